@@ -1,0 +1,158 @@
+"""Errors in the user's own words: which call, which variables, what to do.
+
+When an op fails, this page looks up what the caller named its arguments (by identity,
+in the frames outside this package) and writes the call as the user wrote it.  Nothing
+here costs anything until something has gone wrong.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+PACKAGE = str(Path(__file__).parent)
+_INSIDE = (PACKAGE, str(Path(np.__file__).parent))
+
+
+@dataclass(frozen=True)
+class Site:
+    """A line of the user's code."""
+
+    filename: str
+    lineno: int
+    function: str
+
+    @property
+    def code(self) -> str:
+        return linecache.getline(self.filename, self.lineno).strip()
+
+    def __str__(self) -> str:
+        code = f": {self.code}" if self.code else ""
+        return f"{self.filename}:{self.lineno}, in {self.function}{code}"
+
+
+def user_frames() -> Iterator[FrameType]:
+    """Frames outside minigrad and NumPy, innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        if not filename.startswith(_INSIDE) and not filename.startswith("<__array_function__"):
+            yield frame
+        frame = frame.f_back
+
+
+def caller_site() -> Site | None:
+    """The line of the user's code that is running."""
+    for frame in user_frames():
+        return Site(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+    return None
+
+
+def variable_name(value: Any) -> str | None:
+    """What the user calls ``value``: its ``name``, else the variable that holds it."""
+    given = getattr(value, "name", None) if hasattr(value, "requires_grad") else None
+    if given:
+        return str(given)
+    if value is None or isinstance(value, bool | int | str):
+        return None  # shared objects: identity says nothing
+    for depth, frame in enumerate(user_frames()):
+        if depth == 3:
+            break
+        for scope in (frame.f_locals, frame.f_globals):
+            for name, held in list(scope.items()):
+                if held is value and not name.startswith("_"):
+                    return name
+    return None
+
+
+def label(value: Any) -> str:
+    """How to call ``value`` in a message: its name, or a short picture of it."""
+    name = variable_name(value)
+    if name:
+        return name
+    if isinstance(value, list | tuple) and 0 < len(value) <= 4:
+        inner = ", ".join(label(v) for v in value)
+        return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' * (len(value) == 1)})"
+    shape = getattr(value, "shape", None)
+    if shape == () and hasattr(value, "item"):
+        return f"{value.item():.6g}" if hasattr(value.item(), "real") else repr(value.item())
+    if shape is not None and not isinstance(value, type):
+        return f"<{'x'.join(map(str, shape))}>"
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def shapes(values: tuple[Any, ...]) -> str:
+    """``X (32, 16) and W (8, 16)``."""
+    parts = [f"{label(v)} {tuple(v.shape)}" for v in values if hasattr(v, "shape")]
+    return " and ".join(parts) if len(parts) < 3 else ", ".join(parts)
+
+
+def call_text(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """The call as the user would write it."""
+    if op.symbol and len(args) == 2:
+        return f"{label(args[0])} {op.symbol} {label(args[1])}"
+    words = [label(a) for a in args] + [f"{k}={label(v)}" for k, v in kwargs.items()]
+    return f"{op.name}({', '.join(words)})"
+
+
+def failure(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Exception:
+    """The error to raise when ``op`` failed on ``args``: same type, in the user's words."""
+    call = call_text(op, args, kwargs)
+    detail = diagnose(op, args, kwargs, error)
+    message = f"{call}: {detail}"
+    kind = type(error)
+    if kind is np.exceptions.AxisError:
+        return np.exceptions.AxisError(message)
+    try:
+        return kind(message)
+    except Exception:
+        return ValueError(message)
+
+
+def diagnose(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> str:
+    """What is wrong and what to do, for the mistakes that people make most."""
+    arrays = tuple(a for a in args if hasattr(a, "shape"))
+    if op.name == "matmul" and len(arrays) == 2:
+        return _matmul_advice(*arrays)
+    if op.elementwise and "broadcast" in str(error):
+        return _broadcast_advice(arrays)
+    text = str(error).strip() or type(error).__name__
+    text = re.sub(r"\s+", " ", text)
+    named = shapes(arrays)
+    return f"{named}: {text}" if named else text
+
+
+def _matmul_advice(a: Any, b: Any) -> str:
+    if not a.shape or not b.shape:
+        scalar = label(a if not a.shape else b)
+        return f"{shapes((a, b))}: {scalar} is a single number; write * instead of @"
+    inner, other = a.shape[-1], b.shape[-2] if len(b.shape) > 1 else b.shape[0]
+    if inner == other:
+        return f"{shapes((a, b))}: the leading (batch) axes do not broadcast"
+    text = f"{shapes((a, b))} do not align: {inner} != {other}"
+    if len(b.shape) > 1 and b.shape[-1] == inner:
+        return f"{text}; did you mean {label(b)}.{'T' if len(b.shape) == 2 else 'mT'}?"
+    if len(a.shape) > 1 and a.shape[-2] == other:
+        return f"{text}; did you mean {label(a)}.{'T' if len(a.shape) == 2 else 'mT'}?"
+    return f"{text}; the last axis of the first must equal the second-to-last of the second"
+
+
+def _broadcast_advice(arrays: tuple[Any, ...]) -> str:
+    text = f"{shapes(arrays)} do not broadcast"
+    if len(arrays) == 2:
+        a, b = arrays
+        for x, y in ((a, b), (b, a)):
+            if len(y.shape) == 1 and len(x.shape) == 2 and y.shape[0] == x.shape[0]:
+                return f"{text}; did you mean {label(y)}[:, None]?"
+        if len(a.shape) == len(b.shape) == 2 and a.shape == b.shape[::-1]:
+            return f"{text}; did you mean {label(b)}.T?"
+    return f"{text}: aligned from the right, lengths must be equal or 1"

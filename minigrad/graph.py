@@ -1,0 +1,387 @@
+"""The recorded graph and the walk that turns it into gradients.
+
+A node is what one operation leaves behind: which op, on what values, from which nodes.
+It holds its inputs and never the Tensor that it produced, so a graph has no cycles and
+goes away with the last reference to its end.  Nothing here knows ``Tensor``.
+
+The walk needs no sorting beforehand.  Nodes carry the number of their creation, and
+whatever uses a node is newer than it; so the newest pending node always has its whole
+gradient, and a heap hands it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from heapq import heappop, heappush
+from itertools import count
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from minigrad.ops.record import Op
+from minigrad.ops.shape import broadcasts, unbroadcast
+
+float64 = np.float64
+next_seq = count(1).__next__
+
+
+class Node:
+    """One recorded operation.
+
+    Attributes
+    ----------
+    op : Op or None
+        The record of the operation; None for a leaf.
+    args : tuple
+        Raw values of its arrays (arrays, NumPy scalars, Python numbers).
+    parents : tuple of (Node or None)
+        Where each array came from; None for a constant.
+    kwargs : dict
+        Metadata (axis, shape, ...).
+    ans : array
+        The value it produced; a tuple of them for an op of several outputs.
+    seq : int
+        Number of its creation: inputs are always older.
+    where : Site, unset unless recorded under ``debug``
+        The line that recorded it.
+    """
+
+    __slots__ = ("__weakref__", "ans", "args", "kwargs", "name", "op", "parents", "seq", "where")
+
+    def __init__(
+        self,
+        op: Op | None,
+        args: tuple[Any, ...],
+        parents: tuple[AnyNode | None, ...],
+        kwargs: dict[str, Any],
+        ans: Any,
+        seq: int,
+    ) -> None:
+        self.op = op
+        self.args = args
+        self.parents = parents
+        self.kwargs = kwargs
+        self.ans = ans
+        self.seq = seq
+
+    def __repr__(self) -> str:
+        return f"<node {self.seq}: {self.op.name if self.op else 'leaf'}>"
+
+
+class Node1:
+    """Node's twin for one array without metadata; same attributes, less memory."""
+
+    __slots__ = ("__weakref__", "a", "ans", "name", "op", "parent", "seq", "where")
+    kwargs: dict[str, Any] = {}
+
+    def __init__(self, op: Op, a: Any, parent: AnyNode, ans: Any, seq: int) -> None:
+        self.op = op
+        self.a = a
+        self.parent = parent
+        self.ans = ans
+        self.seq = seq
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        return (self.a,)
+
+    @property
+    def parents(self) -> tuple[AnyNode | None, ...]:
+        return (self.parent,)
+
+    __repr__ = Node.__repr__
+
+
+class Node2:
+    """Node's twin for two arrays without metadata; same attributes, less memory."""
+
+    __slots__ = ("__weakref__", "a", "ans", "b", "name", "op", "pa", "pb", "seq", "where")
+    kwargs: dict[str, Any] = {}
+
+    def __init__(
+        self, op: Op, a: Any, b: Any, pa: AnyNode | None, pb: AnyNode | None, ans: Any, seq: int
+    ) -> None:
+        self.op = op
+        self.a = a
+        self.b = b
+        self.pa = pa
+        self.pb = pb
+        self.ans = ans
+        self.seq = seq
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        return (self.a, self.b)
+
+    @property
+    def parents(self) -> tuple[AnyNode | None, ...]:
+        return (self.pa, self.pb)
+
+    __repr__ = Node.__repr__
+
+
+class Leaf(Node):
+    """Where differentiation ends: a Tensor made with ``requires_grad=True``."""
+
+    __slots__ = ("grad",)
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(None, (), (), {}, None, next_seq())
+        self.name = name
+        self.grad: Any = None
+
+
+AnyNode = Node | Node1 | Node2
+
+
+# --- modes -----------------------------------------------------------------------------
+
+
+class Modes:
+    """What this thread (or task) does beyond plain recording.
+
+    ``special`` counts the contexts open in *any* thread.  It is all that the fast paths
+    look at; only while it is not zero do they pay for the context variables.
+    """
+
+    __slots__ = ("lock", "special")
+
+    def __init__(self) -> None:
+        self.special = 0
+        self.lock = Lock()
+
+    @contextmanager
+    def set(self, variable: ContextVar[Any], value: Any) -> Iterator[None]:
+        with self.lock:
+            self.special += 1
+        token = variable.set(value)
+        try:
+            yield
+        finally:
+            variable.reset(token)
+            with self.lock:
+                self.special -= 1
+
+
+modes = Modes()
+recording: ContextVar[bool] = ContextVar("recording", default=True)
+inspector: ContextVar[Any] = ContextVar("inspector", default=None)
+
+
+def no_grad() -> Any:
+    """Context (or decorator) in which nothing is recorded, in this thread only.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> w = mg.Tensor(2.0, requires_grad=True)
+    >>> with mg.no_grad():
+    ...     (w * 3).requires_grad
+    False
+    """
+    return modes.set(recording, False)
+
+
+# --- several outputs -------------------------------------------------------------------
+
+
+class Slots(dict[int, Any]):
+    """Gradients of an op's several outputs, by index; missing ones are zero."""
+
+    def __add__(self, other: Slots) -> Slots:
+        total = Slots(self)
+        for i, g in other.items():
+            total[i] = total[i] + g if i in total else g
+        return total
+
+    def filled(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(self[i] if i in self else np.zeros_like(y) for i, y in enumerate(outputs))
+
+
+pick = Op(
+    "pick",
+    lambda outputs, index: outputs[index],
+    (lambda g, ans, outputs, index: Slots({index: g}),),
+    doc="One output of an op that has several.",
+)
+
+
+def picked(node: AnyNode, index: int) -> Node:
+    """The node of output ``index`` of ``node``."""
+    return Node(pick, (node.ans,), (node,), {"index": index}, node.ans[index], next_seq())
+
+
+# --- the walk --------------------------------------------------------------------------
+
+
+def leaves(root: AnyNode) -> set[AnyNode]:
+    """All leaves that ``root`` was computed from."""
+    seen, stack, found = {root}, [root], set()
+    while stack:
+        node = stack.pop()
+        if node.op is None:
+            found.add(node)
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return found
+
+
+def backward_pass(
+    seeds: list[tuple[AnyNode, Any]],
+    wanted: Collection[AnyNode] | None = None,
+    lift: Callable[[Any, AnyNode], Any] | None = None,
+) -> dict[AnyNode, Any]:
+    """Gradients of the sum of ``seed * output`` over the given outputs.
+
+    Parameters
+    ----------
+    seeds : list of (node, gradient of its value)
+        The list is emptied, so that nodes (and what they saved) are freed as soon as
+        the walk is past them, unless the caller holds on to them.
+    wanted : nodes, optional
+        Whose gradients to return; all leaves by default.
+    lift : callable, optional
+        ``lift(value, node)`` makes a Tensor of a saved value; given, the rules run on
+        Tensors and so are themselves recorded.
+
+    Returns
+    -------
+    dict
+        node -> gradient, for the wanted nodes that the outputs depend on.
+    """
+    inspect = inspector.get() if modes.special else None
+    careful = inspect is not None or lift is not None
+    oldest = 0 if wanted is None else min((node.seq for node in wanted), default=next_seq())
+    pending: dict[AnyNode, Any] = {}
+    heap: list[tuple[int, AnyNode]] = []
+    found: dict[AnyNode, Any] = {}
+
+    def send(parent: AnyNode, c: Any) -> None:
+        if parent in pending:
+            pending[parent] = pending[parent] + c
+        else:
+            pending[parent] = c
+            heappush(heap, (-parent.seq, parent))
+
+    while seeds:
+        send(*seeds.pop())
+    while heap:
+        node = heappop(heap)[1]
+        g = pending.pop(node)
+        if wanted is None:
+            if node.op is None:
+                found[node] = g
+        elif node.seq < oldest:
+            break
+        elif node in wanted:
+            found[node] = g
+        op = node.op
+        if op is None:
+            continue
+        kind = type(node)
+        try:
+            if kind is Node or careful:
+                for parent, c in contributions(node, g, lift, inspect):
+                    send(parent, c)
+                continue
+            # The twins: what `contributions` does, with `send` written out.
+            if kind is Node2:
+                a, b, parent = node.a, node.b, node.pb
+                if parent is not None:
+                    c = op.vjps[1](g, node.ans, a, b)
+                    if type(c) is not float64 or type(b) is not float64:
+                        c = fit(c, b, op, 1)
+                    if parent in pending:
+                        pending[parent] = pending[parent] + c
+                    else:
+                        pending[parent] = c
+                        heappush(heap, (-parent.seq, parent))
+                parent = node.pa
+                if parent is None:
+                    continue
+                c = op.vjps[0](g, node.ans, a, b)
+            else:
+                a, parent = node.a, node.parent
+                c = op.vjps[0](g, node.ans, a)
+            if type(c) is not float64 or type(a) is not float64:
+                c = fit(c, a, op, 0)
+            if parent in pending:
+                pending[parent] = pending[parent] + c
+            else:
+                pending[parent] = c
+                heappush(heap, (-parent.seq, parent))
+        except Exception as error:
+            error.add_note(f"in the derivative of {op.name}{site_of(node)}")
+            raise
+    return found
+
+
+def contributions(
+    node: AnyNode, g: Any, lift: Callable[[Any, AnyNode], Any] | None, inspect: Any
+) -> Iterator[tuple[AnyNode, Any]]:
+    """What ``node`` passes back: each parent with its share of the gradient."""
+    op, args, parents, ans = node.op, node.args, node.parents, node.ans
+    assert op is not None
+    if inspect is not None:
+        inspect.before_rules(node)
+    if type(ans) is tuple:
+        g = g.filled(ans)
+    values = args
+    if lift is not None:
+        values = tuple(
+            a if p is None or type(a) is tuple else lift(a, p)
+            for a, p in zip(args, parents, strict=True)
+        )
+        if type(ans) is tuple:
+            ans = tuple(lift(y, picked(node, i)) for i, y in enumerate(ans))
+        else:
+            ans = lift(ans, node)
+    for argnum, parent in enumerate(parents):
+        if parent is not None:
+            rule = op.rule(argnum)
+            assert rule is not None, f"{op.name} was recorded without a rule"
+            c = fit(rule(g, ans, *values, **node.kwargs), args[argnum], op, argnum)
+            if inspect is not None:
+                inspect.after_rule(node, argnum, g, c)
+            yield parent, c
+
+
+def fit(c: Any, a: Any, op: Op, argnum: int) -> Any:
+    """The contribution ``c`` to the gradient of ``a``, checked, in its shape and dtype.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When the rule returned something that is no gradient of ``a``.
+    """
+    try:
+        if c.shape == a.shape and c.dtype == a.dtype:
+            return c
+    except AttributeError:
+        if isinstance(c, Slots):
+            return c
+        if not isinstance(c, int | float):
+            raise TypeError(
+                f"{op.name}: the rule of argument {argnum} returned {type(c).__name__}; "
+                "it must return an array of the argument's shape"
+            ) from None
+        c = float64(c)
+    if c.shape != a.shape:
+        if not op.elementwise or not broadcasts(a.shape, c.shape):
+            raise ValueError(
+                f"{op.name}: the rule of argument {argnum} returned shape {c.shape} "
+                f"for an argument of shape {a.shape}"
+            )
+        c = unbroadcast(c, a.shape)
+    return c if c.dtype == a.dtype else c.astype(a.dtype)
+
+
+def site_of(node: AnyNode) -> str:
+    """Where ``node`` was recorded, when that is known."""
+    site = getattr(node, "where", None)
+    return "" if site is None else f", recorded at {site}"

@@ -1,0 +1,331 @@
+"""Elementwise functions: one row each, the derivative as a textbook prints it.
+
+In every rule ``g`` is the gradient of the output, ``ans`` the output, ``x`` and ``y``
+the inputs.  Broadcasting is the engine's business.  Where a function has a kink, the
+convention stands in ``docs/conventions.md``.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from minigrad.ops.record import Op, composed, elementwise, plain, primitive
+
+LN2, LN10 = math.log(2.0), math.log(10.0)
+DEGREE = math.pi / 180
+
+
+def zero(g: Any, ans: Any, *args: Any, **kwargs: Any) -> Any:
+    """The rule of what is constant between its jumps."""
+    return np.zeros_like(ans)
+
+
+# --- arithmetic ------------------------------------------------------------------------
+
+add = elementwise(
+    np.add, lambda g, ans, x, y: g, lambda g, ans, x, y: g, forward=operator.add, symbol="+"
+)
+subtract = elementwise(
+    np.subtract, lambda g, ans, x, y: g, lambda g, ans, x, y: -g, forward=operator.sub, symbol="-"
+)
+multiply = elementwise(
+    np.multiply,
+    lambda g, ans, x, y: g * y,
+    lambda g, ans, x, y: g * x,
+    forward=operator.mul,
+    symbol="*",
+)
+divide = elementwise(
+    np.divide,
+    lambda g, ans, x, y: g / y,
+    lambda g, ans, x, y: -g * ans / y,
+    forward=operator.truediv,
+    symbol="/",
+)
+floor_divide = elementwise(np.floor_divide, zero, zero, forward=operator.floordiv, symbol="//")
+remainder = elementwise(
+    np.remainder,
+    lambda g, ans, x, y: g,
+    lambda g, ans, x, y: -g * (x // y),
+    forward=operator.mod,
+    symbol="%",
+)
+fmod = elementwise(np.fmod, lambda g, ans, x, y: g, lambda g, ans, x, y: -g * np.trunc(x / y))
+negative = elementwise(np.negative, lambda g, ans, x: -g, forward=operator.neg)
+positive = elementwise(np.positive, lambda g, ans, x: g, forward=operator.pos)
+reciprocal = elementwise(np.reciprocal, lambda g, ans, x: -g * ans**2)
+
+
+# --- powers and roots ------------------------------------------------------------------
+
+
+def power_base(g: Any, ans: Any, x: Any, p: Any) -> Any:
+    """``g p x^(p-1)``, and 0 for p = 0 even at x = 0."""
+    if isinstance(p, int | float):
+        return g * (p * x ** (p - 1)) if p else zero(g, ans)
+    return g * p * np.where((x == 0) & (p == 0), 1.0, x) ** (p - 1)
+
+
+def power_exponent(g: Any, ans: Any, x: Any, p: Any) -> Any:
+    """``g x^p log x``, and 0 at x = 0, where x^p stays 0 for every positive p."""
+    return g * ans * np.log(np.where((x == 0) & (p >= 0), 1.0, x))
+
+
+power = elementwise(np.power, power_base, power_exponent, forward=operator.pow, symbol="**")
+float_power = elementwise(np.float_power, power_base, power_exponent)
+square = elementwise(np.square, lambda g, ans, x: 2 * g * x)
+sqrt = elementwise(np.sqrt, lambda g, ans, x: g / (2 * ans))
+cbrt = elementwise(np.cbrt, lambda g, ans, x: g / (3 * ans**2))
+hypot = elementwise(
+    np.hypot,
+    lambda g, ans, x, y: g * x / np.where(ans == 0, 1.0, ans),
+    lambda g, ans, x, y: g * y / np.where(ans == 0, 1.0, ans),
+)
+
+
+# --- exponentials and logarithms -------------------------------------------------------
+
+exp = elementwise(np.exp, lambda g, ans, x: g * ans)
+exp2 = elementwise(np.exp2, lambda g, ans, x: g * ans * LN2)
+expm1 = elementwise(np.expm1, lambda g, ans, x: g * np.exp(x))
+log = elementwise(np.log, lambda g, ans, x: g / x)
+log2 = elementwise(np.log2, lambda g, ans, x: g / (x * LN2))
+log10 = elementwise(np.log10, lambda g, ans, x: g / (x * LN10))
+log1p = elementwise(np.log1p, lambda g, ans, x: g / (1 + x))
+
+
+def finite(ans: Any) -> Any:
+    """``ans``, with 0 for -inf: the log of a sum of nothing weighs nothing."""
+    return np.where(ans == -math.inf, 0.0, ans)
+
+
+logaddexp = elementwise(
+    np.logaddexp,
+    lambda g, ans, x, y: g * np.exp(x - finite(ans)),
+    lambda g, ans, x, y: g * np.exp(y - finite(ans)),
+)
+logaddexp2 = elementwise(
+    np.logaddexp2,
+    lambda g, ans, x, y: g * np.exp2(x - finite(ans)),
+    lambda g, ans, x, y: g * np.exp2(y - finite(ans)),
+)
+
+
+# --- trigonometry ----------------------------------------------------------------------
+
+sin = elementwise(np.sin, lambda g, ans, x: g * np.cos(x))
+cos = elementwise(np.cos, lambda g, ans, x: -g * np.sin(x))
+tan = elementwise(np.tan, lambda g, ans, x: g * (1 + ans**2))
+arcsin = elementwise(np.arcsin, lambda g, ans, x: g / np.sqrt((1 - x) * (1 + x)))
+arccos = elementwise(np.arccos, lambda g, ans, x: -g / np.sqrt((1 - x) * (1 + x)))
+arctan = elementwise(np.arctan, lambda g, ans, x: g / (1 + x**2))
+
+
+def radius2(y: Any, x: Any) -> Any:
+    """``x² + y²``, and 1 at the origin, where the angle has no derivative."""
+    r2 = x**2 + y**2
+    return np.where(r2 == 0, 1.0, r2)
+
+
+arctan2 = elementwise(
+    np.arctan2,
+    lambda g, ans, y, x: g * x / radius2(y, x),
+    lambda g, ans, y, x: -g * y / radius2(y, x),
+)
+sinh = elementwise(np.sinh, lambda g, ans, x: g * np.cosh(x))
+cosh = elementwise(np.cosh, lambda g, ans, x: g * np.sinh(x))
+tanh = elementwise(np.tanh, lambda g, ans, x: g * (1 - ans**2))
+arcsinh = elementwise(np.arcsinh, lambda g, ans, x: g / np.sqrt(x**2 + 1))
+arccosh = elementwise(np.arccosh, lambda g, ans, x: g / np.sqrt((x - 1) * (x + 1)))
+arctanh = elementwise(np.arctanh, lambda g, ans, x: g / ((1 - x) * (1 + x)))
+deg2rad = elementwise(np.deg2rad, lambda g, ans, x: g * DEGREE)
+rad2deg = elementwise(np.rad2deg, lambda g, ans, x: g / DEGREE)
+radians = elementwise(np.radians, lambda g, ans, x: g * DEGREE)
+degrees = elementwise(np.degrees, lambda g, ans, x: g / DEGREE)
+
+
+def sinc_slope(x: Any) -> Any:
+    """``(cos πx - sinc x) / x``; by its series near 0, where that cancels."""
+    near = abs(x) < 0.25
+    far = np.where(near, 1.0, x)
+    t2 = (math.pi * np.where(near, x, 0.0)) ** 2
+    series = 0.0
+    for k in range(8, 0, -1):  # Σ (-1)^k 2k (πx)^(2k-1) π / (2k+1)!
+        series = (-1) ** k * 2 * k / math.factorial(2 * k + 1) + t2 * series
+    return np.where(
+        near, series * math.pi**2 * x, (np.cos(math.pi * far) - np.sinc(far)) / far
+    )
+
+
+sinc = elementwise(np.sinc, lambda g, ans, x: g * sinc_slope(x))
+
+
+# --- kinks and steps -------------------------------------------------------------------
+
+absolute = elementwise(np.absolute, lambda g, ans, x: g * np.sign(x), forward=operator.abs)
+fabs = elementwise(np.fabs, lambda g, ans, x: g * np.sign(x))
+sign = elementwise(np.sign, zero)
+floor = elementwise(np.floor, zero)
+ceil = elementwise(np.ceil, zero)
+trunc = elementwise(np.trunc, zero)
+rint = elementwise(np.rint, zero)
+copysign = elementwise(
+    np.copysign, lambda g, ans, x, y: g * np.sign(x) * np.copysign(1.0, y), zero
+)
+
+
+def half_of_ties(g: Any, won: Any, tied: Any) -> Any:
+    """The gradient of the winner; a tie shares it evenly."""
+    return 0.5 * (g * won + g * (won | tied))
+
+
+maximum = elementwise(
+    np.maximum,
+    lambda g, ans, x, y: half_of_ties(g, x > y, x == y),
+    lambda g, ans, x, y: half_of_ties(g, y > x, x == y),
+)
+minimum = elementwise(
+    np.minimum,
+    lambda g, ans, x, y: half_of_ties(g, x < y, x == y),
+    lambda g, ans, x, y: half_of_ties(g, y < x, x == y),
+)
+fmax = elementwise(
+    np.fmax,
+    lambda g, ans, x, y: half_of_ties(g, (x > y) | np.isnan(y), x == y),
+    lambda g, ans, x, y: half_of_ties(g, (y > x) | np.isnan(x), x == y),
+)
+fmin = elementwise(
+    np.fmin,
+    lambda g, ans, x, y: half_of_ties(g, (x < y) | np.isnan(y), x == y),
+    lambda g, ans, x, y: half_of_ties(g, (y < x) | np.isnan(x), x == y),
+)
+
+
+def _clip(a: Any, a_min: Any, a_max: Any) -> Any:
+    return np.clip(a, a_min, a_max)
+
+
+bounded = elementwise(
+    None,
+    lambda g, ans, a, lo, hi: g * ((a >= lo) & (a <= hi)),
+    lambda g, ans, a, lo, hi: g * ((a < lo) & (lo < hi)),
+    lambda g, ans, a, lo, hi: g * ((a > hi) | (lo >= hi) & (a < lo)),
+    name="clip",
+    forward=_clip,
+    doc="clip(a, a_min, a_max) with both bounds; at a bound the gradient is that of ``a``.",
+)
+
+
+@composed(np.clip)
+def clip(
+    a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None, out: Any = None
+) -> Any:
+    """``a`` limited to ``[a_min, a_max]``, as `numpy.clip`; a bound of None is no bound.
+
+    The bounds are differentiated too; at a bound the gradient goes to ``a``.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.grad(lambda x: mg.clip(x, 0, 1).sum())([-1.0, 0.5, 1.0])
+    [np.float64(0.0), np.float64(1.0), np.float64(1.0)]
+    """
+    if out is not None:
+        raise TypeError("clip: out= is not supported (results are never written into arrays)")
+    lo, hi = (a_min if min is None else min), (a_max if max is None else max)
+    if lo is None and hi is None:
+        return a
+    kind = np.result_type(a)
+    limits = np.finfo(kind) if kind.kind == "f" else np.iinfo(kind)
+    if lo is None:
+        lo = -math.inf if kind.kind == "f" else limits.min
+    if hi is None:
+        hi = math.inf if kind.kind == "f" else limits.max
+    return bounded(a, lo, hi)
+
+
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    return np.where(condition, x, y)
+
+
+select = elementwise(
+    None,
+    None,
+    lambda g, ans, condition, x, y: np.where(condition, g, 0.0),
+    lambda g, ans, condition, x, y: np.where(condition, 0.0, g),
+    name="where",
+    forward=_where,
+    doc="where(condition, x, y): x where the condition holds, y elsewhere.",
+)
+
+
+@composed(np.where)
+def where(condition: Any, x: Any = None, y: Any = None) -> Any:
+    """``x`` where ``condition`` holds, ``y`` elsewhere, as `numpy.where`.
+
+    The branch that is not selected gets a gradient of zero; if its own derivative is
+    infinite there, the product is NaN, so make the *input* of such a branch safe.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> x = mg.Tensor([0.0, 4.0], requires_grad=True)
+    >>> root = mg.where(x > 0, mg.sqrt(mg.where(x > 0, x, 1.0)), 0.0)
+    >>> root.sum().backward()
+    >>> x.grad
+    array([0.  , 0.25])
+    """
+    if x is None and y is None:
+        return np.nonzero(condition)
+    if x is None or y is None:
+        raise TypeError("where takes the condition alone, or both x and y")
+    return select(condition, x, y)
+
+
+@primitive(np.round, np.around, vjps=(zero,), name="round")
+def round(a: Any, decimals: int = 0) -> Any:
+    """``a`` rounded to ``decimals``; the derivative is zero."""
+    return np.round(a, decimals)
+
+
+@primitive(np.nan_to_num, vjps=(lambda g, ans, x, **_: g * np.isfinite(x),))
+def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """``x`` with NaN and infinities replaced; the gradient is zero where it was."""
+    return np.nan_to_num(x, copy=True, nan=nan, posinf=posinf, neginf=neginf)
+
+
+# --- plain answers ---------------------------------------------------------------------
+
+equal = plain(np.equal)
+not_equal = plain(np.not_equal)
+less = plain(np.less)
+less_equal = plain(np.less_equal)
+greater = plain(np.greater)
+greater_equal = plain(np.greater_equal)
+logical_and = plain(np.logical_and)
+logical_or = plain(np.logical_or)
+logical_not = plain(np.logical_not)
+logical_xor = plain(np.logical_xor)
+isnan = plain(np.isnan)
+isinf = plain(np.isinf)
+isfinite = plain(np.isfinite)
+signbit = plain(np.signbit)
+isclose = plain(np.isclose)
+allclose = plain(np.allclose)
+array_equal = plain(np.array_equal)
+array_equiv = plain(np.array_equiv)
+iscomplexobj = plain(np.iscomplexobj)
+isrealobj = plain(np.isrealobj)
+isreal = plain(np.isreal)
+iscomplex = plain(np.iscomplex)
+isposinf = plain(np.isposinf)
+isneginf = plain(np.isneginf)
+heaviside = plain(np.heaviside)
+bitwise_and = plain(np.bitwise_and)
+bitwise_or = plain(np.bitwise_or)
+bitwise_xor = plain(np.bitwise_xor)
+invert = plain(np.invert)

@@ -1,0 +1,245 @@
+"""An op is one record: a name, a forward function and one rule per argument.
+
+Records are written in plain NumPy and know nothing of ``Tensor``.  Given ndarrays a
+rule runs at NumPy's own speed; given Tensors the same rule records itself, which is how
+gradients of gradients come about.  The record is also the public function: calling it
+is passing through the one door (``tensor.apply``), which hangs itself in here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+Rule = Callable[..., Any]
+F = TypeVar("F", bound=Callable[..., Any])
+
+registry: dict[str, Op] = {}
+"""Every op by name."""
+
+implementations: dict[Any, Callable[..., Any]] = {}
+"""NumPy's function (or ``(ufunc, method)``) -> the function that stands for it."""
+
+_REFUSED = {
+    "out": "results are never written into existing arrays; assign the result instead",
+    "order": "memory layout is not part of a Tensor",
+    "casting": "use .astype() on the input",
+    "subok": "results are always Tensors",
+    "like": "use .astype() or mg.array",
+    "where": "use np.where(mask, result, other)",
+    "dtype": "use .astype() on the input or the result",
+    "axes": "use np.moveaxis on the inputs",
+    "axis": "use np.moveaxis on the inputs",
+    "signature": "use .astype() on the inputs",
+    "device": "Tensors live where their data live",
+    "copy": "use .copy()",
+}
+_HARMLESS: dict[str, tuple[Any, ...]] = {
+    "out": (None,),
+    "order": ("C", "K", None),
+    "casting": ("same_kind",),
+    "subok": (False, True),
+    "like": (None,),
+    "where": (True,),
+    "dtype": (None,),
+}
+
+
+class Op:
+    """One differentiable (or plainly non-differentiable) function.
+
+    Attributes
+    ----------
+    name : str
+        NumPy's name of the function.
+    forward : callable
+        ``forward(*arrays, **metadata)`` in plain NumPy, an array or a tuple of arrays.
+    vjps : tuple of (callable or None), callable, or None
+        One rule per positional array: ``rule(g, ans, *arrays, **metadata)`` is the
+        gradient of that array, given the gradient ``g`` of the output ``ans``.
+        A ``None`` entry: there is no derivative.  One callable for ops of any number of
+        arrays, told which by the keyword ``argnum``.  ``None`` as a whole: the output
+        is a plain array that no gradient flows through.
+    elementwise : bool
+        The engine sums broadcasting away, so that rules can ignore it.
+    symbol : str or None
+        How a person writes it between its operands.
+    parameters : tuple of str
+        Names of all parameters, arrays first.
+    arity : int
+        Number of arrays, -1 for any number.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        vjps: tuple[Rule | None, ...] | Rule | None,
+        *,
+        elementwise: bool = False,
+        symbol: str | None = None,
+        arity: int | None = None,
+        doc: str | None = None,
+    ) -> None:
+        self.name = name
+        self.forward = forward
+        self.vjps = vjps
+        self.elementwise = elementwise
+        self.symbol = symbol
+        self.parameters = parameters(forward)
+        if arity is None:
+            arity = len(vjps) if isinstance(vjps, tuple) else -1
+        self.arity = arity
+        self.__doc__ = doc or f"{name}({', '.join(self.parameters)}): NumPy's function, differentiable."
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("import minigrad, not its parts: the door is not hung yet")
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    def rule(self, argnum: int) -> Rule | None:
+        """The rule of argument ``argnum``; None where there is no derivative."""
+        vjps = self.vjps
+        if vjps is None:
+            return None
+        if isinstance(vjps, tuple):
+            return vjps[argnum]
+        return lambda g, ans, *args, **kwargs: vjps(g, ans, *args, argnum=argnum, **kwargs)
+
+    def bind(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arrays positional, metadata keyword, as rules expect them.
+
+        Raises
+        ------
+        TypeError
+            For an argument that is missing, given twice, or not supported.
+        """
+        if self.arity < 0:
+            for key in kwargs:
+                if key not in self.parameters:
+                    refuse_keyword(self.name, key, kwargs[key], self.parameters)
+            return args, {k: v for k, v in kwargs.items() if k in self.parameters}
+        names = self.parameters
+        if len(args) > len(names):
+            raise TypeError(
+                f"{self.name} takes {', '.join(names)}: {len(names)} arguments at most, got {len(args)}"
+            )
+        bound = dict(zip(names, args, strict=False))
+        for key, value in kwargs.items():
+            if key in bound:
+                raise TypeError(f"{self.name}: {key}= is given twice")
+            if key in names:
+                bound[key] = value
+            else:
+                refuse_keyword(self.name, key, value, names)
+        arrays = []
+        for name in names[: self.arity]:
+            if name not in bound:
+                raise TypeError(f"{self.name} needs its argument {name}: {self.name}({', '.join(names)})")
+            arrays.append(bound.pop(name))
+        return tuple(arrays), bound
+
+
+def parameters(forward: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of a forward function's parameters; of a ufunc, its inputs."""
+    if isinstance(forward, np.ufunc):
+        return ("x",) if forward.nin == 1 else tuple(f"x{i + 1}" for i in range(forward.nin))
+    try:
+        found = inspect.signature(forward).parameters
+    except ValueError:  # a few C functions tell nothing
+        return ()
+    return tuple(p.name for p in found.values() if p.kind is not p.VAR_POSITIONAL)
+
+
+def refuse_keyword(name: str, key: str, value: Any, known: Sequence[str] = ()) -> None:
+    """Pass over a keyword that asks for the default; refuse any other by name.
+
+    Raises
+    ------
+    TypeError
+        Naming the function, the keyword and the remedy.
+    """
+    if value is getattr(np, "_NoValue", None) or any(value is v for v in _HARMLESS.get(key, ())):
+        return
+    if key in ("order", "casting") and value in _HARMLESS[key]:
+        return
+    why = _REFUSED.get(key)
+    takes = f"it takes {', '.join(known)}" if known else "it takes no keywords"
+    raise TypeError(f"{name}: {key}= is not supported ({why or takes})")
+
+
+def refuse_keywords(name: str, keywords: dict[str, Any]) -> None:
+    """Pass over keywords that ask for the default; refuse the others by name."""
+    for key, value in keywords.items():
+        refuse_keyword(name, key, value)
+
+
+def hang_door(apply: Callable[..., Any]) -> None:
+    """Make calling an op go through ``apply``."""
+    Op.__call__ = apply  # type: ignore[method-assign]
+
+
+def register(op: Op, *functions: Any) -> Op:
+    """Enter ``op`` in the registry, standing for NumPy's ``functions``."""
+    registry[op.name] = op
+    for function in functions:
+        implementations[function] = op
+    return op
+
+
+def elementwise(
+    function: Any,
+    *vjps: Rule | None,
+    name: str | None = None,
+    forward: Callable[..., Any] | None = None,
+    symbol: str | None = None,
+    doc: str | None = None,
+) -> Op:
+    """Record of an elementwise function: one row of a table of derivatives.
+
+    ``function`` is NumPy's; ``forward`` replaces it where something faster computes the
+    same (the Python operators are ten times faster than ufuncs on scalars).
+    """
+    name = name or function.__name__
+    op = Op(name, forward or function, vjps, elementwise=True, symbol=symbol, doc=doc)
+    if forward is not None and isinstance(function, np.ufunc):
+        op.parameters = parameters(function)
+    return register(op, *([function] if function is not None else []))
+
+
+def primitive(
+    *functions: Any, vjps: tuple[Rule | None, ...] | Rule, name: str | None = None
+) -> Callable[[Callable[..., Any]], Op]:
+    """Decorator: the forward function below is an op that stands for ``functions``."""
+
+    def record(forward: Callable[..., Any]) -> Op:
+        label = name or (functions[0].__name__ if functions else forward.__name__)
+        return register(Op(label, forward, vjps, doc=forward.__doc__), *functions)
+
+    return record
+
+
+def plain(function: Any) -> Op:
+    """Let NumPy's ``function`` answer with plain arrays: no gradient flows through."""
+    return register(Op(function.__name__, function, None), function)
+
+
+def composed(*functions: Any) -> Callable[[F], F]:
+    """Decorator: the function below, written with other ops, stands for ``functions``."""
+
+    def record(function: F) -> F:
+        for numpy_function in functions:
+            implementations[numpy_function] = function
+        return function
+
+    return record

@@ -1,0 +1,529 @@
+"""Reductions and scans: the rules put the reduced axes back and share the gradient out."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.ops.record import composed, implementations, plain, primitive
+
+NoValue = np._NoValue
+
+
+def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
+    """The reduced axes, counted from the front."""
+    n = len(np.shape(x))
+    if axis is None:
+        return tuple(range(n))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return tuple(operator.index(a) % n for a in axes) if n else ()
+
+
+def count(x: Any, axis: Any) -> int:
+    """How many elements each result was reduced from."""
+    shape = np.shape(x)
+    return math.prod(shape[a] for a in axes_of(x, axis))
+
+
+def restore(g: Any, x: Any, axis: Any) -> Any:
+    """A reduced array with its reduced axes back, of length 1."""
+    shape = np.shape(x)
+    if axis is None:
+        return g if np.shape(g) == () else g.reshape((1,) * len(shape))
+    axes = axes_of(x, axis)
+    return g.reshape(tuple([1 if i in axes else n for i, n in enumerate(shape)]))
+
+
+def spread(g: Any, x: Any, axis: Any) -> Any:
+    """The gradient of a sum along ``axis``: ``g`` for every element of ``x``."""
+    shape = np.shape(x)
+    if type(g) is np.float64 and type(x) is np.ndarray and x.size < 10_000:
+        full = np.empty(shape)
+        full.fill(g)
+        return full
+    return np.broadcast_to(restore(g, x, axis), shape)
+
+
+def mask(g: Any, where: Any) -> Any:
+    """``g`` where the elements took part, 0 elsewhere."""
+    return g if where is True else g * where
+
+
+def options(**given: Any) -> dict[str, Any]:
+    """Keywords that were given, for NumPy functions that treat absence specially."""
+    return {k: v for k, v in given.items() if v is not NoValue}
+
+
+# --- sums and means --------------------------------------------------------------------
+
+
+def sum_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any) -> Any:
+    return mask(spread(g, a, axis), where)
+
+
+@primitive(np.sum, vjps=(sum_rule,))
+def sum(
+    a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True
+) -> Any:
+    """Sum over ``axis``, as `numpy.sum`: every element gets the gradient of its sum."""
+    if where is True and initial is NoValue:
+        if type(a) is np.ndarray:
+            return np.add.reduce(a, axis, dtype, None, bool(keepdims))
+        return np.sum(a, axis=axis, dtype=dtype, keepdims=bool(keepdims))
+    return np.sum(a, axis=axis, dtype=dtype, keepdims=bool(keepdims), **options(initial=initial), where=where)
+
+
+def taking_part(a: Any, axis: Any, where: Any) -> Any:
+    """How many elements each mean is over, for every element."""
+    if where is True:
+        return count(a, axis)
+    return np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=True)
+
+
+@primitive(
+    np.mean,
+    vjps=(
+        lambda g, ans, a, axis=None, where=True, **_: mask(
+            spread(g / count(a, axis), a, axis)
+            if where is True
+            else restore(g, a, axis) / taking_part(a, axis, where),
+            where,
+        ),
+    ),
+)
+def mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, where: Any = True) -> Any:
+    """Arithmetic mean over ``axis``, as `numpy.mean`."""
+    if where is not True:
+        return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims), where=where)
+    if type(a) is np.ndarray and dtype is None and a.dtype.char in "df" and a.size:
+        return np.add.reduce(a, axis, None, None, bool(keepdims)) / a.dtype.type(count(a, axis))
+    return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims))
+
+
+@composed(np.var)
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = NoValue,
+    correction: Any = NoValue,
+) -> Any:
+    """Variance over ``axis``, as `numpy.var`; ``ddof`` may be fractional.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.var(x, ddof=1))(np.array([1.0, 2.0, 6.0]))
+    array([-2., -1.,  3.])
+    """
+    if out is not None:
+        raise TypeError("var: out= is not supported (results are never written into arrays)")
+    if correction is not NoValue:
+        ddof = correction
+    if dtype is not None:
+        a = np.astype(a, dtype)
+    elif np.result_type(a).kind in "iub":
+        a = np.astype(a, np.float64)
+    centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is NoValue else mean
+    n = np.maximum(taking_part(a, axis, where) - ddof, 0)
+    if where is not True:
+        n = n if keepdims else n.reshape(np.shape(np.sum(a, axis=axis)))
+    kind = np.result_type(a).type
+    return np.sum(np.square(a - centre), axis=axis, keepdims=keepdims, where=where) / np.asarray(n, kind)
+
+
+@composed(np.std)
+def std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = NoValue,
+    correction: Any = NoValue,
+) -> Any:
+    """Standard deviation over ``axis``, as `numpy.std`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.std)(np.array([1.0, 3.0]))
+    array([-0.5,  0.5])
+    """
+    if out is not None:
+        raise TypeError("std: out= is not supported (results are never written into arrays)")
+    return np.sqrt(
+        var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    )
+
+
+def trusted(a: Any) -> Any:
+    """1 where ``a`` is a number, 0 where it is NaN."""
+    return ~np.isnan(a)
+
+
+@composed(np.nansum)
+def nansum(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Any = NoValue,
+    where: Any = True,
+) -> Any:
+    """Sum over ``axis`` of the elements that are not NaN, as `numpy.nansum`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.nansum)(np.array([1.0, np.nan]))
+    array([1., 0.])
+    """
+    keep = trusted(a)
+    return sum(
+        np.where(keep, a, 0), axis=axis, dtype=dtype, out=out, keepdims=keepdims,
+        **options(initial=initial), where=where,
+    )  # fmt: skip
+
+
+@composed(np.nanmean)
+def nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = True
+) -> Any:
+    """Mean over ``axis`` of the elements that are not NaN, as `numpy.nanmean`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.nanmean)(np.array([1.0, np.nan, 3.0]))
+    array([0.5, 0. , 0.5])
+    """
+    keep = trusted(a)
+    return mean(
+        np.where(keep, a, 0), axis=axis, dtype=dtype, out=out, keepdims=keepdims, where=keep & where
+    )
+
+
+@composed(np.average)
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
+    """Weighted mean, as `numpy.average`; the weights are differentiated too.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.average)(np.array([1.0, 2.0]))
+    array([0.5, 0.5])
+    """
+    if weights is None:
+        ans = mean(a, axis=axis, keepdims=bool(keepdims))
+        total = np.full(np.shape(ans), float(count(a, axis)))[()]
+        return (ans, total) if returned else ans
+    if np.shape(weights) != np.shape(a):
+        axes = axes_of(a, axis)
+        if axis is None or np.shape(weights) != tuple(np.shape(a)[i] for i in axes):
+            raise ValueError(
+                f"average: weights {np.shape(weights)} must have the shape of a {np.shape(a)}, "
+                "or that of the axes averaged over"
+            )
+        order = np.argsort(axes)
+        weights = np.transpose(weights, tuple(order)) if len(axes) > 1 else weights
+        weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(a))])
+        weights = np.broadcast_to(weights, np.shape(a))
+    total = sum(weights, axis=axis, keepdims=bool(keepdims))
+    ans = sum(a * weights, axis=axis, keepdims=bool(keepdims)) / total
+    return (ans, np.broadcast_to(total, np.shape(ans))) if returned else ans
+
+
+# --- products --------------------------------------------------------------------------
+
+
+def others(x: Any, axis: int) -> Any:
+    """Product of all *other* elements along ``axis``: right with zeros among them."""
+    if x.shape[axis] == 0:
+        return x
+    ones = np.ones_like(np.take(x, [0], axis=axis))
+    head = np.take(x, range(x.shape[axis] - 1), axis=axis)
+    tail = np.flip(np.take(x, range(1, x.shape[axis]), axis=axis), axis)
+    before = np.concatenate([ones, np.cumprod(head, axis=axis)], axis=axis)
+    after = np.flip(np.concatenate([ones, np.cumprod(tail, axis=axis)], axis=axis), axis)
+    return before * after
+
+
+def prod_rule(
+    g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, initial: Any = NoValue, **_: Any
+) -> Any:
+    shape = np.shape(a)
+    x = a if where is True else np.where(where, a, 1.0)
+    axes = axes_of(a, axis)
+    kept = [i for i in range(len(shape)) if i not in axes]
+    flat = np.reshape(np.transpose(x, (*kept, *axes)), (*[shape[i] for i in kept], count(a, axis)))
+    rest = np.reshape(others(flat, -1), [shape[i] for i in (*kept, *axes)])
+    rest = np.transpose(rest, np.argsort((*kept, *axes)))
+    if initial is not NoValue:
+        rest = rest * initial
+    return mask(restore(g, a, axis) * rest, where)
+
+
+@primitive(np.prod, vjps=(prod_rule,))
+def prod(
+    a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True
+) -> Any:
+    """Product over ``axis``, as `numpy.prod`; the gradient is right with zeros too."""
+    return np.prod(a, axis=axis, dtype=dtype, keepdims=bool(keepdims), **options(initial=initial), where=where)
+
+
+# --- extremes --------------------------------------------------------------------------
+
+
+def extreme_rule(
+    g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any
+) -> Any:
+    """The gradient goes to the extreme elements; ties share it evenly."""
+    hit = (a == restore(ans, a, axis)) & where
+    ties = np.sum(hit, axis=axis, keepdims=True)
+    return restore(g, a, axis) * (hit / np.maximum(ties, 1))
+
+
+@primitive(np.max, vjps=(extreme_rule,), name="max")
+def max(a: Any, axis: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True) -> Any:
+    """Largest element over ``axis``, as `numpy.max`; ties share the gradient evenly."""
+    return np.max(a, axis=axis, keepdims=bool(keepdims), **options(initial=initial), where=where)
+
+
+@primitive(np.min, vjps=(extreme_rule,), name="min")
+def min(a: Any, axis: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True) -> Any:
+    """Smallest element over ``axis``, as `numpy.min`; ties share the gradient evenly."""
+    return np.min(a, axis=axis, keepdims=bool(keepdims), **options(initial=initial), where=where)
+
+
+amax, amin = max, min
+
+
+@composed(np.ptp)
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """Largest minus smallest element, as `numpy.ptp`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.ptp)(np.array([1.0, 5.0, 2.0]))
+    array([-1.,  1.,  0.])
+    """
+    return max(a, axis=axis, out=out, keepdims=keepdims) - min(a, axis=axis, keepdims=keepdims)
+
+
+@composed(np.median)
+def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+    """Middle element, or the mean of the two middle ones, as `numpy.median`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.median)(np.array([1.0, 5.0, 2.0, 8.0]))
+    array([0. , 0.5, 0.5, 0. ])
+    """
+    if out is not None or overwrite_input:
+        raise TypeError("median: out= and overwrite_input= are not supported (nothing is overwritten)")
+    shape, axes = np.shape(a), axes_of(a, axis)
+    kept = [i for i in range(len(shape)) if i not in axes]
+    n = count(a, axis)
+    flat = np.reshape(np.transpose(a, (*kept, *axes)), (*[shape[i] for i in kept], n))
+    middle = np.sort(flat, axis=-1)[..., (n - 1) // 2 : n // 2 + 1]
+    ans = np.mean(middle, axis=-1)
+    if np.result_type(a).kind == "f" and np.isnan(np.sum(middle)):
+        ans = ans
+    return restore(ans, a, axis) if keepdims and shape else ans
+
+
+# --- log-sum-exp and softmax -----------------------------------------------------------
+
+
+def shift_of(x: Any, axis: Any) -> Any:
+    """The largest element (0 if infinite), to be subtracted before exponentials."""
+    top = np.max(x, axis=axis, keepdims=True, initial=-math.inf)
+    return np.where(np.isfinite(top), top, 0.0).astype(np.result_type(x, np.float16))
+
+
+@primitive(
+    vjps=(
+        lambda g, ans, x, axis=None, keepdims=False: restore(g, x, axis)
+        * np.exp(x - np.where(restore(ans, x, axis) == -math.inf, 0.0, restore(ans, x, axis))),
+    )
+)
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """``log Σ exp(x)`` over ``axis``, without overflow; its gradient is softmax(x)."""
+    shift = shift_of(x, axis)
+    with np.errstate(divide="ignore"):  # log 0 = -inf is the value of an empty sum
+        ans = np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=True)) + shift
+    return ans if keepdims else ans.reshape(np.shape(np.sum(x, axis=axis)))
+
+
+@primitive(
+    vjps=(lambda g, ans, x, axis=-1: ans * (g - np.sum(g * ans, axis=axis, keepdims=True)),)
+)
+def softmax(x: Any, axis: Any = -1) -> Any:
+    """``exp(x) / Σ exp(x)`` along ``axis`` (the last by default), without overflow."""
+    e = np.exp(x - shift_of(x, axis))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+@primitive(
+    vjps=(lambda g, ans, x, axis=-1: g - np.exp(ans) * np.sum(g, axis=axis, keepdims=True),)
+)
+def log_softmax(x: Any, axis: Any = -1) -> Any:
+    """``log softmax(x)`` along ``axis`` (the last by default), without overflow."""
+    z = x - shift_of(x, axis)
+    return z - np.log(np.sum(np.exp(z), axis=axis, keepdims=True))
+
+
+# --- scans -----------------------------------------------------------------------------
+
+
+def backwards(scan: Any, x: Any, axis: int) -> Any:
+    """A scan from the end."""
+    return np.flip(scan(np.flip(x, axis), axis=axis), axis)
+
+
+def cumsum_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
+    if axis is None:
+        return np.reshape(backwards(np.cumsum, g, 0), np.shape(a))
+    return backwards(np.cumsum, g, axis)
+
+
+@primitive(np.cumsum, vjps=(cumsum_rule,))
+def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    """Running sum along ``axis`` (of all elements by default), as `numpy.cumsum`."""
+    return np.cumsum(a, axis=axis, dtype=dtype)
+
+
+def cumprod_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
+    """``da_k = Σ_{i≥k} g_i Π_{j≤i, j≠k} a_j``, in linear time also with zeros in ``a``.
+
+    The inner sum is an affine recurrence, s_k = g_k + a_(k+1) s_(k+1); it and the
+    product before k never divide.
+    """
+    x = np.reshape(a, (-1,)) if axis is None else a
+    k = 0 if axis is None else operator.index(axis) % np.ndim(a)
+    x, g = np.moveaxis(x, k, 0), np.moveaxis(np.reshape(g, np.shape(x)), k, 0)
+    n = np.shape(x)[0]
+    if n == 0:
+        return np.reshape(g, np.shape(a))
+    after = [g[n - 1]]
+    for i in range(n - 2, -1, -1):
+        after.append(g[i] + x[i + 1] * after[-1])
+    before = np.concatenate([np.ones_like(x[:1]), np.cumprod(x[:-1], axis=0)], axis=0)
+    return np.reshape(np.moveaxis(before * np.stack(after[::-1]), 0, k), np.shape(a))
+
+
+@primitive(np.cumprod, vjps=(cumprod_rule,))
+def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    """Running product along ``axis`` (of all elements by default), as `numpy.cumprod`."""
+    return np.cumprod(a, axis=axis, dtype=dtype)
+
+
+@composed(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NoValue, append: Any = NoValue) -> Any:
+    """``n``-th differences of neighbours along ``axis``, as `numpy.diff`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: (mg.diff(x) ** 2).sum())(np.array([1.0, 3.0, 2.0]))
+    array([-4.,  6., -2.])
+    """
+    if n < 0:
+        raise ValueError(f"diff: n must not be negative, got {n}")
+    if np.ndim(a) == 0:
+        raise ValueError("diff needs at least one axis, got a single number")
+    axis = operator.index(axis) % np.ndim(a)
+
+    def edge(value: Any) -> Any:
+        if np.ndim(value):
+            return value
+        return np.broadcast_to(value, [1 if i == axis else m for i, m in enumerate(np.shape(a))])
+
+    parts: Sequence[Any] = [edge(prepend)] if prepend is not NoValue else []
+    parts = [*parts, a, *([edge(append)] if append is not NoValue else [])]
+    if len(parts) > 1 and n:
+        a = np.concatenate(parts, axis=axis)
+    front = (slice(None),) * axis
+    for _ in range(n):
+        a = a[(*front, slice(1, None))] - a[(*front, slice(None, -1))]
+    return a
+
+
+# --- methods of ufuncs, and plain answers ----------------------------------------------
+
+
+def _first_axis(reduction: Any) -> Any:
+    """A reduction as ``ufunc.reduce`` has it: over the first axis by default."""
+
+    def reduce(array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False,
+               initial: Any = NoValue, where: Any = True) -> Any:  # fmt: skip
+        given = options(initial=initial)
+        if initial is None:
+            given = {}
+        if dtype is not None:
+            given["dtype"] = dtype
+        if out is not None and out != (None,):
+            given["out"] = out
+        if where is not True:
+            given["where"] = where
+        return reduction(array, axis=axis, keepdims=keepdims, **given)
+
+    return reduce
+
+
+def _first_scan(scan: Any) -> Any:
+    """A scan as ``ufunc.accumulate`` has it: along the first axis by default."""
+
+    def accumulate(array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+        given: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
+        if out is not None and out != (None,):
+            given["out"] = out
+        return scan(array, axis=axis, **given)
+
+    return accumulate
+
+
+for ufunc, reduction in (
+    (np.add, sum), (np.multiply, prod), (np.maximum, max), (np.minimum, min), (np.logaddexp, logsumexp),
+):  # fmt: skip
+    implementations[ufunc, "reduce"] = _first_axis(reduction)
+for ufunc, scan in ((np.add, cumsum), (np.multiply, cumprod)):
+    implementations[ufunc, "accumulate"] = _first_scan(scan)
+implementations[np.logical_and, "reduce"] = _first_axis(np.all)
+implementations[np.logical_or, "reduce"] = _first_axis(np.any)
+
+argmax = plain(np.argmax)
+argmin = plain(np.argmin)
+nanargmax = plain(np.nanargmax)
+nanargmin = plain(np.nanargmin)
+any = plain(np.any)
+all = plain(np.all)
+count_nonzero = plain(np.count_nonzero)
+argsort = plain(np.argsort)
+argpartition = plain(np.argpartition)
+nonzero = plain(np.nonzero)
+flatnonzero = plain(np.flatnonzero)
+argwhere = plain(np.argwhere)
+searchsorted = plain(np.searchsorted)
+digitize = plain(np.digitize)
+bincount = plain(np.bincount)
+histogram = plain(np.histogram)
+lexsort = plain(np.lexsort)
+isin = plain(np.isin)
+unique = plain(np.unique)

@@ -1,0 +1,138 @@
+"""Activations and special functions that NumPy lacks, stable over the whole range."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.ops.record import Op, elementwise, register
+
+
+def _sigmoid(x: Any) -> Any:
+    with np.errstate(over="ignore"):  # exp(-x) may reach inf; 1/inf is the right 0
+        return 1 / (1 + np.exp(-x))
+
+
+sigmoid = elementwise(
+    None,
+    lambda g, ans, x: g * ans * (1 - ans),
+    name="sigmoid",
+    forward=_sigmoid,
+    doc="""sigmoid(x): the logistic function σ(x) = 1 / (1 + exp(-x)); σ' = σ(1 - σ).
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> float(mg.grad(mg.sigmoid)(0.0))
+    0.25
+    """,
+)
+log_sigmoid = elementwise(
+    None,
+    lambda g, ans, x: g * sigmoid(-x),
+    name="log_sigmoid",
+    forward=lambda x: -np.logaddexp(-x, 0.0),
+    doc="log_sigmoid(x): log σ(x), without overflow; its derivative is σ(-x).",
+)
+softplus = elementwise(
+    None,
+    lambda g, ans, x: g * sigmoid(x),
+    name="softplus",
+    forward=lambda x: np.logaddexp(x, 0.0),
+    doc="softplus(x): log(1 + exp(x)), without overflow; its derivative is σ(x).",
+)
+relu = elementwise(
+    None,
+    lambda g, ans, x: g * (x > 0),
+    name="relu",
+    forward=lambda x: np.maximum(x, 0),
+    doc="relu(x): max(x, 0); the derivative at 0 is 0.",
+)
+
+
+def _erf(x: Any) -> Any:
+    try:
+        from scipy.special import erf as scipy_erf
+    except ImportError:
+        values = np.vectorize(math.erf, otypes=[np.float64])(x)
+        return values.astype(np.result_type(x, np.float16))[()]
+    return scipy_erf(x)
+
+
+erf = elementwise(
+    None,
+    lambda g, ans, x: g * (2 / math.sqrt(math.pi)) * np.exp(-(x**2)),
+    name="erf",
+    forward=_erf,
+    doc="""erf(x): the error function (SciPy's when it is installed, else Python's).
+
+    Its derivative is 2/√π exp(-x²).
+    """,
+)
+
+
+# --- functions with a parameter --------------------------------------------------------
+
+
+def _leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+    return np.where(x > 0, x, negative_slope * x)
+
+
+def _elu(x: Any, alpha: float = 1.0) -> Any:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+leaky_relu = register(
+    Op(
+        "leaky_relu",
+        _leaky_relu,
+        (lambda g, ans, x, negative_slope=0.01: g * np.where(x > 0, 1.0, negative_slope),),
+        elementwise=True,
+        doc="leaky_relu(x, negative_slope=0.01): x above 0, negative_slope * x up to 0.",
+    )
+)
+elu = register(
+    Op(
+        "elu",
+        _elu,
+        (lambda g, ans, x, alpha=1.0: g * np.where(x > 0, 1.0, ans + alpha),),
+        elementwise=True,
+        doc="elu(x, alpha=1.0): x above 0, alpha * (exp(x) - 1) up to 0.",
+    )
+)
+
+
+def silu(x: Any) -> Any:
+    """``x σ(x)``, also called swish.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> float(mg.grad(mg.silu)(0.0))
+    0.5
+    """
+    return x * sigmoid(x)
+
+
+def gelu(x: Any, approximate: str | bool = "none") -> Any:
+    """The Gaussian error linear unit ``x Φ(x)`` (Hendrycks and Gimpel, 2016).
+
+    Parameters
+    ----------
+    x : array_like
+    approximate : {"none", "tanh"}
+        The exact form with erf, or ``0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))``.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> float(mg.grad(mg.gelu)(0.0))
+    0.5
+    """
+    if approximate in ("tanh", True):
+        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    if approximate not in ("none", "erf", False):
+        raise ValueError(f'gelu: approximate must be "none" or "tanh", not {approximate!r}')
+    return 0.5 * x * (1 + erf(x / math.sqrt(2)))

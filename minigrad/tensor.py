@@ -1,0 +1,712 @@
+"""Tensor: an array that remembers how it was computed.
+
+A Tensor speaks NumPy's two dispatch protocols, so NumPy's own functions work on it; it
+holds NumPy scalars, ndarrays or any duck array.  ``apply`` is the one door where
+recording happens: calling an op is passing through it.  ``infix`` makes the specialised
+twins behind the Python operators, which differ from it in speed only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.errors import call_text, caller_site, failure, label, variable_name
+from minigrad.graph import (
+    AnyNode,
+    Leaf,
+    Node,
+    Node1,
+    Node2,
+    backward_pass,
+    inspector,
+    modes,
+    next_seq,
+    picked,
+    recording,
+)
+from minigrad.ops.record import Op, implementations
+
+float64 = np.float64
+ndarray = np.ndarray
+new = object.__new__
+
+_NUMBERS = frozenset({float, int, bool, float64, np.float32, np.float16, np.int64, np.int32, np.bool_})
+"""Constants that need no look before use."""
+
+
+# --- the door --------------------------------------------------------------------------
+
+
+def wrap(ans: Any, node: AnyNode | None) -> Tensor:
+    """A Tensor of value ``ans`` that ``node`` produced."""
+    t = new(Tensor)
+    t._data = ans
+    t.node = node
+    return t
+
+
+def operand(x: Any) -> tuple[Any, Any]:
+    """Value and node of anything that a person may pass as an array."""
+    if isinstance(x, Tensor):
+        return x._data, x.node
+    if type(x) in _NUMBERS:
+        return x, None
+    if isinstance(x, list | tuple):
+        if ops.holds_tensor(x):
+            t = ops.array(x)
+            return t._data, t.node
+        x = np.asarray(x)
+    dtype = getattr(x, "dtype", None)
+    if dtype is None or not hasattr(dtype, "kind"):
+        if not isinstance(x, int | float):
+            raise TypeError(f"{label(x)} ({type(x).__name__}) is not a number or an array of numbers")
+    elif dtype.kind not in "fiub":
+        what = "complex numbers are not differentiated" if dtype.kind == "c" else "not numbers"
+        raise TypeError(f"{label(x)} has dtype {dtype}: {what}")
+    return x, None
+
+
+def plainly(x: Any) -> Any:
+    """``x`` without Tensors, for functions that no gradient flows through."""
+    if isinstance(x, Tensor):
+        return x._data
+    if isinstance(x, list | tuple) and ops.holds_tensor(x):
+        return type(x)(plainly(v) for v in x)
+    return x
+
+
+def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
+    """The one door: run ``op`` and record it if a gradient may be asked for.
+
+    Parameters
+    ----------
+    op : Op
+    *args, **kwargs
+        As NumPy's function takes them; arrays may be Tensors, arrays, numbers, or
+        nested lists of them.
+
+    Returns
+    -------
+    Tensor, tuple of Tensors, or (given no Tensor, or an op without derivative) what
+    the forward function returned.
+
+    Raises
+    ------
+    The error of the forward function, told in the user's words.
+    """
+    if kwargs or len(args) != op.arity:
+        args, kwargs = op.bind(args, kwargs)
+    values = []
+    parents = []
+    tensors = recorded = False
+    for x in args:
+        if type(x) is Tensor:
+            values.append(x._data)
+            parents.append(x.node)
+            tensors = True
+            if x.node is not None:
+                recorded = True
+        elif type(x) in _NUMBERS or op.vjps is None:
+            values.append(x if op.vjps is not None else plainly(x))
+            parents.append(None)
+        else:
+            try:
+                value, node = operand(x)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{op.name}: {error}") from None
+            values.append(value)
+            parents.append(node)
+            if node is not None or isinstance(x, Tensor) or (type(x) in (list, tuple) and ops.holds_tensor(x)):
+                tensors = True
+                recorded = recorded or node is not None
+    try:
+        ans = op.forward(*values, **kwargs)
+    except Exception as error:
+        raise failure(op, args, kwargs, error) from error
+    if not tensors or op.vjps is None:
+        return ans
+    inspect = None
+    if modes.special:
+        recorded = recorded and recording.get()
+        inspect = inspector.get()
+        if inspect is not None:
+            inspect.after_forward(op, args, tuple(values), kwargs, ans)
+    if type(ans) is tuple or type(ans) is list:
+        ans = tuple([_settle(y) for y in ans])
+    elif type(ans) is not float64:
+        ans = _settle(ans)
+    if not recorded:
+        return tuple(wrap(y, None) for y in ans) if type(ans) is tuple else wrap(ans, None)
+    node = _record(op, args, values, parents, kwargs, ans)
+    if inspect is not None:
+        inspect.recorded(node)
+    if type(ans) is tuple:
+        return tuple(
+            wrap(y, picked(node, i) if y.dtype.kind == "f" else None) for i, y in enumerate(ans)
+        )
+    if ans.dtype.kind != "f":  # rounding to integers, say: nothing flows back
+        return wrap(ans, None)
+    return wrap(ans, node)
+
+
+def _record(op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Any) -> AnyNode:
+    vjps = op.vjps
+    if type(vjps) is tuple and None in vjps:
+        for i, (rule, parent) in enumerate(zip(vjps, parents, strict=True)):
+            if rule is None and parent is not None:
+                raise TypeError(
+                    f"{call_text(op, args, kwargs)}: no derivative exists with respect to "
+                    f"{op.parameters[i]}; pass {variable_name(args[i]) or 'it'}.detach()"
+                )
+    if kwargs or type(vjps) is not tuple or len(values) > 2 or type(ans) is tuple or not values:
+        return Node(op, tuple(values), tuple(parents), kwargs, ans, next_seq())
+    if len(values) == 1:
+        return Node1(op, values[0], parents[0], ans, next_seq())
+    return Node2(op, values[0], values[1], parents[0], parents[1], ans, next_seq())
+
+
+def infix(op: Op) -> Callable[[Tensor, Any], Any]:
+    """The method behind an infix operator: ``apply`` for two arguments, in one frame."""
+    forward = op.forward
+
+    def method(self: Tensor, other: Any) -> Any:
+        if modes.special:
+            return _infix_slowly(op, self, other)
+        a, pa = self._data, self.node
+        if type(other) is Tensor:
+            b, pb = other._data, other.node
+        elif type(other) in _NUMBERS:
+            b, pb = other, None
+        else:
+            return _infix_slowly(op, self, other)
+        try:
+            ans = forward(a, b)
+        except Exception as error:
+            raise failure(op, (self, other), {}, error) from error
+        if type(ans) is not float64:
+            ans = _settle(ans)
+        t = new(Tensor)
+        t._data = ans
+        t.node = None if pa is pb is None else Node2(op, a, b, pa, pb, ans, next_seq())
+        return t
+
+    method.__name__ = f"__{op.name}__"
+    return method
+
+
+def reflected(op: Op) -> Callable[[Tensor, Any], Any]:
+    """The method behind an infix operator whose left operand is no Tensor."""
+
+    def method(self: Tensor, other: Any) -> Any:
+        return _infix_slowly(op, other, self)
+
+    return method
+
+
+def _infix_slowly(op: Op, a: Any, b: Any) -> Any:
+    for x in (a, b):
+        if not isinstance(x, Tensor) and getattr(type(x), "__array_ufunc__", 0) is None:
+            return NotImplemented
+    return apply(op, a, b)
+
+
+def comparison(op: Op) -> Callable[[Tensor, Any], Any]:
+    """The method behind a comparison: a plain boolean array."""
+
+    def method(self: Tensor, other: Any) -> Any:
+        return apply(op, self, other)
+
+    return method
+
+
+def prefix(op: Op) -> Callable[[Tensor], Any]:
+    """The method behind an operator of one operand."""
+
+    def method(self: Tensor) -> Any:
+        return apply(op, self)
+
+    return method
+
+
+def method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the library as a method."""
+
+    def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    call.__name__ = function.__name__
+    call.__doc__ = function.__doc__
+    return call
+
+
+# --- the class -------------------------------------------------------------------------
+
+
+class Tensor:
+    """An array that records what is done with it.
+
+    Parameters
+    ----------
+    data : array_like or duck array
+        Copied, so that later changes to it are not seen; duck arrays that cannot be
+        written to (Dask's, say) are kept as they are.
+    requires_grad : bool
+        Whether ``backward()`` shall leave a gradient here.  Numbers then become
+        floating-point scalars; arrays must already be floating-point.
+    name : str, optional
+        What pictures, formulas and errors call it; by default the variable's name.
+    dtype : dtype, optional
+        As for ``numpy.array``.
+
+    Attributes
+    ----------
+    data : array
+        The values, read-only.  Assigning replaces them (same shape) and leaves graphs
+        that are already recorded as they were.
+    grad : None or array
+        Gradient that ``backward()`` left here, of the shape and dtype of ``data``.
+        Only Tensors made with ``requires_grad=True`` keep one; for intermediate results
+        ask ``mg.gradients``.
+
+    Raises
+    ------
+    TypeError
+        For data that are not numbers, and for integers that shall have a gradient.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> w = mg.Tensor(3.0, requires_grad=True)
+    >>> (w**2).backward()
+    >>> float(w.grad)
+    6.0
+    """
+
+    __slots__ = ("__weakref__", "_data", "_name", "node")
+    _data: Any
+    node: Any
+
+    def __init__(
+        self,
+        data: Any,
+        requires_grad: bool = False,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        self._data = _own(data, requires_grad, dtype)
+        self.node = Leaf(name) if requires_grad else None
+        self._name = name
+
+    # --- what it is ---------------------------------------------------------------------
+
+    @property
+    def data(self) -> Any:
+        """The values, read-only."""
+        data = self._data
+        return data.view() if type(data) is ndarray else data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if self.node is not None and self.node.op is not None:
+            raise TypeError(
+                f"{label(self)} is the result of {self.node.op.name}: only the data of a leaf "
+                "can be replaced; make a new Tensor, or call .detach() first"
+            )
+        value = _own(value, False, self.dtype)
+        if value.shape != self.shape:
+            raise ValueError(
+                f"{label(self)}.data has shape {self.shape}, the new data {value.shape}; "
+                "make a new Tensor for another shape"
+            )
+        self._data = value
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that ``backward()`` left here, or None."""
+        return self.node.grad if type(self.node) is Leaf else None
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if type(self.node) is not Leaf:
+            raise TypeError(f"{label(self)} keeps no gradient: only leaves with requires_grad=True do")
+        if value is not None:
+            value = _own(value, False, self.dtype, lock=False)
+            if value.shape != self.shape:
+                raise ValueError(
+                    f"the gradient of {label(self)} must have its shape {self.shape}, not {value.shape}"
+                )
+        self.node.grad = value
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to it."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value and self.node is None:
+            if self.dtype.kind != "f":
+                raise _integer_leaf(self.dtype)
+            self.node = Leaf(self.name)
+        elif not value and self.node is not None:
+            if self.node.op is not None:
+                raise TypeError(
+                    f"{label(self)} is the result of {self.node.op.name}: it requires a gradient "
+                    "because its inputs do; use .detach()"
+                )
+            self.node = None
+
+    @property
+    def name(self) -> str | None:
+        """What pictures, formulas and errors call it."""
+        return getattr(self, "_name", None)
+
+    @name.setter
+    def name(self, value: str | None) -> None:
+        self._name = value
+        if self.node is not None:
+            self.node.name = value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        return len(self._data.shape)
+
+    @property
+    def size(self) -> int:
+        return self._data.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        return self._data.dtype
+
+    @property
+    def T(self) -> Tensor:
+        """All axes reversed, as NumPy's."""
+        return ops.transpose(self)  # type: ignore[no-any-return]
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+        if self.ndim < 2:
+            raise ValueError(f"{label(self)}.mT needs at least two axes, the shape is {self.shape}")
+        return ops.swapaxes(self, -1, -2)  # type: ignore[no-any-return]
+
+    # --- leaving the graph --------------------------------------------------------------
+
+    def numpy(self) -> Any:
+        """The values as NumPy's: a read-only array, or a scalar."""
+        return self.data
+
+    def item(self) -> Any:
+        """The only value, as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"{label(self)}.item() needs a single value, the shape is {self.shape}")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def detach(self) -> Tensor:
+        """The same values, out of the graph: no gradient flows through."""
+        t = new(Tensor)
+        t._data = self._data
+        t.node = None
+        t._name = self.name
+        return t
+
+    def backward(self, gradient: Any = None) -> None:
+        """Add the gradient of this Tensor to ``.grad`` of every leaf it depends on.
+
+        Parameters
+        ----------
+        gradient : array_like, optional
+            Gradient of this Tensor itself, of its shape; 1 by default, which only makes
+            sense for a single number.
+
+        Raises
+        ------
+        RuntimeError
+            When nothing was recorded.
+        ValueError
+            For a result of several numbers without ``gradient``, or one of wrong shape.
+        """
+        seed = _seed(self, gradient)
+        for leaf, g in _owned(backward_pass([(self.node, seed)])).items():
+            assert isinstance(leaf, Leaf)
+            leaf.grad = g if leaf.grad is None else leaf.grad + g
+
+    # --- NumPy's protocols --------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        key = ufunc if method == "__call__" else (ufunc, method)
+        function = implementations.get(key)
+        if function is not None:
+            return function(*inputs, **kwargs)
+        if method == "outer" and ufunc in implementations:
+            ops.record.refuse_keywords(f"{ufunc.__name__}.outer", kwargs)
+            return ops.outer_of(implementations[ufunc], *inputs)
+        raise _not_covered(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        function = implementations.get(func)
+        if function is None:
+            raise _not_covered(f"{func.__module__}.{func.__name__}".removeprefix("numpy."))
+        return function(*args, **kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self.node is not None:
+            raise TypeError(
+                f"{label(self)} requires a gradient: as an array it would lose it silently; "
+                "take .data (read-only values) or .detach() on purpose, or build arrays of "
+                "Tensors with mg.array or mg.stack"
+            )
+        array = np.asarray(self._data)
+        if copy:
+            return np.array(array, dtype=dtype)
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    # --- Python's protocols -------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        data = self._data
+        words = []
+        if type(data) is ndarray:
+            text = np.array2string(data, separator=", ", prefix="Tensor(")
+            if data.size > np.get_printoptions()["threshold"] or not data.size:
+                words.append(f"shape={data.shape}")
+        elif isinstance(data, np.generic):
+            text = np.array2string(np.asarray(data))
+        else:
+            text = repr(data)
+        if self.dtype != float64 and not (self.dtype.kind in "ib" and self.dtype.itemsize in (1, 8)):
+            words.append(f"dtype={self.dtype}")
+        if self.name:
+            words.append(f"name={self.name!r}")
+        if self.node is not None:
+            words.append("requires_grad=True")
+        return f"Tensor({', '.join([text, *words])})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError(f"{label(self)} is a single number: it has no len()")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError(f"{label(self)} is a single number: it cannot be iterated or unpacked")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self._data == (value._data if isinstance(value, Tensor) else value)))
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"{label(self)} has shape {self.shape}: the truth of {self.size} elements is "
+                "ambiguous; use .any() or .all()"
+            )
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        name = label(self)
+        raise TypeError(
+            f"{name}[...] = value: Tensors are never written into; "
+            f"write {name} = np.where(mask, value, {name}), or build it with mg.concatenate or mg.stack"
+        )
+
+    def __delitem__(self, key: Any) -> NoReturn:
+        raise TypeError(f"del {label(self)}[...]: Tensors are never written into; index what to keep")
+
+    def __reduce__(self) -> Any:
+        if self.node is not None and self.node.op is not None:
+            raise TypeError(
+                f"{label(self)} is the result of {self.node.op.name} and holds its graph: "
+                "only leaves are copied or pickled; use .detach()"
+            )
+        return _rebuild, (type(self), self._data, self.requires_grad, self.name, self.grad)
+
+    # --- operators ----------------------------------------------------------------------
+
+    __add__, __radd__ = infix(ops.add), reflected(ops.add)
+    __sub__, __rsub__ = infix(ops.subtract), reflected(ops.subtract)
+    __mul__, __rmul__ = infix(ops.multiply), reflected(ops.multiply)
+    __truediv__, __rtruediv__ = infix(ops.divide), reflected(ops.divide)
+    __floordiv__, __rfloordiv__ = infix(ops.floor_divide), reflected(ops.floor_divide)
+    __mod__, __rmod__ = infix(ops.remainder), reflected(ops.remainder)
+    __pow__, __rpow__ = infix(ops.power), reflected(ops.power)
+    __matmul__, __rmatmul__ = infix(ops.matmul), reflected(ops.matmul)
+    __neg__, __pos__, __abs__ = prefix(ops.negative), prefix(ops.positive), prefix(ops.absolute)
+    __lt__, __le__ = comparison(ops.less), comparison(ops.less_equal)
+    __gt__, __ge__ = comparison(ops.greater), comparison(ops.greater_equal)
+    __eq__, __ne__ = comparison(ops.equal), comparison(ops.not_equal)  # type: ignore[assignment]
+    __hash__ = object.__hash__
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return ops.round(self, ndigits or 0)
+
+    __getitem__ = method(ops.getitem)
+
+    # --- NumPy's methods ----------------------------------------------------------------
+
+    sum, mean, prod = method(ops.sum), method(ops.mean), method(ops.prod)
+    max, min, ptp = method(ops.max), method(ops.min), method(ops.ptp)
+    var, std = method(ops.var), method(ops.std)
+    cumsum, cumprod = method(ops.cumsum), method(ops.cumprod)
+    argmax, argmin, argsort = method(ops.argmax), method(ops.argmin), method(ops.argsort)
+    any, all, nonzero = method(ops.any), method(ops.all), method(ops.nonzero)
+    ravel = flatten = method(ops.reshape)
+    swapaxes = method(ops.swapaxes)
+    clip, round = method(ops.clip), method(ops.round)
+    astype = method(ops.astype)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
+        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Axes permuted: ``t.transpose(1, 0)``, ``t.transpose((1, 0))`` or reversed."""
+        order = axes[0] if len(axes) == 1 else axes or None
+        return ops.transpose(self, order)  # type: ignore[no-any-return]
+
+    def sort(self, axis: int = -1) -> NoReturn:
+        raise TypeError("t.sort() would sort in place, and Tensors are never written into: use np.sort(t)")
+
+
+def _rebuild(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
+    t = new(kind)
+    t._data = _own(data, False, None)
+    t.node = Leaf(name) if requires_grad else None
+    t._name = name
+    if grad is not None:
+        t.node.grad = np.array(grad)[()]
+    return t
+
+
+# --- data ------------------------------------------------------------------------------
+
+
+def _own(data: Any, requires_grad: bool, dtype: Any, lock: bool = True) -> Any:
+    """A private, read-only copy of ``data``; scalars as NumPy scalars."""
+    if isinstance(data, Tensor):
+        if data.node is not None:
+            raise TypeError(
+                f"{label(data)} requires a gradient, and a Tensor made from it would lose it; "
+                "use it as it is, or .detach() it on purpose"
+            )
+        data = data._data
+    elif isinstance(data, list | tuple) and ops.holds_tensor(data):
+        raise TypeError("a list that contains Tensors: use mg.array([...]), which keeps their gradients")
+    if _is_duck(data):
+        if dtype is not None and data.dtype != dtype:
+            data = data.astype(dtype)
+    else:
+        number = isinstance(data, int | float | np.number) and not isinstance(data, np.floating)
+        if requires_grad and dtype is None and number and not isinstance(data, np.complexfloating):
+            dtype = float64
+        try:
+            data = np.array(data, dtype=dtype)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"Tensor: the data are ragged or not numbers ({error})") from None
+        if data.dtype.kind not in "fiubc":
+            raise TypeError(
+                f"Tensor: the data have dtype {data.dtype}; minigrad computes with numbers "
+                "(floating-point, integer or boolean)"
+            )
+    if requires_grad and data.dtype.kind != "f":
+        raise _integer_leaf(data.dtype)
+    return _settle(data, lock)
+
+
+def _is_duck(data: Any) -> bool:
+    return (
+        hasattr(type(data), "__array_function__")
+        and not isinstance(data, ndarray | np.generic)
+        and hasattr(data, "dtype")
+    )
+
+
+def _integer_leaf(dtype: Any) -> TypeError:
+    if dtype.kind == "c":
+        return TypeError("complex data cannot require a gradient; keep the real and imaginary part as two Tensors")
+    return TypeError(
+        f"data of dtype {dtype} cannot require a gradient: write floats (1.0 instead of 1), "
+        "or convert with .astype(float) or dtype=float"
+    )
+
+
+def _settle(data: Any, lock: bool = True) -> Any:
+    """Locked if an array, a NumPy scalar if 0-dimensional."""
+    if type(data) is ndarray:
+        if data.ndim == 0:
+            return data[()]
+        if lock:
+            data.setflags(write=False)
+        return data
+    if isinstance(data, ndarray):  # matrices, masked arrays, memory maps
+        return _settle(np.array(data), lock)
+    return data
+
+
+def _seed(t: Tensor, gradient: Any) -> Any:
+    """The gradient of ``t`` itself, checked."""
+    if t.node is None:
+        raise RuntimeError(
+            f"backward(): {label(t)} was not computed from anything that requires a gradient; "
+            "make a Tensor with requires_grad=True before computing with it"
+        )
+    if gradient is None:
+        if t.size != 1:
+            raise ValueError(
+                f"backward() needs a single number, and {label(t)} has shape {t.shape}: "
+                f"reduce it first ({label(t)}.sum(), say) or pass its gradient: backward(gradient=...)"
+            )
+        return t._data.dtype.type(1) if t.shape == () else np.ones_like(t._data)
+    seed = _own(gradient, False, t.dtype)
+    if seed.shape != t.shape:
+        raise ValueError(
+            f"backward(gradient): the gradient has shape {seed.shape}, {label(t)} has {t.shape}"
+        )
+    return seed
+
+
+def _owned(found: dict[AnyNode, Any]) -> dict[AnyNode, Any]:
+    """Gradients that may be handed out: no two share memory, none is read-only."""
+    seen: set[int] = set()
+    for node, g in found.items():
+        if type(g) is ndarray:
+            if g.base is not None or not g.flags.writeable or id(g) in seen:
+                found[node] = g = g.copy()
+            seen.add(id(g))
+    return found
+
+
+def _not_covered(name: str) -> TypeError:
+    return TypeError(
+        f"{name} is not covered by minigrad: write it with functions that are, add it with "
+        f"mg.defop(name, forward, vjps), or take .data where no gradient is needed"
+    )
+
+
+ops.record.hang_door(apply)
