@@ -298,7 +298,7 @@ class Tensor:
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        self._data = _own(data, requires_grad, dtype)
+        self._data = own(data, requires_grad, dtype)
         self.node = Leaf(name) if requires_grad else None
         self._name = name
 
@@ -317,7 +317,7 @@ class Tensor:
                 f"{label(self)} is the result of {self.node.op.name}: only the data of a leaf "
                 "can be replaced; make a new Tensor, or call .detach() first"
             )
-        value = _own(value, False, self.dtype)
+        value = own(value, False, self.dtype)
         if value.shape != self.shape:
             raise ValueError(
                 f"{label(self)}.data has shape {self.shape}, the new data {value.shape}; "
@@ -335,7 +335,7 @@ class Tensor:
         if type(self.node) is not Leaf:
             raise TypeError(f"{label(self)} keeps no gradient: only leaves with requires_grad=True do")
         if value is not None:
-            value = _own(value, False, self.dtype, lock=False)
+            value = own(value, False, self.dtype, lock=False)
             if value.shape != self.shape:
                 raise ValueError(
                     f"the gradient of {label(self)} must have its shape {self.shape}, not {value.shape}"
@@ -440,10 +440,34 @@ class Tensor:
         ValueError
             For a result of several numbers without ``gradient``, or one of wrong shape.
         """
-        seed = _seed(self, gradient)
-        for leaf, g in _owned(backward_pass([(self.node, seed)])).items():
+        seed = self.seed(gradient)
+        for leaf, g in handed_out(backward_pass([(self.node, seed)])).items():
             assert isinstance(leaf, Leaf)
             leaf.grad = g if leaf.grad is None else leaf.grad + g
+
+    def seed(self, gradient: Any = None) -> Any:
+        """The gradient of this Tensor itself, checked, to start a backward walk with."""
+        if self.node is None:
+            raise RuntimeError(
+                f"{label(self)} was not computed from anything that requires a gradient; "
+                "make a Tensor with requires_grad=True before computing with it"
+            )
+        if gradient is None:
+            if self.size != 1:
+                raise ValueError(
+                    f"{label(self)} has shape {self.shape}, and only a single number has a gradient "
+                    "of its own: reduce it with .sum() or .mean(), or pass the gradient of each element"
+                )
+            return np.ones_like(self._data)[()]
+        if isinstance(gradient, Tensor) and gradient.node is not None:
+            seed = gradient
+        else:
+            seed = own(gradient, False, self.dtype)
+        if seed.shape != self.shape:
+            raise ValueError(
+                f"the gradient of {label(self)} must have its shape {self.shape}, not {seed.shape}"
+            )
+        return seed
 
     # --- NumPy's protocols --------------------------------------------------------------
 
@@ -596,7 +620,7 @@ class Tensor:
 
 def _rebuild(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
     t = new(kind)
-    t._data = _own(data, False, None)
+    t._data = own(data, False, None)
     t.node = Leaf(name) if requires_grad else None
     t._name = name
     if grad is not None:
@@ -607,7 +631,7 @@ def _rebuild(kind: type[Tensor], data: Any, requires_grad: bool, name: str | Non
 # --- data ------------------------------------------------------------------------------
 
 
-def _own(data: Any, requires_grad: bool, dtype: Any, lock: bool = True) -> Any:
+def own(data: Any, requires_grad: bool, dtype: Any, lock: bool = True) -> Any:
     """A private, read-only copy of ``data``; scalars as NumPy scalars."""
     if isinstance(data, Tensor):
         if data.node is not None:
@@ -669,34 +693,14 @@ def _settle(data: Any, lock: bool = True) -> Any:
     return data
 
 
-def _seed(t: Tensor, gradient: Any) -> Any:
-    """The gradient of ``t`` itself, checked."""
-    if t.node is None:
-        raise RuntimeError(
-            f"backward(): {label(t)} was not computed from anything that requires a gradient; "
-            "make a Tensor with requires_grad=True before computing with it"
-        )
-    if gradient is None:
-        if t.size != 1:
-            raise ValueError(
-                f"backward() needs a single number, and {label(t)} has shape {t.shape}: "
-                f"reduce it first ({label(t)}.sum(), say) or pass its gradient: backward(gradient=...)"
-            )
-        return t._data.dtype.type(1) if t.shape == () else np.ones_like(t._data)
-    seed = _own(gradient, False, t.dtype)
-    if seed.shape != t.shape:
-        raise ValueError(
-            f"backward(gradient): the gradient has shape {seed.shape}, {label(t)} has {t.shape}"
-        )
-    return seed
-
-
-def _owned(found: dict[AnyNode, Any]) -> dict[AnyNode, Any]:
+def handed_out(found: dict[AnyNode, Any]) -> dict[AnyNode, Any]:
     """Gradients that may be handed out: no two share memory, none is read-only."""
     seen: set[int] = set()
     for node, g in found.items():
         if type(g) is ndarray:
-            if g.base is not None or not g.flags.writeable or id(g) in seen:
+            if not g.ndim:
+                found[node] = g[()]
+            elif g.base is not None or not g.flags.writeable or id(g) in seen:
                 found[node] = g = g.copy()
             seen.add(id(g))
     return found

@@ -23,6 +23,9 @@ registry: dict[str, Op] = {}
 implementations: dict[Any, Callable[..., Any]] = {}
 """NumPy's function (or ``(ufunc, method)``) -> the function that stands for it."""
 
+public: dict[str, Callable[..., Any]] = {}
+"""What the library offers by name: ops, and functions composed of them."""
+
 _REFUSED = {
     "out": "results are never written into existing arrays; assign the result instead",
     "order": "memory layout is not part of a Tensor",
@@ -95,6 +98,38 @@ class Op:
         self.arity = arity
         self.__doc__ = doc or f"{name}({', '.join(self.parameters)}): NumPy's function, differentiable."
 
+    @classmethod
+    def checked(cls, name: str, forward: Callable[..., Any], vjps: Any) -> Op:
+        """An op from outside, its rules counted.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the op and what is wrong with its rules.
+        """
+        if not callable(forward):
+            raise TypeError(f"defop {name!r}: forward must be a function, not {forward!r}")
+        if callable(vjps):
+            return cls(name, forward, vjps)
+        if vjps is None or isinstance(vjps, str):
+            raise TypeError(
+                f"defop {name!r}: the rules are missing; vjps has one per positional argument, "
+                "or None for an argument without derivative"
+            )
+        vjps = tuple(vjps)
+        for i, rule in enumerate(vjps):
+            if rule is not None and not callable(rule):
+                raise TypeError(f"defop {name!r}: the rule of argument {i} is not a function: {rule!r}")
+        op = cls(name, forward, vjps)
+        least, most = positional(forward)
+        if not least <= len(vjps) <= most:
+            raise ValueError(
+                f"defop {name!r}: forward takes {least if least == most else f'{least} to {most}'} "
+                f"positional arguments, but there are {len(vjps)} rules: give one for each, "
+                "None where there is no derivative, and make metadata keyword-only"
+            )
+        return op
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("import minigrad, not its parts: the door is not hung yet")
 
@@ -161,6 +196,20 @@ def parameters(forward: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(p.name for p in found.values() if p.kind is not p.VAR_POSITIONAL)
 
 
+def positional(forward: Callable[..., Any]) -> tuple[float, float]:
+    """The least and largest number of positional arguments that ``forward`` takes."""
+    if isinstance(forward, np.ufunc):
+        return forward.nin, forward.nin
+    try:
+        found = inspect.signature(forward).parameters.values()
+    except ValueError:
+        return 0, float("inf")
+    if any(p.kind is p.VAR_POSITIONAL for p in found):
+        return 0, float("inf")
+    places = [p for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return sum(p.default is p.empty for p in places), len(places)
+
+
 def refuse_keyword(name: str, key: str, value: Any, known: Sequence[str] = ()) -> None:
     """Pass over a keyword that asks for the default; refuse any other by name.
 
@@ -191,7 +240,7 @@ def hang_door(apply: Callable[..., Any]) -> None:
 
 def register(op: Op, *functions: Any) -> Op:
     """Enter ``op`` in the registry, standing for NumPy's ``functions``."""
-    registry[op.name] = op
+    registry[op.name] = public[op.name] = op
     for function in functions:
         implementations[function] = op
     return op
@@ -238,6 +287,7 @@ def composed(*functions: Any) -> Callable[[F], F]:
     """Decorator: the function below, written with other ops, stands for ``functions``."""
 
     def record(function: F) -> F:
+        public[function.__name__] = function
         for numpy_function in functions:
             implementations[numpy_function] = function
         return function

@@ -130,9 +130,9 @@ def var(
     if correction is not NoValue:
         ddof = correction
     if dtype is not None:
-        a = np.astype(a, dtype)
+        a = a.astype(dtype)
     elif np.result_type(a).kind in "iub":
-        a = np.astype(a, np.float64)
+        a = np.multiply(a, 1.0)
     centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is NoValue else mean
     n = np.maximum(taking_part(a, axis, where) - ddof, 0)
     if where is not True:

@@ -23,6 +23,7 @@ def holds_tensor(x: Any) -> bool:
     )
 
 
+@composed()
 def array(data: Any, dtype: Any = None) -> Any:
     """A Tensor from nested lists that may contain Tensors, as `numpy.array`.
 
@@ -36,7 +37,7 @@ def array(data: Any, dtype: Any = None) -> Any:
     """
     if isinstance(data, list | tuple):
         data = np.stack([array(v) for v in data]) if holds_tensor(data) else np.array(data)
-    return data if dtype is None else np.astype(data, dtype)
+    return data if dtype is None else data.astype(dtype)
 
 
 # --- broadcasting ----------------------------------------------------------------------
@@ -111,7 +112,7 @@ def stack(*arrays: Any, axis: int = 0) -> Any:
     return np.stack(arrays, axis=axis)
 
 
-@primitive(np.astype, vjps=(lambda g, ans, x, dtype: np.astype(g, x.dtype),))
+@primitive(*([np.astype] if hasattr(np, "astype") else []), vjps=(lambda g, ans, x, dtype: g.astype(x.dtype),))
 def astype(x: Any, dtype: Any) -> Any:
     """``x`` in another dtype; through integers and booleans no gradient flows."""
     return x.astype(dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.record import Op, elementwise, register
+from minigrad.ops.record import Op, composed, elementwise, register
 
 
 def _sigmoid(x: Any) -> Any:
@@ -104,6 +104,7 @@ elu = register(
 )
 
 
+@composed()
 def silu(x: Any) -> Any:
     """``x σ(x)``, also called swish.
 
@@ -116,6 +117,7 @@ def silu(x: Any) -> Any:
     return x * sigmoid(x)
 
 
+@composed()
 def gelu(x: Any, approximate: str | bool = "none") -> Any:
     """The Gaussian error linear unit ``x Φ(x)`` (Hendrycks and Gimpel, 2016).
 

@@ -1,0 +1,530 @@
+"""Gradients of functions: grad, vjp, jvp, jacobian, hessian, hvp; and of recorded Tensors.
+
+Each function here wraps the arguments in fresh variables, calls ``f`` on them and walks
+the graph that it left.  Variables of an inner call are copies *of* the outer call's, so
+nesting needs nothing further.  The answer is plain arrays; it is Tensors when it
+depends on something whose gradient the caller may still ask for.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.errors import label
+from minigrad.graph import AnyNode, Leaf, Node1, backward_pass, leaves, modes, next_seq, recording
+from minigrad.ops.record import Op
+from minigrad.tensor import Tensor, handed_out, own, wrap
+from minigrad.tree import flatten, tree_map
+
+variable = Op("variable", lambda x: x, (lambda g, ans, x: g,), doc="A fresh name for a value.")
+
+F = Callable[..., Any]
+
+
+# --- variables -------------------------------------------------------------------------
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, int | float | np.number) and not isinstance(x, bool)
+
+
+def _variable(x: Any) -> Any:
+    """A Tensor to differentiate by, or ``x`` itself where that makes no sense."""
+    if isinstance(x, Tensor):
+        if x.node is not None:
+            return wrap(x._data, Node1(variable, x._data, x.node, x._data, next_seq()))
+        return wrap(x._data, Leaf(x.name)) if x.dtype.kind == "f" else x
+    if _is_number(x) or hasattr(x, "dtype"):
+        if x is not None and getattr(getattr(x, "dtype", None), "kind", "f") == "b":
+            return x
+        return wrap(own(x, True, None), Leaf())
+    return x
+
+
+def _check_differentiable(argument: Any, what: str) -> None:
+    """Refuse arguments that hold nothing to differentiate by."""
+    for x in flatten(argument)[0]:
+        kind = getattr(getattr(x, "dtype", None), "kind", None)
+        if kind in ("i", "u") and not _is_number(x):
+            raise TypeError(
+                f"{what} holds integers (dtype {x.dtype}), which have no derivative; "
+                "convert them with .astype(float)"
+            )
+        if kind == "f" or _is_number(x) or isinstance(x, Tensor):
+            return
+    raise TypeError(
+        f"{what} ({label(argument)}) holds no floating-point number to differentiate by; "
+        "choose other arguments with argnums="
+    )
+
+
+def _node(x: Any) -> AnyNode | None:
+    return x.node if isinstance(x, Tensor) else None
+
+
+def _plain(x: Any) -> Any:
+    """``x`` without its graph, if it is a Tensor."""
+    return x._data if isinstance(x, Tensor) else x
+
+
+def _recording_on() -> Any:
+    return modes.set(recording, True) if modes.special else nullcontext()
+
+
+class _Call:
+    """One call of ``f`` on fresh variables: what went in, what came out.
+
+    Attributes
+    ----------
+    inputs : list of Tensor
+        Leaves of the differentiated arguments, in order.
+    rebuild : callable
+        Puts one value for each of ``inputs`` in the structure of the arguments.
+    result : Any
+        What ``f`` returned.
+    recorded : bool
+        Whether the caller may be differentiated itself, so that answers are Tensors.
+    """
+
+    def __init__(
+        self, f: F, args: Sequence[Any], argnums: Sequence[int] | None, kwargs: dict[str, Any]
+    ) -> None:
+        chosen = range(len(args)) if argnums is None else argnums
+        found, self.rebuild = flatten([args[i] for i in chosen])
+        self.outer = recording.get() if modes.special else True
+        with _recording_on():
+            self.inputs = [_variable(x) for x in found]
+            called = list(args)
+            for i, value in zip(chosen, self.rebuild(self.inputs), strict=True):
+                called[i] = value
+            self.result = f(*called, **kwargs)
+        self.nodes = {x.node for x in self.inputs if _node(x) is not None}
+
+    def recorded_by_caller(self, outputs: Sequence[Any]) -> bool:
+        """Whether ``outputs`` depend on leaves that are not this call's own."""
+        if not self.outer:
+            return False
+        roots = [y.node for y in outputs if _node(y) is not None]
+        return any(leaf not in self.nodes for root in roots for leaf in leaves(root))
+
+    def pull(self, seeds: list[tuple[AnyNode, Any]], lift: Any = None) -> list[Any]:
+        """Gradients of the inputs; zeros where nothing depends on them."""
+        with _recording_on():
+            found = backward_pass(seeds, self.nodes, lift)
+        if lift is None:
+            handed_out(found)
+        return [
+            None
+            if _node(x) is None
+            else found[x.node]
+            if x.node in found
+            else np.zeros_like(x._data)[()]
+            for x in self.inputs
+        ]
+
+
+# --- grad ------------------------------------------------------------------------------
+
+
+def _numbers(argnums: int | Sequence[int], n: int) -> list[int]:
+    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
+    for i in numbers:
+        if not -n <= i < n:
+            raise ValueError(f"argnums={argnums}: the function was called with {n} positional arguments")
+    return [i % n for i in numbers]
+
+
+def _scalar(f: F, y: Any) -> None:
+    """Check that ``y`` is one floating-point number."""
+    name = getattr(f, "__name__", "the function")
+    kind = getattr(getattr(y, "dtype", None), "kind", None)
+    if isinstance(y, float) or (kind == "f" and y.size == 1):
+        return
+    if isinstance(y, list | tuple | dict):
+        raise TypeError(
+            f"{name} returned a {type(y).__name__}; grad needs a single number "
+            "(has_aux=True takes a pair of a number and anything else)"
+        )
+    if kind is None and not isinstance(y, int):
+        raise TypeError(f"{name} returned {label(y)}; grad needs a single number")
+    if kind in ("i", "u", "b") or isinstance(y, int):
+        raise TypeError(
+            f"{name} returned {'an integer' if kind != 'b' else 'a boolean'}, which has no derivative; "
+            "return a floating-point number"
+        )
+    if kind == "c":
+        raise TypeError(f"{name} returned a complex number; grad needs a real one")
+    raise ValueError(
+        f"{name} returned shape {tuple(y.shape)}; grad needs a single number: reduce it with "
+        ".sum() or .mean(), or use mg.jacobian"
+    )
+
+
+def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> F:
+    """A function that returns the value of ``f`` and its gradient.
+
+    Parameters
+    ----------
+    f : callable
+        Returns a single floating-point number (any rank, size 1).
+    argnums : int or sequence of int
+        Which positional arguments to differentiate by; each may be a number, an array,
+        a Tensor, or nested dicts, lists and tuples of them.
+    has_aux : bool
+        ``f`` returns ``(number, anything else)``, and the result is
+        ``((value, aux), gradient)``.
+
+    Returns
+    -------
+    callable
+        Called like ``f``; returns ``(value, gradient)`` with the gradient in the
+        structure, shapes and dtypes of the arguments (a tuple when ``argnums`` is a
+        sequence).  Plain arrays; Tensors when the caller is itself being
+        differentiated.
+
+    Raises
+    ------
+    TypeError
+        For integer arrays as arguments, and integer or boolean results.
+    ValueError
+        For a result of several numbers.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.value_and_grad(lambda x: x**2 + 1)(3.0)
+    (np.float64(10.0), np.float64(6.0))
+    """
+
+    @functools.wraps(f)
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        numbers = _numbers(argnums, len(args))
+        for i in numbers:
+            _check_differentiable(args[i], f"argument {i}")
+        call = _Call(f, args, numbers, kwargs)
+        y, aux, call.result = call.result, None, None
+        if has_aux:
+            if not isinstance(y, tuple) or len(y) != 2:
+                raise TypeError("has_aux=True: the function must return a pair (number, aux)")
+            y, aux = y
+        _scalar(f, y)
+        recorded = call.recorded_by_caller([y])
+        value = y if recorded else _plain(y)
+        if isinstance(value, float):
+            value = np.float64(value)
+        seeds = []
+        if _node(y) is not None:
+            seeds.append((y.node, np.ones_like(y._data)[()]))
+        del y  # so that the walk frees the graph behind it
+        found = call.rebuild(call.pull(seeds, wrap if recorded else None))
+        gradient = found[0] if isinstance(argnums, int) else tuple(found)
+        if has_aux:
+            return (value, aux if recorded else tree_map(_plain, aux)), gradient
+        return value, gradient
+
+    return differentiated
+
+
+def grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> F:
+    """A function that returns the gradient of ``f``.
+
+    Parameters and errors are those of `value_and_grad`; with ``has_aux=True`` the result
+    is ``(gradient, aux)``.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.grad(lambda x: x**3)(2.0)
+    np.float64(12.0)
+    >>> mg.grad(mg.grad(lambda x: x**3))(2.0)
+    np.float64(12.0)
+    >>> mg.grad(lambda p: p["w"] * 2 + p["b"])({"w": 1.0, "b": 0.0})
+    {'w': np.float64(2.0), 'b': np.float64(1.0)}
+    """
+    both = value_and_grad(f, argnums, has_aux)
+
+    @functools.wraps(f)
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        value, gradient = both(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return differentiated
+
+
+# --- products with the Jacobian --------------------------------------------------------
+
+
+def vjp(f: F, *args: Any, **kwargs: Any) -> tuple[Any, F]:
+    """Value of ``f(*args)``, and the function that pulls a cotangent back.
+
+    Returns
+    -------
+    value : Any
+        What ``f`` returned, in plain arrays.
+    pullback : callable
+        ``pullback(cotangent)``, with a cotangent of the structure and shapes of the
+        value, is a tuple with one gradient per argument.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> value, pullback = mg.vjp(lambda x, y: x * y, np.array([1.0, 2.0]), 3.0)
+    >>> pullback(np.array([1.0, 10.0]))
+    (array([ 3., 30.]), np.float64(21.0))
+    """
+    call = _Call(f, args, None, kwargs)
+    outputs, rebuild = flatten(call.result)
+    recorded = call.recorded_by_caller(outputs)
+    value = call.result if recorded else rebuild([_plain(y) for y in outputs])
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        given, _ = flatten(cotangent)
+        if len(given) != len(outputs):
+            raise ValueError(
+                f"the cotangent has {len(given)} arrays, the value of the function {len(outputs)}: "
+                "they must have the same structure"
+            )
+        deep = recorded or any(_node(u) is not None for u in given)
+        seeds = []
+        for u, y in zip(given, outputs, strict=True):
+            if _node(y) is None:
+                continue
+            if np.shape(u) != y.shape:
+                raise ValueError(f"the cotangent has shape {np.shape(u)}, the value {y.shape}")
+            u = _plain(u) if not deep else u
+            seeds.append((y.node, u if isinstance(u, Tensor) else own(u, False, y.dtype)))
+        return tuple(call.rebuild(call.pull(seeds, wrap if deep else None)))
+
+    return value, pullback
+
+
+def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Value of ``f(*args)`` and its derivative in the direction ``tangents``.
+
+    The pullback is linear in its cotangent; differentiating it by the cotangent gives
+    the derivative forward, so that no second set of rules is needed.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
+    (np.float64(6.0), np.float64(3.0))
+    """
+    given, _ = flatten(list(tangents))
+    call = _Call(f, args, None, {})
+    if len(given) != len(call.inputs):
+        raise ValueError(f"jvp: {len(call.inputs)} arguments, but {len(given)} tangents")
+    for x, t in zip(call.inputs, given, strict=True):
+        if _node(x) is not None and np.shape(t) != x.shape:
+            raise ValueError(f"jvp: an argument of shape {x.shape} has a tangent of shape {np.shape(t)}")
+    outputs, rebuild = flatten(call.result)
+    recorded = call.recorded_by_caller([*outputs, *given])
+    cotangents = {
+        i: Tensor(np.zeros_like(y._data), requires_grad=True)
+        for i, y in enumerate(outputs)
+        if _node(y) is not None
+    }
+    pulled = call.pull([(outputs[i].node, u) for i, u in cotangents.items()], wrap)
+    with _recording_on():
+        along = sum(
+            (g * t).sum()
+            for g, t in zip(pulled, given, strict=True)
+            if isinstance(g, Tensor) and g.node is not None
+        )
+    seeds = [(along.node, np.ones_like(along._data)[()])] if _node(along) is not None else []
+    nodes = {u.node for u in cotangents.values()}
+    with _recording_on():
+        found = backward_pass(seeds, nodes, wrap if recorded else None)
+    derivatives = []
+    for i, y in enumerate(outputs):
+        zeros = np.zeros(np.shape(y), getattr(y, "dtype", None))[()]
+        u = cotangents.get(i)
+        derivatives.append(zeros if u is None else found.get(u.node, zeros))
+    value = call.result if recorded else rebuild([_plain(y) for y in outputs])
+    return value, rebuild(derivatives)
+
+
+# --- whole derivatives -----------------------------------------------------------------
+
+
+def jacobian(f: F, argnums: int | Sequence[int] = 0) -> F:
+    """A function that returns the Jacobian of ``f``, of shape ``output + argument``.
+
+    Outputs and arguments may be nested; the result nests the arguments' structure in
+    the output's.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+
+    @functools.wraps(f)
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        numbers = _numbers(argnums, len(args))
+        for i in numbers:
+            _check_differentiable(args[i], f"argument {i}")
+        call = _Call(f, args, numbers, kwargs)
+        outputs, rebuild = flatten(call.result)
+        recorded = call.recorded_by_caller(outputs)
+        blocks = []
+        for y in outputs:
+            rows = [_row(call, y, k, recorded) for k in range(np.size(_plain(y)))]
+            columns = [
+                None if _node(x) is None else _stack([row[j] for row in rows], np.shape(y), x, recorded)
+                for j, x in enumerate(call.inputs)
+            ]
+            block = call.rebuild(columns)
+            blocks.append(block[0] if isinstance(argnums, int) else tuple(block))
+        return rebuild(blocks)
+
+    return differentiated
+
+
+def _row(call: _Call, y: Any, k: int, recorded: bool) -> list[Any]:
+    """Gradients of the ``k``-th element of ``y``."""
+    if _node(y) is None:
+        return call.pull([])
+    seed = np.zeros(y.size, y.dtype)
+    seed[k] = 1
+    return call.pull([(y.node, seed.reshape(y.shape)[()])], wrap if recorded else None)
+
+
+def _stack(rows: list[Any], shape: tuple[int, ...], x: Tensor, recorded: bool) -> Any:
+    if not rows:
+        return np.zeros((*shape, *x.shape), x.dtype)
+    stacked = ops.stack(*rows) if recorded else np.stack(rows)
+    return stacked.reshape((*shape, *x.shape))
+
+
+def hessian(f: F, argnums: int | Sequence[int] = 0) -> F:
+    """A function that returns the matrix of second derivatives of ``f``.
+
+    For an argument of shape ``s`` it has shape ``s + s``; nested arguments give blocks,
+    nested twice.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0]))
+    array([[6., 2.],
+           [2., 0.]])
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: F, x: Any, v: Any) -> Any:
+    """Product of the Hessian of ``f`` at ``x`` with ``v``, at the cost of two gradients.
+
+    ``x`` and ``v`` have the same structure, and so has the result.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.hvp(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    array([ 6., 12.])
+    """
+    return vjp(grad(f), x)[1](v)[0]
+
+
+# --- recorded Tensors ------------------------------------------------------------------
+
+
+def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bool = False) -> Any:
+    """Gradients of recorded ``outputs`` with respect to ``inputs``; no ``.grad`` changes.
+
+    Parameters
+    ----------
+    outputs : Tensor or list of Tensors
+        Several outputs are summed.
+    inputs : Tensor, or nested lists, tuples and dicts of them
+        Leaves or intermediate results.
+    gradients : array_like, or one per output, optional
+        Gradients of the outputs; 1 by default, for outputs of a single number.
+    create_graph : bool
+        Return Tensors that can be differentiated further.
+
+    Returns
+    -------
+    In the structure of ``inputs``; zeros where the outputs do not depend on one.
+
+    Raises
+    ------
+    RuntimeError, ValueError
+        When an output was not recorded, or is not a single number.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> x = mg.Tensor(3.0, requires_grad=True)
+    >>> dy = mg.gradients(x**3, x, create_graph=True)
+    >>> mg.gradients(dy, x)
+    np.float64(18.0)
+    """
+    roots = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+    weights = gradients if isinstance(outputs, list | tuple) else [gradients]
+    weights = [None] * len(roots) if weights is None else list(weights)
+    if len(weights) != len(roots):
+        raise ValueError(f"{len(roots)} outputs, but {len(weights)} gradients of outputs")
+    wanted, rebuild = flatten(inputs)
+    for x in wanted:
+        if not isinstance(x, Tensor) or x.node is None:
+            raise ValueError(
+                f"{label(x)} does not require a gradient: make it with "
+                "mg.Tensor(..., requires_grad=True) before computing with it"
+            )
+    seeds = [(y.node, y.seed(u)) for y, u in zip(roots, weights, strict=True)]
+    found = backward_pass(seeds, {x.node for x in wanted}, wrap if create_graph else None)
+    if not create_graph:
+        handed_out(found)
+    zeros = (np.zeros_like(x._data)[()] for x in wanted)
+    answers = [found.get(x.node, zero) for x, zero in zip(wanted, zeros, strict=True)]
+    if create_graph:
+        answers = [g if isinstance(g, Tensor) else wrap(g, None) for g in answers]
+    return rebuild(answers)
+
+
+# --- new ops ---------------------------------------------------------------------------
+
+
+def defop(name: str, forward: F, vjps: Sequence[F | None] | F) -> F:
+    """Add an op from outside: the same record that every op of the library is.
+
+    Parameters
+    ----------
+    name : str
+        What errors, formulas and pictures call it.
+    forward : callable
+        ``forward(*arrays, **metadata)`` in NumPy; metadata are keyword parameters.
+    vjps : sequence
+        One rule per positional argument, ``rule(g, ans, *arrays, **metadata)``, or None
+        where there is no derivative.  Rules of NumPy functions that minigrad covers can
+        be differentiated again.
+
+    Returns
+    -------
+    callable
+        The op, for arrays and Tensors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a rule is missing, is not callable, or their number is not that of the
+        positional arguments.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> cube = mg.defop("cube", lambda x: x**3, [lambda g, ans, x: g * 3 * x**2])
+    >>> mg.grad(cube)(2.0)
+    np.float64(12.0)
+    """
+    return Op.checked(name, forward, vjps)

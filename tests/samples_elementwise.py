@@ -1,0 +1,51 @@
+"""Samples of elementwise functions and activations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import minigrad as mg
+from samples import PAIRS, SHAPES, sample, values
+
+ANYWHERE = "negative positive square fabs absolute sign exp exp2 expm1 sin cos tan arctan sinh cosh tanh arcsinh cbrt sinc deg2rad rad2deg radians degrees floor ceil trunc rint nan_to_num".split()
+POSITIVE = "sqrt log log2 log10 log1p reciprocal".split()
+INSIDE = "arcsin arccos arctanh".split()
+for name in ANYWHERE:
+    for shape in SHAPES:
+        sample(name, getattr(np, name), shape, low=-1.3, high=1.4)
+for name in POSITIVE:
+    for shape in SHAPES:
+        sample(name, getattr(np, name), shape, low=0.3, high=3.0)
+for name in INSIDE:
+    for shape in SHAPES:
+        sample(name, getattr(np, name), shape, low=-0.8, high=0.8)
+for shape in SHAPES:
+    sample("arccosh", np.arccosh, shape, low=1.3, high=3.0)
+    sample("round", lambda x: np.round(x, 1), shape)
+    sample("clip", lambda x: np.clip(x, -1.0, 0.9), shape)
+
+BINARY = "add subtract multiply divide arctan2 hypot maximum minimum fmax fmin logaddexp logaddexp2 copysign floor_divide remainder fmod".split()
+for name in BINARY:
+    for a, b in PAIRS:
+        sample(name, getattr(np, name), values(a, 1, -3.2, 2.7), values(b, 2, 0.6, 2.4))
+for a, b in PAIRS:
+    sample("power", np.power, values(a, 1, 0.4, 2.0), values(b, 2, -1.5, 2.5))
+    sample("float_power", np.float_power, values(a, 1, 0.4, 2.0), values(b, 2, -1.5, 2.5))
+    sample("clip", lambda x, lo: np.clip(x, lo, 3.0), values(a, 1), values(b, 2, -1.0, 1.0))
+    sample("clip", lambda x, hi: np.clip(x, None, hi), values(a, 1), values(b, 2, -1.0, 1.0))
+    sample("where", lambda x, y: np.where(np.arange(3) > 1, x, y), a, b)
+for exponent in (2, 3, 0, 1, -1, 0.5, 2.5, -2.0):
+    sample("power", lambda x, p=exponent: x**p, values((2, 3), 0, 0.4, 2.0))
+for exponent in (2, 3, 1, 0):
+    sample("power", lambda x, p=exponent: x**p, values((2, 3), 0, -2.0, 2.0))
+sample("power", lambda p: 2.0**p, (3,))
+sample("sinc", np.sinc, np.array([0.0, 1e-8, 0.1, 0.2499, 0.2501, 1.0, 3.3]))
+sample("divide", lambda x: 1 / x, values((3,), 0, 0.5, 2.0))
+sample("subtract", lambda x: np.ones((2, 3)) - x, (3,))
+
+for name in "sigmoid log_sigmoid relu leaky_relu elu softplus silu gelu erf".split():
+    for shape in SHAPES:
+        sample(name, getattr(mg, name), shape)
+sample("gelu", lambda x: mg.gelu(x, approximate="tanh"), (2, 3))
+sample("elu", lambda x: mg.elu(x, alpha=0.7), (2, 3))
+sample("leaky_relu", lambda x: mg.leaky_relu(x, negative_slope=0.2), (2, 3))
