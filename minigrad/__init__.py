@@ -11,6 +11,8 @@ from minigrad.autodiff import (
     value_and_grad,
     vjp,
 )
+from minigrad.debug import debug
+from minigrad.gradcheck import gradcheck
 from minigrad.graph import no_grad
 from minigrad.ops import *
 from minigrad.tensor import Tensor

@@ -1,0 +1,139 @@
+"""mg.debug(): name the op and the line behind a NaN, an infinity, or a changed array.
+
+While it is on, every op notes the line that called it and a checksum of every array it
+saved, and every value and gradient is looked at as it appears.  It costs a few
+microseconds per op, which is why it is not always on.
+"""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import Site, call_text, caller_site, label
+from minigrad.graph import AnyNode, Slots, inspector, modes
+from minigrad.ops.record import Op
+from minigrad.tensor import plainly
+
+
+def debug() -> AbstractContextManager[None]:
+    """Context that names the first NaN or infinity, and arrays that changed.
+
+    Inside it (in this thread) an op that makes a NaN or an infinity of finite numbers,
+    forward or backward, raises FloatingPointError with the line that called it; and
+    ``backward()`` raises RuntimeError when an array that the graph depends on was
+    changed after it was recorded, which would make the gradient wrong.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> x = mg.Tensor([0.0, 4.0], requires_grad=True)
+    >>> with mg.debug():
+    ...     y = mg.where(x.data > 0, mg.sqrt(x), 0.0).sum()
+    ...     y.backward()
+    Traceback (most recent call last):
+        ...
+    FloatingPointError: the derivative of sqrt(x) made NaN ...
+    """
+    return modes.set(inspector, Inspector())
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a node that was recorded under `debug`."""
+
+    call: str
+    site: Site | None
+    names: tuple[str, ...]
+    checksums: tuple[int | None, ...]
+
+    def __str__(self) -> str:
+        return str(self.site)
+
+
+class Inspector:
+    """What the engine calls at every step while `debug` is on."""
+
+    def __init__(self) -> None:
+        self.call: tuple[Op, Any, Any] | None = None
+
+    def after_forward(
+        self, op: Op, args: tuple[Any, ...], values: tuple[Any, ...], kwargs: Any, ans: Any
+    ) -> None:
+        """Raise if finite inputs gave an output that is not."""
+        self.call = op, args, kwargs
+        bad = what_is_wrong(ans)
+        if bad and not any(what_is_wrong(v) for v in values):
+            raise FloatingPointError(
+                f"{call_text(op, args, kwargs)} made {bad} of finite numbers, at {caller_site()}"
+            )
+
+    def recorded(self, node: AnyNode) -> None:
+        """Note where ``node`` comes from, and what its arrays hold."""
+        assert self.call is not None
+        op, args, kwargs = self.call
+        names = tuple(label(a) for a in args)
+        sums = tuple(checksum(v) for v in node.args)
+        node.where = Record(call_text(op, args, kwargs), caller_site(), names, sums)
+
+    def before_rules(self, node: AnyNode) -> None:
+        """Raise if an array that ``node`` saved has changed since."""
+        record = getattr(node, "where", None)
+        if record is None:
+            return
+        for name, value, before in zip(record.names, node.args, record.checksums, strict=False):
+            if before != checksum(value):
+                raise RuntimeError(
+                    f"{name} was changed after {record.call} was recorded at {record.site}: its "
+                    "gradient would be wrong; compute with a copy, or make it a mg.Tensor"
+                )
+
+    def after_rule(self, node: AnyNode, argnum: int, g: Any, c: Any) -> None:
+        """Raise if a finite gradient gave one that is not."""
+        bad = what_is_wrong(c)
+        if not bad or what_is_wrong(g):
+            return
+        record = getattr(node, "where", None)
+        op = node.op
+        assert op is not None
+        call = record.call if record is not None else op.name
+        at = f", recorded at {record.site}" if record is not None else ""
+        hint = ""
+        if op.elementwise and trapped(g, c):
+            hint = (
+                "; the gradient that arrived there was 0, times a derivative that is not finite: "
+                "if np.where did not select this branch, make its input safe inside it, "
+                "np.where(ok, f(np.where(ok, x, 1)), other)"
+            )
+        raise FloatingPointError(f"the derivative of {call} made {bad} of a finite gradient{at}{hint}")
+
+
+def what_is_wrong(values: Any) -> str:
+    """ "NaN", "infinity" or nothing, for what an op or a rule returned."""
+    if isinstance(values, Slots):
+        values = tuple(values.values())
+    if isinstance(values, tuple | list):
+        return next((bad for v in values if (bad := what_is_wrong(v))), "")
+    values = plainly(values)
+    if not isinstance(values, np.ndarray | np.floating | float):
+        return ""
+    if np.asarray(values).dtype.kind != "f" or np.all(np.isfinite(values)):
+        return ""
+    return "NaN" if np.any(np.isnan(values)) else "infinity"
+
+
+def trapped(g: Any, c: Any) -> bool:
+    """Whether ``c`` is not finite where a gradient of exactly 0 arrived."""
+    g, c = plainly(g), plainly(c)
+    return np.shape(g) == np.shape(c) and bool(np.any((g == 0) & ~np.isfinite(c)))
+
+
+def checksum(value: Any) -> int | None:
+    """A checksum of an array's values; None for what cannot change."""
+    if not isinstance(value, np.ndarray):
+        return None
+    return zlib.crc32(np.ascontiguousarray(value).view(np.uint8).data if value.size else b"")

@@ -1,0 +1,423 @@
+"""Finite differences that choose their own step, and a verdict on a gradient.
+
+Along every direction the central difference is taken at a ladder of steps and
+extrapolated (Ridders, 1982); the table of extrapolations carries its own error
+estimate, and rounding adds another.  So the check knows how much it knows: it calls a
+gradient wrong only where the difference exceeds the error of the differences, and says
+when it cannot tell.  One-sided slopes that stay apart however small the step are a kink.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from minigrad.autodiff import gradients
+from minigrad.graph import no_grad
+from minigrad.tensor import Tensor, plainly
+from minigrad.tree import flatten
+
+FEW = 200
+"""Arguments of up to so many elements are checked one by one, larger ones at random."""
+
+
+# --- the verdict -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """The worst entry of the gradient of one array.
+
+    Attributes
+    ----------
+    name : str
+        Which array.
+    index : tuple of int
+        Where in it.
+    autodiff, numeric : float
+        The two values of the derivative there; for a function of several outputs, of
+        their sum with random weights.
+    uncertainty : float
+        Error estimate of ``numeric``.
+    verdict : str
+        Of this array alone.
+    note : str
+        What the differences showed, for kinks and where nothing can be said.
+    """
+
+    name: str
+    index: tuple[int, ...]
+    autodiff: float
+    numeric: float
+    uncertainty: float
+    verdict: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.name}[{', '.join(map(str, self.index))}]" if self.index else self.name
+        text = (
+            f"{self.verdict}: {place}: autodiff {self.autodiff:.10g}, "
+            f"finite differences {self.numeric:.10g} ± {self.uncertainty:.1g}"
+        )
+        return f"{text} ({self.note})" if self.note else text
+
+
+@dataclass(frozen=True)
+class GradCheck:
+    """What `gradcheck` found; truthy when the gradient is correct.
+
+    Attributes
+    ----------
+    verdict : {"correct", "wrong", "kink", "inconclusive"}
+        Of the whole: the worst of the rows.
+    rows : list of Row
+        One per array, with its worst entry.
+    order : int
+        The highest order of derivative that was checked.
+    """
+
+    verdict: str
+    rows: list[Row] = field(default_factory=list)
+    order: int = 1
+
+    def __bool__(self) -> bool:
+        return self.verdict == "correct"
+
+    @property
+    def worst(self) -> Row | None:
+        """The row that decided the verdict."""
+        return min(self.rows, key=lambda row: _RANK.index(row.verdict), default=None)
+
+    def __str__(self) -> str:
+        head = f"gradcheck (order {self.order}): {self.verdict}"
+        return "\n".join([head, *(f"  {row}" for row in self.rows)])
+
+    __repr__ = __str__
+
+
+_RANK = ["wrong", "kink", "inconclusive", "correct"]
+
+
+def gradcheck(
+    f: Callable[..., Any],
+    *args: Any,
+    order: int = 1,
+    rtol: float | None = None,
+    atol: float = 1e-9,
+    seed: int = 0,
+) -> GradCheck:
+    """Hold the gradient of ``f`` at ``args`` against finite differences.
+
+    Parameters
+    ----------
+    f : callable
+        Of arrays or nested structures of them, with an output of any shape.
+    *args
+        Where; every floating-point array and number in them is checked.
+    order : {1, 2}
+        2 also holds the second derivatives against differences of the first.
+    rtol, atol : float
+        Differences up to ``rtol`` relative, ``atol`` absolute are taken for rounding,
+        beyond the error that the finite differences estimate for themselves.  By
+        default ``rtol`` is 1e-7 for float64 and 1e-3 for float32.
+    seed : int
+        Of the weights of the outputs, and of the directions in large arrays.
+
+    Returns
+    -------
+    GradCheck
+        Truthy when correct.  ``kink``: the function has no derivative here (and the
+        gradient, if it lies between the one-sided slopes, is a fair choice).
+        ``inconclusive``: the differences are too noisy, or not finite.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> print(mg.gradcheck(lambda x: x**3, 2.0))
+    gradcheck (order 1): correct
+      correct: x: autodiff 12, finite differences 12 ± ...
+    >>> mg.gradcheck(mg.relu, 0.0).verdict
+    'kink'
+    """
+    if order not in (1, 2):
+        raise ValueError(f"gradcheck: order must be 1 or 2, not {order}")
+    problem = _Problem(f, args, seed)
+    with np.errstate(all="ignore"):
+        rows = problem.check(problem.outputs, rtol, atol)
+        if order == 2:
+            rows += [
+                replace(row, name=f"second derivative, {row.name}")
+                for row in problem.check(problem.slopes, rtol, atol)
+            ]
+    verdict = min((row.verdict for row in rows), key=_RANK.index, default="correct")
+    return GradCheck(verdict, rows, order)
+
+
+# --- what is checked -------------------------------------------------------------------
+
+
+class _Problem:
+    """``f`` at its arguments, as functions of a flat list of arrays."""
+
+    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], seed: int) -> None:
+        self.f = f
+        found, self.rebuild = flatten(list(args))
+        self.found = [
+            float(x) if isinstance(x, int) and not isinstance(x, bool) else plainly(x) for x in found
+        ]
+        self.free = [
+            i
+            for i, x in enumerate(self.found)
+            if isinstance(x, float) or getattr(getattr(x, "dtype", None), "kind", "") == "f"
+        ]
+        self.point = [np.asarray(self.found[i]) for i in self.free]
+        self.seed = seed
+        self.names = _names(f, args)
+        if not self.free:
+            raise TypeError("gradcheck: no floating-point argument to differentiate by")
+
+    def call(self, xs: list[Any]) -> list[Any]:
+        values = list(self.found)
+        for i, x in zip(self.free, xs, strict=True):
+            values[i] = x
+        return flatten(self.f(*self.rebuild(values)))[0]
+
+    def outputs(self, xs: list[Any]) -> list[Any]:
+        """What ``f`` returns that has a derivative."""
+        return [y for y in self.call(xs) if getattr(getattr(y, "dtype", None), "kind", "") == "f"]
+
+    def slopes(self, xs: list[Any]) -> list[Any]:
+        """The gradient of the weighted outputs, as Tensors."""
+        total, _ = self.weighted(self.outputs, xs)
+        if not isinstance(total, Tensor) or total.node is None:
+            return [x * 0 for x in xs]
+        return list(gradients(total, xs, create_graph=True))
+
+    def weighted(self, g: Callable[[list[Any]], list[Any]], xs: list[Any]) -> tuple[Any, float]:
+        """One number of all outputs of ``g``, and the size of its summands."""
+        rng = np.random.default_rng(self.seed)
+        total: Any = 0.0
+        size = 0.0
+        found = g(xs)
+        if len(found) == 1 and np.size(plainly(found[0])) == 1:
+            return found[0].sum(), float(np.sum(np.abs(plainly(found[0]))))
+        for y in found:
+            w = rng.uniform(0.5, 1.5, np.shape(y)) * rng.choice([-1.0, 1.0], np.shape(y))
+            total = total + (y * np.asarray(w, y.dtype)).sum()
+            size += float(np.sum(np.abs(plainly(y) * w)))
+        return total, size
+
+    def check(
+        self, g: Callable[[list[Any]], list[Any]], rtol: float | None, atol: float
+    ) -> list[Row]:
+        xs = [Tensor(x, requires_grad=True) for x in self.point]
+        total, size = self.weighted(g, xs)
+        if isinstance(total, Tensor) and total.node is not None:
+            exact = [np.asarray(d, float) for d in gradients(total, xs)]
+        else:
+            exact = [np.zeros(x.shape) for x in self.point]
+        eps = float(np.finfo(total.dtype if hasattr(total, "dtype") else float).eps)
+        eps = max([eps, *(float(np.finfo(x.dtype).eps) for x in self.point)])
+        if rtol is None:
+            rtol = 1e-7 if eps < 1e-10 else 1e-3
+        second = g == self.slopes
+
+        def value(points: list[Any]) -> float:
+            """The weighted outputs, without recording more than their computation needs."""
+            ts = [Tensor(p, requires_grad=second) for p in points]
+            if second:
+                return float(plainly(self.weighted(g, ts)[0]))
+            with no_grad():
+                return float(plainly(self.weighted(g, ts)[0]))
+
+        again = value(self.point)
+        rows = []
+        for i, x in enumerate(self.point):
+            line = _Line(value, self.point, i, eps, size)
+            if again != float(plainly(total)) and not (math.isnan(again)):
+                rows.append(
+                    Row(self.names[i], (), math.nan, math.nan, math.inf, "inconclusive",
+                        "the function returns different values for the same arguments")
+                )  # fmt: skip
+                continue
+            if x.size:
+                rows.append(self.worst(line, exact[i], x, rtol, atol, i))
+        return rows
+
+    def worst(
+        self, line: _Line, exact: Any, x: Any, rtol: float, atol: float, i: int
+    ) -> Row:
+        """The row of one array: its elements one by one, or directions narrowed down."""
+        rows = []
+        if x.size <= FEW:
+            chosen = [(k,) for k in range(x.size)]
+        else:
+            rng = np.random.default_rng(self.seed + 1)
+            chosen = [(int(k),) for k in rng.choice(x.size, 16, replace=False)]
+            for _ in range(8):
+                signs = rng.choice([-1.0, 1.0], x.size)
+                part = np.arange(x.size)
+                if line.judge(exact, part, signs, rtol, atol)[0] in ("correct", "inconclusive"):
+                    continue
+                while part.size > 1:  # halve towards the element that is most wrong
+                    halves = np.array_split(part, 2)
+                    gaps = [line.judge(exact, half, signs, rtol, atol)[4] for half in halves]
+                    part = halves[int(np.argmax(gaps))]
+                chosen.append((int(part[0]),))
+        for (k,) in chosen:
+            verdict, a, d, err, gap, note = line.judge(
+                exact, np.array([k]), np.ones(x.size), rtol, atol
+            )
+            index = tuple(int(j) for j in np.unravel_index(k, x.shape))
+            rows.append((_RANK.index(verdict), -gap, Row(self.names[i], index, a, d, err, verdict, note)))
+        return min(rows, key=lambda r: r[:2])[2]
+
+
+def _names(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
+    """What to call each floating-point leaf of the arguments."""
+    try:
+        found = inspect.signature(f).parameters.values()
+        parameters = [p.name for p in found if p.kind is not p.VAR_POSITIONAL]
+    except (TypeError, ValueError):
+        parameters = []
+    parameters = list(getattr(f, "parameters", parameters))
+    names = []
+    for k, arg in enumerate(args):
+        base = parameters[k] if k < len(parameters) else f"argument {k}"
+        leaves = flatten(arg)[0]
+        for j, x in enumerate(leaves):
+            number = isinstance(x, int | float) and not isinstance(x, bool)
+            if number or getattr(getattr(x, "dtype", None), "kind", "") == "f":
+                names.append(base if len(leaves) == 1 else f"{base}, leaf {j}")
+    return names
+
+
+# --- one direction ---------------------------------------------------------------------
+
+
+class _Line:
+    """The function along lines through the point, one array moving."""
+
+    def __init__(
+        self, value: Callable[[list[Any]], float], point: list[Any], i: int, eps: float, size: float
+    ) -> None:
+        self.value = value
+        self.point = point
+        self.i = i
+        self.eps = eps
+        self.size = size
+
+    def judge(
+        self, exact: Any, part: Any, signs: Any, rtol: float, atol: float
+    ) -> tuple[str, float, float, float, float, str]:
+        """Verdict, both derivatives, their uncertainty and gap, and a note."""
+        x = self.point[self.i]
+        direction = np.zeros(x.size)
+        direction[part] = signs[part]
+        a = float(np.dot(exact.ravel(), direction))
+        ladder = self.ladder(direction, part)
+        d, err = extrapolate(ladder, self.eps, self.size)
+        gap = abs(a - d) if math.isfinite(a) and math.isfinite(d) else math.inf
+        # A jump or a kink first: a central difference is blind to both.
+        broken = one_sided(ladder, self.eps, self.size)
+        if broken is not None:
+            left, right, note = broken
+            low, high = sorted((left, right))
+            slack = 1e-3 * max(abs(low), abs(high)) + atol
+            if math.isfinite(a) and low - slack <= a <= high + slack:
+                return "kink", a, d, abs(high - low), gap, note
+            if "jumps" in note:
+                return "kink", a, d, math.inf, gap, note
+            return "wrong", a, d, err, gap, f"{note}, and the gradient is not between them"
+        if not math.isfinite(d):
+            return "inconclusive", a, d, math.inf, 0.0, "the function is not finite around here"
+        if not math.isfinite(a):
+            return "wrong", a, d, err, math.inf, "the gradient is not finite, the differences are"
+        scale = max(abs(a), abs(d))
+        if gap <= rtol * scale + atol:
+            return "correct", a, d, err, gap, ""
+        if gap > 10 * err + rtol * scale + atol:
+            return "wrong", a, d, err, gap, ""
+        if 10 * err <= 1e-3 * scale or 10 * err <= 1e-6 * self.size:
+            return "correct", a, d, err, gap, ""
+        return "inconclusive", a, d, err, gap, "the differences are too noisy to decide"
+
+    def ladder(self, direction: Any, part: Any) -> list[tuple[float, float, float, float]]:
+        """Steps, large to small, with the function at minus the step, here, and at plus."""
+        x = self.point[self.i]
+        near = np.abs(x.ravel()[part]).astype(float)
+        low, high = float(near.min()), float(near.max())
+        low = low if low > 1e-30 else 1.0
+        top, bottom = 0.02 * max(high, 1.0), 2e-7 * min(max(low, 1e-8), 1.0)
+        bottom = max(bottom, 64 * float(np.finfo(x.dtype).eps) * high)
+        count = min(24, max(6, math.ceil(math.log(top / bottom, 4))))
+        here = self.value(self.point)
+        rungs = []
+        for h in top / 4.0 ** np.arange(count):
+            plus, minus = self.moved(direction, h), self.moved(direction, -h)
+            j = int(part[0])
+            ahead = abs(float(plus.ravel()[j]) - float(x.ravel()[j])) if x.size else h
+            behind = abs(float(minus.ravel()[j]) - float(x.ravel()[j]))
+            if ahead == 0 or behind == 0:
+                break
+            up = self.value([*self.point[: self.i], plus, *self.point[self.i + 1 :]])
+            down = self.value([*self.point[: self.i], minus, *self.point[self.i + 1 :]])
+            # The steps that floating-point numbers allow are not exactly those asked for.
+            slope = (up - here) / ahead, (here - down) / behind
+            h = (ahead + behind) / 2
+            rungs.append((h, here - slope[1] * h, here, here + slope[0] * h))
+        return rungs
+
+    def moved(self, direction: Any, h: float) -> Any:
+        x = self.point[self.i]
+        return (x + (h * direction).reshape(x.shape)).astype(x.dtype)
+
+
+Ladder = list[tuple[float, float, float, float]]
+
+
+def extrapolate(ladder: Ladder, eps: float, size: float) -> tuple[float, float]:
+    """The derivative at step zero and its error, by Ridders' table of extrapolations."""
+    best, best_error = math.nan, math.inf
+    previous: list[float] = []
+    for h, down, _, up in ladder:
+        if not (math.isfinite(up) and math.isfinite(down)):
+            previous = []
+            continue
+        row = [(up - down) / (2 * h)]
+        noise = eps * size / h
+        for j, old in enumerate(previous[:5]):
+            factor = 16.0 ** (j + 1)
+            row.append((factor * row[j] - old) / (factor - 1))
+            error = max(abs(row[j + 1] - row[j]), abs(row[j + 1] - old)) + noise
+            if error < best_error:
+                best, best_error = row[j + 1], error
+        previous = row
+    return best, best_error
+
+
+def one_sided(ladder: Ladder, eps: float, size: float) -> tuple[float, float, str] | None:
+    """Left and right slope where they stay apart as the step shrinks, else None."""
+    rungs = [
+        (h, (up - here) / h, (here - down) / h)
+        for h, down, here, up in ladder
+        if math.isfinite(up) and math.isfinite(down) and math.isfinite(here)
+    ]
+    gaps = []
+    for h, right, left in rungs:
+        if abs(right - left) * h > 200 * eps * size:  # seen above the noise
+            gaps.append((h, right, left))
+    if len(gaps) < 4 or gaps[-1][0] > ladder[0][0] * 4.0**-4:
+        return None
+    last = [abs(right - left) for _, right, left in gaps[-3:]]
+    if last[2] > 3 * last[1] > 9 * last[0] * 0.99:
+        return gaps[-1][2], gaps[-1][1], "the function jumps here"
+    if last[2] < 0.8 * last[1] or last[1] < 0.8 * last[0]:
+        return None
+    h, right, left = gaps[-1]
+    return left, right, f"a kink: the slope is {left:.6g} on the left, {right:.6g} on the right"
