@@ -1,5 +1,6 @@
 """minigrad: reverse-mode automatic differentiation on NumPy that shows its work."""
 
+from minigrad import linalg
 from minigrad.autodiff import (
     defop,
     grad,

@@ -9,6 +9,7 @@ depends on something whose gradient the caller may still ask for.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -17,14 +18,25 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.errors import label
-from minigrad.graph import AnyNode, Leaf, Node1, backward_pass, leaves, modes, next_seq, recording
+from minigrad.graph import (
+    AnyNode,
+    Node1,
+    Variable,
+    backward_pass,
+    leaves,
+    modes,
+    next_seq,
+    recording,
+    variable,
+)
 from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, handed_out, own, wrap
-from minigrad.tree import flatten, tree_map
-
-variable = Op("variable", lambda x: x, (lambda g, ans, x: g,), doc="A fresh name for a value.")
+from minigrad.tree import flatten, leaves_like, tree_map
 
 F = Callable[..., Any]
+
+running: set[AnyNode] = set()
+"""Variables of the calls whose function is running: a caller may ask for their gradients."""
 
 
 # --- variables -------------------------------------------------------------------------
@@ -34,34 +46,44 @@ def _is_number(x: Any) -> bool:
     return isinstance(x, int | float | np.number) and not isinstance(x, bool)
 
 
-def _variable(x: Any) -> Any:
-    """A Tensor to differentiate by, or ``x`` itself where that makes no sense."""
+def _variable(x: Any, keep: bool) -> Any:
+    """A Tensor to differentiate by, or ``x`` itself where that makes no sense.
+
+    ``keep``: the graph outlives the call, so that arrays have to be copied.
+    """
+    kind = type(x)
+    if kind is np.ndarray and x.dtype.kind == "f" and x.ndim and not keep:
+        view = x.view()
+        view.setflags(write=False)
+        return wrap(view, Variable())
+    if kind is float:
+        return wrap(np.float64(x), Variable())
     if isinstance(x, Tensor):
         if x.node is not None:
             return wrap(x._data, Node1(variable, x._data, x.node, x._data, next_seq()))
-        return wrap(x._data, Leaf(x.name)) if x.dtype.kind == "f" else x
-    if _is_number(x) or hasattr(x, "dtype"):
-        if x is not None and getattr(getattr(x, "dtype", None), "kind", "f") == "b":
-            return x
-        return wrap(own(x, True, None), Leaf())
+        return wrap(x._data, Variable(x.name)) if x.dtype.kind == "f" else x
+    if _is_number(x) or getattr(getattr(x, "dtype", None), "kind", "") == "f":
+        return wrap(own(x, True, None), Variable())
     return x
 
 
 def _check_differentiable(argument: Any, what: str) -> None:
     """Refuse arguments that hold nothing to differentiate by."""
+    floats = False
     for x in flatten(argument)[0]:
         kind = getattr(getattr(x, "dtype", None), "kind", None)
-        if kind in ("i", "u") and not _is_number(x):
+        if kind is not None and kind in "iuc" and not _is_number(x):
+            name = "complex numbers" if kind == "c" else "integers"
             raise TypeError(
-                f"{what} holds integers (dtype {x.dtype}), which have no derivative; "
+                f"{what} holds {name} (dtype {x.dtype}), which have no derivative; "
                 "convert them with .astype(float)"
             )
-        if kind == "f" or _is_number(x) or isinstance(x, Tensor):
-            return
-    raise TypeError(
-        f"{what} ({label(argument)}) holds no floating-point number to differentiate by; "
-        "choose other arguments with argnums="
-    )
+        floats = floats or kind == "f" or _is_number(x)
+    if not floats:
+        raise TypeError(
+            f"{what} ({label(argument)}) holds no floating-point number to differentiate by; "
+            "choose other arguments with argnums="
+        )
 
 
 def _node(x: Any) -> AnyNode | None:
@@ -74,7 +96,10 @@ def _plain(x: Any) -> Any:
 
 
 def _recording_on() -> Any:
-    return modes.set(recording, True) if modes.special else nullcontext()
+    return modes.set(recording, True) if modes.special else _AS_IT_IS
+
+
+_AS_IT_IS = nullcontext()
 
 
 class _Call:
@@ -86,32 +111,44 @@ class _Call:
         Leaves of the differentiated arguments, in order.
     rebuild : callable
         Puts one value for each of ``inputs`` in the structure of the arguments.
+    nodes : set of nodes
+        The variables.
     result : Any
         What ``f`` returned.
-    recorded : bool
-        Whether the caller may be differentiated itself, so that answers are Tensors.
     """
 
     def __init__(
-        self, f: F, args: Sequence[Any], argnums: Sequence[int] | None, kwargs: dict[str, Any]
+        self,
+        f: F,
+        args: Sequence[Any],
+        argnums: Sequence[int],
+        kwargs: dict[str, Any],
+        keep: bool = False,
     ) -> None:
-        chosen = range(len(args)) if argnums is None else argnums
-        found, self.rebuild = flatten([args[i] for i in chosen])
+        found, self.rebuild = flatten([args[i] for i in argnums])
+        self.inputs = [_variable(x, keep) for x in found]
+        self.nodes = {x.node for x in self.inputs if isinstance(x, Tensor) and x.node is not None}
         self.outer = recording.get() if modes.special else True
-        with _recording_on():
-            self.inputs = [_variable(x) for x in found]
-            called = list(args)
-            for i, value in zip(chosen, self.rebuild(self.inputs), strict=True):
-                called[i] = value
-            self.result = f(*called, **kwargs)
-        self.nodes = {x.node for x in self.inputs if _node(x) is not None}
+        called = list(args)
+        for i, value in zip(argnums, self.rebuild(self.inputs), strict=True):
+            called[i] = value
+        running.update(self.nodes)
+        try:
+            with _recording_on():
+                self.result = f(*called, **kwargs)
+        finally:
+            running.difference_update(self.nodes)
 
     def recorded_by_caller(self, outputs: Sequence[Any]) -> bool:
-        """Whether ``outputs`` depend on leaves that are not this call's own."""
+        """Whether ``outputs`` depend on leaves whose gradient may still be asked for."""
         if not self.outer:
             return False
         roots = [y.node for y in outputs if _node(y) is not None]
-        return any(leaf not in self.nodes for root in roots for leaf in leaves(root))
+        return any(
+            not isinstance(leaf, Variable) or leaf in running
+            for root in roots
+            for leaf in leaves(root)
+        )
 
     def pull(self, seeds: list[tuple[AnyNode, Any]], lift: Any = None) -> list[Any]:
         """Gradients of the inputs; zeros where nothing depends on them."""
@@ -119,25 +156,42 @@ class _Call:
             found = backward_pass(seeds, self.nodes, lift)
         if lift is None:
             handed_out(found)
-        return [
-            None
-            if _node(x) is None
-            else found[x.node]
-            if x.node in found
-            else np.zeros_like(x._data)[()]
-            for x in self.inputs
-        ]
+        answers: list[Any] = []
+        for x in self.inputs:
+            if _node(x) is None:
+                answers.append(None)
+                continue
+            g = found[x.node] if x.node in found else np.zeros_like(x._data)[()]
+            answers.append(g if lift is None or isinstance(g, Tensor) else wrap(g, None))
+        return answers
 
 
 # --- grad ------------------------------------------------------------------------------
 
 
 def _numbers(argnums: int | Sequence[int], n: int) -> list[int]:
-    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
-    for i in numbers:
+    """The chosen arguments, counted from the front."""
+    try:
+        given = [operator.index(i) for i in (argnums if isinstance(argnums, list | tuple) else [argnums])]
+    except TypeError:
+        raise TypeError(
+            f"argnums={argnums!r}: it is the position of an argument, or a tuple of positions"
+        ) from None
+    for i in given:
         if not -n <= i < n:
-            raise ValueError(f"argnums={argnums}: the function was called with {n} positional arguments")
-    return [i % n for i in numbers]
+            raise ValueError(
+                f"argnums={argnums}: the function was called with {n} positional "
+                f"argument{'s' * (n != 1)}; what is differentiated must be passed by position"
+            )
+    numbers = [i % n for i in given]
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"argnums={argnums}: an argument is chosen twice")
+    return numbers
+
+
+def _callable(f: Any, who: str) -> None:
+    if not callable(f):
+        raise TypeError(f"mg.{who} takes a function, not {label(f)}: mg.{who}(f)(x)")
 
 
 def _scalar(f: F, y: Any) -> None:
@@ -151,15 +205,15 @@ def _scalar(f: F, y: Any) -> None:
             f"{name} returned a {type(y).__name__}; grad needs a single number "
             "(has_aux=True takes a pair of a number and anything else)"
         )
+    if kind == "c" or isinstance(y, complex):
+        raise TypeError(f"{name} returned a complex number; grad needs a real one")
     if kind is None and not isinstance(y, int):
         raise TypeError(f"{name} returned {label(y)}; grad needs a single number")
     if kind in ("i", "u", "b") or isinstance(y, int):
+        what = "a boolean" if kind == "b" or isinstance(y, bool) else "an integer"
         raise TypeError(
-            f"{name} returned {'an integer' if kind != 'b' else 'a boolean'}, which has no derivative; "
-            "return a floating-point number"
+            f"{name} returned {what}, which has no derivative; return a floating-point number"
         )
-    if kind == "c":
-        raise TypeError(f"{name} returned a complex number; grad needs a real one")
     raise ValueError(
         f"{name} returned shape {tuple(y.shape)}; grad needs a single number: reduce it with "
         ".sum() or .mean(), or use mg.jacobian"
@@ -201,6 +255,7 @@ def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False
     >>> mg.value_and_grad(lambda x: x**2 + 1)(3.0)
     (np.float64(10.0), np.float64(6.0))
     """
+    _callable(f, "value_and_grad")
 
     @functools.wraps(f)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
@@ -220,10 +275,10 @@ def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False
             value = np.float64(value)
         seeds = []
         if _node(y) is not None:
-            seeds.append((y.node, np.ones_like(y._data)[()]))
+            seeds.append((y.node, y.seed()))
         del y  # so that the walk frees the graph behind it
         found = call.rebuild(call.pull(seeds, wrap if recorded else None))
-        gradient = found[0] if isinstance(argnums, int) else tuple(found)
+        gradient = tuple(found) if isinstance(argnums, list | tuple) else found[0]
         if has_aux:
             return (value, aux if recorded else tree_map(_plain, aux)), gradient
         return value, gradient
@@ -247,6 +302,7 @@ def grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> F:
     >>> mg.grad(lambda p: p["w"] * 2 + p["b"])({"w": 1.0, "b": 0.0})
     {'w': np.float64(2.0), 'b': np.float64(1.0)}
     """
+    _callable(f, "grad")
     both = value_and_grad(f, argnums, has_aux)
 
     @functools.wraps(f)
@@ -278,25 +334,23 @@ def vjp(f: F, *args: Any, **kwargs: Any) -> tuple[Any, F]:
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 3., 30.]), np.float64(21.0))
     """
-    call = _Call(f, args, None, kwargs)
+    call = _Call(f, args, range(len(args)), kwargs, keep=True)
     outputs, rebuild = flatten(call.result)
     recorded = call.recorded_by_caller(outputs)
     value = call.result if recorded else rebuild([_plain(y) for y in outputs])
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        given, _ = flatten(cotangent)
-        if len(given) != len(outputs):
-            raise ValueError(
-                f"the cotangent has {len(given)} arrays, the value of the function {len(outputs)}: "
-                "they must have the same structure"
-            )
+        given = leaves_like(cotangent, value, "the cotangent")
         deep = recorded or any(_node(u) is not None for u in given)
         seeds = []
         for u, y in zip(given, outputs, strict=True):
             if _node(y) is None:
                 continue
             if np.shape(u) != y.shape:
-                raise ValueError(f"the cotangent has shape {np.shape(u)}, the value {y.shape}")
+                raise ValueError(
+                    f"the cotangent has shape {np.shape(u)}, the value of the function {y.shape}: "
+                    "they must be the same"
+                )
             u = _plain(u) if not deep else u
             seeds.append((y.node, u if isinstance(u, Tensor) else own(u, False, y.dtype)))
         return tuple(call.rebuild(call.pull(seeds, wrap if deep else None)))
@@ -316,17 +370,20 @@ def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     >>> mg.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (np.float64(6.0), np.float64(3.0))
     """
-    given, _ = flatten(list(tangents))
-    call = _Call(f, args, None, {})
-    if len(given) != len(call.inputs):
-        raise ValueError(f"jvp: {len(call.inputs)} arguments, but {len(given)} tangents")
+    for given, what in ((args, "arguments"), (tangents, "tangents")):
+        if not isinstance(given, list | tuple):
+            raise TypeError(f"jvp: the {what} must be a tuple or list, as in mg.jvp(f, (x,), (v,))")
+    if len(args) != len(tangents):
+        raise ValueError(f"jvp: {len(args)} arguments, but {len(tangents)} tangents")
+    given = leaves_like(list(tangents), list(args), "jvp: tangents")
+    call = _Call(f, args, range(len(args)), {})
     for x, t in zip(call.inputs, given, strict=True):
         if _node(x) is not None and np.shape(t) != x.shape:
             raise ValueError(f"jvp: an argument of shape {x.shape} has a tangent of shape {np.shape(t)}")
     outputs, rebuild = flatten(call.result)
     recorded = call.recorded_by_caller([*outputs, *given])
     cotangents = {
-        i: Tensor(np.zeros_like(y._data), requires_grad=True)
+        i: wrap(np.zeros_like(y._data)[()], Variable())
         for i, y in enumerate(outputs)
         if _node(y) is not None
     }
@@ -337,7 +394,7 @@ def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
             for g, t in zip(pulled, given, strict=True)
             if isinstance(g, Tensor) and g.node is not None
         )
-    seeds = [(along.node, np.ones_like(along._data)[()])] if _node(along) is not None else []
+    seeds = [(along.node, along.seed())] if _node(along) is not None else []
     nodes = {u.node for u in cotangents.values()}
     with _recording_on():
         found = backward_pass(seeds, nodes, wrap if recorded else None)
@@ -374,6 +431,10 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0) -> F:
             _check_differentiable(args[i], f"argument {i}")
         call = _Call(f, args, numbers, kwargs)
         outputs, rebuild = flatten(call.result)
+        for y in outputs:
+            if not (_is_number(y) or hasattr(y, "dtype")):
+                name = getattr(f, "__name__", "the function")
+                raise TypeError(f"{name} returned {label(y)}; jacobian needs arrays of numbers")
         recorded = call.recorded_by_caller(outputs)
         blocks = []
         for y in outputs:
@@ -383,7 +444,7 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0) -> F:
                 for j, x in enumerate(call.inputs)
             ]
             block = call.rebuild(columns)
-            blocks.append(block[0] if isinstance(argnums, int) else tuple(block))
+            blocks.append(tuple(block) if isinstance(argnums, list | tuple) else block[0])
         return rebuild(blocks)
 
     return differentiated
@@ -401,8 +462,8 @@ def _row(call: _Call, y: Any, k: int, recorded: bool) -> list[Any]:
 def _stack(rows: list[Any], shape: tuple[int, ...], x: Tensor, recorded: bool) -> Any:
     if not rows:
         return np.zeros((*shape, *x.shape), x.dtype)
-    stacked = ops.stack(*rows) if recorded else np.stack(rows)
-    return stacked.reshape((*shape, *x.shape))
+    stacked = np.stack(rows)
+    return stacked.reshape((*shape, *x.shape))[()]
 
 
 def hessian(f: F, argnums: int | Sequence[int] = 0) -> F:
@@ -432,6 +493,10 @@ def hvp(f: F, x: Any, v: Any) -> Any:
     >>> mg.hvp(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
     """
+    given = leaves_like(v, x, "hvp: v")
+    for a, b in zip(flatten(x)[0], given, strict=True):
+        if np.shape(a) != np.shape(b):
+            raise ValueError(f"hvp: v has shape {np.shape(b)}, x {np.shape(a)}: they must be the same")
     return vjp(grad(f), x)[1](v)[0]
 
 
@@ -471,7 +536,15 @@ def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bo
     """
     roots = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
     weights = gradients if isinstance(outputs, list | tuple) else [gradients]
-    weights = [None] * len(roots) if weights is None else list(weights)
+    if weights is None:
+        weights = [None] * len(roots)
+    if not isinstance(weights, list | tuple):
+        raise TypeError("several outputs need a list of gradients, one for each")
+    for y in roots:
+        if not isinstance(y, Tensor):
+            raise TypeError(
+                f"the output {label(y)} is not a Tensor: outputs are a recorded Tensor or a list of them"
+            )
     if len(weights) != len(roots):
         raise ValueError(f"{len(roots)} outputs, but {len(weights)} gradients of outputs")
     wanted, rebuild = flatten(inputs)
@@ -485,10 +558,14 @@ def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bo
     found = backward_pass(seeds, {x.node for x in wanted}, wrap if create_graph else None)
     if not create_graph:
         handed_out(found)
-    zeros = (np.zeros_like(x._data)[()] for x in wanted)
-    answers = [found.get(x.node, zero) for x, zero in zip(wanted, zeros, strict=True)]
-    if create_graph:
-        answers = [g if isinstance(g, Tensor) else wrap(g, None) for g in answers]
+    answers = []
+    for i, x in enumerate(wanted):
+        g = found[x.node] if x.node in found else np.zeros_like(x._data)[()]
+        if create_graph:
+            g = g if isinstance(g, Tensor) else wrap(g, None)
+        elif isinstance(g, np.ndarray) and any(x.node is y.node for y in wanted[:i]):
+            g = g.copy()
+        answers.append(g)
     return rebuild(answers)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 PACKAGE = str(Path(__file__).parent)
 _INSIDE = (PACKAGE, str(Path(np.__file__).parent))
+_STDLIB = str(Path(linecache.__file__).parent)
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,12 @@ class Site:
 
 
 def user_frames() -> Iterator[FrameType]:
-    """Frames outside minigrad and NumPy, innermost first."""
+    """Frames outside minigrad, NumPy and the standard library, innermost first."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         filename = frame.f_code.co_filename
-        if not filename.startswith(_INSIDE) and not filename.startswith("<__array_function__"):
+        ours = filename.startswith(_INSIDE) or filename.startswith("<__array_function__")
+        if not ours and (not filename.startswith(_STDLIB) or "-packages" in filename):
             yield frame
         frame = frame.f_back
 
@@ -120,7 +122,8 @@ def failure(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Excep
 
 def diagnose(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> str:
     """What is wrong and what to do, for the mistakes that people make most."""
-    arrays = tuple(a for a in args if hasattr(a, "shape"))
+    arrays = tuple(np.float64(a) if isinstance(a, int | float) else a for a in args)
+    arrays = tuple(a for a in arrays if hasattr(a, "shape"))
     if op.name == "matmul" and len(arrays) == 2:
         return _matmul_advice(*arrays)
     if op.elementwise and "broadcast" in str(error):

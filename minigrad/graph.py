@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from heapq import heappop, heappush
 from itertools import count
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -49,7 +49,9 @@ class Node:
         The line that recorded it.
     """
 
-    __slots__ = ("__weakref__", "ans", "args", "kwargs", "name", "op", "parents", "seq", "where")
+    name: str | None
+    where: Any
+    __slots__ = ("ans", "args", "kwargs", "name", "op", "parents", "seq", "where")
 
     def __init__(
         self,
@@ -74,8 +76,10 @@ class Node:
 class Node1:
     """Node's twin for one array without metadata; same attributes, less memory."""
 
-    __slots__ = ("__weakref__", "a", "ans", "name", "op", "parent", "seq", "where")
-    kwargs: dict[str, Any] = {}
+    __slots__ = ("a", "ans", "name", "op", "parent", "seq", "where")
+    kwargs: ClassVar[dict[str, Any]] = {}
+    name: str | None
+    where: Any
 
     def __init__(self, op: Op, a: Any, parent: AnyNode, ans: Any, seq: int) -> None:
         self.op = op
@@ -98,8 +102,10 @@ class Node1:
 class Node2:
     """Node's twin for two arrays without metadata; same attributes, less memory."""
 
-    __slots__ = ("__weakref__", "a", "ans", "b", "name", "op", "pa", "pb", "seq", "where")
-    kwargs: dict[str, Any] = {}
+    __slots__ = ("a", "ans", "b", "name", "op", "pa", "pb", "seq", "where")
+    kwargs: ClassVar[dict[str, Any]] = {}
+    name: str | None
+    where: Any
 
     def __init__(
         self, op: Op, a: Any, b: Any, pa: AnyNode | None, pb: AnyNode | None, ans: Any, seq: int
@@ -134,7 +140,16 @@ class Leaf(Node):
         self.grad: Any = None
 
 
+class Variable(Leaf):
+    """A leaf that a gradient function (``grad``, ``vjp``, ...) made of an argument."""
+
+    __slots__ = ()
+
+
 AnyNode = Node | Node1 | Node2
+
+variable = Op("variable", lambda x: x, (lambda g, ans, x: g,), doc="A fresh name for a value.")
+"""What a gradient function makes of an argument that is itself being differentiated."""
 
 
 # --- modes -----------------------------------------------------------------------------
@@ -217,18 +232,20 @@ def picked(node: AnyNode, index: int) -> Node:
 # --- the walk --------------------------------------------------------------------------
 
 
-def leaves(root: AnyNode) -> set[AnyNode]:
-    """All leaves that ``root`` was computed from."""
-    seen, stack, found = {root}, [root], set()
+def ancestors(root: AnyNode) -> set[AnyNode]:
+    """All nodes that ``root`` was computed from, and itself."""
+    seen, stack = {root}, [root]
     while stack:
-        node = stack.pop()
-        if node.op is None:
-            found.add(node)
-        for parent in node.parents:
+        for parent in stack.pop().parents:
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return found
+    return seen
+
+
+def leaves(root: AnyNode) -> set[AnyNode]:
+    """All leaves that ``root`` was computed from."""
+    return {node for node in ancestors(root) if node.op is None}
 
 
 def backward_pass(
@@ -271,7 +288,7 @@ def backward_pass(
     while seeds:
         send(*seeds.pop())
     while heap:
-        node = heappop(heap)[1]
+        node: Any = heappop(heap)[1]
         g = pending.pop(node)
         if wanted is None:
             if node.op is None:
@@ -280,7 +297,7 @@ def backward_pass(
             break
         elif node in wanted:
             found[node] = g
-        op = node.op
+        op: Any = node.op
         if op is None:
             continue
         kind = type(node)

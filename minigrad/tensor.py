@@ -21,18 +21,22 @@ from minigrad.graph import (
     Node,
     Node1,
     Node2,
+    Variable,
+    ancestors,
     backward_pass,
     inspector,
     modes,
     next_seq,
     picked,
     recording,
+    variable,
 )
 from minigrad.ops.record import Op, implementations
 
 float64 = np.float64
 ndarray = np.ndarray
 new = object.__new__
+ONE = float64(1)
 
 _NUMBERS = frozenset({float, int, bool, float64, np.float32, np.float16, np.int64, np.int32, np.bool_})
 """Constants that need no look before use."""
@@ -98,18 +102,20 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
     ------
     The error of the forward function, told in the user's words.
     """
+    if len(args) == 1 and not kwargs and not modes.special:
+        x = args[0]
+        if type(x) is Tensor and op.arity == 1 and op.vjps is not None:
+            return _apply1(op, x)
     if kwargs or len(args) != op.arity:
         args, kwargs = op.bind(args, kwargs)
     values = []
     parents = []
-    tensors = recorded = False
+    tensors = False
     for x in args:
         if type(x) is Tensor:
             values.append(x._data)
             parents.append(x.node)
             tensors = True
-            if x.node is not None:
-                recorded = True
         elif type(x) in _NUMBERS or op.vjps is None:
             values.append(x if op.vjps is not None else plainly(x))
             parents.append(None)
@@ -117,12 +123,12 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
             try:
                 value, node = operand(x)
             except (TypeError, ValueError) as error:
-                raise type(error)(f"{op.name}: {error}") from None
+                raise type(error)(f"{call_text(op, args, kwargs)}: {error}") from None
             values.append(value)
             parents.append(node)
-            if node is not None or isinstance(x, Tensor) or (type(x) in (list, tuple) and ops.holds_tensor(x)):
-                tensors = True
-                recorded = recorded or node is not None
+            tensors = tensors or isinstance(x, Tensor) or (
+                isinstance(x, list | tuple) and ops.holds_tensor(x)
+            )
     try:
         ans = op.forward(*values, **kwargs)
     except Exception as error:
@@ -131,25 +137,52 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
         return ans
     inspect = None
     if modes.special:
-        recorded = recorded and recording.get()
+        if not recording.get():
+            parents = [None] * len(parents)
         inspect = inspector.get()
         if inspect is not None:
             inspect.after_forward(op, args, tuple(values), kwargs, ans)
+    return _wrap_up(op, args, values, parents, kwargs, ans, inspect)
+
+
+def _apply1(op: Op, x: Tensor) -> Any:
+    """``apply`` for one Tensor and nothing else."""
+    a, parent = x._data, x.node
+    try:
+        ans = op.forward(a)
+    except Exception as error:
+        raise failure(op, (x,), {}, error) from error
+    if type(ans) is not float64:
+        if type(ans) is tuple or type(ans) is list or ans.dtype.kind != "f":
+            return _wrap_up(op, (x,), [a], [parent], {}, ans)
+        ans = _settle(ans)
+    t = new(Tensor)
+    t._data = ans
+    t.node = None if parent is None else Node1(op, a, parent, ans, next_seq())
+    return t
+
+
+def _wrap_up(
+    op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Any, inspect: Any = None
+) -> Any:
+    """The result of ``op`` as Tensors, recorded if any of ``parents`` is."""
     if type(ans) is tuple or type(ans) is list:
         ans = tuple([_settle(y) for y in ans])
-    elif type(ans) is not float64:
-        ans = _settle(ans)
-    if not recorded:
-        return tuple(wrap(y, None) for y in ans) if type(ans) is tuple else wrap(ans, None)
-    node = _record(op, args, values, parents, kwargs, ans)
-    if inspect is not None:
-        inspect.recorded(node)
-    if type(ans) is tuple:
+        if all(p is None for p in parents):
+            return tuple(wrap(y, None) for y in ans)
+        node = _record(op, args, values, parents, kwargs, ans)
+        if inspect is not None:
+            inspect.recorded(node)
+        # Integer outputs (counts, say) are constants.
         return tuple(
             wrap(y, picked(node, i) if y.dtype.kind == "f" else None) for i, y in enumerate(ans)
         )
-    if ans.dtype.kind != "f":  # rounding to integers, say: nothing flows back
+    ans = _settle(ans)
+    if all(p is None for p in parents) or ans.dtype.kind != "f":
         return wrap(ans, None)
+    node = _record(op, args, values, parents, kwargs, ans)
+    if inspect is not None:
+        inspect.recorded(node)
     return wrap(ans, node)
 
 
@@ -200,10 +233,24 @@ def infix(op: Op) -> Callable[[Tensor, Any], Any]:
 
 def reflected(op: Op) -> Callable[[Tensor, Any], Any]:
     """The method behind an infix operator whose left operand is no Tensor."""
+    forward = op.forward
 
     def method(self: Tensor, other: Any) -> Any:
-        return _infix_slowly(op, other, self)
+        if modes.special or type(other) not in _NUMBERS:
+            return _infix_slowly(op, other, self)
+        b, pb = self._data, self.node
+        try:
+            ans = forward(other, b)
+        except Exception as error:
+            raise failure(op, (other, self), {}, error) from error
+        if type(ans) is not float64:
+            ans = _settle(ans)
+        t = new(Tensor)
+        t._data = ans
+        t.node = None if pb is None else Node2(op, other, b, None, pb, ans, next_seq())
+        return t
 
+    method.__name__ = f"__r{op.name}__"
     return method
 
 
@@ -332,14 +379,16 @@ class Tensor:
 
     @grad.setter
     def grad(self, value: Any) -> None:
+        if value is None and type(self.node) is Leaf:
+            self.node.grad = None
+            return
         if type(self.node) is not Leaf:
             raise TypeError(f"{label(self)} keeps no gradient: only leaves with requires_grad=True do")
-        if value is not None:
-            value = own(value, False, self.dtype, lock=False)
-            if value.shape != self.shape:
-                raise ValueError(
-                    f"the gradient of {label(self)} must have its shape {self.shape}, not {value.shape}"
-                )
+        value = own(value, False, self.dtype, lock=False)
+        if value.shape != self.shape:
+            raise ValueError(
+                f"the gradient of {label(self)} must have its shape {self.shape}, not {value.shape}"
+            )
         self.node.grad = value
 
     @property
@@ -458,7 +507,7 @@ class Tensor:
                     f"{label(self)} has shape {self.shape}, and only a single number has a gradient "
                     "of its own: reduce it with .sum() or .mean(), or pass the gradient of each element"
                 )
-            return np.ones_like(self._data)[()]
+            return ONE if type(self._data) is float64 else np.ones_like(self._data)[()]
         if isinstance(gradient, Tensor) and gradient.node is not None:
             seed = gradient
         else:
@@ -545,6 +594,13 @@ class Tensor:
         return bool(self._data)
 
     def __float__(self) -> float:
+        if self.node is not None and any(
+            type(node) is Variable or node.op is variable for node in ancestors(self.node)
+        ):
+            raise TypeError(
+                f"float({label(self)}) would cut it out of the gradient that is being computed: use "
+                "NumPy's functions instead of math's, or .item() where no gradient shall flow"
+            )
         return float(self.item())
 
     def __int__(self) -> int:
@@ -581,7 +637,7 @@ class Tensor:
     __neg__, __pos__, __abs__ = prefix(ops.negative), prefix(ops.positive), prefix(ops.absolute)
     __lt__, __le__ = comparison(ops.less), comparison(ops.less_equal)
     __gt__, __ge__ = comparison(ops.greater), comparison(ops.greater_equal)
-    __eq__, __ne__ = comparison(ops.equal), comparison(ops.not_equal)  # type: ignore[assignment]
+    __eq__, __ne__ = comparison(ops.equal), comparison(ops.not_equal)
     __hash__ = object.__hash__
 
     def __divmod__(self, other: Any) -> tuple[Any, Any]:
@@ -600,7 +656,7 @@ class Tensor:
     cumsum, cumprod = method(ops.cumsum), method(ops.cumprod)
     argmax, argmin, argsort = method(ops.argmax), method(ops.argmin), method(ops.argsort)
     any, all, nonzero = method(ops.any), method(ops.all), method(ops.nonzero)
-    ravel = flatten = method(ops.reshape)
+    ravel = flatten = method(ops.ravel)
     swapaxes = method(ops.swapaxes)
     clip, round = method(ops.clip), method(ops.round)
     astype = method(ops.astype)

@@ -1,9 +1,23 @@
 """Layer 0: the op record, the registry and every rule, by family."""
 
-from minigrad.ops import record
+from collections.abc import Hashable
+
+import numpy as np
+
+from minigrad.ops import factorisations, matrices, record
+from minigrad.ops.einsum import *
 from minigrad.ops.elementwise import *
 from minigrad.ops.indexing import *
-from minigrad.ops.linalg import *
+from minigrad.ops.joining import *
+from minigrad.ops.products import *
 from minigrad.ops.reduction import *
 from minigrad.ops.shape import *
 from minigrad.ops.special import *
+
+for _name in dir(np):  # NumPy's own aliases: pow, acos, concat, mod, ...
+    _function = getattr(np, _name)
+    if isinstance(_function, Hashable) and _function in record.implementations:
+        record.public.setdefault(_name, record.implementations[_function])
+        globals().setdefault(_name, record.implementations[_function])
+
+__all__ = [name for name in record.public if "." not in name]

@@ -150,7 +150,7 @@ degrees = elementwise(np.degrees, lambda g, ans, x: g / DEGREE)
 
 def sinc_slope(x: Any) -> Any:
     """``(cos πx - sinc x) / x``; by its series near 0, where that cancels."""
-    near = abs(x) < 0.25
+    near = np.abs(x) < 0.25
     far = np.where(near, 1.0, x)
     t2 = (math.pi * np.where(near, x, 0.0)) ** 2
     series = 0.0
@@ -167,6 +167,7 @@ sinc = elementwise(np.sinc, lambda g, ans, x: g * sinc_slope(x))
 # --- kinks and steps -------------------------------------------------------------------
 
 absolute = elementwise(np.absolute, lambda g, ans, x: g * np.sign(x), forward=operator.abs)
+abs = absolute
 fabs = elementwise(np.fabs, lambda g, ans, x: g * np.sign(x))
 sign = elementwise(np.sign, zero)
 floor = elementwise(np.floor, zero)
@@ -252,7 +253,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
     return np.where(condition, x, y)
 
 
-select = elementwise(
+branch = elementwise(
     None,
     None,
     lambda g, ans, condition, x, y: np.where(condition, g, 0.0),
@@ -283,7 +284,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
         return np.nonzero(condition)
     if x is None or y is None:
         raise TypeError("where takes the condition alone, or both x and y")
-    return select(condition, x, y)
+    return branch(condition, x, y)
 
 
 @primitive(np.round, np.around, vjps=(zero,), name="round")

@@ -5,30 +5,542 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.ops.record import primitive, register, Op
+from minigrad.ops.record import Op, composed, implementations, primitive, refuse_keyword
+from minigrad.ops.shape import (
+    arrayed,
+    broadcast_to,
+    expand_dims,
+    moveaxis,
+    ravel,
+    reshape,
+    speaks_numpy,
+    unbroadcast,
+)
+
+# --- indices ---------------------------------------------------------------------------
+
+_BASIC = (int, slice, np.integer, np.bool_, type(None), type(Ellipsis))
 
 
-def _basic(index: Any) -> bool:
-    """Whether ``index`` selects every element at most once."""
+def is_basic(index: Any) -> bool:
+    """Whether ``index`` has no arrays in it, and so selects every element at most once."""
+    if type(index) is tuple:
+        return all(isinstance(part, _BASIC) for part in index)
+    return isinstance(index, _BASIC)
+
+
+def selects_once(index: Any) -> bool:
+    """Whether ``index`` selects no element twice: basic ones, boolean masks, and both."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(
-        p is None or p is Ellipsis or isinstance(p, int | slice | np.integer | np.bool_) for p in parts
+        isinstance(p, _BASIC) or (hasattr(p, "dtype") and p.dtype.kind == "b") for p in parts
     )
 
 
-@primitive(vjps=(lambda g, ans, a, index: scatter(g, shape=np.shape(a), index=index),))
-def getitem(a: Any, index: Any) -> Any:
-    """``a[index]``: basic, boolean, integer-array and mixed indices, as NumPy's."""
+def as_slice(part: Any) -> Any:
+    """An integer index as a slice of length 1."""
+    return slice(part, part + 1 or None) if isinstance(part, int | np.integer) else part
+
+
+def settle_index(index: Any) -> Any:
+    """``index`` with arrays of its own, which nobody else can alter."""
+    if isinstance(index, tuple):
+        return tuple(settle_index(part) for part in index)
+    if isinstance(index, list) and not index:
+        return np.zeros(0, np.intp)
+    return np.array(index) if isinstance(index, list | np.ndarray) else index
+
+
+settled = Op("index", settle_index, None)  # an op, so that Tensors in an index become arrays
+
+
+def getitem_rule(g: Any, ans: Any, a: Any, index: Any) -> Any:
+    """The gradient goes back to where the elements came from."""
+    return scatter(g, shape=np.shape(a), index=index)
+
+
+@primitive(vjps=(getitem_rule,), name="getitem")
+def elements(a: Any, index: Any) -> Any:
+    """getitem(a, index): ``a[index]``, with an index of plain arrays."""
     return a[index]
 
 
-@primitive(vjps=(lambda g, ans, values, shape, index: getitem(g, index),))
+@primitive(vjps=(lambda g, ans, values, shape, index: elements(g, index=index),))
 def scatter(values: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of ``shape`` with ``values`` added at ``index``; repeated indices accumulate."""
-    out = np.zeros(shape, values.dtype)
-    if _basic(index):
+    if speaks_numpy(values):
+        out = np.zeros_like(values, shape=shape)
+        if is_basic(index):  # not every library can assign to all of them: slices will do
+            index = tuple(as_slice(p) for p in np.index_exp[index] if p is not None)
+            values = values.reshape(out[index].shape)
+    else:
+        out = np.zeros(shape, values.dtype)
+    if selects_once(index):
         out[index] = values
     else:
         np.add.at(out, index, values)
     return out
+
+
+@composed()
+def getitem(a: Any, index: Any) -> Any:
+    """``a[index]``: basic, boolean, integer-array and mixed indices, as NumPy's.
+
+    Where indices repeat, the gradients add up.  Indices may be integer or boolean Tensors.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: x[[0, 0, 2]].sum())(np.ones(3))
+    array([2., 0., 1.])
+    """
+    return elements(a, index=index if is_basic(index) else settled(index))
+
+
+# --- taking ----------------------------------------------------------------------------
+
+
+def in_range(index: Any, n: int, mode: str) -> Any:
+    """``index`` into ``n`` elements, as ``mode`` asks: "raise", "wrap" or "clip"."""
+    if mode == "wrap":
+        return index % n
+    if mode == "clip":
+        return np.clip(index, 0, n - 1)
+    if mode != "raise":
+        raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
+    return index
+
+
+@composed(np.take)
+def take(
+    a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
+) -> Any:
+    """Elements of ``a`` (or its slices along ``axis``) at ``indices``, as `numpy.take`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.take(x, [1, 1, 0], axis=0).sum())(np.ones(3))
+    array([1., 2., 0.])
+    """
+    refuse_keyword("take", "out", out)
+    a = arrayed(a)
+    if axis is None:
+        a, axis = reshape(a, -1), 0
+    axis = normalize_axis_index(axis, np.ndim(a))
+    index = np.asarray(indices)
+    index = index.astype(np.intp, casting="same_kind" if index.size else "unsafe")
+    index = in_range(index, np.shape(a)[axis], mode)
+    return a[(slice(None),) * axis + (int(index) if index.ndim == 0 else index,)]
+
+
+@composed(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    """Elements that ``indices`` point to along ``axis``, as `numpy.take_along_axis`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> x = np.array([[3.0, 1.0], [2.0, 4.0]])
+    >>> mg.grad(lambda x: mg.take_along_axis(x, np.array([[1], [0]]), 1).sum())(x)
+    array([[0., 1.],
+           [1., 0.]])
+    """
+    arr, index = arrayed(arr), np.asarray(indices)
+    if axis is None:
+        arr, axis = reshape(arr, -1), 0
+    if index.ndim != np.ndim(arr):
+        raise ValueError(
+            f"take_along_axis: the indices {index.shape} need as many axes as the array "
+            f"{np.shape(arr)}"
+        )
+    if index.dtype.kind not in "iu":
+        raise IndexError(f"take_along_axis: indices must be integers, not {index.dtype}")
+    grid = list(np.ix_(*[np.arange(n) for n in np.shape(arr)]))
+    grid[normalize_axis_index(axis, index.ndim)] = index
+    return arr[tuple(grid)]
+
+
+@composed(np.compress)
+def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
+    """Slices along ``axis`` where ``condition`` holds, as `numpy.compress`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.compress([False, True], x).sum())(np.ones(3))
+    array([0., 1., 0.])
+    """
+    refuse_keyword("compress", "out", out)
+    if np.ndim(condition) != 1:
+        raise ValueError(f"compress: the condition must have one axis, not {np.ndim(condition)}")
+    return take(a, np.flatnonzero(condition), axis)
+
+
+@composed(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    """Elements where ``condition`` holds, in one axis, as `numpy.extract`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.extract(x > 1, x).sum())(np.array([1.0, 2.0, 3.0]))
+    array([0., 1., 1.])
+    """
+    return take(arr, np.flatnonzero(condition))
+
+
+@composed(np.delete)
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    """All but the elements ``obj`` along ``axis``, as `numpy.delete`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.delete(x, 1).sum())(np.ones(3))
+    array([1., 0., 1.])
+    """
+    arr = ravel(arr) if axis is None else arrayed(arr)
+    axis = 0 if axis is None else axis
+    n = np.shape(arr)[normalize_axis_index(axis, np.ndim(arr))]
+    return take(arr, np.delete(np.arange(n), settled(obj)), axis)
+
+
+@composed(np.repeat)
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each element (or slice along ``axis``) several times in a row, as `numpy.repeat`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.repeat(x, [1, 3]).sum())(np.ones(2))
+    array([1., 3.])
+    """
+    a, times = ravel(a) if axis is None else arrayed(a), settled(repeats)
+    axis = 0 if axis is None else normalize_axis_index(axis, np.ndim(a))
+    shape = np.shape(a)
+    if np.ndim(times):
+        return take(a, np.repeat(np.arange(shape[axis]), times), axis)
+    head, tail = shape[: axis + 1], shape[axis + 1 :]
+    wide = broadcast_to(expand_dims(a, axis + 1), (*head, times, *tail))
+    return reshape(wide, (*head[:-1], head[-1] * times, *tail))
+
+
+@composed(np.resize)
+def resize(a: Any, new_shape: Any) -> Any:
+    """A new shape filled with the elements, over and over if need be, as `numpy.resize`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.resize(x, 5).sum())(np.ones(3))
+    array([2., 2., 1.])
+    """
+    a = ravel(a)
+    places = np.arange(np.empty(new_shape, bool).size).reshape(new_shape)
+    return take(a, places % np.size(a)) if np.size(a) else broadcast_to(0.0 * a.sum(), new_shape)
+
+
+# --- padding ---------------------------------------------------------------------------
+
+_REPEATING = ("edge", "reflect", "symmetric", "wrap")
+
+
+@primitive(
+    vjps=(
+        lambda g, ans, array, pad_width, **_: g[
+            tuple(
+                slice(before, before + n)
+                for (before, _), n in zip(pad_width, np.shape(array), strict=True)
+            )
+        ],
+    ),
+    name="pad",
+)
+def framed(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
+    """pad(array, pad_width, constant_values=...): constants around an array."""
+    return np.pad(array, pad_width, constant_values=constant_values)
+
+
+@composed(np.pad)
+def pad(array: Any, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
+    """``array`` with ``pad_width`` elements more at each end of its axes, as `numpy.pad`.
+
+    Parameters
+    ----------
+    array : array_like
+    pad_width : int, (before, after), one such pair per axis, or {axis: int or pair}
+    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
+    constant_values : number, (before, after), or one such pair per axis, optional
+        For the mode "constant"; 0 by default.
+
+    Raises
+    ------
+    TypeError
+        For modes and options that are not supported.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.pad(mg.Tensor([1.0, 2.0]), 1)
+    Tensor([0., 1., 2., 0.])
+    >>> mg.grad(lambda x: mg.pad(x, (0, 3), mode="edge").sum())(np.ones(2))
+    array([1., 4.])
+    """
+    array = arrayed(array)
+    n = np.ndim(array)
+    if isinstance(pad_width, dict):
+        given = {normalize_axis_index(axis, n): w for axis, w in pad_width.items()}
+        pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(n)] or 0
+    width = np.asarray(pad_width)
+    if width.dtype.kind not in "iu":
+        raise TypeError(f"pad: pad_width must be integers, not {width.dtype}")
+    pairs = [(int(i), int(j)) for i, j in np.broadcast_to(width, (n, 2))]
+    if mode == "constant":
+        values = options.pop("constant_values", 0)
+        _refuse_options(mode, options)
+        return framed(array, pad_width=pairs, constant_values=values) if pairs else array
+    if mode not in _REPEATING:
+        raise TypeError(
+            f"pad: mode={mode!r} is not supported (it takes constant, {', '.join(_REPEATING)})"
+        )
+    if options.get("reflect_type") == "even":
+        del options["reflect_type"]
+    _refuse_options(mode, options)
+    for axis, pair in enumerate(pairs):
+        if pair != (0, 0):
+            if not np.shape(array)[axis]:
+                raise ValueError(
+                    f"pad: axis {axis} is empty: mode={mode!r} finds nothing to repeat"
+                )
+            places: Any = np.arange(np.shape(array)[axis])
+            array = take(array, np.pad(places, pair, mode), axis)  # type: ignore[call-overload]
+    return array
+
+
+def _refuse_options(mode: str, options: dict[str, Any]) -> None:
+    for key in options:
+        raise TypeError(f"pad: {key}= is not supported for mode={mode!r}")
+
+
+# --- triangles and diagonals -----------------------------------------------------------
+
+
+@primitive(np.tril, vjps=(lambda g, ans, m, k=0: unbroadcast(np.tril(g, k), np.shape(m)),))
+def tril(m: Any, k: int = 0) -> Any:
+    """Lower triangle, zeros above the ``k``-th diagonal, as `numpy.tril`."""
+    return np.tril(m, k)
+
+
+@primitive(np.triu, vjps=(lambda g, ans, m, k=0: unbroadcast(np.triu(g, k), np.shape(m)),))
+def triu(m: Any, k: int = 0) -> Any:
+    """Upper triangle, zeros below the ``k``-th diagonal, as `numpy.triu`."""
+    return np.triu(m, k)
+
+
+def stripe(rows: int, columns: int, k: int) -> slice:
+    """Where the ``k``-th diagonal of a matrix lies among its elements in a row."""
+    start = k if k >= 0 else -k * columns
+    length = max(0, min(rows, columns - k) if k >= 0 else min(rows + k, columns))
+    return slice(start, start + length * (columns + 1), columns + 1)
+
+
+@composed(np.diagonal)
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Diagonals of the matrices in the plane of two axes, as `numpy.diagonal`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.diagonal(x, 1).sum())(np.ones((2, 3)))
+    array([[0., 1., 0.],
+           [0., 0., 1.]])
+    """
+    a = arrayed(a)
+    n = np.ndim(a)
+    if n < 2:
+        raise ValueError(f"diagonal needs at least two axes, the shape is {np.shape(a)}")
+    i, j = normalize_axis_index(axis1, n), normalize_axis_index(axis2, n)
+    if i == j:
+        raise ValueError(f"diagonal: axis1={axis1} and axis2={axis2} are the same axis")
+    if (i, j) != (n - 2, n - 1):
+        a = moveaxis(a, (i, j), (-2, -1))
+    *stack_shape, rows, columns = np.shape(a)
+    return reshape(a, (*stack_shape, rows * columns))[..., stripe(rows, columns, offset)]
+
+
+@composed(np.diag)
+def diag(v: Any, k: int = 0) -> Any:
+    """The ``k``-th diagonal of a matrix, or the matrix of a diagonal, as `numpy.diag`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.diag(mg.Tensor([1.0, 2.0]))
+    Tensor([[1., 0.],
+            [0., 2.]])
+    """
+    v = arrayed(v)
+    if np.ndim(v) == 2:
+        return diagonal(v, k)
+    if np.ndim(v) != 1:
+        raise ValueError(f"diag takes a vector or a matrix, the shape is {np.shape(v)}")
+    n = np.shape(v)[0] + abs(k)
+    return reshape(scatter(v, shape=(n * n,), index=stripe(n, n, k)), (n, n))
+
+
+@composed(np.diagflat)
+def diagflat(v: Any, k: int = 0) -> Any:
+    """The matrix whose ``k``-th diagonal has all elements, as `numpy.diagflat`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.diagflat(mg.Tensor([[1.0], [2.0]]))
+    Tensor([[1., 0.],
+            [0., 2.]])
+    """
+    return diag(ravel(v), k)
+
+
+# --- order -----------------------------------------------------------------------------
+
+
+def sort_rule(g: Any, ans: Any, a: Any, axis: int | None = -1, **_: Any) -> Any:
+    """Each element gets the gradient of the place that it was sorted to."""
+    if axis is None:
+        return np.reshape(sort_rule(g, ans, np.reshape(a, -1)), np.shape(a))
+    places = np.argsort(np.argsort(a, axis=axis, kind="stable"), axis=axis)
+    return np.take_along_axis(g, places, axis)
+
+
+@primitive(np.sort, vjps=(sort_rule,))
+def sort(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None) -> Any:
+    """Elements in ascending order along ``axis``, as `numpy.sort`."""
+    return np.sort(a, axis, kind, stable=stable)
+
+
+@composed(np.partition)
+def partition(
+    a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None
+) -> Any:
+    """The ``kth`` smallest element in its place, smaller ones before, as `numpy.partition`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.partition(x, 1)[1])(np.array([3.0, 1.0, 2.0]))
+    array([0., 0., 1.])
+    """
+    refuse_keyword("partition", "order", order)
+    if kind != "introselect":
+        raise ValueError(f"partition: kind must be 'introselect', not {kind!r}")
+    a = ravel(a) if axis is None else arrayed(a)
+    axis = 0 if axis is None else axis
+    return take_along_axis(a, np.argpartition(a, kth, axis), axis)
+
+
+def first_extreme(a: Any, axis: int, extreme: np.ufunc) -> Any:
+    """Where the running extreme along ``axis`` was first reached; a NaN is one for good."""
+    axis = normalize_axis_index(axis, a.ndim)
+    front = (slice(None),) * axis
+    running = extreme.accumulate(a, axis)
+    before, after = running[(*front, slice(None, -1))], running[(*front, slice(1, None))]
+    moved = (before != after) & ~np.isnan(before)
+    n = a.shape[axis]
+    later = np.arange(1, n).reshape([-1 if i == axis else 1 for i in range(a.ndim)])
+    places = np.zeros(a.shape, np.intp)
+    places[(*front, slice(1, None))] = np.where(moved, later, 0)
+    return np.maximum.accumulate(places, axis)
+
+
+running_extreme = Op("running_extreme", first_extreme, None)
+
+
+@composed()
+def cummax(a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+    """Running maximum along ``axis``, as ``numpy.maximum.accumulate``; ties go to the first.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.cummax(x).sum())(np.array([1.0, 3.0, 2.0]))
+    array([1., 2., 0.])
+    """
+    return running("cummax", np.maximum, a, axis, dtype, out)
+
+
+@composed()
+def cummin(a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+    """Running minimum along ``axis``, as ``numpy.minimum.accumulate``; ties go to the first.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.cummin(x).sum())(np.array([1.0, 3.0, 0.0]))
+    array([2., 0., 1.])
+    """
+    return running("cummin", np.minimum, a, axis, dtype, out)
+
+
+def running(name: str, extreme: np.ufunc, a: Any, axis: int, dtype: Any, out: Any) -> Any:
+    """Running extremes, taken from the places where they were first reached."""
+    refuse_keyword(name, "dtype", dtype)
+    refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
+    a = arrayed(a)
+    return take_along_axis(a, running_extreme(a, axis=axis, extreme=extreme), axis)
+
+
+implementations[np.maximum, "accumulate"] = cummax
+implementations[np.minimum, "accumulate"] = cummin
+
+
+# --- choosing --------------------------------------------------------------------------
+
+
+@composed(np.choose)
+def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    """From several arrays, the element of the one that ``a`` names, as `numpy.choose`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.choose([0, 1, 0], [x, -x]).sum())(np.ones(3))
+    array([ 1., -1.,  1.])
+    """
+    refuse_keyword("choose", "out", out)
+    arrays = [arrayed(c) for c in choices]
+    index = in_range(np.asarray(a), len(arrays), mode)
+    if index.size and not 0 <= index.min() <= index.max() < len(arrays):
+        raise ValueError(
+            f"choose: {len(arrays)} choices, but a has values outside 0..{len(arrays) - 1}"
+        )
+    shape = np.broadcast_shapes(index.shape, *[np.shape(c) for c in arrays])
+    layers = np.stack([broadcast_to(c, shape) for c in arrays])
+    return take_along_axis(layers, np.broadcast_to(index, (1, *shape)), 0)[0]
+
+
+@composed(np.select)
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """The choice of the first condition that holds, else ``default``, as `numpy.select`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.select([x < 0, x > 1], [-x, x**2]).sum())(np.array([-1.0, 0.5, 2.0]))
+    array([-1.,  0.,  4.])
+    """
+    if len(condlist) != len(choicelist) or not len(condlist):
+        raise ValueError(
+            f"select needs as many conditions as choices, and at least one: "
+            f"got {len(condlist)} and {len(choicelist)}"
+        )
+    ans = default
+    for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
+        mask = settled(condition)
+        if np.result_type(mask).kind != "b":
+            raise TypeError(f"select: conditions must be boolean, not {np.result_type(mask)}")
+        ans = np.where(mask, choice, ans)
+    return ans

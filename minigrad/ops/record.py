@@ -283,11 +283,11 @@ def plain(function: Any) -> Op:
     return register(Op(function.__name__, function, None), function)
 
 
-def composed(*functions: Any) -> Callable[[F], F]:
+def composed(*functions: Any, name: str | None = None) -> Callable[[F], F]:
     """Decorator: the function below, written with other ops, stands for ``functions``."""
 
     def record(function: F) -> F:
-        public[function.__name__] = function
+        public[name or function.__name__] = function
         for numpy_function in functions:
             implementations[numpy_function] = function
         return function

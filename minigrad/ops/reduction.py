@@ -12,6 +12,7 @@ import numpy as np
 from minigrad.ops.record import composed, implementations, plain, primitive
 
 NoValue = np._NoValue
+total: Any = np.add.reduce
 
 
 def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
@@ -41,8 +42,8 @@ def restore(g: Any, x: Any, axis: Any) -> Any:
 def spread(g: Any, x: Any, axis: Any) -> Any:
     """The gradient of a sum along ``axis``: ``g`` for every element of ``x``."""
     shape = np.shape(x)
-    if type(g) is np.float64 and type(x) is np.ndarray and x.size < 10_000:
-        full = np.empty(shape)
+    if isinstance(g, np.floating) and type(x) is np.ndarray and x.size < 10_000:
+        full = np.empty(shape, g.dtype)  # a view of stride 0 is slow to make and to read
         full.fill(g)
         return full
     return np.broadcast_to(restore(g, x, axis), shape)
@@ -72,7 +73,7 @@ def sum(
     """Sum over ``axis``, as `numpy.sum`: every element gets the gradient of its sum."""
     if where is True and initial is NoValue:
         if type(a) is np.ndarray:
-            return np.add.reduce(a, axis, dtype, None, bool(keepdims))
+            return total(a, axis, dtype, None, bool(keepdims))
         return np.sum(a, axis=axis, dtype=dtype, keepdims=bool(keepdims))
     return np.sum(a, axis=axis, dtype=dtype, keepdims=bool(keepdims), **options(initial=initial), where=where)
 
@@ -100,7 +101,7 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, wh
     if where is not True:
         return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims), where=where)
     if type(a) is np.ndarray and dtype is None and a.dtype.char in "df" and a.size:
-        return np.add.reduce(a, axis, None, None, bool(keepdims)) / a.dtype.type(count(a, axis))
+        return total(a, axis, None, None, bool(keepdims)) / a.dtype.type(count(a, axis))
     return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims))
 
 
@@ -164,9 +165,9 @@ def std(
     """
     if out is not None:
         raise TypeError("std: out= is not supported (results are never written into arrays)")
-    return np.sqrt(
-        var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
-    )
+    v = var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    constant = v == 0  # where the root has no derivative, 0 is the convention
+    return np.where(constant, 0.0, np.sqrt(np.where(constant, 1.0, v)))[()]
 
 
 def trusted(a: Any) -> Any:
@@ -229,8 +230,8 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     """
     if weights is None:
         ans = mean(a, axis=axis, keepdims=bool(keepdims))
-        total = np.full(np.shape(ans), float(count(a, axis)))[()]
-        return (ans, total) if returned else ans
+        weight = np.full(np.shape(ans), float(count(a, axis)))[()]
+        return (ans, weight) if returned else ans
     if np.shape(weights) != np.shape(a):
         axes = axes_of(a, axis)
         if axis is None or np.shape(weights) != tuple(np.shape(a)[i] for i in axes):
@@ -242,9 +243,9 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         weights = np.transpose(weights, tuple(order)) if len(axes) > 1 else weights
         weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(a))])
         weights = np.broadcast_to(weights, np.shape(a))
-    total = sum(weights, axis=axis, keepdims=bool(keepdims))
-    ans = sum(a * weights, axis=axis, keepdims=bool(keepdims)) / total
-    return (ans, np.broadcast_to(total, np.shape(ans))) if returned else ans
+    weight = sum(weights, axis=axis, keepdims=bool(keepdims))
+    ans = sum(a * weights, axis=axis, keepdims=bool(keepdims)) / weight
+    return (ans, np.broadcast_to(weight, np.shape(ans))) if returned else ans
 
 
 # --- products --------------------------------------------------------------------------
@@ -343,9 +344,10 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
     flat = np.reshape(np.transpose(a, (*kept, *axes)), (*[shape[i] for i in kept], n))
     middle = np.sort(flat, axis=-1)[..., (n - 1) // 2 : n // 2 + 1]
     ans = np.mean(middle, axis=-1)
-    if np.result_type(a).kind == "f" and np.isnan(np.sum(middle)):
-        ans = ans
-    return restore(ans, a, axis) if keepdims and shape else ans
+    unknown = np.any(np.isnan(flat), axis=-1)
+    if np.any(unknown):
+        ans = np.where(unknown, math.nan, ans)
+    return np.reshape(ans, [1 if i in axes else n for i, n in enumerate(shape)]) if keepdims else ans
 
 
 # --- log-sum-exp and softmax -----------------------------------------------------------

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import math
-import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.ops.record import composed, plain, primitive
+from minigrad.ops.record import (
+    Op,
+    composed,
+    elementwise,
+    plain,
+    primitive,
+    refuse_keyword,
+)
+
+# --- arrays from nested lists ----------------------------------------------------------
 
 
 def speaks_numpy(x: Any) -> bool:
@@ -18,14 +27,22 @@ def speaks_numpy(x: Any) -> bool:
 
 def holds_tensor(x: Any) -> bool:
     """Whether a nested list contains a Tensor (or another duck array)."""
-    return any(
-        holds_tensor(v) if isinstance(v, list | tuple) else speaks_numpy(v) for v in x
-    )
+    return any(holds_tensor(v) if isinstance(v, list | tuple) else speaks_numpy(v) for v in x)
+
+
+def arrayed(x: Any) -> Any:
+    """``x``, or the array that a nested list stands for."""
+    return array(x) if isinstance(x, list | tuple) else x
 
 
 @composed()
 def array(data: Any, dtype: Any = None) -> Any:
-    """A Tensor from nested lists that may contain Tensors, as `numpy.array`.
+    """A Tensor from nested lists that contain Tensors; else an array, as `numpy.array`.
+
+    Raises
+    ------
+    ValueError
+        When the nested lists are ragged.
 
     Examples
     --------
@@ -35,9 +52,16 @@ def array(data: Any, dtype: Any = None) -> Any:
     >>> float(t.grad)
     2.0
     """
-    if isinstance(data, list | tuple):
-        data = np.stack([array(v) for v in data]) if holds_tensor(data) else np.array(data)
-    return data if dtype is None else data.astype(dtype)
+    if isinstance(data, list | tuple) and holds_tensor(data):
+        parts = [arrayed(v) for v in data]
+        shapes = sorted({np.shape(part) for part in parts})
+        if len(shapes) > 1:
+            words = " and ".join(map(str, shapes))
+            raise ValueError(f"array: the nested lists are ragged: parts have shapes {words}")
+        data = np.stack(parts)
+    elif not speaks_numpy(data):
+        return np.array(data, dtype)
+    return data if dtype is None or data.dtype == dtype else data.astype(dtype)
 
 
 # --- broadcasting ----------------------------------------------------------------------
@@ -46,9 +70,7 @@ def array(data: Any, dtype: Any = None) -> Any:
 def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     """Whether an array of ``shape`` broadcasts to shape ``to``."""
     aligned = to[len(to) - len(shape) :]
-    return len(to) >= len(shape) and all(
-        n in (1, m) for n, m in zip(shape, aligned, strict=True)
-    )
+    return len(to) >= len(shape) and all(n in (1, m) for n, m in zip(shape, aligned, strict=True))
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
@@ -64,20 +86,170 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     if shape == ():
         return g.sum()
     extra = len(g.shape) - len(shape)
-    stretched = tuple(
-        i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1
-    )
+    stretched = tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
     g = g.sum(axis=(*range(extra), *stretched))
     return g if g.shape == shape else g.reshape(shape)
 
 
-# --- views -----------------------------------------------------------------------------
+@primitive(np.broadcast_to, vjps=(lambda g, ans, array, **_: unbroadcast(g, np.shape(array)),))
+def broadcast_to(array: Any, shape: Any) -> Any:
+    """A read-only array of ``shape`` that repeats ``array``, as `numpy.broadcast_to`."""
+    return np.broadcast_to(array, shape)
 
 
-@primitive(np.reshape, vjps=(lambda g, ans, a, **_: np.reshape(g, np.shape(a)),))
-def reshape(a: Any, shape: Any) -> Any:
+@composed(np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
+    """All arrays broadcast against each other, as `numpy.broadcast_arrays`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.broadcast_arrays(x, np.ones((4, 2)))[0].sum())(np.array([1.0, 2.0]))
+    array([4., 4.])
+    """
+    arrays = [arrayed(a) for a in args]
+    shape = np.broadcast_shapes(*[np.shape(a) for a in arrays])
+    return tuple(a if np.shape(a) == shape != () else broadcast_to(a, shape) for a in arrays)
+
+
+@composed(np.meshgrid)
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+    """Coordinates of a grid from those of its axes, as `numpy.meshgrid`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.meshgrid(x, np.ones(5))[0].sum())(np.array([1.0, 2.0]))
+    array([5., 5.])
+    """
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: indexing must be 'xy' or 'ij', not {indexing!r}")
+    n = len(xi)
+    order = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
+    grids = [
+        reshape(x, [-1 if i == axis else 1 for i in range(n)])
+        for x, axis in zip(xi, order, strict=True)
+    ]
+    return tuple(grids) if sparse else broadcast_arrays(*grids)
+
+
+def outer_of(op: Callable[..., Any], a: Any, b: Any) -> Any:
+    """``op`` of every element of ``a`` with every element of ``b``: a ufunc's ``outer``."""
+    a, b = arrayed(a), arrayed(b)
+    return op(reshape(a, (*np.shape(a), *[1] * np.ndim(b))), b)
+
+
+# --- the same elements in another shape ------------------------------------------------
+
+
+def reshape_back(g: Any, ans: Any, a: Any, *_: Any, **__: Any) -> Any:
+    """The rule of what changes the shape alone."""
+    return np.reshape(g, np.shape(a))
+
+
+def require_c_order(name: str, order: str) -> None:
+    """Refuse orders that depend on the layout in memory."""
+    if order != "C":
+        raise TypeError(
+            f"{name}: order={order!r} is not supported (memory layout is not part of a Tensor)"
+        )
+
+
+@primitive(np.reshape, vjps=(reshape_back,))
+def reshape(a: Any, shape: Any = None, order: str = "C", newshape: Any = None) -> Any:
     """The same elements in another shape, as `numpy.reshape`."""
-    return np.reshape(a, shape)
+    require_c_order("reshape", order)
+    shape = newshape if shape is None else shape
+    if shape is None:
+        raise TypeError("the new shape is missing")
+    return np.reshape(a, (shape,) if isinstance(shape, int) else shape)
+
+
+@composed(np.ravel)
+def ravel(a: Any, order: str = "C") -> Any:
+    """All elements in one axis, as `numpy.ravel`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.ravel(x)[2])(np.ones((2, 2)))
+    array([[0., 0.],
+           [1., 0.]])
+    """
+    require_c_order("ravel", order)
+    return reshape(a, -1)
+
+
+@primitive(np.squeeze, vjps=(reshape_back,))
+def squeeze(a: Any, axis: Any = None) -> Any:
+    """Axes of length 1 removed, as `numpy.squeeze`."""
+    return np.squeeze(a, axis)
+
+
+@primitive(np.expand_dims, vjps=(reshape_back,))
+def expand_dims(a: Any, axis: Any) -> Any:
+    """Axes of length 1 inserted, as `numpy.expand_dims`."""
+    return np.expand_dims(a, axis)
+
+
+def for_each(function: Callable[[Any], Any], arrays: tuple[Any, ...]) -> Any:
+    """The result for one array, a tuple of results for several."""
+    results = tuple(function(arrayed(a)) for a in arrays)
+    return results[0] if len(results) == 1 else results
+
+
+@composed(np.atleast_1d)
+def atleast_1d(*arys: Any) -> Any:
+    """Numbers as arrays of one axis, as `numpy.atleast_1d`; a tuple for several arguments.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.atleast_1d(mg.Tensor(2.0))
+    Tensor([2.])
+    """
+    return for_each(lambda a: a if np.ndim(a) >= 1 else reshape(a, (1,)), arys)
+
+
+@composed(np.atleast_2d)
+def atleast_2d(*arys: Any) -> Any:
+    """Vectors as rows of a matrix, as `numpy.atleast_2d`; a tuple for several arguments.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.atleast_2d(mg.Tensor([2.0, 3.0])).shape
+    (1, 2)
+    """
+    return for_each(lambda a: a if np.ndim(a) >= 2 else reshape(a, (1, -1)), arys)
+
+
+@composed(np.atleast_3d)
+def atleast_3d(*arys: Any) -> Any:
+    """Matrices with a third axis, as `numpy.atleast_3d`; a tuple for several arguments.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.atleast_3d(mg.Tensor([2.0, 3.0])).shape
+    (1, 2, 1)
+    """
+
+    def three(a: Any) -> Any:
+        if np.ndim(a) >= 3:
+            return a
+        return reshape(a, (*np.shape(a), 1) if np.ndim(a) == 2 else (1, -1, 1))
+
+    return for_each(three, arys)
+
+
+# --- axes in another order -------------------------------------------------------------
+
+
+def inverse(axes: Any) -> tuple[int, ...]:
+    """The permutation that undoes the permutation ``axes``, whose entries may be negative."""
+    order = [i % len(axes) for i in axes]
+    return tuple(sorted(range(len(axes)), key=order.__getitem__))
 
 
 @primitive(
@@ -85,9 +257,10 @@ def reshape(a: Any, shape: Any) -> Any:
     np.permute_dims,
     vjps=(
         lambda g, ans, a, axes=None: np.transpose(
-            g, None if axes is None else np.argsort([i % np.ndim(a) for i in axes])
+            g, None if axes is None else inverse(np.atleast_1d(axes))
         ),
     ),
+    name="transpose",
 )
 def transpose(a: Any, axes: Any = None) -> Any:
     """Axes permuted (reversed by default), as `numpy.transpose`."""
@@ -100,23 +273,190 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     return np.swapaxes(a, axis1, axis2)
 
 
-@primitive(np.broadcast_to, vjps=(lambda g, ans, array, **_: unbroadcast(g, np.shape(array)),))
-def broadcast_to(array: Any, shape: Any) -> Any:
-    """A read-only array of ``shape`` that repeats ``array``, as `numpy.broadcast_to`."""
-    return np.broadcast_to(array, shape)
+@primitive(
+    np.moveaxis,
+    vjps=(lambda g, ans, a, source, destination: np.moveaxis(g, destination, source),),
+)
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    """Axes moved to other places, as `numpy.moveaxis`."""
+    return np.moveaxis(a, source, destination)
 
 
-@primitive(np.stack, vjps=lambda g, ans, *arrays, argnum, axis=0: np.take(g, argnum, axis=axis))
-def stack(*arrays: Any, axis: int = 0) -> Any:
-    """Arrays of one shape joined along a new axis, as `numpy.stack`."""
-    return np.stack(arrays, axis=axis)
+@composed(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """``axis`` moved back until it stands before ``start``, as `numpy.rollaxis`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.rollaxis(mg.Tensor(np.ones((2, 3, 4))), 2).shape
+    (4, 2, 3)
+    """
+    a = arrayed(a)
+    n = np.ndim(a)
+    axis = normalize_axis_index(axis, n)
+    start = normalize_axis_index(start, n + 1) if start >= 0 else normalize_axis_index(start, n)
+    return moveaxis(a, axis, start - 1 if axis < start else start)
 
 
-@primitive(*([np.astype] if hasattr(np, "astype") else []), vjps=(lambda g, ans, x, dtype: g.astype(x.dtype),))
-def astype(x: Any, dtype: Any) -> Any:
+@composed(np.matrix_transpose, np.linalg.matrix_transpose)
+def matrix_transpose(x: Any) -> Any:
+    """The last two axes exchanged, as `numpy.matrix_transpose`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.matrix_transpose(mg.Tensor(np.ones((5, 2, 3)))).shape
+    (5, 3, 2)
+    """
+    x = arrayed(x)
+    if np.ndim(x) < 2:
+        raise ValueError(f"matrix_transpose needs at least two axes, the shape is {np.shape(x)}")
+    return swapaxes(x, -1, -2)
+
+
+# --- the same elements in another order ------------------------------------------------
+
+
+def negated(shift: Any) -> Any:
+    """The shift, or shifts, back."""
+    return -shift if np.ndim(shift) == 0 else tuple(-s for s in shift)
+
+
+@primitive(np.flip, vjps=(lambda g, ans, m, axis=None: np.flip(g, axis),))
+def flip(m: Any, axis: Any = None) -> Any:
+    """Elements in reverse order along ``axis`` (all by default), as `numpy.flip`."""
+    return np.flip(m, axis)
+
+
+@primitive(np.roll, vjps=(lambda g, ans, a, shift, axis=None: np.roll(g, negated(shift), axis),))
+def roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    """Elements shifted along ``axis``, re-entering at the front, as `numpy.roll`."""
+    return np.roll(a, shift, axis)
+
+
+@primitive(np.rot90, vjps=(lambda g, ans, m, k=1, axes=(0, 1): np.rot90(g, -k, axes),))
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    """Turned by ``k`` right angles in the plane of ``axes``, as `numpy.rot90`."""
+    return np.rot90(m, k, axes)
+
+
+@composed(np.fliplr)
+def fliplr(m: Any) -> Any:
+    """Columns in reverse order, as `numpy.fliplr`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.fliplr(mg.Tensor([[1.0, 2.0, 3.0]]))
+    Tensor([[3., 2., 1.]])
+    """
+    m = arrayed(m)
+    if np.ndim(m) < 2:
+        raise ValueError(f"fliplr needs at least two axes, the shape is {np.shape(m)}; use np.flip")
+    return flip(m, 1)
+
+
+@composed(np.flipud)
+def flipud(m: Any) -> Any:
+    """Rows in reverse order, as `numpy.flipud`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.flipud(mg.Tensor([1.0, 2.0, 3.0]))
+    Tensor([3., 2., 1.])
+    """
+    return flip(m, 0)
+
+
+# --- copies of elements ----------------------------------------------------------------
+
+
+@composed(np.tile)
+def tile(A: Any, reps: Any) -> Any:
+    """``A`` repeated like tiles, ``reps`` times along each axis, as `numpy.tile`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: (mg.tile(x, 2) * [1, 2, 3, 4]).sum())(np.ones(2))
+    array([4., 6.])
+    """
+    a = arrayed(A)
+    reps = (int(reps),) if np.ndim(reps) == 0 else tuple(int(r) for r in reps)
+    n = max(len(reps), np.ndim(a))
+    shape = (*[1] * (n - np.ndim(a)), *np.shape(a))
+    reps = (*[1] * (n - len(reps)), *reps)
+    pairs = list(zip(reps, shape, strict=True))
+    narrow = reshape(a, [m for _, length in pairs for m in (1, length)])
+    wide = broadcast_to(narrow, [m for pair in pairs for m in pair])
+    return reshape(wide, [r * length for r, length in pairs])
+
+
+@primitive(np.copy, vjps=(lambda g, ans, a: g,))
+def copy(a: Any) -> Any:
+    """A copy, as `numpy.copy`; gradients flow through."""
+    return a.copy() if speaks_numpy(a) else np.copy(a)
+
+
+filled = Op("full_like", np.full_like, None)
+
+
+@composed(np.full_like)
+def full_like(
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+) -> Any:
+    """``fill_value`` in the shape and dtype of ``a``, as `numpy.full_like`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda v: mg.full_like(np.zeros(3), v).sum())(2.0)
+    np.float64(3.0)
+    """
+    refuse_keyword("full_like", "order", order)
+    if not speaks_numpy(fill_value):
+        return filled(a, fill_value, dtype=dtype, shape=shape)
+    full = broadcast_to(fill_value, np.shape(a) if shape is None else shape)
+    return full.astype(np.result_type(a) if dtype is None else dtype)
+
+
+# --- kinds of numbers ------------------------------------------------------------------
+
+
+@primitive(
+    *([np.astype] if hasattr(np, "astype") else []),
+    vjps=(lambda g, ans, x, dtype, **_: g.astype(x.dtype),),
+)
+def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
     """``x`` in another dtype; through integers and booleans no gradient flows."""
+    if np.dtype(dtype).kind not in "fiub":
+        raise TypeError(f"dtype {np.dtype(dtype)} cannot be differentiated; use real numbers")
     return x.astype(dtype)
 
+
+@primitive(np.real, vjps=(lambda g, ans, val: g,))
+def real(val: Any) -> Any:
+    """The real part: real numbers themselves."""
+    return np.real(val)
+
+
+@primitive(np.imag, vjps=(lambda g, ans, val: np.zeros_like(ans),))
+def imag(val: Any) -> Any:
+    """The imaginary part: 0, for real numbers."""
+    return np.imag(val)
+
+
+conjugate = conj = elementwise(np.conjugate, lambda g, ans, x: g)
+
+
+# --- plain answers ---------------------------------------------------------------------
 
 shape = plain(np.shape)
 ndim = plain(np.ndim)
@@ -124,9 +464,11 @@ size = plain(np.size)
 zeros_like = plain(np.zeros_like)
 ones_like = plain(np.ones_like)
 empty_like = plain(np.empty_like)
-full_like = plain(np.full_like)
 result_type = plain(np.result_type)
 can_cast = plain(np.can_cast)
-iscomplexobj = plain(np.iscomplexobj)
+min_scalar_type = plain(np.min_scalar_type)
 may_share_memory = plain(np.may_share_memory)
 shares_memory = plain(np.shares_memory)
+array_repr = plain(np.array_repr)
+array_str = plain(np.array_str)
+array2string = plain(np.array2string)

@@ -11,6 +11,8 @@ from minigrad.ops.record import Op, composed, elementwise, register
 
 
 def _sigmoid(x: Any) -> Any:
+    if type(x) is np.float64:  # errstate would cost more than the function itself
+        return 1 / (1 + np.exp(-x)) if x > -700 else np.exp(x)
     with np.errstate(over="ignore"):  # exp(-x) may reach inf; 1/inf is the right 0
         return 1 / (1 + np.exp(-x))
 

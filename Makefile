@@ -1,0 +1,57 @@
+# make demo   a published derivation beside minigrad, closed forms and finite differences
+# make test   all tests
+# make lint   style and types
+# make bench  speed, next to the peers that are installed (make bench-peers installs them)
+# make clean  remove what the others made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo test lint bench bench-peers clean
+.NOTPARALLEL:
+
+help:
+	@sed '/^$$/q; s/^# //' Makefile
+
+demo: $(VENV)/.core
+	$(BIN)/python examples/backprop_step_by_step.py
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict minigrad
+
+bench: $(VENV)/.core
+	$(BIN)/python -m benchmarks
+
+bench-peers: $(VENV)/.bench
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each stamp says that the environment holds what pyproject.toml asks for.
+
+$(BIN)/python:
+	@command -v "$(PYTHON)" >/dev/null || \
+		{ echo "'$(PYTHON)' is not found: install Python 3.11 or newer, or name it, make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "minigrad needs Python 3.11 or newer, and '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1): name another one, make PYTHON=python3.11" >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/.core: pyproject.toml | $(BIN)/python
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(BIN)/python
+	$(PIP) -e ".[test]"
+	@touch $@ $(VENV)/.core
+
+$(VENV)/.bench: pyproject.toml | $(BIN)/python
+	$(PIP) -e ".[bench]"
+	@touch $@ $(VENV)/.core

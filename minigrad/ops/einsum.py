@@ -1,0 +1,155 @@
+"""Einstein's summation convention: one op whose rule is itself an einsum.
+
+Whatever way the subscripts are written, the op sees them spelled out: one letter for
+every axis, no ellipsis, the output explicit.
+"""
+
+from __future__ import annotations
+
+import operator
+import string
+from typing import Any
+
+import numpy as np
+
+from minigrad.ops.record import Op, composed, refuse_keywords, register
+from minigrad.ops.shape import array
+
+LETTERS = string.ascii_uppercase + string.ascii_lowercase
+
+
+def lettered(labels: Any) -> str:
+    """Labels 0 to 51 as letters: ``[0, Ellipsis, 26]`` is ``'A...a'``."""
+    term = ""
+    for label in labels:
+        if label is not Ellipsis and not 0 <= operator.index(label) < len(LETTERS):
+            raise ValueError(f"einsum: the label {label} is not in the range [0, {len(LETTERS)})")
+        term += "..." if label is Ellipsis else LETTERS[label]
+    return term
+
+
+def spelled_out(subscripts: str, arrays: list[Any], optimize: Any = False) -> str:
+    """``subscripts`` with an explicit output, and letters in place of every ellipsis.
+
+    Raises
+    ------
+    ValueError
+        When the terms do not fit the arrays.
+
+    Examples
+    --------
+    >>> spelled_out("...i, i", [np.ones((2, 3)), np.ones(3)])
+    'Ai,i->A'
+    """
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(arrays):
+        raise ValueError(
+            f"einsum: {inputs!r} describes {len(terms)} operands, but {len(arrays)} were given"
+        )
+    extra = []  # how many axes each ellipsis stands for
+    for i, (term, a) in enumerate(zip(terms, arrays, strict=True)):
+        named = len(term.replace("...", ""))
+        extra.append(np.ndim(a) - named if "..." in term else 0)
+        if np.ndim(a) < named or (np.ndim(a) > named and "..." not in term):
+            raise ValueError(
+                f"einsum: operand {i} has shape {np.shape(a)}, but {term!r} names {named} axes"
+            )
+    if not arrow:
+        once = {c for c in inputs if inputs.count(c) == 1} - set(".,")
+        output = "..." + "".join(sorted(once))
+    elif max(extra) and "..." not in output and not optimize:
+        raise ValueError(f"einsum: the output {output!r} needs '...' for the axes of the operands'")
+    unnamed = "".join(c for c in LETTERS if c not in subscripts)[: max(extra)]
+    terms = [
+        term.replace("...", unnamed[len(unnamed) - n :])
+        for term, n in zip(terms, extra, strict=True)
+    ]
+    return ",".join(terms) + "->" + output.replace("...", unnamed)
+
+
+def onto_diagonal(c: Any, letters: str, term: str) -> Any:
+    """The adjoint of taking a diagonal: ``c`` where repeated letters agree, 0 elsewhere."""
+    fresh = iter([letter for letter in LETTERS if letter not in term])
+    terms, eyes, output = [letters], [], ""
+    for letter in term:
+        axis = next(fresh) if letter in output else letter
+        output += axis
+        if axis != letter:
+            terms.append(letter + axis)
+            eyes.append(np.eye(np.shape(c)[letters.index(letter)]))
+    return np.einsum(",".join(terms) + "->" + output, c, *eyes)
+
+
+def einsum_rule(
+    g: Any, ans: Any, *operands: Any, argnum: int, subscripts: str, optimize: Any = False
+) -> Any:
+    """The same sum, with ``g`` in the place of the operand.
+
+    An axis that the operand alone has was summed away: its gradient is repeated along
+    it.  An axis of length 1 was repeated: its gradient is summed.
+    """
+    inputs, output = subscripts.split("->")
+    terms = inputs.split(",")
+    term = terms.pop(argnum)
+    length = dict(zip(term, np.shape(operands[argnum]), strict=True))
+    elsewhere = {*output, *"".join(terms)}
+    kept = [c for c, n in length.items() if n != 1 and c in elsewhere]
+    others = operands[:argnum] + operands[argnum + 1 :]
+    c = np.einsum(
+        ",".join([output, *terms]) + "->" + "".join(kept), g, *others, optimize=bool(optimize)
+    )
+    if list(length) != kept:
+        c = c[tuple([slice(None) if letter in kept else None for letter in length])]
+    shape = tuple(length.values())
+    if np.shape(c) != shape:
+        c = np.broadcast_to(c, shape)
+    return c if len(length) == len(term) else onto_diagonal(c, "".join(length), term)
+
+
+def _contract(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
+    return np.einsum(subscripts, *operands, optimize=optimize)
+
+
+contract = register(
+    Op("einsum", _contract, einsum_rule, doc="Sum of products, the subscripts spelled out.")
+)
+
+
+@composed(np.einsum)
+def einsum(*operands: Any, out: Any = None, optimize: Any = False, **keywords: Any) -> Any:
+    """Sum of products over repeated subscripts, as `numpy.einsum`.
+
+    Parameters
+    ----------
+    *operands : str and array_likes
+        ``"ij,jk->ik", a, b``, or ``a, [0, 1], b, [1, 2], [0, 2]``.
+    optimize : bool, str or path
+        As for NumPy; the gradient chooses its own path when it is on.
+
+    Raises
+    ------
+    ValueError
+        When subscripts and shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.einsum("ii", a))(np.ones((2, 2)))
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    refuse_keywords("einsum", {"out": out, **keywords})
+    if not operands:
+        raise ValueError("einsum needs subscripts and at least one operand")
+    if isinstance(operands[0], str):
+        subscripts, arrays = operands[0], [array(a) for a in operands[1:]]
+    else:
+        listed = len(operands) // 2 * 2
+        arrays = [array(a) for a in operands[:listed:2]]
+        subscripts = ",".join(lettered(labels) for labels in operands[1:listed:2])
+        if len(operands) % 2:
+            subscripts += "->" + lettered(operands[-1])
+    return contract(
+        *arrays, subscripts=spelled_out(subscripts, arrays, optimize), optimize=optimize
+    )

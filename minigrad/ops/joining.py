@@ -1,0 +1,307 @@
+"""Joining arrays and splitting them: each undoes the other's gradient."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from minigrad.ops.record import Op, composed, primitive, refuse_keywords
+from minigrad.ops.shape import arrayed, atleast_1d, atleast_2d, atleast_3d, reshape
+
+MANY = 128
+"""Arrays joined at once; more are joined in groups, as each looks for its place among them."""
+
+
+# --- joining ---------------------------------------------------------------------------
+
+
+def concatenate_rule(g: Any, ans: Any, *arrays: Any, argnum: int, axis: int = 0) -> Any:
+    """Each array gets its own stretch of the gradient."""
+    k = normalize_axis_index(axis, len(g.shape))
+    start = sum([a.shape[k] for a in arrays[:argnum]])
+    return g[(slice(None),) * k + (slice(start, start + arrays[argnum].shape[k]),)]
+
+
+@primitive(vjps=concatenate_rule, name="concatenate")
+def joined(*arrays: Any, axis: int = 0) -> Any:
+    """concatenate(arrays, axis): arrays joined along an axis that they have."""
+    return np.concatenate(arrays, axis=axis)
+
+
+def in_groups(op: Op, arrays: list[Any], axis: int) -> Any:
+    """``op`` of any number of arrays, in time linear in their number."""
+    if len(arrays) <= MANY:
+        return op(*arrays, axis=axis)
+    starts = range(0, len(arrays), MANY)
+    return concatenate([op(*arrays[i : i + MANY], axis=axis) for i in starts], axis)
+
+
+@composed(np.concatenate)
+def concatenate(arrays: Any, axis: int | None = 0, **refused: Any) -> Any:
+    """Arrays joined along ``axis`` (all elements, if None), as `numpy.concatenate`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> x = np.array([1.0, 2.0])
+    >>> mg.grad(lambda x: (mg.concatenate([x, np.ones(1), x]) * [1, 2, 3, 4, 5]).sum())(x)
+    array([5., 7.])
+    """
+    refuse_keywords("concatenate", refused)
+    arrays = list(arrays)
+    if axis is None:
+        arrays, axis = [reshape(a, -1) for a in arrays], 0
+    return in_groups(joined, arrays, axis)
+
+
+concat = concatenate
+
+
+@primitive(vjps=lambda g, ans, *arrays, argnum, axis=0: np.take(g, argnum, axis=axis), name="stack")
+def layered(*arrays: Any, axis: int = 0) -> Any:
+    """stack(arrays, axis): arrays of one shape joined along a new axis."""
+    return np.stack(arrays, axis=axis)
+
+
+@composed(np.stack)
+def stack(arrays: Any, axis: int = 0, **refused: Any) -> Any:
+    """Arrays of one shape joined along a new axis, as `numpy.stack`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.stack([x, x**2])[1].sum())(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
+    refuse_keywords("stack", refused)
+    return in_groups(layered, list(arrays), axis)
+
+
+@composed(np.vstack)
+def vstack(tup: Any, **refused: Any) -> Any:
+    """Arrays below each other, vectors as rows, as `numpy.vstack`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.vstack([mg.Tensor([1.0, 2.0]), [3.0, 4.0]])
+    Tensor([[1., 2.],
+            [3., 4.]])
+    """
+    refuse_keywords("vstack", refused)
+    return concatenate([atleast_2d(a) for a in tup])
+
+
+@composed(np.hstack)
+def hstack(tup: Any, **refused: Any) -> Any:
+    """Arrays beside each other, as `numpy.hstack`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.hstack([mg.Tensor([1.0, 2.0]), 3.0])
+    Tensor([1., 2., 3.])
+    """
+    refuse_keywords("hstack", refused)
+    arrays = [atleast_1d(a) for a in tup]
+    return concatenate(arrays, 1 if arrays and np.ndim(arrays[0]) > 1 else 0)
+
+
+@composed(np.dstack)
+def dstack(tup: Any, **refused: Any) -> Any:
+    """Arrays behind each other, as `numpy.dstack`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.dstack([mg.Tensor([1.0, 2.0]), [3.0, 4.0]])
+    Tensor([[[1., 3.],
+             [2., 4.]]])
+    """
+    refuse_keywords("dstack", refused)
+    return concatenate([atleast_3d(a) for a in tup], 2)
+
+
+@composed(np.column_stack)
+def column_stack(tup: Any) -> Any:
+    """Arrays beside each other, vectors as columns, as `numpy.column_stack`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.column_stack([mg.Tensor([1.0, 2.0]), [3.0, 4.0]])
+    Tensor([[1., 3.],
+            [2., 4.]])
+    """
+    arrays = [arrayed(a) for a in tup]
+    return concatenate([a if np.ndim(a) > 1 else reshape(a, (-1, 1)) for a in arrays], 1)
+
+
+@composed(np.block)
+def block(arrays: Any) -> Any:
+    """An array from nested lists of blocks, as `numpy.block`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> t = mg.Tensor([[2.0]])
+    >>> mg.block([[t, np.zeros((1, 2))], [np.zeros((2, 1)), np.eye(2)]])
+    Tensor([[2., 0., 0.],
+            [0., 1., 0.],
+            [0., 0., 1.]])
+    """
+    ndims: list[int] = []
+
+    def depth_of(x: Any) -> int:
+        if not isinstance(x, list):
+            ndims.append(np.ndim(x))
+            return 0
+        depths = {depth_of(v) for v in x}
+        if len(depths) != 1:
+            raise ValueError("block: the lists must be nested equally deep, and none may be empty")
+        return 1 + depths.pop()
+
+    depth = depth_of(arrays)
+    n = max(depth, *ndims)
+
+    def assembled(x: Any, axis: int) -> Any:
+        if isinstance(x, list):
+            return concatenate([assembled(v, axis + 1) for v in x], axis)
+        return reshape(x, (*[1] * (n - np.ndim(x)), *np.shape(x)))
+
+    return assembled(arrays, n - depth)
+
+
+@composed(np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """``values`` joined to the end of ``arr``, as `numpy.append`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.append(mg.Tensor([1.0, 2.0]), 3.0)
+    Tensor([1., 2., 3.])
+    """
+    return concatenate([arr, values], axis)
+
+
+# --- splitting -------------------------------------------------------------------------
+
+
+@primitive(vjps=(lambda g, ans, ary, ends, axis=0: np.concatenate(g, axis),), name="array_split")
+def pieces(ary: Any, ends: Any, axis: int = 0) -> Any:
+    """Consecutive stretches that end at ``ends``; the last is the rest."""
+    front = (slice(None),) * axis
+    return tuple(ary[(*front, slice(i, j))] for i, j in zip((0, *ends), (*ends, None), strict=True))
+
+
+@composed(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """A list of consecutive pieces, nearly equal or cut at indices, as `numpy.array_split`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.array_split(mg.Tensor([1.0, 2.0, 3.0]), 2)
+    [Tensor([1., 2.]), Tensor([3.])]
+    """
+    ary = arrayed(ary)
+    axis = normalize_axis_index(axis, np.ndim(ary))
+    n = np.shape(ary)[axis]
+    if np.ndim(indices_or_sections) == 0:
+        sections = int(indices_or_sections)
+        if sections <= 0:
+            raise ValueError(f"array_split: the number of pieces must be positive, not {sections}")
+        size, longer = divmod(n, sections)
+        ends = [size * i + min(i, longer) for i in range(1, sections)]
+        return list(pieces(ary, ends=ends, axis=axis))
+    cuts = [0, *[int(i) for i in indices_or_sections], None]
+    ends = [slice(i).indices(n)[1] for i in cuts[1:-1]]
+    if ends == sorted(ends):
+        return list(pieces(ary, ends=ends, axis=axis))
+    front = (slice(None),) * axis  # pieces overlap, where indices do not ascend
+    return [ary[(*front, slice(i, j))] for i, j in pairwise(cuts)]
+
+
+@composed(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """A list of equal pieces, or pieces cut at indices, as `numpy.split`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.split(x, 2)[1].sum())(np.ones(4))
+    array([0., 0., 1., 1.])
+    """
+    ary = arrayed(ary)
+    n = np.shape(ary)[normalize_axis_index(axis, np.ndim(ary))]
+    if np.ndim(indices_or_sections) == 0 and indices_or_sections > 0 and n % indices_or_sections:
+        raise ValueError(
+            f"split: {n} elements along axis {axis} do not divide into {indices_or_sections} equal "
+            "pieces; np.array_split makes nearly equal ones"
+        )
+    return array_split(ary, indices_or_sections, axis)
+
+
+def split_along(name: str, ary: Any, indices_or_sections: Any, axis: int) -> list[Any]:
+    """`split` along a fixed axis, which must be there."""
+    ary = arrayed(ary)
+    if np.ndim(ary) <= axis:
+        raise ValueError(f"{name} needs at least {axis + 1} axes, the shape is {np.shape(ary)}")
+    return split(ary, indices_or_sections, axis)
+
+
+@composed(np.vsplit)
+def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Pieces below each other, as `numpy.vsplit`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.vsplit(mg.Tensor([[1.0], [2.0]]), 2)
+    [Tensor([[1.]]), Tensor([[2.]])]
+    """
+    if np.ndim(arrayed(ary)) < 2:
+        raise ValueError(f"vsplit needs at least 2 axes, the shape is {np.shape(arrayed(ary))}")
+    return split_along("vsplit", ary, indices_or_sections, 0)
+
+
+@composed(np.hsplit)
+def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Pieces beside each other, as `numpy.hsplit`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.hsplit(mg.Tensor([1.0, 2.0]), 2)
+    [Tensor([1.]), Tensor([2.])]
+    """
+    ary = arrayed(ary)
+    return split_along("hsplit", ary, indices_or_sections, 1 if np.ndim(ary) > 1 else 0)
+
+
+@composed(np.dsplit)
+def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Pieces behind each other, as `numpy.dsplit`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.dsplit(mg.Tensor([[[1.0, 2.0]]]), 2)
+    [Tensor([[[1.]]]), Tensor([[[2.]]])]
+    """
+    return split_along("dsplit", ary, indices_or_sections, 2)
+
+
+@primitive(
+    *([np.unstack] if hasattr(np, "unstack") else []),
+    vjps=(lambda g, ans, x, axis=0: np.stack(g, axis),),
+)
+def unstack(x: Any, axis: int = 0) -> Any:
+    """A tuple of the slices along ``axis``, as `numpy.unstack`."""
+    if np.ndim(x) == 0:
+        raise ValueError("a single number cannot be unstacked")
+    return tuple(np.moveaxis(x, axis, 0))

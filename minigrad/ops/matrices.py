@@ -1,0 +1,551 @@
+"""Linear algebra: the rules as matrix calculus has them.
+
+``numpy.linalg``'s functions for matrices and batches of them.  Most rules are in Giles,
+"Collected matrix derivative results for forward and reverse mode algorithmic
+differentiation" (2008); the others name their source.  A bar over a matrix is its
+gradient.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from minigrad.ops import products
+from minigrad.ops.factorisations import refuse_hermitian, svdvals_rule
+from minigrad.ops.products import mT
+from minigrad.ops.record import Op, composed, primitive, refuse_keyword, register
+from minigrad.ops.reduction import others, restore
+from minigrad.ops.shape import array, unbroadcast
+
+LinAlgError = np.linalg.LinAlgError
+
+
+class SlogdetResult(NamedTuple):
+    """Sign and logarithm of the absolute value of a determinant."""
+
+    sign: Any
+    logabsdet: Any
+
+
+def scaled(g: Any, matrix: Any) -> Any:
+    """Every matrix of a batch times its number."""
+    return g[..., None, None] * matrix
+
+
+# --- inverses and systems of equations -------------------------------------------------
+
+
+@primitive(np.linalg.inv, vjps=(lambda g, ans, a: -mT(ans) @ g @ mT(ans),), name="linalg.inv")
+def inv(a: Any) -> Any:
+    """Inverse of square matrices, as `numpy.linalg.inv`."""
+    return np.linalg.inv(a)
+
+
+def solve_left(g: Any, ans: Any, a: Any, b: Any) -> Any:
+    """``Ā = -A⁻ᵀ g xᵀ``."""
+    if np.ndim(b) == 1:
+        g, ans = g[..., None], ans[..., None]
+    return unbroadcast(-np.linalg.solve(mT(a), g) @ mT(ans), np.shape(a))
+
+
+def solve_right(g: Any, ans: Any, a: Any, b: Any) -> Any:
+    """``b̄ = A⁻ᵀ g``."""
+    if np.ndim(b) == 1:
+        return unbroadcast(np.linalg.solve(mT(a), g[..., None])[..., 0], np.shape(b))
+    return unbroadcast(np.linalg.solve(mT(a), g), np.shape(b))
+
+
+@primitive(np.linalg.solve, vjps=(solve_left, solve_right), name="linalg.solve")
+def solve(a: Any, b: Any) -> Any:
+    """``x`` with ``a x = b``, as `numpy.linalg.solve`; a vector ``b`` has exactly one axis."""
+    return np.linalg.solve(a, b)
+
+
+def pinv_rule(g: Any, ans: Any, a: Any, **_: Any) -> Any:
+    """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973).
+
+    Holds while the rank stays what it is.
+    """
+    p, pT, gT = ans, mT(ans), mT(g)
+    n, m = np.shape(ans)[-2:]
+    left, right = np.eye(m) - a @ p, np.eye(n) - p @ a
+    return left @ gT @ p @ pT + pT @ p @ gT @ right - pT @ g @ pT
+
+
+@primitive(vjps=(pinv_rule,), name="linalg.pinv")
+def pseudo_inverse(a: Any, rcond: Any = None) -> Any:
+    return np.linalg.pinv(a, rcond)
+
+
+@composed(np.linalg.pinv, name="linalg.pinv")
+def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
+    """Moore-Penrose inverse, as `numpy.linalg.pinv`; differentiable at constant rank.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.linalg.pinv(a).sum())(np.array([[2.0], [0.0]]))
+    array([[-0.25],
+           [ 0.25]])
+    """
+    refuse_hermitian("linalg.pinv", hermitian)
+    if rtol is not np._NoValue and rcond is not None:
+        raise ValueError("linalg.pinv: rcond= and rtol= mean the same; give one")
+    if rtol is None:  # NumPy's cutoff for it
+        rtol = max(np.shape(a)[-2:]) * np.finfo(np.result_type(a, np.float16)).eps
+    rcond = rcond if rtol is np._NoValue else rtol
+    return pseudo_inverse(a) if rcond is None else pseudo_inverse(a, rcond=rcond)
+
+
+def columns(b: Any) -> Any:
+    """``b`` as a matrix: a vector is a column."""
+    return b[:, None] if np.ndim(b) == 1 else b
+
+
+def cut_pinv(a: Any, rcond: Any) -> Any:
+    """The inverse that `lstsq` applies: its default cutoff is not that of `pinv`."""
+    return pinv(a, rtol=None) if rcond is None else pinv(a, rcond)
+
+
+def lstsq_left(g: Any, ans: Any, a: Any, b: Any, rcond: Any = None) -> Any:
+    """What ``A⁺ b``, the residuals ``Σ (b - A x)²`` and the singular values pass back."""
+    gx, gresiduals, _, gs = g
+    x, b, gx = columns(ans[0]), columns(b), columns(gx)
+    da = pinv_rule(gx @ mT(b), cut_pinv(a, rcond), a) + svdvals_rule(gs, ans[3], a)
+    if np.size(gresiduals):
+        da = da - 2 * ((b - a @ x) * gresiduals) @ mT(x)
+    return da
+
+
+def lstsq_right(g: Any, ans: Any, a: Any, b: Any, rcond: Any = None) -> Any:
+    """``A⁺ᵀ x̄``, and ``2 (b - A x)`` times the gradient of the residuals."""
+    gx, gresiduals, _, _ = g
+    db = mT(cut_pinv(a, rcond)) @ columns(gx)
+    if np.size(gresiduals):
+        db = db + 2 * (columns(b) - a @ columns(ans[0])) * gresiduals
+    return np.reshape(db, np.shape(b))
+
+
+@primitive(np.linalg.lstsq, vjps=(lstsq_left, lstsq_right), name="linalg.lstsq")
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """Least-squares solution, squared residuals, rank and singular values.
+
+    As `numpy.linalg.lstsq`; differentiable while the rank stays what it is.
+    """
+    x, residuals, rank, s = np.linalg.lstsq(a, b, rcond)
+    return x, residuals, np.int64(rank), s
+
+
+@composed(np.linalg.tensorinv, name="linalg.tensorinv")
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """Inverse with respect to `tensordot` over ``ind`` axes, as `numpy.linalg.tensorinv`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> a = mg.Tensor(np.eye(6).reshape(6, 2, 3))
+    >>> np.linalg.tensorinv(a, ind=1).shape
+    (2, 3, 6)
+    """
+    if ind <= 0:
+        raise ValueError(f"linalg.tensorinv: ind must be positive, got {ind}")
+    a = array(a)
+    shape = np.shape(a)
+    matrix = np.reshape(a, (math.prod(shape[:ind]), math.prod(shape[ind:])))
+    return np.reshape(np.linalg.inv(matrix), shape[ind:] + shape[:ind])
+
+
+@composed(np.linalg.tensorsolve, name="linalg.tensorsolve")
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    """``x`` with ``tensordot(a, x, x.ndim) = b``, as `numpy.linalg.tensorsolve`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> a = np.eye(6).reshape(6, 2, 3)
+    >>> np.linalg.tensorsolve(a, mg.Tensor(np.ones(6))).shape
+    (2, 3)
+    """
+    a, b = array(a), array(b)
+    if axes is not None:
+        last = normalize_axis_tuple(axes, np.ndim(a), "axes")
+        a = np.transpose(a, (*[i for i in range(np.ndim(a)) if i not in last], *last))
+    shape = np.shape(a)[np.ndim(b) :]
+    n = math.prod(shape)
+    if np.size(a) != n * n:
+        raise LinAlgError(
+            f"linalg.tensorsolve: a {np.shape(a)} must have as many elements in its axes "
+            f"{shape} as in those before"
+        )
+    return np.reshape(np.linalg.solve(np.reshape(a, (n, n)), np.reshape(b, (-1,))), shape)
+
+
+# --- determinants ----------------------------------------------------------------------
+
+
+def orientation(u: Any, vh: Any) -> Any:
+    """Determinant, 1 or -1, of a product of two orthogonal matrices."""
+    return np.sign(np.linalg.det(u @ vh))
+
+
+def cofactors_rule(g: Any, ans: Any, a: Any) -> Any:
+    """Second derivatives of a determinant, for any rank.
+
+    With the singular vectors as bases a is diagonal.  There, with ``p_ik`` the product
+    of all singular values but the i-th and k-th, the second derivatives are ``p_ik`` for
+    the elements ``ii, kk`` and ``-p_ik`` for ``ik, ki``, and the others are 0.
+    """
+    u, s, vh = np.linalg.svd(a)
+    eye = np.eye(np.shape(s)[-1])
+    p = others(np.where(eye == 1, 1.0, s[..., None, :]), -1) * (1 - eye)
+    h = mT(u) @ g @ mT(vh)
+    along = (p @ np.einsum("...ii->...i", h)[..., None]) * eye
+    return scaled(orientation(u, vh), u @ (along - p * mT(h)) @ vh)
+
+
+@primitive(vjps=(cofactors_rule,), name="linalg.cofactors")
+def cofactors(a: Any) -> Any:
+    """``det(a) a⁻ᵀ``, by the singular values so that it exists for every rank."""
+    u, s, vh = np.linalg.svd(a)
+    return scaled(orientation(u, vh), (u * others(s, -1)[..., None, :]) @ vh)
+
+
+@primitive(np.linalg.det, vjps=(lambda g, ans, a: scaled(g, cofactors(a)),), name="linalg.det")
+def det(a: Any) -> Any:
+    """Determinant, as `numpy.linalg.det`; its gradient is right for singular matrices too."""
+    return np.linalg.det(a)
+
+
+@primitive(vjps=(lambda g, ans, a: scaled(g[1], mT(np.linalg.inv(a))),), name="linalg.slogdet")
+def signed_logdet(a: Any) -> Any:
+    return tuple(np.linalg.slogdet(a))
+
+
+@composed(np.linalg.slogdet, name="linalg.slogdet")
+def slogdet(a: Any) -> SlogdetResult:
+    """Sign and logarithm of the determinant, as `numpy.linalg.slogdet`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.linalg.slogdet(a).logabsdet)(np.diag([2.0, 4.0]))
+    array([[0.5 , 0.  ],
+           [0.  , 0.25]])
+    """
+    return SlogdetResult(*signed_logdet(a))
+
+
+# --- products --------------------------------------------------------------------------
+
+
+@composed(np.linalg.matrix_power, name="linalg.matrix_power")
+def matrix_power(a: Any, n: int) -> Any:
+    """``n``-th power of square matrices by repeated squaring, as `numpy.linalg.matrix_power`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.linalg.matrix_power(a, 3).sum())(np.eye(2))
+    array([[3., 3.],
+           [3., 3.]])
+    """
+    a, n = array(a), operator.index(n)
+    shape = np.shape(a)
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise LinAlgError(f"linalg.matrix_power needs square matrices, the shape is {shape}")
+    if n < 0:
+        a, n = np.linalg.inv(a), -n
+    if n == 0:
+        return np.where(False, a, np.eye(shape[-1], dtype=np.result_type(a)))
+    power = None
+    while n:
+        if n & 1:
+            power = a if power is None else power @ a
+        n >>= 1
+        if n:
+            a = a @ a
+    return power
+
+
+def cheapest_order(sizes: list[int]) -> dict[tuple[int, int], int]:
+    """Where to split a chain of matrices, by first and last: fewest multiplications.
+
+    Cormen, Leiserson, Rivest and Stein, "Introduction to Algorithms", section 15.2;
+    matrix ``i`` has shape ``(sizes[i], sizes[i + 1])``.
+    """
+    n = len(sizes) - 1
+    cost = {(i, i): 0 for i in range(n)}
+    split = {}
+    for length in range(1, n):
+        for i in range(n - length):
+            j = i + length
+            cost[i, j], split[i, j] = min(
+                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+                for k in range(i, j)
+            )
+    return split
+
+
+@composed(np.linalg.multi_dot, name="linalg.multi_dot")
+def multi_dot(arrays: Any, *, out: Any = None) -> Any:
+    """Product of several matrices in the cheapest order, as `numpy.linalg.multi_dot`.
+
+    The first and the last may be vectors.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.linalg.multi_dot([np.ones(2), a, np.ones(2)]))(np.eye(2))
+    array([[1., 1.],
+           [1., 1.]])
+    """
+    refuse_keyword("linalg.multi_dot", "out", out)
+    chain = [array(a) for a in arrays]
+    if len(chain) < 2:
+        raise ValueError(f"linalg.multi_dot needs at least two arrays, got {len(chain)}")
+    for i, a in enumerate(chain):
+        if np.ndim(a) != 2 and not (np.ndim(a) == 1 and i in (0, len(chain) - 1)):
+            raise LinAlgError(
+                f"linalg.multi_dot: array {i} has shape {np.shape(a)}; it takes matrices, "
+                "and vectors only as the first and the last"
+            )
+    shapes = [np.shape(a) for a in chain]
+    if len(shapes[0]) == 1:
+        shapes[0] = (1, *shapes[0])
+    if len(shapes[-1]) == 1:
+        shapes[-1] = (*shapes[-1], 1)
+    split = cheapest_order([*[s[0] for s in shapes], shapes[-1][1]])
+
+    def product(i: int, j: int) -> Any:
+        if i == j:
+            return chain[i]
+        return np.matmul(product(i, split[i, j]), product(split[i, j] + 1, j))
+
+    return product(0, len(chain) - 1)
+
+
+@composed(np.linalg.outer, name="linalg.outer")
+def outer(x1: Any, x2: Any, /) -> Any:
+    """Outer product of two vectors, as `numpy.linalg.outer`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: np.linalg.outer(x, [1.0, 2.0]).sum())(np.ones(2))
+    array([3., 3.])
+    """
+    x1, x2 = array(x1), array(x2)
+    if np.ndim(x1) != 1 or np.ndim(x2) != 1:
+        raise ValueError(
+            f"linalg.outer takes two vectors, not shapes {np.shape(x1)} and {np.shape(x2)}"
+        )
+    return products.outer(x1, x2)
+
+
+@composed(np.linalg.cross, name="linalg.cross")
+def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """Vector product of 3-vectors along ``axis``, as `numpy.linalg.cross`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: np.linalg.cross(x, [0.0, 0.0, 1.0])[0])(np.ones(3))
+    array([0., 1., 0.])
+    """
+    x1, x2 = array(x1), array(x2)
+    if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
+        raise ValueError(
+            f"linalg.cross takes 3-vectors along axis {axis}, "
+            f"not shapes {np.shape(x1)} and {np.shape(x2)}"
+        )
+    return products.cross(x1, x2, axis=axis)
+
+
+@composed(np.linalg.diagonal, name="linalg.diagonal")
+def diagonal(x: Any, /, *, offset: int = 0) -> Any:
+    """Diagonals of matrices, as `numpy.linalg.diagonal`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: np.linalg.diagonal(x).sum())(np.ones((2, 2)))
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    return np.diagonal(x, offset, -2, -1)
+
+
+@composed(np.linalg.trace, name="linalg.trace")
+def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+    """Sums of the diagonals of matrices, as `numpy.linalg.trace`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: np.linalg.trace(x).sum())(np.ones((2, 2)))
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    return np.trace(x, offset, -2, -1, dtype)
+
+
+# --- norms -----------------------------------------------------------------------------
+
+
+def power_norm_rule(
+    g: Any, ans: Any, x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False
+) -> Any:
+    """``sign(x) (|x| / ‖x‖)^(p-1)``; 0 where ``x`` or its norm is 0."""
+    g, ans = restore(g, x, axis), restore(ans, x, axis)
+    length = np.where(ans == 0, 1.0, ans)
+    if ord == 2:
+        return g * (x / length)
+    share = np.where(x == 0, 1.0, np.abs(x) / length)
+    return g * np.sign(x) * (ans != 0) * share ** (ord - 1)
+
+
+@primitive(vjps=(power_norm_rule,), name="linalg.vector_norm")
+def power_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
+    """``(Σ |x|^p)^(1/p)``."""
+    if ord == 2:
+        return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+    return np.sum(np.abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+
+
+def floating(x: Any) -> Any:
+    """``x`` as an array of floating-point numbers."""
+    x = array(x)
+    return x if np.result_type(x).kind == "f" else np.multiply(x, 1.0)
+
+
+def largest(x: Any, axis: Any, keepdims: bool) -> Any:
+    """Largest magnitude, 0 of none at all."""
+    if x.size == 0:
+        return np.max(x, axis=axis, keepdims=keepdims, initial=0)
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+def length_of(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
+    """Norm of the vectors along ``axis`` (one, several, or None for all)."""
+    if isinstance(ord, str):
+        raise ValueError(f"linalg.norm: ord={ord!r} is for matrices, not for vectors")
+    if ord == math.inf:
+        return largest(np.abs(x), axis, keepdims)
+    if ord == -math.inf:
+        return np.min(np.abs(x), axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return np.sum(np.abs(np.sign(x)), axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
+    return power_norm(x, ord=2 if ord is None else ord, axis=axis, keepdims=keepdims)
+
+
+def size_of(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Norm of the matrices whose rows and columns are the two axes."""
+    if ord in (None, "fro", "f"):
+        return power_norm(x, axis=axis, keepdims=keepdims)
+    if ord in (1, -1, math.inf, -math.inf):
+        first, second = axis if abs(ord) == 1 else axis[::-1]
+        sums = np.sum(np.abs(x), axis=first, keepdims=True)
+        ans = largest(sums, second, True) if ord > 0 else np.min(sums, axis=second, keepdims=True)
+        return ans if keepdims else np.squeeze(ans, axis)
+    if ord not in (2, -2, "nuc"):
+        raise ValueError(f"linalg.norm: ord={ord!r} is no norm of matrices")
+    s = np.linalg.svdvals(np.moveaxis(x, axis, (-2, -1)))
+    if ord == "nuc":
+        ans = np.sum(s, axis=-1)
+    else:
+        ans = largest(s, -1, False) if ord > 0 else np.min(s, axis=-1)
+    return np.expand_dims(ans, axis) if keepdims else ans
+
+
+@composed(np.linalg.norm, name="linalg.norm")
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Norm of vectors or matrices, as `numpy.linalg.norm`.
+
+    The gradient of the Euclidean norm is 0 at the zero vector.  Where several elements
+    or singular values are the largest (or smallest), they share the gradient evenly.
+
+    Parameters
+    ----------
+    x : array_like
+    ord : None, int, float, 'fro' or 'nuc'
+        Which norm: of vectors any number, of matrices ±1, ±2, ±inf, 'fro' and 'nuc'.
+    axis : int, pair of ints or None
+        An int: vectors along it; a pair: matrices; None: all of ``x``.
+    keepdims : bool
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(np.linalg.norm)(np.array([3.0, 4.0]))
+    array([0.6, 0.8])
+    >>> mg.grad(np.linalg.norm)(np.zeros(2))
+    array([0., 0.])
+    """
+    x = floating(x)
+    rank = np.ndim(x)
+    if axis is None and ord is None:
+        return power_norm(x, keepdims=True) if keepdims else power_norm(x)
+    axes = normalize_axis_tuple(range(rank) if axis is None else axis, rank)
+    if len(axes) == 1:
+        return length_of(x, ord, axes[0], keepdims)
+    if len(axes) == 2:
+        return size_of(x, ord, axes, keepdims)
+    raise ValueError(
+        f"linalg.norm: vectors have one axis and matrices two, but it was asked for {len(axes)}; "
+        "choose with axis="
+    )
+
+
+@composed(np.linalg.vector_norm, name="linalg.vector_norm")
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """Norm of vectors, along one axis, several, or all, as `numpy.linalg.vector_norm`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(np.linalg.vector_norm)(np.array([[3.0], [4.0]]))
+    array([[0.6],
+           [0.8]])
+    """
+    return length_of(floating(x), ord, axis, keepdims)
+
+
+@composed(np.linalg.matrix_norm, name="linalg.matrix_norm")
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """Norm of the matrices in the last two axes, as `numpy.linalg.matrix_norm`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(np.linalg.matrix_norm)(np.array([[3.0, 4.0]]))
+    array([[0.6, 0.8]])
+    """
+    x = floating(x)
+    return size_of(x, ord, normalize_axis_tuple((-2, -1), np.ndim(x)), keepdims)
+
+
+@composed(np.linalg.cond, name="linalg.cond")
+def cond(x: Any, p: Any = None) -> Any:
+    """Condition number of matrices, as `numpy.linalg.cond`, for ``p`` as in `norm`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(np.linalg.cond)(np.diag([4.0, 2.0]))
+    array([[ 0.5,  0. ],
+           [ 0. , -1. ]])
+    """
+    if p in (None, 2, -2):
+        s = np.linalg.svdvals(x)
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
+
+
+matrix_rank = register(Op("linalg.matrix_rank", np.linalg.matrix_rank, None), np.linalg.matrix_rank)

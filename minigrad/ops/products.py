@@ -1,0 +1,332 @@
+"""Products of vectors, matrices and tensors: matmul is the op, nearly all else is made of it."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from minigrad.ops.record import Op, composed, primitive, refuse_keyword, register
+from minigrad.ops.shape import array, unbroadcast
+
+# --- matmul ----------------------------------------------------------------------------
+
+
+def mT(a: Any) -> Any:
+    """The last two axes exchanged."""
+    return np.swapaxes(a, -1, -2)
+
+
+def matmul_left(g: Any, ans: Any, a: Any, b: Any) -> Any:
+    """``g bᵀ``; an outer product where ``b`` is a vector."""
+    if b.ndim == 2:
+        return g @ b.T
+    if b.ndim == 1:
+        return g * b if a.ndim == 1 else g[..., None] * b
+    if a.ndim == 1:
+        return unbroadcast((g[..., None, :] @ mT(b))[..., 0, :], a.shape)
+    return unbroadcast(g @ mT(b), a.shape)
+
+
+def matmul_right(g: Any, ans: Any, a: Any, b: Any) -> Any:
+    """``aᵀ g``; an outer product where ``a`` is a vector."""
+    if a.ndim == 2 and b.ndim <= 2:
+        return a.T @ g
+    if a.ndim == 1:
+        return g * a if b.ndim == 1 else g[..., None, :] * a[:, None]
+    if b.ndim <= 2:  # one matrix for the whole batch: one large product sums over it
+        rows = math.prod(a.shape[:-1])
+        return a.reshape((rows, a.shape[-1])).T @ g.reshape((rows, *b.shape[1:]))
+    return unbroadcast(mT(a) @ g, b.shape)
+
+
+matmul = register(
+    Op("matmul", operator.matmul, (matmul_left, matmul_right), symbol="@"),
+    np.matmul,
+    np.linalg.matmul,
+)
+
+
+# --- products of vectors and matrices --------------------------------------------------
+
+
+@composed(np.dot)
+def dot(a: Any, b: Any, out: Any = None) -> Any:
+    """Sum over the last axis of ``a`` and the second-to-last of ``b``, as `numpy.dot`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.dot(a, [3.0, 4.0]))(np.ones(2))
+    array([3., 4.])
+    """
+    refuse_keyword("dot", "out", out)
+    a, b = array(a), array(b)
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return np.multiply(a, b)
+    return np.matmul(a, b) if np.ndim(b) <= 2 else np.tensordot(a, b, (-1, -2))
+
+
+@composed(np.inner)
+def inner(a: Any, b: Any) -> Any:
+    """Sum over the last axes of both, as `numpy.inner`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.inner(a, [3.0, 4.0]))(np.ones(2))
+    array([3., 4.])
+    """
+    a, b = array(a), array(b)
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return np.multiply(a, b)
+    return np.tensordot(a, b, (-1, -1))
+
+
+@composed(np.outer)
+def outer(a: Any, b: Any, out: Any = None) -> Any:
+    """Every element of ``a`` times every element of ``b``, as `numpy.outer`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.outer(a, [3.0, 4.0]).sum())(np.ones(2))
+    array([7., 7.])
+    """
+    refuse_keyword("outer", "out", out)
+    return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
+
+
+@composed(np.vdot)
+def vdot(a: Any, b: Any) -> Any:
+    """Sum of products of all elements, in order, as `numpy.vdot`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.vdot(a, [[3.0, 4.0]]))(np.ones((2, 1)))
+    array([[3.],
+           [4.]])
+    """
+    return np.matmul(np.reshape(a, (-1,)), np.reshape(b, (-1,)))
+
+
+@composed(np.vecdot, np.linalg.vecdot)
+def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """Sum of products along ``axis``, the other axes broadcast, as `numpy.vecdot`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.vecdot(a, [3.0, 4.0]).sum())(np.ones((1, 2)))
+    array([[3., 4.]])
+    """
+    x1, x2 = array(x1), array(x2)
+    for x in (x1, x2):
+        normalize_axis_index(axis, np.ndim(x), "vecdot")
+    lengths = np.shape(x1)[axis], np.shape(x2)[axis]
+    if lengths[0] != lengths[1]:
+        raise ValueError(
+            f"vecdot: shapes {np.shape(x1)} and {np.shape(x2)} do not align along "
+            f"axis {axis}: {lengths[0]} != {lengths[1]}"
+        )
+    if axis != -1:
+        x1, x2 = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
+    return np.einsum("...i,...i->...", x1, x2)
+
+
+@composed(*([np.matvec] if hasattr(np, "matvec") else []))
+def matvec(x1: Any, x2: Any, /) -> Any:
+    """Matrices times vectors, both in batches, as `numpy.matvec` (of NumPy 2.2).
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.matvec(np.eye(2), x).sum())(np.ones((1, 2)))
+    array([[1., 1.]])
+    """
+    return np.matmul(x1, array(x2)[..., None])[..., 0]
+
+
+@composed(*([np.vecmat] if hasattr(np, "vecmat") else []))
+def vecmat(x1: Any, x2: Any, /) -> Any:
+    """Vectors times matrices, both in batches, as `numpy.vecmat` (of NumPy 2.2).
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.vecmat(x, np.eye(2)).sum())(np.ones((1, 2)))
+    array([[1., 1.]])
+    """
+    return np.matmul(array(x1)[..., None, :], x2)[..., 0, :]
+
+
+@composed(np.matrix_transpose, np.linalg.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    """The last two axes exchanged, as `numpy.matrix_transpose`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.matrix_transpose(mg.Tensor([[1.0, 2.0]])).shape
+    (2, 1)
+    """
+    x = array(x)
+    if np.ndim(x) < 2:
+        raise ValueError(f"matrix_transpose needs at least two axes, the shape is {np.shape(x)}")
+    return mT(x)
+
+
+@composed(np.trace)
+def trace(
+    a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
+) -> Any:
+    """Sum along a diagonal, as `numpy.trace`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(np.trace)(np.ones((2, 2)))
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    refuse_keyword("trace", "out", out)
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+
+
+# --- products of tensors ---------------------------------------------------------------
+
+
+@composed(np.tensordot, np.linalg.tensordot)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    """Sum of products over given axes of ``a`` and ``b``, as `numpy.tensordot`.
+
+    Parameters
+    ----------
+    a, b : array_like
+    axes : int or pair
+        The last ``axes`` axes of ``a`` with the first of ``b``; or the axes of ``a``
+        and those of ``b``, each an int or a sequence.
+
+    Raises
+    ------
+    ValueError
+        When the axes differ in number or length.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.tensordot(a, [1.0, 2.0], 1).sum())(np.ones((2, 2)))
+    array([[1., 2.],
+           [1., 2.]])
+    """
+    a, b = array(a), array(b)
+    left, right = (range(-axes, 0), range(axes)) if np.ndim(axes) == 0 else axes
+    left = normalize_axis_tuple(left, np.ndim(a), "axes")
+    right = normalize_axis_tuple(right, np.ndim(b), "axes")
+    shape_a, shape_b = np.shape(a), np.shape(b)
+    summed = [shape_a[i] for i in left]
+    if summed != [shape_b[i] for i in right]:
+        raise ValueError(
+            f"tensordot: shapes {shape_a} and {shape_b} do not align along the axes "
+            f"{left} of the first and {right} of the second"
+        )
+    rows = [i for i in range(len(shape_a)) if i not in left]
+    columns = [i for i in range(len(shape_b)) if i not in right]
+    kept_a, kept_b = [shape_a[i] for i in rows], [shape_b[i] for i in columns]
+    n = math.prod(summed)
+    matrix_a = np.reshape(np.transpose(a, (*rows, *left)), (math.prod(kept_a), n))
+    matrix_b = np.reshape(np.transpose(b, (*right, *columns)), (n, math.prod(kept_b)))
+    return np.reshape(np.matmul(matrix_a, matrix_b), (*kept_a, *kept_b))
+
+
+@composed(np.kron)
+def kron(a: Any, b: Any) -> Any:
+    """Kronecker's product, a block of ``b`` for every element of ``a``, as `numpy.kron`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.kron(a, [3.0, 4.0]).sum())(np.ones(2))
+    array([7., 7.])
+    """
+    a, b = array(a), array(b)
+    rank = max(np.ndim(a), np.ndim(b))
+    shape_a = (1,) * (rank - np.ndim(a)) + np.shape(a)
+    shape_b = (1,) * (rank - np.ndim(b)) + np.shape(b)
+    pairs = list(zip(shape_a, shape_b, strict=True))
+    blocks_a = np.reshape(a, [n for p, q in pairs for n in (p, 1)])
+    blocks_b = np.reshape(b, [n for p, q in pairs for n in (1, q)])
+    return np.reshape(blocks_a * blocks_b, [p * q for p, q in pairs])
+
+
+@composed(np.cross)
+def cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Any:
+    """Vector product of 3-vectors, as `numpy.cross`; 2-vectors lie in the plane z = 0.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.cross(a, [0.0, 0.0, 1.0])[0])(np.ones(3))
+    array([0., 1., 0.])
+    """
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = np.moveaxis(array(a), axisa, -1), np.moveaxis(array(b), axisb, -1)
+    lengths = np.shape(a)[-1], np.shape(b)[-1]
+    if not {*lengths} <= {2, 3}:
+        raise ValueError(f"cross needs vectors of length 3 (or 2), got lengths {lengths}")
+    a0, a1, a2 = a[..., 0], a[..., 1], a[..., 2] if lengths[0] == 3 else 0
+    b0, b1, b2 = b[..., 0], b[..., 1], b[..., 2] if lengths[1] == 3 else 0
+    z = a0 * b1 - a1 * b0
+    if lengths == (2, 2):
+        return z
+    return np.moveaxis(np.stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, z], -1), -1, axisc)
+
+
+# --- convolution -----------------------------------------------------------------------
+
+
+def convolve_rule(g: Any, other: Any, x: Any, mode: Any) -> Any:
+    """``dx_k = Σ_m g_(k+m) other_m``, with ``g`` taken back to the full convolution."""
+    n, m = np.size(x), np.size(other)
+    shortest = min(n, m)
+    before = {"full": 0, "same": (shortest - 1) // 2, "valid": shortest - 1}[mode]
+    after = n + m - 1 - before - np.size(g)
+    full = np.concatenate([np.zeros(before), g, np.zeros(after)])
+    return np.reshape(np.convolve(full, np.reshape(other, (-1,))[::-1], "valid"), np.shape(x))
+
+
+@primitive(
+    np.convolve,
+    vjps=(
+        lambda g, ans, a, v, mode="full": convolve_rule(g, v, a, mode),
+        lambda g, ans, a, v, mode="full": convolve_rule(g, a, v, mode),
+    ),
+)
+def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
+    """Convolution of two sequences, as `numpy.convolve`; mode full, same or valid."""
+    if mode not in ("full", "same", "valid"):
+        raise ValueError(f"mode must be 'full', 'same' or 'valid', not {mode!r}")
+    return np.convolve(a, v, mode)
+
+
+@composed(np.correlate)
+def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
+    """Cross-correlation of two sequences, as `numpy.correlate`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.correlate(a, [1.0, 10.0]).sum())(np.ones(3))
+    array([ 1., 11., 10.])
+    """
+    a, v = np.reshape(a, (-1,)), np.reshape(v, (-1,))
+    if np.size(v) > np.size(a):
+        return np.convolve(v, a[::-1], mode)[::-1]
+    return np.convolve(a, v[::-1], mode)
