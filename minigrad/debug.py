@@ -8,7 +8,8 @@ microseconds per op, which is why it is not always on.
 from __future__ import annotations
 
 import zlib
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +21,15 @@ from minigrad.ops.record import Op
 from minigrad.tensor import plainly
 
 
-def debug() -> AbstractContextManager[None]:
+@contextmanager
+def debug() -> Iterator[None]:
     """Context that names the first NaN or infinity, and arrays that changed.
 
     Inside it (in this thread) an op that makes a NaN or an infinity of finite numbers,
     forward or backward, raises FloatingPointError with the line that called it; and
     ``backward()`` raises RuntimeError when an array that the graph depends on was
-    changed after it was recorded, which would make the gradient wrong.
+    changed after it was recorded, which would make the gradient wrong.  NumPy's own
+    warnings of invalid values are silent meanwhile.
 
     Examples
     --------
@@ -39,7 +42,8 @@ def debug() -> AbstractContextManager[None]:
         ...
     FloatingPointError: the derivative of sqrt(x) made NaN ...
     """
-    return modes.set(inspector, Inspector())
+    with modes.set(inspector, Inspector()), np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        yield
 
 
 @dataclass(frozen=True)
@@ -76,16 +80,17 @@ class Inspector:
         """Note where ``node`` comes from, and what its arrays hold."""
         assert self.call is not None
         op, args, kwargs = self.call
-        names = tuple(label(a) for a in args)
-        sums = tuple(checksum(v) for v in node.args)
-        node.where = Record(call_text(op, args, kwargs), caller_site(), names, sums)
+        call = call_text(op, args, kwargs)
+        names = (*map(label, args), *map(label, arrays_in(node.kwargs)), f"the result of {call}")
+        sums = tuple(checksum(v) for v in saved(node))
+        node.where = Record(call, caller_site(), names, sums)
 
     def before_rules(self, node: AnyNode) -> None:
         """Raise if an array that ``node`` saved has changed since."""
         record = getattr(node, "where", None)
         if record is None:
             return
-        for name, value, before in zip(record.names, node.args, record.checksums, strict=False):
+        for name, value, before in zip(record.names, saved(node), record.checksums, strict=True):
             if before != checksum(value):
                 raise RuntimeError(
                     f"{name} was changed after {record.call} was recorded at {record.site}: its "
@@ -130,6 +135,20 @@ def trapped(g: Any, c: Any) -> bool:
     """Whether ``c`` is not finite where a gradient of exactly 0 arrived."""
     g, c = plainly(g), plainly(c)
     return np.shape(g) == np.shape(c) and bool(np.any((g == 0) & ~np.isfinite(c)))
+
+
+def saved(node: AnyNode) -> tuple[Any, ...]:
+    """All values that the rules of ``node`` will read."""
+    return (*node.args, *arrays_in(node.kwargs), node.ans)
+
+
+def arrays_in(value: Any) -> list[Any]:
+    """The arrays among metadata: masks, indices, and tuples of them."""
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    if isinstance(value, tuple | list):
+        return [a for v in value for a in arrays_in(v)]
+    return [value] if isinstance(value, np.ndarray) else []
 
 
 def checksum(value: Any) -> int | None:

@@ -702,17 +702,17 @@ def own(data: Any, requires_grad: bool, dtype: Any, lock: bool = True) -> Any:
         if dtype is not None and data.dtype != dtype:
             data = data.astype(dtype)
     else:
-        number = isinstance(data, int | float | np.number) and not isinstance(data, np.floating)
-        if requires_grad and dtype is None and number and not isinstance(data, np.complexfloating):
+        number = isinstance(data, int | float | np.integer) and not isinstance(data, np.floating)
+        if requires_grad and dtype is None and number:
             dtype = float64
         try:
             data = np.array(data, dtype=dtype)
         except (ValueError, TypeError) as error:
             raise type(error)(f"Tensor: the data are ragged or not numbers ({error})") from None
-        if data.dtype.kind not in "fiubc":
+        if data.dtype.kind not in "fiub":
             raise TypeError(
-                f"Tensor: the data have dtype {data.dtype}; minigrad computes with numbers "
-                "(floating-point, integer or boolean)"
+                f"Tensor: the data have dtype {data.dtype}; minigrad computes with real numbers "
+                "(floating-point, integer or boolean); keep complex ones as two Tensors"
             )
     if requires_grad and data.dtype.kind != "f":
         raise _integer_leaf(data.dtype)
@@ -728,8 +728,6 @@ def _is_duck(data: Any) -> bool:
 
 
 def _integer_leaf(dtype: Any) -> TypeError:
-    if dtype.kind == "c":
-        return TypeError("complex data cannot require a gradient; keep the real and imaginary part as two Tensors")
     return TypeError(
         f"data of dtype {dtype} cannot require a gradient: write floats (1.0 instead of 1), "
         "or convert with .astype(float) or dtype=float"

@@ -21,23 +21,28 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
         return [tree], _only
 
     leaves: list[Any] = []
-
-    def visit(t: Any) -> Callable[[Any], Any]:
-        if isinstance(t, dict):
-            parts = {key: visit(value) for key, value in t.items()}
-            kind = dict if type(t) is dict else type(t)
-            return lambda it: kind((key, build(it)) for key, build in parts.items())
-        if isinstance(t, tuple) and hasattr(t, "_fields"):  # a named tuple
-            builds = [visit(value) for value in t]
-            return lambda it: type(t)(*[build(it) for build in builds])
-        if isinstance(t, list | tuple):
-            builds = [visit(value) for value in t]
-            return lambda it: type(t)([build(it) for build in builds])
-        leaves.append(t)
-        return next
-
-    build = visit(tree)
+    build = _visit(tree, leaves)
     return leaves, lambda values: build(iter(values))
+
+
+def _visit(t: Any, leaves: list[Any]) -> Callable[[Any], Any]:
+    """Append the leaves of ``t``; returns what builds its structure of an iterator.
+
+    A function inside `flatten` would hold itself, and keep the leaves until the garbage
+    collector comes.
+    """
+    if isinstance(t, dict):
+        parts = {key: _visit(value, leaves) for key, value in t.items()}
+        kind = dict if type(t) is dict else type(t)
+        return lambda it: kind((key, build(it)) for key, build in parts.items())
+    if isinstance(t, list | tuple):
+        kind = type(t)
+        builds = [_visit(value, leaves) for value in t]
+        if isinstance(t, tuple) and hasattr(t, "_fields"):  # a named tuple
+            return lambda it: kind(*[build(it) for build in builds])
+        return lambda it: kind([build(it) for build in builds])
+    leaves.append(t)
+    return next
 
 
 def leaves_like(tree: Any, pattern: Any, what: str) -> list[Any]:
@@ -56,24 +61,24 @@ def leaves_like(tree: Any, pattern: Any, what: str) -> list[Any]:
     [2, 1]
     """
     found: list[Any] = []
-
-    def visit(t: Any, p: Any, place: str) -> None:
-        if isinstance(p, dict):
-            if not isinstance(t, dict) or t.keys() != p.keys():
-                raise ValueError(f"{what}{place} must be a dict with the keys {list(p)}, not {shown(t)}")
-            for key in p:
-                visit(t[key], p[key], f"{place}[{key!r}]")
-        elif isinstance(p, list | tuple):
-            if not isinstance(t, list | tuple) or len(t) != len(p):
-                kind = type(p).__name__
-                raise ValueError(f"{what}{place} must be a {kind} of length {len(p)}, not {shown(t)}")
-            for i, (u, q) in enumerate(zip(t, p, strict=True)):
-                visit(u, q, f"{place}[{i}]")
-        else:
-            found.append(t)
-
-    visit(tree, pattern, "")
+    _match(tree, pattern, what, found)
     return found
+
+
+def _match(t: Any, p: Any, place: str, found: list[Any]) -> None:
+    if isinstance(p, dict):
+        if not isinstance(t, dict) or t.keys() != p.keys():
+            raise ValueError(f"{place} must be a dict with the keys {list(p)}, not {shown(t)}")
+        for key in p:
+            _match(t[key], p[key], f"{place}[{key!r}]", found)
+    elif isinstance(p, list | tuple):
+        if not isinstance(t, list | tuple) or len(t) != len(p):
+            kind = type(p).__name__
+            raise ValueError(f"{place} must be a {kind} of length {len(p)}, not {shown(t)}")
+        for i, (u, q) in enumerate(zip(t, p, strict=True)):
+            _match(u, q, f"{place}[{i}]", found)
+    else:
+        found.append(t)
 
 
 def shown(t: Any) -> str:

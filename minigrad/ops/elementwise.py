@@ -196,13 +196,13 @@ minimum = elementwise(
 )
 fmax = elementwise(
     np.fmax,
-    lambda g, ans, x, y: half_of_ties(g, (x > y) | np.isnan(y), x == y),
-    lambda g, ans, x, y: half_of_ties(g, (y > x) | np.isnan(x), x == y),
+    lambda g, ans, x, y: g * ((x >= y) | np.isnan(y)),
+    lambda g, ans, x, y: g * ~((x >= y) | np.isnan(y)),
 )
 fmin = elementwise(
     np.fmin,
-    lambda g, ans, x, y: half_of_ties(g, (x < y) | np.isnan(y), x == y),
-    lambda g, ans, x, y: half_of_ties(g, (y < x) | np.isnan(x), x == y),
+    lambda g, ans, x, y: g * ((x <= y) | np.isnan(y)),
+    lambda g, ans, x, y: g * ~((x <= y) | np.isnan(y)),
 )
 
 
@@ -240,6 +240,7 @@ def clip(
     lo, hi = (a_min if min is None else min), (a_max if max is None else max)
     if lo is None and hi is None:
         return a
+    a = array(a)
     kind = np.result_type(a)
     limits = np.finfo(kind) if kind.kind == "f" else np.iinfo(kind)
     if lo is None:
