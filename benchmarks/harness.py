@@ -175,7 +175,7 @@ def targets_table(results: list[Result]) -> str:
             rows.append(
                 [
                     f"{result.workload.title}: {target.contestant} / {target.reference}",
-                    "" if ratio is None else f"{ratio:.2f}",
+                    "" if ratio is None else f"{ratio:.3f}",
                     f"≤ {target.limit:.2f}",
                     verdict,
                 ]

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import ops
 from minigrad.errors import label
 from minigrad.graph import (
     AnyNode,
@@ -172,7 +171,9 @@ class _Call:
 def _numbers(argnums: int | Sequence[int], n: int) -> list[int]:
     """The chosen arguments, counted from the front."""
     try:
-        given = [operator.index(i) for i in (argnums if isinstance(argnums, list | tuple) else [argnums])]
+        given = [
+            operator.index(i) for i in (argnums if isinstance(argnums, list | tuple) else [argnums])
+        ]
     except TypeError:
         raise TypeError(
             f"argnums={argnums!r}: it is the position of an argument, or a tuple of positions"
@@ -379,7 +380,9 @@ def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     call = _Call(f, args, range(len(args)), {})
     for x, t in zip(call.inputs, given, strict=True):
         if _node(x) is not None and np.shape(t) != x.shape:
-            raise ValueError(f"jvp: an argument of shape {x.shape} has a tangent of shape {np.shape(t)}")
+            raise ValueError(
+                f"jvp: an argument of shape {x.shape} has a tangent of shape {np.shape(t)}"
+            )
     outputs, rebuild = flatten(call.result)
     recorded = call.recorded_by_caller([*outputs, *given])
     cotangents = {
@@ -440,7 +443,9 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0) -> F:
         for y in outputs:
             rows = [_row(call, y, k, recorded) for k in range(np.size(_plain(y)))]
             columns = [
-                None if _node(x) is None else _stack([row[j] for row in rows], np.shape(y), x, recorded)
+                None
+                if _node(x) is None
+                else _stack([row[j] for row in rows], np.shape(y), x, recorded)
                 for j, x in enumerate(call.inputs)
             ]
             block = call.rebuild(columns)
@@ -496,7 +501,9 @@ def hvp(f: F, x: Any, v: Any) -> Any:
     given = leaves_like(v, x, "hvp: v")
     for a, b in zip(flatten(x)[0], given, strict=True):
         if np.shape(a) != np.shape(b):
-            raise ValueError(f"hvp: v has shape {np.shape(b)}, x {np.shape(a)}: they must be the same")
+            raise ValueError(
+                f"hvp: v has shape {np.shape(b)}, x {np.shape(a)}: they must be the same"
+            )
     return vjp(grad(f), x)[1](v)[0]
 
 

@@ -42,7 +42,10 @@ def debug() -> Iterator[None]:
         ...
     FloatingPointError: the derivative of sqrt(x) made NaN ...
     """
-    with modes.set(inspector, Inspector()), np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+    with (
+        modes.set(inspector, Inspector()),
+        np.errstate(divide="ignore", invalid="ignore", over="ignore"),
+    ):
         yield
 
 
@@ -114,11 +117,13 @@ class Inspector:
                 "if np.where did not select this branch, make its input safe inside it, "
                 "np.where(ok, f(np.where(ok, x, 1)), other)"
             )
-        raise FloatingPointError(f"the derivative of {call} made {bad} of a finite gradient{at}{hint}")
+        raise FloatingPointError(
+            f"the derivative of {call} made {bad} of a finite gradient{at}{hint}"
+        )
 
 
 def what_is_wrong(values: Any) -> str:
-    """ "NaN", "infinity" or nothing, for what an op or a rule returned."""
+    """What is wrong ("NaN", "infinity" or nothing) with what an op or a rule returned."""
     if isinstance(values, Slots):
         values = tuple(values.values())
     if isinstance(values, tuple | list):

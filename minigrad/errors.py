@@ -8,19 +8,19 @@ here costs anything until something has gone wrong.
 from __future__ import annotations
 
 import linecache
+import os.path
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
-PACKAGE = str(Path(__file__).parent)
-_INSIDE = (PACKAGE, str(Path(np.__file__).parent))
-_STDLIB = str(Path(linecache.__file__).parent)
+PACKAGE = os.path.dirname(__file__)
+_INSIDE = (PACKAGE, os.path.dirname(np.__file__))
+_STDLIB = os.path.dirname(linecache.__file__)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -170,7 +171,8 @@ class _Problem:
         self.f = f
         found, self.rebuild = flatten(list(args))
         self.found = [
-            float(x) if isinstance(x, int) and not isinstance(x, bool) else plainly(x) for x in found
+            float(x) if isinstance(x, int) and not isinstance(x, bool) else plainly(x)
+            for x in found
         ]
         self.free = [
             i
@@ -243,7 +245,9 @@ class _Problem:
                 return float(plainly(self.weighted(g, ts)[0]))
 
         again = value(self.point)
-        peak = max((float(np.max(np.abs(d[np.isfinite(d)]), initial=0.0)) for d in exact), default=0.0)
+        peak = max(
+            (float(np.max(np.abs(d[np.isfinite(d)]), initial=0.0)) for d in exact), default=0.0
+        )
         rows = []
         for i, x in enumerate(self.point):
             line = _Line(value, self.point, i, eps, size, peak)
@@ -257,9 +261,7 @@ class _Problem:
                 rows.append(self.worst(line, exact[i], x, rtol, atol, i))
         return rows
 
-    def worst(
-        self, line: _Line, exact: Any, x: Any, rtol: float, atol: float, i: int
-    ) -> Row:
+    def worst(self, line: _Line, exact: Any, x: Any, rtol: float, atol: float, i: int) -> Row:
         """The row of one array: its elements one by one, or directions narrowed down."""
         rows = []
         if x.size <= FEW:
@@ -282,7 +284,9 @@ class _Problem:
                 exact, np.array([k]), np.ones(x.size), rtol, atol
             )
             index = tuple(int(j) for j in np.unravel_index(k, x.shape))
-            rows.append((_RANK.index(verdict), -gap, Row(self.names[i], index, a, d, err, verdict, note)))
+            rows.append(
+                (_RANK.index(verdict), -gap, Row(self.names[i], index, a, d, err, verdict, note))
+            )
         return min(rows, key=lambda r: r[:2])[2]
 
 
@@ -456,7 +460,7 @@ def one_sided(ladder: Ladder, eps: float, size: float) -> tuple[float, float, st
     if len(seen) < 4 or seen[-1][0] > ladder[0][0] * 4.0**-4:
         return None
     last = [rung[3] for rung in seen[-4:]]
-    falls = [a / b for a, b in zip(last, last[1:], strict=False)]
+    falls = [a / b for a, b in pairwise(last)]
     unseen = [rung for rung in finite if rung[0] < seen[-1][0]]
     hidden = not unseen or last[-1] / 4 < 1.5 * unseen[0][5]  # in the noise, not gone
     if hidden and all(3.2 < fall < 4.8 for fall in falls):

@@ -279,7 +279,11 @@ def backward_pass(
     found: dict[AnyNode, Any] = {}
 
     def send(parent: AnyNode, c: Any) -> None:
-        if parent in pending:
+        """Add ``c`` to what ``parent`` has received; a leaf passes nothing on."""
+        if parent.op is None:
+            if wanted is None or parent in wanted:
+                found[parent] = found[parent] + c if parent in found else c
+        elif parent in pending:
             pending[parent] = pending[parent] + c
         else:
             pending[parent] = c
@@ -290,34 +294,26 @@ def backward_pass(
     while heap:
         node: Any = heappop(heap)[1]
         g = pending.pop(node)
-        if wanted is None:
-            if node.op is None:
+        if wanted is not None:
+            if node.seq < oldest:
+                break
+            if node in wanted:
                 found[node] = g
-        elif node.seq < oldest:
-            break
-        elif node in wanted:
-            found[node] = g
         op: Any = node.op
-        if op is None:
-            continue
         kind = type(node)
         try:
             if kind is Node or careful:
                 for parent, c in contributions(node, g, lift, inspect):
                     send(parent, c)
                 continue
-            # The twins: what `contributions` does, with `send` written out.
+            # The twins: what `contributions` does, written out.
             if kind is Node2:
                 a, b, parent = node.a, node.b, node.pb
                 if parent is not None:
                     c = op.vjps[1](g, node.ans, a, b)
                     if type(c) is not float64 or type(b) is not float64:
                         c = fit(c, b, op, 1)
-                    if parent in pending:
-                        pending[parent] = pending[parent] + c
-                    else:
-                        pending[parent] = c
-                        heappush(heap, (-parent.seq, parent))
+                    send(parent, c)
                 parent = node.pa
                 if parent is None:
                     continue
@@ -327,8 +323,8 @@ def backward_pass(
                 c = op.vjps[0](g, node.ans, a)
             if type(c) is not float64 or type(a) is not float64:
                 c = fit(c, a, op, 0)
-            if parent in pending:
-                pending[parent] = pending[parent] + c
+            if parent.op is None or parent in pending:
+                send(parent, c)
             else:
                 pending[parent] = c
                 heappush(heap, (-parent.seq, parent))

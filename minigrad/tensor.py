@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minigrad import ops
-from minigrad.errors import call_text, caller_site, failure, label, variable_name
+from minigrad.data import NUMBERS, REAL, owned, settle
+from minigrad.errors import call_text, failure, label, variable_name
 from minigrad.graph import (
     AnyNode,
     Leaf,
@@ -38,9 +39,6 @@ ndarray = np.ndarray
 new = object.__new__
 ONE = float64(1)
 
-_NUMBERS = frozenset({float, int, bool, float64, np.float32, np.float16, np.int64, np.int32, np.bool_})
-"""Constants that need no look before use."""
-
 
 # --- the door --------------------------------------------------------------------------
 
@@ -57,7 +55,7 @@ def operand(x: Any) -> tuple[Any, Any]:
     """Value and node of anything that a person may pass as an array."""
     if isinstance(x, Tensor):
         return x._data, x.node
-    if type(x) in _NUMBERS:
+    if type(x) in NUMBERS:
         return x, None
     if isinstance(x, list | tuple):
         if ops.holds_tensor(x):
@@ -67,8 +65,10 @@ def operand(x: Any) -> tuple[Any, Any]:
     dtype = getattr(x, "dtype", None)
     if dtype is None or not hasattr(dtype, "kind"):
         if not isinstance(x, int | float):
-            raise TypeError(f"{label(x)} ({type(x).__name__}) is not a number or an array of numbers")
-    elif dtype.kind not in "fiub":
+            raise TypeError(
+                f"{label(x)} ({type(x).__name__}) is not a number or an array of numbers"
+            )
+    elif dtype.kind not in REAL:
         what = "complex numbers are not differentiated" if dtype.kind == "c" else "not numbers"
         raise TypeError(f"{label(x)} has dtype {dtype}: {what}")
     return x, None
@@ -102,11 +102,17 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
     ------
     The error of the forward function, told in the user's words.
     """
-    if len(args) == 1 and not kwargs and not modes.special:
-        x = args[0]
-        if type(x) is Tensor and op.arity == 1 and op.vjps is not None:
-            return _apply1(op, x)
-    if kwargs or len(args) != op.arity:
+    if len(args) == op.twin and not kwargs and not modes.special:
+        if len(args) == 1:
+            if type(args[0]) is Tensor:
+                return _apply1(op, args[0])
+        elif len(args) == 2 and (type(args[0]) is Tensor or type(args[1]) is Tensor):
+            return _apply2(op, *args)
+    return _apply(op, args, kwargs)
+
+
+def _apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
         args, kwargs = op.bind(args, kwargs)
     values = []
     parents = []
@@ -116,7 +122,7 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
             values.append(x._data)
             parents.append(x.node)
             tensors = True
-        elif type(x) in _NUMBERS or op.vjps is None:
+        elif type(x) in NUMBERS or op.vjps is None:
             values.append(x if op.vjps is not None else plainly(x))
             parents.append(None)
         else:
@@ -126,8 +132,10 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
                 raise type(error)(f"{call_text(op, args, kwargs)}: {error}") from None
             values.append(value)
             parents.append(node)
-            tensors = tensors or isinstance(x, Tensor) or (
-                isinstance(x, list | tuple) and ops.holds_tensor(x)
+            tensors = (
+                tensors
+                or isinstance(x, Tensor)
+                or (isinstance(x, list | tuple) and ops.holds_tensor(x))
             )
     try:
         ans = op.forward(*values, **kwargs)
@@ -155,19 +163,53 @@ def _apply1(op: Op, x: Tensor) -> Any:
     if type(ans) is not float64:
         if type(ans) is tuple or type(ans) is list or ans.dtype.kind != "f":
             return _wrap_up(op, (x,), [a], [parent], {}, ans)
-        ans = _settle(ans)
+        ans = settle(ans)
     t = new(Tensor)
     t._data = ans
     t.node = None if parent is None else Node1(op, a, parent, ans, next_seq())
     return t
 
 
+def _apply2(op: Op, x: Any, y: Any) -> Any:
+    """``apply`` for two arguments, at least one of them a Tensor."""
+    if type(x) is Tensor:
+        a, pa = x._data, x.node
+    elif type(x) in NUMBERS or (type(x) is ndarray and x.dtype.kind in REAL):
+        a, pa = x, None
+    else:
+        return _apply(op, (x, y), {})
+    if type(y) is Tensor:
+        b, pb = y._data, y.node
+    elif type(y) in NUMBERS or (type(y) is ndarray and y.dtype.kind in REAL):
+        b, pb = y, None
+    else:
+        return _apply(op, (x, y), {})
+    try:
+        ans = op.forward(a, b)
+    except Exception as error:
+        raise failure(op, (x, y), {}, error) from error
+    if type(ans) is not float64:
+        if type(ans) is tuple or type(ans) is list or ans.dtype.kind != "f":
+            return _wrap_up(op, (x, y), [a, b], [pa, pb], {}, ans)
+        ans = settle(ans)
+    t = new(Tensor)
+    t._data = ans
+    t.node = None if pa is pb is None else Node2(op, a, b, pa, pb, ans, next_seq())
+    return t
+
+
 def _wrap_up(
-    op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Any, inspect: Any = None
+    op: Op,
+    args: Any,
+    values: list[Any],
+    parents: list[Any],
+    kwargs: Any,
+    ans: Any,
+    inspect: Any = None,
 ) -> Any:
     """The result of ``op`` as Tensors, recorded if any of ``parents`` is."""
     if type(ans) is tuple or type(ans) is list:
-        ans = tuple([_settle(y) for y in ans])
+        ans = tuple([settle(y) for y in ans])
         if all(p is None for p in parents):
             return tuple(wrap(y, None) for y in ans)
         node = _record(op, args, values, parents, kwargs, ans)
@@ -177,7 +219,7 @@ def _wrap_up(
         return tuple(
             wrap(y, picked(node, i) if y.dtype.kind == "f" else None) for i, y in enumerate(ans)
         )
-    ans = _settle(ans)
+    ans = settle(ans)
     if all(p is None for p in parents) or ans.dtype.kind != "f":
         return wrap(ans, None)
     node = _record(op, args, values, parents, kwargs, ans)
@@ -186,7 +228,9 @@ def _wrap_up(
     return wrap(ans, node)
 
 
-def _record(op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Any) -> AnyNode:
+def _record(
+    op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Any
+) -> AnyNode:
     vjps = op.vjps
     if type(vjps) is tuple and None in vjps:
         for i, (rule, parent) in enumerate(zip(vjps, parents, strict=True)):
@@ -203,25 +247,25 @@ def _record(op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: An
 
 
 def infix(op: Op) -> Callable[[Tensor, Any], Any]:
-    """The method behind an infix operator: ``apply`` for two arguments, in one frame."""
+    """The method behind an infix operator: ``_apply2``, with what is common written out."""
     forward = op.forward
 
     def method(self: Tensor, other: Any) -> Any:
         if modes.special:
-            return _infix_slowly(op, self, other)
+            return _infix(op, self, other)
         a, pa = self._data, self.node
         if type(other) is Tensor:
             b, pb = other._data, other.node
-        elif type(other) in _NUMBERS:
+        elif type(other) in NUMBERS:
             b, pb = other, None
         else:
-            return _infix_slowly(op, self, other)
+            return _infix(op, self, other)
         try:
             ans = forward(a, b)
         except Exception as error:
             raise failure(op, (self, other), {}, error) from error
         if type(ans) is not float64:
-            ans = _settle(ans)
+            ans = settle(ans)
         t = new(Tensor)
         t._data = ans
         t.node = None if pa is pb is None else Node2(op, a, b, pa, pb, ans, next_seq())
@@ -233,30 +277,19 @@ def infix(op: Op) -> Callable[[Tensor, Any], Any]:
 
 def reflected(op: Op) -> Callable[[Tensor, Any], Any]:
     """The method behind an infix operator whose left operand is no Tensor."""
-    forward = op.forward
 
     def method(self: Tensor, other: Any) -> Any:
-        if modes.special or type(other) not in _NUMBERS:
-            return _infix_slowly(op, other, self)
-        b, pb = self._data, self.node
-        try:
-            ans = forward(other, b)
-        except Exception as error:
-            raise failure(op, (other, self), {}, error) from error
-        if type(ans) is not float64:
-            ans = _settle(ans)
-        t = new(Tensor)
-        t._data = ans
-        t.node = None if pb is None else Node2(op, other, b, None, pb, ans, next_seq())
-        return t
+        if modes.special or type(other) not in NUMBERS:
+            return _infix(op, other, self)
+        return _apply2(op, other, self)
 
     method.__name__ = f"__r{op.name}__"
     return method
 
 
-def _infix_slowly(op: Op, a: Any, b: Any) -> Any:
+def _infix(op: Op, a: Any, b: Any) -> Any:
     for x in (a, b):
-        if not isinstance(x, Tensor) and getattr(type(x), "__array_ufunc__", 0) is None:
+        if getattr(type(x), "__array_ufunc__", 0) is None:  # NumPy's way to decline
             return NotImplemented
     return apply(op, a, b)
 
@@ -383,7 +416,9 @@ class Tensor:
             self.node.grad = None
             return
         if type(self.node) is not Leaf:
-            raise TypeError(f"{label(self)} keeps no gradient: only leaves with requires_grad=True do")
+            raise TypeError(
+                f"{label(self)} keeps no gradient: only leaves with requires_grad=True do"
+            )
         value = own(value, False, self.dtype, lock=False)
         if value.shape != self.shape:
             raise ValueError(
@@ -400,7 +435,10 @@ class Tensor:
     def requires_grad(self, value: bool) -> None:
         if value and self.node is None:
             if self.dtype.kind != "f":
-                raise _integer_leaf(self.dtype)
+                raise TypeError(
+                    f"{label(self)} has dtype {self.dtype} and cannot require a gradient: "
+                    "convert it with .astype(float)"
+                )
             self.node = Leaf(self.name)
         elif not value and self.node is not None:
             if self.node.op is not None:
@@ -458,7 +496,9 @@ class Tensor:
     def item(self) -> Any:
         """The only value, as a Python number."""
         if self.size != 1:
-            raise ValueError(f"{label(self)}.item() needs a single value, the shape is {self.shape}")
+            raise ValueError(
+                f"{label(self)}.item() needs a single value, the shape is {self.shape}"
+            )
         return self._data.item()
 
     def tolist(self) -> Any:
@@ -561,7 +601,9 @@ class Tensor:
             text = np.array2string(np.asarray(data))
         else:
             text = repr(data)
-        if self.dtype != float64 and not (self.dtype.kind in "ib" and self.dtype.itemsize in (1, 8)):
+        if self.dtype != float64 and not (
+            self.dtype.kind in "ib" and self.dtype.itemsize in (1, 8)
+        ):
             words.append(f"dtype={self.dtype}")
         if self.name:
             words.append(f"name={self.name!r}")
@@ -614,7 +656,9 @@ class Tensor:
         )
 
     def __delitem__(self, key: Any) -> NoReturn:
-        raise TypeError(f"del {label(self)}[...]: Tensors are never written into; index what to keep")
+        raise TypeError(
+            f"del {label(self)}[...]: Tensors are never written into; index what to keep"
+        )
 
     def __reduce__(self) -> Any:
         if self.node is not None and self.node.op is not None:
@@ -671,10 +715,14 @@ class Tensor:
         return ops.transpose(self, order)  # type: ignore[no-any-return]
 
     def sort(self, axis: int = -1) -> NoReturn:
-        raise TypeError("t.sort() would sort in place, and Tensors are never written into: use np.sort(t)")
+        raise TypeError(
+            "t.sort() would sort in place, and Tensors are never written into: use np.sort(t)"
+        )
 
 
-def _rebuild(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
+def _rebuild(
+    kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Any
+) -> Tensor:
     t = new(kind)
     t._data = own(data, False, None)
     t.node = Leaf(name) if requires_grad else None
@@ -684,11 +732,11 @@ def _rebuild(kind: type[Tensor], data: Any, requires_grad: bool, name: str | Non
     return t
 
 
-# --- data ------------------------------------------------------------------------------
+# --- in and out ------------------------------------------------------------------------
 
 
-def own(data: Any, requires_grad: bool, dtype: Any, lock: bool = True) -> Any:
-    """A private, read-only copy of ``data``; scalars as NumPy scalars."""
+def own(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool = True) -> Any:
+    """A private copy of ``data``, which must not be a Tensor that requires a gradient."""
     if isinstance(data, Tensor):
         if data.node is not None:
             raise TypeError(
@@ -697,54 +745,8 @@ def own(data: Any, requires_grad: bool, dtype: Any, lock: bool = True) -> Any:
             )
         data = data._data
     elif isinstance(data, list | tuple) and ops.holds_tensor(data):
-        raise TypeError("a list that contains Tensors: use mg.array([...]), which keeps their gradients")
-    if _is_duck(data):
-        if dtype is not None and data.dtype != dtype:
-            data = data.astype(dtype)
-    else:
-        number = isinstance(data, int | float | np.integer) and not isinstance(data, np.floating)
-        if requires_grad and dtype is None and number:
-            dtype = float64
-        try:
-            data = np.array(data, dtype=dtype)
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"Tensor: the data are ragged or not numbers ({error})") from None
-        if data.dtype.kind not in "fiub":
-            raise TypeError(
-                f"Tensor: the data have dtype {data.dtype}; minigrad computes with real numbers "
-                "(floating-point, integer or boolean); keep complex ones as two Tensors"
-            )
-    if requires_grad and data.dtype.kind != "f":
-        raise _integer_leaf(data.dtype)
-    return _settle(data, lock)
-
-
-def _is_duck(data: Any) -> bool:
-    return (
-        hasattr(type(data), "__array_function__")
-        and not isinstance(data, ndarray | np.generic)
-        and hasattr(data, "dtype")
-    )
-
-
-def _integer_leaf(dtype: Any) -> TypeError:
-    return TypeError(
-        f"data of dtype {dtype} cannot require a gradient: write floats (1.0 instead of 1), "
-        "or convert with .astype(float) or dtype=float"
-    )
-
-
-def _settle(data: Any, lock: bool = True) -> Any:
-    """Locked if an array, a NumPy scalar if 0-dimensional."""
-    if type(data) is ndarray:
-        if data.ndim == 0:
-            return data[()]
-        if lock:
-            data.setflags(write=False)
-        return data
-    if isinstance(data, ndarray):  # matrices, masked arrays, memory maps
-        return _settle(np.array(data), lock)
-    return data
+        raise TypeError("a list that contains Tensors: mg.array([...]) keeps their gradients")
+    return owned(data, requires_grad, dtype, lock)
 
 
 def handed_out(found: dict[AnyNode, Any]) -> dict[AnyNode, Any]:

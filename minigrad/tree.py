@@ -33,8 +33,8 @@ def _visit(t: Any, leaves: list[Any]) -> Callable[[Any], Any]:
     """
     if isinstance(t, dict):
         parts = {key: _visit(value, leaves) for key, value in t.items()}
-        kind = dict if type(t) is dict else type(t)
-        return lambda it: kind((key, build(it)) for key, build in parts.items())
+        mapping = type(t)
+        return lambda it: mapping((key, build(it)) for key, build in parts.items())
     if isinstance(t, list | tuple):
         kind = type(t)
         builds = [_visit(value, leaves) for value in t]

@@ -8,7 +8,7 @@ Tensors the value, gradients of order 1 and 2, dtypes and layouts are tested.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np

@@ -15,7 +15,7 @@ CASES = [
 MASK = np.array([[True, False, True], [True, True, False]])
 for name in "sum mean prod max min var std ptp median".split():
     for shape, options in CASES:
-        if name == "std" and np.size(np.empty(shape)) < 2 or name == "std" and shape == (2, 1):
+        if name == "std" and shape in ((), (2, 1)):  # no variance, a kink
             continue
         sample(name, lambda x, f=getattr(np, name), o=options: f(x, **o), shape)
 for name in "nansum nanmean average".split():
@@ -29,10 +29,16 @@ for name in ("sum", "prod"):
 for name in ("sum", "mean", "prod", "var", "std"):
     sample(name, lambda x, f=getattr(np, name): f(x, axis=1, where=MASK), (2, 3))
     sample(name, lambda x, f=getattr(np, name): f(x, where=MASK), (2, 3))
-    sample(name, lambda x, f=getattr(np, name): f(x, axis=0, where=MASK, keepdims=True), values((2, 3), 3))
+    sample(
+        name,
+        lambda x, f=getattr(np, name): f(x, axis=0, where=MASK, keepdims=True),
+        values((2, 3), 3),
+    )
 for name in ("max", "min"):
     start = -9.0 if name == "max" else 9.0
-    sample(name, lambda x, f=getattr(np, name), s=start: f(x, axis=1, where=MASK, initial=s), (2, 3))
+    sample(
+        name, lambda x, f=getattr(np, name), s=start: f(x, axis=1, where=MASK, initial=s), (2, 3)
+    )
     sample(name, lambda x, f=getattr(np, name): f(x, axis=1, initial=0.1), (2, 3))
 for ddof in (1, 0.5):
     sample("var", lambda x, d=ddof: np.var(x, axis=1, ddof=d), (2, 3))
@@ -52,7 +58,13 @@ for shape, axis in [((3,), -1), ((2, 3), 0), ((2, 3), 1), ((2, 3), None), ((2, 3
     sample("softmax", lambda x, a=axis: mg.softmax(x, axis=a), shape)
     sample("log_softmax", lambda x, a=axis: mg.log_softmax(x, axis=a), shape)
 for name in ("cumsum", "cumprod"):
-    for shape, options in [((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 0}), ((2, 3), {"axis": -1}), ((0,), {})]:
+    for shape, options in [
+        ((3,), {}),
+        ((2, 3), {}),
+        ((2, 3), {"axis": 0}),
+        ((2, 3), {"axis": -1}),
+        ((0,), {}),
+    ]:
         sample(name, lambda x, f=getattr(np, name), o=options: f(x, **o), shape)
 for shape, options in [
     ((4,), {}), ((2, 3), {}), ((3, 2), {"axis": 0}), ((5,), {"n": 2}), ((3,), {"n": 0}),

@@ -40,8 +40,6 @@ def nodes(root: Any) -> set[Any]:
 
 # --- 1: one door -----------------------------------------------------------------------
 
-FRESH = {"zeros_like", "ones_like", "empty_like", "full_like"}
-
 
 @pytest.mark.parametrize("name", sorted({s.op for s in SAMPLES if s.op in registry}))
 def test_every_call_of_an_op_is_recorded_under_its_name(name: str) -> None:
@@ -103,7 +101,8 @@ def test_rules_take_the_gradient_the_output_and_the_arrays(name: str, i: int, ru
     op = registry[name]
     if op.arity > 0 and not variadic:
         assert len(positional) >= 2 + op.arity
-    assert not any("data" in (getattr(rule, "__code__", None) and rule.__code__.co_names or ()) for _ in [0])
+    names = rule.__code__.co_names if hasattr(rule, "__code__") else ()
+    assert not {"data", "_data", "Tensor", "detach"} & set(names)
 
 
 def test_rules_answer_arrays_with_arrays_and_tensors_with_tensors() -> None:
@@ -145,25 +144,22 @@ def training_step(w: Any, x: Any) -> None:
 
 
 def test_memory_is_flat_with_the_collector_off() -> None:
-    w, x = leaf(np.full((4, 4), 0.3)), np.ones((3, 4))
-    for _ in range(5):
-        training_step(w, x)
+    w, x = leaf(np.full((64, 64), 0.01)), np.ones((3, 64))
     gc.collect()
     gc.disable()
     try:
         tracemalloc.start()
-        training_step(w, x)
+        for _ in range(3):
+            training_step(w, x)
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(30):
             training_step(w, x)
         grown = tracemalloc.get_traced_memory()[0] - before
-        tracemalloc.stop()
-        assert grown < 20_000  # one leaked graph alone is more
-        graphs = [o for o in gc.get_objects() if isinstance(o, Node | mg.Tensor)]
-        assert sum(o is w for o in graphs) == 1
-        assert len(graphs) < 200
-        assert gc.collect() == 0 or not [o for o in gc.garbage if isinstance(o, Node)]
+        assert grown < 2 * w.data.nbytes
+        alive = [o for o in gc.get_objects() if isinstance(o, Node | mg.Tensor)]
+        assert len(alive) < 100
     finally:
+        tracemalloc.stop()
         gc.enable()
 
 
@@ -294,7 +290,14 @@ def test_one_leaf_used_by_many() -> None:
 
 def test_data_are_read_only() -> None:
     t = leaf(V)
-    for array in (t.data, (t * 2).data, t.numpy(), np.reshape(t, (3, 1)).data, t[1:].data, t.detach().data):
+    for array in (
+        t.data,
+        (t * 2).data,
+        t.numpy(),
+        np.reshape(t, (3, 1)).data,
+        t[1:].data,
+        t.detach().data,
+    ):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1.0
     assert not isinstance(leaf(1.0).data, np.ndarray)
@@ -341,8 +344,6 @@ def test_outputs_do_not_alias_what_can_be_written() -> None:
     (t * 1).backward(seed)
     seed[:] = 5
     np.testing.assert_array_equal(t.grad, 1.0)
-    value, pullback = mg.vjp(lambda x: x * x, V.copy())
-    np.testing.assert_array_equal(pullback(np.ones(3))[0], 2 * V)
     held = V.copy()
     _, pullback = mg.vjp(lambda x: x * x, held)
     held[:] = 100
@@ -379,7 +380,7 @@ MUTATIONS = {
     "mask of where": lambda t, c, m: (np.where(m, t, 0.0), m),
     "mask of a sum": lambda t, c, m: (np.sum(t, where=m), m),
     "data": lambda t, c, m: (t**2, t.data),
-    "data of a result": lambda t, c, m: ((lambda e: (e.sum(), e.data))(np.exp(t))),
+    "data of a result": lambda t, c, m: (lambda e: (e.sum(), e.data))(np.exp(t)),
 }
 
 
@@ -444,16 +445,17 @@ PROMOTIONS = [
 
 
 @pytest.mark.parametrize("kind, other, result", PROMOTIONS)
-@pytest.mark.parametrize("op", ["add", "multiply", "divide", "maximum", "power", "arctan2", "hypot"])
-def test_promotion_is_numpys_and_gradients_keep_their_leaf(kind: Any, other: Any, result: Any, op: str) -> None:
+@pytest.mark.parametrize(
+    "op", ["add", "multiply", "divide", "maximum", "power", "arctan2", "hypot"]
+)
+def test_promotion_is_numpys_and_gradients_keep_their_leaf(
+    kind: Any, other: Any, result: Any, op: str
+) -> None:
     x = np.array([1, 2, 3], kind)
     y: Any = other(2) if other in (float, int, bool) else np.array([1, 1, 0], other) + other(1)
     f = getattr(np, op)
     for pair in ((x, y), (y, x)):
-        if op == "divide" or not np.isscalar(y):
-            expected = f(*pair)
-        else:
-            expected = f(*pair)
+        expected = f(*pair)
         t = leaf(x)
         out = f(*[t if a is x else a for a in pair])
         assert out.dtype == expected.dtype == result

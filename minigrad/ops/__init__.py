@@ -14,8 +14,7 @@ from minigrad.ops.reduction import *
 from minigrad.ops.shape import *
 from minigrad.ops.special import *
 
-for _name in dir(np):  # NumPy's own aliases: pow, acos, concat, mod, ...
-    _function = getattr(np, _name)
+for _name, _function in list(vars(np).items()):  # NumPy's own aliases: pow, acos, concat, ...
     if isinstance(_function, Hashable) and _function in record.implementations:
         record.public.setdefault(_name, record.implementations[_function])
         globals().setdefault(_name, record.implementations[_function])

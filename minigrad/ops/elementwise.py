@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.record import Op, composed, elementwise, plain, primitive
+from minigrad.ops.record import composed, elementwise, plain, primitive
+from minigrad.ops.shape import arrayed
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 DEGREE = math.pi / 180
@@ -66,7 +67,7 @@ reciprocal = elementwise(np.reciprocal, lambda g, ans, x: -g * ans**2)
 def power_base(g: Any, ans: Any, x: Any, p: Any) -> Any:
     """``g p x^(p-1)``, and 0 for p = 0 even at x = 0."""
     if isinstance(p, int | float):
-        return g * (p * x ** (p - 1)) if p else zero(g, ans)
+        return g * (p * (x if p == 2 else x ** (p - 1))) if p else zero(g, ans)
     return g * p * np.where((x == 0) & (p == 0), 1.0, x) ** (p - 1)
 
 
@@ -156,9 +157,7 @@ def sinc_slope(x: Any) -> Any:
     series = 0.0
     for k in range(8, 0, -1):  # Σ (-1)^k 2k (πx)^(2k-1) π / (2k+1)!
         series = (-1) ** k * 2 * k / math.factorial(2 * k + 1) + t2 * series
-    return np.where(
-        near, series * math.pi**2 * x, (np.cos(math.pi * far) - np.sinc(far)) / far
-    )
+    return np.where(near, series * math.pi**2 * x, (np.cos(math.pi * far) - np.sinc(far)) / far)
 
 
 sinc = elementwise(np.sinc, lambda g, ans, x: g * sinc_slope(x))
@@ -174,9 +173,7 @@ floor = elementwise(np.floor, zero)
 ceil = elementwise(np.ceil, zero)
 trunc = elementwise(np.trunc, zero)
 rint = elementwise(np.rint, zero)
-copysign = elementwise(
-    np.copysign, lambda g, ans, x, y: g * np.sign(x) * np.copysign(1.0, y), zero
-)
+copysign = elementwise(np.copysign, lambda g, ans, x, y: g * np.sign(x) * np.copysign(1.0, y), zero)
 
 
 def half_of_ties(g: Any, won: Any, tied: Any) -> Any:
@@ -223,7 +220,13 @@ bounded = elementwise(
 
 @composed(np.clip)
 def clip(
-    a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None, out: Any = None
+    a: Any,
+    a_min: Any = None,
+    a_max: Any = None,
+    *,
+    min: Any = None,
+    max: Any = None,
+    out: Any = None,
 ) -> Any:
     """``a`` limited to ``[a_min, a_max]``, as `numpy.clip`; a bound of None is no bound.
 
@@ -240,7 +243,7 @@ def clip(
     lo, hi = (a_min if min is None else min), (a_max if max is None else max)
     if lo is None and hi is None:
         return a
-    a = array(a)
+    a = arrayed(a)
     kind = np.result_type(a)
     limits = np.finfo(kind) if kind.kind == "f" else np.iinfo(kind)
     if lo is None:
@@ -295,7 +298,9 @@ def round(a: Any, decimals: int = 0) -> Any:
 
 
 @primitive(np.nan_to_num, vjps=(lambda g, ans, x, **_: g * np.isfinite(x),))
-def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+def nan_to_num(
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
     """``x`` with NaN and infinities replaced; the gradient is zero where it was."""
     return np.nan_to_num(x, copy=True, nan=nan, posinf=posinf, neginf=neginf)
 

@@ -58,7 +58,8 @@ settled = Op("index", settle_index, None)  # an op, so that Tensors in an index 
 
 def getitem_rule(g: Any, ans: Any, a: Any, index: Any) -> Any:
     """The gradient goes back to where the elements came from."""
-    return scatter(g, shape=np.shape(a), index=index)
+    put = scatter.forward if type(g) is np.ndarray else scatter
+    return put(g, shape=a.shape, index=index)
 
 
 @primitive(vjps=(getitem_rule,), name="getitem")
@@ -96,7 +97,11 @@ def getitem(a: Any, index: Any) -> Any:
     >>> mg.grad(lambda x: x[[0, 0, 2]].sum())(np.ones(3))
     array([2., 0., 1.])
     """
-    return elements(a, index=index if is_basic(index) else settled(index))
+    if not is_basic(index):
+        parts = index if type(index) is tuple else (index,)
+        plain = all(type(p) is np.ndarray or isinstance(p, _BASIC) for p in parts)
+        index = settle_index(index) if plain else settled(index)
+    return elements(a, index=index)
 
 
 # --- taking ----------------------------------------------------------------------------

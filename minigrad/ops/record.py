@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -70,10 +71,10 @@ class Op:
         The engine sums broadcasting away, so that rules can ignore it.
     symbol : str or None
         How a person writes it between its operands.
-    parameters : tuple of str
-        Names of all parameters, arrays first.
     arity : int
         Number of arrays, -1 for any number.
+    twin : int
+        The same, 0 unless there is a rule for every array: what the fast paths ask.
     """
 
     def __init__(
@@ -92,11 +93,21 @@ class Op:
         self.vjps = vjps
         self.elementwise = elementwise
         self.symbol = symbol
-        self.parameters = parameters(forward)
         if arity is None:
             arity = len(vjps) if isinstance(vjps, tuple) else -1
         self.arity = arity
-        self.__doc__ = doc or f"{name}({', '.join(self.parameters)}): NumPy's function, differentiable."
+        self.twin = arity if isinstance(vjps, tuple) and None not in vjps else 0
+        self.__doc__ = doc or f"{name}: NumPy's function, differentiable."
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of all parameters, arrays first."""
+        return parameters(self.forward)
+
+    @cached_property
+    def metadata(self) -> frozenset[str]:
+        """Names of the parameters that are no arrays."""
+        return frozenset(self.parameters[self.arity :] if self.arity > 0 else self.parameters)
 
     @classmethod
     def checked(cls, name: str, forward: Callable[..., Any], vjps: Any) -> Op:
@@ -119,7 +130,9 @@ class Op:
         vjps = tuple(vjps)
         for i, rule in enumerate(vjps):
             if rule is not None and not callable(rule):
-                raise TypeError(f"defop {name!r}: the rule of argument {i} is not a function: {rule!r}")
+                raise TypeError(
+                    f"defop {name!r}: the rule of argument {i} is not a function: {rule!r}"
+                )
         op = cls(name, forward, vjps)
         least, most = positional(forward)
         if not least <= len(vjps) <= most:
@@ -180,7 +193,9 @@ class Op:
         arrays = []
         for name in names[: self.arity]:
             if name not in bound:
-                raise TypeError(f"{self.name} needs its argument {name}: {self.name}({', '.join(names)})")
+                raise TypeError(
+                    f"{self.name} needs its argument {name}: {self.name}({', '.join(names)})"
+                )
             arrays.append(bound.pop(name))
         return tuple(arrays), bound
 

@@ -68,14 +68,21 @@ def sum_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_:
 
 @primitive(np.sum, vjps=(sum_rule,))
 def sum(
-    a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = NoValue,
+    where: Any = True,
 ) -> Any:
     """Sum over ``axis``, as `numpy.sum`: every element gets the gradient of its sum."""
     if where is True and initial is NoValue:
         if type(a) is np.ndarray:
             return total(a, axis, dtype, None, bool(keepdims))
         return np.sum(a, axis=axis, dtype=dtype, keepdims=bool(keepdims))
-    return np.sum(a, axis=axis, dtype=dtype, keepdims=bool(keepdims), **options(initial=initial), where=where)
+    return np.sum(
+        a, axis=axis, dtype=dtype, keepdims=bool(keepdims), **options(initial=initial), where=where
+    )
 
 
 def taking_part(a: Any, axis: Any, where: Any) -> Any:
@@ -96,7 +103,9 @@ def taking_part(a: Any, axis: Any, where: Any) -> Any:
         ),
     ),
 )
-def mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, where: Any = True) -> Any:
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, where: Any = True
+) -> Any:
     """Arithmetic mean over ``axis``, as `numpy.mean`."""
     if where is not True:
         return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims), where=where)
@@ -139,7 +148,9 @@ def var(
     if where is not True:
         n = n if keepdims else n.reshape(np.shape(np.sum(a, axis=axis)))
     kind = np.result_type(a).type
-    return np.sum(np.square(a - centre), axis=axis, keepdims=keepdims, where=where) / np.asarray(n, kind)
+    return np.sum(np.square(a - centre), axis=axis, keepdims=keepdims, where=where) / np.asarray(
+        n, kind
+    )
 
 
 @composed(np.std)
@@ -202,7 +213,13 @@ def nansum(
 
 @composed(np.nanmean)
 def nanmean(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = True
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
 ) -> Any:
     """Mean over ``axis`` of the elements that are not NaN, as `numpy.nanmean`.
 
@@ -219,7 +236,9 @@ def nanmean(
 
 
 @composed(np.average)
-def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
+def average(
+    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False
+) -> Any:
     """Weighted mean, as `numpy.average`; the weights are differentiated too.
 
     Examples
@@ -280,18 +299,23 @@ def prod_rule(
 
 @primitive(np.prod, vjps=(prod_rule,))
 def prod(
-    a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = NoValue,
+    where: Any = True,
 ) -> Any:
     """Product over ``axis``, as `numpy.prod`; the gradient is right with zeros too."""
-    return np.prod(a, axis=axis, dtype=dtype, keepdims=bool(keepdims), **options(initial=initial), where=where)
+    return np.prod(
+        a, axis=axis, dtype=dtype, keepdims=bool(keepdims), **options(initial=initial), where=where
+    )
 
 
 # --- extremes --------------------------------------------------------------------------
 
 
-def extreme_rule(
-    g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any
-) -> Any:
+def extreme_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any) -> Any:
     """The gradient goes to the extreme elements; ties share it evenly."""
     hit = (a == restore(ans, a, axis)) & where
     ties = np.sum(hit, axis=axis, keepdims=True)
@@ -299,13 +323,17 @@ def extreme_rule(
 
 
 @primitive(np.max, vjps=(extreme_rule,), name="max")
-def max(a: Any, axis: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True) -> Any:
+def max(
+    a: Any, axis: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True
+) -> Any:
     """Largest element over ``axis``, as `numpy.max`; ties share the gradient evenly."""
     return np.max(a, axis=axis, keepdims=bool(keepdims), **options(initial=initial), where=where)
 
 
 @primitive(np.min, vjps=(extreme_rule,), name="min")
-def min(a: Any, axis: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True) -> Any:
+def min(
+    a: Any, axis: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True
+) -> Any:
     """Smallest element over ``axis``, as `numpy.min`; ties share the gradient evenly."""
     return np.min(a, axis=axis, keepdims=bool(keepdims), **options(initial=initial), where=where)
 
@@ -327,7 +355,9 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> An
 
 
 @composed(np.median)
-def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+def median(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Any:
     """Middle element, or the mean of the two middle ones, as `numpy.median`.
 
     Examples
@@ -337,7 +367,9 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
     array([0. , 0.5, 0.5, 0. ])
     """
     if out is not None or overwrite_input:
-        raise TypeError("median: out= and overwrite_input= are not supported (nothing is overwritten)")
+        raise TypeError(
+            "median: out= and overwrite_input= are not supported (nothing is overwritten)"
+        )
     shape, axes = np.shape(a), axes_of(a, axis)
     kept = [i for i in range(len(shape)) if i not in axes]
     n = count(a, axis)
@@ -347,7 +379,9 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
     unknown = np.any(np.isnan(flat), axis=-1)
     if np.any(unknown):
         ans = np.where(unknown, math.nan, ans)
-    return np.reshape(ans, [1 if i in axes else n for i, n in enumerate(shape)]) if keepdims else ans
+    return (
+        np.reshape(ans, [1 if i in axes else n for i, n in enumerate(shape)]) if keepdims else ans
+    )
 
 
 # --- log-sum-exp and softmax -----------------------------------------------------------
@@ -355,40 +389,48 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
 
 def shift_of(x: Any, axis: Any) -> Any:
     """The largest element (0 if infinite), to be subtracted before exponentials."""
-    top = np.max(x, axis=axis, keepdims=True, initial=-math.inf)
-    return np.where(np.isfinite(top), top, 0.0).astype(np.result_type(x, np.float16))
+    if np.size(x) == 0:
+        return 0.0
+    top = np.max(x, axis=axis, keepdims=True)
+    if isinstance(top, np.ndarray | np.generic) and np.isfinite(top).all():
+        return top
+    return np.where(np.isfinite(top), top, 0.0)
 
 
-@primitive(
-    vjps=(
-        lambda g, ans, x, axis=None, keepdims=False: restore(g, x, axis)
-        * np.exp(x - np.where(restore(ans, x, axis) == -math.inf, 0.0, restore(ans, x, axis))),
-    )
-)
+def logsumexp_rule(g: Any, ans: Any, x: Any, axis: Any = None, **_: Any) -> Any:
+    ans = restore(ans, x, axis)
+    return restore(g, x, axis) * np.exp(x - np.where(ans == -math.inf, 0.0, ans))
+
+
+@primitive(vjps=(logsumexp_rule,))
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """``log Σ exp(x)`` over ``axis``, without overflow; its gradient is softmax(x)."""
     shift = shift_of(x, axis)
     with np.errstate(divide="ignore"):  # log 0 = -inf is the value of an empty sum
-        ans = np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=True)) + shift
+        ans = np.log(np.exp(x - shift).sum(axis=axis, keepdims=True)) + shift
     return ans if keepdims else ans.reshape(np.shape(np.sum(x, axis=axis)))
 
 
-@primitive(
-    vjps=(lambda g, ans, x, axis=-1: ans * (g - np.sum(g * ans, axis=axis, keepdims=True)),)
-)
+def softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
+    return ans * (g - (g * ans).sum(axis=axis, keepdims=True))
+
+
+@primitive(vjps=(softmax_rule,))
 def softmax(x: Any, axis: Any = -1) -> Any:
     """``exp(x) / Σ exp(x)`` along ``axis`` (the last by default), without overflow."""
     e = np.exp(x - shift_of(x, axis))
-    return e / np.sum(e, axis=axis, keepdims=True)
+    return e / e.sum(axis=axis, keepdims=True)
 
 
-@primitive(
-    vjps=(lambda g, ans, x, axis=-1: g - np.exp(ans) * np.sum(g, axis=axis, keepdims=True),)
-)
+def log_softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
+    return g - np.exp(ans) * g.sum(axis=axis, keepdims=True)
+
+
+@primitive(vjps=(log_softmax_rule,))
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """``log softmax(x)`` along ``axis`` (the last by default), without overflow."""
     z = x - shift_of(x, axis)
-    return z - np.log(np.sum(np.exp(z), axis=axis, keepdims=True))
+    return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
 
 
 # --- scans -----------------------------------------------------------------------------

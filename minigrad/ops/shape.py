@@ -299,22 +299,6 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     return moveaxis(a, axis, start - 1 if axis < start else start)
 
 
-@composed(np.matrix_transpose, np.linalg.matrix_transpose)
-def matrix_transpose(x: Any) -> Any:
-    """The last two axes exchanged, as `numpy.matrix_transpose`.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.matrix_transpose(mg.Tensor(np.ones((5, 2, 3)))).shape
-    (5, 3, 2)
-    """
-    x = arrayed(x)
-    if np.ndim(x) < 2:
-        raise ValueError(f"matrix_transpose needs at least two axes, the shape is {np.shape(x)}")
-    return swapaxes(x, -1, -2)
-
-
 # --- the same elements in another order ------------------------------------------------
 
 

@@ -14,7 +14,9 @@ def _sigmoid(x: Any) -> Any:
     if type(x) is np.float64:  # errstate would cost more than the function itself
         return 1 / (1 + np.exp(-x)) if x > -700 else np.exp(x)
     with np.errstate(over="ignore"):  # exp(-x) may reach inf; 1/inf is the right 0
-        return 1 / (1 + np.exp(-x))
+        e = np.exp(-x)
+        e += 1
+        return 1 / e
 
 
 sigmoid = elementwise(

@@ -1,0 +1,61 @@
+"""What a Tensor may hold: private copies of real numbers, read-only; or duck arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.ops.shape import speaks_numpy
+
+REAL = "fiub"
+"""Kinds of dtype that a Tensor may have."""
+
+NUMBERS = frozenset(
+    {float, int, bool, np.float64, np.float32, np.float16, np.int64, np.int32, np.bool_}
+)
+"""Types of constants that need no look before use."""
+
+
+def owned(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool = True) -> Any:
+    """A private copy of ``data``, locked; duck arrays as they are, numbers as scalars.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For data that are ragged, not real numbers, or, with ``requires_grad``, integers.
+    """
+    if speaks_numpy(data) and hasattr(data, "dtype"):
+        if dtype is not None and data.dtype != dtype:
+            data = data.astype(dtype)
+    else:
+        if requires_grad and dtype is None and isinstance(data, int | np.integer):
+            dtype = np.float64
+        try:
+            data = np.array(data, dtype=dtype)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"Tensor: the data are ragged or not numbers ({error})") from None
+    kind = data.dtype.kind
+    if kind not in REAL:
+        remedy = "; keep the real and the imaginary part as two Tensors" if kind == "c" else ""
+        raise TypeError(
+            f"Tensor: the data have dtype {data.dtype}; minigrad computes with real numbers "
+            f"(floating-point, integer or boolean){remedy}"
+        )
+    if requires_grad and kind != "f":
+        raise TypeError(
+            f"data of dtype {data.dtype} cannot require a gradient: write floats (1.0 instead "
+            "of 1), or convert with .astype(float) or dtype=float"
+        )
+    return settle(data) if lock else data[()] if data.shape == () else data
+
+
+def settle(data: Any) -> Any:
+    """``data`` locked if it is an array, a NumPy scalar if it is 0-dimensional."""
+    if type(data) is np.ndarray:
+        if data.ndim == 0:
+            return data[()]
+        data.setflags(write=False)
+    elif isinstance(data, np.ndarray):  # matrices, masked arrays, memory maps
+        return settle(np.array(data))
+    return data
