@@ -171,9 +171,8 @@ class _Call:
 def _numbers(argnums: int | Sequence[int], n: int) -> list[int]:
     """The chosen arguments, counted from the front."""
     try:
-        given = [
-            operator.index(i) for i in (argnums if isinstance(argnums, list | tuple) else [argnums])
-        ]
+        several: Any = argnums if isinstance(argnums, list | tuple) else [argnums]
+        given = [operator.index(i) for i in several]
     except TypeError:
         raise TypeError(
             f"argnums={argnums!r}: it is the position of an argument, or a tuple of positions"
@@ -550,7 +549,8 @@ def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bo
     for y in roots:
         if not isinstance(y, Tensor):
             raise TypeError(
-                f"the output {label(y)} is not a Tensor: outputs are a recorded Tensor or a list of them"
+                f"the output {label(y)} is not a Tensor: outputs are a recorded Tensor "
+                "or a list of them"
             )
     if len(weights) != len(roots):
         raise ValueError(f"{len(roots)} outputs, but {len(weights)} gradients of outputs")

@@ -31,6 +31,8 @@ def owned(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool 
     else:
         if requires_grad and dtype is None and isinstance(data, int | np.integer):
             dtype = np.float64
+        if dtype is not None and np.iscomplexobj(data):
+            dtype = None  # refused below, rather than cast
         try:
             data = np.array(data, dtype=dtype)
         except (ValueError, TypeError) as error:

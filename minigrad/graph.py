@@ -391,6 +391,11 @@ def fit(c: Any, a: Any, op: Op, argnum: int) -> Any:
                 f"for an argument of shape {a.shape}"
             )
         c = unbroadcast(c, a.shape)
+    if c.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{op.name}: the rule of argument {argnum} returned dtype {c.dtype} "
+            f"for an argument of dtype {a.dtype}"
+        )
     return c if c.dtype == a.dtype else c.astype(a.dtype)
 
 

@@ -161,7 +161,7 @@ def _apply1(op: Op, x: Tensor) -> Any:
     except Exception as error:
         raise failure(op, (x,), {}, error) from error
     if type(ans) is not float64:
-        if type(ans) is tuple or type(ans) is list or ans.dtype.kind != "f":
+        if getattr(getattr(ans, "dtype", None), "kind", "?") != "f":
             return _wrap_up(op, (x,), [a], [parent], {}, ans)
         ans = settle(ans)
     t = new(Tensor)
@@ -189,7 +189,7 @@ def _apply2(op: Op, x: Any, y: Any) -> Any:
     except Exception as error:
         raise failure(op, (x, y), {}, error) from error
     if type(ans) is not float64:
-        if type(ans) is tuple or type(ans) is list or ans.dtype.kind != "f":
+        if getattr(getattr(ans, "dtype", None), "kind", "?") != "f":
             return _wrap_up(op, (x, y), [a, b], [pa, pb], {}, ans)
         ans = settle(ans)
     t = new(Tensor)
@@ -218,6 +218,13 @@ def _wrap_up(
         # Integer outputs (counts, say) are constants.
         return tuple(
             wrap(y, picked(node, i) if y.dtype.kind == "f" else None) for i, y in enumerate(ans)
+        )
+    if isinstance(ans, int | float):
+        ans = np.asarray(ans)
+    if getattr(getattr(ans, "dtype", None), "kind", "?") not in REAL:
+        raise TypeError(
+            f"{call_text(op, args, kwargs)} returned {type(ans).__name__} "
+            f"{getattr(ans, 'dtype', '')}: a forward function returns arrays of real numbers"
         )
     ans = settle(ans)
     if all(p is None for p in parents) or ans.dtype.kind != "f":
@@ -622,7 +629,7 @@ class Tensor:
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
             raise TypeError(f"{label(self)} is a single number: it cannot be iterated or unpacked")
-        return (self[i] for i in range(self.shape[0]))
+        return iter(ops.unstack(self))
 
     def __contains__(self, value: Any) -> bool:
         return bool(np.any(self._data == (value._data if isinstance(value, Tensor) else value)))
@@ -647,6 +654,11 @@ class Tensor:
 
     def __int__(self) -> int:
         return int(self.item())
+
+    def __index__(self) -> int:
+        if self.shape or self.dtype.kind not in "iu":
+            raise TypeError(f"{label(self)} is not an integer: it cannot be an index here")
+        return int(self._data)
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         name = label(self)
@@ -687,6 +699,9 @@ class Tensor:
     def __divmod__(self, other: Any) -> tuple[Any, Any]:
         return self // other, self % other
 
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
     def __round__(self, ndigits: int | None = None) -> Any:
         return ops.round(self, ndigits or 0)
 
@@ -701,9 +716,12 @@ class Tensor:
     argmax, argmin, argsort = method(ops.argmax), method(ops.argmin), method(ops.argsort)
     any, all, nonzero = method(ops.any), method(ops.all), method(ops.nonzero)
     ravel = flatten = method(ops.ravel)
-    swapaxes = method(ops.swapaxes)
+    swapaxes, squeeze = method(ops.swapaxes), method(ops.squeeze)
+    repeat, take, compress = method(ops.repeat), method(ops.take), method(ops.compress)
+    choose, diagonal, trace = method(ops.choose), method(ops.diagonal), method(ops.trace)
+    dot, conj, conjugate = method(ops.dot), method(ops.conjugate), method(ops.conjugate)
     clip, round = method(ops.clip), method(ops.round)
-    astype = method(ops.astype)
+    astype, copy = method(ops.astype), method(ops.copy)
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
@@ -715,9 +733,10 @@ class Tensor:
         return ops.transpose(self, order)  # type: ignore[no-any-return]
 
     def sort(self, axis: int = -1) -> NoReturn:
-        raise TypeError(
-            "t.sort() would sort in place, and Tensors are never written into: use np.sort(t)"
-        )
+        raise TypeError("t.sort() would sort in place, and Tensors are read-only: use np.sort(t)")
+
+    def partition(self, kth: Any, axis: int = -1) -> NoReturn:
+        raise TypeError("t.partition() would work in place: use np.partition(t, kth)")
 
 
 def _rebuild(

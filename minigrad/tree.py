@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 
@@ -33,8 +34,8 @@ def _visit(t: Any, leaves: list[Any]) -> Callable[[Any], Any]:
     """
     if isinstance(t, dict):
         parts = {key: _visit(value, leaves) for key, value in t.items()}
-        mapping = type(t)
-        return lambda it: mapping((key, build(it)) for key, build in parts.items())
+        empty = {} if type(t) is dict else copy(t)  # a defaultdict, say, keeps its default
+        return lambda it: empty | {key: build(it) for key, build in parts.items()}
     if isinstance(t, list | tuple):
         kind = type(t)
         builds = [_visit(value, leaves) for value in t]

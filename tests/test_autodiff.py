@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,7 @@ TREES = [
     Point(V, 2.0),
     {"layers": [{"w": V}, {"w": M, "scale": (1.0, Point(2.0, V))}]},
     OrderedDict(b=2.0, w=V),
+    defaultdict(list, b=2.0, w=V),
 ]
 
 
@@ -124,7 +126,9 @@ def flatten(tree: Any) -> Any:
 
 def mapped(tree: Any, values: Any) -> Any:
     if isinstance(tree, dict):
-        return type(tree)((k, mapped(v, values)) for k, v in tree.items())
+        new = copy.copy(tree)
+        new.update({k: mapped(v, values) for k, v in tree.items()})
+        return new
     if hasattr(tree, "_fields"):
         return type(tree)(*[mapped(v, values) for v in tree])
     if isinstance(tree, list | tuple):
@@ -589,3 +593,25 @@ def test_float32_throughout() -> None:
     assert mg.hvp(lambda x: (x**3).sum(), x, x).dtype == np.float32
     assert mg.grad(lambda x, y: (x * y).sum(), (0, 1))(x, V)[0].dtype == np.float32
     assert mg.grad(lambda x, y: (x * y).sum(), (0, 1))(x, V)[1].dtype == np.float64
+
+
+# --- what must not be done to an argument while it is differentiated -------------------
+
+MEDDLING = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "requires_grad": lambda x: setattr(x, "requires_grad", False),
+    "data": lambda x: setattr(x, "data", 9.0),
+}
+
+
+@pytest.mark.parametrize("meddle", MEDDLING.values(), ids=MEDDLING)
+def test_arguments_are_not_to_be_meddled_with(meddle: Any) -> None:
+    """Each of these would lose the gradient silently."""
+
+    def f(x: Any) -> Any:
+        y = meddle(x)
+        return (x if y is None else y) * 2
+
+    with pytest.raises(TypeError):
+        mg.grad(f)(3.0)

@@ -148,3 +148,24 @@ def test_a_change_before_the_recording_is_no_change() -> None:
         scale[0] = 5
         (x * scale).sum().backward()
         assert x.grad[0] == 5
+
+
+def test_an_argument_that_the_function_itself_changes() -> None:
+    held = V.copy()
+
+    def f(x: Any) -> Any:
+        y = (x**2).sum()
+        held[0] = 100
+        return y
+
+    with mg.debug(), pytest.raises(RuntimeError, match=r"x was changed after x \*\* 2"):
+        mg.grad(f)(held)
+
+
+def test_an_argument_changed_while_its_recorded_gradient_lives_on() -> None:
+    w, held = leaf(3.0), V.copy()
+    with mg.debug():
+        slope = mg.grad(lambda x: (w * x * x / 2).sum())(held)
+        held[0] = 100
+        with pytest.raises(RuntimeError, match="was changed after"):
+            slope.sum().backward()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.ops.record import Op, composed, primitive, refuse_keyword, register
-from minigrad.ops.shape import array, unbroadcast
+from minigrad.ops.shape import arrayed, unbroadcast
 
 # --- matmul ----------------------------------------------------------------------------
 
@@ -64,7 +64,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     array([3., 4.])
     """
     refuse_keyword("dot", "out", out)
-    a, b = array(a), array(b)
+    a, b = arrayed(a), arrayed(b)
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
     return np.matmul(a, b) if np.ndim(b) <= 2 else np.tensordot(a, b, (-1, -2))
@@ -80,7 +80,7 @@ def inner(a: Any, b: Any) -> Any:
     >>> mg.grad(lambda a: np.inner(a, [3.0, 4.0]))(np.ones(2))
     array([3., 4.])
     """
-    a, b = array(a), array(b)
+    a, b = arrayed(a), arrayed(b)
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
     return np.tensordot(a, b, (-1, -1))
@@ -124,7 +124,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     >>> mg.grad(lambda a: np.vecdot(a, [3.0, 4.0]).sum())(np.ones((1, 2)))
     array([[3., 4.]])
     """
-    x1, x2 = array(x1), array(x2)
+    x1, x2 = arrayed(x1), arrayed(x2)
     for x in (x1, x2):
         normalize_axis_index(axis, np.ndim(x), "vecdot")
     lengths = np.shape(x1)[axis], np.shape(x2)[axis]
@@ -148,7 +148,7 @@ def matvec(x1: Any, x2: Any, /) -> Any:
     >>> mg.grad(lambda x: mg.matvec(np.eye(2), x).sum())(np.ones((1, 2)))
     array([[1., 1.]])
     """
-    return np.matmul(x1, array(x2)[..., None])[..., 0]
+    return np.matmul(x1, arrayed(x2)[..., None])[..., 0]
 
 
 @composed(*([np.vecmat] if hasattr(np, "vecmat") else []))
@@ -161,7 +161,7 @@ def vecmat(x1: Any, x2: Any, /) -> Any:
     >>> mg.grad(lambda x: mg.vecmat(x, np.eye(2)).sum())(np.ones((1, 2)))
     array([[1., 1.]])
     """
-    return np.matmul(array(x1)[..., None, :], x2)[..., 0, :]
+    return np.matmul(arrayed(x1)[..., None, :], x2)[..., 0, :]
 
 
 @composed(np.matrix_transpose, np.linalg.matrix_transpose)
@@ -174,7 +174,7 @@ def matrix_transpose(x: Any, /) -> Any:
     >>> mg.matrix_transpose(mg.Tensor([[1.0, 2.0]])).shape
     (2, 1)
     """
-    x = array(x)
+    x = arrayed(x)
     if np.ndim(x) < 2:
         raise ValueError(f"matrix_transpose needs at least two axes, the shape is {np.shape(x)}")
     return mT(x)
@@ -223,7 +223,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     array([[1., 2.],
            [1., 2.]])
     """
-    a, b = array(a), array(b)
+    a, b = arrayed(a), arrayed(b)
     left, right = (range(-axes, 0), range(axes)) if np.ndim(axes) == 0 else axes
     left = normalize_axis_tuple(left, np.ndim(a), "axes")
     right = normalize_axis_tuple(right, np.ndim(b), "axes")
@@ -253,7 +253,7 @@ def kron(a: Any, b: Any) -> Any:
     >>> mg.grad(lambda a: np.kron(a, [3.0, 4.0]).sum())(np.ones(2))
     array([7., 7.])
     """
-    a, b = array(a), array(b)
+    a, b = arrayed(a), arrayed(b)
     rank = max(np.ndim(a), np.ndim(b))
     shape_a = (1,) * (rank - np.ndim(a)) + np.shape(a)
     shape_b = (1,) * (rank - np.ndim(b)) + np.shape(b)
@@ -277,7 +277,7 @@ def cross(
     """
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = np.moveaxis(array(a), axisa, -1), np.moveaxis(array(b), axisb, -1)
+    a, b = np.moveaxis(arrayed(a), axisa, -1), np.moveaxis(arrayed(b), axisb, -1)
     lengths = np.shape(a)[-1], np.shape(b)[-1]
     if not {*lengths} <= {2, 3}:
         raise ValueError(f"cross needs vectors of length 3 (or 2), got lengths {lengths}")

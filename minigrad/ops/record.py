@@ -122,7 +122,7 @@ class Op:
             raise TypeError(f"defop {name!r}: forward must be a function, not {forward!r}")
         if callable(vjps):
             return cls(name, forward, vjps)
-        if vjps is None or isinstance(vjps, str):
+        if not isinstance(vjps, list | tuple):
             raise TypeError(
                 f"defop {name!r}: the rules are missing; vjps has one per positional argument, "
                 "or None for an argument without derivative"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.record import composed, implementations, plain, primitive
+from minigrad.ops.record import composed, implementations, plain, primitive, refuse_keyword
 
 NoValue = np._NoValue
 total: Any = np.add.reduce
@@ -327,7 +327,8 @@ def max(
     a: Any, axis: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True
 ) -> Any:
     """Largest element over ``axis``, as `numpy.max`; ties share the gradient evenly."""
-    return np.max(a, axis=axis, keepdims=bool(keepdims), **options(initial=initial), where=where)
+    given = options(initial=initial) | ({} if where is True else {"where": where})
+    return np.max(a, axis=axis, keepdims=bool(keepdims), **given)
 
 
 @primitive(np.min, vjps=(extreme_rule,), name="min")
@@ -335,7 +336,8 @@ def min(
     a: Any, axis: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True
 ) -> Any:
     """Smallest element over ``axis``, as `numpy.min`; ties share the gradient evenly."""
-    return np.min(a, axis=axis, keepdims=bool(keepdims), **options(initial=initial), where=where)
+    given = options(initial=initial) | ({} if where is True else {"where": where})
+    return np.min(a, axis=axis, keepdims=bool(keepdims), **given)
 
 
 amax, amin = max, min
@@ -512,18 +514,16 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NoValue, append: Any
 # --- methods of ufuncs, and plain answers ----------------------------------------------
 
 
-def _first_axis(reduction: Any) -> Any:
+def _first_axis(name: str, reduction: Any) -> Any:
     """A reduction as ``ufunc.reduce`` has it: over the first axis by default."""
 
-    def reduce(array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False,
-               initial: Any = NoValue, where: Any = True) -> Any:  # fmt: skip
-        given = options(initial=initial)
-        if initial is None:
-            given = {}
-        if dtype is not None:
-            given["dtype"] = dtype
-        if out is not None and out != (None,):
-            given["out"] = out
+    def reduce(
+        array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False,
+        initial: Any = None, where: Any = True,
+    ) -> Any:  # fmt: skip
+        refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
+        given = {"dtype": dtype, "initial": initial}
+        given = {key: value for key, value in given.items() if value is not None}
         if where is not True:
             given["where"] = where
         return reduction(array, axis=axis, keepdims=keepdims, **given)
@@ -531,26 +531,24 @@ def _first_axis(reduction: Any) -> Any:
     return reduce
 
 
-def _first_scan(scan: Any) -> Any:
+def _first_scan(name: str, scan: Any) -> Any:
     """A scan as ``ufunc.accumulate`` has it: along the first axis by default."""
 
     def accumulate(array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-        given: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
-        if out is not None and out != (None,):
-            given["out"] = out
-        return scan(array, axis=axis, **given)
+        refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
+        return scan(array, axis=axis, **({} if dtype is None else {"dtype": dtype}))
 
     return accumulate
 
 
-for ufunc, reduction in (
-    (np.add, sum), (np.multiply, prod), (np.maximum, max), (np.minimum, min), (np.logaddexp, logsumexp),
-):  # fmt: skip
-    implementations[ufunc, "reduce"] = _first_axis(reduction)
-for ufunc, scan in ((np.add, cumsum), (np.multiply, cumprod)):
-    implementations[ufunc, "accumulate"] = _first_scan(scan)
-implementations[np.logical_and, "reduce"] = _first_axis(np.all)
-implementations[np.logical_or, "reduce"] = _first_axis(np.any)
+REDUCTIONS = {
+    np.add: sum, np.multiply: prod, np.maximum: max, np.minimum: min, np.logaddexp: logsumexp,
+    np.logical_and: np.all, np.logical_or: np.any,
+}  # fmt: skip
+for ufunc, reduction in REDUCTIONS.items():
+    implementations[ufunc, "reduce"] = _first_axis(f"{ufunc.__name__}.reduce", reduction)
+for ufunc, scan in {np.add: cumsum, np.multiply: cumprod}.items():
+    implementations[ufunc, "accumulate"] = _first_scan(f"{ufunc.__name__}.accumulate", scan)
 
 argmax = plain(np.argmax)
 argmin = plain(np.argmin)
@@ -566,8 +564,5 @@ flatnonzero = plain(np.flatnonzero)
 argwhere = plain(np.argwhere)
 searchsorted = plain(np.searchsorted)
 digitize = plain(np.digitize)
-bincount = plain(np.bincount)
-histogram = plain(np.histogram)
 lexsort = plain(np.lexsort)
 isin = plain(np.isin)
-unique = plain(np.unique)
