@@ -45,42 +45,32 @@ def _is_number(x: Any) -> bool:
     return isinstance(x, int | float | np.number) and not isinstance(x, bool)
 
 
-def _variable(x: Any, keep: bool) -> Any:
-    """A Tensor to differentiate by, or ``x`` itself where that makes no sense.
-
-    ``keep``: the graph outlives the call, so that arrays have to be copied.
-    """
-    kind = type(x)
-    if kind is np.ndarray and x.dtype.kind == "f" and x.ndim and not keep:
-        view = x.view()
-        view.setflags(write=False)
-        return wrap(view, Variable())
-    if kind is float:
+def _variable(x: Any) -> Any:
+    """A Tensor to differentiate by, or ``x`` itself where that makes no sense."""
+    if type(x) is float:
         return wrap(np.float64(x), Variable())
     if isinstance(x, Tensor):
         if x.node is not None:
             return wrap(x._data, Node1(variable, x._data, x.node, x._data, next_seq()))
         return wrap(x._data, Variable(x.name)) if x.dtype.kind == "f" else x
     if _is_number(x) or getattr(getattr(x, "dtype", None), "kind", "") == "f":
-        return wrap(own(x, True, None), Variable())
+        return wrap(own(x, True), Variable())
     return x
 
 
-def _check_differentiable(argument: Any, what: str) -> None:
-    """Refuse arguments that hold nothing to differentiate by."""
-    floats = False
-    for x in flatten(argument)[0]:
-        kind = getattr(getattr(x, "dtype", None), "kind", None)
-        if kind is not None and kind in "iuc" and not _is_number(x):
-            name = "complex numbers" if kind == "c" else "integers"
+def _check_differentiable(argument: Any, variables: list[Any], i: int) -> None:
+    """Refuse an argument that holds integers, or nothing to differentiate by."""
+    for x in variables:
+        dtype = getattr(x, "dtype", None)
+        if getattr(dtype, "kind", "f") in "iuc":
+            name = "complex numbers" if x.dtype.kind == "c" else "integers"
             raise TypeError(
-                f"{what} holds {name} (dtype {x.dtype}), which have no derivative; "
+                f"argument {i} holds {name} (dtype {dtype}), which have no derivative; "
                 "convert them with .astype(float)"
             )
-        floats = floats or kind == "f" or _is_number(x)
-    if not floats:
+    if all(_node(x) is None for x in variables):
         raise TypeError(
-            f"{what} ({label(argument)}) holds no floating-point number to differentiate by; "
+            f"argument {i} ({label(argument)}) holds no floating-point number to differentiate by; "
             "choose other arguments with argnums="
         )
 
@@ -108,8 +98,6 @@ class _Call:
     ----------
     inputs : list of Tensor
         Leaves of the differentiated arguments, in order.
-    rebuild : callable
-        Puts one value for each of ``inputs`` in the structure of the arguments.
     nodes : set of nodes
         The variables.
     result : Any
@@ -117,26 +105,35 @@ class _Call:
     """
 
     def __init__(
-        self,
-        f: F,
-        args: Sequence[Any],
-        argnums: Sequence[int],
-        kwargs: dict[str, Any],
-        keep: bool = False,
+        self, f: F, args: Sequence[Any], argnums: Sequence[int], kwargs: Any, strict: bool = False
     ) -> None:
-        found, self.rebuild = flatten([args[i] for i in argnums])
-        self.inputs = [_variable(x, keep) for x in found]
+        called = list(args)
+        self.inputs: list[Any] = []
+        self.builds = []
+        for i in argnums:
+            found, build = flatten(args[i])
+            variables = [_variable(x) for x in found]
+            if strict:
+                _check_differentiable(args[i], variables, i)
+            called[i] = build(variables)
+            self.inputs += variables
+            self.builds.append((len(found), build))
         self.nodes = {x.node for x in self.inputs if isinstance(x, Tensor) and x.node is not None}
         self.outer = recording.get() if modes.special else True
-        called = list(args)
-        for i, value in zip(argnums, self.rebuild(self.inputs), strict=True):
-            called[i] = value
         running.update(self.nodes)
         try:
             with _recording_on():
                 self.result = f(*called, **kwargs)
         finally:
             running.difference_update(self.nodes)
+
+    def rebuild(self, values: list[Any]) -> list[Any]:
+        """One value for each of ``inputs``, in the structure of each argument."""
+        answers, start = [], 0
+        for n, build in self.builds:
+            answers.append(build(values[start : start + n]))
+            start += n
+        return answers
 
     def recorded_by_caller(self, outputs: Sequence[Any]) -> bool:
         """Whether ``outputs`` depend on leaves whose gradient may still be asked for."""
@@ -170,6 +167,8 @@ class _Call:
 
 def _numbers(argnums: int | Sequence[int], n: int) -> list[int]:
     """The chosen arguments, counted from the front."""
+    if type(argnums) is int and 0 <= argnums < n:
+        return [argnums]
     try:
         several: Any = argnums if isinstance(argnums, list | tuple) else [argnums]
         given = [operator.index(i) for i in several]
@@ -260,9 +259,7 @@ def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False
     @functools.wraps(f)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         numbers = _numbers(argnums, len(args))
-        for i in numbers:
-            _check_differentiable(args[i], f"argument {i}")
-        call = _Call(f, args, numbers, kwargs)
+        call = _Call(f, args, numbers, kwargs, strict=True)
         y, aux, call.result = call.result, None, None
         if has_aux:
             if not isinstance(y, tuple) or len(y) != 2:
@@ -334,7 +331,7 @@ def vjp(f: F, *args: Any, **kwargs: Any) -> tuple[Any, F]:
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 3., 30.]), np.float64(21.0))
     """
-    call = _Call(f, args, range(len(args)), kwargs, keep=True)
+    call = _Call(f, args, range(len(args)), kwargs)
     outputs, rebuild = flatten(call.result)
     recorded = call.recorded_by_caller(outputs)
     value = call.result if recorded else rebuild([_plain(y) for y in outputs])
@@ -429,9 +426,7 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0) -> F:
     @functools.wraps(f)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         numbers = _numbers(argnums, len(args))
-        for i in numbers:
-            _check_differentiable(args[i], f"argument {i}")
-        call = _Call(f, args, numbers, kwargs)
+        call = _Call(f, args, numbers, kwargs, strict=True)
         outputs, rebuild = flatten(call.result)
         for y in outputs:
             if not (_is_number(y) or hasattr(y, "dtype")):

@@ -385,6 +385,8 @@ class Tensor:
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"Tensor: name must be a string, not {name!r}")
         self._data = own(data, requires_grad, dtype)
         self.node = Leaf(name) if requires_grad else None
         self._name = name
@@ -399,11 +401,7 @@ class Tensor:
 
     @data.setter
     def data(self, value: Any) -> None:
-        if self.node is not None and self.node.op is not None:
-            raise TypeError(
-                f"{label(self)} is the result of {self.node.op.name}: only the data of a leaf "
-                "can be replaced; make a new Tensor, or call .detach() first"
-            )
+        self._leaf_only("its data cannot be replaced; make a new Tensor, or .detach() it first")
         value = own(value, False, self.dtype)
         if value.shape != self.shape:
             raise ValueError(
@@ -448,12 +446,15 @@ class Tensor:
                 )
             self.node = Leaf(self.name)
         elif not value and self.node is not None:
-            if self.node.op is not None:
-                raise TypeError(
-                    f"{label(self)} is the result of {self.node.op.name}: it requires a gradient "
-                    "because its inputs do; use .detach()"
-                )
+            self._leaf_only("it requires a gradient because its inputs do; use .detach()")
             self.node = None
+
+    def _leaf_only(self, remedy: str) -> None:
+        """Refuse what only a Tensor that the user made can have done to it."""
+        if isinstance(self.node, Variable) or (self.node and self.node.op is variable):
+            raise TypeError(f"{label(self)} is being differentiated by: {remedy}")
+        if self.node is not None and self.node.op is not None:
+            raise TypeError(f"{label(self)} is the result of {self.node.op.name}: {remedy}")
 
     @property
     def name(self) -> str | None:
@@ -673,11 +674,7 @@ class Tensor:
         )
 
     def __reduce__(self) -> Any:
-        if self.node is not None and self.node.op is not None:
-            raise TypeError(
-                f"{label(self)} is the result of {self.node.op.name} and holds its graph: "
-                "only leaves are copied or pickled; use .detach()"
-            )
+        self._leaf_only("only leaves are copied or pickled; use .detach()")
         return _rebuild, (type(self), self._data, self.requires_grad, self.name, self.grad)
 
     # --- operators ----------------------------------------------------------------------
@@ -696,11 +693,10 @@ class Tensor:
     __eq__, __ne__ = comparison(ops.equal), comparison(ops.not_equal)
     __hash__ = object.__hash__
 
-    def __divmod__(self, other: Any) -> tuple[Any, Any]:
-        return self // other, self % other
+    __divmod__ = method(ops.divmod)
 
-    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
-        return other // self, other % self
+    def __rdivmod__(self, other: Any) -> Any:
+        return ops.divmod(other, self)
 
     def __round__(self, ndigits: int | None = None) -> Any:
         return ops.round(self, ndigits or 0)

@@ -41,6 +41,7 @@ for exponent in (2, 3, 1, 0):
 sample("power", lambda p: 2.0**p, (3,))
 sample("sinc", np.sinc, np.array([0.0, 1e-8, 0.1, 0.2499, 0.2501, 1.0, 3.3]))
 sample("heaviside", lambda y: np.heaviside(np.array([-1.0, 0.0, 2.0]), y), (3,))
+sample("divmod", np.divmod, values((3,), 1, -3.2, 2.7), values((2, 3), 2, 0.6, 2.4))
 sample("heaviside", lambda x: np.heaviside(x, 0.5), (2, 3))
 sample("divide", lambda x: 1 / x, values((3,), 0, 0.5, 2.0))
 sample("subtract", lambda x: np.ones((2, 3)) - x, (3,))

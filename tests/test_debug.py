@@ -158,14 +158,12 @@ def test_an_argument_that_the_function_itself_changes() -> None:
         held[0] = 100
         return y
 
-    with mg.debug(), pytest.raises(RuntimeError, match=r"x was changed after x \*\* 2"):
-        mg.grad(f)(held)
+    np.testing.assert_array_equal(mg.grad(f)(held), 2 * V)
 
 
 def test_an_argument_changed_while_its_recorded_gradient_lives_on() -> None:
     w, held = leaf(3.0), V.copy()
-    with mg.debug():
-        slope = mg.grad(lambda x: (w * x * x / 2).sum())(held)
-        held[0] = 100
-        with pytest.raises(RuntimeError, match="was changed after"):
-            slope.sum().backward()
+    slope = mg.grad(lambda x: (w * x * x / 2).sum())(held)
+    held[0] = 100
+    slope.sum().backward()
+    assert w.grad == V.sum()

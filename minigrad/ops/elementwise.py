@@ -55,6 +55,21 @@ remainder = elementwise(
     forward=operator.mod,
     symbol="%",
 )
+
+
+@composed(np.divmod)
+def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
+    """Quotient and remainder, as `numpy.divmod`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.grad(lambda x: mg.divmod(7.5, x)[1])(2.0)
+    np.float64(-3.0)
+    """
+    return np.floor_divide(x1, x2), np.remainder(x1, x2)
+
+
 fmod = elementwise(np.fmod, lambda g, ans, x, y: g, lambda g, ans, x, y: -g * np.trunc(x / y))
 negative = elementwise(np.negative, lambda g, ans, x: -g, forward=operator.neg)
 positive = elementwise(np.positive, lambda g, ans, x: g, forward=operator.pos)

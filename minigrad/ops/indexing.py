@@ -227,6 +227,10 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     axis = 0 if axis is None else normalize_axis_index(axis, np.ndim(a))
     shape = np.shape(a)
     if np.ndim(times):
+        if np.size(times) not in (1, shape[axis]):
+            raise ValueError(
+                f"repeat: {np.size(times)} counts for the {shape[axis]} elements along axis {axis}"
+            )
         return take(a, np.repeat(np.arange(shape[axis]), times), axis)
     head, tail = shape[: axis + 1], shape[axis + 1 :]
     wide = broadcast_to(expand_dims(a, axis + 1), (*head, times, *tail))
