@@ -18,6 +18,7 @@ import numpy as np
 
 from minigrad.errors import label
 from minigrad.graph import (
+    NOTHING,
     AnyNode,
     Node1,
     Variable,
@@ -51,7 +52,7 @@ def _variable(x: Any) -> Any:
         return wrap(np.float64(x), Variable())
     if isinstance(x, Tensor):
         if x.node is not None:
-            return wrap(x._data, Node1(variable, x._data, x.node, x._data, next_seq()))
+            return wrap(x._data, Node1(variable, x._data, x.node, NOTHING, x._data, next_seq()))
         return wrap(x._data, Variable(x.name)) if x.dtype.kind == "f" else x
     if _is_number(x) or getattr(getattr(x, "dtype", None), "kind", "") == "f":
         return wrap(own(x, True), Variable())

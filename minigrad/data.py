@@ -16,6 +16,12 @@ NUMBERS = frozenset(
 )
 """Types of constants that need no look before use."""
 
+# glibc returns freed memory to the system beyond a threshold that grows with the largest
+# block freed so far, and a training step frees megabytes only to ask for them again: page
+# faults can take as long as the matrix products.  Freeing one large block, which is never
+# touched and so costs nothing, sets the threshold high for good.
+np.empty(2**25 - 2**16, np.uint8)
+
 
 def owned(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool = True) -> Any:
     """A private copy of ``data``, locked; duck arrays as they are, numbers as scalars.

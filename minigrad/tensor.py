@@ -17,6 +17,7 @@ from minigrad import ops
 from minigrad.data import NUMBERS, REAL, owned, settle
 from minigrad.errors import call_text, failure, label, variable_name
 from minigrad.graph import (
+    NOTHING,
     AnyNode,
     Leaf,
     Node,
@@ -37,7 +38,7 @@ from minigrad.ops.record import Op, implementations
 float64 = np.float64
 ndarray = np.ndarray
 new = object.__new__
-ONE = float64(1)
+ONES = {kind: kind(1) for kind in (float64, np.float32)}
 
 
 # --- the door --------------------------------------------------------------------------
@@ -102,12 +103,13 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
     ------
     The error of the forward function, told in the user's words.
     """
-    if len(args) == op.twin and not kwargs and not modes.special:
+    if len(args) == op.twin and not modes.special:
         if len(args) == 1:
-            if type(args[0]) is Tensor:
-                return _apply1(op, args[0])
-        elif len(args) == 2 and (type(args[0]) is Tensor or type(args[1]) is Tensor):
-            return _apply2(op, *args)
+            if type(args[0]) is Tensor and (not kwargs or kwargs.keys() <= op.metadata):
+                return _apply1(op, args[0], kwargs)
+        elif len(args) == 2 and not kwargs:
+            if type(args[0]) is Tensor or type(args[1]) is Tensor:
+                return _apply2(op, *args)
     return _apply(op, args, kwargs)
 
 
@@ -153,20 +155,20 @@ def _apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return _wrap_up(op, args, values, parents, kwargs, ans, inspect)
 
 
-def _apply1(op: Op, x: Tensor) -> Any:
-    """``apply`` for one Tensor and nothing else."""
+def _apply1(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
+    """``apply`` for one Tensor."""
     a, parent = x._data, x.node
     try:
-        ans = op.forward(a)
+        ans = op.forward(a, **kwargs) if kwargs else op.forward(a)
     except Exception as error:
-        raise failure(op, (x,), {}, error) from error
+        raise failure(op, (x,), kwargs, error) from error
     if type(ans) is not float64:
         if getattr(getattr(ans, "dtype", None), "kind", "?") != "f":
-            return _wrap_up(op, (x,), [a], [parent], {}, ans)
+            return _wrap_up(op, (x,), [a], [parent], kwargs, ans)
         ans = settle(ans)
     t = new(Tensor)
     t._data = ans
-    t.node = None if parent is None else Node1(op, a, parent, ans, next_seq())
+    t.node = None if parent is None else Node1(op, a, parent, kwargs or NOTHING, ans, next_seq())
     return t
 
 
@@ -246,11 +248,12 @@ def _record(
                     f"{call_text(op, args, kwargs)}: no derivative exists with respect to "
                     f"{op.parameters[i]}; pass {variable_name(args[i]) or 'it'}.detach()"
                 )
-    if kwargs or type(vjps) is not tuple or len(values) > 2 or type(ans) is tuple or not values:
-        return Node(op, tuple(values), tuple(parents), kwargs, ans, next_seq())
-    if len(values) == 1:
-        return Node1(op, values[0], parents[0], ans, next_seq())
-    return Node2(op, values[0], values[1], parents[0], parents[1], ans, next_seq())
+    if type(vjps) is tuple and type(ans) is not tuple:
+        if len(values) == 1:
+            return Node1(op, values[0], parents[0], kwargs or NOTHING, ans, next_seq())
+        if len(values) == 2 and not kwargs:
+            return Node2(op, values[0], values[1], parents[0], parents[1], ans, next_seq())
+    return Node(op, tuple(values), tuple(parents), kwargs, ans, next_seq())
 
 
 def infix(op: Op) -> Callable[[Tensor, Any], Any]:
@@ -555,7 +558,7 @@ class Tensor:
                     f"{label(self)} has shape {self.shape}, and only a single number has a gradient "
                     "of its own: reduce it with .sum() or .mean(), or pass the gradient of each element"
                 )
-            return ONE if type(self._data) is float64 else np.ones_like(self._data)[()]
+            return ONES.get(type(self._data)) or np.ones_like(self._data)[()]
         if isinstance(gradient, Tensor) and gradient.node is not None:
             seed = gradient
         else:

@@ -393,8 +393,8 @@ def shift_of(x: Any, axis: Any) -> Any:
     """The largest element (0 if infinite), to be subtracted before exponentials."""
     if np.size(x) == 0:
         return 0.0
-    top = np.max(x, axis=axis, keepdims=True)
-    if isinstance(top, np.ndarray | np.generic) and np.isfinite(top).all():
+    top = x.max(axis=axis, keepdims=True)
+    if type(top) is np.ndarray and math.isfinite(top.sum()):
         return top
     return np.where(np.isfinite(top), top, 0.0)
 

@@ -69,8 +69,10 @@ def array(data: Any, dtype: Any = None) -> Any:
 
 def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     """Whether an array of ``shape`` broadcasts to shape ``to``."""
-    aligned = to[len(to) - len(shape) :]
-    return len(to) >= len(shape) and all(n in (1, m) for n, m in zip(shape, aligned, strict=True))
+    extra = len(to) - len(shape)
+    if extra >= 0 and to[extra:] == shape:
+        return True
+    return extra >= 0 and all(n in (1, m) for n, m in zip(shape, to[extra:], strict=True))
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
@@ -86,6 +88,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     if shape == ():
         return g.sum()
     extra = len(g.shape) - len(shape)
+    if g.shape[extra:] == shape:
+        return g.sum(axis=0 if extra == 1 else tuple(range(extra)))
     stretched = tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
     g = g.sum(axis=(*range(extra), *stretched))
     return g if g.shape == shape else g.reshape(shape)
