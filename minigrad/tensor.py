@@ -107,9 +107,8 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1:
             if type(args[0]) is Tensor and (not kwargs or kwargs.keys() <= op.metadata):
                 return _apply1(op, args[0], kwargs)
-        elif len(args) == 2 and not kwargs:
-            if type(args[0]) is Tensor or type(args[1]) is Tensor:
-                return _apply2(op, *args)
+        elif len(args) == 2 and not kwargs and (type(args[0]) is Tensor or type(args[1]) is Tensor):
+            return _apply2(op, *args)
     return _apply(op, args, kwargs)
 
 
@@ -555,8 +554,9 @@ class Tensor:
         if gradient is None:
             if self.size != 1:
                 raise ValueError(
-                    f"{label(self)} has shape {self.shape}, and only a single number has a gradient "
-                    "of its own: reduce it with .sum() or .mean(), or pass the gradient of each element"
+                    f"{label(self)} has shape {self.shape}, and only a single number has a "
+                    "gradient of its own: reduce it with .sum() or .mean(), or pass the gradient "
+                    "of each element"
                 )
             return ONES.get(type(self._data)) or np.ones_like(self._data)[()]
         if isinstance(gradient, Tensor) and gradient.node is not None:
@@ -651,8 +651,8 @@ class Tensor:
             type(node) is Variable or node.op is variable for node in ancestors(self.node)
         ):
             raise TypeError(
-                f"float({label(self)}) would cut it out of the gradient that is being computed: use "
-                "NumPy's functions instead of math's, or .item() where no gradient shall flow"
+                f"float({label(self)}) would cut it out of the gradient that is being computed: "
+                "use NumPy's functions instead of math's, or .item() where no gradient shall flow"
             )
         return float(self.item())
 
@@ -668,7 +668,8 @@ class Tensor:
         name = label(self)
         raise TypeError(
             f"{name}[...] = value: Tensors are never written into; "
-            f"write {name} = np.where(mask, value, {name}), or build it with mg.concatenate or mg.stack"
+            f"write {name} = np.where(mask, value, {name}), "
+            "or build it with mg.concatenate or mg.stack"
         )
 
     def __delitem__(self, key: Any) -> NoReturn:

@@ -7,7 +7,10 @@ import numpy as np
 import minigrad as mg
 from samples import PAIRS, SHAPES, sample, values
 
-ANYWHERE = "negative positive square fabs absolute sign exp exp2 expm1 sin cos tan arctan sinh cosh tanh arcsinh cbrt sinc deg2rad rad2deg radians degrees floor ceil trunc rint nan_to_num".split()
+ANYWHERE = """
+    negative positive square fabs absolute sign exp exp2 expm1 sin cos tan arctan sinh cosh
+    tanh arcsinh cbrt sinc deg2rad rad2deg radians degrees floor ceil trunc rint nan_to_num
+""".split()
 POSITIVE = "sqrt log log2 log10 log1p reciprocal".split()
 INSIDE = "arcsin arccos arctanh".split()
 for name in ANYWHERE:
@@ -24,7 +27,10 @@ for shape in SHAPES:
     sample("round", lambda x: np.round(x, 1), shape)
     sample("clip", lambda x: np.clip(x, -1.0, 0.9), shape)
 
-BINARY = "add subtract multiply divide arctan2 hypot maximum minimum fmax fmin logaddexp logaddexp2 copysign floor_divide remainder fmod".split()
+BINARY = """
+    add subtract multiply divide arctan2 hypot maximum minimum fmax fmin logaddexp
+    logaddexp2 copysign floor_divide remainder fmod
+""".split()
 for name in BINARY:
     for a, b in PAIRS:
         sample(name, getattr(np, name), values(a, 1, -3.2, 2.7), values(b, 2, 0.6, 2.4))

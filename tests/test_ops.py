@@ -12,7 +12,7 @@ import samples_elementwise
 import samples_indexing
 import samples_linalg
 import samples_reduction
-import samples_shape  # noqa: F401
+import samples_shape
 from finite_differences import numeric_gradient
 from minigrad.ops.record import public
 from samples import SAMPLES, Sample

@@ -180,7 +180,8 @@ class Op:
         names = self.parameters
         if len(args) > len(names):
             raise TypeError(
-                f"{self.name} takes {', '.join(names)}: {len(names)} arguments at most, got {len(args)}"
+                f"{self.name} takes {', '.join(names)}: "
+                f"{len(names)} arguments at most, got {len(args)}"
             )
         bound = dict(zip(names, args, strict=False))
         for key, value in kwargs.items():
