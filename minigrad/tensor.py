@@ -265,7 +265,7 @@ def infix(op: Op) -> Callable[[Tensor, Any], Any]:
         a, pa = self._data, self.node
         if type(other) is Tensor:
             b, pb = other._data, other.node
-        elif type(other) in NUMBERS:
+        elif type(other) in NUMBERS or (type(other) is ndarray and other.dtype.kind in REAL):
             b, pb = other, None
         else:
             return _infix(op, self, other)
