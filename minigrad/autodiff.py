@@ -52,8 +52,8 @@ def _variable(x: Any) -> Any:
         return wrap(np.float64(x), Variable())
     if isinstance(x, Tensor):
         if x.node is not None:
-            return wrap(x._data, Node1(variable, x._data, x.node, NOTHING, x._data, next_seq()))
-        return wrap(x._data, Variable(x.name)) if x.dtype.kind == "f" else x
+            return wrap(x._value, Node1(variable, x._value, x.node, NOTHING, x._value, next_seq()))
+        return wrap(x._value, Variable()) if x.dtype.kind == "f" else x
     if _is_number(x) or getattr(getattr(x, "dtype", None), "kind", "") == "f":
         return wrap(own(x, True), Variable())
     return x
@@ -82,7 +82,7 @@ def _node(x: Any) -> AnyNode | None:
 
 def _plain(x: Any) -> Any:
     """``x`` without its graph, if it is a Tensor."""
-    return x._data if isinstance(x, Tensor) else x
+    return x.data if isinstance(x, Tensor) else x
 
 
 def _recording_on() -> Any:
@@ -158,7 +158,7 @@ class _Call:
             if _node(x) is None:
                 answers.append(None)
                 continue
-            g = found[x.node] if x.node in found else np.zeros_like(x._data)[()]
+            g = found[x.node] if x.node in found else np.zeros_like(x._value)[()]
             answers.append(g if lift is None or isinstance(g, Tensor) else wrap(g, None))
         return answers
 
@@ -332,6 +332,7 @@ def vjp(f: F, *args: Any, **kwargs: Any) -> tuple[Any, F]:
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 3., 30.]), np.float64(21.0))
     """
+    _callable(f, "vjp")
     call = _Call(f, args, range(len(args)), kwargs)
     outputs, rebuild = flatten(call.result)
     recorded = call.recorded_by_caller(outputs)
@@ -368,6 +369,7 @@ def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     >>> mg.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (np.float64(6.0), np.float64(3.0))
     """
+    _callable(f, "jvp")
     for given, what in ((args, "arguments"), (tangents, "tangents")):
         if not isinstance(given, list | tuple):
             raise TypeError(f"jvp: the {what} must be a tuple or list, as in mg.jvp(f, (x,), (v,))")
@@ -376,6 +378,11 @@ def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     given = leaves_like(list(tangents), list(args), "jvp: tangents")
     call = _Call(f, args, range(len(args)), {})
     for x, t in zip(call.inputs, given, strict=True):
+        if _node(x) is None and np.any(_plain(t)):
+            raise TypeError(
+                f"jvp: {label(x)} is no floating-point argument, and cannot have a tangent; "
+                "convert it with .astype(float)"
+            )
         if _node(x) is not None and np.shape(t) != x.shape:
             raise ValueError(
                 f"jvp: an argument of shape {x.shape} has a tangent of shape {np.shape(t)}"
@@ -383,7 +390,7 @@ def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     outputs, rebuild = flatten(call.result)
     recorded = call.recorded_by_caller([*outputs, *given])
     cotangents = {
-        i: wrap(np.zeros_like(y._data)[()], Variable())
+        i: wrap(np.zeros_like(y._value)[()], Variable())
         for i, y in enumerate(outputs)
         if _node(y) is not None
     }
@@ -423,6 +430,8 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0) -> F:
     array([[2., 0.],
            [0., 4.]])
     """
+
+    _callable(f, "jacobian")
 
     @functools.wraps(f)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
@@ -479,6 +488,7 @@ def hessian(f: F, argnums: int | Sequence[int] = 0) -> F:
     array([[6., 2.],
            [2., 0.]])
     """
+    _callable(f, "hessian")
     return jacobian(grad(f, argnums), argnums)
 
 
@@ -493,6 +503,7 @@ def hvp(f: F, x: Any, v: Any) -> Any:
     >>> mg.hvp(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
     """
+    _callable(f, "hvp")
     given = leaves_like(v, x, "hvp: v")
     for a, b in zip(flatten(x)[0], given, strict=True):
         if np.shape(a) != np.shape(b):
@@ -562,12 +573,14 @@ def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bo
     if not create_graph:
         handed_out(found)
     answers = []
-    for i, x in enumerate(wanted):
-        g = found[x.node] if x.node in found else np.zeros_like(x._data)[()]
+    given = set()
+    for x in wanted:
+        g = found[x.node] if x.node in found else np.zeros_like(x._value)[()]
         if create_graph:
             g = g if isinstance(g, Tensor) else wrap(g, None)
-        elif isinstance(g, np.ndarray) and any(x.node is y.node for y in wanted[:i]):
+        elif isinstance(g, np.ndarray) and x.node in given:
             g = g.copy()
+        given.add(x.node)
         answers.append(g)
     return rebuild(answers)
 

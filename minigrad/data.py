@@ -16,11 +16,19 @@ NUMBERS = frozenset(
 )
 """Types of constants that need no look before use."""
 
-# glibc returns freed memory to the system beyond a threshold that grows with the largest
-# block freed so far, and a training step frees megabytes only to ask for them again: page
-# faults can take as long as the matrix products.  Freeing one large block, which is never
-# touched and so costs nothing, sets the threshold high for good.
-np.empty(2**25 - 2**16, np.uint8)
+
+def keep_freed_memory() -> None:
+    """Let the allocator keep what a training step frees, for the next step to use.
+
+    glibc returns freed memory to the system beyond a threshold that grows with the
+    largest block freed so far, and the page faults of asking for it again can take as
+    long as the matrix products.  Freeing one large block, never touched and so without
+    cost, raises the threshold for the process.
+    """
+    np.empty(2**25 - 2**16, np.uint8)
+
+
+keep_freed_memory()
 
 
 def owned(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool = True) -> Any:

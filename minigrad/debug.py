@@ -50,7 +50,7 @@ def debug() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Record:
+class Provenance:
     """What is known of a node that was recorded under `debug`."""
 
     call: str
@@ -65,31 +65,27 @@ class Record:
 class Inspector:
     """What the engine calls at every step while `debug` is on."""
 
-    def __init__(self) -> None:
-        self.call: tuple[Op, Any, Any] | None = None
-
     def after_forward(
         self, op: Op, args: tuple[Any, ...], values: tuple[Any, ...], kwargs: Any, ans: Any
     ) -> None:
         """Raise if finite inputs gave an output that is not."""
-        self.call = op, args, kwargs
         bad = what_is_wrong(ans)
         if bad and not any(what_is_wrong(v) for v in values):
             raise FloatingPointError(
                 f"{call_text(op, args, kwargs)} made {bad} of finite numbers, at {caller_site()}"
             )
 
-    def recorded(self, node: AnyNode) -> None:
+    def recorded(self, node: AnyNode, op: Op, args: tuple[Any, ...], kwargs: Any) -> None:
         """Note where ``node`` comes from, and what its arrays hold."""
-        assert self.call is not None
-        op, args, kwargs = self.call
         call = call_text(op, args, kwargs)
         names = (*map(label, args), *map(label, arrays_in(node.kwargs)), f"the result of {call}")
         sums = tuple(checksum(v) for v in saved(node))
-        node.where = Record(call, caller_site(), names, sums)
+        node.where = Provenance(call, caller_site(), names, sums)
 
-    def before_rules(self, node: AnyNode) -> None:
-        """Raise if an array that ``node`` saved has changed since."""
+    def before_rules(self, node: AnyNode, g: Any) -> None:
+        """Raise if an array that ``node`` saved has changed since; lock the gradient."""
+        if isinstance(g, np.ndarray):
+            g.setflags(write=False)  # a rule that wrote into it would change its siblings'
         record = getattr(node, "where", None)
         if record is None:
             return

@@ -27,6 +27,9 @@ from minigrad.ops.shape import broadcasts, unbroadcast
 float64 = np.float64
 next_seq = count(1).__next__
 
+NOTHING: dict[str, Any] = {}
+"""The metadata of ops without."""
+
 
 class Node:
     """One recorded operation.
@@ -45,13 +48,12 @@ class Node:
         The value it produced; a tuple of them for an op of several outputs.
     seq : int
         Number of its creation: inputs are always older.
-    where : Site, unset unless recorded under ``debug``
-        The line that recorded it.
+    where : debug.Provenance, unset unless recorded under ``debug``
+        The call and the line that recorded it.
     """
 
-    name: str | None
     where: Any
-    __slots__ = ("ans", "args", "kwargs", "name", "op", "parents", "seq", "where")
+    __slots__ = ("ans", "args", "kwargs", "op", "parents", "seq", "where")
 
     def __init__(
         self,
@@ -76,8 +78,7 @@ class Node:
 class Node1:
     """Node's twin for one array; same attributes, less memory and less work."""
 
-    __slots__ = ("a", "ans", "kwargs", "name", "op", "parent", "seq", "where")
-    name: str | None
+    __slots__ = ("a", "ans", "kwargs", "op", "parent", "seq", "where")
     where: Any
 
     def __init__(
@@ -104,9 +105,8 @@ class Node1:
 class Node2:
     """Node's twin for two arrays without metadata; same attributes, less memory."""
 
-    __slots__ = ("a", "ans", "b", "name", "op", "pa", "pb", "seq", "where")
+    __slots__ = ("a", "ans", "b", "op", "pa", "pb", "seq", "where")
     kwargs: ClassVar[dict[str, Any]] = {}
-    name: str | None
     where: Any
 
     def __init__(
@@ -136,9 +136,8 @@ class Leaf(Node):
 
     __slots__ = ("grad",)
 
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(None, (), (), {}, None, next_seq())
-        self.name = name
+    def __init__(self) -> None:
+        super().__init__(None, (), (), NOTHING, None, next_seq())
         self.grad: Any = None
 
 
@@ -149,9 +148,6 @@ class Variable(Leaf):
 
 
 AnyNode = Node | Node1 | Node2
-
-NOTHING: dict[str, Any] = {}
-"""The metadata of ops without."""
 
 variable = Op("variable", lambda x: x, (lambda g, ans, x: g,), doc="A fresh name for a value.")
 """What a gradient function makes of an argument that is itself being differentiated."""
@@ -177,11 +173,13 @@ class Modes:
     def set(self, variable: ContextVar[Any], value: Any) -> Iterator[None]:
         with self.lock:
             self.special += 1
-        token = variable.set(value)
         try:
-            yield
+            token = variable.set(value)
+            try:
+                yield
+            finally:
+                variable.reset(token)
         finally:
-            variable.reset(token)
             with self.lock:
                 self.special -= 1
 
@@ -347,7 +345,7 @@ def contributions(
     op, args, parents, ans = node.op, node.args, node.parents, node.ans
     assert op is not None
     if inspect is not None:
-        inspect.before_rules(node)
+        inspect.before_rules(node, g)
     if type(ans) is tuple:
         g = g.filled(ans)
     values = args

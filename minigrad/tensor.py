@@ -47,22 +47,26 @@ ONES = {kind: kind(1) for kind in (float64, np.float32)}
 def wrap(ans: Any, node: AnyNode | None) -> Tensor:
     """A Tensor of value ``ans`` that ``node`` produced."""
     t = new(Tensor)
-    t._data = ans
+    t._value = ans
     t.node = node
     return t
 
 
-def operand(x: Any) -> tuple[Any, Any]:
-    """Value and node of anything that a person may pass as an array."""
+def operand(x: Any) -> tuple[Any, Any, bool]:
+    """Value and node of what a person may pass as an array, and whether it is a Tensor."""
     if isinstance(x, Tensor):
-        return x._data, x.node
+        return x._value, x.node, True
     if type(x) in NUMBERS:
-        return x, None
+        return x, None, False
     if isinstance(x, list | tuple):
         if ops.holds_tensor(x):
             t = ops.array(x)
-            return t._data, t.node
+            return t._value, t.node, True
         x = np.asarray(x)
+    if isinstance(x, ndarray) and type(x) is not ndarray:
+        if isinstance(x, np.ma.MaskedArray):
+            raise TypeError(f"{label(x)} is a masked array: use np.where(mask, other, values)")
+        x = np.asarray(x)  # a matrix, say, whose * is no elementwise product
     dtype = getattr(x, "dtype", None)
     if dtype is None or not hasattr(dtype, "kind"):
         if not isinstance(x, int | float):
@@ -72,13 +76,38 @@ def operand(x: Any) -> tuple[Any, Any]:
     elif dtype.kind not in REAL:
         what = "complex numbers are not differentiated" if dtype.kind == "c" else "not numbers"
         raise TypeError(f"{label(x)} has dtype {dtype}: {what}")
-    return x, None
+    return x, None, False
+
+
+def metadata(op: Op, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Keywords that nobody can change later, without Tensors."""
+
+    return {key: _frozen(op, key, v) for key, v in kwargs.items()}
+
+
+def _frozen(op: Op, key: str, v: Any) -> Any:
+    kind = type(v)
+    if kind in NUMBERS or v is None or kind is str or kind is slice:
+        return v
+    if kind is tuple or kind is list:
+        return tuple([_frozen(op, key, part) for part in v])
+    if isinstance(v, Tensor):
+        if v.node is not None:
+            raise TypeError(
+                f"{op.name}: {key}={label(v)} requires a gradient, and none flows through {key}=; "
+                f"pass {key}={variable_name(v) or 'it'}.detach()"
+            )
+        return v._value
+    if kind is ndarray and v.flags.writeable:
+        v = v.copy()
+        v.setflags(write=False)
+    return v
 
 
 def plainly(x: Any) -> Any:
     """``x`` without Tensors, for functions that no gradient flows through."""
     if isinstance(x, Tensor):
-        return x._data
+        return x._value
     if isinstance(x, list | tuple) and ops.holds_tensor(x):
         return type(x)(plainly(v) for v in x)
     return x
@@ -115,34 +144,28 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
 def _apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
         args, kwargs = op.bind(args, kwargs)
-    values = []
-    parents = []
-    tensors = False
-    for x in args:
-        if type(x) is Tensor:
-            values.append(x._data)
-            parents.append(x.node)
-            tensors = True
-        elif type(x) in NUMBERS or op.vjps is None:
-            values.append(x if op.vjps is not None else plainly(x))
-            parents.append(None)
-        else:
+    if op.vjps is None:
+        values = [plainly(x) for x in args]
+        kwargs = {key: plainly(v) for key, v in kwargs.items()}
+        parents = [None] * len(values)
+        tensors = False
+    else:
+        values, parents, tensors = [], [], False
+        for x in args:
             try:
-                value, node = operand(x)
+                value, node, is_tensor = operand(x)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"{call_text(op, args, kwargs)}: {error}") from None
             values.append(value)
             parents.append(node)
-            tensors = (
-                tensors
-                or isinstance(x, Tensor)
-                or (isinstance(x, list | tuple) and ops.holds_tensor(x))
-            )
+            tensors = tensors or is_tensor
+        if kwargs:
+            kwargs = metadata(op, kwargs)
     try:
         ans = op.forward(*values, **kwargs)
     except Exception as error:
         raise failure(op, args, kwargs, error) from error
-    if not tensors or op.vjps is None:
+    if not tensors:
         return ans
     inspect = None
     if modes.special:
@@ -156,7 +179,9 @@ def _apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def _apply1(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
     """``apply`` for one Tensor."""
-    a, parent = x._data, x.node
+    a, parent = x._value, x.node
+    if kwargs:
+        kwargs = metadata(op, kwargs)
     try:
         ans = op.forward(a, **kwargs) if kwargs else op.forward(a)
     except Exception as error:
@@ -166,7 +191,7 @@ def _apply1(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
             return _wrap_up(op, (x,), [a], [parent], kwargs, ans)
         ans = settle(ans)
     t = new(Tensor)
-    t._data = ans
+    t._value = ans
     t.node = None if parent is None else Node1(op, a, parent, kwargs or NOTHING, ans, next_seq())
     return t
 
@@ -174,13 +199,13 @@ def _apply1(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
 def _apply2(op: Op, x: Any, y: Any) -> Any:
     """``apply`` for two arguments, at least one of them a Tensor."""
     if type(x) is Tensor:
-        a, pa = x._data, x.node
+        a, pa = x._value, x.node
     elif type(x) in NUMBERS or (type(x) is ndarray and x.dtype.kind in REAL):
         a, pa = x, None
     else:
         return _apply(op, (x, y), {})
     if type(y) is Tensor:
-        b, pb = y._data, y.node
+        b, pb = y._value, y.node
     elif type(y) in NUMBERS or (type(y) is ndarray and y.dtype.kind in REAL):
         b, pb = y, None
     else:
@@ -194,7 +219,7 @@ def _apply2(op: Op, x: Any, y: Any) -> Any:
             return _wrap_up(op, (x, y), [a, b], [pa, pb], {}, ans)
         ans = settle(ans)
     t = new(Tensor)
-    t._data = ans
+    t._value = ans
     t.node = None if pa is pb is None else Node2(op, a, b, pa, pb, ans, next_seq())
     return t
 
@@ -215,7 +240,7 @@ def _wrap_up(
             return tuple(wrap(y, None) for y in ans)
         node = _record(op, args, values, parents, kwargs, ans)
         if inspect is not None:
-            inspect.recorded(node)
+            inspect.recorded(node, op, args, kwargs)
         # Integer outputs (counts, say) are constants.
         return tuple(
             wrap(y, picked(node, i) if y.dtype.kind == "f" else None) for i, y in enumerate(ans)
@@ -232,7 +257,7 @@ def _wrap_up(
         return wrap(ans, None)
     node = _record(op, args, values, parents, kwargs, ans)
     if inspect is not None:
-        inspect.recorded(node)
+        inspect.recorded(node, op, args, kwargs)
     return wrap(ans, node)
 
 
@@ -262,9 +287,9 @@ def infix(op: Op) -> Callable[[Tensor, Any], Any]:
     def method(self: Tensor, other: Any) -> Any:
         if modes.special:
             return _infix(op, self, other)
-        a, pa = self._data, self.node
+        a, pa = self._value, self.node
         if type(other) is Tensor:
-            b, pb = other._data, other.node
+            b, pb = other._value, other.node
         elif type(other) in NUMBERS or (type(other) is ndarray and other.dtype.kind in REAL):
             b, pb = other, None
         else:
@@ -276,7 +301,7 @@ def infix(op: Op) -> Callable[[Tensor, Any], Any]:
         if type(ans) is not float64:
             ans = settle(ans)
         t = new(Tensor)
-        t._data = ans
+        t._value = ans
         t.node = None if pa is pb is None else Node2(op, a, b, pa, pb, ans, next_seq())
         return t
 
@@ -303,24 +328,6 @@ def _infix(op: Op, a: Any, b: Any) -> Any:
     return apply(op, a, b)
 
 
-def comparison(op: Op) -> Callable[[Tensor, Any], Any]:
-    """The method behind a comparison: a plain boolean array."""
-
-    def method(self: Tensor, other: Any) -> Any:
-        return apply(op, self, other)
-
-    return method
-
-
-def prefix(op: Op) -> Callable[[Tensor], Any]:
-    """The method behind an operator of one operand."""
-
-    def method(self: Tensor) -> Any:
-        return apply(op, self)
-
-    return method
-
-
 def method(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of the library as a method."""
 
@@ -329,6 +336,18 @@ def method(function: Callable[..., Any]) -> Callable[..., Any]:
 
     call.__name__ = function.__name__
     call.__doc__ = function.__doc__
+    return call
+
+
+def in_place(name: str, instead: str = "") -> Callable[..., NoReturn]:
+    """A method of ndarray that would write into a Tensor, refused."""
+
+    def call(self: Tensor, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            f"{label(self)}.{name}() would write into it, and Tensors are read-only: "
+            f"use {instead or f'np.{name}(t, ...)'}"
+        )
+
     return call
 
 
@@ -375,8 +394,8 @@ class Tensor:
     6.0
     """
 
-    __slots__ = ("__weakref__", "_data", "_name", "node")
-    _data: Any
+    __slots__ = ("__weakref__", "_value", "_name", "node")
+    _value: Any
     node: Any
 
     def __init__(
@@ -389,8 +408,8 @@ class Tensor:
     ) -> None:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"Tensor: name must be a string, not {name!r}")
-        self._data = own(data, requires_grad, dtype)
-        self.node = Leaf(name) if requires_grad else None
+        self._value = own(data, requires_grad, dtype)
+        self.node = Leaf() if requires_grad else None
         self._name = name
 
     # --- what it is ---------------------------------------------------------------------
@@ -398,7 +417,7 @@ class Tensor:
     @property
     def data(self) -> Any:
         """The values, read-only."""
-        data = self._data
+        data = self._value
         return data.view() if type(data) is ndarray else data
 
     @data.setter
@@ -410,7 +429,7 @@ class Tensor:
                 f"{label(self)}.data has shape {self.shape}, the new data {value.shape}; "
                 "make a new Tensor for another shape"
             )
-        self._data = value
+        self._value = value
 
     @property
     def grad(self) -> Any:
@@ -446,7 +465,7 @@ class Tensor:
                     f"{label(self)} has dtype {self.dtype} and cannot require a gradient: "
                     "convert it with .astype(float)"
                 )
-            self.node = Leaf(self.name)
+            self.node = Leaf()
         elif not value and self.node is not None:
             self._leaf_only("it requires a gradient because its inputs do; use .detach()")
             self.node = None
@@ -466,24 +485,30 @@ class Tensor:
     @name.setter
     def name(self, value: str | None) -> None:
         self._name = value
-        if self.node is not None:
-            self.node.name = value
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._data.shape  # type: ignore[no-any-return]
+        return self._value.shape  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
-        return len(self._data.shape)
+        return len(self._value.shape)
 
     @property
     def size(self) -> int:
-        return self._data.size  # type: ignore[no-any-return]
+        return self._value.size  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> Any:
-        return self._data.dtype
+        return self._value.dtype
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize  # type: ignore[no-any-return]
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
 
     @property
     def T(self) -> Tensor:
@@ -509,16 +534,16 @@ class Tensor:
             raise ValueError(
                 f"{label(self)}.item() needs a single value, the shape is {self.shape}"
             )
-        return self._data.item()
+        return self._value.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        return self._data.tolist()
+        return self._value.tolist()
 
     def detach(self) -> Tensor:
         """The same values, out of the graph: no gradient flows through."""
         t = new(Tensor)
-        t._data = self._data
+        t._value = self._value
         t.node = None
         t._name = self.name
         return t
@@ -558,7 +583,7 @@ class Tensor:
                     "gradient of its own: reduce it with .sum() or .mean(), or pass the gradient "
                     "of each element"
                 )
-            return ONES.get(type(self._data)) or np.ones_like(self._data)[()]
+            return ONES.get(type(self._value)) or np.ones_like(self._value)[()]
         if isinstance(gradient, Tensor) and gradient.node is not None:
             seed = gradient
         else:
@@ -594,7 +619,7 @@ class Tensor:
                 "take .data (read-only values) or .detach() on purpose, or build arrays of "
                 "Tensors with mg.array or mg.stack"
             )
-        array = np.asarray(self._data)
+        array = np.asarray(self._value)
         if copy:
             return np.array(array, dtype=dtype)
         return array if dtype is None else array.astype(dtype, copy=False)
@@ -602,7 +627,7 @@ class Tensor:
     # --- Python's protocols -------------------------------------------------------------
 
     def __repr__(self) -> str:
-        data = self._data
+        data = self._value
         words = []
         if type(data) is ndarray:
             text = np.array2string(data, separator=", ", prefix="Tensor(")
@@ -636,7 +661,7 @@ class Tensor:
         return iter(ops.unstack(self))
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self._data == (value._data if isinstance(value, Tensor) else value)))
+        return bool(np.any(self._value == (value._value if isinstance(value, Tensor) else value)))
 
     def __bool__(self) -> bool:
         if self.size != 1:
@@ -644,7 +669,7 @@ class Tensor:
                 f"{label(self)} has shape {self.shape}: the truth of {self.size} elements is "
                 "ambiguous; use .any() or .all()"
             )
-        return bool(self._data)
+        return bool(self._value)
 
     def __float__(self) -> float:
         if self.node is not None and any(
@@ -659,10 +684,17 @@ class Tensor:
     def __int__(self) -> int:
         return int(self.item())
 
+    __invert__ = method(ops.invert)
+    __and__, __or__, __xor__ = (
+        method(ops.bitwise_and),
+        method(ops.bitwise_or),
+        method(ops.bitwise_xor),
+    )
+
     def __index__(self) -> int:
         if self.shape or self.dtype.kind not in "iu":
             raise TypeError(f"{label(self)} is not an integer: it cannot be an index here")
-        return int(self._data)
+        return int(self._value)
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         name = label(self)
@@ -679,7 +711,7 @@ class Tensor:
 
     def __reduce__(self) -> Any:
         self._leaf_only("only leaves are copied or pickled; use .detach()")
-        return _rebuild, (type(self), self._data, self.requires_grad, self.name, self.grad)
+        return _rebuild, (type(self), self._value, self.requires_grad, self.name, self.grad)
 
     # --- operators ----------------------------------------------------------------------
 
@@ -691,10 +723,10 @@ class Tensor:
     __mod__, __rmod__ = infix(ops.remainder), reflected(ops.remainder)
     __pow__, __rpow__ = infix(ops.power), reflected(ops.power)
     __matmul__, __rmatmul__ = infix(ops.matmul), reflected(ops.matmul)
-    __neg__, __pos__, __abs__ = prefix(ops.negative), prefix(ops.positive), prefix(ops.absolute)
-    __lt__, __le__ = comparison(ops.less), comparison(ops.less_equal)
-    __gt__, __ge__ = comparison(ops.greater), comparison(ops.greater_equal)
-    __eq__, __ne__ = comparison(ops.equal), comparison(ops.not_equal)
+    __neg__, __pos__, __abs__ = method(ops.negative), method(ops.positive), method(ops.absolute)
+    __lt__, __le__ = method(ops.less), method(ops.less_equal)
+    __gt__, __ge__ = method(ops.greater), method(ops.greater_equal)
+    __eq__, __ne__ = method(ops.equal), method(ops.not_equal)
     __hash__ = object.__hash__
 
     __divmod__ = method(ops.divmod)
@@ -717,7 +749,8 @@ class Tensor:
     any, all, nonzero = method(ops.any), method(ops.all), method(ops.nonzero)
     ravel = flatten = method(ops.ravel)
     swapaxes, squeeze = method(ops.swapaxes), method(ops.squeeze)
-    repeat, take, compress = method(ops.repeat), method(ops.take), method(ops.compress)
+    repeat, take = method(ops.repeat), method(ops.take)
+    searchsorted, argpartition = method(ops.searchsorted), method(ops.argpartition)
     choose, diagonal, trace = method(ops.choose), method(ops.diagonal), method(ops.trace)
     dot, conj, conjugate = method(ops.dot), method(ops.conjugate), method(ops.conjugate)
     clip, round = method(ops.clip), method(ops.round)
@@ -732,19 +765,21 @@ class Tensor:
         order = axes[0] if len(axes) == 1 else axes or None
         return ops.transpose(self, order)  # type: ignore[no-any-return]
 
-    def sort(self, axis: int = -1) -> NoReturn:
-        raise TypeError("t.sort() would sort in place, and Tensors are read-only: use np.sort(t)")
+    def compress(self, condition: Any, axis: int | None = None) -> Tensor:
+        """The elements (or slices along ``axis``) where ``condition`` holds."""
+        return ops.compress(condition, self, axis)  # type: ignore[no-any-return]
 
-    def partition(self, kth: Any, axis: int = -1) -> NoReturn:
-        raise TypeError("t.partition() would work in place: use np.partition(t, kth)")
+    sort, partition = in_place("sort"), in_place("partition")
+    fill, put = in_place("fill", "np.full_like(t, value)"), in_place("put", "np.where")
+    resize = in_place("resize")
 
 
 def _rebuild(
     kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Any
 ) -> Tensor:
     t = new(kind)
-    t._data = own(data, False, None)
-    t.node = Leaf(name) if requires_grad else None
+    t._value = own(data, False, None)
+    t.node = Leaf() if requires_grad else None
     t._name = name
     if grad is not None:
         t.node.grad = np.array(grad)[()]
@@ -762,7 +797,7 @@ def own(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool = 
                 f"{label(data)} requires a gradient, and a Tensor made from it would lose it; "
                 "use it as it is, or .detach() it on purpose"
             )
-        data = data._data
+        data = data._value
     elif isinstance(data, list | tuple) and ops.holds_tensor(data):
         raise TypeError("a list that contains Tensors: mg.array([...]) keeps their gradients")
     return owned(data, requires_grad, dtype, lock)

@@ -145,3 +145,20 @@ def test_the_library_is_not_changed() -> None:
     shadow = mg.defop("exp", lambda x: x, [lambda g, ans, x: g])
     assert mg.exp is not shadow
     np.testing.assert_allclose(np.exp(leaf(V)).data, np.exp(V))
+
+
+def test_what_a_user_function_returns_is_its_own() -> None:
+    held = np.array([1.0, 2.0])
+    second = mg.defop("second", lambda x, y: y, [lambda g, ans, x, y: y, None])
+    x = mg.Tensor([3.0, 4.0], requires_grad=True)
+    second(x, held).sum().backward()
+    x.grad[0] = 99.0
+    held[1] = 5.0
+    np.testing.assert_array_equal(held, [1.0, 5.0])
+
+
+def test_a_rule_that_writes_into_the_gradient_is_found_by_debug() -> None:
+    twice = mg.defop("twice", lambda x: 2 * x, [lambda g, ans, x: np.multiply(g, 2, out=g)])
+    x = mg.Tensor([1.0, 2.0], requires_grad=True)
+    with mg.debug(), pytest.raises(ValueError, match="read-only"):
+        (twice(x * 1.0) + x).sum().backward()

@@ -118,7 +118,7 @@ def test_layouts(s: Sample) -> None:
     views = []
     for a in s.args:
         t = mg.Tensor(a, requires_grad=True)
-        t._data = awkward(a)
+        t._value = awkward(a)
         views.append(t)
     weights = weigh(s.f(*s.args), 1)
     tree_sum(s.f(*xs), weights).backward()

@@ -8,9 +8,9 @@ is passing through the one door (``tensor.apply``), which hangs itself in here.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -99,12 +99,12 @@ class Op:
         self.twin = arity if isinstance(vjps, tuple) and None not in vjps else 0
         self.__doc__ = doc or f"{name}: NumPy's function, differentiable."
 
-    @cached_property
+    @functools.cached_property
     def parameters(self) -> tuple[str, ...]:
         """Names of all parameters, arrays first."""
         return parameters(self.forward)
 
-    @cached_property
+    @functools.cached_property
     def metadata(self) -> frozenset[str]:
         """Names of the parameters that are no arrays."""
         return frozenset(self.parameters[self.arity :] if self.arity > 0 else self.parameters)
@@ -118,10 +118,14 @@ class Op:
         TypeError, ValueError
             Naming the op and what is wrong with its rules.
         """
+        if not isinstance(name, str):
+            raise TypeError(f"defop: the name must be a string, not {name!r}")
         if not callable(forward):
             raise TypeError(f"defop {name!r}: forward must be a function, not {forward!r}")
+        least, most = positional(forward)
+        forward = fresh(forward)
         if callable(vjps):
-            return cls(name, forward, vjps)
+            return cls(name, forward, fresh(vjps))
         if not isinstance(vjps, list | tuple):
             raise TypeError(
                 f"defop {name!r}: the rules are missing; vjps has one per positional argument, "
@@ -133,8 +137,7 @@ class Op:
                 raise TypeError(
                     f"defop {name!r}: the rule of argument {i} is not a function: {rule!r}"
                 )
-        op = cls(name, forward, vjps)
-        least, most = positional(forward)
+        op = cls(name, forward, tuple(rule if rule is None else fresh(rule) for rule in vjps))
         if not least <= len(vjps) <= most:
             raise ValueError(
                 f"defop {name!r}: forward takes {least if least == most else f'{least} to {most}'} "
@@ -199,6 +202,19 @@ class Op:
                 )
             arrays.append(bound.pop(name))
         return tuple(arrays), bound
+
+
+def fresh(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, never returning one of its own arguments: it would be locked, or shared."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        ans = function(*args, **kwargs)
+        if isinstance(ans, np.ndarray) and any(ans is a for a in args):
+            return ans.copy()
+        return ans
+
+    return call
 
 
 def parameters(forward: Callable[..., Any]) -> tuple[str, ...]:
