@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.ops.record import Op, composed, refuse_keywords, register
-from minigrad.ops.shape import array
+from minigrad.ops.shape import arrayed
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
 
@@ -143,10 +143,10 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **keywords: A
     if not operands:
         raise ValueError("einsum needs subscripts and at least one operand")
     if isinstance(operands[0], str):
-        subscripts, arrays = operands[0], [array(a) for a in operands[1:]]
+        subscripts, arrays = operands[0], [arrayed(a) for a in operands[1:]]
     else:
         listed = len(operands) // 2 * 2
-        arrays = [array(a) for a in operands[:listed:2]]
+        arrays = [arrayed(a) for a in operands[:listed:2]]
         subscripts = ",".join(lettered(labels) for labels in operands[1:listed:2])
         if len(operands) % 2:
             subscripts += "->" + lettered(operands[-1])

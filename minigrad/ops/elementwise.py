@@ -13,8 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.record import composed, elementwise, plain, primitive
-from minigrad.ops.shape import arrayed
+from minigrad.ops.record import (
+    composed,
+    elementwise,
+    plain,
+    primitive,
+    refuse_keyword,
+    refuse_keywords,
+)
+from minigrad.ops.shape import arrayed, speaks_numpy
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 DEGREE = math.pi / 180
@@ -83,6 +90,9 @@ def power_base(g: Any, ans: Any, x: Any, p: Any) -> Any:
     """``g p x^(p-1)``, and 0 for p = 0 even at x = 0."""
     if isinstance(p, int | float):
         return g * (p * (x if p == 2 else x ** (p - 1))) if p else zero(g, ans)
+    kind = np.result_type(p)
+    if kind.kind == "u":  # 0 - 1 would wrap around
+        p = p.astype(np.result_type(kind, np.int8))
     return g * p * np.where((x == 0) & (p == 0), 1.0, x) ** (p - 1)
 
 
@@ -192,20 +202,25 @@ copysign = elementwise(np.copysign, lambda g, ans, x, y: g * np.sign(x) * np.cop
 heaviside = elementwise(np.heaviside, zero, lambda g, ans, x, y: g * (x == 0))
 
 
-def half_of_ties(g: Any, won: Any, tied: Any) -> Any:
-    """The gradient of the winner; a tie shares it evenly."""
+def winner(g: Any, ans: Any, won: Any, x: Any, y: Any) -> Any:
+    """The gradient of ``x`` where it ``won`` over ``y``, or is NaN; a tie shares it evenly."""
+    tied = x == y
+    unknown = ans != ans
+    if speaks_numpy(unknown) or np.any(unknown):
+        tied = tied | ((x != x) & (y != y))
+        won = won | ((x != x) & (y == y))
     return 0.5 * (g * won + g * (won | tied))
 
 
 maximum = elementwise(
     np.maximum,
-    lambda g, ans, x, y: half_of_ties(g, x > y, x == y),
-    lambda g, ans, x, y: half_of_ties(g, y > x, x == y),
+    lambda g, ans, x, y: winner(g, ans, x > y, x, y),
+    lambda g, ans, x, y: winner(g, ans, y > x, y, x),
 )
 minimum = elementwise(
     np.minimum,
-    lambda g, ans, x, y: half_of_ties(g, x < y, x == y),
-    lambda g, ans, x, y: half_of_ties(g, y < x, x == y),
+    lambda g, ans, x, y: winner(g, ans, x < y, x, y),
+    lambda g, ans, x, y: winner(g, ans, y < x, y, x),
 )
 fmax = elementwise(
     np.fmax,
@@ -239,10 +254,11 @@ def clip(
     a: Any,
     a_min: Any = None,
     a_max: Any = None,
+    out: Any = None,
     *,
     min: Any = None,
     max: Any = None,
-    out: Any = None,
+    **refused: Any,
 ) -> Any:
     """``a`` limited to ``[a_min, a_max]``, as `numpy.clip`; a bound of None is no bound.
 
@@ -254,8 +270,7 @@ def clip(
     >>> mg.grad(lambda x: mg.clip(x, 0, 1).sum())([-1.0, 0.5, 1.0])
     [np.float64(0.0), np.float64(1.0), np.float64(1.0)]
     """
-    if out is not None:
-        raise TypeError("clip: out= is not supported (results are never written into arrays)")
+    refuse_keywords("clip", {"out": out, **refused})
     lo, hi = (a_min if min is None else min), (a_max if max is None else max)
     if lo is None and hi is None:
         return a
@@ -301,15 +316,16 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     array([0.  , 0.25])
     """
     if x is None and y is None:
-        return np.nonzero(condition)
+        return np.nonzero(arrayed(condition))
     if x is None or y is None:
         raise TypeError("where takes the condition alone, or both x and y")
     return branch(condition, x, y)
 
 
 @primitive(np.round, np.around, vjps=(zero,), name="round")
-def round(a: Any, decimals: int = 0) -> Any:
+def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """``a`` rounded to ``decimals``; the derivative is zero."""
+    refuse_keyword("round", "out", out)
     return np.round(a, decimals)
 
 

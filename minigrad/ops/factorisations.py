@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.ops.products import mT
 from minigrad.ops.record import composed, primitive
-from minigrad.ops.shape import array
+from minigrad.ops.shape import arrayed
 
 
 class EighResult(NamedTuple):
@@ -104,7 +104,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     array([[-0.6],
            [-0.8]])
     """
-    a = array(a)
+    a = arrayed(a)
     m, n = np.shape(a)[-2:]
     if mode not in ("reduced", "r") and not (mode == "complete" and m <= n):
         raise ValueError(
@@ -239,7 +239,7 @@ def svd(
     refuse_hermitian("linalg.svd", hermitian)
     if not compute_uv:
         return svdvals(a)
-    a = array(a)
+    a = arrayed(a)
     m, n = np.shape(a)[-2:]
     if full_matrices and m != n:
         raise ValueError(

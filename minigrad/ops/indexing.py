@@ -426,8 +426,12 @@ def sort_rule(g: Any, ans: Any, a: Any, axis: int | None = -1, **_: Any) -> Any:
 
 
 @primitive(np.sort, vjps=(sort_rule,))
-def sort(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None) -> Any:
+def sort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Any:
     """Elements in ascending order along ``axis``, as `numpy.sort`."""
+    if order is not None:
+        refuse_keyword("sort", "order", order)
     return np.sort(a, axis, kind, stable=stable)
 
 
@@ -551,5 +555,5 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
         mask = settled(condition)
         if np.result_type(mask).kind != "b":
             raise TypeError(f"select: conditions must be boolean, not {np.result_type(mask)}")
-        ans = np.where(mask, choice, ans)
+        ans = np.where(mask, arrayed(choice), ans)
     return ans

@@ -40,8 +40,29 @@ def in_groups(op: Op, arrays: list[Any], axis: int) -> Any:
 
 
 @composed(np.concatenate)
-def concatenate(arrays: Any, axis: int | None = 0, **refused: Any) -> Any:
+def concatenate(arrays: Any, axis: int | None = 0, out: Any = None, **refused: Any) -> Any:
     """Arrays joined along ``axis`` (all elements, if None), as `numpy.concatenate`.
+
+    Parameters
+    ----------
+    arrays : sequence of array_like
+        Of equal shapes, except along ``axis``.
+    axis : int or None
+    out : None
+        Not supported.
+
+    Returns
+    -------
+    The shape of the arrays, their lengths along ``axis`` added up.
+
+    Raises
+    ------
+    ValueError
+        When shapes differ along another axis.
+    numpy.exceptions.AxisError
+        For an axis that the arrays do not have.
+    TypeError
+        For ``out``, ``dtype`` and ``casting``.
 
     Examples
     --------
@@ -50,7 +71,7 @@ def concatenate(arrays: Any, axis: int | None = 0, **refused: Any) -> Any:
     >>> mg.grad(lambda x: (mg.concatenate([x, np.ones(1), x]) * [1, 2, 3, 4, 5]).sum())(x)
     array([5., 7.])
     """
-    refuse_keywords("concatenate", refused)
+    refuse_keywords("concatenate", {"out": out, **refused})
     arrays = list(arrays)
     if axis is None:
         arrays, axis = [reshape(a, -1) for a in arrays], 0
@@ -67,8 +88,29 @@ def layered(*arrays: Any, axis: int = 0) -> Any:
 
 
 @composed(np.stack)
-def stack(arrays: Any, axis: int = 0, **refused: Any) -> Any:
+def stack(arrays: Any, axis: int = 0, out: Any = None, **refused: Any) -> Any:
     """Arrays of one shape joined along a new axis, as `numpy.stack`.
+
+    Parameters
+    ----------
+    arrays : sequence of array_like, all of one shape
+    axis : int
+        Where the new axis stands in the result.
+    out : None
+        Not supported.
+
+    Returns
+    -------
+    The shape of the arrays, with their number inserted at ``axis``.
+
+    Raises
+    ------
+    ValueError
+        When shapes differ.
+    numpy.exceptions.AxisError
+        For an axis beyond those of the result.
+    TypeError
+        For ``out``, ``dtype`` and ``casting``.
 
     Examples
     --------
@@ -76,7 +118,7 @@ def stack(arrays: Any, axis: int = 0, **refused: Any) -> Any:
     >>> mg.grad(lambda x: mg.stack([x, x**2])[1].sum())(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    refuse_keywords("stack", refused)
+    refuse_keywords("stack", {"out": out, **refused})
     return in_groups(layered, list(arrays), axis)
 
 
@@ -300,7 +342,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     *([np.unstack] if hasattr(np, "unstack") else []),
     vjps=(lambda g, ans, x, axis=0: np.stack(g, axis),),
 )
-def unstack(x: Any, axis: int = 0) -> Any:
+def unstack(x: Any, *, axis: int = 0) -> Any:
     """A tuple of the slices along ``axis``, as `numpy.unstack`."""
     if np.ndim(x) == 0:
         raise ValueError("a single number cannot be unstacked")

@@ -20,7 +20,7 @@ from minigrad.ops.factorisations import refuse_hermitian, svdvals_rule
 from minigrad.ops.products import mT
 from minigrad.ops.record import Op, composed, primitive, refuse_keyword, register
 from minigrad.ops.reduction import others, restore
-from minigrad.ops.shape import array, unbroadcast
+from minigrad.ops.shape import arrayed, unbroadcast
 
 LinAlgError = np.linalg.LinAlgError
 
@@ -42,7 +42,28 @@ def scaled(g: Any, matrix: Any) -> Any:
 
 @primitive(np.linalg.inv, vjps=(lambda g, ans, a: -mT(ans) @ g @ mT(ans),), name="linalg.inv")
 def inv(a: Any) -> Any:
-    """Inverse of square matrices, as `numpy.linalg.inv`."""
+    """Inverse of square matrices, as `numpy.linalg.inv`.
+
+    Parameters
+    ----------
+    a : array_like, shape (..., n, n)
+
+    Returns
+    -------
+    Tensor or ndarray, shape (..., n, n)
+
+    Raises
+    ------
+    LinAlgError
+        When a matrix is singular or not square.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.linalg.inv(a)[0, 0])(np.diag([2.0, 4.0]))
+    array([[-0.25, -0.  ],
+           [-0.  , -0.  ]])
+    """
     return np.linalg.inv(a)
 
 
@@ -62,7 +83,31 @@ def solve_right(g: Any, ans: Any, a: Any, b: Any) -> Any:
 
 @primitive(np.linalg.solve, vjps=(solve_left, solve_right), name="linalg.solve")
 def solve(a: Any, b: Any) -> Any:
-    """``x`` with ``a x = b``, as `numpy.linalg.solve`; a vector ``b`` has exactly one axis."""
+    """``x`` with ``a x = b``, as `numpy.linalg.solve`.
+
+    Parameters
+    ----------
+    a : array_like, shape (..., n, n)
+    b : array_like, shape (n,) or (..., n, k)
+        One right-hand side, or the columns of a matrix; batches broadcast.
+
+    Returns
+    -------
+    Tensor or ndarray, shape (..., n) or (..., n, k)
+
+    Raises
+    ------
+    LinAlgError
+        When a matrix is singular or not square.
+    ValueError
+        When the lengths do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda b: np.linalg.solve(np.diag([2.0, 4.0]), b).sum())(np.ones(2))
+    array([0.5 , 0.25])
+    """
     return np.linalg.solve(a, b)
 
 
@@ -90,7 +135,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda a: np.linalg.pinv(a).sum())(np.array([[2.0], [0.0]]))
-    array([[-0.25],
+    arrayed([[-0.25],
            [ 0.25]])
     """
     refuse_hermitian("linalg.pinv", hermitian)
@@ -154,7 +199,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
     """
     if ind <= 0:
         raise ValueError(f"linalg.tensorinv: ind must be positive, got {ind}")
-    a = array(a)
+    a = arrayed(a)
     shape = np.shape(a)
     matrix = np.reshape(a, (math.prod(shape[:ind]), math.prod(shape[ind:])))
     return np.reshape(np.linalg.inv(matrix), shape[ind:] + shape[:ind])
@@ -171,7 +216,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     >>> np.linalg.tensorsolve(a, mg.Tensor(np.ones(6))).shape
     (2, 3)
     """
-    a, b = array(a), array(b)
+    a, b = arrayed(a), arrayed(b)
     if axes is not None:
         last = normalize_axis_tuple(axes, np.ndim(a), "axes")
         a = np.transpose(a, (*[i for i in range(np.ndim(a)) if i not in last], *last))
@@ -193,22 +238,52 @@ def orientation(u: Any, vh: Any) -> Any:
     return np.sign(np.linalg.det(u @ vh))
 
 
-def cofactors_rule(g: Any, ans: Any, a: Any) -> Any:
-    """Second derivatives of a determinant, for any rank.
+def minors(a: Any) -> Any:
+    """At ``i, j`` the matrix without row ``i`` and column ``j``, and the adjoint's factors."""
+    n = np.shape(a)[-1]
+    keep = np.stack([np.delete(np.eye(n), i, 0) for i in range(n)])
+    rows, columns = keep[:, None], mT(keep)
+    return rows @ a[..., None, None, :, :] @ columns, mT(rows), mT(columns)
+
+
+def cofactors_along_rule(g: Any, ans: Any, h: Any, a: Any) -> Any:
+    """Third derivatives: a cofactor is a determinant, of a minor, up to its sign.
+
+    They are second derivatives of smaller determinants, so that this ends at any order.
+    """
+    n = np.shape(a)[-1]
+    if n < 3:
+        return np.zeros(np.shape(a))
+    small, back, forth = minors(a)
+    signs = (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
+    return np.sum(
+        scaled(g * signs, back @ cofactors_along(minors(h)[0], small) @ forth), axis=(-4, -3)
+    )
+
+
+@primitive(
+    vjps=(lambda g, ans, h, a: cofactors_along(g, a), cofactors_along_rule),
+    name="linalg.cofactors_along",
+)
+def cofactors_along(h: Any, a: Any) -> Any:
+    """Change of `cofactors` along ``h``: the second derivatives of the determinant times ``h``.
 
     With the singular vectors as bases a is diagonal.  There, with ``p_ik`` the product
     of all singular values but the i-th and k-th, the second derivatives are ``p_ik`` for
     the elements ``ii, kk`` and ``-p_ik`` for ``ik, ki``, and the others are 0.
+
+    An op of its own because singular vectors, and so this formula, have no derivative
+    where singular values coincide.
     """
     u, s, vh = np.linalg.svd(a)
     eye = np.eye(np.shape(s)[-1])
     p = others(np.where(eye == 1, 1.0, s[..., None, :]), -1) * (1 - eye)
-    h = mT(u) @ g @ mT(vh)
-    along = (p @ np.einsum("...ii->...i", h)[..., None]) * eye
-    return scaled(orientation(u, vh), u @ (along - p * mT(h)) @ vh)
+    turned = mT(u) @ h @ mT(vh)
+    along = (p @ np.einsum("...ii->...i", turned)[..., None]) * eye
+    return scaled(orientation(u, vh), u @ (along - p * mT(turned)) @ vh)
 
 
-@primitive(vjps=(cofactors_rule,), name="linalg.cofactors")
+@primitive(vjps=(lambda g, ans, a: cofactors_along(g, a),), name="linalg.cofactors")
 def cofactors(a: Any) -> Any:
     """``det(a) a⁻ᵀ``, by the singular values so that it exists for every rank."""
     u, s, vh = np.linalg.svd(a)
@@ -217,7 +292,30 @@ def cofactors(a: Any) -> Any:
 
 @primitive(np.linalg.det, vjps=(lambda g, ans, a: scaled(g, cofactors(a)),), name="linalg.det")
 def det(a: Any) -> Any:
-    """Determinant, as `numpy.linalg.det`; its gradient is right for singular matrices too."""
+    """Determinant, as `numpy.linalg.det`; its derivatives are exact for singular matrices too.
+
+    Third derivatives take O(n⁵) operations, and each further order O(n²) times as many.
+
+    Parameters
+    ----------
+    a : array_like, shape (..., n, n)
+
+    Returns
+    -------
+    Tensor, ndarray or scalar, shape (...)
+
+    Raises
+    ------
+    LinAlgError
+        When the matrices are not square.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(np.linalg.det)(np.diag([2.0, 0.0]))
+    array([[0., 0.],
+           [0., 2.]])
+    """
     return np.linalg.det(a)
 
 
@@ -234,7 +332,7 @@ def slogdet(a: Any) -> SlogdetResult:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda a: np.linalg.slogdet(a).logabsdet)(np.diag([2.0, 4.0]))
-    array([[0.5 , 0.  ],
+    arrayed([[0.5 , 0.  ],
            [0.  , 0.25]])
     """
     return SlogdetResult(*signed_logdet(a))
@@ -251,10 +349,10 @@ def matrix_power(a: Any, n: int) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda a: np.linalg.matrix_power(a, 3).sum())(np.eye(2))
-    array([[3., 3.],
+    arrayed([[3., 3.],
            [3., 3.]])
     """
-    a, n = array(a), operator.index(n)
+    a, n = arrayed(a), operator.index(n)
     shape = np.shape(a)
     if len(shape) < 2 or shape[-1] != shape[-2]:
         raise LinAlgError(f"linalg.matrix_power needs square matrices, the shape is {shape}")
@@ -291,6 +389,14 @@ def cheapest_order(sizes: list[int]) -> dict[tuple[int, int], int]:
     return split
 
 
+def product(chain: list[Any], split: dict[tuple[int, int], int], i: int, j: int) -> Any:
+    """Matrices ``i`` to ``j`` multiplied; no closure, which as a cycle would keep them alive."""
+    if i == j:
+        return chain[i]
+    k = split[i, j]
+    return np.matmul(product(chain, split, i, k), product(chain, split, k + 1, j))
+
+
 @composed(np.linalg.multi_dot, name="linalg.multi_dot")
 def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     """Product of several matrices in the cheapest order, as `numpy.linalg.multi_dot`.
@@ -301,11 +407,11 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda a: np.linalg.multi_dot([np.ones(2), a, np.ones(2)]))(np.eye(2))
-    array([[1., 1.],
+    arrayed([[1., 1.],
            [1., 1.]])
     """
     refuse_keyword("linalg.multi_dot", "out", out)
-    chain = [array(a) for a in arrays]
+    chain = [arrayed(a) for a in arrays]
     if len(chain) < 2:
         raise ValueError(f"linalg.multi_dot needs at least two arrays, got {len(chain)}")
     for i, a in enumerate(chain):
@@ -321,12 +427,7 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
         shapes[-1] = (*shapes[-1], 1)
     split = cheapest_order([*[s[0] for s in shapes], shapes[-1][1]])
 
-    def product(i: int, j: int) -> Any:
-        if i == j:
-            return chain[i]
-        return np.matmul(product(i, split[i, j]), product(split[i, j] + 1, j))
-
-    return product(0, len(chain) - 1)
+    return product(chain, split, 0, len(chain) - 1)
 
 
 @composed(np.linalg.outer, name="linalg.outer")
@@ -337,9 +438,9 @@ def outer(x1: Any, x2: Any, /) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda x: np.linalg.outer(x, [1.0, 2.0]).sum())(np.ones(2))
-    array([3., 3.])
+    arrayed([3., 3.])
     """
-    x1, x2 = array(x1), array(x2)
+    x1, x2 = arrayed(x1), arrayed(x2)
     if np.ndim(x1) != 1 or np.ndim(x2) != 1:
         raise ValueError(
             f"linalg.outer takes two vectors, not shapes {np.shape(x1)} and {np.shape(x2)}"
@@ -355,9 +456,9 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda x: np.linalg.cross(x, [0.0, 0.0, 1.0])[0])(np.ones(3))
-    array([0., 1., 0.])
+    arrayed([0., 1., 0.])
     """
-    x1, x2 = array(x1), array(x2)
+    x1, x2 = arrayed(x1), arrayed(x2)
     if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
         raise ValueError(
             f"linalg.cross takes 3-vectors along axis {axis}, "
@@ -374,7 +475,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda x: np.linalg.diagonal(x).sum())(np.ones((2, 2)))
-    array([[1., 0.],
+    arrayed([[1., 0.],
            [0., 1.]])
     """
     return np.diagonal(x, offset, -2, -1)
@@ -388,7 +489,7 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda x: np.linalg.trace(x).sum())(np.ones((2, 2)))
-    array([[1., 0.],
+    arrayed([[1., 0.],
            [0., 1.]])
     """
     return np.trace(x, offset, -2, -1, dtype)
@@ -419,7 +520,7 @@ def power_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False)
 
 def floating(x: Any) -> Any:
     """``x`` as an array of floating-point numbers."""
-    x = array(x)
+    x = arrayed(x)
     return x if np.result_type(x).kind == "f" else np.multiply(x, 1.0)
 
 
@@ -473,20 +574,31 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
     Parameters
     ----------
-    x : array_like
+    x : array_like, of any shape
     ord : None, int, float, 'fro' or 'nuc'
         Which norm: of vectors any number, of matrices ±1, ±2, ±inf, 'fro' and 'nuc'.
     axis : int, pair of ints or None
         An int: vectors along it; a pair: matrices; None: all of ``x``.
     keepdims : bool
+        Whether the axes stay, with length 1.
+
+    Returns
+    -------
+    Tensor, ndarray or scalar
+        The shape of ``x`` without the axes.
+
+    Raises
+    ------
+    ValueError
+        For more than two axes, and for an ``ord`` that is no norm of what the axes hold.
 
     Examples
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(np.linalg.norm)(np.array([3.0, 4.0]))
-    array([0.6, 0.8])
+    arrayed([0.6, 0.8])
     >>> mg.grad(np.linalg.norm)(np.zeros(2))
-    array([0., 0.])
+    arrayed([0., 0.])
     """
     x = floating(x)
     rank = np.ndim(x)
@@ -511,7 +623,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(np.linalg.vector_norm)(np.array([[3.0], [4.0]]))
-    array([[0.6],
+    arrayed([[0.6],
            [0.8]])
     """
     return length_of(floating(x), ord, axis, keepdims)
@@ -525,7 +637,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(np.linalg.matrix_norm)(np.array([[3.0, 4.0]]))
-    array([[0.6, 0.8]])
+    arrayed([[0.6, 0.8]])
     """
     x = floating(x)
     return size_of(x, ord, normalize_axis_tuple((-2, -1), np.ndim(x)), keepdims)
@@ -539,7 +651,7 @@ def cond(x: Any, p: Any = None) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(np.linalg.cond)(np.diag([4.0, 2.0]))
-    array([[ 0.5,  0. ],
+    arrayed([[ 0.5,  0. ],
            [ 0. , -1. ]])
     """
     if p in (None, 2, -2):

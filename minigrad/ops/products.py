@@ -43,8 +43,34 @@ def matmul_right(g: Any, ans: Any, a: Any, b: Any) -> Any:
     return unbroadcast(mT(a) @ g, b.shape)
 
 
+MATMUL = """Matrix product, ``a @ b``, as `numpy.matmul`.
+
+Parameters
+----------
+a : array_like, shape (..., n, k) or (k,)
+b : array_like, shape (..., k, m) or (k,)
+    Batches broadcast; a vector is a row on the left and a column on the right.
+
+Returns
+-------
+Tensor, ndarray or scalar, shape (..., n, m)
+    Without ``n`` where ``a`` is a vector, without ``m`` where ``b`` is one.
+
+Raises
+------
+ValueError
+    When the shapes do not align, or for a scalar.
+
+Examples
+--------
+>>> import numpy as np, minigrad as mg
+>>> mg.grad(lambda a: np.matmul(a, [3.0, 4.0]).sum())(np.ones((2, 2)))
+array([[3., 4.],
+       [3., 4.]])
+"""
+
 matmul = register(
-    Op("matmul", operator.matmul, (matmul_left, matmul_right), symbol="@"),
+    Op("matmul", operator.matmul, (matmul_left, matmul_right), symbol="@", doc=MATMUL),
     np.matmul,
     np.linalg.matmul,
 )

@@ -219,6 +219,7 @@ def fresh(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def parameters(forward: Callable[..., Any]) -> tuple[str, ...]:
     """Names of a forward function's parameters; of a ufunc, its inputs."""
+    forward = inspect.unwrap(forward)
     if isinstance(forward, np.ufunc):
         return ("x",) if forward.nin == 1 else tuple(f"x{i + 1}" for i in range(forward.nin))
     try:

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.ops.record import composed, implementations, plain, primitive, refuse_keyword
+from minigrad.ops.shape import arrayed, speaks_numpy
 
 NoValue = np._NoValue
 total: Any = np.add.reduce
 
 
 def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
-    """The reduced axes, counted from the front."""
+    """The reduced axes, counted from the front.
+
+    Raises
+    ------
+    numpy.exceptions.AxisError, ValueError
+        For an axis that is not there, or given twice.
+    """
     n = len(np.shape(x))
     if axis is None:
         return tuple(range(n))
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    return tuple(operator.index(a) % n for a in axes) if n else ()
+    if n == 0 and axis in (0, -1):  # NumPy reduces a single number along either
+        return ()
+    if type(axis) is int:
+        return (normalize_axis_index(axis, n),)
+    return normalize_axis_tuple(axis, n)
 
 
 def count(x: Any, axis: Any) -> int:
@@ -71,11 +81,47 @@ def sum(
     a: Any,
     axis: Any = None,
     dtype: Any = None,
+    out: Any = None,
     keepdims: bool = False,
     initial: Any = NoValue,
     where: Any = True,
 ) -> Any:
-    """Sum over ``axis``, as `numpy.sum`: every element gets the gradient of its sum."""
+    """Sum over ``axis``, as `numpy.sum`: every element gets the gradient of its sum.
+
+    Parameters
+    ----------
+    a : array_like, any shape
+    axis : int or tuple of int, optional
+        The axes summed over; all by default.
+    dtype : dtype, optional
+    out : None
+        Not supported.
+    keepdims : bool
+        Keep the axes summed over, with length 1.
+    initial : number, optional
+    where : array_like of bool, broadcasting with ``a``
+        The elements that take part.
+
+    Returns
+    -------
+    The shape of ``a`` without the axes summed over.
+
+    Raises
+    ------
+    numpy.exceptions.AxisError
+        For an axis that ``a`` does not have.
+    TypeError
+        For ``out``.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.sum(x, axis=0)[1])(np.ones((2, 2)))
+    array([[0., 1.],
+           [0., 1.]])
+    """
+    if out is not None:
+        refuse_keyword("sum", "out", out)
     if where is True and initial is NoValue:
         if type(a) is np.ndarray:
             return total(a, axis, dtype, None, bool(keepdims))
@@ -104,9 +150,48 @@ def taking_part(a: Any, axis: Any, where: Any) -> Any:
     ),
 )
 def mean(
-    a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, where: Any = True
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
 ) -> Any:
-    """Arithmetic mean over ``axis``, as `numpy.mean`."""
+    """Arithmetic mean over ``axis``, as `numpy.mean`.
+
+    Parameters
+    ----------
+    a : array_like, any shape
+    axis : int or tuple of int, optional
+        The axes averaged over; all by default.
+    dtype : dtype, optional
+    out : None
+        Not supported.
+    keepdims : bool
+        Keep the axes averaged over, with length 1.
+    where : array_like of bool, broadcasting with ``a``
+        The elements that take part.
+
+    Returns
+    -------
+    The shape of ``a`` without the axes averaged over.
+
+    Raises
+    ------
+    numpy.exceptions.AxisError
+        For an axis that ``a`` does not have.
+    TypeError
+        For ``out``.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.mean)(np.array([1.0, 2.0, 3.0, 4.0]))
+    array([0.25, 0.25, 0.25, 0.25])
+    """
+    if out is not None:
+        refuse_keyword("mean", "out", out)
     if where is not True:
         return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims), where=where)
     if type(a) is np.ndarray and dtype is None and a.dtype.char in "df" and a.size:
@@ -135,8 +220,8 @@ def var(
     >>> mg.grad(lambda x: mg.var(x, ddof=1))(np.array([1.0, 2.0, 6.0]))
     array([-2., -1.,  3.])
     """
-    if out is not None:
-        raise TypeError("var: out= is not supported (results are never written into arrays)")
+    refuse_keyword("var", "out", out)
+    a = arrayed(a)
     if correction is not NoValue:
         ddof = correction
     if dtype is not None:
@@ -174,8 +259,7 @@ def std(
     >>> mg.grad(mg.std)(np.array([1.0, 3.0]))
     array([-0.5,  0.5])
     """
-    if out is not None:
-        raise TypeError("std: out= is not supported (results are never written into arrays)")
+    refuse_keyword("std", "out", out)
     v = var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
     constant = v == 0  # where the root has no derivative, 0 is the convention
     return np.where(constant, 0.0, np.sqrt(np.where(constant, 1.0, v)))[()]
@@ -204,9 +288,10 @@ def nansum(
     >>> mg.grad(mg.nansum)(np.array([1.0, np.nan]))
     array([1., 0.])
     """
-    keep = trusted(a)
+    refuse_keyword("nansum", "out", out)
+    a = arrayed(a)
     return sum(
-        np.where(keep, a, 0), axis=axis, dtype=dtype, out=out, keepdims=keepdims,
+        np.where(trusted(a), a, 0), axis=axis, dtype=dtype, keepdims=keepdims,
         **options(initial=initial), where=where,
     )  # fmt: skip
 
@@ -229,10 +314,10 @@ def nanmean(
     >>> mg.grad(mg.nanmean)(np.array([1.0, np.nan, 3.0]))
     array([0.5, 0. , 0.5])
     """
+    refuse_keyword("nanmean", "out", out)
+    a = arrayed(a)
     keep = trusted(a)
-    return mean(
-        np.where(keep, a, 0), axis=axis, dtype=dtype, out=out, keepdims=keepdims, where=keep & where
-    )
+    return mean(np.where(keep, a, 0), axis=axis, dtype=dtype, keepdims=keepdims, where=keep & where)
 
 
 @composed(np.average)
@@ -247,6 +332,8 @@ def average(
     >>> mg.grad(mg.average)(np.array([1.0, 2.0]))
     array([0.5, 0.5])
     """
+    a = arrayed(a)
+    weights = arrayed(weights)
     if weights is None:
         ans = mean(a, axis=axis, keepdims=bool(keepdims))
         weight = np.full(np.shape(ans), float(count(a, axis)))[()]
@@ -302,11 +389,45 @@ def prod(
     a: Any,
     axis: Any = None,
     dtype: Any = None,
+    out: Any = None,
     keepdims: bool = False,
     initial: Any = NoValue,
     where: Any = True,
 ) -> Any:
-    """Product over ``axis``, as `numpy.prod`; the gradient is right with zeros too."""
+    """Product over ``axis``, as `numpy.prod`; the gradient is right with zeros too.
+
+    Parameters
+    ----------
+    a : array_like, any shape
+    axis : int or tuple of int, optional
+        The axes multiplied over; all by default.
+    dtype : dtype, optional
+    out : None
+        Not supported.
+    keepdims : bool
+        Keep the axes multiplied over, with length 1.
+    initial : number, optional
+    where : array_like of bool, broadcasting with ``a``
+        The elements that take part.
+
+    Returns
+    -------
+    The shape of ``a`` without the axes multiplied over.
+
+    Raises
+    ------
+    numpy.exceptions.AxisError
+        For an axis that ``a`` does not have.
+    TypeError
+        For ``out``.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.prod)(np.array([0.0, 2.0, 3.0]))
+    array([6., 0., 0.])
+    """
+    refuse_keyword("prod", "out", out)
     return np.prod(
         a, axis=axis, dtype=dtype, keepdims=bool(keepdims), **options(initial=initial), where=where
     )
@@ -316,26 +437,113 @@ def prod(
 
 
 def extreme_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any) -> Any:
-    """The gradient goes to the extreme elements; ties share it evenly."""
-    hit = (a == restore(ans, a, axis)) & where
+    """The gradient goes to the extreme elements, NaN being one; ties share it evenly."""
+    top = restore(ans, a, axis)
+    hit = a == top
+    unknown = top != top
+    if speaks_numpy(unknown) or np.any(unknown):
+        hit = hit | (unknown & (a != a))
+    hit = hit & where
     ties = np.sum(hit, axis=axis, keepdims=True)
     return restore(g, a, axis) * (hit / np.maximum(ties, 1))
 
 
 @primitive(np.max, vjps=(extreme_rule,), name="max")
 def max(
-    a: Any, axis: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Any = NoValue,
+    where: Any = True,
 ) -> Any:
-    """Largest element over ``axis``, as `numpy.max`; ties share the gradient evenly."""
+    """Largest element over ``axis``, as `numpy.max`; ties share the gradient evenly.
+
+    Parameters
+    ----------
+    a : array_like, any shape
+    axis : int or tuple of int, optional
+        The axes searched; all by default.
+    out : None
+        Not supported.
+    keepdims : bool
+        Keep the axes searched, with length 1.
+    initial : number, optional
+        The result is at least this.
+    where : array_like of bool, broadcasting with ``a``
+        The elements that take part; needs ``initial``.
+
+    Returns
+    -------
+    The shape of ``a`` without the axes searched.  A NaN is the extreme of its axis.
+
+    Raises
+    ------
+    ValueError
+        For no elements and no ``initial``.
+    numpy.exceptions.AxisError
+        For an axis that ``a`` does not have.
+    TypeError
+        For ``out``.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.max)(np.array([1.0, 3.0, 3.0]))
+    array([0. , 0.5, 0.5])
+    """
+    if out is not None:
+        refuse_keyword("max", "out", out)
     given = options(initial=initial) | ({} if where is True else {"where": where})
     return np.max(a, axis=axis, keepdims=bool(keepdims), **given)
 
 
 @primitive(np.min, vjps=(extreme_rule,), name="min")
 def min(
-    a: Any, axis: Any = None, keepdims: bool = False, initial: Any = NoValue, where: Any = True
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Any = NoValue,
+    where: Any = True,
 ) -> Any:
-    """Smallest element over ``axis``, as `numpy.min`; ties share the gradient evenly."""
+    """Smallest element over ``axis``, as `numpy.min`; ties share the gradient evenly.
+
+    Parameters
+    ----------
+    a : array_like, any shape
+    axis : int or tuple of int, optional
+        The axes searched; all by default.
+    out : None
+        Not supported.
+    keepdims : bool
+        Keep the axes searched, with length 1.
+    initial : number, optional
+        The result is at most this.
+    where : array_like of bool, broadcasting with ``a``
+        The elements that take part; needs ``initial``.
+
+    Returns
+    -------
+    The shape of ``a`` without the axes searched.  A NaN is the extreme of its axis.
+
+    Raises
+    ------
+    ValueError
+        For no elements and no ``initial``.
+    numpy.exceptions.AxisError
+        For an axis that ``a`` does not have.
+    TypeError
+        For ``out``.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.min)(np.array([1.0, 3.0, 3.0]))
+    array([1., 0., 0.])
+    """
+    if out is not None:
+        refuse_keyword("min", "out", out)
     given = options(initial=initial) | ({} if where is True else {"where": where})
     return np.min(a, axis=axis, keepdims=bool(keepdims), **given)
 
@@ -353,7 +561,8 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> An
     >>> mg.grad(mg.ptp)(np.array([1.0, 5.0, 2.0]))
     array([-1.,  1.,  0.])
     """
-    return max(a, axis=axis, out=out, keepdims=keepdims) - min(a, axis=axis, keepdims=keepdims)
+    refuse_keyword("ptp", "out", out)
+    return max(a, axis=axis, keepdims=keepdims) - min(a, axis=axis, keepdims=keepdims)
 
 
 @composed(np.median)
@@ -368,10 +577,10 @@ def median(
     >>> mg.grad(mg.median)(np.array([1.0, 5.0, 2.0, 8.0]))
     array([0. , 0.5, 0.5, 0. ])
     """
-    if out is not None or overwrite_input:
-        raise TypeError(
-            "median: out= and overwrite_input= are not supported (nothing is overwritten)"
-        )
+    refuse_keyword("median", "out", out)
+    if overwrite_input:
+        refuse_keyword("median", "overwrite_input", overwrite_input)
+    a = arrayed(a)
     shape, axes = np.shape(a), axes_of(a, axis)
     kept = [i for i in range(len(shape)) if i not in axes]
     n = count(a, axis)
@@ -393,7 +602,7 @@ def shift_of(x: Any, axis: Any) -> Any:
     """The largest element (0 if infinite), to be subtracted before exponentials."""
     if np.size(x) == 0:
         return 0.0
-    top = x.max(axis=axis, keepdims=True)
+    top = (np.float64(x) if isinstance(x, int | float) else x).max(axis=axis, keepdims=True)
     if type(top) is np.ndarray and math.isfinite(top.sum()):
         return top
     return np.where(np.isfinite(top), top, 0.0)
@@ -450,8 +659,9 @@ def cumsum_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
 
 
 @primitive(np.cumsum, vjps=(cumsum_rule,))
-def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Running sum along ``axis`` (of all elements by default), as `numpy.cumsum`."""
+    refuse_keyword("cumsum", "out", out)
     return np.cumsum(a, axis=axis, dtype=dtype)
 
 
@@ -462,7 +672,7 @@ def cumprod_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
     product before k never divide.
     """
     x = np.reshape(a, (-1,)) if axis is None else a
-    k = 0 if axis is None else operator.index(axis) % np.ndim(a)
+    k = 0 if axis is None else normalize_axis_index(axis, np.ndim(a))
     x, g = np.moveaxis(x, k, 0), np.moveaxis(np.reshape(g, np.shape(x)), k, 0)
     n = np.shape(x)[0]
     if n == 0:
@@ -475,8 +685,9 @@ def cumprod_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
 
 
 @primitive(np.cumprod, vjps=(cumprod_rule,))
-def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Running product along ``axis`` (of all elements by default), as `numpy.cumprod`."""
+    refuse_keyword("cumprod", "out", out)
     return np.cumprod(a, axis=axis, dtype=dtype)
 
 
@@ -492,9 +703,11 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NoValue, append: Any
     """
     if n < 0:
         raise ValueError(f"diff: n must not be negative, got {n}")
+    a = arrayed(a)
     if np.ndim(a) == 0:
         raise ValueError("diff needs at least one axis, got a single number")
-    axis = operator.index(axis) % np.ndim(a)
+    axis = normalize_axis_index(axis, np.ndim(a))
+    prepend, append = arrayed(prepend), arrayed(append)
 
     def edge(value: Any) -> Any:
         if np.ndim(value):

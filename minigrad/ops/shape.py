@@ -96,7 +96,7 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
 
 
 @primitive(np.broadcast_to, vjps=(lambda g, ans, array, **_: unbroadcast(g, np.shape(array)),))
-def broadcast_to(array: Any, shape: Any) -> Any:
+def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     """A read-only array of ``shape`` that repeats ``array``, as `numpy.broadcast_to`."""
     return np.broadcast_to(array, shape)
 
@@ -152,7 +152,7 @@ def reshape_back(g: Any, ans: Any, a: Any, *_: Any, **__: Any) -> Any:
 
 
 def require_c_order(name: str, order: str) -> None:
-    """Refuse orders that depend on the layout in memory."""
+    """Refuse any order but C: "K", harmless for copies, here depends on the layout too."""
     if order != "C":
         raise TypeError(
             f"{name}: order={order!r} is not supported (memory layout is not part of a Tensor)"
@@ -160,9 +160,43 @@ def require_c_order(name: str, order: str) -> None:
 
 
 @primitive(np.reshape, vjps=(reshape_back,))
-def reshape(a: Any, shape: Any = None, order: str = "C", newshape: Any = None) -> Any:
-    """The same elements in another shape, as `numpy.reshape`."""
+def reshape(
+    a: Any, shape: Any = None, order: str = "C", *, copy: Any = None, newshape: Any = None
+) -> Any:
+    """The same elements in another shape, as `numpy.reshape`.
+
+    Parameters
+    ----------
+    a : array_like, any shape
+    shape : int or tuple of int
+        Of as many elements; one length may be -1, and follows from the others.
+    order : {"C"}
+    copy : None
+        Not supported.
+    newshape : int or tuple of int
+        The old name of ``shape``.
+
+    Returns
+    -------
+    The elements in ``shape``.
+
+    Raises
+    ------
+    ValueError
+        When the numbers of elements differ.
+    TypeError
+        For other orders, and for ``copy``.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.reshape(mg.Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1))
+    Tensor([[1., 2.],
+            [3., 4.]])
+    """
     require_c_order("reshape", order)
+    if copy is not None:
+        refuse_keyword("reshape", "copy", copy)
     shape = newshape if shape is None else shape
     if shape is None:
         raise TypeError("the new shape is missing")
@@ -260,14 +294,36 @@ def inverse(axes: Any) -> tuple[int, ...]:
     np.transpose,
     np.permute_dims,
     vjps=(
-        lambda g, ans, a, axes=None: np.transpose(
+        lambda g, ans, a, axes=None, **_: np.transpose(
             g, None if axes is None else inverse(np.atleast_1d(axes))
         ),
     ),
     name="transpose",
 )
 def transpose(a: Any, axes: Any = None) -> Any:
-    """Axes permuted (reversed by default), as `numpy.transpose`."""
+    """Axes permuted (reversed by default), as `numpy.transpose`.
+
+    Parameters
+    ----------
+    a : array_like of n axes
+    axes : sequence of n int, optional
+        Which axis of ``a`` comes in each place.
+
+    Returns
+    -------
+    ``a`` with the shape permuted.
+
+    Raises
+    ------
+    ValueError, numpy.exceptions.AxisError
+        When ``axes`` is no permutation of the axes.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.transpose(mg.Tensor(np.ones((2, 3, 4))), (1, 0, 2)).shape
+    (3, 2, 4)
+    """
     return np.transpose(a, axes)
 
 
@@ -382,9 +438,10 @@ def tile(A: Any, reps: Any) -> Any:
     return reshape(wide, [r * length for r, length in pairs])
 
 
-@primitive(np.copy, vjps=(lambda g, ans, a: g,))
-def copy(a: Any) -> Any:
+@primitive(np.copy, vjps=(lambda g, ans, a, **_: g,))
+def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     """A copy, as `numpy.copy`; gradients flow through."""
+    refuse_keyword("copy", "order", order)
     return a.copy() if speaks_numpy(a) else np.copy(a)
 
 
@@ -409,6 +466,7 @@ def full_like(
     np.float64(3.0)
     """
     refuse_keyword("full_like", "order", order)
+    a, fill_value = arrayed(a), arrayed(fill_value)
     if not speaks_numpy(fill_value):
         return filled(a, fill_value, dtype=dtype, shape=shape)
     full = broadcast_to(fill_value, np.shape(a) if shape is None else shape)
@@ -422,8 +480,10 @@ def full_like(
     *([np.astype] if hasattr(np, "astype") else []),
     vjps=(lambda g, ans, x, dtype, **_: g.astype(x.dtype),),
 )
-def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
+def astype(x: Any, dtype: Any, *, copy: bool = True, device: Any = None) -> Any:
     """``x`` in another dtype; through integers and booleans no gradient flows."""
+    if device is not None:
+        refuse_keyword("astype", "device", device)
     if np.dtype(dtype).kind not in "fiub":
         raise TypeError(f"dtype {np.dtype(dtype)} cannot be differentiated; use real numbers")
     return x.astype(dtype)

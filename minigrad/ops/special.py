@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.ops.record import Op, composed, elementwise, register
+from minigrad.ops.shape import arrayed
 
 
 def _sigmoid(x: Any) -> Any:
@@ -57,17 +58,24 @@ relu = elementwise(
 
 
 def _erf(x: Any) -> Any:
+    kind = np.result_type(x)
+    kind = kind if kind.kind == "f" else np.dtype(np.float64)
     try:
         from scipy.special import erf as scipy_erf
     except ImportError:
-        values = np.vectorize(math.erf, otypes=[np.float64])(x)
-        return values.astype(np.result_type(x, np.float16))[()]
-    return scipy_erf(x)
+        return np.vectorize(math.erf, otypes=[np.float64])(x).astype(kind)[()]
+    ans = scipy_erf(x if kind.itemsize <= 8 else np.asarray(x, np.float64))
+    return ans if ans.dtype == kind else ans.astype(kind)
+
+
+def erf_rule(g: Any, ans: Any, x: Any) -> Any:
+    with np.errstate(over="ignore", under="ignore"):  # x² may reach inf; exp(-inf) is the right 0
+        return g * (2 / math.sqrt(math.pi)) * np.exp(-(x**2))
 
 
 erf = elementwise(
     None,
-    lambda g, ans, x: g * (2 / math.sqrt(math.pi)) * np.exp(-(x**2)),
+    erf_rule,
     name="erf",
     forward=_erf,
     doc="""erf(x): the error function (SciPy's when it is installed, else Python's).
@@ -118,6 +126,7 @@ def silu(x: Any) -> Any:
     >>> float(mg.grad(mg.silu)(0.0))
     0.5
     """
+    x = arrayed(x)
     return x * sigmoid(x)
 
 
@@ -137,6 +146,7 @@ def gelu(x: Any, approximate: str | bool = "none") -> Any:
     >>> float(mg.grad(mg.gelu)(0.0))
     0.5
     """
+    x = arrayed(x)
     if approximate in ("tanh", True):
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     if approximate not in ("none", "erf", False):
