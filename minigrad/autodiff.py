@@ -20,6 +20,7 @@ from minigrad.errors import label
 from minigrad.graph import (
     NOTHING,
     AnyNode,
+    Leaf,
     Node1,
     Variable,
     backward_pass,
@@ -46,10 +47,18 @@ def _is_number(x: Any) -> bool:
     return isinstance(x, int | float | np.number) and not isinstance(x, bool)
 
 
-def _variable(x: Any) -> Any:
-    """A Tensor to differentiate by, or ``x`` itself where that makes no sense."""
+def _variable(x: Any, outlives: bool) -> Any:
+    """A Tensor to differentiate by, or ``x`` itself where that makes no sense.
+
+    An array is copied if the graph may outlive the call, so that its owner may change
+    it: when a pullback is kept, or gradients can be asked for of something else in it.
+    """
     if type(x) is float:
         return wrap(np.float64(x), Variable())
+    if type(x) is np.ndarray and x.dtype.kind == "f" and x.ndim:
+        data = x.copy() if outlives or Leaf.made or running else x.view()
+        data.setflags(write=False)
+        return wrap(data, Variable())
     if isinstance(x, Tensor):
         if x.node is not None:
             return wrap(x._value, Node1(variable, x._value, x.node, NOTHING, x._value, next_seq()))
@@ -106,14 +115,20 @@ class _Call:
     """
 
     def __init__(
-        self, f: F, args: Sequence[Any], argnums: Sequence[int], kwargs: Any, strict: bool = False
+        self,
+        f: F,
+        args: Sequence[Any],
+        argnums: Sequence[int],
+        kwargs: Any,
+        strict: bool = False,
+        outlives: bool = False,
     ) -> None:
         called = list(args)
         self.inputs: list[Any] = []
         self.builds = []
         for i in argnums:
             found, build = flatten(args[i])
-            variables = [_variable(x) for x in found]
+            variables = [_variable(x, outlives) for x in found]
             if strict:
                 _check_differentiable(args[i], variables, i)
             called[i] = build(variables)
@@ -333,7 +348,7 @@ def vjp(f: F, *args: Any, **kwargs: Any) -> tuple[Any, F]:
     (array([ 3., 30.]), np.float64(21.0))
     """
     _callable(f, "vjp")
-    call = _Call(f, args, range(len(args)), kwargs)
+    call = _Call(f, args, range(len(args)), kwargs, outlives=True)
     outputs, rebuild = flatten(call.result)
     recorded = call.recorded_by_caller(outputs)
     value = call.result if recorded else rebuild([_plain(y) for y in outputs])

@@ -135,9 +135,13 @@ class Leaf(Node):
     """Where differentiation ends: a Tensor made with ``requires_grad=True``."""
 
     __slots__ = ("grad",)
+    made: ClassVar[bool] = False
+    """Whether any was, other than by gradient functions."""
 
     def __init__(self) -> None:
         super().__init__(None, (), (), NOTHING, None, next_seq())
+        if type(self) is Leaf:
+            Leaf.made = True
         self.grad: Any = None
 
 

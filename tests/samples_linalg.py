@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from minigrad.ops.matrices import cofactors
+from minigrad.ops.matrices import cofactors, cofactors_along
 from samples import sample, values
 
 
@@ -168,6 +168,7 @@ for shape in SQUARE:
     sample("linalg.inv", lambda a: np.linalg.inv(regular(a)), shape)
     sample("linalg.det", np.linalg.det, shape)
     sample("linalg.cofactors", cofactors, shape)
+    sample("linalg.cofactors_along", cofactors_along, shape, shape)
     sample("linalg.slogdet", lambda a: tuple(np.linalg.slogdet(regular(a))), shape)
     sample("linalg.slogdet", lambda a: np.linalg.slogdet(-regular(a)).logabsdet, shape)
     sample("linalg.cholesky", lambda a: np.linalg.cholesky(spd(a)), shape)
@@ -187,7 +188,8 @@ SINGULAR = [
 ]  # fmt: skip
 for a in SINGULAR:
     sample("linalg.det", np.linalg.det, a)
-    sample("linalg.cofactors", cofactors, a, smooth=False)
+    sample("linalg.cofactors", cofactors, a)
+    sample("linalg.cofactors_along", cofactors_along, values(a.shape), a)
 for shape in [(3, 2), (2, 3), (2, 3, 2), (2, 2)]:
     sample("linalg.pinv", lambda a: np.linalg.pinv(stepped(a)), shape)
 sample("linalg.pinv", lambda a, b: np.linalg.pinv(np.outer(a, b), rcond=1e-8), (3,), (2,))

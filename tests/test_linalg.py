@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import itertools
 import warnings
 from typing import Any
 
@@ -98,6 +100,75 @@ def test_third_derivative_of_a_determinant() -> None:
 
     third = mg.grad(mg.grad(mg.grad(f)))
     np.testing.assert_allclose(third(0.7), 6 * 7, rtol=1e-8)
+
+
+def determinant(a: Any) -> Any:
+    """Leibniz' sum over permutations: a polynomial of the elements."""
+    n = len(a)
+    total = 0.0
+    for p in itertools.permutations(range(n)):
+        term = round(np.linalg.det(np.eye(n)[list(p)]))
+        for i in range(n):
+            term = term * a[i, p[i]]
+        total = total + term
+    return total
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", ["identity", "zero", "rank 1", "rotation", "random"])
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_derivatives_of_a_determinant_for_any_rank(n: int, kind: str, order: int) -> None:
+    a = {
+        "identity": np.eye(n),
+        "zero": np.zeros((n, n)),
+        "rank 1": np.outer(np.arange(1.0, n + 1), np.ones(n)),
+        "rotation": np.linalg.qr(normal(n, n))[0],
+        "random": normal(n, n),
+    }[kind]
+    directions = normal(order, n, n, seed=1)
+
+    def along(f: Any, order: int) -> Any:
+        for d in directions[1:order]:
+            f = lambda x, df=mg.grad(f), d=d: (df(x) * d).sum()
+        return mg.grad(f)
+
+    got, expected = along(np.linalg.det, order)(a), along(determinant, order)(a)
+    np.testing.assert_allclose(got, expected, atol=1e-12)
+
+
+def test_third_derivative_of_a_large_determinant() -> None:
+    a, b = np.diag(np.arange(1.0, 11)), np.ones((10, 10))
+    third = mg.grad(mg.grad(mg.grad(lambda t: np.linalg.det(a * t + b))))
+    # det(a t + b) = 10! (t¹⁰ + t⁹ Σ 1/i), as b is of rank 1
+    factorial = np.prod(np.arange(1.0, 11))
+    expected = factorial * (720 * 0.5**7 + 504 * 0.5**6 * np.sum(1 / np.arange(1.0, 11)))
+    np.testing.assert_allclose(third(0.5), expected, rtol=1e-10)
+
+
+def test_einsum_and_multi_dot_take_arrays_as_they_are() -> None:
+    a, x = normal(3, 3), tensor(normal(3))
+    for y in (
+        np.einsum("ij,j->i", a, x),
+        np.einsum(a, [0, 1], x, [1]),
+        np.linalg.multi_dot([a, x]),
+        np.linalg.outer(a[0], x),
+    ):
+        found, seen = [y.node], []
+        while found:
+            node = found.pop()
+            seen += [np.shares_memory(v, a) for v in node.args if isinstance(v, np.ndarray)]
+            found += [p for p in node.parents if p is not None]
+        assert any(seen)
+
+
+@pytest.mark.parametrize("name", ["inv", "solve", "det", "norm", "matmul"])
+def test_examples_in_the_docstrings_of_ops(name: str) -> None:
+    """Pytest collects those of functions only."""
+    parser = doctest.DocTestParser()
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    example = parser.get_doctest(getattr(linalg, name).__doc__, {}, name, None, None)
+    assert example.examples
+    assert runner.run(example).failed == 0
 
 
 def test_eigenvalues_alone_have_gradients_where_they_coincide() -> None:

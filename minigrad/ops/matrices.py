@@ -135,7 +135,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda a: np.linalg.pinv(a).sum())(np.array([[2.0], [0.0]]))
-    arrayed([[-0.25],
+    array([[-0.25],
            [ 0.25]])
     """
     refuse_hermitian("linalg.pinv", hermitian)
@@ -332,7 +332,7 @@ def slogdet(a: Any) -> SlogdetResult:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda a: np.linalg.slogdet(a).logabsdet)(np.diag([2.0, 4.0]))
-    arrayed([[0.5 , 0.  ],
+    array([[0.5 , 0.  ],
            [0.  , 0.25]])
     """
     return SlogdetResult(*signed_logdet(a))
@@ -349,7 +349,7 @@ def matrix_power(a: Any, n: int) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda a: np.linalg.matrix_power(a, 3).sum())(np.eye(2))
-    arrayed([[3., 3.],
+    array([[3., 3.],
            [3., 3.]])
     """
     a, n = arrayed(a), operator.index(n)
@@ -407,7 +407,7 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda a: np.linalg.multi_dot([np.ones(2), a, np.ones(2)]))(np.eye(2))
-    arrayed([[1., 1.],
+    array([[1., 1.],
            [1., 1.]])
     """
     refuse_keyword("linalg.multi_dot", "out", out)
@@ -438,7 +438,7 @@ def outer(x1: Any, x2: Any, /) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda x: np.linalg.outer(x, [1.0, 2.0]).sum())(np.ones(2))
-    arrayed([3., 3.])
+    array([3., 3.])
     """
     x1, x2 = arrayed(x1), arrayed(x2)
     if np.ndim(x1) != 1 or np.ndim(x2) != 1:
@@ -456,7 +456,7 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda x: np.linalg.cross(x, [0.0, 0.0, 1.0])[0])(np.ones(3))
-    arrayed([0., 1., 0.])
+    array([0., 1., 0.])
     """
     x1, x2 = arrayed(x1), arrayed(x2)
     if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
@@ -475,7 +475,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda x: np.linalg.diagonal(x).sum())(np.ones((2, 2)))
-    arrayed([[1., 0.],
+    array([[1., 0.],
            [0., 1.]])
     """
     return np.diagonal(x, offset, -2, -1)
@@ -489,7 +489,7 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda x: np.linalg.trace(x).sum())(np.ones((2, 2)))
-    arrayed([[1., 0.],
+    array([[1., 0.],
            [0., 1.]])
     """
     return np.trace(x, offset, -2, -1, dtype)
@@ -596,9 +596,9 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(np.linalg.norm)(np.array([3.0, 4.0]))
-    arrayed([0.6, 0.8])
+    array([0.6, 0.8])
     >>> mg.grad(np.linalg.norm)(np.zeros(2))
-    arrayed([0., 0.])
+    array([0., 0.])
     """
     x = floating(x)
     rank = np.ndim(x)
@@ -623,7 +623,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(np.linalg.vector_norm)(np.array([[3.0], [4.0]]))
-    arrayed([[0.6],
+    array([[0.6],
            [0.8]])
     """
     return length_of(floating(x), ord, axis, keepdims)
@@ -637,7 +637,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(np.linalg.matrix_norm)(np.array([[3.0, 4.0]]))
-    arrayed([[0.6, 0.8]])
+    array([[0.6, 0.8]])
     """
     x = floating(x)
     return size_of(x, ord, normalize_axis_tuple((-2, -1), np.ndim(x)), keepdims)
@@ -651,7 +651,7 @@ def cond(x: Any, p: Any = None) -> Any:
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(np.linalg.cond)(np.diag([4.0, 2.0]))
-    arrayed([[ 0.5,  0. ],
+    array([[ 0.5,  0. ],
            [ 0. , -1. ]])
     """
     if p in (None, 2, -2):
