@@ -445,7 +445,6 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0) -> F:
     array([[2., 0.],
            [0., 4.]])
     """
-
     _callable(f, "jacobian")
 
     @functools.wraps(f)

@@ -1,31 +1,36 @@
 """`numpy.linalg`'s names: differentiable linear algebra as ``mg.linalg``.
 
-NumPy's own functions, called on Tensors, are the same functions.
+NumPy's own functions, called on Tensors, are the same functions.  For type
+checkers, ``name as name`` makes a name public.
 """
 
-from minigrad.ops.factorisations import cholesky, eigh, eigvalsh, qr, svd, svdvals
-from minigrad.ops.matrices import (
-    LinAlgError,
-    cond,
-    cross,
-    det,
-    diagonal,
-    inv,
-    lstsq,
-    matrix_norm,
-    matrix_power,
-    matrix_rank,
-    multi_dot,
-    norm,
-    outer,
-    pinv,
-    slogdet,
-    solve,
-    tensorinv,
-    tensorsolve,
-    trace,
-    vector_norm,
-)
-from minigrad.ops.products import matmul, matrix_transpose, tensordot, vecdot
-
-__all__ = sorted(name for name in globals() if not name.startswith("_"))  # noqa: PLE0605
+from minigrad.ops.factorisations import cholesky as cholesky
+from minigrad.ops.factorisations import eigh as eigh
+from minigrad.ops.factorisations import eigvalsh as eigvalsh
+from minigrad.ops.factorisations import qr as qr
+from minigrad.ops.factorisations import svd as svd
+from minigrad.ops.factorisations import svdvals as svdvals
+from minigrad.ops.matrices import LinAlgError as LinAlgError
+from minigrad.ops.matrices import cond as cond
+from minigrad.ops.matrices import cross as cross
+from minigrad.ops.matrices import det as det
+from minigrad.ops.matrices import diagonal as diagonal
+from minigrad.ops.matrices import inv as inv
+from minigrad.ops.matrices import lstsq as lstsq
+from minigrad.ops.matrices import matrix_norm as matrix_norm
+from minigrad.ops.matrices import matrix_power as matrix_power
+from minigrad.ops.matrices import matrix_rank as matrix_rank
+from minigrad.ops.matrices import multi_dot as multi_dot
+from minigrad.ops.matrices import norm as norm
+from minigrad.ops.matrices import outer as outer
+from minigrad.ops.matrices import pinv as pinv
+from minigrad.ops.matrices import slogdet as slogdet
+from minigrad.ops.matrices import solve as solve
+from minigrad.ops.matrices import tensorinv as tensorinv
+from minigrad.ops.matrices import tensorsolve as tensorsolve
+from minigrad.ops.matrices import trace as trace
+from minigrad.ops.matrices import vector_norm as vector_norm
+from minigrad.ops.products import matmul as matmul
+from minigrad.ops.products import matrix_transpose as matrix_transpose
+from minigrad.ops.products import tensordot as tensordot
+from minigrad.ops.products import vecdot as vecdot

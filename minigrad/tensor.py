@@ -81,7 +81,6 @@ def operand(x: Any) -> tuple[Any, Any, bool]:
 
 def metadata(op: Op, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Keywords that nobody can change later, without Tensors."""
-
     return {key: _frozen(op, key, v) for key, v in kwargs.items()}
 
 
@@ -394,7 +393,7 @@ class Tensor:
     6.0
     """
 
-    __slots__ = ("__weakref__", "_value", "_name", "node")
+    __slots__ = ("__weakref__", "_name", "_value", "node")
     _value: Any
     node: Any
 

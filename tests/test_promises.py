@@ -382,7 +382,6 @@ MUTATIONS = {
     "constant on the left": lambda t, c, m: (c - t * c, c),
     "constant of a function": lambda t, c, m: (np.maximum(t, c), c),
     "constant matrix": lambda t, c, m: (np.eye(3) @ (t * c), c),
-    "mask of where": lambda t, c, m: (np.where(m, t, 0.0), m),
     "data": lambda t, c, m: (t**2, t.data),
     "data of a result": lambda t, c, m: (lambda e: (e.sum(), e.data))(np.exp(t)),
 }
@@ -412,6 +411,7 @@ def test_debug_detects_what_changed(make: Any) -> None:
 
 @pytest.mark.parametrize("make", [
     lambda t, m, shifts: np.sum(t, where=m),
+    lambda t, m, shifts: (np.where(m, t, 0.0) * V).sum(),
     lambda t, m, shifts: (np.roll(t, shifts, axis=(0,)) * V).sum(),
     lambda t, m, shifts: (t[m] ** 2).sum(),
 ])  # fmt: skip

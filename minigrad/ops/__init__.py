@@ -11,7 +11,9 @@ from minigrad.ops.indexing import *
 from minigrad.ops.joining import *
 from minigrad.ops.products import *
 from minigrad.ops.reduction import *
+from minigrad.ops.scan import *
 from minigrad.ops.shape import *
+from minigrad.ops.softmax import *
 from minigrad.ops.special import *
 
 for _name, _function in list(vars(np).items()):  # NumPy's own aliases: pow, acos, concat, ...

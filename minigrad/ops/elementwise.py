@@ -124,20 +124,22 @@ log10 = elementwise(np.log10, lambda g, ans, x: g / (x * LN10))
 log1p = elementwise(np.log1p, lambda g, ans, x: g / (1 + x))
 
 
-def finite(ans: Any) -> Any:
-    """``ans``, with 0 for -inf: the log of a sum of nothing weighs nothing."""
-    return np.where(ans == -math.inf, 0.0, ans)
+def log_weight(x: Any, ans: Any) -> Any:
+    """``x - ans``: the log of the part of ``x`` in the sum, also where both are infinite."""
+    alone = np.where(x == math.inf, 0.0, -math.inf)
+    small = np.where(np.isinf(ans), -math.inf, x) - np.where(np.isinf(ans), 0.0, ans)
+    return np.where(ans == math.inf, alone, small)
 
 
 logaddexp = elementwise(
     np.logaddexp,
-    lambda g, ans, x, y: g * np.exp(x - finite(ans)),
-    lambda g, ans, x, y: g * np.exp(y - finite(ans)),
+    lambda g, ans, x, y: g * np.exp(log_weight(x, ans)),
+    lambda g, ans, x, y: g * np.exp(log_weight(y, ans)),
 )
 logaddexp2 = elementwise(
     np.logaddexp2,
-    lambda g, ans, x, y: g * np.exp2(x - finite(ans)),
-    lambda g, ans, x, y: g * np.exp2(y - finite(ans)),
+    lambda g, ans, x, y: g * np.exp2(log_weight(x, ans)),
+    lambda g, ans, x, y: g * np.exp2(log_weight(y, ans)),
 )
 
 
@@ -275,7 +277,7 @@ def clip(
     if lo is None and hi is None:
         return a
     a = arrayed(a)
-    kind = np.result_type(a)
+    kind = np.result_type(a, np.int8)
     limits = np.finfo(kind) if kind.kind == "f" else np.iinfo(kind)
     if lo is None:
         lo = -math.inf if kind.kind == "f" else limits.min
@@ -319,7 +321,8 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
         return np.nonzero(arrayed(condition))
     if x is None or y is None:
         raise TypeError("where takes the condition alone, or both x and y")
-    return branch(condition, x, y)
+    # No gradient flows through a choice.
+    return branch(np.not_equal(arrayed(condition), 0), x, y)
 
 
 @primitive(np.round, np.around, vjps=(zero,), name="round")

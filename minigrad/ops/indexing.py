@@ -503,6 +503,8 @@ def running(name: str, extreme: np.ufunc, a: Any, axis: int, dtype: Any, out: An
     refuse_keyword(name, "dtype", dtype)
     refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
     a = arrayed(a)
+    if axis is None:
+        raise ValueError(f"{name}: the axis must be an integer, not None")
     return take_along_axis(a, running_extreme(a, axis=axis, extreme=extreme), axis)
 
 

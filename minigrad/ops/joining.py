@@ -196,25 +196,26 @@ def block(arrays: Any) -> Any:
             [0., 0., 1.]])
     """
     ndims: list[int] = []
-
-    def depth_of(x: Any) -> int:
-        if not isinstance(x, list):
-            ndims.append(np.ndim(x))
-            return 0
-        depths = {depth_of(v) for v in x}
-        if len(depths) != 1:
-            raise ValueError("block: the lists must be nested equally deep, and none may be empty")
-        return 1 + depths.pop()
-
-    depth = depth_of(arrays)
+    depth = _depth(arrays, ndims)
     n = max(depth, *ndims)
+    return _assembled(arrays, n - depth, n)
 
-    def assembled(x: Any, axis: int) -> Any:
-        if isinstance(x, list):
-            return concatenate([assembled(v, axis + 1) for v in x], axis)
-        return reshape(x, (*[1] * (n - np.ndim(x)), *np.shape(x)))
 
-    return assembled(arrays, n - depth)
+def _depth(x: Any, ndims: list[int]) -> int:
+    """How deep ``x`` is nested; the ranks of its blocks are appended to ``ndims``."""
+    if not isinstance(x, list):
+        ndims.append(np.ndim(x))
+        return 0
+    depths = {_depth(v, ndims) for v in x}
+    if len(depths) != 1:
+        raise ValueError("block: the lists must be nested equally deep, and none may be empty")
+    return 1 + depths.pop()
+
+
+def _assembled(x: Any, axis: int, ndim: int) -> Any:
+    if isinstance(x, list):
+        return concatenate([_assembled(v, axis + 1, ndim) for v in x], axis)
+    return reshape(x, (*[1] * (ndim - np.ndim(x)), *np.shape(x)))
 
 
 @composed(np.append)

@@ -60,9 +60,9 @@ def inv(a: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, minigrad as mg
-    >>> mg.grad(lambda a: np.linalg.inv(a)[0, 0])(np.diag([2.0, 4.0]))
-    array([[-0.25, -0.  ],
-           [-0.  , -0.  ]])
+    >>> mg.grad(lambda a: np.linalg.inv(a).sum())(np.diag([2.0, 4.0]))
+    array([[-0.25  , -0.125 ],
+           [-0.125 , -0.0625]])
     """
     return np.linalg.inv(a)
 
@@ -261,10 +261,12 @@ def cofactors_along_rule(g: Any, ans: Any, h: Any, a: Any) -> Any:
     )
 
 
-@primitive(
-    vjps=(lambda g, ans, h, a: cofactors_along(g, a), cofactors_along_rule),
-    name="linalg.cofactors_along",
-)
+def symmetric_rule(g: Any, ans: Any, h: Any, a: Any) -> Any:
+    """Second derivatives are symmetric."""
+    return cofactors_along(g, a)
+
+
+@primitive(vjps=(symmetric_rule, cofactors_along_rule), name="linalg.cofactors_along")
 def cofactors_along(h: Any, a: Any) -> Any:
     """Change of `cofactors` along ``h``: the second derivatives of the determinant times ``h``.
 

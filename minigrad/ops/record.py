@@ -29,7 +29,7 @@ public: dict[str, Callable[..., Any]] = {}
 
 _REFUSED = {
     "out": "results are never written into existing arrays; assign the result instead",
-    "order": "memory layout is not part of a Tensor",
+    "order": "elements are taken in C order; use .T before and after for another",
     "casting": "use .astype() on the input",
     "subok": "results are always Tensors",
     "like": "use .astype() or mg.array",

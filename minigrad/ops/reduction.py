@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.ops.record import composed, implementations, plain, primitive, refuse_keyword
+from minigrad.ops.record import composed, plain, primitive, refuse_keyword
 from minigrad.ops.shape import arrayed, speaks_numpy
 
 NoValue = np._NoValue
@@ -138,17 +137,14 @@ def taking_part(a: Any, axis: Any, where: Any) -> Any:
     return np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=True)
 
 
-@primitive(
-    np.mean,
-    vjps=(
-        lambda g, ans, a, axis=None, where=True, **_: mask(
-            spread(g / count(a, axis), a, axis)
-            if where is True
-            else restore(g, a, axis) / taking_part(a, axis, where),
-            where,
-        ),
-    ),
-)
+def mean_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any) -> Any:
+    if where is True:
+        return spread(g / count(a, axis), a, axis)
+    share = restore(g, a, axis) / taking_part(a, axis, where)
+    return np.broadcast_to(share, np.shape(a)) * where
+
+
+@primitive(np.mean, vjps=(mean_rule,))
 def mean(
     a: Any,
     axis: Any = None,
@@ -448,7 +444,7 @@ def extreme_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, 
     return restore(g, a, axis) * (hit / np.maximum(ties, 1))
 
 
-@primitive(np.max, vjps=(extreme_rule,), name="max")
+@primitive(np.max, np.amax, vjps=(extreme_rule,), name="max")
 def max(
     a: Any,
     axis: Any = None,
@@ -498,7 +494,7 @@ def max(
     return np.max(a, axis=axis, keepdims=bool(keepdims), **given)
 
 
-@primitive(np.min, vjps=(extreme_rule,), name="min")
+@primitive(np.min, np.amin, vjps=(extreme_rule,), name="min")
 def min(
     a: Any,
     axis: Any = None,
@@ -548,9 +544,6 @@ def min(
     return np.min(a, axis=axis, keepdims=bool(keepdims), **given)
 
 
-amax, amin = max, min
-
-
 @composed(np.ptp)
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
     """Largest minus smallest element, as `numpy.ptp`.
@@ -595,173 +588,7 @@ def median(
     )
 
 
-# --- log-sum-exp and softmax -----------------------------------------------------------
-
-
-def shift_of(x: Any, axis: Any) -> Any:
-    """The largest element (0 if infinite), to be subtracted before exponentials."""
-    if np.size(x) == 0:
-        return 0.0
-    top = (np.float64(x) if isinstance(x, int | float) else x).max(axis=axis, keepdims=True)
-    if type(top) is np.ndarray and math.isfinite(top.sum()):
-        return top
-    return np.where(np.isfinite(top), top, 0.0)
-
-
-def logsumexp_rule(g: Any, ans: Any, x: Any, axis: Any = None, **_: Any) -> Any:
-    ans = restore(ans, x, axis)
-    return restore(g, x, axis) * np.exp(x - np.where(ans == -math.inf, 0.0, ans))
-
-
-@primitive(vjps=(logsumexp_rule,))
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """``log Σ exp(x)`` over ``axis``, without overflow; its gradient is softmax(x)."""
-    shift = shift_of(x, axis)
-    with np.errstate(divide="ignore"):  # log 0 = -inf is the value of an empty sum
-        ans = np.log(np.exp(x - shift).sum(axis=axis, keepdims=True)) + shift
-    return ans if keepdims else ans.reshape(np.shape(np.sum(x, axis=axis)))
-
-
-def softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
-    return ans * (g - (g * ans).sum(axis=axis, keepdims=True))
-
-
-@primitive(vjps=(softmax_rule,))
-def softmax(x: Any, axis: Any = -1) -> Any:
-    """``exp(x) / Σ exp(x)`` along ``axis`` (the last by default), without overflow."""
-    e = np.exp(x - shift_of(x, axis))
-    return e / e.sum(axis=axis, keepdims=True)
-
-
-def log_softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
-    return g - np.exp(ans) * g.sum(axis=axis, keepdims=True)
-
-
-@primitive(vjps=(log_softmax_rule,))
-def log_softmax(x: Any, axis: Any = -1) -> Any:
-    """``log softmax(x)`` along ``axis`` (the last by default), without overflow."""
-    z = x - shift_of(x, axis)
-    return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
-
-
-# --- scans -----------------------------------------------------------------------------
-
-
-def backwards(scan: Any, x: Any, axis: int) -> Any:
-    """A scan from the end."""
-    return np.flip(scan(np.flip(x, axis), axis=axis), axis)
-
-
-def cumsum_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
-    if axis is None:
-        return np.reshape(backwards(np.cumsum, g, 0), np.shape(a))
-    return backwards(np.cumsum, g, axis)
-
-
-@primitive(np.cumsum, vjps=(cumsum_rule,))
-def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    """Running sum along ``axis`` (of all elements by default), as `numpy.cumsum`."""
-    refuse_keyword("cumsum", "out", out)
-    return np.cumsum(a, axis=axis, dtype=dtype)
-
-
-def cumprod_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
-    """``da_k = Σ_{i≥k} g_i Π_{j≤i, j≠k} a_j``, in linear time also with zeros in ``a``.
-
-    The inner sum is an affine recurrence, s_k = g_k + a_(k+1) s_(k+1); it and the
-    product before k never divide.
-    """
-    x = np.reshape(a, (-1,)) if axis is None else a
-    k = 0 if axis is None else normalize_axis_index(axis, np.ndim(a))
-    x, g = np.moveaxis(x, k, 0), np.moveaxis(np.reshape(g, np.shape(x)), k, 0)
-    n = np.shape(x)[0]
-    if n == 0:
-        return np.reshape(g, np.shape(a))
-    after = [g[n - 1]]
-    for i in range(n - 2, -1, -1):
-        after.append(g[i] + x[i + 1] * after[-1])
-    before = np.concatenate([np.ones_like(x[:1]), np.cumprod(x[:-1], axis=0)], axis=0)
-    return np.reshape(np.moveaxis(before * np.stack(after[::-1]), 0, k), np.shape(a))
-
-
-@primitive(np.cumprod, vjps=(cumprod_rule,))
-def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    """Running product along ``axis`` (of all elements by default), as `numpy.cumprod`."""
-    refuse_keyword("cumprod", "out", out)
-    return np.cumprod(a, axis=axis, dtype=dtype)
-
-
-@composed(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NoValue, append: Any = NoValue) -> Any:
-    """``n``-th differences of neighbours along ``axis``, as `numpy.diff`.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.grad(lambda x: (mg.diff(x) ** 2).sum())(np.array([1.0, 3.0, 2.0]))
-    array([-4.,  6., -2.])
-    """
-    if n < 0:
-        raise ValueError(f"diff: n must not be negative, got {n}")
-    a = arrayed(a)
-    if np.ndim(a) == 0:
-        raise ValueError("diff needs at least one axis, got a single number")
-    axis = normalize_axis_index(axis, np.ndim(a))
-    prepend, append = arrayed(prepend), arrayed(append)
-
-    def edge(value: Any) -> Any:
-        if np.ndim(value):
-            return value
-        return np.broadcast_to(value, [1 if i == axis else m for i, m in enumerate(np.shape(a))])
-
-    parts: Sequence[Any] = [edge(prepend)] if prepend is not NoValue else []
-    parts = [*parts, a, *([edge(append)] if append is not NoValue else [])]
-    if len(parts) > 1 and n:
-        a = np.concatenate(parts, axis=axis)
-    front = (slice(None),) * axis
-    for _ in range(n):
-        a = a[(*front, slice(1, None))] - a[(*front, slice(None, -1))]
-    return a
-
-
-# --- methods of ufuncs, and plain answers ----------------------------------------------
-
-
-def _first_axis(name: str, reduction: Any) -> Any:
-    """A reduction as ``ufunc.reduce`` has it: over the first axis by default."""
-
-    def reduce(
-        array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False,
-        initial: Any = None, where: Any = True,
-    ) -> Any:  # fmt: skip
-        refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
-        given = {"dtype": dtype, "initial": initial}
-        given = {key: value for key, value in given.items() if value is not None}
-        if where is not True:
-            given["where"] = where
-        return reduction(array, axis=axis, keepdims=keepdims, **given)
-
-    return reduce
-
-
-def _first_scan(name: str, scan: Any) -> Any:
-    """A scan as ``ufunc.accumulate`` has it: along the first axis by default."""
-
-    def accumulate(array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-        refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
-        return scan(array, axis=axis, **({} if dtype is None else {"dtype": dtype}))
-
-    return accumulate
-
-
-REDUCTIONS = {
-    np.add: sum, np.multiply: prod, np.maximum: max, np.minimum: min, np.logaddexp: logsumexp,
-    np.logical_and: np.all, np.logical_or: np.any,
-}  # fmt: skip
-for ufunc, reduction in REDUCTIONS.items():
-    implementations[ufunc, "reduce"] = _first_axis(f"{ufunc.__name__}.reduce", reduction)
-for ufunc, scan in {np.add: cumsum, np.multiply: cumprod}.items():
-    implementations[ufunc, "accumulate"] = _first_scan(f"{ufunc.__name__}.accumulate", scan)
+# --- plain answers ---------------------------------------------------------------------
 
 argmax = plain(np.argmax)
 argmin = plain(np.argmin)

@@ -1,0 +1,138 @@
+"""Running sums and products, differences, and what ufuncs call reduce and accumulate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from minigrad.ops.record import composed, implementations, primitive, refuse_keyword
+from minigrad.ops.reduction import NoValue, max, min, prod, sum
+from minigrad.ops.shape import arrayed
+from minigrad.ops.softmax import logsumexp
+
+# --- scans -----------------------------------------------------------------------------
+
+
+def backwards(scan: Any, x: Any, axis: int) -> Any:
+    """A scan from the end."""
+    return np.flip(scan(np.flip(x, axis), axis=axis), axis)
+
+
+def cumsum_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
+    if axis is None:
+        return np.reshape(backwards(np.cumsum, g, 0), np.shape(a))
+    return backwards(np.cumsum, g, axis)
+
+
+@primitive(np.cumsum, vjps=(cumsum_rule,))
+def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    """Running sum along ``axis`` (of all elements by default), as `numpy.cumsum`."""
+    refuse_keyword("cumsum", "out", out)
+    return np.cumsum(a, axis=axis, dtype=dtype)
+
+
+def cumprod_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
+    """``da_k = Σ_{i≥k} g_i Π_{j≤i, j≠k} a_j``, in linear time also with zeros in ``a``.
+
+    The inner sum is an affine recurrence, s_k = g_k + a_(k+1) s_(k+1); it and the
+    product before k never divide.
+    """
+    flat = axis is None or np.ndim(a) == 0
+    x = np.reshape(a, (-1,)) if flat else a
+    k = 0 if flat else normalize_axis_index(axis, np.ndim(a))
+    x, g = np.moveaxis(x, k, 0), np.moveaxis(np.reshape(g, np.shape(x)), k, 0)
+    n = np.shape(x)[0]
+    if n == 0:
+        return np.reshape(g, np.shape(a))
+    after = [g[n - 1]]
+    for i in range(n - 2, -1, -1):
+        after.append(g[i] + x[i + 1] * after[-1])
+    before = np.concatenate([np.ones_like(x[:1]), np.cumprod(x[:-1], axis=0)], axis=0)
+    return np.reshape(np.moveaxis(before * np.stack(after[::-1]), 0, k), np.shape(a))
+
+
+@primitive(np.cumprod, vjps=(cumprod_rule,))
+def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    """Running product along ``axis`` (of all elements by default), as `numpy.cumprod`."""
+    refuse_keyword("cumprod", "out", out)
+    return np.cumprod(a, axis=axis, dtype=dtype)
+
+
+@composed(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NoValue, append: Any = NoValue) -> Any:
+    """``n``-th differences of neighbours along ``axis``, as `numpy.diff`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: (mg.diff(x) ** 2).sum())(np.array([1.0, 3.0, 2.0]))
+    array([-4.,  6., -2.])
+    """
+    if n < 0:
+        raise ValueError(f"diff: n must not be negative, got {n}")
+    a = arrayed(a)
+    if n == 0:
+        return a
+    if np.ndim(a) == 0:
+        raise ValueError("diff needs at least one axis, got a single number")
+    axis = normalize_axis_index(axis, np.ndim(a))
+    prepend, append = arrayed(prepend), arrayed(append)
+
+    def edge(value: Any) -> Any:
+        if np.ndim(value):
+            return value
+        return np.broadcast_to(value, [1 if i == axis else m for i, m in enumerate(np.shape(a))])
+
+    parts: Sequence[Any] = [edge(prepend)] if prepend is not NoValue else []
+    parts = [*parts, a, *([edge(append)] if append is not NoValue else [])]
+    if len(parts) > 1 and n:
+        a = np.concatenate(parts, axis=axis)
+    front = (slice(None),) * axis
+    for _ in range(n):
+        a = a[(*front, slice(1, None))] - a[(*front, slice(None, -1))]
+    return a
+
+
+# --- methods of ufuncs -----------------------------------------------------------------
+
+
+def _first_axis(name: str, reduction: Any) -> Any:
+    """A reduction as ``ufunc.reduce`` has it: over the first axis by default."""
+
+    def reduce(
+        array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False,
+        initial: Any = None, where: Any = True,
+    ) -> Any:  # fmt: skip
+        refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
+        given = {"dtype": dtype, "initial": initial}
+        given = {key: value for key, value in given.items() if value is not None}
+        if where is not True:
+            given["where"] = where
+        return reduction(array, axis=axis, keepdims=keepdims, **given)
+
+    return reduce
+
+
+def _first_scan(name: str, scan: Any) -> Any:
+    """A scan as ``ufunc.accumulate`` has it: along the first axis by default."""
+
+    def accumulate(array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+        refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
+        if axis is None:
+            raise ValueError(f"{name}: the axis must be an integer, not None")
+        return scan(array, axis=axis, **({} if dtype is None else {"dtype": dtype}))
+
+    return accumulate
+
+
+REDUCTIONS = {
+    np.add: sum, np.multiply: prod, np.maximum: max, np.minimum: min, np.logaddexp: logsumexp,
+    np.logical_and: np.all, np.logical_or: np.any,
+}  # fmt: skip
+for ufunc, reduction in REDUCTIONS.items():
+    implementations[ufunc, "reduce"] = _first_axis(f"{ufunc.__name__}.reduce", reduction)
+for ufunc, scan in {np.add: cumsum, np.multiply: cumprod}.items():
+    implementations[ufunc, "accumulate"] = _first_scan(f"{ufunc.__name__}.accumulate", scan)

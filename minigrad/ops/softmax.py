@@ -1,0 +1,57 @@
+"""Log-sum-exp and softmax: exponentials that never overflow."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.ops.record import primitive
+from minigrad.ops.reduction import restore
+
+
+def shift_of(x: Any, axis: Any) -> Any:
+    """The largest element (0 if infinite), to be subtracted before exponentials."""
+    if np.size(x) == 0:
+        return 0.0
+    top = (np.float64(x) if isinstance(x, int | float) else x).max(axis=axis, keepdims=True)
+    if type(top) is np.ndarray and math.isfinite(top.sum()):
+        return top
+    return np.where(np.isfinite(top), top, 0.0)
+
+
+def logsumexp_rule(g: Any, ans: Any, x: Any, axis: Any = None, **_: Any) -> Any:
+    ans = restore(ans, x, axis)
+    return restore(g, x, axis) * np.exp(x - np.where(ans == -math.inf, 0.0, ans))
+
+
+@primitive(vjps=(logsumexp_rule,))
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """``log Σ exp(x)`` over ``axis``, without overflow; its gradient is softmax(x)."""
+    shift = shift_of(x, axis)
+    with np.errstate(divide="ignore"):  # log 0 = -inf is the value of an empty sum
+        ans = np.log(np.exp(x - shift).sum(axis=axis, keepdims=True)) + shift
+    return ans if keepdims else ans.reshape(np.shape(np.sum(x, axis=axis)))
+
+
+def softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
+    return ans * (g - (g * ans).sum(axis=axis, keepdims=True))
+
+
+@primitive(vjps=(softmax_rule,))
+def softmax(x: Any, axis: Any = -1) -> Any:
+    """``exp(x) / Σ exp(x)`` along ``axis`` (the last by default), without overflow."""
+    e = np.exp(x - shift_of(x, axis))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def log_softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
+    return g - np.exp(ans) * g.sum(axis=axis, keepdims=True)
+
+
+@primitive(vjps=(log_softmax_rule,))
+def log_softmax(x: Any, axis: Any = -1) -> Any:
+    """``log softmax(x)`` along ``axis`` (the last by default), without overflow."""
+    z = x - shift_of(x, axis)
+    return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))

@@ -1,0 +1,44 @@
+"""Nothing that an op leaves behind waits for the garbage collector."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+import samples_elementwise
+import samples_indexing
+import samples_linalg
+import samples_reduction
+import samples_shape
+from samples import SAMPLES, Sample
+
+
+def forward_and_backward(s: Sample) -> None:
+    outputs: Any = s.f(*[mg.Tensor(a, requires_grad=True) for a in s.args])
+    for y in outputs if isinstance(outputs, tuple | list) else [outputs]:
+        if isinstance(y, mg.Tensor) and y.requires_grad:
+            y.backward(np.ones(y.shape), retain_graph=True)
+
+
+@pytest.mark.parametrize("op", sorted({s.op for s in SAMPLES}))
+@pytest.mark.filterwarnings("ignore")
+def test_memory_is_freed_at_once(op: str) -> None:
+    """Arrays in a reference cycle stay until a collection, which no one can rely on."""
+    samples = [s for s in SAMPLES if s.op == op]
+    for s in samples:  # imports and caches are made on the first call
+        forward_and_backward(s)
+    gc.collect()
+    gc.disable()
+    try:
+        left = {}
+        for s in samples:
+            forward_and_backward(s)
+            if n := gc.collect():
+                left[s.id] = n
+    finally:
+        gc.enable()
+    assert not left
