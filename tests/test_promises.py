@@ -15,6 +15,11 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+import samples_elementwise
+import samples_indexing
+import samples_linalg
+import samples_reduction
+import samples_shape
 from minigrad.graph import Leaf, Node
 from minigrad.ops.record import implementations, public, registry
 from samples import SAMPLES

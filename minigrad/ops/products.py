@@ -174,6 +174,8 @@ def matvec(x1: Any, x2: Any, /) -> Any:
     >>> mg.grad(lambda x: mg.matvec(np.eye(2), x).sum())(np.ones((1, 2)))
     array([[1., 1.]])
     """
+    if np.ndim(x1) < 2:
+        raise ValueError(f"matvec takes a matrix first, not shape {np.shape(x1)}")
     return np.matmul(x1, arrayed(x2)[..., None])[..., 0]
 
 
@@ -187,6 +189,8 @@ def vecmat(x1: Any, x2: Any, /) -> Any:
     >>> mg.grad(lambda x: mg.vecmat(x, np.eye(2)).sum())(np.ones((1, 2)))
     array([[1., 1.]])
     """
+    if np.ndim(x2) < 2:
+        raise ValueError(f"vecmat takes a matrix second, not shape {np.shape(x2)}")
     return np.matmul(arrayed(x1)[..., None, :], x2)[..., 0, :]
 
 
@@ -352,7 +356,9 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     >>> mg.grad(lambda a: np.correlate(a, [1.0, 10.0]).sum())(np.ones(3))
     array([ 1., 11., 10.])
     """
-    a, v = np.reshape(a, (-1,)), np.reshape(v, (-1,))
+    a, v = arrayed(a), arrayed(v)
+    if np.ndim(a) != 1 or np.ndim(v) != 1:
+        raise ValueError(f"correlate takes two sequences, not shapes {np.shape(a)}, {np.shape(v)}")
     if np.size(v) > np.size(a):
         return np.convolve(v, a[::-1], mode)[::-1]
     return np.convolve(a, v[::-1], mode)
