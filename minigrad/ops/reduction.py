@@ -505,32 +505,7 @@ def min(
 ) -> Any:
     """Smallest element over ``axis``, as `numpy.min`; ties share the gradient evenly.
 
-    Parameters
-    ----------
-    a : array_like, any shape
-    axis : int or tuple of int, optional
-        The axes searched; all by default.
-    out : None
-        Not supported.
-    keepdims : bool
-        Keep the axes searched, with length 1.
-    initial : number, optional
-        The result is at most this.
-    where : array_like of bool, broadcasting with ``a``
-        The elements that take part; needs ``initial``.
-
-    Returns
-    -------
-    The shape of ``a`` without the axes searched.  A NaN is the extreme of its axis.
-
-    Raises
-    ------
-    ValueError
-        For no elements and no ``initial``.
-    numpy.exceptions.AxisError
-        For an axis that ``a`` does not have.
-    TypeError
-        For ``out``.
+    Parameters, shapes and errors are those of `max`; with ``initial``, at most that.
 
     Examples
     --------
