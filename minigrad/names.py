@@ -1,0 +1,294 @@
+"""What the user calls the parts of a graph.
+
+Nothing is recorded for it: a reading (a picture, a formula, a verdict) looks through
+the variables of its callers and finds Tensors and constants by identity.  Where two
+things are the same object to Python, as the 0.5 of ``x = 0.5`` and of ``0.5 * x`` in one
+function are, the source of the statement decides.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import linecache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import Site, user_frames
+from minigrad.graph import AnyNode, ancestors
+
+FRAMES = 10
+CROWD = 200
+"""Containers of more entries are not looked into."""
+
+
+@dataclass
+class Scope:
+    """The variables of one place in the user's code."""
+
+    variables: Mapping[str, Any]
+    filename: str = ""
+    function: str = "<module>"
+    first: int = 0
+    line: int = 0
+
+    def statement(self, name: str) -> Statement | None:
+        """The latest assignment to ``name`` before the line that is running."""
+        body = statements(self.filename, self.function, self.first)
+        found = [s for s in body if name in s.targets]
+        before = [s for s in found if s.line <= self.line]
+        return (before or found or [None])[-1]  # type: ignore[list-item]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An assignment in the user's source: what it sets, reads and spells out."""
+
+    targets: frozenset[str]
+    loads: frozenset[str]
+    literals: frozenset[float]
+    line: int
+    code: str
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def statements(filename: str, function: str, first: int) -> list[Statement]:
+    """Assignments in one function (or at module level) of a file; none without source."""
+    source = "".join(linecache.getlines(filename)) if filename else ""
+    tree: Any = _parsed(source) if source else None
+    if tree is None:
+        return []
+    if function not in ("<module>", "<cell line: 1>"):
+        for part in ast.walk(tree):
+            if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
+                decorated = min([part.lineno, *(d.lineno for d in part.decorator_list)])
+                if part.name == function and first in (part.lineno, decorated):
+                    tree = part
+                    break
+        else:
+            return []
+    return [_statement(part, source) for part in _assignments(tree)]
+
+
+def _assignments(tree: Any) -> Iterator[Any]:
+    """Assignments below ``tree`` in the order of the source, functions in it left out."""
+    for part in ast.iter_child_nodes(tree):
+        if isinstance(part, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            yield part
+        elif not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from _assignments(part)
+
+
+def _statement(part: Any, source: str) -> Statement:
+    targets: set[str] = set()
+    loads: set[str] = set()
+    literals: set[float] = set()
+    for child in ast.walk(part):
+        if isinstance(child, ast.Name):
+            (loads if isinstance(child.ctx, ast.Load) else targets).add(child.id)
+        elif isinstance(child, ast.Constant) and type(child.value) in (int, float):
+            literals.add(float(child.value))  # type: ignore[arg-type]
+    if isinstance(part, ast.AugAssign):
+        loads |= targets
+    code = ast.get_source_segment(source, part) or ""
+    return Statement(frozenset(targets), frozenset(loads), frozenset(literals), part.lineno, code)
+
+
+def callers() -> list[Scope]:
+    """The variables of the callers outside this package, innermost first."""
+    scopes = []
+    for frame, _ in zip(user_frames(), range(FRAMES), strict=False):
+        code = frame.f_code
+        place = (code.co_filename, code.co_name, code.co_firstlineno, frame.f_lineno)
+        scopes.append(Scope(dict(frame.f_locals), *place))
+        if frame.f_globals is not frame.f_locals:
+            scopes.append(Scope(dict(frame.f_globals), code.co_filename, line=frame.f_lineno))
+    return scopes
+
+
+def is_tensor(x: Any) -> bool:
+    return hasattr(type(x), "backward") and hasattr(x, "_value")
+
+
+def held(variables: Mapping[str, Any], deep: bool) -> Iterator[tuple[str, Any]]:
+    """Named values, and those in containers and modules: ``W``, ``params['W']``, ``net.W``."""
+    for name, value in variables.items():
+        if name.startswith("_"):
+            continue
+        yield name, value
+        if deep:
+            yield from _inside(name, value, 3)
+
+
+def _inside(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    if not depth:
+        return
+    parts: list[tuple[str, Any]] = []
+    if isinstance(value, dict) and len(value) <= CROWD:
+        parts = [(f"{name}[{key!r}]", v) for key, v in list(value.items())]
+    elif type(value) in (list, tuple) and len(value) <= CROWD:
+        parts = [(f"{name}[{i}]", v) for i, v in enumerate(value)]
+    elif callable(getattr(type(value), "named_parameters", None)):
+        yield from ((f"{name}.{path}", v) for path, v in value.named_parameters())
+    for inner, v in parts:
+        if is_tensor(v) or isinstance(v, np.ndarray | np.generic):
+            yield inner, v
+        else:
+            yield from _inside(inner, v, depth - 1)
+
+
+@dataclass
+class Names:
+    """Names of the nodes and constants of a graph.
+
+    Attributes
+    ----------
+    node : dict
+        node -> the user's name of it.
+    nodes : set of nodes
+        All nodes of the graph.
+    """
+
+    nodes: set[AnyNode]
+    scopes: list[Scope]
+    node: dict[AnyNode, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._home: dict[str, Scope] = {}
+        self._by_id: dict[int, list[tuple[str, Any]]] = {}
+        self._temporary: dict[AnyNode, str] = {}
+        self._owner: dict[AnyNode, AnyNode] | None = None
+        for i, scope in enumerate(self.scopes):
+            for name, value in held(scope.variables, deep=i < 6):
+                if is_tensor(value):
+                    given = value.name
+                    if value.node is not None:
+                        if value.node in self.nodes:
+                            self._enter(value.node, given or name, scope)
+                        continue
+                    name, value = given or name, value._value
+                self._by_id.setdefault(id(value), []).append((name, value))
+
+    def _enter(self, node: AnyNode, name: str, scope: Scope) -> None:
+        if node not in self.node:
+            unique, i = name, 1
+            while unique in self._home:
+                i += 1
+                unique = f"{name}_{i}"
+            self.node[node] = unique
+            self._home[unique] = scope
+
+    def known(self, node: AnyNode) -> bool:
+        """Whether the user has a name for ``node``."""
+        return node in self.node
+
+    def of(self, node: AnyNode) -> str:
+        """The user's name of ``node``, or a short stable one."""
+        if node in self.node:
+            return self.node[node]
+        if node not in self._temporary:
+            unnamed = [n for n in self.nodes if n not in self.node]
+            unnamed.sort(key=lambda n: n.seq)
+            numbers = (f"t{i}" for i in range(1, len(unnamed) + len(self._home) + 2))
+            free = (name for name in numbers if name not in self._home)
+            self._temporary = dict(zip(unnamed, free, strict=False))
+        return self._temporary[node]
+
+    def find(self, name: str) -> AnyNode | None:
+        """The node that the user calls ``name``."""
+        for node, given in self.node.items():
+            if given == name:
+                return node
+        return next((n for n, given in self._temporary.items() if given == name), None)
+
+    def value(self, name: str) -> Any:
+        """What the user's variable ``name`` holds, in the graph or not; else None."""
+        for scope in self.scopes:
+            if name in scope.variables:
+                return scope.variables[name]
+        return None
+
+    def site(self, node: AnyNode) -> Site | None:
+        """The line of the user's code that made ``node``, where its source can be read."""
+        where = getattr(node, "where", None)
+        if where is not None and where.site is not None:
+            return where.site  # type: ignore[no-any-return]
+        statement = self._statement(node)
+        if statement is None:
+            return None
+        scope = self._home[self.node[self._owners()[node]]]
+        return Site(scope.filename, statement.line, scope.function)
+
+    def constant(self, node: AnyNode, i: int) -> str | None:
+        """The user's name of the constant ``node.args[i]``, as ``node`` uses it."""
+        value = node.args[i]
+        found = [name for name, v in self._by_id.get(id(value), []) if v is value]
+        if isinstance(value, np.ndarray):
+            return found[0] if found else self._transposed(value)
+        if not found:
+            return None
+        statement = self._statement(node)
+        if statement is not None:
+            if float(value) in statement.literals:
+                return None
+            read = (name for name in found if _base(name) in statement.loads)
+            return next(read, None)
+        # Small integers are shared by everybody; a float of one name is likely that.
+        return found[0] if not isinstance(value, int) and len(set(found)) == 1 else None
+
+    def _transposed(self, value: Any) -> str | None:
+        base = value.base
+        for name, v in self._by_id.get(id(base), []):
+            if v is base and v.ndim == 2 and _same_array(value.T, v):
+                return f"{name}.T"
+        return None
+
+    def _owners(self) -> dict[AnyNode, AnyNode]:
+        """The named node whose statement each node is part of."""
+        if self._owner is None:
+            owner: dict[AnyNode, AnyNode] = {}
+            for node in sorted(self.nodes, key=lambda n: -n.seq):
+                if node in self.node:
+                    owner[node] = node
+                if node in owner:
+                    for parent in node.parents:
+                        if parent is not None:
+                            owner[parent] = owner[node]
+            self._owner = owner
+        return self._owner
+
+    def _statement(self, node: AnyNode) -> Statement | None:
+        owner = self._owners().get(node)
+        if owner is None:
+            return None
+        name = self.node[owner]
+        return self._home[name].statement(_base(name))
+
+
+def _base(name: str) -> str:
+    """The variable that a path such as ``params['W']`` begins with."""
+    return name.split("[")[0].split(".")[0]
+
+
+def _same_array(a: Any, b: Any) -> bool:
+    where = a.__array_interface__["data"] == b.__array_interface__["data"]
+    return bool(where and a.shape == b.shape and a.strides == b.strides)
+
+
+def names(roots: Sequence[AnyNode], scopes: list[Scope] | None = None) -> Names:
+    """What the callers call the nodes that ``roots`` were computed from."""
+    nodes: set[AnyNode] = set()
+    for root in roots:
+        if root not in nodes:
+            nodes |= ancestors(root)
+    return Names(nodes, callers() if scopes is None else scopes)
