@@ -28,6 +28,7 @@ from minigrad.graph import (
     modes,
     next_seq,
     recording,
+    tracing,
     variable,
 )
 from minigrad.ops.record import Op
@@ -60,7 +61,7 @@ def _variable(x: Any, outlives: bool) -> Any:
         data.setflags(write=False)
         return wrap(data, Variable())
     if isinstance(x, Tensor):
-        if x.node is not None:
+        if x.node is not None and x.dtype.kind == "f":
             return wrap(x._value, Node1(variable, x._value, x.node, NOTHING, x._value, next_seq()))
         return wrap(x._value, Variable()) if x.dtype.kind == "f" else x
     if _is_number(x) or getattr(getattr(x, "dtype", None), "kind", "") == "f":
@@ -155,6 +156,8 @@ class _Call:
         """Whether ``outputs`` depend on leaves whose gradient may still be asked for."""
         if not self.outer:
             return False
+        if modes.special and tracing.get() is not None:
+            return True
         roots = [y.node for y in outputs if _node(y) is not None]
         return any(
             not isinstance(leaf, Variable) or leaf in running

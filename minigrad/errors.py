@@ -40,13 +40,18 @@ class Site:
         return f"{self.filename}:{self.lineno}, in {self.function}{code}"
 
 
+def is_user(filename: str) -> bool:
+    """Whether code is the user's: not minigrad's, NumPy's or the standard library's."""
+    if filename.startswith(_INSIDE) or filename.startswith("<__array_function__"):
+        return False
+    return not filename.startswith(_STDLIB) or "-packages" in filename
+
+
 def user_frames() -> Iterator[FrameType]:
     """Frames outside minigrad, NumPy and the standard library, innermost first."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        filename = frame.f_code.co_filename
-        ours = filename.startswith(_INSIDE) or filename.startswith("<__array_function__")
-        if not ours and (not filename.startswith(_STDLIB) or "-packages" in filename):
+        if is_user(frame.f_code.co_filename):
             yield frame
         frame = frame.f_back
 

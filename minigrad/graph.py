@@ -151,6 +151,12 @@ class Variable(Leaf):
     __slots__ = ()
 
 
+class Passive(Node):
+    """What a trace records besides: inputs, integers, masks.  No gradient flows through."""
+
+    __slots__ = ()
+
+
 AnyNode = Node | Node1 | Node2
 
 variable = Op("variable", lambda x: x, (lambda g, ans, x: g,), doc="A fresh name for a value.")
@@ -191,6 +197,7 @@ class Modes:
 modes = Modes()
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 inspector: ContextVar[Any] = ContextVar("inspector", default=None)
+tracing: ContextVar[Any] = ContextVar("tracing", default=None)
 
 
 def no_grad() -> Any:
@@ -363,7 +370,7 @@ def contributions(
         else:
             ans = lift(ans, node)
     for argnum, parent in enumerate(parents):
-        if parent is not None:
+        if parent is not None and type(parent) is not Passive:
             rule = op.rule(argnum)
             assert rule is not None, f"{op.name} was recorded without a rule"
             c = fit(rule(g, ans, *values, **node.kwargs), args[argnum], op, argnum)

@@ -23,6 +23,7 @@ from minigrad.graph import (
     Node,
     Node1,
     Node2,
+    Passive,
     Variable,
     ancestors,
     backward_pass,
@@ -31,6 +32,7 @@ from minigrad.graph import (
     next_seq,
     picked,
     recording,
+    tracing,
     variable,
 )
 from minigrad.ops.record import Op, implementations
@@ -103,6 +105,13 @@ def _frozen(op: Op, key: str, v: Any) -> Any:
     return v
 
 
+def concrete(x: Any) -> Any:
+    """The value of ``x`` for checks in Python; None while a trace is on, where it has none yet."""
+    if isinstance(x, Tensor):
+        return None if modes.special and tracing.get() is not None else x._value
+    return x
+
+
 def plainly(x: Any) -> Any:
     """``x`` without Tensors, for functions that no gradient flows through."""
     if isinstance(x, Tensor):
@@ -141,6 +150,8 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
 
 
 def _apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if modes.special and (tracer := tracing.get()) is not None:
+        return tracer.apply(op, args, kwargs)
     if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
         args, kwargs = op.bind(args, kwargs)
     if op.vjps is None:
@@ -267,16 +278,21 @@ def _record(
     if type(vjps) is tuple and None in vjps:
         for i, (rule, parent) in enumerate(zip(vjps, parents, strict=True)):
             if rule is None and parent is not None:
-                raise TypeError(
-                    f"{call_text(op, args, kwargs)}: no derivative exists with respect to "
-                    f"{op.parameters[i]}; pass {variable_name(args[i]) or 'it'}.detach()"
-                )
+                raise no_derivative(op, args, kwargs, i)
     if type(vjps) is tuple and type(ans) is not tuple:
         if len(values) == 1:
             return Node1(op, values[0], parents[0], kwargs or NOTHING, ans, next_seq())
         if len(values) == 2 and not kwargs:
             return Node2(op, values[0], values[1], parents[0], parents[1], ans, next_seq())
     return Node(op, tuple(values), tuple(parents), kwargs, ans, next_seq())
+
+
+def no_derivative(op: Op, args: Any, kwargs: Any, i: int) -> TypeError:
+    """The error for a gradient that does not exist."""
+    return TypeError(
+        f"{call_text(op, args, kwargs)}: no derivative exists with respect to "
+        f"{op.parameters[i]}; pass {variable_name(args[i]) or 'it'}.detach()"
+    )
 
 
 def infix(op: Op) -> Callable[[Tensor, Any], Any]:
@@ -413,10 +429,16 @@ class Tensor:
 
     # --- what it is ---------------------------------------------------------------------
 
+    def _look(self, what: str) -> Any:
+        """The value; while a trace is on, looking at it would bake it into the program."""
+        if modes.special and (tracer := tracing.get()) is not None:
+            tracer.refuse(self, what)
+        return self._value
+
     @property
     def data(self) -> Any:
         """The values, read-only."""
-        data = self._value
+        data = self._look(".data")
         return data.view() if type(data) is ndarray else data
 
     @data.setter
@@ -454,7 +476,7 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to it."""
-        return self.node is not None
+        return self.node is not None and type(self.node) is not Passive
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -533,19 +555,28 @@ class Tensor:
             raise ValueError(
                 f"{label(self)}.item() needs a single value, the shape is {self.shape}"
             )
-        return self._value.item()
+        return self._look(".item()").item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        return self._value.tolist()
+        return self._look(".tolist()").tolist()
 
     def detach(self) -> Tensor:
         """The same values, out of the graph: no gradient flows through."""
+        if modes.special and (tracer := tracing.get()) is not None:
+            return tracer.passive(self)  # type: ignore[no-any-return]
         t = new(Tensor)
         t._value = self._value
         t.node = None
         t._name = self.name
         return t
+
+    def _refuse_in_trace(self) -> None:
+        if modes.special and tracing.get() is not None:
+            raise RuntimeError(
+                f"{label(self)}.backward() inside a trace would leave its gradient in .grad once, "
+                "not at every call: return gradients with mg.value_and_grad or mg.gradients"
+            )
 
     def backward(self, gradient: Any = None) -> None:
         """Add the gradient of this Tensor to ``.grad`` of every leaf it depends on.
@@ -563,6 +594,7 @@ class Tensor:
         ValueError
             For a result of several numbers without ``gradient``, or one of wrong shape.
         """
+        self._refuse_in_trace()
         seed = self.seed(gradient)
         for leaf, g in handed_out(backward_pass([(self.node, seed)])).items():
             assert isinstance(leaf, Leaf)
@@ -612,6 +644,7 @@ class Tensor:
         return function(*args, **kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        self._look("np.asarray()")
         if self.node is not None:
             raise TypeError(
                 f"{label(self)} requires a gradient: as an array it would lose it silently; "
@@ -660,7 +693,7 @@ class Tensor:
         return iter(ops.unstack(self))
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self._value == (value._value if isinstance(value, Tensor) else value)))
+        return bool(np.any(self._look("in") == (value._value if isinstance(value, Tensor) else value)))
 
     def __bool__(self) -> bool:
         if self.size != 1:
@@ -668,9 +701,10 @@ class Tensor:
                 f"{label(self)} has shape {self.shape}: the truth of {self.size} elements is "
                 "ambiguous; use .any() or .all()"
             )
-        return bool(self._value)
+        return bool(self._look("bool()"))
 
     def __float__(self) -> float:
+        self._look("float()")
         if self.node is not None and any(
             type(node) is Variable or node.op is variable for node in ancestors(self.node)
         ):
@@ -681,7 +715,7 @@ class Tensor:
         return float(self.item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._look("int()").item())
 
     __invert__ = method(ops.invert)
     __and__, __or__, __xor__ = (
@@ -693,7 +727,7 @@ class Tensor:
     def __index__(self) -> int:
         if self.shape or self.dtype.kind not in "iu":
             raise TypeError(f"{label(self)} is not an integer: it cannot be an index here")
-        return int(self._value)
+        return int(self._look("an index"))
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         name = label(self)

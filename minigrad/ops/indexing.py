@@ -58,7 +58,7 @@ settled = Op("index", settle_index, None)  # an op, so that Tensors in an index 
 
 def getitem_rule(g: Any, ans: Any, a: Any, index: Any) -> Any:
     """The gradient goes back to where the elements came from."""
-    put = scatter.forward if type(g) is np.ndarray else scatter
+    put = scatter.forward if type(g) is type(a) is np.ndarray else scatter
     return put(g, shape=a.shape, index=index)
 
 

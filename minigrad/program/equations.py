@@ -1,0 +1,169 @@
+"""A program is a flat list of equations over named variables.
+
+It is what is left of a computation when the numbers are taken out: which op, of which
+variables.  Two small dataclasses hold it, and a third lists them.  Gradients are in it
+like everything else, because the backward pass is recorded like everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minigrad.ops.record import Op
+from minigrad.tree import flatten
+
+
+@dataclass(eq=False)
+class Var:
+    """A variable: what it is called, and what kind of array it holds.
+
+    ``given`` says that the user named it, so that a printed program keeps the name.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    given: bool = False
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @property
+    def kind(self) -> str:
+        """Its type in a few words: ``float64 (3, 4)``."""
+        return f"{self.dtype} {self.shape}" if self.shape else str(self.dtype)
+
+
+@dataclass(eq=False)
+class Equation:
+    """``out = op(*args, **kwargs)``.
+
+    Arguments are variables, or constants that are as small as numbers; metadata may hold
+    variables too (an index that is computed).  An op of several outputs has a tuple of
+    variables.
+    """
+
+    out: Any
+    op: Op
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def outs(self) -> tuple[Var, ...]:
+        """All variables that it defines."""
+        return self.out if isinstance(self.out, tuple) else (self.out,)
+
+    def reads(self) -> Iterator[Var]:
+        """The variables that it needs, once for each use."""
+        for x in (*self.args, *self.kwargs.values()):
+            yield from variables_in(x)
+
+    def __repr__(self) -> str:
+        words = [shown(a) for a in self.args] + [f"{k}={shown(v)}" for k, v in self.kwargs.items()]
+        outs = ", ".join(v.name for v in self.outs)
+        return f"{outs} = {self.op.name}({', '.join(words)})"
+
+
+def shown(x: Any) -> str:
+    """A constant or a variable in an equation."""
+    if isinstance(x, np.ndarray):
+        return f"<{x.dtype} {x.shape}>"
+    return str(x.item()) if isinstance(x, np.generic) else repr(x)
+
+
+def variables_in(x: Any) -> Iterator[Var]:
+    """The variables among an argument or metadata, which may be nested."""
+    if isinstance(x, Var):
+        yield x
+    elif isinstance(x, tuple | list):
+        for part in x:
+            yield from variables_in(part)
+
+
+def replaced(x: Any, value: Callable[[Var], Any]) -> Any:
+    """An argument or metadata with ``value(v)`` for each of its variables."""
+    if isinstance(x, Var):
+        return value(x)
+    if isinstance(x, tuple) and any(True for _ in variables_in(x)):
+        return tuple(replaced(part, value) for part in x)
+    return x
+
+
+@dataclass(eq=False)
+class Program:
+    """A function as equations; call it like the function that it was traced from.
+
+    Attributes
+    ----------
+    name : str
+    parameters : dict
+        Parameter -> its argument: nested dicts, lists and tuples of variables (what was
+        fixed when the program was traced stands there as it is).
+    constants : dict
+        Variable -> the array that it stands for (a Tensor is read at each call).
+    equations : list of Equation
+    result : Any
+        Nested variables and constants.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> print(mg.trace(mg.grad(lambda x: x * mg.sin(x)), 2.0).source)
+    """
+
+    name: str
+    parameters: dict[str, Any]
+    constants: dict[Var, Any]
+    equations: list[Equation]
+    result: Any
+
+    @property
+    def inputs(self) -> list[Var]:
+        """The variables among the arguments, in order."""
+        return [x for x in flatten(list(self.parameters.values()))[0] if isinstance(x, Var)]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What is returned, in order: variables and constants."""
+        return flatten(self.result)[0]
+
+    def replace(self, **changes: Any) -> Program:
+        """The same program with some parts exchanged."""
+        return Program(**{**self.__dict__, **changes})
+
+    def uses(self) -> dict[Var, int]:
+        """How often each variable is read, results included."""
+        n: dict[Var, int] = {}
+        for equation in self.equations:
+            for v in equation.reads():
+                n[v] = n.get(v, 0) + 1
+        for v in self.outputs:
+            if isinstance(v, Var):
+                n[v] = n.get(v, 0) + 1
+        return n
+
+
+def evaluate(program: Program, values: Mapping[Var, Any], call: Callable[..., Any]) -> Any:
+    """The result of ``program``, with ``call(op, args, kwargs)`` for each equation."""
+    env: dict[Var, Any] = dict(values)
+    for v, constant in program.constants.items():
+        env.setdefault(v, getattr(constant, "_value", constant))
+    for equation in program.equations:
+        args = [replaced(a, env.__getitem__) for a in equation.args]
+        kwargs = {k: replaced(v, env.__getitem__) for k, v in equation.kwargs.items()}
+        ans = call(equation.op, args, kwargs)
+        if isinstance(equation.out, tuple):
+            env.update(zip(equation.out, ans, strict=True))
+        else:
+            env[equation.out] = ans
+    leaves, rebuild = flatten(program.result)
+    return rebuild([env[x] if isinstance(x, Var) else x for x in leaves])
+
+
+def forward(op: Op, args: Any, kwargs: Any) -> Any:
+    """``op`` on plain arrays."""
+    return op.forward(*args, **kwargs)
