@@ -1,5 +1,9 @@
 """minigrad: reverse-mode automatic differentiation on NumPy that shows its work."""
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from minigrad import linalg
 from minigrad.autodiff import (
     defop,
@@ -18,4 +22,32 @@ from minigrad.graph import no_grad
 from minigrad.ops import *
 from minigrad.tensor import Tensor
 
+if _TYPE_CHECKING:
+    from minigrad import losses, optim, plots
+    from minigrad.draw import draw
+    from minigrad.program import Program, compile, trace
+
 __version__ = "0.1.0"
+
+_LATER = {
+    "Program": "program",
+    "compile": "program",
+    "draw": "draw",
+    "losses": "losses",
+    "optim": "optim",
+    "plots": "plots",
+    "trace": "program",
+}
+"""Name -> the module it lives in (or is), imported at first use: who only differentiates
+does not wait for the others."""
+
+
+def __getattr__(name: str) -> _Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+    module = _import_module(f"minigrad.{_LATER[name]}")
+    return module if name == _LATER[name] else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

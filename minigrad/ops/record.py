@@ -152,6 +152,14 @@ class Op:
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 
+    def __reduce__(self) -> Any:
+        if registry.get(self.name) is not self:
+            raise TypeError(
+                f"op {self.name} is not one of the library's, and cannot be pickled: its functions "
+                "would have to be"
+            )
+        return by_name, (self.name,)
+
     @property
     def __name__(self) -> str:
         return self.name
@@ -202,6 +210,11 @@ class Op:
                 )
             arrays.append(bound.pop(name))
         return tuple(arrays), bound
+
+
+def by_name(name: str) -> Op:
+    """The op of the library called ``name``."""
+    return registry[name]
 
 
 def fresh(function: Callable[..., Any]) -> Callable[..., Any]:

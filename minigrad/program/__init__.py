@@ -1,6 +1,7 @@
 """Programs: a traced function as equations, as source, as something that runs fast."""
 
+from minigrad.program.compile import compile
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.trace import trace
 
-__all__ = ["Equation", "Program", "Var", "trace"]
+__all__ = ["Equation", "Program", "Var", "compile", "trace"]

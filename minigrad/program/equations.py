@@ -7,6 +7,7 @@ like everything else, because the backward pass is recorded like everything else
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.ops.record import Op
-from minigrad.tree import flatten
+from minigrad.tree import flatten, leaves_like
 
 
 @dataclass(eq=False)
@@ -112,7 +113,9 @@ class Program:
     Examples
     --------
     >>> import minigrad as mg
-    >>> print(mg.trace(mg.grad(lambda x: x * mg.sin(x)), 2.0).source)
+    >>> program = mg.trace(mg.grad(lambda x: x * mg.sin(x)), 2.0)
+    >>> program(0.0)
+    np.float64(0.0)
     """
 
     name: str
@@ -130,6 +133,73 @@ class Program:
     def outputs(self) -> list[Any]:
         """What is returned, in order: variables and constants."""
         return flatten(self.result)[0]
+
+    @property
+    def source(self) -> str:
+        """The program as NumPy that a careful person would have written."""
+        from minigrad.program.source import source
+
+        return source(self)
+
+    def __str__(self) -> str:
+        return self.source
+
+    def __repr__(self) -> str:
+        return f"<program {self.name}: {len(self.equations)} equations>"
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return inspect.Signature([inspect.Parameter(p, kind) for p in self.parameters])
+
+    def save(self, path: Any) -> None:
+        """Write a file that runs by itself: it imports NumPy alone.
+
+        Large constants go into an ``.npz`` file beside it.
+        """
+        from minigrad.program.source import save
+
+        save(self, path)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the traced function returns; recorded, if Tensors that need it go in.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For arguments of another structure, shape or dtype than the program is for.
+        """
+        given = inspect.signature(self).bind(*args, **kwargs).arguments
+        values: dict[Var, Any] = {}
+        for name, tree in self.parameters.items():
+            if name not in given:
+                raise TypeError(f"{self.name}: the argument {name} is missing")
+            found = leaves_like(given[name], tree, name)
+            for v, x in zip(flatten(tree)[0], found, strict=True):
+                if isinstance(v, Var):
+                    values[v] = self._checked(v, x)
+                elif v is not x and v != x:
+                    raise ValueError(
+                        f"{self.name} was traced with {name}={v!r}, which is fixed in it, and "
+                        f"called with {x!r}: trace it again"
+                    )
+        recorded = any(hasattr(x, "_value") for x in values.values())
+        return evaluate(self, values, through_door if recorded else forward)
+
+    def _checked(self, v: Var, x: Any) -> Any:
+        if isinstance(x, int | float) and not v.shape:
+            return v.dtype.type(x)
+        shape, dtype = np.shape(x), getattr(x, "dtype", None)
+        if shape != v.shape or dtype != v.dtype:
+            raise ValueError(
+                f"{self.name} was traced for {v.name}: {v.kind}, and called with {dtype} "
+                f"{shape}: trace it again, or use mg.compile, which does so by itself"
+            )
+        return x
 
     def replace(self, **changes: Any) -> Program:
         """The same program with some parts exchanged."""
@@ -162,6 +232,11 @@ def evaluate(program: Program, values: Mapping[Var, Any], call: Callable[..., An
             env[equation.out] = ans
     leaves, rebuild = flatten(program.result)
     return rebuild([env[x] if isinstance(x, Var) else x for x in leaves])
+
+
+def through_door(op: Op, args: Any, kwargs: Any) -> Any:
+    """``op`` on Tensors."""
+    return op(*args, **kwargs)
 
 
 def forward(op: Op, args: Any, kwargs: Any) -> Any:

@@ -10,7 +10,6 @@ or dtype than the original is ignored, so that rules need not think of broadcast
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +72,10 @@ class Builder:
             self._known[key] = out
         return self._known[key]
 
+    def knows(self, op: Op, *args: Any) -> bool:
+        """Whether ``op`` of these was emitted before."""
+        return (op, *map(key_of, args)) in self._known
+
     def match(self, x: Any, name: str) -> tuple[Any, ...] | None:
         """Arguments of the op that made ``x``, if it is the one called ``name``."""
         equation = self.made_by.get(x) if isinstance(x, Var) else None
@@ -123,7 +126,7 @@ def outcome(op: Op, args: Any, kwargs: Any) -> tuple[tuple[int, ...], Any]:
         )
         return np.broadcast_shapes(*map(shape_of, args)), _kind_of_result(op, kinds)
     if op.name == "matmul":
-        (*batch, n, k), (*others, _, m) = (two_axes(x, i) for i, x in enumerate(args))
+        (*batch, n, _k), (*others, _, m) = (two_axes(x, i) for i, x in enumerate(args))
         shape = (*np.broadcast_shapes(tuple(batch), tuple(others)), n, m)
         dropped = [axis for axis, x in zip((-2, -1), args, strict=True) if len(shape_of(x)) == 1]
         kept = tuple(s for i, s in enumerate(shape, -len(shape)) if i not in dropped)
@@ -536,8 +539,8 @@ RUNNING = together(CORE, COMPUTING)
 # --- passes ----------------------------------------------------------------------------
 
 
-def rebuilt(program: Program, rules: dict[str, list[Rule]]) -> Program:
-    """``program`` emitted anew through a `Builder` with ``rules``."""
+def rebuilt(program: Program, rules: dict[str, list[Rule]], named: bool = True) -> Program:
+    """``program`` emitted anew through a `Builder` with ``rules``, with its names or without."""
     b = Builder(rules)
     value: dict[Var, Any] = {}
 
@@ -554,7 +557,7 @@ def rebuilt(program: Program, rules: dict[str, list[Rule]]) -> Program:
         ans = b.emit_as(equation.out, equation.op, args, kwargs)
         value[equation.out] = ans
         fresh = isinstance(ans, Var) and not ans.given and ans in b.made_by
-        if fresh and equation.out.given:
+        if named and fresh and equation.out.given:
             ans.name, ans.given = equation.out.name, True
     result = tree_map(lambda x: now(x) if isinstance(x, Var) else x, program.result)
     return without_dead_code(program.replace(equations=b.equations, result=result))

@@ -12,6 +12,9 @@ import ast
 import functools
 import inspect
 import math
+import os
+import pathlib
+import tempfile
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -308,9 +311,7 @@ class Writer:
                 self.helpers[word] = self.source_of(value, word)
             elif word == "NoValue":
                 self.helpers[word] = "NoValue = np._NoValue\n"
-            elif isinstance(value, np.ufunc) or (
-                inspect.isbuiltin(value) and word in ("total",)
-            ):
+            elif isinstance(value, np.ufunc) or (inspect.isbuiltin(value) and word in ("total",)):
                 self.helpers[word] = f"{word} = np.add.reduce\n"
             elif isinstance(value, int | float | str | tuple | frozenset):
                 self.helpers[word] = f"{word} = {value!r}\n"
@@ -343,7 +344,12 @@ def parsed(function: Any, name: str) -> Any:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             if first == code.co_firstlineno:
                 node.name, node.decorator_list, node.returns = name, [], None
-                for arg in (*node.args.args, *node.args.kwonlyargs, node.args.kwarg, node.args.vararg):
+                for arg in (
+                    *node.args.args,
+                    *node.args.kwonlyargs,
+                    node.args.kwarg,
+                    node.args.vararg,
+                ):
                     if arg is not None:
                         arg.annotation = None
                 if ast.get_docstring(node) is not None:
@@ -495,6 +501,32 @@ def source(program: Program) -> str:
     parts += [h for h in writer.helpers.values() if h not in imports]
     parts += [f"{v.name} = {array_code(np.asarray(c))}\n" for v, c in _values(program)]
     return "\n".join([*parts, "", function])
+
+
+def save(program: Program, path: Any) -> None:
+    """Write the source of ``program``, with constants of many elements in a file beside it."""
+    path = pathlib.Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"save: there is no folder {path.parent}: make it first")
+    large = {v: c for v, c in _values(program) if np.size(c) > 1000}
+    text = source(
+        program.replace(constants={v: c for v, c in program.constants.items() if v not in large})
+    )
+    if large:
+        archive = path.with_suffix(".npz")
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
+            np.savez(file, **{v.name: np.asarray(c) for v, c in large.items()})
+        os.replace(file.name, archive)
+        loads = [f'{v.name} = _constants["{v.name}"]' for v in large]
+        first = '_constants = np.load(pathlib.Path(__file__).with_suffix(".npz"))'
+        text = text.replace(
+            "import numpy as np\n",
+            "\n".join(["import pathlib", "", "import numpy as np", "", first, *loads, ""]),
+            1,
+        )
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        file.write(text)
+    os.replace(file.name, path)
 
 
 def _values(program: Program) -> list[tuple[Var, Any]]:

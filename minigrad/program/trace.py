@@ -187,7 +187,11 @@ class Tracer:
         """What the call leaves behind; passive unless a gradient flows through."""
         active = [p is not None and type(p) is not Passive for p in parents]
         floating = type(ans) is tuple or ans.dtype.kind == "f"
-        kind = Node if op.vjps is not None and any(active) and floating and recording.get() else Passive
+        kind = (
+            Node
+            if op.vjps is not None and any(active) and floating and recording.get()
+            else Passive
+        )
         if kind is Node and type(op.vjps) is tuple:
             for i, (rule, flows) in enumerate(zip(op.vjps, active, strict=True)):
                 if rule is None and flows:
@@ -377,7 +381,7 @@ class Reader:
         for node, t in self.tracer.captured.items():
             v = self.vars[node] = self.var(variable_name(t) or "c", t._value, True)
             self.constants[v] = t
-        leaves, rebuild = flatten(result)
+        leaves, _rebuild = flatten(result)
         roots = [x.node for x in leaves if isinstance(x, Tensor) and x.node is not None]
         equations = []
         for node in sorted(self.reached(roots), key=lambda n: n.seq):
@@ -385,9 +389,7 @@ class Reader:
                 equation = self.equation(node)
                 if equation is not None:
                     equations.append(equation)
-        parameters = {
-            key: self.swapped(value, inputs=True) for key, value in arguments.items()
-        }
+        parameters = {key: self.swapped(value, inputs=True) for key, value in arguments.items()}
         return Program(name, parameters, self.constants, equations, self.swapped(result))
 
     def swapped(self, tree: Any, inputs: bool = False) -> Any:

@@ -1,0 +1,188 @@
+"""Lowering: ops that NumPy computes in several passes, as the passes.
+
+Between the passes memory can be reused and loops fused, and what the forward and the
+backward pass share is computed once.  The rules emit ops like the rules of algebra do.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.ops.record import Op
+from minigrad.ops.reduction import axes_of
+from minigrad.ops.softmax import shift_of
+from minigrad.program.equations import Program, Var
+from minigrad.program.simplify import (
+    RUNNING,
+    Builder,
+    Rule,
+    number,
+    rebuilt,
+    rule,
+    shape_of,
+    together,
+)
+
+LOWERING: dict[str, list[Rule]] = {}
+LARGE = 2**15
+"""Reductions of products of more elements are fused into loops, not given to BLAS."""
+
+shift = Op("shift", lambda x, axis: shift_of(x, axis), None)
+
+
+def lowered(*names: str) -> Any:
+    return rule(*names, table=LOWERING)
+
+
+@lowered("sigmoid")
+def sigmoid(b: Builder, x: Any) -> Any:
+    return b.emit(ops.divide, 1, b.emit(ops.add, 1, b.emit(ops.exp, b.emit(ops.negative, x))))
+
+
+@lowered("relu")
+def relu(b: Builder, x: Any) -> Any:
+    return b.emit(ops.maximum, x, 0)
+
+
+def softplus_of(b: Builder, x: Any) -> Any:
+    """``log(1 + e^x)``: NumPy's logaddexp is one slow loop."""
+    small = b.emit(ops.log1p, b.emit(ops.exp, b.emit(ops.negative, b.emit(ops.absolute, x))))
+    return b.emit(ops.add, b.emit(ops.maximum, x, 0), small)
+
+
+@lowered("softplus")
+def softplus(b: Builder, x: Any) -> Any:
+    return softplus_of(b, x)
+
+
+@lowered("log_sigmoid")
+def log_sigmoid(b: Builder, x: Any) -> Any:
+    return b.emit(ops.negative, softplus_of(b, b.emit(ops.negative, x)))
+
+
+@lowered("square")
+def square(b: Builder, x: Any) -> Any:
+    return b.emit(ops.multiply, x, x)
+
+
+@lowered("power")
+def power(b: Builder, x: Any, p: Any) -> Any:
+    """Small whole powers as products."""
+    n = number(p)
+    if n == 2:
+        return b.emit(ops.multiply, x, x)
+    if n == 3:
+        return b.emit(ops.multiply, b.emit(ops.multiply, x, x), x)
+    if n == 4:
+        return b.emit(ops.square, b.emit(ops.multiply, x, x))
+    if n == -1:
+        return b.emit(ops.divide, 1.0, x)
+    if n == -2:
+        return b.emit(ops.divide, 1.0, b.emit(ops.multiply, x, x))
+    return None
+
+
+@lowered("divide")
+def division_by_number(b: Builder, x: Any, y: Any) -> Any:
+    """A product is faster."""
+    c = number(y)
+    if c and isinstance(x, Var) and math.isfinite(1 / c) and shape_of(x) and 1 / c != 0:
+        return b.emit(ops.multiply, 1 / c, x)
+    return None
+
+
+@lowered("mean")
+def mean(b: Builder, x: Any, axis: Any = None, keepdims: bool = False, **others: Any) -> Any:
+    if others.get("where", True) is not True or others.get("dtype") is not None:
+        return None
+    n = math.prod(shape_of(x)[a] for a in axes_of(x, axis))
+    if not n or not shape_of(x):
+        return None
+    total = b.emit(ops.sum, x, axis=axis, keepdims=keepdims)
+    return b.emit(ops.multiply, 1 / n, total)
+
+
+@lowered("sum")
+def sum_of_products(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+    """The sum of all products is a product of vectors."""
+    inner = b.match(x, "multiply")
+    every = axis is None or axes_of(x, axis) == tuple(range(len(shape_of(x))))
+    if inner is None or not every or any(v not in (True, False, None) for v in others.values()):
+        return None
+    u, v = inner
+    if not (isinstance(u, Var) and isinstance(v, Var)) or others.get("keepdims"):
+        return None
+    if u.shape != v.shape or u.dtype != v.dtype or math.prod(u.shape) > LARGE or not u.shape:
+        return None
+    u, v = (b.emit(ops.reshape, z, shape=(-1,)) for z in (u, v))
+    return b.emit(ops.matmul, u, v)
+
+
+@lowered("softmax")
+def softmax(b: Builder, x: Any, axis: Any = -1) -> Any:
+    e = b.emit(ops.exp, b.emit(ops.subtract, x, b.emit(shift, x, axis=axis)))
+    return b.emit(ops.divide, e, b.emit(ops.sum, e, axis=axis, keepdims=True))
+
+
+@lowered("log_softmax")
+def log_softmax(b: Builder, x: Any, axis: Any = -1) -> Any:
+    z = b.emit(ops.subtract, x, b.emit(shift, x, axis=axis))
+    total = b.emit(ops.sum, b.emit(ops.exp, z), axis=axis, keepdims=True)
+    return b.emit(ops.subtract, z, b.emit(ops.log, total))
+
+
+@lowered("logsumexp")
+def logsumexp(b: Builder, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    if not shape_of(x) or not math.prod(shape_of(x)):
+        return None
+    top = b.emit(shift, x, axis=axis)
+    e = b.emit(ops.exp, b.emit(ops.subtract, x, top))
+    total = b.emit(ops.sum, e, axis=axis, keepdims=True)
+    ans = b.emit(ops.add, b.emit(ops.log, total), top)
+    if keepdims:
+        return ans
+    gone = {a % len(shape_of(x)) for a in axes_of(x, axis)}
+    kept = tuple(n for i, n in enumerate(shape_of(x)) if i not in gone)
+    return b.emit(ops.reshape, ans, shape=kept)
+
+
+@lowered("exp")
+def exp_of_log(b: Builder, x: Any) -> Any:
+    """``exp(z - log s)`` is ``exp(z) / s``, where exp(z) is known."""
+    inner = b.match(x, "subtract")
+    log = inner and b.match(inner[1], "log")
+    if not log or not b.knows(ops.exp, inner[0]):
+        return None
+    return b.emit(ops.divide, b.emit(ops.exp, inner[0]), log[0])
+
+
+@lowered("sum")
+def sum_of_scattered(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+    """One value was put in each row: its sum is that value."""
+    equation = b.made_by.get(x) if isinstance(x, Var) else None
+    if equation is None or equation.op.name != "scatter" or others.get("dtype") is not None:
+        return None
+    index, (rows, *rest) = equation.kwargs["index"], equation.kwargs["shape"]
+    if len(rest) != 1 or axis not in (1, -1) or not isinstance(index, tuple) or len(index) != 2:
+        return None
+    first = index[0]
+    one_each = isinstance(first, np.ndarray) and first.shape == (rows,)
+    if not one_each or not np.array_equal(first, np.arange(rows)):
+        return None
+    values = equation.args[0]
+    shape = (rows, 1) if others.get("keepdims") else (rows,)
+    if isinstance(values, np.ndarray) and not any(values.strides):
+        return np.broadcast_to(values.flat[0], shape)
+    return b.emit(ops.reshape, values, shape=shape)
+
+
+ALL = together(LOWERING, RUNNING)
+
+
+def lower(program: Program) -> Program:
+    """``program`` in terms of what NumPy does in one pass."""
+    return rebuilt(program, ALL, named=False)
