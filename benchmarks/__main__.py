@@ -9,22 +9,29 @@ from benchmarks import harness
 from benchmarks.workloads import WORKLOADS
 
 
-def main() -> None:
-    """Read the command line, run, print the tables as Markdown."""
+def main() -> int:
+    """Read the command line, run, print the tables as Markdown; 1 if somebody failed."""
+    everybody = {name: None for w in WORKLOADS.values() for name in w.contestants}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "--only", action="append", choices=WORKLOADS, metavar="NAME", help="repeatable"
     )
+    parser.add_argument(
+        "--who", action="append", choices=everybody, metavar="CONTESTANT", help="repeatable"
+    )
     parser.add_argument("--rounds", type=int, help="instead of each workload's own number")
     parser.add_argument("--list", action="store_true", help="list workloads and contestants")
     parser.add_argument("--markdown", metavar="FILE", type=Path, help="write the tables there too")
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="a picture (.png, .svg, .pdf)")
     options = parser.parse_args()
 
     chosen = [WORKLOADS[name] for name in options.only or WORKLOADS]
     if options.list:
         for w in chosen:
-            print(f"{w.name:10} {w.title}: {', '.join(w.contestants)}")
-        return
+            print(f"{w.name:11} {w.title}: {', '.join(w.contestants)}")
+        return 0
+    if options.plot:
+        from benchmarks.plot import plot  # now, rather than after an hour of measuring
 
     parts = [harness.environment() + "\n"]
     print(parts[0])
@@ -32,15 +39,18 @@ def main() -> None:
     def show(part: str) -> None:
         print(part, flush=True)
         parts.append(part)
+        if options.markdown:
+            options.markdown.write_text("\n".join(parts), encoding="utf-8")
 
     results = []
     for w in chosen:
-        results.append(harness.measure(w, options.rounds))
+        results.append(harness.measure(w, options.rounds, options.who))
         show(harness.times_table(results[-1]))
     show(harness.targets_table(results))
-    if options.markdown:
-        options.markdown.write_text("\n".join(parts), encoding="utf-8")
+    if options.plot:
+        plot(results, options.plot)
+    return int(any(why.failed for result in results for why in result.absent.values()))
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

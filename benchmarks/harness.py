@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from statistics import median
@@ -23,26 +23,58 @@ from typing import Any
 import numpy as np
 
 from benchmarks import THREADS
-from benchmarks.contest import Workload
-from benchmarks.worker import serve
+from benchmarks.contest import Target, Workload, disagreement
+from benchmarks.worker import Absent, Ready, serve
 
 PEERS = ("torch", "jax", "autograd", "mygrad", "micrograd")
 
 
 @dataclass
 class Result:
-    """Of everybody who ran: seconds per step (or op), one for each round; peak memory, MiB."""
+    """What was measured of everybody who ran, and why others did not.
+
+    Attributes
+    ----------
+    times : dict
+        Seconds per step (or op), one for each round.
+    first, peak, added : dict
+        Seconds of the first step; largest memory of the process; memory of a step beyond
+        what there was before it, both in MiB.
+    absent : dict
+        Reasons, as `Absent`.
+    """
 
     workload: Workload
-    times: dict[str, list[float]]
-    memory: dict[str, float]
+    times: dict[str, list[float]] = field(default_factory=dict)
+    first: dict[str, float] = field(default_factory=dict)
+    peak: dict[str, float] = field(default_factory=dict)
+    added: dict[str, float] = field(default_factory=dict)
+    absent: dict[str, Absent] = field(default_factory=dict)
 
-    def ratio(self, name: str, reference: str) -> float | None:
-        """Median over the rounds of ``name / reference``; None if one did not run."""
-        if name not in self.times or reference not in self.times:
+    def ratio(self, name: str, *references: str) -> float | None:
+        """Median over the rounds of ``name`` / the best of the references; None if not run."""
+        running = [self.times[r] for r in references if r in self.times]
+        if name not in self.times or not running:
             return None
-        pairs = zip(self.times[name], self.times[reference], strict=True)
-        return median(a / b for a, b in pairs)
+        best = map(min, zip(*running, strict=True))
+        return median(a / b for a, b in zip(self.times[name], best, strict=True))
+
+    def measured(self, target: Target) -> float | None:
+        """What the target limits: a ratio, or seconds; None if somebody needed did not run."""
+        if target.of == "time" and target.references:
+            return self.ratio(target.contestant, *target.references)
+        values = {
+            "time": {name: median(times) for name, times in self.times.items()},
+            "first call": self.first,
+            "memory": self.added,
+        }[target.of]
+        if target.contestant not in values:
+            return None
+        value = values[target.contestant]
+        if not target.references:
+            return value
+        best = min((values[r] for r in target.references if r in values), default=None)
+        return None if best is None else value / best
 
 
 # --- running ---------------------------------------------------------------------------
@@ -67,58 +99,54 @@ def hired(workload: Workload, name: str) -> Iterator[Connection]:
         process.join()
 
 
-def compare(workload: Workload, answers: dict[str, Any]) -> None:
-    """Compare everybody's loss and gradients with the first who does as many ops.
+def measure(workload: Workload, rounds: int | None = None, who: Any = None) -> Result:
+    """Compare the answers of everybody (or of those in ``who``), then time them in rounds.
 
-    Raises
-    ------
-    AssertionError
-        Naming who disagrees, and by how much.
-    """
-    agreed: dict[int, Any] = {}
-    for name, mine in answers.items():
-        if mine is None:
-            continue
-        theirs = agreed.setdefault(workload.contestants[name].ops, mine)
-        for i, (a, b) in enumerate(zip(mine, theirs, strict=True)):
-            what = f"{workload.name}: {f'gradient {i}' if i else 'the loss'} of {name}"
-            assert a.shape == b.shape, f"{what} has shape {a.shape}, not {b.shape}"
-            off = float(np.max(abs(a - b)) / np.max(abs(b)))
-            assert off <= workload.tolerance, f"{what} is off by {off:.1e}"
-
-
-def measure(workload: Workload, rounds: int | None = None) -> Result:
-    """Check that everybody agrees, then time them in rounds.
-
-    Who is not installed is left out, and that is said.
+    Who is not installed, fails, or disagrees with the first who does as many ops is left
+    out, and that is said.
     """
     rounds = rounds or workload.rounds
+    result = Result(workload)
     with ExitStack() as stack:
-        pipes, answers = {}, {}
-        for name in workload.contestants:
+        pipes: dict[str, Connection] = {}
+        agreed: dict[int, Any] = {}
+        for name, contestant in workload.contestants.items():
+            if who and name not in who:
+                continue
             say(f"\r\033[K{workload.name}: preparing {name}", end="")
             pipe = stack.enter_context(hired(workload, name))
-            answer = pipe.recv()
-            if isinstance(answer, ModuleNotFoundError):
-                say(f"\r\033[K{workload.name}: {name} is skipped ({answer})")
-            else:
-                pipes[name], answers[name] = pipe, answer
-        compare(workload, answers)
+            reply = received(pipe)
+            if isinstance(reply, Ready) and reply.answer is not None:
+                theirs = agreed.setdefault(contestant.ops, reply.answer)
+                if complaint := disagreement(workload, reply.answer, theirs):
+                    reply = Absent(complaint, failed=True)
+            if isinstance(reply, Absent):
+                result.absent[name] = reply
+                say(f"\r\033[K{workload.name}: {name} is left out ({reply.reason})")
+                continue
+            pipes[name], result.times[name] = pipe, []
+            result.first[name], result.added[name] = reply.first, reply.added
         names = list(pipes)
-        times: dict[str, list[float]] = {name: [] for name in names}
         for i in range(rounds):
             say(f"\r\033[K{workload.name}: round {i + 1} of {rounds}", end="")
-            first = i % len(names)
+            first = i % max(1, len(names))
             for name in names[first:] + names[:first]:
                 pipes[name].send(True)
-                times[name].append(pipes[name].recv())
+                result.times[name].append(pipes[name].recv())
                 time.sleep(workload.settle)
         say("")
-        memory = {}
         for name, pipe in pipes.items():
             pipe.send(False)
-            memory[name] = pipe.recv()
-    return Result(workload, times, memory)
+            result.peak[name] = pipe.recv()
+    return result
+
+
+def received(pipe: Connection) -> Ready | Absent:
+    """What the worker sends, also if that is nothing."""
+    try:
+        return pipe.recv()
+    except EOFError:
+        return Absent("its process died", failed=True)
 
 
 # --- telling ---------------------------------------------------------------------------
@@ -147,17 +175,26 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def times_table(result: Result) -> str:
-    """Everybody's median, spread, ratio to the first, and peak memory."""
-    reference = next(iter(result.times))
+    """Everybody's median, spread, ratio to the first, first call and memory."""
+    reference = next(iter(result.times), "nobody")
     rows = []
     for name, times in result.times.items():
         low, high = np.percentile(times, [25, 75]) * 1e6
-        ratio = result.ratio(name, reference)
-        spread = f"{number(low)} to {number(high)}"
-        peak = f"{result.memory[name]:.0f}"
-        rows.append([name, number(median(times) * 1e6), spread, f"{ratio:.2f}", peak])
-    head = ["", f"µs per {result.workload.per}", "middle half", f"× {reference}", "peak MiB"]
-    return f"### {result.workload.title}\n\n{table(head, rows)}\n"
+        rows.append(
+            [
+                name,
+                number(median(times) * 1e6),
+                f"{number(low)} to {number(high)}",
+                f"{result.ratio(name, reference):.2f}",
+                number(result.first[name] * 1e3),
+                f"{result.added[name]:.1f}",
+                f"{result.peak[name]:.0f}",
+            ]
+        )
+    head = ["", f"µs per {result.workload.per}", "middle half", f"× {reference}"]
+    head += ["first, ms", "step, MiB", "peak, MiB"]
+    absent = "".join(f"\n{name}: {why.reason}." for name, why in result.absent.items())
+    return f"### {result.workload.title}\n\n{table(head, rows)}\n{absent}\n"
 
 
 def number(x: float) -> str:
@@ -170,14 +207,19 @@ def targets_table(results: list[Result]) -> str:
     rows = []
     for result in results:
         for target in result.workload.targets:
-            ratio = result.ratio(target.contestant, target.reference)
-            verdict = "not run" if ratio is None else "yes" if ratio <= target.limit else "no"
+            value = result.measured(target)
+            verdict = "not run" if value is None else "yes" if value <= target.limit else "no"
+            unit, scale = ("", 1) if target.references else (" ms", 1e3)
+            what = target.contestant if target.of == "time" else f"{target.of}, {target.contestant}"
+            if target.references:
+                ran = [r for r in target.references if r in result.times]
+                what += f" / {' or '.join(ran or target.references)}"
             rows.append(
                 [
-                    f"{result.workload.title}: {target.contestant} / {target.reference}",
-                    "" if ratio is None else f"{ratio:.3f}",
-                    f"≤ {target.limit:.2f}",
+                    f"{result.workload.title}: {what}",
+                    f"{target.limit * scale:.2f}{unit}",
+                    "" if value is None else f"{value * scale:.3f}{unit}",
                     verdict,
                 ]
             )
-    return f"### Targets\n\n{table(['', 'ratio', 'target', 'reached'], rows)}\n" if rows else ""
+    return f"### Targets\n\n{table(['', 'limit', 'measured', 'reached'], rows)}\n" if rows else ""

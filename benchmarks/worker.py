@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import resource
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.contest import Step
+from benchmarks.contest import Step, Unavailable
 from benchmarks.workloads import WORKLOADS
 
 SAMPLE = 0.02
 """Seconds that one sample lasts at least."""
 
 
+@dataclass
+class Ready:
+    """What a contestant answers, and what the first step took.
+
+    ``answer`` is a list of float64 arrays, the loss first; ``first`` is in seconds; ``added``
+    is the memory in MiB that later steps have held beyond what there was before the first.
+    """
+
+    answer: list[Any] | None
+    first: float
+    added: float
+
+
+@dataclass
+class Absent:
+    """Why a contestant does not run, and whether that is a mistake."""
+
+    reason: str
+    failed: bool = False
+
+
 def serve(pipe: Connection, workload: str, contestant: str) -> None:
-    """Send the answer of one step (or what is missing); then a sample for every request.
+    """Send `Ready` or `Absent`; then a sample for every request.
 
     After the last request (False) send the peak memory of this process in MiB.
     """
-    entry = WORKLOADS[workload].contestants[contestant]
+    task = WORKLOADS[workload]
     try:
-        step = entry.build()
+        step = task.build(contestant, task.sizes)
+        ready = prepare(step)
     except ModuleNotFoundError as error:
-        pipe.send(error)
+        pipe.send(Absent(f"{error.name} is not installed"))
         return
-    pipe.send(plainly(step()))
+    except Unavailable as error:
+        pipe.send(Absent(str(error)))
+        return
+    except Exception as error:
+        pipe.send(Absent(f"{type(error).__name__}: {error}", failed=True))
+        return
+    pipe.send(ready)
     # What setting up has left is not to be walked by collections that a step triggers.
     gc.collect()
     gc.freeze()
@@ -40,8 +70,25 @@ def serve(pipe: Connection, workload: str, contestant: str) -> None:
     while pipe.recv():
         gc.collect()
         step()  # caches and workers warm up untimed
-        pipe.send(sample(step, loops) / entry.ops)
+        pipe.send(sample(step, loops) / task.contestants[contestant].ops)
     pipe.send(peak())
+
+
+def prepare(step: Step) -> Ready:
+    """The first steps.  Memory is read before answers are converted, which takes some."""
+    gc.collect()
+    give_back()
+    forget_peak()
+    before = peak()
+    start = time.perf_counter()
+    step()
+    first = time.perf_counter() - start
+    gc.collect()
+    forget_peak()
+    step()
+    step()
+    added = peak() - before
+    return Ready(plainly(step()), first, added)
 
 
 def plainly(answer: Any) -> list[Any] | None:
@@ -71,8 +118,14 @@ def calibrate(step: Step) -> int:
     return loops
 
 
+def give_back() -> None:
+    """Return freed memory to the system (glibc): a step that reuses it shall not have it free."""
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def forget_peak() -> None:
-    """Start the peak anew, where the system can: comparing answers is not part of a step."""
+    """Start the peak anew, where the system can."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
