@@ -22,8 +22,11 @@ from minigrad.graph import no_grad
 from minigrad.ops import *
 from minigrad.tensor import Tensor
 
+del globals()["trace"]  # of a matrix or of a function: the one below tells them apart
+
 if _TYPE_CHECKING:
     from minigrad import losses, optim, plots
+    from minigrad.derivation import assert_derivation, check_derivation
     from minigrad.draw import draw
     from minigrad.program import Program, compile, trace
 
@@ -31,6 +34,8 @@ __version__ = "0.1.0"
 
 _LATER = {
     "Program": "program",
+    "assert_derivation": "derivation",
+    "check_derivation": "derivation",
     "compile": "program",
     "draw": "draw",
     "losses": "losses",

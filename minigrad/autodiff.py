@@ -9,6 +9,7 @@ depends on something whose gradient the caller may still ask for.
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -462,7 +463,7 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0) -> F:
         recorded = call.recorded_by_caller(outputs)
         blocks = []
         for y in outputs:
-            rows = [_row(call, y, k, recorded) for k in range(np.size(_plain(y)))]
+            rows = [_row(call, y, k, recorded) for k in range(math.prod(np.shape(y)))]
             columns = [
                 None
                 if _node(x) is None

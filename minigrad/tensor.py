@@ -724,6 +724,8 @@ class Tensor:
         method(ops.bitwise_xor),
     )
 
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
     def __index__(self) -> int:
         if self.shape or self.dtype.kind not in "iu":
             raise TypeError(f"{label(self)} is not an integer: it cannot be an index here")

@@ -173,7 +173,7 @@ class Program:
         TypeError, ValueError
             For arguments of another structure, shape or dtype than the program is for.
         """
-        given = inspect.signature(self).bind(*args, **kwargs).arguments
+        given = inspect.signature(self).bind_partial(*args, **kwargs).arguments
         values: dict[Var, Any] = {}
         for name, tree in self.parameters.items():
             if name not in given:

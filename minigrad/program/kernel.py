@@ -39,6 +39,18 @@ def is_view(e: Equation) -> bool:
     return e.op.name in VIEWS or (e.op.name == "getitem" and is_basic(e.kwargs["index"]))
 
 
+FRESH = frozenset(
+    "scatter where concatenate stack einsum cumsum cumprod sort softmax log_softmax logsumexp "
+    "shift matmul sum mean max min prod erf getitem".split()
+)
+"""Ops that answer with memory of their own, whatever they are given."""
+
+
+def may_be_view(e: Equation) -> bool:
+    """Whether the answer may look into the memory of an argument."""
+    return is_view(e) or not (e.op.elementwise or e.op.vjps is None or e.op.name in FRESH)
+
+
 @dataclass
 class Memory:
     """Buffers that a run of a kernel writes to, handed out and taken back while planning.
@@ -108,7 +120,7 @@ class Kernel:
         self.lines: list[str] = []
         self.memory = Memory()
         self.text: dict[Var, str] = {}
-        self.base: dict[Var, Var] = {}
+        self.roots: dict[Var, set[Var]] = {}
         self.buffer: dict[Var, int] = {}
         self._count = 0
         self._constants: dict[Any, str] = {}
@@ -127,24 +139,24 @@ class Kernel:
 
     # --- planning -----------------------------------------------------------------------
 
-    def root(self, v: Var) -> Var:
-        """The variable whose memory ``v`` is a view of."""
-        while v in self.base:
-            v = self.base[v]
-        return v
-
     def escapes(self) -> set[Var]:
         """Variables whose memory the caller gets: they are made anew in every run."""
         for e in self.program.equations:
-            if is_view(e):
-                self.base[e.out] = e.args[0]
-        return {self.root(v) for v in self.program.outputs if isinstance(v, Var)}
+            within = [a for a in e.args if isinstance(a, Var)] if may_be_view(e) else []
+            for v in e.outs:
+                own = set() if is_view(e) else {v}
+                self.roots[v] = own.union(*(self.memory_of(a) for a in within))
+        return set().union(*(self.memory_of(v) for v in self.program.outputs if isinstance(v, Var)))
+
+    def memory_of(self, v: Var) -> set[Var]:
+        """The variables whose memory ``v`` may look into, itself unless it is a view."""
+        return self.roots.get(v, {v})
 
     def write(self) -> None:
         """All lines."""
         plan: list[Any] = list(self.program.equations)
         if not self.destinations and self.program.name != "tile":
-            plan = regions(self.program, self.escaping, self.base)
+            plan = regions(self.program)
         last = self.last_uses(plan)
         for i, step in enumerate(plan):
             dying = last.get(i, set())
@@ -161,7 +173,8 @@ class Kernel:
         for i, step in enumerate(plan):
             for e in step.equations if isinstance(step, Region) else [step]:
                 for v in (*e.reads(), *e.outs):
-                    seen[self.root(v)] = i
+                    for root in self.memory_of(v):
+                        seen[root] = i
         dying: dict[int, set[Var]] = {}
         for v, i in seen.items():
             if v not in self.escaping:
@@ -191,7 +204,7 @@ class Kernel:
         if isinstance(e.out, tuple):
             names = [self.name("v") for _ in e.outs]
             self.text.update(zip(e.outs, names, strict=True))
-            self.lines.append(f"{', '.join(names)} = {self.call(e)}")
+            self.lines.append(f"{', '.join(names)}, = {self.call(e)}")
             self.release(dying)
             return
         v = e.out
@@ -250,7 +263,8 @@ class Kernel:
         return self.memory.view(self.buffer[v], v.shape, v.dtype)
 
     def viewed(self, v: Var) -> bool:
-        return v in self.base.values()
+        """Whether something else looks into the memory of ``v``."""
+        return any(v in roots and u is not v for u, roots in self.roots.items())
 
     def into(self, e: Equation, out: str | None) -> str | None:
         """The call that computes ``e``, into ``out`` if there is one; None: no such call."""
@@ -258,6 +272,8 @@ class Kernel:
         f = ufunc_of(e)
         if f is not None:
             args = ", ".join(self.operand(a, e) for a in e.args)
+            if out and e.op.name in ("maximum", "minimum"):  # NumPy wants it by name there
+                tail = f", out={out}"
             return f"{self.bound(e.op.name, f)}({args}{tail})"
         if e.op.name == "matmul":
             return self.product(e, out)
@@ -372,6 +388,8 @@ class Kernel:
         for user in self.program.equations:
             if any(a is v for a in user.args) and user.op.name in ("add", "subtract"):
                 other = user.args[1] if user.args[0] is v else user.args[0]
+                if any(e.out is other and e.op.name == "scatter" for e in self.program.equations):
+                    return False
                 fits = isinstance(other, Var) and other.shape == v.shape == user.out.shape
                 turned = user.op.name == "subtract" and user.args[0] is v
                 return fits and not turned and other.dtype == v.dtype == user.out.dtype
@@ -399,7 +417,7 @@ class Kernel:
             return f"{x}.reshape({v.shape})"
         if e.op.name == "transpose":
             axes = e.kwargs.get("axes")
-            return f"{x}.T" if axes is None else f"{x}.transpose({tuple(axes)})"
+            return f"{x}.T" if axes is None else f"{x}.transpose({whole(axes)})"
         if e.op.name == "swapaxes":
             return f"{x}.swapaxes({e.kwargs['axis1']}, {e.kwargs['axis2']})"
         if e.op.name == "getitem":
@@ -445,24 +463,19 @@ class Kernel:
     def result(self) -> str:
         """The results in their structure, no two sharing memory, none that of an argument."""
         given: set[Var] = set()
+        outside = {*self.program.inputs, *self.program.constants}
         words = []
         for x in self.program.outputs:
             if isinstance(x, Var):
-                root = self.root(x)
-                fresh = root in self.text and root not in given and self.made_here(root)
-                given.add(root)
+                roots = self.memory_of(x)
+                fresh = len(roots) == 1 and not roots & given and not roots & outside
+                given |= roots
                 words.append(self.text[x] if fresh or not x.shape else f"{self.text[x]}.copy()")
             elif isinstance(x, np.ndarray):
                 words.append(f"{self.bound(self.name('c'), np.array(x))}.copy()")
             else:
                 words.append(self.bound(self.name("c"), x))
         return nested(self.program.result, iter(words))
-
-    def made_here(self, v: Var) -> bool:
-        return v not in self.program.constants and v not in self._inputs()
-
-    def _inputs(self) -> set[Var]:
-        return set(self.program.inputs)
 
 
 def nested(tree: Any, words: Any) -> str:
@@ -474,6 +487,11 @@ def nested(tree: Any, words: Any) -> str:
     if isinstance(tree, tuple):
         return "(" + "".join(f"{nested(v, words)}, " for v in tree) + ")"
     return str(next(words))
+
+
+def whole(axes: Any) -> tuple[int, ...]:
+    """Axes as a tuple of Python's integers."""
+    return tuple(int(a) for a in np.atleast_1d(axes))
 
 
 def sampled(v: Var) -> Any:

@@ -106,12 +106,17 @@ def mean(b: Builder, x: Any, axis: Any = None, keepdims: bool = False, **others:
     return b.emit(ops.multiply, 1 / n, total)
 
 
+def absent(option: Any) -> bool:
+    """Whether a keyword of a reduction is at its default, or says nothing of values."""
+    return any(option is v for v in (True, False, None, np._NoValue))
+
+
 @lowered("sum")
 def sum_of_products(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
     """The sum of all products is a product of vectors."""
     inner = b.match(x, "multiply")
     every = axis is None or axes_of(x, axis) == tuple(range(len(shape_of(x))))
-    if inner is None or not every or any(v not in (True, False, None) for v in others.values()):
+    if inner is None or not every or not all(map(absent, others.values())):
         return None
     u, v = inner
     if not (isinstance(u, Var) and isinstance(v, Var)) or others.get("keepdims"):

@@ -340,8 +340,10 @@ def reshaped(b: Builder, x: Any, **kwargs: Any) -> Any:
 
 
 @rule("reshape")
-def reshaped_twice(b: Builder, x: Any, shape: Any, **_: Any) -> Any:
+def reshaped_twice(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
     """Only the last shape counts."""
+    if shape is None:
+        return None
     for name in ("reshape", "squeeze", "expand_dims"):
         if (inner := b.match(x, name)) is not None:
             return b.emit(ops.reshape, inner[0], shape=shape)

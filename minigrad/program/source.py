@@ -317,6 +317,10 @@ class Writer:
                 self.helpers[word] = f"{word} = {value!r}\n"
             elif inspect.ismodule(value):
                 self.helpers[word] = f"import {value.__name__} as {word}\n"
+            elif isinstance(value, type) and issubclass(value, tuple):
+                fields = list(value._fields)  # type: ignore[attr-defined]
+                self.helpers["namedtuple"] = "from collections import namedtuple\n"
+                self.helpers[word] = f"{word} = namedtuple({word!r}, {fields})\n"
             elif isinstance(value, FunctionType | type) and word not in __builtins__:  # type: ignore[operator]
                 self.helpers[word] = f"from {value.__module__} import {value.__name__} as {word}\n"
         return ast.unparse(tree) + "\n"
@@ -368,6 +372,8 @@ def parsed(function: Any, name: str) -> Any:
 def array_code(x: np.ndarray[Any, Any]) -> str:
     """An array as source."""
     kind = "" if x.dtype in (np.float64, np.int64, np.bool_) else f", np.{x.dtype}"
+    if not x.size:
+        return f"np.zeros({x.shape}{kind or f', np.{x.dtype}' if x.dtype != np.float64 else ''})"
     if x.dtype.kind == "i" and x.ndim == 1 and x.size > 2 and (x == np.arange(x.size)).all():
         return f"np.arange({x.size})"
     words = np.array2string(
@@ -460,9 +466,10 @@ def _softplus(w: Writer, e: Equation, args: list[Text]) -> Text:
 @spelled("transpose")
 def _transpose(w: Writer, e: Equation, args: list[Text]) -> Text:
     axes = e.kwargs.get("axes")
-    if axes is None or tuple(axes) == tuple(range(len(e.out.shape)))[::-1]:
+    axes = None if axes is None else tuple(int(a) for a in np.atleast_1d(axes))
+    if axes is None or axes == tuple(range(len(e.out.shape)))[::-1]:
         return Text(f"{args[0].at(ATOM)}.T")
-    return Text(f"{args[0].at(ATOM)}.transpose{w.constant(tuple(axes)).code}")
+    return Text(f"{args[0].at(ATOM)}.transpose({w.constant(axes).code})")
 
 
 @spelled("swapaxes")

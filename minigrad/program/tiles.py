@@ -86,7 +86,8 @@ def rows_of(e: Equation) -> int | None:
 
 def plain(e: Equation) -> bool:
     """Whether a reduction is over whole axes."""
-    return all(v in (None, True, False, np._NoValue) for k, v in e.kwargs.items() if k != "axis")
+    usual = (None, True, False, np._NoValue)
+    return all(any(v is u for u in usual) for k, v in e.kwargs.items() if k != "axis")
 
 
 def collects(e: Equation) -> bool:
@@ -133,7 +134,7 @@ class Region:
         write_region(self, kernel)
 
 
-def regions(program: Program, escaping: set[Var], base: dict[Var, Var]) -> list[Any]:
+def regions(program: Program) -> list[Any]:
     """The steps of ``program``: equations and regions, in an order that works."""
     level: dict[Var, int] = {}
     rows: dict[Var, int] = {}  # of what is computed row by row
@@ -165,10 +166,10 @@ def regions(program: Program, escaping: set[Var], base: dict[Var, Var]) -> list[
             if key[0] == at:
                 plan.append(Region(key[1], groups[key]))
         plan += [e for a, n, e in placed if a == at and (a, n) not in chosen]
-    return scheduled(plan, program, escaping)
+    return scheduled(plan, program)
 
 
-def scheduled(plan: list[Any], program: Program, escaping: set[Var]) -> list[Any]:
+def scheduled(plan: list[Any], program: Program) -> list[Any]:
     """``plan`` in dependency order, with what of each region is needed outside."""
     done: set[Var] = set(program.inputs) | set(program.constants)
     waiting, ordered = list(plan), []
@@ -215,13 +216,13 @@ def write_region(region: Region, kernel: Kernel) -> None:
     collected = {e.out for e in region.equations if collects(e)}
     kept = [v for v in region.used_after if v not in collected]
     gathered = [v for v in region.used_after if v in collected]
-    outside: dict[Var, bool] = {}
+    outside: dict[Var, bool] = {}  # whether it is read row by row
     for e in region.equations:
         for v in e.reads():
             if v not in made:
                 outside[v] = outside.get(v, False) or tiled(v, n, e)
     for v in kept:
-        if kernel.root(v) in kernel.escaping or v.dtype.kind not in "fb":
+        if kernel.memory_of(v) & kernel.escaping or v.dtype.kind not in "fb":
             kernel.text[v] = kernel.name("v")
             dtype = kernel.bound(f"dtype_{v.dtype}", v.dtype)
             kernel.lines.append(f"{kernel.text[v]} = np.empty({v.shape}, {dtype})")

@@ -37,7 +37,7 @@ from minigrad.graph import (
     variable,
 )
 from minigrad.names import held
-from minigrad.ops.indexing import settled
+from minigrad.ops.indexing import settle_index, settled
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.tensor import Tensor, no_derivative, operand, plainly, wrap
@@ -141,7 +141,7 @@ class Tracer:
     def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``tensor.apply`` that records everything."""
         if op is settled:  # an index keeps its Tensors
-            return args[0]
+            return self.index(args[0])
         if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
             args, kwargs = op.bind(args, kwargs)
         values: list[Any] = []
@@ -170,6 +170,14 @@ class Tracer:
         if not several:
             return wrap(ans, node)
         return tuple(wrap(y, self.picked(node, i)) for i, y in enumerate(ans))
+
+    def index(self, index: Any) -> Any:
+        """An index with arrays of its own; Tensors stay."""
+        if isinstance(index, tuple):
+            return tuple(self.index(part) for part in index)
+        if isinstance(index, list) and ops.holds_tensor(index):
+            return ops.array(index)
+        return settle_index(index)
 
     def kept(self, v: Any) -> Any:
         """Metadata that nobody can change later; Tensors stay, as part of this trace."""
@@ -252,7 +260,9 @@ def identifier(name: str) -> str:
 
 
 def trace(f: Callable[..., Any], *args: Any, static: Any = (), **kwargs: Any) -> Program:
-    """The program that ``f`` is for arguments like these.
+    """The program that ``f`` is for arguments like these; of a matrix, its trace.
+
+    NumPy's ``trace`` has the same name: given an array, this is the sum of its diagonal.
 
     Parameters
     ----------
@@ -281,10 +291,14 @@ def trace(f: Callable[..., Any], *args: Any, static: Any = (), **kwargs: Any) ->
     ...     e = X @ w - y
     ...     return (e**2).sum()
     >>> w, X, y = np.ones(3), np.ones((5, 3)), np.ones(5)
-    >>> print(mg.trace(mg.value_and_grad(loss), w, X, y))
+    >>> program = mg.trace(mg.value_and_grad(loss), w, X, y)
+    >>> print(program.source.split("\n\n\n")[1].splitlines()[-4])
+        e = X @ w - y
     """
     from minigrad.program.simplify import simplified
 
+    if not callable(f):
+        return ops.trace(f, *args, **kwargs)  # type: ignore[no-any-return]
     return simplified(record(f, args, kwargs, static))
 
 

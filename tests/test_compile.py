@@ -1,0 +1,412 @@
+"""Compiled functions equal eager ones: over the op table, random programs, kinds of arguments."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+import samples_elementwise
+import samples_indexing
+import samples_linalg
+import samples_reduction
+import samples_shape
+from minigrad.tree import flatten
+from samples import SAMPLES, Sample
+from test_random_programs import program
+
+assert samples_elementwise and samples_indexing and samples_linalg
+assert samples_reduction and samples_shape
+
+each_sample = pytest.mark.parametrize("s", SAMPLES, ids=lambda s: s.id)
+
+BY_VALUE = ("depends on values",)
+
+
+def weighted(s: Sample) -> Any:
+    """The sample as a function to a number that depends on every output differently."""
+    outputs = s.f(*s.args)
+    outputs = outputs if isinstance(outputs, tuple | list) else [outputs]
+    rng = np.random.default_rng(1)
+    weights = [np.asarray(rng.uniform(0.5, 1.5, np.shape(y))) for y in outputs]
+
+    def number(*xs: Any) -> Any:
+        ys = s.f(*xs)
+        ys = ys if isinstance(ys, tuple | list) else [ys]
+        return sum((w * y).sum() for w, y in zip(weights, ys, strict=True))
+
+    return number
+
+
+def same(got: Any, expected: Any, rtol: float) -> None:
+    for g, e in zip(flatten(got)[0], flatten(expected)[0], strict=True):
+        e = np.asarray(e)
+        assert np.shape(g) == e.shape
+        scale = float(np.max(np.abs(e))) if e.size and np.all(np.isfinite(e)) else 1.0
+        np.testing.assert_allclose(g, e, rtol=rtol, atol=rtol * max(scale, 1e-3))
+
+
+def compiled_or_skip(f: Any, *args: Any) -> Any:
+    try:
+        return mg.compile(f)(*args)
+    except TypeError as error:
+        if "depends on values" in str(error):
+            pytest.skip("the shape of its result depends on values")
+        raise
+
+
+@each_sample
+def test_op(s: Sample) -> None:
+    f = mg.value_and_grad(weighted(s), tuple(range(len(s.args))))
+    expected = f(*s.args)
+    step = mg.compile(f)
+    try:
+        same(step(*s.args), expected, 1e-12)
+    except TypeError as error:
+        if "depends on values" in str(error):
+            pytest.skip("the shape of its result depends on values")
+        raise
+    same(step(*s.args), expected, 1e-12)
+    assert step.retraces == 0
+
+
+@each_sample
+def test_printed_source(s: Sample) -> None:
+    """The printed program runs by itself and gives the same numbers."""
+    f = mg.value_and_grad(weighted(s), tuple(range(len(s.args))))
+    try:
+        traced = mg.trace(f, *s.args)
+    except TypeError as error:
+        if "depends on values" in str(error):
+            pytest.skip("the shape of its result depends on values")
+        raise
+    scope: dict[str, Any] = {}
+    exec(compile(traced.source, "<source>", "exec"), scope)
+    assert "minigrad" not in traced.source
+    with np.errstate(all="ignore"):
+        same(scope[traced.name](*s.args), f(*s.args), 1e-12)
+    same(traced(*s.args), f(*s.args), 1e-12)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_program(seed: int) -> None:
+    f, *point = program(seed)
+    g = mg.value_and_grad(lambda p: f(np, *p))
+    step = mg.compile(g)
+    same(step(point), g(point), 1e-11)
+    other = [x * 0.7 + 0.01 for x in point]
+    same(step(other), g(other), 1e-11)
+    assert step.retraces == 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_second_order(seed: int) -> None:
+    f, *point = program(seed)
+    direction = [np.cos(x) for x in point]
+    second = lambda p, v: mg.hvp(lambda q: f(np, *q), p, v)
+    same(mg.compile(second)(point, direction), second(point, direction), 1e-10)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_float32(seed: int) -> None:
+    f, *point = program(seed)
+    point = [x.astype(np.float32) for x in point]
+    g = mg.value_and_grad(lambda p: f(np, *p))
+    got, expected = mg.compile(g)(point), g(point)
+    assert [x.dtype for x in flatten(got)[0]] == [x.dtype for x in flatten(expected)[0]]
+    same(got, expected, 1e-5)
+
+
+# --- kinds of arguments ----------------------------------------------------------------
+
+
+def loss(params: Any, X: Any, y: Any) -> Any:
+    h = np.tanh(X @ params["W"] + params["b"])
+    return ((h - y) ** 2).mean()
+
+
+def problem(n: int = 5) -> tuple[Any, Any, Any]:
+    rng = np.random.default_rng(0)
+    params = {"W": rng.normal(size=(3, 2)), "b": np.zeros(2)}
+    return params, rng.normal(size=(n, 3)), rng.normal(size=(n, 2))
+
+
+def test_structures_and_retraces() -> None:
+    step = mg.compile(mg.value_and_grad(loss))
+    for n in (5, 7, 5, 7, 7):
+        args = problem(n)
+        value, gradient = step(*args)
+        expected_value, expected = mg.value_and_grad(loss)(*args)
+        np.testing.assert_allclose(value, expected_value, rtol=1e-13)
+        assert list(gradient) == ["W", "b"]
+        same(gradient, expected, 1e-12)
+    assert step.retraces == 1
+    params, X, y = problem()
+    same(step(params, y=y, X=X), mg.value_and_grad(loss)(params, X, y), 1e-12)
+    same(
+        step(params, X.astype(np.float32), y),
+        mg.value_and_grad(loss)(params, X.astype(np.float32), y),
+        1e-6,
+    )
+
+
+def test_results_are_the_callers_own() -> None:
+    step = mg.compile(lambda x: (x, x * 2, x.T, (x * 2).reshape(-1), np.ones(3)))
+    x = np.arange(4.0).reshape(2, 2)
+    first = step(x)
+    copies = [np.array(r) for r in first]
+    for r in first:
+        r[...] = -7.0
+    assert (x == np.arange(4.0).reshape(2, 2)).all()
+    for a, b in zip(step(x), copies, strict=True):
+        np.testing.assert_array_equal(a, b)
+    later = step(x + 1)
+    again = [np.array(r) for r in later]
+    step(x + 5)
+    for a, b in zip(later, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_static_arguments() -> None:
+    def power(x: Any, n: int, mode: str = "sum") -> Any:
+        for _ in range(n):
+            x = x * x
+        return x.sum() if mode == "sum" else x.mean()
+
+    step = mg.compile(power)
+    x = np.array([1.0, 2.0])
+    assert step(x, 2) == 17 and step(x, 3) == 257 and step(x, 2, mode="mean") == 8.5
+    assert step(x, 2, "mean") == 8.5
+    assert step.retraces == 2
+    by_name = mg.compile(lambda x, scale: x * scale if scale > 1 else x, static=["scale"])
+    assert by_name(2.0, 3.0) == 6.0 and by_name(2.0, 0.5) == 2.0
+
+
+def test_captured_arrays_are_constants_and_tensors_are_read() -> None:
+    weights = np.array([1.0, 2.0])
+    offset = mg.Tensor([10.0, 20.0])
+    step = mg.compile(lambda x: (x * weights + offset).sum())
+    x = np.ones(2)
+    assert step(x) == 33
+    assert set(step.constants) == {"weights", "offset"}
+    offset.data = [100.0, 200.0]
+    assert step(x) == 303
+    weights[0] = 50.0
+    assert step(x) == 303  # fixed when it was traced, and listed
+    step.constants["weights"].flags.writeable is False
+
+
+def test_scalars_are_pure_python() -> None:
+    def neuron(w: Any, b: Any, x: Any, y: Any) -> Any:
+        return 0.5 * (y - mg.sigmoid(w * x + b)) ** 2
+
+    g = mg.value_and_grad(neuron, (0, 1))
+    step = mg.compile(g)
+    got = step(0.3, 0.1, 0.5, 1.5)
+    assert type(got[0]) is float and type(got[1][0]) is float
+    same(got, g(0.3, 0.1, 0.5, 1.5), 1e-15)
+    same(step(np.float64(0.3), 0.1, 0.5, 1.5), g(0.3, 0.1, 0.5, 1.5), 1e-15)
+    same(step(0.3, 0.1, -1e6, 1.5), g(0.3, 0.1, -1e6, 1.5), 1e-15)  # exp overflows in math
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("x", [0.0, -1.0, np.inf, -np.inf, np.nan, 1e308, 1e-308, 710.0])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.log(x),
+        lambda x: 1 / x,
+        lambda x: np.sqrt(x),
+        lambda x: np.exp(x),
+        lambda x: x**0.5,
+        lambda x: x**-3,
+        lambda x: np.maximum(x, 0.5) + mg.relu(x),
+        lambda x: mg.softplus(x),
+        lambda x: np.where(x > 0, x, 2 * x),
+        lambda x: np.tanh(x) + np.abs(x),
+        lambda x: np.sin(x) * x,
+        lambda x: np.arctanh(x),
+        lambda x: np.clip(x, -1, 1),
+        lambda x: np.sign(x) + np.fmod(x, 2.0) + np.hypot(x, x),
+    ],
+)
+def test_scalars_at_the_edges(f: Any, x: float) -> None:
+    for g in (f, mg.grad(f)):
+        np.testing.assert_allclose(mg.compile(g)(x), float(np.asarray(g(np.float64(x)))), rtol=1e-14)
+
+
+def test_tensors_and_gradients_through() -> None:
+    step = mg.compile(lambda w, x: np.tanh(x * w).sum())
+    x = np.array([1.0, 2.0])
+    assert step(0.5, x) == pytest.approx(float(np.tanh(x * 0.5).sum()))
+    g = mg.grad(lambda w: step(w, x))(0.5)
+    assert g == pytest.approx(float((x * (1 - np.tanh(x * 0.5) ** 2)).sum()))
+    traced = mg.trace(lambda w, x: np.tanh(x * w).sum(), 0.5, x)
+    assert mg.grad(traced)(0.5, x) == pytest.approx(g)
+    again = mg.trace(mg.grad(lambda w: traced(w, x)), 0.5)
+    assert again(0.5) == pytest.approx(g)
+    inside = mg.compile(mg.grad(lambda w: step(w, x)))
+    assert inside(0.5) == pytest.approx(g)
+
+
+def test_threads_and_reentry() -> None:
+    step = mg.compile(mg.value_and_grad(loss))
+    params, X, y = problem(50)
+    expected = mg.value_and_grad(loss)(params, X, y)
+    failures = []
+
+    def work() -> None:
+        for _ in range(200):
+            try:
+                same(step(params, X, y), expected, 1e-12)
+            except AssertionError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failures
+
+
+def test_layouts() -> None:
+    rng = np.random.default_rng(0)
+    X, w = rng.normal(size=(6, 4)), rng.normal(size=4)
+    f = mg.value_and_grad(lambda w, X: (np.sin(X * w) @ w).sum())
+    step = mg.compile(f)
+    for layout in (X, np.asfortranarray(X), X[::-1], np.repeat(X, 2, 1)[:, ::2]):
+        same(step(w, layout), f(w, layout), 1e-12)
+    assert step.retraces == 0
+
+
+# --- large arrays ----------------------------------------------------------------------
+
+
+def test_tiles() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300_001)
+    y = (rng.random(x.size) < 0.4) * 1.0
+
+    def fit(w: Any, b: Any, x: Any, y: Any) -> Any:
+        p = mg.sigmoid(w * x + b)
+        return -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean(), p
+
+    g = mg.value_and_grad(fit, (0, 1, 2), has_aux=True)
+    step = mg.compile(g)
+    same(step(0.3, 0.1, x, y), g(0.3, 0.1, x, y), 1e-12)
+    assert "region" in step.latest.code
+
+
+def test_tiles_with_rows_and_columns() -> None:
+    rng = np.random.default_rng(0)
+    x, gain, bias = rng.normal(size=(1003, 257)), rng.normal(size=257), rng.normal(size=257)
+
+    def f(x: Any, gain: Any, bias: Any) -> Any:
+        mean = x.mean(axis=-1, keepdims=True)
+        var = ((x - mean) ** 2).mean(axis=-1, keepdims=True)
+        z = (x - mean) / np.sqrt(var + 1e-5) * gain + bias
+        top = z.max(axis=0)
+        return (mg.gelu(z) * mg.softmax(z)).sum() + mg.logsumexp(z, axis=1).mean() + top.sum()
+
+    g = mg.value_and_grad(f, (0, 1, 2))
+    step = mg.compile(g)
+    same(step(x, gain, bias), g(x, gain, bias), 1e-11)
+    assert "region" in step.latest.code
+
+
+# --- what cannot be traced -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("look", "word"),
+    [
+        (lambda t: t if t > 0 else -t, "bool()"),
+        (lambda t: t * float(t), "float()"),
+        (lambda t: t * int(t), "int()"),
+        (lambda t: t * t.item(), ".item()"),
+        (lambda t: t * t.data, ".data"),
+        (lambda t: t * np.asarray(t), "np.asarray()"),
+        (lambda t: t * t.tolist(), ".tolist()"),
+        (lambda t: t * t.numpy(), ".data"),
+        (lambda t: next(t for _ in range(3) if t < 5), "bool()"),
+    ],
+)
+def test_looking_at_values_is_refused(look: Any, word: str) -> None:
+    with pytest.raises(TypeError, match="would fix its value") as error:
+        mg.compile(look)(2.0)
+    assert word in str(error.value) and "np.where" in str(error.value)
+    assert "static argument" in str(error.value) and "test_compile.py" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x[x > 0].sum(),
+        lambda x: np.nonzero(x)[0],
+        lambda x: np.extract(x > 0, x),
+        lambda x: np.where(x > 0)[0],
+    ],
+)
+def test_shapes_that_depend_on_values_are_refused(f: Any) -> None:
+    with pytest.raises(TypeError, match="depends on values"):
+        mg.compile(f)(np.array([1.0, -2.0]))
+
+
+def test_other_errors() -> None:
+    with pytest.raises(TypeError, match="mg.compile takes a function"):
+        mg.compile(3)  # type: ignore[arg-type]
+    w = mg.Tensor(1.0, requires_grad=True)
+    outside = w * 2
+    with pytest.raises(ValueError, match="outside was computed outside of the function"):
+        mg.compile(lambda x: x * outside)(1.0)
+
+    def back(x: Any) -> Any:
+        y = w * x
+        y.backward()
+        return y
+
+    with pytest.raises(RuntimeError, match=r"backward\(\) inside a trace"):
+        mg.compile(back)(1.0)
+    step = mg.compile(lambda x: x)
+    with pytest.raises(RuntimeError, match="has not been traced yet"):
+        step.source  # noqa: B018
+    with pytest.raises(TypeError, match="static argument and cannot be compared"):
+        mg.compile(lambda x, s: x, static=["s"])(1.0, [{1, 2}])
+    X = np.ones((3, 2))
+    matrix = mg.compile(lambda X, w: X @ w)
+    matrix(X, np.ones(2))
+    with pytest.raises(ValueError, match="do not align"):
+        matrix(X, np.ones(3))
+
+
+def test_program_arguments_are_checked() -> None:
+    traced = mg.trace(loss, *problem())
+    params, X, y = problem(6)
+    with pytest.raises(ValueError, match=r"traced for X: float64 \(5, 3\)"):
+        traced(params, X, y)
+    with pytest.raises(TypeError, match="argument y is missing"):
+        traced(params, X)
+    assert isinstance(pickle.loads(pickle.dumps(traced)), mg.Program)
+    fixed = mg.trace(lambda x, n: x * n, 1.0, 2)
+    with pytest.raises(ValueError, match="traced with n=2"):
+        fixed(1.0, 3)
+
+
+def test_save(tmp_path: Any) -> None:
+    table = np.random.default_rng(0).normal(size=(40, 50))
+    traced = mg.trace(mg.value_and_grad(lambda w: ((table @ w) ** 2).sum()), np.ones(50))
+    traced.save(tmp_path / "step.py")
+    scope: dict[str, Any] = {"__file__": str(tmp_path / "step.py")}
+    text = (tmp_path / "step.py").read_text()
+    assert "minigrad" not in text
+    exec(text, scope)
+    w = np.linspace(0, 1, 50)
+    same(scope[traced.name](w), traced(w), 1e-12)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step.npz", "step.py"]
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        traced.save(tmp_path / "nowhere" / "step.py")
