@@ -39,6 +39,9 @@ def is_view(e: Equation) -> bool:
     return e.op.name in VIEWS or (e.op.name == "getitem" and is_basic(e.kwargs["index"]))
 
 
+ALONE = 2**13
+"""Elements up to which BLAS uses one thread; in tiles, threads of its own would be in the way."""
+
 FRESH = frozenset(
     "scatter where concatenate stack einsum cumsum cumprod sort softmax log_softmax logsumexp "
     "shift matmul sum mean max min prod erf getitem".split()
@@ -57,12 +60,15 @@ class Memory:
 
     Attributes
     ----------
+    by_columns : bool
+        Whether arrays of two axes lie in memory column by column.
     sizes : list of int
         Bytes of each buffer.
     views : dict
         Name -> (buffer, shape, dtype): the arrays that live in them.
     """
 
+    by_columns: bool = False
     sizes: list[int] = field(default_factory=list)
     views: dict[str, tuple[int, tuple[int, ...], Any]] = field(default_factory=dict)
     free: list[int] = field(default_factory=list)
@@ -95,10 +101,12 @@ class Memory:
     def allocate(self) -> tuple[Any, ...]:
         """The arrays themselves, in the order of ``views``."""
         raw = [np.empty(max(n, 1), np.uint8) for n in self.sizes]
-        return tuple(
-            raw[b][: math.prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
-            for b, shape, dtype in self.views.values()
-        )
+        arrays = []
+        for b, shape, dtype in self.views.values():
+            flat = raw[b][: math.prod(shape) * dtype.itemsize].view(dtype)
+            turned = self.by_columns and len(shape) == 2
+            arrays.append(flat.reshape(shape[::-1]).T if turned else flat.reshape(shape))
+        return tuple(arrays)
 
 
 class Kernel:
@@ -113,12 +121,18 @@ class Kernel:
     memory : Memory
     """
 
-    def __init__(self, program: Program, destinations: dict[Var, str] | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        destinations: dict[Var, str] | None = None,
+        by_columns: bool = False,
+    ) -> None:
         self.program = program
+        self.alone = ALONE if program.name == "tile" else 2**16
         self.destinations = destinations or {}
         self.namespace: dict[str, Any] = {"np": np, "dot": np.dot, "matmul": np.matmul}
         self.lines: list[str] = []
-        self.memory = Memory()
+        self.memory = Memory(by_columns)
         self.text: dict[Var, str] = {}
         self.roots: dict[Var, set[Var]] = {}
         self.buffer: dict[Var, int] = {}
@@ -155,7 +169,7 @@ class Kernel:
     def write(self) -> None:
         """All lines."""
         plan: list[Any] = list(self.program.equations)
-        if not self.destinations and self.program.name != "tile":
+        if self.program.name != "tile":
             plan = regions(self.program)
         last = self.last_uses(plan)
         for i, step in enumerate(plan):
@@ -308,13 +322,18 @@ class Kernel:
             self.text[x] if isinstance(x, Var) else self.bound(self.name("c"), x) for x in (a, b)
         ]
         small = len(np.shape(a) if not isinstance(a, Var) else a.shape) <= 2
+        small = small and not (out and self.memory.by_columns and len(e.out.shape) == 2)
         small = small and len(np.shape(b) if not isinstance(b, Var) else b.shape) <= 2
         same = a.dtype == b.dtype == e.out.dtype and e.out.dtype.kind == "f"
+        if small and same and len(a.shape) == len(b.shape) == 1 and a.shape[0] > self.alone:
+            cuts = range(0, a.shape[0], self.alone)
+            pairs = [f"{names[0]}[{i}:{i + self.alone}], {names[1]}[{i}:{i + self.alone}]" for i in cuts]
+            return " + ".join(f"dot({pair})" for pair in pairs)
         if small and same:
             return f"dot({names[0]}, {names[1]}{tail})"
         return f"matmul({names[0]}, {names[1]}{tail})"
 
-    def reduction(self, e: Equation, out: str | None) -> str:
+    def reduction(self, e: Equation, out: str | None) -> str | None:
         """A reduction; sums of small matrices as products with ones."""
         x, axis = e.args[0], e.kwargs.get("axis")
         keepdims = bool(e.kwargs.get("keepdims"))
@@ -322,14 +341,19 @@ class Kernel:
         same = x.dtype == e.out.dtype and x.dtype.kind == "f"
         if e.op.name == "sum" and same and len(x.shape) == 2 and x.dtype.itemsize >= 4:
             n, m = x.shape
-            if axes == (0,) and (out is None or not keepdims) and n > 1 and n * m <= 2**16:
+            if axes == (0,) and (out is None or not keepdims) and n > 1 and 0 < n * m <= self.alone:
                 code = f"dot({self.ones((n,), x.dtype)}, {self.text[x]}"
                 return (
                     f"{code}).reshape((1, {m}))"
                     if keepdims
                     else f"{code}{', ' + out if out else ''})"
                 )
-            if axes == (1,) and m > 1 and n * m <= 2**16:
+            if axes == (1,) and m > 1 and 0 < n * m <= self.alone:
+                if self.memory.by_columns and keepdims:
+                    out = None if out is None else f"{out}[:, 0]"
+                    keepdims = False
+                    if out is None:
+                        return None
                 ones = self.ones((m, 1) if keepdims else (m,), x.dtype)
                 return f"dot({self.text[x]}, {ones}{', ' + out if out else ''})"
         f = self.bound(f"{e.op.name}_reduce", REDUCERS[e.op.name].reduce)

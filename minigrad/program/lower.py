@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op
 from minigrad.ops.reduction import axes_of
 from minigrad.ops.softmax import shift_of
@@ -20,9 +21,12 @@ from minigrad.program.simplify import (
     RUNNING,
     Builder,
     Rule,
+    coefficient,
     number,
+    outcome,
     rebuilt,
     rule,
+    scaled,
     shape_of,
     together,
 )
@@ -112,6 +116,27 @@ def absent(option: Any) -> bool:
 
 
 @lowered("sum")
+def sum_of_multiples(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+    """``Σ c x`` is ``c Σ x``: it is cheaper to scale the sum."""
+    c, y = coefficient(b, x)
+    if y is x or not all(map(absent, others.values())):
+        return None
+    return scaled(b, c, b.emit(ops.sum, y, axis=axis, **others))
+
+
+@lowered("matmul")
+def product_of_multiples(b: Builder, x: Any, y: Any) -> Any:
+    """``A (c x)`` is ``c (A x)``, where that is smaller."""
+    (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
+    shape, _ = outcome(ops.matmul, (u, v), {})
+    if u is not x and math.prod(shape) >= math.prod(shape_of(x)):
+        c, u = 1, x
+    if v is not y and math.prod(shape) >= math.prod(shape_of(y)):
+        d, v = 1, y
+    return None if u is x and v is y else scaled(b, c * d, b.emit(ops.matmul, u, v))
+
+
+@lowered("sum")
 def sum_of_products(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
     """The sum of all products is a product of vectors."""
     inner = b.match(x, "multiply")
@@ -163,6 +188,27 @@ def exp_of_log(b: Builder, x: Any) -> Any:
     if not log or not b.knows(ops.exp, inner[0]):
         return None
     return b.emit(ops.divide, b.emit(ops.exp, inner[0]), log[0])
+
+
+@lowered("exp")
+def exp_of_log_sum(b: Builder, x: Any) -> Any:
+    """``exp(x - log Σ exp x)`` is ``exp(x - top) / Σ exp(x - top)``, which is known.
+
+    What `logsumexp` does where all of x is -inf, 0 instead of NaN, is done here as well.
+    """
+    inner = b.match(x, "subtract")
+    safe = inner and b.match(inner[1], "where")
+    if not inner or not safe or b.match(safe[0], "equal") is None:
+        return None
+    total = b.match(safe[2], "add")
+    log = total and b.match(total[0], "log")
+    if not total or not log:
+        return None
+    shifted = b.emit(ops.subtract, inner[0], total[1])
+    if not b.knows(ops.exp, shifted):
+        return None
+    none = b.emit(ops.equal, log[0], 0)
+    return b.emit(ops.divide, b.emit(ops.exp, shifted), b.emit(branch, none, 1.0, log[0]))
 
 
 @lowered("sum")

@@ -401,6 +401,12 @@ def one_of(b: Builder, x: Any, y: Any) -> Any:
     return None
 
 
+@rule("not_equal")
+def truth(b: Builder, x: Any, y: Any) -> Any:
+    """``x != 0`` is ``x``, if that is a boolean."""
+    return x if is_(y, 0) and isinstance(x, Var) and x.dtype.kind == "b" else None
+
+
 COMPUTING: dict[str, list[Rule]] = {}
 """Identities that save work, but not in the form in which derivations are written."""
 

@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 WORTH = 120_000
 """Nanoseconds of work from which tiles pay."""
 
-TILE = 2**14
-"""Elements of the widest array in a tile."""
+TILE = 2**17
+"""Bytes of the widest array in a tile."""
+
+NARROW = 64
+"""Rows of fewer elements are kept by columns, so that loops run over the rows."""
 
 COSTS = {
     "exp": 2.5, "exp2": 3, "log": 3, "log1p": 8, "expm1": 8, "tanh": 4, "sin": 8, "cos": 8,
@@ -139,15 +142,17 @@ def regions(program: Program) -> list[Any]:
     level: dict[Var, int] = {}
     rows: dict[Var, int] = {}  # of what is computed row by row
     placed: list[tuple[int, int | None, Equation]] = []
+    work: dict[int | None, float] = {}
+    for e in program.equations:
+        work[rows_of(e)] = work.get(rows_of(e), 0) + cost(e)
     for e in program.equations:
         n = rows_of(e)
-        if n is not None and n < 2:
-            n = None
-        at = 0
+        n = None if n is None or n < 2 or work[n] < WORTH else n
+        at = -1 if n is None else 0  # whole arrays: after that region, -1 before all
         for v in e.reads():
-            within = n is not None and rows.get(v) == n and tiled(v, n, e)
             known = level.get(v, -1)
-            at = max(at, known + 1 if n is not None and not within else known)
+            within = n is None or (rows.get(v) == n and tiled(v, n, e))
+            at = max(at, known if within else known + 1)
         for v in e.outs:
             level[v] = at
             if n is not None and not collects(e):
@@ -161,7 +166,7 @@ def regions(program: Program) -> list[Any]:
     if not chosen:
         return list(program.equations)
     plan: list[Any] = []
-    for at in range(1 + max(a for a, _, _ in placed)):
+    for at in range(-1, 1 + max(a for a, _, _ in placed)):
         for key in sorted(chosen):
             if key[0] == at:
                 plan.append(Region(key[1], groups[key]))
@@ -205,7 +210,7 @@ def write_region(region: Region, kernel: Kernel) -> None:
     """Write the call of a region into ``kernel``, and the kernels of its tiles."""
     n = region.rows
     widest = max(
-        math.prod(v.shape[1:])
+        math.prod(v.shape[1:]) * v.dtype.itemsize
         for e in region.equations
         for v in (*e.reads(), *e.outs)
         if v.shape and v.shape[0] == n
@@ -254,6 +259,7 @@ def tile_kernel(
 ) -> Any:
     """The function of one tile of ``rows`` rows, and its memory."""
     from minigrad.program.kernel import Kernel
+    from minigrad.program.lower import lower
 
     swap: dict[Var, Var] = {}
     slices = []
@@ -277,12 +283,21 @@ def tile_kernel(
         if e.op.name in ("reshape", "broadcast_to"):
             kwargs["shape"] = swap[out].shape
         equations.append(Equation(swap[out], e.op, args, kwargs))
-    destinations = {swap[v]: f"y{i}" for i, v in enumerate(kept)}
-    slices += [f"y{i} = y{i}[lo:hi]" for i in range(len(kept))]
     inputs = {f"x{i}": swap[v] for i, v in enumerate(outside)}
-    program = Program("tile", inputs, {}, equations, tuple(swap[v] for v in gathered))
-    kernel = Kernel(program, destinations)
-    names = ", ".join([*inputs, *destinations.values()])
+    results = tuple(swap[v] for v in (*gathered, *kept))
+    program = lower(Program("tile", inputs, {}, equations, results))
+    collected, stored = program.result[: len(gathered)], program.result[len(gathered) :]
+    widths = [v.shape[1:] for e in program.equations for v in e.outs if len(v.shape) > 1]
+    kernel = Kernel(
+        program.replace(result=collected),
+        destinations={v: f"y{i}" for i, v in reversed(list(enumerate(stored))) if isinstance(v, Var)},
+        by_columns=rows > 1 and all(len(w) == 1 and w[0] <= NARROW for w in widths),
+    )
+    slices += [f"y{i} = y{i}[lo:hi]" for i in range(len(kept))]
+    for i, v in enumerate(stored):
+        if not isinstance(v, Var) or kernel.text[v] != f"y{i}":  # the same as something else
+            kernel.lines.insert(-1, f"y{i}[...] = {kernel.argument(v)}")
+    names = ", ".join([*inputs, *(f"y{i}" for i in range(len(kept)))])
     return kernel.function("tile", f"lo, hi, work, {names}", slices), kernel.memory
 
 
