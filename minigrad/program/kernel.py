@@ -60,15 +60,16 @@ class Memory:
 
     Attributes
     ----------
-    by_columns : bool
-        Whether arrays of two axes lie in memory column by column.
+    narrow : int
+        Matrices of at most this many columns, and many more rows, lie in memory column by
+        column, so that loops run over the rows.
     sizes : list of int
         Bytes of each buffer.
     views : dict
         Name -> (buffer, shape, dtype): the arrays that live in them.
     """
 
-    by_columns: bool = False
+    narrow: int = 16
     sizes: list[int] = field(default_factory=list)
     views: dict[str, tuple[int, tuple[int, ...], Any]] = field(default_factory=dict)
     free: list[int] = field(default_factory=list)
@@ -98,13 +99,17 @@ class Memory:
         self.views[name] = (buffer, shape, dtype)
         return name
 
+    def turned(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array of this shape lies column by column."""
+        return len(shape) == 2 and 1 < shape[1] <= self.narrow and shape[0] >= 4 * shape[1]
+
     def allocate(self) -> tuple[Any, ...]:
         """The arrays themselves, in the order of ``views``."""
         raw = [np.empty(max(n, 1), np.uint8) for n in self.sizes]
         arrays = []
         for b, shape, dtype in self.views.values():
             flat = raw[b][: math.prod(shape) * dtype.itemsize].view(dtype)
-            turned = self.by_columns and len(shape) == 2
+            turned = self.turned(shape)
             arrays.append(flat.reshape(shape[::-1]).T if turned else flat.reshape(shape))
         return tuple(arrays)
 
@@ -125,14 +130,14 @@ class Kernel:
         self,
         program: Program,
         destinations: dict[Var, str] | None = None,
-        by_columns: bool = False,
+        narrow: int = 16,
     ) -> None:
         self.program = program
         self.alone = ALONE if program.name == "tile" else 2**16
         self.destinations = destinations or {}
         self.namespace: dict[str, Any] = {"np": np, "dot": np.dot, "matmul": np.matmul}
         self.lines: list[str] = []
-        self.memory = Memory(by_columns)
+        self.memory = Memory(narrow)
         self.text: dict[Var, str] = {}
         self.roots: dict[Var, set[Var]] = {}
         self.buffer: dict[Var, int] = {}
@@ -322,13 +327,17 @@ class Kernel:
             self.text[x] if isinstance(x, Var) else self.bound(self.name("c"), x) for x in (a, b)
         ]
         small = len(np.shape(a) if not isinstance(a, Var) else a.shape) <= 2
-        small = small and not (out and self.memory.by_columns and len(e.out.shape) == 2)
         small = small and len(np.shape(b) if not isinstance(b, Var) else b.shape) <= 2
         same = a.dtype == b.dtype == e.out.dtype and e.out.dtype.kind == "f"
         if small and same and len(a.shape) == len(b.shape) == 1 and a.shape[0] > self.alone:
             cuts = range(0, a.shape[0], self.alone)
             pairs = [f"{names[0]}[{i}:{i + self.alone}], {names[1]}[{i}:{i + self.alone}]" for i in cuts]
             return " + ".join(f"dot({pair})" for pair in pairs)
+        turned = out and lies_turned(self.memory, e.out, self.destinations)
+        if small and same and turned:
+            return f"dot({names[1]}.T, {names[0]}.T, {out}.T)"
+        if turned:
+            return f"matmul({names[0]}, {names[1]}{tail})"
         if small and same:
             return f"dot({names[0]}, {names[1]}{tail})"
         return f"matmul({names[0]}, {names[1]}{tail})"
@@ -349,11 +358,6 @@ class Kernel:
                     else f"{code}{', ' + out if out else ''})"
                 )
             if axes == (1,) and m > 1 and 0 < n * m <= self.alone:
-                if self.memory.by_columns and keepdims:
-                    out = None if out is None else f"{out}[:, 0]"
-                    keepdims = False
-                    if out is None:
-                        return None
                 ones = self.ones((m, 1) if keepdims else (m,), x.dtype)
                 return f"dot({self.text[x]}, {ones}{', ' + out if out else ''})"
         f = self.bound(f"{e.op.name}_reduce", REDUCERS[e.op.name].reduce)
@@ -511,6 +515,11 @@ def nested(tree: Any, words: Any) -> str:
     if isinstance(tree, tuple):
         return "(" + "".join(f"{nested(v, words)}, " for v in tree) + ")"
     return str(next(words))
+
+
+def lies_turned(memory: Memory, v: Var, destinations: dict[Var, str]) -> bool:
+    """Whether the buffer of ``v`` lies column by column."""
+    return v not in destinations and memory.turned(v.shape)
 
 
 def whole(axes: Any) -> tuple[int, ...]:

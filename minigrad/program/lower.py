@@ -103,7 +103,7 @@ def division_by_number(b: Builder, x: Any, y: Any) -> Any:
 def mean(b: Builder, x: Any, axis: Any = None, keepdims: bool = False, **others: Any) -> Any:
     if others.get("where", True) is not True or others.get("dtype") is not None:
         return None
-    n = math.prod(shape_of(x)[a] for a in axes_of(x, axis))
+    n = math.prod(shape_of(x)[a] for a in axes_of(_like(x), axis))
     if not n or not shape_of(x):
         return None
     total = b.emit(ops.sum, x, axis=axis, keepdims=keepdims)
@@ -136,11 +136,52 @@ def product_of_multiples(b: Builder, x: Any, y: Any) -> Any:
     return None if u is x and v is y else scaled(b, c * d, b.emit(ops.matmul, u, v))
 
 
+@lowered("matmul")
+def one_product(b: Builder, x: Any, y: Any) -> Any:
+    """A batch of products with one matrix is one product."""
+    shape = shape_of(x)
+    if len(shape) < 3 or len(shape_of(y)) != 2 or 0 in shape or not isinstance(x, Var):
+        return None
+    rows = b.emit(ops.reshape, x, shape=(math.prod(shape[:-1]), shape[-1]))
+    return b.emit(
+        ops.reshape, b.emit(ops.matmul, rows, y), shape=(*shape[:-1], shape_of(y)[-1])
+    )
+
+
+@lowered("sum")
+def sum_of_matrix(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+    """Sums over all axes but the last, or over the last, as sums of a matrix."""
+    shape = shape_of(x)
+    if len(shape) < 3 or 0 in shape or axis is None or math.prod(shape) > 2 * LARGE:
+        return None
+    axes, last = tuple(sorted(axes_of(_like(x), axis))), len(shape) - 1
+    keepdims = others.pop("keepdims", False)
+    if not all(map(absent, others.values())) or axes not in ((last,), tuple(range(last))):
+        return None
+    matrix = b.emit(ops.reshape, x, shape=(math.prod(shape[:-1]), shape[-1]))
+    ans = b.emit(ops.sum, matrix, axis=1 if axes == (last,) else 0)
+    kept = [1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes]
+    return b.emit(ops.reshape, ans, shape=tuple(kept))
+
+
+def _like(x: Any) -> Any:
+    return np.broadcast_to(np.float64(0), shape_of(x))
+
+
+@lowered("greater")
+def mask_of_relu(b: Builder, x: Any, y: Any) -> Any:
+    """``x > 0`` is ``max(x, 0) > 0``: what was kept for the next layer does for both."""
+    if number(y) != 0 or not b.knows(ops.maximum, x, 0):
+        return None
+    h = b.emit(ops.maximum, x, 0)
+    return b.keep(ops.greater, (h, y), {}, Var("t", h.shape, np.dtype(bool)))
+
+
 @lowered("sum")
 def sum_of_products(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
     """The sum of all products is a product of vectors."""
     inner = b.match(x, "multiply")
-    every = axis is None or axes_of(x, axis) == tuple(range(len(shape_of(x))))
+    every = axis is None or axes_of(_like(x), axis) == tuple(range(len(shape_of(x))))
     if inner is None or not every or not all(map(absent, others.values())):
         return None
     u, v = inner
@@ -175,7 +216,7 @@ def logsumexp(b: Builder, x: Any, axis: Any = None, keepdims: bool = False) -> A
     ans = b.emit(ops.add, b.emit(ops.log, total), top)
     if keepdims:
         return ans
-    gone = {a % len(shape_of(x)) for a in axes_of(x, axis)}
+    gone = {a % len(shape_of(x)) for a in axes_of(_like(x), axis)}
     kept = tuple(n for i, n in enumerate(shape_of(x)) if i not in gone)
     return b.emit(ops.reshape, ans, shape=kept)
 

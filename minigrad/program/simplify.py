@@ -242,10 +242,6 @@ def coefficient(b: Builder, x: Any) -> tuple[Any, Any]:
     return 1, x
 
 
-def same_size(x: Any, y: Any) -> bool:
-    return shape_of(x) == shape_of(y) or not shape_of(y)
-
-
 @rule("multiply")
 def product(b: Builder, x: Any, y: Any) -> Any:
     """Numbers to the front, as one: ``x·(2·(-y))`` is ``-2·(x·y)``."""
@@ -282,7 +278,7 @@ def quotient(b: Builder, x: Any, y: Any) -> Any:
     c, u = coefficient(b, x)
     if (d := number(y)) is not None and d and c != 1:
         return scaled(b, c / d, u)
-    if c == -1 and same_size(u, y):
+    if c == -1 and np.broadcast_shapes(shape_of(u), shape_of(y)) == shape_of(u):
         return b.emit(ops.negative, b.emit(ops.divide, u, y))
     return None
 
@@ -331,6 +327,12 @@ def itself(b: Builder, x: Any, **_: Any) -> Any:
 def cast(b: Builder, x: Any, **_: Any) -> Any:
     """A cast to the dtype that ``x`` has already."""
     return x
+
+
+@rule("sum")
+def sum_over_nothing(b: Builder, x: Any, axis: Any = None, **_: Any) -> Any:
+    """A sum over no axis."""
+    return x if axis == () else None
 
 
 @rule("reshape", "squeeze", "expand_dims", "broadcast_to")

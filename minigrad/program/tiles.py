@@ -32,7 +32,7 @@ TILE = 2**17
 """Bytes of the widest array in a tile."""
 
 NARROW = 64
-"""Rows of fewer elements are kept by columns, so that loops run over the rows."""
+"""Rows of fewer elements are kept by columns in tiles."""
 
 COSTS = {
     "exp": 2.5, "exp2": 3, "log": 3, "log1p": 8, "expm1": 8, "tanh": 4, "sin": 8, "cos": 8,
@@ -158,6 +158,7 @@ def regions(program: Program) -> list[Any]:
             if n is not None and not collects(e):
                 rows[v] = n
         placed.append((at, n, e))
+    placed = sunk(placed, program)
     groups: dict[tuple[int, int], list[Equation]] = {}
     for at, n, e in placed:
         if n is not None:
@@ -172,6 +173,33 @@ def regions(program: Program) -> list[Any]:
                 plan.append(Region(key[1], groups[key]))
         plan += [e for a, n, e in placed if a == at and (a, n) not in chosen]
     return scheduled(plan, program)
+
+
+def sunk(placed: list[Any], program: Program) -> list[Any]:
+    """Steps that only a later region needs, in that region, where it costs no memory."""
+    at = {v: (level, n) for level, n, e in placed for v in e.outs}
+    users: dict[Var, list[tuple[int, int | None]]] = {}
+    for level, n, e in placed:
+        for v in e.reads():
+            users.setdefault(v, []).append((level, n))
+    results = {v for v in program.outputs if isinstance(v, Var)}
+
+    def stays(v: Var) -> bool:
+        """Whether ``v`` is in memory after its region anyway."""
+        return v not in at or v in results or any(user != at[v] for user in users[v])
+
+    moved = []
+    for level, n, e in reversed(placed):
+        v = e.outs[0]
+        if n is not None and not collects(e) and v not in results and users.get(v):
+            later = min(level for level, _ in users[v])
+            if later > level and all(m == n for _, m in users[v]) and all(map(stays, e.reads())):
+                level = later
+                at[v] = (level, n)
+                for x in e.reads():
+                    users[x].append((level, n))
+        moved.append((level, n, e))
+    return moved[::-1]
 
 
 def scheduled(plan: list[Any], program: Program) -> list[Any]:
@@ -287,11 +315,10 @@ def tile_kernel(
     results = tuple(swap[v] for v in (*gathered, *kept))
     program = lower(Program("tile", inputs, {}, equations, results))
     collected, stored = program.result[: len(gathered)], program.result[len(gathered) :]
-    widths = [v.shape[1:] for e in program.equations for v in e.outs if len(v.shape) > 1]
     kernel = Kernel(
         program.replace(result=collected),
         destinations={v: f"y{i}" for i, v in reversed(list(enumerate(stored))) if isinstance(v, Var)},
-        by_columns=rows > 1 and all(len(w) == 1 and w[0] <= NARROW for w in widths),
+        narrow=NARROW,
     )
     slices += [f"y{i} = y{i}[lo:hi]" for i in range(len(kept))]
     for i, v in enumerate(stored):
