@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.batch import batched
 from minigrad.errors import label
 from minigrad.graph import (
     NOTHING,
@@ -24,6 +25,7 @@ from minigrad.graph import (
     Leaf,
     Node1,
     Variable,
+    ancestors,
     backward_pass,
     leaves,
     modes,
@@ -463,13 +465,7 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0) -> F:
         recorded = call.recorded_by_caller(outputs)
         blocks = []
         for y in outputs:
-            rows = [_row(call, y, k, recorded) for k in range(math.prod(np.shape(y)))]
-            columns = [
-                None
-                if _node(x) is None
-                else _stack([row[j] for row in rows], np.shape(y), x, recorded)
-                for j, x in enumerate(call.inputs)
-            ]
+            columns = _columns(call, y, recorded)
             block = call.rebuild(columns)
             blocks.append(tuple(block) if isinstance(argnums, list | tuple) else block[0])
         return rebuild(blocks)
@@ -477,20 +473,37 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0) -> F:
     return differentiated
 
 
-def _row(call: _Call, y: Any, k: int, recorded: bool) -> list[Any]:
-    """Gradients of the ``k``-th element of ``y``."""
-    if _node(y) is None:
-        return call.pull([])
-    seed = np.zeros(y.size, y.dtype)
-    seed[k] = 1
-    return call.pull([(y.node, seed.reshape(y.shape)[()])], wrap if recorded else None)
+ROOM = 2**22
+"""Elements of the largest array while rows of a Jacobian are computed together."""
 
 
-def _stack(rows: list[Any], shape: tuple[int, ...], x: Tensor, recorded: bool) -> Any:
-    if not rows:
-        return np.zeros((*shape, *x.shape), x.dtype)
-    stacked = np.stack(rows)
-    return stacked.reshape((*shape, *x.shape))[()]
+def _columns(call: _Call, y: Any, recorded: bool) -> list[Any]:
+    """The Jacobian of ``y`` by each input; None for what is not differentiated."""
+    shape = np.shape(y)
+    if _node(y) is None or not y.size:
+        return [None if _node(x) is None else _no_slope(shape, x) for x in call.inputs]
+    u = wrap(np.zeros_like(y._value)[()], Variable())
+    pulled = call.pull([(y.node, u)], wrap)
+    targets = [g.node for g in pulled if _node(g) is not None and u.node in ancestors(g.node)]
+    largest = max([y.size, *(g.size for g in pulled if g is not None)])
+    step = max(1, ROOM // largest)
+    seeds = np.eye(y.size, dtype=y.dtype).reshape((y.size, *shape))
+    lift = wrap if recorded else None
+    parts = [batched(targets, u.node, seeds[i : i + step], lift) for i in range(0, y.size, step)]
+    found = dict(zip(targets, zip(*parts, strict=True), strict=True))
+    columns: list[Any] = []
+    for x, g in zip(call.inputs, pulled, strict=True):
+        if g is None or g.node not in found:
+            columns.append(None if g is None else _no_slope(shape, x))
+            continue
+        rows = found[g.node]
+        rows = rows[0] if len(rows) == 1 else np.concatenate(rows)
+        columns.append(rows.reshape((*shape, *x.shape))[()])
+    return columns if recorded else list(handed_out(dict(enumerate(columns))).values())  # type: ignore[arg-type]
+
+
+def _no_slope(shape: tuple[int, ...], x: Tensor) -> Any:
+    return np.zeros((*shape, *x.shape), x.dtype)[()]
 
 
 def hessian(f: F, argnums: int | Sequence[int] = 0) -> F:
