@@ -203,7 +203,7 @@ class Run:
     def install(self, kind: type) -> None:
         """Make this what calling the compiled function does."""
         if self.entry is not None:
-            kind.__call__ = staticmethod(self.entry)  # type: ignore[method-assign,assignment]
+            kind.__call__ = staticmethod(self.entry)  # type: ignore[method-assign]
 
     def __call__(self, leaves: list[Any]) -> Any:
         if any(isinstance(x, Tensor) for x in leaves):

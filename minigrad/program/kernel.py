@@ -274,10 +274,10 @@ class Kernel:
             return None
         if ufunc_of(e) is not None:
             for a in e.args:
-                if isinstance(a, Var) and a in dying and a in self.buffer and not self.viewed(a):
-                    if a.shape == v.shape and a.dtype == v.dtype:
-                        self.buffer[v] = self.buffer.pop(a)
-                        return self.memory.view(self.buffer[v], v.shape, v.dtype)
+                done = isinstance(a, Var) and a in dying and a in self.buffer and not self.viewed(a)
+                if done and a.shape == v.shape and a.dtype == v.dtype:
+                    self.buffer[v] = self.buffer.pop(a)
+                    return self.memory.view(self.buffer[v], v.shape, v.dtype)
         self.buffer[v] = self.memory.take(math.prod(v.shape) * v.dtype.itemsize)
         return self.memory.view(self.buffer[v], v.shape, v.dtype)
 
@@ -296,6 +296,10 @@ class Kernel:
             return f"{self.bound(e.op.name, f)}({args}{tail})"
         if e.op.name == "matmul":
             return self.product(e, out)
+        if e.op.name in ("concatenate", "stack"):
+            parts = "".join(f"{self.argument(a)}, " for a in e.args)
+            axis = e.kwargs.get("axis", 0)
+            return f"{self.bound(f'{e.op.name}d', getattr(np, e.op.name))}(({parts}), {axis}{tail})"
         if e.op.name in REDUCERS and plain_reduction(e):
             return self.reduction(e, out)
         return None
@@ -331,7 +335,9 @@ class Kernel:
         same = a.dtype == b.dtype == e.out.dtype and e.out.dtype.kind == "f"
         if small and same and len(a.shape) == len(b.shape) == 1 and a.shape[0] > self.alone:
             cuts = range(0, a.shape[0], self.alone)
-            pairs = [f"{names[0]}[{i}:{i + self.alone}], {names[1]}[{i}:{i + self.alone}]" for i in cuts]
+            pairs = [
+                f"{names[0]}[{i}:{i + self.alone}], {names[1]}[{i}:{i + self.alone}]" for i in cuts
+            ]
             return " + ".join(f"dot({pair})" for pair in pairs)
         turned = out and lies_turned(self.memory, e.out, self.destinations)
         if small and same and turned:

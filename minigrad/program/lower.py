@@ -7,13 +7,14 @@ backward pass share is computed once.  The rules emit ops like the rules of alge
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
 from minigrad.ops.elementwise import branch
-from minigrad.ops.record import Op
+from minigrad.ops.record import Op, registry
 from minigrad.ops.reduction import axes_of
 from minigrad.ops.softmax import shift_of
 from minigrad.program.equations import Program, Var
@@ -35,10 +36,12 @@ LOWERING: dict[str, list[Rule]] = {}
 LARGE = 2**15
 """Reductions of products of more elements are fused into loops, not given to BLAS."""
 
+join = registry["concatenate"]
 shift = Op("shift", lambda x, axis: shift_of(x, axis), None)
 
 
-def lowered(*names: str) -> Any:
+def lowered(*names: str) -> Callable[[Rule], Rule]:
+    """Decorator: lower these ops by the function below."""
     return rule(*names, table=LOWERING)
 
 
@@ -143,9 +146,7 @@ def one_product(b: Builder, x: Any, y: Any) -> Any:
     if len(shape) < 3 or len(shape_of(y)) != 2 or 0 in shape or not isinstance(x, Var):
         return None
     rows = b.emit(ops.reshape, x, shape=(math.prod(shape[:-1]), shape[-1]))
-    return b.emit(
-        ops.reshape, b.emit(ops.matmul, rows, y), shape=(*shape[:-1], shape_of(y)[-1])
-    )
+    return b.emit(ops.reshape, b.emit(ops.matmul, rows, y), shape=(*shape[:-1], shape_of(y)[-1]))
 
 
 @lowered("sum")
@@ -221,12 +222,58 @@ def logsumexp(b: Builder, x: Any, axis: Any = None, keepdims: bool = False) -> A
     return b.emit(ops.reshape, ans, shape=kept)
 
 
+@lowered("add")
+def products_together(b: Builder, x: Any, y: Any) -> Any:
+    """``AᵀB + CᵀD`` is one product of longer matrices, for small ones: steps of a recurrence."""
+    left, right = (b.match(z, "matmul") for z in (x, y))
+    if not left or not right:
+        return None
+    tall = [b.match(z, "transpose") for z in (left[0], right[0])]
+    if not tall[0] or not tall[1]:
+        return None
+    (a, c), (p, q) = (tall[0][0], tall[1][0]), (left[1], right[1])
+    if not all(map(small_matrix, (a, c, p, q))):
+        return None
+    return b.emit(ops.matmul, b.emit(ops.transpose, rows(b, a, c)), rows(b, p, q))
+
+
+@lowered("add")
+def sums_together(b: Builder, x: Any, y: Any) -> Any:
+    """``Σ A + Σ B`` over rows is the sum of one longer matrix."""
+    made = [b.made_by.get(z) if isinstance(z, Var) else None for z in (x, y)]
+    parts = []
+    for e in made:
+        axis = e.kwargs.get("axis") if e is not None and e.op is ops.sum else None
+        others = {k: v for k, v in e.kwargs.items() if k not in ("axis", "keepdims")} if e else {}
+        if e is None or axis not in (0, (0,)) or e.kwargs.get("keepdims"):
+            return None
+        if not all(map(absent, others.values())) or not small_matrix(e.args[0]):
+            return None
+        parts.append(e.args[0])
+    return b.emit(ops.sum, rows(b, *parts), axis=0)
+
+
+def small_matrix(x: Any) -> bool:
+    """Whether calls cost more than the work on ``x``."""
+    return isinstance(x, Var) and len(x.shape) == 2 and 0 < math.prod(x.shape) < LARGE // 4
+
+
+def rows(b: Builder, *parts: Any) -> Any:
+    """The rows of all parts in one matrix."""
+    flat: list[Any] = []
+    for part in parts:
+        equation = b.made_by.get(part)
+        joined = equation is not None and equation.op is join and equation.kwargs == {"axis": 0}
+        flat += equation.args if joined and equation is not None else [part]
+    return b.emit(join, *flat, axis=0)
+
+
 @lowered("exp")
 def exp_of_log(b: Builder, x: Any) -> Any:
     """``exp(z - log s)`` is ``exp(z) / s``, where exp(z) is known."""
     inner = b.match(x, "subtract")
-    log = inner and b.match(inner[1], "log")
-    if not log or not b.knows(ops.exp, inner[0]):
+    log = b.match(inner[1], "log") if inner else None
+    if not inner or not log or not b.knows(ops.exp, inner[0]):
         return None
     return b.emit(ops.divide, b.emit(ops.exp, inner[0]), log[0])
 

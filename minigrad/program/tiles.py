@@ -168,9 +168,7 @@ def regions(program: Program) -> list[Any]:
         return list(program.equations)
     plan: list[Any] = []
     for at in range(-1, 1 + max(a for a, _, _ in placed)):
-        for key in sorted(chosen):
-            if key[0] == at:
-                plan.append(Region(key[1], groups[key]))
+        plan += [Region(key[1], groups[key]) for key in sorted(chosen) if key[0] == at]
         plan += [e for a, n, e in placed if a == at and (a, n) not in chosen]
     return scheduled(plan, program)
 
@@ -317,7 +315,9 @@ def tile_kernel(
     collected, stored = program.result[: len(gathered)], program.result[len(gathered) :]
     kernel = Kernel(
         program.replace(result=collected),
-        destinations={v: f"y{i}" for i, v in reversed(list(enumerate(stored))) if isinstance(v, Var)},
+        destinations={
+            v: f"y{i}" for i, v in reversed(list(enumerate(stored))) if isinstance(v, Var)
+        },
         narrow=NARROW,
     )
     slices += [f"y{i} = y{i}[lo:hi]" for i in range(len(kept))]

@@ -260,7 +260,7 @@ def identifier(name: str) -> str:
 
 
 def trace(f: Callable[..., Any], *args: Any, static: Any = (), **kwargs: Any) -> Program:
-    """The program that ``f`` is for arguments like these; of a matrix, its trace.
+    r"""The program that ``f`` is for arguments like these; of a matrix, its trace.
 
     NumPy's ``trace`` has the same name: given an array, this is the sum of its diagonal.
 
@@ -298,7 +298,7 @@ def trace(f: Callable[..., Any], *args: Any, static: Any = (), **kwargs: Any) ->
     from minigrad.program.simplify import simplified
 
     if not callable(f):
-        return ops.trace(f, *args, **kwargs)  # type: ignore[no-any-return]
+        return ops.trace(f, *args, **kwargs)
     return simplified(record(f, args, kwargs, static))
 
 
@@ -353,7 +353,7 @@ def arguments(f: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
         parameters = []
-    names = []
+    names: list[str] = []
     for p in parameters:
         if p.kind is p.VAR_POSITIONAL:
             names += [f"{p.name}{i}" for i in range(len(args) - len(names))]
@@ -429,7 +429,7 @@ class Reader:
             self.vars[node] = self.constant(node.ans)
             return None
         if op is variable or op is pick:
-            of = self.vars[node.parents[0]]
+            of = self.vars[node.parents[0]]  # type: ignore[index]
             self.vars[node] = of if op is variable else of[node.kwargs["index"]]
             if isinstance(self.vars[node], Var):
                 self.rename(self.vars[node], node)
