@@ -1,6 +1,7 @@
 # make demo   a published derivation beside minigrad, closed forms and finite differences
 # make test   all tests
 # make lint   style and types
+# make pictures  draw docs/pictures anew, with the system's Graphviz or one from pip
 # make bench  speed, next to the peers that are installed (make bench-peers installs them)
 # make clean  remove what the others made
 
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint bench bench-peers clean
+.PHONY: help demo pictures test lint bench bench-peers clean
 .NOTPARALLEL:
 
 help:
@@ -17,6 +18,9 @@ help:
 
 demo: $(VENV)/.core
 	$(BIN)/python examples/backprop_step_by_step.py
+
+pictures: $(if $(shell command -v dot),$(VENV)/.core,$(VENV)/.viz)
+	$(BIN)/python examples/draw_backprop.py --to docs/pictures --no-pages
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2
@@ -50,6 +54,10 @@ $(VENV)/.core: pyproject.toml | $(BIN)/python
 
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(PIP) -e ".[test]"
+	@touch $@ $(VENV)/.core
+
+$(VENV)/.viz: pyproject.toml | $(BIN)/python
+	$(PIP) -e ".[viz]"
 	@touch $@ $(VENV)/.core
 
 $(VENV)/.bench: pyproject.toml | $(BIN)/python

@@ -249,7 +249,7 @@ class Names:
     def _transposed(self, value: Any) -> str | None:
         base = value.base
         for name, v in self._by_id.get(id(base), []):
-            if v is base and v.ndim == 2 and _same_array(value.T, v):
+            if base is not None and v is base and v.ndim == 2 and _same_array(value.T, v):
                 return f"{name}.T"
         return None
 

@@ -1,0 +1,171 @@
+"""``Drawing``: a picture in every form that it takes.
+
+Nothing is laid out, and no value summarised, before somebody looks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import webbrowser
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from minigrad.draw import dot, layout, text
+from minigrad.draw.boxes import View, view
+from minigrad.draw.picture import Picture
+
+SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".html")
+
+
+class Drawing:
+    """The computation graph of a Tensor, drawn.  ``mg.draw`` makes one.
+
+    In a notebook it shows itself as SVG, printed it is a tree.
+
+    Attributes
+    ----------
+    picture : Picture
+        What it shows, as data.
+    dot : str
+        DOT source.
+    svg : str
+        The picture, laid out.
+    """
+
+    def __init__(
+        self,
+        picture: Picture,
+        *,
+        values: bool = True,
+        gradients: bool = True,
+        local: bool = True,
+        collapse: bool | int | str = "auto",
+        direction: str = "LR",
+    ) -> None:
+        if direction not in dot.DIRECTIONS:
+            raise ValueError(f"draw: direction={direction!r}: give one of {dot.DIRECTIONS}")
+        self.picture = picture
+        self.view: View = view(picture, collapse)
+        self._show = {"values": values, "gradients": gradients, "local": local}
+        self._direction = direction
+        self._collapse = collapse
+
+    @cached_property
+    def dot(self) -> str:
+        """DOT source; needs no Graphviz."""
+        return dot.source(self.view, direction=self._direction, **self._show)
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture as SVG, without the XML prologue, so that it can stand in a page."""
+        made = self._render("svg").decode()
+        return made[made.index("<svg") :]
+
+    def _render(self, kind: str) -> bytes:
+        n = len(self.view.items)
+        if n > dot.CROWD:
+            raise layout.LayoutError(
+                f"draw: a picture of {n:,} nodes would take minutes to lay out and could not be "
+                f"read: use collapse='auto', or collapse=n for at most n of them (n <= {dot.CROWD})"
+            )
+        made = layout.render(self.dot, kind)
+        return slim(made.decode()).encode() if kind == "svg" else made
+
+    def __str__(self) -> str:
+        return text.tree(self.view, **self._show)
+
+    def __repr__(self) -> str:
+        n, boxes = len(self.picture.vertices), len(self.view.items)
+        shown = "" if n == boxes else f" shown as {boxes}"
+        return f"<Drawing of {dot.clean(self.picture.output.name)}: {n:,} nodes{shown}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        try:
+            return {"image/svg+xml": self.svg, "text/plain": str(self)}
+        except layout.LayoutError as error:
+            return {"text/plain": f"{self}\n\n{error}"}
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture to ``path``: ``.svg .png .pdf .dot``, or ``.html`` to step through.
+
+        The file is complete or untouched: it is written beside its place and then moved.
+
+        Raises
+        ------
+        ValueError
+            For another suffix.
+        FileNotFoundError, NotADirectoryError
+            When there is no such folder.
+        LayoutError
+            Where a layout is needed and there is no Graphviz.
+        """
+        path = Path(path)
+        if path.suffix.lower() not in SUFFIXES:
+            raise ValueError(
+                f"draw: cannot save {str(path)!r}: "
+                f"the name must end in one of {', '.join(SUFFIXES)}"
+            )
+        if not path.parent.exists():
+            raise FileNotFoundError(
+                f"draw: cannot save {str(path)!r}: there is no folder {str(path.parent)!r}; "
+                "make it first, or save elsewhere"
+            )
+        if not path.parent.is_dir():
+            raise NotADirectoryError(
+                f"draw: cannot save {str(path)!r}: {str(path.parent)!r} is a file, not a folder"
+            )
+        if path.is_dir():
+            raise IsADirectoryError(f"draw: cannot save {str(path)!r}: it is a folder")
+        _replace(path, self._bytes(path.suffix.lower()))
+        return path
+
+    def _bytes(self, suffix: str) -> bytes:
+        if suffix == ".html":
+            explorer = import_module("minigrad.draw.explorer")  # most pictures need none
+            page: str = explorer.page(self.picture, self._collapse, self._direction)
+            return page.encode()
+        if suffix == ".dot":
+            return self.dot.encode()
+        return self._render(suffix[1:])
+
+    def show(self) -> None:
+        """Show it: in a notebook where it stands, else in the browser, else as text."""
+        interactive = sys.modules.get("IPython")
+        if interactive is not None and interactive.get_ipython() is not None:
+            interactive.display.display(self)
+            return
+        if layout.available():
+            folder = Path(tempfile.mkdtemp(prefix="minigrad-"))
+            if webbrowser.open(self.save(folder / "picture.svg").as_uri()):
+                return
+        print(self)
+
+
+def slim(svg: str) -> str:
+    """``svg`` without comments and internal names, its font told once: half the size.
+
+    Text of the picture cannot be hit: Graphviz escapes what is within it.
+    """
+    svg = re.sub(r"<!--.*?-->\n?|<title>n\d.*?</title>\n", "", svg, flags=re.DOTALL)
+    font = f' font-family="{dot.FONT}"'
+    return svg.replace(font, "").replace("<svg ", f"<svg{font} ", 1)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` at once: nobody sees, and no failure leaves, half a file."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,323 @@
+"""The backprop explorer: one HTML page that steps through the forward and the backward pass.
+
+Python writes what it knows as JSON (values, gradients, and what passes along every edge), and
+the page, plain JavaScript in ``page/``, lays it out and plays it.  A graph of single numbers
+travels with its program, a list of equations, so that the page can compute it anew when a
+person changes a leaf.  The page asks nothing of the network and evaluates no text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import math
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from minigrad.draw.boxes import Box, expression, view
+from minigrad.draw.dot import extremes
+from minigrad.draw.picture import Edge, Picture, Vertex, is_scalar, short, summary, visible
+from minigrad.tensor.door import wrap
+
+WHOLE = 300
+"""Most members of a box that can be opened to all of them; of more, the first and last."""
+ENDS = 20
+CARRIED = 600
+"""Most vertices inside boxes that the page carries."""
+SCRIPTS = ("ops", "layout", "graph", "drawing", "explorer")
+EXPLAINED = 300
+"""Vertices of the largest graph of which every leaf is explained."""
+CELLS = 16_000
+"""Most cells of all heat maps together."""
+
+
+def page(picture: Picture, collapse: bool | int | str = "auto", direction: str = "LR") -> str:
+    """The explorer of ``picture`` as the text of an HTML file.
+
+    Parameters
+    ----------
+    picture : Picture
+    collapse : {"auto", True, False} or int
+        What starts as a box, as in ``draw``; a click opens it.
+    direction : {"LR", "TB"}
+        In which the forward pass runs; on narrow screens always from top to bottom.
+
+    Raises
+    ------
+    ValueError
+        When ``collapse`` is none of these.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> w = mg.Tensor(0.3, requires_grad=True)
+    >>> text = page(Picture((w * 0.5 - 1) ** 2))
+    >>> text.startswith("<!doctype html>"), "https:" in text
+    (True, False)
+    """
+    data = {**_data(picture, collapse), "vertical": direction in ("TB", "BT")}
+    source = files(__package__).joinpath("page")
+
+    def read(name: str) -> str:
+        return source.joinpath(name).read_text(encoding="utf-8")
+
+    inner = "\n".join(read(f"{name}.js") for name in SCRIPTS)
+    script = f'"use strict";\n(() => {{\n{inner}}})();\n'
+    parts = {
+        "title": html.escape(f"Backpropagation of {short(visible(picture.subject), 60)}"),
+        "policy": f"script-src {_hash(script)}; style-src {_hash(read('style.css'))}",
+        "style": read("style.css"),
+        "data": _embedded(data),
+        "script": script,
+    }
+    text = read("page.html")
+    pieces = text.split("{{")
+    return pieces[0] + "".join(parts[name] + rest for name, rest in _holes(pieces[1:]))
+
+
+def _holes(pieces: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """The names of the places to fill, each with the text up to the next."""
+    for piece in pieces:
+        name, _, rest = piece.partition("}}")
+        yield name, rest
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _embedded(data: Any) -> str:
+    """JSON in which nothing can end the script element that holds it."""
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+# --- what the page carries -------------------------------------------------------------
+
+
+def _data(picture: Picture, collapse: bool | int | str) -> dict[str, Any]:
+    seen = view(picture, collapse)
+    atoms: list[Vertex | Box] = []
+    boxes: list[tuple[Box, list[Vertex | Box]]] = []
+    left = CARRIED
+    for item in seen.items:
+        if isinstance(item, Box):
+            parts = _opened(item, left)
+            left -= len(parts)
+            boxes.append((item, parts))
+            atoms += parts
+        else:
+            atoms.append(item)
+    atoms.sort(key=lambda atom: atom.id)
+    place = {atom: i for i, atom in enumerate(atoms)}
+    home: dict[int, Vertex | Box] = {}
+    for atom in atoms:
+        home.update((v.id, atom) for v in (atom.members if isinstance(atom, Box) else [atom]))
+
+    arrays = [a for atom in atoms if (a := _exit(atom)) is not None and not a.scalar]
+    cells = max(CELLS // max(2 * len(arrays), 1), 16)
+    output = picture.output
+    return {
+        "subject": visible(picture.subject),
+        "output": place[home[output.id]],
+        "wrt": [place[home[v.id]] for v in picture.wrt],
+        "total": len(picture.vertices),
+        "vertices": [_vertex(atom, cells) for atom in atoms],
+        "edges": _edges(picture, atoms, home, place),
+        "boxes": [
+            {
+                "kind": box.kind,
+                "title": visible(box.title),
+                "text": short(visible(box.text), 60),
+                "members": [place[part] for part in parts],
+            }
+            for box, parts in boxes
+            if len(parts) > 1
+        ],
+        "program": _program(picture, place) if len(atoms) == len(picture.vertices) else None,
+    }
+
+
+def _opened(box: Box, left: int) -> list[Vertex | Box]:
+    """What the page shows in place of ``box`` when a person opens it."""
+    members = box.members
+    if len(members) <= min(WHOLE, left):
+        return list(members)
+    if left < 2 * ENDS + 1 or len(members) < 4 * ENDS:
+        return [box]
+    middle = members[ENDS:-ENDS]
+    inner = Box(box.kind, f"{len(middle):,} more", short(box.text, 40), middle)
+    return [*members[:ENDS], inner, *members[-ENDS:]]
+
+
+def _exit(atom: Vertex | Box) -> Vertex | None:
+    return atom.exit if isinstance(atom, Box) else atom
+
+
+def _vertex(atom: Vertex | Box, cells: int) -> dict[str, Any]:
+    vertex = _exit(atom)
+    found: dict[str, Any] = {
+        "kind": "box" if isinstance(atom, Box) else atom.kind,
+        "name": visible(atom.title if isinstance(atom, Box) else atom.name),
+    }
+    if isinstance(atom, Box):
+        found["text"] = short(visible(atom.text), 60)
+        members = {v.id for v in atom.members}
+        found["inside"] = vertex is not None and any(e.target.id in members for e in vertex.uses)
+    else:
+        found["named"] = atom.named
+        if atom.kind == "leaf" and len(atom.picture.vertices) <= EXPLAINED:
+            found["chain"] = _chain(atom)
+        if atom.op:
+            found["op"] = visible(atom.op)
+            found["text"] = short(visible(_call(atom)), 60)
+    if vertex is not None:
+        found["scalar"] = vertex.scalar
+        found["dtype"] = str(getattr(vertex.value, "dtype", ""))
+        found["value"] = _content(vertex.value, cells)
+        found["gradient"] = _content(vertex.gradient, cells)
+    return found
+
+
+def _chain(leaf: Vertex) -> str:
+    """What ``explain`` writes of the chain rule from the output to ``leaf``."""
+    from minigrad.explain.ledger import Chart  # a reading of its own, only when asked
+    from minigrad.explain.report import Explanation
+
+    picture = leaf.picture
+    output, wrt = (wrap(v.value, v.node) for v in (picture.output, leaf))
+    text = str(Explanation(Chart(output, [wrt], picture.names), None))
+    return "\n".join(visible(line) for line in text.splitlines())
+
+
+def _call(vertex: Vertex) -> str:
+    """The operation as a formula of the names of its inputs."""
+    if len(vertex.inputs) > 6:
+        return f"{vertex.op}({vertex.inputs[0].source.name}, …)"
+    return expression([vertex])
+
+
+def _edges(
+    picture: Picture,
+    atoms: Sequence[Vertex | Box],
+    home: dict[int, Vertex | Box],
+    place: dict[Vertex | Box, int],
+) -> list[dict[str, Any]]:
+    """What passes between atoms; into a box, all of one source together."""
+    groups: dict[Any, list[Edge]] = {}
+    for edge in picture.edges:
+        source, target = home[edge.source.id], home[edge.target.id]
+        if source is not target:
+            key = (source, target) if isinstance(target, Box) else edge
+            groups.setdefault(key, []).append(edge)
+    across = {atom: atom.derivatives() for atom in atoms if isinstance(atom, Box)}
+    found = []
+    for edges in groups.values():
+        first = edges[0]
+        source, target = home[first.source.id], home[first.target.id]
+        flowing = [e for e in edges if e.differentiable]
+        entry: dict[str, Any] = {"from": place[source], "to": place[target]}
+        if flowing:
+            entry["flows"] = True
+            if isinstance(target, Box):
+                local = across[target].get(first.source.id)
+            else:
+                entry["argument"] = first.argnum
+                local = first.local if first.source.scalar and first.target.scalar else None
+                entry["formula"] = short(visible(first.formula), 90)
+                entry["whole"] = not (_elementwise(first.target) or first.target.scalar)
+            entry["local"] = None if local is None else _number(local)
+            if _exit(source) is not None:
+                entry["share"] = _sum([e.contribution for e in flowing])
+        found.append(entry)
+    return found
+
+
+def _elementwise(vertex: Vertex) -> bool:
+    """Whether a formula is of the derivative, rather than of all that is passed back."""
+    return vertex.node is not None and vertex.node.op is not None and vertex.node.op.elementwise
+
+
+def _sum(shares: Sequence[Any]) -> Any:
+    known = [share for share in shares if share is not None]
+    if not known or any(type(share) is tuple for share in known):
+        return None
+    with np.errstate(all="ignore"):
+        total = sum(known[1:], start=known[0])
+    return _number(total) if np.size(total) == 1 else {"lines": summary(total)}
+
+
+def _program(picture: Picture, place: dict[Vertex | Box, int]) -> list[Any] | None:
+    """The equations ``[result, op, arguments, metadata]``, of a graph of single numbers."""
+    if not all(v.scalar for v in picture.vertices):
+        return None
+    equations = []
+    for vertex in picture.vertices:
+        if vertex.node is not None and vertex.node.op is not None:
+            metadata = {k: _metadata(v) for k, v in vertex.node.kwargs.items()}
+            arguments = [place[e.source] for e in vertex.inputs]
+            equations.append([place[vertex], vertex.op, arguments, metadata])
+    return equations
+
+
+# --- numbers ---------------------------------------------------------------------------
+
+
+def _number(value: Any) -> Any:
+    """A number as JSON knows it; NaN and the infinities by name."""
+    value = float(np.asarray(value).reshape(()))
+    return value if math.isfinite(value) else str(value)
+
+
+def _metadata(value: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    return _number(value) if isinstance(value, int | float | np.number) else str(value)
+
+
+def _content(value: Any, cells: int) -> Any:
+    """A value: a number, or an array in words and as the cells of a heat map."""
+    if value is None:
+        return None
+    if type(value) is not tuple and is_scalar(value) and not hasattr(value, "compute"):
+        return _number(value)
+    found: dict[str, Any] = {"lines": summary(value), "range": ""}
+    if isinstance(value, np.ndarray) and value.size and value.dtype.kind in "fiub":
+        found.update(_heat(value, cells), range=extremes(value))
+    return found
+
+
+def _heat(value: Any, cells: int) -> dict[str, Any]:
+    """At most about ``cells`` of the entries of ``value`` in rows, every k-th where it is large.
+
+    Further dimensions become rows, and a vector is folded like the lines of a text.
+    """
+    side = max(int(math.sqrt(cells)), 4)
+    shape = value.shape
+    if max(shape) == value.size:
+        flat = value.reshape(-1)
+        step = -(-flat.size // cells)
+        flat = flat[::step]
+        width = min(flat.size, side)
+        rows = [flat[i : i + width] for i in range(0, flat.size, width)]
+        parts = [f"1 entry in {step}"] if step > 1 else []
+        note = ", ".join(parts + ["in reading order"] * (len(rows) > 1))
+    else:
+        table = value.reshape(-1, shape[-1])
+        right = -(-table.shape[1] // side)
+        down = -(-table.shape[0] // max(cells // -(-table.shape[1] // right), 1))
+        rows = list(table[::down, ::right])
+        parts = [f"1 {what} in {k}" for k, what in ((down, "row"), (right, "column")) if k > 1]
+        note = " and ".join(parts)
+    return {"rows": [[_rounded(v) for v in row] for row in rows], "note": note}
+
+
+def _rounded(value: Any) -> Any:
+    value = float(value)
+    return float(f"{value:.5g}") if math.isfinite(value) else str(value)

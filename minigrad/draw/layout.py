@@ -1,0 +1,75 @@
+"""Layout is Graphviz's work, wherever it is to be found.
+
+First the system's ``dot`` through the ``graphviz`` package; else ``pygraphviz``, whose wheels
+bring Graphviz along; else an error that says how to get either.
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib import import_module
+from typing import Any
+
+REMEDY = (
+    "there is no Graphviz to lay the picture out: install it on the system "
+    "(apt install graphviz, brew install graphviz, https://graphviz.org/download/), "
+    "or pip install 'minigrad[viz]', whose pygraphviz brings it along. "
+    "The DOT source (.dot) and the text drawing (print) need neither"
+)
+
+
+class LayoutError(RuntimeError):
+    """There is no layout program, or it refused the picture."""
+
+
+def available() -> bool:
+    """Whether pictures can be laid out on this machine."""
+    return shutil.which("dot") is not None or _pygraphviz() is not None
+
+
+def render(dot: str, kind: str) -> bytes:
+    """``dot`` laid out, as ``svg``, ``png`` or ``pdf``.
+
+    Raises
+    ------
+    LayoutError
+        When there is no Graphviz (with both remedies), or when it failed.
+    """
+    if shutil.which("dot") is not None:
+        return _by_program(dot, kind)
+    package = _pygraphviz()
+    if package is not None:
+        return _by_package(package, dot, kind)
+    raise LayoutError(f"draw: {REMEDY}")
+
+
+def _by_program(dot: str, kind: str) -> bytes:
+    graphviz = import_module("graphviz")  # not needed to differentiate
+
+    try:
+        made: bytes = graphviz.pipe("dot", kind, dot.encode(), quiet=True)
+    except graphviz.CalledProcessError as error:
+        words = (error.stderr or b"").decode(errors="replace").strip()
+        raise LayoutError(f"draw: dot could not lay the picture out: {words}") from error
+    return made
+
+
+def _pygraphviz() -> Any:
+    try:
+        return import_module("pygraphviz")
+    except (ImportError, OSError):  # absent, or a library that its wheel needs is
+        return None
+
+
+def _by_package(package: Any, dot: str, kind: str) -> bytes:
+    try:
+        graph = package.AGraph(string=dot)
+        svg: bytes = graph.draw(format="svg", prog="dot")
+        # A label that it cannot read it leaves out, with a word on stderr and no error.
+        labelled = sum(b"<text" in part for part in svg.split(b'<g id="'))
+        if labelled != dot.count("label=<"):
+            raise ValueError("it left out a label that it could not read")
+        made: bytes = svg if kind == "svg" else graph.draw(format=kind, prog="dot")
+    except Exception as error:
+        raise LayoutError(f"draw: pygraphviz could not lay the picture out: {error}") from error
+    return made

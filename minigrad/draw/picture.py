@@ -1,0 +1,558 @@
+"""A picture is the graph, read: every vertex and edge with what a person wants to see of it.
+
+Nothing here knows how it will look.  ``Picture`` lists the leaves, constants and operations
+behind one output in topological order, by the names that the user gave them, and the edges
+between them with their local derivatives; DOT, text and HTML are made of that.  It computes
+the gradients that it shows by a walk of its own, so that no ``.grad`` changes.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from itertools import islice
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import label
+from minigrad.graph import AnyNode, Passive, Slots, backward_pass, fit
+from minigrad.names import Names, names
+
+
+@dataclass(eq=False, slots=True)
+class Vertex:
+    """A leaf, a constant, an operation or the output.
+
+    Attributes
+    ----------
+    id : int
+        Place in ``picture.vertices``: inputs come before what uses them.
+    kind : {"leaf", "constant", "op", "output"}
+    name : str
+        The user's name; else a short stable one (of a constant, its value).
+    named : bool
+        Whether the name is the user's.
+    op : str
+        The operation's name; empty for leaves and constants.
+    value : array, number or tuple of arrays
+    node : Node or None
+        The engine's node; None for a constant.
+    inputs, uses : list of Edge
+        In the order of the arguments; in the order of the users.
+    """
+
+    picture: Picture
+    id: int
+    kind: str
+    name: str
+    named: bool
+    op: str
+    value: Any
+    node: AnyNode | None
+    inputs: list[Edge]
+    uses: list[Edge]
+
+    @property
+    def gradient(self) -> Any:
+        """∂output/∂this in the shape of the value; None for constants (and op of integers)."""
+        return None if self.node is None else self.picture.gradients.get(self.node)
+
+    @property
+    def label(self) -> str:
+        """The name as it can be shown: not too long, on one line, nothing hidden in it."""
+        return visible(short(self.name))
+
+    @property
+    def scalar(self) -> bool:
+        """Whether the value is one number."""
+        return is_scalar(self.value)
+
+    @property
+    def symbol(self) -> str:
+        """How a person writes the operation: ``+`` for add, else its name."""
+        op = self.node.op if self.node is not None else None
+        return (op.symbol or op.name) if op is not None else ""
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.id}: {self.name}{f' = {self.op}' if self.op else ''}>"
+
+
+@dataclass(eq=False, slots=True)
+class Edge:
+    """``source`` is argument number ``argnum`` of ``target``."""
+
+    source: Vertex
+    target: Vertex
+    argnum: int
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether a gradient flows back along it."""
+        node = self.source.node
+        return node is not None and type(node) is not Passive
+
+    @property
+    def local(self) -> Any:
+        """The local derivative ∂target/∂source of this argument alone, where it is no matrix.
+
+        A number between scalars; for an elementwise op the array of derivatives, entry by
+        entry; for a scalar of an array the array of its partial derivatives.  Else, as for
+        a matrix product, None: ``formula`` says it in words.
+        """
+        node = self.target.node
+        if not self.differentiable or node is None or node.op is None or is_tuple(node):
+            return None
+        if not (node.op.elementwise or self.target.scalar):
+            return None
+        return self._rule(np.ones_like(node.ans) if np.ndim(node.ans) else np.float64(1))
+
+    @property
+    def contribution(self) -> Any:
+        """What it adds to the gradient of ``source``: upstream gradient × local derivative."""
+        upstream, node = self.target.gradient, self.target.node
+        if upstream is None or not self.differentiable or node is None or node.op is None:
+            return None
+        found = fit(self._rule(upstream), node.args[self.argnum], node.op, self.argnum)
+        return found.filled(node.args[0]) if isinstance(found, Slots) else found
+
+    @property
+    def formula(self) -> str:
+        """The local derivative as a formula in the user's names; empty where there is none.
+
+        There is none on lazy arrays either, which the making of it would compute.
+        """
+        node = self.target.node
+        if not self.differentiable or node is None or not all(map(is_numpy, node.args)):
+            return ""
+        explain = import_module("minigrad.explain")  # a reading of its own, only when asked
+        return str(explain.local_formula(node, self.argnum, self.picture.names))
+
+    @property
+    def picture(self) -> Picture:
+        return self.target.picture
+
+    def _rule(self, g: Any) -> Any:
+        node: Any = self.target.node
+        with np.errstate(all="ignore"):
+            return node.op.rule(self.argnum)(g, node.ans, *node.args, **node.kwargs)
+
+    def __repr__(self) -> str:
+        return f"<edge {self.source.id} -> {self.target.id} (argument {self.argnum})>"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A factor of the chain rule between two named quantities, unnamed steps in between.
+
+    ``value`` is ∂target/∂source where both are scalars, else None.
+    """
+
+    source: Vertex
+    target: Vertex
+    value: Any
+
+    @property
+    def text(self) -> str:
+        """``∂a/∂z``."""
+        return partial(self.target.label, self.source.label)
+
+
+class Picture:
+    """The graph behind ``output``, read.
+
+    Parameters
+    ----------
+    output : Tensor
+        Recorded, of any shape; of several elements, gradients are those of their sum.
+    wrt : Tensor or sequence of Tensors, optional
+        Whose routes to the output are to be highlighted.
+
+    Attributes
+    ----------
+    vertices : list of Vertex
+        In topological order; the output is the last one.
+    edges : list of Edge
+        By target, then argument: the order of the forward pass; backwards, of the
+        backward pass.
+    output : Vertex
+    wrt : list of Vertex
+    names : names.Names
+
+    Raises
+    ------
+    TypeError
+        When ``output`` or ``wrt`` is no Tensor.
+    ValueError
+        When one was not recorded, or the output does not depend on ``wrt``.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> w = mg.Tensor(0.3, requires_grad=True)
+    >>> L = (w * 0.5 - 1) ** 2
+    >>> picture = Picture(L, wrt=w)
+    >>> [v.name for v in picture.vertices]
+    ['w', '0.5', 't1', '1', 't2', '2', 'L']
+    >>> for edge in picture.edges:
+    ...     if edge.differentiable:
+    ...         print(f"{edge.source.name} -> {edge.target.name}: {edge.local:g}")
+    w -> t1: 0.5
+    t1 -> t2: 1
+    t2 -> L: -1.7
+    >>> print(f"{picture.wrt[0].gradient:g}", w.grad)
+    -0.85 None
+    """
+
+    def __init__(self, output: Any, wrt: Any = None) -> None:
+        root = recorded(output, "output")
+        self.names: Names = names([root])
+        self.vertices: list[Vertex] = []
+        self.edges: list[Edge] = []
+        self.at: dict[AnyNode, Vertex] = {}
+        """Engine node -> vertex."""
+        self._constants: dict[Any, Vertex] = {}
+        for node in sorted(self.names.nodes, key=lambda n: n.seq):
+            self._read(node)
+        self.output = self.at[root]
+        self.output.kind = "output"
+        if root.op is None:
+            self.output.value = output._value
+        self._call(self.output, output.name or (None if self.output.named else "output"))
+        self.wrt = self._chosen(wrt)
+
+    def _read(self, node: AnyNode) -> None:
+        sources = [
+            self.at[parent] if parent is not None else self._constant(node, i)
+            for i, parent in enumerate(node.parents)
+        ]
+        op = node.op
+        vertex = self._add(
+            "op" if op else "leaf",
+            self.names.of(node),
+            self.names.known(node),
+            op.name if op else "",
+            node.ans,
+            node,
+        )
+        self.at[node] = vertex
+        for argnum, source in enumerate(sources):
+            if source.value is None:  # a leaf: its value is with whoever uses it
+                source.value = node.args[argnum]
+            edge = Edge(source, vertex, argnum)
+            vertex.inputs.append(edge)
+            source.uses.append(edge)
+            self.edges.append(edge)
+
+    def _constant(self, node: AnyNode, argnum: int) -> Vertex:
+        """One vertex for all uses of a constant that has a name, or is an array."""
+        value = node.args[argnum]
+        name = self.names.constant(node, argnum)
+        key: Any = (name, id(value)) if name or np.ndim(value) else (node, argnum)
+        if key not in self._constants:
+            text = name or (number(value) if is_scalar(value) else "constant")
+            self._constants[key] = self._add("constant", text, name is not None, "", value, None)
+        return self._constants[key]
+
+    def _add(
+        self, kind: str, name: str, named: bool, op: str, value: Any, node: AnyNode | None
+    ) -> Vertex:
+        place = len(self.vertices)
+        vertex = Vertex(self, place, kind, name, named, op, value, node, [], [])
+        self.vertices.append(vertex)
+        return vertex
+
+    def _chosen(self, wrt: Any) -> list[Vertex]:
+        if wrt is None:
+            return []
+        chosen = []
+        for t in wrt if isinstance(wrt, list | tuple) else [wrt]:
+            node = recorded(t, "wrt")
+            if node not in self.at:
+                raise ValueError(
+                    f"draw: {self.output.name} does not depend on {label(t)}, "
+                    "so there is no path between them to highlight"
+                )
+            self._call(self.at[node], t.name)
+            chosen.append(self.at[node])
+        return chosen
+
+    def _call(self, vertex: Vertex, name: str | None) -> None:
+        """Give ``vertex`` the name that its Tensor was given, found among variables or not."""
+        if name is not None and not vertex.named:
+            vertex.name, vertex.named = name, True
+
+    # --- gradients ---------------------------------------------------------------------
+
+    @cached_property
+    def gradients(self) -> dict[AnyNode, Any]:
+        """∂output/∂node for every node; no ``.grad`` is touched."""
+        root, value = self.output.node, self.output.value
+        assert root is not None
+        seed = np.ones_like(value) if np.ndim(value) else value.dtype.type(1)
+        with np.errstate(all="ignore"):
+            found = backward_pass([(root, seed)], wanted=self.at)
+        return {n: g.filled(n.ans) if isinstance(g, Slots) else g for n, g in found.items()}
+
+    @property
+    def subject(self) -> str:
+        """What the gradients are of: ``L``, or ``Σp`` for an output of several elements."""
+        name = self.output.name
+        return name if self.output.scalar else f"Σ{name}"
+
+    # --- routes ------------------------------------------------------------------------
+
+    def downstream(self, sources: Iterable[Vertex] | None = None) -> set[int]:
+        """Ids of ``sources`` (by default ``wrt``) and of all on their routes to the output."""
+        reached = {v.id for v in (self.wrt if sources is None else sources)}
+        if reached:
+            for vertex in self.vertices[min(reached) :]:
+                if any(e.source.id in reached for e in vertex.inputs):
+                    reached.add(vertex.id)
+        return reached
+
+    def paths(self, source: Vertex, limit: int = 16) -> list[list[Edge]]:
+        """At most ``limit`` routes from ``source`` to the output, each a list of edges."""
+        return list(islice(_routes(source, self.output, lambda v: v.uses), limit))
+
+    def count_paths(self, source: Vertex) -> int:
+        """The number of routes from ``source`` to the output; it may be astronomical."""
+        ways = {source.id: 1}
+        for vertex in self.vertices[source.id + 1 :]:
+            found = sum(ways.get(e.source.id, 0) for e in vertex.inputs)
+            if found:
+                ways[vertex.id] = found
+        return ways.get(self.output.id, 0)
+
+    def links(self, source: Vertex) -> list[Link]:
+        """The chain rule from ``source`` to the output in links between named quantities.
+
+        Each link is ∂target/∂source with all else that has a name held fixed, so that the
+        products along the routes of links add up to the derivative.
+        """
+        inside = self.downstream([source])
+        stops = {source.id, self.output.id}
+        stops |= {i for i in inside if self.vertices[i].named}
+        found = []
+        for target in sorted(stops - {source.id}):
+            found += self._links_into(self.vertices[target], inside, stops)
+        return found
+
+    def _links_into(self, target: Vertex, inside: set[int], stops: set[int]) -> list[Link]:
+        """Backward pass from ``target`` that ends at the nearest named vertices."""
+        pending: dict[int, Any] = {target.id: 1.0}
+        links = []
+        while pending:
+            place = max(pending)
+            factor, vertex = pending.pop(place), self.vertices[place]
+            if place in stops and vertex is not target:
+                links.append(Link(vertex, target, factor))
+                continue
+            for edge in vertex.inputs:
+                if edge.source.id not in inside:
+                    continue
+                scalar = factor is not None and edge.source.scalar and vertex.scalar
+                step = float(factor * _item(edge.local)) if scalar else None
+                before = pending.get(edge.source.id, 0.0)
+                pending[edge.source.id] = (
+                    before + step if before is not None and step is not None else None
+                )
+        return links[::-1]
+
+    def chains(self, source: Vertex, limit: int = 16) -> tuple[int, list[list[Link]]]:
+        """The number of routes from ``source`` to the output in links, and the first of them.
+
+        Each route is a list of links from the output back, as the chain rule is written.
+        """
+        links = self.links(source)
+        after: dict[int, list[Link]] = {}
+        ways = {source.id: 1}
+        for link in links:
+            after.setdefault(link.source.id, []).append(link)
+        for place in sorted(after):
+            for link in after[place]:
+                ways[link.target.id] = ways.get(link.target.id, 0) + ways[place]
+        routes = _routes(source, self.output, lambda v: after.get(v.id, []))
+        return ways.get(self.output.id, 0), [route[::-1] for route in islice(routes, limit)]
+
+
+def _routes(source: Vertex, output: Vertex, onward: Any) -> Iterator[list[Any]]:
+    """Routes from ``source`` to ``output``, depth first; everything leads to the output."""
+    if source is output:
+        return
+    route: list[Any] = []
+    stack = [iter(onward(source))]
+    while stack:
+        step = next(stack[-1], None)
+        if step is None:
+            stack.pop()
+            if route:
+                route.pop()
+        elif step.target is output:
+            yield [*route, step]
+        else:
+            route.append(step)
+            stack.append(iter(onward(step.target)))
+
+
+SPREAD = ("min", "mean", "max")
+ISOLATES = "\u2068\u2069"
+
+
+# --- what a value looks like -----------------------------------------------------------
+
+
+def recorded(t: Any, what: str) -> AnyNode:
+    """The node of the Tensor ``t``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When ``t`` is no Tensor, or none that was recorded.
+    """
+    if not (hasattr(t, "node") and hasattr(t, "_value")):
+        raise TypeError(f"draw: {what} must be a Tensor, not {type(t).__name__} ({label(t)})")
+    node: AnyNode | None = t.node
+    if node is None:
+        raise ValueError(
+            f"draw: {label(t)} has no graph: nothing that it was computed from requires a "
+            "gradient; make the inputs with mg.Tensor(..., requires_grad=True)"
+        )
+    return node
+
+
+def is_tuple(node: AnyNode) -> bool:
+    """Whether the op has several outputs."""
+    return type(node.ans) is tuple
+
+
+def is_numpy(value: Any) -> bool:
+    """Whether NumPy holds ``value``, so that looking at it computes nothing."""
+    parts = value if type(value) is tuple else (value,)
+    return all(isinstance(v, np.ndarray | np.generic | int | float) for v in parts)
+
+
+def is_scalar(value: Any) -> bool:
+    return type(value) is not tuple and prod(getattr(value, "shape", ())) == 1
+
+
+def _item(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """A number of ``digits`` significant digits, with a true minus sign.
+
+    Examples
+    --------
+    >>> number(-0.937823), number(3), number(1e-9)
+    ('−0.9378', '3', '1e−09')
+    """
+    value = _item(value) + 0  # there is no minus zero to a reader
+    if isinstance(value, bool | int) and abs(value) < 10**digits * 100:
+        return str(value).replace("-", "−")
+    return f"{value:.{digits}g}".replace("-", "−")
+
+
+def summary(value: Any, digits: int = 4) -> list[str]:
+    """What to show of a value, in short lines: the number, or shape, dtype and spread.
+
+    Examples
+    --------
+    >>> summary(0.25)
+    ['0.25']
+    >>> summary(np.array([[1.0, 2.0], [3.0, 6.0]]))
+    ['(2, 2) float64', 'min 1  mean 3  max 6']
+    """
+    if type(value) is tuple:
+        return [", ".join(" ".join(summary(v, digits)) for v in value)]
+    if is_scalar(value):
+        if not is_numpy(value):
+            return shape_of(value)
+        shape = getattr(value, "shape", ())
+        return [number(value, digits) + (f"  {tuple(shape)}" if shape else "")]
+    return shape_of(value) + [line for line in [spread(value)] if line]
+
+
+def shape_of(value: Any) -> list[str]:
+    """Shape and dtype alone."""
+    return [f"{tuple(value.shape)} {value.dtype}"] if hasattr(value, "shape") else []
+
+
+def spread(value: Any, digits: int = 3) -> str:
+    """Least, mean and greatest element; nothing of a lazy, empty or non-numeric array.
+
+    Examples
+    --------
+    >>> spread(np.array([1.0, 2.0, 6.0])), spread(np.zeros(3))
+    ('min 1  mean 3  max 6', 'all 0')
+    """
+    if not isinstance(value, np.ndarray) or not value.size or value.dtype.kind not in "fiub":
+        return ""
+    with np.errstate(all="ignore"):
+        low, mean, high = value.min(), value.mean(dtype=np.float64), value.max()
+        if low == high:
+            return f"all {number(low, digits)}"
+        if abs(mean) < 1e-14 * max(abs(float(low)), abs(float(high))):
+            mean = 0.0  # what is left of a sum that cancels tells nothing
+    return "  ".join(f"{n} {number(v, digits)}" for n, v in zip(SPREAD, (low, mean, high)))
+
+
+def partial(of: str, by: str) -> str:
+    """``∂L/∂w``.
+
+    Examples
+    --------
+    >>> partial("L", "w"), partial("y - a", "w")
+    ('∂L/∂w', '∂(y - a)/∂w')
+    """
+    of, by = (f"({n})" if " " in n else n for n in (of, by))
+    return f"∂{of}/∂{by}"
+
+
+def short(text: str, width: int = 28) -> str:
+    """``text`` in at most ``width`` characters, the middle left out.
+
+    Examples
+    --------
+    >>> short("abcdefghij", 7)
+    'abc…hij'
+    """
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def visible(text: Any) -> str:
+    r"""``text`` with what would not show (newlines, controls, direction marks) spelt out.
+
+    Text written from right to left is isolated, so that it does not turn its neighbours round.
+
+    Examples
+    --------
+    >>> print(visible("two\nlines"), visible("\u202eabc"))
+    two\nlines \u202eabc
+    >>> ascii(visible("\u05e9\u05dc = 1"))
+    "'\\u2068\\u05e9\\u05dc = 1\\u2069'"
+    """
+    words = str(text)
+    if not words.strip():
+        return repr(words)
+    if words.isascii() and words.isprintable():
+        return words
+    words = "".join(
+        c if c.isprintable() or c in ISOLATES else c.encode("unicode_escape").decode()
+        for c in words
+    )
+    turns = any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in words)
+    return ISOLATES[0] + words + ISOLATES[1] if turns and ISOLATES[0] not in words else words
+
+
+def shown(names: Sequence[str], most: int = 4) -> str:
+    """A list in words, cut after ``most``."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
