@@ -6,6 +6,9 @@ quantity on the way from the input to the updated parameters is computed three t
 recorded and differentiated by minigrad, by its closed form in plain Python, and by finite
 differences.  The figures that the publication prints stand beside them.
 
+Then the checker grades what is printed, every intermediate and result to its own digits,
+and finds by itself which figures are slips rather than roundings, and why.
+
 Run it with ``python examples/backprop_step_by_step.py``.
 """
 
@@ -292,6 +295,71 @@ def several_outputs() -> list[Row]:
     ]
 
 
+# --- grading ---------------------------------------------------------------------------
+
+
+def grade_one_neuron(y: float) -> mg.derivation.Report:
+    """What is printed of the one neuron, graded for the label ``y``."""
+    x, w, b = X, leaf(0.3), leaf(0.1)
+    z = w * x + b
+    y_hat = mg.sigmoid(z)
+    L = 0.5 * (y - y_hat) ** 2
+    printed = {
+        "z": "0.25", "y_hat": "0.56", "L": "0.44",
+        "∂L/∂y_hat": "-0.94", "∂y_hat/∂z": "0.25", "∂z/∂w": "0.5", "∂z/∂b": "1",
+        "∂L/∂w": "-0.118", "∂L/∂b": "-0.235",
+        "w - 0.1 * ∂L/∂w": "0.312", "b - 0.1 * ∂L/∂b": "0.125",
+    }  # fmt: skip
+    return mg.check_derivation(L, printed)
+
+
+def grade_two_neurons() -> list[mg.derivation.Report]:
+    """What is printed of two neurons in a row: for w², b², and then for w¹, b¹.
+
+    The publication derives the two pairs apart, with different figures for z³ and ∂ŷ/∂z³.
+    """
+    x, y = X, Y
+    w1, b1, w2, b2 = leaf(0.3), leaf(0.1), leaf(0.2), leaf(0.4)
+    z2 = w1 * x + b1
+    a2 = mg.sigmoid(z2)
+    z3 = w2 * a2 + b2
+    y_hat = mg.sigmoid(z3)
+    L = 0.5 * (y - y_hat) ** 2
+    last = {
+        "z2": "0.25", "a2": "0.56", "z3": "0.512", "y_hat": "0.625", "L": "0.38",
+        "∂L/∂y_hat": "-0.875", "∂y_hat/∂z3": "0.235", "∂z3/∂w2": "0.5",
+        "∂L/∂w2": "-0.103", "∂L/∂b2": "-0.205",
+        "w2 - 0.1 * ∂L/∂w2": "0.2103", "b2 - 0.1 * ∂L/∂b2": "0.3795",
+    }  # fmt: skip
+    first = {
+        "z3": "0.56", "y_hat": "0.64",
+        "∂L/∂y_hat": "-0.875", "∂y_hat/∂z3": "0.23", "∂z3/∂a2": "0.2", "∂a2/∂z2": "0.25",
+        "∂z2/∂w1": "0.5", "∂z2/∂b1": "1", "∂L/∂w1": "-0.005", "∂L/∂b1": "-0.01",
+        "w1 - 0.1 * ∂L/∂w1": "0.3005", "b1 - 0.1 * ∂L/∂b1": "0.101",
+    }  # fmt: skip
+    return [mg.check_derivation(L, printed) for printed in (last, first)]
+
+
+def gradings(name: str) -> list[tuple[str, mg.derivation.Report]]:
+    """The graded derivations of one example, each with what it is."""
+    if name == "one":
+        return [(f"As printed, for the label y = {y}", grade_one_neuron(y)) for y in (1.0, Y)]
+    if name == "row":
+        titles = ("As printed, for w² and b²", "As printed, for w¹ and b¹")
+        return list(zip(titles, grade_two_neurons()))
+    return []
+
+
+def findings(report: mg.derivation.Report) -> str:
+    """Every graded quantity on a line."""
+    width = max(len(row.quantity) for row in report.rows)
+    lines = [report.headline]
+    for row in report.rows:
+        why = f": {row.remark}" if row.remark else ""
+        lines.append(f"  {row.quantity:{width}}  {row.hand:8g}  {row.verdict}{why}")
+    return "\n".join(lines)
+
+
 # --- printing --------------------------------------------------------------------------
 
 EXAMPLES = {
@@ -359,6 +427,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found = example()
             rows += found
             print(f"\n{title}\n\n{table(found, options.digits)}")
+            for heading, report in gradings(name):
+                print(f"\n{heading}: {findings(report)}")
     exact = max(abs(r.minigrad - r.exact) for r in rows)
     numeric = max(abs(r.minigrad - r.numeric) for r in rows if r.numeric is not None)
     print(

@@ -227,12 +227,61 @@ def part_outlier() -> None:
 
 # --- the command -----------------------------------------------------------------------
 
+# --- the derivations -------------------------------------------------------------------
+
+
+def derivations() -> list[tuple[str, mg.derivation.Report]]:
+    """Every published derivative, graded; the last with a ½ forgotten, to be found."""
+    θ = mg.Tensor(3.0, requires_grad=True)
+    J = θ**2
+    found = [("J = θ²", mg.check_derivation(J, {"dJ/dθ": 2 * θ.item()}))]
+
+    θ1, θ2 = mg.Tensor(3.0, requires_grad=True), mg.Tensor(-2.0, requires_grad=True)
+    J = θ1**2 + θ2**2
+    by_hand = {"∂J/∂θ1": 2 * θ1.item(), "∂J/∂θ2": 2 * θ2.item()}
+    found.append(("J = θ₁² + θ₂²", mg.check_derivation(J, by_hand)))
+
+    x, y = line()
+    m = len(x)
+    θ0, θ1 = mg.Tensor(0.5, requires_grad=True), mg.Tensor(-1.0, requires_grad=True)
+    h = θ0 + θ1 * x
+    e = h.data - y
+    J = np.sum((h - y) ** 2) / m
+    by_hand = {
+        "∂J/∂h": 2 / m * e,  # the sum rule, the power rule with the chain rule
+        "∂h/∂θ0": np.ones(m),
+        "∂J/∂θ0": 2 / m * np.sum(e),
+        "∂h/∂θ1": x,
+        "∂J/∂θ1": 2 / m * np.sum(e * x),
+    }
+    found.append(("J = (1/m) Σ (h − y)²", mg.check_derivation(J, by_hand)))
+    J = np.sum((h - y) ** 2) / (2 * m)
+    halved = {
+        "∂J/∂h": e / m,
+        "∂h/∂θ0": np.ones(m),
+        "∂J/∂θ0": np.sum(e) / m,
+        "∂h/∂θ1": x,
+        "∂J/∂θ1": np.sum(e * x) / m,
+    }
+    found.append(("J = (1/2m) Σ (h − y)²", mg.check_derivation(J, halved)))
+    mixed = mg.check_derivation(J, by_hand)
+    found.append(("J = (1/2m) Σ (h − y)², with the derivatives of (1/m) Σ (h − y)²", mixed))
+    return found
+
+
+def part_derivations() -> None:
+    """Each derivation with its grade."""
+    for title, report in derivations():
+        print(f"{title}: {report}\n")
+
+
 PARTS: dict[str, Callable[[], None]] = {
     "square": part_square,
     "divergence": part_divergence,
     "together": part_together,
     "regression": part_regression,
     "outlier": part_outlier,
+    "derivations": part_derivations,
 }
 
 

@@ -25,10 +25,12 @@ from minigrad.tensor import Tensor
 del globals()["trace"]  # of a matrix or of a function: the one below tells them apart
 
 if _TYPE_CHECKING:
-    from minigrad import losses, optim, plots
+    from minigrad import losses, nn, optim, plots
     from minigrad.derivation import assert_derivation, check_derivation
     from minigrad.draw import draw
+    from minigrad.explain import explain, paths
     from minigrad.program import Program, compile, trace
+    from minigrad.storage import load, save
 
 __version__ = "0.1.0"
 
@@ -38,9 +40,14 @@ _LATER = {
     "check_derivation": "derivation",
     "compile": "program",
     "draw": "draw",
+    "explain": "explain",
+    "load": "storage",
     "losses": "losses",
+    "nn": "nn",
     "optim": "optim",
+    "paths": "explain",
     "plots": "plots",
+    "save": "storage",
     "trace": "program",
 }
 """Name -> the module it lives in (or is), imported at first use: who only differentiates

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.ops.record import hang_teller
+
 PACKAGE = os.path.dirname(__file__)
 _INSIDE = (PACKAGE, os.path.dirname(np.__file__))
 _STDLIB = os.path.dirname(linecache.__file__)
@@ -47,11 +49,17 @@ def is_user(filename: str) -> bool:
     return not filename.startswith(_STDLIB) or "-packages" in filename
 
 
+def generated(frame: FrameType) -> bool:
+    """Whether a frame is code that Python made for this package: that of a dataclass, say."""
+    name = str(frame.f_globals.get("__name__", ""))
+    return frame.f_code.co_filename == "<string>" and name.split(".")[0] == "minigrad"
+
+
 def user_frames() -> Iterator[FrameType]:
     """Frames outside minigrad, NumPy and the standard library, innermost first."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if is_user(frame.f_code.co_filename):
+        if is_user(frame.f_code.co_filename) and not generated(frame):
             yield frame
         frame = frame.f_back
 
@@ -90,7 +98,8 @@ def label(value: Any) -> str:
         return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' * (len(value) == 1)})"
     shape = getattr(value, "shape", None)
     if shape == () and hasattr(value, "item"):
-        return f"{value.item():.6g}" if hasattr(value.item(), "real") else repr(value.item())
+        number = getattr(value, "_value", value).item()  # a trace refuses to look at it otherwise
+        return f"{number:.6g}" if hasattr(number, "real") else repr(number)
     if shape is not None and not isinstance(value, type):
         return f"<{'x'.join(map(str, shape))}>"
     text = repr(value)
@@ -107,25 +116,49 @@ def call_text(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """The call as the user would write it."""
     if op.symbol and len(args) == 2:
         return f"{label(args[0])} {op.symbol} {label(args[1])}"
+    return call_of(op.name, args, kwargs)
+
+
+def call_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """``name(a, b, key=value)``."""
     words = [label(a) for a in args] + [f"{k}={label(v)}" for k, v in kwargs.items()]
-    return f"{op.name}({', '.join(words)})"
+    return f"{name}({', '.join(words)})"
 
 
 def failure(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Exception:
     """The error to raise when ``op`` failed on ``args``: same type, in the user's words."""
-    call = call_text(op, args, kwargs)
-    detail = diagnose(op, args, kwargs, error)
+    return told(call_text(op, args, kwargs), args, error, advice(op, args, error))
+
+
+def retold(name: str, args: Any, kwargs: dict[str, Any], error: Exception) -> Exception:
+    """What went wrong somewhere inside the function ``name``, as an error of the call to it."""
+    if re.match(rf"{re.escape(name)}\b", str(error)) or not isinstance(error, _ORDINARY):
+        return error
+    parts = [v for a in args for v in (a if isinstance(a, list | tuple) else [a])]
+    return told(call_of(name, args, kwargs), tuple(parts), error, getattr(error, "advice", None))
+
+
+_ORDINARY = (ValueError, TypeError, IndexError, ArithmeticError)
+
+
+def told(call: str, args: tuple[Any, ...], error: Exception, advice: str | None) -> Exception:
+    """An error of the type of ``error`` that begins with ``call``."""
+    reason = getattr(error, "reason", None)
+    if reason is None:
+        reason = re.sub(r"\s+", " ", str(error).strip() or type(error).__name__)
+    named = shapes(tuple(a for a in args if hasattr(a, "shape")))
+    detail = advice or (f"{named}: {reason}" if named else reason)
     message = f"{call}: {detail}"
     kind = type(error)
-    if kind is np.exceptions.AxisError:
-        return np.exceptions.AxisError(message)
     try:
-        return kind(message)
+        new = kind(message)
     except Exception:
-        return ValueError(message)
+        new = ValueError(message)
+    new.reason, new.advice = reason, advice  # type: ignore[attr-defined]
+    return new
 
 
-def diagnose(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> str:
+def advice(op: Any, args: tuple[Any, ...], error: Exception) -> str | None:
     """What is wrong and what to do, for the mistakes that people make most."""
     arrays = tuple(np.float64(a) if isinstance(a, int | float) else a for a in args)
     arrays = tuple(a for a in arrays if hasattr(a, "shape"))
@@ -133,10 +166,7 @@ def diagnose(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exce
         return _matmul_advice(*arrays)
     if op.elementwise and "broadcast" in str(error):
         return _broadcast_advice(arrays)
-    text = str(error).strip() or type(error).__name__
-    text = re.sub(r"\s+", " ", text)
-    named = shapes(arrays)
-    return f"{named}: {text}" if named else text
+    return None
 
 
 def _matmul_advice(a: Any, b: Any) -> str:
@@ -164,3 +194,6 @@ def _broadcast_advice(arrays: tuple[Any, ...]) -> str:
         if len(a.shape) == len(b.shape) == 2 and a.shape == b.shape[::-1]:
             return f"{text}; did you mean {label(b)}.T?"
     return f"{text}: aligned from the right, lengths must be equal or 1"
+
+
+hang_teller(retold)

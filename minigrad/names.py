@@ -65,7 +65,12 @@ def _parsed(source: str) -> ast.Module | None:
 def statements(filename: str, function: str, first: int) -> list[Statement]:
     """Assignments in one function (or at module level) of a file; none without source."""
     source = "".join(linecache.getlines(filename)) if filename else ""
-    tree: Any = _parsed(source) if source else None
+    return _statements(source, function, first) if source else []
+
+
+@functools.lru_cache(maxsize=256)
+def _statements(source: str, function: str, first: int) -> list[Statement]:
+    tree: Any = _parsed(source)
     if tree is None:
         return []
     if function not in ("<module>", "<cell line: 1>"):
@@ -135,7 +140,8 @@ def _inside(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
         return
     parts: list[tuple[str, Any]] = []
     if isinstance(value, dict) and len(value) <= CROWD:
-        parts = [(f"{name}[{key!r}]", v) for key, v in list(value.items())]
+        keys = [key for key in list(value) if isinstance(key, str | int)]
+        parts = [(f"{name}[{key!r}]", value[key]) for key in keys]
     elif type(value) in (list, tuple) and len(value) <= CROWD:
         parts = [(f"{name}[{i}]", v) for i, v in enumerate(value)]
     elif callable(getattr(type(value), "named_parameters", None)):

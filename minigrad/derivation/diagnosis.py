@@ -1,0 +1,150 @@
+"""The cause of a wrong value: the simplest and most telling slip that reproduces it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.hypotheses import Candidate, Finding, Search, join
+
+Slips = Callable[[Search], Iterator[Candidate]]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why a hand value is not the truth.
+
+    Attributes
+    ----------
+    kind : str
+        The cause; of two, the more telling one.
+    factor : float or None
+        Hand value divided by truth, where that is one number.
+    detail : str
+        The cause in words.
+    kinds : tuple of str
+        The cause, or both causes of a combination.
+    """
+
+    kind: str
+    factor: float | None
+    detail: str
+    kinds: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+# --- the order -------------------------------------------------------------------------
+
+
+INSIDE: list[Slips] = [Search.missing, Search.turned, Search.extra, Search.dropped]
+FARTHER: list[Slips] = [
+    Search.misplaced,
+    Search.written_out,
+    Search.two_missing,
+    Search.misread,
+]
+
+
+def diagnose(searches: Sequence[Search], plainly: bool = False) -> Diagnosis | None:
+    """The simplest and most telling cause; ``other`` where none reproduces the hand value.
+
+    Parameters
+    ----------
+    searches : list of Search
+        One for each set of earlier values that the student may have used.
+    plainly : bool
+        Only causes that need no look at the way that the derivative was made.
+
+    Returns
+    -------
+    Diagnosis or None
+        None where the hand value has another shape and nothing explains it.
+    """
+    q = searches[0].q
+    direct = [(s, s.rest(s.base.value, direct=True)) for s in searches]
+    found = [(s, f) for s, f in direct if f is not None and f[0]]
+    for search, finding in found:
+        if len(finding[0]) == 1 and finding[0] != ("factor",):
+            return verdict(search, finding)
+    if q.hand.shape != q.expected:
+        return reshaped(searches, found)
+    if not np.any(q.hand):
+        return try_out(searches, [Search.dropped]) or other(searches[0])
+    for search in searches:
+        # An array that is off by one number lacks a number, not an array.
+        search.numbers_only = bool(found) and q.hand.size > 1
+    hit = None if plainly else try_out(searches, INSIDE)
+    if hit is None and found:
+        return verdict(*found[0])
+    hit = hit or (None if plainly else try_out(searches, FARTHER))
+    if hit is not None:
+        return hit
+    for search in searches:
+        if search.pairs and not search.coarse:
+            candidate, more = search.pairs[0]
+            kinds = (candidate.kind, *more[0])
+            return verdict(search, (kinds, join(candidate.words, more[1])))
+    return other(searches[0])
+
+
+def try_out(searches: Sequence[Search], kinds: Sequence[Slips]) -> Diagnosis | None:
+    """The first slip that reproduces the hand value by itself."""
+    for slips in kinds:
+        for search in searches:
+            hit = search.first(slips(search))
+            if hit is not None:
+                return verdict(search, ((hit[0].kind,), hit[0].words))
+    return None
+
+
+def reshaped(
+    searches: Sequence[Search], found: Sequence[tuple[Search, Finding]]
+) -> Diagnosis | None:
+    """The cause of a hand value of another shape."""
+    for search in searches:
+        for total, words in search.unsummed():
+            more = search.with_hand(total).rest(search.base.value)
+            if more is not None and len(more[0]) <= 1:
+                return verdict(search, (("missing_sum", *more[0]), join(words, more[1])))
+    if found:
+        return verdict(*found[0])
+    for search in searches:
+        for total, words in search.oversummed():
+            more = search.rest(total)
+            if more is not None and not more[0]:
+                return Diagnosis("other", None, words, ("other",))
+    return None
+
+
+def ratio_of(hand: Any, value: Any) -> float | None:
+    """Hand value divided by truth, where that is one number."""
+    if hand.shape != value.shape or not np.any(value):
+        return None
+    r = float(np.sum(hand * value) / np.sum(value * value))
+    same = np.allclose(hand, r * value, rtol=1e-4, atol=1e-9 * float(np.max(np.abs(value))))
+    return r if same else None
+
+
+def verdict(search: Search, found: Finding) -> Diagnosis:
+    kinds, words = found
+    hand = search.q.hand.T if "transposed" in kinds else search.q.hand
+    factor = ratio_of(hand, search.base.value)
+    return Diagnosis(kinds[0], factor, words, kinds)
+
+
+def other(search: Search) -> Diagnosis:
+    """No cause found: where it is worst."""
+    q, value = search.q, search.base.value
+    factor = ratio_of(q.hand, value)
+    gap = np.abs(q.hand - value)
+    k = tuple(int(i) for i in np.unravel_index(np.argmax(gap), gap.shape))
+    place = f" at [{', '.join(map(str, k))}]" if k else ""
+    words = f"no known slip explains it: yours {q.hand[k]:.6g}{place}, where {value[k]:.6g} belongs"
+    if factor is not None and q.hand.size > 1:
+        words += f" (every entry is {factor:.6g} times the truth)"
+    return Diagnosis("other", factor, words, ("other",))

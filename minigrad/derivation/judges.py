@@ -1,0 +1,321 @@
+"""What a quantity is, by three judges: the hand, autodiff, and finite differences.
+
+Autodiff judges twice: exactly, and given what the student had derived before, so that
+an error carried forward is not counted again.  Finite differences replay the recorded
+graph with one value moved; they owe nothing to the rules of the ops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.quantities import Quantity
+from minigrad.derivation.walk import NOTHING, Call, Changes, Edge, Edit
+from minigrad.gradcheck import extrapolate
+from minigrad.graph import AnyNode
+from minigrad.ops.shape import unbroadcast
+
+ENTRIES = 64
+WORK = 12_000
+"""Up to so many entries, costing so many elements, are differenced one by one."""
+COARSE = 3, 1e-3
+"""Number of steps, and the largest, where each is expensive."""
+
+
+@dataclass(frozen=True)
+class Error:
+    """The worst entry: how far the hand value is off, and where."""
+
+    absolute: float
+    relative: float
+    index: tuple[int, ...]
+
+
+# --- by autodiff -----------------------------------------------------------------------
+
+
+def seeds(q: Quantity) -> list[Any]:
+    """What starts at ``u``: one for each row of the answer."""
+    shape = q.part.graph.shape(q.u)
+    if q.layout != "jacobian":
+        return [np.ones(shape)[()]]
+    size = int(np.prod(shape))
+    return [np.eye(1, size, k).reshape(shape)[()] for k in range(size)]
+
+
+def evaluate(q: Quantity, changes: Changes = NOTHING) -> Any:
+    """The derivative in the layout of ``q``, with ``changes`` on the way."""
+    rows = [q.part.flow(seed, changes, q.layout != "local") for seed in seeds(q)]
+    if q.layout == "jacobian":
+        return np.stack([np.asarray(row, float) for row in rows]).reshape(q.expected)
+    row = np.asarray(rows[0], float)
+    return np.broadcast_to(row, q.expected) if q.layout == "local" else row
+
+
+def pull(q: Quantity, g: Any, hand: Any) -> Any:
+    """The gradient of ``v`` from that of ``u``, were ``hand`` the derivative between them."""
+    shape = q.part.graph.shape(q.v)
+    if q.layout == "jacobian":
+        return np.tensordot(g, hand, axes=np.ndim(g))
+    if q.layout == "gradient":
+        return np.sum(g) * hand
+    c = g * hand
+    return c if np.shape(c) == shape else unbroadcast(np.asarray(c), shape)
+
+
+# --- by finite differences ---------------------------------------------------------------
+
+
+@dataclass
+class Numeric:
+    """Finite differences of a quantity.
+
+    Attributes
+    ----------
+    value : array
+        In the layout of the quantity, or multiplied by ``direction``.
+    error : array
+        Its uncertainty, infinite at kinks.
+    direction : array or None
+        Where the quantity is too large to be differenced entry by entry.
+    """
+
+    value: Any
+    error: Any
+    direction: Any = None
+
+
+def numeric(q: Quantity) -> Numeric:
+    """The derivative by extrapolated central differences of the replayed graph."""
+    graph = q.part.graph
+    x = np.asarray(graph.values[q.v], float)
+    if q.u is q.v or not q.part.connected:
+        return Numeric(evaluate(q), np.zeros(q.expected))
+
+    def f(moved: Any) -> Any:
+        return np.asarray(q.part.moved(moved[()]), float)
+
+    here = np.asarray(graph.values[q.u], float)
+    work = sum(np.size(node.ans) + 20 for node in q.part.inside)
+    rng = np.random.default_rng(0)
+    if q.layout in ("diagonal", "local"):
+        together = np.ones(x.shape)  # moving all elements at once moves each by its own
+        if work <= WORK and x.size <= ENTRIES:
+            return Numeric(*slope(f, x, together, here))
+        weights = rng.choice([-1.0, 1.0], here.shape)
+        total = lambda moved: np.sum(weights * f(moved))
+        return Numeric(*slope(total, x, together, np.sum(weights * here), *COARSE), weights)
+    if x.size <= ENTRIES and x.size * work <= WORK:
+        columns = []
+        for k in range(x.size):
+            unit = np.eye(1, x.size, k).reshape(x.shape)
+            columns.append(slope(f, x, unit, here))
+        value, error = (np.stack([c[i] for c in columns], -1) for i in (0, 1))
+        return Numeric(value.reshape(q.expected), error.reshape(q.expected))
+    direction = rng.choice([-1.0, 1.0], x.shape)
+    value, error = slope(f, x, direction, here, *COARSE)
+    if q.layout == "gradient":
+        value, error = value.sum(), error.max()
+    return Numeric(value, error, direction)
+
+
+def slope(
+    f: Callable[[Any], Any], x: Any, d: Any, here: Any, rungs: int = 5, top: float = 4e-3
+) -> tuple[Any, Any]:
+    """Derivative of ``f(x + t d)`` at 0 and its error; infinite at a kink."""
+    reach = top * max(0.1, float(np.max(np.abs(x if d.all() else x[d != 0]), initial=0.0)))
+    steps = [reach / 4.0**k for k in range(rungs)]
+    # From here on one row per step, one column per element of the answer.
+    ups, downs = (np.array([np.ravel(f(x + s * h * d)) for h in steps]) for s in (1.0, -1.0))
+    flat, column = np.ravel(here), np.array(steps)[:, None]
+    bends = np.abs(ups + downs - 2 * flat)[-2:] / column[-2:]
+    found = []
+    for up, down, y in zip(ups.T.tolist(), downs.T.tolist(), flat.tolist(), strict=True):
+        ladder = [(h, low, y, high) for h, low, high in zip(steps, down, up, strict=True)]
+        found.append(extrapolate(ladder, 2.3e-16, abs(y)))
+    best, error = np.array(found).T.reshape(2, *np.shape(here))
+    bends = bends.reshape(2, *np.shape(here))
+    noise = 1e-15 * np.abs(here) / steps[-1]
+    kink = (bends[1] > 0.5 * bends[0]) & (bends[1] > 1e-4 * np.abs(best) + noise)
+    return best, np.where(kink, np.inf, error)
+
+
+def disagree(q: Quantity, exact: Any, found: Numeric) -> bool:
+    """Whether autodiff is outside the uncertainty of the finite differences."""
+    if found.direction is not None:
+        d = found.direction
+        exact = np.sum(exact * d) if q.layout != "jacobian" else np.tensordot(exact, d, d.ndim)
+    sure = np.isfinite(found.error) & np.isfinite(found.value) & np.isfinite(exact)
+    peak = np.max(np.abs(np.where(sure, found.value, 0.0)), initial=0.0)
+    gap = np.abs(np.where(sure, exact - found.value, 0.0))
+    return bool(np.any(gap > 1e-4 * peak + 50 * np.where(sure, found.error, 0.0) + 1e-10))
+
+
+# --- kinks -----------------------------------------------------------------------------
+
+KINKS: dict[str, tuple[float, float]] = {
+    "relu": (0.0, 1.0),
+    "absolute": (-1.0, 1.0),
+    "fabs": (-1.0, 1.0),
+    "maximum": (0.0, 1.0),
+    "minimum": (0.0, 1.0),
+    "fmax": (0.0, 1.0),
+    "fmin": (0.0, 1.0),
+    "clip": (0.0, 1.0),
+}
+"""Slopes on the two sides of the kinks of ops."""
+
+
+def at_kink(node: AnyNode) -> Any:
+    """Where the inputs of ``node`` are exactly at its kink; None where they are not."""
+    if node.op is None or node.op.name not in KINKS:
+        return None
+    x = node.args[0]
+    if len(node.args) == 1 and node.op.name != "clip":
+        mask = np.equal(x, 0)
+    else:
+        others = [b for b in (*node.args[1:], *node.kwargs.values()) if b is not None]
+        mask = np.any([np.broadcast_to(np.equal(x, b), np.shape(node.ans)) for b in others], axis=0)
+    return mask if np.any(mask) else None
+
+
+def at_slope(mask: Any, k: float) -> Edit:
+    def edit(g: Any, call: Call) -> Any:
+        return np.where(mask, k * g, call(g))
+
+    return edit
+
+
+def conventions(q: Quantity, changes: Changes) -> tuple[Any, Any] | None:
+    """The smallest and the largest answer that a choice of slope at kinks allows."""
+    sides: list[dict[Edge, Edit]] = [{}, {}]
+    for node, inside in q.part.inside.items():
+        mask = at_kink(node)
+        if mask is not None:
+            for i in inside:
+                for side, k in zip(sides, KINKS[node.op.name], strict=True):  # type: ignore[union-attr]
+                    side[node, i] = at_slope(mask, k)
+    if not sides[0]:
+        return None
+    low, high = (evaluate(q, replace(changes, edits=side)) for side in sides)
+    return np.minimum(low, high), np.maximum(low, high)
+
+
+# --- given what was derived before -------------------------------------------------------
+
+
+@dataclass
+class Base:
+    """What a quantity would be, given some of the student's own earlier values.
+
+    Attributes
+    ----------
+    changes : Changes
+        How these values enter the walk.
+    used : list of Quantity
+        Whose hand values they are; none for the exact truth.
+    value : array
+    blur : array
+        How far the rounding of the values used may have moved it.
+    """
+
+    changes: Changes
+    used: list[Quantity]
+    value: Any
+    blur: Any = 0.0
+    stop: set[AnyNode] = field(default_factory=set)
+
+
+def bases(
+    q: Quantity,
+    given: Sequence[Quantity],
+    off: Sequence[Quantity],
+    values: dict[AnyNode, Any],
+    value_rows: Sequence[Quantity],
+) -> Iterator[Base]:
+    """The truth given the student's own values, the likeliest way to have used them first.
+
+    Parameters
+    ----------
+    given, off : list of Quantity
+        All derivatives judged so far, and those of them that were not simply right.
+    values : dict
+        Values of nodes as the student's own forward pass has them, where they differ.
+    """
+    inside = q.part.inside
+    usable = [p for p in given if p is not q and np.shape(p.hand) == p.expected]
+    totals = [p for p in usable if p.u is q.u and p.v in inside and p.v is not q.v]
+    links = [
+        p
+        for p in usable
+        if p.u in inside and p.u is not q.u and (p.v in inside or p.v is q.v)
+    ]  # fmt: skip
+    links = [p for p in links if p in off and not _bridges(p, links)]
+    wrong = [p for p in totals if p in off]
+    choices: list[tuple[list[Quantity], list[Quantity]]] = []
+    if wrong or links:
+        choices += [(totals, links), (totals, []), ([], links), (wrong, links)]
+        choices += [([p], []) for p in wrong] + [([p], links) for p in wrong if links]
+        choices += [([], [p]) for p in links]
+    choices = [(t, k) for t, k in choices if any(p in off for p in (*t, *k))]
+    seen: list[Any] = []
+    for chosen_values in [values, {}] if values else [{}]:
+        for t, k in [*choices, ([], [])]:
+            if not (t or k or chosen_values):
+                continue
+            changes = combine(q, t, k, chosen_values)
+            value = evaluate(q, changes)
+            if any(np.array_equal(value, old) for old in seen):
+                continue
+            seen.append(value)
+            used = [p for p in (*t, *k) if p in off]
+            used += [p for p in value_rows if chosen_values]
+            base = Base(changes, used, value, stop={p.v for p in t})
+            base.blur = blur(q, t, k, chosen_values, value)
+            yield base
+
+
+def _bridges(p: Quantity, links: Iterable[Quantity]) -> bool:
+    """Whether other links lead from the one end of ``p`` to the other."""
+    return any(
+        a.u is p.u and any(b.u is a.v and b.v is p.v for b in links) for a in links if a is not p
+    )
+
+
+def combine(
+    q: Quantity, totals: Sequence[Quantity], links: Sequence[Quantity], values: dict[AnyNode, Any]
+) -> Changes:
+    """The changes that put hand values in place of what the rules give."""
+    inject = {p.v: (lambda seed, p=p: pull(p, seed, p.hand)) for p in totals}
+    jumps: dict[AnyNode, list[tuple[AnyNode, Callable[[Any], Any]]]] = {}
+    for p in links:
+        if not any(t.v in p.part.inside and t.v is not p.u for t in totals):
+            jumps.setdefault(p.u, []).append((p.v, _difference(p)))
+    return Changes(inject=inject, jumps=jumps, values=values)
+
+
+def _difference(p: Quantity) -> Callable[[Any], Any]:
+    """What the student's link sends besides what the rules send already."""
+    return lambda g: pull(p, g, p.hand) - p.part.flow(g)
+
+
+def blur(
+    q: Quantity,
+    totals: Sequence[Quantity],
+    links: Sequence[Quantity],
+    values: dict[AnyNode, Any],
+    value: Any,
+) -> Any:
+    """How far half a unit in the last place of each value used moves the answer."""
+    moved: Any = 0.0
+    for p in [*totals, *links]:
+        if np.any(p.unit):
+            off = replace(p, hand=p.hand + p.unit / 2)
+            off.part = p.part
+            above, below = ([off if x is p else x for x in chosen] for chosen in (totals, links))
+            moved = moved + np.abs(evaluate(q, combine(q, above, below, values)) - value)
+    return moved

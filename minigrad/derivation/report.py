@@ -1,0 +1,166 @@
+"""The graded derivation: one row for each quantity, and the first wrong step in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.diagnosis import Diagnosis
+from minigrad.derivation.judges import Error, Numeric
+
+HEADINGS = ("quantity", "yours", "autodiff", "finite differences", "off by", "verdict")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity and what the judges say.
+
+    Attributes
+    ----------
+    quantity : str
+        ``dL/da``.
+    hand, autodiff : float or array
+        What was derived by hand, and by minigrad.
+    numeric : float, array or None
+        By finite differences; of a large array, its product with a random ``direction``
+        of entries ±1.  None for values, which are not differentiated.
+    error : Error
+        Worst absolute and relative error, and its index.
+    verdict : {"correct", "rounded", "wrong", "carried"}
+    diagnosis : Diagnosis or None
+        The cause, of what is wrong or rounded.
+    note : str
+        What else is to be said: whose error is carried, which convention was used at a
+        kink, whether autodiff and finite differences disagree.
+    direction : array or None
+    """
+
+    quantity: str
+    hand: Any
+    autodiff: Any
+    numeric: Any
+    error: Error
+    verdict: str
+    diagnosis: Diagnosis | None = None
+    note: str = ""
+    direction: Any = None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row of the table; of an array, its worst entry."""
+        k = self.error.index
+        same = np.shape(self.hand) == np.shape(self.autodiff)
+        entry = f"[{', '.join(map(str, k))}]" if k else ""
+        numeric = self.numeric
+        if numeric is not None and np.shape(numeric) == np.shape(self.autodiff):
+            numeric = np.asarray(numeric)[k]
+        shown = "" if numeric is None else f"{numeric:.6g}" if np.ndim(numeric) == 0 else "..."
+        if self.direction is not None:
+            shown += " (along a direction)"
+        return (
+            self.quantity + entry,
+            f"{np.asarray(self.hand)[k]:.6g}" if same else f"shape {np.shape(self.hand)}",
+            f"{np.asarray(self.autodiff)[k]:.6g}" if same else f"shape {np.shape(self.autodiff)}",
+            shown,
+            f"{self.error.absolute:.2g}" if self.error.absolute else "0",
+            self.verdict,
+        )
+
+    @property
+    def remark(self) -> str:
+        """The diagnosis and the note, as one line."""
+        parts = [str(self.diagnosis) if self.diagnosis else "", self.note]
+        return "; ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A graded derivation; truthy when nothing in it is wrong.
+
+    Attributes
+    ----------
+    rows : list of Row
+        Values of the forward pass first, then derivatives from the output to the inputs,
+        then updates.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every quantity is right, or right but for rounding."""
+        return all(row.verdict in ("correct", "rounded") for row in self.rows)
+
+    @property
+    def first_error(self) -> Row | None:
+        """The first step that is wrong by itself."""
+        return next((row for row in self.rows if row.verdict == "wrong"), None)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one sentence."""
+        rows, row = self.rows, self.first_error
+        if row is None:
+            rounded = sum(r.verdict == "rounded" for r in rows)
+            what = "the one quantity is" if len(rows) == 1 else f"all {len(rows)} quantities are"
+            return f"{what} right" + (f", {rounded} of them rounded" if rounded else "")
+        cells = row.cells
+        text = f"{cells[0]} is the first wrong step: yours {cells[1]}, autodiff {cells[2]}"
+        return f"{text}, finite differences {cells[3]}" if cells[3] else text
+
+    def __str__(self) -> str:
+        cells = [HEADINGS, *(row.cells for row in self.rows)]
+        widths = [max(len(line[i]) for line in cells) for i in range(len(HEADINGS))]
+        lines = [
+            "  ".join(
+                c.ljust(w) if i in (0, 5) else c.rjust(w)
+                for i, (c, w) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in cells
+        ]
+        lines.insert(1, "  ".join("-" * w for w in widths))
+        remarks = [f"{r.quantity}, {r.verdict}: {r.remark}" for r in self.rows if r.remark]
+        return "\n".join([self.headline, "", *lines, *([""] if remarks else []), *remarks])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        def line(cells: tuple[str, ...], tag: str) -> str:
+            return "<tr>" + "".join(f"<{tag}>{escape(c)}</{tag}>" for c in cells) + "</tr>"
+
+        body = [line((*row.cells, row.remark), "td") for row in self.rows]
+        return (
+            f"<p>{escape(self.headline)}</p><table>"
+            f"<thead>{line((*HEADINGS, 'why'), 'th')}</thead><tbody>{''.join(body)}</tbody></table>"
+        )
+
+
+def plain(x: Any) -> Any:
+    """A number where there is one, else the array."""
+    return float(x) if np.ndim(x) == 0 else np.asarray(x)
+
+
+def worst(hand: Any, truth: Any) -> Error:
+    """The entry that is farthest off."""
+    if np.shape(hand) != np.shape(truth):
+        return Error(float("nan"), float("nan"), ())
+    if np.size(hand) == 0:
+        return Error(0.0, 0.0, ())
+    gap = np.abs(hand - truth)
+    gap = np.where(np.isnan(gap), np.where(np.isnan(hand) & np.isnan(truth), 0.0, np.inf), gap)
+    gap = np.where(np.equal(hand, truth), 0.0, gap)
+    k = np.unravel_index(int(np.argmax(gap)), np.shape(gap)) if np.ndim(gap) else ()
+    size = abs(float(np.asarray(truth)[k]))
+    off = float(gap[k])
+    relative = off / size if size else (float("inf") if off else 0.0)
+    return Error(off, relative, tuple(int(i) for i in k))
+
+
+def numeric_value(found: Numeric | None) -> Any:
+    return None if found is None else plain(found.value)

@@ -1,0 +1,262 @@
+"""The part of a graph between two quantities: walked back with changes, and forward again.
+
+A grader asks "what would come out if ...?": if the gradient that arrives at a node were
+the student's, if a local factor were left out, if a rule saw another value.  Rules are
+plain functions, so every such question is one walk with one thing changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minigrad.graph import AnyNode, ancestors, fit
+
+Edge = tuple[AnyNode, int]
+"""A node and which of its arguments: one arrow of the graph."""
+
+
+class Graph:
+    """All nodes that the output was computed from, with the values they had.
+
+    Attributes
+    ----------
+    nodes : list of nodes
+        Oldest first.
+    values : dict
+        node -> its value, leaves included.
+    users : dict
+        node -> the edges through which it is used.
+    marked : set of nodes
+        Those that are graded.
+    """
+
+    def __init__(self, roots: Iterable[AnyNode], given: Mapping[AnyNode, Any]) -> None:
+        found: set[AnyNode] = set()
+        for root in roots:
+            if root not in found:
+                found |= ancestors(root)
+        self.nodes = sorted(found, key=lambda n: n.seq)
+        self.values: dict[AnyNode, Any] = dict(given)
+        self.users: dict[AnyNode, list[Edge]] = {n: [] for n in self.nodes}
+        for node in self.nodes:
+            if node.op is not None:
+                self.values[node] = node.ans
+            for i, parent in enumerate(node.parents):
+                if parent is not None:
+                    self.users[parent].append((node, i))
+                    self.values.setdefault(parent, node.args[i])
+        self.marked: set[AnyNode] = set()
+        self.steps = 0
+        self._parts: dict[tuple[AnyNode, AnyNode], Part] = {}
+
+    def shape(self, node: AnyNode) -> tuple[int, ...]:
+        return tuple(np.shape(self.values[node]))
+
+    def between(self, u: AnyNode, v: AnyNode) -> Part:
+        """The nodes and edges on the paths from ``v`` to ``u``."""
+        if (u, v) not in self._parts:
+            above = self._above(v, u)
+            below: dict[AnyNode, list[int]] = {}
+            if u in above:
+                wanted = {u}
+                for node in sorted(above, key=lambda n: -n.seq):
+                    if node in wanted and node is not v:
+                        inside = [i for i, p in enumerate(node.parents) if p in above]
+                        below[node] = inside
+                        wanted.update(node.parents[i] for i in inside)  # type: ignore[misc]
+            self._parts[u, v] = Part(self, u, v, below)
+        return self._parts[u, v]
+
+    def _above(self, v: AnyNode, u: AnyNode) -> set[AnyNode]:
+        """``v`` and all that was computed from it, up to ``u``."""
+        seen, stack = {v}, [v]
+        while stack:
+            for user, _ in self.users.get(stack.pop(), ()):
+                if user not in seen and user.seq <= u.seq:
+                    seen.add(user)
+                    stack.append(user)
+        return seen
+
+    def position(self, v: AnyNode) -> float:
+        """Where a walk from the output has collected the whole gradient of ``v``."""
+        if v.op is not None:
+            return float(v.seq)
+        return min((user.seq for user, _ in self.users.get(v, ())), default=v.seq) - 0.5
+
+    def replay(self, changed: Mapping[AnyNode, Any]) -> dict[AnyNode, Any]:
+        """Values after ``changed``: what depends on them, computed again, oldest first."""
+        new = dict(changed)
+        for node in self.nodes:
+            if node.op is None or node in changed or all(p not in new for p in node.parents):
+                continue
+            pairs = zip(node.args, node.parents, strict=True)
+            args = [a if p is None else new.get(p, a) for a, p in pairs]
+            new[node] = node.op.forward(*args, **node.kwargs)
+        return new
+
+
+@dataclass(frozen=True)
+class Call:
+    """One rule on its way back through an edge, with the values that it sees."""
+
+    node: AnyNode
+    i: int
+    ans: Any
+    args: tuple[Any, ...]
+
+    def __call__(self, g: Any, ans: Any = None, args: Sequence[Any] | None = None) -> Any:
+        op: Any = self.node.op
+        rule = op.rule(self.i)
+        ans = self.ans if ans is None else ans
+        return rule(g, ans, *(self.args if args is None else args), **self.node.kwargs)
+
+
+Edit = Callable[[Any, Call], Any]
+"""What passes back through an edge instead: from the gradient that arrives and the rule."""
+
+
+@dataclass
+class Changes:
+    """What is different in a walk.
+
+    Attributes
+    ----------
+    edits : dict
+        edge -> what happens there instead of its rule.
+    inject : dict
+        node -> from the seed, the gradient that arrives there instead.
+    jumps : dict
+        node -> pairs of a target and what is sent there besides, given what arrives.
+    values : dict
+        node -> the value that rules see instead.
+    """
+
+    edits: Mapping[Edge, Edit] = field(default_factory=dict)
+    inject: Mapping[AnyNode, Callable[[Any], Any]] = field(default_factory=dict)
+    jumps: Mapping[AnyNode, list[tuple[AnyNode, Callable[[Any], Any]]]] = field(
+        default_factory=dict
+    )
+    values: Mapping[AnyNode, Any] = field(default_factory=dict)
+
+
+NOTHING = Changes()
+
+
+@dataclass
+class Part:
+    """The nodes on the paths from ``v`` to ``u``, ``v`` left out.
+
+    Attributes
+    ----------
+    inside : dict
+        node -> its arguments on these paths; newest node first.
+    """
+
+    graph: Graph
+    u: AnyNode
+    v: AnyNode
+    inside: dict[AnyNode, list[int]]
+    plan: list[Any] | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self.u is self.v or bool(self.inside)
+
+    @property
+    def forward(self) -> list[AnyNode]:
+        return list(reversed(self.inside))
+
+    def moved(self, x: Any) -> Any:
+        """The value of ``u``, were ``x`` that of ``v``: the graph replayed from there."""
+        if self.plan is None:
+            self.plan = [
+                (n, n.op.forward, list(n.args), [(i, n.parents[i]) for i in inside], n.kwargs)
+                for n, inside in reversed(self.inside.items())
+                if n.op
+            ]
+        new = {self.v: x}
+        for node, forward, args, places, kwargs in self.plan:
+            args = args.copy()
+            for i, parent in places:
+                args[i] = new[parent]
+            new[node] = forward(*args, **kwargs)
+        return new[self.u]
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether all ops on the way are elementwise, broadcasting allowed."""
+        return all(node.op is not None and node.op.elementwise for node in self.inside)
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether each element of ``v`` acts on the same element of ``u`` alone."""
+        shape = self.graph.shape(self.v)
+        return self.elementwise and all(self.graph.shape(n) == shape for n in self.inside)
+
+    def flow(self, seed: Any, changes: Changes = NOTHING, fitted: bool = True) -> Any:
+        """The gradient that reaches ``v`` when ``seed`` starts at ``u``."""
+        pending: dict[AnyNode, Any] = {self.u: seed}
+        values = changes.values
+        for node, inside in self.inside.items():
+            g = pending.pop(node, None)
+            if node in changes.inject:
+                g = changes.inject[node](seed)
+            if g is None:
+                continue
+            op: Any = node.op
+            self.graph.steps += 1 + (np.size(node.args[0]) >> 8 if node.args else 0)
+            args, ans = node.args, node.ans
+            if values:
+                pairs = zip(args, node.parents, strict=True)
+                args = tuple(values.get(p, a) if p else a for a, p in pairs)
+                ans = values.get(node, ans)
+            if type(ans) is tuple:
+                g = g.filled(ans)
+            for i in inside:
+                call, parent = Call(node, i, ans, args), node.parents[i]
+                edit = changes.edits.get((node, i))
+                c = call(g) if edit is None else edit(g, call)
+                if c is None:
+                    continue
+                if fitted:
+                    c = fit(c, node.args[i], op, i)
+                pending[parent] = pending[parent] + c if parent in pending else c  # type: ignore[index]
+            for target, sent in changes.jumps.get(node, ()):
+                pending[target] = pending.get(target, 0) + sent(g)
+        found = pending.get(self.v)
+        return np.zeros(self.graph.shape(self.v)) if found is None else found
+
+    def active(self, stop: Iterable[AnyNode] = ()) -> list[Edge]:
+        """Edges whose changes reach ``v``: those not hidden behind the nodes in ``stop``."""
+        hidden, wanted, edges = set(stop), {self.v}, []
+        for node in self.forward:
+            hits = [i for i in self.inside[node] if node.parents[i] in wanted]
+            edges += [(node, i) for i in hits]
+            if hits and node not in hidden:
+                wanted.add(node)
+        return edges
+
+    def paths(self, stop: Iterable[AnyNode] = (), limit: int = 17) -> list[list[Edge]]:
+        """The routes from ``v`` up to ``u`` or to the first of ``stop``; at most ``limit``."""
+        users: dict[AnyNode, list[Edge]] = {}
+        for node, i in self.active(stop):
+            users.setdefault(node.parents[i], []).append((node, i))  # type: ignore[arg-type]
+        ends = {self.u, *stop}
+        found: list[list[Edge]] = []
+        # A route is a linked list: on a long graph, copies of its beginning would add up.
+        stack: list[tuple[AnyNode, Any]] = [(self.v, None)]
+        while stack and len(found) < limit:
+            node, route = stack.pop()
+            if node in ends and node is not self.v:
+                edges = []
+                while route is not None:
+                    edge, route = route
+                    edges.append(edge)
+                found.append(edges[::-1])
+            else:
+                stack += [(user, ((user, i), route)) for user, i in users.get(node, ())]
+        return found

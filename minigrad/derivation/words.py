@@ -1,0 +1,81 @@
+"""What to call the parts of a derivation: factors, operands and paths, in the user's names."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.derivation.walk import Edge
+from minigrad.graph import AnyNode
+from minigrad.names import Names
+
+PRIMES = {"sigmoid": "σ'", "tanh": "tanh'", "relu": "relu'", "exp": "exp'", "softmax": "softmax'"}
+
+
+class Words:
+    """The words for the parts of one graph."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self._constants: dict[tuple[AnyNode, int], str | None] = {}
+
+    def constant(self, node: AnyNode, i: int) -> str | None:
+        """The user's name of a constant."""
+        if (node, i) not in self._constants:
+            try:
+                self._constants[node, i] = self.names.constant(node, i)
+            except AttributeError:
+                self._constants[node, i] = None
+        return self._constants[node, i]
+
+    def operand(self, node: AnyNode, i: int) -> str:
+        """What the user calls argument ``i`` of ``node``."""
+        parent = node.parents[i]
+        if parent is not None:
+            return self.describe(parent)
+        name = self.constant(node, i)
+        if name is not None:
+            return name
+        arg = node.args[i]
+        return f"{float(arg):g}" if np.size(arg) == 1 else f"a constant {np.shape(arg)}"
+
+    def describe(self, node: AnyNode, depth: int = 2) -> str:
+        """A node by its name, or written out to a small depth."""
+        if self.names.known(node) or node.op is None or not depth:
+            return self.names.of(node)
+        parts = [
+            self.describe(p, depth - 1) if p is not None else self.operand(node, i)
+            for i, p in enumerate(node.parents)
+        ]
+        if node.op.symbol and len(parts) == 2:
+            return f"({parts[0]} {node.op.symbol} {parts[1]})"
+        return f"{node.op.name}({', '.join(parts)})"
+
+    def factor_name(self, edge: Edge) -> str:
+        """A local derivative as a person would call it."""
+        node, i = edge
+        name = node.op.name if node.op else ""
+        if name in ("multiply", "matmul"):
+            return self.operand(node, 1 - i)
+        if name == "divide" and i == 0:
+            return f"1/{self.operand(node, 1)}"
+        if name == "power" and i == 0 and node.parents[1] is None and np.size(node.args[1]) == 1:
+            p = float(np.sum(node.args[1]))
+            x = self.operand(node, 0)
+            return f"{p:g}·{x}" if p == 2 else f"{p:g}·{x}^{p - 1:g}"
+        if len(node.args) == 1:
+            inner = self.operand(node, 0)
+            inner = inner if inner.startswith("(") else f"({inner})"
+            return f"{PRIMES.get(name, name + chr(39))}{inner}"
+        return f"∂({self.describe(node)})/∂{self.operand(node, i)}"
+
+    def route(self, paths: list[list[Edge]], which: int) -> str:
+        """A path by the named nodes that not all paths share."""
+        others = [{n for n, _ in p} for k, p in enumerate(paths) if k != which]
+        shared = set.intersection(*others) if others else set()
+        nodes = [n for n, _ in paths[which] if n not in shared]
+        if not nodes:
+            return f"number {which + 1} of {len(paths)}"
+        named = [self.names.of(n) for n in nodes if self.names.known(n)]
+        if named:
+            return "through " + ", ".join(named[:3])
+        return f"through {self.describe(nodes[0])}"

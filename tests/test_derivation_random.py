@@ -1,0 +1,46 @@
+"""Random derivations with one slip each: found, found where it is, and for what it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from derivations import FAMILIES, cases
+
+SEEDS = range(1)
+each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.__name__)
+
+
+@each_family
+def test_right_derivations_are_right(family: Any) -> None:
+    for seed in range(10):
+        d = family(np.random.default_rng(seed))
+        report = mg.check_derivation(d.output, d.write())
+        assert report.ok, report
+        assert all(r.verdict == "correct" for r in report.rows), report
+
+
+@each_family
+def test_slips_are_found(family: Any) -> None:
+    """Always found; the first wrong step and no other; mostly with their cause."""
+    total = causes = 0
+    for seed in SEEDS:
+        for d, i, kind, hand, _ in cases(seed, family):
+            if kind in ("missing_sum", "transposed"):  # later steps cannot follow from its shape
+                hand = dict(list(hand.items())[: i + 1])
+            slip = np.asarray(hand[d.steps[i].key], float)
+            if np.array_equal(slip, np.asarray(d.write()[d.steps[i].key], float)):
+                continue  # a slip in what is zero
+            report = mg.check_derivation(d.output, hand)
+            wrong = [r for r in report.rows if r.verdict == "wrong"]
+            assert len(wrong) == 1, (kind, report)
+            np.testing.assert_array_equal(wrong[0].hand, slip)
+            if kind == "other":
+                assert wrong[0].diagnosis.kind == "other", report
+            total += 1
+            causes += wrong[0].diagnosis.kind == kind
+    # Among whole numbers, a factor 2 can be a forgotten factor of ½: both are true.
+    assert causes >= (0.85 if family.__name__ == "whole_numbers" else 0.95) * total
