@@ -23,13 +23,12 @@ from minigrad.graph import (
     NOTHING,
     AnyNode,
     Leaf,
-    Node1,
     Variable,
     ancestors,
     backward_pass,
     leaves,
     modes,
-    next_seq,
+    node1,
     recording,
     tracing,
     variable,
@@ -65,7 +64,7 @@ def _variable(x: Any, outlives: bool) -> Any:
         return wrap(data, Variable())
     if isinstance(x, Tensor):
         if x.node is not None and x.dtype.kind == "f":
-            return wrap(x._value, Node1(variable, x._value, x.node, NOTHING, x._value, next_seq()))
+            return wrap(x._value, node1(variable, x._value, x.node, NOTHING, x._value))
         return wrap(x._value, Variable()) if x.dtype.kind == "f" else x
     if _is_number(x) or getattr(getattr(x, "dtype", None), "kind", "") == "f":
         return wrap(own(x, True), Variable())
@@ -74,6 +73,8 @@ def _variable(x: Any, outlives: bool) -> Any:
 
 def _check_differentiable(argument: Any, variables: list[Any], i: int) -> None:
     """Refuse an argument that holds integers, or nothing to differentiate by."""
+    if variables and all(map(_node, variables)):
+        return
     for x in variables:
         dtype = getattr(x, "dtype", None)
         if getattr(dtype, "kind", "f") in "iuc":
@@ -138,11 +139,14 @@ class _Call:
             called[i] = build(variables)
             self.inputs += variables
             self.builds.append((len(found), build))
-        self.nodes = {x.node for x in self.inputs if isinstance(x, Tensor) and x.node is not None}
+        self.nodes = {x.node for x in self.inputs if type(x) is Tensor and x.node is not None}
         self.outer = recording.get() if modes.special else True
         running.update(self.nodes)
         try:
-            with _recording_on():
+            if modes.special:
+                with _recording_on():
+                    self.result = f(*called, **kwargs)
+            else:
                 self.result = f(*called, **kwargs)
         finally:
             running.difference_update(self.nodes)
@@ -161,6 +165,8 @@ class _Call:
             return False
         if modes.special and tracing.get() is not None:
             return True
+        if not Leaf.made and not running:
+            return False
         roots = [y.node for y in outputs if _node(y) is not None]
         return any(
             not isinstance(leaf, Variable) or leaf in running
@@ -170,7 +176,10 @@ class _Call:
 
     def pull(self, seeds: list[tuple[AnyNode, Any]], lift: Any = None) -> list[Any]:
         """Gradients of the inputs; zeros where nothing depends on them."""
-        with _recording_on():
+        if modes.special:
+            with _recording_on():
+                found = backward_pass(seeds, self.nodes, lift)
+        else:
             found = backward_pass(seeds, self.nodes, lift)
         if lift is None:
             handed_out(found)
@@ -217,10 +226,10 @@ def _callable(f: Any, who: str) -> None:
 
 def _scalar(f: F, y: Any) -> None:
     """Check that ``y`` is one floating-point number."""
-    name = getattr(f, "__name__", "the function")
     kind = getattr(getattr(y, "dtype", None), "kind", None)
     if isinstance(y, float) or (kind == "f" and y.size == 1):
         return
+    name = getattr(f, "__name__", "the function")
     if isinstance(y, list | tuple | dict):
         raise TypeError(
             f"{name} returned a {type(y).__name__}; grad needs a single number "
@@ -277,10 +286,11 @@ def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False
     (np.float64(10.0), np.float64(6.0))
     """
     _callable(f, "value_and_grad")
+    numbers_of = functools.cache(functools.partial(_numbers, argnums))
 
     @functools.wraps(f)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        numbers = _numbers(argnums, len(args))
+        numbers = numbers_of(len(args))
         call = _Call(f, args, numbers, kwargs, strict=True)
         y, aux, call.result = call.result, None, None
         if has_aux:
@@ -578,6 +588,7 @@ def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bo
     >>> mg.gradients(dy, x)
     np.float64(18.0)
     """
+    create_graph = create_graph or bool(modes.special and tracing.get() is not None)
     roots = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
     weights = gradients if isinstance(outputs, list | tuple) else [gradients]
     if weights is None:

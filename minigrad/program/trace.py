@@ -21,7 +21,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.data import settle
-from minigrad.errors import caller_site, failure, is_user, label, variable_name
+from minigrad.errors import caller_site, failure, is_user, label, user_frames, variable_name
 from minigrad.graph import (
     NOTHING,
     AnyNode,
@@ -40,6 +40,7 @@ from minigrad.names import held
 from minigrad.ops.indexing import settle_index, settled
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Program, Var
+from minigrad.program.source import SYMBOLS
 from minigrad.tensor import Tensor, no_derivative, operand, plainly, wrap
 from minigrad.tree import flatten
 
@@ -129,14 +130,33 @@ class Tracer:
 
     def refuse(self, t: Tensor, what: str) -> NoReturn:
         """Raise: the value of ``t`` must not be looked at."""
-        site = caller_site()
-        with modes.set(tracing, None):
-            name = label(t)
+        site, name = caller_site(), self.called(t)
         raise TypeError(
             f"{what} of {name} would fix its value in the program for every later call"
             f"{f', at {site}' if site else ''}: choose between values with np.where, keep it out "
             "of Python's if, while, float() and int(), or make it a static argument"
         )
+
+    def called(self, t: Tensor) -> str:
+        """What the user calls ``t``, or how it was computed from what has a name."""
+        with modes.set(tracing, None):
+            name = variable_name(t)
+            if name or t.node is None or t.node.op is None:
+                return name or self.inputs.get(t.node) or label(t)
+            known = {
+                v.node: key
+                for frame in user_frames()
+                for key, v in frame.f_locals.items()
+                if isinstance(v, Tensor)
+            }
+            words = [
+                self.inputs.get(p) or known.get(p) or "..." if p is not None else label(a)
+                for a, p in zip(t.node.args, t.node.parents, strict=True)
+            ]
+        symbol = SYMBOLS.get(t.node.op.name)
+        if symbol is not None and len(words) == 2:
+            return symbol[0].join(words)
+        return f"{t.node.op.name}({', '.join(words)})"
 
     def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``tensor.apply`` that records everything."""
