@@ -9,16 +9,19 @@ function are, the source of the statement decides.
 from __future__ import annotations
 
 import ast
+import dis
 import functools
 import linecache
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import Site, user_frames
 from minigrad.graph import AnyNode, ancestors
+from minigrad.tree import flatten
 
 FRAMES = 10
 CROWD = 200
@@ -34,10 +37,13 @@ class Scope:
     function: str = "<module>"
     first: int = 0
     line: int = 0
+    code: CodeType | None = None
 
     def statement(self, name: str) -> Statement | None:
         """The latest assignment to ``name`` before the line that is running."""
         body = statements(self.filename, self.function, self.first)
+        if not body and self.code is not None:
+            body = compiled_statements(self.code)
         found = [s for s in body if name in s.targets]
         before = [s for s in found if s.line <= self.line]
         return (before or found or [None])[-1]  # type: ignore[list-item]
@@ -85,6 +91,32 @@ def _statements(source: str, function: str, first: int) -> list[Statement]:
     return [_statement(part, source) for part in _assignments(tree)]
 
 
+@functools.lru_cache(maxsize=64)
+def compiled_statements(code: CodeType) -> list[Statement]:
+    """The same from bytecode, for code whose source cannot be read; only the text is missing."""
+    found: list[Statement] = []
+    loads: set[str] = set()
+    literals: set[float] = set()
+    line, stored = 0, False
+    for step in dis.get_instructions(code):
+        line = step.positions.lineno or line if step.positions else line
+        names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+        if step.opname.startswith("STORE_") and isinstance(names[0], str):
+            found.append(
+                Statement(frozenset(names), frozenset(loads), frozenset(literals), line, "")
+            )
+            stored = True
+            continue
+        if stored or step.opname == "POP_TOP":
+            loads, literals, stored = set(), set(), False
+        if step.opname in ("LOAD_CONST", "LOAD_SMALL_INT"):
+            if type(step.argval) in (int, float):
+                literals.add(float(step.argval))
+        elif step.opname.startswith("LOAD_") and "ATTR" not in step.opname:
+            loads.update(name for name in names if isinstance(name, str))
+    return found
+
+
 def _assignments(tree: Any) -> Iterator[Any]:
     """Assignments below ``tree`` in the order of the source, functions in it left out."""
     for part in ast.iter_child_nodes(tree):
@@ -114,10 +146,11 @@ def callers() -> list[Scope]:
     scopes = []
     for frame, _ in zip(user_frames(), range(FRAMES), strict=False):
         code = frame.f_code
-        place = (code.co_filename, code.co_name, code.co_firstlineno, frame.f_lineno)
+        place = (code.co_filename, code.co_name, code.co_firstlineno, frame.f_lineno, code)
         scopes.append(Scope(dict(frame.f_locals), *place))
         if frame.f_globals is not frame.f_locals:
-            scopes.append(Scope(dict(frame.f_globals), code.co_filename, line=frame.f_lineno))
+            module = Scope(dict(frame.f_globals), code.co_filename, line=frame.f_lineno)
+            scopes.append(module)
     return scopes
 
 
@@ -171,19 +204,24 @@ class Names:
 
     def __post_init__(self) -> None:
         self._home: dict[str, Scope] = {}
-        self._by_id: dict[int, list[tuple[str, Any]]] = {}
+        self._by_id: dict[int, dict[str, tuple[Any, Scope]]] = {}
         self._temporary: dict[AnyNode, str] = {}
         self._owner: dict[AnyNode, AnyNode] | None = None
-        for i, scope in enumerate(self.scopes):
-            for name, value in held(scope.variables, deep=i < 6):
-                if is_tensor(value):
-                    given = value.name
-                    if value.node is not None:
-                        if value.node in self.nodes:
-                            self._enter(value.node, given or name, scope)
-                        continue
-                    name, value = given or name, value._value
-                self._by_id.setdefault(id(value), []).append((name, value))
+        for deep in (False, True):  # a variable is a better name than a place in a container
+            for scope in self.scopes[: 6 if deep else None]:
+                for name, value in held(scope.variables, deep):
+                    self._meet(name, value, scope)
+
+    def _meet(self, name: str, value: Any, scope: Scope) -> None:
+        if is_tensor(value):
+            name = value.name or name
+            if value.node is not None:
+                if value.node in self.nodes:
+                    self._enter(value.node, name, scope)
+                return
+            value = value._value
+        if name not in (known := self._by_id.setdefault(id(value), {})):
+            known[name] = value, scope
 
     def _enter(self, node: AnyNode, name: str, scope: Scope) -> None:
         if node not in self.node:
@@ -238,24 +276,27 @@ class Names:
     def constant(self, node: AnyNode, i: int) -> str | None:
         """The user's name of the constant ``node.args[i]``, as ``node`` uses it."""
         value = node.args[i]
-        found = [name for name, v in self._by_id.get(id(value), []) if v is value]
-        if isinstance(value, np.ndarray):
-            return found[0] if found else self._transposed(value)
-        if not found:
-            return None
-        statement = self._statement(node)
+        found = {n: scope for n, (v, scope) in self._by_id.get(id(value), {}).items() if v is value}
+        if not isinstance(value, int | float | np.generic):
+            return next(iter(found), None) or self._transposed(value)
+        statement = self._statement(node) if found else None
         if statement is not None:
             if float(value) in statement.literals:
                 return None
-            read = (name for name in found if _base(name) in statement.loads)
-            return next(read, None)
-        # Small integers are shared by everybody; a float of one name is likely that.
-        return found[0] if not isinstance(value, int) and len(set(found)) == 1 else None
+            return next((name for name in found if _base(name) in statement.loads), None)
+        # Without the source, what may be a literal is one; small integers are everybody's.
+        name, scope = next(iter(found.items()), (None, None))
+        if scope is None or len(found) > 1 or isinstance(value, int):
+            return None
+        literals = flatten(scope.code.co_consts)[0] if scope.code is not None else []
+        return None if any(c is value for c in literals) else name
 
     def _transposed(self, value: Any) -> str | None:
-        base = value.base
-        for name, v in self._by_id.get(id(base), []):
-            if base is not None and v is base and v.ndim == 2 and _same_array(value.T, v):
+        base = getattr(value, "base", None)
+        if not isinstance(base, np.ndarray):
+            return None
+        for name, (v, _) in self._by_id.get(id(base), {}).items():
+            if v is base and v.ndim == 2 and _same_array(value.T, v):
                 return f"{name}.T"
         return None
 
@@ -278,7 +319,13 @@ class Names:
         if owner is None:
             return None
         name = self.node[owner]
-        return self._home[name].statement(_base(name))
+        base, home = _base(name), self._home[name]
+        for scope in (home, *self.scopes):  # a comprehension sees variables of its function
+            if scope.variables.get(base) is home.variables.get(base):
+                statement = scope.statement(base)
+                if statement is not None:
+                    return statement
+        return None
 
 
 def _base(name: str) -> str:
