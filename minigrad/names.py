@@ -207,6 +207,7 @@ class Names:
         self._by_id: dict[int, dict[str, tuple[Any, Scope]]] = {}
         self._temporary: dict[AnyNode, str] = {}
         self._owner: dict[AnyNode, AnyNode] | None = None
+        self._layouts: dict[tuple[Any, ...], str] | None = None
         for deep in (False, True):  # a variable is a better name than a place in a container
             for scope in self.scopes[: 6 if deep else None]:
                 for name, value in held(scope.variables, deep):
@@ -292,13 +293,15 @@ class Names:
         return None if any(c is value for c in literals) else name
 
     def _transposed(self, value: Any) -> str | None:
-        base = getattr(value, "base", None)
-        if not isinstance(base, np.ndarray):
+        if not isinstance(value, np.ndarray) or value.ndim != 2:
             return None
-        for name, (v, _) in self._by_id.get(id(base), {}).items():
-            if v is base and v.ndim == 2 and _same_array(value.T, v):
-                return f"{name}.T"
-        return None
+        if self._layouts is None:
+            everything = ((n, v) for held in self._by_id.values() for n, (v, _) in held.items())
+            self._layouts = {
+                layout(v): n for n, v in everything if isinstance(v, np.ndarray) and v.ndim == 2
+            }
+        name = self._layouts.get(layout(value.T))
+        return None if name is None else f"{name}.T"
 
     def _owners(self) -> dict[AnyNode, AnyNode]:
         """The named node whose statement each node is part of."""
@@ -333,9 +336,9 @@ def _base(name: str) -> str:
     return name.split("[")[0].split(".")[0]
 
 
-def _same_array(a: Any, b: Any) -> bool:
-    where = a.__array_interface__["data"] == b.__array_interface__["data"]
-    return bool(where and a.shape == b.shape and a.strides == b.strides)
+def layout(a: Any) -> tuple[Any, ...]:
+    """What is equal for two arrays that are the same view of the same memory."""
+    return a.__array_interface__["data"][0], a.shape, a.strides, a.dtype.str
 
 
 def names(roots: Sequence[AnyNode], scopes: list[Scope] | None = None) -> Names:
