@@ -10,6 +10,7 @@ from samples import PAIRS, SHAPES, sample, values
 ANYWHERE = """
     negative positive square fabs absolute sign exp exp2 expm1 sin cos tan arctan sinh cosh
     tanh arcsinh cbrt sinc deg2rad rad2deg radians degrees floor ceil trunc rint nan_to_num
+    fix angle real_if_close spacing
 """.split()
 POSITIVE = "sqrt log log2 log10 log1p reciprocal".split()
 INSIDE = "arcsin arccos arctanh".split()
@@ -58,3 +59,29 @@ for name in "sigmoid log_sigmoid relu leaky_relu elu softplus silu gelu erf".spl
 sample("gelu", lambda x: mg.gelu(x, approximate="tanh"), (2, 3))
 sample("elu", lambda x: mg.elu(x, alpha=0.7), (2, 3))
 sample("leaky_relu", lambda x: mg.leaky_relu(x, negative_slope=0.2), (2, 3))
+for name in ("leaky_relu", "elu"):
+    f = getattr(mg, name)
+    for a, b in PAIRS:
+        sample(name, f, values(a, 1), values(b, 2, 0.2, 1.5))
+    sample(name, lambda x, f=f: f(x, 0.25), (3,))
+sample("modf", np.modf, (2, 3))
+sample("angle", lambda x: np.angle(x, deg=True), (2, 3))
+sample("nextafter", np.nextafter, (2, 3), (3,), smooth=False)
+sample("ldexp", lambda x: np.ldexp(x, np.array([1, -2, 3])), (2, 3))
+
+# --- methods of ufuncs -----------------------------------------------------------------
+
+FOLDED = "subtract divide hypot logaddexp logaddexp2 fmax fmin maximum add multiply"
+for name in FOLDED.split():
+    ufunc = getattr(np, name)
+    for shape, axis in [((3,), 0), ((2, 3), 0), ((2, 3), -1), ((1, 2), 0)]:
+        x = values(shape, 1, 0.5, 2.0)
+        sample(name, lambda x, u=ufunc, a=axis: u.reduce(x, axis=a), x)
+        sample(name, lambda x, u=ufunc, a=axis: u.accumulate(x, axis=a), x)
+    sample(name, lambda x, u=ufunc: u.reduce(x, axis=1, keepdims=True), values((2, 3), 1, 0.5, 2))
+    sample(name, lambda x, u=ufunc: u.reduceat(x, [0, 3, 1, 4]), values((5,), 1, 0.5, 2.0))
+    sample(name, lambda x, u=ufunc: u.reduceat(x, [1, 0], axis=1), values((2, 3), 1, 0.5, 2.0))
+# NumPy 2.4 itself is wrong in power.reduce and arctan2.reduce.
+sample("power", lambda x: np.power.accumulate(x), values((4,), 1, 0.5, 2.0))
+sample("arctan2", lambda x: np.arctan2.accumulate(x), values((4,), 1, 0.5, 2.0))
+sample("hypot", lambda x: np.hypot.reduce(x, initial=2.0), (3,))

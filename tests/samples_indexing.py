@@ -82,6 +82,33 @@ for shape in [(4,), 4, (2, 2), (3, 5), (0,), ()]:
     sample("resize", lambda x, s=shape: np.resize(x, s), (2, 3))
 sample("resize", lambda x: np.resize(x, (2, 2)), (0,))
 
+for f in (np.take, np.repeat):
+    for axis in (0, -1):
+        sample(f.__name__, lambda x, f=f, a=axis: f(x, 0 if f is np.take else 3, axis=a), ())
+sample("take", lambda x: np.take(x, [0, 0, -1], axis=0), ())
+for obj, count in [
+    (0, 1),
+    (2, 1),
+    (-1, 1),
+    (1, 3),
+    ([1], 3),
+    ([0, 2, 2], 3),
+    ([0, 2], 1),
+    (slice(0, 3), 1),
+]:
+    values_ = (count,) if count > 1 else ()
+    sample("insert", lambda x, v, o=obj: np.insert(x, o, v), (5,), values_)
+sample("insert", lambda x, v: np.insert(x, 1, v), (2, 3), ())
+sample("insert", lambda x, v: np.insert(x, 1, v, axis=1), (2, 3), (2,))
+sample("insert", lambda x, v: np.insert(x, [1], v, axis=1), (2, 3), (2, 2))
+sample("insert", lambda x, v: np.insert(x, [0, 2], v, axis=0), (2, 3), (3,))
+sample("insert", lambda x, v: np.insert(x, 1, v, axis=0), (2, 3), (3,))
+sample("unique", np.unique, (2, 3))
+sample("unique", lambda x: np.unique(x, axis=0), (3, 2))
+sample("unique", lambda x: np.unique(x, return_counts=True)[0], (4,))
+sample("bincount", lambda w: np.bincount([0, 3, 3, 1], w), (4,))
+sample("bincount", lambda w: np.bincount([0, 3, 3, 1], w, minlength=7), (4,))
+
 # --- padding ---------------------------------------------------------------------------
 
 PADS = [0, 1, (1, 2), ((0, 2), (1, 0)), ((3, 1),), [(1,), (2,)], np.array([4, 7])]
@@ -100,6 +127,13 @@ sample("pad", lambda x: np.pad(x, 1, "reflect", reflect_type="even"), (3,))
 sample("pad", lambda x: mg.pad(x, {-1: (1, 2)}), (2, 3))
 sample("pad", lambda x: mg.pad(x, {0: 1, 1: (0, 2)}, "edge"), (2, 3))
 sample("pad", lambda x: np.pad(x, 2), (0,))
+
+for width in (0, 1, (1, 2), ((0, 2), (3, 0)), ((2, 1), (0, 4))):
+    for mode in ("linear_ramp", "maximum", "minimum", "mean", "median"):
+        sample("pad", lambda x, w=width, m=mode: np.pad(x, w, m), (2, 3))
+    sample("pad", lambda x, w=width: np.pad(x, w, "linear_ramp", end_values=(5, -1)), (2, 3))
+    sample("pad", lambda x, w=width: np.pad(x, w, "mean", stat_length=((1, 2), (2, 3))), (2, 3))
+    sample("pad", lambda x, w=width: np.pad(x, w, "maximum", stat_length=2), (3, 4))
 
 # --- triangles and diagonals -----------------------------------------------------------
 

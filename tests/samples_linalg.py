@@ -285,8 +285,9 @@ sample("linalg.matrix_norm", lambda x: np.linalg.matrix_norm(x, keepdims=True), 
 for shape in [(), (0,), (2, 3, 2)]:
     sample("linalg.norm", np.linalg.norm, shape, smooth=shape != (0,))
 sample("linalg.norm", lambda x: np.linalg.norm(x, keepdims=True), (2, 3, 2))
-sample("linalg.norm", lambda x: np.linalg.norm(x, INF), (0,))
-sample("linalg.norm", lambda x: np.linalg.norm(x, 1, axis=(1, 2)), (2, 3, 0))
+if np.lib.NumpyVersion(np.__version__) >= "2.3.0":  # which found the norm of nothing to be 0
+    sample("linalg.norm", lambda x: np.linalg.norm(x, INF), (0,))
+    sample("linalg.norm", lambda x: np.linalg.norm(x, 1, axis=(1, 2)), (2, 3, 0))
 for p in (None, 2, -2, 1, -1, INF, -INF, "fro", "nuc"):
     sample("linalg.cond", lambda a, p=p: np.linalg.cond(stepped(a), p), (2, 2))
 sample("linalg.cond", lambda a: np.linalg.cond(stepped(a)), (2, 3, 2))

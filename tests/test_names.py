@@ -1,4 +1,4 @@
-"""What the user calls the parts of a graph: variables, constants, containers, without source too."""
+"""What the user calls the parts of a graph: variables, constants, containers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_literal_is_told_from_a_variable_that_is_the_same_object() -> None:
     z = w * x
     L = 0.5 * (y - z) ** 2
     assert read(names([L.node])) == EXPECTED
-    assert read([names([L.node]) for _ in range(1)][0]) == EXPECTED
+    assert read([names([L.node]) for _ in "1"].pop()) == EXPECTED
     site = names([L.node]).site(z.node)
     assert site is not None and site.code == "z = w * x"
 

@@ -13,6 +13,7 @@ import samples_indexing
 import samples_linalg
 import samples_reduction
 import samples_shape
+import samples_statistics
 from finite_differences import numeric_gradient
 from minigrad.ops.record import public
 from samples import SAMPLES, Sample

@@ -219,3 +219,52 @@ def test_examples_of_ops(op: Op) -> None:
     report: list[str] = []
     runner.run(test, out=report.append)
     assert not report, "".join(report)
+
+
+NONFINITE = np.array(
+    [[1.0, 2, 3], [-np.inf, 0, 1], [np.inf, 0, 1], [-np.inf] * 3, [np.nan, 0, 1], [1e4, -1e4, 0]]
+)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rows_without_shares_as_pytorch(name: str, dtype: Any) -> None:
+    torch = pytest.importorskip("torch")
+    x = NONFINITE.astype(dtype)
+    f = getattr(mg, name)
+    with np.errstate(invalid="ignore"):  # NumPy's own warning of inf - inf, and no other
+        whole = f(x, axis=1)
+        rows = [f(row, axis=0) for row in x]
+    expected = getattr(torch, name)(torch.tensor(x), 1).numpy()
+    np.testing.assert_allclose(whole, expected, rtol=1e-6)
+    np.testing.assert_allclose(rows, expected, rtol=1e-6)
+    with np.errstate(invalid="ignore"):
+        one = [f(np.float64(v), axis=None) for v in (np.inf, -np.inf, np.nan)]
+    np.testing.assert_array_equal(
+        one, [np.inf, -np.inf, np.nan] if name == "logsumexp" else [np.nan] * 3
+    )
+
+
+def test_parameters_of_activations_have_gradients_and_may_be_named() -> None:
+    torch = pytest.importorskip("torch")
+    x, a = np.array([-2.0, -0.5, 0.0, 1.5]), np.array([0.3, 0.1, 0.2, 0.4])
+    ours = mg.grad(lambda a: (mg.leaky_relu(x, negative_slope=a) ** 2).sum())(a)
+    t = torch.tensor(a, requires_grad=True)
+    (torch.nn.functional.prelu(torch.tensor(x)[None], t) ** 2).sum().backward()
+    np.testing.assert_allclose(ours, t.grad.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(mg.elu(x, alpha=0.5), torch.nn.ELU(0.5)(torch.tensor(x)).numpy())
+
+
+def test_a_failure_inside_keeps_its_cause_and_its_type() -> None:
+    with pytest.raises(np.linalg.LinAlgError) as caught:
+        mg.linalg.cond(mg.Tensor(np.ones((2, 3))), 1)
+    assert isinstance(caught.value.__cause__, np.linalg.LinAlgError)
+
+    class Mine(ValueError):
+        pass
+
+    def fails(x: Any) -> Any:
+        raise Mine("mine")
+
+    with pytest.raises(Mine):
+        mg.apply_along_axis(fails, 0, mg.Tensor(ROWS))

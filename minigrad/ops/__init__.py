@@ -9,12 +9,15 @@ from minigrad.ops.einsum import *
 from minigrad.ops.elementwise import *
 from minigrad.ops.indexing import *
 from minigrad.ops.joining import *
+from minigrad.ops.padding import *
 from minigrad.ops.products import *
 from minigrad.ops.reduction import *
+from minigrad.ops.sampled import *
 from minigrad.ops.scan import *
 from minigrad.ops.shape import *
 from minigrad.ops.softmax import *
 from minigrad.ops.special import *
+from minigrad.ops.statistics import *
 
 for _name, _function in list(vars(np).items()):  # NumPy's own aliases: pow, acos, concat, ...
     if isinstance(_function, Hashable) and _function in record.implementations:

@@ -88,7 +88,7 @@ reciprocal = elementwise(np.reciprocal, lambda g, ans, x: -g * ans**2)
 
 def power_base(g: Any, ans: Any, x: Any, p: Any) -> Any:
     """``g p x^(p-1)``, and 0 for p = 0 even at x = 0."""
-    if isinstance(p, int | float):
+    if isinstance(p, (int, float)):
         return g * (p * (x if p == 2 else x ** (p - 1))) if p else zero(g, ans)
     kind = np.result_type(p)
     if kind.kind == "u":  # 0 - 1 would wrap around
@@ -251,7 +251,7 @@ bounded = elementwise(
 )
 
 
-@composed(np.clip)
+@composed(np.clip, shell=True)
 def clip(
     a: Any,
     a_min: Any = None,
@@ -301,7 +301,7 @@ branch = elementwise(
 )
 
 
-@composed(np.where)
+@composed(np.where, shell=True)
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """``x`` where ``condition`` holds, ``y`` elsewhere, as `numpy.where`.
 
@@ -340,6 +340,67 @@ def nan_to_num(
     return np.nan_to_num(x, copy=True, nan=nan, posinf=posinf, neginf=neginf)
 
 
+nextafter = elementwise(np.nextafter, lambda g, ans, x, y: g, zero)
+spacing = elementwise(np.spacing, zero)
+ldexp = elementwise(np.ldexp, lambda g, ans, x, n: g * np.exp2(n), None)
+
+
+@composed(np.fix)
+def fix(x: Any, out: Any = None) -> Any:
+    """``x`` rounded towards zero, as `numpy.fix`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.fix(mg.Tensor([-1.5, 1.5]))
+    Tensor([-1.,  1.])
+    """
+    refuse_keyword("fix", "out", out)
+    return np.trunc(x)
+
+
+@composed(np.modf)
+def modf(x: Any) -> tuple[Any, Any]:
+    """Fractional and integral part, as `numpy.modf`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.grad(lambda x: mg.modf(x)[0])(2.5)
+    np.float64(1.0)
+    """
+    x = arrayed(x)
+    whole = np.trunc(x)
+    return np.copysign(np.where(np.isinf(x), 0.0, x - whole), x), whole
+
+
+@composed(np.angle)
+def angle(z: Any, deg: bool = False) -> Any:
+    """The angle of real numbers in the complex plane: 0, or a half turn below 0.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.angle(mg.Tensor([-2.0, 2.0]), deg=True)
+    Tensor([180.,   0.])
+    """
+    z = arrayed(z)
+    return np.arctan2(np.zeros_like(z), z) * (180 / math.pi if deg else 1)
+
+
+@composed(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """Real numbers themselves.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.real_if_close(mg.Tensor([1.0, 2.0]))
+    Tensor([1., 2.])
+    """
+    return arrayed(a)
+
+
 # --- plain answers ---------------------------------------------------------------------
 
 equal = plain(np.equal)
@@ -370,3 +431,8 @@ bitwise_and = plain(np.bitwise_and)
 bitwise_or = plain(np.bitwise_or)
 bitwise_xor = plain(np.bitwise_xor)
 invert = plain(np.invert)
+bitwise_count = plain(np.bitwise_count)
+left_shift = plain(np.left_shift)
+right_shift = plain(np.right_shift)
+gcd = plain(np.gcd)
+lcm = plain(np.lcm)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from minigrad.ops.products import mT
-from minigrad.ops.record import composed, primitive
+from minigrad.ops.record import Op, composed, implementations, primitive
 from minigrad.ops.shape import arrayed
 
 
@@ -203,6 +203,16 @@ def thin_svd(a: Any, full_matrices: bool = False) -> Any:
     return tuple(np.linalg.svd(a, full_matrices=full_matrices))
 
 
+def full_svd_rule(g: Any, ans: Any, a: Any) -> Any:
+    raise ValueError(
+        f"linalg.svd: for shape {np.shape(a)}, full_matrices=True (the default) adds singular "
+        "vectors that have no derivative; use full_matrices=False"
+    )
+
+
+full_svd = Op("linalg.svd", lambda a: tuple(np.linalg.svd(a)), (full_svd_rule,))
+
+
 def svdvals_rule(g: Any, ans: Any, a: Any) -> Any:
     """``Ā = U diag(s̄) Vᵀ``."""
     u, _, vh = np.linalg.svd(a, full_matrices=False)
@@ -227,7 +237,8 @@ def svd(
     Raises
     ------
     ValueError
-        For ``full_matrices=True`` where that adds vectors, which have no derivative.
+        For the gradient of the singular vectors with ``full_matrices=True``, where that
+        adds vectors, which have no derivative.
 
     Examples
     --------
@@ -242,8 +253,25 @@ def svd(
     a = arrayed(a)
     m, n = np.shape(a)[-2:]
     if full_matrices and m != n:
-        raise ValueError(
-            f"linalg.svd: for shape {np.shape(a)}, full_matrices=True adds singular vectors "
-            "that have no derivative; use full_matrices=False"
-        )
+        u, _, vh = full_svd(a)
+        return SVDResult(u, svdvals(a), vh)
     return SVDResult(*thin_svd(a, full_matrices=False))
+
+
+# --- of matrices that are not symmetric --------------------------------------------------
+
+
+def _refuse_eig(function: Any, instead: str) -> None:
+    name = f"linalg.{function.__name__}"
+
+    def refuse(a: Any) -> NoReturn:
+        raise TypeError(
+            f"{name}: eigenvalues may be complex, and complex numbers are not differentiated; "
+            f"use np.linalg.{instead} for a symmetric matrix, np.linalg.svd for another"
+        )
+
+    implementations[function] = refuse
+
+
+_refuse_eig(np.linalg.eig, "eigh")
+_refuse_eig(np.linalg.eigvals, "eigvalsh")

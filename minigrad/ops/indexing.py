@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.ops.record import Op, composed, implementations, primitive, refuse_keyword
+from minigrad.ops.record import Op, composed, implementations, plain, primitive, refuse_keyword
 from minigrad.ops.shape import (
     arrayed,
     broadcast_to,
@@ -47,10 +47,13 @@ def as_slice(part: Any) -> Any:
 def settle_index(index: Any) -> Any:
     """``index`` with arrays of its own, which nobody else can alter."""
     if isinstance(index, tuple):
-        return tuple(settle_index(part) for part in index)
+        return tuple([settle_index(part) for part in index])
     if isinstance(index, list) and not index:
         return np.zeros(0, np.intp)
-    return np.array(index) if isinstance(index, list | np.ndarray) else index
+    if isinstance(index, list | np.ndarray):
+        index = np.array(index)
+        index.setflags(write=False)
+    return index
 
 
 settled = Op("index", settle_index, None)  # an op, so that Tensors in an index become arrays
@@ -85,7 +88,7 @@ def scatter(values: Any, shape: tuple[int, ...], index: Any) -> Any:
     return out
 
 
-@composed()
+@composed(shell=True)
 def getitem(a: Any, index: Any) -> Any:
     """``a[index]``: basic, boolean, integer-array and mixed indices, as NumPy's.
 
@@ -105,6 +108,19 @@ def getitem(a: Any, index: Any) -> Any:
 
 
 # --- taking ----------------------------------------------------------------------------
+
+
+def places_in(indices: Any) -> Any:
+    """``indices`` as an array of integers (a Tensor of them stays one)."""
+    index = arrayed(indices)
+    if not speaks_numpy(index):
+        index = np.asarray(index)
+        return index.astype(np.intp, casting="same_kind" if index.size else "unsafe")
+    if getattr(index, "requires_grad", False):
+        raise TypeError("what requires a gradient is no index, as none flows through; use integers")
+    if index.dtype.kind not in "iub":
+        raise TypeError(f"indices must be integers, not {index.dtype}")
+    return index.astype(np.intp) if index.dtype.kind == "b" else index
 
 
 def in_range(index: Any, n: int, mode: str) -> Any:
@@ -132,13 +148,16 @@ def take(
     """
     refuse_keyword("take", "out", out)
     a = arrayed(a)
-    if axis is None:
+    if axis is None or (not np.ndim(a) and axis in (0, -1)):  # a number is an array of one
         a, axis = reshape(a, -1), 0
     axis = normalize_axis_index(axis, np.ndim(a))
-    index = np.asarray(indices)
-    index = index.astype(np.intp, casting="same_kind" if index.size else "unsafe")
-    index = in_range(index, np.shape(a)[axis], mode)
-    return a[(slice(None),) * axis + (int(index) if index.ndim == 0 else index,)]
+    index = places_in(indices)
+    n = np.shape(a)[axis]
+    if mode != "raise":
+        index = in_range(index, n, mode)
+    if isinstance(index, np.ndarray) and not index.ndim:
+        index = int(index)
+    return getitem(a, (slice(None),) * axis + (index,))
 
 
 @composed(np.take_along_axis)
@@ -153,7 +172,8 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     array([[0., 1.],
            [1., 0.]])
     """
-    arr, index = arrayed(arr), np.asarray(indices)
+    arr, index = arrayed(arr), arrayed(indices)
+    index = index if speaks_numpy(index) else np.asarray(index)
     if axis is None:
         arr, axis = reshape(arr, -1), 0
     if index.ndim != np.ndim(arr):
@@ -165,7 +185,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
         raise IndexError(f"take_along_axis: indices must be integers, not {index.dtype}")
     grid = list(np.ix_(*[np.arange(n) for n in np.shape(arr)]))
     grid[normalize_axis_index(axis, index.ndim)] = index
-    return arr[tuple(grid)]
+    return getitem(arr, tuple(grid))
 
 
 @composed(np.compress)
@@ -213,6 +233,92 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     return take(arr, np.delete(np.arange(n), settled(obj)), axis)
 
 
+@composed(np.insert)
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """``values`` put before the elements ``obj`` along ``axis``, as `numpy.insert`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.insert(np.ones(3), 1, mg.Tensor(5.0))
+    Tensor([1., 5., 1., 1.])
+    """
+    arr, values, obj = arrayed(arr), arrayed(values), settled(obj)
+    if axis is None:
+        arr, axis = ravel(arr), 0
+    axis = normalize_axis_index(axis, np.ndim(arr))
+    shape = np.shape(arr)
+    n, single = shape[axis], np.ndim(obj) == 0 and not isinstance(obj, slice)
+    values = reshape(values, (*[1] * (len(shape) - np.ndim(values)), *np.shape(values)))
+    if single:
+        values = moveaxis(values, 0, axis)
+        m = np.shape(values)[axis]
+    else:
+        m = np.arange(n)[obj].size if isinstance(obj, slice) else np.size(obj)
+        m = np.shape(values)[axis] if m == 1 else m
+    values = broadcast_to(values, (*shape[:axis], m, *shape[axis + 1 :]))
+    places = np.insert(np.arange(n), obj, np.arange(n, n + m))
+    return take(np.concatenate([arr, values.astype(np.result_type(arr))], axis), places, axis)
+
+
+@composed(np.unique)
+def unique(
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Any:
+    """The different elements (or slices along ``axis``), ascending, as `numpy.unique`.
+
+    The gradient goes to the first of those that are equal.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.unique(x).sum())(np.array([3.0, 1.0, 3.0]))
+    array([1., 1., 0.])
+    """
+    a = ravel(ar) if axis is None else arrayed(ar)
+    first, inverse, counts = distinct(ar, axis=axis, equal_nan=equal_nan)
+    ans = (take(a, first, 0 if axis is None else axis),)
+    asked = ((return_index, first), (return_inverse, inverse), (return_counts, counts))
+    ans += tuple(part for wanted, part in asked if wanted)
+    return ans if len(ans) > 1 else ans[0]
+
+
+def _distinct(ar: Any, axis: Any, equal_nan: bool) -> Any:
+    return np.unique(ar, True, True, True, axis, equal_nan=equal_nan)[1:]
+
+
+distinct = Op("unique", _distinct, None, arity=1)
+
+
+@composed(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    """Sums of the weights of equal integers, as `numpy.bincount`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda w: mg.bincount([0, 2, 2], w)[2])(np.ones(3))
+    array([0., 1., 1.])
+    """
+    x = settled(x)
+    counts = np.bincount(x, minlength=minlength)
+    if weights is None:
+        return counts
+    weights = np.multiply(arrayed(weights), np.float64(1))
+    if np.shape(weights) != np.shape(x):
+        raise ValueError(
+            f"bincount: weights {np.shape(weights)} must have the shape of x {np.shape(x)}"
+        )
+    return scatter(weights, shape=np.shape(counts), index=np.asarray(x, np.intp))
+
+
 @composed(np.repeat)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """Each element (or slice along ``axis``) several times in a row, as `numpy.repeat`.
@@ -223,7 +329,11 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     >>> mg.grad(lambda x: mg.repeat(x, [1, 3]).sum())(np.ones(2))
     array([1., 3.])
     """
-    a, times = ravel(a) if axis is None else arrayed(a), settled(repeats)
+    a, times = arrayed(a), settled(repeats)
+    if speaks_numpy(times):  # in a trace
+        raise TypeError("the shape of repeat() depends on values: take counts that are constant")
+    if axis is None or (not np.ndim(a) and axis in (0, -1)):
+        a, axis = ravel(a), None
     axis = 0 if axis is None else normalize_axis_index(axis, np.ndim(a))
     shape = np.shape(a)
     if np.ndim(times):
@@ -250,88 +360,6 @@ def resize(a: Any, new_shape: Any) -> Any:
     a = ravel(a)
     places = np.arange(np.empty(new_shape, bool).size).reshape(new_shape)
     return take(a, places % np.size(a)) if np.size(a) else broadcast_to(0.0 * a.sum(), new_shape)
-
-
-# --- padding ---------------------------------------------------------------------------
-
-_REPEATING = ("edge", "reflect", "symmetric", "wrap")
-
-
-@primitive(
-    vjps=(
-        lambda g, ans, array, pad_width, **_: g[
-            tuple(
-                slice(before, before + n)
-                for (before, _), n in zip(pad_width, np.shape(array), strict=True)
-            )
-        ],
-    ),
-    name="pad",
-)
-def framed(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
-    """pad(array, pad_width, constant_values=...): constants around an array."""
-    return np.pad(array, pad_width, constant_values=constant_values)
-
-
-@composed(np.pad)
-def pad(array: Any, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
-    """``array`` with ``pad_width`` elements more at each end of its axes, as `numpy.pad`.
-
-    Parameters
-    ----------
-    array : array_like
-    pad_width : int, (before, after), one such pair per axis, or {axis: int or pair}
-    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
-    constant_values : number, (before, after), or one such pair per axis, optional
-        For the mode "constant"; 0 by default.
-
-    Raises
-    ------
-    TypeError
-        For modes and options that are not supported.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.pad(mg.Tensor([1.0, 2.0]), 1)
-    Tensor([0., 1., 2., 0.])
-    >>> mg.grad(lambda x: mg.pad(x, (0, 3), mode="edge").sum())(np.ones(2))
-    array([1., 4.])
-    """
-    array = arrayed(array)
-    n = np.ndim(array)
-    if isinstance(pad_width, dict):
-        given = {normalize_axis_index(axis, n): w for axis, w in pad_width.items()}
-        pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(n)] or 0
-    width = np.asarray(pad_width)
-    if width.dtype.kind not in "iu":
-        raise TypeError(f"pad: pad_width must be integers, not {width.dtype}")
-    pairs = [(int(i), int(j)) for i, j in np.broadcast_to(width, (n, 2))]
-    if mode == "constant":
-        values = options.pop("constant_values", 0)
-        _refuse_options(mode, options)
-        return framed(array, pad_width=pairs, constant_values=values) if pairs else array
-    if mode not in _REPEATING:
-        raise TypeError(
-            f"pad: mode={mode!r} is not supported (it takes constant, {', '.join(_REPEATING)})"
-        )
-    if options.get("reflect_type") == "even":
-        del options["reflect_type"]
-    _refuse_options(mode, options)
-    for axis, pair in enumerate(pairs):
-        if pair != (0, 0):
-            if not np.shape(array)[axis]:
-                raise ValueError(
-                    f"pad: axis {axis} is empty: mode={mode!r} finds nothing to repeat"
-                )
-            places: Any = np.arange(np.shape(array)[axis])
-            array = take(array, np.pad(places, pair, mode), axis)  # type: ignore[call-overload]
-    return array
-
-
-def _refuse_options(mode: str, options: dict[str, Any]) -> None:
-    for key in options:
-        raise TypeError(f"pad: {key}= is not supported for mode={mode!r}")
 
 
 # --- triangles and diagonals -----------------------------------------------------------
@@ -455,18 +483,13 @@ def partition(
     return take_along_axis(a, np.argpartition(a, kth, axis), axis)
 
 
-def first_extreme(a: Any, axis: int, extreme: np.ufunc) -> Any:
+def first_extreme(a: Any, axis: int, extreme: str) -> Any:
     """Where the running extreme along ``axis`` was first reached; a NaN is one for good."""
-    axis = normalize_axis_index(axis, a.ndim)
-    front = (slice(None),) * axis
-    running = extreme.accumulate(a, axis)
-    before, after = running[(*front, slice(None, -1))], running[(*front, slice(1, None))]
-    moved = (before != after) & ~np.isnan(before)
-    n = a.shape[axis]
-    later = np.arange(1, n).reshape([-1 if i == axis else 1 for i in range(a.ndim)])
-    places = np.zeros(a.shape, np.intp)
-    places[(*front, slice(1, None))] = np.where(moved, later, 0)
-    return np.maximum.accumulate(places, axis)
+    running = np.moveaxis(getattr(np, extreme).accumulate(a, axis), axis, 0)
+    moved = np.zeros(running.shape, bool)
+    moved[1:] = (running[1:] != running[:-1]) & ~np.isnan(running[:-1])
+    places = np.arange(len(running)).reshape((-1, *[1] * (running.ndim - 1)))
+    return np.moveaxis(np.maximum.accumulate(np.where(moved, places, 0), 0), 0, axis)
 
 
 running_extreme = Op("running_extreme", first_extreme, None)
@@ -482,7 +505,7 @@ def cummax(a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
     >>> mg.grad(lambda x: mg.cummax(x).sum())(np.array([1.0, 3.0, 2.0]))
     array([1., 2., 0.])
     """
-    return running("cummax", np.maximum, a, axis, dtype, out)
+    return running("cummax", "maximum", a, axis, dtype, out)
 
 
 @composed()
@@ -495,10 +518,10 @@ def cummin(a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
     >>> mg.grad(lambda x: mg.cummin(x).sum())(np.array([1.0, 3.0, 0.0]))
     array([2., 0., 1.])
     """
-    return running("cummin", np.minimum, a, axis, dtype, out)
+    return running("cummin", "minimum", a, axis, dtype, out)
 
 
-def running(name: str, extreme: np.ufunc, a: Any, axis: int, dtype: Any, out: Any) -> Any:
+def running(name: str, extreme: str, a: Any, axis: int, dtype: Any, out: Any) -> Any:
     """Running extremes, taken from the places where they were first reached."""
     refuse_keyword(name, "dtype", dtype)
     refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
@@ -527,12 +550,13 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """
     refuse_keyword("choose", "out", out)
     arrays = [arrayed(c) for c in choices]
-    index = in_range(np.asarray(a), len(arrays), mode)
-    if index.size and not 0 <= index.min() <= index.max() < len(arrays):
+    index = in_range(settled(arrayed(a)), len(arrays), mode)
+    index = index if speaks_numpy(index) else np.asarray(index)
+    if not speaks_numpy(index) and index.size and not 0 <= index.min() <= index.max() < len(arrays):
         raise ValueError(
             f"choose: {len(arrays)} choices, but a has values outside 0..{len(arrays) - 1}"
         )
-    shape = np.broadcast_shapes(index.shape, *[np.shape(c) for c in arrays])
+    shape = np.broadcast_shapes(np.shape(index), *[np.shape(c) for c in arrays])
     layers = np.stack([broadcast_to(c, shape) for c in arrays])
     return take_along_axis(layers, np.broadcast_to(index, (1, *shape)), 0)[0]
 
@@ -559,3 +583,13 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
             raise TypeError(f"select: conditions must be boolean, not {np.result_type(mask)}")
         ans = np.where(mask, arrayed(choice), ans)
     return ans
+
+
+# --- plain answers ---------------------------------------------------------------------
+
+diag_indices_from = plain(np.diag_indices_from)
+tril_indices_from = plain(np.tril_indices_from)
+triu_indices_from = plain(np.triu_indices_from)
+ravel_multi_index = plain(np.ravel_multi_index)
+unravel_index = plain(np.unravel_index)
+ix_ = plain(np.ix_)

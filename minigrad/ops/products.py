@@ -23,7 +23,7 @@ def mT(a: Any) -> Any:
 def matmul_left(g: Any, ans: Any, a: Any, b: Any) -> Any:
     """``g bᵀ``; an outer product where ``b`` is a vector."""
     if b.ndim == 2:
-        return g @ b.T
+        return np.dot(g, b.T) if g.ndim <= 2 else g @ b.T
     if b.ndim == 1:
         return g * b if a.ndim == 1 else g[..., None] * b
     if a.ndim == 1:
@@ -34,7 +34,7 @@ def matmul_left(g: Any, ans: Any, a: Any, b: Any) -> Any:
 def matmul_right(g: Any, ans: Any, a: Any, b: Any) -> Any:
     """``aᵀ g``; an outer product where ``a`` is a vector."""
     if a.ndim == 2 and b.ndim <= 2:
-        return a.T @ g
+        return np.dot(a.T, g)  # the same as @ for matrices, at half the price of a call
     if a.ndim == 1:
         return g * a if b.ndim == 1 else g[..., None, :] * a[:, None]
     if b.ndim <= 2:  # one matrix for the whole batch: one large product sums over it

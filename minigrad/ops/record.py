@@ -49,6 +49,7 @@ _HARMLESS: dict[str, tuple[Any, ...]] = {
     "like": (None,),
     "where": (True,),
     "dtype": (None,),
+    "device": (None,),
 }
 
 
@@ -108,6 +109,11 @@ class Op:
     def metadata(self) -> frozenset[str]:
         """Names of the parameters that are no arrays."""
         return frozenset(self.parameters[self.arity :] if self.arity > 0 else self.parameters)
+
+    @functools.cached_property
+    def places(self) -> int:
+        """How many of the parameters may be given by position."""
+        return int(min(positional(inspect.unwrap(self.forward))[1], len(self.parameters)))
 
     @classmethod
     def checked(cls, name: str, forward: Callable[..., Any], vjps: Any) -> Op:
@@ -188,11 +194,13 @@ class Op:
                 if key not in self.parameters:
                     refuse_keyword(self.name, key, kwargs[key], self.parameters)
             return args, {k: v for k, v in kwargs.items() if k in self.parameters}
-        names = self.parameters
-        if len(args) > len(names):
+        names, places = self.parameters, self.places
+        if len(args) > places:
+            by_name = ", ".join(f"{name}=" for name in names[places:])
             raise TypeError(
-                f"{self.name} takes {', '.join(names)}: "
-                f"{len(names)} arguments at most, got {len(args)}"
+                f"{self.name} takes {', '.join(names[:places])}: "
+                f"{places} arguments at most, got {len(args)}"
+                + (f"; write {by_name} by name" if by_name else "")
             )
         bound = dict(zip(names, args, strict=False))
         for key, value in kwargs.items():
@@ -329,13 +337,41 @@ def plain(function: Any) -> Op:
     return register(Op(function.__name__, function, None), function)
 
 
-def composed(*functions: Any, name: str | None = None) -> Callable[[F], F]:
-    """Decorator: the function below, written with other ops, stands for ``functions``."""
+def tell(name: str, args: Any, kwargs: Any, error: Exception) -> Exception:
+    """``error`` as the user shall see it, who called ``name``; ``errors`` hangs itself in here."""
+    return error
+
+
+def hang_teller(function: Callable[..., Exception]) -> None:
+    """Tell what goes wrong in composed functions with ``function``."""
+    global tell
+    tell = function
+
+
+def composed(*functions: Any, name: str | None = None, shell: bool = False) -> Callable[[F], F]:
+    """Decorator: the function below, written with other ops, stands for ``functions``.
+
+    What goes wrong inside is told as an error of this function, with the arguments that
+    the user gave; unless it is but a ``shell`` of one op of the same name, which does so.
+    """
 
     def record(function: F) -> F:
-        public[name or function.__name__] = function
+        label = name or function.__name__
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except Exception as error:
+                told = tell(label, args, kwargs, error)
+                if told is error:
+                    raise
+                raise told from error.__cause__ or error
+
+        shown = function if shell else call
+        public[label] = shown
         for numpy_function in functions:
-            implementations[numpy_function] = function
-        return function
+            implementations[numpy_function] = shown
+        return shown  # type: ignore[return-value]
 
     return record

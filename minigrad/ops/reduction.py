@@ -50,12 +50,11 @@ def restore(g: Any, x: Any, axis: Any) -> Any:
 
 def spread(g: Any, x: Any, axis: Any) -> Any:
     """The gradient of a sum along ``axis``: ``g`` for every element of ``x``."""
-    shape = np.shape(x)
-    if isinstance(g, np.floating) and type(x) is np.ndarray and x.size < 10_000:
-        full = np.empty(shape, g.dtype)  # a view of stride 0 is slow to make and to read
+    if type(x) is np.ndarray and x.size < 10_000 and isinstance(g, np.floating):
+        full = np.empty(x.shape, g.dtype)  # a view of stride 0 is slow to make and to read
         full.fill(g)
         return full
-    return np.broadcast_to(restore(g, x, axis), shape)
+    return np.broadcast_to(restore(g, x, axis), np.shape(x))
 
 
 def mask(g: Any, where: Any) -> Any:
@@ -225,13 +224,12 @@ def var(
     elif np.result_type(a).kind in "iub":
         a = np.multiply(a, 1.0)
     centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is NoValue else mean
-    n = np.maximum(taking_part(a, axis, where) - ddof, 0)
+    ans = np.sum(np.square(a - centre), axis=axis, keepdims=keepdims, where=where)
+    n = taking_part(a, axis, where) - ddof
+    n = n * (n > 0)
     if where is not True:
-        n = n if keepdims else n.reshape(np.shape(np.sum(a, axis=axis)))
-    kind = np.result_type(a).type
-    return np.sum(np.square(a - centre), axis=axis, keepdims=keepdims, where=where) / np.asarray(
-        n, kind
-    )
+        n = n.reshape(np.shape(ans)).astype(np.result_type(a))
+    return ans / n
 
 
 @composed(np.std)
@@ -555,9 +553,7 @@ def median(
     flat = np.reshape(np.transpose(a, (*kept, *axes)), (*[shape[i] for i in kept], n))
     middle = np.sort(flat, axis=-1)[..., (n - 1) // 2 : n // 2 + 1]
     ans = np.mean(middle, axis=-1)
-    unknown = np.any(np.isnan(flat), axis=-1)
-    if np.any(unknown):
-        ans = np.where(unknown, math.nan, ans)
+    ans = np.where(np.any(np.isnan(flat), axis=-1), math.nan, ans)[()]
     return (
         np.reshape(ans, [1 if i in axes else n for i, n in enumerate(shape)]) if keepdims else ans
     )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.ops.record import composed, implementations, primitive, refuse_keyword
+from minigrad.ops.record import (
+    composed,
+    implementations,
+    primitive,
+    refuse_keyword,
+    refuse_keywords,
+)
 from minigrad.ops.reduction import NoValue, max, min, prod, sum
 from minigrad.ops.shape import arrayed
 from minigrad.ops.softmax import logsumexp
@@ -128,11 +136,88 @@ def _first_scan(name: str, scan: Any) -> Any:
     return accumulate
 
 
-REDUCTIONS = {
+def slices_of(array: Any, axis: Any, name: str) -> tuple[list[Any], int]:
+    """The slices along an axis, and that axis counted from the front."""
+    array = arrayed(array)
+    if not isinstance(axis, int):
+        raise TypeError(f"{name}: axis={axis!r} is not supported (it takes one integer)")
+    axis = normalize_axis_index(axis, np.ndim(array))
+    front = (slice(None),) * axis
+    return [array[(*front, i)] for i in range(np.shape(array)[axis])], axis
+
+
+def _fold(ufunc: np.ufunc) -> Any:
+    """``ufunc.reduce``: of the first two slices, of that and the third, and so on."""
+    name = f"{ufunc.__name__}.reduce"
+
+    def reduction(
+        array: Any, axis: Any, keepdims: bool = False, initial: Any = None, **refused: Any
+    ) -> Any:
+        refuse_keywords(name, refused)
+        slices, axis = slices_of(array, axis, name)
+        if not slices:
+            raise ValueError(f"{name} needs at least one element along axis {axis}")
+        ans = functools.reduce(
+            implementations[ufunc], slices if initial is None else [initial, *slices]
+        )
+        return np.expand_dims(ans, axis) if keepdims else ans
+
+    return reduction
+
+
+def _running(ufunc: np.ufunc) -> Any:
+    """``ufunc.accumulate``, likewise."""
+    name = f"{ufunc.__name__}.accumulate"
+
+    def scan(array: Any, axis: int, dtype: Any = None) -> Any:
+        refuse_keyword(name, "dtype", dtype)
+        slices, axis = slices_of(array, axis, name)
+        steps = [*itertools.accumulate(slices, implementations[ufunc])]
+        return np.stack(steps, axis=axis) if steps else array
+
+    return scan
+
+
+def _segments(ufunc: np.ufunc) -> Any:
+    """``ufunc.reduceat``: each stretch reduced, from one index up to the next."""
+    name = f"{ufunc.__name__}.reduceat"
+
+    def reduceat(
+        array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
+    ) -> Any:
+        refuse_keyword(name, "dtype", dtype)
+        refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
+        array = arrayed(array)
+        axis = normalize_axis_index(axis, np.ndim(array))
+        front, n = (slice(None),) * axis, np.shape(array)[axis]
+        starts = [int(i) for i in indices]
+        if any(not 0 <= i < n for i in starts):
+            raise IndexError(f"{name}: indices {starts} must lie in 0..{n - 1}")
+        reduce = implementations[ufunc, "reduce"]
+        stretches = [
+            array[(*front, slice(i, j if i < j else i + 1))]
+            for i, j in itertools.pairwise([*starts, n])
+        ]
+        return np.stack([reduce(s, axis=axis) for s in stretches], axis=axis)
+
+    return reduceat
+
+
+REDUCTIONS: dict[np.ufunc, Any] = {
     np.add: sum, np.multiply: prod, np.maximum: max, np.minimum: min, np.logaddexp: logsumexp,
     np.logical_and: np.all, np.logical_or: np.any,
 }  # fmt: skip
-for ufunc, reduction in REDUCTIONS.items():
+SCANS: dict[np.ufunc, Any] = {np.add: cumsum, np.multiply: cumprod}
+DIFFERENTIABLE = [
+    u for u, op in implementations.items()
+    if isinstance(u, np.ufunc) and u.nin == 2 and getattr(op, "elementwise", False)
+]  # fmt: skip
+for ufunc in {*REDUCTIONS, *DIFFERENTIABLE}:
+    reduction = REDUCTIONS.get(ufunc) or _fold(ufunc)
     implementations[ufunc, "reduce"] = _first_axis(f"{ufunc.__name__}.reduce", reduction)
-for ufunc, scan in {np.add: cumsum, np.multiply: cumprod}.items():
-    implementations[ufunc, "accumulate"] = _first_scan(f"{ufunc.__name__}.accumulate", scan)
+for ufunc in DIFFERENTIABLE:
+    scan = SCANS.get(ufunc) or _running(ufunc)
+    implementations.setdefault(
+        (ufunc, "accumulate"), _first_scan(f"{ufunc.__name__}.accumulate", scan)
+    )
+    implementations[ufunc, "reduceat"] = _segments(ufunc)

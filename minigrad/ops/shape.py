@@ -35,7 +35,7 @@ def arrayed(x: Any) -> Any:
     return array(x) if isinstance(x, list | tuple) else x
 
 
-@composed()
+@composed(shell=True)
 def array(data: Any, dtype: Any = None) -> Any:
     """A Tensor from nested lists that contain Tensors; else an array, as `numpy.array`.
 

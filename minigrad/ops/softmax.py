@@ -1,4 +1,8 @@
-"""Log-sum-exp and softmax: exponentials that never overflow."""
+"""Log-sum-exp and softmax: exponentials that never overflow.
+
+Elements of -inf take no part.  Where all are -inf, or one is +inf or NaN, the shares are
+undefined: softmax and log_softmax are NaN there, and log-sum-exp is -inf, +inf and NaN.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,16 @@ from minigrad.ops.record import primitive
 from minigrad.ops.reduction import restore
 
 
-def shift_of(x: Any, axis: Any) -> Any:
-    """The largest element (0 if infinite), to be subtracted before exponentials."""
+def top_of(x: Any, axis: Any) -> Any:
+    """The largest element, to be subtracted before exponentials."""
     if np.size(x) == 0:
         return 0.0
-    top = (np.float64(x) if isinstance(x, int | float) else x).max(axis=axis, keepdims=True)
+    return (np.float64(x) if isinstance(x, int | float) else x).max(axis=axis, keepdims=True)
+
+
+def shift_of(x: Any, axis: Any) -> Any:
+    """The largest element, 0 where that is infinite or NaN."""
+    top = top_of(x, axis)
     if type(top) is np.ndarray and math.isfinite(top.sum()):
         return top
     return np.where(np.isfinite(top), top, 0.0)
@@ -30,7 +39,8 @@ def logsumexp_rule(g: Any, ans: Any, x: Any, axis: Any = None, **_: Any) -> Any:
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """``log Σ exp(x)`` over ``axis``, without overflow; its gradient is softmax(x)."""
     shift = shift_of(x, axis)
-    with np.errstate(divide="ignore"):  # log 0 = -inf is the value of an empty sum
+    # log 0 = -inf is the value of an empty sum; beside infinity nothing else counts
+    with np.errstate(divide="ignore", over="ignore"):
         ans = np.log(np.exp(x - shift).sum(axis=axis, keepdims=True)) + shift
     return ans if keepdims else ans.reshape(np.shape(np.sum(x, axis=axis)))
 
@@ -42,7 +52,7 @@ def softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
 @primitive(vjps=(softmax_rule,))
 def softmax(x: Any, axis: Any = -1) -> Any:
     """``exp(x) / Σ exp(x)`` along ``axis`` (the last by default), without overflow."""
-    e = np.exp(x - shift_of(x, axis))
+    e = np.exp(x - top_of(x, axis))
     return e / e.sum(axis=axis, keepdims=True)
 
 
@@ -53,5 +63,5 @@ def log_softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
 @primitive(vjps=(log_softmax_rule,))
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """``log softmax(x)`` along ``axis`` (the last by default), without overflow."""
-    z = x - shift_of(x, axis)
+    z = x - top_of(x, axis)
     return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))

@@ -7,17 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.record import Op, composed, elementwise, register
+from minigrad.ops.record import composed, elementwise
 from minigrad.ops.shape import arrayed
 
 
 def _sigmoid(x: Any) -> Any:
     if type(x) is np.float64:  # errstate would cost more than the function itself
         return 1 / (1 + np.exp(-x)) if x > -700 else np.exp(x)
-    with np.errstate(over="ignore"):  # exp(-x) may reach inf; 1/inf is the right 0
-        e = np.exp(-x)
-        e += 1
-        return 1 / e
+    return _sigmoids(x)
+
+
+@np.errstate(over="ignore")  # exp(-x) may reach inf; 1/inf is the right 0
+def _sigmoids(x: Any) -> Any:
+    e = np.exp(-x)
+    e += 1
+    return np.reciprocal(e)
 
 
 sigmoid = elementwise(
@@ -88,32 +92,48 @@ erf = elementwise(
 # --- functions with a parameter --------------------------------------------------------
 
 
-def _leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
-    return np.where(x > 0, x, negative_slope * x)
-
-
-def _elu(x: Any, alpha: float = 1.0) -> Any:
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
-
-
-leaky_relu = register(
-    Op(
-        "leaky_relu",
-        _leaky_relu,
-        (lambda g, ans, x, negative_slope=0.01: g * np.where(x > 0, 1.0, negative_slope),),
-        elementwise=True,
-        doc="leaky_relu(x, negative_slope=0.01): x above 0, negative_slope * x up to 0.",
-    )
+bent = elementwise(
+    None,
+    lambda g, ans, x, slope: g * np.where(x > 0, 1.0, slope),
+    lambda g, ans, x, slope: g * np.minimum(x, 0),
+    name="leaky_relu",
+    forward=lambda x, slope: np.where(x > 0, x, slope * x),
 )
-elu = register(
-    Op(
-        "elu",
-        _elu,
-        (lambda g, ans, x, alpha=1.0: g * np.where(x > 0, 1.0, ans + alpha),),
-        elementwise=True,
-        doc="elu(x, alpha=1.0): x above 0, alpha * (exp(x) - 1) up to 0.",
-    )
+
+
+@composed(shell=True)
+def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Any:
+    """``x`` above 0, ``negative_slope * x`` up to 0; the slope is differentiated too.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.grad(mg.leaky_relu, argnums=(0, 1))(-3.0, 0.1)
+    (np.float64(0.1), np.float64(-3.0))
+    """
+    return bent(x, negative_slope)
+
+
+saturating = elementwise(
+    None,
+    lambda g, ans, x, alpha: g * np.where(x > 0, 1.0, ans + alpha),
+    lambda g, ans, x, alpha: g * np.expm1(np.minimum(x, 0)),
+    name="elu",
+    forward=lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
 )
+
+
+@composed(shell=True)
+def elu(x: Any, alpha: Any = 1.0) -> Any:
+    """``x`` above 0, ``alpha * (exp(x) - 1)`` up to 0; alpha is differentiated too.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.grad(mg.elu, argnums=(0, 1))(0.0, 0.5)
+    (np.float64(0.5), np.float64(0.0))
+    """
+    return saturating(x, alpha)
 
 
 @composed()

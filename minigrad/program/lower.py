@@ -194,15 +194,20 @@ def sum_of_products(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
     return b.emit(ops.matmul, u, v)
 
 
+def top_of(b: Builder, x: Any, axis: Any) -> Any:
+    """The largest element, to be subtracted before exponentials."""
+    return b.emit(ops.max, x, axis=axis, keepdims=True) if shape_of(x) else x
+
+
 @lowered("softmax")
 def softmax(b: Builder, x: Any, axis: Any = -1) -> Any:
-    e = b.emit(ops.exp, b.emit(ops.subtract, x, b.emit(shift, x, axis=axis)))
+    e = b.emit(ops.exp, b.emit(ops.subtract, x, top_of(b, x, axis)))
     return b.emit(ops.divide, e, b.emit(ops.sum, e, axis=axis, keepdims=True))
 
 
 @lowered("log_softmax")
 def log_softmax(b: Builder, x: Any, axis: Any = -1) -> Any:
-    z = b.emit(ops.subtract, x, b.emit(shift, x, axis=axis))
+    z = b.emit(ops.subtract, x, top_of(b, x, axis))
     total = b.emit(ops.sum, b.emit(ops.exp, z), axis=axis, keepdims=True)
     return b.emit(ops.subtract, z, b.emit(ops.log, total))
 

@@ -36,7 +36,7 @@ from minigrad.graph import (
     tracing,
     variable,
 )
-from minigrad.names import held
+from minigrad.names import Scope, callers, held
 from minigrad.ops.indexing import settle_index, settled
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Program, Var
@@ -78,11 +78,13 @@ class Tracer:
         self.captured: dict[AnyNode, Tensor] = {}
         self.names: dict[AnyNode, str] = {}
         self.constants: dict[int, str] = {}
+        self.closure: dict[str, Any] = {}
         self.gradient_of: dict[AnyNode, AnyNode] = {}
         self._outside: dict[int, tuple[Tensor, AnyNode]] = {}
 
     def learn(self, variables: Mapping[str, Any]) -> None:
         """Note what a function of the user calls its Tensors and arrays."""
+        self.closure.update(variables)
         for name, value in held(variables, deep=True):
             if isinstance(value, Tensor):
                 if value.node is not None and value.node.op is not variable:
@@ -412,8 +414,9 @@ class Reader:
     def program(self, name: str, arguments: dict[str, Any], result: Any) -> Program:
         for node, path in self.tracer.inputs.items():
             self.vars[node] = self.var(identifier(path), node.ans, True)
+        places = self.places() if self.tracer.captured else {}
         for node, t in self.tracer.captured.items():
-            v = self.vars[node] = self.var(variable_name(t) or "c", t._value, True)
+            v = self.vars[node] = self.var(identifier(places.get(id(t), "c")), t._value, True)
             self.constants[v] = t
         leaves, _rebuild = flatten(result)
         roots = [x.node for x in leaves if isinstance(x, Tensor) and x.node is not None]
@@ -425,6 +428,18 @@ class Reader:
                     equations.append(equation)
         parameters = {key: self.swapped(value, inputs=True) for key, value in arguments.items()}
         return Program(name, parameters, self.constants, equations, self.swapped(result))
+
+    def places(self) -> dict[int, str]:
+        """What the user calls the Tensors that his function did not get as arguments."""
+        found: dict[int, str] = {}
+        for deep in (False, True):
+            for scope in (*callers(), Scope(self.tracer.closure)):
+                for name, value in held(scope.variables, deep):
+                    if isinstance(value, Tensor):
+                        path = value.name or name
+                        inside = "[" not in path and "." in path
+                        found.setdefault(id(value), path.replace(".", "_") if inside else path)
+        return found
 
     def swapped(self, tree: Any, inputs: bool = False) -> Any:
         """A tree of Tensors as one of variables."""

@@ -1,0 +1,132 @@
+"""Padding: elements added at the ends of axes, copied from inside or computed from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from minigrad.ops.indexing import take
+from minigrad.ops.record import composed, primitive
+from minigrad.ops.shape import arrayed, broadcast_to
+
+_REPEATING = ("edge", "reflect", "symmetric", "wrap")
+_SUMMARIES: dict[str, Any] = {
+    "maximum": np.max, "mean": np.mean, "median": np.median, "minimum": np.min,
+}  # fmt: skip
+
+
+@primitive(
+    vjps=(
+        lambda g, ans, array, pad_width, **_: g[
+            tuple(
+                slice(before, before + n)
+                for (before, _), n in zip(pad_width, np.shape(array), strict=True)
+            )
+        ],
+    ),
+    name="pad",
+)
+def framed(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
+    """pad(array, pad_width, constant_values=...): constants around an array."""
+    return np.pad(array, pad_width, constant_values=constant_values)
+
+
+@composed(np.pad)
+def pad(array: Any, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
+    """``array`` with ``pad_width`` elements more at each end of its axes, as `numpy.pad`.
+
+    Parameters
+    ----------
+    array : array_like
+    pad_width : int, (before, after), one such pair per axis, or {axis: int or pair}
+    mode : {"constant", "edge", "reflect", "symmetric", "wrap", "linear_ramp", "maximum",
+            "mean", "median", "minimum"}
+    constant_values : number, (before, after), or one such pair per axis, optional
+        For the mode "constant"; 0 by default.
+    end_values : the same, optional
+        For the mode "linear_ramp"; 0 by default.
+    stat_length : int, (before, after), or one such pair per axis, optional
+        For the last four modes: of how many elements at the end; all by default.
+
+    Raises
+    ------
+    TypeError
+        For modes and options that are not supported.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.pad(mg.Tensor([1.0, 2.0]), 1)
+    Tensor([0., 1., 2., 0.])
+    >>> mg.grad(lambda x: mg.pad(x, (0, 3), mode="edge").sum())(np.ones(2))
+    array([1., 4.])
+    """
+    array = arrayed(array)
+    n = np.ndim(array)
+    if isinstance(pad_width, dict):
+        widths = {normalize_axis_index(axis, n): w for axis, w in pad_width.items()}
+        pad_width = [np.broadcast_to(widths.get(axis, 0), 2) for axis in range(n)] or 0
+    width = np.asarray(pad_width)
+    if width.dtype.kind not in "iu":
+        raise TypeError(f"pad: pad_width must be integers, not {width.dtype}")
+    pairs = [(int(i), int(j)) for i, j in np.broadcast_to(width, (n, 2))]
+    if mode == "constant":
+        values = options.pop("constant_values", 0)
+        _refuse_options(mode, options)
+        return framed(array, pad_width=pairs, constant_values=values) if pairs else array
+    if mode == "linear_ramp" or mode in _SUMMARIES:
+        key = "end_values" if mode == "linear_ramp" else "stat_length"
+        given = np.broadcast_to(
+            np.asarray(options.pop(key, 0 if mode == "linear_ramp" else None)), (n, 2)
+        )
+        _refuse_options(mode, options)
+        for axis, pair in enumerate(pairs):
+            if pair != (0, 0):
+                array = extended(array, axis, pair, mode, given[axis].tolist())
+        return array
+    if mode not in _REPEATING:
+        known = ", ".join(["constant", *_REPEATING, "linear_ramp", *_SUMMARIES])
+        raise TypeError(f"pad: mode={mode!r} is not supported (it takes {known})")
+    if options.get("reflect_type") == "even":
+        del options["reflect_type"]
+    _refuse_options(mode, options)
+    for axis, pair in enumerate(pairs):
+        if pair != (0, 0):
+            if not np.shape(array)[axis]:
+                raise ValueError(
+                    f"pad: axis {axis} is empty: mode={mode!r} finds nothing to repeat"
+                )
+            places: Any = np.arange(np.shape(array)[axis])
+            array = take(array, np.pad(places, pair, mode), axis)  # type: ignore[call-overload]
+    return array
+
+
+def extended(array: Any, axis: int, pair: tuple[int, int], mode: str, given: Any) -> Any:
+    """``array`` with ramps to given values, or summaries of itself, at the ends of ``axis``."""
+    front, n = (slice(None),) * axis, np.shape(array)[axis]
+    if not n:
+        raise ValueError(f"pad: axis {axis} is empty: mode={mode!r} finds nothing to go on from")
+
+    def filling(side: int) -> Any:
+        if mode == "linear_ramp":
+            edge = array[(*front, slice(0, 1) if side == 0 else slice(n - 1, n))]
+            share = np.arange(pair[side]) / max(pair[side], 1)
+            share = (share if side == 0 else share[::-1]).reshape(
+                [-1 if i == axis else 1 for i in range(np.ndim(array))]
+            )
+            return given[side] * (1 - share) + edge * share
+        length = n if given[side] is None else min(given[side], n)
+        if length < 1:
+            raise ValueError(f"pad: stat_length must be positive, got {length}")
+        part = array[(*front, slice(0, length) if side == 0 else slice(n - length, n))]
+        one = _SUMMARIES[mode](part, axis=axis, keepdims=True)
+        return broadcast_to(one, (*np.shape(one)[:axis], pair[side], *np.shape(one)[axis + 1 :]))
+
+    return np.concatenate([filling(0), array, filling(1)], axis=axis)
+
+
+def _refuse_options(mode: str, options: dict[str, Any]) -> None:
+    for key in options:
+        raise TypeError(f"pad: {key}= is not supported for mode={mode!r}")

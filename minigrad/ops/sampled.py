@@ -1,0 +1,454 @@
+"""Functions given by samples: interpolation, slopes, integrals, polynomials, ranges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from minigrad.ops.indexing import getitem, scatter, settled
+from minigrad.ops.record import composed, refuse_keyword
+from minigrad.ops.scan import cumprod, cumsum, diff
+from minigrad.ops.shape import arrayed, moveaxis, ravel, reshape
+
+# --- slopes and integrals --------------------------------------------------------------
+
+
+def along(axis: int, *part: Any) -> tuple[Any, ...]:
+    """The index that is ``slice(*part)`` along ``axis``."""
+    return (*[slice(None)] * axis, slice(*part))
+
+
+@composed(np.interp)
+def interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+) -> Any:
+    """The line through the points ``(xp, fp)`` at ``x``, as `numpy.interp`.
+
+    Differentiable with respect to all of them; at an inner point the slope is that on
+    its right.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.grad(lambda x: mg.interp(x, [0.0, 1.0, 3.0], [0.0, 5.0, 1.0]))(2.0)
+    np.float64(-2.0)
+    """
+    x, xp, fp = (np.multiply(arrayed(v), np.float64(1)) for v in (x, xp, fp))
+    if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or not np.size(xp):
+        raise ValueError(
+            f"interp needs as many values as points: xp has shape {np.shape(xp)}, fp {np.shape(fp)}"
+        )
+    if period is not None:
+        if left is not None or right is not None:
+            raise ValueError("interp: with a period there is no left and no right")
+        period = np.abs(period)
+        x, xp = x % period, xp % period
+        order = np.argsort(xp)
+        xp, fp = getitem(xp, order), getitem(fp, order)
+        xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
+        fp = np.concatenate([fp[-1:], fp, fp[:1]])
+    n = np.size(xp)
+    k = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, max(n - 2, 0))
+    up = np.minimum(k + 1, n - 1)
+    x0, y0, x1, y1 = getitem(xp, k), getitem(fp, k), getitem(xp, up), getitem(fp, up)
+    width = x1 - x0
+    level = width == 0
+    slope = (y1 - y0) / np.where(level, 1.0, width)
+    ans = y0 + slope * (x - x0)
+    ans = np.where(x < xp[0], fp[0] if left is None else left, ans)
+    return np.where(x > xp[-1], fp[-1] if right is None else right, ans)[()]
+
+
+def slopes(f: Any, h: Any, axis: int, edge_order: int) -> Any:
+    """Second-order differences inside, of order ``edge_order`` at the ends.
+
+    ``h`` is the distance of the samples, or all distances.
+    """
+
+    def at(*part: Any) -> Any:
+        return f[along(axis, *part)]
+
+    n = np.ndim(f)
+    column = [-1 if i == axis else 1 for i in range(n)]
+    uniform = np.ndim(h) == 0
+    if uniform:
+        inner = (at(2, None) - at(None, -2)) / (2 * h)
+        first, last = h, h
+    else:
+        h1, h2 = reshape(h[:-1], column), reshape(h[1:], column)
+        inner = (
+            at(None, -2) * (-h2 / (h1 * (h1 + h2)))
+            + at(1, -1) * ((h2 - h1) / (h1 * h2))
+            + at(2, None) * (h1 / (h2 * (h1 + h2)))
+        )
+        first, last = h[0], h[-1]
+    if edge_order == 1:
+        start, end = (at(1, 2) - at(0, 1)) / first, (at(-1, None) - at(-2, -1)) / last
+    else:
+        g1, g2 = (first, first) if uniform else (h[0], h[1])
+        start = (
+            at(0, 1) * (-(2 * g1 + g2) / (g1 * (g1 + g2)))
+            + at(1, 2) * ((g1 + g2) / (g1 * g2))
+            - at(2, 3) * (g1 / (g2 * (g1 + g2)))
+        )
+        g1, g2 = (last, last) if uniform else (h[-2], h[-1])
+        end = (
+            at(-3, -2) * (g2 / (g1 * (g1 + g2)))
+            - at(-2, -1) * ((g1 + g2) / (g1 * g2))
+            + at(-1, None) * ((2 * g2 + g1) / (g2 * (g1 + g2)))
+        )
+    return np.concatenate([start, inner, end], axis=axis)
+
+
+@composed(np.gradient)
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """Slopes of a sampled function by central differences, as `numpy.gradient`.
+
+    ``varargs`` are the distances or the coordinates of the samples, for all axes or for
+    each; they are differentiated too.  The derivative of a function of yours is `grad`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.gradient(x)[1])(np.ones(3))
+    array([-0.5,  0. ,  0.5])
+    """
+    f = arrayed(f)
+    f = f if np.result_type(f).kind == "f" else np.multiply(f, 1.0)
+    n = np.ndim(f)
+    axes = tuple(range(n)) if axis is None else normalize_axis_tuple(axis, n)
+    spacing = [arrayed(v) for v in varargs] or [1.0]
+    spacing = spacing * len(axes) if len(spacing) == 1 and np.ndim(spacing[0]) == 0 else spacing
+    if len(spacing) != len(axes):
+        raise TypeError(
+            f"gradient: {len(spacing)} spacings for {len(axes)} axes; give one for each"
+        )
+    if edge_order not in (1, 2):
+        raise ValueError(f"gradient: edge_order must be 1 or 2, not {edge_order}")
+    answers = []
+    for k, h in zip(axes, spacing, strict=True):
+        length = np.shape(f)[k]
+        if length < edge_order + 1:
+            raise ValueError(
+                f"gradient: {length} elements along axis {k} are too few, it takes {edge_order + 1}"
+            )
+        if np.ndim(h) > 1 or (np.ndim(h) == 1 and np.shape(h)[0] != length):
+            raise ValueError(
+                f"gradient: the coordinates {np.shape(h)} must be one for each of the {length} "
+                f"elements along axis {k}"
+            )
+        answers.append(slopes(f, diff(h) if np.ndim(h) else h, k, edge_order))
+    return answers[0] if len(axes) == 1 else tuple(answers)
+
+
+@composed(np.trapezoid)
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """Integral along ``axis`` by trapezoids, as `numpy.trapezoid`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda y: mg.trapezoid(y, dx=2.0))(np.ones(3))
+    array([1., 2., 1.])
+    """
+    y = arrayed(y)
+    n = np.ndim(y)
+    axis = normalize_axis_index(axis, n)
+    if x is not None:
+        x = arrayed(x)
+        dx = diff(x, axis=axis if np.ndim(x) > 1 else -1)
+        if np.ndim(x) == 1:
+            dx = reshape(dx, [-1 if i == axis else 1 for i in range(n)])
+    return np.sum(dx * (y[along(axis, 1, None)] + y[along(axis, None, -1)]) / 2, axis=axis)
+
+
+@composed(np.unwrap)
+def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Any:
+    """Angles without jumps of more than half a ``period``, as `numpy.unwrap`.
+
+    What is added to the angles is constant between jumps: gradients pass unchanged.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.unwrap(x)[2])(np.array([3.0, -3.0, -2.0]))
+    array([0., 0., 1.])
+    """
+    p = arrayed(p)
+    axis = normalize_axis_index(axis, np.ndim(p))
+    step, half = diff(p, axis=axis), period / 2
+    turned = (step + half) % period - half
+    turned = np.where((turned == -half) & (step > 0), turned + period, turned)
+    small = np.abs(step) < (half if discont is None else np.maximum(discont, half))
+    jump = np.where(small, 0.0, turned - step)
+    start = np.zeros_like(p[along(axis, 1)])
+    return p + np.concatenate([start, cumsum(jump, axis=axis)], axis=axis)
+
+
+@composed(np.ediff1d)
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    """Differences of all elements in a row, as `numpy.ediff1d`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: (mg.ediff1d(x) ** 2).sum())(np.array([1.0, 3.0, 2.0]))
+    array([-4.,  6., -2.])
+    """
+    parts = [to_begin, diff(ravel(ary)), to_end]
+    parts = [ravel(part) for part in parts if part is not None]
+    return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+
+def _cumulative(name: str, scan: Any, first: float, x: Any, axis: Any, given: Any) -> Any:
+    refuse_keyword(name, "out", given.pop("out"))
+    with_first = given.pop("include_initial")
+    x = arrayed(x)
+    if axis is None and np.ndim(x) != 1:
+        raise ValueError(f"{name}: for shape {np.shape(x)}, choose with axis=")
+    axis = normalize_axis_index(0 if axis is None else axis, np.ndim(x))
+    ans = scan(x, axis=axis, **{k: v for k, v in given.items() if v is not None})
+    if not with_first:
+        return ans
+    edge = [1 if i == axis else m for i, m in enumerate(np.shape(x))]
+    return np.concatenate([np.full(edge, first, np.result_type(ans)), ans], axis=axis)
+
+
+@composed(*([np.cumulative_sum] if hasattr(np, "cumulative_sum") else []))
+def cumulative_sum(
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
+) -> Any:
+    """Running sum along ``axis``, as `numpy.cumulative_sum` (of NumPy 2.1).
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.cumulative_sum(mg.Tensor([1.0, 2.0]), include_initial=True)
+    Tensor([0., 1., 3.])
+    """
+    given = {"dtype": dtype, "out": out, "include_initial": include_initial}
+    return _cumulative("cumulative_sum", cumsum, 0, x, axis, given)
+
+
+@composed(*([np.cumulative_prod] if hasattr(np, "cumulative_prod") else []))
+def cumulative_prod(
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
+) -> Any:
+    """Running product along ``axis``, as `numpy.cumulative_prod` (of NumPy 2.1).
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.cumulative_prod(mg.Tensor([3.0, 2.0]), include_initial=True)
+    Tensor([1., 3., 6.])
+    """
+    given = {"dtype": dtype, "out": out, "include_initial": include_initial}
+    return _cumulative("cumulative_prod", cumprod, 1, x, axis, given)
+
+
+# --- polynomials -----------------------------------------------------------------------
+
+
+@composed(np.polyval)
+def polyval(p: Any, x: Any) -> Any:
+    """The polynomial with coefficients ``p``, highest first, at ``x``, as `numpy.polyval`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.grad(mg.polyval, argnums=(0, 1))([3.0, 1.0], 2.0)[1]
+    np.float64(3.0)
+    """
+    x = arrayed(x)
+    ans: Any = 0 * x
+    for coefficient in p:  # Horner's scheme
+        ans = ans * x + coefficient
+    return ans
+
+
+@composed(np.vander)
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """Powers of ``x`` in columns, the highest first, as `numpy.vander`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.vander(mg.Tensor([2.0, 3.0]), 3)
+    Tensor([[4., 2., 1.],
+            [9., 3., 1.]])
+    """
+    x = arrayed(x)
+    if np.ndim(x) != 1:
+        raise ValueError(f"vander takes a vector, the shape is {np.shape(x)}")
+    n = np.size(x) if N is None else N
+    exponents = np.arange(n) if increasing else np.arange(n)[::-1]
+    return np.power(x[:, None], exponents)
+
+
+# --- ranges ----------------------------------------------------------------------------
+
+
+def _shares(num: int, endpoint: bool, name: str) -> Any:
+    """How far from start to stop each place is."""
+    if num < 0:
+        raise ValueError(f"{name}: the number of samples must not be negative, got {num}")
+    return np.arange(num) / max(num - bool(endpoint), 1)
+
+
+@composed(np.linspace)
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    device: Any = None,
+) -> Any:
+    """Evenly spaced numbers between ends that may be Tensors, as `numpy.linspace`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.grad(lambda stop: mg.linspace(0.0, stop, 5).sum())(1.0)
+    np.float64(2.5)
+    """
+    refuse_keyword("linspace", "device", device)
+    start, stop = np.multiply(arrayed(start), 1.0), np.multiply(arrayed(stop), 1.0)
+    share = _shares(num, endpoint, "linspace")
+    share = share.reshape(-1, *[1] * max(np.ndim(start), np.ndim(stop)))
+    ans = start * (1 - share) + stop * share
+    if dtype is not None:
+        ans = (np.floor(ans) if np.dtype(dtype).kind in "iu" else ans).astype(dtype)
+    ans = moveaxis(ans, 0, axis)
+    steps = num - bool(endpoint)
+    return (ans, (stop - start) / (steps if steps > 0 else math.nan)) if retstep else ans
+
+
+@composed(np.logspace)
+def logspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """Powers of ``base`` with evenly spaced exponents, as `numpy.logspace`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.logspace(0.0, mg.Tensor(2.0), 3, base=2.0)
+    Tensor([1., 2., 4.])
+    """
+    base = arrayed(base)
+    exponents = linspace(start, stop, num, endpoint, axis=axis)
+    if np.ndim(base):
+        start, stop, base = np.broadcast_arrays(start, stop, base)
+        exponents = linspace(start, stop, num, endpoint, axis=axis)
+        base = np.expand_dims(base, axis)
+    ans = np.power(base, exponents)
+    return ans if dtype is None else ans.astype(dtype)
+
+
+@composed(np.geomspace)
+def geomspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> Any:
+    """Numbers of constant ratio between two ends of one sign, as `numpy.geomspace`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.geomspace(mg.Tensor(1.0), 4.0, 3)
+    Tensor([1., 2., 4.])
+    """
+    start, stop = np.multiply(arrayed(start), 1.0), np.multiply(arrayed(stop), 1.0)
+    share = _shares(num, endpoint, "geomspace")
+    share = share.reshape(-1, *[1] * max(np.ndim(start), np.ndim(stop)))
+    ans = moveaxis(start * np.power(stop / start, share), 0, axis)
+    return ans if dtype is None else ans.astype(dtype)
+
+
+# --- functions applied piece by piece --------------------------------------------------
+
+
+@composed(np.piecewise)
+def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
+    """The function (or number) of the last condition that holds, as `numpy.piecewise`.
+
+    Each function gets the elements that it is for and no others.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.piecewise(x, [x > 0], [np.sqrt, 0.0]).sum())(np.array([-1.0, 4.0]))
+    array([0.  , 0.25])
+    """
+    x = arrayed(x)
+    shape = np.shape(x)
+    if isinstance(condlist, list | tuple) and not any(np.ndim(c) for c in condlist) and shape:
+        condlist = [condlist]
+    many = isinstance(condlist, list | tuple) or np.ndim(condlist) > len(shape)
+    masks = [np.not_equal(settled(c), 0) for c in (condlist if many else [condlist])]
+    if len(funclist) == len(masks) + 1:
+        masks.append(~np.any(np.stack(np.broadcast_arrays(*masks)), axis=0))
+    if len(funclist) != len(masks):
+        raise ValueError(
+            f"piecewise: {len(masks)} conditions need as many functions, or one more: "
+            f"got {len(funclist)}"
+        )
+    flat: Any = reshape(x, -1)
+    ans, free = np.zeros_like(flat), np.ones(np.size(x), bool)
+    for mask, function in zip(masks[::-1], funclist[::-1], strict=True):
+        mask = np.reshape(np.broadcast_to(mask, shape), -1) & free
+        free = free & ~mask
+        part = getitem(flat, mask)
+        part = function(part, *args, **kw) if callable(function) else np.full_like(part, function)
+        ans = ans + scatter(part, shape=np.shape(flat), index=mask)
+    return reshape(ans, shape)
+
+
+@composed(np.apply_along_axis)
+def apply_along_axis(
+    func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any
+) -> Any:
+    """``func1d`` of every vector along ``axis``, as `numpy.apply_along_axis`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.apply_along_axis(np.prod, 1, x).sum())(np.array([[2.0, 3.0]]))
+    array([[3., 2.]])
+    """
+    arr = arrayed(arr)
+    axis = normalize_axis_index(axis, np.ndim(arr))
+    vectors = moveaxis(arr, axis, -1)
+    *outer, n = np.shape(vectors)
+    if not math.prod(outer):
+        raise ValueError("apply_along_axis: there is no vector to apply the function to")
+    answers = [func1d(v, *args, **kwargs) for v in reshape(vectors, (-1, n))]
+    inner = np.shape(answers[0])
+    ans = reshape(np.stack(answers), (*outer, *inner))
+    new = range(len(outer), len(outer) + len(inner))
+    return moveaxis(ans, tuple(new), tuple(range(axis, axis + len(inner)))) if inner else ans

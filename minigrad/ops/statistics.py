@@ -1,0 +1,431 @@
+"""Statistics: moments and order statistics, also of data with NaN in them.
+
+All of it is composed.  What passes over NaN fills them with a number that changes
+nothing and lets them take no part, so no gradient reaches them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.ops.record import composed, refuse_keyword, refuse_keywords
+from minigrad.ops.reduction import (
+    NoValue,
+    average,
+    axes_of,
+    count,
+    max,
+    min,
+    options,
+    prod,
+    std,
+    sum,
+    trusted,
+    var,
+)
+from minigrad.ops.scan import cumprod, cumsum
+from minigrad.ops.shape import arrayed, speaks_numpy
+
+# --- passing over NaN ------------------------------------------------------------------
+
+
+def without_nan(a: Any, value: float) -> Any:
+    """``a`` with ``value`` in place of NaN."""
+    return np.where(trusted(a), a, np.asarray(value, np.result_type(a, np.float16))[()])
+
+
+def nan_extreme(
+    extreme: Any, worst: float, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any
+) -> Any:
+    """The extreme of what is not NaN; NaN where nothing else is left."""
+    a = arrayed(a)
+    given = options(initial=initial)
+    if np.result_type(a).kind != "f":
+        return extreme(a, axis=axis, keepdims=keepdims, where=where, **given)
+    if where is not True:
+        given.setdefault("initial", worst)
+    ans = extreme(without_nan(a, worst), axis=axis, keepdims=keepdims, where=where, **given)
+    if initial is not NoValue:
+        return ans
+    some = np.any(trusted(a), axis=axis, keepdims=bool(keepdims), where=where)
+    return np.where(some, ans, np.asarray(math.nan, np.result_type(a))[()])[()]
+
+
+@composed(np.nanmax)
+def nanmax(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Any = NoValue,
+    where: Any = True,
+) -> Any:
+    """Largest element that is not NaN, as `numpy.nanmax`; ties share the gradient evenly.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.nanmax)(np.array([1.0, np.nan, 3.0]))
+    array([0., 0., 1.])
+    """
+    refuse_keyword("nanmax", "out", out)
+    return nan_extreme(max, -math.inf, a, axis, keepdims, initial, where)
+
+
+@composed(np.nanmin)
+def nanmin(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Any = NoValue,
+    where: Any = True,
+) -> Any:
+    """Smallest element that is not NaN, as `numpy.nanmin`; ties share the gradient evenly.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.nanmin)(np.array([1.0, np.nan, 3.0]))
+    array([1., 0., 0.])
+    """
+    refuse_keyword("nanmin", "out", out)
+    return nan_extreme(min, math.inf, a, axis, keepdims, initial, where)
+
+
+@composed(np.nanprod)
+def nanprod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Any = NoValue,
+    where: Any = True,
+) -> Any:
+    """Product of the elements that are not NaN, as `numpy.nanprod`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.nanprod)(np.array([2.0, np.nan, 3.0]))
+    array([3., 0., 2.])
+    """
+    refuse_keyword("nanprod", "out", out)
+    a = arrayed(a)
+    return prod(
+        np.where(trusted(a), a, 1), axis=axis, dtype=dtype, keepdims=keepdims,
+        **options(initial=initial), where=where,
+    )  # fmt: skip
+
+
+@composed(np.nancumsum)
+def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    """Running sum with NaN counted as 0, as `numpy.nancumsum`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.nancumsum(x).sum())(np.array([1.0, np.nan, 3.0]))
+    array([3., 0., 1.])
+    """
+    refuse_keyword("nancumsum", "out", out)
+    a = arrayed(a)
+    return cumsum(np.where(trusted(a), a, 0), axis=axis, dtype=dtype)
+
+
+@composed(np.nancumprod)
+def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    """Running product with NaN counted as 1, as `numpy.nancumprod`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.nancumprod(x).sum())(np.array([1.0, np.nan, 3.0]))
+    array([5., 0., 1.])
+    """
+    refuse_keyword("nancumprod", "out", out)
+    a = arrayed(a)
+    return cumprod(np.where(trusted(a), a, 1), axis=axis, dtype=dtype)
+
+
+@composed(np.nanvar)
+def nanvar(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = NoValue,
+    correction: Any = NoValue,
+) -> Any:
+    """Variance of the elements that are not NaN, as `numpy.nanvar`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.nanvar)(np.array([1.0, np.nan, 3.0]))
+    array([-1.,  0.,  1.])
+    """
+    refuse_keyword("nanvar", "out", out)
+    a = arrayed(a)
+    return var(
+        np.where(trusted(a), a, 0), axis, dtype, None, ddof, keepdims,
+        where=trusted(a) & where, mean=mean, correction=correction,
+    )  # fmt: skip
+
+
+@composed(np.nanstd)
+def nanstd(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = NoValue,
+    correction: Any = NoValue,
+) -> Any:
+    """Standard deviation of the elements that are not NaN, as `numpy.nanstd`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.nanstd)(np.array([1.0, np.nan, 3.0]))
+    array([-0.5,  0. ,  0.5])
+    """
+    refuse_keyword("nanstd", "out", out)
+    a = arrayed(a)
+    return std(
+        np.where(trusted(a), a, 0), axis, dtype, None, ddof, keepdims,
+        where=trusted(a) & where, mean=mean, correction=correction,
+    )  # fmt: skip
+
+
+# --- order statistics ------------------------------------------------------------------
+
+
+def quantiles(name: str, a: Any, q: Any, axis: Any, keepdims: Any, nan: bool) -> Any:
+    """Between the two sorted elements around the place ``q (n - 1)``, linearly.
+
+    With ``nan``, ``n`` counts what is not NaN, which sorting puts first.
+    """
+    a = arrayed(a)
+    kind = np.result_type(a)
+    if isinstance(q, int | float):
+        q = np.asarray(q, kind if kind.kind == "f" else np.float64)[()]
+    q = arrayed(q)
+    inside = (q >= 0) & (q <= 1)
+    if not speaks_numpy(inside) and not np.all(inside):
+        raise ValueError(f"{name}: every q must lie in the range from the lowest to the highest")
+    shape, axes = np.shape(a), axes_of(a, axis)
+    kept = [i for i in range(len(shape)) if i not in axes]
+    n = count(a, axis)
+    if n == 0:
+        raise ValueError(f"{name} needs at least one element, the shape is {shape}")
+    flat = np.reshape(np.transpose(a, (*kept, *axes)), (*[shape[i] for i in kept], n))
+    ordered, numbers = np.sort(flat, axis=-1), trusted(flat)
+    last = np.sum(numbers, axis=-1, keepdims=True) - 1 if nan else n - 1
+    place = np.broadcast_to(
+        np.reshape(q, (-1,)) * last, (*[shape[i] for i in kept], math.prod(np.shape(q)))
+    )
+    below = np.floor(place)
+    low = np.clip(below.astype(np.intp), 0, n - 1)
+    # Where there is no element above, this is the same one, and not a NaN beside it.
+    high = np.clip(np.minimum(low + 1, last), 0, n - 1)
+    y0, y1 = np.take_along_axis(ordered, low, -1), np.take_along_axis(ordered, high, -1)
+    ans = y0 + (y1 - y0) * (place - below)
+    known = last >= 0 if nan else np.all(numbers, axis=-1, keepdims=True)
+    ans = np.where(known, ans, math.nan)
+    ans = np.moveaxis(ans, -1, 0)
+    rest = [1 if i in axes else m for i, m in enumerate(shape) if keepdims or i not in axes]
+    return np.reshape(ans, (*np.shape(q), *rest))[()]
+
+
+def _refuse_others(name: str, method: str, **given: Any) -> None:
+    if method != "linear":
+        raise ValueError(f"{name}: method={method!r} is not supported; use method='linear'")
+    refuse_keywords(name, {k: v for k, v in given.items() if v is not None and v is not False})
+
+
+@composed(np.quantile)
+def quantile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: bool = False, *, weights: Any = None,
+    interpolation: Any = None,
+) -> Any:  # fmt: skip
+    """What a share ``q`` of the elements lies below, as `numpy.quantile`, method "linear".
+
+    ``q`` is differentiated too.
+
+    Raises
+    ------
+    ValueError
+        For a ``q`` outside of 0 to 1, for no elements, and for other methods.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.quantile(x, 0.25))(np.array([1.0, 5.0, 2.0]))
+    array([0.5, 0. , 0.5])
+    """
+    _refuse_others(
+        "quantile", method, out=out, overwrite_input=overwrite_input, weights=weights,
+        interpolation=interpolation,
+    )  # fmt: skip
+    return quantiles("quantile", a, q, axis, keepdims, nan=False)
+
+
+@composed(np.percentile)
+def percentile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: bool = False, *, weights: Any = None,
+    interpolation: Any = None,
+) -> Any:  # fmt: skip
+    """What ``q`` percent of the elements lie below, as `numpy.percentile`, method "linear".
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.percentile(x, 25))(np.array([1.0, 5.0, 2.0]))
+    array([0.5, 0. , 0.5])
+    """
+    _refuse_others(
+        "percentile", method, out=out, overwrite_input=overwrite_input, weights=weights,
+        interpolation=interpolation,
+    )  # fmt: skip
+    return quantiles("percentile", a, np.divide(arrayed(q), 100), axis, keepdims, nan=False)
+
+
+@composed(np.nanquantile)
+def nanquantile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: bool = False, *, weights: Any = None,
+    interpolation: Any = None,
+) -> Any:  # fmt: skip
+    """`quantile` of the elements that are not NaN, as `numpy.nanquantile`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.nanquantile(x, 0.25))(np.array([1.0, np.nan, 2.0]))
+    array([0.75, 0.  , 0.25])
+    """
+    _refuse_others(
+        "nanquantile", method, out=out, overwrite_input=overwrite_input, weights=weights,
+        interpolation=interpolation,
+    )  # fmt: skip
+    return quantiles("nanquantile", a, q, axis, keepdims, nan=True)
+
+
+@composed(np.nanpercentile)
+def nanpercentile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: bool = False, *, weights: Any = None,
+    interpolation: Any = None,
+) -> Any:  # fmt: skip
+    """`percentile` of the elements that are not NaN, as `numpy.nanpercentile`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.nanpercentile(x, 25))(np.array([1.0, np.nan, 2.0]))
+    array([0.75, 0.  , 0.25])
+    """
+    _refuse_others(
+        "nanpercentile", method, out=out, overwrite_input=overwrite_input, weights=weights,
+        interpolation=interpolation,
+    )  # fmt: skip
+    return quantiles("nanpercentile", a, np.divide(arrayed(q), 100), axis, keepdims, nan=True)
+
+
+@composed(np.nanmedian)
+def nanmedian(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Any:
+    """Middle of the elements that are not NaN, as `numpy.nanmedian`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.nanmedian)(np.array([1.0, np.nan, 5.0]))
+    array([0.5, 0. , 0.5])
+    """
+    _refuse_others("nanmedian", "linear", out=out, overwrite_input=overwrite_input)
+    return quantiles("nanmedian", a, 0.5, axis, keepdims, nan=True)
+
+
+# --- covariance ------------------------------------------------------------------------
+
+
+@composed(np.cov)
+def cov(
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Any = None,
+    *,
+    dtype: Any = None,
+) -> Any:
+    """Covariances of variables, one in each row, as `numpy.cov`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.cov(x, [0.0, 1.0, 5.0])[0, 1])(np.ones(3))
+    array([-1. , -0.5,  1.5])
+    """
+
+    def rows(x: Any) -> Any:
+        x = arrayed(x)
+        if np.ndim(x) > 2:
+            raise ValueError(f"cov takes at most two axes, the shape is {np.shape(x)}")
+        x = x if np.result_type(x).kind == "f" else np.multiply(x, 1.0)
+        matrix = np.atleast_2d(x if dtype is None else x.astype(dtype))
+        return matrix if rowvar or np.ndim(x) < 2 else matrix.T
+
+    x = rows(m) if y is None else np.concatenate([rows(m), rows(y)])
+    ddof = (0 if bias else 1) if ddof is None else ddof
+    n = np.shape(x)[1]
+    weights: Any = None
+    for w in (fweights, aweights):
+        if w is not None:
+            weights = arrayed(w) if weights is None else weights * arrayed(w)
+    if weights is None:
+        off, freedom = x - np.mean(x, axis=1, keepdims=True), n - ddof
+        scaled = off
+    else:
+        total = sum(weights)
+        lost = ddof if aweights is None else ddof * sum(weights * arrayed(aweights)) / total
+        off, freedom = x - average(x, axis=1, weights=weights)[:, None], total - lost
+        scaled = off * weights
+    return np.squeeze(off @ scaled.T / np.maximum(freedom, 0))[()]
+
+
+@composed(np.corrcoef)
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    """Correlations of variables, one in each row, as `numpy.corrcoef`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> x = np.array([0.0, 1.0, 3.0])
+    >>> mg.grad(lambda x: mg.corrcoef(x, [1.0, 0.0, 2.0])[0, 1])(x).round(3)
+    array([ 0.187, -0.281,  0.094])
+    """
+    c = cov(x, y, rowvar, dtype=dtype)
+    if np.ndim(c) == 0:
+        return c / c
+    spread = np.sqrt(np.diag(c))
+    return np.clip(c / spread[:, None] / spread, -1, 1)
