@@ -1,0 +1,104 @@
+"""First values of parameters: arrays drawn from a ``Generator`` that the caller gives.
+
+A layer of n inputs sums n products, so that its output varies n Var(w) times as much as
+its input.  The rules here choose Var(w) to keep the signal (and, going back, the
+gradient) at its size through many layers.  Shapes are (outputs, inputs, *kernel).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.nn.checks import generator
+
+Shape = tuple[int, ...]
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """Inputs and outputs that one weight of a layer connects: ``(fan_in, fan_out)``.
+
+    Examples
+    --------
+    >>> fans((10, 64)), fans((32, 16, 3, 3))
+    ((64, 10), (144, 288))
+    """
+    if len(shape) < 2:
+        raise ValueError(
+            f"nn.init: weights of shape {shape} have no inputs and outputs; "
+            "it takes (outputs, inputs, *kernel)"
+        )
+    kernel = math.prod(shape[2:])
+    return shape[1] * kernel, shape[0] * kernel
+
+
+def zeros(shape: Shape, dtype: Any = np.float64) -> Any:
+    """All 0."""
+    return np.zeros(shape, dtype)
+
+
+def ones(shape: Shape, dtype: Any = np.float64) -> Any:
+    """All 1."""
+    return np.ones(shape, dtype)
+
+
+def uniform(
+    shape: Shape, rng: Any, low: float = 0.0, high: float = 1.0, dtype: Any = np.float64
+) -> Any:
+    """Uniform on [low, high)."""
+    if not low <= high:
+        raise ValueError(f"nn.init.uniform: low={low:g} must not be above high={high:g}")
+    return _drawn("uniform", rng).uniform(low, high, shape).astype(dtype)
+
+
+def normal(
+    shape: Shape, rng: Any, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float64
+) -> Any:
+    """Normal of ``mean`` and standard deviation ``std``."""
+    if not std >= 0:
+        raise ValueError(f"nn.init.normal: std={std:g} must not be negative")
+    return _drawn("normal", rng).normal(mean, std, shape).astype(dtype)
+
+
+def xavier_uniform(shape: Shape, rng: Any, gain: float = 1.0, dtype: Any = np.float64) -> Any:
+    """Uniform on ±gain √(6 / (fan_in + fan_out)).
+
+    X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
+    neural networks" (2010), equation 16.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> w = xavier_uniform((200, 100), np.random.default_rng(0))
+    >>> bool(abs(w).max() <= (6 / 300) ** 0.5)
+    True
+    """
+    bound = gain * math.sqrt(6 / sum(fans(shape)))
+    return uniform(shape, rng, -bound, bound, dtype)
+
+
+def xavier_normal(shape: Shape, rng: Any, gain: float = 1.0, dtype: Any = np.float64) -> Any:
+    """Normal of standard deviation gain √(2 / (fan_in + fan_out)); Glorot and Bengio (2010)."""
+    return normal(shape, rng, 0.0, gain * math.sqrt(2 / sum(fans(shape))), dtype)
+
+
+def he_uniform(shape: Shape, rng: Any, gain: float = math.sqrt(2), dtype: Any = np.float64) -> Any:
+    """Uniform on ±gain √(3 / fan_in); the gain √2 is for ReLU.
+
+    K. He et al., "Delving Deep into Rectifiers" (2015), equation 10.
+    """
+    bound = gain * math.sqrt(3 / fans(shape)[0])
+    return uniform(shape, rng, -bound, bound, dtype)
+
+
+def he_normal(shape: Shape, rng: Any, gain: float = math.sqrt(2), dtype: Any = np.float64) -> Any:
+    """Normal of standard deviation gain / √fan_in; the gain √2 is for ReLU (He et al., 2015)."""
+    return normal(shape, rng, 0.0, gain / math.sqrt(fans(shape)[0]), dtype)
+
+
+def _drawn(who: str, rng: Any) -> np.random.Generator:
+    if rng is None:
+        raise TypeError(f"nn.init.{who}: pass a Generator, np.random.default_rng(seed)")
+    return generator(f"nn.init.{who}", rng)
