@@ -9,7 +9,6 @@ depends on something whose gradient the caller may still ask for.
 from __future__ import annotations
 
 import functools
-import math
 import operator
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -35,7 +34,7 @@ from minigrad.graph import (
 )
 from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, handed_out, own, wrap
-from minigrad.tree import flatten, leaves_like, tree_map
+from minigrad.tree import CONTAINERS, flatten, leaves_like, tree_map
 
 F = Callable[..., Any]
 
@@ -73,8 +72,6 @@ def _variable(x: Any, outlives: bool) -> Any:
 
 def _check_differentiable(argument: Any, variables: list[Any], i: int) -> None:
     """Refuse an argument that holds integers, or nothing to differentiate by."""
-    if variables and all(map(_node, variables)):
-        return
     for x in variables:
         dtype = getattr(x, "dtype", None)
         if getattr(dtype, "kind", "f") in "iuc":
@@ -104,6 +101,7 @@ def _recording_on() -> Any:
 
 
 _AS_IT_IS = nullcontext()
+_FIRST = operator.itemgetter(0)
 
 
 class _Call:
@@ -130,8 +128,17 @@ class _Call:
     ) -> None:
         called = list(args)
         self.inputs: list[Any] = []
-        self.builds = []
+        self.builds: list[tuple[int, Callable[[list[Any]], Any]]] = []
+        self.nested = False
         for i in argnums:
+            if not isinstance(args[i], CONTAINERS):
+                called[i] = x = _variable(args[i], outlives)
+                if strict and _node(x) is None:
+                    _check_differentiable(args[i], [x], i)
+                self.inputs.append(x)
+                self.builds.append((1, _FIRST))
+                continue
+            self.nested = True
             found, build = flatten(args[i])
             variables = [_variable(x, outlives) for x in found]
             if strict:
@@ -153,6 +160,8 @@ class _Call:
 
     def rebuild(self, values: list[Any]) -> list[Any]:
         """One value for each of ``inputs``, in the structure of each argument."""
+        if not self.nested:
+            return values
         answers, start = [], 0
         for n, build in self.builds:
             answers.append(build(values[start : start + n]))
@@ -185,10 +194,11 @@ class _Call:
             handed_out(found)
         answers: list[Any] = []
         for x in self.inputs:
-            if _node(x) is None:
+            node = _node(x)
+            if node is None:
                 answers.append(None)
                 continue
-            g = found[x.node] if x.node in found else np.zeros_like(x._value)[()]
+            g = found[node] if node in found else np.zeros_like(x._value)[()]
             answers.append(g if lift is None or isinstance(g, Tensor) else wrap(g, None))
         return answers
 
@@ -287,6 +297,7 @@ def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False
     """
     _callable(f, "value_and_grad")
     numbers_of = functools.cache(functools.partial(_numbers, argnums))
+    several = isinstance(argnums, list | tuple)
 
     @functools.wraps(f)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
@@ -300,14 +311,14 @@ def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False
         _scalar(f, y)
         recorded = call.recorded_by_caller([y])
         value = y if recorded else _plain(y)
-        if isinstance(value, float):
+        if type(value) is float:
             value = np.float64(value)
         seeds = []
         if _node(y) is not None:
             seeds.append((y.node, y.seed()))
         del y  # so that the walk frees the graph behind it
         found = call.rebuild(call.pull(seeds, wrap if recorded else None))
-        gradient = tuple(found) if isinstance(argnums, list | tuple) else found[0]
+        gradient = tuple(found) if several else found[0]
         if has_aux:
             return (value, aux if recorded else tree_map(_plain, aux)), gradient
         return value, gradient

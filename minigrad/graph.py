@@ -76,20 +76,19 @@ class Node:
 
 
 class Node1:
-    """Node's twin for one array; same attributes, less memory and less work."""
+    """Node's twin for one array; same attributes, less memory and less work.
+
+    Made empty, by `node1`, `node2` and the door: an ``__init__`` would double the cost.
+    """
 
     __slots__ = ("a", "ans", "kwargs", "op", "parent", "seq", "where")
+    op: Op
+    a: Any
+    parent: AnyNode
+    kwargs: dict[str, Any]
+    ans: Any
+    seq: int
     where: Any
-
-    def __init__(
-        self, op: Op, a: Any, parent: AnyNode, kwargs: dict[str, Any], ans: Any, seq: int
-    ) -> None:
-        self.op = op
-        self.a = a
-        self.parent = parent
-        self.kwargs = kwargs
-        self.ans = ans
-        self.seq = seq
 
     @property
     def args(self) -> tuple[Any, ...]:
@@ -103,22 +102,18 @@ class Node1:
 
 
 class Node2:
-    """Node's twin for two arrays without metadata; same attributes, less memory."""
+    """Node's twin for two arrays without metadata."""
 
     __slots__ = ("a", "ans", "b", "op", "pa", "pb", "seq", "where")
     kwargs: ClassVar[dict[str, Any]] = {}
+    op: Op
+    a: Any
+    b: Any
+    pa: AnyNode | None
+    pb: AnyNode | None
+    ans: Any
+    seq: int
     where: Any
-
-    def __init__(
-        self, op: Op, a: Any, b: Any, pa: AnyNode | None, pb: AnyNode | None, ans: Any, seq: int
-    ) -> None:
-        self.op = op
-        self.a = a
-        self.b = b
-        self.pa = pa
-        self.pb = pb
-        self.ans = ans
-        self.seq = seq
 
     @property
     def args(self) -> tuple[Any, ...]:
@@ -131,6 +126,22 @@ class Node2:
     __repr__ = Node.__repr__
 
 
+def node1(op: Op, a: Any, parent: AnyNode, kwargs: dict[str, Any], ans: Any) -> Node1:
+    """A new node of one array."""
+    node = Node1()
+    node.op, node.a, node.parent, node.kwargs = op, a, parent, kwargs
+    node.ans, node.seq = ans, next_seq()
+    return node
+
+
+def node2(op: Op, a: Any, b: Any, pa: AnyNode | None, pb: AnyNode | None, ans: Any) -> Node2:
+    """A new node of two arrays."""
+    node = Node2()
+    node.op, node.a, node.b, node.pa, node.pb = op, a, b, pa, pb
+    node.ans, node.seq = ans, next_seq()
+    return node
+
+
 class Leaf(Node):
     """Where differentiation ends: a Tensor made with ``requires_grad=True``."""
 
@@ -139,10 +150,13 @@ class Leaf(Node):
     """Whether any was, other than by gradient functions."""
 
     def __init__(self) -> None:
-        super().__init__(None, (), (), NOTHING, None, next_seq())
+        self.op = self.ans = None
+        self.args = self.parents = ()
+        self.kwargs = NOTHING
+        self.seq = next_seq()
+        self.grad: Any = None
         if type(self) is Leaf:
             Leaf.made = True
-        self.grad: Any = None
 
 
 class Variable(Leaf):
@@ -246,6 +260,11 @@ def picked(node: AnyNode, index: int) -> Node:
 # --- the walk --------------------------------------------------------------------------
 
 
+def is_leaf(node: AnyNode) -> bool:
+    """Whether differentiation ends here."""
+    return node.op is None
+
+
 def ancestors(root: AnyNode) -> set[AnyNode]:
     """All nodes that ``root`` was computed from, and itself."""
     seen, stack = {root}, [root]
@@ -287,7 +306,10 @@ def backward_pass(
     """
     inspect = inspector.get() if modes.special else None
     careful = inspect is not None or lift is not None
-    oldest = 0 if wanted is None else min((node.seq for node in wanted), default=next_seq())
+    oldest, inner = 0, False
+    if wanted is not None:
+        oldest = min([node.seq for node in wanted], default=next_seq())
+        inner = not all(map(is_leaf, wanted))
     pending: dict[AnyNode, Any] = {}
     heap: list[tuple[int, AnyNode]] = []
     found: dict[AnyNode, Any] = {}
@@ -305,20 +327,22 @@ def backward_pass(
 
     while seeds:
         send(*seeds.pop())
-    while heap:
-        node: Any = heappop(heap)[1]
-        g = pending.pop(node)
-        if wanted is not None:
-            if node.seq < oldest:
-                break
-            if node in wanted:
-                found[node] = g
+    node: Any = None
+    while heap or node is not None:
+        if node is None:
+            node = heappop(heap)[1]
+            g = pending.pop(node)
+        if node.seq < oldest:
+            break
+        if inner and node in wanted:  # type: ignore[operator]
+            found[node] = g
         op: Any = node.op
         kind = type(node)
         try:
             if kind is Node or careful:
                 for parent, c in contributions(node, g, lift, inspect):
                     send(parent, c)
+                node = None
                 continue
             # The twins: what `contributions` does, written out.
             if kind is Node2:
@@ -330,6 +354,7 @@ def backward_pass(
                     send(parent, c)
                 parent = node.pa
                 if parent is None:
+                    node = None
                     continue
                 c = op.vjps[0](g, node.ans, a, b)
             else:
@@ -338,14 +363,14 @@ def backward_pass(
                 c = rule(g, node.ans, a, **kwargs) if kwargs else rule(g, node.ans, a)
             if type(c) is not float64 or type(a) is not float64:
                 c = fit(c, a, op, 0)
-            if parent.op is None or parent in pending:
-                send(parent, c)
-            else:
-                pending[parent] = c
-                heappush(heap, (-parent.seq, parent))
         except Exception as error:
             error.add_note(f"in the derivative of {op.name}{site_of(node)}")
             raise
+        if parent.op is not None and (not heap or -parent.seq < heap[0][0]):
+            node, g = parent, c  # the newest of all: it need not wait in the heap
+        else:
+            node = None
+            send(parent, c)
     return found
 
 
@@ -388,7 +413,7 @@ def fit(c: Any, a: Any, op: Op, argnum: int) -> Any:
         When the rule returned something that is no gradient of ``a``.
     """
     try:
-        if c.shape == a.shape and c.dtype == a.dtype:
+        if c.shape == a.shape and (c.dtype is a.dtype or c.dtype == a.dtype):
             return c
     except AttributeError:
         if isinstance(c, Slots):

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from copy import copy
 from typing import Any
 
+CONTAINERS = (dict, list, tuple)  # ready: a union would be made at every call
+
 
 def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     """Leaves of ``tree``, and the function that builds the same structure of others.
@@ -18,7 +20,7 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     >>> rebuild([x * 10 for x in leaves])
     {'w': [10, 20], 'b': 30}
     """
-    if not isinstance(tree, dict | list | tuple):
+    if not isinstance(tree, CONTAINERS):
         return [tree], _only
 
     leaves: list[Any] = []

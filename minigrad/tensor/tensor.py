@@ -1,9 +1,8 @@
 """Tensor: an array that remembers how it was computed.
 
 A Tensor speaks NumPy's two dispatch protocols, so NumPy's own functions work on it; it
-holds NumPy scalars, ndarrays or any duck array.  ``apply`` is the one door where
-recording happens: calling an op is passing through it.  ``infix`` makes the specialised
-twins behind the Python operators, which differ from it in speed only.
+holds NumPy scalars, ndarrays or any duck array.  What is done with it goes through the
+door of the next file, which also adds the infix operators.
 """
 
 from __future__ import annotations
@@ -14,333 +13,25 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minigrad import ops
-from minigrad.data import NUMBERS, REAL, owned, settle
-from minigrad.errors import call_text, failure, label, variable_name
+from minigrad.data import owned
+from minigrad.errors import label
 from minigrad.graph import (
-    NOTHING,
     AnyNode,
     Leaf,
-    Node,
-    Node1,
-    Node2,
     Passive,
     Variable,
     ancestors,
     backward_pass,
-    inspector,
     modes,
-    next_seq,
-    picked,
-    recording,
     tracing,
     variable,
 )
-from minigrad.ops.record import Op, implementations
+from minigrad.ops.record import implementations
 
 float64 = np.float64
 ndarray = np.ndarray
 new = object.__new__
 ONES = {kind: kind(1) for kind in (float64, np.float32)}
-
-
-# --- the door --------------------------------------------------------------------------
-
-
-def wrap(ans: Any, node: AnyNode | None) -> Tensor:
-    """A Tensor of value ``ans`` that ``node`` produced."""
-    t = new(Tensor)
-    t._value = ans
-    t.node = node
-    return t
-
-
-def operand(x: Any) -> tuple[Any, Any, bool]:
-    """Value and node of what a person may pass as an array, and whether it is a Tensor."""
-    if isinstance(x, Tensor):
-        return x._value, x.node, True
-    if type(x) in NUMBERS:
-        return x, None, False
-    if isinstance(x, list | tuple):
-        if ops.holds_tensor(x):
-            t = ops.array(x)
-            return t._value, t.node, True
-        x = np.asarray(x)
-    if isinstance(x, ndarray) and type(x) is not ndarray:
-        if isinstance(x, np.ma.MaskedArray):
-            raise TypeError(f"{label(x)} is a masked array: use np.where(mask, other, values)")
-        x = np.asarray(x)  # a matrix, say, whose * is no elementwise product
-    dtype = getattr(x, "dtype", None)
-    if dtype is None or not hasattr(dtype, "kind"):
-        if not isinstance(x, int | float):
-            raise TypeError(
-                f"{label(x)} ({type(x).__name__}) is not a number or an array of numbers"
-            )
-    elif dtype.kind not in REAL:
-        what = "complex numbers are not differentiated" if dtype.kind == "c" else "not numbers"
-        raise TypeError(f"{label(x)} has dtype {dtype}: {what}")
-    return x, None, False
-
-
-def metadata(op: Op, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Keywords that nobody can change later, without Tensors."""
-    return {key: _frozen(op, key, v) for key, v in kwargs.items()}
-
-
-def _frozen(op: Op, key: str, v: Any) -> Any:
-    kind = type(v)
-    if kind in NUMBERS or v is None or kind is str or kind is slice:
-        return v
-    if kind is tuple or kind is list:
-        return tuple([_frozen(op, key, part) for part in v])
-    if isinstance(v, Tensor):
-        if v.node is not None:
-            raise TypeError(
-                f"{op.name}: {key}={label(v)} requires a gradient, and none flows through {key}=; "
-                f"pass {key}={variable_name(v) or 'it'}.detach()"
-            )
-        return v._value
-    if kind is ndarray and v.flags.writeable:
-        v = v.copy()
-        v.setflags(write=False)
-    return v
-
-
-def concrete(x: Any) -> Any:
-    """The value of ``x`` for checks in Python; None while a trace is on, where it has none yet."""
-    if isinstance(x, Tensor):
-        return None if modes.special and tracing.get() is not None else x._value
-    return x
-
-
-def plainly(x: Any) -> Any:
-    """``x`` without Tensors, for functions that no gradient flows through."""
-    if isinstance(x, Tensor):
-        return x._value
-    if isinstance(x, list | tuple) and ops.holds_tensor(x):
-        return type(x)(plainly(v) for v in x)
-    return x
-
-
-def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
-    """The one door: run ``op`` and record it if a gradient may be asked for.
-
-    Parameters
-    ----------
-    op : Op
-    *args, **kwargs
-        As NumPy's function takes them; arrays may be Tensors, arrays, numbers, or
-        nested lists of them.
-
-    Returns
-    -------
-    Tensor, tuple of Tensors, or (given no Tensor, or an op without derivative) what
-    the forward function returned.
-
-    Raises
-    ------
-    The error of the forward function, told in the user's words.
-    """
-    if len(args) == op.twin and not modes.special:
-        if len(args) == 1:
-            if type(args[0]) is Tensor and (not kwargs or kwargs.keys() <= op.metadata):
-                return _apply1(op, args[0], kwargs)
-        elif len(args) == 2 and not kwargs and (type(args[0]) is Tensor or type(args[1]) is Tensor):
-            return _apply2(op, *args)
-    return _apply(op, args, kwargs)
-
-
-def _apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if modes.special and (tracer := tracing.get()) is not None:
-        return tracer.apply(op, args, kwargs)
-    if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
-        args, kwargs = op.bind(args, kwargs)
-    if op.vjps is None:
-        values = [plainly(x) for x in args]
-        kwargs = {key: plainly(v) for key, v in kwargs.items()}
-        parents = [None] * len(values)
-        tensors = False
-    else:
-        values, parents, tensors = [], [], False
-        for x in args:
-            try:
-                value, node, is_tensor = operand(x)
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"{call_text(op, args, kwargs)}: {error}") from None
-            values.append(value)
-            parents.append(node)
-            tensors = tensors or is_tensor
-        if kwargs:
-            kwargs = metadata(op, kwargs)
-    try:
-        ans = op.forward(*values, **kwargs)
-    except Exception as error:
-        raise failure(op, args, kwargs, error) from error
-    if not tensors:
-        return ans
-    inspect = None
-    if modes.special:
-        if not recording.get():
-            parents = [None] * len(parents)
-        inspect = inspector.get()
-        if inspect is not None:
-            inspect.after_forward(op, args, tuple(values), kwargs, ans)
-    return _wrap_up(op, args, values, parents, kwargs, ans, inspect)
-
-
-def _apply1(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
-    """``apply`` for one Tensor."""
-    a, parent = x._value, x.node
-    if kwargs:
-        kwargs = metadata(op, kwargs)
-    try:
-        ans = op.forward(a, **kwargs) if kwargs else op.forward(a)
-    except Exception as error:
-        raise failure(op, (x,), kwargs, error) from error
-    if type(ans) is not float64:
-        if getattr(getattr(ans, "dtype", None), "kind", "?") != "f":
-            return _wrap_up(op, (x,), [a], [parent], kwargs, ans)
-        ans = settle(ans)
-    t = new(Tensor)
-    t._value = ans
-    t.node = None if parent is None else Node1(op, a, parent, kwargs or NOTHING, ans, next_seq())
-    return t
-
-
-def _apply2(op: Op, x: Any, y: Any) -> Any:
-    """``apply`` for two arguments, at least one of them a Tensor."""
-    if type(x) is Tensor:
-        a, pa = x._value, x.node
-    elif type(x) in NUMBERS or (type(x) is ndarray and x.dtype.kind in REAL):
-        a, pa = x, None
-    else:
-        return _apply(op, (x, y), {})
-    if type(y) is Tensor:
-        b, pb = y._value, y.node
-    elif type(y) in NUMBERS or (type(y) is ndarray and y.dtype.kind in REAL):
-        b, pb = y, None
-    else:
-        return _apply(op, (x, y), {})
-    try:
-        ans = op.forward(a, b)
-    except Exception as error:
-        raise failure(op, (x, y), {}, error) from error
-    if type(ans) is not float64:
-        if getattr(getattr(ans, "dtype", None), "kind", "?") != "f":
-            return _wrap_up(op, (x, y), [a, b], [pa, pb], {}, ans)
-        ans = settle(ans)
-    t = new(Tensor)
-    t._value = ans
-    t.node = None if pa is pb is None else Node2(op, a, b, pa, pb, ans, next_seq())
-    return t
-
-
-def _wrap_up(
-    op: Op,
-    args: Any,
-    values: list[Any],
-    parents: list[Any],
-    kwargs: Any,
-    ans: Any,
-    inspect: Any = None,
-) -> Any:
-    """The result of ``op`` as Tensors, recorded if any of ``parents`` is."""
-    if type(ans) is tuple or type(ans) is list:
-        ans = tuple([settle(y) for y in ans])
-        if all(p is None for p in parents):
-            return tuple(wrap(y, None) for y in ans)
-        node = _record(op, args, values, parents, kwargs, ans)
-        if inspect is not None:
-            inspect.recorded(node, op, args, kwargs)
-        # Integer outputs (counts, say) are constants.
-        return tuple(
-            wrap(y, picked(node, i) if y.dtype.kind == "f" else None) for i, y in enumerate(ans)
-        )
-    if isinstance(ans, int | float):
-        ans = np.asarray(ans)
-    if getattr(getattr(ans, "dtype", None), "kind", "?") not in REAL:
-        raise TypeError(
-            f"{call_text(op, args, kwargs)} returned {type(ans).__name__} "
-            f"{getattr(ans, 'dtype', '')}: a forward function returns arrays of real numbers"
-        )
-    ans = settle(ans)
-    if all(p is None for p in parents) or ans.dtype.kind != "f":
-        return wrap(ans, None)
-    node = _record(op, args, values, parents, kwargs, ans)
-    if inspect is not None:
-        inspect.recorded(node, op, args, kwargs)
-    return wrap(ans, node)
-
-
-def _record(
-    op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Any
-) -> AnyNode:
-    vjps = op.vjps
-    if type(vjps) is tuple and None in vjps:
-        for i, (rule, parent) in enumerate(zip(vjps, parents, strict=True)):
-            if rule is None and parent is not None:
-                raise no_derivative(op, args, kwargs, i)
-    if type(vjps) is tuple and type(ans) is not tuple:
-        if len(values) == 1:
-            return Node1(op, values[0], parents[0], kwargs or NOTHING, ans, next_seq())
-        if len(values) == 2 and not kwargs:
-            return Node2(op, values[0], values[1], parents[0], parents[1], ans, next_seq())
-    return Node(op, tuple(values), tuple(parents), kwargs, ans, next_seq())
-
-
-def no_derivative(op: Op, args: Any, kwargs: Any, i: int) -> TypeError:
-    """The error for a gradient that does not exist."""
-    return TypeError(
-        f"{call_text(op, args, kwargs)}: no derivative exists with respect to "
-        f"{op.parameters[i]}; pass {variable_name(args[i]) or 'it'}.detach()"
-    )
-
-
-def infix(op: Op) -> Callable[[Tensor, Any], Any]:
-    """The method behind an infix operator: ``_apply2``, with what is common written out."""
-    forward = op.forward
-
-    def method(self: Tensor, other: Any) -> Any:
-        if modes.special:
-            return _infix(op, self, other)
-        a, pa = self._value, self.node
-        if type(other) is Tensor:
-            b, pb = other._value, other.node
-        elif type(other) in NUMBERS or (type(other) is ndarray and other.dtype.kind in REAL):
-            b, pb = other, None
-        else:
-            return _infix(op, self, other)
-        try:
-            ans = forward(a, b)
-        except Exception as error:
-            raise failure(op, (self, other), {}, error) from error
-        if type(ans) is not float64:
-            ans = settle(ans)
-        t = new(Tensor)
-        t._value = ans
-        t.node = None if pa is pb is None else Node2(op, a, b, pa, pb, ans, next_seq())
-        return t
-
-    method.__name__ = f"__{op.name}__"
-    return method
-
-
-def reflected(op: Op) -> Callable[[Tensor, Any], Any]:
-    """The method behind an infix operator whose left operand is no Tensor."""
-
-    def method(self: Tensor, other: Any) -> Any:
-        if modes.special or type(other) not in NUMBERS:
-            return _infix(op, other, self)
-        return _apply2(op, other, self)
-
-    method.__name__ = f"__r{op.name}__"
-    return method
-
-
-def _infix(op: Op, a: Any, b: Any) -> Any:
-    for x in (a, b):
-        if getattr(type(x), "__array_ufunc__", 0) is None:  # NumPy's way to decline
-            return NotImplemented
-    return apply(op, a, b)
 
 
 def method(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -572,7 +263,7 @@ class Tensor:
         return t
 
     def _refuse_in_trace(self) -> None:
-        if modes.special and tracing.get() is not None:
+        if tracing.get() is not None:
             raise RuntimeError(
                 f"{label(self)}.backward() inside a trace would leave its gradient in .grad once, "
                 "not at every call: return gradients with mg.value_and_grad or mg.gradients"
@@ -594,7 +285,8 @@ class Tensor:
         ValueError
             For a result of several numbers without ``gradient``, or one of wrong shape.
         """
-        self._refuse_in_trace()
+        if modes.special:
+            self._refuse_in_trace()
         seed = self.seed(gradient)
         for leaf, g in handed_out(backward_pass([(self.node, seed)])).items():
             assert isinstance(leaf, Leaf)
@@ -608,13 +300,16 @@ class Tensor:
                 "make a Tensor with requires_grad=True before computing with it"
             )
         if gradient is None:
+            one = ONES.get(type(self._value))
+            if one is not None:
+                return one
             if self.size != 1:
                 raise ValueError(
                     f"{label(self)} has shape {self.shape}, and only a single number has a "
                     "gradient of its own: reduce it with .sum() or .mean(), or pass the gradient "
                     "of each element"
                 )
-            return ONES.get(type(self._value)) or np.ones_like(self._value)[()]
+            return np.ones_like(self._value)[()]
         if isinstance(gradient, Tensor) and gradient.node is not None:
             seed = gradient
         else:
@@ -693,7 +388,9 @@ class Tensor:
         return iter(ops.unstack(self))
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self._look("in") == (value._value if isinstance(value, Tensor) else value)))
+        return bool(
+            np.any(self._look("in") == (value._value if isinstance(value, Tensor) else value))
+        )
 
     def __bool__(self) -> bool:
         if self.size != 1:
@@ -715,7 +412,8 @@ class Tensor:
         return float(self.item())
 
     def __int__(self) -> int:
-        return int(self._look("int()").item())
+        self._look("int()")
+        return int(self.item())
 
     __invert__ = method(ops.invert)
     __and__, __or__, __xor__ = (
@@ -748,16 +446,16 @@ class Tensor:
         self._leaf_only("only leaves are copied or pickled; use .detach()")
         return _rebuild, (type(self), self._value, self.requires_grad, self.name, self.grad)
 
-    # --- operators ----------------------------------------------------------------------
+    # --- operators: the infix ones are hung in by the door ------------------------------
 
-    __add__, __radd__ = infix(ops.add), reflected(ops.add)
-    __sub__, __rsub__ = infix(ops.subtract), reflected(ops.subtract)
-    __mul__, __rmul__ = infix(ops.multiply), reflected(ops.multiply)
-    __truediv__, __rtruediv__ = infix(ops.divide), reflected(ops.divide)
-    __floordiv__, __rfloordiv__ = infix(ops.floor_divide), reflected(ops.floor_divide)
-    __mod__, __rmod__ = infix(ops.remainder), reflected(ops.remainder)
-    __pow__, __rpow__ = infix(ops.power), reflected(ops.power)
-    __matmul__, __rmatmul__ = infix(ops.matmul), reflected(ops.matmul)
+    __add__: Any
+    __sub__: Any
+    __mul__: Any
+    __truediv__: Any
+    __floordiv__: Any
+    __mod__: Any
+    __pow__: Any
+    __matmul__: Any
     __neg__, __pos__, __abs__ = method(ops.negative), method(ops.positive), method(ops.absolute)
     __lt__, __le__ = method(ops.less), method(ops.less_equal)
     __gt__, __ge__ = method(ops.greater), method(ops.greater_equal)
@@ -856,6 +554,3 @@ def _not_covered(name: str) -> TypeError:
         f"{name} is not covered by minigrad: write it with functions that are, add it with "
         f"mg.defop(name, forward, vjps), or take .data where no gradient is needed"
     )
-
-
-ops.record.hang_door(apply)

@@ -1,0 +1,16 @@
+"""Tensor, and the door that every operation on it passes through."""
+
+from minigrad.tensor.door import apply, concrete, no_derivative, operand, plainly, wrap
+from minigrad.tensor.tensor import Tensor, handed_out, own
+
+__all__ = [
+    "Tensor",
+    "apply",
+    "concrete",
+    "handed_out",
+    "no_derivative",
+    "operand",
+    "own",
+    "plainly",
+    "wrap",
+]
