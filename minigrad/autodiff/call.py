@@ -1,0 +1,254 @@
+"""One call of a function on fresh variables: what every gradient function begins with.
+
+Variables of an inner call are copies *of* the outer call's, so nesting needs nothing
+further.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import label
+from minigrad.graph import (
+    NOTHING,
+    AnyNode,
+    Leaf,
+    Variable,
+    backward_pass,
+    leaves,
+    modes,
+    node1,
+    recording,
+    tracing,
+    variable,
+)
+from minigrad.tensor import Tensor, handed_out, own, wrap
+from minigrad.tree import CONTAINERS, flatten
+
+F = Callable[..., Any]
+
+running: set[AnyNode] = set()
+"""Variables of the calls whose function is running: a caller may ask for their gradients."""
+
+
+# --- variables -------------------------------------------------------------------------
+
+
+def is_number(x: Any) -> bool:
+    return isinstance(x, int | float | np.number) and not isinstance(x, bool)
+
+
+def variable_for(x: Any, outlives: bool) -> Any:
+    """A Tensor to differentiate by, or ``x`` itself where that makes no sense.
+
+    An array is copied if the graph may outlive the call, so that its owner may change
+    it: when a pullback is kept, or gradients can be asked for of something else in it.
+    """
+    if type(x) is float:
+        return wrap(np.float64(x), Variable())
+    if type(x) is np.ndarray and x.dtype.kind == "f" and x.ndim:
+        data = x.copy() if outlives or Leaf.made or running else x.view()
+        data.setflags(write=False)
+        return wrap(data, Variable())
+    if isinstance(x, Tensor):
+        if x.node is not None and x.dtype.kind == "f":
+            return wrap(x._value, node1(variable, x._value, x.node, NOTHING, x._value))
+        return wrap(x._value, Variable()) if x.dtype.kind == "f" else x
+    if is_number(x) or getattr(getattr(x, "dtype", None), "kind", "") == "f":
+        return wrap(own(x, True), Variable())
+    return x
+
+
+def check_differentiable(argument: Any, variables: list[Any], i: int) -> None:
+    """Refuse an argument that holds integers, or nothing to differentiate by."""
+    for x in variables:
+        dtype = getattr(x, "dtype", None)
+        if getattr(dtype, "kind", "f") in "iuc":
+            name = "complex numbers" if x.dtype.kind == "c" else "integers"
+            raise TypeError(
+                f"argument {i} holds {name} (dtype {dtype}), which have no derivative; "
+                "convert them with .astype(float)"
+            )
+    if all(node_of(x) is None for x in variables):
+        raise TypeError(
+            f"argument {i} ({label(argument)}) holds no floating-point number to differentiate by; "
+            "choose other arguments with argnums="
+        )
+
+
+def node_of(x: Any) -> AnyNode | None:
+    return x.node if isinstance(x, Tensor) else None
+
+
+def plain(x: Any) -> Any:
+    """``x`` without its graph, if it is a Tensor."""
+    return x.data if isinstance(x, Tensor) else x
+
+
+def recording_on() -> Any:
+    return modes.set(recording, True) if modes.special else _AS_IT_IS
+
+
+_AS_IT_IS = nullcontext()
+_FIRST = operator.itemgetter(0)
+
+
+class Call:
+    """One call of ``f`` on fresh variables: what went in, what came out.
+
+    Attributes
+    ----------
+    inputs : list of Tensor
+        Leaves of the differentiated arguments, in order.
+    nodes : set of nodes
+        The variables.
+    result : Any
+        What ``f`` returned.
+    """
+
+    def __init__(
+        self,
+        f: F,
+        args: Sequence[Any],
+        argnums: Sequence[int],
+        kwargs: Any,
+        strict: bool = False,
+        outlives: bool = False,
+    ) -> None:
+        called = list(args)
+        self.inputs: list[Any] = []
+        self.builds: list[tuple[int, Callable[[list[Any]], Any]]] = []
+        self.nested = False
+        for i in argnums:
+            if not isinstance(args[i], CONTAINERS):
+                called[i] = x = variable_for(args[i], outlives)
+                if strict and node_of(x) is None:
+                    check_differentiable(args[i], [x], i)
+                self.inputs.append(x)
+                self.builds.append((1, _FIRST))
+                continue
+            self.nested = True
+            found, build = flatten(args[i])
+            variables = [variable_for(x, outlives) for x in found]
+            if strict:
+                check_differentiable(args[i], variables, i)
+            called[i] = build(variables)
+            self.inputs += variables
+            self.builds.append((len(found), build))
+        self.nodes = {x.node for x in self.inputs if type(x) is Tensor and x.node is not None}
+        self.outer = recording.get() if modes.special else True
+        running.update(self.nodes)
+        try:
+            if modes.special:
+                with recording_on():
+                    self.result = f(*called, **kwargs)
+            else:
+                self.result = f(*called, **kwargs)
+        finally:
+            running.difference_update(self.nodes)
+
+    def rebuild(self, values: list[Any]) -> list[Any]:
+        """One value for each of ``inputs``, in the structure of each argument."""
+        if not self.nested:
+            return values
+        answers, start = [], 0
+        for n, build in self.builds:
+            answers.append(build(values[start : start + n]))
+            start += n
+        return answers
+
+    def recorded_by_caller(self, outputs: Sequence[Any]) -> bool:
+        """Whether ``outputs`` depend on leaves whose gradient may still be asked for."""
+        if not self.outer:
+            return False
+        if modes.special and tracing.get() is not None:
+            return True
+        if not Leaf.made and not running:
+            return False
+        roots = [y.node for y in outputs if node_of(y) is not None]
+        return any(
+            not isinstance(leaf, Variable) or leaf in running
+            for root in roots
+            for leaf in leaves(root)
+        )
+
+    def pull(self, seeds: list[tuple[AnyNode, Any]], lift: Any = None) -> list[Any]:
+        """Gradients of the inputs; zeros where nothing depends on them."""
+        if modes.special:
+            with recording_on():
+                found = backward_pass(seeds, self.nodes, lift)
+        else:
+            found = backward_pass(seeds, self.nodes, lift)
+        if lift is None:
+            handed_out(found)
+        answers: list[Any] = []
+        for x in self.inputs:
+            node = node_of(x)
+            if node is None:
+                answers.append(None)
+                continue
+            g = found[node] if node in found else np.zeros_like(x._value)[()]
+            answers.append(g if lift is None or isinstance(g, Tensor) else wrap(g, None))
+        return answers
+
+
+# --- checks ----------------------------------------------------------------------------
+
+
+def numbers(argnums: int | Sequence[int], n: int) -> list[int]:
+    """The chosen arguments, counted from the front."""
+    if type(argnums) is int and 0 <= argnums < n:
+        return [argnums]
+    try:
+        several: Any = argnums if isinstance(argnums, list | tuple) else [argnums]
+        given = [operator.index(i) for i in several]
+    except TypeError:
+        raise TypeError(
+            f"argnums={argnums!r}: it is the position of an argument, or a tuple of positions"
+        ) from None
+    for i in given:
+        if not -n <= i < n:
+            raise ValueError(
+                f"argnums={argnums}: the function was called with {n} positional "
+                f"argument{'s' * (n != 1)}; what is differentiated must be passed by position"
+            )
+    numbers = [i % n for i in given]
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"argnums={argnums}: an argument is chosen twice")
+    return numbers
+
+
+def check_callable(f: Any, who: str) -> None:
+    if not callable(f):
+        raise TypeError(f"mg.{who} takes a function, not {label(f)}: mg.{who}(f)(x)")
+
+
+def check_scalar(f: F, y: Any) -> None:
+    """Check that ``y`` is one floating-point number."""
+    kind = getattr(getattr(y, "dtype", None), "kind", None)
+    if isinstance(y, float) or (kind == "f" and y.size == 1):
+        return
+    name = getattr(f, "__name__", "the function")
+    if isinstance(y, list | tuple | dict):
+        raise TypeError(
+            f"{name} returned a {type(y).__name__}; grad needs a single number "
+            "(has_aux=True takes a pair of a number and anything else)"
+        )
+    if kind == "c" or isinstance(y, complex):
+        raise TypeError(f"{name} returned a complex number; grad needs a real one")
+    if kind is None and not isinstance(y, int):
+        raise TypeError(f"{name} returned {label(y)}; grad needs a single number")
+    if kind in ("i", "u", "b") or isinstance(y, int):
+        what = "a boolean" if kind == "b" or isinstance(y, bool) else "an integer"
+        raise TypeError(
+            f"{name} returned {what}, which has no derivative; return a floating-point number"
+        )
+    raise ValueError(
+        f"{name} returned shape {tuple(y.shape)}; grad needs a single number: reduce it with "
+        ".sum() or .mean(), or use mg.jacobian"
+    )
