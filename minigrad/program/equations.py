@@ -8,6 +8,8 @@ like everything else, because the backward pass is recorded like everything else
 from __future__ import annotations
 
 import inspect
+import itertools
+import keyword
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,20 +17,22 @@ from typing import Any
 import numpy as np
 
 from minigrad.ops.record import Op
-from minigrad.tree import flatten, leaves_like
+from minigrad.tree import flatten, leaves_like, tree_map
 
 
 @dataclass(eq=False)
 class Var:
     """A variable: what it is called, and what kind of array it holds.
 
-    ``given`` says that the user named it, so that a printed program keeps the name.
+    ``given`` says that the user named it, so that a printed program keeps the name;
+    ``also`` are further names of the same value: ``db`` is ``dz``.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     given: bool = False
+    also: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return self.name
@@ -124,6 +128,10 @@ class Program:
     equations: list[Equation]
     result: Any
 
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier() or keyword.iskeyword(self.name):
+            self.name = "f"  # a lambda, say
+
     @property
     def inputs(self) -> list[Var]:
         """The variables among the arguments, in order."""
@@ -156,10 +164,50 @@ class Program:
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         return inspect.Signature([inspect.Parameter(p, kind) for p in self.parameters])
 
+    @property
+    def listing(self) -> str:
+        """The equations one by one, as passes see them; what has no name gets a number.
+
+        Examples
+        --------
+        >>> import minigrad as mg
+        >>> print(mg.trace(mg.grad(lambda x: x * mg.sin(x)), 2.0).listing)
+        t1 = sin(x)
+        t2 = cos(x)
+        t3 = multiply(x, t2)
+        dx = add(t1, t3)
+        return dx
+        """
+        taken = {v.name for v in (*self.inputs, *self.constants)}
+        numbers = (f"t{i}" for i in itertools.count(1))
+        names: dict[Var, Var] = {}
+        lines = []
+        for e in self.equations:
+            for v in e.outs:
+                name = v.name if v.given else next(n for n in numbers if n not in taken)
+                names[v] = Var(name, v.shape, v.dtype)
+                taken.add(name)
+            now = lambda v: names.get(v, v)
+            out = replaced(e.out, now)
+            args = tuple(replaced(a, now) for a in e.args)
+            lines.append(
+                repr(Equation(out, e.op, args, {k: replaced(v, now) for k, v in e.kwargs.items()}))
+            )
+        result = tree_map(lambda x: names.get(x, x) if isinstance(x, Var) else x, self.result)
+        return "\n".join([*lines, f"return {result!r}"])
+
     def save(self, path: Any) -> None:
         """Write a file that runs by itself: it imports NumPy alone.
 
-        Large constants go into an ``.npz`` file beside it.
+        Large constants go into an ``.npz`` file beside it.  Each file is written aside
+        and then put in its place, so that no reader ever sees half of one.
+
+        Raises
+        ------
+        FileNotFoundError
+            When the folder does not exist.
+        ValueError
+            For results that no source can write down.
         """
         from minigrad.program.source import save
 
@@ -173,16 +221,21 @@ class Program:
         TypeError, ValueError
             For arguments of another structure, shape or dtype than the program is for.
         """
-        given = inspect.signature(self).bind_partial(*args, **kwargs).arguments
-        values: dict[Var, Any] = {}
-        for name, tree in self.parameters.items():
+        try:
+            given = inspect.signature(self).bind_partial(*args, **kwargs).arguments
+        except TypeError as error:
+            names = ", ".join(self.parameters)
+            raise TypeError(f"{self.name}({names}): {error}") from None
+        for name in self.parameters:
             if name not in given:
                 raise TypeError(f"{self.name}: the argument {name} is missing")
+        values: dict[Var, Any] = {}
+        for name, tree in self.parameters.items():
             found = leaves_like(given[name], tree, name)
             for v, x in zip(flatten(tree)[0], found, strict=True):
                 if isinstance(v, Var):
                     values[v] = self._checked(v, x)
-                elif v is not x and v != x:
+                elif v is not x and not np.array_equal(v, x):
                     raise ValueError(
                         f"{self.name} was traced with {name}={v!r}, which is fixed in it, and "
                         f"called with {x!r}: trace it again"
@@ -220,8 +273,8 @@ class Program:
 def evaluate(program: Program, values: Mapping[Var, Any], call: Callable[..., Any]) -> Any:
     """The result of ``program``, with ``call(op, args, kwargs)`` for each equation."""
     env: dict[Var, Any] = dict(values)
-    for v, constant in program.constants.items():
-        env.setdefault(v, getattr(constant, "_value", constant))
+    for v, constant in program.constants.items():  # a captured Tensor may want its gradient
+        env[v] = getattr(constant, "_value", constant) if call is forward else constant
     for equation in program.equations:
         args = [replaced(a, env.__getitem__) for a in equation.args]
         kwargs = {k: replaced(v, env.__getitem__) for k, v in equation.kwargs.items()}
@@ -242,3 +295,15 @@ def through_door(op: Op, args: Any, kwargs: Any) -> Any:
 def forward(op: Op, args: Any, kwargs: Any) -> Any:
     """``op`` on plain arrays."""
     return op.forward(*args, **kwargs)
+
+
+def without_dead_code(program: Program) -> Program:
+    """Equations and constants that the result does not need, left out."""
+    needed = {v for v in program.outputs if isinstance(v, Var)}
+    kept = []
+    for equation in reversed(program.equations):
+        if needed.intersection(equation.outs):
+            kept.append(equation)
+            needed.update(equation.reads())
+    constants = {v: value for v, value in program.constants.items() if v in needed}
+    return program.replace(equations=kept[::-1], constants=constants)

@@ -22,6 +22,7 @@ from minigrad.program.simplify import (
     RUNNING,
     Builder,
     Rule,
+    absent,
     coefficient,
     number,
     outcome,
@@ -111,11 +112,6 @@ def mean(b: Builder, x: Any, axis: Any = None, keepdims: bool = False, **others:
         return None
     total = b.emit(ops.sum, x, axis=axis, keepdims=keepdims)
     return b.emit(ops.multiply, 1 / n, total)
-
-
-def absent(option: Any) -> bool:
-    """Whether a keyword of a reduction is at its default, or says nothing of values."""
-    return any(option is v for v in (True, False, None, np._NoValue))
 
 
 @lowered("sum")
@@ -302,26 +298,6 @@ def exp_of_log_sum(b: Builder, x: Any) -> Any:
         return None
     none = b.emit(ops.equal, log[0], 0)
     return b.emit(ops.divide, b.emit(ops.exp, shifted), b.emit(branch, none, 1.0, log[0]))
-
-
-@lowered("sum")
-def sum_of_scattered(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
-    """One value was put in each row: its sum is that value."""
-    equation = b.made_by.get(x) if isinstance(x, Var) else None
-    if equation is None or equation.op.name != "scatter" or others.get("dtype") is not None:
-        return None
-    index, (rows, *rest) = equation.kwargs["index"], equation.kwargs["shape"]
-    if len(rest) != 1 or axis not in (1, -1) or not isinstance(index, tuple) or len(index) != 2:
-        return None
-    first = index[0]
-    one_each = isinstance(first, np.ndarray) and first.shape == (rows,)
-    if not one_each or not np.array_equal(first, np.arange(rows)):
-        return None
-    values = equation.args[0]
-    shape = (rows, 1) if others.get("keepdims") else (rows,)
-    if isinstance(values, np.ndarray) and not any(values.strides):
-        return np.broadcast_to(values.flat[0], shape)
-    return b.emit(ops.reshape, values, shape=shape)
 
 
 ALL = together(LOWERING, RUNNING)

@@ -1,15 +1,13 @@
 """Algebra: a program rebuilt by a builder that knows the identities of school algebra.
 
-Equations are emitted one by one.  What only constants enter is computed at once, a rule
-of the op may return something simpler instead, and what was computed before is not
-computed again.  Rules look like the identities that they are; each is given the builder,
-to emit with and to see how an argument was made.  A rule whose answer has another shape
-or dtype than the original is ignored, so that rules need not think of broadcasting.
+Rules look like the identities that they are; each is given the builder, to emit with and
+to see how an argument was made.  A rule whose answer has another shape or dtype than the
+original is ignored, so that rules need not think of broadcasting.
 """
 
 from __future__ import annotations
 
-import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,185 +15,46 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.record import Op
-from minigrad.program.equations import Equation, Program, Var, replaced, variables_in
+from minigrad.program.builder import (
+    FOLDED,
+    Builder,
+    Rule,
+    is_,
+    key_of,
+    number,
+    outcome,
+    shape_of,
+    uniform,
+)
+from minigrad.program.chains import reassociated
+from minigrad.program.equations import Program, Var, replaced, without_dead_code
 from minigrad.tree import tree_map
 
-Rule = Callable[..., Any]
-FOLDED = 2**16
-"""Largest array that constants are folded into."""
-
-
-class Builder:
-    """Emits equations, simplified.
-
-    Attributes
-    ----------
-    equations : list of Equation
-        What was emitted.
-    made_by : dict
-        Variable -> its equation.
-    rules : dict
-        Name of an op -> its rules, in the order in which they are tried.
-    """
-
-    def __init__(self, rules: dict[str, list[Rule]]) -> None:
-        self.equations: list[Equation] = []
-        self.made_by: dict[Var, Equation] = {}
-        self.rules = rules
-        self._known: dict[Any, Any] = {}
-
-    def emit(self, op: Op, *args: Any, **kwargs: Any) -> Any:
-        """``op`` of variables and constants: a variable or a constant."""
-        return self.emit_as(None, op, args, kwargs)
-
-    def emit_as(self, like: Var | None, op: Op, args: Any, kwargs: Any) -> Any:
-        """`emit`, where the result is known to be an array ``like`` a variable."""
-        if not any(True for x in (*args, *kwargs.values()) for _ in variables_in(x)):
-            folded = fold(op, args, kwargs)
-            if folded is not None:
-                return folded
-        shape, dtype = (like.shape, like.dtype) if like else outcome(op, args, kwargs)
-        for rule in self.rules.get(op.name, ()):
-            simpler = rule(self, *args, **kwargs)
-            if simpler is not None and shape_of(simpler) == shape and fits(simpler, dtype):
-                return simpler
-        return self.keep(op, args, kwargs, Var("t", shape, dtype))
-
-    def keep(self, op: Op, args: Any, kwargs: Any, out: Any) -> Any:
-        """``op`` as it is, unless it was emitted before."""
-        key = (op, *map(key_of, args), *((k, key_of(v)) for k, v in sorted(kwargs.items())))
-        if key not in self._known:
-            equation = Equation(out, op, tuple(args), dict(kwargs))
-            self.equations.append(equation)
-            for v in equation.outs:
-                self.made_by[v] = equation
-            self._known[key] = out
-        return self._known[key]
-
-    def knows(self, op: Op, *args: Any) -> bool:
-        """Whether ``op`` of these was emitted before."""
-        return (op, *map(key_of, args)) in self._known
-
-    def match(self, x: Any, name: str) -> tuple[Any, ...] | None:
-        """Arguments of the op that made ``x``, if it is the one called ``name``."""
-        equation = self.made_by.get(x) if isinstance(x, Var) else None
-        if equation is not None and equation.op.name == name:
-            return equation.args
-        return None
-
-
-def key_of(x: Any) -> Any:
-    """Something hashable that is equal for equal arguments."""
-    if isinstance(x, Var):
-        return id(x)
-    if isinstance(x, np.ndarray):
-        if x.size and not any(x.strides):
-            return "full", x.shape, str(x.dtype), x.flat[0].tobytes()
-        return id(x)
-    if isinstance(x, tuple):
-        return tuple(key_of(part) for part in x)
-    if isinstance(x, slice):
-        return "slice", x.start, x.stop, x.step
-    return type(x), repr(x)
-
-
-# --- shapes and dtypes -----------------------------------------------------------------
-
-
-def shape_of(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, Var) else np.shape(x)
-
-
-def fits(x: Any, dtype: Any) -> bool:
-    """Whether ``x`` may stand where something of ``dtype`` stood."""
-    return bool((x.dtype if hasattr(x, "dtype") else np.result_type(x)) == dtype)
-
-
-@functools.lru_cache(maxsize=4096)
-def _kind_of_result(op: Op, kinds: tuple[Any, ...]) -> Any:
-    samples = [k if isinstance(k, int | float) else np.ones((1,), k) for k in kinds]
-    with np.errstate(all="ignore"):
-        return np.asarray(op.forward(*samples)).dtype
-
-
-def outcome(op: Op, args: Any, kwargs: Any) -> tuple[tuple[int, ...], Any]:
-    """Shape and dtype of the result, found by computing as little as possible."""
-    if op.elementwise and not kwargs:
-        kinds = tuple(
-            x.dtype if isinstance(x, Var | np.generic | np.ndarray) else type(x)(1) for x in args
-        )
-        return np.broadcast_shapes(*map(shape_of, args)), _kind_of_result(op, kinds)
-    if op.name == "matmul":
-        (*batch, n, _k), (*others, _, m) = (two_axes(x, i) for i, x in enumerate(args))
-        shape = (*np.broadcast_shapes(tuple(batch), tuple(others)), n, m)
-        dropped = [axis for axis, x in zip((-2, -1), args, strict=True) if len(shape_of(x)) == 1]
-        kept = tuple(s for i, s in enumerate(shape, -len(shape)) if i not in dropped)
-        return kept, np.result_type(*(x.dtype for x in args))
-    samples = [replaced(x, sample) for x in args]
-    with np.errstate(all="ignore"):
-        ans = op.forward(*samples, **{k: replaced(v, sample) for k, v in kwargs.items()})
-    return np.shape(ans), np.asarray(ans).dtype
-
-
-def two_axes(x: Any, place: int) -> tuple[int, ...]:
-    """The shape of an operand of a matrix product, a vector as a row or a column."""
-    shape = shape_of(x)
-    return shape if len(shape) > 1 else ((1, *shape) if place == 0 else (*shape, 1))
-
-
-def sample(v: Var) -> Any:
-    """An array like ``v`` that takes no memory."""
-    one = np.ones((), v.dtype) if v.dtype.kind == "f" else np.zeros((), v.dtype)
-    return np.broadcast_to(one, v.shape) if v.shape else one[()]
-
-
-def fold(op: Op, args: Any, kwargs: Any) -> Any:
-    """The value of ``op`` on constants, if that is small enough to stand in a program."""
-    small = [uniform(x) if uniform(x) is not None else x for x in args]
-    if op.elementwise and not kwargs and any(isinstance(x, np.ndarray) for x in args):
-        if any(isinstance(x, np.ndarray) for x in small):
-            return None
-        shape, dtype = outcome(op, args, kwargs)
-        with np.errstate(all="ignore"):
-            value = np.asarray(op.forward(*map(weakly, args, small)), dtype)
-        return np.broadcast_to(value, shape)
-    if sum(np.size(x) for x in args if isinstance(x, np.ndarray)) > FOLDED:
-        return None
-    with np.errstate(all="ignore"):
-        ans = op.forward(*args, **kwargs)
-    if isinstance(ans, tuple | list):
-        return None
-    return ans[()] if isinstance(ans, np.ndarray) and ans.ndim == 0 else ans
-
-
-def weakly(x: Any, value: Any) -> Any:
-    return value if isinstance(x, np.ndarray) else x
-
-
-# --- constants -------------------------------------------------------------------------
-
-
-def uniform(x: Any) -> Any:
-    """The number that all elements of the constant ``x`` are; None if they differ."""
-    if isinstance(x, bool | np.bool_):
-        return None
-    if isinstance(x, int | float | np.number):
-        return x
-    if isinstance(x, np.ndarray) and x.size and not any(x.strides) and x.dtype.kind != "b":
-        return x.flat[0]
-    return None
-
-
-def number(x: Any) -> Any:
-    """A constant as Python's number, which takes the dtype of what it is combined with."""
-    c = uniform(x)
-    return c.item() if isinstance(c, np.generic) else c
-
-
-def is_(x: Any, value: float) -> bool:
-    c = uniform(x)
-    return c is not None and bool(c == value)
-
+__all__ = [
+    "COMPUTING",
+    "CORE",
+    "FOLDED",
+    "READING",
+    "RUNNING",
+    "TEXTBOOK",
+    "Builder",
+    "Rule",
+    "absent",
+    "coefficient",
+    "floating",
+    "is_",
+    "key_of",
+    "number",
+    "outcome",
+    "rebuilt",
+    "rule",
+    "scaled",
+    "shape_of",
+    "simplified",
+    "textbook",
+    "together",
+    "uniform",
+]
 
 # --- the identities --------------------------------------------------------------------
 
@@ -226,12 +85,18 @@ def scaled(b: Builder, c: Any, x: Any) -> Any:
     return b.emit(ops.multiply, c, x)
 
 
+def floating(x: Any) -> bool:
+    """Whether ``x`` is a variable whose numbers have no last one: signs are not lost."""
+    return isinstance(x, Var) and x.dtype.kind == "f"
+
+
 def coefficient(b: Builder, x: Any) -> tuple[Any, Any]:
     """``x`` as a number times something: ``-3 y`` gives ``(-3, y)``.
 
-    What has a name of its own is left alone: ``dz = da * a`` shall stay that.
+    What has a name of its own is left alone: ``dz = da * a`` shall stay that.  So are
+    whole numbers, which overflow.
     """
-    if isinstance(x, Var) and x.given:
+    if not floating(x) or x.given:
         return 1, x
     if (inner := b.match(x, "negative")) is not None:
         c, y = coefficient(b, inner[0])
@@ -242,16 +107,25 @@ def coefficient(b: Builder, x: Any) -> tuple[Any, Any]:
     return 1, x
 
 
+def same_size(x: Any, y: Any) -> bool:
+    return shape_of(x) == shape_of(y) or not shape_of(y)
+
+
 @rule("multiply")
 def product(b: Builder, x: Any, y: Any) -> Any:
     """Numbers to the front, as one: ``x·(2·(-y))`` is ``-2·(x·y)``."""
-    if number(y) is not None and number(x) is None:
+    behind = number(y) is not None and number(x) is None
+    if behind:
         x, y = y, x
+    if isinstance(y, Var) and y.dtype.kind == "b":
+        return None  # NumPy has no negative of them
     if (c := number(x)) is not None:
         d, z = coefficient(b, y)
         if d == 1:
-            return None if c not in (1, -1) and x is c else scaled(b, c, y)
+            return scaled(b, c, y) if behind or c in (1, -1) or x is not c else None
         return scaled(b, c * d, z)
+    if getattr(x, "dtype", None) != getattr(y, "dtype", None):
+        return None  # a factor would be rounded to another number of digits
     c, u = coefficient(b, x)
     d, v = coefficient(b, y)
     if u is not x and np.broadcast_shapes(shape_of(u), shape_of(v)) != shape_of(u):
@@ -292,9 +166,9 @@ def total(b: Builder, x: Any, y: Any) -> Any:
         return x
     if x is y:
         return b.emit(ops.multiply, 2, x)
-    if (inner := b.match(y, "negative")) is not None:
+    if (inner := b.match(y, "negative")) is not None and floating(y):
         return b.emit(ops.subtract, x, inner[0])
-    if (inner := b.match(x, "negative")) is not None:
+    if (inner := b.match(x, "negative")) is not None and floating(x):
         return b.emit(ops.subtract, y, inner[0])
     return None
 
@@ -304,7 +178,7 @@ def difference(b: Builder, x: Any, y: Any) -> Any:
     """``x - 0`` is ``x``, ``0 - y`` is ``-y``, ``x - (-y)`` is ``x + y``."""
     if is_(y, 0):
         return x
-    if is_(x, 0):
+    if is_(x, 0) and isinstance(y, Var) and y.dtype.kind != "b":
         return b.emit(ops.negative, y)
     c, z = coefficient(b, y)
     if c < 0:
@@ -329,10 +203,30 @@ def cast(b: Builder, x: Any, **_: Any) -> Any:
     return x
 
 
-@rule("sum")
-def sum_over_nothing(b: Builder, x: Any, axis: Any = None, **_: Any) -> Any:
-    """A sum over no axis."""
-    return x if axis == () else None
+@rule("sum", "mean", "max", "min", "prod")
+def reduced(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+    """Over no axis, or of a number: nothing.  The mask ``where=True`` says nothing."""
+    if axis == () or not (shape_of(x) or set(others) - {"keepdims"}):
+        return x
+    return None
+
+
+def unmasked(op: Op) -> Rule:
+    """``where=True`` masks nothing; one axis needs no tuple."""
+
+    def applied(b: Builder, x: Any, **kwargs: Any) -> Any:
+        plain = {k: v for k, v in kwargs.items() if k != "where" or v is not True}
+        axis = plain.get("axis")
+        if isinstance(axis, tuple) and len(axis) == 1:
+            plain["axis"] = axis[0]
+        same = len(plain) == len(kwargs) and plain.get("axis") is axis
+        return None if same else b.emit(op, x, **plain)
+
+    return applied
+
+
+for _op in (ops.sum, ops.mean, ops.max, ops.min, ops.prod):
+    CORE[_op.name].append(unmasked(_op))
 
 
 @rule("reshape", "squeeze", "expand_dims", "broadcast_to")
@@ -350,6 +244,41 @@ def reshaped_twice(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
         if (inner := b.match(x, name)) is not None:
             return b.emit(ops.reshape, inner[0], shape=shape)
     return None
+
+
+@rule("getitem")
+def everything(b: Builder, x: Any, index: Any = None) -> Any:
+    """``x[...]`` and ``x[()]`` are ``x``."""
+    whole = index is Ellipsis or (isinstance(index, tuple) and set(map(type, index)) <= {type(...)})
+    return x if whole else None
+
+
+@rule("swapaxes")
+def swapped_twice(b: Builder, x: Any, axis1: int = 0, axis2: int = 0) -> Any:
+    """The same two axes swapped back."""
+    equation = b.made_by.get(x) if isinstance(x, Var) else None
+    if equation is None or equation.op.name != "swapaxes":
+        return None
+    n = len(shape_of(x))
+    before = {int(equation.kwargs[k]) % n for k in ("axis1", "axis2")}
+    return equation.args[0] if before == {axis1 % n, axis2 % n} else None
+
+
+@rule("swapaxes")
+def transposed(b: Builder, x: Any, axis1: int = 0, axis2: int = 0) -> Any:
+    """The transpose of a matrix."""
+    matrix = len(shape_of(x)) == 2 and axis1 % 2 != axis2 % 2
+    return b.emit(ops.transpose, x) if matrix else None
+
+
+@rule("transpose")
+def untransposed(b: Builder, x: Any, axes: Any = None) -> Any:
+    """Axes in the order in which they are; those of a matrix need no naming."""
+    n = len(shape_of(x))
+    order = None if axes is None else [int(a) % max(n, 1) for a in np.ravel(axes)]
+    if n < 2 or order == list(range(n)):
+        return x
+    return b.emit(ops.transpose, x) if order == [1, 0] else None
 
 
 @rule("transpose")
@@ -425,9 +354,107 @@ def opposite_of_difference(b: Builder, x: Any) -> Any:
 def multiple_of_difference(b: Builder, x: Any, y: Any) -> Any:
     """``-2·(x - y)`` is ``2·(y - x)``."""
     c, inner = number(x), b.match(y, "subtract")
-    if c is None or c >= 0 or inner is None or y.given:
+    if c is None or c >= 0 or inner is None or y.given or not floating(y):
         return None
     return b.emit(ops.multiply, -c, b.emit(ops.subtract, inner[1], inner[0]))
+
+
+def common_factor(sign: int) -> Rule:
+    """``c·x + c·y`` is ``c·(x + y)``, and ``c·x - c·y`` is ``c·(x - y)`` for the sign -1."""
+
+    def applied(b: Builder, x: Any, y: Any) -> Any:
+        (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
+        d = sign * d
+        if not (floating(u) and floating(v) and u.dtype == v.dtype):
+            return None
+        if abs(c) != abs(d) or abs(c) == 1 or shape_of(u) != shape_of(v):
+            return None
+        if c < 0 < d:
+            (c, u), (d, v) = (d, v), (c, u)
+        return scaled(b, c, b.emit(ops.add if c == d else ops.subtract, u, v))
+
+    return applied
+
+
+COMPUTING["add"] = [common_factor(1)]
+COMPUTING["subtract"] = [common_factor(-1)]
+
+
+def absent(option: Any) -> bool:
+    """Whether a keyword of a reduction is at its default, or says nothing of values."""
+    return any(option is v for v in (True, False, None, np._NoValue))
+
+
+@rule("sum", table=COMPUTING)
+def sum_of_opposites(b: Builder, x: Any, **kwargs: Any) -> Any:
+    """``Σ -x`` is ``-Σ x``: the sum is smaller."""
+    c, y = coefficient(b, x)
+    if c != -1 or not all(absent(v) for k, v in kwargs.items() if k != "axis"):
+        return None
+    return b.emit(ops.negative, b.emit(ops.sum, y, **kwargs))
+
+
+@rule("reshape", table=COMPUTING)
+def reshaped_opposite(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
+    """Signs to the front."""
+    c, y = coefficient(b, x)
+    return b.emit(ops.negative, b.emit(ops.reshape, y, shape=shape)) if c == -1 else None
+
+
+@rule("divide", table=COMPUTING)
+def mean(b: Builder, x: Any, y: Any) -> Any:
+    """``Σ x / n`` is the mean of n numbers."""
+    equation = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    if equation is None or equation.op.name != "sum" or str(x.dtype) not in ("float32", "float64"):
+        return None
+    z = equation.args[0]
+    if not isinstance(z, Var) or z.dtype != x.dtype:
+        return None
+    n = math.prod(z.shape) / max(math.prod(x.shape), 1)
+    if (
+        not n > 1
+        or number(y) != n
+        or not all(absent(v) for k, v in equation.kwargs.items() if k != "axis")
+    ):
+        return None
+    return b.emit(ops.mean, z, **equation.kwargs)
+
+
+@rule("sum", table=COMPUTING)
+def sum_of_scattered(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+    """One value was put in each row: its sum is that value."""
+    equation = b.made_by.get(x) if isinstance(x, Var) else None
+    if equation is None or equation.op.name != "scatter" or others.get("dtype") is not None:
+        return None
+    index, (rows, *rest) = equation.kwargs["index"], equation.kwargs["shape"]
+    if len(rest) != 1 or axis not in (1, -1) or not isinstance(index, tuple) or len(index) != 2:
+        return None
+    first = index[0]
+    one_each = isinstance(first, np.ndarray) and first.shape == (rows,)
+    if not one_each or not np.array_equal(first, np.arange(rows)):
+        return None
+    values = equation.args[0]
+    shape = (rows, 1) if others.get("keepdims") else (rows,)
+    if isinstance(values, np.ndarray) and not any(values.strides):
+        return np.broadcast_to(values.flat[0], shape)
+    return b.emit(ops.reshape, values, shape=shape)
+
+
+@rule("transpose", "swapaxes", table=COMPUTING)
+def transposed_product(b: Builder, x: Any, **axes: Any) -> Any:
+    """``(A B)ᵀ`` is ``Bᵀ Aᵀ``: where A is a transpose itself, nothing needs transposing."""
+    inner = b.match(x, "matmul")
+    if inner is None or x.given or not all(len(shape_of(z)) == len(x.shape) for z in inner):
+        return None
+    n = len(x.shape)
+    named = [int(a) % n for v in axes.values() if v is not None for a in np.ravel(v)]
+    last_two = sorted(named) == [n - 2, n - 1] if named else n == 2
+    flips = [b.match(z, "transpose" if n == 2 else "swapaxes") for z in inner]
+    if not last_two or not any(flips):
+        return None
+    flip, axes = (ops.transpose, {}) if n == 2 else (ops.swapaxes, {"axis1": -2, "axis2": -1})
+    u, v = (b.emit(flip, z, **axes) for z in inner)
+    return b.emit(ops.matmul, v, u)
 
 
 # --- for reading -----------------------------------------------------------------------
@@ -549,9 +576,15 @@ RUNNING = together(CORE, COMPUTING)
 # --- passes ----------------------------------------------------------------------------
 
 
-def rebuilt(program: Program, rules: dict[str, list[Rule]], named: bool = True) -> Program:
+def rebuilt(
+    program: Program,
+    rules: dict[str, list[Rule]],
+    named: bool = True,
+    folding: bool = True,
+    sharing: bool = True,
+) -> Program:
     """``program`` emitted anew through a `Builder` with ``rules``, with its names or without."""
-    b = Builder(rules)
+    b = Builder(rules, folding, sharing)
     value: dict[Var, Any] = {}
 
     def now(v: Var) -> Any:
@@ -568,23 +601,14 @@ def rebuilt(program: Program, rules: dict[str, list[Rule]], named: bool = True) 
         value[equation.out] = ans
         fresh = isinstance(ans, Var) and not ans.given and ans in b.made_by
         if named and fresh and equation.out.given:
-            ans.name, ans.given = equation.out.name, True
+            ans.name, ans.given, ans.also = equation.out.name, True, equation.out.also
     result = tree_map(lambda x: now(x) if isinstance(x, Var) else x, program.result)
     return without_dead_code(program.replace(equations=b.equations, result=result))
 
 
-def without_dead_code(program: Program) -> Program:
-    """Equations and constants that the result does not need, left out."""
-    needed = {v for v in program.outputs if isinstance(v, Var)}
-    kept = []
-    for equation in reversed(program.equations):
-        if needed.intersection(equation.outs):
-            kept.append(equation)
-            needed.update(equation.reads())
-    constants = {v: value for v, value in program.constants.items() if v in needed}
-    return program.replace(equations=kept[::-1], constants=constants)
-
-
 def simplified(program: Program) -> Program:
-    """``program`` after constant folding, algebra, common subexpressions and dead code."""
-    return rebuilt(program, RUNNING)
+    """``program`` after constant folding, algebra, sharing, dead code and matrix chains.
+
+    The passes one by one are in `minigrad.program.passes`.
+    """
+    return reassociated(rebuilt(program, RUNNING))

@@ -1,513 +1,571 @@
 """A program as the NumPy that a careful person would have written.
 
 Every op knows how NumPy spells it: as an operator, as a method, or by name.  What NumPy
-has no name for is printed as a function of its own above, the one that minigrad itself
-computes with.  Variables that the user did not name and that are used once become part
-of the expression that uses them.
+has no name for is printed as a function of its own above.  Variables that the user did not
+name and that are used once become part of the expression that uses them, as long as a
+line holds it.
 """
 
 from __future__ import annotations
 
-import ast
-import functools
-import inspect
-import math
+import keyword
 import os
 import pathlib
+import re
 import tempfile
 import textwrap
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from types import FunctionType
+import unicodedata
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from minigrad.ops.indexing import selects_once
-from minigrad.ops.record import Op, implementations
+from minigrad.ops.record import Op
+from minigrad.program import literals
+from minigrad.program.builder import shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var
+from minigrad.program.helpers import Helpers
+from minigrad.program.literals import (
+    ATOM,
+    PRODUCT,
+    UNARY,
+    WIDTH,
+    Text,
+)
+from minigrad.program.spellings import (
+    METHODS,
+    SPELLED,
+    SYMBOLS,
+    WARNS,
+    is_default,
+    joined,
+    numpy_function,
+)
+from minigrad.tree import flatten
 
-ATOM, POWER, UNARY, PRODUCT, SUM, AND, OR, COMPARISON = 9, 8, 7, 6, 5, 4, 3, 2
-WIDTH = 92
+__all__ = ["SYMBOLS", "Writer", "save", "source"]
+
 LONG = 56
 """An expression of more characters gets a name instead of a place in another one."""
+BRIEF = 10
+"""A view of so few characters is written again rather than named."""
+LARGE = 1000
+"""Constants of more elements are saved in a file of their own."""
 
-SYMBOLS = {
-    "add": (" + ", SUM),
-    "subtract": (" - ", SUM),
-    "multiply": (" * ", PRODUCT),
-    "divide": (" / ", PRODUCT),
-    "floor_divide": (" // ", PRODUCT),
-    "remainder": (" % ", PRODUCT),
-    "matmul": (" @ ", PRODUCT),
-    "bitwise_and": (" & ", AND),
-    "bitwise_or": (" | ", OR),
-    "greater": (" > ", COMPARISON),
-    "greater_equal": (" >= ", COMPARISON),
-    "less": (" < ", COMPARISON),
-    "less_equal": (" <= ", COMPARISON),
-    "equal": (" == ", COMPARISON),
-    "not_equal": (" != ", COMPARISON),
+STEMS = {
+    "subtract": "diff",
+    "sqrt": "root",
+    "log_softmax": "logp",
+    "softmax": "p",
+    "sigmoid": "s",
+    "logsumexp": "lse",
+    "argsort": "order",
 }
-METHODS = frozenset("sum mean max min prod var std any all argmax argmin cumsum cumprod".split())
-"""Functions that read well as methods of their array."""
-
-RENAMED = {"absolute": "np.abs", "clip": "np.clip", "where": "np.where"}
-"""Ops whose NumPy function is composed here."""
+"""Names for results that have none."""
 
 
-@dataclass
-class Text:
-    """Source of an expression, and how tightly it binds."""
-
-    code: str
-    level: int = ATOM
-
-    def at(self, level: int) -> str:
-        """The source, in parentheses unless it binds at least as tightly as ``level``."""
-        return self.code if self.level >= level else f"({self.code})"
+# --- the writer ------------------------------------------------------------------------
 
 
-@functools.cache
-def numpy_name(op: Op) -> str | None:
-    """What NumPy calls ``op``, if one of its functions takes the same arguments."""
-    if op.name in RENAMED:
-        return RENAMED[op.name]
-    for function, stands in implementations.items():
-        if stands is op and hasattr(function, "__name__"):
-            module = getattr(function, "__module__", None) or "numpy"
-            if isinstance(function, np.ufunc):
-                return f"np.{function.__name__}"
-            place = {"numpy": "np", "numpy.linalg": "np.linalg"}.get(module)
-            if place and _takes(function, op):
-                return f"{place}.{function.__name__}"
-    return None
-
-
-def _takes(function: Any, op: Op) -> bool:
-    """Whether NumPy's function has the parameters of the op."""
-    try:
-        theirs = inspect.signature(function).parameters
-    except ValueError:
-        return True
-    return set(op.metadata) <= set(theirs)
-
-
-@dataclass
 class Writer:
     """Writes one program.
 
     Attributes
     ----------
-    helpers : dict
-        Name -> source, of functions that NumPy lacks.
+    helpers : Helpers
+        Functions that NumPy lacks.
+    constants : dict
+        Name -> array, of constants above the function.
+    lines : list of str
+        The body of the function.
     """
 
-    program: Program
-    helpers: dict[str, str] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)
-    text: dict[Var, Text] = field(default_factory=dict)
-    comments: bool = True
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.uses = program.uses()
+        self.lines: list[str] = []
+        self.text: dict[Var, Text] = {}
+        self.name_of: dict[Var, str] = {}
+        self.taken = {"np"}
+        self.made_by = {v: e for e in program.equations for v in e.outs}
+        self.inlined: dict[Var, Equation] = {}
+        self.scattered: dict[Var, list[tuple[Any, Text]]] = {}
+        self.overflows: set[str] = set()
+        self.apart: dict[str, Any] = {}
+        given = [v for e in program.equations for v in e.outs if v.given]
+        globals_ = {program.name, "np"}
+        for v in (*program.inputs, *given):
+            self.named(v)
+            self.taken.update(v.also)
+        for v in program.constants:
+            self.named(v, globals_)
+        self.helpers = Helpers(self.taken | globals_)
+        self.constants: dict[str, Any] = {}
+        for v, c in program.constants.items():
+            self.keep(v, np.asarray(getattr(c, "_value", c)))
 
-    def __post_init__(self) -> None:
-        self.uses = self.program.uses()
-        self.names = {v.name for v in self.program.inputs}
-        self.names |= {v.name for e in self.program.equations for v in e.outs if v.given}
-        self.names |= {v.name for v in self.program.constants} | {"np", "math"}
+    # --- names ------------------------------------------------------------------------------
 
-    # --- statements ---------------------------------------------------------------------
+    def named(self, v: Var, avoided: Any = ()) -> str:
+        """The name of ``v``, made unique."""
+        if v not in self.name_of:
+            self.name_of[v] = self.unique(identifier(v.name) if v.given else self.stem(v), avoided)
+            self.text[v] = Text(self.name_of[v])
+        return self.name_of[v]
+
+    def stem(self, v: Var) -> str:
+        """What something without a name is called after: what was done last."""
+        made = self.made_by[v]
+        if made.op.name == "subtract" and not all(isinstance(x, Var) for x in made.args):
+            return "t"
+        return "mask" if v.dtype.kind == "b" else STEMS.get(made.op.name, "t")
+
+    def unique(self, name: str, avoided: Any = ()) -> str:
+        """``name``, or with a number behind it if it is taken; ``t`` has always one."""
+        i, candidate = 1, name if name != "t" else "t1"
+        while candidate in self.taken or candidate in avoided:
+            i += 1
+            candidate = f"{name}{i}" if name in ("t", "mask", *STEMS.values()) else f"{name}_{i}"
+        self.taken.add(candidate)
+        return candidate
+
+    def keep(self, v: Var, c: Any) -> None:
+        """Print a constant above the function, unless it is another one transposed."""
+        for name, known in self.constants.items():
+            if c.ndim == 2 and known.shape == c.shape[::-1] and np.array_equal(known.T, c):
+                self.text[v] = Text(f"{name}.T")
+                return
+        self.constants[self.name_of[v]] = c
+
+    # --- the whole --------------------------------------------------------------------------
+
+    def file(self, large: float = np.inf) -> str:
+        """The function, with what it needs above it; ``large`` constants are loaded."""
+        function = self.function()
+        helpers = self.helpers
+        self.apart = {name: c for name, c in self.constants.items() if c.size > large}
+        imports = sorted(helpers.imports.values())
+        above = [h for h in helpers.source.values() if not h.startswith("def ")]
+        if self.apart:
+            imports.append("import pathlib\n")
+            above.append('with np.load(pathlib.Path(__file__).with_suffix(".npz")) as _file:\n')
+            above += [f'    {name} = _file["{name}"]\n' for name in self.apart]
+        above += [
+            f"{name} = {literals.array(c)}\n"
+            for name, c in self.constants.items()
+            if name not in self.apart
+        ]
+        parts = ["".join(imports) + "\n" * bool(imports) + "import numpy as np\n"]
+        parts += ["\n" * bool(above) + "".join(above)]
+        parts += [f"\n\n{h}" for h in helpers.source.values() if h.startswith("def ")]
+        return "".join([*parts, "\n\n", function])
 
     def function(self) -> str:
-        """The whole function."""
         p = self.program
-        body: list[str] = []
-        self.lines = body
-        self.unpack()
-        for v in (*p.inputs, *p.constants):
-            self.text[v] = Text(v.name)
+        head = [(self.parameter(k), v) for k, v in p.parameters.items()]
+        self.unpack(head)
         for equation in p.equations:
             self.statement(equation)
-        result = self.tree(p.result)
-        several = type(p.result) is tuple and len(p.result) > 1
-        body.append(f"return {result[1:-1] if several else result}")
-        head = f"def {p.name}({', '.join(self.parameter(k, v) for k, v in p.parameters.items())}):"
-        doc = textwrap.indent(self.docstring(), "    ") if self.comments else ""
-        return "\n".join([head, *([doc] if doc else []), *(f"    {line}" for line in body)]) + "\n"
+        for v in p.outputs:
+            if isinstance(v, Var):
+                self.settle(v)
+        self.result()
+        words = self.defaults(head)
+        first = f"def {p.name}({', '.join(words)}):"
+        if len(first) > WIDTH:
+            first = f"def {p.name}(\n" + "".join(f"    {word},\n" for word in words) + "):"
+        body = [self.docstring(), *(textwrap.indent(line, "    ") for line in self.lines)]
+        why = [f'@np.errstate(over="ignore")  # {WARNS[name]}' for name in sorted(self.overflows)]
+        return "\n".join([*why, first, *body]) + "\n"
 
-    def parameter(self, name: str, tree: Any) -> str:
-        if any(isinstance(x, Var) for x in _leaves(tree)):
-            return name
-        return f"{name}={tree!r}" if isinstance(tree, int | str | None) else f"{name}=None"
+    def parameter(self, name: str) -> str:
+        """What a parameter is called: as its variable, if it is one."""
+        tree = self.program.parameters[name]
+        return self.named(tree) if isinstance(tree, Var) else self.unique(identifier(name))
+
+    def defaults(self, head: list[tuple[str, Any]]) -> list[str]:
+        """Parameters; those that were fixed have defaults, where no other follows."""
+        words: list[str] = []
+        plain = False
+        for name, tree in reversed(head):
+            plain = plain or any(isinstance(x, Var) for x in flatten(tree)[0])
+            simple = isinstance(tree, bool | int | float | str | None)
+            words.append(name if plain else f"{name}={self.code(tree) if simple else None}")
+        return words[::-1]
 
     def docstring(self) -> str:
-        """Shapes and dtypes of everything that goes in."""
+        """Shapes and dtypes of everything that goes in and comes out."""
         p = self.program
-        rows = [f"{v.name} : {v.kind}" for v in p.inputs]
-        rows += [f"{v.name} : {v.kind}, a constant" for v in p.constants]
-        width = max((row.index(" : ") for row in rows), default=0)
-        rows = [f"{r.split(' : ')[0]:<{width}} : {r.split(' : ')[1]}" for r in rows]
-        return "\n".join(['"""' + f"{p.name}, for arguments like these.", "", *rows, '"""'])
+        rows = [(self.name_of[v], v.kind) for v in p.inputs]
+        rows += [
+            (self.name_of[v], f"{v.kind}, a constant")
+            for v in p.constants
+            if self.name_of[v] in self.constants
+        ]
+        for name, tree in p.parameters.items():
+            if not any(isinstance(x, Var) for x in flatten(tree)[0]):
+                rows.append((name, f"fixed, {tree!r}" if len(repr(tree)) < 40 else "fixed"))
+        width = max((len(name) for name, _ in rows), default=0)
+        kinds = [v.kind if isinstance(v, Var) else "a constant" for v in p.outputs]
+        words = "; ".join(kinds) or "nothing"
+        returns = textwrap.fill(f"Returns {words}.", WIDTH - 4)
+        text = [f'"""{p.name}, for arguments like these.', ""]
+        text += [*(f"{name:<{width}} : {kind}" for name, kind in rows), *([""] if rows else [])]
+        return textwrap.indent("\n".join([*text, returns, '"""']), "    ")
 
-    def unpack(self) -> None:
-        """Names for the parts of nested arguments."""
-        for name, tree in self.program.parameters.items():
-            for place, v in _places(name, tree):
-                if isinstance(v, Var) and place != v.name:
-                    self.lines.append(f"{v.name} = {place}")
+    def unpack(self, head: list[tuple[str, Any]]) -> None:
+        """Names for the parts of nested arguments, as many in a line as it holds."""
+        for parameter, tree in head:
+            found = [(place, v) for place, v in places(parameter, tree) if isinstance(v, Var)]
+            if isinstance(tree, Var) or not found:
+                continue
+            flat = isinstance(tree, list | tuple) and all(isinstance(x, Var) for x in tree)
+            names = [self.named(v) for _, v in found]
+            if (
+                flat
+                and len(line := f"{', '.join(names)}{',' * (len(names) == 1)} = {parameter}")
+                < WIDTH
+            ):
+                self.lines.append(line)
+                continue
+            used = [(place, self.named(v)) for place, v in found if self.uses.get(v)]
+            if (
+                used
+                and len(
+                    line := ", ".join(n for _, n in used) + " = " + ", ".join(p for p, _ in used)
+                )
+                <= WIDTH - 4
+            ):
+                self.lines.append(line)
+            else:
+                self.lines += [f"{name} = {place}" for place, name in used]
+
+    def result(self) -> None:
+        """The return statement, over several lines if one does not hold it."""
+        tree = self.with_aliases(self.program.result)
+        code = self.tree(tree)
+        bare = type(tree) is tuple and len(tree) > 1
+        line = f"return {code[1:-1] if bare else code}"
+        if len(line) > WIDTH - 4:
+            line = f"return {self.tall(tree, 0)}"
+        self.lines.append(line)
+
+    def with_aliases(self, tree: Any) -> Any:
+        """The result, in which gradients that are one are told apart: ``db = dz``."""
+        leaves, rebuild = flatten(tree)
+        gradients = [f"d{v.name}" for v in self.program.inputs]
+        for v in dict.fromkeys(x for x in leaves if isinstance(x, Var) and x.also):
+            places = [i for i, x in enumerate(leaves) if x is v]
+            names = sorted({v.name, *v.also}.intersection(gradients), key=gradients.index)
+            if len(names) == len(places):
+                for i, name in zip(places, names):
+                    if name != v.name:
+                        self.lines.append(f"{name} = {self.named(v)}")
+                        leaves[i] = Text(name)
+        return rebuild(leaves)
+
+    def tall(self, tree: Any, room: int) -> str:
+        """Nested results, one in a line, where ``room`` characters do not hold them."""
+        code = self.tree(tree)
+        if len(code) <= room or not isinstance(tree, dict | list | tuple) or not tree:
+            return code
+        room = (room or WIDTH - 4) - 5
+        pairs = [(f"{self.key(k)}: ", v) for k, v in tree.items()] if isinstance(tree, dict) else []
+        keyed = pairs or [("", v) for v in tree]
+        parts = [head + self.tall(v, room - len(head)) + ",\n" for head, v in keyed]
+        start, stop = self.brackets(tree)
+        return f"{start}\n" + textwrap.indent("".join(parts), "    ") + stop
+
+    def tree(self, tree: Any) -> str:
+        """Nested results in one line."""
+        if isinstance(tree, dict):
+            return "{" + ", ".join(f"{self.key(k)}: {self.tree(v)}" for k, v in tree.items()) + "}"
+        if isinstance(tree, list | tuple):
+            start, stop = self.brackets(tree)
+            comma = "," * (type(tree) is tuple and len(tree) == 1)
+            return f"{start}{', '.join(map(self.tree, tree))}{comma}{stop}"
+        if isinstance(tree, Text):
+            return tree.code
+        return self.text[tree].code if isinstance(tree, Var) else self.code(tree)
+
+    def brackets(self, tree: Any) -> tuple[str, str]:
+        if isinstance(tree, dict):
+            return "{", "}"
+        if hasattr(tree, "_fields"):
+            return f"{self.helpers.namedtuple(type(tree))}(", ")"
+        return ("(", ")") if isinstance(tree, tuple) else ("[", "]")
+
+    def key(self, key: Any) -> str:
+        if not isinstance(key, str | int | float | tuple | None):
+            raise ValueError(
+                f"{self.program.name}: a result under the key {key!r} cannot be printed: "
+                "use strings or numbers as keys"
+            )
+        return self.code(key)
+
+    # --- statements -------------------------------------------------------------------------
 
     def statement(self, equation: Equation) -> None:
         """An assignment, unless the expression becomes part of another."""
         if isinstance(equation.out, tuple):
-            for v in equation.outs:
-                self.name(v)
-            outs = ", ".join(v.name for v in equation.outs)
-            self.lines.append(f"{outs} = {self.expression(equation).code}")
+            self.settle(*equation.reads())
+            outs = ", ".join(self.named(v) for v in equation.outs)
+            self.lines.append(
+                f"{outs}{',' * (len(equation.outs) == 1)} = {self.expression(equation).code}"
+            )
             return
         v = equation.out
-        if equation.op.name == "scatter":
-            self.scatter(equation)
-            return
-        text = self.expression(equation)
         once = self.uses.get(v, 0) == 1 and not v.given
-        if once and len(text.code) <= LONG:
-            self.text[v] = text
+        if equation.op.name == "scatter":
+            self.settle(*equation.reads())
+            value = self.argument(equation.args[0], [v.dtype], equation.args[0] is not None)
+            self.scattered[v] = [(equation.kwargs["index"], value)]
+            if not once:
+                self.settle(v)
             return
-        self.name(v)
-        self.lines.append(f"{v.name} = {text.code}")
-
-    def name(self, v: Var) -> None:
-        """Give ``v`` a name of its own."""
-        if not v.given:
-            i = 1
-            while f"t{i}" in self.names:
-                i += 1
-            v.name, v.given = f"t{i}", True
-            self.names.add(v.name)
-        self.text[v] = Text(v.name)
-
-    def scatter(self, equation: Equation) -> None:
-        """Zeros with values put at an index."""
-        v, index = equation.out, equation.kwargs["index"]
-        self.name(v)
-        shape = self.constant(tuple(equation.kwargs["shape"])).code
-        kind = "" if v.dtype == np.float64 else f", np.{v.dtype}"
-        self.lines.append(f"{v.name} = np.zeros({shape}{kind})")
-        value = self.argument(equation.args[0], scalar=True).code
-        place = self.index(index)
-        if _once(index):
-            self.lines.append(f"{v.name}[{place}] = {value}")
+        if self.accumulated(equation, once):
+            return
+        self.settle(*equation.reads())
+        text = self.fitted(equation, "" if once else self.name_of.get(v, "t10"))
+        view = is_view(equation) and len(text.code) <= BRIEF and text.code.count("(") <= 1
+        if (once and len(text.code) <= LONG) or (view and not v.given):
+            self.text[v], self.inlined[v] = text, equation
         else:
-            where = f"({place})" if isinstance(index, tuple) else place
-            self.lines.append(f"np.add.at({v.name}, {where}, {value})")
+            self.lines.append(f"{self.named(v)} = {text.code}")
 
-    # --- expressions --------------------------------------------------------------------
+    def fitted(self, equation: Equation, name: str) -> Text:
+        """The right-hand side; what makes it too long for a line gets names."""
+        text = self.expression(equation)
+        while len(name) + 3 + len(text.code) > WIDTH - 4:
+            parts = [v for v in equation.reads() if v in self.inlined and v not in self.name_of]
+            longest = max(parts, key=lambda v: len(self.text[v].code), default=None)
+            if longest is None or len(self.text[longest].code) <= BRIEF:
+                break
+            code = self.text[longest].code
+            self.lines.append(f"{self.named(longest)} = {code}")
+            text = self.expression(equation)
+        return text
+
+    def accumulated(self, equation: Equation, once: bool) -> bool:
+        """Add what was put at an index in place: ``dx[1:9] += dy * k``."""
+        if equation.op.name not in ("add", "subtract"):
+            return False
+        (a, b), v = equation.args, equation.out
+        if not (isinstance(a, Var) and isinstance(b, Var)):
+            return False
+        plus = equation.op.name == "add"
+        if plus and a in self.scattered and b in self.scattered and a is not b:
+            self.scattered[v] = self.scattered.pop(a) + self.scattered.pop(b)
+            if not once:
+                self.settle(v)
+            return True
+        if plus and a in self.scattered:
+            a, b = b, a
+        if b not in self.scattered or not self.is_fresh(a, v):
+            return False
+        parts = self.scattered.pop(b)
+        self.lines.append(f"{self.named(v)} = {self.text[a].code}")
+        for index, value in parts:
+            self.put(v, index, value, " += " if plus else " -= ")
+        return True
+
+    def is_fresh(self, x: Any, like: Var) -> bool:
+        """Whether ``x`` is memory that nobody else holds, and of the kind of ``like``."""
+        made = self.inlined.get(x) if isinstance(x, Var) else None
+        if (
+            made is None
+            or x in self.name_of
+            or not (made.op.elementwise or made.op.name == "matmul")
+        ):
+            return False
+        return bool(x.shape and x.shape == like.shape and x.dtype == like.dtype)
+
+    def settle(self, *variables: Any) -> None:
+        """Write down what is put at indices of these."""
+        for v in variables:
+            if v in self.scattered:
+                parts = self.scattered.pop(v)
+                self.lines.append(f"{self.named(v)} = {literals.zeros(v.shape, v.dtype)}")
+                numbers = [index for index, _ in parts if isinstance(index, int)]
+                apart = len(set(numbers)) == len(parts) and min(numbers) >= 0
+                for i, (index, value) in enumerate(parts):
+                    self.put(v, index, value, " += " if i and not apart else " = ")
+
+    def put(self, v: Var, index: Any, value: Text, symbol: str) -> None:
+        place, code = self.index(index), value.code
+        if symbol == " += " and code.startswith("-") and value.level >= PRODUCT:
+            symbol, code = " -= ", code[1:]
+        if once_each(index):
+            self.lines.append(f"{self.named(v)}[{place}]{symbol}{code}")
+            return
+        where = f"({place})" if isinstance(index, tuple) else place
+        function = "subtract" if symbol == " -= " else "add"
+        self.lines.append(f"np.{function}.at({self.named(v)}, {where}, {code})")
+
+    # --- expressions ------------------------------------------------------------------------
 
     def expression(self, equation: Equation) -> Text:
         """The right-hand side of an equation."""
         op, kwargs = equation.op, equation.kwargs
-        special = SPELLED.get(op.name)
-        scalar = op.elementwise and not kwargs
-        args = [self.argument(a, scalar) for a in equation.args]
-        if special is not None:
-            return special(self, equation, args)
+        args = self.arguments(equation)
+        if (special := SPELLED.get(op.name)) is not None:
+            text = special(self, equation, args)
+            if text is not None:
+                return text
         if op.name in SYMBOLS and len(args) == 2:
-            symbol, level = SYMBOLS[op.name]
-            if symbol in (" + ", " * ") and args[1].level == level:
-                return Text(f"{args[0].at(level)}{symbol}{args[1].at(level + 1)}", level)
-            tight = level + 1 if level != COMPARISON else SUM
-            left = args[0].at(level if level != COMPARISON else SUM)
-            return Text(f"{left}{symbol}{args[1].at(tight)}", level)
-        keywords = [f"{k}={self.constant(v).code}" for k, v in kwargs.items()]
-        if op.name in METHODS and isinstance(equation.args[0], Var):
-            return Text(f"{args[0].at(ATOM)}.{op.name}({', '.join(keywords)})")
-        name = numpy_name(op) or self.helper(op)
-        return Text(f"{name}({', '.join([a.code for a in args] + keywords)})")
+            return joined(*SYMBOLS[op.name], *args)
+        found = numpy_function(op)
+        words = self.keywords(op, kwargs, found[1] if found else None)
+        if op.name in METHODS and isinstance(equation.args[0], Var) and equation.args[0].shape:
+            return Text(f"{args[0].at(ATOM)}.{op.name}({', '.join(words)})")
+        name = found[0] if found else self.helpers.of(op, all(map(has_elements, equation.args)))
+        return Text(f"{name}({', '.join([a.code for a in args] + words)})")
 
-    def argument(self, x: Any, scalar: bool = False) -> Text:
-        """A variable, or a constant; an array of one value as that value, if that does."""
+    def keywords(self, op: Op, kwargs: dict[str, Any], function: Any = None) -> list[str]:
+        """Keywords, without those that say what goes without saying."""
+        return [
+            f"{k}={self.code(v)}"
+            for k, v in kwargs.items()
+            if not (
+                is_default(k, v, op.forward) and (function is None or is_default(k, v, function))
+            )
+        ]
+
+    def arguments(self, equation: Equation) -> list[Text]:
+        """The arguments; arrays of one value as that value, where NumPy broadcasts it."""
+        args = equation.args
+        if not equation.op.elementwise or equation.kwargs:
+            return [self.argument(x) for x in args]
+        kinds = [x.dtype for x in args if isinstance(x, Var)]
+        shapes = [x.shape for x in args if isinstance(x, Var)]
+        broadcast = np.broadcast_shapes(*shapes) == equation.out.shape
+        return [self.argument(x, kinds, broadcast) for x in args]
+
+    def argument(self, x: Any, kinds: list[Any] | None = None, scalar: bool = False) -> Text:
+        """A variable, or a constant beside arrays of the dtypes ``kinds``."""
         if isinstance(x, Var):
             return self.text[x]
-        if isinstance(x, np.ndarray) and x.size and not any(x.strides):
-            if scalar:
-                return self.constant(x.flat[0])
-            return Text(f"np.full({x.shape}, {self.constant(x.flat[0]).code})")
-        return self.constant(x)
+        if isinstance(x, np.ndarray) and scalar and uniform(x) is not None:
+            return literals.weak(x.flat[0], kinds or [x.dtype])
+        if kinds and not isinstance(x, np.ndarray):
+            return literals.weak(x, kinds)
+        return Text(self.code(x), UNARY if self.code(x).startswith("-") else ATOM)
 
-    def constant(self, x: Any) -> Text:
-        """A number, or metadata."""
+    def code(self, x: Any) -> str:
+        """A constant or metadata as source."""
         if isinstance(x, Var):
-            return self.text[x]
-        if isinstance(x, np.bool_):
-            return Text(str(bool(x)))
-        if isinstance(x, np.generic) and x.dtype != np.float64 and x.dtype.kind == "f":
-            return Text(f"np.{x.dtype}({x.item()!r})")
-        if isinstance(x, np.generic):
-            x = x.item()
-        if isinstance(x, float) and not isinstance(x, bool):
-            if not math.isfinite(x):
-                word = "np.nan" if math.isnan(x) else "np.inf"
-                return Text(word) if not x < 0 else Text(f"-{word}", UNARY)
-            code = str(int(x)) if x == int(x) and abs(x) < 1e6 else repr(x)
-            return Text(code, UNARY if x < 0 else ATOM)
-        if isinstance(x, int) and not isinstance(x, bool):
-            return Text(repr(x), UNARY if x < 0 else ATOM)
-        if isinstance(x, tuple):
-            inner = ", ".join(self.constant(part).code for part in x)
-            return Text(f"({inner}{',' if len(x) == 1 else ''})")
+            return self.text[x].code
+        if isinstance(x, bool | int | float | np.number | np.bool_):
+            return literals.number(x).code
+        if isinstance(x, str):
+            return quoted(x)
+        if isinstance(x, tuple | list):
+            inner = ", ".join(map(self.code, x))
+            start, stop = "()" if isinstance(x, tuple) else "[]"
+            return f"{start}{inner}{',' if isinstance(x, tuple) and len(x) == 1 else ''}{stop}"
         if isinstance(x, slice):
-            return Text(f"slice({x.start}, {x.stop}, {x.step})")
-        if x is Ellipsis:
-            return Text("...")
+            return f"slice({x.start}, {x.stop}, {x.step})"
+        if x is Ellipsis or x is None:
+            return "..." if x is Ellipsis else "None"
         if isinstance(x, np.ndarray):
-            return Text(array_code(x))
+            code = literals.array(x)
+            return code if len(code) <= BRIEF * 4 and "\n" not in code else self.constant(x)
         if isinstance(x, np.dtype | type):
-            return Text(f"np.{np.dtype(x)}")
-        return Text(repr(x))
+            return f"np.{np.dtype(x)}"
+        raise ValueError(
+            f"{self.program.name}: {x!r} cannot be printed as source: return arrays, numbers and "
+            "strings"
+        )
+
+    def constant(self, x: Any) -> str:
+        """The name above the function of an array that is too long for a line."""
+        for name, c in self.constants.items():
+            if c is x:
+                return name
+        stem = {"b": "MASK", "i": "INDEX", "u": "INDEX"}.get(x.dtype.kind, "TABLE")
+        name = self.unique(stem, {self.program.name, *self.helpers.taken})
+        self.helpers.taken.add(name)
+        self.constants[name] = x
+        return name
 
     def index(self, index: Any) -> str:
         """What stands between the brackets."""
         if isinstance(index, tuple) and index:
             return ", ".join(self.index(part) for part in index)
         if isinstance(index, slice):
-            start, stop, step = ("" if p is None else str(p) for p in _parts(index))
+            start, stop, step = ("" if p is None else str(p) for p in bounds(index))
             return f"{start}:{stop}" + (f":{step}" if step else "")
-        return self.constant(index).code
-
-    def tree(self, tree: Any) -> str:
-        """Nested results."""
-        if isinstance(tree, dict):
-            return "{" + ", ".join(f"{k!r}: {self.tree(v)}" for k, v in tree.items()) + "}"
-        if isinstance(tree, list):
-            return "[" + ", ".join(map(self.tree, tree)) + "]"
-        if isinstance(tree, tuple):
-            return f"({', '.join(map(self.tree, tree))}{',' * (len(tree) == 1)})"
-        return self.argument(tree).code
-
-    def helper(self, op: Op) -> str:
-        """The name of a function for what NumPy lacks, its source kept."""
-        name = op.name.replace(".", "_")
-        if name not in self.helpers:
-            self.helpers[name] = ""
-            self.helpers[name] = self.source_of(op.forward, name)
-        return name
-
-    def source_of(self, function: Any, name: str) -> str:
-        """Source of ``function`` under ``name``; what it calls of ours is kept too."""
-        function = inspect.unwrap(function)
-        tree = parsed(function, name)
-        if tree is None:
-            raise ValueError(
-                f"{name}: the source of its forward function cannot be read, so that it cannot be "
-                "printed; define it with def in a file"
-            )
-        for word in sorted(_globals_of(function.__code__)):
-            value = function.__globals__.get(word)
-            if word in self.helpers or word == "np":
-                continue
-            if isinstance(value, Op):
-                value = value.forward
-            if isinstance(value, FunctionType) and value.__module__.startswith("minigrad"):
-                self.helpers[word] = ""
-                self.helpers[word] = self.source_of(value, word)
-            elif word == "NoValue":
-                self.helpers[word] = "NoValue = np._NoValue\n"
-            elif isinstance(value, np.ufunc) or (inspect.isbuiltin(value) and word in ("total",)):
-                self.helpers[word] = f"{word} = np.add.reduce\n"
-            elif isinstance(value, int | float | str | tuple | frozenset):
-                self.helpers[word] = f"{word} = {value!r}\n"
-            elif inspect.ismodule(value):
-                self.helpers[word] = f"import {value.__name__} as {word}\n"
-            elif isinstance(value, type) and issubclass(value, tuple):
-                fields = list(value._fields)  # type: ignore[attr-defined]
-                self.helpers["namedtuple"] = "from collections import namedtuple\n"
-                self.helpers[word] = f"{word} = namedtuple({word!r}, {fields})\n"
-            elif isinstance(value, FunctionType | type) and word not in __builtins__:  # type: ignore[operator]
-                self.helpers[word] = f"from {value.__module__} import {value.__name__} as {word}\n"
-        return ast.unparse(tree) + "\n"
+        return self.code(index)
 
 
-def _globals_of(code: Any) -> set[str]:
-    """Names that a function, and the functions in it, look up."""
-    found = set(code.co_names)
-    for inner in code.co_consts:
-        if inspect.iscode(inner):
-            found |= _globals_of(inner)
-    return found
+def identifier(name: str) -> str:
+    """``name``, or something like it that Python takes for a name."""
+    name = unicodedata.normalize("NFKC", name)  # as Python itself reads it
+    if not name.isidentifier():
+        name = re.sub(r"\W", "_", name)
+        name = name if name.isidentifier() else f"v_{name}"
+    return f"{name}_" if keyword.iskeyword(name) or name == "np" else name
 
 
-def parsed(function: Any, name: str) -> Any:
-    """The definition of ``function``, as a syntax tree, without what is only for people."""
-    try:
-        lines, _ = inspect.findsource(function)
-    except (OSError, TypeError):
-        return None
-    module = ast.parse("".join(lines))
-    code = function.__code__
-    for node in ast.walk(module):
-        if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
-            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            if first == code.co_firstlineno:
-                node.name, node.decorator_list, node.returns = name, [], None
-                for arg in (
-                    *node.args.args,
-                    *node.args.kwonlyargs,
-                    node.args.kwarg,
-                    node.args.vararg,
-                ):
-                    if arg is not None:
-                        arg.annotation = None
-                if ast.get_docstring(node) is not None:
-                    node.body[0].value.value = ast.get_docstring(node).split("\n")[0]  # type: ignore
-                return node
-        if isinstance(node, ast.Lambda) and code.co_name == "<lambda>":
-            place = next(iter(code.co_positions()), None)
-            starts = {(p[0], p[2]) for p in code.co_positions() if p[0] is not None}
-            if place and (node.body.lineno, node.body.col_offset) in starts:
-                body = ast.Return(node.body)
-                made = ast.FunctionDef(name, node.args, [body], [], type_params=[])
-                return ast.fix_missing_locations(made)
-    return None
+def quoted(text: str) -> str:
+    """A string in double quotes, as long as it holds none."""
+    code = repr(text)
+    return f'"{code[1:-1]}"' if code[0] == "'" and '"' not in code and "\\'" not in code else code
 
 
-def array_code(x: np.ndarray[Any, Any]) -> str:
-    """An array as source."""
-    kind = "" if x.dtype in (np.float64, np.int64, np.bool_) else f", np.{x.dtype}"
-    if not x.size:
-        return f"np.zeros({x.shape}{kind or f', np.{x.dtype}' if x.dtype != np.float64 else ''})"
-    if x.dtype.kind == "i" and x.ndim == 1 and x.size > 2 and (x == np.arange(x.size)).all():
-        return f"np.arange({x.size})"
-    words = np.array2string(
-        x, separator=", ", threshold=10**9, floatmode="unique", max_line_width=10**9
-    )
-    words = " ".join(words.split()).replace("nan", "np.nan").replace("inf", "np.inf")
-    return f"np.array({words}{kind})"
+def bounds(index: slice) -> tuple[Any, Any, Any]:
+    """Start, stop and step as they need to be written."""
+    start = None if index.start == 0 and (index.step is None or index.step > 0) else index.start
+    return start, index.stop, None if index.step == 1 else index.step
 
 
-def _parts(index: slice) -> tuple[Any, Any, Any]:
-    return index.start, index.stop, index.step
+def is_view(equation: Equation) -> bool:
+    """Whether it costs nothing to write this again."""
+    if equation.op.name == "getitem":
+        index = equation.kwargs["index"]
+        parts = index if isinstance(index, tuple) else (index,)
+        return all(isinstance(p, int | slice | None) or p is Ellipsis for p in parts)
+    return equation.op.name in ("transpose", "swapaxes")
 
 
-def _once(index: Any) -> bool:
+def has_elements(x: Any) -> bool:
+    return len(shape_of(x)) > 0 and 0 not in shape_of(x)
+
+
+def once_each(index: Any) -> bool:
     """Whether no element is selected twice."""
-    if isinstance(index, tuple) and any(_counts(part) for part in index):
+    if isinstance(index, tuple) and any(counts(part) for part in index):
         return True
     return bool(selects_once(index))
 
 
-def _counts(part: Any) -> bool:
-    """Whether part of an index is 0, 1, 2, ...: then no place comes twice."""
+def counts(part: Any) -> bool:
+    """Whether no place comes twice in part of an index."""
     if not isinstance(part, np.ndarray) or part.dtype.kind not in "iu" or part.ndim != 1:
         return False
-    return bool(np.unique(part).size == part.size)
+    return bool(np.unique(part).size == part.size and (part >= 0).all())
 
 
-def _leaves(tree: Any) -> list[Any]:
-    from minigrad.tree import flatten
-
-    return flatten(tree)[0]
-
-
-def _places(place: str, tree: Any) -> list[tuple[str, Any]]:
+def places(place: str, tree: Any) -> Iterator[tuple[str, Any]]:
     """Leaves of an argument with the source that gets them."""
     if isinstance(tree, dict):
-        return [x for k, v in tree.items() for x in _places(f"{place}[{k!r}]", v)]
-    if isinstance(tree, list | tuple):
-        return [x for i, v in enumerate(tree) for x in _places(f"{place}[{i}]", v)]
-    return [(place, tree)]
+        for k, v in tree.items():
+            yield from places(f"{place}[{quoted(k) if isinstance(k, str) else repr(k)}]", v)
+    elif isinstance(tree, list | tuple):
+        fields = getattr(tree, "_fields", None)
+        for i, v in enumerate(tree):
+            yield from places(f"{place}.{fields[i]}" if fields else f"{place}[{i}]", v)
+    else:
+        yield place, tree
 
 
-# --- spellings -------------------------------------------------------------------------
-
-Spelling = Callable[[Writer, Equation, list[Text]], Text]
-SPELLED: dict[str, Spelling] = {}
-
-
-def spelled(*names: str) -> Callable[[Spelling], Spelling]:
-    """Decorator: how these ops are written."""
-
-    def enter(function: Spelling) -> Spelling:
-        for name in names:
-            SPELLED[name] = function
-        return function
-
-    return enter
-
-
-@spelled("negative")
-def _negative(w: Writer, e: Equation, args: list[Text]) -> Text:
-    return Text(f"-{args[0].at(UNARY)}", UNARY)
-
-
-@spelled("invert")
-def _invert(w: Writer, e: Equation, args: list[Text]) -> Text:
-    return Text(f"~{args[0].at(UNARY)}", UNARY)
-
-
-@spelled("power")
-def _power(w: Writer, e: Equation, args: list[Text]) -> Text:
-    return Text(f"{args[0].at(ATOM)} ** {args[1].at(UNARY)}", POWER)
-
-
-@spelled("sigmoid")
-def _sigmoid(w: Writer, e: Equation, args: list[Text]) -> Text:
-    return Text(f"1 / (1 + np.exp(-{args[0].at(UNARY)}))", PRODUCT)
-
-
-@spelled("relu")
-def _relu(w: Writer, e: Equation, args: list[Text]) -> Text:
-    return Text(f"np.maximum({args[0].code}, 0)")
-
-
-@spelled("softplus")
-def _softplus(w: Writer, e: Equation, args: list[Text]) -> Text:
-    return Text(f"np.logaddexp({args[0].code}, 0)")
-
-
-@spelled("transpose")
-def _transpose(w: Writer, e: Equation, args: list[Text]) -> Text:
-    axes = e.kwargs.get("axes")
-    axes = None if axes is None else tuple(int(a) for a in np.atleast_1d(axes))
-    if axes is None or axes == tuple(range(len(e.out.shape)))[::-1]:
-        return Text(f"{args[0].at(ATOM)}.T")
-    return Text(f"{args[0].at(ATOM)}.transpose({w.constant(axes).code})")
-
-
-@spelled("swapaxes")
-def _swapaxes(w: Writer, e: Equation, args: list[Text]) -> Text:
-    axes = ", ".join(str(v) for v in e.kwargs.values())
-    return Text(f"{args[0].at(ATOM)}.swapaxes({axes})")
-
-
-@spelled("reshape", "squeeze", "expand_dims")
-def _reshape(w: Writer, e: Equation, args: list[Text]) -> Text:
-    return Text(f"{args[0].at(ATOM)}.reshape({w.constant(e.out.shape).code})")
-
-
-@spelled("broadcast_to")
-def _broadcast_to(w: Writer, e: Equation, args: list[Text]) -> Text:
-    return Text(f"np.broadcast_to({args[0].code}, {w.constant(e.out.shape).code})")
-
-
-@spelled("getitem")
-def _getitem(w: Writer, e: Equation, args: list[Text]) -> Text:
-    return Text(f"{args[0].at(ATOM)}[{w.index(e.kwargs['index'])}]")
-
-
-@spelled("astype")
-def _astype(w: Writer, e: Equation, args: list[Text]) -> Text:
-    return Text(f"{args[0].at(ATOM)}.astype(np.{e.out.dtype})")
+# --- files -----------------------------------------------------------------------------
 
 
 def source(program: Program) -> str:
     """``program`` as a file that imports NumPy alone."""
-    writer = Writer(program)
-    function = writer.function()
-    parts = ["import numpy as np\n"]
-    imports = [h for h in writer.helpers.values() if h.startswith(("import", "from"))]
-    parts[0] += "".join(imports)
-    parts += [h for h in writer.helpers.values() if h not in imports]
-    parts += [f"{v.name} = {array_code(np.asarray(c))}\n" for v, c in _values(program)]
-    return "\n".join([*parts, "", function])
+    return Writer(program).file()
 
 
 def save(program: Program, path: Any) -> None:
@@ -515,26 +573,23 @@ def save(program: Program, path: Any) -> None:
     path = pathlib.Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"save: there is no folder {path.parent}: make it first")
-    large = {v: c for v, c in _values(program) if np.size(c) > 1000}
-    text = source(
-        program.replace(constants={v: c for v, c in program.constants.items() if v not in large})
-    )
-    if large:
-        archive = path.with_suffix(".npz")
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-            np.savez(file, **{v.name: np.asarray(c) for v, c in large.items()})
-        os.replace(file.name, archive)
-        loads = [f'{v.name} = _constants["{v.name}"]' for v in large]
-        first = '_constants = np.load(pathlib.Path(__file__).with_suffix(".npz"))'
-        text = text.replace(
-            "import numpy as np\n",
-            "\n".join(["import pathlib", "", "import numpy as np", "", first, *loads, ""]),
-            1,
-        )
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(text)
-    os.replace(file.name, path)
+    writer = Writer(program)
+    text = writer.file(large=LARGE)
+    if writer.apart:
+        replace_file(path.with_suffix(".npz"), lambda file: np.savez(file, **writer.apart))
+    replace_file(path, lambda file: file.write(text.encode()))
 
 
-def _values(program: Program) -> list[tuple[Var, Any]]:
-    return [(v, getattr(c, "_value", c)) for v, c in program.constants.items()]
+def replace_file(path: pathlib.Path, write: Callable[[Any], Any]) -> None:
+    """Write a file aside, and put it in its place when it is whole."""
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(aside, 0o666 & ~umask)  # mkstemp's files are their owner's alone
+        os.replace(aside, path)
+    except BaseException:
+        os.unlink(aside)
+        raise

@@ -40,7 +40,7 @@ from minigrad.names import Scope, callers, held
 from minigrad.ops.indexing import settle_index, settled
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Program, Var
-from minigrad.program.source import SYMBOLS
+from minigrad.program.spellings import SYMBOLS
 from minigrad.tensor import Tensor, no_derivative, operand, plainly, wrap
 from minigrad.tree import flatten
 
@@ -69,7 +69,8 @@ class Tracer:
     constants : dict
         id of an array -> what the traced function calls it.
     gradient_of : dict
-        node -> the node that it is the gradient of.
+        node -> the nodes that it is the gradient of: where ``z = w x + b``, that of z is
+        that of b.
     """
 
     def __init__(self) -> None:
@@ -79,7 +80,7 @@ class Tracer:
         self.names: dict[AnyNode, str] = {}
         self.constants: dict[int, str] = {}
         self.closure: dict[str, Any] = {}
-        self.gradient_of: dict[AnyNode, AnyNode] = {}
+        self.gradient_of: dict[AnyNode, list[AnyNode]] = {}
         self._outside: dict[int, tuple[Tensor, AnyNode]] = {}
 
     def learn(self, variables: Mapping[str, Any]) -> None:
@@ -241,7 +242,7 @@ class Tracer:
     def before_rules(self, node: AnyNode, g: Any) -> None:
         """Note that ``g`` is the gradient of ``node``: it will be named after it."""
         if isinstance(g, Tensor) and g.node is not None:
-            self.gradient_of.setdefault(g.node, node)
+            self.gradient_of.setdefault(g.node, []).append(node)
 
     def after_rule(self, node: AnyNode, argnum: int, g: Any, c: Any) -> None:
         """Nothing: the rule has recorded itself."""
@@ -393,6 +394,8 @@ def watched(tracer: Tracer) -> Iterator[None]:
     def on_return(frame: FrameType, event: str, arg: Any) -> None:
         if event == "return" and is_user(frame.f_code.co_filename):
             tracer.learn(frame.f_locals)
+            globals_ = frame.f_globals
+            tracer.learn({n: globals_[n] for n in frame.f_code.co_names if n in globals_})
 
     sys.setprofile(on_return)
     try:
@@ -484,12 +487,19 @@ class Reader:
 
     def rename(self, v: Var, node: AnyNode) -> None:
         """Call ``v`` what the user calls it, or after what it is the gradient of."""
-        name = self.tracer.names.get(node)
-        if name is None and node in self.tracer.gradient_of:
-            of = self.vars.get(self.tracer.gradient_of[node])
-            name = f"d{of.name}" if isinstance(of, Var) and of.given else None
-        if name is not None and not v.given:
-            v.name, v.given = self.unique(identifier(name)), True
+        if v.given:
+            return
+        nodes = [n for n in self.tracer.gradient_of.get(node, ()) if n in self.vars]
+        found = {n: self.vars[n] for n in nodes}
+        primal = {n: of.name for n, of in found.items() if isinstance(of, Var) and of.given}
+        names = [self.tracer.names[node]] if node in self.tracer.names else []
+        names += [f"d{name}" for name in primal.values()]
+        if names:
+            v.name, v.given = self.unique(identifier(names[0])), True
+            inputs = [self.vars[n] for n in self.tracer.inputs]
+            also = [f"d{of.name}" for of in found.values() if of in inputs]
+            also = [name for name in also if name != v.name]
+            v.also = tuple(self.unique(identifier(name)) for name in also)
 
     def unique(self, name: str) -> str:
         """``name``, or with a number behind it if it is taken."""

@@ -1,0 +1,190 @@
+"""Constants as source: the number that a person would have written.
+
+``0.006666666666666667`` was ``1 / 150``, ``2.8284271247461903`` was ``np.sqrt(8)``.  What
+is printed evaluates to the very same float; where it does not, the digits stay.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+ATOM, POWER, UNARY, PRODUCT, SUM, AND, OR, COMPARISON = 9, 8, 7, 6, 5, 4, 3, 2
+WIDTH = 92
+DIGITS = 8
+"""Numbers of more characters are looked at for what they may have been."""
+
+KNOWN = {
+    math.pi: "np.pi",
+    2 * math.pi: "2 * np.pi",
+    math.e: "np.e",
+    math.log(2): "np.log(2)",
+    0.5 * math.log(2 * math.pi): "0.5 * np.log(2 * np.pi)",
+    math.log(2 * math.pi): "np.log(2 * np.pi)",
+    math.sqrt(2 / math.pi): "np.sqrt(2 / np.pi)",
+    2 / math.sqrt(math.pi): "2 / np.sqrt(np.pi)",
+    1 / math.sqrt(2 * math.pi): "1 / np.sqrt(2 * np.pi)",
+}
+
+
+@dataclass
+class Text:
+    """Source of an expression, and how tightly it binds."""
+
+    code: str
+    level: int = ATOM
+
+    def at(self, level: int) -> str:
+        """The source, in parentheses unless it binds at least as tightly as ``level``."""
+        return self.code if self.level >= level else f"({self.code})"
+
+
+def number(x: Any) -> Text:
+    """A single number, its dtype included.
+
+    Examples
+    --------
+    >>> number(2.0).code, number(-np.inf).code, number(np.float32(0.1)).code
+    ('2.0', '-np.inf', 'np.float32(0.1)')
+    """
+    if isinstance(x, bool | np.bool_):
+        return Text(str(bool(x)))
+    if isinstance(x, np.generic) and x.dtype not in (np.float64, np.int64):
+        return strong(x)
+    return digits(x)
+
+
+def strong(x: Any) -> Text:
+    """A number of NumPy's, whose dtype counts."""
+    return Text(f"np.{x.dtype}({digits(x).code})") if isinstance(x, np.generic) else digits(x)
+
+
+def digits(x: Any) -> Text:
+    """The digits of a number, as many as it takes to tell it from all others of its dtype."""
+    if not isinstance(x, int) and not np.isfinite(x):
+        word = "np.nan" if np.isnan(x) else "np.inf"
+        return Text(word) if not x < 0 else Text(f"-{word}", UNARY)
+    code = str(x) if isinstance(x, np.generic) else repr(x)
+    return Text(code, UNARY if code.startswith("-") else ATOM)
+
+
+def weak(x: Any, others: list[Any]) -> Text:
+    """A number beside arrays with the dtypes ``others``, whose dtype it takes if that does.
+
+    Examples
+    --------
+    >>> weak(2.0, [np.float64]).code, weak(2.0, [np.int64]).code
+    ('2', '2.0')
+    >>> weak(np.float64(0.5), [np.float32]).code  # NumPy would compute in float64
+    'np.float64(0.5)'
+    """
+    if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
+        return number(x)
+    result = np.result_type(*others, x)
+    value = x.item() if isinstance(x, np.generic) else x
+    whole = math.isfinite(value) and value == int(value) and abs(value) < 1e6
+    negative_zero = not value and math.copysign(1, value) < 0
+    if whole and not negative_zero and np.result_type(*others, 1) == result:
+        return digits(int(value))
+    if np.result_type(*others, 1.0) != result:
+        return strong(x)
+    double = result == np.float64
+    if not double and (not isinstance(x, np.generic) or x.dtype == result):
+        value = result.type(value)
+    found = recognised(value, double) if math.isfinite(value) else None
+    return found or digits(value)
+
+
+def recognised(c: Any, double: Any) -> Text | None:
+    """What the float ``c`` may have been: a fraction, a root, a multiple of π.
+
+    Examples
+    --------
+    >>> recognised(2 / 442, True).code, recognised(1 / np.sqrt(8), True).code
+    ('1 / 221', '1 / np.sqrt(8)')
+    """
+    if len(str(c)) <= DIGITS:
+        return None
+    sign, c = ("-" if c < 0 else ""), abs(c)
+    for k in (1, 2):
+        n = round(k / float(c)) if c > 1e-7 else 0
+        if n and type(c)(k / n) == c and (double or n < 1e4):
+            return Text(f"{sign}{k} / {n}", PRODUCT)
+    if not double:  # the constants below are NumPy's numbers, which would not be cast
+        return None
+    if c in KNOWN:
+        return Text(f"{sign}{KNOWN[c]}", PRODUCT)
+    n = round(c * c) if c < 1e6 else 0
+    if n and math.sqrt(n) == c:
+        return Text(f"{sign}np.sqrt({n})", UNARY if sign else ATOM)
+    n = round(1 / (c * c)) if c > 1e-6 else 0
+    if n and 1 / math.sqrt(n) == c:
+        return Text(f"{sign}1 / np.sqrt({n})", PRODUCT)
+    return None
+
+
+def multiple(c: float, n: int, dtype: Any) -> int | None:
+    """The small whole number k for which ``c`` is ``k / n``, if ``c`` looks like such."""
+    if n < 3 or not math.isfinite(c) or len(repr(c)) <= DIGITS - 2:
+        return None
+    k = round(c * n)
+    same = dtype.type(k / n) == dtype.type(c)
+    return k if 0 < abs(k) <= 20 and same else None
+
+
+def array(x: Any) -> str:
+    """An array, over as many lines as it takes.
+
+    Examples
+    --------
+    >>> array(np.eye(3)), array(np.arange(2, 9))
+    ('np.eye(3)', 'np.arange(2, 9)')
+    >>> array(np.zeros((2, 3), np.float32))
+    'np.zeros((2, 3), np.float32)'
+    >>> array(np.array([0.5, np.inf]))
+    'np.array([0.5, np.inf])'
+    """
+    kind = "" if x.dtype == np.float64 else f", np.{x.dtype}"
+    shape = str(x.shape[0]) if x.ndim == 1 else str(x.shape)
+    if not x.size or (x.dtype.kind in "fiu" and not x.any() and not np.signbit(x).any()):
+        return zeros(x.shape, x.dtype)
+    first = x.flat[0]
+    if x.size > 3 and (x == first).all():
+        if first == 1 and x.dtype.kind != "b":
+            return f"np.ones({shape}{kind})"
+        kind = kind if x.dtype != bool else ""
+        return f"np.full({shape}, {digits(first).code}{kind})"
+    if x.dtype == np.int64 and x.ndim == 1 and x.size > 3 and (np.diff(x) == x[1] - first).all():
+        step = int(x[1] - first)
+        last = int(x[-1]) + (1 if step > 0 else -1)
+        words = [str(first), str(last), str(step)][: 3 if step != 1 else 2]
+        return f"np.arange({', '.join(words[1:] if words[0] == '0' and step == 1 else words)})"
+    square = x.dtype.kind == "f" and x.ndim == 2 and x.shape[0] == x.shape[1]
+    if square and np.array_equal(x, np.eye(len(x))):
+        return f"np.eye({len(x)}{kind.replace(', ', ', dtype=')})"
+    kind = "" if x.dtype in (np.float64, np.int64, np.bool_) else kind
+    code = f"np.array({elements(x)}{kind})"
+    if len(code) > WIDTH - 12:
+        rows = [f"{elements(row)}," for row in x]
+        filled = [textwrap.fill(row, WIDTH - 8, break_on_hyphens=False) for row in rows]
+        text = "\n".join(filled) if x.ndim > 1 else textwrap.fill(" ".join(rows), WIDTH - 8)
+        body = "    [\n" + textwrap.indent(text, "        ") + "\n    ]"
+        code = f"np.array(\n{body}{kind}\n)"
+    return code
+
+
+def zeros(shape: tuple[int, ...], dtype: Any) -> str:
+    """An array of zeros."""
+    kind = "" if dtype == np.float64 else f", np.{dtype}"
+    return f"np.zeros({shape[0] if len(shape) == 1 else shape}{kind})"
+
+
+def elements(x: Any) -> str:
+    """The elements of an array as nested lists."""
+    if x.ndim:
+        return f"[{', '.join(map(elements, x))}]"
+    return number(x[()]).code if x.dtype in (np.float64, np.int64, bool) else digits(x[()]).code
