@@ -1,0 +1,114 @@
+"""Explanations of gradients: ``mg.explain(L, w)``, ``mg.paths(L, w)``.
+
+Formulas are not looked up: the rules of the ops are run on stand-ins for your variables
+(``links``), what they leave is simplified as on paper and written down (``notation``), and
+the steps are put together by the chain rule (``ledger``, ``report``).  The package is called
+like its function, and calling it is calling that.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from types import ModuleType
+from typing import Any
+
+from minigrad.explain.ledger import Paths, Row, chart
+from minigrad.explain.links import local_formula
+from minigrad.explain.report import Explanation
+
+__all__ = ["Explanation", "Paths", "Row", "explain", "local_formula", "paths"]
+
+
+def explain(output: Any, wrt: Any, *, steps: bool | None = None) -> Explanation:
+    """Explain the gradient of ``output`` with respect to ``wrt``, step by step.
+
+    Parameters
+    ----------
+    output : Tensor
+        Recorded; of several elements, the gradient is that of their sum, or entry by
+        entry where all operations are elementwise.
+    wrt : Tensor, or nested lists, tuples and dicts of them
+        Leaves or intermediate results.
+    steps : bool, optional
+        Whether to derive each link operation by operation, with σ written out; by default
+        a link that stands alone is derived.
+
+    Returns
+    -------
+    Explanation
+        ``print`` shows it as text, a notebook as formulas; ``.to_latex()``,
+        ``.to_markdown()``, ``.to_html()``, ``.to_png(path)``, ``.plot()``, ``.rows``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When something is no Tensor, was not recorded, or has no path to ``output``.
+
+    Notes
+    -----
+    Steps lead between the quantities that have names: variables of the caller, entries of
+    its lists and dicts, and Tensors with ``name=``.  Numbers and elementwise arrays are
+    explained as a product of links, ``dL/da · da/dz``, summed over the paths; others as a
+    ledger, in which ``dW`` is the gradient of the output with respect to ``W``.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> x, y = 0.5, 1.5
+    >>> w = mg.Tensor(0.3, requires_grad=True)
+    >>> b = mg.Tensor(0.1, requires_grad=True)
+    >>> z = w * x + b
+    >>> a = mg.sigmoid(z)
+    >>> L = 0.5 * (y - a) ** 2
+    >>> print(mg.explain(L, w))
+    dL/dw = dL/da · da/dz · dz/dw
+      dL/da = -(y - a)     = -0.937823
+      da/dz = a·(1 - a)    =  0.246134
+      dz/dw = x            =  0.5
+    dL/dw = -0.115415
+    """
+    return Explanation(chart("explain", output, wrt), steps)
+
+
+def paths(output: Any, wrt: Any, *, limit: int = 1000) -> Paths:
+    """The routes by which ``wrt`` acts on ``output``, from quantity to named quantity.
+
+    Parameters
+    ----------
+    output, wrt : Tensor
+    limit : int
+        Most paths to list; ``.total`` counts all of them.
+
+    Returns
+    -------
+    Paths
+        A sequence of tuples of names, the output first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `explain`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> x = mg.Tensor(2.0, requires_grad=True)
+    >>> a = x * 3
+    >>> b = mg.sin(x)
+    >>> L = a * b
+    >>> print(mg.paths(L, x))
+    L ← a ← x
+    L ← b ← x
+    """
+    if not hasattr(wrt, "node"):
+        wrt = list(wrt) if isinstance(wrt, list | tuple) and len(wrt) == 1 else [wrt]
+    return Paths(chart("paths", output, wrt), limit)
+
+
+class _Callable(ModuleType):
+    __call__ = staticmethod(explain)
+
+
+__signature__ = inspect.signature(explain)
+sys.modules[__name__].__class__ = _Callable

@@ -1,0 +1,272 @@
+"""Identities for formulas in which quantities have names, and NaN is nobody's business.
+
+They come after those of ``program.simplify``, which programs share.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.program.equations import Var
+from minigrad.program.simplify import (
+    READING,
+    Builder,
+    Rule,
+    coefficient,
+    is_,
+    key_of,
+    number,
+    outcome,
+    rule,
+    scaled,
+    shape_of,
+    together,
+)
+
+NAMED: dict[str, list[Rule]] = {}
+
+
+@rule("divide", table=NAMED)
+def quotient_with_a_name(b: Builder, x: Any, y: Any) -> Any:
+    """``x·u/y`` is ``x·a`` if u/y is called a, and ``x·(1 - a)`` if y = 1 + u and 1/y is."""
+    if x is y and isinstance(x, Var):
+        return np.broadcast_to(x.dtype.type(1), x.shape)[()]
+    u, v = b.match(x, "multiply") or (1, x)
+    terms = b.match(y, "add") or ()
+    for rest, factor in ((u, v), (v, u)):
+        if not isinstance(factor, Var):
+            continue
+        if (a := named(b, factor, y)) is not None:
+            return b.emit(ops.multiply, rest, a)
+        if any(factor is t for t in terms) and any(is_(t, 1) for t in terms):
+            for one in (1, 1.0):
+                if (a := named(b, one, y)) is not None:
+                    return b.emit(ops.multiply, rest, b.emit(ops.subtract, 1, a))
+    return None
+
+
+def named(b: Builder, x: Any, y: Any) -> Var | None:
+    """What x/y is called, if it has a name."""
+    a = b.keep(ops.divide, (x, y), {}, None) if b.knows(ops.divide, x, y) else None
+    return a if isinstance(a, Var) and a.given else None
+
+
+@rule("power", table=NAMED)
+def negative_power(b: Builder, x: Any, p: Any) -> Any:
+    """``x^-3`` is 1/x³."""
+    q = number(p)
+    if isinstance(q, bool) or not isinstance(q, int | float) or not q < 0:
+        return None
+    q = int(q) if q == int(q) else q
+    return b.emit(ops.divide, 1, x if q == -1 else b.emit(ops.power, x, -q))
+
+
+@rule("multiply", table=NAMED)
+def multiple_of_reciprocal(b: Builder, x: Any, y: Any) -> Any:
+    """``2·(1/x)`` is 2/x."""
+    c, inner = number(x), b.match(y, "divide")
+    if c is None or inner is None or number(inner[0]) is None:
+        return None
+    c *= number(inner[0])
+    answer = b.emit(ops.divide, abs(c), inner[1])
+    return answer if c > 0 else b.emit(ops.negative, answer)
+
+
+def terms_of(b: Builder, x: Any, sign: float, found: dict[Any, list[Any]]) -> int:
+    """Add what ``x`` is a sum of to ``found``, by key; answer how many terms that were."""
+    stack, n = [(x, sign)], 0
+    while stack:
+        y, c = stack.pop()
+        inner = b.made_by.get(y) if isinstance(y, Var) and not y.given else None
+        if inner is not None and inner.op.name in ("add", "subtract") and n < 16:
+            left, right = inner.args
+            stack += [(right, c if inner.op.name == "add" else -c), (left, c)]
+            continue
+        n += 1
+        d, y = (number(y), 1) if number(y) is not None else coefficient(b, y)
+        entry = found.setdefault(key_of(y), [0, y])
+        entry[0] += c * d
+    return n
+
+
+def like_terms(sign: int) -> Rule:
+    """``x + 1 + (x - 1)`` is ``2·x``."""
+
+    def collected(b: Builder, x: Any, y: Any) -> Any:
+        found: dict[Any, list[Any]] = {}
+        n = terms_of(b, x, 1, found) + terms_of(b, y, sign, found)
+        if len(found) == n or n < 3:
+            return None
+        answer: Any = None
+        for c, z in sorted(found.values(), key=lambda part: part[0] < 0):
+            size = c if answer is None else abs(c)
+            term = size if isinstance(z, int) else scaled(b, size, z) if c else None
+            if answer is None or term is None:
+                answer = term if answer is None else answer
+            else:
+                answer = b.emit(ops.subtract if c < 0 else ops.add, answer, term)
+        return answer
+
+    return collected
+
+
+for _name, _sign in (("add", 1), ("subtract", -1)):
+    NAMED.setdefault(_name, []).append(like_terms(_sign))
+
+
+@rule("subtract", table=NAMED)
+def difference_of_equals(b: Builder, x: Any, y: Any) -> Any:
+    """``x - x`` is 0."""
+    if x is not y or not isinstance(x, Var):
+        return None
+    return np.broadcast_to(x.dtype.type(0), x.shape)[()]
+
+
+@rule("divide", table=NAMED)
+def nothing_divided(b: Builder, x: Any, y: Any) -> Any:
+    """``0/y`` is 0."""
+    if not is_(x, 0) or not isinstance(y, Var):
+        return None
+    shape, dtype = outcome(ops.divide, (x, y), {})
+    return np.broadcast_to(dtype.type(0), shape)[()]
+
+
+@rule("multiply", table=NAMED)
+def fraction_times(b: Builder, x: Any, y: Any) -> Any:
+    """``(x/n)·y`` is ``x·y/n``."""
+    for u, v in ((x, y), (y, x)):
+        if (inner := b.match(u, "divide")) is not None and isinstance(v, Var) and not u.given:
+            return b.emit(ops.divide, b.emit(ops.multiply, inner[0], v), inner[1])
+    return None
+
+
+@rule("sum", table=NAMED)
+def coefficient_of_sum(b: Builder, x: Any, **kwargs: Any) -> Any:
+    """The sum of ``-x`` is minus the sum of ``x``."""
+    c, u = coefficient(b, x)
+    if c == 1 or shape_of(u) != shape_of(x) or not kwargs.keys() <= {"axis", "keepdims"}:
+        return None
+    return scaled(b, c, b.emit(ops.sum, u, **kwargs))
+
+
+@rule("exp", table=NAMED)
+def exponential_of_logarithm(b: Builder, x: Any) -> Any:
+    """The exponential of a logarithm is what that is of; of log-softmax, softmax."""
+    if (inner := b.match(x, "log")) is not None:
+        return inner[0]
+    made = b.made_by.get(x) if isinstance(x, Var) else None
+    if made is not None and made.op.name == "log_softmax":
+        return b.emit(ops.softmax, *made.args, **made.kwargs)
+    return None
+
+
+@rule("transpose", table=NAMED)
+def transposed_product(b: Builder, x: Any, axes: Any = None) -> Any:
+    """``(Aᵀ @ B)ᵀ`` is ``Bᵀ @ A``."""
+    inner = b.match(x, "matmul")
+    if inner is None or axes is not None or any(len(shape_of(f)) != 2 for f in inner):
+        return None
+    if all(b.match(f, "transpose") is None for f in inner):
+        return None
+    left, right = (b.emit(ops.transpose, f) for f in inner)
+    return b.emit(ops.matmul, right, left)
+
+
+def nothing(op: Any) -> Rule:
+    """``x·0`` and ``X @ 0`` are 0."""
+
+    def zero(b: Builder, x: Any, y: Any) -> Any:
+        if not (is_(x, 0) or is_(y, 0)):
+            return None
+        shape, dtype = outcome(op, (x, y), {})
+        return np.broadcast_to(dtype.type(0), shape)[()]
+
+    return zero
+
+
+for _op in (ops.multiply, ops.matmul):
+    NAMED.setdefault(_op.name, []).append(nothing(_op))
+
+
+@rule("where", table=NAMED)
+def decided(b: Builder, condition: Any, x: Any, y: Any) -> Any:
+    """``where(True, x, y)`` is ``x``."""
+    c = condition if isinstance(condition, bool | np.bool_) else None
+    if isinstance(condition, np.ndarray) and condition.size:
+        c = condition.all() if condition.all() == condition.any() else None
+    return None if c is None else x if c else y
+
+
+@rule("divide", table=NAMED)
+def coefficient_of_quotient(b: Builder, x: Any, y: Any) -> Any:
+    """``(2·x)/y`` is ``2·(x/y)``."""
+    if number(x) is not None and number(x) < 0:
+        return b.emit(ops.negative, b.emit(ops.divide, -number(x), y))
+    c, u = coefficient(b, x)
+    if c == 1 or number(y) is not None or shape_of(u) != shape_of(x):
+        return None
+    return scaled(b, c, b.emit(ops.divide, u, y))
+
+
+def common_coefficient(sign: int) -> Rule:
+    """``2·x + 2·y`` is ``2·(x + y)``, ``2·x + (-3)·y`` is ``2·x - 3·y``."""
+
+    def gathered(b: Builder, x: Any, y: Any) -> Any:
+        (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
+        d *= sign
+        if abs(c) == abs(d) != 1 and number(u) is None and number(v) is None:
+            return scaled(b, c, b.emit(ops.add if c == d else ops.subtract, u, v))
+        if d < 0 < sign:
+            return b.emit(ops.subtract, x, scaled(b, -d, v))
+        if c < 0 < d and sign > 0:
+            return b.emit(ops.subtract, y, scaled(b, -c, u))
+        return None
+
+    return gathered
+
+
+for _name, _sign in (("add", 1), ("subtract", -1)):
+    NAMED.setdefault(_name, []).append(common_coefficient(_sign))
+
+
+def nowhere(*xs: Any) -> Any:
+    return np.broadcast_to(np.False_, np.broadcast_shapes(*map(shape_of, xs)))[()]
+
+
+def is_never(x: Any) -> bool:
+    return isinstance(x, np.ndarray | np.bool_ | bool) and not np.any(x)
+
+
+@rule("not_equal", table=NAMED)
+def other_than_itself(b: Builder, x: Any, y: Any) -> Any:
+    """``x != x`` holds never."""
+    return nowhere(x) if x is y and isinstance(x, Var) else None
+
+
+@rule("bitwise_and", table=NAMED)
+def and_never(b: Builder, x: Any, y: Any) -> Any:
+    """``x & False`` is False."""
+    return nowhere(x, y) if is_never(x) or is_never(y) else None
+
+
+@rule("bitwise_or", table=NAMED)
+def or_never(b: Builder, x: Any, y: Any) -> Any:
+    """``x | False`` is ``x``."""
+    return next((v for u, v in ((x, y), (y, x)) if is_never(u)), None)
+
+
+@rule("bitwise_or", table=NAMED)
+def more_or_equal(b: Builder, x: Any, y: Any) -> Any:
+    """``(x > y) | (x == y)`` is ``x >= y``."""
+    same = b.match(y, "equal")
+    for name, op in (("greater", ops.greater_equal), ("less", ops.less_equal)):
+        inner = b.match(x, name)
+        if inner and same and {*map(key_of, inner)} == {*map(key_of, same)}:
+            return b.emit(op, *inner)
+    return None
+
+
+FORMULAS = together(READING, NAMED)

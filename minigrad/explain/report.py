@@ -1,0 +1,463 @@
+"""The explanation in every form: text, LaTeX, Markdown, HTML, a picture, data."""
+
+from __future__ import annotations
+
+import html
+import io
+import os
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad.draw.picture import short as crop
+from minigrad.draw.picture import visible
+from minigrad.explain.ledger import SHOWN, Chart, Link, Row, Step, middle, short, step_text
+from minigrad.explain.notation import LATEX, MATHML, NOTATION, Style
+from minigrad.graph import AnyNode
+
+WIDTH = 92
+COLUMN = 46
+"""Formulas are padded to the longest of those that are not longer than this."""
+ROWS = 30
+"""Most rows that are shown, the last ones of those that are too many left out."""
+LAST = 6
+
+
+@dataclass(eq=False)
+class Explanation:
+    """A gradient, explained; ``mg.explain`` makes one.
+
+    Attributes
+    ----------
+    chart : Chart
+        The graph as it was read.
+    steps : bool or None
+        Whether links are derived operation by operation; by default only where there is
+        but one.
+    """
+
+    chart: Chart
+    steps: bool | None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        """The steps as data, from the output to the inputs.
+
+        Each row has ``quantity``, ``formula``, ``value``, ``number``, ``shape``,
+        ``shapes``, ``site`` (the line of your code) and ``expression`` (which has ``text``,
+        ``latex``, ``mathml`` and ``evaluate()``).
+        """
+        return self.chart.rows
+
+    @cached_property
+    def gradients(self) -> dict[str, Any]:
+        """Name -> the gradient of the output with respect to it."""
+        return {self.chart.called(v): self.chart.gradients[v] for v in self.chart.wrt}
+
+    # --- text ---------------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    def to_text(self, source: bool = False) -> str:
+        """Aligned text.
+
+        Parameters
+        ----------
+        source : bool
+            Whether to add the lines of your code that the rows come from.
+        """
+        chart = self.chart
+        first, left_out, last = self.shown
+        lines: list[str] = []
+        if chart.chained and len(self.rows) > 1:
+            for v in self.chained_wrt:
+                lines += self._head(v)
+        elif not chart.chained:
+            lines.append(f"{self._totals_head}")
+        indent = "  " if lines else ""
+        table = [indent + line for line in self._table([*first, *last], source)]
+        if left_out:
+            table.insert(len(table) - LAST, f"{indent}⋯ ({left_out:,} more, in .rows)")
+        lines += table
+        if chart.chained:
+            lines += self._sums()
+        lines += [self._total(v) for v in (self.chained_wrt if chart.chained else chart.wrt)]
+        definition = self.definition
+        if definition is not None:
+            lines.append(f"with {chart.called(chart.output)} = {definition.text}")
+        if any(row.too_long for row in (*first, *last)):
+            lines.append(
+                "⋯ stands for what is too long: give results names to see the steps between"
+            )
+        for name, array in chart.nameless.values():
+            lines.append(f"with {name}: an array without a name, {np.shape(array)}")
+        return "\n".join(lines)
+
+    @property
+    def chained_wrt(self) -> list[AnyNode]:
+        """What is not reached by a single link: its row would say it all."""
+        chart = self.chart
+        direct = [chart.output]
+        return [v for v in chart.wrt if chart.users[v] != direct or chart.count(v) != 1]
+
+    def _total(self, v: AnyNode) -> str:
+        left = self.chart.ratio(self.chart.output, v, True)
+        return f"{visible(left)} = {short(self.chart.gradients[v])}"
+
+    @cached_property
+    def definition(self) -> Any:
+        """What an output without a name is."""
+        if self.chart.names.known(self.chart.output):
+            return None
+        return self.chart.definition(self.chart.output)
+
+    @property
+    def shown(self) -> tuple[list[Row], int, list[Row]]:
+        """Rows to be shown, how many are left out, and rows to be shown after these."""
+        rows = self.rows
+        if len(rows) <= ROWS:
+            return rows, 0, []
+        return rows[: ROWS - LAST], len(rows) - ROWS, rows[-LAST:]
+
+    @property
+    def _totals_head(self) -> str:
+        """What a ledger is about, and what its left sides mean."""
+        chart = self.chart
+        of = ", ".join(visible(chart.ratio(chart.output, v, True)) for v in chart.wrt)
+        output, name = (visible(chart.called(n)) for n in (chart.output, self.rows[0].bottom))
+        shape = np.shape(chart.value(chart.output))
+        what = f"{output}.sum()" if shape else output
+        return f"{of}  ({chart.prefix}{name}: the gradient of {what} by {name}, and so on)"
+
+    def _head(self, v: AnyNode) -> list[str]:
+        """The gradient as a product of links, or a sum of such over the paths."""
+        chart = self.chart
+        left = visible(chart.ratio(chart.output, v, True))
+        routes = list(islice(chart.routes(v), SHOWN))
+        products = [
+            " · ".join(middle([visible(chart.ratio(*link)) for link in links(r)])) for r in routes
+        ]
+        n = chart.count(v)
+        more = [f"⋯ ({n:,} paths, {len(routes)} of them shown)"] if n > len(routes) else []
+        line = f"{left} = {' + '.join([*products, *more])}"
+        if len(line) <= WIDTH or len(products) == 1:
+            return [line]
+        pad = " " * len(left)
+        return [
+            f"{left if not i else pad} {'=' if not i else '+'} {p}"
+            for i, p in enumerate([*products, *more])
+        ]
+
+    def _sums(self) -> list[str]:
+        """The products of numbers along the paths, where there are several."""
+        found = []
+        for v in self.chart.wrt:
+            n = self.chart.count(v)
+            for route in islice(self.chart.routes(v), SHOWN) if n > 1 else ():
+                parts = [self.chart.steps[link] for link in links(route)]
+                if len(parts) > 6 or np.ndim(parts[0]):
+                    continue
+                words = " · ".join(
+                    f"({short(p)})" if k and p < 0 else short(p) for k, p in enumerate(parts)
+                )
+                through = " ← ".join(visible(self.chart.called(x)) for x in route)
+                product = f"{words} = {short(np.prod(parts))}" if len(parts) > 1 else words
+                found.append((through, product))
+        width = max((len(t) for t, _ in found), default=0)
+        return [f"  {t:<{width}} : {p}" for t, p in found]
+
+    def _table(self, rows: list[Row], source: bool) -> list[str]:
+        cells: list[tuple[str, str, str, str]] = []
+        for row in rows:
+            quantity, site = visible(row.quantity), self._site(row) if source else ""
+            derived = self.derived(row)
+            for k, step in enumerate(derived[:-1]):
+                cells.append((quantity if not k else "", step_text(step), "", ""))
+            cells.append((quantity if not derived[:-1] else "", row.formula, self._last(row), site))
+        left = max((len(c[0]) for c in cells), default=0)
+        mid = max((len(c[1]) for c in cells if len(c[1]) <= COLUMN), default=0)
+        sign = "    = " if self.chart.chained else "   "
+        lines = [
+            f"{quantity:<{left}} = {formula:<{mid}}{sign}{last}"
+            if last
+            else f"{quantity:<{left}} = {formula}"
+            for quantity, formula, last, _ in cells
+        ]
+        if source:
+            right = max((len(line) for line in lines), default=0)
+            lines = [
+                f"{line:<{right}}    # {c[3]}" if c[3] else line
+                for line, c in zip(lines, cells, strict=True)
+            ]
+        return [line.rstrip() for line in lines]
+
+    def _last(self, row: Row) -> str:
+        """What stands behind a formula: the number of a link, the shapes of a product."""
+        if self.chart.chained:
+            return f"{float(row.value): .6g}" if not row.shape else short(row.value)
+        return row.shapes if row.shape else f"{row.shapes}   = {row.number}"
+
+    def derived(self, row: Row) -> list[Step]:
+        """How the link of ``row`` comes about, where that is to be shown."""
+        wanted = self.steps if self.steps is not None else len(self.rows) == 1
+        if not wanted or not self.chart.chained:
+            return []
+        return self.chart.derivation(row.top, row.bottom, deeper=bool(self.steps))
+
+    @staticmethod
+    def _site(row: Row) -> str:
+        if row.site is None:
+            return ""
+        code = f": {crop(row.site.code, 60)}" if row.site.code else ""
+        return visible(f"{os.path.basename(row.site.filename)}:{row.site.lineno}{code}")
+
+    # --- formulas in a style ------------------------------------------------------------
+
+    def _ratio(self, u: AnyNode, v: AnyNode, style: Style) -> str:
+        names = (style.name(self.chart.called(n)) for n in (u, v))
+        return style.derivative.format(*names)
+
+    def _quantity(self, row: Row, style: Style) -> str:
+        if self.chart.chained:
+            return self._ratio(row.top, row.bottom, style)
+        own = self._ratio(self.chart.output, row.bottom, style)
+        if row.total or len(self.chart.users[row.bottom]) == 1:
+            return own
+        return self._via(row.top, own, style)
+
+    def _via(self, node: AnyNode, gradient: str, style: Style) -> str:
+        """The part of a gradient that comes through ``node``."""
+        via = style.word(f"via {self.chart.called(node)}")
+        if style is LATEX:
+            return rf"\left[{gradient}\right]_{{{via}}}"
+        bracketed = f"<mrow><mo>[</mo>{gradient}<mo>]</mo></mrow>"
+        return f"<msub>{bracketed}{via}</msub>"
+
+    def _formula(self, row: Row, style: Style) -> str:
+        if row.expression is None:
+            return style.word(row.abridged)
+        if row.total:
+            own = self._ratio(self.chart.output, row.bottom, style)
+            plus = " + " if style is LATEX else "<mo>+</mo>"
+            return plus.join(self._via(u, own, style) for u in self.chart.users[row.bottom])
+        return row.expression.write(style).code
+
+    def _step(self, step: Step, style: Style) -> str:
+        times, plus = NOTATION["multiply"][style.place], NOTATION["add"][style.place]
+        total = None
+        for product in step:
+            factors = [f.write(style) for f in product]
+            term = factors[0]
+            for factor in factors[1:]:
+                term = style.fill(times, style.term(f"{term:minus}", "product"), factor)
+            total = term if total is None else style.fill(plus, total, term)
+        return total.code if total is not None else ""
+
+    def _product(self, v: AnyNode, style: Style) -> str:
+        """The right side of the chain rule."""
+        chart = self.chart
+        dot, plus = (r" \cdot ", " + ") if style is LATEX else ("<mo>·</mo>", "<mo>+</mo>")
+        routes = list(islice(chart.routes(v), SHOWN))
+        n = chart.count(v)
+        words = [dot.join(self._short_product(route, style)) for route in routes]
+        if n > len(routes):
+            words.append(style.word(f"⋯ ({n:,} paths)") if style is MATHML else r"\cdots")
+        return plus.join(words)
+
+    def _short_product(self, route: tuple[AnyNode, ...], style: Style) -> list[str]:
+        found = [self._ratio(*link, style) for link in links(route)]
+        dots = r"\cdots" if style is LATEX else "<mo>⋯</mo>"
+        return found if len(found) <= 12 else [*found[:6], dots, *found[-6:]]
+
+    def equations(self, style: Style) -> list[tuple[str, str, str, Row | None]]:
+        """Left side, right side, value, and the row that it belongs to, line by line."""
+        chart = self.chart
+        found: list[tuple[str, str, str, Row | None]] = []
+        if chart.chained and len(self.rows) > 1:
+            output = chart.output
+            for v in self.chained_wrt:
+                found += [(self._ratio(output, v, style), self._product(v, style), "", None)]
+        first, left_out, last = self.shown
+        for row in (*first, *last):
+            if left_out and row is last[0]:
+                found.append(("", style.word(f"⋯ ({left_out:,} more)"), "", None))
+            left = self._quantity(row, style)
+            for step in self.derived(row)[:-1]:
+                found.append((left, self._step(step, style), "", None))
+                left = ""
+            value = row.number if chart.chained or not row.shape else ""
+            value = "" if row.formula == value else value
+            found.append((left, self._formula(row, style), value, row))
+        for v in self.chained_wrt if chart.chained else chart.wrt:
+            left = self._ratio(chart.output, v, style)
+            found.append((left, "", short(chart.gradients[v]), None))
+        if self.definition is not None:
+            name = style.name(chart.called(chart.output))
+            found.append((name, self.definition.write(style).code, "", None))
+        return found
+
+    # --- documents ----------------------------------------------------------------------
+
+    def to_latex(self) -> str:
+        """LaTeX, for ``amsmath``: an ``aligned`` block to be put into display math."""
+        lines = []
+        for left, right, value, _ in self.equations(LATEX):
+            sides = [part for part in (right, latex_value(value)) if part]
+            lines.append(f"{left} &= {' = '.join(sides)}")
+        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.to_latex()}\n$$"
+
+    def to_markdown(self) -> str:
+        """A table with a row for each step; formulas as code, which every reader shows."""
+        chart = self.chart
+        head = (
+            [code_span(line) for v in self.chained_wrt for line in self._head(v)]
+            if chart.chained and len(self.rows) > 1
+            else []
+        )
+        first, left_out, tail = self.shown
+        last = "value" if chart.chained else "shapes"
+        lines = [f"| quantity | formula | {last} | line |", "|---|---|--:|---|"]
+        for row in (*first, *tail):
+            if left_out and row is tail[0]:
+                lines.append(f"| ⋯ | {left_out:,} more | | |")
+            for step in self.derived(row)[:-1]:
+                lines += [f"| {code_span(row.quantity)} | {code_span(step_text(step))} | | |"]
+            cells = [row.quantity, row.formula, self._last(row).strip(), self._site(row)]
+            lines.append(f"| {' | '.join(code_span(c) if c else '' for c in cells)} |")
+        totals = [code_span(self._total(v)) for v in chart.wrt]
+        return (
+            "\n".join([*"\n\n".join(head).split("\n"), "", *lines, "", "\n\n".join(totals)]).strip()
+            + "\n"
+        )
+
+    def to_html(self) -> str:
+        """A fragment of HTML that needs nothing else: formulas are MathML."""
+        chained, lines = self.chart.chained, self.equations(MATHML)
+        sited = any(row is not None and row.site for *_, row in lines)
+        heads = ["", "", "value" if chained else "shapes", *(["line"] if sited else [])]
+        body = []
+        for left, right, value, row in lines:
+            number = f"= {html.escape(value)}" if value else ""
+            sides = math(f"<mo>=</mo>{right}") if right else ""
+            if chained:
+                cells = [math(left), sides, number]
+            else:
+                shapes = html.escape(row.shapes) if row is not None else ""
+                cells = [math(left), f"{sides} {number}", shapes]
+            if sited:
+                cells.append(f"<code>{html.escape(self._site(row))}</code>" if row else "")
+            body.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
+        title = "".join(f"<th>{h}</th>" for h in heads)
+        return (
+            f'<div class="minigrad-explain"><style>{CSS}</style>'
+            f"<table><thead><tr>{title}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def plot(self) -> Any:
+        """The explanation as a matplotlib Figure, typeset by matplotlib itself.
+
+        Raises
+        ------
+        ImportError
+            When matplotlib is not installed.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ImportError(
+                "explain draws with matplotlib, which is not installed: pip install 'minigrad[viz]'"
+            ) from error
+        from minigrad.explain.typeset import figure
+
+        return figure(self, Figure)
+
+    def to_png(self, path: str | os.PathLike[str], dpi: int = 160) -> Path:
+        """Write the picture to ``path``; the file is complete or untouched.
+
+        Raises
+        ------
+        ValueError, FileNotFoundError
+            For another suffix than ``.png``; when there is no such folder.
+        ImportError
+            When matplotlib is not installed.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".png":
+            raise ValueError(f"explain: to_png writes .png files, not {path.name!r}")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(
+                f"explain: cannot write {str(path)!r}: there is no folder {str(path.parent)!r}; "
+                "make it first, or save elsewhere"
+            )
+        content = io.BytesIO()
+        self.plot().savefig(content, format="png", dpi=dpi)
+        replace(path, content.getvalue())
+        return path
+
+
+CSS = (
+    ".minigrad-explain{overflow:auto hidden;padding-bottom:.5em}"
+    ".minigrad-explain table{border-collapse:collapse}"
+    ".minigrad-explain td,.minigrad-explain th{padding:.25em .7em .25em 0;text-align:left;"
+    "vertical-align:middle;border:0;white-space:nowrap;background:none}"
+    ".minigrad-explain th{font-weight:normal;opacity:.65;font-size:85%}"
+    ".minigrad-explain math{font-size:110%}"
+    ".minigrad-explain code{font-size:85%;opacity:.75}"
+)
+
+
+def links(route: tuple[AnyNode, ...]) -> list[Link]:
+    """The steps of a route."""
+    return list(pairwise(route))
+
+
+def math(inner: str) -> str:
+    return f'<math displaystyle="true"><mrow>{inner}</mrow></math>' if inner else ""
+
+
+def latex_value(value: str) -> str:
+    """A number, or numbers in brackets, in LaTeX."""
+    mantissa, e, exponent = value.partition("e")
+    if e and exponent.lstrip("+-").isdigit():
+        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+    return value.replace("…", r"\ldots")
+
+
+def code_span(text: str) -> str:
+    """Inline code of a Markdown table, whatever is in it."""
+    words = visible(text).replace("|", "\\|")
+    ticks = "`"
+    while ticks in words:
+        ticks += "`"
+    pad = " " if "`" in words else ""
+    return f"{ticks}{pad}{words}{pad}{ticks}"
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` at once: nobody sees, and no failure leaves, half a file."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,73 @@
+"""Printed formulas read back: text as ``mg.explain`` writes it, evaluated by Python."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+import minigrad as mg
+from minigrad.ops.record import registry
+
+DIGITS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+
+
+class Functions(dict[str, Any]):
+    """NumPy's functions, and what only minigrad has, by name."""
+
+    def __missing__(self, name: str) -> Any:
+        if name == "einsum":  # which text writes with the arrays as a list
+            return lambda arrays, subscripts, **_: np.einsum(subscripts, *arrays)
+        if hasattr(np, name):
+            return getattr(np, name)
+        if name in registry:
+            return registry[name].forward
+        raise KeyError(name)
+
+
+def python(text: str) -> str:
+    """A formula as Python."""
+    text = text.replace("·", "*").replace("⊙", "*").replace("^", "**").replace("ᵀ", ".T")
+    text = text.replace("σ(", "sigmoid(").replace("∂", "d")
+    text = re.sub(r"-(?=[^\s\d>])", "-1*", text)  # NumPy has no negative truth values
+    numbers = str.maketrans(DIGITS, "-0123456789")
+    return re.sub(f"[{DIGITS}]+", lambda m: f"**({m[0].translate(numbers)})", text)
+
+
+def value_of(formula: Any) -> Any:
+    """What the printed text of a formula is worth, given the values of its symbols."""
+    env = Functions()
+    for v, symbol in formula.symbols.items():
+        name = symbol.prefix + symbol.name if symbol.of else symbol.name
+        env[python(name)] = formula.values[v]
+    for v, constant in formula.program.constants.items():
+        env[v.name] = getattr(constant, "_value", constant)
+    parts = {n.partition(".")[2]: op.forward for n, op in registry.items() if "linalg." in n}
+    env["linalg"] = SimpleNamespace(**parts)
+    text, _, definitions = formula.text.partition(" where ")
+    with np.errstate(all="ignore"):
+        for definition in definitions.split("; ") if definitions else ():
+            name, _, right = definition.partition(" = ")
+            env[name] = eval(python(right), {}, env)
+        return eval(python(text), {}, env)
+
+
+def check(explanation: Any, rtol: float = 1e-7) -> int:
+    """Every formula, as a program and as text, is worth the number beside it."""
+    n = 0
+    for row in explanation.rows:
+        if row.expression is None:
+            continue
+        n += 1
+        scale = np.abs(row.value).max() if np.size(row.value) else 0.0
+        tolerance: Any = {"rtol": rtol, "atol": 1e-10 + rtol * scale}
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(
+                np.broadcast_to(row.expression.evaluate(), row.shape), row.value, **tolerance
+            )
+            if not row.total and ", ...," not in row.formula:  # a long list cut short
+                text = np.broadcast_to(value_of(row.expression), row.shape)
+                np.testing.assert_allclose(text, row.value, **tolerance, err_msg=row.formula)
+    return n
