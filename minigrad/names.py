@@ -161,7 +161,7 @@ def is_tensor(x: Any) -> bool:
 def held(variables: Mapping[str, Any], deep: bool) -> Iterator[tuple[str, Any]]:
     """Named values, and those in containers and modules: ``W``, ``params['W']``, ``net.W``."""
     for name, value in variables.items():
-        if name.startswith("_"):
+        if name.startswith("_") or not name.isidentifier():
             continue
         yield name, value
         if deep:
@@ -204,6 +204,7 @@ class Names:
 
     def __post_init__(self) -> None:
         self._home: dict[str, Scope] = {}
+        self._variable: dict[str, str] = {}
         self._by_id: dict[int, dict[str, tuple[Any, Scope]]] = {}
         self._temporary: dict[AnyNode, str] = {}
         self._owner: dict[AnyNode, AnyNode] | None = None
@@ -215,16 +216,15 @@ class Names:
 
     def _meet(self, name: str, value: Any, scope: Scope) -> None:
         if is_tensor(value):
-            name = value.name or name
             if value.node is not None:
                 if value.node in self.nodes:
-                    self._enter(value.node, name, scope)
+                    self._enter(value.node, value.name or name, scope, _base(name))
                 return
-            value = value._value
+            name, value = value.name or name, value._value
         if name not in (known := self._by_id.setdefault(id(value), {})):
             known[name] = value, scope
 
-    def _enter(self, node: AnyNode, name: str, scope: Scope) -> None:
+    def _enter(self, node: AnyNode, name: str, scope: Scope, variable: str) -> None:
         if node not in self.node:
             unique, i = name, 1
             while unique in self._home:
@@ -232,6 +232,7 @@ class Names:
                 unique = f"{name}_{i}"
             self.node[node] = unique
             self._home[unique] = scope
+            self._variable[unique] = variable
 
     def known(self, node: AnyNode) -> bool:
         """Whether the user has a name for ``node``."""
@@ -322,7 +323,7 @@ class Names:
         if owner is None:
             return None
         name = self.node[owner]
-        base, home = _base(name), self._home[name]
+        base, home = self._variable[name], self._home[name]
         for scope in (home, *self.scopes):  # a comprehension sees variables of its function
             if scope.variables.get(base) is home.variables.get(base):
                 statement = scope.statement(base)

@@ -191,7 +191,10 @@ def test_regression_names_the_package_it_misses(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda p: p.stem)
-def test_help(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(FOLDER)  # some examples import others
     with pytest.raises(SystemExit) as stopped:
         load(path.stem).main(["--help"])
     assert stopped.value.code == 0
