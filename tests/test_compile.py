@@ -15,12 +15,13 @@ import samples_indexing
 import samples_linalg
 import samples_reduction
 import samples_shape
+import samples_statistics
 from minigrad.tree import flatten
 from samples import SAMPLES, Sample
 from test_random_programs import program
 
 assert samples_elementwise and samples_indexing and samples_linalg
-assert samples_reduction and samples_shape
+assert samples_reduction and samples_shape and samples_statistics
 
 each_sample = pytest.mark.parametrize("s", SAMPLES, ids=lambda s: s.id)
 
@@ -197,7 +198,7 @@ def test_captured_arrays_are_constants_and_tensors_are_read() -> None:
     assert step(x) == 303
     weights[0] = 50.0
     assert step(x) == 303  # fixed when it was traced, and listed
-    step.constants["weights"].flags.writeable is False
+    assert step.constants["weights"].flags.writeable is False
 
 
 def test_scalars_are_pure_python() -> None:
@@ -236,7 +237,9 @@ def test_scalars_are_pure_python() -> None:
 )
 def test_scalars_at_the_edges(f: Any, x: float) -> None:
     for g in (f, mg.grad(f)):
-        np.testing.assert_allclose(mg.compile(g)(x), float(np.asarray(g(np.float64(x)))), rtol=1e-14)
+        np.testing.assert_allclose(
+            mg.compile(g)(x), float(np.asarray(g(np.float64(x)))), rtol=1e-14
+        )
 
 
 def test_tensors_and_gradients_through() -> None:
@@ -358,7 +361,7 @@ def test_shapes_that_depend_on_values_are_refused(f: Any) -> None:
 
 
 def test_other_errors() -> None:
-    with pytest.raises(TypeError, match="mg.compile takes a function"):
+    with pytest.raises(TypeError, match=r"mg\.compile takes a function"):
         mg.compile(3)  # type: ignore[arg-type]
     w = mg.Tensor(1.0, requires_grad=True)
     outside = w * 2

@@ -78,7 +78,9 @@ def test_the_first_wrong_step_and_what_follows() -> None:
     )
     assert not report.ok
     assert cause(report) == ("da/dz", "wrong_node")
-    assert str(report.first_error.diagnosis) == "it equals σ' evaluated at z where a belongs"
+    assert str(report.first_error.diagnosis) == (
+        "it equals σ'(z) evaluated at z where a = σ(z) belongs: write a * (1 - a)"
+    )
     assert [r.verdict for r in report.rows] == ["correct", "wrong", "carried", "carried"]
     assert row(report, "dL/dz").note == "right, given your da/dz"
     with pytest.raises(AssertionError, match=r"da/dz is the first wrong step: yours 0\.1875"):
@@ -445,6 +447,20 @@ def test_an_output_without_a_name() -> None:
     assert report.ok
 
 
+def test_zeros_and_whole_numbers_among_decimals_are_not_rounded_to_whole_numbers() -> None:
+    z = mg.Tensor([-0.7, 0.199, 1.004, -2.0], requires_grad=True)
+    a = mg.relu(z)
+    L = (a**2).sum() / 2
+    assert mg.check_derivation(L, {z: ["0", "0.199", "1", "0"]}).ok
+    assert mg.check_derivation(L, {z: ["0.000", "0.199", "1.00", "0"]}).ok
+    report = mg.check_derivation(L, {z: ["0", "-0.199", "-1", "0"]})
+    assert cause(report) == ("dL/dz", "sign")
+    assert not mg.check_derivation(L, {z: ["0.4", "0.199", "1", "0"]}).ok
+    assert not mg.check_derivation(L, {z: ["0", "0.199", "1.3", "0"]}).ok
+    v = mg.Tensor(0.3, requires_grad=True)
+    assert not mg.check_derivation(v * 0.4, {v: "0"}).ok
+
+
 def test_hand_values_of_many_kinds() -> None:
     x = mg.Tensor([3.0, 4.0], requires_grad=True)
     L = (x**2).sum()
@@ -463,11 +479,12 @@ def test_the_report_prints_as_an_aligned_table() -> None:
     report = mg.check_derivation(L, {"dL/da": -0.9, "da/dz": a.item() * (1 - a.item())})
     lines = str(report).splitlines()
     assert lines[0].startswith("dL/da is the first wrong step: yours -0.9, autodiff -0.937823")
-    assert lines[2].split("  ")[0] == "quantity"
-    ruler = lines[3]
+    assert lines[1].startswith("no known slip explains it: yours -0.9, where -0.937823 belongs")
+    assert lines[3].split("  ")[0] == "quantity"
+    ruler = lines[4]
     assert set(ruler) == {"-", " "}
-    assert all(len(line) <= len(ruler) for line in lines[4:6])
-    assert lines[-1].startswith("dL/da, wrong: no known slip explains it")
+    assert len(lines) == 7
+    assert all(len(line) <= len(ruler) for line in lines[5:])
     assert repr(report) == str(report)
     good = mg.check_derivation(L, {"da/dz": a.item() * (1 - a.item())})
     assert str(good).splitlines()[0] == "the one quantity is right"
@@ -495,6 +512,40 @@ def test_large_arrays_are_differenced_along_a_direction() -> None:
         assert r.direction.shape == r.autodiff.shape
         assert r.numeric == pytest.approx(np.sum(r.autodiff * r.direction), rel=1e-5)
         assert "disagree" not in r.note
+        assert r.agrees
+        assert r.cells[3] == "agree"
+    wrong = check_one(L, a, 2 * da)
+    assert "and finite differences agree\nit is 2 times the truth" in str(wrong)
+
+
+def check_one(output: Any, key: Any, value: Any) -> Report:
+    return mg.check_derivation(output, {key: value})
+
+
+def test_differences_along_a_direction_that_disagree() -> None:
+    bad = mg.defop("bad_square", lambda x: x**2, [lambda g, ans, x: 3 * g * x])
+    x = mg.Tensor(np.linspace(0.5, 2.0, 3000), requires_grad=True)
+    L = bad(x).sum()
+    report = mg.check_derivation(L, {x: 3 * x.data})
+    (only,) = report.rows
+    expected = np.sum(3 * x.data * only.direction)
+    assert not only.agrees
+    assert f"{only.numeric:.6g}, not {expected:.6g} (along a direction)" in str(report)
+    assert "autodiff and finite differences disagree" in only.note
+
+
+def test_the_remedy_is_shown_for_a_wrong_link() -> None:
+    *_, z, a, L = neuron()
+    report = mg.check_derivation(L, {"da/dz": 0.31})
+    assert report.first_error.diagnosis.kind == "other"
+    assert str(report.first_error.diagnosis).endswith("where 0.246134 belongs: write a * (1 - a)")
+    h = np.tanh(z)
+    report = mg.check_derivation(h, {"dh/dz": 1 - z.item() ** 2})
+    assert str(report.first_error.diagnosis) == (
+        "it equals tanh'(z) evaluated at z where h = tanh(z) belongs: write 1 - h**2"
+    )
+    report = mg.check_derivation(L, {"da/dz": 0.31, "dL/dz": 0.7})
+    assert str(report.rows[1].diagnosis).endswith("belongs after your da/dz")
 
 
 def test_a_long_chain_is_graded_in_time() -> None:

@@ -44,3 +44,21 @@ def test_slips_are_found(family: Any) -> None:
             causes += wrong[0].diagnosis.kind == kind
     # Among whole numbers, a factor 2 can be a forgotten factor of ½: both are true.
     assert causes >= (0.85 if family.__name__ == "whole_numbers" else 0.95) * total
+
+
+def test_three_digits_say_little() -> None:
+    """Of rounded single numbers much agrees by accident: few causes are invented."""
+    found: dict[str, list[bool]] = {}
+    for family in FAMILIES[:2]:
+        for seed in range(6):
+            for d, i, kind, hand, _ in cases(seed, family):
+                key = d.steps[i].key
+                if abs(hand[key] / d.write()[key] - 1) < 0.01:
+                    continue
+                typed = {k: f"{float(v):#.3g}" for k, v in hand.items()}
+                first = mg.check_derivation(d.output, typed).first_error
+                assert first is not None
+                found.setdefault(kind, []).append(first.diagnosis.kind == kind)
+    assert np.mean(found["other"]) > 0.95
+    assert np.mean(found["sign"]) > 0.95
+    assert np.mean(found["missing_local_factor"]) > 0.9

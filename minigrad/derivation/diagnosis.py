@@ -41,7 +41,14 @@ class Diagnosis:
 # --- the order -------------------------------------------------------------------------
 
 
-INSIDE: list[Slips] = [Search.missing, Search.turned, Search.extra, Search.dropped]
+INSIDE: list[Slips] = [
+    Search.dropped,
+    Search.missing,
+    Search.at_input,
+    Search.turned,
+    Search.swapped,
+    Search.extra,
+]
 FARTHER: list[Slips] = [
     Search.misplaced,
     Search.written_out,
@@ -85,7 +92,7 @@ def diagnose(searches: Sequence[Search], plainly: bool = False) -> Diagnosis | N
     if hit is not None:
         return hit
     for search in searches:
-        if search.pairs and not search.coarse:
+        if search.pairs:
             candidate, more = search.pairs[0]
             kinds = (candidate.kind, *more[0])
             return verdict(search, (kinds, join(candidate.words, more[1])))
@@ -145,6 +152,10 @@ def other(search: Search) -> Diagnosis:
     k = tuple(int(i) for i in np.unravel_index(np.argmax(gap), gap.shape))
     place = f" at [{', '.join(map(str, k))}]" if k else ""
     words = f"no known slip explains it: yours {q.hand[k]:.6g}{place}, where {value[k]:.6g} belongs"
+    if search.after:
+        words += f" after your {' and '.join(search.after)}"
     if factor is not None and q.hand.size > 1:
-        words += f" (every entry is {factor:.6g} times the truth)"
+        words += f" (every entry is {factor:.6g} times that)"
+    steps = [(n, i) for n, inside in q.part.inside.items() for i in inside]
+    words += search.remedy(*steps[0]) if len(steps) == 1 else ""
     return Diagnosis("other", factor, words, ("other",))

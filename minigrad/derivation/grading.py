@@ -7,14 +7,16 @@ one slip is one finding, and what follows from it is carried, not wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from minigrad.derivation.diagnosis import Diagnosis, diagnose, ratio_of
-from minigrad.derivation.hypotheses import Search, is_simple
+from minigrad.derivation.factors import is_simple
+from minigrad.derivation.hypotheses import Search
 from minigrad.derivation.judges import (
     Base,
     Numeric,
@@ -23,6 +25,7 @@ from minigrad.derivation.judges import (
     disagree,
     evaluate,
     numeric,
+    together,
 )
 from minigrad.derivation.quantities import Keys, Quantity
 from minigrad.derivation.report import Report, Row, plain, worst
@@ -36,6 +39,8 @@ CHECK = "check_derivation"
 FLOOR = 1e-6
 """Below it, a largest entry is likely to be what rounding left of zero."""
 WRONG = ("wrong", "carried")
+LIKELY = 2
+"""Causes are looked for from so many ways to have used earlier values, besides the truth."""
 
 
 def check_derivation(
@@ -91,7 +96,7 @@ def check_derivation(
     >>> report.ok, report.first_error.quantity, report.first_error.diagnosis.kind
     (False, 'da/dz', 'wrong_node')
     >>> print(report.first_error.diagnosis)
-    it equals σ' evaluated at z where a belongs
+    it equals σ'(z) evaluated at z where a = σ(z) belongs: write a * (1 - a)
     """
     return Grading(output, hand, rtol, atol, digits).report()
 
@@ -192,6 +197,7 @@ class Grading:
         with np.errstate(all="ignore"):
             rows = [self.value_row(q) for q in self.values]
             self.own = self.forward_values()
+            self.gradients = together([q for q in self.derivatives if q.layout == "gradient"])
             rows += [self.derivative_row(q, i) for i, q in enumerate(self.derivatives)]
             rows += [self.update_row(q) for q in self.updates]
         return Report(rows)
@@ -215,13 +221,13 @@ class Grading:
     def exactly(self, q: Quantity, value: Any) -> bool:
         return self.close(replace_unit(q), value)
 
-    def judge(self, q: Quantity, exact: Any, options: list[Base]) -> Judged | None:
-        """A verdict other than ``wrong``, where there is one."""
-        if self.exactly(q, exact):
-            return Judged("correct", exact=True)
-        if self.close(q, exact):
+    def judge(self, q: Quantity, exact: Any, options: Iterable[Base]) -> Judged | None:
+        """A verdict on what is not exact, other than ``wrong``, where there is one."""
+        if np.any(q.unit) and self.close(q, exact):
             return self.rounded(q, exact)
+        seen = []
         for base in options:
+            seen.append(base.value)
             if self.close(q, base.value, base.blur):
                 state = {self.verdicts[id(p)] for p in base.used}
                 if state & {"wrong", "carried"}:
@@ -230,7 +236,7 @@ class Grading:
                 if "rounded" in state or np.any(q.unit):
                     return self.rounded(q, exact)
                 return Judged("correct")
-        for value in [exact, *(b.value for b in options)]:
+        for value in [exact, *seen]:
             # The last digit of three or more, cut off or rounded twice on the way.
             long = np.any(q.unit) and np.all(np.abs(q.hand) >= 99.5 * q.unit)
             if long and value.shape == q.hand.shape and np.all(np.abs(q.hand - value) <= q.unit):
@@ -257,21 +263,22 @@ class Grading:
 
     def derivative_row(self, q: Quantity, i: int) -> Row:
         exact = self.truth(q)
-        found = numeric(q)
+        found = numeric(q, exact)
         judged = self.judge_derivative(q, exact, found, self.derivatives[:i], [])
         self.settle(q, judged)
-        note = judged.note
-        if disagree(q, exact, found):
+        note, agrees = judged.note, not disagree(q, exact, found)
+        if not agrees:
             text = "autodiff and finite differences disagree: is a rule on the way wrong?"
             note = f"{note}; {text}" if note else text
         return Row(
             q.text, plain(q.hand), plain(exact), plain(found.value), worst(q.hand, exact),
-            judged.verdict, judged.diagnosis, note, found.direction,
+            judged.verdict, judged.diagnosis, note, found.direction, agrees,
         )  # fmt: skip
 
     def truth(self, q: Quantity) -> Any:
         """The derivative by autodiff; a single number may stand for equal entries."""
-        exact = evaluate(q)
+        exact = self.gradients.get((q.u, q.v)) if q.layout == "gradient" else None
+        exact = evaluate(q) if exact is None else np.asarray(exact, float)
         uniform = exact.size > 1 and np.all(exact == exact.flat[0])
         if q.hand.shape == () and exact.shape != () and uniform and q.layout != "gradient":
             q.hand = np.full(exact.shape, q.hand[()])
@@ -286,8 +293,10 @@ class Grading:
             return Judged("correct", exact=True)
         off = [p for p in self.off if p.kind == "derivative"]
         wrong_values = [p for p in self.values if p in self.off] if self.own else []
-        options = [*first, *bases(q, given, off, self.own, wrong_values)]
-        judged = self.judge(q, exact, options)
+        options: list[Base] = []
+        judged = self.judge(
+            q, exact, kept(options, first, bases(q, given, off, self.own, wrong_values))
+        )
         if judged is not None:
             return judged
         if found is not None and found.direction is None and disagree(q, exact, found):
@@ -301,7 +310,7 @@ class Grading:
                 carried = {self.verdicts[id(p)] for p in base.used} & {*WRONG}
                 note = "a convention of its own at a kink"
                 return Judged("carried" if carried else "correct", None, note)
-        searches = [self.search(q, b) for b in [*options, Base(NOTHING, [], exact)]]
+        searches = [self.search(q, b) for b in [*options[:LIKELY], Base(NOTHING, [], exact)]]
         diagnosis = diagnose(searches, plainly=update)
         if diagnosis is None:
             raise ValueError(
@@ -311,17 +320,18 @@ class Grading:
         return Judged("wrong", diagnosis)
 
     def search(self, q: Quantity, base: Base) -> Search:
-        few = q.hand.size < 4
-        rough = np.max(q.unit / 2 + base.blur, initial=0.0) > 1e-5 * np.max(
-            np.abs(q.hand), initial=0.0
-        )
-        short = np.all(q.hand == [float(f"{x:.3g}") for x in q.hand.ravel()[:4]]) if few else False
-        coarse = bool(few and (rough or short))
+        # Without what rounding of earlier values moves: that would let much agree by accident.
+        slack = q.unit / 2 + self.rtol * np.abs(q.hand)
+        if q.hand.size < 4:  # short numbers were rounded, or are met by others that are short
+            short = [shortness(x) for x in q.hand.ravel()]
+            slack = np.maximum(slack, np.reshape(short, q.hand.shape))
 
         def close(value: Any) -> bool:
-            return self.close(q, value, base.blur)
+            return self.close(q, value)
 
-        return Search(q, base, self.names, close, coarse)
+        search = Search(q, base, self.names, close, slack)
+        search.after = [p.text for p in base.used if self.verdicts[id(p)] in WRONG]
+        return search
 
     # --- updates -----------------------------------------------------------------------------
 
@@ -338,7 +348,7 @@ class Grading:
         first = [Base(NOTHING, [p], p.hand, p.unit / 2) for p in mine]
         judged = self.judge_derivative(implied, exact, None, self.derivatives, first, True)
         self.verdicts[id(q)] = judged.verdict
-        found = numeric(implied)
+        found = numeric(implied, exact)
         value = start + q.rate * exact
         stepped = start + q.rate * found.value if found.direction is None else None
         if judged.verdict == "rounded":
@@ -376,7 +386,8 @@ class Grading:
         options = []
         if q.v in own:
             options.append(Base(NOTHING, used, np.asarray(own[q.v], float)))
-        judged = self.judge(q, exact, options)
+        right = self.exactly(q, exact)
+        judged = Judged("correct", exact=True) if right else self.judge(q, exact, options)
         if judged is None:
             values = [*(b.value for b in options), exact]
             judged = Judged("wrong", self.value_slip(q, values))
@@ -431,6 +442,21 @@ class Grading:
                             yield f"{name} = {x:g} stands where {mine} = {arg:g} belongs", moved
 
 
+def kept(found: list[Base], *sources: Iterable[Base]) -> Iterator[Base]:
+    """The bases of all ``sources``, computed as they are asked for and kept in ``found``."""
+    for base in chain(*sources):
+        found.append(base)
+        yield base
+
+
+def shortness(x: float) -> float:
+    """Half a unit in the last place of a number that is written with few digits."""
+    for k in (3, 4, 5, 6):
+        if x == float(f"{x:.{k}g}"):
+            return 0.5 * 10.0 ** (np.floor(np.log10(abs(x))) - k + 1) if x else 0.0
+    return 0.0
+
+
 def replace_unit(q: Quantity) -> Quantity:
     """``q`` with every digit counting."""
     bare = replace(q, unit=np.zeros(q.hand.shape))
@@ -443,12 +469,13 @@ def unannounced(hand: Any, exact: Any) -> bool:
     if hand.shape != exact.shape or not np.all(np.isfinite(exact)) or not np.any(exact):
         return False
     peak = float(np.max(np.abs(exact)))
+    if float(np.max(np.abs(hand - exact))) > 0.006 * peak:
+        return False
     top = int(np.floor(np.log10(peak)))
     if any(np.allclose(hand, np.round(exact, d), rtol=1e-12, atol=1e-15 * peak)
            for d in range(2 - top, 9 - top) if d >= 0):  # fmt: skip
         return True
+    pairs = list(zip(hand.ravel().tolist(), exact.ravel().tolist(), strict=True))
     return any(
-        all(np.isclose(h, float(f"{e:.{k}g}"), rtol=1e-12, atol=0)
-            for h, e in zip(hand.ravel(), exact.ravel(), strict=True))
-        for k in range(3, 8)
-    )  # fmt: skip
+        all(abs(h - float(f"{e:.{k}g}")) <= 1e-12 * abs(h) for h, e in pairs) for k in range(3, 8)
+    )

@@ -9,27 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from minigrad.derivation.factors import SIMPLE, accident, is_simple, sizes, times_truth
 from minigrad.derivation.judges import Base, evaluate
 from minigrad.derivation.quantities import Quantity
+from minigrad.derivation.sieve import Sieve, transposes
 from minigrad.derivation.walk import Call, Edge, Edit, Graph
 from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode
 from minigrad.names import Names
 
-NUMBERS = [2, 3, 4, 5, 6, 8, 10, 100, 1.5, 2 / 3, 0.75, 4 / 3]
-SIMPLE = [*NUMBERS, *(1 / x for x in NUMBERS if float(x).is_integer())]
-"""Factors that people gain and lose."""
-
-COARSE = [2, 0.5, 3, 1 / 3, 4, 0.25, 10, 0.1]
-"""The same, of numbers rounded so much that others would be met by accident."""
-
-PLAIN = [-1.0, 2.0, 0.5]
-"""Second slips of a single number; any other is easily met by accident."""
+CHANCE = 0.012
+"""How likely a wrong cause may be to agree with the digits given by accident."""
+MANY = 1000
+"""Room for so many candidates is room for slips that are rare."""
 
 STEPS = 30_000
 """How much walking one diagnosis may cost."""
@@ -38,9 +36,9 @@ LINEAR = {"add", "subtract", "negative", "positive", "sum", "mean", "reshape", "
           "broadcast_to", "getitem", "concatenate", "stack", "pick", "variable"}  # fmt: skip
 """Ops whose rules see no values, only shapes."""
 
-WRITTEN_OUT: list[tuple[Any, Any]] = [
-    (lambda x: 1 / (1 + np.exp(-x)), lambda a: a * (1 - a)),
-    (np.tanh, lambda a: 1 - a**2),
+WRITTEN_OUT: list[tuple[str, Any, Any, str]] = [
+    ("σ", lambda x: 1 / (1 + np.exp(-x)), lambda a: a * (1 - a), "{0} * (1 - {0})"),
+    ("tanh", np.tanh, lambda a: 1 - a**2, "1 - {0}**2"),
 ]
 """Functions that are often written out, and their derivatives by their values."""
 
@@ -61,18 +59,24 @@ class Candidate:
 class Search(Words):
     """The hypotheses about one quantity, given one set of earlier values."""
 
-    def __init__(self, q: Quantity, base: Base, names: Names, close: Judge, coarse: bool) -> None:
+    def __init__(self, q: Quantity, base: Base, names: Names, close: Judge, slack: Any) -> None:
         self.q = q
         self.base = base
         super().__init__(names)
         self.close = close
-        self.coarse = coarse
+        self.slack = slack
+        self.room = CHANCE / accident(q.hand, base.value, slack)
+        """Of so many candidates, one is likely to agree by accident."""
+        self.tried = 0
+        self.after: list[str] = []
+        """Earlier quantities that were wrong, and are taken as they are."""
         self.graph: Graph = q.part.graph
         self.edges = q.part.active(base.stop) if q.u is not q.v else []
         self.means, self.sums, lengths = sizes(q)
         self.lengths = sorted({*self.sums, *self.means, *lengths})
-        picks = np.random.default_rng(0).integers(0, max(1, q.hand.size), 24)
-        self.sample = np.unravel_index(picks, q.hand.shape) if q.hand.size > 64 else None
+        work = sum(np.size(node.ans) for node in q.part.inside)
+        large = (q.hand.size > 3 or work > 2000) and not np.any(q.unit)
+        self.sieve = Sieve(q, base) if large else None
         self.numbers_only = False
         """Whether only single numbers are looked for among the local factors."""
         self.pairs: list[tuple[Candidate, Finding]] = []
@@ -85,13 +89,8 @@ class Search(Words):
         hand = self.q.hand
         turned: list[tuple[tuple[str, ...], str, Any]] = [((), "", value)]
         if value.ndim >= 2:
-            turned.append((("transposed",), "it is transposed", value.T))
-            if value.ndim > 2:
-                turned.append((("transposed",), "it is transposed", np.swapaxes(value, -1, -2)))
-            half = value.ndim // 2
-            if self.q.layout == "jacobian" and value.ndim == 2 * half and half > 1:
-                axes = [*range(half, 2 * half), *range(half)]
-                turned.append((("transposed",), "it is transposed", value.transpose(axes)))
+            words = "it is transposed"
+            turned += [(("transposed",), words, v) for v in transposes(value, self.q.layout)]
         turned = [t for t in turned if t[2].shape == hand.shape and self.hopeful(t[2])]
         for kinds, words, v in turned:
             if self.close(v) and (kinds or not direct):
@@ -103,14 +102,8 @@ class Search(Words):
         return None
 
     def hopeful(self, value: Any) -> bool:
-        """Whether a few entries of a large array are the hand value times one number."""
-        if self.sample is None or np.any(self.q.unit):
-            return True
-        h, v = self.q.hand[self.sample], value[self.sample]
-        square = float(np.dot(v, v))
-        r = float(np.dot(h, v)) / square if square else 0.0
-        slack = 1e-2 * float(np.max(np.abs(h))) + 1e-6 * float(np.max(np.abs(v)))
-        return bool(np.all(np.abs(h - r * v) <= slack))
+        """Whether a large array may be the hand value times a number."""
+        return self.sieve is None or self.sieve.passes(self.sieve.along(value), self.factors_known)
 
     def ratio(self, value: Any) -> Finding | None:
         """The number of a person's making that ``value`` is off by."""
@@ -119,26 +112,35 @@ class Search(Words):
         if not 0 < square < np.inf or not np.any(hand):
             return None
         r = float(np.sum(hand * value)) / square
-        size = abs(r)
-        near = 0.3 if self.coarse else 0.01
-        sign: Finding = ((), "") if r > 0 else (("sign",), "its sign is flipped")
-        if abs(size - 1) < near and r < 0 and self.close(-value):
-            return sign
         s = np.copysign(1.0, r)
-        for n in self.means:
-            if abs(size / n - 1) < near and self.close(s * n * value):
-                words = f"it is a sum where the mean over {n} belongs"
-                return (*sign[0], "sum_for_mean"), join(sign[1], words)
-        for n in self.sums | self.means:
-            if abs(size * n - 1) < near and self.close(s * value / n):
-                words = f"it is a mean over {n} where the sum belongs"
-                return (*sign[0], "mean_for_sum"), join(sign[1], words)
-        sized = [*self.lengths, *(1 / n for n in self.lengths)]
-        simple = COARSE if self.coarse else [*SIMPLE, *sized]
-        for k in simple:
-            if abs(size / k - 1) < near and self.close(s * k * value):
-                return (*sign[0], "factor"), join(sign[1], f"it is {number(k)} times the truth")
+        near = 0.02 + float(np.max(self.slack)) / max(float(np.max(np.abs(hand))), 1e-300)
+        for k, kinds, words in self.numbers:
+            if abs(abs(r) / k - 1) < near and (s < 0 or k != 1) and self.close(s * k * value):
+                signs, flipped = (("sign",), "its sign is flipped") if s < 0 else ((), "")
+                if len(signs) + len(kinds) <= 2:
+                    return (*signs, *kinds), join(flipped, words)
         return None
+
+    @cached_property
+    def factors_known(self) -> Any:
+        return np.array([k for k, *_ in self.numbers])
+
+    @cached_property
+    def numbers(self) -> list[tuple[float, tuple[str, ...], str]]:
+        """Factors that a value may be off by, with their causes, the likeliest first."""
+        found: list[tuple[float, tuple[str, ...], str]] = [(1.0, (), "")]
+        averaged = [(float(n), "sum_for_mean", f"it is a sum where the mean over {n} belongs")
+                    for n in self.means]  # fmt: skip
+        averaged += [(1 / n, "mean_for_sum", f"it is a mean over {n} where the sum belongs")
+                     for n in self.sums | self.means]  # fmt: skip
+        found += [(k, (kind,), words) for k, kind, words in averaged]
+        sized = [*self.lengths, *(1 / n for n in self.lengths)]
+        often = max(2 if np.any(self.q.unit) else 8, int(min(self.room / 2, 100)))
+        found += [(k, ("factor",), times_truth(k)) for k in [*SIMPLE, *sized][:often]]
+        if len(found) < self.room:
+            found += [(k * x, (kind, "factor"), join(words, times_truth(x)))
+                      for k, kind, words in averaged for x in (2, 0.5)]  # fmt: skip
+        return found
 
     def first(self, candidates: Iterator[Candidate]) -> tuple[Candidate, Finding] | None:
         """The first candidate that is the hand value; those off by one more slip are kept.
@@ -149,42 +151,59 @@ class Search(Words):
         hits: list[tuple[float, Candidate, Finding]] = []
         with np.errstate(all="ignore"):
             for candidate in candidates:
+                self.tried += 1
                 if self.graph.steps - start > STEPS:
                     break
                 value = candidate.value
-                if value.size and np.all(np.isfinite(value)) and np.any(value):
-                    found = self.rest(value)
-                    if found is None or self.same(value) or not self.sure(candidate, found):
-                        continue
-                    if not found[0]:
-                        gap = self.q.hand - value if value.shape == self.q.hand.shape else 0.0
-                        hits.append((float(np.max(np.abs(gap))), candidate, found))
-                        if not np.any(self.q.unit):
-                            break
-                    elif len(found[0]) == 1:
-                        self.pairs.append((candidate, found))
+                if not (value.size and np.all(np.isfinite(value)) and np.any(value)):
+                    continue
+                found = self.rest(value)
+                if found is None or self.same(value):
+                    continue
+                if not found[0] and self.convincing(value):
+                    gap = self.q.hand - value if value.shape == self.q.hand.shape else 0.0
+                    hits.append((float(np.max(np.abs(gap))), candidate, found))
+                    if not np.any(self.q.unit):
+                        break
+                elif len(found[0]) == 1 and self.pairable(candidate):
+                    self.pairs.append((candidate, found))
         return min(hits, key=lambda hit: hit[0])[1:] if hits else None
 
-    def sure(self, candidate: Candidate, found: Finding) -> bool:
-        """Whether agreement is no coincidence: a few numbers agree with much by accident."""
+    def pairable(self, candidate: Candidate) -> bool:
+        """Whether a second slip is worth a look: among few numbers many pairs agree by accident."""
         hand, value = self.q.hand, candidate.value
-        if hand.size > 3 or (not found[0] and candidate.kind != "wrong_node"):
+        if not self.ample:
+            return False
+        if hand.size > 3:
             return True
-        if self.coarse:
-            return not found[0]
-        if hand.shape != value.shape:
-            return candidate.kind != "wrong_node"
-        plain = [1.0] if not found[0] else [-1.0] if candidate.kind == "wrong_node" else PLAIN
-        return any(np.allclose(hand, k * value, rtol=1e-8, atol=0) for k in plain)
+        plain = [-1.0] if candidate.kind == "wrong_node" else [-1.0, 2.0, 0.5]
+        if np.any(self.q.unit):
+            return any(self.close(k * value) for k in plain)
+        return any(np.allclose(hand, k * value, 1e-8, 0) for k in plain)
+
+    @property
+    def ample(self) -> bool:
+        """Whether there is room for two slips at once."""
+        return 50 * self.tried < self.room
+
+    def convincing(self, value: Any) -> bool:
+        """Whether so few were tried that agreement is no accident, or it is to the last digit."""
+        alike = value.shape == self.q.hand.shape
+        return self.tried <= self.room or (alike and np.allclose(self.q.hand, value, 1e-12, 0))
 
     def same(self, value: Any) -> bool:
         """Whether a slip changes nothing here."""
         base = self.base.value
         return value.shape == base.shape and np.allclose(value, base, rtol=1e-9, atol=0)
 
-    def edited(self, edits: dict[Edge, Edit]) -> Any:
-        """The answer with changed rules; None where the shapes do not allow it."""
+    def edited(self, edits: dict[Edge, Edit], sifted: bool = True) -> Any:
+        """The answer with changed rules; None where it is not the hand value, or has no shape."""
         try:
+            if sifted and self.sieve is not None and len(edits) == 1:
+                ((edge, edit),) = edits.items()
+                along = self.sieve.edited(edge, edit)
+                if along is not None and not self.sieve.passes(along, self.factors_known):
+                    return None
             return evaluate(self.q, replace(self.base.changes, edits=edits))
         except (ValueError, TypeError, IndexError, AttributeError, FloatingPointError):
             return None
@@ -223,7 +242,7 @@ class Search(Words):
         def close(value: Any) -> bool:
             return bool(np.allclose(hand, value, rtol=1e-5, atol=1e-9 * peak))
 
-        return Search(q, self.base, self.names, close, self.coarse)
+        return Search(q, self.base, self.names, close, np.asarray(1e-5 * np.abs(hand)))
 
     def missing(self) -> Iterator[Candidate]:
         """One local factor of the chain left out."""
@@ -241,8 +260,10 @@ class Search(Words):
 
     def two_missing(self) -> Iterator[Candidate]:
         """Two local factors left out."""
-        edges = [] if self.coarse else [e for e in self.edges if self.is_factor(e)]
-        for a, b in combinations(edges[:9], 2):
+        edges = [e for e in self.edges if self.is_factor(e)] if self.ample else []
+        if self.sieve is not None:  # of large arrays, slopes of functions only
+            edges = [(n, i) for n, i in edges if len(n.args) == 1 or np.size(n.args[1 - i]) == 1]
+        for a, b in combinations(edges[:5], 2):
             value = self.edited({a: lambda g, call: g, b: lambda g, call: g})
             if value is not None:
                 both = f"{self.factor_name(a)} and {self.factor_name(b)}"
@@ -288,7 +309,7 @@ class Search(Words):
             return
         parts = []
         for path in map(set, paths):
-            value = self.edited({e: cut for e in self.edges if e not in path})
+            value = self.edited({e: cut for e in self.edges if e not in path}, sifted=False)
             if value is None:
                 return
             parts.append(value)
@@ -317,50 +338,74 @@ class Search(Words):
                     if value is not None:
                         words = f"{self.operand(node, 1 - i)} is transposed"
                         yield Candidate("transposed", value, words)
+                out = np.shape(node.ans)
+                if len(out) == 2 and out[0] == out[1]:
+                    value = self.edited({(node, i): lambda g, call: call(g.T)})
+                    if value is not None:
+                        words = f"what arrives from {self.describe(node)} is transposed"
+                        yield Candidate("transposed", value, words)
+
+    def at_input(self) -> Iterator[Candidate]:
+        """The rule of a function of one argument, seen at that argument: z (1 - z)."""
+        for node, i in self.edges:
+            if len(node.args) == 1 and node.op is not None and node.op.name not in LINEAR:
+                yield from self.seen(node, i, self.operand(node, 0), node.args[0])
+
+    def swapped(self) -> Iterator[Candidate]:
+        """An operand taken for one that plays the same part: two inputs, two weights."""
+        yield from self.substitutes(alike=True)
 
     def misplaced(self) -> Iterator[Candidate]:
-        """A rule evaluated at the value of another node or constant."""
-        values = list(self.values())
+        """A rule evaluated at the value of any other node or constant."""
+        yield from self.substitutes(alike=False)
+
+    def substitutes(self, alike: bool) -> Iterator[Candidate]:
+        values, rare = list(self.values()), not alike and self.room > MANY
         for node, i in self.edges:
             op: Any = node.op
             if op.name in LINEAR or type(node.ans) is tuple:
                 continue
             for name, value in values:
-                if len(node.args) == 1:
+                if len(node.args) == 1 and value is not node.args[0] and rare:
                     yield from self.seen(node, i, name, value)
                 for j in [1 - i] if op.name in ("multiply", "matmul") else range(len(node.args)):
                     if np.shape(value) != np.shape(node.args[j]) or value is node.args[j]:
                         continue
-                    if self.coarse and not self.alike(node, j, value):
-                        continue
-                    found = self.edited({(node, i): substituted(j, value)})
-                    if found is not None:
-                        words = f"{name} stands where {self.operand(node, j)} belongs"
-                        yield Candidate("wrong_node", found, words)
+                    if self.alike(node, j, value) == alike:
+                        found = self.edited({(node, i): substituted(j, value)})
+                        if found is not None:
+                            words = f"{name} stands where {self.operand(node, j)} belongs"
+                            yield Candidate("wrong_node", found, words)
 
     def seen(self, node: AnyNode, i: int, name: str, value: Any) -> Iterator[Candidate]:
         """The rule of a function of one argument, with another value in place of its output."""
         own = value is node.args[0]
-        if np.shape(value) == np.shape(node.ans) and (own or not self.coarse):
+        if np.shape(value) == np.shape(node.ans):
             found = self.edited({(node, i): seen_as(value)})
             if found is not None:
                 prime, place = self.factor_name((node, i)), self.describe(node)
                 words = f"it equals {prime} with {name} in place of {place}"
                 if own:
-                    prime = prime.split("(")[0]
+                    if self.names.known(node):
+                        place += f" = {prime.replace(chr(39), '', 1)}"
                     words = f"it equals {prime} evaluated at {name} where {place} belongs"
+                    words += self.remedy(node, i)
                 yield Candidate("wrong_node", found, words)
 
     def written_out(self) -> Iterator[Candidate]:
         """The same of σ and tanh that were written out in simpler ops."""
         for m, t in self.links():
             out, x = (np.asarray(self.graph.values[n], float) for n in (m, t))
-            for f, prime in WRITTEN_OUT:
+            for called, f, prime, formula in WRITTEN_OUT:
                 if np.allclose(out, f(x), rtol=1e-12, atol=0):
                     for name, value in self.values():
                         if np.shape(value) == out.shape and value is not self.graph.values[m]:
                             found = self.jumped(m, t, times(prime(value)))
-                            words = f"{name} stands where {self.names.of(m)} belongs"
+                            a, z = self.names.of(m), self.names.of(t)
+                            words = (
+                                f"it equals {called}'({z}) evaluated at {name} where "
+                                f"{a} = {called}({z}) belongs: write {formula.format(a)}"
+                            )
                             yield Candidate("wrong_node", found, words)
 
     def alike(self, node: AnyNode, j: int, value: Any) -> bool:
@@ -385,7 +430,7 @@ class Search(Words):
     def misread(self) -> Iterator[Candidate]:
         """One operand of the forward pass mistaken for another, with all that follows."""
         small = sum(np.size(n.args[0]) for n in self.graph.nodes if n.args) < 10_000
-        if self.coarse or len(self.graph.nodes) > 40 or not small:
+        if self.room < MANY or not self.ample or len(self.graph.nodes) > 40 or not small:
             return
         values = list(self.values())
         for node in self.graph.nodes:
@@ -464,7 +509,7 @@ class Search(Words):
             return False
         if node.op.name in ("multiply", "divide") and node.parents[1 - i] is None:
             other = node.args[1 - i]
-            named = self.constant(node, 1 - i)
+            named = self.names.constant(node, 1 - i)
             return named is not None or np.size(other) > 1 or not is_simple(float(np.sum(other)))
         return True
 
@@ -490,7 +535,7 @@ class Search(Words):
 
     def values(self) -> Iterator[tuple[str, Any]]:
         """Values that may have been taken for another: named ones, and all of small graphs."""
-        every = len(self.graph.nodes) <= 60 and not self.coarse
+        every = len(self.graph.nodes) <= 60 and self.room > MANY
         for node in self.graph.nodes:
             value = self.graph.values.get(node)
             known = self.names.known(node)
@@ -500,7 +545,7 @@ class Search(Words):
         for node in self.graph.nodes:
             for i, (arg, parent) in enumerate(zip(node.args, node.parents, strict=True)):
                 if parent is None and id(arg) not in seen and type(arg) is not tuple:
-                    name = self.constant(node, i)
+                    name = self.names.constant(node, i)
                     if name is not None or np.size(arg) > 1 or not is_simple(float(np.sum(arg))):
                         seen.add(id(arg))
                         yield name or self.operand(node, i), arg
@@ -531,22 +576,15 @@ def substituted(j: int, value: Any) -> Edit:
 
     def edit(g: Any, call: Call) -> Any:
         args = [value if k == j else a for k, a in enumerate(call.args)]
-        ans = call.node.op.forward(*args, **call.node.kwargs)  # type: ignore[union-attr]
+        op: Any = call.node.op
+        blind = op.name in ("multiply", "matmul")  # whose rules do not look at the output
+        ans = call.ans if blind else op.forward(*args, **call.node.kwargs)
         return call(g, ans=ans, args=args)
 
     return edit
 
 
 # --- small questions -------------------------------------------------------------------
-
-
-def is_simple(x: float) -> bool:
-    return any(abs(abs(x) / k - 1) < 1e-12 for k in [1.0, *SIMPLE])
-
-
-def number(x: float) -> str:
-    known = {0.5: "½", 1 / 3: "⅓", 2 / 3: "⅔", 0.25: "¼", 0.75: "¾"}
-    return next((text for k, text in known.items() if abs(x - k) < 1e-12), f"{x:g}")
 
 
 def join(*words: str) -> str:
@@ -559,38 +597,3 @@ def axis_sets(ndim: int) -> list[tuple[int, ...]]:
 
 def axis_words(axes: tuple[int, ...]) -> str:
     return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
-
-
-def sizes(q: Quantity) -> tuple[set[int], set[int], set[int]]:
-    """Over how many elements the way from ``u`` to ``v`` averages, sums; lengths of axes."""
-    means: set[int] = set()
-    sums: set[int] = set()
-    lengths: set[int] = set()
-    for node, inside in q.part.inside.items():
-        op: Any = node.op
-        for i in inside:
-            shape, out = np.shape(node.args[i]), np.shape(node.ans)
-            lengths |= set(shape)
-            if op.name in ("sum", "mean", "var", "std", "average"):
-                into = sums if op.name == "sum" else means
-                into.add(int(np.prod(shape)) // max(1, int(np.prod(out))))
-                if shape and len(shape) > len(out):
-                    axis = node.kwargs.get("axis")
-                    into.add(shape[0] if axis is None else shape[np.ravel(axis)[0]])
-            elif op.elementwise and np.prod(shape) < np.prod(out):
-                sums.add(int(np.prod(out)) // max(1, int(np.prod(shape))))
-            elif op.name == "matmul" and getattr(node.parents[i], "op", op) is None:
-                other = np.shape(node.args[1 - i])
-                sums.add(int(np.prod(other[:-1])) if i else other[-1])
-    for node, inside in q.part.inside.items():
-        if node.op is not None and node.op.name in ("multiply", "divide"):
-            for i in inside:
-                other = node.args[1 - i]
-                if node.parents[1 - i] is None and np.size(other) == 1 and float(np.sum(other)):
-                    n = abs(float(np.sum(other))) ** (1 if node.op.name == "divide" else -1)
-                    # 1/(2m) holds the ½ of the square as well.
-                    hits = [
-                        [m for m in sums | lengths if abs(n - k * m) < 1e-9 * n] for k in (1, 2)
-                    ]
-                    means.update(hits[0] or hits[1])
-    return {n for n in means if n > 1}, {n for n in sums if n > 1}, {n for n in lengths if n > 1}

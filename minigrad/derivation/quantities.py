@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -61,9 +62,9 @@ class Quantity:
         """Find the part of the graph, and how the hand value must be laid out."""
         self.part = graph.between(self.u, self.v)
         u, v, shape = graph.shape(self.u), graph.shape(self.v), np.shape(self.hand)
-        if self.kind != "derivative" or np.prod(u) == 1:
+        if self.kind != "derivative" or math.prod(u) == 1:
             self.layout = "gradient"
-            if shape in ((*u, *v), ()) and np.size(self.hand) == np.prod(v):
+            if shape in ((*u, *v), ()) and np.size(self.hand) == math.prod(v):
                 self.reshape(v)
         elif self.part.diagonal and (shape != (*u, *v) or not u):
             self.layout = "diagonal"
@@ -243,7 +244,7 @@ def numbers(value: Any, digits: int | None, where: str) -> tuple[Any, Any]:
         cells = np.asarray(value, dtype=object)
         read = [_number(cell, digits, where) for cell in cells.ravel()]
         hand = np.array([x for x, _ in read], float).reshape(cells.shape)
-        return hand, np.array([unit for _, unit in read], float).reshape(cells.shape)
+        return hand, _whole(hand, np.array([unit for _, unit in read], float).reshape(cells.shape))
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{where}: dtype {array.dtype} is not of real numbers")
     hand = array.astype(float)
@@ -271,6 +272,17 @@ def _number(cell: Any, digits: int | None, where: str) -> tuple[float, float]:
         raise ValueError(f"{where}: {cell!r} is not a number") from None
     exponent = exact.as_tuple().exponent
     return float(exact), 10.0**exponent if isinstance(exponent, int) else 0.0
+
+
+def _whole(hand: Any, unit: Any) -> Any:
+    """Units where ``0``, and ``1`` among decimals, are not read as rounded to whole numbers."""
+    decimal = (unit < 1) & (unit > 0) & (hand != 0)
+    if not np.any(decimal):
+        return np.where((hand == 0) & (unit == 1), 0.0, unit)
+    sizes = 10.0 ** np.floor(np.log10(np.abs(np.where(hand == 0, 1.0, hand))))
+    digits = np.min(unit[decimal] / sizes[decimal])
+    whole = np.where(hand == 0, np.max(unit[decimal]), digits * sizes)
+    return np.where(unit == 1, whole, unit)
 
 
 def _unit(x: float, digits: int, least: int) -> float:

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.diagnosis import Diagnosis
-from minigrad.derivation.judges import Error, Numeric
+from minigrad.derivation.judges import Error
 
+NOISE = 1e-12
+"""A relative error that is shown as none."""
 HEADINGS = ("quantity", "yours", "autodiff", "finite differences", "off by", "verdict")
 
 
@@ -36,6 +38,8 @@ class Row:
         What else is to be said: whose error is carried, which convention was used at a
         kink, whether autodiff and finite differences disagree.
     direction : array or None
+    agrees : bool
+        Whether autodiff and finite differences do.
     """
 
     quantity: str
@@ -47,6 +51,7 @@ class Row:
     diagnosis: Diagnosis | None = None
     note: str = ""
     direction: Any = None
+    agrees: bool = True
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -54,20 +59,28 @@ class Row:
         k = self.error.index
         same = np.shape(self.hand) == np.shape(self.autodiff)
         entry = f"[{', '.join(map(str, k))}]" if k else ""
-        numeric = self.numeric
-        if numeric is not None and np.shape(numeric) == np.shape(self.autodiff):
-            numeric = np.asarray(numeric)[k]
-        shown = "" if numeric is None else f"{numeric:.6g}" if np.ndim(numeric) == 0 else "..."
-        if self.direction is not None:
-            shown += " (along a direction)"
         return (
             self.quantity + entry,
             f"{np.asarray(self.hand)[k]:.6g}" if same else f"shape {np.shape(self.hand)}",
             f"{np.asarray(self.autodiff)[k]:.6g}" if same else f"shape {np.shape(self.autodiff)}",
-            shown,
-            f"{self.error.absolute:.2g}" if self.error.absolute else "0",
+            self._numeric(k),
+            "0" if self.error.relative < NOISE else f"{self.error.absolute:.2g}",
             self.verdict,
         )
+
+    def _numeric(self, k: tuple[int, ...]) -> str:
+        """Finite differences at entry ``k``; along a direction, whether they agree."""
+        if self.numeric is None:
+            return ""
+        if self.direction is None:
+            entry = np.asarray(self.numeric)[k]
+            return f"shape {entry.shape}" if entry.shape else f"{entry:.6g}"
+        if self.agrees:
+            return "agree"
+        if np.ndim(self.numeric):
+            return "disagree"
+        expected = float(np.sum(self.autodiff * self.direction))
+        return f"{self.numeric:.6g}, not {expected:.6g} (along a direction)"
 
     @property
     def remark(self) -> str:
@@ -112,6 +125,8 @@ class Report:
             return f"{what} right" + (f", {rounded} of them rounded" if rounded else "")
         cells = row.cells
         text = f"{cells[0]} is the first wrong step: yours {cells[1]}, autodiff {cells[2]}"
+        if row.direction is not None and row.agrees:
+            return f"{text}, and finite differences agree"
         return f"{text}, finite differences {cells[3]}" if cells[3] else text
 
     def __str__(self) -> str:
@@ -125,18 +140,31 @@ class Report:
             for line in cells
         ]
         lines.insert(1, "  ".join("-" * w for w in widths))
-        remarks = [f"{r.quantity}, {r.verdict}: {r.remark}" for r in self.rows if r.remark]
-        return "\n".join([self.headline, "", *lines, *([""] if remarks else []), *remarks])
+        first = self.first_error
+        remarks = [
+            f"{r.quantity}, {r.verdict}: {r.remark}"
+            for r in self.rows
+            if r.remark and r is not first
+        ]
+        cause = [first.remark] if first else []
+        return "\n".join([self.headline, *cause, "", *lines, *([""] if remarks else []), *remarks])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         def line(cells: tuple[str, ...], tag: str) -> str:
-            return "<tr>" + "".join(f"<{tag}>{escape(c)}</{tag}>" for c in cells) + "</tr>"
+            sides = ["left", *["right"] * 4, "left", "left"]
+            parts = [
+                f'<{tag} style="text-align:{side};padding:0 0.5em">{escape(cell)}</{tag}>'
+                for cell, side in zip(cells, sides, strict=True)
+            ]
+            return f"<tr>{''.join(parts)}</tr>".replace(">wrong<", "><strong>wrong</strong><")
 
+        first = self.first_error
+        cause = f"<br>{escape(first.remark)}" if first else ""
         body = [line((*row.cells, row.remark), "td") for row in self.rows]
         return (
-            f"<p>{escape(self.headline)}</p><table>"
+            f"<p>{escape(self.headline)}{cause}</p><table>"
             f"<thead>{line((*HEADINGS, 'why'), 'th')}</thead><tbody>{''.join(body)}</tbody></table>"
         )
 
@@ -160,7 +188,3 @@ def worst(hand: Any, truth: Any) -> Error:
     off = float(gap[k])
     relative = off / size if size else (float("inf") if off else 0.0)
     return Error(off, relative, tuple(int(i) for i in k))
-
-
-def numeric_value(found: Numeric | None) -> Any:
-    return None if found is None else plain(found.value)

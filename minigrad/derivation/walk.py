@@ -197,16 +197,45 @@ class Part:
         shape = self.graph.shape(self.v)
         return self.elementwise and all(self.graph.shape(n) == shape for n in self.inside)
 
-    def flow(self, seed: Any, changes: Changes = NOTHING, fitted: bool = True) -> Any:
-        """The gradient that reaches ``v`` when ``seed`` starts at ``u``."""
+    def along(self, x: Any, held: Iterable[AnyNode] = ()) -> dict[AnyNode, Any]:
+        """The values of all nodes, were ``x`` that of ``v`` and those in ``held`` kept."""
+        new = {self.v: x}
+        for node in self.forward:
+            if node in held:
+                new[node] = node.ans
+            elif node.op is not None:
+                pairs = zip(node.args, node.parents, strict=True)
+                args = [a if p is None else new.get(p, a) for a, p in pairs]
+                new[node] = node.op.forward(*args, **node.kwargs)
+        return new
+
+    def flow(
+        self,
+        seed: Any,
+        changes: Changes = NOTHING,
+        fitted: bool = True,
+        arrived: dict[AnyNode, Any] | None = None,
+    ) -> Any:
+        """The gradient that reaches ``v`` when ``seed`` starts at ``u``.
+
+        Parameters
+        ----------
+        fitted : bool
+            Whether sums over broadcast axes are taken.
+        arrived : dict, optional
+            Is filled with what reaches each node.
+        """
         pending: dict[AnyNode, Any] = {self.u: seed}
         values = changes.values
+        needed = {n for n, _ in self.active(changes.inject)} if changes.inject else self.inside
         for node, inside in self.inside.items():
             g = pending.pop(node, None)
             if node in changes.inject:
                 g = changes.inject[node](seed)
-            if g is None:
+            if g is None or (node not in needed and node not in changes.jumps):
                 continue
+            if arrived is not None:
+                arrived[node] = g
             op: Any = node.op
             self.graph.steps += 1 + (np.size(node.args[0]) >> 8 if node.args else 0)
             args, ans = node.args, node.ans
@@ -227,6 +256,8 @@ class Part:
                 pending[parent] = pending[parent] + c if parent in pending else c  # type: ignore[index]
             for target, sent in changes.jumps.get(node, ()):
                 pending[target] = pending.get(target, 0) + sent(g)
+        if arrived is not None:
+            arrived.update(pending)
         found = pending.get(self.v)
         return np.zeros(self.graph.shape(self.v)) if found is None else found
 

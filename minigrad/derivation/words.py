@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import numpy as np
 
 from minigrad.derivation.walk import Edge
@@ -10,29 +13,21 @@ from minigrad.names import Names
 
 PRIMES = {"sigmoid": "σ'", "tanh": "tanh'", "relu": "relu'", "exp": "exp'", "softmax": "softmax'"}
 
+SUPERSCRIPTS = re.compile("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+
 
 class Words:
     """The words for the parts of one graph."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        self._constants: dict[tuple[AnyNode, int], str | None] = {}
-
-    def constant(self, node: AnyNode, i: int) -> str | None:
-        """The user's name of a constant."""
-        if (node, i) not in self._constants:
-            try:
-                self._constants[node, i] = self.names.constant(node, i)
-            except AttributeError:
-                self._constants[node, i] = None
-        return self._constants[node, i]
 
     def operand(self, node: AnyNode, i: int) -> str:
         """What the user calls argument ``i`` of ``node``."""
         parent = node.parents[i]
         if parent is not None:
             return self.describe(parent)
-        name = self.constant(node, i)
+        name = self.names.constant(node, i)
         if name is not None:
             return name
         arg = node.args[i]
@@ -47,6 +42,8 @@ class Words:
             for i, p in enumerate(node.parents)
         ]
         if node.op.symbol and len(parts) == 2:
+            if parts[1].startswith("-"):
+                parts[1] = f"({parts[1]})"
             return f"({parts[0]} {node.op.symbol} {parts[1]})"
         return f"{node.op.name}({', '.join(parts)})"
 
@@ -67,6 +64,16 @@ class Words:
             inner = inner if inner.startswith("(") else f"({inner})"
             return f"{PRIMES.get(name, name + chr(39))}{inner}"
         return f"∂({self.describe(node)})/∂{self.operand(node, i)}"
+
+    def remedy(self, node: AnyNode, i: int) -> str:
+        """What to write for the derivative of a named node: ``: write a * (1 - a)``."""
+        if not self.names.known(node) or not any(self.names.known(p) for p in node.parents if p):
+            return ""
+        from minigrad.explain import local_formula  # it takes long to load, and is seldom needed
+
+        formula = local_formula(node, i, self.names).replace("·", " * ")
+        formula = SUPERSCRIPTS.sub(lambda m: f"**{unicodedata.normalize('NFKC', m[0])}", formula)
+        return f": write {formula}" if 0 < len(formula) <= 40 else ""
 
     def route(self, paths: list[list[Edge]], which: int) -> str:
         """A path by the named nodes that not all paths share."""

@@ -1,0 +1,82 @@
+"""Numbers that people gain and lose, and how much a few digits say about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.quantities import Quantity
+
+WHOLE = [2, 3, 4, 10, 5, 6, 8, 100]
+SIMPLE = [x for n in WHOLE for x in (n, 1 / n)] + [1.5, 2 / 3, 0.75, 4 / 3]
+"""Factors that people gain and lose, the most frequent first."""
+
+
+def is_simple(x: float) -> bool:
+    return any(abs(abs(x) / k - 1) < 1e-12 for k in [1.0, *SIMPLE])
+
+
+def times_truth(x: float) -> str:
+    return f"it is {number(x)} times the truth"
+
+
+def accident(hand: Any, truth: Any, slack: Any) -> float:
+    """How likely a number of the size of the truth is to agree with the hand value.
+
+    Numbers that come up lie in about two decades and have two signs, 9 = 2 · 2 · ln 10 in
+    all.  An array that is a multiple of the truth is as good as one number.
+    """
+    sure = (hand != 0) & np.isfinite(hand)
+    if not np.any(sure):
+        return 1.0
+    widths = np.broadcast_to(slack, hand.shape)[sure] / np.abs(hand[sure])
+    likely = np.clip(2 * widths / 9, 1e-15, 1.0)
+    if hand.shape == truth.shape and np.any(truth):
+        r = float(np.sum(hand * truth)) / float(np.sum(truth * truth))
+        if np.all(np.abs(hand - r * truth) <= 3 * slack + 1e-9 * np.abs(hand)):
+            return float(np.min(likely))
+    return float(np.exp(max(-30.0, np.sum(np.log(likely)))))
+
+
+def number(x: float) -> str:
+    known = {0.5: "½", 1 / 3: "⅓", 2 / 3: "⅔", 0.25: "¼", 0.75: "¾"}
+    inverse = 1 / x
+    plain = f"1/{inverse:.0f}" if inverse > 1 and abs(inverse - round(inverse)) < 1e-9 else f"{x:g}"
+    return next((text for k, text in known.items() if abs(x - k) < 1e-12), plain)
+
+
+def sizes(q: Quantity) -> tuple[set[int], set[int], set[int]]:
+    """Over how many elements the way from ``u`` to ``v`` averages, sums; lengths of axes."""
+    means: set[int] = set()
+    sums: set[int] = set()
+    lengths: set[int] = set()
+    for node, inside in q.part.inside.items():
+        op: Any = node.op
+        for i in inside:
+            shape, out = np.shape(node.args[i]), np.shape(node.ans)
+            lengths |= set(shape)
+            if op.name in ("sum", "mean", "var", "std", "average"):
+                into = sums if op.name == "sum" else means
+                into.add(int(np.prod(shape)) // max(1, int(np.prod(out))))
+                if shape and len(shape) > len(out):
+                    axis = node.kwargs.get("axis")
+                    into.add(shape[0] if axis is None else shape[np.ravel(axis)[0]])
+            elif op.elementwise and np.prod(shape) < np.prod(out):
+                sums.add(int(np.prod(out)) // max(1, int(np.prod(shape))))
+            elif op.name == "matmul" and getattr(node.parents[i], "op", op) is None:
+                other = np.shape(node.args[1 - i])
+                sums.add(int(np.prod(other[:-1])) if i else other[-1])
+    for node, inside in q.part.inside.items():
+        if node.op is not None and node.op.name in ("multiply", "divide"):
+            for i in inside:
+                other = node.args[1 - i]
+                if node.parents[1 - i] is None and np.size(other) == 1 and float(np.sum(other)):
+                    n = abs(float(np.sum(other))) ** (1 if node.op.name == "divide" else -1)
+                    # 1/(2m) holds the ½ of the square as well; m is likely the length of an axis.
+                    hits = [
+                        {m for m in found if abs(n - k * m) < 1e-9 * n}
+                        for found in (lengths, sums) for k in (1, 2)
+                    ]  # fmt: skip
+                    means |= next(filter(None, hits), set())
+    return {n for n in means if n > 1}, {n for n in sums if n > 1}, {n for n in lengths if n > 1}
