@@ -4,7 +4,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from minigrad.ops import factorisations, matrices, record
+from minigrad.ops import factorisations, matrices, norms, record
 from minigrad.ops.einsum import *
 from minigrad.ops.elementwise import *
 from minigrad.ops.indexing import *

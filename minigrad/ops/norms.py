@@ -1,0 +1,178 @@
+"""Norms of vectors and matrices, and what is made of singular values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from minigrad.ops.record import Op, composed, primitive, register
+from minigrad.ops.reduction import restore
+from minigrad.ops.shape import arrayed
+
+
+def power_norm_rule(
+    g: Any, ans: Any, x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False
+) -> Any:
+    """``sign(x) (|x| / ‖x‖)^(p-1)``; 0 where ``x`` or its norm is 0."""
+    g, ans = restore(g, x, axis), restore(ans, x, axis)
+    length = np.where(ans == 0, 1.0, ans)
+    if ord == 2:
+        return g * (x / length)
+    share = np.where(x == 0, 1.0, np.abs(x) / length)
+    return g * np.sign(x) * (ans != 0) * share ** (ord - 1)
+
+
+@primitive(vjps=(power_norm_rule,), name="linalg.vector_norm")
+def power_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
+    """``(Σ |x|^p)^(1/p)``."""
+    if ord == 2:
+        return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+    return np.sum(np.abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+
+
+def floating(x: Any) -> Any:
+    """``x`` as an array of floating-point numbers."""
+    x = arrayed(x)
+    return x if np.result_type(x).kind == "f" else np.multiply(x, 1.0)
+
+
+def largest(x: Any, axis: Any, keepdims: bool) -> Any:
+    """Largest magnitude, 0 of none at all."""
+    if x.size == 0:
+        return np.max(x, axis=axis, keepdims=keepdims, initial=0)
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+def length_of(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
+    """Norm of the vectors along ``axis`` (one, several, or None for all)."""
+    if isinstance(ord, str):
+        raise ValueError(f"linalg.norm: ord={ord!r} is for matrices, not for vectors")
+    if ord == math.inf:
+        return largest(np.abs(x), axis, keepdims)
+    if ord == -math.inf:
+        return np.min(np.abs(x), axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return np.sum(np.abs(np.sign(x)), axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
+    return power_norm(x, ord=2 if ord is None else ord, axis=axis, keepdims=keepdims)
+
+
+def size_of(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Norm of the matrices whose rows and columns are the two axes."""
+    if ord in (None, "fro", "f"):
+        return power_norm(x, axis=axis, keepdims=keepdims)
+    if ord in (1, -1, math.inf, -math.inf):
+        first, second = axis if abs(ord) == 1 else axis[::-1]
+        sums = np.sum(np.abs(x), axis=first, keepdims=True)
+        ans = largest(sums, second, True) if ord > 0 else np.min(sums, axis=second, keepdims=True)
+        return ans if keepdims else np.squeeze(ans, axis)
+    if ord not in (2, -2, "nuc"):
+        raise ValueError(f"linalg.norm: ord={ord!r} is no norm of matrices")
+    s = np.linalg.svdvals(np.moveaxis(x, axis, (-2, -1)))
+    if ord == "nuc":
+        ans = np.sum(s, axis=-1)
+    else:
+        ans = largest(s, -1, False) if ord > 0 else np.min(s, axis=-1)
+    return np.expand_dims(ans, axis) if keepdims else ans
+
+
+@composed(np.linalg.norm, name="linalg.norm")
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Norm of vectors or matrices, as `numpy.linalg.norm`.
+
+    The gradient of the Euclidean norm is 0 at the zero vector.  Where several elements
+    or singular values are the largest (or smallest), they share the gradient evenly.
+
+    Parameters
+    ----------
+    x : array_like, of any shape
+    ord : None, int, float, 'fro' or 'nuc'
+        Which norm: of vectors any number, of matrices ±1, ±2, ±inf, 'fro' and 'nuc'.
+    axis : int, pair of ints or None
+        An int: vectors along it; a pair: matrices; None: all of ``x``.
+    keepdims : bool
+        Whether the axes stay, with length 1.
+
+    Returns
+    -------
+    Tensor, ndarray or scalar
+        The shape of ``x`` without the axes.
+
+    Raises
+    ------
+    ValueError
+        For more than two axes, and for an ``ord`` that is no norm of what the axes hold.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(np.linalg.norm)(np.array([3.0, 4.0]))
+    array([0.6, 0.8])
+    >>> mg.grad(np.linalg.norm)(np.zeros(2))
+    array([0., 0.])
+    """
+    x = floating(x)
+    rank = np.ndim(x)
+    if axis is None and ord is None:
+        return power_norm(x, keepdims=True) if keepdims else power_norm(x)
+    axes = normalize_axis_tuple(range(rank) if axis is None else axis, rank)
+    if len(axes) == 1:
+        return length_of(x, ord, axes[0], keepdims)
+    if len(axes) == 2:
+        return size_of(x, ord, axes, keepdims)
+    raise ValueError(
+        f"linalg.norm: vectors have one axis and matrices two, but it was asked for {len(axes)}; "
+        "choose with axis="
+    )
+
+
+@composed(np.linalg.vector_norm, name="linalg.vector_norm")
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """Norm of vectors, along one axis, several, or all, as `numpy.linalg.vector_norm`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(np.linalg.vector_norm)(np.array([[3.0], [4.0]]))
+    array([[0.6],
+           [0.8]])
+    """
+    return length_of(floating(x), ord, axis, keepdims)
+
+
+@composed(np.linalg.matrix_norm, name="linalg.matrix_norm")
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """Norm of the matrices in the last two axes, as `numpy.linalg.matrix_norm`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(np.linalg.matrix_norm)(np.array([[3.0, 4.0]]))
+    array([[0.6, 0.8]])
+    """
+    x = floating(x)
+    return size_of(x, ord, normalize_axis_tuple((-2, -1), np.ndim(x)), keepdims)
+
+
+@composed(np.linalg.cond, name="linalg.cond")
+def cond(x: Any, p: Any = None) -> Any:
+    """Condition number of matrices, as `numpy.linalg.cond`, for ``p`` as in `norm`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(np.linalg.cond)(np.diag([4.0, 2.0]))
+    array([[ 0.5,  0. ],
+           [ 0. , -1. ]])
+    """
+    if p in (None, 2, -2):
+        s = np.linalg.svdvals(x)
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
+
+
+matrix_rank = register(Op("linalg.matrix_rank", np.linalg.matrix_rank, None), np.linalg.matrix_rank)
