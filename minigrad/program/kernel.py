@@ -17,7 +17,7 @@ import numpy as np
 from minigrad.ops.indexing import is_basic, selects_once
 from minigrad.ops.reduction import axes_of
 from minigrad.program.equations import Equation, Program, Var
-from minigrad.program.tiles import Region, regions
+from minigrad.program.tiles import NARROW, Region, regions
 
 VIEWS = frozenset("reshape transpose swapaxes squeeze expand_dims broadcast_to moveaxis".split())
 OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
@@ -130,14 +130,15 @@ class Kernel:
         self,
         program: Program,
         destinations: dict[Var, str] | None = None,
-        narrow: int = 16,
+        tile: bool = False,
     ) -> None:
         self.program = program
-        self.alone = ALONE if program.name == "tile" else 2**16
+        self.tile = tile
+        self.alone = ALONE if tile else 2**16
         self.destinations = destinations or {}
         self.namespace: dict[str, Any] = {"np": np, "dot": np.dot, "matmul": np.matmul}
         self.lines: list[str] = []
-        self.memory = Memory(narrow)
+        self.memory = Memory(NARROW if tile else NARROW // 4)
         self.text: dict[Var, str] = {}
         self.roots: dict[Var, set[Var]] = {}
         self.buffer: dict[Var, int] = {}
@@ -173,9 +174,7 @@ class Kernel:
 
     def write(self) -> None:
         """All lines."""
-        plan: list[Any] = list(self.program.equations)
-        if self.program.name != "tile":
-            plan = regions(self.program)
+        plan = list(self.program.equations) if self.tile else regions(self.program)
         last = self.last_uses(plan)
         for i, step in enumerate(plan):
             dying = last.get(i, set())

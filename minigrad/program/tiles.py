@@ -32,7 +32,7 @@ TILE = 2**17
 """Bytes of the widest array in a tile."""
 
 NARROW = 64
-"""Rows of fewer elements are kept by columns in tiles."""
+"""Rows of at most this many elements are kept by columns in tiles (a quarter elsewhere)."""
 
 COSTS = {
     "exp": 2.5, "exp2": 3, "log": 3, "log1p": 8, "expm1": 8, "tanh": 4, "sin": 8, "cos": 8,
@@ -318,7 +318,7 @@ def tile_kernel(
         destinations={
             v: f"y{i}" for i, v in reversed(list(enumerate(stored))) if isinstance(v, Var)
         },
-        narrow=NARROW,
+        tile=True,
     )
     slices += [f"y{i} = y{i}[lo:hi]" for i in range(len(kept))]
     for i, v in enumerate(stored):
@@ -343,6 +343,12 @@ class Runner:
         parts: list[Any] = [None] * count
         tickets = itertools.count()
 
+        state = np.geterr()  # it is the caller's: threads have one each
+
+        def helped() -> None:
+            with np.errstate(**state):
+                work()
+
         def work() -> None:
             scratch = self.spare.pop() if self.spare else memory.allocate()
             for i in tickets:
@@ -351,7 +357,7 @@ class Runner:
                 parts[i] = tile(i * step, (i + 1) * step, scratch, *arrays)
             self.spare.append(scratch)
 
-        helpers = [pool().submit(work) for _ in range(min(workers, count) - 1)]
+        helpers = [pool().submit(helped) for _ in range(min(workers, count) - 1)]
         try:
             work()
         finally:
