@@ -345,7 +345,7 @@ spacing = elementwise(np.spacing, zero)
 ldexp = elementwise(np.ldexp, lambda g, ans, x, n: g * np.exp2(n), None)
 
 
-@composed(np.fix)
+@composed(*[f for name, f in vars(np).items() if name == "fix"])  # NumPy is about to drop it
 def fix(x: Any, out: Any = None) -> Any:
     """``x`` rounded towards zero, as `numpy.fix`.
 
