@@ -4,33 +4,39 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from minigrad import linalg
-from minigrad.autodiff import (
-    defop,
-    grad,
-    gradients,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    value_and_grad,
-    vjp,
-)
-from minigrad.debug import debug
-from minigrad.gradcheck import gradcheck
-from minigrad.graph import no_grad
+from minigrad import linalg as linalg
+from minigrad.autodiff import defop as defop
+from minigrad.autodiff import grad as grad
+from minigrad.autodiff import gradients as gradients
+from minigrad.autodiff import hessian as hessian
+from minigrad.autodiff import hvp as hvp
+from minigrad.autodiff import jacobian as jacobian
+from minigrad.autodiff import jvp as jvp
+from minigrad.autodiff import value_and_grad as value_and_grad
+from minigrad.autodiff import vjp as vjp
+from minigrad.debug import debug as debug
+from minigrad.gradcheck import gradcheck as gradcheck
+from minigrad.graph import no_grad as no_grad
 from minigrad.ops import *
-from minigrad.tensor import Tensor
+from minigrad.tensor import Tensor as Tensor
 
 del globals()["trace"]  # of a matrix or of a function: the one below tells them apart
 
 if _TYPE_CHECKING:
-    from minigrad import losses, nn, optim, plots
-    from minigrad.derivation import assert_derivation, check_derivation
-    from minigrad.draw import draw
-    from minigrad.explain import explain, paths
-    from minigrad.program import Program, compile, trace
-    from minigrad.storage import load, save
+    from minigrad import losses as losses
+    from minigrad import nn as nn
+    from minigrad import optim as optim
+    from minigrad import plots as plots
+    from minigrad.derivation import assert_derivation as assert_derivation
+    from minigrad.derivation import check_derivation as check_derivation
+    from minigrad.draw import draw as draw
+    from minigrad.explain import explain as explain
+    from minigrad.explain import paths as paths
+    from minigrad.program import Program as Program
+    from minigrad.program import compile as compile
+    from minigrad.program import trace as trace
+    from minigrad.storage import load as load
+    from minigrad.storage import save as save
 
 __version__ = "0.1.0"
 

@@ -209,6 +209,9 @@ def test_vectors_that_do_not_exist_give_no_number() -> None:
     assert not np.isfinite(g).all()
 
 
+@pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) >= "2.5.0", reason="NumPy has no such product any more"
+)
 @pytest.mark.parametrize("shapes", [((2,), (2,)), ((4, 2), (2,)), ((4, 3), (2,)), ((2,), (4, 3))])
 def test_cross_of_vectors_in_the_plane(shapes: Any) -> None:
     a, b = normal(*shapes[0]), normal(*shapes[1], seed=1)

@@ -1,27 +1,32 @@
 """Layers, for models that outgrow a function."""
 
-from minigrad.nn import functional, init
-from minigrad.nn.attention import MultiHeadAttention, TransformerEncoderLayer
-from minigrad.nn.convolution import AvgPool2d, Conv1d, Conv2d, MaxPool2d
-from minigrad.nn.layers import (
-    ELU,
-    GELU,
-    BatchNorm1d,
-    BatchNorm2d,
-    Dropout,
-    Embedding,
-    Flatten,
-    LayerNorm,
-    LeakyReLU,
-    Linear,
-    LogSoftmax,
-    ReLU,
-    Sequential,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
-from minigrad.nn.module import Module
-from minigrad.nn.recurrent import GRUCell, LSTMCell, RNNCell
+from minigrad.nn import functional as functional
+from minigrad.nn import init as init
+from minigrad.nn.attention import MultiHeadAttention as MultiHeadAttention
+from minigrad.nn.attention import TransformerEncoderLayer as TransformerEncoderLayer
+from minigrad.nn.convolution import AvgPool2d as AvgPool2d
+from minigrad.nn.convolution import Conv1d as Conv1d
+from minigrad.nn.convolution import Conv2d as Conv2d
+from minigrad.nn.convolution import MaxPool2d as MaxPool2d
+from minigrad.nn.layers import ELU as ELU
+from minigrad.nn.layers import GELU as GELU
+from minigrad.nn.layers import BatchNorm1d as BatchNorm1d
+from minigrad.nn.layers import BatchNorm2d as BatchNorm2d
+from minigrad.nn.layers import Dropout as Dropout
+from minigrad.nn.layers import Embedding as Embedding
+from minigrad.nn.layers import Flatten as Flatten
+from minigrad.nn.layers import LayerNorm as LayerNorm
+from minigrad.nn.layers import LeakyReLU as LeakyReLU
+from minigrad.nn.layers import Linear as Linear
+from minigrad.nn.layers import LogSoftmax as LogSoftmax
+from minigrad.nn.layers import ReLU as ReLU
+from minigrad.nn.layers import Sequential as Sequential
+from minigrad.nn.layers import Sigmoid as Sigmoid
+from minigrad.nn.layers import SiLU as SiLU
+from minigrad.nn.layers import Softmax as Softmax
+from minigrad.nn.layers import Softplus as Softplus
+from minigrad.nn.layers import Tanh as Tanh
+from minigrad.nn.module import Module as Module
+from minigrad.nn.recurrent import GRUCell as GRUCell
+from minigrad.nn.recurrent import LSTMCell as LSTMCell
+from minigrad.nn.recurrent import RNNCell as RNNCell

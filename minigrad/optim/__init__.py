@@ -1,16 +1,25 @@
 """Optimisers, schedules, clipping, and gradient descent as a function."""
 
-from minigrad.optim.clipping import clip_grad_norm, clip_grad_value
-from minigrad.optim.descent import Batches, minimize
-from minigrad.optim.history import History, Row
-from minigrad.optim.lbfgs import lbfgs
-from minigrad.optim.optimisers import SGD, Adagrad, Adam, AdamW, Lion, Optimiser, RMSprop
-from minigrad.optim.schedules import cosine, step_decay, warm_up
-from minigrad.optim.stopping import (
-    Divergence,
-    Epochs,
-    GradientNorm,
-    LossBelow,
-    Patience,
-    Progress,
-)
+from minigrad.optim.clipping import clip_grad_norm as clip_grad_norm
+from minigrad.optim.clipping import clip_grad_value as clip_grad_value
+from minigrad.optim.descent import Batches as Batches
+from minigrad.optim.descent import minimize as minimize
+from minigrad.optim.history import History as History
+from minigrad.optim.history import Row as Row
+from minigrad.optim.lbfgs import lbfgs as lbfgs
+from minigrad.optim.optimisers import SGD as SGD
+from minigrad.optim.optimisers import Adagrad as Adagrad
+from minigrad.optim.optimisers import Adam as Adam
+from minigrad.optim.optimisers import AdamW as AdamW
+from minigrad.optim.optimisers import Lion as Lion
+from minigrad.optim.optimisers import Optimiser as Optimiser
+from minigrad.optim.optimisers import RMSprop as RMSprop
+from minigrad.optim.schedules import cosine as cosine
+from minigrad.optim.schedules import step_decay as step_decay
+from minigrad.optim.schedules import warm_up as warm_up
+from minigrad.optim.stopping import Divergence as Divergence
+from minigrad.optim.stopping import Epochs as Epochs
+from minigrad.optim.stopping import GradientNorm as GradientNorm
+from minigrad.optim.stopping import LossBelow as LossBelow
+from minigrad.optim.stopping import Patience as Patience
+from minigrad.optim.stopping import Progress as Progress

@@ -456,6 +456,14 @@ class Tensor:
     __mod__: Any
     __pow__: Any
     __matmul__: Any
+    __radd__: Any
+    __rsub__: Any
+    __rmul__: Any
+    __rtruediv__: Any
+    __rfloordiv__: Any
+    __rmod__: Any
+    __rpow__: Any
+    __rmatmul__: Any
     __neg__, __pos__, __abs__ = method(ops.negative), method(ops.positive), method(ops.absolute)
     __lt__, __le__ = method(ops.less), method(ops.less_equal)
     __gt__, __ge__ = method(ops.greater), method(ops.greater_equal)
