@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import os
-import threading
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +20,7 @@ import numpy as np
 
 from minigrad.errors import label
 from minigrad.graph import Leaf
+from minigrad.reading.files import replace_file
 from minigrad.tensor import Tensor
 
 STRUCTURE, CHECKSUM = "minigrad", "checksum"
@@ -66,7 +66,7 @@ def save(path: Any, tree: Any) -> None:
         structure = writer.encode(tree, "tree")
     except RecursionError:
         raise ValueError("mg.save: tree contains itself, or is nested too deeply") from None
-    _replace(path, write(json.dumps(structure), writer.arrays))
+    replace_file(path, write(json.dumps(structure), writer.arrays))
 
 
 def load(path: Any) -> Any:
@@ -113,22 +113,6 @@ def _format(path: Any, who: str) -> tuple[str, Callable[..., Any], Callable[...,
         if name.endswith(suffix):
             return name, *functions
     raise ValueError(f"{who}: the path must end in .npz or .safetensors, not {name!r}")
-
-
-def _replace(path: str, data: bytes) -> None:
-    """Let ``path`` be a file of ``data``, at once."""
-    path = os.path.realpath(path)  # so that a link stays one
-    draft = f"{path}.{os.getpid()}-{threading.get_ident()}.draft"
-    try:
-        with open(draft, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        if os.path.exists(draft):
-            os.remove(draft)
-        raise
 
 
 # --- the structure ---------------------------------------------------------------------

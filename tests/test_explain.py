@@ -24,7 +24,7 @@ from formulas import check, value_of
 from minigrad.explain import local_formula
 from minigrad.explain.notation import LATEX
 from minigrad.graph import ancestors
-from minigrad.names import names
+from minigrad.reading.names import names
 from samples import SAMPLES, Sample
 
 

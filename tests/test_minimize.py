@@ -444,6 +444,7 @@ def test_csv_is_replaced_whole_or_not_at_all(
         history.to_csv(path)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["history.csv"]
+    monkeypatch.undo()
     with pytest.raises(OSError, match="No such file"):
         history.to_csv(tmp_path / "nowhere" / "history.csv")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from minigrad.names import names
+from minigrad.reading.names import names
 
 SNIPPET = """
 def main():

@@ -32,7 +32,7 @@ from minigrad.derivation.report import Report, Row, plain, worst
 from minigrad.derivation.walk import NOTHING, Graph
 from minigrad.errors import label
 from minigrad.graph import AnyNode
-from minigrad.names import Names, names
+from minigrad.reading.names import Names, names
 from minigrad.tensor import Tensor
 
 CHECK = "check_derivation"

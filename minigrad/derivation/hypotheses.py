@@ -22,7 +22,7 @@ from minigrad.derivation.sieve import Sieve, transposes
 from minigrad.derivation.walk import Call, Edge, Edit, Graph
 from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode
-from minigrad.names import Names
+from minigrad.reading.names import Names
 
 CHANCE = 0.012
 """How likely a wrong cause may be to agree with the digits given by accident."""

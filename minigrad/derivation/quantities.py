@@ -20,7 +20,7 @@ import numpy as np
 from minigrad.derivation.walk import Graph, Part
 from minigrad.errors import label
 from minigrad.graph import AnyNode
-from minigrad.names import Names
+from minigrad.reading.names import Names
 from minigrad.tensor import Tensor
 
 UPDATE = re.compile(r"^(.+?)\s*([-+−])\s*([^*·×]+?)\s*[*·×]\s*([d∂].*/.*)$")

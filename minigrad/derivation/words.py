@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.derivation.walk import Edge
 from minigrad.graph import AnyNode
-from minigrad.names import Names
+from minigrad.reading.names import Names
 
 PRIMES = {"sigmoid": "σ'", "tanh": "tanh'", "relu": "relu'", "exp": "exp'", "softmax": "softmax'"}
 

@@ -18,6 +18,7 @@ from typing import Any
 from minigrad.draw import dot, layout, text
 from minigrad.draw.boxes import View, view
 from minigrad.draw.picture import Picture
+from minigrad.reading.files import replace_file
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".html")
 
@@ -121,7 +122,7 @@ class Drawing:
             )
         if path.is_dir():
             raise IsADirectoryError(f"draw: cannot save {str(path)!r}: it is a folder")
-        _replace(path, self._bytes(path.suffix.lower()))
+        replace_file(path, self._bytes(path.suffix.lower()))
         return path
 
     def _bytes(self, suffix: str) -> bytes:
@@ -154,18 +155,3 @@ def slim(svg: str) -> str:
     svg = re.sub(r"<!--.*?-->\n?|<title>n\d.*?</title>\n", "", svg, flags=re.DOTALL)
     font = f' font-family="{dot.FONT}"'
     return svg.replace(font, "").replace("<svg ", f"<svg{font} ", 1)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` at once: nobody sees, and no failure leaves, half a file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -21,7 +21,7 @@ import numpy as np
 
 from minigrad.errors import label
 from minigrad.graph import AnyNode, Passive, Slots, backward_pass, fit
-from minigrad.names import Names, names
+from minigrad.reading.names import Names, names
 
 
 @dataclass(eq=False, slots=True)

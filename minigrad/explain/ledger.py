@@ -23,8 +23,8 @@ from minigrad.explain.links import SIDE, UNREADABLE, Piece, Sheet, passed, trace
 from minigrad.explain.notation import Symbol
 from minigrad.explain.writing import Formula
 from minigrad.graph import AnyNode, ancestors
-from minigrad.names import Names, callers, held, names
 from minigrad.program.simplify import is_
+from minigrad.reading.names import Names, callers, held, names
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
 

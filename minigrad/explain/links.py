@@ -18,10 +18,10 @@ from minigrad.explain.algebra import FORMULAS
 from minigrad.explain.notation import Symbol
 from minigrad.explain.writing import Formula
 from minigrad.graph import AnyNode, fit, inspector, modes, pick, tracing
-from minigrad.names import Names
 from minigrad.program.equations import Equation, Program, Var, replaced, without_dead_code
 from minigrad.program.simplify import FOLDED, Builder, key_of
 from minigrad.program.trace import Reader, Tracer
+from minigrad.reading.names import Names
 from minigrad.tensor import Tensor
 from minigrad.tree import tree_map
 
@@ -350,7 +350,7 @@ def local_formula(node: AnyNode, argnum: int, names: Names) -> str:
     Examples
     --------
     >>> import minigrad as mg
-    >>> from minigrad.names import names
+    >>> from minigrad.reading.names import names
     >>> z = mg.Tensor(0.25, requires_grad=True)
     >>> a = mg.sigmoid(z)
     >>> local_formula(a.node, 0, names([a.node]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import io
 import os
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
@@ -19,6 +18,7 @@ from minigrad.draw.picture import visible
 from minigrad.explain.ledger import SHOWN, Chart, Link, Row, Step, middle, short, step_text
 from minigrad.explain.notation import LATEX, MATHML, NOTATION, Style
 from minigrad.graph import AnyNode
+from minigrad.reading.files import replace_file
 
 WIDTH = 92
 COLUMN = 46
@@ -406,7 +406,7 @@ class Explanation:
             )
         content = io.BytesIO()
         self.plot().savefig(content, format="png", dpi=dpi)
-        replace(path, content.getvalue())
+        replace_file(path, content.getvalue())
         return path
 
 
@@ -446,18 +446,3 @@ def code_span(text: str) -> str:
         ticks += "`"
     pad = " " if "`" in words else ""
     return f"{ticks}{pad}{words}{pad}{ticks}"
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` at once: nobody sees, and no failure leaves, half a file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

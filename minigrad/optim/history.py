@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from minigrad.reading.files import replace_file
 from minigrad.tree import flatten
 
 
@@ -131,16 +132,11 @@ class History:
             When the folder does not exist or cannot be written to.
         """
         names, values = self.columns()
-        target = Path(path)
-        draft = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            with draft.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerow(names)
-                writer.writerows([["" if v is None else v for v in line] for line in values])
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(names)
+        writer.writerows([["" if v is None else v for v in line] for line in values])
+        replace_file(path, text.getvalue().encode())
 
     def plot(self, path: str | os.PathLike[str] | None = None, ax: Any = None) -> Any:
         """Draw the loss over the iterations, as ``mg.plots.loss`` does.

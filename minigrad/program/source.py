@@ -8,14 +8,13 @@ line holds it.
 
 from __future__ import annotations
 
+import io
 import keyword
-import os
 import pathlib
 import re
-import tempfile
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -42,6 +41,7 @@ from minigrad.program.spellings import (
     joined,
     numpy_function,
 )
+from minigrad.reading.files import replace_file
 from minigrad.tree import flatten
 
 __all__ = ["SYMBOLS", "Writer", "save", "source"]
@@ -576,20 +576,7 @@ def save(program: Program, path: Any) -> None:
     writer = Writer(program)
     text = writer.file(large=LARGE)
     if writer.apart:
-        replace_file(path.with_suffix(".npz"), lambda file: np.savez(file, **writer.apart))
-    replace_file(path, lambda file: file.write(text.encode()))
-
-
-def replace_file(path: pathlib.Path, write: Callable[[Any], Any]) -> None:
-    """Write a file aside, and put it in its place when it is whole."""
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(aside, 0o666 & ~umask)  # mkstemp's files are their owner's alone
-        os.replace(aside, path)
-    except BaseException:
-        os.unlink(aside)
-        raise
+        apart = io.BytesIO()
+        np.savez(apart, **writer.apart)
+        replace_file(path.with_suffix(".npz"), apart.getvalue())
+    replace_file(path, text.encode())

@@ -36,11 +36,11 @@ from minigrad.graph import (
     tracing,
     variable,
 )
-from minigrad.names import Scope, callers, held
 from minigrad.ops.indexing import settle_index, settled
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.spellings import SYMBOLS
+from minigrad.reading.names import Scope, callers, held
 from minigrad.tensor import Tensor, no_derivative, operand, plainly, wrap
 from minigrad.tree import flatten
 

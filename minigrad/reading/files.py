@@ -1,0 +1,57 @@
+"""The one way in which the library writes a file: aside first, then in its place.
+
+Nobody ever sees half a file, and a failure leaves the old one as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+
+def replace_file(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Let ``path`` be a file of ``content``, at once.
+
+    A link stays a link, and a file that is replaced keeps its permissions; a new one gets
+    those that the process gives to new files.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be written; what was there before is still there.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = replace_file(pathlib.Path(folder) / "notes.txt", b"dw = x * dz")
+    ...     path.read_text()
+    'dw = x * dz'
+    """
+    path = Path(path)
+    target = path.resolve()
+    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(draft, permissions(target))
+        os.replace(draft, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)
+        raise
+    return path
+
+
+def permissions(path: Path) -> int:
+    """Those that ``path`` has, or would get if it were made now."""
+    with contextlib.suppress(FileNotFoundError):
+        return stat.S_IMODE(path.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
