@@ -6,8 +6,9 @@ quantity on the way from the input to the updated parameters is computed three t
 recorded and differentiated by minigrad, by its closed form in plain Python, and by finite
 differences.  The figures that the publication prints stand beside them.
 
-Then the checker grades what is printed, every intermediate and result to its own digits,
-and finds by itself which figures are slips rather than roundings, and why.
+The graph is drawn, and the chain rule written out along it.  Then the checker grades what is
+printed, every intermediate and result to its own digits, and finds by itself which figures
+are slips rather than roundings, and why.
 
 Run it with ``python examples/backprop_step_by_step.py``.
 """
@@ -298,6 +299,31 @@ def several_outputs() -> list[Row]:
 # --- grading ---------------------------------------------------------------------------
 
 
+def derive_one_neuron() -> str:
+    """The graph of the one neuron and the chain rule along it, as minigrad derives them."""
+    x, y = X, Y
+    w, b = leaf(0.3), leaf(0.1)
+    z = w * x + b
+    ŷ = mg.sigmoid(z)
+    L = 0.5 * (y - ŷ) ** 2
+    return f"{mg.draw(L, w, collapse=True)}\n\n{mg.explain(L, [w, b])}"
+
+
+def derive_two_neurons_in_a_row() -> str:
+    """The same for two neurons in a row; the path from w¹ is highlighted."""
+    x, y = X, Y
+    w1, b1, w2, b2 = leaf(0.3), leaf(0.1), leaf(0.2), leaf(0.4)
+    z2 = w1 * x + b1
+    a2 = mg.sigmoid(z2)
+    z3 = w2 * a2 + b2
+    ŷ = mg.sigmoid(z3)
+    L = 0.5 * (y - ŷ) ** 2
+    return f"{mg.draw(L, w1, collapse=True)}\n\n{mg.explain(L, [w1, w2])}"
+
+
+DERIVED = {"one": derive_one_neuron, "row": derive_two_neurons_in_a_row}
+
+
 def grade_one_neuron(y: float) -> mg.derivation.Report:
     """What is printed of the one neuron, graded for the label ``y``."""
     x, w, b = X, leaf(0.3), leaf(0.1)
@@ -427,6 +453,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found = example()
             rows += found
             print(f"\n{title}\n\n{table(found, options.digits)}")
+            if name in DERIVED:
+                print(f"\nAs minigrad derives it:\n\n{DERIVED[name]()}")
             for heading, report in gradings(name):
                 print(f"\n{heading}: {findings(report)}")
     exact = max(abs(r.minigrad - r.exact) for r in rows)
