@@ -17,7 +17,8 @@ import pytest
 import minigrad as mg
 from draw_graphs import leaf
 from minigrad.draw import LayoutError, dot, layout
-from minigrad.draw.picture import number, short, spread, summary, visible
+from minigrad.draw.picture import number, short, spread, summary
+from minigrad.reading.wording import visible
 
 needs_layout = pytest.mark.skipif(not layout.available(), reason="there is no Graphviz")
 SVG = "{http://www.w3.org/2000/svg}"

@@ -22,9 +22,9 @@ import minigrad as mg
 import test_ops  # which fills the table of samples
 from formulas import check, value_of
 from minigrad.explain import local_formula
-from minigrad.explain.notation import LATEX
 from minigrad.graph import ancestors
 from minigrad.reading.names import names
+from minigrad.writing.notation import LATEX
 from samples import SAMPLES, Sample
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.program import literals
 from minigrad.program.passes import simplified
 from minigrad.tree import flatten
+from minigrad.writing import literals
 
 RNG = np.random.default_rng(0)
 N = RNG.normal

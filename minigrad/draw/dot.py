@@ -25,8 +25,8 @@ from minigrad.draw.picture import (
     shown,
     spread,
     summary,
-    visible,
 )
+from minigrad.reading.wording import visible
 
 STYLES = {
     "leaf": 'shape=box style=filled penwidth=2 color="#0072b2" fillcolor="#dbeaf5"',

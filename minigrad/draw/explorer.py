@@ -21,7 +21,8 @@ import numpy as np
 
 from minigrad.draw.boxes import Box, expression, view
 from minigrad.draw.dot import extremes
-from minigrad.draw.picture import Edge, Picture, Vertex, is_scalar, short, summary, visible
+from minigrad.draw.picture import Edge, Picture, Vertex, is_scalar, short, summary
+from minigrad.reading.wording import visible
 from minigrad.tensor.door import wrap
 
 WHOLE = 300

@@ -8,7 +8,6 @@ the gradients that it shows by a walk of its own, so that no ``.grad`` changes.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +21,7 @@ import numpy as np
 from minigrad.errors import label
 from minigrad.graph import AnyNode, Passive, Slots, backward_pass, fit
 from minigrad.reading.names import Names, names
+from minigrad.reading.wording import visible
 
 
 @dataclass(eq=False, slots=True)
@@ -400,7 +400,6 @@ def _routes(source: Vertex, output: Vertex, onward: Any) -> Iterator[list[Any]]:
 
 
 SPREAD = ("min", "mean", "max")
-ISOLATES = "\u2068\u2069"
 
 
 # --- what a value looks like -----------------------------------------------------------
@@ -526,31 +525,6 @@ def short(text: str, width: int = 28) -> str:
         return text
     tail = (width - 1) // 2
     return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
-
-
-def visible(text: Any) -> str:
-    r"""``text`` with what would not show (newlines, controls, direction marks) spelt out.
-
-    Text written from right to left is isolated, so that it does not turn its neighbours round.
-
-    Examples
-    --------
-    >>> print(visible("two\nlines"), visible("\u202eabc"))
-    two\nlines \u202eabc
-    >>> ascii(visible("\u05e9\u05dc = 1"))
-    "'\\u2068\\u05e9\\u05dc = 1\\u2069'"
-    """
-    words = str(text)
-    if not words.strip():
-        return repr(words)
-    if words.isascii() and words.isprintable():
-        return words
-    words = "".join(
-        c if c.isprintable() or c in ISOLATES else c.encode("unicode_escape").decode()
-        for c in words
-    )
-    turns = any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in words)
-    return ISOLATES[0] + words + ISOLATES[1] if turns and ISOLATES[0] not in words else words
 
 
 def shown(names: Sequence[str], most: int = 4) -> str:

@@ -20,13 +20,13 @@ import numpy as np
 
 from minigrad.errors import Site, label
 from minigrad.explain.links import SIDE, UNREADABLE, Piece, Sheet, passed, traced
-from minigrad.explain.notation import Symbol
-from minigrad.explain.writing import Formula
 from minigrad.graph import AnyNode, ancestors
 from minigrad.program.simplify import is_
 from minigrad.reading.names import Names, callers, held, names
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
+from minigrad.writing.formulas import Formula
+from minigrad.writing.notation import Symbol
 
 LONGEST = 40
 """A step of more operations than these is not written out."""

@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 
 from minigrad.explain.algebra import FORMULAS
-from minigrad.explain.notation import Symbol
-from minigrad.explain.writing import Formula
 from minigrad.graph import AnyNode, fit, inspector, modes, pick, tracing
 from minigrad.program.equations import Equation, Program, Var, replaced, without_dead_code
 from minigrad.program.simplify import FOLDED, Builder, key_of
@@ -24,6 +22,8 @@ from minigrad.program.trace import Reader, Tracer
 from minigrad.reading.names import Names
 from minigrad.tensor import Tensor
 from minigrad.tree import tree_map
+from minigrad.writing.formulas import Formula
+from minigrad.writing.notation import Symbol
 
 SIDE = 8
 """A side branch of more operations stands in a formula under a short name."""

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from minigrad.draw.picture import short as crop
-from minigrad.draw.picture import visible
 from minigrad.explain.ledger import SHOWN, Chart, Link, Row, Step, middle, short, step_text
-from minigrad.explain.notation import LATEX, MATHML, NOTATION, Style
 from minigrad.graph import AnyNode
 from minigrad.reading.files import replace_file
+from minigrad.reading.wording import visible
+from minigrad.writing.notation import LATEX, MATHML, NOTATION, Style
 
 WIDTH = 92
 COLUMN = 46

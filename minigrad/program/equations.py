@@ -145,7 +145,7 @@ class Program:
     @property
     def source(self) -> str:
         """The program as NumPy that a careful person would have written."""
-        from minigrad.program.source import source
+        from minigrad.writing.source import source
 
         return source(self)
 
@@ -209,7 +209,7 @@ class Program:
         ValueError
             For results that no source can write down.
         """
-        from minigrad.program.source import save
+        from minigrad.writing.source import save
 
         save(self, path)
 

@@ -39,10 +39,10 @@ from minigrad.graph import (
 from minigrad.ops.indexing import settle_index, settled
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Program, Var
-from minigrad.program.spellings import SYMBOLS
 from minigrad.reading.names import Scope, callers, held
 from minigrad.tensor import Tensor, no_derivative, operand, plainly, wrap
 from minigrad.tree import flatten
+from minigrad.writing.spellings import SYMBOLS
 
 BY_SHAPE = frozenset(
     "shape ndim size result_type can_cast min_scalar_type iscomplexobj isrealobj "

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.draw.picture import visible
+from minigrad.reading.wording import visible
 
 LEVELS = {
     w: i for i, w in enumerate("open logic compare sum minus matmul product power atom".split())

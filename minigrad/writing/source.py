@@ -21,18 +21,20 @@ import numpy as np
 
 from minigrad.ops.indexing import selects_once
 from minigrad.ops.record import Op
-from minigrad.program import literals
 from minigrad.program.builder import shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var
-from minigrad.program.helpers import Helpers
-from minigrad.program.literals import (
+from minigrad.reading.files import replace_file
+from minigrad.tree import flatten
+from minigrad.writing import literals
+from minigrad.writing.helpers import Helpers
+from minigrad.writing.literals import (
     ATOM,
     PRODUCT,
     UNARY,
     WIDTH,
     Text,
 )
-from minigrad.program.spellings import (
+from minigrad.writing.spellings import (
     METHODS,
     SPELLED,
     SYMBOLS,
@@ -41,8 +43,6 @@ from minigrad.program.spellings import (
     joined,
     numpy_function,
 )
-from minigrad.reading.files import replace_file
-from minigrad.tree import flatten
 
 __all__ = ["SYMBOLS", "Writer", "save", "source"]
 

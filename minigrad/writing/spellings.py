@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from minigrad.ops.record import Op, implementations
-from minigrad.program import literals
 from minigrad.program.builder import shape_of
 from minigrad.program.equations import Equation, Var
-from minigrad.program.literals import (
+from minigrad.writing import literals
+from minigrad.writing.literals import (
     AND,
     ATOM,
     COMPARISON,

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.explain.notation import (
+from minigrad.program.equations import Equation, Program, Var, evaluate, forward
+from minigrad.program.simplify import shape_of, uniform
+from minigrad.writing.notation import (
     LATEX,
     MATHML,
     NOTATION,
@@ -25,8 +27,6 @@ from minigrad.explain.notation import (
     decimal,
     fraction,
 )
-from minigrad.program.equations import Equation, Program, Var, evaluate, forward
-from minigrad.program.simplify import shape_of, uniform
 
 REPEATED = 16
 """A longer expression that is used twice gets a name of its own."""

@@ -1,0 +1,34 @@
+"""Text from users, fit to be shown: whatever is in a name, one line of it."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+ISOLATES = "\u2068\u2069"
+"""Around text that runs from right to left."""
+
+
+def visible(text: Any) -> str:
+    r"""``text`` with what would not show (newlines, controls, direction marks) spelt out.
+
+    Text written from right to left is isolated, so that it does not turn its neighbours round.
+
+    Examples
+    --------
+    >>> print(visible("two\nlines"), visible("\u202eabc"))
+    two\nlines \u202eabc
+    >>> ascii(visible("\u05e9\u05dc = 1"))
+    "'\\u2068\\u05e9\\u05dc = 1\\u2069'"
+    """
+    words = str(text)
+    if not words.strip():
+        return repr(words)
+    if words.isascii() and words.isprintable():
+        return words
+    words = "".join(
+        c if c.isprintable() or c in ISOLATES else c.encode("unicode_escape").decode()
+        for c in words
+    )
+    turns = any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in words)
+    return ISOLATES[0] + words + ISOLATES[1] if turns and ISOLATES[0] not in words else words

@@ -1,0 +1,1 @@
+"""One writer of what was computed, in styles: Python, text, LaTeX, MathML, JavaScript."""
