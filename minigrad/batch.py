@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.graph import AnyNode, ancestors, pick
 from minigrad.ops.indexing import is_basic
+from minigrad.ops.record import Op
 from minigrad.ops.reduction import axes_of
 
 Shape = tuple[int, ...]
@@ -65,7 +67,7 @@ def repeated(node: AnyNode, args: list[Any], together: list[bool], n: int) -> An
     if op.elementwise and not kwargs:
         args = [align(a, len(shape)) if t else a for a, t in zip(args, together, strict=True)]
         return op(*args)
-    rule = RULES.get(op.name)
+    rule = RULES.get(op)
     if rule is not None:
         ans = rule(op, args, together, shapes, shape, dict(kwargs))
         if ans is not None:
@@ -146,16 +148,16 @@ def indexed(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kwargs: 
     return op(args[0], **kwargs)
 
 
-RULES: dict[str, Callable[..., Any]] = {
-    "sum": reduction,
-    "mean": reduction,
-    "reshape": reshaped,
-    "squeeze": reshaped,
-    "expand_dims": reshaped,
-    "broadcast_to": stretched,
-    "transpose": transposed,
-    "swapaxes": swapped,
-    "matmul": product,
-    "getitem": indexed,
-    "scatter": indexed,
+RULES: dict[Op, Callable[..., Any]] = {
+    ops.sum: reduction,
+    ops.mean: reduction,
+    ops.reshape: reshaped,
+    ops.squeeze: reshaped,
+    ops.expand_dims: reshaped,
+    ops.broadcast_to: stretched,
+    ops.transpose: transposed,
+    ops.swapaxes: swapped,
+    ops.matmul: product,
+    ops.elements: indexed,
+    ops.scatter: indexed,
 }

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.ops.products import matmul
 from minigrad.ops.record import hang_teller
 
 PACKAGE = os.path.dirname(__file__)
@@ -162,7 +163,7 @@ def advice(op: Any, args: tuple[Any, ...], error: Exception) -> str | None:
     """What is wrong and what to do, for the mistakes that people make most."""
     arrays = tuple(np.float64(a) if isinstance(a, int | float) else a for a in args)
     arrays = tuple(a for a in arrays if hasattr(a, "shape"))
-    if op.name == "matmul" and len(arrays) == 2:
+    if op is matmul and len(arrays) == 2:
         return _matmul_advice(*arrays)
     if op.elementwise and "broadcast" in str(error):
         return _broadcast_advice(arrays)

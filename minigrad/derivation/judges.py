@@ -206,33 +206,16 @@ def disagree(q: Quantity, exact: Any, found: Numeric) -> bool:
 
 # --- kinks -----------------------------------------------------------------------------
 
-KINKS: dict[str, tuple[float, float]] = {
-    "relu": (0.0, 1.0),
-    "absolute": (-1.0, 1.0),
-    "fabs": (-1.0, 1.0),
-    "maximum": (0.0, 1.0),
-    "minimum": (0.0, 1.0),
-    "fmax": (0.0, 1.0),
-    "fmin": (0.0, 1.0),
-    "clip": (0.0, 1.0),
-}
-"""Slopes on the two sides of the kinks of ops."""
-
 
 def at_kink(node: AnyNode) -> Any:
     """Where the inputs of ``node`` are exactly at its kink; None where they are not."""
-    if node.op is None or node.op.name not in KINKS:
+    if node.op is None or node.op.kink is None:
         return None
-    x = node.args[0]
-    if len(node.args) == 1 and node.op.name != "clip":
-        mask = np.equal(x, 0)
-    else:
-        others = [b for b in (*node.args[1:], *node.kwargs.values()) if b is not None]
-        mask = np.any([np.broadcast_to(np.equal(x, b), np.shape(node.ans)) for b in others], axis=0)
+    mask = node.op.kink.at(*node.args, **node.kwargs)
     return mask if np.any(mask) else None
 
 
-def at_slope(mask: Any, k: float) -> Edit:
+def at_slope(mask: Any, k: Any) -> Edit:
     def edit(g: Any, call: Call) -> Any:
         return np.where(mask, k * g, call(g))
 
@@ -245,8 +228,9 @@ def conventions(q: Quantity, changes: Changes) -> tuple[Any, Any] | None:
     for node, inside in q.part.inside.items():
         mask = at_kink(node)
         if mask is not None:
+            slopes = node.op.kink.slopes(*node.args, **node.kwargs)  # type: ignore[union-attr]
             for i in inside:
-                for side, k in zip(sides, KINKS[node.op.name], strict=True):  # type: ignore[union-attr]
+                for side, k in zip(sides, slopes[i] or (), strict=False):
                     side[node, i] = at_slope(mask, k)
     if not sides[0]:
         return None

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.ops.record import (
+    Kink,
     composed,
     elementwise,
     plain,
@@ -53,6 +54,7 @@ divide = elementwise(
     lambda g, ans, x, y: -g * ans / y,
     forward=operator.truediv,
     symbol="/",
+    cost=1,
 )
 floor_divide = elementwise(np.floor_divide, zero, zero, forward=operator.floordiv, symbol="//")
 remainder = elementwise(
@@ -101,27 +103,30 @@ def power_exponent(g: Any, ans: Any, x: Any, p: Any) -> Any:
     return g * ans * np.log(np.where((x == 0) & (p >= 0), 1.0, x))
 
 
-power = elementwise(np.power, power_base, power_exponent, forward=operator.pow, symbol="**")
-float_power = elementwise(np.float_power, power_base, power_exponent)
+power = elementwise(
+    np.power, power_base, power_exponent, forward=operator.pow, symbol="**", cost=15
+)
+float_power = elementwise(np.float_power, power_base, power_exponent, cost=15)
 square = elementwise(np.square, lambda g, ans, x: 2 * g * x)
-sqrt = elementwise(np.sqrt, lambda g, ans, x: g / (2 * ans))
-cbrt = elementwise(np.cbrt, lambda g, ans, x: g / (3 * ans**2))
+sqrt = elementwise(np.sqrt, lambda g, ans, x: g / (2 * ans), cost=1.5)
+cbrt = elementwise(np.cbrt, lambda g, ans, x: g / (3 * ans**2), cost=15)
 hypot = elementwise(
     np.hypot,
     lambda g, ans, x, y: g * x / np.where(ans == 0, 1.0, ans),
     lambda g, ans, x, y: g * y / np.where(ans == 0, 1.0, ans),
+    cost=5,
 )
 
 
 # --- exponentials and logarithms -------------------------------------------------------
 
-exp = elementwise(np.exp, lambda g, ans, x: g * ans)
-exp2 = elementwise(np.exp2, lambda g, ans, x: g * ans * LN2)
-expm1 = elementwise(np.expm1, lambda g, ans, x: g * np.exp(x))
-log = elementwise(np.log, lambda g, ans, x: g / x)
-log2 = elementwise(np.log2, lambda g, ans, x: g / (x * LN2))
-log10 = elementwise(np.log10, lambda g, ans, x: g / (x * LN10))
-log1p = elementwise(np.log1p, lambda g, ans, x: g / (1 + x))
+exp = elementwise(np.exp, lambda g, ans, x: g * ans, cost=2.5)
+exp2 = elementwise(np.exp2, lambda g, ans, x: g * ans * LN2, cost=3)
+expm1 = elementwise(np.expm1, lambda g, ans, x: g * np.exp(x), cost=8)
+log = elementwise(np.log, lambda g, ans, x: g / x, cost=3)
+log2 = elementwise(np.log2, lambda g, ans, x: g / (x * LN2), cost=3)
+log10 = elementwise(np.log10, lambda g, ans, x: g / (x * LN10), cost=3)
+log1p = elementwise(np.log1p, lambda g, ans, x: g / (1 + x), cost=8)
 
 
 def log_weight(x: Any, ans: Any) -> Any:
@@ -135,22 +140,24 @@ logaddexp = elementwise(
     np.logaddexp,
     lambda g, ans, x, y: g * np.exp(log_weight(x, ans)),
     lambda g, ans, x, y: g * np.exp(log_weight(y, ans)),
+    cost=20,
 )
 logaddexp2 = elementwise(
     np.logaddexp2,
     lambda g, ans, x, y: g * np.exp2(log_weight(x, ans)),
     lambda g, ans, x, y: g * np.exp2(log_weight(y, ans)),
+    cost=20,
 )
 
 
 # --- trigonometry ----------------------------------------------------------------------
 
-sin = elementwise(np.sin, lambda g, ans, x: g * np.cos(x))
-cos = elementwise(np.cos, lambda g, ans, x: -g * np.sin(x))
-tan = elementwise(np.tan, lambda g, ans, x: g * (1 + ans**2))
-arcsin = elementwise(np.arcsin, lambda g, ans, x: g / np.sqrt((1 - x) * (1 + x)))
-arccos = elementwise(np.arccos, lambda g, ans, x: -g / np.sqrt((1 - x) * (1 + x)))
-arctan = elementwise(np.arctan, lambda g, ans, x: g / (1 + x**2))
+sin = elementwise(np.sin, lambda g, ans, x: g * np.cos(x), cost=8)
+cos = elementwise(np.cos, lambda g, ans, x: -g * np.sin(x), cost=8)
+tan = elementwise(np.tan, lambda g, ans, x: g * (1 + ans**2), cost=12)
+arcsin = elementwise(np.arcsin, lambda g, ans, x: g / np.sqrt((1 - x) * (1 + x)), cost=10)
+arccos = elementwise(np.arccos, lambda g, ans, x: -g / np.sqrt((1 - x) * (1 + x)), cost=10)
+arctan = elementwise(np.arctan, lambda g, ans, x: g / (1 + x**2), cost=10)
 
 
 def radius2(y: Any, x: Any) -> Any:
@@ -163,13 +170,14 @@ arctan2 = elementwise(
     np.arctan2,
     lambda g, ans, y, x: g * x / radius2(y, x),
     lambda g, ans, y, x: -g * y / radius2(y, x),
+    cost=20,
 )
-sinh = elementwise(np.sinh, lambda g, ans, x: g * np.cosh(x))
-cosh = elementwise(np.cosh, lambda g, ans, x: g * np.sinh(x))
-tanh = elementwise(np.tanh, lambda g, ans, x: g * (1 - ans**2))
-arcsinh = elementwise(np.arcsinh, lambda g, ans, x: g / np.sqrt(x**2 + 1))
-arccosh = elementwise(np.arccosh, lambda g, ans, x: g / np.sqrt((x - 1) * (x + 1)))
-arctanh = elementwise(np.arctanh, lambda g, ans, x: g / ((1 - x) * (1 + x)))
+sinh = elementwise(np.sinh, lambda g, ans, x: g * np.cosh(x), cost=12)
+cosh = elementwise(np.cosh, lambda g, ans, x: g * np.sinh(x), cost=12)
+tanh = elementwise(np.tanh, lambda g, ans, x: g * (1 - ans**2), cost=4)
+arcsinh = elementwise(np.arcsinh, lambda g, ans, x: g / np.sqrt(x**2 + 1), cost=15)
+arccosh = elementwise(np.arccosh, lambda g, ans, x: g / np.sqrt((x - 1) * (x + 1)), cost=15)
+arctanh = elementwise(np.arctanh, lambda g, ans, x: g / ((1 - x) * (1 + x)), cost=15)
 deg2rad = elementwise(np.deg2rad, lambda g, ans, x: g * DEGREE)
 rad2deg = elementwise(np.rad2deg, lambda g, ans, x: g / DEGREE)
 radians = elementwise(np.radians, lambda g, ans, x: g * DEGREE)
@@ -192,9 +200,13 @@ sinc = elementwise(np.sinc, lambda g, ans, x: g * sinc_slope(x))
 
 # --- kinks and steps -------------------------------------------------------------------
 
-absolute = elementwise(np.absolute, lambda g, ans, x: g * np.sign(x), forward=operator.abs)
+corner = Kink(lambda x: x == 0, lambda x: ((-1.0, 1.0),))
+meeting = Kink(lambda x, y: x == y, lambda x, y: ((0.0, 1.0), (0.0, 1.0)))
+absolute = elementwise(
+    np.absolute, lambda g, ans, x: g * np.sign(x), forward=operator.abs, kink=corner
+)
 abs = absolute
-fabs = elementwise(np.fabs, lambda g, ans, x: g * np.sign(x))
+fabs = elementwise(np.fabs, lambda g, ans, x: g * np.sign(x), kink=corner)
 sign = elementwise(np.sign, zero)
 floor = elementwise(np.floor, zero)
 ceil = elementwise(np.ceil, zero)
@@ -218,21 +230,25 @@ maximum = elementwise(
     np.maximum,
     lambda g, ans, x, y: winner(g, ans, x > y, x, y),
     lambda g, ans, x, y: winner(g, ans, y > x, y, x),
+    kink=meeting,
 )
 minimum = elementwise(
     np.minimum,
     lambda g, ans, x, y: winner(g, ans, x < y, x, y),
     lambda g, ans, x, y: winner(g, ans, y < x, y, x),
+    kink=meeting,
 )
 fmax = elementwise(
     np.fmax,
     lambda g, ans, x, y: g * ((x >= y) | np.isnan(y)),
     lambda g, ans, x, y: g * ~((x >= y) | np.isnan(y)),
+    kink=meeting,
 )
 fmin = elementwise(
     np.fmin,
     lambda g, ans, x, y: g * ((x <= y) | np.isnan(y)),
     lambda g, ans, x, y: g * ~((x <= y) | np.isnan(y)),
+    kink=meeting,
 )
 
 
@@ -247,6 +263,10 @@ bounded = elementwise(
     lambda g, ans, a, lo, hi: g * ((a > hi) | (lo >= hi) & (a < lo)),
     name="clip",
     forward=_clip,
+    kink=Kink(
+        lambda a, lo, hi: (a == lo) | (a == hi),
+        lambda a, lo, hi: ((0.0, 1.0), (0.0, 1.0 * (a == lo)), (0.0, 1.0 * (a == hi))),
+    ),
     doc="clip(a, a_min, a_max) with both bounds; at a bound the gradient is that of ``a``.",
 )
 
@@ -297,6 +317,7 @@ branch = elementwise(
     lambda g, ans, condition, x, y: np.where(condition, 0.0, g),
     name="where",
     forward=_where,
+    cost=3,
     doc="where(condition, x, y): x where the condition holds, y elsewhere.",
 )
 
@@ -332,7 +353,7 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     return np.round(a, decimals)
 
 
-@primitive(np.nan_to_num, vjps=(lambda g, ans, x, **_: g * np.isfinite(x),))
+@primitive(np.nan_to_num, vjps=(lambda g, ans, x, **_: g * np.isfinite(x),), fresh=True)
 def nan_to_num(
     x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
@@ -421,8 +442,8 @@ isclose = plain(np.isclose)
 allclose = plain(np.allclose)
 array_equal = plain(np.array_equal)
 array_equiv = plain(np.array_equiv)
-iscomplexobj = plain(np.iscomplexobj)
-isrealobj = plain(np.isrealobj)
+iscomplexobj = plain(np.iscomplexobj, by_shape=True)
+isrealobj = plain(np.isrealobj, by_shape=True)
 isreal = plain(np.isreal)
 iscomplex = plain(np.iscomplex)
 isposinf = plain(np.isposinf)

@@ -52,7 +52,7 @@ def cholesky_rule(g: Any, ans: Any, a: Any) -> Any:
     return 0.5 * (s + mT(s))
 
 
-@primitive(vjps=(cholesky_rule,), name="linalg.cholesky")
+@primitive(vjps=(cholesky_rule,), name="linalg.cholesky", fresh=True)
 def lower_cholesky(a: Any) -> Any:
     return np.linalg.cholesky(a)
 
@@ -85,7 +85,7 @@ def qr_rule(g: Any, ans: Any, a: Any) -> Any:
     return mT(np.linalg.solve(r, mT(gq + q @ symmetric)))
 
 
-@primitive(vjps=(qr_rule,), name="linalg.qr")
+@primitive(vjps=(qr_rule,), name="linalg.qr", fresh=True)
 def tall_qr(a: Any) -> Any:
     return tuple(np.linalg.qr(a))
 
@@ -136,7 +136,7 @@ def eigh_rule(g: Any, ans: Any, a: Any, UPLO: str = "L") -> Any:
     return v @ (turned + gw[..., None, :] * np.eye(np.shape(w)[-1])) @ mT(v)
 
 
-@primitive(vjps=(eigh_rule,), name="linalg.eigh")
+@primitive(vjps=(eigh_rule,), name="linalg.eigh", fresh=True)
 def symmetric_eig(a: Any, UPLO: Any = "L") -> Any:
     return tuple(np.linalg.eigh(a, UPLO))
 
@@ -198,7 +198,7 @@ def svd_rule(g: Any, ans: Any, a: Any, full_matrices: bool = False) -> Any:
     return da
 
 
-@primitive(vjps=(svd_rule,), name="linalg.svd")
+@primitive(vjps=(svd_rule,), name="linalg.svd", fresh=True)
 def thin_svd(a: Any, full_matrices: bool = False) -> Any:
     return tuple(np.linalg.svd(a, full_matrices=full_matrices))
 
@@ -210,7 +210,7 @@ def full_svd_rule(g: Any, ans: Any, a: Any) -> Any:
     )
 
 
-full_svd = Op("linalg.svd", lambda a: tuple(np.linalg.svd(a)), (full_svd_rule,))
+full_svd = Op("linalg.svd", lambda a: tuple(np.linalg.svd(a)), (full_svd_rule,), fresh=True)
 
 
 def svdvals_rule(g: Any, ans: Any, a: Any) -> Any:
@@ -219,7 +219,7 @@ def svdvals_rule(g: Any, ans: Any, a: Any) -> Any:
     return (u * g[..., None, :]) @ vh
 
 
-@primitive(np.linalg.svdvals, vjps=(svdvals_rule,), name="linalg.svdvals")
+@primitive(np.linalg.svdvals, vjps=(svdvals_rule,), name="linalg.svdvals", fresh=True)
 def svdvals(x: Any) -> Any:
     """Singular values, descending, as `numpy.linalg.svdvals`."""
     return np.linalg.svd(x, compute_uv=False)

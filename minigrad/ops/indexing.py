@@ -65,13 +65,13 @@ def getitem_rule(g: Any, ans: Any, a: Any, index: Any) -> Any:
     return put(g, shape=a.shape, index=index)
 
 
-@primitive(vjps=(getitem_rule,), name="getitem")
+@primitive(vjps=(getitem_rule,), name="getitem", view=True)
 def elements(a: Any, index: Any) -> Any:
     """getitem(a, index): ``a[index]``, with an index of plain arrays."""
     return a[index]
 
 
-@primitive(vjps=(lambda g, ans, values, shape, index: elements(g, index=index),))
+@primitive(vjps=(lambda g, ans, values, shape, index: elements(g, index=index),), fresh=True)
 def scatter(values: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of ``shape`` with ``values`` added at ``index``; repeated indices accumulate."""
     if speaks_numpy(values):
@@ -294,7 +294,7 @@ def _distinct(ar: Any, axis: Any, equal_nan: bool) -> Any:
     return np.unique(ar, True, True, True, axis, equal_nan=equal_nan)[1:]
 
 
-distinct = Op("unique", _distinct, None, arity=1)
+distinct = Op("unique", _distinct, None, arity=1, fresh=True, dynamic=True)
 
 
 @composed(np.bincount)
@@ -365,13 +365,17 @@ def resize(a: Any, new_shape: Any) -> Any:
 # --- triangles and diagonals -----------------------------------------------------------
 
 
-@primitive(np.tril, vjps=(lambda g, ans, m, k=0: unbroadcast(np.tril(g, k), np.shape(m)),))
+@primitive(
+    np.tril, vjps=(lambda g, ans, m, k=0: unbroadcast(np.tril(g, k), np.shape(m)),), fresh=True
+)
 def tril(m: Any, k: int = 0) -> Any:
     """Lower triangle, zeros above the ``k``-th diagonal, as `numpy.tril`."""
     return np.tril(m, k)
 
 
-@primitive(np.triu, vjps=(lambda g, ans, m, k=0: unbroadcast(np.triu(g, k), np.shape(m)),))
+@primitive(
+    np.triu, vjps=(lambda g, ans, m, k=0: unbroadcast(np.triu(g, k), np.shape(m)),), fresh=True
+)
 def triu(m: Any, k: int = 0) -> Any:
     """Upper triangle, zeros below the ``k``-th diagonal, as `numpy.triu`."""
     return np.triu(m, k)
@@ -453,7 +457,7 @@ def sort_rule(g: Any, ans: Any, a: Any, axis: int | None = -1, **_: Any) -> Any:
     return np.take_along_axis(g, places, axis)
 
 
-@primitive(np.sort, vjps=(sort_rule,))
+@primitive(np.sort, vjps=(sort_rule,), fresh=True)
 def sort(
     a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> Any:
@@ -492,7 +496,7 @@ def first_extreme(a: Any, axis: int, extreme: str) -> Any:
     return np.moveaxis(np.maximum.accumulate(np.where(moved, places, 0), 0), 0, axis)
 
 
-running_extreme = Op("running_extreme", first_extreme, None)
+running_extreme = Op("running_extreme", first_extreme, None, fresh=True)
 
 
 @composed()
@@ -592,4 +596,4 @@ tril_indices_from = plain(np.tril_indices_from)
 triu_indices_from = plain(np.triu_indices_from)
 ravel_multi_index = plain(np.ravel_multi_index)
 unravel_index = plain(np.unravel_index)
-ix_ = plain(np.ix_)
+ix_ = plain(np.ix_, fresh=False)

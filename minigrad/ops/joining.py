@@ -25,7 +25,7 @@ def concatenate_rule(g: Any, ans: Any, *arrays: Any, argnum: int, axis: int = 0)
     return g[(slice(None),) * k + (slice(start, start + arrays[argnum].shape[k]),)]
 
 
-@primitive(vjps=concatenate_rule, name="concatenate")
+@primitive(vjps=concatenate_rule, name="concatenate", fresh=True)
 def joined(*arrays: Any, axis: int = 0) -> Any:
     """concatenate(arrays, axis): arrays joined along an axis that they have."""
     return np.concatenate(arrays, axis=axis)
@@ -81,7 +81,11 @@ def concatenate(arrays: Any, axis: int | None = 0, out: Any = None, **refused: A
 concat = concatenate
 
 
-@primitive(vjps=lambda g, ans, *arrays, argnum, axis=0: np.take(g, argnum, axis=axis), name="stack")
+@primitive(
+    vjps=lambda g, ans, *arrays, argnum, axis=0: np.take(g, argnum, axis=axis),
+    name="stack",
+    fresh=True,
+)
 def layered(*arrays: Any, axis: int = 0) -> Any:
     """stack(arrays, axis): arrays of one shape joined along a new axis."""
     return np.stack(arrays, axis=axis)
@@ -234,7 +238,11 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
 # --- splitting -------------------------------------------------------------------------
 
 
-@primitive(vjps=(lambda g, ans, ary, ends, axis=0: np.concatenate(g, axis),), name="array_split")
+@primitive(
+    vjps=(lambda g, ans, ary, ends, axis=0: np.concatenate(g, axis),),
+    name="array_split",
+    view=True,
+)
 def pieces(ary: Any, ends: Any, axis: int = 0) -> Any:
     """Consecutive stretches that end at ``ends``; the last is the rest."""
     front = (slice(None),) * axis
@@ -342,6 +350,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 @primitive(
     *([np.unstack] if hasattr(np, "unstack") else []),
     vjps=(lambda g, ans, x, axis=0: np.stack(g, axis),),
+    view=True,
 )
 def unstack(x: Any, *, axis: int = 0) -> Any:
     """A tuple of the slices along ``axis``, as `numpy.unstack`."""

@@ -40,7 +40,9 @@ def scaled(g: Any, matrix: Any) -> Any:
 # --- inverses and systems of equations -------------------------------------------------
 
 
-@primitive(np.linalg.inv, vjps=(lambda g, ans, a: -mT(ans) @ g @ mT(ans),), name="linalg.inv")
+@primitive(
+    np.linalg.inv, vjps=(lambda g, ans, a: -mT(ans) @ g @ mT(ans),), name="linalg.inv", fresh=True
+)
 def inv(a: Any) -> Any:
     """Inverse of square matrices, as `numpy.linalg.inv`.
 
@@ -81,7 +83,7 @@ def solve_right(g: Any, ans: Any, a: Any, b: Any) -> Any:
     return unbroadcast(np.linalg.solve(mT(a), g), np.shape(b))
 
 
-@primitive(np.linalg.solve, vjps=(solve_left, solve_right), name="linalg.solve")
+@primitive(np.linalg.solve, vjps=(solve_left, solve_right), name="linalg.solve", fresh=True)
 def solve(a: Any, b: Any) -> Any:
     """``x`` with ``a x = b``, as `numpy.linalg.solve`.
 
@@ -122,7 +124,7 @@ def pinv_rule(g: Any, ans: Any, a: Any, **_: Any) -> Any:
     return left @ gT @ p @ pT + pT @ p @ gT @ right - pT @ g @ pT
 
 
-@primitive(vjps=(pinv_rule,), name="linalg.pinv")
+@primitive(vjps=(pinv_rule,), name="linalg.pinv", fresh=True)
 def pseudo_inverse(a: Any, rcond: Any = None) -> Any:
     return np.linalg.pinv(a, rcond)
 
@@ -176,7 +178,7 @@ def lstsq_right(g: Any, ans: Any, a: Any, b: Any, rcond: Any = None) -> Any:
     return np.reshape(db, np.shape(b))
 
 
-@primitive(np.linalg.lstsq, vjps=(lstsq_left, lstsq_right), name="linalg.lstsq")
+@primitive(np.linalg.lstsq, vjps=(lstsq_left, lstsq_right), name="linalg.lstsq", fresh=True)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least-squares solution, squared residuals, rank and singular values.
 
@@ -266,7 +268,7 @@ def symmetric_rule(g: Any, ans: Any, h: Any, a: Any) -> Any:
     return cofactors_along(g, a)
 
 
-@primitive(vjps=(symmetric_rule, cofactors_along_rule), name="linalg.cofactors_along")
+@primitive(vjps=(symmetric_rule, cofactors_along_rule), name="linalg.cofactors_along", fresh=True)
 def cofactors_along(h: Any, a: Any) -> Any:
     """Change of `cofactors` along ``h``: the second derivatives of the determinant times ``h``.
 
@@ -285,14 +287,16 @@ def cofactors_along(h: Any, a: Any) -> Any:
     return scaled(orientation(u, vh), u @ (along - p * mT(turned)) @ vh)
 
 
-@primitive(vjps=(lambda g, ans, a: cofactors_along(g, a),), name="linalg.cofactors")
+@primitive(vjps=(lambda g, ans, a: cofactors_along(g, a),), name="linalg.cofactors", fresh=True)
 def cofactors(a: Any) -> Any:
     """``det(a) a⁻ᵀ``, by the singular values so that it exists for every rank."""
     u, s, vh = np.linalg.svd(a)
     return scaled(orientation(u, vh), (u * others(s, -1)[..., None, :]) @ vh)
 
 
-@primitive(np.linalg.det, vjps=(lambda g, ans, a: scaled(g, cofactors(a)),), name="linalg.det")
+@primitive(
+    np.linalg.det, vjps=(lambda g, ans, a: scaled(g, cofactors(a)),), name="linalg.det", fresh=True
+)
 def det(a: Any) -> Any:
     """Determinant, as `numpy.linalg.det`; its derivatives are exact for singular matrices too.
 
@@ -321,7 +325,9 @@ def det(a: Any) -> Any:
     return np.linalg.det(a)
 
 
-@primitive(vjps=(lambda g, ans, a: scaled(g[1], mT(np.linalg.inv(a))),), name="linalg.slogdet")
+@primitive(
+    vjps=(lambda g, ans, a: scaled(g[1], mT(np.linalg.inv(a))),), name="linalg.slogdet", fresh=True
+)
 def signed_logdet(a: Any) -> Any:
     return tuple(np.linalg.slogdet(a))
 

@@ -25,7 +25,7 @@ def power_norm_rule(
     return g * np.sign(x) * (ans != 0) * share ** (ord - 1)
 
 
-@primitive(vjps=(power_norm_rule,), name="linalg.vector_norm")
+@primitive(vjps=(power_norm_rule,), name="linalg.vector_norm", fresh=True)
 def power_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
     """``(Σ |x|^p)^(1/p)``."""
     if ord == 2:
@@ -175,4 +175,6 @@ def cond(x: Any, p: Any = None) -> Any:
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
 
 
-matrix_rank = register(Op("linalg.matrix_rank", np.linalg.matrix_rank, None), np.linalg.matrix_rank)
+matrix_rank = register(
+    Op("linalg.matrix_rank", np.linalg.matrix_rank, None, fresh=True), np.linalg.matrix_rank
+)

@@ -27,6 +27,7 @@ _SUMMARIES: dict[str, Any] = {
         ],
     ),
     name="pad",
+    fresh=True,
 )
 def framed(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
     """pad(array, pad_width, constant_values=...): constants around an array."""

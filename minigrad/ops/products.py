@@ -70,7 +70,7 @@ array([[3., 4.],
 """
 
 matmul = register(
-    Op("matmul", operator.matmul, (matmul_left, matmul_right), symbol="@", doc=MATMUL),
+    Op("matmul", operator.matmul, (matmul_left, matmul_right), symbol="@", doc=MATMUL, fresh=True),
     np.matmul,
     np.linalg.matmul,
 )
@@ -338,6 +338,7 @@ def convolve_rule(g: Any, other: Any, x: Any, mode: Any) -> Any:
         lambda g, ans, a, v, mode="full": convolve_rule(g, v, a, mode),
         lambda g, ans, a, v, mode="full": convolve_rule(g, a, v, mode),
     ),
+    fresh=True,
 )
 def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
     """Convolution of two sequences, as `numpy.convolve`; mode full, same or valid."""

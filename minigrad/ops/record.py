@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 
 import numpy as np
 
@@ -53,8 +53,44 @@ _HARMLESS: dict[str, tuple[Any, ...]] = {
 }
 
 
+class Kink(NamedTuple):
+    """Where the derivative of an op jumps, and between which values.
+
+    Attributes
+    ----------
+    at : callable
+        ``at(*arrays, **metadata)``: a mask, true where the arrays lie exactly on the kink.
+    slopes : callable
+        ``slopes(*arrays, **metadata)``: for each array the derivatives on the two sides, or
+        None where that one does not jump.
+    """
+
+    at: Callable[..., Any]
+    slopes: Callable[..., tuple[tuple[Any, Any] | None, ...]]
+
+
+class Facts(TypedDict, total=False):
+    """What readings may want to know about an op, by the names of `Op`'s attributes."""
+
+    elementwise: bool
+    symbol: str | None
+    ufunc: np.ufunc | None
+    reduction: np.ufunc | None
+    fresh: bool
+    view: bool
+    by_shape: bool
+    dynamic: bool
+    cost: float
+    kink: Kink | None
+    warns: frozenset[str]
+
+
 class Op:
     """One differentiable (or plainly non-differentiable) function.
+
+    Beside its name, its forward function and its rules a record has *facts*: what readings
+    need to know about the op.  A fact stands here once, and a reading asks the record for it
+    and never the op's name, which a user's op may have as well.
 
     Attributes
     ----------
@@ -68,15 +104,47 @@ class Op:
         A ``None`` entry: there is no derivative.  One callable for ops of any number of
         arrays, told which by the keyword ``argnum``.  ``None`` as a whole: the output
         is a plain array that no gradient flows through.
-    elementwise : bool
-        The engine sums broadcasting away, so that rules can ignore it.
-    symbol : str or None
-        How a person writes it between its operands.
     arity : int
         Number of arrays, -1 for any number.
     twin : int
         The same, 0 unless there is a rule for every array: what the fast paths ask.
+    elementwise : bool
+        The engine sums broadcasting away, so that rules can ignore it.
+    symbol : str or None
+        How a person writes it between its operands.
+    ufunc : numpy.ufunc or None
+        NumPy's ufunc that computes the same, element by element.
+    reduction : numpy.ufunc or None
+        The ufunc whose ``reduce`` computes the same.
+    fresh : bool
+        The answer never shares memory with an argument, whatever that is.  False: it may.
+    view : bool
+        The answer has the argument's own elements, and is a view of it where NumPy can make
+        one (of ``getitem``: where the index is basic).
+    by_shape : bool
+        The answer depends on shapes and dtypes alone, on no value.
+    dynamic : bool
+        The shape of the answer depends on values.
+    cost : float
+        Nanoseconds per element of float64, roughly.
+    kink : Kink or None
+        Where the derivative jumps while the function is continuous.
+    warns : frozenset of str
+        Floating-point errors (``numpy.errstate``'s keywords) that may arise on the way to the
+        right answer, which ``forward`` silences, and whoever computes it otherwise should too.
     """
+
+    elementwise: bool = False
+    symbol: str | None = None
+    ufunc: np.ufunc | None = None
+    reduction: np.ufunc | None = None
+    fresh: bool = False
+    view: bool = False
+    by_shape: bool = False
+    dynamic: bool = False
+    cost: float = 0.5
+    kink: Kink | None = None
+    warns: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -84,16 +152,14 @@ class Op:
         forward: Callable[..., Any],
         vjps: tuple[Rule | None, ...] | Rule | None,
         *,
-        elementwise: bool = False,
-        symbol: str | None = None,
         arity: int | None = None,
         doc: str | None = None,
+        **facts: Unpack[Facts],
     ) -> None:
         self.name = name
         self.forward = forward
         self.vjps = vjps
-        self.elementwise = elementwise
-        self.symbol = symbol
+        vars(self).update(facts)
         if arity is None:
             arity = len(vjps) if isinstance(vjps, tuple) else -1
         self.arity = arity
@@ -129,9 +195,9 @@ class Op:
         if not callable(forward):
             raise TypeError(f"defop {name!r}: forward must be a function, not {forward!r}")
         least, most = positional(forward)
-        forward = fresh(forward)
+        forward = unaliased(forward)
         if callable(vjps):
-            return cls(name, forward, fresh(vjps))
+            return cls(name, forward, unaliased(vjps))
         if not isinstance(vjps, list | tuple):
             raise TypeError(
                 f"defop {name!r}: the rules are missing; vjps has one per positional argument, "
@@ -143,7 +209,7 @@ class Op:
                 raise TypeError(
                     f"defop {name!r}: the rule of argument {i} is not a function: {rule!r}"
                 )
-        op = cls(name, forward, tuple(rule if rule is None else fresh(rule) for rule in vjps))
+        op = cls(name, forward, tuple(rule if rule is None else unaliased(rule) for rule in vjps))
         if not least <= len(vjps) <= most:
             raise ValueError(
                 f"defop {name!r}: forward takes {least if least == most else f'{least} to {most}'} "
@@ -225,7 +291,7 @@ def by_name(name: str) -> Op:
     return registry[name]
 
 
-def fresh(function: Callable[..., Any]) -> Callable[..., Any]:
+def unaliased(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function``, never returning one of its own arguments: it would be locked, or shared."""
 
     @functools.wraps(function)
@@ -305,8 +371,8 @@ def elementwise(
     *vjps: Rule | None,
     name: str | None = None,
     forward: Callable[..., Any] | None = None,
-    symbol: str | None = None,
     doc: str | None = None,
+    **facts: Unpack[Facts],
 ) -> Op:
     """Record of an elementwise function: one row of a table of derivatives.
 
@@ -314,27 +380,34 @@ def elementwise(
     same (the Python operators are ten times faster than ufuncs on scalars).
     """
     name = name or function.__name__
-    op = Op(name, forward or function, vjps, elementwise=True, symbol=symbol, doc=doc)
-    if forward is not None and isinstance(function, np.ufunc):
-        op.parameters = parameters(function)
+    ufunc = function if isinstance(function, np.ufunc) else None
+    facts = {"elementwise": True, "fresh": True, "ufunc": ufunc, **facts}
+    op = Op(name, forward or function, vjps, doc=doc, **facts)
+    if forward is not None and ufunc is not None:
+        op.parameters = parameters(ufunc)
     return register(op, *([function] if function is not None else []))
 
 
 def primitive(
-    *functions: Any, vjps: tuple[Rule | None, ...] | Rule, name: str | None = None
+    *functions: Any,
+    vjps: tuple[Rule | None, ...] | Rule,
+    name: str | None = None,
+    **facts: Unpack[Facts],
 ) -> Callable[[Callable[..., Any]], Op]:
     """Decorator: the forward function below is an op that stands for ``functions``."""
 
     def record(forward: Callable[..., Any]) -> Op:
         label = name or (functions[0].__name__ if functions else forward.__name__)
-        return register(Op(label, forward, vjps, doc=forward.__doc__), *functions)
+        return register(Op(label, forward, vjps, doc=forward.__doc__, **facts), *functions)
 
     return record
 
 
-def plain(function: Any) -> Op:
+def plain(function: Any, **facts: Unpack[Facts]) -> Op:
     """Let NumPy's ``function`` answer with plain arrays: no gradient flows through."""
-    return register(Op(function.__name__, function, None), function)
+    ufunc = function if isinstance(function, np.ufunc) else None
+    facts = {"fresh": True, "ufunc": ufunc, **facts}
+    return register(Op(function.__name__, function, None, **facts), function)
 
 
 def tell(name: str, args: Any, kwargs: Any, error: Exception) -> Exception:

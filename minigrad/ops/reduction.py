@@ -74,7 +74,7 @@ def sum_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_:
     return mask(spread(g, a, axis), where)
 
 
-@primitive(np.sum, vjps=(sum_rule,))
+@primitive(np.sum, vjps=(sum_rule,), fresh=True, reduction=np.add)
 def sum(
     a: Any,
     axis: Any = None,
@@ -143,7 +143,7 @@ def mean_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_
     return np.broadcast_to(share, np.shape(a)) * where
 
 
-@primitive(np.mean, vjps=(mean_rule,))
+@primitive(np.mean, vjps=(mean_rule,), fresh=True)
 def mean(
     a: Any,
     axis: Any = None,
@@ -378,7 +378,7 @@ def prod_rule(
     return mask(restore(g, a, axis) * rest, where)
 
 
-@primitive(np.prod, vjps=(prod_rule,))
+@primitive(np.prod, vjps=(prod_rule,), fresh=True, reduction=np.multiply)
 def prod(
     a: Any,
     axis: Any = None,
@@ -442,7 +442,7 @@ def extreme_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, 
     return restore(g, a, axis) * (hit / np.maximum(ties, 1))
 
 
-@primitive(np.max, np.amax, vjps=(extreme_rule,), name="max")
+@primitive(np.max, np.amax, vjps=(extreme_rule,), name="max", fresh=True, reduction=np.maximum)
 def max(
     a: Any,
     axis: Any = None,
@@ -492,7 +492,7 @@ def max(
     return np.max(a, axis=axis, keepdims=bool(keepdims), **given)
 
 
-@primitive(np.min, np.amin, vjps=(extreme_rule,), name="min")
+@primitive(np.min, np.amin, vjps=(extreme_rule,), name="min", fresh=True, reduction=np.minimum)
 def min(
     a: Any,
     axis: Any = None,
@@ -565,14 +565,14 @@ argmax = plain(np.argmax)
 argmin = plain(np.argmin)
 nanargmax = plain(np.nanargmax)
 nanargmin = plain(np.nanargmin)
-any = plain(np.any)
-all = plain(np.all)
+any = plain(np.any, reduction=np.logical_or)
+all = plain(np.all, reduction=np.logical_and)
 count_nonzero = plain(np.count_nonzero)
 argsort = plain(np.argsort)
 argpartition = plain(np.argpartition)
-nonzero = plain(np.nonzero)
-flatnonzero = plain(np.flatnonzero)
-argwhere = plain(np.argwhere)
+nonzero = plain(np.nonzero, dynamic=True)
+flatnonzero = plain(np.flatnonzero, dynamic=True)
+argwhere = plain(np.argwhere, dynamic=True)
 searchsorted = plain(np.searchsorted)
 digitize = plain(np.digitize)
 lexsort = plain(np.lexsort)

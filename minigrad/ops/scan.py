@@ -35,7 +35,7 @@ def cumsum_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
     return backwards(np.cumsum, g, axis)
 
 
-@primitive(np.cumsum, vjps=(cumsum_rule,))
+@primitive(np.cumsum, vjps=(cumsum_rule,), fresh=True)
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Running sum along ``axis`` (of all elements by default), as `numpy.cumsum`."""
     refuse_keyword("cumsum", "out", out)
@@ -62,7 +62,7 @@ def cumprod_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
     return np.reshape(np.moveaxis(before * np.stack(after[::-1]), 0, k), np.shape(a))
 
 
-@primitive(np.cumprod, vjps=(cumprod_rule,))
+@primitive(np.cumprod, vjps=(cumprod_rule,), fresh=True)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Running product along ``axis`` (of all elements by default), as `numpy.cumprod`."""
     refuse_keyword("cumprod", "out", out)

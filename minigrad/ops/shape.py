@@ -95,7 +95,11 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     return g if g.shape == shape else g.reshape(shape)
 
 
-@primitive(np.broadcast_to, vjps=(lambda g, ans, array, **_: unbroadcast(g, np.shape(array)),))
+@primitive(
+    np.broadcast_to,
+    vjps=(lambda g, ans, array, **_: unbroadcast(g, np.shape(array)),),
+    view=True,
+)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     """A read-only array of ``shape`` that repeats ``array``, as `numpy.broadcast_to`."""
     return np.broadcast_to(array, shape)
@@ -159,7 +163,7 @@ def require_c_order(name: str, order: str) -> None:
         )
 
 
-@primitive(np.reshape, vjps=(reshape_back,))
+@primitive(np.reshape, vjps=(reshape_back,), view=True)
 def reshape(
     a: Any, shape: Any = None, order: str = "C", *, copy: Any = None, newshape: Any = None
 ) -> Any:
@@ -218,13 +222,13 @@ def ravel(a: Any, order: str = "C") -> Any:
     return reshape(a, -1)
 
 
-@primitive(np.squeeze, vjps=(reshape_back,))
+@primitive(np.squeeze, vjps=(reshape_back,), view=True)
 def squeeze(a: Any, axis: Any = None) -> Any:
     """Axes of length 1 removed, as `numpy.squeeze`."""
     return np.squeeze(a, axis)
 
 
-@primitive(np.expand_dims, vjps=(reshape_back,))
+@primitive(np.expand_dims, vjps=(reshape_back,), view=True)
 def expand_dims(a: Any, axis: Any) -> Any:
     """Axes of length 1 inserted, as `numpy.expand_dims`."""
     return np.expand_dims(a, axis)
@@ -299,6 +303,7 @@ def inverse(axes: Any) -> tuple[int, ...]:
         ),
     ),
     name="transpose",
+    view=True,
 )
 def transpose(a: Any, axes: Any = None) -> Any:
     """Axes permuted (reversed by default), as `numpy.transpose`.
@@ -327,7 +332,11 @@ def transpose(a: Any, axes: Any = None) -> Any:
     return np.transpose(a, axes)
 
 
-@primitive(np.swapaxes, vjps=(lambda g, ans, a, axis1, axis2: np.swapaxes(g, axis1, axis2),))
+@primitive(
+    np.swapaxes,
+    vjps=(lambda g, ans, a, axis1, axis2: np.swapaxes(g, axis1, axis2),),
+    view=True,
+)
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     """Two axes exchanged, as `numpy.swapaxes`."""
     return np.swapaxes(a, axis1, axis2)
@@ -336,6 +345,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 @primitive(
     np.moveaxis,
     vjps=(lambda g, ans, a, source, destination: np.moveaxis(g, destination, source),),
+    view=True,
 )
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """Axes moved to other places, as `numpy.moveaxis`."""
@@ -367,19 +377,23 @@ def negated(shift: Any) -> Any:
     return -shift if np.ndim(shift) == 0 else tuple(-s for s in shift)
 
 
-@primitive(np.flip, vjps=(lambda g, ans, m, axis=None: np.flip(g, axis),))
+@primitive(np.flip, vjps=(lambda g, ans, m, axis=None: np.flip(g, axis),), view=True)
 def flip(m: Any, axis: Any = None) -> Any:
     """Elements in reverse order along ``axis`` (all by default), as `numpy.flip`."""
     return np.flip(m, axis)
 
 
-@primitive(np.roll, vjps=(lambda g, ans, a, shift, axis=None: np.roll(g, negated(shift), axis),))
+@primitive(
+    np.roll,
+    vjps=(lambda g, ans, a, shift, axis=None: np.roll(g, negated(shift), axis),),
+    fresh=True,
+)
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """Elements shifted along ``axis``, re-entering at the front, as `numpy.roll`."""
     return np.roll(a, shift, axis)
 
 
-@primitive(np.rot90, vjps=(lambda g, ans, m, k=1, axes=(0, 1): np.rot90(g, -k, axes),))
+@primitive(np.rot90, vjps=(lambda g, ans, m, k=1, axes=(0, 1): np.rot90(g, -k, axes),), view=True)
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
     """Turned by ``k`` right angles in the plane of ``axes``, as `numpy.rot90`."""
     return np.rot90(m, k, axes)
@@ -438,14 +452,14 @@ def tile(A: Any, reps: Any) -> Any:
     return reshape(wide, [r * length for r, length in pairs])
 
 
-@primitive(np.copy, vjps=(lambda g, ans, a, **_: g,))
+@primitive(np.copy, vjps=(lambda g, ans, a, **_: g,), fresh=True)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     """A copy, as `numpy.copy`; gradients flow through."""
     refuse_keyword("copy", "order", order)
     return a.copy() if speaks_numpy(a) else np.copy(a)
 
 
-filled = Op("full_like", np.full_like, None)
+filled = Op("full_like", np.full_like, None, fresh=True)
 
 
 @composed(np.full_like)
@@ -479,6 +493,7 @@ def full_like(
 @primitive(
     *([np.astype] if hasattr(np, "astype") else []),
     vjps=(lambda g, ans, x, dtype, **_: g.astype(x.dtype),),
+    fresh=True,
 )
 def astype(x: Any, dtype: Any, *, copy: bool = True, device: Any = None) -> Any:
     """``x`` in another dtype; through integers and booleans no gradient flows."""
@@ -489,13 +504,13 @@ def astype(x: Any, dtype: Any, *, copy: bool = True, device: Any = None) -> Any:
     return x.astype(dtype)
 
 
-@primitive(np.real, vjps=(lambda g, ans, val: g,))
+@primitive(np.real, vjps=(lambda g, ans, val: g,), view=True)
 def real(val: Any) -> Any:
     """The real part: real numbers themselves."""
     return np.real(val)
 
 
-@primitive(np.imag, vjps=(lambda g, ans, val: np.zeros_like(ans),))
+@primitive(np.imag, vjps=(lambda g, ans, val: np.zeros_like(ans),), fresh=True)
 def imag(val: Any) -> Any:
     """The imaginary part: 0, for real numbers."""
     return np.imag(val)
@@ -506,17 +521,17 @@ conjugate = conj = elementwise(np.conjugate, lambda g, ans, x: g)
 
 # --- plain answers ---------------------------------------------------------------------
 
-shape = plain(np.shape)
-ndim = plain(np.ndim)
-size = plain(np.size)
-zeros_like = plain(np.zeros_like)
-ones_like = plain(np.ones_like)
-empty_like = plain(np.empty_like)
-result_type = plain(np.result_type)
-can_cast = plain(np.can_cast)
-min_scalar_type = plain(np.min_scalar_type)
-may_share_memory = plain(np.may_share_memory)
-shares_memory = plain(np.shares_memory)
-array_repr = plain(np.array_repr)
-array_str = plain(np.array_str)
-array2string = plain(np.array2string)
+shape = plain(np.shape, by_shape=True)
+ndim = plain(np.ndim, by_shape=True)
+size = plain(np.size, by_shape=True)
+zeros_like = plain(np.zeros_like, by_shape=True)
+ones_like = plain(np.ones_like, by_shape=True)
+empty_like = plain(np.empty_like, by_shape=True)
+result_type = plain(np.result_type, by_shape=True)
+can_cast = plain(np.can_cast, by_shape=True)
+min_scalar_type = plain(np.min_scalar_type, by_shape=True)
+may_share_memory = plain(np.may_share_memory, by_shape=True)
+shares_memory = plain(np.shares_memory, by_shape=True)
+array_repr = plain(np.array_repr, by_shape=True)
+array_str = plain(np.array_str, by_shape=True)
+array2string = plain(np.array2string, by_shape=True)

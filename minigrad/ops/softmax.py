@@ -35,7 +35,7 @@ def logsumexp_rule(g: Any, ans: Any, x: Any, axis: Any = None, **_: Any) -> Any:
     return restore(g, x, axis) * np.exp(x - np.where(ans == -math.inf, 0.0, ans))
 
 
-@primitive(vjps=(logsumexp_rule,))
+@primitive(vjps=(logsumexp_rule,), fresh=True, cost=10, warns=frozenset({"divide", "over"}))
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """``log Σ exp(x)`` over ``axis``, without overflow; its gradient is softmax(x)."""
     shift = shift_of(x, axis)
@@ -49,7 +49,7 @@ def softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
     return ans * (g - (g * ans).sum(axis=axis, keepdims=True))
 
 
-@primitive(vjps=(softmax_rule,))
+@primitive(vjps=(softmax_rule,), fresh=True, cost=10)
 def softmax(x: Any, axis: Any = -1) -> Any:
     """``exp(x) / Σ exp(x)`` along ``axis`` (the last by default), without overflow."""
     e = np.exp(x - top_of(x, axis))
@@ -60,7 +60,7 @@ def log_softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
     return g - np.exp(ans) * g.sum(axis=axis, keepdims=True)
 
 
-@primitive(vjps=(log_softmax_rule,))
+@primitive(vjps=(log_softmax_rule,), fresh=True, cost=10)
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """``log softmax(x)`` along ``axis`` (the last by default), without overflow."""
     z = x - top_of(x, axis)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.record import composed, elementwise
+from minigrad.ops.record import Kink, composed, elementwise
 from minigrad.ops.shape import arrayed
 
 
@@ -29,6 +29,8 @@ sigmoid = elementwise(
     lambda g, ans, x: g * ans * (1 - ans),
     name="sigmoid",
     forward=_sigmoid,
+    cost=5,
+    warns=frozenset({"over"}),
     doc="""sigmoid(x): the logistic function σ(x) = 1 / (1 + exp(-x)); σ' = σ(1 - σ).
 
     Examples
@@ -43,6 +45,8 @@ log_sigmoid = elementwise(
     lambda g, ans, x: g * sigmoid(-x),
     name="log_sigmoid",
     forward=lambda x: -np.logaddexp(-x, 0.0),
+    cost=20,
+    warns=frozenset({"over"}),
     doc="log_sigmoid(x): log σ(x), without overflow; its derivative is σ(-x).",
 )
 softplus = elementwise(
@@ -50,6 +54,7 @@ softplus = elementwise(
     lambda g, ans, x: g * sigmoid(x),
     name="softplus",
     forward=lambda x: np.logaddexp(x, 0.0),
+    cost=20,
     doc="softplus(x): log(1 + exp(x)), without overflow; its derivative is σ(x).",
 )
 relu = elementwise(
@@ -57,6 +62,7 @@ relu = elementwise(
     lambda g, ans, x: g * (x > 0),
     name="relu",
     forward=lambda x: np.maximum(x, 0),
+    kink=Kink(lambda x: x == 0, lambda x: ((0.0, 1.0),)),
     doc="relu(x): max(x, 0); the derivative at 0 is 0.",
 )
 
@@ -82,6 +88,8 @@ erf = elementwise(
     erf_rule,
     name="erf",
     forward=_erf,
+    cost=15,
+    warns=frozenset({"over"}),
     doc="""erf(x): the error function (SciPy's when it is installed, else Python's).
 
     Its derivative is 2/√π exp(-x²).
@@ -98,6 +106,8 @@ bent = elementwise(
     lambda g, ans, x, slope: g * np.minimum(x, 0),
     name="leaky_relu",
     forward=lambda x, slope: np.where(x > 0, x, slope * x),
+    cost=4,
+    kink=Kink(lambda x, slope: x == 0, lambda x, slope: ((slope, 1.0), None)),
 )
 
 
@@ -120,6 +130,8 @@ saturating = elementwise(
     lambda g, ans, x, alpha: g * np.expm1(np.minimum(x, 0)),
     name="elu",
     forward=lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    cost=12,
+    kink=Kink(lambda x, alpha: x == 0, lambda x, alpha: ((alpha, 1.0), None)),
 )
 
 

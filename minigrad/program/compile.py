@@ -28,8 +28,6 @@ from minigrad.tensor import Tensor
 from minigrad.tree import flatten
 
 MISSING = object()
-QUIET = {"sigmoid": "over", "erf": "over", "logsumexp": "divide", "log_sigmoid": "over"}
-"""Ops that silence a warning of NumPy's, and which."""
 
 
 def compile(f: Callable[..., Any], *, static: Sequence[str | int] = ()) -> Compiled:
@@ -291,7 +289,7 @@ class Run:
                 *lines,
                 "pool.append(work)",
             ]
-        silenced = {QUIET[e.op.name] for e in self.program.equations if e.op.name in QUIET}
+        silenced = {kind for e in self.program.equations for kind in e.op.warns}
         if silenced:
             scope["errstate"] = np.errstate
             states = ", ".join(f"{kind}='ignore'" for kind in sorted(silenced))

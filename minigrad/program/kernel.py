@@ -14,44 +14,35 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.indexing import is_basic, selects_once
+from minigrad.ops.indexing import elements, is_basic, selects_once
 from minigrad.ops.reduction import axes_of
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.tiles import NARROW, Region, regions
 
-VIEWS = frozenset("reshape transpose swapaxes squeeze expand_dims broadcast_to moveaxis".split())
 OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 REDUCERS = {"sum": np.add, "max": np.maximum, "min": np.minimum, "prod": np.multiply}
 
 
 def ufunc_of(e: Equation) -> np.ufunc | None:
     """The ufunc that computes an elementwise equation."""
-    if e.kwargs or (not e.op.elementwise and e.op.vjps is not None):
-        return None
-    f = getattr(np, e.op.name, None)
-    return f if isinstance(f, np.ufunc) and f.nin == len(e.args) and f.nout == 1 else None
+    f = e.op.ufunc
+    return f if f is not None and not e.kwargs and f.nin == len(e.args) and f.nout == 1 else None
 
 
 def is_view(e: Equation) -> bool:
     """Whether NumPy answers with a view of its argument."""
-    if not isinstance(e.args[0] if e.args else None, Var):
+    if not (e.op.view and isinstance(e.args[0], Var) and isinstance(e.out, Var)):
         return False
-    return e.op.name in VIEWS or (e.op.name == "getitem" and is_basic(e.kwargs["index"]))
+    return e.op is not elements or is_basic(e.kwargs["index"])
 
 
 ALONE = 2**13
 """Elements up to which BLAS uses one thread; in tiles, threads of its own would be in the way."""
 
-FRESH = frozenset(
-    "scatter where concatenate stack einsum cumsum cumprod sort softmax log_softmax logsumexp "
-    "shift matmul sum mean max min prod erf getitem".split()
-)
-"""Ops that answer with memory of their own, whatever they are given."""
-
 
 def may_be_view(e: Equation) -> bool:
     """Whether the answer may look into the memory of an argument."""
-    return is_view(e) or not (e.op.elementwise or e.op.vjps is None or e.op.name in FRESH)
+    return is_view(e) if e.op is elements else not e.op.fresh
 
 
 @dataclass

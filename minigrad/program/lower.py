@@ -38,7 +38,7 @@ LARGE = 2**15
 """Reductions of products of more elements are fused into loops, not given to BLAS."""
 
 join = registry["concatenate"]
-shift = Op("shift", lambda x, axis: shift_of(x, axis), None)
+shift = Op("shift", lambda x, axis: shift_of(x, axis), None, fresh=True)
 
 
 def lowered(*names: str) -> Callable[[Rule], Rule]:

@@ -34,13 +34,6 @@ TILE = 2**17
 NARROW = 64
 """Rows of at most this many elements are kept by columns in tiles (a quarter elsewhere)."""
 
-COSTS = {
-    "exp": 2.5, "exp2": 3, "log": 3, "log1p": 8, "expm1": 8, "tanh": 4, "sin": 8, "cos": 8,
-    "tan": 12, "power": 15, "erf": 15, "logaddexp": 20, "where": 3, "sqrt": 1.5, "divide": 1,
-    "arctan": 10, "arctan2": 20, "sinh": 12, "cosh": 12, "hypot": 5, "cbrt": 15,
-}  # fmt: skip
-"""Nanoseconds per element, roughly, where it is not half of one."""
-
 workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, 8)
 _pool: list[ThreadPoolExecutor] = []
 
@@ -105,7 +98,7 @@ def cost(e: Equation) -> float:
     """Nanoseconds that ``e`` takes on whole arrays."""
     sizes = [math.prod(v.shape) for v in (*e.reads(), *e.outs)]
     wide = 1.0 if e.outs[0].dtype.itemsize > 4 else 0.6
-    return max(sizes, default=0) * COSTS.get(e.op.name, 0.5) * wide
+    return max(sizes, default=0) * e.op.cost * wide
 
 
 def tiled(v: Var, rows: int, e: Equation) -> bool:

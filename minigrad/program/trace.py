@@ -36,23 +36,13 @@ from minigrad.graph import (
     tracing,
     variable,
 )
-from minigrad.ops.indexing import settle_index, settled
+from minigrad.ops.indexing import elements, settle_index, settled
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.reading.names import Scope, callers, held
 from minigrad.tensor import Tensor, no_derivative, operand, plainly, wrap
 from minigrad.tree import flatten
 from minigrad.writing.spellings import SYMBOLS
-
-BY_SHAPE = frozenset(
-    "shape ndim size result_type can_cast min_scalar_type iscomplexobj isrealobj "
-    "may_share_memory shares_memory array_repr array_str array2string "
-    "zeros_like ones_like empty_like".split()
-)
-"""Plain functions whose answer no value changes."""
-
-BY_VALUE = frozenset("nonzero flatnonzero argwhere unique".split())
-"""Functions whose answer has a shape that depends on values."""
 
 
 class Tracer:
@@ -176,7 +166,7 @@ class Tracer:
             values.append(value)
             parents.append(self.node_of(x) if is_tensor or isinstance(x, Tensor) else None)
         kept = {key: self.kept(v) for key, v in kwargs.items()}
-        if op.name in BY_VALUE or (op.name == "getitem" and any(map(is_mask, flatten(kept)[0]))):
+        if op.dynamic or (op is elements and any(map(is_mask, flatten(kept)[0]))):
             found = [x for x in (*args, *flatten(kept)[0]) if isinstance(x, Tensor)]
             if found:
                 self.refuse(found[-1], f"the shape of {op.name}() depends on values:")
@@ -185,7 +175,7 @@ class Tracer:
         except Exception as error:
             raise failure(op, args, kwargs, error) from error
         recorded = any(p is not None for p in parents) or ops.holds_tensor(flatten(kept)[0])
-        if op.name in BY_SHAPE or (op.vjps is None and not recorded):
+        if op.by_shape or (op.vjps is None and not recorded):
             return ans
         several = isinstance(ans, tuple | list)
         ans = tuple(settle(np.asarray(y)) for y in ans) if several else settle(np.asarray(ans))
