@@ -82,6 +82,187 @@ def test_values_and_gradients_are_pytorchs(name: str, reduction: str) -> None:
     assert np.allclose(ours(prediction, target, reduction=reduction), got.data, rtol=1e-15)
 
 
+# --- the others: a formula in NumPy for each, and PyTorch where it is installed ----------
+
+V = rng.uniform(0.5, 2.0, size=(4, 3))
+COUNTS = np.array([[0.0, 1, 4], [2, 0, 3], [1, 1, 0], [7, 2, 5]])
+SIGNS = np.array([[1.0, -1, 1], [-1, -1, 1], [1, 1, -1], [-1, 1, 1]])
+LOG_Q = np.log(rng.dirichlet(np.ones(3), size=4))
+W3 = np.array([0.5, 2.0, 1.0])
+SOME = np.array([2, -100, 1, 1])
+
+
+def at_labels(z: Any, y: Any) -> Any:
+    return z[np.arange(len(y)), y]
+
+
+def log_softmax(z: Any) -> Any:
+    return z - np.log(np.exp(z).sum(1, keepdims=True))
+
+
+def norm(d: Any, p: float = 2.0) -> Any:
+    return (np.abs(d) ** p).sum(-1) ** (1 / p)
+
+
+def cosine(a: Any, b: Any) -> Any:
+    return (a * b).sum(-1) / (norm(a) * norm(b))
+
+
+def triplet(a: Any, b: Any, c: Any, p: float, swap: bool) -> Any:
+    far = norm(a - c + 1e-6, p)
+    far = np.minimum(far, norm(b - c + 1e-6, p)) if swap else far
+    return np.maximum(0, norm(a - b + 1e-6, p) - far + 1)
+
+
+def stirling(t: Any) -> Any:
+    many = np.maximum(t, 1)
+    full = many * np.log(many) - many + 0.5 * np.log(2 * np.pi * many)
+    return np.where(t > 1, full, 0)
+
+
+def sigmoid(z: Any) -> Any:
+    return 1 / (1 + np.exp(-z))
+
+
+OTHERS: list[tuple[str, Any, tuple[Any, ...], dict[str, Any], Any, str]] = [
+    (
+        "smooth_l1", losses.smooth_l1, (2 * P, T), {"beta": 0.7},
+        lambda p, t, beta: np.where(
+            abs(p - t) < beta, (p - t) ** 2 / (2 * beta), abs(p - t) - beta / 2
+        ),
+        "smooth_l1_loss",
+    ),
+    ("smooth_l1, no beta", losses.smooth_l1, (P, T), {"beta": 0.0},
+     lambda p, t, beta: abs(p - t), "smooth_l1_loss"),
+    ("gaussian_nll", losses.gaussian_nll, (P, T, V), {},
+     lambda p, t, v: (np.log(v) + (p - t) ** 2 / v) / 2, "gaussian_nll_loss"),
+    ("gaussian_nll, full", losses.gaussian_nll, (P, T, V), {"full": True},
+     lambda p, t, v, full: (np.log(2 * np.pi * v) + (p - t) ** 2 / v) / 2, "gaussian_nll_loss"),
+    ("poisson_nll", losses.poisson_nll, (P, COUNTS), {},
+     lambda p, t: np.exp(p) - t * p, "poisson_nll_loss"),
+    ("poisson_nll, rates", losses.poisson_nll, (V, COUNTS), {"log_input": False, "full": True},
+     lambda p, t, log_input, full: p - t * np.log(p + 1e-8) + stirling(t), "poisson_nll_loss"),
+    ("soft_margin", losses.soft_margin, (P, SIGNS), {},
+     lambda s, t: np.log1p(np.exp(-t * s)), "soft_margin_loss"),
+    ("margin_ranking", losses.margin_ranking, (P, T, SIGNS), {"margin": 0.3},
+     lambda a, b, t, margin: np.maximum(0, margin - t * (a - b)), "margin_ranking_loss"),
+    ("hinge_embedding", losses.hinge_embedding, (V, SIGNS), {"margin": 1.2},
+     lambda d, t, margin: np.where(t > 0, d, np.maximum(0, margin - d)), "hinge_embedding_loss"),
+    ("cosine_embedding", losses.cosine_embedding, (P, T, SIGNS[:, 0]), {"margin": 0.1},
+     lambda a, b, t, margin: np.where(
+         t > 0, 1 - cosine(a, b), np.maximum(0, cosine(a, b) - margin)),
+     "cosine_embedding_loss"),
+    ("triplet_margin", losses.triplet_margin, (P, T, V), {"p": 2.0, "swap": False},
+     triplet, "triplet_margin_loss"),
+    ("triplet_margin, swap", losses.triplet_margin, (P, T, P[::-1].copy()), {"p": 3.0, "swap": True},
+     triplet, "triplet_margin_loss"),
+    ("bce, weight", losses.binary_cross_entropy, (sigmoid(P), TWO), {"weight": W3},
+     lambda p, y, weight: -weight * (y * np.log(p) + (1 - y) * np.log(1 - p)),
+     "binary_cross_entropy"),
+    ("logits, weights", losses.binary_cross_entropy_with_logits, (P, TWO),
+     {"weight": W3, "pos_weight": W3[::-1].copy()},
+     lambda z, y, weight, pos_weight: -weight * (
+         pos_weight * y * np.log(sigmoid(z)) + (1 - y) * np.log(sigmoid(-z))),
+     "binary_cross_entropy_with_logits"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("row", OTHERS, ids=lambda row: row[0])
+def test_formulas(row: Any, reduction: str) -> None:
+    _, loss, args, options, formula, theirs = row
+    reduce = {"mean": np.mean, "sum": np.sum, "none": lambda x: x}[reduction]
+    got = loss(*args, **options, reduction=reduction)
+    np.testing.assert_allclose(got, reduce(formula(*args, **options)), rtol=1e-9, atol=1e-12)
+    total = lambda *a: np.sum(loss(*a, *args[len(a) :], **options, reduction=reduction))
+    differentiated = 1 if len(args) < 3 else 2
+    assert mg.gradcheck(total, *args[:differentiated])
+    if torch := _torch():
+        as_torch = lambda x: torch.tensor(x) if isinstance(x, np.ndarray) else x
+        xs = [torch.tensor(a, requires_grad=i < differentiated) for i, a in enumerate(args)]
+        told = {k: as_torch(v) for k, v in options.items()}
+        expected = getattr(torch.nn.functional, theirs)(*xs, **told, reduction=reduction)
+        np.testing.assert_allclose(got, expected.detach().numpy(), rtol=1e-9, atol=1e-12)
+        expected.sum().backward()
+        slopes = mg.grad(total, argnums=tuple(range(differentiated)))(*args[:differentiated])
+        for slope, x in zip(slopes, xs):
+            np.testing.assert_allclose(slope, x.grad.numpy(), rtol=1e-8, atol=1e-10)
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError:
+        return None
+    return torch
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weight", [None, W3])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("target", [LABELS, SOME, SOFT], ids=["all", "ignored", "soft"])
+def test_weighted_cross_entropy(target: Any, smoothing: float, weight: Any, reduction: str) -> None:
+    w = np.ones(3) if weight is None else weight
+    log_q = log_softmax(P) * w
+    if target is SOFT:
+        shares, expected = np.ones(4), -(SOFT * log_q).sum(1)
+    else:
+        counted = target >= 0
+        y = np.where(counted, target, 0)
+        shares, expected = w[y] * counted, -at_labels(log_q, y) * counted
+    even = -log_q.mean(1) * (1 if target is SOFT else counted)
+    expected = (1 - smoothing) * expected + smoothing * even
+    if reduction != "none":
+        expected = expected.sum() / (shares.sum() if reduction == "mean" else 1)
+    ignored = {"ignore_index": -100} if target is SOME else {}
+    options = {"weight": weight, "label_smoothing": smoothing, "reduction": reduction, **ignored}
+    got = losses.cross_entropy(P, target, **options)
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+    if torch := _torch():
+        options["weight"] = None if weight is None else torch.tensor(weight)
+        theirs = torch.nn.functional.cross_entropy(torch.tensor(P), torch.tensor(target), **options)
+        np.testing.assert_allclose(got, theirs.numpy(), rtol=1e-12)
+    if smoothing == 0 and target is not SOFT:
+        options = {"weight": weight, "reduction": reduction, **ignored}
+        np.testing.assert_allclose(losses.nll(log_softmax(P), target, **options), expected)
+    assert mg.gradcheck(
+        lambda z: np.sum(
+            losses.cross_entropy(
+                z, target, weight=weight, label_smoothing=smoothing, reduction=reduction, **ignored
+            )
+        ),
+        P,
+    )
+
+
+def test_classes_along_another_axis_are_weighted_and_ignored() -> None:
+    z, y = rng.normal(size=(2, 3, 5)), rng.integers(0, 3, size=(2, 5))
+    y[0, 2] = 7
+    options = {"weight": W3, "ignore_index": 7}
+    rows = losses.cross_entropy(z.swapaxes(1, 2).reshape(10, 3), y.ravel(), **options)
+    assert losses.cross_entropy(z, y, axis=1, **options) == pytest.approx(rows, rel=1e-13)
+    w = np.where(y == 7, 0, W3[np.where(y == 7, 0, y)])
+    log_q = np.log(np.exp(z) / np.exp(z).sum(1, keepdims=True))
+    own = np.take_along_axis(log_q, np.where(y == 7, 0, y)[:, None], 1)[:, 0]
+    assert rows == pytest.approx(-(w * own).sum() / w.sum(), rel=1e-13)
+
+
+def test_batchmean_and_weighted_hinge() -> None:
+    q, p = rng.dirichlet(np.ones(3), size=(4, 2)), rng.dirichlet(np.ones(3), size=(4, 2))
+    total = (p * np.log(p / q)).sum()
+    got = losses.kl_divergence(np.log(q), p, reduction="batchmean")
+    assert got == pytest.approx(total / 4, rel=1e-12)
+    assert losses.kl_divergence(np.log(q), p) == pytest.approx(total / 8, rel=1e-12)
+    plain = losses.multiclass_hinge(P, LABELS, reduction="none")
+    got = losses.multiclass_hinge(P, LABELS, reduction="none", weight=W3)
+    np.testing.assert_allclose(got, plain * W3[LABELS], rtol=1e-14)
+
+
+def test_a_variance_below_eps_is_a_constant() -> None:
+    slope = mg.grad(losses.gaussian_nll, argnums=2)([1.0], [1.0], np.array([1e-9]))
+    assert slope == 0
+
+
 def test_kl_divergence_is_scipys() -> None:
     entropy = pytest.importorskip("scipy.stats").entropy
     q = rng.dirichlet(np.ones(3), size=4)
@@ -201,6 +382,10 @@ PAIRED = [
     losses.binary_cross_entropy,
     losses.binary_cross_entropy_with_logits,
     losses.hinge,
+    losses.smooth_l1,
+    losses.poisson_nll,
+    losses.soft_margin,
+    losses.hinge_embedding,
 ]
 
 
@@ -299,6 +484,44 @@ def test_other_arguments_that_cannot_be() -> None:
         losses.l2_penalty(P, -1)
     with pytest.raises(ValueError, match="l1_penalty: there are no parameters"):
         losses.l1_penalty([])
+
+
+def test_weights_and_labels_that_cannot_be() -> None:
+    with pytest.raises(ValueError, match=r"there are 3 classes, and w has shape \(2,\)"):
+        w = np.ones(2)
+        losses.cross_entropy(P, LABELS, weight=w)
+    with pytest.raises(ValueError, match="nll: the weight holds a negative weight"):
+        losses.nll(P, LABELS, weight=[1, -1, 1])
+    with pytest.raises(ValueError, match="holds -100, outside"):
+        losses.cross_entropy(P, SOME)
+    with pytest.raises(TypeError, match="ignore_index must be an integer"):
+        losses.cross_entropy(P, SOME, ignore_index=1.5)
+    with pytest.raises(ValueError, match="ignore_index= goes with class indices"):
+        losses.cross_entropy(P, SOFT, ignore_index=1)
+    with pytest.raises(ValueError, match=r"weight \(4,\) does not broadcast to the losses' \(4, 3"):
+        weight = np.ones(4)
+        losses.binary_cross_entropy_with_logits(P, TWO, weight=weight)
+    with pytest.raises(ValueError, match="the variance holds -1, outside"):
+        losses.gaussian_nll(P, T, -np.ones((4, 3)))
+    with pytest.raises(ValueError, match=r"the target holds -1, outside .*a count is not negative"):
+        losses.poisson_nll(P, -np.ones((4, 3)))
+    with pytest.raises(ValueError, match=r"vectors \(4, 3\) go with targets \(4,\), but SIGNS"):
+        losses.cosine_embedding(P, T, SIGNS)
+    with pytest.raises(ValueError, match="the first argument is a single number, not a vector"):
+        losses.triplet_margin(1.0, 2.0, 3.0)
+    for call, words in [
+        (lambda: losses.margin_ranking(P, T, np.zeros((4, 3))), "must hold −1 and"),
+        (lambda: losses.margin_ranking(P, T, SIGNS, margin=-1), "margin must not be negative"),
+        (lambda: losses.hinge_embedding(P, SIGNS, margin=-1), "margin must not be negative"),
+        (lambda: losses.cosine_embedding(P, T, SIGNS[:, 0], margin=2), "between -1 and 1, not 2"),
+        (lambda: losses.triplet_margin(P, T, V, margin=0), "margin must be positive, not 0"),
+        (lambda: losses.triplet_margin(P, T, V, p=0), "p must be positive, not 0"),
+        (lambda: losses.smooth_l1(P, T, beta=-1), "beta must not be negative, as -1 is"),
+        (lambda: losses.gaussian_nll(P, T, V, eps=0), "eps must be positive, not 0"),
+        (lambda: losses.mse(P, T, reduction="batchmean"), "reduction must be"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            call()
 
 
 def test_lists_and_numbers_are_arrays() -> None:

@@ -1,0 +1,172 @@
+"""What every loss asks of its arguments: shapes that agree, labels that exist.
+
+Broadcasting and indexing would let pass in silence what is checked here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.errors import variable_name
+from minigrad.tensor import Tensor
+
+
+def in_memory(x: Any) -> Any:
+    """The values to check, or None for Dask's, say, that would have to be computed."""
+    values = x._value if isinstance(x, Tensor) else x
+    return np.asarray(values) if isinstance(values, np.ndarray | np.generic) else None
+
+
+def array(x: Any, loss: str, role: str) -> Any:
+    """``x`` as a Tensor or an array of real numbers."""
+    if not isinstance(getattr(x, "dtype", None), np.dtype):
+        nested = isinstance(x, list | tuple) and ops.holds_tensor(x)
+        x = ops.array(x) if nested else np.asarray(x)[()]
+    if x.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{loss}: {called(x, role)} has dtype {x.dtype}: a loss is computed of numbers; "
+            "encode labels as numbers first"
+        )
+    if not x.size:
+        raise ValueError(f"{loss}: {called(x, role)} is empty, shape {x.shape}")
+    return x
+
+
+def called(x: Any, role: str) -> str:
+    return variable_name(x) or f"the {role}"
+
+
+def pair(prediction: Any, target: Any, loss: str) -> tuple[Any, Any]:
+    """Both as arrays of the same shape.
+
+    Raises
+    ------
+    ValueError
+        For shapes that differ, even if they would broadcast: (500,) against (500, 1)
+        would be 250,000 differences.
+    """
+    p, t = array(prediction, loss, "prediction"), array(target, loss, "target")
+    if p.shape != t.shape:
+        names = called(prediction, "prediction"), called(target, "target")
+        raise ValueError(
+            f"{loss}: {names[0]} {p.shape} and {names[1]} {t.shape} must have the same shape"
+            f"{remedy(p.shape, t.shape, *names)}"
+        )
+    if p.dtype.kind == "f" and t.dtype.kind != "f":
+        t = t.astype(p.dtype)  # integer labels would make a float32 a float64
+    return p, t
+
+
+def remedy(p: tuple[int, ...], t: tuple[int, ...], prediction: str, target: str) -> str:
+    if len(p) > len(t):
+        short, long, name, other = t, p, target, prediction
+    else:
+        short, long, name, other = p, t, prediction, target
+    name, other = name.removeprefix("the "), other.removeprefix("the ")
+    if short == long[:-1] and long[-1] == 1:
+        return f": write {other}[..., 0], or {name}[..., None]"
+    if short == long[1:] and long[0] == 1:
+        return f": write {other}[0], or {name}[None]"
+    if short == ():
+        return f": write np.full_like({other}, {name})"
+    if p == t[::-1]:
+        return f": write {target.removeprefix('the ')}.T"
+    return ": broadcasting them is seldom meant; where it is, use np.broadcast_to"
+
+
+def within(
+    x: Any, low: float, high: float, loss: str, given: Any, remedy: str, role: str = "target"
+) -> None:
+    """Refuse numbers of ``x``, made of ``given``, outside ``[low, high]``; a NaN is outside."""
+    values = in_memory(x)
+    if values is not None:
+        inside = (values >= low) & (values <= high)
+        if not np.all(inside):
+            raise ValueError(
+                f"{loss}: {called(given, role)} holds {values[~inside][0]:.6g}, "
+                f"outside [{low:g}, {high:g}]; {remedy}"
+            )
+
+
+def classes(scores: Any, target: Any, loss: str, axis: int = -1) -> tuple[Any, Any]:
+    """Scores, and class indices as integers of the scores' shape without ``axis``."""
+    z, y = array(scores, loss, "logits"), array(target, loss, "target")
+    number, expected = axis_of_classes(z, axis, loss)
+    if y.shape != expected:
+        name = called(target, "target")
+        hint = f": write {name.removeprefix('the ')}[..., 0]" if y.shape == (*expected, 1) else ""
+        raise ValueError(
+            f"{loss}: logits {z.shape} go with class indices {expected}, "
+            f"but {name} has shape {y.shape}{hint}"
+        )
+    if y.dtype.kind not in "iu":
+        name = called(target, "target")
+        raise TypeError(
+            f"{loss}: {name} has dtype {y.dtype}, and class indices are integers: "
+            f"write {name.removeprefix('the ')}.astype(int)"
+        )
+    remedy = f"{number} classes are numbered from 0 to {number - 1}"
+    within(y, 0, number - 1, loss, target, remedy)
+    return z, y
+
+
+def axis_of_classes(z: Any, axis: int, loss: str) -> tuple[int, tuple[int, ...]]:
+    """Number of classes, and the shape of ``z`` without their axis."""
+    if not z.ndim:
+        raise ValueError(f"{loss}: the logits are a single number; they need an axis of classes")
+    if not -z.ndim <= axis < z.ndim:
+        raise ValueError(f"{loss}: axis={axis}, and logits {z.shape} have {z.ndim} axes")
+    shape = list(z.shape)
+    return shape.pop(axis), tuple(shape)
+
+
+def reduced(losses: Any, reduction: str, loss: str) -> Any:
+    if reduction == "mean":
+        return np.mean(losses)
+    if reduction == "sum":
+        return np.sum(losses)
+    if reduction == "none":
+        return losses
+    raise ValueError(f'{loss}: reduction must be "mean", "sum" or "none", not {reduction!r}')
+
+
+def signs(t: Any, loss: str, given: Any) -> None:
+    """Refuse labels of ``t``, made of ``given``, other than −1 and +1."""
+    values = in_memory(t)
+    if values is not None and not np.all(np.abs(values) == 1):
+        name = called(given, "target")
+        raise ValueError(
+            f"{loss}: {name} must hold −1 and +1 only; "
+            f"for labels 0 and 1 write 2 * {name.removeprefix('the ')} - 1"
+        )
+
+
+def weights(weight: Any, number: int, loss: str) -> Any:
+    """Weights of classes as an array of ``number`` of them, none negative."""
+    w = array(weight, loss, "weight")
+    if w.shape != (number,):
+        raise ValueError(
+            f"{loss}: there are {number} classes, and {called(weight, 'weight')} has shape "
+            f"{w.shape}: give one weight for each class"
+        )
+    values = in_memory(w)
+    if values is not None and not np.all(values >= 0):
+        raise ValueError(f"{loss}: {called(weight, 'weight')} holds a negative weight")
+    return w
+
+
+def broadcast_weight(weight: Any, shape: tuple[int, ...], loss: str, role: str) -> Any:
+    """A weight that can be broadcast to the losses' ``shape``."""
+    w = array(weight, loss, role)
+    try:
+        fits = np.broadcast_shapes(w.shape, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"{loss}: {called(weight, role)} {w.shape} does not broadcast to the losses' {shape}"
+        )
+    return w
