@@ -1,6 +1,6 @@
 """Identities for formulas in which quantities have names, and NaN is nobody's business.
 
-They come after those of ``program.simplify``, which programs share.
+They come after those tagged ``read``, which programs share.
 """
 
 from __future__ import annotations
@@ -10,32 +10,19 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.ops.elementwise import branch
+from minigrad.program.builder import Builder, Rule, is_, key_of, number, outcome, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.simplify import (
-    READING,
-    Builder,
-    Rule,
-    coefficient,
-    is_,
-    key_of,
-    number,
-    outcome,
-    rule,
-    scaled,
-    shape_of,
-    together,
-)
-
-NAMED: dict[str, list[Rule]] = {}
+from minigrad.program.rules import coefficient, rule, rules, scaled
 
 
-@rule("divide", table=NAMED)
+@rule(ops.divide, when="formula")
 def quotient_with_a_name(b: Builder, x: Any, y: Any) -> Any:
     """``x·u/y`` is ``x·a`` if u/y is called a, and ``x·(1 - a)`` if y = 1 + u and 1/y is."""
     if x is y and isinstance(x, Var):
         return np.broadcast_to(x.dtype.type(1), x.shape)[()]
-    u, v = b.match(x, "multiply") or (1, x)
-    terms = b.match(y, "add") or ()
+    u, v = b.match(x, ops.multiply) or (1, x)
+    terms = b.match(y, ops.add) or ()
     for rest, factor in ((u, v), (v, u)):
         if not isinstance(factor, Var):
             continue
@@ -54,7 +41,7 @@ def named(b: Builder, x: Any, y: Any) -> Var | None:
     return a if isinstance(a, Var) and a.given else None
 
 
-@rule("power", table=NAMED)
+@rule(ops.power, when="formula")
 def negative_power(b: Builder, x: Any, p: Any) -> Any:
     """``x^-3`` is 1/x³."""
     q = number(p)
@@ -64,10 +51,10 @@ def negative_power(b: Builder, x: Any, p: Any) -> Any:
     return b.emit(ops.divide, 1, x if q == -1 else b.emit(ops.power, x, -q))
 
 
-@rule("multiply", table=NAMED)
+@rule(ops.multiply, when="formula")
 def multiple_of_reciprocal(b: Builder, x: Any, y: Any) -> Any:
     """``2·(1/x)`` is 2/x."""
-    c, inner = number(x), b.match(y, "divide")
+    c, inner = number(x), b.match(y, ops.divide)
     if c is None or inner is None or number(inner[0]) is None:
         return None
     c *= number(inner[0])
@@ -81,9 +68,9 @@ def terms_of(b: Builder, x: Any, sign: float, found: dict[Any, list[Any]]) -> in
     while stack:
         y, c = stack.pop()
         inner = b.made_by.get(y) if isinstance(y, Var) and not y.given else None
-        if inner is not None and inner.op.name in ("add", "subtract") and n < 16:
+        if inner is not None and inner.op in (ops.add, ops.subtract) and n < 16:
             left, right = inner.args
-            stack += [(right, c if inner.op.name == "add" else -c), (left, c)]
+            stack += [(right, c if inner.op is ops.add else -c), (left, c)]
             continue
         n += 1
         d, y = (number(y), 1) if number(y) is not None else coefficient(b, y)
@@ -113,11 +100,11 @@ def like_terms(sign: int) -> Rule:
     return collected
 
 
-for _name, _sign in (("add", 1), ("subtract", -1)):
-    NAMED.setdefault(_name, []).append(like_terms(_sign))
+for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
+    rule(_op, when="formula")(like_terms(_sign))
 
 
-@rule("subtract", table=NAMED)
+@rule(ops.subtract, when="formula")
 def difference_of_equals(b: Builder, x: Any, y: Any) -> Any:
     """``x - x`` is 0."""
     if x is not y or not isinstance(x, Var):
@@ -125,7 +112,7 @@ def difference_of_equals(b: Builder, x: Any, y: Any) -> Any:
     return np.broadcast_to(x.dtype.type(0), x.shape)[()]
 
 
-@rule("divide", table=NAMED)
+@rule(ops.divide, when="formula")
 def nothing_divided(b: Builder, x: Any, y: Any) -> Any:
     """``0/y`` is 0."""
     if not is_(x, 0) or not isinstance(y, Var):
@@ -134,16 +121,16 @@ def nothing_divided(b: Builder, x: Any, y: Any) -> Any:
     return np.broadcast_to(dtype.type(0), shape)[()]
 
 
-@rule("multiply", table=NAMED)
+@rule(ops.multiply, when="formula")
 def fraction_times(b: Builder, x: Any, y: Any) -> Any:
     """``(x/n)·y`` is ``x·y/n``."""
     for u, v in ((x, y), (y, x)):
-        if (inner := b.match(u, "divide")) is not None and isinstance(v, Var) and not u.given:
+        if (inner := b.match(u, ops.divide)) is not None and isinstance(v, Var) and not u.given:
             return b.emit(ops.divide, b.emit(ops.multiply, inner[0], v), inner[1])
     return None
 
 
-@rule("sum", table=NAMED)
+@rule(ops.sum, when="formula")
 def coefficient_of_sum(b: Builder, x: Any, **kwargs: Any) -> Any:
     """The sum of ``-x`` is minus the sum of ``x``."""
     c, u = coefficient(b, x)
@@ -152,24 +139,24 @@ def coefficient_of_sum(b: Builder, x: Any, **kwargs: Any) -> Any:
     return scaled(b, c, b.emit(ops.sum, u, **kwargs))
 
 
-@rule("exp", table=NAMED)
+@rule(ops.exp, when="formula")
 def exponential_of_logarithm(b: Builder, x: Any) -> Any:
     """The exponential of a logarithm is what that is of; of log-softmax, softmax."""
-    if (inner := b.match(x, "log")) is not None:
+    if (inner := b.match(x, ops.log)) is not None:
         return inner[0]
     made = b.made_by.get(x) if isinstance(x, Var) else None
-    if made is not None and made.op.name == "log_softmax":
+    if made is not None and made.op is ops.log_softmax:
         return b.emit(ops.softmax, *made.args, **made.kwargs)
     return None
 
 
-@rule("transpose", table=NAMED)
+@rule(ops.transpose, when="formula")
 def transposed_product(b: Builder, x: Any, axes: Any = None) -> Any:
     """``(Aᵀ @ B)ᵀ`` is ``Bᵀ @ A``."""
-    inner = b.match(x, "matmul")
+    inner = b.match(x, ops.matmul)
     if inner is None or axes is not None or any(len(shape_of(f)) != 2 for f in inner):
         return None
-    if all(b.match(f, "transpose") is None for f in inner):
+    if all(b.match(f, ops.transpose) is None for f in inner):
         return None
     left, right = (b.emit(ops.transpose, f) for f in inner)
     return b.emit(ops.matmul, right, left)
@@ -188,10 +175,10 @@ def nothing(op: Any) -> Rule:
 
 
 for _op in (ops.multiply, ops.matmul):
-    NAMED.setdefault(_op.name, []).append(nothing(_op))
+    rule(_op, when="formula")(nothing(_op))
 
 
-@rule("where", table=NAMED)
+@rule(branch, when="formula")
 def decided(b: Builder, condition: Any, x: Any, y: Any) -> Any:
     """``where(True, x, y)`` is ``x``."""
     c = condition if isinstance(condition, bool | np.bool_) else None
@@ -200,7 +187,7 @@ def decided(b: Builder, condition: Any, x: Any, y: Any) -> Any:
     return None if c is None else x if c else y
 
 
-@rule("divide", table=NAMED)
+@rule(ops.divide, when="formula")
 def coefficient_of_quotient(b: Builder, x: Any, y: Any) -> Any:
     """``(2·x)/y`` is ``2·(x/y)``."""
     if number(x) is not None and number(x) < 0:
@@ -228,8 +215,8 @@ def common_coefficient(sign: int) -> Rule:
     return gathered
 
 
-for _name, _sign in (("add", 1), ("subtract", -1)):
-    NAMED.setdefault(_name, []).append(common_coefficient(_sign))
+for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
+    rule(_op, when="formula")(common_coefficient(_sign))
 
 
 def nowhere(*xs: Any) -> Any:
@@ -240,33 +227,33 @@ def is_never(x: Any) -> bool:
     return isinstance(x, np.ndarray | np.bool_ | bool) and not np.any(x)
 
 
-@rule("not_equal", table=NAMED)
+@rule(ops.not_equal, when="formula")
 def other_than_itself(b: Builder, x: Any, y: Any) -> Any:
     """``x != x`` holds never."""
     return nowhere(x) if x is y and isinstance(x, Var) else None
 
 
-@rule("bitwise_and", table=NAMED)
+@rule(ops.bitwise_and, when="formula")
 def and_never(b: Builder, x: Any, y: Any) -> Any:
     """``x & False`` is False."""
     return nowhere(x, y) if is_never(x) or is_never(y) else None
 
 
-@rule("bitwise_or", table=NAMED)
+@rule(ops.bitwise_or, when="formula")
 def or_never(b: Builder, x: Any, y: Any) -> Any:
     """``x | False`` is ``x``."""
     return next((v for u, v in ((x, y), (y, x)) if is_never(u)), None)
 
 
-@rule("bitwise_or", table=NAMED)
+@rule(ops.bitwise_or, when="formula")
 def more_or_equal(b: Builder, x: Any, y: Any) -> Any:
     """``(x > y) | (x == y)`` is ``x >= y``."""
-    same = b.match(y, "equal")
-    for name, op in (("greater", ops.greater_equal), ("less", ops.less_equal)):
-        inner = b.match(x, name)
+    same = b.match(y, ops.equal)
+    for op, weaker in ((ops.greater, ops.greater_equal), (ops.less, ops.less_equal)):
+        inner = b.match(x, op)
         if inner and same and {*map(key_of, inner)} == {*map(key_of, same)}:
-            return b.emit(op, *inner)
+            return b.emit(weaker, *inner)
     return None
 
 
-FORMULAS = together(READING, NAMED)
+FORMULAS = rules("read", "formula")

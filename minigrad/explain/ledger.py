@@ -21,7 +21,7 @@ import numpy as np
 from minigrad.errors import Site, label
 from minigrad.explain.links import SIDE, UNREADABLE, Piece, Sheet, passed, traced
 from minigrad.graph import AnyNode, ancestors
-from minigrad.program.simplify import is_
+from minigrad.program.builder import is_
 from minigrad.reading.names import Names, callers, held, names
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten

@@ -16,8 +16,8 @@ import numpy as np
 
 from minigrad.explain.algebra import FORMULAS
 from minigrad.graph import AnyNode, fit, inspector, modes, pick, tracing
+from minigrad.program.builder import FOLDED, Builder
 from minigrad.program.equations import Equation, Program, Var, replaced, without_dead_code
-from minigrad.program.simplify import FOLDED, Builder, key_of
 from minigrad.program.trace import Reader, Tracer
 from minigrad.reading.names import Names
 from minigrad.tensor import Tensor
@@ -321,8 +321,7 @@ def rename(b: Builder, made: Any, v: Var) -> None:
     """Write ``v`` wherever what ``made`` is would be written."""
     e: Equation | None = b.made_by.get(made) if isinstance(made, Var) else None
     if e is not None:
-        metadata = ((k, key_of(x)) for k, x in sorted(e.kwargs.items()))
-        b._known[(e.op, *map(key_of, e.args), *metadata)] = v
+        b.call(e, v)
 
 
 # --- one edge --------------------------------------------------------------------------

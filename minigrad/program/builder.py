@@ -2,23 +2,30 @@
 
 What only constants enter is computed at once, a rule of the op may return something
 simpler instead, and what was computed before is not computed again.  The rules are in
-`minigrad.program.simplify`; this page knows shapes, dtypes and constants.
+`minigrad.program.algebra` and its neighbours; this page knows shapes, dtypes and
+constants, and takes no answer of a rule that has others than the original.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Var, replaced, variables_in
 
 Rule = Callable[..., Any]
+Rules = dict[Op, list[Rule]]
 FOLDED = 2**16
 """Largest array that constants are folded into."""
+
+SEES_SIGNS = frozenset([ops.copysign, ops.signbit, ops.arctan2])
+"""Ops whose finite answer depends on the sign of a zero."""
 
 
 class Builder:
@@ -31,20 +38,24 @@ class Builder:
     made_by : dict
         Variable -> its equation.
     rules : dict
-        Name of an op -> its rules, in the order in which they are tried.
+        Op -> its rules, in the order in which they are tried.
     folding, sharing : bool
         Whether constants are computed, and what is computed twice is computed once.
+    signed : bool
+        Whether it matters which sign a zero has: some op of the program sees it.
     """
 
     def __init__(
-        self, rules: dict[str, list[Rule]], folding: bool = True, sharing: bool = True
+        self, rules: Rules, folding: bool = True, sharing: bool = True, signed: bool = False
     ) -> None:
         self.equations: list[Equation] = []
         self.made_by: dict[Var, Equation] = {}
         self.rules = rules
         self.folding = folding
         self.sharing = sharing
+        self.signed = signed
         self._known: dict[Any, Any] = {}
+        self._outcomes: dict[Any, tuple[tuple[int, ...], Any]] = {}
 
     def emit(self, op: Op, *args: Any, **kwargs: Any) -> Any:
         """``op`` of variables and constants: a variable or a constant."""
@@ -52,22 +63,22 @@ class Builder:
 
     def emit_as(self, like: Var | None, op: Op, args: Any, kwargs: Any) -> Any:
         """`emit`, where the result is known to be an array ``like`` a variable."""
-        if self.folding and not any(
-            True for x in (*args, *kwargs.values()) for _ in variables_in(x)
-        ):
+        if self.folding and constant(args) and (not kwargs or constant(kwargs.values())):
             folded = fold(op, args, kwargs)
+            if folded is not None and like is not None:
+                folded = typed(folded, like.dtype) if shape_of(folded) == like.shape else None
             if folded is not None:
                 return folded
-        shape, dtype = (like.shape, like.dtype) if like else outcome(op, args, kwargs)
-        for rule in self.rules.get(op.name, ()):
+        shape, dtype = (like.shape, like.dtype) if like else self.outcome(op, args, kwargs)
+        for rule in self.rules.get(op, ()):
             simpler = rule(self, *args, **kwargs)
             if simpler is not None and shape_of(simpler) == shape and fits(simpler, dtype):
-                return simpler
+                return simpler if like is None else typed(simpler, dtype)
         return self.keep(op, args, kwargs, Var("t", shape, dtype))
 
     def keep(self, op: Op, args: Any, kwargs: Any, out: Any) -> Any:
         """``op`` as it is, unless it was emitted before."""
-        key = (op, *map(key_of, args), *((k, key_of(v)) for k, v in sorted(kwargs.items())))
+        key = self.key(op, args, kwargs)
         if key not in self._known or not self.sharing:
             equation = Equation(out, op, tuple(args), dict(kwargs))
             self.equations.append(equation)
@@ -76,16 +87,51 @@ class Builder:
             self._known[key] = out
         return self._known[key]
 
-    def knows(self, op: Op, *args: Any) -> bool:
-        """Whether ``op`` of these was emitted before."""
-        return (op, *map(key_of, args)) in self._known
+    @staticmethod
+    def key(op: Op, args: Any, kwargs: Any) -> Any:
+        """What is equal for equations that compute the same."""
+        if not kwargs:
+            return (op, *map(key_of, args))
+        return (op, *map(key_of, args), *((k, key_of(v)) for k, v in sorted(kwargs.items())))
 
-    def match(self, x: Any, name: str) -> tuple[Any, ...] | None:
-        """Arguments of the op that made ``x``, if it is the one called ``name``."""
+    def knows(self, op: Op, *args: Any, **kwargs: Any) -> bool:
+        """Whether ``op`` of these was emitted before."""
+        return self.key(op, args, kwargs) in self._known
+
+    def call(self, made: Equation, v: Any) -> None:
+        """Let ``v`` stand for what ``made`` computes, wherever that is emitted again."""
+        self._known[self.key(made.op, made.args, made.kwargs)] = v
+
+    def made(self, x: Any, op: Op) -> Equation | None:
+        """The equation of ``x``, if it is one of ``op``."""
         equation = self.made_by.get(x) if isinstance(x, Var) else None
-        if equation is not None and equation.op.name == name:
-            return equation.args
-        return None
+        return equation if equation is not None and equation.op is op else None
+
+    def match(self, x: Any, op: Op) -> tuple[Any, ...] | None:
+        """Arguments of the op that made ``x``, if it is ``op``."""
+        equation = self.made_by.get(x) if isinstance(x, Var) else None
+        return equation.args if equation is not None and equation.op is op else None
+
+    def outcome(self, op: Op, args: Any, kwargs: Any) -> tuple[tuple[int, ...], Any]:
+        """`outcome`, found once for arguments of one kind."""
+        if op.elementwise and not kwargs:
+            return outcome(op, args, kwargs)
+        key = (
+            op,
+            *((x.shape, x.dtype) if isinstance(x, Var) else key_of(x) for x in args),
+            *((k, key_of(v)) for k, v in sorted(kwargs.items())),
+        )
+        if key not in self._outcomes:
+            self._outcomes[key] = outcome(op, args, kwargs)
+        return self._outcomes[key]
+
+
+def constant(xs: Iterable[Any]) -> bool:
+    """Whether there is no variable among ``xs``."""
+    for x in xs:
+        if type(x) is Var or (isinstance(x, tuple | list) and any(True for _ in variables_in(x))):
+            return False
+    return True
 
 
 def key_of(x: Any) -> Any:
@@ -115,6 +161,18 @@ def fits(x: Any, dtype: Any) -> bool:
     return bool((x.dtype if hasattr(x, "dtype") else np.result_type(x)) == dtype)
 
 
+def typed(x: Any, dtype: Any) -> Any:
+    """A constant as NumPy's: Python's numbers would take the dtype of what they meet."""
+    return dtype.type(x) if isinstance(x, int | float) and not isinstance(x, np.generic) else x
+
+
+def alike(x: Any, y: Any) -> bool:
+    """Whether two variables have one shape and dtype."""
+    return bool(
+        isinstance(x, Var) and isinstance(y, Var) and x.shape == y.shape and x.dtype == y.dtype
+    )
+
+
 @functools.lru_cache(maxsize=4096)
 def _kind_of_result(op: Op, kinds: tuple[Any, ...]) -> Any:
     samples = [k(1) if isinstance(k, type) else np.ones((1,), k) for k in kinds]
@@ -128,8 +186,10 @@ def outcome(op: Op, args: Any, kwargs: Any) -> tuple[tuple[int, ...], Any]:
         kinds = tuple(
             x.dtype if isinstance(x, Var | np.generic | np.ndarray) else type(x) for x in args
         )
-        return np.broadcast_shapes(*map(shape_of, args)), _kind_of_result(op, kinds)
-    if op.name == "matmul":
+        shapes = {shape_of(x) for x in args}
+        shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*map(shape_of, args))
+        return shape, _kind_of_result(op, kinds)
+    if op is ops.matmul:
         (*batch, n, _k), (*others, _, m) = (two_axes(x, i) for i, x in enumerate(args))
         shape = (*np.broadcast_shapes(tuple(batch), tuple(others)), n, m)
         dropped = [axis for axis, x in zip((-2, -1), args, strict=True) if len(shape_of(x)) == 1]
@@ -185,17 +245,41 @@ def uniform(x: Any) -> Any:
         return None
     if isinstance(x, int | float | np.number):
         return x
-    if isinstance(x, np.ndarray) and x.size and not any(x.strides) and x.dtype.kind != "b":
+    if isinstance(x, np.ndarray) and x.size and not any(x.strides) and x.dtype.kind in "fiu":
         return x.flat[0]
     return None
 
 
 def number(x: Any) -> Any:
-    """A constant as Python's number, which takes the dtype of what it is combined with."""
+    """A constant as Python's number, which takes the dtype of what it is combined with.
+
+    None for what is no constant, or one of more digits than Python's numbers have.
+    """
     c = uniform(x)
-    return c.item() if isinstance(c, np.generic) else c
+    c = c.item() if isinstance(c, np.generic) else c
+    return c if isinstance(c, int | float) and not isinstance(c, np.generic) else None
 
 
 def is_(x: Any, value: float) -> bool:
     c = uniform(x)
     return c is not None and bool(c == value)
+
+
+@functools.lru_cache(maxsize=64)
+def _range(dtype: Any) -> tuple[float, float]:
+    eps = float(np.finfo(dtype).eps)
+    return eps, 1 / eps
+
+
+def moderate(c: Any, dtype: Any) -> bool:
+    """Whether to multiply by ``c`` early or late makes a difference of rounding only.
+
+    Numbers far from 1 overflow the dtype, or let what they meet do so; half precision
+    has no room for any.
+    """
+    if abs(c) == 1:
+        return True
+    if dtype.kind != "f" or dtype.itemsize < 4:
+        return False
+    least, most = _range(dtype)
+    return math.isfinite(c) and least <= abs(c) <= most

@@ -7,51 +7,36 @@ backward pass share is computed once.  The rules emit ops like the rules of alge
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
 from minigrad.ops.elementwise import branch
-from minigrad.ops.record import Op, registry
+from minigrad.ops.record import Op, by_name
 from minigrad.ops.reduction import axes_of
 from minigrad.ops.softmax import shift_of
+from minigrad.program.builder import Builder, alike, moderate, number, shape_of
 from minigrad.program.equations import Program, Var
-from minigrad.program.simplify import (
-    RUNNING,
-    Builder,
-    Rule,
-    absent,
-    coefficient,
-    number,
-    outcome,
-    rebuilt,
-    rule,
-    scaled,
-    shape_of,
-    together,
-)
+from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
+from minigrad.program.simplify import rebuilt
 
-LOWERING: dict[str, list[Rule]] = {}
 LARGE = 2**15
 """Reductions of products of more elements are fused into loops, not given to BLAS."""
 
-join = registry["concatenate"]
+PARTS = 64
+"""Products and sums of a recurrence are taken together, so many at a time."""
+
+join = by_name("concatenate")
 shift = Op("shift", lambda x, axis: shift_of(x, axis), None, fresh=True)
 
 
-def lowered(*names: str) -> Callable[[Rule], Rule]:
-    """Decorator: lower these ops by the function below."""
-    return rule(*names, table=LOWERING)
-
-
-@lowered("sigmoid")
+@rule(ops.sigmoid, when="lower")
 def sigmoid(b: Builder, x: Any) -> Any:
     return b.emit(ops.divide, 1, b.emit(ops.add, 1, b.emit(ops.exp, b.emit(ops.negative, x))))
 
 
-@lowered("relu")
+@rule(ops.relu, when="lower")
 def relu(b: Builder, x: Any) -> Any:
     return b.emit(ops.maximum, x, 0)
 
@@ -62,27 +47,29 @@ def softplus_of(b: Builder, x: Any) -> Any:
     return b.emit(ops.add, b.emit(ops.maximum, x, 0), small)
 
 
-@lowered("softplus")
+@rule(ops.softplus, when="lower")
 def softplus(b: Builder, x: Any) -> Any:
     return softplus_of(b, x)
 
 
-@lowered("log_sigmoid")
+@rule(ops.log_sigmoid, when="lower")
 def log_sigmoid(b: Builder, x: Any) -> Any:
     return b.emit(ops.negative, softplus_of(b, b.emit(ops.negative, x)))
 
 
-@lowered("square")
+@rule(ops.square, when="lower")
 def square(b: Builder, x: Any) -> Any:
     return b.emit(ops.multiply, x, x)
 
 
-@lowered("power")
+@rule(ops.power, when="lower")
 def power(b: Builder, x: Any, p: Any) -> Any:
     """Small whole powers as products."""
     n = number(p)
     if n == 2:
         return b.emit(ops.multiply, x, x)
+    if not floating(x) or x.dtype.itemsize < 4:
+        return None
     if n == 3:
         return b.emit(ops.multiply, b.emit(ops.multiply, x, x), x)
     if n == 4:
@@ -94,48 +81,52 @@ def power(b: Builder, x: Any, p: Any) -> Any:
     return None
 
 
-@lowered("divide")
+@rule(ops.divide, when="lower")
 def division_by_number(b: Builder, x: Any, y: Any) -> Any:
-    """A product is faster."""
+    """A product is faster; by a power of 2 it is the same."""
     c = number(y)
-    if c and isinstance(x, Var) and math.isfinite(1 / c) and shape_of(x) and 1 / c != 0:
+    exact = c and math.isfinite(c) and abs(math.frexp(c)[0]) == 0.5
+    if exact and floating(x) and shape_of(x) and moderate(c, x.dtype):
         return b.emit(ops.multiply, 1 / c, x)
     return None
 
 
-@lowered("mean")
+@rule(ops.mean, when="lower")
 def mean(b: Builder, x: Any, axis: Any = None, keepdims: bool = False, **others: Any) -> Any:
-    if others.get("where", True) is not True or others.get("dtype") is not None:
+    """A sum, divided: half precision and whole numbers are summed in another dtype."""
+    if not whole(others) or not floating(x) or x.dtype.itemsize < 4 or not x.shape:
         return None
-    n = math.prod(shape_of(x)[a] for a in axes_of(_like(x), axis))
-    if not n or not shape_of(x):
-        return None
+    n = math.prod(x.shape[a] for a in axes_of(_like(x), axis))
     total = b.emit(ops.sum, x, axis=axis, keepdims=keepdims)
-    return b.emit(ops.multiply, 1 / n, total)
+    if not n or not isinstance(total, Var):
+        return None
+    return b.keep(ops.divide, (total, n), {}, Var("t", total.shape, total.dtype))
 
 
-@lowered("sum")
+@rule(ops.sum, when="lower")
 def sum_of_multiples(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
-    """``Σ c x`` is ``c Σ x``: it is cheaper to scale the sum."""
+    """``Σ c x`` is ``c Σ x``: it is cheaper to scale the sum, if that is no larger."""
     c, y = coefficient(b, x)
-    if y is x or not all(map(absent, others.values())):
+    if y is x or abs(c) < 1 or not whole(others):
         return None
     return scaled(b, c, b.emit(ops.sum, y, axis=axis, **others))
 
 
-@lowered("matmul")
+@rule(ops.matmul, when="lower")
 def product_of_multiples(b: Builder, x: Any, y: Any) -> Any:
-    """``A (c x)`` is ``c (A x)``, where that is smaller."""
+    """``A (c x)`` is ``c (A x)``, where that is smaller, in size and in value."""
     (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
-    shape, _ = outcome(ops.matmul, (u, v), {})
-    if u is not x and math.prod(shape) >= math.prod(shape_of(x)):
+    size = math.prod(b.outcome(ops.matmul, (x, y), {})[0])
+    if abs(c) < 1 or size >= math.prod(shape_of(x)):
         c, u = 1, x
-    if v is not y and math.prod(shape) >= math.prod(shape_of(y)):
+    if abs(d) < 1 or size >= math.prod(shape_of(y)):
         d, v = 1, y
-    return None if u is x and v is y else scaled(b, c * d, b.emit(ops.matmul, u, v))
+    if (u is x and v is y) or getattr(x, "dtype", None) != getattr(y, "dtype", None):
+        return None
+    return scaled(b, c * d, b.emit(ops.matmul, u, v)) if moderate(c * d, x.dtype) else None
 
 
-@lowered("matmul")
+@rule(ops.matmul, when="lower")
 def one_product(b: Builder, x: Any, y: Any) -> Any:
     """A batch of products with one matrix is one product."""
     shape = shape_of(x)
@@ -145,7 +136,7 @@ def one_product(b: Builder, x: Any, y: Any) -> Any:
     return b.emit(ops.reshape, b.emit(ops.matmul, rows, y), shape=(*shape[:-1], shape_of(y)[-1]))
 
 
-@lowered("sum")
+@rule(ops.sum, when="lower")
 def sum_of_matrix(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
     """Sums over all axes but the last, or over the last, as sums of a matrix."""
     shape = shape_of(x)
@@ -153,7 +144,7 @@ def sum_of_matrix(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
         return None
     axes, last = tuple(sorted(axes_of(_like(x), axis))), len(shape) - 1
     keepdims = others.pop("keepdims", False)
-    if not all(map(absent, others.values())) or axes not in ((last,), tuple(range(last))):
+    if not whole(others) or axes not in ((last,), tuple(range(last))):
         return None
     matrix = b.emit(ops.reshape, x, shape=(math.prod(shape[:-1]), shape[-1]))
     ans = b.emit(ops.sum, matrix, axis=1 if axes == (last,) else 0)
@@ -165,7 +156,7 @@ def _like(x: Any) -> Any:
     return np.broadcast_to(np.float64(0), shape_of(x))
 
 
-@lowered("greater")
+@rule(ops.greater, when="lower")
 def mask_of_relu(b: Builder, x: Any, y: Any) -> Any:
     """``x > 0`` is ``max(x, 0) > 0``: what was kept for the next layer does for both."""
     if number(y) != 0 or not b.knows(ops.maximum, x, 0):
@@ -174,17 +165,15 @@ def mask_of_relu(b: Builder, x: Any, y: Any) -> Any:
     return b.keep(ops.greater, (h, y), {}, Var("t", h.shape, np.dtype(bool)))
 
 
-@lowered("sum")
+@rule(ops.sum, when="lower")
 def sum_of_products(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
     """The sum of all products is a product of vectors."""
-    inner = b.match(x, "multiply")
+    inner = b.match(x, ops.multiply)
     every = axis is None or axes_of(_like(x), axis) == tuple(range(len(shape_of(x))))
-    if inner is None or not every or not all(map(absent, others.values())):
+    if inner is None or not every or not whole(others) or others.get("keepdims"):
         return None
     u, v = inner
-    if not (isinstance(u, Var) and isinstance(v, Var)) or others.get("keepdims"):
-        return None
-    if u.shape != v.shape or u.dtype != v.dtype or math.prod(u.shape) > LARGE or not u.shape:
+    if not (floating(u) and alike(u, v) and u.shape) or math.prod(u.shape) > LARGE:
         return None
     u, v = (b.emit(ops.reshape, z, shape=(-1,)) for z in (u, v))
     return b.emit(ops.matmul, u, v)
@@ -195,20 +184,24 @@ def top_of(b: Builder, x: Any, axis: Any) -> Any:
     return b.emit(ops.max, x, axis=axis, keepdims=True) if shape_of(x) else x
 
 
-@lowered("softmax")
+@rule(ops.softmax, when="lower")
 def softmax(b: Builder, x: Any, axis: Any = -1) -> Any:
+    if 0 in shape_of(x):
+        return None
     e = b.emit(ops.exp, b.emit(ops.subtract, x, top_of(b, x, axis)))
     return b.emit(ops.divide, e, b.emit(ops.sum, e, axis=axis, keepdims=True))
 
 
-@lowered("log_softmax")
+@rule(ops.log_softmax, when="lower")
 def log_softmax(b: Builder, x: Any, axis: Any = -1) -> Any:
+    if 0 in shape_of(x):
+        return None
     z = b.emit(ops.subtract, x, top_of(b, x, axis))
     total = b.emit(ops.sum, b.emit(ops.exp, z), axis=axis, keepdims=True)
     return b.emit(ops.subtract, z, b.emit(ops.log, total))
 
 
-@lowered("logsumexp")
+@rule(ops.logsumexp, when="lower")
 def logsumexp(b: Builder, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     if not shape_of(x) or not math.prod(shape_of(x)):
         return None
@@ -223,75 +216,86 @@ def logsumexp(b: Builder, x: Any, axis: Any = None, keepdims: bool = False) -> A
     return b.emit(ops.reshape, ans, shape=kept)
 
 
-@lowered("add")
+@rule(ops.add, when="lower")
 def products_together(b: Builder, x: Any, y: Any) -> Any:
     """``AᵀB + CᵀD`` is one product of longer matrices, for small ones: steps of a recurrence."""
-    left, right = (b.match(z, "matmul") for z in (x, y))
+    left, right = (b.match(z, ops.matmul) for z in (x, y))
     if not left or not right:
         return None
-    tall = [b.match(z, "transpose") for z in (left[0], right[0])]
+    tall = [b.match(z, ops.transpose) for z in (left[0], right[0])]
     if not tall[0] or not tall[1]:
         return None
     (a, c), (p, q) = (tall[0][0], tall[1][0]), (left[1], right[1])
-    if not all(map(small_matrix, (a, c, p, q))):
+    if not all(map(small_matrix, (a, c, p, q))) or not (fits_below(a, c) and fits_below(p, q)):
         return None
     return b.emit(ops.matmul, b.emit(ops.transpose, rows(b, a, c)), rows(b, p, q))
 
 
-@lowered("add")
+@rule(ops.add, when="lower")
 def sums_together(b: Builder, x: Any, y: Any) -> Any:
     """``Σ A + Σ B`` over rows is the sum of one longer matrix."""
-    made = [b.made_by.get(z) if isinstance(z, Var) else None for z in (x, y)]
     parts = []
-    for e in made:
-        axis = e.kwargs.get("axis") if e is not None and e.op is ops.sum else None
-        others = {k: v for k, v in e.kwargs.items() if k not in ("axis", "keepdims")} if e else {}
-        if e is None or axis not in (0, (0,)) or e.kwargs.get("keepdims"):
+    for z in (x, y):
+        e = b.made(z, ops.sum)
+        if e is None or e.kwargs.get("axis") not in (0, (0,)) or e.kwargs.get("keepdims"):
             return None
-        if not all(map(absent, others.values())) or not small_matrix(e.args[0]):
+        if not whole(e.kwargs) or not small_matrix(e.args[0]):
             return None
         parts.append(e.args[0])
+    if not fits_below(*parts) or not alike(x, y):
+        return None
     return b.emit(ops.sum, rows(b, *parts), axis=0)
+
+
+def fits_below(x: Any, y: Any) -> bool:
+    """Whether the rows of two matrices can lie in one."""
+    return bool(x.shape[1] == y.shape[1] and x.dtype == y.dtype)
 
 
 def small_matrix(x: Any) -> bool:
     """Whether calls cost more than the work on ``x``."""
-    return isinstance(x, Var) and len(x.shape) == 2 and 0 < math.prod(x.shape) < LARGE // 4
+    return floating(x) and len(x.shape) == 2 and 0 < math.prod(x.shape) < LARGE // 4
 
 
 def rows(b: Builder, *parts: Any) -> Any:
     """The rows of all parts in one matrix."""
     flat: list[Any] = []
     for part in parts:
-        equation = b.made_by.get(part)
-        joined = equation is not None and equation.op is join and equation.kwargs == {"axis": 0}
-        flat += equation.args if joined and equation is not None else [part]
+        joined = b.made(part, join)
+        together = joined is not None and joined.kwargs == {"axis": 0}
+        short = joined is not None and len(joined.args) < PARTS
+        flat += joined.args if joined is not None and together and short else [part]
     return b.emit(join, *flat, axis=0)
 
 
-@lowered("exp")
+@rule(ops.exp, when="lower")
 def exp_of_log(b: Builder, x: Any) -> Any:
-    """``exp(z - log s)`` is ``exp(z) / s``, where exp(z) is known."""
-    inner = b.match(x, "subtract")
-    log = b.match(inner[1], "log") if inner else None
-    if not inner or not log or not b.knows(ops.exp, inner[0]):
+    """``exp(z - log s)`` is ``exp(z) / s``, where exp(z) is known and below 1."""
+    inner = b.match(x, ops.subtract)
+    log = b.match(inner[1], ops.log) if inner else None
+    below = b.match(inner[0], ops.subtract) if inner else None
+    if not inner or not log or not below or not b.knows(ops.exp, inner[0]):
+        return None
+    if b.made(below[1], ops.max) is None and b.made(below[1], shift) is None:
         return None
     return b.emit(ops.divide, b.emit(ops.exp, inner[0]), log[0])
 
 
-@lowered("exp")
+@rule(ops.exp, when="lower")
 def exp_of_log_sum(b: Builder, x: Any) -> Any:
     """``exp(x - log Σ exp x)`` is ``exp(x - top) / Σ exp(x - top)``, which is known.
 
     What `logsumexp` does where all of x is -inf, 0 instead of NaN, is done here as well.
     """
-    inner = b.match(x, "subtract")
-    safe = inner and b.match(inner[1], "where")
-    if not inner or not safe or b.match(safe[0], "equal") is None:
+    inner = b.match(x, ops.subtract)
+    safe = b.match(inner[1], branch) if inner else None
+    nothing = b.match(safe[0], ops.equal) if safe else None
+    total = b.match(safe[2], ops.add) if safe else None
+    if not inner or not safe or not nothing or not total:
         return None
-    total = b.match(safe[2], "add")
-    log = total and b.match(total[0], "log")
-    if not total or not log:
+    log = b.match(total[0], ops.log)
+    is_empty = nothing[0] is safe[2] and number(nothing[1]) == -math.inf and number(safe[1]) == 0
+    if not log or not is_empty or b.made(total[1], shift) is None:
         return None
     shifted = b.emit(ops.subtract, inner[0], total[1])
     if not b.knows(ops.exp, shifted):
@@ -300,9 +304,9 @@ def exp_of_log_sum(b: Builder, x: Any) -> Any:
     return b.emit(ops.divide, b.emit(ops.exp, shifted), b.emit(branch, none, 1.0, log[0]))
 
 
-ALL = together(LOWERING, RUNNING)
+LOWER = rules("lower", "run")
 
 
 def lower(program: Program) -> Program:
     """``program`` in terms of what NumPy does in one pass."""
-    return rebuilt(program, ALL, named=False)
+    return rebuilt(program, LOWER, named=False)

@@ -31,9 +31,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from minigrad.program.builder import Rules
 from minigrad.program.chains import reassociated
 from minigrad.program.equations import Program, without_dead_code
-from minigrad.program.simplify import RUNNING, Rule, rebuilt, simplified
+from minigrad.program.simplify import RUNNING, rebuilt, simplified
 from minigrad.program.trace import record
 
 __all__ = [
@@ -82,7 +83,7 @@ def folded(program: Program) -> Program:
     return rebuilt(program, {}, sharing=False)
 
 
-def rewritten(program: Program, rules: dict[str, list[Rule]] = RUNNING) -> Program:
+def rewritten(program: Program, rules: Rules = RUNNING) -> Program:
     """Every equation replaced by something simpler, where one of ``rules`` knows it."""
     return rebuilt(program, rules, folding=False, sharing=False)
 

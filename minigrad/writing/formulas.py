@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.program.builder import shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var, evaluate, forward
-from minigrad.program.simplify import shape_of, uniform
 from minigrad.writing.notation import (
     LATEX,
     MATHML,

@@ -1,0 +1,95 @@
+"""The table of rewrite rules: each is entered once, for its ops, with what it is good for.
+
+==========  =========================================================================
+``run``     saves work, and changes no number by more than rounding: for any program
+``read``    makes a formula shorter, in the form in which derivations are written
+``lower``   what NumPy computes in several passes, as the passes: for kernels
+``formula`` what holds where NaN and infinity are nobody's business: for explanations
+==========  =========================================================================
+
+A rule is given the builder, to emit with and to see how an argument was made, and what
+the op is given.  It answers with something simpler, or None.  The builder takes no
+answer of another shape or dtype, so that rules need not think of broadcasting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.ops.record import Op
+from minigrad.program.builder import Builder, Rule, Rules, alike, moderate, number
+from minigrad.program.equations import Var
+
+_table: list[tuple[tuple[Op, ...], frozenset[str], Rule]] = []
+
+
+def rule(*of: Op, when: str = "run read") -> Callable[[Rule], Rule]:
+    """Decorator: try the function below whenever one of these ops is emitted."""
+
+    def enter(function: Rule) -> Rule:
+        _table.append((of, frozenset(when.split()), function))
+        return function
+
+    return enter
+
+
+def rules(*tags: str) -> Rules:
+    """The rules that are good for any of ``tags``; those of the first come first."""
+    found: Rules = {}
+    for tag in tags:
+        for of, when, function in _table:
+            for op in of if tag in when else ():
+                known = found.setdefault(op, [])
+                if function not in known:
+                    known.append(function)
+    return found
+
+
+# --- numbers in front of things --------------------------------------------------------
+
+
+def floating(x: Any) -> bool:
+    """Whether ``x`` is a variable whose numbers have no last one: signs are not lost."""
+    return isinstance(x, Var) and x.dtype.kind == "f"
+
+
+def coefficient(b: Builder, x: Any) -> tuple[Any, Any]:
+    """``x`` as a number times something of its own shape and dtype: ``-3 y`` is ``(-3, y)``.
+
+    What has a name of its own is left alone: ``dz = da * a`` shall stay that.  So are
+    whole numbers, which overflow, and numbers far from 1, which let others overflow.
+    """
+    c, y = 1, x
+    while floating(y) and not y.given:
+        if (inner := b.match(y, ops.negative)) is not None and alike(inner[0], x):
+            c, y = -c, inner[0]
+            continue
+        inner = b.match(y, ops.multiply)
+        d = number(inner[0]) if inner is not None else None
+        if inner is None or d is None or not alike(inner[1], x):
+            break
+        if not (moderate(d, x.dtype) and moderate(c * d, x.dtype)):
+            break
+        c, y = c * d, inner[1]
+    return c, y
+
+
+def scaled(b: Builder, c: Any, x: Any) -> Any:
+    """``c x`` for a number ``c``."""
+    if c == 1:
+        return x
+    if c == -1:
+        return b.emit(ops.negative, x)
+    return b.emit(ops.multiply, c, x)
+
+
+def whole(kwargs: Any) -> bool:
+    """Whether a reduction is over whole axes: without mask, initial value or other dtype."""
+    return all(
+        v is None or v is np._NoValue or k in ("axis", "keepdims") or (k == "where" and v is True)
+        for k, v in kwargs.items()
+    )
