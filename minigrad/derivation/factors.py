@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.derivation.quantities import Quantity
 
 WHOLE = [2, 3, 4, 10, 5, 6, 8, 100]
@@ -56,23 +57,23 @@ def sizes(q: Quantity) -> tuple[set[int], set[int], set[int]]:
         for i in inside:
             shape, out = np.shape(node.args[i]), np.shape(node.ans)
             lengths |= set(shape)
-            if op.name in ("sum", "mean", "var", "std", "average"):
-                into = sums if op.name == "sum" else means
+            if op in (ops.sum, ops.mean):
+                into = sums if op is ops.sum else means
                 into.add(int(np.prod(shape)) // max(1, int(np.prod(out))))
                 if shape and len(shape) > len(out):
                     axis = node.kwargs.get("axis")
                     into.add(shape[0] if axis is None else shape[np.ravel(axis)[0]])
             elif op.elementwise and np.prod(shape) < np.prod(out):
                 sums.add(int(np.prod(out)) // max(1, int(np.prod(shape))))
-            elif op.name == "matmul" and getattr(node.parents[i], "op", op) is None:
+            elif op is ops.matmul and getattr(node.parents[i], "op", op) is None:
                 other = np.shape(node.args[1 - i])
                 sums.add(int(np.prod(other[:-1])) if i else other[-1])
     for node, inside in q.part.inside.items():
-        if node.op is not None and node.op.name in ("multiply", "divide"):
+        if node.op in (ops.multiply, ops.divide):
             for i in inside:
                 other = node.args[1 - i]
                 if node.parents[1 - i] is None and np.size(other) == 1 and float(np.sum(other)):
-                    n = abs(float(np.sum(other))) ** (1 if node.op.name == "divide" else -1)
+                    n = abs(float(np.sum(other))) ** (1 if node.op is ops.divide else -1)
                     # 1/(2m) holds the ½ of the square as well; m is likely the length of an axis.
                     hits = [
                         {m for m in found if abs(n - k * m) < 1e-9 * n}

@@ -7,11 +7,13 @@ import unicodedata
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.derivation.walk import Edge
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names
 
-PRIMES = {"sigmoid": "σ'", "tanh": "tanh'", "relu": "relu'", "exp": "exp'", "softmax": "softmax'"}
+PRIMES = {ops.sigmoid: "σ'"}
+"""What derivatives are called where it is not the function's name with a prime."""
 
 SUPERSCRIPTS = re.compile("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 
@@ -50,19 +52,19 @@ class Words:
     def factor_name(self, edge: Edge) -> str:
         """A local derivative as a person would call it."""
         node, i = edge
-        name = node.op.name if node.op else ""
-        if name in ("multiply", "matmul"):
+        op = node.op
+        if op in (ops.multiply, ops.matmul):
             return self.operand(node, 1 - i)
-        if name == "divide" and i == 0:
+        if op is ops.divide and i == 0:
             return f"1/{self.operand(node, 1)}"
-        if name == "power" and i == 0 and node.parents[1] is None and np.size(node.args[1]) == 1:
+        if op is ops.power and i == 0 and node.parents[1] is None and np.size(node.args[1]) == 1:
             p = float(np.sum(node.args[1]))
             x = self.operand(node, 0)
             return f"{p:g}·{x}" if p == 2 else f"{p:g}·{x}^{p - 1:g}"
-        if len(node.args) == 1:
+        if op is not None and len(node.args) == 1:
             inner = self.operand(node, 0)
             inner = inner if inner.startswith("(") else f"({inner})"
-            return f"{PRIMES.get(name, name + chr(39))}{inner}"
+            return f"{PRIMES.get(op, op.name + chr(39))}{inner}"
         return f"∂({self.describe(node)})/∂{self.operand(node, i)}"
 
     def remedy(self, node: AnyNode, i: int) -> str:
