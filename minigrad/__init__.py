@@ -28,6 +28,7 @@ if _TYPE_CHECKING:
     from minigrad import optim as optim
     from minigrad import plots as plots
     from minigrad.derivation import assert_derivation as assert_derivation
+    from minigrad.derivation import check_backward as check_backward
     from minigrad.derivation import check_derivation as check_derivation
     from minigrad.draw import draw as draw
     from minigrad.explain import explain as explain
@@ -43,6 +44,7 @@ __version__ = "0.1.0"
 _LATER = {
     "Program": "program",
     "assert_derivation": "derivation",
+    "check_backward": "derivation",
     "check_derivation": "derivation",
     "compile": "program",
     "draw": "draw",

@@ -212,6 +212,8 @@ modes = Modes()
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 inspector: ContextVar[Any] = ContextVar("inspector", default=None)
 tracing: ContextVar[Any] = ContextVar("tracing", default=None)
+writing: ContextVar[Any] = ContextVar("writing", default=None)
+"""What ``t[index] = value`` does where a function that writes into its arrays is recorded."""
 
 
 def no_grad() -> Any:

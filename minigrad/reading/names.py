@@ -13,6 +13,7 @@ import dis
 import functools
 import linecache
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -141,8 +142,15 @@ def _statement(part: Any, source: str) -> Statement:
     return Statement(frozenset(targets), frozenset(loads), frozenset(literals), part.lineno, code)
 
 
+elsewhere: ContextVar[list[Scope] | None] = ContextVar("elsewhere", default=None)
+"""Where names are looked up instead: in a function that has returned, for instance."""
+
+
 def callers() -> list[Scope]:
     """The variables of the callers outside this package, innermost first."""
+    given = elsewhere.get()
+    if given is not None:
+        return given
     scopes = []
     for frame, _ in zip(user_frames(), range(FRAMES), strict=False):
         code = frame.f_code

@@ -25,6 +25,7 @@ from minigrad.graph import (
     modes,
     tracing,
     variable,
+    writing,
 )
 from minigrad.ops.record import implementations
 
@@ -429,7 +430,10 @@ class Tensor:
             raise TypeError(f"{label(self)} is not an integer: it cannot be an index here")
         return int(self._look("an index"))
 
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if modes.special and (write := writing.get()) is not None:
+            write(self, key, value)
+            return
         name = label(self)
         raise TypeError(
             f"{name}[...] = value: Tensors are never written into; "

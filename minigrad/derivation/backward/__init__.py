@@ -1,0 +1,153 @@
+"""A backward pass written as code, graded line by line: ``mg.check_backward``.
+
+The forward function is run on Tensors, to have its graph, and on arrays, to fill the
+cache; the backward function is run as it is, and watched.  Each variable in it that is
+called like a gradient is a claim, and the claims are graded as one derivation, so that
+one slip is one finding.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from minigrad.derivation.backward.calls import CHECK, Check, Runs, student_of
+from minigrad.derivation.backward.claims import Claim
+from minigrad.derivation.backward.judging import Judge
+from minigrad.derivation.backward.naming import Namer
+from minigrad.derivation.backward.report import BackwardReport as BackwardReport
+from minigrad.derivation.backward.report import Line as Line
+from minigrad.errors import label
+
+PASSES = ("last", "all")
+
+
+def check_backward(
+    forward: Any,
+    backward: Any,
+    *inputs: Any,
+    upstream: Any = None,
+    names: Mapping[str, str] | None = None,
+    passes: str = "last",
+) -> BackwardReport:
+    """Grade a backward function written by hand: which line is wrong first, and why.
+
+    Parameters
+    ----------
+    forward, backward : callable
+        As courses have them: ``affine_forward(x, w, b) -> out, cache`` and
+        ``affine_backward(dout, cache) -> dx, dw, db``.  A layer (an object or a class with
+        the methods ``forward`` and ``backward``) takes the place of both, and so does one
+        function that returns the loss and its gradients; ``backward`` is left out then, or
+        None.
+    *inputs
+        Of the forward function: arrays, numbers, dicts and lists of them.
+    upstream : array, tuple or dict, optional
+        The gradient that comes from above, one for each output or by the name of the
+        parameter; 1 for a loss, random numbers (the same at each call) by default.
+    names : dict, optional
+        Name in the backward function -> the variable of the forward function that it is the
+        gradient of, where it is not called ``dX``, ``dL_dX``, ``X_grad``, ``grad_X`` or
+        ``grads["X"]``: ``{"delta2": "z2"}``.
+    passes : {"last", "all"}
+        Of a line in a loop, which passes are graded.
+
+    Returns
+    -------
+    BackwardReport
+        Truthy when all is right; prints the source with the first wrong line marked.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that nobody can make out, and a function that fails raises its error.
+
+    Notes
+    -----
+    Only these functions are executed, the forward one twice or more, with the same random
+    numbers each time.  Where a forward function cannot be recorded, gradients of the inputs
+    are judged by finite differences, and the report says so.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> def affine_forward(x, w, b):
+    ...     out = x @ w + b
+    ...     return out, (x, w, b)
+    >>> def affine_backward(dout, cache):
+    ...     x, w, b = cache
+    ...     dx = dout @ w.T
+    ...     dw = x.T @ dout
+    ...     db = dout.mean(axis=0)
+    ...     return dx, dw, db
+    >>> rng = np.random.default_rng(0)
+    >>> x, w, b = rng.normal(size=(4, 3)), rng.normal(size=(3, 2)), np.zeros(2)
+    >>> report = mg.check_backward(affine_forward, affine_backward, x, w, b)
+    >>> report.ok, report.first_error.name, report.first_error.remark
+    (False, 'db', 'it is a mean over 4 where the sum belongs')
+    """
+    if passes not in PASSES:
+        raise ValueError(f"{CHECK}: passes is 'last' or 'all', not {passes!r}")
+    student, shifted = student_of(forward, backward)
+    if shifted:
+        inputs = (backward, *inputs)
+    if not inputs:
+        raise TypeError(f"{CHECK}: give the inputs of {label(forward)}, too")
+    given = dict(names or {})
+    check = Check(student, inputs, upstream)
+    wanted: Callable[[Runs], Any] = lambda runs: Namer(runs.variables, given).wanted
+    runs = check.run(wanted)
+    why = runs.why
+    judge = Judge(check, runs, given, passes == "all")
+    if not judge.claims:
+        raise ValueError(
+            f"{CHECK}: no gradient was found in {student.name}: call them dX, X_grad or grad_X "
+            "after the variables of the forward function, or say names={'delta': 'z'}"
+        )
+    graded = judge.judge()
+    source = runs.watch.source if runs.watch is not None else None
+    text = source.text if source is not None else lambda line: ""
+    first = next((c for c in graded if c.row.verdict == "wrong"), None)
+    lines = [line_of(c, judge, text, c is first) for c in graded]
+    lines += [
+        Line(c.line, text(c.line), c.path, c.key, "unread",
+             f"not the gradient of {judge.variable(c)} itself, and right in its use", "", c.row)
+        for c in judge.unread
+    ]  # fmt: skip
+    lines.sort(key=lambda x: order_of(x, graded, judge.unread))
+    numbered = [(source.first + i, t) for i, t in enumerate(source.lines)] if source else []
+    return BackwardReport(student.name, lines, numbered, not why, note_of(judge, runs, why))
+
+
+def line_of(claim: Claim, judge: Judge, text: Any, first: bool) -> Line:
+    """A claim as a line of the report."""
+    name = claim.path or f"the gradient of {judge.variable(claim)}"
+    remark = claim.row.remark
+    if claim.note and claim.row.verdict == "wrong":
+        remark = claim.note
+    for other in judge.claims:
+        if other.key and other.path:
+            remark = remark.replace(other.key, other.path)
+    remark = re.sub(r"\b\w+_via_\d+, |, \w+_via_\d+\b", "", remark)
+    remark = re.sub(r"\b(\w+)_via_\d+\b", r"\1", remark)
+    head, given, names = remark.partition("given your ")
+    remark = head + given + " and ".join(dict.fromkeys(names.split(" and ")))
+    instead = judge.instead(claim) if first else ""
+    return Line(claim.line, text(claim.line), name, claim.key, claim.row.verdict, remark, instead,
+                claim.row)  # fmt: skip
+
+
+def order_of(line: Line, graded: list[Claim], unread: list[Claim]) -> float:
+    """When the gradient of a line was complete."""
+    return next(float(c.order) for c in (*graded, *unread) if c.row is line.row)
+
+
+def note_of(judge: Judge, runs: Runs, why: str) -> str:
+    """What the reader is to know about the check itself."""
+    if why:
+        return (
+            "the forward function could not be recorded, so gradients of the inputs were judged "
+            f"by finite differences, and no others ({why})"
+        )
+    return ""

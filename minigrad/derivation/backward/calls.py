@@ -1,0 +1,461 @@
+"""The runs: the forward pass on Tensors and on arrays, then the backward pass, watched.
+
+Courses write layers as two functions with a cache between them, as a class, or as one
+function that returns the loss and its gradients; here they become the same.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from types import FrameType, FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.backward.recorder import Patched, recorded_writes, same_chance
+from minigrad.derivation.backward.watch import Watch, watching
+from minigrad.errors import is_user, label
+from minigrad.reading.names import Scope
+from minigrad.tensor import Tensor, wrap
+
+CHECK = "check_backward"
+UPSTREAM = re.compile(r"d[A-Za-z_]\w*|d|g|delta\w*|.*grad\w*|upstream\w*|out_?bar|top_diff")
+CACHE = re.compile(r".*(cache|ctx|context|memory|saved|tape|state).*", re.I)
+
+
+@dataclass
+class Student:
+    """What is checked: functions, or the methods of an instance."""
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any] | None
+    instance: Any = None
+
+    @property
+    def name(self) -> str:
+        named = self.backward or self.forward
+        return str(getattr(named, "__qualname__", getattr(named, "__name__", "backward")))
+
+    def on(self, instance: Any, tensors: bool) -> tuple[Any, Any]:
+        """Forward and backward, bound to ``instance`` where they are methods of one."""
+        ready: Any = Patched() if tensors else (lambda f: f)
+        if self.instance is None:
+            return ready(self.forward), self.backward
+        if tensors:
+            Patched().methods(instance)
+        found = [f and getattr(instance, f.__name__) for f in (self.forward, self.backward)]
+        return found[0], found[1]
+
+
+def student_of(forward: Any, backward: Any) -> tuple[Student, bool]:
+    """What is checked, and whether ``backward`` is the first input instead.
+
+    Raises
+    ------
+    TypeError
+        Where there is nothing to call.
+    """
+    both = callable(getattr(forward, "forward", None)) and callable(
+        getattr(forward, "backward", None)
+    )
+    if both and not callable(backward):
+        if isinstance(forward, type):
+            try:
+                forward = forward()
+            except TypeError as error:
+                raise TypeError(
+                    f"{CHECK}: {forward.__name__} is a class that needs arguments ({error}): "
+                    "give an instance of it"
+                ) from None
+        return Student(forward.forward, forward.backward, forward), backward is not None
+    if not callable(forward):
+        raise TypeError(f"{CHECK}: forward is {label(forward)}, not a function or a layer")
+    instance = getattr(forward, "__self__", None) if isinstance(forward, MethodType) else None
+    if not callable(backward):
+        return Student(forward, None, instance), backward is not None
+    if instance is not getattr(backward, "__self__", None):
+        instance = None
+    return Student(forward, backward, instance), False
+
+
+# --- inputs ----------------------------------------------------------------------------
+
+
+Make = Callable[[str, Any], Any]
+
+
+def refilled(tree: Any, path: str, floats: bool, make: Make) -> Any:
+    """A copy of ``tree`` with what ``make`` makes of its arrays of floats, given their paths."""
+    if isinstance(tree, Tensor):
+        tree = tree._value
+    if isinstance(tree, np.ndarray) and tree.dtype.kind == "f":
+        return make(path, tree)
+    if floats and isinstance(tree, float | np.floating):
+        return make(path, float(tree))
+    if isinstance(tree, dict):
+        return {k: refilled(v, f"{path}[{k!r}]", False, make) for k, v in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(refilled(v, f"{path}[{i}]", False, make) for i, v in enumerate(tree))
+    return deepcopy(tree)
+
+
+def plain(tree: Any) -> Any:
+    """A copy of ``tree`` with arrays in place of Tensors."""
+    if isinstance(tree, Tensor):
+        return np.array(tree._value)[()]
+    if isinstance(tree, dict):
+        return {k: plain(v) for k, v in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(plain(v) for v in tree)
+    return deepcopy(tree)
+
+
+def in_step(t: Any, a: Any, depth: int = 6) -> Iterator[tuple[Tensor, Any]]:
+    """Tensors of one run with what stands in their places in the other."""
+    if isinstance(t, Tensor):
+        yield t, a
+    elif not depth or type(t).__name__ != type(a).__name__:
+        return
+    elif isinstance(t, dict):
+        for key in t.keys() & a.keys():
+            yield from in_step(t[key], a[key], depth - 1)
+    elif isinstance(t, list | tuple):
+        for one, other in zip(t, a, strict=False):
+            yield from in_step(one, other, depth - 1)
+    elif hasattr(t, "__dict__") and not callable(t):
+        yield from in_step(vars(t), vars(a), depth - 1)
+
+
+def parameters(f: Any) -> list[inspect.Parameter]:
+    """The parameters that can be given by position."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    try:
+        found = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p for p in found if p.kind in kinds]
+
+
+# --- the runs --------------------------------------------------------------------------
+
+
+@dataclass
+class Runs:
+    """What the runs left.
+
+    Attributes
+    ----------
+    inputs : list of (path, Tensor)
+        What gradients may be returned for, in order.
+    outputs : list of Tensor
+        What the gradients that come from above are of; empty where nothing was recorded.
+    values : list of array
+        The same, of the run on arrays.
+    upstream : dict
+        Parameter of the backward function -> the gradient that came from above.
+    variables : dict
+        Name in the forward function -> the Tensors that it was, in order.
+    alike : dict
+        id of an array of the run on arrays -> its Tensor.
+    watch : Watch
+        The backward function.
+    answer : object
+        What it returned.
+    why : str
+        Why nothing could be recorded; empty where it was.
+    """
+
+    inputs: list[tuple[str, Tensor]]
+    outputs: list[Tensor] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+    upstream: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, list[Tensor]] = field(default_factory=dict)
+    scopes: list[Scope] = field(default_factory=list)
+    alike: dict[int, tuple[Any, Tensor]] = field(default_factory=dict)
+    watch: Any = None
+    answer: Any = None
+    instance: Any = None
+    why: str = ""
+    again: Any = None
+
+
+class Variables:
+    """Every Tensor that each variable of the user's functions was, innermost call last."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[Tensor]] = {}
+        self.live: dict[str, Tensor] = {}
+        self.scopes: dict[int, Scope] = {}
+        self.top: FrameType | None = None
+
+    def choose(self, frame: FrameType) -> Any:
+        if not is_user(frame.f_code.co_filename):
+            return None
+        self.top = self.top or frame
+        return self.look
+
+    def look(self, frame: FrameType, event: str) -> None:
+        variables = frame.f_locals
+        for name, value in variables.items():
+            self.meet(name, value, 4)
+        if event == "return":
+            code = frame.f_code
+            place = (code.co_filename, code.co_name, code.co_firstlineno, frame.f_lineno, code)
+            kept = {n: wrap(v._value, v.node) if isinstance(v, Tensor) else v
+                    for n, v in variables.items()}  # fmt: skip
+            self.scopes[id(code)] = Scope(kept, *place)
+            if frame is self.top:
+                self.top = None
+
+    def meet(self, name: str, value: Any, depth: int) -> None:
+        if isinstance(value, Tensor):
+            seen = self.found.setdefault(name, [])
+            if value.node is None or any(t.node is value.node for t in seen[-3:]):
+                return
+            if seen and self.live.get(name) is value:  # written into
+                seen.pop()
+            self.live[name] = value
+            seen.append(wrap(value._value, value.node))
+        elif isinstance(value, dict) and depth:
+            for key, v in list(value.items())[:50]:
+                self.meet(f"{name}[{key!r}]", v, depth - 1)
+        elif name == "self" and hasattr(value, "__dict__"):
+            for key, v in list(vars(value).items())[:50]:
+                self.meet(f"self.{key}", v, depth - 1)
+
+
+class Check:
+    """One check being run."""
+
+    def __init__(self, student: Student, inputs: tuple[Any, ...], upstream: Any) -> None:
+        self.student, self.args, self.given = student, inputs, upstream
+        names = [p.name for p in parameters(student.forward)]
+        self.names = names + [f"x{i}" for i in range(len(names), len(inputs))]
+
+    def run(self, wanted: Callable[[Runs], Callable[[str], bool]]) -> Runs:
+        """All three runs; ``wanted`` tells which variables of the last are looked at."""
+        student = self.student
+        with same_chance(student.forward, student.backward) as again:
+            runs = self.record(again)
+            again()
+            instance = deepcopy(student.instance)
+            forward, backward = student.on(instance, tensors=False)
+            args = plain(self.args)
+            watches: list[Watch] = []
+            known = wanted(runs)
+
+            def choose(frame: FrameType) -> Any:
+                if not is_user(frame.f_code.co_filename):
+                    return None
+                watches.append(Watch(frame, known))
+                return watches[-1].look
+
+            with watching(choose):
+                result = forward(*args)
+            self.values(runs, result, args, instance)
+            if student.backward is not None:
+                # What the forward function left: its variables may be asked for by name.
+                left = {n: v for w in reversed(watches[:1]) for n, v in w.final.items()}
+                call = self.bound(runs, backward, result, args, left)
+                watches.clear()
+                with watching(choose):
+                    runs.answer = backward(*call)
+            else:
+                runs.upstream = {"upstream": np.float64(1.0)}
+                runs.answer = result[1:] if isinstance(result, tuple) else None
+                if isinstance(runs.answer, tuple) and len(runs.answer) == 1:
+                    runs.answer = runs.answer[0]
+            runs.watch = next((w for w in watches if w.events), watches[0] if watches else None)
+            runs.instance = instance
+            runs.again = again
+        return runs
+
+    # --- forward -----------------------------------------------------------------------
+
+    def record(self, again: Callable[[], None]) -> Runs:
+        """The run on Tensors; where it fails, why."""
+        runs, why = Runs([]), ""
+        for floats in (True, False):
+            again()
+            try:
+                return self.on_tensors(floats)
+            except Exception as error:
+                why = why or f"{type(error).__name__}: {error}".split("\n")[0]
+                runs.why = why
+        self.leaves(True, runs.inputs)
+        return runs
+
+    def leaves(self, floats: bool, found: list[tuple[str, Tensor]]) -> tuple[list[Any], Any]:
+        """The inputs as Tensors, each noted by its path."""
+
+        def make(path: str, value: Any) -> Tensor:
+            t = Tensor(value, requires_grad=True)
+            found.append((path, t))
+            return wrap(t._value, t.node)
+
+        return self.refill(floats, make)
+
+    def refill(self, floats: bool, make: Make) -> tuple[list[Any], Any]:
+        """The arguments and the instance with what ``make`` makes of their arrays."""
+        args = [refilled(a, n, floats, make) for n, a in zip(self.names, self.args, strict=False)]
+        instance = deepcopy(self.student.instance)
+        for name, value in list(vars(instance).items()) if instance is not None else []:
+            setattr(instance, name, refilled(value, f"self.{name}", False, make))
+        return args, instance
+
+    def total(self, runs: Runs) -> Callable[..., Any]:
+        """The sum of the outputs times what comes from above, by the values of the inputs."""
+        seeds = list(runs.upstream.values())
+
+        def f(*values: Any) -> Any:
+            feed = iter(values)
+            args, instance = self.refill(True, lambda path, value: np.array(next(feed))[()])
+            forward, _ = self.student.on(instance, tensors=False)
+            runs.again()
+            result = forward(*args)
+            parts = result if isinstance(result, tuple) else (result,)
+            pairs = zip(seeds, parts, strict=False)
+            return np.float64(sum(float(np.sum(s * np.asarray(p))) for s, p in pairs))
+
+        return f
+
+    def on_tensors(self, floats: bool) -> Runs:
+        runs, seen = Runs([]), Variables()
+        args, instance = self.leaves(floats, runs.inputs)
+        forward, _ = self.student.on(instance, tensors=True)
+        with recorded_writes(), watching(seen.choose):
+            result = forward(*args)
+        runs.outputs = self.outputs(result)
+        runs.variables, runs.scopes = seen.found, list(seen.scopes.values())[::-1]
+        self._kept = result, args, instance
+        return runs
+
+    def outputs(self, result: Any) -> list[Tensor]:
+        """What is differentiated: the first result, or as many as have gradients from above."""
+        parts = list(result) if isinstance(result, tuple) else [result]
+        ups = self.ups() if self.student.backward is not None else []
+        found: list[Tensor] = []
+        for part in parts:
+            if not isinstance(part, Tensor) or len(found) == max(1, len(ups)):
+                break
+            found.append(part)
+        if not found or all(t.node is None for t in found):
+            what = label(parts[0])
+            raise TypeError(
+                f"the first result {what} was not computed from the inputs by NumPy's functions"
+            )
+        return [wrap(t._value, t.node) for t in found]
+
+    def ups(self) -> list[str]:
+        """Parameters of the backward function that are gradients from above."""
+        found = [p.name for p in parameters(self.student.backward)]
+        if isinstance(self.given, Mapping):
+            return [n for n in found if n in self.given]
+        named = [n for n in found if n not in self.names and not CACHE.fullmatch(n)]
+        return [n for n in named if UPSTREAM.fullmatch(n)]
+
+    def values(self, runs: Runs, result: Any, args: Any, instance: Any) -> None:
+        """The outputs of the run on arrays, held against the recorded ones."""
+        parts = list(result) if isinstance(result, tuple) else [result]
+        if runs.outputs:
+            found, targs, tinstance = self._kept
+            runs.values = [np.asarray(v, float) for v in parts[: len(runs.outputs)]]
+            for t, v in zip(runs.outputs, runs.values, strict=True):
+                if t.shape != v.shape or not np.allclose(t._value, v, rtol=1e-8, equal_nan=True):
+                    runs.outputs, runs.why = [], "recorded, the forward function gives other values"
+                    break
+            for one, other in ((found, result), (targs, args), (tinstance, instance)):
+                for t, a in in_step(one, other):
+                    if t.node is not None and isinstance(a, np.ndarray | float):
+                        runs.alike[id(a)] = a, wrap(t._value, t.node)
+        if not runs.outputs:
+            count = max(1, len(self.ups()) if self.student.backward is not None else 1)
+            runs.values = [np.asarray(v, float) for v in parts[:count]]
+
+    # --- backward ----------------------------------------------------------------------
+
+    def bound(
+        self, runs: Runs, backward: Any, result: Any, args: Any, left: Mapping[str, Any]
+    ) -> list[Any]:
+        """The arguments of the backward function.
+
+        Raises
+        ------
+        TypeError
+            Naming the parameter of which nobody can tell what it is.
+        """
+        named = dict(zip(self.names, args, strict=False))
+        rest = list(result[len(runs.values) :]) if isinstance(result, tuple) else []
+        ups, call = self.ups(), []
+        wanted = parameters(backward)
+        free = [p for p in wanted if p.name not in named and p.name not in ups]
+        scalar = all(v.ndim == 0 for v in runs.values)
+        if not ups and free and len(free) > len(rest) and free[0].name not in left:
+            ups = [free.pop(0).name]
+        elif not ups and self.given is None and not scalar:
+            raise TypeError(
+                f"{CHECK}: the output of {self.student.forward.__name__} has shape "
+                f"{runs.values[0].shape}, and {self.student.name} takes no gradient of it: let the "
+                "forward function go on to the loss, or give the gradient from above a parameter"
+            )
+        seeds = self.seeds(runs, ups)
+        runs.upstream = dict(zip(ups or ["upstream"], seeds, strict=True))
+        if len(free) == 1 and len(rest) > 1:
+            rest = [tuple(rest)]
+        for p in wanted:
+            if p.name in named:
+                call.append(named[p.name])
+            elif p.name in ups:
+                seed = runs.upstream[p.name]
+                call.append(np.array(seed) if np.ndim(seed) else float(seed))
+            elif rest and (CACHE.fullmatch(p.name) or p.name not in left):
+                call.append(rest.pop(0))
+            elif p.name in left:
+                call.append(left[p.name])
+            elif p.default is not p.empty:
+                call.append(p.default)
+            else:
+                raise TypeError(
+                    f"{CHECK}: what is the parameter {p.name} of {self.student.name}? It is no "
+                    f"input of the forward function ({', '.join(self.names)}), no variable of it, "
+                    "and no cache that it returns"
+                )
+        return call
+
+    def seeds(self, runs: Runs, ups: list[str]) -> list[Any]:
+        """The gradients from above, one for each output.
+
+        Raises
+        ------
+        ValueError
+            For one of another shape than its output.
+        """
+        given, values = self.given, runs.values
+        if isinstance(given, Mapping):
+            given = [given.get(n) for n in ups]
+        elif given is None or len(values) == 1:
+            given = [given] * len(values)
+        found: list[Any] = []
+        for i, (seed, value) in enumerate(zip(given, values, strict=False)):
+            if seed is None:
+                made = np.random.default_rng(1_618_033 + i).normal(size=value.shape)
+                seed = 1.0 if not value.ndim else made
+            seed = np.asarray(seed._value if isinstance(seed, Tensor) else seed, float)
+            if seed.shape != value.shape:
+                raise ValueError(
+                    f"{CHECK}: the gradient from above has shape {seed.shape}, the output "
+                    f"{value.shape}"
+                )
+            found.append(seed)
+        return found
+
+
+def functions_of(student: Student) -> list[FunctionType]:
+    """The plain functions behind what is checked."""
+    parts = [student.forward, student.backward]
+    found = [getattr(f, "__func__", f) for f in parts if f is not None]
+    return [f for f in found if isinstance(f, FunctionType)]

@@ -1,0 +1,360 @@
+"""What the backward function claims: each gradient that a line of it computes, and of what.
+
+A variable's last value is all of a gradient, or, where its name says so or it is added to
+others later, a part: what arrives through some of the uses of the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.backward.calls import Runs
+from minigrad.derivation.backward.naming import Namer, readings
+from minigrad.derivation.backward.watch import Event, equal, held_at
+from minigrad.graph import AnyNode, Node, ancestors, fit, next_seq, variable
+from minigrad.tensor import Tensor
+
+Edge = tuple[AnyNode, int]
+MOST = 6
+"""Of so many uses of a value, all subsets are looked at."""
+
+
+def close(a: Any, b: Any) -> bool:
+    """Whether two gradients are the same number, but for rounding."""
+    if np.shape(a) != np.shape(b):
+        return False
+    peak = float(np.max(np.abs(b), initial=0.0))
+    return bool(np.allclose(a, b, rtol=1e-6, atol=1e-9 * min(1.0, peak) + 1e-15))
+
+
+@dataclass(eq=False)
+class Claim:
+    """A gradient, as the backward function has it.
+
+    Attributes
+    ----------
+    path : str
+        What the student calls it; empty where it is only returned.
+    events : list of Event
+        The statements that made it, the last one last.
+    value : array
+    node : node
+        Of what it is the gradient.
+    through : list of edges or None
+        The uses by which it arrives, where it is a part.
+    returned : bool
+    line : int
+    order : int
+        When it was complete.
+    """
+
+    path: str
+    events: list[Event]
+    value: Any
+    node: AnyNode
+    line: int
+    order: int
+    through: list[Edge] | None = None
+    returned: bool = False
+    whole: bool = True
+    named_whole: bool = False
+    key: str = ""
+    row: Any = None
+    note: str = ""
+    node_value: Any = None
+
+    @property
+    def reads(self) -> set[str]:
+        return {name for e in self.events for name in e.statement.reads}
+
+
+# --- the gradients, use by use -------------------------------------------------------------
+
+
+@dataclass
+class Flows:
+    """The gradients of a recorded output: of each node, and through each use of it."""
+
+    output: AnyNode
+    total: dict[AnyNode, Any] = field(default_factory=dict)
+    sent: dict[Edge, Any] = field(default_factory=dict)
+    users: dict[AnyNode, list[Edge]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.total[self.output] = np.float64(1.0)
+        for node in sorted(ancestors(self.output), key=lambda n: -n.seq):
+            if node.op is None or node not in self.total:
+                continue
+            g = self.total[node]
+            if type(node.ans) is tuple:
+                g = g.filled(node.ans)
+            for i, parent in enumerate(node.parents):
+                rule = node.op.rule(i) if parent is not None else None
+                if parent is None or rule is None:
+                    continue
+                c = fit(rule(g, node.ans, *node.args, **node.kwargs), node.args[i], node.op, i)
+                self.sent[node, i] = c
+                self.users.setdefault(parent, []).append((node, i))
+                self.total[parent] = self.total[parent] + c if parent in self.total else c
+
+    def parts(self, node: AnyNode) -> Iterator[tuple[list[Edge], Any]]:
+        """What arrives at ``node`` through some of its uses, the fewest first."""
+        by_user: dict[AnyNode, list[Edge]] = {}
+        for edge in self.users.get(node, []):
+            by_user.setdefault(edge[0], []).append(edge)
+        uses = list(by_user.values())
+        for size in range(1, len(uses)) if len(uses) <= MOST else (1, len(uses) - 1):
+            for some in combinations(uses, size):
+                edges = [e for use in some for e in use]
+                yield edges, sum(self.sent[e] for e in edges)
+
+    def next_named(self, edge: Edge, named: set[AnyNode]) -> set[AnyNode]:
+        """The first nodes with names on the way from a use to the output."""
+        found, stack, seen = set(), [edge[0]], {edge[0]}
+        while stack:
+            node = stack.pop()
+            if node in named:
+                found.add(node)
+                continue
+            for user, _ in self.users.get(node, ()):
+                if user not in seen:
+                    seen.add(user)
+                    stack.append(user)
+        return found
+
+
+# --- collecting ----------------------------------------------------------------------------
+
+
+class Collector:
+    """Reads the claims off what was watched."""
+
+    def __init__(self, runs: Runs, namer: Namer, aliases: dict[str, str], flows: Flows) -> None:
+        self.runs, self.namer, self.aliases, self.flows = runs, namer, aliases, flows
+        self.named = {t.node for ts in namer.variables.values() for t in ts}
+        self.inputs = [t.node for _, t in runs.inputs]
+
+    def claims(self, every_pass: bool) -> list[Claim]:
+        watch = self.runs.watch
+        events = watch.events if watch is not None else []
+        generations: dict[str, list[list[tuple[int, Event]]]] = {}
+        for k, event in enumerate(events):
+            made = generations.setdefault(event.path, [])
+            if event.statement.fresh or not made:
+                made.append([])
+            made[-1].append((k, event))
+        found = [c for path, made in generations.items() for c in self.of(path, made, every_pass)]
+        self.returns(found, len(events))
+        for claim in found:  # a layer hands out the gradients of its parameters as attributes
+            if claim.path.startswith("self.") and self.first_of(claim) in self.inputs:
+                claim.returned = True
+        found.sort(key=lambda c: c.order)
+        for claim in found:
+            if not claim.returned and not close(claim.value, self.flows.total[claim.node]):
+                self.as_part(claim)
+        return self.settled(found)
+
+    def of(self, path: str, made: list[Any], every_pass: bool) -> Iterator[Claim]:
+        """The claims about one variable: the last time that it was made, or each time."""
+        meaning = self.namer.meaning(path, self.aliases)
+        if meaning is None or path in self.runs.upstream:
+            return
+        versions = [t.node for t in self.namer.variables.get(meaning.variable, [])]
+        versions = [n for n in versions if n in self.flows.total]
+        for j, generation in enumerate(made):
+            last = j == len(made) - 1
+            alone = all(g[0][1].statement is not generation[0][1].statement for g in made[j + 1 :])
+            if not versions or not (last or alone or every_pass):
+                continue
+            order, event = generation[-1]
+            node = self.version(versions, event.after, len(made), j)
+            claim = Claim(path, [e for _, e in generation], event.after, node,
+                          event.statement.first, order, whole=meaning.whole,
+                          named_whole=meaning.whole and last)  # fmt: skip
+            if last or every_pass or close(event.after, self.flows.total[node]):
+                yield claim
+            else:
+                claim.whole = False
+                yield claim
+
+    def version(self, versions: list[AnyNode], value: Any, made: int, j: int) -> AnyNode:
+        """Which of the values that a variable had: the one that fits, or by the order of a loop."""
+        for node in versions:
+            if close(value, self.flows.total[node]):
+                return node
+        k = len(versions) - 1 - (j if made > 1 else 0)
+        return versions[max(0, k)]
+
+    def returns(self, found: list[Claim], order: int) -> None:
+        """Mark what is returned; what has no name of its own is a claim, too."""
+        answer, watch = self.runs.answer, self.runs.watch
+        source = watch.source if watch is not None else None
+        last = max((s.last for s in source.statements.values()), default=0) if source else 0
+        entries: list[tuple[str, Any, int | None, int]] = []
+        if isinstance(answer, dict):
+            places = source.entries if source else {}
+            entries = [(str(k), v, None, places.get(str(k), last)) for k, v in answer.items()]
+        elif isinstance(answer, tuple | list):
+            entries = [("", v, i, last) for i, v in enumerate(answer)]
+            if any(isinstance(v, dict) for v in answer):
+                entries = [(str(k), v, None, last) for d in answer if isinstance(d, dict)
+                           for k, v in d.items()]  # fmt: skip
+        elif answer is not None:
+            entries = [("", answer, 0, last)]
+        for key, value, place, line in entries:
+            self.returned(found, key, value, place, line, order)
+
+    def returned(
+        self, found: list[Claim], key: str, value: Any, place: int | None, line: int, order: int
+    ) -> None:
+        """One returned value: by what it is called, by its key, or by its place."""
+        if value is None:
+            return
+        number = np.asarray(value)
+        if number.dtype.kind not in "fiub":
+            return
+        node = None
+        if place is not None and place < len(self.inputs):
+            node = self.inputs[place]
+        for name in [key, *readings(key)] if key else []:
+            variable = self.namer.variable(name)
+            if variable is not None:
+                node = node or self.namer.variables[variable][0].node
+        final = self.runs.watch.final if self.runs.watch is not None else {}
+        alike = [c for c in reversed(found) if c.path and equal(c.value, number) and
+                 (held_at(c.path, final) is value or (key and c.node is node))]  # fmt: skip
+        alike.sort(key=lambda c: self.first_of(c) is not node)
+        for claim in alike[:1]:
+            first: Any = self.first_of(claim)
+            claim.node = first if first in self.inputs else node or claim.node
+            claim.returned = claim.node in self.flows.total
+            return
+        name = next((n for n, v in final.items() if v is value), "")
+        if node is not None and node in self.flows.total:
+            events = [e for e in (self.runs.watch.events if name else []) if e.path == name]
+            line = events[-1].statement.first if events else line
+            claim = Claim(name or (key if place is None else ""), events, number, node, line, order)
+            claim.returned = True
+            found.append(claim)
+
+    def first_of(self, claim: Claim) -> AnyNode | None:
+        """What the variable that a claim is called after was at first."""
+        meant = self.namer.meaning(claim.path, self.aliases)
+        return self.namer.variables[meant.variable][0].node if meant else None
+
+    # --- parts -------------------------------------------------------------------------
+
+    def as_part(self, claim: Claim) -> None:
+        """Find the uses through which a claim that is not all of a gradient arrives."""
+        for edges, value in self.flows.parts(claim.node):
+            if close(claim.value, value):
+                claim.through, claim.whole = edges, False
+                return
+        if claim.whole:
+            return
+        edges = self.flows.users.get(claim.node, [])
+        above = self.read_nodes(claim)
+        some = [e for e in edges if self.flows.next_named(e, self.named) & above]
+        if some and len(some) < len(edges):
+            claim.through = some
+
+    def missing(self, edges: list[Edge]) -> str:
+        """What is lost where these uses are forgotten."""
+        nodes = {n for e in edges for n in self.flows.next_named(e, self.named)}
+        called = [n for n, ts in self.namer.variables.items() if nodes & {t.node for t in ts}]
+        return f"the path through {' and '.join(called)} is missing" if called else ""
+
+    def read_nodes(self, claim: Claim) -> set[AnyNode]:
+        """The values whose gradients the statements of a claim read."""
+        found: set[AnyNode] = set()
+        for name in claim.reads:
+            meant = self.namer.meaning(name, self.aliases)
+            if name in self.runs.upstream:
+                found |= {t.node for t in self.runs.outputs}
+            elif meant is not None:
+                found |= {t.node for t in self.namer.variables.get(meant.variable, [])}
+        return found
+
+    def settled(self, found: list[Claim]) -> list[Claim]:
+        """Wrong parts get the uses that the other parts leave; two claims are not about one."""
+        for claim in found:
+            if claim.through is None and not claim.whole and not claim.returned:
+                total = self.flows.total[claim.node]
+                others = [c for c in found if c.node is claim.node and c.through]
+                taken = {e for c in others for e in c.through or ()}
+                left = [e for e in self.flows.users.get(claim.node, []) if e not in taken]
+                if close(claim.value, total) or not others or not left:
+                    continue
+                claim.through = left
+        for claim in found:  # all that there is of a gradient, by its name, and not all of it
+            if claim.named_whole and claim.through:
+                others = [c for c in found if c.node is claim.node and c is not claim]
+                if not any(c.through or close(c.value, self.flows.total[c.node]) for c in others):
+                    left = [e for e in self.flows.users[claim.node] if e not in claim.through]
+                    claim.note = self.missing(left)
+                    claim.through, claim.whole = None, True
+        kept: list[Claim] = []
+        for claim in found:
+            unclear = not claim.whole and claim.through is None and not claim.returned
+            right = close(claim.value, self.flows.total[claim.node])
+            if unclear and not right:
+                continue
+            overlap = [c for c in kept if c.node is claim.node and c.through and claim.through
+                       and set(c.through) & set(claim.through)]  # fmt: skip
+            if not overlap:
+                kept.append(claim)
+        return kept
+
+
+# --- a graph in which parts are nodes --------------------------------------------------------
+
+
+def split(
+    output: AnyNode, groups: list[tuple[AnyNode, list[Edge]]]
+) -> tuple[dict[AnyNode, AnyNode], list[AnyNode]]:
+    """The graph again, the given uses of a node going through a node of their own.
+
+    Returns
+    -------
+    dict, list
+        Old node -> new node; and the new nodes of the groups.
+    """
+    if not groups:
+        return {}, []
+    group_of = {edge: k for k, (_, edges) in enumerate(groups) for edge in edges}
+    new: dict[AnyNode, AnyNode] = {}
+    made: list[Any] = [None] * len(groups)
+    for node in sorted(ancestors(output), key=lambda n: n.seq):
+        if node.op is None:
+            new[node] = node
+            continue
+        parents: list[AnyNode | None] = []
+        for i, parent in enumerate(node.parents):
+            k = group_of.get((node, i))
+            if k is not None:
+                if made[k] is None:
+                    value = node.args[i]
+                    made[k] = Node(variable, (value,), (new[parent],), {}, value, next_seq())  # type: ignore[index]
+                parents.append(made[k])
+            else:
+                parents.append(None if parent is None else new[parent])
+        new[node] = Node(node.op, node.args, tuple(parents), node.kwargs, node.ans, next_seq())
+    return new, made
+
+
+def renewed(value: Any, new: dict[AnyNode, AnyNode]) -> Any:
+    """A variable's value on the new graph."""
+    from minigrad.tensor import wrap
+
+    if isinstance(value, Tensor) and value.node in new:
+        return wrap(value._value, new[value.node])
+    if isinstance(value, dict):
+        return {k: renewed(v, new) for k, v in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(renewed(v, new) for v in value)
+    return value

@@ -1,0 +1,316 @@
+"""The verdicts: the claims graded as one derivation, line by line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.backward.calls import Check, Runs
+from minigrad.derivation.backward.claims import Claim, Collector, Flows, close, renewed, split
+from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
+from minigrad.derivation.backward.watch import Statement
+from minigrad.derivation.diagnosis import Diagnosis
+from minigrad.derivation.grading import check_derivation
+from minigrad.derivation.report import Row, worst
+from minigrad.graph import AnyNode
+from minigrad.ops.record import Op
+from minigrad.reading.names import Scope, elsewhere, names
+from minigrad.tensor import Tensor, apply, wrap
+
+RIGHT, WRONG = ("correct", "rounded"), ("wrong", "carried")
+ROUNDS = 6
+
+
+def named(value: Any, node: AnyNode, name: str | None = None) -> Tensor:
+    t = wrap(value, node)
+    if name:
+        t.name = name
+    return t
+
+
+@contextmanager
+def looked_up_in(scopes: list[Scope]) -> Iterator[None]:
+    """While open, names of the user are those in ``scopes``."""
+    token = elsewhere.set(scopes)
+    try:
+        yield
+    finally:
+        elsewhere.reset(token)
+
+
+class Judge:
+    """One backward function, its claims and their verdicts."""
+
+    def __init__(self, check: Check, runs: Runs, given: dict[str, str], every_pass: bool) -> None:
+        self.check, self.runs, self.every_pass = check, runs, every_pass
+        self.tolerances: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-9}
+        if not runs.outputs:
+            self.opaque()
+        self.output = self.scalar()
+        self.namer = Namer(runs.variables, given)
+        self.flows = Flows(self.output.node)
+        aliases = aliases_of(runs.watch, runs.alike, self.namer) if runs.watch is not None else {}
+        self.collector = Collector(runs, self.namer, aliases, self.flows)
+        self.claims = self.collector.claims(every_pass)
+        self.claims += [c for claim in self.claims for c in self.broken_up(claim)]
+        self.claims.sort(key=lambda c: (c.order, c.returned))
+        self.unread: list[Claim] = []
+
+    def scalar(self) -> Tensor:
+        """What is differentiated: the loss, or the outputs times what comes from above."""
+        runs = self.runs
+        seeds = list(runs.upstream.values())
+        if len(runs.outputs) == 1 and not runs.outputs[0].shape and seeds[0] == 1:
+            return runs.outputs[0]
+        total: Any = 0.0
+        for t, seed in zip(runs.outputs, seeds, strict=True):
+            total = total + (t * seed).sum()
+        return total  # type: ignore[no-any-return]
+
+    def opaque(self) -> None:
+        """Where nothing was recorded: one operation, differentiated by finite differences."""
+        runs = self.runs
+        f = self.check.total(runs)
+        cache: dict[tuple[int, ...], Any] = {}
+
+        def rule(g: Any, ans: Any, *args: Any, argnum: int) -> Any:
+            return g * slopes(f, args, argnum, cache)
+
+        t = apply(Op("forward", f, rule), *[x for _, x in runs.inputs])
+        runs.outputs, runs.upstream = [t], {"upstream": np.float64(1.0)} | runs.upstream
+        runs.variables = {path: [x] for path, x in runs.inputs}
+        first = {last_part(path)[0]: x for path, x in runs.inputs}
+        runs.scopes = [Scope(first)]
+        self.tolerances = {"rtol": 1e-4, "atol": 1e-6}
+        runs.upstream = {"upstream": np.float64(1.0)}
+
+    # --- one gradient made by several statements -------------------------------------------
+
+    def broken_up(self, claim: Claim) -> Iterator[Claim]:
+        """What each statement adds to a wrong total, where some of it is right."""
+        if claim.through or len(claim.events) < 2 or self.right(claim):
+            return
+        sums: dict[Statement, Any] = {}
+        for e in claim.events:
+            delta = e.after if e.statement.fresh or e.before is None else e.after - e.before
+            if np.shape(delta) != np.shape(claim.value):
+                return
+            sums[e.statement] = sums[e.statement] + delta if e.statement in sums else delta
+        found, taken = [], set()
+        for statement, delta in sums.items():
+            through = next((p for p, v in self.flows.parts(claim.node) if close(delta, v)), None)
+            made = [e for e in claim.events if e.statement is statement]
+            part = replace(
+                claim, value=delta, through=through, whole=False, returned=False,
+                line=statement.first, events=made,
+            )  # fmt: skip
+            if np.any(delta):
+                found.append(part)
+                taken |= set(through or ())
+        wrong = [c for c in found if c.through is None]
+        left = [e for e in self.flows.users.get(claim.node, []) if e not in taken]
+        if taken and len(wrong) == 1 and left:
+            wrong[0].through = left
+            yield from found
+
+    def right(self, claim: Claim) -> bool:
+        return close(claim.value, self.flows.total[claim.node])
+
+    def blamed(self, claim: Claim) -> int:
+        """The line that makes a gradient wrong, of those that made it."""
+        statements = list(dict.fromkeys(e.statement for e in claim.events))
+        if len(statements) < 2:
+            return claim.line
+        truth = self.flows.total[claim.node]
+        if np.shape(truth) != np.shape(claim.value):
+            return statements[-1].first
+        peak = float(np.max(np.abs(truth), initial=0.0))
+        wrong = np.abs(claim.value - truth) > 1e-6 * np.abs(truth) + 1e-9 * peak
+        best, fewest = statements[-1], np.size(wrong)
+        for statement in statements:
+            touched = np.zeros(np.shape(wrong), bool)
+            for e in claim.events:
+                same = e.before is not None and np.shape(e.before) == np.shape(e.after)
+                if e.statement is statement and not statement.fresh and same:
+                    touched = touched | (e.before != e.after)
+            if 0 < np.sum(touched) < fewest and not np.any(wrong & ~touched):
+                best, fewest = statement, int(np.sum(touched))
+        return best.first
+
+    # --- the verdicts ------------------------------------------------------------------------
+
+    def judge(self) -> list[Claim]:
+        """Grade the claims; what is no gradient by itself, but right in its use, is not one."""
+        active = list(self.claims)
+        for _ in range(ROUNDS):
+            self.grade(active)
+            asked = [c for c in active if c.returned]
+            fine = [c for c in active if c.row.verdict in RIGHT]
+            odd = [c for c in active if c.row.verdict in WRONG and not c.returned]
+            if not (asked and all(c in fine for c in asked)):
+                odd = [c for c in odd if any(d in fine and self.telling(d)
+                                             for d in self.below(c, active))]  # fmt: skip
+            if not odd:
+                break
+            self.unread += odd
+            active = [c for c in active if c not in odd]
+        for claim in active:
+            if claim.row.verdict == "wrong" and claim.through is None:
+                claim.line = self.blamed(claim)
+        return active
+
+    def telling(self, claim: Claim) -> bool:
+        """Whether it says something that a gradient is right: it is returned, and not zero."""
+        sizes = [float(np.max(np.abs(g), initial=0.0)) for g in self.flows.total.values()]
+        size = float(np.max(np.abs(self.flows.total[claim.node]), initial=0.0))
+        return claim.returned and size > 1e-9 * max(sizes)
+
+    def below(self, claim: Claim, claims: list[Claim]) -> list[Claim]:
+        """The claims that are computed from one, directly or through others."""
+        reached = {claim.path}
+        found = []
+        for c in sorted(claims, key=lambda c: c.order):
+            if c.order > claim.order and c.path not in reached and c.reads & reached:
+                reached.add(c.path)
+                found.append(c)
+        return found
+
+    def scopes(self, claims: list[Claim], new: Any, made: list[Any]) -> list[Scope]:
+        """The student's variables, and those that the parts need, as a reading looks them up."""
+        found = [
+            replace(s, variables={k: renewed(v, new) for k, v in s.variables.items()})
+            for s in self.runs.scopes
+        ]
+        extra: dict[str, Any] = {**self.runs.upstream}
+        taken = {name for s in found for name in s.variables}
+        out = new.get(self.output.node, self.output.node)
+        extra["output_"] = named(self.output._value, out, "L" if "L" not in taken else "Loss")
+        k = 0
+        for claim in claims:
+            name = self.variable(claim)
+            if claim.through is not None:
+                extra[f"part{k}_"] = named(claim.node_value, made[k], f"{name}_via_{k + 1}")
+                k += 1
+        for name, versions in self.runs.variables.items():
+            for i, t in enumerate(reversed(versions)):
+                node = new.get(t.node, t.node)
+                extra[f"version{i}_{abs(hash(name))}"] = named(t._value, node, name)
+        return [*found, Scope(extra)]
+
+    def variable(self, claim: Claim) -> str:
+        """What the forward function calls what a claim is about."""
+        for name, ts in self.namer.variables.items():
+            if any(t.node is claim.node for t in ts):
+                return name
+        return "x"
+
+    def grade(self, claims: list[Claim]) -> None:
+        parts = [c for c in claims if c.through is not None]
+        for c in parts:
+            for user, i in c.through or ():
+                c.node_value = user.args[i]
+        new, made = split(self.output.node, [(c.node, c.through) for c in parts])  # type: ignore[misc]
+        scopes = self.scopes(claims, new, made)
+        out = new.get(self.output.node, self.output.node)
+        nodes = {id(c): made[parts.index(c)] if c.through else new.get(c.node, c.node)
+                 for c in claims}  # fmt: skip
+        with looked_up_in(scopes):
+            known = names([out])
+            hand: dict[str, Any] = {}
+            by_key: dict[str, list[Claim]] = {}
+            for c in claims:
+                key = f"d{known.of(out)}/d{known.of(nodes[id(c)])}"
+                by_key.setdefault(key, []).append(c)
+                hand.setdefault(key, c.value)
+            output = wrap(self.output._value, out)
+            rows = self.rows(output, hand)
+            for key, same in by_key.items():
+                for c in same:
+                    c.key, c.row = key, rows[key]
+                    if c is not same[0] and not close(c.value, same[0].value):
+                        c.row = self.rows(output, {key: c.value})[key]
+        self.known, self.scopes_used = known, scopes
+
+    def rows(self, output: Tensor, hand: dict[str, Any]) -> dict[str, Any]:
+        try:
+            report = check_derivation(output, hand, **self.tolerances)
+        except (ValueError, TypeError) as error:  # of a shape that nothing explains, say
+            if len(hand) > 1:
+                odd = [k for k, v in hand.items() if not self.gradable(output, k, v)]
+                rest = {k: v for k, v in hand.items() if k not in odd}
+                found = self.rows(output, rest) if rest and odd else {}
+                return found | {k: self.rows(output, {k: hand[k]})[k] for k in odd}
+            ((key, value),) = hand.items()
+            cause = Diagnosis("shape", None, str(error).partition(f"{key} ")[2] or str(error))
+            row = Row(key, value, np.nan, None, worst(value, np.nan), "wrong", cause)
+            return {key: row}
+        return {row.quantity: row for row in report.rows}
+
+    def gradable(self, output: Tensor, key: str, value: Any) -> bool:
+        try:
+            check_derivation(output, {key: value}, **self.tolerances)
+        except (ValueError, TypeError):
+            return False
+        return True
+
+    # --- what should stand there ---------------------------------------------------------------
+
+    def instead(self, claim: Claim) -> str:
+        """The formula of a gradient, in the student's names; empty where there is none."""
+        from minigrad.explain import explain  # it takes long to load, and is seldom needed
+
+        name = self.variable(claim)
+        with looked_up_in(self.runs.scopes):
+            try:
+                rows = explain(self.output, wrap(self.flows.total[claim.node], claim.node)).rows
+            except Exception:  # a formula is a courtesy
+                return ""
+        through = {self.called(n) for e in claim.through or () for n in
+                   self.flows.next_named(e, self.collector.named)}  # fmt: skip
+        for row in rows:
+            quantity = str(row.quantity)
+            left, _, via = quantity.partition(" via ")
+            right = left.rsplit("/d", 1)[-1] if "/d" in left else left[1:]
+            if right != name or (via and claim.through and via not in through):
+                continue
+            formula = str(row.formula).replace(" ⊙ ", " * ").replace("·", " * ")
+            formula = re.sub(r"\b([a-z_]+)\(", as_numpy, formula)
+            if "/d" in left:
+                formula = f"{left.rsplit('/d', 1)[0]} * {formula}"
+            if (via and not claim.through) or " via " in formula:
+                continue
+            return f"{claim.path or 'd' + name} = {formula}" if len(formula) < 90 else ""
+        return ""
+
+    def called(self, node: AnyNode) -> str:
+        return next((n for n, ts in self.namer.variables.items()
+                     if any(t.node is node for t in ts)), "")  # fmt: skip
+
+
+def as_numpy(call: re.Match[str]) -> str:
+    """``np.sum(`` for ``sum(``, as students write it."""
+    return f"np.{call[0]}" if hasattr(np, call[1]) else call[0]
+
+
+def slopes(f: Any, args: tuple[Any, ...], k: int, cache: dict[Any, Any]) -> Any:
+    """The gradient of ``f`` with respect to argument ``k``, by central differences."""
+    key = (k, *map(id, args))
+    if key in cache:
+        return cache[key][0]
+    x = np.array(args[k], float)
+    found = np.zeros(x.shape)
+    h = 1e-4 * max(0.1, float(np.max(np.abs(x), initial=0.0)))
+    for i in np.ndindex(*x.shape):
+        ys = []
+        for step in (h, -h, 2 * h, -2 * h):
+            moved = x.copy()
+            moved[i] += step
+            ys.append(float(f(*args[:k], moved[()], *args[k + 1 :])))
+        found[i] = (8 * (ys[0] - ys[1]) - (ys[2] - ys[3])) / (12 * h)
+    cache[key] = found[()], args
+    return found[()]

@@ -1,0 +1,110 @@
+"""Which names mean a gradient, and of what: ``dW1``, ``W1_grad``, ``grads['W1']``, ``dxmu2``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from minigrad.tensor import Tensor
+
+FORMS = [re.compile(p) for p in (
+    r"d(?:[LJEC]|loss|cost)_?d_?(.+)", r"d_?(.+)", r"[∂∇](.+)", r"(?:grad|g)_(.+)",
+    r"grad(?:ient)?_?(.+)", r"(.+?)_?(?:grad|gradient|bar|adj)",
+)]  # fmt: skip
+"""Ways to name the gradient of ``(.+)``."""
+
+
+def last_part(path: str) -> tuple[str, str]:
+    """What a path ends in, and what it is in: ``dW`` and ``grads`` of ``grads['dW']``."""
+    match = re.fullmatch(r"(.*?)(?:\[(['\"])(.+)\2\]|\.(\w+))", path)
+    return (match[3] or match[4], match[1]) if match else (path, "")
+
+
+def readings(path: str) -> list[str]:
+    """The names of which ``path`` may be the gradient."""
+    name, inside = last_part(path)
+    found = [m[1] for form in FORMS if (m := form.fullmatch(name))]
+    if inside and re.search(r"grad|^d", last_part(inside)[0]):
+        found.append(name)  # grads['W1']
+    return found
+
+
+def plainest(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+@dataclass
+class Meaning:
+    """Of which variable a name is the gradient, and whether of all of it."""
+
+    variable: str
+    whole: bool
+
+
+@dataclass
+class Namer:
+    """The reader of names of gradients.
+
+    Attributes
+    ----------
+    variables : dict
+        Name in the forward function -> the Tensors that it was.
+    given : dict
+        What the caller says: name in the backward function -> name in the forward one.
+    """
+
+    variables: Mapping[str, list[Tensor]]
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._short: dict[str, list[str]] = {}
+        for name in self.variables:
+            short = last_part(name)[0]
+            self._short.setdefault(short, []).append(name)
+        self._plain: dict[str, list[str]] = {}
+        for short, names in self._short.items():
+            self._plain.setdefault(plainest(short), []).extend(names)
+
+    def meaning(self, path: str, aliases: Mapping[str, str] | None = None) -> Meaning | None:
+        """What ``path`` is the gradient of; None where it is none."""
+        aliases = aliases or {}
+        if path in self.given:
+            return Meaning(self.given[path], True)
+        found = readings(path)
+        for name in found:
+            variable = self.variable(name) or aliases.get(name)
+            if variable is not None:
+                return Meaning(variable, True)
+        for name in found:  # dxmu2, dx_a: a part of the gradient of xmu, of x
+            part = re.fullmatch(r"(.+?)_?(?:\d+|_[a-zA-Z]\w*)", name)
+            variable = part and (self.variable(part[1]) or aliases.get(part[1]))
+            if variable:
+                return Meaning(variable, False)
+        return None
+
+    def variable(self, name: str) -> str | None:
+        """The variable of the forward function that is called ``name``, or nearly so."""
+        if name in self.variables:
+            return name
+        for known in (self._short.get(name, []), self._plain.get(plainest(name), [])):
+            nodes = {t.node for n in known for t in self.variables[n]}
+            if known and (len(known) == 1 or len(nodes) == 1):
+                return known[0]
+        return None
+
+    def wanted(self, path: str) -> bool:
+        """Whether ``path`` may mean a gradient: of what is told when all names are known."""
+        return path in self.given or bool(readings(path))
+
+
+def aliases_of(watch: Any, alike: Mapping[int, tuple[Any, Tensor]], namer: Namer) -> dict[str, str]:
+    """What the backward function calls the variables of the forward one."""
+    by_node = {t.node: name for name, ts in reversed(list(namer.variables.items())) for t in ts}
+    found = {}
+    for name, value in {**watch.met, **watch.final}.items():
+        known = alike.get(id(value))
+        if known is not None and known[0] is value and known[1].node in by_node:
+            found[name] = by_node[known[1].node]
+    return found

@@ -1,0 +1,165 @@
+"""The graded backward function: its source, each line with its verdict, and the first wrong one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+MARKS = {"correct": "✓", "rounded": "✓", "wrong": "✗", "carried": "~", "missing": "✗"}
+COLOURS = {"✓": "#e6f4ea", "✗": "#fbe3e1", "~": "#fdf3d8"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One gradient that a line of the backward function computes.
+
+    Attributes
+    ----------
+    line : int
+        Its number in the student's file or cell.
+    code : str
+        The line itself; empty where the source cannot be read.
+    name : str
+        What the student calls the gradient.
+    quantity : str
+        What it is: ``dL/dW1``.
+    verdict : {"correct", "rounded", "wrong", "carried", "unread"}
+        ``unread``: no gradient of the variable that it is called after, and nothing is
+        wrong for it.
+    remark : str
+        The cause, and what else is to be said.
+    instead : str
+        What should stand there.
+    row : Row
+        The quantity as it was graded, with its values and its diagnosis.
+    """
+
+    line: int
+    code: str
+    name: str
+    quantity: str
+    verdict: str
+    remark: str = ""
+    instead: str = ""
+    row: Any = None
+
+    def __repr__(self) -> str:
+        code = f": {self.code.strip()}" if self.code else ""
+        return f"<line {self.line}{code} · {self.name} {self.verdict}>"
+
+    @property
+    def diagnosis(self) -> Any:
+        """The cause; None where nothing is wrong."""
+        return self.row.diagnosis if self.row is not None else None
+
+
+@dataclass(frozen=True)
+class BackwardReport:
+    """A graded backward function; truthy when all that it returns is right.
+
+    Attributes
+    ----------
+    name : str
+        Of the function.
+    lines : list of Line
+        In the order in which they were executed.
+    source : list of (int, str)
+        Numbered lines of the function.
+    recorded : bool
+        Whether the forward function was recorded; if not, gradients were judged by finite
+        differences, those of the inputs only.
+    note : str
+    """
+
+    name: str
+    lines: list[Line] = field(default_factory=list)
+    source: list[tuple[int, str]] = field(default_factory=list)
+    recorded: bool = True
+    note: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether no line is wrong."""
+        return all(x.verdict in ("correct", "rounded", "unread") for x in self.lines)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    @property
+    def first_error(self) -> Line | None:
+        """The first line, in the order of execution, that is wrong by itself."""
+        return next((x for x in self.lines if x.verdict == "wrong"), None)
+
+    @property
+    def rows(self) -> list[Line]:
+        """The lines, by the name that other reports have for them."""
+        return self.lines
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one sentence."""
+        first = self.first_error
+        if first is None:
+            count = sum(x.verdict != "unread" for x in self.lines)
+            return f"{self.name} is right: {count} gradient{'s' * (count != 1)} checked"
+        cells = first.row.cells
+        return (
+            f"{self.name}: line {first.line} is the first wrong one: {first.name} is "
+            f"{cells[1]}, and {cells[2]} belongs"
+        )
+
+    @property
+    def explanation(self) -> list[str]:
+        """Below the headline: the line, the cause, what should stand there."""
+        first = self.first_error
+        if first is None:
+            return []
+        found = [f"    {first.line} | {first.code.strip()}"] if first.code else []
+        found.append(first.remark)
+        return [*found, f"there should stand: {first.instead}"] if first.instead else found
+
+    def marks(self) -> dict[int, str]:
+        """Line number -> ✓, ✗ or ~ (right, given what was wrong before)."""
+        found: dict[int, str] = {}
+        for x in self.lines:
+            mark = MARKS.get(x.verdict, "")
+            if mark and found.get(x.line) != "✗":
+                found[x.line] = mark if mark == "✗" or x.line not in found else found[x.line]
+        first = self.first_error
+        return {n: m for n, m in found.items() if m != "✗" or first is None or n >= 0}
+
+    def __str__(self) -> str:
+        marks = self.marks()
+        width = len(str(self.source[-1][0])) if self.source else 1
+        listing = [f"{marks.get(n, ' ')} {n:>{width}} | {text}" for n, text in self.source]
+        if not listing:
+            listing = [f"{MARKS.get(x.verdict, ' ')} line {x.line}: {x.name}" for x in self.lines]
+        first = self.first_error
+        also = [f"line {x.line}, {x.name}: {x.remark}" for x in self.lines
+                if x is not first and x.remark]  # fmt: skip
+        parts = [
+            [self.headline, *self.explanation],
+            listing,
+            also,
+            [self.note] if self.note else [],
+        ]
+        return "\n\n".join("\n".join(part) for part in parts if part)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        marks = self.marks()
+        rows = []
+        remarks = {x.line: x.remark for x in reversed(self.lines) if x.remark}
+        for n, text in self.source:
+            mark = marks.get(n, "")
+            style = f' style="background:{COLOURS[mark]}"' if mark else ""
+            rows.append(
+                f"<tr{style}><td>{mark}</td><td style='text-align:right'>{n}</td>"
+                f"<td style='text-align:left'><code style='white-space:pre'>{escape(text)}</code>"
+                f"</td><td style='text-align:left'>{escape(remarks.get(n, ''))}</td></tr>"
+            )
+        head = "<br>".join(escape(t) for t in [self.headline, *self.explanation])
+        note = f"<p>{escape(self.note)}</p>" if self.note else ""
+        return f"<p>{head}</p><table>{''.join(rows)}</table>{note}"

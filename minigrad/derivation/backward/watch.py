@@ -1,0 +1,269 @@
+"""Watching a function run: which statement set which variable to what.
+
+Only the functions that are asked for are looked at, between their lines; a debugger or a
+coverage tool that was watching before goes on watching, and is left as it was found.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
+
+from minigrad.reading.names import compiled_statements
+
+Look = Callable[[FrameType, str], None]
+
+
+@contextmanager
+def watching(choose: Callable[[FrameType], Look | None]) -> Iterator[None]:
+    """Let ``choose`` say at every call who looks at the lines of the function called."""
+    before: Any = sys.gettrace()
+
+    def start(frame: FrameType, event: str, arg: Any) -> Any:
+        theirs = before(frame, event, arg) if before is not None else None
+        look = choose(frame)
+        if look is None:
+            return theirs
+
+        def local(frame: FrameType, event: str, arg: Any) -> Any:
+            nonlocal theirs
+            if theirs is not None:
+                theirs = theirs(frame, event, arg)
+            if event in ("line", "return"):
+                look(frame, event)
+            return local
+
+        return local
+
+    sys.settrace(start)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+# --- the source ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One simple statement of a function.
+
+    Attributes
+    ----------
+    first, last : int
+        Its lines, as the file counts them.
+    targets : tuple of str
+        What it sets: ``dx``, ``grads['W1']``, ``self.dW``.
+    reads : frozenset of str
+        Names that it reads.
+    fresh : bool
+        Whether what it sets does not depend on what that was before.
+    touches : tuple of str
+        What a call may change in place: ``dx`` in ``np.add.at(dx, i, g)``.
+    """
+
+    first: int
+    last: int
+    targets: tuple[str, ...]
+    reads: frozenset[str]
+    fresh: bool
+    touches: tuple[str, ...] = ()
+
+
+@dataclass
+class Source:
+    """A function's lines and statements; without lines where they cannot be read."""
+
+    name: str
+    filename: str
+    first: int
+    lines: list[str]
+    statements: dict[int, Statement] = field(default_factory=dict)
+    entries: dict[str, int] = field(default_factory=dict)
+    """Of dict displays, key -> the line of its value."""
+
+    def text(self, line: int) -> str:
+        """The line as the student wrote it."""
+        k = line - self.first
+        return self.lines[k] if 0 <= k < len(self.lines) else ""
+
+
+@functools.lru_cache(maxsize=64)
+def source_of(code: CodeType) -> Source:
+    """The source of a function, from its file, its notebook cell, or else its bytecode."""
+    try:
+        lines, first = inspect.getsourcelines(code)
+    except (OSError, TypeError, IndexError):
+        lines, first = [], code.co_firstlineno
+    found = Source(code.co_name, code.co_filename, max(first, 1), [t.rstrip("\n") for t in lines])
+    try:
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+        body: Any = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))
+    except (SyntaxError, StopIteration):
+        for s in compiled_statements(code):
+            fresh = not s.targets & s.loads
+            one = Statement(s.line, s.line, tuple(s.targets), s.loads, fresh)
+            found.statements[s.line] = _joined(found.statements.get(s.line), one)
+        return found
+    for part in ast.walk(body):
+        kinds = ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr | ast.Return
+        if isinstance(part, kinds):
+            one = _statement(part, found.first - 1)
+            for line in range(one.first, one.last + 1):
+                found.statements[line] = _joined(found.statements.get(line), one)
+        elif isinstance(part, ast.Dict):
+            for key, value in zip(part.keys, part.values, strict=True):
+                if isinstance(key, ast.Constant):
+                    found.entries[str(key.value)] = value.lineno + found.first - 1
+    return found
+
+
+def _joined(a: Statement | None, b: Statement) -> Statement:
+    """Two statements that share a line are looked at as one."""
+    if a is None:
+        return b
+    return Statement(
+        min(a.first, b.first), max(a.last, b.last), (*a.targets, *b.targets), a.reads | b.reads,
+        a.fresh and b.fresh, (*a.touches, *b.touches),
+    )  # fmt: skip
+
+
+def _statement(part: Any, offset: int) -> Statement:
+    aims = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
+    flat: list[Any] = []
+    while aims:
+        aim = aims.pop(0)
+        if isinstance(aim, ast.Tuple | ast.List):
+            aims = [*aim.elts, *aims]
+        elif isinstance(aim, ast.Starred):
+            aims.insert(0, aim.value)
+        elif aim is not None:
+            flat.append(aim)
+    targets = tuple(path_of(aim) for aim in flat)
+    value = getattr(part, "value", None)
+    reads = {path_of(n) for n in ast.walk(value) if isinstance(n, ast.Name | ast.Attribute |
+             ast.Subscript)} if value is not None else set()  # fmt: skip
+    whole = all(path_of(a) != _base(a) or isinstance(a, ast.Name) for a in flat)
+    fresh = whole and not isinstance(part, ast.AugAssign) and not reads & set(targets)
+    if isinstance(part, ast.AugAssign):
+        reads |= set(targets)
+    touches = tuple(sorted(reads)) if isinstance(part, ast.Expr) else ()
+    return Statement(part.lineno + offset, part.end_lineno + offset, targets, frozenset(reads),
+                     fresh, touches)  # fmt: skip
+
+
+def path_of(part: Any) -> str:
+    """The variable that an expression names: ``dx`` of ``dx[i]``, ``grads['W']`` of itself."""
+    if isinstance(part, ast.Attribute):
+        return f"{path_of(part.value)}.{part.attr}"
+    if isinstance(part, ast.Subscript):
+        inner = path_of(part.value)
+        named = isinstance(part.slice, ast.Constant) and isinstance(part.slice.value, str)
+        return f"{inner}[{part.slice.value!r}]" if named else inner  # type: ignore[attr-defined]
+    if isinstance(part, ast.Name):
+        return part.id
+    return path_of(part.value) if hasattr(part, "value") and isinstance(part.value, ast.AST) else ""
+
+
+def _base(part: Any) -> str:
+    """What an expression writes into, where it is an entry by number."""
+    return path_of(part.value) if isinstance(part, ast.Subscript) else ""
+
+
+def held_at(path: str, variables: Any) -> Any:
+    """What a path such as ``grads['W1']`` or ``self.dW`` holds; None where it holds nothing."""
+    name, *steps = path.replace("[", "\0[").replace(".", "\0.").split("\0")
+    found = variables.get(name)
+    for step in steps:
+        try:
+            found = found[ast.literal_eval(step[1:-1])] if step[0] == "[" else vars(found)[step[1:]]
+        except (KeyError, TypeError, ValueError, SyntaxError, IndexError):
+            return None
+    return found
+
+
+# --- what happened ---------------------------------------------------------------------
+
+
+@dataclass
+class Event:
+    """A variable was set or changed."""
+
+    path: str
+    statement: Statement
+    before: Any
+    after: Any
+
+
+class Watch:
+    """What one call of a function did to the variables that are ``wanted``."""
+
+    def __init__(self, frame: FrameType, wanted: Callable[[str], bool]) -> None:
+        self.source = source_of(frame.f_code)
+        self.wanted = wanted
+        self.frame: FrameType | None = frame
+        self.events: list[Event] = []
+        self.final: dict[str, Any] = {}
+        self.met: dict[str, Any] = {}
+        """Every variable, as it was first bound."""
+        self._seen: dict[str, Any] = {}
+        self._last: Statement | None = None
+
+    def look(self, frame: FrameType, event: str) -> None:
+        """Note what the statement that has just run changed."""
+        if frame is not self.frame:
+            return
+        variables = frame.f_locals
+        for name, value in variables.items():
+            self.met.setdefault(name, value)
+        following = self.source.statements.get(frame.f_lineno) if event == "line" else None
+        last = self._last
+        same = last is not None and following is last and last.last > last.first
+        if last is not None and not same:
+            self._compare(variables, last)
+        self._last = following
+        if event == "return":
+            self.final, self.frame = dict(variables), None
+
+    def _compare(self, variables: Any, statement: Statement) -> None:
+        for path in dict.fromkeys((*statement.targets, *statement.touches)):
+            if not path or not self.wanted(path):
+                continue
+            value = snapshot(held_at(path, variables))
+            old = self._seen.get(path)
+            if value is None or (path not in statement.targets and equal(old, value)):
+                continue
+            self._seen[path] = value
+            self.events.append(Event(path, statement, old, value))
+
+
+def snapshot(value: Any) -> Any:
+    """A copy of numbers; None of what is none."""
+    if isinstance(value, np.ndarray):
+        return value.copy() if value.dtype.kind in "fiub" else None
+    if isinstance(value, int | float | np.number):
+        return np.asarray(value)
+    if isinstance(value, list):
+        try:
+            array = np.asarray(deepcopy(value))
+        except ValueError:
+            return None
+        return array if array.dtype.kind in "fiub" else None
+    return None
+
+
+def equal(a: Any, b: Any) -> bool:
+    """Whether nothing has changed."""
+    return a is not None and b is not None and np.array_equal(a, b, equal_nan=True)
