@@ -57,7 +57,7 @@ FARTHER: list[Slips] = [
 ]
 
 
-def diagnose(searches: Sequence[Search], plainly: bool = False) -> Diagnosis | None:
+def diagnose(searches: Sequence[Search], plainly: bool = False) -> Diagnosis:
     """The simplest and most telling cause; ``other`` where none reproduces the hand value.
 
     Parameters
@@ -69,8 +69,7 @@ def diagnose(searches: Sequence[Search], plainly: bool = False) -> Diagnosis | N
 
     Returns
     -------
-    Diagnosis or None
-        None where the hand value has another shape and nothing explains it.
+    Diagnosis
     """
     q = searches[0].q
     direct = [(s, s.rest(s.base.value, direct=True)) for s in searches]
@@ -79,7 +78,7 @@ def diagnose(searches: Sequence[Search], plainly: bool = False) -> Diagnosis | N
         if len(finding[0]) == 1 and finding[0] != ("factor",):
             return verdict(search, finding)
     if q.hand.shape != q.expected:
-        return reshaped(searches, found)
+        return reshaped(searches, found) or misfit(searches[0])
     if not np.any(q.hand):
         return try_out(searches, [Search.dropped]) or other(searches[0])
     for search in searches:
@@ -126,6 +125,16 @@ def reshaped(
             if more is not None and not more[0]:
                 return Diagnosis("other", None, words, ("other",))
     return None
+
+
+def misfit(search: Search) -> Diagnosis:
+    """No cause found for another shape: what belongs there."""
+    q, value = search.q, search.base.value
+    words = f"shape {q.hand.shape}, where {q.expected} belongs"
+    square = value.ndim == 2 and value.shape[0] == value.shape[1]
+    if square and q.hand.shape == (len(value),) and search.close_to(np.diagonal(value)):
+        words += ": it is the diagonal of the outer product that belongs there"
+    return Diagnosis("shape", None, words, ("shape",))
 
 
 def ratio_of(hand: Any, value: Any) -> float | None:

@@ -235,14 +235,17 @@ class Search(Words):
 
     def with_hand(self, hand: Any) -> Search:
         """The same search for another hand value."""
-        q = replace(self.q, hand=hand, unit=np.zeros(hand.shape))
-        q.part = self.q.part
+        q = self.q.changed(hand=hand, unit=np.zeros(hand.shape))
         peak = min(1.0, float(np.max(np.abs(self.base.value), initial=0.0)))
 
         def close(value: Any) -> bool:
             return bool(np.allclose(hand, value, rtol=1e-5, atol=1e-9 * peak))
 
         return Search(q, self.base, self.names, close, np.asarray(1e-5 * np.abs(hand)))
+
+    def close_to(self, value: Any) -> bool:
+        """Whether the hand value, of another shape than expected, is ``value``."""
+        return bool(np.allclose(self.q.hand, value, rtol=1e-6, atol=float(np.max(self.slack))))
 
     def missing(self) -> Iterator[Candidate]:
         """One local factor of the chain left out."""

@@ -17,7 +17,7 @@ import numpy as np
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.walk import NOTHING, Call, Changes, Edge, Edit
 from minigrad.gradcheck import extrapolate
-from minigrad.graph import AnyNode
+from minigrad.graph import AnyNode, fit
 from minigrad.ops.shape import unbroadcast
 
 ENTRIES = 64
@@ -44,17 +44,39 @@ def seeds(q: Quantity) -> list[Any]:
     shape = q.part.graph.shape(q.u)
     if q.layout != "jacobian":
         return [np.ones(shape)[()]]
-    size = int(np.prod(shape))
-    return [np.eye(1, size, k).reshape(shape)[()] for k in range(size)]
+    paired = {i for i, _ in q.pairs}
+    free = [1 if i in paired else n for i, n in enumerate(shape)]
+    size = int(np.prod(free))
+    return [np.broadcast_to(np.eye(1, size, k).reshape(free), shape)[()] for k in range(size)]
 
 
 def evaluate(q: Quantity, changes: Changes = NOTHING) -> Any:
     """The derivative in the layout of ``q``, with ``changes`` on the way."""
+    if q.layout == "factor":
+        node, i = q.edge  # type: ignore[misc]
+        other = node.parents[1 - i]
+        held = changes.values.get(other) if other is not None else None
+        return np.asarray(node.args[1 - i] if held is None else held, float)
     rows = [q.part.flow(seed, changes, q.layout != "local") for seed in seeds(q)]
     if q.layout == "jacobian":
-        return np.stack([np.asarray(row, float) for row in rows]).reshape(q.expected)
-    row = np.asarray(rows[0], float)
-    return np.broadcast_to(row, q.expected) if q.layout == "local" else row
+        found = blocks(q, [np.asarray(row, float) for row in rows])
+    else:
+        found = np.asarray(rows[0], float)
+        found = np.broadcast_to(found, q.whole_shape) if q.layout == "local" else found
+    return found if q.index is None else np.asarray(found[q.index], float)
+
+
+def blocks(q: Quantity, rows: list[Any]) -> Any:
+    """Rows, one for each entry of the unpaired axes of ``u``, as ``u.shape`` and the rest."""
+    u, v = q.part.graph.shape(q.u), q.part.graph.shape(q.v)
+    paired = {i for i, _ in q.pairs}
+    free = [i for i in range(len(u)) if i not in paired]
+    moved = [np.moveaxis(r, [j for _, j in q.pairs], range(len(q.pairs))) for r in rows]
+    rest = [n for j, n in enumerate(v) if j not in {j for _, j in q.pairs}]
+    stacked = np.stack(moved).reshape(*(u[i] for i in free), *(u[i] for i, _ in q.pairs), *rest)
+    order = [*free, *(i for i, _ in q.pairs)]
+    back = [order.index(i) for i in range(len(u))]
+    return stacked.transpose(*back, *range(len(u), len(u) + len(rest)))
 
 
 def together(quantities: Sequence[Quantity]) -> dict[tuple[AnyNode, AnyNode], Any]:
@@ -79,11 +101,28 @@ def pull(q: Quantity, g: Any, hand: Any) -> Any:
     """The gradient of ``v`` from that of ``u``, were ``hand`` the derivative between them."""
     shape = q.part.graph.shape(q.v)
     if q.layout == "jacobian":
-        return np.tensordot(g, hand, axes=np.ndim(g))
+        return contracted(q, g, hand)
+    if q.layout == "factor":
+        node, i = q.edge  # type: ignore[misc]
+        args = [hand[()] if k == 1 - i else a for k, a in enumerate(node.args)]
+        c = fit(Call(node, i, node.ans, node.args)(g, args=args), node.args[i], node.op, i)
+        return q.part.graph.between(node.parents[i], q.v).flow(c)  # type: ignore[arg-type]
     if q.layout == "gradient":
         return np.sum(g) * hand
     c = g * hand
     return c if np.shape(c) == shape else unbroadcast(np.asarray(c), shape)
+
+
+def contracted(q: Quantity, g: Any, hand: Any) -> Any:
+    """The sum of ``g`` times ``hand`` over the axes of ``u`` that are not paired."""
+    ndim = np.ndim(g)
+    if not q.pairs:
+        return np.tensordot(g, hand, axes=ndim)
+    axes = [ndim + j for j in range(len(q.part.graph.shape(q.v)))]
+    for i, j in q.pairs:
+        axes[j] = i
+    rest = [a for a in axes if a >= ndim]
+    return np.einsum(g, [*range(ndim)], hand, [*range(ndim), *rest], axes)
 
 
 # --- by finite differences ---------------------------------------------------------------
@@ -115,8 +154,9 @@ def numeric(q: Quantity, exact: Any) -> Numeric:
     """
     graph = q.part.graph
     x = np.asarray(graph.values[q.v], float)
-    if q.u is q.v or not q.part.connected:
-        return Numeric(evaluate(q), np.zeros(q.expected))
+    if q.u is q.v or not q.part.connected or q.layout == "factor":
+        value = evaluate(q)
+        return Numeric(value, np.zeros(value.shape))
 
     def f(moved: Any) -> Any:
         return np.asarray(q.part.moved(moved[()]), float)
@@ -131,22 +171,40 @@ def numeric(q: Quantity, exact: Any) -> Numeric:
         total = lambda moved: np.sum(weights * f(moved))
         expected = np.sum(weights * exact)
         return Numeric(*along(total, x, together, np.sum(weights * here), expected), weights)
-    if x.size <= ENTRIES and x.size * work <= WORK:
+    paired = {j for _, j in q.pairs}
+    free = [1 if j in paired else n for j, n in enumerate(x.shape)]
+    size = int(np.prod(free))
+    if q.index is not None or (size <= ENTRIES and size * work <= WORK):
         columns = []
-        for k in range(x.size):
-            unit = np.eye(1, x.size, k).reshape(x.shape)
-            if work <= WORK // 8:
+        wanted = range(size) if q.index is None else entries_of(q, size, here.size)
+        for k in wanted:
+            unit = np.broadcast_to(np.eye(1, size, k).reshape(free), x.shape)
+            if work <= WORK // 8 or q.index is not None:
                 columns.append(slope(f, x, unit, here))
             else:
-                entry = exact.reshape(*here.shape, x.size)[..., k]
+                entry = exact.reshape(*here.shape, size)[..., k]
                 columns.append(along(f, x, unit, here, entry))
         value, error = (np.stack([c[i] for c in columns], -1) for i in (0, 1))
+        if q.index is not None:
+            return Numeric(*(picked_entries(q, c, wanted, size) for c in (value, error)))
         return Numeric(value.reshape(q.expected), error.reshape(q.expected))
     direction = signs(x.shape)
     value, error = along(f, x, direction, here, projected(q, exact, direction))
     if q.layout == "gradient":
         value, error = value.sum(), error.max()
     return Numeric(value, error, direction)
+
+
+def entries_of(q: Quantity, size: int, rows: int) -> list[int]:
+    """The columns of the Jacobian that ``q.index`` asks for."""
+    whole = np.arange(int(np.prod(q.whole_shape))).reshape(q.whole_shape)
+    return sorted({int(k) % size for k in np.ravel(whole[q.index])})
+
+
+def picked_entries(q: Quantity, columns: Any, wanted: Sequence[int], size: int) -> Any:
+    whole = np.zeros((columns.size // len(wanted), size))
+    whole[:, list(wanted)] = columns.reshape(-1, len(wanted))
+    return np.asarray(whole.reshape(q.whole_shape)[q.index])
 
 
 @functools.lru_cache(maxsize=64)
@@ -160,7 +218,16 @@ def signs(shape: tuple[int, ...], seed: int = 0) -> Any:
 
 def projected(q: Quantity, exact: Any, d: Any) -> Any:
     """``exact`` times a direction."""
-    return np.sum(exact * d) if q.layout != "jacobian" else np.tensordot(exact, d, d.ndim)
+    if q.layout != "jacobian":
+        return np.sum(exact * d)
+    if not q.pairs:
+        return np.tensordot(exact, d, d.ndim)
+    ndim = len(q.part.graph.shape(q.u))
+    axes = [ndim + j for j in range(d.ndim)]
+    for i, j in q.pairs:
+        axes[j] = i
+    rest = [a for a in axes if a >= ndim]
+    return np.einsum(exact, [*range(ndim), *rest], d, axes, [*range(ndim)])
 
 
 def along(f: Callable[[Any], Any], x: Any, d: Any, here: Any, expected: Any) -> tuple[Any, Any]:
@@ -280,7 +347,7 @@ def bases(
         Values of nodes as the student's own forward pass has them, where they differ.
     """
     inside = q.part.inside
-    usable = [p for p in given if p is not q and np.shape(p.hand) == p.expected]
+    usable = [p for p in given if p is not q and p.usable]
     totals = [p for p in usable if p.u is q.u and p.v in inside and p.v is not q.v]
     links = [
         p
@@ -353,8 +420,7 @@ def blur(
             patterns = [1.0] if p.hand.size == 1 else [signs(p.hand.shape, k) for k in range(6)]
             squares: Any = 0.0
             for pattern in patterns:
-                off = replace(p, hand=p.hand + pattern * p.unit / 2)
-                off.part = p.part
+                off = p.changed(hand=p.hand + pattern * p.unit / 2)
                 above, below = ([off if x is p else x for x in c] for c in (totals, links))
                 squares = squares + (evaluate(q, combine(q, above, below, values)) - value) ** 2
             wide = 1.0 if p.hand.size == 1 else 2.5

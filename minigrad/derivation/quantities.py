@@ -1,29 +1,26 @@
-"""What is graded: keys that name derivatives, values and updates, and the hand values given.
+"""One quantity of a derivation: a key, its hand value, and how the value is laid out.
 
-A key is resolved to nodes of the graph, a hand value to an array with the number of
-digits that its writer gave.
+The same derivative is written in many layouts: whole, as its diagonal, one block for each
+example of a batch, as the factor that a product rule leaves, transposed, flattened.  The
+forms that fit the shape are tried against the truth.
 """
 
 from __future__ import annotations
 
-import ast
-import difflib
 import math
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.walk import Graph, Part
-from minigrad.errors import label
+from minigrad.derivation.keys import Key
+from minigrad.derivation.values import Hand, flattenings
+from minigrad.derivation.walk import Edge, Graph, Part
 from minigrad.graph import AnyNode
-from minigrad.reading.names import Names
-from minigrad.tensor import Tensor
 
-UPDATE = re.compile(r"^(.+?)\s*([-+−])\s*([^*·×]+?)\s*[*·×]\s*([d∂].*/.*)$")
+Pairs = tuple[tuple[int, int], ...]
 
 
 @dataclass
@@ -32,20 +29,26 @@ class Quantity:
 
     Attributes
     ----------
-    text : str
-        ``dL/da``, in the user's own spelling where a string was given.
-    kind : {"derivative", "value", "update"}
-    u, v : nodes
-        Of what, with respect to what; ``u`` is ``v`` for a value.
-    rate : float
-        Of an update ``v + rate * du/dv``: the learning rate with its sign.
+    text, kind, u, v, rate, index :
+        Those of the `Key`.
     hand : array
-        What was derived by hand.
+        What was derived by hand, in the layout.
     unit : array
         One in the last place given, 0 where every digit counts.
-    layout : {"gradient", "diagonal", "local", "jacobian"}
-        How ``hand`` is laid out: of the shape of ``v``, of elementwise links, of
-        elementwise links before the sum over broadcast axes, or ``u.shape + v.shape``.
+    implied : array
+        The same of floats that are written with few digits.
+    spacing : float
+        Relative spacing of the type it was computed in, where that is coarse.
+    layout : {"gradient", "diagonal", "local", "jacobian", "factor"}
+        Of the shape of ``v``; of elementwise links; of elementwise links before the sum
+        over broadcast axes; ``u.shape + v.shape`` without the axes of ``v`` in ``pairs``;
+        the other operand of the product at ``edge``.
+    pairs : tuple
+        Axes of ``u`` and of ``v`` along which entries act on their own kind only.
+    scale : float
+        By how much the user's value is larger by a convention: the number of examples.
+    note : str
+        How it was read, where that is not as it was written.
     """
 
     text: str
@@ -55,244 +58,262 @@ class Quantity:
     hand: Any
     unit: Any
     rate: float = 0.0
+    index: Any = None
+    implied: Any = 0.0
+    spacing: float = 0.0
     layout: str = "gradient"
+    pairs: Pairs = ()
+    edge: Edge | None = None
+    scale: float = 1.0
+    note: str = ""
+    bare: bool = False
+    turned: bool = False
     part: Part = field(init=False)
 
-    def place(self, graph: Graph) -> None:
-        """Find the part of the graph, and how the hand value must be laid out."""
-        self.part = graph.between(self.u, self.v)
-        u, v, shape = graph.shape(self.u), graph.shape(self.v), np.shape(self.hand)
-        if self.kind != "derivative" or math.prod(u) == 1:
-            self.layout = "gradient"
-            if shape in ((*u, *v), ()) and np.size(self.hand) == math.prod(v):
-                self.reshape(v)
-        elif self.part.diagonal and (shape != (*u, *v) or not u):
-            self.layout = "diagonal"
-        elif self.part.elementwise and v and shape in (u, ()) and shape != (*u, *v):
-            self.layout = "local"
-        else:
-            self.layout = "jacobian"
+    @classmethod
+    def of(cls, key: Key, hand: Hand) -> Quantity:
+        return cls(
+            key.text, key.kind, key.u, key.v, hand.array, hand.unit, key.rate, key.index,
+            hand.implied, hand.spacing, bare=key.bare,
+        )  # fmt: skip
 
-    def reshape(self, shape: tuple[int, ...]) -> None:
-        self.hand, self.unit = self.hand.reshape(shape), self.unit.reshape(shape)
+    def changed(self, **changes: Any) -> Quantity:
+        """A copy, in the same part of the graph."""
+        new = replace(self, **changes)
+        if hasattr(self, "part"):
+            new.part = self.part
+        return new
+
+    @property
+    def rounded_off(self) -> Quantity:
+        """The same, floats of few digits taken for printed figures."""
+        unit = np.broadcast_to(self.unit, self.hand.shape)
+        return self.changed(unit=np.where(unit > 0, unit, self.implied))
+
+    def changed_shape(self, shape: tuple[int, ...]) -> Quantity | None:
+        """A copy in ``shape``, where only axes of length 1 or flattening are in the way."""
+        if self.hand.shape == shape:
+            return self
+        found = next(flattenings(self.hand, shape), None)
+        return None if found is None else self.rearranged(found[0], "")
+
+    @property
+    def whole_shape(self) -> tuple[int, ...]:
+        """The shape that the hand value must have, were it not for ``index``."""
+        graph = self.part.graph
+        u, v = graph.shape(self.u), graph.shape(self.v)
+        if self.kind == "value":
+            return u
+        if self.layout == "factor":
+            node, i = self.edge  # type: ignore[misc]
+            return np.shape(node.args[1 - i])
+        paired = {j for _, j in self.pairs}
+        rest = tuple(n for j, n in enumerate(v) if j not in paired)
+        return {"gradient": v, "diagonal": v, "local": u}.get(self.layout, (*u, *rest))
 
     @property
     def expected(self) -> tuple[int, ...]:
         """The shape that the hand value must have."""
-        graph = self.part.graph
-        u, v = graph.shape(self.u), graph.shape(self.v)
-        return {"gradient": v, "diagonal": v, "local": u}.get(self.layout, (*u, *v))
+        shape = self.whole_shape
+        return shape if self.index is None else np.empty(shape)[self.index].shape
 
+    @property
+    def fits(self) -> bool:
+        return bool(np.shape(self.hand) == self.expected)
 
-# --- keys ------------------------------------------------------------------------------
+    @property
+    def usable(self) -> bool:
+        """Whether later steps can be computed from the hand value."""
+        return self.fits and self.index is None
 
+    # --- layouts -------------------------------------------------------------------------
 
-@dataclass
-class Keys:
-    """The reader of keys: strings in the caller's names, Tensors and pairs."""
+    def place(self, graph: Graph) -> None:
+        """Find the part of the graph, and the layout that its shape suggests."""
+        self.part = graph.between(self.u, self.v)
+        self.layout = self.usual()
 
-    output: Tensor
-    names: Names
-    call: str
+    def usual(self) -> str:
+        u, v, shape = self.part.graph.shape(self.u), self.part.graph.shape(self.v), self.hand.shape
+        if self.kind != "derivative" or math.prod(u) == 1:
+            return "gradient"
+        if self.index is not None:
+            return "diagonal" if self.part.diagonal and len(self.index) <= len(v) else "jacobian"
+        if self.part.diagonal and (shape != (*u, *v) or not u):
+            return "diagonal"
+        if self.part.elementwise and v and shape in (u, ()) and shape != (*u, *v):
+            return "local"
+        return "jacobian"
 
-    def tensor(self, text: str) -> Any:
-        """What the user calls ``text``, else None."""
-        text = text.strip()
-        node = self.names.find(text)
-        if node is not None:
-            return node
-        held = self.lookup(text)
-        if isinstance(held, Tensor):
-            return held if held.node is None else held.node
-        free = not self.names.known(self.output.node) or text == "L"
-        return self.output.node if free and text in ("L", "J", "E", "C", "loss") else held
+    def forms(self, layout: str | None = None) -> Iterator[Quantity]:
+        """The ways to read the hand value, the usual one first.
 
-    def lookup(self, text: str) -> Any:
-        """The value of a variable, or of a path such as ``params['W']`` or ``net.hidden.b``."""
-        try:
-            part: Any = ast.parse(text, mode="eval").body
-        except (SyntaxError, ValueError):
-            return None
-        steps: list[Any] = []
-        while not isinstance(part, ast.Name):
-            if isinstance(part, ast.Attribute):
-                steps.append(part.attr)
-            elif isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Constant):
-                steps.append([part.slice.value])
-            else:
-                return None
-            part = part.value
-        found = self.names.value(part.id)
-        for step in reversed(steps):
-            try:
-                found = found[step[0]] if isinstance(step, list) else getattr(found, step)
-            except (AttributeError, KeyError, IndexError, TypeError):
-                return None
-        return found
-
-    def node(self, x: Any, key: Any) -> AnyNode:
-        """The node of one end of a derivative.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For names that are unknown, and for what was not recorded.
+        Parameters
+        ----------
+        layout : {None, "numerator", "denominator"}
+            In numerator layout the derivative by a matrix has the transposed shape, in
+            denominator layout a Jacobian has.
         """
-        found = self.tensor(x) if isinstance(x, str) else x
-        if isinstance(found, Tensor) and found.node is not None:
-            return found.node  # type: ignore[no-any-return]
-        if hasattr(found, "parents"):
-            return found  # type: ignore[no-any-return]
-        if isinstance(x, str) and found is None:
-            raise ValueError(f"{self.call}: {key!r}: no variable is called {x!r}; {self.known(x)}")
-        name = x if isinstance(x, str) else label(x)
-        if not isinstance(found, Tensor) and not isinstance(x, str):
-            raise TypeError(
-                f"{self.call}: the key {name} ({type(x).__name__}) is not a Tensor, a pair of "
-                'Tensors or a string such as "dL/da"'
-            )
-        raise ValueError(
-            f"{self.call}: {name} was not recorded, nothing can be differentiated by it: "
-            f"make it with mg.Tensor(..., requires_grad=True) before computing with it"
+        scalar = self.layout == "gradient"
+        if layout == ("numerator" if scalar else "denominator") and self.kind == "derivative":
+            yield from self.transposed(f"in {layout} layout")
+        if self.fits:
+            yield self
+        yield from self.reshaped()
+        if self.layout == "gradient" or self.index is not None:
+            return
+        for pairs in pairings(self.part.graph.shape(self.u), self.part.graph.shape(self.v)):
+            blocks = self.changed(layout="jacobian", pairs=pairs)
+            if not blocks.expected or not math.prod(blocks.expected) == self.hand.size:
+                continue
+            axes = [pairs[k][0] for k in range(len(pairs))]
+            for moved in orders(self.hand, axes, blocks.expected):
+                found = blocks.changed(hand=moved)
+                if found.fits and block_diagonal(found):
+                    n = " and ".join(f"axis {a}" for a in axes)
+                    yield found.changed(
+                        **self.alike(moved), note=f"one block for each entry of {n}"
+                    )
+        yield from self.factors()
+        if layout is None:
+            yield from self.transposed("in denominator layout: the transposed Jacobian")
+
+    def alike(self, hand: Any) -> dict[str, Any]:
+        """The unit for a hand value that was rearranged; of mixed units the largest."""
+        return {
+            "hand": hand,
+            "unit": np.broadcast_to(np.max(self.unit, initial=0.0), hand.shape),
+            "implied": np.broadcast_to(np.max(self.implied, initial=0.0), hand.shape),
+        }
+
+    def reshaped(self) -> Iterator[Quantity]:
+        """Axes of length 1 apart, and arrays that were flattened."""
+        if self.fits:
+            return
+        shape = self.expected
+        for hand, way in flattenings(self.hand, shape):
+            how = f"flattened {way}" if way else f"shape {self.hand.shape} for {shape}"
+            yield self.rearranged(hand, how, order="F" if way.startswith("col") else "C")
+
+    def rearranged(self, hand: Any, note: str, order: Any = "C") -> Quantity:
+        unit, implied = (
+            np.broadcast_to(x, self.hand.shape).reshape(hand.shape, order=order)
+            for x in (self.unit, self.implied)
         )
+        return self.changed(hand=hand, unit=unit, implied=implied, note=note)
 
-    def known(self, wrong: str) -> str:
-        """The names that can be used, and the nearest to the ``wrong`` one."""
-        names = [self.names.node[n] for n in sorted(self.names.node, key=lambda n: -n.seq)]
-        near = difflib.get_close_matches(wrong, names, 1, 0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"known are {', '.join(names) or 'none'}{hint}"
-
-    def splits(self, text: str) -> Iterator[tuple[str, str]]:
-        """The ways to read ``d<u>/d<v>``."""
-        for match in re.finditer("/", text):
-            left, right = text[: match.start()].strip(), text[match.end() :].strip()
-            if left[:1] in ("d", "∂") and right[:1] in ("d", "∂"):
-                yield left[1:].strip(" ()"), right[1:].strip(" ()")
-
-    def read(self, key: Any, value: Any, digits: int | None) -> Quantity:
-        """The quantity that ``key`` names, with its hand value."""
-        kind, rate = "derivative", 0.0
-        if isinstance(key, str):
-            text, update = key, UPDATE.match(key)
-            readings = list(self.splits(key))
-            good = [r for r in readings if all(self.tensor(name) is not None for name in r)]
-            if not good and update:
-                kind = "update"
-                key_v, sign, factor, rest = update.groups()
-                rate = self.rate(factor, key) * (1 if sign == "+" else -1)
-                ends = next(self.splits(rest), ("", ""))
-                u, v = self.node(ends[0], key), self.node(ends[1], key)
-                if self.node(key_v, key) is not v:
-                    raise ValueError(
-                        f"{self.call}: {key!r} updates {key_v} by a derivative by {ends[1]}"
-                    )
-            elif readings:
-                names = (good or readings)[0]
-                u, v = self.node(names[0], key), self.node(names[1], key)
-            else:
-                kind = "value"
-                if self.tensor(key) is None:
-                    raise ValueError(
-                        f"{self.call}: {key!r} is neither a derivative such as 'dL/da' nor the "
-                        f"name of a value; {self.known(key)}"
-                    )
-                u = v = self.node(key, key)
+    def transposed(self, note: str) -> Iterator[Quantity]:
+        """The value of another layout convention."""
+        u = self.part.graph.shape(self.u) if self.layout != "gradient" else ()
+        v, hand = self.part.graph.shape(self.v), self.hand
+        whole = self.changed(layout="jacobian", pairs=()) if u else self
+        if len(v) == 2 and not u and hand.ndim == 2:
+            moved = self.changed(**self.alike(hand.T), note=note, turned=True)
+        elif u and hand.size == math.prod(u) * math.prod(v):
+            squeezed = flattenings(hand, (*v, *u))
+            found = next((h for h, way in squeezed if not way), None)
+            if found is None:
+                return
+            axes = [*range(len(v), len(v) + len(u)), *range(len(v))]
+            moved = whole.changed(**self.alike(found.transpose(axes)), note=note, turned=True)
         else:
-            pair = key if isinstance(key, tuple) else (self.output, key)
-            if len(pair) != 2:
-                raise TypeError(f"{self.call}: a key of {len(pair)} parts; a pair (u, v) has two")
-            u, v = (self.node(x, key) for x in pair)
-            text = f"d{self.called(u)}/d{self.called(v)}"
-        hand, unit = numbers(value, digits, f"{self.call}: {text}")
-        return Quantity(text, kind, u, v, hand, unit, rate)
+            return
+        if moved.fits:
+            yield moved
 
-    def called(self, node: AnyNode) -> str:
-        if node is self.output.node and not self.names.known(node):
-            return "L"
-        return self.names.of(node)
-
-    def rate(self, text: str, key: str) -> float:
-        try:
-            return float(text)
-        except ValueError:
-            found = self.lookup(text)
-        if isinstance(found, int | float | np.floating):
-            return float(found)
-        raise ValueError(f"{self.call}: {key!r}: the learning rate {text!r} is not a number")
+    def factors(self) -> Iterator[Quantity]:
+        """The other operand of a product, as a derivative by one of its operands."""
+        for edge in product_edges(self.part):
+            node, i = edge
+            found = self.changed(layout="factor", edge=edge, pairs=())
+            other = np.shape(node.args[1 - i])
+            name = "the factor that the product leaves"
+            if self.hand.shape == other:
+                yield found.changed(note=name)
+            elif self.hand.ndim == 2 and self.hand.T.shape == other:
+                yield found.changed(**self.alike(self.hand.T), note=f"{name}, transposed")
+            else:
+                for hand, way in flattenings(self.hand, other):
+                    if not way:
+                        yield found.changed(**self.alike(hand), note=name)
 
 
-# --- hand values -----------------------------------------------------------------------
+def pairings(u: tuple[int, ...], v: tuple[int, ...]) -> Iterator[Pairs]:
+    """Axes of ``u`` with axes of ``v`` of their length, in order; the most first."""
+    count = min(len(u), len(v), 3)
+    for k in range(count, 0, -1):
+        for left in combinations(range(len(u)), k):
+            for right in combinations(range(len(v)), k):
+                if all(u[i] == v[j] > 1 for i, j in zip(left, right, strict=True)):
+                    yield tuple(zip(left, right, strict=True))
 
 
-def numbers(value: Any, digits: int | None, where: str) -> tuple[Any, Any]:
-    """A hand value as an array of float64, and one in the last place given of each entry.
+def orders(hand: Any, axes: list[int], shape: tuple[int, ...]) -> Iterator[Any]:
+    """``hand`` with its axes in the order of ``shape``: the batch may have been first or last."""
+    yield hand
+    for target in ([*range(len(axes))], [*range(hand.ndim - len(axes), hand.ndim)]):
+        if hand.ndim == len(shape) and target != axes:
+            moved = np.moveaxis(hand, target, axes)
+            if moved.shape == shape:
+                yield moved
+    for hand_, way in flattenings(hand, shape):
+        if not way and hand.shape != shape:
+            yield hand_
 
-    Raises
-    ------
-    TypeError, ValueError
-        For what is not a number, an array of numbers, or nested lists of them.
+
+def block_diagonal(q: Quantity) -> bool:
+    """Whether entries act on their own kind along ``q.pairs``: a random gradient, turned.
+
+    Numbers multiplied to ``u`` along the paired axes must come out along those of ``v``.
     """
-    value = value._value if isinstance(value, Tensor) else value
-    if value is None or isinstance(value, dict | set):
-        raise TypeError(f"{where}: {value!r} is not a number or an array of numbers")
+    graph, rng = q.part.graph, np.random.default_rng(0)
+    u, v = graph.shape(q.u), graph.shape(q.v)
+    seed, left, right = rng.normal(size=u), np.ones((1,) * len(u)), np.ones((1,) * len(v))
+    for i, j in q.pairs:
+        weights = rng.normal(size=u[i])
+        left = left * np.expand_dims(weights, [k for k in range(len(u)) if k != i])
+        right = right * np.expand_dims(weights, [k for k in range(len(v)) if k != j])
+    once, turned = q.part.flow(seed), q.part.flow(seed * left)
+    scale = float(np.max(np.abs(turned), initial=0.0))
+    return bool(np.allclose(once * right, turned, rtol=1e-6, atol=1e-9 * scale))
+
+
+def product_edges(part: Part) -> Iterator[Edge]:
+    """Products with ``v`` (or a view of it) whose gradient is that of ``u`` itself."""
+    graph = part.graph
+    u = graph.shape(part.u)
+    for node, inside in part.inside.items():
+        if node.op is None or len(node.args) != 2 or len(inside) != 1 or np.shape(node.ans) != u:
+            continue
+        i = inside[0]
+        if not is_product(node, i) or sum(len(places) for places in part.inside.values()) != len(
+            part.inside
+        ):
+            continue
+        above = graph.between(part.u, node)
+        below = graph.between(node.parents[i], part.v)  # type: ignore[arg-type]
+        probe = np.random.default_rng(0).normal(size=u)
+        if np.array_equal(above.flow(probe), probe) and all(
+            len(n.args) == 1 and np.size(n.ans) == np.size(n.args[0]) for n in below.inside
+        ):
+            yield node, i
+
+
+def is_product(node: AnyNode, i: int) -> bool:
+    """Whether ``node`` is linear in argument ``i`` for any value of the other one."""
+    a, b = (np.asarray(x) for x in node.args)
+    if a.dtype.kind not in "fiub" or b.dtype.kind not in "fiub" or node.op is None:
+        return False
+    args = list(node.args)
     try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ValueError(f"{where}: the nested lists are ragged") from None
-    if array.dtype.kind in "OSUT":
-        cells = np.asarray(value, dtype=object)
-        read = [_number(cell, digits, where) for cell in cells.ravel()]
-        hand = np.array([x for x, _ in read], float).reshape(cells.shape)
-        return hand, _whole(hand, np.array([unit for _, unit in read], float).reshape(cells.shape))
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{where}: dtype {array.dtype} is not of real numbers")
-    hand = array.astype(float)
-    if digits is None:
-        return hand, np.zeros(hand.shape)
-    capped = np.array([_unit(x, digits, 2) for x in hand.ravel()], float)
-    if hand.size > 1:  # entries of one array are often written to the same decimal place
-        written = np.array([_unit(x, digits, 1) for x in hand.ravel()], float)
-        capped = np.maximum(capped, np.min(written[written > 0], initial=1.0))
-    return hand, capped.reshape(hand.shape)
-
-
-def _number(cell: Any, digits: int | None, where: str) -> tuple[float, float]:
-    if isinstance(cell, Tensor):
-        cell = cell._value
-    if not isinstance(cell, str):
-        try:
-            x = float(cell)
-        except (TypeError, ValueError):
-            raise TypeError(f"{where}: {cell!r} is not a number") from None
-        return x, 0.0 if digits is None else _unit(x, digits, 2)
-    try:
-        exact = Decimal(cell.strip().replace("−", "-"))
-    except InvalidOperation:
-        raise ValueError(f"{where}: {cell!r} is not a number") from None
-    exponent = exact.as_tuple().exponent
-    return float(exact), 10.0**exponent if isinstance(exponent, int) else 0.0
-
-
-def _whole(hand: Any, unit: Any) -> Any:
-    """Units where ``0``, and ``1`` among decimals, are not read as rounded to whole numbers."""
-    decimal = (unit < 1) & (unit > 0) & (hand != 0)
-    if not np.any(decimal):
-        return np.where((hand == 0) & (unit == 1), 0.0, unit)
-    sizes = 10.0 ** np.floor(np.log10(np.abs(np.where(hand == 0, 1.0, hand))))
-    digits = np.min(unit[decimal] / sizes[decimal])
-    whole = np.where(hand == 0, np.max(unit[decimal]), digits * sizes)
-    return np.where(unit == 1, whole, unit)
-
-
-def _unit(x: float, digits: int, least: int) -> float:
-    """One in the last of at most ``digits`` significant digits that ``x`` is written with.
-
-    -0.94 among values of three digits was written with two; ``least`` are supposed.
-    """
-    if not np.isfinite(x) or x == 0:
-        return 0.0
-    exponent = int(np.floor(np.log10(abs(x))))
-    mantissa = f"{abs(x) / 10.0**exponent:.{digits - 1}f}".rstrip("0")
-    written = sum(c.isdigit() for c in mantissa)
-    return float(10.0 ** (exponent - min(digits, max(written, least)) + 1))
+        args[i] = args[i] * 2.0
+        twice = node.op.forward(*args, **node.kwargs)
+        args[1 - i] = args[1 - i] * 3.0
+        both = node.op.forward(*args, **node.kwargs)
+    except (TypeError, ValueError, FloatingPointError):
+        return False
+    scale = 1e-9 * float(np.max(np.abs(node.ans), initial=0.0))
+    return bool(np.any(node.ans)) and bool(
+        np.allclose(twice, 2.0 * node.ans, atol=scale)
+        and np.allclose(both, 6.0 * node.ans, atol=scale)
+    )

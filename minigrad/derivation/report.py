@@ -31,7 +31,7 @@ class Row:
         of entries ±1.  None for values, which are not differentiated.
     error : Error
         Worst absolute and relative error, and its index.
-    verdict : {"correct", "rounded", "wrong", "carried"}
+    verdict : {"correct", "rounded", "wrong", "carried", "missing"}
     diagnosis : Diagnosis or None
         The cause, of what is wrong or rounded.
     note : str
@@ -56,6 +56,9 @@ class Row:
     @property
     def cells(self) -> tuple[str, ...]:
         """The row of the table; of an array, its worst entry."""
+        if isinstance(self.hand, str) or self.autodiff is None:
+            shown = self.hand if isinstance(self.hand, str) else f"{self.hand}"
+            return (self.quantity, shown[:20], "", "", "", self.verdict)
         k = self.error.index
         same = np.shape(self.hand) == np.shape(self.autodiff)
         entry = f"[{', '.join(map(str, k))}]" if k else ""
@@ -97,10 +100,13 @@ class Report:
     ----------
     rows : list of Row
         Values of the forward pass first, then derivatives from the output to the inputs,
-        then updates.
+        then updates, then entries that could not be graded.
+    conventions : tuple of str
+        What was found to be written in a way of its own throughout.
     """
 
     rows: list[Row] = field(default_factory=list)
+    conventions: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -109,8 +115,12 @@ class Report:
 
     @property
     def first_error(self) -> Row | None:
-        """The first step that is wrong by itself."""
-        return next((row for row in self.rows if row.verdict == "wrong"), None)
+        """The first step that is wrong by itself, else the first that is missing."""
+        for verdict in ("wrong", "missing"):
+            for row in self.rows:
+                if row.verdict == verdict:
+                    return row
+        return None
 
     def __bool__(self) -> bool:
         return self.ok
@@ -123,7 +133,11 @@ class Report:
             rounded = sum(r.verdict == "rounded" for r in rows)
             what = "the one quantity is" if len(rows) == 1 else f"all {len(rows)} quantities are"
             return f"{what} right" + (f", {rounded} of them rounded" if rounded else "")
+        if row.verdict == "missing":
+            return f"{row.quantity} is missing"
         cells = row.cells
+        if not cells[2]:
+            return f"{cells[0]} is the first wrong step: yours {cells[1]}"
         text = f"{cells[0]} is the first wrong step: yours {cells[1]}, autodiff {cells[2]}"
         if row.direction is not None and row.agrees:
             return f"{text}, and finite differences agree"
@@ -146,7 +160,7 @@ class Report:
             for r in self.rows
             if r.remark and r is not first
         ]
-        cause = [first.remark] if first else []
+        cause = [*([first.remark] if first else []), *self.conventions]
         return "\n".join([self.headline, *cause, "", *lines, *([""] if remarks else []), *remarks])
 
     __repr__ = __str__
@@ -161,7 +175,8 @@ class Report:
             return f"<tr>{''.join(parts)}</tr>".replace(">wrong<", "><strong>wrong</strong><")
 
         first = self.first_error
-        cause = f"<br>{escape(first.remark)}" if first else ""
+        lines = [*([first.remark] if first else []), *self.conventions]
+        cause = "".join(f"<br>{escape(line)}" for line in lines)
         body = [line((*row.cells, row.remark), "td") for row in self.rows]
         return (
             f"<p>{escape(self.headline)}{cause}</p><table>"

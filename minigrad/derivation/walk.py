@@ -71,6 +71,10 @@ class Graph:
             self._parts[u, v] = Part(self, u, v, below)
         return self._parts[u, v]
 
+    def forget(self) -> None:
+        """Let go of the parts, which hold the graph in turn."""
+        self._parts.clear()
+
     def _above(self, v: AnyNode, u: AnyNode) -> set[AnyNode]:
         """``v`` and all that was computed from it, up to ``u``."""
         seen, stack = {v}, [v]

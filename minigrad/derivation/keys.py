@@ -1,0 +1,412 @@
+"""What a key of a derivation names: derivatives, values and updates, in every writing.
+
+``dL/dW``, ``dL_dW``, ``dW``, ``grad_W``, ``∇W``, ``W.grad`` and LaTeX's
+``\\frac{\\partial L}{\\partial W}`` are the same quantity.  ``dL/dW[0, 1]`` is an entry of it,
+``d2L/dw2`` and ``H`` are second derivatives.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import label
+from minigrad.graph import AnyNode, backward_pass
+from minigrad.reading.names import Names
+from minigrad.tensor import Tensor
+from minigrad.tensor.door import wrap
+
+OUTPUTS = (
+    "L",
+    "J",
+    "E",
+    "C",
+    "f",
+    "loss",
+    "cost",
+    "Loss",
+    "Cost",
+    "ℓ",
+    "ℒ",
+    r"\ell",
+    r"\mathcal{L}",
+)
+"""What a derivation may call its output, whatever the program calls it."""
+
+UPDATE = re.compile(r"^(.+?)\s*([-+−])\s*([^*·×]+?)\s*[*·×]\s*(.+)$")
+D = "[d∂]"
+SQUARE = r"(?:\^\{?2\}?|²|\*\*2|2)"
+SECOND = re.compile(rf"^{D}\s*{SQUARE}\s*(.*?)\s*/\s*(.+)$")
+HESSIAN = re.compile(rf"^(?:H|hess|hessian|∇\s*{SQUARE})(?![a-z])[\s_]*(.*)$", re.IGNORECASE)
+NABLA = re.compile(r"^∇\s*_?\s*(?:\{([^{}]+)\}|([^\s({]+))\s*(.*)$")
+BEFORE = re.compile(r"^(?:gradient|grad|delta|δ|d|∂|g_)(?:_of)?[_\s]*(?=\S)(.+)$")
+AFTER = re.compile(r"^(.+?)[._ ]?(?:gradient|grad|bar|adj)$")
+ENTRY = re.compile(r"^(.*?)\s*((?:\[[-\d\s,:]+\])+)$")
+
+DECORATED = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307", "vec": "\u20d7"}
+LAYOUT = re.compile(r"\\(?:left|right|,|;|!|:|displaystyle|big|Big)(?![a-zA-Z])|\$")
+FONT = re.compile(r"\\(?:mathrm|mathbf|mathit|mathcal|boldsymbol|bm|text|operatorname)\s*")
+
+
+@dataclass
+class Key:
+    """One key, read.
+
+    Attributes
+    ----------
+    text : str
+        In the user's own spelling where a string was given.
+    kind : {"derivative", "value", "update"}
+    u, v : nodes
+        Of what, with respect to what; ``u`` is ``v`` for a value.
+    rate : float
+        Of an update ``v + rate * du/dv``: the learning rate with its sign.
+    index : tuple or None
+        Which entries of it.
+    bare : bool
+        Whether it is the name of a variable and no more, which may mean its derivative.
+    """
+
+    text: str
+    kind: str
+    u: AnyNode
+    v: AnyNode
+    rate: float = 0.0
+    index: Any = None
+    bare: bool = False
+
+
+# --- spelling --------------------------------------------------------------------------
+
+
+def unlatex(text: str) -> str:
+    """LaTeX as plain text: fractions, ∂ and ∇; symbols are left to `canonical`."""
+    text = LAYOUT.sub("", text.strip())
+    text = re.sub(r"\\[dt]?frac", r"\\frac", text)
+    while "\\frac" in text:
+        at = text.index("\\frac")
+        top, rest = braced(text[at + 5 :])
+        bottom, rest = braced(rest)
+        text = f"{text[:at]}{top}/{bottom}{rest}"
+    text = FONT.sub("", text).replace("{d}", "d")
+    text = re.sub(r"\\partial\s*", "∂", text)
+    return re.sub(r"\\nabla\s*", "∇", text).strip()
+
+
+def braced(text: str) -> tuple[str, str]:
+    """The first argument of a macro, and what follows it."""
+    text = text.lstrip()
+    if not text.startswith("{"):
+        return text[:1], text[1:]
+    depth = 0
+    for i, c in enumerate(text):
+        depth += (c == "{") - (c == "}")
+        if not depth:
+            return text[1:i], text[i + 1 :]
+    return text[1:], ""
+
+
+def canonical(text: str) -> str:
+    """A symbol without its typesetting: ``\\hat y_1``, ``ŷ₁`` and ``y_hat1`` are alike."""
+    for name, mark in DECORATED.items():
+        text = re.sub(rf"\\{name}\s*\{{?(\\?\w+?)\}}?(?=[\W_\d]|$)", rf"\1{mark}", text)
+    decomposed = unicodedata.normalize("NFKD", text)
+    for name, mark in DECORATED.items():
+        decomposed = decomposed.replace(mark, name)
+    spelled = [greek(c) for c in decomposed]
+    return re.sub(r"[\s_{}\\^()]|(?<=[\^_{])\[|\](?=\})", "", "".join(spelled)).replace("'", "")
+
+
+def greek(c: str) -> str:
+    if not "\u0370" <= c <= "\u03ff":
+        return c
+    words = unicodedata.name(c, "").split()
+    name = words[-1].lower() if words else c
+    return name.capitalize() if "CAPITAL" in words else name
+
+
+# --- reading ---------------------------------------------------------------------------
+
+
+class Keys:
+    """The reader of keys: strings in the caller's names, Tensors and pairs."""
+
+    def __init__(self, output: Tensor, names: Names, call: str) -> None:
+        self.output, self.call = output, call
+        self.second: dict[tuple[AnyNode, AnyNode], AnyNode] = {}
+        """Gradients that were recorded for second derivatives."""
+        self.use(names)
+
+    def use(self, names: Names) -> None:
+        self.names = names
+        self.spelled: dict[str, AnyNode | None] = {}
+        for node, name in names.node.items():
+            for text in {canonical(name), canonical(last_part(name))}:
+                twice = text in self.spelled and self.spelled[text] is not node
+                self.spelled[text] = None if twice else node
+
+    def tensor(self, text: str) -> Any:
+        """What the user calls ``text``, else None."""
+        text = text.strip()
+        node = self.names.find(text)
+        if node is not None:
+            return node
+        held = self.lookup(text)
+        if isinstance(held, Tensor):
+            return held if held.node is None else held.node
+        if held is not None and not callable(held):
+            return held
+        found = self.spelled.get(canonical(text)) if text else None
+        if found is not None:
+            return found
+        free = not self.names.known(self.output.node) or text not in self.names.node.values()
+        return self.output.node if free and text in OUTPUTS else held
+
+    def graph_tensor(self, text: str) -> AnyNode | None:
+        """The recorded node that ``text`` names, else None."""
+        found = self.tensor(text)
+        if isinstance(found, Tensor):
+            found = found.node
+        return found if hasattr(found, "parents") else None
+
+    def lookup(self, text: str) -> Any:
+        """The value of a variable, or of a path such as ``params['W']`` or ``net.hidden.b``."""
+        try:
+            part: Any = ast.parse(text, mode="eval").body
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
+            return None
+        steps: list[Any] = []
+        while not isinstance(part, ast.Name):
+            if isinstance(part, ast.Attribute):
+                steps.append(part.attr)
+            elif isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Constant):
+                steps.append([part.slice.value])
+            else:
+                return None
+            part = part.value
+        found = self.names.value(part.id)
+        if isinstance(found, Tensor | np.ndarray) and steps:
+            return None  # an entry, or an attribute such as .grad
+        for step in reversed(steps):
+            try:
+                found = found[step[0]] if isinstance(step, list) else getattr(found, step)
+            except (AttributeError, KeyError, IndexError, TypeError):
+                return None
+        return found
+
+    def node(self, x: Any, key: Any) -> AnyNode:
+        """The node of one end of a derivative.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For names that are unknown, and for what was not recorded.
+        """
+        found = self.tensor(x) if isinstance(x, str) else x
+        if isinstance(found, Tensor) and found.node is not None:
+            return found.node  # type: ignore[no-any-return]
+        if hasattr(found, "parents"):
+            return found  # type: ignore[no-any-return]
+        if isinstance(x, str) and found is None:
+            raise ValueError(f"{self.call}: {key!r}: no variable is called {x!r}; {self.known(x)}")
+        name = x if isinstance(x, str) else label(x)
+        if not isinstance(found, Tensor) and not isinstance(x, str):
+            raise TypeError(
+                f"{self.call}: the key {name} ({type(x).__name__}) is not a Tensor, a pair of "
+                'Tensors or a string such as "dL/da"'
+            )
+        raise ValueError(
+            f"{self.call}: {name} was not recorded, nothing can be differentiated by it: "
+            f"make it with mg.Tensor(..., requires_grad=True) before computing with it"
+        )
+
+    def known(self, wrong: str) -> str:
+        """The names that can be used, and the nearest to the ``wrong`` one."""
+        names = [self.names.node[n] for n in sorted(self.names.node, key=lambda n: -n.seq)]
+        near = difflib.get_close_matches(wrong, names, 1, 0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"known are {', '.join(names) or 'none'}{hint}"
+
+    def called(self, node: AnyNode) -> str:
+        if node is self.output.node and not self.names.known(node):
+            return "L"
+        return self.names.of(node)
+
+    # --- strings -------------------------------------------------------------------------
+
+    def read(self, key: Any) -> Key:
+        """What ``key`` names.
+
+        Raises
+        ------
+        ValueError, TypeError
+        """
+        if isinstance(key, str):
+            return self.spelled_out(key)
+        pair = key if isinstance(key, tuple) else (self.output, key)
+        if len(pair) != 2:
+            raise TypeError(f"{self.call}: a key of {len(pair)} parts; a pair (u, v) has two")
+        u, v = (self.node(x, key) for x in pair)
+        return Key(f"d{self.called(u)}/d{self.called(v)}", "derivative", u, v)
+
+    def spelled_out(self, key: str) -> Key:
+        text = unlatex(key)
+        if self.graph_tensor(text) is not None and text not in OUTPUTS:
+            node = self.node(text, key)
+            return Key(key, "value", node, node, bare=True)
+        for way in (self.quotient, self.second_order, self.single):
+            ends = way(text)
+            if ends is not None:
+                return Key(key, "derivative", *ends)
+        update = UPDATE.match(text)
+        if update is not None:
+            found = self.update(key, *update.groups())
+            if found is not None:
+                return found
+        entry = ENTRY.match(text)
+        if entry is not None:
+            whole = self.spelled_out(entry[1])
+            return Key(key, whole.kind, whole.u, whole.v, index=places(entry[2]), bare=whole.bare)
+        readings = list(splits(text, "/"))
+        if readings:
+            u, v = (self.node(name, key) for name in readings[0])
+            return Key(key, "derivative", u, v)
+        if self.tensor(text) is None:
+            raise ValueError(
+                f"{self.call}: {key!r} is neither a derivative such as 'dL/da' nor the "
+                f"name of a value; {self.known(text)}"
+            )
+        node = self.node(text, key)
+        return Key(key, "value", node, node, bare=True)
+
+    def quotient(self, text: str) -> tuple[AnyNode, AnyNode] | None:
+        """``dL/dw``, ``dL_dw``, ``dLdw``."""
+        for between in ("/", "_", ""):
+            for left, right in splits(text, between):
+                u, v = self.graph_tensor(left), self.graph_tensor(right)
+                if u is not None and v is not None:
+                    return u, v
+        return None
+
+    def single(self, text: str) -> tuple[AnyNode, AnyNode] | None:
+        """``dw``, ``grad_w``, ``∇_w L``, ``w.grad``: of the output."""
+        nabla = NABLA.match(text)
+        if nabla is not None:
+            of = nabla[3].strip(" ()")
+            u = self.graph_tensor(of) if of else self.output.node
+            v = self.graph_tensor(nabla[1] or nabla[2])
+            if u is not None and v is not None:
+                return u, v
+        for pattern in (BEFORE, AFTER):
+            match = pattern.match(text)
+            v = self.graph_tensor(match[1]) if match is not None else None
+            if v is not None:
+                return self.output.node, v
+        return None
+
+    def second_order(self, text: str) -> tuple[AnyNode, AnyNode] | None:
+        """``d2L/dw2``, ``d²L/dwdb``, ``H``: the derivative of a recorded gradient."""
+        match = SECOND.match(text)
+        if match is not None:
+            u = self.graph_tensor(match[1]) if match[1] else self.output.node
+            for a, b in denominators(match[2].strip(" ()")):
+                v, w = self.graph_tensor(a), self.graph_tensor(b)
+                if u is not None and v is not None and w is not None:
+                    return self.recorded(u, v), w
+        match = HESSIAN.match(text)
+        if match is not None and (node := self.hessian_by(match[1].strip(" (){}_"))) is not None:
+            return self.recorded(self.output.node, node), node
+        return None
+
+    def hessian_by(self, text: str) -> AnyNode | None:
+        """By what the Hessian is meant: what is named, else the only parameter."""
+        found = self.graph_tensor(text) if text else None
+        if found is not None and found is not self.output.node:
+            return found
+        if text and found is None:
+            return None
+        leaves = [n for n in self.names.nodes if n.op is None]
+        return leaves[0] if len(leaves) == 1 else None
+
+    def recorded(self, u: AnyNode, v: AnyNode) -> AnyNode:
+        """The node of ``du/dv``, recorded."""
+        if (u, v) not in self.second:
+            seed = np.ones(np.shape(u.ans if u.op is not None else 1.0))[()]
+            if np.size(seed) != 1:
+                raise ValueError(
+                    f"{self.call}: second derivatives are those of one number, and "
+                    f"{self.called(u)} has shape {np.shape(seed)}"
+                )
+            found = backward_pass([(u, seed)], {v}, wrap).get(v)
+            if found is None or found.node is None:
+                value = 0.0 if found is None else found._value
+                found = Tensor(value, requires_grad=True)
+            self.second[u, v] = found.node
+        return self.second[u, v]
+
+    def update(self, key: str, name: str, sign: str, factor: str, rest: str) -> Key | None:
+        """``w - 0.1*dL/dw``."""
+        ends = self.quotient(rest) or self.single(rest)
+        target = self.graph_tensor(name)
+        if target is None or (ends is None and not list(splits(rest, "/"))):
+            return None
+        if ends is None:
+            u, v = (self.node(part, key) for part in next(splits(rest, "/")))
+            ends = u, v
+        rate = self.rate(factor, key) * (1 if sign == "+" else -1)
+        if target is not ends[1]:
+            by = self.called(ends[1])
+            raise ValueError(f"{self.call}: {key!r} updates {name} by a derivative by {by}")
+        return Key(key, "update", *ends, rate=rate)
+
+    def rate(self, text: str, key: str) -> float:
+        try:
+            return float(text)
+        except ValueError:
+            found = self.lookup(text)
+        if found is None and text in ("α", "η", "γ", r"\alpha", r"\eta"):
+            found = self.lookup(canonical(text))
+        if isinstance(found, int | float | np.floating):
+            return float(found)
+        raise ValueError(f"{self.call}: {key!r}: the learning rate {text!r} is not a number")
+
+
+def splits(text: str, between: str) -> Iterator[tuple[str, str]]:
+    """The ways to read ``d<u>/d<v>``."""
+    for match in re.finditer(rf"{between}\s*(?={D})", text):
+        left, right = text[: match.start()].strip(), text[match.end() :].strip()
+        if left[:1] in ("d", "∂") and left[1:] and right[1:]:
+            yield left[1:].strip(" ()_"), right[1:].strip(" ()_")
+
+
+def denominators(text: str) -> Iterator[tuple[str, str]]:
+    """The two variables of ``dw2``, ``dw dw``, ``dwdb``."""
+    twice = re.match(rf"^{D}\s*\(?(.+?)\)?\s*{SQUARE}$", text)
+    if twice is not None:
+        yield twice[1], twice[1]
+    for left, right in splits(text, ""):
+        right = re.sub(r"(?:\.T|ᵀ|\^\{?T\}?|\^\{?\\top\}?|\^\{?⊤\}?)$", "", right)
+        yield left.strip(" *·()"), right.strip(" *·()")
+
+
+def places(text: str) -> tuple[Any, ...]:
+    """The index that ``[0, 1]``, ``[0][1]`` or ``[:, 2]`` means."""
+    found: list[Any] = []
+    for part in text.strip("[]").replace("][", ",").split(","):
+        if ":" in part:
+            found.append(slice(*(int(p) if p.strip() else None for p in part.split(":"))))
+        elif part.strip():
+            found.append(int(part))
+    return tuple(found)
+
+
+def last_part(name: str) -> str:
+    """``W1`` of ``params['W1']`` and of ``net.W1``."""
+    return re.sub(r"^.*[.\[]['\"]?([^.\[\]'\"]+)['\"]?\]?$", r"\1", name)
