@@ -49,7 +49,7 @@ BRIEF = 3
 """A truth of so many digits is written down in full."""
 LAYOUTS = (None, "numerator", "denominator")
 COARSE = [(1e-4, 1e-5), (2e-2, 5e-3), (5e-2, 2e-2)]
-"""Tolerances for types of spacing below 1e-6, below 2e-3, and above: of an entry, of the largest."""
+"""Tolerances for types of spacing below 1e-6, 2e-3, and above: of an entry, of the largest."""
 
 
 def check_derivation(
@@ -207,15 +207,19 @@ class Grading:
         found = self.read_all()
         ends = {n for q in found for n in (q.u, q.v)}
         self.graph = Graph(
-            [self.output.node, *ends], {t.node: t._value for t in [self.output, *tensors]}
+            [self.output.node, *ends],
+            {t.node: t._value for t in [self.output, *tensors]} | self.reader.zeros,
         )
         self.graph.marked = ends
         if not ends <= self.names.nodes:
-            self.names = names([self.output.node, *ends], self.names.scopes)
-            for (u, v), node in self.reader.second.items():
-                text = f"d{self.reader.called(u)}/d{self.reader.called(v)}"
-                self.names.node.setdefault(node, text)
+            of = {node: ends for ends, node in self.reader.second.items()}
+            roots = [self.output.node, *ends, *(u for u, _ in of.values())]
+            self.names = names(roots, self.names.scopes)
             self.reader.use(self.names)
+            for node, (u, v) in of.items():
+                self.names.node.setdefault(
+                    node, f"d{self.reader.called(u)}/d{self.reader.called(v)}"
+                )
         types = {str(getattr(v, "dtype", "")) for v in self.graph.values.values()}
         self.spacing = max((SPACINGS.get(t, 0.0) for t in types), default=0.0)
         self.conventions: list[str] = []
@@ -268,6 +272,7 @@ class Grading:
         fits: dict[int, str] = {}
         for q in bare:
             value = np.asarray(self.graph.values[q.v], float)
+            value = value if q.index is None else np.asarray(value[q.index])
             for kind in ("value", "derivative"):
                 truth = value if kind == "value" else self.truth(self.as_derivative(q))
                 form = q.changed_shape(truth.shape)
@@ -378,8 +383,13 @@ class Grading:
         if not spacing or q.kind == "value" or value.shape != q.hand.shape:
             return False
         # What cancels is only as good as the type that the terms were computed in.
-        rounded = {n: coarse(v, spacing) for n, v in self.graph.values.items()}
-        moved = np.abs(evaluate(q, Changes(values=rounded)) - value)
+        values = {n: coarse(v, spacing) for n, v in self.graph.values.items()}
+        edits = {
+            (n, i): lambda g, call: coarse(call(coarse(g, spacing)), spacing)
+            for n, inside in q.part.inside.items()
+            for i in inside
+        }
+        moved = np.abs(evaluate(q, Changes(edits, values=values)) - value)
         return bool(np.all(np.abs(q.hand - value) <= 30 * float(np.max(moved, initial=0.0))))
 
     def judge(self, q: Quantity, exact: Any, options: Iterable[Base]) -> Judged | None:
@@ -495,10 +505,8 @@ class Grading:
                 continue
             name = "numerator" if scalar else "denominator"
             self.conventions.append(f"derivatives are written in {name} layout")
-            self.derivatives = [
-                turned[telling.index(q)] if q in telling else q
-                for q in self.derivatives  # type: ignore[misc]
-            ]
+            other = {id(q): t for q, t in zip(telling, right, strict=True)}
+            self.derivatives = [other.get(id(q), q) for q in self.derivatives]
             return self.graded()
         return rows
 
@@ -710,7 +718,7 @@ def kept(found: list[Base], *sources: Iterable[Base]) -> Iterator[Base]:
         yield base
 
 
-def objective(output: Any, upstream: Any) -> Tensor:
+def objective(output: Any, upstream: Any) -> Any:
     """What is differentiated: the output, and what arrives from above times its results.
 
     Raises
@@ -728,7 +736,7 @@ def objective(output: Any, upstream: Any) -> Tensor:
             "with mg.Tensor(..., requires_grad=True) before computing with them"
         )
     if upstream is None:
-        return output  # type: ignore[no-any-return]
+        return output
     arriving = dict(upstream) if isinstance(upstream, Mapping) else {output: upstream}
     alone = output is None or output.size != 1 or any(h is output for h in arriving)
     total = 0.0 if alone else output
@@ -745,7 +753,7 @@ def objective(output: Any, upstream: Any) -> Tensor:
                 f"{tuple(h.shape)} is expected"
             )
         total = total + np.sum(h * g)
-    return total  # type: ignore[return-value]
+    return total
 
 
 def unread(text: str, value: Any, verdict: str, why: str, truth: Any = None) -> Row:
@@ -777,7 +785,7 @@ def tells(q: Quantity) -> bool:
 
 def coarse(value: Any, spacing: float) -> Any:
     """``value`` rounded to a type of that spacing."""
-    if type(value) is tuple or np.asarray(value).dtype.kind != "f":
+    if isinstance(value, tuple | dict) or np.asarray(value).dtype.kind != "f":
         return value
     mantissa, exponent = np.frexp(np.asarray(value, float))
     return np.ldexp(np.round(mantissa / spacing) * spacing, exponent)[()]

@@ -104,8 +104,9 @@ def pull(q: Quantity, g: Any, hand: Any) -> Any:
         return contracted(q, g, hand)
     if q.layout == "factor":
         node, i = q.edge  # type: ignore[misc]
+        op: Any = node.op
         args = [hand[()] if k == 1 - i else a for k, a in enumerate(node.args)]
-        c = fit(Call(node, i, node.ans, node.args)(g, args=args), node.args[i], node.op, i)
+        c = fit(Call(node, i, node.ans, node.args)(g, args=args), node.args[i], op, i)
         return q.part.graph.between(node.parents[i], q.v).flow(c)  # type: ignore[arg-type]
     if q.layout == "gradient":
         return np.sum(g) * hand

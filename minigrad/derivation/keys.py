@@ -1,7 +1,7 @@
-"""What a key of a derivation names: derivatives, values and updates, in every writing.
+r"""What a key of a derivation names: derivatives, values and updates, in every writing.
 
 ``dL/dW``, ``dL_dW``, ``dW``, ``grad_W``, ``∇W``, ``W.grad`` and LaTeX's
-``\\frac{\\partial L}{\\partial W}`` are the same quantity.  ``dL/dW[0, 1]`` is an entry of it,
+``\frac{\partial L}{\partial W}`` are the same quantity.  ``dL/dW[0, 1]`` is an entry of it,
 ``d2L/dw2`` and ``H`` are second derivatives.
 """
 
@@ -44,7 +44,7 @@ UPDATE = re.compile(r"^(.+?)\s*([-+−])\s*([^*·×]+?)\s*[*·×]\s*(.+)$")
 D = "[d∂]"
 SQUARE = r"(?:\^\{?2\}?|²|\*\*2|2)"
 SECOND = re.compile(rf"^{D}\s*{SQUARE}\s*(.*?)\s*/\s*(.+)$")
-HESSIAN = re.compile(rf"^(?:H|hess|hessian|∇\s*{SQUARE})(?![a-z])[\s_]*(.*)$", re.IGNORECASE)
+HESSIAN = re.compile(rf"^(?:H|[Hh]ess|[Hh]essian|∇\s*{SQUARE})(?![a-z])[\s_]*(.*)$")
 NABLA = re.compile(r"^∇\s*_?\s*(?:\{([^{}]+)\}|([^\s({]+))\s*(.*)$")
 BEFORE = re.compile(r"^(?:gradient|grad|delta|δ|d|∂|g_)(?:_of)?[_\s]*(?=\S)(.+)$")
 AFTER = re.compile(r"^(.+?)[._ ]?(?:gradient|grad|bar|adj)$")
@@ -114,7 +114,7 @@ def braced(text: str) -> tuple[str, str]:
 
 
 def canonical(text: str) -> str:
-    """A symbol without its typesetting: ``\\hat y_1``, ``ŷ₁`` and ``y_hat1`` are alike."""
+    r"""A symbol without its typesetting: ``\hat y_1``, ``ŷ₁`` and ``y_hat1`` are alike."""
     for name, mark in DECORATED.items():
         text = re.sub(rf"\\{name}\s*\{{?(\\?\w+?)\}}?(?=[\W_\d]|$)", rf"\1{mark}", text)
     decomposed = unicodedata.normalize("NFKD", text)
@@ -142,6 +142,8 @@ class Keys:
         self.output, self.call = output, call
         self.second: dict[tuple[AnyNode, AnyNode], AnyNode] = {}
         """Gradients that were recorded for second derivatives."""
+        self.zeros: dict[AnyNode, Any] = {}
+        """Those that are constant, with their values."""
         self.use(names)
 
     def use(self, names: Names) -> None:
@@ -344,10 +346,10 @@ class Keys:
                     f"{self.call}: second derivatives are those of one number, and "
                     f"{self.called(u)} has shape {np.shape(seed)}"
                 )
-            found = backward_pass([(u, seed)], {v}, wrap).get(v)
-            if found is None or found.node is None:
-                value = 0.0 if found is None else found._value
-                found = Tensor(value, requires_grad=True)
+            found = backward_pass([(u, seed)], {v}, wrap).get(v, 0.0)
+            if not isinstance(found, Tensor) or found.node is None:
+                found = Tensor(getattr(found, "_value", found), requires_grad=True)
+                self.zeros[found.node] = found._value
             self.second[u, v] = found.node
         return self.second[u, v]
 

@@ -156,7 +156,10 @@ class Quantity:
         """
         scalar = self.layout == "gradient"
         if layout == ("numerator" if scalar else "denominator") and self.kind == "derivative":
-            yield from self.transposed(f"in {layout} layout")
+            turned = list(self.transposed(f"in {layout} layout", any_shape=True))
+            yield from turned
+            if turned and sum(n > 1 for n in self.hand.shape) > 1:
+                return
         if self.fits:
             yield self
         yield from self.reshaped()
@@ -164,7 +167,7 @@ class Quantity:
             return
         for pairs in pairings(self.part.graph.shape(self.u), self.part.graph.shape(self.v)):
             blocks = self.changed(layout="jacobian", pairs=pairs)
-            if not blocks.expected or not math.prod(blocks.expected) == self.hand.size:
+            if not blocks.expected or math.prod(blocks.expected) != self.hand.size:
                 continue
             axes = [pairs[k][0] for k in range(len(pairs))]
             for moved in orders(self.hand, axes, blocks.expected):
@@ -202,7 +205,7 @@ class Quantity:
         )
         return self.changed(hand=hand, unit=unit, implied=implied, note=note)
 
-    def transposed(self, note: str) -> Iterator[Quantity]:
+    def transposed(self, note: str, any_shape: bool = False) -> Iterator[Quantity]:
         """The value of another layout convention."""
         u = self.part.graph.shape(self.u) if self.layout != "gradient" else ()
         v, hand = self.part.graph.shape(self.v), self.hand
@@ -218,7 +221,7 @@ class Quantity:
             moved = whole.changed(**self.alike(found.transpose(axes)), note=note, turned=True)
         else:
             return
-        if moved.fits:
+        if moved.fits or any_shape:
             yield moved
 
     def factors(self) -> Iterator[Quantity]:
