@@ -14,6 +14,13 @@ from minigrad.ops.record import registry
 DIGITS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 
 
+class Indicator:
+    """``1[x > 0]``: a truth value as a number."""
+
+    def __getitem__(self, condition: Any) -> Any:
+        return np.asarray(condition) + 0.0
+
+
 class Functions(dict[str, Any]):
     """NumPy's functions, and what only minigrad has, by name."""
 
@@ -30,6 +37,7 @@ class Functions(dict[str, Any]):
 def python(text: str) -> str:
     """A formula as Python."""
     text = text.replace("·", "*").replace("⊙", "*").replace("^", "**").replace("ᵀ", ".T")
+    text = re.sub(r"(?<!\w)1\[", "indicator[", text)
     text = text.replace("σ(", "sigmoid(").replace("∂", "d")
     text = re.sub(r"-(?=[^\s\d>])", "-1*", text)  # NumPy has no negative truth values
     numbers = str.maketrans(DIGITS, "-0123456789")
@@ -44,6 +52,7 @@ def value_of(formula: Any) -> Any:
         env[python(name)] = formula.values[v]
     for v, constant in formula.program.constants.items():
         env[v.name] = getattr(constant, "_value", constant)
+    env["indicator"] = Indicator()
     parts = {n.partition(".")[2]: op.forward for n, op in registry.items() if "linalg." in n}
     env["linalg"] = SimpleNamespace(**parts)
     text, _, definitions = formula.text.partition(" where ")

@@ -5,6 +5,7 @@ They come after those tagged ``read``, which programs share.
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops.elementwise import branch
 from minigrad.program.builder import Builder, Rule, is_, key_of, number, outcome, shape_of
-from minigrad.program.equations import Var
+from minigrad.program.equations import Equation, Var
 from minigrad.program.rules import coefficient, rule, rules, scaled
+from minigrad.writing.notation import above, below
 
 
 @rule(ops.divide, when="formula")
@@ -217,6 +219,37 @@ def common_coefficient(sign: int) -> Rule:
 
 for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
     rule(_op, when="formula")(common_coefficient(_sign))
+
+
+STEPS = {
+    (ops.greater, ops.greater_equal): above,
+    (ops.less, ops.less_equal): below,
+}
+"""A comparison, and the one that holds at a tie too -> the step half way between."""
+
+
+def counted(b: Builder, x: Any) -> tuple[Any, Equation] | None:
+    """G and the equation of the condition, if ``x`` is g where that holds."""
+    for g, mask in permutations(b.match(x, ops.multiply) or (), 2):
+        made = b.made_by.get(mask) if isinstance(mask, Var) else None
+        if made is not None and mask.dtype.kind == "b":
+            return g, made
+    return None
+
+
+@rule(ops.multiply, when="formula")
+def shared_tie(b: Builder, x: Any, y: Any) -> Any:
+    """``½·(g·(u > v) + g·(u >= v))`` is g where u > v, and half of it where they tie."""
+    parts = b.match(y, ops.add) if is_(x, 0.5) else None
+    strict, loose = (counted(b, part) for part in parts or (None, None))
+    if strict is None or loose is None:
+        return None
+    (g, first), (h, second) = strict, loose
+    step = STEPS.get((first.op, second.op))
+    if step is None or key_of((g, *first.args)) != key_of((h, *second.args)):
+        return None
+    answer = b.emit(step, *first.args)
+    return answer if is_(g, 1) else b.emit(ops.multiply, g, answer)
 
 
 def nowhere(*xs: Any) -> Any:

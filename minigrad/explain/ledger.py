@@ -25,8 +25,8 @@ from minigrad.program.builder import is_
 from minigrad.reading.names import Names, callers, held, names
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
-from minigrad.writing.formulas import Formula
-from minigrad.writing.notation import Symbol
+from minigrad.writing.formulas import Formula, sum_of_products
+from minigrad.writing.styles import TEXT, Symbol
 
 LONGEST = 40
 """A step of more operations than these is not written out."""
@@ -450,7 +450,7 @@ class Chart:
         final = self.expressions(u).get(v)
         if final is not None:
             steps.append([[final]])
-        texts = [step_text(step) for step in steps]
+        texts = [step_text(step).replace(" · ", "·") for step in steps]
         return [s for s, t, before in zip(steps, texts, ["", *texts], strict=False) if t != before]
 
 
@@ -463,13 +463,7 @@ WRITTEN_OUT = {"sigmoid": lambda x: 1 / (1 + np.exp(-x))}
 
 
 def step_text(step: Step) -> str:
-    return " + ".join(
-        " · ".join(
-            f"({f.text})" if f.text.startswith("-") and (k or len(p) > 1) and k else f.text
-            for k, f in enumerate(p)
-        )
-        for p in step
-    )
+    return sum_of_products(step, TEXT)
 
 
 def edges_to(piece: Piece, v: AnyNode) -> Iterator[list[tuple[AnyNode, int]]]:

@@ -23,7 +23,7 @@ from minigrad.reading.names import Names
 from minigrad.tensor import Tensor
 from minigrad.tree import tree_map
 from minigrad.writing.formulas import Formula
-from minigrad.writing.notation import Symbol
+from minigrad.writing.styles import Symbol
 
 SIDE = 8
 """A side branch of more operations stands in a formula under a short name."""

@@ -18,7 +18,9 @@ from minigrad.explain.ledger import SHOWN, Chart, Link, Row, Step, middle, short
 from minigrad.graph import AnyNode
 from minigrad.reading.files import replace_file
 from minigrad.reading.wording import visible
-from minigrad.writing.notation import LATEX, MATHML, NOTATION, Style
+from minigrad.writing.formulas import sum_of_products
+from minigrad.writing.notation import above, below
+from minigrad.writing.styles import LATEX, MATHML, Style
 
 WIDTH = 92
 COLUMN = 46
@@ -100,7 +102,19 @@ class Explanation:
             )
         for name, array in chart.nameless.values():
             lines.append(f"with {name}: an array without a name, {np.shape(array)}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.footnotes])
+
+    @property
+    def footnotes(self) -> list[str]:
+        """Conventions that the formulas shown keep to, each once."""
+        first, _, last = self.shown
+        formulas = [row.expression for row in (*first, *last) if row.expression is not None]
+        found = {e.op: e for f in formulas for e in f.program.equations}
+        return [
+            f"where 1[u {sign} v] meets a tie, u = v, it is ½"
+            for op, sign in ((above, ">"), (below, "<"))
+            if op in found
+        ]
 
     @property
     def chained_wrt(self) -> list[AnyNode]:
@@ -251,17 +265,6 @@ class Explanation:
             return plus.join(self._via(u, own, style) for u in self.chart.users[row.bottom])
         return row.expression.write(style).code
 
-    def _step(self, step: Step, style: Style) -> str:
-        times, plus = NOTATION["multiply"][style.place], NOTATION["add"][style.place]
-        total = None
-        for product in step:
-            factors = [f.write(style) for f in product]
-            term = factors[0]
-            for factor in factors[1:]:
-                term = style.fill(times, style.term(f"{term:minus}", "product"), factor)
-            total = term if total is None else style.fill(plus, total, term)
-        return total.code if total is not None else ""
-
     def _product(self, v: AnyNode, style: Style) -> str:
         """The right side of the chain rule."""
         chart = self.chart
@@ -292,7 +295,7 @@ class Explanation:
                 found.append(("", style.word(f"⋯ ({left_out:,} more)"), "", None))
             left = self._quantity(row, style)
             for step in self.derived(row)[:-1]:
-                found.append((left, self._step(step, style), "", None))
+                found.append((left, sum_of_products(step, style), "", None))
                 left = ""
             value = row.number if chart.chained or not row.shape else ""
             value = "" if row.formula == value else value
@@ -338,7 +341,15 @@ class Explanation:
             lines.append(f"| {' | '.join(code_span(c) if c else '' for c in cells)} |")
         totals = [code_span(self._total(v)) for v in chart.wrt]
         return (
-            "\n".join([*"\n\n".join(head).split("\n"), "", *lines, "", "\n\n".join(totals)]).strip()
+            "\n".join(
+                [
+                    *"\n\n".join(head).split("\n"),
+                    "",
+                    *lines,
+                    "",
+                    "\n\n".join([*totals, *self.footnotes]),
+                ]
+            ).strip()
             + "\n"
         )
 
@@ -360,9 +371,10 @@ class Explanation:
                 cells.append(f"<code>{html.escape(self._site(row))}</code>" if row else "")
             body.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
         title = "".join(f"<th>{h}</th>" for h in heads)
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.footnotes)
         return (
             f'<div class="minigrad-explain"><style>{CSS}</style>'
-            f"<table><thead><tr>{title}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+            f"<table><thead><tr>{title}</tr></thead><tbody>{''.join(body)}</tbody></table>{notes}</div>"
         )
 
     def _repr_html_(self) -> str:

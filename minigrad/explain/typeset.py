@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.writing.notation import LATEX
+from minigrad.writing.styles import LATEX
 
 SIZE = 15
 GAP = 1.5

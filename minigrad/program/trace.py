@@ -42,7 +42,6 @@ from minigrad.program.equations import Equation, Program, Var
 from minigrad.reading.names import Scope, callers, held
 from minigrad.tensor import Tensor, no_derivative, operand, plainly, wrap
 from minigrad.tree import flatten
-from minigrad.writing.spellings import SYMBOLS
 
 
 class Tracer:
@@ -146,9 +145,9 @@ class Tracer:
                 self.inputs.get(p) or known.get(p) or "..." if p is not None else label(a)
                 for a, p in zip(t.node.args, t.node.parents, strict=True)
             ]
-        symbol = SYMBOLS.get(t.node.op.name)
+        symbol = t.node.op.symbol
         if symbol is not None and len(words) == 2:
-            return symbol[0].join(words)
+            return f" {symbol} ".join(words)
         return f"{t.node.op.name}({', '.join(words)})"
 
     def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -7,26 +7,21 @@ recurses; what is long and used more than once gets a name of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from minigrad import ops
+from minigrad.ops.record import Op
 from minigrad.program.builder import shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var, evaluate, forward
-from minigrad.writing.notation import (
-    LATEX,
-    MATHML,
-    NOTATION,
-    TEXT,
-    Style,
-    Symbol,
-    Term,
-    decimal,
-    fraction,
-)
+from minigrad.reading.wording import visible
+from minigrad.writing.notation import HADAMARD, NOTATION, TRANSPOSED, Row
+from minigrad.writing.styles import LATEX, MATHML, TEXT, Style, Symbol, decimal, fraction
+from minigrad.writing.terms import Pattern, Term
 
 REPEATED = 16
 """A longer expression that is used twice gets a name of its own."""
@@ -71,34 +66,42 @@ class Formula:
         kinds = {v.dtype for v in self.symbols}
         return np.dtype(np.float32) in kinds and np.dtype(np.float64) not in kinds
 
-    @cached_property
-    def named(self) -> dict[Var, Symbol]:
-        """Names for what is long and used more than once."""
-        uses, taken = self.program.uses(), {s.name for s in self.symbols.values()}
+    def named(self, taken: Iterable[str] = ()) -> dict[Var, Symbol]:
+        """Names for what is long and used more than once, other than those ``taken``."""
+        uses = self.program.uses()
         if all(uses[v] < 2 for e in self.program.equations for v in e.outs if v in uses):
             return {}
+        avoided = {*taken, *(s.name for s in self.symbols.values())}
         found: dict[Var, Symbol] = {}
         writer = Writer(self, TEXT, found)
         for e in self.program.equations:
             writer.write(e)
             v = e.out
             if uses.get(v, 0) > 1 and len(writer.terms[v].code) > REPEATED:
-                names = (f"s{i}" for i in range(1, len(uses) + len(taken) + 2))
-                found[v] = Symbol(next(name for name in names if name not in taken))
-                taken.add(found[v].name)
+                names = (f"s{i}" for i in range(1, len(uses) + len(avoided) + 2))
+                found[v] = Symbol(next(name for name in names if name not in avoided))
+                avoided.add(found[v].name)
                 writer.terms[v] = TEXT.symbol(found[v])
         return found
 
-    def write(self, style: Style) -> Term:
-        """The formula in one of the styles."""
-        writer = Writer(self, style, self.named)
+    @cached_property
+    def _named(self) -> dict[Var, Symbol]:
+        return self.named()
+
+    def parts(self, style: Style, named: dict[Var, Symbol]) -> tuple[Term, list[str]]:
+        """The formula, and what the names in it stand for."""
+        writer = Writer(self, style, named)
         for e in self.program.equations:
             writer.write(e)
-        term = writer.argument(self.program.result, shape_of(self.program.result))
-        if not writer.definitions:
-            return term
-        separator = "; " if style is TEXT else style.comma
-        return style.term(style.where.format(term, separator.join(writer.definitions)), "open")
+        result = self.program.result
+        term = writer.argument(result, shape_of(result))
+        if writer.is_mask(result):
+            term = writer.indicator(term)
+        return term, writer.definitions
+
+    def write(self, style: Style) -> Term:
+        """The formula in one of the styles."""
+        return with_definitions(style, *self.parts(style, self._named))
 
     @cached_property
     def text(self) -> str:
@@ -121,6 +124,41 @@ class Formula:
 
     def __str__(self) -> str:
         return self.text
+
+
+def with_definitions(style: Style, term: Term, definitions: list[str]) -> Term:
+    """``x·s1 where s1 = …``."""
+    if not definitions:
+        return term
+    separator = "; " if style is TEXT else style.comma
+    return style.term(style.where.format(term, separator.join(definitions)), "open")
+
+
+def sum_of_products(step: Sequence[Sequence[Formula]], style: Style) -> str:
+    """A step of a derivation: formulas multiplied along each path, and added."""
+    times, plus = NOTATION[ops.multiply][style.column], NOTATION[ops.add][style.column]
+    if style is TEXT:
+        times = (times[0], times[1].replace("·", " · "))
+    definitions: list[str] = []
+    taken: set[str] = {s.name for product in step for f in product for s in f.symbols.values()}
+    total: Term | None = None
+    for product in step:
+        answer: Term | None = None
+        for formula in product:
+            named = formula.named(taken)
+            taken.update(s.name for s in named.values())
+            factor, where = formula.parts(style, named)
+            definitions += where
+            if answer is None:
+                answer = factor
+            else:  # the sign of the first factor is that of the product
+                first = style.term(f"{answer:minus}", "product")
+                answer = style.fill(times, first, factor)
+                level = "minus" if first.code.startswith(style.minus) else "product"
+                answer = style.term(answer.code, level)
+        assert answer is not None
+        total = answer if total is None else style.fill(plus, total, answer)
+    return with_definitions(style, total, definitions).code if total is not None else ""
 
 
 @dataclass(eq=False)
@@ -147,25 +185,42 @@ class Writer:
 
     def expression(self, e: Equation) -> Term:
         """The right-hand side of ``e``."""
-        special = SPECIAL.get(e.op.name)
-        args = [self.argument(a, self.room(e, i)) for i, a in enumerate(e.args)]
-        if special is not None:
-            written = special(self, e, args)
-            if written is not None:
-                return written
-        if e.op.name in NOTATION and not e.kwargs:
-            return self.style.fill(NOTATION[e.op.name][self.style.place], *args)
+        args = [self.operand(e, i) for i in range(len(e.args))]
+        special = SPECIAL.get(e.op)
+        written = special(self, e, args) if special is not None else None
+        if written is not None:
+            return written
+        pattern = NOTATION.get(e.op, NOTHING).get(self.style.column)
+        if pattern is not None and not e.kwargs:
+            return self.style.fill(pattern, *args)
         words = [f"{a:open}" for a in args]
         if e.op.arity < 0 and e.op.vjps is not None:
             words = [f"[{', '.join(words)}]"] if self.style is TEXT else words
         words += [self.keyword(k, v) for k, v in e.kwargs.items() if not is_default(k, v)]
         return self.call(e.op.name, words)
 
+    def pattern(self, op: Op) -> Pattern:
+        """How this style writes ``op``."""
+        return NOTATION[op][self.style.column]
+
+    def operand(self, e: Equation, i: int) -> Term:
+        """Argument ``i`` of ``e``; truth values that are reckoned with as numbers 1 and 0."""
+        term = self.argument(e.args[i], self.room(e, i))
+        asked = e.op.vjps is None or (e.op is ops.branch and i == 0)
+        truth = isinstance(e.out, Var) and e.out.dtype.kind == "b"
+        return self.indicator(term) if self.is_mask(e.args[i]) and not asked | truth else term
+
+    def is_mask(self, x: Any) -> bool:
+        """Whether ``x`` is an expression that is true or false."""
+        return isinstance(x, Var) and x.dtype.kind == "b" and x in self.terms
+
+    def indicator(self, condition: Term) -> Term:
+        """1 where the condition holds, else 0."""
+        return self.style.term(self.style.indicator.format(f"{condition:open}"))
+
     def call(self, name: str, words: list[str]) -> Term:
         """A function by its name."""
-        shown = (
-            name if self.style is TEXT else name.replace("_", r"\_" if self.style is LATEX else "_")
-        )
+        shown = self.style.function(name)
         return self.style.term(self.style.call.format(shown, self.style.comma.join(words)))
 
     def keyword(self, key: str, value: Any) -> str:
@@ -234,8 +289,7 @@ class Writer:
             if self.style is LATEX
             else f"<msub><mn>𝟏</mn><mtext>{lengths}</mtext></msub>"
         )
-        times = NOTATION["multiply"][self.style.place]
-        return ones if c == 1 else self.style.fill(times, number, ones)
+        return ones if c == 1 else self.style.fill(self.style.times, number, ones)
 
 
 def is_default(key: str, option: Any) -> bool:
@@ -264,112 +318,115 @@ def plain(x: Any, name: Callable[[Var], str] = repr) -> str:
         return decimal(x)
     if isinstance(x, np.dtype | type):
         return str(np.dtype(x))
-    return repr(x)
+    return visible(repr(x))
 
 
 # --- special forms ---------------------------------------------------------------------
 
 Special = Callable[[Writer, Equation, list[Term]], Term | None]
-SPECIAL: dict[str, Special] = {}
+SPECIAL: dict[Op, Special] = {}
+NOTHING: Row = {}
 
 
-def special(*names: str) -> Callable[[Special], Special]:
+def special(*those: Op) -> Callable[[Special], Special]:
     """Decorator: how these ops are written, unless the answer is None."""
 
     def enter(function: Special) -> Special:
-        for name in names:
-            SPECIAL[name] = function
+        SPECIAL.update(dict.fromkeys(those, function))
         return function
 
     return enter
 
 
-@special("multiply")
+@special(ops.multiply)
 def _multiply(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     """Arrays are multiplied entry by entry, which matrix people write ⊙."""
+    if e.out.dtype.kind == "b":
+        return w.style.fill(w.pattern(ops.bitwise_and), *args)
     for i, a in enumerate(e.args):
         if uniform(a) == 1 and shape_of(e.args[1 - i]) == e.out.shape:
-            # A truth value: others are simplified before.  NumPy adds them as such.
-            users = {
-                u.op.name for u in w.formula.program.equations for v in u.reads() if v is e.out
-            }
-            if w.style is not TEXT or users <= {"multiply"}:
-                return args[1 - i]
+            return args[1 - i]  # a truth value as a number: others are simplified before
     c = uniform(e.args[0])
     if c is not None and shape_of(e.args[1]) == e.out.shape:
-        over = fraction(abs(float(c)), w.formula.sizes)
-        if over is not None and over[0] == 1:
-            n = w.style.term(w.style.number(str(over[1])))
-            scaled = w.style.fill(w.style.quotient, args[1], n)
-        elif c < 0:
-            times = NOTATION["multiply"][w.style.place]
-            scaled = w.style.fill(times, w.style.constant(-c, w.formula.sizes), args[1])
-        else:
-            return w.style.fill(NOTATION["multiply"][w.style.place], *args)
-        return scaled if c > 0 else w.style.fill(NOTATION["negative"][w.style.place], scaled)
+        return _multiple(w, c, args)
     if w.formula.entrywise or not all(shape_of(a) and uniform(a) is None for a in e.args):
         return None
-    return w.style.fill(NOTATION["hadamard"][w.style.place], *args)
+    return w.style.fill(HADAMARD[w.style.column], *args)
 
 
-@special("add")
+def _multiple(w: Writer, c: Any, args: list[Term]) -> Term:
+    """``c·x``, the sign of c in front of it all, and ``x/n`` for a share."""
+    over = fraction(abs(float(c)), w.formula.sizes)
+    if over is not None and over[0] == 1:
+        n = w.style.term(w.style.number(str(over[1])))
+        scaled = w.style.fill(w.style.quotient, args[1], n)
+    elif c < 0:
+        scaled = w.style.fill(w.style.times, w.style.constant(-c, w.formula.sizes), args[1])
+    else:
+        return w.style.fill(w.style.times, *args)
+    return scaled if c > 0 else w.style.fill(w.pattern(ops.negative), scaled)
+
+
+@special(ops.add)
 def _add(w: Writer, e: Equation, args: list[Term]) -> Term | None:
-    """A sum within a sum needs no parentheses."""
-    if args[1].level != "sum" or args[1].code.startswith(("-", "<mo>−")):
+    """A sum within a sum needs no parentheses; truth values are not added but joined."""
+    if e.out.dtype.kind == "b":
+        return w.style.fill(w.pattern(ops.bitwise_or), *args)
+    if args[1].level != "sum" or args[1].code.startswith(w.style.minus):
         return None
-    return w.style.fill(NOTATION["add"][w.style.place], args[0], w.style.term(args[1].code))
+    return w.style.fill(w.pattern(ops.add), args[0], w.style.term(args[1].code))
 
 
-@special("power", "float_power")
+@special(ops.power, ops.float_power)
 def _power(w: Writer, e: Equation, args: list[Term]) -> Term | None:
-    if w.style is TEXT and re.fullmatch(r"-?\d+", args[1].code):
-        return w.style.term(f"{args[0]:atom}{args[1].code.translate(SUPERSCRIPTS)}", "power")
     if uniform(e.args[1]) == 0.5:
-        return w.style.fill(NOTATION["sqrt"][w.style.place], args[0])
-    return w.style.fill(NOTATION["power"][w.style.place], *args)
+        return w.style.fill(w.pattern(ops.sqrt), args[0])
+    return raised(w.style, *args)
 
 
-@special("square")
+@special(ops.square)
 def _square(w: Writer, e: Equation, args: list[Term]) -> Term:
-    two = w.style.term(w.style.number("2"))
-    if w.style is TEXT:
-        return w.style.term(f"{args[0]:atom}²", "power")
-    return w.style.fill(NOTATION["power"][w.style.place], args[0], two)
+    return raised(w.style, args[0], w.style.term(w.style.number("2")))
 
 
-@special("divide")
+def raised(style: Style, base: Term, exponent: Term) -> Term:
+    """A power; whole exponents are superscripts in text."""
+    if style is TEXT and re.fullmatch(r"-?\d+", exponent.code):
+        return style.term(f"{base:atom}{exponent.code.translate(SUPERSCRIPTS)}", "power")
+    return style.fill(style.power, base, exponent)
+
+
+@special(ops.divide)
 def _divide(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     """1/y² as y⁻², where a derivation is to be shown step by step."""
     if not w.formula.inverse or uniform(e.args[0]) != 1 or uniform(e.args[1]) is not None:
         return None
     maker = next((m for m in w.formula.program.equations if m.out is e.args[1]), None)
     base, exponent = args[1], 1
-    if maker is not None and maker.op.name == "power" and isinstance(maker.args[1], int):
+    if maker is not None and maker.op is ops.power and isinstance(maker.args[1], int):
         base, exponent = w.argument(maker.args[0]), maker.args[1]
-    if w.style is TEXT:
-        return w.style.term(f"{base:atom}{str(-exponent).translate(SUPERSCRIPTS)}", "power")
-    return w.style.fill(NOTATION["power"][w.style.place], base, w.style.constant(-exponent))
+    return raised(w.style, base, w.style.constant(-exponent))
 
 
-@special("transpose")
+@special(ops.transpose)
 def _transpose(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     axes = e.kwargs.get("axes")
     if len(shape_of(e.args[0])) > 2 or (axes is not None and list(axes) == [0, 1]):
         return None
-    return w.style.fill(NOTATION["transposed"][w.style.place], args[0])
+    return w.style.fill(TRANSPOSED[w.style.column], args[0])
 
 
-@special("swapaxes")
+@special(ops.swapaxes)
 def _swapaxes(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     n = len(shape_of(e.args[0]))
     if {axis % n for axis in e.kwargs.values()} != {n - 2, n - 1}:
         return None
     if n > 2 and w.style is TEXT:
         return w.style.term(f"{args[0]:atom}.mT")
-    return w.style.fill(NOTATION["transposed"][w.style.place], args[0])
+    return w.style.fill(TRANSPOSED[w.style.column], args[0])
 
 
-@special("sum")
+@special(ops.sum)
 def _sum(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     """In LaTeX with the index that is summed over, from 1 to its length."""
     shape, kwargs = shape_of(e.args[0]), {k: v for k, v in e.kwargs.items() if not is_default(k, v)}
@@ -395,12 +452,12 @@ def _sum(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     return w.style.term(f"{signs}<msub><mrow>{tight}</mrow><mrow>{indices}</mrow></msub>", "minus")
 
 
-@special("reshape", "squeeze", "expand_dims")
+@special(ops.reshape, ops.squeeze, ops.expand_dims)
 def _reshape(w: Writer, e: Equation, args: list[Term]) -> Term:
     return _shaped(w, "reshape", e, args)
 
 
-@special("broadcast_to")
+@special(ops.broadcast_to)
 def _broadcast(w: Writer, e: Equation, args: list[Term]) -> Term:
     return args[0] if w.formula.entrywise else _shaped(w, "broadcast_to", e, args)
 
@@ -410,7 +467,7 @@ def _shaped(w: Writer, name: str, e: Equation, args: list[Term]) -> Term:
     return w.call(name, [f"{args[0]:open}", size if w.style is TEXT else w.style.word(size)])
 
 
-@special("getitem")
+@special(ops.elements)
 def _getitem(w: Writer, e: Equation, args: list[Term]) -> Term:
     index = w.index(e.kwargs["index"])
     if w.style is MATHML:
@@ -419,6 +476,6 @@ def _getitem(w: Writer, e: Equation, args: list[Term]) -> Term:
     return w.style.term(f"{base}{w.subscript(index)}")
 
 
-@special("astype")
+@special(ops.astype)
 def _astype(w: Writer, e: Equation, args: list[Term]) -> Term:
     return args[0]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import textwrap
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-ATOM, POWER, UNARY, PRODUCT, SUM, AND, OR, COMPARISON = 9, 8, 7, 6, 5, 4, 3, 2
+from minigrad.writing.styles import plainly
+from minigrad.writing.terms import Term
+
 WIDTH = 92
 DIGITS = 8
 """Numbers of more characters are looked at for what they may have been."""
@@ -31,19 +32,7 @@ KNOWN = {
 }
 
 
-@dataclass
-class Text:
-    """Source of an expression, and how tightly it binds."""
-
-    code: str
-    level: int = ATOM
-
-    def at(self, level: int) -> str:
-        """The source, in parentheses unless it binds at least as tightly as ``level``."""
-        return self.code if self.level >= level else f"({self.code})"
-
-
-def number(x: Any) -> Text:
+def number(x: Any) -> Term:
     """A single number, its dtype included.
 
     Examples
@@ -52,27 +41,42 @@ def number(x: Any) -> Text:
     ('2.0', '-np.inf', 'np.float32(0.1)')
     """
     if isinstance(x, bool | np.bool_):
-        return Text(str(bool(x)))
+        return Term(str(bool(x)))
     if isinstance(x, np.generic) and x.dtype not in (np.float64, np.int64):
         return strong(x)
     return digits(x)
 
 
-def strong(x: Any) -> Text:
+def strong(x: Any) -> Term:
     """A number of NumPy's, whose dtype counts."""
-    return Text(f"np.{x.dtype}({digits(x).code})") if isinstance(x, np.generic) else digits(x)
+    if not isinstance(x, np.generic):
+        return digits(x)
+    return Term(f"np.{kind_of(x.dtype)}({exact(x)})")
 
 
-def digits(x: Any) -> Text:
+def kind_of(dtype: Any) -> str:
+    """NumPy's name of a dtype, the same on every machine."""
+    name: str = np.dtype(dtype).name
+    return {"float128": "longdouble", "float96": "longdouble"}.get(name, name)
+
+
+def exact(x: Any) -> str:
+    """The digits of a number of NumPy's; a string where Python's floats have too few."""
+    if x.dtype == np.longdouble and x.dtype != np.float64 and np.isfinite(x):
+        return f'"{np.format_float_scientific(x, unique=True)}"'
+    return digits(x).code
+
+
+def digits(x: Any) -> Term:
     """The digits of a number, as many as it takes to tell it from all others of its dtype."""
     if not isinstance(x, int) and not np.isfinite(x):
         word = "np.nan" if np.isnan(x) else "np.inf"
-        return Text(word) if not x < 0 else Text(f"-{word}", UNARY)
-    code = str(x) if isinstance(x, np.generic) else repr(x)
-    return Text(code, UNARY if code.startswith("-") else ATOM)
+        return Term(word) if not x < 0 else Term(f"-{word}", "unary")
+    code = str(x.dtype.type(x)) if isinstance(x, np.generic) else repr(plainly(x))
+    return Term(code, "unary" if code.startswith("-") else "atom")
 
 
-def weak(x: Any, others: list[Any]) -> Text:
+def weak(x: Any, others: list[Any]) -> Term:
     """A number beside arrays with the dtypes ``others``, whose dtype it takes if that does.
 
     Examples
@@ -84,8 +88,10 @@ def weak(x: Any, others: list[Any]) -> Text:
     """
     if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
         return number(x)
-    result = np.result_type(*others, x)
-    value = x.item() if isinstance(x, np.generic) else x
+    result = np.result_type(*others, x if isinstance(x, np.generic) else plainly(x))
+    if result == np.longdouble and result != np.float64 and isinstance(x, np.generic):
+        return strong(x)
+    value = plainly(x)
     whole = math.isfinite(value) and value == int(value) and abs(value) < 1e6
     negative_zero = not value and math.copysign(1, value) < 0
     if whole and not negative_zero and np.result_type(*others, 1) == result:
@@ -99,7 +105,7 @@ def weak(x: Any, others: list[Any]) -> Text:
     return found or digits(value)
 
 
-def recognised(c: Any, double: Any) -> Text | None:
+def recognised(c: Any, double: Any) -> Term | None:
     """What the float ``c`` may have been: a fraction, a root, a multiple of π.
 
     Examples
@@ -113,23 +119,23 @@ def recognised(c: Any, double: Any) -> Text | None:
     for k in (1, 2):
         n = round(k / float(c)) if c > 1e-7 else 0
         if n and type(c)(k / n) == c and (double or n < 1e4):
-            return Text(f"{sign}{k} / {n}", PRODUCT)
+            return Term(f"{sign}{k} / {n}", "product")
     if not double:  # the constants below are NumPy's numbers, which would not be cast
         return None
     if c in KNOWN:
-        return Text(f"{sign}{KNOWN[c]}", PRODUCT)
+        return Term(f"{sign}{KNOWN[c]}", "product")
     n = round(c * c) if c < 1e6 else 0
     if n and math.sqrt(n) == c:
-        return Text(f"{sign}np.sqrt({n})", UNARY if sign else ATOM)
+        return Term(f"{sign}np.sqrt({n})", "unary" if sign else "atom")
     n = round(1 / (c * c)) if c > 1e-6 else 0
     if n and 1 / math.sqrt(n) == c:
-        return Text(f"{sign}1 / np.sqrt({n})", PRODUCT)
+        return Term(f"{sign}1 / np.sqrt({n})", "product")
     return None
 
 
 def multiple(c: float, n: int, dtype: Any) -> int | None:
     """The small whole number k for which ``c`` is ``k / n``, if ``c`` looks like such."""
-    if n < 3 or not math.isfinite(c) or len(repr(c)) <= DIGITS - 2:
+    if n < 3 or not math.isfinite(c * n) or len(repr(c)) <= DIGITS - 2:
         return None
     k = round(c * n)
     same = dtype.type(k / n) == dtype.type(c)
@@ -148,7 +154,7 @@ def array(x: Any) -> str:
     >>> array(np.array([0.5, np.inf]))
     'np.array([0.5, np.inf])'
     """
-    kind = "" if x.dtype == np.float64 else f", np.{x.dtype}"
+    kind = "" if x.dtype == np.float64 else f", np.{kind_of(x.dtype)}"
     shape = str(x.shape[0]) if x.ndim == 1 else str(x.shape)
     if not x.size or (x.dtype.kind in "fiu" and not x.any() and not np.signbit(x).any()):
         return zeros(x.shape, x.dtype)
@@ -179,7 +185,7 @@ def array(x: Any) -> str:
 
 def zeros(shape: tuple[int, ...], dtype: Any) -> str:
     """An array of zeros."""
-    kind = "" if dtype == np.float64 else f", np.{dtype}"
+    kind = "" if dtype == np.float64 else f", np.{kind_of(dtype)}"
     return f"np.zeros({shape[0] if len(shape) == 1 else shape}{kind})"
 
 

@@ -9,16 +9,14 @@ line holds it.
 from __future__ import annotations
 
 import io
-import keyword
 import pathlib
-import re
 import textwrap
-import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.ops.indexing import selects_once
 from minigrad.ops.record import Op
 from minigrad.program.builder import shape_of, uniform
@@ -27,24 +25,20 @@ from minigrad.reading.files import replace_file
 from minigrad.tree import flatten
 from minigrad.writing import literals
 from minigrad.writing.helpers import Helpers
-from minigrad.writing.literals import (
-    ATOM,
-    PRODUCT,
-    UNARY,
-    WIDTH,
-    Text,
-)
+from minigrad.writing.literals import WIDTH, kind_of
+from minigrad.writing.names import identifier, quoted
+from minigrad.writing.notation import NOTATION
 from minigrad.writing.spellings import (
     METHODS,
     SPELLED,
-    SYMBOLS,
     WARNS,
     is_default,
-    joined,
     numpy_function,
+    operator,
 )
+from minigrad.writing.terms import LEVELS, Term, fill
 
-__all__ = ["SYMBOLS", "Writer", "save", "source"]
+__all__ = ["Writer", "save", "source"]
 
 LONG = 56
 """An expression of more characters gets a name instead of a place in another one."""
@@ -54,13 +48,13 @@ LARGE = 1000
 """Constants of more elements are saved in a file of their own."""
 
 STEMS = {
-    "subtract": "diff",
-    "sqrt": "root",
-    "log_softmax": "logp",
-    "softmax": "p",
-    "sigmoid": "s",
-    "logsumexp": "lse",
-    "argsort": "order",
+    ops.subtract: "diff",
+    ops.sqrt: "root",
+    ops.log_softmax: "logp",
+    ops.softmax: "p",
+    ops.sigmoid: "s",
+    ops.logsumexp: "lse",
+    ops.argsort: "order",
 }
 """Names for results that have none."""
 
@@ -85,13 +79,13 @@ class Writer:
         self.program = program
         self.uses = program.uses()
         self.lines: list[str] = []
-        self.text: dict[Var, Text] = {}
+        self.text: dict[Var, Term] = {}
         self.name_of: dict[Var, str] = {}
         self.taken = {"np"}
         self.made_by = {v: e for e in program.equations for v in e.outs}
         self.inlined: dict[Var, Equation] = {}
-        self.scattered: dict[Var, list[tuple[Any, Text]]] = {}
-        self.overflows: set[str] = set()
+        self.scattered: dict[Var, list[tuple[Any, Term]]] = {}
+        self.overflows: set[Op] = set()
         self.apart: dict[str, Any] = {}
         given = [v for e in program.equations for v in e.outs if v.given]
         globals_ = {program.name, "np"}
@@ -111,15 +105,15 @@ class Writer:
         """The name of ``v``, made unique."""
         if v not in self.name_of:
             self.name_of[v] = self.unique(identifier(v.name) if v.given else self.stem(v), avoided)
-            self.text[v] = Text(self.name_of[v])
+            self.text[v] = Term(self.name_of[v])
         return self.name_of[v]
 
     def stem(self, v: Var) -> str:
         """What something without a name is called after: what was done last."""
         made = self.made_by[v]
-        if made.op.name == "subtract" and not all(isinstance(x, Var) for x in made.args):
+        if made.op is ops.subtract and not all(isinstance(x, Var) for x in made.args):
             return "t"
-        return "mask" if v.dtype.kind == "b" else STEMS.get(made.op.name, "t")
+        return "mask" if v.dtype.kind == "b" else STEMS.get(made.op, "t")
 
     def unique(self, name: str, avoided: Any = ()) -> str:
         """``name``, or with a number behind it if it is taken; ``t`` has always one."""
@@ -134,7 +128,7 @@ class Writer:
         """Print a constant above the function, unless it is another one transposed."""
         for name, known in self.constants.items():
             if c.ndim == 2 and known.shape == c.shape[::-1] and np.array_equal(known.T, c):
-                self.text[v] = Text(f"{name}.T")
+                self.text[v] = Term(f"{name}.T")
                 return
         self.constants[self.name_of[v]] = c
 
@@ -176,7 +170,9 @@ class Writer:
         if len(first) > WIDTH:
             first = f"def {p.name}(\n" + "".join(f"    {word},\n" for word in words) + "):"
         body = [self.docstring(), *(textwrap.indent(line, "    ") for line in self.lines)]
-        why = [f'@np.errstate(over="ignore")  # {WARNS[name]}' for name in sorted(self.overflows)]
+        why = [
+            f'@np.errstate(over="ignore")  # {WARNS[op]}' for op in WARNS if op in self.overflows
+        ]
         return "\n".join([*why, first, *body]) + "\n"
 
     def parameter(self, name: str) -> str:
@@ -262,7 +258,7 @@ class Writer:
                 for i, name in zip(places, names):
                     if name != v.name:
                         self.lines.append(f"{name} = {self.named(v)}")
-                        leaves[i] = Text(name)
+                        leaves[i] = Term(name)
         return rebuild(leaves)
 
     def tall(self, tree: Any, room: int) -> str:
@@ -285,7 +281,7 @@ class Writer:
             start, stop = self.brackets(tree)
             comma = "," * (type(tree) is tuple and len(tree) == 1)
             return f"{start}{', '.join(map(self.tree, tree))}{comma}{stop}"
-        if isinstance(tree, Text):
+        if isinstance(tree, Term):
             return tree.code
         return self.text[tree].code if isinstance(tree, Var) else self.code(tree)
 
@@ -317,7 +313,7 @@ class Writer:
             return
         v = equation.out
         once = self.uses.get(v, 0) == 1 and not v.given
-        if equation.op.name == "scatter":
+        if equation.op is ops.scatter:
             self.settle(*equation.reads())
             value = self.argument(equation.args[0], [v.dtype], equation.args[0] is not None)
             self.scattered[v] = [(equation.kwargs["index"], value)]
@@ -334,7 +330,7 @@ class Writer:
         else:
             self.lines.append(f"{self.named(v)} = {text.code}")
 
-    def fitted(self, equation: Equation, name: str) -> Text:
+    def fitted(self, equation: Equation, name: str) -> Term:
         """The right-hand side; what makes it too long for a line gets names."""
         text = self.expression(equation)
         while len(name) + 3 + len(text.code) > WIDTH - 4:
@@ -349,12 +345,12 @@ class Writer:
 
     def accumulated(self, equation: Equation, once: bool) -> bool:
         """Add what was put at an index in place: ``dx[1:9] += dy * k``."""
-        if equation.op.name not in ("add", "subtract"):
+        if equation.op not in (ops.add, ops.subtract):
             return False
         (a, b), v = equation.args, equation.out
         if not (isinstance(a, Var) and isinstance(b, Var)):
             return False
-        plus = equation.op.name == "add"
+        plus = equation.op is ops.add
         if plus and a in self.scattered and b in self.scattered and a is not b:
             self.scattered[v] = self.scattered.pop(a) + self.scattered.pop(b)
             if not once:
@@ -373,11 +369,7 @@ class Writer:
     def is_fresh(self, x: Any, like: Var) -> bool:
         """Whether ``x`` is memory that nobody else holds, and of the kind of ``like``."""
         made = self.inlined.get(x) if isinstance(x, Var) else None
-        if (
-            made is None
-            or x in self.name_of
-            or not (made.op.elementwise or made.op.name == "matmul")
-        ):
+        if made is None or x in self.name_of or not (made.op.elementwise or made.op is ops.matmul):
             return False
         return bool(x.shape and x.shape == like.shape and x.dtype == like.dtype)
 
@@ -392,9 +384,9 @@ class Writer:
                 for i, (index, value) in enumerate(parts):
                     self.put(v, index, value, " += " if i and not apart else " = ")
 
-    def put(self, v: Var, index: Any, value: Text, symbol: str) -> None:
+    def put(self, v: Var, index: Any, value: Term, symbol: str) -> None:
         place, code = self.index(index), value.code
-        if symbol == " += " and code.startswith("-") and value.level >= PRODUCT:
+        if symbol == " += " and code.startswith("-") and LEVELS[value.level] >= LEVELS["product"]:
             symbol, code = " -= ", code[1:]
         if once_each(index):
             self.lines.append(f"{self.named(v)}[{place}]{symbol}{code}")
@@ -405,22 +397,24 @@ class Writer:
 
     # --- expressions ------------------------------------------------------------------------
 
-    def expression(self, equation: Equation) -> Text:
+    def expression(self, equation: Equation) -> Term:
         """The right-hand side of an equation."""
         op, kwargs = equation.op, equation.kwargs
         args = self.arguments(equation)
-        if (special := SPELLED.get(op.name)) is not None:
+        if (special := SPELLED.get(op)) is not None:
             text = special(self, equation, args)
             if text is not None:
                 return text
-        if op.name in SYMBOLS and len(args) == 2:
-            return joined(*SYMBOLS[op.name], *args)
+        if (pattern := NOTATION.get(op, {}).get("python")) is not None:
+            if op in WARNS:
+                self.overflows.add(op)
+            return operator(op, *args) if len(args) == 2 else fill(pattern, *args)
         found = numpy_function(op)
         words = self.keywords(op, kwargs, found[1] if found else None)
-        if op.name in METHODS and isinstance(equation.args[0], Var) and equation.args[0].shape:
-            return Text(f"{args[0].at(ATOM)}.{op.name}({', '.join(words)})")
+        if op in METHODS and isinstance(equation.args[0], Var) and equation.args[0].shape:
+            return Term(f"{args[0].at('atom')}.{op.name}({', '.join(words)})")
         name = found[0] if found else self.helpers.of(op, all(map(has_elements, equation.args)))
-        return Text(f"{name}({', '.join([a.code for a in args] + words)})")
+        return Term(f"{name}({', '.join([a.code for a in args] + words)})")
 
     def keywords(self, op: Op, kwargs: dict[str, Any], function: Any = None) -> list[str]:
         """Keywords, without those that say what goes without saying."""
@@ -432,7 +426,7 @@ class Writer:
             )
         ]
 
-    def arguments(self, equation: Equation) -> list[Text]:
+    def arguments(self, equation: Equation) -> list[Term]:
         """The arguments; arrays of one value as that value, where NumPy broadcasts it."""
         args = equation.args
         if not equation.op.elementwise or equation.kwargs:
@@ -442,7 +436,7 @@ class Writer:
         broadcast = np.broadcast_shapes(*shapes) == equation.out.shape
         return [self.argument(x, kinds, broadcast) for x in args]
 
-    def argument(self, x: Any, kinds: list[Any] | None = None, scalar: bool = False) -> Text:
+    def argument(self, x: Any, kinds: list[Any] | None = None, scalar: bool = False) -> Term:
         """A variable, or a constant beside arrays of the dtypes ``kinds``."""
         if isinstance(x, Var):
             return self.text[x]
@@ -450,7 +444,7 @@ class Writer:
             return literals.weak(x.flat[0], kinds or [x.dtype])
         if kinds and not isinstance(x, np.ndarray):
             return literals.weak(x, kinds)
-        return Text(self.code(x), UNARY if self.code(x).startswith("-") else ATOM)
+        return Term(self.code(x), "unary" if self.code(x).startswith("-") else "atom")
 
     def code(self, x: Any) -> str:
         """A constant or metadata as source."""
@@ -472,7 +466,7 @@ class Writer:
             code = literals.array(x)
             return code if len(code) <= BRIEF * 4 and "\n" not in code else self.constant(x)
         if isinstance(x, np.dtype | type):
-            return f"np.{np.dtype(x)}"
+            return f"np.{kind_of(x)}"
         raise ValueError(
             f"{self.program.name}: {x!r} cannot be printed as source: return arrays, numbers and "
             "strings"
@@ -499,21 +493,6 @@ class Writer:
         return self.code(index)
 
 
-def identifier(name: str) -> str:
-    """``name``, or something like it that Python takes for a name."""
-    name = unicodedata.normalize("NFKC", name)  # as Python itself reads it
-    if not name.isidentifier():
-        name = re.sub(r"\W", "_", name)
-        name = name if name.isidentifier() else f"v_{name}"
-    return f"{name}_" if keyword.iskeyword(name) or name == "np" else name
-
-
-def quoted(text: str) -> str:
-    """A string in double quotes, as long as it holds none."""
-    code = repr(text)
-    return f'"{code[1:-1]}"' if code[0] == "'" and '"' not in code and "\\'" not in code else code
-
-
 def bounds(index: slice) -> tuple[Any, Any, Any]:
     """Start, stop and step as they need to be written."""
     start = None if index.start == 0 and (index.step is None or index.step > 0) else index.start
@@ -522,11 +501,11 @@ def bounds(index: slice) -> tuple[Any, Any, Any]:
 
 def is_view(equation: Equation) -> bool:
     """Whether it costs nothing to write this again."""
-    if equation.op.name == "getitem":
+    if equation.op is ops.elements:
         index = equation.kwargs["index"]
         parts = index if isinstance(index, tuple) else (index,)
         return all(isinstance(p, int | slice | None) or p is Ellipsis for p in parts)
-    return equation.op.name in ("transpose", "swapaxes")
+    return equation.op in (ops.transpose, ops.swapaxes)
 
 
 def has_elements(x: Any) -> bool:

@@ -14,54 +14,33 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.ops.record import Op, implementations
 from minigrad.program.builder import shape_of
 from minigrad.program.equations import Equation, Var
 from minigrad.writing import literals
-from minigrad.writing.literals import (
-    AND,
-    ATOM,
-    COMPARISON,
-    OR,
-    POWER,
-    PRODUCT,
-    SUM,
-    UNARY,
-    Text,
-)
+from minigrad.writing.literals import kind_of
+from minigrad.writing.notation import NOTATION
+from minigrad.writing.terms import Term, fill
 
-SYMBOLS = {
-    "add": (" + ", SUM),
-    "subtract": (" - ", SUM),
-    "multiply": (" * ", PRODUCT),
-    "divide": (" / ", PRODUCT),
-    "floor_divide": (" // ", PRODUCT),
-    "remainder": (" % ", PRODUCT),
-    "matmul": (" @ ", PRODUCT),
-    "bitwise_and": (" & ", AND),
-    "bitwise_or": (" | ", OR),
-    "greater": (" > ", COMPARISON),
-    "greater_equal": (" >= ", COMPARISON),
-    "less": (" < ", COMPARISON),
-    "less_equal": (" <= ", COMPARISON),
-    "equal": (" == ", COMPARISON),
-    "not_equal": (" != ", COMPARISON),
-}
-METHODS = frozenset("sum mean max min prod var std any all argmax argmin cumsum cumprod".split())
+METHODS = frozenset(
+    {ops.sum, ops.mean, ops.max, ops.min, ops.prod, ops.any, ops.all}
+    | {ops.argmax, ops.argmin, ops.cumsum, ops.cumprod}
+)
 """Functions that read well as methods of their array."""
 
-RENAMED = {"absolute": "np.abs", "clip": "np.clip", "where": "np.where"}
+RENAMED = {ops.absolute: "np.abs", ops.bounded: "np.clip", ops.branch: "np.where"}
 """Ops whose NumPy function is composed here."""
 
-WARNS = {"sigmoid": "exp(-z) may reach inf, and 1 / inf is the right 0"}
+WARNS = {ops.sigmoid: "exp(-z) may reach inf, and 1 / inf is the right 0"}
 """Ops that are printed as something that may overflow, and why that is right."""
 
 
 @functools.cache
 def numpy_function(op: Op) -> tuple[str, Any] | None:
     """NumPy's function for ``op``, if one takes the same arguments, and what it is called."""
-    if op.name in RENAMED:
-        return RENAMED[op.name], None
+    if op in RENAMED:
+        return RENAMED[op], None
     for function, stands in implementations.items():
         if stands is op and hasattr(function, "__name__"):
             module = getattr(function, "__module__", None) or "numpy"
@@ -93,48 +72,31 @@ def is_default(key: str, value: Any, function: Any) -> bool:
     return bool(value is default or (type(value) is type(default) and value == default))
 
 
-def joined(symbol: str, level: int, left: Text, right: Text) -> Text:
+def operator(op: Op, left: Term, right: Term) -> Term:
     """Two operands with an operator between them."""
-    if level == COMPARISON:
-        return Text(f"{left.at(SUM)}{symbol}{right.at(SUM)}", level)
-    if symbol == " @ " and left.level == PRODUCT and " @ " not in left.code:
-        return Text(f"({left.code}) @ {right.at(level + 1)}", level)
-    return Text(f"{left.at(level)}{symbol}{right.at(level + 1)}", level)
+    if op is ops.matmul and left.level == "product" and " @ " not in left.code:
+        left = Term(f"({left.code})")
+    return fill(NOTATION[op]["python"], left, right)
 
 
 # --- ops with a spelling of their own ----------------------------------------------------
 
-Spelling = Callable[[Any, Equation, list[Text]], Text | None]
-SPELLED: dict[str, Spelling] = {}
+Spelling = Callable[[Any, Equation, list[Term]], Term | None]
+SPELLED: dict[Op, Spelling] = {}
 
 
-def spelled(*names: str) -> Callable[[Spelling], Spelling]:
+def spelled(*those: Op) -> Callable[[Spelling], Spelling]:
     """Decorator: how these ops are written; None leaves it to the general way."""
 
     def enter(function: Spelling) -> Spelling:
-        for name in names:
-            SPELLED[name] = function
+        SPELLED.update(dict.fromkeys(those, function))
         return function
 
     return enter
 
 
-def prefixed(sign: str, x: Text) -> Text:
-    return Text(f"{sign}{x.code if x.level in (ATOM, UNARY) else f'({x.code})'}", UNARY)
-
-
-@spelled("negative")
-def _negative(w: Any, e: Equation, args: list[Text]) -> Text:
-    return prefixed("-", args[0])
-
-
-@spelled("invert")
-def _invert(w: Any, e: Equation, args: list[Text]) -> Text:
-    return prefixed("~", args[0])
-
-
-@spelled("multiply")
-def _multiple(w: Any, e: Equation, args: list[Text]) -> Text | None:
+@spelled(ops.multiply)
+def _multiple(w: Any, e: Equation, args: list[Term]) -> Term | None:
     """``x / 150`` for a multiple of one element's share; ``2 * x * y`` needs no parentheses."""
     c, x = e.args
     if not isinstance(c, int | float | np.floating) or not isinstance(x, Var):
@@ -146,115 +108,94 @@ def _multiple(w: Any, e: Equation, args: list[Text]) -> Text | None:
     found = [(k, n) for n in lengths if (k := literals.multiple(value, n, x.dtype)) is not None]
     for k, n in sorted(found, key=lambda pair: abs(pair[0])):
         front = {1: "", -1: "-"}.get(k, f"{k} * ")
-        level = UNARY if k == -1 else PRODUCT + (k != 1)
-        return Text(f"{front}{args[1].at(level)} / {n}", PRODUCT)
+        level = "product" if k == 1 else "unary"
+        return Term(f"{front}{args[1].at(level)} / {n}", "product")
     made = w.inlined.get(x)
-    if made is not None and x not in w.name_of and made.op.name in ("multiply", "divide"):
-        return Text(f"{args[0].at(PRODUCT)} * {args[1].at(PRODUCT)}", PRODUCT)
+    if made is not None and x not in w.name_of and made.op in (ops.multiply, ops.divide):
+        return Term(f"{args[0].at('product')} * {args[1].at('product')}", "product")
     return None
 
 
-def power(x: Text, p: Text) -> Text:
+def power(x: Term, p: Term) -> Term:
     hugged = re.fullmatch(r"[\w.]+", x.code) and re.fullmatch(r"-?[\w.]+", p.code)
-    return Text(f"{x.at(ATOM)}{'**' if hugged else ' ** '}{p.at(UNARY)}", POWER)
+    return Term(f"{x.at('atom')}{'**' if hugged else ' ** '}{p.at('unary')}", "power")
 
 
-@spelled("power")
-def _power(w: Any, e: Equation, args: list[Text]) -> Text:
+@spelled(ops.power)
+def _power(w: Any, e: Equation, args: list[Term]) -> Term:
     return power(*args)
 
 
-@spelled("square")
-def _square(w: Any, e: Equation, args: list[Text]) -> Text:
-    return power(args[0], Text("2"))
+@spelled(ops.square)
+def _square(w: Any, e: Equation, args: list[Term]) -> Term:
+    return power(args[0], Term("2"))
 
 
-@spelled("sigmoid")
-def _sigmoid(w: Any, e: Equation, args: list[Text]) -> Text:
-    w.overflows.add("sigmoid")
-    return Text(f"1 / (1 + np.exp({prefixed('-', args[0]).code}))", PRODUCT)
-
-
-@spelled("relu")
-def _relu(w: Any, e: Equation, args: list[Text]) -> Text:
-    return Text(f"np.maximum({args[0].code}, 0)")
-
-
-@spelled("softplus")
-def _softplus(w: Any, e: Equation, args: list[Text]) -> Text:
-    return Text(f"np.logaddexp({args[0].code}, 0)")
-
-
-@spelled("log_sigmoid")
-def _log_sigmoid(w: Any, e: Equation, args: list[Text]) -> Text:
-    return Text(f"-np.logaddexp({prefixed('-', args[0]).code}, 0)", UNARY)
-
-
-@spelled("transpose", "swapaxes")
-def _transpose(w: Any, e: Equation, args: list[Text]) -> Text:
+@spelled(ops.transpose, ops.swapaxes)
+def _transpose(w: Any, e: Equation, args: list[Term]) -> Term:
     n = len(e.out.shape)
     axes = e.kwargs.get("axes")
-    if e.op.name == "swapaxes":
+    if e.op is ops.swapaxes:
         swapped = sorted(int(a) % n for a in e.kwargs.values())
         if swapped == [n - 2, n - 1]:
-            return Text(f"{args[0].at(ATOM)}.{'T' if n == 2 else 'mT'}")
-        return Text(f"{args[0].at(ATOM)}.swapaxes({', '.join(map(w.code, e.kwargs.values()))})")
+            return Term(f"{args[0].at('atom')}.{'T' if n == 2 else 'mT'}")
+        return Term(f"{args[0].at('atom')}.swapaxes({', '.join(map(w.code, e.kwargs.values()))})")
     axes = None if axes is None else tuple(int(a) % n for a in np.ravel(axes))
     if axes is None or axes == tuple(range(n))[::-1]:
-        return Text(f"{args[0].at(ATOM)}.T")
-    return Text(f"{args[0].at(ATOM)}.transpose({', '.join(map(str, axes))})")
+        return Term(f"{args[0].at('atom')}.T")
+    return Term(f"{args[0].at('atom')}.transpose({', '.join(map(str, axes))})")
 
 
-@spelled("reshape", "squeeze", "expand_dims")
-def _reshape(w: Any, e: Equation, args: list[Text]) -> Text:
+@spelled(ops.reshape, ops.squeeze, ops.expand_dims)
+def _reshape(w: Any, e: Equation, args: list[Term]) -> Term:
     x, shape = e.args[0], e.out.shape
     made = w.inlined.get(x) if isinstance(x, Var) and x not in w.name_of else None
-    if made is not None and made.op.name in ("sum", "mean", "max", "min"):
+    if made is not None and made.op in (ops.sum, ops.mean, ops.max, ops.min):
         before, axis = shape_of(made.args[0]), made.kwargs.get("axis")
         gone = set() if axis is None else {int(a) % len(before) for a in np.ravel(axis)}
         if gone and shape == tuple(1 if i in gone else n for i, n in enumerate(before)):
             kwargs = {**made.kwargs, "keepdims": True}
-            text: Text = w.expression(Equation(e.out, made.op, made.args, kwargs))
+            text: Term = w.expression(Equation(e.out, made.op, made.args, kwargs))
             return text
     if not shape_of(x):
-        return Text(f"np.reshape({args[0].code}, {w.code(shape)})")
+        return Term(f"np.reshape({args[0].code}, {w.code(shape)})")
     if not shape:
-        return Text(f"{args[0].at(ATOM)}.reshape(())[()]")
-    return Text(f"{args[0].at(ATOM)}.reshape({', '.join(map(str, shape))})")
+        return Term(f"{args[0].at('atom')}.reshape(())[()]")
+    return Term(f"{args[0].at('atom')}.reshape({', '.join(map(str, shape))})")
 
 
-@spelled("broadcast_to")
-def _broadcast_to(w: Any, e: Equation, args: list[Text]) -> Text:
-    return Text(f"np.broadcast_to({args[0].code}, {w.code(e.out.shape)})")
+@spelled(ops.broadcast_to)
+def _broadcast_to(w: Any, e: Equation, args: list[Term]) -> Term:
+    return Term(f"np.broadcast_to({args[0].code}, {w.code(e.out.shape)})")
 
 
-@spelled("getitem")
-def _getitem(w: Any, e: Equation, args: list[Text]) -> Text:
-    array = args[0].at(ATOM) if shape_of(e.args[0]) else f"np.asarray({args[0].code})"
-    return Text(f"{array}[{w.index(e.kwargs['index'])}]")
+@spelled(ops.elements)
+def _getitem(w: Any, e: Equation, args: list[Term]) -> Term:
+    array = args[0].at("atom") if shape_of(e.args[0]) else f"np.asarray({args[0].code})"
+    return Term(f"{array}[{w.index(e.kwargs['index'])}]")
 
 
-@spelled("astype")
-def _astype(w: Any, e: Equation, args: list[Text]) -> Text:
+@spelled(ops.astype)
+def _astype(w: Any, e: Equation, args: list[Term]) -> Term:
     if not e.out.shape:
-        return Text(f"np.{e.out.dtype}({args[0].code})")
-    return Text(f"{args[0].at(ATOM)}.astype(np.{e.out.dtype})")
+        return Term(f"np.{kind_of(e.out.dtype)}({args[0].code})")
+    return Term(f"{args[0].at('atom')}.astype(np.{kind_of(e.out.dtype)})")
 
 
-@spelled("concatenate", "stack")
-def _concatenate(w: Any, e: Equation, args: list[Text]) -> Text:
+@spelled(ops.joined, ops.layered)
+def _concatenate(w: Any, e: Equation, args: list[Term]) -> Term:
     words = [f"[{', '.join(a.code for a in args)}]", *w.keywords(e.op, e.kwargs)]
-    return Text(f"np.{e.op.name}({', '.join(words)})")
+    return Term(f"np.{'stack' if e.op is ops.layered else 'concatenate'}({', '.join(words)})")
 
 
-@spelled("array_split")
-def _split(w: Any, e: Equation, args: list[Text]) -> Text:
+@spelled(ops.pieces)
+def _split(w: Any, e: Equation, args: list[Term]) -> Term:
     rest = {k: v for k, v in e.kwargs.items() if k != "ends"}
     words = [args[0].code, w.code(list(e.kwargs["ends"])), *w.keywords(e.op, rest)]
-    return Text(f"np.split({', '.join(words)})")
+    return Term(f"np.split({', '.join(words)})")
 
 
-@spelled("unstack")
-def _unstack(w: Any, e: Equation, args: list[Text]) -> Text:
+@spelled(ops.unstack)
+def _unstack(w: Any, e: Equation, args: list[Term]) -> Term:
     axis = e.kwargs.get("axis", 0)
-    return args[0] if axis == 0 else Text(f"np.moveaxis({args[0].code}, {axis}, 0)")
+    return args[0] if axis == 0 else Term(f"np.moveaxis({args[0].code}, {axis}, 0)")

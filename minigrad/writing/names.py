@@ -1,0 +1,125 @@
+"""Names in every style: whatever the user wrote becomes something that can do no harm."""
+
+from __future__ import annotations
+
+import html
+import keyword
+import re
+import unicodedata
+
+from minigrad.reading.wording import visible
+
+GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
+    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+).split()
+_INDEXED = re.compile(r"([^\W\d_]+?)_?(\d+)")
+_SUBSCRIPT = re.compile(r"([^\W\d_]+)_([^\W_]+)")
+_LATEX = {
+    "\\": r"\backslash ",
+    "^": r"\wedge ",
+    "~": r"\sim ",
+    " ": r"\ ",
+    "'": "",
+    '"': "",
+    "`": "",
+}
+_LATEX |= {c: "\\" + c for c in "{}$&%#_"}
+_PATH = re.compile(r"""[^\W\d]\w*(\.\w+|\[('[^'\\]*'|"[^"\\]*"|-?\w+)\]|\(\))*['′]?ᵀ?( via .+)?""")
+
+
+def is_path(name: str) -> bool:
+    """Whether a name reads as one thing: ``w``, ``self.w``, ``params['W'][0]``."""
+    return _PATH.fullmatch(name) is not None
+
+
+def greek_letter(word: str) -> str | None:
+    """The letter that ``word`` names: θ for ``theta``."""
+    if word not in GREEK:
+        return None
+    case = "CAPITAL" if word[0].isupper() else "SMALL"
+    name = "LAMDA" if word.lower() == "lambda" else word.upper()
+    return unicodedata.lookup(f"GREEK {case} LETTER {name}")
+
+
+def _greek_word(letter: str) -> str | None:
+    return next((word for word in GREEK if greek_letter(word) == letter), None)
+
+
+def parts_of(name: str) -> tuple[str, str]:
+    """A name and its index: ``w1`` is w with index 1, ``W_out`` is W with index out."""
+    match = _INDEXED.fullmatch(name) or _SUBSCRIPT.fullmatch(name)
+    return (match[1], match[2]) if match else (name, "")
+
+
+def latex_name(name: str) -> str:
+    r"""A variable's name in LaTeX, whatever is in it.
+
+    Examples
+    --------
+    >>> print(latex_name("w1"), latex_name("theta"), latex_name("loss"), latex_name("a&b"))
+    w_{1} \theta \mathrm{loss} \mathrm{a\&b}
+    """
+    base, index = (_latex_letter(part) for part in parts_of(name))
+    return f"{base}_{{{index}}}" if index else base
+
+
+def _latex_letter(word: str) -> str:
+    known = word if word in GREEK else _greek_word(word)
+    if known:
+        return f"\\{known}"
+    if word.isdigit() or (len(word) == 1 and word.isalpha()) or not word:
+        return word
+    return latex_word(word)
+
+
+def latex_word(word: str) -> str:
+    """Upright text in a LaTeX formula, escaped."""
+    return f"\\mathrm{{{latex_escaped(visible(word))}}}"
+
+
+def latex_escaped(text: str) -> str:
+    """Text of which LaTeX obeys no letter."""
+    return "".join(_LATEX.get(c, c) for c in text)
+
+
+def mathml_name(name: str) -> str:
+    """A variable's name in MathML, whatever is in it."""
+    base, index = parts_of(name)
+    word = f"<mi>{html.escape(greek_letter(base) or visible(base))}</mi>"
+    if not index:
+        return word
+    kind = "mn" if index.isdigit() else "mi"
+    return f"<msub>{word}<{kind}>{html.escape(greek_letter(index) or index)}</{kind}></msub>"
+
+
+def mathml_word(word: str) -> str:
+    """Text in a MathML formula, escaped."""
+    return f"<mtext>{html.escape(visible(word))}</mtext>"
+
+
+def identifier(name: str) -> str:
+    """``name``, or something like it that Python takes for a name.
+
+    Examples
+    --------
+    >>> identifier("soft-sign"), identifier("lambda"), identifier("np"), identifier("1/x")
+    ('soft_sign', 'lambda_', 'np_', 'v_1_x')
+    """
+    name = unicodedata.normalize("NFKC", name)  # as Python itself reads it
+    if not name.isidentifier():
+        name = re.sub(r"\W", "_", name)
+        name = name if name.isidentifier() else f"v_{name}"
+    return f"{name}_" if keyword.iskeyword(name) or name == "np" else name
+
+
+def quoted(text: str) -> str:
+    """A string as Python source, in double quotes as long as it holds none.
+
+    Examples
+    --------
+    >>> print(quoted("x"), quoted('a"b'), quoted(type("Name", (str,), {"__repr__": print})("y")))
+    "x" 'a"b' "y"
+    """
+    code = str.__repr__(text)
+    return f'"{code[1:-1]}"' if code[0] == "'" and '"' not in code and "\\'" not in code else code
