@@ -12,6 +12,7 @@ from minigrad.autodiff import hessian as hessian
 from minigrad.autodiff import hvp as hvp
 from minigrad.autodiff import jacobian as jacobian
 from minigrad.autodiff import jvp as jvp
+from minigrad.autodiff import linearize as linearize
 from minigrad.autodiff import value_and_grad as value_and_grad
 from minigrad.autodiff import vjp as vjp
 from minigrad.debug import debug as debug

@@ -1,84 +1,176 @@
-"""Batches: a recorded computation, done again for many arrays at once.
+"""Batches: a recorded computation, done again for many values at once.
 
-A Jacobian is the same backward pass for every element of the output.  The pass is
-recorded once, as a function of the gradient that it starts from, and repeated here for
-all of them along a new first axis: elementwise ops broadcast, reductions and shapes
-make room for one axis more.  An op without a rule is done one by one.
+The graph of one example is walked forward with a first axis more on what differs between
+examples: elementwise ops broadcast, reductions and shapes make room for the axis.  Every op
+has its rule in one table here; what has none is done example by example, and stacked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
-from minigrad.graph import AnyNode, ancestors, pick
-from minigrad.ops.indexing import is_basic
+from minigrad.graph import AnyNode, pick, variable
+from minigrad.ops import factorisations, matrices, norms
+from minigrad.ops.einsum import LETTERS, contract
+from minigrad.ops.elementwise import nan_to_num
+from minigrad.ops.elementwise import round as round_
+from minigrad.ops.indexing import elements, getitem, is_basic, scatter
+from minigrad.ops.joining import joined, layered, pieces
+from minigrad.ops.padding import framed
 from minigrad.ops.record import Op
 from minigrad.ops.reduction import axes_of
+from minigrad.tensor import Tensor
 
 Shape = tuple[int, ...]
 Lift = Callable[[Any, AnyNode], Any]
 
 
+class Many:
+    """Values for many examples, along a first axis."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+
 def batched(
-    targets: Sequence[AnyNode], source: AnyNode, many: Any, lift: Lift | None = None
+    targets: Iterable[AnyNode], known: Mapping[AnyNode, Any], n: int, lift: Lift | None = None
 ) -> list[Any]:
-    """Values of ``targets`` with each of ``many`` in place of the value of ``source``.
+    """Values of ``targets``, computed again from what is ``known``.
 
     Parameters
     ----------
     targets : nodes
-        Computed from ``source`` (and from other things, which stay as they are).
-    many : array, shape (n, *shape of source)
+    known : dict
+        node -> what stands in its place: one value, or `Many`.
+    n : int
+        The number of examples.
     lift : callable, optional
-        ``lift(value, node)`` makes a Tensor, so that the repetition is itself recorded.
+        ``lift(value, node)`` makes a Tensor of a value that stays as it was, so that the
+        repetition is itself recorded.
 
     Returns
     -------
-    list of arrays, each of shape (n, *shape of the target)
+    list
+        Of values, or `Many`; the value that was recorded, where nothing known is needed.
     """
-    value: dict[AnyNode, Any] = {source: many}
-    nodes = {node for target in targets for node in ancestors(target)}
-    for node in sorted(nodes, key=lambda node: node.seq):
+    targets = list(targets)
+    value = dict(known)
+    for node in sorted(reached(targets), key=lambda node: node.seq):
         parents = node.parents
-        if node is source or not any(p in value for p in parents if p is not None):
+        if node in value or node.op is None:
+            continue
+        if not any(p in value for p in parents if p is not None) and not any(
+            t.node in value for t in tensors_in(node.kwargs)
+        ):
             continue
         if node.op is pick:
-            value[node] = value[parents[0]][node.kwargs["index"]]  # type: ignore[index]
-            continue
-        together = [p is not None and p in value for p in parents]
-        args = [
-            value[p] if many_here else a if p is None or lift is None else lift(a, p)  # type: ignore[index]
-            for a, p, many_here in zip(node.args, parents, together, strict=True)
-        ]
-        value[node] = repeated(node, args, together, len(many))
-    return [value[target] for target in targets]
+            of = value[parents[0]]  # type: ignore[index]
+            value[node] = of[node.kwargs["index"]]
+        elif node.op is variable:
+            value[node] = value[parents[0]]  # type: ignore[index]
+        else:
+            args = [
+                value[p] if p in value else a if p is None or lift is None else lift(a, p)
+                for a, p in zip(node.args, parents, strict=True)
+            ]
+            kwargs = {key: filled_in(v, value) for key, v in node.kwargs.items()}
+            value[node] = repeated(node.op, args, kwargs, node.args, node.ans, n)
+    return [value[t] if t in value else t.ans if lift is None else lift(t.ans, t) for t in targets]
 
 
-def repeated(node: AnyNode, args: list[Any], together: list[bool], n: int) -> Any:
-    """The op of ``node`` on arguments of which those ``together`` have a first axis more."""
-    op, kwargs = node.op, node.kwargs
-    assert op is not None
-    shapes = [np.shape(a) for a in node.args]
-    shape = np.shape(node.ans) if not isinstance(node.ans, tuple) else ()
-    if op.elementwise and not kwargs:
-        args = [align(a, len(shape)) if t else a for a, t in zip(args, together, strict=True)]
-        return op(*args)
-    rule = RULES.get(op)
-    if rule is not None:
-        ans = rule(op, args, together, shapes, shape, dict(kwargs))
-        if ans is not None:
-            return ans
+def reached(targets: Iterable[AnyNode]) -> set[AnyNode]:
+    """All that ``targets`` were computed from, by way of metadata too, and themselves."""
+    stack = list(targets)
+    seen = set(stack)
+    while stack:
+        node = stack.pop()
+        more = [t.node for t in tensors_in(node.kwargs)] if node.kwargs else []
+        for parent in (*node.parents, *more):
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return seen
+
+
+def tensors_in(v: Any) -> Iterable[Tensor]:
+    """The Tensors among metadata."""
+    if isinstance(v, Tensor):
+        yield v
+    elif isinstance(v, tuple | dict):
+        for part in v.values() if isinstance(v, dict) else v:
+            yield from tensors_in(part)
+
+
+def filled_in(v: Any, value: Mapping[AnyNode, Any]) -> Any:
+    """Metadata with what is known in the place of Tensors."""
+    if isinstance(v, tuple):
+        return tuple([filled_in(part, value) for part in v])
+    return value.get(v.node, v) if isinstance(v, Tensor) else v
+
+
+def holds_many(v: Any) -> bool:
+    return isinstance(v, Many) or (isinstance(v, tuple) and any(map(holds_many, v)))
+
+
+def one_of(v: Any, i: int) -> Any:
+    """What example ``i`` has for ``v``."""
+    if isinstance(v, Many):
+        return v.values[i]
+    return tuple([one_of(part, i) for part in v]) if isinstance(v, tuple) else v
+
+
+def run(op: Op, *args: Any, **kwargs: Any) -> Any:
+    """``op``, through the door only where that records something."""
+    if any(type(a) is Tensor for a in args) or any(True for _ in tensors_in(kwargs)):
+        return op(*args, **kwargs)
+    return op.forward(*args, **kwargs)
+
+
+def repeated(
+    op: Op, args: list[Any], kwargs: dict[str, Any], old_args: Any, old_ans: Any, n: int
+) -> Any:
+    """``op`` of arguments of which some are `Many`, given those and the answer of one example."""
+    several = isinstance(old_ans, tuple)
+    many_kwargs = any(map(holds_many, kwargs.values()))
+    if not many_kwargs and not any(isinstance(a, Many) for a in args):
+        return run(op, *args, **kwargs)
+    together = [isinstance(a, Many) for a in args]
+    values = [a.values if isinstance(a, Many) else a for a in args]
+    rule = broadcasting if pointwise(op) and not kwargs else RULES.get(op)
+    ans = None
+    if rule is not None and (not many_kwargs or rule is indexed):
+        shape = () if several else np.shape(old_ans)
+        shapes = [np.shape(a) for a in old_args]
+        ans = rule(op, values, together, shapes, shape, dict(kwargs), n)
+    if ans is None:
+        ans = one_by_one(op, args, kwargs, old_ans, n)
+    return tuple([Many(y) for y in ans]) if several else Many(ans)
+
+
+def one_by_one(op: Op, args: list[Any], kwargs: dict[str, Any], old_ans: Any, n: int) -> Any:
+    """What has no rule, example by example."""
     each = [
-        op(*[a[i] if t else a for a, t in zip(args, together, strict=True)], **kwargs)
+        run(op, *[one_of(a, i) for a in args], **{k: one_of(v, i) for k, v in kwargs.items()})
         for i in range(n)
     ]
-    if isinstance(node.ans, tuple):
-        return tuple(np.stack(column) for column in zip(*each, strict=True))
-    return np.stack(each)
+    if isinstance(old_ans, tuple):
+        return tuple(
+            np.stack([e[i] for e in each]) if n else np.zeros((0, *np.shape(y)), y.dtype)
+            for i, y in enumerate(old_ans)
+        )
+    return np.stack(each) if n else np.zeros((0, *np.shape(old_ans)), np.result_type(old_ans))
+
+
+def pointwise(op: Op) -> bool:
+    """Whether each element of the answer depends on one element of each argument."""
+    return op.elementwise or (op.vjps is None and isinstance(op.forward, np.ufunc))
 
 
 def align(x: Any, ndim: int) -> Any:
@@ -88,76 +180,217 @@ def align(x: Any, ndim: int) -> Any:
     return x if missing <= 0 else np.reshape(x, (n, *[1] * missing, *shape))
 
 
+def from_end(axis: Any, ndim: int) -> Any:
+    """Axes counted from the end, where one more in front does not matter."""
+    if isinstance(axis, tuple | list):
+        return tuple([from_end(a, ndim) for a in axis])
+    return axis if axis < 0 else int(axis) - ndim
+
+
 # --- rules -----------------------------------------------------------------------------
-# rule(op, args, together, shapes, shape, kwargs): shapes and shape are those of one.
+# rule(op, args, together, shapes, shape, kwargs, n): those ``together`` have the first axis
+# more; shapes and shape are those of one example.  None: example by example after all.
 
 
-def reduction(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kwargs: Any) -> Any:
-    """The same axes, one further; all of them are all but the first."""
-    if kwargs.get("where", True) is not True:
-        return None
-    axes = axes_of(np.broadcast_to(np.float64(0), shapes[0]), kwargs.pop("axis", None))
-    return op(args[0], axis=tuple(a + 1 for a in axes), **kwargs)
+def broadcasting(
+    op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any
+) -> Any:
+    return run(op, *[align(a, len(shape)) if t else a for a, t in zip(args, together, strict=True)])
 
 
-def reshaped(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kwargs: Any) -> Any:
-    return np.reshape(args[0], (len(args[0]), *shape))
+def same(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    """What does not care for axes in front: the last ones, or none, are worked on."""
+    ndim = max(map(len, shapes))
+    return run(op, *[align(a, ndim) if t else a for a, t in zip(args, together, strict=True)], **kw)
 
 
-def stretched(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kwargs: Any) -> Any:
-    return np.broadcast_to(align(args[0], len(shape)), (len(args[0]), *shape))
+def triangle(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    return run(op, args[0], **kw) if len(shapes[0]) > 1 else None
 
 
-def transposed(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kwargs: Any) -> Any:
-    ndim, axes = len(shapes[0]), kwargs.get("axes")
+def reduction(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    """The same axes, counted from the end; all of them are all but the first."""
+    one = np.broadcast_to(np.float64(0), shapes[0])
+    axis = kw.pop("axis", -1 if op in (ops.softmax, ops.log_softmax) else None)
+    return run(op, args[0], axis=from_end(axes_of(one, axis), len(shapes[0])), **kw)
+
+
+def scan(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    """Along one axis, or along all elements."""
+    axis = kw.pop("axis", -1 if op in (ops.sort, ops.argsort, ops.argpartition) else None)
+    if axis is None or not shapes[0]:
+        return run(op, np.reshape(args[0], (n, math.prod(shapes[0]))), axis=1, **kw).reshape(
+            (n, *shape)
+        )
+    return run(op, args[0], axis=from_end(axis, len(shapes[0])), **kw)
+
+
+def reshaped(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    return np.reshape(args[0], (n, *shape))
+
+
+def stretched(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    return np.broadcast_to(align(args[0], len(shape)), (n, *shape))
+
+
+def transposed(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    ndim, axes = len(shapes[0]), kw.get("axes")
     order = range(ndim)[::-1] if axes is None else [int(a) % ndim for a in np.atleast_1d(axes)]
     return np.transpose(args[0], (0, *(a + 1 for a in order)))
 
 
-def swapped(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kwargs: Any) -> Any:
-    a, b = (kwargs[k] % len(shapes[0]) + 1 for k in ("axis1", "axis2"))
-    return np.swapaxes(args[0], a, b)
+def numbered(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    """Ops whose metadata number axes."""
+    ndim = len(shapes[0])
+    for key in ("axis", "axis1", "axis2", "source", "destination", "axes"):
+        if key in kw and kw[key] is not None:
+            kw[key] = from_end(kw[key], ndim)
+    if op is ops.rot90:
+        kw.setdefault("axes", (-ndim, 1 - ndim))
+    if op is ops.flip and kw.get("axis") is None:
+        kw["axis"] = tuple(range(-ndim, 0))
+    if op is ops.roll and kw.get("axis") is None:
+        flat = np.reshape(args[0], (n, math.prod(shape)))
+        return np.reshape(np.roll(flat, kw["shift"], 1), (n, *shape))
+    return run(op, args[0], **kw)
 
 
-def product(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kwargs: Any) -> Any:
+def together_along(
+    op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any
+) -> Any:
+    """Concatenations and stacks: who is there once is there for every example."""
+    args = [
+        a if t else np.broadcast_to(a, (n, *s))
+        for a, t, s in zip(args, together, shapes, strict=True)
+    ]
+    axis = kw.get("axis", 0)
+    return run(op, *args, axis=axis if axis < 0 else axis + 1)
+
+
+def apart_along(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    axis = kw.pop("axis", 0)
+    return run(op, args[0], axis=axis if axis < 0 else axis + 1, **kw)
+
+
+def padded(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    if np.ndim(kw.get("constant_values", 0)):
+        return None
+    kw["pad_width"] = ((0, 0), *kw["pad_width"])
+    return run(op, args[0], **kw)
+
+
+def product(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """Vectors together are the rows of a matrix; matrices together multiply one by one."""
     (a, b), (many_a, many_b), (s, t) = args, together, shapes
-    if max(len(s), len(t)) > 2:
-        return None
-    if many_a and many_b:
-        if len(s) == len(t) == 1:
-            return (a * b).sum(axis=1)
-        if len(s) == 1:
-            return np.matmul(a[:, None, :], b)[:, 0, :]
-        return np.matmul(a, b[:, :, None])[:, :, 0] if len(t) == 1 else np.matmul(a, b)
-    if many_a:
+    if many_a and many_b and len(s) == len(t) == 1:
+        return (a * b).sum(axis=1)
+    if many_a and not many_b and len(t) <= 2:
         return np.matmul(a, b)
-    if len(t) == 1:
+    if many_b and not many_a and len(t) == 1 and len(s) <= 2:
         return np.matmul(b, a if len(s) == 1 else a.T)
-    return np.matmul(a, b)
+    row, column = len(s) == 1, len(t) == 1
+    a = a[..., None, :] if row else a
+    b = b[..., None] if column else b
+    ndim = max(len(s) + row, len(t) + column)
+    ans = np.matmul(align(a, ndim) if many_a else a, align(b, ndim) if many_b else b)
+    ans = np.squeeze(ans, -1) if column else ans
+    return np.squeeze(ans, -1 if column else -2) if row else ans
 
 
-def indexed(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kwargs: Any) -> Any:
-    """Basic indices, after the first axis."""
-    index = kwargs["index"]
-    if not is_basic(index):
+def contracted(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    """One letter more, for the examples."""
+    inputs, output = kw["subscripts"].split("->")
+    letter = next((c for c in LETTERS if c not in kw["subscripts"]), None)
+    if letter is None:
         return None
-    kwargs["index"] = (slice(None), *(index if isinstance(index, tuple) else (index,)))
-    if "shape" in kwargs:
-        kwargs["shape"] = (len(args[0]), *kwargs["shape"])
-    return op(args[0], **kwargs)
+    terms = [letter * t + term for term, t in zip(inputs.split(","), together, strict=True)]
+    kw["subscripts"] = f"{','.join(terms)}->{letter}{output}"
+    return run(op, *args, **kw)
+
+
+def solved(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    (a, b), (many_a, many_b), (s, t) = args, together, shapes
+    vector = len(t) == 1
+    b = b[..., None] if vector else b
+    ndim = max(len(s), len(t) + vector)
+    ans = np.linalg.solve(align(a, ndim) if many_a else a, align(b, ndim) if many_b else b)
+    return np.squeeze(ans, -1) if vector else ans
+
+
+def indexed(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    """Getting elements, and putting them back."""
+    index = kw["index"]
+    parts = index if isinstance(index, tuple) else (index,)
+    if not holds_many(index):
+        if is_basic(index):
+            kw["index"] = (slice(None), *parts)
+            if op is scatter:
+                kw["shape"] = (n, *kw["shape"])
+            return run(op, args[0], **kw)
+        # Examples along the last axis disturb no rule of where indices put their axes.
+        behind = (*parts, *([slice(None)] if any(p is ... for p in parts) else [...]))
+        last = np.moveaxis(args[0], 0, -1)
+        if op is scatter:
+            ans = scatter(last, shape=(*kw["shape"], n), index=behind)
+        else:
+            ans = getitem(last, behind)
+        return np.moveaxis(ans, -1, 0)
+    if any(np.result_type(p.values).kind == "b" for p in parts if isinstance(p, Many)):
+        raise TypeError(
+            f"vmap: {op.name} with a boolean mask that differs between examples cannot be "
+            "batched: the shape of its result does; choose with np.where(mask, x, other)"
+        )
+    return picked_out(op, args[0], together[0], parts, kw, n)
+
+
+def picked_out(op: Any, a: Any, many: bool, parts: Any, kw: Any, n: int) -> Any:
+    """`indexed` by integers that differ between examples."""
+    arrays = [p for p in parts if not isinstance(p, slice | type(None) | type(Ellipsis))]
+    ndim = max(np.ndim(p.values) - 1 if isinstance(p, Many) else np.ndim(p) for p in arrays)
+    at = [i for i, p in enumerate(parts) if not isinstance(p, slice | type(None) | type(Ellipsis))]
+    index = [align(p.values, ndim) if isinstance(p, Many) else p for p in parts]
+    front: Any = np.arange(n).reshape((n, *[1] * ndim))
+    size = len(kw["shape"]) if op is scatter else np.ndim(a) - many
+    place = 0  # of the axes of the indices, in the answer of one example
+    if at == list(range(at[0], at[-1] + 1)):
+        used = sum(p is not None and p is not ... for p in parts)
+        place = sum(size - used if p is ... else 1 for p in parts[: at[0]])
+    own, moved = tuple(range(1, 1 + ndim)), tuple(range(1 + place, 1 + place + ndim))
+    if op is scatter:
+        values = a if many else np.broadcast_to(a, (n, *np.shape(a)))
+        values = np.moveaxis(values, moved, own) if place else values
+        return scatter(values, shape=(n, *kw["shape"]), index=(front, *index))
+    full = a if many else np.broadcast_to(a, (n, *np.shape(a)))
+    ans = getitem(full, (front, *index))
+    return np.moveaxis(ans, own, moved) if place else ans
 
 
 RULES: dict[Op, Callable[..., Any]] = {
-    ops.sum: reduction,
-    ops.mean: reduction,
-    ops.reshape: reshaped,
-    ops.squeeze: reshaped,
-    ops.expand_dims: reshaped,
+    contract: contracted,
+    elements: indexed,
+    scatter: indexed,
+    framed: padded,
+    joined: together_along,
+    layered: together_along,
+    pieces: apart_along,
+    ops.unstack: apart_along,
     ops.broadcast_to: stretched,
-    ops.transpose: transposed,
-    ops.swapaxes: swapped,
     ops.matmul: product,
-    ops.elements: indexed,
-    ops.scatter: indexed,
+    ops.transpose: transposed,
+    matrices.solve: solved,
+    ops.tril: triangle,
+    ops.triu: triangle,
+    **dict.fromkeys((ops.reshape, ops.squeeze, ops.expand_dims), reshaped),
+    **dict.fromkeys((ops.swapaxes, ops.moveaxis, ops.flip, ops.roll, ops.rot90), numbered),
+    **dict.fromkeys((ops.sum, ops.mean, ops.prod, ops.max, ops.min), reduction),
+    **dict.fromkeys((ops.any, ops.all, ops.count_nonzero, norms.power_norm), reduction),
+    **dict.fromkeys((ops.logsumexp, ops.softmax, ops.log_softmax), reduction),
+    **dict.fromkeys((ops.cumsum, ops.cumprod, ops.sort, ops.argsort), scan),
+    **dict.fromkeys((ops.copy, ops.astype, ops.real, ops.imag, nan_to_num, round_), same),
+    **dict.fromkeys((matrices.inv, matrices.det, matrices.signed_logdet), same),
+    **dict.fromkeys((matrices.pseudo_inverse, matrices.cofactors, matrices.cofactors_along), same),
+    **dict.fromkeys((factorisations.lower_cholesky, factorisations.symmetric_eig), same),
+    **dict.fromkeys((factorisations.tall_qr, factorisations.thin_svd), same),
+    factorisations.svdvals: same,
 }
+"""How an op makes room for the examples; elementwise ops need no row."""

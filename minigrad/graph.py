@@ -165,6 +165,32 @@ class Variable(Leaf):
     __slots__ = ()
 
 
+class Dual(Variable):
+    """Where forward mode pushes a tangent along: the value is not recorded, its tangent is here.
+
+    Attributes
+    ----------
+    tangent : array or Tensor
+        Of the shape of the value, or with an axis for several tangents in front.
+    pusher : object
+        Who pushes it along: a Dual of somebody else is a constant to him.
+    """
+
+    __slots__ = ("pusher", "tangent")
+
+    def __init__(self, pusher: Any, tangent: Any, value: Any, primal: AnyNode | None) -> None:
+        self.pusher = pusher
+        self.tangent = tangent
+        self.ans = value
+        self.kwargs = NOTHING
+        self.seq = next_seq()
+        self.grad = None
+        if primal is None:
+            self.op, self.args, self.parents = None, (), ()
+        else:  # a value that is itself being differentiated: a copy of it
+            self.op, self.args, self.parents = variable, (value,), (primal,)
+
+
 class Passive(Node):
     """What a trace records besides: inputs, integers, masks.  No gradient flows through."""
 
@@ -173,7 +199,13 @@ class Passive(Node):
 
 AnyNode = Node | Node1 | Node2
 
-variable = Op("variable", lambda x: x, (lambda g, ans, x: g,), doc="A fresh name for a value.")
+variable = Op(
+    "variable",
+    lambda x: x,
+    (lambda g, ans, x: g,),
+    linear="jointly",
+    doc="A fresh name for a value.",
+)
 """What a gradient function makes of an argument that is itself being differentiated."""
 
 
@@ -212,6 +244,7 @@ modes = Modes()
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 inspector: ContextVar[Any] = ContextVar("inspector", default=None)
 tracing: ContextVar[Any] = ContextVar("tracing", default=None)
+pushing: ContextVar[Any] = ContextVar("pushing", default=None)
 writing: ContextVar[Any] = ContextVar("writing", default=None)
 """What ``t[index] = value`` does where a function that writes into its arrays is recorded."""
 

@@ -1,6 +1,6 @@
 """Gradients of functions and of recorded Tensors."""
 
-from minigrad.autodiff.functions import grad, jvp, value_and_grad, vjp
+from minigrad.autodiff.functions import grad, jvp, linearize, value_and_grad, vjp
 from minigrad.autodiff.jacobians import hessian, hvp, jacobian
 from minigrad.autodiff.recorded import defop, gradients
 
@@ -12,6 +12,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "linearize",
     "value_and_grad",
     "vjp",
 ]

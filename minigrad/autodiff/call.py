@@ -17,12 +17,14 @@ from minigrad.errors import label
 from minigrad.graph import (
     NOTHING,
     AnyNode,
+    Dual,
     Leaf,
     Variable,
     backward_pass,
     leaves,
     modes,
     node1,
+    pushing,
     recording,
     tracing,
     variable,
@@ -34,6 +36,13 @@ F = Callable[..., Any]
 
 running: set[AnyNode] = set()
 """Variables of the calls whose function is running: a caller may ask for their gradients."""
+
+
+def is_alive(leaf: AnyNode) -> bool:
+    """Whether somebody may still ask for a derivative by ``leaf``."""
+    if type(leaf) is Dual:
+        return bool(leaf.pusher.running)
+    return not isinstance(leaf, Variable) or leaf in running
 
 
 # --- variables -------------------------------------------------------------------------
@@ -168,14 +177,10 @@ class Call:
             return False
         if modes.special and tracing.get() is not None:
             return True
-        if not Leaf.made and not running:
+        if not Leaf.made and not running and not (modes.special and pushing.get()):
             return False
         roots = [y.node for y in outputs if node_of(y) is not None]
-        return any(
-            not isinstance(leaf, Variable) or leaf in running
-            for root in roots
-            for leaf in leaves(root)
-        )
+        return any(is_alive(leaf) for root in roots for leaf in leaves(root))
 
     def pull(self, seeds: list[tuple[AnyNode, Any]], lift: Any = None) -> list[Any]:
         """Gradients of the inputs; zeros where nothing depends on them."""

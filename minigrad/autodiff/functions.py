@@ -1,4 +1,4 @@
-"""grad, value_and_grad, vjp, jvp: gradients of functions.
+"""grad, value_and_grad, vjp, jvp, linearize: derivatives of functions.
 
 Each wraps the arguments in fresh variables, calls ``f`` on them and walks the graph that
 it left.  The answer is plain arrays; it is Tensors when it depends on something whose
@@ -18,13 +18,15 @@ from minigrad.autodiff.call import (
     F,
     check_callable,
     check_scalar,
+    is_number,
     node_of,
     numbers,
     plain,
     recording_on,
 )
+from minigrad.autodiff.forward import Pusher, can_push, handed, push_along, push_through
 from minigrad.errors import label
-from minigrad.graph import Variable, backward_pass
+from minigrad.graph import modes, pushing
 from minigrad.tensor import Tensor, own, wrap
 from minigrad.tree import flatten, leaves_like, tree_map
 
@@ -88,7 +90,10 @@ def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False
         if node_of(y) is not None:
             seeds.append((y.node, y.seed()))
         del y  # so that the walk frees the graph behind it
-        found = call.rebuild(call.pull(seeds, wrap if recorded else None))
+        pulled = call.pull(seeds, wrap if recorded else None)
+        if recorded and modes.special and (pusher := pushing.get()) is not None:
+            value, *pulled = pusher.settled([value, *pulled])
+        found = call.rebuild(pulled)
         gradient = tuple(found) if several else found[0]
         if has_aux:
             return (value, aux if recorded else tree_map(plain, aux)), gradient
@@ -171,10 +176,21 @@ def vjp(f: F, *args: Any, **kwargs: Any) -> tuple[Any, F]:
 
 
 def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """Value of ``f(*args)`` and its derivative in the direction ``tangents``.
+    """Value of ``f(*args)`` and its derivative in the direction ``tangents``: forward mode.
 
-    The pullback is linear in its cotangent; differentiating it by the cotangent gives
-    the derivative forward, so that no second set of rules is needed.
+    One pass: tangents are pushed along while ``f`` runs, and nothing is recorded, so that
+    the memory does not grow with the length of the computation.
+
+    Parameters
+    ----------
+    f : callable
+    args : sequence of array_like, or nested structures of them
+    tangents : sequence of the same structure and shapes
+
+    Returns
+    -------
+    value, tangent
+        Of the same structure and shapes.
 
     Examples
     --------
@@ -189,39 +205,88 @@ def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     if len(args) != len(tangents):
         raise ValueError(f"jvp: {len(args)} arguments, but {len(tangents)} tangents")
     given = leaves_like(list(tangents), list(args), "jvp: tangents")
+    if can_push(args):
+        found, _ = flatten(list(args))
+        ts = [direction("jvp", x, t) for x, t in zip(found, given, strict=True)]
+        outputs, pushed, rebuild = push_along(f, args, ts, {}, Pusher())
+        return rebuild(outputs), rebuild(pushed)
     call = Call(f, args, range(len(args)), {})
-    for x, t in zip(call.inputs, given, strict=True):
-        if node_of(x) is None and np.any(plain(t)):
-            raise TypeError(
-                f"jvp: {label(x)} is no floating-point argument, and cannot have a tangent; "
-                "convert it with .astype(float)"
-            )
-        if node_of(x) is not None and np.shape(t) != x.shape:
-            raise ValueError(
-                f"jvp: an argument of shape {x.shape} has a tangent of shape {np.shape(t)}"
-            )
     outputs, rebuild = flatten(call.result)
     recorded = call.recorded_by_caller([*outputs, *given])
-    cotangents = {
-        i: wrap(np.zeros_like(y._value)[()], Variable())
-        for i, y in enumerate(outputs)
-        if node_of(y) is not None
-    }
-    pulled = call.pull([(outputs[i].node, u) for i, u in cotangents.items()], wrap)
-    with recording_on():
-        along = sum(
-            (g * t).sum()
-            for g, t in zip(pulled, given, strict=True)
-            if isinstance(g, Tensor) and g.node is not None
-        )
-    seeds = [(along.node, along.seed())] if node_of(along) is not None else []
-    nodes = {u.node for u in cotangents.values()}
-    with recording_on():
-        found = backward_pass(seeds, nodes, wrap if recorded else None)
-    derivatives = []
-    for i, y in enumerate(outputs):
-        zeros = np.zeros(np.shape(y), getattr(y, "dtype", None))[()]
-        u = cotangents.get(i)
-        derivatives.append(zeros if u is None else found.get(u.node, zeros))
     value = call.result if recorded else rebuild([plain(y) for y in outputs])
-    return value, rebuild(derivatives)
+    return value, rebuild(pushed_through(call, outputs, "jvp", given, recorded))
+
+
+def linearize(f: F, *args: Any) -> tuple[Any, F]:
+    """Value of ``f(*args)``, and the linear map of tangents there, to be used many times.
+
+    Returns
+    -------
+    value : Any
+    pushforward : callable
+        ``pushforward(*tangents)``, one for each argument, of its structure and shapes, is
+        the tangent of the value: what `jvp` returns, without calling ``f`` again.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> value, pushforward = mg.linearize(lambda x, y: x * y, 2.0, 3.0)
+    >>> pushforward(1.0, 0.0), pushforward(0.0, 1.0)
+    (np.float64(3.0), np.float64(2.0))
+    """
+    check_callable(f, "linearize")
+    call = Call(f, args, range(len(args)), {}, outlives=True)
+    outputs, rebuild = flatten(call.result)
+    recorded = call.recorded_by_caller(outputs)
+    value = call.result if recorded else rebuild([plain(y) for y in outputs])
+
+    def pushforward(*tangents: Any) -> Any:
+        if len(tangents) != len(args):
+            raise ValueError(f"linearize: {len(args)} arguments, but {len(tangents)} tangents")
+        given = leaves_like(list(tangents), list(args), "linearize: tangents")
+        live = recorded or any(node_of(t) is not None for t in given)
+        return rebuild(pushed_through(call, outputs, "linearize", given, live))
+
+    return value, pushforward
+
+
+def pushed_through(
+    call: Call, outputs: Sequence[Any], who: str, given: Sequence[Any], recorded: bool
+) -> list[Any]:
+    """Tangents of the outputs of a recorded call."""
+    known = {}
+    for x, t in zip(call.inputs, given, strict=True):
+        if (t := direction(who, x, t)) is not None:
+            known[node_of(x)] = t
+    roots = [y.node for y in outputs if node_of(y) is not None]
+    with recording_on():
+        found = dict(
+            zip(roots, push_through(roots, known, lift=wrap if recorded else None), strict=True)  # type: ignore[arg-type]
+        )
+    return handed([found.get(node_of(y)) for y in outputs], outputs)
+
+
+def direction(who: str, x: Any, t: Any) -> Any:
+    """The tangent ``t`` of the argument ``x``, checked; None where there can be none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a tangent of what has no derivative, or of another shape.
+    """
+    kind = getattr(getattr(x, "dtype", None), "kind", "f" if is_number(x) else "")
+    number = not isinstance(x, Tensor | np.ndarray | np.generic) and is_number(x)
+    if kind != "f" and not number:
+        if np.any(plain(t)):
+            raise TypeError(
+                f"{who}: {label(x)} is no floating-point argument, and cannot have a tangent; "
+                "convert it with .astype(float)"
+            )
+        return None
+    if np.shape(t) != np.shape(x):
+        raise ValueError(
+            f"{who}: an argument of shape {np.shape(x)} has a tangent of shape {np.shape(t)}"
+        )
+    if node_of(t) is not None:
+        return t
+    return own(t, False, x.dtype if kind == "f" and not number else np.float64)

@@ -8,20 +8,44 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autodiff.call import Call, F, check_callable, is_number, node_of, numbers
-from minigrad.autodiff.functions import grad, vjp
-from minigrad.batch import batched
+from minigrad.autodiff.call import (
+    Call,
+    F,
+    check_callable,
+    check_differentiable,
+    is_number,
+    node_of,
+    numbers,
+    recording_on,
+    variable_for,
+)
+from minigrad.autodiff.forward import Pusher, TooLarge, can_push, handed, push_along, push_through
+from minigrad.autodiff.functions import grad, jvp
+from minigrad.batch import Many, batched
 from minigrad.errors import label
 from minigrad.graph import Variable, ancestors
 from minigrad.tensor import Tensor, handed_out, wrap
 from minigrad.tree import flatten, leaves_like
 
+ROOM = 2**22
+"""Elements of the largest array while columns or rows of a Jacobian are computed together."""
 
-def jacobian(f: F, argnums: int | Sequence[int] = 0) -> F:
+
+def jacobian(f: F, argnums: int | Sequence[int] = 0, mode: str = "auto") -> F:
     """A function that returns the Jacobian of ``f``, of shape ``output + argument``.
 
     Outputs and arguments may be nested; the result nests the arguments' structure in
     the output's.
+
+    Parameters
+    ----------
+    f : callable
+    argnums : int or sequence of int
+        The arguments that it is differentiated by.
+    mode : {"auto", "forward", "reverse"}
+        Column by column, a tangent for every element of the arguments, or row by row, a
+        gradient for every element of the output; in either case all in one pass.  "auto"
+        takes what there is less of.
 
     Examples
     --------
@@ -31,32 +55,150 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0) -> F:
            [0., 4.]])
     """
     check_callable(f, "jacobian")
+    if mode not in ("auto", "forward", "reverse"):
+        raise ValueError(f'jacobian: mode must be "auto", "forward" or "reverse", not {mode!r}')
 
     @functools.wraps(f)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         given = numbers(argnums, len(args))
-        call = Call(f, args, given, kwargs, strict=True)
-        outputs, rebuild = flatten(call.result)
-        for y in outputs:
-            if not (is_number(y) or hasattr(y, "dtype")):
-                name = getattr(f, "__name__", "the function")
-                raise TypeError(f"{name} returned {label(y)}; jacobian needs arrays of numbers")
-        recorded = call.recorded_by_caller(outputs)
-        blocks = []
-        for y in outputs:
-            columns = columns_of(call, y, recorded)
-            block = call.rebuild(columns)
-            blocks.append(tuple(block) if isinstance(argnums, list | tuple) else block[0])
-        return rebuild(blocks)
+        if mode == "forward" and can_push(args):
+            blocks, rebuild = pushed_columns(f, args, given, kwargs)
+        else:
+            blocks, rebuild = recorded_blocks(f, args, given, kwargs, mode)
+        several = isinstance(argnums, list | tuple)
+        return rebuild([tuple(block) if several else block[0] for block in blocks])
 
     return differentiated
 
 
-ROOM = 2**22
-"""Elements of the largest array while rows of a Jacobian are computed together."""
+def check_outputs(f: F, outputs: Sequence[Any]) -> None:
+    for y in outputs:
+        if not (is_number(y) or hasattr(y, "dtype")):
+            name = getattr(f, "__name__", "the function")
+            raise TypeError(f"{name} returned {label(y)}; jacobian needs arrays of numbers")
 
 
-def columns_of(call: Call, y: Any, recorded: bool) -> list[Any]:
+def recorded_blocks(f: F, args: Any, given: Any, kwargs: Any, mode: str) -> tuple[Any, F]:
+    """For each output the blocks of all arguments, from what one call has recorded."""
+    call = Call(f, args, given, kwargs, strict=True)
+    outputs, rebuild = flatten(call.result)
+    check_outputs(f, outputs)
+    recorded = call.recorded_by_caller(outputs)
+    inputs = sum([x.size for x in call.inputs if node_of(x) is not None])
+    if mode == "auto":
+        sizes = [y.size for y in outputs if node_of(y) is not None]
+        mode = "forward" if inputs < sum(sizes) else "reverse"
+    if mode == "forward":
+        columns = columns_through(call, outputs, inputs, recorded)
+    else:
+        columns = [rows_of(call, y, recorded) for y in outputs]
+    return [call.rebuild(column) for column in columns], rebuild
+
+
+# --- forward: columns ------------------------------------------------------------------
+
+
+def directions(inputs: Sequence[Any], start: int, stop: int) -> list[Any]:
+    """Tangents ``start`` to ``stop`` of those that change one element of all inputs each."""
+    tangents: list[Any] = []
+    at = 0
+    for x in inputs:
+        if x is None:
+            tangents.append(None)
+            continue
+        block = np.zeros((stop - start, x.size), x.dtype)
+        low, high = max(at, start), min(at + x.size, stop)
+        if low < high:
+            block[np.arange(low, high) - start, np.arange(low, high) - at] = 1
+        tangents.append(block.reshape((stop - start, *x.shape)))
+        at += x.size
+    return tangents
+
+
+def blocks_of(columns: Any, y: Any, inputs: Sequence[Any]) -> list[Any]:
+    """Tangents of an output along all directions as one block for each input."""
+    found: list[Any] = []
+    at = 0
+    for x in inputs:
+        if x is None:
+            found.append(None)
+            continue
+        block = np.moveaxis(columns[at : at + x.size], 0, -1)
+        found.append(np.reshape(block, (*np.shape(y), *x.shape))[()])
+        at += x.size
+    return found
+
+
+def pushed_columns(f: F, args: Any, given: Any, kwargs: Any) -> tuple[Any, F]:
+    """The blocks, by tangents that travel with the values; in several passes if they are many."""
+    leaves: list[Any] = []
+    builds = []
+    for i, argument in enumerate(args):
+        found, build = flatten(argument)
+        if i in given:
+            variables = [variable_for(x, False) for x in found]
+            check_differentiable(argument, variables, i)
+            builds.append((len(found), build))
+            leaves += [x if node_of(x) is not None else None for x in variables]
+        else:
+            leaves += [False] * len(found)
+    chosen = [x for x in leaves if x is not False]
+    n = sum([x.size for x in chosen if x is not None])
+    parts: list[list[Any]] = []
+    step, start = max(1, n), 0
+    while start < n or not parts:
+        stop = min(n, start + step)
+        along = iter(directions(chosen, start, stop))
+        tangents = [None if x is False else next(along) for x in leaves]
+        pusher = Pusher(stop - start, max(ROOM, stop - start))
+        try:
+            outputs, columns, rebuild = push_along(f, args, tangents, kwargs, pusher)
+        except TooLarge as error:
+            step = max(1, ROOM // error.args[0])
+            continue
+        check_outputs(f, outputs)
+        parts.append(columns)
+        start = stop
+    order: list[int] = sorted(range(len(given)), key=given.__getitem__)
+    blocks = []
+    for y, *columns in zip(outputs, *parts, strict=True):
+        whole = columns[0] if len(columns) == 1 else np.concatenate(columns)
+        found, answers = blocks_of(whole, y, chosen), [None] * len(given)
+        for k, (size, build) in zip(order, builds, strict=True):
+            answers[k] = build(found[:size])
+            found = found[size:]
+        blocks.append(answers)
+    return blocks, rebuild
+
+
+def columns_through(call: Call, outputs: Any, n: int, recorded: bool) -> list[list[Any]]:
+    """The blocks of all outputs, by tangents pushed through what was recorded."""
+    inputs = [x if node_of(x) is not None else None for x in call.inputs]
+    roots = [node_of(y) for y in outputs]
+    nodes = {node for root in roots if root is not None for node in ancestors(root)}
+    largest = max([1, *(np.size(node.ans) for node in nodes if type(node.ans) is not tuple)])
+    step = max(1, ROOM // largest)
+    parts = []
+    for start in range(0, max(n, 1), step):
+        stop = min(n, start + step)
+        along = zip(inputs, directions(inputs, start, stop), strict=True)
+        known = {x.node: t for x, t in along if x is not None}
+        with recording_on():
+            live = [root for root in roots if root is not None]
+            found = push_through(live, known, stop - start, wrap if recorded else None)
+        by_root = dict(zip(live, found, strict=True))
+        parts.append(handed([by_root.get(root) for root in roots], outputs, stop - start))  # type: ignore[arg-type]
+    answers = []
+    for y, *columns in zip(outputs, *parts, strict=True):
+        whole = columns[0] if len(columns) == 1 else np.concatenate(columns)
+        answers.append(blocks_of(whole, y, inputs))
+    return answers
+
+
+# --- reverse: rows ---------------------------------------------------------------------
+
+
+def rows_of(call: Call, y: Any, recorded: bool) -> list[Any]:
     """The Jacobian of ``y`` by each input; None for what is not differentiated."""
     shape = np.shape(y)
     if node_of(y) is None or not y.size:
@@ -68,16 +210,19 @@ def columns_of(call: Call, y: Any, recorded: bool) -> list[Any]:
     step = max(1, ROOM // largest)
     seeds = np.eye(y.size, dtype=y.dtype).reshape((y.size, *shape))
     lift = wrap if recorded else None
-    parts = [batched(targets, u.node, seeds[i : i + step], lift) for i in range(0, y.size, step)]
+    parts = []
+    for i in range(0, y.size, step):
+        some = seeds[i : i + step]
+        parts.append(batched(targets, {u.node: Many(some)}, len(some), lift))
     found = dict(zip(targets, zip(*parts, strict=True), strict=True))
     columns: list[Any] = []
     for x, g in zip(call.inputs, pulled, strict=True):
         if g is None or g.node not in found:
             columns.append(None if g is None else no_slope(shape, x))
             continue
-        rows = found[g.node]
-        rows = rows[0] if len(rows) == 1 else np.concatenate(rows)
-        columns.append(rows.reshape((*shape, *x.shape))[()])
+        rows = [many.values for many in found[g.node]]
+        whole = rows[0] if len(rows) == 1 else np.concatenate(rows)
+        columns.append(whole.reshape((*shape, *x.shape))[()])
     return columns if recorded else list(handed_out(dict(enumerate(columns))).values())  # type: ignore[arg-type]
 
 
@@ -85,8 +230,11 @@ def no_slope(shape: tuple[int, ...], x: Tensor) -> Any:
     return np.zeros((*shape, *x.shape), x.dtype)[()]
 
 
+# --- second derivatives ----------------------------------------------------------------
+
+
 def hessian(f: F, argnums: int | Sequence[int] = 0) -> F:
-    """A function that returns the matrix of second derivatives of ``f``.
+    """A function that returns the matrix of second derivatives of ``f``: forward over reverse.
 
     For an argument of shape ``s`` it has shape ``s + s``; nested arguments give blocks,
     nested twice.
@@ -99,7 +247,7 @@ def hessian(f: F, argnums: int | Sequence[int] = 0) -> F:
            [2., 0.]])
     """
     check_callable(f, "hessian")
-    return jacobian(grad(f, argnums), argnums)
+    return jacobian(grad(f, argnums), argnums, mode="forward")
 
 
 def hvp(f: F, x: Any, v: Any) -> Any:
@@ -120,4 +268,4 @@ def hvp(f: F, x: Any, v: Any) -> Any:
             raise ValueError(
                 f"hvp: v has shape {np.shape(b)}, x {np.shape(a)}: they must be the same"
             )
-    return vjp(grad(f), x)[1](v)[0]
+    return jvp(grad(f), (x,), (v,))[1]

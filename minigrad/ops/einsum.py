@@ -112,7 +112,13 @@ def _contract(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
 
 
 contract = register(
-    Op("einsum", _contract, einsum_rule, doc="Sum of products, the subscripts spelled out.")
+    Op(
+        "einsum",
+        _contract,
+        einsum_rule,
+        linear="each",
+        doc="Sum of products, the subscripts spelled out.",
+    )
 )
 
 

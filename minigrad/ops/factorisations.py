@@ -52,7 +52,15 @@ def cholesky_rule(g: Any, ans: Any, a: Any) -> Any:
     return 0.5 * (s + mT(s))
 
 
-@primitive(vjps=(cholesky_rule,), name="linalg.cholesky", fresh=True)
+def cholesky_jvp(ts: Any, ans: Any, a: Any) -> Any:
+    """``L Φ(L⁻¹ sym(dA) L⁻ᵀ)``; Murray (2016), equation 8."""
+    n = np.shape(a)[-1]
+    inverse = np.linalg.inv(ans)
+    inner = inverse @ (0.5 * (ts[0] + mT(ts[0]))) @ mT(inverse)
+    return ans @ (inner * (np.tri(n) - 0.5 * np.eye(n)))
+
+
+@primitive(vjps=(cholesky_rule,), name="linalg.cholesky", fresh=True, jvp=cholesky_jvp)
 def lower_cholesky(a: Any) -> Any:
     return np.linalg.cholesky(a)
 
@@ -136,7 +144,15 @@ def eigh_rule(g: Any, ans: Any, a: Any, UPLO: str = "L") -> Any:
     return v @ (turned + gw[..., None, :] * np.eye(np.shape(w)[-1])) @ mT(v)
 
 
-@primitive(vjps=(eigh_rule,), name="linalg.eigh", fresh=True)
+def eigh_jvp(ts: Any, ans: Any, a: Any, UPLO: str = "L") -> Any:
+    """``dw = diag(Vᵀ dA V)``, ``dV = V (F∘(Vᵀ dA V))``, dA taken to be symmetric."""
+    w, v = ans
+    turned = mT(v) @ (0.5 * (ts[0] + mT(ts[0]))) @ v
+    eye = np.eye(np.shape(w)[-1])
+    return np.sum(turned * eye, axis=-1), v @ over(turned * (1 - eye), gaps(w))
+
+
+@primitive(vjps=(eigh_rule,), name="linalg.eigh", fresh=True, jvp=eigh_jvp)
 def symmetric_eig(a: Any, UPLO: Any = "L") -> Any:
     return tuple(np.linalg.eigh(a, UPLO))
 
@@ -219,7 +235,15 @@ def svdvals_rule(g: Any, ans: Any, a: Any) -> Any:
     return (u * g[..., None, :]) @ vh
 
 
-@primitive(np.linalg.svdvals, vjps=(svdvals_rule,), name="linalg.svdvals", fresh=True)
+def svdvals_jvp(ts: Any, ans: Any, x: Any) -> Any:
+    """``diag(Uᵀ dA V)``."""
+    u, _, vh = np.linalg.svd(x, full_matrices=False)
+    return np.sum(u * (ts[0] @ mT(vh)), axis=-2)
+
+
+@primitive(
+    np.linalg.svdvals, vjps=(svdvals_rule,), name="linalg.svdvals", fresh=True, jvp=svdvals_jvp
+)
 def svdvals(x: Any) -> Any:
     """Singular values, descending, as `numpy.linalg.svdvals`."""
     return np.linalg.svd(x, compute_uv=False)

@@ -65,13 +65,17 @@ def getitem_rule(g: Any, ans: Any, a: Any, index: Any) -> Any:
     return put(g, shape=a.shape, index=index)
 
 
-@primitive(vjps=(getitem_rule,), name="getitem", view=True)
+@primitive(vjps=(getitem_rule,), name="getitem", view=True, linear="jointly")
 def elements(a: Any, index: Any) -> Any:
     """getitem(a, index): ``a[index]``, with an index of plain arrays."""
     return a[index]
 
 
-@primitive(vjps=(lambda g, ans, values, shape, index: elements(g, index=index),), fresh=True)
+@primitive(
+    vjps=(lambda g, ans, values, shape, index: elements(g, index=index),),
+    fresh=True,
+    linear="jointly",
+)
 def scatter(values: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of ``shape`` with ``values`` added at ``index``; repeated indices accumulate."""
     if speaks_numpy(values):
@@ -366,7 +370,10 @@ def resize(a: Any, new_shape: Any) -> Any:
 
 
 @primitive(
-    np.tril, vjps=(lambda g, ans, m, k=0: unbroadcast(np.tril(g, k), np.shape(m)),), fresh=True
+    np.tril,
+    vjps=(lambda g, ans, m, k=0: unbroadcast(np.tril(g, k), np.shape(m)),),
+    fresh=True,
+    linear="jointly",
 )
 def tril(m: Any, k: int = 0) -> Any:
     """Lower triangle, zeros above the ``k``-th diagonal, as `numpy.tril`."""
@@ -374,7 +381,10 @@ def tril(m: Any, k: int = 0) -> Any:
 
 
 @primitive(
-    np.triu, vjps=(lambda g, ans, m, k=0: unbroadcast(np.triu(g, k), np.shape(m)),), fresh=True
+    np.triu,
+    vjps=(lambda g, ans, m, k=0: unbroadcast(np.triu(g, k), np.shape(m)),),
+    fresh=True,
+    linear="jointly",
 )
 def triu(m: Any, k: int = 0) -> Any:
     """Upper triangle, zeros below the ``k``-th diagonal, as `numpy.triu`."""
@@ -457,7 +467,17 @@ def sort_rule(g: Any, ans: Any, a: Any, axis: int | None = -1, **_: Any) -> Any:
     return np.take_along_axis(g, places, axis)
 
 
-@primitive(np.sort, vjps=(sort_rule,), fresh=True)
+def sort_jvp(ts: Any, ans: Any, a: Any, axis: int | None = -1, **_: Any) -> Any:
+    """The tangents in the order of the elements."""
+    t, n = ts[0], np.ndim(a)
+    order = np.argsort(a, axis=axis, kind="stable")
+    if axis is None:
+        return np.reshape(t, (*np.shape(t)[: np.ndim(t) - n], -1))[..., order]
+    order = np.broadcast_to(order, np.shape(t))
+    return np.take_along_axis(t, order, axis if axis < 0 else axis - n)
+
+
+@primitive(np.sort, vjps=(sort_rule,), fresh=True, jvp=sort_jvp)
 def sort(
     a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> Any:

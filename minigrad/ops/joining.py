@@ -25,7 +25,7 @@ def concatenate_rule(g: Any, ans: Any, *arrays: Any, argnum: int, axis: int = 0)
     return g[(slice(None),) * k + (slice(start, start + arrays[argnum].shape[k]),)]
 
 
-@primitive(vjps=concatenate_rule, name="concatenate", fresh=True)
+@primitive(vjps=concatenate_rule, name="concatenate", fresh=True, linear="jointly")
 def joined(*arrays: Any, axis: int = 0) -> Any:
     """concatenate(arrays, axis): arrays joined along an axis that they have."""
     return np.concatenate(arrays, axis=axis)
@@ -85,6 +85,7 @@ concat = concatenate
     vjps=lambda g, ans, *arrays, argnum, axis=0: np.take(g, argnum, axis=axis),
     name="stack",
     fresh=True,
+    linear="jointly",
 )
 def layered(*arrays: Any, axis: int = 0) -> Any:
     """stack(arrays, axis): arrays of one shape joined along a new axis."""
@@ -242,6 +243,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     vjps=(lambda g, ans, ary, ends, axis=0: np.concatenate(g, axis),),
     name="array_split",
     view=True,
+    linear="jointly",
 )
 def pieces(ary: Any, ends: Any, axis: int = 0) -> Any:
     """Consecutive stretches that end at ``ends``; the last is the rest."""
@@ -351,6 +353,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     *([np.unstack] if hasattr(np, "unstack") else []),
     vjps=(lambda g, ans, x, axis=0: np.stack(g, axis),),
     view=True,
+    linear="jointly",
 )
 def unstack(x: Any, *, axis: int = 0) -> Any:
     """A tuple of the slices along ``axis``, as `numpy.unstack`."""

@@ -41,7 +41,11 @@ def scaled(g: Any, matrix: Any) -> Any:
 
 
 @primitive(
-    np.linalg.inv, vjps=(lambda g, ans, a: -mT(ans) @ g @ mT(ans),), name="linalg.inv", fresh=True
+    np.linalg.inv,
+    vjps=(lambda g, ans, a: -mT(ans) @ g @ mT(ans),),
+    name="linalg.inv",
+    fresh=True,
+    jvp=lambda ts, ans, a: -ans @ ts[0] @ ans,
 )
 def inv(a: Any) -> Any:
     """Inverse of square matrices, as `numpy.linalg.inv`.
@@ -83,7 +87,33 @@ def solve_right(g: Any, ans: Any, a: Any, b: Any) -> Any:
     return unbroadcast(np.linalg.solve(mT(a), g), np.shape(b))
 
 
-@primitive(np.linalg.solve, vjps=(solve_left, solve_right), name="linalg.solve", fresh=True)
+def lined_up(t: Any, own: int, ndim: int) -> Any:
+    """A tangent of ``own`` axes that broadcasts as one of ``ndim``, also with one in front."""
+    shape = np.shape(t)
+    front = len(shape) - own
+    return (
+        t if own == ndim else np.reshape(t, (*shape[:front], *[1] * (ndim - own), *shape[front:]))
+    )
+
+
+def solve_jvp(ts: Any, ans: Any, a: Any, b: Any) -> Any:
+    """``A⁻¹ (db - dA x)``."""
+    vector = np.ndim(b) == 1
+    da, db = ts
+    x = ans[..., None] if vector else ans
+    ndim = len(np.shape(x))
+    right: Any = 0.0
+    if db is not None:
+        right = lined_up(db[..., None] if vector else db, np.ndim(b) + vector, ndim)
+    if da is not None:
+        right = right - lined_up(da, np.ndim(a), ndim) @ x
+    along = np.linalg.solve(a, right)
+    return along[..., 0] if vector else along
+
+
+@primitive(
+    np.linalg.solve, vjps=(solve_left, solve_right), name="linalg.solve", fresh=True, jvp=solve_jvp
+)
 def solve(a: Any, b: Any) -> Any:
     """``x`` with ``a x = b``, as `numpy.linalg.solve`.
 

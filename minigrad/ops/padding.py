@@ -26,6 +26,9 @@ _SUMMARIES: dict[str, Any] = {
             )
         ],
     ),
+    jvp=lambda ts, ans, array, pad_width, **_: np.pad(
+        ts[0], [(0, 0)] * (np.ndim(ts[0]) - np.ndim(array)) + list(pad_width)
+    ),
     name="pad",
     fresh=True,
 )

@@ -83,6 +83,8 @@ class Facts(TypedDict, total=False):
     cost: float
     kink: Kink | None
     warns: frozenset[str]
+    linear: str | None
+    jvp: Rule | None
 
 
 class Op:
@@ -132,6 +134,14 @@ class Op:
     warns : frozenset of str
         Floating-point errors (``numpy.errstate``'s keywords) that may arise on the way to the
         right answer, which ``forward`` silences, and whoever computes it otherwise should too.
+    linear : {"jointly", "each"} or None
+        What it is linear in: all its arrays taken together (a sum, a concatenation, a view),
+        or each array while the others stay (a product).  A tangent then goes through the
+        forward function.
+    jvp : callable or None
+        ``jvp(tangents, ans, *arrays, **metadata)``: the tangent of the output, where
+        transposing the rules would be wasteful.  Tangents are None where they are zero;
+        they may have one axis more in front, so that axes are counted from the end.
     """
 
     elementwise: bool = False
@@ -145,6 +155,8 @@ class Op:
     cost: float = 0.5
     kink: Kink | None = None
     warns: frozenset[str] = frozenset()
+    linear: str | None = None
+    jvp: Rule | None = None
 
     def __init__(
         self,

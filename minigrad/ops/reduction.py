@@ -33,6 +33,11 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     return normalize_axis_tuple(axis, n)
 
 
+def from_end(x: Any, axis: Any) -> tuple[int, ...]:
+    """The reduced axes, counted from the end."""
+    return tuple([a - len(np.shape(x)) for a in axes_of(x, axis)])
+
+
 def count(x: Any, axis: Any) -> int:
     """How many elements each result was reduced from."""
     shape = np.shape(x)
@@ -70,11 +75,20 @@ def options(**given: Any) -> dict[str, Any]:
 # --- sums and means --------------------------------------------------------------------
 
 
+def sum_jvp(
+    ts: Any, ans: Any, a: Any, axis: Any = None, keepdims: Any = False, where: Any = True, **_: Any
+) -> Any:
+    """The sum of the tangents; ``initial`` is constant."""
+    return np.sum(
+        mask(ts[0], where), axis=from_end(a, axis), keepdims=bool(keepdims), dtype=ans.dtype
+    )
+
+
 def sum_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any) -> Any:
     return mask(spread(g, a, axis), where)
 
 
-@primitive(np.sum, vjps=(sum_rule,), fresh=True, reduction=np.add)
+@primitive(np.sum, vjps=(sum_rule,), fresh=True, reduction=np.add, jvp=sum_jvp)
 def sum(
     a: Any,
     axis: Any = None,
@@ -143,7 +157,7 @@ def mean_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_
     return np.broadcast_to(share, np.shape(a)) * where
 
 
-@primitive(np.mean, vjps=(mean_rule,), fresh=True)
+@primitive(np.mean, vjps=(mean_rule,), fresh=True, linear="jointly")
 def mean(
     a: Any,
     axis: Any = None,
@@ -430,8 +444,8 @@ def prod(
 # --- extremes --------------------------------------------------------------------------
 
 
-def extreme_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any) -> Any:
-    """The gradient goes to the extreme elements, NaN being one; ties share it evenly."""
+def extreme_share(ans: Any, a: Any, axis: Any, where: Any) -> Any:
+    """The part of each element in the extreme, NaN being one; ties share evenly."""
     top = restore(ans, a, axis)
     hit = a == top
     unknown = top != top
@@ -439,10 +453,31 @@ def extreme_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, 
         hit = hit | (unknown & (a != a))
     hit = hit & where
     ties = np.sum(hit, axis=axis, keepdims=True)
-    return restore(g, a, axis) * (hit / np.maximum(ties, 1))
+    return hit / np.maximum(ties, 1)
 
 
-@primitive(np.max, np.amax, vjps=(extreme_rule,), name="max", fresh=True, reduction=np.maximum)
+def extreme_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any) -> Any:
+    """The gradient goes to the extreme elements."""
+    return restore(g, a, axis) * extreme_share(ans, a, axis, where)
+
+
+def extreme_jvp(
+    ts: Any, ans: Any, a: Any, axis: Any = None, keepdims: bool = False, where: Any = True, **_: Any
+) -> Any:
+    """The tangents of the extreme elements, ties averaged."""
+    share = extreme_share(ans, a, axis, where)
+    return np.sum(ts[0] * share, axis=from_end(a, axis), keepdims=bool(keepdims))
+
+
+@primitive(
+    np.max,
+    np.amax,
+    vjps=(extreme_rule,),
+    name="max",
+    fresh=True,
+    reduction=np.maximum,
+    jvp=extreme_jvp,
+)
 def max(
     a: Any,
     axis: Any = None,
@@ -492,7 +527,15 @@ def max(
     return np.max(a, axis=axis, keepdims=bool(keepdims), **given)
 
 
-@primitive(np.min, np.amin, vjps=(extreme_rule,), name="min", fresh=True, reduction=np.minimum)
+@primitive(
+    np.min,
+    np.amin,
+    vjps=(extreme_rule,),
+    name="min",
+    fresh=True,
+    reduction=np.minimum,
+    jvp=extreme_jvp,
+)
 def min(
     a: Any,
     axis: Any = None,

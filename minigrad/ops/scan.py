@@ -35,7 +35,7 @@ def cumsum_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
     return backwards(np.cumsum, g, axis)
 
 
-@primitive(np.cumsum, vjps=(cumsum_rule,), fresh=True)
+@primitive(np.cumsum, vjps=(cumsum_rule,), fresh=True, linear="jointly")
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Running sum along ``axis`` (of all elements by default), as `numpy.cumsum`."""
     refuse_keyword("cumsum", "out", out)

@@ -99,6 +99,7 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     np.broadcast_to,
     vjps=(lambda g, ans, array, **_: unbroadcast(g, np.shape(array)),),
     view=True,
+    linear="jointly",
 )
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     """A read-only array of ``shape`` that repeats ``array``, as `numpy.broadcast_to`."""
@@ -163,7 +164,7 @@ def require_c_order(name: str, order: str) -> None:
         )
 
 
-@primitive(np.reshape, vjps=(reshape_back,), view=True)
+@primitive(np.reshape, vjps=(reshape_back,), view=True, linear="jointly")
 def reshape(
     a: Any, shape: Any = None, order: str = "C", *, copy: Any = None, newshape: Any = None
 ) -> Any:
@@ -222,13 +223,13 @@ def ravel(a: Any, order: str = "C") -> Any:
     return reshape(a, -1)
 
 
-@primitive(np.squeeze, vjps=(reshape_back,), view=True)
+@primitive(np.squeeze, vjps=(reshape_back,), view=True, linear="jointly")
 def squeeze(a: Any, axis: Any = None) -> Any:
     """Axes of length 1 removed, as `numpy.squeeze`."""
     return np.squeeze(a, axis)
 
 
-@primitive(np.expand_dims, vjps=(reshape_back,), view=True)
+@primitive(np.expand_dims, vjps=(reshape_back,), view=True, linear="jointly")
 def expand_dims(a: Any, axis: Any) -> Any:
     """Axes of length 1 inserted, as `numpy.expand_dims`."""
     return np.expand_dims(a, axis)
@@ -304,6 +305,7 @@ def inverse(axes: Any) -> tuple[int, ...]:
     ),
     name="transpose",
     view=True,
+    linear="jointly",
 )
 def transpose(a: Any, axes: Any = None) -> Any:
     """Axes permuted (reversed by default), as `numpy.transpose`.
@@ -336,6 +338,7 @@ def transpose(a: Any, axes: Any = None) -> Any:
     np.swapaxes,
     vjps=(lambda g, ans, a, axis1, axis2: np.swapaxes(g, axis1, axis2),),
     view=True,
+    linear="jointly",
 )
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     """Two axes exchanged, as `numpy.swapaxes`."""
@@ -346,6 +349,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     np.moveaxis,
     vjps=(lambda g, ans, a, source, destination: np.moveaxis(g, destination, source),),
     view=True,
+    linear="jointly",
 )
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """Axes moved to other places, as `numpy.moveaxis`."""
@@ -377,7 +381,9 @@ def negated(shift: Any) -> Any:
     return -shift if np.ndim(shift) == 0 else tuple(-s for s in shift)
 
 
-@primitive(np.flip, vjps=(lambda g, ans, m, axis=None: np.flip(g, axis),), view=True)
+@primitive(
+    np.flip, vjps=(lambda g, ans, m, axis=None: np.flip(g, axis),), view=True, linear="jointly"
+)
 def flip(m: Any, axis: Any = None) -> Any:
     """Elements in reverse order along ``axis`` (all by default), as `numpy.flip`."""
     return np.flip(m, axis)
@@ -387,13 +393,19 @@ def flip(m: Any, axis: Any = None) -> Any:
     np.roll,
     vjps=(lambda g, ans, a, shift, axis=None: np.roll(g, negated(shift), axis),),
     fresh=True,
+    linear="jointly",
 )
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """Elements shifted along ``axis``, re-entering at the front, as `numpy.roll`."""
     return np.roll(a, shift, axis)
 
 
-@primitive(np.rot90, vjps=(lambda g, ans, m, k=1, axes=(0, 1): np.rot90(g, -k, axes),), view=True)
+@primitive(
+    np.rot90,
+    vjps=(lambda g, ans, m, k=1, axes=(0, 1): np.rot90(g, -k, axes),),
+    view=True,
+    linear="jointly",
+)
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
     """Turned by ``k`` right angles in the plane of ``axes``, as `numpy.rot90`."""
     return np.rot90(m, k, axes)
@@ -452,7 +464,7 @@ def tile(A: Any, reps: Any) -> Any:
     return reshape(wide, [r * length for r, length in pairs])
 
 
-@primitive(np.copy, vjps=(lambda g, ans, a, **_: g,), fresh=True)
+@primitive(np.copy, vjps=(lambda g, ans, a, **_: g,), fresh=True, linear="jointly")
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     """A copy, as `numpy.copy`; gradients flow through."""
     refuse_keyword("copy", "order", order)
@@ -494,6 +506,7 @@ def full_like(
     *([np.astype] if hasattr(np, "astype") else []),
     vjps=(lambda g, ans, x, dtype, **_: g.astype(x.dtype),),
     fresh=True,
+    linear="jointly",
 )
 def astype(x: Any, dtype: Any, *, copy: bool = True, device: Any = None) -> Any:
     """``x`` in another dtype; through integers and booleans no gradient flows."""
@@ -504,13 +517,13 @@ def astype(x: Any, dtype: Any, *, copy: bool = True, device: Any = None) -> Any:
     return x.astype(dtype)
 
 
-@primitive(np.real, vjps=(lambda g, ans, val: g,), view=True)
+@primitive(np.real, vjps=(lambda g, ans, val: g,), view=True, linear="jointly")
 def real(val: Any) -> Any:
     """The real part: real numbers themselves."""
     return np.real(val)
 
 
-@primitive(np.imag, vjps=(lambda g, ans, val: np.zeros_like(ans),), fresh=True)
+@primitive(np.imag, vjps=(lambda g, ans, val: np.zeros_like(ans),), fresh=True, linear="jointly")
 def imag(val: Any) -> Any:
     """The imaginary part: 0, for real numbers."""
     return np.imag(val)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.ops.record import primitive
-from minigrad.ops.reduction import restore
+from minigrad.ops.reduction import from_end, restore
 
 
 def top_of(x: Any, axis: Any) -> Any:
@@ -30,12 +30,28 @@ def shift_of(x: Any, axis: Any) -> Any:
     return np.where(np.isfinite(top), top, 0.0)
 
 
-def logsumexp_rule(g: Any, ans: Any, x: Any, axis: Any = None, **_: Any) -> Any:
+def shares(ans: Any, x: Any, axis: Any) -> Any:
+    """softmax(x), given the log-sum-exp; 0 where all are -inf."""
     ans = restore(ans, x, axis)
-    return restore(g, x, axis) * np.exp(x - np.where(ans == -math.inf, 0.0, ans))
+    return np.exp(x - np.where(ans == -math.inf, 0.0, ans))
 
 
-@primitive(vjps=(logsumexp_rule,), fresh=True, cost=10, warns=frozenset({"divide", "over"}))
+def logsumexp_rule(g: Any, ans: Any, x: Any, axis: Any = None, **_: Any) -> Any:
+    return restore(g, x, axis) * shares(ans, x, axis)
+
+
+def logsumexp_jvp(ts: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """``Σ softmax(x) t``."""
+    return np.sum(shares(ans, x, axis) * ts[0], axis=from_end(x, axis), keepdims=bool(keepdims))
+
+
+@primitive(
+    vjps=(logsumexp_rule,),
+    fresh=True,
+    cost=10,
+    warns=frozenset({"divide", "over"}),
+    jvp=logsumexp_jvp,
+)
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """``log Σ exp(x)`` over ``axis``, without overflow; its gradient is softmax(x)."""
     shift = shift_of(x, axis)
@@ -49,7 +65,12 @@ def softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
     return ans * (g - (g * ans).sum(axis=axis, keepdims=True))
 
 
-@primitive(vjps=(softmax_rule,), fresh=True, cost=10)
+def softmax_jvp(ts: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
+    """``s ∘ (t - Σ s t)``: the Jacobian is symmetric."""
+    return softmax_rule(ts[0], ans, x, from_end(x, axis))
+
+
+@primitive(vjps=(softmax_rule,), fresh=True, cost=10, jvp=softmax_jvp)
 def softmax(x: Any, axis: Any = -1) -> Any:
     """``exp(x) / Σ exp(x)`` along ``axis`` (the last by default), without overflow."""
     e = np.exp(x - top_of(x, axis))
@@ -60,7 +81,12 @@ def log_softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
     return g - np.exp(ans) * g.sum(axis=axis, keepdims=True)
 
 
-@primitive(vjps=(log_softmax_rule,), fresh=True, cost=10)
+def log_softmax_jvp(ts: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
+    """``t - Σ softmax(x) t``."""
+    return ts[0] - (np.exp(ans) * ts[0]).sum(axis=from_end(x, axis), keepdims=True)
+
+
+@primitive(vjps=(log_softmax_rule,), fresh=True, cost=10, jvp=log_softmax_jvp)
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """``log softmax(x)`` along ``axis`` (the last by default), without overflow."""
     z = x - top_of(x, axis)

@@ -26,6 +26,7 @@ from minigrad.graph import (
     node1,
     node2,
     picked,
+    pushing,
     recording,
     tracing,
 )
@@ -147,8 +148,13 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
 
 
 def _apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if modes.special and (tracer := tracing.get()) is not None:
-        return tracer.apply(op, args, kwargs)
+    if modes.special:
+        if (tracer := tracing.get()) is not None:
+            return tracer.apply(op, args, kwargs)
+        if (pusher := pushing.get()) is not None:
+            ans = pusher.apply(op, args, kwargs)
+            if ans is not None:
+                return ans
     if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
         args, kwargs = op.bind(args, kwargs)
     if op.vjps is None:

@@ -404,7 +404,7 @@ class Tensor:
     def __float__(self) -> float:
         self._look("float()")
         if self.node is not None and any(
-            type(node) is Variable or node.op is variable for node in ancestors(self.node)
+            isinstance(node, Variable) or node.op is variable for node in ancestors(self.node)
         ):
             raise TypeError(
                 f"float({label(self)}) would cut it out of the gradient that is being computed: "

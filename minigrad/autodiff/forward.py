@@ -1,0 +1,505 @@
+"""Forward mode: tangents pushed along, by the rules that pull gradients back.
+
+No op has a second rule.  An elementwise rule is its own transpose; an op that is linear
+pushes tangents through its forward function; everywhere else the rule is linear in the
+gradient that it is given, so that its derivative by that gradient is the derivative forward.
+
+Where nothing else is recorded, tangents travel with the values, and what is no longer
+needed goes (`Pusher`).  Through what was recorded they are pushed afterwards, in the order
+of recording (`push_through`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.autodiff.call import F, is_alive, variable_for
+from minigrad.batch import Many, align, batched, repeated
+from minigrad.data import settle
+from minigrad.errors import failure
+from minigrad.graph import (
+    AnyNode,
+    Dual,
+    Passive,
+    Variable,
+    ancestors,
+    backward_pass,
+    inspector,
+    modes,
+    pick,
+    picked,
+    pushing,
+    recording,
+    tracing,
+    variable,
+)
+from minigrad.ops.record import Op
+from minigrad.tensor import Tensor, handed_out, no_derivative, operand, plainly, wrap
+from minigrad.tree import flatten
+
+Lift = Callable[[Any, AnyNode], Any]
+float64 = np.float64
+
+
+# --- one op ----------------------------------------------------------------------------
+
+
+def tangent(
+    op: Op, args: Sequence[Any], tangents: Sequence[Any], kwargs: Any, ans: Any, n: int | None
+) -> Any:
+    """The tangent of what ``op`` returned, given those of its arguments (None: zero).
+
+    Parameters
+    ----------
+    args, ans
+        Arrays, or Tensors where what is done with them is to be recorded.
+    n : int or None
+        None for one tangent; else the length of an axis in front of each of them.
+
+    Returns
+    -------
+    array or Tensor, or a tuple of them
+        In the shape and dtype of ``ans``, with the axis in front.
+    """
+    if op.elementwise:
+        return fitted(through_rules(op, args, tangents, kwargs, ans, n), ans, n)
+    if op.jvp is not None:
+        pushed = op.jvp(tangents, ans, *args, **kwargs)
+    elif op.linear == "jointly":
+        full = [np.zeros_like(a) if t is None else t for a, t in zip(args, tangents, strict=True)]
+        pushed = through(op, full, tangents, args, kwargs, ans, n)
+    elif op.linear == "each":
+        pushed = None
+        for i, t in enumerate(tangents):
+            if t is not None:
+                mixed = [t if i == k else a for k, a in enumerate(args)]
+                only = [t if i == k else None for k in range(len(args))]
+                part = through(op, mixed, only, args, kwargs, ans, n)
+                pushed = part if pushed is None else pushed + part
+    elif n is None:
+        pushed = transposed(op, args, tangents, kwargs, ans)
+    else:
+        pushed = one_after_the_other(op, args, tangents, kwargs, ans, n)
+    if type(ans) is tuple:
+        return tuple([fitted(t, y, n) for t, y in zip(pushed, ans, strict=True)])
+    return fitted(pushed, ans, n)
+
+
+def through_rules(
+    op: Op, args: Sequence[Any], tangents: Sequence[Any], kwargs: Any, ans: Any, n: int | None
+) -> Any:
+    """An elementwise rule multiplies by the slope, forward as well as backward."""
+    total: Any = None
+    for i, t in enumerate(tangents):
+        if t is not None:
+            rule = op.rule(i)
+            assert rule is not None, f"{op.name} has no rule for argument {i}"
+            t = t if n is None else align(t, len(ans.shape))
+            c = rule(t, ans, *args, **kwargs)
+            total = c if total is None else total + c
+    return total
+
+
+def through(
+    op: Op, full: Any, tangents: Any, args: Any, kwargs: Any, ans: Any, n: int | None
+) -> Any:
+    """``op`` itself, of arguments with tangents in their places."""
+    if n is not None:
+        marked = [Many(x) if t is not None else x for x, t in zip(full, tangents, strict=True)]
+        found = repeated(op, marked, kwargs, args, ans, n)
+        return tuple([y.values for y in found]) if type(found) is tuple else found.values
+    if any(type(x) is Tensor for x in full) or tracing.get() is not None:
+        return op(*full, **kwargs)
+    return op.forward(*full, **kwargs)
+
+
+def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Any) -> Any:
+    """The derivative, by the gradient ``u``, of what the rules make of ``u`` and the tangents."""
+    outputs = ans if type(ans) is tuple else (ans,)
+    us = [
+        wrap(np.zeros(np.shape(y), y.dtype)[()], Variable() if y.dtype.kind == "f" else None)
+        for y in outputs
+    ]
+    u = tuple(us) if type(ans) is tuple else us[0]
+    live = any(type(x) is Tensor for x in (*args, *tangents, *outputs))
+    token = pushing.set(None)
+    try:
+        along: Any = 0.0
+        for i, t in enumerate(tangents):
+            if t is not None:
+                rule = op.rule(i)
+                assert rule is not None, f"{op.name} has no rule for argument {i}"
+                along = along + (rule(u, ans, *args, **kwargs) * t).sum()
+        if type(along) is not Tensor or along.node is None:
+            found: Any = {}
+        else:
+            wanted = {v.node for v in us if v.node is not None}
+            found = backward_pass([(along.node, along.seed())], wanted, wrap if live else None)
+    finally:
+        pushing.reset(token)
+    answers = tuple(
+        [found[v.node] if v.node in found else np.zeros(v.shape, v.dtype)[()] for v in us]
+    )
+    return answers if type(ans) is tuple else answers[0]
+
+
+def one_after_the_other(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Any, n: int) -> Any:
+    """Many tangents by transposed rules: recorded for one, and done again for all."""
+    token = pushing.set(None)
+    try:
+        known: dict[AnyNode, Any] = {}
+        ones: list[Any] = []
+        for a, t in zip(args, tangents, strict=True):
+            if t is None:
+                ones.append(None)
+                continue
+            one = wrap(np.zeros(np.shape(a), t.dtype)[()], Variable())
+            known[one.node] = Many(t)
+            ones.append(one)
+        pushed = transposed(op, args, ones, kwargs, ans)
+        outputs = pushed if type(pushed) is tuple else (pushed,)
+        live = any(type(x) is Tensor for x in (*args, *tangents))
+        roots = [y.node for y in outputs if type(y) is Tensor and y.node is not None]
+        found = dict(zip(roots, batched(roots, known, n, wrap if live else None), strict=True))
+        answers = []
+        for y in outputs:
+            many = found.get(y.node) if type(y) is Tensor else None
+            if isinstance(many, Many):
+                answers.append(many.values)
+            else:
+                answers.append(np.zeros((n, *np.shape(y)), y.dtype))
+    finally:
+        pushing.reset(token)
+    return tuple(answers) if type(pushed) is tuple else answers[0]
+
+
+def fitted(t: Any, y: Any, n: int | None) -> Any:
+    """The tangent ``t`` in the shape and dtype of the value ``y``."""
+    if type(t) is float64 and type(y) is float64 and n is None:
+        return t
+    shape = y.shape if n is None else (n, *y.shape)
+    if type(t) is float or type(t) is int:
+        t = float64(t)
+    if t.shape != shape:
+        t = np.broadcast_to(t, shape)
+    return t if t.dtype == y.dtype or y.dtype.kind != "f" else t.astype(y.dtype)
+
+
+# --- what was recorded -----------------------------------------------------------------
+
+
+def push_through(
+    targets: Iterable[AnyNode],
+    known: Mapping[AnyNode, Any],
+    n: int | None = None,
+    lift: Lift | None = None,
+) -> list[Any]:
+    """Tangents of ``targets``, from ``known`` ones; None where they depend on none of them.
+
+    Parameters
+    ----------
+    known : dict
+        node -> its tangent.
+    n : int or None
+        As for `tangent`.
+    lift : callable, optional
+        As for `minigrad.graph.backward_pass`.
+    """
+    targets = list(targets)
+    found = dict(known)
+    nodes = {node for target in targets for node in ancestors(target)}
+    for node in sorted(nodes, key=lambda node: node.seq):
+        if node in found or node.op is None or type(node) is Passive:
+            continue
+        parents = node.parents
+        ts = [None if p is None else found.get(p) for p in parents]
+        if all(t is None for t in ts):
+            continue
+        if node.op is pick:
+            found[node] = ts[0][node.kwargs["index"]]  # type: ignore[index]
+        elif node.op is variable:
+            found[node] = ts[0]
+        else:
+            found[node] = tangent(node.op, *lifted(node, ts, lift), n)
+    return [found.get(target) for target in targets]
+
+
+def lifted(node: AnyNode, ts: list[Any], lift: Lift | None) -> tuple[Any, Any, Any, Any]:
+    """Arguments, tangents, metadata and answer of a node, as Tensors if they are to be recorded."""
+    if lift is None:
+        return node.args, ts, node.kwargs, node.ans
+    args = [
+        a if p is None or type(a) is tuple else lift(a, p)
+        for a, p in zip(node.args, node.parents, strict=True)
+    ]
+    ans = node.ans
+    if type(ans) is tuple:
+        ans = tuple([lift(y, picked(node, i)) for i, y in enumerate(ans)])
+    else:
+        ans = lift(ans, node)
+    return args, ts, node.kwargs, ans
+
+
+# --- while a function runs -------------------------------------------------------------
+
+
+class TooLarge(Exception):
+    """So many tangents at once would not fit; the argument is the size of one."""
+
+
+class Pusher:
+    """Pushes tangents along while a function runs; what the door asks while one is at work.
+
+    Attributes
+    ----------
+    n : int or None
+        As for `tangent`.
+    limit : int
+        Largest number of elements that all tangents of one value may have; 0 for any.
+    outer : Pusher or None
+        Who pushes the tangents of the tangents.
+    depth : int
+        How many of them there are.
+    running : bool
+        Whether the function still runs: somebody will ask for tangents.
+    """
+
+    __slots__ = ("depth", "limit", "n", "outer", "running")
+
+    def __init__(self, n: int | None = None, limit: int = 0) -> None:
+        self.n = n
+        self.limit = limit
+        self.outer = pushing.get()
+        self.depth: int = 0 if self.outer is None else self.outer.depth + 1
+        self.running = True
+
+    def dual(self, x: Tensor, t: Any) -> Tensor:
+        """A Tensor of the value of ``x`` with tangent ``t``."""
+        value, primal = x._value, x.node
+        if type(primal) is Variable:
+            primal = None
+        if type(t) is Tensor and t.node is None:
+            t = t._value
+        return wrap(value, Dual(self, t, value, primal))
+
+    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """``op`` with its tangent; None if it has none here, or if the graph is to keep it."""
+        if op.vjps is None or not recording.get():
+            return None
+        if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
+            args, kwargs = op.bind(args, kwargs)
+        mine, plain = False, True
+        for x in args:
+            if type(x) is Tensor:
+                node = x.node
+                if node is None:
+                    continue
+                if type(node) is not Dual:
+                    return None
+                if node.pusher is self:
+                    mine = True
+                    plain = plain and node.op is None and type(node.tangent) is not Tensor
+                elif node.pusher.depth < self.depth:
+                    plain = False
+                else:  # of somebody inside, who is done: part of what was recorded
+                    return None
+            elif isinstance(x, list | tuple):
+                return self.apply(op, tuple(map(arrayed, args)), kwargs)
+        if not mine:
+            return None
+        return self.push(op, args, kwargs) if plain else self.push_tensors(op, args, kwargs)
+
+    def push(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Values and tangents are arrays: nobody else looks on."""
+        values, tangents = [], []
+        for x in args:
+            if type(x) is Tensor:
+                values.append(x._value)
+                tangents.append(None if x.node is None else x.node.tangent)
+            else:
+                values.append(operand(x)[0])
+                tangents.append(None)
+        if kwargs:
+            kwargs = {key: plainly(v) for key, v in kwargs.items()}
+        try:
+            ans = op.forward(*values, **kwargs)
+        except Exception as error:
+            raise failure(op, args, kwargs, error) from error
+        if type(ans) is tuple or type(ans) is list:
+            ans = tuple([settle(y) for y in ans])
+        elif type(ans) is not float64:
+            ans = settle(np.asarray(ans)) if isinstance(ans, int | float) else settle(ans)
+            if ans.dtype.kind != "f":
+                return wrap(ans, None)
+        self.check(op, args, kwargs, tangents)
+        if self.limit and type(ans) is not tuple and ans.size * self.n > self.limit:
+            raise TooLarge(ans.size)
+        ts = tangent(op, values, tangents, kwargs, ans, self.n)
+        if type(ans) is tuple:
+            return tuple(
+                [
+                    wrap(y, Dual(self, t, y, None) if y.dtype.kind == "f" else None)
+                    for y, t in zip(ans, ts, strict=True)
+                ]
+            )
+        return wrap(ans, Dual(self, ts, ans, None))
+
+    def push_tensors(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Values or tangents are themselves being differentiated, by whoever is outside."""
+        token = pushing.set(self.outer)
+        try:
+            values, tangents = [], []
+            for x in args:
+                mine = type(x) is Tensor and type(x.node) is Dual and x.node.pusher is self
+                values.append(self.primal(x) if mine else x)
+                tangents.append(x.node.tangent if mine else None)
+            ans = op(*values, **kwargs)
+            outputs = ans if type(ans) is tuple else (ans,)
+            outputs = tuple([y if type(y) is Tensor else wrap(y, None) for y in outputs])
+            if all(y.dtype.kind != "f" for y in outputs):
+                return ans
+            self.check(op, args, kwargs, tangents)
+            whole = outputs if type(ans) is tuple else outputs[0]
+            ts = tangent(op, values, tangents, kwargs, whole, self.n)
+        finally:
+            pushing.reset(token)
+        duals = [
+            self.dual(y, t) if y.dtype.kind == "f" else y
+            for y, t in zip(outputs, ts if type(ans) is tuple else (ts,), strict=True)
+        ]
+        return tuple(duals) if type(ans) is tuple else duals[0]
+
+    def value(self, y: Any) -> Any:
+        """A result as the caller gets it: plain, unless somebody else differentiates it."""
+        if type(y) is not Tensor:
+            return y
+        if type(y.node) is Dual and y.node.pusher is self:
+            y = self.primal(y)
+        if y.node is None or not any(map(self.stays, ancestors(y.node))):
+            return y.data
+        return y
+
+    @staticmethod
+    def primal(x: Tensor) -> Tensor:
+        """The value of ``x`` without its tangent."""
+        return wrap(x._value, x.node.parents[0] if x.node.op is variable else None)
+
+    @staticmethod
+    def check(op: Op, args: Any, kwargs: Any, tangents: Any) -> None:
+        vjps = op.vjps
+        if type(vjps) is tuple and None in vjps:
+            for i, (rule, t) in enumerate(zip(vjps, tangents, strict=True)):
+                if rule is None and t is not None:
+                    raise no_derivative(op, args, kwargs, i)
+
+    def settled(self, outputs: Sequence[Any]) -> list[Any]:
+        """Tensors of ``outputs``, with tangents in the place of what was recorded since.
+
+        What depends on other things than the tangents of this pusher stays recorded.
+        """
+        answers = list(outputs)
+        ready = [
+            i
+            for i, y in enumerate(outputs)
+            if type(y) is Tensor
+            and y.node is not None
+            and type(y.node) is not Dual
+            and not any(map(self.stays, ancestors(y.node)))
+        ]
+        token = pushing.set(self.outer)
+        try:
+            found = self.tangents([outputs[i] for i in ready])
+        finally:
+            pushing.reset(token)
+        for i, t in zip(ready, found, strict=True):
+            value = outputs[i]._value
+            answers[i] = wrap(value, None if t is None else Dual(self, t, value, None))
+        return answers
+
+    def stays(self, node: AnyNode) -> bool:
+        """Whether somebody else may ask for a derivative by ``node``, or by its tangent."""
+        if type(node) is Dual and node.pusher is self:
+            return node.op is variable or type(node.tangent) is Tensor
+        return node.op is None and is_alive(node)
+
+    def tangents(self, outputs: Sequence[Any]) -> list[Any]:
+        """Tangents of Tensors; None where they depend on none."""
+        answers: list[Any] = [None] * len(outputs)
+        roots = {}
+        for i, y in enumerate(outputs):
+            if type(y) is Tensor and y.node is not None:
+                if type(y.node) is Dual and y.node.pusher is self:
+                    answers[i] = y.node.tangent
+                else:
+                    roots[i] = y.node
+        if roots:
+            nodes = {node for root in roots.values() for node in ancestors(root)}
+            known: dict[AnyNode, Any] = {
+                node: node.tangent for node in nodes if type(node) is Dual and node.pusher is self
+            }
+            live = tracing.get() is not None or any(map(self.stays, nodes))
+            found = push_through(roots.values(), known, self.n, wrap if live else None)
+            for i, t in zip(roots, found, strict=True):
+                answers[i] = t
+        return answers
+
+
+def arrayed(x: Any) -> Any:
+    """A list that holds Tensors as a Tensor; another one as an array."""
+    if not isinstance(x, list | tuple):
+        return x
+    from minigrad.ops import array
+
+    return array(x)
+
+
+def can_push(args: Sequence[Any]) -> bool:
+    """Whether tangents can travel with the values: no value is recorded, no op watched."""
+    if modes.special and (tracing.get() is not None or inspector.get() is not None):
+        return False
+    return all(
+        type(x) is not Tensor or x.node is None or type(x.node) is Dual
+        for x in flatten(list(args))[0]
+    )
+
+
+def push_along(
+    f: F, args: Sequence[Any], tangents: Sequence[Any], kwargs: Any, pusher: Pusher
+) -> tuple[list[Any], list[Any], F]:
+    """Call ``f`` with tangents on the leaves of ``args`` (None: on none).
+
+    Returns
+    -------
+    values, tangents : list
+        Of the leaves of what ``f`` returned; the tangents may be handed out.
+    rebuild : callable
+        What puts leaves in the structure of what ``f`` returned.
+    """
+    leaves, rebuild = flatten(list(args))
+    duals = [
+        x if t is None else pusher.dual(x if type(x) is Tensor else variable_for(x, False), t)
+        for x, t in zip(leaves, tangents, strict=True)
+    ]
+    try:
+        with modes.set(pushing, pusher), modes.set(recording, True):
+            result = f(*rebuild(duals), **kwargs)
+        outputs, rebuild = flatten(result)
+        values = [pusher.value(y) for y in outputs]
+        with modes.set(recording, True):
+            found = pusher.tangents(outputs)
+    finally:
+        pusher.running = False
+    return values, handed(found, outputs, pusher.n), rebuild
+
+
+def handed(found: Sequence[Any], outputs: Sequence[Any], n: int | None = None) -> list[Any]:
+    """Tangents that may be handed out: zeros for None, arrays that nobody else has."""
+    front = () if n is None else (n,)
+    full = {
+        i: np.zeros((*front, *np.shape(y)), getattr(y, "dtype", None))[()] if t is None else t
+        for i, (t, y) in enumerate(zip(found, outputs, strict=True))
+    }
+    return list(handed_out(full).values())  # type: ignore[arg-type]
