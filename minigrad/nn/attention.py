@@ -12,8 +12,11 @@ from minigrad.errors import label
 from minigrad.nn import functional as F
 from minigrad.nn import init
 from minigrad.nn.checks import count, floating, fraction, generator, laid_out, sized
-from minigrad.nn.layers import Dropout, LayerNorm, Linear, parameter
+from minigrad.nn.functional.attention import attention_weights
+from minigrad.nn.functional.attention import both as join_masks
+from minigrad.nn.layers import Dropout, Linear, parameter
 from minigrad.nn.module import Module
+from minigrad.nn.normalisation import LayerNorm
 from minigrad.tensor import plainly
 
 
@@ -125,7 +128,7 @@ class MultiHeadAttention(Module):
             )
         q, k, v = self._projected(inputs)
         mask = self._mask(key_padding_mask, attn_mask, np.shape(q), np.shape(k), batched)
-        weights = F.attention_weights(q, k, mask, is_causal)
+        weights = attention_weights(q, k, mask, is_causal)
         kept = F.dropout(weights, self.dropout, self._rng) if self.training else weights
         found = ops.swapaxes(ops.matmul(kept, v), -2, -3)  # (..., targets, heads, d)
         y = self.out_proj(ops.reshape(found, np.shape(inputs[0])))
@@ -173,7 +176,7 @@ class MultiHeadAttention(Module):
                 )
             lead = wanted[:-1]
             keys = ops.reshape(_allowed(padding), (*lead, 1, 1, sources))
-            both = keys if both is None else F.both(both, keys)
+            both = keys if both is None else join_masks(both, keys)
         return both
 
     def details(self) -> str:

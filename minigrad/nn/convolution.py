@@ -1,4 +1,4 @@
-"""Layers that look through windows: convolutions and pooling."""
+"""Layers that look through windows: convolutions, and their adjoints."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.nn import windows
 from minigrad.nn.checks import count, counts, floating, generator
+from minigrad.nn.functional.convolution import convolution, transposed
 from minigrad.nn.layers import spread
 from minigrad.nn.module import Module
 
@@ -47,8 +47,8 @@ class _Conv(Module):
         )
         if padding == "same" and set(self.stride) != {1}:
             raise ValueError(f'{who}: padding="same" needs stride 1, not {self.stride}')
-        if isinstance(padding, str) and padding != "same":
-            raise ValueError(f'{who}: padding must be integers or "same", not {padding!r}')
+        if isinstance(padding, str) and padding not in ("same", "valid"):
+            raise ValueError(f'{who}: padding must be integers, "same" or "valid", not {padding!r}')
         rng, dtype = generator(who, rng), floating(who, dtype)
         shape = (outputs, inputs // self.groups, *size)
         fan_in = math.prod(shape[1:])
@@ -57,7 +57,7 @@ class _Conv(Module):
 
     def forward(self, x: Any) -> Any:
         """From (batch, in_channels, ...) to (batch, out_channels, ...)."""
-        return windows.convolution(
+        return convolution(
             type(self).__name__,
             x,
             self.weight,
@@ -130,81 +130,145 @@ class Conv2d(_Conv):
     axes = 2
 
 
-class MaxPool2d(Module):
-    """The largest element of every window of (batch, channels, height, width).
+class Conv3d(_Conv):
+    """Convolution over volumes, (batch, inputs, depth, height, width).
 
-    Parameters
+    The parameters are those of `Conv1d`, one integer or three.
+
+    Attributes
     ----------
-    kernel_size : int or pair
-    stride : int or pair, optional
-        The kernel's size by default.
-    padding, dilation : int or pair
+    weight : (outputs, inputs / groups, depth, height, width)
+    bias : (outputs,), or None
 
     Examples
     --------
     >>> import numpy as np, minigrad as mg
-    >>> mg.nn.MaxPool2d(2)(np.ones((1, 3, 8, 8))).shape
-    (1, 3, 4, 4)
+    >>> mg.nn.Conv3d(1, 2, 3, rng=0)(np.ones((1, 1, 4, 5, 6))).shape
+    (1, 2, 2, 3, 4)
     """
 
-    def __init__(
-        self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1
-    ) -> None:
-        self.kernel_size = counts("MaxPool2d", "kernel_size", kernel_size, 2)
-        self.stride = (
-            self.kernel_size if stride is None else counts("MaxPool2d", "stride", stride, 2)
-        )
-        self.padding, self.dilation = padding, dilation
-
-    def forward(self, x: Any) -> Any:
-        """Fewer rows and columns."""
-        return windows.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation)
-
-    def details(self) -> str:
-        return _pooling(self)
+    axes = 3
 
 
-class AvgPool2d(Module):
-    """The mean of every window of (batch, channels, height, width).
+# --- the adjoint -------------------------------------------------------------------------
 
-    Parameters
-    ----------
-    kernel_size : int or pair
-    stride : int or pair, optional
-        The kernel's size by default.
-    padding : int or pair
-    count_include_pad : bool
-        Whether the zeros of the padding count.
 
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.nn.AvgPool2d(4)(np.ones((1, 3, 8, 8))).shape
-    (1, 3, 2, 2)
-    """
+class _ConvTranspose(Module):
+    axes: ClassVar[int]
 
     def __init__(
         self,
+        in_channels: int,
+        out_channels: int,
         kernel_size: Any,
-        stride: Any = None,
+        stride: Any = 1,
         padding: Any = 0,
-        count_include_pad: bool = True,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        *,
+        rng: Any = None,
+        dtype: Any = np.float64,
     ) -> None:
-        self.kernel_size = counts("AvgPool2d", "kernel_size", kernel_size, 2)
-        self.stride = (
-            self.kernel_size if stride is None else counts("AvgPool2d", "stride", stride, 2)
-        )
-        self.padding, self.count_include_pad = padding, count_include_pad
+        who, n = type(self).__name__, self.axes
+        inputs = count(who, "in_channels", in_channels)
+        outputs = count(who, "out_channels", out_channels)
+        self.groups = count(who, "groups", groups)
+        if inputs % self.groups or outputs % self.groups:
+            raise ValueError(
+                f"{who}: {inputs} input and {outputs} output channels do not both divide into "
+                f"{self.groups} groups"
+            )
+        size = counts(who, "kernel_size", kernel_size, n)
+        self.stride = counts(who, "stride", stride, n)
+        self.padding = counts(who, "padding", padding, n, least=0)
+        self.output_padding = counts(who, "output_padding", output_padding, n, least=0)
+        self.dilation = counts(who, "dilation", dilation, n)
+        rng, dtype = generator(who, rng), floating(who, dtype)
+        shape = (inputs, outputs // self.groups, *size)
+        fan_in = math.prod(shape[1:])
+        self.weight = spread(rng, shape, fan_in, dtype)
+        self.bias = spread(rng, (outputs,), fan_in, dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
-        """Fewer rows and columns."""
-        include = self.count_include_pad
-        return windows.avg_pool2d(x, self.kernel_size, self.stride, self.padding, include)
+        """From (batch, in_channels, ...) to (batch, out_channels, ...)."""
+        return transposed(
+            type(self).__name__,
+            x,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self.output_padding,
+            self.groups,
+            self.dilation,
+        )
 
     def details(self) -> str:
-        return _pooling(self)
+        inputs, outputs, *size = self.weight.shape
+        words = [f"{inputs}, {outputs * self.groups}, {'x'.join(map(str, size))}"]
+        defaults = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
+        for key, default in defaults.items():
+            value = getattr(self, key)
+            if value != (default,) * self.axes:
+                words.append(f"{key}={value!r}")
+        words += [f"groups={self.groups}"] * (self.groups != 1)
+        return ", ".join(words + ["bias=False"] * (self.bias is None))
 
 
-def _pooling(layer: MaxPool2d | AvgPool2d) -> str:
-    size = "x".join(map(str, layer.kernel_size))
-    return size if layer.stride == layer.kernel_size else f"{size}, stride={layer.stride}"
+class ConvTranspose1d(_ConvTranspose):
+    """The adjoint of `Conv1d`, from (batch, inputs, length) to (batch, outputs, places).
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, padding, dilation : int
+        There are ``(length − 1) stride − 2 padding + dilation (kernel_size − 1) +
+        output_padding + 1`` places.
+    output_padding : int
+        Places more at the end, fewer than the stride or the dilation.
+    groups : int
+    bias : bool
+    rng, dtype
+        As for `Conv1d`.
+
+    Attributes
+    ----------
+    weight : (inputs, outputs / groups, kernel_size)
+    bias : (outputs,), or None
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.ConvTranspose1d(3, 8, 4, stride=2, rng=0)(np.ones((5, 3, 9))).shape
+    (5, 8, 20)
+    """
+
+    axes = 1
+
+
+class ConvTranspose2d(_ConvTranspose):
+    """The adjoint of `Conv2d`; the parameters are those of `ConvTranspose1d`, one or a pair.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.ConvTranspose2d(3, 1, 2, stride=2, rng=0)(np.ones((5, 3, 4, 4))).shape
+    (5, 1, 8, 8)
+    """
+
+    axes = 2
+
+
+class ConvTranspose3d(_ConvTranspose):
+    """The adjoint of `Conv3d`; the parameters are those of `ConvTranspose1d`, one or three.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.ConvTranspose3d(3, 1, 2, rng=0)(np.ones((5, 3, 4, 4, 4))).shape
+    (5, 1, 5, 5, 5)
+    """
+
+    axes = 3

@@ -1,4 +1,4 @@
-"""Layers that act on features: Linear, Embedding, normalisation, dropout, activations.
+"""Layers that act on features: Linear, Bilinear, Embedding, Dropout, and layers in a row.
 
 A layer is its parameters, first drawn as PyTorch draws them, and one call of
 `minigrad.nn.functional`.
@@ -14,10 +14,10 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.nn import functional as F
-from minigrad.nn.checks import count, counts, floating, fraction, generator, laid_out, sized
+from minigrad.nn.checks import count, floating, fraction, generator, sized
 from minigrad.nn.module import Module
 from minigrad.ops.shape import arrayed
-from minigrad.tensor import Tensor, plainly
+from minigrad.tensor import Tensor
 
 
 def parameter(values: Any) -> Tensor:
@@ -31,7 +31,7 @@ def spread(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, dtype:
     return parameter(rng.uniform(-bound, bound, shape).astype(dtype))
 
 
-# --- Linear and Embedding --------------------------------------------------------------
+# --- features --------------------------------------------------------------------------
 
 
 class Linear(Module):
@@ -42,7 +42,8 @@ class Linear(Module):
     in_features, out_features : int
     bias : bool
     rng : Generator or seed, optional
-        What the first values are drawn with: uniform on ±1/√inputs.
+        What the first values are drawn with, uniform on ±1/√inputs; by default the
+        generator that `mg.nn.seed` seeds.
     dtype : dtype
         Of the parameters.
 
@@ -92,6 +93,8 @@ class Embedding(Module):
     Parameters
     ----------
     num_embeddings, embedding_dim : int
+    padding_idx : int, optional
+        A row that is 0 at first and gets no gradient.
     rng, dtype
         As for `Linear`; drawn from a standard normal.
 
@@ -112,187 +115,81 @@ class Embedding(Module):
     """
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, *, rng: Any = None, dtype: Any = np.float64
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        *,
+        rng: Any = None,
+        dtype: Any = np.float64,
     ) -> None:
         rows = count("Embedding", "num_embeddings", num_embeddings)
         columns = count("Embedding", "embedding_dim", embedding_dim)
         dtype = floating("Embedding", dtype)
         drawn = generator("Embedding", rng).standard_normal((rows, columns))
+        if padding_idx is not None:
+            if not -rows <= padding_idx < rows:
+                raise ValueError(f"Embedding: padding_idx={padding_idx} names none of {rows} rows")
+            padding_idx %= rows
+            drawn[padding_idx] = 0
+        self.padding_idx = padding_idx
         self.weight = parameter(drawn.astype(dtype))
 
     def forward(self, indices: Any) -> Any:
         """From integers to one more axis, of the length embedding_dim."""
-        return F.embedding(indices, self.weight)
+        return F.embedding(indices, self.weight, self.padding_idx)
 
     def details(self) -> str:
-        return ", ".join(map(str, self.weight.shape))
+        sizes = ", ".join(map(str, self.weight.shape))
+        return sizes if self.padding_idx is None else f"{sizes}, padding_idx={self.padding_idx}"
 
 
-# --- normalisation ---------------------------------------------------------------------
-
-
-class LayerNorm(Module):
-    """Every example scaled to mean 0 and variance 1 over its last axes; then ``w``, ``b``.
+class Bilinear(Module):
+    """``x₁ᵀ W_k x₂ + b_k``, from (..., n) and (..., m) to (..., outputs).
 
     Parameters
     ----------
-    normalized_shape : int or tuple of int
-        The lengths of those axes.
-    eps : float
-        Added to the variance.
-    elementwise_affine, bias : bool
-        Whether there are w and b.
-    dtype : dtype
+    in1_features, in2_features, out_features : int
+    bias : bool
+    rng, dtype
+        As for `Linear`; uniform on ±1/√n.
 
     Attributes
     ----------
-    weight, bias : normalized_shape, or None
+    weight : (outputs, n, m)
+    bias : (outputs,), or None
 
     Examples
     --------
     >>> import numpy as np, minigrad as mg
-    >>> y = mg.nn.LayerNorm(4)(np.array([1.0, 2.0, 3.0, 4.0]))
-    >>> print(f"{abs(y.mean().item()):.4f} {y.std().item():.4f}")
-    0.0000 1.0000
+    >>> mg.nn.Bilinear(3, 4, 5, rng=0)(np.ones((2, 3)), np.ones((2, 4))).shape
+    (2, 5)
     """
 
     def __init__(
         self,
-        normalized_shape: Any,
-        eps: float = 1e-5,
-        elementwise_affine: bool = True,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
         bias: bool = True,
         *,
+        rng: Any = None,
         dtype: Any = np.float64,
     ) -> None:
-        n = len(normalized_shape) if isinstance(normalized_shape, list | tuple) else 1
-        if not n:
-            raise ValueError("LayerNorm: normalized_shape must name one axis at least")
-        self.normalized_shape = counts("LayerNorm", "normalized_shape", normalized_shape, n)
-        self.eps = eps
-        dtype = floating("LayerNorm", dtype)
-        affine = elementwise_affine
-        self.weight = parameter(np.ones(self.normalized_shape, dtype)) if affine else None
-        self.bias = parameter(np.zeros(self.normalized_shape, dtype)) if affine and bias else None
+        n = count("Bilinear", "in1_features", in1_features)
+        m = count("Bilinear", "in2_features", in2_features)
+        outputs = count("Bilinear", "out_features", out_features)
+        rng, dtype = generator("Bilinear", rng), floating("Bilinear", dtype)
+        self.weight = spread(rng, (outputs, n, m), n, dtype)
+        self.bias = spread(rng, (outputs,), n, dtype) if bias else None
 
-    def forward(self, x: Any) -> Any:
-        """The same shape."""
-        n = len(self.normalized_shape)
-        for i, size in enumerate(self.normalized_shape):
-            sized("LayerNorm", x, i - n, size, "features")
-        return F.layer_norm(x, n, self.weight, self.bias, self.eps)
+    def forward(self, x: Any, other: Any) -> Any:
+        """From (..., n) and (..., m) to (..., outputs)."""
+        return F.bilinear(x, other, self.weight, self.bias)
 
     def details(self) -> str:
-        return ", ".join(map(str, self.normalized_shape))
-
-
-class BatchNorm1d(Module):
-    """Every channel (axis 1) scaled to mean 0 and variance 1 over the batch; then ``w``, ``b``.
-
-    While training, the statistics are the batch's, and running ones are kept; after
-    ``eval()`` the running ones are used.
-
-    Parameters
-    ----------
-    num_features : int
-        Channels.
-    eps : float
-        Added to the variance.
-    momentum : float or None
-        Weight of the newest batch in the running statistics; None for the plain average.
-    affine : bool
-        Whether there are w and b.
-    track_running_stats : bool
-        If not, the batch's statistics are always used.
-    dtype : dtype
-
-    Attributes
-    ----------
-    weight, bias : (channels,), or None
-    running_mean, running_var : (channels,), buffers
-    num_batches_tracked : integer, a buffer
-
-    Raises
-    ------
-    ValueError
-        For input of other shapes than (batch, channels) or (batch, channels, length),
-        and while training for a single value per channel, which has no variance.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> layer = mg.nn.BatchNorm1d(2)
-    >>> _ = layer(np.array([[1.0, 10.0], [3.0, 10.0]]))
-    >>> layer.running_mean
-    Tensor([0.2, 1. ])
-    """
-
-    LAYOUTS: tuple[tuple[int, ...], str] = (
-        (2, 3),
-        "(batch, channels) or (batch, channels, length)",
-    )
-
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        *,
-        dtype: Any = np.float64,
-    ) -> None:
-        who = type(self).__name__
-        n = count(who, "num_features", num_features)
-        if momentum is not None and not 0 <= momentum <= 1:
-            raise ValueError(f"{who}: momentum must be in [0, 1] or None, not {momentum!r}")
-        dtype = floating(who, dtype)
-        self.num_features, self.eps, self.momentum = n, eps, momentum
-        self.weight = parameter(np.ones(n, dtype)) if affine else None
-        self.bias = parameter(np.zeros(n, dtype)) if affine else None
-        track = track_running_stats
-        self.running_mean = Tensor(np.zeros(n, dtype)) if track else None
-        self.running_var = Tensor(np.ones(n, dtype)) if track else None
-        self.num_batches_tracked = Tensor(np.int64(0)) if track else None
-
-    def forward(self, x: Any) -> Any:
-        """The same shape."""
-        who, (ranks, layout) = type(self).__name__, self.LAYOUTS
-        x = laid_out(who, x, ranks, f"input of shape {layout}")
-        sized(who, x, 1, self.num_features, "channels")
-        if not self.training and self.running_mean is not None:
-            mean, variance = self.running_mean, self.running_var
-        else:
-            mean, variance = F.moments(x)
-            if self.training:
-                self._keep(np.size(x) // self.num_features, mean, variance)
-        return F.batch_norm(x, mean, variance, self.weight, self.bias, self.eps)
-
-    def _keep(self, n: int, mean: Any, variance: Any) -> None:
-        """Let the running statistics know of a batch of ``n`` values per channel."""
-        if n < 2:
-            raise ValueError(
-                f"{type(self).__name__}: {n} value per channel has no variance; train on larger "
-                "batches, or call eval() before predicting"
-            )
-        if self.running_mean is None or self.running_var is None:
-            return
-        assert self.num_batches_tracked is not None
-        batches = self.num_batches_tracked.item() + 1
-        share = 1 / batches if self.momentum is None else self.momentum
-        unbiased = plainly(variance) * (n / (n - 1))
-        for running, new in ((self.running_mean, plainly(mean)), (self.running_var, unbiased)):
-            running.data = running.data * (1 - share) + new * share
-        self.num_batches_tracked.data = batches
-
-    def details(self) -> str:
-        return f"{self.num_features}"
-
-
-class BatchNorm2d(BatchNorm1d):
-    """`BatchNorm1d` for images, (batch, channels, height, width)."""
-
-    LAYOUTS = ((4,), "(batch, channels, height, width)")
+        outputs, n, m = self.weight.shape
+        return f"{n}, {m}, {outputs}{', bias=False' * (self.bias is None)}"
 
 
 class Dropout(Module):
@@ -302,8 +199,8 @@ class Dropout(Module):
     ----------
     p : float
         In [0, 1).
-    rng : Generator or seed
-        What the mask is drawn with: not optional, so that runs can be repeated.
+    rng : Generator or seed, optional
+        What the mask is drawn with; by default the generator that `mg.nn.seed` seeds.
 
     Examples
     --------
@@ -315,10 +212,8 @@ class Dropout(Module):
     array([1., 1., 1., 1.])
     """
 
-    def __init__(self, p: float, rng: Any) -> None:
+    def __init__(self, p: float = 0.5, rng: Any = None) -> None:
         self.p = fraction("Dropout", "p", p)
-        if self.p and rng is None:
-            raise TypeError("Dropout: pass rng, a Generator such as np.random.default_rng(0)")
         self.rng = generator("Dropout", rng)
 
     def forward(self, x: Any) -> Any:
@@ -329,81 +224,7 @@ class Dropout(Module):
         return f"{self.p:g}"
 
 
-# --- activations and shapes ------------------------------------------------------------
-
-
-class Activation(Module):
-    """An elementwise function as a layer; the classes below name one each."""
-
-    def __init_subclass__(cls) -> None:
-        cls.__doc__ = cls.__doc__ or f"`mg.{cls.function.__name__}` as a layer."
-
-    function: Callable[..., Any]
-
-    def __init__(self, **options: Any) -> None:
-        self.options = options
-
-    def forward(self, x: Any) -> Any:
-        """The same shape."""
-        return type(self).function(x, **self.options)
-
-    def details(self) -> str:
-        return ", ".join(f"{k}={v!r}" for k, v in self.options.items())
-
-
-class ReLU(Activation):
-    function = staticmethod(ops.relu)
-
-
-class Sigmoid(Activation):
-    function = staticmethod(ops.sigmoid)
-
-
-class Tanh(Activation):
-    function = staticmethod(ops.tanh)
-
-
-class Softplus(Activation):
-    function = staticmethod(ops.softplus)
-
-
-class SiLU(Activation):
-    function = staticmethod(ops.silu)
-
-
-class LeakyReLU(Activation):
-    function = staticmethod(ops.leaky_relu)
-
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        super().__init__(negative_slope=negative_slope)
-
-
-class ELU(Activation):
-    function = staticmethod(ops.elu)
-
-    def __init__(self, alpha: float = 1.0) -> None:
-        super().__init__(alpha=alpha)
-
-
-class GELU(Activation):
-    function = staticmethod(ops.gelu)
-
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__(approximate=approximate)
-
-
-class Softmax(Activation):
-    function = staticmethod(ops.softmax)
-
-    def __init__(self, axis: int = -1) -> None:
-        super().__init__(axis=axis)
-
-
-class LogSoftmax(Activation):
-    function = staticmethod(ops.log_softmax)
-
-    def __init__(self, axis: int = -1) -> None:
-        super().__init__(axis=axis)
+# --- shapes ----------------------------------------------------------------------------
 
 
 class Flatten(Module):

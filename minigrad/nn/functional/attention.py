@@ -1,0 +1,114 @@
+"""Attention as a function of queries, keys and values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.errors import label
+from minigrad.nn.functional.normalisation import dropout
+from minigrad.ops.shape import arrayed
+from minigrad.tensor import plainly
+
+
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    rng: Any = None,
+) -> Any:
+    """``softmax(Q Kᵀ / √d + mask) V``.
+
+    A. Vaswani et al., "Attention Is All You Need" (2017), equation 1.
+
+    Parameters
+    ----------
+    query : (..., targets, d)
+    key : (..., sources, d)
+    value : (..., sources, features)
+    attn_mask : broadcastable to (..., targets, sources), optional
+        Boolean: True where a target may look.  Floating-point: added to the scores.
+    dropout_p : float
+        Share of the weights to drop, drawn with ``rng``.
+    is_causal : bool
+        Targets look at sources up to their own place only.
+
+    Raises
+    ------
+    ValueError
+        For a mask that leaves a target nothing to look at, or sizes that do not agree.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> q = k = np.zeros((2, 4))
+    >>> scaled_dot_product_attention(q, k, np.array([[0.0], [1.0]]), is_causal=True)
+    array([[0. ],
+           [0.5]])
+    """
+    weights = attention_weights(query, key, attn_mask, is_causal)
+    return ops.matmul(dropout(weights, dropout_p, rng), value)
+
+
+def attention_weights(query: Any, key: Any, mask: Any = None, is_causal: bool = False) -> Any:
+    """``softmax(Q Kᵀ / √d + mask)``; the arguments of `scaled_dot_product_attention`."""
+    who = "scaled_dot_product_attention"
+    query, key = arrayed(query), arrayed(key)
+    d = np.shape(query)[-1] if np.ndim(query) >= 2 else 0
+    if np.ndim(query) < 2 or np.ndim(key) < 2 or not d or np.shape(key)[-1] != d:
+        raise ValueError(
+            f"{who} wants query (..., targets, d) and key (..., sources, d); "
+            f"they have shapes {np.shape(query)} and {np.shape(key)}"
+        )
+    scores = ops.matmul(query * (1 / math.sqrt(d)), ops.swapaxes(key, -1, -2))
+    if is_causal:
+        causal = np.tri(*np.shape(scores)[-2:]) > 0
+        mask = causal if mask is None else both(causal, mask)
+    if mask is not None:
+        scores = _masked(who, scores, mask)
+    return ops.softmax(scores, axis=-1)
+
+
+def both(a: Any, b: Any) -> Any:
+    """One mask of two, each boolean (True: may look) or added to the scores."""
+    if all(np.asarray(plainly(m)).dtype.kind == "b" for m in (a, b)):
+        return np.logical_and(plainly(a), plainly(b))
+    return additive(a) + additive(b)
+
+
+def additive(mask: Any) -> Any:
+    """A mask as what is added to scores."""
+    known = np.asarray(plainly(mask))
+    return np.where(known, 0.0, -math.inf) if known.dtype.kind == "b" else mask
+
+
+def _masked(who: str, scores: Any, mask: Any) -> Any:
+    kind = np.asarray(plainly(mask)).dtype.kind
+    if kind not in "bf":
+        raise TypeError(
+            f"{who}: masks are boolean (who may look) or floating-point (added to the scores); "
+            f"{label(mask)} has dtype {np.asarray(plainly(mask)).dtype}"
+        )
+    try:
+        np.broadcast_to(plainly(mask), np.shape(scores))
+    except ValueError:
+        raise ValueError(
+            f"{who}: {label(mask)} has shape {np.shape(mask)}, and masks are broadcast to "
+            f"(..., targets, sources), here {np.shape(scores)}"
+        ) from None
+    known = np.asarray(plainly(mask))
+    hidden = ~known if kind == "b" else known == -math.inf
+    if np.shape(scores)[-1] and hidden.all(axis=-1).any() if hidden.ndim else hidden:
+        raise ValueError(
+            f"{who}: the mask hides every source from some target, whose weights would be 0/0; "
+            "let each see one at least"
+        )
+    if kind == "b":
+        return ops.where(known, scores, -math.inf)
+    return scores + (mask if hasattr(mask, "requires_grad") else known.astype(scores.dtype))

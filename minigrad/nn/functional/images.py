@@ -1,0 +1,203 @@
+"""Images made larger or smaller: every axis apart, as a product with weights or a choice."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.errors import label
+from minigrad.nn.checks import count, counts
+from minigrad.nn.functional import pooling
+from minigrad.ops.shape import arrayed
+
+# --- channels and places -----------------------------------------------------------------
+
+
+def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
+    """From (..., channels · r², height, width) to (..., channels, height · r, width · r).
+
+    W. Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient
+    Sub-Pixel Convolutional Neural Network" (2016).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pixel_shuffle(np.arange(4.0).reshape(4, 1, 1), 2)
+    array([[[0., 1.],
+            [2., 3.]]])
+    """
+    who = "pixel_shuffle"
+    r = count(who, "upscale_factor", upscale_factor)
+    *lead, c, h, w = _images(who, x)
+    if c % r**2:
+        raise ValueError(f"{who}: {c} channels of {label(x)} are no multiple of {r}² = {r * r}")
+    y = ops.reshape(x, (*lead, c // r**2, r, r, h, w))
+    n = len(lead)
+    y = ops.transpose(y, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
+    return ops.reshape(y, (*lead, c // r**2, h * r, w * r))
+
+
+def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
+    """The inverse of `pixel_shuffle`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pixel_unshuffle(np.arange(4.0).reshape(1, 2, 2), 2).shape
+    (4, 1, 1)
+    """
+    who = "pixel_unshuffle"
+    r = count(who, "downscale_factor", downscale_factor)
+    *lead, c, h, w = _images(who, x)
+    if h % r or w % r:
+        raise ValueError(f"{who}: {label(x)} is {h} × {w}, and {r} does not divide both")
+    y = ops.reshape(x, (*lead, c, h // r, r, w // r, r))
+    n = len(lead)
+    y = ops.transpose(y, (*range(n), n, n + 2, n + 4, n + 1, n + 3))
+    return ops.reshape(y, (*lead, c * r * r, h // r, w // r))
+
+
+def _images(who: str, x: Any) -> tuple[int, ...]:
+    shape = tuple(np.shape(arrayed(x)))
+    if len(shape) < 3:
+        raise ValueError(
+            f"{who} wants input of shape (..., channels, height, width); "
+            f"{label(x)} has shape {shape}"
+        )
+    return shape
+
+
+# --- interpolation -----------------------------------------------------------------------
+
+MODES = {
+    "nearest": (1, 2, 3),
+    "nearest-exact": (1, 2, 3),
+    "linear": (1,),
+    "bilinear": (2,),
+    "trilinear": (3,),
+    "bicubic": (2,),
+    "area": (1, 2, 3),
+}
+"""Mode -> for how many axes it is."""
+
+POOLS = {
+    1: pooling.adaptive_avg_pool1d,
+    2: pooling.adaptive_avg_pool2d,
+    3: pooling.adaptive_avg_pool3d,
+}
+
+
+def interpolate(
+    x: Any,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool = False,
+) -> Any:
+    """x, (batch, channels, ...), with axes of other lengths.
+
+    Parameters
+    ----------
+    x : (batch, channels, length), (..., height, width) or (..., depth, height, width)
+    size : int, or one for each axis
+        The new lengths; or
+    scale_factor : float, or one for each axis
+        how many times the old ones they are, rounded down.
+    mode : {"nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic", "area"}
+        "bicubic" is R. Keys' kernel with a = −0.75, as in PyTorch and OpenCV; "area" is
+        adaptive average pooling.
+    align_corners : bool
+        Whether first and last elements stay where they are ("linear" to "bicubic").
+
+    Raises
+    ------
+    ValueError
+        For a mode that does not go with the number of axes, and for both or none of
+        ``size`` and ``scale_factor``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.array([[[0.0, 1.0]]])
+    >>> interpolate(x, 4), interpolate(x, 4, mode="linear")
+    (array([[[0., 0., 1., 1.]]]), array([[[0.  , 0.25, 0.75, 1.  ]]]))
+    """
+    who = "interpolate"
+    x = arrayed(x)
+    n = np.ndim(x) - 2
+    if mode not in MODES:
+        raise ValueError(f"{who}: mode must be one of {', '.join(MODES)}, not {mode!r}")
+    if n not in MODES[mode]:
+        raise ValueError(
+            f"{who}: mode {mode!r} is for input of shape (batch, channels, ...) with "
+            f"{' or '.join(map(str, MODES[mode]))} axes more; {label(x)} has shape {np.shape(x)}"
+        )
+    if (size is None) == (scale_factor is None):
+        raise ValueError(f"{who}: give size= or scale_factor=, one of them")
+    if align_corners and mode in ("nearest", "nearest-exact", "area"):
+        raise ValueError(f"{who}: align_corners= goes with linear and cubic modes")
+    lengths = np.shape(x)[2:]
+    if size is not None:
+        sizes = counts(who, "size", size, n)
+        ratios = [length / new for length, new in zip(lengths, sizes)]
+    else:
+        factors = scale_factor if isinstance(scale_factor, list | tuple) else (scale_factor,) * n
+        if len(factors) != n or not all(f > 0 for f in factors):
+            raise ValueError(
+                f"{who}: scale_factor must be one positive number or {n}, not {scale_factor!r}"
+            )
+        sizes = counts(who, "size", [math.floor(s * f) for s, f in zip(lengths, factors)], n)
+        ratios = [1 / f for f in factors]
+    if mode == "area":
+        return POOLS[n](x, sizes)
+    for axis, (length, new, ratio) in enumerate(zip(lengths, sizes, ratios), 2):
+        if mode.startswith("nearest"):
+            middle = 0.5 if mode == "nearest-exact" else 0.0
+            places = np.floor((np.arange(new) + middle) * ratio).astype(int)
+            x = ops.take(x, np.minimum(places, length - 1), axis=axis)
+        else:
+            share = shares(length, new, ratio, mode == "bicubic", align_corners).astype(x.dtype)
+            x = ops.moveaxis(ops.matmul(ops.moveaxis(x, axis, -1), share), -1, axis)
+    return x
+
+
+def shares(length: int, new: int, ratio: float, cubic: bool, align_corners: bool) -> Any:
+    """What each new element, a column, takes of the old ones.
+
+    Examples
+    --------
+    >>> shares(2, 3, 0.5, cubic=False, align_corners=True)
+    array([[1. , 0.5, 0. ],
+           [0. , 0.5, 1. ]])
+    """
+    i = np.arange(new)
+    if align_corners:
+        at = i * ((length - 1) / (new - 1) if new > 1 else 0.0)
+    else:
+        at = (i + 0.5) * ratio - 0.5
+        at = at if cubic else np.maximum(at, 0)
+    first = np.floor(at).astype(int)
+    t = at - first
+    found = np.zeros((length, new))
+    weights = keys(t) if cubic else {0: 1 - t, 1: t}
+    for offset, w in weights.items():
+        np.add.at(found, (np.clip(first + offset, 0, length - 1), i), w)
+    return found
+
+
+def keys(t: Any, a: float = -0.75) -> dict[int, Any]:
+    """The weights of the four neighbours of a point ``t`` behind the second of them.
+
+    R. Keys, "Cubic convolution interpolation for digital image processing" (1981).
+    """
+
+    def near(d: Any) -> Any:
+        return ((a + 2) * d - (a + 3)) * d * d + 1
+
+    def far(d: Any) -> Any:
+        return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+
+    return {-1: far(t + 1), 0: near(t), 1: near(1 - t), 2: far(2 - t)}

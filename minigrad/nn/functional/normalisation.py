@@ -1,0 +1,173 @@
+"""Mean 0 and variance 1, over features, channels or groups; dropout."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.errors import label
+from minigrad.nn.checks import count, fraction, generator
+from minigrad.ops.shape import arrayed
+
+
+def layer_norm(x: Any, axes: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """``(x − μ) / √(σ² + ε) · w + b``, with mean and variance over the last ``axes`` axes.
+
+    J. L. Ba, J. R. Kiros and G. Hinton, "Layer Normalization" (2016).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer_norm(np.array([1.0, 3.0]), 1, eps=0)
+    array([-1.,  1.])
+    """
+    x = arrayed(x)
+    over = tuple(range(-axes, 0))
+    centred = x - ops.mean(x, axis=over, keepdims=True)
+    variance = ops.mean(centred * centred, axis=over, keepdims=True)
+    return _affine(centred / ops.sqrt(variance + eps), weight, bias)
+
+
+def batch_norm(
+    x: Any,
+    mean: Any = None,
+    variance: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+) -> Any:
+    """``(x − μ) / √(σ² + ε) · w + b`` for every channel, axis 1.
+
+    Without ``mean`` and ``variance`` they are those of x, over all other axes (S. Ioffe
+    and C. Szegedy, "Batch Normalization", 2015).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> batch_norm(np.array([[1.0, 5.0], [3.0, 5.0]]), eps=1e-12)
+    array([[-1.,  0.],
+           [ 1.,  0.]])
+    """
+    x = channelled("batch_norm", x)
+    per_channel = (-1,) + (1,) * (np.ndim(x) - 2)
+    if mean is None or variance is None:
+        mean, variance = moments(x)
+    parts: list[Any] = [mean, variance, weight, bias]
+    m: Any
+    v: Any
+    m, v, w, b = (p if p is None else ops.reshape(p, per_channel) for p in parts)
+    return _affine((x - m) / ops.sqrt(v + eps), w, b)
+
+
+def moments(x: Any) -> tuple[Any, Any]:
+    """Mean and (biased) variance of every channel of x, axis 1."""
+    over = (0, *range(2, np.ndim(x)))
+    mean = ops.mean(x, axis=over, keepdims=True)
+    centred = x - mean
+    return ops.reshape(mean, -1), ops.mean(centred * centred, axis=over)
+
+
+def group_norm(
+    x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Any:
+    """``(x − μ) / √(σ² + ε) · w + b`` over groups of channels (axis 1) and all places.
+
+    Y. Wu and K. He, "Group Normalization" (2018).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> group_norm(np.array([[1.0, 3.0, 10.0, 30.0]]), 2, eps=0)
+    array([[-1.,  1., -1.,  1.]])
+    """
+    who = "group_norm"
+    x = channelled(who, x)
+    groups, shape = count(who, "num_groups", num_groups), np.shape(x)
+    if shape[1] % groups:
+        raise ValueError(f"{who}: {shape[1]} channels do not divide into {groups} groups")
+    parts = ops.reshape(x, (shape[0], groups, -1))
+    return _per_channel(ops.reshape(layer_norm(parts, 1, eps=eps), shape), weight, bias)
+
+
+def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """``(x − μ) / √(σ² + ε) · w + b`` over the places of every channel of every example.
+
+    D. Ulyanov, A. Vedaldi and V. Lempitsky, "Instance Normalization" (2016).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> instance_norm(np.array([[[1.0, 3.0], [10.0, 30.0]]]), eps=0)
+    array([[[-1.,  1.],
+            [-1.,  1.]]])
+    """
+    x = channelled("instance_norm", x)
+    if np.ndim(x) < 3 or np.size(x) == math.prod(np.shape(x)[:2]):
+        raise ValueError(
+            f"instance_norm: {label(x)} {np.shape(x)} has one value per channel, which has no "
+            "variance"
+        )
+    return _per_channel(layer_norm(x, np.ndim(x) - 2, eps=eps), weight, bias)
+
+
+def rms_norm(x: Any, axes: int, weight: Any = None, eps: float | None = None) -> Any:
+    """``x / √(mean x² + ε) · w`` over the last ``axes`` axes; ε is the dtype's by default.
+
+    B. Zhang and R. Sennrich, "Root Mean Square Layer Normalization" (2019).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rms_norm(np.array([3.0, 4.0]), 1) * np.sqrt(12.5)
+    array([3., 4.])
+    """
+    x = arrayed(x)
+    over = tuple(range(-axes, 0))
+    tiny = float(np.finfo(x.dtype).eps) if eps is None else eps
+    scaled = x / ops.sqrt(ops.mean(x * x, axis=over, keepdims=True) + tiny)
+    return _affine(scaled, weight, None)
+
+
+def channelled(who: str, x: Any) -> Any:
+    """``x`` as an array of shape (batch, channels, ...)."""
+    x = arrayed(x)
+    if np.ndim(x) < 2:
+        raise ValueError(
+            f"{who} wants input of shape (batch, channels, ...); {label(x)} has shape {np.shape(x)}"
+        )
+    return x
+
+
+def _per_channel(x: Any, weight: Any, bias: Any) -> Any:
+    shape = (-1,) + (1,) * (np.ndim(x) - 2)
+    w, b = (p if p is None else ops.reshape(p, shape) for p in (weight, bias))
+    return _affine(x, w, b)
+
+
+def _affine(x: Any, weight: Any, bias: Any) -> Any:
+    x = x if weight is None else x * weight
+    return x if bias is None else x + bias
+
+
+def dropout(x: Any, p: float = 0.5, rng: Any = None) -> Any:
+    """Every element 0 with probability ``p``, the others divided by 1 − p.
+
+    N. Srivastava et al., "Dropout" (2014).  ``rng`` is a NumPy ``Generator``, by default that
+    of `mg.nn.seed`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dropout(np.ones(6), 0.5, np.random.default_rng(0))
+    array([2., 0., 0., 0., 2., 2.])
+    """
+    p = fraction("dropout", "p", p)
+    if not p:
+        return x
+    x = arrayed(x)
+    kind = x.dtype if hasattr(x, "dtype") and x.dtype.kind == "f" else np.dtype(np.float64)
+    kept = generator("dropout", rng).random(np.shape(x)) >= p
+    return x * (kept.astype(kind) / kind.type(1 - p))

@@ -1,0 +1,296 @@
+"""Pooling: one number for each window.  Everywhere a batch is optional."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.errors import label
+from minigrad.nn.checks import counts
+from minigrad.nn.windows import batched, frame, windows
+
+# --- windows of one size -----------------------------------------------------------------
+
+
+def pooled(
+    who: str,
+    n: int,
+    x: Any,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    fill: float,
+    ceil_mode: bool = False,
+) -> Any:
+    """What each window of a pooling layer sees, along axis 2; x has a batch."""
+    size = counts(who, "kernel_size", kernel, n)
+    stride = size if stride is None else counts(who, "stride", stride, n)
+    dilation = counts(who, "dilation", dilation, n)
+    padding = counts(who, "padding", padding, n, least=0)
+    if any(2 * p > k for p, k in zip(padding, size)):
+        raise ValueError(
+            f"{who}: padding {padding} is more than half of the kernel {size}: "
+            "some windows would see nothing else"
+        )
+    lengths = np.shape(x)[2:]
+    x = frame(who, x, size, padding, stride, dilation, fill)
+    if ceil_mode:
+        x = reaching_over(x, lengths, size, padding, stride, dilation, fill)
+    seen = windows(x, size=size, stride=stride, dilation=dilation)
+    head, places = np.shape(x)[:2], np.shape(seen)[2 + n :]
+    # One axis of its own, in memory, is much faster to reduce than n of a view.
+    return ops.reshape(seen, (*head, math.prod(size), *places))
+
+
+def reaching_over(
+    x: Any, lengths: Any, size: Any, padding: Any, stride: Any, dilation: Any, fill: float
+) -> Any:
+    """``x`` with what a last window that begins inside, but does not end there, sees."""
+    more = []
+    for length, k, p, s, d in zip(lengths, size, padding, stride, dilation):
+        span = d * (k - 1) + 1
+        places = -(-(length + 2 * p - span) // s) + 1
+        if (places - 1) * s >= length + p:
+            places -= 1
+        more.append((0, max(0, (places - 1) * s + span - length - 2 * p)))
+    if not any(end for _, end in more):
+        return x
+    return ops.pad(x, [(0, 0), (0, 0), *more], constant_values=fill)
+
+
+def _max_pool(
+    who: str, n: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool
+) -> Any:
+    x, unbatched = batched(who, x, n)
+    seen = pooled(who, n, x, kernel, stride, padding, dilation, -math.inf, ceil)
+    return unbatched(ops.max(seen, axis=2))
+
+
+def max_pool1d(
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Any:
+    """The largest element of every window; see `max_pool2d`."""
+    return _max_pool("max_pool1d", 1, x, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def max_pool2d(
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Any:
+    """The largest element of every window, x being (batch, channels, height, width).
+
+    The stride is the kernel's size by default.  Padding never wins.  Where several
+    elements are largest they share the gradient equally, as in ``mg.max``.  With
+    ``ceil_mode`` a last window may begin inside and reach over the edge.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)[0, 0]
+    array([[ 5.,  7.],
+           [13., 15.]])
+    """
+    return _max_pool("max_pool2d", 2, x, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def max_pool3d(
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Any:
+    """The largest element of every window of three axes; see `max_pool2d`."""
+    return _max_pool("max_pool3d", 3, x, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def _average(
+    who: str,
+    n: int,
+    x: Any,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    include_pad: bool,
+    ceil_mode: bool,
+    divisor: int | None = None,
+) -> Any:
+    x, unbatched = batched(who, x, n)
+    seen = pooled(who, n, x, kernel, stride, padding, 1, 0.0, ceil_mode)
+    if divisor is not None:
+        return unbatched(ops.sum(seen, axis=2) / counts(who, "divisor_override", divisor, 1)[0])
+    if include_pad and not ceil_mode:
+        return unbatched(ops.mean(seen, axis=2))
+    inside = np.ones((1, 1, *np.shape(x)[2:]), seen.dtype)
+    if include_pad:
+        sides = counts(who, "padding", padding, n, least=0)
+        whole = [(0, 0), (0, 0), *((p, p) for p in sides)]
+        inside = np.pad(inside, whole, constant_values=1)
+        size = counts(who, "kernel_size", kernel, n)
+        steps = size if stride is None else counts(who, "stride", stride, n)
+        lengths = np.shape(x)[2:]
+        inside = reaching_over(inside, lengths, size, sides, steps, (1,) * n, 0.0)
+        counted: Any = windows(inside, size=size, stride=steps, dilation=(1,) * n)
+        counted = np.sum(counted, axis=tuple(range(2, 2 + n)))
+    else:
+        counted = pooled(who, n, inside, kernel, stride, padding, 1, 0.0, ceil_mode)
+        counted = np.sum(counted, axis=2)
+    return unbatched(ops.sum(seen, axis=2) / counted)
+
+
+def avg_pool1d(
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    count_include_pad: bool = True,
+    ceil_mode: bool = False,
+) -> Any:
+    """The mean of every window; see `avg_pool2d`."""
+    include = count_include_pad
+    return _average("avg_pool1d", 1, x, kernel_size, stride, padding, include, ceil_mode)
+
+
+def avg_pool2d(
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    count_include_pad: bool = True,
+    ceil_mode: bool = False,
+    divisor_override: int | None = None,
+) -> Any:
+    """The mean of every window, x being (batch, channels, height, width).
+
+    The stride is the kernel's size by default.  The zeros of the padding count, unless
+    ``count_include_pad`` is False; what lies beyond it, where ``ceil_mode`` lets a last
+    window reach, never does.  ``divisor_override`` divides the sums instead.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)[0, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
+    """
+    include, d = count_include_pad, divisor_override
+    return _average("avg_pool2d", 2, x, kernel_size, stride, padding, include, ceil_mode, d)
+
+
+def avg_pool3d(
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    count_include_pad: bool = True,
+    ceil_mode: bool = False,
+    divisor_override: int | None = None,
+) -> Any:
+    """The mean of every window of three axes; see `avg_pool2d`."""
+    include, d = count_include_pad, divisor_override
+    return _average("avg_pool3d", 3, x, kernel_size, stride, padding, include, ceil_mode, d)
+
+
+# --- as many windows as are asked for ----------------------------------------------------
+
+
+def spans(length: int, places: int) -> list[tuple[int, int]]:
+    """Where the windows that cover ``length`` elements in ``places`` begin and end.
+
+    Examples
+    --------
+    >>> spans(5, 3)
+    [(0, 2), (1, 4), (3, 5)]
+    """
+    return [(i * length // places, -(-(i + 1) * length // places)) for i in range(places)]
+
+
+def along_axes(who: str, n: int, x: Any, output_size: Any, one: Any) -> Any:
+    """``one(x, axis, windows)`` for each of the last ``n`` axes."""
+    x, unbatched = batched(who, x, n)
+    sizes = output_size if isinstance(output_size, list | tuple) else (output_size,) * n
+    kept = [m if m is not None else old for m, old in zip(sizes, np.shape(x)[2:], strict=False)]
+    places = counts(who, "output_size", kept if len(sizes) == n else list(sizes), n)
+    for axis, p in enumerate(places, 2):
+        length = np.shape(x)[axis]
+        if not length:
+            raise ValueError(f"{who}: axis {axis} of {label(x)} {np.shape(x)} is empty")
+        if p != length:
+            x = one(x, axis, spans(length, p))
+    return unbatched(x)
+
+
+def _mean_of(x: Any, axis: int, found: list[tuple[int, int]]) -> Any:
+    share = np.zeros((np.shape(x)[axis], len(found)), x.dtype)
+    for i, (first, end) in enumerate(found):
+        share[first:end, i] = 1 / (end - first)
+    return ops.moveaxis(ops.matmul(ops.moveaxis(x, axis, -1), share), -1, axis)
+
+
+def _max_of(x: Any, axis: int, found: list[tuple[int, int]]) -> Any:
+    width = max(end - first for first, end in found)
+    places = np.array([[first + j for j in range(width)] for first, _ in found])
+    inside = places < np.array([[end] for _, end in found])
+    seen = ops.take(ops.moveaxis(x, axis, -1), np.where(inside, places, 0), axis=-1)
+    return ops.moveaxis(ops.max(ops.where(inside, seen, -math.inf), axis=-1), -1, axis)
+
+
+def adaptive_avg_pool1d(x: Any, output_size: Any) -> Any:
+    """Means of windows that cover the axis; see `adaptive_avg_pool2d`."""
+    return along_axes("adaptive_avg_pool1d", 1, x, output_size, _mean_of)
+
+
+def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
+    """Means of as many windows as ``output_size`` says, x being (batch, channels, height, width).
+
+    Window i of n goes from ``⌊i L / n⌋`` to ``⌈(i + 1) L / n⌉`` of the L elements, so that
+    they cover all and may overlap.  None in place of a size keeps the axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> adaptive_avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), (1, 2))[0, 0]
+    array([[6.5, 8.5]])
+    """
+    return along_axes("adaptive_avg_pool2d", 2, x, output_size, _mean_of)
+
+
+def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
+    """Means of windows that cover three axes; see `adaptive_avg_pool2d`."""
+    return along_axes("adaptive_avg_pool3d", 3, x, output_size, _mean_of)
+
+
+def adaptive_max_pool1d(x: Any, output_size: Any) -> Any:
+    """The largest of windows that cover the axis; see `adaptive_avg_pool2d`."""
+    return along_axes("adaptive_max_pool1d", 1, x, output_size, _max_of)
+
+
+def adaptive_max_pool2d(x: Any, output_size: Any) -> Any:
+    """The largest of windows that cover both axes; see `adaptive_avg_pool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> adaptive_max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), (1, 2))[0, 0]
+    array([[13., 15.]])
+    """
+    return along_axes("adaptive_max_pool2d", 2, x, output_size, _max_of)
+
+
+def adaptive_max_pool3d(x: Any, output_size: Any) -> Any:
+    """The largest of windows that cover three axes; see `adaptive_avg_pool2d`."""
+    return along_axes("adaptive_max_pool3d", 3, x, output_size, _max_of)

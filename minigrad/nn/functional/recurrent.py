@@ -1,0 +1,92 @@
+"""One step of a recurrent cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.errors import label
+from minigrad.nn.functional.products import affine
+from minigrad.ops.shape import arrayed
+
+
+def _gates(who: str, x: Any, h: Any, w: Any, u: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    """``W x + b`` and ``U h + c``, the shapes of x and h checked."""
+    hidden = np.shape(u)[1]
+    x, h = arrayed(x), arrayed(h)
+    if np.ndim(x) not in (1, 2) or np.shape(x)[-1] != np.shape(w)[1]:
+        raise ValueError(
+            f"{who} wants input of shape (batch, {np.shape(w)[1]}) or ({np.shape(w)[1]},); "
+            f"{label(x)} has shape {np.shape(x)}"
+        )
+    if np.shape(h) != (*np.shape(x)[:-1], hidden):
+        raise ValueError(
+            f"{who} wants a state of shape {(*np.shape(x)[:-1], hidden)}, not {np.shape(h)}"
+        )
+    return affine(who, x, w, b), affine(who, h, u, c)
+
+
+def rnn_cell(
+    x: Any,
+    h: Any,
+    weight_ih: Any,
+    weight_hh: Any,
+    bias_ih: Any = None,
+    bias_hh: Any = None,
+    nonlinearity: str = "tanh",
+) -> Any:
+    """``h' = tanh(W x + b + U h + c)``, or relu in place of tanh (J. L. Elman, 1990).
+
+    Parameters
+    ----------
+    x : (batch, inputs) or (inputs,)
+    h : (batch, hidden) or (hidden,)
+    weight_ih, weight_hh : (hidden, inputs), (hidden, hidden)
+    bias_ih, bias_hh : (hidden,), optional
+    nonlinearity : {"tanh", "relu"}
+    """
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f'rnn_cell: nonlinearity must be "tanh" or "relu", not {nonlinearity!r}')
+    a, b = _gates("rnn_cell", x, h, weight_ih, weight_hh, bias_ih, bias_hh)
+    return ops.tanh(a + b) if nonlinearity == "tanh" else ops.relu(a + b)
+
+
+def gru_cell(
+    x: Any, h: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = None, bias_hh: Any = None
+) -> Any:
+    """``h' = (1 − z) n + z h`` with gates r and z, and ``n = tanh(W x + b + r (U h + c))``.
+
+    K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder" (2014).
+    The weights, (3 hidden, ...), hold r, z and n one below the other.
+    """
+    a, b = _gates("gru_cell", x, h, weight_ih, weight_hh, bias_ih, bias_hh)
+    (ar, az, an), (br, bz, bn) = np.split(a, 3, axis=-1), np.split(b, 3, axis=-1)
+    z = ops.sigmoid(az + bz)
+    n = ops.tanh(an + ops.sigmoid(ar + br) * bn)
+    return n + z * (h - n)
+
+
+def lstm_cell(
+    x: Any,
+    state: tuple[Any, Any],
+    weight_ih: Any,
+    weight_hh: Any,
+    bias_ih: Any = None,
+    bias_hh: Any = None,
+) -> tuple[Any, Any]:
+    """``c' = f c + i g`` and ``h' = o tanh(c')``: the new state ``(h', c')``.
+
+    S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory" (1997); the gates i, f and
+    o are sigmoids, g is a tanh.  The weights, (4 hidden, ...), hold i, f, g, o.
+    """
+    if not isinstance(state, list | tuple) or len(state) != 2:
+        raise TypeError("lstm_cell: the state is a pair (h, c)")
+    h, c = state
+    if np.shape(c) != np.shape(h):
+        raise ValueError(f"lstm_cell: h has shape {np.shape(h)} and c {np.shape(c)}")
+    a, b = _gates("lstm_cell", x, h, weight_ih, weight_hh, bias_ih, bias_hh)
+    i, f, g, o = np.split(a + b, 4, axis=-1)
+    c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+    return ops.sigmoid(o) * ops.tanh(c), c

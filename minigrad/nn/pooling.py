@@ -1,0 +1,252 @@
+"""Pooling layers: one number for each window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from minigrad.nn import functional as F
+from minigrad.nn.checks import counts
+from minigrad.nn.module import Module
+
+# --- windows of one size -----------------------------------------------------------------
+
+
+class _Pool(Module):
+    """Pooling layers have no parameters, only the options of the function that they call.
+
+    Parameters
+    ----------
+    kernel_size : int, or one for each axis
+    stride : int or one for each axis, optional
+        The kernel's size by default.
+    padding : int, or one for each axis
+    ceil_mode : bool
+        Whether a last window may begin inside and reach over the edge.
+    """
+
+    axes: ClassVar[int]
+    pool: ClassVar[Callable[..., Any]]
+
+    def __init__(
+        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False
+    ) -> None:
+        who, n = type(self).__name__, self.axes
+        self.kernel_size = counts(who, "kernel_size", kernel_size, n)
+        self.stride = self.kernel_size if stride is None else counts(who, "stride", stride, n)
+        self.padding, self.ceil_mode = counts(who, "padding", padding, n, least=0), ceil_mode
+
+    def details(self) -> str:
+        size = "x".join(map(str, self.kernel_size))
+        return size if self.stride == self.kernel_size else f"{size}, stride={self.stride}"
+
+
+class _MaxPool(_Pool):
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, ceil_mode)
+        self.dilation = counts(type(self).__name__, "dilation", dilation, self.axes)
+
+    def forward(self, x: Any) -> Any:
+        """Fewer places."""
+        size, step, around = self.kernel_size, self.stride, self.padding
+        return type(self).pool(x, size, step, around, self.dilation, self.ceil_mode)
+
+
+class _AvgPool(_Pool):
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        count_include_pad: bool = True,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, ceil_mode)
+        self.count_include_pad = count_include_pad
+
+    def forward(self, x: Any) -> Any:
+        """Fewer places."""
+        size, step, around = self.kernel_size, self.stride, self.padding
+        return type(self).pool(x, size, step, around, self.count_include_pad, self.ceil_mode)
+
+
+class MaxPool1d(_MaxPool):
+    """The largest element of every window of (batch, channels, length); see `F.max_pool1d`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.MaxPool1d(2)(np.ones((1, 3, 8))).shape
+    (1, 3, 4)
+    """
+
+    axes, pool = 1, staticmethod(F.max_pool1d)
+
+
+class MaxPool2d(_MaxPool):
+    """The largest element of every window of (batch, channels, height, width); see `F.max_pool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.MaxPool2d(2)(np.ones((1, 3, 8, 8))).shape
+    (1, 3, 4, 4)
+    """
+
+    axes, pool = 2, staticmethod(F.max_pool2d)
+
+
+class MaxPool3d(_MaxPool):
+    """The largest element of every window of volumes; see `F.max_pool3d`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.MaxPool3d(2)(np.ones((1, 3, 8, 8, 8))).shape
+    (1, 3, 4, 4, 4)
+    """
+
+    axes, pool = 3, staticmethod(F.max_pool3d)
+
+
+class AvgPool1d(_AvgPool):
+    """The mean of every window of (batch, channels, length); see `F.avg_pool1d`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.AvgPool1d(2)(np.ones((1, 3, 8))).shape
+    (1, 3, 4)
+    """
+
+    axes, pool = 1, staticmethod(F.avg_pool1d)
+
+
+class AvgPool2d(_AvgPool):
+    """The mean of every window of (batch, channels, height, width); see `F.avg_pool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.AvgPool2d(2)(np.ones((1, 3, 8, 8))).shape
+    (1, 3, 4, 4)
+    """
+
+    axes, pool = 2, staticmethod(F.avg_pool2d)
+
+
+class AvgPool3d(_AvgPool):
+    """The mean of every window of volumes; see `F.avg_pool3d`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.AvgPool3d(2)(np.ones((1, 3, 8, 8, 8))).shape
+    (1, 3, 4, 4, 4)
+    """
+
+    axes, pool = 3, staticmethod(F.avg_pool3d)
+
+
+# --- as many windows as are asked for ----------------------------------------------------
+
+
+class _Adaptive(Module):
+    """Pooling into ``output_size`` windows along each axis, however long it is."""
+
+    pool: ClassVar[Callable[..., Any]]
+
+    def __init__(self, output_size: Any) -> None:
+        self.output_size = output_size
+
+    def forward(self, x: Any) -> Any:
+        """From (batch, channels, ...) to (batch, channels, *output_size)."""
+        return type(self).pool(x, self.output_size)
+
+    def details(self) -> str:
+        return f"{self.output_size}"
+
+
+class AdaptiveAvgPool1d(_Adaptive):
+    """`F.adaptive_avg_pool1d` as a layer.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.AdaptiveAvgPool1d(2)(np.ones((1, 3, 5))).shape
+    (1, 3, 2)
+    """
+
+    pool = staticmethod(F.adaptive_avg_pool1d)
+
+
+class AdaptiveAvgPool2d(_Adaptive):
+    """`F.adaptive_avg_pool2d` as a layer.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.AdaptiveAvgPool2d(2)(np.ones((1, 3, 5, 5))).shape
+    (1, 3, 2, 2)
+    """
+
+    pool = staticmethod(F.adaptive_avg_pool2d)
+
+
+class AdaptiveAvgPool3d(_Adaptive):
+    """`F.adaptive_avg_pool3d` as a layer.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.AdaptiveAvgPool3d(2)(np.ones((1, 3, 5, 5, 5))).shape
+    (1, 3, 2, 2, 2)
+    """
+
+    pool = staticmethod(F.adaptive_avg_pool3d)
+
+
+class AdaptiveMaxPool1d(_Adaptive):
+    """`F.adaptive_max_pool1d` as a layer.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.AdaptiveMaxPool1d(2)(np.ones((1, 3, 5))).shape
+    (1, 3, 2)
+    """
+
+    pool = staticmethod(F.adaptive_max_pool1d)
+
+
+class AdaptiveMaxPool2d(_Adaptive):
+    """`F.adaptive_max_pool2d` as a layer.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.AdaptiveMaxPool2d(2)(np.ones((1, 3, 5, 5))).shape
+    (1, 3, 2, 2)
+    """
+
+    pool = staticmethod(F.adaptive_max_pool2d)
+
+
+class AdaptiveMaxPool3d(_Adaptive):
+    """`F.adaptive_max_pool3d` as a layer.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.AdaptiveMaxPool3d(2)(np.ones((1, 3, 5, 5, 5))).shape
+    (1, 3, 2, 2, 2)
+    """
+
+    pool = staticmethod(F.adaptive_max_pool3d)
