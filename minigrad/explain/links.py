@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad.explain.algebra import FORMULAS
 from minigrad.graph import AnyNode, fit, inspector, modes, pick, tracing
-from minigrad.program.builder import FOLDED, Builder
+from minigrad.program.builder import FOLDED, Builder, equal_entries
 from minigrad.program.equations import Equation, Program, Var, replaced, without_dead_code
 from minigrad.program.trace import Reader, Tracer
 from minigrad.reading.names import Names
@@ -313,7 +313,7 @@ def plainest(x: Any) -> Any:
     x = getattr(x, "_value", x)
     if np.ndim(x) == 0:
         return x[()]
-    same = x.size and x.size < FOLDED and (x == x.flat[0]).all()
+    same = x.size < FOLDED and equal_entries(x)
     return np.broadcast_to(x.flat[0], x.shape) if same else None
 
 

@@ -250,6 +250,14 @@ def uniform(x: Any) -> Any:
     return None
 
 
+def equal_entries(x: Any) -> bool:
+    """Whether all elements of an array are one number, zeros of one sign."""
+    if not x.size or not (x == x.flat[0]).all():
+        return False
+    one = x.flat[0]
+    return bool(one != 0 or x.dtype.kind != "f" or (np.signbit(x) == np.signbit(one)).all())
+
+
 def number(x: Any) -> Any:
     """A constant as Python's number, which takes the dtype of what it is combined with.
 

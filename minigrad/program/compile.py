@@ -281,11 +281,13 @@ class Run:
         pool: list[Any] = []
         scope.update(pool=pool, allocate=kernel.memory.allocate)
         lines = list(kernel.lines)
-        views = ", ".join(kernel.memory.views)
-        if views:
+        if kernel.memory.views:
             lines = [
-                "work = pool.pop() if pool else allocate()",
-                f"{views}, = work",
+                "try:",
+                "    work = pool.pop()",
+                "except IndexError:",
+                "    work = allocate()",
+                f"{kernel.memory.names} = work",
                 *lines,
                 "pool.append(work)",
             ]

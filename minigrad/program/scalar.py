@@ -11,94 +11,142 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
+from minigrad.ops.elementwise import bounded, branch
 from minigrad.program.equations import Equation, Program, Var
 
-OPERATORS = {
-    "add": "({} + {})",
-    "subtract": "({} - {})",
-    "multiply": "({} * {})",
-    "divide": "({} / {})",
-    "negative": "(-{})",
-    "greater": "({} > {})",
-    "greater_equal": "({} >= {})",
-    "less": "({} < {})",
-    "less_equal": "({} <= {})",
-    "equal": "({} == {})",
-    "not_equal": "({} != {})",
-    "bitwise_and": "({} & {})",
-    "bitwise_or": "({} | {})",
-    "logical_and": "({} and {})",
-    "logical_or": "({} or {})",
-    "invert": "(not {})",
-    "logical_not": "(not {})",
-    "absolute": "abs({})",
-    "square": "({0} * {0})",
-    "reciprocal": "(1 / {})",
-    "where": "({1} if {0} else {2})",
-    "maximum": "({0} if {0} >= {1} or {0} != {0} else {1})",
-    "minimum": "({0} if {0} <= {1} or {0} != {0} else {1})",
-    "relu": "(0.0 if {0} <= 0 else {0})",
-    "sigmoid": "(1 / (1 + exp(-{})))",
-    "softplus": "softplus({})",
-    "log_sigmoid": "(-softplus(-{}))",
-    "sign": "(float({0} > 0) - float({0} < 0))",
-    "isnan": "({0} != {0})",
-    "sum": "{}",
-    "mean": "{}",
-    "reshape": "{}",
-    "clip": "(min(max({0}, {1}), {2}) if {0} == {0} else {0})",
-    "power": "pow({}, {})",
-    "logaddexp": "(max({0}, {1}) + log1p(exp(-abs({0} - {1}))))",
+NUMBERS = {
+    ops.add: "({} + {})",
+    ops.subtract: "({} - {})",
+    ops.multiply: "({} * {})",
+    ops.divide: "({} / {})",
+    ops.negative: "(-{})",
+    ops.absolute: "abs({})",
+    ops.square: "({0} * {0})",
+    ops.reciprocal: "(1 / {})",
+    branch: "({1} if {0} else {2})",
+    ops.maximum: "({0} if {0} > {1} or {0} != {0} else {1})",
+    ops.minimum: "({0} if {0} < {1} or {0} != {0} else {1})",
+    ops.relu: "(0.0 if {0} <= 0 else {0})",
+    ops.sigmoid: "(1 / (1 + exp(-{})))",
+    ops.softplus: "softplus({})",
+    ops.log_sigmoid: "(-softplus(-{}))",
+    ops.sign: "(0.0 if {0} == 0 else {0} if {0} != {0} else copysign(1.0, {0}))",
+    bounded: "clip({}, {}, {})",
+    ops.power: "pow({}, {})",
+    ops.logaddexp: "logaddexp({}, {})",
 }
-REPEATED = frozenset("square where maximum minimum relu sign isnan clip logaddexp".split())
-"""Patterns that read an argument twice: it must have a name."""
+"""How Python writes what is a number, of numbers."""
 
 FUNCTIONS = {
-    name: getattr(math, function)
-    for name, function in {
-        "exp": "exp", "expm1": "expm1", "log": "log", "log2": "log2", "log10": "log10",
-        "log1p": "log1p", "sqrt": "sqrt", "sin": "sin", "cos": "cos", "tan": "tan",
-        "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
-        "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "arcsinh": "asinh",
-        "arccosh": "acosh", "arctanh": "atanh", "hypot": "hypot", "erf": "erf",
-        "cbrt": "cbrt", "exp2": "exp2", "fabs": "fabs", "deg2rad": "radians",
-        "rad2deg": "degrees", "fmod": "fmod", "copysign": "copysign",
-    }.items()
+    ops.exp: "exp", ops.expm1: "expm1", ops.log: "log", ops.log2: "log2", ops.log10: "log10",
+    ops.log1p: "log1p", ops.sqrt: "sqrt", ops.sin: "sin", ops.cos: "cos", ops.tan: "tan",
+    ops.arcsin: "asin", ops.arccos: "acos", ops.arctan: "atan", ops.arctan2: "atan2",
+    ops.sinh: "sinh", ops.cosh: "cosh", ops.tanh: "tanh", ops.arcsinh: "asinh",
+    ops.arccosh: "acosh", ops.arctanh: "atanh", ops.hypot: "hypot", ops.erf: "erf",
+    ops.cbrt: "cbrt", ops.exp2: "exp2", ops.fabs: "fabs", ops.deg2rad: "radians",
+    ops.rad2deg: "degrees", ops.fmod: "fmod", ops.copysign: "copysign",
 }  # fmt: skip
+"""The function of ``math`` that computes the same."""
+
+TRUTHS = {
+    ops.greater: "({} > {})",
+    ops.greater_equal: "({} >= {})",
+    ops.less: "({} < {})",
+    ops.less_equal: "({} <= {})",
+    ops.equal: "({} == {})",
+    ops.not_equal: "({} != {})",
+    ops.logical_and: "({} != 0 and {} != 0)",
+    ops.logical_or: "({} != 0 or {} != 0)",
+    ops.logical_not: "({} == 0)",
+    ops.isnan: "({0} != {0})",
+}
+"""How Python writes what is true or false, of numbers or of such."""
+
+LOGIC = {
+    ops.bitwise_and: "({} and {})",
+    ops.bitwise_or: "({} or {})",
+    ops.add: "({} or {})",
+    ops.multiply: "({} and {})",
+    ops.invert: "(not {})",
+    branch: "({1} if {0} else {2})",
+}
+"""How Python writes what is true or false, of what is."""
+
+REPEATED = frozenset([ops.square, branch, ops.maximum, ops.minimum, ops.relu, ops.sign, ops.isnan])
+"""Ops whose patterns read an argument twice: it must have a name."""
 
 
 def softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
-NAMESPACE = {**FUNCTIONS, "pow": math.pow, "softplus": softplus}
+def clip(x: float, low: float, high: float) -> float:
+    y = x if x >= low or x != x else low
+    return y if y <= high or y != y else high
+
+
+def logaddexp(x: float, y: float) -> float:
+    if x == y:  # also where both are infinite
+        return x + LN2
+    d = x - y
+    return x + math.log1p(math.exp(-d)) if d > 0 else y + math.log1p(math.exp(d))
+
+
+LN2 = math.log(2)
+NAMESPACE = {
+    **{name: getattr(math, name) for name in FUNCTIONS.values()},
+    "pow": math.pow,
+    "softplus": softplus,
+    "clip": clip,
+    "logaddexp": logaddexp,
+}
 
 
 def is_scalar(program: Program) -> bool:
     """Whether ``program`` is made of double-precision numbers that ``math`` can compute."""
-    everything = [
-        *program.inputs,
-        *program.constants,
-        *(v for e in program.equations for v in e.outs),
-    ]
+    given = [*program.inputs, *program.constants]
     return (
-        all(v.shape == () and (v.dtype == np.float64 or v.dtype.kind == "b") for v in everything)
+        bool(program.equations)
+        and all(v.shape == () and v.dtype == np.float64 for v in given)
         and all(spelling(e) is not None for e in program.equations)
-        and bool(program.equations)
     )
 
 
 def spelling(e: Equation) -> str | None:
     """How Python writes the equation; None if it cannot."""
-    if any(v not in (None, (), False, True, 0, -1) for k, v in e.kwargs.items() if k != "shape"):
+    out = e.out
+    if not isinstance(out, Var) or out.shape or e.kwargs or not all(map(is_single, e.args)):
         return None
-    if e.op.name == "power" and type(e.args[1]) is int and 0 < e.args[1] < 4:
+    logical = [is_truth(a) for a in e.args]
+    if out.dtype == np.bool_:
+        return TRUTHS.get(e.op) or (LOGIC.get(e.op) if all(logical) else None)
+    if out.dtype != np.float64 or any(logical[e.op is branch :]):
+        mixed = e.op in (ops.multiply, ops.add, ops.subtract, ops.divide) and not all(logical)
+        if out.dtype != np.float64 or not mixed:
+            return None
+    if e.op is branch and not logical[0]:
+        return None
+    if e.op is ops.power and type(e.args[1]) is int and 0 < e.args[1] < 4:
         return "(" + " * ".join(["{0}"] * e.args[1]) + ")"
-    if e.op.name in OPERATORS:
-        return OPERATORS[e.op.name]
-    if e.op.name in FUNCTIONS:
-        return f"{e.op.name}({', '.join('{}' for _ in e.args)})"
-    return None
+    if e.op in FUNCTIONS:
+        return f"{FUNCTIONS[e.op]}({', '.join('{}' for _ in e.args)})"
+    return NUMBERS.get(e.op)
+
+
+def is_single(a: Any) -> bool:
+    """Whether ``a`` is one number that Python's floats can hold, or true or false."""
+    if isinstance(a, Var):
+        return a.shape == () and (a.dtype == np.float64 or a.dtype.kind == "b")
+    if isinstance(a, bool | np.bool_):
+        return True
+    if isinstance(a, int | np.integer):
+        return abs(int(a)) <= 2**53
+    return isinstance(a, float | np.float16 | np.float32)
+
+
+def is_truth(a: Any) -> bool:
+    return a.dtype.kind == "b" if isinstance(a, Var) else isinstance(a, bool | np.bool_)
 
 
 def body(program: Program, names: list[str]) -> tuple[list[str], dict[Var, str]]:
@@ -109,13 +157,14 @@ def body(program: Program, names: list[str]) -> tuple[list[str], dict[Var, str]]
     lines: list[str] = []
     multiple = {
         v for e in program.equations
-        if e.op.name in REPEATED or e.op.name == "power"
+        if e.op in REPEATED or e.op is ops.power
         for v in e.reads()
     }  # fmt: skip
     for i, e in enumerate(program.equations):
         pattern = spelling(e)
         assert pattern is not None
-        code = pattern.format(*(text[a] if isinstance(a, Var) else literal(a) for a in e.args))
+        words = [text[a] if isinstance(a, Var) else literal(a) for a in e.args]
+        code = pattern.format(*words)
         if uses.get(e.out, 0) == 1 and e.out not in multiple and len(code) < 400:
             text[e.out] = code
         else:
@@ -137,9 +186,11 @@ def outer(code: str) -> bool:
 
 
 def literal(x: Any) -> str:
-    """A constant as Python source."""
+    """A constant as Python source: whole numbers as floats."""
     if isinstance(x, np.generic | np.ndarray):
         x = x.item() if np.ndim(x) == 0 else x.flat[0].item()
+    if isinstance(x, int) and not isinstance(x, bool):
+        x = float(x)
     if isinstance(x, float) and not math.isfinite(x):
         return f'float("{x}")'
-    return f"({x!r})" if isinstance(x, int | float) and x < 0 else repr(x)
+    return f"({x!r})" if repr(x).startswith("-") else repr(x)

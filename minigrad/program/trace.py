@@ -38,6 +38,7 @@ from minigrad.graph import (
 )
 from minigrad.ops.indexing import elements, settle_index, settled
 from minigrad.ops.record import Op
+from minigrad.program.builder import equal_entries
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.reading.names import Scope, callers, held
 from minigrad.tensor import Tensor, no_derivative, operand, plainly, wrap
@@ -521,7 +522,7 @@ class Reader:
             return x[()]
         if x.size and not any(x.strides):
             return x
-        if x.size > 1 and x.size < 2**20 and (x == x.flat[0]).all():
+        if 1 < x.size < 2**20 and equal_entries(x):
             return np.broadcast_to(x.flat[0], x.shape)
         if id(x) not in self.shared:
             name = self.tracer.constants.get(id(x), "c")

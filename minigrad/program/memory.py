@@ -1,0 +1,75 @@
+"""The memory of a kernel: buffers that are reused as soon as what they hold is not needed."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+WASTE = 4
+"""A buffer may be so many times too large for what it is given."""
+
+
+@dataclass
+class Memory:
+    """Buffers that a run of a kernel writes to, handed out and taken back while planning.
+
+    Attributes
+    ----------
+    narrow : int
+        Matrices of at most this many columns, and many more rows, lie in memory column by
+        column, so that loops run over the rows.
+    sizes : list of int
+        Bytes of each buffer.
+    views : dict
+        (buffer, shape, dtype) -> name: the arrays that live in them.
+    free : list of (int, int)
+        Bytes and number of the buffers that nothing needs, the smallest first.
+    """
+
+    narrow: int = 16
+    sizes: list[int] = field(default_factory=list)
+    views: dict[tuple[int, tuple[int, ...], Any], str] = field(default_factory=dict)
+    free: list[tuple[int, int]] = field(default_factory=list)
+
+    def take(self, nbytes: int) -> int:
+        """A buffer of at least ``nbytes``: the free one that fits best, or another."""
+        i = bisect.bisect_left(self.free, (nbytes, -1))
+        if i < len(self.free) and self.free[i][0] <= WASTE * nbytes + 4096:
+            return self.free.pop(i)[1]
+        if i == len(self.free) and self.free and nbytes > 65536:
+            _, buffer = self.free.pop()
+            self.sizes[buffer] = nbytes
+            return buffer
+        self.sizes.append(nbytes)
+        return len(self.sizes) - 1
+
+    def give(self, buffer: int) -> None:
+        """Take ``buffer`` back."""
+        bisect.insort(self.free, (self.sizes[buffer], buffer))
+
+    def view(self, buffer: int, shape: tuple[int, ...], dtype: Any) -> str:
+        """The name of the array of this shape and dtype in ``buffer``."""
+        return self.views.setdefault((buffer, shape, dtype), f"b{len(self.views)}")
+
+    @property
+    def names(self) -> str:
+        """The names of all arrays, as a target of an assignment."""
+        return "".join(f"{name}, " for name in self.views.values())
+
+    def turned(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array of this shape lies column by column."""
+        return len(shape) == 2 and 1 < shape[1] <= self.narrow and shape[0] >= 4 * shape[1]
+
+    def allocate(self) -> tuple[Any, ...]:
+        """The arrays themselves, in the order of ``views``."""
+        raw = [np.empty(max(n, 1), np.uint8) for n in self.sizes]
+        arrays = []
+        for b, shape, dtype in self.views:
+            flat = raw[b][: math.prod(shape) * dtype.itemsize].view(dtype)
+            turned = self.turned(shape)
+            arrays.append(flat.reshape(shape[::-1]).T if turned else flat.reshape(shape))
+        return tuple(arrays)
