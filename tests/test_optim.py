@@ -78,6 +78,77 @@ def test_a_hundred_steps_are_pytorchs(name: str, options: dict[str, Any]) -> Non
     assert moved > 0.01
 
 
+def test_adam_by_hand_with_amsgrad_and_upwards() -> None:
+    for kind, decay in ((optim.Adam, 0.0), (optim.AdamW, 0.1)):
+        for amsgrad, maximize in ((True, False), (False, True), (True, True)):
+            x = starts()[0]
+            w = mg.Tensor(x, requires_grad=True)
+            told = {"weight_decay": decay, "amsgrad": amsgrad, "maximize": maximize}
+            adam = kind([w], lr=0.1, betas=(0.8, 0.9), **told)
+            m = v = largest = np.zeros_like(x)
+            for t in range(1, 30):
+                adam.zero_grad()
+                (np.sin(3 * w) ** 2).sum().backward()
+                adam.step()
+                g = 3 * np.sin(6 * x) * (-1 if maximize else 1)
+                m, v = 0.8 * m + 0.2 * g, 0.9 * v + 0.1 * g**2
+                largest = np.maximum(largest, v)
+                scale = np.sqrt((largest if amsgrad else v) / (1 - 0.9**t)) + 1e-8
+                x = x - 0.1 * (m / (1 - 0.8**t) / scale + decay * x)
+                np.testing.assert_allclose(w.data, x, rtol=0, atol=1e-12)
+
+
+def test_groups_have_options_of_their_own() -> None:
+    a, b = mg.Tensor([1.0], requires_grad=True), mg.Tensor([1.0], requires_grad=True)
+    groups = [{"params": [a]}, {"params": {"b": b}, "lr": lambda t: 0.5 / (t + 1), "momentum": 0.5}]
+    sgd = optim.SGD(groups, lr=0.1, weight_decay=0.2)
+    x, y, u = 1.0, 1.0, 0.0
+    for t in range(4):
+        sgd.zero_grad()
+        (a**2 + b**2).sum().backward()
+        sgd.step()
+        x -= 0.1 * (2 * x + 0.2 * x)
+        u = 2 * y + 0.2 * y if t == 0 else 0.5 * u + 2 * y + 0.2 * y
+        y -= 0.5 / (t + 1) * u
+        assert a.item() == pytest.approx(x, rel=1e-12)
+        assert b.item() == pytest.approx(y, rel=1e-12)
+    saved = sgd.state_dict()
+    assert saved["groups"] == [{}, {"momentum": 0.5}]
+    other = optim.SGD(groups, lr=9.0)
+    other.load_state_dict(saved)
+    assert other.options["lr"] == 0.1
+    for optimiser in (sgd, other):
+        a.data, b.data = [1.0], [1.0]
+        a.grad, b.grad = np.array([1.0]), np.array([1.0])
+        optimiser.step()
+        last = a.item(), b.item()
+    assert (a.item(), b.item()) == last
+    with pytest.raises(ValueError, match="SGD has 1 groups of parameters, the saved state 2"):
+        optim.SGD([a, b]).load_state_dict(saved)
+    for wrong, kind, words in [
+        ([{"params": [a]}, [b]], TypeError, 'group 1 has no "params"'),
+        ([{"params": [a]}, {"params": [a]}], ValueError, "is in two groups"),
+        ([{"params": [a], "rate": 1.0}], TypeError, "SGD: rate is no option"),
+        ([{"params": []}], ValueError, "SGD: there are no parameters"),
+        ([{"params": [a], "lr": -1.0}], ValueError, "lr=-1 must be finite and not negative"),
+    ]:
+        with pytest.raises(kind, match=words):
+            optim.SGD(wrong)
+
+
+def test_the_same_parameter_twice_and_rates_in_words() -> None:
+    w = mg.Tensor([1.0], requires_grad=True)
+    with pytest.raises(ValueError, match="SGD: w is among the parameters twice"):
+        optim.SGD([w, w])
+    with pytest.raises(TypeError, match="SGD: lr must be a number, not"):
+        optim.SGD([w], lr="0.1")
+
+
+def test_minimize_may_climb() -> None:
+    x, _ = optim.minimize(lambda x: -((x - 2) ** 2), 0.0, lr=0.25, steps=60, maximize=True)
+    assert x == pytest.approx(2.0)
+
+
 @pytest.mark.parametrize("name", ["SGD", "Adagrad", "RMSprop", "Adam", "AdamW"])
 def test_defaults_are_pytorchs(name: str) -> None:
     torch = pytest.importorskip("torch")
@@ -205,7 +276,7 @@ def test_a_state_is_plain(kind: Any) -> None:
 
 def test_parameters_in_all_forms() -> None:
     a, b, c = tensors()
-    nested = {"layer": {"w": a, "b": b}, "more": [c, a]}
+    nested = {"layer": {"w": a, "b": b}, "more": [c]}
     assert optim.SGD(nested).parameters == [a, b, c]
     assert optim.SGD(p for p in (a, b)).parameters == [a, b]
     assert optim.SGD({"w": a, "b": b}.values()).parameters == [a, b]
@@ -265,8 +336,10 @@ def test_options_that_cannot_be() -> None:
         optim.Adam(ps, momentum=0.9)
     with pytest.raises(TypeError, match="SGD: lr is given twice"):
         optim.SGD(ps, 0.1, lr=0.1)
-    with pytest.raises(TypeError, match=r"Lion has 3 options \(lr, betas, weight_decay\), not 4"):
-        optim.Lion(ps, 0.1, (0.9, 0.99), 0.0, 1)
+    with pytest.raises(
+        TypeError, match=r"Lion has 4 options \(lr, betas, .*\), not 5"
+    ):
+        optim.Lion(ps, 0.1, (0.9, 0.99), 0.0, False, 1)
     with pytest.raises(ValueError, match=r"lr=-1 must be"):
         optim.SGD(ps).lr = -1
 
@@ -326,10 +399,10 @@ def test_rates_and_schedules_of_a_saved_state() -> None:
 
 def test_signature_and_repr() -> None:
     assert str(inspect.signature(optim.Lion)) == (
-        "(parameters, lr=0.0001, betas=(0.9, 0.99), weight_decay=0.0)"
+        "(parameters, lr=0.0001, betas=(0.9, 0.99), weight_decay=0.0, maximize=False)"
     )
     assert repr(optim.Lion(tensors(), 0.1)) == (
-        "Lion(<11 numbers>, lr=0.1, betas=(0.9, 0.99), weight_decay=0.0)"
+        "Lion(<11 numbers>, lr=0.1, betas=(0.9, 0.99), weight_decay=0.0, maximize=False)"
     )
 
 

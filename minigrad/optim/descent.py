@@ -20,8 +20,9 @@ import numpy as np
 from minigrad.autodiff import value_and_grad
 from minigrad.data import settle
 from minigrad.errors import label
+from minigrad.optim.formulas import SGD
 from minigrad.optim.history import History, Row
-from minigrad.optim.optimisers import SGD, Optimiser, State, finite
+from minigrad.optim.optimisers import Optimiser, State, finite
 from minigrad.optim.schedules import Schedule, rate_at
 from minigrad.optim.stopping import Epochs, Progress, Rule
 from minigrad.tensor import Tensor, own
@@ -203,7 +204,7 @@ class _Descent:
                 options = {**self.options, "lr": now.lr}
                 with silently():
                     updates = [
-                        self.method.update(v, g, s, **options)
+                        self.method.delta(v, g, s, **options)
                         for v, g, s in zip(leaves, gradients, states)
                     ]
                     leaves = [settle(v - u) for v, u in zip(leaves, updates)]

@@ -1,10 +1,7 @@
-"""An optimiser is its update formula.
+"""An optimiser looks after parameters, and moves them by its update formula.
 
-Every class here is one function, ``update(x, g, state, lr, ...)``: the step Δ that is
-subtracted from a parameter x whose gradient is g, θ ← θ − Δ, as in the paper that it is
-from.  ``state`` is a dict of the parameter's own, empty at first, in which the formula
-keeps what it remembers.  The rest, looking after a list of parameters, is written once,
-in `Optimiser`; `minimize` runs the same formulas on plain numbers.
+What all of them share is written once, here; a formula, in `minigrad.optim.formulas`, is
+one function.  `minimize` runs the same formulas on plain numbers.
 
 Parameters are replaced, never written into: graphs recorded with the old values stay
 right.
@@ -35,13 +32,14 @@ NESTS = (dict, list, tuple, Tensor, np.ndarray)
 # --- parameters ------------------------------------------------------------------------
 
 
-def parameters_of(parameters: Any, who: str) -> list[Tensor]:
+def parameters_of(parameters: Any, who: str, once: bool = False) -> list[Tensor]:
     """The Tensors in ``parameters``, each once.
 
     Raises
     ------
     TypeError, ValueError
-        When there are none, or when one of them cannot have a gradient.
+        When there are none, when one of them cannot have a gradient, and, if they must
+        be there ``once``, when one is there twice.
     """
     if isinstance(parameters, Iterable) and not isinstance(parameters, NESTS):
         parameters = list(parameters)
@@ -64,7 +62,14 @@ def parameters_of(parameters: Any, who: str) -> list[Tensor]:
                 f"{who}: {label(p)} {why}: parameters are made with "
                 "mg.Tensor(..., requires_grad=True)"
             )
-    return list({id(p): p for p in found}.values())
+    each = list({id(p): p for p in found}.values())
+    if once and len(each) < len(found):
+        twice = next(p for p in each if sum(p is q for q in found) > 1)
+        raise ValueError(
+            f"{who}: {label(twice)} is among the parameters twice: a step would move it twice; "
+            "name it once (module.parameters() does)"
+        )
+    return each
 
 
 def finite(x: Any) -> bool:
@@ -101,6 +106,8 @@ def _checked(who: str, name: str, value: Any, default: Any) -> Any:
 
 def _number(who: str, name: str, value: Any, below: float) -> float:
     try:
+        if isinstance(value, str | bytes):
+            raise TypeError
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{who}: {name} must be a number, not {label(value)}") from None
@@ -108,6 +115,41 @@ def _number(who: str, name: str, value: Any, below: float) -> float:
         wanted = "finite and not negative" if below == math.inf else f"in [0, {below:g})"
         raise ValueError(f"{who}: {name}={number:g} must be {wanted}")
     return number
+
+
+# --- groups ----------------------------------------------------------------------------
+
+
+def groups_of(parameters: Any, who: str) -> list[tuple[list[Tensor], dict[str, Any]]]:
+    """The Tensors of each group, and the options that are its own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For groups without ``"params"``, and a parameter that occurs twice.
+    """
+    if isinstance(parameters, Iterable) and not isinstance(parameters, NESTS):
+        parameters = list(parameters)
+    groups: list[tuple[Any, dict[str, Any]]] = [(parameters, {})]
+    if isinstance(parameters, list | tuple) and any(_is_group(g) for g in parameters):
+        for i, g in enumerate(parameters):
+            if not _is_group(g):
+                raise TypeError(
+                    f'{who}: group {i} has no "params"; where there are groups, each is a dict, '
+                    '{"params": parameters, "lr": ...}'
+                )
+        groups = [(g["params"], {k: v for k, v in g.items() if k != "params"}) for g in parameters]
+    found = [(parameters_of(tree, who, once=True), own) for tree, own in groups]
+    seen: set[int] = set()
+    for p in (p for tensors, _ in found for p in tensors):
+        if id(p) in seen:
+            raise ValueError(f"{who}: {label(p)} is in two groups: a step would move it twice")
+        seen.add(id(p))
+    return found
+
+
+def _is_group(x: Any) -> bool:
+    return isinstance(x, dict) and "params" in x
 
 
 # --- the optimiser ---------------------------------------------------------------------
@@ -120,25 +162,29 @@ class Optimiser:
     ----------
     parameters : Tensors
         Made with ``requires_grad=True``: a list, a generator (``module.parameters()``),
-        or nested dicts, lists and tuples; one that occurs twice counts once.
+        or nested dicts, lists and tuples.  Or groups, a list of dicts: ``"params"`` and
+        options of their own, ``[{"params": weights}, {"params": biases, "weight_decay": 0}]``.
     lr : float or callable
         The learning rate, or a schedule: a function of the step, counted from 0.
     **options
-        The other arguments of the formula, ``update``.
+        The other arguments of the formula, ``update``, and ``maximize``: whether to climb
+        instead of to descend.
 
     Attributes
     ----------
     parameters : list of Tensor
     options : dict
         ``lr`` and the others; may be changed between steps.
+    groups : list of dict
+        ``"params"``, and the options that differ from these; may be changed, too.
     steps : int
         Steps made so far.
 
     Raises
     ------
     TypeError, ValueError
-        Without parameters, for things that are none, for negative rates and unknown
-        options.
+        Without parameters, for things that are none or there twice, for negative rates and
+        unknown options.
     """
 
     update: ClassVar[Callable[..., Any]]
@@ -148,7 +194,7 @@ class Optimiser:
         cls.defaults = {
             name: p.default
             for name, p in list(inspect.signature(cls.update).parameters.items())[3:]
-        }
+        } | {"maximize": False}
         options = [
             inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=value)
             for name, value in cls.defaults.items()
@@ -157,8 +203,13 @@ class Optimiser:
         cls.__signature__ = inspect.Signature([parameters, *options])  # type: ignore[attr-defined]
 
     def __init__(self, parameters: Any, *args: Any, **options: Any) -> None:
-        self.parameters = parameters_of(parameters, type(self).__name__)
+        groups = groups_of(parameters, type(self).__name__)
+        self.parameters = [p for tensors, _ in groups for p in tensors]
         self.options = self.checked(*args, **options)
+        self.groups: list[dict[str, Any]] = []
+        for tensors, own in groups:
+            checked = self.checked(**{**self.options, **own})
+            self.groups.append({"params": tensors, **{k: checked[k] for k in own}})
         self.steps = 0
         self.state: list[State] = [{} for _ in self.parameters]
 
@@ -221,21 +272,38 @@ class Optimiser:
                     f"{self.steps + 1}; the parameters are as before it (mg.debug() finds the "
                     "operation that it comes from; a smaller learning rate often helps)"
                 )
-        options = {**self.options, "lr": self.lr}
-        steps = [self.update(p.data, g, state, **options) for p, g, state in now]
+        options = self._options_of_each()
+        steps = [self.delta(p.data, g, s, **options[id(p)]) for p, g, s in now]
         for (p, _, _), delta in zip(now, steps):
             p._value = settle(p._value - delta)
         self.steps += 1
+
+    @classmethod
+    def delta(cls, x: Any, g: Any, state: State, *, maximize: bool = False, **options: Any) -> Any:
+        """What is subtracted from x: the formula, of ``−g`` to climb."""
+        return cls.update(x, -g if maximize else g, state, **options)
+
+    def _options_of_each(self) -> dict[int, dict[str, Any]]:
+        """Parameter, by identity -> its options, the rate being that of this step."""
+        found = {}
+        for group in self.groups:
+            options = {**self.options, **{k: v for k, v in group.items() if k != "params"}}
+            options["lr"] = rate_at(options["lr"], self.steps)
+            found.update({id(p): options for p in group["params"]})
+        return found
 
     def state_dict(self) -> dict[str, Any]:
         """All that a restart needs, as nested dicts and lists of arrays and numbers.
 
         A schedule is not part of it: a restart makes the optimiser with the same one.
         """
-        options = {k: list(v) if isinstance(v, tuple) else v for k, v in self.options.items()}
-        if callable(options["lr"]):
-            del options["lr"]
-        return {"steps": self.steps, "options": options, "state": _copied(self.state)}
+        saved = {
+            "steps": self.steps,
+            "options": _storable(self.options),
+            "state": _copied(self.state),
+        }
+        groups = [_storable({k: v for k, v in g.items() if k != "params"}) for g in self.groups]
+        return {**saved, "groups": groups} if any(groups) else saved
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Continue where ``saved``, a `state_dict`, left off: bit for bit.
@@ -247,12 +315,17 @@ class Optimiser:
             shapes or dtypes.
         """
         who = type(self).__name__
-        if not isinstance(saved, dict) or saved.keys() != {"steps", "options", "state"}:
+        if not isinstance(saved, dict) or saved.keys() - {"groups"} != {
+            "steps",
+            "options",
+            "state",
+        }:
             raise ValueError(
                 f"{who}: a saved state has steps, options and state; this is {shown(saved)}"
             )
         options, state = saved["options"], saved["state"]
-        if options.keys() | {"lr"} != self.options.keys():
+        groups = saved.get("groups", [{} for _ in self.groups])
+        if options.keys() - self.options.keys():
             raise ValueError(
                 f"{who} has the options {', '.join(self.options)}; the saved state is of an "
                 f"optimiser with {', '.join(options)}"
@@ -269,10 +342,20 @@ class Optimiser:
                         f"{who}: parameter {i} ({label(p)}) has shape {p.shape} and dtype "
                         f"{p.dtype}; its saved {key} has {v.shape} and {v.dtype}"
                     )
-        lr = self.options["lr"]
-        self.options = self.checked(
-            **{**options, "lr": lr if callable(lr) else options.get("lr", lr)}
-        )
+        if len(groups) != len(self.groups):
+            raise ValueError(
+                f"{who} has {len(self.groups)} groups of parameters, the saved state {len(groups)}"
+            )
+        kept = [self.options, *self.groups]
+        merged = []
+        for old, new in zip(kept, [options, *groups]):
+            lr = old.get("lr")
+            merged.append({**old, **new} | ({"lr": lr} if callable(lr) else {}))
+        self.options = self.checked(**merged[0])
+        for group, new in zip(self.groups, merged[1:]):
+            own = {k: v for k, v in new.items() if k != "params"}
+            checked = self.checked(**{**self.options, **own})
+            group.update({k: checked[k] for k in own})
         self.state = _copied(state)
         self.steps = int(saved["steps"])
 
@@ -282,205 +365,13 @@ class Optimiser:
         return f"{type(self).__name__}(<{count:,} numbers>, {', '.join(options)})"
 
 
+def _storable(options: dict[str, Any]) -> dict[str, Any]:
+    """Options that a file can hold: lists for tuples, no schedule."""
+    found = {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
+    return {k: v for k, v in found.items() if not (k == "lr" and callable(v))}
+
+
 def _copied(states: list[State]) -> list[State]:
     """Arrays copied; counters as Python's integers, which leave a float32 a float32."""
     copies = [{key: np.array(v)[()] for key, v in s.items()} for s in states]
     return [{key: int(v) if v.dtype.kind == "i" else v for key, v in s.items()} for s in copies]
-
-
-# --- the formulas, simple to complex ---------------------------------------------------
-
-
-class SGD(Optimiser):
-    """Gradient descent, ``Δ = α g``, with momentum if wanted.
-
-    ``v ← μ v + (1 − τ) g`` and ``Δ = α v``: the heavy ball of B. T. Polyak (1964), with
-    v = g at the first step.  With ``nesterov``, ``Δ = α (g + μ v)``, in the form of
-    I. Sutskever et al., "On the importance of initialization and momentum in deep
-    learning" (2013), that PyTorch uses.  ``weight_decay`` λ adds λθ to g.
-
-    Parameters and errors are those of `Optimiser`.
-
-    Examples
-    --------
-    >>> import minigrad as mg
-    >>> theta = mg.Tensor(3.0, requires_grad=True)
-    >>> sgd = mg.optim.SGD([theta], lr=0.1)
-    >>> for _ in range(2):
-    ...     sgd.zero_grad()
-    ...     (theta**2).backward()
-    ...     sgd.step()
-    >>> print(f"{theta.item():.2f}")
-    1.92
-    """
-
-    @staticmethod
-    def update(
-        x: Any,
-        g: Any,
-        state: State,
-        lr: float = 1e-3,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
-    ) -> Any:
-        """The step of one parameter."""
-        if weight_decay:
-            g = g + weight_decay * x
-        if momentum:  # a copy, as the gradient is the caller's to write into
-            v = momentum * state["v"] + (1 - dampening) * g if "v" in state else g.copy()
-            state["v"] = v
-            g = g + momentum * v if nesterov else v
-        return lr * g
-
-
-class Adagrad(Optimiser):
-    """``v ← v + g²``, ``Δ = α g / (√v + ε)``.
-
-    ``lr_decay`` η makes ``α / (1 + η (t − 1))`` of α at step t.  J. Duchi, E. Hazan and
-    Y. Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
-    Optimization" (2011).
-
-    Parameters and errors are those of `Optimiser`.
-    """
-
-    @staticmethod
-    def update(
-        x: Any,
-        g: Any,
-        state: State,
-        lr: float = 1e-2,
-        lr_decay: float = 0.0,
-        weight_decay: float = 0.0,
-        initial_accumulator_value: float = 0.0,
-        eps: float = 1e-10,
-    ) -> Any:
-        """The step of one parameter."""
-        if weight_decay:
-            g = g + weight_decay * x
-        t = state["t"] = state.get("t", 0) + 1
-        v = state["v"] = state.get("v", initial_accumulator_value) + g * g
-        return lr / (1 + lr_decay * (t - 1)) * g / (np.sqrt(v) + eps)
-
-
-class RMSprop(Optimiser):
-    """``v ← ρ v + (1 − ρ) g²``, ``Δ = α g / (√v + ε)``, with ρ = ``alpha``.
-
-    ``centered`` takes the variance, ``v − ḡ²`` with the running mean ḡ, for v;
-    ``momentum`` μ makes ``b ← μ b + g / (√v + ε)``, ``Δ = α b``.  G. Hinton, lecture 6e
-    of "Neural Networks for Machine Learning" (2012).
-
-    Parameters and errors are those of `Optimiser`.
-    """
-
-    @staticmethod
-    def update(
-        x: Any,
-        g: Any,
-        state: State,
-        lr: float = 1e-2,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        momentum: float = 0.0,
-        centered: bool = False,
-    ) -> Any:
-        """The step of one parameter."""
-        if weight_decay:
-            g = g + weight_decay * x
-        v = state["v"] = alpha * state.get("v", 0.0) + (1 - alpha) * g * g
-        if centered:
-            mean = state["mean"] = alpha * state.get("mean", 0.0) + (1 - alpha) * g
-            v = np.maximum(v - mean * mean, 0)
-        g = g / (np.sqrt(v) + eps)
-        if momentum:
-            g = state["b"] = momentum * state.get("b", 0.0) + g
-        return lr * g
-
-
-class Adam(Optimiser):
-    """``m ← β₁ m + (1 − β₁) g``, ``v ← β₂ v + (1 − β₂) g²``, ``Δ = α m̂ / (√v̂ + ε)``.
-
-    ``m̂ = m / (1 − β₁ᵗ)`` and ``v̂ = v / (1 − β₂ᵗ)`` undo the start from zero.  D. P.
-    Kingma and J. Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1.
-    ``weight_decay`` λ adds λθ to g.
-
-    Parameters and errors are those of `Optimiser`.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> w = mg.Tensor(np.zeros(2), requires_grad=True)
-    >>> adam = mg.optim.Adam([w], lr=0.1)
-    >>> ((w - np.array([1.0, 100.0])) ** 2).sum().backward()
-    >>> adam.step()
-    >>> w.data.round(6)
-    array([0.1, 0.1])
-    """
-
-    @staticmethod
-    def update(
-        x: Any,
-        g: Any,
-        state: State,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> Any:
-        """The step of one parameter."""
-        if weight_decay:
-            g = g + weight_decay * x
-        b1, b2 = betas
-        t = state["t"] = state.get("t", 0) + 1
-        m = state["m"] = b1 * state.get("m", 0.0) + (1 - b1) * g
-        v = state["v"] = b2 * state.get("v", 0.0) + (1 - b2) * g * g
-        return lr / (1 - b1**t) * m / (np.sqrt(v / (1 - b2**t)) + eps)
-
-
-class AdamW(Optimiser):
-    """Adam with weight decay beside the gradient, not in it: ``Δ = Δ_Adam + α λ θ``.
-
-    I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization" (2019),
-    algorithm 2.
-
-    Parameters and errors are those of `Optimiser`.
-    """
-
-    @staticmethod
-    def update(
-        x: Any,
-        g: Any,
-        state: State,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-    ) -> Any:
-        """The step of one parameter."""
-        return Adam.update(x, g, state, lr, betas, eps) + lr * weight_decay * x
-
-
-class Lion(Optimiser):
-    """``Δ = α (sign(β₁ m + (1 − β₁) g) + λ θ)``, then ``m ← β₂ m + (1 − β₂) g``.
-
-    X. Chen et al., "Symbolic Discovery of Optimization Algorithms" (2023), algorithm 2.
-
-    Parameters and errors are those of `Optimiser`.
-    """
-
-    @staticmethod
-    def update(
-        x: Any,
-        g: Any,
-        state: State,
-        lr: float = 1e-4,
-        betas: tuple[float, float] = (0.9, 0.99),
-        weight_decay: float = 0.0,
-    ) -> Any:
-        """The step of one parameter."""
-        b1, b2 = betas
-        m = state.get("m", 0.0)
-        state["m"] = b2 * m + (1 - b2) * g
-        return lr * (np.sign(b1 * m + (1 - b1) * g) + weight_decay * x)

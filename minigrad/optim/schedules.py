@@ -72,13 +72,36 @@ def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
     return lambda t: final + 0.5 * (lr - final) * (1 + math.cos(math.pi * min(t / steps, 1.0)))
 
 
+def linear(lr: float, steps: int, final: float = 0.0) -> Schedule:
+    """From ``lr`` to ``final`` along a line of ``steps`` steps, and ``final`` ever after.
+
+    After a `warm_up`, the rate of J. Devlin et al., "BERT" (2018).
+
+    Raises
+    ------
+    ValueError
+        For a negative rate, or ``steps`` below 1.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> rate = mg.optim.warm_up(mg.optim.linear(1.0, steps=100), steps=10, start=0.0)
+    >>> [round(rate(t), 6) for t in (0, 5, 10, 60, 110, 1000)]
+    [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
+    """
+    _check("linear", lr=lr, final=final)
+    _check_count("linear", steps=steps)
+    return lambda t: lr + (final - lr) * min(t / steps, 1.0)
+
+
 def warm_up(after: float | Schedule, steps: int, start: float = 0.1) -> Schedule:
     """A rate that rises along a line for ``steps`` steps, and then follows ``after``.
 
     Parameters
     ----------
     after : float or schedule
-        The rate from step ``steps`` on; a schedule starts there at its own step 0.
+        The rate from step ``steps`` on, a number where it then stays; a schedule starts
+        there at its own step 0.
     steps : int
     start : float
         The first rate, as a share of the one that the line leads to.
