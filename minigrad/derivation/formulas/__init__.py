@@ -1,0 +1,342 @@
+"""Answers that are formulas: strings, LaTeX, SymPy, and derivations in lines.
+
+A formula is a number at the data, which is graded like any other; that it is right is
+only said where it holds at other points as well, and where it is wrong, the term or the
+factor that makes it so is looked for in the formula itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.backward.naming import plainest, readings
+from minigrad.derivation.backward.watch import held_at
+from minigrad.derivation.diagnosis import Diagnosis
+from minigrad.derivation.formulas.grammar import NoFormula, names_in, parsed, value_of, written
+from minigrad.derivation.formulas.latex import as_python, is_latex
+from minigrad.derivation.formulas.points import Point, Points, tensors_of
+from minigrad.derivation.formulas.repairs import explained, first_right
+from minigrad.derivation.formulas.symbolic import is_symbolic, spelled
+from minigrad.graph import AnyNode
+from minigrad.reading.names import Names, names
+from minigrad.tensor import Tensor
+
+BLANKS = {"n/a", "na", "nan", "none", "inf", "infinity", "todo", "tbd", "unknown", "pass"}
+WRONG = ("wrong", "carried")
+
+
+def is_formula(value: Any) -> bool:
+    """Whether an answer is to be read as a formula: it has names in it, and is no placeholder."""
+    if is_symbolic(value):
+        return True
+    if isinstance(value, list | tuple):
+        return bool(value) and all(isinstance(v, str) or is_symbolic(v) for v in value) and any(
+            is_formula(v) for v in value
+        )  # fmt: skip
+    if not isinstance(value, str) or value.strip().lower() in BLANKS:
+        return False
+    number = re.sub(r"\d\.?[eE][+-]?\d|array|tensor|dtype=\w+|float\d*", "", value)
+    return bool(re.search(r"[^\W\d_]", number)) and not re.fullmatch(r"[\s\[\](),\d.+-]*", number)
+
+
+@dataclass
+class Answer:
+    """One quantity's formula, or its lines."""
+
+    key: Any
+    given: Any
+    lines: list[ast.expr] = field(default_factory=list)
+    value: Any = None
+    error: str = ""
+
+    @property
+    def last(self) -> ast.expr:
+        return self.lines[-1]
+
+
+class Formulas:
+    """The formulas among the answers of one derivation."""
+
+    def __init__(self, output: Tensor, hand: Mapping[Any, Any]) -> None:
+        self.output, self.hand = output, hand
+        keys = [k for key in hand for k in (key if isinstance(key, tuple) else (key,))]
+        tensors = [k for k in keys if isinstance(k, Tensor) and k.node is not None]
+        self.names: Names = names([output.node, *(t.node for t in tensors)])
+        held = [v for scope in self.names.scopes for v in scope.variables.values()]
+        self.points = Points(self.names, tensors_of(output, *tensors, *held))
+        self.answers = {
+            key: self.answer(key, value) for key, value in hand.items() if is_formula(value)
+        }
+
+    # --- reading -----------------------------------------------------------------------
+
+    def answer(self, key: Any, given: Any) -> Answer:
+        found = Answer(key, given)
+        parts = list(given) if isinstance(given, list | tuple) else [given]
+        try:
+            for part in parts:
+                found.lines += self.lines(part)
+            with np.errstate(all="ignore"):
+                found.value = np.asarray(self.value(found.last, self.points.data), float)
+        except NoFormula as error:
+            found.error = str(error)
+        except (ValueError, TypeError, IndexError, ArithmeticError) as error:
+            found.error = f"{written(found.last)} cannot be computed: {error}"
+        return found
+
+    def lines(self, part: Any) -> list[ast.expr]:
+        """A formula, or the formulas between its equality signs."""
+        if is_symbolic(part):
+            return [parsed(spelled(part))]
+        pieces = re.split(r"(?<![<>=!])=(?!=)", re.sub(r"\b(axis|keepdims)\s*=", r"\1\0", part))
+        pieces = [p.replace("\0", "=").strip(" &$") for p in pieces]
+        pieces = [p for p in pieces if p]
+        trees = []
+        for i, text in enumerate(pieces):
+            python = as_python(text, self.known) if is_latex(text) else text
+            tree = parsed(python)
+            if i == 0 and len(pieces) > 1 and _is_quantity(tree):
+                continue  # dL/dz = ...
+            trees.append(tree)
+        if not trees:
+            raise NoFormula(f"{part!r} is not a formula")
+        return trees
+
+    def known(self, name: str) -> bool:
+        try:
+            self.lookup(name, self.points.data)
+        except NoFormula:
+            return False
+        return True
+
+    # --- values ------------------------------------------------------------------------
+
+    def lookup(self, name: str, point: Point) -> Any:
+        """What a name in a formula is at a point.
+
+        Raises
+        ------
+        NoFormula
+            For a name that is nothing here.
+        """
+        node = self.names.find(name)
+        if node is not None and node in point.values:
+            return point.values[node]
+        if name in point.constants:
+            return point.constants[name]
+        root = re.split(r"[.\[]", name)[0]
+        held = held_at(name, {root: self.names.value(root)})
+        if isinstance(held, Tensor):
+            held = point.values.get(held.node, held._value)
+        if isinstance(held, int | float | np.number | np.ndarray | list):
+            return np.asarray(held) if isinstance(held, list) else held
+        derivative = self.derivative(name, point)
+        if derivative is not None:
+            return derivative
+        alike = [n for n in self.everything() if plainest(n) == plainest(name) and n != name]
+        if len(alike) == 1:
+            return self.lookup(alike[0], point)
+        near = difflib.get_close_matches(name, self.everything(), 1, 0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise NoFormula(f"no variable is called {name!r}{hint}")
+
+    def everything(self) -> list[str]:
+        """The names that a formula may use: of nodes, and of named constants of the graph."""
+        nodes = [self.names.node[n] for n in self.points.nodes if self.names.known(n)]
+        return list(dict.fromkeys([*nodes, *self.points.data.constants]))
+
+    def derivative(self, name: str, point: Point) -> Any:
+        """The derivative that a name in a formula means: the student's own, at the data."""
+        ends = re.fullmatch(r"d(.+)/d(.+)", name)
+        for key, value in self.hand.items() if point is self.points.data else ():
+            plain = isinstance(key, str) and not is_formula(value) and not isinstance(value, str)
+            same = isinstance(key, str) and (key == name or key.endswith(f"/{name}"))
+            if plain and same and value is not None:
+                return np.asarray(value._value if isinstance(value, Tensor) else value, float)
+        pairs = [(self.names.find(ends[1]), self.names.find(ends[2]))] if ends else []
+        pairs += [(self.output.node, self.names.find(n)) for n in readings(name)]
+        for u, v in pairs:
+            if u is not None and v is not None:
+                return point.derivative(u, v)
+        return None
+
+    def value(self, tree: ast.expr, point: Point, tied: Mapping[float, str] | None = None) -> Any:
+        def number(x: float) -> Any:
+            return point.constants[tied[x]] if tied and x in tied else x
+
+        return value_of(tree, lambda name: self.lookup(name, point), number)
+
+    # --- verdicts ------------------------------------------------------------------------
+
+    def values(self) -> dict[Any, Any]:
+        """The answers with numbers in place of formulas."""
+        found = {}
+        for key, value in self.hand.items():
+            answer = self.answers.get(key)
+            found[key] = value if answer is None else answer.value
+            if answer is not None and answer.value is None:
+                found[key] = answer.given
+        return found
+
+    def truth(self, answer: Answer, row: Any) -> Any:
+        """The function that tells the truth at a point; None where nobody can."""
+        if row.autodiff is None:
+            ends = self.ends(answer.key)[:1]
+            return (lambda point: point.derivative(*ends[0])) if ends else None
+        exact = np.asarray(row.autodiff, float)
+        for u, v in self.ends(answer.key):
+            for full in (False, True):
+                try:
+                    found = self.points.data.derivative(u, v, full)
+                except (ValueError, TypeError, KeyError):
+                    continue
+                if found.shape == exact.shape and np.allclose(found, exact, rtol=1e-9, atol=1e-12):
+                    return lambda point, u=u, v=v, full=full: point.derivative(u, v, full)
+        node = self.names.find(answer.key) if isinstance(answer.key, str) else None
+        if node is not None and np.shape(self.points.data.values[node]) == exact.shape:
+            return lambda point: point.values[node]
+        return None
+
+    def ends(self, key: Any) -> list[tuple[AnyNode, AnyNode]]:
+        """Of what by what a key may be the derivative."""
+        out = self.output.node
+        if isinstance(key, Tensor):
+            return [(out, key.node)]
+        if isinstance(key, tuple):
+            return [tuple(self.names.find(k) if isinstance(k, str) else k.node for k in key)]  # type: ignore[list-item]
+        found = []
+        for match in re.finditer("/", str(key)):
+            left, right = key[: match.start()].strip(), key[match.end() :].strip()
+            u, v = self.names.find(left[1:].strip(" ()")), self.names.find(right[1:].strip(" ()"))
+            if v is not None:
+                found.append((out if u is None else u, v))
+        bare = [self.names.find(n) for n in [*readings(str(key)), str(key)]]
+        return found + [(out, v) for v in bare if v is not None]
+
+    def ties(self, tree: ast.expr) -> list[dict[float, str]]:
+        """Which numbers of a formula may stand for constants that the user has names for."""
+        literals = {x.value for x in ast.walk(tree)
+                    if isinstance(x, ast.Constant) and type(x.value) in (int, float)}  # fmt: skip
+        scalars = {n: float(v) for n, v in self.points.data.constants.items() if not np.ndim(v)}
+        pairs = [(float(k), n) for k in literals for n, v in scalars.items() if v == float(k)][:3]  # type: ignore[arg-type]
+        return [dict(s) for r in range(len(pairs) + 1) for s in itertools.combinations(pairs, r)]
+
+    def holds(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> bool:
+        """Whether a formula is the truth, or another formula, at every point."""
+        for tied in self.ties(tree):
+            for point in [self.points.data, *self.points.others]:
+                try:
+                    with np.errstate(all="ignore"):
+                        mine = np.asarray(self.value(tree, point, tied), float)
+                        right = truth(point) if other is None else self.value(other, point, tied)
+                except (NoFormula, ValueError, TypeError, IndexError, ArithmeticError):
+                    break
+                if not alike(mine, np.asarray(right, float)):
+                    break
+            else:
+                return True
+        return False
+
+    def judged(self, answer: Answer, row: Any) -> Any:
+        """The row of a formula: held against other points, and its slip looked for."""
+        truth = self.truth(answer, row)
+        if answer.error:
+            return self.failed(answer, row, truth) if answer.lines or not row.remark else row
+        if truth is None:
+            return row
+        at_data = row.verdict not in WRONG
+        right = self.holds(answer.last, truth)
+        words, kind = "", "formula"
+        if len(answer.lines) > 1:
+            words = self.line_by_line(answer, truth)
+            right = right and not words
+        if right or (row.verdict == "carried" and not words):
+            return row
+        if not words:
+            repair = self.repaired(answer.last, truth)
+            if repair is not None:
+                kind, words = repair[0], explained(answer.last, repair)
+            if at_data:
+                chance = "it holds for these numbers only, not for others"
+                words, kind = (f"{chance}; {words}" if words else chance), "coincidence"
+        if not words:
+            return row
+        factor = row.diagnosis.factor if row.diagnosis is not None else None
+        return replace(row, verdict="wrong", diagnosis=Diagnosis(kind, factor, words, (kind,)))
+
+    def repaired(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> Any:
+        """The smallest change that makes a formula the truth, or another formula."""
+
+        def holds(t: ast.expr) -> bool:
+            return self.holds(t, truth, other)
+
+        return first_right(tree, self.everything(), self.shapes, holds)
+
+    def failed(self, answer: Answer, row: Any, truth: Any) -> Any:
+        """The row of a formula that cannot be computed."""
+        words = answer.error
+        if len(answer.lines) == 1 and isinstance(answer.last, ast.Name) and row.remark:
+            return row  # a word that is no variable
+        if truth is not None and answer.lines:
+            repair = self.repaired(answer.last, truth)
+            words += f"; {explained(answer.last, repair)}" if repair is not None else ""
+        cause = Diagnosis("formula", None, words, ("formula",))
+        return replace(row, verdict="wrong", diagnosis=cause, note="")
+
+    @property
+    def shapes(self) -> dict[str, Any]:
+        return {n: np.shape(self.lookup(n, self.points.data)) for n in self.everything()}
+
+    def line_by_line(self, answer: Answer, truth: Any) -> str:
+        """The first line that does not follow from the one before; the first, from the truth."""
+        for i, tree in enumerate(answer.lines):
+            right = self.holds(tree, truth, answer.lines[i - 1] if i else None)
+            if right:
+                continue
+            repair = self.repaired(tree, truth, answer.lines[i - 1] if i else None)
+            hint = f": {explained(tree, repair)}" if repair is not None else f": {written(tree)}"
+            what = f"line {i + 1} does not follow from line {i}" if i else "line 1 is wrong"
+            return what + hint
+        return ""
+
+    def applied(self, rows: list[Any]) -> list[Any]:
+        """The rows with the verdicts on formulas."""
+        by_text = {self.text(key): a for key, a in self.answers.items()}
+        return [
+            self.judged(by_text[row.quantity], row) if row.quantity in by_text else row
+            for row in rows
+        ]
+
+    def text(self, key: Any) -> str:
+        """The quantity as the report calls it."""
+        if isinstance(key, str):
+            return key
+        pair = key if isinstance(key, tuple) else (self.output, key)
+        nodes: list[Any] = [self.names.find(k) if isinstance(k, str) else k.node for k in pair]
+        called = ["L" if n is self.output.node and not self.names.known(n) else self.names.of(n)
+                  for n in nodes]  # fmt: skip
+        return f"d{called[0]}/d{called[1]}"
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Whether two values are equal but for rounding; one number may stand for equal entries."""
+    if a.shape != b.shape and a.shape != ():
+        return False
+    peak = float(np.max(np.abs(b), initial=0.0))
+    return bool(np.all(np.isfinite(a)) and np.allclose(a, b, rtol=1e-7, atol=1e-10 * peak + 1e-14))
+
+
+def _is_quantity(tree: ast.expr) -> bool:
+    """Whether a formula is only the name of a derivative: the left side of an equation."""
+    text = written(tree)
+    return bool(re.fullmatch(r"d\w+/d\w+", text)) or (
+        len(names_in(tree)) == 1 and isinstance(tree, ast.Name) and bool(readings(tree.id))
+    )

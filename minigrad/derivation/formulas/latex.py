@@ -1,0 +1,227 @@
+r"""The part of LaTeX in which derivatives are written, as Python.
+
+``\frac{a - y}{m} x`` is ``((a - y)/(m))*x``: fractions, powers, roots, products without a
+sign, functions, Greek letters, hats and subscripts, a transpose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from minigrad.derivation.formulas.grammar import NoFormula
+
+TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;:!|{} ]|\d+\.?\d*|\.\d+|[A-Za-z]|[^\s]")
+NOTHING = {r"\left", r"\right", r"\,", r"\;", r"\:", r"\!", r"\ ", r"\big", r"\Big", r"\bigl",
+           r"\bigr", r"\displaystyle", r"\limits", r"\quad", "&", "$"}  # fmt: skip
+TIMES = {r"\cdot", r"\times", r"\odot", r"\circ", "*", "·", r"\ast", "⊙"}
+FUNCTIONS = {r"\exp": "exp", r"\log": "log", r"\ln": "log", r"\sin": "sin", r"\cos": "cos",
+             r"\tan": "tan", r"\tanh": "tanh", r"\sinh": "sinh", r"\cosh": "cosh", r"\max": "max",
+             r"\min": "min", r"\sigma": "sigmoid", r"\sum": "sum"}  # fmt: skip
+ACCENTS = {r"\hat": "hat", r"\bar": "bar", r"\tilde": "tilde", r"\vec": "", r"\mathbf": "",
+           r"\boldsymbol": "", r"\mathrm": "", r"\text": "", r"\mathit": "", r"\bm": "",
+           r"\widehat": "hat", r"\operatorname": ""}  # fmt: skip
+TRANSPOSE = {"T", r"\top", r"\intercal", r"\mathsf"}
+
+
+def is_latex(text: str) -> bool:
+    return "\\" in text or bool(re.search(r"[_^]\s*\{", text))
+
+
+def as_python(text: str, known: Callable[[str], bool]) -> str:
+    """A formula in LaTeX as Python.
+
+    Parameters
+    ----------
+    text : str
+    known : callable
+        Whether a variable has this name: letters that stand together are one name where it
+        is known, a product otherwise.
+
+    Raises
+    ------
+    NoFormula
+        For what is not understood.
+    """
+    return Reader(text, known).read()
+
+
+class Reader:
+    """A reader by recursive descent: sums, products, powers, atoms."""
+
+    def __init__(self, text: str, known: Callable[[str], bool]) -> None:
+        self.text, self.known = text, known
+        self.tokens = [t for t in TOKEN.findall(text) if t not in NOTHING]
+        self.i = 0
+
+    @property
+    def here(self) -> str:
+        return self.tokens[self.i] if self.i < len(self.tokens) else ""
+
+    def take(self, expected: str = "") -> str:
+        token = self.here
+        if not token or (expected and token != expected):
+            wanted = f"{expected!r} is missing" if expected else "it ends too early"
+            raise NoFormula(f"{self.text!r}: {wanted}")
+        self.i += 1
+        return token
+
+    def read(self) -> str:
+        found = self.sum()
+        if self.here:
+            raise NoFormula(f"{self.text!r}: {self.here!r} is not understood")
+        return found
+
+    def sum(self) -> str:
+        found = ""
+        if self.here in ("+", "-", "−"):
+            found = "-" if self.take() != "+" else ""
+        found += self.product()
+        while self.here in ("+", "-", "−"):
+            sign = "-" if self.take() != "+" else "+"
+            found += f" {sign} {self.product()}"
+        return found
+
+    def product(self) -> str:
+        found = self.power()
+        while self.here and self.here not in ("+", "-", "−", ")", "}", "]", ",", r"\}", "|", "="):
+            if self.here in TIMES:
+                self.take()
+                found += f"*{self.signed()}"
+            elif self.here == "/":
+                self.take()
+                found += f"/{self.signed()}"
+            elif self.here == "@":
+                self.take()
+                found += f"@{self.signed()}"
+            else:
+                found += f"{'@' if found.endswith('.T') else '*'}{self.power()}"
+        return found
+
+    def signed(self) -> str:
+        if self.here in ("-", "−"):
+            self.take()
+            return f"(-{self.power()})"
+        return self.power()
+
+    def power(self) -> str:
+        base = self.atom()
+        while self.here == "^":
+            self.take()
+            raised = self.group()
+            if raised in TRANSPOSE or raised == "T":
+                base = f"{base}.T"
+            elif raised in ("'", r"\prime"):
+                base = f"{base}'"
+            elif base == "e" and not self.known("e"):
+                base = f"exp({raised})"
+            else:
+                base = f"{base}**({raised})"
+        return base
+
+    def group(self) -> str:
+        """``{...}`` or one token."""
+        if self.here == "{":
+            self.take()
+            if self.here in TRANSPOSE and self.tokens[self.i + 1 : self.i + 2] == ["}"]:
+                self.take()
+                self.take("}")
+                return "T"
+            found = self.sum()
+            self.take("}")
+            return found
+        if self.here in TRANSPOSE:
+            return self.take()
+        return self.atom()
+
+    def atom(self) -> str:
+        token = self.take()
+        if token in ("(", "[", "{", r"\{"):
+            found = self.sum()
+            self.take({"(": ")", "[": "]", "{": "}", r"\{": r"\}"}[token])
+            return f"({found})"
+        if token == "|":
+            found = self.sum()
+            self.take("|")
+            return f"abs({found})"
+        if token in (r"\frac", r"\dfrac", r"\tfrac"):
+            return self.fraction()
+        if token == r"\sqrt":
+            return f"sqrt({self.group()})"
+        if token in ACCENTS or token.startswith("\\") or token.isalpha():
+            return self.name(token)
+        if token[0].isdigit() or token[0] == ".":
+            return token
+        raise NoFormula(f"{self.text!r}: {token!r} is not understood")
+
+    def fraction(self) -> str:
+        start = self.i
+        top = "".join(self.braced())
+        bottom = "".join(self.braced())
+        parts = [re.fullmatch(r"(?:d|\\partial)(.+)", part) for part in (top, bottom)]
+        if parts[0] and parts[1]:
+            inner = [as_python(m[1], self.known) for m in parts if m]
+            if all(part.isidentifier() for part in inner):
+                return f"D_({inner[0]}, {inner[1]})"
+        self.i = start
+        return f"(({self.group()})/({self.group()}))"
+
+    def braced(self) -> list[str]:
+        """The tokens of ``{...}``, passed over."""
+        if self.here != "{":
+            return [self.take()]
+        depth = 0
+        found: list[str] = []
+        while True:
+            token = self.take()
+            depth += (token == "{") - (token == "}")
+            if not depth:
+                return found[1:]
+            found.append(token)
+
+    def name(self, token: str) -> str:
+        """A variable with its accents and subscripts, or a function with its argument."""
+        if token in ACCENTS:
+            inside = "".join(self.braced()).replace("\\", "")
+            if token == r"\operatorname" or inside in ("softmax", "sigmoid", "relu", "ReLU"):
+                return self.called(inside)
+            name = f"{inside}_{ACCENTS[token]}" if ACCENTS[token] else inside
+            return self.subscripted(name if self.known(name) else name.replace("_", ""))
+        if token in FUNCTIONS and not self.known(token[1:]):
+            return self.called(FUNCTIONS[token])
+        if token.startswith("\\"):
+            return self.subscripted(token[1:])
+        name = token
+        while self.here.isalpha() and self.known(f"{name}{self.here}"):
+            name += self.take()
+        return self.subscripted(name)
+
+    def subscripted(self, name: str) -> str:
+        if self.here != "_":
+            return name
+        self.take()
+        inside = "".join(self.braced()).replace("\\", "")
+        for candidate in (f"{name}{inside}", f"{name}_{inside}", f"{name}[{inside}]"):
+            if self.known(candidate):
+                return candidate
+        return f"{name}{inside}" if inside.isalnum() else f"{name}[{inside}]"
+
+    def called(self, function: str) -> str:
+        if self.here == "_":  # \sum_i x_i: the index tells nothing that the arrays do not
+            self.take()
+            self.braced()
+            if self.here == "^":
+                self.take()
+                self.braced()
+        if self.here == "^":
+            self.take()
+            raised = self.group()
+            if raised not in ("'", r"\prime", "prime"):
+                return f"{self.called(function)}**({raised})"
+            function += "'"
+        if self.here in ("'", "′"):
+            self.take()
+            function += "'"
+        if self.here in ("(", "{", "["):
+            return f"{function}{self.atom()}"
+        return f"{function}({self.product() if function == 'sum' else self.power()})"

@@ -1,0 +1,143 @@
+"""The recorded computation at other points, so that a coincidence is not called right.
+
+The graph is recorded again from other values of its leaves, and of the constants that the
+user has names for; at ``x = 1`` the formula without ``x`` is as good as the one with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minigrad.graph import NOTHING, AnyNode, Leaf, Node, backward_pass, next_seq
+from minigrad.reading.names import Names
+from minigrad.tensor import Tensor
+
+SEED = 20_260
+
+
+@dataclass
+class Point:
+    """The values of all nodes and named constants at one point.
+
+    Attributes
+    ----------
+    nodes : dict
+        Node of the recorded graph -> its node here.
+    values : dict
+        Node of the recorded graph -> its value here.
+    constants : dict
+        Name -> value, of the constants that were changed.
+    """
+
+    nodes: dict[AnyNode, AnyNode] = field(default_factory=dict)
+    values: dict[AnyNode, Any] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+
+    def derivative(self, u: AnyNode, v: AnyNode, full: bool = False) -> Any:
+        """``du/dv``: a gradient, a diagonal, or the full Jacobian, ``u.shape + v.shape``."""
+        shape, size = np.shape(self.values[u]), int(np.size(self.values[u]))
+        to = self.nodes[v]
+        if not full:
+            return self._pulled(u, to, np.ones(shape)[()], v)
+        rows = [self._pulled(u, to, np.eye(1, size, k).reshape(shape)[()], v) for k in range(size)]
+        return np.stack(rows).reshape(*shape, *np.shape(self.values[v]))
+
+    def _pulled(self, u: AnyNode, to: AnyNode, seed: Any, v: AnyNode) -> Any:
+        found = backward_pass([(self.nodes[u], seed)], [to]).get(to)
+        return np.zeros(np.shape(self.values[v])) if found is None else np.asarray(found)
+
+
+class Points:
+    """The data, and other points."""
+
+    def __init__(self, names: Names, given: Mapping[AnyNode, Any]) -> None:
+        self.names = names
+        self.nodes = sorted(names.nodes, key=lambda n: n.seq)
+        self.values: dict[AnyNode, Any] = dict(given)
+        self.named: dict[tuple[AnyNode, int], str] = {}
+        for node in self.nodes:
+            for i, (arg, parent) in enumerate(zip(node.args, node.parents, strict=True)):
+                if parent is not None:
+                    self.values.setdefault(parent, arg)
+                elif varies(arg):
+                    name = names.constant(node, i)
+                    if name is not None:
+                        self.named[node, i] = name
+        self.data = self.at(None)
+        self.others: list[Point] = []
+        for k in range(4):
+            if len(self.others) < 2:
+                self._try(k)
+
+    def _try(self, k: int) -> None:
+        """One more point, unless something is not defined there."""
+        with np.errstate(all="ignore"):
+            try:
+                point = self.at(np.random.default_rng(SEED + k))
+            except (ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError):
+                return
+        if all(np.all(np.isfinite(v)) for v in point.values.values() if type(v) is not tuple):
+            self.others.append(point)
+
+    def at(self, rng: Any) -> Point:
+        """The computation with everything moved; at the data without ``rng``."""
+        point = Point()
+        for node, i in self.named:
+            name, transposed = self.named[node, i], False
+            if name.endswith(".T"):
+                name, transposed = name[:-2], True
+            if name not in point.constants:
+                value = node.args[i].T if transposed else node.args[i]
+                point.constants[name] = value if rng is None else moved(value, rng, True)
+        for node in self.nodes:
+            if node.op is None:
+                value = self.values.get(node)
+                if value is None:
+                    continue
+                new = np.asarray(value, float)[()] if rng is None else moved(value, rng, False)
+                leaf: AnyNode = Leaf()
+            else:
+                args = [self._argument(point, node, i) for i in range(len(node.args))]
+                new = node.ans if rng is None else node.op.forward(*args, **node.kwargs)
+                parents = tuple(p and point.nodes[p] for p in node.parents)
+                kwargs = node.kwargs or NOTHING
+                leaf = Node(node.op, tuple(args), parents, kwargs, new, next_seq())
+            point.nodes[node], point.values[node] = leaf, new
+        return point
+
+    def _argument(self, point: Point, node: AnyNode, i: int) -> Any:
+        parent, arg = node.parents[i], node.args[i]
+        if parent is not None:
+            return point.values[parent]
+        name = self.named.get((node, i))
+        if name is None:
+            return arg
+        return point.constants[name[:-2]].T if name.endswith(".T") else point.constants[name]
+
+
+def varies(x: Any) -> bool:
+    """Whether a constant may be another number: no count, no label, no one-hot array."""
+    if isinstance(x, bool | int | tuple):
+        return False
+    dtype = getattr(x, "dtype", np.dtype(float))
+    if dtype.kind != "f":
+        return False
+    return not np.ndim(x) or not np.all(np.isin(x, (0.0, 1.0, -1.0)))
+
+
+def moved(x: Any, rng: Any, constant: bool) -> Any:
+    """``x`` elsewhere: of the same sign, and not larger, so that it stays where it is defined."""
+    x = np.asarray(x)
+    if constant and not varies(x[()]):
+        return x[()]
+    y = np.where(x == 0, rng.uniform(-0.3, 0.3, x.shape), x * rng.uniform(0.55, 0.95, x.shape))
+    return y.astype(x.dtype)[()]
+
+
+def tensors_of(*found: Any) -> dict[AnyNode, Any]:
+    """The values of Tensors, by node."""
+    return {t.node: t._value for t in found if isinstance(t, Tensor) and t.node is not None}

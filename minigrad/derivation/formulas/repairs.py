@@ -1,0 +1,234 @@
+"""What is wrong in a formula: the smallest change that makes it right, at every point."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.formulas.grammar import ALONE, names_in, written
+
+NUMBERS = (2.0, 3.0, 4.0, 0.5, 1.0, 0.25)
+Repair = tuple[str, ast.expr, str]
+"""The kind of slip, the formula without it, and the slip in words."""
+
+
+def repairs(formula: ast.expr, names: Sequence[str], shapes: dict[str, Any]) -> Iterator[Repair]:
+    """Formulas that are one slip away, the likeliest slips first."""
+    yield "sign", negative(formula), "its sign is flipped"
+    for kind in (_without, _signs, _numbers, _powers, _functions, _matrices):
+        yield from kind(formula)
+    yield from _others(formula, names, shapes)
+    yield from _factors(formula, names)
+
+
+def explained(formula: ast.expr, repair: Repair) -> str:
+    """A slip with what is to be written."""
+    return f"{repair[2]}: write {written(repair[1])}"
+
+
+# --- ways to change a tree -------------------------------------------------------------
+
+
+def places(root: ast.expr, kind: type | tuple[type, ...]) -> list[ast.AST]:
+    return [x for x in ast.walk(root) if isinstance(x, kind)]
+
+
+def changed(root: ast.expr, place: ast.AST, make: Callable[[Any], Any]) -> ast.expr:
+    """A copy of the tree with one part made anew."""
+    memo: dict[int, Any] = {}
+    new_root = copy.deepcopy(root, memo)
+    mine = memo[id(place)]
+    new = make(mine)
+    if mine is new_root:
+        return new  # type: ignore[no-any-return]
+
+    class Swap(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> Any:
+            return new if node is mine else self.generic_visit(node)
+
+    return Swap().visit(new_root)  # type: ignore[no-any-return]
+
+
+def negative(x: ast.expr) -> ast.expr:
+    if isinstance(x, ast.UnaryOp) and isinstance(x.op, ast.USub):
+        return x.operand
+    return ast.UnaryOp(ast.USub(), copy.deepcopy(x))
+
+
+def binary(left: Any, op: Any, right: Any) -> ast.BinOp:
+    return ast.BinOp(copy.deepcopy(left), op, copy.deepcopy(right))
+
+
+def name(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+Make = Callable[[Any], ast.expr]
+
+
+def joined_by(op: ast.operator) -> Make:
+    return lambda n: binary(n.left, op, n.right)
+
+
+def always(new: ast.expr) -> Make:
+    return lambda n: copy.deepcopy(new)
+
+
+def also(op: ast.operator, k: ast.expr) -> Make:
+    return lambda n: binary(n, op, k)
+
+
+# --- the slips -------------------------------------------------------------------------
+
+
+def operations(f: ast.expr, *kinds: type[ast.operator]) -> Iterator[ast.BinOp]:
+    for x in places(f, ast.BinOp):
+        if isinstance(x, ast.BinOp) and (not kinds or isinstance(x.op, kinds)):
+            yield x
+
+
+def calls(f: ast.expr) -> Iterator[ast.Call]:
+    for x in places(f, ast.Call):
+        if isinstance(x, ast.Call):
+            yield x
+
+
+def _without(f: ast.expr) -> Iterator[Repair]:
+    """A factor or a term too many."""
+    words: dict[type, str] = {ast.Add: "the term ", ast.Sub: "the term ", ast.Pow: "the power "}
+    for x in operations(f):
+        parts: list[tuple[ast.expr, Make]] = [(x.right, lambda n: n.left)]
+        if isinstance(x.op, ast.Mult | ast.MatMult | ast.Add):
+            parts.insert(0, (x.left, lambda n: n.right))
+        elif isinstance(x.op, ast.Sub):
+            parts.append((x.left, lambda n: negative(n.right)))
+        over = "/ " if isinstance(x.op, ast.Div) else ""
+        for lost, keep in parts:
+            what = f"without {words.get(type(x.op), 'the ')}{over}{written(lost)}"
+            yield "extra_local_factor", changed(f, x, keep), what
+    for x in operations(f):
+        if x is not f:
+            yield "extra_local_factor", copy.deepcopy(x), f"only {written(x)} belongs there"
+    for call in calls(f):
+        if call.args:
+            new = changed(f, call, always(call.args[0]))
+            yield "wrong_node", new, f"without the {written(call.func)}"
+
+
+def _signs(f: ast.expr) -> Iterator[Repair]:
+    for x in operations(f, ast.Add, ast.Sub):
+        plus = isinstance(x.op, ast.Add)
+        new = changed(f, x, joined_by(ast.Sub() if plus else ast.Add()))
+        mine, right = ("+", "-") if plus else ("-", "+")
+        term = written(x.right)
+        yield "sign", new, f"{mine} {term} stands where {right} {term} belongs"
+        if plus:
+            new = changed(f, x, lambda n: binary(n.right, ast.Sub(), n.left))
+            words = f"{written(x)} stands where {term} - {written(x.left)} belongs"
+            yield "sign", new, words
+    for x in operations(f, ast.Mult, ast.Div):
+        times = isinstance(x.op, ast.Mult)
+        new = changed(f, x, joined_by(ast.Div() if times else ast.Mult()))
+        mine, right = "times", "divided by it"
+        if not times:
+            mine, right = "divided by", "times it"
+        yield "factor", new, f"{mine} {written(x.right)}, where it is {right}"
+
+
+def _numbers(f: ast.expr) -> Iterator[Repair]:
+    for x in places(f, ast.Constant):
+        value = getattr(x, "value", None)
+        for k in NUMBERS if type(value) in (int, float) else ():
+            if k != value:
+                right = int(k) if k.is_integer() else k
+                words = f"{value:g} stands where {right:g} belongs"
+                yield "factor", changed(f, x, always(ast.Constant(right))), words
+
+
+def _powers(f: ast.expr) -> Iterator[Repair]:
+    for x in places(f, (ast.Name, ast.Call, ast.Subscript)):
+        for k in (2, -1, 3):
+            power = ast.UnaryOp(ast.USub(), ast.Constant(1)) if k < 0 else ast.Constant(k)
+            words = f"{written(x)} is raised to no power, where {k} belongs"
+            yield "factor", changed(f, x, also(ast.Pow(), power)), words
+
+
+INSTEAD = {"sum": ["mean"], "mean": ["sum"], "sin": ["cos"], "cos": ["sin"], "tanh": ["sigmoid"],
+           "sigmoid": ["tanh"], "log": ["exp"]}  # fmt: skip
+
+
+def _functions(f: ast.expr) -> Iterator[Repair]:
+    for x in calls(f):
+        if not isinstance(x.func, ast.Name):
+            continue
+        was = x.func.id
+        bare = was.removesuffix("_prime")
+        others = [bare if was != bare else f"{was}_prime", *INSTEAD.get(was, [])]
+        for other in others if bare in (*ALONE, "sum", "mean", "σ") else []:
+            new = changed(f, x, always(ast.Call(name(other), x.args, x.keywords)))
+            words = f"{was} stands where {other} belongs"
+            yield "wrong_node", new, words.replace("_prime", "'")
+
+
+def _matrices(f: ast.expr) -> Iterator[Repair]:
+    for x in operations(f, ast.Mult, ast.MatMult):
+        times = isinstance(x.op, ast.Mult)
+        new = changed(f, x, joined_by(ast.MatMult() if times else ast.Mult()))
+        yield "other", new, "* stands where @ belongs" if times else "@ stands where * belongs"
+    for x in operations(f, ast.MatMult, ast.Sub, ast.Div):
+        new = changed(f, x, lambda n: binary(n.right, n.op, n.left))
+        yield "transposed", new, f"the two sides of {written(x)} are exchanged"
+    for part in places(f, (ast.Name, ast.Attribute)):
+        if isinstance(part, ast.Attribute) and part.attr == "T":
+            new = changed(f, part, always(part.value))
+            yield "transposed", new, f"{written(part.value)} is transposed"
+        elif isinstance(part, ast.Name):
+            new = changed(f, part, always(ast.Attribute(part, "T")))
+            yield "transposed", new, f"{part.id} is not transposed"
+
+
+def _others(f: ast.expr, names: Sequence[str], shapes: dict[str, Any]) -> Iterator[Repair]:
+    """A name where another belongs."""
+    for x in places(f, ast.Name):
+        mine = getattr(x, "id", "")
+        for other in names if mine in names_in(f) else ():
+            if other != mine and shapes.get(other) == shapes.get(mine):
+                new = changed(f, x, always(name(other)))
+                yield "wrong_node", new, f"{mine} stands where {other} belongs"
+
+
+def _factors(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
+    """A factor that is missing, of the whole or of a term."""
+    spots: list[ast.expr] = [f]
+    for x in operations(f, ast.Add, ast.Sub):
+        spots += [x.left, x.right]
+    wanted: list[ast.expr] = [ast.Constant(2), *(name(n) for n in names)]
+    wanted += [name(f"(1 - {n})") for n in names] + [name(f"(1 - {n}**2)") for n in names]
+    for spot in spots:
+        of = "" if spot is f else f" of {written(spot)}"
+        for factor in wanted:
+            text = written(factor)
+            for op, what in ((ast.Mult(), "factor"), (ast.Div(), "division by")):
+                words = f"the {what} {text}{of} is missing"
+                yield "missing_local_factor", changed(f, spot, also(op, factor)), words
+
+
+def first_right(
+    formula: ast.expr,
+    names: Sequence[str],
+    shapes: dict[str, Any],
+    holds: Callable[[ast.expr], bool],
+    most: int = 3000,
+) -> Repair | None:
+    """The first repair that holds."""
+    with np.errstate(all="ignore"):
+        for k, repair in enumerate(repairs(formula, names, shapes)):
+            if k > most:
+                return None
+            if holds(repair[1]):
+                return repair
+    return None
