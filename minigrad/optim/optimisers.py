@@ -361,7 +361,8 @@ class Optimiser:
 
     def __repr__(self) -> str:
         count = sum(p.size for p in self.parameters)
-        options = [f"{k}={getattr(v, '__name__', v)}" for k, v in self.options.items()]
+        told = {k: v for k, v in self.options.items() if (k, v) != ("maximize", False)}
+        options = [f"{k}={getattr(v, '__name__', v)}" for k, v in told.items()]
         return f"{type(self).__name__}(<{count:,} numbers>, {', '.join(options)})"
 
 
