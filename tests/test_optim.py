@@ -336,9 +336,7 @@ def test_options_that_cannot_be() -> None:
         optim.Adam(ps, momentum=0.9)
     with pytest.raises(TypeError, match="SGD: lr is given twice"):
         optim.SGD(ps, 0.1, lr=0.1)
-    with pytest.raises(
-        TypeError, match=r"Lion has 4 options \(lr, betas, .*\), not 5"
-    ):
+    with pytest.raises(TypeError, match=r"Lion has 4 options \(lr, betas, .*\), not 5"):
         optim.Lion(ps, 0.1, (0.9, 0.99), 0.0, False, 1)
     with pytest.raises(ValueError, match=r"lr=-1 must be"):
         optim.SGD(ps).lr = -1
@@ -402,7 +400,7 @@ def test_signature_and_repr() -> None:
         "(parameters, lr=0.0001, betas=(0.9, 0.99), weight_decay=0.0, maximize=False)"
     )
     assert repr(optim.Lion(tensors(), 0.1)) == (
-        "Lion(<11 numbers>, lr=0.1, betas=(0.9, 0.99), weight_decay=0.0, maximize=False)"
+        "Lion(<11 numbers>, lr=0.1, betas=(0.9, 0.99), weight_decay=0.0)"
     )
 
 
