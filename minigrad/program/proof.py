@@ -1,0 +1,222 @@
+"""The proof of a kernel: its answer against the one that tracing the function gave.
+
+Before a kernel is used it is run twice on the arguments that it was made for.  Shapes,
+dtypes and values must be those of the trace, up to rounding; the arguments must be as
+they were, and no answer may lie in memory that another call or the caller holds.
+
+How far rounding may go is found by trying: where an answer is not the same to the last
+few digits, the ops are run again with every argument of every op disturbed in its last
+digit.  What moves by that much is not known any better.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.ops.record import Op
+from minigrad.program import scalar
+from minigrad.program.equations import Equation, Program, Var, evaluate, forward, without_dead_code
+from minigrad.program.kernel import Kernel
+from minigrad.program.lower import lower
+from minigrad.program.simplify import simplified
+from minigrad.tree import flatten
+
+CLOSE = 64
+"""Units in the last place that need no explanation."""
+SPREAD = 100
+"""How many times what rounding does by chance it may do at worst."""
+
+Run = Callable[..., Any]
+
+
+def fault(program: Program, run: Run, leaves: Sequence[Any], expected: Sequence[Any]) -> str | None:
+    """What is wrong with a kernel, in words; None if nothing is.
+
+    Parameters
+    ----------
+    program : Program
+        As it was recorded, before any simplification.
+    run : callable
+        The kernel: of the values of ``program.inputs``.
+    leaves : sequence
+        Such values.
+    expected : sequence
+        What the function gave for them: numbers and arrays, in order.
+    """
+    given = [guarded(x) for x in leaves]
+    try:
+        with np.errstate(all="ignore"):
+            first = plain(run(*given))
+            again = plain(run(*given))
+    except Exception as error:
+        return f"it raises {type(error).__name__} ({error})"
+    wrong = shared(first, again, leaves)
+    for got in (first, again):
+        wrong = wrong or different(got, expected, lambda: rounding(program, leaves))
+    if wrong is None:
+        return None
+    return f"{wrong}, first in {culprit(program, leaves)}"
+
+
+def told(program: Program, wrong: str) -> None:
+    """Warn that a kernel was wrong."""
+    warnings.warn(
+        f"the compiled {program.name} was wrong, and is run op by op instead, which is right and "
+        f"slower: {wrong}; please report this",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def guarded(x: Any) -> Any:
+    """An argument that cannot be written to."""
+    if type(x) is np.ndarray:
+        x = x.view()
+        x.setflags(write=False)
+    return x
+
+
+def plain(result: Any) -> list[Any]:
+    """Numbers and arrays of a result, in order."""
+    return [getattr(x, "_value", x) for x in flatten(result)[0]]
+
+
+def shared(first: Sequence[Any], again: Sequence[Any], leaves: Sequence[Any]) -> str | None:
+    """Whether an answer lies in memory that is not its own."""
+    for x in first:
+        if not isinstance(x, np.ndarray):
+            continue
+        if any(isinstance(y, np.ndarray) and np.may_share_memory(x, y) for y in again):
+            return "a second call overwrites what the first one returned"
+        if any(isinstance(y, np.ndarray) and np.may_share_memory(x, y) for y in leaves):
+            return "what it returns is memory of an argument"
+    return None
+
+
+# --- values ----------------------------------------------------------------------------
+
+
+def different(
+    got: Sequence[Any], expected: Sequence[Any], spread: Callable[[], list[Any]]
+) -> str | None:
+    """What differs between two answers by more than rounding; None if nothing does."""
+    if len(got) != len(expected):
+        return "it returns another structure"
+    for i, (g, e) in enumerate(zip(got, expected, strict=True)):
+        if not isinstance(e, int | float | np.generic | np.ndarray):
+            continue
+        kinds = [np.asarray(x).dtype for x in (g, e)]
+        if np.shape(g) != np.shape(e) or kinds[0] != kinds[1]:
+            return f"it returns {kinds[0]} {np.shape(g)} in place of {kinds[1]} {np.shape(e)}"
+        if not close(g, e) and not explained(g, e, spread()[i]):
+            return "it returns other numbers"
+    return None
+
+
+def close(got: Any, expected: Any) -> bool:
+    """Whether two arrays agree to the last few digits."""
+    got, expected = np.asarray(got), np.asarray(expected)
+    if got.dtype.kind != "f":
+        return bool(np.array_equal(got, expected))
+    with np.errstate(all="ignore"):
+        if np.array_equal(got, expected, equal_nan=True):
+            return True
+        kind = np.finfo(got.dtype)
+        limit = np.abs(expected) * (CLOSE * kind.eps) + kind.smallest_normal
+        return bool((np.abs(got - expected) <= limit).all())
+
+
+def explained(got: Any, expected: Any, spread: Any) -> bool:
+    """Whether rounding can be the reason why two arrays differ."""
+    with np.errstate(all="ignore"):
+        if np.asarray(got).dtype.kind != "f":
+            return bool(np.where(np.equal(got, expected), True, np.asarray(spread) > 0).all())
+        kind = np.finfo(np.asarray(got).dtype)
+        unknown = ~np.isfinite(spread)
+        same = (np.asarray(got) == expected) | (np.isnan(got) & np.isnan(expected))
+        apart = np.abs(np.asarray(got, float) - np.asarray(expected, float))
+        most = np.max(spread, initial=0.0, where=~unknown)
+        limit = np.maximum(SPREAD * np.asarray(spread), most) + kind.smallest_normal / kind.eps
+        return bool((same | unknown | (apart <= limit)).all())
+
+
+def rounding(program: Program, leaves: Sequence[Any], times: int = 3) -> list[Any]:
+    """For each output, how far its elements move as the last digits of all ops' arguments do."""
+    rng = np.random.default_rng(0)
+
+    def disturbed(x: Any) -> Any:
+        if not isinstance(x, np.ndarray | np.floating) or x.dtype.kind != "f":
+            return x
+        sign = rng.integers(-1, 2, x.shape).astype(x.dtype)
+        return x + sign * np.abs(x) * np.finfo(x.dtype).eps
+
+    def call(op: Op, args: Any, kwargs: Any) -> Any:
+        return op.forward(*map(disturbed, args), **kwargs)
+
+    values = dict(zip(program.inputs, leaves, strict=True))
+    with np.errstate(all="ignore"):
+        exact = plain(evaluate(program, values, forward))
+        moved = [plain(evaluate(program, values, call)) for _ in range(times)]
+    spread = []
+    for i, x in enumerate(exact):
+        if isinstance(x, int | float | np.generic | np.ndarray):
+            with np.errstate(all="ignore"):
+                away = [np.abs(np.asarray(y[i], float) - np.asarray(x, float)) for y in moved]
+            x = np.max(away, axis=0)
+        spread.append(x)
+    return spread
+
+
+# --- which equation --------------------------------------------------------------------
+
+
+def culprit(program: Program, leaves: Sequence[Any]) -> str:
+    """The first equation of ``program`` that a kernel does not compute, in words."""
+    equations = program.equations
+    for everything in (True, False):  # where all is returned, no buffer is used twice
+        low, high = 0, len(equations)
+        while low < high:
+            middle = (low + high) // 2
+            start = 0 if everything else middle
+            if computed(program, equations[start : middle + 1], leaves):
+                low = middle + 1
+            else:
+                high = middle
+        if low < len(equations):
+            listed = program.listing.splitlines()
+            return f"`{listed[low] if len(listed) == len(equations) + 1 else equations[low]}`"
+    return "what it returns"
+
+
+def computed(program: Program, equations: list[Equation], leaves: Sequence[Any]) -> bool:
+    """Whether a kernel gives what the ops give for ``equations``."""
+    part = without_dead_code(program.replace(result=[v for e in equations for v in e.outs]))
+    values = dict(zip(program.inputs, leaves, strict=True))
+    try:
+        with np.errstate(all="ignore"):
+            expected = plain(evaluate(part, values, forward))
+            got = plain(executable(simplified(part))(*leaves))
+        return different(got, expected, lambda: rounding(part, leaves)) is None
+    except Exception:
+        return False
+
+
+def executable(program: Program) -> Run:
+    """``program`` as a function of its inputs, as kernels are made."""
+    names = [f"x{i}" for i in range(len(program.inputs))]
+    if scalar.is_scalar(program) and not program.constants:
+        body, text = scalar.body(program, names)
+        words = [text[x] if isinstance(x, Var) else scalar.literal(x) for x in program.outputs]
+        lines = [f"def run({', '.join(names)}):", *body, f"return [{', '.join(words)}]"]
+        scope = dict(scalar.NAMESPACE)
+        exec(compile("\n    ".join(lines), "<proof>", "exec"), scope)
+        run: Run = scope["run"]
+        return run
+    kernel = Kernel(lower(program))
+    function = kernel.function("kernel", ", ".join(["work", *names]), [])
+    return functools.partial(function, kernel.memory.allocate())
