@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.record import Op, composed, refuse_keywords, register
+from minigrad.ops.record import Op, composed, register
 from minigrad.ops.shape import arrayed
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
@@ -123,7 +123,7 @@ contract = register(
 
 
 @composed(np.einsum)
-def einsum(*operands: Any, out: Any = None, optimize: Any = False, **keywords: Any) -> Any:
+def einsum(*operands: Any, optimize: Any = False) -> Any:
     """Sum of products over repeated subscripts, as `numpy.einsum`.
 
     Parameters
@@ -145,7 +145,6 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = False, **keywords: A
     array([[1., 0.],
            [0., 1.]])
     """
-    refuse_keywords("einsum", {"out": out, **keywords})
     if not operands:
         raise ValueError("einsum needs subscripts and at least one operand")
     if isinstance(operands[0], str):

@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 
 from minigrad.ops.record import (
+    ArrayLike,
     Kink,
     composed,
     elementwise,
     plain,
     primitive,
-    refuse_keyword,
-    refuse_keywords,
 )
-from minigrad.ops.shape import arrayed, speaks_numpy
+from minigrad.ops.shape import speaks_numpy
 
 ndarray = np.ndarray
 LN2, LN10 = math.log(2.0), math.log(10.0)
@@ -301,14 +300,12 @@ bounded = elementwise(
 
 @composed(np.clip, shell=True)
 def clip(
-    a: Any,
+    a: ArrayLike,
     a_min: Any = None,
     a_max: Any = None,
-    out: Any = None,
     *,
     min: Any = None,
     max: Any = None,
-    **refused: Any,
 ) -> Any:
     """``a`` limited to ``[a_min, a_max]``, as `numpy.clip`; a bound of None is no bound.
 
@@ -320,11 +317,9 @@ def clip(
     >>> mg.grad(lambda x: mg.clip(x, 0, 1).sum())([-1.0, 0.5, 1.0])
     [np.float64(0.0), np.float64(1.0), np.float64(1.0)]
     """
-    refuse_keywords("clip", {"out": out, **refused})
     lo, hi = (a_min if min is None else min), (a_max if max is None else max)
     if lo is None and hi is None:
         return a
-    a = arrayed(a)
     kind = np.result_type(a, np.int8)
     limits = np.finfo(kind) if kind.kind == "f" else np.iinfo(kind)
     if lo is None:
@@ -351,7 +346,7 @@ branch = elementwise(
 
 
 @composed(np.where, shell=True)
-def where(condition: Any, x: Any = None, y: Any = None) -> Any:
+def where(condition: ArrayLike, x: Any = None, y: Any = None) -> Any:
     """``x`` where ``condition`` holds, ``y`` elsewhere, as `numpy.where`.
 
     The branch that is not selected gets a gradient of zero; if its own derivative is
@@ -367,17 +362,16 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     array([0.  , 0.25])
     """
     if x is None and y is None:
-        return np.nonzero(arrayed(condition))
+        return np.nonzero(condition)
     if x is None or y is None:
         raise TypeError("where takes the condition alone, or both x and y")
     # No gradient flows through a choice.
-    return branch(np.not_equal(arrayed(condition), 0), x, y)
+    return branch(np.not_equal(condition, 0), x, y)
 
 
 @primitive(np.round, np.around, vjps=(zero,), name="round")
-def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
+def round(a: Any, decimals: int = 0) -> Any:
     """``a`` rounded to ``decimals``; the derivative is zero."""
-    refuse_keyword("round", "out", out)
     return np.round(a, decimals)
 
 
@@ -400,7 +394,7 @@ ldexp = elementwise(np.ldexp, lambda g, ans, x, n: g * np.exp2(n), None)
 
 
 @composed(*[f for name, f in vars(np).items() if name == "fix"])  # NumPy is about to drop it
-def fix(x: Any, out: Any = None) -> Any:
+def fix(x: Any) -> Any:
     """``x`` rounded towards zero, as `numpy.fix`.
 
     Examples
@@ -409,12 +403,11 @@ def fix(x: Any, out: Any = None) -> Any:
     >>> mg.fix(mg.Tensor([-1.5, 1.5]))
     Tensor([-1.,  1.])
     """
-    refuse_keyword("fix", "out", out)
     return np.trunc(x)
 
 
 @composed(np.modf)
-def modf(x: Any) -> tuple[Any, Any]:
+def modf(x: ArrayLike) -> tuple[Any, Any]:
     """Fractional and integral part, as `numpy.modf`.
 
     Examples
@@ -423,13 +416,12 @@ def modf(x: Any) -> tuple[Any, Any]:
     >>> mg.grad(lambda x: mg.modf(x)[0])(2.5)
     np.float64(1.0)
     """
-    x = arrayed(x)
     whole = np.trunc(x)
     return np.copysign(np.where(np.isinf(x), 0.0, x - whole), x), whole
 
 
 @composed(np.angle)
-def angle(z: Any, deg: bool = False) -> Any:
+def angle(z: ArrayLike, deg: bool = False) -> Any:
     """The angle of real numbers in the complex plane: 0, or a half turn below 0.
 
     Examples
@@ -438,12 +430,11 @@ def angle(z: Any, deg: bool = False) -> Any:
     >>> mg.angle(mg.Tensor([-2.0, 2.0]), deg=True)
     Tensor([180.,   0.])
     """
-    z = arrayed(z)
     return np.arctan2(np.zeros_like(z), z) * (180 / math.pi if deg else 1)
 
 
 @composed(np.real_if_close)
-def real_if_close(a: Any, tol: float = 100) -> Any:
+def real_if_close(a: ArrayLike, tol: float = 100) -> Any:
     """Real numbers themselves.
 
     Examples
@@ -452,7 +443,7 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
     >>> mg.real_if_close(mg.Tensor([1.0, 2.0]))
     Tensor([1., 2.])
     """
-    return arrayed(a)
+    return a
 
 
 # --- plain answers ---------------------------------------------------------------------

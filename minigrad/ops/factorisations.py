@@ -7,8 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from minigrad.ops.products import mT
-from minigrad.ops.record import Op, composed, implementations, primitive
-from minigrad.ops.shape import arrayed
+from minigrad.ops.record import ArrayLike, Op, composed, implementations, primitive
 
 
 class EighResult(NamedTuple):
@@ -99,7 +98,7 @@ def tall_qr(a: Any) -> Any:
 
 
 @composed(np.linalg.qr, name="linalg.qr")
-def qr(a: Any, mode: str = "reduced") -> Any:
+def qr(a: ArrayLike, mode: str = "reduced") -> Any:
     """Orthonormal ``Q`` and upper triangle ``R`` with ``Q R = a``, as `numpy.linalg.qr`.
 
     Modes ``"reduced"``, ``"r"`` and, where ``a`` has no more rows than columns,
@@ -112,7 +111,6 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     array([[-0.6],
            [-0.8]])
     """
-    a = arrayed(a)
     m, n = np.shape(a)[-2:]
     if mode not in ("reduced", "r") and not (mode == "complete" and m <= n):
         raise ValueError(
@@ -251,7 +249,7 @@ def svdvals(x: Any) -> Any:
 
 @composed(np.linalg.svd, name="linalg.svd")
 def svd(
-    a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+    a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:
     """Singular value decomposition ``U diag(S) Vh = a``, as `numpy.linalg.svd`.
 
@@ -274,7 +272,6 @@ def svd(
     refuse_hermitian("linalg.svd", hermitian)
     if not compute_uv:
         return svdvals(a)
-    a = arrayed(a)
     m, n = np.shape(a)[-2:]
     if full_matrices and m != n:
         u, _, vh = full_svd(a)

@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.ops.record import Op, composed, implementations, plain, primitive, refuse_keyword
+from minigrad.ops.record import (
+    ArrayLike,
+    Op,
+    composed,
+    plain,
+    primitive,
+)
 from minigrad.ops.shape import (
     arrayed,
     broadcast_to,
@@ -139,9 +145,7 @@ def in_range(index: Any, n: int, mode: str) -> Any:
 
 
 @composed(np.take)
-def take(
-    a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
-) -> Any:
+def take(a: ArrayLike, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
     """Elements of ``a`` (or its slices along ``axis``) at ``indices``, as `numpy.take`.
 
     Examples
@@ -150,8 +154,6 @@ def take(
     >>> mg.grad(lambda x: mg.take(x, [1, 1, 0], axis=0).sum())(np.ones(3))
     array([1., 2., 0.])
     """
-    refuse_keyword("take", "out", out)
-    a = arrayed(a)
     if axis is None or (not np.ndim(a) and axis in (0, -1)):  # a number is an array of one
         a, axis = reshape(a, -1), 0
     axis = normalize_axis_index(axis, np.ndim(a))
@@ -165,7 +167,7 @@ def take(
 
 
 @composed(np.take_along_axis)
-def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Any:
     """Elements that ``indices`` point to along ``axis``, as `numpy.take_along_axis`.
 
     Examples
@@ -176,7 +178,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     array([[0., 1.],
            [1., 0.]])
     """
-    arr, index = arrayed(arr), arrayed(indices)
+    arr, index = arr, indices
     index = index if speaks_numpy(index) else np.asarray(index)
     if axis is None:
         arr, axis = reshape(arr, -1), 0
@@ -193,7 +195,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 
 
 @composed(np.compress)
-def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
+def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     """Slices along ``axis`` where ``condition`` holds, as `numpy.compress`.
 
     Examples
@@ -202,7 +204,6 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
     >>> mg.grad(lambda x: mg.compress([False, True], x).sum())(np.ones(3))
     array([0., 1., 0.])
     """
-    refuse_keyword("compress", "out", out)
     if np.ndim(condition) != 1:
         raise ValueError(f"compress: the condition must have one axis, not {np.ndim(condition)}")
     return take(a, np.flatnonzero(condition), axis)
@@ -222,7 +223,7 @@ def extract(condition: Any, arr: Any) -> Any:
 
 
 @composed(np.delete)
-def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Any:
     """All but the elements ``obj`` along ``axis``, as `numpy.delete`.
 
     Examples
@@ -231,14 +232,14 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     >>> mg.grad(lambda x: mg.delete(x, 1).sum())(np.ones(3))
     array([1., 0., 1.])
     """
-    arr = ravel(arr) if axis is None else arrayed(arr)
+    arr = ravel(arr) if axis is None else arr
     axis = 0 if axis is None else axis
     n = np.shape(arr)[normalize_axis_index(axis, np.ndim(arr))]
     return take(arr, np.delete(np.arange(n), settled(obj)), axis)
 
 
 @composed(np.insert)
-def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None) -> Any:
     """``values`` put before the elements ``obj`` along ``axis``, as `numpy.insert`.
 
     Examples
@@ -247,7 +248,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     >>> mg.insert(np.ones(3), 1, mg.Tensor(5.0))
     Tensor([1., 5., 1., 1.])
     """
-    arr, values, obj = arrayed(arr), arrayed(values), settled(obj)
+    arr, values, obj = arr, values, settled(obj)
     if axis is None:
         arr, axis = ravel(arr), 0
     axis = normalize_axis_index(axis, np.ndim(arr))
@@ -267,7 +268,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 
 @composed(np.unique)
 def unique(
-    ar: Any,
+    ar: ArrayLike,
     return_index: bool = False,
     return_inverse: bool = False,
     return_counts: bool = False,
@@ -286,7 +287,7 @@ def unique(
     >>> mg.grad(lambda x: mg.unique(x).sum())(np.array([3.0, 1.0, 3.0]))
     array([1., 1., 0.])
     """
-    a = ravel(ar) if axis is None else arrayed(ar)
+    a = ravel(ar) if axis is None else ar
     first, inverse, counts = distinct(ar, axis=axis, equal_nan=equal_nan)
     ans = (take(a, first, 0 if axis is None else axis),)
     asked = ((return_index, first), (return_inverse, inverse), (return_counts, counts))
@@ -302,7 +303,7 @@ distinct = Op("unique", _distinct, None, arity=1, fresh=True, dynamic=True)
 
 
 @composed(np.bincount)
-def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+def bincount(x: Any, /, weights: ArrayLike = None, minlength: int = 0) -> Any:
     """Sums of the weights of equal integers, as `numpy.bincount`.
 
     Examples
@@ -315,7 +316,7 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     counts = np.bincount(x, minlength=minlength)
     if weights is None:
         return counts
-    weights = np.multiply(arrayed(weights), np.float64(1))
+    weights = np.multiply(weights, np.float64(1))
     if np.shape(weights) != np.shape(x):
         raise ValueError(
             f"bincount: weights {np.shape(weights)} must have the shape of x {np.shape(x)}"
@@ -324,7 +325,7 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
 
 
 @composed(np.repeat)
-def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+def repeat(a: ArrayLike, repeats: Any, axis: int | None = None) -> Any:
     """Each element (or slice along ``axis``) several times in a row, as `numpy.repeat`.
 
     Examples
@@ -333,7 +334,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     >>> mg.grad(lambda x: mg.repeat(x, [1, 3]).sum())(np.ones(2))
     array([1., 3.])
     """
-    a, times = arrayed(a), settled(repeats)
+    a, times = a, settled(repeats)
     if speaks_numpy(times):  # in a trace
         raise TypeError("the shape of repeat() depends on values: take counts that are constant")
     if axis is None or (not np.ndim(a) and axis in (0, -1)):
@@ -399,7 +400,7 @@ def stripe(rows: int, columns: int, k: int) -> slice:
 
 
 @composed(np.diagonal)
-def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """Diagonals of the matrices in the plane of two axes, as `numpy.diagonal`.
 
     Examples
@@ -409,7 +410,6 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     array([[0., 1., 0.],
            [0., 0., 1.]])
     """
-    a = arrayed(a)
     n = np.ndim(a)
     if n < 2:
         raise ValueError(f"diagonal needs at least two axes, the shape is {np.shape(a)}")
@@ -423,7 +423,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 
 @composed(np.diag)
-def diag(v: Any, k: int = 0) -> Any:
+def diag(v: ArrayLike, k: int = 0) -> Any:
     """The ``k``-th diagonal of a matrix, or the matrix of a diagonal, as `numpy.diag`.
 
     Examples
@@ -433,7 +433,6 @@ def diag(v: Any, k: int = 0) -> Any:
     Tensor([[1., 0.],
             [0., 2.]])
     """
-    v = arrayed(v)
     if np.ndim(v) == 2:
         return diagonal(v, k)
     if np.ndim(v) != 1:
@@ -478,19 +477,13 @@ def sort_jvp(ts: Any, ans: Any, a: Any, axis: int | None = -1, **_: Any) -> Any:
 
 
 @primitive(np.sort, vjps=(sort_rule,), fresh=True, jvp=sort_jvp)
-def sort(
-    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
-) -> Any:
+def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:
     """Elements in ascending order along ``axis``, as `numpy.sort`."""
-    if order is not None:
-        refuse_keyword("sort", "order", order)
     return np.sort(a, axis, kind, stable=stable)
 
 
 @composed(np.partition)
-def partition(
-    a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None
-) -> Any:
+def partition(a: ArrayLike, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Any:
     """The ``kth`` smallest element in its place, smaller ones before, as `numpy.partition`.
 
     Examples
@@ -499,10 +492,9 @@ def partition(
     >>> mg.grad(lambda x: mg.partition(x, 1)[1])(np.array([3.0, 1.0, 2.0]))
     array([0., 0., 1.])
     """
-    refuse_keyword("partition", "order", order)
     if kind != "introselect":
         raise ValueError(f"partition: kind must be 'introselect', not {kind!r}")
-    a = ravel(a) if axis is None else arrayed(a)
+    a = ravel(a) if axis is None else a
     axis = 0 if axis is None else axis
     return take_along_axis(a, np.argpartition(a, kth, axis), axis)
 
@@ -519,8 +511,8 @@ def first_extreme(a: Any, axis: int, extreme: str) -> Any:
 running_extreme = Op("running_extreme", first_extreme, None, fresh=True)
 
 
-@composed()
-def cummax(a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+@composed((np.maximum, "accumulate"))
+def cummax(a: ArrayLike, axis: int = 0) -> Any:
     """Running maximum along ``axis``, as ``numpy.maximum.accumulate``; ties go to the first.
 
     Examples
@@ -529,11 +521,11 @@ def cummax(a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
     >>> mg.grad(lambda x: mg.cummax(x).sum())(np.array([1.0, 3.0, 2.0]))
     array([1., 2., 0.])
     """
-    return running("cummax", "maximum", a, axis, dtype, out)
+    return running("cummax", "maximum", a, axis)
 
 
-@composed()
-def cummin(a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+@composed((np.minimum, "accumulate"))
+def cummin(a: ArrayLike, axis: int = 0) -> Any:
     """Running minimum along ``axis``, as ``numpy.minimum.accumulate``; ties go to the first.
 
     Examples
@@ -542,28 +534,21 @@ def cummin(a: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
     >>> mg.grad(lambda x: mg.cummin(x).sum())(np.array([1.0, 3.0, 0.0]))
     array([2., 0., 1.])
     """
-    return running("cummin", "minimum", a, axis, dtype, out)
+    return running("cummin", "minimum", a, axis)
 
 
-def running(name: str, extreme: str, a: Any, axis: int, dtype: Any, out: Any) -> Any:
+def running(name: str, extreme: str, a: Any, axis: int) -> Any:
     """Running extremes, taken from the places where they were first reached."""
-    refuse_keyword(name, "dtype", dtype)
-    refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
-    a = arrayed(a)
     if axis is None:
         raise ValueError(f"{name}: the axis must be an integer, not None")
     return take_along_axis(a, running_extreme(a, axis=axis, extreme=extreme), axis)
-
-
-implementations[np.maximum, "accumulate"] = cummax
-implementations[np.minimum, "accumulate"] = cummin
 
 
 # --- choosing --------------------------------------------------------------------------
 
 
 @composed(np.choose)
-def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+def choose(a: ArrayLike, choices: Any, *, mode: str = "raise") -> Any:
     """From several arrays, the element of the one that ``a`` names, as `numpy.choose`.
 
     Examples
@@ -572,9 +557,8 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     >>> mg.grad(lambda x: mg.choose([0, 1, 0], [x, -x]).sum())(np.ones(3))
     array([ 1., -1.,  1.])
     """
-    refuse_keyword("choose", "out", out)
     arrays = [arrayed(c) for c in choices]
-    index = in_range(settled(arrayed(a)), len(arrays), mode)
+    index = in_range(settled(a), len(arrays), mode)
     index = index if speaks_numpy(index) else np.asarray(index)
     if not speaks_numpy(index) and index.size and not 0 <= index.min() <= index.max() < len(arrays):
         raise ValueError(

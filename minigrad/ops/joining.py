@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.ops.record import Op, composed, primitive, refuse_keywords
+from minigrad.ops.record import ArrayLike, Op, composed, primitive
 from minigrad.ops.shape import arrayed, atleast_1d, atleast_2d, atleast_3d, reshape
 
 MANY = 128
@@ -40,7 +40,7 @@ def in_groups(op: Op, arrays: list[Any], axis: int) -> Any:
 
 
 @composed(np.concatenate)
-def concatenate(arrays: Any, axis: int | None = 0, out: Any = None, **refused: Any) -> Any:
+def concatenate(arrays: Any, axis: int | None = 0) -> Any:
     """Arrays joined along ``axis`` (all elements, if None), as `numpy.concatenate`.
 
     Parameters
@@ -48,8 +48,6 @@ def concatenate(arrays: Any, axis: int | None = 0, out: Any = None, **refused: A
     arrays : sequence of array_like
         Of equal shapes, except along ``axis``.
     axis : int or None
-    out : None
-        Not supported.
 
     Returns
     -------
@@ -71,7 +69,6 @@ def concatenate(arrays: Any, axis: int | None = 0, out: Any = None, **refused: A
     >>> mg.grad(lambda x: (mg.concatenate([x, np.ones(1), x]) * [1, 2, 3, 4, 5]).sum())(x)
     array([5., 7.])
     """
-    refuse_keywords("concatenate", {"out": out, **refused})
     arrays = list(arrays)
     if axis is None:
         arrays, axis = [reshape(a, -1) for a in arrays], 0
@@ -93,7 +90,7 @@ def layered(*arrays: Any, axis: int = 0) -> Any:
 
 
 @composed(np.stack)
-def stack(arrays: Any, axis: int = 0, out: Any = None, **refused: Any) -> Any:
+def stack(arrays: Any, axis: int = 0) -> Any:
     """Arrays of one shape joined along a new axis, as `numpy.stack`.
 
     Parameters
@@ -101,8 +98,6 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, **refused: Any) -> Any:
     arrays : sequence of array_like, all of one shape
     axis : int
         Where the new axis stands in the result.
-    out : None
-        Not supported.
 
     Returns
     -------
@@ -123,12 +118,11 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, **refused: Any) -> Any:
     >>> mg.grad(lambda x: mg.stack([x, x**2])[1].sum())(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    refuse_keywords("stack", {"out": out, **refused})
     return in_groups(layered, list(arrays), axis)
 
 
 @composed(np.vstack)
-def vstack(tup: Any, **refused: Any) -> Any:
+def vstack(tup: Any) -> Any:
     """Arrays below each other, vectors as rows, as `numpy.vstack`.
 
     Examples
@@ -138,12 +132,11 @@ def vstack(tup: Any, **refused: Any) -> Any:
     Tensor([[1., 2.],
             [3., 4.]])
     """
-    refuse_keywords("vstack", refused)
     return concatenate([atleast_2d(a) for a in tup])
 
 
 @composed(np.hstack)
-def hstack(tup: Any, **refused: Any) -> Any:
+def hstack(tup: Any) -> Any:
     """Arrays beside each other, as `numpy.hstack`.
 
     Examples
@@ -152,13 +145,12 @@ def hstack(tup: Any, **refused: Any) -> Any:
     >>> mg.hstack([mg.Tensor([1.0, 2.0]), 3.0])
     Tensor([1., 2., 3.])
     """
-    refuse_keywords("hstack", refused)
     arrays = [atleast_1d(a) for a in tup]
     return concatenate(arrays, 1 if arrays and np.ndim(arrays[0]) > 1 else 0)
 
 
 @composed(np.dstack)
-def dstack(tup: Any, **refused: Any) -> Any:
+def dstack(tup: Any) -> Any:
     """Arrays behind each other, as `numpy.dstack`.
 
     Examples
@@ -168,7 +160,6 @@ def dstack(tup: Any, **refused: Any) -> Any:
     Tensor([[[1., 3.],
              [2., 4.]]])
     """
-    refuse_keywords("dstack", refused)
     return concatenate([atleast_3d(a) for a in tup], 2)
 
 
@@ -252,7 +243,7 @@ def pieces(ary: Any, ends: Any, axis: int = 0) -> Any:
 
 
 @composed(np.array_split)
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def array_split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """A list of consecutive pieces, nearly equal or cut at indices, as `numpy.array_split`.
 
     Examples
@@ -261,7 +252,6 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     >>> mg.array_split(mg.Tensor([1.0, 2.0, 3.0]), 2)
     [Tensor([1., 2.]), Tensor([3.])]
     """
-    ary = arrayed(ary)
     axis = normalize_axis_index(axis, np.ndim(ary))
     n = np.shape(ary)[axis]
     if np.ndim(indices_or_sections) == 0:
@@ -280,7 +270,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 
 @composed(np.split)
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """A list of equal pieces, or pieces cut at indices, as `numpy.split`.
 
     Examples
@@ -289,7 +279,6 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     >>> mg.grad(lambda x: mg.split(x, 2)[1].sum())(np.ones(4))
     array([0., 0., 1., 1.])
     """
-    ary = arrayed(ary)
     n = np.shape(ary)[normalize_axis_index(axis, np.ndim(ary))]
     if np.ndim(indices_or_sections) == 0 and indices_or_sections > 0 and n % indices_or_sections:
         raise ValueError(
@@ -308,7 +297,7 @@ def split_along(name: str, ary: Any, indices_or_sections: Any, axis: int) -> lis
 
 
 @composed(np.vsplit)
-def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
     """Pieces below each other, as `numpy.vsplit`.
 
     Examples
@@ -317,13 +306,13 @@ def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     >>> mg.vsplit(mg.Tensor([[1.0], [2.0]]), 2)
     [Tensor([[1.]]), Tensor([[2.]])]
     """
-    if np.ndim(arrayed(ary)) < 2:
-        raise ValueError(f"vsplit needs at least 2 axes, the shape is {np.shape(arrayed(ary))}")
+    if np.ndim(ary) < 2:
+        raise ValueError(f"vsplit needs at least 2 axes, the shape is {np.shape(ary)}")
     return split_along("vsplit", ary, indices_or_sections, 0)
 
 
 @composed(np.hsplit)
-def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
     """Pieces beside each other, as `numpy.hsplit`.
 
     Examples
@@ -332,7 +321,6 @@ def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     >>> mg.hsplit(mg.Tensor([1.0, 2.0]), 2)
     [Tensor([1.]), Tensor([2.])]
     """
-    ary = arrayed(ary)
     return split_along("hsplit", ary, indices_or_sections, 1 if np.ndim(ary) > 1 else 0)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.ops.indexing import take
-from minigrad.ops.record import composed, primitive
-from minigrad.ops.shape import arrayed, broadcast_to
+from minigrad.ops.record import ArrayLike, composed, primitive
+from minigrad.ops.shape import broadcast_to
 
 _REPEATING = ("edge", "reflect", "symmetric", "wrap")
 _SUMMARIES: dict[str, Any] = {
@@ -38,7 +38,7 @@ def framed(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
 
 
 @composed(np.pad)
-def pad(array: Any, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
+def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
     """``array`` with ``pad_width`` elements more at each end of its axes, as `numpy.pad`.
 
     Parameters
@@ -67,7 +67,6 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **options: Any) -> A
     >>> mg.grad(lambda x: mg.pad(x, (0, 3), mode="edge").sum())(np.ones(2))
     array([1., 4.])
     """
-    array = arrayed(array)
     n = np.ndim(array)
     if isinstance(pad_width, dict):
         widths = {normalize_axis_index(axis, n): w for axis, w in pad_width.items()}

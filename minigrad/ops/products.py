@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.ops.record import Op, composed, primitive, refuse_keyword, register
-from minigrad.ops.shape import arrayed, unbroadcast
+from minigrad.ops.record import ArrayLike, Op, composed, primitive, register
+from minigrad.ops.shape import unbroadcast
 
 ndarray = np.ndarray
 dot_product: Any = np.dot  # the name below is the op's
@@ -105,7 +105,7 @@ matmul = register(
 
 
 @composed(np.dot)
-def dot(a: Any, b: Any, out: Any = None) -> Any:
+def dot(a: ArrayLike, b: ArrayLike) -> Any:
     """Sum over the last axis of ``a`` and the second-to-last of ``b``, as `numpy.dot`.
 
     Examples
@@ -114,15 +114,13 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     >>> mg.grad(lambda a: np.dot(a, [3.0, 4.0]))(np.ones(2))
     array([3., 4.])
     """
-    refuse_keyword("dot", "out", out)
-    a, b = arrayed(a), arrayed(b)
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
     return np.matmul(a, b) if np.ndim(b) <= 2 else np.tensordot(a, b, (-1, -2))
 
 
 @composed(np.inner)
-def inner(a: Any, b: Any) -> Any:
+def inner(a: ArrayLike, b: ArrayLike) -> Any:
     """Sum over the last axes of both, as `numpy.inner`.
 
     Examples
@@ -131,14 +129,13 @@ def inner(a: Any, b: Any) -> Any:
     >>> mg.grad(lambda a: np.inner(a, [3.0, 4.0]))(np.ones(2))
     array([3., 4.])
     """
-    a, b = arrayed(a), arrayed(b)
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
     return np.tensordot(a, b, (-1, -1))
 
 
 @composed(np.outer)
-def outer(a: Any, b: Any, out: Any = None) -> Any:
+def outer(a: Any, b: Any) -> Any:
     """Every element of ``a`` times every element of ``b``, as `numpy.outer`.
 
     Examples
@@ -147,7 +144,6 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
     >>> mg.grad(lambda a: np.outer(a, [3.0, 4.0]).sum())(np.ones(2))
     array([7., 7.])
     """
-    refuse_keyword("outer", "out", out)
     return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
 
 
@@ -166,7 +162,7 @@ def vdot(a: Any, b: Any) -> Any:
 
 
 @composed(np.vecdot, np.linalg.vecdot)
-def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Any:
     """Sum of products along ``axis``, the other axes broadcast, as `numpy.vecdot`.
 
     Examples
@@ -175,7 +171,6 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     >>> mg.grad(lambda a: np.vecdot(a, [3.0, 4.0]).sum())(np.ones((1, 2)))
     array([[3., 4.]])
     """
-    x1, x2 = arrayed(x1), arrayed(x2)
     for x in (x1, x2):
         normalize_axis_index(axis, np.ndim(x), "vecdot")
     lengths = np.shape(x1)[axis], np.shape(x2)[axis]
@@ -190,7 +185,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 
 
 @composed(*([np.matvec] if hasattr(np, "matvec") else []))
-def matvec(x1: Any, x2: Any, /) -> Any:
+def matvec(x1: Any, x2: ArrayLike, /) -> Any:
     """Matrices times vectors, both in batches, as `numpy.matvec` (of NumPy 2.2).
 
     Examples
@@ -201,11 +196,11 @@ def matvec(x1: Any, x2: Any, /) -> Any:
     """
     if np.ndim(x1) < 2:
         raise ValueError(f"matvec takes a matrix first, not shape {np.shape(x1)}")
-    return np.matmul(x1, arrayed(x2)[..., None])[..., 0]
+    return np.matmul(x1, x2[..., None])[..., 0]
 
 
 @composed(*([np.vecmat] if hasattr(np, "vecmat") else []))
-def vecmat(x1: Any, x2: Any, /) -> Any:
+def vecmat(x1: ArrayLike, x2: Any, /) -> Any:
     """Vectors times matrices, both in batches, as `numpy.vecmat` (of NumPy 2.2).
 
     Examples
@@ -216,11 +211,11 @@ def vecmat(x1: Any, x2: Any, /) -> Any:
     """
     if np.ndim(x2) < 2:
         raise ValueError(f"vecmat takes a matrix second, not shape {np.shape(x2)}")
-    return np.matmul(arrayed(x1)[..., None, :], x2)[..., 0, :]
+    return np.matmul(x1[..., None, :], x2)[..., 0, :]
 
 
 @composed(np.matrix_transpose, np.linalg.matrix_transpose)
-def matrix_transpose(x: Any, /) -> Any:
+def matrix_transpose(x: ArrayLike, /) -> Any:
     """The last two axes exchanged, as `numpy.matrix_transpose`.
 
     Examples
@@ -229,16 +224,13 @@ def matrix_transpose(x: Any, /) -> Any:
     >>> mg.matrix_transpose(mg.Tensor([[1.0, 2.0]])).shape
     (2, 1)
     """
-    x = arrayed(x)
     if np.ndim(x) < 2:
         raise ValueError(f"matrix_transpose needs at least two axes, the shape is {np.shape(x)}")
     return mT(x)
 
 
 @composed(np.trace)
-def trace(
-    a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
-) -> Any:
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
     """Sum along a diagonal, as `numpy.trace`.
 
     Examples
@@ -248,7 +240,6 @@ def trace(
     array([[1., 0.],
            [0., 1.]])
     """
-    refuse_keyword("trace", "out", out)
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
@@ -256,7 +247,7 @@ def trace(
 
 
 @composed(np.tensordot, np.linalg.tensordot)
-def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> Any:
     """Sum of products over given axes of ``a`` and ``b``, as `numpy.tensordot`.
 
     Parameters
@@ -278,7 +269,6 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     array([[1., 2.],
            [1., 2.]])
     """
-    a, b = arrayed(a), arrayed(b)
     left, right = (range(-axes, 0), range(axes)) if np.ndim(axes) == 0 else axes
     left = normalize_axis_tuple(left, np.ndim(a), "axes")
     right = normalize_axis_tuple(right, np.ndim(b), "axes")
@@ -299,7 +289,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 
 @composed(np.kron)
-def kron(a: Any, b: Any) -> Any:
+def kron(a: ArrayLike, b: ArrayLike) -> Any:
     """Kronecker's product, a block of ``b`` for every element of ``a``, as `numpy.kron`.
 
     Examples
@@ -308,7 +298,6 @@ def kron(a: Any, b: Any) -> Any:
     >>> mg.grad(lambda a: np.kron(a, [3.0, 4.0]).sum())(np.ones(2))
     array([7., 7.])
     """
-    a, b = arrayed(a), arrayed(b)
     rank = max(np.ndim(a), np.ndim(b))
     shape_a = (1,) * (rank - np.ndim(a)) + np.shape(a)
     shape_b = (1,) * (rank - np.ndim(b)) + np.shape(b)
@@ -320,7 +309,12 @@ def kron(a: Any, b: Any) -> Any:
 
 @composed(np.cross)
 def cross(
-    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+    a: ArrayLike,
+    b: ArrayLike,
+    axisa: int = -1,
+    axisb: int = -1,
+    axisc: int = -1,
+    axis: int | None = None,
 ) -> Any:
     """Vector product of 3-vectors, as `numpy.cross`; 2-vectors lie in the plane z = 0.
 
@@ -332,7 +326,7 @@ def cross(
     """
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = np.moveaxis(arrayed(a), axisa, -1), np.moveaxis(arrayed(b), axisb, -1)
+    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
     lengths = np.shape(a)[-1], np.shape(b)[-1]
     if not {*lengths} <= {2, 3}:
         raise ValueError(f"cross needs vectors of length 3 (or 2), got lengths {lengths}")
@@ -374,7 +368,7 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
 
 
 @composed(np.correlate)
-def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
+def correlate(a: ArrayLike, v: ArrayLike, mode: Any = "valid") -> Any:
     """Cross-correlation of two sequences, as `numpy.correlate`.
 
     Examples
@@ -383,7 +377,6 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     >>> mg.grad(lambda a: np.correlate(a, [1.0, 10.0]).sum())(np.ones(3))
     array([ 1., 11., 10.])
     """
-    a, v = arrayed(a), arrayed(v)
     if np.ndim(a) != 1 or np.ndim(v) != 1:
         raise ValueError(f"correlate takes two sequences, not shapes {np.shape(a)}, {np.shape(v)}")
     if np.size(v) > np.size(a):

@@ -10,10 +10,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 
 import numpy as np
+
+from minigrad.ops.signature import ArrayLike as ArrayLike
+from minigrad.ops.signature import Calling, parameters, positional
+from minigrad.ops.signature import refuse_keyword as refuse_keyword
+from minigrad.ops.signature import refuse_keywords as refuse_keywords
 
 Rule = Callable[..., Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,31 +31,6 @@ implementations: dict[Any, Callable[..., Any]] = {}
 
 public: dict[str, Callable[..., Any]] = {}
 """What the library offers by name: ops, and functions composed of them."""
-
-_REFUSED = {
-    "out": "results are never written into existing arrays; assign the result instead",
-    "order": "elements are taken in C order; use .T before and after for another",
-    "casting": "use .astype() on the input",
-    "subok": "results are always Tensors",
-    "like": "use .astype() or mg.array",
-    "where": "use np.where(mask, result, other)",
-    "dtype": "use .astype() on the input or the result",
-    "axes": "use np.moveaxis on the inputs",
-    "axis": "use np.moveaxis on the inputs",
-    "signature": "use .astype() on the inputs",
-    "device": "Tensors live where their data live",
-    "copy": "use .copy()",
-}
-_HARMLESS: dict[str, tuple[Any, ...]] = {
-    "out": (None,),
-    "order": ("C", "K", None),
-    "casting": ("same_kind",),
-    "subok": (False, True),
-    "like": (None,),
-    "where": (True,),
-    "dtype": (None,),
-    "device": (None,),
-}
 
 
 class Kink(NamedTuple):
@@ -189,9 +169,10 @@ class Op:
         return frozenset(self.parameters[self.arity :] if self.arity > 0 else self.parameters)
 
     @functools.cached_property
-    def places(self) -> int:
-        """How many of the parameters may be given by position."""
-        return int(min(positional(inspect.unwrap(self.forward))[1], len(self.parameters)))
+    def places(self) -> tuple[str, ...]:
+        """Names of what may be given by position."""
+        most = positional(inspect.unwrap(self.forward))[1]
+        return self.parameters[: int(min(most, len(self.parameters)))]
 
     @classmethod
     def checked(cls, name: str, forward: Callable[..., Any], vjps: Any) -> Op:
@@ -273,21 +254,20 @@ class Op:
                     refuse_keyword(self.name, key, kwargs[key], self.parameters)
             return args, {k: v for k, v in kwargs.items() if k in self.parameters}
         names, places = self.parameters, self.places
-        if len(args) > places:
-            by_name = ", ".join(f"{name}=" for name in names[places:])
+        if len(args) > len(places):
+            by_name = ", ".join(f"{name}=" for name in names if name not in places)
             raise TypeError(
-                f"{self.name} takes {', '.join(names[:places])}: "
-                f"{places} arguments at most, got {len(args)}"
+                f"{self.name} takes {', '.join(places)}: "
+                f"{len(places)} arguments at most, got {len(args)}"
                 + (f"; write {by_name} by name" if by_name else "")
             )
-        bound = dict(zip(names, args, strict=False))
-        for key, value in kwargs.items():
+        bound = dict(zip(places, args, strict=False))
+        for key in kwargs:
             if key in bound:
                 raise TypeError(f"{self.name}: {key}= is given twice")
-            if key in names:
-                bound[key] = value
-            else:
-                refuse_keyword(self.name, key, value, names)
+        bound |= kwargs
+        for key in bound.keys() - names:
+            refuse_keyword(self.name, key, bound.pop(key), names)
         arrays = []
         for name in names[: self.arity]:
             if name not in bound:
@@ -314,55 +294,6 @@ def unaliased(function: Callable[..., Any]) -> Callable[..., Any]:
         return ans
 
     return call
-
-
-def parameters(forward: Callable[..., Any]) -> tuple[str, ...]:
-    """Names of a forward function's parameters; of a ufunc, its inputs."""
-    forward = inspect.unwrap(forward)
-    if isinstance(forward, np.ufunc):
-        return ("x",) if forward.nin == 1 else tuple(f"x{i + 1}" for i in range(forward.nin))
-    try:
-        found = inspect.signature(forward).parameters
-    except ValueError:  # a few C functions tell nothing
-        return ()
-    return tuple(p.name for p in found.values() if p.kind is not p.VAR_POSITIONAL)
-
-
-def positional(forward: Callable[..., Any]) -> tuple[float, float]:
-    """The least and largest number of positional arguments that ``forward`` takes."""
-    if isinstance(forward, np.ufunc):
-        return forward.nin, forward.nin
-    try:
-        found = inspect.signature(forward).parameters.values()
-    except ValueError:
-        return 0, float("inf")
-    if any(p.kind is p.VAR_POSITIONAL for p in found):
-        return 0, float("inf")
-    places = [p for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return sum(p.default is p.empty for p in places), len(places)
-
-
-def refuse_keyword(name: str, key: str, value: Any, known: Sequence[str] = ()) -> None:
-    """Pass over a keyword that asks for the default; refuse any other by name.
-
-    Raises
-    ------
-    TypeError
-        Naming the function, the keyword and the remedy.
-    """
-    if value is getattr(np, "_NoValue", None) or any(value is v for v in _HARMLESS.get(key, ())):
-        return
-    if key in ("order", "casting") and value in _HARMLESS[key]:
-        return
-    why = _REFUSED.get(key)
-    takes = f"it takes {', '.join(known)}" if known else "it takes no keywords"
-    raise TypeError(f"{name}: {key}= is not supported ({why or takes})")
-
-
-def refuse_keywords(name: str, keywords: dict[str, Any]) -> None:
-    """Pass over keywords that ask for the default; refuse the others by name."""
-    for key, value in keywords.items():
-        refuse_keyword(name, key, value)
 
 
 def hang_door(apply: Callable[..., Any]) -> None:
@@ -410,7 +341,10 @@ def primitive(
 
     def record(forward: Callable[..., Any]) -> Op:
         label = name or (functions[0].__name__ if functions else forward.__name__)
-        return register(Op(label, forward, vjps, doc=forward.__doc__, **facts), *functions)
+        op = Op(label, forward, vjps, doc=forward.__doc__, **facts)
+        if op.arity > 0:
+            op.places = tuple(Calling(label, forward, *functions).order)
+        return register(op, *functions)
 
     return record
 
@@ -436,24 +370,30 @@ def hang_teller(function: Callable[..., Exception]) -> None:
 def composed(*functions: Any, name: str | None = None, shell: bool = False) -> Callable[[F], F]:
     """Decorator: the function below, written with other ops, stands for ``functions``.
 
-    What goes wrong inside is told as an error of this function, with the arguments that
-    the user gave; unless it is but a ``shell`` of one op of the same name, which does so.
+    It is called as NumPy's function is: what that has besides may be given in its place, and
+    is refused if it asks for more than the default; nested lists are arrays, where a parameter
+    is an ``ArrayLike``.  What goes wrong inside is told as an error of this function, with the
+    arguments that the user gave; unless it is but a ``shell`` of one op of the same name, which
+    does so.
     """
 
     def record(function: F) -> F:
         label = name or function.__name__
+        calling = Calling(label, function, *functions)
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
-                return function(*args, **kwargs)
+                given, keywords = calling(args, dict(kwargs), public["array"])
+                return function(*given, **keywords)
             except Exception as error:
-                told = tell(label, args, kwargs, error)
+                told = error if shell else tell(label, args, kwargs, error)
                 if told is error:
                     raise
                 raise told from error.__cause__ or error
 
-        shown = function if shell else call
+        call.__signature__ = calling.signature  # type: ignore[attr-defined]
+        shown = call if functions or not shell else function
         public[label] = shown
         for numpy_function in functions:
             implementations[numpy_function] = shown

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.ops.record import composed, plain, primitive, refuse_keyword
-from minigrad.ops.shape import arrayed, speaks_numpy
+from minigrad.ops.record import ArrayLike, composed, plain, primitive
+from minigrad.ops.shape import speaks_numpy
 
 NoValue = np._NoValue
 total: Any = np.add.reduce
@@ -93,7 +93,7 @@ def sum(
     a: Any,
     axis: Any = None,
     dtype: Any = None,
-    out: Any = None,
+    *,
     keepdims: bool = False,
     initial: Any = NoValue,
     where: Any = True,
@@ -106,8 +106,6 @@ def sum(
     axis : int or tuple of int, optional
         The axes summed over; all by default.
     dtype : dtype, optional
-    out : None
-        Not supported.
     keepdims : bool
         Keep the axes summed over, with length 1.
     initial : number, optional
@@ -132,8 +130,6 @@ def sum(
     array([[0., 1.],
            [0., 1.]])
     """
-    if out is not None:
-        refuse_keyword("sum", "out", out)
     if where is True and initial is NoValue:
         if type(a) is np.ndarray:
             return total(a, axis, dtype, None, bool(keepdims))
@@ -162,9 +158,8 @@ def mean(
     a: Any,
     axis: Any = None,
     dtype: Any = None,
-    out: Any = None,
-    keepdims: bool = False,
     *,
+    keepdims: bool = False,
     where: Any = True,
 ) -> Any:
     """Arithmetic mean over ``axis``, as `numpy.mean`.
@@ -175,8 +170,6 @@ def mean(
     axis : int or tuple of int, optional
         The axes averaged over; all by default.
     dtype : dtype, optional
-    out : None
-        Not supported.
     keepdims : bool
         Keep the axes averaged over, with length 1.
     where : array_like of bool, broadcasting with ``a``
@@ -199,8 +192,6 @@ def mean(
     >>> mg.grad(mg.mean)(np.array([1.0, 2.0, 3.0, 4.0]))
     array([0.25, 0.25, 0.25, 0.25])
     """
-    if out is not None:
-        refuse_keyword("mean", "out", out)
     if where is not True:
         return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims), where=where)
     if type(a) is np.ndarray and dtype is None and a.dtype.char in "df" and a.size:
@@ -210,13 +201,12 @@ def mean(
 
 @composed(np.var)
 def var(
-    a: Any,
+    a: ArrayLike,
     axis: Any = None,
     dtype: Any = None,
-    out: Any = None,
+    *,
     ddof: float = 0,
     keepdims: bool = False,
-    *,
     where: Any = True,
     mean: Any = NoValue,
     correction: Any = NoValue,
@@ -229,8 +219,6 @@ def var(
     >>> mg.grad(lambda x: mg.var(x, ddof=1))(np.array([1.0, 2.0, 6.0]))
     array([-2., -1.,  3.])
     """
-    refuse_keyword("var", "out", out)
-    a = arrayed(a)
     if correction is not NoValue:
         ddof = correction
     if dtype is not None:
@@ -251,10 +239,9 @@ def std(
     a: Any,
     axis: Any = None,
     dtype: Any = None,
-    out: Any = None,
+    *,
     ddof: float = 0,
     keepdims: bool = False,
-    *,
     where: Any = True,
     mean: Any = NoValue,
     correction: Any = NoValue,
@@ -267,8 +254,9 @@ def std(
     >>> mg.grad(mg.std)(np.array([1.0, 3.0]))
     array([-0.5,  0.5])
     """
-    refuse_keyword("std", "out", out)
-    v = var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    v = var(
+        a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction
+    )
     constant = v == 0  # where the root has no derivative, 0 is the convention
     return np.where(constant, 0.0, np.sqrt(np.where(constant, 1.0, v)))[()]
 
@@ -280,10 +268,10 @@ def trusted(a: Any) -> Any:
 
 @composed(np.nansum)
 def nansum(
-    a: Any,
+    a: ArrayLike,
     axis: Any = None,
     dtype: Any = None,
-    out: Any = None,
+    *,
     keepdims: bool = False,
     initial: Any = NoValue,
     where: Any = True,
@@ -296,8 +284,6 @@ def nansum(
     >>> mg.grad(mg.nansum)(np.array([1.0, np.nan]))
     array([1., 0.])
     """
-    refuse_keyword("nansum", "out", out)
-    a = arrayed(a)
     return sum(
         np.where(trusted(a), a, 0), axis=axis, dtype=dtype, keepdims=keepdims,
         **options(initial=initial), where=where,
@@ -306,12 +292,11 @@ def nansum(
 
 @composed(np.nanmean)
 def nanmean(
-    a: Any,
+    a: ArrayLike,
     axis: Any = None,
     dtype: Any = None,
-    out: Any = None,
-    keepdims: bool = False,
     *,
+    keepdims: bool = False,
     where: Any = True,
 ) -> Any:
     """Mean over ``axis`` of the elements that are not NaN, as `numpy.nanmean`.
@@ -322,15 +307,18 @@ def nanmean(
     >>> mg.grad(mg.nanmean)(np.array([1.0, np.nan, 3.0]))
     array([0.5, 0. , 0.5])
     """
-    refuse_keyword("nanmean", "out", out)
-    a = arrayed(a)
     keep = trusted(a)
     return mean(np.where(keep, a, 0), axis=axis, dtype=dtype, keepdims=keepdims, where=keep & where)
 
 
 @composed(np.average)
 def average(
-    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False
+    a: ArrayLike,
+    axis: Any = None,
+    weights: ArrayLike = None,
+    returned: bool = False,
+    *,
+    keepdims: Any = False,
 ) -> Any:
     """Weighted mean, as `numpy.average`; the weights are differentiated too.
 
@@ -340,8 +328,6 @@ def average(
     >>> mg.grad(mg.average)(np.array([1.0, 2.0]))
     array([0.5, 0.5])
     """
-    a = arrayed(a)
-    weights = arrayed(weights)
     if weights is None:
         ans = mean(a, axis=axis, keepdims=bool(keepdims))
         weight = np.full(np.shape(ans), float(count(a, axis)))[()]
@@ -397,7 +383,7 @@ def prod(
     a: Any,
     axis: Any = None,
     dtype: Any = None,
-    out: Any = None,
+    *,
     keepdims: bool = False,
     initial: Any = NoValue,
     where: Any = True,
@@ -410,8 +396,6 @@ def prod(
     axis : int or tuple of int, optional
         The axes multiplied over; all by default.
     dtype : dtype, optional
-    out : None
-        Not supported.
     keepdims : bool
         Keep the axes multiplied over, with length 1.
     initial : number, optional
@@ -435,7 +419,6 @@ def prod(
     >>> mg.grad(mg.prod)(np.array([0.0, 2.0, 3.0]))
     array([6., 0., 0.])
     """
-    refuse_keyword("prod", "out", out)
     return np.prod(
         a, axis=axis, dtype=dtype, keepdims=bool(keepdims), **options(initial=initial), where=where
     )
@@ -481,7 +464,7 @@ def extreme_jvp(
 def max(
     a: Any,
     axis: Any = None,
-    out: Any = None,
+    *,
     keepdims: bool = False,
     initial: Any = NoValue,
     where: Any = True,
@@ -493,8 +476,6 @@ def max(
     a : array_like, any shape
     axis : int or tuple of int, optional
         The axes searched; all by default.
-    out : None
-        Not supported.
     keepdims : bool
         Keep the axes searched, with length 1.
     initial : number, optional
@@ -521,8 +502,6 @@ def max(
     >>> mg.grad(mg.max)(np.array([1.0, 3.0, 3.0]))
     array([0. , 0.5, 0.5])
     """
-    if out is not None:
-        refuse_keyword("max", "out", out)
     given = options(initial=initial) | ({} if where is True else {"where": where})
     return np.max(a, axis=axis, keepdims=bool(keepdims), **given)
 
@@ -539,7 +518,7 @@ def max(
 def min(
     a: Any,
     axis: Any = None,
-    out: Any = None,
+    *,
     keepdims: bool = False,
     initial: Any = NoValue,
     where: Any = True,
@@ -554,14 +533,12 @@ def min(
     >>> mg.grad(mg.min)(np.array([1.0, 3.0, 3.0]))
     array([1., 0., 0.])
     """
-    if out is not None:
-        refuse_keyword("min", "out", out)
     given = options(initial=initial) | ({} if where is True else {"where": where})
     return np.min(a, axis=axis, keepdims=bool(keepdims), **given)
 
 
 @composed(np.ptp)
-def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Largest minus smallest element, as `numpy.ptp`.
 
     Examples
@@ -570,14 +547,11 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> An
     >>> mg.grad(mg.ptp)(np.array([1.0, 5.0, 2.0]))
     array([-1.,  1.,  0.])
     """
-    refuse_keyword("ptp", "out", out)
     return max(a, axis=axis, keepdims=keepdims) - min(a, axis=axis, keepdims=keepdims)
 
 
 @composed(np.median)
-def median(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
-) -> Any:
+def median(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Middle element, or the mean of the two middle ones, as `numpy.median`.
 
     Examples
@@ -586,10 +560,6 @@ def median(
     >>> mg.grad(mg.median)(np.array([1.0, 5.0, 2.0, 8.0]))
     array([0. , 0.5, 0.5, 0. ])
     """
-    refuse_keyword("median", "out", out)
-    if overwrite_input:
-        refuse_keyword("median", "overwrite_input", overwrite_input)
-    a = arrayed(a)
     shape, axes = np.shape(a), axes_of(a, axis)
     kept = [i for i in range(len(shape)) if i not in axes]
     n = count(a, axis)

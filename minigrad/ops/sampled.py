@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.ops.indexing import getitem, scatter, settled
-from minigrad.ops.record import composed, refuse_keyword
+from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.scan import cumprod, cumsum, diff
 from minigrad.ops.shape import arrayed, moveaxis, ravel, reshape
 
@@ -105,7 +105,7 @@ def slopes(f: Any, h: Any, axis: int, edge_order: int) -> Any:
 
 
 @composed(np.gradient)
-def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+def gradient(f: ArrayLike, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Slopes of a sampled function by central differences, as `numpy.gradient`.
 
     ``varargs`` are the distances or the coordinates of the samples, for all axes or for
@@ -117,7 +117,6 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     >>> mg.grad(lambda x: mg.gradient(x)[1])(np.ones(3))
     array([-0.5,  0. ,  0.5])
     """
-    f = arrayed(f)
     f = f if np.result_type(f).kind == "f" else np.multiply(f, 1.0)
     n = np.ndim(f)
     axes = tuple(range(n)) if axis is None else normalize_axis_tuple(axis, n)
@@ -146,7 +145,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 
 
 @composed(np.trapezoid)
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Integral along ``axis`` by trapezoids, as `numpy.trapezoid`.
 
     Examples
@@ -155,11 +154,10 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     >>> mg.grad(lambda y: mg.trapezoid(y, dx=2.0))(np.ones(3))
     array([1., 2., 1.])
     """
-    y = arrayed(y)
     n = np.ndim(y)
     axis = normalize_axis_index(axis, n)
     if x is not None:
-        x = arrayed(x)
+        x = x
         dx = diff(x, axis=axis if np.ndim(x) > 1 else -1)
         if np.ndim(x) == 1:
             dx = reshape(dx, [-1 if i == axis else 1 for i in range(n)])
@@ -167,7 +165,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 
 @composed(np.unwrap)
-def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Any:
+def unwrap(p: ArrayLike, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Any:
     """Angles without jumps of more than half a ``period``, as `numpy.unwrap`.
 
     What is added to the angles is constant between jumps: gradients pass unchanged.
@@ -178,7 +176,6 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * mat
     >>> mg.grad(lambda x: mg.unwrap(x)[2])(np.array([3.0, -3.0, -2.0]))
     array([0., 0., 1.])
     """
-    p = arrayed(p)
     axis = normalize_axis_index(axis, np.ndim(p))
     step, half = diff(p, axis=axis), period / 2
     turned = (step + half) % period - half
@@ -204,14 +201,13 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
-def _cumulative(name: str, scan: Any, first: float, x: Any, axis: Any, given: Any) -> Any:
-    refuse_keyword(name, "out", given.pop("out"))
-    with_first = given.pop("include_initial")
-    x = arrayed(x)
+def _cumulative(
+    name: str, scan: Any, first: float, x: Any, axis: Any, dtype: Any, with_first: bool
+) -> Any:
     if axis is None and np.ndim(x) != 1:
         raise ValueError(f"{name}: for shape {np.shape(x)}, choose with axis=")
     axis = normalize_axis_index(0 if axis is None else axis, np.ndim(x))
-    ans = scan(x, axis=axis, **{k: v for k, v in given.items() if v is not None})
+    ans = scan(x, axis=axis, **({} if dtype is None else {"dtype": dtype}))
     if not with_first:
         return ans
     edge = [1 if i == axis else m for i, m in enumerate(np.shape(x))]
@@ -220,13 +216,7 @@ def _cumulative(name: str, scan: Any, first: float, x: Any, axis: Any, given: An
 
 @composed(*([np.cumulative_sum] if hasattr(np, "cumulative_sum") else []))
 def cumulative_sum(
-    x: Any,
-    /,
-    *,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    include_initial: bool = False,
+    x: ArrayLike, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
     """Running sum along ``axis``, as `numpy.cumulative_sum` (of NumPy 2.1).
 
@@ -236,19 +226,12 @@ def cumulative_sum(
     >>> mg.cumulative_sum(mg.Tensor([1.0, 2.0]), include_initial=True)
     Tensor([0., 1., 3.])
     """
-    given = {"dtype": dtype, "out": out, "include_initial": include_initial}
-    return _cumulative("cumulative_sum", cumsum, 0, x, axis, given)
+    return _cumulative("cumulative_sum", cumsum, 0, x, axis, dtype, include_initial)
 
 
 @composed(*([np.cumulative_prod] if hasattr(np, "cumulative_prod") else []))
 def cumulative_prod(
-    x: Any,
-    /,
-    *,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    include_initial: bool = False,
+    x: ArrayLike, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
     """Running product along ``axis``, as `numpy.cumulative_prod` (of NumPy 2.1).
 
@@ -258,15 +241,14 @@ def cumulative_prod(
     >>> mg.cumulative_prod(mg.Tensor([3.0, 2.0]), include_initial=True)
     Tensor([1., 3., 6.])
     """
-    given = {"dtype": dtype, "out": out, "include_initial": include_initial}
-    return _cumulative("cumulative_prod", cumprod, 1, x, axis, given)
+    return _cumulative("cumulative_prod", cumprod, 1, x, axis, dtype, include_initial)
 
 
 # --- polynomials -----------------------------------------------------------------------
 
 
 @composed(np.polyval)
-def polyval(p: Any, x: Any) -> Any:
+def polyval(p: Any, x: ArrayLike) -> Any:
     """The polynomial with coefficients ``p``, highest first, at ``x``, as `numpy.polyval`.
 
     Examples
@@ -275,7 +257,6 @@ def polyval(p: Any, x: Any) -> Any:
     >>> mg.grad(mg.polyval, argnums=(0, 1))([3.0, 1.0], 2.0)[1]
     np.float64(3.0)
     """
-    x = arrayed(x)
     ans: Any = 0 * x
     for coefficient in p:  # Horner's scheme
         ans = ans * x + coefficient
@@ -283,7 +264,7 @@ def polyval(p: Any, x: Any) -> Any:
 
 
 @composed(np.vander)
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Any:
     """Powers of ``x`` in columns, the highest first, as `numpy.vander`.
 
     Examples
@@ -293,7 +274,6 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     Tensor([[4., 2., 1.],
             [9., 3., 1.]])
     """
-    x = arrayed(x)
     if np.ndim(x) != 1:
         raise ValueError(f"vander takes a vector, the shape is {np.shape(x)}")
     n = np.size(x) if N is None else N
@@ -313,15 +293,13 @@ def _shares(num: int, endpoint: bool, name: str) -> Any:
 
 @composed(np.linspace)
 def linspace(
-    start: Any,
-    stop: Any,
+    start: ArrayLike,
+    stop: ArrayLike,
     num: int = 50,
     endpoint: bool = True,
     retstep: bool = False,
     dtype: Any = None,
     axis: int = 0,
-    *,
-    device: Any = None,
 ) -> Any:
     """Evenly spaced numbers between ends that may be Tensors, as `numpy.linspace`.
 
@@ -331,8 +309,7 @@ def linspace(
     >>> mg.grad(lambda stop: mg.linspace(0.0, stop, 5).sum())(1.0)
     np.float64(2.5)
     """
-    refuse_keyword("linspace", "device", device)
-    start, stop = np.multiply(arrayed(start), 1.0), np.multiply(arrayed(stop), 1.0)
+    start, stop = np.multiply(start, 1.0), np.multiply(stop, 1.0)
     share = _shares(num, endpoint, "linspace")
     share = share.reshape(-1, *[1] * max(np.ndim(start), np.ndim(stop)))
     ans = start * (1 - share) + stop * share
@@ -349,7 +326,7 @@ def logspace(
     stop: Any,
     num: int = 50,
     endpoint: bool = True,
-    base: Any = 10.0,
+    base: ArrayLike = 10.0,
     dtype: Any = None,
     axis: int = 0,
 ) -> Any:
@@ -361,7 +338,6 @@ def logspace(
     >>> mg.logspace(0.0, mg.Tensor(2.0), 3, base=2.0)
     Tensor([1., 2., 4.])
     """
-    base = arrayed(base)
     exponents = linspace(start, stop, num, endpoint, axis=axis)
     if np.ndim(base):
         start, stop, base = np.broadcast_arrays(start, stop, base)
@@ -373,7 +349,12 @@ def logspace(
 
 @composed(np.geomspace)
 def geomspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: Any = None,
+    axis: int = 0,
 ) -> Any:
     """Numbers of constant ratio between two ends of one sign, as `numpy.geomspace`.
 
@@ -383,7 +364,7 @@ def geomspace(
     >>> mg.geomspace(mg.Tensor(1.0), 4.0, 3)
     Tensor([1., 2., 4.])
     """
-    start, stop = np.multiply(arrayed(start), 1.0), np.multiply(arrayed(stop), 1.0)
+    start, stop = np.multiply(start, 1.0), np.multiply(stop, 1.0)
     share = _shares(num, endpoint, "geomspace")
     share = share.reshape(-1, *[1] * max(np.ndim(start), np.ndim(stop)))
     ans = moveaxis(start * np.power(stop / start, share), 0, axis)
@@ -394,7 +375,7 @@ def geomspace(
 
 
 @composed(np.piecewise)
-def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
+def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
     """The function (or number) of the last condition that holds, as `numpy.piecewise`.
 
     Each function gets the elements that it is for and no others.
@@ -405,7 +386,6 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     >>> mg.grad(lambda x: mg.piecewise(x, [x > 0], [np.sqrt, 0.0]).sum())(np.array([-1.0, 4.0]))
     array([0.  , 0.25])
     """
-    x = arrayed(x)
     shape = np.shape(x)
     if isinstance(condlist, list | tuple) and not any(np.ndim(c) for c in condlist) and shape:
         condlist = [condlist]
@@ -431,7 +411,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
 
 @composed(np.apply_along_axis)
 def apply_along_axis(
-    func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any
+    func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
 ) -> Any:
     """``func1d`` of every vector along ``axis``, as `numpy.apply_along_axis`.
 
@@ -441,7 +421,6 @@ def apply_along_axis(
     >>> mg.grad(lambda x: mg.apply_along_axis(np.prod, 1, x).sum())(np.array([[2.0, 3.0]]))
     array([[3., 2.]])
     """
-    arr = arrayed(arr)
     axis = normalize_axis_index(axis, np.ndim(arr))
     vectors = moveaxis(arr, axis, -1)
     *outer, n = np.shape(vectors)

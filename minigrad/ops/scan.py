@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.ops.record import (
+    ArrayLike,
     composed,
     implementations,
     primitive,
@@ -36,9 +37,8 @@ def cumsum_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
 
 
 @primitive(np.cumsum, vjps=(cumsum_rule,), fresh=True, linear="jointly")
-def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     """Running sum along ``axis`` (of all elements by default), as `numpy.cumsum`."""
-    refuse_keyword("cumsum", "out", out)
     return np.cumsum(a, axis=axis, dtype=dtype)
 
 
@@ -63,14 +63,19 @@ def cumprod_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
 
 
 @primitive(np.cumprod, vjps=(cumprod_rule,), fresh=True)
-def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     """Running product along ``axis`` (of all elements by default), as `numpy.cumprod`."""
-    refuse_keyword("cumprod", "out", out)
     return np.cumprod(a, axis=axis, dtype=dtype)
 
 
 @composed(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NoValue, append: Any = NoValue) -> Any:
+def diff(
+    a: ArrayLike,
+    n: int = 1,
+    axis: int = -1,
+    prepend: ArrayLike = NoValue,
+    append: ArrayLike = NoValue,
+) -> Any:
     """``n``-th differences of neighbours along ``axis``, as `numpy.diff`.
 
     Examples
@@ -81,13 +86,11 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NoValue, append: Any
     """
     if n < 0:
         raise ValueError(f"diff: n must not be negative, got {n}")
-    a = arrayed(a)
     if n == 0:
         return a
     if np.ndim(a) == 0:
         raise ValueError("diff needs at least one axis, got a single number")
     axis = normalize_axis_index(axis, np.ndim(a))
-    prepend, append = arrayed(prepend), arrayed(append)
 
     def edge(value: Any) -> Any:
         if np.ndim(value):
@@ -114,7 +117,7 @@ def _first_axis(name: str, reduction: Any) -> Any:
         array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False,
         initial: Any = None, where: Any = True,
     ) -> Any:  # fmt: skip
-        refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
+        refuse_keyword(name, "out", out)
         given = {"dtype": dtype, "initial": initial}
         given = {key: value for key, value in given.items() if value is not None}
         if where is not True:
@@ -128,7 +131,7 @@ def _first_scan(name: str, scan: Any) -> Any:
     """A scan as ``ufunc.accumulate`` has it: along the first axis by default."""
 
     def accumulate(array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-        refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
+        refuse_keyword(name, "out", out)
         if axis is None:
             raise ValueError(f"{name}: the axis must be an integer, not None")
         return scan(array, axis=axis, **({} if dtype is None else {"dtype": dtype}))
@@ -186,7 +189,7 @@ def _segments(ufunc: np.ufunc) -> Any:
         array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
     ) -> Any:
         refuse_keyword(name, "dtype", dtype)
-        refuse_keyword(name, "out", out[0] if isinstance(out, tuple) else out)
+        refuse_keyword(name, "out", out)
         array = arrayed(array)
         axis = normalize_axis_index(axis, np.ndim(array))
         front, n = (slice(None),) * axis, np.shape(array)[axis]

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.ops.record import (
+    ArrayLike,
     Op,
     composed,
     elementwise,
     plain,
     primitive,
-    refuse_keyword,
 )
 
 # --- arrays from nested lists ----------------------------------------------------------
@@ -101,13 +101,13 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     view=True,
     linear="jointly",
 )
-def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
+def broadcast_to(array: Any, shape: Any) -> Any:
     """A read-only array of ``shape`` that repeats ``array``, as `numpy.broadcast_to`."""
     return np.broadcast_to(array, shape)
 
 
 @composed(np.broadcast_arrays)
-def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
+def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
     """All arrays broadcast against each other, as `numpy.broadcast_arrays`.
 
     Examples
@@ -165,9 +165,7 @@ def require_c_order(name: str, order: str) -> None:
 
 
 @primitive(np.reshape, vjps=(reshape_back,), view=True, linear="jointly")
-def reshape(
-    a: Any, shape: Any = None, order: str = "C", *, copy: Any = None, newshape: Any = None
-) -> Any:
+def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None) -> Any:
     """The same elements in another shape, as `numpy.reshape`.
 
     Parameters
@@ -176,8 +174,6 @@ def reshape(
     shape : int or tuple of int
         Of as many elements; one length may be -1, and follows from the others.
     order : {"C"}
-    copy : None
-        Not supported.
     newshape : int or tuple of int
         The old name of ``shape``.
 
@@ -200,8 +196,6 @@ def reshape(
             [3., 4.]])
     """
     require_c_order("reshape", order)
-    if copy is not None:
-        refuse_keyword("reshape", "copy", copy)
     shape = newshape if shape is None else shape
     if shape is None:
         raise TypeError("the new shape is missing")
@@ -357,7 +351,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
 
 
 @composed(np.rollaxis)
-def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Any:
     """``axis`` moved back until it stands before ``start``, as `numpy.rollaxis`.
 
     Examples
@@ -366,7 +360,6 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     >>> mg.rollaxis(mg.Tensor(np.ones((2, 3, 4))), 2).shape
     (4, 2, 3)
     """
-    a = arrayed(a)
     n = np.ndim(a)
     axis = normalize_axis_index(axis, n)
     start = normalize_axis_index(start, n + 1) if start >= 0 else normalize_axis_index(start, n)
@@ -412,7 +405,7 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 
 @composed(np.fliplr)
-def fliplr(m: Any) -> Any:
+def fliplr(m: ArrayLike) -> Any:
     """Columns in reverse order, as `numpy.fliplr`.
 
     Examples
@@ -421,7 +414,6 @@ def fliplr(m: Any) -> Any:
     >>> mg.fliplr(mg.Tensor([[1.0, 2.0, 3.0]]))
     Tensor([[3., 2., 1.]])
     """
-    m = arrayed(m)
     if np.ndim(m) < 2:
         raise ValueError(f"fliplr needs at least two axes, the shape is {np.shape(m)}; use np.flip")
     return flip(m, 1)
@@ -444,7 +436,7 @@ def flipud(m: Any) -> Any:
 
 
 @composed(np.tile)
-def tile(A: Any, reps: Any) -> Any:
+def tile(A: ArrayLike, reps: Any) -> Any:
     """``A`` repeated like tiles, ``reps`` times along each axis, as `numpy.tile`.
 
     Examples
@@ -453,7 +445,7 @@ def tile(A: Any, reps: Any) -> Any:
     >>> mg.grad(lambda x: (mg.tile(x, 2) * [1, 2, 3, 4]).sum())(np.ones(2))
     array([4., 6.])
     """
-    a = arrayed(A)
+    a = A
     reps = (int(reps),) if np.ndim(reps) == 0 else tuple(int(r) for r in reps)
     n = max(len(reps), np.ndim(a))
     shape = (*[1] * (n - np.ndim(a)), *np.shape(a))
@@ -465,9 +457,8 @@ def tile(A: Any, reps: Any) -> Any:
 
 
 @primitive(np.copy, vjps=(lambda g, ans, a, **_: g,), fresh=True, linear="jointly")
-def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
+def copy(a: Any) -> Any:
     """A copy, as `numpy.copy`; gradients flow through."""
-    refuse_keyword("copy", "order", order)
     return a.copy() if speaks_numpy(a) else np.copy(a)
 
 
@@ -476,11 +467,10 @@ filled = Op("full_like", np.full_like, None, fresh=True)
 
 @composed(np.full_like)
 def full_like(
-    a: Any,
-    fill_value: Any,
+    a: ArrayLike,
+    fill_value: ArrayLike,
     dtype: Any = None,
-    order: str = "K",
-    subok: bool = True,
+    *,
     shape: Any = None,
 ) -> Any:
     """``fill_value`` in the shape and dtype of ``a``, as `numpy.full_like`.
@@ -491,8 +481,6 @@ def full_like(
     >>> mg.grad(lambda v: mg.full_like(np.zeros(3), v).sum())(2.0)
     np.float64(3.0)
     """
-    refuse_keyword("full_like", "order", order)
-    a, fill_value = arrayed(a), arrayed(fill_value)
     if not speaks_numpy(fill_value):
         return filled(a, fill_value, dtype=dtype, shape=shape)
     full = broadcast_to(fill_value, np.shape(a) if shape is None else shape)
@@ -508,10 +496,8 @@ def full_like(
     fresh=True,
     linear="jointly",
 )
-def astype(x: Any, dtype: Any, *, copy: bool = True, device: Any = None) -> Any:
+def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
     """``x`` in another dtype; through integers and booleans no gradient flows."""
-    if device is not None:
-        refuse_keyword("astype", "device", device)
     if np.dtype(dtype).kind not in "fiub":
         raise TypeError(f"dtype {np.dtype(dtype)} cannot be differentiated; use real numbers")
     return x.astype(dtype)

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.record import Kink, composed, elementwise
-from minigrad.ops.shape import arrayed
+from minigrad.ops.record import ArrayLike, Kink, composed, elementwise
 
 
 def _sigmoid(x: Any) -> Any:
@@ -149,7 +148,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
 
 
 @composed()
-def silu(x: Any) -> Any:
+def silu(x: ArrayLike) -> Any:
     """``x σ(x)``, also called swish.
 
     Examples
@@ -158,12 +157,11 @@ def silu(x: Any) -> Any:
     >>> float(mg.grad(mg.silu)(0.0))
     0.5
     """
-    x = arrayed(x)
     return x * sigmoid(x)
 
 
 @composed()
-def gelu(x: Any, approximate: str | bool = "none") -> Any:
+def gelu(x: ArrayLike, approximate: str | bool = "none") -> Any:
     """The Gaussian error linear unit ``x Φ(x)`` (Hendrycks and Gimpel, 2016).
 
     Parameters
@@ -178,7 +176,6 @@ def gelu(x: Any, approximate: str | bool = "none") -> Any:
     >>> float(mg.grad(mg.gelu)(0.0))
     0.5
     """
-    x = arrayed(x)
     if approximate in ("tanh", True):
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     if approximate not in ("none", "erf", False):

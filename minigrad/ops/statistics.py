@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.record import composed, refuse_keyword, refuse_keywords
+from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.reduction import (
     NoValue,
     average,
@@ -58,7 +58,7 @@ def nan_extreme(
 def nanmax(
     a: Any,
     axis: Any = None,
-    out: Any = None,
+    *,
     keepdims: bool = False,
     initial: Any = NoValue,
     where: Any = True,
@@ -71,7 +71,6 @@ def nanmax(
     >>> mg.grad(mg.nanmax)(np.array([1.0, np.nan, 3.0]))
     array([0., 0., 1.])
     """
-    refuse_keyword("nanmax", "out", out)
     return nan_extreme(max, -math.inf, a, axis, keepdims, initial, where)
 
 
@@ -79,7 +78,7 @@ def nanmax(
 def nanmin(
     a: Any,
     axis: Any = None,
-    out: Any = None,
+    *,
     keepdims: bool = False,
     initial: Any = NoValue,
     where: Any = True,
@@ -92,16 +91,15 @@ def nanmin(
     >>> mg.grad(mg.nanmin)(np.array([1.0, np.nan, 3.0]))
     array([1., 0., 0.])
     """
-    refuse_keyword("nanmin", "out", out)
     return nan_extreme(min, math.inf, a, axis, keepdims, initial, where)
 
 
 @composed(np.nanprod)
 def nanprod(
-    a: Any,
+    a: ArrayLike,
     axis: Any = None,
     dtype: Any = None,
-    out: Any = None,
+    *,
     keepdims: bool = False,
     initial: Any = NoValue,
     where: Any = True,
@@ -114,8 +112,6 @@ def nanprod(
     >>> mg.grad(mg.nanprod)(np.array([2.0, np.nan, 3.0]))
     array([3., 0., 2.])
     """
-    refuse_keyword("nanprod", "out", out)
-    a = arrayed(a)
     return prod(
         np.where(trusted(a), a, 1), axis=axis, dtype=dtype, keepdims=keepdims,
         **options(initial=initial), where=where,
@@ -123,7 +119,7 @@ def nanprod(
 
 
 @composed(np.nancumsum)
-def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+def nancumsum(a: ArrayLike, axis: Any = None, dtype: Any = None) -> Any:
     """Running sum with NaN counted as 0, as `numpy.nancumsum`.
 
     Examples
@@ -132,13 +128,11 @@ def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> A
     >>> mg.grad(lambda x: mg.nancumsum(x).sum())(np.array([1.0, np.nan, 3.0]))
     array([3., 0., 1.])
     """
-    refuse_keyword("nancumsum", "out", out)
-    a = arrayed(a)
     return cumsum(np.where(trusted(a), a, 0), axis=axis, dtype=dtype)
 
 
 @composed(np.nancumprod)
-def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+def nancumprod(a: ArrayLike, axis: Any = None, dtype: Any = None) -> Any:
     """Running product with NaN counted as 1, as `numpy.nancumprod`.
 
     Examples
@@ -147,20 +141,17 @@ def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> 
     >>> mg.grad(lambda x: mg.nancumprod(x).sum())(np.array([1.0, np.nan, 3.0]))
     array([5., 0., 1.])
     """
-    refuse_keyword("nancumprod", "out", out)
-    a = arrayed(a)
     return cumprod(np.where(trusted(a), a, 1), axis=axis, dtype=dtype)
 
 
 @composed(np.nanvar)
 def nanvar(
-    a: Any,
+    a: ArrayLike,
     axis: Any = None,
     dtype: Any = None,
-    out: Any = None,
+    *,
     ddof: float = 0,
     keepdims: bool = False,
-    *,
     where: Any = True,
     mean: Any = NoValue,
     correction: Any = NoValue,
@@ -173,23 +164,21 @@ def nanvar(
     >>> mg.grad(mg.nanvar)(np.array([1.0, np.nan, 3.0]))
     array([-1.,  0.,  1.])
     """
-    refuse_keyword("nanvar", "out", out)
-    a = arrayed(a)
+    keep = trusted(a)
     return var(
-        np.where(trusted(a), a, 0), axis, dtype, None, ddof, keepdims,
-        where=trusted(a) & where, mean=mean, correction=correction,
+        np.where(keep, a, 0), axis, dtype, ddof=ddof, keepdims=keepdims,
+        where=keep & where, mean=mean, correction=correction,
     )  # fmt: skip
 
 
 @composed(np.nanstd)
 def nanstd(
-    a: Any,
+    a: ArrayLike,
     axis: Any = None,
     dtype: Any = None,
-    out: Any = None,
+    *,
     ddof: float = 0,
     keepdims: bool = False,
-    *,
     where: Any = True,
     mean: Any = NoValue,
     correction: Any = NoValue,
@@ -202,27 +191,26 @@ def nanstd(
     >>> mg.grad(mg.nanstd)(np.array([1.0, np.nan, 3.0]))
     array([-0.5,  0. ,  0.5])
     """
-    refuse_keyword("nanstd", "out", out)
-    a = arrayed(a)
+    keep = trusted(a)
     return std(
-        np.where(trusted(a), a, 0), axis, dtype, None, ddof, keepdims,
-        where=trusted(a) & where, mean=mean, correction=correction,
+        np.where(keep, a, 0), axis, dtype, ddof=ddof, keepdims=keepdims,
+        where=keep & where, mean=mean, correction=correction,
     )  # fmt: skip
 
 
 # --- order statistics ------------------------------------------------------------------
 
 
-def quantiles(name: str, a: Any, q: Any, axis: Any, keepdims: Any, nan: bool) -> Any:
+def quantiles(name: str, a: Any, q: Any, axis: Any, method: str, keepdims: Any, nan: bool) -> Any:
     """Between the two sorted elements around the place ``q (n - 1)``, linearly.
 
     With ``nan``, ``n`` counts what is not NaN, which sorting puts first.
     """
-    a = arrayed(a)
+    if method != "linear":
+        raise ValueError(f"{name}: method={method!r} is not supported; use method='linear'")
     kind = np.result_type(a)
     if isinstance(q, int | float):
         q = np.asarray(q, kind if kind.kind == "f" else np.float64)[()]
-    q = arrayed(q)
     inside = (q >= 0) & (q <= 1)
     if not speaks_numpy(inside) and not np.all(inside):
         raise ValueError(f"{name}: every q must lie in the range from the lowest to the highest")
@@ -250,18 +238,10 @@ def quantiles(name: str, a: Any, q: Any, axis: Any, keepdims: Any, nan: bool) ->
     return np.reshape(ans, (*np.shape(q), *rest))[()]
 
 
-def _refuse_others(name: str, method: str, **given: Any) -> None:
-    if method != "linear":
-        raise ValueError(f"{name}: method={method!r} is not supported; use method='linear'")
-    refuse_keywords(name, {k: v for k, v in given.items() if v is not None and v is not False})
-
-
 @composed(np.quantile)
 def quantile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: Any = None,
-    interpolation: Any = None,
-) -> Any:  # fmt: skip
+    a: ArrayLike, q: ArrayLike, axis: Any = None, *, method: str = "linear", keepdims: bool = False
+) -> Any:
     """What a share ``q`` of the elements lies below, as `numpy.quantile`, method "linear".
 
     ``q`` is differentiated too.
@@ -277,19 +257,13 @@ def quantile(
     >>> mg.grad(lambda x: mg.quantile(x, 0.25))(np.array([1.0, 5.0, 2.0]))
     array([0.5, 0. , 0.5])
     """
-    _refuse_others(
-        "quantile", method, out=out, overwrite_input=overwrite_input, weights=weights,
-        interpolation=interpolation,
-    )  # fmt: skip
-    return quantiles("quantile", a, q, axis, keepdims, nan=False)
+    return quantiles("quantile", a, q, axis, method, keepdims, nan=False)
 
 
 @composed(np.percentile)
 def percentile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: Any = None,
-    interpolation: Any = None,
-) -> Any:  # fmt: skip
+    a: ArrayLike, q: ArrayLike, axis: Any = None, *, method: str = "linear", keepdims: bool = False
+) -> Any:
     """What ``q`` percent of the elements lie below, as `numpy.percentile`, method "linear".
 
     Examples
@@ -298,19 +272,13 @@ def percentile(
     >>> mg.grad(lambda x: mg.percentile(x, 25))(np.array([1.0, 5.0, 2.0]))
     array([0.5, 0. , 0.5])
     """
-    _refuse_others(
-        "percentile", method, out=out, overwrite_input=overwrite_input, weights=weights,
-        interpolation=interpolation,
-    )  # fmt: skip
-    return quantiles("percentile", a, np.divide(arrayed(q), 100), axis, keepdims, nan=False)
+    return quantiles("percentile", a, np.divide(q, 100), axis, method, keepdims, nan=False)
 
 
 @composed(np.nanquantile)
 def nanquantile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: Any = None,
-    interpolation: Any = None,
-) -> Any:  # fmt: skip
+    a: ArrayLike, q: ArrayLike, axis: Any = None, *, method: str = "linear", keepdims: bool = False
+) -> Any:
     """`quantile` of the elements that are not NaN, as `numpy.nanquantile`.
 
     Examples
@@ -319,19 +287,13 @@ def nanquantile(
     >>> mg.grad(lambda x: mg.nanquantile(x, 0.25))(np.array([1.0, np.nan, 2.0]))
     array([0.75, 0.  , 0.25])
     """
-    _refuse_others(
-        "nanquantile", method, out=out, overwrite_input=overwrite_input, weights=weights,
-        interpolation=interpolation,
-    )  # fmt: skip
-    return quantiles("nanquantile", a, q, axis, keepdims, nan=True)
+    return quantiles("nanquantile", a, q, axis, method, keepdims, nan=True)
 
 
 @composed(np.nanpercentile)
 def nanpercentile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: Any = None,
-    interpolation: Any = None,
-) -> Any:  # fmt: skip
+    a: ArrayLike, q: ArrayLike, axis: Any = None, *, method: str = "linear", keepdims: bool = False
+) -> Any:
     """`percentile` of the elements that are not NaN, as `numpy.nanpercentile`.
 
     Examples
@@ -340,17 +302,11 @@ def nanpercentile(
     >>> mg.grad(lambda x: mg.nanpercentile(x, 25))(np.array([1.0, np.nan, 2.0]))
     array([0.75, 0.  , 0.25])
     """
-    _refuse_others(
-        "nanpercentile", method, out=out, overwrite_input=overwrite_input, weights=weights,
-        interpolation=interpolation,
-    )  # fmt: skip
-    return quantiles("nanpercentile", a, np.divide(arrayed(q), 100), axis, keepdims, nan=True)
+    return quantiles("nanpercentile", a, np.divide(q, 100), axis, method, keepdims, nan=True)
 
 
 @composed(np.nanmedian)
-def nanmedian(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
-) -> Any:
+def nanmedian(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Middle of the elements that are not NaN, as `numpy.nanmedian`.
 
     Examples
@@ -359,8 +315,7 @@ def nanmedian(
     >>> mg.grad(mg.nanmedian)(np.array([1.0, np.nan, 5.0]))
     array([0.5, 0. , 0.5])
     """
-    _refuse_others("nanmedian", "linear", out=out, overwrite_input=overwrite_input)
-    return quantiles("nanmedian", a, 0.5, axis, keepdims, nan=True)
+    return quantiles("nanmedian", a, 0.5, axis, "linear", keepdims, nan=True)
 
 
 # --- covariance ------------------------------------------------------------------------
@@ -374,7 +329,7 @@ def cov(
     bias: bool = False,
     ddof: int | None = None,
     fweights: Any = None,
-    aweights: Any = None,
+    aweights: ArrayLike = None,
     *,
     dtype: Any = None,
 ) -> Any:
@@ -407,7 +362,7 @@ def cov(
         scaled = off
     else:
         total = sum(weights)
-        lost = ddof if aweights is None else ddof * sum(weights * arrayed(aweights)) / total
+        lost = ddof if aweights is None else ddof * sum(weights * aweights) / total
         off, freedom = x - average(x, axis=1, weights=weights)[:, None], total - lost
         scaled = off * weights
     return np.squeeze(off @ scaled.T / np.maximum(freedom, 0))[()]
