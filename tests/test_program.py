@@ -219,7 +219,7 @@ def test_results_that_no_source_can_hold() -> None:
     with pytest.raises(ValueError, match=r"<object object.* cannot be printed as source"):
         mg.trace(lambda x: (x, object()), 1.0).source  # noqa: B018
     key = object()
-    with pytest.raises(ValueError, match="a result under the key <object object"):
+    with pytest.raises(ValueError, match="a value under the key <object object"):
         mg.trace(lambda x: {key: x}, 1.0).source  # noqa: B018
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import keyword
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,7 +130,8 @@ class Program:
     result: Any
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier() or keyword.iskeyword(self.name):
+        self.name = unicodedata.normalize("NFKC", self.name)  # as Python itself reads it
+        if not self.name.isidentifier() or keyword.iskeyword(self.name) or self.name == "np":
             self.name = "f"  # a lambda, say
 
     @property

@@ -10,28 +10,34 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import keyword
+import sys
 import textwrap
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from minigrad import ops
+from minigrad.errors import is_user
 from minigrad.ops.record import Op
+from minigrad.writing import literals
+from minigrad.writing.names import identifier, quoted
 
-WRITTEN = {
-    "softmax": '''
+WRITTEN: dict[Op, str] = {
+    ops.softmax: '''
 def softmax(x, axis=-1):
     """Shares that add up to 1."""
     e = np.exp(x - x.max(axis=axis, keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)
 ''',
-    "log_softmax": '''
+    ops.log_softmax: '''
 def log_softmax(x, axis=-1):
     """The logarithm of softmax, without overflow."""
     z = x - x.max(axis=axis, keepdims=True)
     return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
 ''',
-    "logsumexp": '''
+    ops.logsumexp: '''
 def logsumexp(x, axis=None, keepdims=False):
     """The logarithm of a sum of exponentials, without overflow."""
     top = x.max(axis=axis, keepdims=True)
@@ -53,91 +59,155 @@ class Helpers:
         Name -> source, in the order in which they were asked for.
     imports : dict
         Name -> import statement.
+    taken : set
+        Names that stand for something else.
     """
 
     def __init__(self, taken: set[str]) -> None:
         self.source: dict[str, str] = {}
         self.imports: dict[str, str] = {}
         self.taken = taken
-        self._name: dict[str, str] = {}
+        self._called: dict[Any, tuple[str, Any]] = {}
 
-    def called(self, word: str) -> str:
-        """What ``word`` is called here: by its name, unless that is taken."""
-        if word not in self._name:
-            name = word
+    def called(self, word: str, value: Any) -> str:
+        """What ``value`` is called here: as ``word``, unless that is another's name."""
+        key = (word, id(value))
+        if key not in self._called:
+            name = identifier(word)
             while name in self.taken:
                 name += "_"
             self.taken.add(name)
-            self._name[word] = name
-        return self._name[word]
+            self._called[key] = name, value  # held, so that nothing else gets its id
+        return self._called[key][0]
 
     def of(self, op: Op, written: bool) -> str:
         """The name of a function for ``op``, its source kept; a ``written`` one if that does."""
-        word = op.name.replace(".", "_")
-        name = self.called(word)
+        name = self.called(op.name.replace(".", "_"), op.forward)
         if name not in self.source:
             self.source[name] = ""
-            if written and word in WRITTEN:
-                self.source[name] = WRITTEN[word].lstrip().replace(f"def {word}(", f"def {name}(")
+            if written and op in WRITTEN:
+                text = WRITTEN[op].lstrip()
+                self.source[name] = text.replace(f"def {op.name}(", f"def {name}(")
             else:
-                self.source[name] = self.copied(op.forward, word)
+                self.source[name] = self.copied(op.forward, name, op.name)
         return name
 
     def namedtuple(self, kind: Any) -> str:
         """The name of a named tuple like ``kind``."""
-        name = self.called(kind.__name__)
-        self.imports["namedtuple"] = "from collections import namedtuple\n"
-        fields = ", ".join(f'"{f}"' for f in kind._fields)
-        self.source[name] = f'{name} = namedtuple("{name}", [{fields}])\n'
+        name = self.called(kind.__name__, kind)
+        if name not in self.source:
+            self.imports["namedtuple"] = "from collections import namedtuple\n"
+            fields = ", ".join(map(quoted, kind._fields))
+            self.source[name] = f'{name} = namedtuple("{name}", [{fields}])\n'
         return name
 
-    def copied(self, function: Any, word: str) -> str:
-        """Source of ``function``; what it calls of ours is kept too.
+    def copied(self, function: Any, name: str, shown: str) -> str:
+        """Source of ``function`` under ``name``; what it calls of ours is kept too.
 
         Raises
         ------
         ValueError
-            When Python does not know the source, as of what was typed at its prompt.
+            When Python does not know the source, as of what was typed at its prompt, or
+            it uses something that no source can write down.
         """
         function = inspect.unwrap(function)
         found = definition(function)
         if found is None:
             raise ValueError(
-                f"{word}: the source of its forward function cannot be read, so that it cannot be "
-                "printed; define it with def in a file"
+                f"{shown}: the source of its forward function cannot be read, so that it cannot "
+                "be printed; define it with def in a file"
             )
         node, lines = found
-        scope = function.__globals__
+        scope = {**function.__globals__, **enclosed(function)}
         words = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-        words &= looked_up(function.__code__)
-        names = {w: self._enter(w, scope[w]) for w in sorted(words) if w in scope and w != "np"}
-        return written_out(node, lines, self.called(word), names)
+        words &= looked_up(function.__code__) | set(function.__code__.co_freevars)
+        names = {
+            w: self._enter(w, scope[w], shown)
+            for w in sorted(words)
+            if w in scope and not (w == "np" and scope[w] is np)
+        }
+        defaults = [
+            (place, self._enter("default", value, shown))
+            for place, value in zip(defaults_of(node), values_of_defaults(function), strict=True)
+            if any(isinstance(n, ast.Name) and n.id != "np" for n in ast.walk(place))
+        ]
+        return written_out(node, lines, name, names, defaults)
 
-    def _enter(self, word: str, value: Any) -> str:
+    def _enter(self, word: str, value: Any, shown: str) -> str:
         """Keep what ``word`` stands for in a copied function."""
-        name = self.called(word)
         value = value.forward if isinstance(value, Op) else value
+        name = self.called(word, value)
+        method: Any = value
         if name in self.source or name in self.imports:
             return name
         if value is np._NoValue:
             self.source[name] = f"{name} = np._NoValue\n"
-        elif isinstance(value, FunctionType) and value.__module__.startswith("minigrad"):
+        elif isinstance(value, FunctionType) and is_own(value):
             self.source[name] = ""
-            self.source[name] = self.copied(value, word)
-        elif isinstance(value, int | float | str | tuple | frozenset) or value is None:
-            self.source[name] = f"{name} = {value!r}\n"
+            self.source[name] = self.copied(value, name, shown)
         elif inspect.ismodule(value):
-            same = value.__name__ == name
-            self.imports[name] = f"import {value.__name__}{'' if same else f' as {name}'}\n"
+            if sys.modules.get(value.__name__) is not value or not dotted(value.__name__):
+                raise ValueError(f"{shown}: the module {word} cannot be imported by name")
+            module = value.__name__
+            self.imports[name] = f"import {module}{'' if module == name else f' as {name}'}\n"
         elif isinstance(value, type) and hasattr(value, "_fields"):
             return self.namedtuple(value)
-        elif isinstance(value, np.ufunc):
-            self.source[name] = f"{name} = np.{value.__name__}\n"
+        elif isinstance(value, np.ufunc) and vars(np).get(method.__name__) is value:
+            self.source[name] = f"{name} = np.{method.__name__}\n"
         elif isinstance(getattr(value, "__self__", None), np.ufunc):
-            self.source[name] = f"{name} = np.{value.__self__.__name__}.{value.__name__}\n"
+            self.source[name] = f"{name} = np.{method.__self__.__name__}.{method.__name__}\n"
+        elif (place := importable(value)) is not None:
+            self.imports[name] = f"from {place[0]} import {place[1]} as {name}\n"
         else:
-            self.imports[name] = f"from {value.__module__} import {value.__name__} as {name}\n"
+            try:
+                self.source[name] = f"{name} = {literals.code(value)}\n"
+            except ValueError as error:
+                raise ValueError(
+                    f"{shown}: its forward function uses {word}, {error}: pass it as an argument"
+                ) from None
         return name
+
+
+def enclosed(function: Any) -> dict[str, Any]:
+    """What a function takes from the one around it."""
+    cells = function.__closure__ or ()
+    return {
+        name: cell.cell_contents
+        for name, cell in zip(function.__code__.co_freevars, cells, strict=True)
+    }
+
+
+def is_own(function: Any) -> bool:
+    """Whether a function is minigrad's or the user's, rather than a library's."""
+    module = str(function.__module__)
+    return module.split(".")[0] == "minigrad" or is_user(function.__code__.co_filename)
+
+
+def dotted(name: str) -> bool:
+    """Whether ``name`` is what can stand behind ``import``."""
+    return all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split("."))
+
+
+def importable(value: Any) -> tuple[str, str] | None:
+    """The module to import ``value`` from, and its name there; None if there is none."""
+    module, name = (str(getattr(value, key, "")) for key in ("__module__", "__name__"))
+    if not dotted(module) or not dotted(name) or module.split(".")[0] == "minigrad":
+        return None
+    found = getattr(sys.modules.get(module), name, None)
+    return (module, name) if found is value and module != "__main__" else None
+
+
+def defaults_of(node: Any) -> list[Any]:
+    """The expressions of the defaults of a definition."""
+    return [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
+
+
+def values_of_defaults(function: Any) -> list[Any]:
+    """Their values, in the same order."""
+    named = function.__kwdefaults__ or {}
+    code = function.__code__
+    keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    return [*(function.__defaults__ or ()), *(named[k] for k in keywords if k in named)]
 
 
 def looked_up(code: Any) -> set[str]:
@@ -167,20 +237,24 @@ def definition(function: Any) -> tuple[Any, list[str]] | None:
     return None
 
 
-def written_out(node: Any, lines: list[str], name: str, names: dict[str, str]) -> str:
+def written_out(
+    node: Any, lines: list[str], name: str, names: dict[str, str], defaults: list[tuple[Any, str]]
+) -> str:
     """A definition as source under ``name``: no annotations, one line of docstring.
 
     The text is edited rather than printed anew, so that its comments and layout stay.
     """
+    replaced = {id(n) for place, _ in defaults for n in ast.walk(place)}
     edits = [
         (start(n), end(n), names[n.id])
         for n in ast.walk(node)
-        if isinstance(n, ast.Name) and names.get(n.id, n.id) != n.id
+        if isinstance(n, ast.Name) and names.get(n.id, n.id) != n.id and id(n) not in replaced
     ]
     if isinstance(node, ast.Lambda):
-        head = ast.unparse(node.args)
+        head = ast.unparse(with_defaults(node.args, dict(defaults)))
         body = " ".join(cut(lines, start(node.body), end(node.body), edits).split())
         return f"def {name}({head}):\n    return {body}\n"
+    edits += [(start(place), end(place), code) for place, code in defaults]
     edits.append((*after(node, 4, len(node.name.encode())), name))
     for part in ast.walk(node):
         if isinstance(part, ast.FunctionDef) and part.returns is not None:
@@ -197,10 +271,27 @@ def written_out(node: Any, lines: list[str], name: str, names: dict[str, str]) -
             ]
     words = ast.get_docstring(node)
     if words is not None and len(node.body) > 1:
-        quoted = '"' * 3 + words.split("\n")[0] + '"' * 3
-        edits.append((start(node.body[0]), end(node.body[0]), quoted))
+        line = '"' * 3 + literals.docstring(words.split("\n")[0]) + '"' * 3
+        edits.append((start(node.body[0]), end(node.body[0]), line))
     text = cut(lines, start(node), end(node), edits)
     return textwrap.dedent(" " * node.col_offset + text) + "\n"
+
+
+def with_defaults(args: ast.arguments, codes: dict[Any, str]) -> ast.arguments:
+    """The parameters of a lambda, some defaults written otherwise."""
+
+    def name(default: Any) -> Any:
+        return ast.Name(codes[default]) if default in codes else default
+
+    return ast.arguments(
+        args.posonlyargs,
+        args.args,
+        args.vararg,
+        args.kwonlyargs,
+        [name(d) for d in args.kw_defaults],
+        args.kwarg,
+        [name(d) for d in args.defaults],
+    )
 
 
 def after(node: Any, skipped: int, size: int = 0) -> Any:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from minigrad.reading.wording import visible
+from minigrad.writing.names import quoted
 from minigrad.writing.styles import plainly
 from minigrad.writing.terms import Term
 
@@ -131,6 +134,73 @@ def recognised(c: Any, double: Any) -> Term | None:
     if n and 1 / math.sqrt(n) == c:
         return Term(f"{sign}1 / np.sqrt({n})", "product")
     return None
+
+
+def code(x: Any, other: Callable[[Any], str | None] = lambda x: None) -> str:
+    r"""A constant as source that can do nothing but be that constant.
+
+    Whatever reaches generated text passes through here, or through `names.identifier`:
+    strings are escaped, and subclasses of numbers and strings are written as what they are,
+    so that none of their own methods has a say.
+
+    Parameters
+    ----------
+    other : callable
+        Asked first: what else is written, or None.
+
+    Raises
+    ------
+    ValueError
+        For what no source can write down.
+
+    Examples
+    --------
+    >>> print(code((1, 0.5, "a\\b", None, slice(2, None))), code({"k": [True]}))
+    (1, 0.5, "a\\b", None, np.s_[2:]) {"k": [True]}
+    """
+    known = other(x)
+    if known is not None:
+        return known
+
+    def inner(part: Any) -> str:
+        return code(part, other)
+
+    if x is None or x is Ellipsis:
+        return "..." if x is Ellipsis else "None"
+    if isinstance(x, bool | int | float | np.number | np.bool_):
+        return number(x).code
+    if isinstance(x, str):
+        return quoted(x)
+    if isinstance(x, bytes):
+        return bytes.__repr__(x)
+    if isinstance(x, slice):
+        return f"np.s_[{section(x, inner)}]"
+    if type(x) in (tuple, list, frozenset, set):
+        words = ", ".join(map(inner, x))
+        if type(x) in (frozenset, set):
+            return f"{type(x).__name__}([{words}])"
+        return f"({words}{',' * (len(x) == 1)})" if type(x) is tuple else f"[{words}]"
+    if type(x) is dict:
+        return "{" + ", ".join(f"{inner(k)}: {inner(v)}" for k, v in x.items()) + "}"
+    if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
+        return array(x)
+    if isinstance(x, np.dtype | type) and np.dtype(x).kind in "biuf":
+        return f"np.{kind_of(x)}"
+    raise ValueError(f"{x!r} cannot be printed as source")
+
+
+def section(x: slice, inner: Callable[[Any], str] = code) -> str:
+    """A slice as it stands between brackets."""
+    start = None if x.start == 0 and (x.step is None or x.step > 0) else x.start
+    start, stop = ("" if part is None else inner(part) for part in (start, x.stop))
+    step = "" if x.step is None or x.step == 1 else f":{inner(x.step)}"
+    return f"{start}:{stop}{step}"
+
+
+def docstring(text: str) -> str:
+    """Text that is safe within three double quotes."""
+    words = visible(text).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f'{words[:-1]}\\"' if words.endswith('"') else words
 
 
 def multiple(c: float, n: int, dtype: Any) -> int | None:

@@ -8,6 +8,7 @@ line holds it.
 
 from __future__ import annotations
 
+import builtins
 import io
 import pathlib
 import textwrap
@@ -25,8 +26,8 @@ from minigrad.reading.files import replace_file
 from minigrad.tree import flatten
 from minigrad.writing import literals
 from minigrad.writing.helpers import Helpers
-from minigrad.writing.literals import WIDTH, kind_of
-from minigrad.writing.names import identifier, quoted
+from minigrad.writing.literals import WIDTH
+from minigrad.writing.names import identifier
 from minigrad.writing.notation import NOTATION
 from minigrad.writing.spellings import (
     METHODS,
@@ -44,6 +45,8 @@ LONG = 56
 """An expression of more characters gets a name instead of a place in another one."""
 BRIEF = 10
 """A view of so few characters is written again rather than named."""
+RESERVED = {"np", "pathlib", "file", "allow_pickle", "_file", *dir(builtins)}
+"""Names that mean something to a file or to what it calls, and that no constant may have."""
 LARGE = 1000
 """Constants of more elements are saved in a file of their own."""
 
@@ -88,13 +91,14 @@ class Writer:
         self.overflows: set[Op] = set()
         self.apart: dict[str, Any] = {}
         given = [v for e in program.equations for v in e.outs if v.given]
-        globals_ = {program.name, "np"}
+        globals_ = {program.name, *RESERVED}
         for v in (*program.inputs, *given):
             self.named(v)
             self.taken.update(v.also)
         for v in program.constants:
             self.named(v, globals_)
-        self.helpers = Helpers(self.taken | globals_)
+        self.taken |= globals_
+        self.helpers = Helpers(self.taken)
         self.constants: dict[str, Any] = {}
         for v, c in program.constants.items():
             self.keep(v, np.asarray(getattr(c, "_value", c)))
@@ -201,7 +205,7 @@ class Writer:
         ]
         for name, tree in p.parameters.items():
             if not any(isinstance(x, Var) for x in flatten(tree)[0]):
-                rows.append((name, f"fixed, {tree!r}" if len(repr(tree)) < 40 else "fixed"))
+                rows.append((identifier(name), self.fixed(tree)))
         width = max((len(name) for name, _ in rows), default=0)
         kinds = [v.kind if isinstance(v, Var) else "a constant" for v in p.outputs]
         words = "; ".join(kinds) or "nothing"
@@ -210,10 +214,18 @@ class Writer:
         text += [*(f"{name:<{width}} : {kind}" for name, kind in rows), *([""] if rows else [])]
         return textwrap.indent("\n".join([*text, returns, '"""']), "    ")
 
+    def fixed(self, tree: Any) -> str:
+        """What the docstring says of an argument that is fixed."""
+        try:
+            code = literals.code(tree)
+        except ValueError:
+            return "fixed"
+        return f"fixed, {literals.docstring(code)}" if len(code) < 40 else "fixed"
+
     def unpack(self, head: list[tuple[str, Any]]) -> None:
         """Names for the parts of nested arguments, as many in a line as it holds."""
         for parameter, tree in head:
-            found = [(place, v) for place, v in places(parameter, tree) if isinstance(v, Var)]
+            found = [(place, v) for place, v in self.places(parameter, tree) if isinstance(v, Var)]
             if isinstance(tree, Var) or not found:
                 continue
             flat = isinstance(tree, list | tuple) and all(isinstance(x, Var) for x in tree)
@@ -293,12 +305,28 @@ class Writer:
         return ("(", ")") if isinstance(tree, tuple) else ("[", "]")
 
     def key(self, key: Any) -> str:
-        if not isinstance(key, str | int | float | tuple | None):
+        """A key of a dict, which is found again by what is written."""
+        plain = isinstance(key, str | int | float | tuple | None)
+        if not plain or (isinstance(key, float) and key != key):
             raise ValueError(
-                f"{self.program.name}: a result under the key {key!r} cannot be printed: "
+                f"{self.program.name}: a value under the key {key!r} cannot be printed: "
                 "use strings or numbers as keys"
             )
         return self.code(key)
+
+    def places(self, place: str, tree: Any) -> Iterator[tuple[str, Any]]:
+        """Leaves of an argument with the source that gets them."""
+        if isinstance(tree, dict):
+            for k, v in tree.items():
+                if any(isinstance(x, Var) for x in flatten(v)[0]):
+                    yield from self.places(f"{place}[{self.key(k)}]", v)
+        elif isinstance(tree, list | tuple):
+            fields = getattr(tree, "_fields", None)
+            for i, v in enumerate(tree):
+                field = fields[i] if fields and identifier(fields[i]) == fields[i] else None
+                yield from self.places(f"{place}.{field}" if field else f"{place}[{i}]", v)
+        else:
+            yield place, tree
 
     # --- statements -------------------------------------------------------------------------
 
@@ -392,6 +420,8 @@ class Writer:
             self.lines.append(f"{self.named(v)}[{place}]{symbol}{code}")
             return
         where = f"({place})" if isinstance(index, tuple) else place
+        if isinstance(index, tuple) and any(isinstance(part, slice) for part in index):
+            where = f"np.s_[{place}]"
         function = "subtract" if symbol == " -= " else "add"
         self.lines.append(f"np.{function}.at({self.named(v)}, {where}, {code})")
 
@@ -448,29 +478,21 @@ class Writer:
 
     def code(self, x: Any) -> str:
         """A constant or metadata as source."""
+        try:
+            return literals.code(x, self.special)
+        except ValueError as error:
+            raise ValueError(
+                f"{self.program.name}: {error}: return arrays, numbers and strings"
+            ) from None
+
+    def special(self, x: Any) -> str | None:
+        """Variables in metadata, and arrays that are too long for a line."""
         if isinstance(x, Var):
             return self.text[x].code
-        if isinstance(x, bool | int | float | np.number | np.bool_):
-            return literals.number(x).code
-        if isinstance(x, str):
-            return quoted(x)
-        if isinstance(x, tuple | list):
-            inner = ", ".join(map(self.code, x))
-            start, stop = "()" if isinstance(x, tuple) else "[]"
-            return f"{start}{inner}{',' if isinstance(x, tuple) and len(x) == 1 else ''}{stop}"
-        if isinstance(x, slice):
-            return f"slice({x.start}, {x.stop}, {x.step})"
-        if x is Ellipsis or x is None:
-            return "..." if x is Ellipsis else "None"
         if isinstance(x, np.ndarray):
-            code = literals.array(x)
+            code = literals.code(x)
             return code if len(code) <= BRIEF * 4 and "\n" not in code else self.constant(x)
-        if isinstance(x, np.dtype | type):
-            return f"np.{kind_of(x)}"
-        raise ValueError(
-            f"{self.program.name}: {x!r} cannot be printed as source: return arrays, numbers and "
-            "strings"
-        )
+        return None
 
     def constant(self, x: Any) -> str:
         """The name above the function of an array that is too long for a line."""
@@ -478,8 +500,7 @@ class Writer:
             if c is x:
                 return name
         stem = {"b": "MASK", "i": "INDEX", "u": "INDEX"}.get(x.dtype.kind, "TABLE")
-        name = self.unique(stem, {self.program.name, *self.helpers.taken})
-        self.helpers.taken.add(name)
+        name = self.unique(stem)
         self.constants[name] = x
         return name
 
@@ -488,15 +509,8 @@ class Writer:
         if isinstance(index, tuple) and index:
             return ", ".join(self.index(part) for part in index)
         if isinstance(index, slice):
-            start, stop, step = ("" if p is None else str(p) for p in bounds(index))
-            return f"{start}:{stop}" + (f":{step}" if step else "")
+            return literals.section(index, self.code)
         return self.code(index)
-
-
-def bounds(index: slice) -> tuple[Any, Any, Any]:
-    """Start, stop and step as they need to be written."""
-    start = None if index.start == 0 and (index.step is None or index.step > 0) else index.start
-    return start, index.stop, None if index.step == 1 else index.step
 
 
 def is_view(equation: Equation) -> bool:
@@ -524,19 +538,6 @@ def counts(part: Any) -> bool:
     if not isinstance(part, np.ndarray) or part.dtype.kind not in "iu" or part.ndim != 1:
         return False
     return bool(np.unique(part).size == part.size and (part >= 0).all())
-
-
-def places(place: str, tree: Any) -> Iterator[tuple[str, Any]]:
-    """Leaves of an argument with the source that gets them."""
-    if isinstance(tree, dict):
-        for k, v in tree.items():
-            yield from places(f"{place}[{quoted(k) if isinstance(k, str) else repr(k)}]", v)
-    elif isinstance(tree, list | tuple):
-        fields = getattr(tree, "_fields", None)
-        for i, v in enumerate(tree):
-            yield from places(f"{place}.{fields[i]}" if fields else f"{place}[{i}]", v)
-    else:
-        yield place, tree
 
 
 # --- files -----------------------------------------------------------------------------
