@@ -1,7 +1,8 @@
-"""Nested dicts, lists and tuples as a flat list of leaves and a shape to put them back in."""
+"""Nested dicts, lists, tuples and dataclasses as a flat list of leaves, and the way back."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from copy import copy
 from typing import Any
@@ -20,12 +21,50 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     >>> rebuild([x * 10 for x in leaves])
     {'w': [10, 20], 'b': 30}
     """
-    if not isinstance(tree, CONTAINERS):
+    if not isinstance(tree, CONTAINERS) and fields_of(tree) is None:
         return [tree], _only
 
     leaves: list[Any] = []
     build = _visit(tree, leaves)
     return leaves, lambda values: build(iter(values))
+
+
+def fields_of(t: Any) -> tuple[str, ...] | None:
+    """Names of the values that the dataclass ``t`` holds; None for anything else.
+
+    Those that can be called, such as modules, are no containers.
+    """
+    kind = type(t)
+    fields = getattr(kind, "__dataclass_fields__", None)
+    if fields is None or callable(t) or kind.__module__.partition(".")[0] == "minigrad":
+        return None
+    return tuple(field.name for field in dataclasses.fields(t))
+
+
+def children(t: Any) -> list[tuple[Any, Any]] | None:
+    """Keys and values one level below ``t``; None for a leaf."""
+    if isinstance(t, dict):
+        return list(t.items())
+    if isinstance(t, list | tuple):
+        return list(enumerate(t))
+    fields = fields_of(t)
+    return None if fields is None else [(name, getattr(t, name, None)) for name in fields]
+
+
+def rebuilt(t: Any, values: list[Any]) -> Any:
+    """A container like ``t`` that holds other ``values``."""
+    if isinstance(t, dict):
+        filled = copy(t)  # a defaultdict, say, keeps its default
+        filled.update(zip(t, values, strict=True))
+        return filled
+    if isinstance(t, tuple) and hasattr(t, "_fields"):  # a named tuple
+        return type(t)._make(values)  # type: ignore[attr-defined]
+    if isinstance(t, list | tuple):
+        return type(t)(values)
+    new = copy(t)
+    for name, value in zip(fields_of(t) or (), values, strict=True):
+        object.__setattr__(new, name, value)  # a frozen one too
+    return new
 
 
 def _visit(t: Any, leaves: list[Any]) -> Callable[[Any], Any]:
@@ -34,18 +73,19 @@ def _visit(t: Any, leaves: list[Any]) -> Callable[[Any], Any]:
     A function inside `flatten` would hold itself, and keep the leaves until the garbage
     collector comes.
     """
-    if isinstance(t, dict):
-        parts = {key: _visit(value, leaves) for key, value in t.items()}
-        empty = {} if type(t) is dict else copy(t)  # a defaultdict, say, keeps its default
-        return lambda it: empty | {key: build(it) for key, build in parts.items()}
-    if isinstance(t, list | tuple):
-        kind = type(t)
-        builds = [_visit(value, leaves) for value in t]
-        if isinstance(t, tuple) and hasattr(t, "_fields"):  # a named tuple
-            return lambda it: kind(*[build(it) for build in builds])
-        return lambda it: kind([build(it) for build in builds])
-    leaves.append(t)
-    return next
+    parts = children(t)
+    if parts is None:
+        leaves.append(t)
+        return next
+    builds = [_visit(value, leaves) for _, value in parts]
+    if type(t) is list:
+        return lambda it: [build(it) for build in builds]
+    if type(t) is tuple:
+        return lambda it: tuple([build(it) for build in builds])
+    if type(t) is dict:
+        keys = list(t)
+        return lambda it: {key: build(it) for key, build in zip(keys, builds, strict=True)}
+    return lambda it: rebuilt(t, [build(it) for build in builds])
 
 
 def leaves_like(tree: Any, pattern: Any, what: str) -> list[Any]:
@@ -80,6 +120,11 @@ def _match(t: Any, p: Any, place: str, found: list[Any]) -> None:
             raise ValueError(f"{place} must be a {kind} of length {len(p)}, not {shown(t)}")
         for i, (u, q) in enumerate(zip(t, p, strict=True)):
             _match(u, q, f"{place}[{i}]", found)
+    elif (fields := fields_of(p)) is not None:
+        if type(t) is not type(p):
+            raise ValueError(f"{place} must be a {type(p).__name__}, not {shown(t)}")
+        for name in fields:
+            _match(getattr(t, name), getattr(p, name), f"{place}.{name}", found)
     else:
         found.append(t)
 

@@ -187,7 +187,7 @@ def test_static_arguments() -> None:
     assert by_name(2.0, 3.0) == 6.0 and by_name(2.0, 0.5) == 2.0
 
 
-def test_captured_arrays_are_constants_and_tensors_are_read() -> None:
+def test_captured_arrays_and_tensors_are_live() -> None:
     weights = np.array([1.0, 2.0])
     offset = mg.Tensor([10.0, 20.0])
     step = mg.compile(lambda x: (x * weights + offset).sum())
@@ -196,9 +196,12 @@ def test_captured_arrays_are_constants_and_tensors_are_read() -> None:
     assert set(step.constants) == {"weights", "offset"}
     offset.data = [100.0, 200.0]
     assert step(x) == 303
-    weights[0] = 50.0
-    assert step(x) == 303  # fixed when it was traced, and listed
     assert step.constants["weights"].flags.writeable is False
+    weights[0] = 50.0
+    assert step(x) == 352  # traced again, as what changes: now it is read at each call
+    weights[0] = 60.0
+    assert step(x) == 362
+    assert step.retraces == 1
 
 
 def test_scalars_are_pure_python() -> None:

@@ -18,7 +18,8 @@ from minigrad.explain.algebra import FORMULAS
 from minigrad.graph import AnyNode, fit, inspector, modes, pick, tracing
 from minigrad.program.builder import FOLDED, Builder, equal_entries
 from minigrad.program.equations import Equation, Program, Var, replaced, without_dead_code
-from minigrad.program.trace import Reader, Tracer
+from minigrad.program.trace import Reader
+from minigrad.program.tracer import Tracer
 from minigrad.reading.names import Names
 from minigrad.tensor import Tensor
 from minigrad.tree import tree_map

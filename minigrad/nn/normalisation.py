@@ -11,7 +11,12 @@ from minigrad.nn.checks import count, counts, floating, laid_out, sized
 from minigrad.nn.functional.normalisation import moments
 from minigrad.nn.layers import parameter
 from minigrad.nn.module import Module
-from minigrad.tensor import Tensor, plainly
+from minigrad.tensor import Tensor
+
+
+def detached(x: Any) -> Any:
+    """``x``, and no gradient flows through."""
+    return x.detach() if isinstance(x, Tensor) else x
 
 
 class LayerNorm(Module):
@@ -161,10 +166,10 @@ class BatchNorm1d(Module):
         if self.running_mean is None or self.running_var is None:
             return
         assert self.num_batches_tracked is not None
-        batches = self.num_batches_tracked.item() + 1
+        batches = self.num_batches_tracked.data + 1
         share = 1 / batches if self.momentum is None else self.momentum
-        unbiased = plainly(variance) * (n / (n - 1))
-        for running, new in ((self.running_mean, plainly(mean)), (self.running_var, unbiased)):
+        unbiased = detached(variance) * (n / (n - 1))
+        for running, new in ((self.running_mean, detached(mean)), (self.running_var, unbiased)):
             running.data = running.data * (1 - share) + new * share
         self.num_batches_tracked.data = batches
 

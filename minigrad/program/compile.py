@@ -1,34 +1,68 @@
 """mg.compile: a function that is traced once for each kind of arguments and then runs as a kernel.
 
-What is called is generated: it asks whether the arguments are of the kind that it was
-made for and, if so, goes straight to the work; otherwise the slower path below looks
-for another kernel, or traces anew.
+What is called is generated: it asks whether the arguments are of the kind that it was made
+for, and what the function captured is what it was, and if so goes straight to the work.
+Otherwise it asks the next one of its kind, and the last one asks the slower path below,
+which finds a kernel or traces anew.
+
+Everything that is no argument's number or array is a constant until it changes.  A whole
+number, or a captured array or float, that has changed becomes an input, if the function
+lets it; what cannot is traced again for each value.
 """
 
 from __future__ import annotations
 
 import builtins
 import functools
-import inspect
+import sys
 import threading
+import types
+import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from minigrad.errors import label
-from minigrad.graph import modes, tracing
+from minigrad.data import settle
+from minigrad.errors import is_user, label
+from minigrad.graph import Leaf, Passive, modes, recording, tracing
 from minigrad.program import scalar
+from minigrad.program.captures import (
+    LARGE,
+    Noise,
+    Place,
+    Search,
+    Variable,
+    lifted,
+    names_in,
+    search,
+    theirs,
+    variable,
+    written,
+)
+from minigrad.program.dispatch import MISSING, Bind, Form, entry_of
 from minigrad.program.equations import Program, Var, evaluate, forward
-from minigrad.program.kernel import Kernel, nested
+from minigrad.program.kernel import Kernel
+from minigrad.program.live import Captured, Draw, held
 from minigrad.program.lower import lower
 from minigrad.program.proof import fault, told
 from minigrad.program.simplify import simplified
-from minigrad.program.trace import arguments, is_input, record
-from minigrad.tensor import Tensor
+from minigrad.program.structure import nested
+from minigrad.program.trace import called, recorded, signature_of
+from minigrad.program.tracer import Tracer
+from minigrad.tensor import Tensor, wrap
 from minigrad.tree import flatten
 
-MISSING = object()
+KEPT = 64
+"""Kernels of one function that are kept."""
+
+STRIKES = 2
+"""Traces that may change what the function captured, as caches do that are being filled."""
+
+SHORT = 60
+"""Lines of kernels that are written into each entry."""
 
 
 def compile(f: Callable[..., Any], *, static: Sequence[str | int] = ()) -> Compiled:
@@ -37,19 +71,25 @@ def compile(f: Callable[..., Any], *, static: Sequence[str | int] = ()) -> Compi
     Parameters
     ----------
     f : callable
-        Of numbers, arrays and nested dicts, lists and tuples of them.  Its value, and
-        gradients if it asks for them, must not depend on values that it looks at in
-        Python (``if``, ``float()``): those are errors.
+        Of numbers, arrays and nested dicts, lists, tuples and dataclasses of them.  Its
+        value, and gradients if it asks for them, must not depend on values that it looks
+        at in Python (``if``, ``float()``): those are errors.
     static : sequence of str or int
         Names or positions of arguments that are fixed; it is traced again for each value.
-        Python integers, booleans, strings and functions always are.
+        Python booleans, strings and functions always are, and integers where they are
+        used as sizes or looked at.
 
     Returns
     -------
     callable
         With ``.source``, ``.program``, ``.constants`` and ``.retraces``.  It may be
-        called from several threads.  Single numbers come back as Python floats where
-        all of the computation is in single numbers.
+        called from several threads, copied and pickled (if ``f`` can be).  Single numbers
+        come back as Python floats where all of the computation is in single numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When ``f`` is no function, or ``static`` names no parameter of it.
 
     Examples
     --------
@@ -63,12 +103,14 @@ def compile(f: Callable[..., Any], *, static: Sequence[str | int] = ()) -> Compi
     """
     if not callable(f):
         raise TypeError(f"mg.compile takes a function, not {label(f)}: step = mg.compile(f)")
-    kind = type("compiled", (Compiled,), {"__module__": __name__})
-    return kind(f, static)  # type: ignore[no-any-return]
+    return Compiled(f, static)
 
 
-class Compiled:
+class Compiled(functools.partial[Any]):
     """A compiled function.
+
+    It is a `functools.partial` without arguments, because that passes a call on in C; the
+    function that it passes calls to is exchanged as kernels are made.
 
     Attributes
     ----------
@@ -82,32 +124,51 @@ class Compiled:
         How often it was traced again, for arguments of another kind.
     """
 
-    def __init__(self, f: Callable[..., Any], static: Sequence[str | int]) -> None:
+    f: Callable[..., Any]
+    static: tuple[str | int, ...]
+    known: OrderedDict[Run, None]
+    traces: int
+    latest: Run | None
+    _numbers: dict[str, int]
+    _vary: set[str]
+    _stuck: set[Any]
+    _strikes: int
+    _lock: Any
+
+    def __new__(cls, f: Callable[..., Any], static: Sequence[str | int] = ()) -> Compiled:
+        self = super().__new__(cls, f)
         functools.update_wrapper(self, f, updated=())
         self.f = f
-        self.static = tuple(static)
-        self.known: dict[Any, Run] = {}
-        self.latest: Run | None = None
+        self.static = checked(f, static)
+        self.known = OrderedDict()
+        self.traces, self.latest = 0, None
+        self._numbers, self._vary, self._stuck, self._strikes = {}, set(), set(), 0
         self._lock = threading.RLock()
-        self._missed: Run | None = None
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._dispatch(args, kwargs)
+        self._chain()
+        return self
 
     def __repr__(self) -> str:
-        name = getattr(self.f, "__name__", repr(self.f))
-        return f"<compiled {name}, traced {len(self.known)} times>"
+        return f"<compiled {called(self.f)}, traced {self.traces} times>"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        return by_name(self) or (Compiled, (self.f, self.static))
+
+    def of(self, f: Callable[..., Any]) -> Any:
+        """The same of another function."""
+        return Compiled(f, self.static)
 
     @property
     def retraces(self) -> int:
-        return max(len(self.known) - 1, 0)
+        return max(self.traces - 1, 0)
 
     @property
     def program(self) -> Program:
         if self.latest is None:
-            name = getattr(self.f, "__name__", "the function")
             raise RuntimeError(
-                f"{name} has not been traced yet: call it once with arguments, or use "
+                f"{called(self.f)} has not been traced yet: call it once with arguments, or use "
                 "mg.trace(f, *args)"
             )
         return self.latest.program
@@ -120,124 +181,359 @@ class Compiled:
     def constants(self) -> dict[str, Any]:
         return {v.name: c for v, c in self.program.constants.items()}
 
-    def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The slower path: find or make the kernel for these arguments."""
-        named = arguments(self.f, args, kwargs)
-        key, leaves = self._signature(named, len(args))
-        run = self.known.get(key)
-        if run is None:
-            with self._lock:
-                run = self.known.get(key)
-                if run is None:
-                    run = self._trace(args, kwargs, named, leaves)
-                    self.known[key] = run
-                    self.latest = run
-                    if len(self.known) == 1:
-                        run.install(type(self))
-        elif self._missed is run:
-            run.install(type(self))  # it was asked for twice in a row
-        self._missed = run
-        return run(leaves)
+    # --- the slower path ------------------------------------------------------------------
 
-    def _trace(self, args: Any, kwargs: Any, named: dict[str, Any], leaves: list[Any]) -> Run:
+    def _find(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Find or make the kernel for these arguments, and run it."""
+        while args and args[-1] is MISSING:
+            args = args[:-1]
+        if self._strikes > STRIKES or (modes.special and tracing.get() is not None):
+            return self.f(*args, **kwargs)  # as part of another program, say
+        form = self._form(args, kwargs)
+        if form.eager:
+            return self.f(*args, **kwargs)
+        with self._lock:
+            run = self._known(form)
+            if run is None:
+                form, run, result = self._made(form, args, kwargs)
+                if run.recorded and recording.get():
+                    return run.first(result)
+            else:
+                self._install(form, run)
+        return run.answer(form, args, kwargs)
+
+    def _form(self, args: Any, kwargs: Any) -> Form:
+        form = Form(self.f, args, kwargs, self.static, self._vary)
+        news = {
+            place
+            for place, n in form.whole.items()
+            if self._numbers.setdefault(place, n) != n and place not in self._stuck
+        }
+        if news - self._vary:
+            self._vary |= news
+            form = Form(self.f, args, kwargs, self.static, self._vary)
+        return form
+
+    def _known(self, form: Form) -> Run | None:
+        for run in reversed(self.known):
+            if (run.key == form.key or run.firm == form.firm) and run.holds():
+                self.known.move_to_end(run)
+                return run
+        return None
+
+    def _made(self, form: Form, args: Any, kwargs: Any) -> tuple[Form, Run, Any]:
+        """A kernel, and what the trace returned.
+
+        What has changed since an earlier trace is an input now; if the function does not
+        let it, or then gives something else, it is a constant for good.
+        """
+        before = search([(self.f, called(self.f)), *form.statics])
+        noise = Noise(before)
+        lifts = self._lifts(before)
+        vary = self._vary & form.whole.keys()
+        if lifts or vary:
+            try:
+                run, result = self._traced(form, before, lifts)
+                if not run.draws and not run.updates:
+                    with modes.set(tracing, None):
+                        check_same(result, self.f(*args, **kwargs))
+                return form, self._kept(form, run, before, noise), result
+            except Exception:
+                noise.rewind()
+                self._stuck |= vary.union(p.identity for p in lifts)
+                self._vary -= vary
+                form = self._form(args, kwargs)
+        try:
+            run, result = self._traced(form, before, [])
+        except Exception:
+            noise.rewind()
+            raise
+        return form, self._kept(form, run, before, noise), result
+
+    def _lifts(self, before: Search) -> list[Place]:
+        """Captured variables to read at each call: large arrays, and what has changed."""
+        broken = [p for run in self.known for p in run.places if not p.holds()]
+        changed = {p.identity for p in broken}
+        written_to = {id(p.home) for p in broken if p.kind == "array"}
+        assigned = written(before.functions)
+        return [
+            p
+            for p in before.places
+            if variable(p)
+            and (large(p) or p.identity in changed or id(p.value) in written_to)
+            and p.identity not in self._stuck
+            and p.key not in assigned
+        ]
+
+    def _traced(self, form: Form, before: Search, lifts: list[Place]) -> tuple[Run, Any]:
+        """Trace ``f`` with some of what it captures as inputs."""
+        tracer = Tracer()
+        swaps = {p.identity: tracer.capture(Captured(p.read, p.name)) for p in lifts}
+        f = lifted(self.f, swaps, {}) if swaps else self.f
         with modes.set(tracing, None):
-            recorded = record(self.f, args, kwargs, self.static)
-            run = Run(simplified(recorded), self, named, len(args))
-            run.prove(recorded, leaves)
+            program, result = recorded(
+                f, form.named, form.positional, form.fixed, form.vary, tracer
+            )
+            names = before.names.union(*(names_in(c) for c in tracer.codes if theirs(c)))
+            roots = [(self.f, called(self.f)), *form.statics]
+            places = search(roots, names, frozenset(swaps)).places
+            variables = [Variable(p.kind, p.home, p.key, p.value, p.name) for p in lifts]
+            run = Run(simplified(program), form, tracer, variables + places, result)
+            run.prove(program, form)
+            return run, result
+
+    def _kept(self, form: Form, run: Run, before: Search, noise: Noise) -> Run:
+        """Note ``run`` for later calls, if the function has left what it captured alone."""
+        noise.check(called(self.f), run.draws)
+        self.traces += 1
+        self.latest = run
+        touched = [p.name for p in before.places if not p.holds()]
+        if touched:
+            self._strikes += 1
+            if self._strikes > STRIKES:
+                warn(
+                    f"{called(self.f)} changes {touched[0]} as it runs, which a program cannot: "
+                    "it is called as it is from now on; return the new value instead"
+                )
+            return run
+        self.known[run] = None
+        while len(self.known) > KEPT:
+            self.known.popitem(last=False)
+        self._install(form, run)
+        self._warn()
         return run
 
-    def _signature(self, named: dict[str, Any], positional: int) -> tuple[Any, list[Any]]:
-        """What the arguments have in common with others that the same kernel is for."""
-        key: list[Any] = [positional]
-        leaves: list[Any] = []
-        for i, (name, value) in enumerate(named.items()):
-            fixed = name in self.static or i in self.static
-            key.append(name)
-            _describe(value, fixed, key, leaves)
-        return tuple(key), leaves
+    def _install(self, form: Form, run: Run) -> None:
+        run.enter(form, self.f)
+        self._chain()
+
+    def _chain(self) -> None:
+        """Let the newest entry be what is called, and each ask the next."""
+        following: Callable[..., Any] = self._find
+        for run in self.known:
+            for scope in run.entries.values():
+                scope["_next"] = following
+                following = scope["entry"]
+        self.__setstate__((following, (), {}, self.__dict__))  # type: ignore[attr-defined]
+
+    def _warn(self) -> None:
+        """Say so when almost every call is traced."""
+        if self.traces not in (16, 64, 256, 1024):
+            return
+        runs = list(self.known)[-4:]
+        reasons = {r for a, b in pairwise(runs) for r in differences(a, b)}
+        warn(
+            f"{called(self.f)} has been traced {self.traces} times, each for several hundred "
+            f"microseconds: {', '.join(sorted(reasons)) or 'its arguments'} changes between calls; "
+            "pass numbers as floats or arrays, and arrays in few different shapes"
+        )
 
 
-def _describe(x: Any, fixed: bool, key: list[Any], leaves: list[Any]) -> None:
-    """Append what is characteristic of an argument to ``key``, and its inputs to ``leaves``."""
-    if isinstance(x, dict):
-        key.append((type(x), *x))
-        for v in x.values():
-            _describe(v, fixed, key, leaves)
-    elif isinstance(x, list | tuple):
-        key.append((type(x), len(x)))
-        for v in x:
-            _describe(v, fixed, key, leaves)
-    elif not fixed and is_input(x):
-        leaves.append(x)
-        key.append((np.shape(x), x.dtype if hasattr(x, "dtype") else np.dtype(float)))
-    else:
-        try:
-            hash(x)
-            key.append((type(x), x))
-        except TypeError:
-            what = f"an array of shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
-            if isinstance(x, np.ndarray):
-                key.append((x.shape, str(x.dtype), x.tobytes()))
-                return
-            raise TypeError(
-                f"{label(x)} ({what}) is a static argument and cannot be compared: "
-                "pass something hashable, or an array"
-            ) from None
+def warn(text: str) -> None:
+    """A warning that points to the line of the user's code that is running."""
+    depth, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and not is_user(frame.f_code.co_filename):
+        depth, frame = depth + 1, frame.f_back
+    warnings.warn(text, RuntimeWarning, stacklevel=depth)
+
+
+def checked(f: Callable[..., Any], given: Any) -> tuple[str | int, ...]:
+    """``static`` as a tuple, of what are parameters."""
+    static: tuple[Any, ...] = (given,) if isinstance(given, str | int) else tuple(given)
+    parameters = signature_of(f)
+    open_ended = any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
+    names = [p.name for p in parameters]
+    for s in static:
+        if not isinstance(s, str | int):
+            raise TypeError(f"static={s!r}: a static argument is a name or a position")
+        known = s in names if isinstance(s, str) else 0 <= s < len(names)
+        if parameters and not known and not open_ended:
+            raise ValueError(
+                f"static: {called(f)} has no parameter {s!r}; its parameters are {', '.join(names)}"
+            )
+    return static
+
+
+def by_name(x: Any) -> str | None:
+    """The name under which ``x`` can be imported, if it is a decorated function of a module."""
+    name = getattr(x, "__qualname__", "")
+    place: Any = sys.modules.get(getattr(x, "__module__", None) or "")
+    for part in name.split("."):
+        place = getattr(place, part, None)
+    return name if place is x else None
+
+
+def large(p: Place) -> bool:
+    """Whether a variable is read at each call because comparing it would take too long."""
+    return variable(p) and isinstance(p.value, np.ndarray) and p.value.nbytes > LARGE
+
+
+def differences(a: Run, b: Run) -> list[str]:
+    """What two kernels differ in: arguments, or what was captured."""
+    now = dict(a.key)
+    words = [name for name, key in b.key if now.get(name) != key]
+    if not words:
+        words = [p.name for p in a.places if not p.holds()]
+    return words
+
+
+def check_same(result: Any, expected: Any) -> None:
+    """Raise if what a trace with more inputs gave is not what the function itself gives."""
+    got, want = (flatten(x)[0] for x in (result, expected))
+    for g, w in zip(got, want, strict=True):
+        g, w = (getattr(x, "_value", x) for x in (g, w))
+        if not isinstance(w, int | float | np.generic | np.ndarray):
+            continue
+        if np.shape(g) != np.shape(w) or np.asarray(g).dtype != np.asarray(w).dtype:
+            raise ValueError("another shape or dtype")
+        tolerance = 1e-9 if np.asarray(w).dtype.itemsize == 8 else 1e-3
+        w = np.asarray(w)
+        scale = float(np.max(np.abs(w[np.isfinite(w)]), initial=0.0))
+        if not np.allclose(g, w, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
+            raise ValueError("another value")
+
+
+def is_recorded(outputs: list[Any]) -> bool:
+    """Whether a captured Tensor that requires a gradient could get one through the results."""
+    stack = [x.node for x in outputs if isinstance(x, Tensor) and x.node is not None]
+    seen = set(stack)
+    while stack:
+        node = stack.pop()
+        if type(node) is Leaf:
+            return True
+        if type(node) is Passive:
+            continue
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return False
+
+
+def by_ops(program: Program, *leaves: Any) -> Any:
+    """The result of a program, op by op."""
+    return evaluate(program, dict(zip(program.inputs, leaves, strict=True)), forward)
+
+
+# --- a kernel --------------------------------------------------------------------------
 
 
 class Run:
-    """One kernel: for arguments of one structure, of these shapes and dtypes."""
+    """One kernel: for arguments of one structure, of these shapes and dtypes.
+
+    Attributes
+    ----------
+    program : Program
+    key, firm : tuple
+        The form of calls that it is for; no ``firm`` where Python's numbers and doubles
+        differ.
+    places : list of Place
+        What it has captured, as it must be.
+    entries : dict
+        Pattern of a call -> scope of the generated function for it.
+    updates : list of Tensor
+        Whose data the function sets.
+    recorded : bool
+        Whether captured Tensors may get gradients through the results: while gradients
+        are recorded, the function itself is called.
+    """
 
     def __init__(
-        self, program: Program, owner: Compiled, named: dict[str, Any], positional: int
+        self, program: Program, form: Form, tracer: Tracer, places: list[Place], result: Any
     ) -> None:
         self.program = program
-        self.owner = owner
+        self.key = form.key
+        self.firm = None if tracer.cast else form.firm
+        self.places = places
+        self.updates = [t for t, _ in tracer.updates.values()]
+        self.pending = [new._value for _, new in tracer.updates.values()]
+        self.draws = [c for c in tracer.captured.values() if isinstance(c, Draw)]
+        self.recorded = is_recorded(flatten(result)[0])
+        self.entries: dict[Any, dict[str, Any]] = {}
         self.inputs = program.inputs
         self.numeric = scalar.is_scalar(program)
-        code, scope = self._write(named, positional)
-        self.code = code
-        exec(builtins.compile(code, f"<compiled {program.name}>", "exec"), scope)
-        self.run = scope["run"]
-        self.entry = scope.get("entry")
+        self.names = [f"x{i}" for i in range(len(self.inputs))]
+        self.written(*self._write())
 
-    def prove(self, recorded: Program, leaves: list[Any]) -> None:
+    def written(self, lines: list[str], scope: dict[str, Any]) -> None:
+        """Make a function of the body of one."""
+        self.lines, self.scope = lines, scope
+        head = f"def run({', '.join(self.names)}):"
+        self.code = "\n".join([head, *(f"    {line}" for line in lines)]) + "\n"
+        exec(builtins.compile(self.code, f"{__file__}: {self.program.name}", "exec"), scope)
+        self.run = scope["run"]
+
+    def prove(self, recorded: Program, form: Form) -> None:
         """Compare the kernel with the ops; if they differ, use those."""
-        given = [getattr(x, "_value", x) for x in leaves]
-        given = [np.float64(x) if type(x) is float else x[()] for x in given]
-        if not all(isinstance(x, np.ndarray | np.generic) for x in given):
-            return
-        with np.errstate(all="ignore"):
-            expected = evaluate(recorded, dict(zip(recorded.inputs, given, strict=True)), forward)
-        run = (lambda *xs: self.run(*map(float, xs))) if self.numeric else self.run
-        wrong = fault(recorded, run, given, flatten(expected)[0])
+        given = [np.float64(x) if type(x) is float else x for x in form.ordered(form.named)]
+        ops = functools.partial(by_ops, recorded)
+        with held(self.program.constants.values()):
+            with np.errstate(all="ignore"):
+                expected = flatten(ops(*given))[0]
+            wrong = fault(recorded, lambda *xs: self.run(*self.taken(xs)), given, expected)
         if wrong is not None:
             told(recorded, wrong)
-            self.entry, self.numeric = None, False
-            self.run = lambda *xs: evaluate(
-                recorded, dict(zip(recorded.inputs, xs, strict=True)), forward
-            )
+            self.numeric = False
+            self.written([f"return in_ops({', '.join(self.names)})"], {"in_ops": ops})
 
-    def install(self, kind: type) -> None:
-        """Make this what calling the compiled function does."""
-        if self.entry is not None:
-            kind.__call__ = staticmethod(self.entry)  # type: ignore[method-assign]
-
-    def __call__(self, leaves: list[Any]) -> Any:
-        if any(isinstance(x, Tensor) for x in leaves):
-            tensors = [x for x in leaves if isinstance(x, Tensor)]
-            if any(x.node is not None for x in tensors) or tracing.get() is not None:
-                values = dict(zip(self.inputs, leaves, strict=True))
-                return evaluate(self.program, values, lambda op, args, kw: op(*args, **kw))
-            leaves = [x._value if isinstance(x, Tensor) else x for x in leaves]
-        if not all(isinstance(x, float | np.ndarray | np.generic) for x in leaves):
-            values = dict(zip(self.inputs, leaves, strict=True))
-            return evaluate(self.program, values, forward)
+    def taken(self, leaves: Sequence[Any]) -> list[Any]:
+        """Inputs as the kernel takes them."""
         if self.numeric:
-            return self.run(*map(float, leaves))
-        return self.run(
-            *[np.float64(x) if type(x) is float else x[()] if not x.shape else x for x in leaves]
+            return [bool(x) if isinstance(x, np.bool_) else float(x) for x in leaves]
+        return [np.float64(x) if type(x) is float else x for x in leaves]
+
+    def holds(self) -> bool:
+        """Whether all that it captured is what it was."""
+        return all(p.holds() for p in self.places)
+
+    def answer(self, form: Form, args: Any, kwargs: Any) -> Any:
+        """The result of a call of this form."""
+        if self.recorded and recording.get():
+            return form.f(*args, **kwargs)
+        return self.finished(self.run(*self.taken(form.ordered(self.program.parameters))))
+
+    def first(self, result: Any) -> Any:
+        """What the trace returned, recorded, as the result of the call that it was made for."""
+        leaves, rebuild = flatten(result)
+        for t, new in zip(self.updates, self.pending, strict=True):
+            t._value = new
+        return rebuild(
+            [
+                wrap(x._value, None) if isinstance(x, Tensor) and type(x.node) is Passive else x
+                for x in leaves
+            ]
         )
+
+    def finished(self, ans: Any) -> Any:
+        """The result, after the data of Tensors are set to what comes with it."""
+        if not self.updates:
+            return ans
+        ans, *new = ans
+        for t, value in zip(self.updates, new, strict=True):
+            t._value = settle(np.array(value, t.dtype))
+        return ans
+
+    def enter(self, form: Form, f: Callable[..., Any]) -> None:
+        """Write the entry for calls of this form, with what is captured as it is now."""
+        for p in self.places:
+            if p.kind == "items":
+                p.value = p.read()
+        scope = {name: x for name, x in self.scope.items() if name != "__builtins__"}
+        if len(self.lines) > SHORT or self.updates or any(n.startswith("_") for n in scope):
+            scope = {"_finished": self.finished, "_run": self.run}
+            body = [f"return _finished(_run({', '.join(self.names)}))"]
+        else:
+            body = list(self.lines)
+        if self.recorded:
+            given = "".join(f"_p{i}, " for i in range(form.positional))
+            scope.update(_f=f, _recording=recording)
+            body = [
+                "if not _modes.special or _recording.get():",
+                f"    return _f({given}**_named)",
+                *body,
+            ]
+        entry_of(form, list(self.program.parameters), self.numeric, self.places, body, scope)
+        self.entries[form.pattern] = scope
 
     def in_numpy(self, *leaves: Any) -> Any:
         """A scalar program where ``math`` gave up: NumPy has an infinity or NaN for it."""
@@ -248,50 +544,34 @@ class Run:
 
     # --- what is generated ----------------------------------------------------------------
 
-    def _write(self, named: dict[str, Any], positional: int) -> tuple[str, dict[str, Any]]:
-        names = [f"x{i}" for i in range(len(self.inputs))]
+    def _write(self) -> tuple[list[str], dict[str, Any]]:
+        """The body of the function, and what it refers to."""
         scope: dict[str, Any] = {"np": np, "ndarray": np.ndarray, "float64": np.float64}
-        lines = self._numbers(names, scope) if self.numeric else self._arrays(scope)
-        run = [f"def run({', '.join(names)}):", *(f"    {line}" for line in lines)]
-        head = self._head(named, positional, scope)
-        if head is None:
-            return "\n".join(run), scope
-        guard = self._guard(scope)
-        entry = [
-            f"def entry({head[0]}):",
-            f"    if {guard}:",
-            *(f"        {line}" for line in lines),
-            f"    return dispatch({head[1]})",
-        ]
-        scope["dispatch"] = self._again
-        return "\n".join([*run, "", *entry]) + "\n", scope
+        lines = self._numbers(scope) if self.numeric else self._arrays(scope)
+        return lines, scope
 
-    def _again(self, *args: Any, **kwargs: Any) -> Any:
-        kwargs = {k: v for k, v in kwargs.items() if v is not MISSING}
-        return self.owner._dispatch(tuple(a for a in args if a is not MISSING), kwargs)
-
-    def _numbers(self, names: list[str], scope: dict[str, Any]) -> list[str]:
+    def _numbers(self, scope: dict[str, Any]) -> list[str]:
         """The body in Python's numbers."""
         lowered = self.program
-        body, text = scalar.body(lowered, names)
+        body, text = scalar.body(lowered, self.names)
         scope.update(scalar.NAMESPACE)
         scope["in_numpy"] = self.in_numpy
         read = []
         for v, c in lowered.constants.items():
             scope[f"k_{v.name}"] = c
-            value = "._value" if isinstance(c, Tensor) else ""
+            value = "._value" if hasattr(type(c), "_value") else ""
             read.append(f"{text[v]} = float(k_{v.name}{value})")
         words = [
             text[x] if isinstance(x, Var) else scalar.literal(x) if np.ndim(x) == 0 else repr(x)
             for x in lowered.outputs
         ]
-        result = nested(lowered.result, iter(words))
+        result = nested(lowered.result, iter(words), Bind(scope, "s"))
         return [
             "try:",
             *(f"    {line}" for line in (*read, *body)),
             f"    return {result}",
             "except (ArithmeticError, ValueError):",
-            f"    return in_numpy({', '.join(names)})",
+            f"    return in_numpy({', '.join(self.names)})",
         ]
 
     def _arrays(self, scope: dict[str, Any]) -> list[str]:
@@ -317,77 +597,3 @@ class Run:
             states = ", ".join(f"{kind}='ignore'" for kind in sorted(silenced))
             lines = [f"with errstate({states}):", *(f"    {line}" for line in lines)]
         return [*lines, "return result"]
-
-    def _head(
-        self, named: dict[str, Any], positional: int, scope: dict[str, Any]
-    ) -> tuple[str, str] | None:
-        """Parameters of the generated function, and how to pass them on; None: too unusual."""
-        try:
-            parameters = inspect.signature(self.owner.f).parameters.values()
-        except (TypeError, ValueError):
-            return None
-        scope["MISSING"] = MISSING
-        words, passed = [], []
-        for i, p in enumerate(parameters):
-            if p.kind is not p.POSITIONAL_OR_KEYWORD:
-                return None
-            words.append(f"{p.name}=MISSING")
-            passed.append(p.name if i < positional else f"{p.name}={p.name}")
-        self._parameters = [p.name for p in parameters]
-        reserved = {*scope, *(f"x{i}" for i in range(len(self.inputs))), "work", "result"}
-        if reserved.intersection(self._parameters):
-            return None
-        return ", ".join(words), ", ".join(passed)
-
-    def _guard(self, scope: dict[str, Any]) -> str:
-        """The condition under which the arguments are of the kind that the kernel is for."""
-        tests: list[str] = []
-        numbers = {v: f"x{i}" for i, v in enumerate(self.inputs)}
-        for name in self._parameters:
-            if name in self.program.parameters:
-                self._test(self.program.parameters[name], name, tests, scope, numbers)
-            else:
-                tests.append(f"{name} is MISSING")
-        return " and ".join(tests) or "True"
-
-    def _test(
-        self, tree: Any, place: str, tests: list[str], scope: dict[str, Any], names: dict[Var, str]
-    ) -> None:
-        if isinstance(tree, dict | list | tuple):
-            kind = f"kind_{len(scope)}"
-            scope[kind] = type(tree)
-            tests.append(f"{place}.__class__ is {kind} and len({place}) == {len(tree)}")
-            if isinstance(tree, dict):
-                for key, v in tree.items():
-                    bound = f"key_{len(scope)}"
-                    scope[bound] = key
-                    word = repr(key) if type(key) in (str, int) else bound
-                    tests.append(f"{word} in {place}")
-                    self._test(v, f"{place}[{word}]", tests, scope, names)
-            else:
-                for i, v in enumerate(tree):
-                    self._test(v, f"{place}[{i}]", tests, scope, names)
-        elif isinstance(tree, Var):
-            x = names[tree]
-            got = f"({x} := {place})"
-            if self.numeric:
-                tests.append(f"{got}.__class__ is float")
-            elif tree.shape == () and tree.dtype == np.float64:
-                tests.append(f"({got}.__class__ is float or {x}.__class__ is float64)")
-            elif tree.shape == ():
-                kind = f"kind_{len(scope)}"
-                scope[kind] = tree.dtype.type
-                tests.append(f"{got}.__class__ is {kind}")
-            else:
-                dtype = f"dtype_{tree.dtype.char}"
-                scope[dtype] = tree.dtype
-                tests.append(
-                    f"{got}.__class__ is ndarray and {x}.shape == {tree.shape!r} "
-                    f"and {x}.dtype is {dtype}"
-                )
-        else:
-            bound = f"fixed_{len(scope)}"
-            scope[bound] = tree
-            same = "is" if tree is None or isinstance(tree, bool) else "=="
-            kind = f"{bound}.__class__"
-            tests.append(f"{place}.__class__ is {kind} and {place} {same} {bound}")

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.ops.record import Op
+from minigrad.program.live import Draw, held
 from minigrad.tree import flatten, leaves_like, tree_map
 
 
@@ -149,7 +150,8 @@ class Program:
         """The program as NumPy that a careful person would have written."""
         from minigrad.writing.source import source
 
-        return source(self)
+        with held(self.constants.values()):
+            return source(self)
 
     def __str__(self) -> str:
         return self.source
@@ -307,5 +309,7 @@ def without_dead_code(program: Program) -> Program:
         if needed.intersection(equation.outs):
             kept.append(equation)
             needed.update(equation.reads())
-    constants = {v: value for v, value in program.constants.items() if v in needed}
+    constants = {
+        v: c for v, c in program.constants.items() if v in needed or isinstance(c, Draw)
+    }  # what is drawn is drawn by the function too, even in vain
     return program.replace(equations=kept[::-1], constants=constants)

@@ -27,6 +27,7 @@ from minigrad.program.statements import (
     selected_once,
     ufunc_of,
 )
+from minigrad.program.structure import nested
 from minigrad.program.tiles import NARROW, TILE, Runner, collector
 
 
@@ -56,7 +57,7 @@ class Kernel(Statements):
         self.text.update(zip(program.inputs, self.inputs, strict=True))
         for v, c in program.constants.items():
             self.text[v] = self.bound(self.name("k"), c)
-            if hasattr(c, "_value"):  # a Tensor, whose data may be replaced between calls
+            if hasattr(type(c), "_value"):  # a Tensor, whose data may be replaced between calls
                 self.text[v] = self.name("v")
                 self.lines.append(f"{self.text[v]} = k{self._count - 1}._value")
         for v in () if tile else program.inputs:
@@ -301,18 +302,7 @@ class Kernel(Statements):
                 words.append(f"{self.bound(self.name('c'), np.array(x))}.copy()")
             else:
                 words.append(self.bound(self.name("c"), x))
-        return nested(self.program.result, iter(words))
-
-
-def nested(tree: Any, words: Any) -> str:
-    """Source that builds the structure of ``tree``."""
-    if isinstance(tree, dict):
-        return "{" + "".join(f"{k!r}: {nested(v, words)}, " for k, v in tree.items()) + "}"
-    if isinstance(tree, list):
-        return "[" + "".join(f"{nested(v, words)}, " for v in tree) + "]"
-    if isinstance(tree, tuple):
-        return "(" + "".join(f"{nested(v, words)}, " for v in tree) + ")"
-    return str(next(words))
+        return nested(self.program.result, iter(words), lambda x: self.bound(self.name("s"), x))
 
 
 def tile_kernel(

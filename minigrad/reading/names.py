@@ -13,6 +13,7 @@ import dis
 import functools
 import linecache
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import CodeType
@@ -162,8 +163,16 @@ def callers() -> list[Scope]:
     return scopes
 
 
+def is_a(x: Any, *kinds: type) -> bool:
+    """``isinstance`` by the type alone: a caller's object may raise when it is asked anything.
+
+    A dead weak proxy and a lazy stand-in of a web framework do.
+    """
+    return issubclass(type(x), kinds)
+
+
 def is_tensor(x: Any) -> bool:
-    return hasattr(type(x), "backward") and hasattr(x, "_value")
+    return hasattr(type(x), "backward") and hasattr(type(x), "_value")
 
 
 def held(variables: Mapping[str, Any], deep: bool) -> Iterator[tuple[str, Any]]:
@@ -180,15 +189,16 @@ def _inside(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
     if not depth:
         return
     parts: list[tuple[str, Any]] = []
-    if isinstance(value, dict) and len(value) <= CROWD:
-        keys = [key for key in list(value) if isinstance(key, str | int)]
-        parts = [(f"{name}[{key!r}]", value[key]) for key in keys]
+    if is_a(value, dict) and dict.__len__(value) <= CROWD:
+        entries = list(dict.items(value))
+        parts = [(f"{name}[{key!r}]", v) for key, v in entries if type(key) in (str, int)]
     elif type(value) in (list, tuple) and len(value) <= CROWD:
         parts = [(f"{name}[{i}]", v) for i, v in enumerate(value)]
     elif callable(getattr(type(value), "named_parameters", None)):
-        yield from ((f"{name}.{path}", v) for path, v in value.named_parameters())
+        with suppress(Exception):
+            parts = [(f"{name}.{path}", v) for path, v in value.named_parameters()]
     for inner, v in parts:
-        if is_tensor(v) or isinstance(v, np.ndarray | np.generic):
+        if is_tensor(v) or is_a(v, np.ndarray, np.generic):
             yield inner, v
         else:
             yield from _inside(inner, v, depth - 1)
@@ -287,7 +297,7 @@ class Names:
         """The user's name of the constant ``node.args[i]``, as ``node`` uses it."""
         value = node.args[i]
         found = {n: scope for n, (v, scope) in self._by_id.get(id(value), {}).items() if v is value}
-        if not isinstance(value, int | float | np.generic):
+        if not is_a(value, int, float, np.generic):
             return next(iter(found), None) or self._transposed(value)
         statement = self._statement(node) if found else None
         if statement is not None:
@@ -296,18 +306,18 @@ class Names:
             return next((name for name in found if _base(name) in statement.loads), None)
         # Without the source, what may be a literal is one; small integers are everybody's.
         name, scope = next(iter(found.items()), (None, None))
-        if scope is None or len(found) > 1 or isinstance(value, int):
+        if scope is None or len(found) > 1 or is_a(value, int):
             return None
         literals = flatten(scope.code.co_consts)[0] if scope.code is not None else []
         return None if any(c is value for c in literals) else name
 
     def _transposed(self, value: Any) -> str | None:
-        if not isinstance(value, np.ndarray) or value.ndim != 2:
+        if not is_a(value, np.ndarray) or value.ndim != 2:
             return None
         if self._layouts is None:
             everything = ((n, v) for held in self._by_id.values() for n, (v, _) in held.items())
             self._layouts = {
-                layout(v): n for n, v in everything if isinstance(v, np.ndarray) and v.ndim == 2
+                layout(v): n for n, v in everything if is_a(v, np.ndarray) and v.ndim == 2
             }
         name = self._layouts.get(layout(value.T))
         return None if name is None else f"{name}.T"

@@ -116,6 +116,13 @@ def plainly(x: Any) -> Any:
     return x
 
 
+def drawn(rng: Any, shape: tuple[int, ...]) -> Any:
+    """``rng.random(shape)``; in a trace, a stand-in for what is drawn at each call."""
+    if modes.special and (tracer := tracing.get()) is not None:
+        return tracer.draw(rng, shape)
+    return rng.random(shape)
+
+
 # --- the door --------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from minigrad import ops
 from minigrad.errors import label
 from minigrad.nn.checks import count, fraction, generator
 from minigrad.ops.shape import arrayed
+from minigrad.tensor import drawn
 
 
 def layer_norm(x: Any, axes: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -169,5 +170,5 @@ def dropout(x: Any, p: float = 0.5, rng: Any = None) -> Any:
         return x
     x = arrayed(x)
     kind = x.dtype if hasattr(x, "dtype") and x.dtype.kind == "f" else np.dtype(np.float64)
-    kept = generator("dropout", rng).random(np.shape(x)) >= p
+    kept = drawn(generator("dropout", rng), np.shape(x)) >= p
     return x * (kept.astype(kind) / kind.type(1 - p))

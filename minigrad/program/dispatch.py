@@ -1,0 +1,327 @@
+"""Dispatch: which kernel a call is for, and the generated test that says so at once.
+
+A call is a tree: positional arguments and keywords, which may be containers of more.  Its
+leaves are inputs (numbers, arrays) or fixed values.  A `Form` describes one call: by its
+``key`` the slower path finds the kernel; and it writes the ``entry``, a function that asks
+whether a later call has the same form, takes it apart and runs the kernel on the parts.
+Nothing of the user's gets into that source: what is not ours is bound to a name of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
+
+from minigrad.graph import modes, tracing
+from minigrad.program.captures import Place, same
+from minigrad.program.trace import arguments, fixed_names, is_input
+from minigrad.program.tracer import LARGEST
+from minigrad.program.tracer import WHOLE_TYPES as WHOLE
+from minigrad.reading.names import is_a
+from minigrad.tensor import Tensor
+from minigrad.tree import children
+
+MISSING = object()
+"""Stands for an argument that a call does not have."""
+
+WEAK = "weak"
+"""The key of Python's numbers, which take the dtype of the arrays beside them."""
+
+
+class Form:
+    """The form of one call.
+
+    Attributes
+    ----------
+    named : dict
+        The arguments by name.
+    fixed : set of str
+        Which of them are static.
+    key : tuple
+        Equal for calls that one kernel is for.
+    firm : tuple
+        The same, with Python's floats taken for doubles.
+    inputs : dict
+        Name -> the numbers and arrays in the argument, as kernels take them.
+    whole : dict
+        Place -> whole number that is fixed so far.
+    statics : list of (Any, str)
+        Fixed objects, which may hold more; and where they are.
+    pattern : tuple
+        Equal for calls that one entry is for: how they pass what, and of which types.
+    eager : bool
+        Whether no kernel is for such a call: something in it is being differentiated, or
+        is an array of another library's.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        static: Any,
+        vary: Collection[str],
+    ) -> None:
+        self.f = f
+        self.named = arguments(f, args, kwargs)
+        self.positional = len(args)
+        self.keywords = list(kwargs)
+        self.fixed = fixed_names(f, self.named, static) if static else set()
+        self.vary = vary
+        self.inputs: dict[str, list[Any]] = {}
+        self.whole: dict[str, int] = {}
+        self.statics: list[tuple[Any, str]] = []
+        self.eager = False
+        self.types: list[Any] = []
+        keys = []
+        for name, value in self.named.items():
+            self.inputs[name] = []
+            keys.append((name, tuple(self.describe(value, name, name))))
+        keys.sort(key=lambda item: item[0])
+        self.key = tuple(keys)
+        self.firm = tuple((name, tuple(map(firm, parts))) for name, parts in keys)
+        self.pattern = (self.positional, *self.keywords, *self.types)
+
+    # --- what it is ---------------------------------------------------------------------
+
+    def describe(self, x: Any, place: str, name: str) -> list[Any]:
+        """What is characteristic of an argument, or of a part of one."""
+        parts = children(x)
+        if parts is not None:
+            found: list[Any] = [(type(x), tuple(key for key, _ in parts))]
+            for key, part in parts:
+                inside = f"{place}.{key}" if children_are_fields(x) else f"{place}[{key!r}]"
+                found += self.describe(part, inside, name)
+            return found
+        if name in self.fixed or not self.is_input(x, place):
+            return [(type(x), frozen(x, place))]
+        value = x._value if type(x) is Tensor else x
+        self.types.append((type(x), type(value), str(getattr(value, "dtype", ""))))
+        known = isinstance(value, int | float | np.generic | np.ndarray)
+        if not known or isinstance(value, np.ma.MaskedArray) or getattr(x, "node", None):
+            self.eager = True
+            return []
+        self.inputs[name].append(taken(value))
+        if is_weak(value):
+            return [WEAK]
+        return [(value.shape, value.dtype.newbyteorder("="))]
+
+    def is_input(self, x: Any, place: str) -> bool:
+        """Whether a part varies between calls: floats and arrays do, whole numbers may."""
+        if type(x) in WHOLE and -LARGEST < x < LARGEST:
+            self.whole[place] = int(x)
+            return place in self.vary
+        if is_input(x):
+            return True
+        if not is_a(x, *ATOMIC):
+            self.statics.append((x, place))
+        return False
+
+    def ordered(self, names: Collection[str]) -> list[Any]:
+        """The inputs, in the order in which a kernel has the arguments."""
+        return [x for name in names for x in self.inputs[name]]
+
+    # --- the entry ----------------------------------------------------------------------
+
+    def entry(
+        self, names: Collection[str], numeric: bool, captured: list[str], bind: Bind
+    ) -> tuple[str, list[str], list[str]]:
+        """The entry's parameters, its tests, and what is done with inputs before the run."""
+        n = len(self.keywords)
+        tests = ["not _more", f"len(_named) == {n}" if n else "not _named"]
+        moves: list[str] = []
+        places = {}
+        for i, name in enumerate(self.named):
+            key = bind(name)
+            places[name] = f"_p{i}" if i < self.positional else f"_named[{key}]"
+        writer = Writer(self, numeric, bind, tests, moves)
+        for name in names:
+            writer.test(self.named[name], places[name], name, name)
+        parameters = [f"_p{i}=_missing" for i in range(self.positional)]
+        head = ", ".join([*parameters, *["/"] * bool(parameters), "*_more", "**_named"])
+        return head, [*tests, *captured], moves
+
+
+class Bind:
+    """Gives values names of ours in the scope of generated source."""
+
+    def __init__(self, scope: dict[str, Any], stem: str = "_g") -> None:
+        self.scope = scope
+        self.stem = stem
+        self.known: dict[int, str] = {}
+
+    def __call__(self, value: Any) -> str:
+        if id(value) not in self.known:
+            name = f"{self.stem}{len(self.known)}_"
+            self.known[id(value)] = name
+            self.scope[name] = value
+        return self.known[id(value)]
+
+
+class Writer:
+    """Writes the tests of one form."""
+
+    def __init__(
+        self, form: Form, numeric: bool, bind: Bind, tests: list[str], moves: list[str]
+    ) -> None:
+        self.form = form
+        self.numeric = numeric
+        self.bind = bind
+        self.tests = tests
+        self.moves = moves
+        self.count = 0
+        self.parts = 0
+
+    def test(self, x: Any, place: str, path: str, name: str) -> None:
+        """Append the tests of what is at ``place``, and give its inputs their names."""
+        parts = children(x)
+        if parts is None:
+            self.leaf(x, place, path, name)
+            return
+        here = f"_t{self.parts}"
+        self.parts += 1
+        self.tests.append(f"({here} := {place}).__class__ is {self.bind(type(x))}")
+        fields = children_are_fields(x)
+        if not fields:
+            self.tests.append(f"len({here}) == {len(parts)}")
+        for key, part in parts:
+            if fields:
+                self.test(part, f"{here}.{key}", f"{path}.{key}", name)
+            elif type(x) is dict:
+                self.test(part, f"{here}[{self.bind(key)}]", f"{path}[{key!r}]", name)
+            elif isinstance(x, dict):
+                got = f"{here}.get({self.bind(key)}, _missing)"
+                self.test(part, got, f"{path}[{key!r}]", name)
+            else:
+                self.test(part, f"{here}[{key}]", f"{path}[{key}]", name)
+
+    def leaf(self, x: Any, place: str, path: str, name: str) -> None:
+        if name in self.form.fixed or not self.form.is_input(x, path):
+            value = self.bind(x)
+            if isinstance(x, np.ndarray):
+                value = self.bind(np.array(x))
+            here = f"_t{self.parts}"
+            self.parts += 1
+            self.tests.append(
+                f"(({here} := {place}) is {value} or {self.bind(same)}({here}, {value}))"
+            )
+            return
+        v = f"x{self.count}"
+        self.count += 1
+        got = f"({v} := {place})"
+        if type(x) is Tensor:
+            self.tests.append(f"{got}.__class__ is {self.bind(Tensor)} and {v}.node is None")
+            x, got = x._value, f"({v} := {v}._value)"
+        self.tests.append(f"{got}.__class__ is {self.bind(type(x))}")
+        if isinstance(x, np.ndarray):
+            self.tests.append(f"{v}.shape == {tuple(map(int, x.shape))}")
+            dtype = self.bind(x.dtype)
+            self.tests.append(f"({v}.dtype is {dtype} or {v}.dtype == {dtype})")
+        elif type(x) in WHOLE:
+            self.tests.append(f"{-LARGEST} < {v} < {LARGEST}")
+        self.move(x, v)
+
+    def move(self, x: Any, v: str) -> None:
+        """What makes of the argument what the kernel takes."""
+        kind = bool if getattr(getattr(x, "dtype", None), "kind", "") == "b" else float
+        if self.numeric:
+            if type(x) is not kind:
+                self.moves.append(f"{v} = {kind.__name__}({v})")
+        elif is_weak(x):
+            self.moves.append(f"{v} = {self.bind(np.float64)}({v})")
+        elif isinstance(x, np.ndarray):
+            if type(x) is not np.ndarray:
+                self.moves.append(f"{v} = {self.bind(np.asarray)}({v})")
+            if not x.dtype.isnative:
+                native = self.bind(x.dtype.newbyteorder("="))
+                self.moves.append(f"{v} = {v}.astype({native})")
+            if not x.shape:
+                self.moves.append(f"{v} = {v}[()]")
+
+
+ATOMIC = (int, float, complex, str, bytes, type(None), np.generic, np.ndarray, np.dtype, type)
+
+
+def children_are_fields(x: Any) -> bool:
+    return not isinstance(x, dict | list | tuple)
+
+
+def is_weak(x: Any) -> bool:
+    """Whether a number takes the dtype of the arrays beside it."""
+    return type(x) in WHOLE or (isinstance(x, int | float) and not isinstance(x, np.generic))
+
+
+def taken(x: Any) -> Any:
+    """An input as kernels take it: native, of no subclass, single numbers as scalars."""
+    if is_weak(x):
+        return float(x)
+    if isinstance(x, np.ndarray):
+        x = np.asarray(x)
+        x = x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+        return x if x.shape else x[()]
+    return x
+
+
+def firm(part: Any) -> Any:
+    return ((), np.dtype(float)) if part == WEAK else part
+
+
+def frozen(x: Any, place: str) -> Any:
+    """Something hashable that is equal for values that a program may be shared by."""
+    if isinstance(x, float | complex | np.inexact):
+        return repr(x)
+    if isinstance(x, np.ndarray) and x.dtype != object:
+        return x.shape, x.dtype.str, x.tobytes()
+    try:
+        hash(x)
+    except TypeError:
+        what = f"an array of shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
+        raise TypeError(
+            f"{place} ({what}) is a static argument and cannot be compared: "
+            "pass something hashable, or an array"
+        ) from None
+    return x
+
+
+def unwatched() -> bool:
+    """Whether this thread is not tracing."""
+    return tracing.get() is None
+
+
+def entry_of(
+    form: Form,
+    names: Collection[str],
+    numeric: bool,
+    places: list[Place],
+    body: list[str],
+    scope: dict[str, Any],
+) -> tuple[Any, str]:
+    """The generated function for calls of this form, which ends with ``body``; and its source.
+
+    What it is not for it passes on to ``_next``, in its scope.
+    """
+    bind = Bind(scope)
+    scope.update(_missing=MISSING, _modes=modes, _unwatched=unwatched, _looked=LOOKED)
+    captured = ["(not _modes.special or _unwatched())", *(p.test(bind) for p in places)]
+    head, tests, moves = form.entry(names, numeric, captured, bind)
+    given = "".join(f"_p{i}, " for i in range(form.positional))
+    joined = "\n            and ".join(tests)
+    lines = [
+        f"def entry({head}):",
+        "    try:",
+        f"        _ok = ({joined})",
+        "    except _looked:",
+        "        _ok = False",
+        "    if _ok:",
+        *(f"        {line}" for line in (*moves, *body)),
+        f"    return _next({given}*_more, **_named)",
+    ]
+    source = "\n".join(lines) + "\n"
+    exec(compile(source, f"{__file__}: entry", "exec"), scope)
+    return scope["entry"], source
+
+
+LOOKED = (AttributeError, KeyError, IndexError, ValueError, TypeError)
+"""What looking at arguments and captures of another form may raise."""

@@ -1,0 +1,507 @@
+"""The tracer: what the door does with every call while a function is being traced.
+
+Everything is recorded, also what no gradient flows through; values must not be looked at
+in Python meanwhile, for what was decided by them would be the same at every later call.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import operator
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import CodeType, FrameType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.data import settle
+from minigrad.errors import Site, caller_site, failure, is_user, label, user_frames, variable_name
+from minigrad.graph import (
+    NOTHING,
+    AnyNode,
+    Leaf,
+    Node,
+    Passive,
+    Variable,
+    modes,
+    next_seq,
+    pick,
+    recording,
+    tracing,
+    variable,
+)
+from minigrad.ops.indexing import elements, settle_index, settled
+from minigrad.ops.record import Op
+from minigrad.program.live import Captured, Draw
+from minigrad.reading.names import held, is_a
+from minigrad.tensor import Tensor, no_derivative, operand, plainly, wrap
+from minigrad.tree import flatten
+
+ARITHMETIC = frozenset(
+    {
+        ops.add, ops.subtract, ops.multiply, ops.divide, ops.power,
+        ops.negative, ops.positive, ops.absolute,
+    }
+)  # fmt: skip
+"""What two of Python's numbers give another of Python's numbers by."""
+
+WHOLE: dict[Op, Any] = {ops.add: sum, ops.subtract: sum, ops.multiply: math.prod, ops.negative: sum}
+"""What whole numbers stay whole by, and the bound of the answer by the bounds of both."""
+
+EXACT = 2.0**53
+"""Whole numbers up to which are doubles."""
+
+LARGEST = 2**31
+"""Whole numbers below which may be inputs."""
+
+WHOLE_TYPES = (int, np.int64, np.int32)
+
+CLOCKS = frozenset(
+    {
+        time.time, time.time_ns, time.perf_counter, time.perf_counter_ns, time.monotonic,
+        time.monotonic_ns, time.process_time, time.process_time_ns, os.urandom,
+        datetime.datetime.now, datetime.datetime.utcnow, datetime.datetime.today,
+        datetime.date.today,
+    }
+)  # fmt: skip
+"""Functions that answer differently at each call."""
+
+
+class Tracer:
+    """What the door does with every call while a function is being traced.
+
+    Attributes
+    ----------
+    inputs : dict
+        node -> name, of the arguments.
+    captured : dict
+        node -> Tensor, of Tensors that the function did not get as arguments.
+    names : dict
+        node -> what the traced function calls it.
+    constants : dict
+        id of an array -> what the traced function calls it.
+    gradient_of : dict
+        node -> the nodes that it is the gradient of: where ``z = w x + b``, that of z is
+        that of b.
+    weak : dict
+        node -> None, of Python's floats, which take the dtype of the arrays beside them; of
+        whole numbers the largest that they can be.
+    cast : bool
+        Whether any of them has taken another dtype than that of a double.
+    copies : dict
+        id of the copy of an array -> the array, and its copy.
+    updates : dict
+        id of a Tensor -> the Tensor, and what the function has set its data to.
+    codes : set
+        What has run.
+    clock : tuple or None
+        A function that answers differently each time, and where it was called.
+    """
+
+    def __init__(self) -> None:
+        self.start = next_seq()
+        self.inputs: dict[AnyNode, str] = {}
+        self.captured: dict[AnyNode, Tensor | Captured | Draw] = {}
+        self.names: dict[AnyNode, str] = {}
+        self.constants: dict[int, str] = {}
+        self.closure: dict[str, Any] = {}
+        self.gradient_of: dict[AnyNode, list[AnyNode]] = {}
+        self.weak: dict[AnyNode | None, float | None] = {}
+        self.cast = False
+        self.updates: dict[int, tuple[Tensor, Tensor]] = {}
+        self.codes: set[CodeType] = set()
+        self.clock: tuple[str, Site | None] | None = None
+        self._outside: dict[int, tuple[Tensor, AnyNode]] = {}
+        self.copies: dict[int, tuple[Any, Any]] = {}
+        self._frozen: dict[int, tuple[Any, Any]] = {}
+
+    def learn(self, variables: Mapping[str, Any]) -> None:
+        """Note what a function of the user calls its Tensors and arrays."""
+        self.closure.update(variables)
+        for name, value in held(variables, deep=True):
+            if is_a(value, Tensor):
+                if value.node is not None and value.node.op is not variable:
+                    self.names.setdefault(value.node, value.name or name)
+            elif is_a(value, np.ndarray):
+                self.constants.setdefault(id(value), name)
+
+    # --- recording ----------------------------------------------------------------------
+
+    def input(self, x: Any, name: str) -> Tensor:
+        """A stand-in for the argument ``x``."""
+        t = self.stand_in(x)
+        assert t.node is not None
+        self.inputs[t.node] = name
+        return t
+
+    def capture(self, x: Captured) -> Tensor:
+        """A stand-in for a variable that the function captured."""
+        t = self.stand_in(x.read())
+        self.captured[t.node] = x
+        return t
+
+    def draw(self, rng: Any, shape: tuple[int, ...]) -> Tensor:
+        """A stand-in for numbers that are drawn anew at each call."""
+        draw = Draw(rng, shape)
+        t = self.stand_in(draw.waiting)
+        self.captured[t.node] = draw
+        return t
+
+    def stand_in(self, x: Any) -> Tensor:
+        given = x._value if isinstance(x, Tensor) else x
+        weak = type(given) in (float, *WHOLE_TYPES)
+        value = np.float64(given) if weak else given
+        value = settle(value.view() if type(value) is np.ndarray else value)
+        node = Passive(None, (), (), NOTHING, value, next_seq())
+        if weak:
+            self.weak[node] = None if type(given) is float else float(LARGEST)
+        return wrap(value, node)
+
+    def node_of(self, t: Tensor) -> AnyNode:
+        """The node of a Tensor in this trace; one from outside is captured."""
+        if id(t) in self.updates:
+            t = self.updates[id(t)][1]
+        node = t.node
+        if node is None:
+            known = self._outside.get(id(t))
+            if known is None:
+                node = Passive(None, (), (), NOTHING, t._value, next_seq())
+                self.captured[node] = t
+                self._outside[id(t)] = t, node
+                return node
+            return known[1]
+        if node.op is None:
+            if type(node) is Leaf and node not in self.captured:
+                self.captured[node] = t
+            elif type(node) is Variable:  # of a constant
+                node.ans = t._value
+        elif node.seq < self.start:
+            raise ValueError(
+                f"{label(t)} was computed outside of the function that is traced, from something "
+                "that requires a gradient: pass it as an argument, or "
+                f"{variable_name(t) or 'it'}.detach() it first"
+            )
+        return node  # type: ignore[no-any-return]
+
+    def passive(self, t: Tensor) -> Tensor:
+        """The same value, and no gradient flows through."""
+        node = self.node_of(t)
+        return wrap(
+            t._value, Passive(variable, (t._value,), (node,), NOTHING, t._value, next_seq())
+        )
+
+    def data(self, t: Tensor) -> Tensor:
+        """``t.data``, of what the function captured: it is read at each call."""
+        if t.node is not None and (type(t.node) is not Leaf or t.node in self.inputs):
+            self.refuse(t, ".data")
+        node = self.node_of(t)
+        value = self.value_of(t)
+        return wrap(value, Passive(variable, (value,), (node,), NOTHING, value, next_seq()))
+
+    def update(self, t: Tensor, value: Any) -> None:
+        """``t.data = value``, done at each call."""
+        value = plainly(value) if not isinstance(value, Tensor) else value
+        new = value if isinstance(value, Tensor) else wrap(settle(np.array(value, t.dtype)), None)
+        if new.shape != t.shape:
+            raise ValueError(
+                f"{label(t)}.data has shape {t.shape}, the new data {new.shape}; "
+                "make a new Tensor for another shape"
+            )
+        if new.dtype != t.dtype:
+            new = new.astype(t.dtype)
+        self.node_of(t)
+        new = self.passive(new) if new.node is not None else new
+        self.updates[id(t)] = t, new
+
+    def value_of(self, t: Tensor) -> Any:
+        return self.updates[id(t)][1]._value if id(t) in self.updates else t._value
+
+    def refuse(self, t: Tensor, what: str) -> NoReturn:
+        """Raise: the value of ``t`` must not be looked at."""
+        site, name = caller_site(), self.called(t)
+        raise TypeError(
+            f"{what} of {name} would fix its value in the program for every later call"
+            f"{f', at {site}' if site else ''}: choose between values with np.where, keep it out "
+            "of Python's if, while, float() and int(), or make it a static argument"
+        )
+
+    def called(self, t: Tensor) -> str:
+        """What the user calls ``t``, or how it was computed from what has a name."""
+        with modes.set(tracing, None):
+            name = variable_name(t)
+            if name or t.node is None or t.node.op is None:
+                return name or self.inputs.get(t.node) or label(t)
+            known = {
+                v.node: key
+                for frame in user_frames()
+                for key, v in frame.f_locals.items()
+                if is_a(v, Tensor)
+            }
+            words = [
+                self.inputs.get(p) or known.get(p) or "..." if p is not None else label(a)
+                for a, p in zip(t.node.args, t.node.parents, strict=True)
+            ]
+        symbol = t.node.op.symbol
+        if symbol is not None and len(words) == 2:
+            return f" {symbol} ".join(words)
+        return f"{t.node.op.name}({', '.join(words)})"
+
+    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """``tensor.apply`` that records everything."""
+        if op is settled:  # an index keeps its Tensors
+            return self.index(args[0])
+        if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
+            args, kwargs = op.bind(args, kwargs)
+        values: list[Any] = []
+        parents: list[AnyNode | None] = []
+        if self.updates:
+            args = tuple(self.updates.get(id(x), (x, x))[1] for x in args)
+        for x in args:
+            if isinstance(x, list | tuple) and ops.holds_tensor(x):
+                x = ops.array(x)
+            value, _, is_tensor = operand(x) if op.vjps is not None else (plainly(x), None, False)
+            values.append(self.frozen(value) if type(value) is np.ndarray else value)
+            parents.append(self.node_of(x) if is_tensor or isinstance(x, Tensor) else None)
+        weak: Any = False
+        if self.weak and not self.weak.keys().isdisjoint(parents):
+            casts, weak = self.promoted(op, args, values, parents)
+            if casts is not None:
+                return self.apply(op, casts, kwargs)
+        kept = {key: self.kept(v) for key, v in kwargs.items()}
+        if op.dynamic or (op is elements and any(map(is_mask, flatten(kept)[0]))):
+            found = [x for x in (*args, *flatten(kept)[0]) if isinstance(x, Tensor)]
+            if found:
+                self.refuse(found[-1], f"the shape of {op.name}() depends on values:")
+        try:
+            ans = op.forward(*values, **{key: read(v) for key, v in kept.items()})
+        except Exception as error:
+            raise failure(op, args, kwargs, error) from error
+        recorded = any(p is not None for p in parents) or ops.holds_tensor(flatten(kept)[0])
+        if op.by_shape or (op.vjps is None and not recorded):
+            return ans
+        several = isinstance(ans, tuple | list)
+        ans = tuple(settle(np.asarray(y)) for y in ans) if several else settle(np.asarray(ans))
+        node = self.node(op, args, values, parents, kept, ans) if recorded else None
+        if weak is not False:
+            self.weak[node] = weak
+        if not several:
+            return wrap(ans, node)
+        return tuple(wrap(y, self.picked(node, i)) for i, y in enumerate(ans))
+
+    def promoted(
+        self, op: Op, args: Any, values: list[Any], parents: list[AnyNode | None]
+    ) -> tuple[tuple[Any, ...] | None, Any]:
+        """How Python's numbers among the arguments of ``op`` count, as NumPy 2 has it.
+
+        Returns
+        -------
+        casts : tuple or None
+            The arguments, with those numbers in the dtype of the arrays beside them.
+        weak : False, None or float
+            What `weak` says of the answer; False if it is an array.
+        """
+        soft = [p in self.weak for p in parents]
+        if not (op.elementwise or op.vjps is None):
+            return None, False
+        firm = [
+            v.dtype
+            for v, s in zip(values, soft, strict=True)
+            if not s and isinstance(getattr(v, "dtype", None), np.dtype)
+        ]
+        sizes = [
+            self.weak[p] if s else abs(v) if type(v) is int else None
+            for v, p, s in zip(values, parents, soft, strict=True)
+        ]
+        whole = any(s and size is not None for s, size in zip(soft, sizes, strict=True))
+        if firm:
+            if whole and not any(dtype.kind == "f" for dtype in firm):
+                self.refuse_whole(op)
+            dtype = np.result_type(*firm, 1.0)
+            if dtype == np.float64:
+                return None, False
+            self.cast = True
+            return tuple(
+                x.astype(dtype) if s else x for x, s in zip(args, soft, strict=True)
+            ), False
+        if not whole or None in sizes:
+            return None, None if op in ARITHMETIC else False
+        if op in WHOLE:
+            size = WHOLE[op](sizes)
+            if size > EXACT:
+                self.refuse_whole(op)
+            return None, size
+        if op is ops.divide:
+            return None, None
+        answer = np.asarray(op.forward(*(int(v) for v in values)))
+        if answer.dtype != np.float64 and answer.dtype.kind != "b":
+            self.refuse_whole(op)
+        return None, False
+
+    def refuse_whole(self, op: Op) -> NoReturn:
+        raise TypeError(f"{op.name} of whole numbers is fixed in a program: pass a float")
+
+    def frozen(self, x: Any) -> Any:
+        """The array ``x`` as it is now, however the function changes it later."""
+        if not x.flags.writeable or not x.shape:
+            return x
+        known = self._frozen.get(id(x))
+        if known is None or not identical(known[1], x):
+            known = self._frozen[id(x)] = x, settle(x.copy("K"))
+            self.copies[id(known[1])] = x, known[1]
+        return known[1]
+
+    def index(self, index: Any) -> Any:
+        """An index with arrays of its own; Tensors stay."""
+        if isinstance(index, tuple):
+            return tuple(self.index(part) for part in index)
+        if isinstance(index, list) and ops.holds_tensor(index):
+            return ops.array(index)
+        return settle_index(index)
+
+    def kept(self, v: Any) -> Any:
+        """Metadata that nobody can change later; Tensors stay, as part of this trace."""
+        if isinstance(v, Tensor):
+            return wrap(v._value, self.node_of(v))
+        if isinstance(v, list | tuple):
+            return tuple(self.kept(part) for part in v)
+        if type(v) is np.ndarray and v.flags.writeable:
+            return settle(v.copy())
+        return v
+
+    def node(
+        self, op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Any
+    ) -> Node:
+        """What the call leaves behind; passive unless a gradient flows through."""
+        active = [p is not None and type(p) is not Passive for p in parents]
+        floating = type(ans) is tuple or ans.dtype.kind == "f"
+        kind = (
+            Node
+            if op.vjps is not None and any(active) and floating and recording.get()
+            else Passive
+        )
+        if kind is Node and type(op.vjps) is tuple:
+            for i, (rule, flows) in enumerate(zip(op.vjps, active, strict=True)):
+                if rule is None and flows:
+                    raise no_derivative(op, args, kwargs, i)
+        return kind(op, tuple(values), tuple(parents), kwargs, ans, next_seq())
+
+    def picked(self, node: AnyNode | None, index: int) -> AnyNode | None:
+        """The node of one of several outputs."""
+        if node is None:
+            return None
+        y = node.ans[index]
+        kind = Node if type(node) is Node and y.dtype.kind == "f" else Passive
+        return kind(pick, (node.ans,), (node,), {"index": index}, y, next_seq())
+
+    # --- what the engine tells -------------------------------------------------------------
+
+    def before_rules(self, node: AnyNode, g: Any) -> None:
+        """Note that ``g`` is the gradient of ``node``: it will be named after it."""
+        if isinstance(g, Tensor) and g.node is not None:
+            self.gradient_of.setdefault(g.node, []).append(node)
+
+    def after_rule(self, node: AnyNode, argnum: int, g: Any, c: Any) -> None:
+        """Nothing: the rule has recorded itself."""
+
+
+def read(v: Any) -> Any:
+    """Metadata with the values of its Tensors."""
+    if isinstance(v, tuple):
+        return tuple(read(part) for part in v)
+    return v._value if isinstance(v, Tensor) else v
+
+
+def is_mask(v: Any) -> bool:
+    return isinstance(v, Tensor) and v.dtype.kind == "b"
+
+
+def tensors_in(v: Any) -> Iterator[Tensor]:
+    """The Tensors among metadata."""
+    if isinstance(v, Tensor):
+        yield v
+    elif isinstance(v, tuple | dict):
+        for part in v.values() if isinstance(v, dict) else v:
+            yield from tensors_in(part)
+
+
+def identical(a: Any, b: Any) -> bool:
+    """Whether two arrays hold the same bits."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if a.dtype.kind in "iub":
+        return bool((a == b).all())
+    if a.nbytes <= 65536 or a.dtype.kind != "f" or a.dtype.itemsize > 8:
+        return bool(a.tobytes() == b.tobytes())
+    bits = f"u{a.dtype.itemsize}"
+    parts = ((a, b),) if a.ndim == 1 and a.size < 2**16 else zip(rows(a), rows(b), strict=True)
+    return all((p.view(bits) == q.view(bits)).all() for p, q in parts)
+
+
+def rows(a: Any) -> Iterator[Any]:
+    """An array in pieces of some thousand elements, so that what is made of one is small."""
+    if a.ndim == 1 or a.size // a.shape[0] < 2**16:
+        step = max(1, 2**16 // (a.size // a.shape[0]))
+        yield from (a[i : i + step] for i in range(0, a.shape[0], step))
+    else:
+        for part in a:
+            yield from rows(part)
+
+
+RESUME = operator.methodcaller("enable")
+"""Go on profiling, without the profiler noticing that call."""
+
+
+@contextmanager
+def watched(tracer: Tracer) -> Iterator[None]:
+    """Learn the names of the user's local variables as his functions return.
+
+    A profiler that is at work goes on: one in Python hears of all that happens, one in C
+    (cProfile) takes what is traced for work of the function that traces.
+    """
+    before = sys.getprofile()
+    heard: Any = before if callable(before) else None
+
+    def hook(frame: FrameType, event: Any, arg: Any) -> None:
+        if heard is not None:
+            heard(frame, event, arg)
+        if event == "return":
+            tracer.codes.add(frame.f_code)
+            if is_user(frame.f_code.co_filename):
+                tracer.learn(frame.f_locals)
+                globals_ = frame.f_globals
+                tracer.learn({n: globals_[n] for n in frame.f_code.co_names if n in globals_})
+        elif event == "c_call" and arg in CLOCKS and tracer.clock is None and asked(frame):
+            tracer.clock = (
+                f"{arg.__module__ or arg.__self__.__name__}.{arg.__name__}",
+                site_of(frame),
+            )
+
+    sys.setprofile(hook)
+    try:
+        yield
+    finally:
+        if before is None or heard is not None:
+            sys.setprofile(heard)
+        else:
+            RESUME(before)
+
+
+def asked(frame: FrameType) -> bool:
+    """Whether a clock (or the system's noise) is read for the user: not for a log entry, say."""
+    name = frame.f_code.co_filename
+    return is_user(name) or os.path.basename(name) in ("random.py", "uuid.py", "secrets.py")
+
+
+def site_of(frame: FrameType | None) -> Site | None:
+    """The line of the user's code that ``frame`` is, or was called from."""
+    while frame is not None and not is_user(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    return Site(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
