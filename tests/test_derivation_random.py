@@ -34,12 +34,14 @@ def test_slips_are_found(family: Any) -> None:
             slip = np.asarray(hand[d.steps[i].key], float)
             if np.array_equal(slip, np.asarray(d.write()[d.steps[i].key], float)):
                 continue  # a slip in what is zero
+            if kind == "transposed" and sum(n > 1 for n in slip.shape) < 2:
+                continue  # a row for a column is no slip
             report = mg.check_derivation(d.output, hand)
             wrong = [r for r in report.rows if r.verdict == "wrong"]
             assert len(wrong) == 1, (kind, report)
             np.testing.assert_array_equal(wrong[0].hand, slip)
             if kind == "other":
-                assert wrong[0].diagnosis.kind == "other", report
+                assert wrong[0].diagnosis.kind in ("other", "entries"), report
             total += 1
             causes += wrong[0].diagnosis.kind == kind
     # Among whole numbers, a factor 2 can be a forgotten factor of ½: both are true.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.hypotheses import Candidate, Finding, Search, join
-
-Slips = Callable[[Search], Iterator[Candidate]]
+from minigrad.derivation.search import Finding, Search, join
+from minigrad.derivation.slips import SLIPS
+from minigrad.derivation.slips.entries import pattern
 
 
 @dataclass(frozen=True)
@@ -38,23 +38,8 @@ class Diagnosis:
         return self.detail
 
 
-# --- the order -------------------------------------------------------------------------
-
-
-INSIDE: list[Slips] = [
-    Search.dropped,
-    Search.missing,
-    Search.at_input,
-    Search.turned,
-    Search.swapped,
-    Search.extra,
-]
-FARTHER: list[Slips] = [
-    Search.misplaced,
-    Search.written_out,
-    Search.two_missing,
-    Search.misread,
-]
+NUMBER = 29
+"""What is off by a number alone is that, where no slip up to this price says more."""
 
 
 def diagnose(searches: Sequence[Search], plainly: bool = False) -> Diagnosis:
@@ -80,14 +65,14 @@ def diagnose(searches: Sequence[Search], plainly: bool = False) -> Diagnosis:
     if q.hand.shape != q.expected:
         return reshaped(searches, found) or misfit(searches[0])
     if not np.any(q.hand):
-        return try_out(searches, [Search.dropped]) or other(searches[0])
+        return try_out(searches, 0, NUMBER) or other(searches[0])
     for search in searches:
         # An array that is off by one number lacks a number, not an array.
         search.numbers_only = bool(found) and q.hand.size > 1
-    hit = None if plainly else try_out(searches, INSIDE)
+    hit = None if plainly else try_out(searches, 0, NUMBER)
     if hit is None and found:
         return verdict(*found[0])
-    hit = hit or (None if plainly else try_out(searches, FARTHER))
+    hit = hit or (None if plainly else try_out(searches, NUMBER, 1000))
     if hit is not None:
         return hit
     for search in searches:
@@ -98,11 +83,13 @@ def diagnose(searches: Sequence[Search], plainly: bool = False) -> Diagnosis:
     return other(searches[0])
 
 
-def try_out(searches: Sequence[Search], kinds: Sequence[Slips]) -> Diagnosis | None:
-    """The first slip that reproduces the hand value by itself."""
-    for slips in kinds:
+def try_out(searches: Sequence[Search], low: int, high: int) -> Diagnosis | None:
+    """The first slip of a price in this range that reproduces the hand value by itself."""
+    for slip in SLIPS:
+        if not low <= slip.price < high:
+            continue
         for search in searches:
-            hit = search.first(slips(search))
+            hit = search.first(slip(search))
             if hit is not None:
                 return verdict(search, ((hit[0].kind,), hit[0].words))
     return None
@@ -159,6 +146,9 @@ def other(search: Search) -> Diagnosis:
     factor = ratio_of(q.hand, value)
     gap = np.abs(q.hand - value)
     k = tuple(int(i) for i in np.unravel_index(np.argmax(gap), gap.shape))
+    where = pattern(search)
+    if where:
+        return Diagnosis("entries", None, where, ("entries",))
     place = f" at [{', '.join(map(str, k))}]" if k else ""
     words = f"no known slip explains it: yours {q.hand[k]:.6g}{place}, where {value[k]:.6g} belongs"
     if search.after:

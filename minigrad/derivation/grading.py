@@ -16,7 +16,6 @@ import numpy as np
 
 from minigrad.derivation.diagnosis import Diagnosis, diagnose, ratio_of
 from minigrad.derivation.factors import is_simple, sizes
-from minigrad.derivation.hypotheses import Search
 from minigrad.derivation.judges import (
     Base,
     Error,
@@ -31,6 +30,7 @@ from minigrad.derivation.judges import (
 from minigrad.derivation.keys import Keys
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.report import Report, Row, plain, worst
+from minigrad.derivation.search import Search
 from minigrad.derivation.values import COARSE as SPACINGS
 from minigrad.derivation.values import Missing, Unreadable, read, significant
 from minigrad.derivation.walk import NOTHING, Changes, Graph
@@ -603,6 +603,7 @@ class Grading:
             return self.close(q, value)
 
         search = Search(q, base, self.names, close, slack)
+        search.given = [p for p in self.derivatives if id(p) in self.verdicts]
         search.after = [p.text for p in base.used if self.verdicts[id(p)] in WRONG]
         return search
 

@@ -29,7 +29,7 @@ class Sieve:
         hands = [q.hand, *(transposes(q.hand, q.layout) if q.hand.ndim > 1 else [])]
         targets = [abs(self.along(h)) for h in hands if h.shape == self.d.shape]
         self.targets = np.array(targets)[:, None]
-        self.slack = 2e-3 * float(np.linalg.norm(q.hand))
+        self.slack = 2e-3 * float(np.linalg.norm(q.hand)) + float(np.linalg.norm(q.unit))
         self.here = self.along(base.value)
         self._through: dict[Edge, float] = {}
 

@@ -52,6 +52,7 @@ class Graph:
         self.marked: set[AnyNode] = set()
         self.steps = 0
         self._parts: dict[tuple[AnyNode, AnyNode], Part] = {}
+        self._gradients: dict[AnyNode, dict[AnyNode, Any]] = {}
 
     def shape(self, node: AnyNode) -> tuple[int, ...]:
         return tuple(np.shape(self.values[node]))
@@ -74,6 +75,24 @@ class Graph:
     def forget(self) -> None:
         """Let go of the parts, which hold the graph in turn."""
         self._parts.clear()
+        self._gradients.clear()
+
+    def gradients(self, u: AnyNode) -> dict[AnyNode, Any]:
+        """What arrives at each node that ``u`` was computed from, when 1 starts there."""
+        if u not in self._gradients:
+            below, nodes = {u}, {}
+            for node in reversed(self.nodes):
+                if node in below and node.op is not None:
+                    nodes[node] = [
+                        i for i, p in enumerate(node.parents)
+                        if p is not None and node.op.rule(i) is not None
+                    ]  # fmt: skip
+                    below.update(node.parents[i] for i in nodes[node])  # type: ignore[misc]
+            arrived: dict[AnyNode, Any] = {}
+            seed = np.ones(self.shape(u))[()]
+            Part(self, u, self.nodes[0], nodes).flow(seed, arrived=arrived)
+            self._gradients[u] = arrived
+        return self._gradients[u]
 
     def _above(self, v: AnyNode, u: AnyNode) -> set[AnyNode]:
         """``v`` and all that was computed from it, up to ``u``."""

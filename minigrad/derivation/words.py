@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -49,6 +50,17 @@ class Words:
             return f"({parts[0]} {node.op.symbol} {parts[1]})"
         return f"{node.op.name}({', '.join(parts)})"
 
+    def short(self, node: AnyNode) -> str:
+        """A node by its name, or as a call of its function."""
+        return self.describe(node, 1)
+
+    def describe_inside(self, node: AnyNode) -> str:
+        """The operation of a node, written out even where it has a name."""
+        parts = [self.operand(node, i) for i in range(len(node.args))]
+        if node.op is not None and node.op.symbol and len(parts) == 2:
+            return f"{parts[0]} {node.op.symbol} {parts[1]}"
+        return self.describe(node)
+
     def factor_name(self, edge: Edge) -> str:
         """A local derivative as a person would call it."""
         node, i = edge
@@ -88,3 +100,14 @@ class Words:
         if named:
             return "through " + ", ".join(named[:3])
         return f"through {self.describe(nodes[0])}"
+
+    def through(self, below: AnyNode, user: AnyNode, chain: Sequence[AnyNode], v: AnyNode) -> str:
+        """A part of the graph by the named nodes of its ``chain``, else by where it begins."""
+        named = [self.names.of(n) for n in chain if self.names.known(n)]
+        if named:
+            return "through " + ", ".join(named[:3])
+        if chain:
+            return f"through {self.describe(chain[0])}"
+        if below is not v:
+            return f"through {self.describe(below)}"
+        return f"of {self.describe(below)} in {self.describe(user)}"

@@ -1,8 +1,8 @@
-"""Why a value is wrong: slips that people make, tried one after the other.
+"""The search for the slip that made a wrong value out of the truth.
 
-Every hypothesis is applied to the truth and kept only where it reproduces the hand value.
-The simple and telling ones are tried first, so that a sign is a sign before it is a
-factor of -1, and a forgotten σ' is that before it is a number that happens to equal it.
+Every slip is applied to the truth and kept only where it reproduces the hand value.  One
+criterion says whether that is evidence: so many candidates were tried, and one of so many
+agrees with the digits given by accident.
 """
 
 from __future__ import annotations
@@ -15,32 +15,25 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.derivation.factors import SIMPLE, accident, is_simple, sizes, times_truth
 from minigrad.derivation.judges import Base, evaluate
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.sieve import Sieve, transposes
 from minigrad.derivation.walk import Call, Edge, Edit, Graph
 from minigrad.derivation.words import Words
-from minigrad.graph import AnyNode
+from minigrad.graph import AnyNode, pick, variable
 from minigrad.reading.names import Names
 
 CHANCE = 0.012
 """How likely a wrong cause may be to agree with the digits given by accident."""
-MANY = 1000
-"""Room for so many candidates is room for slips that are rare."""
-
 STEPS = 30_000
-"""How much walking one diagnosis may cost."""
+"""How much walking one slip may cost: nodes passed, large ones counted more than once."""
 
-LINEAR = {"add", "subtract", "negative", "positive", "sum", "mean", "reshape", "transpose",
-          "broadcast_to", "getitem", "concatenate", "stack", "pick", "variable"}  # fmt: skip
+BLIND = {ops.add, ops.subtract, ops.negative, ops.positive, ops.sum, ops.mean, ops.reshape,
+         ops.transpose, ops.broadcast_to, ops.getitem, ops.concatenate, ops.stack, pick,
+         variable}  # fmt: skip
 """Ops whose rules see no values, only shapes."""
-
-WRITTEN_OUT: list[tuple[str, Any, Any, str]] = [
-    ("σ", lambda x: 1 / (1 + np.exp(-x)), lambda a: a * (1 - a), "{0} * (1 - {0})"),
-    ("tanh", np.tanh, lambda a: 1 - a**2, "1 - {0}**2"),
-]
-"""Functions that are often written out, and their derivatives by their values."""
 
 
 Judge = Callable[[Any], bool]
@@ -56,8 +49,26 @@ class Candidate:
     words: str
 
 
+@dataclass(frozen=True)
+class Segment:
+    """One of the parallel parts of a graph: a use of ``below``, and what is made of it.
+
+    Attributes
+    ----------
+    edges : tuple of edges
+        The arguments through which ``below`` enters.
+    below : node
+    chain : tuple of nodes
+        From the one it enters up to where other parts join.
+    """
+
+    edges: tuple[Edge, ...]
+    below: AnyNode
+    chain: tuple[AnyNode, ...]
+
+
 class Search(Words):
-    """The hypotheses about one quantity, given one set of earlier values."""
+    """The search for the cause of one quantity, given one set of earlier values."""
 
     def __init__(self, q: Quantity, base: Base, names: Names, close: Judge, slack: Any) -> None:
         self.q = q
@@ -75,12 +86,14 @@ class Search(Words):
         self.means, self.sums, lengths = sizes(q)
         self.lengths = sorted({*self.sums, *self.means, *lengths})
         work = sum(np.size(node.ans) for node in q.part.inside)
-        large = (q.hand.size > 3 or work > 2000) and not np.any(q.unit)
-        self.sieve = Sieve(q, base) if large else None
+        large = q.hand.size > 3 or work > 2000
+        self.sieve = Sieve(q, base) if large and q.fits and q.index is None else None
         self.numbers_only = False
         """Whether only single numbers are looked for among the local factors."""
         self.pairs: list[tuple[Candidate, Finding]] = []
         """Candidates that need a second slip to reproduce the hand value."""
+        self.given: list[Quantity] = []
+        """What was derived beside it, or before."""
 
     # --- what is left between a candidate and the hand value -----------------------------
 
@@ -208,6 +221,87 @@ class Search(Words):
         except (ValueError, TypeError, IndexError, AttributeError, FloatingPointError):
             return None
 
+    def seen_values(self, values: dict[AnyNode, Any]) -> Any:
+        """The answer when rules see other values of some nodes; None where they do not fit."""
+        try:
+            return evaluate(self.q, replace(self.base.changes, values=values))
+        except (ValueError, TypeError, IndexError, AttributeError, FloatingPointError):
+            return None
+
+    # --- parts ---------------------------------------------------------------------------
+
+    @cached_property
+    def segments(self) -> list[Segment]:
+        """The parallel parts between ``v`` and ``u``, from ``v`` up."""
+        users: dict[AnyNode, dict[AnyNode, list[int]]] = {}
+        parents: dict[AnyNode, set[AnyNode]] = {}
+        for node, i in self.edges:
+            parent: Any = node.parents[i]
+            users.setdefault(parent, {}).setdefault(node, []).append(i)
+            parents.setdefault(node, set()).add(parent)
+        found = []
+        for below, above in users.items():
+            single = below is not self.q.v and len(above) == 1 and len(parents[below]) == 1
+            for user, places in () if single else above.items():
+                chain, node = [], user
+                while len(parents[node]) == 1 and node is not self.q.u:
+                    chain.append(node)
+                    if node not in users or len(users[node]) > 1 or node in self.base.stop:
+                        break
+                    node = next(iter(users[node]))
+                found.append(Segment(tuple((user, i) for i in places), below, tuple(chain)))
+        return found
+
+    @cached_property
+    def parts(self) -> list[tuple[Segment, Any]]:
+        """What parallel parts contribute; those that all passes through are left out."""
+        if self.base.changes.jumps or len(self.segments) < 2:
+            return []
+        found: list[tuple[Segment, Any]] = []
+        start, base = self.graph.steps, self.base.value
+        for segment in self.sifted_segments():
+            if self.graph.steps - start > STEPS:
+                break
+            left = self.edited(dict.fromkeys(segment.edges, cut), sifted=False)
+            if left is None:
+                continue
+            part = base - left
+            if np.any(part) and np.any(left):
+                found.append((segment, part))
+        return found
+
+    def sifted_segments(self) -> list[Segment]:
+        """Segments, those first whose part may be off by a number of a person's making."""
+        if self.sieve is None or self.sieve.walk is None or len(self.segments) < 30:
+            return self.segments
+        gap = self.sieve.along(self.q.hand) - self.sieve.here
+        likely = []
+        for segment in self.segments:
+            cuts = [self.sieve.edited(e, cut) for e in segment.edges]
+            if None in cuts:
+                return self.segments
+            part = sum((self.sieve.here - float(c) for c in cuts if c is not None), 0.0)
+            c = 1 + gap / part if part else np.nan
+            if any(abs(c - k) < 2e-3 * max(1.0, abs(k)) for k, _ in self.amounts):
+                likely.append(segment)
+        return likely
+
+    @cached_property
+    def amounts(self) -> list[tuple[float, str]]:
+        """By what a part may be off, with its kind, the likeliest first."""
+        sized = [k for n in self.lengths for k in (1.0 / n, float(n))]
+        numbers = [float(k) for k in [0.5, 2.0, *sized, *SIMPLE]]
+        found = [(0.0, "dropped_path"), (-1.0, "sign"), *((k, "factor") for k in numbers)]
+        return list(dict(found).items())
+
+    @cached_property
+    def gradients(self) -> dict[AnyNode, Any]:
+        """The derivatives of ``u`` by all nodes that it was computed from."""
+        u = self.q.u
+        if np.size(self.graph.values[u]) != 1:
+            return {}
+        return self.graph.gradients(u)
+
     # --- the slips -----------------------------------------------------------------------
 
     def unsummed(self) -> Iterator[tuple[Any, str]]:
@@ -246,215 +340,6 @@ class Search(Words):
     def close_to(self, value: Any) -> bool:
         """Whether the hand value, of another shape than expected, is ``value``."""
         return bool(np.allclose(self.q.hand, value, rtol=1e-6, atol=float(np.max(self.slack))))
-
-    def missing(self) -> Iterator[Candidate]:
-        """One local factor of the chain left out."""
-        for edge in self.edges:
-            if self.is_factor(edge):
-                value = self.edited({edge: lambda g, call: g})
-                if value is not None:
-                    name = self.factor_name(edge)
-                    words = f"the local factor {name} is missing"
-                    yield Candidate("missing_local_factor", value, words)
-        for m, t in self.links():
-            value = self.jumped(m, t, lambda g, through: g)
-            words = f"the local factor ∂{self.names.of(m)}/∂{self.names.of(t)} is missing"
-            yield Candidate("missing_local_factor", value, words)
-
-    def two_missing(self) -> Iterator[Candidate]:
-        """Two local factors left out."""
-        edges = [e for e in self.edges if self.is_factor(e)] if self.ample else []
-        if self.sieve is not None:  # of large arrays, slopes of functions only
-            edges = [(n, i) for n, i in edges if len(n.args) == 1 or np.size(n.args[1 - i]) == 1]
-        for a, b in combinations(edges[:5], 2):
-            value = self.edited({a: lambda g, call: g, b: lambda g, call: g})
-            if value is not None:
-                both = f"{self.factor_name(a)} and {self.factor_name(b)}"
-                words = f"the local factors {both} are missing"
-                yield Candidate("missing_local_factor", value, words)
-
-    def extra(self) -> Iterator[Candidate]:
-        """One local factor of the graph too many, here or on the way."""
-        factors = list(self.factors())
-        for m, t in self.links():
-            d = self.graph.between(m, t).flow(np.ones(self.graph.shape(m)))
-            factors.append((f"∂{self.names.of(m)}/∂{self.names.of(t)}", np.asarray(d, float)))
-        base = self.base.value
-        for name, d in factors:
-            if self.q.layout == "jacobian" and d.shape != ():
-                continue
-            if d.shape in ((), base.shape):
-                yield Candidate("extra_local_factor", base * d, f"a local factor {name} too many")
-        if base.size > 1 or len(self.edges) > 1:
-            for node in {n: None for n, _ in self.edges}:
-                shape = np.shape(node.ans)
-                for name, d in factors:
-                    if d.shape == shape and shape != ():
-                        edits = {e: scaled(d) for e in self.edges if e[0] is node}
-                        value = self.edited(edits)
-                        if value is not None:
-                            words = f"a local factor {name} too many"
-                            yield Candidate("extra_local_factor", value, words)
-
-    def dropped(self) -> Iterator[Candidate]:
-        """One of several paths forgotten, or one with the wrong sign."""
-        if self.base.changes.jumps:
-            return
-        paths = self.q.part.paths(self.base.stop)
-        if len(paths) < 2:
-            return
-        if len(paths) > 16:
-            for edge in self.edges[:200]:
-                value = self.edited({edge: cut})
-                if value is not None:
-                    words = f"the paths through {self.describe(edge[0])} are missing"
-                    yield Candidate("dropped_path", value, words)
-            return
-        parts = []
-        for path in map(set, paths):
-            value = self.edited({e: cut for e in self.edges if e not in path}, sifted=False)
-            if value is None:
-                return
-            parts.append(value)
-        count = range(len(paths))
-        sets = [s for k in count[1:] for s in combinations(count, k)]
-        if len(paths) > 6:
-            sets = [s for s in sets if len(s) in (1, len(paths) - 1)]
-        for lost in sets:
-            value = sum(parts[i] for i in count if i not in lost)
-            routes = " and ".join(self.route(paths, i) for i in lost)
-            words = f"the path {routes} is missing"
-            if len(lost) > 1:
-                words = f"the paths {routes} are missing"
-            yield Candidate("dropped_path", value, words)
-        for i in count:
-            words = f"the contribution of the path {self.route(paths, i)} has the wrong sign"
-            yield Candidate("sign", self.base.value - 2 * parts[i], words)
-
-    def turned(self) -> Iterator[Candidate]:
-        """A square matrix of the chain transposed, or not transposed where it should be."""
-        for node, i in self.edges:
-            if node.op is not None and node.op.name == "matmul":
-                other = node.args[1 - i]
-                if np.ndim(other) == 2 and np.shape(other)[0] == np.shape(other)[1]:
-                    value = self.edited({(node, i): substituted(1 - i, other.T)})
-                    if value is not None:
-                        words = f"{self.operand(node, 1 - i)} is transposed"
-                        yield Candidate("transposed", value, words)
-                out = np.shape(node.ans)
-                if len(out) == 2 and out[0] == out[1]:
-                    value = self.edited({(node, i): lambda g, call: call(g.T)})
-                    if value is not None:
-                        words = f"what arrives from {self.describe(node)} is transposed"
-                        yield Candidate("transposed", value, words)
-
-    def at_input(self) -> Iterator[Candidate]:
-        """The rule of a function of one argument, seen at that argument: z (1 - z)."""
-        for node, i in self.edges:
-            if len(node.args) == 1 and node.op is not None and node.op.name not in LINEAR:
-                yield from self.seen(node, i, self.operand(node, 0), node.args[0])
-
-    def swapped(self) -> Iterator[Candidate]:
-        """An operand taken for one that plays the same part: two inputs, two weights."""
-        yield from self.substitutes(alike=True)
-
-    def misplaced(self) -> Iterator[Candidate]:
-        """A rule evaluated at the value of any other node or constant."""
-        yield from self.substitutes(alike=False)
-
-    def substitutes(self, alike: bool) -> Iterator[Candidate]:
-        values, rare = list(self.values()), not alike and self.room > MANY
-        for node, i in self.edges:
-            op: Any = node.op
-            if op.name in LINEAR or type(node.ans) is tuple:
-                continue
-            for name, value in values:
-                if len(node.args) == 1 and value is not node.args[0] and rare:
-                    yield from self.seen(node, i, name, value)
-                for j in [1 - i] if op.name in ("multiply", "matmul") else range(len(node.args)):
-                    if np.shape(value) != np.shape(node.args[j]) or value is node.args[j]:
-                        continue
-                    if self.alike(node, j, value) == alike:
-                        found = self.edited({(node, i): substituted(j, value)})
-                        if found is not None:
-                            words = f"{name} stands where {self.operand(node, j)} belongs"
-                            yield Candidate("wrong_node", found, words)
-
-    def seen(self, node: AnyNode, i: int, name: str, value: Any) -> Iterator[Candidate]:
-        """The rule of a function of one argument, with another value in place of its output."""
-        own = value is node.args[0]
-        if np.shape(value) == np.shape(node.ans):
-            found = self.edited({(node, i): seen_as(value)})
-            if found is not None:
-                prime, place = self.factor_name((node, i)), self.describe(node)
-                words = f"it equals {prime} with {name} in place of {place}"
-                if own:
-                    if self.names.known(node):
-                        place += f" = {prime.replace(chr(39), '', 1)}"
-                    words = f"it equals {prime} evaluated at {name} where {place} belongs"
-                    words += self.remedy(node, i)
-                yield Candidate("wrong_node", found, words)
-
-    def written_out(self) -> Iterator[Candidate]:
-        """The same of σ and tanh that were written out in simpler ops."""
-        for m, t in self.links():
-            out, x = (np.asarray(self.graph.values[n], float) for n in (m, t))
-            for called, f, prime, formula in WRITTEN_OUT:
-                if np.allclose(out, f(x), rtol=1e-12, atol=0):
-                    for name, value in self.values():
-                        if np.shape(value) == out.shape and value is not self.graph.values[m]:
-                            found = self.jumped(m, t, times(prime(value)))
-                            a, z = self.names.of(m), self.names.of(t)
-                            words = (
-                                f"it equals {called}'({z}) evaluated at {name} where "
-                                f"{a} = {called}({z}) belongs: write {formula.format(a)}"
-                            )
-                            yield Candidate("wrong_node", found, words)
-
-    def alike(self, node: AnyNode, j: int, value: Any) -> bool:
-        """Whether ``value`` plays elsewhere the part that argument ``j`` plays here.
-
-        Among rounded numbers much agrees by accident; what people mix up are two inputs,
-        two weights, or two arguments of one function.
-        """
-
-        def part(n: AnyNode, k: int) -> tuple[Any, ...]:
-            leaf = [p is not None and p.op is None for p in n.parents]
-            return (n.op, leaf[k], len(leaf) > 1 and any(leaf))
-
-        mine = part(node, j)
-        return any(value is a for a in node.args) or any(
-            a is value and part(n, k) == mine
-            for n in self.graph.nodes
-            if n.op is node.op
-            for k, a in enumerate(n.args)
-        )
-
-    def misread(self) -> Iterator[Candidate]:
-        """One operand of the forward pass mistaken for another, with all that follows."""
-        small = sum(np.size(n.args[0]) for n in self.graph.nodes if n.args) < 10_000
-        if self.room < MANY or not self.ample or len(self.graph.nodes) > 40 or not small:
-            return
-        values = list(self.values())
-        for node in self.graph.nodes:
-            if node.op is None or type(node.ans) is tuple:
-                continue
-            for j, (arg, parent) in enumerate(zip(node.args, node.parents, strict=True)):
-                if parent is None and not isinstance(arg, np.ndarray | np.generic | int | float):
-                    continue
-                for name, value in values:
-                    if np.shape(value) != np.shape(arg) or np.array_equal(value, arg):
-                        continue
-                    args = [value if k == j else a for k, a in enumerate(node.args)]
-                    try:
-                        moved = self.graph.replay({node: node.op.forward(*args, **node.kwargs)})
-                        self.graph.steps += len(self.graph.nodes)
-                        changes = replace(self.base.changes, values=moved)
-                        found = evaluate(self.q, changes)
-                    except (ValueError, TypeError, FloatingPointError):
-                        continue
-                    words = f"{name} stands where {self.operand(node, j)} belongs"
-                    yield Candidate("wrong_node", found, words)
 
     # --- what they are made of -----------------------------------------------------------
 
@@ -506,11 +391,11 @@ class Search(Words):
     def is_factor(self, edge: Edge) -> bool:
         """Whether leaving the rule of ``edge`` out leaves out what a person calls a factor."""
         node, i = edge
-        if node.op is None or node.op.name in LINEAR:
+        if node.op is None or node.op in BLIND:
             return False
         if self.numbers_only and (len(node.args) < 2 or np.size(node.args[1 - i]) > 1):
             return False
-        if node.op.name in ("multiply", "divide") and node.parents[1 - i] is None:
+        if node.op in (ops.multiply, ops.divide) and node.parents[1 - i] is None:
             other = node.args[1 - i]
             named = self.names.constant(node, 1 - i)
             return named is not None or np.size(other) > 1 or not is_simple(float(np.sum(other)))
@@ -520,7 +405,7 @@ class Search(Words):
         """Local derivatives of the graph, named; plain numbers left to ``factor``."""
         seen: list[Any] = []
         for node in reversed(self.graph.nodes):
-            if node.op is None or not node.op.elementwise or node.op.name in LINEAR:
+            if node.op is None or not node.op.elementwise or node.op in BLIND:
                 continue
             for i, parent in enumerate(node.parents):
                 if parent is None or not self.is_factor((node, i)) or len(seen) > 120:
@@ -538,7 +423,7 @@ class Search(Words):
 
     def values(self) -> Iterator[tuple[str, Any]]:
         """Values that may have been taken for another: named ones, and all of small graphs."""
-        every = len(self.graph.nodes) <= 60 and self.room > MANY
+        every = len(self.graph.nodes) <= 60 and not np.any(self.q.unit)
         for node in self.graph.nodes:
             value = self.graph.values.get(node)
             known = self.names.known(node)
@@ -552,6 +437,22 @@ class Search(Words):
                     if name is not None or np.size(arg) > 1 or not is_simple(float(np.sum(arg))):
                         seen.add(id(arg))
                         yield name or self.operand(node, i), arg
+
+    def named_values(self) -> Iterator[tuple[str, Any]]:
+        """Values that the user has a name for, constants left out."""
+        for node in self.graph.nodes:
+            value = self.graph.values.get(node)
+            if self.names.known(node) and value is not None and type(value) is not tuple:
+                yield self.names.of(node), value
+
+    def others(self) -> Iterator[tuple[str, Any]]:
+        """Gradients that may have been taken for values: derived before, or of named nodes."""
+        for p in self.given:
+            if p.usable and p is not self.q and p.u is not p.v:
+                yield p.text, p.hand
+        for node, g in self.gradients.items():
+            if self.names.known(node) and node is not self.q.u:
+                yield f"d{self.names.of(self.q.u)}/d{self.names.of(node)}", g
 
 
 # --- edits -----------------------------------------------------------------------------
@@ -574,13 +475,17 @@ def seen_as(value: Any) -> Edit:
     return lambda g, call: call(g, ans=value)
 
 
+def transposed_arrival(g: Any, call: Call) -> Any:
+    return call(g.T)
+
+
 def substituted(j: int, value: Any) -> Edit:
     """The rule with argument ``j`` replaced, and its output with it."""
 
     def edit(g: Any, call: Call) -> Any:
         args = [value if k == j else a for k, a in enumerate(call.args)]
         op: Any = call.node.op
-        blind = op.name in ("multiply", "matmul")  # whose rules do not look at the output
+        blind = op in (ops.multiply, ops.matmul)  # whose rules do not look at the output
         ans = call.ans if blind else op.forward(*args, **call.node.kwargs)
         return call(g, ans=ans, args=args)
 

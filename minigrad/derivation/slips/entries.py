@@ -1,0 +1,102 @@
+"""Which entries are wrong: rows that are used more than once, one side of a mask, one entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.derivation.factors import is_simple, number
+from minigrad.derivation.search import Search
+from minigrad.derivation.slips.registry import Found, slip
+from minigrad.derivation.walk import Call
+
+RARE = 0.6
+"""A pattern is told by entries that are wrong, where not more than so many are."""
+
+
+@slip(
+    "assigned", 13, "what rows of {} receive is assigned, not added up: of rows used more than "
+    "once only the {} part is kept (write np.add.at, or +=)",
+)  # fmt: skip
+def assigned(s: Search) -> Found:
+    """``dC[ix] = g`` for ``dC[ix] += g``."""
+    for node, i in s.edges:
+        if node.op is ops.getitem and i == 0:
+            for way, which in ((assign, "last"), (assign_first, "first")):
+                yield s.edited({(node, i): way}), s.describe(node.parents[0]), which  # type: ignore[arg-type]
+
+
+def assign(g: Any, call: Call) -> Any:
+    total = np.zeros_like(call.args[0])
+    total[call.node.kwargs.get("index", ())] = g
+    return total
+
+
+def assign_first(g: Any, call: Call) -> Any:
+    index = call.node.kwargs.get("index", ())
+    keys = np.arange(np.size(call.args[0])).reshape(np.shape(call.args[0]))[index]
+    total = np.zeros(np.size(call.args[0]))
+    places, first = np.unique(np.ravel(keys), return_index=True)
+    total[places] = np.ravel(g)[first]
+    return total.reshape(np.shape(call.args[0]))
+
+
+def pattern(s: Search) -> str:
+    """The entries that are wrong in words, where there is a pattern in them; else nothing."""
+    q, value = s.q, s.base.value
+    if q.hand.shape != value.shape or q.hand.ndim == 0 or q.hand.size < 3:
+        return ""
+    scale = float(np.max(np.abs(value), initial=0.0))
+    wrong = np.abs(q.hand - value) > q.unit + 1e-6 * np.abs(value) + 1e-9 * scale
+    if not np.any(wrong) or np.mean(wrong) > RARE:
+        return ""
+    where = next(places(s, wrong), "")
+    return f"only {where}: {what_is_there(s, wrong)}" if where else ""
+
+
+def places(s: Search, wrong: Any) -> Iterator[str]:
+    """The ways to say where ``wrong`` is true."""
+    if np.sum(wrong) == 1:
+        k = tuple(int(i) for i in np.argwhere(wrong)[0])
+        yield (
+            f"entry [{', '.join(map(str, k))}] is wrong" if len(k) > 1 else f"entry {k[0]} is wrong"
+        )
+    for node, i in s.edges:
+        if node.op is ops.getitem and node.parents[i] is s.q.v:
+            counts = np.zeros(np.shape(node.args[0]))
+            np.add.at(counts, node.kwargs.get("index", ()), 1)
+            if np.array_equal(wrong, wrong & (counts > 1)) and np.any(counts > 1):
+                yield "rows used more than once are wrong"
+            if np.array_equal(wrong, wrong & (counts == 0)):
+                yield "rows that are not used are wrong"
+    for name, value in s.values():
+        if np.shape(value) == wrong.shape and np.any(value > 0) and np.any(value < 0):
+            for mask, sign in ((np.asarray(value) < 0, "<"), (np.asarray(value) > 0, ">")):
+                if np.array_equal(wrong, mask & wrong) and np.sum(wrong) > 0.8 * np.sum(mask):
+                    yield f"entries where {name} {sign} 0 are wrong"
+    for axis in range(wrong.ndim if wrong.ndim > 1 else 0):
+        lines = np.any(wrong, axis=tuple(a for a in range(wrong.ndim) if a != axis))
+        if np.sum(lines) <= max(1, len(lines) // 3):
+            kind = {0: "row", 1: "column"}.get(axis, f"index along axis {axis}")
+            listed = ", ".join(map(str, np.flatnonzero(lines)[:3]))
+            many = "s" if np.sum(lines) > 1 else ""
+            yield f"{kind}{many} {listed} {'are' if many else 'is'} wrong"
+
+
+def what_is_there(s: Search, wrong: Any) -> str:
+    """What the wrong entries are: nothing, or a number times what belongs there."""
+    hand, value = s.q.hand[wrong], s.base.value[wrong]
+    if not np.any(hand):
+        return "they are 0" if np.sum(wrong) > 1 else "it is 0"
+    some = value != 0
+    if np.all(some):
+        ratios = hand / value
+        c = float(ratios[0])
+        if np.allclose(ratios, c, rtol=1e-5) and (is_simple(c) or np.sum(wrong) > 2):
+            return f"there it is {number(c)} times the truth"
+    k = tuple(int(i) for i in np.argwhere(wrong)[0])
+    place = f"[{', '.join(map(str, k))}]"
+    return f"yours {s.q.hand[k]:.6g} at {place}, where {s.base.value[k]:.6g} belongs"

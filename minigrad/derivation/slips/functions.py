@@ -1,0 +1,266 @@
+"""Named functions: the usual mistakes in their derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.derivation.search import BLIND, Search, times
+from minigrad.derivation.slips.registry import Found, slip
+from minigrad.derivation.walk import Call, Edit
+
+Local = Callable[[Any, Any], Any]
+
+SLOPES: dict[Any, list[tuple[str, str, Local]]] = {
+    ops.tanh: [
+        ("1 + {a}**2", "1 - {a}**2", lambda x, a: 1 + a**2),
+        ("-{a}**2", "1 - {a}**2", lambda x, a: -(a**2)),
+        ("{a}**2", "1 - {a}**2", lambda x, a: a**2),
+        ("1 - {a}", "1 - {a}**2", lambda x, a: 1 - a),
+        ("{a} * (1 - {a})", "1 - {a}**2", lambda x, a: a * (1 - a)),
+        ("(1 - {a})**2", "1 - {a}**2", lambda x, a: (1 - a) ** 2),
+        ("1 - tanh({a})**2", "1 - {a}**2", lambda x, a: 1 - np.tanh(a) ** 2),
+        ("1 / cosh({x})", "1 / cosh({x})**2", lambda x, a: 1 / np.cosh(x)),
+    ],
+    ops.sigmoid: [
+        ("{a} * (1 + {a})", "{a} * (1 - {a})", lambda x, a: a * (1 + a)),
+        ("1 - {a}", "{a} * (1 - {a})", lambda x, a: 1 - a),
+        ("1 - {a}**2", "{a} * (1 - {a})", lambda x, a: 1 - a**2),
+        ("{a}**2", "{a} * (1 - {a})", lambda x, a: a**2),
+        ("{a} - 1", "{a} * (1 - {a})", lambda x, a: a - 1),
+        ("σ({a}) * (1 - σ({a}))", "{a} * (1 - {a})", lambda x, a: _sigma(a) * (1 - _sigma(a))),
+    ],
+    ops.exp: [
+        ("{x} * exp({x} - 1)", "exp({x})", lambda x, a: x * np.exp(x - 1)),
+        ("{x}", "exp({x})", lambda x, a: x),
+    ],
+    ops.log: [
+        ("log({x})", "1 / {x}", lambda x, a: a),
+        ("{x}", "1 / {x}", lambda x, a: x),
+        ("1 / {x}**2", "1 / {x}", lambda x, a: 1 / x**2),
+    ],
+    ops.sqrt: [
+        ("1 / (2 * {x})", "1 / (2 * sqrt({x}))", lambda x, a: 1 / (2 * x)),
+        ("sqrt({x}) / 2", "1 / (2 * sqrt({x}))", lambda x, a: a / 2),
+    ],
+    ops.sin: [("sin({x})", "cos({x})", lambda x, a: a)],
+    ops.cos: [
+        ("cos({x})", "-sin({x})", lambda x, a: a),
+        ("-cos({x})", "-sin({x})", lambda x, a: -a),
+    ],
+    ops.relu: [
+        ("{a}", "({x} > 0)", lambda x, a: a),
+        ("1 - ({x} > 0)", "({x} > 0)", lambda x, a: 1.0 * (x <= 0)),
+    ],
+    ops.reciprocal: [
+        ("1 / {x}", "-1 / {x}**2", lambda x, a: a),
+        ("log({x})", "-1 / {x}**2", lambda x, a: np.log(np.abs(x))),
+    ],
+}
+"""What is written for a derivative, what belongs there, and its value by input and output."""
+
+
+def _sigma(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+WRITTEN_OUT: list[tuple[Any, str, Local, str]] = [
+    (ops.sigmoid, "σ", lambda x, a: a * (1 - a), "{0} * (1 - {0})"),
+    (ops.tanh, "tanh", lambda x, a: 1 - a**2, "1 - {0}**2"),
+]
+"""Functions that are often written out in simpler ops, and their derivatives."""
+
+
+def instead(d: Any) -> Edit:
+    return lambda g, call: g * d
+
+
+@slip("wrong_derivative", 32, "{} stands where {} belongs")
+def usual_slopes(s: Search) -> Found:
+    """1 + tanh², x e^(x-1), 1 - σ, and others of their kind."""
+    for node, i in s.edges:
+        for wrong, right, slope in SLOPES.get(node.op, ()):
+            x, a = node.args[0], node.ans
+            names = {"x": s.operand(node, 0), "a": s.short(node)}
+            value = s.edited({(node, i): instead(slope(x, a))})
+            yield value, wrong.format(**names), right.format(**names)
+    for m, t in s.links():
+        out, x = (np.asarray(s.graph.values[n], float) for n in (m, t))
+        for op, *_ in WRITTEN_OUT:
+            if np.allclose(out, op.forward(x), rtol=1e-12, atol=0):
+                names = {"x": s.names.of(t), "a": s.names.of(m)}
+                for wrong, right, slope in SLOPES[op]:
+                    value = s.jumped(m, t, times(slope(x, out)))
+                    yield value, wrong.format(**names), right.format(**names)
+
+
+@slip("wrong_derivative", 33, "{} stands where {} belongs")
+def powers(s: Search) -> Found:
+    """The power rule: the exponent not lowered, not multiplied, or not lowered by 1."""
+    for node, i in s.edges:
+        if node.op is not ops.power or i != 0 or np.size(node.args[1]) != 1:
+            continue
+        x, p = node.args[0], float(np.sum(node.args[1]))
+        name = s.operand(node, 0)
+        right = f"{p:g} * {raised(name, p - 1)}"
+        for wrong, d in [
+            (f"{p:g} * {raised(name, p)}", p * x**p),
+            (raised(name, p), x**p),
+            (f"{p:g} * {raised(name, p + 1)}", p * x ** (p + 1)),
+            (f"{p - 1:g} * {raised(name, p - 1)}", (p - 1) * x ** (p - 1) if p > 2 else 0 * x),
+            (f"{p:g}", np.full(np.shape(x), p)),
+        ]:
+            yield s.edited({(node, i): instead(d)}), wrong, right
+
+
+def raised(name: str, p: float) -> str:
+    return name if p == 1 else f"{name}**{p:g}"
+
+
+@slip("wrong_derivative", 33, "{} stands where {} belongs")
+def quotients(s: Search) -> Found:
+    """The quotient rule: the denominator not squared, the numerator forgotten."""
+    for node, i in s.edges:
+        if node.op is not ops.divide or i != 1:
+            continue
+        a, b = node.args
+        top, bottom = s.operand(node, 0), s.operand(node, 1)
+        right = f"-{top} / {bottom}**2"
+        for wrong, d in [
+            (f"{top} / {bottom}**2", a / b**2),
+            (f"-1 / {bottom}**2", -1 / b**2),
+            (f"-{top} / {bottom}", -a / b),
+            (f"1 / {bottom}", 1 / b),
+            (f"{top}", a),
+        ]:
+            yield s.edited({(node, i): instead(d)}), wrong, right
+
+
+@slip("wrong_derivative", 34, "{} stands where its derivative {} belongs")
+def function_for_derivative(s: Search) -> Found:
+    """The function itself, once or twice, for its derivative: σ(f) for σ'(f)."""
+    for node, i in s.edges:
+        op = node.op
+        if op is None or not op.elementwise or len(node.args) != 1 or op in BLIND:
+            continue
+        prime = s.factor_name((node, i))
+        function = prime.replace("'", "", 1)
+        yield s.edited({(node, i): instead(node.ans)}), function, prime
+        outer = op.forward(node.ans, **node.kwargs)
+        inside = s.short(node)
+        twice = f"{function.split('(')[0]}({inside})"
+        yield s.edited({(node, i): instead(outer)}), twice, prime
+
+
+@slip("wrong_derivative", 36, "the slope {}")
+def one_branch(s: Search) -> Found:
+    """One branch of a function with a kink: leaky ReLU as ReLU, ELU without its left side."""
+    for node, i in s.edges:
+        op = node.op
+        if op is None or not op.elementwise or len(node.args) != 1 or op in BLIND:
+            continue
+        x = np.asarray(node.args[0])
+        if not (np.any(x > 0) and np.any(x < 0)):
+            continue
+        d = Call(node, i, node.ans, node.args)(np.ones_like(node.ans))
+        name = s.operand(node, 0)
+        for side, words in [(x < 0, "negative side"), (x > 0, "positive side")]:
+            there = f"of the {words}, where {name} {'<' if words[0] == 'n' else '>'} 0,"
+            for value, what in [(0.0, "0"), (1.0, "1")]:
+                changed = s.edited({(node, i): instead(np.where(side, value, d))})
+                yield changed, f"{there} is taken for {what}"
+
+
+@slip("wrong_node", 47, "it equals {}'({}) evaluated at {} where {} = {}({}) belongs: write {}")
+def written_out(s: Search) -> Found:
+    """σ and tanh that were written out in simpler ops, their slope at another value."""
+    for m, t in s.links():
+        out, x = (np.asarray(s.graph.values[n], float) for n in (m, t))
+        for op, called, slope, formula in WRITTEN_OUT:
+            if not np.allclose(out, op.forward(x), rtol=1e-12, atol=0):
+                continue
+            a, z = s.names.of(m), s.names.of(t)
+            for name, value in s.values():
+                if np.shape(value) == out.shape and value is not s.graph.values[m]:
+                    found = s.jumped(m, t, times(slope(None, value)))
+                    yield found, called, z, name, a, called, z, formula.format(a)
+
+
+# --- softmax ---------------------------------------------------------------------------
+
+
+Way = tuple[Callable[[Any], Any], str]
+
+
+def softmax_ways(p: Any, axis: int, name: str, g: str) -> list[Way]:
+    """What is written for the gradient of the logits below a softmax, with the words for it."""
+
+    def weighted(h: Any, along: Any) -> Any:
+        return p * np.sum(h * p, axis=along, keepdims=True)
+
+    entrywise = (
+        f"softmax is treated entry by entry: -{name}ᵢ {name}ⱼ off the diagonal of its Jacobian "
+        "is missing"
+    )
+    return [
+        (lambda h: h * p * (1 - p), entrywise),
+        (lambda h: h * p, f"the row sum Σ {g} * {name} is missing"),
+        (lambda h: -weighted(h, axis), f"the diagonal {name}ᵢ of its Jacobian is missing"),
+        (lambda h: h * p + weighted(h, axis), "the row sum is added, not subtracted"),
+        (
+            lambda h: h * p - p * np.mean(h * p, axis=axis, keepdims=True),
+            "a mean stands where the row sum belongs",
+        ),
+        (
+            lambda h: p * (h - np.sum(h, axis=axis, keepdims=True)),
+            f"the row sum is of {g} alone, where {g} * {name} belongs",
+        ),
+        *((lambda h, k=k: h * p - weighted(h, k), over(k, axis)) for k in other_axes(p, axis)),
+        (lambda h: h * p - weighted(h, None), "it is summed over all axes, not along the rows"),
+    ]
+
+
+def log_softmax_ways(logp: Any, axis: int, name: str, g: str) -> list[Way]:
+    """The same below a log-softmax."""
+    p = np.exp(logp)
+
+    def summed(h: Any, along: Any) -> Any:
+        return p * np.sum(h, axis=along, keepdims=True)
+
+    return [
+        (lambda h: h, f"the row sum of {g} times exp({name}) is missing"),
+        (lambda h: h - p, f"the row sum of {g} is missing: exp({name}) times it is subtracted"),
+        *((lambda h, k=k: h - summed(h, k), over(k, axis)) for k in other_axes(p, axis)),
+    ]
+
+
+def other_axes(p: Any, axis: int) -> list[int]:
+    return [k for k in range(np.ndim(p)) if k != axis % np.ndim(p)]
+
+
+WAYS = {ops.softmax: softmax_ways, ops.log_softmax: log_softmax_ways}
+
+
+@slip("wrong_derivative", 14, "{}")
+def softmax(s: Search) -> Found:
+    """Softmax entry by entry, without the sum over its row, or summed over the wrong axis."""
+    for node, i in s.edges:
+        if node.op not in WAYS or i != 0 or not np.ndim(node.ans):
+            continue
+        axis = node.kwargs.get("axis", -1)
+        name = s.short(node)
+        if not isinstance(axis, int):
+            continue
+        for way, words in WAYS[node.op](node.ans, axis, name, f"d{s.names.of(s.q.u)}/d{name}"):
+            yield s.edited({(node, i): applied(way)}), words
+
+
+def applied(way: Callable[[Any], Any]) -> Edit:
+    return lambda g, call: way(g)
+
+
+def over(wrong: int, right: int) -> str:
+    return f"it is summed over axis {wrong} where axis {right} belongs"

@@ -1,0 +1,314 @@
+"""Local factors of the chain: left out, one too many, or taken at the wrong value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.derivation.judges import evaluate
+from minigrad.derivation.search import (
+    BLIND,
+    Search,
+    scaled,
+    seen_as,
+    substituted,
+    transposed_arrival,
+)
+from minigrad.derivation.slips.registry import Found, slip
+from minigrad.derivation.walk import Call, Edge, Edit
+from minigrad.graph import AnyNode
+
+SMALL_GRAPH, SMALL_ARRAYS = 40, 10_000
+"""The forward pass is only repeated with other inputs where that is cheap."""
+
+
+def skip(g: Any, call: Call) -> Any:
+    return g
+
+
+# --- left out --------------------------------------------------------------------------
+
+
+@slip("missing_local_factor", 15, "the local factor {} is missing")
+def missing(s: Search) -> Found:
+    """One local factor of the chain left out."""
+    for edge in s.edges:
+        if s.is_factor(edge):
+            yield s.edited({edge: skip}), s.factor_name(edge)
+    for m, t in s.links():
+        yield s.jumped(m, t, lambda g, through: g), f"∂{s.names.of(m)}/∂{s.names.of(t)}"
+
+
+@slip("missing_local_factor", 31, "the factor {} is missing")
+def missing_in_all_parts(s: Search) -> Found:
+    """A factor that several parts have in common: a value, such as f in f (log f)'."""
+    base = s.base.value
+    for name, value in s.named_values():
+        if np.shape(value) in ((), base.shape) and np.all(value) and np.size(value) <= base.size:
+            yield base / value, name
+
+
+@slip("missing_local_factor", 50, "the local factors {} and {} are missing")
+def two_missing(s: Search) -> Found:
+    """Two local factors left out."""
+    edges = [e for e in s.edges if s.is_factor(e)] if s.ample else []
+    if s.sieve is not None:  # of large arrays, slopes of functions only
+        edges = [(n, i) for n, i in edges if len(n.args) == 1 or np.size(n.args[1 - i]) == 1]
+    for a, b in combinations(edges[:5], 2):
+        yield s.edited({a: skip, b: skip}), s.factor_name(a), s.factor_name(b)
+
+
+# --- one too many ----------------------------------------------------------------------
+
+
+@slip("extra_local_factor", 28, "a local factor {} too many")
+def extra(s: Search) -> Found:
+    """One local factor of the graph too many, here or on the way."""
+    factors = list(s.factors())
+    for m, t in s.links():
+        d = s.graph.between(m, t).flow(np.ones(s.graph.shape(m)))
+        factors.append((f"∂{s.names.of(m)}/∂{s.names.of(t)}", np.asarray(d, float)))
+    yield from multiplied(s, factors)
+
+
+@slip("extra_local_factor", 45, "a factor {} too many")
+def extra_value(s: Search) -> Found:
+    """A value where nothing is to be multiplied: ``dZ * Z``."""
+    yield from multiplied(s, [(n, np.asarray(v)) for n, v in s.named_values()])
+
+
+def multiplied(s: Search, factors: list[tuple[str, Any]]) -> Found:
+    base = s.base.value
+    for name, d in factors:
+        if s.q.layout == "jacobian" and d.shape != ():
+            continue
+        if d.shape in ((), base.shape):
+            yield base * d, name
+    if base.size > 1 or len(s.edges) > 1:
+        for node in {n: None for n, _ in s.edges}:
+            shape = np.shape(node.ans)
+            for name, d in factors:
+                if d.shape == shape and shape != ():
+                    yield s.edited({e: scaled(d) for e in s.edges if e[0] is node}), name
+
+
+# --- the wrong value -------------------------------------------------------------------
+
+
+@slip("wrong_node", 20, "{}")
+def at_input(s: Search) -> Found:
+    """The rule of a function of one argument, seen at that argument: z (1 - z)."""
+    for node, i in s.edges:
+        if len(node.args) == 1 and node.op is not None and node.op not in BLIND:
+            yield from seen(s, node, i, s.operand(node, 0), node.args[0])
+
+
+def seen(s: Search, node: AnyNode, i: int, name: str, value: Any) -> Found:
+    """The rule of a function of one argument, with another value in place of its output."""
+    if np.shape(value) != np.shape(node.ans):
+        return
+    prime, place = s.factor_name((node, i)), s.describe(node)
+    words = f"it equals {prime} with {name} in place of {place}"
+    if value is node.args[0]:
+        if s.names.known(node):
+            place += f" = {prime.replace(chr(39), '', 1)}"
+        words = f"it equals {prime} evaluated at {name} where {place} belongs"
+        words += s.remedy(node, i)
+    yield s.edited({(node, i): seen_as(value)}), words
+
+
+@slip("wrong_node", 25, "{} stands where {} belongs")
+def swapped(s: Search) -> Found:
+    """An operand taken for one that plays the same part: two inputs, two weights."""
+    for edge, j, name, value in substitutes(s, list(s.values())):
+        if alike(s, edge[0], j, value):
+            yield s.edited({edge: substituted(j, value)}), name, s.operand(edge[0], j)
+
+
+@slip("wrong_node", 35, "{} stands where {} belongs")
+def gradient_for_value(s: Search) -> Found:
+    """A gradient taken for the value: dW2 where W2 belongs."""
+    for edge, j, name, value in substitutes(s, list(s.others())):
+        yield s.edited({edge: substituted(j, value)}), name, s.operand(edge[0], j)
+
+
+@slip("wrong_node", 45, "{} stands where {} belongs")
+def misplaced(s: Search) -> Found:
+    """A rule evaluated at the value of any other node or constant."""
+    for edge, j, name, value in substitutes(s, list(s.values())):
+        if not alike(s, edge[0], j, value):
+            yield s.edited({edge: substituted(j, value)}), name, s.operand(edge[0], j)
+
+
+@slip("wrong_node", 46, "{}")
+def another_output(s: Search) -> Found:
+    """The slope of a function with another value in place of its output."""
+    values = [*s.values(), *s.others()]
+    for node, i in s.edges:
+        if len(node.args) == 1 and node.op not in BLIND:
+            for name, value in values:
+                if value is not node.args[0]:
+                    yield from seen(s, node, i, name, value)
+
+
+@slip("wrong_node", 46, "it equals {} evaluated at {} where {} belongs")
+def slope_elsewhere(s: Search) -> Found:
+    """The slope of a single number taken at an array of another layer."""
+    base = s.base.value
+    if len(s.segments) > 1:
+        return
+    values = list(s.values())
+    for node, i in s.edges:
+        single = len(node.args) == 1 and np.size(node.ans) == 1 and node.op not in BLIND
+        if not single or node.op is None or not node.op.elementwise:
+            continue
+        d = float(np.sum(Call(node, i, node.ans, node.args)(np.ones_like(node.ans))))
+        for name, value in values:
+            if np.shape(value) == base.shape and np.size(value) > 1 and d:
+                there = node.op.forward(value, **node.kwargs)
+                slope = node.op.rule(i)(np.ones(base.shape), there, value, **node.kwargs)  # type: ignore[misc]
+                yield base / d * slope, s.factor_name((node, i)), name, s.operand(node, 0)
+
+
+def substitutes(s: Search, values: list[tuple[str, Any]]) -> Iterator[tuple[Edge, int, str, Any]]:
+    """Edges whose rules see an argument, and what may have been taken for it."""
+    for node, i in s.edges:
+        op: Any = node.op
+        if op in BLIND or type(node.ans) is tuple:
+            continue
+        for name, value in values:
+            for j in [1 - i] if op in (ops.multiply, ops.matmul) else range(len(node.args)):
+                if np.shape(value) == np.shape(node.args[j]) and value is not node.args[j]:
+                    yield (node, i), j, name, value
+
+
+def alike(s: Search, node: AnyNode, j: int, value: Any) -> bool:
+    """Whether ``value`` plays elsewhere the part that argument ``j`` plays here.
+
+    Among rounded numbers much agrees by accident; what people mix up are two inputs,
+    two weights, or two arguments of one function.
+    """
+
+    def part(n: AnyNode, k: int) -> tuple[Any, ...]:
+        leaf = [p is not None and p.op is None for p in n.parents]
+        return (n.op, leaf[k], len(leaf) > 1 and any(leaf))
+
+    mine = part(node, j)
+    return any(value is a for a in node.args) or any(
+        a is value and part(n, k) == mine
+        for n in s.graph.nodes
+        if n.op is node.op
+        for k, a in enumerate(n.args)
+    )
+
+
+@slip("wrong_node", 37, "{0} {1} {2} stands where {0} {3} {2} belongs")
+def sign_of_an_operand(s: Search) -> Found:
+    """A residual with the wrong sign in it: h + y for h - y."""
+    for node in s.q.part.graph.nodes:
+        if node.op not in (ops.add, ops.subtract):
+            continue
+        other: Any = ops.subtract if node.op is ops.add else ops.add
+        moved = other.forward(*node.args)
+        if np.shape(moved) == np.shape(node.ans):
+            left, right = s.operand(node, 0), s.operand(node, 1)
+            wrong, belongs = other.symbol, node.op.symbol
+            yield s.seen_values({node: moved}), left, wrong, right, belongs
+
+
+@slip("wrong_node", 38, "{} alone stands where {} belongs")
+def operand_forgotten(s: Search) -> Found:
+    """A residual without its other operand: h for h - y."""
+    for node in s.q.part.graph.nodes:
+        if node.op in (ops.add, ops.subtract):
+            for k, arg in enumerate(node.args):
+                if np.shape(arg) == np.shape(node.ans):
+                    words = s.operand(node, k), s.describe_inside(node)
+                    yield s.seen_values({node: arg}), *words
+
+
+@slip("wrong_node", 55, "{} stands where {} belongs")
+def misread(s: Search) -> Found:
+    """One operand of the forward pass mistaken for another, with all that follows."""
+    graph = s.graph
+    small = sum(np.size(n.args[0]) for n in graph.nodes if n.args) < SMALL_ARRAYS
+    if not s.ample or len(graph.nodes) > SMALL_GRAPH or not small or np.any(s.q.unit):
+        return
+    values = list(s.values())
+    for node in graph.nodes:
+        if node.op is None or type(node.ans) is tuple:
+            continue
+        for j, (arg, parent) in enumerate(zip(node.args, node.parents, strict=True)):
+            if parent is None and not isinstance(arg, np.ndarray | np.generic | int | float):
+                continue
+            for name, value in values:
+                if np.shape(value) != np.shape(arg) or np.array_equal(value, arg):
+                    continue
+                args = [value if k == j else a for k, a in enumerate(node.args)]
+                try:
+                    moved = graph.replay({node: node.op.forward(*args, **node.kwargs)})
+                    graph.steps += len(graph.nodes)
+                    changes = replace(s.base.changes, values=moved)
+                    found = evaluate(s.q, changes)
+                except (ValueError, TypeError, FloatingPointError):
+                    continue
+                yield found, name, s.operand(node, j)
+
+
+# --- matrices --------------------------------------------------------------------------
+
+
+@slip("transposed", 22, "{} is transposed")
+def turned(s: Search) -> Found:
+    """A square matrix of the chain transposed, or not transposed where it should be."""
+    for node, i in s.edges:
+        if node.op is ops.matmul:
+            other = node.args[1 - i]
+            if np.ndim(other) == 2 and np.shape(other)[0] == np.shape(other)[1]:
+                edit = substituted(1 - i, other.T)
+                yield s.edited({(node, i): edit}), s.operand(node, 1 - i)
+            out = np.shape(node.ans)
+            if len(out) == 2 and out[0] == out[1]:
+                edit = transposed_arrival
+                yield s.edited({(node, i): edit}), f"what arrives from {s.describe(node)}"
+
+
+@slip("wrong_product", 49, "an elementwise product stands where the matrix product {} belongs")
+def elementwise_for_matrix(s: Search) -> Found:
+    """``*`` for ``@``."""
+    for node, i in s.edges:
+        if node.op is ops.matmul:
+            other = node.args[1 - i]
+            for turned_ in (other, np.swapaxes(other, -1, -2) if np.ndim(other) > 1 else other):
+                edit: Edit = lambda g, call, o=turned_: shaped(g * o, call)  # type: ignore[misc]
+                yield s.edited({(node, i): edit}), s.describe_inside(node)
+
+
+@slip("wrong_product", 49, "a matrix product with {} stands where an elementwise one belongs")
+def matrix_for_elementwise(s: Search) -> Found:
+    """``@`` for ``*``."""
+    for node, i in s.edges:
+        if node.op is None or not node.op.elementwise or node.op in BLIND:
+            continue
+        name = s.factor_name((node, i))
+        for left in (False, True):
+            edit: Edit = lambda g, call, le=left: matrix_product(g, call, le)  # type: ignore[misc]
+            yield s.edited({(node, i): edit}), name
+
+
+def matrix_product(g: Any, call: Call, left: bool) -> Any:
+    d = call(np.ones_like(g))
+    if np.ndim(g) != 2 or np.ndim(d) != 2:
+        raise ValueError("no matrices")
+    return shaped(d @ g if left else g @ d, call)
+
+
+def shaped(value: Any, call: Call) -> Any:
+    if np.shape(value) != np.shape(call.args[call.i]):
+        raise ValueError("of another shape")
+    return value

@@ -1,0 +1,150 @@
+"""What belongs to a neighbour: another gradient, a part of it, or one of another moment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.derivation.search import (
+    BLIND,
+    Search,
+    axis_sets,
+    axis_words,
+    substituted,
+)
+from minigrad.derivation.slips.registry import Found, slip
+from minigrad.graph import AnyNode
+
+FLIPPED = 4
+"""Arrays of up to so many axes are tried in the opposite order."""
+
+
+def gradient_name(s: Search, node: AnyNode) -> str:
+    return f"d{s.names.of(s.q.u)}/d{s.names.of(node)}"
+
+
+@slip("neighbour", 39, "it is {}")
+def another_gradient(s: Search) -> Found:
+    """The gradient of something else: dbf under the key of dbi."""
+    seen: list[Any] = [s.base.value]
+    for p in s.given:
+        if p.usable and p is not s.q and p.v is not s.q.v:
+            seen.append(p.hand)
+            yield p.hand, p.text
+    for node, g in s.gradients.items():
+        if node is not s.q.v and s.marked(node):
+            yield g, gradient_name(s, node)
+
+
+@slip("neighbour", 40, "it is {} summed over {}: a factor {} too many")
+def another_gradient_summed(s: Search) -> Found:
+    """A gradient by the weights, summed, for that of the bias: times the activations."""
+    shape = s.base.value.shape
+    for node, g in s.gradients.items():
+        g = np.asarray(g)
+        if node is s.q.v or not s.marked(node) or g.ndim < max(1, len(shape)):
+            continue
+        users = s.graph.users.get(node, [])
+        product = next(((n, i) for n, i in users if n.op in (ops.matmul, ops.multiply)), None)
+        factor = s.operand(product[0], 1 - product[1]) if product else "of its own"
+        for axes in axis_sets(g.ndim):
+            for keep in (False, True):
+                total = g.sum(axis=axes, keepdims=keep)
+                if total.shape == shape:
+                    yield total, gradient_name(s, node), axis_words(axes), factor
+
+
+@slip("value", 41, "it is the value of {}, not a derivative")
+def value_itself(s: Search) -> Found:
+    """A value of the forward pass handed in as a derivative."""
+    for name, value in s.named_values():
+        if np.shape(value) == s.base.value.shape and np.size(value) > 1:
+            yield np.asarray(value, float), name
+
+
+@slip(
+    "updated", 44, "it is the gradient at the updated {} (after a step of {:.4g}): differentiate "
+    "first, then update",
+)  # fmt: skip
+def after_the_update(s: Search) -> Found:
+    """A weight that was updated before it was used in the backward pass."""
+    for edge, j, node, g in updatable(s):
+        moved = s.edited({edge: substituted(j, g)}, sifted=False)
+        if moved is None or moved.shape != s.q.hand.shape:
+            continue
+        step = step_length(s, moved)
+        if step is not None and step > 0:
+            value = s.base.value - step * moved
+            yield value, s.names.of(node), step
+
+
+def updatable(s: Search) -> Any:
+    """Parameters that rules on the way multiply by, with their gradients."""
+    for node, i in s.edges:
+        if node.op in BLIND or len(node.args) != 2 or node.op not in (ops.matmul, ops.multiply):
+            continue
+        other = node.parents[1 - i]
+        if other is not None and other.op is None and other in s.gradients:
+            yield (node, i), 1 - i, other, s.gradients[other]
+
+
+def step_length(s: Search, moved: Any) -> float | None:
+    """The learning rate, by least squares; of a single number a round one."""
+    square = float(np.sum(moved * moved))
+    if not 0 < square < np.inf:
+        return None
+    step = float(np.sum((s.base.value - s.q.hand) * moved)) / square
+    round_ = float(f"{step:.2g}")
+    if abs(step - round_) <= 1e-6 * abs(step) or (np.any(s.q.unit) and s.q.hand.size > 1):
+        return round_
+    return step if s.q.hand.size > 2 and not np.any(s.q.unit) else None
+
+
+@slip(
+    "order", 42, "the order of {} is reversed along {}: {} must be flipped here, as in a "
+    "convolution",
+)  # fmt: skip
+def not_flipped(s: Search) -> Found:
+    """A kernel that is not flipped, or is where it should not be."""
+    seen: set[AnyNode] = set()
+    for node, i in s.edges:
+        for k, parent in enumerate(node.parents):
+            if parent is None or parent in seen or (k == i and len(node.args) > 1):
+                continue
+            seen.add(parent)
+            value = s.graph.values.get(parent)
+            if value is None or type(value) is tuple or not 0 < np.ndim(value) <= FLIPPED:
+                continue
+            for axes in axis_sets(np.ndim(value)):
+                flipped = np.flip(value, axes)
+                if not np.array_equal(flipped, value):
+                    name = s.describe(parent)
+                    yield s.seen_values({parent: flipped}), name, axis_words(axes), name
+
+
+@slip("order", 43, "its entries are in the opposite order along {}")
+def reversed_order(s: Search) -> Found:
+    base = s.base.value
+    for axes in axis_sets(base.ndim):
+        yield np.flip(base, axes), axis_words(axes)
+
+
+@slip("slice", 29, "it is the slice {} of what arrives at {}, where {} belongs")
+def another_slice(s: Search) -> Found:
+    """The wrong part of the gradient of ``[h; x]``."""
+    for node, i in s.edges:
+        if node.op is not ops.concatenate or type(node.ans) is tuple:
+            continue
+        axis = int(node.kwargs.get("axis", 0) or 0) % max(1, np.ndim(node.ans))
+        lengths = [np.shape(a)[axis] for a in node.args]
+        mine, start = lengths[i], sum(lengths[:i])
+        place = s.describe(node)
+        for at in range(sum(lengths) - mine + 1):
+            if at != start:
+                window = [slice(None)] * np.ndim(node.ans)
+                window[axis] = slice(at, at + mine)
+                edit = lambda g, call, w=tuple(window): g[w]
+                found = f"{at}:{at + mine}", place, f"{start}:{start + mine}"
+                yield s.edited({(node, i): edit}, sifted=False), *found

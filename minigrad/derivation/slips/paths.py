@@ -1,0 +1,139 @@
+"""Parts of a sum: forgotten, of the wrong sign, or counted the wrong number of times.
+
+What is given is often Σ cᵢ · (contribution of part i), where every cᵢ should be 1.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.factors import number
+from minigrad.derivation.search import Search, Segment, cut
+from minigrad.derivation.slips.registry import Found, slip
+
+FEW = 6
+"""Of so many paths, any several may be forgotten."""
+EXACT = 1e-7
+
+
+def named(s: Search, segment: Segment) -> str:
+    return s.through(segment.below, segment.edges[0][0], segment.chain, s.q.v)
+
+
+def changed(s: Search, part: Any, c: float) -> Any:
+    return s.base.value + (c - 1) * part
+
+
+@slip("dropped_path", 10, "the path {} is missing")
+def one_path(s: Search) -> Found:
+    """One part forgotten: c = 0."""
+    for segment, part in s.parts:
+        yield changed(s, part, 0.0), named(s, segment)
+
+
+@slip("dropped_path", 11, "the paths {} are missing")
+def several_paths(s: Search) -> Found:
+    """Several of few paths forgotten."""
+    paths = s.q.part.paths(s.base.stop, FEW + 1) if not s.base.changes.jumps else []
+    if not 2 < len(paths) <= FEW:
+        return
+    parts = []
+    for path in map(set, paths):
+        parts.append(s.edited({e: cut for e in s.edges if e not in path}, sifted=False))
+        if parts[-1] is None:
+            return
+    count = range(len(paths))
+    for k in count[2:]:
+        for lost in combinations(count, k):
+            value = sum(parts[i] for i in count if i not in lost)
+            yield value, " and ".join(s.route(paths, i) for i in lost)
+
+
+@slip("sign", 12, "the contribution of the path {} has the wrong sign")
+def sign_of_a_path(s: Search) -> Found:
+    """One part subtracted: c = -1."""
+    for segment, part in s.parts:
+        yield changed(s, part, -1.0), named(s, segment)
+
+
+@slip("factor", 30, "the part {} is {} of what it should be{}")
+def amount_of_a_part(s: Search) -> Found:
+    """One part halved, doubled, divided by the number of examples."""
+    gap = s.q.hand - s.base.value if s.q.fits else None
+    for segment, part in s.parts:
+        name = named(s, segment)
+        best = fitted(gap, part) if gap is not None and part.size > 1 else None
+        for c, kind in s.amounts:
+            near = best is None or abs(best - c) < 0.02 * max(1.0, abs(c))
+            if kind == "factor" and near:
+                yield changed(s, part, c), name, number(c), what_is_off(c)
+
+
+@slip("factor", 47, "the part {} is {:.4g} times what it should be{}")
+def any_amount_of_a_part(s: Search) -> Found:
+    """One part off by any number, which several entries must agree on."""
+    if not s.q.fits or s.q.hand.size < 3 or np.any(s.q.unit):
+        return
+    gap = s.q.hand - s.base.value
+    for segment, part in s.parts:
+        c = fitted(gap, part)
+        if c is not None and np.linalg.matrix_rank(np.stack([part.ravel(), gap.ravel()]), 1e-6) < 2:
+            yield changed(s, part, c), named(s, segment), c, sum_forgotten(s, segment, c)
+
+
+def sum_forgotten(s: Search, segment: Segment, c: float) -> str:
+    """``: the sum that arrives at m was taken for 1``, where that is the number."""
+    for node in segment.chain:
+        g = s.gradients.get(node)
+        if g is not None and np.size(g) == 1 and abs(abs(c * float(np.sum(g))) - 1) < 1e-6:
+            total = float(np.sum(g))
+            place = s.describe(node)
+            return f": the sum that arrives at {place}, {total:.4g}, was taken for {c * total:g}"
+    return ""
+
+
+@slip("factor", 48, "{}")
+def two_amounts(s: Search) -> Found:
+    """Two parts of one sum, each off by a number."""
+    if not s.q.fits or s.q.hand.size < 4:
+        return
+    groups: dict[Any, list[tuple[Segment, Any]]] = {}
+    for segment, part in s.parts:
+        groups.setdefault(segment.below, []).append((segment, part))
+    sums = [group for group in groups.values() if 1 < len(group) <= 4]
+    for group in sums:
+        for a, b in combinations(group, 2):
+            rows = np.stack([a[1].ravel(), b[1].ravel()], -1)
+            gap = (s.q.hand - s.base.value).ravel()
+            c, *_ = np.linalg.lstsq(rows, gap, rcond=None)
+            c = c + 1
+            near = [min((k for k, _ in s.amounts), key=lambda k: abs(k - x)) for x in c]
+            if np.all(np.abs(np.array(near) - c) < 0.02 * np.maximum(1.0, np.abs(near))):
+                value = s.base.value + (near[0] - 1) * a[1] + (near[1] - 1) * b[1]
+                yield value, two_words(named(s, a[0]), near[0], named(s, b[0]), near[1])
+
+
+def two_words(a: str, ca: float, b: str, cb: float) -> str:
+    if cb == 0:
+        (a, ca), (b, cb) = (b, cb), (a, ca)
+    if ca == 0 and cb == 2:
+        return f"the part {b} is taken twice; the other half, the part {a}, is missing"
+    words = {0.0: "is missing", -1.0: "has the wrong sign"}
+    said = [words.get(c, f"is {number(c)} of what it should be") for c in (ca, cb)]
+    return f"the part {a} {said[0]}, and the part {b} {said[1]}"
+
+
+def fitted(gap: Any, part: Any) -> float | None:
+    """The number of times that ``part`` was counted, by least squares."""
+    square = float(np.sum(part * part))
+    return 1 + float(np.sum(gap * part)) / square if 0 < square < np.inf else None
+
+
+def what_is_off(c: float) -> str:
+    """``: a factor 2 is missing``."""
+    if 0 < c < 1 and abs(1 / c - round(1 / c)) < 1e-9:
+        return f": the factor {1 / c:.0f} is missing, or it was divided by {1 / c:.0f}"
+    return f": a factor {c:g} too many" if c > 1 else ""

@@ -1,0 +1,58 @@
+"""The registry of slips: small functions that apply what people do wrong to the truth.
+
+A slip has a kind, a sentence and a price.  The cheap ones are tried first: those that are
+frequent, and that say more than a number would.  What a slip yields is a value and the
+parts of its sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from minigrad.derivation.search import Candidate, Search
+
+Found = Iterator[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Slip:
+    """One thing that people do wrong.
+
+    Attributes
+    ----------
+    kind : str
+        What `Diagnosis.kind` will be.
+    price : int
+        Slips are tried in this order.
+    sentence : str
+        The cause in words, with places for what ``find`` tells.
+    find : callable
+        ``find(search)`` yields the value that the slip leads to, and what its sentence needs.
+    """
+
+    kind: str
+    price: int
+    sentence: str
+    find: Callable[[Search], Found]
+
+    def __call__(self, search: Search) -> Iterator[Candidate]:
+        for value, *parts in self.find(search):
+            if value is not None:
+                yield Candidate(self.kind, value, self.sentence.format(*parts))
+
+
+SLIPS: list[Slip] = []
+
+
+def slip(kind: str, price: int, sentence: str) -> Callable[[Callable[[Search], Found]], Slip]:
+    """Register a function as a slip."""
+
+    def register(find: Callable[[Search], Found]) -> Slip:
+        found = Slip(kind, price, sentence, find)
+        SLIPS.append(found)
+        SLIPS.sort(key=lambda s: s.price)
+        return found
+
+    return register
