@@ -8,16 +8,10 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-import samples_elementwise
-import samples_indexing
-import samples_linalg
-import samples_reduction
-import samples_shape
-import samples_statistics
+from all_samples import SAMPLES
 from minigrad import ops
 from minigrad.graph import ancestors
 from minigrad.ops.record import Op, registry
-from samples import SAMPLES
 
 RECORDS = list(registry.values())
 X = np.array([[-1.5, 0.25], [2.0, -0.75]])

@@ -9,12 +9,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-import samples_elementwise
-import samples_indexing
-import samples_linalg
-import samples_reduction
-import samples_shape
-from samples import SAMPLES, Sample
+from all_samples import SAMPLES, Sample
 
 
 def forward_and_backward(s: Sample) -> None:

@@ -8,15 +8,9 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-import samples_elementwise
-import samples_indexing
-import samples_linalg
-import samples_reduction
-import samples_shape
-import samples_statistics
+from all_samples import SAMPLES, Sample
 from finite_differences import numeric_gradient
 from minigrad.ops.record import public
-from samples import SAMPLES, Sample
 
 each_sample = pytest.mark.parametrize("s", SAMPLES, ids=lambda s: s.id)
 

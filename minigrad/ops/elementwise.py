@@ -416,6 +416,8 @@ def modf(x: ArrayLike) -> tuple[Any, Any]:
     >>> mg.grad(lambda x: mg.modf(x)[0])(2.5)
     np.float64(1.0)
     """
+    kind = np.result_type(x, np.float16)
+    x = x if np.result_type(x) == kind else np.multiply(x, kind.type(1))
     whole = np.trunc(x)
     return np.copysign(np.where(np.isinf(x), 0.0, x - whole), x), whole
 
@@ -430,7 +432,7 @@ def angle(z: ArrayLike, deg: bool = False) -> Any:
     >>> mg.angle(mg.Tensor([-2.0, 2.0]), deg=True)
     Tensor([180.,   0.])
     """
-    return np.arctan2(np.zeros_like(z), z) * (180 / math.pi if deg else 1)
+    return np.arctan2(0, z) * (180 / math.pi if deg else 1)
 
 
 @composed(np.real_if_close)

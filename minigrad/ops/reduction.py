@@ -228,7 +228,7 @@ def var(
     centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is NoValue else mean
     ans = np.sum(np.square(a - centre), axis=axis, keepdims=keepdims, where=where)
     n = taking_part(a, axis, where) - ddof
-    n = n * (n > 0)
+    n = n * (n > 0) + 0.0  # which is never -0
     if where is not True:
         n = n.reshape(np.shape(ans)).astype(np.result_type(a))
     return ans / n

@@ -157,7 +157,6 @@ def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: Any = 1.0, axis: int = -1) 
     n = np.ndim(y)
     axis = normalize_axis_index(axis, n)
     if x is not None:
-        x = x
         dx = diff(x, axis=axis if np.ndim(x) > 1 else -1)
         if np.ndim(x) == 1:
             dx = reshape(dx, [-1 if i == axis else 1 for i in range(n)])
@@ -248,7 +247,7 @@ def cumulative_prod(
 
 
 @composed(np.polyval)
-def polyval(p: Any, x: ArrayLike) -> Any:
+def polyval(p: ArrayLike, x: ArrayLike) -> Any:
     """The polynomial with coefficients ``p``, highest first, at ``x``, as `numpy.polyval`.
 
     Examples
@@ -257,7 +256,7 @@ def polyval(p: Any, x: ArrayLike) -> Any:
     >>> mg.grad(mg.polyval, argnums=(0, 1))([3.0, 1.0], 2.0)[1]
     np.float64(3.0)
     """
-    ans: Any = 0 * x
+    ans: Any = np.zeros_like(x)
     for coefficient in p:  # Horner's scheme
         ans = ans * x + coefficient
     return ans
@@ -406,6 +405,7 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any)
         part = getitem(flat, mask)
         part = function(part, *args, **kw) if callable(function) else np.full_like(part, function)
         ans = ans + scatter(part, shape=np.shape(flat), index=mask)
+    ans = ans if ans.dtype == flat.dtype else ans.astype(flat.dtype)
     return reshape(ans, shape)
 
 

@@ -102,8 +102,9 @@ def diff(
     if len(parts) > 1 and n:
         a = np.concatenate(parts, axis=axis)
     front = (slice(None),) * axis
+    minus = np.not_equal if np.result_type(a).kind == "b" else np.subtract
     for _ in range(n):
-        a = a[(*front, slice(1, None))] - a[(*front, slice(None, -1))]
+        a = minus(a[(*front, slice(1, None))], a[(*front, slice(None, -1))])
     return a
 
 

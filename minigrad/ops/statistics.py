@@ -230,7 +230,10 @@ def quantiles(name: str, a: Any, q: Any, axis: Any, method: str, keepdims: Any, 
     # Where there is no element above, this is the same one, and not a NaN beside it.
     high = np.clip(np.minimum(low + 1, last), 0, n - 1)
     y0, y1 = np.take_along_axis(ordered, low, -1), np.take_along_axis(ordered, high, -1)
-    ans = y0 + (y1 - y0) * (place - below)
+    step = y1 - y0
+    none = ((place == below) & np.isinf(step)) | ((y0 == y1) & np.isnan(step))
+    step = np.where(none, 0.0, step)  # no part of an infinite step
+    ans = y0 + step * (place - below)
     known = last >= 0 if nan else np.all(numbers, axis=-1, keepdims=True)
     ans = np.where(known, ans, math.nan)
     ans = np.moveaxis(ans, -1, 0)
