@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad import ops
 from minigrad.draw.explorer import page
 from minigrad.draw.picture import Picture
 from minigrad.explain import explain
 from minigrad.ops.record import registry
+from minigrad.writing.script import functions
 
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -366,7 +368,7 @@ def test_changes_in_single_precision(show: Shown) -> None:
 def test_what_cannot_be_changed_says_why(show: Shown) -> None:
     tab = show(softmax_regression())
     assert "Read only: W is an array" in tab.locator("#edit").inner_text()
-    cube = mg.defop("cube3", lambda x: x**3, [lambda g, ans, x: g * 3 * x**2])
+    cube = mg.defop("cube3", lambda x: float(x) ** 3, [lambda g, ans, x: g * 3 * x**2])
     x = mg.Tensor(2.0, requires_grad=True)
     tab = show(Picture(cube(x)))
     assert "Read only: The page has no rule for cube3" in tab.locator("#edit").inner_text()
@@ -380,45 +382,68 @@ BITS = {"nextafter", "spacing"}
 SCALARS = [-2.5, -1.0, -0.3, 0.0, 0.1, 0.5, 1.0, 1.7, 3.0, 40.0]
 
 
-def test_rules_of_the_page_are_those_of_the_engine(show: Shown) -> None:
-    """All elementwise ops, forward and derivatives, kinks included."""
+def cases(op: Any) -> Iterator[tuple[Any, ...]]:
+    """Numbers to try ``op`` at, kinks and the edges of its domain included."""
+    for x in SCALARS:
+        for rest in [()] if op.arity == 1 else [(y,) for y in SCALARS[1:8:2]]:
+            args: tuple[Any, ...] = tuple(np.float64(v) for v in (x, *rest, 1.2)[: op.arity])
+            if op is ops.branch:
+                args = (np.bool_(x > 0), *args[1:])
+            if op is ops.ldexp:
+                args = (args[0], np.int64(args[1]))
+            yield args
+
+
+def test_the_page_computes_what_the_engine_does(show: Shown) -> None:
+    """All elementwise ops, forward and derivatives, as they are written for the page."""
     tab = show(one_neuron())
-    known = set(tab.evaluate("[...explorer.OPS.keys()]"))
-    ops = [op for op in registry.values() if op.elementwise and op.vjps is not None]
-    missing = {op.name for op in ops} - known - BITS
-    assert not missing, "add a row to minigrad/draw/page/ops.js: without it leaves are read-only"
-    cases, expected = [], []
-    for op in (registry[name] for name in sorted(known)):
-        for x in SCALARS:
-            for rest in [()] if op.arity == 1 else [(y,) for y in SCALARS[1:8:2]]:
-                values = (x, *rest, 1.2)[: op.arity]
-                args = tuple(np.float64(v) for v in values)
-                if op.name == "where":
-                    args = (np.bool_(x > 0), *args[1:])
-                if op.name == "ldexp":
-                    args = (args[0], np.int64(args[1]))
-                with np.errstate(all="ignore"):
-                    ans = op.forward(*args)
-                    rules = [op.rule(i) for i in range(op.arity)]
-                    slopes = [0.0 if r is None else r(1.0, ans, *args) for r in rules]
-                cases.append([op.name, [float(a) for a in args]])
-                expected.append([float(ans), *map(float, slopes)])
+    rows, given, expected = [], [], []
+    for op in registry.values():
+        if not op.elementwise or op.vjps is None or op.name in BITS:
+            continue
+        for args in cases(op):
+            with np.errstate(all="ignore"):
+                ans = op.forward(*args)
+                rules = [op.rule(i) for i in range(op.arity)]
+                slopes = [0.0 if r is None else r(1.0, ans, *args) for r in rules]
+            given.append([len(rows), [float(a) for a in args]])
+            expected.append((op.name, args, [float(ans), *map(float, slopes)]))
+        text = functions(op, args, ans, {}, range(op.arity))
+        assert text is not None, f"{op.name}: without a column js in its row leaves are read-only"
+        rows.append(text)
     found = tab.evaluate(
-        """(cases) => cases.map(([name, args]) => {
-            const [forward, ...slopes] = explorer.OPS.get(name), ans = forward(...args, {});
-            return [ans, ...slopes.map((d) => d(ans, ...args, {}))].map(String);
-        })""",
-        cases,
+        """(given) => {
+            const np = explorer.np, OPS = [ROWS];
+            return given.map(([k, args]) => {
+                const [forward, slopes] = OPS[k], ans = forward(...args);
+                return [ans, ...slopes.map((d) => (d ? d(ans, ...args) : 0))].map(String);
+            });
+        }""".replace("ROWS", ",".join(rows)),
+        given,
     )
-    for case, ours, theirs in zip(cases, found, expected, strict=True):
+    for (name, args, theirs), ours in zip(expected, found, strict=True):
         numbers = [float(v.replace("Infinity", "inf")) for v in ours]
-        # A NaN of a point outside the domain may be an infinity there: neither is a number.
-        finite = np.isfinite(theirs[0])
-        np.testing.assert_allclose(numbers[0], theirs[0], rtol=3e-15, atol=1e-300, err_msg=case)
-        if finite:
+        where = f"{name}{args}"
+        np.testing.assert_allclose(numbers[0], theirs[0], rtol=3e-15, atol=1e-300, err_msg=where)
+        if np.isfinite(theirs[0]):  # outside the domain neither is a number
             np.testing.assert_allclose(
-                numbers[1:], theirs[1:], rtol=2e-13, atol=1e-15, err_msg=str(case)
+                numbers[1:], theirs[1:], rtol=2e-13, atol=1e-15, err_msg=where
             )
+
+
+def test_metadata_and_ops_of_users(show: Shown) -> None:
+    def graph(value: float) -> Any:
+        soft = mg.defop(
+            "softplus", lambda x: np.sqrt(x * x + 1), [lambda g, ans, x: g * x / ans]
+        )  # no relation
+        x = mg.Tensor(value, requires_grad=True)
+        y = soft(x) * np.round(x, 1) + np.nan_to_num(x, nan=3.0) + np.sum(x, keepdims=True)
+        return Picture(y**2)
+
+    tab = show(graph(0.44))
+    tab.keyboard.press("End")
+    tab.get_by_label("Value of x").fill("-1.28")
+    settled(tab, graph(-1.28))
 
 
 # --- boxes -----------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from minigrad.draw.dot import extremes
 from minigrad.draw.picture import Edge, Picture, Vertex, is_scalar, short, summary
 from minigrad.reading.wording import visible
 from minigrad.tensor.door import wrap
+from minigrad.writing.script import functions
 
 WHOLE = 300
 """Most members of a box that can be opened to all of them; of more, the first and last."""
@@ -62,12 +63,15 @@ def page(picture: Picture, collapse: bool | int | str = "auto", direction: str =
     (True, False)
     """
     data = {**_data(picture, collapse), "vertical": direction in ("TB", "BT")}
+    written = data.pop("written")
     source = files(__package__).joinpath("page")
 
     def read(name: str) -> str:
         return source.joinpath(name).read_text(encoding="utf-8")
 
-    inner = "\n".join(read(f"{name}.js") for name in SCRIPTS)
+    library, *others = (read(f"{name}.js") for name in SCRIPTS)
+    rows = ",\n".join(written)
+    inner = "\n".join([library, f"const OPS = [\n{rows}\n];\n", *others])
     script = f'"use strict";\n(() => {{\n{inner}}})();\n'
     parts = {
         "title": html.escape(f"Backpropagation of {short(visible(picture.subject), 60)}"),
@@ -141,7 +145,7 @@ def _data(picture: Picture, collapse: bool | int | str) -> dict[str, Any]:
             for box, parts in boxes
             if len(parts) > 1
         ],
-        "program": _program(picture, place) if len(atoms) == len(picture.vertices) else None,
+        **_program(picture, place, len(atoms) == len(picture.vertices)),
     }
 
 
@@ -254,17 +258,32 @@ def _sum(shares: Sequence[Any]) -> Any:
     return _number(total) if np.size(total) == 1 else {"lines": summary(total)}
 
 
-def _program(picture: Picture, place: dict[Vertex | Box, int]) -> list[Any] | None:
-    """The equations ``[result, op, arguments, metadata]``, of a graph of single numbers."""
-    if not all(v.scalar for v in picture.vertices):
-        return None
-    equations = []
+def _program(picture: Picture, place: dict[Vertex | Box, int], whole: bool) -> dict[str, Any]:
+    """The equations ``[result, op, arguments]`` of a graph of single numbers.
+
+    Ops are numbers of functions that are written out in JavaScript, once for each kind of
+    arguments; ``unknown`` is one that cannot be.
+    """
+    if not whole or not all(v.scalar for v in picture.vertices):
+        return {"program": None, "written": []}
+    equations: list[Any] = []
+    numbers: dict[Any, int] = {}
+    written: list[str] = []
     for vertex in picture.vertices:
-        if vertex.node is not None and vertex.node.op is not None:
-            metadata = {k: _metadata(v) for k, v in vertex.node.kwargs.items()}
-            arguments = [place[e.source] for e in vertex.inputs]
-            equations.append([place[vertex], vertex.op, arguments, metadata])
-    return equations
+        node = vertex.node
+        if node is None or node.op is None:
+            continue
+        wanted = tuple(e.argnum for e in vertex.inputs if e.differentiable)
+        kinds = tuple(str(np.asarray(x).dtype) for x in node.args)
+        key = (node.op, kinds, repr(sorted(node.kwargs.items())), wanted)
+        if key not in numbers:
+            text = functions(node.op, node.args, vertex.value, node.kwargs, wanted)
+            if text is None:
+                return {"program": [], "written": [], "unknown": visible(vertex.op)}
+            numbers[key] = len(written)
+            written.append(text)
+        equations.append([place[vertex], numbers[key], [place[e.source] for e in vertex.inputs]])
+    return {"program": equations, "written": written}
 
 
 # --- numbers ---------------------------------------------------------------------------
@@ -274,12 +293,6 @@ def _number(value: Any) -> Any:
     """A number as JSON knows it; NaN and the infinities by name."""
     value = float(np.asarray(value).reshape(()))
     return value if math.isfinite(value) else str(value)
-
-
-def _metadata(value: Any) -> Any:
-    if value is None or isinstance(value, bool):
-        return value
-    return _number(value) if isinstance(value, int | float | np.number) else str(value)
 
 
 def _content(value: Any, cells: int) -> Any:

@@ -270,4 +270,4 @@ go(at);
 addEventListener("resize", fit);
 if (DATA.wrt.length) choose(itemOf(vertices[DATA.wrt[0]]));
 // For the console, and for tests.
-window.explorer = { OPS, go, vertices, get steps() { return steps; }, get at() { return at; } };
+window.explorer = { np, go, vertices, get steps() { return steps; }, get at() { return at; } };

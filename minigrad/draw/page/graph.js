@@ -71,8 +71,7 @@ const whyFixed = (() => {
   const array = vertices.find((v) => v.scalar === false);
   if (array) return `${array.name} is an array; the page computes graphs of single numbers anew.`;
   if (!program) return "The graph is too large to travel with its program.";
-  const unknown = program.find(([, op]) => !OPS.has(op));
-  if (unknown) return `The page has no rule for ${unknown[1]}.`;
+  if (DATA.unknown) return `The page has no rule for ${DATA.unknown}.`;
   return "";
 })();
 const original = vertices.map((v) => v.value);
@@ -82,23 +81,19 @@ let edited = false;
 const rounding = (v) => (v.dtype === "float32" ? Math.fround : (x) => x);
 
 function recompute() {
-  for (const [result, op, inputs, metadata] of program) {
+  for (const [result, op, inputs] of program) {
     const v = vertices[result];
     const given = inputs.map((i) => Number(vertices[i].value));
-    const options = {};
-    for (const [key, value] of Object.entries(metadata)) options[key] = decoded(value) ?? undefined;
-    v.value = rounding(v)(OPS.get(op)[0](...given, options));
+    v.value = rounding(v)(OPS[op][0](...given));
   }
   for (const v of vertices) v.gradient = v.gradient == null ? v.gradient : 0;
   output.gradient = 1;
-  for (const [result, op, inputs, metadata] of [...program].reverse()) {
+  for (const [result, op, inputs] of [...program].reverse()) {
     const v = vertices[result];
     const given = inputs.map((i) => Number(vertices[i].value));
-    const options = {};
-    for (const [key, value] of Object.entries(metadata)) options[key] = decoded(value) ?? undefined;
     for (const e of v.ins) {
       if (!e.flows) continue;
-      e.local = OPS.get(op)[1 + e.argument](v.value, ...given, options);
+      e.local = OPS[op][1][e.argument](v.value, ...given);
       // Upstream 0 times an infinite derivative is NaN, as in the engine.
       e.share = rounding(e.source)(v.gradient * e.local);
       e.source.gradient = rounding(e.source)(e.source.gradient + e.share);
