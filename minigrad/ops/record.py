@@ -65,6 +65,7 @@ class Facts(TypedDict, total=False):
     warns: frozenset[str]
     linear: str | None
     jvp: Rule | None
+    unruled: str
 
 
 class Op:
@@ -122,6 +123,8 @@ class Op:
         ``jvp(tangents, ans, *arrays, **metadata)``: the tangent of the output, where
         transposing the rules would be wasteful.  Tangents are None where they are zero;
         they may have one axis more in front, so that axes are counted from the end.
+    unruled : str
+        What is said of an argument without rule: that there is no derivative, or no known one.
     """
 
     elementwise: bool = False
@@ -137,6 +140,7 @@ class Op:
     warns: frozenset[str] = frozenset()
     linear: str | None = None
     jvp: Rule | None = None
+    unruled: str = "no derivative exists"
 
     def __init__(
         self,

@@ -304,9 +304,9 @@ def _record(
 
 
 def no_derivative(op: Op, args: Any, kwargs: Any, i: int) -> TypeError:
-    """The error for a gradient that does not exist."""
+    """The error for a gradient that does not exist, or that nobody has a formula for."""
     return TypeError(
-        f"{call_text(op, args, kwargs)}: no derivative exists with respect to "
+        f"{call_text(op, args, kwargs)}: {op.unruled} with respect to "
         f"{op.parameters[i]}; pass {variable_name(args[i]) or 'it'}.detach()"
     )
 

@@ -7,7 +7,9 @@ door of the next file, which also adds the infix operators.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any, NoReturn
 
 import numpy as np
@@ -331,6 +333,9 @@ class Tensor:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         key = ufunc if method == "__call__" else (ufunc, method)
         function = implementations.get(key)
+        if function is None and "scipy.special" in sys.modules:
+            import_module("minigrad.ops.scipy_special")  # most programs need none of them
+            function = implementations.get(key)
         if function is not None:
             return function(*inputs, **kwargs)
         if method == "outer" and ufunc in implementations:

@@ -83,6 +83,8 @@ class Helpers:
     def of(self, op: Op, written: bool) -> str:
         """The name of a function for ``op``, its source kept; a ``written`` one if that does."""
         name = self.called(op.name.replace(".", "_"), op.forward)
+        if isinstance(op.forward, np.ufunc):
+            return self._enter(op.forward.__name__, op.forward, op.name)
         if name not in self.source:
             self.source[name] = ""
             if written and op in WRITTEN:
@@ -191,10 +193,14 @@ def dotted(name: str) -> bool:
 def importable(value: Any) -> tuple[str, str] | None:
     """The module to import ``value`` from, and its name there; None if there is none."""
     module, name = (str(getattr(value, key, "")) for key in ("__module__", "__name__"))
+    if isinstance(value, np.ufunc):  # which does not know where it lives
+        homes = ("numpy", "scipy.special", "scipy.special._ufuncs")
+        found = (m for m in homes if getattr(sys.modules.get(m), name, None) is value)
+        module = next(found, "")
     if not dotted(module) or not dotted(name) or module.split(".")[0] == "minigrad":
         return None
-    found = getattr(sys.modules.get(module), name, None)
-    return (module, name) if found is value and module != "__main__" else None
+    here = getattr(sys.modules.get(module), name, None)
+    return (module, name) if here is value and module != "__main__" else None
 
 
 def defaults_of(node: Any) -> list[Any]:

@@ -45,7 +45,10 @@ def numpy_function(op: Op) -> tuple[str, Any] | None:
         if stands is op and hasattr(function, "__name__"):
             module = getattr(function, "__module__", None) or "numpy"
             if isinstance(function, np.ufunc):
-                return f"np.{function.__name__}", None
+                word = str(function.__name__)
+                if vars(np).get(word) is function:
+                    return f"np.{word}", None
+                continue
             place = {"numpy": "np", "numpy.linalg": "np.linalg"}.get(module)
             if place and set(op.metadata) <= set(parameters(function) or op.metadata):
                 return f"{place}.{function.__name__}", function

@@ -1,0 +1,477 @@
+"""SciPy's special functions: one row each, the derivative as a table of integrals prints it.
+
+Loaded when the first of them arrives at the door, so that SciPy stays optional.  ``None``
+stands where an argument has no derivative in closed form (the order of a Bessel function)
+or none at all (the degree of a polynomial).  Real arguments; the formulas are those of the
+NIST Digital Library of Mathematical Functions, https://dlmf.nist.gov, by chapter.
+"""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import scipy.special as sp
+
+from minigrad import ops
+from minigrad.ops.elementwise import zero
+from minigrad.ops.record import Rule, elementwise, implementations, primitive
+
+ROOT_PI, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2 * math.pi)
+
+
+def row(function: Any, *rules: Rule | None) -> None:
+    """Record of one of SciPy's ufuncs; its name in errors is SciPy's."""
+    elementwise(
+        function,
+        *rules,
+        name=f"special.{function.__name__.removeprefix('_')}",
+        unruled="no derivative in closed form is known",
+    )
+
+
+def stands(function: Any, op: Any) -> None:
+    """Let ``op``, which the library has already, stand for SciPy's ``function``."""
+    implementations[function] = op
+
+
+# --- under other names already -----------------------------------------------------------
+
+stands(sp.erf, ops.erf)
+stands(sp.expit, ops.sigmoid)
+stands(sp.log_expit, ops.log_sigmoid)
+for _name in ("cbrt", "exp2", "expm1", "log1p"):
+    stands(getattr(sp, _name), getattr(ops, _name))
+
+
+# --- exponentials and logarithms ---------------------------------------------------------
+
+
+def ratio(x: Any, y: Any) -> Any:
+    """``x / y``, and 0 where x is."""
+    return np.where(x == 0, 0.0, x / np.where(x == 0, 1.0, y))
+
+
+row(sp.exp10, lambda g, ans, x: g * ans * math.log(10))
+row(sp.exprel, lambda g, ans, x: g * sp.hyp1f1(2.0, 3.0, x) / 2)
+row(sp.cosm1, lambda g, ans, x: -g * np.sin(x))
+row(sp.logit, lambda g, ans, x: g / (x * (1 - x)))
+row(sp.xlogy, lambda g, ans, x, y: g * np.log(y), lambda g, ans, x, y: g * ratio(x, y))
+row(sp.xlog1py, lambda g, ans, x, y: g * np.log1p(y), lambda g, ans, x, y: g * ratio(x, 1 + y))
+row(sp.entr, lambda g, ans, x: -g * (np.log(x) + 1))
+row(sp.rel_entr, lambda g, ans, x, y: g * (np.log(x / y) + 1), lambda g, ans, x, y: -g * x / y)
+row(sp.kl_div, lambda g, ans, x, y: g * np.log(x / y), lambda g, ans, x, y: g * (1 - x / y))
+row(
+    sp.powm1,
+    lambda g, ans, x, y: g * y * x ** (y - 1),
+    lambda g, ans, x, y: g * (ans + 1) * np.log(x),
+)
+
+
+def power_by_exponent(log: Any, ans: Any, p: Any) -> Any:
+    """The derivative of ``(exp(p log) - 1)/p`` by p; at p = 0, ``log²/2``."""
+    safe = np.where(p == 0, 1.0, p)
+    return np.where(p == 0, log**2 / 2, (np.exp(safe * log) * log - ans) / safe)
+
+
+row(
+    sp.boxcox,
+    lambda g, ans, x, p: g * x ** (p - 1),
+    lambda g, ans, x, p: g * power_by_exponent(np.log(x), ans, p),
+)
+row(
+    sp.boxcox1p,
+    lambda g, ans, x, p: g * (1 + x) ** (p - 1),
+    lambda g, ans, x, p: g * power_by_exponent(np.log1p(x), ans, p),
+)
+
+
+def root_by_exponent(y: Any, p: Any) -> Any:
+    """The derivative of ``log(1 + p y)/p`` by p; at p = 0, ``-y²/2``."""
+    safe = np.where(p == 0, 1.0, p)
+    inner = safe * y / (1 + safe * y) - np.log1p(safe * y)
+    return np.where(p == 0, -(y**2) / 2, inner / safe**2)
+
+
+row(
+    sp.inv_boxcox,
+    lambda g, ans, y, p: g * ans ** (1 - p),
+    lambda g, ans, y, p: g * ans * root_by_exponent(y, p),
+)
+row(
+    sp.inv_boxcox1p,
+    lambda g, ans, y, p: g * (1 + ans) ** (1 - p),
+    lambda g, ans, y, p: g * (1 + ans) * root_by_exponent(y, p),
+)
+row(
+    sp.huber,
+    lambda g, ans, d, r: g * np.where(np.abs(r) <= d, 0.0, np.abs(r) - d),
+    lambda g, ans, d, r: g * np.clip(r, -d, d),
+)
+row(
+    sp.pseudo_huber,
+    lambda g, ans, d, r: g * (2 * ans / d - ratio(r**2, d * np.hypot(1.0, r / d))),
+    lambda g, ans, d, r: g * r / np.hypot(1.0, r / d),
+)
+
+
+# --- degrees -----------------------------------------------------------------------------
+
+DEGREE = math.pi / 180
+row(sp.sindg, lambda g, ans, x: g * sp.cosdg(x) * DEGREE)
+row(sp.cosdg, lambda g, ans, x: -g * sp.sindg(x) * DEGREE)
+row(sp.tandg, lambda g, ans, x: g * (1 + ans**2) * DEGREE)
+row(sp.cotdg, lambda g, ans, x: -g * (1 + ans**2) * DEGREE)
+
+
+# --- error functions, normal distribution (chapter 7) ------------------------------------
+
+row(sp.erfc, lambda g, ans, x: -g * 2 / ROOT_PI * np.exp(-(x**2)))
+row(sp.erfcx, lambda g, ans, x: g * (2 * x * ans - 2 / ROOT_PI))
+row(sp.erfi, lambda g, ans, x: g * 2 / ROOT_PI * np.exp(x**2))
+row(sp.dawsn, lambda g, ans, x: g * (1 - 2 * x * ans))
+row(sp.erfinv, lambda g, ans, x: g * ROOT_PI / 2 * np.exp(ans**2))
+row(sp.erfcinv, lambda g, ans, x: -g * ROOT_PI / 2 * np.exp(ans**2))
+row(sp.ndtr, lambda g, ans, x: g * np.exp(-(x**2) / 2) / ROOT_2PI)
+row(sp.log_ndtr, lambda g, ans, x: g * np.exp(-(x**2) / 2 - ans) / ROOT_2PI)
+row(sp.ndtri, lambda g, ans, x: g * np.exp(ans**2 / 2) * ROOT_2PI)
+row(sp.ndtri_exp, lambda g, ans, x: g * np.exp(x + ans**2 / 2) * ROOT_2PI)
+row(
+    sp.owens_t,
+    lambda g, ans, h, a: -g * np.exp(-(h**2) / 2) * ops.erf(a * h / math.sqrt(2)) / 2 / ROOT_2PI,
+    lambda g, ans, h, a: g * np.exp(-(h**2) * (1 + a**2) / 2) / (2 * math.pi * (1 + a**2)),
+)
+
+
+# --- gamma and beta functions (chapters 5 and 8) -----------------------------------------
+
+
+def rgamma_slope(g: Any, ans: Any, x: Any) -> Any:
+    """``-ψ(x)/Γ(x)``, and ``(-1)ⁿ n!`` at ``x = -n``, where ψ has a pole and 1/Γ a zero."""
+    pole = (x <= 0) & (x == np.floor(x))
+    n = np.where(pole, -x, 0.0)
+    return g * np.where(
+        pole, (1 - 2 * (n % 2)) * sp.gamma(n + 1), -ans * sp.psi(np.where(pole, 0.5, x))
+    )
+
+
+def lower_density(a: Any, x: Any) -> Any:
+    """``x^(a-1) exp(-x) / Γ(a)``."""
+    return np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a))
+
+
+def beta_density(a: Any, b: Any, x: Any) -> Any:
+    """``x^(a-1) (1-x)^(b-1) / B(a, b)``."""
+    return np.exp(sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b))
+
+
+hurwitz = getattr(import_module("scipy.special._ufuncs"), "_zeta", sp.zeta)  # what zeta calls
+row(sp.gamma, lambda g, ans, x: g * ans * sp.psi(x))
+row(sp.gammaln, lambda g, ans, x: g * sp.psi(x))
+row(sp.loggamma, lambda g, ans, x: g * sp.psi(x))
+row(sp.rgamma, rgamma_slope)
+row(sp.psi, lambda g, ans, x: g * sp.zeta(2.0, x))
+row(hurwitz, None, lambda g, ans, s, q: -g * s * sp.zeta(s + 1, q))
+row(
+    sp.poch,
+    lambda g, ans, a, m: g * ans * (sp.psi(a + m) - sp.psi(a)),
+    lambda g, ans, a, m: g * ans * sp.psi(a + m),
+)
+row(
+    sp.binom,
+    lambda g, ans, n, k: g * ans * (sp.psi(n + 1) - sp.psi(n - k + 1)),
+    lambda g, ans, n, k: g * ans * (sp.psi(n - k + 1) - sp.psi(k + 1)),
+)
+row(
+    sp.beta,
+    lambda g, ans, a, b: g * ans * (sp.psi(a) - sp.psi(a + b)),
+    lambda g, ans, a, b: g * ans * (sp.psi(b) - sp.psi(a + b)),
+)
+row(
+    sp.betaln,
+    lambda g, ans, a, b: g * (sp.psi(a) - sp.psi(a + b)),
+    lambda g, ans, a, b: g * (sp.psi(b) - sp.psi(a + b)),
+)
+row(sp.gammainc, None, lambda g, ans, a, x: g * lower_density(a, x))
+row(sp.gammaincc, None, lambda g, ans, a, x: -g * lower_density(a, x))
+row(sp.gammaincinv, None, lambda g, ans, a, y: g / lower_density(a, ans))
+row(sp.gammainccinv, None, lambda g, ans, a, y: -g / lower_density(a, ans))
+row(sp.betainc, None, None, lambda g, ans, a, b, x: g * beta_density(a, b, x))
+row(sp.betaincc, None, None, lambda g, ans, a, b, x: -g * beta_density(a, b, x))
+row(sp.betaincinv, None, None, lambda g, ans, a, b, y: g / beta_density(a, b, ans))
+row(sp.betainccinv, None, None, lambda g, ans, a, b, y: -g / beta_density(a, b, ans))
+row(sp.gammasgn, zero)
+
+
+# --- distributions whose functions these are ---------------------------------------------
+
+
+def student_density(n: Any, t: Any) -> Any:
+    """The density of Student's distribution with n degrees of freedom."""
+    log = -sp.betaln(n / 2, 0.5) - np.log(n) / 2
+    return np.exp(log - (n + 1) / 2 * np.log1p(t**2 / n))
+
+
+def fisher_density(n: Any, m: Any, x: Any) -> Any:
+    """The density of Fisher's F distribution."""
+    share = n * x / (n * x + m)
+    return beta_density(n / 2, m / 2, share) * n * m / (n * x + m) ** 2
+
+
+row(sp.stdtr, None, lambda g, ans, n, t: g * student_density(n, t))
+row(sp.stdtrit, None, lambda g, ans, n, p: g / student_density(n, ans))
+row(sp.chdtr, None, lambda g, ans, v, x: g * lower_density(v / 2, x / 2) / 2)
+row(sp.chdtrc, None, lambda g, ans, v, x: -g * lower_density(v / 2, x / 2) / 2)
+row(sp.chdtri, None, lambda g, ans, v, p: -g * 2 / lower_density(v / 2, ans / 2))
+row(sp.fdtr, None, None, lambda g, ans, n, m, x: g * fisher_density(n, m, x))
+row(sp.fdtrc, None, None, lambda g, ans, n, m, x: -g * fisher_density(n, m, x))
+row(sp.fdtri, None, None, lambda g, ans, n, m, p: g / fisher_density(n, m, ans))
+row(
+    sp.gdtr,
+    lambda g, ans, a, b, x: g * x * lower_density(b, a * x),
+    None,
+    lambda g, ans, a, b, x: g * a * lower_density(b, a * x),
+)
+row(
+    sp.gdtrc,
+    lambda g, ans, a, b, x: -g * x * lower_density(b, a * x),
+    None,
+    lambda g, ans, a, b, x: -g * a * lower_density(b, a * x),
+)
+row(sp.pdtr, None, lambda g, ans, k, m: -g * lower_density(np.floor(k) + 1, m))
+row(sp.pdtrc, None, lambda g, ans, k, m: g * lower_density(np.floor(k) + 1, m))
+row(
+    sp.bdtr,
+    None,
+    None,
+    lambda g, ans, k, n, p: -g * beta_density(np.floor(k) + 1, n - np.floor(k), p),
+)
+row(
+    sp.bdtrc,
+    None,
+    None,
+    lambda g, ans, k, n, p: g * beta_density(np.floor(k) + 1, n - np.floor(k), p),
+)
+
+
+# --- exponential, logarithmic and trigonometric integrals (chapter 6) --------------------
+
+
+def expn_slope(g: Any, ans: Any, n: Any, x: Any) -> Any:
+    """``-E(n-1, x)``; ``E(0, x)`` is ``exp(-x)/x``."""
+    lower = sp.expn(np.where(n == 0, 0, n - 1), x)
+    return -g * np.where(n == 0, np.exp(-x) * (1 / x + 1 / x**2), lower)
+
+
+row(sp.expi, lambda g, ans, x: g * np.exp(x) / x)
+row(sp.exp1, lambda g, ans, x: -g * np.exp(-x) / x)
+row(sp.expn, None, expn_slope)
+row(
+    sp.spence,
+    lambda g, ans, x: -g * np.where(x == 1, 1.0, np.log(x) / np.where(x == 1, 1.0, x - 1)),
+)
+
+
+# --- Bessel functions (chapter 10) -------------------------------------------------------
+
+row(sp.j0, lambda g, ans, x: -g * sp.j1(x))
+row(sp.j1, lambda g, ans, x: g * (sp.j0(x) - sp.jv(2.0, x)) / 2)
+row(sp.jv, None, lambda g, ans, v, x: g * (sp.jv(v - 1, x) - sp.jv(v + 1, x)) / 2)
+row(sp.y0, lambda g, ans, x: -g * sp.y1(x))
+row(sp.y1, lambda g, ans, x: g * (sp.y0(x) - sp.yv(2.0, x)) / 2)
+row(sp.yv, None, lambda g, ans, v, x: g * (sp.yv(v - 1, x) - sp.yv(v + 1, x)) / 2)
+row(sp.yn, None, lambda g, ans, v, x: g * (sp.yv(v - 1.0, x) - sp.yv(v + 1.0, x)) / 2)
+row(sp.i0, lambda g, ans, x: g * sp.i1(x))
+row(sp.i1, lambda g, ans, x: g * (sp.i0(x) + sp.iv(2.0, x)) / 2)
+row(sp.iv, None, lambda g, ans, v, x: g * (sp.iv(v - 1, x) + sp.iv(v + 1, x)) / 2)
+row(sp.i0e, lambda g, ans, x: g * (sp.i1e(x) - np.sign(x) * ans))
+row(sp.i1e, lambda g, ans, x: g * ((sp.i0e(x) + sp.ive(2.0, x)) / 2 - np.sign(x) * ans))
+row(
+    sp.ive,
+    None,
+    lambda g, ans, v, x: g * ((sp.ive(v - 1, x) + sp.ive(v + 1, x)) / 2 - np.sign(x) * ans),
+)
+row(sp.k0, lambda g, ans, x: -g * sp.k1(x))
+row(sp.k1, lambda g, ans, x: -g * (sp.k0(x) + sp.kv(2.0, x)) / 2)
+row(sp.kv, None, lambda g, ans, v, x: -g * (sp.kv(v - 1, x) + sp.kv(v + 1, x)) / 2)
+row(sp.kn, None, lambda g, ans, v, x: -g * (sp.kv(v - 1.0, x) + sp.kv(v + 1.0, x)) / 2)
+row(sp.k0e, lambda g, ans, x: g * (ans - sp.k1e(x)))
+row(sp.k1e, lambda g, ans, x: g * (ans - (sp.k0e(x) + sp.kve(2.0, x)) / 2))
+row(sp.kve, None, lambda g, ans, v, x: g * (ans - (sp.kve(v - 1, x) + sp.kve(v + 1, x)) / 2))
+
+
+def struve_part(v: Any, x: Any) -> Any:
+    """What the derivatives of Struve functions have beside their neighbours (11.4)."""
+    return (x / 2) ** v / (ROOT_PI * sp.gamma(v + 1.5))
+
+
+row(
+    sp.struve,
+    None,
+    lambda g, ans, v, x: g * (sp.struve(v - 1, x) - sp.struve(v + 1, x) + struve_part(v, x)) / 2,
+)
+row(
+    sp.modstruve,
+    None,
+    lambda g, ans, v, x: (
+        g * (sp.modstruve(v - 1, x) + sp.modstruve(v + 1, x) + struve_part(v, x)) / 2
+    ),
+)
+
+
+# --- elliptic integrals (chapter 19) -----------------------------------------------------
+
+
+def at_zero(m: Any, limit: float, value: Any) -> Any:
+    """``value``, and ``limit`` where ``m`` is 0, which it divides by."""
+    return np.where(m == 0, limit, value)
+
+
+def k_slope(m: Any) -> Any:
+    """``dK/dm``."""
+    safe = np.where(m == 0, 0.5, m)
+    slope = (sp.ellipe(safe) - (1 - safe) * sp.ellipk(safe)) / (2 * safe * (1 - safe))
+    return at_zero(m, math.pi / 8, slope)
+
+
+def e_slope(m: Any) -> Any:
+    """``dE/dm``."""
+    safe = np.where(m == 0, 0.5, m)
+    return at_zero(m, -math.pi / 8, (sp.ellipe(safe) - sp.ellipk(safe)) / (2 * safe))
+
+
+def f_by_m(phi: Any, m: Any) -> Any:
+    """The derivative of the incomplete integral F by its parameter."""
+    delta = np.sqrt(1 - m * np.sin(phi) ** 2)
+    first = sp.ellipeinc(phi, m) / (2 * m * (1 - m)) - sp.ellipkinc(phi, m) / (2 * m)
+    return first - np.sin(2 * phi) / (4 * (1 - m) * delta)
+
+
+row(sp.ellipk, lambda g, ans, m: g * k_slope(m))
+row(sp.ellipkm1, lambda g, ans, p: -g * k_slope(1 - p))
+row(sp.ellipe, lambda g, ans, m: g * e_slope(m))
+row(
+    sp.ellipkinc,
+    lambda g, ans, phi, m: g / np.sqrt(1 - m * np.sin(phi) ** 2),
+    lambda g, ans, phi, m: g * f_by_m(phi, m),
+)
+row(
+    sp.ellipeinc,
+    lambda g, ans, phi, m: g * np.sqrt(1 - m * np.sin(phi) ** 2),
+    lambda g, ans, phi, m: g * (ans - sp.ellipkinc(phi, m)) / (2 * m),
+)
+
+
+# --- hypergeometric functions (chapters 13 and 15) ---------------------------------------
+
+row(sp.hyp0f1, None, lambda g, ans, b, x: g * sp.hyp0f1(b + 1, x) / b)
+row(sp.hyp1f1, None, None, lambda g, ans, a, b, x: g * a / b * sp.hyp1f1(a + 1, b + 1, x))
+row(sp.hyperu, None, None, lambda g, ans, a, b, x: -g * a * sp.hyperu(a + 1, b + 1, x))
+row(
+    sp.hyp2f1,
+    None,
+    None,
+    None,
+    lambda g, ans, a, b, c, x: g * a * b / c * sp.hyp2f1(a + 1, b + 1, c + 1, x),
+)
+
+
+# --- orthogonal polynomials (chapter 18) -------------------------------------------------
+
+
+def below(n: Any, value: Any) -> Any:
+    """``value``, the polynomial of degree n - 1, and 0 where there is none."""
+    return np.where(n == 0, 0.0, value)
+
+
+def lower(n: Any) -> Any:
+    """The degree below ``n``, 0 at least."""
+    return np.where(n == 0, n, n - 1)
+
+
+row(sp.eval_legendre, None, lambda g, ans, n, x: g * below(n, sp.eval_gegenbauer(lower(n), 1.5, x)))
+row(sp.eval_chebyt, None, lambda g, ans, n, x: g * below(n, n * sp.eval_chebyu(lower(n), x)))
+row(
+    sp.eval_chebyu,
+    None,
+    lambda g, ans, n, x: g * below(n, 2 * sp.eval_gegenbauer(lower(n), 2.0, x)),
+)
+row(sp.eval_hermite, None, lambda g, ans, n, x: g * below(n, 2 * n * sp.eval_hermite(lower(n), x)))
+row(
+    sp.eval_hermitenorm,
+    None,
+    lambda g, ans, n, x: g * below(n, n * sp.eval_hermitenorm(lower(n), x)),
+)
+row(
+    sp.eval_laguerre,
+    None,
+    lambda g, ans, n, x: -g * below(n, sp.eval_genlaguerre(lower(n), 1.0, x)),
+)
+row(
+    sp.eval_genlaguerre,
+    None,
+    None,
+    lambda g, ans, n, a, x: -g * below(n, sp.eval_genlaguerre(lower(n), a + 1, x)),
+)
+row(
+    sp.eval_gegenbauer,
+    None,
+    None,
+    lambda g, ans, n, a, x: g * below(n, 2 * a * sp.eval_gegenbauer(lower(n), a + 1, x)),
+)
+row(
+    sp.eval_jacobi,
+    None,
+    None,
+    None,
+    lambda g, ans, n, a, b, x: (
+        g * (n + a + b + 1) / 2 * below(n, sp.eval_jacobi(lower(n), a + 1, b + 1, x))
+    ),
+)
+
+
+# --- several results at once -------------------------------------------------------------
+
+
+def pair(function: Any, *slopes: Any) -> None:
+    """Record of a ufunc of one argument whose results have the derivatives ``slopes``."""
+
+    def rule(g: Any, ans: Any, x: Any) -> Any:
+        return sum(c * slope(ans, x) for c, slope in zip(g, slopes, strict=True))
+
+    def forward(x: Any) -> Any:
+        return function(x)
+
+    forward.__doc__ = function.__doc__
+    primitive(function, vjps=(rule,), name=f"special.{function.__name__}", fresh=True)(forward)
+
+
+pair(
+    sp.sici,
+    lambda ans, x: np.sinc(x / math.pi),
+    lambda ans, x: np.cos(x) / x,
+)
+pair(
+    sp.shichi,
+    lambda ans, x: np.sinh(x) / x,
+    lambda ans, x: np.cosh(x) / x,
+)
+pair(
+    sp.fresnel,
+    lambda ans, x: np.sin(math.pi / 2 * x**2),
+    lambda ans, x: np.cos(math.pi / 2 * x**2),
+)
+pair(
+    sp.airy,
+    lambda ans, x: ans[1],
+    lambda ans, x: x * ans[0],
+    lambda ans, x: ans[3],
+    lambda ans, x: x * ans[2],
+)
+
+
+# --- the rest ----------------------------------------------------------------------------
+
+row(sp.wrightomega, lambda g, ans, x: g * ans / (1 + ans))

@@ -1,0 +1,214 @@
+"""SciPy's special functions: values are SciPy's, derivatives are what finite differences say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+
+sp = pytest.importorskip("scipy.special")
+
+ANY, POSITIVE, UNIT = [-1.7, -0.4, 0.3, 1.2, 2.6], [0.2, 0.7, 1.3, 2.9, 5.1], [0.1, 0.35, 0.6, 0.9]
+TABLE: dict[str, list[tuple[Any, ...]]] = {
+    **{
+        name: [(ANY,)]
+        for name in (
+            "erf erfc erfcx erfi dawsn ndtr log_ndtr expit log_expit exp10 exprel cosm1 expm1 exp2 "
+            "cbrt sindg cosdg j0 j1 i0 i1 i0e i1e wrightomega rgamma gamma psi"
+        ).split()
+    },
+    **{
+        name: [(POSITIVE,)]
+        for name in (
+            "gammaln loggamma y0 y1 k0 k1 k0e k1e entr spence expi exp1 log1p tandg cotdg"
+        ).split()
+    },
+    **{
+        name: [(UNIT,)]
+        for name in "erfinv erfcinv ndtri logit ellipk ellipe ellipkm1 ellipk".split()
+    },
+    "ndtri_exp": [([-3.0, -1.1, -0.2],)],
+    "sici": [(POSITIVE,)],
+    "shichi": [(POSITIVE,)],
+    "fresnel": [(ANY,)],
+    "airy": [(ANY,)],
+    "xlogy": [(ANY, [0.4, 1.7, 2.2, 0.9, 3.0])],
+    "xlog1py": [(ANY, [0.4, -0.7, 2.2, 0.9, 3.0])],
+    "rel_entr": [(POSITIVE, 1.7)],
+    "kl_div": [(POSITIVE, 1.7)],
+    "powm1": [(POSITIVE, 1.7)],
+    "boxcox": [(POSITIVE, 0.6), (POSITIVE, -1.2)],
+    "boxcox1p": [(POSITIVE, 0.6)],
+    "inv_boxcox": [(POSITIVE, 0.6)],
+    "inv_boxcox1p": [(POSITIVE, 0.6)],
+    "huber": [(1.0, ANY)],
+    "pseudo_huber": [(1.3, ANY)],
+    "owens_t": [(ANY, 0.7)],
+    "poch": [(POSITIVE, 1.4)],
+    "binom": [([5.5, 7.2], 2.3)],
+    "beta": [(POSITIVE, 1.4)],
+    "betaln": [(POSITIVE, 1.4)],
+    "ellipkinc": [([0.3, 0.9, 1.4], 0.4)],
+    "ellipeinc": [([0.3, 0.9, 1.4], 0.4)],
+}
+BY_THE_LAST: dict[str, tuple[tuple[Any, ...], Any]] = {
+    "zeta": ((2.5,), POSITIVE),
+    **dict.fromkeys("gammainc gammaincc".split(), ((1.7,), POSITIVE)),
+    **dict.fromkeys("gammaincinv gammainccinv".split(), ((1.7,), UNIT)),
+    **dict.fromkeys("betainc betaincc betaincinv betainccinv".split(), ((1.7, 2.4), UNIT)),
+    **dict.fromkeys("jv yv iv kv ive kve struve modstruve".split(), ((1.3,), POSITIVE)),
+    **dict.fromkeys("yn kn expn".split(), ((2,), POSITIVE)),
+    "stdtr": ((3.5,), ANY),
+    "stdtrit": ((3.5,), UNIT),
+    **dict.fromkeys("chdtr chdtrc".split(), ((3.5,), POSITIVE)),
+    "chdtri": ((3.5,), UNIT),
+    **dict.fromkeys("fdtr fdtrc".split(), ((3.5, 2.5), POSITIVE)),
+    "fdtri": ((3.5, 2.5), UNIT),
+    **dict.fromkeys("gdtr gdtrc".split(), ((1.2, 2.5), POSITIVE)),
+    **dict.fromkeys("pdtr pdtrc".split(), ((3.0,), POSITIVE)),
+    **dict.fromkeys("bdtr bdtrc".split(), ((2.0, 6), UNIT)),
+    "hyp0f1": ((1.4,), ANY),
+    "hyp1f1": ((0.7, 1.4), ANY),
+    "hyperu": ((0.7, 1.4), POSITIVE),
+    "hyp2f1": ((0.7, 1.2, 1.9), UNIT),
+    **{
+        name: ((n,), UNIT)
+        for name in (
+            "eval_legendre eval_chebyt eval_chebyu eval_hermite eval_hermitenorm eval_laguerre"
+        ).split()
+        for n in (3,)
+    },
+    "eval_genlaguerre": ((3, 0.5), UNIT),
+    "eval_gegenbauer": ((3, 0.5), UNIT),
+    "eval_jacobi": ((3, 0.5, 0.7), UNIT),
+}
+ROUGH = {"expn", "chdtri", "fdtri", "bdtr", "bdtrc", "pdtr", "pdtrc", "gammasgn"}
+"""Whose second derivatives lead to functions that have none by the argument in question."""
+
+
+def as_arrays(args: tuple[Any, ...]) -> list[Any]:
+    return [np.array(a) if isinstance(a, list) else a for a in args]
+
+
+def total(name: str, *args: Any) -> Any:
+    """A number that depends on every result."""
+    y = getattr(sp, name)(*args)
+    parts = y if isinstance(y, tuple) else (y,)
+    return sum(np.sum(p * w) for p, w in zip(parts, (1.0, 0.7, -0.4, 1.3)))
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [pytest.param(name, args, id=name) for name, rows in TABLE.items() for args in rows],
+)
+def test_by_every_argument(name: str, args: tuple[Any, ...]) -> None:
+    xs = as_arrays(args)
+    expected = total(name, *xs)
+    ts = [mg.Tensor(x, requires_grad=True) for x in xs]
+    assert total(name, *ts).item() == pytest.approx(expected, rel=1e-14)
+    report = mg.gradcheck(lambda *a: total(name, *a), *xs, order=2)
+    assert report, report
+
+
+@pytest.mark.parametrize("name", BY_THE_LAST)
+def test_by_the_last_argument(name: str) -> None:
+    fixed, x = BY_THE_LAST[name]
+    x = np.array(x)
+    t = mg.Tensor(x, requires_grad=True)
+    expected = getattr(sp, name)(*fixed, x)
+    np.testing.assert_array_equal(getattr(sp, name)(*fixed, t).data, expected)
+    order = 1 if name in ROUGH else 2
+    report = mg.gradcheck(lambda x: total(name, *fixed, x), x, order=order)
+    assert report, report
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "slope"),
+    [
+        ("rgamma", (np.array([0.0, -1.0, -2.0]),), [1.0, -1.0, 2.0]),
+        ("spence", (np.array([1.0]),), [-1.0]),
+        ("exprel", (np.array([0.0]),), [0.5]),
+        ("ellipk", (np.array([0.0]),), [np.pi / 8]),
+        ("ellipe", (np.array([0.0]),), [-np.pi / 8]),
+        ("gammasgn", (np.array([-0.5, 2.0]),), [0.0, 0.0]),
+    ],
+)
+def test_at_points_that_the_formula_divides_by(name: str, args: Any, slope: Any) -> None:
+    f = lambda x: np.sum(getattr(sp, name)(x))
+    np.testing.assert_allclose(mg.grad(f)(*args), slope, rtol=1e-12)
+
+
+def test_zeros_of_logarithms() -> None:
+    assert mg.grad(lambda y: sp.xlogy(0.0, y))(0.0) == 0
+    assert mg.grad(lambda p: sp.boxcox(2.0, p))(0.0) == pytest.approx(np.log(2) ** 2 / 2)
+    assert mg.grad(lambda p: sp.inv_boxcox(0.5, p))(0.0) == pytest.approx(-np.exp(0.5) / 8)
+    assert mg.grad(lambda x: sp.eval_legendre(0, x))(0.5) == 0
+    assert mg.grad(lambda x: sp.eval_legendre(3, x))(1.0) == pytest.approx(6.0)
+    assert mg.grad(lambda x: sp.expn(0, x))(2.0) == pytest.approx(-np.exp(-2) * 0.75)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda v: sp.jv(v, 1.0), "special.jv"),
+        (lambda a: sp.gammainc(a, 1.0), "special.gammainc"),
+        (lambda s: sp.zeta(s, 1.0), "special.zeta"),
+    ],
+)
+def test_no_closed_form(call: Callable[..., Any], name: str) -> None:
+    with pytest.raises(
+        TypeError, match=f"{name}.*no derivative in closed form is known with respect to x1"
+    ):
+        call(mg.Tensor(1.5, requires_grad=True))
+
+
+def test_what_has_no_row_is_refused_by_name() -> None:
+    x = mg.Tensor(0.5, requires_grad=True)
+    with pytest.raises(TypeError, match="voigt_profile is not covered"):
+        sp.voigt_profile(x, 1.0, 1.0)
+
+
+def test_float32_stays_float32() -> None:
+    x = mg.Tensor(np.array([0.3, 0.6], np.float32), requires_grad=True)
+    y = sp.gammaln(x) + sp.ndtr(x)
+    assert y.dtype == np.float32
+    y.sum().backward()
+    assert x.grad.dtype == np.float32
+
+
+def test_traced_compiled_and_explained() -> None:
+    f = lambda x: np.sum(sp.gammaln(x) * sp.ndtr(x))
+    x = np.array([0.5, 1.5])
+    expected = mg.grad(f)(x)
+    compiled = mg.compile(mg.grad(f))
+    for _ in range(2):
+        np.testing.assert_allclose(compiled(x), expected, rtol=1e-13)
+
+
+def test_the_source_imports_what_it_uses() -> None:
+    f = lambda x: np.sum(sp.jv(2, x) * sp.gammaln(x)) + sp.sici(x)[0].sum() + sp.psi(x).sum()
+    x = np.array([0.5, 1.5])
+    program = mg.trace(mg.grad(f), x)
+    assert "from scipy.special import gammaln as gammaln\n" in program.source
+    scope: dict[str, Any] = {}
+    exec(program.source, scope)
+    np.testing.assert_allclose(scope[program.name](x), mg.grad(f)(x), rtol=1e-13)
+
+
+def test_scipy_stays_where_it_was_not_asked_for() -> None:
+    code = """
+import sys, numpy as np, minigrad as mg
+mg.grad(np.exp)(1.0)
+assert not any(m.startswith("scipy") for m in sys.modules)
+import scipy.special as sp
+assert "minigrad.ops.scipy_special" not in sys.modules
+print(mg.grad(sp.gammaln)(1.0))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(run.stdout) == pytest.approx(-0.5772156649, rel=1e-9)
