@@ -31,6 +31,9 @@ if _TYPE_CHECKING:
     from minigrad.derivation import assert_derivation as assert_derivation
     from minigrad.derivation import check_backward as check_backward
     from minigrad.derivation import check_derivation as check_derivation
+    from minigrad.derivation import cmp as cmp
+    from minigrad.derivation import exercise as exercise
+    from minigrad.derivation import grade as grade
     from minigrad.draw import draw as draw
     from minigrad.explain import explain as explain
     from minigrad.explain import paths as paths
@@ -47,9 +50,12 @@ _LATER = {
     "assert_derivation": "derivation",
     "check_backward": "derivation",
     "check_derivation": "derivation",
+    "cmp": "derivation",
     "compile": "program",
     "draw": "draw",
+    "exercise": "derivation",
     "explain": "explain",
+    "grade": "derivation",
     "load": "storage",
     "losses": "losses",
     "nn": "nn",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
 import numpy as np
 
+from minigrad.derivation import feedback
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.judges import Error
 
@@ -16,7 +18,7 @@ NOISE = 1e-12
 HEADINGS = ("quantity", "yours", "autodiff", "finite differences", "off by", "verdict")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Row:
     """One quantity and what the judges say.
 
@@ -85,6 +87,13 @@ class Row:
         expected = float(np.sum(self.autodiff * self.direction))
         return f"{self.numeric:.6g}, not {expected:.6g} (along a direction)"
 
+    def __repr__(self) -> str:
+        cause = f": {self.diagnosis}" if self.diagnosis else ""
+        return f"<{self.quantity} {self.verdict}{cause}>"
+
+    def _repr_html_(self) -> str:
+        return Report([self])._repr_html_()
+
     @property
     def remark(self) -> str:
         """The diagnosis and the note, as one line."""
@@ -124,6 +133,44 @@ class Report:
 
     def __bool__(self) -> bool:
         return self.ok
+
+    def score(self, points: float | Mapping[str, float] | None = None) -> float:
+        """Points for what is right, or right given an earlier slip: errors are carried forward.
+
+        Parameters
+        ----------
+        points : float or dict, optional
+            In all, shared evenly; or quantity -> points.  1 by default.
+
+        Examples
+        --------
+        >>> import minigrad as mg
+        >>> x = mg.Tensor(3.0, requires_grad=True)
+        >>> y = x**2
+        >>> L = 2 * y
+        >>> report = mg.check_derivation(L, {"dL/dy": 4.0, "dL/dx": 24.0})
+        >>> report.score(10), report.score({"dL/dy": 1, "dL/dx": 3})
+        (5.0, 3.0)
+        """
+        return feedback.score(self.rows, points)
+
+    def hint(self, level: int = 1) -> str:
+        """The first wrong step in stages: 1 where, 2 what kind of slip, 3 why and the remedy.
+
+        Examples
+        --------
+        >>> import minigrad as mg
+        >>> x = mg.Tensor(3.0, requires_grad=True)
+        >>> L = x**2
+        >>> report = mg.check_derivation(L, {"dL/dx": -6.0})
+        >>> print(report.hint(1))
+        look at dL/dx again: all that comes before it is right
+        >>> print(report.hint(2))
+        look at dL/dx again, for a sign
+        >>> print(report.hint(3))
+        dL/dx: its sign is flipped
+        """
+        return feedback.hint(self, level)
 
     @property
     def headline(self) -> str:
@@ -166,18 +213,23 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        def line(cells: tuple[str, ...], tag: str) -> str:
+        def line(cells: tuple[str, ...], tag: str, style: str = "") -> str:
             sides = ["left", *["right"] * 4, "left", "left"]
             parts = [
                 f'<{tag} style="text-align:{side};padding:0 0.5em">{escape(cell)}</{tag}>'
                 for cell, side in zip(cells, sides, strict=True)
             ]
-            return f"<tr>{''.join(parts)}</tr>".replace(">wrong<", "><strong>wrong</strong><")
+            return f"<tr{style}>{''.join(parts)}</tr>".replace(
+                ">wrong<", "><strong>wrong</strong><"
+            )
 
         first = self.first_error
         lines = [*([first.remark] if first else []), *self.conventions]
         cause = "".join(f"<br>{escape(line)}" for line in lines)
-        body = [line((*row.cells, row.remark), "td") for row in self.rows]
+        body = [
+            line((*row.cells, row.remark), "td", feedback.row_style(row.verdict))
+            for row in self.rows
+        ]
         return (
             f"<p>{escape(self.headline)}{cause}</p><table>"
             f"<thead>{line((*HEADINGS, 'why'), 'th')}</thead><tbody>{''.join(body)}</tbody></table>"

@@ -279,6 +279,8 @@ class Judge:
             if right != name or (via and claim.through and via not in through):
                 continue
             formula = str(row.formula).replace(" ⊙ ", " * ").replace("·", " * ")
+            formula = re.sub(r"\breshape\(([^(),]+), \(1, [\d, ]*\)\)", r"(\1)", formula)
+            formula = re.sub(r"(?<![\w.])\((\w+)\)", r"\1", formula)
             formula = re.sub(r"\b([a-z_]+)\(", as_numpy, formula)
             if "/d" in left:
                 formula = f"{left.rsplit('/d', 1)[0]} * {formula}"

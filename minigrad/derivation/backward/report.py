@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
+from minigrad.derivation import feedback
+
 MARKS = {"correct": "✓", "rounded": "✓", "wrong": "✗", "carried": "~", "missing": "✗"}
-COLOURS = {"✓": "#e6f4ea", "✗": "#fbe3e1", "~": "#fdf3d8"}
+COLOURS = {mark: feedback.COLOURS[v] for v, mark in reversed(MARKS.items()) if v != "missing"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Line:
     """One gradient that a line of the backward function computes.
 
@@ -96,6 +98,19 @@ class BackwardReport:
         """The lines, by the name that other reports have for them."""
         return self.lines
 
+    def score(self, points: Any = None) -> float:
+        """Points for the gradients that are right, or right given an earlier slip.
+
+        ``points`` are in all, or by the names of the gradients: ``{"dW": 2, "db": 1}``.
+        """
+        by_name = isinstance(points, dict)
+        rows = [replace(x, quantity=x.name) for x in self.lines] if by_name else self.lines
+        return feedback.score(rows, points)
+
+    def hint(self, level: int = 1) -> str:
+        """The first wrong line in stages: 1 where, 2 what kind of slip, 3 why and the remedy."""
+        return feedback.hint(self, level)
+
     @property
     def headline(self) -> str:
         """The verdict in one sentence."""
@@ -154,7 +169,7 @@ class BackwardReport:
         remarks = {x.line: x.remark for x in reversed(self.lines) if x.remark}
         for n, text in self.source:
             mark = marks.get(n, "")
-            style = f' style="background:{COLOURS[mark]}"' if mark else ""
+            style = f' style="background:{COLOURS[mark]};color:#222"' if mark else ""
             rows.append(
                 f"<tr{style}><td>{mark}</td><td style='text-align:right'>{n}</td>"
                 f"<td style='text-align:left'><code style='white-space:pre'>{escape(text)}</code>"

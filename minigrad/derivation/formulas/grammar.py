@@ -23,7 +23,7 @@ ALONE = """exp log log2 log10 log1p expm1 sqrt cbrt square abs absolute sign sin
 arccos arctan sinh cosh tanh arctanh sigmoid relu softplus softmax log_softmax logsumexp gelu silu
 erf reciprocal negative""".split()
 OTHERS = """sum mean prod max min var std dot matmul outer maximum minimum where transpose diag
-trace cumsum power multiply add subtract divide clip ones_like zeros_like linalg_norm""".split()
+trace cumsum reshape power multiply add subtract divide clip ones_like zeros_like""".split()
 SPELLINGS = {"ln": "log", "σ": "sigmoid", "sum_": "sum", "Σ": "sum", "tr": "trace", "amax": "max",
              "ReLU": "relu", "expit": "sigmoid", "logistic": "sigmoid"}  # fmt: skip
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -1,0 +1,208 @@
+"""A class graded: ``mg.grade(reference, submissions)``.
+
+Files of students are run in processes of their own, with a limit of time, and one bad
+hand-in never loses the others.  That protects against accidents, not against malice: code
+of people whom you do not trust belongs into a container.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from minigrad.derivation.classroom.code import KINDS
+from minigrad.derivation.classroom.grades import Grade as Grade
+from minigrad.derivation.classroom.grades import Grades as Grades
+from minigrad.derivation.classroom.runner import Result, failed, told
+from minigrad.derivation.feedback import CREDITED, highest
+from minigrad.derivation.grading import check_derivation
+from minigrad.errors import label
+from minigrad.reading.names import elsewhere, names
+from minigrad.tensor import Tensor
+
+Points = float | Mapping[str, float] | None
+PACKAGES = Path(__file__).resolve().parents[3]
+
+
+def grade(
+    reference: Any, submissions: Any, points: Points = None, *, timeout: float = 60.0
+) -> Grades:
+    """Grade the hand-ins of a class.
+
+    Parameters
+    ----------
+    reference : Tensor or path
+        The end of the computation that was to be differentiated; or a Python file or notebook
+        that computes it: its variable ``output``, else its newest scalar Tensor.  In a file,
+        ``required = [...]`` says what must be handed in, and where it has ``forward`` and
+        ``inputs``, the students' function ``backward`` is checked by `check_backward`.
+    submissions : dict, path, or list of paths
+        Student -> dict of answers as `check_derivation` takes them, or file; a folder of
+        Python files and notebooks; or such files.  A file hands in a dict ``hand``, or
+        variables that are called like gradients: ``dW``, ``grad_W``, ``dL_dW``.
+    points : float or dict, optional
+        In all, or quantity -> points; 1 by default.
+    timeout : float
+        Seconds for each file.
+
+    Returns
+    -------
+    Grades
+        Prints as a table; ``.to_html(folder)``, ``.to_csv(path)``, ``.to_json(path)``,
+        ``.histogram``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a reference that is none, and where nothing was handed in; never for a hand-in.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> w = mg.Tensor(3.0, requires_grad=True)
+    >>> L = w**2
+    >>> grades = mg.grade(L, {"Ada": {"dL/dw": 6.0}, "Bob": {"dL/dw": 3.0}}, points=2)
+    >>> [(g.student, g.points, g.cause) for g in grades]
+    [('Ada', 2.0, ''), ('Bob', 0.0, 'it is ½ times the truth')]
+    """
+    handed = hand_ins(submissions)
+    if isinstance(reference, Tensor):
+        if reference.node is None:
+            raise ValueError(f"grade: the reference {label(reference)} was not recorded")
+        known = names([reference.node])
+        called = sorted(set(known.node.values()))
+    elif isinstance(reference, str | os.PathLike) and Path(reference).is_file():
+        reference, known, called = Path(reference).resolve(), None, []
+    else:
+        raise TypeError(
+            f"grade: the reference {label(reference)} is neither a Tensor nor a file that is there"
+        )
+
+    def one(answers: Any) -> Result:
+        if isinstance(answers, Path):
+            path = None if known is not None else reference
+            found = in_a_process(path, answers, called, timeout)
+            if found.get("status") != "answers":
+                return found
+            answers = found["answers"]
+        if known is None:
+            return failed("failed", "a dict of answers needs a Tensor as the reference")
+        token = elsewhere.set(known.scopes)
+        try:
+            return told(check_derivation(reference, answers))
+        except Exception as error:
+            return failed("failed", f"{type(error).__name__}: {error}"[:500])
+        finally:
+            elsewhere.reset(token)
+
+    with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
+        results = list(pool.map(one, handed.values()))
+    return Grades([result(s, r, points) for s, r in zip(handed, results, strict=True)])
+
+
+def hand_ins(submissions: Any) -> dict[str, Any]:
+    """Student -> answers or file, sorted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where nothing was handed in.
+    """
+    found: dict[str, Any]
+    if isinstance(submissions, Mapping):
+        paths = (str, os.PathLike)
+        found = {str(s): Path(v).resolve() if isinstance(v, paths) else v
+                 for s, v in submissions.items()}  # fmt: skip
+    elif isinstance(submissions, str | os.PathLike):
+        folder = Path(submissions)
+        files = [folder] if folder.is_file() else []
+        if folder.is_dir():
+            files = [p for p in folder.rglob("*") if p.suffix in KINDS and p.is_file()]
+            files = [p for p in files if ".ipynb_checkpoints" not in p.parts]
+        found = by_student(files, folder)
+    elif isinstance(submissions, list | tuple):
+        found = by_student([Path(p) for p in submissions], Path())
+    else:
+        raise TypeError(
+            "grade: submissions are a dict of students, a folder or a list of files, "
+            f"not {type(submissions).__name__}"
+        )
+    if not found:
+        raise ValueError(f"grade: nothing was handed in at {label(submissions)}")
+    return dict(sorted(found.items()))
+
+
+def by_student(files: list[Path], folder: Path) -> dict[str, Any]:
+    """Files by their names, with their folders where names are not enough."""
+    stems = [p.stem for p in files]
+    return {
+        (p.stem if stems.count(p.stem) == 1 else str(p.relative_to(folder))
+         if p.is_relative_to(folder) else str(p)): p.resolve()
+        for p in files
+    }  # fmt: skip
+
+
+def result(student: str, found: Result, points: Points) -> Grade:
+    """A student's grade."""
+    verdicts = {r["quantity"]: r["verdict"] for r in found["rows"]}
+    if isinstance(points, Mapping):
+        earned = sum(p for q, p in points.items() if verdicts.get(q) in CREDITED)
+    else:
+        share = sum(v in CREDITED for v in verdicts.values()) / max(1, len(verdicts))
+        earned = share * highest(points)
+    kept = {k: found[k] for k in ("status", "first", "kind", "cause", "rows", "text", "html")}
+    return Grade(student, round(float(earned), 6), highest(points), **kept)
+
+
+def in_a_process(
+    reference: Path | None, submission: Path, called: list[str], limit: float
+) -> Result:
+    """What the process of one hand-in found."""
+    with tempfile.TemporaryDirectory() as folder:
+        order, answer = Path(folder) / "order.json", Path(folder) / "result.json"
+        todo = {"reference": reference and str(reference), "submission": str(submission),
+                "names": called, "result": str(answer)}  # fmt: skip
+        order.write_text(json.dumps(todo))
+        with open(Path(folder) / "printed", "w+b") as printed:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "minigrad.derivation.classroom.runner", str(order)],
+                stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, env=environment(),
+                cwd=submission.parent, start_new_session=True,
+            )  # fmt: skip
+            try:
+                process.wait(limit)
+            except subprocess.TimeoutExpired:
+                end(process)
+                return failed("late", f"it took longer than {limit:g} s")
+            if answer.exists():
+                try:
+                    return dict(json.loads(answer.read_text()))
+                except ValueError:
+                    return failed("failed", "its result is damaged")
+            printed.seek(max(0, printed.tell() - 500))
+            said = printed.read().decode(errors="replace").strip()
+        said = said.splitlines()[-1] if said else ""
+        return failed("failed", f"it ended with exit code {process.returncode}: {said}"[:500])
+
+
+def environment() -> dict[str, str]:
+    """That of this process, with the library on the path and no windows opened by plots."""
+    path = os.pathsep.join(p for p in (str(PACKAGES), os.environ.get("PYTHONPATH", "")) if p)
+    return {**os.environ, "PYTHONPATH": path, "MPLBACKEND": "Agg"}
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and what it has started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (AttributeError, ProcessLookupError, PermissionError):
+        process.kill()
+    process.wait()

@@ -1,0 +1,79 @@
+"""What a teacher makes of a report: points, hints in stages, colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+RIGHT = ("correct", "rounded")
+CREDITED = (*RIGHT, "carried", "unread")
+"""Verdicts that earn the points: errors are carried forward, and cost once."""
+
+COLOURS = {"correct": "#e6f4ea", "rounded": "#eef6e6", "carried": "#fdf3d8", "wrong": "#fbe3e1",
+           "missing": "#eeeeee", "unread": "#f4f4f4"}  # fmt: skip
+
+KINDS = {
+    "sign": "a sign",
+    "factor": "a constant factor",
+    "transposed": "a matrix that is transposed, or is not and should be",
+    "missing_sum": "a sum over an axis",
+    "sum_for_mean": "a sum or a mean",
+    "mean_for_sum": "a sum or a mean",
+    "missing_local_factor": "a factor of the chain rule that is missing",
+    "extra_local_factor": "a factor of the chain rule too many",
+    "wrong_node": "a value that stands in the place of another",
+    "dropped_path": "a path by which the variable acts, too",
+    "path": "the share of one of several paths",
+    "coincidence": "a formula that holds for these numbers only",
+    "formula": "a formula that cannot be computed",
+    "shape": "a shape",
+}
+LEVELS = (1, 2, 3)
+
+
+def hint(report: Any, level: int = 1) -> str:
+    """The first wrong step, told in stages: where, what kind of slip, the remedy.
+
+    Raises
+    ------
+    ValueError
+        For another level than 1, 2 and 3.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"hint: the level is 1 (where), 2 (what kind) or 3 (why), not {level!r}")
+    first = report.first_error
+    if first is None:
+        return "all is right"
+    where = getattr(first, "name", "") or first.quantity
+    place = f"line {first.line}, " if hasattr(first, "line") else ""
+    if first.verdict == "missing":
+        return f"{where} is missing"
+    if level == 1:
+        return f"look at {place}{where} again: all that comes before it is right"
+    if level == 3:
+        remedy = getattr(first, "instead", "")
+        return f"{place}{where}: {first.remark}" + (f"; write {remedy}" if remedy else "")
+    kind = first.diagnosis.kind if first.diagnosis is not None else "other"
+    what = KINDS.get(kind, "no slip that is well known; compare the numbers")
+    return f"look at {place}{where} again, for {what}"
+
+
+def score(rows: Iterable[Any], points: float | Mapping[str, float] | None = None) -> float:
+    """Points for what is right, or right given an earlier slip; see `Report.score`."""
+    verdicts = {r.quantity: r.verdict for r in rows}
+    if isinstance(points, Mapping):
+        return float(sum(p for q, p in points.items() if verdicts.get(q) in CREDITED))
+    share = sum(v in CREDITED for v in verdicts.values()) / max(1, len(verdicts))
+    return share * (1.0 if points is None else float(points))
+
+
+def highest(points: float | Mapping[str, float] | None) -> float:
+    """What can be reached."""
+    if isinstance(points, Mapping):
+        return float(sum(points.values()))
+    return 1.0 if points is None else float(points)
+
+
+def row_style(verdict: str) -> str:
+    """The colour of a table row, as an attribute of HTML."""
+    return f' style="background:{COLOURS[verdict]};color:#222"' if verdict in COLOURS else ""

@@ -1,0 +1,243 @@
+# ruff: noqa: E501
+"""A class: hand-ins graded, hints, points, the command line, and hostile text everywhere."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.__main__ import main
+from minigrad.derivation.classroom.grades import Grade, Grades, safe
+
+REFERENCE = """
+import numpy as np
+import minigrad as mg
+x, y = 0.5, 1.5
+w = mg.Tensor(0.3, requires_grad=True)
+b = mg.Tensor(0.1, requires_grad=True)
+z = w * x + b
+a = mg.sigmoid(z)
+L = 0.5 * (y - a) ** 2
+required = ["dL/da", "dL/dw"]
+"""
+RIGHT = "import math\na = 1 / (1 + math.exp(-(w * x + b)))\nhand = {'dL/da': a - y, 'dL/dw': (a - y) * a * (1 - a) * x}"
+HAND_INS = {
+    "ada.py": RIGHT,
+    "bob.py": RIGHT.replace("(a - y) * a", "a"),
+    "cleo.py": "hand = {'dL/da': 'a - y', 'dL/dw': '2*(a - y)*a*(1 - a)*x'}",
+    "dan.py": "while True:\n    pass",
+    "eve.py": "import os\nos._exit(7)",
+    "finn.py": "this is no Python",
+    "gil.py": "raise SystemExit(3)",
+    "hal.py": "print('nothing')",
+    "ivy.py": "hand = {'=1+1': '<script>alert(1)</script>', 'dL/da': None}",
+}
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("room")
+    (folder / "reference.py").write_text(REFERENCE)
+    (folder / "in").mkdir()
+    for name, text in HAND_INS.items():
+        (folder / "in" / name).write_text(text)
+    cells = [{"cell_type": "markdown", "source": ["# x"]},
+             {"cell_type": "code", "source": ["%matplotlib inline\n", RIGHT]}]  # fmt: skip
+    (folder / "in" / "joy.ipynb").write_text(json.dumps({"cells": cells}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def grades(room: Path) -> Grades:
+    return mg.grade(room / "reference.py", room / "in", {"dL/da": 1, "dL/dw": 3}, timeout=20)
+
+
+def test_every_hand_in_has_a_grade_and_none_loses_the_others(grades: Grades) -> None:
+    assert [g.student for g in grades] == ["ada", "bob", "cleo", "dan", "eve", "finn", "gil", "hal",
+                                           "ivy", "joy"]  # fmt: skip
+    found = {g.student: (g.status, g.points) for g in grades}
+    assert found["ada"] == found["joy"] == ("right", 4.0)
+    assert found["bob"] == found["cleo"] == ("wrong", 1.0)
+    assert found["dan"] == ("late", 0.0)
+    for name in ("eve", "finn", "gil", "hal"):
+        assert found[name] == ("failed", 0.0)
+    assert found["ivy"][0] == "wrong"
+
+
+def test_what_went_wrong_is_said(grades: Grades) -> None:
+    assert grades["bob"].first == "dL/dw"
+    assert "without the 2" in grades["cleo"].cause
+    assert "longer than 20 s" in grades["dan"].cause
+    assert "exit code 7" in grades["eve"].cause
+    assert "SyntaxError" in grades["finn"].cause
+    assert "exit code 3" in grades["gil"].cause
+    assert "no answers were found" in grades["hal"].cause
+    assert sum(grades.histogram.values()) == 8
+    assert "bob" in str(grades)
+    assert "1/4" in str(grades)
+    with pytest.raises(KeyError, match="'zoe' handed nothing in"):
+        grades["zoe"]
+
+
+def test_files_are_written_and_everything_in_them_is_escaped(
+    grades: Grades, tmp_path: Path
+) -> None:
+    rows = list(csv.reader(grades.to_csv(tmp_path / "g.csv").read_text().splitlines()))
+    assert rows[1][:4] == ["ada", "4", "4", "right"]
+    assert not any(cell[:1] in "=+@" and len(cell) > 1 for row in rows for cell in row if cell)
+    content = json.loads(grades.to_json(tmp_path / "g.json").read_text())
+    assert content["grades"][0]["student"] == "ada"
+    grades.to_html(tmp_path / "pages")
+    pages = list((tmp_path / "pages").glob("*.html"))
+    assert len(pages) == 11
+    for page in pages:
+        assert "<script>" not in page.read_text()
+    assert "<script>" not in grades._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", "  =1", "|calc", "\n=1"]
+)
+def test_no_cell_is_a_formula(text: str) -> None:
+    assert safe(text).startswith("'")
+    assert safe("Ada") == "Ada"
+
+
+def test_names_of_students_are_no_markup_and_no_paths(tmp_path: Path) -> None:
+    grades = Grades([Grade("<b>../../x</b>", 0, 1, "failed", cause="<i>")])
+    assert "<b>" not in grades._repr_html_()
+    grades.to_html(tmp_path / "p")
+    assert {p.parent for p in tmp_path.rglob("*.html")} == {tmp_path / "p"}
+
+
+def test_hand_ins_as_dicts_and_a_tensor_as_reference(room: Path) -> None:
+    x, y = 0.5, 1.5
+    w = mg.Tensor(0.3, requires_grad=True)
+    z = w * x
+    L = (z - y) ** 2
+    dz = 2 * (z.item() - y)
+    hand = {"b": {"dL/dz": -dz, "dL/dw": -dz * x}, "a": {"dL/dz": dz, "dL/dw": dz * x},
+            "c": {}, "d": 7, "e": {"dL/dq": 1.0}}  # fmt: skip
+    grades = mg.grade(L, hand, 10)
+    assert [(g.student, g.status, g.points) for g in grades][:2] == [("a", "right", 10.0),
+                                                                     ("b", "wrong", 5.0)]  # fmt: skip
+    assert {g.status for g in grades} == {"right", "wrong", "failed"} or grades["e"].points == 0
+    path = room / "solo.py"
+    path.write_text("dz = -2.7\ndw = -1.35\n")
+    assert mg.grade(L, [path])["solo"].status == "right"
+
+
+def test_backward_functions_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "reference.py").write_text(
+        "import numpy as np\n"
+        "def forward(x, w):\n    out = x @ w\n    return out, (x, w)\n"
+        "inputs = (np.eye(3), np.ones((3, 2)))\n"
+    )
+    good = "def backward(dout, cache):\n    x, w = cache\n    dx = dout @ w.T\n    dw = x.T @ dout\n    return dx, dw\n"
+    (tmp_path / "good.py").write_text(good)
+    (tmp_path / "bad.py").write_text(good.replace("x.T @ dout", "-x.T @ dout"))
+    grades = mg.grade(tmp_path / "reference.py", [tmp_path / "good.py", tmp_path / "bad.py"])
+    assert grades["good"].status == "right"
+    assert (grades["bad"].first, grades["bad"].cause) == ("dw", "its sign is flipped")
+
+
+def test_errors_of_the_teacher() -> None:
+    w = mg.Tensor(1.0, requires_grad=True)
+    with pytest.raises(TypeError, match="neither a Tensor nor a file"):
+        mg.grade("nowhere.py", {"a": {}})
+    with pytest.raises(ValueError, match="nothing was handed in"):
+        mg.grade(w**2, {})
+    with pytest.raises(TypeError, match="submissions are a dict of students"):
+        mg.grade(w**2, 3)
+
+
+# --- reports ---------------------------------------------------------------------------
+
+
+def test_hints_come_in_stages() -> None:
+    x = mg.Tensor(3.0, requires_grad=True)
+    y = x**2
+    L = 2 * y
+    report = mg.check_derivation(L, {"dL/dy": -2.0, "dL/dx": -12.0})
+    assert (
+        report.hint() == report.hint(1) == "look at dL/dy again: all that comes before it is right"
+    )
+    assert report.hint(2) == "look at dL/dy again, for a sign"
+    assert report.hint(3) == "dL/dy: its sign is flipped"
+    assert report.score() == 0.5
+    assert report.score({"dL/dx": 3, "dL/dy": 1, "dL/dz": 9}) == 3
+    with pytest.raises(ValueError, match="level is 1"):
+        report.hint(4)
+    assert repr(report.first_error) == "<dL/dy wrong: its sign is flipped>"
+    assert "background" in report._repr_html_()
+    assert "background" in report.first_error._repr_html_()
+    assert mg.check_derivation(L, {"dL/dy": 2.0}).hint(2) == "all is right"
+
+
+def test_cmp_prints_what_everybody_prints_and_the_cause(capsys: Any) -> None:
+    w = mg.Tensor([1.0, 2.0], requires_grad=True)
+    h = w * 3
+    loss = (h**2).sum()
+    mg.cmp("h", 2 * h.data, h)
+    mg.cmp("w", h.data * 3, w)
+    mg.cmp("w", np.ones(3), w, output=loss)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split("|")[1:] == [" exact: True  ", " approximate: True  ", " maxdiff: 0.0"]
+    assert "exact: False | approximate: False | maxdiff: 18.0" in lines[1]
+    assert "it is" in lines[2]  # ½, which is the mean of two as well
+    assert "nan" in lines[3]
+    with pytest.raises(TypeError, match="cmp: 3 is not a Tensor"):
+        mg.cmp("x", 1.0, 3)
+    del loss
+    lonely = mg.Tensor(1.0, requires_grad=True)
+    with pytest.raises(ValueError, match="say output=loss"):
+        mg.cmp("x", 1.0, lonely)
+
+
+# --- the command line ------------------------------------------------------------------
+
+
+def test_commands_and_exit_codes(room: Path, tmp_path: Path, capsys: Any) -> None:
+    script = str(room / "reference.py")
+    assert main(["explain", script]) == 0
+    assert "dL/dw" in capsys.readouterr().out
+    assert main(["explain", script, "--wrt", "q"]) == 2
+    assert "no recorded Tensor is called 'q'" in capsys.readouterr().err
+    assert main(["check", script]) == 0
+    assert "finite differences" in capsys.readouterr().out
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(REFERENCE + "da = y - a.item()\n")
+    assert main(["check", str(wrong)]) == 1
+    assert "its sign is flipped" in capsys.readouterr().out
+    assert main(["draw", script, "-o", str(tmp_path / "g.dot")]) == 0
+    assert (tmp_path / "g.dot").read_text().startswith("digraph")
+    assert main(["explain", str(tmp_path / "none.py")]) == 2
+    assert "FileNotFoundError" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"minigrad {mg.__version__}\n"
+
+
+def test_grading_on_the_command_line(room: Path, tmp_path: Path, capsys: Any) -> None:
+    ada, bob, finn = (str(room / "in" / f"{n}.py") for n in ("ada", "bob", "finn"))
+    reference = str(room / "reference.py")
+    assert main(["grade", reference, ada, "--csv", str(tmp_path / "g.csv")]) == 0
+    assert "ada" in (tmp_path / "g.csv").read_text()
+    assert main(["grade", reference, ada, bob, "--points", "8"]) == 1
+    assert "4/8" in capsys.readouterr().out
+    assert main(["grade", reference, finn]) == 2
+
+
+def test_the_module_runs() -> None:
+    done = subprocess.run([sys.executable, "-m", "minigrad", "--version"], capture_output=True,
+                          text=True, check=True)  # fmt: skip
+    assert done.stdout.strip() == f"minigrad {mg.__version__}"
