@@ -24,6 +24,7 @@ from minigrad.autodiff.call import (
     plain,
     recording_on,
 )
+from minigrad.autodiff.derived import derived
 from minigrad.autodiff.forward import Pusher, can_push, handed, push_along, push_through
 from minigrad.errors import label
 from minigrad.graph import modes, pushing
@@ -72,7 +73,7 @@ def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False
     numbers_of = functools.cache(functools.partial(numbers, argnums))
     several = isinstance(argnums, list | tuple)
 
-    @functools.wraps(f)
+    @derived(value_and_grad, f, argnums, has_aux)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         numbers = numbers_of(len(args))
         call = Call(f, args, numbers, kwargs, strict=True)
@@ -99,7 +100,7 @@ def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False
             return (value, aux if recorded else tree_map(plain, aux)), gradient
         return value, gradient
 
-    return differentiated
+    return differentiated  # type: ignore[no-any-return]
 
 
 def grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> F:
@@ -121,12 +122,12 @@ def grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> F:
     check_callable(f, "grad")
     both = value_and_grad(f, argnums, has_aux)
 
-    @functools.wraps(f)
+    @derived(grad, f, argnums, has_aux)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         value, gradient = both(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
 
-    return differentiated
+    return differentiated  # type: ignore[no-any-return]
 
 
 # --- products with the Jacobian --------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from minigrad.autodiff.call import (
     recording_on,
     variable_for,
 )
+from minigrad.autodiff.derived import derived
 from minigrad.autodiff.forward import Pusher, TooLarge, can_push, handed, push_along, push_through
 from minigrad.autodiff.functions import grad, jvp
 from minigrad.batch import Many, batched
@@ -58,7 +58,7 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0, mode: str = "auto") -> F:
     if mode not in ("auto", "forward", "reverse"):
         raise ValueError(f'jacobian: mode must be "auto", "forward" or "reverse", not {mode!r}')
 
-    @functools.wraps(f)
+    @derived(jacobian, f, argnums, mode)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         given = numbers(argnums, len(args))
         if mode == "forward" and can_push(args):
@@ -68,7 +68,7 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0, mode: str = "auto") -> F:
         several = isinstance(argnums, list | tuple)
         return rebuild([tuple(block) if several else block[0] for block in blocks])
 
-    return differentiated
+    return differentiated  # type: ignore[no-any-return]
 
 
 def check_outputs(f: F, outputs: Sequence[Any]) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.autodiff.derived import by_name
 from minigrad.data import settle
 from minigrad.errors import is_user, label
 from minigrad.graph import Leaf, Passive, modes, recording, tracing
@@ -352,15 +353,6 @@ def checked(f: Callable[..., Any], given: Any) -> tuple[str | int, ...]:
                 f"static: {called(f)} has no parameter {s!r}; its parameters are {', '.join(names)}"
             )
     return static
-
-
-def by_name(x: Any) -> str | None:
-    """The name under which ``x`` can be imported, if it is a decorated function of a module."""
-    name = getattr(x, "__qualname__", "")
-    place: Any = sys.modules.get(getattr(x, "__module__", None) or "")
-    for part in name.split("."):
-        place = getattr(place, part, None)
-    return name if place is x else None
 
 
 def large(p: Place) -> bool:

@@ -1,0 +1,59 @@
+"""Functions made of functions, such as gradients, that can be pickled and copied.
+
+A function inside a function has no name to be found by; an object that knows what it was
+made of can be made again wherever that function can be sent.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+F = Callable[..., Any]
+
+
+class Derived:
+    """``make(f, *options)``, which calls ``run``.
+
+    Attributes
+    ----------
+    f : callable
+        The function that it was made of.
+    """
+
+    def __init__(self, run: F, make: F, f: F, options: tuple[Any, ...]) -> None:
+        functools.update_wrapper(self, f, updated=())
+        self.run, self.make, self.f, self.options = run, make, f, options
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self.run(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<{self.make.__name__} of {getattr(self.f, '__name__', self.f)}>"
+
+    def __reduce__(self) -> Any:
+        return by_name(self) or (self.make, (self.f, *self.options))
+
+    def of(self, f: F) -> Any:
+        """The same of another function."""
+        return self.make(f, *self.options)
+
+
+def derived(make: F, f: F, *options: Any) -> Callable[[F], Any]:
+    """Decorator: what is defined is ``make(f, *options)``."""
+    return lambda run: Derived(run, make, f, options)
+
+
+def by_name(x: Any) -> str | None:
+    """The name under which ``x`` can be imported, if it is a decorated function of a module."""
+    name = getattr(x, "__qualname__", "")
+    place: Any = sys.modules.get(getattr(x, "__module__", None) or "")
+    for part in name.split("."):
+        place = getattr(place, part, None)
+    return name if place is x else None
