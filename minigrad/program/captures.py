@@ -419,6 +419,7 @@ class Noise:
                     twin.random(draw.shape)
                 if same(state(twin), now):
                     continue
+            self.rewind()
             raise TypeError(
                 f"{name} draws from {place}, and what it drew would be fixed in the program for "
                 "every later call: draw outside and pass the numbers as an argument"

@@ -231,7 +231,7 @@ class Compiled(functools.partial[Any]):
         before = search([(self.f, called(self.f)), *form.statics])
         noise = Noise(before)
         lifts = self._lifts(before)
-        vary = self._vary & form.whole.keys()
+        vary = form.whole.keys() & self._vary
         if lifts or vary:
             try:
                 run, result = self._traced(form, before, lifts)
@@ -269,12 +269,11 @@ class Compiled(functools.partial[Any]):
     def _traced(self, form: Form, before: Search, lifts: list[Place]) -> tuple[Run, Any]:
         """Trace ``f`` with some of what it captures as inputs."""
         tracer = Tracer()
+        vary = form.whole.keys() & form.vary
         swaps = {p.identity: tracer.capture(Captured(p.read, p.name)) for p in lifts}
         f = lifted(self.f, swaps, {}) if swaps else self.f
         with modes.set(tracing, None):
-            program, result = recorded(
-                f, form.named, form.positional, form.fixed, form.vary, tracer
-            )
+            program, result = recorded(f, form.named, form.positional, form.fixed, vary, tracer)
             names = before.names.union(*(names_in(c) for c in tracer.codes if theirs(c)))
             roots = [(self.f, called(self.f)), *form.statics]
             places = search(roots, names, frozenset(swaps)).places

@@ -62,7 +62,7 @@ class Form:
         args: Any,
         kwargs: Any,
         static: Any,
-        vary: Collection[str],
+        vary: set[str],
     ) -> None:
         self.f = f
         self.named = arguments(f, args, kwargs)

@@ -208,7 +208,10 @@ def arguments(f: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
         if p.kind is p.VAR_POSITIONAL:
             starred = p.name
         elif p.kind is not p.KEYWORD_ONLY and p.kind is not p.VAR_KEYWORD:
-            names.append(p.name)
+            name = p.name
+            while name in kwargs:  # positional only, and a keyword of that name besides
+                name += "_"
+            names.append(name)
     for i in range(len(args) - len(names)):
         name = f"{starred}{i}"
         while name in taken:

@@ -7,6 +7,7 @@ in Python meanwhile, for what was decided by them would be the same at every lat
 from __future__ import annotations
 
 import datetime
+import gc
 import math
 import operator
 import os
@@ -495,6 +496,8 @@ def watched(tracer: Tracer) -> Iterator[None]:
 def asked(frame: FrameType) -> bool:
     """Whether a clock (or the system's noise) is read for the user: not for a log entry, say."""
     name = frame.f_code.co_filename
+    if any(getattr(c, "__code__", None) is frame.f_code for c in gc.callbacks):
+        return False
     return is_user(name) or os.path.basename(name) in ("random.py", "uuid.py", "secrets.py")
 
 

@@ -1,0 +1,391 @@
+"""Nothing stale: what a compiled function uses without being given it, and what it draws."""
+
+# ruff: noqa: NPY002
+
+from __future__ import annotations
+
+import copy
+import datetime
+import random
+import time
+import types
+import uuid
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import minigrad as mg
+
+SCALE = 2.0
+TABLE = np.array([1.0, 2.0])
+
+
+def by_globals(x: Any) -> Any:
+    return x * SCALE + helper(TABLE)
+
+
+def helper(t: Any) -> Any:
+    return t.sum()
+
+
+class Layer:
+    slope = 1.0
+
+    def __init__(self) -> None:
+        self.k = 2.0
+        self.W = np.array([1.0, 2.0])
+        self.parts = [1.0, {"a": 3.0}]
+        self.unused: list[int] = []
+
+    def __call__(self, x: Any) -> Any:
+        y = x * self.k * self.slope * self.W
+        return y + self.parts[0] * self.parts[1]["a"] + self.shift
+
+    @property
+    def shift(self) -> Any:
+        return self.W[0] * 10
+
+
+# --- variables, attributes, contents -----------------------------------------------------
+
+
+def test_globals(monkeypatch: Any) -> None:
+    step = mg.compile(by_globals)
+    assert step(1.0) == 5.0
+    for value in (3.0, 4.0, 5.0):
+        monkeypatch.setitem(globals(), "SCALE", value)
+        assert step(1.0) == 3.0 + value
+    assert step.retraces == 1, "a number that changes is read, not traced again"
+    monkeypatch.setitem(globals(), "TABLE", np.array([10.0, 20.0]))
+    assert step(1.0) == 35.0
+    monkeypatch.setitem(globals(), "helper", lambda t: t.max())
+    assert step(1.0) == 25.0
+
+
+def test_closures() -> None:
+    k, W = 2.0, np.array([1.0, 2.0])
+    step = mg.compile(mg.grad(lambda x: (x**2 * W * k).sum()))
+    x = np.ones(2)
+    np.testing.assert_array_equal(step(x), 2 * W * k)
+    for factor in (3.0, 0.5, -1.0):
+        W *= factor
+        k += 1.0
+        np.testing.assert_allclose(step(x), 2 * W * k)
+    assert step.retraces <= 2
+    W = np.ones((3, 2))
+    np.testing.assert_allclose(step(x), 6 * np.ones(2) * k)
+    k = np.array([1.0, 3.0])
+    np.testing.assert_allclose(step(x), 6 * k)
+
+
+def test_what_python_looks_at_is_compared() -> None:
+    W = np.array([1.0, 5.0])
+    step = mg.compile(lambda x: x * W[0] if W.max() > 2 else x - len(W))
+    assert step(1.0) == 1.0
+    W[0] = 7.0
+    assert step(1.0) == 7.0
+    W[:] = 0.0
+    assert step(1.0) == -1.0
+    big = np.ones((200, 100))
+    looked = mg.compile(lambda x: x + float(big[3, 4]) + (big.sum() if big.max() > 1 else 0.0))
+    assert looked(0.0) == 1.0
+    big[3, 4] = 2.0
+    assert looked(0.0) == 2.0 + big.sum()
+
+
+def test_large_arrays_are_read_at_each_call() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(1000, 20)), rng.normal(size=1000)
+    loss = lambda w: ((X @ w - y) ** 2).mean()
+    step = mg.compile(mg.value_and_grad(loss))
+    w = np.ones(20)
+    for _ in range(3):
+        value, gradient = step(w)
+        expected = mg.value_and_grad(loss)(w)
+        np.testing.assert_allclose(value, expected[0])
+        np.testing.assert_allclose(gradient, expected[1])
+        X[rng.integers(1000)] += 1.0
+        y = rng.normal(size=1000)
+    assert step.retraces == 1, "for y, which is small"
+
+
+def test_attributes() -> None:
+    layer = Layer()
+    step = mg.compile(layer)
+    x = np.ones(2)
+
+    def check() -> None:
+        for _ in range(2):
+            np.testing.assert_allclose(step(x), layer(x))
+
+    check()
+    layer.unused.append(1)
+    check()
+    assert step.retraces == 0
+    changes: list[Any] = [
+        lambda: setattr(layer, "k", 3.0),
+        lambda: setattr(layer, "W", np.array([5.0, 6.0])),
+        lambda: layer.W.__setitem__(0, 9.0),
+        lambda: layer.parts.__setitem__(0, 4.0),
+        lambda: layer.parts[1].__setitem__("a", 5.0),  # type: ignore[union-attr,call-overload]
+        lambda: setattr(Layer, "slope", 2.0),
+        lambda: setattr(layer, "slope", 7.0),
+        lambda: setattr(Layer, "shift", property(lambda self: 0.0)),
+    ]
+    before = Layer.shift
+    try:
+        for change in changes:
+            change()
+            check()
+    finally:
+        Layer.slope, Layer.shift = 1.0, before  # type: ignore[method-assign]
+
+
+def test_defaults_and_arguments_that_hold_more() -> None:
+    def f(x: Any, k: Any = 2.0, table: Any = np.array([1.0])) -> Any:
+        return x * k + table
+
+    step = mg.compile(f)
+    assert step(1.0) == 3.0
+    f.__defaults__[1][0] = 5.0  # type: ignore[index]
+    assert step(1.0) == 7.0
+    f.__defaults__ = (3.0, 0.5)
+    assert step(1.0) == 3.5
+    by_argument = mg.compile(lambda layer, x: layer(x))
+    layer = Layer()
+    for k in (1.0, 2.0, 3.0):
+        layer.k = k
+        np.testing.assert_allclose(by_argument(layer, 1.0), layer(1.0))
+
+
+def test_modules_of_the_user() -> None:
+    config = types.ModuleType("config")
+    config.__file__ = __file__
+    config.rate = 2.0  # type: ignore[attr-defined]
+    step = mg.compile(lambda x: x * config.rate)
+    assert step(1.0) == 2.0
+    config.rate = 5.0  # type: ignore[attr-defined]
+    assert step(1.0) == 5.0
+
+
+def test_what_the_function_changes_itself() -> None:
+    count = [0]
+
+    def f(x: Any) -> Any:
+        count[0] += 1
+        return x * count[0]
+
+    step = mg.compile(f)
+    with pytest.warns(RuntimeWarning, match="f changes count as it runs"):
+        assert [step(1.0) for _ in range(6)] == [1, 2, 3, 4, 5, 6]
+    assert count == [6]
+
+
+def test_a_cache_that_fills_at_the_first_call() -> None:
+    cache: dict[str, Any] = {}
+
+    def f(x: Any) -> Any:
+        if "table" not in cache:
+            cache["table"] = np.array([1.0, 2.0])
+        return x * cache["table"]
+
+    step = mg.compile(f)
+    for _ in range(4):
+        np.testing.assert_array_equal(step(2.0), [2.0, 4.0])
+    cache["table"][0] = 9.0
+    np.testing.assert_array_equal(step(2.0), [18.0, 4.0])
+
+
+def test_two_captured_values_cost_little() -> None:
+    k, b = 2.0, 3.0
+    step = mg.compile(lambda x: x * k + b)
+    step(1.0)
+    source = step.func.__code__
+    assert len(source.co_names) < 40  # two reads and two comparisons, no call
+    assert source.co_names.count("cell_contents") == 1
+
+
+# --- Tensors and modules -----------------------------------------------------------------
+
+
+def test_gradients_reach_captured_tensors() -> None:
+    w = mg.Tensor(2.0, requires_grad=True)
+    step = mg.compile(lambda x: w * x)
+    for _ in range(2):
+        w.grad = None
+        (step(3.0) + w**2).backward()
+        assert w.grad == 7.0
+    W = mg.Tensor(np.ones(3), requires_grad=True)
+    mg.compile(lambda x: (x * W).sum())(np.arange(3.0)).backward()
+    np.testing.assert_array_equal(W.grad, np.arange(3.0))
+    with mg.no_grad():
+        assert step(3.0) == 6.0 and not isinstance(step(3.0), mg.Tensor)
+        w.data = 5.0
+        assert step(3.0) == 15.0
+    x = mg.Tensor(3.0, requires_grad=True)
+    step(x).backward()
+    assert x.grad == 5.0
+
+
+class Net(mg.nn.Module):
+    def __init__(self, seed: int = 0) -> None:
+        self.first = mg.nn.Linear(3, 4, rng=seed)
+        self.norm = mg.nn.BatchNorm1d(4)
+        self.drop = mg.nn.Dropout(0.5, np.random.default_rng(seed))
+        self.last = mg.nn.Linear(4, 2, rng=seed + 1)
+
+    def forward(self, x: Any) -> Any:
+        return self.last(self.drop(np.tanh(self.norm(self.first(x)))))
+
+
+def frozen(net: Any) -> Any:
+    for p in net.parameters():
+        p.requires_grad = False
+    return net
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_dropout_and_batch_norm_as_in_eager_mode(trained: bool) -> None:
+    net = Net() if trained else frozen(Net())
+    twin = copy.deepcopy(net)
+    step = mg.compile(net)
+    rng = np.random.default_rng(1)
+
+    def check(n: int) -> None:
+        x = rng.normal(size=(n, 3))
+        got, expected = step(x), twin(x)
+        np.testing.assert_allclose(getattr(got, "data", got), expected.data, rtol=1e-10)
+        for name in ("running_mean", "running_var", "num_batches_tracked"):
+            a, b = (np.asarray(getattr(m.norm, name).data) for m in (net, twin))
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+            assert a.dtype == b.dtype
+        state = lambda m: m.drop.rng.bit_generator.state
+        assert state(net) == state(twin)
+        if trained:
+            for m, y in ((net, got), (twin, expected)):
+                for p in m.parameters():
+                    p.grad = None
+                (y**2).sum().backward()
+            for p, q in zip(net.parameters(), twin.parameters(), strict=True):
+                np.testing.assert_allclose(p.grad, q.grad, rtol=1e-10)
+                p.data, q.data = p.data - 0.1 * p.grad, q.data - 0.1 * q.grad
+
+    for n in (5, 5, 6, 5, 5):
+        check(n)
+    net.eval()
+    twin.eval()
+    check(5)
+    check(5)
+    net.train()
+    twin.train()
+    check(5)
+    check(5)
+    net.drop.p = twin.drop.p = 0.25
+    check(5)
+    check(5)
+
+
+def test_dropout_inside_gradients() -> None:
+    drop = mg.nn.Dropout(0.5, np.random.default_rng(3))
+    twin = copy.deepcopy(drop)
+    loss = lambda layer: lambda w: (layer(w) ** 2).sum()
+    step = mg.compile(mg.value_and_grad(loss(drop)))
+    w = np.arange(1.0, 7.0)
+    masks = set()
+    for _ in range(4):
+        (value, gradient), expected = step(w), mg.value_and_grad(loss(twin))(w)
+        np.testing.assert_allclose(value, expected[0])
+        np.testing.assert_allclose(gradient, expected[1])
+        masks.add(tuple(gradient))
+    assert len(masks) > 1
+    assert "random" not in step.source
+
+
+def test_programs_only_return_values() -> None:
+    net = frozen(Net())
+    with pytest.raises(TypeError, match=r"use mg\.compile, or call eval\(\) on the module first"):
+        mg.trace(net, np.ones((4, 3)))
+    with pytest.raises(TypeError, match="draws numbers at each call"):
+        mg.trace(net.drop, np.ones(3))
+    net.eval()
+    assert mg.trace(net, np.ones((4, 3)))(np.ones((4, 3))).shape == (4, 2)
+
+
+# --- noise and clocks --------------------------------------------------------------------
+
+generator = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda x: x * generator.normal(), "draws from generator"),
+        (lambda x: x * np.random.normal(), r"draws from np\.random"),
+        (lambda x: x * np.random.rand(), r"draws from np\.random"),
+        (lambda x: x * random.random(), "draws from random"),
+        (lambda x: x * random.gauss(0, 1), "draws from random"),
+        (lambda x: x * time.time(), r"time\.time\(\) in"),
+        (lambda x: x * time.perf_counter_ns(), r"time\.perf_counter_ns\(\) in"),
+        (lambda x: x * datetime.datetime.now().second, r"datetime\.now\(\) in"),
+        (lambda x: x * np.random.default_rng().normal(), r"urandom\(\) in"),
+        (lambda x: x * uuid.uuid4().int, r"urandom\(\) in"),
+    ],
+)
+def test_noise_is_refused_by_name(draw: Any, words: str) -> None:
+    for call in (mg.compile(draw), mg.compile(mg.grad(draw)), mg.compile(lambda x: draw(x))):
+        before = generator.bit_generator.state, np.random.get_state()[2], random.getstate()
+        with pytest.raises(TypeError, match=f"{words}.*as an argument"):
+            call(2.0)
+        after = generator.bit_generator.state, np.random.get_state()[2], random.getstate()
+        assert before == after, "what was drawn in vain is taken back"
+
+
+def test_noise_that_is_the_same_each_time_is_none() -> None:
+    step = mg.compile(lambda x: x * np.random.default_rng(7).normal())
+    assert step(1.0) == step(1.0) == np.random.default_rng(7).normal()
+
+
+# --- anything at all ---------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["k", "W", "flag", "L", "d", "attr", "arr", "none"]), st.integers(1, 4)
+        ),
+        max_size=6,
+    ),
+    st.sampled_from(["plain", "grad", "hessian"]),
+)
+def test_any_changes(changes: list[tuple[str, int]], how: str) -> None:
+    k, W, flag, L, d = 1.5, np.array([1.0, 2.0]), True, [1.0, 2.0], {"a": 1.0}
+    layer = Layer()
+
+    def f(x: Any) -> Any:
+        y = (x**3 * W).sum() * k + sum(L) * x.sum() + d["a"] * layer.k
+        return y * (2.0 if flag else 3.0) + (layer.W * x).sum() ** 2
+
+    wrap: Any = {"plain": lambda f: f, "grad": mg.grad, "hessian": mg.hessian}[how]
+    step, eager = mg.compile(wrap(f)), wrap(f)
+    x = np.array([0.5, -1.0])
+    for name, n in [("none", 1), *changes]:
+        if name == "k":
+            k = 0.5 * n
+        elif name == "W":
+            W *= n
+        elif name == "flag":
+            flag = n % 2 == 0
+        elif name == "L":
+            L[0] = 1.0 * n
+        elif name == "d":
+            d["a"] += n
+        elif name == "attr":
+            layer.k = n / 4
+        elif name == "arr":
+            layer.W = layer.W + n
+        for _ in range(2):
+            np.testing.assert_allclose(step(x), eager(x), rtol=1e-12)
