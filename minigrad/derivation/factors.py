@@ -42,7 +42,7 @@ def accident(hand: Any, truth: Any, slack: Any) -> float:
 
 def number(x: float) -> str:
     known = {0.5: "½", 1 / 3: "⅓", 2 / 3: "⅔", 0.25: "¼", 0.75: "¾"}
-    inverse = 1 / x
+    inverse = 1 / x if x else 0.0
     plain = f"1/{inverse:.0f}" if inverse > 1 and abs(inverse - round(inverse)) < 1e-9 else f"{x:g}"
     return next((text for k, text in known.items() if abs(x - k) < 1e-12), plain)
 

@@ -130,6 +130,11 @@ def in_step(t: Any, a: Any, depth: int = 6) -> Iterator[tuple[Tensor, Any]]:
         yield from in_step(vars(t), vars(a), depth - 1)
 
 
+def parts_of(result: Any) -> list[Any]:
+    """The results of a function, one or several."""
+    return list(result) if isinstance(result, tuple) else [result]
+
+
 def parameters(f: Any) -> list[inspect.Parameter]:
     """The parameters that can be given by position."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -234,6 +239,8 @@ class Check:
     def __init__(self, student: Student, inputs: tuple[Any, ...], upstream: Any) -> None:
         self.student, self.args, self.given = student, inputs, upstream
         names = [p.name for p in parameters(student.forward)]
+        self.places = [0]
+        """Where among the results the outputs are."""
         self.names = names + [f"x{i}" for i in range(len(names), len(inputs))]
 
     def run(self, wanted: Callable[[Runs], Callable[[str], bool]]) -> Runs:
@@ -266,9 +273,8 @@ class Check:
                     runs.answer = backward(*call)
             else:
                 runs.upstream = {"upstream": np.float64(1.0)}
-                runs.answer = result[1:] if isinstance(result, tuple) else None
-                if isinstance(runs.answer, tuple) and len(runs.answer) == 1:
-                    runs.answer = runs.answer[0]
+                rest = [p for k, p in enumerate(parts_of(result)) if k not in self.places]
+                runs.answer = rest[0] if len(rest) == 1 else tuple(rest)
             runs.watch = next((w for w in watches if w.events), watches[0] if watches else None)
             runs.instance = instance
             runs.again = again
@@ -317,8 +323,8 @@ class Check:
             forward, _ = self.student.on(instance, tensors=False)
             runs.again()
             result = forward(*args)
-            parts = result if isinstance(result, tuple) else (result,)
-            pairs = zip(seeds, parts, strict=False)
+            parts = parts_of(result)
+            pairs = zip(seeds, [parts[k] for k in self.places], strict=False)
             return np.float64(sum(float(np.sum(s * np.asarray(p))) for s, p in pairs))
 
         return f
@@ -335,23 +341,30 @@ class Check:
         return runs
 
     def outputs(self, result: Any) -> list[Tensor]:
-        """What is differentiated: the first result, or as many as have gradients from above."""
-        parts = list(result) if isinstance(result, tuple) else [result]
-        ups = self.ups() if self.student.backward is not None else []
-        found: list[Tensor] = []
-        for part in parts:
-            if not isinstance(part, Tensor) or len(found) == max(1, len(ups)):
-                break
-            found.append(part)
+        """What is differentiated: the first result, or as many as have gradients from above.
+
+        Of one function that does both, it is the loss, wherever among the results it is.
+        """
+        parts = parts_of(result)
+        tensors = [k for k, part in enumerate(parts) if isinstance(part, Tensor)]
+        if self.student.backward is None:
+            numbers = [k for k in tensors if parts[k].size == 1 and parts[k].node is not None]
+            self.places = (numbers or tensors)[:1] or [0]
+        else:
+            count = max(1, len(self.ups()))
+            self.places = [k for k in range(min(count, len(parts))) if k in tensors] or [0]
+        found = [parts[k] for k in self.places if isinstance(parts[k], Tensor)]
         if not found or all(t.node is None for t in found):
-            what = label(parts[0])
+            what = label(parts[self.places[0]])
             raise TypeError(
-                f"the first result {what} was not computed from the inputs by NumPy's functions"
+                f"the result {what} was not computed from the inputs by NumPy's functions"
             )
         return [wrap(t._value, t.node) for t in found]
 
     def ups(self) -> list[str]:
         """Parameters of the backward function that are gradients from above."""
+        if self.student.backward is None:
+            return []
         found = [p.name for p in parameters(self.student.backward)]
         if isinstance(self.given, Mapping):
             return [n for n in found if n in self.given]
@@ -360,10 +373,10 @@ class Check:
 
     def values(self, runs: Runs, result: Any, args: Any, instance: Any) -> None:
         """The outputs of the run on arrays, held against the recorded ones."""
-        parts = list(result) if isinstance(result, tuple) else [result]
+        parts = parts_of(result)
         if runs.outputs:
             found, targs, tinstance = self._kept
-            runs.values = [np.asarray(v, float) for v in parts[: len(runs.outputs)]]
+            runs.values = [np.asarray(parts[k], float) for k in self.places]
             for t, v in zip(runs.outputs, runs.values, strict=True):
                 if t.shape != v.shape or not np.allclose(t._value, v, rtol=1e-8, equal_nan=True):
                     runs.outputs, runs.why = [], "recorded, the forward function gives other values"
@@ -373,8 +386,11 @@ class Check:
                     if t.node is not None and isinstance(a, np.ndarray | float):
                         runs.alike[id(a)] = a, wrap(t._value, t.node)
         if not runs.outputs:
-            count = max(1, len(self.ups()) if self.student.backward is not None else 1)
-            runs.values = [np.asarray(v, float) for v in parts[:count]]
+            numbers = [k for k, v in enumerate(parts) if isinstance(v, int | float | np.generic) or
+                       (isinstance(v, np.ndarray) and v.size == 1)]  # fmt: skip
+            both = self.student.backward is None
+            self.places = numbers[:1] if both and numbers else list(range(max(1, len(self.ups()))))
+            runs.values = [np.asarray(parts[k], float) for k in self.places]
 
     # --- backward ----------------------------------------------------------------------
 
@@ -389,7 +405,7 @@ class Check:
             Naming the parameter of which nobody can tell what it is.
         """
         named = dict(zip(self.names, args, strict=False))
-        rest = list(result[len(runs.values) :]) if isinstance(result, tuple) else []
+        rest = [part for k, part in enumerate(parts_of(result)) if k not in self.places]
         ups, call = self.ups(), []
         wanted = parameters(backward)
         free = [p for p in wanted if p.name not in named and p.name not in ups]

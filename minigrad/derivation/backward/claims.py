@@ -6,6 +6,7 @@ others later, a part: what arrives through some of the uses of the value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -197,17 +198,39 @@ class Collector:
         last = max((s.last for s in source.statements.values()), default=0) if source else 0
         entries: list[tuple[str, Any, int | None, int]] = []
         if isinstance(answer, dict):
-            places = source.entries if source else {}
-            entries = [(str(k), v, None, places.get(str(k), last)) for k, v in answer.items()]
+            at = source.entries if source else {}
+            entries = [(str(k), v, None, at.get(str(k), last)) for k, v in answer.items()]
         elif isinstance(answer, tuple | list):
-            entries = [("", v, i, last) for i, v in enumerate(answer)]
+            groups = self.groups()
+            fits = len(answer) == len(groups) and self.in_order(found, answer, groups)
+            places = [groups[i] if fits else None for i in range(len(answer))]
+            entries = [("", v, place, last) for v, place in zip(answer, places, strict=True)]
             if any(isinstance(v, dict) for v in answer):
                 entries = [(str(k), v, None, last) for d in answer if isinstance(d, dict)
                            for k, v in d.items()]  # fmt: skip
         elif answer is not None:
-            entries = [("", answer, 0, last)]
+            groups = self.groups()
+            entries = [("", answer, groups[0] if groups else None, last)]
         for key, value, place, line in entries:
             self.returned(found, key, value, place, line, order)
+
+    def in_order(self, found: list[Claim], answer: Any, groups: list[int | None]) -> bool:
+        """Whether what is returned by name stands in the order of the inputs."""
+        final = self.runs.watch.final if self.runs.watch is not None else {}
+        for value, place in zip(answer, groups, strict=True):
+            for claim in found:
+                node: Any = self.first_of(claim)
+                same = claim.path and held_at(claim.path, final) is value
+                if same and node in self.inputs and place is not None:
+                    alone = sum(held_at(c.path, final) is value for c in found) == 1
+                    if alone and self.inputs[place] is not node:
+                        return False
+        return True
+
+    def groups(self) -> list[int | None]:
+        """Of each argument, which input it is; None for those of several arrays."""
+        roots = [re.split(r"[.\[]", path)[0] for path, _ in self.runs.inputs]
+        return [roots.index(r) if roots.count(r) == 1 else None for r in dict.fromkeys(roots)]
 
     def returned(
         self, found: list[Claim], key: str, value: Any, place: int | None, line: int, order: int
@@ -218,9 +241,7 @@ class Collector:
         number = np.asarray(value)
         if number.dtype.kind not in "fiub":
             return
-        node = None
-        if place is not None and place < len(self.inputs):
-            node = self.inputs[place]
+        node = None if place is None else self.inputs[place]
         for name in [key, *readings(key)] if key else []:
             variable = self.namer.variable(name)
             if variable is not None:

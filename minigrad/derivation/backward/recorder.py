@@ -47,6 +47,20 @@ write = Op("write", _written, (_kept, _into), doc="``a`` with ``v`` written at a
 """``a[index] = v`` as a function: what ``a`` is afterwards."""
 
 
+def _accumulated(a: Any, v: Any, index: Any) -> Any:
+    out = np.array(a)
+    np.add.at(out, index, v)
+    return out
+
+
+def _same(g: Any, ans: Any, a: Any, v: Any, index: Any) -> Any:
+    return g
+
+
+accumulate = Op("accumulate", _accumulated, (_same, _into), doc="``np.add.at`` as a function.")
+"""What ``a`` is after ``np.add.at(a, index, v)``."""
+
+
 def record_write(t: Tensor, index: Any, value: Any) -> None:
     """Let ``t`` be what it is after ``t[index] = value``."""
     index = tuple(map(_plain, index)) if isinstance(index, tuple) else _plain(index)
@@ -106,11 +120,39 @@ MADE |= {name: _copied(getattr(np, name)) for name in ("array", "asarray", "copy
 BY_ID = {id(getattr(np, name)): made for name, made in MADE.items()}
 
 
+class Writing:
+    """A function of NumPy whose ``out=`` and ``.at`` record what they write."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        out = kwargs.get("out")
+        out = out[0] if isinstance(out, tuple) else out
+        if not isinstance(out, Tensor):
+            return self.function(*args, **kwargs)
+        record_write(out, ..., self.function(*args, **{**kwargs, "out": None}))
+        return out
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.function, name)
+
+    def at(self, a: Any, index: Any, *rest: Any) -> Any:
+        if self.function is np.add and isinstance(a, Tensor):
+            new = accumulate(a, *rest, index=_plain(index))
+            a._value, a.node = new._value, new.node
+            return None
+        return self.function.at(a, index, *rest)
+
+
 class Recording(ModuleType):
     """The module ``numpy`` with arrays to fill that record what is written into them."""
 
     def __getattr__(self, name: str) -> Any:
-        return MADE.get(name) or getattr(np, name)
+        if name in MADE:
+            return MADE[name]
+        found = getattr(np, name)
+        return Writing(found) if isinstance(found, np.ufunc | type(np.sum)) else found
 
 
 recording_numpy = Recording("numpy")

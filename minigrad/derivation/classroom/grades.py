@@ -51,6 +51,12 @@ class Grade:
     text: str = field(default="", repr=False)
     html: str = field(default="", repr=False)
 
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return self.html or f"<pre>{escape(self.text)}</pre>"
+
     @property
     def cells(self) -> tuple[str, ...]:
         return (self.student, f"{self.points:g}/{self.out_of:g}", self.status, self.first,
