@@ -5,13 +5,13 @@ They come after those tagged ``read``, which programs share.
 
 from __future__ import annotations
 
-from itertools import permutations
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
 from minigrad.ops.elementwise import branch
+from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, Rule, is_, key_of, number, outcome, shape_of
 from minigrad.program.equations import Equation, Var
 from minigrad.program.rules import coefficient, rule, rules, scaled
@@ -228,13 +228,29 @@ STEPS = {
 """A comparison, and the one that holds at a tie too -> the step half way between."""
 
 
-def counted(b: Builder, x: Any) -> tuple[Any, Equation] | None:
-    """G and the equation of the condition, if ``x`` is g where that holds."""
-    for g, mask in permutations(b.match(x, ops.multiply) or (), 2):
-        made = b.made_by.get(mask) if isinstance(mask, Var) else None
-        if made is not None and mask.dtype.kind == "b":
-            return g, made
+def counted(b: Builder, x: Any) -> tuple[list[tuple[Op, Any]], Equation] | None:
+    """What is done to a truth value to make ``x`` (op, other operand), and its equation."""
+    done: list[tuple[Op, Any]] = []
+    while isinstance(x, Var) and (made := b.made_by.get(x)) is not None:
+        if x.dtype.kind == "b":
+            return done, made
+        if made.op is ops.multiply:
+            mask = next((y for y in made.args if is_counted(b, y)), None)
+            if mask is None:
+                return None
+            done.append((made.op, made.args[made.args[0] is mask]))
+            x = mask
+        elif made.op in (ops.divide, ops.negative):
+            done.append((made.op, made.args[-1] if made.op is ops.divide else None))
+            x = made.args[0]
+        else:
+            return None
     return None
+
+
+def is_counted(b: Builder, x: Any) -> bool:
+    """Whether ``x`` is made of nothing but a truth value and what it is multiplied by."""
+    return isinstance(x, Var) and (x.dtype.kind == "b" or counted(b, x) is not None)
 
 
 @rule(ops.multiply, when="formula")
@@ -244,12 +260,18 @@ def shared_tie(b: Builder, x: Any, y: Any) -> Any:
     strict, loose = (counted(b, part) for part in parts or (None, None))
     if strict is None or loose is None:
         return None
-    (g, first), (h, second) = strict, loose
+    (done, first), (same, second) = strict, loose
     step = STEPS.get((first.op, second.op))
-    if step is None or key_of((g, *first.args)) != key_of((h, *second.args)):
+    keys = [[(op, key_of(z)) for op, z in found] for found in (done, same)]
+    if step is None or keys[0] != keys[1] or key_of(first.args) != key_of(second.args):
         return None
     answer = b.emit(step, *first.args)
-    return answer if is_(g, 1) else b.emit(ops.multiply, g, answer)
+    for op, z in reversed(done):
+        if op is ops.multiply:
+            answer = answer if is_(z, 1) else b.emit(op, z, answer)
+        else:
+            answer = b.emit(op, answer) if op is ops.negative else b.emit(op, answer, z)
+    return answer
 
 
 def nowhere(*xs: Any) -> Any:
