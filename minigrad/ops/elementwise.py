@@ -16,6 +16,7 @@ import numpy as np
 from minigrad.ops.record import (
     ArrayLike,
     Kink,
+    Op,
     composed,
     elementwise,
     plain,
@@ -404,6 +405,23 @@ def fix(x: Any) -> Any:
     Tensor([-1.,  1.])
     """
     return np.trunc(x)
+
+
+exponent_of = Op("frexp", lambda x: np.frexp(x)[1], None, arity=1, fresh=True)
+
+
+@composed(np.frexp)
+def frexp(x: Any) -> tuple[Any, Any]:
+    """Mantissa in [½, 1) and exponent of 2, as `numpy.frexp`; the exponent only jumps.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.grad(lambda x: mg.frexp(x)[0])(6.0)
+    np.float64(0.125)
+    """
+    exponent = exponent_of(x)
+    return np.ldexp(x, -exponent), exponent
 
 
 @composed(np.modf)

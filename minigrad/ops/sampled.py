@@ -1,4 +1,4 @@
-"""Functions given by samples: interpolation, slopes, integrals, polynomials, ranges."""
+"""Functions given by samples: interpolation, slopes, integrals, ranges."""
 
 from __future__ import annotations
 
@@ -241,43 +241,6 @@ def cumulative_prod(
     Tensor([1., 3., 6.])
     """
     return _cumulative("cumulative_prod", cumprod, 1, x, axis, dtype, include_initial)
-
-
-# --- polynomials -----------------------------------------------------------------------
-
-
-@composed(np.polyval)
-def polyval(p: ArrayLike, x: ArrayLike) -> Any:
-    """The polynomial with coefficients ``p``, highest first, at ``x``, as `numpy.polyval`.
-
-    Examples
-    --------
-    >>> import minigrad as mg
-    >>> mg.grad(mg.polyval, argnums=(0, 1))([3.0, 1.0], 2.0)[1]
-    np.float64(3.0)
-    """
-    ans: Any = np.zeros_like(x)
-    for coefficient in p:  # Horner's scheme
-        ans = ans * x + coefficient
-    return ans
-
-
-@composed(np.vander)
-def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Any:
-    """Powers of ``x`` in columns, the highest first, as `numpy.vander`.
-
-    Examples
-    --------
-    >>> import minigrad as mg
-    >>> mg.vander(mg.Tensor([2.0, 3.0]), 3)
-    Tensor([[4., 2., 1.],
-            [9., 3., 1.]])
-    """
-    if np.ndim(x) != 1:
-        raise ValueError(f"vander takes a vector, the shape is {np.shape(x)}")
-    n = np.size(x) if N is None else N
-    exponents = np.arange(n) if increasing else np.arange(n)[::-1]
-    return np.power(x[:, None], exponents)
 
 
 # --- ranges ----------------------------------------------------------------------------

@@ -1,0 +1,177 @@
+"""Sets of numbers: which elements there are is found in plain NumPy, and gathered."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad.ops.indexing import unique
+from minigrad.ops.record import ArrayLike, Op, composed
+from minigrad.ops.shape import ravel
+
+
+class UniqueAllResult(NamedTuple):
+    """The different elements, where each is first, what each element is, and how many there are."""
+
+    values: Any
+    indices: Any
+    inverse_indices: Any
+    counts: Any
+
+
+class UniqueCountsResult(NamedTuple):
+    """The different elements, and how many there are of each."""
+
+    values: Any
+    counts: Any
+
+
+class UniqueInverseResult(NamedTuple):
+    """The different elements, and which of them each element is."""
+
+    values: Any
+    inverse_indices: Any
+
+
+@composed(*([np.unique_all] if hasattr(np, "unique_all") else []))
+def unique_all(x: ArrayLike) -> Any:
+    """`unique` with all that it can tell, as `numpy.unique_all`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.unique_all(np.array([3.0, 1.0, 3.0])).counts
+    array([1, 2])
+    """
+    values, indices, inverse, counts = unique(x, True, True, True, equal_nan=False)
+    return UniqueAllResult(values, indices, np.reshape(inverse, np.shape(x)), counts)
+
+
+@composed(*([np.unique_counts] if hasattr(np, "unique_counts") else []))
+def unique_counts(x: ArrayLike) -> Any:
+    """The different elements and their numbers, as `numpy.unique_counts`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.unique_counts(np.array([3.0, 1.0, 3.0])).values
+    array([1., 3.])
+    """
+    return UniqueCountsResult(*unique(x, return_counts=True, equal_nan=False))
+
+
+@composed(*([np.unique_inverse] if hasattr(np, "unique_inverse") else []))
+def unique_inverse(x: ArrayLike) -> Any:
+    """The different elements and which each element is, as `numpy.unique_inverse`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.unique_inverse(np.array([3.0, 1.0, 3.0])).inverse_indices
+    array([1, 0, 1])
+    """
+    values, inverse = unique(x, return_inverse=True, equal_nan=False)
+    return UniqueInverseResult(values, np.reshape(inverse, np.shape(x)))
+
+
+@composed(*([np.unique_values] if hasattr(np, "unique_values") else []))
+def unique_values(x: ArrayLike) -> Any:
+    """The different elements, ascending, as `numpy.unique_values` (whose order may differ).
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.unique_values(np.array([3.0, 1.0, 3.0]))
+    array([1., 3.])
+    """
+    return unique(x, equal_nan=False)
+
+
+@composed(np.union1d)
+def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Any:
+    """The different elements of both, as `numpy.union1d`; equal ones are the first array's.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.union1d(np.array([3.0, 1.0]), np.array([2.0, 3.0]))
+    array([1., 2., 3.])
+    """
+    return unique(np.concatenate([ravel(ar1), ravel(ar2)]))
+
+
+def _common(ar1: Any, ar2: Any, assume_unique: bool) -> Any:
+    return np.intersect1d(ar1, ar2, assume_unique, return_indices=True)[1:]
+
+
+common = Op("intersect1d", _common, None, arity=2, fresh=True, dynamic=True)
+
+
+@composed(np.intersect1d)
+def intersect1d(
+    ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False
+) -> Any:
+    """The elements that are in both, as `numpy.intersect1d`; they are the first array's.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.intersect1d(x, [2.0, 3.0]).sum())(np.array([3.0, 1.0]))
+    array([1., 0.])
+    """
+    first, second = ravel(ar1), ravel(ar2)
+    i, j = common(first, second, assume_unique=assume_unique)
+    return (first[i], i, j) if return_indices else first[i]
+
+
+@composed(np.setdiff1d)
+def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Any:
+    """The different elements of the first that are not in the second, as `numpy.setdiff1d`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.setdiff1d(np.array([3.0, 1.0]), np.array([2.0, 3.0]))
+    array([1.])
+    """
+    first = ravel(ar1)
+    first = first if assume_unique else unique(first)
+    return first[np.isin(first, ar2, invert=True)]
+
+
+@composed(np.setxor1d)
+def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Any:
+    """The elements that are in one of the two only, as `numpy.setxor1d`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.setxor1d(np.array([3.0, 1.0]), np.array([2.0, 3.0]))
+    array([1., 2.])
+    """
+    first, second = ravel(ar1), ravel(ar2)
+    if not assume_unique:
+        first, second = unique(first), unique(second)
+    alone = first[np.isin(first, second, invert=True)], second[np.isin(second, first, invert=True)]
+    return np.sort(np.concatenate(alone))
+
+
+@composed(np.trim_zeros)
+def trim_zeros(filt: ArrayLike, trim: str = "fb") -> Any:
+    """A vector without the zeros in front (``"f"``) and at its end (``"b"``), as NumPy's.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.trim_zeros(np.array([0.0, 1.0, 2.0, 0.0]))
+    array([1., 2.])
+    """
+    if np.ndim(filt) != 1:
+        raise ValueError(f"trim_zeros takes a vector, the shape is {np.shape(filt)}")
+    (places,) = np.nonzero(filt)
+    if not len(places):
+        return filt[:0]
+    first = places[0] if "f" in trim.lower() else 0
+    end = places[-1] + 1 if "b" in trim.lower() else np.size(filt)
+    return filt[first:end]
