@@ -16,7 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.draw.picture import Edge, Picture, Vertex, shown
+from minigrad.writing.notation import CAPTIONS
+from minigrad.writing.terms import Term, fill
 
 LIMIT = 60
 """Most vertices of a picture that nobody chose a size for."""
@@ -29,16 +32,6 @@ LONGEST = 1000
 
 SWEEP = 200_000
 """Members of a box whose derivative is still worked out."""
-
-BINDING = {
-    "+": (1, " + "),
-    "-": (1, " − "),
-    "*": (2, "·"),
-    "/": (2, " / "),
-    "@": (2, " @ "),
-    "**": (3, "**"),
-}
-"""How tightly an operator binds, and how it is written."""
 
 POWERS = {"2": "²", "3": "³", "0.5": "^½"}
 
@@ -349,30 +342,24 @@ def _statements(picture: Picture, taken: set[int]) -> list[Box]:
 def expression(members: Sequence[Vertex]) -> str:
     """The last member as a formula of what comes from outside."""
     inside = {v.id for v in members}
-    text: dict[int, tuple[str, int]] = {}
+    terms: dict[int, Term] = {}
     for v in members:
-        texts = [text.get(e.source.id, (e.source.name, 9)) for e in v.inputs]
-        symbol, unit = v.symbol, 9
-        if v.op == "power" and texts[1][0] in POWERS:
-            joined, unit = _wrapped(texts[0], 4) + POWERS[texts[1][0]], 3
-        elif symbol in BINDING and len(texts) == 2:
-            unit, sign = BINDING[symbol]
-            left = _wrapped(texts[0], unit + (symbol == "**"))
-            joined = left + sign + _wrapped(texts[1], unit + (symbol != "**"))
-        elif v.op == "negative":
-            joined, unit = f"−{_wrapped(texts[0], 2)}", 1
-        else:
-            joined = f"{v.op}({', '.join(t for t, _ in texts)})"
-        if len(joined) > 200:
-            joined = f"{joined[:199]}…"
+        term = caption(v, [terms.get(e.source.id, Term(e.source.name)) for e in v.inputs])
+        if len(term.code) > 200:
+            term = Term(f"{term.code[:199]}…", term.level)
         if v.id in inside:
-            text[v.id] = (joined, unit)
-    return text[members[-1].id][0]
+            terms[v.id] = term
+    return terms[members[-1].id].code
 
 
-def _wrapped(part: tuple[str, int], least: int) -> str:
-    text, unit = part
-    return text if unit >= least else f"({text})"
+def caption(v: Vertex, args: Sequence[Term]) -> Term:
+    """One operation of terms."""
+    op = v.node.op if v.node is not None else None
+    if op is ops.power and args[1].code in POWERS:
+        return Term(f"{args[0]:atom}{POWERS[args[1].code]}", "power")
+    if op in CAPTIONS:
+        return fill(CAPTIONS[op], *args)
+    return Term(f"{v.op}({', '.join(a.code for a in args)})")
 
 
 # --- what is too much ------------------------------------------------------------------

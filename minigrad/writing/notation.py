@@ -235,3 +235,14 @@ NOTATION: dict[Op, Row] = {
     ops.ones_like: js("1"),
 }
 """Op -> its pattern in each style that has one for it."""
+
+CAPTIONS: dict[Op, Pattern] = {
+    ops.add: ("sum", "{0:sum} + {1:product}"),
+    ops.subtract: ("sum", "{0:sum} − {1:product}"),
+    ops.negative: ("sum", "−{0:product}"),
+    ops.multiply: ("product", "{0:product}·{1:power}"),
+    ops.divide: ("product", "{0:product} / {1:power}"),
+    ops.matmul: ("product", "{0:product} @ {1:power}"),
+    ops.power: ("power", "{0:atom}**{1:power}"),
+}
+"""How pictures write them, where there is no room for fractions."""
