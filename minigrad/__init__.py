@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from minigrad import linalg as linalg
+from minigrad.autodiff import checkpoint as checkpoint
 from minigrad.autodiff import defop as defop
 from minigrad.autodiff import grad as grad
 from minigrad.autodiff import gradients as gradients
@@ -15,6 +16,7 @@ from minigrad.autodiff import jvp as jvp
 from minigrad.autodiff import linearize as linearize
 from minigrad.autodiff import value_and_grad as value_and_grad
 from minigrad.autodiff import vjp as vjp
+from minigrad.autodiff import vmap as vmap
 from minigrad.debug import debug as debug
 from minigrad.gradcheck import gradcheck as gradcheck
 from minigrad.graph import no_grad as no_grad

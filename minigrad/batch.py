@@ -8,7 +8,7 @@ has its rule in one table here; what has none is done example by example, and st
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from minigrad.ops.padding import framed
 from minigrad.ops.record import Op
 from minigrad.ops.reduction import axes_of
 from minigrad.tensor import Tensor
+from minigrad.tensor.recorder import tensors_in
 
 Shape = tuple[int, ...]
 Lift = Callable[[Any, AnyNode], Any]
@@ -40,7 +41,11 @@ class Many:
 
 
 def batched(
-    targets: Iterable[AnyNode], known: Mapping[AnyNode, Any], n: int, lift: Lift | None = None
+    targets: Iterable[AnyNode],
+    known: Mapping[AnyNode, Any],
+    n: int,
+    lift: Lift | None = None,
+    cut: Collection[AnyNode] = (),
 ) -> list[Any]:
     """Values of ``targets``, computed again from what is ``known``.
 
@@ -54,6 +59,8 @@ def batched(
     lift : callable, optional
         ``lift(value, node)`` makes a Tensor of a value that stays as it was, so that the
         repetition is itself recorded.
+    cut : nodes
+        Through whose values no gradient flows.
 
     Returns
     -------
@@ -62,7 +69,7 @@ def batched(
     """
     targets = list(targets)
     value = dict(known)
-    for node in sorted(reached(targets), key=lambda node: node.seq):
+    for node in sorted(reached(targets, known), key=lambda node: node.seq):
         parents = node.parents
         if node in value or node.op is None:
             continue
@@ -82,15 +89,19 @@ def batched(
             ]
             kwargs = {key: filled_in(v, value) for key, v in node.kwargs.items()}
             value[node] = repeated(node.op, args, kwargs, node.args, node.ans, n)
+        if node in cut:
+            value[node] = detached(value[node])
     return [value[t] if t in value else t.ans if lift is None else lift(t.ans, t) for t in targets]
 
 
-def reached(targets: Iterable[AnyNode]) -> set[AnyNode]:
-    """All that ``targets`` were computed from, by way of metadata too, and themselves."""
+def reached(targets: Iterable[AnyNode], known: Collection[AnyNode]) -> set[AnyNode]:
+    """All between what is ``known`` and ``targets``, by way of metadata too."""
     stack = list(targets)
     seen = set(stack)
     while stack:
         node = stack.pop()
+        if node in known:
+            continue
         more = [t.node for t in tensors_in(node.kwargs)] if node.kwargs else []
         for parent in (*node.parents, *more):
             if parent is not None and parent not in seen:
@@ -99,20 +110,20 @@ def reached(targets: Iterable[AnyNode]) -> set[AnyNode]:
     return seen
 
 
-def tensors_in(v: Any) -> Iterable[Tensor]:
-    """The Tensors among metadata."""
-    if isinstance(v, Tensor):
-        yield v
-    elif isinstance(v, tuple | dict):
-        for part in v.values() if isinstance(v, dict) else v:
-            yield from tensors_in(part)
-
-
 def filled_in(v: Any, value: Mapping[AnyNode, Any]) -> Any:
     """Metadata with what is known in the place of Tensors."""
     if isinstance(v, tuple):
         return tuple([filled_in(part, value) for part in v])
     return value.get(v.node, v) if isinstance(v, Tensor) else v
+
+
+def detached(v: Any) -> Any:
+    """Values out of the graph."""
+    if isinstance(v, tuple):
+        return tuple([detached(part) for part in v])
+    if isinstance(v, Many):
+        return Many(detached(v.values))
+    return v.detach() if isinstance(v, Tensor) else v
 
 
 def holds_many(v: Any) -> bool:

@@ -320,6 +320,7 @@ def backward_pass(
     seeds: list[tuple[AnyNode, Any]],
     wanted: Collection[AnyNode] | None = None,
     lift: Callable[[Any, AnyNode], Any] | None = None,
+    ends: bool = False,
 ) -> dict[AnyNode, Any]:
     """Gradients of the sum of ``seed * output`` over the given outputs.
 
@@ -333,6 +334,8 @@ def backward_pass(
     lift : callable, optional
         ``lift(value, node)`` makes a Tensor of a saved value; given, the rules run on
         Tensors and so are themselves recorded.
+    ends : bool
+        Whether the walk ends at the wanted nodes, also where others lie behind.
 
     Returns
     -------
@@ -371,6 +374,9 @@ def backward_pass(
             break
         if inner and node in wanted:  # type: ignore[operator]
             found[node] = g
+            if ends:
+                node = None
+                continue
         op: Any = node.op
         kind = type(node)
         try:
@@ -429,6 +435,15 @@ def contributions(
             ans = tuple(lift(y, picked(node, i)) for i, y in enumerate(ans))
         else:
             ans = lift(ans, node)
+    if op.joint:
+        together = op.vjps(g, ans, *values, **node.kwargs)  # type: ignore[operator, misc]
+        for argnum, (parent, c) in enumerate(zip(parents, together, strict=True)):
+            if parent is not None:
+                c = fit(c, args[argnum], op, argnum)
+                if inspect is not None:
+                    inspect.after_rule(node, argnum, g, c)
+                yield parent, c
+        return
     for argnum, parent in enumerate(parents):
         if parent is not None and type(parent) is not Passive:
             rule = op.rule(argnum)

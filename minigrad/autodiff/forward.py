@@ -116,11 +116,18 @@ def through(
     return op.forward(*full, **kwargs)
 
 
+def stand_in(y: Any) -> Tensor:
+    """Zeros like ``y``, to differentiate by."""
+    node = Variable()
+    node.ans = np.zeros(np.shape(y), y.dtype)[()]
+    return wrap(node.ans, node)
+
+
 def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Any) -> Any:
     """The derivative, by the gradient ``u``, of what the rules make of ``u`` and the tangents."""
     outputs = ans if type(ans) is tuple else (ans,)
     us = [
-        wrap(np.zeros(np.shape(y), y.dtype)[()], Variable() if y.dtype.kind == "f" else None)
+        stand_in(y) if y.dtype.kind == "f" else wrap(np.zeros(np.shape(y), y.dtype)[()], None)
         for y in outputs
     ]
     u = tuple(us) if type(ans) is tuple else us[0]
@@ -156,7 +163,7 @@ def one_after_the_other(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Any,
             if t is None:
                 ones.append(None)
                 continue
-            one = wrap(np.zeros(np.shape(a), t.dtype)[()], Variable())
+            one = stand_in(np.broadcast_to(t.dtype.type(0), np.shape(a)))
             known[one.node] = Many(t)
             ones.append(one)
         pushed = transposed(op, args, ones, kwargs, ans)
@@ -210,6 +217,7 @@ def push_through(
     """
     targets = list(targets)
     found = dict(known)
+    inspect = inspector.get() if modes.special and tracing.get() is None else None
     nodes = {node for target in targets for node in ancestors(target)}
     for node in sorted(nodes, key=lambda node: node.seq):
         if node in found or node.op is None or type(node) is Passive:
@@ -224,6 +232,9 @@ def push_through(
             found[node] = ts[0]
         else:
             found[node] = tangent(node.op, *lifted(node, ts, lift), n)
+            if inspect is not None:
+                argnum = next(i for i, t in enumerate(ts) if t is not None)
+                inspect.after_rule(node, argnum, ts[argnum], found[node])
     return [found.get(target) for target in targets]
 
 

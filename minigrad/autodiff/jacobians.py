@@ -19,11 +19,19 @@ from minigrad.autodiff.call import (
     variable_for,
 )
 from minigrad.autodiff.derived import derived
-from minigrad.autodiff.forward import Pusher, TooLarge, can_push, handed, push_along, push_through
+from minigrad.autodiff.forward import (
+    Pusher,
+    TooLarge,
+    can_push,
+    handed,
+    push_along,
+    push_through,
+    stand_in,
+)
 from minigrad.autodiff.functions import grad, jvp
 from minigrad.batch import Many, batched
 from minigrad.errors import label
-from minigrad.graph import Variable, ancestors
+from minigrad.graph import ancestors
 from minigrad.tensor import Tensor, handed_out, wrap
 from minigrad.tree import flatten, leaves_like
 
@@ -203,7 +211,7 @@ def rows_of(call: Call, y: Any, recorded: bool) -> list[Any]:
     shape = np.shape(y)
     if node_of(y) is None or not y.size:
         return [None if node_of(x) is None else no_slope(shape, x) for x in call.inputs]
-    u = wrap(np.zeros_like(y._value)[()], Variable())
+    u = stand_in(y)
     pulled = call.pull([(y.node, u)], wrap)
     targets = [g.node for g in pulled if node_of(g) is not None and u.node in ancestors(g.node)]
     largest = max([y.size, *(g.size for g in pulled if g is not None)])

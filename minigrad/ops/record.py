@@ -66,6 +66,7 @@ class Facts(TypedDict, total=False):
     linear: str | None
     jvp: Rule | None
     unruled: str
+    joint: bool
 
 
 class Op:
@@ -125,6 +126,8 @@ class Op:
         they may have one axis more in front, so that axes are counted from the end.
     unruled : str
         What is said of an argument without rule: that there is no derivative, or no known one.
+    joint : bool
+        ``vjps`` is one rule that returns the gradients of all arrays, in a tuple.
     """
 
     elementwise: bool = False
@@ -141,6 +144,7 @@ class Op:
     linear: str | None = None
     jvp: Rule | None = None
     unruled: str = "no derivative exists"
+    joint: bool = False
 
     def __init__(
         self,
@@ -240,6 +244,8 @@ class Op:
             return None
         if isinstance(vjps, tuple):
             return vjps[argnum]
+        if self.joint:
+            return lambda g, ans, *args, **kwargs: vjps(g, ans, *args, **kwargs)[argnum]
         return lambda g, ans, *args, **kwargs: vjps(g, ans, *args, argnum=argnum, **kwargs)
 
     def bind(

@@ -1,0 +1,169 @@
+"""checkpoint: memory for time.  A function that is computed again where its gradient is needed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.autodiff.call import F, check_callable, node_of, recording_on, variable_for
+from minigrad.graph import (
+    AnyNode,
+    Node,
+    Variable,
+    backward_pass,
+    modes,
+    next_seq,
+    picked,
+    pushing,
+    recording,
+    tracing,
+)
+from minigrad.ops.record import Op
+from minigrad.tensor import Tensor, wrap
+from minigrad.tree import flatten
+
+
+def checkpoint(f: F) -> F:
+    """``f`` with only its inputs recorded; the backward pass computes it again.
+
+    What ``f`` computes inside is not kept.  A chain of n steps that is cut into √n
+    checkpointed pieces needs memory for about 2√n of them, for one more forward pass.
+
+    ``f`` must compute the same when it is called again: a result that differs, because of
+    random numbers say, is an error.  Where tangents are pushed forward and in programs, which
+    plan their memory themselves, ``f`` is called as it is.
+
+    Parameters
+    ----------
+    f : callable
+        Of any arguments; Tensors that it uses beside them get gradients as well.
+
+    Raises
+    ------
+    RuntimeError
+        In the backward pass, when ``f`` returns something else.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> block = mg.checkpoint(lambda x: np.sin(np.exp(x)))
+    >>> mg.grad(lambda x: block(block(x)))(0.0)
+    np.float64(1.0015...)
+    """
+    check_callable(f, "checkpoint")
+
+    @functools.wraps(f)
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        if modes.special and (
+            tracing.get() is not None or pushing.get() is not None or not recording.get()
+        ):
+            return f(*args, **kwargs)
+        leaves, rebuild = flatten([list(args), kwargs])
+        active = [i for i, x in enumerate(leaves) if node_of(x) is not None]
+        start = next_seq()
+        inner = [wrap(leaves[i]._value, Variable()) for i in active]
+        piece = Piece(f, leaves, rebuild, active)
+        result = piece.run(inner)
+        outputs, rebuild_result = flatten(result)
+        roots = [node_of(y) for y in outputs]
+        outside = reached_outside([root for root in roots if root is not None], start)
+        parents = [*(leaves[i].node for i in active), *outside]
+        if not parents:
+            return result
+        piece.forget(active, list(outside))
+        values = (*(leaves[i]._value for i in active), *outside.values())
+        ans = tuple([y._value for y, root in zip(outputs, roots, strict=True) if root is not None])
+        op = Op("checkpoint", f, piece.pull, arity=len(values), joint=True)
+        node = Node(op, values, tuple(parents), {}, ans, next_seq())
+        places = iter(range(len(ans)))
+        return rebuild_result(
+            [
+                y if root is None else wrap(y._value, picked(node, next(places)))
+                for y, root in zip(outputs, roots, strict=True)
+            ]
+        )
+
+    return checkpointed
+
+
+def reached_outside(roots: Sequence[AnyNode], start: int) -> dict[AnyNode, Any]:
+    """The nodes older than ``start`` that ``roots`` were computed from, and their values."""
+    outside: dict[AnyNode, Any] = {root: root.ans for root in roots if root.seq < start}
+    seen, stack = set(roots), [root for root in roots if root.seq > start]
+    while stack:
+        node = stack.pop()
+        for a, parent in zip(node.args, node.parents, strict=True):
+            if parent is None:
+                continue
+            if parent.seq < start:
+                outside[parent] = a
+            elif parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return outside
+
+
+class Piece:
+    """One call of a checkpointed function: all that it takes to repeat it.
+
+    Attributes
+    ----------
+    leaves : list
+        Of its arguments; None where a differentiated one stood.
+    active : list of int
+        Which those are.
+    outside : list of nodes
+        What it used beside its arguments, and gradients flow to.
+    """
+
+    def __init__(self, f: F, leaves: list[Any], rebuild: F, active: list[int]) -> None:
+        self.f = f
+        self.leaves = list(leaves)
+        self.rebuild = rebuild
+        self.active = active
+        self.outside: list[AnyNode] = []
+
+    def forget(self, active: list[int], outside: list[AnyNode]) -> None:
+        """Keep no graph alive that the caller does not."""
+        for i in active:
+            self.leaves[i] = None
+        self.outside = outside
+
+    def run(self, inner: Sequence[Any]) -> Any:
+        """The function, with ``inner`` in the place of the differentiated arguments."""
+        leaves = list(self.leaves)
+        for i, x in zip(self.active, inner, strict=True):
+            leaves[i] = x
+        args, kwargs = self.rebuild(leaves)
+        return self.f(*args, **kwargs)
+
+    def pull(self, g: Any, ans: Any, *values: Any) -> tuple[Any, ...]:
+        """Gradients of all inputs: the rule of the op."""
+        live = any(isinstance(x, Tensor) for x in (*g, *ans, *values))
+        inner = [variable_for(x, False) for x in values[: len(self.active)]]
+        with recording_on():
+            outputs = [y for y in flatten(self.run(inner))[0] if node_of(y) is not None]
+            self.compare(outputs, ans)
+            wanted = [*(x.node for x in inner), *self.outside]
+            seeds = [(y.node, part) for y, part in zip(outputs, g, strict=True)]
+            found = backward_pass(seeds, set(wanted), wrap if live else None, ends=True)
+        return tuple(
+            [
+                found[node] if node in found else np.zeros(np.shape(x), x.dtype)[()]
+                for node, x in zip(wanted, values, strict=True)
+            ]
+        )
+
+    def compare(self, outputs: Sequence[Any], ans: Sequence[Any]) -> None:
+        kept = [y._value if isinstance(y, Tensor) else y for y in ans]
+        if len(outputs) != len(kept) or not all(
+            np.array_equal(y._value, z, equal_nan=True) for y, z in zip(outputs, kept, strict=True)
+        ):
+            name = getattr(self.f, "__name__", "the function")
+            raise RuntimeError(
+                f"checkpoint: {name} returned something else when it was computed again: what it "
+                "draws at random, or changes, must be the same both times; pass it as an argument"
+            )
