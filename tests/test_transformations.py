@@ -53,7 +53,7 @@ def test_vmap_is_a_loop(op: str) -> None:
 
 
 VALUE_DEPENDENT = {
-    "unique", "extract", "compress", "piecewise", "repeat", "trim_zeros", "bincount", "insert",
+    "getitem", "unique", "extract", "compress", "piecewise", "repeat", "trim_zeros", "bincount", "insert",
     "delete",
 }  # fmt: skip
 """Functions whose result has a shape that depends on values."""

@@ -18,9 +18,10 @@ import numpy as np
 
 from minigrad.autodiff.call import F, is_alive, variable_for
 from minigrad.batch import Many, align, batched, repeated
-from minigrad.data import settle
+from minigrad.data import NUMBERS, REAL, settle
 from minigrad.errors import failure
 from minigrad.graph import (
+    NOTHING,
     AnyNode,
     Dual,
     Passive,
@@ -29,6 +30,7 @@ from minigrad.graph import (
     backward_pass,
     inspector,
     modes,
+    next_seq,
     pick,
     picked,
     pushing,
@@ -42,6 +44,8 @@ from minigrad.tree import flatten
 
 Lift = Callable[[Any, AnyNode], Any]
 float64 = np.float64
+ndarray = np.ndarray
+new = object.__new__
 
 
 # --- one op ----------------------------------------------------------------------------
@@ -69,7 +73,12 @@ def tangent(
     if op.jvp is not None:
         pushed = op.jvp(tangents, ans, *args, **kwargs)
     elif op.linear == "jointly":
-        full = [np.zeros_like(a) if t is None else t for a, t in zip(args, tangents, strict=True)]
+        if len(args) == 1:
+            full = tangents
+        else:
+            full = [
+                np.zeros_like(a) if t is None else t for a, t in zip(args, tangents, strict=True)
+            ]
         pushed = through(op, full, tangents, args, kwargs, ans, n)
     elif op.linear == "each":
         pushed = None
@@ -192,7 +201,9 @@ def fitted(t: Any, y: Any, n: int | None) -> Any:
         t = float64(t)
     if t.shape != shape:
         t = np.broadcast_to(t, shape)
-    return t if t.dtype == y.dtype or y.dtype.kind != "f" else t.astype(y.dtype)
+    if t.dtype is y.dtype or t.dtype == y.dtype or y.dtype.kind != "f":
+        return t
+    return t.astype(y.dtype)
 
 
 # --- what was recorded -----------------------------------------------------------------
@@ -300,8 +311,16 @@ class Pusher:
         """``op`` with its tangent; None if it has none here, or if the graph is to keep it."""
         if op.vjps is None or not recording.get():
             return None
+        if op.elementwise and not kwargs and len(args) <= 2:
+            ans = self.slope(op, *args)
+            if ans is not None:
+                return ans
         if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
             args, kwargs = op.bind(args, kwargs)
+        if op.linear == "jointly" and len(args) == 1 and self.n is None and type(args[0]) is Tensor:
+            ans = self.moved(op, args[0], kwargs)
+            if ans is not None:
+                return ans
         mine, plain = False, True
         for x in args:
             if type(x) is Tensor:
@@ -322,6 +341,105 @@ class Pusher:
         if not mine:
             return None
         return self.push(op, args, kwargs) if plain else self.push_tensors(op, args, kwargs)
+
+    def slope(self, op: Op, x: Any, y: Any = None) -> Any:
+        """`push`, with what is common written out: one or two operands, nobody looks on."""
+        if type(x) is Tensor:
+            a, node = x._value, x.node
+            if node is None:
+                t = None
+            elif type(node) is Dual and node.pusher is self and node.op is None:
+                t = node.tangent
+                if type(t) is Tensor:
+                    return None
+            else:
+                return None
+        elif type(x) in NUMBERS or (type(x) is ndarray and x.dtype.kind in REAL):
+            a, t = x, None
+        else:
+            return None
+        rules: Any = op.vjps
+        if y is None:
+            if t is None or len(rules) != 1 or rules[0] is None:
+                return None
+            ans = op.forward(a)
+            if type(ans) is not float64:
+                ans = settle(ans)
+                if ans.dtype.kind != "f":
+                    return None
+            if self.n is not None:
+                t = self.lined_up(t, ans)
+            return self.pushed(ans, rules[0](t, ans, a))
+        if type(y) is Tensor:
+            b, node = y._value, y.node
+            if node is None:
+                u = None
+            elif type(node) is Dual and node.pusher is self and node.op is None:
+                u = node.tangent
+                if type(u) is Tensor:
+                    return None
+            else:
+                return None
+        elif type(y) in NUMBERS or (type(y) is ndarray and y.dtype.kind in REAL):
+            b, u = y, None
+        else:
+            return None
+        if (t is None and u is None) or len(rules) != 2 or None in rules:
+            return None
+        try:
+            ans = op.forward(a, b)
+        except Exception:
+            return None  # told by `push`
+        if type(ans) is not float64:
+            ans = settle(ans)
+            if ans.dtype.kind != "f":
+                return None
+        if self.n is not None:
+            t, u = self.lined_up(t, ans), self.lined_up(u, ans)
+        if t is None:
+            return self.pushed(ans, rules[1](u, ans, a, b))
+        c = rules[0](t, ans, a, b)
+        return self.pushed(ans, c if u is None else c + rules[1](u, ans, a, b))
+
+    def moved(self, op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
+        """`push` for a linear op of one array, which may but move elements about."""
+        node = x.node
+        if type(node) is not Dual or node.pusher is not self or node.op is not None:
+            return None
+        t = node.tangent
+        if type(t) is Tensor:
+            return None
+        if kwargs:
+            kwargs = {key: plainly(v) for key, v in kwargs.items()}
+        try:
+            ans = op.forward(x._value, **kwargs)
+        except Exception:
+            return None  # told by `push`
+        if type(ans) is tuple or type(ans) is list:
+            return None
+        if type(ans) is not float64:
+            ans = settle(ans)
+            if ans.dtype.kind != "f":
+                return None
+        return self.pushed(ans, op.forward(t, **kwargs))
+
+    def lined_up(self, t: Any, ans: Any) -> Any:
+        """A stack of tangents that broadcasts against ``ans``; refused if it would be too large."""
+        if self.limit and ans.size * self.n > self.limit:
+            raise TooLarge(ans.size)
+        return t if t is None or len(t.shape) > len(ans.shape) else align(t, len(ans.shape))
+
+    def pushed(self, ans: Any, t: Any) -> Tensor:
+        """A Tensor of value ``ans`` with tangent ``t``, of its shape and dtype or close to it."""
+        if type(t) is not float64 or type(ans) is not float64 or self.n is not None:
+            t = fitted(t, ans, self.n)
+        node = new(Dual)  # `Dual`, written out
+        node.pusher, node.tangent, node.ans = self, t, ans
+        node.op, node.args, node.parents, node.kwargs = None, (), (), NOTHING
+        node.grad, node.seq = None, next_seq()
+        x = new(Tensor)
+        x._value, x.node = ans, node
+        return x
 
     def push(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Values and tangents are arrays: nobody else looks on."""
@@ -356,7 +474,7 @@ class Pusher:
                     for y, t in zip(ans, ts, strict=True)
                 ]
             )
-        return wrap(ans, Dual(self, ts, ans, None))
+        return self.pushed(ans, ts)
 
     def push_tensors(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Values or tangents are themselves being differentiated, by whoever is outside."""

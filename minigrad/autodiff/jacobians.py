@@ -53,7 +53,7 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0, mode: str = "auto") -> F:
     mode : {"auto", "forward", "reverse"}
         Column by column, a tangent for every element of the arguments, or row by row, a
         gradient for every element of the output; in either case all in one pass.  "auto"
-        takes what there is less of.
+        takes what there is less of, and columns where there are at most four.
 
     Examples
     --------
@@ -69,7 +69,8 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0, mode: str = "auto") -> F:
     @derived(jacobian, f, argnums, mode)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         given = numbers(argnums, len(args))
-        if mode == "forward" and can_push(args):
+        forward = mode == "forward" or (mode == "auto" and is_small(args, given))
+        if forward and can_push(args):
             blocks, rebuild = pushed_columns(f, args, given, kwargs)
         else:
             blocks, rebuild = recorded_blocks(f, args, given, kwargs, mode)
@@ -77,6 +78,16 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0, mode: str = "auto") -> F:
         return rebuild([tuple(block) if several else block[0] for block in blocks])
 
     return differentiated  # type: ignore[no-any-return]
+
+
+FEW = 4
+"""Elements of all arguments together for which tangents cost no more than a backward pass."""
+
+
+def is_small(args: Any, given: Sequence[int]) -> bool:
+    """Whether there are so few columns that recording would not pay, however few the rows."""
+    found = [x for i in given for x in flatten(args[i])[0]]
+    return sum([np.size(x) for x in found]) <= FEW
 
 
 def check_outputs(f: F, outputs: Sequence[Any]) -> None:

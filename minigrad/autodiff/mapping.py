@@ -57,6 +57,20 @@ class Example(Recorder):
             "is the same for all examples with in_axes=None"
         )
 
+    def data(self, t: Tensor) -> Any:
+        """``t.data``, if it is the same for all examples."""
+        self.refuse(t, ".data")
+        return t._value.view() if isinstance(t._value, np.ndarray) else t._value
+
+    def update(self, t: Tensor, value: Any) -> None:
+        raise TypeError(
+            f"vmap: {label(t)}.data = ... would be set once for every example: return the new value"
+        )
+
+    def draw(self, rng: Any, shape: tuple[int, ...]) -> Any:
+        """Random numbers, the same for all examples, as from one key in JAX."""
+        return rng.random(shape)
+
     def passive(self, t: Tensor) -> Tensor:
         found = super().passive(t)
         self.cut.add(found.node)

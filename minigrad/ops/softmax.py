@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.ops.record import primitive
 from minigrad.ops.reduction import from_end, restore
+from minigrad.ops.shape import speaks_numpy
 
 
 def top_of(x: Any, axis: Any) -> Any:
@@ -33,7 +34,10 @@ def shift_of(x: Any, axis: Any) -> Any:
 def shares(ans: Any, x: Any, axis: Any) -> Any:
     """softmax(x), given the log-sum-exp; 0 where all are -inf."""
     ans = restore(ans, x, axis)
-    return np.exp(x - np.where(ans == -math.inf, 0.0, ans))
+    empty = ans == -math.inf
+    if speaks_numpy(empty) or np.any(empty):
+        ans = np.where(empty, 0.0, ans)
+    return np.exp(x - ans)
 
 
 def logsumexp_rule(g: Any, ans: Any, x: Any, axis: Any = None, **_: Any) -> Any:

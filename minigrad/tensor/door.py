@@ -317,9 +317,15 @@ def no_derivative(op: Op, args: Any, kwargs: Any, i: int) -> TypeError:
 def infix(op: Op) -> Callable[[Tensor, Any], Any]:
     """The method behind an infix operator: ``_apply2``, with what is common written out."""
     forward = op.forward
+    elementwise = op.elementwise
 
     def method(self: Tensor, other: Any) -> Any:
         if modes.special:
+            pusher = pushing.get()
+            if pusher is not None and tracing.get() is None:
+                ans = pusher.slope(op, self, other) if elementwise and recording.get() else None
+                if ans is not None:
+                    return ans
             return _infix(op, self, other)
         a, pa = self._value, self.node
         if type(other) is Tensor:
@@ -356,9 +362,15 @@ def infix(op: Op) -> Callable[[Tensor, Any], Any]:
 def reflected(op: Op) -> Callable[[Tensor, Any], Any]:
     """The method behind an infix operator whose left operand is no Tensor."""
     forward = op.forward
+    elementwise = op.elementwise
 
     def method(self: Tensor, other: Any) -> Any:
         if modes.special or type(other) not in NUMBERS:
+            pusher = pushing.get() if modes.special else None
+            if pusher is not None and tracing.get() is None:
+                ans = pusher.slope(op, other, self) if elementwise and recording.get() else None
+                if ans is not None:
+                    return ans
             return _infix(op, other, self)
         b, pb = self._value, self.node
         try:
