@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minigrad.autodiff.call import F, check_callable, node_of, recording_on, variable_for
+from minigrad.autodiff.derived import derived
 from minigrad.graph import (
     AnyNode,
     Node,
@@ -55,7 +55,7 @@ def checkpoint(f: F) -> F:
     """
     check_callable(f, "checkpoint")
 
-    @functools.wraps(f)
+    @derived(checkpoint, f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         if modes.special and (
             tracing.get() is not None or pushing.get() is not None or not recording.get()
@@ -86,7 +86,7 @@ def checkpoint(f: F) -> F:
             ]
         )
 
-    return checkpointed
+    return checkpointed  # type: ignore[no-any-return]
 
 
 def reached_outside(roots: Sequence[AnyNode], start: int) -> dict[AnyNode, Any]:

@@ -7,13 +7,13 @@ ordinary ops, and so is itself recorded, traced, or pushed along where somebody 
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.autodiff.call import F, check_callable
+from minigrad.autodiff.derived import derived
 from minigrad.batch import Many, batched
 from minigrad.data import settle
 from minigrad.errors import caller_site, label
@@ -135,7 +135,7 @@ def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0) -> F:
     """
     check_callable(f, "vmap")
 
-    @functools.wraps(f)
+    @derived(vmap, f, in_axes, out_axes)
     def mapped(*args: Any, **kwargs: Any) -> Any:
         axes = in_axes
         if isinstance(axes, list | tuple):
@@ -166,7 +166,7 @@ def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0) -> F:
             gathered(outputs, known, n, spread_out(out_axes, result, "out_axes"), recorder)
         )
 
-    return mapped
+    return mapped  # type: ignore[no-any-return]
 
 
 def width(tree: Any) -> int:
