@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from types import FrameType, FunctionType, MethodType
+from types import FrameType, MethodType
 from typing import Any
 
 import numpy as np
@@ -183,7 +183,6 @@ class Runs:
     alike: dict[int, tuple[Any, Tensor]] = field(default_factory=dict)
     watch: Any = None
     answer: Any = None
-    instance: Any = None
     why: str = ""
     again: Any = None
 
@@ -276,7 +275,6 @@ class Check:
                 rest = [p for k, p in enumerate(parts_of(result)) if k not in self.places]
                 runs.answer = rest[0] if len(rest) == 1 else tuple(rest)
             runs.watch = next((w for w in watches if w.events), watches[0] if watches else None)
-            runs.instance = instance
             runs.again = again
         return runs
 
@@ -468,10 +466,3 @@ class Check:
                 )
             found.append(seed)
         return found
-
-
-def functions_of(student: Student) -> list[FunctionType]:
-    """The plain functions behind what is checked."""
-    parts = [student.forward, student.backward]
-    found = [getattr(f, "__func__", f) for f in parts if f is not None]
-    return [f for f in found if isinstance(f, FunctionType)]

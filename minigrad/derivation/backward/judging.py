@@ -196,10 +196,9 @@ class Judge:
             if claim.through is not None:
                 extra[f"part{k}_"] = named(claim.node_value, made[k], f"{name}_via_{k + 1}")
                 k += 1
-        for name, versions in self.runs.variables.items():
-            for i, t in enumerate(reversed(versions)):
-                node = new.get(t.node, t.node)
-                extra[f"version{i}_{abs(hash(name))}"] = named(t._value, node, name)
+        older = [(n, t) for n, ts in self.runs.variables.items() for t in reversed(ts)]
+        for i, (name, t) in enumerate(older):
+            extra[f"version{i}_"] = named(t._value, new.get(t.node, t.node), name)
         return [*found, Scope(extra)]
 
     def variable(self, claim: Claim) -> str:
@@ -234,7 +233,6 @@ class Judge:
                     c.key, c.row = key, rows[key]
                     if c is not same[0] and not close(c.value, same[0].value):
                         c.row = self.rows(output, {key: c.value})[key]
-        self.known, self.scopes_used = known, scopes
 
     def rows(self, output: Tensor, hand: dict[str, Any]) -> dict[str, Any]:
         try:

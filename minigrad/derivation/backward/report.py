@@ -139,10 +139,9 @@ class BackwardReport:
         found: dict[int, str] = {}
         for x in self.lines:
             mark = MARKS.get(x.verdict, "")
-            if mark and found.get(x.line) != "✗":
-                found[x.line] = mark if mark == "✗" or x.line not in found else found[x.line]
-        first = self.first_error
-        return {n: m for n, m in found.items() if m != "✗" or first is None or n >= 0}
+            if mark == "✗" or (mark and x.line not in found):
+                found[x.line] = mark
+        return found
 
     def __str__(self) -> str:
         marks = self.marks()

@@ -31,6 +31,12 @@ from minigrad.tensor import Tensor
 
 BLANKS = {"n/a", "na", "nan", "none", "inf", "infinity", "todo", "tbd", "unknown", "pass"}
 WRONG = ("wrong", "carried")
+Tie = tuple[float, str, int]
+"""A number that stands for a constant: so many times it, by name, to which power."""
+TIMES, POWERS = (1.0, 2.0, 0.5, 3.0, 4.0, 0.25, 1 / 3), (1, 2, -1, -2)
+OWN = {0.0, 1.0, 2.0, 0.5}
+PLAIN = {0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 0.5, 0.25, 0.1, 10.0, 1 / 3}
+"""Numbers that formulas have of their own; others were computed from the data."""
 
 
 def is_formula(value: Any) -> bool:
@@ -89,7 +95,8 @@ class Formulas:
         except NoFormula as error:
             found.error = str(error)
         except (ValueError, TypeError, IndexError, ArithmeticError) as error:
-            found.error = f"{written(found.last)} cannot be computed: {error}"
+            text = written(found.last) if found.lines else repr(given)
+            found.error = f"{text} cannot be computed: {error}"
         return found
 
     def lines(self, part: Any) -> list[ast.expr]:
@@ -101,7 +108,7 @@ class Formulas:
         pieces = [p for p in pieces if p]
         trees = []
         for i, text in enumerate(pieces):
-            python = as_python(text, self.known) if is_latex(text) else text
+            python = as_python(text, self.known, self.rank) if is_latex(text) else text
             tree = parsed(python)
             if i == 0 and len(pieces) > 1 and _is_quantity(tree):
                 continue  # dL/dz = ...
@@ -116,6 +123,14 @@ class Formulas:
         except NoFormula:
             return False
         return True
+
+    def rank(self, text: str) -> int:
+        """How many axes a formula has; 0 where it cannot be told."""
+        try:
+            with np.errstate(all="ignore"):
+                return int(np.ndim(self.value(parsed(text), self.points.data)))
+        except (NoFormula, ValueError, TypeError, IndexError, ArithmeticError):
+            return 0
 
     # --- values ------------------------------------------------------------------------
 
@@ -168,9 +183,12 @@ class Formulas:
                 return point.derivative(u, v)
         return None
 
-    def value(self, tree: ast.expr, point: Point, tied: Mapping[float, str] | None = None) -> Any:
+    def value(self, tree: ast.expr, point: Point, tied: Mapping[float, Tie] | None = None) -> Any:
         def number(x: float) -> Any:
-            return point.constants[tied[x]] if tied and x in tied else x
+            if not tied or x not in tied:
+                return x
+            times, name, power = tied[x]
+            return times * float(point.constants[name]) ** power
 
         return value_of(tree, lambda name: self.lookup(name, point), number)
 
@@ -221,18 +239,34 @@ class Formulas:
         bare = [self.names.find(n) for n in [*readings(str(key)), str(key)]]
         return found + [(out, v) for v in bare if v is not None]
 
-    def ties(self, tree: ast.expr) -> list[dict[float, str]]:
-        """Which numbers of a formula may stand for constants that the user has names for."""
-        literals = {x.value for x in ast.walk(tree)
-                    if isinstance(x, ast.Constant) and type(x.value) in (int, float)}  # fmt: skip
-        scalars = {n: float(v) for n, v in self.points.data.constants.items() if not np.ndim(v)}
-        pairs = [(float(k), n) for k in literals for n, v in scalars.items() if v == float(k)][:3]  # type: ignore[arg-type]
-        return [dict(s) for r in range(len(pairs) + 1) for s in itertools.combinations(pairs, r)]
+    def ties(self, tree: ast.expr, strict: bool = False) -> list[dict[float, Tie]]:
+        """Which numbers of a formula may stand for constants that it does not name.
 
-    def holds(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> bool:
+        A ½ may be ``x = 0.5`` itself; only numbers that formulas seldom have of their own
+        are looked for as multiples and powers, and a repair does not put in any.
+        """
+        used = set(names_in(tree))
+        scalars = {n: float(v) for n, v in self.points.data.constants.items()
+                   if not np.ndim(v) and n not in used}  # fmt: skip
+        pairs: list[tuple[float, Tie]] = []
+        for k in map(float, numbers_in(tree)):
+            plain = k in OWN
+            if plain and strict:
+                continue
+            shapes = [(1.0, 1)] if plain else [(r, p) for p in POWERS for r in TIMES]
+            pairs += [(k, (r, n, p)) for n, v in scalars.items() for r, p in shapes
+                      if v and abs(k - r * v**p) < 1e-12 * abs(k)]  # fmt: skip
+        sets = range(min(len(pairs), 4) + 1)
+        return [dict(s) for r in sets for s in itertools.combinations(pairs[:4], r)]
+
+    def holds(
+        self, tree: ast.expr, truth: Any, other: ast.expr | None = None, points: Any = None,
+        strict: bool = False,
+    ) -> bool:  # fmt: skip
         """Whether a formula is the truth, or another formula, at every point."""
-        for tied in self.ties(tree):
-            for point in [self.points.data, *self.points.others]:
+        points = [self.points.data, *(self.points.others if points is None else points)]
+        for tied in self.ties(tree, strict):
+            for point in points:
                 try:
                     with np.errstate(all="ignore"):
                         mine = np.asarray(self.value(tree, point, tied), float)
@@ -254,6 +288,9 @@ class Formulas:
             return row
         at_data = row.verdict not in WRONG
         right = self.holds(answer.last, truth)
+        if not right and at_data and not set(map(float, numbers_in(answer.last))) <= PLAIN:
+            fixed = self.holds(answer.last, truth, points=self.points.near)
+            right = fixed  # numbers that come from the data stand in it: they cannot be moved
         words, kind = "", "formula"
         if len(answer.lines) > 1:
             words = self.line_by_line(answer, truth)
@@ -276,7 +313,7 @@ class Formulas:
         """The smallest change that makes a formula the truth, or another formula."""
 
         def holds(t: ast.expr) -> bool:
-            return self.holds(t, truth, other)
+            return self.holds(t, truth, other, strict=True)
 
         return first_right(tree, self.everything(), self.shapes, holds)
 
@@ -324,6 +361,12 @@ class Formulas:
         called = ["L" if n is self.output.node and not self.names.known(n) else self.names.of(n)
                   for n in nodes]  # fmt: skip
         return f"d{called[0]}/d{called[1]}"
+
+
+def numbers_in(tree: ast.expr) -> list[float]:
+    """The numbers that are written in a formula."""
+    values = [getattr(x, "value", None) for x in ast.walk(tree) if isinstance(x, ast.Constant)]
+    return [x for x in values if type(x) in (int, float)]  # type: ignore[misc]
 
 
 def alike(a: Any, b: Any) -> bool:

@@ -21,6 +21,7 @@ FUNCTIONS = {r"\exp": "exp", r"\log": "log", r"\ln": "log", r"\sin": "sin", r"\c
 ACCENTS = {r"\hat": "hat", r"\bar": "bar", r"\tilde": "tilde", r"\vec": "", r"\mathbf": "",
            r"\boldsymbol": "", r"\mathrm": "", r"\text": "", r"\mathit": "", r"\bm": "",
            r"\widehat": "hat", r"\operatorname": ""}  # fmt: skip
+LAMBDAS = ("lam", "lambda_", "lambd", "lmbda", "lamda", "reg")
 TRANSPOSE = {"T", r"\top", r"\intercal", r"\mathsf"}
 
 
@@ -28,7 +29,11 @@ def is_latex(text: str) -> bool:
     return "\\" in text or bool(re.search(r"[_^]\s*\{", text))
 
 
-def as_python(text: str, known: Callable[[str], bool]) -> str:
+Known = Callable[[str], bool]
+Rank = Callable[[str], int]
+
+
+def as_python(text: str, known: Known, rank: Rank = lambda text: 0) -> str:
     """A formula in LaTeX as Python.
 
     Parameters
@@ -37,20 +42,22 @@ def as_python(text: str, known: Callable[[str], bool]) -> str:
     known : callable
         Whether a variable has this name: letters that stand together are one name where it
         is known, a product otherwise.
+    rank : callable
+        How many axes a part has: of matrices and vectors, a product without a sign is ``@``.
 
     Raises
     ------
     NoFormula
         For what is not understood.
     """
-    return Reader(text, known).read()
+    return Reader(text, known, rank).read()
 
 
 class Reader:
     """A reader by recursive descent: sums, products, powers, atoms."""
 
-    def __init__(self, text: str, known: Callable[[str], bool]) -> None:
-        self.text, self.known = text, known
+    def __init__(self, text: str, known: Known, rank: Rank) -> None:
+        self.text, self.known, self.rank = text, known, rank
         self.tokens = [t for t in TOKEN.findall(text) if t not in NOTHING]
         self.i = 0
 
@@ -95,7 +102,10 @@ class Reader:
                 self.take()
                 found += f"@{self.signed()}"
             else:
-                found += f"{'@' if found.endswith('.T') else '*'}{self.power()}"
+                following = self.power()
+                ranks = self.rank(found), self.rank(following)
+                matrices = min(ranks) > 0 and max(ranks) > 1
+                found += f"{'@' if matrices or found.endswith('.T') else '*'}{following}"
         return found
 
     def signed(self) -> str:
@@ -189,6 +199,8 @@ class Reader:
             return self.subscripted(name if self.known(name) else name.replace("_", ""))
         if token in FUNCTIONS and not self.known(token[1:]):
             return self.called(FUNCTIONS[token])
+        if token == r"\lambda":  # which Python keeps for itself
+            return self.subscripted(next(filter(self.known, LAMBDAS), LAMBDAS[0]))
         if token.startswith("\\"):
             return self.subscripted(token[1:])
         name = token

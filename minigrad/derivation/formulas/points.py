@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,22 +69,28 @@ class Points:
                     if name is not None:
                         self.named[node, i] = name
         self.data = self.at(None)
-        self.others: list[Point] = []
+        self.others = self._some(True)
+
+    @cached_property
+    def near(self) -> list[Point]:
+        """Points at which the constants are what they are."""
+        return self._some(False)
+
+    def _some(self, constants: bool) -> list[Point]:
+        """Two points where everything is defined, if there are."""
+        found: list[Point] = []
         for k in range(4):
-            if len(self.others) < 2:
-                self._try(k)
+            with np.errstate(all="ignore"):
+                try:
+                    point = self.at(np.random.default_rng(SEED + k), constants)
+                except (ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError):
+                    continue
+            values = [v for v in point.values.values() if type(v) is not tuple]
+            if all(np.all(np.isfinite(v)) for v in values) and len(found) < 2:
+                found.append(point)
+        return found
 
-    def _try(self, k: int) -> None:
-        """One more point, unless something is not defined there."""
-        with np.errstate(all="ignore"):
-            try:
-                point = self.at(np.random.default_rng(SEED + k))
-            except (ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError):
-                return
-        if all(np.all(np.isfinite(v)) for v in point.values.values() if type(v) is not tuple):
-            self.others.append(point)
-
-    def at(self, rng: Any) -> Point:
+    def at(self, rng: Any, constants: bool = True) -> Point:
         """The computation with everything moved; at the data without ``rng``."""
         point = Point()
         for node, i in self.named:
@@ -92,7 +99,9 @@ class Points:
                 name, transposed = name[:-2], True
             if name not in point.constants:
                 value = node.args[i].T if transposed else node.args[i]
-                point.constants[name] = value if rng is None else moved(value, rng, True)
+                point.constants[name] = (
+                    moved(value, rng, True) if rng is not None and constants else value
+                )
         for node in self.nodes:
             if node.op is None:
                 value = self.values.get(node)
