@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.errors import Site, label
 from minigrad.explain.links import SIDE, UNREADABLE, Piece, Sheet, passed, traced
 from minigrad.graph import AnyNode, ancestors
+from minigrad.ops.record import Op
 from minigrad.program.builder import is_
 from minigrad.reading.names import Names, callers, held, names
 from minigrad.tensor import Tensor
@@ -114,10 +116,10 @@ class Row:
         e = self.expression.last if self.expression is not None else None
         if e is None:
             return str(self.shape)
-        sign = {"matmul": " @ ", "multiply": " ⊙ ", "add": " + ", "subtract": " - "}
+        sign = {ops.matmul: " @ ", ops.multiply: " ⊙ ", ops.add: " + ", ops.subtract: " - "}
         sizes = [str(x.shape) for x in e.args if len(getattr(x, "shape", ()))]
-        if len(sizes) > 1 and e.op.name in sign:
-            return f"{sign[e.op.name].join(sizes)} → {self.shape}"
+        if len(sizes) > 1 and e.op in sign:
+            return f"{sign[e.op].join(sizes)} → {self.shape}"
         if len(sizes) == 1 and sizes[0] != str(self.shape):
             return f"{sizes[0]} → {self.shape}"
         return str(self.shape)
@@ -230,7 +232,7 @@ class Chart:
         """What an output without a name is called: a is an activation, L a number."""
         op = self.output.op
         scalar = np.shape(self.value(self.output)) == ()
-        first = "a" if op is not None and op.name in ACTIVATIONS else "L" if scalar else "y"
+        first = "a" if op in ACTIVATIONS else "L" if scalar else "y"
         free = (n for n in (first, "y", "s", "out") if self.names.value(n) is None)
         return next(free, "output")
 
@@ -415,9 +417,9 @@ class Chart:
             arrays that are not treated entry by entry, and for what is too long.
         """
         piece, value = self.pieces[u], self.value(v)
-        if deeper and piece.size == 1 and u.op is not None and u.op.name in WRITTEN_OUT:
+        if deeper and piece.size == 1 and u.op in WRITTEN_OUT:
             inner = Tensor(np.array(value), requires_grad=True)
-            outer = WRITTEN_OUT[u.op.name](inner)
+            outer = WRITTEN_OUT[u.op](inner)
             known = Names(ancestors(outer.node), [])
             known.node |= {inner.node: self.called(v), outer.node: self.called(u)}
             return Chart(outer, [inner], known).derivation(outer.node, inner.node)
@@ -457,8 +459,10 @@ class Chart:
 Step = list[list[Formula]]
 """A sum of products."""
 
-ACTIVATIONS = frozenset("sigmoid tanh relu softplus softmax leaky_relu elu".split())
-WRITTEN_OUT = {"sigmoid": lambda x: 1 / (1 + np.exp(-x))}
+ACTIVATIONS: frozenset[Op | None] = frozenset(
+    {ops.sigmoid, ops.tanh, ops.relu, ops.softplus, ops.softmax, ops.bent, ops.saturating}
+)
+WRITTEN_OUT: dict[Op | None, Any] = {ops.sigmoid: lambda x: 1 / (1 + np.exp(-x))}
 """Op -> what it is, for derivations that begin at the definition."""
 
 

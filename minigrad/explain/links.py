@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.explain.algebra import FORMULAS
 from minigrad.graph import AnyNode, fit, inspector, modes, pick, tracing
 from minigrad.program.builder import FOLDED, Builder, equal_entries
@@ -150,7 +151,7 @@ class Sheet:
         name = self.names.constant(node, i)
         small = isinstance(value, bool | int | float | np.generic) or np.ndim(value) == 0
         op: Any = node.op
-        if small and (name is None or (op.name == "power" and i == 1)):
+        if small and (name is None or (op is ops.power and i == 1)):
             return value
         if name is None:
             if not isinstance(value, np.ndarray) or plainest(value) is not None or not value.size:
