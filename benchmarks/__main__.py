@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import harness
+from benchmarks import forms, harness
 from benchmarks.workloads import WORKLOADS
 
 
@@ -20,6 +20,7 @@ def main() -> int:
         "--who", action="append", choices=everybody, metavar="CONTESTANT", help="repeatable"
     )
     parser.add_argument("--rounds", type=int, help="instead of each workload's own number")
+    parser.add_argument("--forms", action="store_true", help="only what forms of a call cost")
     parser.add_argument("--list", action="store_true", help="list workloads and contestants")
     parser.add_argument("--markdown", metavar="FILE", type=Path, help="write the tables there too")
     parser.add_argument("--plot", metavar="FILE", type=Path, help="a picture (.png, .svg, .pdf)")
@@ -42,11 +43,16 @@ def main() -> int:
         if options.markdown:
             options.markdown.write_text("\n".join(parts), encoding="utf-8")
 
+    if options.forms:
+        show(forms.table())
+        return 0
     results = []
     for w in chosen:
         results.append(harness.measure(w, options.rounds, options.who))
         show(harness.times_table(results[-1]))
     show(harness.targets_table(results))
+    if not options.only:
+        show(forms.table())
     if options.plot:
         plot(results, options.plot)
     return int(any(why.failed for result in results for why in result.absent.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,9 +20,15 @@ def nested(tree: Any, words: Iterator[str], bind: Callable[[Any], str]) -> str:
     inside = [nested(part, words, bind) for _, part in parts]
     if type(tree) is list:
         return f"[{', '.join(inside)}]"
-    if type(tree) is dict:
+    if isinstance(tree, dict):
         pairs = zip(tree, inside, strict=True)
-        return "{" + ", ".join(f"{bind(key)}: {word}" for key, word in pairs) + "}"
+        literal = "{" + ", ".join(f"{bind(key)}: {word}" for key, word in pairs) + "}"
+        if type(tree) is dict:
+            return literal
+        if type(tree) is OrderedDict:
+            return f"{bind(OrderedDict)}({literal})"
+        if type(tree) is defaultdict:
+            return f"{bind(defaultdict)}({bind(tree.default_factory)}, {literal})"
     text = f"({''.join(f'{word}, ' for word in inside)})"
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return f"{bind(type(tree)._make)}({text})"  # type: ignore[attr-defined]
