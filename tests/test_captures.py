@@ -230,6 +230,18 @@ def test_gradients_reach_captured_tensors() -> None:
     assert x.grad == 5.0
 
 
+def test_gradients_of_captured_tensors_are_plain() -> None:
+    W = mg.Tensor(np.array([0.5, 1.5]), requires_grad=True)
+    f = lambda x: mg.gradients((np.sin(x * W) ** 2).sum(), W)
+    step = mg.compile(f)
+    for x in (np.ones(2), np.array([2.0, -1.0])):
+        got = step(x)
+        assert type(got) is np.ndarray
+        np.testing.assert_allclose(got, f(x))
+        W.data = W.data + 0.25
+    assert step.retraces == 0
+
+
 class Net(mg.nn.Module):
     def __init__(self, seed: int = 0) -> None:
         self.first = mg.nn.Linear(3, 4, rng=seed)

@@ -46,7 +46,9 @@ def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bo
     >>> mg.gradients(dy, x)
     np.float64(18.0)
     """
-    create_graph = create_graph or bool(modes.special and tracing.get() is not None)
+    traced = bool(modes.special and tracing.get() is not None)
+    final = traced and not create_graph  # part of the program, and no gradient flows through
+    create_graph = create_graph or traced
     roots = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
     weights = gradients if isinstance(outputs, list | tuple) else [gradients]
     if weights is None:
@@ -78,6 +80,7 @@ def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bo
         g = found[x.node] if x.node in found else np.zeros_like(x._value)[()]
         if create_graph:
             g = g if isinstance(g, Tensor) else wrap(g, None)
+            g = g.detach() if final else g
         elif isinstance(g, np.ndarray) and x.node in given:
             g = g.copy()
         given.add(x.node)

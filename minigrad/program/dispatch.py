@@ -9,6 +9,7 @@ Nothing of the user's gets into that source: what is not ours is bound to a name
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -189,7 +190,7 @@ class Writer:
         for key, part in parts:
             if fields:
                 self.test(part, f"{here}.{key}", f"{path}.{key}", name)
-            elif type(x) is dict:
+            elif type(x) in (dict, OrderedDict):
                 self.test(part, f"{here}[{self.bind(key)}]", f"{path}[{key!r}]", name)
             elif isinstance(x, dict):
                 got = f"{here}.get({self.bind(key)}, _missing)"
