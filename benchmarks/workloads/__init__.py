@@ -4,7 +4,7 @@ Everybody writes what a competent user of theirs would write, from the same NumP
 getting data in is not timed, and whatever a library hands out as a gradient counts.
 """
 
-from benchmarks.workloads import large, networks, regression, scalars, sequences, starting
+from benchmarks.workloads import forward, large, networks, regression, scalars, sequences, starting
 
 WORKLOADS = {
     w.name: w
@@ -16,6 +16,8 @@ WORKLOADS = {
         regression.linear,
         regression.softmax,
         regression.hessian,
+        forward.solution,
+        forward.sensitivity,
         networks.mlp32,
         networks.mlp64,
         networks.mlp512,

@@ -222,7 +222,7 @@ hessian = Workload(
     parameters=1,
     sizes={"n": 50},
     small={"n": 5},
-    targets=(Target(COMPILED, 1.0, (HAND,)),),
+    targets=(Target(COMPILED, 1.0, (HAND,)), Target("minigrad hessian", 8.0, (HAND,))),
 )
 
 
