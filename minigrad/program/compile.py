@@ -444,7 +444,11 @@ class Run:
         self.inputs = program.inputs
         self.numeric = scalar.is_scalar(program)
         self.names = [f"x{i}" for i in range(len(self.inputs))]
-        self.written(*self._write())
+        self.unwritten = ""
+        try:
+            self.written(*self._write())
+        except Exception as error:  # the ops can do it all the same
+            self.unwritten = f"it cannot be written ({type(error).__name__}: {error})"
 
     def written(self, lines: list[str], scope: dict[str, Any]) -> None:
         """Make a function of the body of one."""
@@ -461,7 +465,9 @@ class Run:
         with held(self.program.constants.values()):
             with np.errstate(all="ignore"):
                 expected = flatten(ops(*given))[0]
-            wrong = fault(recorded, lambda *xs: self.run(*self.taken(xs)), given, expected)
+            wrong = self.unwritten or fault(
+                recorded, lambda *xs: self.run(*self.taken(xs)), given, expected
+            )
         if wrong is not None:
             told(recorded, wrong)
             self.numeric = False

@@ -278,7 +278,7 @@ def evaluate(program: Program, values: Mapping[Var, Any], call: Callable[..., An
     """The result of ``program``, with ``call(op, args, kwargs)`` for each equation."""
     env: dict[Var, Any] = dict(values)
     for v, constant in program.constants.items():  # a captured Tensor may want its gradient
-        env[v] = getattr(constant, "_value", constant) if call is forward else constant
+        env[v] = constant if call is through_door else getattr(constant, "_value", constant)
     for equation in program.equations:
         args = [replaced(a, env.__getitem__) for a in equation.args]
         kwargs = {k: replaced(v, env.__getitem__) for k, v in equation.kwargs.items()}

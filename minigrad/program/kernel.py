@@ -90,7 +90,7 @@ class Kernel(Statements):
     def waits(self, plan: list[Any]) -> set[Var]:
         """Scattered values that wait for the one sum that they are part of."""
         plain = [e for e in plan if isinstance(e, Equation)]
-        made = {e.out: e for e in plain if e.op is ops.scatter}
+        made = {e.out: e for e in plain if e.op is ops.scatter and e.out.shape}
         waiting = set()
         for user in plain:
             if user.op not in (ops.add, ops.subtract):

@@ -152,8 +152,10 @@ def rounding(program: Program, leaves: Sequence[Any], times: int = 3) -> list[An
     def disturbed(x: Any) -> Any:
         if not isinstance(x, np.ndarray | np.floating) or x.dtype.kind != "f":
             return x
+        kind = np.finfo(x.dtype)
         sign = rng.integers(-1, 2, x.shape).astype(x.dtype)
-        return x + sign * np.abs(x) * np.finfo(x.dtype).eps
+        digit = np.abs(x) * kind.eps + kind.smallest_subnormal * (x != 0)
+        return x + sign * digit.astype(x.dtype)
 
     def call(op: Op, args: Any, kwargs: Any) -> Any:
         return op.forward(*map(disturbed, args), **kwargs)

@@ -468,22 +468,31 @@ def watched(tracer: Tracer) -> Iterator[None]:
     before = sys.getprofile()
     heard: Any = before if callable(before) else None
 
+    foreign: set[Any] = set()  # code seen before that is not the user's
+
     def hook(frame: FrameType, event: Any, arg: Any) -> None:
-        if heard is not None:
-            heard(frame, event, arg)
         if event == "return":
-            tracer.codes.add(frame.f_code)
-            if is_user(frame.f_code.co_filename):
+            code = frame.f_code
+            if code in foreign:
+                return
+            tracer.codes.add(code)
+            if is_user(code.co_filename):
                 tracer.learn(frame.f_locals)
                 globals_ = frame.f_globals
-                tracer.learn({n: globals_[n] for n in frame.f_code.co_names if n in globals_})
+                tracer.learn({n: globals_[n] for n in code.co_names if n in globals_})
+            else:
+                foreign.add(code)
         elif event == "c_call" and arg in CLOCKS and tracer.clock is None and asked(frame):
             tracer.clock = (
                 f"{arg.__module__ or arg.__self__.__name__}.{arg.__name__}",
                 site_of(frame),
             )
 
-    sys.setprofile(hook)
+    def both(frame: FrameType, event: Any, arg: Any) -> None:
+        heard(frame, event, arg)
+        hook(frame, event, arg)
+
+    sys.setprofile(hook if heard is None else both)
     try:
         yield
     finally:

@@ -1,0 +1,123 @@
+"""Kernels are proved: what is wrong with one is seen before it is used."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import ops
+from minigrad.program import kernel, passes, proof, scalar, statements
+
+MATRIX = np.linspace(0.1, 2.0, 6).reshape(2, 3)
+
+
+def faulty(run: Callable[..., Any], f: Any = lambda x: np.exp(x).sum(axis=0)) -> str:
+    """What the proof says of ``run`` in place of ``f``."""
+    return str(proof.fault(passes.recorded(f, MATRIX), run, [MATRIX], [f(MATRIX)]))
+
+
+def test_what_is_right_is_right() -> None:
+    assert faulty(lambda x: np.exp(x).sum(axis=0)) == "None"
+    assert faulty(lambda x: np.exp(x).sum(axis=0) * (1 + 2e-16)) == "None"
+
+
+@pytest.mark.parametrize(
+    ("run", "wrong"),
+    [
+        (lambda x: np.exp(x).sum(), "it returns float64 () in place of float64 (3,)"),
+        (lambda x: np.exp(x).sum(axis=0).astype("f"), "it returns float32 (3,) in place of"),
+        (lambda x: np.exp(x).sum(axis=0) * (1 + 1e-12), "it returns other numbers"),
+        (lambda x: np.exp(x).sum(axis=0) + np.array([0, 0, np.nan]), "it returns other numbers"),
+        (lambda x: (np.exp(x).sum(axis=0), 1), "it returns another structure"),
+        (lambda x: 1 / 0, "it raises ZeroDivisionError (division by zero)"),
+        (lambda x: np.exp(x, x).sum(axis=0), "it raises ValueError (output array is read-only)"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said(run: Callable[..., Any], wrong: str) -> None:
+    assert faulty(run).startswith(wrong)
+
+
+def test_memory() -> None:
+    buffer = np.empty(3)
+    assert "a second call overwrites what the first one returned" in faulty(
+        lambda x: np.add.reduce(np.exp(x), axis=0, out=buffer)
+    )
+    same = faulty(lambda x: x[0], lambda x: x[0])
+    assert same.startswith("a second call overwrites")
+    turns: list[Any] = []
+
+    def once(x: Any) -> Any:
+        turns.append(x)
+        return x[0] if len(turns) == 1 else x[0].copy()
+
+    assert faulty(once, lambda x: x[0]).startswith("what it returns is memory of an argument")
+
+
+def test_rounding_explains_what_cancels() -> None:
+    """A gradient at an optimum is 0 but for rounding, however that is done."""
+    x = np.array([[0.3, -0.1, -0.2], [0.1, 0.2, -0.3]])
+    program = passes.recorded(lambda x: x.sum(axis=1), x)
+    expected, other = x.sum(axis=1), x[:, ::-1].sum(axis=1)
+    assert other[1] != expected[1]
+    assert proof.fault(program, lambda x: other.copy(), [x], [expected]) is None
+    assert proof.fault(program, lambda x: other + 1e-12, [x], [expected]) is not None
+
+
+def warned(f: Any, *args: Any) -> tuple[Any, list[str]]:
+    """The answers of two calls of ``mg.compile(f)``, and what was said."""
+    compiled = mg.compile(f)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        answers = compiled(*args), compiled(*args)
+    return answers, [str(w.message) for w in heard if w.category is RuntimeWarning]
+
+
+def test_a_wrong_kernel_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    ufunc_of = statements.ufunc_of
+
+    def wrong(e: Any) -> Any:
+        return np.sinh if ufunc_of(e) is np.exp else ufunc_of(e)
+
+    def loss(x: Any) -> Any:
+        return (np.exp(np.sin(x)) * 3).sum(axis=0)
+
+    monkeypatch.setattr(statements, "ufunc_of", wrong)
+    answers, said = warned(loss, MATRIX)
+    for answer in answers:
+        np.testing.assert_array_equal(answer, loss(MATRIX))
+    assert len(said) == 1
+    assert re.search(r"compiled loss was wrong.*first in `t2 = exp\(t1\)`", said[0])
+
+
+def test_a_wrong_number_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(scalar.NUMBERS, ops.maximum, "({0} + {1})")
+
+    def loss(x: Any) -> Any:
+        return 2 * np.maximum(np.sin(x), 3 * x)
+
+    answers, said = warned(loss, 0.25)
+    assert answers == (1.5, 1.5)
+    assert "maximum(" in said[0]
+
+
+def test_a_shared_buffer_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel.Kernel, "escapes", lambda self: set())
+    answers, said = warned(lambda x: np.sin(x), MATRIX)
+    assert not np.shares_memory(*answers)
+    assert "a second call overwrites what the first one returned" in said[0]
+
+
+def test_a_kernel_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(self: Any, plan: Any) -> None:
+        raise KeyError("t")
+
+    monkeypatch.setattr(kernel.Kernel, "write", write)
+    answers, said = warned(lambda x: np.sin(x), MATRIX)
+    np.testing.assert_array_equal(answers[1], np.sin(MATRIX))
+    assert "KeyError" in said[0]
