@@ -222,8 +222,8 @@ def loss_and_gradient(x, y):
     lambda: (rng().normal(size=(4, 3)), np.array([0, 2, 1, 1])),
     [
         ("    dx /= N\n", "", "dx[", "mean over 4|4 times"),
-        ("dx[np.arange(N), y] -= 1", "dx[np.arange(N), y] += 1", "dx[np", "."),
-        ("dx[np.arange(N), y] -= 1", "dx[np.arange(N), y] -= 2", "dx[np", "."),
+        ("dx[np.arange(N), y] -= 1", "dx[np.arange(N), y] += 1", "dx[np", "adds has the wrong sign"),
+        ("dx[np.arange(N), y] -= 1", "dx[np.arange(N), y] -= 2", "dx[np", "adds is 2 times"),
         ("dx = p.copy()", "dx = -p.copy()", "dx", "."),
         ("dx /= N", "dx /= -N", "dx /=", "sign"),
         ("dx /= N", "dx /= 2 * N", "dx /=", "½"),
@@ -337,7 +337,7 @@ def backward(dout, cache):
              rng(2).normal(size=2), {"stride": 1, "pad": 1}),
     [
         ("dout.sum(axis=(0, 2, 3))", "dout.sum(axis=(2, 3)).mean(axis=0)", "db =", "mean over 2|½"),
-        ("dw[f] += window", "dw[f] = window", "dw[f] =", "."),
+        ("dw[f] += window", "dw[f] = window", "dw[f] =", "assigned where"),
         ("dw[f] += window", "dw[f] -= window", "dw[f] -=", "sign"),
         ("+= w[f] * dout", "+= w[f, :, ::-1, ::-1] * dout", "dxp[", "."),
         ("+= w[f] * dout[n, f, i, j]", "+= 2 * w[f] * dout[n, f, i, j]", "dxp[", "2 times"),
@@ -622,7 +622,7 @@ def backward(saved, C, W1, gain, W2, X, Y):
         ("-0.5 * (bnvar", "0.5 * (bnvar", "dbnvar =", "sign"),
         ("dbnvar / (n - 1)", "dbnvar / n", "dbndiff2 =", "n stands where 5|5/6|⅚"),
         ("dcounts_sum = -counts_sum_inv ** 2", "dcounts_sum = counts_sum_inv ** 2", "dcounts_sum =", "sign"),
-        ("dC[X[k, j]] += demb", "dC[X[k, j]] = demb", "dC[X", "."),
+        ("dC[X[k, j]] += demb", "dC[X[k, j]] = demb", "dC[X", "assigned where|rows"),
         ("dhpreact = (1 - h ** 2) * dh", "dhpreact = (1 - h) * dh", "dhpreact =", "."),
         ("    dbndiff += 2 * bndiff * dbndiff2\n", "", "dbndiff =", "path.*bndiff2.*missing"),
     ],

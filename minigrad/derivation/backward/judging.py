@@ -142,6 +142,43 @@ class Judge:
                 best, fewest = statement, int(np.sum(touched))
         return best.first
 
+    def written_wrongly(self, claim: Claim) -> str:
+        """What is wrong with a write into an array: assigned, not added; too much, too little."""
+        truth = self.flows.total[claim.node]
+        made = [e for e in claim.events if e.statement.first == claim.line]
+        made = [e for e in made if e.before is not None and np.shape(e.before) == np.shape(truth)]
+        if not made or np.shape(truth) != np.shape(claim.value):
+            return ""
+        if len(made) > 1 and claim.path not in made[0].statement.reads:
+            total = np.zeros(np.shape(truth))
+            for e in made:
+                total = total + np.where(e.before != e.after, e.after, 0.0)
+            if close(total, truth):
+                return "it is assigned where it should be added up: write +="
+        scale = 1.0
+        for e in claim.events[claim.events.index(made[-1]) + 1 :]:
+            whole = e.before is not None and np.all(np.abs(e.before) > 0)
+            ratio = e.after / e.before if whole else np.zeros(2)
+            if (
+                not np.size(ratio)
+                or not np.all(ratio)
+                or not np.allclose(ratio, np.ravel(ratio)[0])
+            ):
+                return ""
+            scale *= float(np.ravel(ratio)[0])
+        delta, needed = made[0].after - made[0].before, truth / scale - made[0].before
+        touched = delta != 0
+        if len(made) > 1 or not np.any(touched) or not np.all(needed[touched]):
+            return ""
+        share = delta[touched] / needed[touched]
+        if not np.allclose(share, share[0], rtol=1e-6) or not close(needed * share[0], delta):
+            return ""
+        r = float(share[0])
+        return (
+            "what it adds has the wrong sign" if abs(r + 1) < 1e-6
+            else f"what it adds is {r:.6g} times what it should be"
+        )  # fmt: skip
+
     # --- the verdicts ------------------------------------------------------------------------
 
     def judge(self) -> list[Claim]:
@@ -162,6 +199,9 @@ class Judge:
         for claim in active:
             if claim.row.verdict == "wrong" and claim.through is None:
                 claim.line = self.blamed(claim)
+                cause = claim.row.diagnosis
+                if not claim.note and (cause is None or cause.kind == "other"):
+                    claim.note = self.written_wrongly(claim)
         return active
 
     def telling(self, claim: Claim) -> bool:

@@ -197,7 +197,7 @@ def held_at(path: str, variables: Any) -> Any:
 # --- what happened ---------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(eq=False)
 class Event:
     """A variable was set or changed."""
 
