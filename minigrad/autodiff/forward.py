@@ -12,6 +12,7 @@ of recording (`push_through`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -431,8 +432,11 @@ class Pusher:
 
     def pushed(self, ans: Any, t: Any) -> Tensor:
         """A Tensor of value ``ans`` with tangent ``t``, of its shape and dtype or close to it."""
-        if type(t) is not float64 or type(ans) is not float64 or self.n is not None:
+        kind = type(ans)
+        if self.n is not None or type(t) is not kind:
             t = fitted(t, ans, self.n)
+        elif kind is not float64 and (t.shape != ans.shape or t.dtype is not ans.dtype):
+            t = fitted(t, ans, None)
         node = new(Dual)  # `Dual`, written out
         node.pusher, node.tangent, node.ans = self, t, ans
         node.op, node.args, node.parents, node.kwargs = None, (), (), NOTHING
@@ -613,11 +617,12 @@ def push_along(
         for x, t in zip(leaves, tangents, strict=True)
     ]
     try:
-        with modes.set(pushing, pusher), modes.set(recording, True):
+        on = nullcontext() if recording.get() else modes.set(recording, True)
+        with modes.set(pushing, pusher), on:
             result = f(*rebuild(duals), **kwargs)
         outputs, rebuild = flatten(result)
         values = [pusher.value(y) for y in outputs]
-        with modes.set(recording, True):
+        with nullcontext() if recording.get() else modes.set(recording, True):
             found = pusher.tangents(outputs)
     finally:
         pusher.running = False
