@@ -138,7 +138,7 @@ def test_links_carry_into_longer_links() -> None:
         (lambda g, s: g * 1.2837, ("other",)),
         (lambda g, s: g[::-1], ("order",)),
         (lambda g, s: g + np.array([[0.1], [0.3], [-0.2]]), ("other",)),
-        (lambda g, s: 0 * g, ("other",)),
+        (lambda g, s: 0 * g, ("dropped_path",)),
         (lambda g, s: g * np.nan, ("other",)),
     ],
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from minigrad.derivation.factors import ratio_of
 from minigrad.derivation.search import Finding, Search, join
 from minigrad.derivation.slips import SLIPS
 from minigrad.derivation.slips.entries import pattern
@@ -65,7 +65,7 @@ def diagnose(searches: Sequence[Search], plainly: bool = False) -> Diagnosis:
     if q.hand.shape != q.expected:
         return reshaped(searches, found) or misfit(searches[0])
     if not np.any(q.hand):
-        return try_out(searches, 0, NUMBER) or other(searches[0])
+        return try_out(searches, 0, NUMBER) or nothing(searches[0])
     for search in searches:
         # An array that is off by one number lacks a number, not an array.
         search.numbers_only = bool(found) and q.hand.size > 1
@@ -124,13 +124,15 @@ def misfit(search: Search) -> Diagnosis:
     return Diagnosis("shape", None, words, ("shape",))
 
 
-def ratio_of(hand: Any, value: Any) -> float | None:
-    """Hand value divided by truth, where that is one number."""
-    if hand.shape != value.shape or not np.any(value):
-        return None
-    r = float(np.sum(hand * value) / np.sum(value * value))
-    same = np.allclose(hand, r * value, rtol=1e-4, atol=1e-9 * float(np.max(np.abs(value))))
-    return r if same else None
+def nothing(search: Search) -> Diagnosis:
+    """Zero where something belongs: nothing passes."""
+    q = search.q
+    u, v = (search.names.of(n) for n in (q.u, q.v))
+    words = f"it is 0, as though {u} did not depend on {v}"
+    users = list(dict.fromkeys(n for n, _ in search.edges if q.v in n.parents))
+    if users:
+        words += f": the path {search.through(q.v, users[0], users[:1], q.v)} is missing"
+    return Diagnosis("dropped_path", 0.0, words, ("dropped_path",))
 
 
 def verdict(search: Search, found: Finding) -> Diagnosis:

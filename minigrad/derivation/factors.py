@@ -26,18 +26,33 @@ def accident(hand: Any, truth: Any, slack: Any) -> float:
     """How likely a number of the size of the truth is to agree with the hand value.
 
     Numbers that come up lie in about two decades and have two signs, 9 = 2 · 2 · ln 10 in
-    all.  An array that is a multiple of the truth is as good as one number.
+    all; one of ten lies close to the truth, where it is the deviation that must be told.
+    An array that is a multiple of the truth is as good as one number.
     """
     sure = (hand != 0) & np.isfinite(hand)
     if not np.any(sure):
         return 1.0
     widths = np.broadcast_to(slack, hand.shape)[sure] / np.abs(hand[sure])
-    likely = np.clip(2 * widths / 9, 1e-15, 1.0)
+    likely = 2 * widths / 9
+    if hand.shape == truth.shape:
+        gaps = np.abs(hand - truth)[sure]
+        near = np.broadcast_to(slack, hand.shape)[sure] / np.where(gaps > 0, gaps, 1.0)
+        likely = np.maximum(likely, np.minimum(near, 1.0) * np.where(gaps > 0, 0.1, 10.0))
+    likely = np.clip(likely, 1e-15, 1.0)
     if hand.shape == truth.shape and np.any(truth):
         r = float(np.sum(hand * truth)) / float(np.sum(truth * truth))
         if np.all(np.abs(hand - r * truth) <= 3 * slack + 1e-9 * np.abs(hand)):
             return float(np.min(likely))
     return float(np.exp(max(-30.0, np.sum(np.log(likely)))))
+
+
+def ratio_of(hand: Any, value: Any) -> float | None:
+    """Hand value divided by truth, where that is one number."""
+    if hand.shape != value.shape or not np.any(value):
+        return None
+    r = float(np.sum(hand * value) / np.sum(value * value))
+    same = np.allclose(hand, r * value, rtol=1e-4, atol=1e-9 * float(np.max(np.abs(value))))
+    return r if same else None
 
 
 def number(x: float) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.diagnosis import Diagnosis, diagnose, ratio_of
-from minigrad.derivation.factors import is_simple, sizes
+from minigrad.derivation.diagnosis import Diagnosis, diagnose
+from minigrad.derivation.factors import is_simple, ratio_of, sizes
 from minigrad.derivation.judges import (
     Base,
     Error,
@@ -31,6 +31,7 @@ from minigrad.derivation.keys import Keys
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.report import Report, Row, plain, worst
 from minigrad.derivation.search import Search
+from minigrad.derivation.shared import Slip, follows, places
 from minigrad.derivation.values import COARSE as SPACINGS
 from minigrad.derivation.values import Missing, Unreadable, read, significant
 from minigrad.derivation.walk import NOTHING, Changes, Graph
@@ -367,10 +368,12 @@ class Grading:
         self.misread: dict[AnyNode, Any] = {}
         """Values of the forward pass with an input that the student took for another."""
         self.verdicts: dict[int, str] = {}
+        self.slips: list[Slip] = []
         rows = [self.value_row(q) for q in self.values]
         self.own = self.forward_values()
         self.gradients = together([q for q in self.derivatives if q.layout == "gradient"])
         rows += [self.derivative_row(q, i) for i, q in enumerate(self.derivatives)]
+        rows = [self.with_followers(row) for row in rows]
         return rows + [self.update_row(q) for q in self.updates]
 
     def close(self, q: Quantity, value: Any, blur: Any = 0.0) -> bool:
@@ -461,6 +464,16 @@ class Grading:
         self.verdicts[id(q)] = judged.verdict
         if not judged.exact:
             self.off.append(q)
+
+    def with_followers(self, row: Row) -> Row:
+        """A row, with what else follows from the slip that was found in it."""
+        for slip in self.slips:
+            if slip.q.text == row.quantity and slip.followers:
+                listed = " and ".join([slip.q.text, *slip.followers])
+                how = "both follow" if len(slip.followers) == 1 else "all follow"
+                note = f"{listed}: {how} from one slip in {slip.place}"
+                return replace(row, note=f"{row.note}; {note}" if row.note else note)
+        return row
 
     # --- conventions ---------------------------------------------------------------------
 
@@ -592,8 +605,30 @@ class Grading:
                 carried = {self.verdicts[id(p)] for p in base.used} & {*WRONG}
                 note = "a convention of its own at a kink"
                 return Judged("carried" if carried else "correct", None, note)
+        for slip in [] if update else self.slips:
+            if slip.q.u is q.u and q.fits and follows(q, slip, self.close):
+                slip.followers.append(q.text)
+                note = f"it follows from the same slip in {slip.place} as your {slip.q.text}"
+                return Judged("carried", None, note)
         searches = [self.search(q, b) for b in [*options[:LIKELY], Base(NOTHING, [], exact)]]
-        return Judged("wrong", diagnose(searches, plainly=update))
+        diagnosis = diagnose(searches, plainly=update)
+        if not update and q.fits and q.index is None and not options:
+            made = next((s.hit.edits for s in searches if s.hit is not None), None)
+            self.slips += [
+                slip for slip in places(q, exact, made or {}, self.names)
+                if follows(q, slip, self.close) and not self.contradicted(slip)
+            ]  # fmt: skip
+        return Judged("wrong", diagnosis)
+
+    def contradicted(self, slip: Slip) -> bool:
+        """Whether something right was derived that such a slip would have changed."""
+        right = [
+            p for p in self.derivatives
+            if p.u is slip.q.u and p.fits and p.layout == "gradient" and p is not slip.q
+            and self.exactly(p, self.truth(p)) and np.any(p.hand)
+            and all(node in p.part.inside or node is p.v for node, _ in slip.edits)
+        ]  # fmt: skip
+        return bool(right)
 
     def search(self, q: Quantity, base: Base) -> Search:
         # Without what rounding of earlier values moves: that would let much agree by accident.

@@ -23,15 +23,19 @@ from minigrad.derivation.sieve import Sieve, transposes
 from minigrad.derivation.walk import Call, Edge, Edit, Graph
 from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode, pick, variable
+from minigrad.ops.record import by_name
 from minigrad.reading.names import Names
 
 CHANCE = 0.012
 """How likely a wrong cause may be to agree with the digits given by accident."""
-STEPS = 30_000
-"""How much walking one slip may cost: nodes passed, large ones counted more than once."""
+STEPS = 60_000
+"""How much walking one search may cost: nodes passed, large ones counted more than once."""
+SHARE = 5
+"""One slip may cost that part of what is left, so that all are tried."""
 
+GETITEM, CONCATENATE, STACK = map(by_name, ("getitem", "concatenate", "stack"))
 BLIND = {ops.add, ops.subtract, ops.negative, ops.positive, ops.sum, ops.mean, ops.reshape,
-         ops.transpose, ops.broadcast_to, ops.getitem, ops.concatenate, ops.stack, pick,
+         ops.transpose, ops.broadcast_to, GETITEM, CONCATENATE, STACK, pick,
          variable}  # fmt: skip
 """Ops whose rules see no values, only shapes."""
 
@@ -47,6 +51,7 @@ class Candidate:
     kind: str
     value: Any
     words: str
+    edits: Any = None
 
 
 @dataclass(frozen=True)
@@ -85,13 +90,15 @@ class Search(Words):
         self.edges = q.part.active(base.stop) if q.u is not q.v else []
         self.means, self.sums, lengths = sizes(q)
         self.lengths = sorted({*self.sums, *self.means, *lengths})
-        work = sum(np.size(node.ans) for node in q.part.inside)
-        large = q.hand.size > 3 or work > 2000
-        self.sieve = Sieve(q, base) if large and q.fits and q.index is None else None
+        self.sieve = Sieve(q, base) if q.fits and q.index is None else None
+        self.left = STEPS
         self.numbers_only = False
         """Whether only single numbers are looked for among the local factors."""
         self.pairs: list[tuple[Candidate, Finding]] = []
         """Candidates that need a second slip to reproduce the hand value."""
+        self.made: Any = None
+        """The changed rules of the answer computed last."""
+        self.hit: Candidate | None = None
         self.given: list[Quantity] = []
         """What was derived beside it, or before."""
 
@@ -144,8 +151,7 @@ class Search(Words):
         found: list[tuple[float, tuple[str, ...], str]] = [(1.0, (), "")]
         averaged = [(float(n), "sum_for_mean", f"it is a sum where the mean over {n} belongs")
                     for n in self.means]  # fmt: skip
-        averaged += [(1 / n, "mean_for_sum", f"it is a mean over {n} where the sum belongs")
-                     for n in self.sums | self.means]  # fmt: skip
+        averaged += [(1 / n, "mean_for_sum", self.mean_words(n)) for n in self.sums | self.means]
         found += [(k, (kind,), words) for k, kind, words in averaged]
         sized = [*self.lengths, *(1 / n for n in self.lengths)]
         often = max(2 if np.any(self.q.unit) else 8, int(min(self.room / 2, 100)))
@@ -155,18 +161,22 @@ class Search(Words):
                       for k, kind, words in averaged for x in (2, 0.5)]  # fmt: skip
         return found
 
+    def mean_words(self, n: int) -> str:
+        often = f"divided by {n} once too often"
+        if n not in self.sums:
+            return f"it is {often}: 1/{n} of the truth"
+        words = f"it is a mean over {n} where the sum belongs"
+        return f"{words}: {often}" if n in self.means else words
+
     def first(self, candidates: Iterator[Candidate]) -> tuple[Candidate, Finding] | None:
         """The first candidate that is the hand value; those off by one more slip are kept.
 
         Of rounded numbers several may round to the same: then the nearest is taken.
         """
-        start = self.graph.steps
         hits: list[tuple[float, Candidate, Finding]] = []
         with np.errstate(all="ignore"):
             for candidate in candidates:
                 self.tried += 1
-                if self.graph.steps - start > STEPS:
-                    break
                 value = candidate.value
                 if not (value.size and np.all(np.isfinite(value)) and np.any(value)):
                     continue
@@ -180,7 +190,11 @@ class Search(Words):
                         break
                 elif len(found[0]) == 1 and self.pairable(candidate):
                     self.pairs.append((candidate, found))
-        return min(hits, key=lambda hit: hit[0])[1:] if hits else None
+        if not hits:
+            return None
+        best = min(hits, key=lambda hit: hit[0])
+        self.hit = best[1]
+        return best[1:]
 
     def pairable(self, candidate: Candidate) -> bool:
         """Whether a second slip is worth a look: among few numbers many pairs agree by accident."""
@@ -214,9 +228,11 @@ class Search(Words):
         try:
             if sifted and self.sieve is not None and len(edits) == 1:
                 ((edge, edit),) = edits.items()
+                self.graph.steps += 1
                 along = self.sieve.edited(edge, edit)
                 if along is not None and not self.sieve.passes(along, self.factors_known):
                     return None
+            self.made = edits
             return evaluate(self.q, replace(self.base.changes, edits=edits))
         except (ValueError, TypeError, IndexError, AttributeError, FloatingPointError):
             return None
@@ -260,7 +276,7 @@ class Search(Words):
         found: list[tuple[Segment, Any]] = []
         start, base = self.graph.steps, self.base.value
         for segment in self.sifted_segments():
-            if self.graph.steps - start > STEPS:
+            if self.graph.steps - start > self.left / SHARE:
                 break
             left = self.edited(dict.fromkeys(segment.edges, cut), sifted=False)
             if left is None:
@@ -429,13 +445,14 @@ class Search(Words):
             known = self.names.known(node)
             if value is not None and type(value) is not tuple and (known or every):
                 yield self.describe(node), value
-        seen: set[int] = set()
+        seen: set[Any] = set()
         for node in self.graph.nodes:
             for i, (arg, parent) in enumerate(zip(node.args, node.parents, strict=True)):
-                if parent is None and id(arg) not in seen and type(arg) is not tuple:
+                same = arg if isinstance(arg, int | float) else id(arg)
+                if parent is None and same not in seen and type(arg) is not tuple:
                     name = self.names.constant(node, i)
                     if name is not None or np.size(arg) > 1 or not is_simple(float(np.sum(arg))):
-                        seen.add(id(arg))
+                        seen.add(same)
                         yield name or self.operand(node, i), arg
 
     def named_values(self) -> Iterator[tuple[str, Any]]:

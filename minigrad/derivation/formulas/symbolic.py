@@ -7,9 +7,10 @@ from typing import Any
 
 
 def is_symbolic(value: Any) -> bool:
-    """Whether ``value`` is an expression of SymPy."""
+    """Whether ``value`` is an expression of SymPy with symbols in it."""
     sympy = sys.modules.get("sympy")
-    return sympy is not None and isinstance(value, sympy.Basic | sympy.MatrixBase)
+    symbolic = sympy is not None and isinstance(value, sympy.Basic | sympy.MatrixBase)
+    return bool(symbolic and value.free_symbols)
 
 
 def spelled(value: Any) -> str:

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import ops
 from minigrad.derivation.factors import is_simple, number
-from minigrad.derivation.search import Search
+from minigrad.derivation.search import GETITEM, Search
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call
 
@@ -24,7 +23,7 @@ RARE = 0.6
 def assigned(s: Search) -> Found:
     """``dC[ix] = g`` for ``dC[ix] += g``."""
     for node, i in s.edges:
-        if node.op is ops.getitem and i == 0:
+        if node.op is GETITEM and i == 0:
             for way, which in ((assign, "last"), (assign_first, "first")):
                 yield s.edited({(node, i): way}), s.describe(node.parents[0]), which  # type: ignore[arg-type]
 
@@ -65,7 +64,7 @@ def places(s: Search, wrong: Any) -> Iterator[str]:
             f"entry [{', '.join(map(str, k))}] is wrong" if len(k) > 1 else f"entry {k[0]} is wrong"
         )
     for node, i in s.edges:
-        if node.op is ops.getitem and node.parents[i] is s.q.v:
+        if node.op is GETITEM and node.parents[i] is s.q.v:
             counts = np.zeros(np.shape(node.args[0]))
             np.add.at(counts, node.kwargs.get("index", ()), 1)
             if np.array_equal(wrong, wrong & (counts > 1)) and np.any(counts > 1):

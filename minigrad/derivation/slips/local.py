@@ -126,8 +126,8 @@ def seen(s: Search, node: AnyNode, i: int, name: str, value: Any) -> Found:
 def swapped(s: Search) -> Found:
     """An operand taken for one that plays the same part: two inputs, two weights."""
     for edge, j, name, value in substitutes(s, list(s.values())):
-        if alike(s, edge[0], j, value):
-            yield s.edited({edge: substituted(j, value)}), name, s.operand(edge[0], j)
+        found = s.edited({edge: substituted(j, value)}) if alike(s, edge[0], j, value) else None
+        yield found, name, s.operand(edge[0], j)
 
 
 @slip("wrong_node", 35, "{} stands where {} belongs")
@@ -141,8 +141,8 @@ def gradient_for_value(s: Search) -> Found:
 def misplaced(s: Search) -> Found:
     """A rule evaluated at the value of any other node or constant."""
     for edge, j, name, value in substitutes(s, list(s.values())):
-        if not alike(s, edge[0], j, value):
-            yield s.edited({edge: substituted(j, value)}), name, s.operand(edge[0], j)
+        found = None if alike(s, edge[0], j, value) else s.edited({edge: substituted(j, value)})
+        yield found, name, s.operand(edge[0], j)
 
 
 @slip("wrong_node", 46, "{}")
@@ -182,6 +182,7 @@ def substitutes(s: Search, values: list[tuple[str, Any]]) -> Iterator[tuple[Edge
         if op in BLIND or type(node.ans) is tuple:
             continue
         for name, value in values:
+            s.graph.steps += 1
             for j in [1 - i] if op in (ops.multiply, ops.matmul) else range(len(node.args)):
                 if np.shape(value) == np.shape(node.args[j]) and value is not node.args[j]:
                     yield (node, i), j, name, value
@@ -199,6 +200,7 @@ def alike(s: Search, node: AnyNode, j: int, value: Any) -> bool:
         return (n.op, leaf[k], len(leaf) > 1 and any(leaf))
 
     mine = part(node, j)
+    s.graph.steps += len(s.graph.nodes) >> 3
     return any(value is a for a in node.args) or any(
         a is value and part(n, k) == mine
         for n in s.graph.nodes
@@ -293,7 +295,7 @@ def elementwise_for_matrix(s: Search) -> Found:
 def matrix_for_elementwise(s: Search) -> Found:
     """``@`` for ``*``."""
     for node, i in s.edges:
-        if node.op is None or not node.op.elementwise or node.op in BLIND:
+        if node.op is None or not node.op.elementwise or np.ndim(node.ans) != 2:
             continue
         name = s.factor_name((node, i))
         for left in (False, True):

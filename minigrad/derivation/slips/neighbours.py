@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.derivation.factors import ratio_of
 from minigrad.derivation.search import (
     BLIND,
+    CONCATENATE,
     Search,
     axis_sets,
     axis_words,
@@ -99,7 +101,8 @@ def step_length(s: Search, moved: Any) -> float | None:
     round_ = float(f"{step:.2g}")
     if abs(step - round_) <= 1e-6 * abs(step) or (np.any(s.q.unit) and s.q.hand.size > 1):
         return round_
-    return step if s.q.hand.size > 2 and not np.any(s.q.unit) else None
+    many = s.q.hand.size > 2 and not np.any(s.q.unit)
+    return step if many and ratio_of(s.q.hand, s.base.value) is None else None
 
 
 @slip(
@@ -126,6 +129,7 @@ def not_flipped(s: Search) -> Found:
 
 @slip("order", 43, "its entries are in the opposite order along {}")
 def reversed_order(s: Search) -> Found:
+    """The entries of the answer from the last to the first."""
     base = s.base.value
     for axes in axis_sets(base.ndim):
         yield np.flip(base, axes), axis_words(axes)
@@ -135,7 +139,7 @@ def reversed_order(s: Search) -> Found:
 def another_slice(s: Search) -> Found:
     """The wrong part of the gradient of ``[h; x]``."""
     for node, i in s.edges:
-        if node.op is not ops.concatenate or type(node.ans) is tuple:
+        if node.op is not CONCATENATE or type(node.ans) is tuple:
             continue
         axis = int(node.kwargs.get("axis", 0) or 0) % max(1, np.ndim(node.ans))
         lengths = [np.shape(a)[axis] for a in node.args]

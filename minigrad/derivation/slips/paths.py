@@ -116,6 +116,16 @@ def two_amounts(s: Search) -> Found:
                 yield value, two_words(named(s, a[0]), near[0], named(s, b[0]), near[1])
 
 
+@slip("extra_local_factor", 44, "in the part {} a factor {} too many")
+def extra_in_a_part(s: Search) -> Found:
+    """A value or a slope that multiplies one part alone."""
+    values = [(n, np.asarray(v)) for n, v in s.named_values()] + list(s.factors())
+    for segment, part in s.parts:
+        for name, d in values:
+            if d.shape in ((), part.shape):
+                yield s.base.value + part * (d - 1), named(s, segment), name
+
+
 def two_words(a: str, ca: float, b: str, cb: float) -> str:
     if cb == 0:
         (a, ca), (b, cb) = (b, cb), (a, ca)

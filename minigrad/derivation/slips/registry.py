@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from minigrad.derivation.search import Candidate, Search
+from minigrad.derivation.search import SHARE, Candidate, Search
 
 Found = Iterator[tuple[Any, ...]]
 
@@ -38,9 +38,15 @@ class Slip:
     find: Callable[[Search], Found]
 
     def __call__(self, search: Search) -> Iterator[Candidate]:
+        graph = search.graph
+        start, allowed = graph.steps, search.left // SHARE
         for value, *parts in self.find(search):
             if value is not None:
-                yield Candidate(self.kind, value, self.sentence.format(*parts))
+                yield Candidate(self.kind, value, self.sentence.format(*parts), search.made)
+            search.made = None
+            if graph.steps - start > allowed:
+                break
+        search.left -= min(graph.steps - start, allowed)
 
 
 SLIPS: list[Slip] = []
