@@ -1,6 +1,7 @@
 """Planted slips on thirty graphs: found, found first, named, and nothing invented.
 
-``python tests/slips_campaign.py [seeds]`` prints a table at full precision and at three digits.
+``python tests/slips_campaign.py [seeds [seconds]] [full | three] [-v]`` prints a table at full
+precision and at three digits, and with ``-v`` what was not named.
 
 The student's values come from the engine alone: a graph is built a second time with one
 operation whose rule is wrong (an identity that scales or drops what passes back, a function
@@ -491,9 +492,15 @@ def graded(case: Case, digits: bool, tally: dict[str, Tally]) -> None:
         entry.wrong.append(f"{case.graph}: {case.slip}: {said} {remark}")
 
 
-def campaign(seeds: range, digits: bool, graphs: list[Any] = GRAPHS) -> dict[str, Tally]:
+def campaign(
+    seeds: range, digits: bool, graphs: list[Any] = GRAPHS, seconds: float = np.inf
+) -> dict[str, Tally]:
     tally: dict[str, Tally] = {}
-    for f in graphs:
+    start = time.perf_counter()
+    for k, f in enumerate(graphs):
+        if time.perf_counter() - start > seconds:
+            print(f"stopped after {k} graphs")
+            break
         for seed in seeds:
             for case in cases(f, seed):
                 graded(case, digits, tally)
@@ -514,13 +521,15 @@ def table(tally: dict[str, Tally]) -> str:
 
 
 if __name__ == "__main__":
-    count = int(sys.argv[1]) if sys.argv[1:] else 1
+    numbers = [int(a) for a in sys.argv[1:] if a.isdigit()]
+    count, seconds = (numbers + [1, 10**6][len(numbers) :])[:2]
     for digits in (False, True):
+        name = "three digits" if digits else "full precision"
+        if ("full" in sys.argv and digits) or ("three" in sys.argv and not digits):
+            continue
         start = time.perf_counter()
-        found = campaign(range(count), digits)
-        print(
-            "three digits" if digits else "full precision", f"({time.perf_counter() - start:.0f} s)"
-        )
+        found = campaign(range(count), digits, seconds=seconds)
+        print(name, f"({time.perf_counter() - start:.0f} s)")
         print(table(found), end="\n\n")
         if "-v" in sys.argv:
             print("\n".join(line for t in found.values() for line in t.wrong), end="\n\n")

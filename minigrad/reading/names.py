@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from types import CodeType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ from minigrad.tree import flatten
 FRAMES = 10
 CROWD = 200
 """Containers of more entries are not looked into."""
+UNREAD = (type, ModuleType, FunctionType, MethodType)
+"""Objects whose attributes are no variables of the user's."""
 
 
 @dataclass
@@ -185,6 +187,16 @@ def held(variables: Mapping[str, Any], deep: bool) -> Iterator[tuple[str, Any]]:
             yield from _inside(name, value, 3)
 
 
+def _attributes(value: Any) -> Any:
+    """The attributes that an object of a user's class holds itself."""
+    if type(value).__module__.partition(".")[0] in ("numpy", "builtins", "minigrad"):
+        return None
+    held = None
+    with suppress(Exception):
+        held = object.__getattribute__(value, "__dict__")
+    return held if type(held) is dict and len(held) <= CROWD else None
+
+
 def _inside(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
     if not depth:
         return
@@ -197,6 +209,9 @@ def _inside(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
     elif callable(getattr(type(value), "named_parameters", None)):
         with suppress(Exception):
             parts = [(f"{name}.{path}", v) for path, v in value.named_parameters()]
+    elif not is_a(value, *UNREAD) and (held_by := _attributes(value)) is not None:
+        parts = [(f"{name}.{key}", v) for key, v in held_by.items() if type(key) is str]
+        parts = [(path, v) for path, v in parts if is_tensor(v) or is_a(v, np.ndarray)]
     for inner, v in parts:
         if is_tensor(v) or is_a(v, np.ndarray, np.generic):
             yield inner, v

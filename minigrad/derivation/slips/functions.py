@@ -160,7 +160,11 @@ def one_branch(s: Search) -> Found:
     """One branch of a function with a kink: leaky ReLU as ReLU, ELU without its left side."""
     for node, i in s.edges:
         op = node.op
-        if op is None or not op.elementwise or len(node.args) != 1 or op in BLIND:
+        if op is None or not op.elementwise or op in BLIND or i != 0:
+            continue
+        if any(p is not None or np.size(a) > 1 for a, p in list(zip(node.args, node.parents))[1:]):
+            continue
+        if len(node.args) > 1 and op.symbol:
             continue
         x = np.asarray(node.args[0])
         if not (np.any(x > 0) and np.any(x < 0)):
