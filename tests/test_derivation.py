@@ -514,7 +514,7 @@ def test_the_report_as_html_is_escaped() -> None:
     html = mg.check_derivation(L, {params["<b>&"]: 3.0})._repr_html_()
     assert "dL/dparams[&#x27;&lt;b&gt;&amp;&#x27;]" in html
     assert "<b>" not in html
-    assert html.count("<tr>") == 2
+    assert html.count("<tr") == 2
 
 
 def test_large_arrays_are_differenced_along_a_direction() -> None:
