@@ -160,7 +160,8 @@ def rounding(program: Program, leaves: Sequence[Any], times: int = 3) -> list[An
     def call(op: Op, args: Any, kwargs: Any) -> Any:
         return op.forward(*map(disturbed, args), **kwargs)
 
-    values = dict(zip(program.inputs, leaves, strict=True))
+    given = [np.float64(x) if type(x) is float else x for x in leaves]
+    values = dict(zip(program.inputs, given, strict=True))
     with np.errstate(all="ignore"):
         exact = plain(evaluate(program, values, forward))
         moved = [plain(evaluate(program, values, call)) for _ in range(times)]
