@@ -28,6 +28,10 @@ class Functions(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         if name == "einsum":  # which text writes with the arrays as a list
             return lambda arrays, subscripts, **_: np.einsum(subscripts, *arrays)
+        if name == "onehot":
+            return lambda y, classes: np.eye(classes)[y]
+        if name == "np":
+            return np
         if hasattr(np, name):
             return getattr(np, name)
         if name in registry:

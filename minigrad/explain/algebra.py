@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.explain import identities  # noqa: F401 (its rules come first)
 from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, Rule, is_, key_of, number, outcome, shape_of

@@ -349,8 +349,7 @@ class Chart:
     def adjoint(self, sheet: Sheet, node: AnyNode) -> Any:
         """The gradient with respect to ``node``: a stand-in, or the 1 to begin with."""
         if self.chained or node is self.output:
-            value = self.value(node)
-            return np.ones(np.shape(value), value.dtype)[()]
+            return sheet.seed(self.value(node))
         symbol = Symbol(self.called(node), self.called(self.output), self.prefix)
         return sheet.symbol(self.gradients[node], symbol)
 
@@ -437,7 +436,7 @@ class Chart:
             with traced(sheet.tracer):
                 sheet.bring(u)
                 sheet.stand[u] = sheet.replay(u)
-                one = ones(u.ans)
+                one = sheet.seed(u.ans)
                 factors = [
                     [sheet.formula(sheet.rule(n, i, one), inverse=True, **style) for n, i in route]
                     for route in routes

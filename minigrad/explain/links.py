@@ -7,7 +7,7 @@ simplified as on paper.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,12 +16,14 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.algebra import FORMULAS
+from minigrad.explain.sources import Foreign, Stand, alike, evaluated, matched
 from minigrad.graph import AnyNode, fit, inspector, modes, pick, tracing
+from minigrad.ops.record import Op, registry
 from minigrad.program.builder import FOLDED, Builder, equal_entries
 from minigrad.program.equations import Equation, Program, Var, replaced, without_dead_code
 from minigrad.program.trace import Reader
 from minigrad.program.tracer import Tracer
-from minigrad.reading.names import Names
+from minigrad.reading.names import CROWD, Names
 from minigrad.tensor import Tensor
 from minigrad.tree import tree_map
 from minigrad.writing.formulas import Formula
@@ -29,6 +31,9 @@ from minigrad.writing.styles import Symbol
 
 SIDE = 8
 """A side branch of more operations stands in a formula under a short name."""
+
+MOST_STATEMENTS = 8
+"""A variable that is assigned again is followed back this far."""
 
 Call = Callable[[AnyNode, int, Any], Any]
 
@@ -89,6 +94,80 @@ def passed(node: AnyNode, i: int, g: Any) -> Any:
         return fit(op.rule(i)(g, node.ans, *node.args, **node.kwargs), node.args[i], op, i)
 
 
+class Paper(Tracer):
+    """A tracer for formulas: what is a length stays one, what does not happen is left out.
+
+    Attributes
+    ----------
+    sizes : dict
+        Length -> its stand-in, of those that rules may divide by.
+    lengths : collection of int
+    notes : dict
+        What was left out, once each.
+    ruling : bool
+        Whether a rule is running.
+    """
+
+    def __init__(self, lengths: Collection[int] = ()) -> None:
+        super().__init__()
+        self.lengths = frozenset(lengths)
+        self.sizes: dict[int, Tensor] = {}
+        self.notes: dict[str, None] = {}
+        self.ruling = False
+
+    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.ruling and op is ops.equal:
+            return self.tie(super().apply(op, args, kwargs))
+        if self.ruling and op is ops.divide and type(args[1]) is int and args[1] in self.lengths:
+            args = (args[0], self.length(args[1], args[0]))
+        return super().apply(op, args, kwargs)
+
+    def tie(self, same: Any) -> Any:
+        """Where a rule asks for a tie and there is none, it need not be written."""
+        value = getattr(same, "_value", same)
+        if np.any(value):
+            return same
+        self.notes.setdefault(
+            "where both sides of a maximum or minimum are equal, each gets half of the "
+            "gradient; here they are equal nowhere"
+        )
+        return np.broadcast_to(np.False_, np.shape(value))[()]
+
+    def length(self, n: int, like: Any) -> Tensor:
+        """A stand-in for a length, which is not reduced with other numbers."""
+        if n not in self.sizes:
+            kind = getattr(like, "dtype", np.dtype(float))
+            self.sizes[n] = self.input(kind.type(n) if kind.kind == "f" else float(n), f"n{n}")
+        return self.sizes[n]
+
+
+GUARD = 1e-6
+"""A bound as close as this to 0 or 1 is there for logarithms and quotients."""
+
+
+def guarded(node: AnyNode) -> int | None:
+    """Which argument passes through a bound that only guards against 0, and touches nothing."""
+    if node.op not in BOUNDS or type(node.ans) is tuple:
+        return None
+    for i, x in enumerate(node.args):
+        others = [a for j, a in enumerate(node.args) if j != i]
+        if node.parents[i] is None or np.shape(x) != np.shape(node.ans):
+            continue
+        if all(np.ndim(c) == 0 and 0 < abs(guard_of(c)) <= GUARD for c in others):
+            free = all(not np.any(x == c) for c in others)
+            return i if free and np.array_equal(x, node.ans) else None
+    return None
+
+
+def guard_of(c: Any) -> float:
+    """How far a bound is from 0, or from 1."""
+    bound = float(c)
+    return bound if bound < 0.5 else 1 - bound
+
+
+BOUNDS = frozenset([ops.maximum, ops.minimum, ops.fmax, ops.fmin, registry["clip"]])
+
+
 @contextmanager
 def traced(tracer: Tracer) -> Iterator[None]:
     """Record everything, gradients of what is being traced outside excepted."""
@@ -116,11 +195,27 @@ class Sheet:
     called: Callable[[AnyNode], str]
     sizes: tuple[int, ...] = ()
     nameless: dict[int, tuple[str, Any]] = field(default_factory=dict)
-    tracer: Tracer = field(default_factory=Tracer)
+    tracer: Paper = field(init=False)
     stand: dict[AnyNode, Any] = field(default_factory=dict)
     symbols: dict[AnyNode, Symbol] = field(default_factory=dict)
     values: dict[AnyNode, Any] = field(default_factory=dict)
     arrays: dict[str, Any] = field(default_factory=dict)
+    written: dict[tuple[AnyNode, int], Any] = field(default_factory=dict)
+    metadata: dict[AnyNode, dict[str, Any]] = field(default_factory=dict)
+    read: set[AnyNode] = field(default_factory=set)
+    newest: int = 0
+    ones: set[AnyNode] = field(default_factory=set)
+    _leaves: dict[AnyNode, Any] | None = None
+
+    def __post_init__(self) -> None:
+        self.tracer = Paper(self.sizes)
+
+    def seed(self, like: Any) -> Tensor:
+        """The 1 that a derivative begins with; rules record themselves on it."""
+        t = self.tracer.input(np.ones(np.shape(like), like.dtype)[()], f"v{len(self.symbols)}")
+        assert t.node is not None
+        self.ones.add(t.node)
+        return t
 
     def symbol(self, value: Any, symbol: Symbol) -> Tensor:
         """A stand-in for ``value``; one of NumPy's for arrays of other libraries."""
@@ -144,26 +239,109 @@ class Sheet:
         return self.constant(node, i) if parent is None else self.stand[parent]
 
     def constant(self, node: AnyNode, i: int) -> Any:
-        """A constant, by the user's name for it if there is one."""
+        """A constant: as the user wrote it, by his name for it, or as it is."""
         value = node.args[i]
         if isinstance(value, tuple):
             return value
+        op: Any = node.op
+        exponent = op is ops.power and i == 1
+        self.learn(node)
+        if (node, i) in self.written and not exponent:
+            return self.written[node, i]
         name = self.names.constant(node, i)
         small = isinstance(value, bool | int | float | np.generic) or np.ndim(value) == 0
-        op: Any = node.op
-        if small and (name is None or (op is ops.power and i == 1)):
+        if small and (name is None or exponent):
             return value
         if name is None:
             if not isinstance(value, np.ndarray) or plainest(value) is not None or not value.size:
                 return value
             name = self.short(value)
+        return self.array(value, name, node)
+
+    def array(self, value: Any, name: str, node: AnyNode) -> Any:
+        """A stand-in for a constant that ``node`` uses, by its name."""
         if isinstance(value, int | float) and not isinstance(node.ans, tuple):
-            value = node.ans.dtype.type(value)  # which Python's numbers adapt to
+            kind = node.ans.dtype
+            value = kind.type(value) if kind.kind == "f" else value  # Python's numbers adapt
         key = name.removesuffix(".T")
         if key not in self.arrays:
             self.arrays[key] = self.symbol(value if key == name else value.T, Symbol(key))
         t = self.arrays[key]
         return t if key == name else t.T
+
+    def learn(self, node: AnyNode) -> None:
+        """Read the statement that ``node`` is part of: what its constants are made of."""
+        owner = self.names.owner(node)
+        if owner is None or owner in self.read:
+            return
+        self.read.add(owner)
+        top, tried = owner, 0
+        for statement, scope in self.names.assignments(owner):
+            tree = statement.values.get(self.names.path(owner))
+            if tree is None or (tried := tried + 1) > MOST_STATEMENTS:
+                return
+            below = self.compare(top, tree, scope.seen)
+            if below is None:
+                return
+            top = below
+
+    def compare(self, top: AnyNode, tree: Any, variables: Any) -> AnyNode | None:
+        """Match ``tree`` with what made ``top``; answer what a variable was assigned again from."""
+        self.newest = top.seq
+        stand = Stand(self.stood, lambda x, name: self.array(x, name, top), self.sizes)
+        node: AnyNode | None = None
+        try:
+            made = evaluated(tree, variables, stand, {})
+        except Foreign as error:
+            before = self.before(top, tree, variables, stand, str(error))
+            if before is None:
+                return None
+            node, made = before
+        for found, i, constant in matched(top, made, lambda n: n is node or self.opaque(n)):
+            if i is None:
+                self.metadata.setdefault(found, constant)
+            else:
+                self.written.setdefault((found, i), constant)
+        return node
+
+    def stood(self, node: AnyNode) -> Any:
+        """A stand-in for a quantity of the graph; None for what is none."""
+        if node.seq >= self.newest or node not in self.names.nodes:
+            return None
+        if node in self.stand:
+            return self.stand[node]
+        if not self.opaque(node):
+            return None
+        return self.named(node, self.value_of(node))
+
+    def value_of(self, node: AnyNode) -> Any:
+        if node.op is not None:
+            return node.ans
+        if self._leaves is None:
+            self._leaves = {
+                p: n.args[i]
+                for n in self.names.nodes
+                for i, p in enumerate(n.parents)
+                if p is not None and p.op is None
+            }
+        return self._leaves[node]
+
+    def before(
+        self, top: AnyNode, tree: Any, variables: Any, stand: Stand, path: str
+    ) -> tuple[AnyNode, Any] | None:
+        """What ``path`` was when ``tree`` made ``top`` of it: ``z`` in ``z = z*2``."""
+        inside = sorted(self.beneath(top), key=lambda n: -n.seq)
+        for node in inside[:MOST_STATEMENTS]:
+            if type(node.ans) is tuple:
+                continue
+            guess = self.tracer.input(node.ans, f"v{node.seq}")
+            try:
+                made = evaluated(tree, variables, stand, {path: guess})
+            except Foreign:
+                return None
+            if isinstance(made, Tensor) and alike(made._value, top.ans):
+                return node, made
+        return None
 
     def bring(self, node: AnyNode) -> None:
         """Make stand-ins of the arguments of ``node``, replaying what has no name."""
@@ -196,18 +374,47 @@ class Sheet:
             stack += [p for p in node.parents if p is not None]
         return seen
 
+    def beneath(self, top: AnyNode) -> set[AnyNode]:
+        """The unnamed nodes that ``top`` was computed from, up to the named ones."""
+        seen: set[AnyNode] = set()
+        stack = [p for p in top.parents if p is not None]
+        while stack and len(seen) < CROWD:
+            node = stack.pop()
+            if node not in seen and not self.opaque(node):
+                seen.add(node)
+                stack += [p for p in node.parents if p is not None]
+        return seen
+
     def replay(self, node: AnyNode) -> Any:
         """The operation of ``node`` on what stands for its arguments."""
+        self.learn(node)
+        free = guarded(node)
+        if free is not None:
+            bounds = ", ".join(f"{float(a):.3g}" for j, a in enumerate(node.args) if j != free)
+            self.tracer.notes.setdefault(
+                f"{node.op.name} keeps values from {bounds}, which none of them reaches, "  # type: ignore[union-attr]
+                "and is left out"
+            )
+            return self.argument(node, free)
         args = [self.argument(node, i) for i in range(len(node.args))]
         if node.op is pick:
             return args[0][node.kwargs["index"]]
-        return self.tracer.apply(node.op, tuple(args), dict(node.kwargs))  # type: ignore[arg-type]
+        kwargs = self.metadata.get(node, node.kwargs)
+        return self.tracer.apply(node.op, tuple(args), dict(kwargs))  # type: ignore[arg-type]
 
     def rule(self, node: AnyNode, i: int, g: Any, fitted: bool = True) -> Any:
         """What passes back to argument ``i`` of ``node``, as an expression."""
         op: Any = node.op
+        free = guarded(node)
+        if free is not None:
+            return fit(g, node.args[i], op, i) if fitted else g
         args = [self.argument(node, j) for j in range(len(node.args))]
-        c = op.rule(i)(g, self.stand[node], *args, **node.kwargs)
+        kwargs = self.metadata.get(node, node.kwargs)
+        ruling, self.tracer.ruling = self.tracer.ruling, True
+        try:
+            c = op.rule(i)(g, self.stand[node], *args, **kwargs)
+        finally:
+            self.tracer.ruling = ruling
         return fit(c, node.args[i], op, i) if fitted else c
 
     def formula(
@@ -229,12 +436,17 @@ class Sheet:
             left, right = program.result[1], reader.vars[self.stand[same[1]].node]
             if isinstance(left, Var) and left is not right:
                 stands[left] = right
-        program = read(program.replace(result=program.result[0]), stands, program)
+        known = {reader.vars[n]: n.ans for n in self.ones}
+        program = read(program.replace(result=program.result[0]), stands, program, known)
         program = self.without_arrays(program)
         used: set[Var] = {v for e in program.equations for v in e.reads()}
         used.update(v for v in program.outputs if isinstance(v, Var))
         symbols, values = {}, {}
-        for node, symbol in self.symbols.items():
+        every = dict(self.symbols)
+        for n, t in self.tracer.sizes.items():
+            assert t.node is not None
+            every[t.node], self.values[t.node] = Symbol(str(n)), t._value
+        for node, symbol in every.items():
             v = reader.vars[node]
             if v in used:
                 symbols[v], values[v] = symbol, self.values[node]
@@ -276,16 +488,20 @@ class Sheet:
         )
 
 
-def read(program: Program, stands: dict[Var, Var], whole: Program) -> Program:
+def read(
+    program: Program, stands: dict[Var, Var], whole: Program, known: dict[Var, Any]
+) -> Program:
     """``program`` simplified for reading.
 
     Parameters
     ----------
     stands : dict
         Variable of ``whole`` -> the variable that is written in its place from then on.
+    known : dict
+        Variable -> the constant that it is.
     """
     b = Builder(FORMULAS)
-    value: dict[Var, Any] = {}
+    value: dict[Var, Any] = {v: c if plainest(c) is None else plainest(c) for v, c in known.items()}
     for v, c in whole.constants.items():
         array = getattr(c, "_value", c)
         value[v] = array if plainest(array) is None else plainest(array)
@@ -301,12 +517,15 @@ def read(program: Program, stands: dict[Var, Var], whole: Program) -> Program:
             value.update(zip(e.out, out, strict=True))
             continue
         made = b.emit_as(e.out, e.op, args, kwargs)
-        known = plainest(made) if isinstance(made, np.ndarray) else None
-        value[e.out] = made if known is None else known
+        plain = plainest(made) if isinstance(made, np.ndarray) else None
+        value[e.out] = made if plain is None else plain
         if e.out in stands:
             rename(b, value[e.out], stands[e.out])
             value[e.out] = stands[e.out]
     result = tree_map(lambda x: now(x) if isinstance(x, Var) else x, program.result)
+    made_by = b.made_by.get(result) if isinstance(result, Var) and not result.given else None
+    if made_by is not None and made_by.op is ops.broadcast_to:
+        result = made_by.args[0]  # which is worth the same for every entry
     return without_dead_code(program.replace(equations=b.equations, result=result))
 
 
@@ -379,7 +598,11 @@ def local_formula(node: AnyNode, argnum: int, names: Names) -> str:
             else:
                 sheet.named(node, node.ans)
                 one = np.ones_like(node.ans)[()]
-                g = one if entrywise else sheet.symbol(one, Symbol(f"d{names.of(node)}"))
+                g = (
+                    sheet.seed(one)
+                    if entrywise
+                    else sheet.symbol(one, Symbol(f"d{names.of(node)}"))
+                )
             c = sheet.rule(node, argnum, g, fitted=not entrywise)
             formula = sheet.formula(c, (same, node) if entrywise else None, entrywise=entrywise)
         return formula.text

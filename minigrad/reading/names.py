@@ -8,10 +8,6 @@ function are, the source of the statement decides.
 
 from __future__ import annotations
 
-import ast
-import dis
-import functools
-import linecache
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -21,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import Site, user_frames
+from minigrad.errors import Site, is_user, user_frames
 from minigrad.graph import AnyNode, ancestors
+from minigrad.reading.statements import Statement, compiled_statements, statements
 from minigrad.tree import flatten
 
 FRAMES = 10
@@ -42,107 +39,25 @@ class Scope:
     first: int = 0
     line: int = 0
     code: CodeType | None = None
+    around: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        """All variables that code at this place reads."""
+        return {**self.around, **self.variables}
 
     def statement(self, name: str) -> Statement | None:
         """The latest assignment to ``name`` before the line that is running."""
+        return next(iter(self.assignments(name)), None)
+
+    def assignments(self, name: str) -> list[Statement]:
+        """The assignments to ``name``: those before the line that is running, latest first."""
         body = statements(self.filename, self.function, self.first)
         if not body and self.code is not None:
             body = compiled_statements(self.code)
         found = [s for s in body if name in s.targets]
         before = [s for s in found if s.line <= self.line]
-        return (before or found or [None])[-1]  # type: ignore[list-item]
-
-
-@dataclass(frozen=True)
-class Statement:
-    """An assignment in the user's source: what it sets, reads and spells out."""
-
-    targets: frozenset[str]
-    loads: frozenset[str]
-    literals: frozenset[float]
-    line: int
-    code: str
-
-
-@functools.lru_cache(maxsize=64)
-def _parsed(source: str) -> ast.Module | None:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError):
-        return None
-
-
-def statements(filename: str, function: str, first: int) -> list[Statement]:
-    """Assignments in one function (or at module level) of a file; none without source."""
-    source = "".join(linecache.getlines(filename)) if filename else ""
-    return _statements(source, function, first) if source else []
-
-
-@functools.lru_cache(maxsize=256)
-def _statements(source: str, function: str, first: int) -> list[Statement]:
-    tree: Any = _parsed(source)
-    if tree is None:
-        return []
-    if function not in ("<module>", "<cell line: 1>"):
-        for part in ast.walk(tree):
-            if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
-                decorated = min([part.lineno, *(d.lineno for d in part.decorator_list)])
-                if part.name == function and first in (part.lineno, decorated):
-                    tree = part
-                    break
-        else:
-            return []
-    return [_statement(part, source) for part in _assignments(tree)]
-
-
-@functools.lru_cache(maxsize=64)
-def compiled_statements(code: CodeType) -> list[Statement]:
-    """The same from bytecode, for code whose source cannot be read; only the text is missing."""
-    found: list[Statement] = []
-    loads: set[str] = set()
-    literals: set[float] = set()
-    line, stored = 0, False
-    for step in dis.get_instructions(code):
-        line = step.positions.lineno or line if step.positions else line
-        names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
-        if step.opname.startswith("STORE_") and isinstance(names[0], str):
-            found.append(
-                Statement(frozenset(names), frozenset(loads), frozenset(literals), line, "")
-            )
-            stored = True
-            continue
-        if stored or step.opname == "POP_TOP":
-            loads, literals, stored = set(), set(), False
-        if step.opname in ("LOAD_CONST", "LOAD_SMALL_INT"):
-            if type(step.argval) in (int, float):
-                literals.add(float(step.argval))
-        elif step.opname.startswith("LOAD_") and "ATTR" not in step.opname:
-            loads.update(name for name in names if isinstance(name, str))
-    return found
-
-
-def _assignments(tree: Any) -> Iterator[Any]:
-    """Assignments below ``tree`` in the order of the source, functions in it left out."""
-    for part in ast.iter_child_nodes(tree):
-        if isinstance(part, ast.Assign | ast.AnnAssign | ast.AugAssign):
-            yield part
-        elif not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            yield from _assignments(part)
-
-
-def _statement(part: Any, source: str) -> Statement:
-    targets: set[str] = set()
-    loads: set[str] = set()
-    literals: set[float] = set()
-    for child in ast.walk(part):
-        if isinstance(child, ast.Name):
-            (loads if isinstance(child.ctx, ast.Load) else targets).add(child.id)
-        elif isinstance(child, ast.Constant) and type(child.value) in (int, float):
-            literals.add(float(child.value))  # type: ignore[arg-type]
-    if isinstance(part, ast.AugAssign):
-        loads |= targets
-    code = ast.get_source_segment(source, part) or ""
-    return Statement(frozenset(targets), frozenset(loads), frozenset(literals), part.lineno, code)
+        return (before or found)[::-1]
 
 
 elsewhere: ContextVar[list[Scope] | None] = ContextVar("elsewhere", default=None)
@@ -158,7 +73,7 @@ def callers() -> list[Scope]:
     for frame, _ in zip(user_frames(), range(FRAMES), strict=False):
         code = frame.f_code
         place = (code.co_filename, code.co_name, code.co_firstlineno, frame.f_lineno, code)
-        scopes.append(Scope(dict(frame.f_locals), *place))
+        scopes.append(Scope(dict(frame.f_locals), *place, frame.f_globals))
         if frame.f_globals is not frame.f_locals:
             module = Scope(dict(frame.f_globals), code.co_filename, line=frame.f_lineno)
             scopes.append(module)
@@ -206,17 +121,27 @@ def _inside(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
         parts = [(f"{name}[{key!r}]", v) for key, v in entries if type(key) in (str, int)]
     elif type(value) in (list, tuple) and len(value) <= CROWD:
         parts = [(f"{name}[{i}]", v) for i, v in enumerate(value)]
-    elif callable(getattr(type(value), "named_parameters", None)):
+    elif is_module(value):
         with suppress(Exception):
-            parts = [(f"{name}.{path}", v) for path, v in value.named_parameters()]
+            parts = [(module_path(name, path), v) for path, v in value.named_parameters()]
     elif not is_a(value, *UNREAD) and (held_by := _attributes(value)) is not None:
         parts = [(f"{name}.{key}", v) for key, v in held_by.items() if type(key) is str]
         parts = [(path, v) for path, v in parts if is_tensor(v) or is_a(v, np.ndarray)]
     for inner, v in parts:
-        if is_tensor(v) or is_a(v, np.ndarray, np.generic):
+        if is_tensor(v) or is_a(v, np.ndarray, np.generic, float):
             yield inner, v
         else:
             yield from _inside(inner, v, depth - 1)
+
+
+def is_module(value: Any) -> bool:
+    """Whether ``value`` is a layer, or made of such."""
+    return callable(getattr(type(value), "named_parameters", None))
+
+
+def module_path(name: str, path: str) -> str:
+    """A parameter as one would write it: ``net`` and ``0.weight`` make ``net[0].weight``."""
+    return name + "".join(f"[{p}]" if p.isdigit() else f".{p}" for p in path.split("."))
 
 
 @dataclass
@@ -251,7 +176,7 @@ class Names:
         if is_tensor(value):
             if value.node is not None:
                 if value.node in self.nodes:
-                    self._enter(value.node, value.name or name, scope, _base(name))
+                    self._enter(value.node, value.name or name, scope, name)
                 return
             name, value = value.name or name, value._value
         if name not in (known := self._by_id.setdefault(id(value), {})):
@@ -355,14 +280,28 @@ class Names:
         owner = self._owners().get(node)
         if owner is None:
             return None
-        name = self.node[owner]
-        base, home = self._variable[name], self._home[name]
+        return next((found for found, _ in self.assignments(owner)), None)
+
+    def owner(self, node: AnyNode) -> AnyNode | None:
+        """The named node whose statement ``node`` is part of."""
+        return self._owners().get(node)
+
+    def path(self, owner: AnyNode) -> str:
+        """What the user writes for a named node, a ``name`` of its own aside."""
+        return self._variable.get(self.node[owner], self.node[owner])
+
+    def assignments(self, owner: AnyNode) -> Iterator[tuple[Statement, Scope]]:
+        """The statements that may have made a named node, latest first, and where they are."""
+        home, path = self._home.get(self.node[owner]), self.path(owner)
+        if home is None:
+            return
+        base = _base(path)
         for scope in (home, *self.scopes):  # a comprehension sees variables of its function
             if scope.variables.get(base) is home.variables.get(base):
-                statement = scope.statement(base)
-                if statement is not None:
-                    return statement
-        return None
+                found = scope.assignments(path) or scope.assignments(base)
+                if found:
+                    yield from ((statement, scope) for statement in found)
+                    return
 
 
 def _base(name: str) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.reading.names import compiled_statements
+from minigrad.reading.statements import compiled_statements
 
 Look = Callable[[FrameType, str], None]
 

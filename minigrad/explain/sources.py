@@ -1,0 +1,289 @@
+"""Where constants come from: the user's statement, evaluated again on stand-ins.
+
+A recorded graph knows that something was divided by 50, and not that this was ``2*N``.
+The statement that made a quantity does: evaluated on stand-ins for the variables in it,
+by the tracer, it leaves a graph in which the constants are computed too.  Beside the
+recorded one, operation by operation, it tells what each constant is made of, also within
+functions of the library.  Where the two graphs differ, a constant stays a number.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from minigrad.graph import AnyNode, variable
+from minigrad.reading.names import is_module, is_tensor
+from minigrad.reading.purity import MATH, pure, resolved
+from minigrad.tensor import Tensor, wrap
+
+ARITHMETIC = (ast.BinOp, ast.UnaryOp)
+SPELT = (ast.Constant, ast.List, ast.Tuple, ast.UnaryOp, ast.USub, ast.Load)
+"""What arrays are spelt out with."""
+CONSTANTS = {math.pi: "π", math.e: "e"}
+"""Numbers that have a letter."""
+
+
+@dataclass(eq=False)
+class Stand:
+    """How the variables of one statement are stood in for.
+
+    Attributes
+    ----------
+    node : callable
+        node -> its stand-in, or None where it is no part of the graph.
+    symbol : callable
+        (value, name) -> a stand-in for a constant.
+    sizes : collection of int
+        Numbers that are lengths of arrays, which are not reduced with others.
+    """
+
+    node: Callable[[AnyNode], Any]
+    symbol: Callable[[Any, str], Any]
+    sizes: tuple[int, ...]
+
+
+@dataclass(eq=False)
+class Rewriter(ast.NodeTransformer):
+    """The expression with stand-ins for what it reads.
+
+    Attributes
+    ----------
+    stand : Stand
+    variables : Mapping
+        Of the user's code.
+    instead : dict
+        Path -> what stands for it whatever it is: a variable that was assigned again.
+    env : dict
+        What the new expression is evaluated with.
+    foreign : list of str
+        Paths to Tensors that are no part of the graph any more.
+    """
+
+    stand: Stand
+    variables: Mapping[str, Any]
+    instead: Mapping[str, Any] = field(default_factory=dict)
+    env: dict[str, Any] = field(default_factory=dict)
+    foreign: list[str] = field(default_factory=list)
+    bound: set[str] = field(default_factory=set)
+    arithmetic: bool = False
+
+    def put(self, value: Any) -> ast.expr:
+        name = f"_{len(self.env)}"
+        self.env[name] = value
+        return ast.Name(name, ast.Load())
+
+    # --- what is read -------------------------------------------------------------------
+
+    def visit(self, node: ast.AST) -> Any:
+        within, self.arithmetic = self.arithmetic, isinstance(node, ARITHMETIC)
+        leaf = None
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
+            leaf = self.leaf(node, within)
+        made = super().visit(node) if leaf is None else leaf
+        self.arithmetic = within
+        return made
+
+    def leaf(self, tree: ast.expr, arithmetic: bool) -> ast.expr | None:
+        """A stand-in for a path to data; None for other expressions."""
+        text = ast.unparse(tree)
+        if text in self.instead:
+            return self.put(self.instead[text])
+        if isinstance(tree, ast.Call):
+            counts = isinstance(tree.func, ast.Name) and tree.func.id == "len"
+            return self.number(tree, text) if (counts and arithmetic) or self.made(tree) else None
+        try:
+            value = resolved(tree, self.variables)
+        except (LookupError, AttributeError, TypeError):
+            return None
+        if is_tensor(value):
+            if isinstance(tree, ast.Attribute | ast.Subscript):
+                inner = resolved(tree.value, self.variables)
+                if is_tensor(inner):
+                    return None
+            return self.tensor(value, text)
+        if isinstance(value, np.ndarray):
+            inner = None if isinstance(tree, ast.Name) else resolved(tree.value, self.variables)  # type: ignore[attr-defined]
+            if isinstance(inner, np.ndarray) or is_tensor(inner):
+                return None
+            return self.put(self.stand.symbol(value, text))
+        if isinstance(value, bool) or is_module(value):
+            return None
+        if isinstance(value, float | np.floating):
+            letter = CONSTANTS.get(float(value)) if text.split(".")[0] in ("np", "math") else None
+            return self.put(self.stand.symbol(value, letter or text))
+        if isinstance(value, int | np.integer) and arithmetic:
+            return self.put(self.stand.symbol(value, text))
+        return None
+
+    def made(self, tree: ast.Call) -> bool:
+        """Whether an array is spelt out: ``np.array([1, 2])``."""
+        try:
+            makes = resolved(tree.func, self.variables) in (np.array, np.arange, np.eye)
+        except (LookupError, AttributeError, TypeError):
+            return False
+        return makes and all(isinstance(part, SPELT) for a in tree.args for part in ast.walk(a))
+
+    def number(self, tree: ast.expr, text: str) -> ast.expr | None:
+        code = compile(ast.fix_missing_locations(ast.Expression(tree)), "<statement>", "eval")
+        return self.put(self.stand.symbol(eval(code, {}, dict(self.variables)), text))
+
+    def tensor(self, t: Any, text: str) -> ast.expr:
+        if t.node is None:
+            return self.put(self.stand.symbol(t._value, t.name or text))
+        known = self.stand.node(t.node)
+        if known is None:
+            self.foreign.append(text)
+            raise Foreign(text)
+        return self.put(known)
+
+    # --- what is spelt out ----------------------------------------------------------------
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        """A length that is divided by stays one: ``/50``."""
+        made = self.generic_visit(node)
+        right = node.right
+        if isinstance(node.op, ast.Div) and isinstance(right, ast.Constant):
+            n = right.value
+            if isinstance(n, int | float) and n > 2 and n in self.stand.sizes:
+                node.right = self.put(self.stand.symbol(int(n), str(int(n))))
+        return made
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        """A function of numbers alone stays one: ``np.sqrt(3)``."""
+        func = node.func
+        of = func.value if isinstance(func, ast.Attribute) else None
+        of_math = isinstance(of, ast.Name) and self.variables.get(of.id) is math
+        if isinstance(func, ast.Attribute) and of_math and func.attr in MATH:
+            node.func = self.put(MATH[func.attr])
+        numbers = [a for a in node.args if isinstance(a, ast.Constant)]
+        if isinstance(func, ast.Attribute) and func.attr in MATH and len(numbers) == 1:
+            value = numbers[0].value
+            if len(node.args) == 1 and isinstance(value, int | float):
+                node.args = [self.put(self.stand.symbol(value, f"{value}"))]
+                return node
+        if isinstance(func, ast.Attribute) and func.attr in MATH:
+            self.arithmetic = True  # of a number it is one
+        method = isinstance(func, ast.Attribute) and not isinstance(node.func, ast.Name)
+        if method and not self.callable_path(func):
+            node.func = self.generic_visit(func)  # type: ignore[assignment]
+        node.args = [self.visit(a) for a in node.args]
+        node.keywords = [self.visit(k) for k in node.keywords]
+        return node
+
+    def callable_path(self, func: ast.expr) -> bool:
+        """Whether ``func`` is a function itself, not a method of data."""
+        try:
+            owner = resolved(func.value, self.variables)  # type: ignore[attr-defined]
+        except (LookupError, AttributeError, TypeError):
+            return False
+        return isinstance(owner, ModuleType) or not (
+            is_tensor(owner) or isinstance(owner, np.ndarray)
+        )
+
+    def visit_keyword(self, node: ast.keyword) -> Any:
+        """Metadata stays what it is."""
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        """Indices keep their names; numbers and slices are what they are."""
+        node.value = self.visit(node.value)
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        made = [self.index(part) for part in parts]
+        node.slice = ast.Tuple(made, ast.Load()) if isinstance(node.slice, ast.Tuple) else made[0]
+        return node
+
+    def index(self, part: ast.expr) -> ast.expr:
+        if isinstance(part, ast.Call):
+            code = compile(ast.fix_missing_locations(ast.Expression(part)), "<statement>", "eval")
+            value = eval(code, {}, dict(self.variables))
+            if isinstance(value, range | list):
+                return self.put(self.stand.symbol(np.array(value), ast.unparse(part)))
+        return self.visit(part)  # type: ignore[no-any-return]
+
+
+class Foreign(Exception):
+    """A variable that holds something else by now."""
+
+
+def evaluated(
+    tree: ast.expr, variables: Mapping[str, Any], stand: Stand, instead: Mapping[str, Any]
+) -> Any:
+    """What ``tree`` is on stand-ins; None where it cannot be had, or must not be.
+
+    Raises
+    ------
+    Foreign
+        Naming a path that no longer leads to what it led to.
+    """
+    if not pure(tree, variables):
+        return None
+    copy = ast.parse(ast.unparse(tree), mode="eval")
+    rewriter = Rewriter(stand, variables, instead)
+    try:
+        made = ast.fix_missing_locations(rewriter.visit(copy))
+        code = compile(made, "<statement>", "eval")
+        scope = {**vars(builtins), **variables, **rewriter.env}
+        return eval(code, scope)
+    except Foreign:
+        raise
+    except Exception:  # whatever the user's code raises when it is given stand-ins
+        return None
+
+
+def matched(
+    top: AnyNode, made: Any, known: Callable[[AnyNode], bool]
+) -> Iterator[tuple[AnyNode, int | None, Any]]:
+    """The recorded graph beside the one that the statement left on stand-ins.
+
+    Yields
+    ------
+    (node, i, constant) where argument ``i`` of ``node`` was computed, and
+    (node, None, metadata) where its metadata was.
+    """
+    stack = [(top, made.node)] if isinstance(made, Tensor) else []
+    seen: set[AnyNode] = set()
+    while stack:
+        node, twin = stack.pop()
+        while twin is not None and twin.op is variable:
+            twin = twin.parents[0]
+        if twin is None or node in seen or node.op is not twin.op or not alike(node.ans, twin.ans):
+            continue
+        seen.add(node)
+        if any(is_tensor(v) for v in flat(twin.kwargs.values())):
+            yield node, None, twin.kwargs
+        for i, (p, q) in enumerate(zip(node.parents, twin.parents, strict=False)):
+            if p is not None:
+                if not known(p):
+                    stack.append((p, q))
+            elif q is not None and alike(node.args[i], twin.args[i]):
+                yield node, i, wrap(twin.args[i], q)
+
+
+def flat(values: Any) -> Iterator[Any]:
+    for v in values:
+        if isinstance(v, tuple):
+            yield from flat(v)
+        else:
+            yield v
+
+
+def alike(x: Any, y: Any) -> bool:
+    """Whether two values are the same, to the last digits."""
+    if type(x) is tuple or type(y) is tuple:
+        return type(x) is type(y) and len(x) == len(y) and all(map(alike, x, y))
+    x, y = np.asarray(x), np.asarray(y)
+    if x.shape != y.shape or "b" in (kinds := {x.dtype.kind, y.dtype.kind}) != {"b"}:
+        return False
+    if kinds == {"b"} or kinds <= {"i", "u"}:
+        return bool(np.array_equal(x, y))
+    digits = 1e-6 if np.float32 in (x.dtype, y.dtype) else 1e-14
+    with np.errstate(all="ignore"):
+        return bool(np.allclose(x, y, rtol=digits, atol=0.0, equal_nan=True))

@@ -1,0 +1,150 @@
+"""Assignments in the user's code: what they set, read and spell out.
+
+Read from the source; where there is none, from the bytecode, which lacks but the text.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import functools
+import linecache
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An assignment in the user's source: what it sets, reads and spells out.
+
+    Attributes
+    ----------
+    targets, loads : frozenset of str
+        Names and paths (``self.z``) that it sets, names that it reads.
+    literals : frozenset of float
+        The numbers in it.
+    line : int
+    code : str
+    values : dict
+        Target -> the expression that is assigned to it; empty without source.
+    """
+
+    targets: frozenset[str]
+    loads: frozenset[str]
+    literals: frozenset[float]
+    line: int
+    code: str
+    values: dict[str, ast.expr] = field(default_factory=dict, compare=False)
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def statements(filename: str, function: str, first: int) -> list[Statement]:
+    """Assignments in one function (or at module level) of a file; none without source."""
+    source = "".join(linecache.getlines(filename)) if filename else ""
+    return _statements(source, function, first) if source else []
+
+
+@functools.lru_cache(maxsize=256)
+def _statements(source: str, function: str, first: int) -> list[Statement]:
+    tree = function_tree(source, function, first)
+    return [] if tree is None else [_statement(part, source) for part in _assignments(tree)]
+
+
+def function_tree(source: str, function: str, first: int) -> Any:
+    """The syntax of one function, or of the whole module; None if it is not found."""
+    tree = _parsed(source)
+    if tree is None or function in ("<module>", "<cell line: 1>"):
+        return tree
+    for part in ast.walk(tree):
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
+            decorated = min([part.lineno, *(d.lineno for d in part.decorator_list)])
+            if part.name == function and first in (part.lineno, decorated):
+                return part
+    return None
+
+
+@functools.lru_cache(maxsize=64)
+def compiled_statements(code: CodeType) -> list[Statement]:
+    """The same from bytecode, for code whose source cannot be read; only the text is missing."""
+    found: list[Statement] = []
+    loads: set[str] = set()
+    literals: set[float] = set()
+    line, stored = 0, False
+    for step in dis.get_instructions(code):
+        line = step.positions.lineno or line if step.positions else line
+        names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+        if step.opname.startswith("STORE_") and isinstance(names[0], str):
+            found.append(
+                Statement(frozenset(names), frozenset(loads), frozenset(literals), line, "")
+            )
+            stored = True
+            continue
+        if stored or step.opname == "POP_TOP":
+            loads, literals, stored = set(), set(), False
+        if step.opname in ("LOAD_CONST", "LOAD_SMALL_INT"):
+            if type(step.argval) in (int, float):
+                literals.add(float(step.argval))
+        elif step.opname.startswith("LOAD_") and "ATTR" not in step.opname:
+            loads.update(name for name in names if isinstance(name, str))
+    return found
+
+
+def _assignments(tree: Any) -> Iterator[Any]:
+    """Assignments below ``tree`` in the order of the source, functions in it left out."""
+    for part in ast.iter_child_nodes(tree):
+        if isinstance(part, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            yield part
+        elif not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from _assignments(part)
+
+
+def _statement(part: Any, source: str) -> Statement:
+    targets: set[str] = set()
+    loads: set[str] = set()
+    literals: set[float] = set()
+    for child in ast.walk(part):
+        if isinstance(child, ast.Name):
+            (loads if isinstance(child.ctx, ast.Load) else targets).add(child.id)
+        elif isinstance(child, ast.Constant) and type(child.value) in (int, float):
+            literals.add(float(child.value))  # type: ignore[arg-type]
+    if isinstance(part, ast.AugAssign):
+        loads |= targets
+    code = ast.get_source_segment(source, part) or ""
+    values = dict(_values(part))
+    targets.update(values)
+    return Statement(
+        frozenset(targets), frozenset(loads), frozenset(literals), part.lineno, code, values
+    )
+
+
+def _values(part: Any) -> Iterator[tuple[str, ast.expr]]:
+    """Each target of an assignment with the expression that is assigned to it."""
+    if isinstance(part, ast.AugAssign):
+        before = ast.parse(ast.unparse(part.target), mode="eval").body
+        yield ast.unparse(part.target), ast.BinOp(before, part.op, part.value)
+    elif part.value is not None:
+        for target in part.targets if isinstance(part, ast.Assign) else [part.target]:
+            yield from _paired(target, part.value)
+
+
+def _paired(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    if not isinstance(target, ast.Tuple | ast.List):
+        yield ast.unparse(target), value
+        return
+    if any(isinstance(t, ast.Starred) for t in target.elts):
+        return
+    same = isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts)
+    for i, part in enumerate(target.elts):
+        if same:
+            yield from _paired(part, value.elts[i])  # type: ignore[attr-defined]
+        else:
+            yield from _paired(part, ast.Subscript(value, ast.Constant(i), ast.Load()))
