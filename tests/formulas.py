@@ -43,9 +43,12 @@ class Functions(dict[str, Any]):
 
 def python(text: str) -> str:
     """A formula as Python."""
-    text = text.replace("·", "*").replace("⊙", "*").replace("^", "**").replace("ᵀ", ".T")
+    text = text.replace("·", "*").replace("⊙", "*").replace("^", "**")
     text = re.sub(r"(?<!\w)1\[", "indicator[", text)
-    text = text.replace("σ(", "sigmoid(").replace("∂", "d")
+    text = re.sub(r"√(?!\()([\w.]+)", r"√(\1)", text).replace("√", "sqrt")
+    text = re.sub(r"(\w+)⁻ᵀ", r"np.swapaxes(np.linalg.inv(\1), -1, -2)", text)
+    text = re.sub(r"(?<=[\w)\]]) (?=\w+ᵀ)", "[:, None] * ", text)  # x yᵀ
+    text = text.replace("ᵀ", ".T").replace("σ(", "sigmoid(").replace("∂", "d")
     text = re.sub(r"-(?=[^\s\d>])", "-1*", text)  # NumPy has no negative truth values
     numbers = str.maketrans(DIGITS, "-0123456789")
     return re.sub(f"[{DIGITS}]+", lambda m: f"**({m[0].translate(numbers)})", text)
@@ -56,6 +59,8 @@ def value_of(formula: Any) -> Any:
     env = Functions()
     for v, symbol in formula.symbols.items():
         name = symbol.prefix + symbol.name if symbol.of else symbol.name
+        if name.isdigit():
+            continue
         env[python(name)] = formula.values[v]
     for v, constant in formula.program.constants.items():
         env[v.name] = getattr(constant, "_value", constant)

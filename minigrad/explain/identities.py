@@ -18,6 +18,7 @@ from minigrad.program.builder import Builder, Rule, is_, key_of, number, outcome
 from minigrad.program.equations import Var
 from minigrad.program.rules import floating, rule, scaled, whole
 from minigrad.program.textbook import raised
+from minigrad.writing.notation import above, below, inverse_transposed, onehot, outer
 
 # --- products --------------------------------------------------------------------------
 
@@ -214,7 +215,47 @@ def common_scalars(sign: int) -> Rule:
     return gathered
 
 
+STEPS = {ops.greater: (ops.greater_equal, above), ops.less: (ops.less_equal, below)}
+"""A comparison, the one that holds at a tie too, and the step half way between."""
+
+
+def shared_tie(sign: int) -> Rule:
+    """``g·(u > v) + g·(u >= v)`` is 2g where u > v, and g where they tie."""
+
+    def counted(b: Builder, x: Any, y: Any) -> Any:
+        if not floating(x) or not floating(y):
+            return None
+        (c, strict), (d, loose) = factors(b, x), factors(b, y)
+        masks = [
+            [k for k, (z, _) in f.items() if isinstance(z, Var) and z.dtype.kind == "b"]
+            for f in (strict, loose)
+        ]
+        if c != sign * d or [len(m) for m in masks] != [1, 1]:
+            return None
+        first, second = (strict.pop(masks[0][0])[0], loose.pop(masks[1][0])[0])
+        made, other = b.made_by.get(first), condition(b, second)
+        other_op, step = STEPS.get(made.op if made else None, (None, None))  # type: ignore[call-overload]
+        if made is None or other is None or other.op is not other_op or not equal(strict, loose):
+            return None
+        if [*map(key_of, made.args)] != [*map(key_of, other.args)]:
+            return None
+        mask = b.emit(step, *made.args)
+        return built(b, 2 * c, {**strict, key_of(mask): [mask, 1]})
+
+    return counted
+
+
+def condition(b: Builder, mask: Any) -> Any:
+    """The comparison that a truth value is."""
+    return b.made_by.get(mask)
+
+
+def equal(f: Factors, g: Factors) -> bool:
+    return {k: p for k, (_, p) in f.items()} == {k: p for k, (_, p) in g.items()}
+
+
 for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
+    rule(_op, when="formula")(shared_tie(_sign))
     rule(_op, when="formula")(common_scalars(_sign))
 
 # --- shapes ----------------------------------------------------------------------------
@@ -227,7 +268,7 @@ def outer_product(b: Builder, x: Any, y: Any) -> Any:
         column = as_column(b, u)
         row = as_row(b, v)
         if column is not None and row is not None:
-            return b.emit(OUTER, column, row)
+            return b.emit(outer, column, row)
     return None
 
 
@@ -252,12 +293,6 @@ def as_row(b: Builder, x: Any) -> Any:
         if inner is not None and len(shape_of(inner[0])) == 1:
             return inner[0]
     return None
-
-
-OUTER = Op("outer", lambda x, y: np.reshape(x, (-1, 1)) * np.reshape(y, (1, -1)), None, arity=2)
-"""``x yᵀ``."""
-ONE_HOT = Op("onehot", lambda y, classes: np.eye(classes)[y], None, arity=1)
-"""Rows of zeros with a 1 where ``y`` says."""
 
 
 @rule(ops.sum, when="formula")
@@ -331,6 +366,15 @@ def broadcast_padded(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
     return b.emit(ops.broadcast_to, built(b, c, {**scalars, key_of(u): [u, 1]}), shape=shape)
 
 
+@rule(ops.add, when="formula")
+def less_a_number(b: Builder, x: Any, y: Any) -> Any:
+    """``x + (-2)`` is ``x - 2``."""
+    for u, v in ((x, y), (y, x)):
+        if number(v) is not None and number(v) < 0 and floating(u):
+            return b.emit(ops.subtract, u, -number(v))
+    return None
+
+
 # --- masks and choices -----------------------------------------------------------------
 
 
@@ -346,12 +390,7 @@ def moved(other: Op) -> Rule:
     return applied
 
 
-for _op, _other in (
-    (ops.greater, ops.less),
-    (ops.less, ops.greater),
-    (ops.greater_equal, ops.less_equal),
-    (ops.less_equal, ops.greater_equal),
-):
+for _op, _other in ((above, below), (below, above)):
     rule(_op, when="formula")(moved(_other))
 
 
@@ -369,7 +408,7 @@ def scattered_number(b: Builder, x: Any, shape: Any = None, index: Any = None) -
     c = same_everywhere(b, x)
     if c is None:
         return None
-    hot = b.keep(ONE_HOT, (y,), {"classes": shape[1]}, Var("t", tuple(shape), np.dtype(float)))
+    hot = b.keep(onehot, (y,), {"classes": shape[1]}, Var("t", tuple(shape), np.dtype(float)))
     return b.emit(ops.multiply, c, hot)
 
 
@@ -392,7 +431,7 @@ def sum_of_one_hot(
     b: Builder, x: Any, axis: Any = None, keepdims: Any = False, **others: Any
 ) -> Any:
     """Each row of onehot(y) has one 1."""
-    if not whole(others) or not (isinstance(x, Var) and b.match(x, ONE_HOT) and axis in (1, -1)):
+    if not whole(others) or not (isinstance(x, Var) and b.match(x, onehot) and axis in (1, -1)):
         return None
     return np.broadcast_to(np.float64(1), (x.shape[0], 1) if keepdims else x.shape[:1])
 
@@ -403,9 +442,18 @@ def inverse_by_cofactors(b: Builder, x: Any, y: Any) -> Any:
     u, v = b.match(x, COFACTORS), b.match(y, DETERMINANT)
     if u is None or v is None or u[0] is not v[0]:
         return None
-    a = u[0]
-    inverse = b.keep(INVERSE, (a,), {}, Var("t", a.shape, a.dtype))
-    return b.emit(ops.swapaxes, inverse, axis1=-2, axis2=-1)
+    return b.keep(inverse_transposed, u, {}, Var("t", x.shape, x.dtype))
+
+
+@rule(ops.swapaxes, ops.transpose, when="formula")
+def transpose_of_inverse(b: Builder, x: Any, **axes: Any) -> Any:
+    """``(A⁻¹)ᵀ`` is ``A⁻ᵀ``."""
+    inner = b.match(x, INVERSE)
+    n = len(shape_of(x))
+    last = sorted(a % n for a in axes.values() if isinstance(a, int)) == [n - 2, n - 1]
+    if inner is None or not (last or (n == 2 and not any(v is not None for v in axes.values()))):
+        return None
+    return b.keep(inverse_transposed, inner, {}, Var("t", x.shape, x.dtype))
 
 
 INVERSE, DETERMINANT = registry["linalg.inv"], registry["linalg.det"]

@@ -116,22 +116,9 @@ class Paper(Tracer):
         self.ruling = False
 
     def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self.ruling and op is ops.equal:
-            return self.tie(super().apply(op, args, kwargs))
         if self.ruling and op is ops.divide and type(args[1]) is int and args[1] in self.lengths:
             args = (args[0], self.length(args[1], args[0]))
         return super().apply(op, args, kwargs)
-
-    def tie(self, same: Any) -> Any:
-        """Where a rule asks for a tie and there is none, it need not be written."""
-        value = getattr(same, "_value", same)
-        if np.any(value):
-            return same
-        self.notes.setdefault(
-            "where both sides of a maximum or minimum are equal, each gets half of the "
-            "gradient; here they are equal nowhere"
-        )
-        return np.broadcast_to(np.False_, np.shape(value))[()]
 
     def length(self, n: int, like: Any) -> Tensor:
         """A stand-in for a length, which is not reduced with other numbers."""
@@ -275,6 +262,8 @@ class Sheet:
         if owner is None or owner in self.read:
             return
         self.read.add(owner)
+        if len(self.beneath(owner)) >= CROWD:
+            return
         top, tried = owner, 0
         for statement, scope in self.names.assignments(owner):
             tree = statement.values.get(self.names.path(owner))

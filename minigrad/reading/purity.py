@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
-import linecache
 import math
 from collections.abc import Mapping
 from types import FunctionType, MethodType
@@ -20,7 +19,7 @@ import numpy as np
 
 from minigrad.errors import is_user
 from minigrad.ops.record import Op, implementations
-from minigrad.reading.statements import function_tree
+from minigrad.reading.statements import tree_of
 
 MATH = {
     f: getattr(np, f) for f in "sqrt exp log log2 log10 sin cos tan tanh sinh cosh floor".split()
@@ -148,8 +147,7 @@ def pure_function(f: Any, depth: int) -> bool:
     """Whether a function of the user's sets but its own variables, and calls but such."""
     f = f.__func__ if isinstance(f, MethodType) else f
     code = f.__code__
-    source = "".join(linecache.getlines(code.co_filename))
-    tree = function_tree(source, code.co_name, code.co_firstlineno) if source else None
+    tree = tree_of(code)
     if not isinstance(tree, ast.FunctionDef) or tree.decorator_list:
         return False
     variables = {**f.__globals__}

@@ -64,12 +64,26 @@ def function_tree(source: str, function: str, first: int) -> Any:
     tree = _parsed(source)
     if tree is None or function in ("<module>", "<cell line: 1>"):
         return tree
-    for part in ast.walk(tree):
+    return _functions(source).get((function, first))
+
+
+@functools.lru_cache(maxsize=64)
+def _functions(source: str) -> dict[tuple[str, int], Any]:
+    """The functions of a file by name and line, that of the first decorator too."""
+    found: dict[tuple[str, int], Any] = {}
+    for part in ast.walk(_parsed(source) or ast.Module([], [])):
         if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
             decorated = min([part.lineno, *(d.lineno for d in part.decorator_list)])
-            if part.name == function and first in (part.lineno, decorated):
-                return part
-    return None
+            found.setdefault((part.name, part.lineno), part)
+            found.setdefault((part.name, decorated), part)
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def tree_of(code: CodeType) -> Any:
+    """The syntax of the function that ``code`` is; None without source."""
+    source = "".join(linecache.getlines(code.co_filename))
+    return function_tree(source, code.co_name, code.co_firstlineno) if source else None
 
 
 @functools.lru_cache(maxsize=64)

@@ -27,10 +27,13 @@ _LATEX = {
 _LATEX |= {c: "\\" + c for c in "{}$&%#_"}
 _PATH = re.compile(r"""[^\W\d]\w*(\.\w+|\[('[^'\\]*'|"[^"\\]*"|-?\w+)\]|\(\))*['′]?ᵀ?( via .+)?""")
 
+_CALL = re.compile(r"\d+|[\w.]+\([^()]*\)")
+"""A number that is a length, and a call: ``32``, ``range(n)``."""
+
 
 def is_path(name: str) -> bool:
     """Whether a name reads as one thing: ``w``, ``self.w``, ``params['W'][0]``."""
-    return _PATH.fullmatch(name) is not None
+    return bool(_PATH.fullmatch(name) or _CALL.fullmatch(name))
 
 
 def greek_letter(word: str) -> str | None:

@@ -77,6 +77,16 @@ below = Op("below", lambda x, y: step(np.less, x, y), None, elementwise=True)
 """What a maximum and a minimum pass on, in formulas: a tie shares the gradient evenly."""
 
 
+onehot = Op("onehot", lambda y, classes: np.eye(classes)[y], None, arity=1)
+"""Rows of zeros with a 1 where ``y`` says."""
+outer = Op("outer", lambda x, y: np.reshape(x, (-1, 1)) * np.reshape(y, (1, -1)), None, arity=2)
+"""``x yᵀ`` of two vectors."""
+inverse_transposed = Op(
+    "inverse_transposed", lambda a: np.swapaxes(np.linalg.inv(a), -1, -2), None, arity=1
+)
+"""``A⁻ᵀ``."""
+
+
 def stepped(sign: str, mathml: str) -> Row:
     """A step, written as the indicator of its condition."""
     condition = infix("compare", ("sum", "sum"), f" {sign} ", sign, mathml)
@@ -105,6 +115,16 @@ NOTATION: dict[Op, Row] = {
     | operator("product", "/"),
     ops.matmul: infix("matmul", ("power", "power"), " @ ", r"\,", "&#x2062;")
     | operator("product", "@", js=""),
+    outer: {
+        "text": ("matmul", "{0:power} {1:atom}ᵀ"),
+        "latex": ("matmul", r"{0:power} \, {1:atom}^{{\top}}"),
+        "mathml": ("matmul", "{0:power}<msup><mrow>{1:atom}</mrow><mo>⊤</mo></msup>"),
+    },
+    inverse_transposed: {
+        "text": ("atom", "{0:atom}⁻ᵀ"),
+        "latex": ("power", r"{0:atom}^{{-\top}}"),
+        "mathml": ("power", "<msup><mrow>{0:atom}</mrow><mrow><mo>−</mo><mo>⊤</mo></mrow></msup>"),
+    },
     ops.floor_divide: operator("product", "//", js="") | call("np.floor_divide", 2),
     ops.remainder: operator("product", "%", js="") | call("np.remainder", 2),
     ops.fmod: js("{0:product} % {1:unary}", "product"),
@@ -125,7 +145,7 @@ NOTATION: dict[Op, Row] = {
     ops.float_power: call("np.power", 2),
     ops.square: call("np.square"),
     ops.sqrt: {
-        "text": ("atom", "sqrt({0:open})"),
+        "text": ("power", "√{0:atom}"),
         "latex": ("atom", r"\sqrt{{{0:open}}}"),
         "mathml": ("atom", "<msqrt>{0:open}</msqrt>"),
     }
