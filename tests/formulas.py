@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
+from minigrad.ops import windows
 from minigrad.ops.record import registry
 from minigrad.ops.windows import bessel
 
@@ -20,6 +21,22 @@ class Indicator:
 
     def __getitem__(self, condition: Any) -> Any:
         return np.asarray(condition) + 0.0
+
+
+class Root:
+    """``√x``, written as a power for Python's precedences."""
+
+    def __pow__(self, x: Any) -> Any:
+        return np.sqrt(x)
+
+
+class Inverted:
+    """``A⁻ᵀ``, which is no power to Python."""
+
+    __array_ufunc__ = None
+
+    def __rpow__(self, a: Any) -> Any:
+        return np.swapaxes(np.linalg.inv(a), -1, -2)
 
 
 class Functions(dict[str, Any]):
@@ -34,6 +51,8 @@ class Functions(dict[str, Any]):
             return np
         if hasattr(np, name):
             return getattr(np, name)
+        if name == "bessel":
+            return windows.bessel.forward
         if name in registry:
             return registry[name].forward
         if name == bessel.name:  # which the derivatives of i0 lead to
@@ -45,8 +64,7 @@ def python(text: str) -> str:
     """A formula as Python."""
     text = text.replace("·", "*").replace("⊙", "*").replace("^", "**")
     text = re.sub(r"(?<!\w)1\[", "indicator[", text)
-    text = re.sub(r"√(?!\()([\w.]+)", r"√(\1)", text).replace("√", "sqrt")
-    text = re.sub(r"(\w+)⁻ᵀ", r"np.swapaxes(np.linalg.inv(\1), -1, -2)", text)
+    text = text.replace("√", "root**").replace("⁻ᵀ", "**inverted")
     text = re.sub(r"(?<=[\w)\]]) (?=\w+ᵀ)", "[:, None] * ", text)  # x yᵀ
     text = text.replace("ᵀ", ".T").replace("σ(", "sigmoid(").replace("∂", "d")
     text = re.sub(r"-(?=[^\s\d>])", "-1*", text)  # NumPy has no negative truth values
@@ -64,7 +82,7 @@ def value_of(formula: Any) -> Any:
         env[python(name)] = formula.values[v]
     for v, constant in formula.program.constants.items():
         env[v.name] = getattr(constant, "_value", constant)
-    env["indicator"] = Indicator()
+    env |= {"indicator": Indicator(), "root": Root(), "inverted": Inverted()}
     parts = {n.partition(".")[2]: op.forward for n, op in registry.items() if "linalg." in n}
     env["linalg"] = SimpleNamespace(**parts)
     text, _, definitions = formula.text.partition(" where ")

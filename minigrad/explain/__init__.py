@@ -20,7 +20,9 @@ from minigrad.explain.report import Explanation
 __all__ = ["Explanation", "Paths", "Row", "explain", "local_formula", "paths"]
 
 
-def explain(output: Any, wrt: Any, *, steps: bool | None = None) -> Explanation:
+def explain(
+    output: Any, wrt: Any, *, steps: bool | None = None, simplify: bool = False
+) -> Explanation:
     """Explain the gradient of ``output`` with respect to ``wrt``, step by step.
 
     Parameters
@@ -33,6 +35,9 @@ def explain(output: Any, wrt: Any, *, steps: bool | None = None) -> Explanation:
     steps : bool, optional
         Whether to derive each link operation by operation, with σ written out; by default
         a link that stands alone is derived.
+    simplify : bool
+        Whether to add the gradient as one formula, cancelled across the links, each step
+        with its reason and checked at random points.
 
     Returns
     -------
@@ -68,7 +73,7 @@ def explain(output: Any, wrt: Any, *, steps: bool | None = None) -> Explanation:
       dz/dw = x            =  0.5
     dL/dw = -0.115415
     """
-    return Explanation(chart("explain", output, wrt), steps)
+    return Explanation(chart("explain", output, wrt), steps, simplify)
 
 
 def paths(output: Any, wrt: Any, *, limit: int = 1000) -> Paths:

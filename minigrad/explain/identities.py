@@ -234,8 +234,10 @@ def shared_tie(sign: int) -> Rule:
             return None
         first, second = (strict.pop(masks[0][0])[0], loose.pop(masks[1][0])[0])
         made, other = b.made_by.get(first), condition(b, second)
-        other_op, step = STEPS.get(made.op if made else None, (None, None))  # type: ignore[call-overload]
-        if made is None or other is None or other.op is not other_op or not equal(strict, loose):
+        if made is None or other is None or made.op not in STEPS:
+            return None
+        loosely, step = STEPS[made.op]
+        if other.op is not loosely or not equal(strict, loose):
             return None
         if [*map(key_of, made.args)] != [*map(key_of, other.args)]:
             return None

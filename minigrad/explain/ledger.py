@@ -20,6 +20,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.errors import Site, label
+from minigrad.explain import closed
 from minigrad.explain.links import SIDE, UNREADABLE, Piece, Sheet, passed, traced
 from minigrad.graph import AnyNode, ancestors
 from minigrad.ops.record import Op
@@ -195,6 +196,7 @@ class Chart:
             and any(self.count(n) > 1 for n in self.wrt)
         )
         self.nameless: dict[int, tuple[str, Any]] = {}
+        self.notes: dict[str, None] = {}
         self._formulas: dict[AnyNode, dict[AnyNode, Formula]] = {}
 
     def key(self, node: AnyNode) -> bool:
@@ -344,7 +346,9 @@ class Chart:
         return node.op is None or self.key(node) or (node not in self.on and self.side(node))
 
     def sheet(self) -> Sheet:
-        return Sheet(self.names, self.opaque, self.called, self.sizes, self.nameless)
+        sheet = Sheet(self.names, self.opaque, self.called, self.sizes, self.nameless)
+        sheet.tracer.notes = self.notes
+        return sheet
 
     def adjoint(self, sheet: Sheet, node: AnyNode) -> Any:
         """The gradient with respect to ``node``: a stand-in, or the 1 to begin with."""
@@ -373,6 +377,46 @@ class Chart:
                 except UNREADABLE:
                     pass
         return self._formulas[u]
+
+    def closed(self, v: AnyNode) -> list[closed.Step]:
+        """The gradient with respect to ``v`` as one formula, step by step; empty if too long."""
+        if sum(self.pieces[u].size for u in self.order) > LONGEST:
+            return []
+        sheet = self.sheet()
+        pending: dict[AnyNode, Any] = {self.output: None}
+        same: list[tuple[Any, AnyNode]] = []
+        try:
+            with traced(sheet.tracer):
+                pending[self.output] = sheet.seed(self.value(self.output))
+                for u in self.order:
+                    g = pending.get(u)
+                    if g is None or u is v or u.op is None:
+                        continue
+                    sheet.bring(u)
+                    same.append((sheet.replay(u), u))
+                    sheet.named(u, u.ans)
+                    for w, c in self.pieces[u].flow(g, sheet.rule).items():
+                        pending[w] = pending[w] + c if w in pending else c
+                entrywise = self.chained and all(self.pieces[u].elementwise for u in self.order)
+                formula = sheet.formula(pending[v], *same, entrywise=entrywise)
+        except UNREADABLE:
+            return []
+        if not worth(formula, self.gradients[v]):
+            return []
+        steps = [closed.Step(formula, "chain rule")]
+        fixed = {t.node for t in sheet.arrays.values()}
+        arrays = {id(sheet.values[n]) for n in fixed if n in sheet.values}
+        known = {
+            x: value
+            for x, value in formula.values.items()
+            if id(value) in arrays and np.ndim(value) and x.dtype.kind == "f"
+        }
+        for _ in range(4):
+            more = closed.simplified(steps[-1].formula, known)
+            if more is None:
+                break
+            steps.append(closed.Step(*more))
+        return steps
 
     def sum_of(self, v: AnyNode) -> Formula:
         """The contributions to the gradient of ``v``, added up."""
@@ -479,6 +523,15 @@ def edges_to(piece: Piece, v: AnyNode) -> Iterator[list[tuple[AnyNode, int]]]:
         elif node in piece.inside:
             for i in reversed(piece.inside[node]):
                 stack.append((node.parents[i], [*route, (node, i)]))  # type: ignore[arg-type]  # noqa: PERF401
+
+
+def worth(formula: Formula, value: Any) -> bool:
+    """Whether a formula is worth the number beside it."""
+    digits = 1e-4 if formula.single else 1e-8
+    found = formula.evaluate()
+    with np.errstate(all="ignore"):
+        scale = float(np.max(np.abs(value), initial=0.0))
+        return bool(np.allclose(found, value, rtol=digits, atol=digits * scale))
 
 
 def ones(x: Any) -> Any:

@@ -399,6 +399,14 @@ class Sheet:
             return fit(g, node.args[i], op, i) if fitted else g
         args = [self.argument(node, j) for j in range(len(node.args))]
         kwargs = self.metadata.get(node, node.kwargs)
+        p = node.parents[i]
+        if fitted and op.elementwise and p is not None and self.names.known(p):
+            shape, whole = np.shape(node.args[i]), np.shape(node.ans)
+            if shape != whole and len(whole) > 1 and (not shape or whole[0] not in shape[:1]):
+                name = self.called(p)
+                self.tracer.notes.setdefault(
+                    f"d{name}: summed over the batch, because {name} was broadcast"
+                )
         ruling, self.tracer.ruling = self.tracer.ruling, True
         try:
             c = op.rule(i)(g, self.stand[node], *args, **kwargs)
@@ -406,24 +414,22 @@ class Sheet:
             self.tracer.ruling = ruling
         return fit(c, node.args[i], op, i) if fitted else c
 
-    def formula(
-        self, result: Any, same: tuple[Any, AnyNode] | None = None, **style: Any
-    ) -> Formula:
+    def formula(self, result: Any, *same: tuple[Any, AnyNode], **style: Any) -> Formula:
         """What is written for ``result``.
 
         Parameters
         ----------
         result : Tensor, array or number
-        same : (Tensor, node), optional
-            An expression, and the node under whose name it is to be written.
+        *same : (Tensor, node)
+            Expressions, each with the node under whose name it is to be written.
         """
         reader = Reader(self.tracer)
-        pair = (result, *([same[0]] if same else []))
-        program = reader.program("formula", {}, pair)
+        same = tuple((t, node) for t, node in same if isinstance(t, Tensor))
+        program = reader.program("formula", {}, (result, *(t for t, _ in same)))
         stands = {}
-        if same and isinstance(same[0], Tensor):
-            left, right = program.result[1], reader.vars[self.stand[same[1]].node]
-            if isinstance(left, Var) and left is not right:
+        for left, (_, node) in zip(program.result[1:], same, strict=True):
+            right = reader.vars.get(self.stand[node].node)
+            if isinstance(left, Var) and right is not None and left is not right:
                 stands[left] = right
         known = {reader.vars[n]: n.ans for n in self.ones}
         program = read(program.replace(result=program.result[0]), stands, program, known)
@@ -593,7 +599,7 @@ def local_formula(node: AnyNode, argnum: int, names: Names) -> str:
                     else sheet.symbol(one, Symbol(f"d{names.of(node)}"))
                 )
             c = sheet.rule(node, argnum, g, fitted=not entrywise)
-            formula = sheet.formula(c, (same, node) if entrywise else None, entrywise=entrywise)
+            formula = sheet.formula(c, *([(same, node)] if entrywise else []), entrywise=entrywise)
         return formula.text
     except UNREADABLE:
         return ""

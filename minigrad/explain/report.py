@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.draw.picture import short as crop
+from minigrad.explain.closed import Step as Closed
 from minigrad.explain.ledger import SHOWN, Chart, Link, Row, Step, middle, short, step_text
 from minigrad.graph import AnyNode
 from minigrad.reading.files import replace_file
@@ -45,6 +46,27 @@ class Explanation:
 
     chart: Chart
     steps: bool | None = None
+    simplify: bool = False
+
+    @cached_property
+    def closed(self) -> dict[str, list[Closed]]:
+        """Name -> the steps to one formula of the gradient, each with its reason; if asked for."""
+        wrt = self.chart.wrt if self.simplify else []
+        return {self.chart.called(v): self.chart.closed(v) for v in wrt}
+
+    def _closed(self) -> list[str]:
+        """The closed forms as text, step by step."""
+        lines: list[str] = []
+        for v in self.chart.wrt if self.simplify else ():
+            steps = self.closed[self.chart.called(v)]
+            left = visible(self.chart.ratio(self.chart.output, v, True))
+            width = max((len(step.text) for step in steps), default=0)
+            for k, step in enumerate(steps):
+                head = left if not k else " " * len(left)
+                lines.append(f"{head} = {step.text:<{width}}    ({step.reason})")
+            if not steps:
+                lines.append(f"{left}: too long for one formula")
+        return lines
 
     @property
     def rows(self) -> list[Row]:
@@ -93,6 +115,7 @@ class Explanation:
         if chart.chained:
             lines += self._sums()
         lines += [self._total(v) for v in (self.chained_wrt if chart.chained else chart.wrt)]
+        lines += self._closed()
         definition = self.definition
         if definition is not None:
             lines.append(f"with {chart.called(chart.output)} = {definition.text}")
@@ -102,7 +125,7 @@ class Explanation:
             )
         for name, array in chart.nameless.values():
             lines.append(f"with {name}: an array without a name, {np.shape(array)}")
-        return "\n".join([*lines, *self.footnotes])
+        return "\n".join([*lines, *self.footnotes, *chart.notes])
 
     @property
     def footnotes(self) -> list[str]:

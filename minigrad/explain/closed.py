@@ -1,0 +1,326 @@
+"""One closed formula of a gradient: the links of the chain multiplied out and cancelled.
+
+Beyond the identities of all formulas, sums are multiplied out where factors cancel, like
+terms are collected, and what is common is taken out; each where the formula gets shorter.
+Every step is evaluated at random points, and shown only if it is worth what it came from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.explain.identities import Factors, built, factors
+from minigrad.program.builder import Builder, key_of, shape_of
+from minigrad.program.equations import Var, evaluate, forward, without_dead_code
+from minigrad.program.rules import floating, rule, rules, scaled, whole
+from minigrad.writing.formulas import Formula
+
+TERMS = 24
+"""Sums of more terms are not multiplied out."""
+Terms = dict[Any, tuple[float, Factors]]
+"""Key of a product -> its coefficient and its factors."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a derivation: a formula, and what was done to get it.
+
+    Attributes
+    ----------
+    formula : Formula
+    reason : str
+    """
+
+    formula: Formula
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """As in a textbook: matrix products without a sign."""
+        return juxtaposed(self.formula.text)
+
+
+class Algebra(Builder):
+    """A builder that multiplies out, and knows which arrays are constant.
+
+    Attributes
+    ----------
+    known : dict
+        Variable -> its value, of arrays that no Tensor enters.
+    facts : dict
+        Variable -> what was used of it.
+    """
+
+    def __init__(self, known: dict[Var, Any]) -> None:
+        super().__init__(rules("closed", "read", "formula"))
+        self.known = known
+        self.facts: dict[Var, str] = {}
+        self.busy = False
+
+
+# --- sums of products ------------------------------------------------------------------
+
+
+def summands(b: Builder, x: Any, c: float = 1) -> Iterator[tuple[float, Any]]:
+    """What ``x`` is the sum of, with signs."""
+    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    if made is not None and made.op in (ops.add, ops.subtract):
+        yield from summands(b, made.args[0], c)
+        yield from summands(b, made.args[1], c if made.op is ops.add else -c)
+    elif made is not None and made.op is ops.negative:
+        yield from summands(b, made.args[0], -c)
+    else:
+        yield c, x
+
+
+def is_sum(b: Builder, x: Any) -> bool:
+    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    return made is not None and made.op in (ops.add, ops.subtract)
+
+
+def multiplied_out(b: Builder, c: float, found: Factors) -> Terms | None:
+    """A product as a sum of products of what are no sums; None where there are too many."""
+    done: Terms = {}
+    todo = [(c, found)]
+    steps = 0
+    while todo:
+        c, found = todo.pop()
+        steps += 1
+        sums = [k for k, (y, p) in found.items() if p == int(p) and p > 0 and is_sum(b, y)]
+        if steps > TERMS or len(todo) > TERMS:
+            return None
+        if not sums:
+            key = frozenset((k, p) for k, (_, p) in found.items())
+            d, _ = done.get(key, (0.0, found))
+            done[key] = d + c, found
+            continue
+        first = next((k for k in sums if has_fractions(b, found[k][0])), sums[0])
+        y, p = found[first]
+        rest = {k: list(v) for k, v in found.items() if k != first}
+        if p > 1:
+            rest[first] = [y, p - 1]
+        for sign, term in summands(b, y):
+            d, inner = factors(b, term)
+            product = {k: list(v) for k, v in rest.items()}
+            for k, (z, q) in inner.items():
+                product.setdefault(k, [z, 0])[1] += q
+            todo.append((c * d * sign, {k: v for k, v in product.items() if v[1]}))
+    return {k: part for k, part in done.items() if part[0]}
+
+
+def has_fractions(b: Builder, x: Any) -> bool:
+    """Whether something may cancel when the sum ``x`` is multiplied out."""
+    return any(p < 0 for _, t in summands(b, x) for _, p in factors(b, t)[1].values())
+
+
+def size_of(b: Builder, x: Any) -> int:
+    """How many names and numbers are written for ``x``."""
+    n, stack = 0, [x]
+    while stack and n < 400:
+        y = stack.pop()
+        made = b.made_by.get(y) if isinstance(y, Var) and not y.given else None
+        if made is None:
+            n += 1
+        else:
+            stack += made.args
+    return n
+
+
+def gathered(b: Builder, terms: Terms) -> Any:
+    """The sum of the terms, with what all of them share in front."""
+    parts = list(terms.values())
+    if not parts:
+        return None
+    common = {
+        k: [z, p]
+        for k, (z, p) in parts[0][1].items()
+        if all(f.get(k, (0, 0))[1] == p for _, f in parts[1:])
+    }
+    if len(parts) == 1:
+        return built(b, parts[0][0], parts[0][1])
+    size = abs(parts[0][0]) if len({abs(c) for c, _ in parts}) == 1 else 1.0
+    answer: Any = None
+    for c, found in sorted(parts, key=lambda part: part[0] < 0):
+        rest = {k: v for k, v in found.items() if k not in common}
+        term = built(b, abs(c) / size, rest)
+        if answer is None:
+            answer = term if c > 0 else scaled(b, -1, term) if isinstance(term, Var) else -term
+        else:
+            answer = b.emit(ops.add if c > 0 else ops.subtract, answer, term)
+    if not isinstance(answer, Var):
+        return None
+    return built(b, size, {key_of(answer): [answer, 1], **common})
+
+
+def expanded(op: Any) -> Any:
+    """The rule for one of the four operations."""
+
+    def applied(b: Any, x: Any, y: Any) -> Any:
+        if b.busy or not (floating(x) or floating(y)):
+            return None
+        b.busy = True
+        try:
+            return attempt(b, op, x, y)
+        finally:
+            b.busy = False
+
+    return applied
+
+
+def attempt(b: Any, op: Any, x: Any, y: Any) -> Any:
+    if op in (ops.multiply, ops.divide):
+        (c, found), (d, others) = factors(b, x), factors(b, y, 1 if op is ops.multiply else -1)
+        product = {k: list(v) for k, v in found.items()}
+        for k, (z, p) in others.items():
+            product.setdefault(k, [z, 0])[1] += p
+        terms = multiplied_out(b, c * d, {k: v for k, v in product.items() if v[1]})
+    else:
+        terms = {}
+        for sign, part in ((1, x), (1 if op is ops.add else -1, y)):
+            more = multiplied_out(b, sign, {key_of(part): [part, 1]}) if is_sum(b, part) else None
+            if more is None:
+                c, found = factors(b, part)
+                more = multiplied_out(b, sign * c, found)
+            for k, (c, f) in (more or {}).items():
+                terms[k] = terms.get(k, (0.0, f))[0] + c, f
+            if more is None:
+                return None
+        terms = {k: part for k, part in terms.items() if part[0]}
+    if not terms:
+        return None
+    before = size_of(b, x) + size_of(b, y)
+    answer = gathered(b, terms)
+    return answer if answer is not None and size_of(b, answer) < before else None
+
+
+for _op in (ops.multiply, ops.divide, ops.add, ops.subtract):
+    rule(_op, when="closed")(expanded(_op))
+
+
+# --- matrices ------------------------------------------------------------------------------
+
+
+@rule(ops.add, when="closed")
+def common_vector(b: Builder, x: Any, y: Any) -> Any:
+    """``x @ A + x @ B`` is ``x @ (A + B)``."""
+    u, v = b.match(x, ops.matmul), b.match(y, ops.matmul)
+    if u is None or v is None:
+        return None
+    if u[0] is v[0] and shape_of(u[1]) == shape_of(v[1]):
+        return b.emit(ops.matmul, u[0], b.emit(ops.add, u[1], v[1]))
+    if u[1] is v[1] and shape_of(u[0]) == shape_of(v[0]):
+        return b.emit(ops.matmul, b.emit(ops.add, u[0], v[0]), u[1])
+    return None
+
+
+@rule(ops.matmul, when="closed")
+def vector_behind(b: Builder, x: Any, y: Any) -> Any:
+    """``x @ (A + Aᵀ)`` is ``(A + Aᵀ) @ x``."""
+    inner = b.match(y, ops.add)
+    if inner is None or len(shape_of(x)) != 1 or len(shape_of(y)) != 2:
+        return None
+    flipped = [b.match(z, ops.transpose) for z in inner]
+    for f, other in ((flipped[0], inner[1]), (flipped[1], inner[0])):
+        if f is not None and f[0] is other:
+            return b.emit(ops.matmul, y, x)
+    return None
+
+
+@rule(ops.sum, when="closed")
+def known_sum(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any) -> Any:
+    """Each row of an array of ones and zeros sums to 1."""
+    if x not in b.known or axis is None or not whole(others):
+        return None
+    total = np.sum(b.known[x], axis=axis, keepdims=bool(keepdims))
+    if not np.all(total == 1):
+        return None
+    b.facts[x] = "each row of {} sums to 1"
+    return np.broadcast_to(x.dtype.type(1), np.shape(total))[()]
+
+
+# --- the steps -----------------------------------------------------------------------------
+
+
+def simplified(formula: Formula, constant: dict[Var, Any]) -> tuple[Formula, str] | None:
+    """``formula`` by the rules of closed forms, and what was done; None where nothing was."""
+    b = Algebra(constant)
+    value: dict[Var, Any] = {}
+    program = formula.program
+
+    def now(x: Any) -> Any:
+        if isinstance(x, tuple):
+            return tuple(now(part) for part in x)
+        return value.get(x, x) if isinstance(x, Var) else x
+
+    for e in program.equations:
+        args, kwargs = [now(a) for a in e.args], {k: now(v) for k, v in e.kwargs.items()}
+        if isinstance(e.out, tuple):
+            value.update(zip(e.out, b.keep(e.op, args, kwargs, e.out), strict=True))
+        else:
+            value[e.out] = b.emit_as(e.out, e.op, args, kwargs)
+    result = now(program.result)
+    made = without_dead_code(program.replace(equations=b.equations, result=result))
+    again = Formula(made, formula.symbols, formula.values, formula.sizes, formula.entrywise)
+    if again.text == formula.text or not agree(formula, again, frozenset(b.facts)):
+        return None
+    facts = [text.format(formula.symbols[v].name) for v, text in b.facts.items()]
+    reasons = ["factors cancel, like terms are collected", *facts]
+    return again, "; ".join(reasons)
+
+
+def agree(first: Formula, second: Formula, fixed: frozenset[Var]) -> bool:
+    """Whether two formulas are worth the same, at random points near the values and at them."""
+    rng = np.random.default_rng(0)
+    for k in range(4):
+        values = {}
+        for v, x in first.values.items():
+            moving = k and v not in fixed and v.dtype.kind == "f"
+            values[v] = (x * (1 + 0.2 * rng.random(np.shape(x)))).astype(v.dtype) if moving else x
+        with np.errstate(all="ignore"):
+            x, y = (evaluate(f.program, values, forward) for f in (first, second))
+        digits = 1e-4 if first.single else 1e-8
+        shape = np.broadcast_shapes(np.shape(x), np.shape(y))
+        scale = float(np.max(np.abs(x), initial=0.0))
+        if not np.allclose(np.broadcast_to(x, shape), y, rtol=digits, atol=digits * scale):
+            return False
+    return True
+
+
+def juxtaposed(text: str) -> str:
+    """A formula with matrix products as in a textbook: ``Xᵀ(p - y)/m``.
+
+    Examples
+    --------
+    >>> juxtaposed("2·(Xᵀ @ (X @ w - y))/m"), juxtaposed("(A + Aᵀ) @ x")
+    ('2·Xᵀ(X w - y)/m', '(A + Aᵀ)x')
+    """
+    match = re.fullmatch(r"(-?(?:[\w.]+·)?)\((.*)\)(/[\w.]+)?", text)
+    if match and " @ " in match[2] and closes(match[2]) and product(match[2]):
+        text = f"{match[1]}{match[2]}{match[3] or ''}"
+    text = text.replace("ᵀ @ (", "ᵀ(").replace(") @ ", ")")
+    return text.replace(" @ ", " ")
+
+
+def closes(text: str) -> bool:
+    """Whether brackets of ``text`` close within it."""
+    depth = 0
+    for c in text:
+        depth += (c == "(") - (c == ")")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def product(text: str) -> bool:
+    """Whether no sum is outside of brackets."""
+    depth, outside = 0, ""
+    for c in text:
+        depth += (c == "(") - (c == ")")
+        outside += c if not depth else ""
+    return not re.search(r" [+-] | ⊙ ", outside)
