@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import Site, is_user, user_frames
+from minigrad.errors import Site, user_frames
 from minigrad.graph import AnyNode, ancestors
 from minigrad.reading.statements import Statement, compiled_statements, statements
 from minigrad.tree import flatten
