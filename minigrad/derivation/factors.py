@@ -26,7 +26,7 @@ def accident(hand: Any, truth: Any, slack: Any) -> float:
     """How likely a number of the size of the truth is to agree with the hand value.
 
     Numbers that come up lie in about two decades and have two signs, 9 = 2 · 2 · ln 10 in
-    all; one of ten lies close to the truth, where it is the deviation that must be told.
+    all; one of fifty lies close to the truth, where it is the deviation that must be told.
     An array that is a multiple of the truth is as good as one number.
     """
     sure = (hand != 0) & np.isfinite(hand)
@@ -37,7 +37,7 @@ def accident(hand: Any, truth: Any, slack: Any) -> float:
     if hand.shape == truth.shape:
         gaps = np.abs(hand - truth)[sure]
         near = np.broadcast_to(slack, hand.shape)[sure] / np.where(gaps > 0, gaps, 1.0)
-        likely = np.maximum(likely, np.minimum(near, 1.0) * np.where(gaps > 0, 0.1, 10.0))
+        likely = np.maximum(likely, np.minimum(near, 1.0) * np.where(gaps > 0, 0.02, 50.0))
     likely = np.clip(likely, 1e-15, 1.0)
     if hand.shape == truth.shape and np.any(truth):
         r = float(np.sum(hand * truth)) / float(np.sum(truth * truth))
