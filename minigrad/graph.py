@@ -21,10 +21,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from minigrad.constants import as_kept
 from minigrad.ops.record import Op
 from minigrad.ops.shape import broadcasts, unbroadcast
 
 float64 = np.float64
+ndarray = np.ndarray
 next_seq = count(1).__next__
 
 NOTHING: dict[str, Any] = {}
@@ -50,10 +52,13 @@ class Node:
         Number of its creation: inputs are always older.
     where : debug.Provenance, unset unless recorded under ``debug``
         The call and the line that recorded it.
+    kept : dict, unset unless there are constants that could change
+        Place among ``args`` -> what `constants.keep` made of it (of `Node2`: that alone).
     """
 
     where: Any
-    __slots__ = ("ans", "args", "kwargs", "op", "parents", "seq", "where")
+    kept: Any
+    __slots__ = ("ans", "args", "kept", "kwargs", "op", "parents", "seq", "where")
 
     def __init__(
         self,
@@ -104,7 +109,7 @@ class Node1:
 class Node2:
     """Node's twin for two arrays without metadata."""
 
-    __slots__ = ("a", "ans", "b", "op", "pa", "pb", "seq", "where")
+    __slots__ = ("a", "ans", "b", "kept", "op", "pa", "pb", "seq", "where")
     kwargs: ClassVar[dict[str, Any]] = {}
     op: Op
     a: Any
@@ -114,6 +119,7 @@ class Node2:
     ans: Any
     seq: int
     where: Any
+    kept: Any
 
     @property
     def args(self) -> tuple[Any, ...]:
@@ -300,11 +306,36 @@ def is_leaf(node: AnyNode) -> bool:
     return node.op is None
 
 
+def restore(node: AnyNode) -> None:
+    """Give ``node`` back the values of constants that were written into since.
+
+    Raises
+    ------
+    RuntimeError
+        Where they are not known.
+    """
+    kept = getattr(node, "kept", None)
+    if kept is None or (modes.special and inspector.get() is not None and hasattr(node, "where")):
+        return  # under `debug` any change is an error
+    if type(node) is Node2:
+        if node.pa is None:
+            node.a = as_kept(kept, node.a)
+        else:
+            node.b = as_kept(kept, node.b)
+    elif isinstance(node, Node):
+        args = list(node.args)
+        for i, was in kept.items():
+            args[i] = as_kept(was, args[i])
+        node.args = tuple(args)
+
+
 def ancestors(root: AnyNode) -> set[AnyNode]:
-    """All nodes that ``root`` was computed from, and itself."""
+    """All nodes that ``root`` was computed from, and itself, with their constants as they were."""
     seen, stack = {root}, [root]
     while stack:
-        for parent in stack.pop().parents:
+        node = stack.pop()
+        restore(node)
+        for parent in node.parents:
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
@@ -387,6 +418,10 @@ def backward_pass(
                 continue
             # The twins: what `contributions` does, written out.
             if kind is Node2:
+                if (node.pb is None and type(node.b) is ndarray) or (
+                    node.pa is None and type(node.a) is ndarray
+                ):
+                    restore(node)
                 a, b, parent = node.a, node.b, node.pb
                 if parent is not None:
                     c = op.vjps[1](g, node.ans, a, b)
@@ -419,10 +454,12 @@ def contributions(
     node: AnyNode, g: Any, lift: Callable[[Any, AnyNode], Any] | None, inspect: Any
 ) -> Iterator[tuple[AnyNode, Any]]:
     """What ``node`` passes back: each parent with its share of the gradient."""
-    op, args, parents, ans = node.op, node.args, node.parents, node.ans
+    op, parents, ans = node.op, node.parents, node.ans
     assert op is not None
     if inspect is not None:
         inspect.before_rules(node, g)
+    restore(node)
+    args = node.args
     if type(ans) is tuple:
         g = g.filled(ans)
     values = args

@@ -37,10 +37,20 @@ def zero(g: Any, ans: Any, *args: Any, **kwargs: Any) -> Any:
 # --- arithmetic ------------------------------------------------------------------------
 
 add = elementwise(
-    np.add, lambda g, ans, x, y: g, lambda g, ans, x, y: g, forward=operator.add, symbol="+"
+    np.add,
+    lambda g, ans, x, y: g,
+    lambda g, ans, x, y: g,
+    forward=operator.add,
+    symbol="+",
+    linear="jointly",
 )
 subtract = elementwise(
-    np.subtract, lambda g, ans, x, y: g, lambda g, ans, x, y: -g, forward=operator.sub, symbol="-"
+    np.subtract,
+    lambda g, ans, x, y: g,
+    lambda g, ans, x, y: -g,
+    forward=operator.sub,
+    symbol="-",
+    linear="jointly",
 )
 multiply = elementwise(
     np.multiply,

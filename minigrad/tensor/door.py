@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.constants import keep
 from minigrad.data import NUMBERS, REAL, settle
 from minigrad.errors import call_text, failure, label, variable_name
 from minigrad.graph import (
@@ -247,7 +248,14 @@ def _apply2(op: Op, x: Any, y: Any) -> Any:
         if getattr(getattr(ans, "dtype", None), "kind", "?") != "f":
             return _wrap_up(op, (x, y), [a, b], [pa, pb], {}, ans)
         ans = settle(ans)
-    return wrap(ans, None if pa is pb is None else node2(op, a, b, pa, pb, ans))
+    if pa is pb is None:
+        return wrap(ans, None)
+    node = node2(op, a, b, pa, pb, ans)
+    if op.linear != "jointly" and (pa is None or pb is None):
+        x = a if pa is None else b
+        if type(x) is ndarray:
+            node.kept = keep(x)
+    return wrap(ans, node)
 
 
 def _wrap_up(
@@ -295,12 +303,23 @@ def _record(
         for i, (rule, parent) in enumerate(zip(vjps, parents, strict=True)):
             if rule is None and parent is not None:
                 raise no_derivative(op, args, kwargs, i)
+    kept = {}
+    if op.linear != "jointly":
+        for i, x in enumerate(values):
+            if parents[i] is None and type(x) is ndarray and (was := keep(x)):
+                kept[i] = was
     if type(vjps) is tuple and type(ans) is not tuple:
         if len(values) == 1:
             return node1(op, values[0], parents[0], kwargs or NOTHING, ans)
         if len(values) == 2 and not kwargs:
-            return node2(op, values[0], values[1], parents[0], parents[1], ans)
-    return Node(op, tuple(values), tuple(parents), kwargs, ans, next_seq())
+            pair = node2(op, values[0], values[1], parents[0], parents[1], ans)
+            if kept:
+                (pair.kept,) = kept.values()
+            return pair
+    node = Node(op, tuple(values), tuple(parents), kwargs, ans, next_seq())
+    if kept:
+        node.kept = kept
+    return node
 
 
 def no_derivative(op: Op, args: Any, kwargs: Any, i: int) -> TypeError:
@@ -316,8 +335,8 @@ def no_derivative(op: Op, args: Any, kwargs: Any, i: int) -> TypeError:
 
 def infix(op: Op) -> Callable[[Tensor, Any], Any]:
     """The method behind an infix operator: ``_apply2``, with what is common written out."""
-    forward = op.forward
-    elementwise = op.elementwise
+    forward, elementwise = op.forward, op.elementwise
+    reads_values = op.linear != "jointly"
 
     def method(self: Tensor, other: Any) -> Any:
         if modes.special:
@@ -353,6 +372,8 @@ def infix(op: Op) -> Callable[[Tensor, Any], Any]:
         node.pb = pb
         node.ans = ans
         node.seq = next_seq()
+        if type(other) is ndarray and reads_values:
+            node.kept = keep(other)
         return t
 
     method.__name__ = f"__{op.name}__"

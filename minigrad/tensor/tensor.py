@@ -103,7 +103,8 @@ class Tensor:
     6.0
     """
 
-    __slots__ = ("__weakref__", "_name", "_value", "node")
+    __slots__ = ("__weakref__", "_leaf", "_name", "_value", "node")
+    _leaf: Leaf
     _value: Any
     node: Any
 
@@ -185,9 +186,10 @@ class Tensor:
                     f"{label(self)} has dtype {self.dtype} and cannot require a gradient: "
                     "convert it with .astype(float)"
                 )
-            self.node = Leaf()
+            self.node = getattr(self, "_leaf", None) or Leaf()
         elif not value and self.node is not None:
             self._leaf_only("it requires a gradient because its inputs do; use .detach()")
+            self._leaf = self.node  # switched on again, it is who recorded graphs mean
             self.node = None
 
     def _leaf_only(self, remedy: str) -> None:
@@ -357,7 +359,7 @@ class Tensor:
                 "take .data (read-only values) or .detach() on purpose, or build arrays of "
                 "Tensors with mg.array or mg.stack"
             )
-        array = np.asarray(self._value)
+        array = np.asarray(self.data)  # a view: nobody can unlock it
         if copy:
             return np.array(array, dtype=dtype)
         return array if dtype is None else array.astype(dtype, copy=False)
