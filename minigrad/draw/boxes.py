@@ -10,6 +10,7 @@ elsewhere, which serves as well.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -251,6 +252,7 @@ def _runs_through_modules(stretch: list[Vertex]) -> bool:
 def _module(v: Vertex) -> str:
     """``net.hidden`` for the leaf ``net.hidden.weight``; empty for one of no module."""
     path = v.name.rpartition(".")[0] if v.kind == "leaf" and v.named else ""
+    path = re.sub(r"\[(\d+)\]", r".\1", path)  # net[0] of a Sequential
     return path if all(part.isidentifier() or part.isdigit() for part in path.split(".")) else ""
 
 
