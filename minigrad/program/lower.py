@@ -33,6 +33,8 @@ shift = Op("shift", lambda x, axis: shift_of(x, axis), None, fresh=True)
 
 @rule(ops.sigmoid, when="lower")
 def sigmoid(b: Builder, x: Any) -> Any:
+    if not floating(x):
+        return None
     return b.emit(ops.divide, 1, b.emit(ops.add, 1, b.emit(ops.exp, b.emit(ops.negative, x))))
 
 
@@ -49,11 +51,13 @@ def softplus_of(b: Builder, x: Any) -> Any:
 
 @rule(ops.softplus, when="lower")
 def softplus(b: Builder, x: Any) -> Any:
-    return softplus_of(b, x)
+    return softplus_of(b, x) if floating(x) else None
 
 
 @rule(ops.log_sigmoid, when="lower")
 def log_sigmoid(b: Builder, x: Any) -> Any:
+    if not floating(x):
+        return None
     return b.emit(ops.negative, softplus_of(b, b.emit(ops.negative, x)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigrad import ops
 from minigrad.program import algebra, textbook
 from minigrad.program.builder import SEES_SIGNS, Builder, Rules
 from minigrad.program.chains import reassociated
@@ -25,8 +26,7 @@ def rebuilt(
     sharing: bool = True,
 ) -> Program:
     """``program`` emitted anew through a `Builder` with rules by op, with its names or without."""
-    signed = any(e.op in SEES_SIGNS for e in program.equations)
-    b = Builder(by_op, folding, sharing, signed)
+    b = Builder(by_op, folding, sharing, sees_signs(program))
     value: dict[Var, Any] = {}
 
     def now(v: Var) -> Any:
@@ -46,6 +46,16 @@ def rebuilt(
             ans.name, ans.given, ans.also = equation.out.name, True, equation.out.also
     result = tree_map(lambda x: now(x) if isinstance(x, Var) else x, program.result)
     return without_dead_code(program.replace(equations=b.equations, result=result))
+
+
+def sees_signs(program: Program) -> bool:
+    """Whether an op decides something by the sign of a zero, or divides by a difference."""
+    differences = {e.out for e in program.equations if e.op in (ops.subtract, ops.negative)}
+    return any(
+        e.op in SEES_SIGNS
+        or (e.op is ops.divide and isinstance(e.args[1], Var) and e.args[1] in differences)
+        for e in program.equations
+    )
 
 
 def simplified(program: Program) -> Program:
