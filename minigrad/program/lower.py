@@ -111,7 +111,7 @@ def mean(b: Builder, x: Any, axis: Any = None, keepdims: bool = False, **others:
 def sum_of_multiples(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
     """``Σ c x`` is ``c Σ x``: it is cheaper to scale the sum, if that is no larger."""
     c, y = coefficient(b, x)
-    if y is x or abs(c) < 1 or not whole(others):
+    if y is x or abs(c) < 1 or not whole(others) or (c < 0 and b.signed):
         return None
     return scaled(b, c, b.emit(ops.sum, y, axis=axis, **others))
 
@@ -125,6 +125,8 @@ def product_of_multiples(b: Builder, x: Any, y: Any) -> Any:
         c, u = 1, x
     if abs(d) < 1 or size >= math.prod(shape_of(y)):
         d, v = 1, y
+    if c * d < 0 and b.signed:
+        return None
     if (u is x and v is y) or getattr(x, "dtype", None) != getattr(y, "dtype", None):
         return None
     return scaled(b, c * d, b.emit(ops.matmul, u, v)) if moderate(c * d, x.dtype) else None

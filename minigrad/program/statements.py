@@ -126,7 +126,8 @@ class Statements:
         if f is not None:
             if out and f in (np.maximum, np.minimum):  # NumPy wants it by name there
                 tail = f", out={out}"
-            return f"{self.bound(f.__name__, f)}({', '.join(self.operands(e, f))}{tail})"
+            operands = self.operands(e, f)
+            return operands and f"{self.bound(f.__name__, f)}({', '.join(operands)}{tail})"
         if e.op is ops.matmul:
             return self.product(e, out, turned)
         if e.op in JOINS and e.kwargs.keys() <= {"axis"}:
@@ -135,17 +136,20 @@ class Statements:
             return f"{self.bound(join.__name__, join)}(({parts}), {axis}{tail})"
         return self.reduction(e, out) if plain_reduction(e) else None
 
-    def operands(self, e: Equation, f: np.ufunc) -> list[str]:
+    def operands(self, e: Equation, f: np.ufunc) -> Any:
         """Arguments of a ufunc: constants as arrays of the dtype in which it computes.
 
         What all elements of a constant are does in its place, unless the answer would have
-        another shape.
+        another shape.  None where the ufunc has an answer of another dtype than the op: for
+        powers of booleans, say.
         """
         kinds = [x.dtype if hasattr(x, "dtype") else type(x) for x in e.args]
         try:
             dtypes = f.resolve_dtypes((*kinds, None))
         except TypeError:  # an unusual loop: NumPy shall find it
             return [self.argument(a) for a in e.args]
+        if dtypes[-1] != e.out.dtype:
+            return None
         shapes = [shape_of(x) for x in e.args if isinstance(x, Var) or uniform(x) is None]
         short = np.broadcast_shapes(*shapes) == e.out.shape
         return [
