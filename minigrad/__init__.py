@@ -22,6 +22,7 @@ from minigrad.gradcheck import gradcheck as gradcheck
 from minigrad.graph import no_grad as no_grad
 from minigrad.ops import *
 from minigrad.tensor import Tensor as Tensor
+from minigrad.tensor import buffer as buffer
 
 del globals()["trace"]  # of a matrix or of a function: the one below tells them apart
 

@@ -1,11 +1,13 @@
 """Tensor, and the door that every operation on it passes through."""
 
+from minigrad.tensor.buffer import buffer
 from minigrad.tensor.door import apply, concrete, drawn, no_derivative, operand, plainly, wrap
 from minigrad.tensor.tensor import Tensor, handed_out, own
 
 __all__ = [
     "Tensor",
     "apply",
+    "buffer",
     "concrete",
     "drawn",
     "handed_out",

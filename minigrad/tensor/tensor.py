@@ -29,6 +29,7 @@ from minigrad.graph import (
     variable,
     writing,
 )
+from minigrad.numbers import asked_by_others, refusal
 from minigrad.ops.record import implementations
 
 float64 = np.float64
@@ -422,11 +423,21 @@ class Tensor:
                 f"float({label(self)}) would cut it out of the gradient that is being computed: "
                 "use NumPy's functions instead of math's, or .item() where no gradient shall flow"
             )
+        if self.node is not None and self.size == 1 and (who := asked_by_others(1)):
+            raise refusal(label(self), who)
         return float(self.item())
 
     def __int__(self) -> int:
         self._look("int()")
+        if self.node is not None and self.size == 1 and (who := asked_by_others(1)):
+            raise refusal(label(self), who)
         return int(self.item())
+
+    def __complex__(self) -> complex:
+        self._look("complex()")
+        if self.node is not None and self.size == 1 and (who := asked_by_others(1)):
+            raise refusal(label(self), who)
+        return complex(self.item())
 
     __invert__ = method(ops.invert)
     __and__, __or__, __xor__ = (
@@ -449,8 +460,8 @@ class Tensor:
         name = label(self)
         raise TypeError(
             f"{name}[...] = value: Tensors are never written into; "
-            f"write {name} = np.where(mask, value, {name}), "
-            "or build it with mg.concatenate or mg.stack"
+            f"write {name} = {name}.at[...].set(value) or np.where(mask, value, {name}), "
+            "or fill a mg.buffer(shape) and build it in one go"
         )
 
     def __delitem__(self, key: Any) -> NoReturn:
@@ -464,6 +475,7 @@ class Tensor:
 
     # --- operators: the infix ones are hung in by the door ------------------------------
 
+    at: Any
     __add__: Any
     __sub__: Any
     __mul__: Any
