@@ -38,6 +38,7 @@ if _TYPE_CHECKING:
     from minigrad.derivation import exercise as exercise
     from minigrad.derivation import grade as grade
     from minigrad.draw import draw as draw
+    from minigrad.draw import explore as explore
     from minigrad.explain import explain as explain
     from minigrad.explain import paths as paths
     from minigrad.program import Program as Program
@@ -58,6 +59,7 @@ _LATER = {
     "draw": "draw",
     "exercise": "derivation",
     "explain": "explain",
+    "explore": "draw",
     "grade": "derivation",
     "load": "storage",
     "losses": "losses",

@@ -100,9 +100,11 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Shown]:
     errors: list[str] = []
     requests: list[str] = []
 
-    def opened(picture: Any, hash: str = "", collapse: Any = "auto", **options: Any) -> Any:
+    def opened(
+        picture: Any, hash: str = "", collapse: Any = "auto", report: Any = None, **options: Any
+    ) -> Any:
         path = tmp_path / "step.html"
-        path.write_text(page(picture, collapse), encoding="utf-8")
+        path.write_text(page(picture, collapse, report=report), encoding="utf-8")
         context = browser.new_context(**options)
         contexts.append(context)
         tab = context.new_page()
@@ -377,8 +379,8 @@ def test_what_cannot_be_changed_says_why(show: Shown) -> None:
     assert "Read only: The graph is too large" in tab.locator("#edit").inner_text()
 
 
-BITS = {"nextafter", "spacing"}
-"""Of the floating-point format rather than of numbers; the page does without."""
+BITS = {"nextafter", "spacing", "i0"}
+"""Of the floating-point format rather than of numbers, or an integral; the page does without."""
 SCALARS = [-2.5, -1.0, -0.3, 0.0, 0.1, 0.5, 1.0, 1.7, 3.0, 40.0]
 
 

@@ -1,4 +1,4 @@
-"""Pictures of the computation graph: ``mg.draw(L)``.
+"""Pictures of the computation graph: ``mg.draw(L)``, and ``mg.explore(L)`` to step through it.
 
 The graph is read once (``picture``), simplified (``boxes``), and written as DOT or text;
 Graphviz lays it out.  The package is called like its function, and calling it is calling
@@ -13,6 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from minigrad.draw.drawing import Drawing
+from minigrad.draw.exploration import Exploration as Exploration
+from minigrad.draw.exploration import explore as explore
 from minigrad.draw.layout import LayoutError
 from minigrad.draw.picture import Picture
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.draw.picture import Edge, Picture, Vertex, shown
+from minigrad.writing.formulas import plain
 from minigrad.writing.notation import CAPTIONS
 from minigrad.writing.terms import Term, fill
 
@@ -359,9 +360,17 @@ def caption(v: Vertex, args: Sequence[Term]) -> Term:
     op = v.node.op if v.node is not None else None
     if op is ops.power and args[1].code in POWERS:
         return Term(f"{args[0]:atom}{POWERS[args[1].code]}", "power")
+    if op is ops.elements and v.node is not None:
+        return Term(f"{args[0]:atom}[{_index(v.node.kwargs['index'])}]")
     if op in CAPTIONS:
         return fill(CAPTIONS[op], *args)
     return Term(f"{v.op}({', '.join(a.code for a in args)})")
+
+
+def _index(index: Any) -> str:
+    """What stood between the brackets: ``:, 15:``."""
+    words = plain(index)
+    return words[1:-1].rstrip(",") if isinstance(index, tuple) and index else words
 
 
 # --- what is too much ------------------------------------------------------------------

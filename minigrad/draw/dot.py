@@ -205,9 +205,9 @@ def label(arrow: Arrow) -> str:
     return f"{found}  ({shape})" if found and shape else found
 
 
-def extremes(value: Any) -> str:
+def extremes(value: Any, digits: int = 3) -> str:
     """``0.2 … 0.5``: where the entries of an array lie."""
-    first, *others = spread(value).split("  ")
+    first, *others = spread(value, digits).split("  ")
     if not others:
         return first.removeprefix("all ")
     return f"{first.removeprefix('min ')} … {others[-1].removeprefix('max ')}"

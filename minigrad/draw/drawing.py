@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 import webbrowser
+from collections.abc import Sequence
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -105,23 +106,7 @@ class Drawing:
         LayoutError
             Where a layout is needed and there is no Graphviz.
         """
-        path = Path(path)
-        if path.suffix.lower() not in SUFFIXES:
-            raise ValueError(
-                f"draw: cannot save {str(path)!r}: "
-                f"the name must end in one of {', '.join(SUFFIXES)}"
-            )
-        if not path.parent.exists():
-            raise FileNotFoundError(
-                f"draw: cannot save {str(path)!r}: there is no folder {str(path.parent)!r}; "
-                "make it first, or save elsewhere"
-            )
-        if not path.parent.is_dir():
-            raise NotADirectoryError(
-                f"draw: cannot save {str(path)!r}: {str(path.parent)!r} is a file, not a folder"
-            )
-        if path.is_dir():
-            raise IsADirectoryError(f"draw: cannot save {str(path)!r}: it is a folder")
+        path = writable(path, SUFFIXES, "draw")
         replace_file(path, self._bytes(path.suffix.lower()))
         return path
 
@@ -145,6 +130,34 @@ class Drawing:
             if webbrowser.open(self.save(folder / "picture.svg").as_uri()):
                 return
         print(self)
+
+
+def writable(path: str | os.PathLike[str], suffixes: Sequence[str], who: str) -> Path:
+    """``path``, once it is sure that a file of one of ``suffixes`` can be there.
+
+    Raises
+    ------
+    ValueError
+        For another suffix.
+    FileNotFoundError, NotADirectoryError, IsADirectoryError
+        When there is no such folder, or ``path`` is one.
+    """
+    path = Path(path)
+    lead = f"{who}: cannot save {str(path)!r}"
+    if path.suffix.lower() not in suffixes:
+        names = ", ".join(suffixes)
+        raise ValueError(
+            f"{lead}: the name must end in {'one of ' if len(suffixes) > 1 else ''}{names}"
+        )
+    if not path.parent.exists():
+        raise FileNotFoundError(
+            f"{lead}: there is no folder {str(path.parent)!r}; make it first, or save elsewhere"
+        )
+    if not path.parent.is_dir():
+        raise NotADirectoryError(f"{lead}: {str(path.parent)!r} is a file, not a folder")
+    if path.is_dir():
+        raise IsADirectoryError(f"{lead}: it is a folder")
+    return path
 
 
 def slim(svg: str) -> str:

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.draw.boxes import Box, expression, view
-from minigrad.draw.dot import extremes
+from minigrad.draw.dot import CROWD, extremes
+from minigrad.draw.overlay import overlay
 from minigrad.draw.picture import Edge, Picture, Vertex, is_scalar, short, summary
 from minigrad.reading.wording import visible
 from minigrad.tensor.door import wrap
@@ -31,14 +32,20 @@ WHOLE = 300
 ENDS = 20
 CARRIED = 600
 """Most vertices inside boxes that the page carries."""
-SCRIPTS = ("ops", "layout", "graph", "drawing", "explorer")
+SCRIPTS = ("ops", "layout", "graph", "drawing", "view", "explorer")
 EXPLAINED = 300
 """Vertices of the largest graph of which every leaf is explained."""
 CELLS = 16_000
 """Most cells of all heat maps together."""
 
 
-def page(picture: Picture, collapse: bool | int | str = "auto", direction: str = "LR") -> str:
+def page(
+    picture: Picture,
+    collapse: bool | int | str = "auto",
+    direction: str = "LR",
+    *,
+    report: Any = None,
+) -> str:
     """The explorer of ``picture`` as the text of an HTML file.
 
     Parameters
@@ -48,6 +55,8 @@ def page(picture: Picture, collapse: bool | int | str = "auto", direction: str =
         What starts as a box, as in ``draw``; a click opens it.
     direction : {"LR", "TB"}
         In which the forward pass runs; on narrow screens always from top to bottom.
+    report : Report, optional
+        A graded derivation to lay over the graph.
 
     Raises
     ------
@@ -62,7 +71,7 @@ def page(picture: Picture, collapse: bool | int | str = "auto", direction: str =
     >>> text.startswith("<!doctype html>"), "https:" in text
     (True, False)
     """
-    data = {**_data(picture, collapse), "vertical": direction in ("TB", "BT")}
+    data = {**_data(picture, collapse, report), "vertical": direction in ("TB", "BT")}
     written = data.pop("written")
     source = files(__package__).joinpath("page")
 
@@ -106,7 +115,7 @@ def _embedded(data: Any) -> str:
 # --- what the page carries -------------------------------------------------------------
 
 
-def _data(picture: Picture, collapse: bool | int | str) -> dict[str, Any]:
+def _data(picture: Picture, collapse: bool | int | str, report: Any) -> dict[str, Any]:
     seen = view(picture, collapse)
     atoms: list[Vertex | Box] = []
     boxes: list[tuple[Box, list[Vertex | Box]]] = []
@@ -128,13 +137,20 @@ def _data(picture: Picture, collapse: bool | int | str) -> dict[str, Any]:
     arrays = [a for atom in atoms if (a := _exit(atom)) is not None and not a.scalar]
     cells = max(CELLS // max(2 * len(arrays), 1), 16)
     output = picture.output
+    edges, entry = _edges(picture, atoms, home, place)
+    graded = {}
+    if report is not None:
+        graded["report"] = overlay(
+            report, picture, lambda v: place[home[v.id]], lambda e: entry.get(e)
+        )
     return {
+        **graded,
         "subject": visible(picture.subject),
         "output": place[home[output.id]],
         "wrt": [place[home[v.id]] for v in picture.wrt],
         "total": len(picture.vertices),
         "vertices": [_vertex(atom, cells) for atom in atoms],
-        "edges": _edges(picture, atoms, home, place),
+        "edges": edges,
         "boxes": [
             {
                 "kind": box.kind,
@@ -213,8 +229,8 @@ def _edges(
     atoms: Sequence[Vertex | Box],
     home: dict[int, Vertex | Box],
     place: dict[Vertex | Box, int],
-) -> list[dict[str, Any]]:
-    """What passes between atoms; into a box, all of one source together."""
+) -> tuple[list[dict[str, Any]], dict[Edge, int]]:
+    """What passes between atoms, into a box all of one source together; and where edges went."""
     groups: dict[Any, list[Edge]] = {}
     for edge in picture.edges:
         source, target = home[edge.source.id], home[edge.target.id]
@@ -222,8 +238,10 @@ def _edges(
             key = (source, target) if isinstance(target, Box) else edge
             groups.setdefault(key, []).append(edge)
     across = {atom: atom.derivatives() for atom in atoms if isinstance(atom, Box)}
-    found = []
+    found: list[dict[str, Any]] = []
+    entries: dict[Edge, int] = {}
     for edges in groups.values():
+        entries.update(dict.fromkeys(edges, len(found)))
         first = edges[0]
         source, target = home[first.source.id], home[first.target.id]
         flowing = [e for e in edges if e.differentiable]
@@ -235,13 +253,14 @@ def _edges(
             else:
                 entry["argument"] = first.argnum
                 local = first.local if first.source.scalar and first.target.scalar else None
-                entry["formula"] = short(visible(first.formula), 90)
+                if len(atoms) <= CROWD:
+                    entry["formula"] = short(visible(first.formula), 90)
                 entry["whole"] = not (_elementwise(first.target) or first.target.scalar)
             entry["local"] = None if local is None else _number(local)
             if _exit(source) is not None:
                 entry["share"] = _sum([e.contribution for e in flowing])
         found.append(entry)
-    return found
+    return found, entries
 
 
 def _elementwise(vertex: Vertex) -> bool:
@@ -303,7 +322,7 @@ def _content(value: Any, cells: int) -> Any:
         return _number(value)
     found: dict[str, Any] = {"lines": summary(value), "range": ""}
     if isinstance(value, np.ndarray) and value.size and value.dtype.kind in "fiub":
-        found.update(_heat(value, cells), range=extremes(value))
+        found.update(_heat(value, cells), range=extremes(value, 2))
     return found
 
 

@@ -12,86 +12,123 @@ const htmlOf = (tag, attributes = {}, ...children) => {
   element.append(...children);
   return element;
 };
-const LINE = 17, PAD = 9;
-// Wide characters count double: a rough measure that needs no rendered text.
-const breadth = (text, size) => [...text].reduce((w, c) => w + (c > "\u2e7f" ? 1.8 : 1), 0) * size;
+const LINE = 16, PAD = 7;
+const pen = document.createElement("canvas").getContext("2d");
+const family = getComputedStyle(document.body).fontFamily, FONTS = { name: "650 14px", body: "12.5px", value: "12.5px", local: "12px" };
+const breadth = (text, kind) => {
+  pen.font = `${FONTS[kind]} ${family}`;
+  return pen.measureText(text).width;
+};
 
-// What a node says of its value, and of its gradient (or of the part that has arrived).
-const nodeLines = (v) => (v == null ? [] : isNumber(v) ? [number(v)] : [v.lines[0], v.range].filter((l) => l));
+// What a node says of its value, and of its gradient (or of the part that has arrived): an array
+// its shape and between which numbers it lies; all else is in the panel.
+const extent = (content) => content.range.replace(" … ", "…");
+const sizes = (content) => content.lines[0].replace(/ \w+$/, "").replace(/^\((\d+(?:, \d+)+)\)$/, (_, s) => s.replaceAll(", ", "×"));
+const nodeLines = (v) => (v == null ? [] : isNumber(v) ? [number(v)] : [`${sizes(v)}  ${extent(v)}`.trim()]);
 function slopeLines(v, gradient, more = "") {
   const name = short(gradientName(v), 16);
-  if (isNumber(gradient)) return [`${name} = ${number(gradient).padEnd(more ? 0 : 4)}${more}`];
-  return gradient == null ? [] : [`${name} ${shape(gradient)}`, gradient.range].filter((l) => l);
+  if (isNumber(gradient)) return [`${terse ? "∂" : `${name} =`} ${number(gradient).padEnd(more ? 0 : 4)}${more}`];
+  return gradient == null ? [] : [gradient.range ? `∂ ${extent(gradient)}` : `${name} ${shape(gradient)}`];
 }
 
 function face(item) {
-  const end = exitOf(item), name = short(nameOf(item), 26);
-  const body = item.text && item.text !== item.name ? short(item.text, 30) : "";
+  const end = exitOf(item);
+  let name = short(nameOf(item), 26);
+  let body = item.text && item.text !== item.name ? short(item.text, 30) : "";
+  if (body && item.named === false && name.length + body.length < 22) [name, body] = [`${name} = ${body}`, ""];
   const shown = end && !(item.kind === "constant" && !item.named && isNumber(end.value)) ? end : null;
   const lines = shown ? nodeLines(shown.value) : [];
   const slopes = shown ? slopeLines(shown, shown.gradient) : [];
   const rows = { value: lines.length, gradient: slopes.length };
   const height = 2 * PAD + LINE * (1 + (body ? 1 : 0) + rows.value + rows.gradient);
-  const width = Math.max(item.kind === "constant" && !item.named ? 40 : 84, breadth(name, 8),
-    breadth(body, 6.8), ...[...lines, ...slopes].map((l) => breadth(l, 7.7))) + 2 * PAD;
+  const width = Math.max(item.kind === "constant" && !item.named ? 40 : 64, breadth(name, "name"),
+    breadth(body, "body"), ...[...lines, ...slopes].map((l) => breadth(l, "value"))) + 2 * PAD;
   return { item, name, body, rows, end, shown, width, height,
     source: !item.parts && (item.kind === "leaf" || item.kind === "constant") };
 }
 
-let faces = [], picture = null, onPaper = false;
+// Whether nodes write ∂ for ∂L/∂w, so that there is room for all of them.
+let terse = false;
+let faces = [], picture = null, world = null, plan = null, onPaper = false;
+let faceOf = new Map();
 
-function plans(vertical) {
+// The arrangement that can be shown largest: in one row, or folded into several.
+function arrangement(width, height, vertical) {
   const index = new Map(items.map((item, i) => [item, i]));
-  return layered(faces, links.map((l) => ({ from: index.get(l.from), to: index.get(l.to) })), vertical);
+  const labels = links.map((l) => (isNumber(l.local) ? breadth(`×${number(l.local)}`, "local") : 0));
+  const gap = vertical ? 40 : Math.max(38, Math.min(80, labels.reduce((a, b) => Math.max(a, b), 0) + 10));
+  const fold = layered(faces, links.map((l) => ({ from: index.get(l.from), to: index.get(l.to) })), vertical, gap);
+  const size = (p) => Math.min(LARGEST, width / (p.width + 2 * MARGIN), height / (p.height + 2 * MARGIN));
+  const flat = fold(1);
+  if (vertical || size(flat) > LEGIBLE) return { ...flat, vertical, size: size(flat) };
+  const ideal = Math.round(Math.sqrt((flat.width * height) / (Math.max(flat.height, 1) * width)));
+  let best = flat;
+  for (const rows of new Set([2, 3, 4, ideal - 1, ideal, ideal + 1]))
+    if (rows > 1 && rows < items.length) {
+      const other = fold(rows);
+      if (size(other) > 1.1 * size(best)) best = other;
+    }
+  return { ...best, vertical, size: size(best) };
 }
+
+const MARGIN = 20, LARGEST = 1.25, LEGIBLE = 0.95;
+const SHEET = [690, 930]; // what is printed on of a sheet of A4
 
 function draw() {
   let vertical = DATA.vertical || narrow.matches;
-  faces = items.map(face);
-  let plan = plans(vertical);
-  if (onPaper) {
-    // Whichever way is larger on a sheet of A4.
-    const other = plans(!vertical), size = ({ width, height }) => Math.min(690 / width, 930 / height);
-    if (size(other) > size(plan)) [vertical, plan] = [!vertical, other];
+  const { width, height } = room(), sheet = onPaper ? SHEET : [width, height];
+  for (terse of [false, true]) {
+    faces = items.map(face);
+    plan = arrangement(...sheet, vertical);
+    if (onPaper || plan.size > LEGIBLE) break;
   }
-  const M = 22;
-  picture = svgOf("svg", { viewBox: `${-M} ${-M} ${plan.width + 2 * M} ${plan.height + 2 * M}`,
-    role: "group",
+  faceOf = new Map(faces.map((f) => [f.item, f]));
+  if (onPaper) {
+    const other = arrangement(...sheet, !vertical);
+    if (other.size > plan.size) [vertical, plan] = [!vertical, other];
+  }
+  picture = svgOf("svg", { role: "group",
     "aria-label": `Graph of ${subject}: ${items.length} nodes in the order of computation` });
   const marker = (id) => svgOf("marker", { id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8,
     markerHeight: 8, orient: "auto-start-reverse", markerUnits: "userSpaceOnUse" }, svgOf("path", { d: "M0 0.5L8 4L0 7.5z" }));
-  picture.append(svgOf("defs", {}, marker("tip"), marker("tip-path"), marker("tip-now")));
+  picture.append(svgOf("defs", {}, ...["tip", "tip-path", "tip-now", "tip-wrong"].map(marker)));
   const under = svgOf("g", { "aria-hidden": "true" }), over = svgOf("g"), labels = svgOf("g", { "aria-hidden": "true" });
-  picture.append(under, over, labels);
+  world = svgOf("g", {}, under, over, labels);
+  picture.append(world);
   links.forEach((link, i) => {
     const route = plan.routes[i];
-    link.line = svgOf("path", { d: curve(route, vertical), class: link.flows ? "edge flows" : "edge" });
+    const mark = link.mark ? ` mark-${link.mark}${link.first ? " first" : ""}` : "";
+    link.line = svgOf("path", { d: curve(route, vertical), class: (link.flows ? "edge flows" : "edge") + mark });
     under.append(link.line);
-    const [a, b] = route;
-    link.label = svgOf("text", { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 + (vertical ? 4 : -5), class: "local" });
+    const [a, b] = route, turn = b.corner && route[2];
+    const spot = turn ? { x: turn.x - 40 - 60 * turn.lane, y: turn.y - 4 }
+      : { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 + (vertical ? 4 : -5) };
+    link.label = svgOf("text", { ...spot, class: "local" });
     labels.append(link.label);
   });
   faces.forEach((f, i) => over.append(nodeOf(f, plan.at[i])));
-  find("stage").replaceChildren(picture);
-  fit();
+  find("stage").querySelector(":scope > svg")?.remove();
+  find("stage").prepend(picture);
+  placeWorld();
 }
 
-// As large as the window, within what is readable.
-function fit() {
-  const { width, height } = picture.viewBox.baseVal, stage = find("stage");
-  const scale = Math.max(0.75, Math.min(1.25, (stage.clientWidth - 24) / width,
-    Math.max(1, (stage.clientHeight - 24) / height)));
-  picture.setAttribute("width", width * scale);
-  picture.setAttribute("height", height * scale);
-}
-
+// A smooth line through the points; around marked corners, a rounded one.
 function curve(route, vertical) {
   let d = `M${route[0].x} ${route[0].y}`;
   for (let i = 1; i < route.length; i++) {
-    const [a, b] = [route[i - 1], route[i]];
-    const c = vertical ? `${a.x} ${(a.y + b.y) / 2} ${b.x} ${(a.y + b.y) / 2}`
-      : `${(a.x + b.x) / 2} ${a.y} ${(a.x + b.x) / 2} ${b.y}`;
-    d += `C${c} ${b.x} ${b.y}`;
+    const [a, b, next] = [route[i - 1], route[i], route[i + 1]];
+    if (b.corner) {
+      const toward = (p) => {
+        const far = Math.hypot(p.x - b.x, p.y - b.y), r = Math.min(9, far / 2) / (far || 1);
+        return `${b.x + (p.x - b.x) * r} ${b.y + (p.y - b.y) * r}`;
+      };
+      d += `L${toward(a)}Q${b.x} ${b.y} ${toward(next)}`;
+    } else if (a.corner) d += `L${b.x} ${b.y}`;
+    else {
+      const c = vertical ? `${a.x} ${(a.y + b.y) / 2} ${b.x} ${(a.y + b.y) / 2}`
+        : `${(a.x + b.x) / 2} ${a.y} ${(a.x + b.x) / 2} ${b.y}`;
+      d += `C${c} ${b.x} ${b.y}`;
+    }
   }
   return d;
 }
@@ -99,7 +136,7 @@ function curve(route, vertical) {
 function nodeOf(f, centre) {
   const { item, width, height } = f, kind = item.parts ? "box" : item.kind;
   const last = item === itemOf(output);
-  const g = svgOf("g", { class: `node ${kind}${last ? " output" : ""}`, tabindex: 0, role: "button", "data-name": nameOf(item),
+  const g = svgOf("g", { class: `node ${kind}${last ? " output" : ""}${item.mark ? ` mark-${item.mark}` : ""}`, tabindex: 0, role: "button", "data-name": nameOf(item),
     transform: `translate(${centre.x - width / 2} ${centre.y - height / 2})` });
   const radius = kind === "leaf" ? Math.min(18, height / 2) : kind === "constant" ? 2 : 6;
   if (kind === "box") for (const k of [6, 3])
@@ -119,10 +156,11 @@ function nodeOf(f, centre) {
   f.valueLines = Array.from({ length: f.rows.value }, () => line("", "value"));
   f.gradientLines = Array.from({ length: f.rows.gradient }, () => line("", "gradient"));
   if (kind === "box") g.append(svgOf("title", {}, item.parts ? "Open this box: Enter" : nameOf(item)));
-  else if (f.name !== item.name) g.append(svgOf("title", {}, item.name));
+  else if (!f.name.startsWith(item.name)) g.append(svgOf("title", {}, item.name));
   g.addEventListener("pointerenter", () => choose(item));
   g.addEventListener("focus", () => choose(item));
   const act = () => {
+    if (dragged) return;
     if (item.parts) {
       item.open = true;
       chosen = null;
@@ -140,7 +178,7 @@ function nodeOf(f, centre) {
   f.element = g;
   return g;
 }
-const itemElement = (item) => faces.find((f) => f.item === itemOf(item))?.element;
+const itemElement = (item) => faceOf.get(itemOf(item))?.element;
 
 // --- one step --------------------------------------------------------------------------
 
@@ -192,16 +230,16 @@ function go(step, quiet = false) {
   find("count").textContent = `${at} / ${steps.length - 1}`;
   find("first").disabled = find("back").disabled = at === 0;
   find("last").disabled = find("next").disabled = at === steps.length - 1;
-  for (const [i, row] of [...find("ledger").querySelectorAll("li")].entries())
-    row.firstChild.setAttribute("aria-current", i === at ? "step" : "false");
-  if (location.hash !== `#step=${at}`) history.replaceState(null, "", `#step=${at}`);
+  find("ledger").querySelector("[aria-current]")?.removeAttribute("aria-current");
+  find("ledger").querySelectorAll("li")[at]?.firstChild.setAttribute("aria-current", "step");
+  if (!embedded && location.hash !== `#step=${at}`) history.replaceState(null, "", `#step=${at}`);
   if (!quiet) reveal(now);
 }
 
 function tips() {
   for (const { line, flows } of links) {
     const c = line.classList, back = c.contains("passed");
-    const tip = `url(#${c.contains("now") ? "tip-now" : c.contains("path") ? "tip-path" : "tip"})`;
+    const tip = `url(#${c.contains("now") ? "tip-now" : c.contains("path") ? "tip-path" : c.contains("first") ? "tip-wrong" : "tip"})`;
     line.setAttribute(back ? "marker-start" : "marker-end", tip);
     line.removeAttribute(back ? "marker-end" : "marker-start");
   }
@@ -219,12 +257,6 @@ function spoken(f, has, g) {
 function reveal(step) {
   const item = step.phase === "forward" ? step.items[0] : step.phase === "backward" ? step.link.from
     : step.phase === "seed" ? itemOf(output) : null;
-  const stage = find("stage");
-  const place = item && faces.find((f) => f.item === item)?.element.getBoundingClientRect();
-  if (!place) return;
-  const frame = stage.getBoundingClientRect();
-  const by = (low, high, from, to) => (low < from ? low - from - 30 : high > to ? high - to + 30 : 0);
-  const left = by(place.left, place.right, frame.left, frame.right);
-  const top = by(place.top, place.bottom, frame.top, frame.bottom);
-  if (left || top) stage.scrollBy({ left, top, behavior: still.matches ? "auto" : "smooth" });
+  const element = item && faceOf.get(item)?.element;
+  if (element) sight(element);
 }

@@ -19,7 +19,7 @@ function about(item) {
     return;
   }
   const reached = new Set([item]);
-  for (const i of items) if (links.some((l) => l.flows && l.to === i && reached.has(l.from))) reached.add(i);
+  for (const i of items) if (linksInto.get(i)?.some((l) => l.flows && reached.has(l.from))) reached.add(i);
   for (const link of links) link.line.classList.toggle("path", link.flows && reached.has(link.from));
   const flowing = item.parts || item.gradient != null;
   for (const f of faces) {
@@ -170,7 +170,9 @@ function editor() {
   panel.append(htmlOf("p", { class: "result" }, result, reset));
 }
 
+// The table of all steps is written when somebody wants to see it.
 function ledger() {
+  if (!find("ledger").open) return;
   const list = find("ledger").querySelector("ol");
   list.replaceChildren(...steps.map((step, i) => {
     const { title, lines } = words(step);
@@ -180,6 +182,36 @@ function ledger() {
     return htmlOf("li", {}, row);
   }));
   list.start = 0;
+  list.children[at]?.firstChild.setAttribute("aria-current", "step");
+}
+find("ledger").addEventListener("toggle", ledger);
+
+// --- a hand derivation, laid over the graph ----------------------------------------------
+
+const VERDICTS = { correct: "right", rounded: "right, rounded", wrong: "wrong", carried: "follows from an earlier slip", missing: "missing" };
+
+function compared() {
+  const panel = find("compared"), report = DATA.report;
+  if (!report) return;
+  const first = report.rows.find((row) => row.first);
+  panel.append(htmlOf("h2", { class: report.ok ? "right" : "wrong" }, report.ok ? "Every step is right"
+    : `${first.quantity} is the first ${first.verdict === "missing" ? "missing" : "wrong"} step`));
+  if (first && first.remark) panel.append(htmlOf("p", { class: "cause" }, first.remark));
+  const table = htmlOf("table", { class: "rows" }, htmlOf("tr", {},
+    ...["quantity", "yours", "autodiff", "verdict"].map((h) => htmlOf("th", { scope: "col" }, h))));
+  for (const row of report.rows) {
+    const name = row.vertex == null ? row.quantity : htmlOf("button", { type: "button" }, row.quantity);
+    if (row.vertex != null) name.addEventListener("click", () => showRow(row));
+    table.append(htmlOf("tr", { class: row.verdict, title: row.remark }, htmlOf("td", {}, name), htmlOf("td", {}, row.yours),
+      htmlOf("td", {}, row.engine), htmlOf("td", {}, VERDICTS[row.verdict] ?? row.verdict)));
+  }
+  panel.append(table);
+}
+
+function showRow(row) {
+  const v = vertices[row.vertex];
+  choose(itemOf(v));
+  sight(itemElement(v));
 }
 
 // --- playing ---------------------------------------------------------------------------
@@ -212,17 +244,28 @@ const KEYS = {
   End: () => jump(steps.length - 1),
   b: () => jump(steps.findIndex((s) => s.phase === "seed")),
   " ": () => play(),
+  "+": () => zoom(1.3),
+  "=": () => zoom(1.3),
+  "-": () => zoom(1 / 1.3),
+  0: whole,
+  "/": () => find("search").focus(),
   Escape: () => {
     chosen = null;
     about(null);
     document.activeElement.blur();
   },
 };
+const PANS = {
+  ArrowRight: () => pan(-80, 0),
+  ArrowLeft: () => pan(80, 0),
+  ArrowDown: () => pan(0, -80),
+  ArrowUp: () => pan(0, 80),
+};
 addEventListener("keydown", (event) => {
   const tag = event.target.tagName;
   if (event.ctrlKey || event.altKey || event.metaKey || (tag === "INPUT" && event.key !== "Escape")) return;
   if (event.key === " " && (tag === "BUTTON" || tag === "SUMMARY")) return;
-  const act = KEYS[event.key];
+  const act = (event.shiftKey && PANS[event.key]) || KEYS[event.key];
   if (act) {
     event.preventDefault();
     act();
@@ -252,6 +295,7 @@ addEventListener("beforeprint", () => {
   before = { at, open: find("ledger").open };
   play(false);
   find("ledger").open = true;
+  ledger();
   draw();
   go(steps.length - 1, true);
 });
@@ -266,8 +310,8 @@ addEventListener("afterprint", () => {
 at = hashed();
 arrange();
 editor();
+compared();
 go(at);
-addEventListener("resize", fit);
 if (DATA.wrt.length) choose(itemOf(vertices[DATA.wrt[0]]));
 // For the console, and for tests.
-window.explorer = { np, go, vertices, get steps() { return steps; }, get at() { return at; } };
+window.explorer = { np, go, vertices, get steps() { return steps; }, get at() { return at; }, get look() { return look; } };

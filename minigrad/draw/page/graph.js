@@ -4,6 +4,8 @@ const DATA = JSON.parse(document.getElementById("graph").textContent);
 const { subject, vertices, edges, boxes, program } = DATA;
 const find = (id) => document.getElementById(id);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
+// In a notebook the page is the text of a frame, which has no address of its own.
+const embedded = location.protocol === "about:";
 const narrow = matchMedia("(max-width: 700px)");
 const NAMED = { nan: NaN, inf: Infinity, "-inf": -Infinity };
 
@@ -42,8 +44,8 @@ const brief = (content) =>
 const shape = (content) => (isNumber(content) ? number(content) : content.lines[0].replace(/ [a-z]+\d*$/, ""));
 const inBrackets = (v) => (isNumber(v) && v < 0 ? `(${number(v)})` : brief(v));
 
-for (const v of vertices) {
-  v.id = vertices.indexOf(v);
+for (const [i, v] of vertices.entries()) {
+  v.id = i;
   v.value = decoded(v.value);
   v.gradient = decoded(v.gradient);
   v.ins = [];
@@ -64,6 +66,17 @@ boxes.forEach((box, i) => {
   box.parts = box.members.map((m) => vertices[m]);
   box.parts.forEach((v) => (v.box = box));
 });
+
+// What a graded derivation says of edges and nodes: of several rows, the worst.
+const SEVERITY = ["correct", "rounded", "carried", "missing", "wrong"];
+const worse = (a, b) => (SEVERITY.indexOf(b) > SEVERITY.indexOf(a) ? b : a);
+for (const row of DATA.report?.rows ?? []) {
+  for (const i of row.edges) {
+    edges[i].mark = worse(edges[i].mark, row.verdict);
+    if (row.first) edges[i].first = true;
+  }
+  if (row.vertex != null && !row.edges.length) vertices[row.vertex].mark = worse(vertices[row.vertex].mark, row.verdict);
+}
 
 // --- computing anew --------------------------------------------------------------------
 
@@ -112,6 +125,7 @@ function change(v, value) {
 // --- what is seen: vertices, and boxes that are closed -----------------------------------
 
 let items = [], links = [], steps = [], at = 0, chosen = null;
+let linksInto = new Map();
 const itemOf = (v) => (v.box && !v.box.open ? v.box : v);
 
 function arrange() {
@@ -127,7 +141,12 @@ function arrange() {
     merged.get(key).parts.push(e);
   }
   links = [...merged.values()];
-  for (const link of links) summarise(link);
+  linksInto = new Map();
+  for (const link of links) {
+    if (!linksInto.has(link.to)) linksInto.set(link.to, []);
+    linksInto.get(link.to).push(link);
+    summarise(link);
+  }
   script();
   draw();
   ledger();
@@ -147,6 +166,8 @@ const usedInside = (v) => v.inside ||
 function summarise(link) {
   const flowing = link.parts.filter((e) => e.flows);
   link.flows = flowing.length > 0;
+  link.mark = link.parts.map((e) => e.mark).reduce(worse, undefined);
+  link.first = link.parts.some((e) => e.first);
   link.end = exitOf(link.to);
   if (link.parts.length === 1 && link.to === link.parts[0].target) {
     link.local = link.parts[0].local;
@@ -180,15 +201,17 @@ function through(box, source, end) {
 
 function script() {
   steps = [{ phase: "start" }];
-  const sources = items.filter((i) => !i.parts && (i.kind === "leaf" || i.kind === "constant"));
+  const given = (i) => !i.parts && (i.kind === "leaf" || i.kind === "constant");
+  const sources = items.filter(given);
   if (sources.length) steps.push({ phase: "forward", items: sources });
-  for (const item of items) if (!sources.includes(item)) steps.push({ phase: "forward", items: [item] });
+  for (const item of items) if (!given(item)) steps.push({ phase: "forward", items: [item] });
   steps.push({ phase: "seed" });
   const arrived = new Map([[output, { sum: output.gradient, count: 1 }]]);
   const expected = new Map();
   for (const l of links) if (l.flows) expected.set(l.source, (expected.get(l.source) ?? 0) + 1);
   for (const item of [...items].reverse()) {
-    for (const link of links.filter((l) => l.to === item && l.flows)) {
+    for (const link of linksInto.get(item) ?? []) {
+      if (!link.flows) continue;
       const before = arrived.get(link.source) ?? { sum: 0, count: 0 };
       const count = before.count + 1, of = expected.get(link.source);
       // Sums of the engine's shares, and at the end the engine's own sum.
