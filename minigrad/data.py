@@ -1,4 +1,4 @@
-"""What a Tensor may hold: private copies of real numbers, read-only; or duck arrays."""
+"""What a Tensor may hold: private copies of numbers, read-only; or duck arrays."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import numpy as np
 
 from minigrad.ops.shape import speaks_numpy
 
-REAL = "fiub"
+NUMERIC = "fciub"
 """Kinds of dtype that a Tensor may have."""
+
+CONTINUOUS = "fc"
+"""Kinds of dtype that have a gradient."""
 
 NUMBERS = frozenset(
     {float, int, bool, np.float64, np.float32, np.float16, np.int64, np.int32, np.bool_}
+    | {complex, np.complex64, np.complex128}
 )
 """Types of constants that need no look before use."""
 
@@ -37,7 +41,7 @@ def owned(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool 
     Raises
     ------
     TypeError, ValueError
-        For data that are ragged, not real numbers, or, with ``requires_grad``, integers.
+        For data that are ragged, not numbers, or, with ``requires_grad``, integers.
     """
     if speaks_numpy(data) and hasattr(data, "dtype"):
         if dtype is not None and data.dtype != dtype:
@@ -45,20 +49,21 @@ def owned(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool 
     else:
         if requires_grad and dtype is None and isinstance(data, int | np.integer):
             dtype = np.float64
-        if dtype is not None and np.iscomplexobj(data):
-            dtype = None  # refused below, rather than cast
+        if dtype is not None and np.dtype(dtype).kind != "c" and np.iscomplexobj(data):
+            raise TypeError(
+                f"complex data do not fit into dtype {np.dtype(dtype)}: take .real, .imag or np.abs"
+            )
         try:
             data = np.array(data, dtype=dtype)
         except (ValueError, TypeError) as error:
             raise type(error)(f"Tensor: the data are ragged or not numbers ({error})") from None
     kind = data.dtype.kind
-    if kind not in REAL:
-        remedy = "; keep the real and the imaginary part as two Tensors" if kind == "c" else ""
+    if kind not in NUMERIC:
         raise TypeError(
-            f"Tensor: the data have dtype {data.dtype}; minigrad computes with real numbers "
-            f"(floating-point, integer or boolean){remedy}"
+            f"Tensor: the data have dtype {data.dtype}; minigrad computes with numbers "
+            "(floating-point, complex, integer or boolean)"
         )
-    if requires_grad and kind != "f":
+    if requires_grad and kind not in CONTINUOUS:
         raise TypeError(
             f"data of dtype {data.dtype} cannot require a gradient: write floats (1.0 instead "
             "of 1), or convert with .astype(float) or dtype=float"
@@ -74,4 +79,6 @@ def settle(data: Any) -> Any:
         data.setflags(write=False)
     elif isinstance(data, np.ndarray):  # matrices, masked arrays, memory maps
         return settle(np.array(data))
+    elif type(data) is complex:  # of Python's complex number and a scalar
+        return np.complex128(data)
     return data

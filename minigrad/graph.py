@@ -210,6 +210,7 @@ variable = Op(
     lambda x: x,
     (lambda g, ans, x: g,),
     linear="jointly",
+    complex=True,
     doc="A fresh name for a value.",
 )
 """What a gradient function makes of an argument that is itself being differentiated."""
@@ -289,6 +290,7 @@ pick = Op(
     "pick",
     lambda outputs, index: outputs[index],
     (lambda g, ans, outputs, index: Slots({index: g}),),
+    complex=True,
     doc="One output of an op that has several.",
 )
 
@@ -505,12 +507,12 @@ def fit(c: Any, a: Any, op: Op, argnum: int) -> Any:
     except AttributeError:
         if isinstance(c, Slots):
             return c
-        if not isinstance(c, int | float):
+        if not isinstance(c, int | float | complex):
             raise TypeError(
                 f"{op.name}: the rule of argument {argnum} returned {type(c).__name__}; "
                 "it must return an array of the argument's shape"
             ) from None
-        c = float64(c)
+        c = np.complex128(c) if isinstance(c, complex) else float64(c)
     if c.shape != a.shape:
         if op.elementwise and broadcasts(a.shape, c.shape):
             c = unbroadcast(c, a.shape)
@@ -519,7 +521,10 @@ def fit(c: Any, a: Any, op: Op, argnum: int) -> Any:
                 f"{op.name}: the rule of argument {argnum} returned shape {c.shape} "
                 f"for an argument of shape {a.shape}"
             )
-    if c.dtype.kind not in "fiub":
+    kind = c.dtype.kind
+    if kind == "c" and op.complex and a.dtype.kind != "c":
+        c = np.real(c)  # the loss changes by the real part of gradient times change
+    elif kind not in "fiubc" or (kind == "c" and a.dtype.kind != "c"):
         raise TypeError(
             f"{op.name}: the rule of argument {argnum} returned dtype {c.dtype} "
             f"for an argument of dtype {a.dtype}"

@@ -78,7 +78,6 @@ def leaf(data: Any = X) -> mg.Tensor:
         (lambda t: t[0, 0, 0], IndexError, "too many indices"),
         (lambda t: t[1.0], IndexError, "integers"),
         (lambda t: t[np.ones((3, 2), bool)], IndexError, "boolean"),
-        (lambda t: t.astype(complex), TypeError, "complex128"),
         (lambda t: mg.array([t, [1.0, 2.0]]), ValueError, r"\(2,\) and \(2, 3\)"),
     ],
 )

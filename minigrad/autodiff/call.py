@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.data import CONTINUOUS
 from minigrad.errors import label
 from minigrad.graph import (
     NOTHING,
@@ -49,7 +50,7 @@ def is_alive(leaf: AnyNode) -> bool:
 
 
 def is_number(x: Any) -> bool:
-    return isinstance(x, int | float | np.number) and not isinstance(x, bool)
+    return isinstance(x, int | float | complex | np.number) and not isinstance(x, bool)
 
 
 def variable_for(x: Any, outlives: bool) -> Any:
@@ -60,15 +61,15 @@ def variable_for(x: Any, outlives: bool) -> Any:
     """
     if type(x) is float:
         return wrap(np.float64(x), Variable())
-    if type(x) is np.ndarray and x.dtype.kind == "f" and x.ndim:
+    if type(x) is np.ndarray and x.dtype.kind in CONTINUOUS and x.ndim:
         data = x.copy() if outlives or Leaf.made or running else x.view()
         data.setflags(write=False)
         return wrap(data, Variable())
     if isinstance(x, Tensor):
-        if x.node is not None and x.dtype.kind == "f":
+        if x.node is not None and x.dtype.kind in CONTINUOUS:
             return wrap(x._value, node1(variable, x._value, x.node, NOTHING, x._value))
-        return wrap(x._value, Variable()) if x.dtype.kind == "f" else x
-    if is_number(x) or getattr(getattr(x, "dtype", None), "kind", "") == "f":
+        return wrap(x._value, Variable()) if x.dtype.kind in CONTINUOUS else x
+    if is_number(x) or getattr(getattr(x, "dtype", None), "kind", "?") in CONTINUOUS:
         return wrap(own(x, True), Variable())
     return x
 
@@ -77,10 +78,9 @@ def check_differentiable(argument: Any, variables: list[Any], i: int) -> None:
     """Refuse an argument that holds integers, or nothing to differentiate by."""
     for x in variables:
         dtype = getattr(x, "dtype", None)
-        if getattr(dtype, "kind", "f") in "iuc":
-            name = "complex numbers" if x.dtype.kind == "c" else "integers"
+        if getattr(dtype, "kind", "f") in "iu":
             raise TypeError(
-                f"argument {i} holds {name} (dtype {dtype}), which have no derivative; "
+                f"argument {i} holds integers (dtype {dtype}), which have no derivative; "
                 "convert them with .astype(float)"
             )
     if all(node_of(x) is None for x in variables):
@@ -233,10 +233,22 @@ def check_callable(f: Any, who: str) -> None:
         raise TypeError(f"mg.{who} takes a function, not {label(f)}: mg.{who}(f)(x)")
 
 
-def check_scalar(f: F, y: Any) -> None:
-    """Check that ``y`` is one floating-point number."""
+def check_holomorphic(call: Call) -> None:
+    """Refuse real arguments where the complex derivative is asked for."""
+    for x in call.inputs:
+        if node_of(x) is not None and x.dtype.kind != "c":
+            raise TypeError(
+                f"holomorphic=True: the derivative is by complex numbers, but an argument has "
+                f"dtype {x.dtype}; write it as complex, or leave holomorphic=True out"
+            )
+
+
+def check_scalar(f: F, y: Any, holomorphic: bool = False) -> None:
+    """Check that ``y`` is one floating-point number, a complex one if ``holomorphic``."""
     kind = getattr(getattr(y, "dtype", None), "kind", None)
-    if isinstance(y, float) or (kind == "f" and y.size == 1):
+    if holomorphic:
+        kind = {"f": "real", "c": "f"}.get(kind or "", kind)
+    if (isinstance(y, float) and not holomorphic) or (kind == "f" and y.size == 1):
         return
     name = getattr(f, "__name__", "the function")
     if isinstance(y, list | tuple | dict):
@@ -245,7 +257,15 @@ def check_scalar(f: F, y: Any) -> None:
             "(has_aux=True takes a pair of a number and anything else)"
         )
     if kind == "c" or isinstance(y, complex):
-        raise TypeError(f"{name} returned a complex number; grad needs a real one")
+        raise TypeError(
+            f"{name} returned a complex number; grad needs a real one: take .real, .imag or "
+            "np.abs, or, where it is holomorphic, ask for holomorphic=True"
+        )
+    if kind == "real" or isinstance(y, float):
+        raise TypeError(
+            f"{name} returned a real number, and no real function is holomorphic: leave out "
+            "holomorphic=True"
+        )
     if kind is None and not isinstance(y, int):
         raise TypeError(f"{name} returned {label(y)}; grad needs a single number")
     if kind in ("i", "u", "b") or isinstance(y, int):

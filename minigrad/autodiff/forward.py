@@ -19,7 +19,7 @@ import numpy as np
 
 from minigrad.autodiff.call import F, is_alive, variable_for
 from minigrad.batch import Many, align, batched, repeated
-from minigrad.data import NUMBERS, REAL, settle
+from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
 from minigrad.errors import failure
 from minigrad.graph import (
     NOTHING,
@@ -40,7 +40,7 @@ from minigrad.graph import (
     variable,
 )
 from minigrad.ops.record import Op
-from minigrad.tensor import Tensor, handed_out, no_derivative, operand, plainly, wrap
+from minigrad.tensor import Tensor, check_real, handed_out, no_derivative, operand, plainly, wrap
 from minigrad.tree import flatten
 
 Lift = Callable[[Any, AnyNode], Any]
@@ -69,7 +69,7 @@ def tangent(
     array or Tensor, or a tuple of them
         In the shape and dtype of ``ans``, with the axis in front.
     """
-    if op.elementwise:
+    if op.elementwise and op.jvp is None:
         return fitted(through_rules(op, args, tangents, kwargs, ans, n), ans, n)
     if op.jvp is not None:
         pushed = op.jvp(tangents, ans, *args, **kwargs)
@@ -137,7 +137,9 @@ def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Any) -> Any:
     """The derivative, by the gradient ``u``, of what the rules make of ``u`` and the tangents."""
     outputs = ans if type(ans) is tuple else (ans,)
     us = [
-        stand_in(y) if y.dtype.kind == "f" else wrap(np.zeros(np.shape(y), y.dtype)[()], None)
+        stand_in(y)
+        if y.dtype.kind in CONTINUOUS
+        else wrap(np.zeros(np.shape(y), y.dtype)[()], None)
         for y in outputs
     ]
     u = tuple(us) if type(ans) is tuple else us[0]
@@ -149,7 +151,8 @@ def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Any) -> Any:
             if t is not None:
                 rule = op.rule(i)
                 assert rule is not None, f"{op.name} has no rule for argument {i}"
-                along = along + (rule(u, ans, *args, **kwargs) * t).sum()
+                c = rule(u, ans, *args, **kwargs) * t
+                along = along + (np.real(c) if c.dtype.kind == "c" else c).sum()
         if type(along) is not Tensor or along.node is None:
             found: Any = {}
         else:
@@ -198,12 +201,14 @@ def fitted(t: Any, y: Any, n: int | None) -> Any:
     if type(t) is float64 and type(y) is float64 and n is None:
         return t
     shape = y.shape if n is None else (n, *y.shape)
-    if type(t) is float or type(t) is int:
-        t = float64(t)
+    if type(t) in (float, int, complex):
+        t = np.asarray(t)[()]
     if t.shape != shape:
         t = np.broadcast_to(t, shape)
-    if t.dtype is y.dtype or t.dtype == y.dtype or y.dtype.kind != "f":
+    if t.dtype is y.dtype or t.dtype == y.dtype or y.dtype.kind not in CONTINUOUS:
         return t
+    if t.dtype.kind == "c" and y.dtype.kind != "c":
+        t = np.real(t)
     return t.astype(y.dtype)
 
 
@@ -312,7 +317,9 @@ class Pusher:
         """``op`` with its tangent; None if it has none here, or if the graph is to keep it."""
         if op.vjps is None or not recording.get():
             return None
-        if op.elementwise and not kwargs and len(args) <= 2:
+        if not op.complex:
+            check_real(op, args, args, kwargs)
+        if op.elementwise and op.jvp is None and not kwargs and len(args) <= 2:
             ans = self.slope(op, *args)
             if ans is not None:
                 return ans
@@ -355,7 +362,7 @@ class Pusher:
                     return None
             else:
                 return None
-        elif type(x) in NUMBERS or (type(x) is ndarray and x.dtype.kind in REAL):
+        elif type(x) in NUMBERS or (type(x) is ndarray and x.dtype.kind in NUMERIC):
             a, t = x, None
         else:
             return None
@@ -366,7 +373,7 @@ class Pusher:
             ans = op.forward(a)
             if type(ans) is not float64:
                 ans = settle(ans)
-                if ans.dtype.kind != "f":
+                if ans.dtype.kind not in CONTINUOUS:
                     return None
             if self.n is not None:
                 t = self.lined_up(t, ans)
@@ -381,7 +388,7 @@ class Pusher:
                     return None
             else:
                 return None
-        elif type(y) in NUMBERS or (type(y) is ndarray and y.dtype.kind in REAL):
+        elif type(y) in NUMBERS or (type(y) is ndarray and y.dtype.kind in NUMERIC):
             b, u = y, None
         else:
             return None
@@ -393,7 +400,7 @@ class Pusher:
             return None  # told by `push`
         if type(ans) is not float64:
             ans = settle(ans)
-            if ans.dtype.kind != "f":
+            if ans.dtype.kind not in CONTINUOUS:
                 return None
         if self.n is not None:
             t, u = self.lined_up(t, ans), self.lined_up(u, ans)
@@ -420,7 +427,7 @@ class Pusher:
             return None
         if type(ans) is not float64:
             ans = settle(ans)
-            if ans.dtype.kind != "f":
+            if ans.dtype.kind not in CONTINUOUS:
                 return None
         return self.pushed(ans, op.forward(t, **kwargs))
 
@@ -465,7 +472,7 @@ class Pusher:
             ans = tuple([settle(y) for y in ans])
         elif type(ans) is not float64:
             ans = settle(np.asarray(ans)) if isinstance(ans, int | float) else settle(ans)
-            if ans.dtype.kind != "f":
+            if ans.dtype.kind not in CONTINUOUS:
                 return wrap(ans, None)
         self.check(op, args, kwargs, tangents)
         if self.limit and type(ans) is not tuple and ans.size * self.n > self.limit:
@@ -474,7 +481,7 @@ class Pusher:
         if type(ans) is tuple:
             return tuple(
                 [
-                    wrap(y, Dual(self, t, y, None) if y.dtype.kind == "f" else None)
+                    wrap(y, Dual(self, t, y, None) if y.dtype.kind in CONTINUOUS else None)
                     for y, t in zip(ans, ts, strict=True)
                 ]
             )
@@ -492,7 +499,7 @@ class Pusher:
             ans = op(*values, **kwargs)
             outputs = ans if type(ans) is tuple else (ans,)
             outputs = tuple([y if type(y) is Tensor else wrap(y, None) for y in outputs])
-            if all(y.dtype.kind != "f" for y in outputs):
+            if all(y.dtype.kind not in CONTINUOUS for y in outputs):
                 return ans
             self.check(op, args, kwargs, tangents)
             whole = outputs if type(ans) is tuple else outputs[0]
@@ -500,7 +507,7 @@ class Pusher:
         finally:
             pushing.reset(token)
         duals = [
-            self.dual(y, t) if y.dtype.kind == "f" else y
+            self.dual(y, t) if y.dtype.kind in CONTINUOUS else y
             for y, t in zip(outputs, ts if type(ans) is tuple else (ts,), strict=True)
         ]
         return tuple(duals) if type(ans) is tuple else duals[0]

@@ -17,6 +17,7 @@ from minigrad.autodiff.call import (
     Call,
     F,
     check_callable,
+    check_holomorphic,
     check_scalar,
     is_number,
     node_of,
@@ -26,6 +27,7 @@ from minigrad.autodiff.call import (
 )
 from minigrad.autodiff.derived import derived
 from minigrad.autodiff.forward import Pusher, can_push, handed, push_along, push_through
+from minigrad.data import CONTINUOUS
 from minigrad.errors import label
 from minigrad.graph import modes, pushing
 from minigrad.tensor import Tensor, own, wrap
@@ -34,7 +36,9 @@ from minigrad.tree import flatten, leaves_like, tree_map
 # --- grad ------------------------------------------------------------------------------
 
 
-def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> F:
+def value_and_grad(
+    f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+) -> F:
     """A function that returns the value of ``f`` and its gradient.
 
     Parameters
@@ -47,6 +51,10 @@ def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False
     has_aux : bool
         ``f`` returns ``(number, anything else)``, and the result is
         ``((value, aux), gradient)``.
+    holomorphic : bool
+        ``f`` is a holomorphic function of complex arguments, and the gradient its complex
+        derivative.  Otherwise the result must be real, and the gradient by a complex
+        ``z = x + iy`` is ``∂f/∂x - i ∂f/∂y``, as JAX has it.
 
     Returns
     -------
@@ -59,7 +67,8 @@ def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False
     Raises
     ------
     TypeError
-        For integer arrays as arguments, and integer or boolean results.
+        For integer arrays as arguments, and integer or boolean results; for complex results,
+        or with ``holomorphic`` for anything real.
     ValueError
         For a result of several numbers.
 
@@ -73,23 +82,25 @@ def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False
     numbers_of = functools.cache(functools.partial(numbers, argnums))
     several = isinstance(argnums, list | tuple)
 
-    @derived(value_and_grad, f, argnums, has_aux)
+    @derived(value_and_grad, f, argnums, has_aux, holomorphic)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         numbers = numbers_of(len(args))
         call = Call(f, args, numbers, kwargs, strict=True)
+        if holomorphic:
+            check_holomorphic(call)
         y, aux, call.result = call.result, None, None
         if has_aux:
             if not isinstance(y, tuple) or len(y) != 2:
                 raise TypeError("has_aux=True: the function must return a pair (number, aux)")
             y, aux = y
-        check_scalar(f, y)
+        check_scalar(f, y, holomorphic)
         recorded = call.recorded_by_caller([y])
         value = y if recorded else plain(y)
         if type(value) is float:
             value = np.float64(value)
         seeds = []
         if node_of(y) is not None:
-            seeds.append((y.node, y.seed()))
+            seeds.append((y.node, np.ones_like(y._value)[()] if holomorphic else y.seed()))
         del y  # so that the walk frees the graph behind it
         pulled = call.pull(seeds, wrap if recorded else None)
         if recorded and modes.special and (pusher := pushing.get()) is not None:
@@ -103,7 +114,9 @@ def value_and_grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False
     return differentiated  # type: ignore[no-any-return]
 
 
-def grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> F:
+def grad(
+    f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+) -> F:
     """A function that returns the gradient of ``f``.
 
     Parameters and errors are those of `value_and_grad`; with ``has_aux=True`` the result
@@ -118,11 +131,13 @@ def grad(f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> F:
     np.float64(12.0)
     >>> mg.grad(lambda p: p["w"] * 2 + p["b"])({"w": 1.0, "b": 0.0})
     {'w': np.float64(2.0), 'b': np.float64(1.0)}
+    >>> mg.grad(lambda z: z**3, holomorphic=True)(1j)
+    np.complex128(-3+0j)
     """
     check_callable(f, "grad")
-    both = value_and_grad(f, argnums, has_aux)
+    both = value_and_grad(f, argnums, has_aux, holomorphic)
 
-    @derived(grad, f, argnums, has_aux)
+    @derived(grad, f, argnums, has_aux, holomorphic)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         value, gradient = both(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
@@ -275,9 +290,9 @@ def direction(who: str, x: Any, t: Any) -> Any:
     TypeError, ValueError
         For a tangent of what has no derivative, or of another shape.
     """
-    kind = getattr(getattr(x, "dtype", None), "kind", "f" if is_number(x) else "")
+    kind = getattr(getattr(x, "dtype", None), "kind", "f" if is_number(x) else "?")
     number = not isinstance(x, Tensor | np.ndarray | np.generic) and is_number(x)
-    if kind != "f" and not number:
+    if kind not in CONTINUOUS and not number:
         if np.any(plain(t)):
             raise TypeError(
                 f"{who}: {label(x)} is no floating-point argument, and cannot have a tangent; "
@@ -290,4 +305,6 @@ def direction(who: str, x: Any, t: Any) -> Any:
         )
     if node_of(t) is not None:
         return t
-    return own(t, False, x.dtype if kind == "f" and not number else np.float64)
+    if number:
+        return own(t, False, np.result_type(type(x), np.float64))
+    return own(t, False, x.dtype)

@@ -88,7 +88,7 @@ def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bo
     return rebuild(answers)
 
 
-def defop(name: str, forward: F, vjps: Sequence[F | None] | F) -> F:
+def defop(name: str, forward: F, vjps: Sequence[F | None] | F, *, complex: bool = False) -> F:
     """Add an op from outside: the same record that every op of the library is.
 
     Parameters
@@ -101,6 +101,9 @@ def defop(name: str, forward: F, vjps: Sequence[F | None] | F) -> F:
         One rule per positional argument, ``rule(g, ans, *arrays, **metadata)``, or None
         where there is no derivative.  Rules of NumPy functions that minigrad covers can
         be differentiated again.
+    complex : bool
+        Whether forward and rules are right for complex numbers as well, which are refused
+        otherwise.
 
     Returns
     -------
@@ -120,4 +123,6 @@ def defop(name: str, forward: F, vjps: Sequence[F | None] | F) -> F:
     >>> mg.grad(cube)(2.0)
     np.float64(12.0)
     """
-    return Op.checked(name, forward, vjps)
+    op = Op.checked(name, forward, vjps)
+    op.complex = complex
+    return op

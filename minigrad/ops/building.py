@@ -39,7 +39,7 @@ r_ = Joiner("r_", 0, columns=False)
 c_ = Joiner("c_", -1, columns=True)
 
 
-@composed(np.apply_over_axes)
+@composed(np.apply_over_axes, complex=True)
 def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: Any) -> Any:
     """``func(a, axis)`` for one axis after the other, as `numpy.apply_over_axes`.
 

@@ -118,11 +118,12 @@ contract = register(
         einsum_rule,
         linear="each",
         doc="Sum of products, the subscripts spelled out.",
+        complex=True,
     )
 )
 
 
-@composed(np.einsum)
+@composed(np.einsum, complex=True)
 def einsum(*operands: Any, optimize: Any = False) -> Any:
     """Sum of products over repeated subscripts, as `numpy.einsum`.
 

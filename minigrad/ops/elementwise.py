@@ -19,10 +19,11 @@ from minigrad.ops.record import (
     Op,
     composed,
     elementwise,
+    is_complex,
     plain,
     primitive,
 )
-from minigrad.ops.shape import speaks_numpy
+from minigrad.ops.shape import conjugated, speaks_numpy
 
 ndarray = np.ndarray
 LN2, LN10 = math.log(2.0), math.log(10.0)
@@ -43,6 +44,7 @@ add = elementwise(
     forward=operator.add,
     symbol="+",
     linear="jointly",
+    complex=True,
 )
 subtract = elementwise(
     np.subtract,
@@ -51,6 +53,7 @@ subtract = elementwise(
     forward=operator.sub,
     symbol="-",
     linear="jointly",
+    complex=True,
 )
 multiply = elementwise(
     np.multiply,
@@ -58,6 +61,7 @@ multiply = elementwise(
     lambda g, ans, x, y: g * x,
     forward=operator.mul,
     symbol="*",
+    complex=True,
 )
 divide = elementwise(
     np.divide,
@@ -66,6 +70,7 @@ divide = elementwise(
     forward=operator.truediv,
     symbol="/",
     cost=1,
+    complex=True,
 )
 floor_divide = elementwise(np.floor_divide, zero, zero, forward=operator.floordiv, symbol="//")
 remainder = elementwise(
@@ -91,9 +96,9 @@ def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
 
 
 fmod = elementwise(np.fmod, lambda g, ans, x, y: g, lambda g, ans, x, y: -g * np.trunc(x / y))
-negative = elementwise(np.negative, lambda g, ans, x: -g, forward=operator.neg)
-positive = elementwise(np.positive, lambda g, ans, x: g, forward=operator.pos)
-reciprocal = elementwise(np.reciprocal, lambda g, ans, x: -g * ans**2)
+negative = elementwise(np.negative, lambda g, ans, x: -g, forward=operator.neg, complex=True)
+positive = elementwise(np.positive, lambda g, ans, x: g, forward=operator.pos, complex=True)
+reciprocal = elementwise(np.reciprocal, lambda g, ans, x: -g * ans**2, complex=True)
 
 
 # --- powers and roots ------------------------------------------------------------------
@@ -140,13 +145,16 @@ def power_base(g: Any, ans: Any, x: Any, p: Any) -> Any:
 
 def power_exponent(g: Any, ans: Any, x: Any, p: Any) -> Any:
     """``g x^p log x``, and 0 at x = 0, where x^p stays 0 for every positive p."""
-    return g * ans * np.log(np.where((x == 0) & (p >= 0), 1.0, x))
+    x = np.where((x == 0) & (np.real(p) >= 0), 1.0, x)
+    return g * ans * np.log(x if ans.dtype.kind == x.dtype.kind else x.astype(ans.dtype))
 
 
-power = elementwise(np.power, power_base, power_exponent, forward=raised, symbol="**", cost=15)
-float_power = elementwise(np.float_power, power_base, power_exponent, cost=15)
-square = elementwise(np.square, lambda g, ans, x: 2 * g * x)
-sqrt = elementwise(np.sqrt, lambda g, ans, x: g / (2 * ans), cost=1.5)
+power = elementwise(
+    np.power, power_base, power_exponent, forward=raised, symbol="**", cost=15, complex=True
+)
+float_power = elementwise(np.float_power, power_base, power_exponent, cost=15, complex=True)
+square = elementwise(np.square, lambda g, ans, x: 2 * g * x, complex=True)
+sqrt = elementwise(np.sqrt, lambda g, ans, x: g / (2 * ans), cost=1.5, complex=True)
 cbrt = elementwise(np.cbrt, lambda g, ans, x: g / (3 * ans**2), cost=15)
 hypot = elementwise(
     np.hypot,
@@ -158,13 +166,13 @@ hypot = elementwise(
 
 # --- exponentials and logarithms -------------------------------------------------------
 
-exp = elementwise(np.exp, lambda g, ans, x: g * ans, cost=2.5)
-exp2 = elementwise(np.exp2, lambda g, ans, x: g * ans * LN2, cost=3)
-expm1 = elementwise(np.expm1, lambda g, ans, x: g * np.exp(x), cost=8)
-log = elementwise(np.log, lambda g, ans, x: g / x, cost=3)
-log2 = elementwise(np.log2, lambda g, ans, x: g / (x * LN2), cost=3)
-log10 = elementwise(np.log10, lambda g, ans, x: g / (x * LN10), cost=3)
-log1p = elementwise(np.log1p, lambda g, ans, x: g / (1 + x), cost=8)
+exp = elementwise(np.exp, lambda g, ans, x: g * ans, cost=2.5, complex=True)
+exp2 = elementwise(np.exp2, lambda g, ans, x: g * ans * LN2, cost=3, complex=True)
+expm1 = elementwise(np.expm1, lambda g, ans, x: g * np.exp(x), cost=8, complex=True)
+log = elementwise(np.log, lambda g, ans, x: g / x, cost=3, complex=True)
+log2 = elementwise(np.log2, lambda g, ans, x: g / (x * LN2), cost=3, complex=True)
+log10 = elementwise(np.log10, lambda g, ans, x: g / (x * LN10), cost=3, complex=True)
+log1p = elementwise(np.log1p, lambda g, ans, x: g / (1 + x), cost=8, complex=True)
 
 
 def log_weight(x: Any, ans: Any) -> Any:
@@ -190,12 +198,16 @@ logaddexp2 = elementwise(
 
 # --- trigonometry ----------------------------------------------------------------------
 
-sin = elementwise(np.sin, lambda g, ans, x: g * np.cos(x), cost=8)
-cos = elementwise(np.cos, lambda g, ans, x: -g * np.sin(x), cost=8)
-tan = elementwise(np.tan, lambda g, ans, x: g * (1 + ans**2), cost=12)
-arcsin = elementwise(np.arcsin, lambda g, ans, x: g / np.sqrt((1 - x) * (1 + x)), cost=10)
-arccos = elementwise(np.arccos, lambda g, ans, x: -g / np.sqrt((1 - x) * (1 + x)), cost=10)
-arctan = elementwise(np.arctan, lambda g, ans, x: g / (1 + x**2), cost=10)
+sin = elementwise(np.sin, lambda g, ans, x: g * np.cos(x), cost=8, complex=True)
+cos = elementwise(np.cos, lambda g, ans, x: -g * np.sin(x), cost=8, complex=True)
+tan = elementwise(np.tan, lambda g, ans, x: g * (1 + ans**2), cost=12, complex=True)
+arcsin = elementwise(
+    np.arcsin, lambda g, ans, x: g / np.sqrt((1 - x) * (1 + x)), cost=10, complex=True
+)
+arccos = elementwise(
+    np.arccos, lambda g, ans, x: -g / np.sqrt((1 - x) * (1 + x)), cost=10, complex=True
+)
+arctan = elementwise(np.arctan, lambda g, ans, x: g / (1 + x**2), cost=10, complex=True)
 
 
 def radius2(y: Any, x: Any) -> Any:
@@ -210,12 +222,14 @@ arctan2 = elementwise(
     lambda g, ans, y, x: -g * y / radius2(y, x),
     cost=20,
 )
-sinh = elementwise(np.sinh, lambda g, ans, x: g * np.cosh(x), cost=12)
-cosh = elementwise(np.cosh, lambda g, ans, x: g * np.sinh(x), cost=12)
-tanh = elementwise(np.tanh, lambda g, ans, x: g * (1 - ans**2), cost=4)
-arcsinh = elementwise(np.arcsinh, lambda g, ans, x: g / np.sqrt(x**2 + 1), cost=15)
-arccosh = elementwise(np.arccosh, lambda g, ans, x: g / np.sqrt((x - 1) * (x + 1)), cost=15)
-arctanh = elementwise(np.arctanh, lambda g, ans, x: g / ((1 - x) * (1 + x)), cost=15)
+sinh = elementwise(np.sinh, lambda g, ans, x: g * np.cosh(x), cost=12, complex=True)
+cosh = elementwise(np.cosh, lambda g, ans, x: g * np.sinh(x), cost=12, complex=True)
+tanh = elementwise(np.tanh, lambda g, ans, x: g * (1 - ans**2), cost=4, complex=True)
+arcsinh = elementwise(np.arcsinh, lambda g, ans, x: g / np.sqrt(x**2 + 1), cost=15, complex=True)
+arccosh = elementwise(
+    np.arccosh, lambda g, ans, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)), cost=15, complex=True
+)
+arctanh = elementwise(np.arctanh, lambda g, ans, x: g / ((1 - x) * (1 + x)), cost=15, complex=True)
 deg2rad = elementwise(np.deg2rad, lambda g, ans, x: g * DEGREE)
 rad2deg = elementwise(np.rad2deg, lambda g, ans, x: g / DEGREE)
 radians = elementwise(np.radians, lambda g, ans, x: g * DEGREE)
@@ -233,7 +247,7 @@ def sinc_slope(x: Any) -> Any:
     return np.where(near, series * math.pi**2 * x, (np.cos(math.pi * far) - np.sinc(far)) / far)
 
 
-sinc = elementwise(np.sinc, lambda g, ans, x: g * sinc_slope(x))
+sinc = elementwise(np.sinc, lambda g, ans, x: g * sinc_slope(x), complex=True)
 
 
 # --- kinks and steps -------------------------------------------------------------------
@@ -241,15 +255,33 @@ sinc = elementwise(np.sinc, lambda g, ans, x: g * sinc_slope(x))
 corner = Kink(lambda x: x == 0, lambda x: ((-1.0, 1.0),))
 meeting = Kink(lambda x, y: x == y, lambda x, y: ((0.0, 1.0), (0.0, 1.0)))
 absolute = elementwise(
-    np.absolute, lambda g, ans, x: g * np.sign(x), forward=operator.abs, kink=corner
+    np.absolute,
+    lambda g, ans, x: g * conjugated(np.sign(x)),
+    forward=operator.abs,
+    kink=corner,
+    complex=True,
 )
 abs = absolute
 fabs = elementwise(np.fabs, lambda g, ans, x: g * np.sign(x), kink=corner)
-sign = elementwise(np.sign, zero)
+
+
+def turned(t: Any, ans: Any, x: Any) -> Any:
+    """``(t - s Re(s̄ t)) / |x|``: the sign of a complex number moves on the circle only."""
+    if x.dtype.kind != "c":
+        return zero(t, ans)
+    return (t - ans * np.real(conjugated(ans) * t)) / np.where(x == 0, 1.0, np.abs(x))
+
+
+sign = elementwise(
+    np.sign,
+    lambda g, ans, x: conjugated(turned(conjugated(g), ans, x)),
+    jvp=lambda ts, ans, x: turned(ts[0], ans, x),
+    complex=True,
+)
 floor = elementwise(np.floor, zero)
 ceil = elementwise(np.ceil, zero)
 trunc = elementwise(np.trunc, zero)
-rint = elementwise(np.rint, zero)
+rint = elementwise(np.rint, zero, complex=True)
 copysign = elementwise(np.copysign, lambda g, ans, x, y: g * np.sign(x) * np.copysign(1.0, y), zero)
 heaviside = elementwise(np.heaviside, zero, lambda g, ans, x, y: g * (x == 0))
 
@@ -353,10 +385,11 @@ branch = elementwise(
     forward=_where,
     cost=3,
     doc="where(condition, x, y): x where the condition holds, y elsewhere.",
+    complex=True,
 )
 
 
-@composed(np.where, shell=True)
+@composed(np.where, shell=True, complex=True)
 def where(condition: ArrayLike, x: Any = None, y: Any = None) -> Any:
     """``x`` where ``condition`` holds, ``y`` elsewhere, as `numpy.where`.
 
@@ -380,7 +413,7 @@ def where(condition: ArrayLike, x: Any = None, y: Any = None) -> Any:
     return branch(np.not_equal(condition, 0), x, y)
 
 
-@primitive(np.round, np.around, vjps=(zero,), name="round")
+@primitive(np.round, np.around, vjps=(zero,), name="round", complex=True)
 def round(a: Any, decimals: int = 0) -> Any:
     """``a`` rounded to ``decimals``; the derivative is zero."""
     return np.round(a, decimals)
@@ -450,9 +483,9 @@ def modf(x: ArrayLike) -> tuple[Any, Any]:
     return np.copysign(np.where(np.isinf(x), 0.0, x - whole), x), whole
 
 
-@composed(np.angle)
+@composed(np.angle, complex=True)
 def angle(z: ArrayLike, deg: bool = False) -> Any:
-    """The angle of real numbers in the complex plane: 0, or a half turn below 0.
+    """The angle of numbers in the complex plane: of real ones 0, or a half turn below 0.
 
     Examples
     --------
@@ -460,7 +493,9 @@ def angle(z: ArrayLike, deg: bool = False) -> Any:
     >>> mg.angle(mg.Tensor([-2.0, 2.0]), deg=True)
     Tensor([180.,   0.])
     """
-    return np.arctan2(0, z) * (180 / math.pi if deg else 1)
+    return np.arctan2(np.imag(z) if is_complex(z) else 0, np.real(z)) * (
+        180 / math.pi if deg else 1
+    )
 
 
 @composed(np.real_if_close)
@@ -478,28 +513,28 @@ def real_if_close(a: ArrayLike, tol: float = 100) -> Any:
 
 # --- plain answers ---------------------------------------------------------------------
 
-equal = plain(np.equal, symbol="==")
-not_equal = plain(np.not_equal, symbol="!=")
+equal = plain(np.equal, symbol="==", complex=True)
+not_equal = plain(np.not_equal, symbol="!=", complex=True)
 less = plain(np.less, symbol="<")
 less_equal = plain(np.less_equal, symbol="<=")
 greater = plain(np.greater, symbol=">")
 greater_equal = plain(np.greater_equal, symbol=">=")
-logical_and = plain(np.logical_and)
-logical_or = plain(np.logical_or)
-logical_not = plain(np.logical_not)
-logical_xor = plain(np.logical_xor)
-isnan = plain(np.isnan)
-isinf = plain(np.isinf)
-isfinite = plain(np.isfinite)
+logical_and = plain(np.logical_and, complex=True)
+logical_or = plain(np.logical_or, complex=True)
+logical_not = plain(np.logical_not, complex=True)
+logical_xor = plain(np.logical_xor, complex=True)
+isnan = plain(np.isnan, complex=True)
+isinf = plain(np.isinf, complex=True)
+isfinite = plain(np.isfinite, complex=True)
 signbit = plain(np.signbit)
-isclose = plain(np.isclose)
-allclose = plain(np.allclose)
-array_equal = plain(np.array_equal)
-array_equiv = plain(np.array_equiv)
-iscomplexobj = plain(np.iscomplexobj, by_shape=True)
-isrealobj = plain(np.isrealobj, by_shape=True)
-isreal = plain(np.isreal)
-iscomplex = plain(np.iscomplex)
+isclose = plain(np.isclose, complex=True)
+allclose = plain(np.allclose, complex=True)
+array_equal = plain(np.array_equal, complex=True)
+array_equiv = plain(np.array_equiv, complex=True)
+iscomplexobj = plain(np.iscomplexobj, by_shape=True, complex=True)
+isrealobj = plain(np.isrealobj, by_shape=True, complex=True)
+isreal = plain(np.isreal, complex=True)
+iscomplex = plain(np.iscomplex, complex=True)
 isposinf = plain(np.isposinf)
 isneginf = plain(np.isneginf)
 bitwise_and = plain(np.bitwise_and, symbol="&")

@@ -62,7 +62,9 @@ def settle_index(index: Any) -> Any:
     return index
 
 
-settled = Op("index", settle_index, None)  # an op, so that Tensors in an index become arrays
+settled = Op(
+    "index", settle_index, None, complex=True
+)  # an op, so that Tensors in an index become arrays
 
 
 def getitem_rule(g: Any, ans: Any, a: Any, index: Any) -> Any:
@@ -71,7 +73,7 @@ def getitem_rule(g: Any, ans: Any, a: Any, index: Any) -> Any:
     return put(g, shape=a.shape, index=index)
 
 
-@primitive(vjps=(getitem_rule,), name="getitem", view=True, linear="jointly")
+@primitive(vjps=(getitem_rule,), name="getitem", view=True, linear="jointly", complex=True)
 def elements(a: Any, index: Any) -> Any:
     """getitem(a, index): ``a[index]``, with an index of plain arrays."""
     return a[index]
@@ -81,6 +83,7 @@ def elements(a: Any, index: Any) -> Any:
     vjps=(lambda g, ans, values, shape, index: elements(g, index=index),),
     fresh=True,
     linear="jointly",
+    complex=True,
 )
 def scatter(values: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros of ``shape`` with ``values`` added at ``index``; repeated indices accumulate."""
@@ -98,7 +101,7 @@ def scatter(values: Any, shape: tuple[int, ...], index: Any) -> Any:
     return out
 
 
-@composed(shell=True)
+@composed(shell=True, complex=True)
 def getitem(a: Any, index: Any) -> Any:
     """``a[index]``: basic, boolean, integer-array and mixed indices, as NumPy's.
 
@@ -144,7 +147,7 @@ def in_range(index: Any, n: int, mode: str) -> Any:
     return index
 
 
-@composed(np.take)
+@composed(np.take, complex=True)
 def take(a: ArrayLike, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
     """Elements of ``a`` (or its slices along ``axis``) at ``indices``, as `numpy.take`.
 
@@ -166,7 +169,7 @@ def take(a: ArrayLike, indices: Any, axis: int | None = None, *, mode: str = "ra
     return getitem(a, (slice(None),) * axis + (index,))
 
 
-@composed(np.take_along_axis)
+@composed(np.take_along_axis, complex=True)
 def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Any:
     """Elements that ``indices`` point to along ``axis``, as `numpy.take_along_axis`.
 
@@ -194,7 +197,7 @@ def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -
     return getitem(arr, tuple(grid))
 
 
-@composed(np.compress)
+@composed(np.compress, complex=True)
 def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     """Slices along ``axis`` where ``condition`` holds, as `numpy.compress`.
 
@@ -209,7 +212,7 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     return take(a, np.flatnonzero(condition), axis)
 
 
-@composed(np.extract)
+@composed(np.extract, complex=True)
 def extract(condition: Any, arr: Any) -> Any:
     """Elements where ``condition`` holds, in one axis, as `numpy.extract`.
 
@@ -222,7 +225,7 @@ def extract(condition: Any, arr: Any) -> Any:
     return take(arr, np.flatnonzero(condition))
 
 
-@composed(np.delete)
+@composed(np.delete, complex=True)
 def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Any:
     """All but the elements ``obj`` along ``axis``, as `numpy.delete`.
 
@@ -238,7 +241,7 @@ def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Any:
     return take(arr, np.delete(np.arange(n), settled(obj)), axis)
 
 
-@composed(np.insert)
+@composed(np.insert, complex=True)
 def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None) -> Any:
     """``values`` put before the elements ``obj`` along ``axis``, as `numpy.insert`.
 
@@ -302,7 +305,7 @@ def _distinct(ar: Any, axis: Any, equal_nan: bool) -> Any:
 distinct = Op("unique", _distinct, None, arity=1, fresh=True, dynamic=True)
 
 
-@composed(np.bincount)
+@composed(np.bincount, complex=True)
 def bincount(x: Any, /, weights: ArrayLike = None, minlength: int = 0) -> Any:
     """Sums of the weights of equal integers, as `numpy.bincount`.
 
@@ -324,7 +327,7 @@ def bincount(x: Any, /, weights: ArrayLike = None, minlength: int = 0) -> Any:
     return scatter(weights, shape=np.shape(counts), index=np.asarray(x, np.intp))
 
 
-@composed(np.repeat)
+@composed(np.repeat, complex=True)
 def repeat(a: ArrayLike, repeats: Any, axis: int | None = None) -> Any:
     """Each element (or slice along ``axis``) several times in a row, as `numpy.repeat`.
 
@@ -352,7 +355,7 @@ def repeat(a: ArrayLike, repeats: Any, axis: int | None = None) -> Any:
     return reshape(wide, (*head[:-1], head[-1] * times, *tail))
 
 
-@composed(np.resize)
+@composed(np.resize, complex=True)
 def resize(a: Any, new_shape: Any) -> Any:
     """A new shape filled with the elements, over and over if need be, as `numpy.resize`.
 
@@ -375,6 +378,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     vjps=(lambda g, ans, m, k=0: unbroadcast(np.tril(g, k), np.shape(m)),),
     fresh=True,
     linear="jointly",
+    complex=True,
 )
 def tril(m: Any, k: int = 0) -> Any:
     """Lower triangle, zeros above the ``k``-th diagonal, as `numpy.tril`."""
@@ -386,6 +390,7 @@ def tril(m: Any, k: int = 0) -> Any:
     vjps=(lambda g, ans, m, k=0: unbroadcast(np.triu(g, k), np.shape(m)),),
     fresh=True,
     linear="jointly",
+    complex=True,
 )
 def triu(m: Any, k: int = 0) -> Any:
     """Upper triangle, zeros below the ``k``-th diagonal, as `numpy.triu`."""
@@ -399,7 +404,7 @@ def stripe(rows: int, columns: int, k: int) -> slice:
     return slice(start, start + length * (columns + 1), columns + 1)
 
 
-@composed(np.diagonal)
+@composed(np.diagonal, complex=True)
 def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """Diagonals of the matrices in the plane of two axes, as `numpy.diagonal`.
 
@@ -422,7 +427,7 @@ def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> A
     return reshape(a, (*stack_shape, rows * columns))[..., stripe(rows, columns, offset)]
 
 
-@composed(np.diag)
+@composed(np.diag, complex=True)
 def diag(v: ArrayLike, k: int = 0) -> Any:
     """The ``k``-th diagonal of a matrix, or the matrix of a diagonal, as `numpy.diag`.
 
@@ -441,7 +446,7 @@ def diag(v: ArrayLike, k: int = 0) -> Any:
     return reshape(scatter(v, shape=(n * n,), index=stripe(n, n, k)), (n, n))
 
 
-@composed(np.diagflat)
+@composed(np.diagflat, complex=True)
 def diagflat(v: Any, k: int = 0) -> Any:
     """The matrix whose ``k``-th diagonal has all elements, as `numpy.diagflat`.
 
@@ -547,7 +552,7 @@ def running(name: str, extreme: str, a: Any, axis: int) -> Any:
 # --- choosing --------------------------------------------------------------------------
 
 
-@composed(np.choose)
+@composed(np.choose, complex=True)
 def choose(a: ArrayLike, choices: Any, *, mode: str = "raise") -> Any:
     """From several arrays, the element of the one that ``a`` names, as `numpy.choose`.
 
@@ -569,7 +574,7 @@ def choose(a: ArrayLike, choices: Any, *, mode: str = "raise") -> Any:
     return take_along_axis(layers, np.broadcast_to(index, (1, *shape)), 0)[0]
 
 
-@composed(np.select)
+@composed(np.select, complex=True)
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """The choice of the first condition that holds, else ``default``, as `numpy.select`.
 

@@ -25,7 +25,7 @@ def concatenate_rule(g: Any, ans: Any, *arrays: Any, argnum: int, axis: int = 0)
     return g[(slice(None),) * k + (slice(start, start + arrays[argnum].shape[k]),)]
 
 
-@primitive(vjps=concatenate_rule, name="concatenate", fresh=True, linear="jointly")
+@primitive(vjps=concatenate_rule, name="concatenate", fresh=True, linear="jointly", complex=True)
 def joined(*arrays: Any, axis: int = 0) -> Any:
     """concatenate(arrays, axis): arrays joined along an axis that they have."""
     return np.concatenate(arrays, axis=axis)
@@ -39,7 +39,7 @@ def in_groups(op: Op, arrays: list[Any], axis: int) -> Any:
     return concatenate([op(*arrays[i : i + MANY], axis=axis) for i in starts], axis)
 
 
-@composed(np.concatenate)
+@composed(np.concatenate, complex=True)
 def concatenate(arrays: Any, axis: int | None = 0) -> Any:
     """Arrays joined along ``axis`` (all elements, if None), as `numpy.concatenate`.
 
@@ -83,13 +83,14 @@ concat = concatenate
     name="stack",
     fresh=True,
     linear="jointly",
+    complex=True,
 )
 def layered(*arrays: Any, axis: int = 0) -> Any:
     """stack(arrays, axis): arrays of one shape joined along a new axis."""
     return np.stack(arrays, axis=axis)
 
 
-@composed(np.stack)
+@composed(np.stack, complex=True)
 def stack(arrays: Any, axis: int = 0) -> Any:
     """Arrays of one shape joined along a new axis, as `numpy.stack`.
 
@@ -121,7 +122,7 @@ def stack(arrays: Any, axis: int = 0) -> Any:
     return in_groups(layered, list(arrays), axis)
 
 
-@composed(np.vstack)
+@composed(np.vstack, complex=True)
 def vstack(tup: Any) -> Any:
     """Arrays below each other, vectors as rows, as `numpy.vstack`.
 
@@ -135,7 +136,7 @@ def vstack(tup: Any) -> Any:
     return concatenate([atleast_2d(a) for a in tup])
 
 
-@composed(np.hstack)
+@composed(np.hstack, complex=True)
 def hstack(tup: Any) -> Any:
     """Arrays beside each other, as `numpy.hstack`.
 
@@ -149,7 +150,7 @@ def hstack(tup: Any) -> Any:
     return concatenate(arrays, 1 if arrays and np.ndim(arrays[0]) > 1 else 0)
 
 
-@composed(np.dstack)
+@composed(np.dstack, complex=True)
 def dstack(tup: Any) -> Any:
     """Arrays behind each other, as `numpy.dstack`.
 
@@ -163,7 +164,7 @@ def dstack(tup: Any) -> Any:
     return concatenate([atleast_3d(a) for a in tup], 2)
 
 
-@composed(np.column_stack)
+@composed(np.column_stack, complex=True)
 def column_stack(tup: Any) -> Any:
     """Arrays beside each other, vectors as columns, as `numpy.column_stack`.
 
@@ -178,7 +179,7 @@ def column_stack(tup: Any) -> Any:
     return concatenate([a if np.ndim(a) > 1 else reshape(a, (-1, 1)) for a in arrays], 1)
 
 
-@composed(np.block)
+@composed(np.block, complex=True)
 def block(arrays: Any) -> Any:
     """An array from nested lists of blocks, as `numpy.block`.
 
@@ -214,7 +215,7 @@ def _assembled(x: Any, axis: int, ndim: int) -> Any:
     return reshape(x, (*[1] * (ndim - np.ndim(x)), *np.shape(x)))
 
 
-@composed(np.append)
+@composed(np.append, complex=True)
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     """``values`` joined to the end of ``arr``, as `numpy.append`.
 
@@ -235,6 +236,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     name="array_split",
     view=True,
     linear="jointly",
+    complex=True,
 )
 def pieces(ary: Any, ends: Any, axis: int = 0) -> Any:
     """Consecutive stretches that end at ``ends``; the last is the rest."""
@@ -242,7 +244,7 @@ def pieces(ary: Any, ends: Any, axis: int = 0) -> Any:
     return tuple(ary[(*front, slice(i, j))] for i, j in zip((0, *ends), (*ends, None), strict=True))
 
 
-@composed(np.array_split)
+@composed(np.array_split, complex=True)
 def array_split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """A list of consecutive pieces, nearly equal or cut at indices, as `numpy.array_split`.
 
@@ -269,7 +271,7 @@ def array_split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list
     return [ary[(*front, slice(i, j))] for i, j in pairwise(cuts)]
 
 
-@composed(np.split)
+@composed(np.split, complex=True)
 def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """A list of equal pieces, or pieces cut at indices, as `numpy.split`.
 
@@ -296,7 +298,7 @@ def split_along(name: str, ary: Any, indices_or_sections: Any, axis: int) -> lis
     return split(ary, indices_or_sections, axis)
 
 
-@composed(np.vsplit)
+@composed(np.vsplit, complex=True)
 def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
     """Pieces below each other, as `numpy.vsplit`.
 
@@ -311,7 +313,7 @@ def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
     return split_along("vsplit", ary, indices_or_sections, 0)
 
 
-@composed(np.hsplit)
+@composed(np.hsplit, complex=True)
 def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
     """Pieces beside each other, as `numpy.hsplit`.
 
@@ -324,7 +326,7 @@ def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
     return split_along("hsplit", ary, indices_or_sections, 1 if np.ndim(ary) > 1 else 0)
 
 
-@composed(np.dsplit)
+@composed(np.dsplit, complex=True)
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """Pieces behind each other, as `numpy.dsplit`.
 
@@ -342,6 +344,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     vjps=(lambda g, ans, x, axis=0: np.stack(g, axis),),
     view=True,
     linear="jointly",
+    complex=True,
 )
 def unstack(x: Any, *, axis: int = 0) -> Any:
     """A tuple of the slices along ``axis``, as `numpy.unstack`."""

@@ -17,10 +17,10 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigrad.ops import products
 from minigrad.ops.factorisations import refuse_hermitian, svdvals_rule
-from minigrad.ops.products import mT
+from minigrad.ops.products import mH, mT
 from minigrad.ops.record import ArrayLike, composed, primitive
 from minigrad.ops.reduction import others
-from minigrad.ops.shape import arrayed, unbroadcast
+from minigrad.ops.shape import arrayed, conjugated, unbroadcast
 
 LinAlgError = np.linalg.LinAlgError
 
@@ -46,6 +46,7 @@ def scaled(g: Any, matrix: Any) -> Any:
     name="linalg.inv",
     fresh=True,
     jvp=lambda ts, ans, a: -ans @ ts[0] @ ans,
+    complex=True,
 )
 def inv(a: Any) -> Any:
     """Inverse of square matrices, as `numpy.linalg.inv`.
@@ -112,7 +113,12 @@ def solve_jvp(ts: Any, ans: Any, a: Any, b: Any) -> Any:
 
 
 @primitive(
-    np.linalg.solve, vjps=(solve_left, solve_right), name="linalg.solve", fresh=True, jvp=solve_jvp
+    np.linalg.solve,
+    vjps=(solve_left, solve_right),
+    name="linalg.solve",
+    fresh=True,
+    jvp=solve_jvp,
+    complex=True,
 )
 def solve(a: Any, b: Any) -> Any:
     """``x`` with ``a x = b``, as `numpy.linalg.solve`.
@@ -218,7 +224,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     return x, residuals, np.int64(rank), s
 
 
-@composed(np.linalg.tensorinv, name="linalg.tensorinv")
+@composed(np.linalg.tensorinv, name="linalg.tensorinv", complex=True)
 def tensorinv(a: ArrayLike, ind: int = 2) -> Any:
     """Inverse with respect to `tensordot` over ``ind`` axes, as `numpy.linalg.tensorinv`.
 
@@ -236,7 +242,7 @@ def tensorinv(a: ArrayLike, ind: int = 2) -> Any:
     return np.reshape(np.linalg.inv(matrix), shape[ind:] + shape[:ind])
 
 
-@composed(np.linalg.tensorsolve, name="linalg.tensorsolve")
+@composed(np.linalg.tensorsolve, name="linalg.tensorsolve", complex=True)
 def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Any = None) -> Any:
     """``x`` with ``tensordot(a, x, x.ndim) = b``, as `numpy.linalg.tensorsolve`.
 
@@ -264,7 +270,7 @@ def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Any = None) -> Any:
 
 
 def orientation(u: Any, vh: Any) -> Any:
-    """Determinant, 1 or -1, of a product of two orthogonal matrices."""
+    """Determinant, 1 or -1, of a product of two orthogonal matrices; on the circle if unitary."""
     return np.sign(np.linalg.det(u @ vh))
 
 
@@ -296,7 +302,12 @@ def symmetric_rule(g: Any, ans: Any, h: Any, a: Any) -> Any:
     return cofactors_along(g, a)
 
 
-@primitive(vjps=(symmetric_rule, cofactors_along_rule), name="linalg.cofactors_along", fresh=True)
+@primitive(
+    vjps=(symmetric_rule, cofactors_along_rule),
+    name="linalg.cofactors_along",
+    fresh=True,
+    complex=True,
+)
 def cofactors_along(h: Any, a: Any) -> Any:
     """Change of `cofactors` along ``h``: the second derivatives of the determinant times ``h``.
 
@@ -310,20 +321,29 @@ def cofactors_along(h: Any, a: Any) -> Any:
     u, s, vh = np.linalg.svd(a)
     eye = np.eye(np.shape(s)[-1])
     p = others(np.where(eye == 1, 1.0, s[..., None, :]), -1) * (1 - eye)
-    turned = mT(u) @ h @ mT(vh)
+    turned = mH(u) @ h @ mH(vh)
     along = (p @ np.einsum("...ii->...i", turned)[..., None]) * eye
-    return scaled(orientation(u, vh), u @ (along - p * mT(turned)) @ vh)
-
-
-@primitive(vjps=(lambda g, ans, a: cofactors_along(g, a),), name="linalg.cofactors", fresh=True)
-def cofactors(a: Any) -> Any:
-    """``det(a) a⁻ᵀ``, by the singular values so that it exists for every rank."""
-    u, s, vh = np.linalg.svd(a)
-    return scaled(orientation(u, vh), (u * others(s, -1)[..., None, :]) @ vh)
+    return scaled(orientation(u, vh), conjugated(u) @ (along - p * mT(turned)) @ conjugated(vh))
 
 
 @primitive(
-    np.linalg.det, vjps=(lambda g, ans, a: scaled(g, cofactors(a)),), name="linalg.det", fresh=True
+    vjps=(lambda g, ans, a: cofactors_along(g, a),),
+    name="linalg.cofactors",
+    fresh=True,
+    complex=True,
+)
+def cofactors(a: Any) -> Any:
+    """``det(a) a⁻ᵀ``, by the singular values so that it exists for every rank."""
+    u, s, vh = np.linalg.svd(a)
+    return scaled(orientation(u, vh), conjugated(u * others(s, -1)[..., None, :]) @ conjugated(vh))
+
+
+@primitive(
+    np.linalg.det,
+    vjps=(lambda g, ans, a: scaled(g, cofactors(a)),),
+    name="linalg.det",
+    fresh=True,
+    complex=True,
 )
 def det(a: Any) -> Any:
     """Determinant, as `numpy.linalg.det`; its derivatives are exact for singular matrices too.
@@ -377,7 +397,7 @@ def slogdet(a: Any) -> SlogdetResult:
 # --- products --------------------------------------------------------------------------
 
 
-@composed(np.linalg.matrix_power, name="linalg.matrix_power")
+@composed(np.linalg.matrix_power, name="linalg.matrix_power", complex=True)
 def matrix_power(a: ArrayLike, n: int) -> Any:
     """``n``-th power of square matrices by repeated squaring, as `numpy.linalg.matrix_power`.
 
@@ -433,7 +453,7 @@ def product(chain: list[Any], split: dict[tuple[int, int], int], i: int, j: int)
     return np.matmul(product(chain, split, i, k), product(chain, split, k + 1, j))
 
 
-@composed(np.linalg.multi_dot, name="linalg.multi_dot")
+@composed(np.linalg.multi_dot, name="linalg.multi_dot", complex=True)
 def multi_dot(arrays: Any) -> Any:
     """Product of several matrices in the cheapest order, as `numpy.linalg.multi_dot`.
 
@@ -465,7 +485,7 @@ def multi_dot(arrays: Any) -> Any:
     return product(chain, split, 0, len(chain) - 1)
 
 
-@composed(np.linalg.outer, name="linalg.outer")
+@composed(np.linalg.outer, name="linalg.outer", complex=True)
 def outer(x1: ArrayLike, x2: ArrayLike, /) -> Any:
     """Outer product of two vectors, as `numpy.linalg.outer`.
 
@@ -482,7 +502,7 @@ def outer(x1: ArrayLike, x2: ArrayLike, /) -> Any:
     return products.outer(x1, x2)
 
 
-@composed(np.linalg.cross, name="linalg.cross")
+@composed(np.linalg.cross, name="linalg.cross", complex=True)
 def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Any:
     """Vector product of 3-vectors along ``axis``, as `numpy.linalg.cross`.
 
@@ -500,7 +520,7 @@ def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Any:
     return products.cross(x1, x2, axis=axis)
 
 
-@composed(np.linalg.diagonal, name="linalg.diagonal")
+@composed(np.linalg.diagonal, name="linalg.diagonal", complex=True)
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """Diagonals of matrices, as `numpy.linalg.diagonal`.
 
@@ -514,7 +534,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     return np.diagonal(x, offset, -2, -1)
 
 
-@composed(np.linalg.trace, name="linalg.trace")
+@composed(np.linalg.trace, name="linalg.trace", complex=True)
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """Sums of the diagonals of matrices, as `numpy.linalg.trace`.
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from minigrad.ops.record import Op, composed, primitive, register
+from minigrad.ops.record import Op, composed, is_complex, primitive, register
 from minigrad.ops.reduction import restore
-from minigrad.ops.shape import arrayed
+from minigrad.ops.shape import arrayed, conjugated
 
 
 def power_norm_rule(
@@ -20,23 +20,24 @@ def power_norm_rule(
     g, ans = restore(g, x, axis), restore(ans, x, axis)
     length = np.where(ans == 0, 1.0, ans)
     if ord == 2:
-        return g * (x / length)
+        return g * (conjugated(x) / length)
     share = np.where(x == 0, 1.0, np.abs(x) / length)
-    return g * np.sign(x) * (ans != 0) * share ** (ord - 1)
+    return g * conjugated(np.sign(x)) * (ans != 0) * share ** (ord - 1)
 
 
-@primitive(vjps=(power_norm_rule,), name="linalg.vector_norm", fresh=True)
+@primitive(vjps=(power_norm_rule,), name="linalg.vector_norm", fresh=True, complex=True)
 def power_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
     """``(Σ |x|^p)^(1/p)``."""
     if ord == 2:
-        return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+        squares = np.real(x * np.conj(x)) if is_complex(x) else x * x
+        return np.sqrt(np.sum(squares, axis=axis, keepdims=keepdims))
     return np.sum(np.abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
 
 
 def floating(x: Any) -> Any:
     """``x`` as an array of floating-point numbers."""
     x = arrayed(x)
-    return x if np.result_type(x).kind == "f" else np.multiply(x, 1.0)
+    return x if np.result_type(x).kind in "fc" else np.multiply(x, 1.0)
 
 
 def largest(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -80,7 +81,7 @@ def size_of(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     return np.expand_dims(ans, axis) if keepdims else ans
 
 
-@composed(np.linalg.norm, name="linalg.norm")
+@composed(np.linalg.norm, name="linalg.norm", complex=True)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of vectors or matrices, as `numpy.linalg.norm`.
 
@@ -130,7 +131,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     )
 
 
-@composed(np.linalg.vector_norm, name="linalg.vector_norm")
+@composed(np.linalg.vector_norm, name="linalg.vector_norm", complex=True)
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of vectors, along one axis, several, or all, as `numpy.linalg.vector_norm`.
 
@@ -144,7 +145,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     return length_of(floating(x), ord, axis, keepdims)
 
 
-@composed(np.linalg.matrix_norm, name="linalg.matrix_norm")
+@composed(np.linalg.matrix_norm, name="linalg.matrix_norm", complex=True)
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """Norm of the matrices in the last two axes, as `numpy.linalg.matrix_norm`.
 

@@ -31,13 +31,14 @@ _SUMMARIES: dict[str, Any] = {
     ),
     name="pad",
     fresh=True,
+    complex=True,
 )
 def framed(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
     """pad(array, pad_width, constant_values=...): constants around an array."""
     return np.pad(array, pad_width, constant_values=constant_values)
 
 
-@composed(np.pad)
+@composed(np.pad, complex=True)
 def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
     """``array`` with ``pad_width`` elements more at each end of its axes, as `numpy.pad`.
 

@@ -27,7 +27,7 @@ def vector(p: Any, name: str) -> Any:
     return p[places[0] if len(places) else np.size(p) - 1 :]
 
 
-@composed(np.polyval)
+@composed(np.polyval, complex=True)
 def polyval(p: ArrayLike, x: ArrayLike) -> Any:
     """The polynomial with coefficients ``p``, highest first, at ``x``, as `numpy.polyval`.
 
@@ -43,7 +43,7 @@ def polyval(p: ArrayLike, x: ArrayLike) -> Any:
     return ans
 
 
-@composed(np.vander)
+@composed(np.vander, complex=True)
 def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Any:
     """Powers of ``x`` in columns, the highest first, as `numpy.vander`.
 
@@ -69,7 +69,7 @@ def aligned(a1: Any, a2: Any) -> tuple[Any, Any]:
     return first, second
 
 
-@composed(np.polyadd)
+@composed(np.polyadd, complex=True)
 def polyadd(a1: ArrayLike, a2: ArrayLike) -> Any:
     """The sum of two polynomials, as `numpy.polyadd`.
 
@@ -83,7 +83,7 @@ def polyadd(a1: ArrayLike, a2: ArrayLike) -> Any:
     return first + second
 
 
-@composed(np.polysub)
+@composed(np.polysub, complex=True)
 def polysub(a1: ArrayLike, a2: ArrayLike) -> Any:
     """The difference of two polynomials, as `numpy.polysub`.
 
@@ -97,7 +97,7 @@ def polysub(a1: ArrayLike, a2: ArrayLike) -> Any:
     return first - second
 
 
-@composed(np.polymul)
+@composed(np.polymul, complex=True)
 def polymul(a1: ArrayLike, a2: ArrayLike) -> Any:
     """The product of two polynomials, as `numpy.polymul`.
 
@@ -110,7 +110,7 @@ def polymul(a1: ArrayLike, a2: ArrayLike) -> Any:
     return np.convolve(vector(a1, "polymul"), vector(a2, "polymul"))
 
 
-@composed(np.polydiv)
+@composed(np.polydiv, complex=True)
 def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Any, Any]:
     """Quotient and remainder of two polynomials, as `numpy.polydiv`.
 
@@ -135,7 +135,7 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Any, Any]:
     return np.stack(quotient) if quotient else np.zeros(1), rest[first:]
 
 
-@composed(np.polyder)
+@composed(np.polyder, complex=True)
 def polyder(p: ArrayLike, m: int = 1) -> Any:
     """The ``m``-th derivative of a polynomial, as `numpy.polyder`.
 
@@ -152,7 +152,7 @@ def polyder(p: ArrayLike, m: int = 1) -> Any:
     return p
 
 
-@composed(np.polyint)
+@composed(np.polyint, complex=True)
 def polyint(p: ArrayLike, m: int = 1, k: ArrayLike = None) -> Any:
     """The ``m``-th integral of a polynomial with constants ``k``, as `numpy.polyint`.
 
@@ -174,7 +174,7 @@ def polyint(p: ArrayLike, m: int = 1, k: ArrayLike = None) -> Any:
     return p
 
 
-@composed(np.poly)
+@composed(np.poly, complex=True)
 def poly(seq_of_zeros: ArrayLike) -> Any:
     """The polynomial with these zeros, as `numpy.poly`.
 

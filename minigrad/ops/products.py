@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.ops.record import ArrayLike, Op, composed, primitive, register
-from minigrad.ops.shape import unbroadcast
+from minigrad.ops.shape import conjugated, unbroadcast
 
 ndarray = np.ndarray
 dot_product: Any = np.dot  # the name below is the op's
@@ -20,6 +20,11 @@ dot_product: Any = np.dot  # the name below is the op's
 def mT(a: Any) -> Any:
     """The last two axes exchanged."""
     return np.swapaxes(a, -1, -2)
+
+
+def mH(a: Any) -> Any:
+    """The conjugate of the last two axes exchanged."""
+    return conjugated(mT(a))
 
 
 def multiplied(a: Any, b: Any) -> Any:
@@ -95,6 +100,7 @@ matmul = register(
         symbol="@",
         linear="each",
         fresh=True,
+        complex=True,
     ),
     np.matmul,
     np.linalg.matmul,
@@ -104,7 +110,7 @@ matmul = register(
 # --- products of vectors and matrices --------------------------------------------------
 
 
-@composed(np.dot)
+@composed(np.dot, complex=True)
 def dot(a: ArrayLike, b: ArrayLike) -> Any:
     """Sum over the last axis of ``a`` and the second-to-last of ``b``, as `numpy.dot`.
 
@@ -119,7 +125,7 @@ def dot(a: ArrayLike, b: ArrayLike) -> Any:
     return np.matmul(a, b) if np.ndim(b) <= 2 else np.tensordot(a, b, (-1, -2))
 
 
-@composed(np.inner)
+@composed(np.inner, complex=True)
 def inner(a: ArrayLike, b: ArrayLike) -> Any:
     """Sum over the last axes of both, as `numpy.inner`.
 
@@ -134,7 +140,7 @@ def inner(a: ArrayLike, b: ArrayLike) -> Any:
     return np.tensordot(a, b, (-1, -1))
 
 
-@composed(np.outer)
+@composed(np.outer, complex=True)
 def outer(a: Any, b: Any) -> Any:
     """Every element of ``a`` times every element of ``b``, as `numpy.outer`.
 
@@ -147,7 +153,7 @@ def outer(a: Any, b: Any) -> Any:
     return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
 
 
-@composed(np.vdot)
+@composed(np.vdot, complex=True)
 def vdot(a: Any, b: Any) -> Any:
     """Sum of products of all elements, in order, as `numpy.vdot`.
 
@@ -158,10 +164,10 @@ def vdot(a: Any, b: Any) -> Any:
     array([[3.],
            [4.]])
     """
-    return np.matmul(np.reshape(a, (-1,)), np.reshape(b, (-1,)))
+    return np.matmul(np.reshape(conjugated(a), (-1,)), np.reshape(b, (-1,)))
 
 
-@composed(np.vecdot, np.linalg.vecdot)
+@composed(np.vecdot, np.linalg.vecdot, complex=True)
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Any:
     """Sum of products along ``axis``, the other axes broadcast, as `numpy.vecdot`.
 
@@ -181,10 +187,10 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Any:
         )
     if axis != -1:
         x1, x2 = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
-    return np.einsum("...i,...i->...", x1, x2)
+    return np.einsum("...i,...i->...", conjugated(x1), x2)
 
 
-@composed(*([np.matvec] if hasattr(np, "matvec") else []))
+@composed(*([np.matvec] if hasattr(np, "matvec") else []), complex=True)
 def matvec(x1: Any, x2: ArrayLike, /) -> Any:
     """Matrices times vectors, both in batches, as `numpy.matvec` (of NumPy 2.2).
 
@@ -199,7 +205,7 @@ def matvec(x1: Any, x2: ArrayLike, /) -> Any:
     return np.matmul(x1, x2[..., None])[..., 0]
 
 
-@composed(*([np.vecmat] if hasattr(np, "vecmat") else []))
+@composed(*([np.vecmat] if hasattr(np, "vecmat") else []), complex=True)
 def vecmat(x1: ArrayLike, x2: Any, /) -> Any:
     """Vectors times matrices, both in batches, as `numpy.vecmat` (of NumPy 2.2).
 
@@ -211,10 +217,10 @@ def vecmat(x1: ArrayLike, x2: Any, /) -> Any:
     """
     if np.ndim(x2) < 2:
         raise ValueError(f"vecmat takes a matrix second, not shape {np.shape(x2)}")
-    return np.matmul(x1[..., None, :], x2)[..., 0, :]
+    return np.matmul(conjugated(x1)[..., None, :], x2)[..., 0, :]
 
 
-@composed(np.matrix_transpose, np.linalg.matrix_transpose)
+@composed(np.matrix_transpose, np.linalg.matrix_transpose, complex=True)
 def matrix_transpose(x: ArrayLike, /) -> Any:
     """The last two axes exchanged, as `numpy.matrix_transpose`.
 
@@ -229,7 +235,7 @@ def matrix_transpose(x: ArrayLike, /) -> Any:
     return mT(x)
 
 
-@composed(np.trace)
+@composed(np.trace, complex=True)
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
     """Sum along a diagonal, as `numpy.trace`.
 
@@ -246,7 +252,7 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
 # --- products of tensors ---------------------------------------------------------------
 
 
-@composed(np.tensordot, np.linalg.tensordot)
+@composed(np.tensordot, np.linalg.tensordot, complex=True)
 def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> Any:
     """Sum of products over given axes of ``a`` and ``b``, as `numpy.tensordot`.
 
@@ -288,7 +294,7 @@ def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> Any:
     return np.reshape(np.matmul(matrix_a, matrix_b), (*kept_a, *kept_b))
 
 
-@composed(np.kron)
+@composed(np.kron, complex=True)
 def kron(a: ArrayLike, b: ArrayLike) -> Any:
     """Kronecker's product, a block of ``b`` for every element of ``a``, as `numpy.kron`.
 
@@ -307,7 +313,7 @@ def kron(a: ArrayLike, b: ArrayLike) -> Any:
     return np.reshape(blocks_a * blocks_b, [p * q for p, q in pairs])
 
 
-@composed(np.cross)
+@composed(np.cross, complex=True)
 def cross(
     a: ArrayLike,
     b: ArrayLike,
@@ -359,6 +365,7 @@ def convolve_rule(g: Any, other: Any, x: Any, mode: Any) -> Any:
     ),
     fresh=True,
     linear="each",
+    complex=True,
 )
 def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
     """Convolution of two sequences, as `numpy.convolve`; mode full, same or valid."""
@@ -367,7 +374,7 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
     return np.convolve(a, v, mode)
 
 
-@composed(np.correlate)
+@composed(np.correlate, complex=True)
 def correlate(a: ArrayLike, v: ArrayLike, mode: Any = "valid") -> Any:
     """Cross-correlation of two sequences, as `numpy.correlate`.
 
@@ -379,6 +386,7 @@ def correlate(a: ArrayLike, v: ArrayLike, mode: Any = "valid") -> Any:
     """
     if np.ndim(a) != 1 or np.ndim(v) != 1:
         raise ValueError(f"correlate takes two sequences, not shapes {np.shape(a)}, {np.shape(v)}")
+    v = conjugated(v)
     if np.size(v) > np.size(a):
         return np.convolve(v, a[::-1], mode)[::-1]
     return np.convolve(a, v[::-1], mode)

@@ -32,6 +32,8 @@ implementations: dict[Any, Callable[..., Any]] = {}
 public: dict[str, Callable[..., Any]] = {}
 """What the library offers by name: ops, and functions composed of them."""
 
+REAL_ONLY = "it takes real numbers, not complex ones; choose with .real, .imag or np.abs"
+
 
 class Kink(NamedTuple):
     """Where the derivative of an op jumps, and between which values.
@@ -67,6 +69,7 @@ class Facts(TypedDict, total=False):
     jvp: Rule | None
     unruled: str
     joint: bool
+    complex: bool
 
 
 class Op:
@@ -128,6 +131,8 @@ class Op:
         What is said of an argument without rule: that there is no derivative, or no known one.
     joint : bool
         ``vjps`` is one rule that returns the gradients of all arrays, in a tuple.
+    complex : bool
+        Values and rules are right for complex numbers as well; they are refused otherwise.
     """
 
     elementwise: bool = False
@@ -145,6 +150,7 @@ class Op:
     jvp: Rule | None = None
     unruled: str = "no derivative exists"
     joint: bool = False
+    complex: bool = False
 
     def __init__(
         self,
@@ -377,14 +383,23 @@ def hang_teller(function: Callable[..., Exception]) -> None:
     tell = function
 
 
-def composed(*functions: Any, name: str | None = None, shell: bool = False) -> Callable[[F], F]:
+def is_complex(x: Any) -> bool:
+    """Whether ``x``, or what a list holds, is of complex dtype."""
+    if isinstance(x, list | tuple):
+        return any(map(is_complex, x))
+    return getattr(getattr(x, "dtype", None), "kind", "") == "c" or type(x) is complex
+
+
+def composed(
+    *functions: Any, name: str | None = None, shell: bool = False, complex: bool = False
+) -> Callable[[F], F]:
     """Decorator: the function below, written with other ops, stands for ``functions``.
 
     It is called as NumPy's function is: what that has besides may be given in its place, and
     is refused if it asks for more than the default; nested lists are arrays, where a parameter
     is an ``ArrayLike``.  What goes wrong inside is told as an error of this function, with the
     arguments that the user gave; unless it is but a ``shell`` of one op of the same name, which
-    does so.
+    does so.  Complex numbers are refused unless it is right for them, as those of an op are.
     """
 
     def record(function: F) -> F:
@@ -395,6 +410,8 @@ def composed(*functions: Any, name: str | None = None, shell: bool = False) -> C
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
                 given, keywords = calling(args, dict(kwargs), public["array"])
+                if not complex and any(map(is_complex, (*given, *keywords.values()))):
+                    raise tell(label, args, kwargs, TypeError(REAL_ONLY))
                 return function(*given, **keywords)
             except Exception as error:
                 told = error if shell else tell(label, args, kwargs, error)

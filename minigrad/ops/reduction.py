@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.ops.record import ArrayLike, composed, plain, primitive
-from minigrad.ops.shape import speaks_numpy
+from minigrad.ops.record import ArrayLike, composed, is_complex, plain, primitive
+from minigrad.ops.shape import conjugated, speaks_numpy
 
 NoValue = np._NoValue
 total: Any = np.add.reduce
@@ -88,7 +88,7 @@ def sum_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_:
     return mask(spread(g, a, axis), where)
 
 
-@primitive(np.sum, vjps=(sum_rule,), fresh=True, reduction=np.add, jvp=sum_jvp)
+@primitive(np.sum, vjps=(sum_rule,), fresh=True, reduction=np.add, jvp=sum_jvp, complex=True)
 def sum(
     a: Any,
     axis: Any = None,
@@ -153,7 +153,7 @@ def mean_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_
     return np.broadcast_to(share, np.shape(a)) * where
 
 
-@primitive(np.mean, vjps=(mean_rule,), fresh=True, linear="jointly")
+@primitive(np.mean, vjps=(mean_rule,), fresh=True, linear="jointly", complex=True)
 def mean(
     a: Any,
     axis: Any = None,
@@ -199,7 +199,7 @@ def mean(
     return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims))
 
 
-@composed(np.var)
+@composed(np.var, complex=True)
 def var(
     a: ArrayLike,
     axis: Any = None,
@@ -226,15 +226,17 @@ def var(
     elif np.result_type(a).kind in "iub":
         a = np.multiply(a, 1.0)
     centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is NoValue else mean
-    ans = np.sum(np.square(a - centre), axis=axis, keepdims=keepdims, where=where)
+    off = a - centre
+    squares = np.real(off * conjugated(off)) if is_complex(off) else np.square(off)
+    ans = np.sum(squares, axis=axis, keepdims=keepdims, where=where)
     n = taking_part(a, axis, where) - ddof
     n = n * (n > 0) + 0.0  # which is never -0
     if where is not True:
-        n = n.reshape(np.shape(ans)).astype(np.result_type(a))
+        n = n.reshape(np.shape(ans)).astype(np.result_type(ans))
     return ans / n
 
 
-@composed(np.std)
+@composed(np.std, complex=True)
 def std(
     a: Any,
     axis: Any = None,
@@ -266,7 +268,7 @@ def trusted(a: Any) -> Any:
     return ~np.isnan(a)
 
 
-@composed(np.nansum)
+@composed(np.nansum, complex=True)
 def nansum(
     a: ArrayLike,
     axis: Any = None,
@@ -290,7 +292,7 @@ def nansum(
     )  # fmt: skip
 
 
-@composed(np.nanmean)
+@composed(np.nanmean, complex=True)
 def nanmean(
     a: ArrayLike,
     axis: Any = None,
@@ -311,7 +313,7 @@ def nanmean(
     return mean(np.where(keep, a, 0), axis=axis, dtype=dtype, keepdims=keepdims, where=keep & where)
 
 
-@composed(np.average)
+@composed(np.average, complex=True)
 def average(
     a: ArrayLike,
     axis: Any = None,
@@ -378,7 +380,7 @@ def prod_rule(
     return mask(restore(g, a, axis) * rest, where)
 
 
-@primitive(np.prod, vjps=(prod_rule,), fresh=True, reduction=np.multiply)
+@primitive(np.prod, vjps=(prod_rule,), fresh=True, reduction=np.multiply, complex=True)
 def prod(
     a: Any,
     axis: Any = None,
@@ -578,14 +580,14 @@ argmax = plain(np.argmax)
 argmin = plain(np.argmin)
 nanargmax = plain(np.nanargmax)
 nanargmin = plain(np.nanargmin)
-any = plain(np.any, reduction=np.logical_or)
-all = plain(np.all, reduction=np.logical_and)
-count_nonzero = plain(np.count_nonzero)
+any = plain(np.any, reduction=np.logical_or, complex=True)
+all = plain(np.all, reduction=np.logical_and, complex=True)
+count_nonzero = plain(np.count_nonzero, complex=True)
 argsort = plain(np.argsort)
 argpartition = plain(np.argpartition)
-nonzero = plain(np.nonzero, dynamic=True)
-flatnonzero = plain(np.flatnonzero, dynamic=True)
-argwhere = plain(np.argwhere, dynamic=True)
+nonzero = plain(np.nonzero, dynamic=True, complex=True)
+flatnonzero = plain(np.flatnonzero, dynamic=True, complex=True)
+argwhere = plain(np.argwhere, dynamic=True, complex=True)
 searchsorted = plain(np.searchsorted)
 digitize = plain(np.digitize)
 lexsort = plain(np.lexsort)

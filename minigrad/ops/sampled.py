@@ -104,7 +104,7 @@ def slopes(f: Any, h: Any, axis: int, edge_order: int) -> Any:
     return np.concatenate([start, inner, end], axis=axis)
 
 
-@composed(np.gradient)
+@composed(np.gradient, complex=True)
 def gradient(f: ArrayLike, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Slopes of a sampled function by central differences, as `numpy.gradient`.
 
@@ -144,7 +144,7 @@ def gradient(f: ArrayLike, *varargs: Any, axis: Any = None, edge_order: int = 1)
     return answers[0] if len(axes) == 1 else tuple(answers)
 
 
-@composed(np.trapezoid)
+@composed(np.trapezoid, complex=True)
 def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Integral along ``axis`` by trapezoids, as `numpy.trapezoid`.
 
@@ -163,7 +163,7 @@ def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: Any = 1.0, axis: int = -1) 
     return np.sum(dx * (y[along(axis, 1, None)] + y[along(axis, None, -1)]) / 2, axis=axis)
 
 
-@composed(np.unwrap)
+@composed(np.unwrap, complex=True)
 def unwrap(p: ArrayLike, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Any:
     """Angles without jumps of more than half a ``period``, as `numpy.unwrap`.
 
@@ -185,7 +185,7 @@ def unwrap(p: ArrayLike, discont: Any = None, axis: int = -1, *, period: Any = 2
     return p + np.concatenate([start, cumsum(jump, axis=axis)], axis=axis)
 
 
-@composed(np.ediff1d)
+@composed(np.ediff1d, complex=True)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """Differences of all elements in a row, as `numpy.ediff1d`.
 
@@ -213,7 +213,7 @@ def _cumulative(
     return np.concatenate([np.full(edge, first, np.result_type(ans)), ans], axis=axis)
 
 
-@composed(*([np.cumulative_sum] if hasattr(np, "cumulative_sum") else []))
+@composed(*([np.cumulative_sum] if hasattr(np, "cumulative_sum") else []), complex=True)
 def cumulative_sum(
     x: ArrayLike, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
@@ -228,7 +228,7 @@ def cumulative_sum(
     return _cumulative("cumulative_sum", cumsum, 0, x, axis, dtype, include_initial)
 
 
-@composed(*([np.cumulative_prod] if hasattr(np, "cumulative_prod") else []))
+@composed(*([np.cumulative_prod] if hasattr(np, "cumulative_prod") else []), complex=True)
 def cumulative_prod(
     x: ArrayLike, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
@@ -253,7 +253,7 @@ def _shares(num: int, endpoint: bool, name: str) -> Any:
     return np.arange(num) / max(num - bool(endpoint), 1)
 
 
-@composed(np.linspace)
+@composed(np.linspace, complex=True)
 def linspace(
     start: ArrayLike,
     stop: ArrayLike,
@@ -282,7 +282,7 @@ def linspace(
     return (ans, (stop - start) / (steps if steps > 0 else math.nan)) if retstep else ans
 
 
-@composed(np.logspace)
+@composed(np.logspace, complex=True)
 def logspace(
     start: Any,
     stop: Any,
@@ -309,7 +309,7 @@ def logspace(
     return ans if dtype is None else ans.astype(dtype)
 
 
-@composed(np.geomspace)
+@composed(np.geomspace, complex=True)
 def geomspace(
     start: ArrayLike,
     stop: ArrayLike,
@@ -336,7 +336,7 @@ def geomspace(
 # --- functions applied piece by piece --------------------------------------------------
 
 
-@composed(np.piecewise)
+@composed(np.piecewise, complex=True)
 def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
     """The function (or number) of the last condition that holds, as `numpy.piecewise`.
 
@@ -372,7 +372,7 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any)
     return reshape(ans, shape)
 
 
-@composed(np.apply_along_axis)
+@composed(np.apply_along_axis, complex=True)
 def apply_along_axis(
     func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
 ) -> Any:

@@ -36,7 +36,7 @@ def cumsum_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
     return backwards(np.cumsum, g, axis)
 
 
-@primitive(np.cumsum, vjps=(cumsum_rule,), fresh=True, linear="jointly")
+@primitive(np.cumsum, vjps=(cumsum_rule,), fresh=True, linear="jointly", complex=True)
 def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     """Running sum along ``axis`` (of all elements by default), as `numpy.cumsum`."""
     return np.cumsum(a, axis=axis, dtype=dtype)
@@ -62,13 +62,13 @@ def cumprod_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
     return np.reshape(np.moveaxis(before * np.stack(after[::-1]), 0, k), np.shape(a))
 
 
-@primitive(np.cumprod, vjps=(cumprod_rule,), fresh=True)
+@primitive(np.cumprod, vjps=(cumprod_rule,), fresh=True, complex=True)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     """Running product along ``axis`` (of all elements by default), as `numpy.cumprod`."""
     return np.cumprod(a, axis=axis, dtype=dtype)
 
 
-@composed(np.diff)
+@composed(np.diff, complex=True)
 def diff(
     a: ArrayLike,
     n: int = 1,

@@ -157,7 +157,7 @@ def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Any
     return np.sort(np.concatenate(alone))
 
 
-@composed(np.trim_zeros)
+@composed(np.trim_zeros, complex=True)
 def trim_zeros(filt: ArrayLike, trim: str = "fb") -> Any:
     """A vector without the zeros in front (``"f"``) and at its end (``"b"``), as NumPy's.
 

@@ -13,6 +13,7 @@ from minigrad.ops.record import (
     Op,
     composed,
     elementwise,
+    is_complex,
     plain,
     primitive,
 )
@@ -35,7 +36,7 @@ def arrayed(x: Any) -> Any:
     return array(x) if isinstance(x, list | tuple) else x
 
 
-@composed(shell=True)
+@composed(shell=True, complex=True)
 def array(data: Any, dtype: Any = None) -> Any:
     """A Tensor from nested lists that contain Tensors; else an array, as `numpy.array`.
 
@@ -100,13 +101,14 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     vjps=(lambda g, ans, array, **_: unbroadcast(g, np.shape(array)),),
     view=True,
     linear="jointly",
+    complex=True,
 )
 def broadcast_to(array: Any, shape: Any) -> Any:
     """A read-only array of ``shape`` that repeats ``array``, as `numpy.broadcast_to`."""
     return np.broadcast_to(array, shape)
 
 
-@composed(np.broadcast_arrays)
+@composed(np.broadcast_arrays, complex=True)
 def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
     """All arrays broadcast against each other, as `numpy.broadcast_arrays`.
 
@@ -121,7 +123,7 @@ def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
     return tuple(a if np.shape(a) == shape != () else broadcast_to(a, shape) for a in arrays)
 
 
-@composed(np.meshgrid)
+@composed(np.meshgrid, complex=True)
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     """Coordinates of a grid from those of its axes, as `numpy.meshgrid`.
 
@@ -164,7 +166,7 @@ def require_c_order(name: str, order: str) -> None:
         )
 
 
-@primitive(np.reshape, vjps=(reshape_back,), view=True, linear="jointly")
+@primitive(np.reshape, vjps=(reshape_back,), view=True, linear="jointly", complex=True)
 def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None) -> Any:
     """The same elements in another shape, as `numpy.reshape`.
 
@@ -202,7 +204,7 @@ def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
     return np.reshape(a, (shape,) if isinstance(shape, int) else shape)
 
 
-@composed(np.ravel)
+@composed(np.ravel, complex=True)
 def ravel(a: Any, order: str = "C") -> Any:
     """All elements in one axis, as `numpy.ravel`.
 
@@ -217,13 +219,13 @@ def ravel(a: Any, order: str = "C") -> Any:
     return reshape(a, -1)
 
 
-@primitive(np.squeeze, vjps=(reshape_back,), view=True, linear="jointly")
+@primitive(np.squeeze, vjps=(reshape_back,), view=True, linear="jointly", complex=True)
 def squeeze(a: Any, axis: Any = None) -> Any:
     """Axes of length 1 removed, as `numpy.squeeze`."""
     return np.squeeze(a, axis)
 
 
-@primitive(np.expand_dims, vjps=(reshape_back,), view=True, linear="jointly")
+@primitive(np.expand_dims, vjps=(reshape_back,), view=True, linear="jointly", complex=True)
 def expand_dims(a: Any, axis: Any) -> Any:
     """Axes of length 1 inserted, as `numpy.expand_dims`."""
     return np.expand_dims(a, axis)
@@ -235,7 +237,7 @@ def for_each(function: Callable[[Any], Any], arrays: tuple[Any, ...]) -> Any:
     return results[0] if len(results) == 1 else results
 
 
-@composed(np.atleast_1d)
+@composed(np.atleast_1d, complex=True)
 def atleast_1d(*arys: Any) -> Any:
     """Numbers as arrays of one axis, as `numpy.atleast_1d`; a tuple for several arguments.
 
@@ -248,7 +250,7 @@ def atleast_1d(*arys: Any) -> Any:
     return for_each(lambda a: a if np.ndim(a) >= 1 else reshape(a, (1,)), arys)
 
 
-@composed(np.atleast_2d)
+@composed(np.atleast_2d, complex=True)
 def atleast_2d(*arys: Any) -> Any:
     """Vectors as rows of a matrix, as `numpy.atleast_2d`; a tuple for several arguments.
 
@@ -261,7 +263,7 @@ def atleast_2d(*arys: Any) -> Any:
     return for_each(lambda a: a if np.ndim(a) >= 2 else reshape(a, (1, -1)), arys)
 
 
-@composed(np.atleast_3d)
+@composed(np.atleast_3d, complex=True)
 def atleast_3d(*arys: Any) -> Any:
     """Matrices with a third axis, as `numpy.atleast_3d`; a tuple for several arguments.
 
@@ -300,6 +302,7 @@ def inverse(axes: Any) -> tuple[int, ...]:
     name="transpose",
     view=True,
     linear="jointly",
+    complex=True,
 )
 def transpose(a: Any, axes: Any = None) -> Any:
     """Axes permuted (reversed by default), as `numpy.transpose`.
@@ -333,6 +336,7 @@ def transpose(a: Any, axes: Any = None) -> Any:
     vjps=(lambda g, ans, a, axis1, axis2: np.swapaxes(g, axis1, axis2),),
     view=True,
     linear="jointly",
+    complex=True,
 )
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     """Two axes exchanged, as `numpy.swapaxes`."""
@@ -344,13 +348,14 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     vjps=(lambda g, ans, a, source, destination: np.moveaxis(g, destination, source),),
     view=True,
     linear="jointly",
+    complex=True,
 )
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """Axes moved to other places, as `numpy.moveaxis`."""
     return np.moveaxis(a, source, destination)
 
 
-@composed(np.rollaxis)
+@composed(np.rollaxis, complex=True)
 def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Any:
     """``axis`` moved back until it stands before ``start``, as `numpy.rollaxis`.
 
@@ -375,7 +380,11 @@ def negated(shift: Any) -> Any:
 
 
 @primitive(
-    np.flip, vjps=(lambda g, ans, m, axis=None: np.flip(g, axis),), view=True, linear="jointly"
+    np.flip,
+    vjps=(lambda g, ans, m, axis=None: np.flip(g, axis),),
+    view=True,
+    linear="jointly",
+    complex=True,
 )
 def flip(m: Any, axis: Any = None) -> Any:
     """Elements in reverse order along ``axis`` (all by default), as `numpy.flip`."""
@@ -387,6 +396,7 @@ def flip(m: Any, axis: Any = None) -> Any:
     vjps=(lambda g, ans, a, shift, axis=None: np.roll(g, negated(shift), axis),),
     fresh=True,
     linear="jointly",
+    complex=True,
 )
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """Elements shifted along ``axis``, re-entering at the front, as `numpy.roll`."""
@@ -398,13 +408,14 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     vjps=(lambda g, ans, m, k=1, axes=(0, 1): np.rot90(g, -k, axes),),
     view=True,
     linear="jointly",
+    complex=True,
 )
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
     """Turned by ``k`` right angles in the plane of ``axes``, as `numpy.rot90`."""
     return np.rot90(m, k, axes)
 
 
-@composed(np.fliplr)
+@composed(np.fliplr, complex=True)
 def fliplr(m: ArrayLike) -> Any:
     """Columns in reverse order, as `numpy.fliplr`.
 
@@ -419,7 +430,7 @@ def fliplr(m: ArrayLike) -> Any:
     return flip(m, 1)
 
 
-@composed(np.flipud)
+@composed(np.flipud, complex=True)
 def flipud(m: Any) -> Any:
     """Rows in reverse order, as `numpy.flipud`.
 
@@ -435,7 +446,7 @@ def flipud(m: Any) -> Any:
 # --- copies of elements ----------------------------------------------------------------
 
 
-@composed(np.tile)
+@composed(np.tile, complex=True)
 def tile(A: ArrayLike, reps: Any) -> Any:
     """``A`` repeated like tiles, ``reps`` times along each axis, as `numpy.tile`.
 
@@ -456,16 +467,16 @@ def tile(A: ArrayLike, reps: Any) -> Any:
     return reshape(wide, [r * length for r, length in pairs])
 
 
-@primitive(np.copy, vjps=(lambda g, ans, a, **_: g,), fresh=True, linear="jointly")
+@primitive(np.copy, vjps=(lambda g, ans, a, **_: g,), fresh=True, linear="jointly", complex=True)
 def copy(a: Any) -> Any:
     """A copy, as `numpy.copy`; gradients flow through."""
     return a.copy() if speaks_numpy(a) else np.copy(a)
 
 
-filled = Op("full_like", np.full_like, None, fresh=True)
+filled = Op("full_like", np.full_like, None, fresh=True, complex=True)
 
 
-@composed(np.full_like)
+@composed(np.full_like, complex=True)
 def full_like(
     a: ArrayLike,
     fill_value: ArrayLike,
@@ -490,47 +501,72 @@ def full_like(
 # --- kinds of numbers ------------------------------------------------------------------
 
 
+def astype_rule(g: Any, ans: Any, x: Any, dtype: Any, **_: Any) -> Any:
+    g = np.real(g) if is_complex(g) and not is_complex(x) else g
+    return g.astype(x.dtype)
+
+
 @primitive(
     *([np.astype] if hasattr(np, "astype") else []),
-    vjps=(lambda g, ans, x, dtype, **_: g.astype(x.dtype),),
+    vjps=(astype_rule,),
     fresh=True,
     linear="jointly",
+    complex=True,
 )
 def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
     """``x`` in another dtype; through integers and booleans no gradient flows."""
-    if np.dtype(dtype).kind not in "fiub":
-        raise TypeError(f"dtype {np.dtype(dtype)} cannot be differentiated; use real numbers")
+    if np.dtype(dtype).kind not in "fciub":
+        raise TypeError(f"dtype {np.dtype(dtype)} cannot be differentiated; use numbers")
+    if x.dtype.kind == "c" and np.dtype(dtype).kind not in "cb":
+        raise TypeError(
+            f"astype({np.dtype(dtype)}) would drop the imaginary part: take .real, .imag or np.abs"
+        )
     return x.astype(dtype)
 
 
-@primitive(np.real, vjps=(lambda g, ans, val: g,), view=True, linear="jointly")
+def imag_rule(g: Any, ans: Any, val: Any) -> Any:
+    """``-i g``: the imaginary part of ``dz`` is the real part of ``-i dz``."""
+    return -1j * g if val.dtype.kind == "c" else np.zeros_like(ans)
+
+
+def conjugated(x: Any) -> Any:
+    """The conjugate of complex numbers, and real numbers themselves."""
+    return np.conjugate(x) if is_complex(x) else x
+
+
+@primitive(np.real, vjps=(lambda g, ans, val: g,), view=True, linear="jointly", complex=True)
 def real(val: Any) -> Any:
     """The real part: real numbers themselves."""
     return np.real(val)
 
 
-@primitive(np.imag, vjps=(lambda g, ans, val: np.zeros_like(ans),), fresh=True, linear="jointly")
+@primitive(np.imag, vjps=(imag_rule,), linear="jointly", complex=True)
 def imag(val: Any) -> Any:
     """The imaginary part: 0, for real numbers."""
     return np.imag(val)
 
 
-conjugate = conj = elementwise(np.conjugate, lambda g, ans, x: g)
+conjugate = conj = elementwise(
+    np.conjugate,
+    lambda g, ans, x: conjugated(g),
+    jvp=lambda ts, ans, x: conjugated(ts[0]),
+    complex=True,
+)
 
 
 # --- plain answers ---------------------------------------------------------------------
 
-shape = plain(np.shape, by_shape=True)
-ndim = plain(np.ndim, by_shape=True)
-size = plain(np.size, by_shape=True)
-zeros_like = plain(np.zeros_like, by_shape=True)
-ones_like = plain(np.ones_like, by_shape=True)
-empty_like = plain(np.empty_like, by_shape=True)
-result_type = plain(np.result_type, by_shape=True)
-can_cast = plain(np.can_cast, by_shape=True)
-min_scalar_type = plain(np.min_scalar_type, by_shape=True)
-may_share_memory = plain(np.may_share_memory, by_shape=True)
-shares_memory = plain(np.shares_memory, by_shape=True)
-array_repr = plain(np.array_repr, by_shape=True)
-array_str = plain(np.array_str, by_shape=True)
-array2string = plain(np.array2string, by_shape=True)
+shape = plain(np.shape, by_shape=True, complex=True)
+ndim = plain(np.ndim, by_shape=True, complex=True)
+size = plain(np.size, by_shape=True, complex=True)
+zeros_like = plain(np.zeros_like, by_shape=True, complex=True)
+ones_like = plain(np.ones_like, by_shape=True, complex=True)
+empty_like = plain(np.empty_like, by_shape=True, complex=True)
+result_type = plain(np.result_type, by_shape=True, complex=True)
+can_cast = plain(np.can_cast, by_shape=True, complex=True)
+min_scalar_type = plain(np.min_scalar_type, by_shape=True, complex=True)
+may_share_memory = plain(np.may_share_memory, by_shape=True, complex=True)
+shares_memory = plain(np.shares_memory, by_shape=True, complex=True)
+array_repr = plain(np.array_repr, by_shape=True, complex=True)
+array_str = plain(np.array_str, by_shape=True, complex=True)
+array2string = plain(np.array2string, by_shape=True, complex=True)

@@ -27,7 +27,7 @@ from minigrad.ops.reduction import (
     var,
 )
 from minigrad.ops.scan import cumprod, cumsum
-from minigrad.ops.shape import arrayed, speaks_numpy
+from minigrad.ops.shape import arrayed, conjugated, speaks_numpy
 
 # --- passing over NaN ------------------------------------------------------------------
 
@@ -324,7 +324,7 @@ def nanmedian(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Any:
 # --- covariance ------------------------------------------------------------------------
 
 
-@composed(np.cov)
+@composed(np.cov, complex=True)
 def cov(
     m: Any,
     y: Any = None,
@@ -349,7 +349,7 @@ def cov(
         x = arrayed(x)
         if np.ndim(x) > 2:
             raise ValueError(f"cov takes at most two axes, the shape is {np.shape(x)}")
-        x = x if np.result_type(x).kind == "f" else np.multiply(x, 1.0)
+        x = x if np.result_type(x).kind in "fc" else np.multiply(x, 1.0)
         matrix = np.atleast_2d(x if dtype is None else x.astype(dtype))
         return matrix if rowvar or np.ndim(x) < 2 else matrix.T
 
@@ -368,7 +368,7 @@ def cov(
         lost = ddof if aweights is None else ddof * sum(weights * aweights) / total
         off, freedom = x - average(x, axis=1, weights=weights)[:, None], total - lost
         scaled = off * weights
-    return np.squeeze(off @ scaled.T / np.maximum(freedom, 0))[()]
+    return np.squeeze(off @ conjugated(scaled).T / np.maximum(freedom, 0))[()]
 
 
 @composed(np.corrcoef)

@@ -76,7 +76,7 @@ def kaiser(M: int, beta: Any) -> Any:
 # --- sliding -----------------------------------------------------------------------------
 
 
-@composed(numpy_view)
+@composed(numpy_view, complex=True)
 def sliding_window_view(x: ArrayLike, window_shape: Any, axis: Any = None) -> Any:
     """What windows of ``window_shape`` see at every place, as `numpy.lib.stride_tricks` has it.
 

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minigrad import ops
-from minigrad.data import settle
+from minigrad.data import CONTINUOUS, settle
 from minigrad.errors import Site, caller_site, failure, is_user, label, user_frames, variable_name
 from minigrad.graph import (
     NOTHING,
@@ -41,7 +41,7 @@ from minigrad.ops.indexing import elements, settle_index, settled
 from minigrad.ops.record import Op
 from minigrad.program.live import Captured, Draw
 from minigrad.reading.names import held, is_a
-from minigrad.tensor import Tensor, no_derivative, operand, plainly, wrap
+from minigrad.tensor import Tensor, check_real, no_derivative, operand, plainly, wrap
 from minigrad.tree import flatten
 
 ARITHMETIC = frozenset(
@@ -279,6 +279,8 @@ class Tracer:
             found = [x for x in (*args, *flatten(kept)[0]) if isinstance(x, Tensor)]
             if found:
                 self.refuse(found[-1], f"the shape of {op.name}() depends on values:")
+        if not op.complex:
+            check_real(op, args, values, kwargs)
         try:
             ans = op.forward(*values, **{key: read(v) for key, v in kept.items()})
         except Exception as error:
@@ -380,7 +382,7 @@ class Tracer:
     ) -> Node:
         """What the call leaves behind; passive unless a gradient flows through."""
         active = [p is not None and type(p) is not Passive for p in parents]
-        floating = type(ans) is tuple or ans.dtype.kind == "f"
+        floating = type(ans) is tuple or ans.dtype.kind in CONTINUOUS
         kind = (
             Node
             if op.vjps is not None and any(active) and floating and recording.get()
@@ -397,7 +399,7 @@ class Tracer:
         if node is None:
             return None
         y = node.ans[index]
-        kind = Node if type(node) is Node and y.dtype.kind == "f" else Passive
+        kind = Node if type(node) is Node and y.dtype.kind in CONTINUOUS else Passive
         return kind(pick, (node.ans,), (node,), {"index": index}, y, next_seq())
 
     # --- what the engine tells -------------------------------------------------------------

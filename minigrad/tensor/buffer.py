@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.data import REAL
+from minigrad.data import CONTINUOUS, NUMERIC
 from minigrad.errors import label
 from minigrad.tensor.tensor import Tensor
 
@@ -60,7 +60,8 @@ class Buffer(Tensor):
         value = value if isinstance(value, Tensor) else ops.array(value)
         if not isinstance(value, Tensor):
             value = np.array(value)
-        if value.dtype.kind not in REAL:
+        kind = value.dtype.kind
+        if kind not in NUMERIC or (kind == "c" and self._dtype.kind != "c"):
             raise TypeError(f"{label(self)}[...] = value: the value has dtype {value.dtype}")
         if value.dtype != self._dtype:
             value = value.astype(self._dtype)
@@ -152,7 +153,7 @@ def buffer(shape: int | tuple[int, ...], fill: float = 0.0, *, dtype: Any = floa
     0.432
     """
     dtype = np.dtype(dtype)
-    if dtype.kind != "f":
+    if dtype.kind not in CONTINUOUS:
         raise TypeError(f"mg.buffer: dtype {dtype} has no gradient: take a floating-point type")
     return Buffer(np.asarray(fill, dtype), np.zeros(shape, np.intp), dtype)
 

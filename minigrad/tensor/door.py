@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.constants import keep
-from minigrad.data import NUMBERS, REAL, settle
+from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
 from minigrad.errors import call_text, failure, label, variable_name
 from minigrad.graph import (
     NOTHING,
@@ -31,7 +31,7 @@ from minigrad.graph import (
     recording,
     tracing,
 )
-from minigrad.ops.record import Op
+from minigrad.ops.record import REAL_ONLY, Op, is_complex
 from minigrad.tensor.tensor import Tensor
 
 float64 = np.float64
@@ -67,13 +67,12 @@ def operand(x: Any) -> tuple[Any, Any, bool]:
         x = np.asarray(x)  # a matrix, say, whose * is no elementwise product
     dtype = getattr(x, "dtype", None)
     if dtype is None or not hasattr(dtype, "kind"):
-        if not isinstance(x, int | float):
+        if not isinstance(x, int | float | complex):
             raise TypeError(
                 f"{label(x)} ({type(x).__name__}) is not a number or an array of numbers"
             )
-    elif dtype.kind not in REAL:
-        what = "complex numbers are not differentiated" if dtype.kind == "c" else "not numbers"
-        raise TypeError(f"{label(x)} has dtype {dtype}: {what}")
+    elif dtype.kind not in NUMERIC:
+        raise TypeError(f"{label(x)} has dtype {dtype}: not numbers")
     return x, None, False
 
 
@@ -106,6 +105,12 @@ def concrete(x: Any) -> Any:
     if isinstance(x, Tensor):
         return None if modes.special and tracing.get() is not None else x._value
     return x
+
+
+def check_real(op: Op, args: Any, values: Any, kwargs: Any) -> None:
+    """Refuse complex numbers, for an op that is not known to be right for them."""
+    if any(map(is_complex, (*values, *kwargs.values()))):
+        raise TypeError(f"{call_text(op, args, kwargs)}: {REAL_ONLY}")
 
 
 def plainly(x: Any) -> Any:
@@ -182,6 +187,8 @@ def _apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             tensors = tensors or is_tensor
         if kwargs:
             kwargs = metadata(op, kwargs)
+    if not op.complex:
+        check_real(op, args, values, kwargs)
     try:
         ans = op.forward(*values, **kwargs)
     except Exception as error:
@@ -201,6 +208,8 @@ def _apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def _apply1(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
     """``apply`` for one Tensor."""
     a, parent = x._value, x.node
+    if not op.complex and a.dtype.kind == "c":
+        check_real(op, (x,), (a,), kwargs)
     if kwargs:
         kwargs = metadata(op, kwargs)
     try:
@@ -230,16 +239,18 @@ def _apply2(op: Op, x: Any, y: Any) -> Any:
     """``apply`` for two arguments, at least one of them a Tensor."""
     if type(x) is Tensor:
         a, pa = x._value, x.node
-    elif type(x) in NUMBERS or (type(x) is ndarray and x.dtype.kind in REAL):
+    elif type(x) in NUMBERS or (type(x) is ndarray and x.dtype.kind in NUMERIC):
         a, pa = x, None
     else:
         return _apply(op, (x, y), {})
     if type(y) is Tensor:
         b, pb = y._value, y.node
-    elif type(y) in NUMBERS or (type(y) is ndarray and y.dtype.kind in REAL):
+    elif type(y) in NUMBERS or (type(y) is ndarray and y.dtype.kind in NUMERIC):
         b, pb = y, None
     else:
         return _apply(op, (x, y), {})
+    if not op.complex:
+        check_real(op, (x, y), (a, b), NOTHING)
     try:
         ans = op.forward(a, b)
     except Exception as error:
@@ -277,17 +288,18 @@ def _wrap_up(
             inspect.recorded(node, op, args, kwargs)
         # Integer outputs (counts, say) are constants.
         return tuple(
-            wrap(y, picked(node, i) if y.dtype.kind == "f" else None) for i, y in enumerate(ans)
+            wrap(y, picked(node, i) if y.dtype.kind in CONTINUOUS else None)
+            for i, y in enumerate(ans)
         )
-    if isinstance(ans, int | float):
+    if isinstance(ans, int | float | complex):
         ans = np.asarray(ans)
-    if getattr(getattr(ans, "dtype", None), "kind", "?") not in REAL:
+    if getattr(getattr(ans, "dtype", None), "kind", "?") not in NUMERIC:
         raise TypeError(
             f"{call_text(op, args, kwargs)} returned {type(ans).__name__} "
-            f"{getattr(ans, 'dtype', '')}: a forward function returns arrays of real numbers"
+            f"{getattr(ans, 'dtype', '')}: a forward function returns arrays of numbers"
         )
     ans = settle(ans)
-    if all(p is None for p in parents) or ans.dtype.kind != "f":
+    if all(p is None for p in parents) or ans.dtype.kind not in CONTINUOUS:
         return wrap(ans, None)
     node = _record(op, args, values, parents, kwargs, ans)
     if inspect is not None:
@@ -337,6 +349,8 @@ def infix(op: Op) -> Callable[[Tensor, Any], Any]:
     """The method behind an infix operator: ``_apply2``, with what is common written out."""
     forward, elementwise = op.forward, op.elementwise
     reads_values = op.linear != "jointly"
+    usual = NUMBERS if op.complex else NUMBERS - {complex, np.complex64, np.complex128}
+    kinds = NUMERIC if op.complex else "fiub"
 
     def method(self: Tensor, other: Any) -> Any:
         if modes.special:
@@ -349,7 +363,7 @@ def infix(op: Op) -> Callable[[Tensor, Any], Any]:
         a, pa = self._value, self.node
         if type(other) is Tensor:
             b, pb = other._value, other.node
-        elif type(other) in NUMBERS or (type(other) is ndarray and other.dtype.kind in REAL):
+        elif type(other) in usual or (type(other) is ndarray and other.dtype.kind in kinds):
             b, pb = other, None
         else:
             return _infix(op, self, other)
@@ -384,9 +398,10 @@ def reflected(op: Op) -> Callable[[Tensor, Any], Any]:
     """The method behind an infix operator whose left operand is no Tensor."""
     forward = op.forward
     elementwise = op.elementwise
+    usual = NUMBERS if op.complex else NUMBERS - {complex, np.complex64, np.complex128}
 
     def method(self: Tensor, other: Any) -> Any:
-        if modes.special or type(other) not in NUMBERS:
+        if modes.special or type(other) not in usual:
             pusher = pushing.get() if modes.special else None
             if pusher is not None and tracing.get() is None:
                 ans = pusher.slope(op, other, self) if elementwise and recording.get() else None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.data import settle
+from minigrad.data import CONTINUOUS, settle
 from minigrad.errors import failure
 from minigrad.graph import (
     NOTHING,
@@ -27,7 +27,7 @@ from minigrad.graph import (
 )
 from minigrad.ops.indexing import elements, settle_index, settled
 from minigrad.ops.record import Op
-from minigrad.tensor.door import no_derivative, operand, plainly, wrap
+from minigrad.tensor.door import check_real, no_derivative, operand, plainly, wrap
 from minigrad.tensor.tensor import Tensor
 from minigrad.tree import flatten
 
@@ -102,6 +102,8 @@ class Recorder:
             found = [x for x in (*args, *flatten(kept)[0]) if isinstance(x, Tensor)]
             if found:
                 self.refuse(found[-1], f"the shape of {op.name}() depends on values:")
+        if not op.complex:
+            check_real(op, args, values, kwargs)
         try:
             ans = op.forward(*values, **{key: read(v) for key, v in kept.items()})
         except Exception as error:
@@ -139,7 +141,7 @@ class Recorder:
     ) -> Node:
         """What the call leaves behind; passive unless a gradient flows through."""
         active = [p is not None and type(p) is not Passive for p in parents]
-        floating = type(ans) is tuple or ans.dtype.kind == "f"
+        floating = type(ans) is tuple or ans.dtype.kind in CONTINUOUS
         kind = (
             Node
             if op.vjps is not None and any(active) and floating and recording.get()
@@ -156,7 +158,7 @@ class Recorder:
         if node is None:
             return None
         y = node.ans[index]
-        kind = Node if type(node) is Node and y.dtype.kind == "f" else Passive
+        kind = Node if type(node) is Node and y.dtype.kind in CONTINUOUS else Passive
         return kind(pick, (node.ans,), (node,), {"index": index}, y, next_seq())
 
 

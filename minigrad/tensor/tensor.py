@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minigrad import ops
-from minigrad.data import owned
+from minigrad.data import CONTINUOUS, owned
 from minigrad.errors import label
 from minigrad.graph import (
     AnyNode,
@@ -182,7 +182,7 @@ class Tensor:
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         if value and self.node is None:
-            if self.dtype.kind != "f":
+            if self.dtype.kind not in CONTINUOUS:
                 raise TypeError(
                     f"{label(self)} has dtype {self.dtype} and cannot require a gradient: "
                     "convert it with .astype(float)"
@@ -232,6 +232,16 @@ class Tensor:
     @property
     def nbytes(self) -> int:
         return self.size * self.itemsize
+
+    @property
+    def real(self) -> Tensor:
+        """The real part."""
+        return ops.real(self)  # type: ignore[no-any-return]
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part."""
+        return ops.imag(self)  # type: ignore[no-any-return]
 
     @property
     def T(self) -> Tensor:
@@ -319,6 +329,11 @@ class Tensor:
                     f"{label(self)} has shape {self.shape}, and only a single number has a "
                     "gradient of its own: reduce it with .sum() or .mean(), or pass the gradient "
                     "of each element"
+                )
+            if self.dtype.kind == "c":
+                raise TypeError(
+                    f"{label(self)} is complex, and only a real number is a loss: take .real, "
+                    ".imag or np.abs, or pass the gradient"
                 )
             return np.ones_like(self._value)[()]
         if isinstance(gradient, Tensor) and gradient.node is not None:

@@ -1,0 +1,256 @@
+"""Complex numbers: JAX's convention, and no op that is silently wrong for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from complex_samples import CALLS, Call, plane
+from minigrad.ops.record import registry
+
+each_call = pytest.mark.parametrize("c", CALLS, ids=lambda c: c.op)
+
+
+def weights_of(y: Any, seed: int) -> Any:
+    return np.asarray(plane(np.shape(y), seed + 77, 1.0))
+
+
+def parts(y: Any, w: Any) -> Any:
+    """A real number that depends on all real and imaginary parts of ``y``."""
+    return np.real((y * w).sum()) if np.iscomplexobj(y) else (y * w.real).sum()
+
+
+def moved(args: list[Any], i: int, k: Any, step: complex) -> list[Any]:
+    x = np.array(args[i])
+    x[k] += step
+    return [x[()] if j == i else a for j, a in enumerate(args)]
+
+
+def slope(f: Any, args: list[Any], i: int, k: Any, way: complex, h: float = 1e-3) -> float:
+    """Derivative of the real ``f`` along ``way`` at an element, to sixth order."""
+    weights = ((1, 45 / 60), (2, -9 / 60), (3, 1 / 60))
+    total = 0.0
+    for step, weight in weights:
+        for sign in (1, -1):
+            total += sign * weight * float(f(*moved(args, i, k, sign * step * h * way)))
+    return total / h
+
+
+def numeric(f: Any, args: list[Any], i: int) -> Any:
+    """``∂f/∂x - i ∂f/∂y`` by finite differences, ``∂f/∂x`` for a real argument."""
+    x = np.asarray(args[i])
+    out = np.zeros(x.shape, x.dtype)
+    for k in np.ndindex(x.shape):
+        out[k] = slope(f, args, i, k, 1)
+        if x.dtype.kind == "c":
+            out[k] -= 1j * slope(f, args, i, k, 1j)
+    return out
+
+
+def close(got: Any, expected: Any, tol: float = 1e-7) -> None:
+    size = 1 + np.max(np.abs(expected), initial=0.0)
+    np.testing.assert_allclose(got, expected, rtol=tol, atol=tol * size)
+
+
+@each_call
+def test_value(c: Call) -> None:
+    expected = c.f(*c.args)
+    got = c.f(*[mg.Tensor(a, requires_grad=True) for a in c.args])
+    assert isinstance(got, mg.Tensor)
+    assert got.shape == np.shape(expected)
+    assert got.dtype == np.asarray(expected).dtype
+    close(got.data, expected, 1e-13)
+
+
+@each_call
+def test_gradient(c: Call) -> None:
+    xs = [mg.Tensor(a, requires_grad=True) for a in c.args]
+    y = c.f(*xs)
+    w = weights_of(y, 1)
+    parts(y, w).backward()
+    for i, x in enumerate(xs):
+        assert x.grad.dtype == x.dtype
+        close(x.grad, numeric(lambda *a: parts(np.asarray(c.f(*a)), w), c.args, i))
+
+
+@each_call
+def test_second_derivative(c: Call) -> None:
+    w = weights_of(c.f(*c.args), 1)
+
+    def change(*args: Any) -> Any:
+        xs = [a if isinstance(a, mg.Tensor) else mg.Tensor(a, requires_grad=True) for a in args]
+        grads = mg.gradients(parts(c.f(*xs), w), xs, create_graph=True)
+        return sum(parts(g, weights_of(g, 2 + i)) for i, g in enumerate(grads))
+
+    xs = [mg.Tensor(a, requires_grad=True) for a in c.args]
+    total = change(*xs)
+    if total.requires_grad:
+        total.backward()
+    for i, x in enumerate(xs):
+        found = np.zeros(x.shape) if x.grad is None else x.grad
+        close(found, numeric(lambda *a: change(*a).item(), c.args, i), 1e-6)
+
+
+@each_call
+def test_tangent(c: Call) -> None:
+    """Forward and backward are each other's transpose: Re(w · J t) = Re(Jᵀ w · t)."""
+    ts = [np.asarray(plane(np.shape(a), 5 + i, 1.0)) for i, a in enumerate(c.args)]
+    ts = [t[()] if np.iscomplexobj(a) else t.real[()] for t, a in zip(ts, c.args, strict=True)]
+    y, forward = mg.jvp(c.f, tuple(c.args), tuple(ts))
+    assert np.asarray(forward).dtype == np.asarray(y).dtype
+    w = weights_of(y, 1)
+    w = w if np.iscomplexobj(y) else w.real
+    back = mg.vjp(c.f, *c.args)[1](w[()])
+    there = np.sum(w * forward).real
+    here = sum(np.sum(g * t).real for g, t in zip(back, ts, strict=True))
+    close(here, there, 1e-10)
+    _, push = mg.linearize(c.f, *c.args)
+    close(push(*ts), forward, 1e-10)
+
+
+# --- refused by name -------------------------------------------------------------------
+
+z3 = plane((3,))
+REFUSED = {
+    "less": lambda z: z < 1j,
+    "maximum": lambda z: np.maximum(z, 0.0),
+    "sort": np.sort,
+    "argsort": np.argsort,
+    "max": np.max,
+    "median": np.median,
+    "clip": lambda z: np.clip(z, 0, 1),
+    "arctan2": lambda z: np.arctan2(z, 1.0),
+    "nan_to_num": np.nan_to_num,
+    "linalg.svd": lambda z: np.linalg.svd(np.outer(z, z)),
+    "linalg.cholesky": lambda z: np.linalg.cholesky(np.outer(z, z)),
+    "linalg.qr": lambda z: np.linalg.qr(np.outer(z, z)),
+    "corrcoef": lambda z: np.corrcoef(np.stack([z, z * z])),
+    "interp": lambda z: np.interp(z, [0.0, 1.0], [0.0, 1.0]),
+    "relu": mg.relu,
+    "softmax": mg.softmax,
+    "unique": np.unique,
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_others_are_refused_by_name(name: str) -> None:
+    f = REFUSED[name]
+    z = mg.Tensor(z3, requires_grad=True, name="z")
+    for run in (
+        lambda: f(z),
+        lambda: f(z.detach()),
+        lambda: mg.jvp(f, (z3,), (z3,)),
+        lambda: mg.vmap(f)(z3[None]),
+        lambda: mg.trace(f, z3),
+    ):
+        with pytest.raises(TypeError, match="it takes real numbers, not complex ones; choose with"):
+            run()
+    with pytest.raises(TypeError, match=name if name != "less" else "z < "):
+        f(z)
+
+
+def test_every_op_is_tested_or_refused() -> None:
+    """A record may only say that it is right for complex numbers if calls above show it."""
+    shown = {c.op for c in CALLS}
+    unseen = {
+        name
+        for name, op in registry.items()
+        if op.complex and op.vjps is not None and name not in shown
+    }
+    inner = {"linalg.cofactors", "linalg.cofactors_along", "linalg.vector_norm", "scatter"}
+    assert unseen <= inner | {"concatenate", "stack"}, unseen
+
+
+def test_an_op_of_the_user_says_whether_it_takes_complex_numbers() -> None:
+    real = mg.defop("real_cube", lambda x: x**3, [lambda g, ans, x: g * 3 * x**2])
+    with pytest.raises(TypeError, match=r"real_cube\(z\): it takes real numbers"):
+        z = mg.Tensor(z3, requires_grad=True)
+        real(z)
+    length = mg.defop("length", lambda x: abs(x), [lambda g, ans, x: g])
+    with pytest.raises(TypeError, match="length"):  # although the answer is real
+        length(z)
+    cube = mg.defop("cube", lambda x: x**3, [lambda g, ans, x: g * 3 * x**2], complex=True)
+    np.testing.assert_allclose(mg.grad(cube, holomorphic=True)(1j), -3)
+
+
+# --- gradients of functions ------------------------------------------------------------
+
+
+def test_convention() -> None:
+    """``∂L/∂x - i ∂L/∂y``: for |z|² it is 2 z̄."""
+    assert mg.grad(lambda z: np.abs(z) ** 2)(3 + 4j) == pytest.approx(6 - 8j)
+    z = mg.Tensor(3 + 4j, requires_grad=True)
+    (z.real**2 + 5 * z.imag).backward()
+    assert z.grad == pytest.approx(6 - 5j)
+    assert type(z.grad) is np.complex128
+
+
+def test_real_to_complex_to_real_needs_no_flag() -> None:
+    x = np.array([1.0, -2.0, 3.0])
+    gradient = mg.grad(lambda x: np.sum(np.abs(np.exp(1j * x) * x) ** 2))(x)
+    assert gradient.dtype == np.float64
+    np.testing.assert_allclose(gradient, 2 * x)
+    np.testing.assert_allclose(mg.hessian(lambda x: np.sum(np.abs(x * 1j) ** 2))(x), 2 * np.eye(3))
+    assert mg.grad(lambda x: ((2j * x) ** 2).real)(3.0) == -24.0
+
+
+def test_holomorphic() -> None:
+    assert mg.grad(np.sin, holomorphic=True)(1 + 2j) == pytest.approx(np.cos(1 + 2j))
+    twice = mg.grad(mg.grad(np.exp, holomorphic=True), holomorphic=True)
+    assert twice(0.5j) == pytest.approx(np.exp(0.5j))
+    value, g = mg.value_and_grad(lambda z: z**2, holomorphic=True)(1j)
+    assert (value, g) == (-1, 2j)
+    with pytest.raises(TypeError, match="returned a complex number; grad needs a real one: take"):
+        mg.grad(np.sin)(1 + 2j)
+    with pytest.raises(TypeError, match="no real function is holomorphic"):
+        mg.grad(np.abs, holomorphic=True)(1 + 2j)
+    with pytest.raises(TypeError, match="holomorphic=True: the derivative is by complex numbers"):
+        mg.grad(lambda x: x * 1j, holomorphic=True)(1.0)
+
+
+def test_backward_of_complex_results() -> None:
+    z = mg.Tensor(z3, requires_grad=True, name="z")
+    with pytest.raises(TypeError, match="is complex, and only a real number is a loss"):
+        (z * z).sum().backward()
+    (z * z).backward(np.array([1.0, 1j, 0.0]))
+    np.testing.assert_allclose(z.grad, 2 * z3 * [1, 1j, 0])
+    with pytest.raises(TypeError, match=r"complex data do not fit into dtype float64: take .real"):
+        np.abs(z).backward(np.ones(3) * 1j)
+
+
+def test_dtypes_follow_numpy() -> None:
+    for kind in (np.complex64, np.complex128):
+        z = mg.Tensor(z3.astype(kind), requires_grad=True)
+        for other in (np.float32(2), np.float64(2), 2.0, 2j, np.complex64(1), np.ones(3)):
+            assert (z * other).dtype == (z3.astype(kind) * other).dtype
+        assert np.abs(z).dtype == np.abs(z3.astype(kind)).dtype
+        np.sum(np.abs(z * np.float32(2))).backward()
+        assert z.grad.dtype == kind
+    x = mg.Tensor(np.ones(3, np.float32), requires_grad=True)
+    np.sum(np.abs(x * 1j)).backward()
+    assert x.grad.dtype == np.float32
+
+
+def test_parts_and_numbers() -> None:
+    z = mg.Tensor(1 + 2j)
+    assert (float(z.real.data), float(z.imag.data), complex(z)) == (1.0, 2.0, 1 + 2j)
+    assert z.conj().data == 1 - 2j
+    assert repr(z) == "Tensor(1.+2.j, dtype=complex128)"
+    with pytest.raises(TypeError, match="would drop the imaginary part"):
+        z.astype(float)
+
+
+def test_buffer() -> None:
+    def f(z: Any) -> Any:
+        u = mg.buffer(3, dtype=complex)
+        for k in range(3):
+            u[k] = z ** (k + 1) if k else z
+        return np.sum(np.abs(u.read() if hasattr(u, "read") else u) ** 2)
+
+    assert mg.grad(f)(1j) == pytest.approx(numeric(f, [1j], 0))
+    with pytest.raises(TypeError, match=r"u\[...\] = value: the value has dtype complex128"):
+        u = mg.buffer(3)
+        u[0] = 1j
