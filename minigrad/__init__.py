@@ -41,6 +41,7 @@ if _TYPE_CHECKING:
     from minigrad.draw import explore as explore
     from minigrad.explain import explain as explain
     from minigrad.explain import paths as paths
+    from minigrad.explain import why as why
     from minigrad.program import Program as Program
     from minigrad.program import compile as compile
     from minigrad.program import trace as trace
@@ -69,6 +70,7 @@ _LATER = {
     "plots": "plots",
     "save": "storage",
     "trace": "program",
+    "why": "explain",
 }
 """Name -> the module it lives in (or is), imported at first use: who only differentiates
 does not wait for the others."""

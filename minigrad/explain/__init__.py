@@ -16,8 +16,9 @@ from typing import Any
 from minigrad.explain.ledger import Paths, Row, chart
 from minigrad.explain.links import local_formula
 from minigrad.explain.report import Explanation
+from minigrad.explain.why import Why, why
 
-__all__ = ["Explanation", "Paths", "Row", "explain", "local_formula", "paths"]
+__all__ = ["Explanation", "Paths", "Row", "Why", "explain", "local_formula", "paths", "why"]
 
 
 def explain(
