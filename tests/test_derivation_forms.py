@@ -46,7 +46,7 @@ def regression(n: int = 5) -> SimpleNamespace:
 WRITINGS = [
     "dL/dW1", "∂L/∂W1", "dL / dW1", "d(L)/d(W1)", "dL_dW1", "dLdW1", "∂L_∂W1", "dloss/dW1", "dJ/dW1",
     "dW1", "d_W1", "∂W1", "grad_W1", "gradW1", "gradient_W1", "W1_grad", "W1.grad", "∇W1", "∇_W1",
-    "∇_{W1} L", "∇_W1(L)", "delta_W1", "W1_bar", r"\frac{\partial L}{\partial W_1}", "W1",
+    "∇_{W1} L", "∇_W1(L)", "delta_W1", "nabla_W1", "W1_bar", r"\frac{\partial L}{\partial W_1}", "W1",
     r"$\frac{\partial L}{\partial W_{1}}$", r"\partial L/\partial W_1", r"\dfrac{dL}{dW_1}",
     r"\nabla_{W_1} L", r"\frac{\mathrm{d}L}{\mathrm{d}W^{[1]}}", "dL/dW₁", r"\frac{\partial \mathcal{L}}{\partial W_1}",
 ]  # fmt: skip

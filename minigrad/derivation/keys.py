@@ -46,7 +46,7 @@ SQUARE = r"(?:\^\{?2\}?|²|\*\*2|2)"
 SECOND = re.compile(rf"^{D}\s*{SQUARE}\s*(.*?)\s*/\s*(.+)$")
 HESSIAN = re.compile(rf"^(?:H|[Hh]ess|[Hh]essian|∇\s*{SQUARE})(?![a-z])[\s_]*(.*)$")
 NABLA = re.compile(r"^∇\s*_?\s*(?:\{([^{}]+)\}|([^\s({]+))\s*(.*)$")
-BEFORE = re.compile(r"^(?:gradient|grad|delta|δ|d|∂|g_)(?:_of)?[_\s]*(?=\S)(.+)$")
+BEFORE = re.compile(r"^(?:gradient|grad|nabla|delta|δ|d|∂|g_)(?:_of)?[_\s]*(?=\S)(.+)$")
 AFTER = re.compile(r"^(.+?)[._ ]?(?:gradient|grad|bar|adj)$")
 ENTRY = re.compile(r"^(.*?)\s*((?:\[[-\d\s,:]+\])+)$")
 

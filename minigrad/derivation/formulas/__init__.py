@@ -20,8 +20,16 @@ import numpy as np
 from minigrad.derivation.backward.naming import plainest, readings
 from minigrad.derivation.backward.watch import held_at
 from minigrad.derivation.diagnosis import Diagnosis
-from minigrad.derivation.formulas.grammar import NoFormula, names_in, parsed, value_of, written
-from minigrad.derivation.formulas.latex import as_python, is_latex
+from minigrad.derivation.formulas.grammar import (
+    LONGEST,
+    NoFormula,
+    juxtaposed,
+    names_in,
+    parsed,
+    value_of,
+    written,
+)
+from minigrad.derivation.formulas.latex import WORDS, as_python, is_latex
 from minigrad.derivation.formulas.points import Point, Points, tensors_of
 from minigrad.derivation.formulas.repairs import explained, first_right
 from minigrad.derivation.formulas.symbolic import is_symbolic, spelled
@@ -89,7 +97,7 @@ class Formulas:
         parts = list(given) if isinstance(given, list | tuple) else [given]
         try:
             for part in parts:
-                found.lines += self.lines(part)
+                found.lines += self.lines(part, key)
             with np.errstate(all="ignore"):
                 found.value = np.asarray(self.value(found.last, self.points.data), float)
         except NoFormula as error:
@@ -99,7 +107,7 @@ class Formulas:
             found.error = f"{text} cannot be computed: {error}"
         return found
 
-    def lines(self, part: Any) -> list[ast.expr]:
+    def lines(self, part: Any, key: Any) -> list[ast.expr]:
         """A formula, or the formulas between its equality signs."""
         if is_symbolic(part):
             return [parsed(spelled(part))]
@@ -108,14 +116,34 @@ class Formulas:
         pieces = [p for p in pieces if p]
         trees = []
         for i, text in enumerate(pieces):
-            python = as_python(text, self.known, self.rank) if is_latex(text) else text
-            tree = parsed(python)
+            if is_latex(text):
+                tree = parsed(as_python(text, self.known, self.rank))
+            else:
+                tree = self.side_by_side(text, key) or parsed(text)
             if i == 0 and len(pieces) > 1 and _is_quantity(tree):
                 continue  # dL/dz = ...
             trees.append(tree)
         if not trees:
             raise NoFormula(f"{part!r} is not a formula")
         return trees
+
+    def side_by_side(self, text: str, key: Any) -> ast.expr | None:
+        """``A x`` as ``A @ x``, or as ``A * x`` where that is what fits."""
+        if len(text) > LONGEST or not juxtaposed(text):
+            return None
+        spelled = re.sub(r"ᵀ|⊤|\.T\b", "^T", text)
+        truths = [self.points.data.derivative(u, v) for u, v in self.ends(key) if u and v]
+        found: list[tuple[bool, bool, ast.expr]] = []
+        for rank in (self.rank, lambda part: 0):
+            try:
+                tree = parsed(as_python(spelled, self.known, rank, WORDS))
+                with np.errstate(all="ignore"):
+                    value = np.asarray(self.value(tree, self.points.data), float)
+            except (NoFormula, RecursionError, ValueError, TypeError, IndexError, ArithmeticError):
+                continue
+            right = any(alike(value, np.asarray(t, float)) for t in truths)
+            found.append((right, any(value.shape == np.shape(t) for t in truths), tree))
+        return max(found, key=lambda f: f[:2])[2] if found else None
 
     def known(self, name: str) -> bool:
         try:
@@ -126,11 +154,16 @@ class Formulas:
 
     def rank(self, text: str) -> int:
         """How many axes a formula has; 0 where it cannot be told."""
+        return len(self.shape(text) or ())
+
+    def shape(self, formula: str | ast.expr) -> tuple[int, ...] | None:
+        """The shape of a formula; None where it cannot be told."""
         try:
             with np.errstate(all="ignore"):
-                return int(np.ndim(self.value(parsed(text), self.points.data)))
+                tree = parsed(formula) if isinstance(formula, str) else formula
+                return tuple(np.shape(self.value(tree, self.points.data)))
         except (NoFormula, ValueError, TypeError, IndexError, ArithmeticError):
-            return 0
+            return None
 
     # --- values ------------------------------------------------------------------------
 

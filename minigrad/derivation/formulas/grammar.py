@@ -46,6 +46,7 @@ COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
 SIGNS = {"·": "*", "×": "*", "⊙": "*", "∘": "*", "−": "-", "–": "-", "÷": "/", "ᵀ": ".T", "⊤": ".T",
          "²": "**2", "³": "**3", "½": "(1/2)", "′": "'", "^": "**", "∂": "d"}  # fmt: skip
 DERIVATIVE = re.compile(r"\bd([^\W\d]\w*)\s*/\s*d([^\W\d]\w*)")
+TURNED = re.compile(r"\^\s*[T⊤](?!\w)")
 PRIME = re.compile(r"([^\W\d]\w*)'\s*\(")
 
 Lookup = Callable[[str], Any]
@@ -57,6 +58,7 @@ class NoFormula(ValueError):
 
 def normal(text: str) -> str:
     """``text`` as Python writes it: ``a·(1 − a)²`` is ``a*(1 - a)**2``."""
+    text = TURNED.sub(".T", text)
     for sign, python in SIGNS.items():
         text = text.replace(sign, python)
     text = PRIME.sub(r"\1_prime(", text.strip())
@@ -92,6 +94,24 @@ def _tree(text: str) -> ast.expr:
         text = re.sub(r"(?<![\w.])(\d+\.?\d*)\s*(?=[^\W\d]|\()", r"\1*", text)
         text = re.sub(r"\)\s*(?=[\w(])", ")*", text)
         return ast.parse(re.sub(r"(?<=[\w])\s+(?=[\w(])", "*", text), mode="eval").body
+
+
+def juxtaposed(text: str) -> bool:
+    """Whether parts stand beside each other without a sign: ``A x``, ``Xᵀ(h - y)``."""
+    text = TURNED.sub(".T", text)
+    for sign, python in SIGNS.items():
+        text = text.replace(sign, python)
+    if re.search(r"['\",\[]", text):
+        return False
+    try:
+        parts = list(ast.walk(ast.parse(text.strip(), mode="eval")))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    return any(
+        f.attr == "T" if isinstance(f, ast.Attribute)
+        else not isinstance(f, ast.Name) or SPELLINGS.get(f.id, f.id) not in FUNCTIONS
+        for f in (c.func for c in parts if isinstance(c, ast.Call))
+    )  # fmt: skip
 
 
 def check(part: ast.AST) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from minigrad.derivation.formulas.grammar import NoFormula
+from minigrad.derivation.formulas.grammar import FUNCTIONS as CALLED
+from minigrad.derivation.formulas.grammar import SPELLINGS, NoFormula
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;:!|{} ]|\d+\.?\d*|\.\d+|[A-Za-z]|[^\s]")
+WORDS = re.compile(r"[^\W\d]\w*|\d+\.?\d*|\.\d+|[^\s]")
 NOTHING = {r"\left", r"\right", r"\,", r"\;", r"\:", r"\!", r"\ ", r"\big", r"\Big", r"\bigl",
            r"\bigr", r"\displaystyle", r"\limits", r"\quad", "&", "$"}  # fmt: skip
 TIMES = {r"\cdot", r"\times", r"\odot", r"\circ", "*", "·", r"\ast", "⊙"}
@@ -33,7 +35,9 @@ Known = Callable[[str], bool]
 Rank = Callable[[str], int]
 
 
-def as_python(text: str, known: Known, rank: Rank = lambda text: 0) -> str:
+def as_python(
+    text: str, known: Known, rank: Rank = lambda text: 0, tokens: re.Pattern[str] = TOKEN
+) -> str:
     """A formula in LaTeX as Python.
 
     Parameters
@@ -44,21 +48,23 @@ def as_python(text: str, known: Known, rank: Rank = lambda text: 0) -> str:
         is known, a product otherwise.
     rank : callable
         How many axes a part has: of matrices and vectors, a product without a sign is ``@``.
+    tokens : re.Pattern
+        ``WORDS`` for plain text, in which names are words.
 
     Raises
     ------
     NoFormula
         For what is not understood.
     """
-    return Reader(text, known, rank).read()
+    return Reader(text, known, rank, tokens).read()
 
 
 class Reader:
     """A reader by recursive descent: sums, products, powers, atoms."""
 
-    def __init__(self, text: str, known: Known, rank: Rank) -> None:
+    def __init__(self, text: str, known: Known, rank: Rank, tokens: re.Pattern[str]) -> None:
         self.text, self.known, self.rank = text, known, rank
-        self.tokens = [t for t in TOKEN.findall(text) if t not in NOTHING]
+        self.tokens = [t for t in tokens.findall(text) if t not in NOTHING]
         self.i = 0
 
     @property
@@ -158,7 +164,7 @@ class Reader:
             return self.fraction()
         if token == r"\sqrt":
             return f"sqrt({self.group()})"
-        if token in ACCENTS or token.startswith("\\") or token.isalpha():
+        if token in ACCENTS or token.startswith("\\") or token.isidentifier():
             return self.name(token)
         if token[0].isdigit() or token[0] == ".":
             return token
@@ -203,9 +209,13 @@ class Reader:
             return self.subscripted(next(filter(self.known, LAMBDAS), LAMBDAS[0]))
         if token.startswith("\\"):
             return self.subscripted(token[1:])
+        if self.here == "(" and SPELLINGS.get(token, token) in CALLED and not self.known(token):
+            return self.called(token)
         name = token
         while self.here.isalpha() and self.known(f"{name}{self.here}"):
             name += self.take()
+        if not self.known(name) and len(name) > 1 and all(map(self.known, name)):
+            return "*".join(name)
         return self.subscripted(name)
 
     def subscripted(self, name: str) -> str:

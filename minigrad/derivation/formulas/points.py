@@ -144,7 +144,27 @@ def moved(x: Any, rng: Any, constant: bool) -> Any:
     if constant and not varies(x[()]):
         return x[()]
     y = np.where(x == 0, rng.uniform(-0.3, 0.3, x.shape), x * rng.uniform(0.55, 0.95, x.shape))
+    if is_symmetric(x):
+        y = (y + y.T) / 2
+    elif constant and (axis := distributed(x)) is not None:
+        y = np.abs(y) / np.sum(np.abs(y), axis=axis, keepdims=True)
     return y.astype(x.dtype)[()]
+
+
+def is_symmetric(x: Any) -> bool:
+    """Whether ``x`` equals its transpose, and not because all of it is alike, or 0 beside it."""
+    if x.ndim != 2 or x.shape[0] != x.shape[1] or not np.array_equal(x, x.T):
+        return False
+    off = x[~np.eye(len(x), dtype=bool)]
+    return bool(np.any(off)) and bool(np.ptp(x) > 0)
+
+
+def distributed(x: Any) -> int | None:
+    """The axis along which the entries are probabilities, which a derivation may rely on."""
+    for axis in range(x.ndim - 1, -1, -1):
+        if x.shape[axis] > 1 and np.all(x >= 0) and np.allclose(x.sum(axis=axis), 1, rtol=1e-6):
+            return axis
+    return None
 
 
 def tensors_of(*found: Any) -> dict[AnyNode, Any]:
