@@ -47,6 +47,10 @@ def owned(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool 
         if dtype is not None and data.dtype != dtype:
             data = data.astype(dtype)
     else:
+        if data is None or isinstance(data, dict | set | frozenset | str | bytes):
+            raise TypeError(
+                f"Tensor: the data are {data!r:.40} ({type(data).__name__}), no numbers"
+            )
         if requires_grad and dtype is None and isinstance(data, int | np.integer):
             dtype = np.float64
         if dtype is not None and np.dtype(dtype).kind != "c" and np.iscomplexobj(data):

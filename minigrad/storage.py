@@ -232,6 +232,8 @@ def _from_npz(data: bytes) -> tuple[str | None, Any]:
     if hashlib.sha256(data[:-64]).hexdigest().encode() != data[-64:]:
         raise _DamagedError("its checksum is wrong: it is damaged, cut off, or not from mg.save")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise _DamagedError("it has compressed members, which mg.save never writes")
         structure = archive.read(f"{STRUCTURE}.json").decode()
         arrays = [
             np.lib.format.read_array(io.BytesIO(archive.read(f"{i}.npy")), allow_pickle=False)

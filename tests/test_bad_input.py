@@ -136,10 +136,10 @@ RANK: list[Any] = [
 
 DATA: list[Any] = [
     ("ragged", lambda: Tensor([[1.0], [1.0, 2.0]]), ValueError, r"Tensor: .*ragged"),
-    ("string", lambda: Tensor("abc"), TypeError, r"Tensor: .*<U3.*numbers"),
+    ("string", lambda: Tensor("abc"), TypeError, r"Tensor: the data are .*, no numbers"),
     ("strings", lambda: Tensor(["a", "b"]), TypeError, r"Tensor: .*numbers"),
-    ("None", lambda: Tensor(None), TypeError, r"Tensor: .*object.*numbers"),
-    ("dict", lambda: Tensor({"a": 1.0}), TypeError, r"Tensor: .*object.*numbers"),
+    ("None", lambda: Tensor(None), TypeError, r"Tensor: the data are .*, no numbers"),
+    ("dict", lambda: Tensor({"a": 1.0}), TypeError, r"Tensor: the data are .*, no numbers"),
     ("object array", lambda: Tensor(np.array([object()])), TypeError, r"Tensor: .*object"),
     ("dates", lambda: Tensor(np.array(["2020-01-01"], "M8[D]")), TypeError, r"Tensor: .*datetime64"),
     ("integer leaf", lambda: leaf([1, 2, 3]), TypeError, r"int64 cannot require a gradient: write floats \(1\.0 instead of 1\)"),
@@ -235,7 +235,7 @@ UNSUPPORTED: list[Any] = [
     ("order= of the method", lambda: vec.reshape((3, 1), order="F"), TypeError, r"reshape.*order"),
     ("casting=", lambda: np.exp(vec, casting="unsafe"), TypeError, r"exp: casting= is not supported"),
     ("unknown keyword", lambda: mg.exp(vec, base=2), TypeError, r"exp: base= is not supported \(it takes x"),
-    ("unknown keyword of a method", lambda: vec.sum(dim=0), TypeError, r"sum: dim= is not supported \(it takes a, axis"),
+    ("unknown keyword of a method", lambda: vec.sum(dim=0), TypeError, r"sum: dim= is not supported \(NumPy calls it axis="),
     ("missing argument", lambda: mg.add(vec), TypeError, r"add needs its argument x2"),
     ("too many arguments", lambda: mg.exp(vec, 1, 2), TypeError, r"exp takes x"),
     ("argument given twice", lambda: mg.sum(vec, a=1), TypeError, r"sum: a= is given twice"),

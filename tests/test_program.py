@@ -258,7 +258,7 @@ def test_large_constants_lie_beside(tmp_path: Path) -> None:
     text = (tmp_path / "step.py").read_text(encoding="utf-8")
     assert len(text) < 1000
     assert "np.array([1.0, 5.0])" in text
-    assert {p.name for p in tmp_path.glob("step.*")} == {"step.py", "step.npz"}
+    assert {p.name for p in tmp_path.glob("step.*")} == {"step.py", "step.constants.npz"}
 
 
 def test_saving_replaces_whole_files(tmp_path: Path) -> None:

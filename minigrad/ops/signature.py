@@ -17,6 +17,8 @@ ArrayLike = Any
 """What NumPy's functions take for an array: `composed` makes arrays of nested lists."""
 
 REMEDIES = {
+    "dim": "NumPy calls it axis=",
+    "keepdim": "NumPy calls it keepdims=",
     "out": "results are never written into existing arrays; assign the result instead",
     "order": "elements are taken in C order; use .T before and after for another",
     "casting": "use .astype() on the input",

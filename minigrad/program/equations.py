@@ -203,7 +203,7 @@ class Program:
     def save(self, path: Any) -> None:
         """Write a file that runs by itself: it imports NumPy alone.
 
-        Large constants go into an ``.npz`` file beside it.  Each file is written aside
+        Large constants go into ``NAME.constants.npz`` beside it.  Each file is written aside
         and then put in its place, so that no reader ever sees half of one.
 
         Raises

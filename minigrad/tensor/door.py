@@ -39,6 +39,16 @@ ndarray = np.ndarray
 new = object.__new__
 
 
+FOREIGN = {
+    "scipy": "{}.toarray()",
+    "pandas": "{}.to_numpy()",
+    "polars": "{}.to_numpy()",
+    "xarray": "{}.to_numpy()",
+    "torch": "{}.numpy()",
+}
+"""Who makes arrays that an operator would treat otherwise than NumPy's, and their values."""
+
+
 # --- what passes -----------------------------------------------------------------------
 
 
@@ -65,6 +75,12 @@ def operand(x: Any) -> tuple[Any, Any, bool]:
         if isinstance(x, np.ma.MaskedArray):
             raise TypeError(f"{label(x)} is a masked array: use np.where(mask, other, values)")
         x = np.asarray(x)  # a matrix, say, whose * is no elementwise product
+    maker = type(x).__module__.partition(".")[0]
+    if maker in FOREIGN:
+        raise TypeError(
+            f"{label(x)} is a {type(x).__name__} of {maker}, with an arithmetic of its own: "
+            f"pass {FOREIGN[maker].format(variable_name(x) or 'it')}"
+        )
     dtype = getattr(x, "dtype", None)
     if dtype is None or not hasattr(dtype, "kind"):
         if not isinstance(x, int | float | complex):
@@ -178,6 +194,8 @@ def _apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     else:
         values, parents, tensors = [], [], False
         for x in args:
+            if op is ops.matmul and hasattr(type(x), "toarray"):
+                x = x.toarray()  # a sparse matrix: its products are those of any matrix
             try:
                 value, node, is_tensor = operand(x)
             except (TypeError, ValueError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -46,6 +47,18 @@ def method(function: Callable[..., Any]) -> Callable[..., Any]:
 
     call.__name__ = function.__name__
     call.__doc__ = function.__doc__
+    return call
+
+
+def compared(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A comparison as a method, which leaves it to operands that decline NumPy's functions."""
+
+    def call(self: Tensor, other: Any) -> Any:
+        if getattr(type(other), "__array_ufunc__", 0) is None:
+            return NotImplemented
+        return function(self, other)
+
+    call.__name__ = function.__name__
     return call
 
 
@@ -339,7 +352,11 @@ class Tensor:
         if isinstance(gradient, Tensor) and gradient.node is not None:
             seed = gradient
         else:
-            seed = own(gradient, False, self.dtype)
+            try:
+                seed = own(gradient, False, self.dtype)
+            except (TypeError, ValueError) as error:
+                why = str(error).removeprefix("Tensor: ")
+                raise type(error)(f"backward: the gradient of {label(self)}: {why}") from None
         if seed.shape != self.shape:
             raise ValueError(
                 f"the gradient of {label(self)} must have its shape {self.shape}, not {seed.shape}"
@@ -370,6 +387,10 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         self._look("np.asarray()")
         if self.node is not None:
+            if str(sys._getframe(1).f_globals.get("__name__")).startswith("scipy.sparse."):
+                asked = np.empty((), object)  # SciPy then leaves S @ t to our __rmatmul__
+                asked[()] = self
+                return asked
             raise TypeError(
                 f"{label(self)} requires a gradient: as an array it would lose it silently; "
                 "take .data (read-only values) or .detach() on purpose, or build arrays of "
@@ -405,6 +426,15 @@ class Tensor:
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        hint = ""
+        if not name.startswith("_"):
+            if callable(getattr(ops, name, None)):
+                hint = f": write mg.{name}(t)"
+            elif near := get_close_matches(name, dir(type(self)), 1):
+                hint = f": did you mean .{near[0]}?"
+        raise AttributeError(f"a Tensor has no attribute {name!r}{hint}")
 
     def __len__(self) -> int:
         if not self.shape:
@@ -508,9 +538,9 @@ class Tensor:
     __rpow__: Any
     __rmatmul__: Any
     __neg__, __pos__, __abs__ = method(ops.negative), method(ops.positive), method(ops.absolute)
-    __lt__, __le__ = method(ops.less), method(ops.less_equal)
-    __gt__, __ge__ = method(ops.greater), method(ops.greater_equal)
-    __eq__, __ne__ = method(ops.equal), method(ops.not_equal)
+    __lt__, __le__ = compared(ops.less), compared(ops.less_equal)
+    __gt__, __ge__ = compared(ops.greater), compared(ops.greater_equal)
+    __eq__, __ne__ = compared(ops.equal), compared(ops.not_equal)
     __hash__ = object.__hash__
 
     __divmod__ = method(ops.divmod)

@@ -147,7 +147,8 @@ class Writer:
         above = [h for h in helpers.source.values() if not h.startswith("def ")]
         if self.apart:
             imports.append("import pathlib\n")
-            above.append('with np.load(pathlib.Path(__file__).with_suffix(".npz")) as _file:\n')
+            place = 'pathlib.Path(__file__).with_suffix(".constants.npz")'
+            above.append(f"with np.load({place}) as _file:\n")
             above += [f'    {name} = _file["{name}"]\n' for name in self.apart]
         above += [
             f"{name} = {literals.array(c)}\n"
@@ -558,5 +559,5 @@ def save(program: Program, path: Any) -> None:
     if writer.apart:
         apart = io.BytesIO()
         np.savez(apart, **writer.apart)
-        replace_file(path.with_suffix(".npz"), apart.getvalue())
+        replace_file(path.with_suffix(".constants.npz"), apart.getvalue())
     replace_file(path, text.encode())

@@ -1,0 +1,119 @@
+"""Arrays of other libraries beside a Tensor: right, or refused by name; and habits answered."""
+
+import hashlib
+import operator
+import zipfile
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+
+D = np.arange(9.0).reshape(3, 3)
+W = np.random.default_rng(0).random((3, 3))
+ELEMENTWISE = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "dia", "bsr", "lil"])
+@pytest.mark.parametrize("form", ["matrix", "array"])
+def test_sparse_products_are_products(kind, form):
+    sparse = pytest.importorskip("scipy.sparse")
+    S = getattr(sparse, f"{kind}_{form}")(D)
+    for product in (lambda M, t: M @ t, lambda M, t: t @ M, lambda M, t: M @ t[:, 0]):
+        plain = mg.grad(lambda t, f=product: (f(D, t) ** 2).sum())(W)
+        np.testing.assert_allclose(mg.grad(lambda t, f=product: (f(S, t) ** 2).sum())(W), plain)
+        t = mg.Tensor(W, requires_grad=True)
+        (product(S, t) ** 2).sum().backward()
+        np.testing.assert_allclose(t.grad, plain)
+    hessian = mg.hessian(lambda t: ((S @ t) ** 2).sum())(W)
+    np.testing.assert_allclose(hessian, mg.hessian(lambda t: ((D @ t) ** 2).sum())(W))
+
+
+@pytest.mark.parametrize("f", ELEMENTWISE)
+def test_sparse_elsewhere_is_refused(f):
+    sparse = pytest.importorskip("scipy.sparse")
+    t = mg.Tensor(W, requires_grad=True)
+    for S in (sparse.csr_matrix(D), sparse.csr_array(D)):
+        with pytest.raises(TypeError, match=r"S is a csr_\w+ of scipy.*S\.toarray\(\)"):
+            f(t, S)
+        if f is not operator.pow:
+            with pytest.raises(TypeError):
+                f(S, t)
+
+
+@pytest.mark.parametrize("f", ELEMENTWISE)
+@pytest.mark.parametrize("library, make", [("pandas", "Series"), ("polars", "Series")])
+def test_series_are_refused(f, library, make):
+    x = getattr(pytest.importorskip(library), make)([1.0, 2.0, 3.0])
+    t = mg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    with pytest.raises(TypeError, match=rf"x is a Series of {library}.*x\.to_numpy\(\)"):
+        f(t, x)
+
+
+def test_torch_is_refused():
+    x = pytest.importorskip("torch").ones(3)
+    t = mg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    with pytest.raises(TypeError, match=r"x is a Tensor of torch.*x\.numpy\(\)"):
+        t * x
+
+
+def test_approx_compares():
+    t = mg.Tensor([1.0, 2.0])
+    assert t.sum() == pytest.approx(3.0) and t.sum() != pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("data", [None, {}, {"a": 1.0}, {1.0}, frozenset(), "ones", b"ones"])
+def test_what_is_no_array_is_named(data):
+    with pytest.raises(TypeError, match=rf"Tensor: the data are .*\({type(data).__name__}\)"):
+        mg.Tensor(data)
+    t = mg.Tensor([1.0], requires_grad=True)
+    if data is not None:
+        with pytest.raises(TypeError, match=r"the gradient of t: the data are"):
+            t.backward(data)
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda t: t.sum(dim=0), "dim=.*axis="),
+        (lambda t: t.mean(0, keepdim=True), "keepdim=.*keepdims="),
+        (lambda t: t.exp(), r"'exp': write mg\.exp\(t\)"),
+        (lambda t: t.reshap(2), r"did you mean \.reshape"),
+        (lambda t: mg.sigmod(t), r"did you mean mg\.sigmoid"),
+        (lambda t: mg.zeros(3), r"np\.zeros.*mg\.buffer"),
+    ],
+)
+def test_habits_are_answered(call, words):
+    with pytest.raises((AttributeError, TypeError), match=words):
+        call(mg.Tensor([1.0, 2.0], requires_grad=True))
+
+
+def test_no_attribute_is_invented():
+    t = mg.Tensor(1.0)
+    assert not hasattr(t, "exp") and not hasattr(mg, "zeros") and not hasattr(t, "_x")
+
+
+def test_compressed_files_are_refused(tmp_path):
+    mg.save(tmp_path / "a.npz", {"w": np.zeros(1000)})
+    data = (tmp_path / "a.npz").read_bytes()
+    with (
+        zipfile.ZipFile(tmp_path / "a.npz") as old,
+        zipfile.ZipFile(tmp_path / "b.npz", "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        new.comment = bytes(64)
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+
+    body = (tmp_path / "b.npz").read_bytes()[:-64]
+    (tmp_path / "b.npz").write_bytes(body + hashlib.sha256(body).hexdigest().encode())
+    assert len(body) < len(data)
+    with pytest.raises(ValueError, match="compressed members"):
+        mg.load(tmp_path / "b.npz")
+
+
+def test_a_program_leaves_checkpoints_alone(tmp_path):
+    table = np.random.default_rng(0).random(5000)
+    mg.save(tmp_path / "model.npz", {"w": 1})
+    mg.trace(lambda x: (x * table).sum(), np.ones(5000)).save(tmp_path / "model.py")
+    assert mg.load(tmp_path / "model.npz") == {"w": 1}
+    assert (tmp_path / "model.constants.npz").exists()
