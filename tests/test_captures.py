@@ -4,12 +4,20 @@
 
 from __future__ import annotations
 
+import array
+import collections
+import contextvars
 import copy
 import datetime
+import functools
+import itertools
+import operator
+import os
 import random
 import time
 import types
 import uuid
+import weakref
 from typing import Any
 
 import numpy as np
@@ -401,3 +409,153 @@ def test_any_changes(changes: list[tuple[str, int]], how: str) -> None:
             layer.W = layer.W + n
         for _ in range(2):
             np.testing.assert_allclose(step(x), eager(x), rtol=1e-12)
+
+
+# --- homes of every kind ------------------------------------------------------------------
+
+
+class Options(collections.UserDict):  # type: ignore[type-arg]
+    pass
+
+
+class Named(dict):  # type: ignore[type-arg]
+    pass
+
+
+def homes() -> Any:
+    """(what it is, a function that reads it, how it is set)."""
+    space = types.SimpleNamespace(k=1.0)
+    module = types.ModuleType("settings")
+    plain = {"k": 1.0}
+    proxy, chain = types.MappingProxyType(plain), collections.ChainMap({"k": 1.0})
+    deque, users = collections.deque([1.0]), Options(k=1.0)
+    numbers, raw = array.array("d", [1.0]), bytearray(b"\x01")
+    view, parts = memoryview(bytearray(b"\x01")), np.array([1.0, 2.0], object)
+    variable: Any = contextvars.ContextVar("variable", default=1.0)
+    layer, name, keys = Layer(), "k", ["k"]
+    layer.k = 1.0
+    reference, getter = weakref.ref(layer), operator.attrgetter("k")
+    named = Named()
+    own: Any = functools.lru_cache(lambda: space)
+
+    def inner(x: Any) -> Any:
+        return x * inner.k  # type: ignore[attr-defined]
+
+    inner.k = module.k = named.k = 1.0  # type: ignore[attr-defined]
+    os.environ["MINIGRAD_TEST_K"] = "1"
+    yield "module", lambda x: x * module.k, lambda v: setattr(module, "k", v)
+    yield "function", inner, lambda v: setattr(inner, "k", v)
+    yield "proxy", lambda x: x * proxy["k"], lambda v: plain.update(k=v)
+    yield "chain", lambda x: x * chain["k"], lambda v: chain.update(k=v)
+    yield "deque", lambda x: x * deque[0], lambda v: operator.setitem(deque, 0, v)
+    yield "user dict", lambda x: x * users["k"], lambda v: users.update(k=v)
+    yield "dict's attribute", lambda x: x * named.k, lambda v: setattr(named, "k", v)
+    yield "array.array", lambda x: x * numbers[0], lambda v: operator.setitem(numbers, 0, v)
+    yield "bytearray", lambda x: x * raw[0], lambda v: operator.setitem(raw, 0, int(v))
+    yield "memoryview", lambda x: x * view[0], lambda v: operator.setitem(view, 0, int(v))
+    yield "objects", lambda x: x * parts[0], lambda v: operator.setitem(parts, 0, v)
+    yield "context", lambda x: x * variable.get(), variable.set
+    yield "weak", lambda x: x * reference().k, lambda v: setattr(layer, "k", v)
+    yield "getattr", lambda x: x * getattr(space, name), lambda v: setattr(space, "k", v)
+    yield "names", lambda x: x * getattr(space, keys[0]), lambda v: setattr(space, "k", v)
+    yield "getter", lambda x: x * getter(space), lambda v: setattr(space, "k", v)
+    yield "cache", lambda x: x * own().k, lambda v: setattr(space, "k", v)
+    yield (
+        "environment",
+        lambda x: x * float(os.environ["MINIGRAD_TEST_K"]),
+        lambda v: operator.setitem(os.environ, "MINIGRAD_TEST_K", str(v)),
+    )
+
+
+@pytest.mark.parametrize("read, write", [pytest.param(f, w, id=name) for name, f, w in homes()])
+def test_homes_of_every_kind(read: Any, write: Any) -> None:
+    step = mg.compile(read)
+    for value in (1.0, 5.0, 7.0, 5.0):
+        write(value)
+        assert step(2.0) == 2.0 * value
+        assert step(3.0) == 3.0 * value
+
+
+@pytest.mark.parametrize(
+    "stream", [lambda: itertools.count(1.0), lambda: iter([1.0, 2.0, 3.0, 4.0, 5.0]),
+               lambda: (float(i) for i in range(1, 9))]
+)  # fmt: skip
+def test_iterators_go_on(stream: Any) -> None:
+    source = stream()
+    step = mg.compile(lambda x: x * next(source))
+    with pytest.warns(RuntimeWarning, match="changes source as it runs"):
+        assert [float(step(2.0)) for _ in range(5)] == [2.0, 4.0, 6.0, 8.0, 10.0]
+
+
+def test_noise_of_a_generator_of_ones_own() -> None:
+    own = random.Random(0)
+    with pytest.raises(TypeError, match="draws from own, and what it drew would be fixed"):
+        mg.compile(lambda x: x + own.random())(1.0)
+    assert own.random() == random.Random(0).random()
+
+
+# --- captured while something else differentiates or traces -----------------------------------
+
+
+@pytest.mark.parametrize("inner", [lambda f: f, mg.grad], ids=["value", "gradient"])
+def test_what_others_differentiate_is_no_constant(inner: Any) -> None:
+    def f(x: Any) -> Any:
+        return x * mg.compile(inner(lambda y: x * y))(1.0)
+
+    assert mg.grad(f)(2.0) == 4.0
+    assert mg.jvp(f, (2.0,), (1.0,)) == (4.0, 4.0)
+    assert mg.grad(mg.grad(f))(2.0) == 2.0
+    np.testing.assert_array_equal(mg.vmap(f)(np.arange(3.0)), [0.0, 1.0, 4.0])
+    np.testing.assert_array_equal(mg.compile(f)(3.0), 9.0)
+
+
+@pytest.mark.parametrize("outer", [mg.grad, mg.vmap, mg.compile], ids=["grad", "vmap", "compile"])
+def test_traces_within_say_what_they_cannot_hold(outer: Any) -> None:
+    def f(x: Any) -> Any:
+        return np.sum(x * mg.trace(lambda y: x * y, 1.0)(1.0))
+
+    with pytest.raises(ValueError, match="x was computed outside of the function that is traced"):
+        outer(f)(np.arange(3.0))
+
+
+def test_gradients_through_programs_reach_captured_tensors() -> None:
+    w, v = mg.Tensor(3.0, requires_grad=True), mg.Tensor(2.0, requires_grad=True)
+    program = mg.trace(lambda x: w * x, 1.0)
+    (program(2.0) * w).backward()
+    assert w.grad == 12.0
+    w.grad = None
+    (program(v) * w).backward()
+    assert (w.grad, v.grad) == (12.0, 9.0)
+    with mg.no_grad():
+        assert type(program(2.0)) is np.float64
+
+
+def test_backward_within_a_gradient() -> None:
+    def f(x: Any) -> Any:
+        w = mg.Tensor(3.0, requires_grad=True)
+        loss = w * w * x
+        loss.backward()
+        return x * w.grad
+
+    assert f(2.0) == 24.0
+    for run in (mg.grad(f), lambda x: mg.jvp(f, (x,), (1.0,))):
+        with pytest.raises(RuntimeError, match=r"loss\.backward\(\) depends on what is being diff"):
+            run(2.0)
+
+    def apart(x: Any) -> Any:
+        w = mg.Tensor(3.0, requires_grad=True)
+        (w * w).backward()
+        return x * w.grad
+
+    assert mg.grad(apart)(2.0) == 6.0
+
+
+def test_dropout_goes_on_where_gradients_stop() -> None:
+    layers = [mg.nn.Dropout(0.5, rng=np.random.default_rng(0)) for _ in range(2)]
+    w = mg.Tensor(np.ones(64), requires_grad=True)
+    step = mg.compile(lambda x: layers[0](x * w))
+    x = np.ones(64)
+    assert np.array_equal(step(x).data, layers[1](x))
+    with mg.no_grad():
+        for _ in range(3):
+            assert np.array_equal(np.asarray(step(x)), layers[1](x))

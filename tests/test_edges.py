@@ -92,6 +92,7 @@ GRADIENTS: list[Any] = [
     (lambda x: mg.cumprod(x), 3.0, 1.0),
     (lambda x: mg.cumprod(x, axis=0), 3.0, 1.0),
     (lambda x: mg.cumsum(x), 3.0, 1.0),
+    (lambda x: mg.sum(mg.cumsum(x, axis=0)), 3.0, 1.0),
     (lambda x: mg.nan_to_num(x), NAN, 0.0),
     (lambda x: mg.where(True, x, NAN), 3.0, 1.0),
 ]

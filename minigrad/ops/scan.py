@@ -31,7 +31,7 @@ def backwards(scan: Any, x: Any, axis: int) -> Any:
 
 
 def cumsum_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
-    if axis is None:
+    if axis is None or np.ndim(a) == 0:
         return np.reshape(backwards(np.cumsum, g, 0), np.shape(a))
     return backwards(np.cumsum, g, axis)
 

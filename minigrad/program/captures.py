@@ -9,12 +9,19 @@ and only has to be the same Tensor.
 
 from __future__ import annotations
 
+import array
 import dis
 import functools
+import io
 import keyword
+import operator
+import os
 import random
 import types
-from collections.abc import Callable, Iterable, Iterator
+import weakref
+from collections import ChainMap, UserDict, UserList, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from operator import is_
 from types import CodeType, FunctionType
@@ -81,7 +88,8 @@ class Place:
     Attributes
     ----------
     kind : str
-        "cell", "global", "attribute", "items" (of a list or dict) or "array".
+        "cell", "global", "attribute", "items" (of a container), "bytes" (of memory), "context"
+        (of a context variable), "array", or "stream" (an iterator: whoever looks changes it).
     home : Any
         The cell, dict, object, container or array.
     key : str
@@ -108,10 +116,16 @@ class Place:
             return getattr(self.home, self.key)
         if self.kind == "items":
             return snapshot(self.home)
+        if self.kind == "bytes":
+            return bytes(self.home)
+        if self.kind == "context":
+            return self.home.get(None)
         return self.home
 
     def holds(self) -> bool:
         """Whether nothing has changed."""
+        if self.kind == "stream":
+            return False
         try:
             now = self.read()
         except Exception:
@@ -129,6 +143,10 @@ class Place:
         home = bind(self.home)
         if self.kind == "cell":
             return f"{home}.cell_contents"
+        if self.kind == "bytes":
+            return f"{bind(bytes)}({home})"
+        if self.kind == "context":
+            return f"{home}.get(None)"
         if self.kind == "attribute":
             plain = self.key.isascii() and not keyword.iskeyword(self.key)
             return f"{home}.{self.key}" if plain else f"{bind(getattr)}({home}, {bind(self.key)})"
@@ -176,15 +194,17 @@ def kind_of(x: Any) -> tuple[Any, ...]:
 
 def snapshot(container: Any) -> tuple[Any, ...]:
     """The parts of a container, keys included."""
-    if is_a(container, dict):
+    if is_a(container, Mapping):
         return (*container, *container.values())
-    return tuple(container)
+    return tuple(container.flat if is_a(container, np.ndarray) else container)
 
 
 def unchanged(container: Any, before: tuple[Any, ...]) -> bool:
     """Whether a container holds the same objects."""
     now = snapshot(container)
-    return len(now) == len(before) and all(map(is_, now, before))
+    return len(now) == len(before) and (
+        all(map(is_, now, before)) or all(map(same_part, now, before))
+    )
 
 
 def same_part(a: Any, b: Any) -> bool:
@@ -214,8 +234,17 @@ def names_in(code: CodeType) -> Iterator[str]:
     for c in code.co_consts:
         if is_a(c, CodeType):
             yield from names_in(c)
-        elif is_a(c, str) and c.isidentifier():
-            yield c
+        else:
+            yield from spoken(c)
+
+
+def spoken(x: Any) -> Iterator[str]:
+    """Names in a string, such as that of an attribute, and in tuples of them."""
+    if is_a(x, str):
+        yield from (word for word in x.split(".") if word.isidentifier())
+    elif is_a(x, tuple, frozenset):
+        for part in x:
+            yield from spoken(part)
 
 
 @dataclass
@@ -237,6 +266,7 @@ class Search:
         stack = [(x, name)]
         while stack:
             x, name = stack.pop()
+            self.names.update(spoken(x) if type(x) is str else ())
             if id(x) in self.seen or type(x) in ATOMS or is_a(x, np.generic):
                 continue
             self.seen[id(x)] = x
@@ -251,7 +281,7 @@ class Search:
             self.note("attribute", x, "node", x.node, name)
         elif is_a(x, np.ndarray):
             yield from self.array(x, name)
-        elif is_a(x, np.random.Generator, np.random.RandomState):
+        elif is_a(x, *GENERATORS):
             self.generators.append((x, name))
         elif is_a(x, FunctionType):
             yield from self.function(x)
@@ -260,20 +290,43 @@ class Search:
         elif is_a(x, functools.partial) and not is_own(type(x).__module__):
             yield from ((part, name) for part in (x.func, *x.args, *x.keywords.values()))
         elif is_a(x, types.ModuleType):
-            if is_user(getattr(x, "__file__", None) or PYTHON):
+            if x is os and not self.names.isdisjoint(("environ", "getenv")):
+                yield os.environ, "os.environ"
+            if is_user(getattr(x, "__file__", None) or ("" if made(x) else PYTHON)):
                 yield from self.attributes(x, x.__dict__, name)
-        elif is_a(x, dict, list, tuple, set, frozenset):
+        elif is_a(x, *CONTAINERS) or x is os.environ:
             if not is_a(x, tuple, frozenset):
                 self.note("items", x, "", snapshot(x), name)
-            parts = x.items() if is_a(x, dict) else enumerate(x)
+            parts = x.items() if is_a(x, Mapping) else enumerate(x)
             yield from ((part, f"{name}[{key!r}]") for key, part in parts)
+            if type(x).__module__ not in LIBRARIES:
+                yield from self.instance(x, name)
+        elif is_a(x, bytearray, memoryview, array.array):
+            self.note("bytes", x, "", bytes(x), name)
         elif is_a(x, type):
             yield from self.class_(x, name)
+        elif type(x).__module__ in LIBRARIES:
+            yield from self.builtin(x, name)
+        else:
+            yield from self.instance(x, name)
+
+    def builtin(self, x: Any, name: str) -> Iterator[tuple[Any, str]]:
+        """What an object of Python's own holds."""
+        if is_a(x, ContextVar):
+            self.note("context", x, "", x.get(None), name)
+            yield x.get(None), f"{name}.get()"
+        elif is_a(x, Iterator) and not is_a(x, io.IOBase):
+            self.note("stream", x, "", x, name)
+        elif is_a(x, weakref.ref):
+            yield x(), f"{name}()"
+        elif is_a(x, operator.attrgetter, operator.methodcaller):
+            self.names.update(spoken(x.__reduce__()[1]))
         else:
             yield from self.instance(x, name)
 
     def array(self, x: Any, name: str) -> Iterator[tuple[Any, str]]:
         if x.dtype == object:
+            self.note("items", x, "", snapshot(x), name)
             yield from ((part, name) for part in x.flat)
         elif x.flags.writeable or x.base is not None:
             self.note("array", x, "", np.array(x, order="K"), name)
@@ -301,6 +354,7 @@ class Search:
         yield from ((part, f.__name__) for part in f.__defaults__ or ())
         if f.__kwdefaults__:
             yield f.__kwdefaults__, f.__name__
+        yield from self.attributes(f, f.__dict__, f.__name__)
         if LAYERS not in code.co_filename:
             yield from self.globals_of(code, f.__globals__)
 
@@ -343,8 +397,10 @@ class Search:
             yield made_of, name
             return
         layer = kind.__module__.startswith("minigrad.nn")
-        if kind.__module__ in LIBRARIES or (is_own(kind.__module__) and not layer):
+        if is_own(kind.__module__) and not layer:
             return
+        if is_a(x, *HOLDERS):
+            yield from ((getattr(x, key), name) for key in KEPT_IN if hasattr(x, key))
         held = dict(getattr(x, "__dict__", {}))
         for base in kind.__mro__:
             slots = base.__dict__.get("__slots__", ())
@@ -359,9 +415,21 @@ class Search:
         yield kind, kind.__name__
 
 
-LIBRARIES = frozenset({"builtins", "numpy", "typing", "abc", "enum", "collections", "functools"})
+LIBRARIES = frozenset(
+    "builtins numpy typing abc enum collections functools itertools operator weakref "
+    "_contextvars".split()
+)
+GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
+HOLDERS = (UserDict, UserList, ChainMap, functools._lru_cache_wrapper)
+KEPT_IN = ("data", "maps", "__wrapped__")
+CONTAINERS = (dict, list, tuple, set, frozenset, deque, types.MappingProxyType)
 UNCALLED = frozenset("__init__ __new__ __del__ __repr__ __str__ __init_subclass__".split())
 PYTHON = functools.__file__
+
+
+def made(module: types.ModuleType) -> bool:
+    """Whether a module was made by the user's code, and comes from no file."""
+    return getattr(module, "__spec__", None) is None
 
 
 def called_by(x: Any) -> Iterator[Any]:
@@ -411,7 +479,7 @@ class Noise:
         """Raise if the function ``name`` has drawn more than ``draws``."""
         for (source, place), before in zip(self.sources, self.states, strict=True):
             now = state(source)
-            if now == before if source is random else same(now, before):
+            if same(now, before):
                 continue
             own = [d for d in draws if d.rng is source]
             if own:
@@ -429,16 +497,16 @@ class Noise:
 
 
 def state(source: Any) -> Any:
-    if source is random:
-        return random.getstate()
+    if source is random or is_a(source, random.Random):
+        return source.getstate()
     if is_a(source, np.random.Generator):
         return source.bit_generator.state
     return source.get_state(legacy=False)
 
 
 def set_state(source: Any, value: Any) -> None:
-    if source is random:
-        random.setstate(value)
+    if source is random or is_a(source, random.Random):
+        source.setstate(value)
     elif is_a(source, np.random.Generator):
         source.bit_generator.state = value
     else:

@@ -197,6 +197,8 @@ class Compiled(functools.partial[Any]):
             run = self._known(form)
             if run is None:
                 form, run, result = self._made(form, args, kwargs)
+                if run is None:
+                    return result
                 if run.recorded and recording.get():
                     return run.first(result)
                 if run.ready:
@@ -224,13 +226,18 @@ class Compiled(functools.partial[Any]):
                 return run
         return None
 
-    def _made(self, form: Form, args: Any, kwargs: Any) -> tuple[Form, Run, Any]:
+    def _made(self, form: Form, args: Any, kwargs: Any) -> tuple[Form, Run | None, Any]:
         """A kernel, and what the trace returned.
+
+        There is none for a function that captures what somebody else is differentiating or
+        tracing just now: it is called as it is.
 
         What has changed since an earlier trace is an input now; if the function does not
         let it, or then gives something else, it is a constant for good.
         """
         before = search([(self.f, called(self.f)), *form.statics])
+        if any(is_foreign(p) for p in before.places):
+            return form, None, self.f(*args, **kwargs)
         noise = Noise(before)
         lifts = self._lifts(before)
         vary = form.whole.keys() & self._vary
@@ -354,6 +361,11 @@ def checked(f: Callable[..., Any], given: Any) -> tuple[str | int, ...]:
                 f"static: {called(f)} has no parameter {s!r}; its parameters are {', '.join(names)}"
             )
     return static
+
+
+def is_foreign(p: Place) -> bool:
+    """Whether a captured Tensor is no leaf, but was recorded outside of the function."""
+    return p.key == "node" and p.value is not None and type(p.value) is not Leaf
 
 
 def large(p: Place) -> bool:
@@ -503,6 +515,8 @@ class Run:
     def first(self, result: Any) -> Any:
         """What the trace returned, recorded, as the result of the call that it was made for."""
         leaves, rebuild = flatten(result)
+        for draw in self.draws:
+            draw.waiting = None
         for t, new in zip(self.updates, self.pending, strict=True):
             t._value = new
         return rebuild(

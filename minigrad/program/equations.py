@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.graph import recording
 from minigrad.ops.record import Op
 from minigrad.program.live import Draw, held
 from minigrad.tree import flatten, leaves_like, tree_map
@@ -244,7 +245,10 @@ class Program:
                         f"{self.name} was traced with {name}={v!r}, which is fixed in it, and "
                         f"called with {x!r}: trace it again"
                     )
-        recorded = any(hasattr(x, "_value") for x in values.values())
+        captured = self.constants.values() if recording.get() else ()
+        recorded = any(hasattr(x, "_value") for x in values.values()) or any(
+            getattr(c, "node", None) is not None for c in captured
+        )
         return evaluate(self, values, through_door if recorded else forward)
 
     def _checked(self, v: Var, x: Any) -> Any:

@@ -177,17 +177,16 @@ class Tracer:
                 self._outside[id(t)] = t, node
                 return node
             return known[1]
-        if node.op is None:
-            if type(node) is Leaf and node not in self.captured:
-                self.captured[node] = t
-            elif type(node) is Variable:  # of a constant
-                node.ans = t._value
+        if type(node) is Leaf:
+            self.captured.setdefault(node, t)
         elif node.seq < self.start:
             raise ValueError(
                 f"{label(t)} was computed outside of the function that is traced, from something "
-                "that requires a gradient: pass it as an argument, or "
+                "that requires a gradient or is being traced itself: pass it as an argument, or "
                 f"{variable_name(t) or 'it'}.detach() it first"
             )
+        elif type(node) is Variable and node.op is None:  # of a constant
+            node.ans = t._value
         return node  # type: ignore[no-any-return]
 
     def passive(self, t: Tensor) -> Tensor:

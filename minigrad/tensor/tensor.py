@@ -20,6 +20,7 @@ from minigrad.data import CONTINUOUS, owned
 from minigrad.errors import label
 from minigrad.graph import (
     AnyNode,
+    Dual,
     Leaf,
     Passive,
     Variable,
@@ -315,14 +316,22 @@ class Tensor:
         Raises
         ------
         RuntimeError
-            When nothing was recorded.
+            When nothing was recorded, and in a function that is being differentiated, of what
+            depends on its arguments: the gradient in ``.grad`` is plain numbers.
         ValueError
             For a result of several numbers without ``gradient``, or one of wrong shape.
         """
         if modes.special:
             self._refuse_in_trace()
         seed = self.seed(gradient)
-        for leaf, g in handed_out(backward_pass([(self.node, seed)])).items():
+        found = handed_out(backward_pass([(self.node, seed)]))
+        if not all(type(leaf) is Leaf for leaf in found) or type(self.node) is Dual:
+            raise RuntimeError(
+                f"{label(self)}.backward() depends on what is being differentiated itself, and "
+                "would leave plain numbers in .grad, which lose that derivative: use "
+                "mg.gradients(..., create_graph=True) or mg.grad"
+            )
+        for leaf, g in found.items():
             assert isinstance(leaf, Leaf)
             leaf.grad = g if leaf.grad is None else leaf.grad + g
 
