@@ -4,6 +4,7 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
+from minigrad import fft as fft
 from minigrad import linalg as linalg
 from minigrad.autodiff import checkpoint as checkpoint
 from minigrad.autodiff import defop as defop

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.graph import AnyNode, pick, variable
-from minigrad.ops import factorisations, matrices, norms
+from minigrad.ops import factorisations, fourier, matrices, norms
 from minigrad.ops.einsum import LETTERS, contract
 from minigrad.ops.elementwise import nan_to_num
 from minigrad.ops.elementwise import round as round_
@@ -403,5 +403,7 @@ RULES: dict[Op, Callable[..., Any]] = {
     **dict.fromkeys((factorisations.lower_cholesky, factorisations.symmetric_eig), same),
     **dict.fromkeys((factorisations.tall_qr, factorisations.thin_svd), same),
     factorisations.svdvals: same,
+    **dict.fromkeys((fourier.forwards, fourier.backwards), same),
+    **dict.fromkeys((fourier.real_forwards, fourier.real_backwards), same),
 }
 """How an op makes room for the examples; elementwise ops need no row."""

@@ -217,3 +217,9 @@ call("polydiv", lambda u, v: np.polydiv(u, v)[0], (3,), (2,))
 call("polyder", np.polyder, (3,))
 call("polyint", np.polyint, (3,))
 call("poly", np.poly, (3,))
+
+# --- Fourier transforms ------------------------------------------------------------------
+
+for name in ("fftn", "ifftn", "irfftn"):
+    call(f"fft.{name}", getattr(np.fft, name), (2, 3))
+call("fft.rfftn", np.fft.rfftn, line((2, 3)))
