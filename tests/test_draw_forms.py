@@ -224,16 +224,14 @@ def test_without_graphviz(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     no_graphviz(monkeypatch)
     drawing = mg.draw(L)
     assert not layout.available()
-    for kind in ("svg", "png", "pdf"):
+    for kind in ("png", "pdf"):
         with pytest.raises(LayoutError, match="apt install graphviz") as caught:
             drawing.save(tmp_path / f"picture.{kind}")
         assert "pip install 'minigrad[viz]'" in str(caught.value)
     assert not list(tmp_path.iterdir())
     assert drawing.save(tmp_path / "picture.dot").read_text("utf-8") == drawing.dot
-    bundle = drawing._repr_mimebundle_()
-    assert set(bundle) == {"text/plain"}
-    assert str(drawing) in bundle["text/plain"]
-    assert "minigrad[viz]" in bundle["text/plain"]
+    assert drawing.save(tmp_path / "picture.svg").read_text("utf-8").endswith(drawing.svg)
+    assert drawing._repr_mimebundle_() == {"image/svg+xml": drawing.svg, "text/plain": str(drawing)}
 
 
 def test_dot_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,10 +342,11 @@ def test_show_opens_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     assert re.fullmatch(r"file:///.*\.svg", opened[0])
 
 
-def test_show_without_browser_or_layout_prints(
+def test_show_without_browser_prints(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     no_graphviz(monkeypatch)
+    monkeypatch.setattr("webbrowser.open", lambda url: False)
     monkeypatch.setitem(sys.modules, "IPython", None)
     drawing = mg.draw(L)
     drawing.show()
@@ -391,14 +390,23 @@ def test_the_example_draws_every_weight_and_bias(
         assert words(tmp_path / "new" / name) == words(committed / name), f"make pictures: {name}"
 
 
-def test_the_example_prints_without_graphviz(
+def test_the_example_draws_without_graphviz(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     no_graphviz(monkeypatch)
     example.main(["--to", str(tmp_path), "--no-pages"])
+    assert capsys.readouterr().out.count(".svg") == 14
+    text = (tmp_path / "one_neuron_w.svg").read_text("utf-8")
+    assert "∂L/∂w = ∂L/∂ŷ · ∂ŷ/∂z · ∂z/∂w = −0.9378 · 0.2461 · 0.5 = −0.1154" in text
+
+
+def test_the_example_prints_what_it_cannot_draw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    no_graphviz(monkeypatch)
+    example.main(["--to", str(tmp_path), "--format", "png", "--no-pages"])
     text = capsys.readouterr().out
     assert text.count("apt install graphviz") == 1
-    assert "∂L/∂w = ∂L/∂ŷ · ∂ŷ/∂z · ∂z/∂w = −0.9378 · 0.2461 · 0.5 = −0.1154" in text
     assert text.count("(leaf)") == 2 * 2 + 4 * 4 + 8 * 8
     assert not list(tmp_path.iterdir())
 

@@ -36,7 +36,8 @@ STYLES = {
     "box": 'shape=folder style=filled color="#8f4a75" fillcolor="#f7e6f0"',
 }
 FONT = "Helvetica,Arial,sans-serif"
-PATH = 'color="#c24e00"'
+PATH_COLOR = "#c24e00"
+PATH = f'color="{PATH_COLOR}"'
 GRADIENT = "#a33b00"
 QUIET = "#555555"
 TABLE = '<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">'

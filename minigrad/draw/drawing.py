@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from minigrad.draw import dot, layout, text
+from minigrad.draw import dot, layout, sketch, text
 from minigrad.draw.boxes import View, view
 from minigrad.draw.picture import Picture
 from minigrad.reading.files import replace_file
@@ -75,6 +75,9 @@ class Drawing:
                 f"draw: a picture of {n:,} nodes would take minutes to lay out and could not be "
                 f"read: use collapse='auto', or collapse=n for at most n of them (n <= {dot.CROWD})"
             )
+        if kind == "svg" and not layout.available():
+            made_here = sketch.svg(self.view, direction=self._direction, **self._show)
+            return f'<?xml version="1.0" encoding="UTF-8"?>\n{made_here}'.encode()
         made = layout.render(self.dot, kind)
         return slim(made.decode()).encode() if kind == "svg" else made
 
@@ -104,7 +107,7 @@ class Drawing:
         FileNotFoundError, NotADirectoryError
             When there is no such folder.
         LayoutError
-            Where a layout is needed and there is no Graphviz.
+            For ``.png`` and ``.pdf`` where there is no Graphviz; a picture of too many nodes.
         """
         path = writable(path, SUFFIXES, "draw")
         replace_file(path, self._bytes(path.suffix.lower()))
@@ -125,7 +128,7 @@ class Drawing:
         if interactive is not None and interactive.get_ipython() is not None:
             interactive.display.display(self)
             return
-        if layout.available():
+        if len(self.view.items) <= dot.CROWD:
             folder = Path(tempfile.mkdtemp(prefix="minigrad-"))
             if webbrowser.open(self.save(folder / "picture.svg").as_uri()):
                 return

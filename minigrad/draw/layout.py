@@ -14,7 +14,7 @@ REMEDY = (
     "there is no Graphviz to lay the picture out: install it on the system "
     "(apt install graphviz, brew install graphviz, https://graphviz.org/download/), "
     "or pip install 'minigrad[viz]', whose pygraphviz brings it along. "
-    "The DOT source (.dot) and the text drawing (print) need neither"
+    "SVG, the DOT source (.dot), the page (.html) and the text drawing (print) need neither"
 )
 
 
