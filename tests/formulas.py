@@ -12,6 +12,7 @@ import minigrad as mg
 from minigrad.ops import windows
 from minigrad.ops.record import registry
 from minigrad.ops.windows import bessel
+from minigrad.writing.notation import onehot
 
 DIGITS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 
@@ -45,8 +46,6 @@ class Functions(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         if name == "einsum":  # which text writes with the arrays as a list
             return lambda arrays, subscripts, **_: np.einsum(subscripts, *arrays)
-        if name == "onehot":
-            return lambda y, classes: np.eye(classes)[y]
         if name == "np":
             return np
         if hasattr(np, name):
@@ -72,8 +71,8 @@ def python(text: str) -> str:
     return re.sub(f"[{DIGITS}]+", lambda m: f"**({m[0].translate(numbers)})", text)
 
 
-def value_of(formula: Any) -> Any:
-    """What the printed text of a formula is worth, given the values of its symbols."""
+def environment(formula: Any) -> Functions:
+    """What the names in a printed formula stand for."""
     env = Functions()
     for v, symbol in formula.symbols.items():
         name = symbol.prefix + symbol.name if symbol.of else symbol.name
@@ -85,6 +84,14 @@ def value_of(formula: Any) -> Any:
     env |= {"indicator": Indicator(), "root": Root(), "inverted": Inverted()}
     parts = {n.partition(".")[2]: op.forward for n, op in registry.items() if "linalg." in n}
     env["linalg"] = SimpleNamespace(**parts)
+    classes = {e.kwargs["classes"] for e in formula.program.equations if e.op is onehot}
+    env["onehot"] = lambda y: np.eye(*classes)[y]
+    return env
+
+
+def value_of(formula: Any) -> Any:
+    """What the printed text of a formula is worth, given the values of its symbols."""
+    env = environment(formula)
     text, _, definitions = formula.text.partition(" where ")
     with np.errstate(all="ignore"):
         for definition in definitions.split("; ") if definitions else ():
@@ -109,4 +116,15 @@ def check(explanation: Any, rtol: float = 1e-7) -> int:
             if not row.total and ", ...," not in row.formula:  # a long list cut short
                 text = np.broadcast_to(value_of(row.expression), row.shape)
                 np.testing.assert_allclose(text, row.value, **tolerance, err_msg=row.formula)
+            if row.formula.startswith("np.add.at("):
+                np.testing.assert_allclose(accumulated(row), row.value, **tolerance)
     return n
+
+
+def accumulated(row: Any) -> Any:
+    """What the statement that is printed for a row leaves in an array of zeros."""
+    env = environment(row.expression)
+    name, _, rest = row.formula.removeprefix("np.add.at(").partition(", ")
+    env[name] = np.zeros(row.shape)
+    exec(f"np.add.at({name}, {python(rest)}", {}, env)
+    return env[name]

@@ -19,7 +19,8 @@ from minigrad.explain.identities import Factors, built, factors
 from minigrad.program.builder import Builder, key_of, shape_of
 from minigrad.program.equations import Var, evaluate, forward, without_dead_code
 from minigrad.program.rules import floating, rule, rules, scaled, whole
-from minigrad.writing.formulas import Formula
+from minigrad.writing.formulas import Formula, Writer
+from minigrad.writing.styles import TEXT
 
 TERMS = 24
 """Sums of more terms are not multiplied out."""
@@ -270,8 +271,33 @@ def simplified(formula: Formula, constant: dict[Var, Any]) -> tuple[Formula, str
     if again.text == formula.text or not agree(formula, again, frozenset(b.facts)):
         return None
     facts = [text.format(formula.symbols[v].name) for v, text in b.facts.items()]
-    reasons = ["factors cancel, like terms are collected", *facts]
-    return again, "; ".join(reasons)
+    left = denominators(again)
+    gone = [d for d in denominators(formula) if d not in left]
+    verb = "cancels" if len(gone) == 1 else "cancel"
+    done = f"{' and '.join(gone)} {verb}" if 0 < len(gone) < 4 else "like terms are collected"
+    return again, "; ".join([done, *facts])
+
+
+def denominators(formula: Formula) -> list[str]:
+    """What a formula divides by, factor by factor, as it is written."""
+    writer = Writer(formula, TEXT, {})
+    made: dict[Any, Any] = {}
+    todo: list[Any] = []
+    for e in formula.program.equations:
+        writer.write(e)
+        made[e.out] = e
+        todo += [e.args[1]] if e.op is ops.divide else []
+    found: dict[str, None] = {}
+    while todo:
+        x = todo.pop()
+        inner = made.get(x) if isinstance(x, Var) else None
+        if inner is not None and inner.op is ops.multiply:
+            todo += inner.args
+        elif inner is not None and inner.op in (ops.square, ops.power):
+            todo.append(inner.args[0])
+        elif isinstance(x, Var):
+            found[f"{writer.argument(x):atom}"] = None
+    return list(found)
 
 
 def agree(first: Formula, second: Formula, fixed: frozenset[Var]) -> bool:

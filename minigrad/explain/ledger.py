@@ -29,6 +29,7 @@ from minigrad.reading.names import Names, callers, held, names
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
 from minigrad.writing.formulas import Formula, sum_of_products
+from minigrad.writing.notation import DERIVATIVES
 from minigrad.writing.styles import TEXT, Symbol
 
 LONGEST = 40
@@ -81,8 +82,11 @@ class Row:
 
     @property
     def formula(self) -> str:
-        """The formula as text."""
-        return self.expression.text if self.expression is not None else self.abridged
+        """The formula as text; what adds to entries of an array, as NumPy writes that."""
+        if self.expression is None:
+            return self.abridged
+        own = f"{self.chart.prefix}{self.chart.called(self.bottom)}"
+        return self.expression.accumulated(own) or self.expression.text
 
     @property
     def abridged(self) -> str:
@@ -403,7 +407,9 @@ class Chart:
             return []
         if not worth(formula, self.gradients[v]):
             return []
-        steps = [closed.Step(formula, "chain rule")]
+        used = dict.fromkeys(n.op for u in self.order for n in self.pieces[u].inside)
+        rules = [DERIVATIVES[op] for op in used if op in DERIVATIVES]
+        steps = [closed.Step(formula, ", ".join(["chain rule", *rules]))]
         fixed = {t.node for t in sheet.arrays.values()}
         arrays = {id(sheet.values[n]) for n in fixed if n in sheet.values}
         known = {

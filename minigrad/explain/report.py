@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
@@ -53,6 +54,16 @@ class Explanation:
         """Name -> the steps to one formula of the gradient, each with its reason; if asked for."""
         wrt = self.chart.wrt if self.simplify else []
         return {self.chart.called(v): self.chart.closed(v) for v in wrt}
+
+    def _closed_rows(self) -> list[str]:
+        """The closed forms as rows of a Markdown table."""
+        rows: list[str] = []
+        for v in self.chart.wrt:
+            left = self.chart.ratio(self.chart.output, v, True)
+            steps = self.closed[self.chart.called(v)]
+            rows += [f"| {code_span(f'{left} = {s.text}')} | {cell(s.reason)} |" for s in steps]
+            rows += [] if steps else [f"| {code_span(left)} | too long for one formula |"]
+        return rows
 
     def _closed(self) -> list[str]:
         """The closed forms as text, step by step."""
@@ -326,6 +337,15 @@ class Explanation:
         for v in self.chained_wrt if chart.chained else chart.wrt:
             left = self._ratio(chart.output, v, style)
             found.append((left, "", short(chart.gradients[v]), None))
+        space = r" \quad " if style is LATEX else '<mspace width="1em"/>'
+        for v in chart.wrt if self.simplify else ():
+            left = self._ratio(chart.output, v, style)
+            steps = self.closed[chart.called(v)]
+            for k, done in enumerate(steps):
+                right = f"{done.formula.write(style)}{space}{in_words(done.reason, style)}"
+                found.append(("" if k else left, right, "", None))
+            if not steps:
+                found.append((left, style.word("too long for one formula"), "", None))
         if self.definition is not None:
             name = style.name(chart.called(chart.output))
             found.append((name, self.definition.write(style).code, "", None))
@@ -363,6 +383,8 @@ class Explanation:
             cells = [row.quantity, row.formula, self._last(row).strip(), self._site(row)]
             lines.append(f"| {' | '.join(code_span(c) if c else '' for c in cells)} |")
         totals = [code_span(self._total(v)) for v in chart.wrt]
+        if self.simplify:
+            totals += ["\n".join(["| gradient | reason |", "|---|---|", *self._closed_rows()])]
         return (
             "\n".join(
                 [
@@ -471,6 +493,22 @@ def latex_value(value: str) -> str:
     if e and exponent.lstrip("+-").isdigit():
         return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
     return value.replace("…", r"\ldots")
+
+
+SIGNS = {"σ": r"\sigma ", "′": "'", "√u": r"\sqrt{u}", "²": "^{2}"}
+
+
+def in_words(reason: str, style: Style) -> str:
+    """A reason beside a formula."""
+    words = style.word(f"({reason})")
+    for sign, code in SIGNS.items() if style is LATEX else ():
+        words = words.replace(sign, code)
+    return words
+
+
+def cell(text: str) -> str:
+    """Words in a Markdown table, in which nothing is markup."""
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", visible(text))
 
 
 def code_span(text: str) -> str:

@@ -19,7 +19,7 @@ from minigrad.ops.record import Op
 from minigrad.program.builder import shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var, evaluate, forward
 from minigrad.reading.wording import visible
-from minigrad.writing.notation import HADAMARD, NOTATION, TRANSPOSED, Row
+from minigrad.writing.notation import HADAMARD, NOTATION, TRANSPOSED, Row, onehot
 from minigrad.writing.styles import LATEX, MATHML, TEXT, Style, Symbol, decimal, fraction
 from minigrad.writing.terms import Pattern, Term
 
@@ -121,6 +121,22 @@ class Formula:
         """The equation whose result it is; None for a name or a number."""
         equations = self.program.equations
         return equations[-1] if equations and equations[-1].out is self.program.result else None
+
+    def accumulated(self, name: str) -> str | None:
+        """``np.add.at(dC, ix, demb)``, where the last step adds to entries of ``name``."""
+        e = self.last
+        if e is None or e.op is not ops.scatter or self._named:
+            return None
+        writer = Writer(self, TEXT, {})
+        for before in self.program.equations[:-1]:
+            writer.write(before)
+        index = e.kwargs["index"]
+        words = writer.index(index)
+        if isinstance(index, tuple) and len(index) != 1:
+            words = f"np.s_[{words}]"
+        elif ":" in words or "..." in words:
+            return None
+        return f"np.add.at({name}, {words}, {writer.argument(e.args[0], e.args[0].shape):open})"
 
     def __str__(self) -> str:
         return self.text
@@ -450,6 +466,21 @@ def _sum(w: Writer, e: Equation, args: list[Term]) -> Term | None:
         for i in summed
     )
     return w.style.term(f"{signs}<msub><mrow>{tight}</mrow><mrow>{indices}</mrow></msub>", "minus")
+
+
+@special(ops.softmax, ops.log_softmax)
+def _softmax(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """Over the last axis, unless another is named."""
+    last = len(shape_of(e.args[0])) - 1
+    if set(e.kwargs) - {"axis"} or e.kwargs.get("axis", -1) not in (-1, last):
+        return None
+    return w.call(e.op.name, [f"{args[0]:open}"])
+
+
+@special(onehot)
+def _onehot(w: Writer, e: Equation, args: list[Term]) -> Term:
+    """As many classes as there is room for."""
+    return w.call(e.op.name, [f"{args[0]:open}"])
 
 
 @special(ops.reshape, ops.squeeze, ops.expand_dims)

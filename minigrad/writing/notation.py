@@ -266,3 +266,14 @@ CAPTIONS: dict[Op, Pattern] = {
     ops.power: ("power", "{0:atom}**{1:power}"),
 }
 """How pictures write them, where there is no room for fractions."""
+
+DERIVATIVES: dict[Op | None, str] = {
+    ops.sigmoid: "σ′ = σ(1 - σ)",
+    ops.tanh: "tanh′ = 1 - tanh²",
+    ops.exp: "exp′ = exp",
+    ops.log: "log′u = 1/u",
+    ops.sin: "sin′ = cos",
+    ops.cos: "cos′ = -sin",
+    ops.sqrt: "(√u)′ = 1/(2√u)",
+}
+"""Op -> its derivative as one learns it by heart, where a step is said to have used it."""
