@@ -559,3 +559,22 @@ def test_dropout_goes_on_where_gradients_stop() -> None:
     with mg.no_grad():
         for _ in range(3):
             assert np.array_equal(np.asarray(step(x)), layers[1](x))
+
+
+def test_arguments_that_are_changed_are_named() -> None:
+    def step(params: Any, x: Any) -> Any:
+        params["w"] = params["w"] - 0.1 * x
+        return params["w"].sum()
+
+    def longer(values: Any) -> Any:
+        values.append(values[0] * 2)
+        return values[-1]
+
+    words = "step changes what params holds as it runs, which a program cannot"
+    for run in (mg.compile(step), lambda *args: mg.trace(step, *args)):
+        params = {"w": np.ones(2)}
+        with pytest.raises(TypeError, match=words):
+            run(params, 1.0)
+        assert np.array_equal(params["w"], np.ones(2))
+    with pytest.raises(TypeError, match="longer changes what values holds"):
+        mg.compile(longer)([1.0])

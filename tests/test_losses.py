@@ -553,3 +553,21 @@ def test_compiled_losses_see_new_targets(loss: Any, target: Any, other: Any) -> 
         got, slope = compiled(P, np.array(y))
         assert got == pytest.approx(value, rel=1e-14)
         np.testing.assert_allclose(slope, gradient, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "nll", "multiclass_hinge"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_compiled_losses_take_labels_as_the_eager_ones(name: str, weighted: bool) -> None:
+    rng = np.random.default_rng(3)
+    scores, labels = rng.normal(size=(6, 4)), np.array([0, 1, 2, 3, 1, 0])
+    weight = np.array([1.0, 2.0, 0.5, 3.0]) if weighted else None
+    eager = mg.value_and_grad(lambda z, y: getattr(mg.losses, name)(z, y, weight=weight))
+    step = mg.compile(eager)
+    for y in (labels, labels[::-1].copy(), labels % 2):
+        for ours, truth in zip(step(scores, y), eager(scores, y), strict=True):
+            np.testing.assert_allclose(ours, truth, rtol=1e-12)
+    for wrong in (-1, 4):
+        with pytest.raises(ValueError, match=rf"holds {wrong}, outside"):
+            eager(scores, np.where(labels == 3, wrong, labels))
+        with pytest.raises(IndexError, match="out of bounds"):
+            step(scores, np.where(labels == 3, wrong, labels))

@@ -70,7 +70,6 @@ def test_backward(one: str, two: str, x: Any, y: Any) -> None:
     np.testing.assert_allclose(ty.grad, dy, rtol=1e-12)
 
 
-@pytest.mark.xfail(reason="rules of programs are still found by name", strict=False)
 @each_pair
 @pytest.mark.parametrize("x, y", [(X, Y), (X[0], Y[0])], ids=["vector", "scalar"])
 def test_programs(one: str, two: str, x: Any, y: Any) -> None:
@@ -90,7 +89,6 @@ def test_jacobian(name: str) -> None:
     np.testing.assert_allclose(mg.jacobian(f)(X), np.diag(3 * X**2 - 0.5), rtol=1e-12)
 
 
-@pytest.mark.xfail(reason="spellings are still found by name", strict=False)
 @pytest.mark.parametrize("one, two", [*TAKEN, ("mine", "mine")], ids=lambda name: name)
 def test_source_computes_what_the_function_does(one: str, two: str) -> None:
     step = mg.value_and_grad(loss(one, two), (0, 1))

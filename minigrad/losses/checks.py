@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.errors import variable_name
+from minigrad.graph import tracing
 from minigrad.tensor import Tensor
 
 
@@ -110,6 +111,8 @@ def classes(scores: Any, target: Any, loss: str, axis: int = -1) -> tuple[Any, A
         )
     remedy = f"{number} classes are numbered from 0 to {number - 1}"
     within(y, 0, number - 1, loss, target, remedy)
+    if isinstance(y, Tensor) and y.dtype.kind == "i" and tracing.get() is not None:
+        y = np.where(y < 0, np.int64(number), y)  # later ones must not count from the end
     return z, y
 
 

@@ -288,7 +288,8 @@ def of_labels(
     if weight is not None:
         w = weights(weight, log_q.shape[axis], loss).astype(log_q.dtype)
         log_q = log_q * along(w, axis, log_q.ndim)
-        share = w[y] if share is None else w[y] * share
+        of_example = ops.take(w, y)
+        share = of_example if share is None else of_example * share
     losses = smoothed(-chosen(log_q, y, axis), log_q, smoothing, axis)
     if counted is not None:
         losses = np.where(counted, losses, 0)
@@ -374,7 +375,7 @@ def multiclass_hinge(
     own = np.expand_dims(chosen(s, y, -1), -1)
     losses = np.sum(ops.relu(s - own + margin), axis=-1) - margin  # j = y contributes Δ
     if weight is not None:
-        losses = losses * weights(weight, s.shape[-1], "multiclass_hinge")[y]
+        losses = losses * ops.take(weights(weight, s.shape[-1], "multiclass_hinge"), y)
     return reduced(losses, reduction, "multiclass_hinge")
 
 

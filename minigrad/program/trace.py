@@ -125,10 +125,18 @@ def recorded(
         for name, value in named.items()
     }
     given = list(stand_ins.items())
+    before = {name: flatten(value)[0] for name, value in given}
     args = [value for _, value in given[:positional]]
     kwargs = dict(given[positional:])
     with modes.set(tracing, tracer), modes.set(inspector, tracer), watched(tracer):
         result = f(*args, **kwargs)
+    for name, leaves in before.items():
+        now = flatten(stand_ins[name])[0]
+        if len(now) != len(leaves) or any(a is not b for a, b in zip(now, leaves, strict=True)):
+            raise TypeError(
+                f"{called(f)} changes what {name} holds as it runs, which a program cannot: "
+                "return the new values instead"
+            )
     if tracer.clock is not None:
         name, site = tracer.clock
         raise TypeError(
