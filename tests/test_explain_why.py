@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -109,13 +108,6 @@ def comparison() -> Why:
     w, u = param(3), param(3)
     m = w > 0
     L = np.sum(u * m)
-    return mg.why(w, L)
-
-
-@cut("math.exp(w)", "functions of math take numbers")
-def of_math() -> Why:
-    w, u = param(), param()
-    L = math.exp(w) * u * 3
     return mg.why(w, L)
 
 

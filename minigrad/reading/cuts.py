@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import FunctionType, MethodType
@@ -205,8 +204,6 @@ class Flow:
         name = tree.func.attr if isinstance(tree.func, ast.Attribute) else ""
         if is_in(f, CASTS):
             return f"{ast.unparse(tree.func)}() makes a Python number of it"
-        if f is not None and getattr(math, getattr(f, "__name__", ""), None) is f:
-            return "functions of math take numbers, and record nothing"
         if name in NUMBERS:
             return f".{name}() makes {NUMBERS[name]} of it that is not recorded"
         if name in PLACES:
