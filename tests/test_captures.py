@@ -578,3 +578,11 @@ def test_arguments_that_are_changed_are_named() -> None:
         assert np.array_equal(params["w"], np.ones(2))
     with pytest.raises(TypeError, match="longer changes what values holds"):
         mg.compile(longer)([1.0])
+
+
+def test_whole_numbers_beside_results_stay_whole() -> None:
+    step = mg.compile(lambda x: (x * 2, 3, True, "three", None))
+    for x in (1.0, 2.0):
+        got = step(x)
+        assert got == (2 * x, 3, True, "three", None)
+        assert [type(part) for part in got] == [float, int, bool, str, type(None)]

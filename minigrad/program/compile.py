@@ -584,7 +584,13 @@ class Run:
             value = "._value" if hasattr(type(c), "_value") else ""
             read.append(f"{text[v]} = float(k_{v.name}{value})")
         words = [
-            text[x] if isinstance(x, Var) else scalar.literal(x) if np.ndim(x) == 0 else repr(x)
+            text[x]
+            if isinstance(x, Var)
+            else repr(x)
+            if type(x) is int
+            else scalar.literal(x)
+            if np.ndim(x) == 0
+            else repr(x)
             for x in lowered.outputs
         ]
         result = nested(lowered.result, iter(words), Bind(scope, "s"))
