@@ -15,10 +15,19 @@ const htmlOf = (tag, attributes = {}, ...children) => {
 const LINE = 16, PAD = 7;
 const pen = document.createElement("canvas").getContext("2d");
 const family = getComputedStyle(document.body).fontFamily, FONTS = { name: "650 14px", body: "12.5px", value: "12.5px", local: "12px" };
-const breadth = (text, kind) => {
-  pen.font = `${FONTS[kind]} ${family}`;
-  return pen.measureText(text).width;
-};
+const widths = { name: new Map(), body: new Map(), value: new Map(), local: new Map() };
+function breadth(text, kind) {
+  const known = widths[kind];
+  let sum = 0;
+  for (const c of text) {
+    if (!known.has(c)) {
+      pen.font = `${FONTS[kind]} ${family}`;
+      known.set(c, pen.measureText(c).width);
+    }
+    sum += known.get(c);
+  }
+  return sum;
+}
 
 // What a node says of its value, and of its gradient (or of the part that has arrived): an array
 // its shape and between which numbers it lies; all else is in the panel.
@@ -59,16 +68,15 @@ function arrangement(width, height, vertical) {
   const gap = vertical ? 40 : Math.max(38, Math.min(80, labels.reduce((a, b) => Math.max(a, b), 0) + 10));
   const fold = layered(faces, links.map((l) => ({ from: index.get(l.from), to: index.get(l.to) })), vertical, gap);
   const size = (p) => Math.min(LARGEST, width / (p.width + 2 * MARGIN), height / (p.height + 2 * MARGIN));
-  const flat = fold(1);
-  if (vertical || size(flat) > LEGIBLE) return { ...flat, vertical, size: size(flat) };
-  const ideal = Math.round(Math.sqrt((flat.width * height) / (Math.max(flat.height, 1) * width)));
-  let best = flat;
-  for (const rows of new Set([2, 3, 4, ideal - 1, ideal, ideal + 1]))
-    if (rows > 1 && rows < items.length) {
-      const other = fold(rows);
-      if (size(other) > 1.1 * size(best)) best = other;
+  const scale = (rows) => size(fold(rows, true));
+  let best = 1, most = scale(1);
+  if (!vertical && most < LEGIBLE)
+    for (let rows = 2, worse = 0; rows < items.length && worse < 3; rows = Math.ceil(rows * 1.2)) {
+      const other = scale(rows);
+      worse = other < most ? worse + 1 : 0;
+      if (other > (best === 1 ? 1.1 : 1.03) * most) [best, most] = [rows, other];
     }
-  return { ...best, vertical, size: size(best) };
+  return { ...fold(best), vertical, size: most };
 }
 
 const MARGIN = 20, LARGEST = 1.25, LEGIBLE = 0.95;

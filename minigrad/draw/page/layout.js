@@ -2,7 +2,8 @@
 
 // items: [{width, height, source: bool}] in topological order; links: [{from, to}] (indices).
 // Returns a function of the number of rows that the layers are folded into, like the lines of a
-// text: {width, height, at: [{x, y}] (centres), routes: [[{x, y, corner}]] (one per link)}.
+// text: {width, height, at: [{x, y}] (centres), routes: [[{x, y, corner}]] (one per link)};
+// or, to measure, only how large that is.
 function layered(items, links, vertical, gap) {
   const SEPARATION = 12;
   const across = (n) => (vertical ? n.width : n.height);
@@ -116,8 +117,12 @@ function layered(items, links, vertical, gap) {
   }
 
   const thick = layers.map((layer) => Math.max(0, ...layer.map((n) => n.along)));
-  return (count) => {
+  return (count, measure = false) => {
     const rows = folded(layers, thick, gap, count), indent = count > 1 ? 34 : 0;
+    const length = Math.max(...rows.map((row) => row.length)) + 2 * indent;
+    const breadth = rows.at(-1).top + rows.at(-1).breadth;
+    const size = { width: vertical ? breadth : length, height: vertical ? length : breadth };
+    if (measure) return size;
     const point = (depth, place) => (vertical ? { x: place, y: depth } : { x: depth + indent, y: place });
     const spot = (n, by = 0, place = n.place) => point(n.depth + by, place + rows[n.row].shift);
     // Links arrive side by side, in the order of their other ends.
@@ -149,11 +154,8 @@ function layered(items, links, vertical, gap) {
       }
       return points;
     });
-    const length = Math.max(...rows.map((row) => row.length)) + 2 * indent;
-    const breadth = rows.at(-1).top + rows.at(-1).breadth;
     return {
-      width: vertical ? breadth : length,
-      height: vertical ? length : breadth,
+      ...size,
       at: items.map((_, i) => spot(nodes[i])),
       routes,
     };

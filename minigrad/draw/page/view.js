@@ -1,10 +1,13 @@
 // Where one looks: the graph is fitted on opening; wheel, keys, buttons, fingers and the map move it.
 
-const SMALLEST = 0.02, GREATEST = 4, READABLE = 0.8;
+const SMALLEST = 0.005, GREATEST = 4, READABLE = 0.8;
 const look = { x: 0, y: 0, scale: 1, own: false }; // own: a person chose it
 let dragged = false;
 
-const frame = () => ({ width: find("stage").clientWidth, height: find("stage").clientHeight });
+// The size of the window on the graph, asked for once: the browser lays out the page to answer.
+let size = null;
+const frame = () => (size ??= { width: find("stage").clientWidth, height: find("stage").clientHeight });
+new ResizeObserver(() => (size = null)).observe(find("stage"));
 
 // Where nothing lies over the graph; before there is a window, as large as one.
 const room = () => ({ width: frame().width || 900, height: (frame().height || 646) - 46 });
@@ -186,6 +189,7 @@ find("closer").addEventListener("click", () => zoom(1.3));
 find("farther").addEventListener("click", () => zoom(1 / 1.3));
 find("whole").addEventListener("click", whole);
 addEventListener("resize", () => {
+  size = null;
   if (look.own) return placeWorld();
   draw();
   go(at, true);
