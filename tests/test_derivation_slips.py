@@ -59,16 +59,16 @@ def test_one_part_by_the_wrong_amount() -> None:
         r"the part through reg_loss is 1/8 of what it should be",
         "factor",
     )
-    says(check(L, {W: dd * n + dr}), "dL/dW", r"the part through .*data is 8 of what", "factor")
+    says(check(L, {W: dd * n + dr}), "dL/dW", r"the part through .*data is 8 times what", "factor")
     says(
         check(L, {W: dd + 2 * dr}),
         "dL/dW",
-        r"the part through reg_loss is 2 of what .* a factor 2 too many",
+        r"the part through reg_loss is 2 times what .* a factor 2 too many",
         "factor",
     )
     says(check(L, {W: dd - dr}), "dL/dW", r"the path through reg_loss has the wrong sign", "sign")
     says(check(L, {W: dd}), "dL/dW", r"the path through reg_loss is missing", "dropped_path")
-    says(check(L, {W: dd / 2 + 2 * dr}), "dL/dW", r"data is ½ of .* reg_loss is 2 of", "factor")
+    says(check(L, {W: dd / 2 + 2 * dr}), "dL/dW", r"data is ½ of .* reg_loss is 2 times", "factor")
     says(check(L, {W: 0 * w}), "dL/dW", r"it is 0, as though L did not depend on W", "dropped_path")
 
 

@@ -76,6 +76,8 @@ class Words:
         if op is not None and len(node.args) == 1:
             inner = self.operand(node, 0)
             inner = inner if inner.startswith("(") else f"({inner})"
+            if op is ops.absolute:
+                return f"sign{inner}"
             return f"{PRIMES.get(op, op.name + chr(39))}{inner}"
         return f"∂({self.describe(node)})/∂{self.operand(node, i)}"
 

@@ -76,6 +76,11 @@ def places(s: Search, wrong: Any) -> Iterator[str]:
             for mask, sign in ((np.asarray(value) < 0, "<"), (np.asarray(value) > 0, ">")):
                 if np.array_equal(wrong, mask & wrong) and np.sum(wrong) > 0.8 * np.sum(mask):
                     yield f"entries where {name} {sign} 0 are wrong"
+    if wrong.ndim == 2 and wrong.shape[0] == wrong.shape[1]:
+        diagonal = np.eye(len(wrong), dtype=bool)
+        for mask, words in ((diagonal, "on"), (~diagonal, "off")):
+            if np.array_equal(wrong, mask):
+                yield f"entries {words} the diagonal are wrong"
     for axis in range(wrong.ndim if wrong.ndim > 1 else 0):
         lines = np.any(wrong, axis=tuple(a for a in range(wrong.ndim) if a != axis))
         if np.sum(lines) <= max(1, len(lines) // 3):
@@ -94,6 +99,8 @@ def what_is_there(s: Search, wrong: Any) -> str:
     if np.all(some):
         ratios = hand / value
         c = float(ratios[0])
+        if np.allclose(ratios, -1, rtol=1e-5):
+            return "there the sign is flipped"
         if np.allclose(ratios, c, rtol=1e-5) and (is_simple(c) or np.sum(wrong) > 2):
             return f"there it is {number(c)} times the truth"
     k = tuple(int(i) for i in np.argwhere(wrong)[0])

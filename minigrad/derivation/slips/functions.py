@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
-from minigrad.derivation.search import BLIND, Search, times
+from minigrad.derivation.search import BLIND, Search, axis_words, times
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call, Edit
 
@@ -54,6 +55,11 @@ SLOPES: dict[Any, list[tuple[str, str, Local]]] = {
     ops.relu: [
         ("{a}", "({x} > 0)", lambda x, a: a),
         ("1 - ({x} > 0)", "({x} > 0)", lambda x, a: 1.0 * (x <= 0)),
+    ],
+    ops.absolute: [
+        ("{x}", "sign({x})", lambda x, a: x),
+        ("abs({x})", "sign({x})", lambda x, a: a),
+        ("-1", "sign({x})", lambda x, a: -np.ones(np.shape(x))),
     ],
     ops.reciprocal: [
         ("1 / {x}", "-1 / {x}**2", lambda x, a: a),
@@ -193,6 +199,102 @@ def written_out(s: Search) -> Found:
                     yield found, called, z, name, a, called, z, formula.format(a)
 
 
+# --- reductions ---------------------------------------------------------------------------
+
+
+@slip("wrong_derivative", 36, "{} {}")
+def all_share(s: Search) -> Found:
+    """The gradient of a maximum spread over all entries, as if it were a mean or a sum."""
+    edges = [(n, i) for n, i in s.edges if n.op in EXTREMES and i == 0]
+    groups = [[e] for e in edges] + ([edges] if len(edges) > 1 else [])
+    for group in groups:
+        op: Any = group[0][0].op
+        n = int(np.prod([np.size(e.args[0]) / max(1, np.size(e.ans)) for e, _ in group]))
+        where = f"where only the {EXTREMES[op]} of them receives it"
+        for mean, words in ((True, "is shared by"), (False, "goes to")):
+            edit = lambda g, call, m=mean: spread(g, call, m)
+            yield (
+                s.edited(dict.fromkeys(group, edit)),
+                f"what arrives at {s.describe(group[-1][0])} {words} all {n} entries,", where,
+            )  # fmt: skip
+
+
+EXTREMES = {ops.max: "largest", ops.min: "smallest"}
+
+
+def spread(g: Any, call: Call, mean: bool) -> Any:
+    """The rule of a mean, or of a sum, in place of that of a maximum."""
+    shape = np.shape(call.args[0])
+    share = max(1, np.size(call.ans)) / np.prod(shape) if mean else 1.0
+    return share * np.broadcast_to(opened(g, call), shape)
+
+
+def opened(g: Any, call: Call) -> Any:
+    """What arrives at a reduction, with the axes that it removed."""
+    axis, shape = call.node.kwargs.get("axis"), np.shape(call.args[0])
+    if call.node.kwargs.get("keepdims") or axis is None or np.ndim(g) == len(shape):
+        return g
+    return np.expand_dims(g, axis)
+
+
+@slip("wrong_sum", 43, "{}")
+def wrongly_summed(s: Search) -> Found:
+    """What was broadcast receives a sum: over another axis, or of one term alone."""
+    for node, i in s.edges:
+        op, shape, out = node.op, np.shape(node.args[i]), np.shape(node.ans)
+        if op is None or not op.elementwise or type(node.ans) is tuple or shape == out or not shape:
+            continue
+        name = s.operand(node, i)
+        lead = len(out) - len(shape)
+        right = tuple(k for k, n in enumerate(out) if k < lead or shape[k - lead] != n)
+        for axes in combinations(range(len(out)), len(right)):
+            if axes != right:
+                edit = summed_over(axes)
+                yield (
+                    s.edited({(node, i): edit}),
+                    f"what arrives at {name} is summed over {axis_words(axes)} where "
+                    f"{axis_words(right)} belongs",
+                )  # fmt: skip
+        for everywhere in (False, True):
+            edit = alone(right, everywhere)
+            yield (
+                s.edited({(node, i): edit}),
+                f"of the sum over {axis_words(right)} that arrives at {name}, one term alone is "
+                f"taken{', even where there is none' if everywhere else ''}",
+            )  # fmt: skip
+
+
+def summed_over(axes: tuple[int, ...]) -> Edit:
+    return lambda g, call: resummed(call(g), axes, np.shape(call.args[call.i]))
+
+
+def alone(axes: tuple[int, ...], everywhere: bool) -> Edit:
+    return lambda g, call: one_term(call(g), axes, call, everywhere)
+
+
+def resummed(c: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    total = np.sum(c, axis=axes)
+    if np.size(total) != np.prod(shape) or np.ndim(c) <= max(axes):
+        raise ValueError("of another shape")
+    kept = [n for n in shape if n > 1]
+    if [n for n in np.shape(total) if n > 1] != kept:
+        raise ValueError("of another shape")
+    return total.reshape(shape)
+
+
+def one_term(c: Any, axes: tuple[int, ...], call: Call, everywhere: bool) -> Any:
+    """The sum with all its terms, which are alike or 0, counted once."""
+    if np.ndim(c) <= max(axes):
+        raise ValueError("no sum is taken")
+    some = np.count_nonzero(c, axis=axes, keepdims=True)
+    term = np.sum(c, axis=axes, keepdims=True) / np.maximum(some, 1)
+    if not np.allclose(c, np.where(c != 0, term, 0.0), rtol=1e-9, atol=0):
+        raise ValueError("the terms differ")
+    if everywhere:
+        term = np.where(some > 0, term, np.sum(c) / max(1, np.count_nonzero(c)))
+    return term.reshape(np.shape(call.args[call.i]))
+
+
 # --- softmax ---------------------------------------------------------------------------
 
 
@@ -215,6 +317,10 @@ def softmax_ways(p: Any, axis: int, name: str, g: str) -> list[Way]:
         (lambda h: -weighted(h, axis), f"the diagonal {name}ᵢ of its Jacobian is missing"),
         (lambda h: h * p + weighted(h, axis), "the row sum is added, not subtracted"),
         (
+            lambda h: np.sum(h * p, axis=axis, keepdims=True) * (1 - p),
+            f"1 is subtracted from all of {name}, where it belongs to the class of the label alone",
+        ),
+        (
             lambda h: h * p - p * np.mean(h * p, axis=axis, keepdims=True),
             "a mean stands where the row sum belongs",
         ),
@@ -236,6 +342,11 @@ def log_softmax_ways(logp: Any, axis: int, name: str, g: str) -> list[Way]:
 
     return [
         (lambda h: h, f"the row sum of {g} times exp({name}) is missing"),
+        (
+            lambda h: np.sum(h, axis=axis, keepdims=True) * (1 - p),
+            f"1 is subtracted from all of exp({name}), where it belongs to the class of the "
+            "label alone",
+        ),
         (lambda h: h - p, f"the row sum of {g} is missing: exp({name}) times it is subtracted"),
         *((lambda h, k=k: h - summed(h, k), over(k, axis)) for k in other_axes(p, axis)),
     ]

@@ -28,6 +28,10 @@ SMALL_GRAPH, SMALL_ARRAYS = 40, 10_000
 
 
 def skip(g: Any, call: Call) -> Any:
+    """What arrives, as it is; without a matrix it may be broadcast to what follows."""
+    shape = np.shape(call.args[call.i])
+    if call.node.op is ops.matmul and np.shape(g) != shape and np.ndim(g) == len(shape):
+        return np.broadcast_to(g, shape)
     return g
 
 
@@ -260,6 +264,28 @@ def misread(s: Search) -> Found:
                 except (ValueError, TypeError, FloatingPointError):
                     continue
                 yield found, name, s.operand(node, j)
+
+
+@slip("wrong_node", 43, "{}")
+def another_step(s: Search) -> Found:
+    """In a recurrence, the states one step late or early: h_t where h_{t-1} belongs."""
+    uses = [e for e in s.edges if e[0].parents[e[1]] is s.q.v and len(e[0].args) == 2]
+    uses = [e for e in uses if e[0].op in (ops.matmul, ops.multiply)]
+    if len(uses) < 2 or len({e[1] for e in uses}) > 1:
+        return
+    for order, words in ((uses, "late"), (uses[::-1], "early")):
+        states = [n.args[1 - i] for n, i in order]
+        if len({np.shape(x) for x in states}) > 1:
+            return
+        edits = {e: substituted(1 - e[1], x) for e, x in zip(order, states[1:], strict=False)}
+        (last, i), belongs = order[-1], s.operand(order[-1][0], 1 - order[-1][1])
+        for name, value in s.values():
+            if np.shape(value) == np.shape(states[-1]) and value is not states[-1]:
+                found = s.edited({**edits, (last, i): substituted(1 - i, value)})
+                yield (
+                    found,
+                    f"{name} stands where {belongs} belongs, and so on: one step too {words}",
+                )
 
 
 # --- matrices --------------------------------------------------------------------------

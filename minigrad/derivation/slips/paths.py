@@ -59,7 +59,7 @@ def sign_of_a_path(s: Search) -> Found:
         yield changed(s, part, -1.0), named(s, segment)
 
 
-@slip("factor", 30, "the part {} is {} of what it should be{}")
+@slip("factor", 30, "the part {} is {} what it should be{}")
 def amount_of_a_part(s: Search) -> Found:
     """One part halved, doubled, divided by the number of examples."""
     gap = s.q.hand - s.base.value if s.q.fits else None
@@ -69,7 +69,7 @@ def amount_of_a_part(s: Search) -> Found:
         for c, kind in s.amounts:
             near = best is None or abs(best - c) < 0.02 * max(1.0, abs(c))
             if kind == "factor" and near:
-                yield changed(s, part, c), name, number(c), what_is_off(c)
+                yield changed(s, part, c), name, amount(c), what_is_off(c)
 
 
 @slip("factor", 47, "the part {} is {:.4g} times what it should be{}")
@@ -132,7 +132,7 @@ def two_words(a: str, ca: float, b: str, cb: float) -> str:
     if ca == 0 and cb == 2:
         return f"the part {b} is taken twice; the other half, the part {a}, is missing"
     words = {0.0: "is missing", -1.0: "has the wrong sign"}
-    said = [words.get(c, f"is {number(c)} of what it should be") for c in (ca, cb)]
+    said = [words.get(c, f"is {amount(c)} what it should be") for c in (ca, cb)]
     return f"the part {a} {said[0]}, and the part {b} {said[1]}"
 
 
@@ -140,6 +140,11 @@ def fitted(gap: Any, part: Any) -> float | None:
     """The number of times that ``part`` was counted, by least squares."""
     square = float(np.sum(part * part))
     return 1 + float(np.sum(gap * part)) / square if 0 < square < np.inf else None
+
+
+def amount(c: float) -> str:
+    """``½ of``, ``3 times``."""
+    return f"{number(c)} {'of' if 0 < c < 1 else 'times'}"
 
 
 def what_is_off(c: float) -> str:
