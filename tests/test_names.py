@@ -66,3 +66,17 @@ def test_containers_transposes_and_given_names() -> None:
     assert read(n)["t1"] == ["X.T", "params['W']"]
     held = {"again": out}
     assert names([held["again"].node]).of(out.node) == "out"
+
+
+def test_cells_keep_names_of_numbers_though_a_dict_holds_them_too() -> None:
+    """As in a notebook: each cell is run by itself, in variables that somebody keeps in a dict."""
+    cells = [
+        "x, y = 0.5, 1.5",
+        "w = mg.Tensor(0.3, requires_grad=True)\nz = w * x\nL = (y - z) ** 2",
+        "found = str(mg.explain(L, w))",
+    ]
+    variables: dict[str, Any] = {"mg": mg}
+    for i, cell in enumerate(cells):
+        exec(compile(cell, f"<cell {i}>", "exec"), variables)
+    assert "-2·(y - z)" in variables["found"]
+    assert "dz/dw = x" in variables["found"]

@@ -237,6 +237,8 @@ class Names:
         """The user's name of the constant ``node.args[i]``, as ``node`` uses it."""
         value = node.args[i]
         found = {n: scope for n, (v, scope) in self._by_id.get(id(value), {}).items() if v is value}
+        variables = {n: scope for n, scope in found.items() if n.isidentifier()}
+        found = variables or found  # a place in a container is the second choice
         if not is_a(value, int, float, np.generic):
             return next(iter(found), None) or self._transposed(value)
         statement = self._statement(node) if found else None

@@ -1,0 +1,234 @@
+"""`scipy.integrate`: integrals by Leibniz' rule, differential equations by the adjoint one.
+
+SciPy integrates plain numbers to its tolerances, forward and backward; first derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import scipy.integrate as si
+
+from minigrad.autodiff import vjp
+from minigrad.ops.record import Op
+from minigrad.ops.shape import arrayed
+from minigrad.scipy.optimize import plain
+from minigrad.tensor import Tensor
+from minigrad.tree import flatten
+
+Function = Callable[..., Any]
+
+
+def first_order(name: str, *values: Any) -> None:
+    """Refuse to be differentiated a second time, which this rule cannot be.
+
+    Raises
+    ------
+    TypeError
+    """
+    if any(isinstance(v, Tensor) for v in values):
+        raise TypeError(
+            f"{name} has first derivatives only; for higher ones, write the steps or the sum out "
+            "with NumPy's functions"
+        )
+
+
+# --- integrals ---------------------------------------------------------------------------
+
+
+def quad(func: Function, a: Any, b: Any, args: Any = (), **options: Any) -> tuple[Any, float]:
+    """``∫_a^b func(x, *args) dx`` and an estimate of its error, as `scipy.integrate.quad`.
+
+    Differentiable by the limits and by ``args``: Leibniz' rule, each integral to SciPy's
+    tolerances.
+
+    Parameters
+    ----------
+    func : callable
+        Of numbers.
+    a, b : float
+        Limits, possibly infinite.
+    args : tuple
+    **options
+        SciPy's.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda k: quad(lambda x, k: np.exp(-k * x), 0.0, np.inf, (k,))[0])(2.0).round(9)
+    np.float64(-0.25)
+    """
+    args = args if isinstance(args, tuple) else (args,)
+    leaves, rebuild = flatten(list(args))
+    error = [0.0]
+
+    def forward(low: Any, high: Any, *flat: Any) -> Any:
+        known = rebuild(list(flat))
+        f = lambda x: float(plain(func(x, *known)))
+        value, error[0] = si.quad(f, float(low), float(high), **options)[:2]
+        return np.float64(value)
+
+    def rule(g: Any, ans: Any, low: Any, high: Any, *flat: Any, argnum: int) -> Any:
+        first_order("quad", g, low, high, *flat)
+        known = rebuild(list(flat))
+        if argnum < 2:
+            end = high if argnum else low
+            if not np.isfinite(end):
+                return np.zeros_like(end)
+            return g * (1 if argnum else -1) * np.float64(plain(func(end, *known)))
+        i = argnum - 2
+
+        def slope(x: float) -> Any:
+            at = lambda v: func(x, *rebuild([*flat[:i], v, *flat[i + 1 :]]))
+            return np.asarray(vjp(at, flat[i])[1](1.0)[0])
+
+        return g * si.quad_vec(slope, float(low), float(high))[0]
+
+    op = Op("integrate.quad", forward, rule, fresh=True)
+    return op(arrayed(a), arrayed(b), *(arrayed(v) for v in leaves)), error[0]
+
+
+# --- differential equations --------------------------------------------------------------
+
+
+def solution(
+    name: str, f: Function, y0: Any, t: Any, args: tuple[Any, ...], options: dict[str, Any]
+) -> Any:
+    """Rows of y(t) for ``dy/dt = f(t, y, *args)``, y(t₀) = y0."""
+    leaves, rebuild = flatten(list(args))
+    t = np.asarray(plain(t), dtype=float)
+    if t.ndim != 1 or len(t) < 2:
+        raise ValueError(f"{name}: t must be a vector of two times at least, not {t.shape}")
+
+    def run(field: Function, start: Any, times: Any) -> Any:
+        found = si.solve_ivp(field, (times[0], times[-1]), start, t_eval=times, **options)
+        if not found.success:
+            raise RuntimeError(f"{name}: SciPy gave up: {found.message}")
+        return found.y.T
+
+    def forward(start: Any, *flat: Any) -> Any:
+        known = rebuild(list(flat))
+        field = lambda s, y: np.asarray(plain(f(s, y, *known)), dtype=float)
+        return run(field, np.asarray(start, dtype=float), t)
+
+    held: dict[int, tuple[Any, list[Any]]] = {}
+
+    def backward(g: Any, ans: Any, flat: tuple[Any, ...]) -> list[Any]:
+        """All gradients at once: L. S. Pontryagin's adjoint λ and ∫ λᵀ ∂f/∂θ dt."""
+        sizes = [int(np.size(v)) for v in flat]
+        n = np.shape(ans)[1]
+
+        def field(s: float, z: Any) -> Any:
+            y, adjoint = z[:n], z[n : 2 * n]
+            of = lambda y, *v: f(s, y, *rebuild(list(v)))
+            value, pull = vjp(of, y, *flat)
+            pulled = [np.ravel(np.asarray(c, dtype=float)) for c in pull(adjoint)]
+            return np.concatenate([np.ravel(np.asarray(value)), *(-c for c in pulled)])
+
+        z = np.concatenate([ans[-1], g[-1], np.zeros(sum(sizes))])
+        for i in range(len(t) - 1, 0, -1):
+            z = run(field, z, t[[i, i - 1]])[-1].copy()
+            z[:n] = ans[i - 1]
+            z[n : 2 * n] += g[i - 1]
+        places = np.cumsum([2 * n, *sizes])
+        parts = [z[a:b] for a, b in pairwise(places)]
+        shaped = [np.reshape(p, np.shape(v)) for p, v in zip(parts, flat)]
+        return [z[n : 2 * n], *shaped]
+
+    def rule(g: Any, ans: Any, start: Any, *flat: Any, argnum: int) -> Any:
+        first_order(name, g, start, *flat)
+        if id(g) not in held:
+            held.clear()
+            held[id(g)] = g, backward(g, ans, flat)
+        return held[id(g)][1][argnum]
+
+    op = Op(f"integrate.{name}", forward, rule, fresh=True)
+    return op(arrayed(y0) * np.float64(1), *(arrayed(v) * np.float64(1) for v in leaves))
+
+
+def odeint(
+    func: Function,
+    y0: Any,
+    t: Any,
+    args: Any = (),
+    tfirst: bool = False,
+    rtol: float = 1e-8,
+    atol: float = 1e-8,
+) -> Any:
+    """The solution of ``dy/dt = func(y, t, *args)`` at the times t, one row each.
+
+    Differentiable by ``y0`` and ``args`` through the adjoint equation, solved to the same
+    tolerances (LSODA).
+
+    Parameters
+    ----------
+    func : callable
+        ``func(y, t, *args)``; ``func(t, y, *args)`` if ``tfirst``.
+    y0 : (n,)
+    t : (m,)
+    args : tuple
+        Floats and arrays, nested as one likes.
+
+    Returns
+    -------
+    (m, n)
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> def end(rate):
+    ...     return odeint(lambda y, t, k: -k * y, [1.0], [0.0, 1.0], (rate,))[-1, 0]
+    >>> print(f"{float(mg.grad(end)(0.5)):.6f}")
+    -0.606531
+    """
+    args = args if isinstance(args, tuple) else (args,)
+    f = func if tfirst else lambda s, y, *rest: func(y, s, *rest)
+    options = {"method": "LSODA", "rtol": rtol, "atol": atol}
+    return solution("odeint", f, y0, t, args, options)
+
+
+class Solution:
+    """What `solve_ivp` returns: times ``t``, and ``y``, one column each."""
+
+    def __init__(self, t: Any, y: Any) -> None:
+        self.t, self.y, self.success, self.status = t, y, True, 0
+        self.message = "The solver successfully reached the end of the integration interval."
+
+    def __repr__(self) -> str:
+        return f"<solution at {len(self.t)} times>"
+
+
+def solve_ivp(
+    fun: Function,
+    t_span: Any,
+    y0: Any,
+    method: str = "RK45",
+    t_eval: Any = None,
+    args: Any = (),
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+) -> Solution:
+    """The solution of ``dy/dt = fun(t, y, *args)``; `odeint` with SciPy's newer signature.
+
+    ``t_eval`` are the times to answer for, the ends of ``t_span`` by default (SciPy's own
+    steps have no derivative).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = solve_ivp(lambda t, y: -y, (0.0, 1.0), [1.0], rtol=1e-9, atol=1e-9)
+    >>> print(f"{float(found.y[0, -1]):.6f}")
+    0.367879
+    """
+    args = args if isinstance(args, tuple) else (args,)
+    first, last = (float(plain(v)) for v in t_span)
+    times = np.array([first, last]) if t_eval is None else np.asarray(plain(t_eval), dtype=float)
+    asked = times
+    if times[0] != first:
+        times = np.concatenate([[first], times])
+    options = {"method": method, "rtol": rtol, "atol": atol}
+    rows = solution("solve_ivp", fun, y0, times, args, options)
+    return Solution(asked, rows[len(times) - len(asked) :].T)

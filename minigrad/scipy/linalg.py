@@ -1,0 +1,326 @@
+"""`scipy.linalg`: triangular and banded systems, factorisations, functions of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.linalg as sl
+
+from minigrad.ops.products import mT
+from minigrad.ops.record import Op
+from minigrad.ops.shape import arrayed
+
+# --- triangular systems ------------------------------------------------------------------
+
+
+def _solve_triangular(a: Any, b: Any, trans: int, lower: bool, unit_diagonal: bool) -> Any:
+    return sl.solve_triangular(a, b, trans, lower, unit_diagonal)
+
+
+def _triangle(m: Any, lower: bool, unit_diagonal: bool) -> Any:
+    """The part of a gradient that belongs to what is read of a triangular matrix."""
+    return np.tril(m, -unit_diagonal) if lower else np.triu(m, int(unit_diagonal))
+
+
+def _of_matrix(
+    g: Any, ans: Any, a: Any, b: Any, trans: int, lower: bool, unit_diagonal: bool
+) -> Any:
+    """``Ā = −A⁻ᵀ g xᵀ``, its triangle."""
+    back = _triangular(a, g, trans=1 - trans, lower=lower, unit_diagonal=unit_diagonal)
+    left, right = (back, ans) if not trans else (ans, back)
+    product = np.outer(left, right) if np.ndim(b) == 1 else left @ mT(right)
+    return -_triangle(product, lower, unit_diagonal)
+
+
+def _of_right_hand_side(
+    g: Any, ans: Any, a: Any, b: Any, trans: int, lower: bool, unit_diagonal: bool
+) -> Any:
+    return _triangular(a, g, trans=1 - trans, lower=lower, unit_diagonal=unit_diagonal)
+
+
+_triangular: Op = Op(
+    "linalg.solve_triangular", _solve_triangular, (_of_matrix, _of_right_hand_side), fresh=True
+)
+
+
+def solve_triangular(
+    a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
+) -> Any:
+    """The x with ``A x = b``, A triangular (``trans=1``: with ``Aᵀ x = b``).
+
+    Parameters
+    ----------
+    a : (n, n)
+    b : (n,) or (n, m)
+    trans : {0, 1, "N", "T"}
+    lower, unit_diagonal : bool
+
+    Examples
+    --------
+    >>> solve_triangular([[2.0, 0.0], [1.0, 1.0]], [2.0, 3.0], lower=True)
+    array([1., 2.])
+    """
+    known = {0: 0, 1: 1, "N": 0, "T": 1}
+    if trans not in known:
+        raise ValueError(f"solve_triangular: trans must be 0, 1, 'N' or 'T', not {trans!r}")
+    options = {"lower": bool(lower), "unit_diagonal": bool(unit_diagonal)}
+    return _triangular(arrayed(a), arrayed(b), trans=known[trans], **options)
+
+
+# --- Cholesky and LU ---------------------------------------------------------------------
+
+
+def cholesky(a: Any, lower: bool = False) -> Any:
+    """The triangular root of a positive definite matrix: ``A = Uᵀ U``, or ``L Lᵀ``.
+
+    Examples
+    --------
+    >>> cholesky([[4.0, 2.0], [2.0, 5.0]])
+    array([[2., 1.],
+           [0., 2.]])
+    """
+    root = np.linalg.cholesky(arrayed(a))
+    return root if lower else mT(root)
+
+
+def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
+    """`cholesky`, for `cho_solve`; the other triangle holds zeros.
+
+    Examples
+    --------
+    >>> cho_factor([[4.0]])
+    (array([[2.]]), False)
+    """
+    return cholesky(a, lower), bool(lower)
+
+
+def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
+    """The x with ``A x = b``, given `cho_factor` of A.
+
+    Examples
+    --------
+    >>> cho_solve(cho_factor([[4.0, 2.0], [2.0, 5.0]]), [8.0, 12.0])
+    array([1., 2.])
+    """
+    c, lower = c_and_lower
+    y = solve_triangular(c, b, trans=0 if lower else 1, lower=lower)
+    return solve_triangular(c, y, trans=1 if lower else 0, lower=lower)
+
+
+def _lu(a: Any) -> Any:
+    packed, pivots = sl.lu_factor(a)
+    return packed, pivots
+
+
+def _lu_rule(g: Any, ans: Any, a: Any) -> Any:
+    """``Ā = P L⁻ᵀ (tril(Lᵀ L̄, −1) + triu(Ū Uᵀ)) U⁻ᵀ``, L and U packed into one matrix."""
+    packed, pivots = ans
+    n = np.shape(packed)[-1]
+    lower = np.tril(packed, -1) + np.eye(n)
+    upper = np.triu(packed)
+    inner = np.tril(mT(lower) @ np.tril(g[0], -1), -1) + np.triu(np.triu(g[0]) @ mT(upper))
+    left = solve_triangular(lower, inner, trans=1, lower=True, unit_diagonal=True)
+    whole = mT(solve_triangular(upper, mT(left), trans=0))
+    return whole[np.argsort(rows(pivots))]
+
+
+def rows(pivots: Any) -> Any:
+    """The order of the rows that exchanges in turn lead to.
+
+    Examples
+    --------
+    >>> rows([1, 1])
+    array([1, 0])
+    """
+    pivots = np.asarray(getattr(pivots, "data", pivots))
+    order = np.arange(len(pivots))
+    for i, p in enumerate(pivots):
+        order[[i, p]] = order[[p, i]]
+    return order
+
+
+_factor = Op("linalg.lu_factor", _lu, (_lu_rule,), fresh=True)
+
+
+def lu_factor(a: Any) -> tuple[Any, Any]:
+    """``A = P L U``, L and U in one matrix, and the rows that were exchanged.
+
+    Examples
+    --------
+    >>> lu_factor([[0.0, 2.0], [1.0, 3.0]])[1]
+    array([1, 1], dtype=int32)
+    """
+    packed, pivots = _factor(arrayed(a))
+    return packed, np.asarray(getattr(pivots, "data", pivots))
+
+
+def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:
+    """The x with ``A x = b``, given `lu_factor` of A (``trans=1``: with ``Aᵀ x = b``).
+
+    Examples
+    --------
+    >>> lu_solve(lu_factor([[0.0, 2.0], [1.0, 3.0]]), [4.0, 7.0])
+    array([1., 2.])
+    """
+    packed, pivots = lu_and_piv
+    order, b = rows(pivots), arrayed(b)
+    if trans:
+        y = solve_triangular(packed, b, trans=1)
+        y = solve_triangular(packed, y, trans=1, lower=True, unit_diagonal=True)
+        return y[np.argsort(order)]
+    y = solve_triangular(packed, b[order], lower=True, unit_diagonal=True)
+    return solve_triangular(packed, y)
+
+
+# --- functions of matrices ---------------------------------------------------------------
+
+
+def _expm_rule(g: Any, ans: Any, a: Any) -> Any:
+    """The upper right block of ``exp [[Aᵀ, g], [0, Aᵀ]]``; N. Higham (2008), theorem 3.6."""
+    n, t = np.shape(a)[-1], mT(a)
+    block = np.concatenate(
+        [np.concatenate([t, g], axis=1), np.concatenate([np.zeros_like(t), t], axis=1)]
+    )
+    return _expm(block)[:n, n:]
+
+
+_expm: Op = Op("linalg.expm", sl.expm, (_expm_rule,), fresh=True, arity=1)
+
+
+def expm(A: Any) -> Any:
+    """The exponential of a square matrix, ``Σ Aᵏ / k!``.
+
+    Examples
+    --------
+    >>> expm([[0.0, 1.0], [0.0, 0.0]])
+    array([[1., 1.],
+           [0., 1.]])
+    """
+    return _expm(square("expm", A))
+
+
+def _sylvester_of_q(g: Any, ans: Any, a: Any, b: Any, q: Any) -> Any:
+    return _sylvester(mT(a), mT(b), g)
+
+
+_sylvester: Op = Op(
+    "linalg.solve_sylvester",
+    lambda a, b, q: sl.solve_sylvester(a, b, q),
+    (
+        lambda g, ans, a, b, q: -_sylvester_of_q(g, ans, a, b, q) @ mT(ans),
+        lambda g, ans, a, b, q: -mT(ans) @ _sylvester_of_q(g, ans, a, b, q),
+        _sylvester_of_q,
+    ),
+    fresh=True,
+)
+
+
+def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
+    """The X with ``A X + X B = Q``.
+
+    Examples
+    --------
+    >>> solve_sylvester([[1.0]], [[2.0]], [[6.0]])
+    array([[2.]])
+    """
+    return _sylvester(arrayed(a), arrayed(b), arrayed(q))
+
+
+def _sqrtm_forward(a: Any) -> Any:
+    root = sl.sqrtm(a)
+    if np.iscomplexobj(root):
+        raise ValueError("sqrtm: the matrix has no real root")
+    return root
+
+
+_sqrtm = Op(
+    "linalg.sqrtm",
+    _sqrtm_forward,
+    (lambda g, ans, a: _sylvester(mT(ans), mT(ans), g),),
+    fresh=True,
+)
+
+
+def sqrtm(A: Any) -> Any:
+    """The principal root of a square matrix, where it is real.
+
+    Examples
+    --------
+    >>> sqrtm([[4.0, 0.0], [0.0, 9.0]])
+    array([[2., 0.],
+           [0., 3.]])
+    """
+    return _sqrtm(square("sqrtm", A))
+
+
+def square(name: str, a: Any) -> Any:
+    """``a`` as a square matrix."""
+    a = arrayed(a)
+    if np.ndim(a) != 2 or np.shape(a)[0] != np.shape(a)[1]:
+        raise ValueError(f"{name} takes a square matrix, the shape is {np.shape(a)}")
+    return a
+
+
+# --- matrices of a structure -------------------------------------------------------------
+
+
+def block_diag(*arrs: Any) -> Any:
+    """Matrices one after the other along the diagonal, zeros elsewhere.
+
+    Examples
+    --------
+    >>> block_diag([[1.0]], [[2.0, 3.0]])
+    array([[1., 0., 0.],
+           [0., 2., 3.]])
+    """
+    blocks = [np.atleast_2d(arrayed(a)) for a in arrs]
+    if not blocks:
+        return np.zeros((1, 0))
+    width, at, lines = sum(np.shape(b)[1] for b in blocks), 0, []
+    for b in blocks:
+        n = np.shape(b)[1]
+        lines.append(np.pad(b, [(0, 0), (at, width - at - n)]))
+        at += n
+    return np.concatenate(lines)
+
+
+def toeplitz(c: Any, r: Any = None) -> Any:
+    """The matrix with first column ``c`` and first row ``r`` that is constant on diagonals.
+
+    Examples
+    --------
+    >>> toeplitz([1.0, 2.0, 3.0])
+    array([[1., 2., 3.],
+           [2., 1., 2.],
+           [3., 2., 1.]])
+    """
+    c = np.reshape(arrayed(c), (-1,))
+    r = c if r is None else np.reshape(arrayed(r), (-1,))
+    n, m = np.size(c), np.size(r)
+    values = np.concatenate([c[::-1], r[1:]])
+    return values[np.arange(n)[::-1][:, None] + np.arange(m)]
+
+
+def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any) -> Any:
+    """The x with ``A x = b``, A given by its diagonals, the highest first, as SciPy has them.
+
+    The matrix is built for it: n² numbers of memory.
+
+    Examples
+    --------
+    >>> solve_banded((0, 1), [[0.0, 1.0], [2.0, 4.0]], [4.0, 4.0])
+    array([1.5, 1. ])
+    """
+    low, up = l_and_u
+    ab = arrayed(ab)
+    n = np.shape(ab)[1]
+    if np.ndim(ab) != 2 or np.shape(ab)[0] != low + up + 1:
+        raise ValueError(
+            f"solve_banded: {low} diagonals below and {up} above the main one are "
+            f"{low + up + 1} rows; ab has shape {np.shape(ab)}"
+        )
+    i, j = np.indices((n, n))
+    inside = (i - j <= low) & (j - i <= up)
+    dense = np.where(inside, ab[np.where(inside, up + i - j, 0), j], 0.0)
+    return np.linalg.solve(dense, arrayed(b))

@@ -1,0 +1,147 @@
+"""`scipy.optimize`: roots and minima as functions of what they depend on.
+
+SciPy finds the answer in plain numbers.  Then two steps of Newton's method are recorded from
+there: they change nothing, and each doubles the order of the derivatives that are right
+(implicit function theorem: ``dx/dθ = −(∂f/∂x)⁻¹ ∂f/∂θ``), so that derivatives up to the third
+order are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.optimize as so
+
+from minigrad.autodiff import grad, jacobian
+from minigrad.ops.shape import arrayed
+from minigrad.tensor import Tensor
+from minigrad.tree import tree_map
+
+Function = Callable[..., Any]
+
+
+def plain(tree: Any) -> Any:
+    """Arguments without Tensors."""
+    return tree_map(lambda v: v.data if isinstance(v, Tensor) else v, tree)
+
+
+def newton(f: Function, x: Any, args: tuple[Any, ...]) -> Any:
+    """Two steps of Newton's method towards a zero of ``f``, recorded."""
+    shape = np.shape(x)
+    n = int(np.prod(shape))
+    for _ in range(2):
+        slope = np.reshape(jacobian(f)(x, *args), (n, n))
+        step = np.linalg.solve(slope, np.reshape(f(x, *args), (n,)))
+        x = x - np.reshape(step, shape)
+    return x
+
+
+def root(fun: Function, x0: Any, args: Any = (), method: str = "hybr", tol: Any = None) -> Any:
+    """The x near ``x0`` with ``fun(x, *args) = 0``; ``.x`` is differentiable by ``args``.
+
+    Parameters
+    ----------
+    fun : callable
+        From x to as many numbers; its Jacobian is taken by minigrad.
+    x0 : array_like
+        Where to start; the answer does not depend on it.
+    args : tuple
+        Tensors and arrays; what ``fun`` closes over may be Tensors too.
+    method, tol
+        SciPy's.
+
+    Returns
+    -------
+    OptimizeResult
+        SciPy's.
+
+    Raises
+    ------
+    RuntimeError
+        Where SciPy finds no root: a gradient of something else would be wrong.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> def root_of(c):
+    ...     return root(lambda x, c: x**2 - c, np.array([1.0]), (c,)).x[0]
+    >>> mg.value_and_grad(root_of)(4.0)
+    (np.float64(2.0), np.float64(0.25))
+    """
+    args = args if isinstance(args, tuple) else (args,)
+    known = plain(args)
+    start = np.atleast_1d(np.asarray(plain(x0), dtype=float))
+    here = lambda x: np.asarray(plain(fun(x, *known)), dtype=float)
+    slope = lambda x: np.reshape(plain(jacobian(lambda v: fun(v, *known))(x)), (x.size, x.size))
+    jac = slope if method in ("hybr", "lm") else None
+    found = so.root(here, start, method=method, jac=jac, tol=tol)
+    if not found.success:
+        raise RuntimeError(f"root: SciPy found none: {found.message}")
+    found.x = newton(fun, found.x, args)
+    return found
+
+
+def fixed_point(func: Function, x0: Any, args: Any = (), xtol: float = 1e-10) -> Any:
+    """The x with ``func(x, *args) = x``, differentiable by ``args``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(f"{float(fixed_point(np.cos, 0.7)):.6f}")
+    0.739085
+    """
+    args = args if isinstance(args, tuple) else (args,)
+    known = plain(args)
+    start = np.asarray(plain(x0), dtype=float)
+    found = np.asarray(so.fixed_point(lambda x: plain(func(x, *known)), start, xtol=xtol))
+    flat = lambda v, *rest: (
+        np.reshape(v - func(v, *rest), (-1,)) if np.ndim(v) else v - func(v, *rest)
+    )
+    return newton(flat, found[()], args)
+
+
+def minimize(fun: Function, x0: Any, args: Any = (), method: Any = None, tol: Any = None) -> Any:
+    """The x at which ``fun(x, *args)`` is least; ``.x`` and ``.fun`` have derivatives by ``args``.
+
+    Parameters
+    ----------
+    fun : callable
+        From a vector to a number, with derivatives up to the second.
+    x0 : (n,)
+        Where to start.
+    args : tuple
+    method, tol
+        SciPy's; gradients are minigrad's.
+
+    Returns
+    -------
+    OptimizeResult
+        SciPy's.
+
+    Raises
+    ------
+    RuntimeError
+        Where SciPy finds no minimum.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> def nearest(c):
+    ...     return minimize(lambda x, c: np.sum((x - c) ** 2), np.zeros(2), (c,)).x
+    >>> mg.jacobian(nearest)(np.array([1.0, 2.0])).round(6) + 0.0
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    args = args if isinstance(args, tuple) else (args,)
+    known = plain(args)
+    start = np.asarray(plain(arrayed(x0)), dtype=float)
+    value = lambda x: float(plain(fun(x, *known)))
+    slope = lambda x: plain(grad(lambda v: fun(v, *known))(x))
+    found = so.minimize(value, start, jac=slope, method=method, tol=tol)
+    if not found.success and np.max(np.abs(found.jac)) > 1e-4 * max(1.0, abs(found.fun)):
+        raise RuntimeError(f"minimize: SciPy found no minimum: {found.message}")
+    found.x = newton(lambda x, *rest: grad(lambda v: fun(v, *rest))(x), found.x, args)
+    found.fun = fun(found.x, *args)
+    return found

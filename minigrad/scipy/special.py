@@ -1,0 +1,152 @@
+"""SciPy's special functions: its ufuncs themselves, and what SciPy writes in Python.
+
+The ufuncs take Tensors as they are; this page has them by the same names, and the
+functions that SciPy builds of them, which take arrays only.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.special as sp
+
+from minigrad import ops
+from minigrad.ops import scipy_special as scipy_special  # the rules of the ufuncs
+from minigrad.ops.record import Op
+from minigrad.ops.shape import arrayed
+
+__all__ = [
+    "lambertw",
+    "log_softmax",
+    "logsumexp",
+    "multigammaln",
+    "polygamma",
+    "sinc",
+    "softmax",
+    "softplus",
+    "zeta",
+]
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(sp, name)
+
+
+sinc = ops.sinc
+softplus = ops.softplus
+
+
+def zeta(x: Any, q: Any = None) -> Any:
+    """Riemann's ζ, or Hurwitz's ``Σ (k + q)^−x``, differentiable by q.
+
+    Examples
+    --------
+    >>> print(f"{float(zeta(2.0, 1.0)):.6f}")
+    1.644934
+    """
+    return sp.zeta(x) if q is None else scipy_special.hurwitz(x, q)
+
+
+def polygamma(n: int, x: Any) -> Any:
+    """The n-th derivative of ψ, ``(−1)^(n+1) n! ζ(n + 1, x)``.
+
+    Examples
+    --------
+    >>> print(f"{float(polygamma(1, 1.0)):.6f}")
+    1.644934
+    """
+    n = int(n)
+    if n < 0:
+        raise ValueError(f"polygamma: the order must not be negative, as {n} is")
+    x = arrayed(x)
+    if n == 0:
+        return sp.psi(x)
+    return (-1.0) ** (n + 1) * math.factorial(n) * zeta(n + 1.0, x)
+
+
+def multigammaln(a: Any, d: int) -> Any:
+    """The logarithm of Γ in d dimensions, ``¼ d (d − 1) log π + Σ log Γ(a − j/2)``.
+
+    Examples
+    --------
+    >>> print(f"{float(multigammaln(2.0, 1)):.6f}")
+    0.000000
+    """
+    a = arrayed(a)
+    parts = (
+        sp.gammaln(a[..., None] - np.arange(d) / 2)
+        if np.ndim(a)
+        else sp.gammaln(a - np.arange(d) / 2)
+    )
+    return d * (d - 1) / 4 * math.log(math.pi) + np.sum(parts, axis=-1)
+
+
+def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
+    """``log Σ b exp(a)`` without overflow, as `scipy.special.logsumexp`.
+
+    Examples
+    --------
+    >>> print(f"{float(logsumexp([1000.0, 1000.0])):.4f}")
+    1000.6931
+    """
+    a = arrayed(a)
+    if b is None:
+        return ops.logsumexp(a, axis=axis, keepdims=keepdims)
+    largest = np.max(a, axis=axis, keepdims=True)
+    shift = largest.detach() if hasattr(largest, "detach") else largest
+    shift = np.where(np.isfinite(shift), shift, 0.0)
+    total = np.log(np.sum(arrayed(b) * np.exp(a - shift), axis=axis, keepdims=True)) + shift
+    return total if keepdims else np.squeeze(total, axis=axis)
+
+
+def softmax(x: Any, axis: Any = None) -> Any:
+    """``exp(x) / Σ exp(x)``, over all elements by default, as `scipy.special.softmax`.
+
+    Examples
+    --------
+    >>> softmax([[0.0, 0.0]])
+    array([[0.5, 0.5]])
+    """
+    x = arrayed(x)
+    if axis is None:
+        return np.reshape(ops.softmax(np.reshape(x, (-1,)), axis=-1), np.shape(x))
+    return ops.softmax(x, axis=axis)
+
+
+def log_softmax(x: Any, axis: Any = None) -> Any:
+    """The logarithm of `softmax`.
+
+    Examples
+    --------
+    >>> log_softmax([0.0, 0.0]).round(6)
+    array([-0.693147, -0.693147])
+    """
+    x = arrayed(x)
+    if axis is None:
+        return np.reshape(ops.log_softmax(np.reshape(x, (-1,)), axis=-1), np.shape(x))
+    return ops.log_softmax(x, axis=axis)
+
+
+def _principal(x: Any) -> Any:
+    return np.real(sp.lambertw(x))
+
+
+def _lambertw_rule(g: Any, ans: Any, x: Any) -> Any:
+    """``W′ = exp(−W) / (1 + W)``."""
+    return g * np.exp(-ans) / (1 + ans)
+
+
+_lambertw = Op("special.lambertw", _principal, (_lambertw_rule,), elementwise=True, fresh=True)
+
+
+def lambertw(z: Any) -> Any:
+    """The W with ``W exp(W) = z``: the principal branch for real ``z ≥ −1/e``, real too.
+
+    Examples
+    --------
+    >>> print(f"{float(lambertw(1.0)):.6f}")
+    0.567143
+    """
+    return _lambertw(z)

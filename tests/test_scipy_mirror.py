@@ -1,0 +1,399 @@
+"""`minigrad.scipy`: values are SciPy's, derivatives are what finite differences say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.interpolate
+import scipy.linalg
+import scipy.ndimage
+import scipy.optimize
+import scipy.signal
+import scipy.sparse
+import scipy.special
+import scipy.stats
+
+import minigrad as mg
+import minigrad.scipy as ms
+from finite_differences import numeric_gradient
+
+rng = np.random.default_rng(4)
+
+
+def check(f: Callable[..., Any], *args: Any, order: int = 1) -> None:
+    """The gradient of a weighted sum of ``f``, and of a weighted sum of that, by differences."""
+    args = tuple(np.asarray(a, dtype=float)[()] for a in args)
+    weight = np.random.default_rng(0).uniform(0.5, 1.5, np.shape(f(*args)))
+
+    def total(*xs: Any) -> Any:
+        return np.sum(f(*xs) * weight)
+
+    everywhere = tuple(range(len(args)))
+    slopes = mg.grad(total, everywhere)
+
+    def slope_total(*xs: Any) -> Any:
+        return sum(np.sum(np.sin(1.0 + i) * g) for i, g in enumerate(slopes(*xs)))
+
+    for g in (total, slope_total)[:order]:
+        for i, got in enumerate(mg.grad(g, everywhere)(*args)):
+            expected = numeric_gradient(lambda *xs, g=g: float(g(*xs)), list(args), i)
+            scale = max(1.0, float(np.max(np.abs(expected))))
+            np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6 * scale)
+
+
+# --- distributions -----------------------------------------------------------------------
+
+LINE, HALF, UNIT = [-2.3, -0.4, 0.3, 1.7], [0.2, 0.9, 2.4], [0.15, 0.5, 0.8]
+CONTINUOUS: dict[str, tuple[list[float], tuple[float, ...]]] = {
+    **dict.fromkeys("norm cauchy laplace logistic gumbel_r gumbel_l".split(), (LINE, ())),
+    **dict.fromkeys("expon halfnorm halfcauchy rayleigh".split(), (HALF, ())),
+    "t": (LINE, (3.5,)),
+    "gennorm": (LINE, (1.4,)),
+    "skewnorm": (LINE, (0.8,)),
+    **dict.fromkeys("gamma invgamma chi2 chi weibull_min fisk lognorm".split(), (HALF, (2.3,))),
+    "invgauss": (HALF, (1.3,)),
+    "f": (HALF, (3.2, 4.1)),
+    "pareto": ([1.3, 2.0, 4.0], (2.3,)),
+    "uniform": (UNIT, ()),
+    "beta": (UNIT, (1.7, 2.6)),
+    "vonmises": (LINE, (1.3,)),
+}
+NO_CDF = {"gennorm", "invgauss", "vonmises"}
+BY_X_ALONE = {"t", "gamma", "invgamma", "chi2", "chi", "f", "beta"}
+"""Whose distribution functions have no derivative in closed form by their shapes."""
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_densities(name: str) -> None:
+    points, shapes = CONTINUOUS[name]
+    x, loc, scale = np.array(points), 0.2, 1.6
+    ours, theirs = getattr(ms.stats, name), getattr(scipy.stats, name)
+    moved = x * scale + loc
+    for method in ("logpdf", "pdf"):
+        got = getattr(ours, method)(moved, *shapes, loc, scale)
+        np.testing.assert_allclose(
+            got, getattr(theirs, method)(moved, *shapes, loc, scale), rtol=1e-10
+        )
+    check(ours.logpdf, moved, *shapes, loc, scale)
+    outside = np.array([-50.0, 90.0])
+    got, slope = mg.value_and_grad(lambda v: ours.pdf(v, *shapes).sum())(outside)
+    assert got == pytest.approx(theirs.pdf(outside, *shapes).sum(), rel=1e-9, abs=1e-30)
+    assert np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("name", [n for n in CONTINUOUS if n not in NO_CDF])
+def test_distribution_functions(name: str) -> None:
+    points, shapes = CONTINUOUS[name]
+    x = np.array(points)
+    ours, theirs = getattr(ms.stats, name), getattr(scipy.stats, name)
+    for method in ("cdf", "sf", "logcdf", "logsf"):
+        f = getattr(ours, method)
+        np.testing.assert_allclose(f(x, *shapes), getattr(theirs, method)(x, *shapes), rtol=1e-9)
+        if method in ("sf", "logcdf"):
+            continue  # made of the other two
+        if name in BY_X_ALONE:
+            check(lambda v, f=f: f(v, *shapes, 0.1, 1.2), x)
+        else:
+            check(f, x, *shapes)
+    far = np.array([-60.0, 1e3])
+    with np.errstate(over="ignore"):
+        got = ours.cdf(far, *shapes)
+        expected = theirs.cdf(far, *shapes)
+    np.testing.assert_allclose(got, expected, atol=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes", "by"),
+    [
+        ("bernoulli", (0.3,), (0,)),
+        ("binom", (6, 0.3), (1,)),
+        ("poisson", (2.3,), (0,)),
+        ("geom", (0.3,), (0,)),
+        ("nbinom", (3.5, 0.3), (0, 1)),
+    ],
+)
+def test_whole_numbers(name: str, shapes: tuple[Any, ...], by: tuple[int, ...]) -> None:
+    k = np.array([-1, 0, 1, 2, 5, 6, 7])
+    ours, theirs = getattr(ms.stats, name), getattr(scipy.stats, name)
+    with np.errstate(divide="ignore"):
+        for method in ("logpmf", "pmf", "cdf"):
+            got = getattr(ours, method)(k, *shapes)
+            np.testing.assert_allclose(
+                got, getattr(theirs, method)(k, *shapes), rtol=1e-9, atol=1e-14
+            )
+    inside = k[np.isfinite(theirs.logpmf(k, *shapes))]
+
+    def by_shapes(*values: Any) -> Any:
+        told = list(shapes)
+        for i, v in zip(by, values):
+            told[i] = v
+        return ours.logpmf(inside, *told)
+
+    check(by_shapes, *(shapes[i] for i in by))
+
+
+def test_vectors() -> None:
+    root = rng.normal(size=(3, 3))
+    cov, mean, x = root @ root.T + np.eye(3), rng.normal(size=3), rng.normal(size=(4, 3))
+    got = ms.stats.multivariate_normal.logpdf(x, mean, cov)
+    np.testing.assert_allclose(got, scipy.stats.multivariate_normal.logpdf(x, mean, cov))
+    check(
+        lambda x, m, r: ms.stats.multivariate_normal.logpdf(x, m, r @ r.T + np.eye(3)),
+        x, mean, root,
+    )  # fmt: skip
+    shares, alpha = rng.dirichlet([1.0, 2, 3], size=2).T, np.array([1.2, 0.7, 3.0])
+    got = ms.stats.dirichlet.logpdf(shares, alpha)
+    np.testing.assert_allclose(got, scipy.stats.dirichlet.logpdf(shares, alpha))
+    check(lambda a: ms.stats.dirichlet.logpdf(shares, a), alpha)
+
+
+def test_parameters_are_called_as_in_scipy() -> None:
+    assert ms.stats.gamma.logpdf(1.0, a=2.0, scale=3.0) == pytest.approx(
+        scipy.stats.gamma.logpdf(1.0, a=2.0, scale=3.0)
+    )
+    for call, words in [
+        (lambda: ms.stats.gamma.logpdf(1.0), "gamma: a missing; it has x, a, loc, scale"),
+        (lambda: ms.stats.norm.logpdf(1.0, 0.0, 1.0, 2.0), "norm takes x, loc, scale: 3 arg"),
+        (lambda: ms.stats.norm.logpdf(1.0, sigma=1.0), "norm: sigma is no parameter"),
+        (lambda: ms.stats.vonmises.cdf(1.0, 1.0), "vonmises.cdf is not in the mirror"),
+        (lambda: ms.stats.poisson.pmf(1.0), "poisson takes k, mu; got 0 shapes"),
+    ]:
+        with pytest.raises(TypeError, match=words):
+            call()
+
+
+# --- matrices ----------------------------------------------------------------------------
+
+A = rng.normal(size=(3, 3)) + 2 * np.eye(3)
+S = A @ A.T
+b, B = rng.normal(size=3), rng.normal(size=(3, 2))
+L, sl = ms.linalg, scipy.linalg
+MATRICES: list[tuple[str, Callable[..., Any], Callable[..., Any], list[Any]]] = [
+    *[(f"triangular {t}{low}{unit}",
+       lambda a, v, t=t, low=low, unit=unit: L.solve_triangular(a, v, t, low, unit),
+       lambda a, v, t=t, low=low, unit=unit: sl.solve_triangular(a, v, t, low, unit), [A, v])
+      for t in (0, 1) for low in (False, True) for unit in (False, True) for v in (b, B)],
+    ("cholesky", lambda a: L.cholesky(a @ a.T), lambda a: sl.cholesky(a @ a.T), [A]),
+    ("cho_solve", lambda a, v: L.cho_solve(L.cho_factor(a @ a.T), v),
+     lambda a, v: sl.cho_solve(sl.cho_factor(a @ a.T), v), [A, b]),
+    ("cho_solve lower", lambda a, v: L.cho_solve(L.cho_factor(a @ a.T, True), v),
+     lambda a, v: sl.cho_solve(sl.cho_factor(a @ a.T, True), v), [A, B]),
+    ("lu", lambda a: L.lu_factor(a[::-1])[0], lambda a: sl.lu_factor(a[::-1])[0], [A]),
+    *[(f"lu_solve {t}", lambda a, v, t=t: L.lu_solve(L.lu_factor(a[::-1]), v, t),
+       lambda a, v, t=t: sl.lu_solve(sl.lu_factor(a[::-1]), v, t), [A, b]) for t in (0, 1)],
+    ("expm", L.expm, sl.expm, [A / 3]),
+    ("sqrtm", lambda a: L.sqrtm(a @ a.T), lambda a: sl.sqrtm(a @ a.T), [A]),
+    ("sylvester", L.solve_sylvester, sl.solve_sylvester, [A, A[:2, :2], B]),
+    ("block_diag", L.block_diag, sl.block_diag, [A, B, b]),
+    ("toeplitz", L.toeplitz, sl.toeplitz, [b, np.array([0.5, 0.7, -1.0, 2.0])]),
+    ("banded", lambda ab, v: L.solve_banded((1, 1), ab, v),
+     lambda ab, v: sl.solve_banded((1, 1), ab, v),
+     [np.array([[0.0, 1, 2], [7.0, 8, 9], [1.0, 2, 0]]), b]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", MATRICES, ids=lambda row: row[0])
+def test_matrices(row: Any) -> None:
+    _, ours, theirs, args = row
+    np.testing.assert_allclose(ours(*args), theirs(*args), rtol=1e-9, atol=1e-12)
+    check(ours, *args, order=1 + ("triangular" not in row[0]))
+
+
+def test_sparse_systems() -> None:
+    matrix = scipy.sparse.csc_array(np.where(rng.random((3, 3)) > 0.6, 1.0, 0.0) + 3 * np.eye(3))
+    solve = lambda v: ms.sparse.spsolve(matrix, v)
+    np.testing.assert_allclose(solve(b), np.linalg.solve(matrix.toarray(), b))
+    check(lambda v: solve(v) ** 2, b, order=2)
+    with pytest.raises(TypeError, match=r"A must be sparse; np\.linalg\.solve takes dense"):
+        ms.sparse.spsolve(np.eye(3), b)
+
+
+# --- signals, splines, images ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["full", "valid", "same"])
+@pytest.mark.parametrize("shapes", [((7,), (3,)), ((3,), (7,)), ((5, 4), (2, 3)), ((4,), (4,))])
+def test_convolutions(mode: str, shapes: Any) -> None:
+    x, k = (rng.normal(size=s) for s in shapes)
+    got = ms.signal.convolve(x, k, mode)
+    np.testing.assert_allclose(got, scipy.signal.convolve(x, k, mode), atol=1e-12)
+    np.testing.assert_allclose(ms.signal.fftconvolve(x, k, mode), got)
+    check(lambda x, k: ms.signal.convolve(x, k, mode), x, k)
+
+
+@pytest.mark.parametrize("orders", [(1, 1), (3, 1), (1, 3), (3, 2), (2, 9)])
+@pytest.mark.parametrize("axis", [0, -1])
+def test_filters(orders: tuple[int, int], axis: int) -> None:
+    x, f, a = rng.normal(size=(6, 5)), rng.normal(size=orders[0]), 0.3 * rng.normal(size=orders[1])
+    a[0] = 1.7
+    got = ms.signal.lfilter(f, a, x, axis)
+    np.testing.assert_allclose(got, scipy.signal.lfilter(f, a, x, axis), atol=1e-12)
+    check(lambda f, a, x: ms.signal.lfilter(f, a, x, axis), f, a, x, order=2)
+
+
+@pytest.mark.parametrize("ends", ["not-a-knot", "natural", "clamped"])
+@pytest.mark.parametrize("n", [2, 3, 4, 7])
+def test_splines(ends: str, n: int) -> None:
+    x = np.sort(rng.uniform(0, 5, n))
+    y, at = rng.normal(size=(n, 2)), np.array([-0.3, x[0], 0.7, 2.9, x[-1], 6.0])
+    theirs = scipy.interpolate.CubicSpline(x, y, bc_type=ends)
+    for nu in range(4):
+        got = ms.interpolate.CubicSpline(x, y, ends)(at, nu)
+        np.testing.assert_allclose(got, theirs(at, nu), rtol=1e-7, atol=1e-7)
+    inner = x[0] + np.array([0.3, 0.9]) * (x[-1] - x[0])
+    check(lambda y, at: ms.interpolate.CubicSpline(x, y, ends)(at), y, inner)
+
+
+@pytest.mark.parametrize("kind", ["linear", "cubic"])
+def test_lines_through_points(kind: str) -> None:
+    x, y = np.arange(5.0), rng.normal(size=5)
+    at = np.array([0.2, 1.7, 3.9])
+    theirs = scipy.interpolate.interp1d(x, y, kind)
+    np.testing.assert_allclose(ms.interpolate.interp1d(x, y, kind)(at), theirs(at), rtol=1e-12)
+    check(lambda y, at: ms.interpolate.interp1d(x, y, kind)(at), y, at)
+    with pytest.raises(ValueError, match=r"a point is outside of \[0, 4\]"):
+        ms.interpolate.interp1d(x, y)(4.5)
+
+
+@pytest.mark.parametrize("mode", ["constant", "nearest"])
+def test_between_places(mode: str) -> None:
+    image, at = rng.normal(size=(4, 5)), rng.uniform(-1.5, 5.5, size=(2, 12))
+    at[:, 0] = [3, 4]
+    for order in (0, 1):
+        got = ms.ndimage.map_coordinates(image, at, order, mode, cval=0.3)
+        expected = scipy.ndimage.map_coordinates(image, at, order=order, mode=mode, cval=0.3)
+        np.testing.assert_allclose(got, expected, atol=1e-12)
+    inner = rng.uniform(0.1, 2.9, size=(2, 6))
+    check(lambda i, a: ms.ndimage.map_coordinates(i, a, 1, mode), image, inner)
+
+
+# --- roots and minima --------------------------------------------------------------------
+
+
+def test_roots_to_third_order() -> None:
+    f = lambda x, c: np.exp(x) - c * (1 + x) - 1
+    at = lambda c: ms.optimize.root(f, [2.0], (c,)).x[0]
+    x = at(2.0)
+    assert float(f(x, 2.0)) == pytest.approx(0, abs=1e-12)
+    check(at, 2.0, order=2)
+    third = mg.grad(mg.grad(mg.grad(at)))(2.0)
+    steps = mg.grad(mg.grad(at))
+    assert third == pytest.approx((steps(2.001) - steps(1.999)) / 0.002, rel=1e-4)
+    with pytest.raises(RuntimeError, match="root: SciPy found none"):
+        ms.optimize.root(lambda x: x**2 + 1, [0.5])
+
+
+def test_several_unknowns_and_captured_tensors() -> None:
+    k = mg.Tensor([2.0, 3.0], requires_grad=True)
+    found = ms.optimize.root(lambda x: np.stack([x[0] ** 2 - k[0], x[0] * x[1] - k[1]]), [1.0, 1.0])
+    found.x.sum().backward()
+    r = np.sqrt(2.0)
+    np.testing.assert_allclose(found.x.data, [r, 3 / r])
+    np.testing.assert_allclose(k.grad, [1 / (2 * r) - 3 / (2 * r**3), 1 / r], rtol=1e-10)
+
+
+def test_fixed_points() -> None:
+    at = lambda c: ms.optimize.fixed_point(lambda x, c: np.cos(c * x), 0.7, (c,))
+    check(at, 1.1, order=2)
+
+
+def test_minima() -> None:
+    def best(a: Any, l2: Any) -> Any:
+        f = lambda x, a, l2: np.sum((x - a) ** 4 + (x - a) ** 2) + l2 * np.sum(x**2)
+        return ms.optimize.minimize(f, np.zeros(2), (a, l2), tol=1e-10).x
+
+    check(best, np.array([1.0, -0.5]), 0.3)
+
+
+# --- integrals and differential equations --------------------------------------------------
+
+
+def test_integrals() -> None:
+    f = lambda x, k, s: np.exp(-k * x) * np.sin(s[0] * x) + s[1]
+    got = lambda a, b, k, s: ms.integrate.quad(f, a, b, (k, s))[0]
+    args = (0.2, 1.7, 0.8, np.array([2.0, 0.3]))
+    assert got(*args) == pytest.approx(scipy.integrate.quad(f, 0.2, 1.7, args[2:])[0])
+    check(got, *args)
+    gauss = lambda k: ms.integrate.quad(lambda x, k: np.exp(-k * x**2), -np.inf, np.inf, (k,))[0]
+    assert mg.grad(gauss)(2.0) == pytest.approx(-np.sqrt(np.pi) / 2 * 2**-1.5, rel=1e-9)
+    with pytest.raises(TypeError, match="quad has first derivatives only"):
+        mg.grad(mg.grad(gauss))(2.0)
+
+
+def lotka_volterra(y: Any, t: Any, p: Any) -> Any:
+    return np.stack([p["a"] * y[0] - p["b"] * y[0] * y[1], p["c"] * y[0] * y[1] - p["d"] * y[1]])
+
+
+def runge_kutta(y: Any, times: Any, p: Any, n: int = 400) -> Any:
+    """The same solution by small steps that are differentiated themselves."""
+    found = [y]
+    for t0, t1 in pairwise(times):
+        h = (t1 - t0) / n
+        for _ in range(n):
+            k1 = lotka_volterra(y, t0, p)
+            k2 = lotka_volterra(y + h / 2 * k1, t0, p)
+            k3 = lotka_volterra(y + h / 2 * k2, t0, p)
+            k4 = lotka_volterra(y + h * k3, t0, p)
+            y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+        found.append(y)
+    return np.stack(found)
+
+
+def test_differential_equations_by_the_adjoint() -> None:
+    times, start = np.array([0.0, 0.7, 1.5]), np.array([1.0, 0.5])
+    p = {"a": 1.1, "b": 0.4, "c": 0.3, "d": 0.6}
+    weight = rng.normal(size=(3, 2))
+    by_steps = mg.value_and_grad(
+        lambda y, p: np.sum(weight * runge_kutta(y, times, p, 60)), argnums=(0, 1)
+    )(start, p)
+    solvers = [
+        lambda y, p: ms.integrate.odeint(lotka_volterra, y, times, (p,), rtol=1e-10, atol=1e-10),
+        lambda y, p: ms.integrate.solve_ivp(
+            lambda t, y, p: lotka_volterra(y, t, p), (0.0, 1.5), y, t_eval=times, args=(p,),
+            rtol=1e-10, atol=1e-10,
+        ).y.T,
+    ]  # fmt: skip
+    for solve in solvers:
+        value, (by_start, by_p) = mg.value_and_grad(
+            lambda y, p, solve=solve: np.sum(weight * solve(y, p)), argnums=(0, 1)
+        )(start, p)
+        assert value == pytest.approx(by_steps[0], rel=1e-7)
+        np.testing.assert_allclose(by_start, by_steps[1][0], rtol=1e-6)
+        for key in p:
+            assert by_p[key] == pytest.approx(by_steps[1][1][key], rel=1e-6)
+
+
+def test_differential_equations_that_cannot_be() -> None:
+    with pytest.raises(ValueError, match="t must be a vector of two times at least"):
+        ms.integrate.odeint(lambda y, t: y, [1.0], [0.0])
+    with pytest.raises(TypeError, match="odeint has first derivatives only"):
+        end = lambda k: ms.integrate.odeint(lambda y, t, k: k * y, [1.0], [0.0, 1.0], (k,))[-1, 0]
+        mg.grad(mg.grad(end))(1.0)
+
+
+# --- special functions that SciPy writes in Python -----------------------------------------
+
+
+def test_special_functions() -> None:
+    sp, x = scipy.special, np.array([0.4, 1.3, 2.6])
+    for n in range(4):
+        np.testing.assert_allclose(ms.special.polygamma(n, x), sp.polygamma(n, x), rtol=1e-12)
+    check(lambda x: ms.special.polygamma(1, x), x, order=2)
+    np.testing.assert_allclose(ms.special.multigammaln(x + 2, 3), sp.multigammaln(x + 2, 3))
+    np.testing.assert_allclose(ms.special.lambertw(x), sp.lambertw(x).real, rtol=1e-14)
+    check(ms.special.lambertw, x, order=2)
+    w = np.array([0.5, 2.0, 1.0])
+    np.testing.assert_allclose(ms.special.logsumexp(x, b=w), sp.logsumexp(x, b=w))
+    check(lambda x, w: ms.special.logsumexp(x, b=w), x, w)
+    m = rng.normal(size=(2, 3))
+    for axis in (None, 0, 1):
+        for name in ("softmax", "log_softmax", "logsumexp"):
+            np.testing.assert_allclose(
+                getattr(ms.special, name)(m, axis=axis), getattr(sp, name)(m, axis=axis), rtol=1e-12
+            )
+    assert ms.special.gammaln is sp.gammaln
