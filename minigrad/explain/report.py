@@ -475,6 +475,11 @@ CSS = (
     ".minigrad-explain th{font-weight:normal;opacity:.65;font-size:85%}"
     ".minigrad-explain math{font-size:110%}"
     ".minigrad-explain code{font-size:85%;opacity:.75}"
+    "@media(max-width:520px){.minigrad-explain thead{display:none}"
+    ".minigrad-explain table,.minigrad-explain tbody{display:block}"
+    ".minigrad-explain tr{display:block;padding:.3em 0;border-bottom:1px solid #8886}"
+    ".minigrad-explain td{display:inline-block;max-width:100%;overflow:auto hidden;"
+    "box-sizing:border-box;white-space:normal}}"
 )
 
 
