@@ -403,6 +403,7 @@ RULES: dict[Op, Callable[..., Any]] = {
     **dict.fromkeys((factorisations.lower_cholesky, factorisations.symmetric_eig), same),
     **dict.fromkeys((factorisations.tall_qr, factorisations.thin_svd), same),
     factorisations.svdvals: same,
+    factorisations.general_eig: same,
     **dict.fromkeys((fourier.forwards, fourier.backwards), same),
     **dict.fromkeys((fourier.real_forwards, fourier.real_backwards), same),
 }

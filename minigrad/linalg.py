@@ -5,7 +5,9 @@ checkers, ``name as name`` makes a name public.
 """
 
 from minigrad.ops.factorisations import cholesky as cholesky
+from minigrad.ops.factorisations import eig as eig
 from minigrad.ops.factorisations import eigh as eigh
+from minigrad.ops.factorisations import eigvals as eigvals
 from minigrad.ops.factorisations import eigvalsh as eigvalsh
 from minigrad.ops.factorisations import qr as qr
 from minigrad.ops.factorisations import svd as svd

@@ -223,3 +223,20 @@ call("poly", np.poly, (3,))
 for name in ("fftn", "ifftn", "irfftn"):
     call(f"fft.{name}", getattr(np.fft, name), (2, 3))
 call("fft.rfftn", np.fft.rfftn, line((2, 3)))
+
+# --- eigenvalues and roots ---------------------------------------------------------------
+
+
+def apart(a: Any) -> Any:
+    """A matrix with well separated eigenvalues."""
+    return a + np.diag(3.0 * np.arange(a.shape[-1]))
+
+
+turning = np.array([[0.3, -2.0, 0.2], [1.5, 0.1, 0.4], [0.3, -0.2, 2.0]])
+for a in (apart(plane((3, 3))), turning, apart(line((2, 2)))):
+    call("linalg.eigvals", np.linalg.eigvals, a)
+    call("linalg.eig", lambda a: np.linalg.eig(a).eigenvectors, a)
+    call("linalg.eig", lambda a: np.linalg.eig(a).eigenvalues ** 2, a)
+call("linalg.eigvals", np.linalg.eigvals, np.stack([apart(plane((2, 2))), apart(plane((2, 2), 1))]))
+for p in (plane((4,)), np.array([1.0, 2.0, 3.0]), np.array([2.0, -3.0, 1.0]), plane((2,))):
+    call("roots", np.roots, p)

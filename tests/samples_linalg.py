@@ -291,3 +291,12 @@ if np.lib.NumpyVersion(np.__version__) >= "2.3.0":  # which found the norm of no
 for p in (None, 2, -2, 1, -1, INF, -INF, "fro", "nuc"):
     sample("linalg.cond", lambda a, p=p: np.linalg.cond(stepped(a), p), (2, 2))
 sample("linalg.cond", lambda a: np.linalg.cond(stepped(a)), (2, 3, 2))
+
+for UPLO in "LU":
+    sample(
+        "linalg.eigvalsh",
+        lambda a, u=UPLO: np.linalg.eigvalsh(a + 5 * np.diag([0, 1, 2]), u),
+        (3, 3),
+    )
+sample("linalg.eigvals", lambda a: np.linalg.eigvals(a + 9 * np.diag([0, 1])), (2, 2))
+sample("linalg.eig", lambda a: np.linalg.eig(a + 9 * np.diag([0, 1])).eigenvectors, (2, 2))

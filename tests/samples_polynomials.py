@@ -73,3 +73,5 @@ sample("frexp", lambda x: np.frexp(x)[0], (2, 3), smooth=False)
 
 sample("apply_over_axes", lambda x: np.apply_over_axes(np.sum, x, [0, 2]), (2, 3, 2))
 sample("apply_over_axes", lambda x: np.apply_over_axes(np.cumsum, x, [-1]), (2, 3))
+
+sample("roots", np.roots, np.array([2.0, -3.0, 1.0]))

@@ -213,7 +213,6 @@ WRITING: list[Any] = [
 
 UNSUPPORTED: list[Any] = [
     ("fft", lambda: np.fft.fft(vec), TypeError, r"fft\.fft is not covered.*mg\.defop"),
-    ("eig", lambda: np.linalg.eig(square), TypeError, r"linalg\.eig: .*complex.*use np\.linalg\.eigh for a symmetric"),
     ("eigvals", lambda: np.linalg.eigvals(square), TypeError, r"linalg\.eigvals: .*use np\.linalg\.eigvalsh"),
     ("where= by position", lambda: mg.mean(vec, None, None, None, False, True), TypeError, r"mean takes a, axis, dtype, out, keepdims: 5 arguments at most, got 6; write where= by name"),
     ("axis= by position", lambda: mg.unstack(X, 0), TypeError, r"unstack takes x: 1 arguments at most, got 2; write axis= by name"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigrad.ops.products import mT
-from minigrad.ops.record import ArrayLike, Op, composed, implementations, primitive
+from minigrad.ops.record import ArrayLike, Op, composed, is_complex, primitive
+from minigrad.ops.shape import conjugated
 
 
 class EighResult(NamedTuple):
@@ -134,18 +135,29 @@ def gaps(w: Any) -> Any:
     return w[..., None, :] - w[..., :, None]
 
 
+def doubled(s: Any, UPLO: str) -> Any:
+    """The triangle that is read, of a symmetric ``s``, with the other one added."""
+    n = np.shape(s)[-1]
+    weights = 2 * np.tri(n) - np.eye(n)
+    return s * (weights if UPLO in "Ll" else weights.T)
+
+
 def eigh_rule(g: Any, ans: Any, a: Any, UPLO: str = "L") -> Any:
-    """``Ā = V (diag(w̄) + F∘(VᵀV̄ - V̄ᵀV) / 2) Vᵀ``, with ``F_ik = 1 / (w_k - w_i)``."""
+    """``Ā = V (diag(w̄) + F∘(VᵀV̄ - V̄ᵀV) / 2) Vᵀ``, with ``F_ik = 1 / (w_k - w_i)``.
+
+    One triangle is read, for both: what belongs to the other is its too.
+    """
     (gw, gv), (w, v) = g, ans
     m = mT(v) @ gv
     turned = over(m - mT(m), 2 * gaps(w))
-    return v @ (turned + gw[..., None, :] * np.eye(np.shape(w)[-1])) @ mT(v)
+    return doubled(v @ (turned + gw[..., None, :] * np.eye(np.shape(w)[-1])) @ mT(v), UPLO)
 
 
 def eigh_jvp(ts: Any, ans: Any, a: Any, UPLO: str = "L") -> Any:
-    """``dw = diag(Vᵀ dA V)``, ``dV = V (F∘(Vᵀ dA V))``, dA taken to be symmetric."""
+    """``dw = diag(Vᵀ dA V)``, ``dV = V (F∘(Vᵀ dA V))``, of dA the triangle that is read."""
     w, v = ans
-    turned = mT(v) @ (0.5 * (ts[0] + mT(ts[0]))) @ v
+    half = 0.5 * doubled(ts[0], UPLO)
+    turned = mT(v) @ (half + mT(half)) @ v
     eye = np.eye(np.shape(w)[-1])
     return np.sum(turned * eye, axis=-1), v @ over(turned * (1 - eye), gaps(w))
 
@@ -159,8 +171,8 @@ def symmetric_eig(a: Any, UPLO: Any = "L") -> Any:
 def eigh(a: Any, UPLO: str = "L") -> EighResult:
     """Eigenvalues and eigenvectors of symmetric matrices, as `numpy.linalg.eigh`.
 
-    ``a`` is taken to be symmetric, and its gradient is the symmetric one.  Eigenvectors
-    of a repeated eigenvalue have no derivative: asking for it gives inf or NaN.
+    Of ``a`` one triangle is read, the lower one for ``UPLO="L"``, and has the gradient.
+    Eigenvectors of a repeated eigenvalue have no derivative: asking for it gives inf or NaN.
 
     Examples
     --------
@@ -282,17 +294,75 @@ def svd(
 # --- of matrices that are not symmetric --------------------------------------------------
 
 
-def _refuse_eig(function: Any, instead: str) -> None:
-    name = f"linalg.{function.__name__}"
+class EigResult(NamedTuple):
+    """Eigenvalues, and eigenvectors in columns."""
 
-    def refuse(a: Any) -> NoReturn:
-        raise TypeError(
-            f"{name}: eigenvalues may be complex, and complex numbers are not differentiated; "
-            f"use np.linalg.{instead} for a symmetric matrix, np.linalg.svd for another"
-        )
-
-    implementations[function] = refuse
+    eigenvalues: Any
+    eigenvectors: Any
 
 
-_refuse_eig(np.linalg.eig, "eigh")
-_refuse_eig(np.linalg.eigvals, "eigvalsh")
+def largest_of(v: Any) -> Any:
+    """Where the largest element of every column is."""
+    rows = np.arange(np.shape(v)[-2])[:, None]
+    return rows == np.argmax(np.abs(v), axis=-2)[..., None, :]
+
+
+def fixed(gv: Any, v: Any) -> Any:
+    """What the scale of eigenvectors takes away: unit length, and the largest element real.
+
+    That is how LAPACK's geev leaves them.
+    """
+    s = np.sum(gv * v, axis=-2, keepdims=True)
+    gv = gv - np.real(s) * conjugated(v)
+    if is_complex(v):
+        largest = largest_of(v)
+        gv = gv - np.where(largest, 1j * np.imag(s) / np.where(largest, v, 1.0), 0.0)
+    return gv
+
+
+def eig_rule(g: Any, ans: Any, a: Any) -> Any:
+    """``Ā = V⁻ᵀ (diag(w̄) + F∘(Vᵀ V̄)) Vᵀ``, with ``F_ik = 1 / (w_k - w_i)``.
+
+    Giles (2008), section 3.1, and the scale of the eigenvectors.
+    """
+    (gw, gv), (w, v) = g, ans
+    eye = np.eye(np.shape(w)[-1])
+    turned = over((mT(v) @ fixed(gv, v)) * (1 - eye), gaps(w))
+    return np.linalg.solve(mT(v), (turned + gw[..., None, :] * eye) @ mT(v))
+
+
+@primitive(vjps=(eig_rule,), name="linalg.eig", fresh=True, complex=True)
+def general_eig(a: Any) -> Any:
+    return tuple(np.linalg.eig(a))
+
+
+@composed(np.linalg.eig, name="linalg.eig", complex=True)
+def eig(a: ArrayLike) -> EigResult:
+    """Eigenvalues and eigenvectors of square matrices, as `numpy.linalg.eig`.
+
+    They are complex where an eigenvalue is.  Where an eigenvalue is repeated there is no
+    derivative: asking for it gives inf or NaN.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda a: np.linalg.eig(a).eigenvalues[0])(np.array([[1.0, 2.0], [0.0, 3.0]]))
+    array([[ 1.,  0.],
+           [-1.,  0.]])
+    """
+    return EigResult(*general_eig(a))
+
+
+@composed(np.linalg.eigvals, name="linalg.eigvals", complex=True)
+def eigvals(a: ArrayLike) -> Any:
+    """Eigenvalues of square matrices, as `numpy.linalg.eigvals`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> turn = np.array([[0.0, -1.0], [1.0, 0.0]])
+    >>> mg.grad(lambda a: np.imag(np.linalg.eigvals(a)[0]))(turn)
+    array([[ 0. , -0.5],
+           [ 0.5,  0. ]])
+    """
+    return general_eig(a)[0]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.record import ArrayLike, composed
+from minigrad.ops.record import ArrayLike, composed, primitive
 from minigrad.ops.shape import arrayed
 
 
@@ -193,6 +193,18 @@ def poly(seq_of_zeros: ArrayLike) -> Any:
     for z in np.reshape(seq_of_zeros, (-1,)):
         ans = np.convolve(ans, np.stack([z * 0 + 1, -z]))
     return ans if np.size(seq_of_zeros) else 1.0
+
+
+def roots_rule(g: Any, ans: Any, p: Any) -> Any:
+    """``dr/dp_k = -r^(n-k) / p'(r)``: where a coefficient moves, the root keeps p at zero."""
+    steepness = np.polyval(np.polyder(p), ans)
+    return -(g / steepness) @ np.vander(ans, np.size(p))
+
+
+@primitive(np.roots, vjps=(roots_rule,), fresh=True, dynamic=True, complex=True)
+def roots(p: Any) -> Any:
+    """Roots of the polynomial with coefficients ``p``, highest first, as `numpy.roots`."""
+    return np.roots(p)
 
 
 @composed(np.polyfit)
