@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.autodiff import gradients
+from minigrad.data import CONTINUOUS
 from minigrad.graph import no_grad
 from minigrad.tensor import Tensor, plainly
 from minigrad.tree import flatten
@@ -119,7 +120,8 @@ def gradcheck(
     f : callable
         Of arrays or nested structures of them, with an output of any shape.
     *args
-        Where; every floating-point array and number in them is checked.
+        Where; every floating-point array and number in them is checked, of complex ones
+        the real and the imaginary parts (a last index 0 and 1).
     order : {1, 2}
         2 also holds the second derivatives against differences of the first.
     rtol, atol : float
@@ -177,9 +179,11 @@ class _Problem:
         self.free = [
             i
             for i, x in enumerate(self.found)
-            if isinstance(x, float) or getattr(getattr(x, "dtype", None), "kind", "") == "f"
+            if isinstance(x, float | complex)
+            or getattr(getattr(x, "dtype", None), "kind", "?") in CONTINUOUS
         ]
-        self.point = [np.asarray(self.found[i]) for i in self.free]
+        self.kinds = [np.asarray(self.found[i]) for i in self.free]
+        self.point = [as_real(x) for x in self.kinds]
         self.seed = seed
         self.names = _names(f, args)
         if not self.free:
@@ -187,14 +191,15 @@ class _Problem:
 
     def call(self, xs: list[Any]) -> list[Any]:
         values = list(self.found)
-        for i, x in zip(self.free, xs, strict=True):
-            values[i] = x
+        for i, x, kind in zip(self.free, xs, self.kinds, strict=True):
+            values[i] = x if kind.dtype.kind != "c" else x[..., 0] + 1j * x[..., 1]
         return flatten(self.f(*self.rebuild(values)))[0]
 
     def outputs(self, xs: list[Any]) -> list[Any]:
         """What ``f`` returns that has a derivative."""
-        found = [np.float64(y) if isinstance(y, float) else y for y in self.call(xs)]
-        found = [y for y in found if getattr(getattr(y, "dtype", None), "kind", "") == "f"]
+        found = [np.asarray(y) if type(y) in (float, complex) else y for y in self.call(xs)]
+        found = [y for y in found if getattr(getattr(y, "dtype", None), "kind", "?") in CONTINUOUS]
+        found = [part for y in found for part in real_parts(y)]
         if not found:
             name = getattr(self.f, "__name__", "the function")
             raise TypeError(f"gradcheck: {name} returns no floating-point number to differentiate")
@@ -290,6 +295,16 @@ class _Problem:
         return min(rows, key=lambda r: r[:2])[2]
 
 
+def as_real(x: Any) -> Any:
+    """Complex numbers as pairs of real ones, along a new last axis."""
+    return x if x.dtype.kind != "c" else np.stack([x.real, x.imag], -1)
+
+
+def real_parts(y: Any) -> list[Any]:
+    """What is real of an output: its real and its imaginary part."""
+    return [np.real(y), np.imag(y)] if y.dtype.kind == "c" else [y]
+
+
 def _names(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
     """What to call each floating-point leaf of the arguments."""
     try:
@@ -303,8 +318,8 @@ def _names(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
         base = parameters[k] if k < len(parameters) else f"argument {k}"
         leaves = flatten(arg)[0]
         for j, x in enumerate(leaves):
-            number = isinstance(x, int | float) and not isinstance(x, bool)
-            if number or getattr(getattr(x, "dtype", None), "kind", "") == "f":
+            number = isinstance(x, int | float | complex) and not isinstance(x, bool)
+            if number or getattr(getattr(x, "dtype", None), "kind", "?") in CONTINUOUS:
                 names.append(base if len(leaves) == 1 else f"{base}, leaf {j}")
     return names
 

@@ -254,3 +254,43 @@ def test_buffer() -> None:
     with pytest.raises(TypeError, match=r"u\[...\] = value: the value has dtype complex128"):
         u = mg.buffer(3)
         u[0] = 1j
+
+
+# --- readings --------------------------------------------------------------------------
+
+
+def test_gradcheck_looks_both_ways() -> None:
+    for f in (np.exp, np.abs, np.conj, lambda z: z.real * z, lambda z: np.angle(z) + 1j):
+        assert mg.gradcheck(f, z3)
+        assert mg.gradcheck(f, 1 - 2j, order=2)
+    wrong = mg.defop("wrong", lambda z: abs(z), [lambda g, ans, z: g * np.sign(z)], complex=True)
+    report = mg.gradcheck(wrong, z3)
+    assert report.verdict == "wrong"
+    assert report.rows[0].index[-1] == 1  # the imaginary part
+
+
+def test_traced_and_compiled() -> None:
+    def f(z: Any, x: Any) -> Any:
+        return np.sum(np.abs(np.exp(1j * x) * z + z**2) ** 2)
+
+    x = np.array([0.3, 1.0, -2.0])
+    for run in (f, mg.grad(f, (0, 1))):
+        expected = run(z3, x)
+        got = mg.compile(run)(z3, x)
+        for a, b in zip(np.atleast_1d(got), np.atleast_1d(expected), strict=True):
+            close(a, b, 1e-12)
+    assert "1j" in str(mg.trace(f, z3, x))
+
+
+def test_saved_and_loaded(tmp_path: Any) -> None:
+    mg.save(tmp_path / "z.npz", {"z": z3})
+    np.testing.assert_array_equal(mg.load(tmp_path / "z.npz")["z"], z3)
+
+
+def test_drawn_and_explained() -> None:
+    z = mg.Tensor(1 + 2j, requires_grad=True, name="z")
+    L = np.abs(z * z)
+    assert "z" in str(mg.draw(L))
+    for call in (lambda: mg.explain(L, z), lambda: mg.check_derivation(L, {"dL/dz": 1.0})):
+        with pytest.raises(TypeError, match="L was computed with complex numbers"):
+            call()

@@ -27,6 +27,7 @@ from minigrad.derivation.formulas.repairs import repairs
 from minigrad.derivation.grading import check_derivation
 from minigrad.errors import label
 from minigrad.explain import explain
+from minigrad.explain.ledger import refuse_complex
 from minigrad.graph import leaves
 from minigrad.reading.names import Names, names
 from minigrad.tensor import Tensor, wrap
@@ -123,6 +124,7 @@ def exercise(output: Any, slips: int = 1, seed: int | None = None) -> Exercise:
         raise TypeError(f"exercise: {label(output)} is not a Tensor that was recorded")
     if not isinstance(slips, int) or slips < 1:
         raise ValueError(f"exercise: slips is a whole number above 0, not {slips!r}")
+    refuse_complex("exercise", output)
     maker = Maker(output)
     rng = np.random.default_rng(seed)
     for _ in range(TRIES):

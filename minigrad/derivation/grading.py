@@ -36,6 +36,7 @@ from minigrad.derivation.values import COARSE as SPACINGS
 from minigrad.derivation.values import Missing, Unreadable, read, significant
 from minigrad.derivation.walk import NOTHING, Changes, Graph
 from minigrad.errors import label
+from minigrad.explain.ledger import refuse_complex
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names, names
 from minigrad.tensor import Tensor
@@ -786,6 +787,8 @@ def objective(output: Any, upstream: Any) -> Any:
             f"{CHECK}: the output {label(output)} was not recorded: make the parameters "
             "with mg.Tensor(..., requires_grad=True) before computing with them"
         )
+    if output is not None:
+        refuse_complex(CHECK, output)
     if upstream is None:
         return output
     arriving = dict(upstream) if isinstance(upstream, Mapping) else {output: upstream}

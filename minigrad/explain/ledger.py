@@ -23,7 +23,7 @@ from minigrad.errors import Site, label
 from minigrad.explain import closed
 from minigrad.explain.links import SIDE, UNREADABLE, Piece, Sheet, passed, traced
 from minigrad.graph import AnyNode, ancestors
-from minigrad.ops.record import Op
+from minigrad.ops.record import Op, is_complex
 from minigrad.program.builder import is_
 from minigrad.reading.names import Names, callers, held, names
 from minigrad.tensor import Tensor
@@ -551,6 +551,17 @@ def name_in_ratio(name: str) -> str:
 # --- reading what was asked for --------------------------------------------------------
 
 
+def refuse_complex(call: str, output: Tensor) -> None:
+    """Refuse what was computed with complex numbers: its chain has conjugates and real parts."""
+    for node in ancestors(output.node):
+        if any(map(is_complex, (node.ans, *node.args))):
+            raise TypeError(
+                f"{call}: {name_of(output, None)} was computed with complex numbers, and the chain "
+                "rule is written for real ones: see mg.trace for the steps, mg.gradcheck for a "
+                "verdict"
+            )
+
+
 def chart(call: str, output: Any, wrt: Any) -> Chart:
     """The chart of ``output`` and ``wrt``, checked.
 
@@ -582,6 +593,7 @@ def chart(call: str, output: Any, wrt: Any) -> Chart:
                 f"{call}: {name_of(t, None)} was not recorded, there is nothing to explain: make "
                 "what it depends on with mg.Tensor(..., requires_grad=True) before you compute it"
             )
+    refuse_complex(call, output)
     known = names([output.node])
     above = known.nodes
     for t in wanted:
