@@ -35,6 +35,8 @@ def test_other_kinds_of_numbers(s: Sample, kind: Any) -> None:
             expected = s.f(*args)
         except (TypeError, ValueError, IndexError, np.linalg.LinAlgError):
             return  # NumPy has no answer either
+        except np.exceptions.RankWarning:
+            return  # nor one that is determined
         got = s.f(*[mg.Tensor(a) for a in args])
     if kind is not np.float16:
         same(got, expected)

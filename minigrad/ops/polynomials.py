@@ -189,9 +189,11 @@ def poly(seq_of_zeros: ArrayLike) -> Any:
             "poly takes a vector of zeros here: of a matrix, write poly(np.linalg.eigvalsh(A)), "
             "if its eigenvalues are real"
         )
-    ans: Any = np.ones(1)
+    if seq_of_zeros.dtype.kind in "iub":
+        seq_of_zeros = seq_of_zeros * np.float64(1)
+    ans: Any = np.ones(1, seq_of_zeros.dtype)
     for z in np.reshape(seq_of_zeros, (-1,)):
-        ans = np.convolve(ans, np.stack([z * 0 + 1, -z]))
+        ans = np.convolve(ans, np.stack([np.ones((), seq_of_zeros.dtype), -z]))
     return ans if np.size(seq_of_zeros) else 1.0
 
 
