@@ -294,3 +294,20 @@ def test_drawn_and_explained() -> None:
     for call in (lambda: mg.explain(L, z), lambda: mg.check_derivation(L, {"dL/dz": 1.0})):
         with pytest.raises(TypeError, match="L was computed with complex numbers"):
             call()
+
+
+@pytest.mark.parametrize(
+    "name",
+    "absolute angle real imag conjugate exp log sqrt arctanh arcsin linalg.det linalg.inv".split(),
+)
+def test_as_jax(name: str) -> None:
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    z, w = plane((3, 3)), plane((3, 3), 5)
+
+    def loss(module: Any) -> Any:
+        for part in name.split("."):
+            module = getattr(module, part)
+        return lambda z: (((module(z) * w).real) ** 2).sum()
+
+    close(mg.grad(loss(np))(z), jax.grad(loss(jax.numpy))(z), 1e-10)

@@ -54,7 +54,7 @@ def test_vmap_is_a_loop(op: str) -> None:
 
 VALUE_DEPENDENT = {
     "getitem", "unique", "extract", "compress", "piecewise", "repeat", "trim_zeros", "bincount",
-    "insert", "delete",
+    "insert", "delete", "roots",
 }  # fmt: skip
 """Functions whose result has a shape that depends on values."""
 
