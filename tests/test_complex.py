@@ -311,3 +311,17 @@ def test_as_jax(name: str) -> None:
         return lambda z: (((module(z) * w).real) ** 2).sum()
 
     close(mg.grad(loss(np))(z), jax.grad(loss(jax.numpy))(z), 1e-10)
+
+
+def test_jacobians_are_of_real_arguments() -> None:
+    x = np.arange(1.0, 7.0)
+    for mode in ("auto", "forward", "reverse"):
+        close(
+            mg.jacobian(lambda x: np.exp(1j * x[:2]), mode=mode)(x)[:, :2],
+            np.diag(1j * np.exp(1j * x[:2])),
+        )
+    for f in (np.abs, np.exp):
+        with pytest.raises(TypeError, match="jacobian: by complex numbers there are two"):
+            mg.jacobian(f)(z3)
+    with pytest.raises(TypeError, match="jacobian: by complex numbers there are two"):
+        mg.hessian(lambda z: np.sum(np.abs(z)))(z3)

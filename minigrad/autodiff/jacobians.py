@@ -32,6 +32,7 @@ from minigrad.autodiff.functions import grad, jvp
 from minigrad.batch import Many, batched
 from minigrad.errors import label
 from minigrad.graph import ancestors
+from minigrad.ops.record import is_complex
 from minigrad.tensor import Tensor, handed_out, wrap
 from minigrad.tree import flatten, leaves_like
 
@@ -69,6 +70,11 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0, mode: str = "auto") -> F:
     @derived(jacobian, f, argnums, mode)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         given = numbers(argnums, len(args))
+        if any(is_complex(x) for i in given for x in flatten(args[i])[0]):
+            raise TypeError(
+                "jacobian: by complex numbers there are two derivatives, by the real and by the "
+                "imaginary part: differentiate by each, or take mg.vjp and mg.jvp"
+            )
         forward = mode == "forward" or (mode == "auto" and is_small(args, given))
         if forward and can_push(args):
             blocks, rebuild = pushed_columns(f, args, given, kwargs)
@@ -104,6 +110,8 @@ def recorded_blocks(f: F, args: Any, given: Any, kwargs: Any, mode: str) -> tupl
     check_outputs(f, outputs)
     recorded = call.recorded_by_caller(outputs)
     inputs = sum([x.size for x in call.inputs if node_of(x) is not None])
+    if any(map(is_complex, outputs)):  # a gradient that arrives at real numbers is real
+        mode = "forward"
     if mode == "auto":
         sizes = [y.size for y in outputs if node_of(y) is not None]
         mode = "forward" if inputs < sum(sizes) else "reverse"
