@@ -325,3 +325,9 @@ def test_jacobians_are_of_real_arguments() -> None:
             mg.jacobian(f)(z3)
     with pytest.raises(TypeError, match="jacobian: by complex numbers there are two"):
         mg.hessian(lambda z: np.sum(np.abs(z)))(z3)
+
+
+def test_optimisers_take_real_parameters() -> None:
+    z = mg.Tensor(z3, requires_grad=True, name="z")
+    with pytest.raises(TypeError, match="z is complex, and steps are taken by real numbers"):
+        mg.optim.SGD([z], lr=0.1)

@@ -55,6 +55,11 @@ def parameters_of(parameters: Any, who: str, once: bool = False) -> list[Tensor]
                 f"{who}: {label(p)} is of type {type(p).__name__}, and parameters are Tensors: "
                 "mg.Tensor(..., requires_grad=True)"
             )
+        if p.dtype.kind == "c":
+            raise TypeError(
+                f"{who}: {label(p)} is complex, and steps are taken by real numbers: keep "
+                "the real and the imaginary part as two parameters"
+            )
         if type(p.node) is not Leaf:
             maker = getattr(getattr(p.node, "op", None), "name", "another computation")
             why = "requires no gradient" if p.node is None else f"is the result of {maker}"
