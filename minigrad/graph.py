@@ -197,6 +197,17 @@ class Dual(Variable):
             self.op, self.args, self.parents = variable, (value,), (primal,)
 
 
+running: set[AnyNode] = set()
+"""Variables of the calls whose function is running: a caller may ask for their gradients."""
+
+
+def is_alive(leaf: AnyNode) -> bool:
+    """Whether somebody may still ask for a derivative by ``leaf``."""
+    if type(leaf) is Dual:
+        return bool(leaf.pusher.running)
+    return not isinstance(leaf, Variable) or leaf in running
+
+
 class Passive(Node):
     """What a trace records besides: inputs, integers, masks.  No gradient flows through."""
 

@@ -18,15 +18,16 @@ from minigrad.errors import label
 from minigrad.graph import (
     NOTHING,
     AnyNode,
-    Dual,
     Leaf,
     Variable,
     backward_pass,
+    is_alive,
     leaves,
     modes,
     node1,
     pushing,
     recording,
+    running,
     tracing,
     variable,
 )
@@ -34,17 +35,6 @@ from minigrad.tensor import Tensor, handed_out, own, wrap
 from minigrad.tree import CONTAINERS, flatten
 
 F = Callable[..., Any]
-
-running: set[AnyNode] = set()
-"""Variables of the calls whose function is running: a caller may ask for their gradients."""
-
-
-def is_alive(leaf: AnyNode) -> bool:
-    """Whether somebody may still ask for a derivative by ``leaf``."""
-    if type(leaf) is Dual:
-        return bool(leaf.pusher.running)
-    return not isinstance(leaf, Variable) or leaf in running
-
 
 # --- variables -------------------------------------------------------------------------
 

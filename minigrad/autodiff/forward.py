@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autodiff.call import F, is_alive, variable_for
+from minigrad.autodiff.call import F, variable_for
 from minigrad.batch import Many, align, batched, repeated
 from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
 from minigrad.errors import failure
@@ -30,6 +30,7 @@ from minigrad.graph import (
     ancestors,
     backward_pass,
     inspector,
+    is_alive,
     modes,
     next_seq,
     pick,

@@ -20,12 +20,12 @@ from minigrad.data import CONTINUOUS, owned
 from minigrad.errors import label
 from minigrad.graph import (
     AnyNode,
-    Dual,
     Leaf,
     Passive,
     Variable,
     ancestors,
     backward_pass,
+    is_alive,
     modes,
     tracing,
     variable,
@@ -325,7 +325,8 @@ class Tensor:
             self._refuse_in_trace()
         seed = self.seed(gradient)
         found = handed_out(backward_pass([(self.node, seed)]))
-        if not all(type(leaf) is Leaf for leaf in found) or type(self.node) is Dual:
+        inner = [leaf for leaf in (self.node, *found) if isinstance(leaf, Variable)]
+        if any(map(is_alive, inner)):
             raise RuntimeError(
                 f"{label(self)}.backward() depends on what is being differentiated itself, and "
                 "would leave plain numbers in .grad, which lose that derivative: use "
