@@ -250,8 +250,8 @@ def test_what_a_maximum_passes_on_is_an_indicator() -> None:
     L = np.maximum(0, 1 - y * s).mean()
     explanation = mg.explain(L, s)
     text = str(explanation)
-    assert text.count("where 1[u > v] meets a tie, u = v, it is ½") == 1
-    assert "1[1 - y ⊙ s > 0]" in text and " + (" not in text
+    assert text.count("where 1[u < v] meets a tie, u = v, it is ½") == 1
+    assert "1[y ⊙ s < 1]" in text and " + (" not in text
     assert explanation.to_markdown().count("it is ½") == explanation.to_html().count("it is ½") == 1
     assert r"\mathbf{1}\left[" in explanation.to_latex()
     row = explanation.rows[-1]

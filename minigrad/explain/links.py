@@ -108,6 +108,8 @@ class Paper(Tracer):
         Whether a rule is running.
     """
 
+    repeated = False
+
     def __init__(self, lengths: Collection[int] = ()) -> None:
         super().__init__()
         self.lengths = frozenset(lengths)

@@ -111,7 +111,8 @@ def classes(scores: Any, target: Any, loss: str, axis: int = -1) -> tuple[Any, A
         )
     remedy = f"{number} classes are numbered from 0 to {number - 1}"
     within(y, 0, number - 1, loss, target, remedy)
-    if isinstance(y, Tensor) and y.dtype.kind == "i" and tracing.get() is not None:
+    repeated = getattr(tracing.get(), "repeated", False)
+    if isinstance(y, Tensor) and y.dtype.kind == "i" and repeated:
         y = np.where(y < 0, np.int64(number), y)  # later ones must not count from the end
     return z, y
 

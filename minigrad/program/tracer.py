@@ -105,6 +105,9 @@ class Tracer:
         A function that answers differently each time, and where it was called.
     """
 
+    repeated = True
+    """Whether what is recorded is run again, for other numbers."""
+
     def __init__(self) -> None:
         self.start = next_seq()
         self.inputs: dict[AnyNode, str] = {}

@@ -43,6 +43,8 @@ class Recorder:
         node -> Tensor, of Tensors that the function did not get as arguments.
     """
 
+    repeated = True
+
     def __init__(self) -> None:
         self.start = next_seq()
         self.captured: dict[AnyNode, Tensor] = {}
