@@ -298,12 +298,13 @@ def test_random_programs_run_from_their_files(
     for g in (mg.value_and_grad(numpy_s, argnums=(0, 1)), numpy_s):
         program = mg.trace(g, x, y)
         with np.errstate(all="ignore"):
-            # What is added in place at several indices is added in another order.
+            # What is added in place at several indices is added in another order, and a share
+            # of one in n is written as a quotient, which rounds once more.
             same(
                 program,
                 tmp_path,
                 program(x, y),
                 x,
                 y,
-                rtol=1e-15 if re.search(r"\.at\(| \+= ", program.source) else 0,
+                rtol=1e-14 if re.search(r"\.at\(| \+= | / ", program.source) else 0,
             )

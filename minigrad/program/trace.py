@@ -350,7 +350,8 @@ class Reader:
         return candidate
 
     def var(self, name: str, value: Any, given: bool = False) -> Var:
-        return Var(self.unique(name) if given else name, np.shape(value), value.dtype, given)
+        dtype = getattr(value, "dtype", None) or np.result_type(value)
+        return Var(self.unique(name) if given else name, np.shape(value), dtype, given)
 
     def metadata(self, v: Any) -> Any:
         if isinstance(v, Tensor):
