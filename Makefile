@@ -1,5 +1,6 @@
 # make demo   a published derivation beside minigrad, closed forms and finite differences
-# make test   all tests
+# make test   the tests
+# make test-all  these, tables over every op, campaigns, and a browser, too
 # make lint   style and types
 # make pictures  draw docs/pictures anew, with the system's Graphviz or one from pip
 # make bench  speed, next to the peers that are installed (make bench-peers installs them)
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo pictures test lint bench bench-peers clean
+.PHONY: help demo pictures test test-all lint bench bench-peers clean
 .NOTPARALLEL:
 
 help:
@@ -23,6 +24,9 @@ pictures: $(if $(shell command -v dot),$(VENV)/.core,$(VENV)/.viz)
 	$(BIN)/python examples/draw_backprop.py --to docs/pictures --no-pages
 
 test: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 -m "not full"
+
+test-all: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.test

@@ -49,7 +49,7 @@ if _TYPE_CHECKING:
     from minigrad.storage import load as load
     from minigrad.storage import save as save
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _LATER = {
     "Program": "program",

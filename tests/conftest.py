@@ -1,0 +1,26 @@
+"""Which tests are for the whole run only: tables over every op, campaigns, a browser."""
+
+from __future__ import annotations
+
+import pytest
+
+FULL = frozenset(
+    {
+        "test_campaign.py",
+        "test_compile.py",
+        "test_complex.py",
+        "test_derivation_random.py",
+        "test_edges.py",
+        "test_explorer.py",
+        "test_forward.py",
+        "test_scipy_mirror.py",
+        "test_transformations.py",
+    }
+)
+"""Minutes of work: `make test-all` runs them, `make test` the others."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.name in FULL:
+            item.add_marker(pytest.mark.full)
