@@ -501,3 +501,9 @@ def test_any_signature(args: list[Any], kwargs: dict[str, Any], data: Any) -> No
         leaves, rebuild = flatten((tuple(args), kwargs))
         scale = data.draw(st.sampled_from([1, 2, 3]))
         args, kwargs = rebuild([scaled(x, scale) for x in leaves])
+
+
+def test_whole_numbers_in_named_tuples_change() -> None:
+    step = mg.compile(lambda a: a.w * 1.0 + a.b)
+    for k in (1, 2, 4, 8):
+        assert step(a=Pair(0.5 * k, 2 * k)) == 0.5 * k + 2 * k

@@ -476,6 +476,8 @@ class Run:
     def prove(self, recorded: Program, form: Form, result: Any) -> None:
         """Compare the kernel with the ops; if they differ, use those."""
         given = [np.float64(x) if type(x) is float else x for x in form.ordered(form.named)]
+        if len(given) != len(self.inputs):
+            raise ValueError("the program has other inputs than calls of this form give")
         ops = functools.partial(by_ops, recorded)
         with held(self.program.constants.values()):
             if self.updates or self.draws:
