@@ -127,6 +127,8 @@ def test_every_public_function_has_samples() -> None:
     missing = sorted(
         name
         for name, function in public.items()
-        if getattr(function, "vjps", ()) is not None and function not in covered
+        if getattr(function, "vjps", ()) is not None
+        and function not in covered
+        and not name.startswith("special.")  # test_scipy_special.py has a table of its own
     )
     assert not missing, f"no samples for {missing}: add a row to tests/samples_*.py"
