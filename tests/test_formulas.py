@@ -134,7 +134,9 @@ def worth(formula: Formula, style: Style) -> Any:
         r" \\quad \\mathrm\{where\}\\ |<mspace width='1em'/><mtext>where&#xA0;</mtext>",
         formula.write(style).code,
     )
-    separator = re.escape(style.comma) + ("(?=s_)" if style is LATEX else "(?=<msub><mi>s<)")
+    equals = re.escape(style.equals.format("", ""))
+    name = r"s_[^,= ]*" if style is LATEX else r"<msub><mi>s</mi><m[in]>[^<]*</m[in]></msub>"
+    separator = re.escape(style.comma) + f"(?={name}{equals})"
     for definition in re.split(separator, definitions[0]) if definitions else ():
         name, _, right = definition.partition(style.equals.format("", ""))
         env[read(name, style).strip()] = eval(read(right, style).strip(), {}, env)

@@ -444,7 +444,7 @@ def pair(function: Any, *slopes: Any) -> None:
     def forward(x: Any) -> Any:
         return function(x)
 
-    forward.__doc__ = function.__doc__
+    forward.__doc__ = f"{function.__name__}(x): SciPy's function, differentiable."
     primitive(function, vjps=(rule,), name=f"special.{function.__name__}", fresh=True)(forward)
 
 
