@@ -28,6 +28,7 @@ from minigrad.nn.activations import Softsign as Softsign
 from minigrad.nn.activations import Tanh as Tanh
 from minigrad.nn.activations import Tanhshrink as Tanhshrink
 from minigrad.nn.attention import MultiHeadAttention as MultiHeadAttention
+from minigrad.nn.attention import TransformerEncoder as TransformerEncoder
 from minigrad.nn.attention import TransformerEncoderLayer as TransformerEncoderLayer
 from minigrad.nn.checks import seed as seed
 from minigrad.nn.convolution import Conv1d as Conv1d
@@ -36,6 +37,7 @@ from minigrad.nn.convolution import Conv3d as Conv3d
 from minigrad.nn.convolution import ConvTranspose1d as ConvTranspose1d
 from minigrad.nn.convolution import ConvTranspose2d as ConvTranspose2d
 from minigrad.nn.convolution import ConvTranspose3d as ConvTranspose3d
+from minigrad.nn.gradients import value_and_grad as value_and_grad
 from minigrad.nn.layers import Bilinear as Bilinear
 from minigrad.nn.layers import Dropout as Dropout
 from minigrad.nn.layers import Embedding as Embedding
@@ -67,3 +69,4 @@ from minigrad.nn.pooling import MaxPool3d as MaxPool3d
 from minigrad.nn.recurrent import GRUCell as GRUCell
 from minigrad.nn.recurrent import LSTMCell as LSTMCell
 from minigrad.nn.recurrent import RNNCell as RNNCell
+from minigrad.nn.spectral import SpectralNorm as SpectralNorm

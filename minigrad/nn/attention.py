@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from minigrad.nn.functional.attention import both as join_masks
 from minigrad.nn.layers import Dropout, Linear, parameter
 from minigrad.nn.module import Module
 from minigrad.nn.normalisation import LayerNorm
-from minigrad.tensor import plainly
 
 
 class MultiHeadAttention(Module):
@@ -185,8 +185,8 @@ class MultiHeadAttention(Module):
 
 def _allowed(mask: Any) -> Any:
     """A mask whose True forbids as one whose True allows."""
-    known = np.asarray(plainly(mask))
-    return ~known if known.dtype.kind == "b" else mask
+    mask = mask if hasattr(mask, "dtype") else ops.array(mask)
+    return np.logical_not(mask) if mask.dtype.kind == "b" else mask
 
 
 class TransformerEncoderLayer(Module):
@@ -281,3 +281,53 @@ class TransformerEncoderLayer(Module):
     def details(self) -> str:
         first = ", norm_first=True" * self.norm_first
         return f"{self.self_attn.embed_dim}, {self.self_attn.num_heads}{first}"
+
+
+class TransformerEncoder(Module):
+    """Encoder layers one after the other, and a normalisation of the last one's output.
+
+    A. Vaswani et al. (2017), section 3.1.
+
+    Parameters
+    ----------
+    layers : list of TransformerEncoderLayer
+        Each with first weights of its own.
+    norm : Module, optional
+        Applied at the end; layers with ``norm_first`` want one.
+
+    Raises
+    ------
+    TypeError
+        For a single layer: copies of it would begin with the same weights.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> rng = np.random.default_rng(0)
+    >>> layers = [mg.nn.TransformerEncoderLayer(16, 4, 32, rng=rng) for _ in range(2)]
+    >>> encoder = mg.nn.TransformerEncoder(layers, mg.nn.LayerNorm(16))
+    >>> encoder(np.ones((2, 5, 16))).shape
+    (2, 5, 16)
+    """
+
+    def __init__(self, layers: Sequence[Module], norm: Module | None = None) -> None:
+        if isinstance(layers, Module) or not layers:
+            raise TypeError(
+                "TransformerEncoder takes a list of layers, each drawn on its own: "
+                "TransformerEncoder([TransformerEncoderLayer(...) for _ in range(6)], norm)"
+            )
+        self.layers = list(layers)
+        self.norm = norm
+
+    def forward(
+        self,
+        src: Any,
+        mask: Any = None,
+        src_key_padding_mask: Any = None,
+        is_causal: bool = False,
+    ) -> Any:
+        """The same shape, (batch, length, features); masks as in `MultiHeadAttention`."""
+        x = src
+        for layer in self.layers:
+            x = layer(x, mask, src_key_padding_mask, is_causal)
+        return x if self.norm is None else self.norm(x)

@@ -8,7 +8,7 @@ underscore are the module's own business and are left alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, Self
 
@@ -162,6 +162,30 @@ class Module:
         """Forget the gradients of all parameters."""
         for p in self.parameters():
             p.grad = None
+
+    def take_gradients(self, gradients: Sequence[Any]) -> None:
+        """Leave ``gradients`` in the ``.grad`` of each parameter, as ``backward()`` would.
+
+        Parameters
+        ----------
+        gradients : list of arrays
+            In the order of `parameters`: what `mg.nn.value_and_grad` returns.
+
+        Raises
+        ------
+        ValueError
+            When their number or a shape differs; no parameter is changed then.
+        """
+        who, named = f"{type(self).__name__}.take_gradients", list(self.named_parameters())
+        if len(gradients) != len(named):
+            raise ValueError(
+                f"{who}: there are {len(named)} parameters, and {len(gradients)} gradients"
+            )
+        for (name, p), g in zip(named, gradients):
+            if np.shape(g) != p.shape:
+                raise ValueError(f"{who}: {name} has shape {p.shape}, its gradient {np.shape(g)}")
+        for (_, p), g in zip(named, gradients):
+            p.grad = g
 
     # --- in words -----------------------------------------------------------------------
 

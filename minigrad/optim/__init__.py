@@ -10,6 +10,7 @@ from minigrad.optim.formulas import Adam as Adam
 from minigrad.optim.formulas import AdamW as AdamW
 from minigrad.optim.formulas import Lion as Lion
 from minigrad.optim.formulas import RMSprop as RMSprop
+from minigrad.optim.groups import decay_groups as decay_groups
 from minigrad.optim.history import History as History
 from minigrad.optim.history import Row as Row
 from minigrad.optim.lbfgs import lbfgs as lbfgs

@@ -11,7 +11,7 @@ from minigrad import ops
 from minigrad.errors import label
 from minigrad.nn.functional.normalisation import dropout
 from minigrad.ops.shape import arrayed
-from minigrad.tensor import plainly
+from minigrad.tensor import concrete
 
 
 def scaled_dot_product_attention(
@@ -67,6 +67,8 @@ def attention_weights(query: Any, key: Any, mask: Any = None, is_causal: bool = 
             f"they have shapes {np.shape(query)} and {np.shape(key)}"
         )
     scores = ops.matmul(query * (1 / math.sqrt(d)), ops.swapaxes(key, -1, -2))
+    if mask is not None:
+        mask = arrayed(mask) if hasattr(mask, "dtype") else ops.array(mask)
     if is_causal:
         causal = np.tri(*np.shape(scores)[-2:]) > 0
         mask = causal if mask is None else both(causal, mask)
@@ -77,38 +79,46 @@ def attention_weights(query: Any, key: Any, mask: Any = None, is_causal: bool = 
 
 def both(a: Any, b: Any) -> Any:
     """One mask of two, each boolean (True: may look) or added to the scores."""
-    if all(np.asarray(plainly(m)).dtype.kind == "b" for m in (a, b)):
-        return np.logical_and(plainly(a), plainly(b))
+    if all(kind_of(m) == "b" for m in (a, b)):
+        return np.logical_and(a, b)
     return additive(a) + additive(b)
 
 
 def additive(mask: Any) -> Any:
     """A mask as what is added to scores."""
-    known = np.asarray(plainly(mask))
-    return np.where(known, 0.0, -math.inf) if known.dtype.kind == "b" else mask
+    return np.where(mask, 0.0, -math.inf) if kind_of(mask) == "b" else mask
+
+
+def kind_of(mask: Any) -> str:
+    """The kind of a mask's dtype: "b" for who may look, "f" for what is added."""
+    return str(mask.dtype.kind)
 
 
 def _masked(who: str, scores: Any, mask: Any) -> Any:
-    kind = np.asarray(plainly(mask)).dtype.kind
+    kind = kind_of(mask)
     if kind not in "bf":
         raise TypeError(
             f"{who}: masks are boolean (who may look) or floating-point (added to the scores); "
-            f"{label(mask)} has dtype {np.asarray(plainly(mask)).dtype}"
+            f"{label(mask)} has dtype {mask.dtype}"
         )
+    shape = np.shape(scores)
     try:
-        np.broadcast_to(plainly(mask), np.shape(scores))
+        fits = np.broadcast_shapes(np.shape(mask), shape) == shape
     except ValueError:
+        fits = False
+    if not fits:
         raise ValueError(
             f"{who}: {label(mask)} has shape {np.shape(mask)}, and masks are broadcast to "
-            f"(..., targets, sources), here {np.shape(scores)}"
-        ) from None
-    known = np.asarray(plainly(mask))
-    hidden = ~known if kind == "b" else known == -math.inf
-    if np.shape(scores)[-1] and hidden.all(axis=-1).any() if hidden.ndim else hidden:
-        raise ValueError(
-            f"{who}: the mask hides every source from some target, whose weights would be 0/0; "
-            "let each see one at least"
+            f"(..., targets, sources), here {shape}"
         )
+    known = concrete(mask)
+    if known is not None and shape[-1]:
+        hidden = np.broadcast_to(~known if kind == "b" else known == -math.inf, shape)
+        if hidden.all(axis=-1).any():
+            raise ValueError(
+                f"{who}: the mask hides every source from some target, whose weights would be "
+                "0/0; let each see one at least"
+            )
     if kind == "b":
-        return ops.where(known, scores, -math.inf)
-    return scores + (mask if hasattr(mask, "requires_grad") else known.astype(scores.dtype))
+        return ops.where(mask, scores, -math.inf)
+    return scores + (mask if mask.dtype == scores.dtype else mask.astype(scores.dtype))
