@@ -503,9 +503,15 @@ class Grading:
                 p for p in below
                 if p not in times and self.verdicts[id(p)] in ("correct", "rounded")
             ]  # fmt: skip
-            told = right and len(right) >= len(times)
-            if self.options.per_example or told:
-                chosen = [q for q in results if m in sizes(q)[0]]
+            chosen = [q for q in results if m in sizes(q)[0]]
+            if not self.options.per_example:
+                # From where it begins, all follow it: one that is right as it is contradicts.
+                top = max((self.graph.position(q.v) for q in larger), default=0.0)
+                chosen = [q for q in chosen if self.graph.position(q.v) <= top]
+                mixed = any(id(q) not in wrong and np.any(q.hand) for q in chosen)
+                if mixed or not right or len(right) < len(times):
+                    continue
+            if chosen:
                 for q in chosen:
                     q.hand, q.unit, q.scale = q.hand / m, q.unit / m, float(m)
                     q.implied = q.implied / m
