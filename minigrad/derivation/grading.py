@@ -160,10 +160,10 @@ def graded(output: Any, hand: Mapping[Any, Any], options: Options) -> Report:
     if isinstance(hand, Mapping) and any(
         isinstance(v, words) or hasattr(v, "free_symbols") for v in hand.values()
     ):
-        from minigrad.derivation import formulas  # seldom needed, and built on this page
+        from minigrad.derivation.formulas.answers import Formulas, is_formula  # seldom needed
 
-        if any(map(formulas.is_formula, hand.values())):
-            found = formulas.Formulas(objective(output, options.upstream), hand)
+        if any(map(is_formula, hand.values())):
+            found = Formulas(objective(output, options.upstream), hand)
             report = Grading(output, found.values(), options).report()
             return replace(report, rows=found.applied(report.rows))
     return Grading(output, hand, options).report()

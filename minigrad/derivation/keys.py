@@ -47,7 +47,9 @@ SECOND = re.compile(rf"^{D}\s*{SQUARE}\s*(.*?)\s*/\s*(.+)$")
 HESSIAN = re.compile(rf"^(?:H|[Hh]ess|[Hh]essian|∇\s*{SQUARE})(?![a-z])[\s_]*(.*)$")
 NABLA = re.compile(r"^∇\s*_?\s*(?:\{([^{}]+)\}|([^\s({]+))\s*(.*)$")
 BEFORE = re.compile(r"^(?:gradient|grad|nabla|delta|δ|d|∂|g_)(?:_of)?[_\s]*(?=\S)(.+)$")
-AFTER = re.compile(r"^(.+?)[._ ]?(?:gradient|grad|bar|adj)$")
+AFTER = re.compile(r"^(.+?)(?:[._ ]?(?:gradient|grad|bar|adj)|[._]g)$")
+LETTERS = re.compile(r"^(.+)_\{?[i-nprs]{1,3}\}?$")
+"""A name with subscripts that run over its entries."""
 ENTRY = re.compile(r"^(.*?)\s*((?:\[[-\d\s,:]+\])+)$")
 
 DECORATED = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307", "vec": "\u20d7"}
@@ -169,7 +171,10 @@ class Keys:
         if found is not None:
             return found
         free = not self.names.known(self.output.node) or text not in self.names.node.values()
-        return self.output.node if free and text in OUTPUTS else held
+        if free and text in OUTPUTS:
+            return self.output.node
+        running = LETTERS.match(text) if held is None else None
+        return self.tensor(running[1]) if running is not None else held
 
     def graph_tensor(self, text: str) -> AnyNode | None:
         """The recorded node that ``text`` names, else None."""
@@ -304,6 +309,8 @@ class Keys:
             of = nabla[3].strip(" ()")
             u = self.graph_tensor(of) if of else self.output.node
             v = self.graph_tensor(nabla[1] or nabla[2])
+            if v is u and not of:  # ∇E: by its only parameter
+                v = self.only_leaf()
             if u is not None and v is not None:
                 return u, v
         for pattern in (BEFORE, AFTER):
@@ -334,6 +341,10 @@ class Keys:
             return found
         if text and found is None:
             return None
+        return self.only_leaf()
+
+    def only_leaf(self) -> AnyNode | None:
+        """The parameter, where there is one and no more."""
         leaves = [n for n in self.names.nodes if n.op is None]
         return leaves[0] if len(leaves) == 1 else None
 

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from minigrad import ops
+from minigrad.derivation.factors import is_simple
+from minigrad.derivation.formulas.constants import computed_by
+from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.walk import Edge
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names
@@ -34,7 +37,12 @@ class Words:
         if name is not None:
             return name
         arg = node.args[i]
-        return f"{float(arg):g}" if np.size(arg) == 1 else f"a constant {np.shape(arg)}"
+        if np.size(arg) == 1 and is_simple(float(np.sum(arg))):
+            return f"{float(np.sum(arg)):g}"
+        computed = computed_by(self.names, node, i)
+        if computed is not None:
+            return f"({written(computed)})"
+        return f"{float(np.sum(arg)):g}" if np.size(arg) == 1 else f"a constant {np.shape(arg)}"
 
     def describe(self, node: AnyNode, depth: int = 2) -> str:
         """A node by its name, or written out to a small depth."""

@@ -47,6 +47,11 @@ SIGNS = {"·": "*", "×": "*", "⊙": "*", "∘": "*", "−": "-", "–": "-", "
          "²": "**2", "³": "**3", "½": "(1/2)", "′": "'", "^": "**", "∂": "d"}  # fmt: skip
 DERIVATIVE = re.compile(r"\bd([^\W\d]\w*)\s*/\s*d([^\W\d]\w*)")
 TURNED = re.compile(r"\^\s*[T⊤](?!\w)")
+CONDITION = r"[^\[\]{}()]*(?:[<>]|[=!]=)[^\[\]{}()]*"
+INDICATOR = re.compile(
+    rf"(?<![\w.])(?:1|I|𝟙|𝟏)_?\s*(?:\[({CONDITION})\]|\{{({CONDITION})\}}|\(({CONDITION})\))"
+    rf"|(?<![\w.\])])\[({CONDITION})\]"
+)
 PRIME = re.compile(r"([^\W\d]\w*)'\s*\(")
 
 Lookup = Callable[[str], Any]
@@ -56,14 +61,29 @@ class NoFormula(ValueError):
     """What is not in the grammar, and why."""
 
 
+def eye(n: Any) -> Any:
+    """The identity matrix, of a size that fits into memory."""
+    if not 0 <= n <= MOST:
+        raise NoFormula(f"eye({n:g}): at most {MOST} rows")
+    return np.eye(int(n))
+
+
+FUNCTIONS["eye"] = eye
+
+
 def normal(text: str) -> str:
     """``text`` as Python writes it: ``a·(1 − a)²`` is ``a*(1 - a)**2``."""
-    text = TURNED.sub(".T", text)
+    text = TURNED.sub(".T", conditions(text))
     for sign, python in SIGNS.items():
         text = text.replace(sign, python)
     text = PRIME.sub(r"\1_prime(", text.strip())
     text = re.sub(r"(?<![\w.])(?!σ)([^\W\d_])\s*\(", r"\1*(", text)  # a(1 - a) is a product
     return DERIVATIVE.sub(r"D_(\1, \2)", text)
+
+
+def conditions(text: str) -> str:
+    """``1[z > 0]``, ``𝟙(z > 0)`` and ``[z > 0]`` as ``(z > 0)``."""
+    return INDICATOR.sub(lambda m: f"({next(filter(None, m.groups()))})", text)
 
 
 def parsed(text: str) -> ast.expr:
@@ -74,16 +94,21 @@ def parsed(text: str) -> ast.expr:
     NoFormula
         Naming the part that is not.
     """
+    found = syntax(text)
+    check(found)
+    return found
+
+
+def syntax(text: str) -> ast.expr:
+    """The tree of a formula, its parts unchecked."""
     if len(text) > LONGEST:
         raise NoFormula(f"a formula has at most {LONGEST} characters")
     try:
         found = _tree(normal(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise NoFormula(f"{text!r} is not a formula") from None
-    parts = list(ast.walk(found))
-    if len(parts) > MOST:
+    if len(list(ast.walk(found))) > MOST:
         raise NoFormula(f"a formula has at most {MOST} parts")
-    check(found)
     return found
 
 
@@ -98,7 +123,7 @@ def _tree(text: str) -> ast.expr:
 
 def juxtaposed(text: str) -> bool:
     """Whether parts stand beside each other without a sign: ``A x``, ``Xᵀ(h - y)``."""
-    text = TURNED.sub(".T", text)
+    text = TURNED.sub(".T", conditions(text))
     for sign, python in SIGNS.items():
         text = text.replace(sign, python)
     if re.search(r"['\",\[]", text):

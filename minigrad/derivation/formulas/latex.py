@@ -1,7 +1,8 @@
 r"""The part of LaTeX in which derivatives are written, as Python.
 
 ``\frac{a - y}{m} x`` is ``((a - y)/(m))*x``: fractions, powers, roots, products without a
-sign, functions, Greek letters, hats and subscripts, a transpose.
+sign, functions, Greek letters, hats and subscripts, a transpose.  Subscripts that are no part of
+a name become ``AT_(X, n, i)``, and sums over them ``SUM_(..., n)``; see `indices`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 
 from minigrad.derivation.formulas.grammar import FUNCTIONS as CALLED
 from minigrad.derivation.formulas.grammar import SPELLINGS, NoFormula
+from minigrad.derivation.formulas.indices import AT, DELTA, SUM
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;:!|{} ]|\d+\.?\d*|\.\d+|[A-Za-z]|[^\s]")
 WORDS = re.compile(r"[^\W\d]\w*|\d+\.?\d*|\.\d+|[^\s]")
@@ -19,12 +21,20 @@ NOTHING = {r"\left", r"\right", r"\,", r"\;", r"\:", r"\!", r"\ ", r"\big", r"\B
 TIMES = {r"\cdot", r"\times", r"\odot", r"\circ", "*", "·", r"\ast", "⊙"}
 FUNCTIONS = {r"\exp": "exp", r"\log": "log", r"\ln": "log", r"\sin": "sin", r"\cos": "cos",
              r"\tan": "tan", r"\tanh": "tanh", r"\sinh": "sinh", r"\cosh": "cosh", r"\max": "max",
-             r"\min": "min", r"\sigma": "sigmoid", r"\sum": "sum"}  # fmt: skip
+             r"\min": "min", r"\sigma": "sigmoid", r"\sum": "Σ", "Σ": "Σ", "∑": "Σ"}  # fmt: skip
 ACCENTS = {r"\hat": "hat", r"\bar": "bar", r"\tilde": "tilde", r"\vec": "", r"\mathbf": "",
            r"\boldsymbol": "", r"\mathrm": "", r"\text": "", r"\mathit": "", r"\bm": "",
            r"\widehat": "hat", r"\operatorname": ""}  # fmt: skip
 LAMBDAS = ("lam", "lambda_", "lambd", "lmbda", "lamda", "reg")
 TRANSPOSE = {"T", r"\top", r"\intercal", r"\mathsf"}
+INDICATORS = {r"\mathbb", r"\mathbf", r"\mathds", r"\bm", r"\boldsymbol"}
+ONES = ("1", "I", "𝟙", "𝟏")
+BRACKETS = {"(": ")", "[": "]", "{": "}", r"\{": r"\}"}
+NORMS = {"|": "|", r"\|": r"\|", r"\lVert": r"\rVert", r"\Vert": r"\Vert", r"\lvert": r"\rvert"}
+COMPARED = {">": ">", "<": "<", "=": "==", "≥": ">=", "≤": "<=", r"\ge": ">=", r"\geq": ">=",
+            r"\le": "<=", r"\leq": "<=", r"\neq": "!=", r"\ne": "!=", r"\gt": ">",
+            r"\lt": "<"}  # fmt: skip
+ENDS = {"+", "-", "−", ")", "}", "]", ",", r"\}", "|", *NORMS.values(), *COMPARED}
 
 
 def is_latex(text: str) -> bool:
@@ -36,7 +46,11 @@ Rank = Callable[[str], int]
 
 
 def as_python(
-    text: str, known: Known, rank: Rank = lambda text: 0, tokens: re.Pattern[str] = TOKEN
+    text: str,
+    known: Known,
+    rank: Rank = lambda text: 0,
+    tokens: re.Pattern[str] = TOKEN,
+    axes: Rank | None = None,
 ) -> str:
     """A formula in LaTeX as Python.
 
@@ -50,20 +64,24 @@ def as_python(
         How many axes a part has: of matrices and vectors, a product without a sign is ``@``.
     tokens : re.Pattern
         ``WORDS`` for plain text, in which names are words.
+    axes : callable, optional
+        How many axes a variable has, and so how many subscripts; ``rank`` by default.
 
     Raises
     ------
     NoFormula
         For what is not understood.
     """
-    return Reader(text, known, rank, tokens).read()
+    return Reader(text, known, rank, tokens, axes or rank).read()
 
 
 class Reader:
     """A reader by recursive descent: sums, products, powers, atoms."""
 
-    def __init__(self, text: str, known: Known, rank: Rank, tokens: re.Pattern[str]) -> None:
-        self.text, self.known, self.rank = text, known, rank
+    def __init__(
+        self, text: str, known: Known, rank: Rank, tokens: re.Pattern[str], axes: Rank
+    ) -> None:
+        self.text, self.known, self.rank, self.axes = text, known, rank, axes
         self.tokens = [t for t in tokens.findall(text) if t not in NOTHING]
         self.i = 0
 
@@ -97,7 +115,7 @@ class Reader:
 
     def product(self) -> str:
         found = self.power()
-        while self.here and self.here not in ("+", "-", "−", ")", "}", "]", ",", r"\}", "|", "="):
+        while self.here and self.here not in ENDS:
             if self.here in TIMES:
                 self.take()
                 found += f"*{self.signed()}"
@@ -124,8 +142,11 @@ class Reader:
         base = self.atom()
         while self.here == "^":
             self.take()
-            raised = self.group()
-            if raised in TRANSPOSE or raised == "T":
+            example = self.example()
+            raised = "" if example else self.group()
+            if example:  # of a matrix, a row
+                base = f"{AT}({base}, {example}{', o' * (self.axes(base) - 1)})"
+            elif raised in TRANSPOSE or raised == "T":
                 base = f"{base}.T"
             elif raised in ("'", r"\prime"):
                 base = f"{base}'"
@@ -152,14 +173,17 @@ class Reader:
 
     def atom(self) -> str:
         token = self.take()
-        if token in ("(", "[", "{", r"\{"):
+        condition = self.condition(token)
+        if condition:
+            return condition
+        if token in BRACKETS:
             found = self.sum()
-            self.take({"(": ")", "[": "]", "{": "}", r"\{": r"\}"}[token])
+            self.take(BRACKETS[token])
             return f"({found})"
-        if token == "|":
+        if token in NORMS:
             found = self.sum()
-            self.take("|")
-            return f"abs({found})"
+            self.take(NORMS[token])
+            return f"abs({found})" if token in ("|", r"\lvert") else self.norm(found)
         if token in (r"\frac", r"\dfrac", r"\tfrac"):
             return self.fraction()
         if token == r"\sqrt":
@@ -169,6 +193,57 @@ class Reader:
         if token[0].isdigit() or token[0] == ".":
             return token
         raise NoFormula(f"{self.text!r}: {token!r} is not understood")
+
+    def condition(self, token: str) -> str:
+        r"""``\mathbb{1}[z > 0]``, ``1_{z > 0}``, ``[z > 0]`` as ``(z > 0)``; else empty."""
+        start = self.i
+        if token in INDICATORS:
+            one = "".join(self.braced()) in ONES
+        else:
+            one = token in ONES and not self.known(token)
+            if not one and token != "[":
+                return ""
+            self.i -= token == "["
+        if self.here == "_":
+            self.take()
+        if one or token == "[":
+            closing = BRACKETS.get(self.here)
+            if closing is not None:
+                self.take()
+                left = self.sum()
+                if self.here in COMPARED:
+                    found = f"({left} {COMPARED[self.take()]} {self.sum()})"
+                    self.take(closing)
+                    return found
+        self.i = start
+        return ""
+
+    def norm(self, inside: str) -> str:
+        """The Euclidean norm of what stands between double bars."""
+        if self.here == "_":
+            self.take()
+            if "".join(self.braced()) != "2":
+                raise NoFormula(f"{self.text!r}: of norms, the Euclidean one is understood")
+        return f"sqrt(sum(({inside})**2))"
+
+    def example(self) -> str:
+        """The letter of ``x^{(i)}``, the number of an example; else empty."""
+        following = self.tokens[self.i : self.i + 5]
+        wanted = following[:2] == ["{", "("] and following[3:] == [")", "}"]
+        if not wanted or not is_place(following[2]):
+            return ""
+        self.i += 5
+        return str(following[2])
+
+    def example_after(self) -> str:
+        """The same of ``x_j^{(i)}``, where a power may follow as well."""
+        start = self.i
+        if self.here == "^":
+            self.take()
+            if found := self.example():
+                return found
+        self.i = start
+        return ""
 
     def fraction(self) -> str:
         start = self.i
@@ -199,18 +274,29 @@ class Reader:
         """A variable with its accents and subscripts, or a function with its argument."""
         if token in ACCENTS:
             inside = "".join(self.braced()).replace("\\", "")
-            if token == r"\operatorname" or inside in ("softmax", "sigmoid", "relu", "ReLU"):
+            if SPELLINGS.get(inside, inside) in CALLED and not self.known(inside):
                 return self.called(inside)
             name = f"{inside}_{ACCENTS[token]}" if ACCENTS[token] else inside
             return self.subscripted(name if self.known(name) else name.replace("_", ""))
-        if token in FUNCTIONS and not self.known(token[1:]):
+        if token in FUNCTIONS and not self.known(token.lstrip("\\")):
             return self.called(FUNCTIONS[token])
+        if token == "sum" and self.here == "_":
+            return self.called("Σ")
         if token == r"\lambda":  # which Python keeps for itself
             return self.subscripted(next(filter(self.known, LAMBDAS), LAMBDAS[0]))
         if token.startswith("\\"):
             return self.subscripted(token[1:])
         if self.here == "(" and SPELLINGS.get(token, token) in CALLED and not self.known(token):
             return self.called(token)
+        base, _, last = token.rpartition("_")
+        if (
+            base
+            and last
+            and not self.known(token)
+            and (self.known(base) or base in ("Σ", "∑", "sum"))
+        ):
+            self.tokens[self.i : self.i] = ["_", last]  # a word of plain text: h_i
+            return self.name(base)
         name = token
         while self.here.isalpha() and self.known(f"{name}{self.here}"):
             name += self.take()
@@ -226,12 +312,31 @@ class Reader:
         for candidate in (f"{name}{inside}", f"{name}_{inside}", f"{name}[{inside}]"):
             if self.known(candidate):
                 return candidate
+        places = [*self.example_after(), *inside.replace(",", "")]
+        if name == "delta" and not self.known(name) and len(places) == 2:
+            return f"{DELTA}({', '.join(places)})"
+        if self.known(name) and len(places) == self.axes(name) and all(map(is_place, places)):
+            return f"{AT}({name}, {', '.join(places)})"
+        if self.known(name) and self.known(inside) and not is_place(inside):
+            return self.applied(name)  # h_\theta(x) is h
         return f"{name}{inside}" if inside.isalnum() else f"{name}[{inside}]"
 
+    def applied(self, name: str) -> str:
+        """``h(x^{(i)})`` as the entry of ``h``, and ``h(x)`` as ``h``."""
+        if self.here != "(":
+            return name
+        self.take("(")
+        inner = self.sum()
+        self.take(")")
+        place = re.fullmatch(rf"{AT}\(\w+, ([a-z]).*\)", inner)
+        return f"{AT}({name}, {place[1]})" if place else name
+
     def called(self, function: str) -> str:
-        if self.here == "_":  # \sum_i x_i: the index tells nothing that the arrays do not
+        letters: list[str] = []
+        if self.here == "_":  # \sum_i x_i, \sum_{i=1}^{m} x_i
             self.take()
-            self.braced()
+            inside = "".join(self.braced()).partition("=")[0]
+            letters = [c for c in inside if is_place(c)]
             if self.here == "^":
                 self.take()
                 self.braced()
@@ -244,6 +349,14 @@ class Reader:
         if self.here in ("'", "′"):
             self.take()
             function += "'"
+        if function == "Σ":
+            inner = self.product()
+            return f"{SUM}({', '.join([inner, *letters])})" if letters else f"sum({inner})"
         if self.here in ("(", "{", "["):
             return f"{function}{self.atom()}"
-        return f"{function}({self.product() if function == 'sum' else self.power()})"
+        return f"{function}({self.power()})"
+
+
+def is_place(c: str) -> bool:
+    """Whether a subscript may say which entry."""
+    return len(c) == 1 and c.isascii() and (c.islower() or c.isdigit())

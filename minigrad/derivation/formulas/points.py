@@ -6,6 +6,7 @@ user has names for; at ``x = 1`` the formula without ``x`` is as good as the one
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
+from minigrad.derivation.factors import is_simple
+from minigrad.derivation.formulas.constants import computed_by
+from minigrad.derivation.formulas.grammar import names_in, value_of
 from minigrad.graph import NOTHING, AnyNode, Leaf, Node, backward_pass, next_seq
 from minigrad.reading.names import Names
 from minigrad.tensor import Tensor
@@ -60,16 +65,33 @@ class Points:
         self.nodes = sorted(names.nodes, key=lambda n: n.seq)
         self.values: dict[AnyNode, Any] = dict(given)
         self.named: dict[tuple[AnyNode, int], str] = {}
+        self.computed: dict[tuple[AnyNode, int], ast.expr] = {}
+        """Constants that a statement computes from others, as ``1 - y`` in ``(1 - y) * log(p)``."""
+        self.untold = False
+        """Whether some constant may have been computed from others, nobody knows how."""
+        self.kept: set[str] = set()
+        """Names of exponents, which say what function it is."""
         for node in self.nodes:
             for i, (arg, parent) in enumerate(zip(node.args, node.parents, strict=True)):
                 if parent is not None:
                     self.values.setdefault(parent, arg)
                 elif varies(arg):
-                    name = names.constant(node, i)
-                    if name is not None:
-                        self.named[node, i] = name
+                    self._meet(node, i, arg)
+        self.named = {at: n for at, n in self.named.items() if n not in self.kept}
         self.data = self.at(None)
         self.others = self._some(True)
+
+    def _meet(self, node: AnyNode, i: int, arg: Any) -> None:
+        """Find out what a constant is to the user."""
+        name = self.names.constant(node, i)
+        if name is not None:
+            self.named[node, i] = name
+            if node.op is ops.power and i == 1:
+                self.kept.add(name)
+        elif (written := computed_by(self.names, node, i)) is not None:
+            self.computed[node, i] = written
+        elif np.ndim(arg) or not is_simple(float(arg)):
+            self.untold = True
 
     @cached_property
     def near(self) -> list[Point]:
@@ -92,16 +114,16 @@ class Points:
 
     def at(self, rng: Any, constants: bool = True) -> Point:
         """The computation with everything moved; at the data without ``rng``."""
-        point = Point()
+        point, mover = Point(), rng if constants else None
         for node, i in self.named:
-            name, transposed = self.named[node, i], False
-            if name.endswith(".T"):
-                name, transposed = name[:-2], True
-            if name not in point.constants:
-                value = node.args[i].T if transposed else node.args[i]
-                point.constants[name] = (
-                    moved(value, rng, True) if rng is not None and constants else value
-                )
+            name, value = self.named[node, i], node.args[i]
+            self._enter(
+                point, *((name[:-2], value.T) if name.endswith(".T") else (name, value)), mover
+            )
+        for written in self.computed.values():
+            for name in names_in(written):
+                if name not in self.kept:
+                    self._enter(point, name, self.names.value(name), mover)
         for node in self.nodes:
             if node.op is None:
                 value = self.values.get(node)
@@ -118,10 +140,17 @@ class Points:
             point.nodes[node], point.values[node] = leaf, new
         return point
 
+    def _enter(self, point: Point, name: str, value: Any, rng: Any) -> None:
+        if name not in point.constants and isinstance(value, int | float | np.number | np.ndarray):
+            point.constants[name] = value if rng is None else moved(value, rng, True)
+
     def _argument(self, point: Point, node: AnyNode, i: int) -> Any:
         parent, arg = node.parents[i], node.args[i]
         if parent is not None:
             return point.values[parent]
+        written = self.computed.get((node, i))
+        if written is not None:
+            return value_of(written, lambda name: point.constants.get(name, self.names.value(name)))
         name = self.named.get((node, i))
         if name is None:
             return arg

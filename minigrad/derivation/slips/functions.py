@@ -60,7 +60,10 @@ SLOPES: dict[Any, list[tuple[str, str, Local]]] = {
         ("{x}", "sign({x})", lambda x, a: x),
         ("abs({x})", "sign({x})", lambda x, a: a),
         ("-1", "sign({x})", lambda x, a: -np.ones(np.shape(x))),
+        ("2 * {x}", "sign({x})", lambda x, a: 2 * x),
+        ("1", "sign({x})", lambda x, a: np.ones(np.shape(x))),
     ],
+    ops.square: [("sign({x})", "2 * {x}", lambda x, a: np.sign(x))],
     ops.reciprocal: [
         ("1 / {x}", "-1 / {x}**2", lambda x, a: a),
         ("log({x})", "-1 / {x}**2", lambda x, a: np.log(np.abs(x))),

@@ -57,6 +57,18 @@ def missing_in_all_parts(s: Search) -> Found:
             yield base / value, name
 
 
+@slip("missing_local_factor", 24, "the factor {} is missing")
+def missing_on_the_way(s: Search) -> Found:
+    """Half of σ' on the way to a sum, where the rule of σ was recorded: σ for σ (1 - σ)."""
+    factors = [(s.short(n), n.ans) for n in s.graph.nodes if n.op is ops.sigmoid]
+    for node in {n: None for n, _ in s.edges if s.q.u is not s.q.v}:
+        for name, a in factors:
+            if np.shape(a) != np.shape(node.ans) or np.size(a) < 2:
+                continue
+            for text, f in ((name, a), (f"(1 - {name})", 1 - a)):
+                yield s.edited({e: scaled(1 / f) for e in s.edges if e[0] is node}), text
+
+
 @slip("missing_local_factor", 50, "the local factors {} and {} are missing")
 def two_missing(s: Search) -> Found:
     """Two local factors left out."""

@@ -41,7 +41,7 @@ class Slip:
         graph = search.graph
         start, allowed = graph.steps, search.left // SHARE
         for value, *parts in self.find(search):
-            if value is not None:
+            if value is not None and not (len(parts) == 2 and parts[0] == parts[1]):
                 yield Candidate(self.kind, value, self.sentence.format(*parts), search.made)
             search.made = None
             if graph.steps - start > allowed:

@@ -1,0 +1,166 @@
+r"""Formulas with subscripts as arrays: ``\sum_n X_{ni} (Y_{nj} - T_{nj})``.
+
+The reader of formulas leaves ``AT_(X, n, i)`` and ``SUM_(..., n)``; here ``X`` gets the axes
+that its letters ask for, and what is summed is summed over the axis of its letter.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from minigrad.derivation.formulas.grammar import NoFormula
+
+AT, SUM, DELTA = "AT_", "SUM_", "DELTA_"
+MOST = 4
+"""Of so many letters on the left, all orders are tried."""
+Shape = Callable[[str], "tuple[int, ...] | None"]
+
+
+def has_indices(tree: ast.expr) -> bool:
+    return any(isinstance(x, ast.Name) and x.id in (AT, SUM, DELTA) for x in ast.walk(tree))
+
+
+def orders(tree: ast.expr, shape: Shape, left: str = "") -> Iterator[ast.expr]:
+    """The formula in arrays, for the orders that the axes of the answer may have.
+
+    Parameters
+    ----------
+    tree : expression with AT_, SUM_ and DELTA_
+    shape : callable
+        The shape of a variable.
+    left : str
+        The letters of the quantity itself, where its name has some.
+
+    Raises
+    ------
+    NoFormula
+        Where subscripts and axes do not fit.
+    """
+    letters, summed = letters_of(tree), summed_in(tree)
+    free = [c for c in letters if c not in summed]
+    lengths = lengths_of(tree, shape)
+    first = [c for c in left if c in free]
+    given = first if len(first) == len(free) else free
+    for order in [given, *itertools.permutations(sorted(free))][: 25 if len(free) <= MOST else 1]:
+        axes = [*order, *(c for c in letters if c in summed)]
+        new = Arrays(axes, lengths, shape).visit(ast.parse(ast.unparse(tree), mode="eval").body)
+        ending = ", ".join([":"] * len(order) + ["0"] * (len(axes) - len(order)))
+        text = ast.unparse(new)
+        whole = f"({text})[{ending}]" if len(axes) > len(order) else text
+        found = ast.parse(whole, mode="eval").body
+        found.axes = axes  # type: ignore[attr-defined]
+        yield found
+
+
+def calls(tree: ast.AST, *names: str) -> Iterator[ast.Call]:
+    for x in ast.walk(tree):
+        if isinstance(x, ast.Call) and isinstance(x.func, ast.Name) and x.func.id in names:
+            yield x
+
+
+def subscripts(call: ast.Call) -> list[str]:
+    """The letters and numbers that are the subscripts of ``AT_`` and ``DELTA_``."""
+    start = 1 if isinstance(call.func, ast.Name) and call.func.id == AT else 0
+    return [ast.unparse(a) for a in call.args[start:]]
+
+
+def letters_of(tree: ast.expr) -> list[str]:
+    found = [c for call in calls(tree, AT, DELTA) for c in subscripts(call)]
+    return list(dict.fromkeys(c for c in found if not c.isdigit()))
+
+
+def summed_in(tree: ast.expr) -> set[str]:
+    return {ast.unparse(a) for call in calls(tree, SUM) for a in call.args[1:]}
+
+
+def lengths_of(tree: ast.expr, shape: Shape) -> dict[str, int]:
+    """How many values each letter takes, as the arrays say that have it."""
+    found: dict[str, int] = {}
+    for call in calls(tree, AT):
+        name, places = ast.unparse(call.args[0]), subscripts(call)
+        lengths = shape(name)
+        if lengths is None or len(lengths) != len(places):
+            raise NoFormula(f"{name} has shape {lengths}, and {len(places)} subscripts")
+        for c, n in zip(places, lengths, strict=True):
+            if not c.isdigit() and found.setdefault(c, n) != n and 1 not in (n, found[c]):
+                raise NoFormula(f"{c} runs over {found[c]} entries and, in {name}, over {n}")
+    return found
+
+
+class Arrays(ast.NodeTransformer):
+    """Every array with one axis for each letter of the formula."""
+
+    def __init__(self, axes: list[str], lengths: dict[str, int], shape: Shape) -> None:
+        self.axes, self.lengths, self.shape = axes, lengths, shape
+
+    def visit_Call(self, call: ast.Call) -> ast.AST:
+        name = call.func.id if isinstance(call.func, ast.Name) else ""
+        if name == AT:
+            return self.placed(ast.unparse(call.args[0]), subscripts(call))
+        if name == DELTA:
+            lengths = [self.lengths.get(c) for c in subscripts(call)]
+            n = next((n for n in lengths if n), None)
+            if n is None:
+                raise NoFormula(f"how many entries do {' and '.join(subscripts(call))} run over?")
+            return self.placed(f"eye({n})", subscripts(call))
+        self.generic_visit(call)
+        if name != SUM:
+            return call
+        text = ast.unparse(call.args[0])
+        used = [ast.unparse(a) for a in call.args[1:]]
+        axes = [self.axes.index(c) for c in used if c in self.axes]
+        if not axes:  # an index that nothing has: the sum of all there is
+            return ast.parse(f"sum({text})", mode="eval").body
+        for axis in axes:
+            text = f"sum({text}, axis={axis}, keepdims=True)"
+        return ast.parse(text, mode="eval").body
+
+    def placed(self, name: str, places: list[str]) -> ast.AST:
+        """An array with its axes where its letters stand: ``X[:, None, :]``."""
+        wanted = [self.axes.index(c) for c in places if not c.isdigit()]
+        if len(set(wanted)) < len(wanted):
+            raise NoFormula(f"{name}: a letter stands twice among its subscripts")
+        if any(c.isdigit() for c in places):
+            name += f"[{', '.join(c if c.isdigit() else ':' for c in places)}]"
+        if wanted != sorted(wanted):
+            name = f"({name}).T"
+            if len(wanted) > 2 or wanted[::-1] != sorted(wanted):
+                raise NoFormula(f"{name}: its subscripts stand in an order that is not understood")
+        if len(self.axes) > len(wanted):
+            kept = [":" if k in wanted else "None" for k in range(len(self.axes))]
+            name = f"({name})[{', '.join(kept)}]"
+        return ast.parse(name, mode="eval").body
+
+
+def as_written(text: str, axes: Sequence[str]) -> str:
+    """``X[:, :, None]`` as ``X_ni`` again, and sums over axes as ``sum_n``."""
+
+    def letters(match: re.Match[str]) -> str:
+        places = match[3].split(", ")
+        found = [c for c, p in zip(axes, places, strict=False) if p == ":"]
+        found = found[::-1] if match[2] else found
+        return f"{match[1]}_{''.join(found)}" if len(places) == len(axes) else match[0]
+
+    text = re.sub(r"(\w+)(\.T)?\[((?::|None)(?:, (?::|None))*)\]", letters, text)
+    text = re.sub(r"\[(?:(?::|0)(?:, )?)+\]$", "", text)
+    while (end := re.search(r", axis=(\d+), keepdims=True\)", text)) is not None:
+        depth, start = 1, end.start()
+        while depth and start:
+            start -= 1
+            depth += (text[start] == ")") - (text[start] == "(")
+        text = f"{text[:start]}_{axes[int(end[1])]}{text[start : end.start()]}){text[end.end() :]}"
+    outer = re.match(r"^(.*: write )\((.*)\)$", text)
+    return f"{outer[1]}{outer[2]}" if outer and balanced(outer[2]) else text
+
+
+def balanced(text: str) -> bool:
+    """Whether every bracket in ``text`` closes one in it."""
+    depth = 0
+    for c in text:
+        depth += (c == "(") - (c == ")")
+        if depth < 0:
+            return False
+    return depth == 0
