@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.graph import AnyNode, pick, variable
-from minigrad.ops import factorisations, fourier, matrices, norms
+from minigrad.ops import eigen, factorisations, fourier, matrices, norms
 from minigrad.ops.einsum import LETTERS, contract
 from minigrad.ops.elementwise import nan_to_num
 from minigrad.ops.elementwise import round as round_
@@ -400,10 +400,10 @@ RULES: dict[Op, Callable[..., Any]] = {
     **dict.fromkeys((ops.copy, ops.astype, ops.real, ops.imag, nan_to_num, round_), same),
     **dict.fromkeys((matrices.inv, matrices.det, matrices.signed_logdet), same),
     **dict.fromkeys((matrices.pseudo_inverse, matrices.cofactors, matrices.cofactors_along), same),
-    **dict.fromkeys((factorisations.lower_cholesky, factorisations.symmetric_eig), same),
+    **dict.fromkeys((factorisations.lower_cholesky, eigen.symmetric_eig), same),
     **dict.fromkeys((factorisations.tall_qr, factorisations.thin_svd), same),
     factorisations.svdvals: same,
-    factorisations.general_eig: same,
+    eigen.general_eig: same,
     **dict.fromkeys((fourier.forwards, fourier.backwards), same),
     **dict.fromkeys((fourier.real_forwards, fourier.real_backwards), same),
 }

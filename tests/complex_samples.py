@@ -240,3 +240,44 @@ for a in (apart(plane((3, 3))), turning, apart(line((2, 2)))):
 call("linalg.eigvals", np.linalg.eigvals, np.stack([apart(plane((2, 2))), apart(plane((2, 2), 1))]))
 for p in (plane((4,)), np.array([1.0, 2.0, 3.0]), np.array([2.0, -3.0, 1.0]), plane((2,))):
     call("roots", np.roots, p)
+
+# --- factorisations of complex matrices --------------------------------------------------
+
+
+def steep(a: Any) -> Any:
+    """``a`` with values on its diagonal that are far apart, as those of factorisations shall be."""
+    m, n = np.shape(a)[-2:]
+    return a + 3.0 * np.eye(m, n) * np.arange(1, n + 1)
+
+
+def definite(a: Any) -> Any:
+    """A positive definite matrix made of ``a``."""
+    return a @ np.conj(np.swapaxes(a, -1, -2)) + 2.0 * np.eye(np.shape(a)[-1])
+
+
+def joined(parts: Any) -> Any:
+    """All results of a factorisation in one vector."""
+    return np.concatenate([np.ravel(part) for part in parts])
+
+
+for shape in [(1, 1), (3, 3), (2, 3, 3)]:
+    for uplo in "LU":
+        call("linalg.eigh", lambda a, u=uplo: joined(np.linalg.eigh(steep(a), u)), shape)
+        call("linalg.eigvalsh", lambda a, u=uplo: np.linalg.eigvalsh(steep(a), u), shape)
+    call("linalg.cholesky", lambda a: np.linalg.cholesky(definite(a)), shape)
+    call("linalg.cholesky", lambda a: np.linalg.cholesky(definite(a), upper=True), shape)
+    call("linalg.slogdet", lambda a: joined(np.linalg.slogdet(steep(a))), shape)
+    call("linalg.pinv", lambda a: np.linalg.pinv(steep(a), hermitian=True), shape)
+    call("linalg.svd", lambda a: joined(np.linalg.svd(steep(a), hermitian=True)), shape)
+for shape in [(2, 2), (3, 2), (2, 3), (2, 3, 2), (1, 3)]:
+    call("linalg.svd", lambda a: joined(np.linalg.svd(steep(a), full_matrices=False)), shape)
+    call("linalg.svdvals", lambda a: np.linalg.svdvals(steep(a)), shape)
+    call("linalg.qr", lambda a: joined(np.linalg.qr(steep(a))), shape)
+    call("linalg.qr", lambda a: np.linalg.qr(steep(a), "r"), shape)
+    call("linalg.pinv", lambda a: np.linalg.pinv(steep(a)), shape)
+call("linalg.pinv", lambda a, b: np.linalg.pinv(a @ b), (3, 1), (1, 2))
+for ord in ("nuc", 2, -2):
+    call("linalg.norm", lambda a, p=ord: np.linalg.norm(steep(a), p), (2, 3))
+    call("linalg.cond", lambda a, p=ord: np.linalg.cond(steep(a), p), (2, 2))
+call("linalg.lstsq", lambda a, b: joined(np.linalg.lstsq(a, b)[:2]), (4, 2), (4, 3))
+call("linalg.lstsq", lambda a, b: np.linalg.lstsq(a, b)[0], (4, 2), (4,))

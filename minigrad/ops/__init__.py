@@ -4,7 +4,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from minigrad.ops import factorisations, fourier, matrices, norms, record
+from minigrad.ops import eigen, factorisations, fourier, matrices, norms, record
 from minigrad.ops.building import *
 from minigrad.ops.building import c_, r_, vectorize
 from minigrad.ops.einsum import *

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigrad.ops import products
-from minigrad.ops.factorisations import refuse_hermitian, svdvals_rule
+from minigrad.ops.eigen import textbook
+from minigrad.ops.factorisations import svdvals_rule
 from minigrad.ops.products import mH, mT
-from minigrad.ops.record import ArrayLike, composed, primitive
+from minigrad.ops.record import ArrayLike, composed, is_complex, primitive
 from minigrad.ops.reduction import others
 from minigrad.ops.shape import arrayed, conjugated, unbroadcast
 
@@ -154,20 +155,29 @@ def pinv_rule(g: Any, ans: Any, a: Any, **_: Any) -> Any:
 
     Holds while the rank stays what it is.
     """
-    p, pT, gT = ans, mT(ans), mT(g)
+    p, pH, gH = ans, mH(ans), mH(g)
     n, m = np.shape(ans)[-2:]
     left, right = np.eye(m) - a @ p, np.eye(n) - p @ a
-    return left @ gT @ p @ pT + pT @ p @ gT @ right - pT @ g @ pT
+    return left @ gH @ p @ pH + pH @ p @ gH @ right - pH @ g @ pH
 
 
-@primitive(vjps=(pinv_rule,), name="linalg.pinv", fresh=True)
+@primitive(vjps=(textbook(pinv_rule),), name="linalg.pinv", fresh=True, complex=True)
 def pseudo_inverse(a: Any, rcond: Any = None) -> Any:
     return np.linalg.pinv(a, rcond)
 
 
-@composed(np.linalg.pinv, name="linalg.pinv")
+def as_read(a: Any) -> Any:
+    """The Hermitian matrix of which ``a`` is the lower triangle, as LAPACK reads it."""
+    n = np.shape(a)[-1]
+    below = a * np.tri(n, k=-1)
+    return below + mH(below) + np.real(a) * np.eye(n)
+
+
+@composed(np.linalg.pinv, name="linalg.pinv", complex=True)
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
     """Moore-Penrose inverse, as `numpy.linalg.pinv`; differentiable at constant rank.
+
+    With ``hermitian`` the lower triangle is read, for both, and has the gradient.
 
     Examples
     --------
@@ -176,7 +186,8 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
     array([[-0.25],
            [ 0.25]])
     """
-    refuse_hermitian("linalg.pinv", hermitian)
+    if hermitian:
+        a = as_read(arrayed(a))
     if rtol is not np._NoValue and rcond is not None:
         raise ValueError("linalg.pinv: rcond= and rtol= mean the same; give one")
     if rtol is None:  # NumPy's cutoff for it
@@ -195,26 +206,34 @@ def cut_pinv(a: Any, rcond: Any) -> Any:
     return pinv(a, rtol=None) if rcond is None else pinv(a, rcond)
 
 
+@textbook
 def lstsq_left(g: Any, ans: Any, a: Any, b: Any, rcond: Any = None) -> Any:
-    """What ``A⁺ b``, the residuals ``Σ (b - A x)²`` and the singular values pass back."""
+    """What ``A⁺ b``, the residuals ``Σ |b - A x|²`` and the singular values pass back."""
     gx, gresiduals, _, gs = g
     x, b, gx = columns(ans[0]), columns(b), columns(gx)
-    da = pinv_rule(gx @ mT(b), cut_pinv(a, rcond), a) + svdvals_rule(gs, ans[3], a)
+    da = pinv_rule(gx @ mH(b), cut_pinv(a, rcond), a) + conjugated(svdvals_rule(gs, ans[3], a))
     if np.size(gresiduals):
-        da = da - 2 * ((b - a @ x) * gresiduals) @ mT(x)
+        da = da - 2 * ((b - a @ x) * gresiduals) @ mH(x)
     return da
 
 
+@textbook
 def lstsq_right(g: Any, ans: Any, a: Any, b: Any, rcond: Any = None) -> Any:
-    """``A⁺ᵀ x̄``, and ``2 (b - A x)`` times the gradient of the residuals."""
+    """``A⁺ᴴ x̄``, and ``2 (b - A x)`` times the gradient of the residuals."""
     gx, gresiduals, _, _ = g
-    db = mT(cut_pinv(a, rcond)) @ columns(gx)
+    db = mH(cut_pinv(a, rcond)) @ columns(gx)
     if np.size(gresiduals):
         db = db + 2 * (columns(b) - a @ columns(ans[0])) * gresiduals
     return np.reshape(db, np.shape(b))
 
 
-@primitive(np.linalg.lstsq, vjps=(lstsq_left, lstsq_right), name="linalg.lstsq", fresh=True)
+@primitive(
+    np.linalg.lstsq,
+    vjps=(lstsq_left, lstsq_right),
+    name="linalg.lstsq",
+    fresh=True,
+    complex=True,
+)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least-squares solution, squared residuals, rank and singular values.
 
@@ -373,14 +392,19 @@ def det(a: Any) -> Any:
     return np.linalg.det(a)
 
 
-@primitive(
-    vjps=(lambda g, ans, a: scaled(g[1], mT(np.linalg.inv(a))),), name="linalg.slogdet", fresh=True
-)
+def slogdet_rule(g: Any, ans: Any, a: Any) -> Any:
+    """``Ā = (ḡ + i Im(s̄ s)) A⁻ᵀ``: the logarithm of the determinant is ``log|d| + i arg d``."""
+    gs, glog = g
+    turned = glog + 1j * np.imag(gs * ans[0]) if is_complex(a) else glog
+    return scaled(turned, mT(np.linalg.inv(a)))
+
+
+@primitive(vjps=(slogdet_rule,), name="linalg.slogdet", fresh=True, complex=True)
 def signed_logdet(a: Any) -> Any:
     return tuple(np.linalg.slogdet(a))
 
 
-@composed(np.linalg.slogdet, name="linalg.slogdet")
+@composed(np.linalg.slogdet, name="linalg.slogdet", complex=True)
 def slogdet(a: Any) -> SlogdetResult:
     """Sign and logarithm of the determinant, as `numpy.linalg.slogdet`.
 

@@ -159,7 +159,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return size_of(x, ord, normalize_axis_tuple((-2, -1), np.ndim(x)), keepdims)
 
 
-@composed(np.linalg.cond, name="linalg.cond")
+@composed(np.linalg.cond, name="linalg.cond", complex=True)
 def cond(x: Any, p: Any = None) -> Any:
     """Condition number of matrices, as `numpy.linalg.cond`, for ``p`` as in `norm`.
 
