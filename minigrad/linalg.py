@@ -4,11 +4,11 @@ NumPy's own functions, called on Tensors, are the same functions.  For type
 checkers, ``name as name`` makes a name public.
 """
 
-from minigrad.ops.factorisations import cholesky as cholesky
 from minigrad.ops.eigen import eig as eig
 from minigrad.ops.eigen import eigh as eigh
 from minigrad.ops.eigen import eigvals as eigvals
 from minigrad.ops.eigen import eigvalsh as eigvalsh
+from minigrad.ops.factorisations import cholesky as cholesky
 from minigrad.ops.factorisations import qr as qr
 from minigrad.ops.factorisations import svd as svd
 from minigrad.ops.factorisations import svdvals as svdvals

@@ -167,3 +167,21 @@ for axis in (0, 1, -1):
         lambda x, a=axis: np.apply_along_axis(np.outer, a, x, x[0, 0]),
         (2, 3, 2),
     )
+
+METHODS = """
+    inverted_cdf averaged_inverted_cdf closest_observation interpolated_inverted_cdf hazen weibull
+    linear median_unbiased normal_unbiased lower higher midpoint nearest
+"""
+for method in METHODS.split():
+    for q in (0.0, 0.13, 0.5, 0.77, 1.0):
+        sample("quantile", lambda x, m=method, q=q: np.quantile(x, q, method=m), (5,))
+    sample("quantile", lambda x, m=method: np.quantile(x, [0.25, 0.6], 0, method=m), (4, 2))
+    sample("nanquantile", lambda x, m=method: np.nanquantile(holed(x), 0.3, 1, method=m), HOLES)
+    sample("percentile", lambda x, m=method: np.percentile(x, 31.0, method=m), (6,))
+    sample("nanpercentile", lambda x, m=method: np.nanpercentile(x, 31.0, method=m), (6,))
+for q in (0.0, 0.3, 0.5, 1.0):
+    w = np.array([0.0, 1.0, 3.0, 0.5, 2.0])
+    options = {"method": "inverted_cdf", "weights": w}
+    sample("quantile", lambda x, q=q, o=options: np.quantile(x, q, **o), (5,))
+    sample("quantile", lambda x, q=q, o=options: np.quantile(x, [q, 0.1], 1, **o), (2, 5))
+    sample("nanquantile", lambda x, q=q, o=options: np.nanquantile(x, q, **o), (5,))

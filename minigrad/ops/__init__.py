@@ -14,6 +14,7 @@ from minigrad.ops.joining import *
 from minigrad.ops.padding import *
 from minigrad.ops.polynomials import *
 from minigrad.ops.products import *
+from minigrad.ops.quantiles import *
 from minigrad.ops.reduction import *
 from minigrad.ops.sampled import *
 from minigrad.ops.scan import *

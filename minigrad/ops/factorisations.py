@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.ops.eigen import fixed_phase, gaps, over, symmetric_eig, textbook, twist
-from minigrad.ops.products import mH, mT
+from minigrad.ops.products import mH
 from minigrad.ops.record import ArrayLike, Op, composed, is_complex, primitive
 from minigrad.ops.shape import conjugated
 
@@ -146,9 +146,7 @@ def svd_rule(g: Any, ans: Any, a: Any, full_matrices: bool = False) -> Any:
     if is_complex(u):  # LAPACK's reduction to two diagonals leaves one row real
         change = twist(u, gu) + twist(v, gv)
         gu, gv = (
-            (gu, fixed_phase(gv, v, change, 0))
-            if m >= n
-            else (fixed_phase(gu, u, change, 0), gv)
+            (gu, fixed_phase(gv, v, change, 0)) if m >= n else (fixed_phase(gu, u, change, 0), gv)
         )
         phases = 1j * over(twist(u, gu) - twist(v, gv), 2 * s)[..., None, :] * eye
     left, right = mH(u) @ gu, mH(v) @ gv

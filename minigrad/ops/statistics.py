@@ -15,8 +15,6 @@ from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.reduction import (
     NoValue,
     average,
-    axes_of,
-    count,
     max,
     min,
     options,
@@ -27,7 +25,7 @@ from minigrad.ops.reduction import (
     var,
 )
 from minigrad.ops.scan import cumprod, cumsum
-from minigrad.ops.shape import arrayed, conjugated, speaks_numpy
+from minigrad.ops.shape import arrayed, conjugated
 
 # --- passing over NaN ------------------------------------------------------------------
 
@@ -196,129 +194,6 @@ def nanstd(
         np.where(keep, a, 0), axis, dtype, ddof=ddof, keepdims=keepdims,
         where=keep & where, mean=mean, correction=correction,
     )  # fmt: skip
-
-
-# --- order statistics ------------------------------------------------------------------
-
-
-def quantiles(name: str, a: Any, q: Any, axis: Any, method: str, keepdims: Any, nan: bool) -> Any:
-    """Between the two sorted elements around the place ``q (n - 1)``, linearly.
-
-    With ``nan``, ``n`` counts what is not NaN, which sorting puts first.
-    """
-    if method != "linear":
-        raise ValueError(f"{name}: method={method!r} is not supported; use method='linear'")
-    kind = np.result_type(a)
-    if isinstance(q, int | float):
-        q = np.asarray(q, kind if kind.kind == "f" else np.float64)[()]
-    inside = (q >= 0) & (q <= 1)
-    if not speaks_numpy(inside) and not np.all(inside):
-        raise ValueError(f"{name}: every q must lie in the range from the lowest to the highest")
-    shape, axes = np.shape(a), axes_of(a, axis)
-    kept = [i for i in range(len(shape)) if i not in axes]
-    n = count(a, axis)
-    if n == 0:
-        raise ValueError(f"{name} needs at least one element, the shape is {shape}")
-    flat = np.reshape(np.transpose(a, (*kept, *axes)), (*[shape[i] for i in kept], n))
-    ordered, numbers = np.sort(flat, axis=-1), trusted(flat)
-    last = np.sum(numbers, axis=-1, keepdims=True) - 1 if nan else n - 1
-    place = np.broadcast_to(
-        np.reshape(q, (-1,)) * last, (*[shape[i] for i in kept], math.prod(np.shape(q)))
-    )
-    below = np.floor(place)
-    low = np.clip(below.astype(np.intp), 0, n - 1)
-    # Where there is no element above, this is the same one, and not a NaN beside it.
-    high = np.clip(np.minimum(low + 1, last), 0, n - 1)
-    y0, y1 = np.take_along_axis(ordered, low, -1), np.take_along_axis(ordered, high, -1)
-    step = y1 - y0
-    none = ((place == below) & np.isinf(step)) | ((y0 == y1) & np.isnan(step))
-    step = np.where(none, 0.0, step)  # no part of an infinite step
-    ans = y0 + step * (place - below)
-    known = last >= 0 if nan else np.all(numbers, axis=-1, keepdims=True)
-    ans = np.where(known, ans, math.nan)
-    ans = np.moveaxis(ans, -1, 0)
-    rest = [1 if i in axes else m for i, m in enumerate(shape) if keepdims or i not in axes]
-    return np.reshape(ans, (*np.shape(q), *rest))[()]
-
-
-@composed(np.quantile)
-def quantile(
-    a: ArrayLike, q: ArrayLike, axis: Any = None, *, method: str = "linear", keepdims: bool = False
-) -> Any:
-    """What a share ``q`` of the elements lies below, as `numpy.quantile`, method "linear".
-
-    ``q`` is differentiated too.
-
-    Raises
-    ------
-    ValueError
-        For a ``q`` outside of 0 to 1, for no elements, and for other methods.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.grad(lambda x: mg.quantile(x, 0.25))(np.array([1.0, 5.0, 2.0]))
-    array([0.5, 0. , 0.5])
-    """
-    return quantiles("quantile", a, q, axis, method, keepdims, nan=False)
-
-
-@composed(np.percentile)
-def percentile(
-    a: ArrayLike, q: ArrayLike, axis: Any = None, *, method: str = "linear", keepdims: bool = False
-) -> Any:
-    """What ``q`` percent of the elements lie below, as `numpy.percentile`, method "linear".
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.grad(lambda x: mg.percentile(x, 25))(np.array([1.0, 5.0, 2.0]))
-    array([0.5, 0. , 0.5])
-    """
-    return quantiles("percentile", a, np.divide(q, 100), axis, method, keepdims, nan=False)
-
-
-@composed(np.nanquantile)
-def nanquantile(
-    a: ArrayLike, q: ArrayLike, axis: Any = None, *, method: str = "linear", keepdims: bool = False
-) -> Any:
-    """`quantile` of the elements that are not NaN, as `numpy.nanquantile`.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.grad(lambda x: mg.nanquantile(x, 0.25))(np.array([1.0, np.nan, 2.0]))
-    array([0.75, 0.  , 0.25])
-    """
-    return quantiles("nanquantile", a, q, axis, method, keepdims, nan=True)
-
-
-@composed(np.nanpercentile)
-def nanpercentile(
-    a: ArrayLike, q: ArrayLike, axis: Any = None, *, method: str = "linear", keepdims: bool = False
-) -> Any:
-    """`percentile` of the elements that are not NaN, as `numpy.nanpercentile`.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.grad(lambda x: mg.nanpercentile(x, 25))(np.array([1.0, np.nan, 2.0]))
-    array([0.75, 0.  , 0.25])
-    """
-    return quantiles("nanpercentile", a, np.divide(q, 100), axis, method, keepdims, nan=True)
-
-
-@composed(np.nanmedian)
-def nanmedian(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """Middle of the elements that are not NaN, as `numpy.nanmedian`.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.grad(mg.nanmedian)(np.array([1.0, np.nan, 5.0]))
-    array([0.5, 0. , 0.5])
-    """
-    return quantiles("nanmedian", a, 0.5, axis, "linear", keepdims, nan=True)
 
 
 # --- covariance ------------------------------------------------------------------------

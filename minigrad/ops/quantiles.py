@@ -1,0 +1,240 @@
+"""Order statistics between the elements: quantiles by all of NumPy's methods, also past NaN."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.ops.record import ArrayLike, composed
+from minigrad.ops.reduction import axes_of, count, trusted
+from minigrad.ops.shape import arrayed, speaks_numpy
+
+
+def plotting(alpha: float, beta: float) -> Any:
+    """Places by R. J. Hyndman and Y. Fan, "Sample Quantiles in Statistical Packages" (1996)."""
+    return lambda n, q: n * q + (alpha + q * (1 - alpha - beta)) - 1
+
+
+def closest(n: Any, q: Any) -> Any:
+    """The nearest element, counted from 1; of two that are as near, the even one."""
+    place = n * q - 1.5
+    below = np.floor(place)
+    return np.where((place == below) & (below % 2 == 1), below, below + 1)
+
+
+def halfway(n: Any, q: Any) -> Any:
+    return 0.5 * (np.floor((n - 1) * q) + np.ceil((n - 1) * q))
+
+
+def between(t: Any) -> Any:
+    return t
+
+
+METHODS: dict[str, tuple[Any, Any]] = {
+    "inverted_cdf": (lambda n, q: np.ceil(n * q - 1), between),
+    "averaged_inverted_cdf": (
+        lambda n, q: n * q - 1,
+        lambda t: np.where(t == 0, 0.5, 1.0),
+    ),
+    "closest_observation": (closest, between),
+    "interpolated_inverted_cdf": (plotting(0, 1), between),
+    "hazen": (plotting(0.5, 0.5), between),
+    "weibull": (plotting(0, 0), between),
+    "linear": (lambda n, q: q * (n - 1), between),
+    "median_unbiased": (plotting(1 / 3, 1 / 3), between),
+    "normal_unbiased": (plotting(3 / 8, 3 / 8), between),
+    "lower": (lambda n, q: np.floor((n - 1) * q), between),
+    "higher": (lambda n, q: np.ceil((n - 1) * q), between),
+    "midpoint": (halfway, between),
+    "nearest": (lambda n, q: np.round((n - 1) * q), between),
+}
+"""Method -> the place of a share q among n sorted elements, counted from 0; and how much of the
+element above it there is, t of the way from the one below."""
+
+
+def weighted_quantiles(ordered: Any, weights: Any, q: Any) -> Any:
+    """The first of the ordered elements with a share ``q`` of the weights up to there."""
+    shares = np.cumsum(weights, axis=-1)
+    shares = shares / shares[..., -1:]
+    shares = np.where(shares == 0, -1.0, shares)  # what weighs nothing is not the smallest
+    place = np.sum(shares[..., None, :] < np.reshape(q, (-1, 1)), axis=-1)
+    return np.take_along_axis(ordered, np.minimum(place, np.shape(ordered)[-1] - 1), -1)
+
+
+def interpolated(ordered: Any, last: Any, q: Any, method: str) -> Any:
+    """Between the sorted elements around the place of ``q``; ``last`` is that of the last one."""
+    place_of, weight_of = METHODS[method]
+    n = np.shape(ordered)[-1]
+    shape = (*np.shape(ordered)[:-1], math.prod(np.shape(q)))
+    place = np.broadcast_to(place_of(last + 1, np.reshape(q, (-1,))), shape)
+    below = np.floor(place)
+    # Where there is no element above, this is the same one, and not a NaN beside it.
+    low, high = (np.clip(np.minimum(below + i, last).astype(np.intp), 0, n - 1) for i in range(2))
+    y0, y1 = np.take_along_axis(ordered, low, -1), np.take_along_axis(ordered, high, -1)
+    step, t = y1 - y0, weight_of(place - below)
+    none = ((t == 0) & np.isinf(step)) | ((y0 == y1) & np.isnan(step))
+    return y0 + np.where(none, 0.0, step) * t  # no part of an infinite step
+
+
+def quantiles(
+    name: str, a: Any, q: Any, axis: Any, method: str, keepdims: Any, nan: bool, weights: Any = None
+) -> Any:
+    """Quantiles by any method; with ``nan`` of what is not NaN, which sorting puts first."""
+    if method not in METHODS:
+        raise ValueError(f"{name}: method must be one of {', '.join(METHODS)}, not {method!r}")
+    if weights is not None and method != "inverted_cdf":
+        raise ValueError(f"{name}: weights= goes with method='inverted_cdf' only, as in NumPy")
+    kind = np.result_type(a)
+    if isinstance(q, int | float):
+        q = np.asarray(q, kind if kind.kind == "f" else np.float64)[()]
+    inside = (q >= 0) & (q <= 1)
+    if not speaks_numpy(inside) and not np.all(inside):
+        raise ValueError(f"{name}: every q must lie in the range from the lowest to the highest")
+    shape, axes = np.shape(a), axes_of(a, axis)
+    kept = [i for i in range(len(shape)) if i not in axes]
+    n = count(a, axis)
+    if n == 0:
+        raise ValueError(f"{name} needs at least one element, the shape is {shape}")
+
+    def laid_out(x: Any) -> Any:
+        return np.reshape(np.transpose(x, (*kept, *axes)), (*[shape[i] for i in kept], n))
+
+    flat = laid_out(a)
+    numbers = trusted(flat)
+    last = np.sum(numbers, axis=-1, keepdims=True) - 1 if nan else n - 1
+    if weights is None:
+        ans = interpolated(np.sort(flat, axis=-1), last, q, method)
+    else:
+        order = np.argsort(flat, axis=-1, kind="stable")
+        w = laid_out(weights_like(name, weights, a, axes)) * numbers
+        ordered = np.take_along_axis(flat, order, -1)
+        ans = weighted_quantiles(ordered, np.take_along_axis(w, order, -1), q)
+    known = last >= 0 if nan else np.all(numbers, axis=-1, keepdims=True)
+    ans = np.where(known, ans, math.nan)
+    ans = np.moveaxis(ans, -1, 0)
+    rest = [1 if i in axes else m for i, m in enumerate(shape) if keepdims or i not in axes]
+    return np.reshape(ans, (*np.shape(q), *rest))[()]
+
+
+def weights_like(name: str, weights: Any, a: Any, axes: tuple[int, ...]) -> Any:
+    """Weights of the shape of ``a``, given as such or along ``axes`` alone; none negative."""
+    w = arrayed(weights)
+    if np.any(w < 0):
+        raise ValueError(f"{name}: weights must not be negative")
+    shape = np.shape(a)
+    if np.shape(w) == tuple(shape[i] for i in axes):
+        w = np.reshape(w, [m if i in axes else 1 for i, m in enumerate(shape)])
+    elif np.shape(w) != shape:
+        raise ValueError(
+            f"{name}: weights {np.shape(w)} must have the shape {shape} of the array, or that of "
+            "the axes they go along"
+        )
+    return np.broadcast_to(w, shape)
+
+
+@composed(np.quantile)
+def quantile(
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Any = None,
+    *,
+    method: str = "linear",
+    keepdims: bool = False,
+    weights: Any = None,
+) -> Any:
+    """What a share ``q`` of the elements lies below, as `numpy.quantile`, by all its methods.
+
+    ``q`` is differentiated too, where the method interpolates; ``weights`` are constants.
+
+    Raises
+    ------
+    ValueError
+        For a ``q`` outside of 0 to 1, for no elements, and for other methods.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.quantile(x, 0.25))(np.array([1.0, 5.0, 2.0]))
+    array([0.5, 0. , 0.5])
+    """
+    return quantiles("quantile", a, q, axis, method, keepdims, nan=False, weights=weights)
+
+
+@composed(np.percentile)
+def percentile(
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Any = None,
+    *,
+    method: str = "linear",
+    keepdims: bool = False,
+    weights: Any = None,
+) -> Any:
+    """What ``q`` percent of the elements lie below, as `numpy.percentile`; see `quantile`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.percentile(x, 25))(np.array([1.0, 5.0, 2.0]))
+    array([0.5, 0. , 0.5])
+    """
+    share = np.divide(q, 100)
+    return quantiles("percentile", a, share, axis, method, keepdims, nan=False, weights=weights)
+
+
+@composed(np.nanquantile)
+def nanquantile(
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Any = None,
+    *,
+    method: str = "linear",
+    keepdims: bool = False,
+    weights: Any = None,
+) -> Any:
+    """`quantile` of the elements that are not NaN, as `numpy.nanquantile`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.nanquantile(x, 0.25))(np.array([1.0, np.nan, 2.0]))
+    array([0.75, 0.  , 0.25])
+    """
+    return quantiles("nanquantile", a, q, axis, method, keepdims, nan=True, weights=weights)
+
+
+@composed(np.nanpercentile)
+def nanpercentile(
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Any = None,
+    *,
+    method: str = "linear",
+    keepdims: bool = False,
+    weights: Any = None,
+) -> Any:
+    """`percentile` of the elements that are not NaN, as `numpy.nanpercentile`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.nanpercentile(x, 25))(np.array([1.0, np.nan, 2.0]))
+    array([0.75, 0.  , 0.25])
+    """
+    share = np.divide(q, 100)
+    return quantiles("nanpercentile", a, share, axis, method, keepdims, nan=True, weights=weights)
+
+
+@composed(np.nanmedian)
+def nanmedian(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """Middle of the elements that are not NaN, as `numpy.nanmedian`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(mg.nanmedian)(np.array([1.0, np.nan, 5.0]))
+    array([0.5, 0. , 0.5])
+    """
+    return quantiles("nanmedian", a, 0.5, axis, "linear", keepdims, nan=True)
