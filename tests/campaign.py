@@ -60,7 +60,7 @@ UNARY: list[Step] = [
     lambda x: x**0.5, lambda x: x**0, lambda x: x + x, lambda x: 0 + x, lambda x: 0 - x,
     lambda x: x - 0.0, lambda x: 1 * x, lambda x: x * -1, lambda x: 1 / (1 + np.exp(-x)),
     lambda x: np.clip(x, -0.7, 1), lambda x: np.clip(x, 0, None), lambda x: np.ldexp(x, 3),
-    lambda x: np.nan_to_num(x), lambda x: x.astype("f") if hasattr(x, "astype") else x,
+    lambda x: np.nan_to_num(x), lambda x: np.positive(x).astype("f"),
     lambda x: np.maximum(x, 0), lambda x: (x > 0) * x, lambda x: np.where(x > 0, x, 0.1 * x),
     mg.sigmoid, mg.relu, mg.softplus, mg.log_sigmoid, mg.gelu, mg.silu, mg.erf,
 ]  # fmt: skip

@@ -44,7 +44,7 @@ def first(found: object) -> object:
 ODD = np.array([3.5, -1.0, 2.25, 0.5])
 for name in "unique_all unique_counts unique_inverse unique_values".split():
     if hasattr(np, name):
-        sample(name, lambda x, f=getattr(np, name): np.asarray([0.0]) + first(f(x)), ODD)
+        sample(name, lambda x, f=getattr(np, name): np.sort(first(f(x))) + 0.0, ODD)
 sample("union1d", np.union1d, ODD, np.array([[0.75, -2.0]]))
 sample("intersect1d", lambda x: np.intersect1d(x, x[1:]), ODD)
 sample("setdiff1d", lambda x: np.setdiff1d(x, x[1:3]), ODD)

@@ -415,7 +415,7 @@ def test_save(tmp_path: Any) -> None:
     exec(text, scope)
     w = np.linspace(0, 1, 50)
     same(scope[traced.name](w), traced(w), 1e-12)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["step.npz", "step.py"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step.constants.npz", "step.py"]
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         traced.save(tmp_path / "nowhere" / "step.py")
 

@@ -29,6 +29,8 @@ def same(got: Any, expected: Any) -> None:
 @pytest.mark.parametrize("kind", [np.int64, np.int8, np.bool_, np.float16])
 @pytest.mark.parametrize("s", FEW, ids=lambda s: s.id)
 def test_other_kinds_of_numbers(s: Sample, kind: Any) -> None:
+    if s.op == "histogram" and kind is np.bool_:
+        return  # whose weights NumPy adds up to True
     args = [np.asarray(np.rint(a)).astype(kind)[()] for a in s.args]
     with np.errstate(all="ignore"):
         try:
@@ -53,7 +55,13 @@ def test_values_at_the_edges(name: str) -> None:
     with np.errstate(all="ignore"):
         for k in range(len(EDGES)):
             x = np.roll(EDGES, k)[:3]
-            same(s.f(mg.Tensor(x)), s.f(x))
+            try:
+                expected = s.f(x)
+            except np.linalg.LinAlgError as error:
+                with pytest.raises(np.linalg.LinAlgError, match=str(error)):
+                    s.f(mg.Tensor(x))
+                continue
+            same(s.f(mg.Tensor(x)), expected)
 
 
 GRADIENTS: list[Any] = [

@@ -65,8 +65,40 @@ def test_rounding_explains_what_cancels() -> None:
     program = passes.recorded(lambda x: x.sum(axis=1), x)
     expected, other = x.sum(axis=1), x[:, ::-1].sum(axis=1)
     assert other[1] != expected[1]
-    assert proof.fault(program, lambda x: other.copy(), [x], [expected]) is None
+    assert proof.fault(program, lambda x: x[:, ::-1].sum(axis=1), [x], [expected]) is None
     assert proof.fault(program, lambda x: other + 1e-12, [x], [expected]) is not None
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda x: np.exp(np.abs(x)).sum(axis=0),
+        lambda x: np.exp(x).sum(axis=0) + (x[0] == 0),
+        lambda x: np.exp(np.where(x < 2.1, x, 0 * x)).sum(axis=0),
+        lambda x: np.exp(x if (x > 0).all() else 1 / 0).sum(axis=0),
+    ],
+    ids=["negative", "zero", "large", "raises"],
+)
+def test_what_is_right_here_and_wrong_elsewhere(run: Callable[..., Any]) -> None:
+    """Signs, zeros and sizes that the arguments of the first call do not have."""
+    assert faulty(run).startswith("at other arguments it r")
+
+
+def test_other_arguments_are_tried_where_that_is_cheap_and_harmless() -> None:
+    few = passes.recorded(lambda x: np.exp(x), MATRIX)
+    assert len(list(proof.elsewhere(few, [MATRIX]))) == 6
+    large = np.ones(proof.MUCH)
+    assert not list(proof.elsewhere(passes.recorded(lambda x: np.exp(x), large), [large]))
+    heard: list[Any] = []
+    op = mg.defop("heard", lambda x: (heard.append(x), 2 * x)[1], [lambda g, ans, x: 2 * g])
+    users = passes.recorded(lambda x: op(x), MATRIX)
+    assert not list(proof.elsewhere(users, [MATRIX]))
+    near, *_, far = (x for (x,) in proof.elsewhere(few, [MATRIX.astype("f")]))
+    for x in (near, far):
+        assert (x.shape, x.dtype) == (MATRIX.shape, np.float32)
+        assert (x < 0).any()
+    assert np.isfinite(near).all()
+    assert not np.isfinite(far).all()
 
 
 def warned(f: Any, *args: Any) -> tuple[Any, list[str]]:

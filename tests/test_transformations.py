@@ -54,7 +54,8 @@ def test_vmap_is_a_loop(op: str) -> None:
 
 VALUE_DEPENDENT = {
     "getitem", "unique", "extract", "compress", "piecewise", "repeat", "trim_zeros", "bincount",
-    "insert", "delete", "roots",
+    "insert", "delete", "roots", "polymul", "polydiv", "polyfit", "unique_all", "unique_counts",
+    "unique_inverse", "unique_values", "union1d", "intersect1d", "setdiff1d", "setxor1d",
 }  # fmt: skip
 """Functions whose result has a shape that depends on values."""
 

@@ -158,13 +158,14 @@ def _fold(ufunc: np.ufunc) -> Any:
         array: Any, axis: Any, keepdims: bool = False, initial: Any = None, **refused: Any
     ) -> Any:
         refuse_keywords(name, refused)
-        slices, axis = slices_of(array, axis, name)
+        single = not np.ndim(array) and axis in (0, -1)  # one slice, as NumPy has it
+        slices, axis = ([array], 0) if single else slices_of(array, axis, name)
         if not slices:
             raise ValueError(f"{name} needs at least one element along axis {axis}")
         ans = functools.reduce(
             implementations[ufunc], slices if initial is None else [initial, *slices]
         )
-        return np.expand_dims(ans, axis) if keepdims else ans
+        return np.expand_dims(ans, axis) if keepdims and not single else ans
 
     return reduction
 

@@ -129,8 +129,8 @@ def cast(b: Builder, x: Any, **_: Any) -> Any:
 
 @rule(ops.sum, ops.mean, ops.max, ops.min, ops.prod)
 def reduced(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
-    """Over no axis, or of a number: nothing."""
-    return x if whole(others) and (axis == () or not shape_of(x)) else None
+    """Over no axis, or of a number: nothing.  Sums begin with 0, so that none is -0."""
+    return x if whole(others) and (axis == () or not shape_of(x)) and not b.signed else None
 
 
 def unmasked(op: Op) -> Rule:
@@ -297,6 +297,8 @@ def common_factor(sign: int) -> Rule:
         d = sign * d
         if not (abs(c) == abs(d) > 1 and alike(u, v)):
             return None  # the sum of what a factor below 1 makes small may be too large
+        if b.signed and c < 0 and d < 0:
+            return None  # c·0 for what adds up to nothing
         if c < 0 < d:
             (c, u), (d, v) = (d, v), (c, u)
         return scaled(b, c, b.emit(ops.add if c == d else ops.subtract, u, v))
@@ -343,7 +345,7 @@ def mean(b: Builder, x: Any, y: Any) -> Any:
 def sum_of_scattered(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
     """One value was put in each row: its sum is that value."""
     equation = b.made(x, ops.scatter)
-    if equation is None or not whole(others):
+    if equation is None or not whole(others) or b.signed:
         return None
     index, (rows, *rest) = equation.kwargs["index"], equation.kwargs["shape"]
     if len(rest) != 1 or axis not in (1, -1) or not isinstance(index, tuple) or len(index) != 2:

@@ -24,9 +24,6 @@ Rules = dict[Op, list[Rule]]
 FOLDED = 2**16
 """Largest array that constants are folded into."""
 
-SEES_SIGNS = frozenset([ops.copysign, ops.signbit, ops.arctan2])
-"""Ops whose finite answer depends on the sign of a zero."""
-
 
 class Builder:
     """Emits equations, simplified.
@@ -42,18 +39,16 @@ class Builder:
     folding, sharing : bool
         Whether constants are computed, and what is computed twice is computed once.
     signed : bool
-        Whether it matters which sign a zero has: some op of the program sees it.
+        Whether somebody sees which sign a zero of what is emitted now has.
     """
 
-    def __init__(
-        self, rules: Rules, folding: bool = True, sharing: bool = True, signed: bool = False
-    ) -> None:
+    def __init__(self, rules: Rules, folding: bool = True, sharing: bool = True) -> None:
         self.equations: list[Equation] = []
         self.made_by: dict[Var, Equation] = {}
         self.rules = rules
         self.folding = folding
         self.sharing = sharing
-        self.signed = signed
+        self.signed = False
         self._known: dict[Any, Any] = {}
         self._outcomes: dict[Any, tuple[tuple[int, ...], Any]] = {}
 

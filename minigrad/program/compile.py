@@ -496,7 +496,7 @@ class Run:
             self.numeric = False
             self.written([f"return in_ops({', '.join(self.names)})"], {"in_ops": ops})
         elif not self.updates and not self.draws:
-            self.ready = answers[-1:]
+            self.ready = answers[:1]
 
     def taken(self, leaves: Sequence[Any]) -> list[Any]:
         """Inputs as the kernel takes them."""

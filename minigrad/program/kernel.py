@@ -19,6 +19,7 @@ from minigrad.program.equations import Equation, Program, Var, replaced
 from minigrad.program.lower import lower
 from minigrad.program.memory import Memory
 from minigrad.program.regions import Region, collects, regions, tiled
+from minigrad.program.signs import seen
 from minigrad.program.statements import (
     ALONE,
     Statements,
@@ -91,6 +92,7 @@ class Kernel(Statements):
         """Scattered values that wait for the one sum that they are part of."""
         plain = [e for e in plan if isinstance(e, Equation)]
         made = {e.out: e for e in plain if e.op is ops.scatter and e.out.shape}
+        signed = seen(self.program) if made else ()  # x + 0 may not be -0
         waiting = set()
         for user in plain:
             if user.op not in (ops.add, ops.subtract):
@@ -101,7 +103,7 @@ class Kernel(Statements):
                     continue
                 alike = other.shape == v.shape == user.out.shape
                 turned = user.op is ops.subtract and user.args[0] is v
-                if v in self.escaping or other in made or turned or not alike:
+                if v in self.escaping or other in made or turned or not alike or v in signed:
                     continue
                 if other.dtype == v.dtype == user.out.dtype:
                     waiting.add(v)

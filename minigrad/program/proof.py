@@ -2,7 +2,9 @@
 
 Before a kernel is used it is run twice on the arguments that it was made for.  Shapes,
 dtypes and values must be those of the trace, up to rounding; the arguments must be as
-they were, and no answer may lie in memory that another call or the caller holds.
+they were, and no answer may lie in memory that another call or the caller holds.  Where
+that takes little time it is then run on other arguments of the same kind, zeros of both
+signs, huge, tiny and undefined numbers among them, and compared with the ops.
 
 How far rounding may go is found by trying: where an answer is not the same to the last
 few digits, the ops are run again with every argument of every op disturbed in its last
@@ -12,12 +14,14 @@ digit.  What moves by that much is not known any better.
 from __future__ import annotations
 
 import functools
+import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program import scalar
 from minigrad.program.equations import Equation, Program, Var, evaluate, forward, without_dead_code
@@ -30,6 +34,11 @@ CLOSE = 64
 """Units in the last place that need no explanation."""
 SPREAD = 100
 """How many times what rounding does by chance it may do at worst."""
+
+MUCH = 2**20
+"""Elements of all arrays together up to which other arguments are tried as well."""
+LITTLE = 2**12
+"""Elements up to which several are."""
 
 Run = Callable[..., Any]
 
@@ -58,9 +67,87 @@ def fault(program: Program, run: Run, leaves: Sequence[Any], expected: Sequence[
     wrong = shared(first, again, leaves)
     for got in (first,) if identical(first, again) else (first, again):
         wrong = wrong or different(got, expected, lambda: rounding(program, leaves))
-    if wrong is None:
-        return None
-    return f"{wrong}, first in {culprit(program, leaves)}"
+    if wrong is not None:
+        return f"{wrong}, first in {culprit(program, leaves)}"
+    for other in elsewhere(program, leaves):
+        wrong = fault_at(program, run, other)
+        if wrong is not None:
+            return f"at other arguments {wrong}, first in {culprit(program, other)}"
+    return None
+
+
+def fault_at(program: Program, run: Run, leaves: list[Any]) -> str | None:
+    """What is wrong with a kernel at arguments that it was not made for."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            values = dict(zip(program.inputs, leaves, strict=True))
+            expected = plain(evaluate(program, values, forward))
+        except Exception:  # no such arguments: an index out of bounds, a singular matrix
+            return None
+        try:
+            got = plain(run(*map(guarded, leaves)))
+        except Exception as error:
+            return f"it raises {type(error).__name__} ({error})"
+    finite = [(where_finite(g, e), where_finite(e, e)) for g, e in zip(got, expected, strict=True)]
+    return different(*zip(*finite, strict=True), lambda: rounding(program, leaves))
+
+
+def where_finite(x: Any, expected: Any) -> Any:
+    """``x``, and 0 where what is expected is no number: how it comes about may differ."""
+    if not isinstance(expected, np.ndarray | np.floating) or expected.dtype.kind != "f":
+        return x
+    known = np.isfinite(expected)
+    if np.shape(x) != np.shape(expected) or known.all():
+        return x
+    return np.where(known, x, np.zeros_like(x))[()]
+
+
+def elsewhere(program: Program, leaves: Sequence[Any]) -> Iterator[list[Any]]:
+    """Other arguments of the kind of ``leaves``: numbers near these, and hostile ones."""
+    size = sum(math.prod(v.shape) for e in program.equations for v in e.outs)
+    size += sum(map(np.size, leaves))
+    foreign = any(not is_ours(e.op) for e in program.equations)  # who knows what it does
+    if foreign or not leaves or size > MUCH:
+        return
+    rng = np.random.default_rng(0)
+    sets = [NEAR] if size > LITTLE else [NEAR, NEAR]
+    if all(takes_anything(e.op) for e in program.equations):
+        sets += [FAR] if size > LITTLE else [FAR] * 4
+    for special in sets:
+        yield [moved(x, rng, special) for x in leaves]
+
+
+NEAR = (0.0, -0.0, 1.0, -1.0, 0.5)
+FAR = (0.0, -0.0, np.inf, -np.inf, np.nan, "max", "tiny", "smallest_subnormal")
+
+
+def moved(x: Any, rng: np.random.Generator, special: Sequence[Any]) -> Any:
+    """Floating numbers like ``x``, of either sign, and ``special`` ones among them."""
+    if type(x) is float:
+        x = np.float64(x)
+    if not isinstance(x, np.floating | np.ndarray) or x.dtype.kind != "f" or x.itemsize > 8:
+        return x
+    kind = np.finfo(x.dtype)
+    values = [getattr(kind, c) if isinstance(c, str) else c for c in special]
+    drawn = rng.choice(np.array(values, x.dtype), x.shape)
+    factors = rng.uniform(-3, 3, x.shape).astype(x.dtype)
+    with np.errstate(all="ignore"):
+        return np.where(rng.random(x.shape) < 0.6, x * factors, drawn).astype(x.dtype)[()]
+
+
+def takes_anything(op: Op) -> bool:
+    """Whether NaN and infinities are nothing special to an op, as they are to LAPACK."""
+    return bool(
+        op.elementwise or op.ufunc or op.reduction or op.view or op.linear or op.by_shape
+        or op in (ops.softmax, ops.log_softmax, ops.logsumexp, ops.sort, ops.cumprod)
+    )  # fmt: skip
+
+
+def is_ours(op: Op) -> bool:
+    """Whether it is known that an op only computes: it is not the user's."""
+    module = getattr(op.forward, "__module__", None) or "numpy"
+    return module.partition(".")[0] in ("minigrad", "numpy", "scipy", "_operator")
 
 
 def told(program: Program, wrong: str) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad import ops
 from minigrad.program import algebra, textbook
-from minigrad.program.builder import SEES_SIGNS, Builder, Rules
+from minigrad.program.builder import Builder, Rules
 from minigrad.program.chains import reassociated
 from minigrad.program.equations import Program, Var, replaced, without_dead_code
 from minigrad.program.rules import rules
+from minigrad.program.signs import seen
 from minigrad.tree import tree_map
 
 __all__ = ["READING", "RUNNING", "algebra", "rebuilt", "simplified", "textbook"]
@@ -26,7 +26,8 @@ def rebuilt(
     sharing: bool = True,
 ) -> Program:
     """``program`` emitted anew through a `Builder` with rules by op, with its names or without."""
-    b = Builder(by_op, folding, sharing, sees_signs(program))
+    b = Builder(by_op, folding, sharing)
+    signed = seen(program) if by_op else ()
     value: dict[Var, Any] = {}
 
     def now(v: Var) -> Any:
@@ -39,6 +40,7 @@ def rebuilt(
             out = b.keep(equation.op, args, kwargs, equation.out)
             value.update(zip(equation.out, out, strict=True))
             continue
+        b.signed = equation.out in signed
         ans = b.emit_as(equation.out, equation.op, args, kwargs)
         value[equation.out] = ans
         fresh = isinstance(ans, Var) and not ans.given and ans in b.made_by
@@ -46,16 +48,6 @@ def rebuilt(
             ans.name, ans.given, ans.also = equation.out.name, True, equation.out.also
     result = tree_map(lambda x: now(x) if isinstance(x, Var) else x, program.result)
     return without_dead_code(program.replace(equations=b.equations, result=result))
-
-
-def sees_signs(program: Program) -> bool:
-    """Whether an op decides something by the sign of a zero, or divides by a difference."""
-    differences = {e.out for e in program.equations if e.op in (ops.subtract, ops.negative)}
-    return any(
-        e.op in SEES_SIGNS
-        or (e.op is ops.divide and isinstance(e.args[1], Var) and e.args[1] in differences)
-        for e in program.equations
-    )
 
 
 def simplified(program: Program) -> Program:

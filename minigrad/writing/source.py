@@ -465,7 +465,11 @@ class Writer:
         kinds = [x.dtype for x in args if isinstance(x, Var)]
         shapes = [x.shape for x in args if isinstance(x, Var)]
         broadcast = np.broadcast_shapes(*shapes) == equation.out.shape
-        return [self.argument(x, kinds, broadcast) for x in args]
+        alone = not is_numpys(equation.op)  # and computes with what it is given, as it is
+        return [
+            self.argument(x) if alone and is_single(x) else self.argument(x, kinds, broadcast)
+            for x in args
+        ]
 
     def argument(self, x: Any, kinds: list[Any] | None = None, scalar: bool = False) -> Term:
         """A variable, or a constant beside arrays of the dtypes ``kinds``."""
@@ -521,6 +525,16 @@ def is_view(equation: Equation) -> bool:
         parts = index if isinstance(index, tuple) else (index,)
         return all(isinstance(p, int | slice | None) or p is Ellipsis for p in parts)
     return equation.op in (ops.transpose, ops.swapaxes)
+
+
+def is_numpys(op: Op) -> bool:
+    """Whether NumPy has the op, by name or as an operator: numbers take the dtype beside them."""
+    return op in SPELLED or "python" in NOTATION.get(op, {}) or numpy_function(op) is not None
+
+
+def is_single(x: Any) -> bool:
+    """Whether a constant has less than double precision, which Python's numbers have."""
+    return isinstance(x, np.floating) and x.dtype != np.float64
 
 
 def has_elements(x: Any) -> bool:
