@@ -23,9 +23,10 @@ from minigrad.errors import label
 from minigrad.graph import AnyNode, inspector, modes, pick, tracing, variable
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.live import Draw
-from minigrad.program.tracer import Tracer, identical, tensors_in, watched
+from minigrad.program.tracer import Tracer, identical, watched
 from minigrad.reading.names import Scope, callers, held, is_a
 from minigrad.tensor import Tensor
+from minigrad.tensor.recorder import tensors_in
 from minigrad.tree import children, flatten
 
 

@@ -21,28 +21,24 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minigrad import ops
-from minigrad.data import CONTINUOUS, settle
-from minigrad.errors import Site, caller_site, failure, is_user, label, user_frames, variable_name
+from minigrad.data import settle
+from minigrad.errors import Site, caller_site, is_user, label, user_frames, variable_name
 from minigrad.graph import (
     NOTHING,
     AnyNode,
     Leaf,
-    Node,
     Passive,
     Variable,
     modes,
     next_seq,
-    pick,
-    recording,
     tracing,
     variable,
 )
-from minigrad.ops.indexing import elements, settle_index, settled
 from minigrad.ops.record import Op
 from minigrad.program.live import Captured, Draw
 from minigrad.reading.names import held, is_a
-from minigrad.tensor import Tensor, check_real, no_derivative, operand, plainly, wrap
-from minigrad.tree import flatten
+from minigrad.tensor import Tensor, plainly, wrap
+from minigrad.tensor.recorder import Recorder
 
 ARITHMETIC = frozenset(
     {
@@ -74,15 +70,13 @@ CLOCKS = frozenset(
 """Functions that answer differently at each call."""
 
 
-class Tracer:
+class Tracer(Recorder):
     """What the door does with every call while a function is being traced.
 
     Attributes
     ----------
     inputs : dict
         node -> name, of the arguments.
-    captured : dict
-        node -> Tensor, of Tensors that the function did not get as arguments.
     names : dict
         node -> what the traced function calls it.
     constants : dict
@@ -90,11 +84,8 @@ class Tracer:
     gradient_of : dict
         node -> the nodes that it is the gradient of: where ``z = w x + b``, that of z is
         that of b.
-    weak : dict
-        node -> None, of Python's floats, which take the dtype of the arrays beside them; of
-        whole numbers the largest that they can be.
     cast : bool
-        Whether any of them has taken another dtype than that of a double.
+        Whether one of Python's numbers has taken another dtype than that of a double.
     copies : dict
         id of the copy of an array -> the array, and its copy.
     updates : dict
@@ -105,23 +96,17 @@ class Tracer:
         A function that answers differently each time, and where it was called.
     """
 
-    repeated = True
-    """Whether what is recorded is run again, for other numbers."""
-
     def __init__(self) -> None:
-        self.start = next_seq()
+        super().__init__()
         self.inputs: dict[AnyNode, str] = {}
-        self.captured: dict[AnyNode, Tensor | Captured | Draw] = {}
         self.names: dict[AnyNode, str] = {}
         self.constants: dict[int, str] = {}
         self.closure: dict[str, Any] = {}
         self.gradient_of: dict[AnyNode, list[AnyNode]] = {}
-        self.weak: dict[AnyNode | None, float | None] = {}
         self.cast = False
         self.updates: dict[int, tuple[Tensor, Tensor]] = {}
         self.codes: set[CodeType] = set()
         self.clock: tuple[str, Site | None] | None = None
-        self._outside: dict[int, tuple[Tensor, AnyNode]] = {}
         self.copies: dict[int, tuple[Any, Any]] = {}
         self._frozen: dict[int, tuple[Any, Any]] = {}
 
@@ -139,65 +124,48 @@ class Tracer:
 
     def input(self, x: Any, name: str) -> Tensor:
         """A stand-in for the argument ``x``."""
-        t = self.stand_in(x)
+        t = self.entered(x)
         assert t.node is not None
         self.inputs[t.node] = name
         return t
 
     def capture(self, x: Captured) -> Tensor:
         """A stand-in for a variable that the function captured."""
-        t = self.stand_in(x.read())
+        t = self.entered(x.read())
         self.captured[t.node] = x
         return t
 
     def draw(self, rng: Any, shape: tuple[int, ...]) -> Tensor:
         """A stand-in for numbers that are drawn anew at each call."""
         draw = Draw(rng, shape)
-        t = self.stand_in(draw.waiting)
+        t = self.entered(draw.waiting)
         self.captured[t.node] = draw
         return t
 
-    def stand_in(self, x: Any) -> Tensor:
+    def entered(self, x: Any) -> Tensor:
+        """A stand-in for what varies between calls."""
         given = x._value if isinstance(x, Tensor) else x
         weak = type(given) in (float, *WHOLE_TYPES)
         value = np.float64(given) if weak else given
-        value = settle(value.view() if type(value) is np.ndarray else value)
-        node = Passive(None, (), (), NOTHING, value, next_seq())
+        t = self.stand_in(settle(value.view() if type(value) is np.ndarray else value))
         if weak:
-            self.weak[node] = None if type(given) is float else float(LARGEST)
-        return wrap(value, node)
+            self.weak[t.node] = None if type(given) is float else float(LARGEST)
+        return t
 
     def node_of(self, t: Tensor) -> AnyNode:
         """The node of a Tensor in this trace; one from outside is captured."""
         if id(t) in self.updates:
             t = self.updates[id(t)][1]
-        node = t.node
-        if node is None:
-            known = self._outside.get(id(t))
-            if known is None:
-                node = Passive(None, (), (), NOTHING, t._value, next_seq())
-                self.captured[node] = t
-                self._outside[id(t)] = t, node
-                return node
-            return known[1]
-        if type(node) is Leaf:
-            self.captured.setdefault(node, t)
-        elif node.seq < self.start:
+        if t.node is not None and type(t.node) is not Leaf and t.node.seq < self.start:
             raise ValueError(
                 f"{label(t)} was computed outside of the function that is traced, from something "
                 "that requires a gradient or is being traced itself: pass it as an argument, or "
                 f"{variable_name(t) or 'it'}.detach() it first"
             )
-        elif type(node) is Variable and node.op is None:  # of a constant
+        node = super().node_of(t)
+        if type(node) is Variable and node.op is None:  # of a constant
             node.ans = t._value
-        return node  # type: ignore[no-any-return]
-
-    def passive(self, t: Tensor) -> Tensor:
-        """The same value, and no gradient flows through."""
-        node = self.node_of(t)
-        return wrap(
-            t._value, Passive(variable, (t._value,), (node,), NOTHING, t._value, next_seq())
-        )
+        return node
 
     def data(self, t: Tensor) -> Tensor:
         """``t.data``, of what the function captured: it is read at each call."""
@@ -255,49 +223,12 @@ class Tracer:
             return f" {symbol} ".join(words)
         return f"{t.node.op.name}({', '.join(words)})"
 
-    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """``tensor.apply`` that records everything."""
-        if op is settled:  # an index keeps its Tensors
-            return self.index(args[0])
-        if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
-            args, kwargs = op.bind(args, kwargs)
-        values: list[Any] = []
-        parents: list[AnyNode | None] = []
+    def operands(self, op: Op, args: Any) -> tuple[list[Any], list[AnyNode | None]]:
+        """Values as they are now, whatever the function does to its arrays later."""
         if self.updates:
             args = tuple(self.updates.get(id(x), (x, x))[1] for x in args)
-        for x in args:
-            if isinstance(x, list | tuple) and ops.holds_tensor(x):
-                x = ops.array(x)
-            value, _, is_tensor = operand(x) if op.vjps is not None else (plainly(x), None, False)
-            values.append(self.frozen(value) if type(value) is np.ndarray else value)
-            parents.append(self.node_of(x) if is_tensor or isinstance(x, Tensor) else None)
-        weak: Any = False
-        if self.weak and not self.weak.keys().isdisjoint(parents):
-            casts, weak = self.promoted(op, args, values, parents)
-            if casts is not None:
-                return self.apply(op, casts, kwargs)
-        kept = {key: self.kept(v) for key, v in kwargs.items()}
-        if op.dynamic or (op is elements and any(map(is_mask, flatten(kept)[0]))):
-            found = [x for x in (*args, *flatten(kept)[0]) if isinstance(x, Tensor)]
-            if found:
-                self.refuse(found[-1], f"the shape of {op.name}() depends on values:")
-        if not op.complex:
-            check_real(op, args, values, kwargs)
-        try:
-            ans = op.forward(*values, **{key: read(v) for key, v in kept.items()})
-        except Exception as error:
-            raise failure(op, args, kwargs, error) from error
-        recorded = any(p is not None for p in parents) or ops.holds_tensor(flatten(kept)[0])
-        if op.by_shape or (op.vjps is None and not recorded):
-            return ans
-        several = isinstance(ans, tuple | list)
-        ans = tuple(settle(np.asarray(y)) for y in ans) if several else settle(np.asarray(ans))
-        node = self.node(op, args, values, parents, kept, ans) if recorded else None
-        if weak is not False:
-            self.weak[node] = weak
-        if not several:
-            return wrap(ans, node)
-        return tuple(wrap(y, self.picked(node, i)) for i, y in enumerate(ans))
+        values, parents = super().operands(op, args)
+        return [self.frozen(x) if type(x) is np.ndarray else x for x in values], parents
 
     def promoted(
         self, op: Op, args: Any, values: list[Any], parents: list[AnyNode | None]
@@ -361,49 +292,6 @@ class Tracer:
             self.copies[id(known[1])] = x, known[1]
         return known[1]
 
-    def index(self, index: Any) -> Any:
-        """An index with arrays of its own; Tensors stay."""
-        if isinstance(index, tuple):
-            return tuple(self.index(part) for part in index)
-        if isinstance(index, list) and ops.holds_tensor(index):
-            return ops.array(index)
-        return settle_index(index)
-
-    def kept(self, v: Any) -> Any:
-        """Metadata that nobody can change later; Tensors stay, as part of this trace."""
-        if isinstance(v, Tensor):
-            return wrap(v._value, self.node_of(v))
-        if isinstance(v, list | tuple):
-            return tuple(self.kept(part) for part in v)
-        if type(v) is np.ndarray and v.flags.writeable:
-            return settle(v.copy())
-        return v
-
-    def node(
-        self, op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Any
-    ) -> Node:
-        """What the call leaves behind; passive unless a gradient flows through."""
-        active = [p is not None and type(p) is not Passive for p in parents]
-        floating = type(ans) is tuple or ans.dtype.kind in CONTINUOUS
-        kind = (
-            Node
-            if op.vjps is not None and any(active) and floating and recording.get()
-            else Passive
-        )
-        if kind is Node and type(op.vjps) is tuple:
-            for i, (rule, flows) in enumerate(zip(op.vjps, active, strict=True)):
-                if rule is None and flows:
-                    raise no_derivative(op, args, kwargs, i)
-        return kind(op, tuple(values), tuple(parents), kwargs, ans, next_seq())
-
-    def picked(self, node: AnyNode | None, index: int) -> AnyNode | None:
-        """The node of one of several outputs."""
-        if node is None:
-            return None
-        y = node.ans[index]
-        kind = Node if type(node) is Node and y.dtype.kind in CONTINUOUS else Passive
-        return kind(pick, (node.ans,), (node,), {"index": index}, y, next_seq())
-
     # --- what the engine tells -------------------------------------------------------------
 
     def before_rules(self, node: AnyNode, g: Any) -> None:
@@ -413,26 +301,6 @@ class Tracer:
 
     def after_rule(self, node: AnyNode, argnum: int, g: Any, c: Any) -> None:
         """Nothing: the rule has recorded itself."""
-
-
-def read(v: Any) -> Any:
-    """Metadata with the values of its Tensors."""
-    if isinstance(v, tuple):
-        return tuple(read(part) for part in v)
-    return v._value if isinstance(v, Tensor) else v
-
-
-def is_mask(v: Any) -> bool:
-    return isinstance(v, Tensor) and v.dtype.kind == "b"
-
-
-def tensors_in(v: Any) -> Iterator[Tensor]:
-    """The Tensors among metadata."""
-    if isinstance(v, Tensor):
-        yield v
-    elif isinstance(v, tuple | dict):
-        for part in v.values() if isinstance(v, dict) else v:
-            yield from tensors_in(part)
 
 
 def identical(a: Any, b: Any) -> bool:

@@ -40,14 +40,20 @@ class Recorder:
     start : int
         Older nodes are from outside.
     captured : dict
-        node -> Tensor, of Tensors that the function did not get as arguments.
+        node -> Tensor, of Tensors that the function did not get as arguments; or what else
+        has a value of its own.
+    weak : dict
+        node -> None, of Python's floats, which take the dtype of the arrays beside them; of
+        whole numbers the largest that they can be.  Only a trace knows of any.
     """
 
     repeated = True
+    """Whether what is recorded is run again, for other numbers."""
 
     def __init__(self) -> None:
         self.start = next_seq()
-        self.captured: dict[AnyNode, Tensor] = {}
+        self.captured: dict[AnyNode, Any] = {}
+        self.weak: dict[AnyNode | None, float | None] = {}
         self._outside: dict[int, tuple[Tensor, AnyNode]] = {}
 
     def stand_in(self, value: Any) -> Tensor:
@@ -91,14 +97,12 @@ class Recorder:
             return self.index(args[0])
         if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
             args, kwargs = op.bind(args, kwargs)
-        values: list[Any] = []
-        parents: list[AnyNode | None] = []
-        for x in args:
-            if isinstance(x, list | tuple) and ops.holds_tensor(x):
-                x = ops.array(x)
-            value, _, is_tensor = operand(x) if op.vjps is not None else (plainly(x), None, False)
-            values.append(value)
-            parents.append(self.node_of(x) if is_tensor or isinstance(x, Tensor) else None)
+        values, parents = self.operands(op, args)
+        weak: Any = False
+        if self.weak and not self.weak.keys().isdisjoint(parents):
+            casts, weak = self.promoted(op, args, values, parents)
+            if casts is not None:
+                return self.apply(op, casts, kwargs)
         kept = {key: self.kept(v) for key, v in kwargs.items()}
         if op.dynamic or (op is elements and any(map(is_mask, flatten(kept)[0]))):
             found = [x for x in (*args, *flatten(kept)[0]) if isinstance(x, Tensor)]
@@ -116,9 +120,36 @@ class Recorder:
         several = isinstance(ans, tuple | list)
         ans = tuple(settle(np.asarray(y)) for y in ans) if several else settle(np.asarray(ans))
         node = self.node(op, args, values, parents, kept, ans) if recorded else None
+        if weak is not False:
+            self.weak[node] = weak
         if not several:
             return wrap(ans, node)
         return tuple(wrap(y, self.picked(node, i)) for i, y in enumerate(ans))
+
+    def operands(self, op: Op, args: Any) -> tuple[list[Any], list[AnyNode | None]]:
+        """The values of arguments, and where they come from."""
+        values: list[Any] = []
+        parents: list[AnyNode | None] = []
+        for x in args:
+            if isinstance(x, list | tuple) and ops.holds_tensor(x):
+                x = ops.array(x)
+            value, _, is_tensor = operand(x) if op.vjps is not None else (plainly(x), None, False)
+            values.append(value)
+            parents.append(self.node_of(x) if is_tensor or isinstance(x, Tensor) else None)
+        return values, parents
+
+    def promoted(
+        self, op: Op, args: Any, values: list[Any], parents: list[AnyNode | None]
+    ) -> tuple[tuple[Any, ...] | None, Any]:
+        """How Python's numbers among the arguments count; `Tracer` knows."""
+        raise NotImplementedError
+
+    def strong(self, ans: Any) -> Any:
+        """What a function of NumPy's gave, which is no float of Python's."""
+        for t in ans if isinstance(ans, tuple | list) else [ans]:
+            if isinstance(t, Tensor) and self.weak.get(t.node, 0) is None:
+                del self.weak[t.node]
+        return ans
 
     def index(self, index: Any) -> Any:
         """An index with arrays of its own; Tensors stay."""

@@ -382,6 +382,8 @@ class Tensor:
             import_module("minigrad.ops.scipy_special")  # most programs need none of them
             function = implementations.get(key)
         if function is not None:
+            if modes.special and (tracer := tracing.get()) is not None:
+                return tracer.strong(function(*inputs, **kwargs))
             return function(*inputs, **kwargs)
         if method == "outer" and ufunc in implementations:
             ops.record.refuse_keywords(f"{ufunc.__name__}.outer", kwargs)
