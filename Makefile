@@ -32,7 +32,7 @@ test-all: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict minigrad
+	$(BIN)/mypy --strict minigrad tests/typed_program.py
 
 bench: $(VENV)/.core
 	$(BIN)/python -m benchmarks

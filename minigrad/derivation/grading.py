@@ -812,7 +812,7 @@ def objective(output: Any, upstream: Any) -> Any:
                 f"{CHECK}: upstream: what arrives at {label(h)} has shape {g.shape}, and "
                 f"{tuple(h.shape)} is expected"
             )
-        total = total + np.sum(h * g)
+        total = total + (h * g).sum()
     return total
 
 

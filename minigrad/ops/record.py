@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 import numpy as np
 
 from minigrad.ops.signature import ArrayLike as ArrayLike
-from minigrad.ops.signature import Calling, parameters, positional
+from minigrad.ops.signature import Calling, parameters, positional, shown
 from minigrad.ops.signature import refuse_keyword as refuse_keyword
 from minigrad.ops.signature import refuse_keywords as refuse_keywords
 
@@ -70,6 +70,15 @@ class Facts(TypedDict, total=False):
     unruled: str
     joint: bool
     complex: bool
+
+
+class Shown:
+    """What `inspect.signature` says of an op; nothing of the class, which has its own."""
+
+    def __get__(self, op: Op | None, owner: type) -> inspect.Signature:
+        if op is None:
+            raise AttributeError("__signature__")
+        return shown(op.parameters, op.places, op.forward)
 
 
 class Op:
@@ -151,6 +160,7 @@ class Op:
     unruled: str = "no derivative exists"
     joint: bool = False
     complex: bool = False
+    __signature__ = Shown()
 
     def __init__(
         self,

@@ -105,6 +105,26 @@ def positional(forward: Callable[..., Any]) -> tuple[float, float]:
     return sum(p.default is p.empty for p in places), len(places)
 
 
+def shown(
+    names: Sequence[str], places: Sequence[str], forward: Callable[..., Any]
+) -> inspect.Signature:
+    """The signature of an op: its parameters, those beyond ``places`` by keyword only."""
+    own = {p.name: p for p in listed(inspect.unwrap(forward))}
+    if any(p.kind is P.VAR_POSITIONAL for p in own.values()):
+        return inspect.Signature(list(own.values()))
+    if not names:  # a C function that Python is not told about
+        return inspect.Signature([P("args", P.VAR_POSITIONAL), P("kwargs", P.VAR_KEYWORD)])
+    both = [
+        P(
+            name,
+            P.POSITIONAL_OR_KEYWORD if name in places else P.KEYWORD_ONLY,
+            default=own[name].default if name in own else P.empty,
+        )
+        for name in names
+    ]
+    return inspect.Signature(sorted(both, key=lambda p: p.kind))
+
+
 def merged(function: Callable[..., Any], numpy_functions: Sequence[Any]) -> inspect.Signature:
     """The signature of ``function`` with what only NumPy's function has, in NumPy's order."""
     own = listed(function)

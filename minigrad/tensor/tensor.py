@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -40,7 +40,7 @@ new = object.__new__
 ONES = {kind: kind(1) for kind in (float64, np.float32)}
 
 
-def method(function: Callable[..., Any]) -> Callable[..., Any]:
+def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """A function of the library as a method."""
 
     def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -48,7 +48,13 @@ def method(function: Callable[..., Any]) -> Callable[..., Any]:
 
     call.__name__ = function.__name__
     call.__doc__ = function.__doc__
+    call.__wrapped__ = function  # type: ignore[attr-defined]  # whose signature it has
     return call
+
+
+def asked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for what answers with plain arrays."""
+    return method(function)
 
 
 def compared(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -396,7 +402,9 @@ class Tensor:
             raise _not_covered(f"{func.__module__}.{func.__name__}".removeprefix("numpy."))
         return function(*args, **kwargs)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+    def __array__(
+        self, dtype: Any = None, copy: bool | None = None
+    ) -> np.ndarray[Any, np.dtype[np.object_]]:  # so that NumPy's stubs promise no floats
         self._look("np.asarray()")
         if self.node is not None:
             if str(sys._getframe(1).f_globals.get("__name__")).startswith("scipy.sparse."):
@@ -439,21 +447,23 @@ class Tensor:
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        hint = ""
-        if not name.startswith("_"):
-            if callable(getattr(ops, name, None)):
-                hint = f": write mg.{name}(t)"
-            elif near := get_close_matches(name, dir(type(self)), 1):
-                hint = f": did you mean .{near[0]}?"
-        raise AttributeError(f"a Tensor has no attribute {name!r}{hint}")
+    if not TYPE_CHECKING:  # for a type checker there would be no unknown attribute
+
+        def __getattr__(self, name: str) -> NoReturn:
+            hint = ""
+            if not name.startswith("_"):
+                if callable(getattr(ops, name, None)):
+                    hint = f": write mg.{name}(t)"
+                elif near := get_close_matches(name, dir(type(self)), 1):
+                    hint = f": did you mean .{near[0]}?"
+            raise AttributeError(f"a Tensor has no attribute {name!r}{hint}")
 
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError(f"{label(self)} is a single number: it has no len()")
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
             raise TypeError(f"{label(self)} is a single number: it cannot be iterated or unpacked")
         return iter(ops.unstack(self))
@@ -533,29 +543,29 @@ class Tensor:
     # --- operators: the infix ones are hung in by the door ------------------------------
 
     at: Any
-    __add__: Any
-    __sub__: Any
-    __mul__: Any
-    __truediv__: Any
-    __floordiv__: Any
-    __mod__: Any
-    __pow__: Any
-    __matmul__: Any
-    __radd__: Any
-    __rsub__: Any
-    __rmul__: Any
-    __rtruediv__: Any
-    __rfloordiv__: Any
-    __rmod__: Any
-    __rpow__: Any
-    __rmatmul__: Any
+    __add__: Callable[..., Tensor]
+    __sub__: Callable[..., Tensor]
+    __mul__: Callable[..., Tensor]
+    __truediv__: Callable[..., Tensor]
+    __floordiv__: Callable[..., Tensor]
+    __mod__: Callable[..., Tensor]
+    __pow__: Callable[..., Tensor]
+    __matmul__: Callable[..., Tensor]
+    __radd__: Callable[..., Tensor]
+    __rsub__: Callable[..., Tensor]
+    __rmul__: Callable[..., Tensor]
+    __rtruediv__: Callable[..., Tensor]
+    __rfloordiv__: Callable[..., Tensor]
+    __rmod__: Callable[..., Tensor]
+    __rpow__: Callable[..., Tensor]
+    __rmatmul__: Callable[..., Tensor]
     __neg__, __pos__, __abs__ = method(ops.negative), method(ops.positive), method(ops.absolute)
     __lt__, __le__ = compared(ops.less), compared(ops.less_equal)
     __gt__, __ge__ = compared(ops.greater), compared(ops.greater_equal)
     __eq__, __ne__ = compared(ops.equal), compared(ops.not_equal)
     __hash__ = object.__hash__
 
-    __divmod__ = method(ops.divmod)
+    __divmod__ = asked(ops.divmod)
 
     def __rdivmod__(self, other: Any) -> Any:
         return ops.divmod(other, self)
@@ -571,12 +581,12 @@ class Tensor:
     max, min, ptp = method(ops.max), method(ops.min), method(ops.ptp)
     var, std = method(ops.var), method(ops.std)
     cumsum, cumprod = method(ops.cumsum), method(ops.cumprod)
-    argmax, argmin, argsort = method(ops.argmax), method(ops.argmin), method(ops.argsort)
-    any, all, nonzero = method(ops.any), method(ops.all), method(ops.nonzero)
+    argmax, argmin, argsort = asked(ops.argmax), asked(ops.argmin), asked(ops.argsort)
+    any, all, nonzero = asked(ops.any), asked(ops.all), asked(ops.nonzero)
     ravel = flatten = method(ops.ravel)
     swapaxes, squeeze = method(ops.swapaxes), method(ops.squeeze)
     repeat, take = method(ops.repeat), method(ops.take)
-    searchsorted, argpartition = method(ops.searchsorted), method(ops.argpartition)
+    searchsorted, argpartition = asked(ops.searchsorted), asked(ops.argpartition)
     choose, diagonal, trace = method(ops.choose), method(ops.diagonal), method(ops.trace)
     dot, conj, conjugate = method(ops.dot), method(ops.conjugate), method(ops.conjugate)
     clip, round = method(ops.clip), method(ops.round)
