@@ -30,6 +30,7 @@ del globals()["trace"]  # of a matrix or of a function: the one below tells them
 if _TYPE_CHECKING:
     from minigrad import losses as losses
     from minigrad import nn as nn
+    from minigrad import onnx as onnx
     from minigrad import optim as optim
     from minigrad import plots as plots
     from minigrad.derivation import assert_derivation as assert_derivation
@@ -66,6 +67,7 @@ _LATER = {
     "load": "storage",
     "losses": "losses",
     "nn": "nn",
+    "onnx": "onnx",
     "optim": "optim",
     "paths": "explain",
     "plots": "plots",

@@ -30,6 +30,7 @@ from minigrad.tensor import Tensor as Tensor
 from minigrad.tensor import buffer as buffer
 from minigrad import losses as losses
 from minigrad import nn as nn
+from minigrad import onnx as onnx
 from minigrad import optim as optim
 from minigrad import plots as plots
 from minigrad.derivation import assert_derivation as assert_derivation

@@ -1,0 +1,355 @@
+"""A graph of ONNX as it is being written, with values that compute like arrays.
+
+``x * y + 1`` of two values adds two nodes to the graph; ``g.Exp(x)`` adds one by the name of
+its operator.  So the rules in `minigrad.onnx.rules` read like formulas.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from minigrad.onnx.sizes import Full, Line, Ratio, Size, Triangle
+
+OPSET = 18
+"""The version of ONNX's operators that is written: what runtimes since 2023 read."""
+
+IR_VERSION = 8
+"""The version of the file's format that belongs to it."""
+
+BOOLEAN = frozenset(
+    "Equal Less LessOrEqual Greater GreaterOrEqual Not And Or Xor IsNaN IsInf".split()
+)
+WHOLE = frozenset("Shape ArgMax ArgMin NonZero".split())
+
+
+class Value:
+    """The output of a node, an input or a constant, by its name in the graph.
+
+    Attributes
+    ----------
+    name : str
+    dtype : numpy.dtype
+        As it is in the graph.
+    shape : tuple of int and Size
+        Empty where nobody asks for it.
+    """
+
+    def __init__(self, graph: Graph, name: str, dtype: Any, shape: Any = ()) -> None:
+        self.graph, self.name, self.dtype, self.shape = graph, name, np.dtype(dtype), tuple(shape)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def _two(self, kind: str, a: Any, b: Any) -> Any:
+        return self.graph.op(kind, self._like(a), self._like(b))
+
+    def _like(self, x: Any) -> Any:
+        return x if isinstance(x, Value) else self.graph.number(x, self.dtype)
+
+    def __add__(self, other: Any) -> Any:
+        return self._two("Add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._two("Add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._two("Sub", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._two("Sub", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._two("Mul", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._two("Mul", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._two("Div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._two("Div", other, self)
+
+    def __neg__(self) -> Any:
+        return self.graph.op("Neg", self)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._two("Less", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._two("Greater", self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._two("LessOrEqual", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._two("GreaterOrEqual", self, other)
+
+    def equals(self, other: Any) -> Any:
+        return self._two("Equal", self, other)
+
+
+class Graph:
+    """Nodes, constants and names of a graph.
+
+    Parameters
+    ----------
+    dtype : numpy dtype, optional
+        What floating-point numbers are written as; by default what they are.
+    """
+
+    def __init__(self, dtype: Any = None) -> None:
+        from onnx import helper, numpy_helper
+
+        self.helper, self.numpy_helper = helper, numpy_helper
+        self.floating = None if dtype is None else np.dtype(dtype)
+        self.nodes: list[Any] = []
+        self.initializers: list[Any] = []
+        self.taken: set[str] = set()
+        self.constants: dict[Any, Value] = {}
+        self.dimensions: dict[str, tuple[str, int]] = {}
+        self.lengths: dict[Any, Value] = {}
+
+    # --- names and kinds ------------------------------------------------------------------
+
+    def unique(self, name: str) -> str:
+        """``name``, or with a number behind it if it is taken."""
+        i, candidate = 1, name
+        while candidate in self.taken:
+            i += 1
+            candidate = f"{name}_{i}"
+        self.taken.add(candidate)
+        return candidate
+
+    def kind(self, dtype: Any) -> Any:
+        """What an array of ``dtype`` is in the graph.
+
+        Raises
+        ------
+        TypeError
+            For complex and extended numbers, which ONNX's operators do not compute with.
+        """
+        dtype = np.dtype(dtype)
+        if dtype.kind == "f" and self.floating is not None:
+            return self.floating
+        if dtype.kind == "c" or dtype.itemsize > 8 or dtype.kind not in "fiub":
+            raise TypeError(f"onnx.export: ONNX does not compute with numbers of dtype {dtype}")
+        return dtype
+
+    def element(self, dtype: Any) -> int:
+        """ONNX's number for a dtype."""
+        return int(self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+    # --- nodes ----------------------------------------------------------------------------
+
+    def __getattr__(self, kind: str) -> Any:
+        if not kind[0].isupper():
+            raise AttributeError(kind)
+        return lambda *inputs, **attributes: self.op(kind, *inputs, **attributes)
+
+    def op(self, kind: str, *inputs: Value | None, outputs: int = 1, **attributes: Any) -> Any:
+        """A node of ``kind``; its output, or a tuple of several."""
+        names = [self.unique(f"t{len(self.nodes) + 1}") for _ in range(outputs)]
+        given = ["" if x is None else x.name for x in inputs]
+        self.nodes.append(self.helper.make_node(kind, given, names, name=names[0], **attributes))
+        first = inputs[1] if kind == "Where" else inputs[0]
+        dtype: Any = first.dtype if first is not None else np.float64
+        if kind in BOOLEAN:
+            dtype = np.bool_
+        elif kind in WHOLE:
+            dtype = np.int64
+        elif kind == "Cast":
+            dtype = self.helper.tensor_dtype_to_np_dtype(attributes["to"])
+        found = tuple(Value(self, name, dtype) for name in names)
+        return found if outputs > 1 else found[0]
+
+    def Where(self, condition: Value, a: Value, b: Value) -> Any:
+        """``a`` where the condition holds, else ``b``; runtimes choose between numbers only."""
+        if a.dtype.kind == "b":
+            return self.Or(self.And(condition, a), self.And(self.Not(condition), b))
+        return self.op("Where", condition, a, b)
+
+    def cast(self, x: Value, dtype: Any) -> Any:
+        """``x`` as ``dtype``, which is one of the graph's kinds."""
+        dtype = np.dtype(dtype)
+        if x.dtype == dtype:
+            return x
+        y: Value = self.op("Cast", x, to=self.element(dtype))
+        y.dtype, y.shape = dtype, x.shape
+        return y
+
+    def named(self, x: Value, name: str) -> Any:
+        """``x`` under a name that is not taken."""
+        last = self.nodes[-1] if self.nodes else None
+        if last is not None and last.op_type != "Constant" and x.name in last.output:
+            last.output[list(last.output).index(x.name)] = name
+            if last.name == x.name:
+                last.name = name
+            x.name = name
+            return x
+        self.nodes.append(self.helper.make_node("Identity", [x.name], [name], name=name))
+        return Value(self, name, x.dtype, x.shape)
+
+    # --- constants ------------------------------------------------------------------------
+
+    def number(self, x: Any, dtype: Any) -> Any:
+        """One number of ``dtype``."""
+        return self.array(np.asarray(x, dtype))
+
+    def array(self, x: Any, name: str | None = None) -> Any:
+        """A constant: with a name a weight of the model, else a node; equal nodes are one."""
+        x = np.asarray(x)
+        x = np.array(x, self.kind(x.dtype), order="C")
+        if name is not None:
+            unique = self.unique(name)
+            self.initializers.append(self.numpy_helper.from_array(x, unique))
+            return Value(self, unique, x.dtype, x.shape)
+        key = (x.dtype.str, x.shape, x.tobytes())
+        if key not in self.constants:
+            unique = self.unique(f"c{len(self.constants) + 1}")
+            value = self.numpy_helper.from_array(x, unique)
+            node = self.helper.make_node("Constant", [], [unique], name=unique, value=value)
+            self.nodes.append(node)
+            self.constants[key] = Value(self, unique, x.dtype, x.shape)
+        known = self.constants[key]
+        return Value(self, known.name, known.dtype, known.shape)
+
+    def whole(self, numbers: Any) -> Any:
+        """One axis of whole numbers."""
+        return self.array(np.asarray(numbers, np.int64).reshape(-1))
+
+    # --- sizes ----------------------------------------------------------------------------
+
+    def length(self, symbol: str) -> Any:
+        """One of the sizes that vary, read off an input: an array of one number."""
+        if symbol not in self.lengths:
+            name, axis = self.dimensions[symbol]
+            of = Value(self, name, np.int64)
+            self.lengths[symbol] = self.op("Shape", of, start=axis, end=axis + 1)
+        return self.lengths[symbol]
+
+    def size(self, n: Any) -> Any:
+        """A size, which may vary, as an array of one number."""
+        if not isinstance(n, Size):
+            return self.whole([n])
+        if n not in self.lengths:
+            total: Any = None
+            for symbols, factor in n.terms.items():
+                term: Any = None
+                for s in symbols:
+                    term = self.length(s) if term is None else term * self.length(s)
+                if term is None:
+                    term = self.whole([factor])
+                elif factor != 1:
+                    term = term * self.whole([factor])
+                total = term if total is None else total + term
+            self.lengths[n] = total
+        return self.lengths[n]
+
+    def sizes(self, shape: Any) -> Any:
+        """A shape, some of which may vary."""
+        if not any(isinstance(n, Size) for n in shape):
+            return self.whole(shape)
+        return self.op("Concat", *[self.size(n) for n in shape], axis=0)
+
+    def range(self, n: Any) -> Any:
+        """0, 1, ..., n - 1."""
+        if not isinstance(n, Size):
+            return self.array(np.arange(n))
+        zero, one = self.array(np.int64(0)), self.array(np.int64(1))
+        return self.op("Range", zero, self.op("Squeeze", self.size(n)), one)
+
+    # --- shapes ---------------------------------------------------------------------------
+
+    def reshape(self, x: Value, shape: Any) -> Any:
+        """``x`` in another shape, of which one size may be left open."""
+        shape = tuple(shape)
+        varying = [isinstance(n, Size) for n in shape]
+        if sum(varying) == 1 and all(n for n, v in zip(shape, varying, strict=True) if not v):
+            target = self.whole([-1 if v else n for n, v in zip(shape, varying, strict=True)])
+        else:
+            target = self.sizes(shape)
+        y: Value = self.op("Reshape", x, target, allowzero=1)
+        y.shape = shape
+        return y
+
+    def expand(self, x: Value, shape: Any) -> Any:
+        """``x`` broadcast."""
+        shape = tuple(shape)
+        y: Value = self.op("Expand", x, self.sizes(shape)) if shape != x.shape else x
+        y.shape = shape
+        return y
+
+    def transpose(self, x: Value, order: Any) -> Any:
+        """``x`` with its axes in another order."""
+        order = [int(i) for i in order]
+        if order == sorted(order):
+            return x
+        y: Value = self.op("Transpose", x, perm=order)
+        y.shape = tuple(x.shape[i] for i in order) if len(x.shape) == len(order) else ()
+        return y
+
+    def full(self, shape: Any, x: Any, dtype: Any) -> Any:
+        """An array of one number."""
+        tensor = self.numpy_helper.from_array(np.asarray([x], dtype))
+        y: Value = self.op("ConstantOfShape", self.sizes(shape), value=tensor)
+        y.dtype, y.shape = np.dtype(dtype), tuple(shape)
+        return y
+
+    # --- anything -------------------------------------------------------------------------
+
+    def constant(self, x: Any, name: str | None = None) -> Any:
+        """A number, an array, or one that depends on the sizes that vary."""
+        if isinstance(x, Size):
+            return self.op("Squeeze", self.size(x))
+        if isinstance(x, Ratio):
+            return self.ratio(x)
+        if isinstance(x, Line):
+            return self.line(x)
+        if isinstance(x, Triangle):
+            return self.triangle(x)
+        if isinstance(x, Full):
+            return self.expand(self.cast(self.constant(x.value), self.kind(x.dtype)), x.shape)
+        x = np.asarray(x)
+        if x.size > 16 and not any(x.strides):
+            return self.full(x.shape, x.flat[0], self.kind(x.dtype))
+        return self.array(x, name)
+
+    def ratio(self, x: Ratio) -> Any:
+        dtype = self.kind(x.dtype)
+        above: Any = None
+        for symbols, factor in x.above.items():
+            term: Any = self.number(factor, dtype)
+            for s in symbols:
+                term = term * self.cast(self.op("Squeeze", self.length(s)), dtype)
+            above = term if above is None else above + term
+        for s in x.below:
+            above = above / self.cast(self.op("Squeeze", self.length(s)), dtype)
+        return above
+
+    def line(self, x: Line) -> Any:
+        start = self.array(x.start)
+        y: Any = start
+        if np.any(x.step):
+            steps = self.cast(self.range(x.shape[x.axis]), start.dtype)
+            column = [-1 if i == x.axis else 1 for i in range(len(x.shape))]
+            y = start + self.op("Reshape", steps, self.whole(column)) * self.array(x.step)
+        return self.expand(y, x.shape)
+
+    def triangle(self, x: Triangle) -> Any:
+        rows, columns = (self.range(n) for n in x.shape)
+        below = columns <= self.op("Unsqueeze", rows, self.whole([1])) + np.int64(x.k)
+        kind = self.kind(x.dtype)
+        ends = [self.number(v, kind) for v in (x.inside, x.outside)]
+        y = self.Where(below, *ends)
+        y.shape = x.shape
+        return y
+
+
+def plain(name: str) -> str:
+    """A name without control characters, and never empty."""
+    return re.sub(r"[\x00-\x1f\x7f]", "_", name) or "_"

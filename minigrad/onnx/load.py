@@ -1,0 +1,170 @@
+"""Load: a model of ONNX as a module, differentiable like any other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minigrad.nn.module import Module
+from minigrad.onnx.export import library
+from minigrad.onnx.operators import OPERATORS
+from minigrad.onnx.reading import array, attributes, read
+from minigrad.tensor import Tensor
+
+__all__ = ["Model", "load"]
+
+DOMAINS = ("", "ai.onnx")
+
+
+@dataclass
+class Step:
+    """One node: what computes it, of which names, giving which."""
+
+    name: str
+    kind: str
+    call: Callable[..., Any]
+    inputs: list[str]
+    outputs: list[str]
+    attributes: dict[str, Any]
+
+
+class Model(Module):
+    """What `load` makes of a model.
+
+    Called with the inputs in order or by name, it returns the output, or a tuple of several.
+    Floating-point weights are parameters, single numbers aside: they can be trained on, saved,
+    and exported again.
+
+    Attributes
+    ----------
+    inputs, outputs : list of str
+        Their names.
+    opset : int
+        The version of ONNX's operators that the model is written in.
+    weights : dict
+        Name -> Tensor: the parameters.
+    """
+
+    def __init__(
+        self, inputs: list[str], outputs: list[str], steps: list[Step], constants: Any, opset: int
+    ) -> None:
+        self.inputs, self.outputs, self.opset = inputs, outputs, opset
+        self.weights = {
+            name: Tensor(x, requires_grad=True)
+            for name, x in constants.items()
+            if x.dtype.kind == "f" and x.ndim
+        }
+        self._steps = steps
+        self._fixed = {n: x for n, x in constants.items() if n not in self.weights}
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The output of the model.
+
+        Raises
+        ------
+        TypeError
+            For inputs that are missing, unknown or given twice.
+        """
+        values: dict[str, Any] = {"": None, **self._fixed, **self.weights}
+        values.update(self._given(args, kwargs))
+        for step in self._steps:
+            found = step.call(*[values[n] for n in step.inputs], **step.attributes)
+            several = isinstance(found, tuple | list)
+            values.update(zip(step.outputs, found if several else (found,), strict=False))
+        answers = tuple(values[name] for name in self.outputs)
+        return answers if len(answers) > 1 else answers[0]
+
+    def _given(self, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        expected = ", ".join(self.inputs)
+        if len(args) > len(self.inputs):
+            raise TypeError(f"the model takes {expected}: got {len(args)} arguments")
+        given = dict(zip(self.inputs, args, strict=False))
+        for name, x in kwargs.items():
+            if name not in self.inputs:
+                raise TypeError(f"the model has no input {name}; it takes {expected}")
+            if name in given:
+                raise TypeError(f"the model's input {name} is given twice")
+            given[name] = x
+        missing = [name for name in self.inputs if name not in given]
+        if missing:
+            raise TypeError(f"the model's input {missing[0]} is missing; it takes {expected}")
+        return {n: x if isinstance(x, Tensor) else np.asarray(x) for n, x in given.items()}
+
+    def details(self) -> str:
+        return f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}"
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """A module of the model of ONNX in a file.
+
+    Parameters
+    ----------
+    path : path
+        Of the file; data beside it is read from its own folder only.
+
+    Returns
+    -------
+    Model
+        Differentiable by its inputs and by its weights, which are parameters.
+
+    Raises
+    ------
+    ImportError
+        Without the package onnx.
+    FileNotFoundError
+        Where there is no file.
+    ValueError
+        For what is no model, a wrong one, and data that lies elsewhere.
+    NotImplementedError
+        Naming operators that are not known, all at once.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np, minigrad as mg
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "square.onnx")
+    ...     _ = mg.onnx.export(lambda x: x**2, path, np.ones(3))
+    ...     square = mg.onnx.load(path)
+    >>> mg.grad(lambda x: square(x).sum())(np.array([1.0, 2.0, 3.0]))
+    array([2., 4., 6.])
+    """
+    library()
+    model = read(path)
+    opset = max((o.version for o in model.opset_import if o.domain in DOMAINS), default=0)
+    graph = model.graph
+    unknown = sorted(
+        {
+            f"{n.domain}.{n.op_type}" if n.domain not in DOMAINS else n.op_type
+            for n in graph.node
+            if n.domain not in DOMAINS or n.op_type not in OPERATORS
+        }
+    )
+    if unknown or graph.sparse_initializer:
+        what = ", ".join(unknown) or "sparse weights"
+        raise NotImplementedError(
+            f"onnx.load: {os.path.basename(path)} uses {what}, which "
+            f"{'are' if len(unknown) > 1 else 'is'} not known"
+        )
+    constants = {t.name: array(t) for t in graph.initializer}
+    steps = []
+    for n in graph.node:
+        operator = OPERATORS[n.op_type]
+        given = attributes(n)
+        if operator.versioned:
+            given["opset"] = opset
+        if operator.many:
+            given["outputs"] = len(n.output)
+        problem = operator.wrong(given)
+        if problem:
+            raise NotImplementedError(
+                f"onnx.load: {n.op_type} ({n.name or n.output[0]}) has {problem}, which is not "
+                "known"
+            )
+        steps.append(Step(n.name, n.op_type, operator.call, list(n.input), list(n.output), given))
+    inputs = [i.name for i in graph.input if i.name not in constants]
+    return Model(inputs, [o.name for o in graph.output], steps, constants, opset)

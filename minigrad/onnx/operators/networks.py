@@ -1,0 +1,213 @@
+"""Layers: convolutions, pooling, normalisation, activations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.nn import functional as F
+from minigrad.nn.functional.convolution import convolution, transposed
+from minigrad.nn.functional.pooling import _average, _max_pool
+from minigrad.onnx.operators.table import Operator, table, whole
+
+
+def pairs_of(
+    pads: Any, auto_pad: str, x: Any, kernel: Any, strides: Any, dilations: Any
+) -> list[tuple[int, int]]:
+    """What is added at both ends of each axis."""
+    n = len(kernel)
+    if auto_pad == "VALID" or (auto_pad == "NOTSET" and pads is None):
+        return [(0, 0)] * n
+    if auto_pad == "NOTSET":
+        return [(pads[i], pads[n + i]) for i in range(n)]
+    found = []
+    for m, k, s, d in zip(np.shape(x)[2:], kernel, strides, dilations, strict=True):
+        total = max((-(-m // s) - 1) * s + (k - 1) * d + 1 - m, 0)
+        small, large = total // 2, total - total // 2
+        found.append((small, large) if auto_pad == "SAME_UPPER" else (large, small))
+    return found
+
+
+def framed(x: Any, pairs: list[tuple[int, int]], fill: float = 0.0) -> tuple[Any, tuple[int, ...]]:
+    """``x`` and the padding that is alike at both ends; other ends are added here."""
+    if all(a == b for a, b in pairs):
+        return x, tuple(a for a, _ in pairs)
+    return ops.pad(x, [(0, 0), (0, 0), *pairs], constant_values=fill), (0,) * len(pairs)
+
+
+def conv(
+    x: Any, w: Any, b: Any = None, *, auto_pad: str = "NOTSET", dilations: Any = None,
+    group: int = 1, kernel_shape: Any = None, pads: Any = None, strides: Any = None,
+) -> Any:  # fmt: skip
+    kernel = np.shape(w)[2:]
+    strides, dilations = strides or [1] * len(kernel), dilations or [1] * len(kernel)
+    x, padding = framed(x, pairs_of(pads, auto_pad, x, kernel, strides, dilations))
+    return convolution("Conv", x, w, b, tuple(strides), padding, tuple(dilations), group)
+
+
+def conv_transpose(
+    x: Any, w: Any, b: Any = None, *, auto_pad: str = "NOTSET", dilations: Any = None,
+    group: int = 1, kernel_shape: Any = None, output_padding: Any = None, pads: Any = None,
+    strides: Any = None,
+) -> Any:  # fmt: skip
+    kernel = np.shape(w)[2:]
+    n = len(kernel)
+    ends = pads or [0] * 2 * n
+    if auto_pad not in ("NOTSET", "VALID") or list(ends[:n]) != list(ends[n:]):
+        raise NotImplementedError("onnx.load: ConvTranspose with uneven padding is not known")
+    return transposed(
+        "ConvTranspose", x, w, b, tuple(strides or [1] * n), tuple(ends[:n]),
+        tuple(output_padding or [0] * n), group, tuple(dilations or [1] * n),
+    )  # fmt: skip
+
+
+def max_pool(
+    x: Any, *, kernel_shape: Any, auto_pad: str = "NOTSET", ceil_mode: int = 0,
+    dilations: Any = None, pads: Any = None, storage_order: int = 0, strides: Any = None,
+    outputs: int,
+) -> Any:  # fmt: skip
+    if outputs > 1:
+        raise NotImplementedError("onnx.load: MaxPool that gives places is not known")
+    n = len(kernel_shape)
+    strides, dilations = strides or [1] * n, dilations or [1] * n
+    pairs = pairs_of(pads, auto_pad, x, kernel_shape, strides, dilations)
+    x, padding = framed(x, pairs, -np.inf)
+    return _max_pool(
+        "MaxPool", n, x, tuple(kernel_shape), tuple(strides), padding, tuple(dilations),
+        bool(ceil_mode),
+    )  # fmt: skip
+
+
+def average_pool(
+    x: Any, *, kernel_shape: Any, auto_pad: str = "NOTSET", ceil_mode: int = 0,
+    count_include_pad: int = 0, dilations: Any = None, pads: Any = None, strides: Any = None,
+) -> Any:  # fmt: skip
+    n = len(kernel_shape)
+    strides = strides or [1] * n
+    pairs = pairs_of(pads, auto_pad, x, kernel_shape, strides, [1] * n)
+    if any(d != 1 for d in dilations or ()) or not all(a == b for a, b in pairs):
+        raise NotImplementedError("onnx.load: AveragePool with uneven windows is not known")
+    padding = tuple(a for a, _ in pairs)
+    return _average(
+        "AveragePool", n, x, tuple(kernel_shape), tuple(strides), padding,
+        bool(count_include_pad), bool(ceil_mode),
+    )  # fmt: skip
+
+
+def spatial(x: Any) -> tuple[int, ...]:
+    return tuple(range(2, np.ndim(x)))
+
+
+def batch_normalization(
+    x: Any, scale: Any, bias: Any, mean: Any, var: Any, *, epsilon: float = 1e-5,
+    momentum: float = 0.9, training_mode: int = 0, spatial: int = 1,
+) -> Any:  # fmt: skip
+    if training_mode:
+        raise NotImplementedError("onnx.load: BatchNormalization while training is not known")
+    line = (1, -1, *[1] * (np.ndim(x) - 2))
+    factor = scale / ops.sqrt(var + epsilon)
+    return x * ops.reshape(factor, line) + ops.reshape(bias - mean * factor, line)
+
+
+def layer_normalization(
+    x: Any, scale: Any, bias: Any = None, *, axis: int = -1, epsilon: float = 1e-5,
+    stash_type: int = 1,
+) -> Any:  # fmt: skip
+    axes = tuple(range(axis % np.ndim(x), np.ndim(x)))
+    centred = x - ops.mean(x, axis=axes, keepdims=True)
+    spread = ops.sqrt(ops.mean(centred**2, axis=axes, keepdims=True) + epsilon)
+    y = centred / spread * scale
+    return y if bias is None else y + bias
+
+
+def instance_normalization(x: Any, scale: Any, bias: Any, *, epsilon: float = 1e-5) -> Any:
+    line = (1, -1, *[1] * (np.ndim(x) - 2))
+    y = layer_normalization(x, ops.reshape(scale, line), axis=2, epsilon=epsilon)
+    return y + ops.reshape(bias, line)
+
+
+def group_normalization(
+    x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = 1
+) -> Any:
+    if np.shape(scale)[0] != np.shape(x)[1]:  # one for each group, before version 21
+        scale, bias = (ops.repeat(v, np.shape(x)[1] // num_groups) for v in (scale, bias))
+    return F.group_norm(x, num_groups, scale, bias, epsilon)
+
+
+def softmax(f: Any) -> Any:
+    def call(x: Any, *, axis: Any = None, opset: int) -> Any:
+        """Until version 13 over all axes from ``axis`` on."""
+        if opset >= 13:
+            return f(x, axis=-1 if axis is None else axis)
+        axis = (1 if axis is None else axis) % max(np.ndim(x), 1)
+        return f(x, axis=tuple(range(axis, np.ndim(x))))
+
+    return call
+
+
+def dropout(
+    x: Any, rate: Any = None, training: Any = None, *, ratio: float = 0.5, seed: int = 0,
+    is_test: int = 1, outputs: int,
+) -> Any:  # fmt: skip
+    """As it is after training."""
+    if training is not None and any(whole(training)):
+        raise NotImplementedError("onnx.load: Dropout while training is not known")
+    return (x, np.ones(np.shape(x), bool)) if outputs > 1 else x
+
+
+def prelu(x: Any, slope: Any) -> Any:
+    return ops.where(ops.greater(x, 0), x, slope * x)
+
+
+def hard_sigmoid(x: Any, *, alpha: float = 0.2, beta: float = 0.5) -> Any:
+    return ops.clip(alpha * x + beta, 0.0, 1.0)
+
+
+def selu(x: Any, *, alpha: float = 1.6732632423543772, gamma: float = 1.0507009873554805) -> Any:
+    return gamma * ops.elu(x, alpha)
+
+
+def lp_normalization(x: Any, *, axis: int = -1, p: int = 2) -> Any:
+    size = ops.absolute(x) if p == 1 else x * x
+    total = ops.sum(size, axis=axis, keepdims=True)
+    return x / (total if p == 1 else ops.sqrt(total))
+
+
+def mean_variance(x: Any, *, axes: Any = (0, 2, 3)) -> Any:
+    centred = x - ops.mean(x, axis=tuple(axes), keepdims=True)
+    return centred / ops.sqrt(ops.mean(centred**2, axis=tuple(axes), keepdims=True) + 1e-9)
+
+
+OPERATORS: dict[str, Operator] = table(
+    AveragePool=average_pool,
+    BatchNormalization=batch_normalization,
+    Celu=lambda x, *, alpha=1.0: F.celu(x, alpha),
+    Conv=conv,
+    ConvTranspose=conv_transpose,
+    Dropout=dropout,
+    Elu=lambda x, *, alpha=1.0: ops.elu(x, alpha),
+    Gelu=lambda x, *, approximate="none": ops.gelu(x, approximate),
+    GlobalAveragePool=lambda x: ops.mean(x, axis=spatial(x), keepdims=True),
+    GlobalMaxPool=lambda x: ops.max(x, axis=spatial(x), keepdims=True),
+    GroupNormalization=group_normalization,
+    HardSigmoid=hard_sigmoid,
+    HardSwish=lambda x: x * hard_sigmoid(x, alpha=1 / 6, beta=0.5),
+    InstanceNormalization=instance_normalization,
+    LayerNormalization=layer_normalization,
+    LeakyRelu=lambda x, *, alpha=0.01: ops.leaky_relu(x, alpha),
+    LogSoftmax=softmax(ops.log_softmax),
+    LpNormalization=lp_normalization,
+    MaxPool=max_pool,
+    MeanVarianceNormalization=mean_variance,
+    Mish=lambda x: F.mish(x),
+    PRelu=prelu,
+    Selu=selu,
+    Shrink=lambda x, *, bias=0.0, lambd=0.5: ops.where(
+        ops.less(x, -lambd), x + bias, ops.where(ops.greater(x, lambd), x - bias, 0.0)
+    ),
+    Softmax=softmax(ops.softmax),
+    Swish=lambda x, *, alpha=1.0: x * ops.sigmoid(alpha * x),
+    ThresholdedRelu=lambda x, *, alpha=1.0: ops.where(ops.greater(x, alpha), x, 0.0),
+)

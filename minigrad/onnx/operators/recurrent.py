@@ -1,0 +1,131 @@
+"""Recurrent layers, one step after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.onnx.operators.table import Operator, table
+
+Step = Callable[[Any, Any, Any], tuple[Any, Any]]
+
+
+def directions(direction: str) -> list[bool]:
+    """For each direction whether it goes backwards."""
+    return {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[direction]
+
+
+def refused(who: str, **given: Any) -> None:
+    """Raise for what is given and not known."""
+    for name, value in given.items():
+        if value is not None and value is not False and value != 0:
+            raise NotImplementedError(f"onnx.load: {who} with {name} is not known")
+
+
+def run(x: Any, backward: bool, h: Any, c: Any, step: Step) -> tuple[Any, Any, Any]:
+    """All states of a direction, and the last ones."""
+    found = []
+    for t in reversed(range(np.shape(x)[0])) if backward else range(np.shape(x)[0]):
+        h, c = step(x[t], h, c)
+        found.append(h)
+    return np.stack(found[::-1] if backward else found), h, c
+
+
+def layer(
+    who: str, x: Any, w: Any, r: Any, b: Any, h0: Any, c0: Any, direction: str, hidden: int,
+    layout: int, gates: int, cell: Callable[..., Step],
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    refused(who, layout=layout)
+    batch = np.shape(x)[1]
+    zeros = np.zeros((batch, hidden), np.result_type(x))
+    states, last_h, last_c = [], [], []
+    for i, backward in enumerate(directions(direction)):
+        bias = b[i] if b is not None else np.zeros(2 * gates * hidden, np.result_type(x))
+        bw, br = bias[: gates * hidden], bias[gates * hidden :]
+        step = cell(w[i], r[i], bw, br)
+        y, h, c = run(
+            x, backward, zeros if h0 is None else h0[i], zeros if c0 is None else c0[i], step
+        )
+        states.append(y)
+        last_h.append(h)
+        last_c.append(c)
+    return np.stack(states, axis=1), np.stack(last_h), np.stack(last_c)
+
+
+def plain(activations: Any, expected: list[str], who: str) -> None:
+    if activations and [a.decode() if isinstance(a, bytes) else a for a in activations] not in (
+        expected, expected * 2,
+    ):  # fmt: skip
+        raise NotImplementedError(f"onnx.load: {who} with other activations is not known")
+
+
+def lstm(
+    x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h0: Any = None, c0: Any = None,
+    peepholes: Any = None, *, hidden_size: int, direction: str = "forward", layout: int = 0,
+    activations: Any = None, clip: float = 0.0, input_forget: int = 0,
+) -> Any:  # fmt: skip
+    """Gates i, o, f, c, one below the other."""
+    refused("LSTM", sequence_lens=lengths, P=peepholes, clip=clip, input_forget=input_forget)
+    plain(activations, ["Sigmoid", "Tanh", "Tanh"], "LSTM")
+
+    def cell(w: Any, r: Any, bw: Any, br: Any) -> Step:
+        def step(x: Any, h: Any, c: Any) -> tuple[Any, Any]:
+            i, o, f, g = np.split(x @ w.T + h @ r.T + (bw + br), 4, axis=-1)
+            c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+            return ops.sigmoid(o) * ops.tanh(c), c
+
+        return step
+
+    return layer("LSTM", x, w, r, b, h0, c0, direction, hidden_size, layout, 4, cell)
+
+
+def gru(
+    x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h0: Any = None, *,
+    hidden_size: int, direction: str = "forward", layout: int = 0, activations: Any = None,
+    clip: float = 0.0, linear_before_reset: int = 0,
+) -> Any:  # fmt: skip
+    """Gates z, r, h, one below the other."""
+    refused("GRU", sequence_lens=lengths, clip=clip)
+    plain(activations, ["Sigmoid", "Tanh"], "GRU")
+
+    def cell(w: Any, r: Any, bw: Any, br: Any) -> Step:
+        n = hidden_size
+
+        def step(x: Any, h: Any, c: Any) -> tuple[Any, Any]:
+            a = x @ w.T + bw
+            both = h @ r[: 2 * n].T + br[: 2 * n]
+            z, reset = np.split(ops.sigmoid(a[..., : 2 * n] + both), 2, axis=-1)
+            if linear_before_reset:
+                new = ops.tanh(a[..., 2 * n :] + reset * (h @ r[2 * n :].T + br[2 * n :]))
+            else:
+                new = ops.tanh(a[..., 2 * n :] + (reset * h) @ r[2 * n :].T + br[2 * n :])
+            return new + z * (h - new), c
+
+        return step
+
+    y, h, _ = layer("GRU", x, w, r, b, h0, None, direction, hidden_size, layout, 3, cell)
+    return y, h
+
+
+def rnn(
+    x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h0: Any = None, *,
+    hidden_size: int, direction: str = "forward", layout: int = 0, activations: Any = None,
+    clip: float = 0.0,
+) -> Any:  # fmt: skip
+    refused("RNN", sequence_lens=lengths, clip=clip)
+    kinds = {a.decode() if isinstance(a, bytes) else a for a in activations or ["Tanh"]}
+    if kinds not in ({"Tanh"}, {"Relu"}):
+        raise NotImplementedError("onnx.load: RNN with other activations is not known")
+    bend = ops.tanh if kinds == {"Tanh"} else ops.relu
+
+    def cell(w: Any, r: Any, bw: Any, br: Any) -> Step:
+        return lambda x, h, c: (bend(x @ w.T + h @ r.T + (bw + br)), c)
+
+    y, h, _ = layer("RNN", x, w, r, b, h0, None, direction, hidden_size, layout, 1, cell)
+    return y, h
+
+
+OPERATORS: dict[str, Operator] = table(LSTM=lstm, GRU=gru, RNN=rnn)

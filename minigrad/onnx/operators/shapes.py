@@ -1,0 +1,218 @@
+"""Shapes, indices, joining and splitting."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.onnx.operators.table import Operator, table, whole
+from minigrad.ops.indexing import getitem, scatter
+
+
+def constant(
+    *, value: Any = None, value_float: Any = None, value_floats: Any = None, value_int: Any = None,
+    value_ints: Any = None,
+) -> Any:  # fmt: skip
+    if value is not None:
+        return value
+    if value_float is not None or value_floats is not None:
+        return np.asarray(value_floats if value_float is None else value_float, np.float32)
+    return np.asarray(value_ints if value_int is None else value_int, np.int64)
+
+
+def constant_of_shape(shape: Any, *, value: Any = None) -> Any:
+    value = np.zeros(1, np.float32) if value is None else value
+    return np.full(whole(shape), value.reshape(-1)[0], value.dtype)
+
+
+def shape(x: Any, *, start: int = 0, end: Any = None) -> Any:
+    return np.asarray(np.shape(x)[slice(start, end)], np.int64)
+
+
+def reshape(x: Any, to: Any = None, *, shape: Any = None, allowzero: int = 0) -> Any:
+    sizes = whole(to) if to is not None else list(shape)
+    if not allowzero:
+        sizes = [np.shape(x)[i] if n == 0 else n for i, n in enumerate(sizes)]
+    return ops.reshape(x, tuple(sizes))
+
+
+def flatten(x: Any, *, axis: int = 1) -> Any:
+    sizes = np.shape(x)
+    axis = axis + len(sizes) if axis < 0 else axis
+    return ops.reshape(x, (math.prod(sizes[:axis]), math.prod(sizes[axis:])))
+
+
+def squeeze(x: Any, over: Any = None, *, axes: Any = None) -> Any:
+    axes = whole(over) if over is not None else axes
+    return ops.squeeze(x, axis=tuple(axes) if axes else None)
+
+
+def unsqueeze(x: Any, over: Any = None, *, axes: Any = None) -> Any:
+    axes = whole(over) if over is not None else axes
+    return ops.expand_dims(x, axis=tuple(axes))
+
+
+def transpose(x: Any, *, perm: Any = None) -> Any:
+    return ops.transpose(x, None if perm is None else tuple(perm))
+
+
+def expand(x: Any, to: Any) -> Any:
+    return ops.broadcast_to(x, np.broadcast_shapes(np.shape(x), tuple(whole(to))))
+
+
+def tile(x: Any, repeats: Any) -> Any:
+    return ops.tile(x, tuple(whole(repeats)))
+
+
+def concat(*xs: Any, axis: int) -> Any:
+    return ops.concatenate(list(xs), axis=axis)
+
+
+def split(
+    x: Any, lengths: Any = None, *, split: Any = None, axis: int = 0, num_outputs: Any = None,
+    outputs: int,
+) -> Any:  # fmt: skip
+    sizes = whole(lengths) if lengths is not None else split
+    if sizes is None:
+        n = np.shape(x)[axis]
+        size = -(-n // outputs)
+        sizes = [size] * (outputs - 1) + [n - size * (outputs - 1)]
+    return tuple(ops.array_split(x, list(np.cumsum(sizes)[:-1]), axis=axis))
+
+
+def cut(
+    x: Any, first: Any = None, last: Any = None, over: Any = None, by: Any = None, *,
+    starts: Any = None, ends: Any = None, axes: Any = None,
+) -> Any:  # fmt: skip
+    starts = whole(first) if first is not None else starts
+    ends = whole(last) if last is not None else ends
+    axes = whole(over) if over is not None else axes or range(len(starts))
+    steps = whole(by) if by is not None else [1] * len(starts)
+    index: list[Any] = [slice(None)] * np.ndim(x)
+    for i, j, axis, step in zip(starts, ends, axes, steps, strict=True):
+        n = np.shape(x)[axis]
+        below = step < 0 and j < -n  # before the first: there is no number for it
+        index[axis] = slice(max(i, -n) if step > 0 else i, None if below else j, step)
+    return getitem(x, tuple(index))
+
+
+def gather(x: Any, indices: Any, *, axis: int = 0) -> Any:
+    return ops.take(x, indices, axis=axis)
+
+
+def gather_elements(x: Any, indices: Any, *, axis: int = 0) -> Any:
+    grid: list[Any] = list(np.ix_(*[np.arange(n) for n in np.shape(indices)]))
+    grid[axis] = indices
+    return getitem(x, tuple(grid))
+
+
+def parts(indices: Any) -> tuple[Any, ...]:
+    """Arrays of places along each axis, of what the last axis holds together."""
+    return tuple(indices[..., i] for i in range(np.shape(indices)[-1]))
+
+
+def gather_nd(x: Any, indices: Any, *, batch_dims: int = 0) -> Any:
+    if not batch_dims:
+        return getitem(x, parts(indices))
+    grid = np.ix_(*[np.arange(n) for n in np.shape(x)[:batch_dims]])
+    more = np.ndim(indices) - 1 - batch_dims
+    front = tuple(g.reshape(*g.shape, *[1] * more) for g in grid)
+    return getitem(x, (*front, *parts(indices)))
+
+
+def placed(x: Any, index: Any, values: Any, reduction: str) -> Any:
+    if reduction == "add":
+        return x + scatter(values, shape=np.shape(x), index=index)
+    if reduction != "none":
+        raise NotImplementedError(f"onnx.load: a scatter that takes the {reduction} is not known")
+    taken = np.zeros(np.shape(x), bool)
+    taken[index] = True
+    return ops.where(taken, 0, x) + scatter(values, shape=np.shape(x), index=index)
+
+
+def scatter_nd(x: Any, indices: Any, values: Any, *, reduction: str = "none") -> Any:
+    return placed(x, parts(np.asarray(indices)), values, reduction)
+
+
+def scatter_elements(
+    x: Any, indices: Any, values: Any, *, axis: int = 0, reduction: str = "none"
+) -> Any:
+    grid: list[Any] = list(np.ix_(*[np.arange(n) for n in np.shape(indices)]))
+    grid[axis] = np.asarray(indices)
+    return placed(x, tuple(grid), values, reduction)
+
+
+def pad(
+    x: Any, widths: Any = None, fill: Any = None, over: Any = None, *, mode: str = "constant",
+    pads: Any = None, value: float = 0.0,
+) -> Any:  # fmt: skip
+    widths = whole(widths) if widths is not None else list(pads)
+    axes = whole(over) if over is not None else range(np.ndim(x))
+    n = len(widths) // 2
+    pairs = [(0, 0)] * np.ndim(x)
+    for i, axis in enumerate(axes):
+        pairs[axis] = (widths[i], widths[n + i])
+    if any(w < 0 for pair in pairs for w in pair):
+        index = tuple(
+            slice(max(0, -a), m - max(0, -b)) for (a, b), m in zip(pairs, np.shape(x), strict=True)
+        )
+        x, pairs = getitem(x, index), [(max(a, 0), max(b, 0)) for a, b in pairs]
+    if mode == "constant":
+        constant = value if fill is None else np.asarray(getattr(fill, "data", fill)).reshape(-1)[0]
+        return ops.pad(x, pairs, constant_values=constant)
+    if mode not in ("edge", "reflect", "wrap"):
+        raise NotImplementedError(f"onnx.load: Pad with the mode {mode} is not known")
+    return ops.pad(x, pairs, mode=mode)
+
+
+def arange(start: Any, limit: Any, delta: Any) -> Any:
+    ends: Any = [np.asarray(getattr(v, "data", v))[()] for v in (start, limit, delta)]
+    return np.arange(*ends)
+
+
+def one_hot(indices: Any, depth: Any, values: Any, *, axis: int = -1) -> Any:
+    (n,) = whole(depth)
+    index = np.asarray(indices).astype(np.int64) % n
+    hot = np.moveaxis(index[..., None] == np.arange(n), -1, axis)
+    off, on = values[0], values[1]
+    return ops.where(hot, on, off)
+
+
+def trilu(x: Any, k: Any = None, *, upper: int = 1) -> Any:
+    by = 0 if k is None else whole(k)[0]
+    return ops.triu(x, by) if upper else ops.tril(x, by)
+
+
+def depth_to_space(x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
+    n, c, h, w = np.shape(x)
+    b = blocksize
+    if mode == "DCR":
+        y = ops.transpose(ops.reshape(x, (n, b, b, c // (b * b), h, w)), (0, 3, 4, 1, 5, 2))
+    else:
+        y = ops.transpose(ops.reshape(x, (n, c // (b * b), b, b, h, w)), (0, 1, 4, 2, 5, 3))
+    return ops.reshape(y, (n, c // (b * b), h * b, w * b))
+
+
+def space_to_depth(x: Any, *, blocksize: int) -> Any:
+    n, c, h, w = np.shape(x)
+    b = blocksize
+    y = ops.transpose(ops.reshape(x, (n, c, h // b, b, w // b, b)), (0, 3, 5, 1, 2, 4))
+    return ops.reshape(y, (n, c * b * b, h // b, w // b))
+
+
+def nonzero(x: Any) -> Any:
+    return np.stack(np.nonzero(np.asarray(getattr(x, "data", x))))
+
+
+OPERATORS: dict[str, Operator] = table(
+    Concat=concat, Constant=constant, ConstantOfShape=constant_of_shape,
+    DepthToSpace=depth_to_space, Expand=expand, Flatten=flatten, Gather=gather,
+    GatherElements=gather_elements, GatherND=gather_nd, Identity=lambda x: x, NonZero=nonzero,
+    OneHot=one_hot, Pad=pad, Range=arange, Reshape=reshape, ScatterElements=scatter_elements,
+    ScatterND=scatter_nd, Shape=shape, Size=lambda x: np.asarray(np.size(x), np.int64), Slice=cut,
+    SpaceToDepth=space_to_depth, Split=split, Squeeze=squeeze, Tile=tile, Transpose=transpose,
+    Trilu=trilu, Unsqueeze=unsqueeze,
+)  # fmt: skip

@@ -1,0 +1,59 @@
+"""What an operator is to the loader."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A function ``call(*inputs, **attributes)``.
+
+    Attributes
+    ----------
+    versioned : bool
+        Whether it is told the version of the operators, as ``opset``.
+    many : bool
+        Whether it is told the number of outputs, as ``outputs``.
+    known : frozenset of str or None
+        The attributes that it takes; None for any.
+    """
+
+    call: Callable[..., Any]
+    versioned: bool
+    many: bool
+    known: frozenset[str] | None
+
+    def wrong(self, given: dict[str, Any]) -> str:
+        """What of the attributes it cannot do; empty if nothing."""
+        if self.known is None:
+            return ""
+        return ", ".join(f"the attribute {name}" for name in given if name not in self.known)
+
+
+def operator(call: Callable[..., Any]) -> Operator:
+    """A row of the table, read off the signature: attributes are keywords."""
+    parameters = inspect.signature(call).parameters
+    keywords = {n for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+    return Operator(call, "opset" in keywords, "outputs" in keywords, frozenset(keywords))
+
+
+def table(**calls: Callable[..., Any]) -> dict[str, Operator]:
+    """Rows by the names of the operators."""
+    return {name: operator(call) for name, call in calls.items()}
+
+
+def whole(x: Any) -> list[int]:
+    """An input of whole numbers, such as axes, as a list.
+
+    Raises
+    ------
+    TypeError
+        Where it depends on an argument that is being differentiated or traced.
+    """
+    import numpy as np
+
+    return [int(i) for i in np.asarray(getattr(x, "data", x)).reshape(-1)]

@@ -1,0 +1,290 @@
+"""Reductions, softmax, scans and products."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.onnx.graph import Graph, Value
+from minigrad.onnx.sizes import Size
+from minigrad.ops.record import Op, registry
+
+
+def axes_of(x: Value, axis: Any) -> list[int]:
+    """Axes that a reduction goes over."""
+    if axis is None:
+        return list(range(x.ndim))
+    return [int(i) % x.ndim for i in (axis if isinstance(axis, tuple | list) else (axis,))]
+
+
+def reduced(g: Graph, kind: str, x: Value, axes: list[int], keepdims: bool) -> Any:
+    if not axes:
+        return x
+    y: Value = g.op(kind, x, g.whole(axes), keepdims=int(bool(keepdims)))
+    y.dtype = x.dtype
+    return y
+
+
+def truth_as_numbers(g: Graph, x: Value, out: Any) -> Any:
+    kind = g.kind(out.dtype)
+    return g.cast(x, np.int64 if kind.kind == "b" else kind)
+
+
+def reduction(kind: str, neutral: float) -> Any:
+    """``kind`` over the elements where ``where`` holds, and ``initial``."""
+
+    def rule(
+        g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: bool = False,
+        initial: Any = None, where: Any = True, dtype: Any = None,
+    ) -> Any:  # fmt: skip
+        x = truth_as_numbers(g, a, out)
+        x.shape = a.shape
+        if where is not True:
+            mask = where if isinstance(where, Value) else g.constant(np.asarray(where))
+            start = neutral if math.isfinite(neutral) or initial is None else initial
+            x = g.Where(g.cast(mask, np.bool_), x, g.number(start, x.dtype))
+            x.shape = tuple(a.shape)
+        if 0 in a.shape:
+            start = neutral if initial is None or initial is np._NoValue else initial
+            return g.full(out.shape, start, x.dtype)
+        y = reduced(g, kind, x, axes_of(a, axis), keepdims)
+        if kind in ("ReduceMax", "ReduceMin") and x.dtype.kind == "f":
+            wrong = reduced(
+                g, "ReduceMax", g.cast(g.IsNaN(x), np.int64), axes_of(a, axis), keepdims
+            )
+            if axes_of(a, axis):
+                y = g.Where(g.cast(wrong, np.bool_), g.number(math.nan, x.dtype), y)
+        if initial is not None and not isinstance(initial, type(np._NoValue)):
+            other = initial if isinstance(initial, Value) else g.number(initial, x.dtype)
+            join = {"ReduceSum": "Add", "ReduceProd": "Mul", "ReduceMax": "Max", "ReduceMin": "Min"}
+            y = g.op(join[kind], y, g.cast(other, x.dtype))
+        return y
+
+    return rule
+
+
+def mean(
+    g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: bool = False, dtype: Any = None,
+    where: Any = True,
+) -> Any:  # fmt: skip
+    x = g.cast(a, g.kind(out.dtype))
+    if where is True:
+        return reduced(g, "ReduceMean", x, axes_of(a, axis), keepdims)
+    mask = where if isinstance(where, Value) else g.constant(np.asarray(where))
+    ones = g.cast(g.expand(g.cast(mask, np.bool_), a.shape), x.dtype)
+    axes = axes_of(a, axis)
+    zero = g.number(0, x.dtype)
+    total = reduced(g, "ReduceSum", g.Where(g.cast(ones, np.bool_), x, zero), axes, keepdims)
+    return total / reduced(g, "ReduceSum", ones, axes, keepdims)
+
+
+def place(kind: str) -> Any:
+    """The place of the largest or smallest element."""
+
+    def rule(
+        g: Graph, out: Any, a: Value, *, axis: Any = None, out_: Any = None, keepdims: Any = False
+    ) -> Any:
+        x = g.cast(a, np.int64) if a.dtype.kind == "b" else a
+        if axis is None:
+            flat = g.op("Reshape", x, g.whole([-1]))
+            return g.reshape(g.op(kind, flat, axis=0, keepdims=0), out.shape)
+        return g.op(kind, x, axis=int(axis), keepdims=int(keepdims is True))
+
+    return rule
+
+
+def quantified(kind: str) -> Any:
+    """Whether any, or all, elements are true."""
+
+    def rule(
+        g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: Any = False, where: Any = True
+    ) -> Any:
+        x = g.cast(g.cast(a, np.bool_), np.int64)
+        if where is not True:
+            mask = where if isinstance(where, Value) else g.constant(np.asarray(where))
+            x = g.Where(g.cast(mask, np.bool_), x, g.number(int(kind == "ReduceMin"), np.int64))
+        return g.cast(reduced(g, kind, x, axes_of(a, axis), keepdims is True), np.bool_)
+
+    return rule
+
+
+def count_nonzero(g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: bool = False) -> Any:
+    ones = g.cast(g.cast(a, np.bool_), np.int64)
+    return reduced(g, "ReduceSum", ones, axes_of(a, axis), keepdims)
+
+
+# --- softmax ---------------------------------------------------------------------------
+
+
+def logsumexp(g: Graph, out: Any, x: Value, *, axis: Any = None, keepdims: bool = False) -> Any:
+    axes = axes_of(x, axis)
+    x = g.cast(x, g.kind(out.dtype))
+    if not axes:
+        return x
+    top = reduced(g, "ReduceMax", x, axes, True)
+    shift = g.Where((top - top).equals(0), top, g.number(0, x.dtype))
+    total = g.Log(reduced(g, "ReduceSum", g.Exp(x - shift), axes, True)) + shift
+    return total if keepdims else g.op("Squeeze", total, g.whole(axes))
+
+
+def normalised(kind: str) -> Any:
+    def rule(g: Graph, out: Any, x: Value, *, axis: Any = -1) -> Any:
+        axes = axes_of(x, axis)
+        y = g.cast(x, g.kind(out.dtype))
+        if len(axes) == 1:
+            return g.op(kind, y, axis=axes[0])
+        if not axes:
+            return y * 0 + (1 if kind == "Softmax" else 0)
+        z = y - reduced(g, "ReduceMax", y, axes, True)
+        total = reduced(g, "ReduceSum", g.Exp(z), axes, True)
+        return g.Exp(z) / total if kind == "Softmax" else z - g.Log(total)
+
+    return rule
+
+
+def vector_norm(
+    g: Graph, out: Any, x: Value, *, ord: Any = 2, axis: Any = None, keepdims: bool = False
+) -> Any:
+    axes = axes_of(x, axis)
+    if ord == 2:
+        return g.Sqrt(reduced(g, "ReduceSum", x * x, axes, keepdims))
+    power = g.number(ord, x.dtype)
+    total = reduced(g, "ReduceSum", g.Pow(g.Abs(x), power), axes, keepdims)
+    return g.Pow(total, g.number(1 / ord, x.dtype))
+
+
+# --- scans, order and products ---------------------------------------------------------
+
+
+def flattened(g: Graph, x: Value, axis: Any) -> tuple[Value, int]:
+    """``x`` and the axis to go along; all elements in a row where there is none."""
+    if axis is not None and x.ndim:
+        return x, int(axis) % x.ndim
+    y = g.op("Reshape", x, g.whole([-1]))
+    sizes = x.shape
+    if any(isinstance(n, Size) for n in sizes):
+        raise ValueError("onnx.export: along all elements at once, no size may vary: give axis=")
+    y.shape = (math.prod(sizes),)
+    return y, 0
+
+
+def cumsum(g: Graph, out: Any, a: Value, *, axis: Any = None, dtype: Any = None) -> Any:
+    x, along = flattened(g, a, axis)
+    x = g.cast(x, g.kind(out.dtype))
+    return g.CumSum(x, g.array(np.int64(along)))
+
+
+def cumprod(g: Graph, out: Any, a: Value, *, axis: Any = None, dtype: Any = None) -> Any:
+    """Row by row of a triangle of ones: the products of what stands up to each place."""
+    x, along = flattened(g, a, axis)
+    shape = x.shape
+    x = g.cast(x, g.kind(out.dtype))
+    n = shape[along]
+    last = [i for i in range(len(shape)) if i != along] + [along]
+    x.shape = shape
+    wide = g.op("Unsqueeze", g.transpose(x, last), g.whole([len(shape) - 1]))
+    i = g.range(n)
+    upto = g.op("Unsqueeze", i, g.whole([0])) <= g.op("Unsqueeze", i, g.whole([1]))
+    kept = g.Where(upto, wide, g.number(1, x.dtype))
+    y = reduced(g, "ReduceProd", kept, [len(shape)], False)
+    y.shape = tuple(shape[j] for j in last)
+    return g.transpose(y, np.argsort(last))
+
+
+def in_order(output: int) -> Any:
+    """Sorted elements, or their places; the first of equal ones comes first."""
+
+    def rule(
+        g: Graph, out: Any, a: Value, *, axis: Any = -1, kind: Any = None, stable: Any = None,
+        order: Any = None,
+    ) -> Any:  # fmt: skip
+        x, along = flattened(g, a, axis)
+        count = g.size(x.shape[along])
+        y = g.op("TopK", x, count, outputs=2, axis=along, largest=0)[output]
+        y.dtype = np.dtype(np.int64) if output else x.dtype
+        return y if a.ndim else g.reshape(y, out.shape)
+
+    return rule
+
+
+def matmul(g: Graph, out: Any, a: Value, b: Value) -> Any:
+    """Vectors as matrices: runtimes fuse transposes into products, and forget vectors."""
+    kind = g.kind(out.dtype)
+    x, y = g.cast(a, kind), g.cast(b, kind)
+    x = g.op("Unsqueeze", x, g.whole([0])) if a.ndim == 1 else x
+    y = g.op("Unsqueeze", y, g.whole([1])) if b.ndim == 1 else y
+    ans: Value = g.MatMul(x, y)
+    gone = [-2] * (a.ndim == 1) + [-1] * (b.ndim == 1)
+    return g.op("Squeeze", ans, g.whole(gone)) if gone else ans
+
+
+def einsum(g: Graph, out: Any, *operands: Value, subscripts: str, optimize: Any = False) -> Any:
+    """A letter has one size: axes of length 1 that are broadcast are spelled out."""
+    kind = g.kind(out.dtype)
+    equation = subscripts.replace(" ", "")
+    terms = equation.partition("->")[0].split(",")
+    size: dict[str, Any] = {}
+    for term, x in zip(terms, operands, strict=True):
+        for letter, n in zip(term, x.shape, strict=True):
+            size[letter] = n if size.get(letter, 1) == 1 else size[letter]
+    wide = [
+        g.expand(x, [size[letter] for letter in term])
+        for term, x in zip(terms, operands, strict=True)
+    ]
+    return g.Einsum(*[g.cast(x, kind) for x in wide], equation=equation)
+
+
+def convolve(g: Graph, out: Any, a: Value, v: Value, *, mode: str = "full") -> Any:
+    """All windows of the longer vector, with zeros around, times the other in reverse."""
+    if any(isinstance(n, Size) for n in (*a.shape, *v.shape)):
+        raise ValueError("onnx.export: convolve of vectors whose length varies is not written")
+    kind = g.kind(out.dtype)
+    a, v = (x if x.ndim else g.reshape(x, (1,)) for x in (a, v))
+    a, v = (g.cast(x, kind) for x in ((a, v) if a.shape[0] >= v.shape[0] else (v, a)))
+    n, m = a.shape[0], v.shape[0]
+    around = {"full": (m - 1, m - 1), "same": ((m - 1) - (m - 1) // 2, (m - 1) // 2)}
+    before, after = around.get(mode, (0, 0))
+    if mode == "same":
+        before, after = m // 2, m - 1 - m // 2
+    wide = g.op("Pad", a, g.whole([before, after]))
+    places = np.arange(n + before + after - m + 1)[:, None] + np.arange(m)[::-1]
+    return g.MatMul(g.op("Gather", wide, g.array(places)), v)
+
+
+def determinant(g: Graph, out: Any, a: Value) -> Any:
+    return g.Det(g.cast(a, g.kind(out.dtype)))
+
+
+def slogdet(g: Graph, out: Any, a: Value) -> Any:
+    d = g.Det(g.cast(a, g.kind(out[1].dtype)))
+    return g.Sign(d), g.Log(g.Abs(d))
+
+
+RULES: dict[Op, Any] = {
+    ops.sum: reduction("ReduceSum", 0.0),
+    ops.prod: reduction("ReduceProd", 1.0),
+    ops.max: reduction("ReduceMax", -math.inf),
+    ops.min: reduction("ReduceMin", math.inf),
+    ops.mean: mean,
+    ops.argmax: place("ArgMax"),
+    ops.argmin: place("ArgMin"),
+    ops.any: quantified("ReduceMax"),
+    ops.all: quantified("ReduceMin"),
+    ops.count_nonzero: count_nonzero,
+    ops.logsumexp: logsumexp,
+    ops.softmax: normalised("Softmax"),
+    ops.log_softmax: normalised("LogSoftmax"),
+    registry["linalg.vector_norm"]: vector_norm,
+    ops.cumsum: cumsum,
+    ops.cumprod: cumprod,
+    ops.sort: in_order(0),
+    ops.argsort: in_order(1),
+    ops.matmul: matmul,
+    registry["einsum"]: einsum,
+    registry["convolve"]: convolve,
+    registry["linalg.det"]: determinant,
+    registry["linalg.slogdet"]: slogdet,
+}

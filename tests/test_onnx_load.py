@@ -1,0 +1,419 @@
+"""Models of ONNX as modules: against PyTorch, onnxruntime and hostile files."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from all_samples import SAMPLES
+from minigrad import nn
+
+onnx = pytest.importorskip("onnx")
+ort = pytest.importorskip("onnxruntime")
+
+from onnx import TensorProto as T  # noqa: E402
+from onnx import helper as h  # noqa: E402
+from onnx import numpy_helper  # noqa: E402
+
+from minigrad.onnx.operators import OPERATORS  # noqa: E402
+from test_onnx import FIRST, arguments, exported, leaves, run  # noqa: E402
+
+rng = np.random.default_rng(0)
+
+
+def single(
+    kind: str, inputs: dict[str, Any], outputs: int = 1, opset: int = 18, domain: str = "",
+    constants: Any = (), **attributes: Any,
+) -> Any:  # fmt: skip
+    """A model of one node; inputs are arrays, None for one that is left out."""
+    names = ["" if x is None else n for n, x in inputs.items()]
+    node = h.make_node(kind, names, [f"y{i}" for i in range(outputs)], domain=domain, **attributes)
+    infos = [
+        h.make_tensor_value_info(n, h.np_dtype_to_tensor_dtype(x.dtype), x.shape)
+        for n, x in inputs.items()
+        if x is not None and n not in constants
+    ]
+    known = [numpy_helper.from_array(inputs[n], n) for n in constants]
+    ends = [onnx.ValueInfoProto(name=f"y{i}") for i in range(outputs)]
+    graph = h.make_graph([node], "one", infos, ends, known)
+    imports = [h.make_opsetid("", opset), *([h.make_opsetid(domain, 1)] if domain else [])]
+    model = h.make_model(graph, opset_imports=imports, ir_version=8)
+    return onnx.shape_inference.infer_shapes(model)
+
+
+def loaded(model: Any, folder: Path) -> Any:
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return mg.onnx.load(path)
+
+
+# --- operators against onnxruntime -----------------------------------------------------
+
+FIVE = np.array([0, 5], np.float32)
+A, B = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
+F32 = rng.normal(size=(1, 2, 5, 5)).astype(np.float32)
+W32 = rng.normal(size=(3, 2, 3, 3)).astype(np.float32)
+CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    *[(k, {"x": A}, {}) for k in "Abs Ceil Exp Floor Neg Round Sigmoid Sign Sin Cos Tanh Relu "
+      "Reciprocal Identity IsNaN Softplus Softsign Elu".split()],
+    *[(k, {"x": A.astype(np.float32)}, {}) for k in "Tan Asin Acos Atan Sinh Cosh Asinh Atanh Erf "
+      "Celu HardSwish ThresholdedRelu Shrink IsInf LeakyRelu Selu HardSigmoid".split()],
+    *[(k, {"x": np.abs(A)}, {}) for k in ("Log", "Sqrt")],
+    *[(k, {"a": A, "b": B}, {}) for k in "Add Sub Mul Div Max Min Equal Less LessOrEqual "
+      "Greater GreaterOrEqual Sum".split()],
+    ("Mean", {"a": A.astype(np.float32), "b": B.astype(np.float32)}, {}),
+    *[(k, {"a": A > 0, "b": B > 0}, {}) for k in ("And", "Or", "Xor")],
+    ("Not", {"a": A > 0}, {}), ("Pow", {"a": np.abs(A), "b": B}, {}),
+    ("Div", {"a": np.array([-7, 7, 5]), "b": np.array([2, -2, 3])}, {}),
+    ("Mod", {"a": np.array([-7, 7, 5]), "b": np.array([2, -2, 3])}, {}),
+    ("Mod", {"a": A, "b": B}, {"fmod": 1}),
+    ("BitwiseAnd", {"a": np.array([5, 6]), "b": np.array([3, 3])}, {}),
+    ("BitwiseNot", {"a": np.array([5, 6])}, {}),
+    ("BitShift", {"a": np.array([5, 6], np.uint32), "b": np.array([1, 2], np.uint32)},
+     {"direction": "LEFT"}),
+    ("Clip", {"x": A, "low": np.array(-0.5), "high": np.array(0.5)}, {}),
+    ("Clip", {"x": A, "low": None, "high": np.array(0.5)}, {}),
+    ("Cast", {"x": A}, {"to": T.INT64}), ("CastLike", {"x": A, "y": np.zeros(1, np.float32)}, {}),
+    *[(f"Reduce{k}", {"x": A}, {"keepdims": d}) for d in (0, 1)
+      for k in "Sum Mean Max Min Prod LogSumExp SumSquare L1 L2".split()],
+    ("ReduceSum", {"x": A, "axes": np.array([1])}, {"constants": ["axes"]}),
+    ("ReduceSum", {"x": A}, {"noop_with_empty_axes": 1}),
+    ("ReduceLogSum", {"x": np.abs(A)}, {}),
+    ("ArgMax", {"x": A}, {"axis": 1}), ("ArgMin", {"x": A}, {"axis": 0, "keepdims": 0}),
+    ("ArgMax", {"x": np.array([[1.0, 1.0, 0.0]])}, {"axis": 1, "select_last_index": 1}),
+    *[("CumSum", {"x": A, "axis": np.array(1)}, {"exclusive": e, "reverse": r})
+      for e in (0, 1) for r in (0, 1)],
+    ("Gemm", {"a": A, "b": B, "c": np.ones(2)}, {"transB": 1, "alpha": 0.5, "beta": 2.0}),
+    ("MatMul", {"a": A, "b": B.T.copy()}, {}),
+    ("Einsum", {"a": A, "b": B}, {"equation": "ij,kj->ik"}),
+    ("Where", {"c": A > 0, "a": A, "b": B}, {}),
+    ("Concat", {"a": A, "b": B}, {"axis": -1}), ("Flatten", {"x": F32}, {"axis": 2}),
+    ("ConstantOfShape", {"s": np.array([2, 3])}, {}),
+    ("DepthToSpace", {"x": np.arange(16.0).reshape(1, 4, 2, 2)}, {"blocksize": 2}),
+    ("DepthToSpace", {"x": np.arange(16.0).reshape(1, 4, 2, 2)}, {"blocksize": 2, "mode": "CRD"}),
+    ("SpaceToDepth", {"x": np.arange(16.0).reshape(1, 1, 4, 4)}, {"blocksize": 2}),
+    ("Expand", {"x": np.ones((2, 1)), "s": np.array([3, 1, 4])}, {}),
+    ("Gather", {"x": A, "i": np.array([1, -1])}, {"axis": 1}),
+    ("GatherElements", {"x": A, "i": np.array([[0, 2], [1, -1]])}, {"axis": 1}),
+    ("GatherND", {"x": A, "i": np.array([[0, 2], [1, -1]])}, {}),
+    ("GatherND", {"x": A, "i": np.array([[0], [1]])}, {"batch_dims": 1}),
+    ("NonZero", {"x": A.astype(np.float32)}, {}), ("Shape", {"x": A}, {"start": 1}),
+    ("Size", {"x": A}, {}),
+    ("OneHot", {"i": np.array([0, 2, -1]), "d": np.array(3), "v": FIVE}, {}),
+    ("OneHot", {"i": np.array([0, 2]), "d": np.array(3), "v": FIVE}, {"axis": 0}),
+    ("Pad", {"x": A, "p": np.array([0, 1, 2, 0]), "v": np.array(7.0)}, {}),
+    ("Pad", {"x": A, "p": np.array([1, -1, 0, 0])}, {}),
+    ("Pad", {"x": A, "p": np.array([1, 2, 0, 1])}, {"mode": "reflect"}),
+    ("Pad", {"x": A, "p": np.array([1, 2])[:2], "v": None, "axes": np.array([1])},
+     {"mode": "edge", "constants": ["axes", "p"]}),
+    ("Range", {"a": np.array(1), "b": np.array(9), "c": np.array(3)}, {}),
+    ("Reshape", {"x": A, "s": np.array([0, -1, 1])}, {}),
+    ("ScatterND", {"x": A, "i": np.array([[1], [0]]), "v": B}, {}),
+    ("ScatterND", {"x": A, "i": np.array([[1], [1]]), "v": B}, {"reduction": "add"}),
+    ("ScatterElements", {"x": A, "i": np.array([[0, 2], [1, 0]]), "v": np.ones((2, 2))},
+     {"axis": 1}),
+    ("Slice", {"x": A, "s": np.array([-9, 2]), "e": np.array([9, -9]), "a": np.array([0, 1]),
+               "k": np.array([1, -1])}, {}),
+    ("Slice", {"x": A, "s": np.array([1]), "e": np.array([2**62])}, {}),
+    ("Squeeze", {"x": A[None]}, {}),
+    ("Squeeze", {"x": A[None], "a": np.array([0])}, {"constants": ["a"]}),
+    ("Tile", {"x": A, "r": np.array([2, 1])}, {}), ("Transpose", {"x": A}, {}),
+    ("Transpose", {"x": F32}, {"perm": [2, 0, 1, 3]}), ("Trilu", {"x": A}, {}),
+    ("Trilu", {"x": A, "k": np.array(1)}, {"upper": 0}),
+    ("Unsqueeze", {"x": A, "a": np.array([0, -1])}, {"constants": ["a"]}),
+    ("Softmax", {"x": A}, {}),
+    ("LogSoftmax", {"x": A}, {"axis": 0}),
+    ("Conv", {"x": F32, "w": W32, "b": np.ones(3, np.float32)}, {"pads": [1, 0, 2, 1]}),
+    ("Conv", {"x": F32, "w": W32}, {"auto_pad": "SAME_UPPER", "strides": [2, 2]}),
+    ("Conv", {"x": F32, "w": W32}, {"auto_pad": "SAME_LOWER", "strides": [2, 2]}),
+    ("Conv", {"x": F32, "w": W32[:2, :1]}, {"group": 2, "dilations": [2, 1]}),
+    ("ConvTranspose", {"x": F32, "w": W32.transpose(1, 0, 2, 3).copy()},
+     {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 0]}),
+    ("MaxPool", {"x": F32}, {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}),
+    ("MaxPool", {"x": F32}, {"kernel_shape": [3, 3], "auto_pad": "SAME_UPPER"}),
+    ("AveragePool", {"x": F32}, {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}),
+    ("AveragePool", {"x": F32},
+     {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1}),
+    ("GlobalAveragePool", {"x": F32}, {}), ("GlobalMaxPool", {"x": F32}, {}),
+    ("BatchNormalization", {"x": F32, **{k: np.array([1, 2], np.float32) for k in "sbmv"}}, {}),
+    ("InstanceNormalization", {"x": F32, **{k: np.ones(2, np.float32) for k in "sb"}}, {}),
+    ("LayerNormalization", {"x": F32, "s": np.ones(5, np.float32)}, {"axis": -1}),
+    ("LpNormalization", {"x": A.astype(np.float32)}, {"axis": 1}),
+    ("PRelu", {"x": F32, "s": np.full((2, 1, 1), 0.3, np.float32)}, {}),
+    ("Dropout", {"x": F32}, {}),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize(
+    ("kind", "inputs", "attributes"), CASES, ids=[f"{i}-{c[0]}" for i, c in enumerate(CASES)]
+)
+def test_operators_equal_onnxruntime(
+    kind: str, inputs: Any, attributes: Any, tmp_path: Path
+) -> None:
+    model = single(kind, inputs, **attributes)
+    fixed = attributes.get("constants", ())
+    given = [x for n, x in inputs.items() if x is not None and n not in fixed]
+    expected = run(model, *given)
+    found = leaves(loaded(model, tmp_path)(*given))
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        assert a.shape == b.shape
+        assert a.dtype == b.dtype
+        tolerance = 1e-12 if b.dtype == np.float64 else 2e-5
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+def test_attributes_of_earlier_versions(tmp_path: Path) -> None:
+    x = rng.normal(size=(2, 3, 4)).astype(np.float32)
+    cases: list[tuple[str, int, dict[str, Any], Any]] = [
+        ("Squeeze", 11, {"axes": [0]}, None), ("Unsqueeze", 11, {"axes": [1]}, None),
+        ("ReduceSum", 11, {"axes": [1], "keepdims": 0}, None),
+        ("ReduceMax", 13, {"axes": [1]}, None),
+        ("Softmax", 11, {"axis": 1}, None), ("LogSoftmax", 11, {}, None),
+        ("Clip", 6, {"min": -0.5, "max": 0.5}, None),
+        ("Slice", 9, {"starts": [1], "ends": [3], "axes": [2]}, None),
+        ("Pad", 2, {"pads": [0, 0, 1, 0, 0, 1], "value": 2.0}, None),
+        ("Split", 11, {"split": [1, 2], "axis": 1}, 2),
+    ]  # fmt: skip
+    for kind, opset, attributes, outputs in cases:
+        one = x[:1] if kind == "Squeeze" else x
+        model = single(kind, {"x": one}, outputs or 1, opset, **attributes)
+        expected = run(model, one)
+        for a, b in zip(leaves(loaded(model, tmp_path)(one)), expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6, err_msg=kind)
+    model = single("TopK", {"x": x, "k": np.array([2])}, 2, axis=1)
+    for a, b in zip(leaves(loaded(model, tmp_path)(x, [2])), run(model, x, [2]), strict=True):
+        np.testing.assert_array_equal(a, b)
+    model = single("Split", {"x": x}, 2, 18, axis=2, num_outputs=2)
+    for a, b in zip(leaves(loaded(model, tmp_path)(x)), run(model, x), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("kind", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+def test_recurrent_layers(kind: str, gates: int, direction: str, tmp_path: Path) -> None:
+    d, n = 1 + (direction == "bidirectional"), 4
+    draw = lambda *shape: rng.normal(size=shape).astype(np.float32)
+    inputs = {"x": draw(5, 2, 3), "w": draw(d, gates * n, 3), "r": draw(d, gates * n, n),
+              "b": draw(d, 2 * gates * n), "l": None, "h": draw(d, 2, n)}  # fmt: skip
+    for more in ({}, {"linear_before_reset": 1}) if kind == "GRU" else ({},):
+        model = single(kind, inputs, 2, hidden_size=n, direction=direction, **more)
+        given = [x for x in inputs.values() if x is not None]
+        for a, b in zip(leaves(loaded(model, tmp_path)(*given)), run(model, *given)):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+# --- there and back --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("s", FIRST.values(), ids=lambda s: s.op)
+def test_what_is_exported_is_loaded(s: Any, tmp_path: Path) -> None:
+    model = loaded(exported(s.f, s), tmp_path)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = leaves(model(*arguments(s)))
+    for a, b in zip(found, leaves(s.f(*arguments(s))), strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+
+
+def test_a_loaded_model_is_a_module(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(3, 4, rng=0), nn.Tanh(), nn.Linear(4, 1, rng=1))
+    x, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 1))
+    path = tmp_path / "net.onnx"
+    mg.onnx.export(net, path, x)
+    model = mg.onnx.load(path)
+    assert sorted(model.weights) == ["0.bias", "0.weight", "2.bias", "2.weight"]
+    assert repr(model).startswith("Model(x -> ")
+
+    def loss(f: Any) -> Any:
+        return mg.losses.mse(f(x), y)
+
+    optimiser = mg.optim.Adam(model.parameters(), lr=0.05)
+    first = loss(model).item()
+    np.testing.assert_allclose(first, loss(net).item(), rtol=1e-13)
+    for _ in range(50):
+        optimiser.zero_grad()
+        loss(model).backward()
+        optimiser.step()
+    assert loss(model).item() < 0.7 * first
+    again = loaded(mg.onnx.export(model, None, x), tmp_path)
+    np.testing.assert_allclose(again(x[:7]).data, model(x[:7]).data, rtol=1e-13)
+    assert mg.gradcheck(lambda v: model(v).sum(), x[:2])
+    step = mg.compile(mg.grad(lambda v: model(v).sum()))
+    np.testing.assert_allclose(
+        np.asarray(leaves(step(x))[0]), leaves(mg.grad(lambda v: model(v).sum())(x))[0], rtol=1e-12
+    )
+
+
+def test_inputs_by_name_and_wrong_ones(tmp_path: Path) -> None:
+    model = loaded(single("Sub", {"a": A, "b": B}), tmp_path)
+    np.testing.assert_array_equal(model(b=A, a=B), B - A)
+    for match, args, kwargs in [
+        ("input b is missing; it takes a, b", (A,), {}),
+        ("no input c", (A,), {"c": A}),
+        ("input a is given twice", (A,), {"a": A}),
+        ("takes a, b: got 3", (A, A, A), {}),
+    ]:
+        with pytest.raises(TypeError, match=match):
+            model(*args, **kwargs)
+
+
+# --- PyTorch ---------------------------------------------------------------------------
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dynamo", [False, True])
+def test_models_that_pytorch_exports(dynamo: bool, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    if dynamo:
+        pytest.importorskip("onnxscript")
+    logging.getLogger("torch").setLevel(logging.CRITICAL)
+    t = torch.nn
+    torch.manual_seed(0)
+    image = torch.randn(2, 4, 6, 6)
+
+    class First(t.Module):  # type: ignore[misc]
+        def __init__(self, layer: Any) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x: Any) -> Any:
+            return self.layer(x)[0]
+
+    cases = [
+        (t.Sequential(t.Linear(3, 4), t.GELU(), t.LayerNorm(4), t.Linear(4, 2), t.Softmax(-1)),
+         torch.randn(2, 3)),
+        (t.Sequential(t.Conv2d(4, 6, 3, padding=1, stride=2), t.BatchNorm2d(6), t.ReLU(),
+                      t.MaxPool2d(2), t.Flatten(), t.Linear(6, 3)), image),
+        (t.Sequential(t.ConvTranspose2d(4, 3, 3, stride=2, padding=1, output_padding=1), t.ELU(),
+                      t.AvgPool2d(2), t.AdaptiveAvgPool2d(1)), image),
+        (t.Sequential(t.GroupNorm(2, 4), t.SiLU(), t.InstanceNorm2d(4, affine=True),
+                      t.Hardswish(), t.LeakyReLU(), t.SELU(), t.Mish()), image),
+        (t.TransformerEncoderLayer(8, 2, 16, batch_first=True, activation="gelu"),
+         torch.randn(2, 5, 8)),
+        (First(t.LSTM(3, 4, bidirectional=True)), torch.randn(5, 2, 3)),
+        (First(t.GRU(3, 4)), torch.randn(5, 2, 3)), (First(t.RNN(3, 4)), torch.randn(5, 2, 3)),
+    ]  # fmt: skip
+    path = str(tmp_path / "torch.onnx")
+    for module, x in cases:
+        module.eval()
+        torch.onnx.export(module, (x,), path, dynamo=dynamo)
+        model = mg.onnx.load(path)
+        y = x.clone().requires_grad_()
+        out = module(y)
+        weight = torch.randn_like(out)
+        (out * weight).sum().backward()
+        np.testing.assert_allclose(model(x.numpy()).data, out.detach().numpy(), atol=2e-6)
+        w, f = weight.numpy(), model
+        g = mg.grad(lambda v, f=f, w=w: np.sum(f(v) * w))(x.numpy())
+        np.testing.assert_allclose(np.asarray(getattr(g, "data", g)), y.grad.numpy(), atol=5e-6)
+
+
+# --- hostile files ---------------------------------------------------------------------
+
+
+def external(location: str, folder: Path, **more: Any) -> Path:
+    """A model whose constant lies elsewhere."""
+    t = T(name="b", data_type=T.DOUBLE, dims=[2, 3], data_location=T.EXTERNAL)
+    for key, value in {"location": location, **more}.items():
+        t.external_data.add(key=key, value=str(value))
+    model = single("Add", {"a": A, "b": B}, constants=["b"])
+    model.graph.initializer[0].CopyFrom(t)
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_data_beside_the_model(tmp_path: Path) -> None:
+    (tmp_path / "b.bin").write_bytes(b"\0" * 8 + B.tobytes())
+    model = mg.onnx.load(external("b.bin", tmp_path, offset=8, length=48))
+    np.testing.assert_array_equal(model(A).data, A + B)
+
+
+def test_data_elsewhere_is_not_read(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(B.tobytes())
+    (home / "link.bin").symlink_to(secret)
+    for place in ("../secret.bin", str(secret), "link.bin", "", "x/../../secret.bin"):
+        with pytest.raises(ValueError, match=r"the data of b is said to lie at .* outside"):
+            mg.onnx.load(external(place, home))
+    with pytest.raises(ValueError, match=r"there is no nothing\.bin"):
+        mg.onnx.load(external("nothing.bin", home))
+    (home / "short.bin").write_bytes(b"\0" * 40)
+    for more in ({}, {"offset": -8}, {"length": 10**15}, {"offset": 2**70}):
+        with pytest.raises(ValueError, match=r"b \(2, 3\) takes 48 bytes, and short.bin does not"):
+            mg.onnx.load(external("short.bin", home, **more))
+    with pytest.raises(ValueError, match="is no number"):
+        mg.onnx.load(external("short.bin", home, offset="x"))
+
+
+def test_what_is_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    good = single("Add", {"a": A, "b": B}).SerializeToString()
+    for content in (b"", b"hello", b"\x80\x04\x95", os.urandom(500), good[:40]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"model\.onnx is no(t a valid)? model"):
+            mg.onnx.load(path)
+    with pytest.raises(FileNotFoundError):
+        mg.onnx.load(tmp_path / "none.onnx")
+    wrong = single("Add", {"a": A, "b": B})
+    wrong.graph.node[0].input[1] = "c"
+    with pytest.raises(ValueError, match="is not a valid model"):
+        loaded(wrong, tmp_path)
+    lying = single("Add", {"a": A, "b": B}, constants=["b"])
+    lying.graph.initializer[0].dims[0] = 10**12
+    with pytest.raises(ValueError, match=r"model\.onnx is not a valid model|the data of b"):
+        loaded(lying, tmp_path)
+
+
+def test_damaged_files_raise_and_nothing_else(tmp_path: Path) -> None:
+    good = bytearray(mg.onnx.export(nn.Linear(3, 2, rng=0), None, A).SerializeToString())
+    path = tmp_path / "model.onnx"
+    draw = np.random.default_rng(1)
+    for _ in range(150):
+        bad = bytearray(good)
+        for _ in range(draw.integers(1, 4)):
+            bad[draw.integers(len(bad))] = draw.integers(256)
+        path.write_bytes(bad)
+        with contextlib.suppress(ValueError, NotImplementedError):
+            mg.onnx.load(path)
+
+
+def test_unknown_operators_are_named_together(tmp_path: Path) -> None:
+    nodes = [h.make_node("Bernoulli", ["x"], ["a"]), h.make_node("Mystery", ["a"], ["y"],
+             domain="my.own")]  # fmt: skip
+    info = h.make_tensor_value_info("x", T.DOUBLE, [2])
+    graph = h.make_graph(nodes, "g", [info], [h.make_tensor_value_info("y", T.DOUBLE, [2])])
+    imports = [h.make_opsetid("", 18), h.make_opsetid("my.own", 1)]
+    model = h.make_model(graph, opset_imports=imports, ir_version=8)
+    with pytest.raises(NotImplementedError, match=r"uses Bernoulli, my\.own\.Mystery, which are"):
+        loaded(model, tmp_path)
+
+
+def test_what_operators_cannot_do_is_named(tmp_path: Path) -> None:
+    pool = single("MaxPool", {"x": F32}, 2, kernel_shape=[2, 2])
+    with pytest.raises(NotImplementedError, match="MaxPool that gives places"):
+        loaded(pool, tmp_path)(F32)
+    lstm = single("LSTM", {k: np.ones((1, 1, 1), np.float32) for k in "xwr"}, hidden_size=1,
+                  clip=1.0)  # fmt: skip
+    with pytest.raises(NotImplementedError, match="LSTM with clip"):
+        loaded(lstm, tmp_path)(*[np.ones((1, 1, 1), np.float32)] * 3)
+
+
+def test_every_operator_of_the_table_is_one_of_onnx() -> None:
+    for name in OPERATORS:
+        assert onnx.defs.has(name), name
+    assert len(SAMPLES) > 0
