@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -106,12 +106,30 @@ def reshaped(
                 return verdict(search, (("missing_sum", *more[0]), join(words, more[1])))
     if found:
         return verdict(*found[0])
+    spread = broadcast(searches)
+    if spread is not None:
+        return spread
     for search in searches:
         for total, words in search.oversummed():
             more = search.rest(total)
             if more is not None and not more[0]:
                 return Diagnosis("other", None, words, ("other",))
     return None
+
+
+def broadcast(searches: Sequence[Search]) -> Diagnosis | None:
+    """The cause of a smaller shape that a missing factor would have given the right one."""
+    q = searches[0].q
+    if q.hand.ndim != len(q.expected) or not q.hand.size:
+        return None
+    try:
+        whole = np.broadcast_to(q.hand, q.expected)
+    except ValueError:
+        return None
+    found = try_out([s.with_hand(whole) for s in searches], 0, 40)
+    if found is None or found.kind != "missing_local_factor":
+        return None
+    return replace(found, detail=f"{found.detail}, and with it the shape {q.expected}")
 
 
 def misfit(search: Search) -> Diagnosis:

@@ -24,7 +24,7 @@ from minigrad.derivation.walk import Call, Edge, Edit, Graph
 from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode, pick, variable
 from minigrad.ops.record import by_name
-from minigrad.reading.names import Names
+from minigrad.reading.names import Names, held
 
 CHANCE = 0.012
 """How likely a wrong cause may be to agree with the digits given by accident."""
@@ -33,6 +33,7 @@ STEPS = 60_000
 SHARE = 5
 """One slip may cost that part of what is left, so that all are tried."""
 
+EXTREMES = {ops.max: "largest", ops.min: "smallest"}
 GETITEM, CONCATENATE, STACK = map(by_name, ("getitem", "concatenate", "stack"))
 BLIND = {ops.add, ops.subtract, ops.negative, ops.positive, ops.sum, ops.mean, ops.reshape,
          ops.transpose, ops.broadcast_to, GETITEM, CONCATENATE, STACK, pick,
@@ -87,7 +88,12 @@ class Search(Words):
         self.after: list[str] = []
         """Earlier quantities that were wrong, and are taken as they are."""
         self.graph: Graph = q.part.graph
-        self.edges = q.part.active(base.stop) if q.u is not q.v else []
+        self.silent = silent_edges(q, base)
+        active = q.part.active(base.stop) if q.u is not q.v else []
+        hidden = {n for n, _ in self.silent}
+        self.edges = [
+            e for e in active if e not in self.silent and e[0].parents[e[1]] not in hidden
+        ]
         self.means, self.sums, lengths = sizes(q)
         self.lengths = sorted({*self.sums, *self.means, *lengths})
         self.sieve = Sieve(q, base) if q.fits and q.index is None else None
@@ -233,7 +239,7 @@ class Search(Words):
                 if along is not None and not self.sieve.passes(along, self.factors_known):
                     return None
             self.made = edits
-            return evaluate(self.q, replace(self.base.changes, edits=edits))
+            return evaluate(self.q, replace(self.base.changes, edits={**self.silent, **edits}))
         except (ValueError, TypeError, IndexError, AttributeError, FloatingPointError):
             return None
 
@@ -307,6 +313,7 @@ class Search(Words):
         """By what a part may be off, with its kind, the likeliest first."""
         sized = [k for n in self.lengths for k in (1.0 / n, float(n))]
         numbers = [float(k) for k in [0.5, 2.0, *sized, *SIMPLE]]
+        numbers += [-k for k in sized] if self.ample else []
         found = [(0.0, "dropped_path"), (-1.0, "sign"), *((k, "factor") for k in numbers)]
         return list(dict(found).items())
 
@@ -443,7 +450,8 @@ class Search(Words):
         for node in self.graph.nodes:
             value = self.graph.values.get(node)
             known = self.names.known(node)
-            if value is not None and type(value) is not tuple and (known or every):
+            usable = value is not None and type(value) is not tuple and node is not self.q.u
+            if usable and (known or every):
                 yield self.describe(node), value
         seen: set[Any] = set()
         for node in self.graph.nodes:
@@ -454,6 +462,15 @@ class Search(Words):
                     if name is not None or np.size(arg) > 1 or not is_simple(float(np.sum(arg))):
                         seen.add(same)
                         yield name or self.operand(node, i), arg
+
+    def named_numbers(self) -> Iterator[tuple[str, float]]:
+        """Numbers that the caller has a name for, in dicts as well."""
+        seen: set[float] = {0.0, 1.0}
+        for scope in self.names.scopes[:2]:
+            for name, x in held(scope.variables, True):
+                if isinstance(x, float | np.floating) and abs(x) not in seen and np.isfinite(x):
+                    seen.add(abs(float(x)))
+                    yield name, float(x)
 
     def named_values(self) -> Iterator[tuple[str, Any]]:
         """Values that the user has a name for, constants left out."""
@@ -507,6 +524,23 @@ def substituted(j: int, value: Any) -> Edit:
         return call(g, ans=ans, args=args)
 
     return edit
+
+
+def silent_edges(q: Quantity, base: Base) -> dict[Edge, Edit]:
+    """Where nothing arrives in all, though parts do: what leads on from there is left out.
+
+    The maximum that is subtracted below a softmax is of that kind; nobody writes its paths.
+    """
+    changes, graph = base.changes, q.part.graph
+    shifts = [n for n in q.part.inside if n.op in EXTREMES and n not in graph.marked]
+    if q.layout != "gradient" or changes.edits or not shifts:
+        return {}
+    arrived: dict[AnyNode, Any] = {}
+    q.part.flow(np.ones(graph.shape(q.u))[()], changes, arrived=arrived)
+    largest = {n: float(np.max(np.abs(g), initial=0.0)) for n, g in arrived.items()}
+    peak = max(largest.values(), default=0.0)
+    silent = [n for n in shifts if n is not q.u and largest.get(n, peak) <= 1e-12 * peak]
+    return {(n, i): cut for n in silent for i in q.part.inside[n]}
 
 
 # --- small questions -------------------------------------------------------------------

@@ -146,7 +146,8 @@ class Collector:
         generations: dict[str, list[list[tuple[int, Event]]]] = {}
         for k, event in enumerate(events):
             made = generations.setdefault(event.path, [])
-            if event.statement.fresh or not made:
+            again = bool(made) and self.in_step(event.path, made[-1], event)
+            if event.statement.fresh or not made or again:
                 made.append([])
             made[-1].append((k, event))
         found = [c for path, made in generations.items() for c in self.of(path, made, every_pass)]
@@ -160,24 +161,35 @@ class Collector:
                 self.as_part(claim)
         return self.settled(found)
 
+    def in_step(self, path: str, generation: list[tuple[int, Event]], event: Event) -> bool:
+        """Whether a loop goes back through the values that a variable had: ``dh = dh + ...``."""
+        meaning = self.namer.meaning(path, self.aliases)
+        several = meaning is not None and len(self.namer.variables.get(meaning.variable, [])) > 2
+        return several and any(e.statement is event.statement for _, e in generation)
+
     def of(self, path: str, made: list[Any], every_pass: bool) -> Iterator[Claim]:
         """The claims about one variable: the last time that it was made, or each time."""
         meaning = self.namer.meaning(path, self.aliases)
-        if meaning is None or path in self.runs.upstream:
+        if meaning is None:
             return
         versions = [t.node for t in self.namer.variables.get(meaning.variable, [])]
         versions = [n for n in versions if n in self.flows.total]
+        if path in self.runs.upstream:  # set again: a claim where more than that arrives
+            above = self.runs.upstream[path]
+            versions = [n for n in versions if not close(above, self.flows.total[n])]
         for j, generation in enumerate(made):
             last = j == len(made) - 1
             alone = all(g[0][1].statement is not generation[0][1].statement for g in made[j + 1 :])
-            if not versions or not (last or alone or every_pass):
+            # A pass for each value that the variable had: a recurrence, begun from above.
+            each = path in self.runs.upstream and len(versions) == len(made)
+            if not versions or not (last or alone or each or every_pass):
                 continue
             order, event = generation[-1]
             node = self.version(versions, event.after, len(made), j)
             claim = Claim(path, [e for _, e in generation], event.after, node,
                           event.statement.first, order, whole=meaning.whole,
                           named_whole=meaning.whole and last)  # fmt: skip
-            if last or every_pass or close(event.after, self.flows.total[node]):
+            if last or each or every_pass or close(event.after, self.flows.total[node]):
                 yield claim
             else:
                 claim.whole = False

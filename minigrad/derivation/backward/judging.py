@@ -24,6 +24,8 @@ from minigrad.tensor import Tensor, apply, wrap
 
 RIGHT, WRONG = ("correct", "rounded"), ("wrong", "carried")
 ROUNDS = 6
+VAGUE = ("other", "entries", "sign", "factor")
+"""Causes that say less than what is wrong with the line that writes into an array."""
 
 
 def named(value: Any, node: AnyNode, name: str | None = None) -> Tensor:
@@ -67,10 +69,8 @@ class Judge:
         seeds = list(runs.upstream.values())
         if len(runs.outputs) == 1 and not runs.outputs[0].shape and seeds[0] == 1:
             return runs.outputs[0]
-        total: Any = 0.0
-        for t, seed in zip(runs.outputs, seeds, strict=True):
-            total = total + (t * seed).sum()
-        return total  # type: ignore[no-any-return]
+        parts = [(t * seed).sum() for t, seed in zip(runs.outputs, seeds, strict=True)]
+        return sum(parts[1:], parts[0])  # type: ignore[no-any-return]
 
     def opaque(self) -> None:
         """Where nothing was recorded: one operation, differentiated by finite differences."""
@@ -142,6 +142,19 @@ class Judge:
                 best, fewest = statement, int(np.sum(touched))
         return best.first
 
+    def last_pass_kept(self, claim: Claim) -> str:
+        """Whether a loop sets what it should add to, so that its last pass alone is kept."""
+        statement = claim.events[-1].statement if claim.events else None
+        made = [e for e in self.runs.watch.events if e.path == claim.path
+                and e.statement is statement] if statement is not None else []  # fmt: skip
+        if statement is None or not statement.fresh or len(made) < 2:
+            return ""
+        truth = self.flows.total[claim.node]
+        if any(np.shape(e.after) != np.shape(truth) for e in made):
+            return ""
+        right = close(sum(e.after for e in made), truth)
+        return "each pass sets it, where it should be added up: write +=" if right else ""
+
     def written_wrongly(self, claim: Claim) -> str:
         """What is wrong with a write into an array: assigned, not added; too much, too little."""
         truth = self.flows.total[claim.node]
@@ -199,8 +212,10 @@ class Judge:
         for claim in active:
             if claim.row.verdict == "wrong" and claim.through is None:
                 claim.line = self.blamed(claim)
+                claim.note = self.last_pass_kept(claim) or claim.note
                 cause = claim.row.diagnosis
-                if not claim.note and (cause is None or cause.kind == "other"):
+                vague = cause is None or (cause.kind in VAGUE and cause.factor is None)
+                if not claim.note and (vague or cause.kind == "other"):
                     claim.note = self.written_wrongly(claim)
         return active
 

@@ -50,6 +50,8 @@ def pattern(s: Search) -> str:
         return ""
     scale = float(np.max(np.abs(value), initial=0.0))
     wrong = np.abs(q.hand - value) > q.unit + 1e-6 * np.abs(value) + 1e-9 * scale
+    if np.any(wrong) and (elsewhere := displaced(s)):
+        return elsewhere
     if not np.any(wrong) or np.mean(wrong) > RARE:
         return ""
     where = next(places(s, wrong), "")
@@ -63,14 +65,15 @@ def places(s: Search, wrong: Any) -> Iterator[str]:
         yield (
             f"entry [{', '.join(map(str, k))}] is wrong" if len(k) > 1 else f"entry {k[0]} is wrong"
         )
+    counts = np.zeros(wrong.shape)
     for node, i in s.edges:
         if node.op is GETITEM and node.parents[i] is s.q.v:
-            counts = np.zeros(np.shape(node.args[0]))
             np.add.at(counts, node.kwargs.get("index", ()), 1)
-            if np.array_equal(wrong, wrong & (counts > 1)) and np.any(counts > 1):
-                yield "rows used more than once are wrong"
-            if np.array_equal(wrong, wrong & (counts == 0)):
-                yield "rows that are not used are wrong"
+    if np.any(counts) and len(s.q.part.inside) and picks_alone(s):
+        if np.array_equal(wrong, wrong & (counts > 1)) and np.any(counts > 1):
+            yield "rows used more than once are wrong"
+        if np.array_equal(wrong, wrong & (counts == 0)):
+            yield "rows that are not used are wrong"
     for name, value in s.values():
         if np.shape(value) == wrong.shape and np.any(value > 0) and np.any(value < 0):
             for mask, sign in ((np.asarray(value) < 0, "<"), (np.asarray(value) > 0, ">")):
@@ -88,6 +91,19 @@ def places(s: Search, wrong: Any) -> Iterator[str]:
             listed = ", ".join(map(str, np.flatnonzero(lines)[:3]))
             many = "s" if np.sum(lines) > 1 else ""
             yield f"{kind}{many} {listed} {'are' if many else 'is'} wrong"
+
+
+def picks_alone(s: Search) -> bool:
+    """Whether all uses of what is differentiated are entries picked from it."""
+    return all(n.op is GETITEM for n, i in s.edges if n.parents[i] is s.q.v)
+
+
+def displaced(s: Search) -> str:
+    """``: the numbers are right, and stand in other places``, where they do; else nothing."""
+    hand, value = (np.sort(np.ravel(x[x != 0])) for x in (s.q.hand, s.base.value))
+    if len(hand) < 3 or hand.shape != value.shape or not np.allclose(hand, value, rtol=1e-9):
+        return ""
+    return "its numbers are right, and stand in other places than they should"
 
 
 def what_is_there(s: Search, wrong: Any) -> str:

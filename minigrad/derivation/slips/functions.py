@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
-from minigrad.derivation.search import BLIND, Search, axis_words, times
+from minigrad.derivation.search import BLIND, EXTREMES, Search, axis_words, times
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call, Edit
+from minigrad.graph import AnyNode
 
 Local = Callable[[Any, Any], Any]
 
@@ -31,6 +32,7 @@ SLOPES: dict[Any, list[tuple[str, str, Local]]] = {
         ("1 - {a}", "{a} * (1 - {a})", lambda x, a: 1 - a),
         ("1 - {a}**2", "{a} * (1 - {a})", lambda x, a: 1 - a**2),
         ("{a}**2", "{a} * (1 - {a})", lambda x, a: a**2),
+        ("{a}", "{a} * (1 - {a})", lambda x, a: a),
         ("{a} - 1", "{a} * (1 - {a})", lambda x, a: a - 1),
         ("σ({a}) * (1 - σ({a}))", "{a} * (1 - {a})", lambda x, a: _sigma(a) * (1 - _sigma(a))),
     ],
@@ -169,22 +171,26 @@ def one_branch(s: Search) -> Found:
     """One branch of a function with a kink: leaky ReLU as ReLU, ELU without its left side."""
     for node, i in s.edges:
         op = node.op
-        if op is None or not op.elementwise or op in BLIND or i != 0:
+        if op is None or not op.elementwise or op in BLIND or (len(node.args) > 1 and op.symbol):
             continue
-        if any(p is not None or np.size(a) > 1 for a, p in list(zip(node.args, node.parents))[1:]):
+        others = [k for k in range(len(node.args)) if k != i]
+        if any(node.parents[k] is not None or np.size(node.args[k]) > 1 for k in others):
             continue
-        if len(node.args) > 1 and op.symbol:
-            continue
-        x = np.asarray(node.args[0])
+        x = np.asarray(node.args[i])
         if not (np.any(x > 0) and np.any(x < 0)):
             continue
         d = Call(node, i, node.ans, node.args)(np.ones_like(node.ans))
-        name = s.operand(node, 0)
+        name = s.operand(node, i)
         for side, words in [(x < 0, "negative side"), (x > 0, "positive side")]:
             there = f"of the {words}, where {name} {'<' if words[0] == 'n' else '>'} 0,"
-            for value, what in [(0.0, "0"), (1.0, "1")]:
+            for value, what in [(0.0, "0"), (1.0, "1"), (-1.0, "-1")]:
                 changed = s.edited({(node, i): instead(np.where(side, value, d))})
                 yield changed, f"{there} is taken for {what}"
+        left, right = np.unique(d[x < 0]), np.unique(d[x > 0])
+        if len(left) == len(right) == 1 and np.shape(d) == np.shape(x):
+            turned = np.where(x > 0, left[0], right[0])
+            words = f"of the two sides of {name} = 0 is exchanged"
+            yield s.edited({(node, i): instead(turned)}), words
 
 
 @slip("wrong_node", 47, "it equals {}'({}) evaluated at {} where {} = {}({}) belongs: write {}")
@@ -212,7 +218,13 @@ def all_share(s: Search) -> Found:
     groups = [[e] for e in edges] + ([edges] if len(edges) > 1 else [])
     for group in groups:
         op: Any = group[0][0].op
-        n = int(np.prod([np.size(e.args[0]) / max(1, np.size(e.ans)) for e, _ in group]))
+        n = np.size(group[0][0].args[0]) // max(1, np.size(group[0][0].ans))
+        other = ops.min if op is ops.max else ops.max
+        yield (
+            s.edited(dict.fromkeys(group, received_by(other))),
+            f"what arrives at {s.describe(group[-1][0])} goes to the {EXTREMES[other]} entry,",
+            f"where the {EXTREMES[op]} receives it",
+        )  # fmt: skip
         where = f"where only the {EXTREMES[op]} of them receives it"
         for mean, words in ((True, "is shared by"), (False, "goes to")):
             edit = lambda g, call, m=mean: spread(g, call, m)
@@ -222,7 +234,14 @@ def all_share(s: Search) -> Found:
             )  # fmt: skip
 
 
-EXTREMES = {ops.max: "largest", ops.min: "smallest"}
+def received_by(op: Any) -> Edit:
+    """The rule of the other extreme."""
+
+    def edit(g: Any, call: Call) -> Any:
+        x, kwargs = call.args[0], call.node.kwargs
+        return op.rule(0)(g, op.forward(x, **kwargs), x, **kwargs)
+
+    return edit
 
 
 def spread(g: Any, call: Call, mean: bool) -> Any:
@@ -374,6 +393,28 @@ def softmax(s: Search) -> Found:
             continue
         for way, words in WAYS[node.op](node.ans, axis, name, f"d{s.names.of(s.q.u)}/d{name}"):
             yield s.edited({(node, i): applied(way)}), words
+    for m, t, axis in written_out_softmax(s):
+        name = s.names.of(m)
+        for way, words in softmax_ways(m.ans, axis, name, f"d{s.names.of(s.q.u)}/d{name}"):
+            sent: Callable[[Any, Any], Any] = lambda g, through, way=way: way(g)  # type: ignore[misc]
+            yield s.jumped(m, t, sent), words
+
+
+def written_out_softmax(s: Search) -> Iterator[tuple[AnyNode, AnyNode, int]]:
+    """Where exp and its sum are written out: the probabilities, and the logits below them."""
+    for m in {n: None for n, _ in s.edges}:
+        if m.op is not ops.divide or not np.ndim(m.ans) or np.any(m.ans < 0):
+            continue
+        for axis in range(np.ndim(m.ans)):
+            if not np.allclose(np.sum(m.ans, axis=axis), 1, rtol=1e-9):
+                continue
+            below: list[Any] = [n.parents[i] for n, i in s.graph.between(m, s.q.v).active()]
+            for t in dict.fromkeys(below):
+                x: Any = s.graph.values.get(t)
+                same = np.shape(x) == np.shape(m.ans) and (t is s.q.v or s.marked(t))
+                if same and np.allclose(ops.softmax.forward(x, axis=axis), m.ans):
+                    yield m, t, axis
+                    break
 
 
 def applied(way: Callable[[Any], Any]) -> Edit:

@@ -69,6 +69,14 @@ def missing_on_the_way(s: Search) -> Found:
                 yield s.edited({e: scaled(1 / f) for e in s.edges if e[0] is node}), text
 
 
+@slip("factor", 29, "{}")
+def a_named_number(s: Search) -> Found:
+    """Off by a number that the caller has a name for: the share kept by dropout, a rate."""
+    for name, k in s.named_numbers():
+        yield s.base.value * k, f"it is {name} = {k:g} times the truth"
+        yield s.base.value / k, f"it is the truth divided by {name} = {k:g}"
+
+
 @slip("missing_local_factor", 50, "the local factors {} and {} are missing")
 def two_missing(s: Search) -> Found:
     """Two local factors left out."""

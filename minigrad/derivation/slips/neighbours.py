@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,19 @@ from minigrad.derivation.factors import ratio_of
 from minigrad.derivation.search import (
     BLIND,
     CONCATENATE,
+    GETITEM,
     Search,
     axis_sets,
     axis_words,
     substituted,
 )
 from minigrad.derivation.slips.registry import Found, slip
+from minigrad.derivation.walk import Call
 from minigrad.graph import AnyNode
+from minigrad.ops.record import by_name
 
+SMALL = 1_000
+"""Kernels of up to so many numbers are tried flipped where they enter in many places."""
 FLIPPED = 4
 """Arrays of up to so many axes are tried in the opposite order."""
 
@@ -125,6 +131,94 @@ def not_flipped(s: Search) -> Found:
                 if not np.array_equal(flipped, value):
                     name = s.describe(parent)
                     yield s.seen_values({parent: flipped}), name, axis_words(axes), name
+
+
+@slip("order", 42, "{} is summed up from the front, where from the end belongs")
+def scan_not_turned(s: Search) -> Found:
+    """The gradient of a cumulative sum summed up in its own order."""
+    for node, i in s.edges:
+        if node.op in SCANS and i == 0:
+            edit = lambda g, call: SCANNED[call.node.op](g, call)
+            yield s.edited({(node, i): edit}), f"what arrives at {s.describe(node)}"
+
+
+def scanned_sum(g: Any, call: Call) -> Any:
+    return np.cumsum(g, axis=call.node.kwargs.get("axis"))
+
+
+def scanned_product(g: Any, call: Call) -> Any:
+    return np.cumsum(g * call.ans, axis=call.node.kwargs.get("axis")) / call.args[0]
+
+
+SCANNED = {by_name("cumsum"): scanned_sum, by_name("cumprod"): scanned_product}
+SCANS = set(SCANNED)
+
+
+@slip(
+    "order",
+    42,
+    "the order of {} is reversed along {}: {} must be flipped here, as in a convolution",
+)
+def kernel_not_flipped(s: Search) -> Found:
+    """The same of a kernel whose parts enter in many places."""
+    inside = s.q.part.inside
+    for leaf in feeding(s):
+        value: Any = s.graph.values.get(leaf)
+        if not 0 < np.ndim(value) <= FLIPPED or np.size(value) > SMALL:
+            continue
+        ndim = np.ndim(value)
+        for axes in dict.fromkeys([(ndim - 1,), tuple(range(ndim))[-2:], tuple(range(ndim))]):
+            flipped = np.flip(value, axes)
+            s.graph.steps += len(s.graph.nodes)
+            seen = {n: x for n, x in s.graph.replay({leaf: flipped}).items() if n not in inside}
+            yield s.seen_values(seen), s.describe(leaf), axis_words(axes), s.describe(leaf)
+
+
+def feeding(s: Search) -> list[AnyNode]:
+    """Named nodes that the rules on the way see, though nothing passes through them."""
+    seen: set[AnyNode] = {s.q.v}
+    stack = [p for n, i in s.edges for k, p in enumerate(n.parents) if k != i and p is not None]
+    while stack:
+        node = stack.pop()
+        if node not in seen and node not in s.q.part.inside:
+            seen.add(node)
+            stack += [p for p in node.parents if p is not None]
+    return sorted((n for n in seen if n is not s.q.v and s.marked(n)), key=lambda n: n.seq)
+
+
+@slip("order", 45, "its blocks along {} stand in another order: {} for {}")
+def blocks_in_another_order(s: Search) -> Found:
+    """Gates that were joined in another order than they were taken apart."""
+    base = s.base.value
+    for axis, n in enumerate(base.shape):
+        for count in (2, 3, 4):
+            if n % count or n == count or not s.ample:
+                continue
+            parts = np.split(base, count, axis=axis)
+            for order in itertools.permutations(range(count)):
+                if list(order) != sorted(order):
+                    value = np.concatenate([parts[k] for k in order], axis=axis)
+                    listed = ", ".join(str(k + 1) for k in order)
+                    yield (
+                        value,
+                        axis_words((axis,)),
+                        listed,
+                        ", ".join(map(str, range(1, count + 1))),
+                    )
+
+
+@slip("slice", 43, "the same part of {} is taken every time, where it moves on")
+def same_slice(s: Search) -> Found:
+    """``x[:k]`` in every pass of a loop, where ``x[t:t + k]`` belongs."""
+    groups: dict[Any, list[AnyNode]] = {}
+    for node, i in s.edges:
+        for k, parent in enumerate(node.parents):
+            if k != i and parent is not None and parent.op is GETITEM:
+                key = parent.parents[0] or id(parent.args[0]), np.shape(parent.ans)
+                groups.setdefault(key, []).append(parent)
+    for group in groups.values():
+        for source in dict.fromkeys([group[0], group[-1]]) if len(group) > 1 else []:
+            yield s.seen_values(dict.fromkeys(group, source.ans)), s.operand(source, 0)
 
 
 @slip("order", 43, "its entries are in the opposite order along {}")

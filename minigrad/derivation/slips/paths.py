@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad.derivation.factors import number
 from minigrad.derivation.search import Search, Segment, cut
+from minigrad.derivation.slips.local import skip
 from minigrad.derivation.slips.registry import Found, slip
 
 FEW = 6
@@ -34,10 +35,11 @@ def one_path(s: Search) -> Found:
         yield changed(s, part, 0.0), named(s, segment)
 
 
-@slip("dropped_path", 11, "the paths {} are missing")
+@slip("dropped_path", 11, "the {} missing")
 def several_paths(s: Search) -> Found:
-    """Several of few paths forgotten."""
-    paths = s.q.part.paths(s.base.stop, FEW + 1) if not s.base.changes.jumps else []
+    """One route of few, or several, forgotten."""
+    paths = s.q.part.paths(s.base.stop) if not s.base.changes.jumps else []
+    paths = [p for p in paths if not any(e in s.silent for e in p)]
     if not 2 < len(paths) <= FEW:
         return
     parts = []
@@ -46,10 +48,11 @@ def several_paths(s: Search) -> Found:
         if parts[-1] is None:
             return
     count = range(len(paths))
-    for k in count[2:]:
+    for k in count[1:]:
         for lost in combinations(count, k):
             value = sum(parts[i] for i in count if i not in lost)
-            yield value, " and ".join(s.route(paths, i) for i in lost)
+            listed = " and ".join(s.route(paths, i) for i in lost)
+            yield value, f"path {listed} is" if k == 1 else f"paths {listed} are"
 
 
 @slip("sign", 12, "the contribution of the path {} has the wrong sign")
@@ -124,6 +127,20 @@ def extra_in_a_part(s: Search) -> Found:
         for name, d in values:
             if d.shape in ((), part.shape):
                 yield s.base.value + part * (d - 1), named(s, segment), name
+
+
+@slip("missing_local_factor", 48, "in the part {} the local factor {} is missing")
+def missing_in_a_part(s: Search) -> Found:
+    """A local factor left out of one part alone: ``dout`` for ``ds`` on the way around a block."""
+    factors = [e for e in s.edges if s.is_factor(e)][:40] if s.ample else []
+    for segment, part in s.parts[:12]:
+        rest = dict.fromkeys(segment.edges, cut)
+        for edge in factors:
+            whole = s.edited({edge: skip}, sifted=False)
+            left = s.edited({edge: skip, **rest}, sifted=False) if whole is not None else None
+            if left is not None:
+                value = s.base.value - part + (whole - left)
+                yield value, named(s, segment), s.factor_name(edge)
 
 
 def two_words(a: str, ca: float, b: str, cb: float) -> str:
