@@ -35,24 +35,36 @@ def one_path(s: Search) -> Found:
         yield changed(s, part, 0.0), named(s, segment)
 
 
-@slip("dropped_path", 11, "the {} missing")
+@slip("dropped_path", 11, "the paths {} are missing")
 def several_paths(s: Search) -> Found:
-    """One route of few, or several, forgotten."""
+    """Several of few paths forgotten."""
+    routes = contributions(s)
+    for k in range(2, len(routes)):
+        for lost in combinations(range(len(routes)), k):
+            value = sum(part for i, (part, _) in enumerate(routes) if i not in lost)
+            yield value, " and ".join(routes[i][1] for i in lost)
+
+
+@slip("dropped_path", 46, "the path {} is missing")
+def one_route(s: Search) -> Found:
+    """One of few routes forgotten, which shares all of its edges with others."""
+    for part, name in contributions(s):
+        yield s.base.value - part, name
+
+
+def contributions(s: Search) -> list[tuple[Any, str]]:
+    """What each of few paths contributes, and its name."""
     paths = s.q.part.paths(s.base.stop) if not s.base.changes.jumps else []
     paths = [p for p in paths if not any(e in s.silent for e in p)]
     if not 2 < len(paths) <= FEW:
-        return
-    parts = []
-    for path in map(set, paths):
-        parts.append(s.edited({e: cut for e in s.edges if e not in path}, sifted=False))
-        if parts[-1] is None:
-            return
-    count = range(len(paths))
-    for k in count[1:]:
-        for lost in combinations(count, k):
-            value = sum(parts[i] for i in count if i not in lost)
-            listed = " and ".join(s.route(paths, i) for i in lost)
-            yield value, f"path {listed} is" if k == 1 else f"paths {listed} are"
+        return []
+    found = []
+    for k, path in enumerate(paths):
+        part = s.edited({e: cut for e in s.edges if e not in path}, sifted=False)
+        if part is None:
+            return []
+        found.append((part, s.route(paths, k)))
+    return found
 
 
 @slip("sign", 12, "the contribution of the path {} has the wrong sign")
