@@ -19,7 +19,7 @@ from minigrad.ops import eigen, factorisations, fourier, matrices, norms
 from minigrad.ops.einsum import LETTERS, contract
 from minigrad.ops.elementwise import nan_to_num
 from minigrad.ops.elementwise import round as round_
-from minigrad.ops.indexing import elements, getitem, is_basic, scatter
+from minigrad.ops.indexing import elements, getitem, is_basic, running_extreme, scatter
 from minigrad.ops.joining import joined, layered, pieces
 from minigrad.ops.padding import framed
 from minigrad.ops.record import Op
@@ -154,7 +154,9 @@ def repeated(
         return run(op, *args, **kwargs)
     together = [isinstance(a, Many) for a in args]
     values = [a.values if isinstance(a, Many) else a for a in args]
-    rule = broadcasting if pointwise(op) and not kwargs else RULES.get(op)
+    if op.by_shape:
+        return old_ans
+    rule = broadcasting if pointwise(op) else RULES.get(op, same if op.leading else None)
     ans = None
     if rule is not None and (not many_kwargs or rule is indexed):
         shape = () if several else np.shape(old_ans)
@@ -206,13 +208,33 @@ def from_end(axis: Any, ndim: int) -> Any:
 def broadcasting(
     op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any
 ) -> Any:
-    return run(op, *[align(a, len(shape)) if t else a for a, t in zip(args, together, strict=True)])
+    ndim = max([len(shape), *map(len, shapes)])  # metadata may broadcast as well
+    return run(op, *[align(a, ndim) if t else a for a, t in zip(args, together, strict=True)], **kw)
 
 
 def same(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """What does not care for axes in front: the last ones, or none, are worked on."""
     ndim = max(map(len, shapes))
     return run(op, *[align(a, ndim) if t else a for a, t in zip(args, together, strict=True)], **kw)
+
+
+def place(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    """Where an extreme element is: along an axis, or among all."""
+    axis = kw.pop("axis", None)
+    if axis is not None:
+        return run(op, args[0], axis=from_end(axis, len(shapes[0])), **kw)
+    found = run(op, np.reshape(args[0], (n, math.prod(shapes[0]))), axis=1)
+    return np.reshape(found, (n, *shape))
+
+
+def first_only(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    """Element by element of the first argument, while the others are the same for all."""
+    return None if any(together[1:]) else run(op, *args, **kw)
+
+
+def second_only(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    """Element by element of the second argument, while the first is the same for all."""
+    return None if together[0] else run(op, *args, **kw)
 
 
 def triangle(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
@@ -397,6 +419,11 @@ RULES: dict[Op, Callable[..., Any]] = {
     **dict.fromkeys((ops.any, ops.all, ops.count_nonzero, norms.power_norm), reduction),
     **dict.fromkeys((ops.logsumexp, ops.softmax, ops.log_softmax), reduction),
     **dict.fromkeys((ops.cumsum, ops.cumprod, ops.sort, ops.argsort), scan),
+    running_extreme: scan,
+    **dict.fromkeys((ops.argmax, ops.argmin, ops.nanargmax, ops.nanargmin), place),
+    **dict.fromkeys((ops.digitize, ops.isin), first_only),
+    ops.searchsorted: second_only,
+    **dict.fromkeys((ops.isclose, ops.iscomplex, ops.isreal, ops.isposinf, ops.isneginf), same),
     **dict.fromkeys((ops.copy, ops.astype, ops.real, ops.imag, nan_to_num, round_), same),
     **dict.fromkeys((matrices.inv, matrices.det, matrices.signed_logdet), same),
     **dict.fromkeys((matrices.pseudo_inverse, matrices.cofactors, matrices.cofactors_along), same),

@@ -18,11 +18,11 @@ from minigrad.errors import label
 from minigrad.graph import (
     NOTHING,
     AnyNode,
-    Leaf,
     Variable,
     backward_pass,
     is_alive,
     leaves,
+    living,
     modes,
     node1,
     pushing,
@@ -52,7 +52,7 @@ def variable_for(x: Any, outlives: bool) -> Any:
     if type(x) is float:
         return wrap(np.float64(x), Variable())
     if type(x) is np.ndarray and x.dtype.kind in CONTINUOUS and x.ndim:
-        data = x.copy() if outlives or Leaf.made or running else x.view()
+        data = x.copy() if outlives or living or running else x.view()
         data.setflags(write=False)
         return wrap(data, Variable())
     if isinstance(x, Tensor):
@@ -110,6 +110,8 @@ class Call:
         What ``f`` returned.
     """
 
+    __slots__ = ("builds", "inputs", "nested", "nodes", "outer", "result")
+
     def __init__(
         self,
         f: F,
@@ -126,7 +128,7 @@ class Call:
         for i in argnums:
             if not isinstance(args[i], CONTAINERS):
                 called[i] = x = variable_for(args[i], outlives)
-                if strict and node_of(x) is None:
+                if strict and (type(x) is not Tensor or x.node is None):
                     check_differentiable(args[i], [x], i)
                 self.inputs.append(x)
                 self.builds.append((1, _FIRST))
@@ -167,7 +169,7 @@ class Call:
             return False
         if modes.special and tracing.get() is not None:
             return True
-        if not Leaf.made and not running and not (modes.special and pushing.get()):
+        if not living and not running and not (modes.special and pushing.get()):
             return False
         roots = [y.node for y in outputs if node_of(y) is not None]
         return any(is_alive(leaf) for root in roots for leaf in leaves(root))
@@ -183,12 +185,12 @@ class Call:
             handed_out(found)
         answers: list[Any] = []
         for x in self.inputs:
-            node = node_of(x)
-            if node is None:
-                answers.append(None)
-                continue
-            g = found[node] if node in found else np.zeros_like(x._value)[()]
-            answers.append(g if lift is None or isinstance(g, Tensor) else wrap(g, None))
+            g = None
+            if type(x) is Tensor and x.node is not None:
+                g = found[x.node] if x.node in found else np.zeros_like(x._value)[()]
+                if lift is not None and type(g) is not Tensor:
+                    g = wrap(g, None)
+            answers.append(g)
         return answers
 
 

@@ -1,8 +1,4 @@
-"""Forward mode: tangents pushed along, by the rules that pull gradients back.
-
-No op has a second rule.  An elementwise rule is its own transpose; an op that is linear
-pushes tangents through its forward function; everywhere else the rule is linear in the
-gradient that it is given, so that its derivative by that gradient is the derivative forward.
+"""Forward mode: tangents pushed along while a function runs.
 
 Where nothing else is recorded, tangents travel with the values, and what is no longer
 needed goes (`Pusher`).  Through what was recorded they are pushed afterwards, in the order
@@ -11,30 +7,27 @@ of recording (`push_through`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from minigrad.autodiff.call import F, variable_for
-from minigrad.batch import Many, align, batched, repeated
+from minigrad.autodiff.tangents import fitted, push_through, tangent
+from minigrad.batch import align
 from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
 from minigrad.errors import failure
 from minigrad.graph import (
     NOTHING,
     AnyNode,
     Dual,
-    Passive,
     Variable,
     ancestors,
-    backward_pass,
     inspector,
     is_alive,
     modes,
     next_seq,
-    pick,
-    picked,
     pushing,
     recording,
     tracing,
@@ -48,231 +41,6 @@ Lift = Callable[[Any, AnyNode], Any]
 float64 = np.float64
 ndarray = np.ndarray
 new = object.__new__
-
-
-# --- one op ----------------------------------------------------------------------------
-
-
-def tangent(
-    op: Op, args: Sequence[Any], tangents: Sequence[Any], kwargs: Any, ans: Any, n: int | None
-) -> Any:
-    """The tangent of what ``op`` returned, given those of its arguments (None: zero).
-
-    Parameters
-    ----------
-    args, ans
-        Arrays, or Tensors where what is done with them is to be recorded.
-    n : int or None
-        None for one tangent; else the length of an axis in front of each of them.
-
-    Returns
-    -------
-    array or Tensor, or a tuple of them
-        In the shape and dtype of ``ans``, with the axis in front.
-    """
-    if op.elementwise and op.jvp is None:
-        return fitted(through_rules(op, args, tangents, kwargs, ans, n), ans, n)
-    if op.jvp is not None:
-        pushed = op.jvp(tangents, ans, *args, **kwargs)
-    elif op.linear == "jointly":
-        if len(args) == 1:
-            full = tangents
-        else:
-            full = [
-                np.zeros_like(a) if t is None else t for a, t in zip(args, tangents, strict=True)
-            ]
-        pushed = through(op, full, tangents, args, kwargs, ans, n)
-    elif op.linear == "each":
-        pushed = None
-        for i, t in enumerate(tangents):
-            if t is not None:
-                mixed = [t if i == k else a for k, a in enumerate(args)]
-                only = [t if i == k else None for k in range(len(args))]
-                part = through(op, mixed, only, args, kwargs, ans, n)
-                pushed = part if pushed is None else pushed + part
-    elif n is None:
-        pushed = transposed(op, args, tangents, kwargs, ans)
-    else:
-        pushed = one_after_the_other(op, args, tangents, kwargs, ans, n)
-    if type(ans) is tuple:
-        return tuple([fitted(t, y, n) for t, y in zip(pushed, ans, strict=True)])
-    return fitted(pushed, ans, n)
-
-
-def through_rules(
-    op: Op, args: Sequence[Any], tangents: Sequence[Any], kwargs: Any, ans: Any, n: int | None
-) -> Any:
-    """An elementwise rule multiplies by the slope, forward as well as backward."""
-    total: Any = None
-    for i, t in enumerate(tangents):
-        if t is not None:
-            rule = op.rule(i)
-            assert rule is not None, f"{op.name} has no rule for argument {i}"
-            t = t if n is None else align(t, len(ans.shape))
-            c = rule(t, ans, *args, **kwargs)
-            total = c if total is None else total + c
-    return total
-
-
-def through(
-    op: Op, full: Any, tangents: Any, args: Any, kwargs: Any, ans: Any, n: int | None
-) -> Any:
-    """``op`` itself, of arguments with tangents in their places."""
-    if n is not None:
-        marked = [Many(x) if t is not None else x for x, t in zip(full, tangents, strict=True)]
-        found = repeated(op, marked, kwargs, args, ans, n)
-        return tuple([y.values for y in found]) if type(found) is tuple else found.values
-    if any(type(x) is Tensor for x in full) or tracing.get() is not None:
-        return op(*full, **kwargs)
-    return op.forward(*full, **kwargs)
-
-
-def stand_in(y: Any) -> Tensor:
-    """Zeros like ``y``, to differentiate by."""
-    node = Variable()
-    node.ans = np.zeros(np.shape(y), y.dtype)[()]
-    return wrap(node.ans, node)
-
-
-def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Any) -> Any:
-    """The derivative, by the gradient ``u``, of what the rules make of ``u`` and the tangents."""
-    outputs = ans if type(ans) is tuple else (ans,)
-    us = [
-        stand_in(y)
-        if y.dtype.kind in CONTINUOUS
-        else wrap(np.zeros(np.shape(y), y.dtype)[()], None)
-        for y in outputs
-    ]
-    u = tuple(us) if type(ans) is tuple else us[0]
-    live = any(type(x) is Tensor for x in (*args, *tangents, *outputs))
-    token = pushing.set(None)
-    try:
-        along: Any = 0.0
-        for i, t in enumerate(tangents):
-            if t is not None:
-                rule = op.rule(i)
-                assert rule is not None, f"{op.name} has no rule for argument {i}"
-                c = rule(u, ans, *args, **kwargs) * t
-                along = along + (np.real(c) if c.dtype.kind == "c" else c).sum()
-        if type(along) is not Tensor or along.node is None:
-            found: Any = {}
-        else:
-            wanted = {v.node for v in us if v.node is not None}
-            found = backward_pass([(along.node, along.seed())], wanted, wrap if live else None)
-    finally:
-        pushing.reset(token)
-    answers = tuple(
-        [found[v.node] if v.node in found else np.zeros(v.shape, v.dtype)[()] for v in us]
-    )
-    return answers if type(ans) is tuple else answers[0]
-
-
-def one_after_the_other(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Any, n: int) -> Any:
-    """Many tangents by transposed rules: recorded for one, and done again for all."""
-    token = pushing.set(None)
-    try:
-        known: dict[AnyNode, Any] = {}
-        ones: list[Any] = []
-        for a, t in zip(args, tangents, strict=True):
-            if t is None:
-                ones.append(None)
-                continue
-            one = stand_in(np.broadcast_to(t.dtype.type(0), np.shape(a)))
-            known[one.node] = Many(t)
-            ones.append(one)
-        pushed = transposed(op, args, ones, kwargs, ans)
-        outputs = pushed if type(pushed) is tuple else (pushed,)
-        live = any(type(x) is Tensor for x in (*args, *tangents))
-        roots = [y.node for y in outputs if type(y) is Tensor and y.node is not None]
-        found = dict(zip(roots, batched(roots, known, n, wrap if live else None), strict=True))
-        answers = []
-        for y in outputs:
-            many = found.get(y.node) if type(y) is Tensor else None
-            if isinstance(many, Many):
-                answers.append(many.values)
-            else:
-                answers.append(np.zeros((n, *np.shape(y)), y.dtype))
-    finally:
-        pushing.reset(token)
-    return tuple(answers) if type(pushed) is tuple else answers[0]
-
-
-def fitted(t: Any, y: Any, n: int | None) -> Any:
-    """The tangent ``t`` in the shape and dtype of the value ``y``."""
-    if type(t) is float64 and type(y) is float64 and n is None:
-        return t
-    shape = y.shape if n is None else (n, *y.shape)
-    if type(t) in (float, int, complex):
-        t = np.asarray(t)[()]
-    if t.shape != shape:
-        t = np.broadcast_to(t, shape)
-    if t.dtype is y.dtype or t.dtype == y.dtype or y.dtype.kind not in CONTINUOUS:
-        return t
-    if t.dtype.kind == "c" and y.dtype.kind != "c":
-        t = np.real(t)
-    return t.astype(y.dtype)
-
-
-# --- what was recorded -----------------------------------------------------------------
-
-
-def push_through(
-    targets: Iterable[AnyNode],
-    known: Mapping[AnyNode, Any],
-    n: int | None = None,
-    lift: Lift | None = None,
-) -> list[Any]:
-    """Tangents of ``targets``, from ``known`` ones; None where they depend on none of them.
-
-    Parameters
-    ----------
-    known : dict
-        node -> its tangent.
-    n : int or None
-        As for `tangent`.
-    lift : callable, optional
-        As for `minigrad.graph.backward_pass`.
-    """
-    targets = list(targets)
-    found = dict(known)
-    inspect = inspector.get() if modes.special and tracing.get() is None else None
-    nodes = {node for target in targets for node in ancestors(target)}
-    for node in sorted(nodes, key=lambda node: node.seq):
-        if node in found or node.op is None or type(node) is Passive:
-            continue
-        parents = node.parents
-        ts = [None if p is None else found.get(p) for p in parents]
-        if all(t is None for t in ts):
-            continue
-        if node.op is pick:
-            found[node] = ts[0][node.kwargs["index"]]  # type: ignore[index]
-        elif node.op is variable:
-            found[node] = ts[0]
-        else:
-            found[node] = tangent(node.op, *lifted(node, ts, lift), n)
-            if inspect is not None:
-                argnum = next(i for i, t in enumerate(ts) if t is not None)
-                inspect.after_rule(node, argnum, ts[argnum], found[node])
-    return [found.get(target) for target in targets]
-
-
-def lifted(node: AnyNode, ts: list[Any], lift: Lift | None) -> tuple[Any, Any, Any, Any]:
-    """Arguments, tangents, metadata and answer of a node, as Tensors if they are to be recorded."""
-    if lift is None:
-        return node.args, ts, node.kwargs, node.ans
-    args = [
-        a if p is None or type(a) is tuple else lift(a, p)
-        for a, p in zip(node.args, node.parents, strict=True)
-    ]
-    ans = node.ans
-    if type(ans) is tuple:
-        ans = tuple([lift(y, picked(node, i)) for i, y in enumerate(ans)])
-    else:
-        ans = lift(ans, node)
-    return args, ts, node.kwargs, ans
-
-
-# --- while a function runs -------------------------------------------------------------
 
 
 class TooLarge(Exception):
@@ -448,7 +216,7 @@ class Pusher:
         node = new(Dual)  # `Dual`, written out
         node.pusher, node.tangent, node.ans = self, t, ans
         node.op, node.args, node.parents, node.kwargs = None, (), (), NOTHING
-        node.grad, node.seq = None, next_seq()
+        node.grad, node.kept, node.seq = None, None, next_seq()
         x = new(Tensor)
         x._value, x.node = ans, node
         return x

@@ -26,7 +26,8 @@ from minigrad.autodiff.call import (
     recording_on,
 )
 from minigrad.autodiff.derived import derived
-from minigrad.autodiff.forward import Pusher, can_push, handed, push_along, push_through
+from minigrad.autodiff.forward import Pusher, can_push, handed, push_along
+from minigrad.autodiff.tangents import push_through
 from minigrad.data import CONTINUOUS
 from minigrad.errors import label
 from minigrad.graph import modes, pushing

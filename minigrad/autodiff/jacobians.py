@@ -25,10 +25,9 @@ from minigrad.autodiff.forward import (
     can_push,
     handed,
     push_along,
-    push_through,
-    stand_in,
 )
 from minigrad.autodiff.functions import grad, jvp
+from minigrad.autodiff.tangents import push_through, stand_in
 from minigrad.batch import Many, batched
 from minigrad.errors import label
 from minigrad.graph import ancestors

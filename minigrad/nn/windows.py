@@ -37,10 +37,10 @@ def _windows(x: Any, size: Any, stride: Any, dilation: Any) -> Any:
     return seen.transpose(*range(lead), *range(lead + n, lead + 2 * n), *range(lead, lead + n))
 
 
-def _overlay(y: Any, shape: Any, size: Any, stride: Any, dilation: Any) -> Any:
-    x = np.zeros(shape, y.dtype)
+def _overlay(y: Any, lengths: Any, size: Any, stride: Any, dilation: Any) -> Any:
     n = len(size)
-    lead = (slice(None),) * (len(shape) - n)
+    x = np.zeros((*y.shape[: -2 * n], *lengths), y.dtype)
+    lead = (slice(None),) * (x.ndim - n)
     for offset in np.ndindex(*size):
         target = tuple(
             slice(i * d, i * d + s * (places - 1) + 1, s)
@@ -55,9 +55,12 @@ windows: Op = Op(
     _windows,
     (
         lambda g, ans, x, size, stride, dilation: overlay(
-            g, shape=np.shape(x), size=size, stride=stride, dilation=dilation
+            g, lengths=np.shape(x)[-len(size) :], size=size, stride=stride, dilation=dilation
         ),
     ),
+    view=True,
+    linear="jointly",
+    leading=True,
     doc="""windows(x, size=, stride=, dilation=): the last n axes as windows see them.
 
     From (..., *lengths) to (..., *size, *places); everything in tuples of n integers.
@@ -67,11 +70,17 @@ overlay: Op = Op(
     "overlay",
     _overlay,
     (
-        lambda g, ans, y, shape, size, stride, dilation: windows(
+        lambda g, ans, y, lengths, size, stride, dilation: windows(
             g, size=size, stride=stride, dilation=dilation
         ),
     ),
-    doc="overlay(y, shape=, size=, stride=, dilation=): windows added up where they came from.",
+    fresh=True,
+    linear="jointly",
+    leading=True,
+    doc="""overlay(y, lengths=, size=, stride=, dilation=): windows added up where they came from.
+
+    From (..., *size, *places) to (..., *lengths).
+    """,
 )
 
 

@@ -115,6 +115,8 @@ def raised(x: Any, p: Any) -> Any:
     """
     if type(x) is not ndarray or type(p) not in (int, float) or x.dtype.kind != "f":
         return x**p
+    if p == 2:
+        return x * x
     if p in SMALL:
         return whole(x, SMALL[p])
     if p in HALVES:

@@ -35,10 +35,10 @@ def multiplied(a: Any, b: Any) -> Any:
     """
     if type(a) is ndarray is type(b) and a.ndim and 0 < b.ndim <= 2:
         if a.ndim <= 2:
-            return dot_product(a, b)
+            return a.dot(b)
         if b.ndim == 2 and a.shape[-1] == b.shape[0]:
             rows = a.reshape((math.prod(a.shape[:-1]), a.shape[-1]))
-            return dot_product(rows, b).reshape((*a.shape[:-1], b.shape[1]))
+            return rows.dot(b).reshape((*a.shape[:-1], b.shape[1]))
     return a @ b
 
 

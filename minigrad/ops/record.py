@@ -70,6 +70,7 @@ class Facts(TypedDict, total=False):
     unruled: str
     joint: bool
     complex: bool
+    leading: bool
 
 
 class Shown:
@@ -142,9 +143,19 @@ class Op:
         ``vjps`` is one rule that returns the gradients of all arrays, in a tuple.
     complex : bool
         Values and rules are right for complex numbers as well; they are refused otherwise.
+    leading : bool
+        It works on the last axes of its arrays; axes in front are examples, each by itself.
     """
 
-    elementwise: bool = False
+    __slots__ = (
+        *("__dict__", "arity", "complex", "elementwise", "forward", "joint", "jvp", "linear"),
+        *("name", "twin", "vjps"),
+    )  # what every operation asks for; slots are found faster
+    elementwise: bool
+    linear: str | None
+    jvp: Rule | None
+    joint: bool
+    complex: bool
     symbol: str | None = None
     ufunc: np.ufunc | None = None
     reduction: np.ufunc | None = None
@@ -152,14 +163,11 @@ class Op:
     view: bool = False
     by_shape: bool = False
     dynamic: bool = False
+    leading: bool = False
     cost: float = 0.5
     kink: Kink | None = None
     warns: frozenset[str] = frozenset()
-    linear: str | None = None
-    jvp: Rule | None = None
     unruled: str = "no derivative exists"
-    joint: bool = False
-    complex: bool = False
     __signature__ = Shown()
 
     def __init__(
@@ -175,7 +183,10 @@ class Op:
         self.name = name
         self.forward = forward
         self.vjps = vjps
-        vars(self).update(facts)
+        self.elementwise = self.joint = self.complex = False
+        self.linear = self.jvp = None
+        for fact, value in facts.items():
+            setattr(self, fact, value)
         if arity is None:
             arity = len(vjps) if isinstance(vjps, tuple) else -1
         self.arity = arity

@@ -41,7 +41,9 @@ def from_end(x: Any, axis: Any) -> tuple[int, ...]:
 def count(x: Any, axis: Any) -> int:
     """How many elements each result was reduced from."""
     shape = np.shape(x)
-    return math.prod(shape[a] for a in axes_of(x, axis))
+    if axis is None:
+        return math.prod(shape)
+    return math.prod([shape[a] for a in axes_of(x, axis)])
 
 
 def restore(g: Any, x: Any, axis: Any) -> Any:
@@ -195,7 +197,7 @@ def mean(
     if where is not True:
         return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims), where=where)
     if type(a) is np.ndarray and dtype is None and a.dtype.char in "df" and a.size:
-        return total(a, axis, None, None, bool(keepdims)) / a.dtype.type(count(a, axis))
+        return total(a, axis, None, None, bool(keepdims)) / count(a, axis)
     return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims))
 
 

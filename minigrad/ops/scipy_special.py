@@ -445,7 +445,8 @@ def pair(function: Any, *slopes: Any) -> None:
         return function(x)
 
     forward.__doc__ = f"{function.__name__}(x): SciPy's function, differentiable."
-    primitive(function, vjps=(rule,), name=f"special.{function.__name__}", fresh=True)(forward)
+    name = f"special.{function.__name__}"
+    primitive(function, vjps=(rule,), name=name, fresh=True, leading=True)(forward)
 
 
 pair(

@@ -87,13 +87,18 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     (2, 1)
     """
     if shape == ():
-        return g.sum()
+        return summed(g, None)
     extra = len(g.shape) - len(shape)
     if g.shape[extra:] == shape:
-        return g.sum(axis=0 if extra == 1 else tuple(range(extra)))
+        return summed(g, 0 if extra == 1 else tuple(range(extra)))
     stretched = tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
-    g = g.sum(axis=(*range(extra), *stretched))
+    g = summed(g, (*range(extra), *stretched))
     return g if g.shape == shape else g.reshape(shape)
+
+
+def summed(g: Any, axis: Any) -> Any:
+    """The sum along ``axis``; of an array at half the cost of its method."""
+    return np.add.reduce(g, axis) if type(g) is np.ndarray else g.sum(axis=axis)
 
 
 @primitive(

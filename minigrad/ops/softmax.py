@@ -35,7 +35,7 @@ def shares(ans: Any, x: Any, axis: Any) -> Any:
     """softmax(x), given the log-sum-exp; 0 where all are -inf."""
     ans = restore(ans, x, axis)
     empty = ans == -math.inf
-    if speaks_numpy(empty) or np.any(empty):
+    if speaks_numpy(empty) or (empty.any() if np.ndim(empty) else empty):
         ans = np.where(empty, 0.0, ans)
     return np.exp(x - ans)
 

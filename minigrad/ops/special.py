@@ -12,7 +12,7 @@ from minigrad.ops.record import ArrayLike, Kink, composed, elementwise
 
 def _sigmoid(x: Any) -> Any:
     if type(x) is np.float64:  # errstate would cost more than the function itself
-        return 1 / (1 + np.exp(-x)) if x > -700 else np.exp(x)
+        return np.float64(1 / (1 + math.exp(-x))) if x > -700 else np.exp(x)
     return _sigmoids(x)
 
 

@@ -1,7 +1,8 @@
 """The door: every operation on a Tensor passes through ``apply``, and is recorded there.
 
-Calling an op is passing through it.  ``apply`` has twins for one and two arrays, and
-``infix`` makes more of them, behind the Python operators: they differ in speed only.
+Calling an op is passing through it, and so is every Python operator.  What is common has
+a way of its own, which differs in speed only: ``single`` for one Tensor, ``pair`` for two
+operands.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ from minigrad.graph import (
     NOTHING,
     AnyNode,
     Node,
-    Node1,
-    Node2,
     inspector,
     modes,
     next_seq,
@@ -34,7 +33,7 @@ from minigrad.graph import (
 from minigrad.ops.record import REAL_ONLY, Op, is_complex
 from minigrad.tensor.tensor import Tensor
 
-float64 = np.float64
+float32, float64 = np.float32, np.float64
 ndarray = np.ndarray
 new = object.__new__
 
@@ -167,23 +166,36 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
     ------
     The error of the forward function, told in the user's words.
     """
-    if len(args) == op.twin and not modes.special:
+    if modes.special:
+        ans = noticed(op, args, kwargs)
+        if ans is not None:
+            return ans
+    if len(args) == op.twin:
         if len(args) == 1:
             if type(args[0]) is Tensor and (not kwargs or kwargs.keys() <= op.metadata):
-                return _apply1(op, args[0], kwargs)
-        elif len(args) == 2 and not kwargs and (type(args[0]) is Tensor or type(args[1]) is Tensor):
-            return _apply2(op, *args)
-    return _apply(op, args, kwargs)
-
-
-def _apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if modes.special:
-        if (tracer := tracing.get()) is not None:
-            return tracer.apply(op, args, kwargs)
-        if (pusher := pushing.get()) is not None:
-            ans = pusher.apply(op, args, kwargs)
+                return single(op, args[0], kwargs)
+        elif len(args) == 2 and not kwargs:
+            ans = pair(op, *args)
             if ans is not None:
                 return ans
+    return general(op, args, kwargs)
+
+
+def noticed(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What becomes of an op where somebody looks on; None: what always does."""
+    if (tracer := tracing.get()) is not None:
+        return tracer.apply(op, args, kwargs)
+    if (pusher := pushing.get()) is not None:
+        ans = pusher.apply(op, args, kwargs)
+        if ans is not None:
+            return ans
+    if recording.get() and inspector.get() is None:
+        return None
+    return general(op, args, kwargs)
+
+
+def general(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``apply`` for any number of arguments, unusual ones among them."""
     if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
         args, kwargs = op.bind(args, kwargs)
     if op.vjps is None:
@@ -223,8 +235,8 @@ def _apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return _wrap_up(op, args, values, parents, kwargs, ans, inspect)
 
 
-def _apply1(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
-    """``apply`` for one Tensor."""
+def single(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
+    """``apply`` for one Tensor, while nobody looks on."""
     a, parent = x._value, x.node
     if not op.complex and a.dtype.kind == "c":
         check_real(op, (x,), (a,), kwargs)
@@ -234,57 +246,59 @@ def _apply1(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
         ans = op.forward(a, **kwargs) if kwargs else op.forward(a)
     except Exception as error:
         raise failure(op, (x,), kwargs, error) from error
-    if type(ans) is not float64:
-        if getattr(getattr(ans, "dtype", None), "kind", "?") != "f":
-            return _wrap_up(op, (x,), [a], [parent], kwargs, ans)
-        ans = settle(ans)
+    if type(ans) is ndarray and ans.dtype.kind == "f" and ans.ndim:
+        ans.setflags(write=False)
+    elif type(ans) is not float64 and type(ans) is not float32:
+        return _wrap_up(op, (x,), [a], [parent], kwargs, ans)
     t = new(Tensor)
     t._value = ans
-    if parent is None:
-        t.node = None
-        return t
-    t.node = node = Node1()  # `node1`, written out
-    node.op = op
-    node.a = a
-    node.parent = parent
-    node.kwargs = kwargs
-    node.ans = ans
-    node.seq = next_seq()
+    t.node = None if parent is None else node1(op, a, parent, kwargs, ans)
     return t
 
 
-def _apply2(op: Op, x: Any, y: Any) -> Any:
-    """``apply`` for two arguments, at least one of them a Tensor."""
+def pair(op: Op, x: Any, y: Any) -> Any:
+    """``apply`` for two arguments, while nobody looks on; None where they are not the usual ones.
+
+    What is usual: a Tensor, with another one, an array of numbers, or a number.
+    """
+    constant = None
     if type(x) is Tensor:
         a, pa = x._value, x.node
-    elif type(x) in NUMBERS or (type(x) is ndarray and x.dtype.kind in NUMERIC):
+    elif type(x) in NUMBERS:
         a, pa = x, None
+    elif type(x) is ndarray and x.dtype.kind in NUMERIC:
+        a, pa, constant = x, None, x
     else:
-        return _apply(op, (x, y), {})
+        return None
     if type(y) is Tensor:
         b, pb = y._value, y.node
-    elif type(y) in NUMBERS or (type(y) is ndarray and y.dtype.kind in NUMERIC):
+    elif type(x) is not Tensor:
+        return None
+    elif type(y) in NUMBERS:
         b, pb = y, None
+    elif type(y) is ndarray and y.dtype.kind in NUMERIC:
+        b, pb, constant = y, None, y
     else:
-        return _apply(op, (x, y), {})
-    if not op.complex:
-        check_real(op, (x, y), (a, b), NOTHING)
+        return None
+    if not op.complex and (is_complex(a) or is_complex(b)):
+        return None
     try:
         ans = op.forward(a, b)
     except Exception as error:
         raise failure(op, (x, y), {}, error) from error
-    if type(ans) is not float64:
-        if getattr(getattr(ans, "dtype", None), "kind", "?") != "f":
-            return _wrap_up(op, (x, y), [a, b], [pa, pb], {}, ans)
-        ans = settle(ans)
+    if type(ans) is ndarray and ans.dtype.kind == "f" and ans.ndim:
+        ans.setflags(write=False)
+    elif type(ans) is not float64 and type(ans) is not float32:
+        return _wrap_up(op, (x, y), [a, b], [pa, pb], {}, ans)
+    t = new(Tensor)
+    t._value = ans
     if pa is pb is None:
-        return wrap(ans, None)
-    node = node2(op, a, b, pa, pb, ans)
-    if op.linear != "jointly" and (pa is None or pb is None):
-        x = a if pa is None else b
-        if type(x) is ndarray:
-            node.kept = keep(x)
-    return wrap(ans, node)
+        t.node = None
+        return t
+    t.node = node = node2(op, a, b, pa, pb, ans)
+    if constant is not None and op.linear != "jointly":
+        node.kept = keep(constant)
+    return t
 
 
 def _wrap_up(
@@ -363,102 +377,30 @@ def no_derivative(op: Op, args: Any, kwargs: Any, i: int) -> TypeError:
 # --- infix operators -------------------------------------------------------------------
 
 
-def infix(op: Op) -> Callable[[Tensor, Any], Any]:
-    """The method behind an infix operator: ``_apply2``, with what is common written out."""
-    forward, elementwise = op.forward, op.elementwise
-    reads_values = op.linear != "jointly"
-    usual = NUMBERS if op.complex else NUMBERS - {complex, np.complex64, np.complex128}
-    kinds = NUMERIC if op.complex else "fiub"
+def infix(op: Op, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
+    """The method behind an infix operator; ``reflected``: of a right operand."""
 
     def method(self: Tensor, other: Any) -> Any:
-        if modes.special:
-            pusher = pushing.get()
-            if pusher is not None and tracing.get() is None:
-                ans = pusher.slope(op, self, other) if elementwise and recording.get() else None
-                if ans is not None:
-                    return ans
-            return _infix(op, self, other)
-        a, pa = self._value, self.node
-        if type(other) is Tensor:
-            b, pb = other._value, other.node
-        elif type(other) in usual or (type(other) is ndarray and other.dtype.kind in kinds):
-            b, pb = other, None
-        else:
-            return _infix(op, self, other)
-        try:
-            ans = forward(a, b)
-        except Exception as error:
-            raise failure(op, (self, other), {}, error) from error
-        if type(ans) is not float64:
-            ans = settle(ans)
-        t = new(Tensor)
-        t._value = ans
-        if pa is pb is None:
-            t.node = None
-            return t
-        t.node = node = Node2()  # `node2`, written out
-        node.op = op
-        node.a = a
-        node.b = b
-        node.pa = pa
-        node.pb = pb
-        node.ans = ans
-        node.seq = next_seq()
-        if type(other) is ndarray and reads_values:
-            node.kept = keep(other)
-        return t
+        if not modes.special:
+            ans = pair(op, other, self) if reflected else pair(op, self, other)
+            if ans is not None:
+                return ans
+        return looked_on(op, other, self) if reflected else looked_on(op, self, other)
 
-    method.__name__ = f"__{op.name}__"
+    method.__name__ = f"__{'r' * reflected}{op.name}__"
     return method
 
 
-def reflected(op: Op) -> Callable[[Tensor, Any], Any]:
-    """The method behind an infix operator whose left operand is no Tensor."""
-    forward = op.forward
-    elementwise = op.elementwise
-    usual = NUMBERS if op.complex else NUMBERS - {complex, np.complex64, np.complex128}
-
-    def method(self: Tensor, other: Any) -> Any:
-        if modes.special or type(other) not in usual:
-            pusher = pushing.get() if modes.special else None
-            if pusher is not None and tracing.get() is None:
-                ans = pusher.slope(op, other, self) if elementwise and recording.get() else None
-                if ans is not None:
-                    return ans
-            return _infix(op, other, self)
-        b, pb = self._value, self.node
-        try:
-            ans = forward(other, b)
-        except Exception as error:
-            raise failure(op, (other, self), {}, error) from error
-        if type(ans) is not float64:
-            if getattr(getattr(ans, "dtype", None), "kind", "?") != "f":
-                return _wrap_up(op, (other, self), [other, b], [None, pb], {}, ans)
-            ans = settle(ans)
-        t = new(Tensor)
-        t._value = ans
-        if pb is None:
-            t.node = None
-            return t
-        t.node = node = Node2()
-        node.op = op
-        node.a = other
-        node.b = b
-        node.pa = None
-        node.pb = pb
-        node.ans = ans
-        node.seq = next_seq()
-        return t
-
-    method.__name__ = f"__r{op.name}__"
-    return method
-
-
-def _infix(op: Op, a: Any, b: Any) -> Any:
-    for x in (a, b):
-        if getattr(type(x), "__array_ufunc__", 0) is None:  # NumPy's way to decline
+def looked_on(op: Op, x: Any, y: Any) -> Any:
+    """An infix operator between unusual operands, or while somebody looks on."""
+    if modes.special and (pusher := pushing.get()) is not None and tracing.get() is None:
+        ans = pusher.slope(op, x, y) if op.elementwise and recording.get() else None
+        if ans is not None:
+            return ans
+    for operand in (x, y):
+        if getattr(type(operand), "__array_ufunc__", 0) is None:  # NumPy's way to decline
             return NotImplemented
-    return apply(op, a, b)
+    return general(op, (x, y), {}) if not modes.special else apply(op, x, y)
 
 
 INFIX = {
@@ -473,6 +415,6 @@ INFIX = {
 }
 for python_name, op in INFIX.items():
     setattr(Tensor, f"__{python_name}__", infix(op))
-    setattr(Tensor, f"__r{python_name}__", reflected(op))
+    setattr(Tensor, f"__r{python_name}__", infix(op, reflected=True))
 
 ops.record.hang_door(apply)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -27,12 +26,13 @@ from minigrad.graph import (
     backward_pass,
     is_alive,
     modes,
+    running,
     tracing,
     variable,
     writing,
 )
 from minigrad.numbers import asked_by_others, refusal
-from minigrad.ops.record import implementations
+from minigrad.ops.record import Op, implementations
 
 float64 = np.float64
 ndarray = np.ndarray
@@ -42,9 +42,14 @@ ONES = {kind: kind(1) for kind in (float64, np.float32)}
 
 def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """A function of the library as a method."""
+    if isinstance(function, Op):
 
-    def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
+        def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+            return Op.__call__(function, self, *args, **kwargs)  # half the cost of function(...)
+    else:
+
+        def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+            return function(self, *args, **kwargs)
 
     call.__name__ = function.__name__
     call.__doc__ = function.__doc__
@@ -79,6 +84,22 @@ def in_place(name: str, instead: str = "") -> Callable[..., NoReturn]:
         )
 
     return call
+
+
+class Elsewhere:
+    """The name of a function that is no method: who asks a Tensor for it learns how to call it.
+
+    A ``__getattr__`` would do the same, and slow down every access to what there is.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, t: Any, kind: Any = None) -> NoReturn:
+        hint = f"a Tensor has no attribute {self.name!r}: write mg.{self.name}(t)"
+        raise AttributeError(hint, name=self.name, obj=t)
 
 
 # --- the class -------------------------------------------------------------------------
@@ -329,10 +350,10 @@ class Tensor:
         """
         if modes.special:
             self._refuse_in_trace()
-        seed = self.seed(gradient)
-        found = handed_out(backward_pass([(self.node, seed)]))
-        inner = [leaf for leaf in (self.node, *found) if isinstance(leaf, Variable)]
-        if any(map(is_alive, inner)):
+        found = handed_out(backward_pass([(self.node, self.seed(gradient))]))
+        if (running or modes.special) and any(
+            isinstance(leaf, Variable) and is_alive(leaf) for leaf in (self.node, *found)
+        ):
             raise RuntimeError(
                 f"{label(self)}.backward() depends on what is being differentiated itself, and "
                 "would leave plain numbers in .grad, which lose that derivative: use "
@@ -384,6 +405,8 @@ class Tensor:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         key = ufunc if method == "__call__" else (ufunc, method)
         function = implementations.get(key)
+        if type(function) is Op:
+            return Op.__call__(function, *inputs, **kwargs)
         if function is None and "scipy.special" in sys.modules:
             import_module("minigrad.ops.scipy_special")  # most programs need none of them
             function = implementations.get(key)
@@ -447,16 +470,9 @@ class Tensor:
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
 
-    if not TYPE_CHECKING:  # for a type checker there would be no unknown attribute
-
-        def __getattr__(self, name: str) -> NoReturn:
-            hint = ""
-            if not name.startswith("_"):
-                if callable(getattr(ops, name, None)):
-                    hint = f": write mg.{name}(t)"
-                elif near := get_close_matches(name, dir(type(self)), 1):
-                    hint = f": did you mean .{near[0]}?"
-            raise AttributeError(f"a Tensor has no attribute {name!r}{hint}")
+    def __dir__(self) -> list[str]:
+        own = vars(Tensor)
+        return [n for n in dir(type(self)) if not isinstance(own.get(n), Elsewhere)]
 
     def __len__(self) -> int:
         if not self.shape:
@@ -608,6 +624,11 @@ class Tensor:
     sort, partition = in_place("sort"), in_place("partition")
     fill, put = in_place("fill", "np.full_like(t, value)"), in_place("put", "np.where")
     resize = in_place("resize")
+
+
+for name in ops.__all__:
+    if not hasattr(Tensor, name):
+        setattr(Tensor, name, Elsewhere(name))
 
 
 def _rebuild(

@@ -99,9 +99,7 @@ def transposed(
     product = ops.matmul(ops.swapaxes(kernels, -1, -2), columns)
     product = ops.reshape(product, (groups * outputs, *size, batch, *places))
     laid = ops.moveaxis(product, 1 + n, 0)
-    y = overlay(
-        laid, shape=(batch, groups * outputs, *full), size=size, stride=stride, dilation=dilation
-    )
+    y = overlay(laid, lengths=full, size=size, stride=stride, dilation=dilation)
     if any(extra):
         y = ops.pad(y, [(0, 0), (0, 0), *((0, e) for e in extra)])
     if any(padding):
@@ -314,6 +312,6 @@ def fold(
         )
     channels = depth // math.prod(size)
     laid = ops.reshape(x, (batch, channels, *size, *places))
-    y = overlay(laid, shape=(batch, channels, *full), size=size, stride=stride, dilation=dilation)
+    y = overlay(laid, lengths=full, size=size, stride=stride, dilation=dilation)
     y = y[:, :, padding[0] : full[0] - padding[0], padding[1] : full[1] - padding[1]]
     return unbatched(y)

@@ -1,0 +1,60 @@
+"""What a thread does beyond plain recording: not at all, inspecting, tracing, pushing tangents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Lock
+from typing import Any
+
+
+class Modes:
+    """What this thread (or task) does beyond plain recording.
+
+    ``special`` counts the contexts open in *any* thread.  It is all that the fast paths
+    look at; only while it is not zero do they pay for the context variables.
+    """
+
+    __slots__ = ("lock", "special")
+
+    def __init__(self) -> None:
+        self.special = 0
+        self.lock = Lock()
+
+    @contextmanager
+    def set(self, variable: ContextVar[Any], value: Any) -> Iterator[None]:
+        with self.lock:
+            self.special += 1
+        try:
+            token = variable.set(value)
+            try:
+                yield
+            finally:
+                variable.reset(token)
+        finally:
+            with self.lock:
+                self.special -= 1
+
+
+modes = Modes()
+recording: ContextVar[bool] = ContextVar("recording", default=True)
+inspector: ContextVar[Any] = ContextVar("inspector", default=None)
+tracing: ContextVar[Any] = ContextVar("tracing", default=None)
+pushing: ContextVar[Any] = ContextVar("pushing", default=None)
+writing: ContextVar[Any] = ContextVar("writing", default=None)
+"""What ``t[index] = value`` does where a function that writes into its arrays is recorded."""
+
+
+def no_grad() -> Any:
+    """Context (or decorator) in which nothing is recorded, in this thread only.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> w = mg.Tensor(2.0, requires_grad=True)
+    >>> with mg.no_grad():
+    ...     (w * 3).requires_grad
+    False
+    """
+    return modes.set(recording, False)

@@ -1,0 +1,257 @@
+"""The walk from an output back to what it was computed from.
+
+It needs no sorting beforehand.  Nodes carry the number of their creation, and whatever
+uses a node is newer than it; so the newest pending node always has its whole gradient,
+and a heap hands it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from minigrad.constants import as_kept
+from minigrad.graph.contexts import inspector, modes
+from minigrad.graph.nodes import AnyNode, Node1, Node2, Passive, Slots, next_seq, picked
+from minigrad.ops.record import Op
+from minigrad.ops.shape import broadcasts, unbroadcast
+
+float64 = np.float64
+ndarray = np.ndarray
+
+
+def restore(node: AnyNode) -> None:
+    """Give ``node`` back the values of constants that were written into since.
+
+    Raises
+    ------
+    RuntimeError
+        Where they are not known.
+    """
+    if isinstance(node, Node1) or node.kept is None:  # a Node1 has no constant
+        return
+    if modes.special and inspector.get() is not None and hasattr(node, "where"):
+        return  # under `debug` any change is an error
+    if isinstance(node, Node2):
+        if node.pa is None:
+            node.a = as_kept(node.kept, node.a)
+        else:
+            node.b = as_kept(node.kept, node.b)
+    else:
+        args = list(node.args)
+        for i, was in node.kept.items():
+            args[i] = as_kept(was, args[i])
+        node.args = tuple(args)
+
+
+def ancestors(root: AnyNode) -> set[AnyNode]:
+    """All nodes that ``root`` was computed from, and itself, with their constants as they were."""
+    seen, stack = {root}, [root]
+    while stack:
+        node = stack.pop()
+        restore(node)
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return seen
+
+
+def leaves(root: AnyNode) -> set[AnyNode]:
+    """All leaves that ``root`` was computed from."""
+    return {node for node in ancestors(root) if node.op is None}
+
+
+def backward_pass(
+    seeds: list[tuple[AnyNode, Any]],
+    wanted: Collection[AnyNode] | None = None,
+    lift: Callable[[Any, AnyNode], Any] | None = None,
+    ends: bool = False,
+) -> dict[AnyNode, Any]:
+    """Gradients of the sum of ``seed * output`` over the given outputs.
+
+    Parameters
+    ----------
+    seeds : list of (node, gradient of its value)
+        The list is emptied, so that nodes (and what they saved) are freed as soon as
+        the walk is past them, unless the caller holds on to them.
+    wanted : nodes, optional
+        Whose gradients to return; all leaves by default.
+    lift : callable, optional
+        ``lift(value, node)`` makes a Tensor of a saved value; given, the rules run on
+        Tensors and so are themselves recorded.
+    ends : bool
+        Whether the walk ends at the wanted nodes, also where others lie behind.
+
+    Returns
+    -------
+    dict
+        node -> gradient, for the wanted nodes that the outputs depend on.
+    """
+    inspect = inspector.get() if modes.special else None
+    careful = inspect is not None or lift is not None
+    node: Any
+    oldest, inner = 0, False
+    if wanted is not None:
+        oldest = next_seq()
+        for node in wanted:
+            inner = inner or node.op is not None
+            if node.seq < oldest:
+                oldest = node.seq
+    pending: dict[AnyNode, Any] = {}
+    heap: list[tuple[int, AnyNode]] = []
+    found: dict[AnyNode, Any] = {}
+
+    def send(parent: AnyNode, c: Any) -> None:
+        """Add ``c`` to what ``parent`` has received; a leaf passes nothing on."""
+        if parent.op is None:
+            if wanted is None or parent in wanted:
+                found[parent] = found[parent] + c if parent in found else c
+        elif parent in pending:
+            pending[parent] = pending[parent] + c
+        else:
+            pending[parent] = c
+            heappush(heap, (-parent.seq, parent))
+
+    while seeds:
+        send(*seeds.pop())
+    node = None
+    while heap or node is not None:
+        if node is None:
+            node = heappop(heap)[1]
+            g = pending.pop(node)
+        if node.seq < oldest:
+            break
+        if inner and node in wanted:  # type: ignore[operator]
+            found[node] = g
+            if ends:
+                node = None
+                continue
+        op: Any = node.op
+        try:
+            if not careful and type(node) is Node2:  # as `contributions`, written out
+                if node.kept is not None:
+                    restore(node)
+                a, b, parent = node.a, node.b, node.pb
+                if parent is not None:
+                    c = op.vjps[1](g, node.ans, a, b)
+                    if type(c) is not float64 or type(b) is not float64:
+                        c = fit(c, b, op, 1)
+                    send(parent, c)
+                parent = node.pa
+                if parent is None:
+                    node = None
+                    continue
+                c = op.vjps[0](g, node.ans, a, b)
+            elif not careful and type(node) is Node1:
+                a, parent, kwargs = node.a, node.parent, node.kwargs
+                rule = op.vjps[0]
+                c = rule(g, node.ans, a, **kwargs) if kwargs else rule(g, node.ans, a)
+            else:
+                for parent, c in contributions(node, g, lift, inspect):
+                    send(parent, c)
+                node = None
+                continue
+            if type(c) is not float64 or type(a) is not float64:
+                c = fit(c, a, op, 0)
+        except Exception as error:
+            error.add_note(f"in the derivative of {op.name}{site_of(node)}")
+            raise
+        if parent.op is not None and (not heap or -parent.seq < heap[0][0]):
+            node, g = parent, c  # the newest of all: it need not wait in the heap
+        else:
+            node = None
+            send(parent, c)
+    return found
+
+
+def contributions(
+    node: AnyNode, g: Any, lift: Callable[[Any, AnyNode], Any] | None, inspect: Any
+) -> Iterator[tuple[AnyNode, Any]]:
+    """What ``node`` passes back: each parent with its share of the gradient."""
+    op, parents, ans = node.op, node.parents, node.ans
+    assert op is not None
+    if inspect is not None:
+        inspect.before_rules(node, g)
+    restore(node)
+    args = node.args
+    if type(ans) is tuple:
+        g = g.filled(ans)
+    values = args
+    if lift is not None:
+        values = tuple(
+            a if p is None or type(a) is tuple else lift(a, p)
+            for a, p in zip(args, parents, strict=True)
+        )
+        if type(ans) is tuple:
+            ans = tuple(lift(y, picked(node, i)) for i, y in enumerate(ans))
+        else:
+            ans = lift(ans, node)
+    if op.joint:
+        together = op.vjps(g, ans, *values, **node.kwargs)  # type: ignore[operator, misc]
+        for argnum, (parent, c) in enumerate(zip(parents, together, strict=True)):
+            if parent is not None:
+                c = fit(c, args[argnum], op, argnum)
+                if inspect is not None:
+                    inspect.after_rule(node, argnum, g, c)
+                yield parent, c
+        return
+    for argnum, parent in enumerate(parents):
+        if parent is not None and type(parent) is not Passive:
+            rule = op.rule(argnum)
+            assert rule is not None, f"{op.name} was recorded without a rule"
+            c = fit(rule(g, ans, *values, **node.kwargs), args[argnum], op, argnum)
+            if inspect is not None:
+                inspect.after_rule(node, argnum, g, c)
+            yield parent, c
+
+
+def fit(c: Any, a: Any, op: Op, argnum: int) -> Any:
+    """The contribution ``c`` to the gradient of ``a``, checked, in its shape and dtype.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When the rule returned something that is no gradient of ``a``.
+    """
+    try:
+        shape = a.shape
+        if c.shape == shape and (c.dtype is a.dtype or c.dtype == a.dtype):
+            return c
+    except AttributeError:
+        if isinstance(c, Slots):
+            return c
+        if not isinstance(c, int | float | complex):
+            raise TypeError(
+                f"{op.name}: the rule of argument {argnum} returned {type(c).__name__}; "
+                "it must return an array of the argument's shape"
+            ) from None
+        c = np.complex128(c) if isinstance(c, complex) else float64(c)
+        shape = a.shape
+    if c.shape != shape:
+        if not op.elementwise or (shape and not broadcasts(shape, c.shape)):
+            raise ValueError(
+                f"{op.name}: the rule of argument {argnum} returned shape {c.shape} "
+                f"for an argument of shape {shape}"
+            )
+        c = unbroadcast(c, shape)
+        if c.dtype is a.dtype:
+            return c
+    kind = c.dtype.kind
+    if kind == "c" and op.complex and a.dtype.kind != "c":
+        c = np.real(c)  # the loss changes by the real part of gradient times change
+    elif kind not in "fiubc" or (kind == "c" and a.dtype.kind != "c"):
+        raise TypeError(
+            f"{op.name}: the rule of argument {argnum} returned dtype {c.dtype} "
+            f"for an argument of dtype {a.dtype}"
+        )
+    return c if c.dtype == a.dtype else c.astype(a.dtype)
+
+
+def site_of(node: AnyNode) -> str:
+    """Where ``node`` was recorded, when that is known."""
+    site = getattr(node, "where", None)
+    return "" if site is None else f", recorded at {site}"
