@@ -368,8 +368,12 @@ def test_changes_in_single_precision(show: Shown) -> None:
 
 
 def test_what_cannot_be_changed_says_why(show: Shown) -> None:
-    tab = show(softmax_regression())
-    assert "Read only: W is an array" in tab.locator("#edit").inner_text()
+    z = mg.Tensor(np.array([1 + 2j, 3.0]), requires_grad=True)
+    tab = show(Picture(np.abs(z).sum()))
+    assert "is complex128; the page knows real numbers" in tab.locator("#edit").inner_text()
+    many = mg.Tensor(np.zeros((200, 100)), requires_grad=True)
+    tab = show(Picture((many * 2).sum()))
+    assert "20,001 numbers are too many to travel" in tab.locator("#edit").inner_text()
     cube = mg.defop("cube3", lambda x: float(x) ** 3, [lambda g, ans, x: g * 3 * x**2])
     x = mg.Tensor(2.0, requires_grad=True)
     tab = show(Picture(cube(x)))
@@ -377,6 +381,35 @@ def test_what_cannot_be_changed_says_why(show: Shown) -> None:
     assert tab.get_by_label("Value of x").get_attribute("readonly") is not None
     tab = show(loop(300))
     assert "Read only: The graph is too large" in tab.locator("#edit").inner_text()
+
+
+def test_a_changed_entry_of_an_array_is_the_engine_s_computation(show: Shown) -> None:
+    def graph(w: float, x: float) -> Any:
+        rng = np.random.default_rng(0)
+        X, labels = rng.normal(size=(30, 4)), rng.integers(0, 3, 30)
+        W0 = rng.normal(size=(4, 3))
+        W0[1, 2], X[5, 3] = w, x
+        W, b = mg.Tensor(W0, requires_grad=True), mg.Tensor(np.zeros(3), True)
+        P = mg.log_softmax(X @ W + b, axis=1)
+        L = -P[np.arange(30), labels].mean()
+        return Picture(L)
+
+    tab = show(graph(0.5, 0.25))
+    tab.keyboard.press("End")
+    tab.get_by_label("W[1, 2]").fill("-1.5")
+    tab.get_by_label("Index into X").fill("5, -1")
+    assert tab.get_by_label("Entry of X").input_value() == "0.25"
+    tab.get_by_label("Entry of X").fill("2")
+    changed = graph(-1.5, 2.0)
+    settled(tab, changed)
+    W = next(v for v in changed.vertices if v.name == "W")
+    node(tab, "W").focus()
+    cells = tab.locator("#about table").nth(1).locator("td").all_inner_texts()
+    assert cells == [f"{v:.3g}".replace("-", "−") for v in W.gradient.ravel()]
+    tab.get_by_label("Index into X").fill("5, 4")
+    assert tab.get_by_label("Index into X").get_attribute("aria-invalid") == "true"
+    tab.get_by_role("button", name="Reset").click()
+    settled(tab, graph(0.5, 0.25))
 
 
 BITS = {"nextafter", "spacing", "i0"}
@@ -415,10 +448,10 @@ def test_the_page_computes_what_the_engine_does(show: Shown) -> None:
         rows.append(text)
     found = tab.evaluate(
         """(given) => {
-            const np = explorer.np, OPS = [ROWS];
+            const { np, nd } = explorer, OPS = [ROWS];
             return given.map(([k, args]) => {
                 const [forward, slopes] = OPS[k], ans = forward(...args);
-                return [ans, ...slopes.map((d) => (d ? d(ans, ...args) : 0))].map(String);
+                return [ans, ...slopes.map((d) => (d ? d(1, ans, ...args) : 0))].map(String);
             });
         }""".replace("ROWS", ",".join(rows)),
         given,

@@ -21,18 +21,18 @@ import numpy as np
 
 from minigrad.draw.boxes import Box, expression, view
 from minigrad.draw.dot import CROWD, extremes
+from minigrad.draw.live import program
 from minigrad.draw.overlay import overlay
 from minigrad.draw.picture import Edge, Picture, Vertex, is_scalar, short, summary
 from minigrad.reading.wording import visible
 from minigrad.tensor.door import wrap
-from minigrad.writing.script import functions
 
 WHOLE = 300
 """Most members of a box that can be opened to all of them; of more, the first and last."""
 ENDS = 20
 CARRIED = 600
 """Most vertices inside boxes that the page carries."""
-SCRIPTS = ("ops", "layout", "graph", "drawing", "view", "explorer")
+SCRIPTS = ("ops", "arrays", "layout", "graph", "compute", "drawing", "view", "explorer")
 EXPLAINED = 300
 """Vertices of the largest graph of which every leaf is explained."""
 CELLS = 16_000
@@ -71,22 +71,22 @@ def page(
     >>> text.startswith("<!doctype html>"), "https:" in text
     (True, False)
     """
-    data = {**_data(picture, collapse, report), "vertical": direction in ("TB", "BT")}
-    written = data.pop("written")
+    carried = {**data(picture, collapse, report), "vertical": direction in ("TB", "BT")}
+    written = carried.pop("written")
     source = files(__package__).joinpath("page")
 
     def read(name: str) -> str:
         return source.joinpath(name).read_text(encoding="utf-8")
 
-    library, *others = (read(f"{name}.js") for name in SCRIPTS)
     rows = ",\n".join(written)
-    inner = "\n".join([library, f"const OPS = [\n{rows}\n];\n", *others])
+    library, *others = (read(f"{name}.js") for name in SCRIPTS)
+    inner = "\n".join([library, *others[:1], f"const OPS = [\n{rows}\n];\n", *others[1:]])
     script = f'"use strict";\n(() => {{\n{inner}}})();\n'
     parts = {
         "title": html.escape(f"Backpropagation of {short(visible(picture.subject), 60)}"),
         "policy": f"script-src {_hash(script)}; style-src {_hash(read('style.css'))}",
         "style": read("style.css"),
-        "data": _embedded(data),
+        "data": _embedded(carried),
         "script": script,
     }
     text = read("page.html")
@@ -106,16 +106,19 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _embedded(data: Any) -> str:
+def _embedded(carried: Any) -> str:
     """JSON in which nothing can end the script element that holds it."""
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(carried, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
 # --- what the page carries -------------------------------------------------------------
 
 
-def _data(picture: Picture, collapse: bool | int | str, report: Any) -> dict[str, Any]:
+def data(
+    picture: Picture, collapse: bool | int | str = "auto", report: Any = None
+) -> dict[str, Any]:
+    """What the page shows and computes, as JSON knows it; ``written`` is JavaScript."""
     seen = view(picture, collapse)
     atoms: list[Vertex | Box] = []
     boxes: list[tuple[Box, list[Vertex | Box]]] = []
@@ -161,7 +164,7 @@ def _data(picture: Picture, collapse: bool | int | str, report: Any) -> dict[str
             for box, parts in boxes
             if len(parts) > 1
         ],
-        **_program(picture, place, len(atoms) == len(picture.vertices)),
+        **program(picture, place, len(atoms) == len(picture.vertices)),
     }
 
 
@@ -193,7 +196,8 @@ def _vertex(atom: Vertex | Box, cells: int) -> dict[str, Any]:
         found["inside"] = vertex is not None and any(e.target.id in members for e in vertex.uses)
     else:
         found["named"] = atom.named
-        if atom.kind == "leaf" and len(atom.picture.vertices) <= EXPLAINED:
+        known = len(atom.picture.vertices) <= EXPLAINED and not np.iscomplexobj(atom.gradient)
+        if atom.kind == "leaf" and known:
             found["chain"] = _chain(atom)
         if atom.op:
             found["op"] = visible(atom.op)
@@ -201,8 +205,9 @@ def _vertex(atom: Vertex | Box, cells: int) -> dict[str, Any]:
     if vertex is not None:
         found["scalar"] = vertex.scalar
         found["dtype"] = str(getattr(vertex.value, "dtype", ""))
-        found["value"] = _content(vertex.value, cells)
-        found["gradient"] = _content(vertex.gradient, cells)
+        found["shape"] = list(getattr(vertex.value, "shape", ()))
+        found["value"] = content(vertex.value, cells)
+        found["gradient"] = content(vertex.gradient, cells)
     return found
 
 
@@ -256,7 +261,7 @@ def _edges(
                 if len(atoms) <= CROWD:
                     entry["formula"] = short(visible(first.formula), 90)
                 entry["whole"] = not (_elementwise(first.target) or first.target.scalar)
-            entry["local"] = None if local is None else _number(local)
+            entry["local"] = None if local is None or np.iscomplexobj(local) else _number(local)
             if _exit(source) is not None:
                 entry["share"] = _sum([e.contribution for e in flowing])
         found.append(entry)
@@ -274,35 +279,8 @@ def _sum(shares: Sequence[Any]) -> Any:
         return None
     with np.errstate(all="ignore"):
         total = sum(known[1:], start=known[0])
-    return _number(total) if np.size(total) == 1 else {"lines": summary(total)}
-
-
-def _program(picture: Picture, place: dict[Vertex | Box, int], whole: bool) -> dict[str, Any]:
-    """The equations ``[result, op, arguments]`` of a graph of single numbers.
-
-    Ops are numbers of functions that are written out in JavaScript, once for each kind of
-    arguments; ``unknown`` is one that cannot be.
-    """
-    if not whole or not all(v.scalar for v in picture.vertices):
-        return {"program": None, "written": []}
-    equations: list[Any] = []
-    numbers: dict[Any, int] = {}
-    written: list[str] = []
-    for vertex in picture.vertices:
-        node = vertex.node
-        if node is None or node.op is None:
-            continue
-        wanted = tuple(e.argnum for e in vertex.inputs if e.differentiable)
-        kinds = tuple(str(np.asarray(x).dtype) for x in node.args)
-        key = (node.op, kinds, repr(sorted(node.kwargs.items())), wanted)
-        if key not in numbers:
-            text = functions(node.op, node.args, vertex.value, node.kwargs, wanted)
-            if text is None:
-                return {"program": [], "written": [], "unknown": visible(vertex.op)}
-            numbers[key] = len(written)
-            written.append(text)
-        equations.append([place[vertex], numbers[key], [place[e.source] for e in vertex.inputs]])
-    return {"program": equations, "written": written}
+    real = np.size(total) == 1 and not np.iscomplexobj(total)
+    return _number(total) if real else {"lines": summary(total)}
 
 
 # --- numbers ---------------------------------------------------------------------------
@@ -314,14 +292,15 @@ def _number(value: Any) -> Any:
     return value if math.isfinite(value) else str(value)
 
 
-def _content(value: Any, cells: int) -> Any:
+def content(value: Any, cells: int) -> Any:
     """A value: a number, or an array in words and as the cells of a heat map."""
     if value is None:
         return None
-    if type(value) is not tuple and is_scalar(value) and not hasattr(value, "compute"):
+    real = type(value) is not tuple and not np.iscomplexobj(value)
+    if real and is_scalar(value) and not hasattr(value, "compute"):
         return _number(value)
     found: dict[str, Any] = {"lines": summary(value), "range": ""}
-    if isinstance(value, np.ndarray) and value.size and value.dtype.kind in "fiub":
+    if cells and isinstance(value, np.ndarray) and value.size and value.dtype.kind in "fiub":
         found.update(_heat(value, cells), range=extremes(value, 2))
     return found
 
@@ -341,6 +320,7 @@ def _heat(value: Any, cells: int) -> dict[str, Any]:
         rows = [flat[i : i + width] for i in range(0, flat.size, width)]
         parts = [f"1 entry in {step}"] if step > 1 else []
         note = ", ".join(parts + ["in reading order"] * (len(rows) > 1))
+        grid = {"step": step, "width": width}
     else:
         table = value.reshape(-1, shape[-1])
         right = -(-table.shape[1] // side)
@@ -348,7 +328,8 @@ def _heat(value: Any, cells: int) -> dict[str, Any]:
         rows = list(table[::down, ::right])
         parts = [f"1 {what} in {k}" for k, what in ((down, "row"), (right, "column")) if k > 1]
         note = " and ".join(parts)
-    return {"rows": [[_rounded(v) for v in row] for row in rows], "note": note}
+        grid = {"down": down, "right": right}
+    return {"rows": [[_rounded(v) for v in row] for row in rows], "note": note, "grid": grid}
 
 
 def _rounded(value: Any) -> Any:

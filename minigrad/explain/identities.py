@@ -35,8 +35,9 @@ def factors(b: Builder, x: Any, p: float = 1) -> tuple[float, Factors]:
     c, found, stack = 1.0, {}, [(x, p)]  # type: tuple[float, Factors, list[Any]]
     while stack:
         y, q = stack.pop()
-        if number(y) is not None:
-            c *= float(number(y)) ** q
+        n = number(y)
+        if n is not None and (n or q >= 0):
+            c *= float(n) ** q
         elif not isinstance(y, Var):
             found.setdefault(key_of(y), [y, 0])[1] += q
         elif (inner := opened(b, y)) is None or len(found) > MANY:

@@ -131,43 +131,91 @@ function chain(source) {
 
 // --- changing leaves -------------------------------------------------------------------
 
+const fieldsShown = [];
+const CELLS = 24; // most entries of an array that have a field each
+const summaryLine = () => `${subject} = ${isNumber(output.value) ? number(output.value, 6) : brief(output.value)}`;
+const entryOf = (x, i) => nd.dataOf(x)[i];
+function withEntry(x, i, value) {
+  if (isNumber(x)) return value;
+  const data = Float64Array.from(x.data);
+  data[i] = value;
+  return { shape: x.shape, data };
+}
+
+// A field for the entry at `place()`.
+function field(v, place, label) {
+  const input = htmlOf("input", { type: "number", step: "any", "aria-label": label });
+  input.readOnly = !!whyFixed;
+  input.refresh = () => {
+    if (document.activeElement !== input) input.value = whyFixed ? v.value : entryOf(v.x, place());
+  };
+  input.refresh();
+  input.addEventListener("input", () => {
+    if (!whyFixed && input.value !== "" && Number.isFinite(input.valueAsNumber))
+      change([[v, withEntry(v.x, place(), input.valueAsNumber)]]);
+  });
+  input.addEventListener("focus", () => choose(itemOf(v)));
+  fieldsShown.push(input);
+  return input;
+}
+
+// A field for each entry of a small array; for one entry of a larger one, chosen by its index.
+function matrixFields(v) {
+  const { shape, data } = v.x, name = htmlOf("span", { class: "of" }, v.name);
+  if (data.length <= CELLS && shape.at(-1) <= 6) {
+    const table = htmlOf("div", { class: "matrix" });
+    table.style.setProperty("--across", shape.at(-1));
+    data.forEach((_, i) => table.append(field(v, () => i, `${v.name}[${indexOf(i, shape).join(", ")}]`)));
+    return htmlOf("div", { class: "array" }, name, table);
+  }
+  let at = 0;
+  const index = htmlOf("input", { type: "text", inputmode: "numeric", value: shape.map(() => 0).join(", "), "aria-label": `Index into ${v.name}` });
+  const entry = field(v, () => at, `Entry of ${v.name}`);
+  index.addEventListener("input", () => {
+    const places = index.value.split(/[\s,]+/).filter(Boolean).map(Number);
+    const fits = places.length === shape.length && places.every((p, i) => Number.isInteger(p) && p >= -shape[i] && p < shape[i]);
+    index.setAttribute("aria-invalid", String(!fits));
+    if (!fits) return;
+    at = places.reduce((sum, p, i) => sum * shape[i] + (p < 0 ? p + shape[i] : p), 0);
+    entry.refresh();
+  });
+  return htmlOf("div", { class: "array" }, name, htmlOf("div", { class: "entry" }, "[", index, "] =", entry));
+}
+const indexOf = (i, shape) => shape.map((size, k) => Math.floor(i / nd.volume(shape.slice(k + 1))) % size);
+
+let result = null, reset = null;
 function editor() {
   const panel = find("edit");
   if (!editable.length) return;
-  const reset = htmlOf("button", { type: "button" }, "Reset");
   panel.append(htmlOf("h2", {}, "Change the inputs"));
   if (whyFixed) panel.append(htmlOf("p", { class: "note" }, `Read only: ${whyFixed}`));
   const fields = htmlOf("div", { class: "fields" });
   const single = editable.filter((v) => isNumber(v.value)).slice(0, 60);
-  const inputs = single.map((v) => {
-    const input = htmlOf("input", { type: "number", step: "any", value: v.value, "aria-label": `Value of ${v.name}` });
-    input.readOnly = !!whyFixed;
-    input.addEventListener("input", () => {
-      if (!whyFixed && input.value !== "" && Number.isFinite(input.valueAsNumber)) {
-        change(v, rounding(v)(input.valueAsNumber));
-        result.textContent = `${subject} = ${number(output.value, 6)}`;
-        reset.disabled = !edited;
-      }
-    });
-    input.addEventListener("focus", () => choose(itemOf(v)));
-    fields.append(htmlOf("label", {}, htmlOf("span", {}, v.name), input));
-    return input;
-  });
-  const result = htmlOf("output", { "aria-live": "polite" });
+  for (const v of single) {
+    fields.append(htmlOf("label", {}, htmlOf("span", {}, v.name), field(v, () => 0, `Value of ${v.name}`)));
+  }
   panel.append(fields);
   if (whyFixed) return;
-  result.textContent = `${subject} = ${number(output.value, 6)}`;
-  reset.disabled = true;
-  reset.addEventListener("click", () => {
-    single.forEach((v, i) => {
-      v.value = original[v.id];
-      inputs[i].value = v.value;
-    });
-    if (single.length) change(single[0], original[single[0].id]);
-    result.textContent = `${subject} = ${number(output.value, 6)}`;
-    reset.disabled = true;
-  });
+  for (const v of editable.filter((v) => !one(v.x) && nd.volume(nd.shapeOf(v.x))).slice(0, 20))
+    panel.append(matrixFields(v));
+  reset = htmlOf("button", { type: "button" }, "Reset");
+  result = htmlOf("output", { "aria-live": "polite" });
+  reset.addEventListener("click", restore);
   panel.append(htmlOf("p", { class: "result" }, result, reset));
+  refreshEditor();
+}
+function refreshEditor() {
+  if (!result) return;
+  for (const input of fieldsShown) input.refresh();
+  result.textContent = summaryLine();
+  reset.disabled = !edited;
+}
+
+// After numbers have changed.
+function refresh() {
+  arrange();
+  about(chosen);
+  refreshEditor();
 }
 
 // The table of all steps is written when somebody wants to see it.
@@ -314,4 +362,4 @@ compared();
 go(at);
 if (DATA.wrt.length) choose(itemOf(vertices[DATA.wrt[0]]));
 // For the console, and for tests.
-window.explorer = { np, go, vertices, get steps() { return steps; }, get at() { return at; }, get look() { return look; } };
+window.explorer = { np, nd, linked, computed, go, change, restore, whyFixed, vertices, get steps() { return steps; }, get at() { return at; }, get look() { return look; } };

@@ -1,7 +1,7 @@
 // The graph: its numbers, computing them anew, and the steps of both passes in words.
 
 const DATA = JSON.parse(document.getElementById("graph").textContent);
-const { subject, vertices, edges, boxes, program } = DATA;
+const { subject, vertices, edges, boxes } = DATA;
 const find = (id) => document.getElementById(id);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 // In a notebook the page is the text of a frame, which has no address of its own.
@@ -44,21 +44,25 @@ const brief = (content) =>
 const shape = (content) => (isNumber(content) ? number(content) : content.lines[0].replace(/ [a-z]+\d*$/, ""));
 const inBrackets = (v) => (isNumber(v) && v < 0 ? `(${number(v)})` : brief(v));
 
-for (const [i, v] of vertices.entries()) {
-  v.id = i;
-  v.value = decoded(v.value);
-  v.gradient = decoded(v.gradient);
-  v.ins = [];
-  v.outs = [];
+// Vertices and edges that know each other.
+function linked({ vertices, edges }) {
+  for (const [i, v] of vertices.entries()) {
+    v.id = i;
+    v.value = decoded(v.value);
+    v.gradient = decoded(v.gradient);
+    v.ins = [];
+    v.outs = [];
+  }
+  for (const e of edges) {
+    e.source = vertices[e.from];
+    e.target = vertices[e.to];
+    e.local = decoded(e.local);
+    e.share = decoded(e.share);
+    e.source.outs.push(e);
+    e.target.ins.push(e);
+  }
 }
-for (const e of edges) {
-  e.source = vertices[e.from];
-  e.target = vertices[e.to];
-  e.local = decoded(e.local);
-  e.share = decoded(e.share);
-  e.source.outs.push(e);
-  e.target.ins.push(e);
-}
+linked(DATA);
 const output = vertices[DATA.output];
 boxes.forEach((box, i) => {
   box.key = `b${i}`;
@@ -76,50 +80,6 @@ for (const row of DATA.report?.rows ?? []) {
     if (row.first) edges[i].first = true;
   }
   if (row.vertex != null && !row.edges.length) vertices[row.vertex].mark = worse(vertices[row.vertex].mark, row.verdict);
-}
-
-// --- computing anew --------------------------------------------------------------------
-
-const whyFixed = (() => {
-  const array = vertices.find((v) => v.scalar === false);
-  if (array) return `${array.name} is an array; the page computes graphs of single numbers anew.`;
-  if (!program) return "The graph is too large to travel with its program.";
-  if (DATA.unknown) return `The page has no rule for ${DATA.unknown}.`;
-  return "";
-})();
-const original = vertices.map((v) => v.value);
-const editable = vertices.filter((v) => v.kind === "leaf" || (v.kind === "constant" && v.named));
-let edited = false;
-
-const rounding = (v) => (v.dtype === "float32" ? Math.fround : (x) => x);
-
-function recompute() {
-  for (const [result, op, inputs] of program) {
-    const v = vertices[result];
-    const given = inputs.map((i) => Number(vertices[i].value));
-    v.value = rounding(v)(OPS[op][0](...given));
-  }
-  for (const v of vertices) v.gradient = v.gradient == null ? v.gradient : 0;
-  output.gradient = 1;
-  for (const [result, op, inputs] of [...program].reverse()) {
-    const v = vertices[result];
-    const given = inputs.map((i) => Number(vertices[i].value));
-    for (const e of v.ins) {
-      if (!e.flows) continue;
-      e.local = OPS[op][1][e.argument](v.value, ...given);
-      // Upstream 0 times an infinite derivative is NaN, as in the engine.
-      e.share = rounding(e.source)(v.gradient * e.local);
-      e.source.gradient = rounding(e.source)(e.source.gradient + e.share);
-    }
-  }
-}
-
-function change(v, value) {
-  v.value = value;
-  edited = editable.some((u) => !Object.is(u.value, original[u.id]));
-  recompute();
-  arrange();
-  about(chosen);
 }
 
 // --- what is seen: vertices, and boxes that are closed -----------------------------------
