@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.program.captures import same
+from minigrad.program.places import same
 from minigrad.tree import flatten
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.graph import modes, tracing
-from minigrad.program.captures import Place, same
+from minigrad.program.places import Place, same
 from minigrad.program.trace import arguments, fixed_names, is_input
 from minigrad.program.tracer import LARGEST
 from minigrad.program.tracer import WHOLE_TYPES as WHOLE

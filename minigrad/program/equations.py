@@ -7,6 +7,8 @@ like everything else, because the backward pass is recorded like everything else
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import inspect
 import itertools
 import keyword
@@ -101,6 +103,10 @@ def replaced(x: Any, value: Callable[[Var], Any]) -> Any:
     return x
 
 
+writers: dict[str, Callable[..., Any]] = {}
+"""How a program is printed: ``source`` and ``save``, which `minigrad.writing` hangs in here."""
+
+
 @dataclass(eq=False)
 class Program:
     """A function as equations; call it like the function that it was traced from.
@@ -149,10 +155,8 @@ class Program:
     @property
     def source(self) -> str:
         """The program as NumPy that a careful person would have written."""
-        from minigrad.writing.source import source
-
         with held(self.constants.values()):
-            return source(self)
+            return str(writers["source"](self))
 
     def __str__(self) -> str:
         return self.source
@@ -214,9 +218,7 @@ class Program:
         ValueError
             For results that no source can write down.
         """
-        from minigrad.writing.source import save
-
-        save(self, path)
+        writers["save"](self, path)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the traced function returns; recorded, if Tensors that need it go in.
@@ -264,7 +266,18 @@ class Program:
 
     def replace(self, **changes: Any) -> Program:
         """The same program with some parts exchanged."""
-        return Program(**{**self.__dict__, **changes})
+        return dataclasses.replace(self, **changes)
+
+    @functools.cached_property
+    def dying(self) -> list[tuple[Var, ...]]:
+        """For each equation, the variables that nothing needs after it."""
+        seen = {x for x in self.outputs if isinstance(x, Var)}
+        found = []
+        for equation in reversed(self.equations):
+            last = {*equation.reads(), *equation.outs} - seen
+            seen |= last
+            found.append(tuple(last))
+        return found[::-1]
 
     def uses(self) -> dict[Var, int]:
         """How often each variable is read, results included."""
@@ -283,7 +296,7 @@ def evaluate(program: Program, values: Mapping[Var, Any], call: Callable[..., An
     env: dict[Var, Any] = dict(values)
     for v, constant in program.constants.items():  # a captured Tensor may want its gradient
         env[v] = constant if call is through_door else getattr(constant, "_value", constant)
-    for equation in program.equations:
+    for equation, dying in zip(program.equations, program.dying, strict=True):
         args = [replaced(a, env.__getitem__) for a in equation.args]
         kwargs = {k: replaced(v, env.__getitem__) for k, v in equation.kwargs.items()}
         ans = call(equation.op, args, kwargs)
@@ -291,6 +304,8 @@ def evaluate(program: Program, values: Mapping[Var, Any], call: Callable[..., An
             env.update(zip(equation.out, ans, strict=True))
         else:
             env[equation.out] = ans
+        for v in dying:
+            del env[v]
     leaves, rebuild = flatten(program.result)
     return rebuild([env[x] if isinstance(x, Var) else x for x in leaves])
 

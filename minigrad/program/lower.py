@@ -13,7 +13,8 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.elementwise import branch
-from minigrad.ops.record import Op, by_name
+from minigrad.ops.joining import joined
+from minigrad.ops.record import Op
 from minigrad.ops.reduction import axes_of
 from minigrad.ops.softmax import shift_of
 from minigrad.program.builder import Builder, alike, moderate, number, shape_of
@@ -27,7 +28,6 @@ LARGE = 2**15
 PARTS = 64
 """Products and sums of a recurrence are taken together, so many at a time."""
 
-join = by_name("concatenate")
 shift = Op("shift", lambda x, axis: shift_of(x, axis), None, fresh=True)
 
 
@@ -267,11 +267,10 @@ def rows(b: Builder, *parts: Any) -> Any:
     """The rows of all parts in one matrix."""
     flat: list[Any] = []
     for part in parts:
-        joined = b.made(part, join)
-        together = joined is not None and joined.kwargs == {"axis": 0}
-        short = joined is not None and len(joined.args) < PARTS
-        flat += joined.args if joined is not None and together and short else [part]
-    return b.emit(join, *flat, axis=0)
+        e = b.made(part, joined)
+        together = e is not None and e.kwargs == {"axis": 0} and len(e.args) < PARTS
+        flat += e.args if e is not None and together else [part]
+    return b.emit(joined, *flat, axis=0)
 
 
 @rule(ops.exp, when="lower")

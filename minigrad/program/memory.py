@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import bisect
+import ctypes
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +13,19 @@ import numpy as np
 
 WASTE = 4
 """A buffer may be so many times too large for what it is given."""
+
+
+HEAVY = 2**20
+"""Elements in all arrays of a program from which its trace leaves much memory behind."""
+
+
+def give_back() -> None:
+    """Return memory that is free to the system, where the allocator can (glibc's).
+
+    The trace of a program holds all of its values at once, which no later call does.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @dataclass

@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.indexing import elements, is_basic, selects_once
-from minigrad.ops.record import by_name
+from minigrad.ops.joining import joined, layered
 from minigrad.ops.reduction import axes_of
 from minigrad.program.builder import sample, shape_of, uniform
 from minigrad.program.equations import Equation, Var, variables_in
@@ -24,7 +24,7 @@ ALONE = 2**13
 """Elements up to which BLAS uses one thread; in tiles, threads of its own would be in the way."""
 
 OPERATORS = {ops.add: "+", ops.subtract: "-", ops.multiply: "*", ops.divide: "/"}
-JOINS = {by_name("concatenate"): np.concatenate, by_name("stack"): np.stack}
+JOINS = {joined: np.concatenate, layered: np.stack}
 RESHAPES = (ops.reshape, ops.squeeze, ops.expand_dims)
 
 

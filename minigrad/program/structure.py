@@ -21,12 +21,12 @@ def nested(tree: Any, words: Iterator[str], bind: Callable[[Any], str]) -> str:
     if type(tree) is list:
         return f"[{', '.join(inside)}]"
     if isinstance(tree, dict):
-        pairs = zip(tree, inside, strict=True)
-        literal = "{" + ", ".join(f"{bind(key)}: {word}" for key, word in pairs) + "}"
+        pairs = [(bind(key), word) for key, word in zip(tree, inside, strict=True)]
+        if type(tree) is OrderedDict:  # of pairs in half the time that it takes of a dict
+            return f"{bind(OrderedDict)}(({''.join(f'({k}, {w}), ' for k, w in pairs)}))"
+        literal = "{" + ", ".join(f"{k}: {word}" for k, word in pairs) + "}"
         if type(tree) is dict:
             return literal
-        if type(tree) is OrderedDict:
-            return f"{bind(OrderedDict)}({literal})"
         if type(tree) is defaultdict:
             return f"{bind(defaultdict)}({bind(tree.default_factory)}, {literal})"
     text = f"({''.join(f'{word}, ' for word in inside)})"

@@ -1,0 +1,260 @@
+"""A run: one kernel as a function of its inputs, proved, with the entries that lead to it.
+
+Its source is Python's numbers where all are single, and calls of NumPy on memory of its
+own otherwise.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.data import settle
+from minigrad.graph import Leaf, Passive, recording
+from minigrad.program import scalar
+from minigrad.program.dispatch import Bind, Form, entry_of
+from minigrad.program.equations import Program, Var, evaluate, forward
+from minigrad.program.kernel import Kernel
+from minigrad.program.live import Draw, held
+from minigrad.program.lower import lower
+from minigrad.program.places import Place
+from minigrad.program.proof import fault, told
+from minigrad.program.structure import nested
+from minigrad.program.tracer import Tracer
+from minigrad.tensor import Tensor, wrap
+from minigrad.tree import flatten
+
+SHORT = 60
+"""Lines of kernels that are written into each entry."""
+
+
+class Run:
+    """One kernel: for arguments of one structure, of these shapes and dtypes.
+
+    Attributes
+    ----------
+    program : Program
+    key, firm : tuple
+        The form of calls that it is for; no ``firm`` where Python's numbers and doubles
+        differ.
+    places : list of Place
+        What it has captured, as it must be.
+    entries : dict
+        Pattern of a call -> scope of the generated function for it.
+    updates : list of Tensor
+        Whose data the function sets.
+    recorded : bool
+        Whether captured Tensors may get gradients through the results: while gradients
+        are recorded, the function itself is called.
+    """
+
+    def __init__(
+        self, program: Program, form: Form, tracer: Tracer, places: list[Place], result: Any
+    ) -> None:
+        self.program = program
+        self.key = form.key
+        self.firm = None if tracer.cast else form.firm
+        self.places = places
+        self.updates = [t for t, _ in tracer.updates.values()]
+        self.pending = [new._value for _, new in tracer.updates.values()]
+        self.draws = [c for c in tracer.captured.values() if isinstance(c, Draw)]
+        self.recorded = is_recorded(flatten(result)[0])
+        self.entries: dict[Any, dict[str, Any]] = {}
+        self.inputs = program.inputs
+        self.numeric = scalar.is_scalar(program)
+        self.names = [f"x{i}" for i in range(len(self.inputs))]
+        self.unwritten = ""
+        self.ready: list[Any] = []  # what the proof has computed already
+        try:
+            self.written(*self._write())
+        except Exception as error:  # the ops can do it all the same
+            self.unwritten = f"it cannot be written ({type(error).__name__}: {error})"
+
+    def written(self, lines: list[str], scope: dict[str, Any]) -> None:
+        """Make a function of the body of one."""
+        self.lines, self.scope = lines, scope
+        head = f"def run({', '.join(self.names)}):"
+        self.code = "\n".join([head, *(f"    {line}" for line in lines)]) + "\n"
+        exec(builtins.compile(self.code, f"{__file__}: {self.program.name}", "exec"), scope)
+        self.run = scope["run"]
+
+    def prove(self, recorded: Program, form: Form, result: Any) -> None:
+        """Compare the kernel with the ops; if they differ, use those."""
+        given = [np.float64(x) if type(x) is float else x for x in form.ordered(form.named)]
+        if len(given) != len(self.inputs):
+            raise ValueError("the program has other inputs than calls of this form give")
+        ops = functools.partial(by_ops, recorded)
+        with held(self.program.constants.values()):
+            if self.updates or self.draws:
+                with np.errstate(all="ignore"):
+                    result = ops(*given)
+            expected = [getattr(x, "_value", x) for x in flatten(result)[0]]
+            answers: list[Any] = []
+
+            def run(*leaves: Any) -> Any:
+                answers.append(self.run(*self.taken(leaves)))
+                return answers[-1]
+
+            wrong = self.unwritten or fault(recorded, run, given, expected)
+        if wrong is not None:
+            told(recorded, wrong)
+            self.numeric = False
+            self.written([f"return in_ops({', '.join(self.names)})"], {"in_ops": ops})
+        elif not self.updates and not self.draws:
+            self.ready = answers[:1]
+
+    def taken(self, leaves: Sequence[Any]) -> list[Any]:
+        """Inputs as the kernel takes them."""
+        if self.numeric:
+            return [bool(x) if isinstance(x, np.bool_) else float(x) for x in leaves]
+        return [np.float64(x) if type(x) is float else x for x in leaves]
+
+    def holds(self) -> bool:
+        """Whether all that it captured is what it was."""
+        return all(p.holds() for p in self.places)
+
+    def answer(self, form: Form, args: Any, kwargs: Any) -> Any:
+        """The result of a call of this form."""
+        if self.recorded and recording.get():
+            return form.f(*args, **kwargs)
+        return self.finished(self.run(*self.taken(form.ordered(self.program.parameters))))
+
+    def first(self, result: Any) -> Any:
+        """What the trace returned, recorded, as the result of the call that it was made for."""
+        leaves, rebuild = flatten(result)
+        for draw in self.draws:
+            draw.waiting = None
+        for t, new in zip(self.updates, self.pending, strict=True):
+            t._value = new
+        return rebuild(
+            [
+                wrap(x._value, None) if isinstance(x, Tensor) and type(x.node) is Passive else x
+                for x in leaves
+            ]
+        )
+
+    def finished(self, ans: Any) -> Any:
+        """The result, after the data of Tensors are set to what comes with it."""
+        if not self.updates:
+            return ans
+        ans, *new = ans
+        for t, value in zip(self.updates, new, strict=True):
+            t._value = settle(np.array(value, t.dtype))
+        return ans
+
+    def enter(self, form: Form, f: Callable[..., Any]) -> None:
+        """Write the entry for calls of this form, with what is captured as it is now."""
+        for p in self.places:
+            if p.kind == "items":
+                p.value = p.read()
+        scope = {name: x for name, x in self.scope.items() if name != "__builtins__"}
+        if len(self.lines) > SHORT or self.updates or any(n.startswith("_") for n in scope):
+            scope = {"_finished": self.finished, "_run": self.run}
+            body = [f"return _finished(_run({', '.join(self.names)}))"]
+        else:
+            body = list(self.lines)
+        if self.recorded:
+            given = "".join(f"_p{i}, " for i in range(form.positional))
+            scope.update(_f=f, _recording=recording)
+            body = [
+                "if not _modes.special or _recording.get():",
+                f"    return _f({given}**_named)",
+                *body,
+            ]
+        entry_of(form, list(self.program.parameters), self.numeric, self.places, body, scope)
+        self.entries[form.pattern] = scope
+
+    def in_numpy(self, *leaves: Any) -> Any:
+        """A scalar program where ``math`` gave up: NumPy has an infinity or NaN for it."""
+        values = dict(zip(self.inputs, map(np.float64, leaves), strict=True))
+        ans = evaluate(self.program, values, forward)
+        found, rebuild = flatten(ans)
+        return rebuild([float(x) if isinstance(x, np.floating) else x for x in found])
+
+    # --- what is generated ----------------------------------------------------------------
+
+    def _write(self) -> tuple[list[str], dict[str, Any]]:
+        """The body of the function, and what it refers to."""
+        scope: dict[str, Any] = {"np": np, "ndarray": np.ndarray, "float64": np.float64}
+        lines = self._numbers(scope) if self.numeric else self._arrays(scope)
+        return lines, scope
+
+    def _numbers(self, scope: dict[str, Any]) -> list[str]:
+        """The body in Python's numbers."""
+        lowered = self.program
+        body, text = scalar.body(lowered, self.names)
+        scope.update(scalar.NAMESPACE)
+        scope["in_numpy"] = self.in_numpy
+        read = []
+        for v, c in lowered.constants.items():
+            scope[f"k_{v.name}"] = c
+            value = "._value" if hasattr(type(c), "_value") else ""
+            read.append(f"{text[v]} = float(k_{v.name}{value})")
+        words = [
+            text[x]
+            if isinstance(x, Var)
+            else repr(x)
+            if type(x) is int
+            else scalar.literal(x)
+            if np.ndim(x) == 0
+            else repr(x)
+            for x in lowered.outputs
+        ]
+        result = nested(lowered.result, iter(words), Bind(scope, "s"))
+        return [
+            "try:",
+            *(f"    {line}" for line in (*read, *body)),
+            f"    return {result}",
+            "except (ArithmeticError, ValueError):",
+            f"    return in_numpy({', '.join(self.names)})",
+        ]
+
+    def _arrays(self, scope: dict[str, Any]) -> list[str]:
+        """The body in NumPy, on memory of its own."""
+        kernel = Kernel(lower(self.program))
+        scope.update(kernel.namespace)
+        pool: list[Any] = []
+        scope.update(pool=pool, allocate=kernel.memory.allocate)
+        lines = list(kernel.lines)
+        if kernel.memory.views:
+            lines = [
+                "try:",
+                "    work = pool.pop()",
+                "except IndexError:",
+                "    work = allocate()",
+                f"{kernel.memory.names} = work",
+                *lines,
+                "pool.append(work)",
+            ]
+        silenced = {kind for e in self.program.equations for kind in e.op.warns}
+        if silenced:
+            scope["errstate"] = np.errstate
+            states = ", ".join(f"{kind}='ignore'" for kind in sorted(silenced))
+            lines = [f"with errstate({states}):", *(f"    {line}" for line in lines)]
+        return [*lines, "return result"]
+
+
+def is_recorded(outputs: list[Any]) -> bool:
+    """Whether a captured Tensor that requires a gradient could get one through the results."""
+    stack = [x.node for x in outputs if isinstance(x, Tensor) and x.node is not None]
+    seen = set(stack)
+    while stack:
+        node = stack.pop()
+        if type(node) is Leaf:
+            return True
+        if type(node) is Passive:
+            continue
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return False
+
+
+def by_ops(program: Program, *leaves: Any) -> Any:
+    """The result of a program, op by op."""
+    return evaluate(program, dict(zip(program.inputs, leaves, strict=True)), forward)
