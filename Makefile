@@ -1,6 +1,7 @@
 # make demo   a published derivation beside minigrad, closed forms and finite differences
 # make test   the tests
 # make test-all  these, tables over every op, campaigns, and a browser, too
+# make examples  every example at a small setting
 # make lint   style and types
 # make pictures  draw docs/pictures anew, with the system's Graphviz or one from pip
 # make bench  speed, next to the peers that are installed (make bench-peers installs them)
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo pictures test test-all lint bench bench-peers clean
+.PHONY: help demo examples pictures test test-all lint bench bench-peers clean
 .NOTPARALLEL:
 
 help:
@@ -22,6 +23,9 @@ demo: $(VENV)/.core
 
 pictures: $(if $(shell command -v dot),$(VENV)/.core,$(VENV)/.viz)
 	$(BIN)/python examples/draw_backprop.py --to docs/pictures --no-pages
+
+examples: $(VENV)/.examples
+	.ci/examples $(BIN)/python
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 -m "not full"
@@ -59,6 +63,10 @@ $(VENV)/.core: pyproject.toml | $(BIN)/python
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(PIP) -e ".[test]"
 	@touch $@ $(VENV)/.core
+
+$(VENV)/.examples: pyproject.toml | $(BIN)/python
+	$(PIP) -e ".[test,examples]"
+	@touch $@ $(VENV)/.core $(VENV)/.test
 
 $(VENV)/.viz: pyproject.toml | $(BIN)/python
 	$(PIP) -e ".[viz]"
