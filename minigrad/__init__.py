@@ -1,6 +1,8 @@
 """minigrad: reverse-mode automatic differentiation on NumPy that shows its work."""
 
+import sys as _sys
 from importlib import import_module as _import_module
+from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
@@ -22,10 +24,20 @@ from minigrad.debug import debug as debug
 from minigrad.gradcheck import gradcheck as gradcheck
 from minigrad.graph import no_grad as no_grad
 from minigrad.ops import *
+from minigrad.ops.record import hang_describer as _hang_describer
 from minigrad.tensor import Tensor as Tensor
 from minigrad.tensor import buffer as buffer
 
 del globals()["trace"]  # of a matrix or of a function: the one below tells them apart
+
+globals().pop("tensor")  # the package; who looks for PyTorch's mg.tensor gets a hint instead
+
+
+def _described(op: _Any) -> str:
+    return str(_import_module("minigrad.reference").described(op))
+
+
+_hang_describer(_described)
 
 if _TYPE_CHECKING:
     from minigrad import losses as losses
@@ -83,7 +95,7 @@ def __getattr__(name: str) -> _Any:
     if name not in _LATER:
         raise AttributeError(f"module 'minigrad' has no attribute {name!r}{_hint(name)}")
     module = _import_module(f"minigrad.{_LATER[name]}")
-    return module if name == _LATER[name] else getattr(module, name)
+    return getattr(module, name, module)
 
 
 _ELSEWHERE = {
@@ -92,6 +104,8 @@ _ELSEWHERE = {
     "randn": "take a generator of NumPy's, rng.normal(size=shape)",
     "backward": "call .backward() of the loss",
     "jit": "mg.compile(f)",
+    "tensor": "mg.Tensor(data, requires_grad=True) is a class",
+    "autograd": "mg.gradients(L, w), or mg.grad(f) of a function",
 }
 """What users of other libraries look for."""
 
@@ -105,5 +119,17 @@ def _hint(name: str) -> str:
     return f": did you mean mg.{near[0]}?" if near and name[0] != "_" else ""
 
 
+class _Package(_ModuleType):
+    """Functions keep their names where a package is called alike: ``import minigrad.draw``."""
+
+    def __setattr__(self, name: str, value: _Any) -> None:
+        own = getattr(value, name, None) if isinstance(value, _ModuleType) else None
+        super().__setattr__(name, own or value)
+
+
+_sys.modules[__name__].__class__ = _Package
+
+
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    inner = {n for n, x in globals().items() if isinstance(x, _ModuleType)} - {"fft", "linalg"}
+    return sorted({*globals(), *_LATER} - (inner - _LATER.keys()))

@@ -6,11 +6,12 @@ made of can be made again wherever that function can be sent.
 
 from __future__ import annotations
 
-import functools
 import sys
 import types
 from collections.abc import Callable
 from typing import Any
+
+from minigrad.ops.record import name_after
 
 F = Callable[..., Any]
 
@@ -25,7 +26,7 @@ class Derived:
     """
 
     def __init__(self, run: F, make: F, f: F, options: tuple[Any, ...]) -> None:
-        functools.update_wrapper(self, f, updated=())
+        name_after(self, f)
         self.run, self.make, self.f, self.options = run, make, f, options
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:

@@ -1,15 +1,11 @@
 """Pictures of the computation graph: ``mg.draw(L)``, and ``mg.explore(L)`` to step through it.
 
 The graph is read once (``picture``), simplified (``boxes``), and written as DOT or text;
-Graphviz lays it out.  The package is called like its function, and calling it is calling
-that: both ``mg.draw(L)`` and ``import minigrad.draw`` do what they say.
+Graphviz lays it out.
 """
 
 from __future__ import annotations
 
-import inspect
-import sys
-from types import ModuleType
 from typing import Any
 
 from minigrad.draw.drawing import Drawing
@@ -87,11 +83,3 @@ def draw(
         collapse=collapse,
         direction=direction,
     )
-
-
-class _Callable(ModuleType):
-    __call__ = staticmethod(draw)
-
-
-__signature__ = inspect.signature(draw)
-sys.modules[__name__].__class__ = _Callable

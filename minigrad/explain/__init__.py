@@ -2,15 +2,11 @@
 
 Formulas are not looked up: the rules of the ops are run on stand-ins for your variables
 (``links``), what they leave is simplified as on paper and written down (``notation``), and
-the steps are put together by the chain rule (``ledger``, ``report``).  The package is called
-like its function, and calling it is calling that.
+the steps are put together by the chain rule (``ledger``, ``report``).
 """
 
 from __future__ import annotations
 
-import inspect
-import sys
-from types import ModuleType
 from typing import Any
 
 from minigrad.explain.ledger import Paths, Row, chart
@@ -110,11 +106,3 @@ def paths(output: Any, wrt: Any, *, limit: int = 1000) -> Paths:
     if not hasattr(wrt, "node"):
         wrt = list(wrt) if isinstance(wrt, list | tuple) and len(wrt) == 1 else [wrt]
     return Paths(chart("paths", output, wrt), limit)
-
-
-class _Callable(ModuleType):
-    __call__ = staticmethod(explain)
-
-
-__signature__ = inspect.signature(explain)
-sys.modules[__name__].__class__ = _Callable

@@ -545,7 +545,9 @@ def rename(b: Builder, made: Any, v: Var) -> None:
 # --- one edge --------------------------------------------------------------------------
 
 
-def local_formula(node: AnyNode, argnum: int, names: Names) -> str:
+def local_formula(
+    node: AnyNode, argnum: int, names: Names, paper: type[Paper] | None = None
+) -> str:
     """The derivative of ``node`` by one of its arguments, in the user's names.
 
     Parameters
@@ -556,6 +558,8 @@ def local_formula(node: AnyNode, argnum: int, names: Names) -> str:
         Which of its arguments.
     names : Names
         What the user calls the nodes of the graph.
+    paper : type, optional
+        The tracer that the rule runs on.
 
     Returns
     -------
@@ -579,6 +583,8 @@ def local_formula(node: AnyNode, argnum: int, names: Names) -> str:
     several = type(node.ans) is tuple
     entrywise = not several and (op.elementwise or np.ndim(node.ans) == 0)
     sheet = Sheet(names, lambda n: True, names.of)
+    if paper is not None:
+        sheet.tracer = paper(sheet.sizes)
     try:
         with traced(sheet.tracer):
             sheet.bring(node)

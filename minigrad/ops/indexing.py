@@ -107,6 +107,12 @@ def getitem(a: Any, index: Any) -> Any:
 
     Where indices repeat, the gradients add up.  Indices may be integer or boolean Tensors.
 
+    Parameters
+    ----------
+    a : array_like
+    index : index
+        As between brackets.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 
 import numpy as np
 
+from minigrad.ops.glossary import with_parameters
 from minigrad.ops.signature import ArrayLike as ArrayLike
 from minigrad.ops.signature import Calling, parameters, positional, shown
 from minigrad.ops.signature import refuse_keyword as refuse_keyword
@@ -82,6 +83,20 @@ class Shown:
         return shown(op.parameters, op.places, op.forward)
 
 
+class Documented:
+    """The docstring of an op, written when somebody reads it; the class has its own."""
+
+    def __init__(self, own: str) -> None:
+        self.own = own
+
+    def __get__(self, op: Op | None, owner: type) -> str:
+        if op is None:
+            return self.own
+        doc = with_parameters(op.doc, op.__signature__) if op.doc else describe(op)
+        vars(op)["__doc__"] = doc
+        return doc or ""
+
+
 class Op:
     """One differentiable (or plainly non-differentiable) function.
 
@@ -93,6 +108,8 @@ class Op:
     ----------
     name : str
         NumPy's name of the function.
+    doc : str or None
+        Its docstring; without one it is written from the rules.
     forward : callable
         ``forward(*arrays, **metadata)`` in plain NumPy, an array or a tuple of arrays.
     vjps : tuple of (callable or None), callable, or None
@@ -169,6 +186,7 @@ class Op:
     warns: frozenset[str] = frozenset()
     unruled: str = "no derivative exists"
     __signature__ = Shown()
+    __doc__ = Documented(__doc__)
 
     def __init__(
         self,
@@ -191,7 +209,7 @@ class Op:
             arity = len(vjps) if isinstance(vjps, tuple) else -1
         self.arity = arity
         self.twin = arity if isinstance(vjps, tuple) and None not in vjps else 0
-        self.__doc__ = doc or f"{name}: NumPy's function, differentiable."
+        self.doc = doc
 
     @functools.cached_property
     def parameters(self) -> tuple[str, ...]:
@@ -320,6 +338,13 @@ def by_name(name: str) -> Op:
     return registry[name]
 
 
+def name_after(wrapper: Any, f: Any) -> None:
+    """Give ``wrapper`` the name, signature and docstring of ``f``, but not have one written."""
+    written = ["__doc__"] if isinstance(f, Op) else []
+    assigned = [name for name in functools.WRAPPER_ASSIGNMENTS if name not in written]
+    functools.update_wrapper(wrapper, f, assigned=assigned, updated=())
+
+
 def unaliased(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function``, never returning one of its own arguments: it would be locked, or shared."""
 
@@ -398,6 +423,16 @@ def tell(name: str, args: Any, kwargs: Any, error: Exception) -> Exception:
     return error
 
 
+describe: Callable[[Op], str] = repr
+"""What help says of an op without docstring; the readings hang themselves in here."""
+
+
+def hang_describer(function: Callable[[Op], str]) -> None:
+    """Describe ops without docstring with ``function``."""
+    global describe
+    describe = function
+
+
 def hang_teller(function: Callable[..., Exception]) -> None:
     """Tell what goes wrong in composed functions with ``function``."""
     global tell
@@ -442,6 +477,7 @@ def composed(
 
         call.__signature__ = calling.signature  # type: ignore[attr-defined]
         shown = call if functions or not shell else function
+        shown.__doc__ = with_parameters(function.__doc__, calling.signature, calling.refused)
         public[label] = shown
         for numpy_function in functions:
             implementations[numpy_function] = shown

@@ -444,7 +444,6 @@ def pair(function: Any, *slopes: Any) -> None:
     def forward(x: Any) -> Any:
         return function(x)
 
-    forward.__doc__ = f"{function.__name__}(x): SciPy's function, differentiable."
     name = f"special.{function.__name__}"
     primitive(function, vjps=(rule,), name=name, fresh=True, leading=True)(forward)
 

@@ -40,6 +40,11 @@ def arrayed(x: Any) -> Any:
 def array(data: Any, dtype: Any = None) -> Any:
     """A Tensor from nested lists that contain Tensors; else an array, as `numpy.array`.
 
+    Parameters
+    ----------
+    data : array_like, or nested lists and tuples of Tensors
+    dtype : dtype, optional
+
     Raises
     ------
     ValueError

@@ -27,6 +27,7 @@ import numpy as np
 from minigrad.autodiff.derived import by_name
 from minigrad.errors import is_user, label
 from minigrad.graph import Leaf, modes, recording, tracing
+from minigrad.ops.record import name_after
 from minigrad.program.captures import Search, names_in, search, theirs
 from minigrad.program.dispatch import MISSING, Form
 from minigrad.program.equations import Program
@@ -121,7 +122,7 @@ class Compiled(functools.partial[Any]):
 
     def __new__(cls, f: Callable[..., Any], static: Sequence[str | int] = ()) -> Compiled:
         self = super().__new__(cls, f)
-        functools.update_wrapper(self, f, updated=())
+        name_after(self, f)
         self.f = f
         self.static = checked(f, static)
         self.known = OrderedDict()

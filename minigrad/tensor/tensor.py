@@ -52,7 +52,7 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
             return function(self, *args, **kwargs)
 
     call.__name__ = function.__name__
-    call.__doc__ = function.__doc__
+    call.__doc__ = function.doc if isinstance(function, Op) else function.__doc__
     call.__wrapped__ = function  # type: ignore[attr-defined]  # whose signature it has
     return call
 

@@ -1,0 +1,100 @@
+"""What help says: every op has a docstring, its formulas are right, its examples run."""
+
+import doctest
+import inspect
+import pydoc
+import re
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.ops.glossary import GLOSSARY, with_parameters
+from minigrad.ops.record import Op, registry
+
+ELEMENTWISE = [
+    name for name, op in registry.items()
+    if op.elementwise and op.vjps is not None and not op.doc and "." not in name
+]  # fmt: skip
+TEXTBOOK = {
+    "exp": ["exp(x)"],
+    "tanh": ["1 - tanh(x)²"],
+    "log": ["1/x"],
+    "divide": ["1/x2", "-(x1 / x2)/x2"],
+    "hypot": ["x1/hypot(x1, x2)", "x2/hypot(x1, x2)"],
+    "logaddexp": ["exp(x1 - logaddexp(x1, x2))", "exp(x2 - logaddexp(x1, x2))"],
+    "floor": ["0"],
+    "maximum": ["1[x1 > x2]", "1[x2 > x1]"],
+}
+
+
+def formulas(op):
+    return re.findall(r"^    ∂/∂\w+ .* = (.*)$", op.__doc__, re.M)
+
+
+@pytest.mark.parametrize("name", sorted(n for n in registry if n[0] != "_"))
+def test_every_op_says_what_it_is(name):
+    doc = inspect.getdoc(registry[name])
+    assert doc.splitlines()[0].endswith(".") or "\n" in doc
+    assert "Parameters\n----------" in doc
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_derivatives_are_listed_and_examples_run(name):
+    op = registry[name]
+    if name != "ldexp":  # it wants whole numbers, which have no derivative
+        assert len(formulas(op)) == sum(op.rule(i) is not None for i in range(op.arity))
+        assert not re.search(r"where\(|\bt\d|\bc\d", op.__doc__)
+    test = doctest.DocTestParser().get_doctest(op.__doc__, {}, name, None, None)
+    assert test.examples or name == "ldexp"
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+@pytest.mark.parametrize("name", TEXTBOOK)
+def test_formulas_are_the_textbooks(name):
+    assert formulas(registry[name]) == TEXTBOOK[name]
+
+
+def test_kinks_are_told():
+    assert "At the kink, x = 0, the derivative is 0 by convention." in mg.absolute.__doc__
+    assert "At the kink, x1 = x2, the derivative is 0.5 by convention." in mg.maximum.__doc__
+
+
+def test_help_shows_the_docstring():
+    assert "∂/∂x exp(x) = exp(x)" in pydoc.render_doc(mg.exp, renderer=pydoc.plaintext)
+    assert "Sum over" in mg.sum.__doc__
+    assert Op.__doc__.startswith("One differentiable")
+
+
+def test_docstrings_cost_nothing_until_they_are_read():
+    op = Op("mine", lambda x: x, (lambda g, ans, x: g,), doc=None, elementwise=True)
+    mg.grad(op)
+    assert "__doc__" not in vars(op)
+
+
+def test_parameters_are_added_before_the_examples():
+    def f(a, axis=None, out=None):
+        """Do something.
+
+        Examples
+        --------
+        >>> 1
+        1
+        """
+
+    doc = with_parameters(f.__doc__, inspect.signature(f), {"out"})
+    assert doc.splitlines()[:8] == [
+        "Do something.", "", "Parameters", "----------", "a : array_like",
+        f"axis : {GLOSSARY['axis'][0]}", f"    {GLOSSARY['axis'][1]}", "",
+    ]  # fmt: skip
+    assert with_parameters(doc, inspect.signature(f)) == doc
+    assert with_parameters(None, inspect.signature(f)) is None
+
+
+def test_composed_functions_list_their_parameters():
+    for name in mg.ops.__all__:
+        function = getattr(mg, name)
+        if inspect.isfunction(function) and inspect.signature(function).parameters:
+            assert "Parameters\n" in inspect.getdoc(function), name
+    assert "out :" not in mg.clip.__doc__
+    assert np.isclose(mg.grad(mg.tanh)(0.7), 1 - np.tanh(0.7) ** 2)
