@@ -20,6 +20,11 @@ from minigrad.graph import AnyNode, Slots, inspector, modes
 from minigrad.ops.record import Op
 from minigrad.tensor import plainly
 
+SELECTED = (
+    "if np.where does not select this branch there, make its input safe inside it, "
+    "np.where(ok, f(np.where(ok, x, 1)), other)"
+)
+
 
 @contextmanager
 def debug() -> Iterator[None]:
@@ -71,8 +76,10 @@ class Inspector:
         """Raise if finite inputs gave an output that is not."""
         bad = what_is_wrong(ans)
         if bad and not any(what_is_wrong(v) for v in values):
+            hint = f"; {SELECTED}" if op.elementwise else ""
             raise FloatingPointError(
-                f"{call_text(op, args, kwargs)} made {bad} of finite numbers, at {caller_site()}"
+                f"{call_text(op, args, kwargs)} made {bad} of finite numbers, at "
+                f"{caller_site()}{hint}"
             )
 
     def recorded(self, node: AnyNode, op: Op, args: tuple[Any, ...], kwargs: Any) -> None:
@@ -110,8 +117,7 @@ class Inspector:
         if op.elementwise and trapped(g, c):
             hint = (
                 "; the gradient that arrived there was 0, times a derivative that is not finite: "
-                "if np.where did not select this branch, make its input safe inside it, "
-                "np.where(ok, f(np.where(ok, x, 1)), other)"
+                f"{SELECTED}"
             )
         raise FloatingPointError(
             f"the derivative of {call} made {bad} of a finite gradient{at}{hint}"

@@ -20,7 +20,7 @@ import numpy as np
 
 from minigrad.autodiff import gradients
 from minigrad.data import CONTINUOUS
-from minigrad.graph import no_grad
+from minigrad.graph import ancestors, no_grad
 from minigrad.tensor import Tensor, plainly
 from minigrad.tree import flatten
 
@@ -239,6 +239,8 @@ class _Problem:
         eps = max([eps, *(float(np.finfo(x.dtype).eps) for x in self.point)])
         if rtol is None:
             rtol = 1e-7 if eps < 1e-10 else 1e-3
+        share = 5e-5 if eps < 1e-10 else 5e-2
+        eps = max(eps, coarsest(total))
         second = g == self.slopes
 
         def value(points: list[Any]) -> float:
@@ -255,7 +257,7 @@ class _Problem:
         )
         rows = []
         for i, x in enumerate(self.point):
-            line = _Line(value, self.point, i, eps, size, peak)
+            line = _Line(value, self.point, i, eps, size, peak, share)
             if again != float(plainly(total)) and not (math.isnan(again)):
                 rows.append(
                     Row(self.names[i], (), math.nan, math.nan, math.inf, "inconclusive",
@@ -293,6 +295,14 @@ class _Problem:
                 (_RANK.index(verdict), -gap, Row(self.names[i], index, a, d, err, verdict, note))
             )
         return min(rows, key=lambda r: r[:2])[2]
+
+
+def coarsest(total: Any) -> float:
+    """Relative precision of the coarsest numbers that ``total`` was computed through."""
+    if not isinstance(total, Tensor) or total.node is None:
+        return 0.0
+    dtypes = {getattr(node.ans, "dtype", np.dtype(float)) for node in ancestors(total.node)}
+    return max((float(np.finfo(d).eps) for d in dtypes if d.kind in CONTINUOUS), default=0.0)
 
 
 def as_real(x: Any) -> Any:
@@ -338,6 +348,7 @@ class _Line:
         eps: float,
         size: float,
         peak: float,
+        share: float,
     ) -> None:
         self.value = value
         self.point = point
@@ -345,6 +356,7 @@ class _Line:
         self.eps = eps
         self.size = size
         self.peak = peak
+        self.share = share
         self.floor = 4 * eps * size / max(1.0, float(np.max(np.abs(point[i]), initial=0.0)))
 
     def judge(
@@ -379,7 +391,7 @@ class _Line:
         if gap > 10 * err + rtol * scale + atol + self.floor:
             return "wrong", a, d, err, gap, ""
         # An entry too small to be seen beside the largest does not spoil the verdict.
-        if 10 * err <= (5e-5 if self.eps < 1e-10 else 5e-2) * max(scale, self.peak):
+        if 10 * err <= self.share * max(scale, self.peak):
             return "correct", a, d, err, gap, ""
         return "inconclusive", a, d, err, gap, "the differences are too noisy to decide"
 

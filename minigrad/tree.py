@@ -8,6 +8,7 @@ from copy import copy
 from typing import Any
 
 CONTAINERS = (dict, list, tuple)  # ready: a union would be made at every call
+TOO_DEEP = "the nested lists, tuples or dicts contain themselves, or are nested too deeply"
 
 
 def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
@@ -25,8 +26,18 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
         return [tree], _only
 
     leaves: list[Any] = []
-    build = _visit(tree, leaves)
-    return leaves, lambda values: build(iter(values))
+    try:
+        build = _visit(tree, leaves)
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+
+    def rebuild(values: list[Any]) -> Any:
+        try:
+            return build(iter(values))
+        except RecursionError:
+            raise ValueError(TOO_DEEP) from None
+
+    return leaves, rebuild
 
 
 def fields_of(t: Any) -> tuple[str, ...] | None:
@@ -104,7 +115,10 @@ def leaves_like(tree: Any, pattern: Any, what: str) -> list[Any]:
     [2, 1]
     """
     found: list[Any] = []
-    _match(tree, pattern, what, found)
+    try:
+        _match(tree, pattern, what, found)
+    except RecursionError:
+        raise ValueError(f"{what}: {TOO_DEEP}") from None
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -241,6 +242,13 @@ call("linalg.eigvals", np.linalg.eigvals, np.stack([apart(plane((2, 2))), apart(
 for p in (plane((4,)), np.array([1.0, 2.0, 3.0]), np.array([2.0, -3.0, 1.0]), plane((2,))):
     call("roots", np.roots, p)
 
+for name in ("max", "min"):
+    call(name, getattr(np, name), (5,))
+    call(name, lambda z, f=getattr(np, name): f(z, axis=1, keepdims=True), (2, 3))
+call("real_if_close", lambda z: np.real_if_close(z) * 1j, (3,))
+call("real_if_close", lambda z: np.real_if_close(z + np.conj(z)) * 1j, (3,))
+call("where=", lambda z: np.multiply(z, z, where=np.array([True, False, True])), (3,))
+
 # --- factorisations of complex matrices --------------------------------------------------
 
 
@@ -281,3 +289,22 @@ for ord in ("nuc", 2, -2):
     call("linalg.cond", lambda a, p=ord: np.linalg.cond(steep(a), p), (2, 2))
 call("linalg.lstsq", lambda a, b: joined(np.linalg.lstsq(a, b)[:2]), (4, 2), (4, 3))
 call("linalg.lstsq", lambda a, b: np.linalg.lstsq(a, b)[0], (4, 2), (4,))
+
+# --- SciPy's functions ---------------------------------------------------------------------
+
+if importlib.util.find_spec("scipy"):
+    import scipy.special as sp
+
+    from minigrad.ops import scipy_special
+
+    ORDERS = {
+        "xlogy": 1, "xlog1py": 1, "eval_gegenbauer": 2, "eval_genlaguerre": 2, "eval_jacobi": 3,
+        "hyp1f1": 2, "dawsn": 0, "erfc": 0, "erfcx": 0, "erfi": 0, "exp1": 0, "expi": 0,
+        "log_ndtr": 0, "ndtr": 0, "spence": 0, "wrightomega": 0,
+    }  # fmt: skip
+    for name in scipy_special.HOLOMORPHIC.split():
+        before = [1.5, 0.5, 2.5][: ORDERS.get(name, 1)]
+        if name.startswith("eval_"):
+            before[0] = 3
+        call(f"special.{name}", lambda z, f=getattr(sp, name), b=before: f(*b, z), (3,))
+    call("erf", mg.erf, (3,))

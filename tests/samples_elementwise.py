@@ -68,7 +68,6 @@ for name in ("leaky_relu", "elu"):
     sample(name, lambda x, f=f: f(x, 0.25), (3,))
 sample("modf", np.modf, (2, 3))
 sample("angle", lambda x: np.angle(x, deg=True), (2, 3))
-sample("nextafter", np.nextafter, (2, 3), (3,), smooth=False)
 sample("ldexp", lambda x: np.ldexp(x, np.array([1, -2, 3])), (2, 3))
 
 # --- methods of ufuncs -----------------------------------------------------------------

@@ -124,6 +124,15 @@ for mode in ("edge", "reflect", "symmetric", "wrap", "constant"):
     sample("pad", lambda x, m=mode: np.pad(x, 1, mode=m), ())
 sample("pad", lambda x: np.pad(x, 2, constant_values=((1, 2), (3, 4))), (2, 3))
 sample("pad", lambda x: np.pad(x, 1, "reflect", reflect_type="even"), (3,))
+for mode in ("reflect", "symmetric"):
+    for width in (1, (2, 3), (9, 0), (0, 8), (7, 11)):
+        odd = {"mode": mode, "reflect_type": "odd"}
+        sample("pad", lambda x, w=width, o=odd: np.pad(x, w, **o), (4,))
+        sample("pad", lambda x, w=width, o=odd: np.pad(x, w, **o), (2, 3))
+        sample("pad", lambda x, w=width, o=odd: np.pad(x, w, **o), (1,))
+sample("pad", lambda x, c: mg.pad(x, (1, 2), constant_values=c), (2, 3), ())
+sample("pad", lambda x, c: mg.pad(x, 1, constant_values=c), (2, 3), (2, 2))
+sample("pad", lambda x, c: mg.pad(x, (0, 2), constant_values=(1.0, c)), (3,), ())
 sample("pad", lambda x: mg.pad(x, {-1: (1, 2)}), (2, 3))
 sample("pad", lambda x: mg.pad(x, {0: 1, 1: (0, 2)}, "edge"), (2, 3))
 sample("pad", lambda x: np.pad(x, 2), (0,))

@@ -142,7 +142,7 @@ def test_float32_rules_that_promote_are_cast_back() -> None:
 
 
 def test_the_library_is_not_changed() -> None:
-    shadow = mg.defop("exp", lambda x: x, [lambda g, ans, x: g])
+    shadow = mg.defop("exp", lambda x: x, [lambda g, ans, x: g], replace=True)
     assert mg.exp is not shadow
     np.testing.assert_allclose(np.exp(leaf(V)).data, np.exp(V))
 

@@ -125,3 +125,21 @@ def test_a_program_leaves_checkpoints_alone(tmp_path):
     mg.trace(lambda x: (x * table).sum(), np.ones(5000)).save(tmp_path / "model.py")
     assert mg.load(tmp_path / "model.npz") == {"w": 1}
     assert (tmp_path / "model.constants.npz").exists()
+
+
+def test_arrays_of_xarray_hold_tensors():
+    xarray = pytest.importorskip("xarray")
+    values = np.array([1.0, 2.0, 3.0])
+    da = xarray.DataArray(values)
+    for f, slope in [
+        (lambda t: t * da, values),
+        (lambda t: da * t, values),
+        (lambda t: np.exp(da * t) + t, values * np.exp(values**2) + 1),
+        (lambda t: t - da, np.ones(3)),
+        (lambda t: t * (da * t), 2 * values**2),
+    ]:
+        t = mg.Tensor(values, requires_grad=True)
+        total = f(t).data.sum()
+        assert isinstance(total, mg.Tensor)
+        total.backward()
+        np.testing.assert_allclose(t.grad, slope)

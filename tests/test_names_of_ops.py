@@ -27,7 +27,8 @@ each_pair = pytest.mark.parametrize("one, two", TAKEN)
 
 def curved(name: str) -> Any:
     """``x³ - x/2``, by any other name."""
-    return mg.defop(name, lambda x: x * x * x - 0.5 * x, (lambda g, ans, x: g * (3 * x * x - 0.5),))
+    rules = (lambda g, ans, x: g * (3 * x * x - 0.5),)
+    return mg.defop(name, lambda x: x * x * x - 0.5 * x, rules, replace=True)
 
 
 def mixed(name: str) -> Any:
@@ -36,6 +37,7 @@ def mixed(name: str) -> Any:
         name,
         lambda x, y: x * x * y + 2.0 * y,
         (lambda g, ans, x, y: 2 * g * x * y, lambda g, ans, x, y: g * (x * x + 2.0)),
+        replace=True,
     )
 
 

@@ -102,7 +102,27 @@ def test_intermediate_results_keep_no_grad() -> None:
     x = leaf(V)
     y = x * 2
     y.sum().backward()
-    assert y.grad is None
+    with pytest.warns(UserWarning, match=r"y is the result.*mg\.gradients\(loss, y\).*keep=True"):
+        assert y.grad is None
+
+
+def test_results_keep_gradients_when_asked_to() -> None:
+    x = leaf(V)
+    y = x * 2
+    q, r = np.linalg.qr(np.outer(y, V) + np.eye(len(V)))
+    z = np.sum(y**2) + r[0, 0] + q[0, 0]
+    expected = mg.gradients(z, [x, y, r, q])
+    z.backward(keep=True)
+    for t, g in zip((x, y, r, q), expected, strict=True):
+        np.testing.assert_allclose(t.grad, g)
+        assert t.grad.flags.writeable
+    assert z.grad == 1.0
+    (y.sum() * 3).backward(keep=True)
+    np.testing.assert_allclose(y.grad, 3.0 * np.ones_like(V))  # of the last walk
+    np.testing.assert_allclose(x.grad, expected[0] + 6.0)  # leaves add up
+    assert not np.shares_memory(x.grad, y.grad)
+    with pytest.warns(UserWarning, match="keeps no gradient"):
+        assert (x * 1.0).grad is None
 
 
 def test_requires_grad_can_be_switched_on_leaves() -> None:

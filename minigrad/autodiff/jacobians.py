@@ -39,7 +39,9 @@ ROOM = 2**22
 """Elements of the largest array while columns or rows of a Jacobian are computed together."""
 
 
-def jacobian(f: F, argnums: int | Sequence[int] = 0, mode: str = "auto") -> F:
+def jacobian(
+    f: F, argnums: int | Sequence[int] = 0, mode: str = "auto", holomorphic: bool = False
+) -> F:
     """A function that returns the Jacobian of ``f``, of shape ``output + argument``.
 
     Outputs and arguments may be nested; the result nests the arguments' structure in
@@ -54,6 +56,9 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0, mode: str = "auto") -> F:
         Column by column, a tangent for every element of the arguments, or row by row, a
         gradient for every element of the output; in either case all in one pass.  "auto"
         takes what there is less of, and columns where there are at most four.
+    holomorphic : bool
+        ``f`` is a holomorphic function of complex arguments, and the Jacobian that of its
+        complex derivatives.
 
     Examples
     --------
@@ -66,13 +71,17 @@ def jacobian(f: F, argnums: int | Sequence[int] = 0, mode: str = "auto") -> F:
     if mode not in ("auto", "forward", "reverse"):
         raise ValueError(f'jacobian: mode must be "auto", "forward" or "reverse", not {mode!r}')
 
-    @derived(jacobian, f, argnums, mode)
+    @derived(jacobian, f, argnums, mode, holomorphic)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         given = numbers(argnums, len(args))
-        if any(is_complex(x) for i in given for x in flatten(args[i])[0]):
+        leaves = [x for i in given for x in flatten(args[i])[0]]
+        if holomorphic and not all(map(is_complex, leaves)):
+            raise TypeError("jacobian: holomorphic=True is for complex arguments only")
+        if not holomorphic and any(map(is_complex, leaves)):
             raise TypeError(
                 "jacobian: by complex numbers there are two derivatives, by the real and by the "
-                "imaginary part: differentiate by each, or take mg.vjp and mg.jvp"
+                "imaginary part: differentiate by each, take mg.vjp and mg.jvp, or write "
+                "holomorphic=True where the two are one"
             )
         forward = mode == "forward" or (mode == "auto" and is_small(args, given))
         if forward and can_push(args):

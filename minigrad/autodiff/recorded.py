@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.autodiff.call import F
 from minigrad.errors import label
 from minigrad.graph import backward_pass, modes, tracing
-from minigrad.ops.record import Op
+from minigrad.ops.record import Op, registry
 from minigrad.tensor import Tensor, handed_out, wrap
 from minigrad.tree import flatten
 
@@ -88,7 +88,14 @@ def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bo
     return rebuild(answers)
 
 
-def defop(name: str, forward: F, vjps: Sequence[F | None] | F, *, complex: bool = False) -> F:
+def defop(
+    name: str,
+    forward: F,
+    vjps: Sequence[F | None] | F,
+    *,
+    complex: bool = False,
+    replace: bool = False,
+) -> F:
     """Add an op from outside: the same record that every op of the library is.
 
     Parameters
@@ -104,6 +111,9 @@ def defop(name: str, forward: F, vjps: Sequence[F | None] | F, *, complex: bool 
     complex : bool
         Whether forward and rules are right for complex numbers as well, which are refused
         otherwise.
+    replace : bool
+        Let it have a name that the library has, which is refused otherwise.  It is an op of
+        its own all the same: ``np.exp(t)``, say, remains the library's.
 
     Returns
     -------
@@ -114,7 +124,7 @@ def defop(name: str, forward: F, vjps: Sequence[F | None] | F, *, complex: bool 
     ------
     TypeError, ValueError
         When a rule is missing, is not callable, or their number is not that of the
-        positional arguments.
+        positional arguments; and when the name is one of the library's.
 
     Examples
     --------
@@ -125,4 +135,9 @@ def defop(name: str, forward: F, vjps: Sequence[F | None] | F, *, complex: bool 
     """
     op = Op.checked(name, forward, vjps)
     op.complex = complex
+    if name in registry and not replace:
+        raise ValueError(
+            f"defop {name!r}: the library has an op of that name, and formulas would not "
+            "tell them apart; choose another, or write replace=True"
+        )
     return op

@@ -46,7 +46,8 @@ class Node:
 
     where: Any
     kept: Any
-    __slots__ = ("ans", "args", "kept", "kwargs", "op", "parents", "seq", "where")
+    grad: Any
+    __slots__ = ("ans", "args", "grad", "kept", "kwargs", "op", "parents", "seq", "where")
 
     def __init__(
         self,
@@ -75,7 +76,8 @@ class Node1:
     Made empty, by `node1` and `node2`: an ``__init__`` would double the cost.
     """
 
-    __slots__ = ("a", "ans", "kwargs", "op", "parent", "seq", "where")
+    __slots__ = ("a", "ans", "grad", "kwargs", "op", "parent", "seq", "where")
+    grad: Any
     op: Op
     a: Any
     parent: AnyNode
@@ -98,7 +100,8 @@ class Node1:
 class Node2:
     """Node's twin for two arrays without metadata."""
 
-    __slots__ = ("a", "ans", "b", "kept", "op", "pa", "pb", "seq", "where")
+    __slots__ = ("a", "ans", "b", "grad", "kept", "op", "pa", "pb", "seq", "where")
+    grad: Any
     kwargs: ClassVar[dict[str, Any]] = {}
     op: Op
     a: Any
@@ -150,14 +153,14 @@ def node2(op: Op, a: Any, b: Any, pa: AnyNode | None, pb: AnyNode | None, ans: A
 class Leaf(Node):
     """Where differentiation ends: a Tensor made with ``requires_grad=True``."""
 
-    __slots__ = ("__weakref__", "grad")
+    __slots__ = ("__weakref__",)
 
     def __init__(self) -> None:
         self.op = self.ans = self.kept = None
         self.args = self.parents = ()
         self.kwargs = NOTHING
         self.seq = next_seq()
-        self.grad: Any = None
+        self.grad = None
         if type(self) is Leaf:
             living.add(self)
 

@@ -177,23 +177,27 @@ log10 = elementwise(np.log10, lambda g, ans, x: g / (x * LN10), cost=3, complex=
 log1p = elementwise(np.log1p, lambda g, ans, x: g / (1 + x), cost=8, complex=True)
 
 
-def log_weight(x: Any, ans: Any) -> Any:
-    """``x - ans``: the log of the part of ``x`` in the sum, also where both are infinite."""
-    alone = np.where(x == math.inf, 0.0, -math.inf)
-    small = np.where(np.isinf(ans), -math.inf, x) - np.where(np.isinf(ans), 0.0, ans)
-    return np.where(ans == math.inf, alone, small)
+def weight(x: Any, y: Any) -> Any:
+    """``σ(x - y)``, the part of ``eˣ`` in ``eˣ + eʸ``; all or nothing where both are infinite.
+
+    Its own derivative is a product of two such parts, neither of which is a difference that
+    would cancel.
+    """
+    both = (x == y) & np.isinf(x)
+    gap = np.where(both, -x, y) - np.where(both, 0.0, x)
+    return np.exp(-np.logaddexp(0.0, gap))
 
 
 logaddexp = elementwise(
     np.logaddexp,
-    lambda g, ans, x, y: g * np.exp(log_weight(x, ans)),
-    lambda g, ans, x, y: g * np.exp(log_weight(y, ans)),
+    lambda g, ans, x, y: g * weight(x, y),
+    lambda g, ans, x, y: g * weight(y, x),
     cost=20,
 )
 logaddexp2 = elementwise(
     np.logaddexp2,
-    lambda g, ans, x, y: g * np.exp2(log_weight(x, ans)),
-    lambda g, ans, x, y: g * np.exp2(log_weight(y, ans)),
+    lambda g, ans, x, y: g * weight(LN2 * x, LN2 * y),
+    lambda g, ans, x, y: g * weight(LN2 * y, LN2 * x),
     cost=20,
 )
 
@@ -212,16 +216,22 @@ arccos = elementwise(
 arctan = elementwise(np.arctan, lambda g, ans, x: g / (1 + x**2), cost=10, complex=True)
 
 
-def radius2(y: Any, x: Any) -> Any:
-    """``x² + y²``, and 1 at the origin, where the angle has no derivative."""
-    r2 = x**2 + y**2
-    return np.where(r2 == 0, 1.0, r2)
+def radius(y: Any, x: Any) -> Any:
+    """``√(x² + y²)``, and 1 at the origin, where the angle has no derivative."""
+    r = np.hypot(y, x)
+    return np.where(r == 0, 1.0, r)
+
+
+def arctan2_rule(g: Any, along: Any, y: Any, x: Any) -> Any:
+    """``g along / r²``, without squares that would underflow."""
+    r = radius(y, x)
+    return g * (along / r) / r
 
 
 arctan2 = elementwise(
     np.arctan2,
-    lambda g, ans, y, x: g * x / radius2(y, x),
-    lambda g, ans, y, x: -g * y / radius2(y, x),
+    lambda g, ans, y, x: arctan2_rule(g, x, y, x),
+    lambda g, ans, y, x: -arctan2_rule(g, y, y, x),
     cost=20,
 )
 sinh = elementwise(np.sinh, lambda g, ans, x: g * np.cosh(x), cost=12, complex=True)
@@ -434,7 +444,7 @@ def nan_to_num(
     return np.nan_to_num(x, copy=True, nan=nan, posinf=posinf, neginf=neginf)
 
 
-nextafter = elementwise(np.nextafter, lambda g, ans, x, y: g, zero)
+nextafter = elementwise(np.nextafter, None, None)
 spacing = elementwise(np.spacing, zero)
 ldexp = elementwise(np.ldexp, lambda g, ans, x, n: g * np.exp2(n), None)
 
@@ -500,17 +510,20 @@ def angle(z: ArrayLike, deg: bool = False) -> Any:
     )
 
 
-@composed(np.real_if_close)
+@composed(np.real_if_close, complex=True)
 def real_if_close(a: ArrayLike, tol: float = 100) -> Any:
-    """Real numbers themselves.
+    """The real parts, if all imaginary parts are within ``tol`` machine precisions of 0.
 
     Examples
     --------
     >>> import minigrad as mg
-    >>> mg.real_if_close(mg.Tensor([1.0, 2.0]))
+    >>> mg.real_if_close(mg.Tensor([1.0, 2.0 + 1e-15j]))
     Tensor([1., 2.])
     """
-    return a
+    if not is_complex(a):
+        return a
+    limit = tol * np.finfo(a.dtype).eps if tol > 1 else tol
+    return np.real(a) if np.all(np.absolute(np.imag(a)) < limit) else a
 
 
 # --- plain answers ---------------------------------------------------------------------

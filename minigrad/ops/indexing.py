@@ -13,6 +13,7 @@ from minigrad.ops.record import (
     composed,
     plain,
     primitive,
+    refuse_keyword,
 )
 from minigrad.ops.shape import (
     arrayed,
@@ -99,6 +100,26 @@ def scatter(values: Any, shape: tuple[int, ...], index: Any) -> Any:
     else:
         np.add.at(out, index, values)
     return out
+
+
+def selected(function: Any, *inputs: Any, where: Any, **options: Any) -> Any:
+    """A ufunc computed ``where`` it shall be, 0 elsewhere: NumPy promises nothing there.
+
+    Elsewhere it is not computed at all, so that what it would make there spoils no gradient.
+    """
+    for key, value in options.items():
+        refuse_keyword("where", key, value)
+    where = np.asarray(where, bool)
+    arrays = [arrayed(x) for x in inputs]
+    shape = np.broadcast_shapes(where.shape, *(np.shape(x) for x in arrays))
+    mask = np.broadcast_to(where, shape)
+    found = function(*(broadcast_to(x, shape)[mask] if np.ndim(x) else x for x in arrays))
+
+    def placed(y: Any) -> Any:
+        y = y if np.shape(y) == (np.sum(mask),) else broadcast_to(y, (int(np.sum(mask)),))
+        return scatter(y, shape=shape, index=(mask,)) if shape else np.sum(y)
+
+    return tuple(map(placed, found)) if isinstance(found, tuple) else placed(found)
 
 
 @composed(shell=True, complex=True)

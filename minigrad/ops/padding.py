@@ -9,9 +9,10 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.ops.indexing import take
 from minigrad.ops.record import ArrayLike, composed, primitive
-from minigrad.ops.shape import broadcast_to
+from minigrad.ops.shape import arrayed, broadcast_to, holds_tensor, speaks_numpy
 
 _REPEATING = ("edge", "reflect", "symmetric", "wrap")
+_MIRRORS = ("reflect", "symmetric")
 _SUMMARIES: dict[str, Any] = {
     "maximum": np.max, "mean": np.mean, "median": np.median, "minimum": np.min,
 }  # fmt: skip
@@ -47,9 +48,12 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
     array : array_like
     pad_width : int, (before, after), one such pair per axis, or {axis: int or pair}
     mode : {"constant", "edge", "reflect", "symmetric", "wrap", "linear_ramp", "maximum",
-            "mean", "median", "minimum"}
+            "mean", "median", "minimum", "empty"}
+        "empty" promises no values; they are 0.
     constant_values : number, (before, after), or one such pair per axis, optional
-        For the mode "constant"; 0 by default.
+        For the mode "constant"; 0 by default.  Tensors are differentiated.
+    reflect_type : {"even", "odd"}, optional
+        For "reflect" and "symmetric"; "odd" goes on at the edge as ``2 edge - reflected``.
     end_values : the same, optional
         For the mode "linear_ramp"; 0 by default.
     stat_length : int, (before, after), or one such pair per axis, optional
@@ -76,9 +80,11 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
     if width.dtype.kind not in "iu":
         raise TypeError(f"pad: pad_width must be integers, not {width.dtype}")
     pairs = [(int(i), int(j)) for i, j in np.broadcast_to(width, (n, 2))]
-    if mode == "constant":
-        values = options.pop("constant_values", 0)
+    if mode in ("constant", "empty"):
+        values = options.pop("constant_values", 0) if mode == "constant" else 0
         _refuse_options(mode, options)
+        if speaks_numpy(values) or (isinstance(values, list | tuple) and holds_tensor(values)):
+            return bordered(array, pairs, arrayed(values))
         return framed(array, pad_width=pairs, constant_values=values) if pairs else array
     if mode == "linear_ramp" or mode in _SUMMARIES:
         key = "end_values" if mode == "linear_ramp" else "stat_length"
@@ -91,10 +97,9 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
                 array = extended(array, axis, pair, mode, given[axis].tolist())
         return array
     if mode not in _REPEATING:
-        known = ", ".join(["constant", *_REPEATING, "linear_ramp", *_SUMMARIES])
+        known = ", ".join(["constant", *_REPEATING, "linear_ramp", *_SUMMARIES, "empty"])
         raise TypeError(f"pad: mode={mode!r} is not supported (it takes {known})")
-    if options.get("reflect_type") == "even":
-        del options["reflect_type"]
+    odd = mode in _MIRRORS and options.pop("reflect_type", "even") == "odd"
     _refuse_options(mode, options)
     for axis, pair in enumerate(pairs):
         if pair != (0, 0):
@@ -102,8 +107,46 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
                 raise ValueError(
                     f"pad: axis {axis} is empty: mode={mode!r} finds nothing to repeat"
                 )
-            places: Any = np.arange(np.shape(array)[axis])
-            array = take(array, np.pad(places, pair, mode), axis)  # type: ignore[call-overload]
+            array = repeated(array, axis, pair, mode, odd)
+    return array
+
+
+def laid_along(values: Any, axis: int, ndim: int) -> Any:
+    """A vector laid along ``axis`` of an array of ``ndim`` axes."""
+    return np.reshape(values, [-1 if i == axis else 1 for i in range(ndim)])
+
+
+def repeated(array: Any, axis: int, pair: tuple[int, int], mode: Any, odd: bool) -> Any:
+    """``array`` with elements of its own at the ends of ``axis``, mirrored oddly or as they are.
+
+    What is mirrored an odd number of times counts negatively, and the edges make up for it:
+    so that a constant goes on as a constant, and a line as a line.
+    """
+    n = np.shape(array)[axis]
+    places: Any = np.arange(n)
+    found = take(array, np.pad(places, pair, mode), axis)
+    if not odd or n == 1:
+        return found
+    at = np.arange(-pair[0], n + pair[1])
+    sign = 1 - 2 * (at // (n if mode == "symmetric" else n - 1) % 2)
+    sign[at == n - 1] = 1
+    line = np.pad(places, pair, mode, reflect_type="odd")
+    last = (line - sign * np.pad(places, pair, mode)) / (n - 1)
+    edges = [take(array, [i], axis) for i in (0, n - 1)]
+    s, first, last = (laid_along(v, axis, np.ndim(array)) for v in (sign, 1 - sign - last, last))
+    return found * s + edges[0] * first + edges[1] * last
+
+
+def bordered(array: Any, pairs: list[tuple[int, int]], values: Any) -> Any:
+    """``array`` with ``values`` at the ends of its axes, of which there are Tensors among."""
+    values = broadcast_to(values, (len(pairs), 2))
+    for axis, pair in enumerate(pairs):
+        shape = np.shape(array)
+        sides = [
+            broadcast_to(values[axis, side], (*shape[:axis], pair[side], *shape[axis + 1 :]))
+            for side in range(2)
+        ]
+        array = np.concatenate([sides[0], array, sides[1]], axis=axis)
     return array
 
 
@@ -117,9 +160,7 @@ def extended(array: Any, axis: int, pair: tuple[int, int], mode: str, given: Any
         if mode == "linear_ramp":
             edge = array[(*front, slice(0, 1) if side == 0 else slice(n - 1, n))]
             share = np.arange(pair[side]) / max(pair[side], 1)
-            share = (share if side == 0 else share[::-1]).reshape(
-                [-1 if i == axis else 1 for i in range(np.ndim(array))]
-            )
+            share = laid_along(share if side == 0 else share[::-1], axis, np.ndim(array))
             return given[side] * (1 - share) + edge * share
         length = n if given[side] is None else min(given[side], n)
         if length < 1:

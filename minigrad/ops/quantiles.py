@@ -103,7 +103,9 @@ def quantiles(
 
     flat = laid_out(a)
     numbers = trusted(flat)
-    last = np.sum(numbers, axis=-1, keepdims=True) - 1 if nan else n - 1
+    last: Any = n - 1
+    if nan:
+        last = (np.sum(numbers, axis=-1, keepdims=True) - 1).astype(np.result_type(q))
     if weights is None:
         ans = interpolated(np.sort(flat, axis=-1), last, q, method)
     else:

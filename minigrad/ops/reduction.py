@@ -66,7 +66,7 @@ def spread(g: Any, x: Any, axis: Any) -> Any:
 
 def mask(g: Any, where: Any) -> Any:
     """``g`` where the elements took part, 0 elsewhere."""
-    return g if where is True else g * where
+    return g if where is True else np.where(where, g, 0)
 
 
 def options(**given: Any) -> dict[str, Any]:
@@ -148,11 +148,18 @@ def taking_part(a: Any, axis: Any, where: Any) -> Any:
     return np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=True)
 
 
+def shared_out(x: Any, n: Any) -> Any:
+    """``x / n``, also where float16 has no number as large as ``n``."""
+    if isinstance(n, int | float) and n > 65504 and np.result_type(x) == np.float16:
+        return x * (1 / n)
+    return x / n
+
+
 def mean_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any) -> Any:
     if where is True:
-        return spread(g / count(a, axis), a, axis)
-    share = restore(g, a, axis) / taking_part(a, axis, where)
-    return np.broadcast_to(share, np.shape(a)) * where
+        return spread(shared_out(g, count(a, axis)), a, axis)
+    share = restore(g, a, axis) / np.maximum(taking_part(a, axis, where), 1)
+    return mask(np.broadcast_to(share, np.shape(a)), where)
 
 
 @primitive(np.mean, vjps=(mean_rule,), fresh=True, linear="jointly", complex=True)
@@ -228,14 +235,14 @@ def var(
     elif np.result_type(a).kind in "iub":
         a = np.multiply(a, 1.0)
     centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is NoValue else mean
-    off = a - centre
+    off = mask(a - centre, where)
     squares = np.real(off * conjugated(off)) if is_complex(off) else np.square(off)
     ans = np.sum(squares, axis=axis, keepdims=keepdims, where=where)
     n = taking_part(a, axis, where) - ddof
     n = n * (n > 0) + 0.0  # which is never -0
     if where is not True:
         n = n.reshape(np.shape(ans)).astype(np.result_type(ans))
-    return ans / n
+    return shared_out(ans, n)
 
 
 @composed(np.std, complex=True)
@@ -444,7 +451,7 @@ def extreme_share(ans: Any, a: Any, axis: Any, where: Any) -> Any:
 
 
 def extreme_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any) -> Any:
-    """The gradient goes to the extreme elements."""
+    """The gradient goes to the extreme elements; complex ones are ordered by their real parts."""
     return restore(g, a, axis) * extreme_share(ans, a, axis, where)
 
 
@@ -464,6 +471,7 @@ def extreme_jvp(
     fresh=True,
     reduction=np.maximum,
     jvp=extreme_jvp,
+    complex=True,
 )
 def max(
     a: Any,
@@ -518,6 +526,7 @@ def max(
     fresh=True,
     reduction=np.minimum,
     jvp=extreme_jvp,
+    complex=True,
 )
 def min(
     a: Any,

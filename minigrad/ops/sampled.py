@@ -117,7 +117,11 @@ def gradient(f: ArrayLike, *varargs: Any, axis: Any = None, edge_order: int = 1)
     >>> mg.grad(lambda x: mg.gradient(x)[1])(np.ones(3))
     array([-0.5,  0. ,  0.5])
     """
-    f = f if np.result_type(f).kind == "f" else np.multiply(f, 1.0)
+    if callable(f):
+        raise TypeError(
+            "gradient is NumPy's, of samples: the derivative of a function is mg.grad(f)"
+        )
+    f = f if np.result_type(f).kind in "fc" else np.multiply(f, 1.0)
     n = np.ndim(f)
     axes = tuple(range(n)) if axis is None else normalize_axis_tuple(axis, n)
     spacing = [arrayed(v) for v in varargs] or [1.0]

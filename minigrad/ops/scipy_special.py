@@ -17,7 +17,7 @@ import scipy.special as sp
 
 from minigrad import ops
 from minigrad.ops.elementwise import zero
-from minigrad.ops.record import Rule, elementwise, implementations, primitive
+from minigrad.ops.record import Rule, elementwise, implementations, primitive, registry
 
 ROOT_PI, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2 * math.pi)
 
@@ -475,3 +475,16 @@ pair(
 # --- the rest ----------------------------------------------------------------------------
 
 row(sp.wrightomega, lambda g, ans, x: g * ans / (1 + ans))
+
+
+# --- of complex numbers ------------------------------------------------------------------
+
+HOLOMORPHIC = """
+    dawsn erfc erfcx erfi exp1 expi hyp0f1 hyp1f1 iv jv kv kve log_ndtr ndtr spence
+    wrightomega xlog1py xlogy yv eval_chebyt eval_chebyu eval_gegenbauer eval_genlaguerre
+    eval_jacobi eval_laguerre eval_legendre
+"""
+"""Where the row holds in the complex plane too."""
+
+for _name in HOLOMORPHIC.split():
+    registry[f"special.{_name}"].complex = True

@@ -16,6 +16,7 @@ from minigrad.ops.record import (
     is_complex,
     plain,
     primitive,
+    register,
 )
 
 # --- arrays from nested lists ----------------------------------------------------------
@@ -168,16 +169,32 @@ def reshape_back(g: Any, ans: Any, a: Any, *_: Any, **__: Any) -> Any:
     return np.reshape(g, np.shape(a))
 
 
-def require_c_order(name: str, order: str) -> None:
-    """Refuse any order but C: "K", harmless for copies, here depends on the layout too."""
-    if order != "C":
+def check_order(name: str, order: str) -> str:
+    """Refuse what depends on how elements lie in memory, which is not part of a Tensor."""
+    if order not in ("C", "F"):
         raise TypeError(
-            f"{name}: order={order!r} is not supported (memory layout is not part of a Tensor)"
+            f"{name}: order={order!r} is not supported (memory layout is not part of a Tensor; "
+            "write 'C' or 'F')"
         )
+    return order
 
 
-@primitive(np.reshape, vjps=(reshape_back,), view=True, linear="jointly", complex=True)
-def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None) -> Any:
+class Reshape(Op):
+    """The record of `reshape`, which also takes the first index to be the fastest."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) > 2:
+            args, kwargs = args[:2], {"order": args[2], **kwargs}
+        order = kwargs.pop("order", "C")
+        if check_order("reshape", order) == "C":
+            return super().__call__(*args, **kwargs)
+        a, *given = args
+        shape = given[0] if given else kwargs.pop("shape", kwargs.pop("newshape", None))
+        backwards = (shape,) if isinstance(shape, int) else tuple(shape)[::-1]
+        return np.transpose(super().__call__(np.transpose(arrayed(a)), backwards, **kwargs))
+
+
+def reshaped(a: Any, shape: Any = None, *, newshape: Any = None) -> Any:
     """The same elements in another shape, as `numpy.reshape`.
 
     Parameters
@@ -185,7 +202,8 @@ def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
     a : array_like, any shape
     shape : int or tuple of int
         Of as many elements; one length may be -1, and follows from the others.
-    order : {"C"}
+    order : {"C", "F"}
+        Whether the last index is the fastest, or the first.
     newshape : int or tuple of int
         The old name of ``shape``.
 
@@ -206,17 +224,39 @@ def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
     >>> mg.reshape(mg.Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1))
     Tensor([[1., 2.],
             [3., 4.]])
+    >>> mg.reshape(mg.Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1), order="F")
+    Tensor([[1., 3.],
+            [2., 4.]])
     """
-    require_c_order("reshape", order)
     shape = newshape if shape is None else shape
     if shape is None:
         raise TypeError("the new shape is missing")
     return np.reshape(a, (shape,) if isinstance(shape, int) else shape)
 
 
+reshape = register(
+    Reshape(
+        "reshape",
+        reshaped,
+        (reshape_back,),
+        doc=reshaped.__doc__,
+        view=True,
+        linear="jointly",
+        complex=True,
+    ),
+    np.reshape,
+)
+
+
 @composed(np.ravel, complex=True)
 def ravel(a: Any, order: str = "C") -> Any:
     """All elements in one axis, as `numpy.ravel`.
+
+    Parameters
+    ----------
+    a : array_like
+    order : {"C", "F"}
+        Whether the last index is the fastest, or the first.
 
     Examples
     --------
@@ -225,8 +265,8 @@ def ravel(a: Any, order: str = "C") -> Any:
     array([[0., 0.],
            [1., 0.]])
     """
-    require_c_order("ravel", order)
-    return reshape(a, -1)
+    a = arrayed(a)
+    return reshape(np.transpose(a) if check_order("ravel", order) == "F" else a, -1)
 
 
 @primitive(np.squeeze, vjps=(reshape_back,), view=True, linear="jointly", complex=True)
@@ -508,6 +548,24 @@ def full_like(
     return full.astype(np.result_type(a) if dtype is None else dtype)
 
 
+@composed(np.full, complex=True)
+def full(shape: Any, fill_value: ArrayLike, dtype: Any = None) -> Any:
+    """An array of ``shape`` that is ``fill_value`` throughout, as `numpy.full`.
+
+    NumPy's own function does not ask what it is given, and refuses Tensors.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.grad(lambda v: mg.full((2, 3), v).sum())(2.0)
+    np.float64(6.0)
+    """
+    if not speaks_numpy(fill_value):
+        return np.full(shape, fill_value, dtype)
+    ans = broadcast_to(fill_value, shape)
+    return ans if dtype is None else ans.astype(dtype)
+
+
 # --- kinds of numbers ------------------------------------------------------------------
 
 
@@ -562,6 +620,33 @@ conjugate = conj = elementwise(
     jvp=lambda ts, ans, x: conjugated(ts[0]),
     complex=True,
 )
+
+
+@composed(shell=True, complex=True)
+def viewed(x: Any, dtype: Any) -> Any:
+    """Complex numbers as pairs of real ones along the last axis, or the reverse.
+
+    Raises
+    ------
+    TypeError
+        For any other change: the bits of a number have no derivative.
+    """
+    if x.dtype == dtype:
+        return x
+    small, large = sorted((x.dtype, dtype), key=lambda d: d.itemsize)
+    if small.kind != "f" or large != np.result_type(small, np.complex64):
+        raise TypeError(
+            f"a Tensor of {x.dtype} cannot be viewed as {dtype}: only complex numbers as pairs of "
+            "real ones, and the reverse; to convert numbers, .astype()"
+        )
+    shape = np.shape(x)
+    if not shape:
+        raise ValueError("a single number cannot be viewed as another dtype: it has no axis")
+    if dtype.kind == "f":
+        return reshape(np.stack([np.real(x), np.imag(x)], axis=-1), (*shape[:-1], 2 * shape[-1]))
+    if shape[-1] % 2:
+        raise ValueError(f"pairs of real numbers need an even last axis, the shape is {shape}")
+    return x[..., ::2] + 1j * x[..., 1::2]
 
 
 # --- plain answers ---------------------------------------------------------------------

@@ -68,12 +68,14 @@ relu = elementwise(
 
 def _erf(x: Any) -> Any:
     kind = np.result_type(x)
-    kind = kind if kind.kind == "f" else np.dtype(np.float64)
+    kind = kind if kind.kind in "fc" else np.dtype(np.float64)
     try:
         from scipy.special import erf as scipy_erf
     except ImportError:
+        if kind.kind == "c":
+            raise ImportError("erf of complex numbers needs SciPy: pip install scipy") from None
         return np.vectorize(math.erf, otypes=[np.float64])(x).astype(kind)[()]
-    ans = scipy_erf(x if kind.itemsize <= 8 else np.asarray(x, np.float64))
+    ans = scipy_erf(x if kind.kind == "c" or kind.itemsize <= 8 else np.asarray(x, np.float64))
     return ans if ans.dtype == kind else ans.astype(kind)
 
 
@@ -89,6 +91,7 @@ erf = elementwise(
     forward=_erf,
     cost=15,
     warns=frozenset({"over"}),
+    complex=True,
     doc="""erf(x): the error function (SciPy's when it is installed, else Python's).
 
     Its derivative is 2/√π exp(-x²).

@@ -391,6 +391,11 @@ def infix(op: Op, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
     return method
 
 
+def is_labelled(x: Any) -> bool:
+    """Whether ``x`` is an array of xarray."""
+    return type(x).__module__.partition(".")[0] == "xarray"
+
+
 def looked_on(op: Op, x: Any, y: Any) -> Any:
     """An infix operator between unusual operands, or while somebody looks on."""
     if modes.special and (pusher := pushing.get()) is not None and tracing.get() is None:
@@ -400,6 +405,8 @@ def looked_on(op: Op, x: Any, y: Any) -> Any:
     for operand in (x, y):
         if getattr(type(operand), "__array_ufunc__", 0) is None:  # NumPy's way to decline
             return NotImplemented
+    if is_labelled(y):  # it holds Tensors, and computes with them itself
+        return NotImplemented
     return general(op, (x, y), {}) if not modes.special else apply(op, x, y)
 
 

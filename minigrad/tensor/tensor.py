@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, NoReturn
+from warnings import warn
 
 import numpy as np
 
@@ -196,8 +197,20 @@ class Tensor:
 
     @property
     def grad(self) -> Any:
-        """The gradient that ``backward()`` left here, or None."""
-        return self.node.grad if type(self.node) is Leaf else None
+        """The gradient that ``backward()`` left here, or None.
+
+        Results of computations have one after ``backward(keep=True)`` only; asking them for it
+        otherwise warns.
+        """
+        found = getattr(self.node, "grad", None)
+        if found is None and self.requires_grad and not isinstance(self.node, Leaf):
+            name = label(self)
+            warn(
+                f"{name} is the result of a computation, which keeps no gradient: use "
+                f"mg.gradients(loss, {name}), or loss.backward(keep=True) before {name}.grad",
+                stacklevel=2,
+            )
+        return found
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -331,7 +344,7 @@ class Tensor:
                 "not at every call: return gradients with mg.value_and_grad or mg.gradients"
             )
 
-    def backward(self, gradient: Any = None) -> None:
+    def backward(self, gradient: Any = None, *, keep: bool = False) -> None:
         """Add the gradient of this Tensor to ``.grad`` of every leaf it depends on.
 
         Parameters
@@ -339,6 +352,9 @@ class Tensor:
         gradient : array_like, optional
             Gradient of this Tensor itself, of its shape; 1 by default, which only makes
             sense for a single number.
+        keep : bool
+            Leave the gradients of all results on the way in their ``.grad`` too, which this
+            walk alone makes: they do not add up over several.
 
         Raises
         ------
@@ -350,7 +366,10 @@ class Tensor:
         """
         if modes.special:
             self._refuse_in_trace()
-        found = handed_out(backward_pass([(self.node, self.seed(gradient))]))
+        seed = self.seed(gradient)
+        assert self.node is not None
+        everything = ancestors(self.node) if keep else None
+        found = handed_out(backward_pass([(self.node, seed)], everything))
         if (running or modes.special) and any(
             isinstance(leaf, Variable) and is_alive(leaf) for leaf in (self.node, *found)
         ):
@@ -359,9 +378,9 @@ class Tensor:
                 "would leave plain numbers in .grad, which lose that derivative: use "
                 "mg.gradients(..., create_graph=True) or mg.grad"
             )
-        for leaf, g in found.items():
-            assert isinstance(leaf, Leaf)
-            leaf.grad = g if leaf.grad is None else leaf.grad + g
+        for node, g in found.items():
+            old = node.grad if isinstance(node, Leaf) else None
+            node.grad = g if old is None else old + g
 
     def seed(self, gradient: Any = None) -> Any:
         """The gradient of this Tensor itself, checked, to start a backward walk with."""
@@ -405,6 +424,8 @@ class Tensor:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         key = ufunc if method == "__call__" else (ufunc, method)
         function = implementations.get(key)
+        if kwargs and method == "__call__" and kwargs.get("where", True) is not True:
+            return ops.selected(ufunc, *inputs, **kwargs)
         if type(function) is Op:
             return Op.__call__(function, *inputs, **kwargs)
         if function is None and "scipy.special" in sys.modules:
@@ -608,9 +629,13 @@ class Tensor:
     clip, round = method(ops.clip), method(ops.round)
     astype, copy = method(ops.astype), method(ops.copy)
 
-    def reshape(self, *shape: Any) -> Tensor:
+    def reshape(self, *shape: Any, order: str = "C") -> Tensor:
         """The same elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
-        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+        return ops.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore[no-any-return]
+
+    def view(self, dtype: Any = None) -> Tensor:
+        """Itself; or complex numbers as pairs of real ones along the last axis, or the reverse."""
+        return ops.viewed(self, self.dtype if dtype is None else np.dtype(dtype))  # type: ignore[no-any-return]
 
     def transpose(self, *axes: Any) -> Tensor:
         """Axes permuted: ``t.transpose(1, 0)``, ``t.transpose((1, 0))`` or reversed."""
@@ -673,7 +698,19 @@ def handed_out(found: dict[AnyNode, Any]) -> dict[AnyNode, Any]:
     return found
 
 
+WRITERS = dict.fromkeys(
+    ("copyto", "put", "putmask", "place", "put_along_axis", "fill_diagonal"),
+    "t.at[index].set(value), np.where(mask, value, t), mg.full_like, or fill a mg.buffer(shape)",
+)
+"""NumPy's functions that write into an array, and what is used instead."""
+
+
 def _not_covered(name: str) -> TypeError:
+    if name in WRITERS:
+        return TypeError(
+            f"{name} writes into an array that is there, which no gradient can follow: use "
+            f"{WRITERS[name]}"
+        )
     return TypeError(
         f"{name} is not covered by minigrad: write it with functions that are, add it with "
         f"mg.defop(name, forward, vjps), or take .data where no gradient is needed"
