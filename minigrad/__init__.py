@@ -44,6 +44,7 @@ if _TYPE_CHECKING:
     from minigrad import nn as nn
     from minigrad import onnx as onnx
     from minigrad import optim as optim
+    from minigrad import parallel as parallel
     from minigrad import plots as plots
     from minigrad.derivation import assert_derivation as assert_derivation
     from minigrad.derivation import check_backward as check_backward
@@ -81,6 +82,7 @@ _LATER = {
     "nn": "nn",
     "onnx": "onnx",
     "optim": "optim",
+    "parallel": "parallel",
     "paths": "explain",
     "plots": "plots",
     "save": "storage",

@@ -202,3 +202,33 @@ def test_help(
         load(path.stem).main(["--help"])
     assert stopped.value.code == 0
     assert "usage:" in capsys.readouterr().out
+
+
+# --- scale_out -------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_scale_out_trains_and_goes_on(tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("distributed")
+    scale = load("scale_out")
+    small = ["--examples", "2000", "--part", "500", "--features", "8", "--hidden", "4",
+             "--threads", "--repeats", "1", "--workers", "1", "--lr", "0.2"]  # fmt: skip
+    keep = ["--checkpoint", str(tmp_path / "run.npz")]
+    _, losses = scale.main([*small, "--steps", "6"])
+    assert losses[-1] < 0.8 * losses[0]
+    _, first = scale.main([*small, *keep, "--steps", "3"])
+    _, rest = scale.main([*small, *keep, "--steps", "6"])
+    assert "3 steps are in" in capsys.readouterr().out
+    np.testing.assert_allclose(rest, losses, rtol=1e-12)
+    np.testing.assert_allclose(first, losses[:3], rtol=1e-12)
+
+
+def test_the_model_of_the_costs() -> None:
+    pytest.importorskip("distributed")
+    costs = load("scale_out").Costs(part=1.0, task=0.001, bytes=10**8)
+    one, two, ten = (costs.step(n, 50) for n in (1, 2, 10))
+    tree = (2 * 8 + 1) * 0.1
+    assert one == pytest.approx(50 + 50 * (2 + 1 / 7) * 0.001 + tree)
+    assert one - two == pytest.approx(25)
+    assert two - ten == pytest.approx(20 - (math.log2(10) - 1) * 0.1)
+    assert costs.step(1000, 50) > costs.step(100, 50)  # more than parts: only more to send

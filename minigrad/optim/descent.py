@@ -68,6 +68,7 @@ def minimize(
     callback: Callable[[Progress], Any] | None = None,
     progress: bool = True,
     keep: bool | None = None,
+    client: Any = None,
     **options: Any,
 ) -> tuple[Any, History]:
     """Minimise ``f`` by gradient descent, starting from ``x0``.
@@ -100,6 +101,9 @@ def minimize(
     keep : bool, optional
         Whether the history keeps parameters and updates: by default for at most 100
         numbers.
+    client : distributed.Client, int or mg.parallel.value_and_grad, optional
+        Where to compute loss and gradient: see `minigrad.parallel`.  Each of ``batches`` is then
+        data in parts, ``[(X, y)]`` with Dask arrays, say; the loss is the mean over examples.
 
     Returns
     -------
@@ -149,10 +153,11 @@ def minimize(
     options = method.checked(lr=lr, **options)
     others = {k: v for k, v in options.items() if k != "lr"}
     x = start(x0, "minimize")
+    evaluate = value_and_grad(f) if client is None else spread(f, client, batches)
     descent = _Descent(
-        value_and_grad(f), method, options, steps, rules, batches, callback, Progress(x),
+        evaluate, method, options, steps, rules, batches, callback, Progress(x),
         History(plain=method is SGD and not any(others.values())), keeps(x, keep),
-        _bar(steps) if progress else None,
+        _bar(steps) if progress else None, client is not None,
     )  # fmt: skip
     try:
         descent.history.reason = descent.run()
@@ -160,6 +165,20 @@ def minimize(
         if descent.bar is not None:
             descent.bar.close()
     return descent.now.x, descent.history
+
+
+def spread(f: Callable[..., Any], client: Any, batches: Any) -> Callable[..., Any]:
+    """``value_and_grad(f)`` over data in parts."""
+    from minigrad import parallel
+
+    if batches is None:
+        raise TypeError(
+            "minimize: with client=, the data are batches in parts: batches=[(X, y)] with Dask "
+            "arrays, or batches=[[part, part, ...]]"
+        )
+    if isinstance(client, parallel.Parallel):
+        return client
+    return parallel.value_and_grad(f, client)
 
 
 @dataclass
@@ -177,6 +196,7 @@ class _Descent:
     history: History
     keep: bool
     bar: Any
+    parts: bool
 
     def run(self) -> str:
         """Descend; returns the reason for the end."""
@@ -243,12 +263,13 @@ class _Descent:
     def look(self, batch: Any, count: int) -> None:
         """Loss and gradient where we are."""
         now = self.now
-        arguments = batch if isinstance(batch, tuple | list) else (batch,)
+        parts = isinstance(batch, list) and self.parts
+        arguments = (batch,) if parts or not isinstance(batch, tuple | list) else batch
         try:
             with silently():
                 loss, now.gradient = self.evaluate(now.x, *arguments)
         except Exception as error:
-            if self.batches is not None:
+            if self.batches is not None and not self.parts:
                 shapes = ", ".join(str(np.shape(a)) for a in arguments)
                 error.add_note(f"in batch {count} of epoch {now.epoch}, of shapes {shapes}")
             raise
