@@ -8,18 +8,19 @@ graph with one value moved; they owe nothing to the rules of the ops.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from minigrad.derivation.quantities import Quantity
-from minigrad.derivation.walk import NOTHING, Call, Changes, Edge, Edit
+from minigrad.derivation.walk import NOTHING, Call, Changes, Edge, Edit, Part
 from minigrad.gradcheck import extrapolate
 from minigrad.graph import AnyNode, fit
 from minigrad.ops.shape import unbroadcast
 
+NO_GRADIENTS: Mapping[AnyNode, Any] = {}
 ENTRIES = 64
 WORK = 12_000
 """Up to so many entries, costing so many elements, are differenced one by one."""
@@ -41,7 +42,7 @@ class Error:
 
 def seeds(q: Quantity) -> list[Any]:
     """What starts at ``u``: one for each row of the answer."""
-    shape = q.part.graph.shape(q.u)
+    shape = q.graph.shape(q.u)
     if q.layout != "jacobian":
         return [np.ones(shape)[()]]
     paired = {i for i, _ in q.pairs}
@@ -50,14 +51,15 @@ def seeds(q: Quantity) -> list[Any]:
     return [np.broadcast_to(np.eye(1, size, k).reshape(free), shape)[()] for k in range(size)]
 
 
-def evaluate(q: Quantity, changes: Changes = NOTHING) -> Any:
-    """The derivative in the layout of ``q``, with ``changes`` on the way."""
+def evaluate(q: Quantity, changes: Changes = NOTHING, part: Part | None = None) -> Any:
+    """The derivative in the layout of ``q``, with ``changes`` on the way through ``part``."""
     if q.layout == "factor":
         node, i = q.edge  # type: ignore[misc]
         other = node.parents[1 - i]
         held = changes.values.get(other) if other is not None else None
         return np.asarray(node.args[1 - i] if held is None else held, float)
-    rows = [q.part.flow(seed, changes, q.layout != "local") for seed in seeds(q)]
+    part = part or q.part
+    rows = [part.flow(seed, changes, q.layout != "local") for seed in seeds(q)]
     if q.layout == "jacobian":
         found = blocks(q, [np.asarray(row, float) for row in rows])
     else:
@@ -68,7 +70,7 @@ def evaluate(q: Quantity, changes: Changes = NOTHING) -> Any:
 
 def blocks(q: Quantity, rows: list[Any]) -> Any:
     """Rows, one for each entry of the unpaired axes of ``u``, as ``u.shape`` and the rest."""
-    u, v = q.part.graph.shape(q.u), q.part.graph.shape(q.v)
+    u, v = q.graph.shape(q.u), q.graph.shape(q.v)
     paired = {i for i, _ in q.pairs}
     free = [i for i in range(len(u)) if i not in paired]
     moved = [np.moveaxis(r, [j for _, j in q.pairs], range(len(q.pairs))) for r in rows]
@@ -79,27 +81,9 @@ def blocks(q: Quantity, rows: list[Any]) -> Any:
     return stacked.transpose(*back, *range(len(u), len(u) + len(rest)))
 
 
-def together(quantities: Sequence[Quantity]) -> dict[tuple[AnyNode, AnyNode], Any]:
-    """Gradients of the same ``u`` by one walk: by ``u`` and ``v``."""
-    merged: dict[AnyNode, dict[AnyNode, set[int]]] = {}
-    for q in quantities:
-        inside = merged.setdefault(q.u, {})
-        for node, places in q.part.inside.items():
-            inside.setdefault(node, set()).update(places)
-    found = {}
-    for u, inside in merged.items():
-        first = next(q for q in quantities if q.u is u)
-        order = sorted(inside, key=lambda n: -n.seq)
-        part = replace(first.part, inside={n: sorted(inside[n]) for n in order}, plan=None)
-        arrived: dict[AnyNode, Any] = {}
-        part.flow(seeds(first)[0], arrived=arrived)
-        found.update({(u, n): g for n, g in arrived.items()})
-    return found
-
-
 def pull(q: Quantity, g: Any, hand: Any) -> Any:
     """The gradient of ``v`` from that of ``u``, were ``hand`` the derivative between them."""
-    shape = q.part.graph.shape(q.v)
+    shape = q.graph.shape(q.v)
     if q.layout == "jacobian":
         return contracted(q, g, hand)
     if q.layout == "factor":
@@ -107,7 +91,7 @@ def pull(q: Quantity, g: Any, hand: Any) -> Any:
         op: Any = node.op
         args = [hand[()] if k == 1 - i else a for k, a in enumerate(node.args)]
         c = fit(Call(node, i, node.ans, node.args)(g, args=args), node.args[i], op, i)
-        return q.part.graph.between(node.parents[i], q.v).flow(c)  # type: ignore[arg-type]
+        return q.graph.between(node.parents[i], q.v).flow(c)  # type: ignore[arg-type]
     if q.layout == "gradient":
         return np.sum(g) * hand
     c = g * hand
@@ -119,7 +103,7 @@ def contracted(q: Quantity, g: Any, hand: Any) -> Any:
     ndim = np.ndim(g)
     if not q.pairs:
         return np.tensordot(g, hand, axes=ndim)
-    axes = [ndim + j for j in range(len(q.part.graph.shape(q.v)))]
+    axes = [ndim + j for j in range(len(q.graph.shape(q.v)))]
     for i, j in q.pairs:
         axes[j] = i
     rest = [a for a in axes if a >= ndim]
@@ -148,22 +132,30 @@ class Numeric:
     direction: Any = None
 
 
-def numeric(q: Quantity, exact: Any) -> Numeric:
+def numeric(q: Quantity, exact: Any, known: Mapping[AnyNode, Any] = NO_GRADIENTS) -> Numeric:
     """The derivative by central differences of the replayed graph.
 
     They are extrapolated, except where a single one of a large array agrees with ``exact``.
+    Where gradients of nodes further up are ``known``, the graph is replayed up to these.
     """
-    graph = q.part.graph
+    graph = q.graph
     x = np.asarray(graph.values[q.v], float)
-    if q.u is q.v or not q.part.connected or q.layout == "factor":
+    if q.u is q.v or not q.connected or q.layout == "factor":
         value = evaluate(q)
         return Numeric(value, np.zeros(value.shape))
 
-    def f(moved: Any) -> Any:
-        return np.asarray(q.part.moved(moved[()]), float)
+    near = graph.until(q.u, q.v, known) if known and q.layout == "gradient" else q.part
+    ends = [n for n in near.inside if n in known]
 
-    here = np.asarray(graph.values[q.u], float)
-    work = sum(np.size(node.ans) + 20 for node in q.part.inside)
+    def f(moved: Any) -> Any:
+        if not ends:
+            return np.asarray(near.moved(moved[()]), float)
+        new = near.along(moved[()])
+        rest = np.sum(new[q.u]) if q.u in new else 0.0
+        return np.asarray(rest + sum(np.sum(known[n] * new[n]) for n in ends), float)
+
+    here = f(x) if ends else np.asarray(graph.values[q.u], float)
+    work = sum(np.size(node.ans) + 20 for node in near.inside)
     if q.layout in ("diagonal", "local"):
         together = np.ones(x.shape)  # moving all elements at once moves each by its own
         if work <= WORK and x.size <= ENTRIES:
@@ -223,7 +215,7 @@ def projected(q: Quantity, exact: Any, d: Any) -> Any:
         return np.sum(exact * d)
     if not q.pairs:
         return np.tensordot(exact, d, d.ndim)
-    ndim = len(q.part.graph.shape(q.u))
+    ndim = len(q.graph.shape(q.u))
     axes = [ndim + j for j in range(d.ndim)]
     for i, j in q.pairs:
         axes[j] = i
@@ -380,6 +372,22 @@ def bases(
             yield base
 
 
+def nearest(q: Quantity, given: Sequence[Quantity], off: Sequence[Quantity]) -> Iterator[Base]:
+    """The truth given the totals that were derived next to ``q``, where some differ."""
+    totals = {p.v: p for p in given if p is not q and p.usable and p.u is q.u and p.v is not q.v}
+    if q.layout != "gradient" or q.index is not None or not totals:
+        return
+    part = q.graph.until(q.u, q.v, totals)
+    met = [totals[n] for n in part.inside if n in totals]
+    used = [p for p in met if p in off]
+    if used:
+        changes = combine(q, met, [], {})
+        value = evaluate(q, changes, part)
+        found = Base(changes, used, value, stop={p.v for p in met})
+        found.blur = blur(q, met, [], {}, value, part)
+        yield found
+
+
 def _bridges(p: Quantity, links: Iterable[Quantity]) -> bool:
     """Whether other links lead from the one end of ``p`` to the other."""
     return any(
@@ -410,6 +418,7 @@ def blur(
     links: Sequence[Quantity],
     values: dict[AnyNode, Any],
     value: Any,
+    part: Part | None = None,
 ) -> Any:
     """How far half a unit in the last place of each value used moves the answer.
 
@@ -423,7 +432,8 @@ def blur(
             for pattern in patterns:
                 off = p.changed(hand=p.hand + pattern * p.unit / 2)
                 above, below = ([off if x is p else x for x in c] for c in (totals, links))
-                squares = squares + (evaluate(q, combine(q, above, below, values)) - value) ** 2
+                changes = combine(q, above, below, values)
+                squares = squares + (evaluate(q, changes, part) - value) ** 2
             wide = 1.0 if p.hand.size == 1 else 2.5
             moved = moved + wide * np.sqrt(squares / len(patterns))
     return moved

@@ -23,7 +23,7 @@ from minigrad.graph import AnyNode
 Pairs = tuple[tuple[int, int], ...]
 
 
-@dataclass
+@dataclass(eq=False)
 class Quantity:
     """One step of the derivation, as the user wrote it.
 
@@ -68,7 +68,7 @@ class Quantity:
     note: str = ""
     bare: bool = False
     turned: bool = False
-    part: Part = field(init=False)
+    graph: Graph = field(init=False, repr=False)
 
     @classmethod
     def of(cls, key: Key, hand: Hand) -> Quantity:
@@ -78,11 +78,20 @@ class Quantity:
         )  # fmt: skip
 
     def changed(self, **changes: Any) -> Quantity:
-        """A copy, in the same part of the graph."""
+        """A copy, in the same graph."""
         new = replace(self, **changes)
-        if hasattr(self, "part"):
-            new.part = self.part
+        if hasattr(self, "graph"):
+            new.graph = self.graph
         return new
+
+    @property
+    def part(self) -> Part:
+        """The nodes on the paths from ``v`` to ``u``; found when it is asked for."""
+        return self.graph.between(self.u, self.v)
+
+    @property
+    def connected(self) -> bool:
+        return self.v in self.graph.below(self.u)
 
     @property
     def rounded_off(self) -> Quantity:
@@ -100,7 +109,7 @@ class Quantity:
     @property
     def whole_shape(self) -> tuple[int, ...]:
         """The shape that the hand value must have, were it not for ``index``."""
-        graph = self.part.graph
+        graph = self.graph
         u, v = graph.shape(self.u), graph.shape(self.v)
         if self.kind == "value":
             return u
@@ -130,11 +139,11 @@ class Quantity:
 
     def place(self, graph: Graph) -> None:
         """Find the part of the graph, and the layout that its shape suggests."""
-        self.part = graph.between(self.u, self.v)
+        self.graph = graph
         self.layout = self.usual()
 
     def usual(self) -> str:
-        u, v, shape = self.part.graph.shape(self.u), self.part.graph.shape(self.v), self.hand.shape
+        u, v, shape = self.graph.shape(self.u), self.graph.shape(self.v), self.hand.shape
         if self.kind != "derivative" or math.prod(u) == 1:
             return "gradient"
         if self.index is not None:
@@ -165,7 +174,7 @@ class Quantity:
         yield from self.reshaped()
         if self.layout == "gradient" or self.index is not None:
             return
-        for pairs in pairings(self.part.graph.shape(self.u), self.part.graph.shape(self.v)):
+        for pairs in pairings(self.graph.shape(self.u), self.graph.shape(self.v)):
             blocks = self.changed(layout="jacobian", pairs=pairs)
             if not blocks.expected or math.prod(blocks.expected) != self.hand.size:
                 continue
@@ -207,8 +216,8 @@ class Quantity:
 
     def transposed(self, note: str, any_shape: bool = False) -> Iterator[Quantity]:
         """The value of another layout convention."""
-        u = self.part.graph.shape(self.u) if self.layout != "gradient" else ()
-        v, hand = self.part.graph.shape(self.v), self.hand
+        u = self.graph.shape(self.u) if self.layout != "gradient" else ()
+        v, hand = self.graph.shape(self.v), self.hand
         whole = self.changed(layout="jacobian", pairs=()) if u else self
         if len(v) == 2 and not u and hand.ndim == 2:
             moved = self.changed(**self.alike(hand.T), note=note, turned=True)
@@ -269,7 +278,7 @@ def block_diagonal(q: Quantity) -> bool:
 
     Numbers multiplied to ``u`` along the paired axes must come out along those of ``v``.
     """
-    graph, rng = q.part.graph, np.random.default_rng(0)
+    graph, rng = q.graph, np.random.default_rng(0)
     u, v = graph.shape(q.u), graph.shape(q.v)
     seed, left, right = rng.normal(size=u), np.ones((1,) * len(u)), np.ones((1,) * len(v))
     for i, j in q.pairs:

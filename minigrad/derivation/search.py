@@ -87,7 +87,7 @@ class Search(Words):
         self.tried = 0
         self.after: list[str] = []
         """Earlier quantities that were wrong, and are taken as they are."""
-        self.graph: Graph = q.part.graph
+        self.graph: Graph = q.graph
         self.silent = silent_edges(q, base)
         active = q.part.active(base.stop) if q.u is not q.v else []
         hidden = {n for n, _ in self.silent}
@@ -531,7 +531,7 @@ def silent_edges(q: Quantity, base: Base) -> dict[Edge, Edit]:
 
     The maximum that is subtracted below a softmax is of that kind; nobody writes its paths.
     """
-    changes, graph = base.changes, q.part.graph
+    changes, graph = base.changes, q.graph
     shifts = [n for n in q.part.inside if n.op in EXTREMES and n not in graph.marked]
     if q.layout != "gradient" or changes.edits or not shifts:
         return {}

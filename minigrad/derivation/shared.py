@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +36,13 @@ class Slip:
     followers: list[str]
 
 
-def places(q: Quantity, truth: Any, edits: Mapping[Edge, Edit], names: Names) -> Iterator[Slip]:
-    """Where the slip in ``q`` may have been made, so that others follow from it."""
+def places(
+    q: Quantity, truth: Any, edits: Mapping[Edge, Edit], names: Names, right: Container[AnyNode]
+) -> Iterator[Slip]:
+    """Where the slip in ``q`` may have been made, so that others follow from it.
+
+    It was made below the totals that are ``right``.
+    """
     u = names.of(q.u)
     if edits:
         parents = [n.parents[i] for n, i in edits]
@@ -48,8 +53,8 @@ def places(q: Quantity, truth: Any, edits: Mapping[Edge, Edit], names: Names) ->
     c = ratio_of(q.hand, truth)
     if c is None:
         return
-    for node in reversed(list(q.part.inside)):
-        if names.known(node) and node is not q.u:
+    for node in reversed(list(q.graph.until(q.u, q.v, right).inside)):
+        if names.known(node) and node is not q.u and node not in right:
             yield Slip(q, arriving(q, node, c), f"d{u}/d{names.of(node)}", [])
 
 

@@ -45,7 +45,7 @@ class Sieve:
     @cached_property
     def walk(self) -> tuple[dict[AnyNode, Any], dict[AnyNode, Any]] | None:
         """What arrives at each node, and how each moves; None where walks do not add up."""
-        q, changes, graph = self.q, self.base.changes, self.q.part.graph
+        q, changes, graph = self.q, self.base.changes, self.q.graph
         if q.layout == "jacobian" or q.layout == "local" or changes.jumps or changes.values:
             return None
         arrived: dict[AnyNode, Any] = {}

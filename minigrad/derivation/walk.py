@@ -7,7 +7,7 @@ plain functions, so every such question is one walk with one thing changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,7 @@ class Graph:
         self.marked: set[AnyNode] = set()
         self.steps = 0
         self._parts: dict[tuple[AnyNode, AnyNode], Part] = {}
+        self._below: dict[AnyNode, set[AnyNode]] = {}
         self._gradients: dict[AnyNode, dict[AnyNode, Any]] = {}
 
     def shape(self, node: AnyNode) -> tuple[int, ...]:
@@ -72,10 +73,34 @@ class Graph:
             self._parts[u, v] = Part(self, u, v, below)
         return self._parts[u, v]
 
+    def below(self, u: AnyNode) -> set[AnyNode]:
+        """``u`` and all that it was computed from."""
+        if u not in self._below:
+            self._below[u] = ancestors(u)
+        return self._below[u]
+
+    def until(self, u: AnyNode, v: AnyNode, stops: Container[AnyNode]) -> Part:
+        """The nodes from ``v`` up to the first of ``stops`` on each way to ``u``.
+
+        Where every step of a derivation is graded, what lies between neighbours is small.
+        """
+        wanted, met, region, stack = self.below(u), set(), {v}, [v]
+        while stack:
+            for user, _ in self.users.get(stack.pop(), ()):
+                if user in wanted and user not in met:
+                    met.add(user)
+                    if user not in stops and user is not u:
+                        region.add(user)
+                        stack.append(user)
+        order = sorted(met, key=lambda n: -n.seq)
+        inside = {n: [i for i, p in enumerate(n.parents) if p in region] for n in order}
+        return Part(self, u, v, inside)
+
     def forget(self) -> None:
         """Let go of the parts, which hold the graph in turn."""
         self._parts.clear()
         self._gradients.clear()
+        self._below.clear()
 
     def gradients(self, u: AnyNode) -> dict[AnyNode, Any]:
         """What arrives at each node that ``u`` was computed from, when 1 starts there."""

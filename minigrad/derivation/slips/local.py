@@ -69,7 +69,7 @@ def missing_on_the_way(s: Search) -> Found:
                 yield s.edited({e: scaled(1 / f) for e in s.edges if e[0] is node}), text
 
 
-@slip("factor", 29, "{}")
+@slip("factor", 60, "{}")
 def a_named_number(s: Search) -> Found:
     """Off by a number that the caller has a name for: the share kept by dropout, a rate."""
     for name, k in s.named_numbers():
@@ -236,7 +236,7 @@ def alike(s: Search, node: AnyNode, j: int, value: Any) -> bool:
 @slip("wrong_node", 37, "{0} {1} {2} stands where {0} {3} {2} belongs")
 def sign_of_an_operand(s: Search) -> Found:
     """A residual with the wrong sign in it: h + y for h - y."""
-    for node in s.q.part.graph.nodes:
+    for node in s.q.graph.nodes:
         if node.op not in (ops.add, ops.subtract):
             continue
         other: Any = ops.subtract if node.op is ops.add else ops.add
@@ -250,7 +250,7 @@ def sign_of_an_operand(s: Search) -> Found:
 @slip("wrong_node", 38, "{} alone stands where {} belongs")
 def operand_forgotten(s: Search) -> Found:
     """A residual without its other operand: h for h - y."""
-    for node in s.q.part.graph.nodes:
+    for node in s.q.graph.nodes:
         if node.op in (ops.add, ops.subtract):
             for k, arg in enumerate(node.args):
                 if np.shape(arg) == np.shape(node.ans):

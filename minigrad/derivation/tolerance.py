@@ -1,0 +1,129 @@
+"""When a hand value is the same as another: to its digits, its type, and what rounding moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.judges import (
+    evaluate,
+)
+from minigrad.derivation.quantities import Quantity
+from minigrad.derivation.walk import Changes, Graph
+
+CHECK = "check_derivation"
+LAYOUTS = (None, "numerator", "denominator")
+FLOOR = 1e-6
+"""Below it, a largest entry is likely to be what rounding left of zero."""
+BRIEF = 3
+"""A truth of so many digits is written down in full."""
+COARSE = [(1e-4, 1e-5), (2e-2, 5e-3), (5e-2, 2e-2)]
+"""Tolerances for types of spacing below 1e-6, 2e-3, and above: of an entry, of the largest."""
+
+
+@dataclass
+class Options:
+    """How a derivation is to be graded; see `check_derivation`."""
+
+    upstream: Any = None
+    required: Iterable[Any] | None = None
+    layout: str | None = None
+    per_example: bool | None = None
+    rtol: float = 1e-6
+    atol: float = 1e-9
+    digits: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.digits is not None and (not isinstance(self.digits, int) or self.digits < 1):
+            raise ValueError(f"{CHECK}: digits must be a whole number above 0, not {self.digits!r}")
+        if self.layout not in LAYOUTS:
+            raise ValueError(
+                f"{CHECK}: layout is 'numerator', 'denominator' or None, not {self.layout!r}"
+            )
+        if isinstance(self.required, str):
+            self.required = [self.required]
+
+
+class Tolerance:
+    """What counts as equal."""
+
+    options: Options
+    graph: Graph
+    spacing: float
+    """Relative spacing of the coarsest type in the graph."""
+
+    def truth(self, q: Quantity) -> Any:
+        """The derivative by autodiff; a single number may stand for equal entries."""
+        plain = q.layout == "gradient" and q.kind == "derivative"
+        exact = self.graph.gradients(q.u).get(q.v) if plain else None
+        exact = None if exact is None else np.asarray(exact, float)
+        if exact is not None and q.index is not None:
+            exact = exact[q.index]
+        exact = evaluate(q) if exact is None else np.asarray(exact, float)
+        uniform = exact.size > 1 and np.all(exact == exact.flat[0])
+        if q.hand.shape == () and exact.shape != () and uniform:
+            q.hand = np.full(exact.shape, q.hand[()])
+            q.unit = np.full(exact.shape, np.max(q.unit))
+            q.implied = np.full(exact.shape, np.max(q.implied))
+        return exact
+
+    def near(self, q: Quantity, truth: Any) -> bool:
+        return self.close(q.rounded_off, truth)
+
+    def close(self, q: Quantity, value: Any, blur: Any = 0.0) -> bool:
+        """Whether the hand value is ``value``, to the digits that it has."""
+        hand = q.hand
+        if hand.shape != value.shape:
+            return False
+        gap = np.abs(hand - value)
+        if gap.size and float(gap.max()) <= FLOOR * self.options.atol:
+            return True
+        peak = float(np.max(np.abs(value[np.isfinite(value)]), initial=0.0))
+        rtol, spacing = self.options.rtol, max(self.spacing, q.spacing)
+        slack = self.options.atol * min(1.0, max(peak, FLOOR))
+        if spacing:
+            entry, largest = COARSE[(spacing > 1e-6) + (spacing > 2e-3)]
+            rtol, slack = max(rtol, entry), slack + largest * peak
+        slack = slack + rtol * np.abs(value) + q.unit * (0.5 + 1e-9) + blur
+        alike = np.equal(hand, value) | (np.isnan(hand) & np.isnan(value))
+        return bool(np.all(alike | (gap <= slack)))
+
+    def exactly(self, q: Quantity, value: Any) -> bool:
+        if self.close(q.changed(unit=np.zeros(q.hand.shape)), value):
+            return True
+        spacing = max(self.spacing, q.spacing)
+        if not spacing or q.kind == "value" or value.shape != q.hand.shape:
+            return False
+        # What cancels is only as good as the type that the terms were computed in.
+        values = {n: coarse(v, spacing) for n, v in self.graph.values.items()}
+        edits = {
+            (n, i): lambda g, call: coarse(call(coarse(g, spacing)), spacing)
+            for n, inside in q.part.inside.items()
+            for i in inside
+        }
+        moved = np.abs(evaluate(q, Changes(edits, values=values)) - value)
+        return bool(np.all(np.abs(q.hand - value) <= 30 * float(np.max(moved, initial=0.0))))
+
+    def printed(self, q: Quantity, exact: Any) -> Any:
+        """The unit of ``q``, floats of few digits taken for printed figures.
+
+        Where the truth has few digits itself nobody would have rounded it, and where an
+        update moves by less than the unit, nothing is said about the step.
+        """
+        if exact.shape != q.hand.shape or np.any(q.unit):
+            return q.unit
+        short = [len(f"{abs(x):.9g}".replace(".", "").strip("0")) <= BRIEF for x in exact.flat]
+        if not q.hand.size or all(short):
+            return q.unit
+        return q.rounded_off.unit
+
+
+def coarse(value: Any, spacing: float) -> Any:
+    """``value`` rounded to a type of that spacing."""
+    if isinstance(value, tuple | dict) or np.asarray(value).dtype.kind != "f":
+        return value
+    mantissa, exponent = np.frexp(np.asarray(value, float))
+    return np.ldexp(np.round(mantissa / spacing) * spacing, exponent)[()]
