@@ -4,6 +4,9 @@
 # make examples  every example at a small setting
 # make lint   style and types
 # make pictures  draw docs/pictures anew, with the system's Graphviz or one from pip
+# make docs   the documentation site, in build/site
+# make matrix the tests of the ops, on every Python that is found and on the oldest NumPy
+# make release  build, check, install in a clean environment, try it
 # make bench  speed, next to the peers that are installed (make bench-peers installs them)
 # make clean  remove what the others made
 
@@ -38,6 +41,23 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict minigrad tests/typed_program.py
 
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
+	@echo build/site/index.html
+
+matrix:
+	tests/matrix "$(PYTHON)"
+
+release: $(VENV)/.test
+	rm -rf dist build/clean
+	$(PIP) build twine
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+	"$(PYTHON)" -m venv build/clean
+	build/clean/bin/pip install --quiet --disable-pip-version-check dist/*.whl
+	cd build/clean && bin/python -I -c "import minigrad as mg; print(mg.__version__, mg.grad(mg.tanh)(0.5))"
+	@echo "dist/ holds what can be uploaded"
+
 bench: $(VENV)/.core
 	$(BIN)/python -m benchmarks
 
@@ -67,6 +87,10 @@ $(VENV)/.test: pyproject.toml | $(BIN)/python
 $(VENV)/.examples: pyproject.toml | $(BIN)/python
 	$(PIP) -e ".[test,examples]"
 	@touch $@ $(VENV)/.core $(VENV)/.test
+
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	$(PIP) -e ".[docs]"
+	@touch $@ $(VENV)/.core
 
 $(VENV)/.viz: pyproject.toml | $(BIN)/python
 	$(PIP) -e ".[viz]"

@@ -132,6 +132,11 @@ class _Package(_ModuleType):
 _sys.modules[__name__].__class__ = _Package
 
 
+def load_ipython_extension(shell: _Any) -> None:
+    """What ``%load_ext minigrad`` calls: %explain, %draw and %%grade."""
+    _import_module("minigrad.notebook").load(shell)
+
+
 def __dir__() -> list[str]:
     inner = {n for n, x in globals().items() if isinstance(x, _ModuleType)} - {"fft", "linalg"}
     return sorted({*globals(), *_LATER} - (inner - _LATER.keys()))

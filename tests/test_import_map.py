@@ -17,7 +17,7 @@ LAYERS: list[set[str]] = [
     {"program", "writing", "onnx"},
     {"explain"},
     {"derivation", "reference"},
-    {"draw", "plots"},
+    {"draw", "plots", "notebook"},
 ]
 """From below to above; what shares a layer may know each other, but not in a circle of files."""
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}

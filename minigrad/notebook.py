@@ -1,0 +1,64 @@
+"""Magics for IPython and Jupyter: ``%load_ext minigrad``.
+
+``%explain L w`` and ``%draw L w`` take names of your variables; ``%%grade forward X W y``
+grades the backward pass that is written in the cell.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import minigrad as mg
+
+
+def names_in(line: str, shell: Any, magic: str) -> list[Any]:
+    """What the user's expressions on the line stand for.
+
+    Raises
+    ------
+    ValueError
+        Where there is none, saying how the magic is written.
+    """
+    if not line.strip():
+        raise ValueError(f"%{magic} wants names of variables, as in %{magic} L w")
+    return [shell.ev(expression) for expression in line.split()]
+
+
+def explain(line: str, shell: Any) -> Any:
+    """``%explain L w b``: how the gradients of L come about."""
+    output, *wrt = names_in(line, shell, "explain")
+    if not wrt:
+        raise ValueError("%explain wants the output and what it is differentiated by: %explain L w")
+    return mg.explain(output, wrt)
+
+
+def draw(line: str, shell: Any) -> Any:
+    """``%draw L``, or ``%draw L w`` with the path from w."""
+    output, *wrt = names_in(line, shell, "draw")
+    return mg.draw(output, wrt or None)
+
+
+def grade(line: str, cell: str, shell: Any) -> Any:
+    """``%%grade forward X W y``: the cell defines the backward pass, the last of its functions."""
+    defined = [n.name for n in ast.parse(cell).body if isinstance(n, ast.FunctionDef)]
+    if not defined:
+        raise ValueError("%%grade: the cell defines no function")
+    if len(line.split()) < 2:
+        raise ValueError(
+            "%%grade wants the forward function and its arguments: %%grade forward X W y"
+        )
+    shell.run_cell(cell).raise_error()
+    forward, *inputs = names_in(line, shell, "grade")
+    return mg.check_backward(forward, shell.user_ns[defined[-1]], *inputs)
+
+
+def load(shell: Any) -> None:
+    """Register the magics with a shell of IPython's."""
+    for function, kind in ((explain, "line"), (draw, "line"), (grade, "cell")):
+
+        def magic(*given: str, function: Any = function) -> Any:
+            return function(*given, shell)
+
+        magic.__doc__ = function.__doc__
+        shell.register_magic_function(magic, kind, function.__name__)
