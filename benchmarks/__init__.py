@@ -6,7 +6,7 @@ before anything else of this package.
 
 import os
 
-THREADS = 2
+THREADS = int(os.environ.setdefault("BENCHMARK_THREADS", "2"))
 
 for variable in (
     "OMP_NUM_THREADS",

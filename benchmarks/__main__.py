@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from benchmarks import forms, harness
@@ -20,11 +21,18 @@ def main() -> int:
         "--who", action="append", choices=everybody, metavar="CONTESTANT", help="repeatable"
     )
     parser.add_argument("--rounds", type=int, help="instead of each workload's own number")
+    parser.add_argument(
+        "--processor",
+        action="store_true",
+        help="on a machine that others use: time of the processor, one thread for everybody",
+    )
     parser.add_argument("--forms", action="store_true", help="only what forms of a call cost")
     parser.add_argument("--list", action="store_true", help="list workloads and contestants")
     parser.add_argument("--markdown", metavar="FILE", type=Path, help="write the tables there too")
     parser.add_argument("--plot", metavar="FILE", type=Path, help="a picture (.png, .svg, .pdf)")
     options = parser.parse_args()
+    if options.processor:
+        os.environ["BENCHMARK_THREADS"] = "1"  # read by the contestants' processes
 
     chosen = [WORKLOADS[name] for name in options.only or WORKLOADS]
     if options.list:
@@ -48,7 +56,7 @@ def main() -> int:
         return 0
     results = []
     for w in chosen:
-        results.append(harness.measure(w, options.rounds, options.who))
+        results.append(harness.measure(w, options.rounds, options.who, options.processor))
         show(harness.times_table(results[-1]))
     show(harness.targets_table(results))
     if not options.only:

@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import THREADS
 from benchmarks.contest import Target, Workload, disagreement
 from benchmarks.worker import Absent, Ready, serve
 
@@ -85,11 +84,12 @@ def say(text: str, end: str = "\n") -> None:
 
 
 @contextmanager
-def hired(workload: Workload, name: str) -> Iterator[Connection]:
+def hired(workload: Workload, name: str, processor: bool) -> Iterator[Connection]:
     """A process of its own for a contestant, at the other end of a pipe."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=serve, args=(there, workload.name, name), daemon=True)
+    given = (there, workload.name, name, processor)
+    process = context.Process(target=serve, args=given, daemon=True)
     process.start()
     there.close()
     try:
@@ -99,7 +99,9 @@ def hired(workload: Workload, name: str) -> Iterator[Connection]:
         process.join()
 
 
-def measure(workload: Workload, rounds: int | None = None, who: Any = None) -> Result:
+def measure(
+    workload: Workload, rounds: int | None = None, who: Any = None, processor: bool = False
+) -> Result:
     """Compare the answers of everybody (or of those in ``who``), then time them in rounds.
 
     Who is not installed, fails, or disagrees with the first who does as many ops is left
@@ -114,7 +116,7 @@ def measure(workload: Workload, rounds: int | None = None, who: Any = None) -> R
             if who and name not in who:
                 continue
             say(f"\r\033[K{workload.name}: preparing {name}", end="")
-            pipe = stack.enter_context(hired(workload, name))
+            pipe = stack.enter_context(hired(workload, name, processor))
             reply = received(pipe)
             if isinstance(reply, Ready) and reply.answer is not None:
                 theirs = agreed.setdefault(contestant.ops, reply.answer)
@@ -160,7 +162,8 @@ def environment() -> str:
             versions.append(f"{peer} {version(peer)}")
         except PackageNotFoundError:
             versions.append(f"{peer} not installed")
-    return f"{', '.join(versions)}; {os.cpu_count()} CPUs, {THREADS} threads for everybody"
+    threads = os.environ["BENCHMARK_THREADS"]
+    return f"{', '.join(versions)}; {os.cpu_count()} CPUs, {threads} threads for everybody"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -7,6 +7,7 @@ import gc
 import resource
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -43,11 +44,14 @@ class Absent:
     failed: bool = False
 
 
-def serve(pipe: Connection, workload: str, contestant: str) -> None:
+def serve(pipe: Connection, workload: str, contestant: str, processor: bool = False) -> None:
     """Send `Ready` or `Absent`; then a sample for every request.
 
-    After the last request (False) send the peak memory of this process in MiB.
+    After the last request (False) send the peak memory of this process in MiB.  With
+    ``processor`` a sample is the time that processors worked for this process, which others
+    that run at the same time lengthen by much less.
     """
+    clock = time.process_time if processor else time.perf_counter
     task = WORKLOADS[workload]
     try:
         step = task.build(contestant, task.sizes)
@@ -66,11 +70,11 @@ def serve(pipe: Connection, workload: str, contestant: str) -> None:
     gc.collect()
     gc.freeze()
     forget_peak()
-    loops = calibrate(step)
+    loops = calibrate(step, clock)
     while pipe.recv():
         gc.collect()
         step()  # caches and workers warm up untimed
-        pipe.send(sample(step, loops) / task.contestants[contestant].ops)
+        pipe.send(sample(step, loops, clock) / task.contestants[contestant].ops)
     pipe.send(peak())
 
 
@@ -102,18 +106,18 @@ def plainly(answer: Any) -> list[Any] | None:
     ]
 
 
-def sample(step: Step, loops: int) -> float:
+def sample(step: Step, loops: int, clock: Callable[[], float]) -> float:
     """Seconds per call of ``step``."""
-    start = time.perf_counter()
+    start = clock()
     for _ in range(loops):
         step()
-    return (time.perf_counter() - start) / loops
+    return (clock() - start) / loops
 
 
-def calibrate(step: Step) -> int:
+def calibrate(step: Step, clock: Callable[[], float]) -> int:
     """Calls that make a sample last long enough."""
     loops = 1
-    while sample(step, loops) * loops < SAMPLE:
+    while sample(step, loops, clock) * loops < SAMPLE:
         loops *= 2
     return loops
 
