@@ -167,3 +167,20 @@ def test_rounding_is_found_once_for_all_answers() -> None:
     assert proof.different(got, [np.ones(2)] * 5, spread) is None
     assert len(calls) == 1
     assert proof.different([*got[:4], np.full(2, 9.0)], [np.ones(2)] * 5, spread) is not None
+
+
+def test_long_sums_may_differ_by_more_than_a_few_digits() -> None:
+    """Numbers added one after another, where the ops add them pairwise."""
+    x = np.random.default_rng(0).normal(size=(2**18, 2)) + 1
+    program = passes.recorded(lambda x: x.sum(axis=0), x)
+
+    def by(error: float) -> Any:
+        return lambda x: x.sum(axis=0, dtype=np.longdouble).astype(float) * (1 + error)
+
+    assert proof.fault(program, by(5e-14), [x], [x.sum(axis=0)]) is None
+    assert proof.fault(program, by(1e-11), [x], [x.sum(axis=0)]) is not None
+
+
+def test_evaluation_keeps_nothing_that_is_not_needed() -> None:
+    program = passes.recorded(lambda x: np.sin(np.cos(np.exp(x) * x)), 1.0)
+    assert [len(dying) for dying in program.dying] == [0, 2, 1, 1]

@@ -324,3 +324,16 @@ def test_lazy_on_dask(f: Any) -> None:
         (y * y).sum().backward()
     assert isinstance(lazy.grad, da.Array)
     np.testing.assert_array_equal(lazy.grad.compute(), eager.grad)
+
+
+@pytest.mark.parametrize("mode", ["linear_ramp", "mean", "median", "maximum", "minimum"])
+@pytest.mark.parametrize("x", [np.arange(6).reshape(2, 3), np.arange(6).reshape(2, 3) % 2 == 0])
+def test_padding_of_whole_numbers_and_truths(x: Any, mode: str) -> None:
+    """They stay what they are, rounded as NumPy rounds them."""
+    try:
+        expected = np.pad(x, 2, mode)
+    except TypeError:
+        return  # NumPy has no mean of booleans either
+    for got in (np.pad(mg.Tensor(x), 2, mode), mg.compile(lambda x: np.pad(x, 2, mode))(x)):
+        assert np.asarray(got).dtype == expected.dtype
+        np.testing.assert_array_equal(got, expected)

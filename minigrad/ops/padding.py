@@ -39,6 +39,13 @@ def framed(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
     return np.pad(array, pad_width, constant_values=constant_values)
 
 
+@primitive(vjps=None, name="pad.whole", arity=1, fresh=True)
+def whole(array: Any, pad_width: Any, mode: str, values: Any) -> Any:
+    """pad(array, pad_width, mode, ...): whole numbers or booleans, as NumPy rounds them."""
+    key = "end_values" if mode == "linear_ramp" else "stat_length"
+    return np.pad(array, pad_width, mode, **({} if (None, None) in values else {key: values}))
+
+
 @composed(np.pad, complex=True)
 def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
     """``array`` with ``pad_width`` elements more at each end of its axes, as `numpy.pad`.
@@ -92,6 +99,10 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
             np.asarray(options.pop(key, 0 if mode == "linear_ramp" else None)), (n, 2)
         )
         _refuse_options(mode, options)
+        if np.result_type(array).kind not in "fc":  # no gradient, and rounded in some way
+            return whole(
+                array, pad_width=pairs, mode=mode, values=tuple(map(tuple, given.tolist()))
+            )
         for axis, pair in enumerate(pairs):
             if pair != (0, 0):
                 array = extended(array, axis, pair, mode, given[axis].tolist())

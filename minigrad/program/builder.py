@@ -134,7 +134,7 @@ def key_of(x: Any) -> Any:
     if isinstance(x, Var):
         return id(x)
     if isinstance(x, np.ndarray):
-        if x.size and not any(x.strides):
+        if x.size and not any(x.strides) and not x.dtype.hasobject:
             return "full", x.shape, str(x.dtype), x.flat[0].tobytes()
         return id(x)
     if isinstance(x, tuple):

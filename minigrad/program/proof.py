@@ -257,6 +257,9 @@ def rounding(
 ) -> list[Any]:
     """For each output, how far its elements move as the last digits of all ops' arguments do.
 
+    Long sums have errors besides, which grow with the square root of their number (Higham,
+    *Accuracy and Stability of Numerical Algorithms*, 2002, §4.2).
+
     ``exact`` is what comes out if they do not move, where that is known.
     """
     rng = np.random.default_rng(0)
@@ -266,7 +269,7 @@ def rounding(
         if not isinstance(x, np.ndarray | np.floating) or x.dtype.kind != "f":
             return x
         if x.dtype not in patterns:
-            digits = rng.integers(-1, 2, PATTERN).astype(x.dtype) * np.finfo(x.dtype).eps
+            digits = rng.choice([-1.0, 1.0], PATTERN) * float(np.finfo(x.dtype).eps)
             patterns[x.dtype] = (1 + digits).astype(x.dtype)
         pattern = patterns[x.dtype][rng.integers(PATTERN // 2) :]
         return x * (
@@ -278,6 +281,7 @@ def rounding(
 
     values = dict(zip(program.inputs, map(doubled, leaves), strict=True))
     times = 3 if elements(program) <= MUCH else 1
+    sums = math.sqrt(max(map(summed, program.equations), default=1)) / 16
     with np.errstate(all="ignore"):
         if exact is None:
             exact = plain(evaluate(program, values, forward))
@@ -287,8 +291,21 @@ def rounding(
             for i, (x, y) in enumerate(zip(exact, moved, strict=True)):
                 if isinstance(x, int | float | np.generic | np.ndarray):
                     away = np.abs(np.asarray(y, float) - np.asarray(x, float))
+                    kind = np.asarray(x).dtype
+                    if kind.kind == "f":
+                        away += np.abs(np.asarray(x, float)) * (float(np.finfo(kind).eps) * sums)
                     spread[i] = away if spread[i] is None else np.maximum(spread[i], away)
     return spread
+
+
+def summed(e: Equation) -> float:
+    """How many numbers an equation adds up for each of its answers, at most."""
+    if e.op is ops.matmul:
+        return float(e.args[0].shape[-1])
+    if e.op.elementwise:
+        return 1
+    sizes = [math.prod(v.shape) for v in e.reads()]
+    return max(sizes, default=1) / max(1, *(math.prod(v.shape) for v in e.outs), 1)
 
 
 def doubled(x: Any) -> Any:
