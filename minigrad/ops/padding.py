@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.ops.indexing import take
-from minigrad.ops.record import ArrayLike, composed, primitive
+from minigrad.ops.record import ArrayLike, Op, composed, primitive, register
 from minigrad.ops.shape import arrayed, broadcast_to, holds_tensor, speaks_numpy
 
 _REPEATING = ("edge", "reflect", "symmetric", "wrap")
@@ -39,11 +39,14 @@ def framed(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
     return np.pad(array, pad_width, constant_values=constant_values)
 
 
-@primitive(vjps=None, name="pad.whole", arity=1, fresh=True)
-def whole(array: Any, pad_width: Any, mode: str, values: Any) -> Any:
+def rounded(array: Any, pad_width: Any, mode: Any, values: Any) -> Any:
     """pad(array, pad_width, mode, ...): whole numbers or booleans, as NumPy rounds them."""
     key = "end_values" if mode == "linear_ramp" else "stat_length"
-    return np.pad(array, pad_width, mode, **({} if (None, None) in values else {key: values}))
+    given: Any = {} if (None, None) in values else {key: values}
+    return np.pad(array, pad_width, mode, **given)
+
+
+whole = register(Op("pad.whole", rounded, None, fresh=True, arity=1))
 
 
 @composed(np.pad, complex=True)
