@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.autodiff import grad
-from minigrad.explain.links import Paper, local_formula
+from minigrad.explain.links import local_formula
+from minigrad.explain.paper import Paper
 from minigrad.ops.glossary import section
 from minigrad.ops.record import Op, registry
 from minigrad.reading.names import names

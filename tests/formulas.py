@@ -32,12 +32,17 @@ class Root:
 
 
 class Inverted:
-    """``A⁻ᵀ``, which is no power to Python."""
+    """``A⁻ᵀ`` and ``A⁻¹``, which are no powers to Python."""
 
     __array_ufunc__ = None
 
+    def __init__(self, flipped: bool) -> None:
+        self.flipped = flipped
+
     def __rpow__(self, a: Any) -> Any:
-        return np.swapaxes(np.linalg.inv(a), -1, -2)
+        if np.ndim(a) < 2:
+            return 1 / a
+        return np.swapaxes(np.linalg.inv(a), -1, -2) if self.flipped else np.linalg.inv(a)
 
 
 class Functions(dict[str, Any]):
@@ -48,6 +53,10 @@ class Functions(dict[str, Any]):
             return lambda arrays, subscripts, **_: np.einsum(subscripts, *arrays)
         if name == "np":
             return np
+        if name == "norm":
+            return registry["linalg.vector_norm"].forward
+        if name == "det":
+            return np.linalg.det
         if hasattr(np, name):
             return getattr(np, name)
         if name == "bessel":
@@ -63,7 +72,10 @@ def python(text: str) -> str:
     """A formula as Python."""
     text = text.replace("·", "*").replace("⊙", "*").replace("^", "**")
     text = re.sub(r"(?<!\w)1\[", "indicator[", text)
-    text = text.replace("√", "root**").replace("⁻ᵀ", "**inverted")
+    for part, number in (("½", "(1/2)"), ("¼", "(1/4)"), ("¾", "(3/4)")):
+        text = text.replace(part, number)
+    text = re.sub("‖([^‖]*)‖", r"norm(\1)", re.sub(r"(\d)π", r"\1*π", text))
+    text = text.replace("√", "root**").replace("⁻ᵀ", "**flipped").replace("⁻¹", "**inverted")
     text = re.sub(r"(?<=[\w)\]]) (?=\w+ᵀ)", "[:, None] * ", text)  # x yᵀ
     text = text.replace("ᵀ", ".T").replace("σ(", "sigmoid(").replace("∂", "d")
     text = re.sub(r"-(?=[^\s\d>])", "-1*", text)  # NumPy has no negative truth values
@@ -81,7 +93,8 @@ def environment(formula: Any) -> Functions:
         env[python(name)] = formula.values[v]
     for v, constant in formula.program.constants.items():
         env[v.name] = getattr(constant, "_value", constant)
-    env |= {"indicator": Indicator(), "root": Root(), "inverted": Inverted()}
+    env |= {"indicator": Indicator(), "root": Root(), "π": np.pi}
+    env |= {"inverted": Inverted(False), "flipped": Inverted(True)}
     parts = {n.partition(".")[2]: op.forward for n, op in registry.items() if "linalg." in n}
     env["linalg"] = SimpleNamespace(**parts)
     classes = {e.kwargs["classes"] for e in formula.program.equations if e.op is onehot}

@@ -117,7 +117,7 @@ def test_the_sigmoid_without_a_name_and_spelt_out() -> None:
 
 def test_steps_of_every_link() -> None:
     text = str(published(steps=True))
-    assert "dL/da = 0.5 · 2·(y - a) · (-1)" in text
+    assert "dL/da = ½ · 2·(y - a) · (-1)" in text
     assert "da/dz = -(1 + exp(-z))⁻² · exp(-z) · (-1)" in text
 
 
@@ -139,7 +139,7 @@ def test_steps_of_every_link() -> None:
         (lambda x: np.sin(x) ** 2, "2·sin(x)·cos(x)"),
         (lambda x: x**2 - 3 * x - (x**2 - x), "-2"),
         (lambda x: (x - 1) - (x + 1), "0"),
-        (lambda x: x / (x + 1), "1/(x + 1) - y/(x + 1)"),
+        (lambda x: x / (x + 1), "(1 - y)/(x + 1)"),
     ],
 )
 def test_formulas_as_a_person_writes_them(f: Any, formula: str) -> None:

@@ -194,7 +194,7 @@ def test_masks_outer_products_and_roots() -> None:
     assert formulas(mg.explain(M, V))["dV"] == "dh xᵀ"
     t = param()
     s = np.sqrt(3) * t + t**2 / np.sqrt(2 * np.pi)
-    assert formulas(mg.explain(s, t)) == {"ds/dt": "2·t/√(2·π) + √3"}
+    assert formulas(mg.explain(s, t)) == {"ds/dt": "2·t/√(2π) + √3"}
 
 
 def test_hinge_and_penalty() -> None:

@@ -23,7 +23,6 @@ LAYERS: list[set[str]] = [
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 
 UPWARD = {
-    ("explain", "draw"): "a report shows a picture of its graph",
     ("optim", "plots"): "the history of a training plots itself",
 }
 """Imports that point upward still, each with a reason; the table only shrinks."""

@@ -27,7 +27,7 @@ from minigrad.derivation.formulas.repairs import repairs
 from minigrad.derivation.grading import check_derivation
 from minigrad.errors import label
 from minigrad.explain import explain
-from minigrad.explain.ledger import refuse_complex
+from minigrad.explain.asked import refuse_complex
 from minigrad.graph import leaves
 from minigrad.reading.names import Names, names
 from minigrad.tensor import Tensor, wrap

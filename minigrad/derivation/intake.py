@@ -25,7 +25,7 @@ from minigrad.derivation.values import COARSE as SPACINGS
 from minigrad.derivation.values import Missing, Unreadable, read
 from minigrad.derivation.walk import Graph
 from minigrad.errors import label
-from minigrad.explain.ledger import refuse_complex
+from minigrad.explain.asked import refuse_complex
 from minigrad.reading.names import Names, names
 from minigrad.tensor import Tensor
 

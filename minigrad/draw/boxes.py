@@ -19,7 +19,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.draw.picture import Edge, Picture, Vertex, shown
-from minigrad.writing.formulas import plain
+from minigrad.writing.metadata import plain
 from minigrad.writing.notation import CAPTIONS
 from minigrad.writing.terms import Term, fill
 

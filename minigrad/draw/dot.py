@@ -21,11 +21,11 @@ from minigrad.draw.picture import (
     number,
     partial,
     shape_of,
-    short,
     shown,
     spread,
     summary,
 )
+from minigrad.reading.wording import shortened as short
 from minigrad.reading.wording import visible
 
 STYLES = {

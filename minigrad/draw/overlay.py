@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from minigrad.draw.picture import Edge, Picture, Vertex, short
+from minigrad.draw.picture import Edge, Picture, Vertex
+from minigrad.reading.wording import shortened as short
 from minigrad.reading.wording import visible
 
 

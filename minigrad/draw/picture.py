@@ -21,6 +21,7 @@ import numpy as np
 from minigrad.errors import label
 from minigrad.graph import AnyNode, Passive, Slots, backward_pass, fit
 from minigrad.reading.names import Names, names
+from minigrad.reading.wording import shortened as short
 from minigrad.reading.wording import visible
 
 
@@ -511,20 +512,6 @@ def partial(of: str, by: str) -> str:
     """
     of, by = (f"({n})" if " " in n else n for n in (of, by))
     return f"∂{of}/∂{by}"
-
-
-def short(text: str, width: int = 28) -> str:
-    """``text`` in at most ``width`` characters, the middle left out.
-
-    Examples
-    --------
-    >>> short("abcdefghij", 7)
-    'abc…hij'
-    """
-    if len(text) <= width:
-        return text
-    tail = (width - 1) // 2
-    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def shown(names: Sequence[str], most: int = 4) -> str:

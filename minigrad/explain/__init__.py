@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.explain.ledger import Paths, Row, chart
+from minigrad.explain.asked import chart
 from minigrad.explain.links import local_formula
+from minigrad.explain.paths import Paths
 from minigrad.explain.report import Explanation
+from minigrad.explain.rows import Row
 from minigrad.explain.why import Why, why
 
 __all__ = ["Explanation", "Paths", "Row", "Why", "explain", "local_formula", "paths", "why"]

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain import identities  # noqa: F401 (its rules come first)
+from minigrad.explain import arrays, choices, factors, linear  # noqa: F401 (their rules come first)
+from minigrad.explain.factors import named
 from minigrad.ops.elementwise import branch
-from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, Rule, is_, key_of, number, outcome, shape_of
-from minigrad.program.equations import Equation, Var
-from minigrad.program.rules import coefficient, rule, rules, scaled
-from minigrad.writing.notation import above, below
+from minigrad.program.equations import Var
+from minigrad.program.rules import coefficient, floating, rule, rules, scaled
 
 
 @rule(ops.divide, when="formula")
@@ -36,12 +35,6 @@ def quotient_with_a_name(b: Builder, x: Any, y: Any) -> Any:
                 if (a := named(b, one, y)) is not None:
                     return b.emit(ops.multiply, rest, b.emit(ops.subtract, 1, a))
     return None
-
-
-def named(b: Builder, x: Any, y: Any) -> Var | None:
-    """What x/y is called, if it has a name."""
-    a = b.keep(ops.divide, (x, y), {}, None) if b.knows(ops.divide, x, y) else None
-    return a if isinstance(a, Var) and a.given else None
 
 
 @rule(ops.power, when="formula")
@@ -207,8 +200,13 @@ def common_coefficient(sign: int) -> Rule:
     def gathered(b: Builder, x: Any, y: Any) -> Any:
         (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
         d *= sign
-        if abs(c) == abs(d) != 1 and number(u) is None and number(v) is None:
+        both = number(u) is None and number(v) is None
+        if abs(c) == abs(d) != 1 and both:
             return scaled(b, c, b.emit(ops.add if c == d else ops.subtract, u, v))
+        if abs(c) != 1 and number(v) is not None and abs(number(v)) == abs(c):
+            return scaled(b, c, b.emit(ops.add if number(v) * sign == c else ops.subtract, u, 1))
+        if d == -1 and ((c == -1 and both) or is_(x, -1)):
+            return scaled(b, -1, b.emit(ops.add, u if both else 1, v))
         if d < 0 < sign:
             return b.emit(ops.subtract, x, scaled(b, -d, v))
         if c < 0 < d and sign > 0:
@@ -220,59 +218,6 @@ def common_coefficient(sign: int) -> Rule:
 
 for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
     rule(_op, when="formula")(common_coefficient(_sign))
-
-
-STEPS = {
-    (ops.greater, ops.greater_equal): above,
-    (ops.less, ops.less_equal): below,
-}
-"""A comparison, and the one that holds at a tie too -> the step half way between."""
-
-
-def counted(b: Builder, x: Any) -> tuple[list[tuple[Op, Any]], Equation] | None:
-    """What is done to a truth value to make ``x`` (op, other operand), and its equation."""
-    done: list[tuple[Op, Any]] = []
-    while isinstance(x, Var) and (made := b.made_by.get(x)) is not None:
-        if x.dtype.kind == "b":
-            return done, made
-        if made.op is ops.multiply:
-            mask = next((y for y in made.args if is_counted(b, y)), None)
-            if mask is None:
-                return None
-            done.append((made.op, made.args[made.args[0] is mask]))
-            x = mask
-        elif made.op in (ops.divide, ops.negative):
-            done.append((made.op, made.args[-1] if made.op is ops.divide else None))
-            x = made.args[0]
-        else:
-            return None
-    return None
-
-
-def is_counted(b: Builder, x: Any) -> bool:
-    """Whether ``x`` is made of nothing but a truth value and what it is multiplied by."""
-    return isinstance(x, Var) and (x.dtype.kind == "b" or counted(b, x) is not None)
-
-
-@rule(ops.multiply, when="formula")
-def shared_tie(b: Builder, x: Any, y: Any) -> Any:
-    """``½·(g·(u > v) + g·(u >= v))`` is g where u > v, and half of it where they tie."""
-    parts = b.match(y, ops.add) if is_(x, 0.5) else None
-    strict, loose = (counted(b, part) for part in parts or (None, None))
-    if strict is None or loose is None:
-        return None
-    (done, first), (same, second) = strict, loose
-    step = STEPS.get((first.op, second.op))
-    keys = [[(op, key_of(z)) for op, z in found] for found in (done, same)]
-    if step is None or keys[0] != keys[1] or key_of(first.args) != key_of(second.args):
-        return None
-    answer = b.emit(step, *first.args)
-    for op, z in reversed(done):
-        if op is ops.multiply:
-            answer = answer if is_(z, 1) else b.emit(op, z, answer)
-        else:
-            answer = b.emit(op, answer) if op is ops.negative else b.emit(op, answer, z)
-    return answer
 
 
 def nowhere(*xs: Any) -> Any:
@@ -312,4 +257,15 @@ def more_or_equal(b: Builder, x: Any, y: Any) -> Any:
     return None
 
 
+@rule(ops.add, when="formula")
+def less_a_number(b: Builder, x: Any, y: Any) -> Any:
+    """``x + (-2)`` is ``x - 2``."""
+    for u, v in ((x, y), (y, x)):
+        if number(v) is not None and number(v) < 0 and floating(u):
+            return b.emit(ops.subtract, u, -number(v))
+    return None
+
+
 FORMULAS = rules("read", "formula")
+FREE = rules("free", "read", "formula")
+"""With guards left out, which is right only where no value meets them."""

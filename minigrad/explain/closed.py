@@ -7,20 +7,19 @@ Every step is evaluated at random points, and shown only if it is worth what it 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.identities import Factors, built, factors
-from minigrad.program.builder import Builder, key_of, shape_of
-from minigrad.program.equations import Var, evaluate, forward, without_dead_code
+from minigrad.explain.factors import Factors, built, constant_along, factors
+from minigrad.program.builder import Builder, key_of, number, shape_of
+from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
 from minigrad.program.rules import floating, rule, rules, scaled, whole
 from minigrad.writing.formulas import Formula, Writer
-from minigrad.writing.styles import TEXT
+from minigrad.writing.styles import BOOK, TEXT
 
 TERMS = 24
 """Sums of more terms are not multiplied out."""
@@ -44,7 +43,7 @@ class Step:
     @property
     def text(self) -> str:
         """As in a textbook: matrix products without a sign."""
-        return juxtaposed(self.formula.text)
+        return self.formula.write(BOOK).code
 
 
 class Algebra(Builder):
@@ -56,13 +55,21 @@ class Algebra(Builder):
         Variable -> its value, of arrays that no Tensor enters.
     facts : dict
         Variable -> what was used of it.
+    results : dict
+        Variable that is a name -> the equation that it is the result of.
     """
 
-    def __init__(self, known: dict[Var, Any]) -> None:
+    def __init__(self, known: dict[Var, Any], formula: Formula) -> None:
         super().__init__(rules("closed", "read", "formula"))
         self.known = known
         self.facts: dict[Var, str] = {}
+        self.results = formula.made
+        self.sizes = {v: int(s.name) for v, s in formula.symbols.items() if s.name.isdigit()}
         self.busy = False
+
+    def origin(self, x: Any) -> Equation | None:
+        """The equation of ``x``, whether it has a name or not."""
+        return self.results.get(x) or self.made_by.get(x) if isinstance(x, Var) else None
 
 
 # --- sums of products ------------------------------------------------------------------
@@ -239,10 +246,106 @@ def known_sum(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others:
     if x not in b.known or axis is None or not whole(others):
         return None
     total = np.sum(b.known[x], axis=axis, keepdims=bool(keepdims))
-    if not np.all(total == 1):
+    if not np.allclose(total, 1, rtol=1e-12, atol=0.0):
         return None
     b.facts[x] = "each row of {} sums to 1"
     return np.broadcast_to(x.dtype.type(1), np.shape(total))[()]
+
+
+@rule(ops.sum, when="closed")
+def sum_of_shares(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any) -> Any:
+    """What softmax gives sums to 1."""
+    made = b.origin(x)
+    if made is None or made.op is not ops.softmax or not whole(others) or axis is None:
+        return None
+    n = len(x.shape)
+    if not isinstance(axis, int) or axis % n != made.kwargs.get("axis", -1) % n:
+        return None
+    if x.given:
+        b.facts[x] = "{} sums to 1"
+    shape = np.sum(np.empty(x.shape, bool), axis=axis, keepdims=bool(keepdims)).shape
+    return np.broadcast_to(x.dtype.type(1), shape)[()]
+
+
+@rule(ops.sum, when="closed")
+def sum_of_deviations(
+    b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any
+) -> Any:
+    """What is left of numbers without their mean sums to 0."""
+    if not whole(others) or not isinstance(x, Var):
+        return None
+    n = len(x.shape)
+    axes = set(range(n)) if axis is None else {a % n for a in np.atleast_1d(axis)}
+    if not centred(b, x, axes):
+        return None
+    names = {v for v in b.results if v in ancestors_of(b, x)}
+    for v in names:
+        b.facts[v] = "deviations from a mean sum to 0"
+    shape = np.sum(np.empty(x.shape, bool), axis=axis, keepdims=bool(keepdims)).shape
+    return np.broadcast_to(x.dtype.type(0), shape)[()]
+
+
+def ancestors_of(b: Any, x: Any) -> set[Var]:
+    """The names that ``x`` is made of."""
+    found, stack = set(), [x]
+    while stack:
+        y = stack.pop()
+        made = b.made_by.get(y) if isinstance(y, Var) and not y.given else None
+        if made is not None:
+            stack += made.args
+        elif isinstance(y, Var):
+            found.add(y)
+    return found
+
+
+def centred(b: Any, x: Any, axes: set[int]) -> bool:
+    """Whether ``x`` is what something is without its mean, times what is the same along it."""
+    made = b.origin(x)
+    if made is None:
+        return False
+    if made.op is ops.subtract:
+        return is_mean(b, made.args[1], made.args[0], axes)
+    if made.op is ops.negative:
+        return centred(b, made.args[0], axes)
+    if made.op is ops.divide:
+        return centred(b, made.args[0], axes) and constant_along(made.args[1], x, axes, True)
+    if made.op is ops.multiply:
+        u, v = made.args
+        return any(
+            isinstance(y, Var)
+            and y.shape == x.shape
+            and centred(b, y, axes)
+            and constant_along(z, x, axes, True)
+            for y, z in ((u, v), (v, u))
+        )
+    return False
+
+
+VIEWS = frozenset([ops.reshape, ops.expand_dims, ops.elements, ops.broadcast_to])
+
+
+def is_mean(b: Any, m: Any, x: Any, axes: set[int]) -> bool:
+    """Whether ``m`` is the mean of ``x`` along ``axes``."""
+    made = b.origin(m)
+    if made is not None and made.op in (
+        ops.reshape,
+        ops.expand_dims,
+        ops.elements,
+        ops.broadcast_to,
+    ):
+        made = b.origin(made.args[0])
+    if made is not None and made.op is ops.divide:
+        total = b.origin(made.args[0])
+        n = int(np.prod([x.shape[a] for a in axes]))
+        over = number(made.args[1]) or b.sizes.get(made.args[1])
+        made = total if total is not None and total.op is ops.sum and over == n else None
+    elif made is not None and made.op is not ops.mean:
+        made = None
+    if made is None or made.args[0] is not x or not whole(made.kwargs):
+        return False
+    axis = made.kwargs.get("axis")
+    n = len(x.shape)
+    return axes == (set(range(n)) if axis is None else {a % n for a in np.atleast_1d(axis)})
 
 
 # --- the steps -----------------------------------------------------------------------------
@@ -250,7 +353,7 @@ def known_sum(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others:
 
 def simplified(formula: Formula, constant: dict[Var, Any]) -> tuple[Formula, str] | None:
     """``formula`` by the rules of closed forms, and what was done; None where nothing was."""
-    b = Algebra(constant)
+    b = Algebra(constant, formula)
     value: dict[Var, Any] = {}
     program = formula.program
 
@@ -267,7 +370,7 @@ def simplified(formula: Formula, constant: dict[Var, Any]) -> tuple[Formula, str
             value[e.out] = b.emit_as(e.out, e.op, args, kwargs)
     result = now(program.result)
     made = without_dead_code(program.replace(equations=b.equations, result=result))
-    again = Formula(made, formula.symbols, formula.values, formula.sizes, formula.entrywise)
+    again = replace(formula, program=made)
     if again.text == formula.text or not agree(formula, again, frozenset(b.facts)):
         return None
     facts = [text.format(formula.symbols[v].name) for v, text in b.facts.items()]
@@ -316,37 +419,3 @@ def agree(first: Formula, second: Formula, fixed: frozenset[Var]) -> bool:
         if not np.allclose(np.broadcast_to(x, shape), y, rtol=digits, atol=digits * scale):
             return False
     return True
-
-
-def juxtaposed(text: str) -> str:
-    """A formula with matrix products as in a textbook: ``Xᵀ(p - y)/m``.
-
-    Examples
-    --------
-    >>> juxtaposed("2·(Xᵀ @ (X @ w - y))/m"), juxtaposed("(A + Aᵀ) @ x")
-    ('2·Xᵀ(X w - y)/m', '(A + Aᵀ)x')
-    """
-    match = re.fullmatch(r"(-?(?:[\w.]+·)?)\((.*)\)(/[\w.]+)?", text)
-    if match and " @ " in match[2] and closes(match[2]) and product(match[2]):
-        text = f"{match[1]}{match[2]}{match[3] or ''}"
-    text = text.replace("ᵀ @ (", "ᵀ(").replace(") @ ", ")")
-    return text.replace(" @ ", " ")
-
-
-def closes(text: str) -> bool:
-    """Whether brackets of ``text`` close within it."""
-    depth = 0
-    for c in text:
-        depth += (c == "(") - (c == ")")
-        if depth < 0:
-            return False
-    return depth == 0
-
-
-def product(text: str) -> bool:
-    """Whether no sum is outside of brackets."""
-    depth, outside = 0, ""
-    for c in text:
-        depth += (c == "(") - (c == ")")
-        outside += c if not depth else ""
-    return not re.search(r" [+-] | ⊙ ", outside)

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -19,137 +18,30 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.errors import Site, label
 from minigrad.explain import closed
-from minigrad.explain.links import SIDE, UNREADABLE, Piece, Sheet, passed, traced
+from minigrad.explain.layers import layers
+from minigrad.explain.paper import UNREADABLE, traced
+from minigrad.explain.pieces import Piece, edges_to, passed
+from minigrad.explain.rows import LONGEST, Row
+from minigrad.explain.sheet import Sheet
 from minigrad.graph import AnyNode, ancestors
-from minigrad.ops.record import Op, is_complex
+from minigrad.ops.record import Op
 from minigrad.program.builder import is_
-from minigrad.reading.names import Names, callers, held, names
+from minigrad.reading.names import Names
 from minigrad.tensor import Tensor
-from minigrad.tree import flatten
 from minigrad.writing.formulas import Formula, sum_of_products
 from minigrad.writing.notation import DERIVATIVES
 from minigrad.writing.styles import TEXT, Symbol
 
-LONGEST = 40
-"""A step of more operations than these is not written out."""
+CROWDED = 20_000
+"""In a larger graph nobody looks for layers."""
+SIDE = 8
+"""A side branch of more operations stands in a formula under a short name."""
+
 ROUTES = 4
 """Most routes through unnamed operations that are written out step by step."""
-SHOWN = 6
-"""Most paths that are written out."""
 
 Link = tuple[AnyNode, AnyNode]
-
-
-@dataclass(eq=False)
-class Row:
-    """One step: a link of the chain, or what one quantity passes on to another.
-
-    Attributes
-    ----------
-    chart : Chart
-    top, bottom : node
-        The derivative is that of ``top`` by ``bottom``.
-    value : array or number
-        What the step is worth: the derivative, or the contribution to the gradient.
-    total : bool
-        Whether it adds up the contributions before it.
-    """
-
-    chart: Chart
-    top: AnyNode
-    bottom: AnyNode
-    value: Any
-    total: bool = False
-
-    @property
-    def quantity(self) -> str:
-        """``da/dz``; in a ledger ``dW``, or ``dh via z`` where there are several."""
-        chart = self.chart
-        if chart.chained:
-            return chart.ratio(self.top, self.bottom)
-        own = f"{chart.prefix}{chart.called(self.bottom)}"
-        alone = self.total or len(chart.users[self.bottom]) == 1
-        return own if alone else f"{own} via {chart.called(self.top)}"
-
-    @cached_property
-    def expression(self) -> Formula | None:
-        """What is written for it; None where that would be too long, or cannot be read."""
-        if self.total:
-            return self.chart.sum_of(self.bottom)
-        return self.chart.expressions(self.top).get(self.bottom)
-
-    @property
-    def formula(self) -> str:
-        """The formula as text; what adds to entries of an array, as NumPy writes that."""
-        if self.expression is None:
-            return self.abridged
-        own = f"{self.chart.prefix}{self.chart.called(self.bottom)}"
-        return self.expression.accumulated(own) or self.expression.text
-
-    @property
-    def abridged(self) -> str:
-        """What stands in the place of a formula that is not written."""
-        if self.too_long:
-            return f"⋯ ({self.chart.pieces[self.top].size:,} unnamed operations)"
-        inside = [n.op.name for n in self.chart.pieces[self.top].inside if n.op is not None]
-        return f"⋯ (the rule{'s' * (len(inside) > 1)} of {', '.join(middle(inside, 4))})"
-
-    @property
-    def too_long(self) -> bool:
-        """Whether the step has more operations than are written out."""
-        return not self.total and self.chart.pieces[self.top].size > LONGEST
-
-    @property
-    def number(self) -> str:
-        """The value in a few digits; of a large array, its ends."""
-        return short(self.value)
-
-    @property
-    def site(self) -> Site | None:
-        """The line of the user's code that made ``top``, if its source can be read."""
-        return None if self.total else self.chart.names.site(self.top)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(np.shape(self.value))
-
-    @property
-    def shapes(self) -> str:
-        """Shapes of what the last operation combines, and of what comes out."""
-        e = self.expression.last if self.expression is not None else None
-        if e is None:
-            return str(self.shape)
-        sign = {ops.matmul: " @ ", ops.multiply: " ⊙ ", ops.add: " + ", ops.subtract: " - "}
-        sizes = [str(x.shape) for x in e.args if len(getattr(x, "shape", ()))]
-        if len(sizes) > 1 and e.op in sign:
-            return f"{sign[e.op].join(sizes)} → {self.shape}"
-        if len(sizes) == 1 and sizes[0] != str(self.shape):
-            return f"{sizes[0]} → {self.shape}"
-        return str(self.shape)
-
-    def __repr__(self) -> str:
-        return f"<{self.quantity} = {self.formula} = {self.number}>"
-
-
-def short(x: Any) -> str:
-    """A number or an array in a few characters.
-
-    Examples
-    --------
-    >>> short(0.2461340827), short(np.arange(3.0))
-    ('0.246134', '[0, 1, 2]')
-    """
-    if np.ndim(x) == 0:
-        return f"{float(x):.6g}"
-    if np.size(x) > 6:
-        flat = np.ravel(x)
-        ends = ", ".join(f"{float(v):.4g}" for v in flat[:2])
-        return f"[{ends}, …, {float(flat[-1]):.4g}]"
-    if np.ndim(x) == 1:
-        return f"[{', '.join(short(v) for v in x)}]"
-    return " ".join(np.array2string(np.asarray(x), precision=6, separator=", ").split())
 
 
 class Chart:
@@ -183,6 +75,7 @@ class Chart:
                     if isinstance(a, np.ndarray):
                         shapes.add(a.shape)
         self.on.intersection_update(every)
+        self.layers = self._layers(every)
         self.order = [n for n in reversed(every) if n in self.on and self.key(n)]
         self.pieces = {n: self._piece(n) for n in self.order}
         self.users: dict[AnyNode, list[AnyNode]] = {n: [] for n in self.order}
@@ -205,7 +98,16 @@ class Chart:
 
     def key(self, node: AnyNode) -> bool:
         """Whether ``node`` appears by its name."""
-        return self.names.known(node) or node is self.output or node in self._leaf
+        known = self.names.known(node) or node is self.output
+        return known or node in self._leaf or node in self.layers
+
+    def _layers(self, every: list[AnyNode]) -> dict[AnyNode, tuple[str, str]]:
+        """What a layer gives, if it has no name -> a short one, and the layer."""
+        found = layers(every, self.names) if len(every) < CROWDED else {}
+        inner = [n for n in found if n in self.on and n is not self.output]
+        unnamed = [n for n in inner if not self.names.known(n)]
+        free = (z for i in range(1, 10_000) if self.names.value(z := f"z{i}") is None)
+        return {n: (z, found[n]) for n, z in zip(unnamed, free, strict=False)}
 
     def value(self, node: AnyNode) -> Any:
         return self._leaf.get(node, node.ans)
@@ -246,6 +148,8 @@ class Chart:
         """The name of ``node``: the user's, or a short one."""
         if node in self._given:
             return self._given[node]
+        if node in self.layers:
+            return self.layers[node][0]
         if node is self.output and not self.names.known(node):
             return self._output_name
         return self.names.of(node)
@@ -392,13 +296,15 @@ class Chart:
         try:
             with traced(sheet.tracer):
                 pending[self.output] = sheet.seed(self.value(self.output))
+                for u in reversed(self.order):  # what is computed twice has its name twice
+                    if u.op is not None and u is not v:
+                        sheet.bring(u)
+                        same.append((sheet.replay(u), u))
+                        sheet.named(u, u.ans)
                 for u in self.order:
                     g = pending.get(u)
                     if g is None or u is v or u.op is None:
                         continue
-                    sheet.bring(u)
-                    same.append((sheet.replay(u), u))
-                    sheet.named(u, u.ans)
                     for w, c in self.pieces[u].flow(g, sheet.rule).items():
                         pending[w] = pending[w] + c if w in pending else c
                 entrywise = self.chained and all(self.pieces[u].elementwise for u in self.order)
@@ -519,18 +425,6 @@ def step_text(step: Step) -> str:
     return sum_of_products(step, TEXT)
 
 
-def edges_to(piece: Piece, v: AnyNode) -> Iterator[list[tuple[AnyNode, int]]]:
-    """The routes from the top of ``piece`` to ``v``, edge by edge."""
-    stack: list[tuple[AnyNode, list[tuple[AnyNode, int]]]] = [(piece.top, [])]
-    while stack:
-        node, route = stack.pop()
-        if node is v:
-            yield route
-        elif node in piece.inside:
-            for i in reversed(piece.inside[node]):
-                stack.append((node.parents[i], [*route, (node, i)]))  # type: ignore[arg-type]  # noqa: PERF401
-
-
 def worth(formula: Formula, value: Any) -> bool:
     """Whether a formula is worth the number beside it."""
     digits = 1e-4 if formula.single else 1e-8
@@ -546,114 +440,3 @@ def ones(x: Any) -> Any:
 
 def name_in_ratio(name: str) -> str:
     return name if re.fullmatch(r"[\w.\[\]'\"]+", name) else f"({name})"
-
-
-# --- reading what was asked for --------------------------------------------------------
-
-
-def refuse_complex(call: str, output: Tensor) -> None:
-    """Refuse what was computed with complex numbers: its chain has conjugates and real parts."""
-    for node in ancestors(output.node):
-        if any(map(is_complex, (node.ans, *node.args))):
-            raise TypeError(
-                f"{call}: {name_of(output, None)} was computed with complex numbers, and the chain "
-                "rule is written for real ones: see mg.trace for the steps, mg.gradcheck for a "
-                "verdict"
-            )
-
-
-def chart(call: str, output: Any, wrt: Any) -> Chart:
-    """The chart of ``output`` and ``wrt``, checked.
-
-    Raises
-    ------
-    TypeError
-        For what is no Tensor.
-    ValueError
-        For what was not recorded, and where a derivative is zero because no path leads
-        from ``wrt`` to ``output``.
-    """
-    if not isinstance(output, Tensor):
-        raise TypeError(
-            f"{call}: the output {label(output)} ({type(output).__name__}) is not a Tensor: pass "
-            "the result of a computation with Tensors"
-        )
-    wanted: list[Any] = flatten(wrt)[0]
-    if not wanted:
-        raise ValueError(f"{call}: wrt is empty: pass the Tensor to differentiate by")
-    for t in wanted:
-        if not isinstance(t, Tensor):
-            raise TypeError(
-                f"{call}: wrt={label(t)} ({type(t).__name__}) is not a Tensor: pass "
-                "mg.Tensor(..., requires_grad=True), a result computed from one, or a list of them"
-            )
-    for t in (output, *wanted):
-        if t.node is None:
-            raise ValueError(
-                f"{call}: {name_of(t, None)} was not recorded, there is nothing to explain: make "
-                "what it depends on with mg.Tensor(..., requires_grad=True) before you compute it"
-            )
-    refuse_complex(call, output)
-    known = names([output.node])
-    above = known.nodes
-    for t in wanted:
-        if t.node not in above:
-            of, by = label(output), name_of(t, known)
-            raise ValueError(
-                f"{call}: {of} does not depend on {by}, no path leads from {by} to {of}: "
-                f"the derivative of {of} by {by} is zero"
-            )
-    return Chart(output, wanted, known)
-
-
-def name_of(t: Tensor, known: Names | None) -> str:
-    """What the user calls a Tensor, in the graph or not: ``w``, or ``params[3]``."""
-    scopes = known.scopes if known is not None else callers()
-    places = (held(s.variables, deep=True) for s in scopes)
-    return next((name for place in places for name, x in place if x is t and not t.name), label(t))
-
-
-class Paths(Sequence[tuple[str, ...]]):
-    """The routes by which one quantity acts on another, in the user's names.
-
-    Attributes
-    ----------
-    total : int
-        How many there are; at most ``limit`` of them are listed.
-    nodes : list of tuples of nodes
-        The same routes as nodes of the graph.
-    """
-
-    def __init__(self, chart: Chart, limit: int) -> None:
-        goal = chart.wrt[0]
-        self.total = chart.count(goal)
-        self.nodes = list(islice(chart.routes(goal), limit))
-        self._names = [tuple(chart.called(n) for n in route) for route in self.nodes]
-
-    def __getitem__(self, i: Any) -> Any:
-        return self._names[i]
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __eq__(self, other: object) -> bool:
-        return list(self) == list(other) if isinstance(other, Iterable) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __str__(self) -> str:
-        lines = [" ← ".join(middle(list(route))) for route in self]
-        if self.total > len(self):
-            lines.append(f"⋯ ({len(self):,} of {self.total:,} paths)")
-        return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return f"<{self.total:,} path{'s' * (self.total != 1)}>\n{self}"
-
-
-def middle(words: list[str], most: int = 12) -> list[str]:
-    """A long list without its middle."""
-    if len(words) <= most:
-        return words
-    half = most // 2
-    return [*words[:half], f"⋯ ({len(words) - 2 * half:,} more) ⋯", *words[-half:]]

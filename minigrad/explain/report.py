@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.draw.picture import short as crop
 from minigrad.explain.closed import Step as Closed
-from minigrad.explain.ledger import SHOWN, Chart, Link, Row, Step, middle, short, step_text
+from minigrad.explain.ledger import Chart, Link, Step, step_text
+from minigrad.explain.rows import Row, middle, short
 from minigrad.graph import AnyNode
 from minigrad.reading.files import replace_file
+from minigrad.reading.wording import shortened as crop
 from minigrad.reading.wording import visible
 from minigrad.writing.formulas import sum_of_products
 from minigrad.writing.notation import above, below
@@ -30,6 +31,8 @@ COLUMN = 46
 ROWS = 30
 """Most rows that are shown, the last ones of those that are too many left out."""
 LAST = 6
+SHOWN = 6
+"""Most paths that are written out."""
 
 
 @dataclass(eq=False)
@@ -134,9 +137,21 @@ class Explanation:
             lines.append(
                 "⋯ stands for what is too long: give results names to see the steps between"
             )
-        for name, array in chart.nameless.values():
-            lines.append(f"with {name}: an array without a name, {np.shape(array)}")
-        return "\n".join([*lines, *self.footnotes, *chart.notes])
+        return "\n".join([*lines, *self.legend, *self.footnotes, *chart.notes])
+
+    @property
+    def legend(self) -> list[str]:
+        """What names stand for that are not the user's."""
+        chart = self.chart
+        layers = [
+            f"with {name}: what {visible(layer)} gives, {np.shape(chart.value(node))}"
+            for node, (name, layer) in chart.layers.items()
+        ]
+        arrays = [
+            f"with {name}: an array without a name, {np.shape(array)}"
+            for name, array in chart.nameless.values()
+        ]
+        return layers + arrays
 
     @property
     def footnotes(self) -> list[str]:

@@ -27,6 +27,8 @@ from minigrad.tensor import Tensor, wrap
 ARITHMETIC = (ast.BinOp, ast.UnaryOp)
 SPELT = (ast.Constant, ast.List, ast.Tuple, ast.UnaryOp, ast.USub, ast.Load)
 """What arrays are spelt out with."""
+LITERAL = object()
+"""A number that no variable of the statement holds, of a function that it calls for instance."""
 CONSTANTS = {math.pi: "π", math.e: "e"}
 """Numbers that have a letter."""
 
@@ -246,7 +248,7 @@ def matched(
     Yields
     ------
     (node, i, constant) where argument ``i`` of ``node`` was computed, and
-    (node, None, metadata) where its metadata was.
+    (node, None, metadata) where its metadata was; (node, i, `LITERAL`) where it was spelt out.
     """
     stack = [(top, made.node)] if isinstance(made, Tensor) else []
     seen: set[AnyNode] = set()
@@ -265,6 +267,10 @@ def matched(
                     stack.append((p, q))
             elif q is not None and alike(node.args[i], twin.args[i]):
                 yield node, i, wrap(twin.args[i], q)
+            elif isinstance(node.args[i], float | np.floating) and alike(
+                node.args[i], twin.args[i]
+            ):
+                yield node, i, LITERAL
 
 
 def flat(values: Any) -> Iterator[Any]:

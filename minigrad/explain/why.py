@@ -17,34 +17,35 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import ops
-from minigrad.draw.picture import short as crop
 from minigrad.errors import Site, label
-from minigrad.explain.ledger import name_of, short
-from minigrad.explain.links import BOUNDS, passed
-from minigrad.graph import AnyNode, Leaf, Slots, ancestors
+from minigrad.explain.asked import name_of
+from minigrad.explain.rows import short
+from minigrad.explain.stops import (
+    EXTREMES,
+    INDICES,
+    PRODUCTS,
+    SATURATING,
+    SELECTIONS,
+    SIDES,
+    TINY,
+    Stop,
+    counted,
+    slopes_of,
+    walk,
+)
+from minigrad.graph import AnyNode, Leaf, ancestors
 from minigrad.ops.elementwise import zero
-from minigrad.ops.record import Op, registry
+from minigrad.ops.record import Op
 from minigrad.reading.cuts import Cut, Flow
 from minigrad.reading.names import Names, Scope, callers, held, is_module, is_tensor, layout
 from minigrad.reading.statements import function_tree
+from minigrad.reading.wording import shortened as crop
 from minigrad.reading.wording import visible
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
 
-TINY = 1e-6
-"""What passes on less of what arrives than this is said to stop it."""
 MOST = 6
 """Most places that are listed."""
-
-SELECTIONS: frozenset[Op | None] = frozenset({registry["where"]})
-INDICES: frozenset[Op | None] = frozenset({registry["getitem"]})
-EXTREMES: frozenset[Op | None] = frozenset({registry["max"], registry["min"]})
-PRODUCTS: frozenset[Op | None] = frozenset({ops.multiply, ops.matmul, registry["einsum"]})
-SIDES: frozenset[Op | None] = frozenset({*BOUNDS, ops.relu})
-SATURATING: frozenset[Op | None] = frozenset(
-    {ops.sigmoid, ops.tanh, ops.erf, ops.softplus, ops.saturating}
-)
 
 
 @dataclass(frozen=True)
@@ -261,67 +262,6 @@ def _held(t: Tensor, t_name: str, o_name: str) -> str:
     return f"{t_name}.grad is None: {o_name}.backward() was not called"
 
 
-@dataclass(frozen=True)
-class Stop:
-    """An argument of an operation to which less is passed on than arrives."""
-
-    node: AnyNode
-    i: int
-    kind: str
-    """``"zero"``, ``"some"`` entries, ``"tiny"``, ``"nan"``."""
-    count: int
-    largest: float
-
-
-def walk(goal: AnyNode, output: AnyNode) -> tuple[list[Stop], Any, int]:
-    """The stops on the way from ``output`` to ``goal``, the gradient, and its summands."""
-    every = sorted(ancestors(output), key=lambda n: n.seq)
-    on = {goal}
-    for node in every:
-        if any(p in on for p in node.parents):
-            on.add(node)
-    pending: dict[AnyNode, Any] = {output: np.ones_like(output.ans)[()]}
-    stops: list[Stop] = []
-    gradient: Any = pending[output] if goal is output else None
-    parts = 0
-    for node in reversed(every):
-        g = pending.pop(node, None)
-        if node is goal:
-            gradient = g if gradient is None else gradient
-        if g is None or node not in on or node is goal or node.op is None:
-            continue
-        if type(node.ans) is tuple:
-            g = g.filled(node.ans)
-        for i, parent in enumerate(node.parents):
-            if parent is None or parent not in on:
-                continue
-            c = passed(node, i, g)
-            stops += stop(node, i, g, c)
-            parts += parent is goal
-            pending[parent] = pending[parent] + c if parent in pending else c
-    return stops, gradient, parts
-
-
-def stop(node: AnyNode, i: int, g: Any, c: Any) -> Iterator[Stop]:
-    """Whether argument ``i`` of ``node`` gets less than arrives."""
-    if isinstance(c, Slots) or isinstance(g, tuple):
-        return
-    arrives, leaves = (np.abs(np.asarray(x)) for x in (g, c))
-    if not arrives.any():
-        return
-    most = float(np.max(leaves, initial=0.0))
-    silent = int((leaves == 0).sum())
-    if not np.isfinite(most):
-        if np.isfinite(arrives).all():
-            yield Stop(node, i, "nan", int((~np.isfinite(leaves)).sum()), most)
-    elif silent == leaves.size:
-        yield Stop(node, i, "zero", silent, most)
-    elif most <= TINY * float(arrives.max()):
-        yield Stop(node, i, "tiny", leaves.size, most / float(arrives.max()))
-    elif silent and (node.op in INDICES or (leaves.shape == arrives.shape and arrives.all())):
-        yield Stop(node, i, "some", silent, most)
-
-
 def _place(s: Stop, known: Names, called: Any) -> Place:
     """A stop in words."""
     node, op = s.node, s.node.op
@@ -367,22 +307,6 @@ def _in_words(s: Stop, op: Op, which: str, names: list[str]) -> str:
     elif op in SATURATING:
         found = f"saturated at {entries}: the slope is 0"
     return found if flat == size or s.kind == "some" else f"{found}; the others get no gradient"
-
-
-def slopes_of(node: AnyNode, i: int) -> Any:
-    """What argument ``i`` would get if 1 arrived everywhere."""
-    one: Any = np.ones_like(node.ans)[()] if type(node.ans) is not tuple else None
-    if one is None:
-        one = tuple(map(np.ones_like, node.ans))
-    with np.errstate(all="ignore"):
-        return np.abs(np.asarray(passed(node, i, one)))
-
-
-def counted(n: int, size: int) -> str:
-    """``all 5 entries``, ``2 of 5 entries``."""
-    if size == 1:
-        return "the value"
-    return f"all {size:,} entries" if n == size else f"{n:,} of {size:,} entries"
 
 
 def _written(node: AnyNode, i: int, known: Names, called: Any, depth: int = 2) -> str:

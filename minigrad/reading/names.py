@@ -192,6 +192,15 @@ class Names:
             self._home[unique] = scope
             self._variable[unique] = variable
 
+    def layer(self, node: AnyNode) -> str | None:
+        """The layer that a parameter belongs to: ``net[0]`` for ``net[0].weight``."""
+        name = self.node.get(node, "")
+        path = self._variable.get(name, "")
+        layer, dot, _ = path.rpartition(".")
+        scope = self._home.get(name)
+        holder = scope.variables.get(_base(path)) if scope is not None and dot else None
+        return layer if is_module(holder) else None
+
     def known(self, node: AnyNode) -> bool:
         """Whether the user has a name for ``node``."""
         return node in self.node
@@ -243,7 +252,7 @@ class Names:
             return next(iter(found), None) or self._transposed(value)
         statement = self._statement(node) if found else None
         if statement is not None:
-            if float(value) in statement.literals:
+            if float(value) in statement.literals or self._inside_a_call(statement, node, value):
                 return None
             return next((name for name in found if _base(name) in statement.loads), None)
         # Without the source, what may be a literal is one; small integers are everybody's.
@@ -252,6 +261,13 @@ class Names:
             return None
         literals = flatten(scope.code.co_consts)[0] if scope.code is not None else []
         return None if any(c is value for c in literals) else name
+
+    def _inside_a_call(self, statement: Statement, node: AnyNode, value: Any) -> bool:
+        """Whether a function that the statement calls spells the number out."""
+        scope = self._home.get(self.node[self._owners()[node]])
+        called = (scope.seen.get(name) for name in statement.loads) if scope is not None else ()
+        codes = (f.__code__ for f in called if type(f) is FunctionType)
+        return any(c is value for code in codes for c in flatten(code.co_consts)[0])
 
     def _transposed(self, value: Any) -> str | None:
         if not is_a(value, np.ndarray) or value.ndim != 2:

@@ -32,3 +32,17 @@ def visible(text: Any) -> str:
     )
     turns = any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in words)
     return ISOLATES[0] + words + ISOLATES[1] if turns and ISOLATES[0] not in words else words
+
+
+def shortened(text: str, width: int = 28) -> str:
+    """``text`` in at most ``width`` characters, the middle left out.
+
+    Examples
+    --------
+    >>> shortened("abcdefghij", 7)
+    'abc…hij'
+    """
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"

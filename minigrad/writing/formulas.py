@@ -6,7 +6,6 @@ recurses; what is long and used more than once gets a name of its own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,16 +17,14 @@ from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program.builder import shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var, evaluate, forward
-from minigrad.reading.wording import visible
-from minigrad.writing.notation import HADAMARD, NOTATION, TRANSPOSED, Row, onehot
-from minigrad.writing.styles import LATEX, MATHML, TEXT, Style, Symbol, decimal, fraction
+from minigrad.writing.forms import NOTHING, SPECIAL
+from minigrad.writing.metadata import between, is_default, plain
+from minigrad.writing.notation import NOTATION
+from minigrad.writing.styles import LATEX, MATHML, TEXT, Style, Symbol
 from minigrad.writing.terms import Pattern, Term
 
 REPEATED = 16
 """A longer expression that is used twice gets a name of its own."""
-
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-INDICES = "ijklmnpqrst"
 
 
 @dataclass(eq=False)
@@ -46,6 +43,8 @@ class Formula:
         Whether it is meant entry by entry, so that products need no ⊙.
     inverse : bool
         Whether 1/y² is written y⁻².
+    made : dict
+        Variable that is a name -> the equation that it is the result of, where that is known.
     """
 
     program: Program
@@ -54,6 +53,7 @@ class Formula:
     sizes: tuple[int, ...] = ()
     entrywise: bool = False
     inverse: bool = False
+    made: dict[Var, Equation] = field(default_factory=dict)
 
     def evaluate(self) -> Any:
         """The value of what is written."""
@@ -146,14 +146,14 @@ def with_definitions(style: Style, term: Term, definitions: list[str]) -> Term:
     """``x·s1 where s1 = …``."""
     if not definitions:
         return term
-    separator = "; " if style is TEXT else style.comma
+    separator = "; " if style.plain else style.comma
     return style.term(style.where.format(term, separator.join(definitions)), "open")
 
 
 def sum_of_products(step: Sequence[Sequence[Formula]], style: Style) -> str:
     """A step of a derivation: formulas multiplied along each path, and added."""
     times, plus = NOTATION[ops.multiply][style.column], NOTATION[ops.add][style.column]
-    if style is TEXT:
+    if style.plain:
         times = (times[0], times[1].replace("·", " · "))
     definitions: list[str] = []
     taken: set[str] = {s.name for product in step for f in product for s in f.symbols.values()}
@@ -194,7 +194,7 @@ class Writer:
             self.terms[v] = term
         if len(e.outs) > 1:
             for i, v in enumerate(e.outs):
-                self.terms[v] = self.style.term(f"{term:atom}{self.subscript(str(i))}")
+                self.terms[v] = self.style.term(f"{term:atom}{self.subscript(self.index(i))}")
         elif e.out in self.named:
             self.terms[e.out] = name = self.style.symbol(self.named[e.out])
             self.definitions.append(self.style.equals.format(name, term))
@@ -207,12 +207,13 @@ class Writer:
         if written is not None:
             return written
         pattern = NOTATION.get(e.op, NOTHING).get(self.style.column)
-        if pattern is not None and not e.kwargs:
+        asked = {k: v for k, v in e.kwargs.items() if not is_default(e.op, k, v)}
+        if pattern is not None and not asked:
             return self.style.fill(pattern, *args)
         words = [f"{a:open}" for a in args]
         if e.op.arity < 0 and e.op.vjps is not None:
-            words = [f"[{', '.join(words)}]"] if self.style is TEXT else words
-        words += [self.keyword(k, v) for k, v in e.kwargs.items() if not is_default(k, v)]
+            words = [f"[{', '.join(words)}]"] if self.style.plain else words
+        words += [self.keyword(k, v) for k, v in asked.items()]
         return self.call(e.op.name, words)
 
     def pattern(self, op: Op) -> Pattern:
@@ -240,28 +241,37 @@ class Writer:
         return self.style.term(self.style.call.format(shown, self.style.comma.join(words)))
 
     def keyword(self, key: str, value: Any) -> str:
-        word = self.plain(value)
-        if key == "index" and not isinstance(value, int):
-            word = f"s_[{self.index(value)}]"
-        if self.style is TEXT:
-            return f"{key}={word}"
-        return self.style.word(f"{key}={word}")
-
-    def plain(self, value: Any) -> str:
-        """Metadata, with what is computed in it."""
-        return plain(value, lambda v: f"{self.argument(v)}")
+        if key != "index" or isinstance(value, int | Var):
+            return self.mixed(lambda name: f"{key}={plain(value, name)}")
+        return self.mixed(lambda name: f"{key}=s_[{between(value, name)}]")
 
     def index(self, index: Any) -> str:
         """What stands between the brackets."""
-        words = self.plain(index)
-        return words[1:-1].rstrip(",") if isinstance(index, tuple) and index else words
+        return self.mixed(lambda name: between(index, name))
+
+    def mixed(self, words: Callable[[Callable[[Var], str]], str]) -> str:
+        """Metadata, with what is computed in it; the rest are words of the style."""
+        if self.style.plain:
+            return words(lambda v: f"{self.argument(v)}")
+        terms: list[str] = []
+
+        def place(v: Var) -> str:
+            terms.append(f"{self.argument(v)}")
+            return "\0"
+
+        first, *rest = words(place).split("\0")
+        shown = [self.style.word(first) if first else ""]
+        for term, after in zip(terms, rest, strict=True):
+            shown += [term, self.style.word(after) if after else ""]
+        return "".join(shown)
 
     def subscript(self, index: str) -> str:
-        if self.style is TEXT:
+        """An index behind a name; ``index`` is written in the style already."""
+        if self.style.plain:
             return f"[{index}]"
         if self.style is LATEX:
-            return f"_{{{self.style.word(index)}}}"
-        return f"<msub><mi></mi>{self.style.word(index)}</msub>"
+            return f"_{{{index}}}"
+        return f"<msub><mi></mi><mrow>{index}</mrow></msub>"
 
     def room(self, e: Equation, i: int) -> tuple[int, ...]:
         """The shape that the other arguments of an elementwise op have together."""
@@ -283,7 +293,7 @@ class Writer:
             c = x.flat[0]
         if c is None:
             words = f"array({plain(x)})"
-            return self.style.term(words if self.style is TEXT else self.style.word(words))
+            return self.style.term(words if self.style.plain else self.style.word(words))
         if self.formula.single and isinstance(c, float | np.floating):
             c = float(str(np.float32(c)))  # 0.1, not the nearest number of float64
         number = self.style.constant(c, self.formula.sizes)
@@ -295,7 +305,7 @@ class Writer:
     def full(self, shape: tuple[int, ...], number: Term, c: Any) -> Term:
         """An array of one number."""
         size = plain(shape)
-        if self.style is TEXT:
+        if self.style.plain:
             one = c == 1 and not isinstance(c, bool | np.bool_)
             words = f"ones({size})" if one else f"full({size}, {number})"
             return self.style.term(words)
@@ -306,207 +316,3 @@ class Writer:
             else f"<msub><mn>𝟏</mn><mtext>{lengths}</mtext></msub>"
         )
         return ones if c == 1 else self.style.fill(self.style.times, number, ones)
-
-
-def is_default(key: str, option: Any) -> bool:
-    """Whether a keyword asks for nothing."""
-    if option is True:
-        return key == "where"
-    return option is None or option is False or option is np._NoValue
-
-
-def plain(x: Any, name: Callable[[Var], str] = repr) -> str:
-    """Metadata as Python writes it."""
-    if isinstance(x, Var):
-        return name(x)
-    if isinstance(x, tuple):
-        inner = ", ".join(plain(part, name) for part in x)
-        return f"({inner}{',' * (len(x) == 1)})"
-    if isinstance(x, slice):
-        start, stop, step = ("" if p is None else str(p) for p in (x.start, x.stop, x.step))
-        return f"{start}:{stop}{f':{step}' if step else ''}"
-    if x is Ellipsis:
-        return "..."
-    if isinstance(x, np.ndarray):
-        words = np.array2string(x, separator=", ", threshold=8, edgeitems=2)
-        return " ".join(words.split())
-    if isinstance(x, np.generic):
-        return decimal(x)
-    if isinstance(x, np.dtype | type):
-        return str(np.dtype(x))
-    return visible(repr(x))
-
-
-# --- special forms ---------------------------------------------------------------------
-
-Special = Callable[[Writer, Equation, list[Term]], Term | None]
-SPECIAL: dict[Op, Special] = {}
-NOTHING: Row = {}
-
-
-def special(*those: Op) -> Callable[[Special], Special]:
-    """Decorator: how these ops are written, unless the answer is None."""
-
-    def enter(function: Special) -> Special:
-        SPECIAL.update(dict.fromkeys(those, function))
-        return function
-
-    return enter
-
-
-@special(ops.multiply)
-def _multiply(w: Writer, e: Equation, args: list[Term]) -> Term | None:
-    """Arrays are multiplied entry by entry, which matrix people write ⊙."""
-    if e.out.dtype.kind == "b":
-        return w.style.fill(w.pattern(ops.bitwise_and), *args)
-    for i, a in enumerate(e.args):
-        if uniform(a) == 1 and shape_of(e.args[1 - i]) == e.out.shape:
-            return args[1 - i]  # a truth value as a number: others are simplified before
-    c = uniform(e.args[0])
-    if c is not None and shape_of(e.args[1]) == e.out.shape:
-        return _multiple(w, c, args)
-    if w.formula.entrywise or not all(shape_of(a) and uniform(a) is None for a in e.args):
-        return None
-    return w.style.fill(HADAMARD[w.style.column], *args)
-
-
-def _multiple(w: Writer, c: Any, args: list[Term]) -> Term:
-    """``c·x``, the sign of c in front of it all, and ``x/n`` for a share."""
-    over = fraction(abs(float(c)), w.formula.sizes)
-    if over is not None and over[0] == 1:
-        n = w.style.term(w.style.number(str(over[1])))
-        scaled = w.style.fill(w.style.quotient, args[1], n)
-    elif c < 0:
-        scaled = w.style.fill(w.style.times, w.style.constant(-c, w.formula.sizes), args[1])
-    else:
-        return w.style.fill(w.style.times, *args)
-    return scaled if c > 0 else w.style.fill(w.pattern(ops.negative), scaled)
-
-
-@special(ops.add)
-def _add(w: Writer, e: Equation, args: list[Term]) -> Term | None:
-    """A sum within a sum needs no parentheses; truth values are not added but joined."""
-    if e.out.dtype.kind == "b":
-        return w.style.fill(w.pattern(ops.bitwise_or), *args)
-    if args[1].level != "sum" or args[1].code.startswith(w.style.minus):
-        return None
-    return w.style.fill(w.pattern(ops.add), args[0], w.style.term(args[1].code))
-
-
-@special(ops.power, ops.float_power)
-def _power(w: Writer, e: Equation, args: list[Term]) -> Term | None:
-    if uniform(e.args[1]) == 0.5:
-        return w.style.fill(w.pattern(ops.sqrt), args[0])
-    return raised(w.style, *args)
-
-
-@special(ops.square)
-def _square(w: Writer, e: Equation, args: list[Term]) -> Term:
-    return raised(w.style, args[0], w.style.term(w.style.number("2")))
-
-
-def raised(style: Style, base: Term, exponent: Term) -> Term:
-    """A power; whole exponents are superscripts in text."""
-    if style is TEXT and re.fullmatch(r"-?\d+", exponent.code):
-        return style.term(f"{base:atom}{exponent.code.translate(SUPERSCRIPTS)}", "power")
-    return style.fill(style.power, base, exponent)
-
-
-@special(ops.divide)
-def _divide(w: Writer, e: Equation, args: list[Term]) -> Term | None:
-    """1/y² as y⁻², where a derivation is to be shown step by step."""
-    if not w.formula.inverse or uniform(e.args[0]) != 1 or uniform(e.args[1]) is not None:
-        return None
-    maker = next((m for m in w.formula.program.equations if m.out is e.args[1]), None)
-    base, exponent = args[1], 1
-    if maker is not None and maker.op is ops.power and isinstance(maker.args[1], int):
-        base, exponent = w.argument(maker.args[0]), maker.args[1]
-    return raised(w.style, base, w.style.constant(-exponent))
-
-
-@special(ops.transpose)
-def _transpose(w: Writer, e: Equation, args: list[Term]) -> Term | None:
-    axes = e.kwargs.get("axes")
-    if len(shape_of(e.args[0])) > 2 or (axes is not None and list(axes) == [0, 1]):
-        return None
-    return w.style.fill(TRANSPOSED[w.style.column], args[0])
-
-
-@special(ops.swapaxes)
-def _swapaxes(w: Writer, e: Equation, args: list[Term]) -> Term | None:
-    n = len(shape_of(e.args[0]))
-    if {axis % n for axis in e.kwargs.values()} != {n - 2, n - 1}:
-        return None
-    if n > 2 and w.style is TEXT:
-        return w.style.term(f"{args[0]:atom}.mT")
-    return w.style.fill(TRANSPOSED[w.style.column], args[0])
-
-
-@special(ops.sum)
-def _sum(w: Writer, e: Equation, args: list[Term]) -> Term | None:
-    """In LaTeX with the index that is summed over, from 1 to its length."""
-    shape, kwargs = shape_of(e.args[0]), {k: v for k, v in e.kwargs.items() if not is_default(k, v)}
-    if w.style is TEXT:
-        words = [f"{args[0]:open}", *(w.keyword(k, v) for k, v in kwargs.items())]
-        return w.call("sum", words)
-    if not shape or set(kwargs) - {"axis", "keepdims"} or len(shape) > len(INDICES):
-        return None
-    axis = kwargs.get("axis", tuple(range(len(shape))))
-    axes = [a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))]
-    letters = "".join(INDICES[i] for i in range(len(shape)))
-    summed = [letters[a] for a in sorted(axes)]
-    tight = f"{args[0]:atom}"
-    if w.style is LATEX:
-        signs = "".join(rf"\sum_{{{i}=1}}^{{{shape[letters.index(i)]}}} " for i in summed)
-        return w.style.term(f"{signs}{{{tight}}}_{{{letters}}}", "minus")
-    indices = "".join(f"<mi>{i}</mi>" for i in letters)
-    signs = "".join(
-        f"<munderover><mo>∑</mo><mrow><mi>{i}</mi><mo>=</mo><mn>1</mn></mrow>"
-        f"<mn>{shape[letters.index(i)]}</mn></munderover>"
-        for i in summed
-    )
-    return w.style.term(f"{signs}<msub><mrow>{tight}</mrow><mrow>{indices}</mrow></msub>", "minus")
-
-
-@special(ops.softmax, ops.log_softmax)
-def _softmax(w: Writer, e: Equation, args: list[Term]) -> Term | None:
-    """Over the last axis, unless another is named."""
-    last = len(shape_of(e.args[0])) - 1
-    if set(e.kwargs) - {"axis"} or e.kwargs.get("axis", -1) not in (-1, last):
-        return None
-    return w.call(e.op.name, [f"{args[0]:open}"])
-
-
-@special(onehot)
-def _onehot(w: Writer, e: Equation, args: list[Term]) -> Term:
-    """As many classes as there is room for."""
-    return w.call(e.op.name, [f"{args[0]:open}"])
-
-
-@special(ops.reshape, ops.squeeze, ops.expand_dims)
-def _reshape(w: Writer, e: Equation, args: list[Term]) -> Term:
-    return _shaped(w, "reshape", e, args)
-
-
-@special(ops.broadcast_to)
-def _broadcast(w: Writer, e: Equation, args: list[Term]) -> Term:
-    return args[0] if w.formula.entrywise else _shaped(w, "broadcast_to", e, args)
-
-
-def _shaped(w: Writer, name: str, e: Equation, args: list[Term]) -> Term:
-    size = plain(e.out.shape)
-    return w.call(name, [f"{args[0]:open}", size if w.style is TEXT else w.style.word(size)])
-
-
-@special(ops.elements)
-def _getitem(w: Writer, e: Equation, args: list[Term]) -> Term:
-    index = w.index(e.kwargs["index"])
-    if w.style is MATHML:
-        return w.style.term(f"<msub><mrow>{args[0]:atom}</mrow>{w.style.word(index)}</msub>")
-    base = f"{{{args[0]:atom}}}" if w.style is LATEX else f"{args[0]:atom}"
-    return w.style.term(f"{base}{w.subscript(index)}")
-
-
-@special(ops.astype)
-def _astype(w: Writer, e: Equation, args: list[Term]) -> Term:
-    return args[0]

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.reading.wording import visible
 from minigrad.writing.names import quoted
-from minigrad.writing.styles import plainly
+from minigrad.writing.numbers import plainly
 from minigrad.writing.terms import Term
 
 WIDTH = 92

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.ops import matrices, norms
 from minigrad.ops.record import Op
-from minigrad.writing.styles import LATEX, MATHML, TEXT
+from minigrad.writing.styles import BOOK, LATEX, MATHML, TEXT
 from minigrad.writing.terms import Pattern
 
 Row = dict[str, Pattern]
@@ -26,7 +27,7 @@ NEXT = {"sum": "product", "product": "unary", "and": "sum", "or": "and", "compar
 def infix(level: str, operands: tuple[str, str], text: str, latex: str, mathml: str) -> Row:
     """An operator between two operands, in formulas."""
     left, right = operands
-    signs = {"text": text, "latex": f" {latex} ", "mathml": f"<mo>{mathml}</mo>"}
+    signs = {"text": text, "book": text, "latex": f" {latex} ", "mathml": f"<mo>{mathml}</mo>"}
     return {style: (level, f"{{0:{left}}}{sign}{{1:{right}}}") for style, sign in signs.items()}
 
 
@@ -92,7 +93,7 @@ def stepped(sign: str, mathml: str) -> Row:
     condition = infix("compare", ("sum", "sum"), f" {sign} ", sign, mathml)
     return {
         style.column: ("atom", style.indicator.replace("{}", condition[style.column][1]))
-        for style in (TEXT, LATEX, MATHML)
+        for style in (TEXT, BOOK, LATEX, MATHML)
     }
 
 
@@ -117,8 +118,24 @@ NOTATION: dict[Op, Row] = {
     | operator("product", "@", js=""),
     outer: {
         "text": ("matmul", "{0:power} {1:atom}ᵀ"),
+        "book": ("side", "{0:side} {1:atom}ᵀ"),
         "latex": ("matmul", r"{0:power} \, {1:atom}^{{\top}}"),
         "mathml": ("matmul", "{0:power}<msup><mrow>{1:atom}</mrow><mo>⊤</mo></msup>"),
+    },
+    matrices.inv: {
+        "text": ("atom", "{0:atom}⁻¹"),
+        "latex": ("power", "{0:atom}^{{-1}}"),
+        "mathml": ("power", "<msup><mrow>{0:atom}</mrow><mrow><mo>−</mo><mn>1</mn></mrow></msup>"),
+    },
+    matrices.det: {
+        "text": ("atom", "det({0:open})"),
+        "latex": ("atom", r"\det\left({0:open}\right)"),
+        "mathml": ("atom", "<mrow><mi>det</mi><mo>(</mo>{0:open}<mo>)</mo></mrow>"),
+    },
+    norms.power_norm: {
+        "text": ("atom", "‖{0:open}‖"),
+        "latex": ("atom", r"\left\|{0:open}\right\|"),
+        "mathml": ("atom", "<mrow><mo>‖</mo>{0:open}<mo>‖</mo></mrow>"),
     },
     inverse_transposed: {
         "text": ("atom", "{0:atom}⁻ᵀ"),
@@ -144,12 +161,7 @@ NOTATION: dict[Op, Row] = {
     | call("np.power", 2),
     ops.float_power: call("np.power", 2),
     ops.square: call("np.square"),
-    ops.sqrt: {
-        "text": ("power", "√{0:atom}"),
-        "latex": ("atom", r"\sqrt{{{0:open}}}"),
-        "mathml": ("atom", "<msqrt>{0:open}</msqrt>"),
-    }
-    | call("Math.sqrt"),
+    ops.sqrt: {"text": TEXT.root, "latex": LATEX.root, "mathml": MATHML.root} | call("Math.sqrt"),
     ops.cbrt: call("Math.cbrt"),
     ops.hypot: call("Math.hypot", 2),
     # --- exponentials and logarithms
@@ -255,6 +267,10 @@ NOTATION: dict[Op, Row] = {
     ops.ones_like: js("1"),
 }
 """Op -> its pattern in each style that has one for it."""
+
+for _row in (*NOTATION.values(), TRANSPOSED):
+    if "text" in _row:
+        _row.setdefault("book", _row["text"])
 
 CAPTIONS: dict[Op, Pattern] = {
     ops.add: ("sum", "{0:sum} + {1:product}"),

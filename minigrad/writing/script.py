@@ -27,7 +27,7 @@ from minigrad.program.rules import rules
 from minigrad.program.simplify import rebuilt
 from minigrad.program.trace import trace
 from minigrad.writing.notation import NOTATION
-from minigrad.writing.styles import plainly
+from minigrad.writing.numbers import plainly
 from minigrad.writing.terms import Pattern, Term, fill
 
 UNTRACEABLE = (TypeError, ValueError, LookupError, AttributeError, NotImplementedError)

@@ -9,11 +9,8 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from minigrad.reading.wording import visible
 from minigrad.writing.names import (
@@ -24,6 +21,7 @@ from minigrad.writing.names import (
     mathml_name,
     mathml_word,
 )
+from minigrad.writing.numbers import VULGAR, Surd, decimal, fraction, plainly, surd
 from minigrad.writing.terms import Pattern, Term, fill
 
 
@@ -45,42 +43,6 @@ class Symbol:
     prefix: str = "d"
 
 
-# --- numbers ---------------------------------------------------------------------------
-
-
-def fraction(x: float, sizes: tuple[int, ...] = ()) -> tuple[int, int] | None:
-    """A number as the fraction that a person would write, if there is one.
-
-    2/500 where the lengths of arrays say that 500 is what is divided by.
-    """
-    if not math.isfinite(x) or x == int(x) or len(repr(abs(x))) <= 4:
-        return None
-    over = [(abs(round(x * n)), round(x * n), n) for n in sizes]
-    best = min((f for f in over if 0 < f[0] <= 4 and f[1] / f[2] == x), default=None)
-    if best is not None:
-        return best[1:]
-    near = Fraction(x).limit_denominator(1000)
-    exact = len(repr(x)) > 12 and near.numerator / near.denominator == x
-    return (near.numerator, near.denominator) if exact else None
-
-
-def plainly(x: Any) -> Any:
-    """A number as one of Python's own, whatever class it came in."""
-    x = x.item() if isinstance(x, np.generic) else x
-    for kind in (bool, int, float):
-        if isinstance(x, kind):
-            return kind(x)
-    return x
-
-
-def decimal(x: Any) -> str:
-    """A number with all its digits; an integer without a point."""
-    x = plainly(x)
-    if isinstance(x, float) and math.isfinite(x) and x == int(x) and abs(x) < 1e15:
-        x = int(x)
-    return repr(x)
-
-
 # --- styles ----------------------------------------------------------------------------
 
 
@@ -94,8 +56,12 @@ class Style:
         Which column of `NOTATION` is this style's.
     brackets, call, where, equals, derivative, indicator : str
         Patterns without a level.
-    quotient, times, power : Pattern
+    quotient, times, power, root, log : Pattern
         What numbers are written with.
+    plain : bool
+        Whether it is text, without markup.
+    juxtaposed : bool
+        Whether matrix products have no sign, as in a textbook: ``Xᵀ(p - y)``.
     comma, minus, infinity : str
         Signs.
     """
@@ -107,6 +73,8 @@ class Style:
     quotient: Pattern
     times: Pattern
     power: Pattern
+    root: Pattern
+    log: Pattern
     where: str
     equals: str
     derivative: str
@@ -117,6 +85,8 @@ class Style:
     word: Callable[[str], str]
     function: Callable[[str], str]
     number: Callable[[str], str]
+    plain: bool = False
+    juxtaposed: bool = False
 
     def term(self, code: str, level: str = "atom") -> Term:
         return Term(code, level, self.brackets)
@@ -129,13 +99,13 @@ class Style:
         name = self.term(self.name(s.name), "atom" if self.whole(s.name) else "open")
         if s.of is None:
             return name
-        if self is TEXT:
+        if self.plain:
             return self.term(f"{s.prefix}{name:atom}")
         return self.term(self.derivative.format(self.name(s.of), name.code), "power")
 
     def whole(self, name: str) -> bool:
         """Whether a name can be read as nothing but a name."""
-        return self is not TEXT or is_path(name)
+        return not self.plain or is_path(name)
 
     def constant(self, x: Any, sizes: tuple[int, ...] = ()) -> Term:
         """A number."""
@@ -146,18 +116,54 @@ class Style:
             return self.term(f"{self.minus}{self.constant(-x, sizes):product}", "minus")
         top_bottom = fraction(x, sizes)
         if top_bottom is not None:
-            a, b = (self.term(self.number(str(n))) for n in top_bottom)
-            return self.fill(self.quotient, a, b)
+            if self.plain and top_bottom in VULGAR:
+                return self.term(VULGAR[top_bottom])
+            return self.ratio(*map(self.whole_number, top_bottom))
+        found = surd(x)
+        if found is not None:
+            return self.surd(found)
         code = decimal(x)
         if not math.isfinite(x):
             return self.term(self.infinity if math.isinf(x) else self.word("nan"))
-        if self is not TEXT and "e" in code:
+        if not self.plain and "e" in code:
             digits, exponent = code.split("e")
             ten = self.fill(self.power, self.term(self.number("10")), self.constant(int(exponent)))
             if digits == "1":
                 return ten
             return self.fill(self.times, self.term(self.number(digits)), ten)
         return self.term(self.number(code))
+
+    def whole_number(self, n: int) -> Term:
+        return self.term(self.number(str(n)))
+
+    def ratio(self, a: Term, b: Term) -> Term:
+        return self.fill(self.quotient, a, b)
+
+    def surd(self, x: Surd) -> Term:
+        """A root, a multiple of π or a logarithm."""
+        parts = []
+        for n, pi in ((x.top, x.pi > 0), (x.bottom, x.pi < 0)):
+            one = self.whole_number(n)
+            letter = self.term(self.name("π"))
+            parts.append(letter if pi and n == 1 else self.beside(one, letter) if pi else one)
+        top, bottom = parts
+        if x.kind == "log":
+            top, bottom = (
+                self.fill(self.log, part) if n > 1 else part
+                for n, part in ((x.top, top), (x.bottom, bottom))
+            )
+        simple = x.bottom == 1 and not x.pi < 0
+        if x.kind == "root" and (simple or (x.top == 1 and not x.pi > 0)):
+            top = top if x.top == 1 and not x.pi > 0 else self.fill(self.root, top)
+            bottom = bottom if simple else self.fill(self.root, bottom)
+        elif x.kind == "root":
+            return self.fill(self.root, self.ratio(top, bottom))
+        return top if simple else self.ratio(top, bottom)
+
+    def beside(self, number: Term, letter: Term) -> Term:
+        """``2π``."""
+        glue = " " if self.name is latex_name else ""
+        return self.term(f"{number:power}{glue}{letter:power}", "product")
 
 
 TEXT = Style(
@@ -168,6 +174,8 @@ TEXT = Style(
     quotient=("product", "{0:product}/{1:power}"),
     times=("product", "{0:product}·{1:product}"),
     power=("power", "{0:atom}^{1:atom}"),
+    root=("power", "√{0:atom}"),
+    log=("atom", "log({0:open})"),
     where="{} where {}",
     equals="{} = {}",
     derivative="d{}/d{}",
@@ -178,7 +186,10 @@ TEXT = Style(
     word=str,
     function=visible,
     number=str,
+    plain=True,
 )
+BOOK = replace(TEXT, column="book", juxtaposed=True)
+"""Text as a textbook sets it: matrix products have no sign."""
 LATEX = Style(
     column="latex",
     brackets=r"\left({}\right)",
@@ -187,6 +198,8 @@ LATEX = Style(
     quotient=("product", r"\frac{{{0:open}}}{{{1:open}}}"),
     times=("product", r"{0:product} \cdot {1:product}"),
     power=("power", "{0:atom}^{{{1:open}}}"),
+    root=("atom", r"\sqrt{{{0:open}}}"),
+    log=("atom", r"\ln\left({0:open}\right)"),
     where=r"{} \quad \mathrm{{where}}\ {}",
     equals="{} = {}",
     derivative=r"\frac{{\partial {}}}{{\partial {}}}",
@@ -206,6 +219,8 @@ MATHML = Style(
     quotient=("product", "<mfrac><mrow>{0:open}</mrow><mrow>{1:open}</mrow></mfrac>"),
     times=("product", "{0:product}<mo>·</mo>{1:product}"),
     power=("power", "<msup><mrow>{0:atom}</mrow><mrow>{1:open}</mrow></msup>"),
+    root=("atom", "<msqrt>{0:open}</msqrt>"),
+    log=("atom", "<mrow><mi>ln</mi><mo>(</mo>{0:open}<mo>)</mo></mrow>"),
     where="{}<mspace width='1em'/><mtext>where&#xA0;</mtext>{}",
     equals="{}<mo>=</mo>{}",
     derivative="<mfrac><mrow><mo>∂</mo>{}</mrow><mrow><mo>∂</mo>{}</mrow></mfrac>",

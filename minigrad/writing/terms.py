@@ -12,13 +12,13 @@ from dataclasses import dataclass
 LEVELS = {
     level: i
     for i, level in enumerate(
-        "open compare or and sum minus matmul product unary power atom".split()
+        "open compare or and sum minus matmul product side unary power atom".split()
     )
 }
 """The one table of precedences, from what binds least to what binds most.
 
 ``minus`` is the sign of formulas, ``-a·b``, and ``unary`` that of source, ``-a * b``, which
-belongs to the factor."""
+belongs to the factor; ``side`` are matrices side by side, ``X w``."""
 
 Pattern = tuple[str, str]
 """How tightly the result binds, and the pattern."""

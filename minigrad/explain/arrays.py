@@ -1,0 +1,170 @@
+"""Identities of shapes: outer products, kept axes, and what broadcasting does by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.explain.factors import built, scalars_of
+from minigrad.ops.record import Op
+from minigrad.program.builder import Builder, Rule, key_of, shape_of
+from minigrad.program.equations import Var
+from minigrad.program.rules import rule, whole
+from minigrad.writing.notation import outer
+
+
+@rule(ops.multiply, when="formula")
+def outer_product(b: Builder, x: Any, y: Any) -> Any:
+    """``x[:, None]·y`` of two vectors is ``x yᵀ``."""
+    for u, v in ((x, y), (y, x)):
+        column = as_column(b, u)
+        row = as_row(b, v)
+        if column is not None and row is not None:
+            return b.emit(outer, column, row)
+    return None
+
+
+def as_column(b: Builder, x: Any) -> Any:
+    """The vector that ``x`` is as a column; None for what is none."""
+    if not isinstance(x, Var) or len(x.shape) != 2 or x.shape[1] != 1 or x.given:
+        return None
+    for op in (ops.elements, ops.reshape, ops.expand_dims):
+        inner = b.match(x, op)
+        if inner is not None and len(shape_of(inner[0])) == 1:
+            return inner[0]
+    return None
+
+
+def as_row(b: Builder, x: Any) -> Any:
+    if isinstance(x, Var) and len(x.shape) == 1:
+        return x
+    if not isinstance(x, Var) or len(x.shape) != 2 or x.shape[0] != 1 or x.given:
+        return None
+    for op in (ops.elements, ops.reshape, ops.expand_dims):
+        inner = b.match(x, op)
+        if inner is not None and len(shape_of(inner[0])) == 1:
+            return inner[0]
+    return None
+
+
+@rule(ops.sum, when="formula")
+def product_with_vector(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+    """``Σⱼ Aᵢⱼ·vⱼ`` is ``A @ v``."""
+    inner = b.match(x, ops.multiply)
+    if inner is None or len(shape_of(x)) != 2 or not whole(others) or others.get("keepdims"):
+        return None
+    if not isinstance(axis, int):
+        return None
+    for a, v in (inner, inner[::-1]):
+        if not isinstance(a, Var) or a.shape != x.shape:
+            continue
+        if axis % 2 == 1 and (row := as_row(b, v)) is not None and row.shape[0] == x.shape[1]:
+            return b.emit(ops.matmul, a, row)
+        column = as_column(b, v)
+        if axis % 2 == 0 and column is not None and column.shape[0] == x.shape[0]:
+            return b.emit(ops.matmul, b.emit(ops.transpose, a), column)
+    return None
+
+
+@rule(ops.reshape, when="formula")
+def kept_dimensions(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
+    """A sum whose axes are put back kept them."""
+    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    if made is None or made.op is not ops.sum or not made.kwargs.keys() <= {"axis", "keepdims"}:
+        return None
+    of, axis = shape_of(made.args[0]), made.kwargs.get("axis")
+    if axis is None or made.kwargs.get("keepdims"):
+        return None
+    axes = {a % len(of) for a in (axis if isinstance(axis, tuple) else (axis,))}
+    if tuple(shape) != tuple(1 if i in axes else n for i, n in enumerate(of)):
+        return None
+    return b.emit(ops.sum, made.args[0], axis=axis, keepdims=True)
+
+
+def unframed(op: Op) -> Rule:
+    """Axes of length 1 in front are put there by broadcasting anyhow."""
+
+    def applied(b: Builder, x: Any, y: Any) -> Any:
+        u, v = shorter(b, x, len(shape_of(y))), shorter(b, y, len(shape_of(x)))
+        return None if u is x and v is y else b.emit(op, u, v)
+
+    return applied
+
+
+def shorter(b: Builder, x: Any, most: int) -> Any:
+    """What ``x`` is with axes in front, or behind a number, if other operands have as many."""
+    if not isinstance(x, Var) or x.given or len(x.shape) > most:
+        return x
+    for op in (ops.reshape, ops.elements, ops.expand_dims):
+        inner = b.match(x, op)
+        if inner is not None:
+            shape = shape_of(inner[0])
+            if x.shape == (1,) * (len(x.shape) - len(shape)) + shape:
+                return inner[0]
+    return x
+
+
+for _op in (ops.add, ops.subtract, ops.multiply, ops.divide):
+    rule(_op, when="formula")(unframed(_op))
+
+
+@rule(ops.broadcast_to, when="formula")
+def broadcast_padded(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
+    """Broadcasting puts axes in front by itself."""
+    c, scalars, rest = scalars_of(b, x)
+    u = shorter(b, rest, len(shape))
+    if u is rest:
+        return None
+    return b.emit(ops.broadcast_to, built(b, c, {**scalars, key_of(u): [u, 1]}), shape=shape)
+
+
+# --- what broadcasting does by itself ------------------------------------------------------
+
+
+@rule(ops.reshape, ops.expand_dims, ops.elements, when="formula")
+def stretched_number(b: Builder, x: Any, **kwargs: Any) -> Any:
+    """A number that was stretched, in another shape."""
+    inner = b.match(x, ops.broadcast_to)
+    if inner is None or shape_of(inner[0]):
+        return None
+    op = (
+        ops.reshape if "shape" in kwargs else ops.elements if "index" in kwargs else ops.expand_dims
+    )
+    shape, _ = b.outcome(op, (x,), kwargs)
+    return b.emit(ops.broadcast_to, inner[0], shape=shape)
+
+
+@rule(ops.branch, when="formula")
+def unstretched_choice(b: Builder, condition: Any, x: Any, y: Any) -> Any:
+    """A choice broadcasts by itself."""
+    parts = [b.match(z, ops.broadcast_to) for z in (x, y)]
+    u, v = (z if inner is None else inner[0] for z, inner in zip((x, y), parts, strict=True))
+    if u is x and v is y:
+        return None
+    shapes = [shape_of(z) for z in (condition, u, v)]
+    same = np.broadcast_shapes(*shapes) == np.broadcast_shapes(*map(shape_of, (condition, x, y)))
+    return b.emit(ops.branch, condition, u, v) if same else None
+
+
+@rule(ops.reshape, ops.squeeze, when="formula")
+def dropped_axes(b: Builder, x: Any, **kwargs: Any) -> Any:
+    """A sum whose axes are dropped did not keep them."""
+    made = b.made(x, ops.sum)
+    if made is None or x.given or not made.kwargs.get("keepdims") or not whole(made.kwargs):
+        return None
+    inner = b.emit(ops.sum, made.args[0], axis=made.kwargs.get("axis"))
+    shape, _ = b.outcome(ops.reshape if "shape" in kwargs else ops.squeeze, (x,), kwargs)
+    return inner if shape_of(inner) == shape else None
+
+
+@rule(ops.moveaxis, when="formula")
+def moved_nowhere(b: Builder, x: Any, source: Any = 0, destination: Any = 0) -> Any:
+    """An axis that stays where it is."""
+    n = len(shape_of(x))
+    if not isinstance(source, int) or not isinstance(destination, int):
+        return None
+    if source % n == destination % n:
+        return x
+    return b.emit(ops.transpose, x) if n == 2 else None

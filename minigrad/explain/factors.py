@@ -1,0 +1,332 @@
+"""One normal form of products: a number times powers of what is no product itself.
+
+What is above and below cancels, roots meet what they are of, signs and what is no array go
+in front.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.ops import matrices
+from minigrad.program.builder import Builder, Rule, key_of, number, outcome, shape_of
+from minigrad.program.equations import Var
+from minigrad.program.rules import floating, rule, scaled, whole
+from minigrad.program.textbook import raised
+from minigrad.writing.notation import inverse_transposed, outer
+
+Factors = dict[Any, list[Any]]
+"""Key -> what is multiplied, and its exponent."""
+
+MANY = 24
+"""Products of more factors are left as they are."""
+
+
+def factors(b: Builder, x: Any, p: float = 1) -> tuple[float, Factors]:
+    """``x**p`` as a number times powers of what is no product itself."""
+    c, found, stack = 1.0, {}, [(x, p)]  # type: tuple[float, Factors, list[Any]]
+    while stack:
+        y, q = stack.pop()
+        n = number(y)
+        if n is not None and (n or q >= 0):
+            c *= float(n) ** q
+        elif not isinstance(y, Var):
+            found.setdefault(key_of(y), [y, 0])[1] += q
+        elif (inner := opened(b, y)) is None or len(found) > MANY:
+            found.setdefault(id(y), [y, 0])[1] += q
+        else:
+            stack += [(z, q * r) for z, r in reversed(inner)]
+    return c, normal(b, found)
+
+
+def opened(b: Builder, y: Var) -> list[tuple[Any, Any]] | None:
+    """What ``y`` is the product of, with exponents; None for sums, names and the like."""
+    if y.given or y.dtype.kind != "f":
+        return None
+    if (inner := b.match(y, ops.multiply)) is not None:
+        return [(inner[0], 1), (inner[1], 1)]
+    if (inner := b.match(y, ops.divide)) is not None:
+        return [(inner[0], 1), (inner[1], -1)]
+    if (inner := b.match(y, ops.negative)) is not None:
+        return [(-1, 1), (inner[0], 1)]
+    if (inner := b.match(y, ops.square)) is not None:
+        return [(inner[0], 2)]
+    if (inner := b.match(y, ops.power)) is not None and type(number(inner[1])) is int:
+        return [(inner[0], number(inner[1]))]
+    return None
+
+
+def merged(b: Builder, *those: Factors) -> Factors:
+    """The product of products."""
+    together: Factors = {}
+    for found in those:
+        for key, (z, p) in found.items():
+            together.setdefault(key, [z, 0])[1] += p
+    return normal(b, {k: part for k, part in together.items() if part[1]})
+
+
+def normal(b: Builder, found: Factors) -> Factors:
+    """Roots, quotients that have a name, and cofactors over their determinant, as one factor."""
+    for reduce in (roots_squared, names_of_quotients, inverse_by_cofactors):
+        found = {key: part for key, part in reduce(b, found).items() if part[1]}
+    return found
+
+
+def roots_squared(b: Builder, found: Factors) -> Factors:
+    """``√u·√u`` is ``u``, ``u/√u`` is ``√u``."""
+    for key, (y, p) in list(found.items()):
+        inner = b.match(y, ops.sqrt)
+        if inner is None or y.given:
+            continue
+        of = key_of(inner[0])
+        total = found.get(of, (0, 0))[1] + p / 2
+        if abs(p) >= 2 or (of in found and total != int(total)):
+            full = int(total)
+            found[key][1] = int(2 * (total - full))
+            found.setdefault(of, [inner[0], 0])[1] = full
+    return found
+
+
+def names_of_quotients(b: Builder, found: Factors) -> Factors:
+    """``u/v`` by its name."""
+    for below, (v, q) in list(found.items()):
+        for above, (u, p) in list(found.items()) if q < 0 and len(found) <= MANY else ():
+            if not p > 0 > found[below][1] or not isinstance(u, Var):
+                continue
+            root = b.keep(ops.sqrt, (v,), {}, None) if b.knows(ops.sqrt, v) else None
+            for divisor in (v, root) if root is not None else (v,):
+                if (name := named(b, u, divisor)) is not None:
+                    found[above][1] -= 1
+                    found[below][1] += 1
+                    found.setdefault(id(name), [name, 0])[1] += 1
+                    if divisor is root:  # 1/v = 1/(√v·√v)
+                        found.setdefault(id(root), [root, 0])[1] -= 1
+                    break
+    return found
+
+
+def named(b: Builder, x: Any, y: Any) -> Var | None:
+    """What x/y is called, if it has a name."""
+    a = b.keep(ops.divide, (x, y), {}, None) if b.knows(ops.divide, x, y) else None
+    return a if isinstance(a, Var) and a.given else None
+
+
+def inverse_by_cofactors(b: Builder, found: Factors) -> Factors:
+    """``cofactors(A)/det A`` is ``A⁻ᵀ``."""
+    for above, (y, p) in list(found.items()):
+        u = b.match(y, matrices.cofactors) if p > 0 else None
+        for below, (z, q) in list(found.items()) if u is not None else ():
+            v = b.match(unpadded(b, z), matrices.det) if q < 0 else None
+            if v is not None and u is not None and v[0] is u[0]:
+                found[above][1] -= 1
+                found[below][1] += 1
+                made = b.keep(inverse_transposed, u, {}, Var("t", y.shape, y.dtype))
+                found.setdefault(id(made), [made, 0])[1] += 1
+    return found
+
+
+def unpadded(b: Builder, z: Any) -> Any:
+    """What ``z`` is with axes of length 1 behind it."""
+    for op in (ops.elements, ops.reshape, ops.expand_dims):
+        inner = b.match(z, op)
+        if inner is not None and z.shape[: len(shape_of(inner[0]))] == shape_of(inner[0]):
+            return inner[0] if math.prod(z.shape) == math.prod(shape_of(inner[0])) else z
+    return z
+
+
+def product_of(b: Builder, found: Factors, sign: int = 1) -> Any:
+    """The product of the factors with positive exponents, or of the others for sign -1."""
+    answer: Any = None
+    for y, p in found.values():
+        if p * sign > 0:
+            power = raised(b, y, abs(p))
+            answer = power if answer is None else b.emit(ops.multiply, answer, power)
+    return answer
+
+
+def built(b: Builder, c: float, found: Factors) -> Any:
+    """A number times a product, over one."""
+    c = int(c) if c == int(c) and abs(c) < 2**53 else c
+    above, below = product_of(b, found), product_of(b, found, -1)
+    if below is not None and (1 / c) % 1 == 0 and abs(c) <= 0.5:
+        below, c = b.emit(ops.multiply, int(abs(1 / c)), below), 1 if c > 0 else -1
+    if above is None and below is not None:
+        size, sign = abs(c), 1 if c > 0 else -1
+        return scaled(b, sign, b.emit(ops.divide, size, below))
+    if below is not None:
+        above = b.emit(ops.divide, above, below)
+    return c if above is None else scaled(b, c, above)
+
+
+# --- rules ---------------------------------------------------------------------------------
+
+
+def cancelled(sign: int) -> Rule:
+    """``x·(y/x)`` is ``y``, ``2·x/(2·y)`` is ``x/y``, ``x²·x`` is ``x³``."""
+
+    def combined(b: Builder, x: Any, y: Any) -> Any:
+        if not (floating(y) or floating(x)) or (kinds(x) != kinds(y) and None not in kinds(x, y)):
+            return None
+        (c, above), (d, below) = factors(b, x), factors(b, y, sign)
+        if number(x) is not None and number(y) is not None:
+            return None
+        if not math.isfinite(c * d) or not c * d:
+            return None
+        together = merged(b, above, below)
+        reduced = number(y) is None and abs(c) != 1 != abs(d)
+        inverse = sign < 0 and number(y) is None and abs(d) != 1
+        inverse &= not (abs(c) == 1 and (1 / d) % 1 == 0)
+        inverse |= sign > 0 and any(
+            f and number(z) is None and all(p < 0 for _, p in f.values())
+            for f, z in ((above, x), (below, y))
+        )
+        if not (
+            len(together) < len(above) + len(below)
+            or reduced
+            or inverse
+            or (number(x) is None and c != 1 and (c < 0 or sign > 0))
+            or (number(y) is None and d != 1 and (d < 0 or sign > 0))
+        ):
+            return None
+        op = ops.multiply if sign > 0 else ops.divide
+        return stretched(b, built(b, c * d, together), op, x, y)
+
+    return combined
+
+
+def kinds(*xs: Any) -> set[Any]:
+    """The dtypes of variables; None for numbers, which have none."""
+    return {x.dtype if isinstance(x, Var) else None for x in xs}
+
+
+def stretched(b: Builder, answer: Any, op: Any, x: Any, y: Any) -> Any:
+    """``answer`` in the shape of ``op(x, y)``, from which a factor may have vanished."""
+    shape, dtype = outcome(op, (x, y), {})
+    if isinstance(answer, Var):
+        same = answer.shape == shape
+        return answer if same else b.emit(ops.broadcast_to, answer, shape=shape)
+    return np.broadcast_to(dtype.type(answer), shape)[()]
+
+
+for _op, _sign in ((ops.multiply, 1), (ops.divide, -1)):
+    rule(_op, when="formula")(cancelled(_sign))
+
+
+@rule(ops.square, ops.power, when="formula")
+def root_in_a_power(b: Builder, x: Any, p: Any = 2) -> Any:
+    """``(z/√2)²`` is ``z²/2``."""
+    if type(number(p)) is not int or not floating(x) or x.given:
+        return None
+    c, found = factors(b, x)
+    if not any(b.match(y, ops.sqrt) and not y.given for y, _ in found.values()):
+        return None
+    power = {k: [y, q * number(p)] for k, (y, q) in found.items()}
+    answer = built(b, c ** number(p), normal(b, power))
+    return answer if shape_of(answer) == x.shape else None
+
+
+def scalars_of(b: Builder, x: Any) -> tuple[float, Factors, Any]:
+    """``x`` as a number, factors that are no arrays, and the rest."""
+    if not shape_of(x) or not floating(x) or x.given:
+        return 1, {}, x
+    c, found = factors(b, x)
+    outside = {k: part for k, part in found.items() if not shape_of(part[0])}
+    inside = {k: part for k, part in found.items() if k not in outside}
+    if (c == 1 and not outside) or not inside:
+        return 1, {}, x
+    rest = built(b, 1, inside)
+    return (c, outside, rest) if shape_of(rest) == shape_of(x) else (1, {}, x)
+
+
+def linear(op: Any) -> Rule:
+    """``Σ c·x`` is ``c·Σ x``, ``A @ (c·x)`` is ``c·(A @ x)``."""
+
+    def outside(b: Builder, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs.keys() <= {"axis", "keepdims", "axes", "shape", "axis1", "axis2"} and not (
+            op is ops.sum and whole(kwargs)
+        ):
+            return None
+        parts = [scalars_of(b, x) for x in args]
+        if all(rest is x for (_, _, rest), x in zip(parts, args, strict=True)):
+            return None
+        c = math.prod(d for d, _, _ in parts)
+        found = merged(b, *(scalars for _, scalars, _ in parts))
+        inner = b.emit(op, *(rest for _, _, rest in parts), **kwargs)
+        if (n := number(inner)) is None:
+            return built(b, c, merged(b, found, {key_of(inner): [inner, 1]}))
+        answer = built(b, c * float(n), found)
+        return b.emit(ops.broadcast_to, answer, shape=inner.shape) if np.shape(inner) else answer
+
+    return outside
+
+
+for _op in (ops.sum, ops.matmul, ops.transpose, ops.reshape, ops.swapaxes, outer):
+    rule(_op, when="formula")(linear(_op))
+
+
+@rule(ops.sum, when="formula")
+def constant_in_a_sum(
+    b: Builder, x: Any, axis: Any = None, keepdims: Any = False, **others: Any
+) -> Any:
+    """``Σᵢ xᵢⱼ·vⱼ`` is ``vⱼ·Σᵢ xᵢⱼ``."""
+    if not whole(others) or axis is None or not floating(x) or x.given:
+        return None
+    n = len(x.shape)
+    axes = {a % n for a in (axis if isinstance(axis, tuple) else (axis,))}
+    c, found = factors(b, x)
+    still = {k: part for k, part in found.items() if constant_along(part[0], x, axes, keepdims)}
+    rest = built(b, c, {k: part for k, part in found.items() if k not in still})
+    if not still or shape_of(rest) != x.shape:
+        return None
+    inner = b.emit(ops.sum, rest, axis=axis, **({"keepdims": True} if keepdims else {}))
+    d, more = factors(b, inner)
+    return built(b, d, merged(b, still, more))
+
+
+def constant_along(v: Any, x: Any, axes: set[int], keepdims: Any) -> bool:
+    """Whether ``v`` is the same along ``axes`` of ``x``, and fits what is left of it."""
+    shape = shape_of(v)
+    first = len(x.shape) - len(shape)
+    same = all(a < first or shape[a - first] == 1 for a in axes)
+    return same and (bool(keepdims) or all(a < first for a in axes))
+
+
+def common_factors(sign: int) -> Rule:
+    """``x/m - y/m`` is ``(x - y)/m``, ``g ⊙ u - g ⊙ v`` is ``g ⊙ (u - v)``."""
+
+    def gathered(b: Builder, x: Any, y: Any) -> Any:
+        if kinds(x) != kinds(y) or not floating(x):
+            return None
+        (c, above), (d, below) = factors(b, x), factors(b, y)
+        common = {k: part for k, part in above.items() if below.get(k, (0, 0))[1] == part[1]}
+        rests = [{k: v for k, v in f.items() if k not in common} for f in (above, below)]
+        if not common or not any(rests) or all(p < 0 for r in rests for _, p in r.values()):
+            return None
+        if not all(rests) and any(shape_of(z) for z, _ in common.values()):
+            return None  # x·y + x stays that
+        e = abs(c) if abs(c) == abs(d) else 1
+        if c < 0 and sign * d < 0:
+            e = -e
+        elif c < 0:  # a difference begins with what is added
+            c, d, rests = sign * d, sign * c, rests[::-1]
+        (u, v) = (built(b, k / e, rest) for k, rest in zip((c, d), rests, strict=True))
+        if not all(floating(z) or number(z) is not None for z in (u, v)):
+            return None  # truth values are not added
+        inner = b.emit(ops.add if sign > 0 else ops.subtract, u, v)
+        if not isinstance(inner, Var):
+            return None
+        shape = np.broadcast_shapes(inner.shape, *(shape_of(z) for z, _ in common.values()))
+        if shape != np.broadcast_shapes(x.shape, y.shape):
+            return None
+        d, more = factors(b, inner)
+        return built(b, e * d, merged(b, common, more))
+
+    return gathered
+
+
+for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
+    rule(_op, when="formula")(common_factors(_sign))

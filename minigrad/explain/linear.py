@@ -1,0 +1,148 @@
+"""Identities of matrices: transposes, inverses, the identity, sums of products spelt out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.ops import matrices
+from minigrad.program.builder import Builder, Rule, shape_of
+from minigrad.program.equations import Var
+from minigrad.program.rules import rule
+from minigrad.writing.notation import inverse_transposed, outer
+
+
+@rule(ops.swapaxes, ops.transpose, when="formula")
+def transpose_of_inverse(b: Builder, x: Any, **axes: Any) -> Any:
+    """``(A⁻¹)ᵀ`` is ``A⁻ᵀ``."""
+    inner = b.match(x, matrices.inv)
+    if inner is None and (back := b.match(x, inverse_transposed)) is not None:
+        return inverse(b, back[0]) if len(shape_of(x)) == 2 else None
+    n = len(shape_of(x))
+    last = sorted(a % n for a in axes.values() if isinstance(a, int)) == [n - 2, n - 1]
+    if inner is None or not (last or (n == 2 and not any(v is not None for v in axes.values()))):
+        return None
+    return b.keep(inverse_transposed, inner, {}, Var("t", x.shape, x.dtype))
+
+
+@rule(matrices.inv, when="formula")
+def inverse_of_transpose(b: Builder, x: Any) -> Any:
+    """``(Aᵀ)⁻¹`` is ``A⁻ᵀ``."""
+    return inverse(b, x) if len(shape_of(x)) == 2 and b.match(x, ops.transpose) else None
+
+
+@rule(matrices.solve, when="formula")
+def solution(b: Builder, a: Any, y: Any) -> Any:
+    """The solution of ``A x = y`` is ``A⁻¹ y``."""
+    if len(shape_of(a)) != 2 or not isinstance(a, Var):
+        return None
+    return b.emit(ops.matmul, inverse(b, a), y)
+
+
+def inverse(b: Builder, a: Var) -> Var:
+    """``a⁻¹``, or ``A⁻ᵀ`` if ``a`` is ``Aᵀ``."""
+    flipped = b.match(a, ops.transpose)
+    op, args = (matrices.inv, (a,)) if flipped is None else (inverse_transposed, flipped)
+    return b.keep(op, args, {}, Var("t", a.shape, a.dtype))  # type: ignore[no-any-return]
+
+
+@rule(ops.matmul, when="formula")
+def times_identity(b: Builder, x: Any, y: Any) -> Any:
+    """``A @ I`` is ``A``."""
+    return x if is_identity(y) else y if is_identity(x) else None
+
+
+def is_identity(x: Any) -> bool:
+    square = isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[0] == x.shape[1] > 1
+    return square and bool(np.array_equal(x, np.eye(len(x))))
+
+
+# --- columns -------------------------------------------------------------------------------
+
+
+def column(b: Builder, x: Any) -> Any:
+    """The vector that ``x`` is as a column; None for what is none."""
+    if not isinstance(x, Var) or len(x.shape) != 2 or x.shape[1] != 1 or x.given:
+        return None
+    for op in (ops.elements, ops.reshape, ops.expand_dims):
+        inner = b.match(x, op)
+        if inner is not None and len(shape_of(inner[0])) == 1:
+            return inner[0]
+    return None
+
+
+@rule(ops.matmul, when="formula")
+def product_with_column(b: Builder, x: Any, y: Any) -> Any:
+    """``A @ v[:, None]`` is ``(A @ v)[:, None]``, and a column with a row is an outer product."""
+    v = column(b, y)
+    if v is not None and len(shape_of(x)) == 2 and column(b, x) is None and shape_of(x)[1] > 1:
+        return b.emit(ops.reshape, b.emit(ops.matmul, x, v), shape=(shape_of(x)[0], 1))
+    u, flipped = column(b, x), b.match(y, ops.transpose)
+    v = column(b, flipped[0]) if flipped is not None else None
+    return b.emit(outer, u, v) if u is not None and v is not None else None
+
+
+@rule(ops.elements, ops.reshape, when="formula")
+def column_as_vector(b: Builder, x: Any, **kwargs: Any) -> Any:
+    """``v[:, None][:, 0]`` is ``v``."""
+    v = column(b, x)
+    if v is None:
+        return None
+    if "index" in kwargs:
+        return v if repr(kwargs["index"]) in FIRST_COLUMN else None
+    return v if tuple(kwargs["shape"]) == shape_of(v) else None
+
+
+FIRST_COLUMN = [repr((Ellipsis, 0)), repr((slice(None), 0))]
+
+
+def common_matrix(sign: int) -> Rule:
+    """``X @ u - X @ v`` is ``X @ (u - v)``."""
+
+    def gathered(b: Builder, x: Any, y: Any) -> Any:
+        u, v = b.match(x, ops.matmul), b.match(y, ops.matmul)
+        if u is None or v is None or x.given or y.given:
+            return None
+        op = ops.add if sign > 0 else ops.subtract
+        if u[0] is v[0] and shape_of(u[1]) == shape_of(v[1]) and len(shape_of(u[0])) > 1:
+            return b.emit(ops.matmul, u[0], b.emit(op, u[1], v[1]))
+        if u[1] is v[1] and shape_of(u[0]) == shape_of(v[0]) and len(shape_of(u[1])) > 1:
+            return b.emit(ops.matmul, b.emit(op, u[0], v[0]), u[1])
+        return None
+
+    return gathered
+
+
+for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
+    rule(_op, when="formula")(common_matrix(_sign))
+
+
+# --- sums of products, spelt out -----------------------------------------------------------
+
+
+@rule(ops.contract, when="formula")
+def spelt_out(b: Builder, *arrays: Any, subscripts: str = "", **_: Any) -> Any:
+    """``ij,jk->ik`` is a matrix product, ``i,j->ij`` an outer one, ``ij->ji`` a transpose."""
+    into, out = subscripts.split("->")
+    words = into.split(",")
+    if not all(w.isalpha() and len({*w}) == len(w) <= 2 for w in words):
+        return None
+    if len(words) == 1:
+        return b.emit(ops.transpose, *arrays) if out == into[::-1] and len(out) == 2 else None
+    if len(words) != 2 or len(out) > 2 or not out.isalpha():
+        return None
+    first, second = words
+    x, y = arrays
+    shared = {*first} & {*second}
+    if not shared and len(first) == len(second) == 1:
+        return b.emit(outer, *((x, y) if out == first + second else (y, x)))
+    if len(shared) != 1 or shared & {*out} or {*out} != {*first} ^ {*second}:
+        return None
+    k = shared.pop()
+    if out and out[-1] in first and len(first) == len(second) == 2:
+        first, second, x, y = second, first, y, x
+    one = x if first.endswith(k) else b.emit(ops.transpose, x)
+    other = y if second.startswith(k) else b.emit(ops.transpose, y)
+    return b.emit(ops.matmul, one, other)

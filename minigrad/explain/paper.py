@@ -1,0 +1,96 @@
+"""The tracer that rules are run under: lengths stay lengths, idle bounds are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.graph import AnyNode, inspector, modes, tracing
+from minigrad.ops.record import Op
+from minigrad.program.tracer import Tracer
+from minigrad.tensor import Tensor
+
+
+class Paper(Tracer):
+    """A tracer for formulas: what is a length stays one, what does not happen is left out.
+
+    Attributes
+    ----------
+    sizes : dict
+        Length -> its stand-in, of those that rules may divide by.
+    lengths : collection of int
+    notes : dict
+        What was left out, once each.
+    ruling : bool
+        Whether a rule is running.
+    """
+
+    repeated = False
+
+    def __init__(self, lengths: Collection[int] = ()) -> None:
+        super().__init__()
+        self.lengths = frozenset(lengths)
+        self.sizes: dict[int, Tensor] = {}
+        self.notes: dict[str, None] = {}
+        self.ruling = False
+
+    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.ruling and op is ops.divide and type(args[1]) is int and args[1] in self.lengths:
+            args = (args[0], self.length(args[1], args[0]))
+        return super().apply(op, args, kwargs)
+
+    def length(self, n: int, like: Any) -> Tensor:
+        """A stand-in for a length, which is not reduced with other numbers."""
+        if n not in self.sizes:
+            kind = getattr(like, "dtype", np.dtype(float))
+            self.sizes[n] = self.input(kind.type(n) if kind.kind == "f" else float(n), f"n{n}")
+        return self.sizes[n]
+
+
+GUARD = 1e-6
+"""A bound as close as this to 0 or 1 is there for logarithms and quotients."""
+
+
+def guarded(node: AnyNode) -> int | None:
+    """Which argument passes through a bound that only guards against 0, and touches nothing."""
+    if node.op not in BOUNDS or type(node.ans) is tuple:
+        return None
+    for i, x in enumerate(node.args):
+        others = [a for j, a in enumerate(node.args) if j != i]
+        if node.parents[i] is None or np.shape(x) != np.shape(node.ans):
+            continue
+        if all(np.ndim(c) == 0 and 0 < abs(guard_of(c)) <= GUARD for c in others):
+            free = all(not np.any(x == c) for c in others)
+            return i if free and np.array_equal(x, node.ans) else None
+    return None
+
+
+def guard_of(c: Any) -> float:
+    """How far a bound is from 0, or from 1."""
+    bound = float(c)
+    return bound if bound < 0.5 else 1 - bound
+
+
+BOUNDS = frozenset([ops.maximum, ops.minimum, ops.fmax, ops.fmin, ops.bounded])
+
+
+@contextmanager
+def traced(tracer: Tracer) -> Iterator[None]:
+    """Record everything, gradients of what is being traced outside excepted."""
+    with modes.set(tracing, tracer), modes.set(inspector, None), np.errstate(all="ignore"):
+        yield
+
+
+UNREADABLE = (
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    NotImplementedError,
+    RecursionError,
+)
+"""What rules that look at their numbers, or call what is not covered, raise on stand-ins."""

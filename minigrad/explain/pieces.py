@@ -1,0 +1,81 @@
+"""The piece of a graph between two named quantities, and what flows through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minigrad.graph import AnyNode, fit
+
+Call = Callable[[AnyNode, int, Any], Any]
+
+
+@dataclass(eq=False)
+class Piece:
+    """The part of a graph between a quantity and the nearest named ones below it.
+
+    Attributes
+    ----------
+    top : node
+    inside : dict
+        ``top`` and the unnamed nodes under it, newest first, each with the numbers of its
+        arguments that lead on.
+    below : list of nodes
+        The named ones, oldest first.
+    """
+
+    top: AnyNode
+    inside: dict[AnyNode, list[int]]
+    below: list[AnyNode]
+
+    def flow(self, seed: Any, call: Call) -> dict[AnyNode, Any]:
+        """What reaches each node below when ``seed`` starts at the top."""
+        pending = {self.top: seed}
+        for node, inside in self.inside.items():
+            g = pending.pop(node, None)
+            if g is None:
+                continue
+            if type(node.ans) is tuple:
+                g = g.filled(node.ans)
+            for i in inside:
+                parent, c = node.parents[i], call(node, i, g)
+                pending[parent] = pending[parent] + c if parent in pending else c  # type: ignore[index]
+        return pending
+
+    @property
+    def size(self) -> int:
+        return len(self.inside)
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether entries act on entries: the same shape everywhere, elementwise ops alone."""
+        shape = np.shape(self.top.ans)
+        return all(
+            n.op is not None
+            and n.op.elementwise
+            and np.shape(n.args[i]) == np.shape(n.ans) == shape
+            for n, inside in self.inside.items()
+            for i in inside
+        )
+
+
+def passed(node: AnyNode, i: int, g: Any) -> Any:
+    """What passes back to argument ``i`` of ``node``, in numbers."""
+    op: Any = node.op
+    with np.errstate(all="ignore"):
+        return fit(op.rule(i)(g, node.ans, *node.args, **node.kwargs), node.args[i], op, i)
+
+
+def edges_to(piece: Piece, v: AnyNode) -> Iterator[list[tuple[AnyNode, int]]]:
+    """The routes from the top of ``piece`` to ``v``, edge by edge."""
+    stack: list[tuple[AnyNode, list[tuple[AnyNode, int]]]] = [(piece.top, [])]
+    while stack:
+        node, route = stack.pop()
+        if node is v:
+            yield route
+        elif node in piece.inside:
+            for i in reversed(piece.inside[node]):
+                stack.append((node.parents[i], [*route, (node, i)]))  # type: ignore[arg-type]  # noqa: PERF401

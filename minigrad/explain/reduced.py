@@ -1,0 +1,113 @@
+"""What rules leave, made short: identities applied, constants put in, names put back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.explain.algebra import FORMULAS, FREE
+from minigrad.program.builder import FOLDED, Builder, Rules, equal_entries
+from minigrad.program.equations import Equation, Program, Var, replaced, without_dead_code
+from minigrad.tree import tree_map
+
+
+class Pencil(Builder):
+    """A builder for formulas.
+
+    Attributes
+    ----------
+    freed : bool
+        Whether a guard was left out, which is right only where no value meets it.
+    results : dict
+        Variable that is a name -> the equation that it is the result of.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        super().__init__(rules)
+        self.freed = False
+        self.results: dict[Var, Equation] = {}
+
+
+def read(
+    program: Program,
+    stands: dict[Var, Var],
+    whole: Program,
+    known: dict[Var, Any],
+    same: Callable[[Program, Program], bool],
+) -> tuple[Program, dict[Var, Equation]]:
+    """``program`` simplified for reading, and what made the variables in it, names too.
+
+    Parameters
+    ----------
+    stands : dict
+        Variable of ``whole`` -> the variable that is written in its place from then on.
+    known : dict
+        Variable -> the constant that it is.
+    same : callable
+        Whether two programs are worth the same, given the values of their variables.
+    """
+    b = Pencil(FREE)
+    short = written(b, program, stands, whole, known)
+    if not b.freed:
+        return short, {**b.made_by, **b.results}
+    pencil = Pencil(FORMULAS)
+    guarded = written(pencil, program, stands, whole, known)
+    if same(short, guarded):
+        return short, {**b.made_by, **b.results}
+    return guarded, {**pencil.made_by, **pencil.results}
+
+
+def written(
+    b: Pencil,
+    program: Program,
+    stands: dict[Var, Var],
+    whole: Program,
+    known: dict[Var, Any],
+) -> Program:
+    """``program`` as the builder leaves it."""
+    value: dict[Var, Any] = {v: c if plainest(c) is None else plainest(c) for v, c in known.items()}
+    for v, c in whole.constants.items():
+        array = getattr(c, "_value", c)
+        value[v] = array if plainest(array) is None else plainest(array)
+
+    def now(v: Var) -> Any:
+        return value.get(v, v)
+
+    for e in whole.equations:
+        args = [replaced(a, now) for a in e.args]
+        kwargs = {k: replaced(v, now) for k, v in e.kwargs.items()}
+        if isinstance(e.out, tuple):
+            out = b.keep(e.op, args, kwargs, e.out)
+            value.update(zip(e.out, out, strict=True))
+            continue
+        made = b.emit_as(e.out, e.op, args, kwargs)
+        plain = plainest(made) if isinstance(made, np.ndarray) else None
+        value[e.out] = made if plain is None else plain
+        if e.out in stands:
+            rename(b, value[e.out], stands[e.out])
+            value[e.out] = stands[e.out]
+    result = tree_map(lambda x: now(x) if isinstance(x, Var) else x, program.result)
+    made_by = b.made_by.get(result) if isinstance(result, Var) and not result.given else None
+    if made_by is not None and made_by.op is ops.broadcast_to:
+        result = made_by.args[0]  # which is worth the same for every entry
+    return without_dead_code(program.replace(equations=b.equations, result=result))
+
+
+def plainest(x: Any) -> Any:
+    """An array of one number as such; None for others."""
+    x = getattr(x, "_value", x)
+    if np.ndim(x) == 0:
+        return x[()]
+    same = x.size < FOLDED and equal_entries(x)
+    return np.broadcast_to(x.flat[0], x.shape) if same else None
+
+
+def rename(b: Pencil, made: Any, v: Var) -> None:
+    """Write ``v`` wherever what ``made`` is would be written."""
+    e: Equation | None = b.made_by.get(made) if isinstance(made, Var) else None
+    if e is not None:
+        b.call(e, v)
+        b.results[v] = e

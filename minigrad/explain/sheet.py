@@ -1,0 +1,367 @@
+"""Formulas come from the rules: run on stand-ins, they leave the derivative as a program.
+
+No derivative is written down here.  The named quantities around a piece of the graph are
+replaced by stand-ins, the piece is replayed, its rules are run, and what they leave is
+simplified as on paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.explain.paper import Paper, guarded
+from minigrad.explain.reduced import plainest, read
+from minigrad.explain.sources import LITERAL, Foreign, Stand, alike, evaluated, matched
+from minigrad.graph import AnyNode, fit, pick
+from minigrad.program.equations import Equation, Program, Var
+from minigrad.program.trace import Reader
+from minigrad.reading.names import CROWD, Names
+from minigrad.tensor import Tensor
+from minigrad.writing.formulas import Formula
+from minigrad.writing.styles import Symbol
+
+MOST_STATEMENTS = 8
+"""A variable that is assigned again is followed back this far."""
+
+
+@dataclass(eq=False)
+class Sheet:
+    """Scratch paper: named quantities as stand-ins, and formulas of what is made of them.
+
+    Attributes
+    ----------
+    names : Names
+    opaque : callable
+        Whether a node is to appear by its name rather than as what it was computed from.
+    called : callable
+        What a node is called.
+    nameless : dict
+        An array, hashed -> a short name for it, and itself.
+    """
+
+    names: Names
+    opaque: Callable[[AnyNode], bool]
+    called: Callable[[AnyNode], str]
+    sizes: tuple[int, ...] = ()
+    nameless: dict[int, tuple[str, Any]] = field(default_factory=dict)
+    tracer: Paper = field(init=False)
+    stand: dict[AnyNode, Any] = field(default_factory=dict)
+    symbols: dict[AnyNode, Symbol] = field(default_factory=dict)
+    values: dict[AnyNode, Any] = field(default_factory=dict)
+    arrays: dict[str, Any] = field(default_factory=dict)
+    written: dict[tuple[AnyNode, int], Any] = field(default_factory=dict)
+    metadata: dict[AnyNode, dict[str, Any]] = field(default_factory=dict)
+    literals: set[tuple[AnyNode, int | None]] = field(default_factory=set)
+    read: set[AnyNode] = field(default_factory=set)
+    newest: int = 0
+    ones: set[AnyNode] = field(default_factory=set)
+    _leaves: dict[AnyNode, Any] | None = None
+
+    def __post_init__(self) -> None:
+        self.tracer = Paper(self.sizes)
+
+    def seed(self, like: Any) -> Tensor:
+        """The 1 that a derivative begins with; rules record themselves on it."""
+        t = self.tracer.input(np.ones(np.shape(like), like.dtype)[()], f"v{len(self.symbols)}")
+        assert t.node is not None
+        self.ones.add(t.node)
+        return t
+
+    def symbol(self, value: Any, symbol: Symbol) -> Tensor:
+        """A stand-in for ``value``; one of NumPy's for arrays of other libraries."""
+        plain = isinstance(value, np.ndarray | np.generic | int | float)
+        like = value if plain else np.broadcast_to(np.ones((), value.dtype), value.shape)
+        t = self.tracer.input(like, f"v{len(self.symbols)}")
+        assert t.node is not None
+        self.symbols[t.node] = symbol
+        self.values[t.node] = value
+        return t
+
+    def named(self, node: AnyNode, value: Any) -> Any:
+        """A stand-in for a node, by its name."""
+        if node not in self.stand:
+            self.stand[node] = self.symbol(value, Symbol(self.called(node)))
+        return self.stand[node]
+
+    def argument(self, node: AnyNode, i: int) -> Any:
+        """Argument ``i`` of ``node``: a stand-in, an expression, or a constant."""
+        parent = node.parents[i]
+        return self.constant(node, i) if parent is None else self.stand[parent]
+
+    def constant(self, node: AnyNode, i: int) -> Any:
+        """A constant: as the user wrote it, by his name for it, or as it is."""
+        value = node.args[i]
+        if isinstance(value, tuple):
+            return value
+        op: Any = node.op
+        exponent = op is ops.power and i == 1
+        self.learn(node)
+        if (node, i) in self.written and not exponent:
+            return self.written[node, i]
+        if op is ops.divide and i == 1 and np.ndim(value) == 0 and value in self.sizes:
+            return self.tracer.length(int(value), node.ans)
+        name = self.names.constant(node, i) if (node, i) not in self.literals else None
+        small = isinstance(value, bool | int | float | np.generic) or np.ndim(value) == 0
+        if small and (name is None or exponent):
+            return value
+        if name is None:
+            if not isinstance(value, np.ndarray) or plainest(value) is not None or not value.size:
+                return value
+            name = self.short(value)
+        return self.array(value, name, node)
+
+    def array(self, value: Any, name: str, node: AnyNode) -> Any:
+        """A stand-in for a constant that ``node`` uses, by its name."""
+        if isinstance(value, int | float) and not isinstance(node.ans, tuple):
+            kind = node.ans.dtype
+            value = kind.type(value) if kind.kind == "f" else value  # Python's numbers adapt
+        key = name.removesuffix(".T")
+        if key not in self.arrays:
+            self.arrays[key] = self.symbol(value if key == name else value.T, Symbol(key))
+        t = self.arrays[key]
+        return t if key == name else t.T
+
+    def learn(self, node: AnyNode) -> None:
+        """Read the statement that ``node`` is part of: what its constants are made of."""
+        owner = self.names.owner(node)
+        if owner is None or owner in self.read:
+            return
+        self.read.add(owner)
+        if len(self.beneath(owner)) >= CROWD:
+            return
+        top, tried = owner, 0
+        for statement, scope in self.names.assignments(owner):
+            tree = statement.values.get(self.names.path(owner))
+            if tree is None or (tried := tried + 1) > MOST_STATEMENTS:
+                return
+            below = self.compare(top, tree, scope.seen)
+            if below is None:
+                return
+            top = below
+
+    def compare(self, top: AnyNode, tree: Any, variables: Any) -> AnyNode | None:
+        """Match ``tree`` with what made ``top``; answer what a variable was assigned again from."""
+        self.newest = top.seq
+        stand = Stand(self.stood, lambda x, name: self.array(x, name, top), self.sizes)
+        node: AnyNode | None = None
+        try:
+            made = evaluated(tree, variables, stand, {})
+        except Foreign as error:
+            before = self.before(top, tree, variables, stand, str(error))
+            if before is None:
+                return None
+            node, made = before
+        for found, i, constant in matched(top, made, lambda n: n is node or self.opaque(n)):
+            if constant is LITERAL:
+                self.literals.add((found, i))
+            elif i is None:
+                self.metadata.setdefault(found, constant)
+            else:
+                self.written.setdefault((found, i), constant)
+        return node
+
+    def stood(self, node: AnyNode) -> Any:
+        """A stand-in for a quantity of the graph; None for what is none."""
+        if node.seq >= self.newest or node not in self.names.nodes:
+            return None
+        if node in self.stand:
+            return self.stand[node]
+        if not self.opaque(node):
+            return None
+        return self.named(node, self.value_of(node))
+
+    def value_of(self, node: AnyNode) -> Any:
+        if node.op is not None:
+            return node.ans
+        if self._leaves is None:
+            self._leaves = {
+                p: n.args[i]
+                for n in self.names.nodes
+                for i, p in enumerate(n.parents)
+                if p is not None and p.op is None
+            }
+        return self._leaves[node]
+
+    def before(
+        self, top: AnyNode, tree: Any, variables: Any, stand: Stand, path: str
+    ) -> tuple[AnyNode, Any] | None:
+        """What ``path`` was when ``tree`` made ``top`` of it: ``z`` in ``z = z*2``."""
+        inside = sorted(self.beneath(top), key=lambda n: -n.seq)
+        for node in inside[:MOST_STATEMENTS]:
+            if type(node.ans) is tuple:
+                continue
+            guess = self.tracer.input(node.ans, f"v{node.seq}")
+            try:
+                made = evaluated(tree, variables, stand, {path: guess})
+            except Foreign:
+                return None
+            if isinstance(made, Tensor) and alike(made._value, top.ans):
+                return node, made
+        return None
+
+    def bring(self, node: AnyNode) -> None:
+        """Make stand-ins of the arguments of ``node``, replaying what has no name."""
+        todo = self.unnamed(p for p in node.parents if p is not None)
+        sides = dict(self._sides(node))
+        for other in sorted(todo, key=lambda n: n.seq):
+            for i, p in enumerate(other.parents):
+                if p is not None and p not in self.stand:
+                    self.named(p, other.args[i])
+            self.stand[other] = self.replay(other)
+        for p, value in sides.items():
+            if p not in self.stand:
+                self.named(p, value)
+
+    @staticmethod
+    def _sides(node: AnyNode) -> Iterator[tuple[AnyNode, Any]]:
+        for i, p in enumerate(node.parents):
+            if p is not None:
+                yield p, node.args[i]
+
+    def unnamed(self, start: Iterable[AnyNode]) -> set[AnyNode]:
+        """Nodes without a name that ``start`` was computed from, themselves included."""
+        seen: set[AnyNode] = set()
+        stack = list(start)
+        while stack:
+            node = stack.pop()
+            if node in seen or node in self.stand or self.opaque(node):
+                continue
+            seen.add(node)
+            stack += [p for p in node.parents if p is not None]
+        return seen
+
+    def beneath(self, top: AnyNode) -> set[AnyNode]:
+        """The unnamed nodes that ``top`` was computed from, up to the named ones."""
+        seen: set[AnyNode] = set()
+        stack = [p for p in top.parents if p is not None]
+        while stack and len(seen) < CROWD:
+            node = stack.pop()
+            if node not in seen and not self.opaque(node):
+                seen.add(node)
+                stack += [p for p in node.parents if p is not None]
+        return seen
+
+    def replay(self, node: AnyNode) -> Any:
+        """The operation of ``node`` on what stands for its arguments."""
+        self.learn(node)
+        free = guarded(node)
+        if free is not None:
+            bounds = ", ".join(f"{float(a):.3g}" for j, a in enumerate(node.args) if j != free)
+            self.tracer.notes.setdefault(
+                f"{node.op.name} keeps values from {bounds}, which none of them reaches, "  # type: ignore[union-attr]
+                "and is left out"
+            )
+            return self.argument(node, free)
+        args = [self.argument(node, i) for i in range(len(node.args))]
+        if node.op is pick:
+            return args[0][node.kwargs["index"]]
+        kwargs = self.metadata.get(node, node.kwargs)
+        return self.tracer.apply(node.op, tuple(args), dict(kwargs))  # type: ignore[arg-type]
+
+    def rule(self, node: AnyNode, i: int, g: Any, fitted: bool = True) -> Any:
+        """What passes back to argument ``i`` of ``node``, as an expression."""
+        op: Any = node.op
+        free = guarded(node)
+        if free is not None:
+            return fit(g, node.args[i], op, i) if fitted else g
+        args = [self.argument(node, j) for j in range(len(node.args))]
+        kwargs = self.metadata.get(node, node.kwargs)
+        p = node.parents[i]
+        if fitted and op.elementwise and p is not None and self.names.known(p):
+            shape, whole = np.shape(node.args[i]), np.shape(node.ans)
+            if shape != whole and len(whole) > 1 and (not shape or whole[0] not in shape[:1]):
+                name = self.called(p)
+                self.tracer.notes.setdefault(
+                    f"d{name}: summed over the batch, because {name} was broadcast"
+                )
+        ruling, self.tracer.ruling = self.tracer.ruling, True
+        try:
+            c = op.rule(i)(g, self.stand[node], *args, **kwargs)
+        finally:
+            self.tracer.ruling = ruling
+        return fit(c, node.args[i], op, i) if fitted else c
+
+    def formula(self, result: Any, *same: tuple[Any, AnyNode], **style: Any) -> Formula:
+        """What is written for ``result``.
+
+        Parameters
+        ----------
+        result : Tensor, array or number
+        *same : (Tensor, node)
+            Expressions, each with the node under whose name it is to be written.
+        """
+        reader = Reader(self.tracer)
+        same = tuple((t, node) for t, node in same if isinstance(t, Tensor))
+        program = reader.program("formula", {}, (result, *(t for t, _ in same)))
+        stands = {}
+        for left, (_, node) in zip(program.result[1:], same, strict=True):
+            right = reader.vars.get(self.stand[node].node)
+            if isinstance(left, Var) and right is not None and left is not right:
+                stands[left] = right
+        known = {reader.vars[n]: n.ans for n in self.ones}
+
+        def finished(program: Program, **more: Any) -> Formula:
+            return self.finished(reader, self.without_arrays(program), **style, **more)
+
+        def alike(first: Program, second: Program) -> bool:
+            x, y = (finished(p).evaluate() for p in (first, second))
+            return bool(np.allclose(x, y, rtol=1e-9, atol=0.0, equal_nan=True))
+
+        asked = program.replace(result=program.result[0])
+        short, results = read(asked, stands, program, known, alike)
+        return finished(short, made=results)
+
+    def finished(self, reader: Reader, program: Program, **style: Any) -> Formula:
+        """A program with the names and values of what is in it."""
+        used: set[Var] = {v for e in program.equations for v in e.reads()}
+        used.update(v for v in program.outputs if isinstance(v, Var))
+        symbols, values = {}, {}
+        every = dict(self.symbols)
+        for n, t in self.tracer.sizes.items():
+            assert t.node is not None
+            every[t.node], self.values[t.node] = Symbol(str(n)), t._value
+        for node, symbol in every.items():
+            v = reader.vars[node]
+            if v in used:
+                symbols[v], values[v] = symbol, self.values[node]
+        for v in used.intersection(program.constants):
+            symbols[v], values[v] = Symbol(v.name), program.constants[v]
+        return Formula(program, symbols, values, self.sizes, **style)
+
+    def short(self, array: Any) -> str:
+        """A short name for an array that has none."""
+        key = hash((array.shape, array.tobytes()))
+        return self.nameless.setdefault(key, (f"c{len(self.nameless) + 1}", array))[0]
+
+    def without_arrays(self, program: Program) -> Program:
+        """``program`` with arrays that have no name under short ones."""
+        constants: dict[Var, Any] = {}
+        byname: dict[str, Var] = {}
+
+        def named(x: Any) -> Any:
+            value = (
+                getattr(program.constants.get(x), "_value", program.constants.get(x))
+                if (isinstance(x, Var) and x in program.constants)
+                else x
+            )
+            if not isinstance(value, np.ndarray) or not value.ndim or plainest(value) is not None:
+                return x
+            if not value.size:
+                return x
+            name = self.short(value)
+            if name not in byname:
+                byname[name] = Var(name, value.shape, value.dtype, True)
+                constants[byname[name]] = value
+            return byname[name]
+
+        equations = [
+            Equation(e.out, e.op, tuple(map(named, e.args)), e.kwargs) for e in program.equations
+        ]
+        return program.replace(
+            equations=equations, result=named(program.result), constants=constants
+        )

@@ -1,0 +1,221 @@
+"""Special forms: ops whose notation depends on shapes, on metadata or on what they are given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from minigrad import ops
+from minigrad.ops import norms
+from minigrad.ops.record import Op
+from minigrad.program.builder import shape_of, uniform
+from minigrad.program.equations import Equation
+from minigrad.writing.metadata import is_default, plain
+from minigrad.writing.notation import HADAMARD, TRANSPOSED, Row, onehot
+from minigrad.writing.numbers import VULGAR, fraction
+from minigrad.writing.styles import LATEX, MATHML, Style
+from minigrad.writing.terms import Term
+
+if TYPE_CHECKING:
+    from minigrad.writing.formulas import Writer
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+INDICES = "ijklmnpqrst"
+
+Special = Callable[["Writer", Equation, list[Term]], Term | None]
+SPECIAL: dict[Op, Special] = {}
+NOTHING: Row = {}
+
+
+def special(*those: Op) -> Callable[[Special], Special]:
+    """Decorator: how these ops are written, unless the answer is None."""
+
+    def enter(function: Special) -> Special:
+        SPECIAL.update(dict.fromkeys(those, function))
+        return function
+
+    return enter
+
+
+@special(ops.multiply)
+def _multiply(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """Arrays are multiplied entry by entry, which matrix people write ⊙."""
+    if e.out.dtype.kind == "b":
+        return w.style.fill(w.pattern(ops.bitwise_and), *args)
+    for i, a in enumerate(e.args):
+        if uniform(a) == 1 and shape_of(e.args[1 - i]) == e.out.shape:
+            return args[1 - i]  # a truth value as a number: others are simplified before
+    c = uniform(e.args[0])
+    if c is not None and shape_of(e.args[1]) == e.out.shape:
+        return _multiple(w, c, args)
+    if shape_of(e.args[0]) and not shape_of(e.args[1]) and uniform(e.args[1]) is None:
+        return w.style.fill(w.style.times, *args[::-1])  # what is no array comes first
+    if w.formula.entrywise or not all(shape_of(a) and uniform(a) is None for a in e.args):
+        return None
+    return w.style.fill(HADAMARD[w.style.column], *args)
+
+
+def _multiple(w: Writer, c: Any, args: list[Term]) -> Term:
+    """``c·x``, the sign of c in front of it all, and ``x/n`` for a share."""
+    over = fraction(abs(float(c)), w.formula.sizes)
+    if args[1].code == w.style.name("π") and float(c) == int(c) > 0:
+        return w.style.beside(args[0], args[1])
+    if over is not None and over[0] == 1 and over not in VULGAR:
+        n = w.style.term(w.style.number(str(over[1])))
+        scaled = w.style.fill(w.style.quotient, args[1], n)
+    elif c < 0:
+        scaled = w.style.fill(w.style.times, w.style.constant(-c, w.formula.sizes), args[1])
+    else:
+        return w.style.fill(w.style.times, *args)
+    return scaled if c > 0 else w.style.fill(w.pattern(ops.negative), scaled)
+
+
+@special(ops.matmul)
+def _matmul(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """Side by side in a textbook, with a space where they would run together."""
+    if not w.style.juxtaposed:
+        return None
+    left, right = f"{args[0]:side}", f"{args[1]:power}"
+    closed = left.endswith("ᵀ") or (left.startswith("(") and left.endswith(")"))
+    bracket = right.startswith("(") if left.endswith("ᵀ") else closed
+    return w.style.term(left + right if bracket else f"{left} {right}", "side")
+
+
+@special(ops.add)
+def _add(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """A sum within a sum needs no parentheses; truth values are not added but joined."""
+    if e.out.dtype.kind == "b":
+        return w.style.fill(w.pattern(ops.bitwise_or), *args)
+    if args[1].level != "sum" or args[1].code.startswith(w.style.minus):
+        return None
+    return w.style.fill(w.pattern(ops.add), args[0], w.style.term(args[1].code))
+
+
+@special(ops.power, ops.float_power)
+def _power(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    if uniform(e.args[1]) == 0.5:
+        return w.style.fill(w.pattern(ops.sqrt), args[0])
+    return raised(w.style, *args)
+
+
+@special(ops.square)
+def _square(w: Writer, e: Equation, args: list[Term]) -> Term:
+    return raised(w.style, args[0], w.style.term(w.style.number("2")))
+
+
+def raised(style: Style, base: Term, exponent: Term) -> Term:
+    """A power; whole exponents are superscripts in text."""
+    if style.plain and re.fullmatch(r"-?\d+", exponent.code):
+        return style.term(f"{base:atom}{exponent.code.translate(SUPERSCRIPTS)}", "power")
+    return style.fill(style.power, base, exponent)
+
+
+@special(ops.divide)
+def _divide(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """1/y² as y⁻², where a derivation is to be shown step by step."""
+    if not w.formula.inverse or uniform(e.args[0]) != 1 or uniform(e.args[1]) is not None:
+        return None
+    maker = next((m for m in w.formula.program.equations if m.out is e.args[1]), None)
+    base, exponent = args[1], 1
+    if maker is not None and maker.op is ops.power and isinstance(maker.args[1], int):
+        base, exponent = w.argument(maker.args[0]), maker.args[1]
+    return raised(w.style, base, w.style.constant(-exponent))
+
+
+@special(ops.transpose)
+def _transpose(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    axes = e.kwargs.get("axes")
+    if len(shape_of(e.args[0])) > 2 or (axes is not None and list(axes) == [0, 1]):
+        return None
+    return w.style.fill(TRANSPOSED[w.style.column], args[0])
+
+
+@special(ops.swapaxes)
+def _swapaxes(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    n = len(shape_of(e.args[0]))
+    if {axis % n for axis in e.kwargs.values()} != {n - 2, n - 1}:
+        return None
+    if n > 2 and w.style.plain:
+        return w.style.term(f"{args[0]:atom}.mT")
+    return w.style.fill(TRANSPOSED[w.style.column], args[0])
+
+
+@special(ops.sum)
+def _sum(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """In LaTeX with the index that is summed over, from 1 to its length."""
+    shape, kwargs = (
+        shape_of(e.args[0]),
+        {k: v for k, v in e.kwargs.items() if not is_default(e.op, k, v)},
+    )
+    if w.style.plain:
+        words = [f"{args[0]:open}", *(w.keyword(k, v) for k, v in kwargs.items())]
+        return w.call("sum", words)
+    if not shape or set(kwargs) - {"axis", "keepdims"} or len(shape) > len(INDICES):
+        return None
+    axis = kwargs.get("axis", tuple(range(len(shape))))
+    axes = [a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))]
+    letters = "".join(INDICES[i] for i in range(len(shape)))
+    summed = [letters[a] for a in sorted(axes)]
+    tight = f"{args[0]:atom}"
+    if w.style is LATEX:
+        signs = "".join(rf"\sum_{{{i}=1}}^{{{shape[letters.index(i)]}}} " for i in summed)
+        return w.style.term(f"{signs}{{{tight}}}_{{{letters}}}", "minus")
+    indices = "".join(f"<mi>{i}</mi>" for i in letters)
+    signs = "".join(
+        f"<munderover><mo>∑</mo><mrow><mi>{i}</mi><mo>=</mo><mn>1</mn></mrow>"
+        f"<mn>{shape[letters.index(i)]}</mn></munderover>"
+        for i in summed
+    )
+    return w.style.term(f"{signs}<msub><mrow>{tight}</mrow><mrow>{indices}</mrow></msub>", "minus")
+
+
+@special(ops.softmax, ops.log_softmax)
+def _softmax(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """Over the last axis, unless another is named."""
+    last = len(shape_of(e.args[0])) - 1
+    if set(e.kwargs) - {"axis"} or e.kwargs.get("axis", -1) not in (-1, last):
+        return None
+    return w.call(e.op.name, [f"{args[0]:open}"])
+
+
+@special(onehot)
+def _onehot(w: Writer, e: Equation, args: list[Term]) -> Term:
+    """As many classes as there is room for."""
+    return w.call(e.op.name, [f"{args[0]:open}"])
+
+
+@special(norms.power_norm)
+def _norm(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """Norms do not nest in bars, which have no sides."""
+    nested = w.style.plain and "‖" in args[0].code
+    return w.call("norm", [f"{args[0]:open}"]) if nested else None
+
+
+@special(ops.reshape, ops.squeeze, ops.expand_dims)
+def _reshape(w: Writer, e: Equation, args: list[Term]) -> Term:
+    return _shaped(w, "reshape", e, args)
+
+
+@special(ops.broadcast_to)
+def _broadcast(w: Writer, e: Equation, args: list[Term]) -> Term:
+    return args[0] if w.formula.entrywise else _shaped(w, "broadcast_to", e, args)
+
+
+def _shaped(w: Writer, name: str, e: Equation, args: list[Term]) -> Term:
+    size = plain(e.out.shape)
+    return w.call(name, [f"{args[0]:open}", size if w.style.plain else w.style.word(size)])
+
+
+@special(ops.elements)
+def _getitem(w: Writer, e: Equation, args: list[Term]) -> Term:
+    index = w.index(e.kwargs["index"])
+    if w.style is MATHML:
+        return w.style.term(f"<msub><mrow>{args[0]:atom}</mrow><mrow>{index}</mrow></msub>")
+    base = f"{{{args[0]:atom}}}" if w.style is LATEX else f"{args[0]:atom}"
+    return w.style.term(f"{base}{w.subscript(index)}")
+
+
+@special(ops.astype)
+def _astype(w: Writer, e: Equation, args: list[Term]) -> Term:
+    return args[0]
