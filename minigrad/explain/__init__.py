@@ -10,18 +10,34 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.explain.asked import chart
+from minigrad.explain.ends import Forward
 from minigrad.explain.links import local_formula
 from minigrad.explain.paths import Paths
 from minigrad.explain.report import Explanation
 from minigrad.explain.rows import Row
 from minigrad.explain.why import Why, why
 
-__all__ = ["Explanation", "Paths", "Row", "Why", "explain", "local_formula", "paths", "why"]
+__all__ = [
+    "Explanation",
+    "Forward",
+    "Paths",
+    "Row",
+    "Why",
+    "explain",
+    "local_formula",
+    "paths",
+    "why",
+]
 
 
 def explain(
-    output: Any, wrt: Any, *, steps: bool | None = None, simplify: bool = False
-) -> Explanation:
+    output: Any,
+    wrt: Any,
+    *,
+    steps: bool | None = None,
+    simplify: bool = False,
+    mode: str = "reverse",
+) -> Explanation | Forward:
     """Explain the gradient of ``output`` with respect to ``wrt``, step by step.
 
     Parameters
@@ -37,6 +53,9 @@ def explain(
     simplify : bool
         Whether to add the gradient as one formula, cancelled across the links, each step
         with its reason and checked at random points.
+    mode : {"reverse", "forward"}
+        From which end the links are multiplied.  Forward, a change of ``wrt`` by 1 in each
+        entry is pushed along to the output; a line says what either mode costs.
 
     Returns
     -------
@@ -47,7 +66,8 @@ def explain(
     Raises
     ------
     TypeError, ValueError
-        When something is no Tensor, was not recorded, or has no path to ``output``.
+        When something is no Tensor, was not recorded, or has no path to ``output``; for
+        another mode, and for steps or a closed form in forward mode.
 
     Notes
     -----
@@ -72,7 +92,15 @@ def explain(
       dz/dw = x            =  0.5
     dL/dw = -0.115415
     """
-    return Explanation(chart("explain", output, wrt), steps, simplify)
+    if mode not in ("reverse", "forward"):
+        raise ValueError(f"explain: mode is 'reverse' or 'forward', not {mode!r}")
+    if mode == "forward" and (steps or simplify):
+        raise ValueError(
+            "explain: steps= and simplify= belong to reverse mode: the gradient is the same, "
+            "leave mode='forward' out"
+        )
+    read = chart("explain", output, wrt)
+    return Forward(read) if mode == "forward" else Explanation(read, steps, simplify)
 
 
 def paths(output: Any, wrt: Any, *, limit: int = 1000) -> Paths:

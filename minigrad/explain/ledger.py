@@ -410,6 +410,47 @@ class Chart:
         texts = [step_text(step).replace(" · ", "·") for step in steps]
         return [s for s, t, before in zip(steps, texts, ["", *texts], strict=False) if t != before]
 
+    def operations(self, u: AnyNode, v: AnyNode) -> list[tuple[Formula | None, Formula]]:
+        """How a row of a ledger comes about: the gradient of each result on the way from ``u``.
+
+        Returns
+        -------
+        list of (expression, formula)
+            The expression that made a result, and the formula of the gradient by it; the last
+            is ``v`` itself, without an expression.  Empty where there is but one operation,
+            and for what is too long.
+        """
+        piece = self.pieces[u]
+        if not 1 < piece.size <= LONGEST // 3 or any(type(n.ans) is tuple for n in piece.inside):
+            return []
+        sheet = self.sheet()
+        arrives = piece.flows(self.gradients[u], passed)
+        found: list[tuple[Formula | None, Formula]] = []
+        of = self.called(self.output)
+        try:
+            with traced(sheet.tracer):
+                sheet.bring(u)
+                same = sheet.replay(u)
+                sheet.named(u, u.ans)
+                made = {n: sheet.formula(sheet.stand[n]) for n in piece.inside if n is not u}
+                pending: dict[AnyNode, Any] = {u: self.adjoint(sheet, u)}
+                for node, inside in piece.inside.items():
+                    if (g := pending.get(node)) is None:
+                        continue
+                    if node is not u:
+                        expression = made[node]
+                        found.append((expression, sheet.formula(g, (same, u))))
+                        others = (("latex", expression.latex), ("mathml", expression.mathml))
+                        symbol = Symbol(expression.text, of, self.prefix, others)
+                        g = sheet.symbol(arrives[node], symbol)
+                    for i in inside:
+                        parent, c = node.parents[i], sheet.rule(node, i, g)
+                        pending[parent] = pending[parent] + c if parent in pending else c  # type: ignore[index]
+                last = sheet.formula(pending[v], (same, u))
+        except UNREADABLE:
+            return []
+        return [*found, (None, last)]
+
 
 Step = list[list[Formula]]
 """A sum of products."""

@@ -33,9 +33,14 @@ class Piece:
 
     def flow(self, seed: Any, call: Call) -> dict[AnyNode, Any]:
         """What reaches each node below when ``seed`` starts at the top."""
+        reached = self.flows(seed, call, keep=False)
+        return {node: c for node, c in reached.items() if node not in self.inside}
+
+    def flows(self, seed: Any, call: Call, keep: bool = True) -> dict[AnyNode, Any]:
+        """What reaches each node, those inside too if they are to be kept."""
         pending = {self.top: seed}
         for node, inside in self.inside.items():
-            g = pending.pop(node, None)
+            g = pending.get(node) if keep else pending.pop(node, None)
             if g is None:
                 continue
             if type(node.ans) is tuple:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import html
 import io
 import os
-import re
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from minigrad.explain.closed import Step as Closed
-from minigrad.explain.ledger import Chart, Link, Step, step_text
+from minigrad.explain.ledger import Chart, step_text
+from minigrad.explain.markup import CSS, cell, code_span, in_words, latex_value, links, math
 from minigrad.explain.rows import Row, middle, short
+from minigrad.explain.workings import Line, workings
 from minigrad.graph import AnyNode
 from minigrad.reading.files import replace_file
 from minigrad.reading.wording import shortened as crop
 from minigrad.reading.wording import visible
-from minigrad.writing.formulas import sum_of_products
+from minigrad.writing.formulas import Formula, sum_of_products
 from minigrad.writing.notation import above, below
 from minigrad.writing.styles import LATEX, MATHML, Style
 
@@ -241,11 +242,10 @@ class Explanation:
     def _table(self, rows: list[Row], source: bool) -> list[str]:
         cells: list[tuple[str, str, str, str]] = []
         for row in rows:
-            quantity, site = visible(row.quantity), self._site(row) if source else ""
-            derived = self.derived(row)
-            for k, step in enumerate(derived[:-1]):
-                cells.append((quantity if not k else "", step_text(step), "", ""))
-            cells.append((quantity if not derived[:-1] else "", row.formula, self._last(row), site))
+            *before, (quantity, _) = self._worked(row)
+            cells += [(left, right, "", "") for left, right in before]
+            site = self._site(row) if source else ""
+            cells.append((quantity, row.formula, self._last(row), site))
         left = max((len(c[0]) for c in cells), default=0)
         mid = max((len(c[1]) for c in cells if len(c[1]) <= COLUMN), default=0)
         sign = "    = " if self.chart.chained else "   "
@@ -269,12 +269,21 @@ class Explanation:
             return f"{float(row.value): .6g}" if not row.shape else short(row.value)
         return row.shapes if row.shape else f"{row.shapes}   = {row.number}"
 
-    def derived(self, row: Row) -> list[Step]:
-        """How the link of ``row`` comes about, where that is to be shown."""
-        wanted = self.steps if self.steps is not None else len(self.rows) == 1
-        if not wanted or not self.chart.chained:
-            return []
-        return self.chart.derivation(row.top, row.bottom, deeper=bool(self.steps))
+    @cached_property
+    def workings(self) -> dict[Row, list[Line]]:
+        """How each row comes about, where that is to be shown."""
+        return workings(self.chart, self.steps)
+
+    def _worked(self, row: Row) -> list[tuple[str, str]]:
+        """The same as text: a left side, empty where it is that of the line before, and a right."""
+        lines: list[tuple[str, str]] = []
+        named = False
+        for made, step in self.workings.get(row, ()):
+            own = "" if named else visible(row.quantity)
+            left = own if made is None else f"{self.chart.prefix}({made.text})"
+            named = named or made is None
+            lines.append((left, step_text(step)))
+        return [*lines, ("" if named else visible(row.quantity), "")]
 
     @staticmethod
     def _site(row: Row) -> str:
@@ -288,6 +297,11 @@ class Explanation:
     def _ratio(self, u: AnyNode, v: AnyNode, style: Style) -> str:
         names = (style.name(self.chart.called(n)) for n in (u, v))
         return style.derivative.format(*names)
+
+    def _gradient_by(self, made: Formula, style: Style) -> str:
+        """The gradient by a result that has no name."""
+        by = style.brackets.format(made.write(style).code)
+        return style.derivative.format(style.name(self.chart.called(self.chart.output)), by)
 
     def _quantity(self, row: Row, style: Style) -> str:
         if self.chart.chained:
@@ -343,9 +357,10 @@ class Explanation:
             if left_out and row is last[0]:
                 found.append(("", style.word(f"⋯ ({left_out:,} more)"), "", None))
             left = self._quantity(row, style)
-            for step in self.derived(row)[:-1]:
-                found.append((left, sum_of_products(step, style), "", None))
-                left = ""
+            for made, step in self.workings.get(row, ()):
+                own = left if made is None else self._gradient_by(made, style)
+                found.append((own, sum_of_products(step, style), "", None))
+                left = "" if made is None else left
             value = row.number if chart.chained or not row.shape else ""
             value = "" if row.formula == value else value
             found.append((left, self._formula(row, style), value, row))
@@ -393,8 +408,8 @@ class Explanation:
         for row in (*first, *tail):
             if left_out and row is tail[0]:
                 lines.append(f"| ⋯ | {left_out:,} more | | |")
-            for step in self.derived(row)[:-1]:
-                lines += [f"| {code_span(row.quantity)} | {code_span(step_text(step))} | | |"]
+            for left, right in self._worked(row)[:-1]:
+                lines += [f"| {code_span(left or row.quantity)} | {code_span(right)} | | |"]
             cells = [row.quantity, row.formula, self._last(row).strip(), self._site(row)]
             lines.append(f"| {' | '.join(code_span(c) if c else '' for c in cells)} |")
         totals = [code_span(self._total(v)) for v in chart.wrt]
@@ -480,62 +495,3 @@ class Explanation:
         self.plot().savefig(content, format="png", dpi=dpi)
         replace_file(path, content.getvalue())
         return path
-
-
-CSS = (
-    ".minigrad-explain{overflow:auto hidden;padding-bottom:.5em}"
-    ".minigrad-explain table{border-collapse:collapse}"
-    ".minigrad-explain td,.minigrad-explain th{padding:.25em .7em .25em 0;text-align:left;"
-    "vertical-align:middle;border:0;white-space:nowrap;background:none}"
-    ".minigrad-explain th{font-weight:normal;opacity:.65;font-size:85%}"
-    ".minigrad-explain math{font-size:110%}"
-    ".minigrad-explain code{font-size:85%;opacity:.75}"
-    "@media(max-width:520px){.minigrad-explain thead{display:none}"
-    ".minigrad-explain table,.minigrad-explain tbody{display:block}"
-    ".minigrad-explain tr{display:block;padding:.3em 0;border-bottom:1px solid #8886}"
-    ".minigrad-explain td{display:inline-block;max-width:100%;overflow:auto hidden;"
-    "box-sizing:border-box;white-space:normal}}"
-)
-
-
-def links(route: tuple[AnyNode, ...]) -> list[Link]:
-    """The steps of a route."""
-    return list(pairwise(route))
-
-
-def math(inner: str) -> str:
-    return f'<math displaystyle="true"><mrow>{inner}</mrow></math>' if inner else ""
-
-
-def latex_value(value: str) -> str:
-    """A number, or numbers in brackets, in LaTeX."""
-    mantissa, e, exponent = value.partition("e")
-    if e and exponent.lstrip("+-").isdigit():
-        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
-    return value.replace("…", r"\ldots")
-
-
-SIGNS = {"σ": r"\sigma ", "′": "'", "√u": r"\sqrt{u}", "²": "^{2}"}
-
-
-def in_words(reason: str, style: Style) -> str:
-    """A reason beside a formula."""
-    words = style.word(f"({reason})")
-    for sign, code in SIGNS.items() if style is LATEX else ():
-        words = words.replace(sign, code)
-    return words
-
-
-def cell(text: str) -> str:
-    """Words in a Markdown table, in which nothing is markup."""
-    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", visible(text))
-
-
-def code_span(text: str) -> str:
-    """Inline code of a Markdown table, whatever is in it."""
-    words = visible(text).replace("|", "\\|")
-    ticks = "`"
-    while ticks in words:
-        ticks += "`"
-    pad = " " if "`" in words else ""
-    return f"{ticks}{pad}{words}{pad}{ticks}"

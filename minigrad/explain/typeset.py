@@ -51,7 +51,7 @@ def figure(explanation: Any, make: Any) -> Any:
 
 
 def latex_number(value: str) -> str:
-    from minigrad.explain.report import latex_value
+    from minigrad.explain.markup import latex_value
 
     return latex_value(value)
 

@@ -55,6 +55,8 @@ def plain(x: Any, name: Callable[[Var], str] = repr) -> str:
     if x is Ellipsis:
         return "..."
     if isinstance(x, np.ndarray):
+        if x.ndim == 1 and len(x) > 3 and x.dtype.kind in "iu" and (x == np.arange(len(x))).all():
+            return f"range({len(x)})"
         words = np.array2string(x, separator=", ", threshold=8, edgeitems=2)
         return " ".join(words.split())
     if isinstance(x, np.generic):

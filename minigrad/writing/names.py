@@ -63,6 +63,8 @@ def latex_name(name: str) -> str:
     >>> print(latex_name("w1"), latex_name("theta"), latex_name("loss"), latex_name("a&b"))
     w_{1} \theta \mathrm{loss} \mathrm{a\&b}
     """
+    if name.startswith("δ") and len(name) > 1:
+        return rf"\delta {latex_name(name[1:])}"
     base, index = (_latex_letter(part) for part in parts_of(name))
     return f"{base}_{{{index}}}" if index else base
 
@@ -88,6 +90,8 @@ def latex_escaped(text: str) -> str:
 
 def mathml_name(name: str) -> str:
     """A variable's name in MathML, whatever is in it."""
+    if name.startswith("δ") and len(name) > 1:
+        return f"<mrow><mi>δ</mi>{mathml_name(name[1:])}</mrow>"
     base, index = parts_of(name)
     word = f"<mi>{html.escape(greek_letter(base) or visible(base))}</mi>"
     if not index:

@@ -36,11 +36,14 @@ class Symbol:
         The output whose gradient it is.
     prefix : str
         What a gradient begins with in text: ``d``, as in ``dW``.
+    written : tuple of (column, code)
+        What is written instead of the name in some styles, of an expression without a name.
     """
 
     name: str
     of: str | None = None
     prefix: str = "d"
+    written: tuple[tuple[str, str], ...] = ()
 
 
 # --- styles ----------------------------------------------------------------------------
@@ -96,9 +99,12 @@ class Style:
 
     def symbol(self, s: Symbol) -> Term:
         """A name, or the gradient with respect to one."""
-        name = self.term(self.name(s.name), "atom" if self.whole(s.name) else "open")
+        whole = self.whole(s.name) and not (s.of is not None and s.name.endswith(")"))
+        name = self.term(self.name(s.name), "atom" if whole else "open")
         if s.of is None:
             return name
+        if self.column in (known := dict(s.written)):
+            name = self.term(self.brackets.format(known[self.column]))
         if self.plain:
             return self.term(f"{s.prefix}{name:atom}")
         return self.term(self.derivative.format(self.name(s.of), name.code), "power")
