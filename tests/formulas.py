@@ -105,7 +105,12 @@ def environment(formula: Any) -> Functions:
 def value_of(formula: Any) -> Any:
     """What the printed text of a formula is worth, given the values of its symbols."""
     env = environment(formula)
-    text, _, definitions = formula.text.partition(" where ")
+    text = formula.text
+    unnamed = [(v, s) for v, s in formula.symbols.items() if s.written]
+    for v, s in sorted(unnamed, key=lambda pair: -len(pair[1].name)):  # ``d(X @ w)``
+        text = text.replace(f"{s.prefix}({s.name})", f"unnamed{v.name}")
+        env[f"unnamed{v.name}"] = formula.values[v]
+    text, _, definitions = text.partition(" where ")
     with np.errstate(all="ignore"):
         for definition in definitions.split("; ") if definitions else ():
             name, _, right = definition.partition(" = ")

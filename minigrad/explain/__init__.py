@@ -11,6 +11,7 @@ from typing import Any
 
 from minigrad.explain.asked import chart
 from minigrad.explain.ends import Forward
+from minigrad.explain.general import General, general
 from minigrad.explain.links import local_formula
 from minigrad.explain.paths import Paths
 from minigrad.explain.report import Explanation
@@ -20,6 +21,7 @@ from minigrad.explain.why import Why, why
 __all__ = [
     "Explanation",
     "Forward",
+    "General",
     "Paths",
     "Row",
     "Why",
@@ -32,12 +34,12 @@ __all__ = [
 
 def explain(
     output: Any,
-    wrt: Any,
+    wrt: Any = None,
     *,
     steps: bool | None = None,
     simplify: bool = False,
     mode: str = "reverse",
-) -> Explanation | Forward:
+) -> Explanation | Forward | General:
     """Explain the gradient of ``output`` with respect to ``wrt``, step by step.
 
     Parameters
@@ -45,8 +47,10 @@ def explain(
     output : Tensor
         Recorded; of several elements, the gradient is that of their sum, or entry by
         entry where all operations are elementwise.
+        Or ``mg.grad(f)``, whose formulas are then general, with letters in place of sizes.
     wrt : Tensor, or nested lists, tuples and dicts of them
-        Leaves or intermediate results.
+        Leaves or intermediate results.  With ``mg.grad(f)`` examples of the arguments of
+        ``f``, of which the shapes count; without them, likely shapes are tried.
     steps : bool, optional
         Whether to derive each link operation by operation, with σ written out; by default
         a link that stands alone is derived.
@@ -99,6 +103,8 @@ def explain(
             "explain: steps= and simplify= belong to reverse mode: the gradient is the same, "
             "leave mode='forward' out"
         )
+    if callable(output) and not hasattr(output, "node"):
+        return general(output, wrt)
     read = chart("explain", output, wrt)
     return Forward(read) if mode == "forward" else Explanation(read, steps, simplify)
 

@@ -115,7 +115,7 @@ def compiled_statements(code: CodeType) -> list[Statement]:
 def _assignments(tree: Any) -> Iterator[Any]:
     """Assignments below ``tree`` in the order of the source, functions in it left out."""
     for part in ast.iter_child_nodes(tree):
-        if isinstance(part, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        if isinstance(part, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Return):
             yield part
         elif not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             yield from _assignments(part)
@@ -141,7 +141,14 @@ def _statement(part: Any, source: str) -> Statement:
 
 
 def _values(part: Any) -> Iterator[tuple[str, ast.expr]]:
-    """Each target of an assignment with the expression that is assigned to it."""
+    """Each target of an assignment with the expression that is assigned to it.
+
+    What a function returns has the target ``return``, which no variable is called.
+    """
+    if isinstance(part, ast.Return):
+        if part.value is not None:
+            yield "return", part.value
+        return
     if isinstance(part, ast.AugAssign):
         before = ast.parse(ast.unparse(part.target), mode="eval").body
         yield ast.unparse(part.target), ast.BinOp(before, part.op, part.value)
