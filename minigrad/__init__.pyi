@@ -725,7 +725,15 @@ def fmod(x1: Array, x2: Array) -> Array: ...
 @overload
 def fmod(x1: ArrayLike, x2: ArrayLike) -> Any: ...
 def frexp(x: Operand) -> Any: ...
-def full(shape: Any, fill_value: Any, dtype: DTypeLike | None = ..., order: Any = ..., *, device: Any = ..., like: Any = ...) -> Tensor: ...
+def full(
+    shape: Any,
+    fill_value: Any,
+    dtype: DTypeLike | None = ...,
+    order: Any = ...,
+    *,
+    device: Any = ...,
+    like: Any = ...,
+) -> Tensor: ...
 @overload
 def full_like(
     a: Tensor,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autodiff.forward import tangent
+from minigrad.autodiff.tangents import tangent
 from minigrad.explain.ledger import Chart
 from minigrad.explain.paper import UNREADABLE, traced
 from minigrad.explain.pieces import Piece

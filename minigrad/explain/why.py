@@ -252,7 +252,7 @@ def _walked(t: Tensor, output: Tensor, known: Names, t_name: str, o_name: str) -
 
 def _held(t: Tensor, t_name: str, o_name: str) -> str:
     """Why ``.grad`` may be None all the same."""
-    if t.grad is not None:
+    if getattr(t.node, "grad", None) is not None:
         return ""
     if not isinstance(t.node, Leaf):
         return (
