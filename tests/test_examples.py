@@ -232,3 +232,67 @@ def test_the_model_of_the_costs() -> None:
     assert one - two == pytest.approx(25)
     assert two - ten == pytest.approx(20 - (math.log2(10) - 1) * 0.1)
     assert costs.step(1000, 50) > costs.step(100, 50)  # more than parts: only more to send
+
+
+# --- from_scratch ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def scratch() -> ModuleType:
+    pytest.importorskip("sklearn")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FOLDER))
+        return load("from_scratch")
+
+
+@pytest.mark.parametrize("place", range(10))
+def test_pages_are_right_for_any_numbers_and_wrong_ones_are_seen(
+    scratch: ModuleType, place: int
+) -> None:
+    make = scratch.PAGES[place]
+    for seed in range(3):
+        assert make(np.random.default_rng(seed)).grade(), make.__name__
+    page = make(np.random.default_rng(0))
+    name = next(iter(page.hand))
+    page.hand[name] = 2 * page.hand[name]
+    report = page.grade()
+    assert not report
+    assert "2" in str(report)
+
+
+def test_digits_from_scratch(scratch: ModuleType, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    network = scratch.Network(4, draw)
+    data = scratch.digits()
+    assert network.grade(data.train_x[:3, 0].astype(float), data.train_y[:3])
+    whole = scratch.train(scratch.Network(4, np.random.default_rng(1)), 4, None, lambda *_: None)
+    assert whole[-1][1] > 0.94
+    keep = str(tmp_path / "run.npz")
+    for epochs in (4, 4):
+        part = scratch.train(scratch.Network(4, np.random.default_rng(1)), epochs, keep,
+                             lambda *_: None)  # fmt: skip
+    np.testing.assert_allclose(part, whole, rtol=1e-12)
+
+
+def test_digits_from_scratch_go_on(scratch: ModuleType, tmp_path: Path) -> None:
+    """A run that is stopped after an epoch ends like one that was not."""
+    keep = str(tmp_path / "run.npz")
+    real, seen = scratch.mg.save, []
+
+    class Stopped(Exception):
+        pass
+
+    def save(path: Any, state: Any) -> None:
+        real(path, state)
+        seen.append(path)
+        if len(seen) == 2:
+            raise Stopped
+
+    make = lambda: scratch.Network(2, np.random.default_rng(1))
+    whole = scratch.train(make(), 3, None, lambda *_: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scratch.mg, "save", save, raising=False)
+        with pytest.raises(Stopped):
+            scratch.train(make(), 3, keep, lambda *_: None)
+    rest = scratch.train(make(), 3, keep, lambda *_: None)
+    np.testing.assert_allclose(rest, whole, rtol=1e-12)
