@@ -139,6 +139,13 @@ def misfit(search: Search) -> Diagnosis:
     square = value.ndim == 2 and value.shape[0] == value.shape[1]
     if square and q.hand.shape == (len(value),) and search.close_to(np.diagonal(value)):
         words += ": it is the diagonal of the outer product that belongs there"
+    u, v = (q.graph.shape(n) for n in (q.u, q.v))
+    if len(u) and q.layout == "jacobian" and q.hand.shape == v:
+        name = search.names.of(q.u)
+        words += (
+            f": {name} is no single number, and nothing says what arrives at it from above; "
+            f"give upstream={{{name}: ...}}, or the derivative of a loss"
+        )
     return Diagnosis("shape", None, words, ("shape",))
 
 

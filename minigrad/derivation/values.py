@@ -69,6 +69,15 @@ def read(value: Any, digits: int | None = None) -> Hand:
     Unreadable
         For what is not a number, an array of numbers, or nested lists of them.
     """
+    try:
+        return _read(value, digits)
+    except (Missing, Unreadable):
+        raise
+    except Exception as error:  # objects of the caller's may raise anything when they are looked at
+        raise Unreadable(f"it is not a number: {type(error).__name__}: {error}"[:200]) from None
+
+
+def _read(value: Any, digits: int | None) -> Hand:
     value, spacing = plain(value)
     if value is None or (isinstance(value, str) and value.strip().lower() in NOTHING_WRITTEN):
         raise Missing("nothing was written")

@@ -158,7 +158,11 @@ class Chart:
     def prefix(self) -> str:
         """What the name of a gradient begins with: d, unless that would be another name."""
         taken = {self.called(n) for n in self.names.node}
-        return "∂" if any(f"d{n}" in taken for n in taken) else "d"
+        constants = {
+            self.names.constant(n, i)
+            for n in self.names.nodes for i, p in enumerate(n.parents) if p is None
+        }  # fmt: skip
+        return "∂" if any({f"d{n}"} & (taken | constants) for n in taken) else "d"
 
     def ratio(self, u: AnyNode, v: AnyNode, total: bool = False) -> str:
         """``da/dz``; with ∂ where other paths lead from v to u, or could."""

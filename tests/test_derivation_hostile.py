@@ -1,0 +1,124 @@
+"""Hand-ins that nobody planned for: a report comes out, each entry has its row, nothing hangs."""
+
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+
+
+def leaf(a: Any) -> Any:
+    return mg.Tensor(np.asarray(a, float), requires_grad=True)
+
+
+class Odd:
+    """Nothing about it is a number."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("no array")
+
+    def __repr__(self) -> str:
+        return "<b>odd</b>" * 100
+
+
+HOSTILE: list[Any] = [
+    None, float("nan"), float("inf"), [], {}, set(), (), "", "?", "n/a", "[1, 2", "1/0", "nan", "∞", Odd(), object(),
+    [[1, 2], [3]], np.empty((0, 3)), np.zeros((2, 3, 4, 5)), np.array(["a", "b"]), np.array([None, 1.0]), 1j, True,
+    b"0.5", lambda: 1, (i for i in range(3)), range(3), "x" * 5000, "(" * 400, "__import__('os')", "a.__class__",
+    "eye(1e9)", r"\frac{", r"\sum_i", r"x_{", "9**9**9", r"\mathbb{1}[", "[a for a in b]", "{a: 1}", "lambda: 0", "a := 3",
+    ["a", 3], ["a ="], "=", "==", np.datetime64("2020"), 10**400, "1e999", "-", "a if b else c", "w_i", r"\sum_i w_i",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda v: f"{type(v).__name__} {str(v)[:12]!r}"[:30])
+def test_one_bad_entry_never_loses_the_report(value: Any) -> None:
+    x, y = 0.5, 1.5
+    w = leaf(0.3)
+    z = w * x
+    a = mg.sigmoid(z)
+    L = 0.5 * (y - a) ** 2
+    s = a.item()
+    start = time.process_time()
+    report = mg.check_derivation(
+        L, {"dL/da": s - y, "da/dz": value, "dL/dw": (s - y) * s * (1 - s) * x}
+    )
+    rows = {row.quantity: row for row in report.rows}
+    assert set(rows) == {"dL/da", "da/dz", "dL/dw"}
+    assert rows["dL/da"].verdict == rows["dL/dw"].verdict == "correct"
+    assert rows["da/dz"].verdict in ("wrong", "missing"), report
+    assert rows["da/dz"].remark
+    assert "<b>odd" not in report._repr_html_()
+    assert str(report)
+    assert time.process_time() - start < 5
+
+
+def test_many_entries_are_graded_in_linear_time() -> None:
+    def seconds(n: int) -> float:
+        t = [leaf(0.3)]
+        for i in range(n):
+            t.append(t[-1] * 1.0001 if i % 2 else np.cos(t[-1]) * 0.001 + t[-1])
+        L = t[-1] * 1.0
+        hand = dict(zip(t[1:], map(float, mg.gradients(L, t[1:])), strict=True))
+        start = time.process_time()
+        assert mg.check_derivation(L, hand).ok
+        return time.process_time() - start
+
+    seconds(50)
+    assert seconds(800) < 8 * seconds(200)
+
+
+def test_an_array_without_anything_from_above_says_what_is_missing() -> None:
+    x, w = np.ones((4, 3)), leaf(np.ones((3, 2)))
+    out = x @ w
+    report = mg.check_derivation(out, {"dw": np.ones((3, 2))})
+    assert report.first_error is not None
+    assert "give upstream={out: ...}" in report.first_error.remark
+    assert mg.check_derivation(out, {"dw": x.T @ np.ones((4, 2))}, upstream=np.ones((4, 2))).ok
+
+
+def test_a_name_that_is_taken_gets_a_mark() -> None:
+    x, w, dout = leaf(np.ones((2, 2))), leaf(np.eye(2)), np.array([[1.0, 2.0], [3.0, 4.0]])
+    out = x @ w
+    text = str(mg.explain(np.sum(out * dout), w))
+    assert "dout = dout" not in text
+    assert "∂out = dout" in text
+
+
+def test_otter_shows_the_report(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    otter = pytest.importorskip("otter")
+    (tmp_path / "q1.py").write_text(
+        "from otter.test_files import test_case\nOK_FORMAT = False\nname = 'q1'\npoints = 2\n"
+        "@test_case(points=2)\ndef test_it(L, hand, mg):\n    mg.assert_derivation(L, hand)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    w = leaf(0.3)
+    L = w**2
+    checked = otter.Notebook(tests_dir=str(tmp_path)).check(
+        "q1", global_env={"L": L, "hand": {w: -0.6}, "mg": mg, "w": w}
+    )
+    assert checked.score == 0
+    assert "its sign is flipped" in str(checked)
+
+
+def test_nbgrader_gives_partial_credit_for_a_score() -> None:
+    utils = pytest.importorskip("nbgrader.utils")
+    nbformat = pytest.importorskip("nbformat")
+    w = leaf(0.3)
+    L = w**2 + 0.0 * w
+    score = mg.check_derivation(L, {w: -0.6, "L": L.item()}).score(4)
+    cell = nbformat.v4.new_code_cell("report.score(4)")
+    cell.metadata["nbgrader"] = {
+        "grade": True,
+        "points": 4,
+        "grade_id": "q",
+        "solution": False,
+        "locked": True,
+    }
+    cell.outputs = [nbformat.v4.new_output("execute_result", data={"text/plain": repr(score)})]
+    assert utils.determine_grade(cell)[:2] == (2.0, 4)
