@@ -93,6 +93,9 @@ def environment(formula: Any) -> Functions:
         env[python(name)] = formula.values[v]
     for v, constant in formula.program.constants.items():
         env[v.name] = getattr(constant, "_value", constant)
+    for e in formula.program.equations:  # of functions that are not NumPy's
+        if e.op.name.isidentifier() and not hasattr(np, e.op.name) and e.op.name != "onehot":
+            env.setdefault(e.op.name, e.op.forward)
     env |= {"indicator": Indicator(), "root": Root(), "π": np.pi}
     env |= {"inverted": Inverted(False), "flipped": Inverted(True)}
     parts = {n.partition(".")[2]: op.forward for n, op in registry.items() if "linalg." in n}

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from typing import Any
+
+import numpy as np
 
 from minigrad.explain.ledger import Link
 from minigrad.graph import AnyNode
 from minigrad.reading.wording import visible
 from minigrad.writing.styles import LATEX, Style
+
+SMALL = 16
+"""Arrays of more entries are not shown as matrices."""
+LONG = 160
+"""Formulas of more characters are folded."""
 
 CSS = (
     ".minigrad-explain{overflow:auto hidden;padding-bottom:.5em}"
@@ -33,6 +41,34 @@ def links(route: tuple[AnyNode, ...]) -> list[Link]:
 
 def math(inner: str) -> str:
     return f'<math displaystyle="true"><mrow>{inner}</mrow></math>' if inner else ""
+
+
+def matrix(value: Any) -> str:
+    """A small array as a matrix in MathML, a number as such; else empty.
+
+    Examples
+    --------
+    >>> matrix(np.arange(20.0)), matrix(0.5)
+    ('', '<mn>0.5</mn>')
+    """
+    x = np.asarray(value)
+    if x.ndim > 2 or x.size > SMALL or not x.size:
+        return ""
+    if not x.ndim:
+        return f"<mn>{float(x):.6g}</mn>"
+    fence = '<mo stretchy="true" fence="true">{}</mo>'
+    rows = "".join(
+        f"<mtr>{''.join(f'<mtd><mn>{float(v):.4g}</mn></mtd>' for v in row)}</mtr>"
+        for row in (x[:, None] if x.ndim == 1 else x)
+    )
+    return f"<mrow>{fence.format('[')}<mtable>{rows}</mtable>{fence.format(']')}</mrow>"
+
+
+def folded(inner: str, length: int) -> str:
+    """A long formula behind a line that opens it."""
+    if length <= LONG:
+        return inner
+    return f"<details><summary>a formula of {length} characters</summary>{inner}</details>"
 
 
 def latex_value(value: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 import os
 from dataclasses import dataclass
@@ -15,7 +14,14 @@ import numpy as np
 
 from minigrad.explain.closed import Step as Closed
 from minigrad.explain.ledger import Chart, step_text
-from minigrad.explain.markup import CSS, cell, code_span, in_words, latex_value, links, math
+from minigrad.explain.markup import (
+    cell,
+    code_span,
+    in_words,
+    latex_value,
+    links,
+)
+from minigrad.explain.page import page
 from minigrad.explain.rows import Row, middle, short
 from minigrad.explain.workings import Line, workings
 from minigrad.graph import AnyNode
@@ -244,7 +250,7 @@ class Explanation:
         for row in rows:
             *before, (quantity, _) = self._worked(row)
             cells += [(left, right, "", "") for left, right in before]
-            site = self._site(row) if source else ""
+            site = self.site(row) if source else ""
             cells.append((quantity, row.formula, self._last(row), site))
         left = max((len(c[0]) for c in cells), default=0)
         mid = max((len(c[1]) for c in cells if len(c[1]) <= COLUMN), default=0)
@@ -286,7 +292,8 @@ class Explanation:
         return [*lines, ("" if named else visible(row.quantity), "")]
 
     @staticmethod
-    def _site(row: Row) -> str:
+    def site(row: Row) -> str:
+        """The line of the user's code that a row comes from; empty if that is not known."""
         if row.site is None:
             return ""
         code = f": {crop(row.site.code, 60)}" if row.site.code else ""
@@ -410,7 +417,7 @@ class Explanation:
                 lines.append(f"| ⋯ | {left_out:,} more | | |")
             for left, right in self._worked(row)[:-1]:
                 lines += [f"| {code_span(left or row.quantity)} | {code_span(right)} | | |"]
-            cells = [row.quantity, row.formula, self._last(row).strip(), self._site(row)]
+            cells = [row.quantity, row.formula, self._last(row).strip(), self.site(row)]
             lines.append(f"| {' | '.join(code_span(c) if c else '' for c in cells)} |")
         totals = [code_span(self._total(v)) for v in chart.wrt]
         if self.simplify:
@@ -429,28 +436,8 @@ class Explanation:
         )
 
     def to_html(self) -> str:
-        """A fragment of HTML that needs nothing else: formulas are MathML."""
-        chained, lines = self.chart.chained, self.equations(MATHML)
-        sited = any(row is not None and row.site for *_, row in lines)
-        heads = ["", "", "value" if chained else "shapes", *(["line"] if sited else [])]
-        body = []
-        for left, right, value, row in lines:
-            number = f"= {html.escape(value)}" if value else ""
-            sides = math(f"<mo>=</mo>{right}") if right else ""
-            if chained:
-                cells = [math(left), sides, number]
-            else:
-                shapes = html.escape(row.shapes) if row is not None else ""
-                cells = [math(left), f"{sides} {number}", shapes]
-            if sited:
-                cells.append(f"<code>{html.escape(self._site(row))}</code>" if row else "")
-            body.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
-        title = "".join(f"<th>{h}</th>" for h in heads)
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.footnotes)
-        return (
-            f'<div class="minigrad-explain"><style>{CSS}</style>'
-            f"<table><thead><tr>{title}</tr></thead><tbody>{''.join(body)}</tbody></table>{notes}</div>"
-        )
+        """A fragment of HTML that needs nothing else: formulas and small arrays are MathML."""
+        return page(self)
 
     def _repr_html_(self) -> str:
         return self.to_html()

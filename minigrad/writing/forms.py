@@ -194,6 +194,8 @@ def _norm(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 @special(ops.reshape, ops.squeeze, ops.expand_dims)
 def _reshape(w: Writer, e: Equation, args: list[Term]) -> Term:
+    if w.style.plain and e.out.shape == (*shape_of(e.args[0]), 1) and shape_of(e.args[0]):
+        return w.style.term(f"{args[0]:atom}[..., None]")
     return _shaped(w, "reshape", e, args)
 
 
@@ -214,6 +216,22 @@ def _getitem(w: Writer, e: Equation, args: list[Term]) -> Term:
         return w.style.term(f"<msub><mrow>{args[0]:atom}</mrow><mrow>{index}</mrow></msub>")
     base = f"{{{args[0]:atom}}}" if w.style is LATEX else f"{args[0]:atom}"
     return w.style.term(f"{base}{w.subscript(index)}")
+
+
+@special(ops.scatter)
+def _scatter(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """What is added to a slice has zeros around it."""
+    shape, index = e.kwargs["shape"], e.kwargs["index"]
+    parts = index if isinstance(index, tuple) else (index,)
+    if len(parts) > len(shape) or not all(isinstance(part, slice) for part in parts):
+        return None
+    ends = [part.indices(n) for part, n in zip(parts, shape, strict=False)]
+    if any(step != 1 for *_, step in ends):
+        return None
+    widths = [(start, n - stop) for (start, stop, _), n in zip(ends, shape, strict=False)]
+    widths += [(0, 0)] * (len(shape) - len(parts))
+    size = plain(widths[0] if len(widths) == 1 else tuple(widths))
+    return w.call("pad", [f"{args[0]:open}", size if w.style.plain else w.style.word(size)])
 
 
 @special(ops.astype)

@@ -1,0 +1,39 @@
+"""An explanation as HTML: a row for each link, with its formula, shapes and numbers."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from minigrad.explain.markup import CSS, folded, math, matrix
+from minigrad.writing.styles import MATHML
+
+if TYPE_CHECKING:
+    from minigrad.explain.report import Explanation
+
+
+def page(explanation: Explanation) -> str:
+    """A fragment of HTML that needs nothing else: formulas and small arrays are MathML."""
+    chained, lines = explanation.chart.chained, explanation.equations(MATHML)
+    sited = any(row is not None and row.site for *_, row in lines)
+    heads = ["", "", "value", *([] if chained else ["shapes"]), *(["line"] if sited else [])]
+    body = []
+    for left, right, value, row in lines:
+        length = len(row.formula) if row is not None else 0
+        sides = folded(math(f"<mo>=</mo>{right}"), length) if right else ""
+        shown = matrix(row.value) if row is not None and not chained else ""
+        number = math(shown) or (f"= {html.escape(value)}" if value else "")
+        if row is not None and not number:
+            number = html.escape(row.number)
+        cells = [math(left), sides, number]
+        if not chained:
+            cells.append(html.escape(row.shapes) if row is not None else "")
+        if sited:
+            cells.append(f"<code>{html.escape(explanation.site(row))}</code>" if row else "")
+        body.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
+    title = "".join(f"<th>{h}</th>" for h in heads)
+    notes = "".join(f"<p>{html.escape(note)}</p>" for note in explanation.footnotes)
+    return (
+        f'<div class="minigrad-explain"><style>{CSS}</style>'
+        f"<table><thead><tr>{title}</tr></thead><tbody>{''.join(body)}</tbody></table>{notes}</div>"
+    )
