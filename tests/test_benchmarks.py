@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import harness
+from benchmarks import harness, native
 from benchmarks.__main__ import main
 from benchmarks.contest import Contestant, Target, Unavailable, Workload, disagreement
 from benchmarks.worker import Absent, plainly
@@ -129,3 +130,15 @@ def test_the_command_line_lists(
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--list"])
     assert main() == 0
     assert len(capsys.readouterr().out.splitlines()) == len(WORKLOADS)
+
+
+@pytest.mark.parametrize("name", native.STEPS)
+def test_the_experiment_in_machine_code_computes_the_same(name: str) -> None:
+    """As plain Python, which takes no compiler."""
+    plain = SimpleNamespace(njit=lambda **_: lambda f: f, prange=range)
+    w = WORKLOADS[name]
+    data = w.data(**w.small)
+    hand, step = w.contestants["hand-written"].build(*data), native.STEPS[name](plain)
+    assert native.checked(name, lambda: step(*data), hand) > 0
+    with pytest.raises(ValueError, match=f"{name}: .* in place of"):
+        native.checked(name, lambda: step(*[1.01 * x for x in data]), hand)

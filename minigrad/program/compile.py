@@ -36,6 +36,7 @@ from minigrad.program.live import Captured
 from minigrad.program.memory import HEAVY, give_back
 from minigrad.program.noise import Noise
 from minigrad.program.places import LARGE, Place, Variable
+from minigrad.program.progress import shown
 from minigrad.program.proof import elements
 from minigrad.program.run import Run
 from minigrad.program.simplify import simplified
@@ -268,13 +269,17 @@ class Compiled(functools.partial[Any]):
         vary = form.whole.keys() & form.vary
         swaps = {p.identity: tracer.capture(Captured(p.read, p.name)) for p in lifts}
         f = lifted(self.f, swaps, {}) if swaps else self.f
-        with modes.set(tracing, None):
+        with modes.set(tracing, None), shown(called(self.f)) as say:
             program, result = recorded(f, form.named, form.positional, form.fixed, vary, tracer)
+            say(f"simplifying {len(program.equations)} equations")
             names = before.names.union(*(names_in(c) for c in tracer.codes if theirs(c)))
             roots = [(self.f, called(self.f)), *form.statics]
             places = search(roots, names, frozenset(swaps)).places
             variables = [Variable(p.kind, p.home, p.key, p.value, p.name) for p in lifts]
-            run = Run(simplified(program), form, tracer, variables + places, result)
+            simple = simplified(program)
+            say(f"writing a kernel of {len(simple.equations)} equations")
+            run = Run(simple, form, tracer, variables + places, result)
+            say("comparing the kernel with the function")
             run.prove(program, form, result)
             return run, result
 
