@@ -15,6 +15,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import ops
+from minigrad.draw import explorer
 from minigrad.draw.explorer import page
 from minigrad.draw.picture import Picture
 from minigrad.explain import explain
@@ -139,7 +140,7 @@ def walk(tab: Any) -> Iterator[tuple[str, str]]:
     """Steps through the whole page with the key; phase and words of each step."""
     while True:
         now = tab.locator("#now")
-        yield now.get_attribute("data-phase"), now.inner_text()
+        yield now.get_attribute("data-phase"), now.get_attribute("data-words")
         before = at(tab)
         tab.keyboard.press("ArrowRight")
         if at(tab) == before:
@@ -279,7 +280,7 @@ def test_a_parameter_shows_its_paths_and_chain_rule(show: Shown, how: str) -> No
     w1 = next(v for v in picture.vertices if v.name == "w1")
     assert path == {picture.vertices[i].name for i in picture.downstream([w1])}
     assert tab.locator(".edge.path").count() == len(path) - 1
-    text = tab.locator("#about .chain").inner_text()
+    text = tab.locator("#about .chain").text_content()
     assert text.splitlines()[-1].strip().endswith(f"{float(w1.gradient):.6g}")
     assert re.search(r"a3/.*a2.*a2/.*w1", text.splitlines()[0])
     tab.keyboard.press("Escape")
@@ -304,7 +305,7 @@ def test_heat_maps_of_an_array(show: Shown) -> None:
     tab = show(picture)
     node(tab, "W").focus()
     W = next(v for v in picture.vertices if v.name == "W")
-    tables = tab.locator("#about table")
+    tables = tab.locator("#about .heat")
     assert tables.count() == 2
     for table, value in zip(tables.all(), (W.value, W.gradient), strict=True):
         cells = [[td.inner_text() for td in tr.locator("td").all()]
@@ -314,7 +315,7 @@ def test_heat_maps_of_an_array(show: Shown) -> None:
         for td, v in zip(table.locator("td").all(), value.ravel(), strict=True):
             assert td.get_attribute("class") == ("minus" if v < 0 else "plus")
     node(tab, "X").focus()
-    assert tab.locator("#about table tr").count() == 30
+    assert tab.locator("#about .heat tr").count() == 30
 
 
 def test_large_arrays_are_sampled() -> None:
@@ -404,7 +405,7 @@ def test_a_changed_entry_of_an_array_is_the_engine_s_computation(show: Shown) ->
     settled(tab, changed)
     W = next(v for v in changed.vertices if v.name == "W")
     node(tab, "W").focus()
-    cells = tab.locator("#about table").nth(1).locator("td").all_inner_texts()
+    cells = tab.locator("#about .heat").nth(1).locator("td").all_inner_texts()
     assert cells == [f"{v:.3g}".replace("-", "−") for v in W.gradient.ravel()]
     tab.get_by_label("Index into X").fill("5, 4")
     assert tab.get_by_label("Index into X").get_attribute("aria-invalid") == "true"
@@ -667,6 +668,71 @@ def test_everything_is_reached_with_tab(show: Shown) -> None:
             )
         )
     assert {"w", "b", "x", "z", "a", "L", "play", "next", "slider", "Value of w"} <= reached
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing(show: Shown, scheme: str, width: int) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-core")
+    tab = show(softmax_regression(), "#step=999", color_scheme=scheme,
+               viewport={"width": width, "height": 800})  # fmt: skip
+    node(tab, "W").focus()
+    tab.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+    for mode in ("watch", "predict", "descend"):
+        tab.click(f"#modes button[value={mode}]")
+        found = axe.Axe().run(tab).response["violations"]
+        told = [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found]
+        assert told == [], mode
+
+
+def test_formulas_are_mathml_and_nothing_else(show: Shown) -> None:
+    tab = show(one_neuron(), "#step=8")
+    node(tab, "w").focus()
+    assert tab.locator("#about .formulas math mfrac").count() >= 6
+    assert tab.locator("#now math").count() >= 1
+    hostile = mg.Tensor(0.3, requires_grad=True, name="<img src=x onerror=alert(1)>")
+    tab = show(Picture(hostile * 2), "#step=999")
+    node(tab, "<img src=x onerror=alert(1)>").focus()
+    assert tab.locator("math img").count() == 0 and tab.locator("math *[onerror]").count() == 0
+
+
+def test_labels_stand_beside_their_edges(show: Shown) -> None:
+    """No label is crossed by the line that it belongs to."""
+    for options in ({}, {"viewport": {"width": 390, "height": 844}}):
+        tab = show(two_neurons(), "#step=999", **options)
+        crossed = tab.evaluate("""() => {
+            const lines = [...document.querySelectorAll('.edge')];
+            const labels = [...document.querySelectorAll('.local')];
+            return labels.filter((label, k) => {
+                if (!label.textContent) return false;
+                const box = label.getBBox(), line = lines[k], n = line.getTotalLength();
+                for (let at = 0; at < n; at++) {
+                    const p = line.getPointAtLength(at);
+                    if (p.x > box.x && p.x < box.x + box.width && p.y > box.y + 3
+                        && p.y < box.y + box.height - 3) return true;
+                }
+                return false;
+            }).map((label) => label.textContent);
+        }""")
+        assert crossed == []
+
+
+def test_a_node_knows_its_line(show: Shown) -> None:
+    tab = show(one_neuron())
+    node(tab, "a").focus()
+    line = tab.locator("#about .source").inner_text()
+    assert re.fullmatch(r"test_explorer\.py:\d+: a = mg\.sigmoid\(z\)", line)
+
+
+def test_slices_as_they_are_written() -> None:
+    H, rows = 2, np.array([0, 1, 1])
+    a = mg.Tensor(np.arange(12.0).reshape(3, 4), requires_grad=True)
+    left, right = a[:, :H], a[:, H:]
+    picked = left[rows, 0]
+    L = picked.sum() + right.sum()
+    texts = {v["name"]: v.get("text") for v in explorer.data(Picture(L))["vertices"]}
+    assert texts["left"] == "a[:, :H]" and texts["right"] == "a[:, H:]"
+    assert texts["picked"] == "left[rows, 0]"
 
 
 def test_reduced_motion(show: Shown) -> None:

@@ -361,16 +361,20 @@ def caption(v: Vertex, args: Sequence[Term]) -> Term:
     if op is ops.power and args[1].code in POWERS:
         return Term(f"{args[0]:atom}{POWERS[args[1].code]}", "power")
     if op is ops.elements and v.node is not None:
-        return Term(f"{args[0]:atom}[{_index(v.node.kwargs['index'])}]")
+        return Term(f"{args[0]:atom}[{index(v)}]")
     if op in CAPTIONS:
         return fill(CAPTIONS[op], *args)
     return Term(f"{v.op}({', '.join(a.code for a in args)})")
 
 
-def _index(index: Any) -> str:
-    """What stood between the brackets: ``:, 15:``."""
-    words = plain(index)
-    return words[1:-1].rstrip(",") if isinstance(index, tuple) and index else words
+def index(v: Vertex) -> str:
+    """What stands between the brackets: as the user wrote it, else the index itself, ``:, 15:``."""
+    written = v.picture.subscripts.get(v.id) if v.picture.subscripts else None
+    if written is not None:
+        return written
+    given = v.node.kwargs["index"] if v.node is not None else ()
+    words = plain(given)
+    return words[1:-1].rstrip(",") if isinstance(given, tuple) and given else words
 
 
 # --- what is too much ------------------------------------------------------------------

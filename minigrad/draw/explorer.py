@@ -15,11 +15,13 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from minigrad.draw.boxes import Box, expression, view
+from minigrad import ops
+from minigrad.draw.boxes import Box, expression, index, view
 from minigrad.draw.dot import CROWD, extremes
 from minigrad.draw.live import program
 from minigrad.draw.overlay import overlay
@@ -27,13 +29,18 @@ from minigrad.draw.picture import Edge, Picture, Vertex, is_scalar, summary
 from minigrad.reading.wording import shortened as short
 from minigrad.reading.wording import visible
 from minigrad.tensor.door import wrap
+from minigrad.writing.names import mathml_name
+from minigrad.writing.notation import NOTATION
+from minigrad.writing.styles import MATHML
+from minigrad.writing.terms import Term
 
 WHOLE = 300
 """Most members of a box that can be opened to all of them; of more, the first and last."""
 ENDS = 20
 CARRIED = 600
 """Most vertices inside boxes that the page carries."""
-SCRIPTS = ("ops", "arrays", "layout", "graph", "compute", "drawing", "view", "explorer")
+LIBRARY = ("ops", "arrays")
+SCRIPTS = ("layout graph compute math drawing view panels formula lessons explorer").split(" ")
 EXPLAINED = 300
 """Vertices of the largest graph of which every leaf is explained."""
 CELLS = 16_000
@@ -80,8 +87,8 @@ def page(
         return source.joinpath(name).read_text(encoding="utf-8")
 
     rows = ",\n".join(written)
-    library, *others = (read(f"{name}.js") for name in SCRIPTS)
-    inner = "\n".join([library, *others[:1], f"const OPS = [\n{rows}\n];\n", *others[1:]])
+    library, others = ([read(f"{name}.js") for name in names] for names in (LIBRARY, SCRIPTS))
+    inner = "\n".join([*library, f"const OPS = [\n{rows}\n];\n", *others])
     script = f'"use strict";\n(() => {{\n{inner}}})();\n'
     parts = {
         "title": html.escape(f"Backpropagation of {short(visible(picture.subject), 60)}"),
@@ -197,12 +204,18 @@ def _vertex(atom: Vertex | Box, cells: int) -> dict[str, Any]:
         found["inside"] = vertex is not None and any(e.target.id in members for e in vertex.uses)
     else:
         found["named"] = atom.named
+        found["math"] = mathml_name(atom.name)
         known = len(atom.picture.vertices) <= EXPLAINED and not np.iscomplexobj(atom.gradient)
         if atom.kind == "leaf" and known:
-            found["chain"] = _chain(atom)
+            found.update(_chain(atom))
         if atom.op:
             found["op"] = visible(atom.op)
             found["text"] = short(visible(_call(atom)), 60)
+            found["formula"] = _typeset(atom)
+        site = atom.picture.names.site(atom.node) if atom.node is not None and atom.op else None
+        if site is not None and len(atom.picture.vertices) <= CROWD:
+            code = f": {site.code}" if site.code else ""
+            found["line"] = short(visible(f"{Path(site.filename).name}:{site.lineno}{code}"), 90)
     if vertex is not None:
         found["scalar"] = vertex.scalar
         found["dtype"] = str(getattr(vertex.value, "dtype", ""))
@@ -212,15 +225,17 @@ def _vertex(atom: Vertex | Box, cells: int) -> dict[str, Any]:
     return found
 
 
-def _chain(leaf: Vertex) -> str:
+def _chain(leaf: Vertex) -> dict[str, Any]:
     """What ``explain`` writes of the chain rule from the output to ``leaf``."""
     from minigrad.explain.ledger import Chart  # a reading of its own, only when asked
     from minigrad.explain.report import Explanation
 
     picture = leaf.picture
     output, wrt = (wrap(v.value, v.node) for v in (picture.output, leaf))
-    text = str(Explanation(Chart(output, [wrt], picture.names), None))
-    return "\n".join(visible(line) for line in text.splitlines())
+    explanation = Explanation(Chart(output, [wrt], picture.names), None)
+    text = "\n".join(visible(line) for line in str(explanation).splitlines())
+    rows = [[left, right, value] for left, right, value, _ in explanation.equations(MATHML)]
+    return {"chain": text, "chainMath": rows}
 
 
 def _call(vertex: Vertex) -> str:
@@ -228,6 +243,28 @@ def _call(vertex: Vertex) -> str:
     if len(vertex.inputs) > 6:
         return f"{vertex.op}({vertex.inputs[0].source.name}, …)"
     return expression([vertex])
+
+
+def _typeset(vertex: Vertex) -> str:
+    """The operation as MathML, of the names of its inputs."""
+    node = vertex.node
+    if node is None or node.op is None or len(vertex.inputs) > 6:
+        return ""
+    terms = [_named(e.source) for e in vertex.inputs]
+    pattern = NOTATION.get(node.op, {}).get("mathml")
+    if pattern is not None:
+        return MATHML.fill(pattern, *terms).code
+    inside = MATHML.comma.join(t.code for t in terms)
+    if node.op is ops.elements:
+        return f"<mrow>{terms[0]:atom}<mtext>[{html.escape(visible(index(vertex)))}]</mtext></mrow>"
+    return MATHML.call.format(MATHML.function(vertex.op), inside)
+
+
+def _named(vertex: Vertex) -> Term:
+    """An input in a formula: its name, or the number that it is."""
+    if vertex.kind == "constant" and not vertex.named and is_scalar(vertex.value):
+        return MATHML.constant(np.asarray(vertex.value).reshape(()).item())
+    return MATHML.term(mathml_name(vertex.name))
 
 
 def _edges(
@@ -259,8 +296,11 @@ def _edges(
             else:
                 entry["argument"] = first.argnum
                 local = first.local if first.source.scalar and first.target.scalar else None
-                if len(atoms) <= CROWD:
-                    entry["formula"] = short(visible(first.formula), 90)
+                formula = first.expression if len(atoms) <= CROWD else None
+                if formula is not None:
+                    entry["formula"] = short(visible(formula.text), 90)
+                    if len(formula.text) <= 90:
+                        entry["math"] = formula.mathml
                 entry["whole"] = not (_elementwise(first.target) or first.target.scalar)
             entry["local"] = None if local is None or np.iscomplexobj(local) else _number(local)
             if _exit(source) is not None:

@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.errors import label
 from minigrad.graph import AnyNode, Passive, Slots, backward_pass, fit
 from minigrad.reading.names import Names, names
+from minigrad.reading.statements import subscripts as written_subscripts
 from minigrad.reading.wording import shortened as short
 from minigrad.reading.wording import visible
 
@@ -127,11 +129,17 @@ class Edge:
 
         There is none on lazy arrays either, which the making of it would compute.
         """
+        found = self.expression
+        return "" if found is None else str(found.text)
+
+    @property
+    def expression(self) -> Any:
+        """The formula, to be written in any style; None where there is none."""
         node = self.target.node
         if not self.differentiable or node is None or not all(map(is_numpy, node.args)):
-            return ""
+            return None
         explain = import_module("minigrad.explain")  # a reading of its own, only when asked
-        return str(explain.local_formula(node, self.argnum, self.picture.names))
+        return explain.local_expression(node, self.argnum, self.picture.names)
 
     @property
     def picture(self) -> Picture:
@@ -298,6 +306,27 @@ class Picture:
         with np.errstate(all="ignore"):
             found = backward_pass([(root, seed)], wanted=self.at)
         return {n: g.filled(n.ans) if isinstance(g, Slots) else g for n, g in found.items()}
+
+    @cached_property
+    def subscripts(self) -> dict[int, str]:
+        """Vertex -> its index as it stands in the user's statement.
+
+        A statement's subscripts and the slices that it recorded are told apart by their order,
+        where there are as many of the one as of the other.
+        """
+        slices: dict[AnyNode, list[Vertex]] = {}
+        for v in self.vertices:
+            if v.node is not None and v.node.op is ops.elements:
+                owner = self.names.owner(v.node)
+                if owner is not None:
+                    slices.setdefault(owner, []).append(v)
+        found = {}
+        for owner, members in slices.items():
+            value = self.names.expression(owner)
+            written = [] if value is None else written_subscripts(value)
+            if len(written) == len(members):
+                found.update({v.id: words for v, words in zip(members, written, strict=True)})
+        return found
 
     @property
     def subject(self) -> str:

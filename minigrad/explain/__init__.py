@@ -12,7 +12,7 @@ from typing import Any
 from minigrad.explain.asked import chart
 from minigrad.explain.ends import Forward
 from minigrad.explain.general import General, general
-from minigrad.explain.links import local_formula
+from minigrad.explain.links import local_expression, local_formula
 from minigrad.explain.paths import Paths
 from minigrad.explain.report import Explanation
 from minigrad.explain.rows import Row
@@ -26,6 +26,7 @@ __all__ = [
     "Row",
     "Why",
     "explain",
+    "local_expression",
     "local_formula",
     "paths",
     "why",

@@ -45,9 +45,15 @@ def local_formula(
     >>> local_formula(a.node, 0, names([a.node]))
     'a·(1 - a)'
     """
+    found = local_expression(node, argnum, names)
+    return "" if found is None else str(found.text)
+
+
+def local_expression(node: AnyNode, argnum: int, names: Names) -> Any:
+    """What `local_formula` writes, to be written in any style; None where there is none."""
     op: Any = node.op
     if op is None or node.parents[argnum] is None or op.rule(argnum) is None:
-        return ""
+        return None
     several = type(node.ans) is tuple
     entrywise = not several and (op.elementwise or np.ndim(node.ans) == 0)
     sheet = Sheet(names, lambda n: True, names.of)
@@ -75,7 +81,7 @@ def local_formula(
                     else sheet.symbol(one, Symbol(f"d{names.of(node)}"))
                 )
             c = sheet.rule(node, argnum, g, fitted=not entrywise)
-            formula = sheet.formula(c, *([(same, node)] if entrywise else []), entrywise=entrywise)
-        return formula.text
+            known = [(same, node)] if entrywise else []
+            return sheet.formula(c, *known, entrywise=entrywise)
     except UNREADABLE:
-        return ""
+        return None

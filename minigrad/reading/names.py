@@ -8,6 +8,7 @@ function are, the source of the statement decides.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -307,6 +308,13 @@ class Names:
     def path(self, owner: AnyNode) -> str:
         """What the user writes for a named node, a ``name`` of its own aside."""
         return self._variable.get(self.node[owner], self.node[owner])
+
+    def expression(self, owner: AnyNode) -> ast.expr | None:
+        """What the latest statement assigns to a named node, where its source can be read."""
+        path = self.path(owner)
+        for statement, _ in self.assignments(owner):
+            return statement.values.get(path)
+        return None
 
     def assignments(self, owner: AnyNode) -> Iterator[tuple[Statement, Scope]]:
         """The statements that may have made a named node, latest first, and where they are."""

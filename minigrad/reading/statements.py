@@ -169,3 +169,20 @@ def _paired(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]
             yield from _paired(part, value.elts[i])  # type: ignore[attr-defined]
         else:
             yield from _paired(part, ast.Subscript(value, ast.Constant(i), ast.Load()))
+
+
+def subscripts(value: ast.expr) -> list[str]:
+    """What stands between the brackets in an expression, in the order in which it is evaluated.
+
+    Examples
+    --------
+    >>> subscripts(ast.parse("f(a[:, n:])[0] + b[i]", mode="eval").body)
+    [':, n:', '0', 'i']
+    """
+    found: list[str] = []
+    for part in ast.iter_child_nodes(value):
+        found += subscripts(part)  # type: ignore[arg-type]
+    if isinstance(value, ast.Subscript):
+        words = ast.unparse(value.slice)
+        found.append(words[1:-1] if words.startswith("(") and words.endswith(")") else words)
+    return found

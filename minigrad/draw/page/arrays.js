@@ -90,6 +90,7 @@ const nd = (() => {
     if (row) a = [1, ...a];
     if (column) b = [...b, 1];
     const [n, m, p] = [a.at(-2), a.at(-1), b.at(-1)];
+    if (!a.length || !b.length || m !== b.at(-2)) throw new Error("shapes do not align");
     const batch = broadcast(a.slice(0, -2), b.slice(0, -2));
     const left = spread(a.slice(0, -2), batch), right = spread(b.slice(0, -2), batch);
     const out = new Float64Array(volume(batch) * n * p), u = dataOf(x), v = dataOf(y);

@@ -30,7 +30,7 @@ function compute({ vertices, program, output }, ops = OPS) {
     const v = vertices[result], xs = inputs.map((i) => vertices[i].x);
     for (const e of v.ins) {
       if (!e.flows) continue;
-      const rule = ops[op][1][e.argument];
+      const rule = (e.rule = ops[op][1][e.argument]);
       if (one(v.x) && one(e.source.x)) e.slope = scalar(rule(filled(v.x, 1), v.x, ...xs));
       const fitted = each((part, x) => nd.fit(part, nd.shapeOf(x)), rule(v.g, v.x, ...xs), e.source.x);
       e.part = rounded(e.source, fitted);

@@ -108,16 +108,20 @@ function draw() {
     const mark = link.mark ? ` mark-${link.mark}${link.first ? " first" : ""}` : "";
     link.line = svgOf("path", { d: curve(route, vertical), class: (link.flows ? "edge flows" : "edge") + mark });
     under.append(link.line);
-    const [a, b] = route, turn = b.corner && route[2];
-    const spot = turn ? { x: turn.x - 40 - 60 * turn.lane, y: turn.y - 4 }
-      : { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 + (vertical ? 4 : -5) };
-    link.label = svgOf("text", { ...spot, class: "local" });
+    link.label = svgOf("text", { class: "local", ...beside(route, vertical) });
     labels.append(link.label);
   });
   faces.forEach((f, i) => over.append(nodeOf(f, plan.at[i])));
   find("stage").querySelector(":scope > svg")?.remove();
   find("stage").prepend(picture);
   placeWorld();
+}
+
+// Where the label of a line stands: on its outer side, never on it.
+function beside([a, b, turn], vertical) {
+  if (b.corner && turn) return { x: turn.x - 40 - 60 * turn.lane, y: turn.y - 4 };
+  if (vertical) return { x: Math.max(a.x, b.x) + 6, y: (a.y + b.y) / 2 + 4, "text-anchor": "start", class: "local start" };
+  return { x: (a.x + b.x) / 2, y: a.y > b.y + 1 ? a.y + 14 : a.y - 5 };
 }
 
 // A smooth line through the points; around marked corners, a rounded one.
@@ -229,8 +233,10 @@ function go(step, quiet = false) {
   }
   tips();
   const { title, lines } = words(now);
-  find("now").replaceChildren(htmlOf("h2", { class: now.phase }, title),
-    htmlOf("pre", {}, lines.filter((l) => l).join("\n")));
+  const about = mentioned(now), said = lines.filter((l) => l);
+  find("now").replaceChildren(htmlOf("h2", { class: now.phase }, title), ...said.map((line) =>
+    htmlOf("div", { class: "line" }, now.phase === "start" ? line.trim() : typeset(line.trim(), about))));
+  find("now").dataset.words = [title, ...said].join("\n");
   find("now").dataset.phase = now.phase;
   find("slider").max = steps.length - 1;
   find("slider").value = at;
@@ -242,6 +248,14 @@ function go(step, quiet = false) {
   find("ledger").querySelectorAll("li")[at]?.firstChild.setAttribute("aria-current", "step");
   if (!embedded && location.hash !== `#step=${at}`) history.replaceState(null, "", `#step=${at}`);
   if (!quiet) reveal(now);
+}
+
+// The vertices that the words of a step speak of.
+function mentioned(step) {
+  if (step.phase === "end") return vertices.filter((v) => v.named).slice(0, 60);
+  const items = step.phase === "forward" ? step.items : step.link ? [step.link.from, step.link.to, step.link.source, step.link.end] : [output];
+  const found = items.filter((item) => item && !item.parts);
+  return [...new Set([...found, ...found.flatMap((v) => v.ins.map((e) => e.source))])].slice(0, 60);
 }
 
 function tips() {

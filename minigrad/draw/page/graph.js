@@ -42,6 +42,8 @@ const short = (text, width) => {
 const brief = (content) =>
   content == null ? "" : isNumber(content) ? number(content) : content.lines.join(", ");
 const shape = (content) => (isNumber(content) ? number(content) : content.lines[0].replace(/ [a-z]+\d*$/, ""));
+// Of an array, its shape and between which numbers it lies.
+const terseOf = (content) => (isNumber(content) ? number(content) : [shape(content), content.range].filter(Boolean).join("  "));
 const inBrackets = (v) => (isNumber(v) && v < 0 ? `(${number(v)})` : brief(v));
 
 // Vertices and edges that know each other.
@@ -215,7 +217,7 @@ function words(step) {
     return { title: "Backward: the start", lines: [ `${partial(subject, subject)} = 1` ] };
   if (step.phase === "end")
     return { title: "The gradients", lines: vertices.filter((v) => v.kind === "leaf" && v.gradient != null)
-      .map((v) => `${gradientName(v)} = ${brief(v.gradient)}`) };
+      .map((v) => `${gradientName(v)} = ${terseOf(v.gradient)}`) };
   const { link, before, sum, count, of, inside } = step;
   const target = link.end, source = link.source;
   const up = target ? gradientName(target) : "upstream";
