@@ -291,10 +291,11 @@ def test_names_that_tensors_were_given_are_found_without_variables() -> None:
 
 
 def test_formulas_come_from_explain(monkeypatch: pytest.MonkeyPatch) -> None:
-    def local_formula(node: Any, argnum: int, names: Any) -> str:
-        return f"d{argnum} of {node.op.name} in {names.of(node)}"
+    def local_expression(node: Any, argnum: int, names: Any) -> Any:
+        words = f"d{argnum} of {node.op.name} in {names.of(node)}"
+        return types.SimpleNamespace(text=words)
 
-    explain = types.SimpleNamespace(local_formula=local_formula)
+    explain = types.SimpleNamespace(local_expression=local_expression)
     monkeypatch.setitem(sys.modules, "minigrad.explain", explain)  # type: ignore[arg-type]
     X, W = np.ones((5, 4)), leaf(np.ones((4, 3)), "W")
     h = X @ W
@@ -305,7 +306,7 @@ def test_formulas_come_from_explain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_ranges_stand_in_for_formulas(monkeypatch: pytest.MonkeyPatch) -> None:
-    explain = types.SimpleNamespace(local_formula=lambda *_: "")
+    explain = types.SimpleNamespace(local_expression=lambda *_: None)
     monkeypatch.setitem(sys.modules, "minigrad.explain", explain)  # type: ignore[arg-type]
     v = leaf([1.0, 2.0, 3.0], "v")
     text = mg.draw(np.sum(np.square(v) + 1.0)).dot.replace("\xa0", " ")

@@ -45,11 +45,13 @@ def local_formula(
     >>> local_formula(a.node, 0, names([a.node]))
     'a·(1 - a)'
     """
-    found = local_expression(node, argnum, names)
+    found = local_expression(node, argnum, names, paper)
     return "" if found is None else str(found.text)
 
 
-def local_expression(node: AnyNode, argnum: int, names: Names) -> Any:
+def local_expression(
+    node: AnyNode, argnum: int, names: Names, paper: type[Paper] | None = None
+) -> Any:
     """What `local_formula` writes, to be written in any style; None where there is none."""
     op: Any = node.op
     if op is None or node.parents[argnum] is None or op.rule(argnum) is None:
