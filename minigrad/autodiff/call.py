@@ -19,9 +19,9 @@ from minigrad.graph import (
     NOTHING,
     AnyNode,
     Variable,
+    ancestors,
     backward_pass,
-    is_alive,
-    leaves,
+    is_asked_for,
     living,
     modes,
     node1,
@@ -172,7 +172,7 @@ class Call:
         if not living and not running and not (modes.special and pushing.get()):
             return False
         roots = [y.node for y in outputs if node_of(y) is not None]
-        return any(is_alive(leaf) for root in roots for leaf in leaves(root))
+        return any(is_asked_for(node) for root in roots for node in ancestors(root))
 
     def pull(self, seeds: list[tuple[AnyNode, Any]], lift: Any = None) -> list[Any]:
         """Gradients of the inputs; zeros where nothing depends on them."""

@@ -25,7 +25,7 @@ from minigrad.graph import (
     Variable,
     ancestors,
     inspector,
-    is_alive,
+    is_asked_for,
     modes,
     next_seq,
     pushing,
@@ -332,7 +332,7 @@ class Pusher:
         """Whether somebody else may ask for a derivative by ``node``, or by its tangent."""
         if type(node) is Dual and node.pusher is self:
             return node.op is variable or type(node.tangent) is Tensor
-        return node.op is None and is_alive(node)
+        return is_asked_for(node)
 
     def tangents(self, outputs: Sequence[Any]) -> list[Any]:
         """Tangents of Tensors; None where they depend on none."""

@@ -214,6 +214,13 @@ def is_alive(leaf: AnyNode) -> bool:
     return not isinstance(leaf, Variable) or leaf in running
 
 
+def is_asked_for(node: AnyNode) -> bool:
+    """Whether somebody may still ask for a derivative by ``node`` itself: as `is_alive`, or a
+    copy of what an outer call differentiates by, which is no leaf.
+    """
+    return node in running or (node.op is None and is_alive(node))
+
+
 class Passive(Node):
     """What a trace records besides: inputs, integers, masks.  No gradient flows through."""
 
