@@ -314,7 +314,7 @@ def test_one_seed_for_all_that_is_drawn() -> None:
 MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: F.glu(np.ones(3)), "glu halves axis -1, and .* has shape (3,)"),
     (lambda: F.celu(POINTS, 0), "celu: alpha must be positive, not 0"),
-    (lambda: F.hardtanh(POINTS, 1, 1), "hardtanh: min_val=1 must be below max_val=1"),
+    (lambda: F.hardtanh(POINTS, 2, 1), "hardtanh: min_val=2 must not be above max_val=1"),
     (lambda: F.softshrink(POINTS, -1), "softshrink: lambd must not be negative, as -1 is"),
     (lambda: F.prelu(X, np.ones(3)), "prelu: .*(3,), and X (2, 6, 5, 7) has 6 channels"),
     (lambda: F.conv_transpose2d(X, np.ones((5, 2, 2, 2))), "conv_transpose2d wants 5 channels"),

@@ -138,27 +138,27 @@ def reduced(losses: Any, reduction: str, loss: str) -> Any:
 
 
 def signs(t: Any, loss: str, given: Any) -> None:
-    """Refuse labels of ``t``, made of ``given``, other than −1 and +1."""
+    """Refuse labels 0 and 1 in ``t``, made of ``given``, where −1 and +1 are meant.
+
+    Other numbers are weights of a kind, as in PyTorch: nobody writes them by mistake.
+    """
     values = in_memory(t)
-    if values is not None and not np.all(np.abs(values) == 1):
+    if values is not None and np.all((values == 0) | (values == 1)) and np.any(values == 0):
         name = called(given, "target")
         raise ValueError(
-            f"{loss}: {name} must hold −1 and +1 only; "
-            f"for labels 0 and 1 write 2 * {name.removeprefix('the ')} - 1"
+            f"{loss}: {name} must hold −1 and +1 only; for labels 0 and 1 "
+            f"write 2 * {name.removeprefix('the ')} - 1"
         )
 
 
 def weights(weight: Any, number: int, loss: str) -> Any:
-    """Weights of classes as an array of ``number`` of them, none negative."""
+    """Weights of classes as an array of ``number`` of them."""
     w = array(weight, loss, "weight")
     if w.shape != (number,):
         raise ValueError(
             f"{loss}: there are {number} classes, and {called(weight, 'weight')} has shape "
             f"{w.shape}: give one weight for each class"
         )
-    values = in_memory(w)
-    if values is not None and not np.all(values >= 0):
-        raise ValueError(f"{loss}: {called(weight, 'weight')} holds a negative weight")
     return w
 
 

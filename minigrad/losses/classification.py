@@ -192,7 +192,7 @@ def cross_entropy(
         Over the examples.  With class indices the mean is weighted: it divides by the
         sum of the weights of the right classes, without the examples that are ignored.
     weight : (classes,), optional
-        Factors w, not negative; 1 by default.
+        Factors w; 1 by default.
     ignore_index : int, optional
         A label whose examples count for nothing (−100 in PyTorch, where it is the default).
 

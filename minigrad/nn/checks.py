@@ -30,7 +30,8 @@ def count(who: str, name: str, value: Any, least: int = 1) -> int:
 
 def counts(who: str, name: str, value: Any, n: int, least: int = 1) -> tuple[int, ...]:
     """``value`` as ``n`` integers, of a single one or of ``n``."""
-    values = value if isinstance(value, list | tuple) else (value,) * n
+    values = value if isinstance(value, list | tuple) else (value,)
+    values = values * n if len(values) == 1 else values
     if len(values) != n:
         raise ValueError(f"{who}: {name} must be one integer or {n} of them, not {value!r}")
     return tuple(count(who, name, v, least) for v in values)

@@ -1,6 +1,6 @@
 """`scipy.integrate`: integrals by Leibniz' rule, differential equations by the adjoint one.
 
-SciPy integrates plain numbers to its tolerances, forward and backward; first derivatives.
+SciPy integrates plain numbers to its tolerances, forward and backward.
 """
 
 from __future__ import annotations
@@ -99,54 +99,55 @@ def solution(
 ) -> Any:
     """Rows of y(t) for ``dy/dt = f(t, y, *args)``, y(t₀) = y0."""
     leaves, rebuild = flatten(list(args))
-    t = np.asarray(plain(t), dtype=float)
-    if t.ndim != 1 or len(t) < 2:
-        raise ValueError(f"{name}: t must be a vector of two times at least, not {t.shape}")
+    t = arrayed(t) * np.float64(1)
+    if np.ndim(t) != 1 or np.shape(t)[0] < 2:
+        raise ValueError(f"{name}: t must be a vector of two times at least, not {np.shape(t)}")
+    field = lambda s, y, *flat: f(s, y, *rebuild(list(flat)))
+    flat = [arrayed(v) * np.float64(1) for v in leaves]
+    return solver(name, field, options)(arrayed(y0) * np.float64(1), t, *flat)
 
-    def run(field: Function, start: Any, times: Any) -> Any:
-        found = si.solve_ivp(field, (times[0], times[-1]), start, t_eval=times, **options)
+
+def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
+    """The op of ``y0, t, *parameters``: the rows of y(t) for ``dy/dt = field(t, y, *parameters)``.
+
+    Its rules solve the adjoint equation with another such op, so that there are derivatives of
+    every order.
+    """
+
+    def forward(start: Any, t: Any, *flat: Any) -> Any:
+        slope = lambda s, y: np.asarray(plain(field(s, y, *flat)), dtype=float)
+        start = np.asarray(start, dtype=float)
+        found = si.solve_ivp(slope, (t[0], t[-1]), start, t_eval=t, **options)
         if not found.success:
             raise RuntimeError(f"{name}: SciPy gave up: {found.message}")
         return found.y.T
 
-    def forward(start: Any, *flat: Any) -> Any:
-        known = rebuild(list(flat))
-        field = lambda s, y: np.asarray(plain(f(s, y, *known)), dtype=float)
-        return run(field, np.asarray(start, dtype=float), t)
-
-    held: dict[int, tuple[Any, list[Any]]] = {}
-
-    def backward(g: Any, ans: Any, flat: tuple[Any, ...]) -> list[Any]:
-        """All gradients at once: L. S. Pontryagin's adjoint λ and ∫ λᵀ ∂f/∂θ dt."""
+    def rule(g: Any, ans: Any, start: Any, t: Any, *flat: Any) -> tuple[Any, ...]:
+        """L. S. Pontryagin's adjoint λ and ``∫ λᵀ ∂f/∂θ dt``; by a time, ``λᵀ f`` there."""
+        n, m = np.shape(ans)[1], np.shape(ans)[0]
         sizes = [int(np.size(v)) for v in flat]
-        n = np.shape(ans)[1]
 
-        def field(s: float, z: Any) -> Any:
-            y, adjoint = z[:n], z[n : 2 * n]
-            of = lambda y, *v: f(s, y, *rebuild(list(v)))
-            value, pull = vjp(of, y, *flat)
-            pulled = [np.ravel(np.asarray(c, dtype=float)) for c in pull(adjoint)]
-            return np.concatenate([np.ravel(np.asarray(value)), *(-c for c in pulled)])
+        def backwards(s: Any, z: Any, *known: Any) -> Any:
+            value, pull = vjp(lambda y, *v: field(s, y, *v), z[:n], *known)
+            pulled = [np.reshape(c, (-1,)) for c in pull(z[n : 2 * n])]
+            return np.concatenate([np.reshape(value, (-1,)), *(-c for c in pulled)])
 
-        z = np.concatenate([ans[-1], g[-1], np.zeros(sum(sizes))])
-        for i in range(len(t) - 1, 0, -1):
-            z = run(field, z, t[[i, i - 1]])[-1].copy()
-            z[:n] = ans[i - 1]
-            z[n : 2 * n] += g[i - 1]
-        places = np.cumsum([2 * n, *sizes])
-        parts = [z[a:b] for a, b in pairwise(places)]
-        shaped = [np.reshape(p, np.shape(v)) for p, v in zip(parts, flat)]
-        return [z[n : 2 * n], *shaped]
+        back = solver(name, backwards, options)
+        slopes = [np.reshape(field(t[i], ans[i], *flat), (-1,)) for i in range(m)]
+        times = [np.sum(g[i] * slopes[i]) for i in range(1, m)]
+        adjoint, sums = g[m - 1], np.zeros(sum(sizes))
+        for i in range(m - 1, 0, -1):
+            ends = np.stack([t[i], t[i - 1]])
+            z = back(np.concatenate([ans[i], adjoint, sums]), ends, *flat)[-1]
+            adjoint, sums = z[n : 2 * n] + g[i - 1], z[2 * n :]
+        first = -np.sum((adjoint - g[0]) * slopes[0])
+        places = np.cumsum([0, *sizes])
+        shares = [
+            np.reshape(sums[a:b], np.shape(v)) for (a, b), v in zip(pairwise(places), flat)
+        ]
+        return adjoint, np.stack([first, *times]), *shares
 
-    def rule(g: Any, ans: Any, start: Any, *flat: Any, argnum: int) -> Any:
-        first_order(name, g, start, *flat)
-        if id(g) not in held:
-            held.clear()
-            held[id(g)] = g, backward(g, ans, flat)
-        return held[id(g)][1][argnum]
-
-    op = Op(f"integrate.{name}", forward, rule, fresh=True)
-    return op(arrayed(y0) * np.float64(1), *(arrayed(v) * np.float64(1) for v in leaves))
+    return Op(f"integrate.{name}", forward, rule, fresh=True, joint=True)
 
 
 def odeint(
@@ -160,8 +161,8 @@ def odeint(
 ) -> Any:
     """The solution of ``dy/dt = func(y, t, *args)`` at the times t, one row each.
 
-    Differentiable by ``y0`` and ``args`` through the adjoint equation, solved to the same
-    tolerances (LSODA).
+    Differentiable by ``y0``, ``t`` and ``args``, to every order, through the adjoint equation,
+    solved to the same tolerances (LSODA).
 
     Parameters
     ----------
@@ -224,11 +225,11 @@ def solve_ivp(
     0.367879
     """
     args = args if isinstance(args, tuple) else (args,)
-    first, last = (float(plain(v)) for v in t_span)
-    times = np.array([first, last]) if t_eval is None else np.asarray(plain(t_eval), dtype=float)
+    ends = [arrayed(v) for v in t_span]
+    times = np.stack(ends) if t_eval is None else arrayed(t_eval)
     asked = times
-    if times[0] != first:
-        times = np.concatenate([[first], times])
+    if plain(times[0]) != plain(ends[0]):
+        times = np.concatenate([np.reshape(ends[0], (1,)), times])
     options = {"method": method, "rtol": rtol, "atol": atol}
     rows = solution("solve_ivp", fun, y0, times, args, options)
     return Solution(asked, rows[len(times) - len(asked) :].T)

@@ -179,17 +179,15 @@ def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:
 def _expm_rule(g: Any, ans: Any, a: Any) -> Any:
     """The upper right block of ``exp [[Aᵀ, g], [0, Aᵀ]]``; N. Higham (2008), theorem 3.6."""
     n, t = np.shape(a)[-1], mT(a)
-    block = np.concatenate(
-        [np.concatenate([t, g], axis=1), np.concatenate([np.zeros_like(t), t], axis=1)]
-    )
-    return _expm(block)[:n, n:]
+    lower = np.concatenate([np.zeros_like(t), t], axis=-1)
+    return _expm(np.concatenate([np.concatenate([t, g], axis=-1), lower], axis=-2))[..., :n, n:]
 
 
-_expm: Op = Op("linalg.expm", sl.expm, (_expm_rule,), fresh=True, arity=1)
+_expm: Op = Op("linalg.expm", sl.expm, (_expm_rule,), fresh=True, arity=1, complex=True)
 
 
 def expm(A: Any) -> Any:
-    """The exponential of a square matrix, ``Σ Aᵏ / k!``.
+    """The exponential of square matrices, ``Σ Aᵏ / k!``.
 
     Examples
     --------
@@ -197,7 +195,7 @@ def expm(A: Any) -> Any:
     array([[1., 1.],
            [0., 1.]])
     """
-    return _expm(square("expm", A))
+    return _expm(square("expm", A, batches=True))
 
 
 def _sylvester_of_q(g: Any, ans: Any, a: Any, b: Any, q: Any) -> Any:
@@ -213,6 +211,7 @@ _sylvester: Op = Op(
         _sylvester_of_q,
     ),
     fresh=True,
+    complex=True,
 )
 
 
@@ -227,23 +226,17 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     return _sylvester(arrayed(a), arrayed(b), arrayed(q))
 
 
-def _sqrtm_forward(a: Any) -> Any:
-    root = sl.sqrtm(a)
-    if np.iscomplexobj(root):
-        raise ValueError("sqrtm: the matrix has no real root")
-    return root
-
-
 _sqrtm = Op(
     "linalg.sqrtm",
-    _sqrtm_forward,
+    lambda a: sl.sqrtm(a),
     (lambda g, ans, a: _sylvester(mT(ans), mT(ans), g),),
     fresh=True,
+    complex=True,
 )
 
 
 def sqrtm(A: Any) -> Any:
-    """The principal root of a square matrix, where it is real.
+    """The principal root of a square matrix; complex where it has none that is real.
 
     Examples
     --------
@@ -254,11 +247,12 @@ def sqrtm(A: Any) -> Any:
     return _sqrtm(square("sqrtm", A))
 
 
-def square(name: str, a: Any) -> Any:
-    """``a`` as a square matrix."""
+def square(name: str, a: Any, batches: bool = False) -> Any:
+    """``a`` as a square matrix, or ``batches`` of them."""
     a = arrayed(a)
-    if np.ndim(a) != 2 or np.shape(a)[0] != np.shape(a)[1]:
-        raise ValueError(f"{name} takes a square matrix, the shape is {np.shape(a)}")
+    shape = np.shape(a)
+    if len(shape) < 2 or (len(shape) > 2 and not batches) or shape[-1] != shape[-2]:
+        raise ValueError(f"{name} takes a square matrix, the shape is {shape}")
     return a
 
 

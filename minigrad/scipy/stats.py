@@ -518,7 +518,7 @@ class multivariate_normal:
     """
 
     @staticmethod
-    def logpdf(x: Any, mean: Any = 0.0, cov: Any = 1.0) -> Any:
+    def logpdf(x: Any, mean: Any = 0.0, cov: Any = 1.0, allow_singular: bool = False) -> Any:
         """``−½ (δᵀ Σ⁻¹ δ + log det Σ + n log 2π)`` with ``δ = x − mean``.
 
         Parameters
@@ -526,22 +526,54 @@ class multivariate_normal:
         x : (..., n)
         mean : (n,) or number
         cov : (n, n), (n,) for a diagonal, or number
+        allow_singular : bool
+            Of a singular covariance the density in the subspace that has one; −inf outside.
         """
-        x, mean, cov = arrayed(x), arrayed(mean), arrayed(cov)
+        x, mean = arrayed(x), arrayed(mean)
         n = np.shape(x)[-1] if np.ndim(x) else 1
         d = np.reshape(x - mean, (-1, n))
-        if np.ndim(cov) < 2:
-            cov = np.eye(n) * cov
-        root = np.linalg.cholesky(cov)
-        z = np.linalg.solve(root, d.T)
-        log_det = 2 * np.sum(np.log(np.diagonal(root)))
-        value = -(np.sum(z * z, axis=0) + log_det + n * LOG_2PI) / 2
+        cov = covariance(cov, n)
+        if allow_singular:
+            scale, squares, outside = singular(cov, d)
+            value = np.where(outside, -np.inf, -(squares + scale) / 2)
+        else:
+            root = np.linalg.cholesky(cov)
+            z = np.linalg.solve(root, d.T)
+            log_det = 2 * np.sum(np.log(np.diagonal(root)))
+            value = -(np.sum(z * z, axis=0) + log_det + n * LOG_2PI) / 2
         return np.reshape(value, np.shape(x)[:-1])
 
     @staticmethod
-    def pdf(x: Any, mean: Any = 0.0, cov: Any = 1.0) -> Any:
+    def pdf(x: Any, mean: Any = 0.0, cov: Any = 1.0, allow_singular: bool = False) -> Any:
         """The density."""
-        return np.exp(multivariate_normal.logpdf(x, mean, cov))
+        return np.exp(multivariate_normal.logpdf(x, mean, cov, allow_singular))
+
+    @staticmethod
+    def entropy(mean: Any = None, cov: Any = 1.0) -> Any:
+        """``½ log det(2πe Σ)``, wherever the mean is."""
+        n = 1 if mean is None else np.size(mean)
+        cov = covariance(cov, np.shape(cov)[-1] if np.ndim(cov) else n)
+        log_det = np.linalg.slogdet(cov)[1]
+        return 0.5 * (log_det + np.shape(cov)[-1] * (1 + LOG_2PI))
+
+
+def covariance(cov: Any, n: int) -> Any:
+    """A covariance as a matrix, of which a number or a vector is the diagonal."""
+    cov = arrayed(cov)
+    return cov if np.ndim(cov) == 2 else np.eye(n) * cov
+
+
+def singular(cov: Any, d: Any) -> tuple[Any, Any, Any]:
+    """Log of the pseudo-determinant with 2π, squared distances, and what is outside the space."""
+    w, v = np.linalg.eigh(cov)
+    values = np.asarray(getattr(w, "data", w))
+    kept = values > 1e6 * np.finfo(float).eps * np.max(np.abs(values))
+    inverse = np.linalg.pinv(cov, rtol=1e6 * np.finfo(float).eps, hermitian=True)
+    scale = np.sum(np.log(w[kept])) + np.sum(kept) * LOG_2PI
+    basis = np.asarray(getattr(v, "data", v))[:, ~kept]
+    away = np.asarray(getattr(d, "data", d)) @ basis
+    outside = np.linalg.norm(away, axis=-1) >= 1e-8
+    return scale, np.sum((d @ inverse) * d, axis=-1), outside
 
 
 class dirichlet:

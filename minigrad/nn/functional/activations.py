@@ -111,8 +111,8 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     >>> hardtanh(np.array([-3.0, 0.5, 3.0]))
     array([-1. ,  0.5,  1. ])
     """
-    if not min_val < max_val:
-        raise ValueError(f"hardtanh: min_val={min_val!r} must be below max_val={max_val!r}")
+    if not min_val <= max_val:
+        raise ValueError(f"hardtanh: min_val={min_val!r} must not be above max_val={max_val!r}")
     x = arrayed(x)
     return ops.where(x > min_val, ops.where(x < max_val, x, max_val), min_val)
 

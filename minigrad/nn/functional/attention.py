@@ -22,6 +22,8 @@ def scaled_dot_product_attention(
     dropout_p: float = 0.0,
     is_causal: bool = False,
     rng: Any = None,
+    scale: float | None = None,
+    enable_gqa: bool = False,
 ) -> Any:
     """``softmax(Q Kᵀ / √d + mask) V``.
 
@@ -38,6 +40,11 @@ def scaled_dot_product_attention(
         Share of the weights to drop, drawn with ``rng``.
     is_causal : bool
         Targets look at sources up to their own place only.
+    scale : float, optional
+        In place of ``1/√d``.
+    enable_gqa : bool
+        Several heads of the query, on axis -3, share one of the key and the value (J. Ainslie
+        et al., "GQA", 2023).
 
     Raises
     ------
@@ -52,6 +59,11 @@ def scaled_dot_product_attention(
     array([[0. ],
            [0.5]])
     """
+    if enable_gqa:
+        shares = np.shape(query)[-3] // np.shape(key)[-3]
+        key, value = (ops.repeat(arrayed(v), shares, axis=-3) for v in (key, value))
+    if scale is not None:
+        query = arrayed(query) * (scale * math.sqrt(np.shape(query)[-1]))
     weights = attention_weights(query, key, attn_mask, is_causal)
     return ops.matmul(dropout(weights, dropout_p, rng), value)
 

@@ -14,8 +14,19 @@ from minigrad.ops.shape import arrayed
 from minigrad.tensor import drawn
 
 
-def layer_norm(x: Any, axes: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+def last_axes(who: str, x: Any, axes: Any) -> tuple[int, ...]:
+    """The last ``axes`` axes, or those whose lengths are given instead, as in PyTorch."""
+    if not isinstance(axes, list | tuple):
+        return tuple(range(-count(who, "axes", axes), 0))
+    if np.shape(x)[np.ndim(x) - len(axes) :] != tuple(axes):
+        raise ValueError(f"{who}: the last axes of {label(x)} {np.shape(x)} have not the lengths {axes}")
+    return tuple(range(-len(axes), 0))
+
+
+def layer_norm(x: Any, axes: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """``(x − μ) / √(σ² + ε) · w + b``, with mean and variance over the last ``axes`` axes.
+
+    ``axes`` is their number, or a tuple of their lengths.
 
     J. L. Ba, J. R. Kiros and G. Hinton, "Layer Normalization" (2016).
 
@@ -26,7 +37,7 @@ def layer_norm(x: Any, axes: int, weight: Any = None, bias: Any = None, eps: flo
     array([-1.,  1.])
     """
     x = arrayed(x)
-    over = tuple(range(-axes, 0))
+    over = last_axes("layer_norm", x, axes)
     centred = x - ops.mean(x, axis=over, keepdims=True)
     variance = ops.mean(centred * centred, axis=over, keepdims=True)
     return _affine(centred / ops.sqrt(variance + eps), weight, bias)
@@ -89,7 +100,7 @@ def group_norm(
     groups, shape = count(who, "num_groups", num_groups), np.shape(x)
     if shape[1] % groups:
         raise ValueError(f"{who}: {shape[1]} channels do not divide into {groups} groups")
-    parts = ops.reshape(x, (shape[0], groups, -1))
+    parts = ops.reshape(x, (shape[0], groups, math.prod(shape[1:]) // groups))
     return _per_channel(ops.reshape(layer_norm(parts, 1, eps=eps), shape), weight, bias)
 
 
@@ -114,7 +125,7 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-
     return _per_channel(layer_norm(x, np.ndim(x) - 2, eps=eps), weight, bias)
 
 
-def rms_norm(x: Any, axes: int, weight: Any = None, eps: float | None = None) -> Any:
+def rms_norm(x: Any, axes: Any, weight: Any = None, eps: float | None = None) -> Any:
     """``x / √(mean x² + ε) · w`` over the last ``axes`` axes; ε is the dtype's by default.
 
     B. Zhang and R. Sennrich, "Root Mean Square Layer Normalization" (2019).
@@ -126,7 +137,7 @@ def rms_norm(x: Any, axes: int, weight: Any = None, eps: float | None = None) ->
     array([3., 4.])
     """
     x = arrayed(x)
-    over = tuple(range(-axes, 0))
+    over = last_axes("rms_norm", x, axes)
     tiny = float(np.finfo(x.dtype).eps) if eps is None else eps
     scaled = x / ops.sqrt(ops.mean(x * x, axis=over, keepdims=True) + tiny)
     return _affine(scaled, weight, None)

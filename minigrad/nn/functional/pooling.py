@@ -157,8 +157,8 @@ def avg_pool1d(
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
-    count_include_pad: bool = True,
     ceil_mode: bool = False,
+    count_include_pad: bool = True,
 ) -> Any:
     """The mean of every window; see `avg_pool2d`."""
     include = count_include_pad
@@ -170,8 +170,8 @@ def avg_pool2d(
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
-    count_include_pad: bool = True,
     ceil_mode: bool = False,
+    count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Any:
     """The mean of every window, x being (batch, channels, height, width).
@@ -196,8 +196,8 @@ def avg_pool3d(
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
-    count_include_pad: bool = True,
     ceil_mode: bool = False,
+    count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Any:
     """The mean of every window of three axes; see `avg_pool2d`."""

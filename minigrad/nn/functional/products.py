@@ -140,7 +140,7 @@ def cosine_similarity(x: Any, other: Any, axis: int = 1, eps: float = 1e-8) -> A
     >>> cosine_similarity(np.array([[3.0, 4.0]]), np.array([[4.0, 3.0]]))
     array([0.96])
     """
-    x, other = arrayed(x), arrayed(other)
+    x, other = ops.broadcast_arrays(arrayed(x), arrayed(other))
     norms = [ops.maximum(np.linalg.norm(v, axis=axis), eps) for v in (x, other)]
     return ops.sum(x * other, axis=axis) / (norms[0] * norms[1])
 
