@@ -13,7 +13,7 @@ LAYERS: list[set[str]] = [
     {"graph", "data", "constants", "numbers", "errors", "tree", "batch", "tensor", "linalg", "fft"},
     {"autodiff", "parallel"},
     {"reading", "debug", "gradcheck"},
-    {"losses", "optim", "nn", "storage", "scipy"},
+    {"losses", "optim", "nn", "storage", "scipy", "coverage"},
     {"program", "writing", "onnx"},
     {"explain"},
     {"derivation", "reference"},

@@ -371,9 +371,59 @@ def test_differential_equations_by_the_adjoint() -> None:
 def test_differential_equations_that_cannot_be() -> None:
     with pytest.raises(ValueError, match="t must be a vector of two times at least"):
         ms.integrate.odeint(lambda y, t: y, [1.0], [0.0])
-    with pytest.raises(TypeError, match="odeint has first derivatives only"):
-        end = lambda k: ms.integrate.odeint(lambda y, t, k: k * y, [1.0], [0.0, 1.0], (k,))[-1, 0]
-        mg.grad(mg.grad(end))(1.0)
+
+
+def test_differential_equations_to_second_order_and_by_their_times() -> None:
+    def end(k: Any, t: Any) -> Any:
+        times = np.stack([0.0, 0.5 * t, t])
+        solve = ms.integrate.odeint
+        rows = solve(lambda y, t, k: k * y, [1.0], times, (k,), rtol=1e-10, atol=1e-10)
+        return rows[-1, 0] + 2 * rows[1, 0]
+
+    def exact(k: float, t: float) -> float:
+        return np.exp(k * t) + 2 * np.exp(0.5 * k * t)
+
+    assert mg.grad(end, 1)(1.2, 0.7) == pytest.approx(1.2 * exact(1.2, 0.7) - 1.2 * np.exp(0.42))
+    second = mg.grad(mg.grad(end))(1.2, 0.7)
+    assert second == pytest.approx(0.49 * (np.exp(0.84) + 0.5 * np.exp(0.42)), rel=1e-6)
+    stop = lambda t: ms.integrate.solve_ivp(
+        lambda s, y: -y, (0.0, t), [1.0], rtol=1e-9, atol=1e-9
+    ).y[0, -1]
+    assert mg.grad(stop)(1.0) == pytest.approx(-np.exp(-1), rel=1e-7)
+
+
+def test_normal_distributions_of_less_dimensions() -> None:
+    S = np.diag([1.0, 2.0, 0.0])
+    x = np.array([0.3, -0.4, 0.0])
+    stats = pytest.importorskip("scipy.stats")
+    for name in ("pdf", "logpdf"):
+        ours, theirs = (
+            getattr(m.multivariate_normal, name)(x, np.zeros(3), S, allow_singular=True)
+            for m in (ms.stats, stats)
+        )
+        assert ours == pytest.approx(theirs)
+    inside = lambda v: ms.stats.multivariate_normal.logpdf(
+        np.concatenate([v, [0.0]]), np.zeros(3), S, allow_singular=True
+    )
+    np.testing.assert_allclose(mg.grad(inside)(x[:2]), -x[:2] / [1.0, 2.0])
+    off = ms.stats.multivariate_normal.logpdf(x + 1, np.zeros(3), S, allow_singular=True)
+    assert off == -np.inf
+    C = np.array([[2.0, 0.3], [0.3, 1.0]])
+    assert ms.stats.multivariate_normal.entropy(np.zeros(2), C) == pytest.approx(
+        stats.multivariate_normal.entropy(np.zeros(2), C)
+    )
+
+
+def test_roots_and_exponentials_of_more_matrices() -> None:
+    linalg = pytest.importorskip("scipy.linalg")
+    a = np.array([[1.0, 2.0, 0.0], [2.0, -3.0, 1.0], [0.0, 1.0, 2.0]])
+    np.testing.assert_allclose(ms.linalg.sqrtm(a), linalg.sqrtm(a))
+    w = np.arange(9.0).reshape(3, 3)
+    f = lambda a: np.sum(np.abs(ms.linalg.sqrtm(a)) ** 2 * w)
+    assert mg.gradcheck(f, a, order=2)
+    b = np.stack([a, 0.3 * a.T]) / 3
+    np.testing.assert_allclose(ms.linalg.expm(b), linalg.expm(b))
+    assert mg.gradcheck(lambda b: np.sum(ms.linalg.expm(b) * w), b, order=2)
 
 
 # --- special functions that SciPy writes in Python -----------------------------------------

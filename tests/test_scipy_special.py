@@ -57,6 +57,16 @@ TABLE: dict[str, list[tuple[Any, ...]]] = {
     "betaln": [(POSITIVE, 1.4)],
     "ellipkinc": [([0.3, 0.9, 1.4], 0.4)],
     "ellipeinc": [([0.3, 0.9, 1.4], 0.4)],
+    **{
+        name: [(POSITIVE,)]
+        for name in (
+            "ber bei ker kei berp beip kerp keip itstruve0 it2struve0 itmodstruve0"
+        ).split()
+    },
+    "nrdtrimn": [(UNIT, 1.3, 0.4)],
+    "nrdtrisd": [(0.2, [0.7, 0.9], 1.4)],
+    "radian": [(ANY, 3.0, 4.0)],
+    "voigt_profile": [(ANY, 0.8, 0.5)],
 }
 BY_THE_LAST: dict[str, tuple[tuple[Any, ...], Any]] = {
     "zeta": ((2.5,), POSITIVE),
@@ -88,8 +98,35 @@ BY_THE_LAST: dict[str, tuple[tuple[Any, ...], Any]] = {
     "eval_genlaguerre": ((3, 0.5), UNIT),
     "eval_gegenbauer": ((3, 0.5), UNIT),
     "eval_jacobi": ((3, 0.5, 0.7), UNIT),
+    **dict.fromkeys("nbdtr nbdtrc nbdtri".split(), ((3, 4), UNIT)),
+    "bdtri": ((2, 6), UNIT),
+    "pdtri": ((3.0,), UNIT),
+    "gdtrix": ((1.2, 2.5), UNIT),
+    "gdtria": ((0.4, 2.5), POSITIVE),
+    "chndtr": ((1.7, 3.5), POSITIVE),
+    **dict.fromkeys("jve yve".split(), ((1.3,), POSITIVE)),
+    **dict.fromkeys(
+        "eval_chebyc eval_chebys eval_sh_chebyt eval_sh_chebyu eval_sh_legendre".split(),
+        ((3,), UNIT),
+    ),
+    "eval_sh_jacobi": ((3, 1.9, 1.2), UNIT),
+    "lpmv": ((1, 3), UNIT),
 }
-ROUGH = {"expn", "chdtri", "fdtri", "bdtr", "bdtrc", "pdtr", "pdtrc", "gammasgn"}
+ROUGH = {
+    "nbdtr",
+    "nbdtrc",
+    "nbdtri",
+    "bdtri",
+    "pdtri",
+    "expn",
+    "chdtri",
+    "fdtri",
+    "bdtr",
+    "bdtrc",
+    "pdtr",
+    "pdtrc",
+    "gammasgn",
+}
 """Whose second derivatives lead to functions that have none by the argument in question."""
 
 
@@ -126,6 +163,23 @@ def test_by_the_last_argument(name: str) -> None:
     np.testing.assert_array_equal(getattr(sp, name)(*fixed, t).data, expected)
     order = 1 if name in ROUGH else 2
     report = mg.gradcheck(lambda x: total(name, *fixed, x), x, order=order)
+    assert report, report
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "args"),
+    [
+        ("gdtrix", 0, (np.array([0.7, 1.2]), 2.5, 0.4)),
+        ("gdtria", 0, (np.array([0.3, 0.6]), 2.5, 1.4)),
+        ("chndtr", 0, (np.array([0.7, 2.2]), 3.5, 1.4)),
+        ("tklmbda", 0, (np.array([-0.7, 0.2, 1.1]), 0.3)),
+    ],
+)
+def test_by_one_argument(name: str, place: int, args: tuple[Any, ...]) -> None:
+    def f(x: Any) -> Any:
+        return total(name, *args[:place], x, *args[place + 1 :])
+
+    report = mg.gradcheck(f, args[place], order=2)
     assert report, report
 
 

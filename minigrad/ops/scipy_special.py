@@ -477,10 +477,141 @@ pair(
 row(sp.wrightomega, lambda g, ans, x: g * ans / (1 + ans))
 
 
+# --- more distributions, and their inverses ----------------------------------------------
+
+
+def normal_slope(z: Any) -> Any:
+    """``dz/dp`` at ``z = ndtri(p)``."""
+    return ROOT_2PI * np.exp(z**2 / 2)
+
+
+def poisson_mixture(x: Any, n: Any, c: Any) -> Any:
+    """The density of the noncentral χ² distribution."""
+    z = np.sqrt(c * x)
+    log = z - (x + c) / 2 + (n / 4 - 0.5) * np.log(x / c)
+    return 0.5 * np.exp(log) * sp.ive(n / 2 - 1, z)
+
+
+row(sp.bdtri, None, None, lambda g, ans, k, n, y: -g / beta_density(n - k, k + 1, 1 - ans))
+row(sp.nbdtr, None, None, lambda g, ans, k, n, p: g * beta_density(n, k + 1, p))
+row(sp.nbdtrc, None, None, lambda g, ans, k, n, p: -g * beta_density(n, k + 1, p))
+row(sp.nbdtri, None, None, lambda g, ans, k, n, y: g / beta_density(n, k + 1, ans))
+row(sp.pdtri, None, lambda g, ans, k, y: -g / lower_density(k + 1, ans))
+row(
+    sp.gdtrix,
+    lambda g, ans, a, b, p: -g * ans / a,
+    None,
+    lambda g, ans, a, b, p: g / (a * lower_density(b, a * ans)),
+)
+row(
+    sp.gdtria,
+    lambda g, ans, p, b, x: g / (x * lower_density(b, ans * x)),
+    None,
+    lambda g, ans, p, b, x: -g * ans / x,
+)
+row(
+    sp.chndtr,
+    lambda g, ans, x, n, c: g * poisson_mixture(x, n, c),
+    None,
+    lambda g, ans, x, n, c: g * (sp.chndtr(x, n + 2, c) - ans) / 2,
+)
+row(
+    sp.nrdtrimn,
+    lambda g, ans, p, s, x: -g * s * normal_slope(sp.ndtri(p)),
+    lambda g, ans, p, s, x: -g * sp.ndtri(p),
+    lambda g, ans, p, s, x: g,
+)
+row(
+    sp.nrdtrisd,
+    lambda g, ans, m, p, x: -g / sp.ndtri(p),
+    lambda g, ans, m, p, x: -g * ans / sp.ndtri(p) * normal_slope(sp.ndtri(p)),
+    lambda g, ans, m, p, x: g / sp.ndtri(p),
+)
+row(
+    sp.tklmbda,
+    lambda g, ans, x, lam: g / (ans ** (lam - 1) + (1 - ans) ** (lam - 1)),
+    None,
+)
+
+
+# --- Kelvin functions, integrals of Bessel and Struve functions (chapters 10 and 11) --------
+
+row(sp.ber, lambda g, ans, x: g * sp.berp(x))
+row(sp.bei, lambda g, ans, x: g * sp.beip(x))
+row(sp.ker, lambda g, ans, x: g * sp.kerp(x))
+row(sp.kei, lambda g, ans, x: g * sp.keip(x))
+row(sp.berp, lambda g, ans, x: g * (-sp.bei(x) - ans / x))
+row(sp.beip, lambda g, ans, x: g * (sp.ber(x) - ans / x))
+row(sp.kerp, lambda g, ans, x: g * (-sp.kei(x) - ans / x))
+row(sp.keip, lambda g, ans, x: g * (sp.ker(x) - ans / x))
+row(sp.itstruve0, lambda g, ans, x: g * sp.struve(0.0, x))
+row(sp.it2struve0, lambda g, ans, x: -g * sp.struve(0.0, x) / x)
+row(sp.itmodstruve0, lambda g, ans, x: g * sp.modstruve(0.0, x))
+row(sp.jve, None, lambda g, ans, v, x: g * (sp.jve(v - 1, x) - sp.jve(v + 1, x)) / 2)
+row(sp.yve, None, lambda g, ans, v, x: g * (sp.yve(v - 1, x) - sp.yve(v + 1, x)) / 2)
+
+
+# --- polynomials of shifted and scaled arguments (chapter 18), angles, profiles -------------
+
+row(sp.eval_chebyc, None, lambda g, ans, n, x: g * n * sp.eval_chebyu(n - 1, x / 2))
+row(sp.eval_chebys, None, lambda g, ans, n, x: g * sp.eval_gegenbauer(n - 1, 2.0, x / 2))
+row(sp.eval_sh_chebyt, None, lambda g, ans, n, x: g * 2 * n * sp.eval_chebyu(n - 1, 2 * x - 1))
+row(
+    sp.eval_sh_chebyu,
+    None,
+    lambda g, ans, n, x: g * 4 * sp.eval_gegenbauer(n - 1, 2.0, 2 * x - 1),
+)
+row(
+    sp.eval_sh_legendre,
+    None,
+    lambda g, ans, n, x: g * 2 * sp.eval_gegenbauer(n - 1, 1.5, 2 * x - 1),
+)
+row(
+    sp.eval_sh_jacobi,
+    None,
+    None,
+    None,
+    lambda g, ans, n, p, q, x: (
+        g * (n + p) * sp.eval_jacobi(n - 1, p - q + 1, q, 2 * x - 1) / sp.binom(2 * n + p - 1, n)
+    ),
+)
+row(
+    sp.lpmv,
+    None,
+    None,
+    lambda g, ans, m, v, x: g * (v * x * ans - (v + m) * sp.lpmv(m, v - 1, x)) / (x**2 - 1),
+)
+row(
+    sp.radian,
+    lambda g, ans, d, m, s: g * DEGREE,
+    lambda g, ans, d, m, s: g * DEGREE / 60,
+    lambda g, ans, d, m, s: g * DEGREE / 3600,
+)
+row(sp.round, zero)
+row(sp.wofz, lambda g, ans, z: g * (2j / ROOT_PI - 2 * z * ans))
+
+
+def voigt(x: Any, s: Any, c: Any) -> tuple[Any, Any, Any]:
+    """``z = (x + iγ)/(σ√2)``, and Faddeeva's ``w(z)`` and ``w'(z)``: the profile is Re w/(σ√2π)."""
+    z = (x + 1j * c) / (s * math.sqrt(2))
+    w = sp.wofz(z)
+    return z, w, 2j / ROOT_PI - 2 * z * w
+
+
+row(
+    sp.voigt_profile,
+    lambda g, ans, x, s, c: g * np.real(voigt(x, s, c)[2]) / (2 * ROOT_PI * s**2),
+    lambda g, ans, x, s, c: (
+        -g * (ans + np.real(voigt(x, s, c)[2] * voigt(x, s, c)[0]) / (s * ROOT_2PI)) / s
+    ),
+    lambda g, ans, x, s, c: -g * np.imag(voigt(x, s, c)[2]) / (2 * ROOT_PI * s**2),
+)
+
+
 # --- of complex numbers ------------------------------------------------------------------
 
 HOLOMORPHIC = """
-    dawsn erfc erfcx erfi exp1 expi hyp0f1 hyp1f1 iv jv kv kve log_ndtr ndtr spence
+    wofz dawsn erfc erfcx erfi exp1 expi hyp0f1 hyp1f1 iv jv kv kve log_ndtr ndtr spence
     wrightomega xlog1py xlogy yv eval_chebyt eval_chebyu eval_gegenbauer eval_genlaguerre
     eval_jacobi eval_laguerre eval_legendre
 """

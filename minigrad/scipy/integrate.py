@@ -142,9 +142,7 @@ def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
             adjoint, sums = z[n : 2 * n] + g[i - 1], z[2 * n :]
         first = -np.sum((adjoint - g[0]) * slopes[0])
         places = np.cumsum([0, *sizes])
-        shares = [
-            np.reshape(sums[a:b], np.shape(v)) for (a, b), v in zip(pairwise(places), flat)
-        ]
+        shares = [np.reshape(sums[a:b], np.shape(v)) for (a, b), v in zip(pairwise(places), flat)]
         return adjoint, np.stack([first, *times]), *shares
 
     return Op(f"integrate.{name}", forward, rule, fresh=True, joint=True)

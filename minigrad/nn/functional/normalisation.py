@@ -19,7 +19,9 @@ def last_axes(who: str, x: Any, axes: Any) -> tuple[int, ...]:
     if not isinstance(axes, list | tuple):
         return tuple(range(-count(who, "axes", axes), 0))
     if np.shape(x)[np.ndim(x) - len(axes) :] != tuple(axes):
-        raise ValueError(f"{who}: the last axes of {label(x)} {np.shape(x)} have not the lengths {axes}")
+        raise ValueError(
+            f"{who}: the last axes of {label(x)} {np.shape(x)} have not the lengths {axes}"
+        )
     return tuple(range(-len(axes), 0))
 
 
