@@ -98,3 +98,14 @@ def test_composed_functions_list_their_parameters():
             assert "Parameters\n" in inspect.getdoc(function), name
     assert "out :" not in mg.clip.__doc__
     assert np.isclose(mg.grad(mg.tanh)(0.7), 1 - np.tanh(0.7) ** 2)
+
+
+@pytest.mark.parametrize("module", [mg.nn, mg.nn.functional, mg.losses, mg.optim])
+def test_layers_losses_and_optimisers_list_their_parameters(module):
+    for name, thing in vars(module).items():
+        if name[0] == "_" or not callable(thing) or inspect.ismodule(thing):
+            continue
+        if str(getattr(thing, "__module__", "")).startswith("minigrad") and name != "Module":
+            takes = list(inspect.signature(thing).parameters)
+            assert "Parameters\n" in inspect.getdoc(thing) or not takes, name
+    assert "offset" in inspect.getdoc(mg.nn.Conv2d)

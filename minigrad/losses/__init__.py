@@ -33,3 +33,6 @@ from minigrad.losses.regression import mse as mse
 from minigrad.losses.regression import poisson_nll as poisson_nll
 from minigrad.losses.regression import smooth_l1 as smooth_l1
 from minigrad.losses.regression import sum_squared_error as sum_squared_error
+from minigrad.ops.glossary import document as _document
+
+_document(vars())

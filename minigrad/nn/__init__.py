@@ -70,3 +70,6 @@ from minigrad.nn.recurrent import GRUCell as GRUCell
 from minigrad.nn.recurrent import LSTMCell as LSTMCell
 from minigrad.nn.recurrent import RNNCell as RNNCell
 from minigrad.nn.spectral import SpectralNorm as SpectralNorm
+from minigrad.ops.glossary import document as _document
+
+_document(vars())

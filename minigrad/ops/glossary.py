@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 ARRAYS = frozenset(
     "A M a a1 a2 ar ar1 ar2 arr array ary b data element f filt fp m p prototype seq_of_zeros "
@@ -130,21 +131,79 @@ discont | float, optional | Jumps larger than this are undone.
 N | int, optional | The number of columns.
 """
 
+LAYERS = """
+prediction score state h weight_ih weight_hh other | array_like |
+target | array_like | What is to be predicted.
+parameters | iterable of Tensor, or groups of them as dicts |
+strength | float | The factor before the penalty.
+reduction | {"mean", "sum", "none"} |
+output_size | int or tuple of int |
+kernel_size | int or tuple of int |
+stride | int or tuple of int, optional |
+padding | int, tuple of int, or str | On each side of each axis.
+output_padding | int or tuple of int | Added at one side of the output.
+dilation | int or tuple of int | The distance between the kernel's places.
+groups | int | Blocks of channels that know nothing of each other.
+count_include_pad | bool | Whether padding counts in a mean.
+ceil_mode | bool | Whether windows may hang over the end.
+divisor_override | int, optional | Divide by this instead.
+num_features | int | Channels.
+num_groups | int | Blocks of channels that are normalised together.
+in_channels out_channels input_size hidden_size | int |
+affine | bool | Whether there are a scale and a shift to learn.
+track_running_stats | bool | Whether means for evaluation are kept.
+weight bias_ih bias_hh | array_like, optional |
+bias | bool or array_like | Of layers whether an offset is learned, of functions the offset.
+p | float | A probability, or the order of a norm.
+variance | array_like | As `numpy.var` has it, not divided by N − 1.
+rng | numpy.random.Generator, optional | By default the one that `nn.seed` seeds.
+eps | float | Added where a quotient could be 0/0.
+momentum | float | The share of the past that stays; of running means, of the new that comes.
+approximate | {"none", "tanh"} |
+lambd threshold | float |
+min_val max_val | float | The bounds.
+options | keywords | Of the function that this layer is.
+layers | modules or functions | In order.
+upscale_factor downscale_factor | int |
+value | float | In place of what is below.
+lr | float | The learning rate.
+lr_decay | float | The rate is divided by 1 + this times the step.
+weight_decay | float | The factor of the parameters that are added to, or taken off, in each step.
+betas | (float, float) | The shares of the past in both means.
+amsgrad | bool | Divide by the largest second moment so far.
+maximize | bool | Climb.
+centered | bool | Subtract the mean gradient from the second moment.
+dampening | float | The share of the gradient that momentum does not take.
+nesterov | bool | Look ahead along the momentum.
+initial_accumulator_value | float |
+factor | float |
+steps | int | How many in all.
+final | float | The rate at the end, as a share of the first.
+every | int | How many epochs each rate lasts.
+number epochs epoch iteration step | int |
+loss delta lowest | float |
+"""
 
-def entries() -> dict[str, tuple[str, str]]:
+
+def entries(table: str) -> dict[str, tuple[str, str]]:
     """Parameter -> its type, and what it means."""
     found = {}
-    for line in TABLE.strip().splitlines():
+    for line in table.strip().splitlines():
         names, kind, meaning = (part.strip() for part in line.split("|"))
         found.update(dict.fromkeys(names.split(), (kind, meaning)))
     return found
 
 
-GLOSSARY = entries()
+GLOSSARY = {**entries(TABLE), **dict.fromkeys(ARRAYS, ("array_like", ""))}
+OF_LAYERS = {**GLOSSARY, **entries(LAYERS)}
 HEADINGS = ("Returns", "Raises", "Notes", "References", "Examples")
 
 
-def section(signature: inspect.Signature, refused: Collection[str] = ()) -> list[str]:
+def section(
+    signature: inspect.Signature,
+    refused: Collection[str] = (),
+    glossary: Mapping[str, tuple[str, str]] = GLOSSARY,
+) -> list[str]:
     """The section Parameters; nothing of those that are refused anyway."""
     lines = ["Parameters", "----------"]
     for p in signature.parameters.values():
@@ -152,9 +211,8 @@ def section(signature: inspect.Signature, refused: Collection[str] = ()) -> list
             continue
         star = "*" * ((p.kind is p.VAR_POSITIONAL) + 2 * (p.kind is p.VAR_KEYWORD))
         optional = "" if p.default is p.empty or star else ", optional"
-        kind, meaning = GLOSSARY.get(p.name, ("", ""))
-        if p.name in ARRAYS:
-            kind, meaning = f"array_like{optional}", meaning
+        kind, meaning = glossary.get(p.name, ("", ""))
+        kind += optional if kind == "array_like" else ""
         lines.append(f"{star}{p.name}" + (f" : {kind}" if kind else ""))
         if meaning:
             lines.append(f"    {meaning}")
@@ -162,17 +220,29 @@ def section(signature: inspect.Signature, refused: Collection[str] = ()) -> list
 
 
 def with_parameters(
-    doc: str | None, signature: inspect.Signature, refused: Collection[str] = ()
+    doc: str | None,
+    signature: inspect.Signature,
+    refused: Collection[str] = (),
+    glossary: Mapping[str, tuple[str, str]] = GLOSSARY,
 ) -> str | None:
     """``doc`` with its parameters, if it does not list them."""
     if not doc or "Parameters\n" in doc:
         return doc
     lines = inspect.cleandoc(doc).splitlines()
     at = next((i for i, line in enumerate(lines) if line in HEADINGS), len(lines))
-    added = section(signature, refused)
+    added = section(signature, refused, glossary)
     if not added:
         return doc
     before, after = lines[:at], lines[at:]
     while before and not before[-1]:
         before.pop()
     return "\n".join([*before, "", *added, *([""] if after else []), *after])
+
+
+def document(namespace: dict[str, object]) -> None:
+    """Add Parameters to the docstrings of a module's functions and classes that have none."""
+    for name, thing in namespace.items():
+        if name[0] != "_" and callable(thing) and thing.__doc__:
+            with contextlib.suppress(ValueError, TypeError, AttributeError):
+                signature = inspect.signature(thing)
+                thing.__doc__ = with_parameters(thing.__doc__, signature, (), OF_LAYERS)

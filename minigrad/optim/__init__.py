@@ -1,5 +1,6 @@
 """Optimisers, schedules, clipping, and gradient descent as a function."""
 
+from minigrad.ops.glossary import document as _document
 from minigrad.optim.clipping import clip_grad_norm as clip_grad_norm
 from minigrad.optim.clipping import clip_grad_value as clip_grad_value
 from minigrad.optim.descent import Batches as Batches
@@ -25,3 +26,5 @@ from minigrad.optim.stopping import GradientNorm as GradientNorm
 from minigrad.optim.stopping import LossBelow as LossBelow
 from minigrad.optim.stopping import Patience as Patience
 from minigrad.optim.stopping import Progress as Progress
+
+_document(vars())

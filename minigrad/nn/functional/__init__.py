@@ -61,3 +61,6 @@ from minigrad.nn.functional.products import pairwise_distance as pairwise_distan
 from minigrad.nn.functional.recurrent import gru_cell as gru_cell
 from minigrad.nn.functional.recurrent import lstm_cell as lstm_cell
 from minigrad.nn.functional.recurrent import rnn_cell as rnn_cell
+from minigrad.ops.glossary import document as _document
+
+_document(vars())
