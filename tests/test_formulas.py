@@ -194,7 +194,8 @@ def lines(explanation: Any) -> list[tuple[Formula | Step, Any]]:
     for row in explanation.rows:
         if row.expression is not None:
             found.append((row.expression, row.value))
-        found += [(step, row.value) for step in explanation.derived(row)]
+        worked = explanation.workings.get(row, ())
+        found += [(step, row.value) for made, step in worked if made is None]
     return found
 
 

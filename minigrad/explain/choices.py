@@ -133,6 +133,20 @@ def sum_of_one_hot(
     return np.broadcast_to(np.float64(1), (x.shape[0], 1) if keepdims else x.shape[:1])
 
 
+@rule(above, below, when="formula")
+def tie_with_itself(b: Builder, x: Any, y: Any) -> Any:
+    """``1[x > x]`` is ½ everywhere."""
+    if x is not y or not floating(x):
+        return None
+    return np.broadcast_to(x.dtype.type(0.5), x.shape)[()]
+
+
+@rule(ops.maximum, ops.minimum, when="formula")
+def larger_of_equals(b: Builder, x: Any, y: Any) -> Any:
+    """The larger of ``x`` and ``x`` is ``x``."""
+    return x if x is y else None
+
+
 # --- choices -------------------------------------------------------------------------------
 
 

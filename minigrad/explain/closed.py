@@ -17,7 +17,7 @@ from minigrad import ops
 from minigrad.explain.factors import Factors, built, constant_along, factors
 from minigrad.program.builder import Builder, key_of, number, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
-from minigrad.program.rules import floating, rule, rules, scaled, whole
+from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
 from minigrad.writing.formulas import Formula, Writer
 from minigrad.writing.styles import BOOK, TEXT
 
@@ -209,6 +209,14 @@ def attempt(b: Any, op: Any, x: Any, y: Any) -> Any:
 
 for _op in (ops.multiply, ops.divide, ops.add, ops.subtract):
     rule(_op, when="closed")(expanded(_op))
+
+
+@rule(ops.divide, when="closed")
+def length_cancels(b: Any, x: Any, y: Any) -> Any:
+    """``4·x/4`` is ``x``, where one 4 is the length of an array."""
+    n = b.sizes.get(y) if isinstance(y, Var) else None
+    c, u = coefficient(b, x)
+    return scaled(b, c // n, u) if n and c != 1 and c % n == 0 else None
 
 
 # --- matrices ------------------------------------------------------------------------------

@@ -223,6 +223,10 @@ def _scatter(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     """What is added to a slice has zeros around it."""
     shape, index = e.kwargs["shape"], e.kwargs["index"]
     parts = index if isinstance(index, tuple) else (index,)
+    if any(part is Ellipsis for part in parts):
+        k = next(i for i, part in enumerate(parts) if part is Ellipsis)
+        gap = len(shape) - len(parts) + 1
+        parts = (*parts[:k], *(slice(None),) * gap, *parts[k + 1 :])
     if len(parts) > len(shape) or not all(isinstance(part, slice) for part in parts):
         return None
     ends = [part.indices(n) for part, n in zip(parts, shape, strict=False)]
