@@ -82,6 +82,48 @@ def test_an_array_without_anything_from_above_says_what_is_missing() -> None:
     assert mg.check_derivation(out, {"dw": x.T @ np.ones((4, 2))}, upstream=np.ones((4, 2))).ok
 
 
+def test_hundreds_of_unknown_and_odd_keys_leave_the_known_one_right() -> None:
+    x = leaf([1.0, 2.0])
+    L = np.sum(x**2)
+    odd: dict[Any, Any] = {
+        1: 2,
+        None: 3,
+        (x,): 1,
+        (x, x, x): 2,
+        "": 1,
+        "d": 1,
+        "/": 2,
+        b"x": 2,
+        frozenset(): 1,
+    }
+    report = mg.check_derivation(L, {x: 2 * x.data, **odd, **{f"q{i}": i for i in range(500)}})
+    assert report.rows[0].verdict == "correct"
+    assert sum(row.verdict == "missing" for row in report.rows) == 509
+
+
+def test_empty_batches_and_numbers_that_are_none_in_code() -> None:
+    def forward(x: Any, w: Any) -> Any:
+        return x @ w, (x, w)
+
+    def backward(dout: Any, cache: Any) -> Any:
+        x, w = cache
+        dx = dout @ w.T
+        dw = x.T @ dout
+        return dx, dw
+
+    def nan(dout: Any, cache: Any) -> Any:
+        x, w = cache
+        dx = dout @ w.T * np.nan
+        dw = x.T @ dout
+        return dx, dw
+
+    w = np.ones((3, 2))
+    assert mg.check_backward(forward, backward, np.zeros((0, 3)), w).ok
+    report = mg.check_backward(forward, nan, np.ones((4, 3)), w)
+    assert report.first_error is not None
+    assert "it is nan at [0, 0]" in report.first_error.remark
+
+
 def test_a_name_that_is_taken_gets_a_mark() -> None:
     x, w, dout = leaf(np.ones((2, 2))), leaf(np.eye(2)), np.array([[1.0, 2.0], [3.0, 4.0]])
     out = x @ w

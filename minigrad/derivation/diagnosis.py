@@ -173,6 +173,10 @@ def other(search: Search) -> Diagnosis:
     factor = ratio_of(q.hand, value)
     gap = np.abs(q.hand - value)
     k = tuple(int(i) for i in np.unravel_index(np.argmax(gap), gap.shape))
+    if not np.isfinite(q.hand[k]) and np.isfinite(value[k]):
+        there = f" at [{', '.join(map(str, k))}]" if k else ""
+        words = f"it is {q.hand[k]}{there}, where {value[k]:.6g} belongs"
+        return Diagnosis("other", None, words, ("other",))
     where = pattern(search)
     if where:
         return Diagnosis("entries", None, where, ("entries",))

@@ -140,7 +140,7 @@ def numeric(q: Quantity, exact: Any, known: Mapping[AnyNode, Any] = NO_GRADIENTS
     """
     graph = q.graph
     x = np.asarray(graph.values[q.v], float)
-    if q.u is q.v or not q.connected or q.layout == "factor":
+    if q.u is q.v or not q.connected or q.layout == "factor" or not x.size:
         value = evaluate(q)
         return Numeric(value, np.zeros(value.shape))
 
