@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
 import types
 from typing import Any
@@ -16,7 +18,7 @@ import samples_linalg
 import samples_reduction
 import samples_shape
 from draw_graphs import leaf, random_graph
-from minigrad.draw import Drawing, Picture, boxes, dot
+from minigrad.draw import Drawing, Picture, boxes, dot, layout
 from minigrad.graph import ancestors
 from samples import SAMPLES
 
@@ -312,3 +314,22 @@ def test_ranges_stand_in_for_formulas(monkeypatch: pytest.MonkeyPatch) -> None:
     text = mg.draw(np.sum(np.square(v) + 1.0)).dot.replace("\xa0", " ")
     assert "label=<2 … 6  (3)>" in text
     assert "label=<1  (3)>" in text
+
+
+@pytest.mark.parametrize("graphviz", [True, False])
+def test_dark_pictures(monkeypatch: pytest.MonkeyPatch, graphviz: bool) -> None:
+    if not graphviz:
+        monkeypatch.setattr(layout, "available", lambda: False)
+    elif shutil.which("dot") is None:
+        pytest.skip("there is no Graphviz")
+    w = leaf(0.3, 'fill="#dbeaf5" color="#dbeaf5"')
+    L = (w * 0.5 - 1) ** 2
+    light, dark = mg.draw(L, w).svg, mg.draw(L, w, theme="dark").svg
+    assert "#14181e" in dark and "#e8ebf0" in dark  # paper and ink
+    found = set(re.findall(r'="(#[0-9a-f]{6})"', dark)) & set(
+        re.findall(r'="(#[0-9a-f]{6})"', light)
+    )
+    assert not found  # every colour has another
+    assert dark.count("&quot;#dbeaf5&quot;") + dark.count('"#dbeaf5"') > 0  # but for the name
+    with pytest.raises(ValueError, match=r"draw: theme='grey': give one of \('light', 'dark'\)"):
+        mg.draw(L, theme="grey")

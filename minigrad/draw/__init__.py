@@ -24,6 +24,7 @@ def draw(
     local: bool = True,
     collapse: bool | int | str = "auto",
     direction: str = "LR",
+    theme: str = "light",
 ) -> Drawing:
     """Draw the graph that ``output`` was computed by.
 
@@ -43,6 +44,8 @@ def draw(
         every operation; a number, at most about that many nodes.
     direction : {"LR", "RL", "TB", "BT"}
         In which the forward pass runs.
+    theme : {"light", "dark"}
+        Of SVG, PNG, PDF and DOT; the page follows its reader's system.
 
     Returns
     -------
@@ -82,4 +85,5 @@ def draw(
         local=local,
         collapse=collapse,
         direction=direction,
+        theme=theme,
     )

@@ -19,6 +19,7 @@ from typing import Any
 from minigrad.draw import dot, layout, sketch, text
 from minigrad.draw.boxes import View, view
 from minigrad.draw.picture import Picture
+from minigrad.draw.theme import THEMES, dark_dot, dark_svg
 from minigrad.reading.files import replace_file
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".html")
@@ -48,9 +49,13 @@ class Drawing:
         local: bool = True,
         collapse: bool | int | str = "auto",
         direction: str = "LR",
+        theme: str = "light",
     ) -> None:
         if direction not in dot.DIRECTIONS:
             raise ValueError(f"draw: direction={direction!r}: give one of {dot.DIRECTIONS}")
+        if theme not in THEMES:
+            raise ValueError(f"draw: theme={theme!r}: give one of {THEMES}")
+        self._dark = theme == "dark"
         self.picture = picture
         self.view: View = view(picture, collapse)
         self._show = {"values": values, "gradients": gradients, "local": local}
@@ -60,7 +65,8 @@ class Drawing:
     @cached_property
     def dot(self) -> str:
         """DOT source; needs no Graphviz."""
-        return dot.source(self.view, direction=self._direction, **self._show)
+        made = dot.source(self.view, direction=self._direction, **self._show)
+        return dark_dot(made) if self._dark else made
 
     @cached_property
     def svg(self) -> str:
@@ -77,6 +83,7 @@ class Drawing:
             )
         if kind == "svg" and not layout.available():
             made_here = sketch.svg(self.view, direction=self._direction, **self._show)
+            made_here = dark_svg(made_here) if self._dark else made_here
             return f'<?xml version="1.0" encoding="UTF-8"?>\n{made_here}'.encode()
         made = layout.render(self.dot, kind)
         return slim(made.decode()).encode() if kind == "svg" else made

@@ -83,9 +83,10 @@ def refused(picture: Picture, whole: bool) -> str:
         for value in _parts(v.value):
             if not isinstance(value, np.ndarray | np.generic | int | float):
                 return f"{visible(v.label)} is no array of NumPy's."
-            if np.asarray(value).dtype.kind not in "fiub":
-                kind = np.asarray(value).dtype
-                return f"{visible(v.label)} is {kind}; the page knows real numbers."
+            kind = np.asarray(value).dtype
+            if kind.kind not in "fiub" or (kind.kind == "f" and kind.itemsize not in (4, 8)):
+                known = "float32 and float64" if kind.kind == "f" else "real numbers"
+                return f"{visible(v.label)} is {kind}; the page knows {known}."
             given += 0 if v.op else np.size(value)
             work += np.size(value) + _products(v)
     if given > NUMBERS:
