@@ -40,99 +40,25 @@ def adaptive_max_pool3d(x: Tensor, output_size: Any) -> Tensor: ...
 @overload
 def adaptive_max_pool3d(x: ArrayLike, output_size: Any) -> Any: ...
 @overload
-def avg_pool1d(
-    x: Tensor,
-    kernel_size: Any,
-    stride: Any = ...,
-    padding: Any = ...,
-    count_include_pad: Any = ...,
-    ceil_mode: Any = ...,
-) -> Tensor: ...
+def avg_pool1d(x: Tensor, kernel_size: Any, stride: Any = ..., padding: Any = ..., ceil_mode: Any = ..., count_include_pad: Any = ...) -> Tensor: ...
 @overload
-def avg_pool1d(
-    x: ArrayLike,
-    kernel_size: Any,
-    stride: Any = ...,
-    padding: Any = ...,
-    count_include_pad: Any = ...,
-    ceil_mode: Any = ...,
-) -> Any: ...
+def avg_pool1d(x: ArrayLike, kernel_size: Any, stride: Any = ..., padding: Any = ..., ceil_mode: Any = ..., count_include_pad: Any = ...) -> Any: ...
 @overload
-def avg_pool2d(
-    x: Tensor,
-    kernel_size: Any,
-    stride: Any = ...,
-    padding: Any = ...,
-    count_include_pad: Any = ...,
-    ceil_mode: Any = ...,
-    divisor_override: Any = ...,
-) -> Tensor: ...
+def avg_pool2d(x: Tensor, kernel_size: Any, stride: Any = ..., padding: Any = ..., ceil_mode: Any = ..., count_include_pad: Any = ..., divisor_override: Any = ...) -> Tensor: ...
 @overload
-def avg_pool2d(
-    x: ArrayLike,
-    kernel_size: Any,
-    stride: Any = ...,
-    padding: Any = ...,
-    count_include_pad: Any = ...,
-    ceil_mode: Any = ...,
-    divisor_override: Any = ...,
-) -> Any: ...
+def avg_pool2d(x: ArrayLike, kernel_size: Any, stride: Any = ..., padding: Any = ..., ceil_mode: Any = ..., count_include_pad: Any = ..., divisor_override: Any = ...) -> Any: ...
 @overload
-def avg_pool3d(
-    x: Tensor,
-    kernel_size: Any,
-    stride: Any = ...,
-    padding: Any = ...,
-    count_include_pad: Any = ...,
-    ceil_mode: Any = ...,
-    divisor_override: Any = ...,
-) -> Tensor: ...
+def avg_pool3d(x: Tensor, kernel_size: Any, stride: Any = ..., padding: Any = ..., ceil_mode: Any = ..., count_include_pad: Any = ..., divisor_override: Any = ...) -> Tensor: ...
 @overload
-def avg_pool3d(
-    x: ArrayLike,
-    kernel_size: Any,
-    stride: Any = ...,
-    padding: Any = ...,
-    count_include_pad: Any = ...,
-    ceil_mode: Any = ...,
-    divisor_override: Any = ...,
-) -> Any: ...
+def avg_pool3d(x: ArrayLike, kernel_size: Any, stride: Any = ..., padding: Any = ..., ceil_mode: Any = ..., count_include_pad: Any = ..., divisor_override: Any = ...) -> Any: ...
 @overload
-def batch_norm(
-    x: Tensor,
-    mean: Operand | None = ...,
-    variance: Operand | None = ...,
-    weight: Any = ...,
-    bias: Any = ...,
-    eps: Any = ...,
-) -> Tensor: ...
+def batch_norm(x: Tensor, mean: Operand | None = ..., variance: Operand | None = ..., weight: Any = ..., bias: Any = ..., eps: Any = ...) -> Tensor: ...
 @overload
-def batch_norm(
-    x: Operand,
-    mean: Tensor,
-    variance: Operand | None = ...,
-    weight: Any = ...,
-    bias: Any = ...,
-    eps: Any = ...,
-) -> Tensor: ...
+def batch_norm(x: Operand, mean: Tensor, variance: Operand | None = ..., weight: Any = ..., bias: Any = ..., eps: Any = ...) -> Tensor: ...
 @overload
-def batch_norm(
-    x: Operand,
-    mean: Operand | None,
-    variance: Tensor,
-    weight: Any = ...,
-    bias: Any = ...,
-    eps: Any = ...,
-) -> Tensor: ...
+def batch_norm(x: Operand, mean: Operand | None, variance: Tensor, weight: Any = ..., bias: Any = ..., eps: Any = ...) -> Tensor: ...
 @overload
-def batch_norm(
-    x: ArrayLike,
-    mean: Operand | None = ...,
-    variance: Operand | None = ...,
-    weight: Any = ...,
-    bias: Any = ...,
-    eps: Any = ...,
-) -> Any: ...
+def batch_norm(x: ArrayLike, mean: Operand | None = ..., variance: Operand | None = ..., weight: Any = ..., bias: Any = ..., eps: Any = ...) -> Any: ...
 @overload
 def bilinear(x: Tensor, other: Any, weight: Any, bias: Any = ...) -> Tensor: ...
 @overload
@@ -142,131 +68,29 @@ def celu(x: Tensor, alpha: Any = ...) -> Tensor: ...
 @overload
 def celu(x: ArrayLike, alpha: Any = ...) -> Any: ...
 @overload
-def conv1d(
-    x: Tensor,
-    weight: Any,
-    bias: Any = ...,
-    stride: Any = ...,
-    padding: Any = ...,
-    dilation: Any = ...,
-    groups: Any = ...,
-) -> Tensor: ...
+def conv1d(x: Tensor, weight: Any, bias: Any = ..., stride: Any = ..., padding: Any = ..., dilation: Any = ..., groups: Any = ...) -> Tensor: ...
 @overload
-def conv1d(
-    x: ArrayLike,
-    weight: Any,
-    bias: Any = ...,
-    stride: Any = ...,
-    padding: Any = ...,
-    dilation: Any = ...,
-    groups: Any = ...,
-) -> Any: ...
+def conv1d(x: ArrayLike, weight: Any, bias: Any = ..., stride: Any = ..., padding: Any = ..., dilation: Any = ..., groups: Any = ...) -> Any: ...
 @overload
-def conv2d(
-    x: Tensor,
-    weight: Any,
-    bias: Any = ...,
-    stride: Any = ...,
-    padding: Any = ...,
-    dilation: Any = ...,
-    groups: Any = ...,
-) -> Tensor: ...
+def conv2d(x: Tensor, weight: Any, bias: Any = ..., stride: Any = ..., padding: Any = ..., dilation: Any = ..., groups: Any = ...) -> Tensor: ...
 @overload
-def conv2d(
-    x: ArrayLike,
-    weight: Any,
-    bias: Any = ...,
-    stride: Any = ...,
-    padding: Any = ...,
-    dilation: Any = ...,
-    groups: Any = ...,
-) -> Any: ...
+def conv2d(x: ArrayLike, weight: Any, bias: Any = ..., stride: Any = ..., padding: Any = ..., dilation: Any = ..., groups: Any = ...) -> Any: ...
 @overload
-def conv3d(
-    x: Tensor,
-    weight: Any,
-    bias: Any = ...,
-    stride: Any = ...,
-    padding: Any = ...,
-    dilation: Any = ...,
-    groups: Any = ...,
-) -> Tensor: ...
+def conv3d(x: Tensor, weight: Any, bias: Any = ..., stride: Any = ..., padding: Any = ..., dilation: Any = ..., groups: Any = ...) -> Tensor: ...
 @overload
-def conv3d(
-    x: ArrayLike,
-    weight: Any,
-    bias: Any = ...,
-    stride: Any = ...,
-    padding: Any = ...,
-    dilation: Any = ...,
-    groups: Any = ...,
-) -> Any: ...
+def conv3d(x: ArrayLike, weight: Any, bias: Any = ..., stride: Any = ..., padding: Any = ..., dilation: Any = ..., groups: Any = ...) -> Any: ...
 @overload
-def conv_transpose1d(
-    x: Tensor,
-    weight: Any,
-    bias: Any = ...,
-    stride: Any = ...,
-    padding: Any = ...,
-    output_padding: Any = ...,
-    groups: Any = ...,
-    dilation: Any = ...,
-) -> Tensor: ...
+def conv_transpose1d(x: Tensor, weight: Any, bias: Any = ..., stride: Any = ..., padding: Any = ..., output_padding: Any = ..., groups: Any = ..., dilation: Any = ...) -> Tensor: ...
 @overload
-def conv_transpose1d(
-    x: ArrayLike,
-    weight: Any,
-    bias: Any = ...,
-    stride: Any = ...,
-    padding: Any = ...,
-    output_padding: Any = ...,
-    groups: Any = ...,
-    dilation: Any = ...,
-) -> Any: ...
+def conv_transpose1d(x: ArrayLike, weight: Any, bias: Any = ..., stride: Any = ..., padding: Any = ..., output_padding: Any = ..., groups: Any = ..., dilation: Any = ...) -> Any: ...
 @overload
-def conv_transpose2d(
-    x: Tensor,
-    weight: Any,
-    bias: Any = ...,
-    stride: Any = ...,
-    padding: Any = ...,
-    output_padding: Any = ...,
-    groups: Any = ...,
-    dilation: Any = ...,
-) -> Tensor: ...
+def conv_transpose2d(x: Tensor, weight: Any, bias: Any = ..., stride: Any = ..., padding: Any = ..., output_padding: Any = ..., groups: Any = ..., dilation: Any = ...) -> Tensor: ...
 @overload
-def conv_transpose2d(
-    x: ArrayLike,
-    weight: Any,
-    bias: Any = ...,
-    stride: Any = ...,
-    padding: Any = ...,
-    output_padding: Any = ...,
-    groups: Any = ...,
-    dilation: Any = ...,
-) -> Any: ...
+def conv_transpose2d(x: ArrayLike, weight: Any, bias: Any = ..., stride: Any = ..., padding: Any = ..., output_padding: Any = ..., groups: Any = ..., dilation: Any = ...) -> Any: ...
 @overload
-def conv_transpose3d(
-    x: Tensor,
-    weight: Any,
-    bias: Any = ...,
-    stride: Any = ...,
-    padding: Any = ...,
-    output_padding: Any = ...,
-    groups: Any = ...,
-    dilation: Any = ...,
-) -> Tensor: ...
+def conv_transpose3d(x: Tensor, weight: Any, bias: Any = ..., stride: Any = ..., padding: Any = ..., output_padding: Any = ..., groups: Any = ..., dilation: Any = ...) -> Tensor: ...
 @overload
-def conv_transpose3d(
-    x: ArrayLike,
-    weight: Any,
-    bias: Any = ...,
-    stride: Any = ...,
-    padding: Any = ...,
-    output_padding: Any = ...,
-    groups: Any = ...,
-    dilation: Any = ...,
-) -> Any: ...
+def conv_transpose3d(x: ArrayLike, weight: Any, bias: Any = ..., stride: Any = ..., padding: Any = ..., output_padding: Any = ..., groups: Any = ..., dilation: Any = ...) -> Any: ...
 @overload
 def cosine_similarity(x: Tensor, other: Any, axis: Axis = ..., eps: Any = ...) -> Tensor: ...
 @overload
@@ -279,52 +103,23 @@ def dropout(x: Operand, p: Tensor, rng: Any = ...) -> Tensor: ...
 def dropout(x: ArrayLike, p: Operand | None = ..., rng: Any = ...) -> Any: ...
 def embedding(indices: Any, weight: Any, padding_idx: Any = ...) -> Tensor: ...
 @overload
-def fold(
-    x: Tensor,
-    output_size: Any,
-    kernel_size: Any,
-    dilation: Any = ...,
-    padding: Any = ...,
-    stride: Any = ...,
-) -> Tensor: ...
+def fold(x: Tensor, output_size: Any, kernel_size: Any, dilation: Any = ..., padding: Any = ..., stride: Any = ...) -> Tensor: ...
 @overload
-def fold(
-    x: ArrayLike,
-    output_size: Any,
-    kernel_size: Any,
-    dilation: Any = ...,
-    padding: Any = ...,
-    stride: Any = ...,
-) -> Any: ...
+def fold(x: ArrayLike, output_size: Any, kernel_size: Any, dilation: Any = ..., padding: Any = ..., stride: Any = ...) -> Any: ...
 @overload
 def glu(x: Tensor, axis: Axis = ...) -> Tensor: ...
 @overload
 def glu(x: ArrayLike, axis: Axis = ...) -> Any: ...
 @overload
-def group_norm(
-    x: Tensor, num_groups: Any, weight: Any = ..., bias: Any = ..., eps: Any = ...
-) -> Tensor: ...
+def group_norm(x: Tensor, num_groups: Any, weight: Any = ..., bias: Any = ..., eps: Any = ...) -> Tensor: ...
 @overload
-def group_norm(
-    x: ArrayLike, num_groups: Any, weight: Any = ..., bias: Any = ..., eps: Any = ...
-) -> Any: ...
+def group_norm(x: ArrayLike, num_groups: Any, weight: Any = ..., bias: Any = ..., eps: Any = ...) -> Any: ...
 @overload
-def gru_cell(
-    x: Tensor, h: Operand, weight_ih: Any, weight_hh: Any, bias_ih: Any = ..., bias_hh: Any = ...
-) -> Tensor: ...
+def gru_cell(x: Tensor, h: Operand, weight_ih: Any, weight_hh: Any, bias_ih: Any = ..., bias_hh: Any = ...) -> Tensor: ...
 @overload
-def gru_cell(
-    x: Operand, h: Tensor, weight_ih: Any, weight_hh: Any, bias_ih: Any = ..., bias_hh: Any = ...
-) -> Tensor: ...
+def gru_cell(x: Operand, h: Tensor, weight_ih: Any, weight_hh: Any, bias_ih: Any = ..., bias_hh: Any = ...) -> Tensor: ...
 @overload
-def gru_cell(
-    x: ArrayLike,
-    h: ArrayLike,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any = ...,
-    bias_hh: Any = ...,
-) -> Any: ...
+def gru_cell(x: ArrayLike, h: ArrayLike, weight_ih: Any, weight_hh: Any, bias_ih: Any = ..., bias_hh: Any = ...) -> Any: ...
 @overload
 def hardshrink(x: Tensor, lambd: Any = ...) -> Tensor: ...
 @overload
@@ -346,91 +141,33 @@ def instance_norm(x: Tensor, weight: Any = ..., bias: Any = ..., eps: Any = ...)
 @overload
 def instance_norm(x: ArrayLike, weight: Any = ..., bias: Any = ..., eps: Any = ...) -> Any: ...
 @overload
-def interpolate(
-    x: Tensor, size: Any = ..., scale_factor: Any = ..., mode: Any = ..., align_corners: Any = ...
-) -> Tensor: ...
+def interpolate(x: Tensor, size: Any = ..., scale_factor: Any = ..., mode: Any = ..., align_corners: Any = ...) -> Tensor: ...
 @overload
-def interpolate(
-    x: ArrayLike,
-    size: Any = ...,
-    scale_factor: Any = ...,
-    mode: Any = ...,
-    align_corners: Any = ...,
-) -> Any: ...
+def interpolate(x: ArrayLike, size: Any = ..., scale_factor: Any = ..., mode: Any = ..., align_corners: Any = ...) -> Any: ...
 @overload
-def layer_norm(
-    x: Tensor, axes: Any, weight: Any = ..., bias: Any = ..., eps: Any = ...
-) -> Tensor: ...
+def layer_norm(x: Tensor, axes: Any, weight: Any = ..., bias: Any = ..., eps: Any = ...) -> Tensor: ...
 @overload
-def layer_norm(
-    x: ArrayLike, axes: Any, weight: Any = ..., bias: Any = ..., eps: Any = ...
-) -> Any: ...
+def layer_norm(x: ArrayLike, axes: Any, weight: Any = ..., bias: Any = ..., eps: Any = ...) -> Any: ...
 @overload
 def linear(x: Tensor, weight: Any, bias: Any = ...) -> Tensor: ...
 @overload
 def linear(x: ArrayLike, weight: Any, bias: Any = ...) -> Any: ...
 @overload
-def lstm_cell(
-    x: Tensor, state: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = ..., bias_hh: Any = ...
-) -> tuple[Tensor, Tensor]: ...
+def lstm_cell(x: Tensor, state: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = ..., bias_hh: Any = ...) -> tuple[Tensor, Tensor]: ...
 @overload
-def lstm_cell(
-    x: ArrayLike, state: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = ..., bias_hh: Any = ...
-) -> tuple[Any, Any]: ...
+def lstm_cell(x: ArrayLike, state: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = ..., bias_hh: Any = ...) -> tuple[Any, Any]: ...
 @overload
-def max_pool1d(
-    x: Tensor,
-    kernel_size: Any,
-    stride: Any = ...,
-    padding: Any = ...,
-    dilation: Any = ...,
-    ceil_mode: Any = ...,
-) -> Tensor: ...
+def max_pool1d(x: Tensor, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ..., ceil_mode: Any = ...) -> Tensor: ...
 @overload
-def max_pool1d(
-    x: ArrayLike,
-    kernel_size: Any,
-    stride: Any = ...,
-    padding: Any = ...,
-    dilation: Any = ...,
-    ceil_mode: Any = ...,
-) -> Any: ...
+def max_pool1d(x: ArrayLike, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ..., ceil_mode: Any = ...) -> Any: ...
 @overload
-def max_pool2d(
-    x: Tensor,
-    kernel_size: Any,
-    stride: Any = ...,
-    padding: Any = ...,
-    dilation: Any = ...,
-    ceil_mode: Any = ...,
-) -> Tensor: ...
+def max_pool2d(x: Tensor, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ..., ceil_mode: Any = ...) -> Tensor: ...
 @overload
-def max_pool2d(
-    x: ArrayLike,
-    kernel_size: Any,
-    stride: Any = ...,
-    padding: Any = ...,
-    dilation: Any = ...,
-    ceil_mode: Any = ...,
-) -> Any: ...
+def max_pool2d(x: ArrayLike, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ..., ceil_mode: Any = ...) -> Any: ...
 @overload
-def max_pool3d(
-    x: Tensor,
-    kernel_size: Any,
-    stride: Any = ...,
-    padding: Any = ...,
-    dilation: Any = ...,
-    ceil_mode: Any = ...,
-) -> Tensor: ...
+def max_pool3d(x: Tensor, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ..., ceil_mode: Any = ...) -> Tensor: ...
 @overload
-def max_pool3d(
-    x: ArrayLike,
-    kernel_size: Any,
-    stride: Any = ...,
-    padding: Any = ...,
-    dilation: Any = ...,
-    ceil_mode: Any = ...,
-) -> Any: ...
+def max_pool3d(x: ArrayLike, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ..., ceil_mode: Any = ...) -> Any: ...
 @overload
 def mish(x: Tensor) -> Tensor: ...
 @overload
@@ -442,17 +179,11 @@ def normalize(x: Operand, p: Tensor, axis: Axis = ..., eps: Any = ...) -> Tensor
 @overload
 def normalize(x: ArrayLike, p: Operand | None = ..., axis: Axis = ..., eps: Any = ...) -> Any: ...
 @overload
-def pairwise_distance(
-    x: Tensor, other: Any, p: Operand | None = ..., eps: Any = ..., keepdims: bool = ...
-) -> Tensor: ...
+def pairwise_distance(x: Tensor, other: Any, p: Operand | None = ..., eps: Any = ..., keepdims: bool = ...) -> Tensor: ...
 @overload
-def pairwise_distance(
-    x: Operand, other: Any, p: Tensor, eps: Any = ..., keepdims: bool = ...
-) -> Tensor: ...
+def pairwise_distance(x: Operand, other: Any, p: Tensor, eps: Any = ..., keepdims: bool = ...) -> Tensor: ...
 @overload
-def pairwise_distance(
-    x: ArrayLike, other: Any, p: Operand | None = ..., eps: Any = ..., keepdims: bool = ...
-) -> Any: ...
+def pairwise_distance(x: ArrayLike, other: Any, p: Operand | None = ..., eps: Any = ..., keepdims: bool = ...) -> Any: ...
 @overload
 def pixel_shuffle(x: Tensor, upscale_factor: Any) -> Tensor: ...
 @overload
@@ -474,65 +205,17 @@ def rms_norm(x: Tensor, axes: Any, weight: Any = ..., eps: Any = ...) -> Tensor:
 @overload
 def rms_norm(x: ArrayLike, axes: Any, weight: Any = ..., eps: Any = ...) -> Any: ...
 @overload
-def rnn_cell(
-    x: Tensor,
-    h: Operand,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any = ...,
-    bias_hh: Any = ...,
-    nonlinearity: Any = ...,
-) -> Tensor: ...
+def rnn_cell(x: Tensor, h: Operand, weight_ih: Any, weight_hh: Any, bias_ih: Any = ..., bias_hh: Any = ..., nonlinearity: Any = ...) -> Tensor: ...
 @overload
-def rnn_cell(
-    x: Operand,
-    h: Tensor,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any = ...,
-    bias_hh: Any = ...,
-    nonlinearity: Any = ...,
-) -> Tensor: ...
+def rnn_cell(x: Operand, h: Tensor, weight_ih: Any, weight_hh: Any, bias_ih: Any = ..., bias_hh: Any = ..., nonlinearity: Any = ...) -> Tensor: ...
 @overload
-def rnn_cell(
-    x: ArrayLike,
-    h: ArrayLike,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any = ...,
-    bias_hh: Any = ...,
-    nonlinearity: Any = ...,
-) -> Any: ...
+def rnn_cell(x: ArrayLike, h: ArrayLike, weight_ih: Any, weight_hh: Any, bias_ih: Any = ..., bias_hh: Any = ..., nonlinearity: Any = ...) -> Any: ...
 @overload
-def scaled_dot_product_attention(
-    query: Tensor,
-    key: Operand,
-    value: Any,
-    attn_mask: Any = ...,
-    dropout_p: Any = ...,
-    is_causal: Any = ...,
-    rng: Any = ...,
-) -> Tensor: ...
+def scaled_dot_product_attention(query: Tensor, key: Operand, value: Any, attn_mask: Any = ..., dropout_p: Any = ..., is_causal: Any = ..., rng: Any = ..., scale: Any = ..., enable_gqa: Any = ...) -> Tensor: ...
 @overload
-def scaled_dot_product_attention(
-    query: Operand,
-    key: Tensor,
-    value: Any,
-    attn_mask: Any = ...,
-    dropout_p: Any = ...,
-    is_causal: Any = ...,
-    rng: Any = ...,
-) -> Tensor: ...
+def scaled_dot_product_attention(query: Operand, key: Tensor, value: Any, attn_mask: Any = ..., dropout_p: Any = ..., is_causal: Any = ..., rng: Any = ..., scale: Any = ..., enable_gqa: Any = ...) -> Tensor: ...
 @overload
-def scaled_dot_product_attention(
-    query: ArrayLike,
-    key: ArrayLike,
-    value: Any,
-    attn_mask: Any = ...,
-    dropout_p: Any = ...,
-    is_causal: Any = ...,
-    rng: Any = ...,
-) -> Any: ...
+def scaled_dot_product_attention(query: ArrayLike, key: ArrayLike, value: Any, attn_mask: Any = ..., dropout_p: Any = ..., is_causal: Any = ..., rng: Any = ..., scale: Any = ..., enable_gqa: Any = ...) -> Any: ...
 @overload
 def selu(x: Tensor) -> Tensor: ...
 @overload
@@ -558,10 +241,6 @@ def threshold(x: Tensor, threshold: Any, value: Any) -> Tensor: ...
 @overload
 def threshold(x: ArrayLike, threshold: Any, value: Any) -> Any: ...
 @overload
-def unfold(
-    x: Tensor, kernel_size: Any, dilation: Any = ..., padding: Any = ..., stride: Any = ...
-) -> Tensor: ...
+def unfold(x: Tensor, kernel_size: Any, dilation: Any = ..., padding: Any = ..., stride: Any = ...) -> Tensor: ...
 @overload
-def unfold(
-    x: ArrayLike, kernel_size: Any, dilation: Any = ..., padding: Any = ..., stride: Any = ...
-) -> Any: ...
+def unfold(x: ArrayLike, kernel_size: Any, dilation: Any = ..., padding: Any = ..., stride: Any = ...) -> Any: ...
