@@ -143,3 +143,22 @@ def test_arrays_of_xarray_hold_tensors():
         assert isinstance(total, mg.Tensor)
         total.backward()
         np.testing.assert_allclose(t.grad, slope)
+
+
+def test_code_for_any_array():
+    compat = pytest.importorskip("array_api_compat")
+    t = mg.Tensor([3.0, 1.0, 2.0], requires_grad=True)
+    xp = compat.array_namespace(t)
+
+    def spread(x):
+        xp = compat.array_namespace(x)
+        centred = x - xp.mean(x)
+        scaled = xp.linalg.vector_norm(centred) + xp.sum(xp.exp(centred) * xp.arange(3))
+        return scaled + xp.sum(xp.cumulative_sum(xp.sort(x)) * xp.asarray([1.0, 2.0, 3.0]))
+
+    assert mg.gradcheck(spread, t.data)
+    assert compat.is_array_api_obj(t) and compat.device(t) == "cpu" and t.to_device("cpu") is t
+    assert xp.asarray(t) is t and xp.asarray(t, dtype=np.float32).dtype == np.float32
+    assert xp.isdtype(t.dtype, "real floating") and xp.zeros(2).shape == (2,)
+    with pytest.raises(ValueError, match="on the cpu, not on 'cuda'"):
+        t.to_device("cuda")

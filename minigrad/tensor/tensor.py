@@ -440,6 +440,21 @@ class Tensor:
             return ops.outer_of(implementations[ufunc], *inputs)
         raise _not_covered(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
 
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The functions of the Array API standard, for code written for any array."""
+        return import_module("minigrad.tensor.namespace")
+
+    @property
+    def device(self) -> str:
+        """Where the data are: always "cpu", by the words of the Array API standard."""
+        return "cpu"
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """Itself, for the only device there is."""
+        if device != "cpu":
+            raise ValueError(f"a Tensor lives where its data live, on the cpu, not on {device!r}")
+        return self
+
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         function = implementations.get(func)
         if function is None:
