@@ -314,10 +314,11 @@ def draw(games: dict[str, tuple[Run, Data]], path: str) -> None:
     figure.savefig(path, dpi=100)
 
 
-def play(game: Game, run: Run, steps: int, batch: int, save: str | None = None) -> Verdict:
+def play(game: Game, run: Run, options: Any) -> Verdict:
     """Train; noted twenty times and more, judged at the end."""
-    for step in run.steps(steps, save):
-        losses = game.round(batch)
+    steps = options.steps
+    for step in run.steps(steps, options):
+        losses = game.round(options.batch_size)
         if step == 1 or step % max(1, steps // 24) == 0 or step == steps:
             x = game.samples(1000)
             note = {"step": step, "losses": list(losses), "covered": covered(x, game.data)}
@@ -351,7 +352,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Verdict]:
         game = Game(data, remedy, options.noise, options.hidden, options.lr, options.gamma, rng)
         parts = {"G": game.G, "D": game.D, "adam_G": game.adam_G, "adam_D": game.adam_D}
         run = begin(Run(f"{options.data}, {remedy}", **parts, rng=rng), options)
-        v = found[remedy] = play(game, run, options.steps, options.batch_size, options.save)
+        v = found[remedy] = play(game, run, options)
         games[remedy] = run, data
         course = diagnosis([n["covered"] for n in run.notes], data.modes, v)
         print(

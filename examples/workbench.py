@@ -35,6 +35,8 @@ def parser_of(doc: str, **numbers: tuple[type, float, float]) -> argparse.Argume
     parser.add_argument("--seed", type=number(0, kind=int), default=0, metavar="N", help="(0)")
     parser.add_argument("--plot", metavar="PATH", help="draw to this file")
     parser.add_argument("--save", metavar="PATH", help="keep the run in this .npz file")
+    every = {"type": number(1, kind=int), "default": 500, "metavar": "N"}
+    parser.add_argument("--every", **every, help="steps between two savings (500)")
     parser.add_argument("--resume", metavar="PATH", help="go on from a file that --save wrote")
     return parser
 
@@ -82,9 +84,10 @@ class Run:
                 part.load_state_dict(saved["parts"][name])
         self.step, self.notes = saved["step"], saved["notes"]
 
-    def steps(self, total: int, save: str | None = None, every: int = 500) -> Iterator[int]:
+    def steps(self, total: int, options: argparse.Namespace | None = None) -> Iterator[int]:
         """The steps that are still to be done, from 1; told on standard error, and saved."""
         start, first = time.perf_counter(), self.step
+        save = options.save if options else None
         while self.step < total:
             yield self.step + 1
             self.step += 1
@@ -96,7 +99,7 @@ class Run:
                 print(f"\r{line}   ", end="\n" if last else "", file=sys.stderr, flush=True)
             elif last or self.step % max(1, total // 10) == 0:
                 print(line, file=sys.stderr, flush=True)
-            if save and (last or self.step % every == 0):
+            if options and save and (last or self.step % options.every == 0):
                 self.save(save)
 
 

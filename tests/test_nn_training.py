@@ -218,6 +218,28 @@ def test_what_is_taken_is_what_backward_leaves() -> None:
     np.testing.assert_array_equal(again[0], found[0])
 
 
+def test_what_comes_beside_the_loss_has_no_gradient_and_is_compiled() -> None:
+    model = nn.Linear(3, 2, rng=0)
+
+    def loss(x: Any) -> Any:
+        y = model(x)
+        return (y**2).sum(), {"outputs": [y], "name": "y"}
+
+    step = nn.value_and_grad(model, loss, has_aux=True)
+    compiled = mg.compile(step)
+    for _ in range(3):
+        x = RNG.normal(size=(4, 3))
+        (value, aux), found = compiled(x)
+        (expected, other), gradients = step(x)
+        assert type(aux["outputs"][0]) is type(other["outputs"][0]) is np.ndarray
+        assert aux["name"] == "y"
+        np.testing.assert_allclose(aux["outputs"][0], other["outputs"][0])
+        np.testing.assert_allclose(value, expected)
+        np.testing.assert_allclose(found[0], gradients[0])
+    assert compiled.latest is not None
+    assert not compiled.latest.recorded  # it would be called as it is, otherwise
+
+
 def test_gradients_that_do_not_fit_are_refused() -> None:
     model = nn.Linear(3, 2, rng=0)
     with pytest.raises(ValueError, match="there are 2 parameters, and 1 gradients"):

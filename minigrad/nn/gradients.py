@@ -9,6 +9,7 @@ from minigrad.autodiff.recorded import gradients
 from minigrad.errors import label
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor, concrete
+from minigrad.tree import tree_map
 
 
 def value_and_grad(module: Module, f: Callable[..., Any], has_aux: bool = False) -> Any:
@@ -22,7 +23,7 @@ def value_and_grad(module: Module, f: Callable[..., Any], has_aux: bool = False)
     module : Module
     f : callable
         ``f(*args)`` returns a loss, one number; with ``has_aux`` a pair, of the loss and
-        whatever else.
+        whatever else, which is handed out without its gradients.
 
     Returns
     -------
@@ -64,8 +65,15 @@ def value_and_grad(module: Module, f: Callable[..., Any], has_aux: bool = False)
                 "used for; it must return a loss, computed by calling the module"
             )
         found = gradients(value, parameters)
-        known = concrete(value)
-        loss = value.detach() if known is None else known
-        return ((loss, aux) if has_aux else loss), found
+        loss = plain(value)
+        return ((loss, tree_map(plain, aux)) if has_aux else loss), found
 
     return value_and_gradients
+
+
+def plain(x: Any) -> Any:
+    """``x`` without a way back to what it was computed from; in a trace still a Tensor."""
+    if not isinstance(x, Tensor):
+        return x
+    known = concrete(x)
+    return x.detach() if known is None else known
