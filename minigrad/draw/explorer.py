@@ -43,7 +43,7 @@ LIBRARY = ("ops", "arrays")
 SCRIPTS = ("layout graph compute math drawing view panels formula lessons explorer").split(" ")
 EXPLAINED = 300
 """Vertices of the largest graph of which every leaf is explained."""
-CELLS = 16_000
+CELLS = 13_000
 """Most cells of all heat maps together."""
 
 
