@@ -336,6 +336,13 @@ def test_programs_compiled_functions_and_methods() -> None:
     assert {"weight", "bias"} <= {i.name for i in model.graph.initializer}
 
 
+def test_shared_weights_have_their_first_name() -> None:
+    net = nn.Linear(3, 2, rng=0)
+    net.twin = net.weight
+    model = mg.onnx.export(net, None, np.ones((2, 3)))
+    assert [i.name for i in model.graph.initializer] == ["weight", "bias"]
+
+
 def test_names_of_outputs_and_nested_results() -> None:
     f = lambda x: {"double": 2 * x, "same": x, "one": np.ones(2)}
     model = mg.onnx.export(f, None, 3.0, output_names=["a", "b", "c"])

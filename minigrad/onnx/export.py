@@ -125,10 +125,10 @@ def traced(
         f = f.f
     module = isinstance(f, Module)
     if isinstance(f, Module):
-        names = {id(t): name for name, t in f._tensors().items()}
+        names = names_of(f)
         f = f.forward
     elif inspect.ismethod(f) and isinstance(f.__self__, Module):
-        names = {id(t): name for name, t in f.__self__._tensors().items()}
+        names = names_of(f.__self__)
     if not callable(f):
         raise TypeError(f"onnx.export takes a function, a module or a program, not {label(f)}")
     named = arguments(f, args, kwargs)
@@ -155,6 +155,11 @@ def traced(
             f"onnx.export: {called(f)} depends on the size of {', '.join(symbols)} in {error}, in "
             "a way that is no formula of it: fix the size, with dynamic_axes={}"
         ) from None
+
+
+def names_of(module: Module) -> dict[int, str]:
+    """Parameters and buffers by identity: the first name of each."""
+    return {id(t): name for name, t in reversed(module._tensors().items())}
 
 
 def is_batch(x: Any) -> bool:
