@@ -73,6 +73,22 @@ def test_many_entries_are_graded_in_linear_time() -> None:
     assert seconds(800) < 8 * seconds(200)
 
 
+def test_tied_weights_are_differenced_once() -> None:
+    X, W = (
+        np.random.default_rng(0).normal(size=(4, 3)),
+        leaf(np.random.default_rng(1).normal(size=(3, 2))),
+    )
+    code = X @ W
+    back = code @ W.T
+    L = np.sum((back - X) ** 2)
+    g = dict(zip(("back", "code", "W"), mg.gradients(L, [back, code, W]), strict=True))
+    assert mg.check_derivation(L, g).ok
+    twice = g["W"] + X.T @ g["code"]
+    report = mg.check_derivation(L, {**g, "W": twice})
+    assert report.rows[-1].agrees
+    assert report.first_error is not None
+
+
 def test_an_array_without_anything_from_above_says_what_is_missing() -> None:
     x, w = np.ones((4, 3)), leaf(np.ones((3, 2)))
     out = x @ w

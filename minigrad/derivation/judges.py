@@ -150,7 +150,12 @@ def numeric(q: Quantity, exact: Any, known: Mapping[AnyNode, Any] = NO_GRADIENTS
     def f(moved: Any) -> Any:
         if not ends:
             return np.asarray(near.moved(moved[()]), float)
-        new = near.along(moved[()])
+        new: dict[AnyNode, Any] = {q.v: moved[()]}
+        for node in near.forward:  # what is known further up is held where it is used again
+            args = list(node.args)
+            for i in near.inside[node]:
+                args[i] = new[node.parents[i]]  # type: ignore[index]
+            new[node] = node.op.forward(*args, **node.kwargs)  # type: ignore[union-attr]
         rest = np.sum(new[q.u]) if q.u in new else 0.0
         return np.asarray(rest + sum(np.sum(known[n] * new[n]) for n in ends), float)
 
