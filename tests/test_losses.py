@@ -456,6 +456,7 @@ def test_probabilities_that_cannot_be() -> None:
     z = np.array([3.0, 0.5])
     with pytest.raises(ValueError, match=r"z holds 3.*use binary_cross_entropy_with_logits"):
         losses.binary_cross_entropy(z, np.ones(2))
+    y = np.array([1.0, 0.0])
     with pytest.raises(ValueError, match=r"hinge: y must hold −1 and \+1 only.*2 \* y - 1"):
         losses.hinge(np.zeros(2), y)
     q = np.array([[0.5, 0.4]])
