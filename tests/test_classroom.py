@@ -241,3 +241,26 @@ def test_the_module_runs() -> None:
     done = subprocess.run([sys.executable, "-m", "minigrad", "--version"], capture_output=True,
                           text=True, check=True)  # fmt: skip
     assert done.stdout.strip() == f"minigrad {mg.__version__}"
+
+
+def test_an_interrupt_ends_the_hand_in_that_runs(tmp_path, monkeypatch):
+    """Ctrl-C of the teacher: the student's endless loop must not go on."""
+    import subprocess
+
+    endless = tmp_path / "endless.py"
+    endless.write_text("while True:\n    pass\n")
+    reference = tmp_path / "reference.py"
+    reference.write_text(REFERENCE)
+    begun = []
+    wait = subprocess.Popen.wait
+
+    def interrupted(self, timeout=None):
+        if not begun:
+            begun.append(self)
+            raise KeyboardInterrupt
+        return wait(self, timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        mg.grade(reference, [endless])
+    assert begun[0].poll() is not None

@@ -169,7 +169,7 @@ def in_a_process(
     with tempfile.TemporaryDirectory() as folder:
         order, answer = Path(folder) / "order.json", Path(folder) / "result.json"
         todo = {"reference": reference and str(reference), "submission": str(submission),
-                "names": called, "result": str(answer)}  # fmt: skip
+                "names": called, "result": str(answer), "limit": limit}  # fmt: skip
         order.write_text(json.dumps(todo))
         with open(Path(folder) / "printed", "w+b") as printed:
             process = subprocess.Popen(
@@ -180,8 +180,9 @@ def in_a_process(
             try:
                 process.wait(limit)
             except subprocess.TimeoutExpired:
-                end(process)
                 return failed("late", f"it took longer than {limit:g} s")
+            finally:  # Ctrl-C as well: it is in a session of its own, and would go on
+                end(process)
             if answer.exists():
                 try:
                     return dict(json.loads(answer.read_text()))
@@ -200,7 +201,7 @@ def environment() -> dict[str, str]:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and what it has started."""
+    """End a process, if it goes on, and what it has started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (AttributeError, ProcessLookupError, PermissionError):
