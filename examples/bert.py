@@ -102,6 +102,9 @@ def word_pieces(sentences: list[str], size: int) -> Any:
         vocab_size=size, special_tokens=SPECIAL, show_progress=False, continuing_subword_prefix="##"
     )
     tokenizer.train_from_iterator(sentences, trainer)
+    learnt = sorted(set(tokenizer.get_vocab()) - set(SPECIAL))  # its own order is another each time
+    numbers = {piece: i for i, piece in enumerate([*SPECIAL, *learnt])}
+    tokenizer.model = models.WordPiece(numbers, unk_token="[UNK]")
     return tokenizer
 
 
@@ -263,7 +266,7 @@ def draw(model: BertModel, text: Text, notes: list[Any], path: str) -> None:
     """The losses, and who looks at whom in one sentence, for each head."""
     from matplotlib.figure import Figure
 
-    sentence = text.labelled[0][0][:14]
+    sentence = text.labelled[0][0][: min(14, len(model.places.weight) - 2)]
     ids, segments, padded = laid_out([(sentence,)], len(sentence) + 2)
     layers = model.eval().attention(ids, segments, padded)
     maps = [(i, j, head) for i, layer in enumerate(layers) for j, head in enumerate(layer[0])]

@@ -109,7 +109,9 @@ def selected(function: Any, *inputs: Any, where: Any, **options: Any) -> Any:
     """
     for key, value in options.items():
         refuse_keyword("where", key, value)
-    where = np.asarray(where, bool)
+    where = np.asarray(where)
+    if where.dtype.kind != "b":
+        raise TypeError(f"{function.__name__}: where= wants booleans, not {where.dtype}")
     arrays = [arrayed(x) for x in inputs]
     shape = np.broadcast_shapes(where.shape, *(np.shape(x) for x in arrays))
     mask = np.broadcast_to(where, shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.ops.record import (
     ArrayLike,
+    Documented,
     Op,
     composed,
     elementwise,
@@ -180,7 +182,8 @@ def check_order(name: str, order: str) -> str:
 
 
 class Reshape(Op):
-    """The record of `reshape`, which also takes the first index to be the fastest."""
+    __doc__ = Documented("The record of `reshape`, which also takes the first index as fastest.")
+    __signature__ = signature(lambda a, shape=None, order="C", *, newshape=None: a)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) > 2:
@@ -246,6 +249,7 @@ reshape = register(
     ),
     np.reshape,
 )
+reshape.places = ("a", "shape", "order")
 
 
 @composed(np.ravel, complex=True)

@@ -73,9 +73,11 @@ def _erf(x: Any) -> Any:
         from scipy.special import erf as scipy_erf
     except ImportError:
         if kind.kind == "c":
-            raise ImportError("erf of complex numbers needs SciPy: pip install scipy") from None
+            needed = "erf of complex numbers needs SciPy: pip install scipy"
+            raise ImportError(needed) from None
         return np.vectorize(math.erf, otypes=[np.float64])(x).astype(kind)[()]
-    ans = scipy_erf(x if kind.kind == "c" or kind.itemsize <= 8 else np.asarray(x, np.float64))
+    as_it_is = kind.kind == "c" or kind.itemsize <= 8
+    ans = scipy_erf(x if as_it_is else np.asarray(x, np.float64))
     return ans if ans.dtype == kind else ans.astype(kind)
 
 
