@@ -95,6 +95,8 @@ for options in (
     sample("meshgrid", lambda x, y, o=options: np.meshgrid(x, y, **o), (), (3,))
 sample("meshgrid", lambda x: np.meshgrid(x, np.arange(3.0))[0], (2,))
 sample("full_like", lambda v: mg.full_like(np.zeros((2, 3)), v), ())
+sample("full", lambda v: mg.full((2, 3), v), ())
+sample("full", lambda v: mg.full((2, 3), v), (3,))
 sample("full_like", lambda v: mg.full_like(np.zeros(4), v, shape=(2, 3)), (3,))
 for a, b in [((), ()), ((3,), (2,)), ((2, 1), (3,)), ((), (2, 2)), ((0,), (3,))]:
     sample("multiply", np.multiply.outer, a, b)

@@ -220,7 +220,7 @@ MISTAKES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: nn.Conv2d(3, 4, 3)(X), ValueError, "Conv2d wants input of shape (batch, channels, height, width); X has shape (2, 3)"),
     (lambda: nn.Conv1d(3, 4, 3)(np.ones((2, 5, 7))), ValueError, "Conv1d wants 3 channels along axis 1; <2x5x7> has shape (2, 5, 7)"),
     (lambda: nn.Conv1d(3, 4, 3)(np.ones((2, 3, 2))), ValueError, "Conv1d: a window of (3,) (dilation (1,)) does not fit into <2x3x2> (2, 3, 2) with padding ((0, 0),)"),
-    (lambda: nn.Conv2d(3, 4, (3,)), ValueError, "Conv2d: kernel_size must be one integer or 2 of them, not (3,)"),
+    (lambda: nn.Conv2d(3, 4, (3, 3, 3)), ValueError, "Conv2d: kernel_size must be one integer or 2 of them, not (3, 3, 3)"),
     (lambda: nn.Conv2d(3, 4, 3, stride=0), ValueError, "Conv2d: stride must be at least 1, not 0"),
     (lambda: nn.Conv2d(3, 4, 3, padding=-1), ValueError, "Conv2d: padding must be at least 0, not -1"),
     (lambda: nn.Conv2d(3, 4, 3, padding="full"), ValueError, "Conv2d: padding must be integers, \"same\" or \"valid\", not 'full'"),

@@ -491,3 +491,16 @@ def test_layouts() -> None:
     t = leaf(M[:, ::-1])
     (t * M).sum().backward()
     np.testing.assert_array_equal(t.grad, M)
+
+
+def test_pairs_of_real_numbers_are_viewed_as_complex_ones() -> None:
+    x = np.arange(1.0, 9.0).reshape(2, 4)
+
+    def f(v: Any) -> Any:
+        return (np.abs(v.view(np.complex128)) ** 2).sum() + v.view(np.complex128).view(float)[0, 1]
+
+    expected = 2 * x
+    expected[0, 1] += 1
+    np.testing.assert_allclose(mg.grad(f)(x), expected)
+    with pytest.raises(TypeError, match="cannot be viewed as int64"):
+        mg.Tensor(x).view(np.int64)

@@ -6,6 +6,7 @@ from minigrad import ops
 from minigrad.ops.elementwise import exponent_of
 from minigrad.ops.factorisations import full_svd
 from minigrad.ops.indexing import distinct, running_extreme
+from minigrad.ops.padding import whole as whole_pad
 from minigrad.ops.record import Op, registry
 from minigrad.ops.sets import common
 from minigrad.ops.windows import bessel, counted
@@ -54,6 +55,7 @@ BEYOND: dict[Op, str] = {
     bessel: "ONNX has no Bessel functions",
     ops.i0: "ONNX has no Bessel functions",
     counted: "ONNX has no histogram",
+    whole_pad: "ONNX pads whole numbers otherwise than NumPy rounds them",
     ops.histogram_bin_edges: "ONNX has no histogram",
 }  # fmt: skip
 """Op -> why it cannot be written."""

@@ -172,7 +172,7 @@ def seen(g: Graph, out: Any, x: Value, *, size: Any, stride: Any, dilation: Any)
 
 
 def laid_over(
-    g: Graph, out: Any, y: Value, *, shape: Any, size: Any, stride: Any, dilation: Any
+    g: Graph, out: Any, y: Value, *, lengths: Any, size: Any, stride: Any, dilation: Any
 ) -> Any:
     """The adjoint: both axes of each pair become one, elements of one place added up."""
     n = len(size)
@@ -184,10 +184,10 @@ def laid_over(
         x = g.transpose(x, [place, window, *rest])
         index = places(g, sizes[window], size[i], stride[i], dilation[i])
         left = [sizes[j] for j in rest]
-        base = g.full((shape[lead + i], *left), 0, x.dtype)
+        base = g.full((lengths[i], *left), 0, x.dtype)
         index = g.op("Unsqueeze", index, g.whole([2]))
         x = g.op("ScatterND", base, index, x, reduction="add")
-        sizes = [shape[lead + i], *left]
+        sizes = [lengths[i], *left]
         behind = lead + 2 * i  # the pairs that are left stand before it
         order = [*range(1, behind + 1), 0, *range(behind + 1, len(sizes))]
         x = g.transpose(x, order)
