@@ -65,8 +65,8 @@ class _AvgPool(_Pool):
         kernel_size: Any,
         stride: Any = None,
         padding: Any = 0,
-        count_include_pad: bool = True,
         ceil_mode: bool = False,
+        count_include_pad: bool = True,
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode)
         self.count_include_pad = count_include_pad
@@ -74,7 +74,7 @@ class _AvgPool(_Pool):
     def forward(self, x: Any) -> Any:
         """Fewer places."""
         size, step, around = self.kernel_size, self.stride, self.padding
-        return type(self).pool(x, size, step, around, self.count_include_pad, self.ceil_mode)
+        return type(self).pool(x, size, step, around, self.ceil_mode, self.count_include_pad)
 
 
 class MaxPool1d(_MaxPool):
