@@ -15,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo examples pictures test test-all lint bench bench-peers clean
+.PHONY: help demo examples pictures docs test test-all matrix lint release bench bench-peers clean
 .NOTPARALLEL:
 
 help:
