@@ -128,6 +128,9 @@ class _Package(_ModuleType):
         own = getattr(value, name, None) if isinstance(value, _ModuleType) else None
         super().__setattr__(name, own or value)
 
+    def __reduce__(self) -> tuple[_Any, ...]:
+        return _import_module, (self.__name__,)  # functions that name it travel to other processes
+
 
 _sys.modules[__name__].__class__ = _Package
 

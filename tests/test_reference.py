@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import pickle
 import pydoc
 import re
 
@@ -111,3 +112,8 @@ def test_layers_losses_and_optimisers_list_their_parameters(module):
             takes = list(inspect.signature(thing).parameters)
             assert "Parameters\n" in inspect.getdoc(thing) or not takes, name
     assert "offset" in inspect.getdoc(mg.nn.Conv2d)
+
+
+def test_the_package_travels_by_name():
+    """Functions of a script are pickled with the modules that they name."""
+    assert pickle.loads(pickle.dumps(mg)) is mg
