@@ -149,8 +149,10 @@ def scaled(
     data = [dask.delayed(part)(i, *shape, options.seed) for i in range(tasks)]
     rows, losses, costs = [], [], None
     for workers in range(1, options.workers + 1):
+        # Threads share one process, whose other memory would make a limited worker pause.
+        limit = 0 if options.threads else options.memory
         with Client(
-            n_workers=workers, threads_per_worker=1, memory_limit=options.memory,
+            n_workers=workers, threads_per_worker=1, memory_limit=limit,
             dashboard_address=None, processes=not options.threads,
         ) as client:  # fmt: skip
             client.run(os.getpid)

@@ -207,6 +207,7 @@ def test_help(
 # --- scale_out -------------------------------------------------------------------------
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore")
 def test_scale_out_trains_and_goes_on(tmp_path: Path, capsys: Any) -> None:
     pytest.importorskip("distributed")

@@ -50,7 +50,11 @@ def client() -> Iterator[Any]:
     with (
         dask.config.set({"distributed.admin.tick.limit": "1h"}),
         distributed.Client(
-            processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None
+            processes=False,
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=None,
+            memory_limit=0,  # of the process, in which other tests have run
         ) as c,
     ):
         yield c
