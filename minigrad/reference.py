@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.autodiff import grad
 from minigrad.explain.links import local_formula
 from minigrad.explain.paper import Paper
+from minigrad.ops.elementwise import branch
 from minigrad.ops.glossary import section
 from minigrad.ops.record import Op, registry
 from minigrad.reading.names import names
@@ -26,7 +27,7 @@ class General(Paper):
     """Rules run where nothing is special: of guarded expressions the branch that is taken."""
 
     def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self.ruling and op is registry["where"]:
+        if self.ruling and op is branch:
             condition = args[0]._value if isinstance(args[0], Tensor) else args[0]
             if np.ndim(condition) == 0:
                 return args[1] if condition else args[2]

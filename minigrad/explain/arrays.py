@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.factors import built, scalars_of
+from minigrad.explain.linear import vector
 from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, Rule, key_of, shape_of
 from minigrad.program.equations import Var
@@ -19,33 +20,10 @@ from minigrad.writing.notation import outer
 def outer_product(b: Builder, x: Any, y: Any) -> Any:
     """``x[:, None]·y`` of two vectors is ``x yᵀ``."""
     for u, v in ((x, y), (y, x)):
-        column = as_column(b, u)
-        row = as_row(b, v)
+        column = vector(b, u, 0)
+        row = vector(b, v, 1)
         if column is not None and row is not None:
             return b.emit(outer, column, row)
-    return None
-
-
-def as_column(b: Builder, x: Any) -> Any:
-    """The vector that ``x`` is as a column; None for what is none."""
-    if not isinstance(x, Var) or len(x.shape) != 2 or x.shape[1] != 1 or x.given:
-        return None
-    for op in (ops.elements, ops.reshape, ops.expand_dims):
-        inner = b.match(x, op)
-        if inner is not None and len(shape_of(inner[0])) == 1:
-            return inner[0]
-    return None
-
-
-def as_row(b: Builder, x: Any) -> Any:
-    if isinstance(x, Var) and len(x.shape) == 1:
-        return x
-    if not isinstance(x, Var) or len(x.shape) != 2 or x.shape[0] != 1 or x.given:
-        return None
-    for op in (ops.elements, ops.reshape, ops.expand_dims):
-        inner = b.match(x, op)
-        if inner is not None and len(shape_of(inner[0])) == 1:
-            return inner[0]
     return None
 
 
@@ -60,9 +38,9 @@ def product_with_vector(b: Builder, x: Any, axis: Any = None, **others: Any) -> 
     for a, v in (inner, inner[::-1]):
         if not isinstance(a, Var) or a.shape != x.shape:
             continue
-        if axis % 2 == 1 and (row := as_row(b, v)) is not None and row.shape[0] == x.shape[1]:
+        if axis % 2 == 1 and (row := vector(b, v, 1)) is not None and row.shape[0] == x.shape[1]:
             return b.emit(ops.matmul, a, row)
-        column = as_column(b, v)
+        column = vector(b, v, 0)
         if axis % 2 == 0 and column is not None and column.shape[0] == x.shape[0]:
             return b.emit(ops.matmul, b.emit(ops.transpose, a), column)
     return None

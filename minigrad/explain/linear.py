@@ -62,9 +62,11 @@ def is_identity(x: Any) -> bool:
 # --- columns -------------------------------------------------------------------------------
 
 
-def column(b: Builder, x: Any) -> Any:
-    """The vector that ``x`` is as a column; None for what is none."""
-    if not isinstance(x, Var) or len(x.shape) != 2 or x.shape[1] != 1 or x.given:
+def vector(b: Builder, x: Any, axis: int) -> Any:
+    """The vector that lies along ``axis`` of a matrix (a row may be the vector itself); or None."""
+    if axis == 1 and isinstance(x, Var) and len(x.shape) == 1:
+        return x
+    if not isinstance(x, Var) or len(x.shape) != 2 or x.shape[1 - axis] != 1 or x.given:
         return None
     for op in (ops.elements, ops.reshape, ops.expand_dims):
         inner = b.match(x, op)
@@ -76,18 +78,18 @@ def column(b: Builder, x: Any) -> Any:
 @rule(ops.matmul, when="formula")
 def product_with_column(b: Builder, x: Any, y: Any) -> Any:
     """``A @ v[:, None]`` is ``(A @ v)[:, None]``, and a column with a row is an outer product."""
-    v = column(b, y)
-    if v is not None and len(shape_of(x)) == 2 and column(b, x) is None and shape_of(x)[1] > 1:
+    v = vector(b, y, 0)
+    if v is not None and len(shape_of(x)) == 2 and vector(b, x, 0) is None and shape_of(x)[1] > 1:
         return b.emit(ops.reshape, b.emit(ops.matmul, x, v), shape=(shape_of(x)[0], 1))
-    u, flipped = column(b, x), b.match(y, ops.transpose)
-    v = column(b, flipped[0]) if flipped is not None else None
+    u, flipped = vector(b, x, 0), b.match(y, ops.transpose)
+    v = vector(b, flipped[0], 0) if flipped is not None else None
     return b.emit(outer, u, v) if u is not None and v is not None else None
 
 
 @rule(ops.elements, ops.reshape, when="formula")
 def column_as_vector(b: Builder, x: Any, **kwargs: Any) -> Any:
     """``v[:, None][:, 0]`` is ``v``."""
-    v = column(b, x)
+    v = vector(b, x, 0)
     if v is None:
         return None
     if "index" in kwargs:

@@ -21,7 +21,7 @@ from minigrad.derivation.search import (
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call
 from minigrad.graph import AnyNode
-from minigrad.ops.record import by_name
+from minigrad.ops.scan import cumprod, cumsum
 
 SMALL = 1_000
 """Kernels of up to so many numbers are tried flipped where they enter in many places."""
@@ -150,7 +150,7 @@ def scanned_product(g: Any, call: Call) -> Any:
     return np.cumsum(g * call.ans, axis=call.node.kwargs.get("axis")) / call.args[0]
 
 
-SCANNED = {by_name("cumsum"): scanned_sum, by_name("cumprod"): scanned_product}
+SCANNED = {cumsum: scanned_sum, cumprod: scanned_product}
 SCANS = set(SCANNED)
 
 

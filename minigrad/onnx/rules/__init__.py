@@ -16,6 +16,7 @@ from minigrad.onnx.rules import elementwise, indexing, reducing, searching, shap
 from minigrad.onnx.rules.beyond import BEYOND
 from minigrad.onnx.rules.elementwise import BITS, FORMULAS, TRUTH
 from minigrad.onnx.sizes import Full, Line, Size, Varying
+from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op, registry
 from minigrad.program.equations import Equation, Var
 
@@ -116,7 +117,7 @@ def dtype_of(x: Any) -> Any:
 def promoted(g: Graph, e: Equation, args: list[Any]) -> list[Value]:
     """The arguments in one dtype; a condition stays one."""
     out = np.dtype(e.outs[0].dtype)
-    condition = e.op is elementwise.WHERE
+    condition = e.op is branch
     kinds = [dtype_of(a) for a in args[condition:]]
     common = out if out.kind in "fc" else np.result_type(*kinds)
     if e.op in elementwise.FLOATING and common.kind != "f":

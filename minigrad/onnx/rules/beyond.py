@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from minigrad import ops
+from minigrad.ops.eigen import general_eig, symmetric_eig
 from minigrad.ops.elementwise import exponent_of
-from minigrad.ops.factorisations import full_svd
+from minigrad.ops.factorisations import full_svd, lower_cholesky, svdvals, tall_qr, thin_svd
+from minigrad.ops.fourier import backwards, forwards, real_backwards, real_forwards
 from minigrad.ops.indexing import distinct, running_extreme
+from minigrad.ops.matrices import cofactors, cofactors_along, inv, lstsq, pseudo_inverse, solve
+from minigrad.ops.norms import matrix_rank
 from minigrad.ops.padding import whole as whole_pad
-from minigrad.ops.record import Op, registry
+from minigrad.ops.record import Op
 from minigrad.ops.sets import common
 from minigrad.ops.windows import bessel, counted
 
@@ -21,16 +25,16 @@ TEXT = "it is about arrays, and gives none that a model could"
 ORDER = "ONNX orders by one key, and knows no order of NaN"
 
 BEYOND: dict[Op, str] = {
-    **{registry[f"fft.{name}"]: COMPLEX for name in ("fftn", "ifftn", "rfftn", "irfftn")},
+    **dict.fromkeys((forwards, backwards, real_forwards, real_backwards), COMPLEX),
     ops.roots: COMPLEX,
-    registry["linalg.eig"]: COMPLEX,
-    **{
-        registry[f"linalg.{name}"]: FACTORS
-        for name in (
-            "cholesky", "qr", "eigh", "svd", "svdvals", "inv", "solve", "pinv", "lstsq",
-            "cofactors", "cofactors_along", "matrix_rank",
-        )
-    },
+    general_eig: COMPLEX,
+    **dict.fromkeys(
+        (
+            lower_cholesky, tall_qr, symmetric_eig, thin_svd, svdvals, inv, solve, pseudo_inverse,
+            lstsq, cofactors, cofactors_along, matrix_rank,
+        ),
+        FACTORS,
+    ),
     full_svd: FACTORS,
     **dict.fromkeys((ops.nonzero, ops.flatnonzero, ops.argwhere, distinct, common), SHAPE),
     ops.nextafter: BITS,

@@ -16,7 +16,8 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.onnx.graph import Graph, Value
-from minigrad.ops.record import Op, registry
+from minigrad.ops.elementwise import bounded, branch
+from minigrad.ops.record import Op
 from minigrad.ops.special import bent, saturating
 
 Formula = Callable[..., Value]
@@ -343,7 +344,7 @@ FORMULAS: dict[Op, Formula] = {
     ops.minimum: minimum,
     ops.fmax: without_nan("Max"),
     ops.fmin: without_nan("Min"),
-    registry["clip"]: clip,
+    bounded: clip,
     ops.nan_to_num: nan_to_num,
     # complex numbers that are real
     ops.real: node("Identity"),
@@ -375,10 +376,9 @@ FORMULAS: dict[Op, Formula] = {
 }
 """Op -> its formula, of arguments in one dtype."""
 
-WHERE = registry["where"]
 """The op whose first argument is a condition."""
 
-FORMULAS[WHERE] = lambda g, condition, x, y: g.Where(condition, x, y)
+FORMULAS[branch] = lambda g, condition, x, y: g.Where(condition, x, y)
 
 FLOATING = frozenset({ops.isnan, ops.isinf, ops.isfinite, ops.isposinf, ops.isneginf, ops.signbit})
 """Ops that whole numbers are made floating-point for."""

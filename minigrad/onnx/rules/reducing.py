@@ -10,7 +10,10 @@ import numpy as np
 from minigrad import ops
 from minigrad.onnx.graph import Graph, Value
 from minigrad.onnx.sizes import Size
-from minigrad.ops.record import Op, registry
+from minigrad.ops.einsum import contract
+from minigrad.ops.matrices import det, signed_logdet
+from minigrad.ops.norms import power_norm
+from minigrad.ops.record import Op
 
 
 def axes_of(x: Value, axis: Any) -> list[int]:
@@ -277,14 +280,14 @@ RULES: dict[Op, Any] = {
     ops.logsumexp: logsumexp,
     ops.softmax: normalised("Softmax"),
     ops.log_softmax: normalised("LogSoftmax"),
-    registry["linalg.vector_norm"]: vector_norm,
+    power_norm: vector_norm,
     ops.cumsum: cumsum,
     ops.cumprod: cumprod,
     ops.sort: in_order(0),
     ops.argsort: in_order(1),
     ops.matmul: matmul,
-    registry["einsum"]: einsum,
-    registry["convolve"]: convolve,
-    registry["linalg.det"]: determinant,
-    registry["linalg.slogdet"]: slogdet,
+    contract: einsum,
+    ops.convolve: convolve,
+    det: determinant,
+    signed_logdet: slogdet,
 }
