@@ -378,3 +378,16 @@ def test_windows_with_many_places_and_no_batch_entries() -> None:
     x = mg.Tensor(np.ones((0, 2, 5, 5)), requires_grad=True)
     F.conv2d(x, np.ones((3, 2, 3, 3))).sum().backward()
     assert x.grad.shape == (0, 2, 5, 5)
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("count_include_pad", [False, True])
+def test_average_pools_by_hand(ceil_mode: bool, count_include_pad: bool) -> None:
+    x = np.arange(1.0, 6.0)[None, None]
+    pool = nn.AvgPool1d(2, padding=1, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+    share = 0.5 if count_include_pad else 1.0  # of the 1 beside the padding
+    np.testing.assert_allclose(pool(x)[0, 0], [share * 1, 2.5, 4.5])
+    wide = nn.AvgPool1d(2, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+    np.testing.assert_allclose(wide(x)[0, 0], [1.5, 3.5, *([5.0] if ceil_mode else [])])
+    by_place = nn.AvgPool1d(2, None, 1, ceil_mode, count_include_pad)
+    np.testing.assert_array_equal(by_place(x), pool(x))

@@ -110,6 +110,13 @@ matmul = register(
 # --- products of vectors and matrices --------------------------------------------------
 
 
+def multiple(a: Any, b: Any) -> Any:
+    """``a * b``; NumPy's products make an array of a Python number first, in its own dtype."""
+    numbers = bool | int | float | complex
+    a, b = (np.asarray(x)[()] if isinstance(x, numbers) else x for x in (a, b))
+    return np.multiply(a, b)
+
+
 @composed(np.dot, complex=True)
 def dot(a: ArrayLike, b: ArrayLike) -> Any:
     """Sum over the last axis of ``a`` and the second-to-last of ``b``, as `numpy.dot`.
@@ -121,7 +128,7 @@ def dot(a: ArrayLike, b: ArrayLike) -> Any:
     array([3., 4.])
     """
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(a, b)
+        return multiple(a, b)
     return np.matmul(a, b) if np.ndim(b) <= 2 else np.tensordot(a, b, (-1, -2))
 
 
@@ -136,7 +143,7 @@ def inner(a: ArrayLike, b: ArrayLike) -> Any:
     array([3., 4.])
     """
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(a, b)
+        return multiple(a, b)
     return np.tensordot(a, b, (-1, -1))
 
 

@@ -144,7 +144,8 @@ def gradient(f: ArrayLike, *varargs: Any, axis: Any = None, edge_order: int = 1)
                 f"gradient: the coordinates {np.shape(h)} must be one for each of the {length} "
                 f"elements along axis {k}"
             )
-        answers.append(slopes(f, diff(h) if np.ndim(h) else h, k, edge_order))
+        slope = slopes(f, diff(h) if np.ndim(h) else h, k, edge_order)
+        answers.append(slope.astype(np.result_type(f)))
     return answers[0] if len(axes) == 1 else tuple(answers)
 
 
@@ -200,7 +201,8 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     array([-4.,  6., -2.])
     """
     parts = [to_begin, diff(ravel(ary)), to_end]
-    parts = [ravel(part) for part in parts if part is not None]
+    kind = np.result_type(parts[1])
+    parts = [ravel(part).astype(kind) for part in parts if part is not None]
     return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 

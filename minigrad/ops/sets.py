@@ -122,6 +122,7 @@ def intersect1d(
     """
     first, second = ravel(ar1), ravel(ar2)
     i, j = common(first, second, assume_unique=assume_unique)
+    first = first.astype(np.result_type(first, second))
     return (first[i], i, j) if return_indices else first[i]
 
 
