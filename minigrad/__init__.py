@@ -30,7 +30,7 @@ from minigrad.tensor import buffer as buffer
 
 del globals()["trace"]  # of a matrix or of a function: the one below tells them apart
 
-globals().pop("tensor")  # the package; who looks for PyTorch's mg.tensor gets a hint instead
+globals().pop("tensor", None)  # the package; who looks for PyTorch's mg.tensor gets a hint instead
 
 
 def _described(op: _Any) -> str:

@@ -127,7 +127,8 @@ def mirrored() -> list[tuple[str, list[str]]]:
     found = []
     for part in MIRRORED.split():
         ours, theirs = import_module(f"minigrad.scipy.{part}"), import_module(f"scipy.{part}")
-        offered = {n for n in dir(theirs) if not n.startswith("_")}
+        inner = dir(getattr(theirs, "linalg", None))  # scipy.sparse.linalg
+        offered = {n for n in [*dir(theirs), *inner] if not n.startswith("_")}
         names = [n for n in vars(ours) if n in offered and callable(getattr(ours, n))]
         names += [n for n, v in vars(ours).items() if n in offered and hasattr(v, "logpdf")]
         names += [n for n, v in vars(ours).items() if n in offered and hasattr(v, "logpmf")]

@@ -5,6 +5,8 @@ import inspect
 import pickle
 import pydoc
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -117,3 +119,10 @@ def test_layers_losses_and_optimisers_list_their_parameters(module):
 def test_the_package_travels_by_name():
     """Functions of a script are pickled with the modules that they name."""
     assert pickle.loads(pickle.dumps(mg)) is mg
+
+
+def test_the_package_can_be_reloaded():
+    code = (
+        "import importlib, minigrad as mg; importlib.reload(mg); assert mg.grad(mg.tanh)(0.0) == 1"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
