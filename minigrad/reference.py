@@ -6,6 +6,8 @@ against a special point, the other branch is printed.
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from minigrad.explain.paper import Paper
 from minigrad.ops.elementwise import branch
 from minigrad.ops.glossary import section
 from minigrad.ops.record import Op, registry
-from minigrad.reading.names import names
+from minigrad.reading.names import Scope, names
 from minigrad.tensor import Tensor
 
 POINTS = ((0.7, 1.9, 0.4), (1.7, 2.9, 0.4), (0.7, 2, 0.4), (2.5, 0.6, 0.3))
@@ -72,14 +74,19 @@ def written(op: Op) -> str:
     return f"{op.name.rpartition('.')[2]}({', '.join(op.parameters)})"
 
 
-def recorded(op: Op) -> tuple[Any, list[Tensor]]:
-    """A result of ``op`` at a point where it is finite, or None, and the arguments."""
+def recorded(op: Op) -> tuple[Any, list[Any]]:
+    """A result of ``op`` at a point where it is finite, or None, and the arguments.
+
+    Those without a derivative are numbers: SciPy wants many of them whole.
+    """
     for point in POINTS:
-        given = [Tensor(float(v)) for v in point[: op.arity]]
-        for i, x in enumerate(given):
-            x.requires_grad = op.rule(i) is not None
+        given = [
+            Tensor(v, requires_grad=True) if op.rule(i) is not None else float(math.ceil(v))
+            for i, v in enumerate(map(float, point[: op.arity]))
+        ]
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 ans = op(*given)
         except (TypeError, ValueError):  # whole numbers only
             continue
@@ -95,14 +102,15 @@ def derivatives(op: Op) -> list[tuple[str, str]]:
     ans, given = recorded(op)
     if not given:
         return []
-    called = names([ans.node], scopes=[])
-    called.node |= {x.node: name for x, name in zip(given, op.parameters, strict=False)}
+    called = names([ans.node], scopes=[Scope(dict(zip(op.parameters, given, strict=False)))])
     called.node[ans.node] = written(op)
-    every = [
-        (op.parameters[i], local_formula(ans.node, i, called, paper=General))
-        for i in range(op.arity)
-        if op.rule(i) is not None
-    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        every = [
+            (op.parameters[i], local_formula(ans.node, i, called, paper=General))
+            for i in range(op.arity)
+            if op.rule(i) is not None
+        ]
     return [(x, formula) for x, formula in every if formula]
 
 

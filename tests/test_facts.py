@@ -57,6 +57,7 @@ def test_fresh_is_not_taken_for_granted() -> None:
         assert not op.fresh
 
 
+@pytest.mark.filterwarnings("ignore")  # SciPy's, of numbers that are not whole
 @pytest.mark.parametrize("op", [o for o in RECORDS if o.ufunc is not None], ids=repr)
 def test_the_ufunc_computes_the_same(op: Op) -> None:
     f = op.ufunc

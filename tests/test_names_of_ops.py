@@ -85,7 +85,7 @@ def test_programs(one: str, two: str, x: Any, y: Any) -> None:
             np.testing.assert_allclose(ay, dy, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", sorted(registry))
+@pytest.mark.parametrize("name", sorted(n for n in registry if not n.startswith("special.")))
 def test_jacobian(name: str) -> None:
     f = curved(name)
     np.testing.assert_allclose(mg.jacobian(f)(X), np.diag(3 * X**2 - 0.5), rtol=1e-12)

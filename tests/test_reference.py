@@ -30,6 +30,10 @@ TEXTBOOK = {
     "logaddexp": ["exp(-logaddexp(0, x2 - x1))", "exp(-logaddexp(0, x1 - x2))"],
     "floor": ["0"],
     "maximum": ["1[x1 > x2]", "1[x2 > x1]"],
+    "special.zeta": ["-x1·special.zeta(x1 + 1, x2)"],
+    "special.jv": ["(special.jv(x1 - 1, x2) - special.jv(x1 + 1, x2))/2"],
+    "special.expn": ["-special.expn(x1 - 1, x2)"],
+    "special.wofz": ["√(4/π)i - 2·x·wofz(x)"],
 }
 
 

@@ -286,7 +286,7 @@ class Writer:
             if x in self.terms:
                 return self.terms[x]
             return self.style.symbol(self.formula.symbols.get(x) or Symbol(x.name))
-        c = uniform(x)
+        c = x if isinstance(x, complex) else uniform(x)
         if np.size(x) == 0:
             return self.call("zeros", [plain(np.shape(x))])
         if isinstance(x, np.ndarray) and x.dtype.kind == "b" and x.size and not any(x.strides):

@@ -118,6 +118,8 @@ class Style:
         x = plainly(x)
         if isinstance(x, bool):
             return self.term(self.word(str(x)))
+        if isinstance(x, complex):
+            return self.complex_number(x)
         if x < 0:
             return self.term(f"{self.minus}{self.constant(-x, sizes):product}", "minus")
         top_bottom = fraction(x, sizes)
@@ -138,6 +140,13 @@ class Style:
                 return ten
             return self.fill(self.times, self.term(self.number(digits)), ten)
         return self.term(self.number(code))
+
+    def complex_number(self, x: complex) -> Term:
+        """``2i``; one with a real part stands in brackets."""
+        i = self.term(self.name("i"))
+        if x.real:
+            return self.term(f"({self.number(f'{x.real:g}{x.imag:+g}')}{i})")
+        return i if x.imag == 1 else self.beside(self.constant(x.imag), i)
 
     def whole_number(self, n: int) -> Term:
         return self.term(self.number(str(n)))
