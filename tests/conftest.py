@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 with suppress(ImportError):  # so that every worker has the same ops, whatever it imported before
-    import minigrad.ops.scipy_special  # noqa: F401
+    import minigrad.ops.scipy_special
 
 FULL = frozenset(
     {
