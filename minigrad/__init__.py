@@ -115,10 +115,12 @@ _ELSEWHERE = {
 def _hint(name: str) -> str:
     if name in _ELSEWHERE:
         return f": {_ELSEWHERE[name]}"
+    if name[0] == "_" or len(name) > 30:  # a tool that asks what this is
+        return ""
     from difflib import get_close_matches  # nobody waits for it who makes no mistake
 
     near = get_close_matches(name, [n for n in __dir__() if n[0] != "_"], 1)
-    return f": did you mean mg.{near[0]}?" if near and name[0] != "_" else ""
+    return f": did you mean mg.{near[0]}?" if near else ""
 
 
 class _Package(_ModuleType):
