@@ -37,7 +37,7 @@ class Many:
     __slots__ = ("values",)
 
     def __init__(self, values: Any) -> None:
-        self.values = values
+        self.values: Any = values
 
 
 def batched(

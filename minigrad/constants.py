@@ -32,7 +32,7 @@ class Users(dict[str, bool]):
         return self.setdefault(filename, is_user(filename))
 
 
-users = Users()
+users: Users = Users()
 
 
 class Sample(NamedTuple):

@@ -15,7 +15,7 @@ NUMERIC = "fciub"
 CONTINUOUS = "fc"
 """Kinds of dtype that have a gradient."""
 
-NUMBERS = frozenset(
+NUMBERS: frozenset[Any] = frozenset(
     {float, int, bool, np.float64, np.float32, np.float16, np.int64, np.int32, np.bool_}
     | {complex, np.complex64, np.complex128}
 )

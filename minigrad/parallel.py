@@ -131,6 +131,10 @@ def partitions(*arrays: Any, size: int) -> list[tuple[Any, ...]]:
 class Part:
     """Value and gradient of one part; it travels, and is made ready once on each worker."""
 
+    f: Any
+    reduce: str
+    weight: Any
+
     def __init__(self, f: Any, reduce: str, weight: Any) -> None:
         self.f, self.reduce, self.weight = f, reduce, weight
 
@@ -209,10 +213,16 @@ class Parallel:
         How many steps had to be begun anew.
     """
 
+    f: Any
+    client: Any
+    backend: str
+    part: Part
+    split_every: int
+
     def __init__(self, f: Any, client: Any, backend: str, part: Part, split_every: int) -> None:
         self.f, self.client, self.backend = f, client, backend
         self.part, self.split_every = part, split_every
-        self.retries = 0
+        self.retries: int = 0
         self._sent: Any = None
 
     def __repr__(self) -> str:

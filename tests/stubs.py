@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import minigrad as mg
+from minigrad import ops
 from minigrad.ops.record import Op
+from minigrad.tensor import door, tensor
 
 ROOT = Path(mg.__file__).parent
 P = inspect.Parameter
@@ -92,8 +94,13 @@ def results(name: str, function: Any) -> tuple[str, str]:
 def typed(p: P, kind: str, given: bool) -> str:
     """One parameter as the stub has it; without default if it is ``given``."""
     stars = {P.VAR_POSITIONAL: "*", P.VAR_KEYWORD: "**"}.get(p.kind, "")
-    default = "" if p.default is P.empty or stars or given else " = ..."
+    default = "" if p.default is P.empty or stars or given else f" = {shown(p.default)}"
     return f"{stars}{p.name}: {kind}{default}"
+
+
+def shown(default: Any) -> str:
+    """A default as a stub may have it."""
+    return repr(default) if default is None or type(default) in (bool, int, str) else "..."
 
 
 def stated(p: P) -> str:
@@ -102,7 +109,9 @@ def stated(p: P) -> str:
         return "Operand" if p.default is P.empty else "Operand | None"
     if p.name in SEVERAL:
         return "Operand" if p.kind is P.VAR_POSITIONAL else "Sequence[Operand]"
-    return METADATA.get(p.name, "Any")
+    kind = METADATA.get(p.name, "Any")
+    optional = p.default is None and kind in ("int", "float", "str")
+    return f"{kind} | None" if optional else kind
 
 
 def listing(parameters: list[P], kinds: dict[str, str]) -> str:
@@ -200,12 +209,48 @@ PATHS = {
     "losses": "losses/__init__.pyi",
     "nn.functional": "nn/functional/__init__.pyi",
 }
+METHODS = "tensor/methods.pyi"
 PREFIX = {"linalg": "linalg.", "fft": "fft."}
+
+
+METHODS_HEAD = (
+    HEAD
+    + """\
+from minigrad.tensor.buffer import At
+from minigrad.tensor.tensor import Tensor
+"""
+    + ALIASES
+)
+
+
+def of_methods() -> str:
+    """The stub of what is hung into Tensor by name."""
+    out = ["class Methods:", "    @property", "    def at(self) -> At: ..."]
+    for name in door.INFIX:
+        out.append(f"    def __{name}__(self, other: Operand, /) -> Tensor: ...")
+        out.append(f"    def __r{name}__(self, other: Operand, /) -> Tensor: ...")
+    for name in tensor.OPERATORS:
+        other = {"getitem": ", key: Any, /"}.get(name, ", other: Operand, /")
+        other = "" if name in ("invert", "neg", "pos", "abs") else other
+        result = "tuple[Tensor, Tensor]" if name == "divmod" else "Tensor"
+        out.append(f"    def __{name}__(self{other}) -> {result}: ...")
+    for name in tensor.COMPARISONS:
+        kind = "object" if name in ("eq", "ne") else "Operand"
+        remark = "  # type: ignore[override]" if kind == "object" else ""
+        out.append(f"    def __{name}__(self, other: {kind}, /) -> Array: ...{remark}")
+    out.append("    def __hash__(self) -> int: ...")
+    for name in (*tensor.METHODS, "flatten"):
+        function = getattr(ops, {"flatten": "ravel"}.get(name, name))
+        given = listing([P("self", P.POSITIONAL_ONLY), *parameters(function)[1:]], {})
+        given = given.replace("self: Any, /", "self")
+        out.append(f"    def {name}({given}) -> {results(name, function)[0]}: ...")
+    return METHODS_HEAD + "\n" + "\n".join(out) + "\n"
 
 
 def stubs() -> dict[Path, str]:
     """Every stub and its text."""
-    return {ROOT / path: of_module(m, PREFIX.get(m, "")) for m, path in PATHS.items()}
+    modules = {ROOT / path: of_module(m, PREFIX.get(m, "")) for m, path in PATHS.items()}
+    return modules | {ROOT / METHODS: of_methods()}
 
 
 if __name__ == "__main__":

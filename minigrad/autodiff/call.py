@@ -111,6 +111,8 @@ class Call:
     """
 
     __slots__ = ("builds", "inputs", "nested", "nodes", "outer", "result")
+    nodes: set[Any]
+    result: Any
 
     def __init__(
         self,
@@ -124,7 +126,7 @@ class Call:
         called = list(args)
         self.inputs: list[Any] = []
         self.builds: list[tuple[int, Callable[[list[Any]], Any]]] = []
-        self.nested = False
+        self.nested: bool = False
         for i in argnums:
             if not isinstance(args[i], CONTAINERS):
                 called[i] = x = variable_for(args[i], outlives)
@@ -142,7 +144,7 @@ class Call:
             self.inputs += variables
             self.builds.append((len(found), build))
         self.nodes = {x.node for x in self.inputs if type(x) is Tensor and x.node is not None}
-        self.outer = recording.get() if modes.special else True
+        self.outer: bool = recording.get() if modes.special else True
         running.update(self.nodes)
         try:
             if modes.special:

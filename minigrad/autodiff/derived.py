@@ -25,6 +25,11 @@ class Derived:
         The function that it was made of.
     """
 
+    run: F
+    make: F
+    f: F
+    options: tuple[Any, ...]
+
     def __init__(self, run: F, make: F, f: F, options: tuple[Any, ...]) -> None:
         name_after(self, f)
         self.run, self.make, self.f, self.options = run, make, f, options

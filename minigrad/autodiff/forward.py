@@ -65,13 +65,14 @@ class Pusher:
     """
 
     __slots__ = ("depth", "limit", "n", "outer", "running")
+    outer: Any
 
     def __init__(self, n: int | None = None, limit: int = 0) -> None:
-        self.n = n
-        self.limit = limit
+        self.n: int | None = n
+        self.limit: int = limit
         self.outer = pushing.get()
         self.depth: int = 0 if self.outer is None else self.outer.depth + 1
-        self.running = True
+        self.running: bool = True
 
     def dual(self, x: Tensor, t: Any) -> Tensor:
         """A Tensor of the value of ``x`` with tangent ``t``."""

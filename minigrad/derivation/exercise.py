@@ -140,6 +140,10 @@ def exercise(output: Any, slips: int = 1, seed: int | None = None) -> Exercise:
 class Maker:
     """The derivation of one graph."""
 
+    forward: dict[str, Any]
+    explanation: Any
+    steps: list[Step]
+
     def __init__(self, output: Tensor) -> None:
         self.output = output
         self.names: Names = names([output.node])

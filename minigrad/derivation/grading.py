@@ -159,6 +159,8 @@ def graded(output: Any, hand: Mapping[Any, Any], options: Options) -> Report:
 class Grading(Forward):
     """One derivation being graded."""
 
+    own: dict[AnyNode, Any]
+
     def report(self) -> Report:
         with np.errstate(all="ignore"):
             rows = self.graded()

@@ -33,6 +33,16 @@ from minigrad.tensor import Tensor
 class Intake(Tolerance):
     """The entries of one derivation, and the graph that they are about."""
 
+    hand: Mapping[Any, Any]
+    options: Options
+    output: Any
+    reader: Keys
+    values: list[Quantity]
+    derivatives: list[Quantity]
+    updates: list[Quantity]
+    graph: Graph
+    spacing: float
+
     def __init__(self, output: Any, hand: Mapping[Any, Any], options: Options) -> None:
         if not isinstance(hand, Mapping):
             raise TypeError(
@@ -202,7 +212,7 @@ def objective(output: Any, upstream: Any) -> Any:
         return output
     arriving = dict(upstream) if isinstance(upstream, Mapping) else {output: upstream}
     alone = output is None or output.size != 1 or any(h is output for h in arriving)
-    total = 0.0 if alone else output
+    total: Any = 0.0 if alone else output
     for h, g in arriving.items():
         if isinstance(h, str):
             found = names([output.node] if output is not None else []).value(h)

@@ -140,6 +140,9 @@ def greek(c: str) -> str:
 class Keys:
     """The reader of keys: strings in the caller's names, Tensors and pairs."""
 
+    output: Tensor
+    call: str
+
     def __init__(self, output: Tensor, names: Names, call: str) -> None:
         self.output, self.call = output, call
         self.second: dict[tuple[AnyNode, AnyNode], AnyNode] = {}

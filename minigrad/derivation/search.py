@@ -76,15 +76,22 @@ class Segment:
 class Search(Words):
     """The search for the cause of one quantity, given one set of earlier values."""
 
+    silent: dict[Edge, Edit]
+    edges: list[Edge]
+    means: set[int]
+    sums: set[int]
+    lengths: list[int]
+    sieve: Sieve | None
+
     def __init__(self, q: Quantity, base: Base, names: Names, close: Judge, slack: Any) -> None:
         self.q = q
         self.base = base
         super().__init__(names)
         self.close = close
         self.slack = slack
-        self.room = CHANCE / accident(q.hand, base.value, slack)
+        self.room: float = CHANCE / accident(q.hand, base.value, slack)
         """Of so many candidates, one is likely to agree by accident."""
-        self.tried = 0
+        self.tried: int = 0
         self.after: list[str] = []
         """Earlier quantities that were wrong, and are taken as they are."""
         self.graph: Graph = q.graph

@@ -23,6 +23,12 @@ class Sieve:
     So a changed rule is tested by running that rule, not the whole walk.
     """
 
+    q: Quantity
+    base: Base
+    d: Any
+    targets: Any
+    slack: float
+
     def __init__(self, q: Quantity, base: Base) -> None:
         self.q, self.base = q, base
         self.d = signs(base.value.shape)
@@ -30,7 +36,7 @@ class Sieve:
         targets = [abs(self.along(h)) for h in hands if h.shape == self.d.shape]
         self.targets = np.array(targets)[:, None]
         self.slack = 2e-3 * float(np.linalg.norm(q.hand)) + float(np.linalg.norm(q.unit))
-        self.here = self.along(base.value)
+        self.here: float = self.along(base.value)
         self._through: dict[Edge, float] = {}
 
     def along(self, value: Any) -> float:

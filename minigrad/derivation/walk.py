@@ -34,6 +34,8 @@ class Graph:
         Those that are graded.
     """
 
+    nodes: list[AnyNode]
+
     def __init__(self, roots: Iterable[AnyNode], given: Mapping[AnyNode, Any]) -> None:
         found: set[AnyNode] = set()
         for root in roots:

@@ -133,6 +133,9 @@ class View:
         Modules that are drawn open, with a line around them.
     """
 
+    frames: list[Box]
+    arrows: list[Arrow]
+
     def __init__(self, picture: Picture, boxes: Sequence[Box], frames: Sequence[Box] = ()) -> None:
         self.picture = picture
         self.frames = list(frames)

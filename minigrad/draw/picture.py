@@ -217,6 +217,9 @@ class Picture:
     -0.85 None
     """
 
+    output: Vertex
+    wrt: list[Vertex]
+
     def __init__(self, output: Any, wrt: Any = None) -> None:
         root = recorded(output, "output")
         self.names: Names = names([root])

@@ -59,6 +59,9 @@ class Algebra(Builder):
         Variable that is a name -> the equation that it is the result of.
     """
 
+    results: dict[Var, Equation]
+    sizes: dict[Var, int]
+
     def __init__(self, known: dict[Var, Any], formula: Formula) -> None:
         super().__init__(rules("closed", "read", "formula"))
         self.known = known

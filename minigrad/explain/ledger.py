@@ -59,6 +59,14 @@ class Chart:
         Whether steps are links whose product is the gradient.
     """
 
+    on: set[AnyNode]
+    layers: dict[AnyNode, tuple[str, str]]
+    order: list[AnyNode]
+    pieces: dict[AnyNode, Piece]
+    sizes: tuple[int, ...]
+    chained: bool
+    branched: bool
+
     def __init__(self, output: Tensor, wrt: Sequence[Tensor], known: Names) -> None:
         self.output: AnyNode = output.node
         self.wrt: list[AnyNode] = list(dict.fromkeys(t.node for t in wrt))

@@ -30,6 +30,7 @@ class Paper(Tracer):
     """
 
     repeated = False
+    lengths: frozenset[int]
 
     def __init__(self, lengths: Collection[int] = ()) -> None:
         super().__init__()

@@ -17,9 +17,10 @@ class Modes:
     """
 
     __slots__ = ("lock", "special")
+    lock: Lock
 
     def __init__(self) -> None:
-        self.special = 0
+        self.special: int = 0
         self.lock = Lock()
 
     @contextmanager
@@ -37,7 +38,7 @@ class Modes:
                 self.special -= 1
 
 
-modes = Modes()
+modes: Modes = Modes()
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 inspector: ContextVar[Any] = ContextVar("inspector", default=None)
 tracing: ContextVar[Any] = ContextVar("tracing", default=None)

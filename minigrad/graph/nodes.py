@@ -6,6 +6,7 @@ goes away with the last reference to its end.  Nothing here knows ``Tensor``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any, ClassVar
 from weakref import WeakSet
@@ -14,7 +15,7 @@ import numpy as np
 
 from minigrad.ops.record import Op
 
-next_seq = count(1).__next__
+next_seq: Callable[[], int] = count(1).__next__
 
 NOTHING: dict[str, Any] = {}
 """The metadata of ops without."""
@@ -45,6 +46,12 @@ class Node:
     """
 
     where: Any
+    op: Op | None
+    args: tuple[Any, ...]
+    parents: tuple[AnyNode | None, ...]
+    kwargs: dict[str, Any]
+    ans: Any
+    seq: int
     kept: Any
     grad: Any
     __slots__ = ("ans", "args", "grad", "kept", "kwargs", "op", "parents", "seq", "where")
@@ -154,6 +161,13 @@ class Leaf(Node):
     """Where differentiation ends: a Tensor made with ``requires_grad=True``."""
 
     __slots__ = ("__weakref__",)
+    op: Op | None
+    args: tuple[Any, ...]
+    parents: tuple[AnyNode | None, ...]
+    ans: Any
+    seq: int
+    kept: Any
+    grad: Any
 
     def __init__(self) -> None:
         self.op = self.ans = self.kept = None
@@ -188,10 +202,17 @@ class Dual(Variable):
     """
 
     __slots__ = ("pusher", "tangent")
+    op: Op | None
+    args: tuple[Any, ...]
+    parents: tuple[AnyNode | None, ...]
+    ans: Any
+    seq: int
+    kept: Any
+    grad: Any
 
     def __init__(self, pusher: Any, tangent: Any, value: Any, primal: AnyNode | None) -> None:
-        self.pusher = pusher
-        self.tangent = tangent
+        self.pusher: Any = pusher
+        self.tangent: Any = tangent
         self.ans = value
         self.kept = None
         self.kwargs = NOTHING
@@ -229,7 +250,7 @@ class Passive(Node):
 
 AnyNode = Node | Node1 | Node2
 
-variable = Op(
+variable: Op = Op(
     "variable",
     lambda x: x,
     (lambda g, ans, x: g,),
@@ -256,7 +277,7 @@ class Slots(dict[int, Any]):
         return tuple(self[i] if i in self else np.zeros_like(y) for i, y in enumerate(outputs))
 
 
-pick = Op(
+pick: Op = Op(
     "pick",
     lambda outputs, index: outputs[index],
     (lambda g, ans, outputs, index: Slots({index: g}),),

@@ -18,6 +18,7 @@ from minigrad.nn.functional.attention import both as join_masks
 from minigrad.nn.layers import Dropout, Linear, parameter
 from minigrad.nn.module import Module
 from minigrad.nn.normalisation import LayerNorm
+from minigrad.tensor import Tensor
 
 
 class MultiHeadAttention(Module):
@@ -56,6 +57,13 @@ class MultiHeadAttention(Module):
            [0.5 , 0.5 , 0.  ],
            [0.33, 0.33, 0.33]])
     """
+
+    embed_dim: int
+    num_heads: int
+    dropout: float
+    in_proj_weight: Tensor
+    in_proj_bias: Tensor | None
+    out_proj: Linear
 
     def __init__(
         self,
@@ -217,6 +225,13 @@ class TransformerEncoderLayer(Module):
     (2, 5, 16)
     """
 
+    self_attn: MultiHeadAttention
+    linear1: Linear
+    linear2: Linear
+    norm1: LayerNorm
+    norm2: LayerNorm
+    dropout: Dropout
+
     def __init__(
         self,
         d_model: int,
@@ -309,6 +324,8 @@ class TransformerEncoder(Module):
     >>> encoder(np.ones((2, 5, 16))).shape
     (2, 5, 16)
     """
+
+    layers: list[Module]
 
     def __init__(self, layers: Sequence[Module], norm: Module | None = None) -> None:
         if isinstance(layers, Module) or not layers:

@@ -62,6 +62,9 @@ class Linear(Module):
     (5, 2)
     """
 
+    weight: Tensor
+    bias: Tensor | None
+
     def __init__(
         self,
         in_features: int,
@@ -113,6 +116,8 @@ class Embedding(Module):
     >>> mg.nn.Embedding(10, 4, rng=0)([[1, 2, 3]]).shape
     (1, 3, 4)
     """
+
+    weight: Tensor
 
     def __init__(
         self,
@@ -166,6 +171,9 @@ class Bilinear(Module):
     (2, 5)
     """
 
+    weight: Tensor
+    bias: Tensor | None
+
     def __init__(
         self,
         in1_features: int,
@@ -212,6 +220,9 @@ class Dropout(Module):
     array([1., 1., 1., 1.])
     """
 
+    p: float
+    rng: np.random.Generator
+
     def __init__(self, p: float = 0.5, rng: Any = None) -> None:
         self.p = fraction("Dropout", "p", p)
         self.rng = generator("Dropout", rng)
@@ -257,6 +268,8 @@ class Sequential(Module):
       0: Linear(8, 16)  144 parameters
       2: Linear(16, 3)  51 parameters
     """
+
+    layers: list[Callable[..., Any]]
 
     def __init__(self, *layers: Callable[..., Any]) -> None:
         if not layers:

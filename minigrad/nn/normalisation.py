@@ -44,6 +44,10 @@ class LayerNorm(Module):
     0.0000 1.0000
     """
 
+    normalized_shape: tuple[int, ...]
+    weight: Tensor | None
+    bias: Tensor | None
+
     def __init__(
         self,
         normalized_shape: Any,
@@ -119,6 +123,14 @@ class BatchNorm1d(Module):
         (2, 3),
         "(batch, channels) or (batch, channels, length)",
     )
+    num_features: int
+    eps: float
+    momentum: float | None
+    weight: Tensor | None
+    bias: Tensor | None
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
 
     def __init__(
         self,
@@ -180,13 +192,13 @@ class BatchNorm1d(Module):
 class BatchNorm2d(BatchNorm1d):
     """`BatchNorm1d` for images, (batch, channels, height, width)."""
 
-    LAYOUTS = ((4,), "(batch, channels, height, width)")
+    LAYOUTS: tuple[tuple[int, ...], str] = ((4,), "(batch, channels, height, width)")
 
 
 class BatchNorm3d(BatchNorm1d):
     """`BatchNorm1d` for volumes, (batch, channels, depth, height, width)."""
 
-    LAYOUTS = ((5,), "(batch, channels, depth, height, width)")
+    LAYOUTS: tuple[tuple[int, ...], str] = ((5,), "(batch, channels, depth, height, width)")
 
 
 class GroupNorm(Module):
@@ -212,6 +224,12 @@ class GroupNorm(Module):
     >>> mg.nn.GroupNorm(2, 4)(np.ones((3, 4, 5))).shape
     (3, 4, 5)
     """
+
+    num_groups: int
+    num_channels: int
+    eps: float
+    weight: Tensor | None
+    bias: Tensor | None
 
     def __init__(
         self,
@@ -262,6 +280,10 @@ class RMSNorm(Module):
     >>> mg.nn.RMSNorm(2, elementwise_affine=False)(np.array([3.0, -3.0])).round(9)
     array([ 1., -1.])
     """
+
+    normalized_shape: tuple[int, ...]
+    eps: float | None
+    weight: Tensor | None
 
     def __init__(
         self,
@@ -315,6 +337,10 @@ class InstanceNorm1d(Module):
     """
 
     LAYOUT: tuple[int, str] = 3, "(batch, channels, length)"
+    num_features: int
+    eps: float
+    weight: Tensor | None
+    bias: Tensor | None
 
     def __init__(
         self,
@@ -344,10 +370,10 @@ class InstanceNorm1d(Module):
 class InstanceNorm2d(InstanceNorm1d):
     """`InstanceNorm1d` for images, (batch, channels, height, width)."""
 
-    LAYOUT = 4, "(batch, channels, height, width)"
+    LAYOUT: tuple[int, str] = 4, "(batch, channels, height, width)"
 
 
 class InstanceNorm3d(InstanceNorm1d):
     """`InstanceNorm1d` for volumes, (batch, channels, depth, height, width)."""
 
-    LAYOUT = 5, "(batch, channels, depth, height, width)"
+    LAYOUT: tuple[int, str] = 5, "(batch, channels, depth, height, width)"

@@ -28,6 +28,10 @@ class _Pool(Module):
     axes: ClassVar[int]
     pool: ClassVar[Callable[..., Any]]
 
+    def __init_subclass__(cls, axes: int = 0, pool: Callable[..., Any] | None = None) -> None:
+        if pool is not None:
+            cls.axes, cls.pool = axes, staticmethod(pool)
+
     def __init__(
         self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False
     ) -> None:
@@ -77,7 +81,7 @@ class _AvgPool(_Pool):
         return type(self).pool(x, size, step, around, self.ceil_mode, self.count_include_pad)
 
 
-class MaxPool1d(_MaxPool):
+class MaxPool1d(_MaxPool, axes=1, pool=F.max_pool1d):
     """The largest element of every window of (batch, channels, length); see `F.max_pool1d`.
 
     Examples
@@ -87,10 +91,8 @@ class MaxPool1d(_MaxPool):
     (1, 3, 4)
     """
 
-    axes, pool = 1, staticmethod(F.max_pool1d)
 
-
-class MaxPool2d(_MaxPool):
+class MaxPool2d(_MaxPool, axes=2, pool=F.max_pool2d):
     """The largest element of every window of (batch, channels, height, width); see `F.max_pool2d`.
 
     Examples
@@ -100,10 +102,8 @@ class MaxPool2d(_MaxPool):
     (1, 3, 4, 4)
     """
 
-    axes, pool = 2, staticmethod(F.max_pool2d)
 
-
-class MaxPool3d(_MaxPool):
+class MaxPool3d(_MaxPool, axes=3, pool=F.max_pool3d):
     """The largest element of every window of volumes; see `F.max_pool3d`.
 
     Examples
@@ -113,10 +113,8 @@ class MaxPool3d(_MaxPool):
     (1, 3, 4, 4, 4)
     """
 
-    axes, pool = 3, staticmethod(F.max_pool3d)
 
-
-class AvgPool1d(_AvgPool):
+class AvgPool1d(_AvgPool, axes=1, pool=F.avg_pool1d):
     """The mean of every window of (batch, channels, length); see `F.avg_pool1d`.
 
     Examples
@@ -126,10 +124,8 @@ class AvgPool1d(_AvgPool):
     (1, 3, 4)
     """
 
-    axes, pool = 1, staticmethod(F.avg_pool1d)
 
-
-class AvgPool2d(_AvgPool):
+class AvgPool2d(_AvgPool, axes=2, pool=F.avg_pool2d):
     """The mean of every window of (batch, channels, height, width); see `F.avg_pool2d`.
 
     Examples
@@ -139,10 +135,8 @@ class AvgPool2d(_AvgPool):
     (1, 3, 4, 4)
     """
 
-    axes, pool = 2, staticmethod(F.avg_pool2d)
 
-
-class AvgPool3d(_AvgPool):
+class AvgPool3d(_AvgPool, axes=3, pool=F.avg_pool3d):
     """The mean of every window of volumes; see `F.avg_pool3d`.
 
     Examples
@@ -152,8 +146,6 @@ class AvgPool3d(_AvgPool):
     (1, 3, 4, 4, 4)
     """
 
-    axes, pool = 3, staticmethod(F.avg_pool3d)
-
 
 # --- as many windows as are asked for ----------------------------------------------------
 
@@ -162,6 +154,9 @@ class _Adaptive(Module):
     """Pooling into ``output_size`` windows along each axis, however long it is."""
 
     pool: ClassVar[Callable[..., Any]]
+
+    def __init_subclass__(cls, pool: Callable[..., Any]) -> None:
+        cls.pool = staticmethod(pool)
 
     def __init__(self, output_size: Any) -> None:
         self.output_size = output_size
@@ -174,7 +169,7 @@ class _Adaptive(Module):
         return f"{self.output_size}"
 
 
-class AdaptiveAvgPool1d(_Adaptive):
+class AdaptiveAvgPool1d(_Adaptive, pool=F.adaptive_avg_pool1d):
     """`F.adaptive_avg_pool1d` as a layer.
 
     Examples
@@ -184,10 +179,8 @@ class AdaptiveAvgPool1d(_Adaptive):
     (1, 3, 2)
     """
 
-    pool = staticmethod(F.adaptive_avg_pool1d)
 
-
-class AdaptiveAvgPool2d(_Adaptive):
+class AdaptiveAvgPool2d(_Adaptive, pool=F.adaptive_avg_pool2d):
     """`F.adaptive_avg_pool2d` as a layer.
 
     Examples
@@ -197,10 +190,8 @@ class AdaptiveAvgPool2d(_Adaptive):
     (1, 3, 2, 2)
     """
 
-    pool = staticmethod(F.adaptive_avg_pool2d)
 
-
-class AdaptiveAvgPool3d(_Adaptive):
+class AdaptiveAvgPool3d(_Adaptive, pool=F.adaptive_avg_pool3d):
     """`F.adaptive_avg_pool3d` as a layer.
 
     Examples
@@ -210,10 +201,8 @@ class AdaptiveAvgPool3d(_Adaptive):
     (1, 3, 2, 2, 2)
     """
 
-    pool = staticmethod(F.adaptive_avg_pool3d)
 
-
-class AdaptiveMaxPool1d(_Adaptive):
+class AdaptiveMaxPool1d(_Adaptive, pool=F.adaptive_max_pool1d):
     """`F.adaptive_max_pool1d` as a layer.
 
     Examples
@@ -223,10 +212,8 @@ class AdaptiveMaxPool1d(_Adaptive):
     (1, 3, 2)
     """
 
-    pool = staticmethod(F.adaptive_max_pool1d)
 
-
-class AdaptiveMaxPool2d(_Adaptive):
+class AdaptiveMaxPool2d(_Adaptive, pool=F.adaptive_max_pool2d):
     """`F.adaptive_max_pool2d` as a layer.
 
     Examples
@@ -236,10 +223,8 @@ class AdaptiveMaxPool2d(_Adaptive):
     (1, 3, 2, 2)
     """
 
-    pool = staticmethod(F.adaptive_max_pool2d)
 
-
-class AdaptiveMaxPool3d(_Adaptive):
+class AdaptiveMaxPool3d(_Adaptive, pool=F.adaptive_max_pool3d):
     """`F.adaptive_max_pool3d` as a layer.
 
     Examples
@@ -248,5 +233,3 @@ class AdaptiveMaxPool3d(_Adaptive):
     >>> mg.nn.AdaptiveMaxPool3d(2)(np.ones((1, 3, 5, 5, 5))).shape
     (1, 3, 2, 2, 2)
     """
-
-    pool = staticmethod(F.adaptive_max_pool3d)

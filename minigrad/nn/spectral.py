@@ -52,6 +52,10 @@ class SpectralNorm(Module):
     array([1.  , 0.25])
     """
 
+    n_power_iterations: int
+    u: Tensor
+    v: Tensor
+
     def __init__(
         self, layer: Module, n_power_iterations: int = 1, eps: float = 1e-12, *, rng: Any = None
     ) -> None:

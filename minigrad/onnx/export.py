@@ -211,6 +211,11 @@ def resized(named: dict[str, Any], axes: Any, lengths: dict[str, int]) -> dict[s
 class Writer:
     """Writes one program as a graph of ONNX."""
 
+    program: Program
+    names: dict[int, str]
+    axes: Any
+    g: Graph
+
     def __init__(
         self, program: Program, names: dict[int, str], axes: Any, dtype: Any, outputs: Any
     ) -> None:

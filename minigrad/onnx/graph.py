@@ -37,6 +37,11 @@ class Value:
         Empty where nobody asks for it.
     """
 
+    graph: Graph
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[Any, ...]
+
     def __init__(self, graph: Graph, name: str, dtype: Any, shape: Any = ()) -> None:
         self.graph, self.name, self.dtype, self.shape = graph, name, np.dtype(dtype), tuple(shape)
 
@@ -101,6 +106,10 @@ class Graph:
     dtype : numpy dtype, optional
         What floating-point numbers are written as; by default what they are.
     """
+
+    helper: Any
+    numpy_helper: Any
+    floating: np.dtype[Any] | None
 
     def __init__(self, dtype: Any = None) -> None:
         from onnx import helper, numpy_helper

@@ -49,6 +49,11 @@ class Model(Module):
         Name -> Tensor: the parameters.
     """
 
+    inputs: list[str]
+    outputs: list[str]
+    opset: int
+    weights: dict[Any, Tensor]
+
     def __init__(
         self, inputs: list[str], outputs: list[str], steps: list[Step], constants: Any, opset: int
     ) -> None:

@@ -35,8 +35,8 @@ class Joiner:
         return np.concatenate(arrays, axis=self._axis)
 
 
-r_ = Joiner("r_", 0, columns=False)
-c_ = Joiner("c_", -1, columns=True)
+r_: Joiner = Joiner("r_", 0, columns=False)
+c_: Joiner = Joiner("c_", -1, columns=True)
 
 
 @composed(np.apply_over_axes, complex=True)
@@ -80,6 +80,9 @@ class vectorize:
     >>> mg.grad(lambda x: f(x, 2.0).sum())(np.array([1.0, 3.0]))
     array([1., 2.])
     """
+
+    pyfunc: Callable[..., Any]
+    excluded: frozenset[Any]
 
     def __init__(self, pyfunc: Callable[..., Any], excluded: Any = ()) -> None:
         if not callable(pyfunc):

@@ -111,7 +111,7 @@ def _contract(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
     return np.einsum(subscripts, *operands, optimize=optimize)
 
 
-contract = register(
+contract: Op = register(
     Op(
         "einsum",
         _contract,

@@ -37,7 +37,7 @@ def zero(g: Any, ans: Any, *args: Any, **kwargs: Any) -> Any:
 
 # --- arithmetic ------------------------------------------------------------------------
 
-add = elementwise(
+add: Op = elementwise(
     np.add,
     lambda g, ans, x, y: g,
     lambda g, ans, x, y: g,
@@ -46,7 +46,7 @@ add = elementwise(
     linear="jointly",
     complex=True,
 )
-subtract = elementwise(
+subtract: Op = elementwise(
     np.subtract,
     lambda g, ans, x, y: g,
     lambda g, ans, x, y: -g,
@@ -55,7 +55,7 @@ subtract = elementwise(
     linear="jointly",
     complex=True,
 )
-multiply = elementwise(
+multiply: Op = elementwise(
     np.multiply,
     lambda g, ans, x, y: g * y,
     lambda g, ans, x, y: g * x,
@@ -63,7 +63,7 @@ multiply = elementwise(
     symbol="*",
     complex=True,
 )
-divide = elementwise(
+divide: Op = elementwise(
     np.divide,
     lambda g, ans, x, y: g / y,
     lambda g, ans, x, y: -g * ans / y,
@@ -72,8 +72,8 @@ divide = elementwise(
     cost=1,
     complex=True,
 )
-floor_divide = elementwise(np.floor_divide, zero, zero, forward=operator.floordiv, symbol="//")
-remainder = elementwise(
+floor_divide: Op = elementwise(np.floor_divide, zero, zero, forward=operator.floordiv, symbol="//")
+remainder: Op = elementwise(
     np.remainder,
     lambda g, ans, x, y: g,
     lambda g, ans, x, y: -g * (x // y),
@@ -95,10 +95,10 @@ def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
     return np.floor_divide(x1, x2), np.remainder(x1, x2)
 
 
-fmod = elementwise(np.fmod, lambda g, ans, x, y: g, lambda g, ans, x, y: -g * np.trunc(x / y))
-negative = elementwise(np.negative, lambda g, ans, x: -g, forward=operator.neg, complex=True)
-positive = elementwise(np.positive, lambda g, ans, x: g, forward=operator.pos, complex=True)
-reciprocal = elementwise(np.reciprocal, lambda g, ans, x: -g * ans**2, complex=True)
+fmod: Op = elementwise(np.fmod, lambda g, ans, x, y: g, lambda g, ans, x, y: -g * np.trunc(x / y))
+negative: Op = elementwise(np.negative, lambda g, ans, x: -g, forward=operator.neg, complex=True)
+positive: Op = elementwise(np.positive, lambda g, ans, x: g, forward=operator.pos, complex=True)
+reciprocal: Op = elementwise(np.reciprocal, lambda g, ans, x: -g * ans**2, complex=True)
 
 
 # --- powers and roots ------------------------------------------------------------------
@@ -151,14 +151,14 @@ def power_exponent(g: Any, ans: Any, x: Any, p: Any) -> Any:
     return g * ans * np.log(x if ans.dtype.kind == x.dtype.kind else x.astype(ans.dtype))
 
 
-power = elementwise(
+power: Op = elementwise(
     np.power, power_base, power_exponent, forward=raised, symbol="**", cost=15, complex=True
 )
-float_power = elementwise(np.float_power, power_base, power_exponent, cost=15, complex=True)
-square = elementwise(np.square, lambda g, ans, x: 2 * g * x, complex=True)
-sqrt = elementwise(np.sqrt, lambda g, ans, x: g / (2 * ans), cost=1.5, complex=True)
-cbrt = elementwise(np.cbrt, lambda g, ans, x: g / (3 * ans**2), cost=15)
-hypot = elementwise(
+float_power: Op = elementwise(np.float_power, power_base, power_exponent, cost=15, complex=True)
+square: Op = elementwise(np.square, lambda g, ans, x: 2 * g * x, complex=True)
+sqrt: Op = elementwise(np.sqrt, lambda g, ans, x: g / (2 * ans), cost=1.5, complex=True)
+cbrt: Op = elementwise(np.cbrt, lambda g, ans, x: g / (3 * ans**2), cost=15)
+hypot: Op = elementwise(
     np.hypot,
     lambda g, ans, x, y: g * x / np.where(ans == 0, 1.0, ans),
     lambda g, ans, x, y: g * y / np.where(ans == 0, 1.0, ans),
@@ -168,13 +168,13 @@ hypot = elementwise(
 
 # --- exponentials and logarithms -------------------------------------------------------
 
-exp = elementwise(np.exp, lambda g, ans, x: g * ans, cost=2.5, complex=True)
-exp2 = elementwise(np.exp2, lambda g, ans, x: g * ans * LN2, cost=3, complex=True)
-expm1 = elementwise(np.expm1, lambda g, ans, x: g * np.exp(x), cost=8, complex=True)
-log = elementwise(np.log, lambda g, ans, x: g / x, cost=3, complex=True)
-log2 = elementwise(np.log2, lambda g, ans, x: g / (x * LN2), cost=3, complex=True)
-log10 = elementwise(np.log10, lambda g, ans, x: g / (x * LN10), cost=3, complex=True)
-log1p = elementwise(np.log1p, lambda g, ans, x: g / (1 + x), cost=8, complex=True)
+exp: Op = elementwise(np.exp, lambda g, ans, x: g * ans, cost=2.5, complex=True)
+exp2: Op = elementwise(np.exp2, lambda g, ans, x: g * ans * LN2, cost=3, complex=True)
+expm1: Op = elementwise(np.expm1, lambda g, ans, x: g * np.exp(x), cost=8, complex=True)
+log: Op = elementwise(np.log, lambda g, ans, x: g / x, cost=3, complex=True)
+log2: Op = elementwise(np.log2, lambda g, ans, x: g / (x * LN2), cost=3, complex=True)
+log10: Op = elementwise(np.log10, lambda g, ans, x: g / (x * LN10), cost=3, complex=True)
+log1p: Op = elementwise(np.log1p, lambda g, ans, x: g / (1 + x), cost=8, complex=True)
 
 
 def weight(x: Any, y: Any) -> Any:
@@ -188,13 +188,13 @@ def weight(x: Any, y: Any) -> Any:
     return np.exp(-np.logaddexp(0.0, gap))
 
 
-logaddexp = elementwise(
+logaddexp: Op = elementwise(
     np.logaddexp,
     lambda g, ans, x, y: g * weight(x, y),
     lambda g, ans, x, y: g * weight(y, x),
     cost=20,
 )
-logaddexp2 = elementwise(
+logaddexp2: Op = elementwise(
     np.logaddexp2,
     lambda g, ans, x, y: g * weight(LN2 * x, LN2 * y),
     lambda g, ans, x, y: g * weight(LN2 * y, LN2 * x),
@@ -204,16 +204,16 @@ logaddexp2 = elementwise(
 
 # --- trigonometry ----------------------------------------------------------------------
 
-sin = elementwise(np.sin, lambda g, ans, x: g * np.cos(x), cost=8, complex=True)
-cos = elementwise(np.cos, lambda g, ans, x: -g * np.sin(x), cost=8, complex=True)
-tan = elementwise(np.tan, lambda g, ans, x: g * (1 + ans**2), cost=12, complex=True)
-arcsin = elementwise(
+sin: Op = elementwise(np.sin, lambda g, ans, x: g * np.cos(x), cost=8, complex=True)
+cos: Op = elementwise(np.cos, lambda g, ans, x: -g * np.sin(x), cost=8, complex=True)
+tan: Op = elementwise(np.tan, lambda g, ans, x: g * (1 + ans**2), cost=12, complex=True)
+arcsin: Op = elementwise(
     np.arcsin, lambda g, ans, x: g / np.sqrt((1 - x) * (1 + x)), cost=10, complex=True
 )
-arccos = elementwise(
+arccos: Op = elementwise(
     np.arccos, lambda g, ans, x: -g / np.sqrt((1 - x) * (1 + x)), cost=10, complex=True
 )
-arctan = elementwise(np.arctan, lambda g, ans, x: g / (1 + x**2), cost=10, complex=True)
+arctan: Op = elementwise(np.arctan, lambda g, ans, x: g / (1 + x**2), cost=10, complex=True)
 
 
 def radius(y: Any, x: Any) -> Any:
@@ -228,24 +228,28 @@ def arctan2_rule(g: Any, along: Any, y: Any, x: Any) -> Any:
     return g * (along / r) / r
 
 
-arctan2 = elementwise(
+arctan2: Op = elementwise(
     np.arctan2,
     lambda g, ans, y, x: arctan2_rule(g, x, y, x),
     lambda g, ans, y, x: -arctan2_rule(g, y, y, x),
     cost=20,
 )
-sinh = elementwise(np.sinh, lambda g, ans, x: g * np.cosh(x), cost=12, complex=True)
-cosh = elementwise(np.cosh, lambda g, ans, x: g * np.sinh(x), cost=12, complex=True)
-tanh = elementwise(np.tanh, lambda g, ans, x: g * (1 - ans**2), cost=4, complex=True)
-arcsinh = elementwise(np.arcsinh, lambda g, ans, x: g / np.sqrt(x**2 + 1), cost=15, complex=True)
-arccosh = elementwise(
+sinh: Op = elementwise(np.sinh, lambda g, ans, x: g * np.cosh(x), cost=12, complex=True)
+cosh: Op = elementwise(np.cosh, lambda g, ans, x: g * np.sinh(x), cost=12, complex=True)
+tanh: Op = elementwise(np.tanh, lambda g, ans, x: g * (1 - ans**2), cost=4, complex=True)
+arcsinh: Op = elementwise(
+    np.arcsinh, lambda g, ans, x: g / np.sqrt(x**2 + 1), cost=15, complex=True
+)
+arccosh: Op = elementwise(
     np.arccosh, lambda g, ans, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)), cost=15, complex=True
 )
-arctanh = elementwise(np.arctanh, lambda g, ans, x: g / ((1 - x) * (1 + x)), cost=15, complex=True)
-deg2rad = elementwise(np.deg2rad, lambda g, ans, x: g * DEGREE)
-rad2deg = elementwise(np.rad2deg, lambda g, ans, x: g / DEGREE)
-radians = elementwise(np.radians, lambda g, ans, x: g * DEGREE)
-degrees = elementwise(np.degrees, lambda g, ans, x: g / DEGREE)
+arctanh: Op = elementwise(
+    np.arctanh, lambda g, ans, x: g / ((1 - x) * (1 + x)), cost=15, complex=True
+)
+deg2rad: Op = elementwise(np.deg2rad, lambda g, ans, x: g * DEGREE)
+rad2deg: Op = elementwise(np.rad2deg, lambda g, ans, x: g / DEGREE)
+radians: Op = elementwise(np.radians, lambda g, ans, x: g * DEGREE)
+degrees: Op = elementwise(np.degrees, lambda g, ans, x: g / DEGREE)
 
 
 def sinc_slope(x: Any) -> Any:
@@ -259,14 +263,14 @@ def sinc_slope(x: Any) -> Any:
     return np.where(near, series * math.pi**2 * x, (np.cos(math.pi * far) - np.sinc(far)) / far)
 
 
-sinc = elementwise(np.sinc, lambda g, ans, x: g * sinc_slope(x), complex=True)
+sinc: Op = elementwise(np.sinc, lambda g, ans, x: g * sinc_slope(x), complex=True)
 
 
 # --- kinks and steps -------------------------------------------------------------------
 
-corner = Kink(lambda x: x == 0, lambda x: ((-1.0, 1.0),))
-meeting = Kink(lambda x, y: x == y, lambda x, y: ((0.0, 1.0), (0.0, 1.0)))
-absolute = elementwise(
+corner: Kink = Kink(lambda x: x == 0, lambda x: ((-1.0, 1.0),))
+meeting: Kink = Kink(lambda x, y: x == y, lambda x, y: ((0.0, 1.0), (0.0, 1.0)))
+absolute: Op = elementwise(
     np.absolute,
     lambda g, ans, x: g * conjugated(np.sign(x)),
     forward=operator.abs,
@@ -274,7 +278,7 @@ absolute = elementwise(
     complex=True,
 )
 abs = absolute
-fabs = elementwise(np.fabs, lambda g, ans, x: g * np.sign(x), kink=corner)
+fabs: Op = elementwise(np.fabs, lambda g, ans, x: g * np.sign(x), kink=corner)
 
 
 def turned(t: Any, ans: Any, x: Any) -> Any:
@@ -284,18 +288,20 @@ def turned(t: Any, ans: Any, x: Any) -> Any:
     return (t - ans * np.real(conjugated(ans) * t)) / np.where(x == 0, 1.0, np.abs(x))
 
 
-sign = elementwise(
+sign: Op = elementwise(
     np.sign,
     lambda g, ans, x: conjugated(turned(conjugated(g), ans, x)),
     jvp=lambda ts, ans, x: turned(ts[0], ans, x),
     complex=True,
 )
-floor = elementwise(np.floor, zero)
-ceil = elementwise(np.ceil, zero)
-trunc = elementwise(np.trunc, zero)
-rint = elementwise(np.rint, zero, complex=True)
-copysign = elementwise(np.copysign, lambda g, ans, x, y: g * np.sign(x) * np.copysign(1.0, y), zero)
-heaviside = elementwise(np.heaviside, zero, lambda g, ans, x, y: g * (x == 0))
+floor: Op = elementwise(np.floor, zero)
+ceil: Op = elementwise(np.ceil, zero)
+trunc: Op = elementwise(np.trunc, zero)
+rint: Op = elementwise(np.rint, zero, complex=True)
+copysign: Op = elementwise(
+    np.copysign, lambda g, ans, x, y: g * np.sign(x) * np.copysign(1.0, y), zero
+)
+heaviside: Op = elementwise(np.heaviside, zero, lambda g, ans, x, y: g * (x == 0))
 
 
 def winner(g: Any, ans: Any, won: Any, x: Any, y: Any) -> Any:
@@ -308,25 +314,25 @@ def winner(g: Any, ans: Any, won: Any, x: Any, y: Any) -> Any:
     return 0.5 * (g * won + g * (won | tied))
 
 
-maximum = elementwise(
+maximum: Op = elementwise(
     np.maximum,
     lambda g, ans, x, y: winner(g, ans, x > y, x, y),
     lambda g, ans, x, y: winner(g, ans, y > x, y, x),
     kink=meeting,
 )
-minimum = elementwise(
+minimum: Op = elementwise(
     np.minimum,
     lambda g, ans, x, y: winner(g, ans, x < y, x, y),
     lambda g, ans, x, y: winner(g, ans, y < x, y, x),
     kink=meeting,
 )
-fmax = elementwise(
+fmax: Op = elementwise(
     np.fmax,
     lambda g, ans, x, y: g * ((x >= y) | np.isnan(y)),
     lambda g, ans, x, y: g * ~((x >= y) | np.isnan(y)),
     kink=meeting,
 )
-fmin = elementwise(
+fmin: Op = elementwise(
     np.fmin,
     lambda g, ans, x, y: g * ((x <= y) | np.isnan(y)),
     lambda g, ans, x, y: g * ~((x <= y) | np.isnan(y)),
@@ -338,7 +344,7 @@ def _clip(a: Any, a_min: Any, a_max: Any) -> Any:
     return np.clip(a, a_min, a_max)
 
 
-bounded = elementwise(
+bounded: Op = elementwise(
     None,
     lambda g, ans, a, lo, hi: g * ((a >= lo) & (a <= hi)),
     lambda g, ans, a, lo, hi: g * ((a < lo) & (lo < hi)),
@@ -388,7 +394,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
     return np.where(condition, x, y)
 
 
-branch = elementwise(
+branch: Op = elementwise(
     None,
     None,
     lambda g, ans, condition, x, y: np.where(condition, g, 0.0),
@@ -444,9 +450,9 @@ def nan_to_num(
     return np.nan_to_num(x, copy=True, nan=nan, posinf=posinf, neginf=neginf)
 
 
-nextafter = elementwise(np.nextafter, None, None)
-spacing = elementwise(np.spacing, zero)
-ldexp = elementwise(np.ldexp, lambda g, ans, x, n: g * np.exp2(n), None)
+nextafter: Op = elementwise(np.nextafter, None, None)
+spacing: Op = elementwise(np.spacing, zero)
+ldexp: Op = elementwise(np.ldexp, lambda g, ans, x, n: g * np.exp2(n), None)
 
 
 @composed(*[f for name, f in vars(np).items() if name == "fix"])  # NumPy is about to drop it
@@ -462,7 +468,7 @@ def fix(x: Any) -> Any:
     return np.trunc(x)
 
 
-exponent_of = Op("frexp", lambda x: np.frexp(x)[1], None, arity=1, fresh=True)
+exponent_of: Op = Op("frexp", lambda x: np.frexp(x)[1], None, arity=1, fresh=True)
 
 
 @composed(np.frexp)
@@ -528,36 +534,36 @@ def real_if_close(a: ArrayLike, tol: float = 100) -> Any:
 
 # --- plain answers ---------------------------------------------------------------------
 
-equal = plain(np.equal, symbol="==", complex=True)
-not_equal = plain(np.not_equal, symbol="!=", complex=True)
-less = plain(np.less, symbol="<")
-less_equal = plain(np.less_equal, symbol="<=")
-greater = plain(np.greater, symbol=">")
-greater_equal = plain(np.greater_equal, symbol=">=")
-logical_and = plain(np.logical_and, complex=True)
-logical_or = plain(np.logical_or, complex=True)
-logical_not = plain(np.logical_not, complex=True)
-logical_xor = plain(np.logical_xor, complex=True)
-isnan = plain(np.isnan, complex=True)
-isinf = plain(np.isinf, complex=True)
-isfinite = plain(np.isfinite, complex=True)
-signbit = plain(np.signbit)
-isclose = plain(np.isclose, complex=True)
-allclose = plain(np.allclose, complex=True)
-array_equal = plain(np.array_equal, complex=True)
-array_equiv = plain(np.array_equiv, complex=True)
-iscomplexobj = plain(np.iscomplexobj, by_shape=True, complex=True)
-isrealobj = plain(np.isrealobj, by_shape=True, complex=True)
-isreal = plain(np.isreal, complex=True)
-iscomplex = plain(np.iscomplex, complex=True)
-isposinf = plain(np.isposinf)
-isneginf = plain(np.isneginf)
-bitwise_and = plain(np.bitwise_and, symbol="&")
-bitwise_or = plain(np.bitwise_or, symbol="|")
-bitwise_xor = plain(np.bitwise_xor)
-invert = plain(np.invert)
-bitwise_count = plain(np.bitwise_count)
-left_shift = plain(np.left_shift)
-right_shift = plain(np.right_shift)
-gcd = plain(np.gcd)
-lcm = plain(np.lcm)
+equal: Op = plain(np.equal, symbol="==", complex=True)
+not_equal: Op = plain(np.not_equal, symbol="!=", complex=True)
+less: Op = plain(np.less, symbol="<")
+less_equal: Op = plain(np.less_equal, symbol="<=")
+greater: Op = plain(np.greater, symbol=">")
+greater_equal: Op = plain(np.greater_equal, symbol=">=")
+logical_and: Op = plain(np.logical_and, complex=True)
+logical_or: Op = plain(np.logical_or, complex=True)
+logical_not: Op = plain(np.logical_not, complex=True)
+logical_xor: Op = plain(np.logical_xor, complex=True)
+isnan: Op = plain(np.isnan, complex=True)
+isinf: Op = plain(np.isinf, complex=True)
+isfinite: Op = plain(np.isfinite, complex=True)
+signbit: Op = plain(np.signbit)
+isclose: Op = plain(np.isclose, complex=True)
+allclose: Op = plain(np.allclose, complex=True)
+array_equal: Op = plain(np.array_equal, complex=True)
+array_equiv: Op = plain(np.array_equiv, complex=True)
+iscomplexobj: Op = plain(np.iscomplexobj, by_shape=True, complex=True)
+isrealobj: Op = plain(np.isrealobj, by_shape=True, complex=True)
+isreal: Op = plain(np.isreal, complex=True)
+iscomplex: Op = plain(np.iscomplex, complex=True)
+isposinf: Op = plain(np.isposinf)
+isneginf: Op = plain(np.isneginf)
+bitwise_and: Op = plain(np.bitwise_and, symbol="&")
+bitwise_or: Op = plain(np.bitwise_or, symbol="|")
+bitwise_xor: Op = plain(np.bitwise_xor)
+invert: Op = plain(np.invert)
+bitwise_count: Op = plain(np.bitwise_count)
+left_shift: Op = plain(np.left_shift)
+right_shift: Op = plain(np.right_shift)
+gcd: Op = plain(np.gcd)
+lcm: Op = plain(np.lcm)

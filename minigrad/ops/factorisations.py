@@ -174,7 +174,7 @@ def full_svd_rule(g: Any, ans: Any, a: Any) -> Any:
     )
 
 
-full_svd = Op(
+full_svd: Op = Op(
     "linalg.svd",
     lambda a: tuple(np.linalg.svd(a)),
     (full_svd_rule,),

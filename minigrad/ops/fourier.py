@@ -17,7 +17,12 @@ from numpy.lib.array_utils import normalize_axis_index
 from minigrad.ops.record import ArrayLike, composed, primitive
 from minigrad.ops.shape import conjugated, roll
 
-OPPOSITE = {None: "forward", "backward": "forward", "forward": "backward", "ortho": "ortho"}
+OPPOSITE: dict[str | None, str] = {
+    None: "forward",
+    "backward": "forward",
+    "forward": "backward",
+    "ortho": "ortho",
+}
 """Norms of the transform in the other direction."""
 
 

@@ -194,8 +194,11 @@ def entries(table: str) -> dict[str, tuple[str, str]]:
     return found
 
 
-GLOSSARY = {**entries(TABLE), **dict.fromkeys(ARRAYS, ("array_like", ""))}
-OF_LAYERS = {**GLOSSARY, **entries(LAYERS)}
+GLOSSARY: dict[str, tuple[str, str]] = {
+    **entries(TABLE),
+    **dict.fromkeys(ARRAYS, ("array_like", "")),
+}
+OF_LAYERS: dict[str, tuple[str, str]] = {**GLOSSARY, **entries(LAYERS)}
 HEADINGS = ("Returns", "Raises", "Notes", "References", "Examples")
 
 

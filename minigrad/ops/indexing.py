@@ -63,7 +63,7 @@ def settle_index(index: Any) -> Any:
     return index
 
 
-settled = Op(
+settled: Op = Op(
     "index", settle_index, None, complex=True
 )  # an op, so that Tensors in an index become arrays
 
@@ -331,7 +331,7 @@ def _distinct(ar: Any, axis: Any, equal_nan: bool) -> Any:
     return np.unique(ar, True, True, True, axis, equal_nan=equal_nan)[1:]
 
 
-distinct = Op("unique", _distinct, None, arity=1, fresh=True, dynamic=True)
+distinct: Op = Op("unique", _distinct, None, arity=1, fresh=True, dynamic=True)
 
 
 @composed(np.bincount, complex=True)
@@ -542,7 +542,7 @@ def first_extreme(a: Any, axis: int, extreme: str) -> Any:
     return np.moveaxis(np.maximum.accumulate(np.where(moved, places, 0), 0), 0, axis)
 
 
-running_extreme = Op("running_extreme", first_extreme, None, fresh=True)
+running_extreme: Op = Op("running_extreme", first_extreme, None, fresh=True)
 
 
 @composed((np.maximum, "accumulate"))
@@ -629,9 +629,9 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 # --- plain answers ---------------------------------------------------------------------
 
-diag_indices_from = plain(np.diag_indices_from)
-tril_indices_from = plain(np.tril_indices_from)
-triu_indices_from = plain(np.triu_indices_from)
-ravel_multi_index = plain(np.ravel_multi_index)
-unravel_index = plain(np.unravel_index)
-ix_ = plain(np.ix_, fresh=False)
+diag_indices_from: Op = plain(np.diag_indices_from)
+tril_indices_from: Op = plain(np.tril_indices_from)
+triu_indices_from: Op = plain(np.triu_indices_from)
+ravel_multi_index: Op = plain(np.ravel_multi_index)
+unravel_index: Op = plain(np.unravel_index)
+ix_: Op = plain(np.ix_, fresh=False)

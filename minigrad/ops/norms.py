@@ -176,6 +176,6 @@ def cond(x: Any, p: Any = None) -> Any:
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
 
 
-matrix_rank = register(
+matrix_rank: Op = register(
     Op("linalg.matrix_rank", np.linalg.matrix_rank, None, fresh=True), np.linalg.matrix_rank
 )

@@ -46,7 +46,7 @@ def rounded(array: Any, pad_width: Any, mode: Any, values: Any) -> Any:
     return np.pad(array, pad_width, mode, **given)
 
 
-whole = register(Op("pad.whole", rounded, None, fresh=True, arity=1))
+whole: Op = register(Op("pad.whole", rounded, None, fresh=True, arity=1))
 
 
 @composed(np.pad, complex=True)

@@ -91,7 +91,7 @@ array([[3., 4.],
        [3., 4.]])
 """
 
-matmul = register(
+matmul: Op = register(
     Op(
         "matmul",
         multiplied,

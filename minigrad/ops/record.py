@@ -185,7 +185,7 @@ class Op:
     kink: Kink | None = None
     warns: frozenset[str] = frozenset()
     unruled: str = "no derivative exists"
-    __signature__ = Shown()
+    __signature__: Shown = Shown()
     __doc__ = Documented(__doc__)
 
     def __init__(
@@ -208,7 +208,7 @@ class Op:
         if arity is None:
             arity = len(vjps) if isinstance(vjps, tuple) else -1
         self.arity = arity
-        self.twin = arity if isinstance(vjps, tuple) and None not in vjps else 0
+        self.twin: int = arity if isinstance(vjps, tuple) and None not in vjps else 0
         self.doc = doc
 
     @functools.cached_property

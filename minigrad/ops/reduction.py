@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.ops.record import ArrayLike, composed, is_complex, plain, primitive
+from minigrad.ops.record import ArrayLike, Op, composed, is_complex, plain, primitive
 from minigrad.ops.shape import conjugated, speaks_numpy
 
-NoValue = np._NoValue
+NoValue: Any = np._NoValue
 total: Any = np.add.reduce
 
 
@@ -587,19 +587,19 @@ def median(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 # --- plain answers ---------------------------------------------------------------------
 
-argmax = plain(np.argmax)
-argmin = plain(np.argmin)
-nanargmax = plain(np.nanargmax)
-nanargmin = plain(np.nanargmin)
-any = plain(np.any, reduction=np.logical_or, complex=True)
-all = plain(np.all, reduction=np.logical_and, complex=True)
-count_nonzero = plain(np.count_nonzero, complex=True)
-argsort = plain(np.argsort)
-argpartition = plain(np.argpartition)
-nonzero = plain(np.nonzero, dynamic=True, complex=True)
-flatnonzero = plain(np.flatnonzero, dynamic=True, complex=True)
-argwhere = plain(np.argwhere, dynamic=True, complex=True)
-searchsorted = plain(np.searchsorted)
-digitize = plain(np.digitize)
-lexsort = plain(np.lexsort)
-isin = plain(np.isin)
+argmax: Op = plain(np.argmax)
+argmin: Op = plain(np.argmin)
+nanargmax: Op = plain(np.nanargmax)
+nanargmin: Op = plain(np.nanargmin)
+any: Op = plain(np.any, reduction=np.logical_or, complex=True)
+all: Op = plain(np.all, reduction=np.logical_and, complex=True)
+count_nonzero: Op = plain(np.count_nonzero, complex=True)
+argsort: Op = plain(np.argsort)
+argpartition: Op = plain(np.argpartition)
+nonzero: Op = plain(np.nonzero, dynamic=True, complex=True)
+flatnonzero: Op = plain(np.flatnonzero, dynamic=True, complex=True)
+argwhere: Op = plain(np.argwhere, dynamic=True, complex=True)
+searchsorted: Op = plain(np.searchsorted)
+digitize: Op = plain(np.digitize)
+lexsort: Op = plain(np.lexsort)
+isin: Op = plain(np.isin)

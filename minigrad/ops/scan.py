@@ -217,12 +217,12 @@ DIFFERENTIABLE = [
     u for u, op in implementations.items()
     if isinstance(u, np.ufunc) and u.nin == 2 and getattr(op, "elementwise", False)
 ]  # fmt: skip
-for ufunc in {*REDUCTIONS, *DIFFERENTIABLE}:
-    reduction = REDUCTIONS.get(ufunc) or _fold(ufunc)
-    implementations[ufunc, "reduce"] = _first_axis(f"{ufunc.__name__}.reduce", reduction)
-for ufunc in DIFFERENTIABLE:
-    scan = SCANS.get(ufunc) or _running(ufunc)
+for _ufunc in {*REDUCTIONS, *DIFFERENTIABLE}:
+    _reduction = REDUCTIONS.get(_ufunc) or _fold(_ufunc)
+    implementations[_ufunc, "reduce"] = _first_axis(f"{_ufunc.__name__}.reduce", _reduction)
+for _ufunc in DIFFERENTIABLE:
+    _scan = SCANS.get(_ufunc) or _running(_ufunc)
     implementations.setdefault(
-        (ufunc, "accumulate"), _first_scan(f"{ufunc.__name__}.accumulate", scan)
+        (_ufunc, "accumulate"), _first_scan(f"{_ufunc.__name__}.accumulate", _scan)
     )
-    implementations[ufunc, "reduceat"] = _segments(ufunc)
+    implementations[_ufunc, "reduceat"] = _segments(_ufunc)

@@ -167,7 +167,7 @@ def beta_density(a: Any, b: Any, x: Any) -> Any:
     return np.exp(sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b))
 
 
-hurwitz = getattr(import_module("scipy.special._ufuncs"), "_zeta", sp.zeta)  # what zeta calls
+hurwitz: Any = getattr(import_module("scipy.special._ufuncs"), "_zeta", sp.zeta)  # what zeta calls
 row(sp.gamma, lambda g, ans, x: g * ans * sp.psi(x))
 row(sp.gammaln, lambda g, ans, x: g * sp.psi(x))
 row(sp.loggamma, lambda g, ans, x: g * sp.psi(x))

@@ -105,7 +105,7 @@ def _common(ar1: Any, ar2: Any, assume_unique: bool) -> Any:
     return np.intersect1d(ar1, ar2, assume_unique, return_indices=True)[1:]
 
 
-common = Op("intersect1d", _common, None, arity=2, fresh=True, dynamic=True)
+common: Op = Op("intersect1d", _common, None, arity=2, fresh=True, dynamic=True)
 
 
 @composed(np.intersect1d)

@@ -183,7 +183,7 @@ def check_order(name: str, order: str) -> str:
 
 class Reshape(Op):
     __doc__ = Documented("The record of `reshape`, which also takes the first index as fastest.")
-    __signature__ = signature(lambda a, shape=None, order="C", *, newshape=None: a)
+    __signature__: Any = signature(lambda a, shape=None, order="C", *, newshape=None: a)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) > 2:
@@ -237,7 +237,7 @@ def reshaped(a: Any, shape: Any = None, *, newshape: Any = None) -> Any:
     return np.reshape(a, (shape,) if isinstance(shape, int) else shape)
 
 
-reshape = register(
+reshape: Op = register(
     Reshape(
         "reshape",
         reshaped,
@@ -527,7 +527,7 @@ def copy(a: Any) -> Any:
     return a.copy() if speaks_numpy(a) else np.copy(a)
 
 
-filled = Op("full_like", np.full_like, None, fresh=True, complex=True)
+filled: Op = Op("full_like", np.full_like, None, fresh=True, complex=True)
 
 
 @composed(np.full_like, complex=True)
@@ -618,12 +618,13 @@ def imag(val: Any) -> Any:
     return np.imag(val)
 
 
-conjugate = conj = elementwise(
+conjugate: Op = elementwise(
     np.conjugate,
     lambda g, ans, x: conjugated(g),
     jvp=lambda ts, ans, x: conjugated(ts[0]),
     complex=True,
 )
+conj: Op = conjugate
 
 
 @composed(shell=True, complex=True)
@@ -655,17 +656,17 @@ def viewed(x: Any, dtype: Any) -> Any:
 
 # --- plain answers ---------------------------------------------------------------------
 
-shape = plain(np.shape, by_shape=True, complex=True)
-ndim = plain(np.ndim, by_shape=True, complex=True)
-size = plain(np.size, by_shape=True, complex=True)
-zeros_like = plain(np.zeros_like, by_shape=True, complex=True)
-ones_like = plain(np.ones_like, by_shape=True, complex=True)
-empty_like = plain(np.empty_like, by_shape=True, complex=True)
-result_type = plain(np.result_type, by_shape=True, complex=True)
-can_cast = plain(np.can_cast, by_shape=True, complex=True)
-min_scalar_type = plain(np.min_scalar_type, by_shape=True, complex=True)
-may_share_memory = plain(np.may_share_memory, by_shape=True, complex=True)
-shares_memory = plain(np.shares_memory, by_shape=True, complex=True)
-array_repr = plain(np.array_repr, by_shape=True, complex=True)
-array_str = plain(np.array_str, by_shape=True, complex=True)
-array2string = plain(np.array2string, by_shape=True, complex=True)
+shape: Op = plain(np.shape, by_shape=True, complex=True)
+ndim: Op = plain(np.ndim, by_shape=True, complex=True)
+size: Op = plain(np.size, by_shape=True, complex=True)
+zeros_like: Op = plain(np.zeros_like, by_shape=True, complex=True)
+ones_like: Op = plain(np.ones_like, by_shape=True, complex=True)
+empty_like: Op = plain(np.empty_like, by_shape=True, complex=True)
+result_type: Op = plain(np.result_type, by_shape=True, complex=True)
+can_cast: Op = plain(np.can_cast, by_shape=True, complex=True)
+min_scalar_type: Op = plain(np.min_scalar_type, by_shape=True, complex=True)
+may_share_memory: Op = plain(np.may_share_memory, by_shape=True, complex=True)
+shares_memory: Op = plain(np.shares_memory, by_shape=True, complex=True)
+array_repr: Op = plain(np.array_repr, by_shape=True, complex=True)
+array_str: Op = plain(np.array_str, by_shape=True, complex=True)
+array2string: Op = plain(np.array2string, by_shape=True, complex=True)

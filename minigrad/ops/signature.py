@@ -154,6 +154,13 @@ class Calling:
         NumPy's parameters, and those that are ours alone.
     """
 
+    signature: inspect.Signature
+    order: list[str]
+    places: list[str]
+    refused: set[str]
+    arrays: list[int]
+    named: set[str]
+
     def __init__(self, name: str, function: Callable[..., Any], *numpy_functions: Any) -> None:
         own = listed(function)
         self.name = name
@@ -161,7 +168,7 @@ class Calling:
         self.order = [p.name for p in self.signature.parameters.values() if p.kind in BY_PLACE]
         self.places = [p.name for p in own if p.kind in BY_PLACE]
         same = [a == b for a, b in zip(self.order, self.places, strict=False)]
-        self.alike = (*same, False).index(False)
+        self.alike: int = (*same, False).index(False)
         if any(p.kind is P.VAR_POSITIONAL for p in own):
             self.alike = 2**31
         open_ended = any(p.kind is P.VAR_KEYWORD for p in own)

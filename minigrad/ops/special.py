@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.record import ArrayLike, Kink, composed, elementwise
+from minigrad.ops.record import ArrayLike, Kink, Op, composed, elementwise
 
 
 def _sigmoid(x: Any) -> Any:
@@ -23,7 +23,7 @@ def _sigmoids(x: Any) -> Any:
     return np.reciprocal(e)
 
 
-sigmoid = elementwise(
+sigmoid: Op = elementwise(
     None,
     lambda g, ans, x: g * ans * (1 - ans),
     name="sigmoid",
@@ -39,7 +39,7 @@ sigmoid = elementwise(
     0.25
     """,
 )
-log_sigmoid = elementwise(
+log_sigmoid: Op = elementwise(
     None,
     lambda g, ans, x: g * sigmoid(-x),
     name="log_sigmoid",
@@ -48,7 +48,7 @@ log_sigmoid = elementwise(
     warns=frozenset({"over"}),
     doc="log_sigmoid(x): log σ(x), without overflow; its derivative is σ(-x).",
 )
-softplus = elementwise(
+softplus: Op = elementwise(
     None,
     lambda g, ans, x: g * sigmoid(x),
     name="softplus",
@@ -56,7 +56,7 @@ softplus = elementwise(
     cost=20,
     doc="softplus(x): log(1 + exp(x)), without overflow; its derivative is σ(x).",
 )
-relu = elementwise(
+relu: Op = elementwise(
     None,
     lambda g, ans, x: g * (x > 0),
     name="relu",
@@ -86,7 +86,7 @@ def erf_rule(g: Any, ans: Any, x: Any) -> Any:
         return g * (2 / math.sqrt(math.pi)) * np.exp(-(x**2))
 
 
-erf = elementwise(
+erf: Op = elementwise(
     None,
     erf_rule,
     name="erf",
@@ -104,7 +104,7 @@ erf = elementwise(
 # --- functions with a parameter --------------------------------------------------------
 
 
-bent = elementwise(
+bent: Op = elementwise(
     None,
     lambda g, ans, x, slope: g * np.where(x > 0, 1.0, slope),
     lambda g, ans, x, slope: g * np.minimum(x, 0),
@@ -128,7 +128,7 @@ def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Any:
     return bent(x, negative_slope)
 
 
-saturating = elementwise(
+saturating: Op = elementwise(
     None,
     lambda g, ans, x, alpha: g * np.where(x > 0, 1.0, ans + alpha),
     lambda g, ans, x, alpha: g * np.expm1(np.minimum(x, 0)),

@@ -41,7 +41,7 @@ bessel: Op = Op(
 """The modified Bessel functions, whose whole orders are what the derivatives of i0 lead to."""
 
 
-i0 = elementwise(
+i0: Op = elementwise(
     np.i0,
     lambda g, ans, x: g * bessel(x, order=1),
     cost=50,
@@ -111,14 +111,14 @@ def sliding_window_view(x: ArrayLike, window_shape: Any, axis: Any = None) -> An
 # --- histograms --------------------------------------------------------------------------
 
 
-histogram_bin_edges = plain(np.histogram_bin_edges)
+histogram_bin_edges: Op = plain(np.histogram_bin_edges)
 
 
 def _counted(a: Any, bins: Any, range: Any, density: Any) -> Any:
     return np.histogram(a, bins, range, density)
 
 
-counted = Op("histogram", _counted, None, arity=2, fresh=True)
+counted: Op = Op("histogram", _counted, None, arity=2, fresh=True)
 
 
 @composed(np.histogram)

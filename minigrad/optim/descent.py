@@ -354,6 +354,9 @@ class Batches:
     [4.] [0]
     """
 
+    arrays: list[Any]
+    rng: np.random.Generator | None
+
     def __init__(self, *arrays: Any, size: int = 32, rng: Any = None) -> None:
         if not isinstance(size, int) or size < 1:
             raise ValueError(f"Batches: size must be a whole number of at least 1, not {size!r}")

@@ -194,6 +194,9 @@ class Optimiser:
 
     update: ClassVar[Callable[..., Any]]
     defaults: ClassVar[dict[str, Any]]
+    parameters: list[Tensor]
+    options: dict[str, Any]
+    __signature__: ClassVar[inspect.Signature]
 
     def __init_subclass__(cls) -> None:
         cls.defaults = {
@@ -205,7 +208,7 @@ class Optimiser:
             for name, value in cls.defaults.items()
         ]
         parameters = inspect.Parameter("parameters", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        cls.__signature__ = inspect.Signature([parameters, *options])  # type: ignore[attr-defined]
+        cls.__signature__ = inspect.Signature([parameters, *options])
 
     def __init__(self, parameters: Any, *args: Any, **options: Any) -> None:
         groups = groups_of(parameters, type(self).__name__)
@@ -215,7 +218,7 @@ class Optimiser:
         for tensors, own in groups:
             checked = self.checked(**{**self.options, **own})
             self.groups.append({"params": tensors, **{k: checked[k] for k in own}})
-        self.steps = 0
+        self.steps: int = 0
         self.state: list[State] = [{} for _ in self.parameters]
 
     @classmethod

@@ -57,6 +57,13 @@ class Form:
         is an array of another library's.
     """
 
+    named: dict[str, Any]
+    keywords: list[Any]
+    fixed: set[Any]
+    key: tuple[Any, ...]
+    firm: tuple[Any, ...]
+    pattern: tuple[Any, ...]
+
     def __init__(
         self,
         f: Callable[..., Any],
@@ -67,14 +74,14 @@ class Form:
     ) -> None:
         self.f = f
         self.named = arguments(f, args, kwargs)
-        self.positional = len(args)
+        self.positional: int = len(args)
         self.keywords = list(kwargs)
         self.fixed = fixed_names(f, self.named, static) if static else set()
         self.vary = vary
         self.inputs: dict[str, list[Any]] = {}
         self.whole: dict[str, int] = {}
         self.statics: list[tuple[Any, str]] = []
-        self.eager = False
+        self.eager: bool = False
         self.types: list[Any] = []
         keys = []
         for name, value in self.named.items():
@@ -172,8 +179,8 @@ class Writer:
         self.bind = bind
         self.tests = tests
         self.moves = moves
-        self.count = 0
-        self.parts = 0
+        self.count: int = 0
+        self.parts: int = 0
 
     def test(self, x: Any, place: str, path: str, name: str) -> None:
         """Append the tests of what is at ``place``, and give its inputs their names."""

@@ -43,6 +43,13 @@ class Kernel(Statements):
         Variable -> the buffer that it lies in.
     """
 
+    destinations: dict[Var, str]
+    inputs: list[str]
+    uses: dict[Var, int]
+    escaping: set[Var]
+    viewed: set[Var]
+    waiting: set[Var]
+
     def __init__(
         self,
         program: Program,

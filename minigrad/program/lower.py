@@ -28,7 +28,7 @@ LARGE = 2**15
 PARTS = 64
 """Products and sums of a recurrence are taken together, so many at a time."""
 
-shift = Op("shift", lambda x, axis: shift_of(x, axis), None, fresh=True)
+shift: Op = Op("shift", lambda x, axis: shift_of(x, axis), None, fresh=True)
 
 
 @rule(ops.sigmoid, when="lower")

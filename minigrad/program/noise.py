@@ -16,6 +16,9 @@ from minigrad.reading.names import is_a
 class Noise:
     """The state of every generator within reach, and of those that everybody shares."""
 
+    sources: list[tuple[Any, str]]
+    states: list[Any]
+
     def __init__(self, found: Search) -> None:
         self.sources = [*found.generators, (np.random, "np.random"), (random, "random")]
         self.states = [state(source) for source, _ in self.sources]

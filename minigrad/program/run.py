@@ -52,6 +52,19 @@ class Run:
         are recorded, the function itself is called.
     """
 
+    key: tuple[Any, ...]
+    firm: tuple[Any, ...] | None
+    updates: list[Tensor]
+    pending: list[Any]
+    draws: list[Draw]
+    inputs: list[Var]
+    names: list[str]
+    unwritten: str
+    lines: list[str]
+    scope: dict[str, Any]
+    code: str
+    run: Any
+
     def __init__(
         self, program: Program, form: Form, tracer: Tracer, places: list[Place], result: Any
     ) -> None:
@@ -62,10 +75,10 @@ class Run:
         self.updates = [t for t, _ in tracer.updates.values()]
         self.pending = [new._value for _, new in tracer.updates.values()]
         self.draws = [c for c in tracer.captured.values() if isinstance(c, Draw)]
-        self.recorded = is_recorded(flatten(result)[0])
+        self.recorded: bool = is_recorded(flatten(result)[0])
         self.entries: dict[Any, dict[str, Any]] = {}
         self.inputs = program.inputs
-        self.numeric = scalar.is_scalar(program)
+        self.numeric: bool = scalar.is_scalar(program)
         self.names = [f"x{i}" for i in range(len(self.inputs))]
         self.unwritten = ""
         self.ready: list[Any] = []  # what the proof has computed already

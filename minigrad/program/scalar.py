@@ -94,7 +94,7 @@ def logaddexp(x: float, y: float) -> float:
 
 
 LN2 = math.log(2)
-NAMESPACE = {
+NAMESPACE: dict[str, Any] = {
     **{name: getattr(math, name) for name in FUNCTIONS.values()},
     "pow": math.pow,
     "softplus": softplus,

@@ -7,6 +7,7 @@ ones, and single numbers are added by Python's operators.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ ALONE = 2**13
 """Elements up to which BLAS uses one thread; in tiles, threads of its own would be in the way."""
 
 OPERATORS = {ops.add: "+", ops.subtract: "-", ops.multiply: "*", ops.divide: "/"}
-JOINS = {joined: np.concatenate, layered: np.stack}
+JOINS: dict[Any, Callable[..., Any]] = {joined: np.concatenate, layered: np.stack}
 RESHAPES = (ops.reshape, ops.squeeze, ops.expand_dims)
 
 

@@ -24,8 +24,10 @@ TILE = 2**17
 NARROW = 64
 """Rows of at most this many elements are kept by columns in tiles (a quarter elsewhere)."""
 
-cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-workers = min(cores or 1, 8)
+cores: int | None = (
+    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+)
+workers: int = min(cores or 1, 8)
 _pool: list[ThreadPoolExecutor] = []
 
 
@@ -48,6 +50,12 @@ def collector(e: Equation) -> Callable[[list[Any]], Any]:
 
 class Runner:
     """Runs a region: tiles from a common counter, partial sums in the order of the tiles."""
+
+    full: Any
+    rest: Any
+    rows: int
+    step: int
+    how: list[Callable[[list[Any]], Any]]
 
     def __init__(
         self, full: Any, rest: Any, rows: int, step: int, how: list[Callable[[list[Any]], Any]]

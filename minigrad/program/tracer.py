@@ -103,7 +103,7 @@ class Tracer(Recorder):
         self.constants: dict[int, str] = {}
         self.closure: dict[str, Any] = {}
         self.gradient_of: dict[AnyNode, list[AnyNode]] = {}
-        self.cast = False
+        self.cast: bool = False
         self.updates: dict[int, tuple[Tensor, Tensor]] = {}
         self.codes: set[CodeType] = set()
         self.clock: tuple[str, Site | None] | None = None

@@ -192,6 +192,11 @@ def odeint(
 class Solution:
     """What `solve_ivp` returns: times ``t``, and ``y``, one column each."""
 
+    t: Any
+    y: Any
+    success: bool
+    status: int
+
     def __init__(self, t: Any, y: Any) -> None:
         self.t, self.y, self.success, self.status = t, y, True, 0
         self.message = "The solver successfully reached the end of the integration interval."

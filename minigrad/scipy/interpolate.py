@@ -31,6 +31,9 @@ class CubicSpline:
     array([-0.0625,  0.5625,  0.5625, -0.0625])
     """
 
+    x: Any
+    y: Any
+
     def __init__(self, x: Any, y: Any, bc_type: str = "not-a-knot") -> None:
         x = np.asarray(getattr(x, "data", x), dtype=float)
         if bc_type not in ("not-a-knot", "natural", "clamped"):

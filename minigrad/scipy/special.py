@@ -34,8 +34,8 @@ def __getattr__(name: str) -> Any:
     return getattr(sp, name)
 
 
-sinc = ops.sinc
-softplus = ops.softplus
+sinc: Op = ops.sinc
+softplus: Op = ops.softplus
 
 
 def zeta(x: Any, q: Any = None) -> Any:

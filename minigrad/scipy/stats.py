@@ -43,6 +43,9 @@ class Continuous:
         Of ``(x, *shapes)``, standard form, inside of the support.
     """
 
+    name: str
+    shapes: tuple[str, ...]
+
     def __init__(
         self,
         name: str,
@@ -163,6 +166,9 @@ class Discrete:
         ``cdf(k, *shapes)`` for k in the support.
     """
 
+    name: str
+    shapes: tuple[str, ...]
+
     def __init__(
         self,
         name: str,
@@ -228,7 +234,7 @@ def softplus(x: Any) -> Any:
 
 # --- on the line -------------------------------------------------------------------------
 
-norm = Continuous(
+norm: Continuous = Continuous(
     "norm",
     "",
     lambda x: -(x**2) / 2 - LOG_2PI / 2,
@@ -237,21 +243,21 @@ norm = Continuous(
     logcdf=lambda x: sp.log_ndtr(x),
     logsf=lambda x: sp.log_ndtr(-x),
 )
-cauchy = Continuous(
+cauchy: Continuous = Continuous(
     "cauchy",
     "",
     lambda x: -math.log(math.pi) - np.log1p(x**2),
     cdf=lambda x: 0.5 + np.arctan(x) / math.pi,
     sf=lambda x: 0.5 - np.arctan(x) / math.pi,
 )
-laplace = Continuous(
+laplace: Continuous = Continuous(
     "laplace",
     "",
     lambda x: -np.abs(x) - math.log(2),
     cdf=lambda x: np.where(x > 0, 1 - np.exp(-np.maximum(x, 0)) / 2, np.exp(np.minimum(x, 0)) / 2),
     sf=lambda x: np.where(x > 0, np.exp(-np.maximum(x, 0)) / 2, 1 - np.exp(np.minimum(x, 0)) / 2),
 )
-logistic = Continuous(
+logistic: Continuous = Continuous(
     "logistic",
     "",
     lambda x: -np.abs(x) - 2 * softplus(-np.abs(x)),
@@ -260,7 +266,7 @@ logistic = Continuous(
     logcdf=lambda x: sp.log_expit(x),
     logsf=lambda x: sp.log_expit(-x),
 )
-gumbel_r = Continuous(
+gumbel_r: Continuous = Continuous(
     "gumbel_r",
     "",
     lambda x: -x - np.exp(-x),
@@ -268,7 +274,7 @@ gumbel_r = Continuous(
     logcdf=lambda x: -np.exp(-x),
     sf=lambda x: -np.expm1(-np.exp(-x)),
 )
-gumbel_l = Continuous(
+gumbel_l: Continuous = Continuous(
     "gumbel_l",
     "",
     lambda x: x - np.exp(x),
@@ -276,7 +282,7 @@ gumbel_l = Continuous(
     sf=lambda x: np.exp(-np.exp(x)),
     logsf=lambda x: -np.exp(x),
 )
-t = Continuous(
+t: Continuous = Continuous(
     "t",
     "df",
     lambda x, df: (
@@ -288,12 +294,12 @@ t = Continuous(
     cdf=lambda x, df: sp.stdtr(df, x),
     sf=lambda x, df: sp.stdtr(df, -x),
 )
-gennorm = Continuous(
+gennorm: Continuous = Continuous(
     "gennorm",
     "beta",
     lambda x, beta: np.log(beta / 2) - sp.gammaln(1 / beta) - np.abs(x) ** beta,
 )
-skewnorm = Continuous(
+skewnorm: Continuous = Continuous(
     "skewnorm",
     "a",
     lambda x, a: math.log(2) - x**2 / 2 - LOG_2PI / 2 + sp.log_ndtr(a * x),
@@ -303,7 +309,7 @@ skewnorm = Continuous(
 
 # --- on the half-line --------------------------------------------------------------------
 
-expon = Continuous(
+expon: Continuous = Continuous(
     "expon",
     "",
     lambda x: -x,
@@ -312,7 +318,7 @@ expon = Continuous(
     sf=lambda x: np.exp(-x),
     logsf=lambda x: -x,
 )
-gamma = Continuous(
+gamma: Continuous = Continuous(
     "gamma",
     "a",
     lambda x, a: (a - 1) * np.log(x) - x - sp.gammaln(a),
@@ -320,7 +326,7 @@ gamma = Continuous(
     cdf=lambda x, a: sp.gammainc(a, x),
     sf=lambda x, a: sp.gammaincc(a, x),
 )
-invgamma = Continuous(
+invgamma: Continuous = Continuous(
     "invgamma",
     "a",
     lambda x, a: -(a + 1) * np.log(x) - 1 / x - sp.gammaln(a),
@@ -328,7 +334,7 @@ invgamma = Continuous(
     cdf=lambda x, a: sp.gammaincc(a, 1 / x),
     sf=lambda x, a: sp.gammainc(a, 1 / x),
 )
-chi2 = Continuous(
+chi2: Continuous = Continuous(
     "chi2",
     "df",
     lambda x, df: (df / 2 - 1) * np.log(x) - x / 2 - df / 2 * math.log(2) - sp.gammaln(df / 2),
@@ -336,7 +342,7 @@ chi2 = Continuous(
     cdf=lambda x, df: sp.chdtr(df, x),
     sf=lambda x, df: sp.chdtrc(df, x),
 )
-chi = Continuous(
+chi: Continuous = Continuous(
     "chi",
     "df",
     lambda x, df: (1 - df / 2) * math.log(2) + (df - 1) * np.log(x) - x**2 / 2 - sp.gammaln(df / 2),
@@ -344,7 +350,7 @@ chi = Continuous(
     cdf=lambda x, df: sp.gammainc(df / 2, x**2 / 2),
     sf=lambda x, df: sp.gammaincc(df / 2, x**2 / 2),
 )
-f = Continuous(
+f: Continuous = Continuous(
     "f",
     "dfn dfd",
     lambda x, n, m: (
@@ -358,7 +364,7 @@ f = Continuous(
     cdf=lambda x, n, m: sp.fdtr(n, m, x),
     sf=lambda x, n, m: sp.fdtrc(n, m, x),
 )
-lognorm = Continuous(
+lognorm: Continuous = Continuous(
     "lognorm",
     "s",
     lambda x, s: -(np.log(x) ** 2) / (2 * s**2) - np.log(s * x) - LOG_2PI / 2,
@@ -368,7 +374,7 @@ lognorm = Continuous(
     logcdf=lambda x, s: sp.log_ndtr(np.log(x) / s),
     logsf=lambda x, s: sp.log_ndtr(-np.log(x) / s),
 )
-halfnorm = Continuous(
+halfnorm: Continuous = Continuous(
     "halfnorm",
     "",
     lambda x: math.log(2 / math.pi) / 2 - x**2 / 2,
@@ -376,14 +382,14 @@ halfnorm = Continuous(
     cdf=lambda x: sp.erf(x / math.sqrt(2)),
     sf=lambda x: sp.erfc(x / math.sqrt(2)),
 )
-halfcauchy = Continuous(
+halfcauchy: Continuous = Continuous(
     "halfcauchy",
     "",
     lambda x: math.log(2 / math.pi) - np.log1p(x**2),
     support=lambda x: x >= 0,
     cdf=lambda x: 2 / math.pi * np.arctan(x),
 )
-weibull_min = Continuous(
+weibull_min: Continuous = Continuous(
     "weibull_min",
     "c",
     lambda x, c: np.log(c) + (c - 1) * np.log(x) - x**c,
@@ -392,7 +398,7 @@ weibull_min = Continuous(
     sf=lambda x, c: np.exp(-(x**c)),
     logsf=lambda x, c: -(x**c),
 )
-rayleigh = Continuous(
+rayleigh: Continuous = Continuous(
     "rayleigh",
     "",
     lambda x: np.log(x) - x**2 / 2,
@@ -401,7 +407,7 @@ rayleigh = Continuous(
     sf=lambda x: np.exp(-(x**2) / 2),
     logsf=lambda x: -(x**2) / 2,
 )
-pareto = Continuous(
+pareto: Continuous = Continuous(
     "pareto",
     "b",
     lambda x, b: np.log(b) - (b + 1) * np.log(x),
@@ -411,7 +417,7 @@ pareto = Continuous(
     sf=lambda x, b: x**-b,
     logsf=lambda x, b: -b * np.log(x),
 )
-fisk = Continuous(
+fisk: Continuous = Continuous(
     "fisk",
     "c",
     lambda x, c: np.log(c) + (c - 1) * np.log(x) - 2 * softplus(c * np.log(x)),
@@ -419,7 +425,7 @@ fisk = Continuous(
     cdf=lambda x, c: sp.expit(c * np.log(x)),
     sf=lambda x, c: sp.expit(-c * np.log(x)),
 )
-invgauss = Continuous(
+invgauss: Continuous = Continuous(
     "invgauss",
     "mu",
     lambda x, mu: -LOG_2PI / 2 - 1.5 * np.log(x) - ((x - mu) / mu) ** 2 / (2 * x),
@@ -429,7 +435,7 @@ invgauss = Continuous(
 
 # --- on an interval ----------------------------------------------------------------------
 
-uniform = Continuous(
+uniform: Continuous = Continuous(
     "uniform",
     "",
     lambda x: 0.0 * x,
@@ -437,7 +443,7 @@ uniform = Continuous(
     cdf=lambda x: x,
     sf=lambda x: 1 - x,
 )
-beta = Continuous(
+beta: Continuous = Continuous(
     "beta",
     "a b",
     lambda x, a, b: sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b),
@@ -445,7 +451,7 @@ beta = Continuous(
     cdf=lambda x, a, b: sp.betainc(a, b, x),
     sf=lambda x, a, b: sp.betaincc(a, b, x),
 )
-vonmises = Continuous(
+vonmises: Continuous = Continuous(
     "vonmises",
     "kappa",
     lambda x, kappa: kappa * (np.cos(x) - 1) - math.log(2 * math.pi) - np.log(sp.i0e(kappa)),
@@ -454,14 +460,14 @@ vonmises = Continuous(
 
 # --- on whole numbers --------------------------------------------------------------------
 
-bernoulli = Discrete(
+bernoulli: Discrete = Discrete(
     "bernoulli",
     "p",
     lambda k, p: sp.xlogy(k, p) + sp.xlog1py(1 - k, -p),
     lambda k, p: np.logical_and(k >= 0, k <= 1),
     lambda k, p: np.where(k < 1, 1 - p, 1.0),
 )
-binom = Discrete(
+binom: Discrete = Discrete(
     "binom",
     "n p",
     lambda k, n, p: (
@@ -475,21 +481,21 @@ binom = Discrete(
     lambda k, n, p: sp.betaincc(k + 1.0, np.maximum(n - k, 1e-300), p) * 1.0,
     safe=0.0,
 )
-poisson = Discrete(
+poisson: Discrete = Discrete(
     "poisson",
     "mu",
     lambda k, mu: sp.xlogy(k, mu) - sp.gammaln(k + 1.0) - mu,
     lambda k, mu: k >= 0,
     lambda k, mu: sp.gammaincc(k + 1.0, mu),
 )
-geom = Discrete(
+geom: Discrete = Discrete(
     "geom",
     "p",
     lambda k, p: sp.xlog1py(k - 1, -p) + np.log(p),
     lambda k, p: k >= 1,
     lambda k, p: -np.expm1(k * np.log1p(-p)),
 )
-nbinom = Discrete(
+nbinom: Discrete = Discrete(
     "nbinom",
     "n p",
     lambda k, n, p: (

@@ -161,6 +161,9 @@ def buffer(shape: int | tuple[int, ...], fill: float = 0.0, *, dtype: Any = floa
 class At:
     """``t.at[key]``: a place in ``t``, for a copy with something else there."""
 
+    t: Tensor
+    key: Any
+
     def __init__(self, t: Tensor, key: Any = None) -> None:
         self.t, self.key = t, key
 
@@ -184,4 +187,5 @@ class At:
         return t + ops.indexing.scatter(value, shape=t.shape, index=key)  # type: ignore[no-any-return]
 
 
-Tensor.at = property(At, doc="A place in it: ``t.at[i].set(v)`` and ``.add(v)`` are copies.")
+_at = property(At, doc="A place in it: ``t.at[i].set(v)`` and ``.add(v)`` are copies.")
+setattr(Tensor, "at", _at)  # noqa: B010

@@ -33,7 +33,8 @@ from minigrad.graph import (
 from minigrad.ops.record import REAL_ONLY, Op, is_complex
 from minigrad.tensor.tensor import Tensor
 
-float32, float64 = np.float32, np.float64
+float32: type[np.float32] = np.float32
+float64: type[np.float64] = np.float64
 ndarray = np.ndarray
 new = object.__new__
 
@@ -420,8 +421,8 @@ INFIX = {
     "pow": ops.power,
     "matmul": ops.matmul,
 }
-for python_name, op in INFIX.items():
-    setattr(Tensor, f"__{python_name}__", infix(op))
-    setattr(Tensor, f"__r{python_name}__", infix(op, reflected=True))
+for _name, _op in INFIX.items():
+    setattr(Tensor, f"__{_name}__", infix(_op))
+    setattr(Tensor, f"__r{_name}__", infix(_op, reflected=True))
 
 ops.record.hang_door(apply)

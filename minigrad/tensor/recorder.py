@@ -51,7 +51,7 @@ class Recorder:
     """Whether what is recorded is run again, for other numbers."""
 
     def __init__(self) -> None:
-        self.start = next_seq()
+        self.start: int = next_seq()
         self.captured: dict[AnyNode, Any] = {}
         self.weak: dict[AnyNode | None, float | None] = {}
         self._outside: dict[int, tuple[Tensor, AnyNode]] = {}

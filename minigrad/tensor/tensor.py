@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from warnings import warn
 
 import numpy as np
@@ -35,7 +35,13 @@ from minigrad.graph import (
 from minigrad.numbers import asked_by_others, refusal
 from minigrad.ops.record import Op, implementations
 
-float64 = np.float64
+if TYPE_CHECKING:
+    from minigrad.tensor.methods import Methods
+else:
+    Methods = object
+"""What type checkers know of the operators and methods that are hung in below."""
+
+float64: type[np.float64] = np.float64
 ndarray = np.ndarray
 new = object.__new__
 ONES = {kind: kind(1) for kind in (float64, np.float32)}
@@ -56,11 +62,6 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     call.__doc__ = function.doc if isinstance(function, Op) else function.__doc__
     call.__wrapped__ = function  # type: ignore[attr-defined]  # whose signature it has
     return call
-
-
-def asked(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for what answers with plain arrays."""
-    return method(function)
 
 
 def compared(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,6 +95,7 @@ class Elsewhere:
     """
 
     __slots__ = ("name",)
+    name: str
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -106,7 +108,7 @@ class Elsewhere:
 # --- the class -------------------------------------------------------------------------
 
 
-class Tensor:
+class Tensor(Methods):
     """An array that records what is done with it.
 
     Parameters
@@ -558,15 +560,6 @@ class Tensor:
             raise refusal(label(self), who)
         return complex(self.item())
 
-    __invert__ = method(ops.invert)
-    __and__, __or__, __xor__ = (
-        method(ops.bitwise_and),
-        method(ops.bitwise_or),
-        method(ops.bitwise_xor),
-    )
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
-
     def __index__(self) -> int:
         if self.shape or self.dtype.kind not in "iu":
             raise TypeError(f"{label(self)} is not an integer: it cannot be an index here")
@@ -592,57 +585,13 @@ class Tensor:
         self._leaf_only("only leaves are copied or pickled; use .detach()")
         return _rebuild, (type(self), self._value, self.requires_grad, self.name, self.grad)
 
-    # --- operators: the infix ones are hung in by the door ------------------------------
+    # --- methods that are more than a function --------------------------------------------
 
-    at: Any
-    __add__: Callable[..., Tensor]
-    __sub__: Callable[..., Tensor]
-    __mul__: Callable[..., Tensor]
-    __truediv__: Callable[..., Tensor]
-    __floordiv__: Callable[..., Tensor]
-    __mod__: Callable[..., Tensor]
-    __pow__: Callable[..., Tensor]
-    __matmul__: Callable[..., Tensor]
-    __radd__: Callable[..., Tensor]
-    __rsub__: Callable[..., Tensor]
-    __rmul__: Callable[..., Tensor]
-    __rtruediv__: Callable[..., Tensor]
-    __rfloordiv__: Callable[..., Tensor]
-    __rmod__: Callable[..., Tensor]
-    __rpow__: Callable[..., Tensor]
-    __rmatmul__: Callable[..., Tensor]
-    __neg__, __pos__, __abs__ = method(ops.negative), method(ops.positive), method(ops.absolute)
-    __lt__, __le__ = compared(ops.less), compared(ops.less_equal)
-    __gt__, __ge__ = compared(ops.greater), compared(ops.greater_equal)
-    __eq__, __ne__ = compared(ops.equal), compared(ops.not_equal)
-    __hash__ = object.__hash__
-
-    __divmod__ = asked(ops.divmod)
-
-    def __rdivmod__(self, other: Any) -> Any:
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
         return ops.divmod(other, self)
 
-    def __round__(self, ndigits: int | None = None) -> Any:
-        return ops.round(self, ndigits or 0)
-
-    __getitem__ = method(ops.getitem)
-
-    # --- NumPy's methods ----------------------------------------------------------------
-
-    sum, mean, prod = method(ops.sum), method(ops.mean), method(ops.prod)
-    max, min, ptp = method(ops.max), method(ops.min), method(ops.ptp)
-    var, std = method(ops.var), method(ops.std)
-    cumsum, cumprod = method(ops.cumsum), method(ops.cumprod)
-    argmax, argmin, argsort = asked(ops.argmax), asked(ops.argmin), asked(ops.argsort)
-    any, all, nonzero = asked(ops.any), asked(ops.all), asked(ops.nonzero)
-    ravel = flatten = method(ops.ravel)
-    swapaxes, squeeze = method(ops.swapaxes), method(ops.squeeze)
-    repeat, take = method(ops.repeat), method(ops.take)
-    searchsorted, argpartition = asked(ops.searchsorted), asked(ops.argpartition)
-    choose, diagonal, trace = method(ops.choose), method(ops.diagonal), method(ops.trace)
-    dot, conj, conjugate = method(ops.dot), method(ops.conjugate), method(ops.conjugate)
-    clip, round = method(ops.clip), method(ops.round)
-    astype, copy = method(ops.astype), method(ops.copy)
+    def __round__(self, ndigits: int | None = None) -> Tensor:
+        return ops.round(self, ndigits or 0)  # type: ignore[no-any-return]
 
     def reshape(self, *shape: Any, order: str = "C") -> Tensor:
         """The same elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
@@ -661,14 +610,43 @@ class Tensor:
         """The elements (or slices along ``axis``) where ``condition`` holds."""
         return ops.compress(condition, self, axis)  # type: ignore[no-any-return]
 
-    sort, partition = in_place("sort"), in_place("partition")
-    fill, put = in_place("fill", "np.full_like(t, value)"), in_place("put", "np.where")
-    resize = in_place("resize")
 
+# --- and those that are functions of the library ----------------------------------------
 
-for name in ops.__all__:
-    if not hasattr(Tensor, name):
-        setattr(Tensor, name, Elsewhere(name))
+METHODS = (
+    "sum mean prod max min ptp var std cumsum cumprod ravel swapaxes squeeze repeat take choose "
+    "diagonal trace dot conj conjugate clip round astype copy argmax argmin argsort any all "
+    "nonzero searchsorted argpartition"
+).split()
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "invert": ops.invert, "neg": ops.negative, "pos": ops.positive, "abs": ops.absolute,
+    "and": ops.bitwise_and, "or": ops.bitwise_or, "xor": ops.bitwise_xor,
+    "rand": ops.bitwise_and, "ror": ops.bitwise_or, "rxor": ops.bitwise_xor,
+    "divmod": ops.divmod, "getitem": ops.getitem,
+}  # fmt: skip
+"""Python's operators but the infix ones of arithmetic, which the door hangs in."""
+COMPARISONS = {
+    "lt": ops.less, "le": ops.less_equal, "gt": ops.greater, "ge": ops.greater_equal,
+    "eq": ops.equal, "ne": ops.not_equal,
+}  # fmt: skip
+WRITING = {
+    "sort": "", "partition": "", "resize": "", "put": "np.where",
+    "fill": "np.full_like(t, value)",
+}  # fmt: skip
+"""Methods of ndarray that write into it, and what is used instead."""
+
+for _name in METHODS:
+    setattr(Tensor, _name, method(getattr(ops, _name)))
+setattr(Tensor, "flatten", method(ops.ravel))  # noqa: B010
+for _name, _op in OPERATORS.items():
+    setattr(Tensor, f"__{_name}__", method(_op))
+for _name, _op in COMPARISONS.items():
+    setattr(Tensor, f"__{_name}__", compared(_op))
+for _name, _instead in WRITING.items():
+    setattr(Tensor, _name, in_place(_name, _instead))
+for _name in ops.__all__:
+    if not hasattr(Tensor, _name):
+        setattr(Tensor, _name, Elsewhere(_name))
 
 
 def _rebuild(

@@ -60,6 +60,11 @@ class Expressions:
         The body of the function.
     """
 
+    uses: dict[Var, int]
+    taken: set[str]
+    made_by: dict[Var, Equation]
+    helpers: Helpers
+
     def __init__(self, program: Program) -> None:
         self.program = program
         self.uses = program.uses()

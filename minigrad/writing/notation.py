@@ -73,16 +73,16 @@ def step(more: Any, x: Any, y: Any) -> Any:
     return (more(x, y) + 0.5 * np.equal(x, y)).astype(np.result_type(x, y, np.float16))
 
 
-above = Op("above", lambda x, y: step(np.greater, x, y), None, elementwise=True)
-below = Op("below", lambda x, y: step(np.less, x, y), None, elementwise=True)
+above: Op = Op("above", lambda x, y: step(np.greater, x, y), None, elementwise=True)
+below: Op = Op("below", lambda x, y: step(np.less, x, y), None, elementwise=True)
 """What a maximum and a minimum pass on, in formulas: a tie shares the gradient evenly."""
 
 
-onehot = Op("onehot", lambda y, classes: np.eye(classes)[y], None, arity=1)
+onehot: Op = Op("onehot", lambda y, classes: np.eye(classes)[y], None, arity=1)
 """Rows of zeros with a 1 where ``y`` says."""
-outer = Op("outer", lambda x, y: np.reshape(x, (-1, 1)) * np.reshape(y, (1, -1)), None, arity=2)
+outer: Op = Op("outer", lambda x, y: np.reshape(x, (-1, 1)) * np.reshape(y, (1, -1)), None, arity=2)
 """``x yᵀ`` of two vectors."""
-inverse_transposed = Op(
+inverse_transposed: Op = Op(
     "inverse_transposed", lambda a: np.swapaxes(np.linalg.inv(a), -1, -2), None, arity=1
 )
 """``A⁻ᵀ``."""

@@ -40,6 +40,9 @@ LARGE = 1000
 class Writer(Expressions):
     """Writes one program."""
 
+    apart: dict[str, Any]
+    lines: list[str]
+
     # --- the whole --------------------------------------------------------------------------
 
     def file(self, large: float = np.inf) -> str:

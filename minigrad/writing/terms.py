@@ -53,7 +53,8 @@ class Term:
             return self.brackets.format(self.code)
         return self.code
 
-    __format__ = at
+    def __format__(self, least: str) -> str:
+        return self.at(least)
 
 
 def fill(pattern: Pattern, *args: Term, brackets: str = "({})", **words: object) -> Term:

@@ -235,6 +235,12 @@ class Variables:
 class Check:
     """One check being run."""
 
+    student: Student
+    args: tuple[Any, ...]
+    given: Any
+    places: list[int]
+    names: list[str]
+
     def __init__(self, student: Student, inputs: tuple[Any, ...], upstream: Any) -> None:
         self.student, self.args, self.given = student, inputs, upstream
         names = [p.name for p in parameters(student.forward)]

@@ -135,6 +135,13 @@ class Flows:
 class Collector:
     """Reads the claims off what was watched."""
 
+    runs: Runs
+    namer: Namer
+    aliases: dict[str, str]
+    flows: Flows
+    named: set[Any]
+    inputs: list[Any]
+
     def __init__(self, runs: Runs, namer: Namer, aliases: dict[str, str], flows: Flows) -> None:
         self.runs, self.namer, self.aliases, self.flows = runs, namer, aliases, flows
         self.named = {t.node for ts in namer.variables.values() for t in ts}

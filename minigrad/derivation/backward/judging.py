@@ -48,6 +48,15 @@ def looked_up_in(scopes: list[Scope]) -> Iterator[None]:
 class Judge:
     """One backward function, its claims and their verdicts."""
 
+    check: Check
+    runs: Runs
+    every_pass: bool
+    output: Tensor
+    namer: Namer
+    flows: Flows
+    collector: Collector
+    claims: list[Claim]
+
     def __init__(self, check: Check, runs: Runs, given: dict[str, str], every_pass: bool) -> None:
         self.check, self.runs, self.every_pass = check, runs, every_pass
         self.tolerances: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-9}

@@ -43,7 +43,7 @@ def _into(g: Any, ans: Any, a: Any, v: Any, index: Any) -> Any:
     return c if c.shape == np.shape(v) else unbroadcast(c, np.shape(v))
 
 
-write = Op("write", _written, (_kept, _into), doc="``a`` with ``v`` written at an index.")
+write: Op = Op("write", _written, (_kept, _into), doc="``a`` with ``v`` written at an index.")
 """``a[index] = v`` as a function: what ``a`` is afterwards."""
 
 
@@ -57,7 +57,7 @@ def _same(g: Any, ans: Any, a: Any, v: Any, index: Any) -> Any:
     return g
 
 
-accumulate = Op("accumulate", _accumulated, (_same, _into), doc="``np.add.at`` as a function.")
+accumulate: Op = Op("accumulate", _accumulated, (_same, _into), doc="``np.add.at`` as a function.")
 """What ``a`` is after ``np.add.at(a, index, v)``."""
 
 
@@ -155,7 +155,7 @@ class Recording(ModuleType):
         return Writing(found) if isinstance(found, np.ufunc | type(np.sum)) else found
 
 
-recording_numpy = Recording("numpy")
+recording_numpy: Recording = Recording("numpy")
 
 
 class Patched:

@@ -210,6 +210,8 @@ class Event:
 class Watch:
     """What one call of a function did to the variables that are ``wanted``."""
 
+    source: Source
+
     def __init__(self, frame: FrameType, wanted: Callable[[str], bool]) -> None:
         self.source = source_of(frame.f_code)
         self.wanted = wanted

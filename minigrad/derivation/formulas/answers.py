@@ -84,6 +84,12 @@ class Answer:
 class Formulas:
     """The formulas among the answers of one derivation."""
 
+    output: Tensor
+    hand: Mapping[Any, Any]
+    reader: Keys
+    points: Points
+    answers: dict[Any, Answer]
+
     def __init__(self, output: Tensor, hand: Mapping[Any, Any]) -> None:
         self.output, self.hand = output, hand
         keys = [k for key in hand for k in (key if isinstance(key, tuple) else (key,))]

@@ -93,6 +93,10 @@ def lengths_of(tree: ast.expr, shape: Shape) -> dict[str, int]:
 class Arrays(ast.NodeTransformer):
     """Every array with one axis for each letter of the formula."""
 
+    axes: list[str]
+    lengths: dict[str, int]
+    shape: Shape
+
     def __init__(self, axes: list[str], lengths: dict[str, int], shape: Shape) -> None:
         self.axes, self.lengths, self.shape = axes, lengths, shape
 

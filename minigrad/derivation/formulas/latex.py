@@ -78,12 +78,18 @@ def as_python(
 class Reader:
     """A reader by recursive descent: sums, products, powers, atoms."""
 
+    text: str
+    known: Known
+    rank: Rank
+    axes: Rank
+    tokens: list[str]
+
     def __init__(
         self, text: str, known: Known, rank: Rank, tokens: re.Pattern[str], axes: Rank
     ) -> None:
         self.text, self.known, self.rank, self.axes = text, known, rank, axes
         self.tokens = [t for t in tokens.findall(text) if t not in NOTHING]
-        self.i = 0
+        self.i: int = 0
 
     @property
     def here(self) -> str:

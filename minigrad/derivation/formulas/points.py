@@ -60,6 +60,10 @@ class Point:
 class Points:
     """The data, and other points."""
 
+    nodes: list[AnyNode]
+    data: Point
+    others: list[Point]
+
     def __init__(self, names: Names, given: Mapping[AnyNode, Any]) -> None:
         self.names = names
         self.nodes = sorted(names.nodes, key=lambda n: n.seq)
@@ -67,7 +71,7 @@ class Points:
         self.named: dict[tuple[AnyNode, int], str] = {}
         self.computed: dict[tuple[AnyNode, int], ast.expr] = {}
         """Constants that a statement computes from others, as ``1 - y`` in ``(1 - y) * log(p)``."""
-        self.untold = False
+        self.untold: bool = False
         """Whether some constant may have been computed from others, nobody knows how."""
         self.kept: set[str] = set()
         """Names of exponents, which say what function it is."""

@@ -378,7 +378,7 @@ def other_axes(p: Any, axis: int) -> list[int]:
     return [k for k in range(np.ndim(p)) if k != axis % np.ndim(p)]
 
 
-WAYS = {ops.softmax: softmax_ways, ops.log_softmax: log_softmax_ways}
+WAYS: dict[Any, Callable[..., Any]] = {ops.softmax: softmax_ways, ops.log_softmax: log_softmax_ways}
 
 
 @slip("wrong_derivative", 14, "{}")

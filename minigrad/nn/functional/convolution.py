@@ -245,9 +245,9 @@ def _transposed(n: int) -> Callable[..., Any]:
     return call
 
 
-conv_transpose1d = _transposed(1)
-conv_transpose2d = _transposed(2)
-conv_transpose3d = _transposed(3)
+conv_transpose1d: Callable[..., Any] = _transposed(1)
+conv_transpose2d: Callable[..., Any] = _transposed(2)
+conv_transpose3d: Callable[..., Any] = _transposed(3)
 
 
 # --- the windows themselves ------------------------------------------------------------

@@ -72,7 +72,7 @@ def _images(who: str, x: Any) -> tuple[int, ...]:
 
 # --- interpolation -----------------------------------------------------------------------
 
-MODES = {
+MODES: dict[str, tuple[int, ...]] = {
     "nearest": (1, 2, 3),
     "nearest-exact": (1, 2, 3),
     "linear": (1,),

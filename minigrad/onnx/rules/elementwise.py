@@ -253,7 +253,8 @@ def without_nan(kind: str) -> Formula:
     return lambda g, x, y: g.Where(g.IsNaN(x), y, g.Where(g.IsNaN(y), x, of(g, x, y)))
 
 
-maximum, minimum = extreme("Max"), extreme("Min")
+maximum: Formula = extreme("Max")
+minimum: Formula = extreme("Min")
 
 
 def clip(g: Graph, x: Value, low: Value, high: Value) -> Any:

@@ -66,7 +66,7 @@ class Picked:
         parts = spelled_out(index, ndim)
         arrays = [p for p in parts if is_array(p)]
         whole = [i for i, p in enumerate(parts) if is_array(p) or (arrays and is_number(p))]
-        self.front = bool(whole) and whole[-1] - whole[0] + 1 != len(whole)
+        self.front: bool = bool(whole) and whole[-1] - whole[0] + 1 != len(whole)
         self.slices: list[tuple[int, slice]] = []
         self.numbers: list[tuple[int, Any]] = []
         self.new: list[int] = []
