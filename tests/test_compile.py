@@ -259,6 +259,21 @@ def test_tensors_and_gradients_through() -> None:
     assert inside(0.5) == pytest.approx(g)
 
 
+def test_differentiating_by_whole_numbers() -> None:
+    """A number is a variable, in a program too; what holds whole numbers is refused."""
+    f = lambda z: np.sum(np.sin(z) * z)
+    x, at = np.array([1.0, 2.0, 3.0]), float(np.sin(2) + 2 * np.cos(2))
+    assert mg.compile(lambda x: mg.grad(f)(np.argmax(x)))(x) == pytest.approx(at)
+    assert mg.compile(lambda x: mg.value_and_grad(f)(np.argmax(x)))(x)[1] == pytest.approx(at)
+    assert mg.compile(lambda x: mg.vjp(f, np.argmax(x))[1](1.0))(x)[0] == pytest.approx(at)
+    assert mg.compile(lambda x: mg.jacobian(lambda z: z * z)(np.argmax(x)))(x) == 4.0
+    assert mg.compile(lambda x: mg.vjp(f, np.argsort(x))[1](1.0))(x) == (None,)
+    with pytest.raises(TypeError, match="holds integers"):
+        mg.compile(lambda x: mg.grad(f)(np.argsort(x)))(x)
+    with pytest.raises(TypeError, match="holds no floating-point number"):
+        mg.compile(lambda x: mg.grad(f)(x > 1))(x)
+
+
 def test_threads_and_reentry() -> None:
     step = mg.compile(mg.value_and_grad(loss))
     params, X, y = problem(50)

@@ -278,3 +278,17 @@ def test_saving_replaces_whole_files(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         mg.trace(lambda x: x, 1.0).save(tmp_path)
     assert os.listdir(tmp_path) == ["step.py"]
+
+
+def test_constants_that_are_equal_but_for_dtype_or_sign() -> None:
+    """A constant is printed as another one transposed only if it is that to the last bit."""
+    whole, truth = np.zeros((2, 2), int), np.zeros((2, 2), bool)
+    minus = -np.zeros((2, 2))
+    for a, b in ((whole, truth), (np.zeros((2, 2)), minus), (np.eye(2), np.eye(2))):
+        a, b = a.copy(), b.copy()
+        a[0, 0] = b[0, 0] = 1
+        traced = mg.trace(lambda x, a=a, b=b: (x, a, b), 1.0)
+        scope: dict[str, Any] = {}
+        exec(traced.source, scope)
+        for got, expected in zip(scope[traced.name](1.0)[1:], (a, b), strict=True):
+            assert got.dtype == expected.dtype and got.tobytes() == expected.tobytes()

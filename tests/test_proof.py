@@ -184,3 +184,27 @@ def test_long_sums_may_differ_by_more_than_a_few_digits() -> None:
 def test_evaluation_keeps_nothing_that_is_not_needed() -> None:
     program = passes.recorded(lambda x: np.sin(np.cos(np.exp(x) * x)), 1.0)
     assert [len(dying) for dying in program.dying] == [0, 2, 1, 1]
+
+
+def test_luck_is_in_proportion() -> None:
+    """What a few trials have left where it was is held to the others, in proportion too."""
+    expected, spread = np.array([1e16, 1e-3, 0.0]), np.array([2.0, 0.0, 0.0])
+    off = lambda *by: proof.explained(expected + by, expected, spread)
+    assert off(4.0, 1e-18, 1e-3)
+    assert not off(0.0, 1e-5, 0.0)
+    assert not off(1e4, 0.0, 0.0)
+    assert not off(0.0, 0.0, 100.0)
+    assert proof.explained(np.float64(1 + 1e-15), np.float64(1), np.float64(2e-16))
+    assert not proof.explained(np.float64(1.001), np.float64(1), np.array(2e-16))
+
+
+@pytest.mark.filterwarnings("error:the compiled")
+def test_quotients_of_what_underflows_are_not_known() -> None:
+    """0.5 times the smallest number is 0 or that number; no wrong kernel."""
+    program = passes.recorded(lambda x: (0.6 * x) / np.hypot(x * 0.4, x), np.ones(3))
+    tiny = np.array([5e-324, -5e-324, 1e-323])
+    expected = [(0.6 * tiny) / np.hypot(tiny * 0.4, tiny)]
+    spread = proof.rounding(program, [tiny], expected)
+    assert proof.explained(0.6 * (tiny / np.hypot(tiny * 0.4, tiny)), expected[0], spread[0])
+    one = proof.rounding(program, [np.ones(3)], [0.6 / np.hypot(0.4, np.ones(3))])
+    assert (one[0] < 1e-14).all()

@@ -56,6 +56,8 @@ def variable_for(x: Any, outlives: bool) -> Any:
         data.setflags(write=False)
         return wrap(data, Variable())
     if isinstance(x, Tensor):
+        if x.node is not None and x.dtype.kind in "iu" and not x.shape:
+            x = x.astype(float)  # a number in a program, as a variable made of a number is
         if x.node is not None and x.dtype.kind in CONTINUOUS:
             return wrap(x._value, node1(variable, x._value, x.node, NOTHING, x._value))
         return wrap(x._value, Variable()) if x.dtype.kind in CONTINUOUS else x
@@ -73,7 +75,7 @@ def check_differentiable(argument: Any, variables: list[Any], i: int) -> None:
                 f"argument {i} holds integers (dtype {dtype}), which have no derivative; "
                 "convert them with .astype(float)"
             )
-    if all(node_of(x) is None for x in variables):
+    if not any(map(is_variable, variables)):
         raise TypeError(
             f"argument {i} ({label(argument)}) holds no floating-point number to differentiate by; "
             "choose other arguments with argnums="
@@ -82,6 +84,11 @@ def check_differentiable(argument: Any, variables: list[Any], i: int) -> None:
 
 def node_of(x: Any) -> AnyNode | None:
     return x.node if isinstance(x, Tensor) else None
+
+
+def is_variable(x: Any) -> bool:
+    """Whether ``x`` can be differentiated by: in a program, whole numbers have nodes too."""
+    return type(x) is Tensor and x.node is not None and x._value.dtype.kind in CONTINUOUS
 
 
 def plain(x: Any) -> Any:
@@ -130,7 +137,7 @@ class Call:
         for i in argnums:
             if not isinstance(args[i], CONTAINERS):
                 called[i] = x = variable_for(args[i], outlives)
-                if strict and (type(x) is not Tensor or x.node is None):
+                if strict and not is_variable(x):
                     check_differentiable(args[i], [x], i)
                 self.inputs.append(x)
                 self.builds.append((1, _FIRST))
@@ -189,8 +196,11 @@ class Call:
         for x in self.inputs:
             g = None
             if type(x) is Tensor and x.node is not None:
-                g = found[x.node] if x.node in found else np.zeros_like(x._value)[()]
-                if lift is not None and type(g) is not Tensor:
+                if x.node in found:
+                    g = found[x.node]
+                elif x._value.dtype.kind in CONTINUOUS:
+                    g = np.zeros_like(x._value)[()]
+                if lift is not None and g is not None and type(g) is not Tensor:
                     g = wrap(g, None)
             answers.append(g)
         return answers

@@ -253,15 +253,15 @@ class Compiled(functools.partial[Any]):
         broken = [p for run in self.known for p in run.places if not p.holds()]
         changed = {p.identity for p in broken}
         written_to = {id(p.home) for p in broken if p.kind == "array"}
-        assigned = written(before.functions)
-        return [
+        found = [
             p
             for p in before.places
             if variable(p)
             and (large(p) or p.identity in changed or id(p.value) in written_to)
             and p.identity not in self._stuck
-            and p.key not in assigned
         ]
+        assigned = written(before.functions) if found else ()
+        return [p for p in found if p.key not in assigned]
 
     def _traced(self, form: Form, before: Search, lifts: list[Place]) -> tuple[Run, Any]:
         """Trace ``f`` with some of what it captures as inputs."""
@@ -273,8 +273,10 @@ class Compiled(functools.partial[Any]):
             program, result = recorded(f, form.named, form.positional, form.fixed, vary, tracer)
             say(f"simplifying {len(program.equations)} equations")
             names = before.names.union(*(names_in(c) for c in tracer.codes if theirs(c)))
-            roots = [(self.f, called(self.f)), *form.statics]
-            places = search(roots, names, frozenset(swaps)).places
+            places = before.places
+            if swaps or names != before.names:
+                roots = [(self.f, called(self.f)), *form.statics]
+                places = search(roots, names, frozenset(swaps)).places
             variables = [Variable(p.kind, p.home, p.key, p.value, p.name) for p in lifts]
             simple = simplified(program)
             say(f"writing a kernel of {len(simple.equations)} equations")

@@ -70,7 +70,10 @@ class Equation:
     def reads(self) -> Iterator[Var]:
         """The variables that it needs, once for each use."""
         for x in (*self.args, *self.kwargs.values()):
-            yield from variables_in(x)
+            if type(x) is Var:
+                yield x
+            elif isinstance(x, tuple | list):
+                yield from variables_in(x)
 
     def __repr__(self) -> str:
         words = [shown(a) for a in self.args] + [f"{k}={shown(v)}" for k, v in self.kwargs.items()]

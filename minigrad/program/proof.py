@@ -42,8 +42,8 @@ PATTERN = 2**16
 LITTLE = 2**12
 """Elements up to which several are."""
 LUCK = 8
-"""How many times the largest spread of an answer any element may be off: a few trials leave some
-elements of a sum where they were."""
+"""How many times the largest spread of an answer any element may be off, the largest in itself
+and, of what is not 0, in proportion: a few trials leave some elements of a sum where they were."""
 
 Run = Callable[..., Any]
 
@@ -147,7 +147,7 @@ def moved(x: Any, rng: np.random.Generator, special: Sequence[Any]) -> Any:
     kind = np.finfo(x.dtype)
     values = [getattr(kind, c) if isinstance(c, str) else c for c in special]
     values = [c**0.25 if c == kind.max else c for c in values]  # products of some are finite
-    drawn = rng.choice(np.array(values, x.dtype), x.shape)
+    drawn = np.array(values, x.dtype)[rng.integers(len(values), size=x.shape)]
     factors = rng.uniform(-3, 3, x.shape).astype(x.dtype)
     with np.errstate(all="ignore"):
         return np.where(rng.random(x.shape) < 0.6, x * factors, drawn).astype(x.dtype)[()]
@@ -254,10 +254,13 @@ def explained(got: Any, expected: Any, spread: Any) -> bool:
         unknown = ~np.isfinite(spread)
         same = (np.asarray(got) == expected) | (np.isnan(got) & np.isnan(expected))
         apart = np.abs(np.asarray(got, float) - np.asarray(expected, float))
+        size = np.abs(np.asarray(expected, float))
+        share = np.divide(spread, size, out=np.zeros(size.shape), where=~unknown & (size > 0))
         most = np.max(spread, initial=0.0, where=~unknown)
-        limit = (
-            np.maximum(SPREAD * np.asarray(spread), LUCK * most) + kind.smallest_normal / kind.eps
-        )
+        part = np.minimum(most, np.max(share, initial=0.0) * size)
+        elsewhere = np.where(size > 0, part, most)
+        limit = np.maximum(SPREAD * np.asarray(spread), LUCK * elsewhere)
+        limit = limit + kind.smallest_normal / kind.eps
         return bool((same | unknown | (apart <= limit)).all())
 
 
@@ -286,10 +289,12 @@ def rounding(
         ).reshape(x.shape)
 
     def call(op: Op, args: Any, kwargs: Any) -> Any:
-        return op.forward(*map(disturbed, args), **kwargs)
+        ans = op.forward(*map(disturbed, args), **kwargs)
+        return underflown(ans, args, rng) if op in SCALING else ans
 
     values = dict(zip(program.inputs, map(doubled, leaves), strict=True))
-    times = 3 if elements(program) <= MUCH else 1
+    size = elements(program)
+    times = 8 if size <= LITTLE else 3 if size <= MUCH else 1
     sums = math.sqrt(max(map(summed, program.equations), default=1)) / 16
     with np.errstate(all="ignore"):
         if exact is None:
@@ -305,6 +310,23 @@ def rounding(
                         away += np.abs(np.asarray(x, float)) * (float(np.finfo(kind).eps) * sums)
                     spread[i] = away if spread[i] is None else np.maximum(spread[i], away)
     return spread
+
+
+SCALING = frozenset({ops.multiply, ops.divide, ops.square, ops.power, ops.exp, ops.reciprocal})
+"""Ops that round to few digits, or to 0, what is smaller than normal numbers are."""
+
+
+def underflown(ans: Any, args: Sequence[Any], rng: np.random.Generator) -> Any:
+    """An answer with its last digit disturbed where that is no relative one."""
+    if ans.dtype.kind != "f":
+        return ans
+    kind = np.finfo(ans.dtype)
+    low = np.abs(ans) < kind.smallest_normal
+    for x in args:
+        low = low & (np.asarray(x) != 0)
+    if not low.any():
+        return ans
+    return np.where(low, ans + rng.integers(-1, 2, low.shape) * kind.smallest_subnormal, ans)[()]
 
 
 def summed(e: Equation) -> float:

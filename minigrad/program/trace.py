@@ -255,7 +255,8 @@ class Reader:
     def program(self, name: str, arguments: dict[str, Any], result: Any) -> Program:
         for node, path in self.tracer.inputs.items():
             self.vars[node] = self.var(identifier(path), node.ans, True)
-        places = self.places() if self.tracer.captured else {}
+        tensors = any(isinstance(t, Tensor) for t in self.tracer.captured.values())
+        places = self.places() if tensors else {}
         for node, t in self.tracer.captured.items():
             name = places.get(id(t), "c") if isinstance(t, Tensor) else t.name
             value = t._value if isinstance(t, Tensor) else node.ans

@@ -340,20 +340,21 @@ def watched(tracer: Tracer) -> Iterator[None]:
     before = sys.getprofile()
     heard: Any = before if callable(before) else None
 
-    foreign: set[Any] = set()  # code seen before that is not the user's
+    users: dict[Any, bool] = {}  # code seen before, and whether it is the user's
 
     def hook(frame: FrameType, event: Any, arg: Any) -> None:
         if event == "return":
             code = frame.f_code
-            if code in foreign:
+            known = users.get(code)
+            if known is False:
                 return
-            tracer.codes.add(code)
-            if is_user(code.co_filename):
-                tracer.learn(frame.f_locals)
-                globals_ = frame.f_globals
+            if known is None:
+                tracer.codes.add(code)
+                known = users[code] = is_user(code.co_filename)
+                globals_ = frame.f_globals if known else {}
                 tracer.learn({n: globals_[n] for n in code.co_names if n in globals_})
-            else:
-                foreign.add(code)
+            if known:
+                tracer.learn(frame.f_locals)
         elif event == "c_call" and arg in CLOCKS and tracer.clock is None and asked(frame):
             tracer.clock = (
                 f"{arg.__module__ or arg.__self__.__name__}.{arg.__name__}",

@@ -16,6 +16,7 @@ from minigrad.ops.indexing import selects_once
 from minigrad.ops.record import Op
 from minigrad.program.builder import shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var
+from minigrad.program.tracer import identical
 from minigrad.writing import literals
 from minigrad.writing.helpers import Helpers
 from minigrad.writing.names import identifier
@@ -118,7 +119,7 @@ class Expressions:
     def keep(self, v: Var, c: Any) -> None:
         """Print a constant above the function, unless it is another one transposed."""
         for name, known in self.constants.items():
-            if c.ndim == 2 and known.shape == c.shape[::-1] and np.array_equal(known.T, c):
+            if c.ndim == 2 and identical(known.T, c):
                 self.text[v] = Term(f"{name}.T")
                 return
         self.constants[self.name_of[v]] = c
