@@ -21,7 +21,7 @@ CURVES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
 """Okabe and Ito's colours, told apart by the colour-blind and on grey paper."""
 DASHES = ["-", "--", "-.", ":"]
 MARKERS = "osD^vP"
-GRID: dict[str, Any] = {"color": "#888888", "alpha": 0.25, "linewidth": 0.8}
+GRID: dict[str, object] = {"color": "#888888", "alpha": 0.25, "linewidth": 0.8}
 
 
 def _axes(ax: Any, name: str) -> Any:

@@ -101,7 +101,8 @@ class Node1:
     def parents(self) -> tuple[AnyNode | None, ...]:
         return (self.parent,)
 
-    __repr__ = Node.__repr__
+    def __repr__(self) -> str:
+        return Node.__repr__(self)  # type: ignore[arg-type]
 
 
 class Node2:
@@ -128,7 +129,8 @@ class Node2:
     def parents(self) -> tuple[AnyNode | None, ...]:
         return (self.pa, self.pb)
 
-    __repr__ = Node.__repr__
+    def __repr__(self) -> str:
+        return Node.__repr__(self)  # type: ignore[arg-type]
 
 
 def node1(op: Op, a: Any, parent: AnyNode, kwargs: dict[str, Any], ans: Any) -> Node1:

@@ -11,6 +11,7 @@ from minigrad.nn.checks import count, counts, floating, generator
 from minigrad.nn.functional.convolution import convolution, transposed
 from minigrad.nn.layers import spread
 from minigrad.nn.module import Module
+from minigrad.tensor import Tensor
 
 
 class _Conv(Module):
@@ -33,16 +34,16 @@ class _Conv(Module):
         who, n = type(self).__name__, self.axes
         inputs = count(who, "in_channels", in_channels)
         outputs = count(who, "out_channels", out_channels)
-        self.groups = count(who, "groups", groups)
+        self.groups: int = count(who, "groups", groups)
         if inputs % self.groups or outputs % self.groups:
             raise ValueError(
                 f"{who}: {inputs} input and {outputs} output channels do not both divide into "
                 f"{self.groups} groups"
             )
         size = counts(who, "kernel_size", kernel_size, n)
-        self.stride = counts(who, "stride", stride, n)
-        self.dilation = counts(who, "dilation", dilation, n)
-        self.padding = (
+        self.stride: tuple[int, ...] = counts(who, "stride", stride, n)
+        self.dilation: tuple[int, ...] = counts(who, "dilation", dilation, n)
+        self.padding: str | tuple[int, ...] = (
             padding if isinstance(padding, str) else counts(who, "padding", padding, n, least=0)
         )
         if padding == "same" and set(self.stride) != {1}:
@@ -52,8 +53,8 @@ class _Conv(Module):
         rng, dtype = generator(who, rng), floating(who, dtype)
         shape = (outputs, inputs // self.groups, *size)
         fan_in = math.prod(shape[1:])
-        self.weight = spread(rng, shape, fan_in, dtype)
-        self.bias = spread(rng, (outputs,), fan_in, dtype) if bias else None
+        self.weight: Tensor = spread(rng, shape, fan_in, dtype)
+        self.bias: Tensor | None = spread(rng, (outputs,), fan_in, dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
         """From (batch, in_channels, ...) to (batch, out_channels, ...)."""
@@ -174,22 +175,24 @@ class _ConvTranspose(Module):
         who, n = type(self).__name__, self.axes
         inputs = count(who, "in_channels", in_channels)
         outputs = count(who, "out_channels", out_channels)
-        self.groups = count(who, "groups", groups)
+        self.groups: int = count(who, "groups", groups)
         if inputs % self.groups or outputs % self.groups:
             raise ValueError(
                 f"{who}: {inputs} input and {outputs} output channels do not both divide into "
                 f"{self.groups} groups"
             )
         size = counts(who, "kernel_size", kernel_size, n)
-        self.stride = counts(who, "stride", stride, n)
-        self.padding = counts(who, "padding", padding, n, least=0)
-        self.output_padding = counts(who, "output_padding", output_padding, n, least=0)
-        self.dilation = counts(who, "dilation", dilation, n)
+        self.stride: tuple[int, ...] = counts(who, "stride", stride, n)
+        self.padding: tuple[int, ...] = counts(who, "padding", padding, n, least=0)
+        self.output_padding: tuple[int, ...] = counts(
+            who, "output_padding", output_padding, n, least=0
+        )
+        self.dilation: tuple[int, ...] = counts(who, "dilation", dilation, n)
         rng, dtype = generator(who, rng), floating(who, dtype)
         shape = (inputs, outputs // self.groups, *size)
         fan_in = math.prod(shape[1:])
-        self.weight = spread(rng, shape, fan_in, dtype)
-        self.bias = spread(rng, (outputs,), fan_in, dtype) if bias else None
+        self.weight: Tensor = spread(rng, shape, fan_in, dtype)
+        self.bias: Tensor | None = spread(rng, (outputs,), fan_in, dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
         """From (batch, in_channels, ...) to (batch, out_channels, ...)."""

@@ -36,9 +36,11 @@ class _Pool(Module):
         self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False
     ) -> None:
         who, n = type(self).__name__, self.axes
-        self.kernel_size = counts(who, "kernel_size", kernel_size, n)
-        self.stride = self.kernel_size if stride is None else counts(who, "stride", stride, n)
-        self.padding, self.ceil_mode = counts(who, "padding", padding, n, least=0), ceil_mode
+        self.kernel_size: tuple[int, ...] = counts(who, "kernel_size", kernel_size, n)
+        stride = self.kernel_size if stride is None else counts(who, "stride", stride, n)
+        self.stride: tuple[int, ...] = stride
+        self.padding: tuple[int, ...] = counts(who, "padding", padding, n, least=0)
+        self.ceil_mode: bool = ceil_mode
 
     def details(self) -> str:
         size = "x".join(map(str, self.kernel_size))
@@ -55,7 +57,8 @@ class _MaxPool(_Pool):
         ceil_mode: bool = False,
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode)
-        self.dilation = counts(type(self).__name__, "dilation", dilation, self.axes)
+        who = type(self).__name__
+        self.dilation: tuple[int, ...] = counts(who, "dilation", dilation, self.axes)
 
     def forward(self, x: Any) -> Any:
         """Fewer places."""

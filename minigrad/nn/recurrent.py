@@ -11,6 +11,7 @@ from minigrad.nn.checks import count, floating, generator
 from minigrad.nn.layers import spread
 from minigrad.nn.module import Module
 from minigrad.ops.shape import arrayed
+from minigrad.tensor import Tensor
 
 
 class _Cell(Module):
@@ -27,13 +28,14 @@ class _Cell(Module):
     ) -> None:
         who = type(self).__name__
         inputs = count(who, "input_size", input_size)
-        hidden = self.hidden_size = count(who, "hidden_size", hidden_size)
+        hidden = count(who, "hidden_size", hidden_size)
+        self.hidden_size: int = hidden
         rng, dtype = generator(who, rng), floating(who, dtype)
         n = self.gates * hidden
-        self.weight_ih = spread(rng, (n, inputs), hidden, dtype)
-        self.weight_hh = spread(rng, (n, hidden), hidden, dtype)
-        self.bias_ih = spread(rng, (n,), hidden, dtype) if bias else None
-        self.bias_hh = spread(rng, (n,), hidden, dtype) if bias else None
+        self.weight_ih: Tensor = spread(rng, (n, inputs), hidden, dtype)
+        self.weight_hh: Tensor = spread(rng, (n, hidden), hidden, dtype)
+        self.bias_ih: Tensor | None = spread(rng, (n,), hidden, dtype) if bias else None
+        self.bias_hh: Tensor | None = spread(rng, (n,), hidden, dtype) if bias else None
 
     def _weights(self) -> tuple[Any, Any, Any, Any]:
         return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
