@@ -4,7 +4,10 @@
 """
 
 import inspect
+import json
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +75,15 @@ def test_signatures_are_those_of_the_functions():
         function = getattr(mg, name)
         if name[0] != "_" and callable(function) and not inspect.isclass(function):
             inspect.signature(function)
+
+
+@pytest.mark.full
+def test_types_are_complete():
+    """By pyright, of everything that can be imported."""
+    pytest.importorskip("pyright")
+    found = subprocess.run(
+        [sys.executable, "-m", "pyright", "--verifytypes", "minigrad", "--ignoreexternal",
+         "--outputjson"],
+        capture_output=True, text=True, check=False, cwd=stubs.ROOT.parent,
+    )  # fmt: skip
+    assert json.loads(found.stdout)["typeCompleteness"]["completenessScore"] >= 0.99
