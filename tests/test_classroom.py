@@ -60,7 +60,17 @@ def grades(room: Path) -> Grades:
 
 
 def test_every_hand_in_has_a_grade_and_none_loses_the_others(grades: Grades) -> None:
-    assert [g.student for g in grades] == ["ada", "bob", "cleo", "eve", "finn", "gil", "hal", "ivy", "joy"]
+    assert [g.student for g in grades] == [
+        "ada",
+        "bob",
+        "cleo",
+        "eve",
+        "finn",
+        "gil",
+        "hal",
+        "ivy",
+        "joy",
+    ]
     found = {g.student: (g.status, g.points) for g in grades}
     assert found["ada"] == found["joy"] == ("right", 4.0)
     assert found["bob"] == found["cleo"] == ("wrong", 1.0)
