@@ -39,18 +39,26 @@ def accident(hand: Any, truth: Any, slack: Any) -> float:
         near = np.broadcast_to(slack, hand.shape)[sure] / np.where(gaps > 0, gaps, 1.0)
         likely = np.maximum(likely, np.minimum(near, 1.0) * np.where(gaps > 0, 0.02, 50.0))
     likely = np.clip(likely, 1e-15, 1.0)
-    if hand.shape == truth.shape and np.any(truth):
-        r = float(np.sum(hand * truth)) / float(np.sum(truth * truth))
-        if np.all(np.abs(hand - r * truth) <= 3 * slack + 1e-9 * np.abs(hand)):
-            return float(np.min(likely))
+    r = multiple(hand, truth) if hand.shape == truth.shape else None
+    if r is not None and np.all(np.abs(hand - r * truth) <= 3 * slack + 1e-9 * np.abs(hand)):
+        return float(np.min(likely))
     return float(np.exp(max(-30.0, np.sum(np.log(likely)))))
+
+
+def multiple(hand: Any, value: Any) -> float | None:
+    """How many times ``value`` the hand value is, by least squares; None of zero or infinity."""
+    peak = float(np.max(np.abs(value), initial=0.0))
+    if not 0 < peak < np.inf:
+        return None
+    unit = value / peak
+    return float(np.sum(hand / peak * unit) / np.sum(unit * unit))
 
 
 def ratio_of(hand: Any, value: Any) -> float | None:
     """Hand value divided by truth, where that is one number."""
-    if hand.shape != value.shape or not np.any(value):
+    r = multiple(hand, value) if hand.shape == value.shape else None
+    if r is None:
         return None
-    r = float(np.sum(hand * value) / np.sum(value * value))
     same = np.allclose(hand, r * value, rtol=1e-4, atol=1e-9 * float(np.max(np.abs(value))))
     return r if same else None
 

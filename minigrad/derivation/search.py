@@ -7,16 +7,17 @@ agrees with the digits given by accident.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
-from minigrad.derivation.factors import SIMPLE, accident, is_simple, sizes, times_truth
+from minigrad.derivation.factors import SIMPLE, accident, is_simple, multiple, sizes, times_truth
 from minigrad.derivation.judges import Base, evaluate
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.sieve import Sieve, transposes
@@ -141,10 +142,9 @@ class Search(Words):
     def ratio(self, value: Any) -> Finding | None:
         """The number of a person's making that ``value`` is off by."""
         hand = self.q.hand
-        square = float(np.sum(value * value))
-        if not 0 < square < np.inf or not np.any(hand):
+        r = multiple(hand, value) if np.any(hand) else None
+        if r is None:
             return None
-        r = float(np.sum(hand * value)) / square
         s = np.copysign(1.0, r)
         near = 0.02 + float(np.max(self.slack)) / max(float(np.max(np.abs(hand))), 1e-300)
         for k, kinds, words in self.numbers:
@@ -250,10 +250,13 @@ class Search(Words):
         except (ValueError, TypeError, IndexError, AttributeError, FloatingPointError):
             return None
 
-    def seen_values(self, values: dict[AnyNode, Any]) -> Any:
+    def seen_values(
+        self, values: dict[AnyNode, Any], edits: Mapping[Edge, Edit] = MappingProxyType({})
+    ) -> Any:
         """The answer when rules see other values of some nodes; None where they do not fit."""
         try:
-            return evaluate(self.q, replace(self.base.changes, values=values))
+            edits = {**self.base.changes.edits, **edits}
+            return evaluate(self.q, replace(self.base.changes, values=values, edits=edits))
         except (ValueError, TypeError, IndexError, AttributeError, FloatingPointError):
             return None
 
@@ -478,6 +481,16 @@ class Search(Words):
                 if isinstance(x, float | np.floating) and abs(x) not in seen and np.isfinite(x):
                     seen.add(abs(float(x)))
                     yield name, float(x)
+
+    def arrays_beside(self) -> Iterator[tuple[str, Any]]:
+        """Arrays of the caller that take no part in the computation, nor were handed in."""
+        used = [a for n in self.graph.nodes for a in n.args if isinstance(a, np.ndarray)]
+        used += [p.hand for p in [self.q, *self.given]]
+        for scope in self.names.scopes[:2]:
+            for name, x in held(scope.variables, True):
+                plain = isinstance(x, np.ndarray) and x.size > 2 and x.dtype.kind in "fiub"
+                if plain and not any(np.array_equal(x, u) for u in used):
+                    yield name, np.asarray(x, float)
 
     def named_values(self) -> Iterator[tuple[str, Any]]:
         """Values that the user has a name for, constants left out."""

@@ -266,11 +266,16 @@ def shortness(hand: Any, spacing: float) -> Any:
     fixed = np.full(hand.shape, 10.0 ** min(place, 0))
     if hand.size == 1:
         return fixed
-    most = max(len(s.digits) for s in spelled)
     sizes = np.floor(np.log10(np.abs(np.where(np.isfinite(hand) & (hand != 0), hand, 1.0))))
+    most = max(len(s.digits) for s in spelled)
     significant = np.where(hand == 0, 0.0, 10.0 ** (sizes - most + 1))
-    even = len({len(s.digits) for s in spelled}) < len({int(s.exponent) for s in spelled})
-    return np.maximum(significant, fixed) if even else fixed
+    # Either way some entries lost zeros at their end, one in ten each: fewer are likelier.
+    lost = sum(most - len(s.digits) for s in spelled)
+    return (
+        fixed
+        if lost > sum(int(s.exponent) - place for s in spelled)
+        else np.maximum(significant, fixed)
+    )
 
 
 def declared(hand: Any, digits: int) -> Any:

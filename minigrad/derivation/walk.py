@@ -56,6 +56,7 @@ class Graph:
         self._parts: dict[tuple[AnyNode, AnyNode], Part] = {}
         self._below: dict[AnyNode, set[AnyNode]] = {}
         self._gradients: dict[AnyNode, dict[AnyNode, Any]] = {}
+        self._rounded: dict[tuple[AnyNode, float], dict[AnyNode, Any]] = {}
 
     def shape(self, node: AnyNode) -> tuple[int, ...]:
         return tuple(np.shape(self.values[node]))
@@ -102,24 +103,47 @@ class Graph:
         """Let go of the parts, which hold the graph in turn."""
         self._parts.clear()
         self._gradients.clear()
+        self._rounded.clear()
         self._below.clear()
 
     def gradients(self, u: AnyNode) -> dict[AnyNode, Any]:
         """What arrives at each node that ``u`` was computed from, when 1 starts there."""
         if u not in self._gradients:
-            below, nodes = {u}, {}
-            for node in reversed(self.nodes):
-                if node in below and node.op is not None:
-                    nodes[node] = [
-                        i for i, p in enumerate(node.parents)
-                        if p is not None and node.op.rule(i) is not None
-                    ]  # fmt: skip
-                    below.update(node.parents[i] for i in nodes[node])  # type: ignore[misc]
-            arrived: dict[AnyNode, Any] = {}
-            seed = np.ones(self.shape(u))[()]
-            Part(self, u, self.nodes[0], nodes).flow(seed, arrived=arrived)
-            self._gradients[u] = arrived
+            self._gradients[u] = self._arrivals(u, NOTHING)
         return self._gradients[u]
+
+    def rounded(self, u: AnyNode, spacing: float) -> dict[AnyNode, Any]:
+        """The gradients where every number is rounded to a type of that relative spacing.
+
+        What cancels is only as good as the numbers that it is computed from.
+        """
+        if (u, spacing) not in self._rounded:
+            self._rounded[u, spacing] = self._arrivals(u, self.coarsely(self.nodes, spacing))
+        return self._rounded[u, spacing]
+
+    def coarsely(self, nodes: Iterable[AnyNode], spacing: float) -> Changes:
+        """The rules of ``nodes``, computed in a type of that relative spacing."""
+
+        def edit(g: Any, call: Call) -> Any:
+            return coarse(call(coarse(g, spacing)), spacing)
+
+        values = {n: coarse(v, spacing) for n, v in self.values.items()}
+        edges = {(n, i): edit for n in nodes for i in range(len(n.parents))}
+        return Changes(edges, values=values)
+
+    def _arrivals(self, u: AnyNode, changes: Changes) -> dict[AnyNode, Any]:
+        below, nodes = {u}, {}
+        for node in reversed(self.nodes):
+            if node in below and node.op is not None:
+                nodes[node] = [
+                    i for i, p in enumerate(node.parents)
+                    if p is not None and node.op.rule(i) is not None
+                ]  # fmt: skip
+                below.update(node.parents[i] for i in nodes[node])  # type: ignore[misc]
+        arrived: dict[AnyNode, Any] = {}
+        seed = np.ones(self.shape(u))[()]
+        Part(self, u, self.nodes[0], nodes).flow(seed, changes, arrived=arrived)
+        return arrived
 
     def _above(self, v: AnyNode, u: AnyNode) -> set[AnyNode]:
         """``v`` and all that was computed from it, up to ``u``."""
@@ -341,3 +365,11 @@ class Part:
             else:
                 stack += [(user, ((user, i), route)) for user, i in users.get(node, ())]
         return found
+
+
+def coarse(value: Any, spacing: float) -> Any:
+    """``value`` rounded to a type of that spacing."""
+    if isinstance(value, tuple | dict) or np.asarray(value).dtype.kind != "f":
+        return value
+    mantissa, exponent = np.frexp(np.asarray(value, float))
+    return np.ldexp(np.round(mantissa / spacing) * spacing, exponent)[()]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -22,12 +24,30 @@ PRIMES = {ops.sigmoid: "σ'"}
 SUPERSCRIPTS = re.compile("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 
 
+Wording = TypeVar("Wording", bound=Callable[..., str])
+
+
+def remembered(f: Wording) -> Wording:
+    """Said once of each part: a search asks for the same words at every slip."""
+
+    @functools.wraps(f)
+    def said(self: Words, *parts: Any) -> str:
+        key = (f, *parts)
+        if key not in self._said:
+            self._said[key] = f(self, *parts)
+        return self._said[key]
+
+    return cast(Wording, said)
+
+
 class Words:
     """The words for the parts of one graph."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
+        self._said: dict[Any, str] = {}
 
+    @remembered
     def operand(self, node: AnyNode, i: int) -> str:
         """What the user calls argument ``i`` of ``node``."""
         parent = node.parents[i]
@@ -44,6 +64,7 @@ class Words:
             return f"({written(computed)})"
         return f"{float(np.sum(arg)):g}" if np.size(arg) == 1 else f"a constant {np.shape(arg)}"
 
+    @remembered
     def describe(self, node: AnyNode, depth: int = 2) -> str:
         """A node by its name, or written out to a small depth."""
         if self.names.known(node) or node.op is None or not depth:
@@ -62,6 +83,7 @@ class Words:
         """A node by its name, or as a call of its function."""
         return self.describe(node, 1)
 
+    @remembered
     def describe_inside(self, node: AnyNode) -> str:
         """The operation of a node, written out even where it has a name."""
         parts = [self.operand(node, i) for i in range(len(node.args))]
@@ -69,6 +91,7 @@ class Words:
             return f"{parts[0]} {node.op.symbol} {parts[1]}"
         return self.describe(node)
 
+    @remembered
     def factor_name(self, edge: Edge) -> str:
         """A local derivative as a person would call it."""
         node, i = edge

@@ -25,7 +25,7 @@ def assigned(s: Search) -> Found:
     for node, i in s.edges:
         if node.op is GETITEM and i == 0:
             for way, which in ((assign, "last"), (assign_first, "first")):
-                yield s.edited({(node, i): way}), s.describe(node.parents[0]), which  # type: ignore[arg-type]
+                yield s.edited({(node, i): way}), s.operand(node, 0), which
 
 
 def assign(g: Any, call: Call) -> Any:

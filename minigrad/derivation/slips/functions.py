@@ -89,7 +89,7 @@ def instead(d: Any) -> Edit:
     return lambda g, call: g * d
 
 
-@slip("wrong_derivative", 32, "{} stands where {} belongs")
+@slip("wrong_derivative", 27, "{} stands where {} belongs")
 def usual_slopes(s: Search) -> Found:
     """1 + tanh², x e^(x-1), 1 - σ, and others of their kind."""
     for node, i in s.edges:
@@ -112,19 +112,41 @@ def usual_slopes(s: Search) -> Found:
 def powers(s: Search) -> Found:
     """The power rule: the exponent not lowered, not multiplied, or not lowered by 1."""
     for node, i in s.edges:
-        if node.op is not ops.power or i != 0 or np.size(node.args[1]) != 1:
+        if node.op is not ops.power:
             continue
-        x, p = node.args[0], float(np.sum(node.args[1]))
-        name = s.operand(node, 0)
-        right = f"{p:g} * {raised(name, p - 1)}"
-        for wrong, d in [
-            (f"{p:g} * {raised(name, p)}", p * x**p),
-            (raised(name, p), x**p),
-            (f"{p:g} * {raised(name, p + 1)}", p * x ** (p + 1)),
-            (f"{p - 1:g} * {raised(name, p - 1)}", (p - 1) * x ** (p - 1) if p > 2 else 0 * x),
-            (f"{p:g}", np.full(np.shape(x), p)),
-        ]:
+        for wrong, right, d in wrong_bases(s, node) if i == 0 else wrong_exponents(s, node):
             yield s.edited({(node, i): instead(d)}), wrong, right
+
+
+def wrong_bases(s: Search, node: AnyNode) -> Iterator[tuple[str, str, Any]]:
+    """What is written for the slope of x**p by x: both as words, and its value."""
+    if np.size(node.args[1]) != 1:
+        return
+    x, p = node.args[0], float(np.sum(node.args[1]))
+    name = s.operand(node, 0)
+    for wrong, d in [
+        (f"{p:g} * {raised(name, p)}", p * x**p),
+        (raised(name, p), x**p),
+        (f"{p:g} * {raised(name, p + 1)}", p * x ** (p + 1)),
+        (f"{p - 1:g} * {raised(name, p - 1)}", (p - 1) * x ** (p - 1) if p > 2 else 0 * x),
+        (f"{p:g}", np.full(np.shape(x), p)),
+    ]:
+        yield wrong, f"{p:g} * {raised(name, p - 1)}", d
+
+
+def wrong_exponents(s: Search, node: AnyNode) -> Iterator[tuple[str, str, Any]]:
+    """The same for its slope by the exponent."""
+    x, p = node.args
+    name, up = s.operand(node, 0), s.operand(node, 1)
+    whole = f"{name}**{up}"
+    for wrong, d in [
+        (whole, node.ans),
+        (f"log({name})", np.log(x)),
+        (f"{up} * {name}**({up} - 1)", p * x ** (p - 1)),
+        (f"{whole} * log({up})", node.ans * np.log(p)),
+        (f"{whole} / {name}", node.ans / x),
+    ]:
+        yield wrong, f"{whole} * log({name})", d
 
 
 def raised(name: str, p: float) -> str:

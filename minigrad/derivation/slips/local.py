@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call, Edge, Edit
 from minigrad.graph import AnyNode
 
+PAIRED = 12
+"""Of so many values, each is tried for each other one in all parts at once."""
 SMALL_GRAPH, SMALL_ARRAYS = 40, 10_000
 """The forward pass is only repeated with other inputs where that is cheap."""
 
@@ -50,11 +52,28 @@ def missing(s: Search) -> Found:
 
 @slip("missing_local_factor", 31, "the factor {} is missing")
 def missing_in_all_parts(s: Search) -> Found:
-    """A factor that several parts have in common: a value, such as f in f (log f)'."""
+    """A factor that several parts have in common: a value, such as f in f (log f)', or 1/s."""
     base = s.base.value
+    divisors = [n.args[1] for n, i in s.edges if n.op is ops.divide and i == 0]
     for name, value in s.named_values():
-        if np.shape(value) in ((), base.shape) and np.all(value) and np.size(value) <= base.size:
+        if np.all(value) and spreads(np.shape(value), base.shape):
             yield base / value, name
+            if any(value is d for d in divisors):
+                yield base * value, f"1/{name}"
+
+
+@slip("wrong_node", 51, "{} stands where {} belongs, in all parts")
+def taken_in_all_parts(s: Search) -> Found:
+    """One value for another that several parts have in common: the variance for its root."""
+    base = s.base.value
+    if base.size < 4 or np.any(s.q.unit) or len(s.edges) < 2:
+        return
+    values = [(n, v) for n, v in s.named_values() if np.all(v) and np.size(v) > 1]
+    values = [(n, v) for n, v in values if spreads(np.shape(v), base.shape)]
+    for (a, wrong), (b, right) in permutations(values[:PAIRED], 2):
+        if np.shape(wrong) == np.shape(right) and not np.array_equal(wrong, right):
+            yield base * right / wrong, a, b
+            yield base * wrong / right, a, b
 
 
 @slip("missing_local_factor", 24, "the factor {} is missing")
@@ -77,6 +96,29 @@ def a_named_number(s: Search) -> Found:
         yield s.base.value / k, f"it is the truth divided by {name} = {k:g}"
 
 
+@slip("missing_local_factor", 26, "{} is missing from the product {}")
+def operand_left_out(s: Search) -> Found:
+    """One of three or more operands of a product left out, as though it were 1."""
+    for node, i in s.edges:
+        if node.op is not None and node.op.linear == "each" and len(node.args) > 2:
+            for j, other in enumerate(node.args):
+                if j != i:
+                    edit = substituted(j, np.ones_like(other))
+                    yield s.edited({(node, i): edit}), s.operand(node, j), s.short(node)
+
+
+@slip("missing_local_factor", 48, "{} is left out: of the value, and of the derivative with it")
+def left_out_altogether(s: Search) -> Found:
+    """An array, such as a mask, that multiplies a value and its derivative, forgotten in both."""
+    for node, i in s.edges:
+        if node.op is not ops.multiply or np.size(node.args[1 - i]) < 2:
+            continue
+        if np.shape(node.args[i]) == np.shape(node.ans):
+            values = s.graph.replay({node: node.args[i]})
+            s.graph.steps += len(s.graph.nodes)
+            yield s.seen_values(values, {(node, i): skip}), s.operand(node, 1 - i)
+
+
 @slip("missing_local_factor", 50, "the local factors {} and {} are missing")
 def two_missing(s: Search) -> Found:
     """Two local factors left out."""
@@ -85,6 +127,12 @@ def two_missing(s: Search) -> Found:
         edges = [(n, i) for n, i in edges if len(n.args) == 1 or np.size(n.args[1 - i]) == 1]
     for a, b in combinations(edges[:5], 2):
         yield s.edited({a: skip, b: skip}), s.factor_name(a), s.factor_name(b)
+
+
+def spreads(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
+    """Whether broadcasting takes ``shape`` into the other one."""
+    tail = into[len(into) - len(shape) :]
+    return len(shape) <= len(into) and all(n in (1, m) for n, m in zip(shape, tail, strict=True))
 
 
 # --- one too many ----------------------------------------------------------------------
@@ -256,6 +304,14 @@ def operand_forgotten(s: Search) -> Found:
                 if np.shape(arg) == np.shape(node.ans):
                     words = s.operand(node, k), s.describe_inside(node)
                     yield s.seen_values({node: arg}), *words
+
+
+@slip("wrong_node", 49, "{} stands where {} belongs")
+def array_of_the_caller(s: Search) -> Found:
+    """An array that takes no part in the computation: labels for what was made of them."""
+    if not np.any(s.q.unit):
+        for edge, j, name, value in substitutes(s, list(s.arrays_beside())):
+            yield s.edited({edge: substituted(j, value)}), name, s.operand(edge[0], j)
 
 
 @slip("wrong_node", 55, "{} stands where {} belongs")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.derivation.factors import ratio_of
+from minigrad.derivation.factors import multiple, ratio_of
 from minigrad.derivation.search import (
     BLIND,
     CONCATENATE,
@@ -100,10 +100,9 @@ def updatable(s: Search) -> Any:
 
 def step_length(s: Search, moved: Any) -> float | None:
     """The learning rate, by least squares; of a single number a round one."""
-    square = float(np.sum(moved * moved))
-    if not 0 < square < np.inf:
+    step = multiple(s.base.value - s.q.hand, moved)
+    if step is None:
         return None
-    step = float(np.sum((s.base.value - s.q.hand) * moved)) / square
     round_ = float(f"{step:.2g}")
     if abs(step - round_) <= 1e-6 * abs(step) or (np.any(s.q.unit) and s.q.hand.size > 1):
         return round_

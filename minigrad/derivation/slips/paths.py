@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.factors import number
+from minigrad.derivation.factors import multiple, number
 from minigrad.derivation.search import Search, Segment, cut
 from minigrad.derivation.slips.local import skip
 from minigrad.derivation.slips.registry import Found, slip
+from minigrad.graph import AnyNode
 
 FEW = 6
 """Of so many paths, any several may be forgotten."""
@@ -74,17 +75,41 @@ def sign_of_a_path(s: Search) -> Found:
         yield changed(s, part, -1.0), named(s, segment)
 
 
+@slip("transposed", 23, "the part {} is transposed")
+def transposed_part(s: Search) -> Found:
+    """One part of a sum transposed: (A B)ᵀ + 2X for A B + 2X."""
+    for segment, part in s.parts:
+        if part.ndim > 1 and part.shape[-1] == part.shape[-2]:
+            yield s.base.value - part + np.swapaxes(part, -1, -2), named(s, segment)
+
+
+@slip("missing_local_factor", 30, "in the part {} the factor {} is missing")
+def number_missing_in_a_part(s: Search) -> Found:
+    """A number that the part is computed with: the exponent k in k u^(k-1)."""
+    for segment, part in s.parts:
+        for node in segment.chain:
+            for j, arg in enumerate(node.args):
+                if type(arg) is not tuple and np.size(arg) == 1 and is_named(s, node, j):
+                    k = float(np.sum(arg))
+                    if k not in (0.0, 1.0):
+                        yield changed(s, part, 1 / k), named(s, segment), s.operand(node, j)
+
+
+def is_named(s: Search, node: AnyNode, j: int) -> bool:
+    parent = node.parents[j]
+    return s.names.constant(node, j) is not None if parent is None else s.names.known(parent)
+
+
 @slip("factor", 30, "the part {} is {} what it should be{}")
 def amount_of_a_part(s: Search) -> Found:
-    """One part halved, doubled, divided by the number of examples."""
+    """One part halved, doubled, divided by the number of examples; likely numbers first."""
     gap = s.q.hand - s.base.value if s.q.fits else None
-    for segment, part in s.parts:
-        name = named(s, segment)
-        best = fitted(gap, part) if gap is not None and part.size > 1 else None
-        for c, kind in s.amounts:
+    fits = [fitted(gap, p) if gap is not None and p.size > 1 else None for _, p in s.parts]
+    for c, kind in s.amounts:
+        for (segment, part), best in zip(s.parts, fits, strict=True):
             near = best is None or abs(best - c) < 0.02 * max(1.0, abs(c))
             if kind == "factor" and near:
-                yield changed(s, part, c), name, amount(c), what_is_off(c)
+                yield changed(s, part, c), named(s, segment), amount(c), what_is_off(c)
 
 
 @slip("factor", 47, "the part {} is {:.4g} times what it should be{}")
@@ -167,8 +192,8 @@ def two_words(a: str, ca: float, b: str, cb: float) -> str:
 
 def fitted(gap: Any, part: Any) -> float | None:
     """The number of times that ``part`` was counted, by least squares."""
-    square = float(np.sum(part * part))
-    return 1 + float(np.sum(gap * part)) / square if 0 < square < np.inf else None
+    c = multiple(gap, part)
+    return None if c is None else 1 + c
 
 
 def amount(c: float) -> str:
