@@ -70,6 +70,7 @@ def backward_pass(
     wanted: Collection[AnyNode] | None = None,
     lift: Callable[[Any, AnyNode], Any] | None = None,
     ends: bool = False,
+    limits: bool = True,
 ) -> dict[AnyNode, Any]:
     """Gradients of the sum of ``seed * output`` over the given outputs.
 
@@ -85,6 +86,8 @@ def backward_pass(
         Tensors and so are themselves recorded.
     ends : bool
         Whether the walk ends at the wanted nodes, also where others lie behind.
+    limits : bool
+        Whether `slope_at_zero` is asked, where the rules run on Tensors.
 
     Returns
     -------
@@ -151,7 +154,7 @@ def backward_pass(
                 rule = op.vjps[0]
                 c = rule(g, node.ans, a, **kwargs) if kwargs else rule(g, node.ans, a)
             else:
-                for parent, c in contributions(node, g, lift, inspect):
+                for parent, c in contributions(node, g, lift, inspect, limits):
                     send(parent, c)
                 node = None
                 continue
@@ -169,7 +172,7 @@ def backward_pass(
 
 
 def contributions(
-    node: AnyNode, g: Any, lift: Callable[[Any, AnyNode], Any] | None, inspect: Any
+    node: AnyNode, g: Any, lift: Callable[[Any, AnyNode], Any] | None, inspect: Any, limits: bool
 ) -> Iterator[tuple[AnyNode, Any]]:
     """What ``node`` passes back: each parent with its share of the gradient."""
     op, parents, ans = node.op, node.parents, node.ans
@@ -190,6 +193,12 @@ def contributions(
             ans = tuple(lift(y, picked(node, i)) for i, y in enumerate(ans))
         else:
             ans = lift(ans, node)
+    slope = slope_at_zero(node, g, lift) if limits and lift and op.half_square else None
+    if slope is not None:
+        for argnum, parent in enumerate(parents):
+            if parent is not None:
+                c = op.half_square[argnum](slope, ans, *values, **node.kwargs)
+                yield parent, fit(c, args[argnum], op, argnum)
     if op.joint:
         together = op.vjps(g, ans, *values, **node.kwargs)  # type: ignore[operator, misc]
         for argnum, (parent, c) in enumerate(zip(parents, together, strict=True)):
@@ -207,6 +216,36 @@ def contributions(
             if inspect is not None:
                 inspect.after_rule(node, argnum, g, c)
             yield parent, c
+
+
+def slope_at_zero(node: AnyNode, g: Any, lift: Callable[[Any, AnyNode], Any]) -> Any:
+    """``dg / d ans`` where both are 0, and 0 elsewhere; None where that is so nowhere.
+
+    With r for ``ans``, ``g r'`` is ``(g / r) (r² / 2)'``, and its derivative asks for the first
+    factor at 0 / 0: which, after l'Hôpital, is what ``g`` has for a slope as a function of r.
+    The gradient of f(‖x‖) so has a derivative at 0 where f is even: of ‖x‖², of cosh ‖x‖.
+    """
+    source = getattr(g, "node", None)
+    if source is None or not np.any(zero := (node.ans == 0) & (g._value == 0)):
+        return None
+
+    def probe(seed: Any) -> Any:
+        """The slopes, where every element of ``g`` depends on its own of ``ans`` alone."""
+        found = backward_pass([(source, seed)], {node}, lift, ends=True, limits=False).get(node)
+        return None if found is None else found * (zero * seed)
+
+    slope = probe(np.ones_like(g._value))
+    if slope is None or g._value.size == 1:
+        return slope
+    signs = np.resize([1, -1, -1, 1, -1], g._value.shape).astype(g._value.dtype)
+    other = probe(signs)
+    mixed = getattr(slope, "_value", slope) != getattr(other, "_value", other)
+    slope = slope * ~mixed
+    for i in np.argwhere(mixed):  # one by one, where elements depend on several
+        alone = np.zeros_like(g._value)
+        alone[tuple(i)] = 1
+        slope = slope + probe(alone)
+    return slope
 
 
 def fit(c: Any, a: Any, op: Op, argnum: int) -> Any:

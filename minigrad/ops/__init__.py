@@ -11,6 +11,7 @@ from minigrad.ops.einsum import *
 from minigrad.ops.elementwise import *
 from minigrad.ops.indexing import *
 from minigrad.ops.joining import *
+from minigrad.ops.moments import *
 from minigrad.ops.padding import *
 from minigrad.ops.polynomials import *
 from minigrad.ops.products import *

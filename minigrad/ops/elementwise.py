@@ -162,6 +162,7 @@ hypot: Op = elementwise(
     np.hypot,
     lambda g, ans, x, y: g * x / np.where(ans == 0, 1.0, ans),
     lambda g, ans, x, y: g * y / np.where(ans == 0, 1.0, ans),
+    half_square=(lambda g, ans, x, y: g * x, lambda g, ans, x, y: g * y),
     cost=5,
 )
 
@@ -274,11 +275,17 @@ absolute: Op = elementwise(
     np.absolute,
     lambda g, ans, x: g * conjugated(np.sign(x)),
     forward=operator.abs,
+    half_square=(lambda g, ans, x: g * conjugated(x),),
     kink=corner,
     complex=True,
 )
 abs = absolute
-fabs: Op = elementwise(np.fabs, lambda g, ans, x: g * np.sign(x), kink=corner)
+fabs: Op = elementwise(
+    np.fabs,
+    lambda g, ans, x: g * np.sign(x),
+    half_square=(lambda g, ans, x: g * x,),
+    kink=corner,
+)
 
 
 def turned(t: Any, ans: Any, x: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from minigrad.ops.elementwise import zero
 from minigrad.ops.record import Op, composed, is_complex, primitive, register
 from minigrad.ops.reduction import restore
 from minigrad.ops.shape import arrayed, conjugated
@@ -18,6 +19,9 @@ def power_norm_rule(
 ) -> Any:
     """``sign(x) (|x| / ‖x‖)^(p-1)``; 0 where ``x`` or its norm is 0."""
     g, ans = restore(g, x, axis), restore(ans, x, axis)
+    if known_any(out_of_range(ans, ord)):  # the norm of x is that of x / c, times c
+        x = x / unit_of(x, axis=axis)
+        ans = power_norm(x, ord=ord, axis=axis, keepdims=True)
     length = np.where(ans == 0, 1.0, ans)
     if ord == 2:
         return g * (conjugated(x) / length)
@@ -25,7 +29,42 @@ def power_norm_rule(
     return g * conjugated(np.sign(x)) * (ans != 0) * share ** (ord - 1)
 
 
-@primitive(vjps=(power_norm_rule,), name="linalg.vector_norm", fresh=True, complex=True)
+def _unit_of(x: Any, axis: Any) -> Any:
+    largest = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
+    return np.where((largest == 0) | np.isinf(largest), 1, largest)
+
+
+unit_of: Op = Op("linalg.unit", _unit_of, None, fresh=True, complex=True)
+"""A constant by which ``x`` can be divided, for elements of ordinary size."""
+
+
+def half_square_rule(
+    g: Any, ans: Any, x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False
+) -> Any:
+    """Of the square of the Euclidean norm; others have a square with kinks, or without slope."""
+    return restore(g, x, axis) * (conjugated(x) if ord == 2 else zero(x, x))
+
+
+def known_any(mask: Any) -> bool:
+    """Whether ``mask`` is known and true somewhere: in a trace it is not."""
+    return isinstance(mask, np.ndarray | np.bool_) and bool(np.any(mask))
+
+
+def out_of_range(ans: Any, ord: float) -> Any:
+    """Where powers of the elements may have become 0, subnormal, or infinite."""
+    if ord < 1:
+        return False
+    info = np.finfo(ans.dtype)
+    return (ans < float(info.tiny) ** (1 / ord) / float(info.eps)) | (ans == math.inf)
+
+
+@primitive(
+    vjps=(power_norm_rule,),
+    name="linalg.vector_norm",
+    fresh=True,
+    complex=True,
+    half_square=(half_square_rule,),
+)
 def power_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
     """``(Σ |x|^p)^(1/p)``."""
     if ord == 2:

@@ -72,6 +72,7 @@ class Facts(TypedDict, total=False):
     joint: bool
     complex: bool
     leading: bool
+    half_square: tuple[Rule, ...]
 
 
 class Shown:
@@ -160,6 +161,9 @@ class Op:
         ``vjps`` is one rule that returns the gradients of all arrays, in a tuple.
     complex : bool
         Values and rules are right for complex numbers as well; they are refused otherwise.
+    half_square : tuple of callable
+        Of what is like a length, 0 at a point where it has no derivative: the rules of half
+        its square, which has one.  A second derivative needs them there.
     leading : bool
         It works on the last axes of its arrays; axes in front are examples, each by itself.
     """
@@ -181,6 +185,7 @@ class Op:
     by_shape: bool = False
     dynamic: bool = False
     leading: bool = False
+    half_square: tuple[Rule, ...] = ()
     cost: float = 0.5
     kink: Kink | None = None
     warns: frozenset[str] = frozenset()

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from minigrad.ops.record import ArrayLike, Op, composed, is_complex, plain, primitive
-from minigrad.ops.shape import conjugated, speaks_numpy
+from minigrad.ops.record import ArrayLike, Op, composed, plain, primitive
+from minigrad.ops.shape import speaks_numpy
 
 NoValue: Any = np._NoValue
 total: Any = np.add.reduce
@@ -206,70 +206,6 @@ def mean(
     if type(a) is np.ndarray and dtype is None and a.dtype.char in "df" and a.size:
         return total(a, axis, None, None, bool(keepdims)) / count(a, axis)
     return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims))
-
-
-@composed(np.var, complex=True)
-def var(
-    a: ArrayLike,
-    axis: Any = None,
-    dtype: Any = None,
-    *,
-    ddof: float = 0,
-    keepdims: bool = False,
-    where: Any = True,
-    mean: Any = NoValue,
-    correction: Any = NoValue,
-) -> Any:
-    """Variance over ``axis``, as `numpy.var`; ``ddof`` may be fractional.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.grad(lambda x: mg.var(x, ddof=1))(np.array([1.0, 2.0, 6.0]))
-    array([-2., -1.,  3.])
-    """
-    if correction is not NoValue:
-        ddof = correction
-    if dtype is not None:
-        a = a.astype(dtype)
-    elif np.result_type(a).kind in "iub":
-        a = np.multiply(a, 1.0)
-    centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is NoValue else mean
-    off = mask(a - centre, where)
-    squares = np.real(off * conjugated(off)) if is_complex(off) else np.square(off)
-    ans = np.sum(squares, axis=axis, keepdims=keepdims, where=where)
-    n = taking_part(a, axis, where) - ddof
-    n = n * (n > 0) + 0.0  # which is never -0
-    if where is not True:
-        n = n.reshape(np.shape(ans)).astype(np.result_type(ans))
-    return shared_out(ans, n)
-
-
-@composed(np.std, complex=True)
-def std(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    *,
-    ddof: float = 0,
-    keepdims: bool = False,
-    where: Any = True,
-    mean: Any = NoValue,
-    correction: Any = NoValue,
-) -> Any:
-    """Standard deviation over ``axis``, as `numpy.std`.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.grad(mg.std)(np.array([1.0, 3.0]))
-    array([-0.5,  0.5])
-    """
-    v = var(
-        a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction
-    )
-    constant = v == 0  # where the root has no derivative, 0 is the convention
-    return np.where(constant, 0.0, np.sqrt(np.where(constant, 1.0, v)))[()]
 
 
 def trusted(a: Any) -> Any:

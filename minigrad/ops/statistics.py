@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.ops.moments import std, var
 from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.reduction import (
     NoValue,
@@ -19,10 +20,8 @@ from minigrad.ops.reduction import (
     min,
     options,
     prod,
-    std,
     sum,
     trusted,
-    var,
 )
 from minigrad.ops.scan import cumprod, cumsum
 from minigrad.ops.shape import arrayed, conjugated

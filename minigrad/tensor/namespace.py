@@ -15,6 +15,7 @@ from minigrad.ops.record import public
 from minigrad.tensor.tensor import Tensor
 
 __array_api_version__ = "2024.12"
+__array_namespace_info__ = np.__array_namespace_info__
 
 
 def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
