@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 
 import pytest
@@ -28,6 +29,12 @@ FULL = frozenset(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    seen: Counter[str] = Counter()
     for item in items:
         if item.path.name in FULL:
             item.add_marker(pytest.mark.full)
+        if (share := item.get_closest_marker("sampled")) is not None:
+            table = item.nodeid.partition("[")[0]
+            if seen[table] % share.args[0]:
+                item.add_marker(pytest.mark.full)
+            seen[table] += 1

@@ -26,6 +26,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("workload", "name"), PAIRS)
 def test_everybody_agrees(workload: Workload, name: str) -> None:
     theirs = plainly(workload.build(next(iter(workload.contestants)), workload.small)())
@@ -108,6 +109,7 @@ def test_every_target_names_contestants_and_workloads_hold_them() -> None:
             assert target.of in {"time", "memory", "first call"}
 
 
+@pytest.mark.full
 def test_the_command_line_measures_and_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

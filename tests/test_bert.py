@@ -68,6 +68,7 @@ def test_pairs_are_laid_out_with_segments_and_padding() -> None:
     np.testing.assert_array_equal(padded, ids == 0)
 
 
+@pytest.mark.full
 def test_half_of_the_pairs_follow(text: bert.Text) -> None:
     pairs, follows = bert.pairs_of(text, 400, np.random.default_rng(0))
     assert 0.4 < follows.mean() < 0.6
@@ -231,6 +232,7 @@ def test_the_compiled_losses_are_those_of_the_ops(text: bert.Text) -> None:
     assert not trainer.step.latest.recorded
 
 
+@pytest.mark.full
 def test_an_interrupted_run_ends_where_the_whole_one_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +261,7 @@ def test_an_interrupted_run_ends_where_the_whole_one_does(
         np.testing.assert_array_equal(resumed["parts"]["model"][name], value, err_msg=name)
 
 
+@pytest.mark.full
 def test_pictures_and_bad_arguments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "bert.png"

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import numpy as np
+import pytest
 
 import minigrad as mg
 from minigrad.program import passes
@@ -49,6 +50,7 @@ def seconds(steps: int) -> float:
     return time.process_time() - start
 
 
+@pytest.mark.full
 def test_a_long_recurrence_takes_linear_time() -> None:
     short, long = (min(seconds(n) for _ in range(2)) for n in (5, 40))
     assert long < 2.5 * 8 * short

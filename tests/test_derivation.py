@@ -566,6 +566,7 @@ def test_the_remedy_is_shown_for_a_wrong_link() -> None:
     assert str(report.rows[1].diagnosis).endswith("belongs after your da/dz")
 
 
+@pytest.mark.full
 def test_a_long_chain_is_graded_in_time() -> None:
     x = mg.Tensor(0.5, requires_grad=True)
     y = x

@@ -148,6 +148,7 @@ def test_a_name_that_is_taken_gets_a_mark() -> None:
     assert "∂out = dout" in text
 
 
+@pytest.mark.full
 def test_otter_shows_the_report(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     otter = pytest.importorskip("otter")
     (tmp_path / "q1.py").write_text(
@@ -164,6 +165,7 @@ def test_otter_shows_the_report(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) 
     assert "its sign is flipped" in str(checked)
 
 
+@pytest.mark.full
 def test_nbgrader_gives_partial_credit_for_a_score() -> None:
     utils = pytest.importorskip("nbgrader.utils")
     nbformat = pytest.importorskip("nbformat")

@@ -308,6 +308,7 @@ def test_slips_are_a_registry() -> None:
         assert s.find.__doc__
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("digits", [False, True], ids=["full", "three digits"])
 def test_a_share_of_the_campaign(digits: bool) -> None:
     """``python tests/slips_campaign.py`` runs all of it."""
@@ -350,6 +351,7 @@ def test_reports_keep_no_variables_alive() -> None:
     assert not report.ok
 
 
+@pytest.mark.full
 def test_long_chains_in_linear_time() -> None:
     def steps(n: int) -> int:
         x = leaf(0.5)

@@ -367,6 +367,7 @@ def agrees(found: str, expected: str) -> bool:
     return found in [f"{place}: {kind}" if place else kind for kind in kinds.split("|")]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda f: f.__name__)
 def test_a_teacher_agrees(problem: Any) -> None:
     wrong = [

@@ -36,6 +36,7 @@ def test_the_perceptron_reads_digits(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert np.mean(digits_mlp.predict(again, data.test_x) == data.test_y) == accuracy
 
 
+@pytest.mark.full
 def test_the_convolutional_network_reads_digits(capsys: pytest.CaptureFixture[str]) -> None:
     accuracy = digits_cnn.main(["--epochs", "6", "--channels", "8"])
     assert accuracy >= 0.95
@@ -54,6 +55,7 @@ def test_the_split_keeps_the_shares_and_the_seed_the_numbers() -> None:
     assert curves[0] == curves[1] != curves[2]
 
 
+@pytest.mark.full
 def test_the_language_model_learns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = "--steps 40 --lr 0.01 --width 32 --layers 1 --context 32 --length 40 --seed 1".split()
     path = tmp_path / "lm.npz"
@@ -101,6 +103,7 @@ def test_help(example: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert example.__doc__.split("\n")[0].split(",")[0] in printed
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("example", "arguments", "message"),
     [
@@ -134,6 +137,7 @@ def test_pictures(tmp_path: Path) -> None:
     assert "<svg" in (tmp_path / "b.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("example", "arguments"),
     [(digits_mlp, "--epochs 1"), (character_lm, "--steps 1 --width 4 --layers 1 --length 0")],

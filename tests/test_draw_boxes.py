@@ -178,6 +178,7 @@ def test_derivatives_across_boxes(seed: int) -> None:
     assert found
 
 
+@pytest.mark.full
 def test_many_leaves_are_one_box() -> None:
     leaves = [leaf(float(i), f"v{i}") for i in range(500)]
     L = np.sum(np.stack(leaves))
@@ -188,6 +189,7 @@ def test_many_leaves_are_one_box() -> None:
     assert re.search(r"4\d\d inputs", str(mg.draw(L, leaves[400])))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("shape", ["chain", "random"])
 def test_a_hundred_thousand_nodes_take_seconds(shape: str) -> None:
     if shape == "chain":
@@ -203,6 +205,7 @@ def test_a_hundred_thousand_nodes_take_seconds(shape: str) -> None:
     assert "shown as" in repr(drawing)
 
 
+@pytest.mark.full
 def test_everything_of_a_long_chain_as_text_and_dot() -> None:
     L, w = loop(3000)
     drawing = mg.draw(L, w, collapse=False)

@@ -293,6 +293,7 @@ def test_rows_and_their_edges() -> None:
     assert ends("a", "L") == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_in_a_report(show: Shown, name: str) -> None:
     u = mg.Tensor(0.3, requires_grad=True, name=name)

@@ -223,6 +223,7 @@ def test_paths_are_counted_not_listed() -> None:
     assert len(text.splitlines()) < 60
 
 
+@pytest.mark.full
 def test_large_graphs_are_abridged() -> None:
     def repeated(h: Any, n: int) -> Any:
         for _ in range(n):
@@ -433,6 +434,7 @@ NUMPY_DIFFERS = {"corrcoef"}
 """Of which a text negates truth values, as no array of NumPy may be."""
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("op", FIRST)
 def test_every_op_is_explained(op: str) -> None:
     tensors = [mg.Tensor(a, requires_grad=True, name=f"v{i}") for i, a in enumerate(FIRST[op].args)]
@@ -502,6 +504,7 @@ HOSTILE = ["x_1^{2}", "a&b", "</math><script>alert(1)</script>", "$", "\\frac{",
 HOSTILE += ["new\nline", "%", "#", "'", "~"]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_do_no_harm(name: str, tmp_path: pathlib.Path) -> None:
     x = mg.Tensor(0.5, requires_grad=True, name=name)

@@ -257,6 +257,7 @@ def test_a_changed_variable_is_not_believed() -> None:
     assert k == 5.0
 
 
+@pytest.mark.full
 def test_every_closed_form_of_random_graphs_agrees_with_sympy() -> None:
     sympy = pytest.importorskip("sympy")
     draw = np.random.default_rng(1)

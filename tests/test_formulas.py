@@ -199,6 +199,7 @@ def lines(explanation: Any) -> list[tuple[Formula | Step, Any]]:
     return found
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("seed", range(120))
 def test_what_is_printed_is_true(seed: int) -> None:
     output, leaves = expression(seed)

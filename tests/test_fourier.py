@@ -73,6 +73,7 @@ def test_second_derivatives(name: str) -> None:
     close(mg.grad(change)(x), numeric(change, [x], 0), 1e-6)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name, norm", [*product([*ALONG, *OVER], (None, "ortho"))])
 def test_as_jax(name: str, norm: str | None) -> None:
     jax = pytest.importorskip("jax")

@@ -146,6 +146,7 @@ def test_the_smallest_game_goes_round_without_a_penalty_and_ends_with_one() -> N
     assert rate == pytest.approx(1 - 0.1 * (2 - np.sqrt(3)) / 2, rel=1e-4)
 
 
+@pytest.mark.full
 def test_the_ring_is_learnt(capsys: pytest.CaptureFixture[str]) -> None:
     small = "--steps 1200 --batch-size 64 --hidden 48 --lr 0.002".split()
     kept = gan.main(small)["penalty"]
@@ -158,6 +159,7 @@ def test_the_ring_is_learnt(capsys: pytest.CaptureFixture[str]) -> None:
     assert "ring, penalty: step 1200 of 1200" in err
 
 
+@pytest.mark.full
 def test_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("sklearn")
     data = gan.digits(np.random.default_rng(0))
@@ -171,6 +173,7 @@ def test_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verdict.covered >= 3
 
 
+@pytest.mark.full
 def test_a_resumed_run_ends_where_the_whole_one_does(tmp_path: Path) -> None:
     path = str(tmp_path / "run.npz")
     small = "--batch-size 16 --hidden 8 --remedy spectral".split()
@@ -198,6 +201,7 @@ def test_a_run_of_something_else_is_refused(tmp_path: Path) -> None:
         gan.main(["--steps", "1", "--hidden", "2", "--resume", "nowhere.npz"])
 
 
+@pytest.mark.full
 def test_pictures(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "ring.png"

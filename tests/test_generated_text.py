@@ -286,6 +286,7 @@ def html_as_xml(page: str) -> str:
 # --- random programs --------------------------------------------------------------------
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("seed", range(0, 240, 4))
 def test_random_programs_run_from_their_files(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

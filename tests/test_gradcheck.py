@@ -58,6 +58,7 @@ def test_right_rules_in_float32_are_never_wrong(f: Any, point: float) -> None:
     assert mg.gradcheck(f, x).verdict in ("correct", "inconclusive")
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     "factor", [-1.0, 2.0, 0.5, 0.0, 1.01, 1 + 1e-4], ids=lambda k: f"times {k}"
 )
@@ -134,6 +135,7 @@ def one_entry(k: int, by: float) -> Any:
     return mg.defop("one_entry", lambda x: x * 1.0, [rule])
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("by", [-1.0, 2.0, 0.0, 1.01, 1 + 1e-4])
 @pytest.mark.parametrize("shape", [(4,), (3, 3), (1200,), (50, 40)], ids=str)
 def test_one_wrong_entry_is_found(shape: Any, by: float) -> None:

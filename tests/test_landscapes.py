@@ -90,6 +90,7 @@ def test_a_descent_that_flies_off_stays_where_it_was() -> None:
     np.testing.assert_array_equal(places[-1], places[-2])
 
 
+@pytest.mark.full
 def test_the_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     image = pytest.importorskip("PIL.Image")

@@ -373,6 +373,7 @@ def jax() -> Any:
     return jax
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("ord", [None, 1, 2, 3, 0.5, -1, INF, -INF, "fro", "nuc", -2])
 def test_norms_as_jax(jax: Any, ord: Any) -> None:
     for shape in [(4,), (3, 4)]:
@@ -404,6 +405,7 @@ def random_einsum(seed: int) -> tuple[str, list[Any]]:
     return f"{inputs}->{'...' if any(batch) else ''}{output}", operands
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("seed", range(60))
 def test_random_einsums_as_jax(jax: Any, seed: int) -> None:
     subscripts, operands = random_einsum(seed)
