@@ -108,6 +108,16 @@ def word_pieces(sentences: list[str], size: int) -> Any:
     return tokenizer
 
 
+def kept(part: Sequence[np.ndarray], room: int) -> list[int]:
+    """How much of a sentence, or of two, fits: the longer one is cut until it is no longer."""
+    sizes = [len(s) for s in part]
+    if len(part) == 1:
+        return [min(sizes[0], room)]
+    a, b = sizes
+    a = min(a, max(room - b, room // 2))
+    return [a, min(b, room - a)]
+
+
 def laid_out(parts: Sequence[tuple[np.ndarray, ...]], length: int) -> tuple[np.ndarray, ...]:
     """``[CLS] a [SEP] b [SEP]`` of each pair (or of single sentences), padded.
 
@@ -120,16 +130,12 @@ def laid_out(parts: Sequence[tuple[np.ndarray, ...]], length: int) -> tuple[np.n
     ids = np.full((len(parts), length), PAD)
     segments = np.zeros_like(ids)
     for row, segment, part in zip(ids, segments, parts):
-        sentences = [*part]
-        while sum(map(len, sentences)) + len(sentences) + 1 > length:  # cut the longer one
-            i = int(np.argmax([len(s) for s in sentences]))
-            sentences[i] = sentences[i][:-1]
         at = 1
         row[0] = CLS
-        for number_, s in enumerate(sentences):
-            row[at : at + len(s)], row[at + len(s)] = s, SEP
-            segment[at : at + len(s) + 1] = number_
-            at += len(s) + 1
+        for number_, (s, n) in enumerate(zip(part, kept(part, length - len(part) - 1))):
+            row[at : at + n], row[at + n] = s[:n], SEP
+            segment[at : at + n + 1] = number_
+            at += n + 1
     return ids, segments, ids == PAD
 
 

@@ -181,6 +181,23 @@ def test_long_sums_may_differ_by_more_than_a_few_digits() -> None:
     assert proof.fault(program, by(1e-11), [x], [x.sum(axis=0)]) is not None
 
 
+def test_a_sum_in_single_precision_may_differ_by_its_own_digits() -> None:
+    """Divided by a whole number it is double; its error, which trials need not show, is not."""
+    x = np.ones(2**14, np.float32)
+    n = np.arange(7)
+
+    def f(x: Any, n: Any) -> Any:
+        return x.sum() / n.sum()
+
+    program = passes.recorded(f, x, n)
+    right = f(x, n)
+    assert right.dtype == np.float64
+    [spread] = proof.rounding(program, [x, n], [right])
+    assert spread >= right * np.finfo("f").eps * 128 / 16
+    assert proof.fault(program, lambda x, n: f(x, n) * (1 + 1e-6), [x, n], [right]) is None
+    assert proof.fault(program, lambda x, n: f(x, n) * (1 + 1e-3), [x, n], [right]) is not None
+
+
 def test_evaluation_keeps_nothing_that_is_not_needed() -> None:
     program = passes.recorded(lambda x: np.sin(np.cos(np.exp(x) * x)), 1.0)
     assert [len(dying) for dying in program.dying] == [0, 2, 1, 1]

@@ -295,7 +295,7 @@ def rounding(
     values = dict(zip(program.inputs, map(doubled, leaves), strict=True))
     size = elements(program)
     times = 8 if size <= LITTLE else 3 if size <= MUCH else 1
-    sums = math.sqrt(max(map(summed, program.equations), default=1)) / 16
+    sums = max(map(summed, program.equations), default=0) / 16
     with np.errstate(all="ignore"):
         if exact is None:
             exact = plain(evaluate(program, values, forward))
@@ -307,7 +307,7 @@ def rounding(
                     away = np.abs(np.asarray(y, float) - np.asarray(x, float))
                     kind = np.asarray(x).dtype
                     if kind.kind == "f":
-                        away += np.abs(np.asarray(x, float)) * (float(np.finfo(kind).eps) * sums)
+                        away += np.abs(np.asarray(x, float)) * sums
                     spread[i] = away if spread[i] is None else np.maximum(spread[i], away)
     return spread
 
@@ -330,13 +330,16 @@ def underflown(ans: Any, args: Sequence[Any], rng: np.random.Generator) -> Any:
 
 
 def summed(e: Equation) -> float:
-    """How many numbers an equation adds up for each of its answers, at most."""
+    """``ε √n`` of an equation that adds up n numbers for each answer, in their own precision."""
+    kinds = [v.dtype for v in e.outs if v.dtype.kind in "fc"]
+    if e.op.elementwise or not kinds:
+        return 0
     if e.op is ops.matmul:
-        return float(e.args[0].shape[-1])
-    if e.op.elementwise:
-        return 1
-    sizes = [math.prod(v.shape) for v in e.reads()]
-    return max(sizes, default=1) / max(1, *(math.prod(v.shape) for v in e.outs), 1)
+        n = float(e.args[0].shape[-1])
+    else:
+        sizes = [math.prod(v.shape) for v in e.reads()]
+        n = max(sizes, default=1) / max(1, *(math.prod(v.shape) for v in e.outs), 1)
+    return float(np.finfo(kinds[0]).eps) * math.sqrt(n)
 
 
 def doubled(x: Any) -> Any:
