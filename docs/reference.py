@@ -1,8 +1,8 @@
 """Write the pages of the reference: every public name, from its signature and docstring."""
 
+import importlib
 import inspect
 from pathlib import Path
-from types import ModuleType
 
 from sphinx.ext.napoleon import Config, NumpyDocstring
 
@@ -18,7 +18,13 @@ PARTS = {
 }  # fmt: skip
 MODULES = {
     "linalg": "Linear algebra", "fft": "Fourier transforms", "losses": "Losses", "nn": "Layers",
-    "nn.functional": "Functions of layers", "optim": "Optimisers",
+    "nn.functional": "Functions of layers", "optim": "Optimisers", "plots": "Plots",
+    "scipy.stats": "SciPy: distributions", "scipy.special": "SciPy: special functions",
+    "scipy.linalg": "SciPy: linear algebra", "scipy.optimize": "SciPy: optimisation",
+    "scipy.integrate": "SciPy: integrals", "scipy.interpolate": "SciPy: interpolation",
+    "scipy.signal": "SciPy: signals", "scipy.ndimage": "SciPy: images",
+    "scipy.sparse": "SciPy: sparse matrices", "onnx": "Models of ONNX",
+    "parallel": "Many processes",
 }  # fmt: skip
 
 
@@ -34,13 +40,12 @@ def write(home):
     rest = [n for n in dir(mg) if n[0] != "_" and n not in told and callable(getattr(mg, n))]
     pages["functions"] = page("Functions", "NumPy's, and what networks need.", "minigrad", rest)
     for module, title in MODULES.items():
-        found = mg
-        for step in module.split("."):
-            found = getattr(found, step)
+        found = importlib.import_module(f"minigrad.{module}")
         names = [
-            n for n, x in vars(found).items()
-            if n[0] != "_" and callable(x) and not isinstance(x, ModuleType)
-        ]  # fmt: skip
+            n
+            for n in dir(found)
+            if n[0] != "_" and n in vars(found) and callable(getattr(found, n))
+        ]
         pages[module] = page(title, "", f"minigrad.{module}", sorted(names), found)
     for name, text in pages.items():
         keep(folder / f"{name}.rst", text)

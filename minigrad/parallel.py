@@ -21,6 +21,11 @@ from minigrad.tree import flatten, tree_map
 
 __all__ = ["Parallel", "partitions", "value_and_grad"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 RETRIES = 3
 """How often a step is begun anew when its parameters were lost with a worker."""
 

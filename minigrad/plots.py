@@ -17,6 +17,13 @@ from minigrad.errors import label as called
 from minigrad.graph import no_grad
 from minigrad.tree import flatten
 
+__all__ = ["activation", "decision_boundary", "descent", "loss"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 CURVES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
 """Okabe and Ito's colours, told apart by the colour-blind and on grey paper."""
 DASHES = ["-", "--", "-.", ":"]

@@ -6,6 +6,7 @@ against a special point, the other branch is printed.
 
 from __future__ import annotations
 
+import inspect
 import math
 import warnings
 from typing import Any
@@ -16,8 +17,9 @@ from minigrad.autodiff import grad
 from minigrad.explain.links import local_formula
 from minigrad.explain.paper import Paper
 from minigrad.ops.elementwise import branch
-from minigrad.ops.glossary import section
+from minigrad.ops.glossary import GLOSSARY, section
 from minigrad.ops.record import Op, registry
+from minigrad.ops.shape import empty_like
 from minigrad.reading.names import Scope, names
 from minigrad.tensor import Tensor
 
@@ -45,16 +47,32 @@ def described(op: Op) -> str:
     >>> print(described(mg.tanh).splitlines()[4])
         ∂/∂x tanh(x) = 1 - tanh(x)²
     """
-    lines = [summary(op)]
-    found = derivatives(op)
-    if found:
-        lines += ["", "Derivatives, from its rules::", ""]
-        lines += [f"    ∂/∂{x} {written(op)} = {formula}" for x, formula in found]
-    lines += ["", *kinks(op), *section(op.__signature__), "", *answers(op)]
-    lines += ["", *example(op)]
-    while not lines[-1]:
-        lines.pop()
-    return "\n".join(line for i, line in enumerate(lines) if line or lines[i - 1])
+    parts = divided(op.doc or summary(op))
+    text, found = parts.pop(""), derivatives(op)
+    if found and "∂/∂" not in "".join(text):
+        text += ["", "Derivatives, from its rules::", ""]
+        text += [f"    ∂/∂{x} {written(op)} = {formula}" for x, formula in found]
+    if "erivative at" not in "".join(text):
+        text += ["", *kinks(op)]
+    ours = {"Parameters": section(op.__signature__)[2:], **answers(op), "Examples": example(op)}
+    parts = {name: parts.get(name) or ours.get(name, []) for name in (*ours, *parts)}
+    examples = parts.pop("Examples")  # the last of all, as everywhere
+    for name, lines in {**parts, "Examples": examples}.items():
+        text += ["", name, "-" * len(name), *lines] if lines else []
+    return "\n".join(line for i, line in enumerate(text) if line or (i and text[i - 1]))
+
+
+def divided(doc: str) -> dict[str, list[str]]:
+    """Heading -> the lines of a docstring below it; what is above them all under ""."""
+    lines = inspect.cleandoc(doc).splitlines()
+    heads = [i for i, line in enumerate(lines[1:]) if line and not line.strip("-")]
+    ends = [*heads, len(lines)]
+    parts = {lines[i]: lines[i + 2 : end] for i, end in zip(heads, ends[1:], strict=True)}
+    parts = {"": lines[: ends[0]], **parts}
+    for part in parts.values():
+        while part and not part[-1]:
+            part.pop()
+    return parts
 
 
 def summary(op: Op) -> str:
@@ -126,30 +144,68 @@ def kinks(op: Op) -> list[str]:
     return [f"At the kink, {where}, the derivative is {slope:g} by convention.", ""]
 
 
-def answers(op: Op) -> list[str]:
+def answers(op: Op) -> dict[str, list[str]]:
     """The sections Returns and Raises."""
     if op.vjps is None:
-        return ["Returns", "-------", "array, number or bool", "    No gradient flows through."]
-    lines = [
-        "Returns", "-------", "Tensor or array",
+        return {"Returns": ["array, number or bool", "    No gradient flows through."]}
+    returns = [
+        "Tensor or array",
         "    A Tensor if an argument is one; of NumPy's shape and dtype.",
-    ]  # fmt: skip
-    if not op.complex:
-        lines += ["", "Raises", "------", "TypeError", "    For complex numbers."]
-    return lines
+    ]
+    raises = [] if op.complex else ["TypeError", "    For complex numbers."]
+    return {"Returns": returns, "Raises": raises}
+
+
+ARGUMENTS = {
+    "axis": 0, "axis1": 0, "axis2": 1, "source": 0, "destination": 1, "shape": (2, 2), "shift": 1,
+    "dtype": "float32", "pad_width": 1, "kth": 0, "i": 0,
+}  # fmt: skip
+"""What an example passes for parameters that are no arrays."""
+DATA = (np.array([[4.0, 1.0], [2.0, 3.0]]), np.array([[1.0, 1.0], [2.0, 0.0]]))
 
 
 def example(op: Op) -> list[str]:
-    """A gradient as it is computed now."""
-    if op.vjps is None or op.name not in registry or "." in op.name:
+    """A gradient as it is computed now; of a function without, a value."""
+    if registry.get(op.name) is not op or op.name.startswith("special.") or op is empty_like:
         return []
-    point = [x.item() for x in recorded(op)[1]] if op.elementwise else []
-    if not point:
+    point = recorded(op)[1] if op.elementwise and op.vjps is not None else []
+    if point:
+        by = next(i for i in range(op.arity) if op.rule(i) is not None)
+        given = [x.item() if isinstance(x, Tensor) else x for x in point]
+        call = f"mg.grad(mg.{op.name}{f', {by}' if by else ''})({', '.join(map(str, given))})"
+        value = f"{float(grad(op, by)(*given)):.6g}"
+        return [">>> import minigrad as mg", f'>>> print(f"{{{call}:.6g}}")', value]
+    return of_arrays(op)
+
+
+def of_arrays(op: Op) -> list[str]:
+    """An example on small matrices, if the op takes such."""
+    needed = [p for p in op.__signature__.parameters.values() if p.default is p.empty]
+    arrays = [p for p in needed if GLOSSARY.get(p.name, ("",))[0] == "array_like"]
+    rest = [p for p in needed if p not in arrays]
+    known = all(p.name in ARGUMENTS and p.kind is p.POSITIONAL_OR_KEYWORD for p in rest)
+    if not known or not 0 < len(arrays) <= len(DATA) or needed[: len(arrays)] != arrays:
         return []
-    at = ", ".join(map(str, point))
-    value = float(grad(op)(*point))
-    return [
-        "Examples", "--------",
-        ">>> import minigrad as mg", f">>> print(f\"{{mg.grad(mg.{op.name})({at}):.6g}}\")",
-        f"{value:.6g}",
-    ]  # fmt: skip
+    more = [ARGUMENTS[p.name] for p in rest]
+    call = f"mg.{op.name}({', '.join([p.name for p in arrays] + [repr(v) for v in more])})"
+    for data in (DATA, tuple(x.astype(int) for x in DATA)):  # some take whole numbers only
+        given = dict(zip([p.name for p in arrays], data, strict=False))
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("error")
+                shown = tried(op, call, given, more)
+        except (TypeError, ValueError, AttributeError, IndexError, np.linalg.LinAlgError, Warning):
+            continue
+        arrayed = [f">>> {name} = np.array({v.tolist()})" for name, v in given.items()]
+        return [">>> import numpy as np, minigrad as mg", *arrayed, *shown]
+    return []
+
+
+def tried(op: Op, call: str, given: dict[str, Any], more: list[Any]) -> list[str]:
+    """The call, or the gradient of its sum, and what comes out."""
+    if op.vjps is None or op.rule(0) is None:
+        return [f">>> {call}", *repr(op(*given.values(), *more)).splitlines()]
+    first = next(iter(given))
+    of = grad(lambda x, *others: op(x, *others, *more).sum())
+    ans = repr(of(*given.values()).round(3)).splitlines()
+    return [f">>> mg.grad(lambda {first}: {call}.sum())({first}).round(3)", *ans]

@@ -130,3 +130,50 @@ def test_the_package_can_be_reloaded():
         "import importlib, minigrad as mg; importlib.reload(mg); assert mg.grad(mg.tanh)(0.0) == 1"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+MODULES = (
+    "nn", "nn.functional", "losses", "optim", "plots", "parallel", "onnx", "linalg", "fft",
+    "scipy.stats", "scipy.special", "scipy.linalg", "scipy.optimize", "scipy.integrate",
+    "scipy.interpolate", "scipy.signal", "scipy.ndimage", "scipy.sparse",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_list_what_they_offer(name):
+    """No typing, no NumPy, no helper: what stands there is documented."""
+    module = pytest.importorskip(f"minigrad.{name}")
+    offered = [n for n in dir(module) if n[0] != "_"]
+    for n in offered:
+        thing = getattr(module, n)
+        assert not inspect.ismodule(thing)
+        home = str(getattr(thing, "__module__", type(thing).__module__))
+        assert not home.startswith(("typing", "collections", "numpy.typing")), n
+        assert inspect.getdoc(thing), n
+
+
+WITHOUT = {"load_ipython_extension", "viewed", "load", "unstack", "empty_like"}
+NEED_MORE = set(
+    "can_cast digitize ix_ ldexp lexsort may_share_memory min_scalar_type ravel_multi_index "
+    "result_type scatter searchsorted shares_memory unravel_index".split()
+)
+
+
+def test_functions_have_examples():
+    """But those that need files, or arguments of their own kind and no gradient."""
+    for name in set(dir(mg)) - WITHOUT - NEED_MORE:
+        thing = getattr(mg, name)
+        if name[0] != "_" and callable(thing):
+            assert ">>>" in inspect.getdoc(thing), name
+
+
+@pytest.mark.parametrize("name", sorted(n for n, op in registry.items() if n in dir(mg)))
+def test_examples_of_ops_run(name):
+    test = doctest.DocTestParser().get_doctest(registry[name].__doc__, {}, name, None, None)
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    assert doctest.DocTestRunner(optionflags=flags).run(test).failed == 0
+
+
+def test_programs_have_a_signature_and_so_has_their_class():
+    assert "equations" in inspect.signature(mg.Program).parameters
+    assert list(inspect.signature(mg.trace(lambda a, b: a * b, 1.0, 2.0)).parameters) == ["a", "b"]

@@ -9,3 +9,9 @@ from minigrad.onnx.export import export as export
 from minigrad.onnx.graph import OPSET as OPSET
 from minigrad.onnx.load import Model as Model
 from minigrad.onnx.load import load as load
+
+__all__ = ["OPSET", "Model", "export", "load"]
+
+
+def __dir__() -> list[str]:
+    return __all__

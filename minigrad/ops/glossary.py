@@ -243,7 +243,9 @@ def with_parameters(
 
 
 def document(namespace: dict[str, object]) -> None:
-    """Add Parameters to the docstrings of a module's functions and classes that have none."""
+    """Make a module fit for reading: ``dir`` lists what it offers, docstrings have Parameters."""
+    offered = [n for n, x in namespace.items() if n[0] != "_" and not inspect.ismodule(x)]
+    namespace["__dir__"] = lambda: offered
     for name, thing in namespace.items():
         if name[0] != "_" and callable(thing) and thing.__doc__:
             with contextlib.suppress(ValueError, TypeError, AttributeError):

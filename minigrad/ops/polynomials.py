@@ -205,7 +205,16 @@ def roots_rule(g: Any, ans: Any, p: Any) -> Any:
 
 @primitive(np.roots, vjps=(roots_rule,), fresh=True, dynamic=True, complex=True)
 def roots(p: Any) -> Any:
-    """Roots of the polynomial with coefficients ``p``, highest first, as `numpy.roots`."""
+    """Roots of the polynomial with coefficients ``p``, highest first, as `numpy.roots`.
+
+    A root moves by ``-rⁿ⁻ᵏ / p'(r)`` where coefficient k does; double roots have no derivative.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda p: mg.roots(p)[0].real)(np.array([1.0, -3.0, 2.0])).round(6)
+    array([-4., -2., -1.])
+    """
     return np.roots(p)
 
 

@@ -375,7 +375,15 @@ def convolve_rule(g: Any, other: Any, x: Any, mode: Any) -> Any:
     complex=True,
 )
 def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
-    """Convolution of two sequences, as `numpy.convolve`; mode full, same or valid."""
+    """``c_k = Σ_m a_m v_(k-m)``, as `numpy.convolve`; mode full, same or valid.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> v = np.array([1.0, 2.0])
+    >>> mg.grad(lambda a: mg.convolve(a, v)[1])(np.ones(3))
+    array([2., 1., 0.])
+    """
     if mode not in ("full", "same", "valid"):
         raise ValueError(f"mode must be 'full', 'same' or 'valid', not {mode!r}")
     return np.convolve(a, v, mode)

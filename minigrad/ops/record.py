@@ -93,9 +93,8 @@ class Documented:
     def __get__(self, op: Op | None, owner: type) -> str:
         if op is None:
             return self.own
-        doc = with_parameters(op.doc, op.__signature__) if op.doc else describe(op)
-        vars(op)["__doc__"] = doc
-        return doc or ""
+        doc = vars(op)["__doc__"] = describe(op)
+        return doc
 
 
 class Op:

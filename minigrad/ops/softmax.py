@@ -76,7 +76,17 @@ def softmax_jvp(ts: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
 
 @primitive(vjps=(softmax_rule,), fresh=True, cost=10, jvp=softmax_jvp)
 def softmax(x: Any, axis: Any = -1) -> Any:
-    """``exp(x) / Σ exp(x)`` along ``axis`` (the last by default), without overflow."""
+    """``exp(x) / Σ exp(x)`` along ``axis`` (the last by default), without overflow.
+
+    The Jacobian is ``diag(s) - s sᵀ``, with s the result.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.jacobian(mg.softmax)(np.array([0.0, 0.0]))
+    array([[ 0.25, -0.25],
+           [-0.25,  0.25]])
+    """
     e = np.exp(x - top_of(x, axis))
     return e / e.sum(axis=axis, keepdims=True)
 
@@ -92,6 +102,15 @@ def log_softmax_jvp(ts: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
 
 @primitive(vjps=(log_softmax_rule,), fresh=True, cost=10, jvp=log_softmax_jvp)
 def log_softmax(x: Any, axis: Any = -1) -> Any:
-    """``log softmax(x)`` along ``axis`` (the last by default), without overflow."""
+    """``log softmax(x)`` along ``axis`` (the last by default), without overflow.
+
+    The derivative of entry i by x is ``eᵢ - softmax(x)``.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.log_softmax(x)[0])(np.array([0.0, 0.0]))
+    array([ 0.5, -0.5])
+    """
     z = x - top_of(x, axis)
     return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))

@@ -110,6 +110,16 @@ writers: dict[str, Callable[..., Any]] = {}
 """How a program is printed: ``source`` and ``save``, which `minigrad.writing` hangs in here."""
 
 
+class Called:
+    """What `inspect.signature` says of a program; nothing of the class, which has its own."""
+
+    def __get__(self, program: Program | None, owner: type) -> inspect.Signature:
+        if program is None:
+            raise AttributeError("__signature__")
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return inspect.Signature([inspect.Parameter(p, kind) for p in program.parameters])
+
+
 @dataclass(eq=False)
 class Program:
     """A function as equations; call it like the function that it was traced from.
@@ -139,6 +149,7 @@ class Program:
     constants: dict[Var, Any]
     equations: list[Equation]
     result: Any
+    __signature__ = Called()
 
     def __post_init__(self) -> None:
         self.name = unicodedata.normalize("NFKC", self.name)  # as Python itself reads it
@@ -170,11 +181,6 @@ class Program:
     @property
     def __name__(self) -> str:
         return self.name
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        return inspect.Signature([inspect.Parameter(p, kind) for p in self.parameters])
 
     @property
     def listing(self) -> str:

@@ -19,6 +19,13 @@ from minigrad.scipy.optimize import plain
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
 
+__all__ = ["odeint", "quad", "solve_ivp"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Function = Callable[..., Any]
 
 

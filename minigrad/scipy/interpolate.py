@@ -8,6 +8,12 @@ import numpy as np
 
 from minigrad.ops.shape import arrayed
 
+__all__ = ["CubicSpline", "interp1d"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 class CubicSpline:
     """The piecewise cubic through points, twice differentiable, as `scipy.interpolate.CubicSpline`.

@@ -11,6 +11,26 @@ from minigrad.ops.products import mT
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
 
+__all__ = [
+    "block_diag",
+    "cho_factor",
+    "cho_solve",
+    "cholesky",
+    "expm",
+    "lu_factor",
+    "lu_solve",
+    "solve_banded",
+    "solve_sylvester",
+    "solve_triangular",
+    "sqrtm",
+    "toeplitz",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 # --- triangular systems ------------------------------------------------------------------
 
 

@@ -9,6 +9,12 @@ import numpy as np
 
 from minigrad.ops.shape import arrayed
 
+__all__ = ["map_coordinates"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 def map_coordinates(
     input: Any, coordinates: Any, order: int = 1, mode: str = "constant", cval: float = 0.0

@@ -19,6 +19,13 @@ from minigrad.ops.shape import arrayed
 from minigrad.tensor import Tensor
 from minigrad.tree import tree_map
 
+__all__ = ["fixed_point", "minimize", "newton", "root"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Function = Callable[..., Any]
 
 

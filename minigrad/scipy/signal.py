@@ -10,6 +10,12 @@ import scipy.signal as ss
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
 
+__all__ = ["convolve", "fftconvolve", "lfilter"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
     """The convolution of two arrays of as many axes, as `scipy.signal.convolve`.

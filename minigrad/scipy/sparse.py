@@ -10,6 +10,12 @@ import scipy.sparse.linalg as spl
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
 
+__all__ = ["spsolve"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 def spsolve(A: Any, b: Any) -> Any:
     """The x with ``A x = b`` for a constant sparse A; differentiable by b.

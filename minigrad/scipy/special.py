@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted({*__all__, *sp.__all__})
+
+
 def __getattr__(name: str) -> Any:
     return getattr(sp, name)
 

@@ -17,6 +17,47 @@ import scipy.special as sp
 
 from minigrad.ops.shape import arrayed
 
+__all__ = [
+    "bernoulli",
+    "beta",
+    "binom",
+    "cauchy",
+    "chi",
+    "chi2",
+    "dirichlet",
+    "expon",
+    "f",
+    "fisk",
+    "gamma",
+    "gennorm",
+    "geom",
+    "gumbel_l",
+    "gumbel_r",
+    "halfcauchy",
+    "halfnorm",
+    "invgamma",
+    "invgauss",
+    "laplace",
+    "logistic",
+    "lognorm",
+    "multivariate_normal",
+    "nbinom",
+    "norm",
+    "pareto",
+    "poisson",
+    "rayleigh",
+    "skewnorm",
+    "t",
+    "uniform",
+    "vonmises",
+    "weibull_min",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 LOG_2PI = math.log(2 * math.pi)
 
 
