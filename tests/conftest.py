@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from contextlib import suppress
 
@@ -38,3 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if seen[table] % share.args[0]:
                 item.add_marker(pytest.mark.full)
             seen[table] += 1
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # modules and tests live to the end: no collection needs to walk them

@@ -368,6 +368,7 @@ def grown(seed: int, n: int) -> tuple[mg.Tensor, list[mg.Tensor], list[mg.Tensor
     return output, leaves, [t for t in pool if t.name]
 
 
+@pytest.mark.full
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 25))
 def test_every_scalar_formula_is_worth_its_number(seed: int, n: int) -> None:

@@ -145,6 +145,7 @@ def compare(
         close(state[name], v)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", PAIRS)
 def test_layer(name: str) -> None:
     make, make_theirs, shape = PAIRS[name]
@@ -249,6 +250,7 @@ MASKS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("masks", MASKS)
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("averaged", [True, False])
@@ -389,6 +391,7 @@ SECOND: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", SECOND)
 def test_second_derivatives(name: str) -> None:
     f, shapes = SECOND[name]
