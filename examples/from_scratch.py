@@ -16,12 +16,12 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from digits_mlp import digits
 from gradient_descent_classifier import number, picture
+from workbench import keep_state, restored, settings
 
 import minigrad as mg
 
@@ -352,14 +352,20 @@ class Network:
 
 
 def train(
-    network: Network, epochs: int, keep: str | None, report: Any = print
+    network: Network,
+    epochs: int,
+    keep: str | None,
+    report: Any = print,
+    own: dict[str, Any] | None = None,
 ) -> list[tuple[float, float]]:
-    """Loss and test accuracy by epoch; resumed from the file ``keep`` if it is there."""
+    """Loss and test accuracy by epoch; resumed from the file ``keep`` if it is there.
+
+    ``own`` is what the file must be about.
+    """
     data = digits()
     x, test = data.train_x[:, 0].astype(float), data.test_x[:, 0].astype(float)
     curve: list[tuple[float, float]] = []
-    if keep and Path(keep).exists():
-        state = mg.load(keep)
+    if state := restored(keep, own or {}):
         network.p, network.v = state["p"], state["v"]
         network.rng.bit_generator.state = json.loads(str(state["rng"]))
         curve = [tuple(row) for row in state["curve"].tolist()]
@@ -373,9 +379,9 @@ def train(
         curve.append((float(np.mean(losses)), float(np.mean(found == data.test_y))))
         if (epoch + 1) % max(1, epochs // 5) == 0:
             report(f"epoch {epoch + 1:3}   loss {curve[-1][0]:.4f}   test {curve[-1][1]:.2%}")
-        if keep:
-            rng = json.dumps(network.rng.bit_generator.state)
-            mg.save(keep, {"p": network.p, "v": network.v, "rng": rng, "curve": np.array(curve)})
+        rng = json.dumps(network.rng.bit_generator.state)
+        state = {"p": network.p, "v": network.v, "rng": rng, "curve": np.array(curve)}
+        keep_state(keep, own or {}, state)
     return curve
 
 
@@ -417,7 +423,8 @@ def main(arguments: Sequence[str] | None = None) -> float:
     assert network.grade(data.train_x[:4, 0].astype(float), data.train_y[:4])
     print("\nthe whole network: right")
     start = time.perf_counter()
-    curve = train(network, options.epochs, options.checkpoint)
+    own = settings(options, "epochs kernels seed", "from_scratch")
+    curve = train(network, options.epochs, options.checkpoint, own=own)
     print(f"{time.perf_counter() - start:.1f} s; test accuracy {curve[-1][1]:.2%}")
     if options.plot:
         picture(lambda: draw(network, curve, options.plot), options.plot)

@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 from gradient_descent_classifier import number, picture
+from workbench import keep_state, restored, settings
 
 import minigrad as mg
 from minigrad import nn
@@ -440,16 +441,14 @@ def mixed(a: Policy, b: Policy, share: float) -> Policy:
 # --- all of it -------------------------------------------------------------------------
 
 
-def kept(path: str | None, stage: str, make: Callable[[], Any], report: Any) -> Any:
-    """What ``make`` gives, read from the checkpoint if it is there."""
-    if path is None:
-        return make()
-    file = Path(f"{path}.{stage}.npz")
-    if file.exists():
-        report(f"  {stage}: from {file}")
-        return mg.load(file)
-    found = make()
-    mg.save(file, found)
+def kept(options: argparse.Namespace, stage: str, names: str, make: Callable[[], Any]) -> Any:
+    """What ``make`` gives, read from the checkpoint if it is there and of the same options."""
+    file = options.checkpoint and f"{options.checkpoint}.{stage}.npz"
+    own = settings(options, names, f"horizon, {stage}")
+    found = restored(file, own)
+    if found is None:
+        found = make()
+        keep_state(file, own, found)
     return found
 
 
@@ -470,7 +469,7 @@ def run(options: argparse.Namespace, report: Any = print) -> dict[str, Any]:
             result[name] = {"best": best, "curve": np.array([n for _, n in curve])}
         return result
 
-    learned = kept(o.checkpoint, "policies", learn, report)
+    learned = kept(o, "policies", "hidden rounds seed", learn)
     for name, row in learned.items():
         found[name] = true_return(softmax_policy(row["best"], temperature=0.1), o.test, o.seed + 9)
         report(f"  {name}: mean return {found[name]:.1f}")
@@ -480,9 +479,8 @@ def run(options: argparse.Namespace, report: Any = print) -> dict[str, Any]:
     report(f"2  log: {log.episodes.alive.sum()} transitions, mean return {found['behaviour']:.1f}")
     report(f"3  features: mean {log.mean.round(2)}, spread {log.spread.round(2)}")
     report("4  Q-learning from the log")
-    params = kept(
-        o.checkpoint, "q", lambda: q_learning(log, o.hidden, o.steps, o.seed, report), report
-    )
+    names = "hidden rounds episodes steps seed"
+    params = kept(o, "q", names, lambda: q_learning(log, o.hidden, o.steps, o.seed, report))
     report("5  counterfactual evaluation, return discounted by 0.95 a step")
     new = greedy(params, log)
     found["table"] = {}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from gradient_descent_classifier import picture
+from gradient_descent_classifier import number, picture
 from workbench import parser_of
 
 import minigrad as mg
@@ -71,10 +71,18 @@ OPTIMISERS: dict[str, tuple[type[mg.optim.Optimiser], dict[str, Any]]] = {
 }
 
 
-def path(landscape: Landscape, optimiser: str, steps: int, scale: float = 1.0) -> np.ndarray:
+def path(
+    landscape: Landscape,
+    optimiser: str,
+    steps: int,
+    scale: float = 1.0,
+    noise: float = 0.0,
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
     """The places that an optimiser comes through, the start included: (steps + 1, 2).
 
-    A descent that flies off to infinity stays where it was last.
+    A descent that flies off to infinity stays where it was last.  With noise, each slope is off
+    by a normal number of that spread in both directions, as the slopes of small batches are.
     """
     method, options = OPTIMISERS[optimiser]
     options = {**options, "lr": scale * options["lr"]}
@@ -83,8 +91,13 @@ def path(landscape: Landscape, optimiser: str, steps: int, scale: float = 1.0) -
     def note(progress: Any) -> None:
         places.append(progress.x)
 
+    f: Callable[..., Any] = landscape.f
+    if noise:
+        drawn = (rng or np.random.default_rng()).normal(0, noise, (steps, 2))
+        f = lambda p, off: landscape.f(p) + (off * p).sum()
+        options["batches"] = [(off,) for off in drawn]
     end, _ = minimize(
-        landscape.f, places[0], steps=steps, method=method, callback=note, progress=False, **options
+        f, places[0], steps=steps, method=method, callback=note, progress=False, **options
     )
     found = [*places[1:], end]  # the callback is called before every step
     return np.array([*found, *[found[-1]] * (steps + 1 - len(found))])
@@ -167,14 +180,24 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     parser = parser_of(
         __doc__ or "", steps=(int, 1, 200), frames=(int, 2, 30), scale=(float, 0, 1.0)
     )
+    parser.add_argument(
+        "--noise", type=number(0), default=0.0, metavar="N",
+        help="spread of what all slopes are off by, drawn with --seed (0)",
+    )  # fmt: skip
     parser.add_argument("--gif", metavar="PATH", help="draw the paths as they grow to this GIF")
     options = parser.parse_args(arguments)
     if options.save or options.resume:
         parser.error("there is nothing to save: all paths take a second")
     paths = {
-        name: {o: path(landscape, o, options.steps, options.scale) for o in OPTIMISERS}
+        name: {
+            o: path(
+                landscape, o, options.steps, options.scale, options.noise,
+                np.random.default_rng(options.seed),
+            )
+            for o in OPTIMISERS
+        }
         for name, landscape in LANDSCAPES.items()
-    }
+    }  # fmt: skip
     print(f"distance from the bottom after {options.steps} steps\n")
     print("".join([f"{'':12}", *(f"{o:>10}" for o in OPTIMISERS)]))
     found: dict[str, dict[str, float]] = {}

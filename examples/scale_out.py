@@ -14,14 +14,15 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gradient_descent_classifier import number, picture
+from workbench import keep_state, restored, settings
 
 import minigrad as mg
 
@@ -106,35 +107,57 @@ def by_hand(client: Any, p: Any, tasks: int, shape: tuple[int, int], seed: int) 
     return float(np.mean([value for value, _ in found]))
 
 
-def train(
-    step: Any, p: Any, data: Any, steps: int, lr: float, keep: str | None, report: Any
-) -> list[float]:
-    """Gradient descent, resumed from the file ``keep`` if it is there; all losses."""
+def arrays_inside(p: Any, data: Any, shape: tuple[int, int]) -> float:
+    """A step on Tensors that hold Dask's arrays, blocks and all; the loss.
+
+    The gradient is one graph over all blocks, and what its tasks need of each other moves.
+    """
+    import dask
+    import dask.array as da
+
+    pairs = [dask.delayed(tuple, nout=2)(d) for d in data]
+    x = da.concatenate([da.from_delayed(a, shape, float) for a, _ in pairs])
+    y = da.concatenate([da.from_delayed(b, shape[:1], float) for _, b in pairs])
+    value, gradient = dask.compute(*mg.value_and_grad(loss)(p, x, y))
+    assert all(np.isfinite(g).all() for g in gradient.values())
+    return float(value)
+
+
+def sent(client: Any) -> int:
+    """Bytes that all workers have sent to each other."""
+    each = client.run(lambda dask_worker: dask_worker.transfer_outgoing_bytes_total)
+    return sum(each.values())
+
+
+def train(step: Any, p: Any, data: Any, options: argparse.Namespace, report: Any) -> list[float]:
+    """Gradient descent, resumed from the checkpoint if it is there; all losses."""
     losses: list[float] = []
-    if keep and Path(keep).exists():
-        state = mg.load(keep)
+    keep = options.checkpoint
+    own = settings(options, "examples part features hidden lr seed", "scale_out")
+    if state := restored(keep, own):
         p, losses = state["p"], list(state["losses"])
         report(f"{len(losses)} steps are in {keep}: going on")
-    for i in range(len(losses), steps):
+    for i in range(len(losses), options.steps):
         start = time.perf_counter()
         value, gradient = step(p, data)
-        p = {name: p[name] - lr * gradient[name] for name in p}
+        p = {name: p[name] - options.lr * gradient[name] for name in p}
         losses.append(float(value))
         report(f"step {i + 1:3}   loss {value:.5f}   {time.perf_counter() - start:6.2f} s")
-        if keep:
-            mg.save(keep, {"p": p, "losses": np.array(losses)})
+        keep_state(keep, own, {"p": p, "losses": np.array(losses)})
     return losses
 
 
 @dataclass
 class Row:
-    """One line of the table: seconds per step."""
+    """One line of the table: seconds per step, the most MiB, bytes between workers per step."""
 
     workers: int
     measured: float
     expected: float
     hand: float
     peak: float
+    moved: float
+    in_arrays: float
 
 
 def scaled(
@@ -159,28 +182,45 @@ def scaled(
             costs = costs or measured(client, shape, p, options.seed)
             step = mg.parallel.value_and_grad(loss, client)
             step(p, data)  # so that the workers have imported all they need
-            ours = seconds(lambda f=step: f(p, data), options.repeats)
-            hand = seconds(
-                lambda c=client: by_hand(c, p, tasks, shape, options.seed), options.repeats
+            report(f"{workers} of {options.workers} workers: measuring", file=sys.stderr)
+            before = sent(client)
+            step(p, data)
+            moved = sent(client) - before
+            ours, hand = in_turn(
+                [
+                    lambda f=step: f(p, data),
+                    lambda c=client: by_hand(c, p, tasks, shape, options.seed),
+                ],
+                options.repeats,
             )
-            memory = client.run(peak)
-            rows.append(
-                Row(workers, ours, costs.step(workers, tasks), hand, max(memory.values()) / 2**20)
-            )
+            memory = max(client.run(peak).values()) / 2**20
+            inside = float("nan")
+            if options.arrays:
+                before = sent(client)
+                arrays_inside(p, data, shape)
+                inside = sent(client) - before
+            expected = costs.step(workers, tasks)
+            rows.append(Row(workers, ours, expected, hand, memory, moved, inside))
             if workers == options.workers:
-                losses = train(step, p, data, options.steps, options.lr, options.checkpoint, report)
+                losses = train(step, p, data, options, report)
     assert costs is not None
     return rows, losses, costs
 
 
 def seconds(call: Any, repeats: int) -> float:
     """The median time that a call takes."""
-    found = []
+    return in_turn([call], repeats)[0]
+
+
+def in_turn(calls: Sequence[Any], repeats: int) -> list[float]:
+    """The median time that each call takes, one after the other, over and over."""
+    found: list[list[float]] = [[] for _ in calls]
     for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        found.append(time.perf_counter() - start)
-    return float(np.median(found))
+        for call, times in zip(calls, found):
+            start = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - start)
+    return [float(np.median(times)) for times in found]
 
 
 def peak() -> int:
@@ -223,6 +263,7 @@ def main(arguments: Sequence[str] | None = None) -> tuple[list[Row], list[float]
     parser.add_argument("--memory", default="400MiB", help="of each worker (400MiB)")
     parser.add_argument("--seed", type=number(0, kind=int), default=0, help="(0)")
     parser.add_argument("--threads", action="store_true", help="workers in this process")
+    parser.add_argument("--arrays", action="store_true", help="beside Dask arrays in Tensors")
     parser.add_argument("--checkpoint", metavar="PATH", help="keep the training here, or go on")
     parser.add_argument("--plot", metavar="PATH", help="draw the scaling to this file")
     options = parser.parse_args(arguments)
@@ -231,9 +272,14 @@ def main(arguments: Sequence[str] | None = None) -> tuple[list[Row], list[float]
     tasks = options.examples // options.part
     print(f"{size:.2f} GB in {tasks} parts; {options.workers} workers of {options.memory}")
     rows, losses, costs = scaled(options, p)
-    print("\nworkers   s/step   expected   by hand   most memory")
+    arrays = "   arrays in Tensors" if options.arrays else ""
+    print(f"\nworkers   s/step   expected   by hand   most memory   moved per step{arrays}")
     for r in rows:
-        print(f"{r.workers:7}{r.measured:9.2f}{r.expected:11.2f}{r.hand:10.2f}{r.peak:10.0f} MiB")
+        inside = f"{r.in_arrays / 1e6:17.2f} MB" if options.arrays else ""
+        print(
+            f"{r.workers:7}{r.measured:9.2f}{r.expected:11.2f}{r.hand:10.2f}{r.peak:10.0f} MiB"
+            f"{r.moved / 1e6:14.3f} MB{inside}"
+        )
     for n in (10, 1000):
         print(f"{n:7}        –{costs.step(n, tasks):11.2f}")
     if options.plot:

@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gradient_descent_classifier import number, picture
+from workbench import keep_state, restored, settings
 
 import minigrad as mg
 
@@ -290,16 +290,16 @@ def main(arguments: Sequence[str] | None = None) -> tuple[dict[str, Any], dict[s
     options = parser.parse_args(arguments)
     start = time.perf_counter()
     kept: dict[str, Any] = {"scores": [], "lost": []}
-    if options.checkpoint and Path(options.checkpoint).exists():
-        kept = mg.load(options.checkpoint)
+    own = settings(options, "steps seed", "synthetic_data")
+    kept = restored(options.checkpoint, own) or kept
     rows = None
     for i in range(len(kept["scores"]), options.repeats):
         scores, lost, rows = once(options.seed + i, options.steps)
         kept["scores"].append(scores)
         kept["lost"].append({name: vars(d) for name, d in lost.items()})
-        print(f"split {i + 1}: {time.perf_counter() - start:.0f} s")
-        if options.checkpoint:
-            mg.save(options.checkpoint, kept)
+        took = time.perf_counter() - start
+        print(f"split {i + 1} of {options.repeats}: {took:.0f} s", file=sys.stderr)
+        keep_state(options.checkpoint, own, kept)
     print("\ntrained on              accuracy on real rows")
     for name in kept["scores"][0]:
         each = np.array([s[name] for s in kept["scores"]])

@@ -112,3 +112,38 @@ def begin(run: Run, options: argparse.Namespace) -> Run:
             sys.exit(f"--resume {options.resume}: {error}")
         print(f"resumed {run.title} at step {run.step}", file=sys.stderr)
     return run
+
+
+# --- a file that a program goes on from by itself ---------------------------------------
+
+
+def settings(options: argparse.Namespace, names: str, title: str) -> dict[str, Any]:
+    """What a checkpoint depends on: the options of these names, and whose it is."""
+    return {"of": title, **{name: getattr(options, name) for name in names.split()}}
+
+
+def keep_state(path: str | None, own: dict[str, Any], state: Any) -> None:
+    """Write the state to the checkpoint, if there is to be one."""
+    if path:
+        mg.save(path, {"settings": own, "state": state})
+
+
+def restored(path: str | Path | None, own: dict[str, Any]) -> Any:
+    """The state in a checkpoint; None where there is no file.
+
+    A file that is no checkpoint, or of a run with other settings, ends the program.
+    """
+    if not path or not Path(path).exists():
+        return None
+    try:
+        saved = mg.load(path)
+        theirs, state = saved["settings"], saved["state"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        sys.exit(f"--checkpoint {path} is no checkpoint ({error}): name another file")
+    for name, value in own.items():
+        if theirs.get(name) != value:
+            sys.exit(
+                f"--checkpoint {path} is of a run with {name} {theirs.get(name)!r}, not {value!r}: "
+                "name another file, or delete it"
+            )
+    return state

@@ -90,6 +90,22 @@ def test_a_descent_that_flies_off_stays_where_it_was() -> None:
     np.testing.assert_array_equal(places[-1], places[-2])
 
 
+def test_noisy_slopes_by_hand() -> None:
+    off = np.random.default_rng(5).normal(0, 0.7, (12, 2))
+    places = path(LANDSCAPES["bowl"], "SGD", 12, noise=0.7, rng=np.random.default_rng(5))
+    p = np.array(LANDSCAPES["bowl"].start, float)
+    for t in range(12):
+        p = p - 0.05 * (2 * p + off[t])
+        np.testing.assert_allclose(places[t + 1], p, rtol=1e-12)
+
+
+def test_the_seed_is_that_of_the_noise() -> None:
+    runs = [landscapes.main(f"--steps 5 --noise 0.3 --seed {seed}".split()) for seed in (0, 0, 1)]
+    assert runs[0] == runs[1] != runs[2]
+    with pytest.raises(SystemExit):
+        landscapes.main(["--noise", "-1"])
+
+
 @pytest.mark.full
 def test_the_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(str(Path(__file__).parent.parent / "examples"))
     import horizon
     import synthetic_data as synthetic
+    import workbench
 
 SILENT = lambda *_: None
 
@@ -99,11 +101,38 @@ def test_policies_learn_and_a_served_one_acts_alike(log: Any, tmp_path: Path) ->
 def test_the_mixture_and_checkpoints(tmp_path: Path) -> None:
     both = horizon.mixed(coin, leaning, 0.5)(np.ones((3, 4)))
     np.testing.assert_allclose(both.sum(axis=1), 1)
-    path, said = str(tmp_path / "run"), []
+    options = argparse.Namespace(checkpoint=str(tmp_path / "run"), hidden=4, seed=1)
+    made: list[int] = []
+
+    def make() -> Any:
+        made.append(1)
+        return {"W": np.ones(2)}
+
     for _ in range(2):
-        found = horizon.kept(path, "q", lambda: {"W": np.ones(2)}, said.append)
+        found = horizon.kept(options, "q", "hidden seed", make)
     np.testing.assert_array_equal(found["W"], np.ones(2))
-    assert len(said) == 1
+    assert len(made) == 1
+    options.hidden = 5
+    with pytest.raises(SystemExit, match=r"run.q.npz is of a run with hidden 4, not 5: name"):
+        horizon.kept(options, "q", "hidden seed", make)
+    options.checkpoint = None
+    horizon.kept(options, "q", "hidden seed", make)
+    assert len(made) == 2
+
+
+def test_files_that_are_no_checkpoints_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.npz"
+    assert workbench.restored(path, {}) is None
+    mg.save(path, {"p": np.ones(2)})
+    with pytest.raises(SystemExit, match=r"run.npz is no checkpoint \('settings'\): name another"):
+        workbench.restored(path, {})
+    path.write_bytes(b"text")
+    with pytest.raises(SystemExit, match=r"run.npz is no checkpoint \(.*\): name another"):
+        workbench.restored(path, {})
+    workbench.keep_state(str(path), {"of": "a", "lr": 0.5}, [1, 2])
+    assert workbench.restored(path, {"of": "a", "lr": 0.5}) == [1, 2]
+    with pytest.raises(SystemExit, match=r"is of a run with of 'a', not 'b'"):
+        workbench.restored(path, {"of": "b", "lr": 0.5})
 
 
 # --- synthetic data --------------------------------------------------------------------
@@ -177,4 +206,4 @@ def test_a_run_goes_on(tmp_path: Path, capsys: Any) -> None:
     synthetic.main([*keep, "--repeats", "1"])
     part = synthetic.main([*keep, "--repeats", "2"])
     assert part == whole
-    assert capsys.readouterr().out.count("split 2") == 2
+    assert capsys.readouterr().err.count("split 2 of 2") == 2
