@@ -12,7 +12,7 @@ import minigrad as mg
 from minigrad.ops import windows
 from minigrad.ops.record import registry
 from minigrad.ops.windows import bessel
-from minigrad.writing.notation import onehot
+from minigrad.writing.notation import identity, onehot
 
 DIGITS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 
@@ -49,8 +49,6 @@ class Functions(dict[str, Any]):
     """NumPy's functions, and what only minigrad has, by name."""
 
     def __missing__(self, name: str) -> Any:
-        if name == "einsum":  # which text writes with the arrays as a list
-            return lambda arrays, subscripts, **_: np.einsum(subscripts, *arrays)
         if name == "np":
             return np
         if name == "norm":
@@ -76,7 +74,8 @@ def python(text: str) -> str:
         text = text.replace(part, number)
     text = re.sub("‖([^‖]*)‖", r"norm(\1)", re.sub(r"(\d)π", r"\1*π", text))
     text = text.replace("√", "root**").replace("⁻ᵀ", "**flipped").replace("⁻¹", "**inverted")
-    text = re.sub(r"(?<=[\w)\]]) (?=\w+ᵀ)", "[:, None] * ", text)  # x yᵀ
+    text = re.sub(r"(?<=[\w)\]]) (?=[\w.]+(\[\w+\])?ᵀ)", "[:, None] * ", text)  # x yᵀ
+    text = re.sub(r"(?<=[\w)\]]) (?=\([^()]*\)ᵀ)", "[:, None] * ", text)  # x (y·z)ᵀ
     text = text.replace("ᵀ", ".T").replace("σ(", "sigmoid(").replace("∂", "d")
     text = re.sub(r"-(?=[^\s\d>])", "-1*", text)  # NumPy has no negative truth values
     numbers = str.maketrans(DIGITS, "-0123456789")
@@ -101,7 +100,10 @@ def environment(formula: Any) -> Functions:
     parts = {n.partition(".")[2]: op.forward for n, op in registry.items() if "linalg." in n}
     env["linalg"] = SimpleNamespace(**parts)
     classes = {e.kwargs["classes"] for e in formula.program.equations if e.op is onehot}
-    env["onehot"] = lambda y: np.eye(*classes)[y]
+    env["onehot"] = lambda y, n=None: np.eye(n or next(iter(classes)))[y]
+    for e in formula.program.equations:
+        if e.op is identity:
+            env["I"] = np.eye(e.kwargs["n"])
     return env
 
 
@@ -134,7 +136,8 @@ def check(explanation: Any, rtol: float = 1e-7) -> int:
             np.testing.assert_allclose(
                 np.broadcast_to(row.expression.evaluate(), row.shape), row.value, **tolerance
             )
-            if not row.total and ", ...," not in row.formula:  # a long list cut short
+            signs = any("steps" in e.kwargs for e in row.expression.program.equations)
+            if not (row.total or signs) and ", ...," not in row.formula:  # a list cut short
                 text = np.broadcast_to(value_of(row.expression), row.shape)
                 np.testing.assert_allclose(text, row.value, **tolerance, err_msg=row.formula)
             if row.formula.startswith("np.add.at("):

@@ -173,7 +173,7 @@ def test_indices_keep_their_names() -> None:
     L = (emb**2).sum()
     assert formulas(mg.explain(L, C))["dC"] == "np.add.at(dC, ix, demb)"
     M = (C[ix, 0] ** 3).sum() + C[1:3].sum()
-    assert "scatter(" in formulas(mg.explain(M, C))["dC"]  # which is a part of it
+    assert "scatter(" in formulas(mg.explain(M, C))["dC"]  # a block, and entries
     first = C[ix, 0]
     N = (first**3).sum()
     assert formulas(mg.explain(N, C))["dC"] == "np.add.at(dC, np.s_[ix, 0], dfirst)"

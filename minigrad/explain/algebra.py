@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain import arrays, choices, factors, linear  # noqa: F401 (their rules come first)
+from minigrad.explain import (  # noqa: F401 (their rules come first)
+    arrays,
+    choices,
+    entries,
+    factors,
+    linear,
+    moments,
+    windowed,
+)
 from minigrad.explain.factors import named
 from minigrad.ops.elementwise import branch
 from minigrad.program.builder import Builder, Rule, is_, key_of, number, outcome, shape_of
@@ -54,7 +62,11 @@ def multiple_of_reciprocal(b: Builder, x: Any, y: Any) -> Any:
     if c is None or inner is None or number(inner[0]) is None:
         return None
     c *= number(inner[0])
-    answer = b.emit(ops.divide, abs(c), inner[1])
+    over = 1 / abs(c) if 0 < abs(c) < 1 else 0
+    if over in (2, 4, 8):
+        answer = b.emit(ops.divide, 1, b.emit(ops.multiply, int(over), inner[1]))
+    else:
+        answer = b.emit(ops.divide, abs(c), inner[1])
     return answer if c > 0 else b.emit(ops.negative, answer)
 
 

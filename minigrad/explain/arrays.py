@@ -146,3 +146,33 @@ def moved_nowhere(b: Builder, x: Any, source: Any = 0, destination: Any = 0) -> 
     if source % n == destination % n:
         return x
     return b.emit(ops.transpose, x) if n == 2 else None
+
+
+def unstretched(op: Op) -> Rule:
+    """A number that is stretched to what it meets is a number."""
+
+    def applied(b: Builder, x: Any, y: Any) -> Any:
+        u, v = (stretched_from(b, z, w) for z, w in ((x, y), (y, x)))
+        if u is not x or v is not y:
+            return b.emit(op, u, v)
+        for k, (z, w) in enumerate(((x, y), (y, x))):  # what is one number is stretched last
+            inner = b.match(z, ops.broadcast_to)
+            if inner is not None and not z.given and not shape_of(inner[0]) and not shape_of(w):
+                one = b.emit(op, *((inner[0], w) if not k else (w, inner[0])))
+                return b.emit(ops.broadcast_to, one, shape=z.shape)
+        return None
+
+    return applied
+
+
+def stretched_from(b: Builder, x: Any, other: Any) -> Any:
+    """What ``x`` was stretched from, if ``other`` has the shape anyhow."""
+    inner = b.match(x, ops.broadcast_to)
+    if inner is None or x.given:
+        return x
+    shape = np.broadcast_shapes(shape_of(inner[0]), shape_of(other))
+    return inner[0] if shape == np.broadcast_shapes(x.shape, shape_of(other)) else x
+
+
+for _op in (ops.add, ops.subtract, ops.multiply, ops.divide, ops.power):
+    rule(_op, when="formula")(unstretched(_op))

@@ -1,18 +1,19 @@
-"""Identities of choices: masks and ties, np.where, what is written to entries of an array."""
+"""Identities of choices: masks and ties, np.where, guards."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.factors import Factors, built, factors, merged
+from minigrad.explain.factors import Factors, built, factors, merged, unpadded
 from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, Rule, is_, key_of, number, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import floating, rule, whole
-from minigrad.writing.notation import above, below, onehot
+from minigrad.program.rules import floating, rule
+from minigrad.writing.notation import above, below
 
 # --- masks ---------------------------------------------------------------------------------
 
@@ -89,48 +90,6 @@ def moved(other: Op) -> Rule:
 
 for _op, _other in ((above, below), (below, above)):
     rule(_op, when="formula")(moved(_other))
-
-
-@rule(ops.scatter, when="formula")
-def scattered_number(b: Builder, x: Any, shape: Any = None, index: Any = None) -> Any:
-    """The same number in each row, where ``y`` says, is that times onehot(y)."""
-    if not isinstance(index, tuple) or len(index) != 2 or len(shape) != 2:
-        return None
-    rows, y = index
-    one_each = isinstance(rows, np.ndarray | range) and np.array_equal(
-        np.ravel(rows), np.arange(shape[0])
-    )
-    if not one_each or not isinstance(y, Var) or y.dtype.kind not in "iu" or y.shape != (shape[0],):
-        return None
-    c = same_everywhere(b, x)
-    if c is None:
-        return None
-    hot = b.keep(onehot, (y,), {"classes": shape[1]}, Var("t", tuple(shape), np.dtype(float)))
-    return b.emit(ops.multiply, c, hot)
-
-
-def same_everywhere(b: Builder, x: Any) -> Any:
-    """The number, or what is one, that all entries of ``x`` are; None if they may differ."""
-    if number(x) is not None or not shape_of(x):
-        return number(x) if number(x) is not None else x
-    for op in (ops.broadcast_to, ops.reshape):
-        if (inner := b.match(x, op)) is not None:
-            return same_everywhere(b, inner[0])
-    c, found = factors(b, x)
-    if len(found) == 1 and c == 1:
-        return None
-    parts = {k: [same_everywhere(b, y), p] for k, (y, p) in found.items()}
-    return None if any(y is None for y, _ in parts.values()) else built(b, c, parts)
-
-
-@rule(ops.sum, when="formula")
-def sum_of_one_hot(
-    b: Builder, x: Any, axis: Any = None, keepdims: Any = False, **others: Any
-) -> Any:
-    """Each row of onehot(y) has one 1."""
-    if not whole(others) or not (isinstance(x, Var) and b.match(x, onehot) and axis in (1, -1)):
-        return None
-    return np.broadcast_to(np.float64(1), (x.shape[0], 1) if keepdims else x.shape[:1])
 
 
 @rule(above, below, when="formula")
@@ -222,16 +181,39 @@ def common_to_both(b: Builder, condition: Any, x: Any, y: Any) -> Any:
 # --- guards: left out if no value meets them -----------------------------------------------
 
 
+def conditions(b: Any, x: Any) -> list[Any]:
+    """The conditions that all have to hold for ``x`` to be true."""
+    found, stack = [], [x]
+    while stack:
+        y = stack.pop()
+        made = b.made_by.get(y) if isinstance(y, Var) else None
+        if made is not None and made.op in (ops.bitwise_and, ops.logical_and, ops.multiply):
+            stack += made.args
+        elif made is not None:
+            found.append(made)
+    return found
+
+
 @rule(ops.branch, when="free")
 def guarded_division(b: Any, condition: Any, x: Any, y: Any) -> Any:
-    """``where(y == 0, 1, y)`` is ``y`` unless that is 0."""
-    inner = b.match(condition, ops.equal)
-    if inner is None or number(inner[1]) is None or number(x) is None:
+    """``where(y == 0, 1, y)`` is ``y`` unless that is 0, and so is ``where(u == 0, 0, 1)`` 1."""
+    if number(x) is None:
         return None
-    if isinstance(y, Var) and inner[0] is y:
-        b.freed = True
-        return y
+    for made in conditions(b, condition):
+        if made.op is not ops.equal or number(made.args[1]) is None:
+            continue
+        of = made.args[0]
+        if of is y or is_(y, 1) or not (of.given if isinstance(of, Var) else True):
+            b.freed = True
+            shape = np.broadcast_shapes(shape_of(condition), shape_of(y))
+            return y if shape == shape_of(y) else b.emit(ops.broadcast_to, y, shape=shape)
     return None
+
+
+@rule(ops.branch, when="formula")
+def no_choice(b: Builder, condition: Any, x: Any, y: Any) -> Any:
+    """``where(c, x, x)`` is ``x``."""
+    return x if key_of(x) == key_of(y) and shape_of(x) == shape_of(condition) else None
 
 
 @rule(ops.maximum, when="free")
@@ -244,36 +226,75 @@ def at_least_one(b: Any, x: Any, y: Any) -> Any:
     return x
 
 
-# --- entries -------------------------------------------------------------------------------
-
-
-def same_entries(sign: int) -> Rule:
-    """What is added to the same entries is added up before."""
-
-    def together(b: Builder, x: Any, y: Any) -> Any:
-        u, v = b.made(x, ops.scatter), b.made(y, ops.scatter)
-        if u is None or v is None or key_of(u.kwargs["index"]) != key_of(v.kwargs["index"]):
-            return None
-        if shape_of(u.args[0]) != shape_of(v.args[0]):
-            return None
-        inner = b.emit(ops.add if sign > 0 else ops.subtract, u.args[0], v.args[0])
-        return b.emit(ops.scatter, inner, **u.kwargs)
-
-    return together
-
-
-for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
-    rule(_op, when="formula")(same_entries(_sign))
-
-
-def is_everything(part: Any) -> bool:
-    return isinstance(part, slice) and part == slice(None)
-
-
-@rule(ops.scatter, when="formula")
-def all_entries(b: Builder, x: Any, shape: Any = None, index: Any = None) -> Any:
-    """An index that only adds axes picks all entries, each once."""
-    parts = index if isinstance(index, tuple) else (index,)
-    if not all(part is None or part is Ellipsis or is_everything(part) for part in parts):
+@rule(ops.divide, when="free")
+def shared_by_one(b: Any, x: Any, y: Any) -> Any:
+    """``g·(u == m)/Σ(u == m)`` is ``g·(u == m)`` where one alone is largest."""
+    made = b.made(y, ops.sum) or b.made(unpadded(b, y), ops.sum)
+    mask = made.args[0] if made is not None else None
+    if not isinstance(mask, Var) or mask.dtype.kind != "b":
         return None
-    return b.emit(ops.reshape, x, shape=tuple(shape))
+    if x is not mask and (not floating(x) or id(mask) not in factors(b, x)[1]):
+        return None
+    b.freed = True
+    return b.emit(ops.multiply, 1.0, x) if x is mask else x
+
+
+@rule(ops.real, when="formula")
+def already_real(b: Builder, x: Any) -> Any:
+    """The real part of what is real."""
+    return x if floating(x) else None
+
+
+@rule(ops.less_equal, when="formula")
+def at_most_infinity(b: Builder, x: Any, y: Any) -> Any:
+    """``x <= inf`` holds always."""
+    return np.broadcast_to(np.True_, shape_of(x))[()] if is_(y, math.inf) else None
+
+
+@rule(ops.greater_equal, when="formula")
+def at_least_minus_infinity(b: Builder, x: Any, y: Any) -> Any:
+    """``x >= -inf`` holds always."""
+    return np.broadcast_to(np.True_, shape_of(x))[()] if is_(y, -math.inf) else None
+
+
+@rule(ops.bitwise_and, when="formula")
+def and_always(b: Builder, x: Any, y: Any) -> Any:
+    """``x & True`` is ``x``."""
+    for u, v in ((x, y), (y, x)):
+        if isinstance(u, Var) and isinstance(v, np.ndarray | np.bool_ | bool) and np.all(v):
+            return u
+    return None
+
+
+@rule(ops.bounded, when="formula")
+def bounded_on_one_side(b: Builder, x: Any, low: Any, high: Any) -> Any:
+    """``clip(x, 0, inf)`` is the larger of ``x`` and 0."""
+    if is_(high, math.inf):
+        return b.emit(ops.maximum, x, low)
+    return b.emit(ops.minimum, x, high) if is_(low, -math.inf) else None
+
+
+def beyond(smaller: Op, step: Op) -> Rule:
+    """``(u - min(u, v))·1[u < v]`` is 0: there the smaller one is ``u``."""
+
+    def nothing(b: Builder, x: Any, y: Any) -> Any:
+        if not floating(x) and not floating(y):
+            return None
+        (_, f), (_, g) = factors(b, x), factors(b, y)
+        found = {**f, **g}
+        masks = [b.match(z, step) for z, _ in found.values()]
+        for mask in filter(None, masks):
+            for z, p in found.values():
+                inner = b.match(z, ops.subtract) if p > 0 else None
+                for u, v in () if inner is None else (inner, inner[::-1]):
+                    least = b.match(v, smaller)
+                    if least and u is mask[0] and {*map(key_of, least)} == {*map(key_of, mask)}:
+                        shape = np.broadcast_shapes(shape_of(x), shape_of(y))
+                        return np.broadcast_to(np.result_type(x.dtype, y.dtype).type(0), shape)[()]
+        return None
+
+    return nothing
+
+
+for _op, _step in ((ops.minimum, below), (ops.maximum, above)):
+    rule(ops.multiply, when="formula")(beyond(_op, _step))

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.factors import Factors, built, constant_along, factors
-from minigrad.program.builder import Builder, key_of, number, shape_of
+from minigrad.explain.entries import UNFOLDED
+from minigrad.explain.factors import Factors, built, factors
+from minigrad.explain.shares import REDUCTIONS, known_total
+from minigrad.program.builder import Builder, key_of, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
 from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
 from minigrad.writing.formulas import Formula, Writer
@@ -35,15 +37,19 @@ class Step:
     ----------
     formula : Formula
     reason : str
+    name : str
+        What the gradient is called where entries are added to it.
     """
 
     formula: Formula
     reason: str
+    name: str = ""
 
     @property
     def text(self) -> str:
         """As in a textbook: matrix products without a sign."""
-        return self.formula.write(BOOK).code
+        added = self.formula.accumulated(self.name, BOOK) if self.name else None
+        return added or self.formula.write(BOOK).code
 
 
 class Algebra(Builder):
@@ -55,12 +61,16 @@ class Algebra(Builder):
         Variable -> its value, of arrays that no Tensor enters.
     facts : dict
         Variable -> what was used of it.
+    fixed : set
+        Variables of which it was used how they depend on each other.
     results : dict
         Variable that is a name -> the equation that it is the result of.
     """
 
     results: dict[Var, Equation]
     sizes: dict[Var, int]
+    unfolded = UNFOLDED
+    reductions = REDUCTIONS
 
     def __init__(self, known: dict[Var, Any], formula: Formula) -> None:
         super().__init__(rules("closed", "read", "formula"))
@@ -69,10 +79,20 @@ class Algebra(Builder):
         self.results = formula.made
         self.sizes = {v: int(s.name) for v, s in formula.symbols.items() if s.name.isdigit()}
         self.busy = False
+        self.summing = False
+        self.fixed: set[Var] = set()
+        self.values = formula.values
 
     def origin(self, x: Any) -> Equation | None:
         """The equation of ``x``, whether it has a name or not."""
         return self.results.get(x) or self.made_by.get(x) if isinstance(x, Var) else None
+
+    def terms(self, x: Any) -> list[tuple[float, Any]] | None:
+        """What ``x`` is the sum of when it is multiplied out, with coefficients."""
+        terms = multiplied_out(self, *factors(self, x))
+        if terms is None:
+            return None
+        return [(c, built(self, 1, found)) for c, found in terms.values()]
 
 
 # --- sums of products ------------------------------------------------------------------
@@ -253,110 +273,14 @@ def vector_behind(b: Builder, x: Any, y: Any) -> Any:
 
 @rule(ops.sum, when="closed")
 def known_sum(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any) -> Any:
-    """Each row of an array of ones and zeros sums to 1."""
-    if x not in b.known or axis is None or not whole(others):
+    """Each row of an array of shares sums to 1."""
+    if not whole(others) or axis is None or not isinstance(x, Var):
         return None
-    total = np.sum(b.known[x], axis=axis, keepdims=bool(keepdims))
-    if not np.allclose(total, 1, rtol=1e-12, atol=0.0):
+    total = known_total(b, x, axis)
+    if total is None:
         return None
-    b.facts[x] = "each row of {} sums to 1"
-    return np.broadcast_to(x.dtype.type(1), np.shape(total))[()]
-
-
-@rule(ops.sum, when="closed")
-def sum_of_shares(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any) -> Any:
-    """What softmax gives sums to 1."""
-    made = b.origin(x)
-    if made is None or made.op is not ops.softmax or not whole(others) or axis is None:
-        return None
-    n = len(x.shape)
-    if not isinstance(axis, int) or axis % n != made.kwargs.get("axis", -1) % n:
-        return None
-    if x.given:
-        b.facts[x] = "{} sums to 1"
     shape = np.sum(np.empty(x.shape, bool), axis=axis, keepdims=bool(keepdims)).shape
-    return np.broadcast_to(x.dtype.type(1), shape)[()]
-
-
-@rule(ops.sum, when="closed")
-def sum_of_deviations(
-    b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any
-) -> Any:
-    """What is left of numbers without their mean sums to 0."""
-    if not whole(others) or not isinstance(x, Var):
-        return None
-    n = len(x.shape)
-    axes = set(range(n)) if axis is None else {a % n for a in np.atleast_1d(axis)}
-    if not centred(b, x, axes):
-        return None
-    names = {v for v in b.results if v in ancestors_of(b, x)}
-    for v in names:
-        b.facts[v] = "deviations from a mean sum to 0"
-    shape = np.sum(np.empty(x.shape, bool), axis=axis, keepdims=bool(keepdims)).shape
-    return np.broadcast_to(x.dtype.type(0), shape)[()]
-
-
-def ancestors_of(b: Any, x: Any) -> set[Var]:
-    """The names that ``x`` is made of."""
-    found, stack = set(), [x]
-    while stack:
-        y = stack.pop()
-        made = b.made_by.get(y) if isinstance(y, Var) and not y.given else None
-        if made is not None:
-            stack += made.args
-        elif isinstance(y, Var):
-            found.add(y)
-    return found
-
-
-def centred(b: Any, x: Any, axes: set[int]) -> bool:
-    """Whether ``x`` is what something is without its mean, times what is the same along it."""
-    made = b.origin(x)
-    if made is None:
-        return False
-    if made.op is ops.subtract:
-        return is_mean(b, made.args[1], made.args[0], axes)
-    if made.op is ops.negative:
-        return centred(b, made.args[0], axes)
-    if made.op is ops.divide:
-        return centred(b, made.args[0], axes) and constant_along(made.args[1], x, axes, True)
-    if made.op is ops.multiply:
-        u, v = made.args
-        return any(
-            isinstance(y, Var)
-            and y.shape == x.shape
-            and centred(b, y, axes)
-            and constant_along(z, x, axes, True)
-            for y, z in ((u, v), (v, u))
-        )
-    return False
-
-
-VIEWS = frozenset([ops.reshape, ops.expand_dims, ops.elements, ops.broadcast_to])
-
-
-def is_mean(b: Any, m: Any, x: Any, axes: set[int]) -> bool:
-    """Whether ``m`` is the mean of ``x`` along ``axes``."""
-    made = b.origin(m)
-    if made is not None and made.op in (
-        ops.reshape,
-        ops.expand_dims,
-        ops.elements,
-        ops.broadcast_to,
-    ):
-        made = b.origin(made.args[0])
-    if made is not None and made.op is ops.divide:
-        total = b.origin(made.args[0])
-        n = int(np.prod([x.shape[a] for a in axes]))
-        over = number(made.args[1]) or b.sizes.get(made.args[1])
-        made = total if total is not None and total.op is ops.sum and over == n else None
-    elif made is not None and made.op is not ops.mean:
-        made = None
-    if made is None or made.args[0] is not x or not whole(made.kwargs):
-        return False
-    axis = made.kwargs.get("axis")
-    n = len(x.shape)
-    return axes == (set(range(n)) if axis is None else {a % n for a in np.atleast_1d(axis)})
+    return np.broadcast_to(x.dtype.type(total), shape)[()]
 
 
 # --- the steps -----------------------------------------------------------------------------
@@ -382,7 +306,7 @@ def simplified(formula: Formula, constant: dict[Var, Any]) -> tuple[Formula, str
     result = now(program.result)
     made = without_dead_code(program.replace(equations=b.equations, result=result))
     again = replace(formula, program=made)
-    if again.text == formula.text or not agree(formula, again, frozenset(b.facts)):
+    if again.text == formula.text or not agree(formula, again, frozenset(b.facts) | b.fixed):
         return None
     facts = [text.format(formula.symbols[v].name) for v, text in b.facts.items()]
     left = denominators(again)

@@ -7,6 +7,7 @@ in front.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,8 @@ def merged(b: Builder, *those: Factors) -> Factors:
 
 def normal(b: Builder, found: Factors) -> Factors:
     """Roots, quotients that have a name, and cofactors over their determinant, as one factor."""
-    for reduce in (roots_squared, names_of_quotients, inverse_by_cofactors):
+    more = getattr(b, "reductions", ())
+    for reduce in (roots_squared, names_of_quotients, inverse_by_cofactors, *more):
         found = {key: part for key, part in reduce(b, found).items() if part[1]}
     return found
 
@@ -152,7 +154,7 @@ def built(b: Builder, c: float, found: Factors) -> Any:
     """A number times a product, over one."""
     c = int(c) if c == int(c) and abs(c) < 2**53 else c
     above, below = product_of(b, found), product_of(b, found, -1)
-    if below is not None and (1 / c) % 1 == 0 and abs(c) <= 0.5:
+    if below is not None and 0 < abs(c) <= 0.5 and (1 / c) % 1 == 0 and (1 / c) % 5:
         below, c = b.emit(ops.multiply, int(abs(1 / c)), below), 1 if c > 0 else -1
     if above is None and below is not None:
         size, sign = abs(c), 1 if c > 0 else -1
@@ -222,10 +224,14 @@ def root_in_a_power(b: Builder, x: Any, p: Any = 2) -> Any:
     if type(number(p)) is not int or not floating(x) or x.given:
         return None
     c, found = factors(b, x)
-    if not any(b.match(y, ops.sqrt) and not y.given for y, _ in found.values()):
+    roots = any(b.match(y, ops.sqrt) and not y.given for y, _ in found.values())
+    size = c ** number(p)
+    plain = Fraction(size).limit_denominator(64)
+    near = abs(float(plain) - size) <= 4e-16 * abs(size) and size
+    if not roots and (not near or c == float(Fraction(c).limit_denominator(64))):
         return None
     power = {k: [y, q * number(p)] for k, (y, q) in found.items()}
-    answer = built(b, c ** number(p), normal(b, power))
+    answer = built(b, float(plain) if near else size, normal(b, power))
     return answer if shape_of(answer) == x.shape else None
 
 
@@ -246,9 +252,7 @@ def linear(op: Any) -> Rule:
     """``Σ c·x`` is ``c·Σ x``, ``A @ (c·x)`` is ``c·(A @ x)``."""
 
     def outside(b: Builder, *args: Any, **kwargs: Any) -> Any:
-        if not kwargs.keys() <= {"axis", "keepdims", "axes", "shape", "axis1", "axis2"} and not (
-            op is ops.sum and whole(kwargs)
-        ):
+        if op is ops.sum and not whole(kwargs):
             return None
         parts = [scalars_of(b, x) for x in args]
         if all(rest is x for (_, _, rest), x in zip(parts, args, strict=True)):
@@ -264,7 +268,20 @@ def linear(op: Any) -> Rule:
     return outside
 
 
-for _op in (ops.sum, ops.matmul, ops.transpose, ops.reshape, ops.swapaxes, outer):
+LINEAR = (
+    ops.sum,
+    ops.matmul,
+    ops.transpose,
+    ops.reshape,
+    ops.swapaxes,
+    ops.moveaxis,
+    ops.elements,
+    ops.flip,
+    ops.cumsum,
+    ops.convolve,
+    outer,
+)
+for _op in LINEAR:
     rule(_op, when="formula")(linear(_op))
 
 

@@ -21,6 +21,7 @@ from minigrad import ops
 from minigrad.explain import closed
 from minigrad.explain.layers import layers
 from minigrad.explain.paper import UNREADABLE, traced
+from minigrad.explain.passes import Before, passes
 from minigrad.explain.pieces import Piece, edges_to, passed
 from minigrad.explain.rows import LONGEST, Row
 from minigrad.explain.sheet import Sheet
@@ -84,6 +85,9 @@ class Chart:
                         shapes.add(a.shape)
         self.on.intersection_update(every)
         self.layers = self._layers(every)
+        inner = [n for n in every if n in self.on and n.op is not None and known.known(n)]
+        found = passes(inner, known) if len(every) < CROWDED else {}
+        self.passes = {n: before for n, before in found.items() if n in self.on}
         self.order = [n for n in reversed(every) if n in self.on and self.key(n)]
         self.pieces = {n: self._piece(n) for n in self.order}
         self.users: dict[AnyNode, list[AnyNode]] = {n: [] for n in self.order}
@@ -91,7 +95,7 @@ class Chart:
             for p in self.pieces[node].below:
                 self.users[p].append(node)
         lengths = {n for s in shapes for n in (*s, math.prod(s))}
-        self.sizes = tuple(sorted((n for n in lengths if n > 1), reverse=True)[:20])
+        self.sizes = tuple(sorted((n for n in lengths if n > 2), reverse=True)[:20])
         self.chained = all(np.shape(self.value(n)) == () for n in self.order) or all(
             self.pieces[n].elementwise for n in self.order
         )
@@ -107,7 +111,7 @@ class Chart:
     def key(self, node: AnyNode) -> bool:
         """Whether ``node`` appears by its name."""
         known = self.names.known(node) or node is self.output
-        return known or node in self._leaf or node in self.layers
+        return known or node in self._leaf or node in self.layers or node in self.passes
 
     def _layers(self, every: list[AnyNode]) -> dict[AnyNode, tuple[str, str]]:
         """What a layer gives, if it has no name -> a short one, and the layer."""
@@ -158,6 +162,8 @@ class Chart:
             return self._given[node]
         if node in self.layers:
             return self.layers[node][0]
+        if node in self.passes:
+            return self.passes[node].name
         if node is self.output and not self.names.known(node):
             return self._output_name
         return self.names.of(node)
@@ -268,7 +274,13 @@ class Chart:
     def sheet(self) -> Sheet:
         sheet = Sheet(self.names, self.opaque, self.called, self.sizes, self.nameless)
         sheet.tracer.notes = self.notes
+        sheet.passes = self._inside_passes
         return sheet
+
+    @cached_property
+    def _inside_passes(self) -> dict[AnyNode, tuple[AnyNode, Before]]:
+        """Node -> the earlier value that it is a step to."""
+        return {n: (u, b) for u, b in self.passes.items() for n in self.pieces[u].inside}
 
     def adjoint(self, sheet: Sheet, node: AnyNode) -> Any:
         """The gradient with respect to ``node``: a stand-in, or the 1 to begin with."""
@@ -300,7 +312,7 @@ class Chart:
 
     def closed(self, v: AnyNode) -> list[closed.Step]:
         """The gradient with respect to ``v`` as one formula, step by step; empty if too long."""
-        if sum(self.pieces[u].size for u in self.order) > LONGEST:
+        if sum(self.pieces[u].size for u in self.order) > 3 * LONGEST:
             return []
         sheet = self.sheet()
         pending: dict[AnyNode, Any] = {self.output: None}
@@ -327,7 +339,8 @@ class Chart:
             return []
         used = dict.fromkeys(n.op for u in self.order for n in self.pieces[u].inside)
         rules = [DERIVATIVES[op] for op in used if op in DERIVATIVES]
-        steps = [closed.Step(formula, ", ".join(["chain rule", *rules]))]
+        name = f"{self.prefix}{self.called(v)}"
+        steps = [closed.Step(formula, ", ".join(["chain rule", *rules]), name)]
         fixed = {t.node for t in sheet.arrays.values()}
         arrays = {id(sheet.values[n]) for n in fixed if n in sheet.values}
         known = {
@@ -339,7 +352,7 @@ class Chart:
             more = closed.simplified(steps[-1].formula, known)
             if more is None:
                 break
-            steps.append(closed.Step(*more))
+            steps.append(closed.Step(*more, name))
         return steps
 
     def sum_of(self, v: AnyNode) -> Formula:
@@ -479,12 +492,12 @@ def step_text(step: Step) -> str:
 
 
 def worth(formula: Formula, value: Any) -> bool:
-    """Whether a formula is worth the number beside it."""
-    digits = 1e-4 if formula.single else 1e-8
-    found = formula.evaluate()
+    """Whether a formula is worth the number beside it, to the digits that its terms have."""
+    digits, rounding = (1e-4, 1e-6) if formula.single else (1e-8, 1e-14)
+    found, largest = formula.evaluated()
     with np.errstate(all="ignore"):
-        scale = float(np.max(np.abs(value), initial=0.0))
-        return bool(np.allclose(found, value, rtol=digits, atol=digits * scale))
+        scale = digits * float(np.max(np.abs(value), initial=0.0)) + rounding * largest
+        return bool(np.allclose(found, value, rtol=digits, atol=scale))
 
 
 def ones(x: Any) -> Any:

@@ -11,7 +11,7 @@ from minigrad.ops import matrices
 from minigrad.program.builder import Builder, Rule, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import rule
-from minigrad.writing.notation import inverse_transposed, outer
+from minigrad.writing.notation import identity, inverse_transposed, outer
 
 
 @rule(ops.swapaxes, ops.transpose, when="formula")
@@ -51,7 +51,10 @@ def inverse(b: Builder, a: Var) -> Var:
 @rule(ops.matmul, when="formula")
 def times_identity(b: Builder, x: Any, y: Any) -> Any:
     """``A @ I`` is ``A``."""
-    return x if is_identity(y) else y if is_identity(x) else None
+    for u, v in ((x, y), (y, x)):
+        if is_identity(v) or (isinstance(v, Var) and b.match(v, identity) is not None):
+            return u
+    return None
 
 
 def is_identity(x: Any) -> bool:
@@ -129,6 +132,19 @@ def spelt_out(b: Builder, *arrays: Any, subscripts: str = "", **_: Any) -> Any:
     """``ij,jk->ik`` is a matrix product, ``i,j->ij`` an outer one, ``ij->ji`` a transpose."""
     into, out = subscripts.split("->")
     words = into.split(",")
+    if "" in words and len(words) > 1:  # a number is no part of it
+        kept = [k for k, word in enumerate(words) if word]
+        if not kept:
+            return None
+        less = f"{','.join(words[k] for k in kept)}->{out}"
+        answer = b.emit(ops.contract, *(arrays[k] for k in kept), subscripts=less)
+        for k, word in enumerate(words):
+            answer = answer if word else b.emit(ops.multiply, arrays[k], answer)
+        return answer
+    if out and len(words) == len(out) and sorted(words) == sorted(out) and len(words) == 2:
+        return b.emit(outer, *(arrays if out == "".join(words) else arrays[::-1]))
+    if len(words) == 3 and not {*words[0]} & {*words[2]}:
+        return chain(b, arrays, words, out)
     if not all(w.isalpha() and len({*w}) == len(w) <= 2 for w in words):
         return None
     if len(words) == 1:
@@ -148,3 +164,14 @@ def spelt_out(b: Builder, *arrays: Any, subscripts: str = "", **_: Any) -> Any:
     one = x if first.endswith(k) else b.emit(ops.transpose, x)
     other = y if second.startswith(k) else b.emit(ops.transpose, y)
     return b.emit(ops.matmul, one, other)
+
+
+def chain(b: Builder, arrays: Any, words: list[str], out: str) -> Any:
+    """``ij,j,k->ik`` two at a time."""
+    first, second, third = words
+    shared = {*first} & {*second}
+    inner = "".join(c for c in first + second if c not in shared or c in third + out)
+    if not shared or len({*inner}) != len(inner) or len(inner) > 2:
+        return None
+    x = b.emit(ops.contract, *arrays[:2], subscripts=f"{first},{second}->{inner}")
+    return b.emit(ops.contract, x, arrays[2], subscripts=f"{inner},{third}->{out}")

@@ -93,5 +93,6 @@ UNREADABLE = (
     AttributeError,
     NotImplementedError,
     RecursionError,
+    ArithmeticError,
 )
 """What rules that look at their numbers, or call what is not covered, raise on stand-ins."""

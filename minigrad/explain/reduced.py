@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.algebra import FORMULAS, FREE
+from minigrad.explain.entries import UNFOLDED
 from minigrad.program.builder import FOLDED, Builder, Rules, equal_entries
 from minigrad.program.equations import Equation, Program, Var, replaced, without_dead_code
 from minigrad.tree import tree_map
@@ -19,16 +20,27 @@ class Pencil(Builder):
 
     Attributes
     ----------
+    values : dict
+        Variable -> what it holds, of those that have a name.
     freed : bool
         Whether a guard was left out, which is right only where no value meets it.
     results : dict
         Variable that is a name -> the equation that it is the result of.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    unfolded = UNFOLDED
+
+    def __init__(self, rules: Rules, values: dict[Var, Any], sizes: dict[Var, int]) -> None:
         super().__init__(rules)
         self.freed = False
         self.results: dict[Var, Equation] = {}
+        self.values: dict[Var, Any] = values
+        self.facts: dict[Var, str] = {}
+        self.sizes = sizes
+
+    def origin(self, x: Any) -> Equation | None:
+        """The equation of ``x``, names left alone."""
+        return self.made_by.get(x) if isinstance(x, Var) and not x.given else None
 
 
 def read(
@@ -36,6 +48,8 @@ def read(
     stands: dict[Var, Var],
     whole: Program,
     known: dict[Var, Any],
+    values: dict[Var, Any],
+    sizes: dict[Var, int],
     same: Callable[[Program, Program], bool],
 ) -> tuple[Program, dict[Var, Equation]]:
     """``program`` simplified for reading, and what made the variables in it, names too.
@@ -46,14 +60,18 @@ def read(
         Variable of ``whole`` -> the variable that is written in its place from then on.
     known : dict
         Variable -> the constant that it is.
+    values : dict
+        Variable with a name -> what it holds.
+    sizes : dict
+        Variable that stands for the length of an array -> that.
     same : callable
         Whether two programs are worth the same, given the values of their variables.
     """
-    b = Pencil(FREE)
+    b = Pencil(FREE, values, sizes)
     short = written(b, program, stands, whole, known)
     if not b.freed:
         return short, {**b.made_by, **b.results}
-    pencil = Pencil(FORMULAS)
+    pencil = Pencil(FORMULAS, values, sizes)
     guarded = written(pencil, program, stands, whole, known)
     if same(short, guarded):
         return short, {**b.made_by, **b.results}

@@ -28,7 +28,7 @@ from minigrad.graph import AnyNode
 from minigrad.reading.files import replace_file
 from minigrad.reading.wording import shortened as crop
 from minigrad.reading.wording import visible
-from minigrad.writing.formulas import Formula, sum_of_products
+from minigrad.writing.formulas import FOOTNOTES, Formula, sum_of_products
 from minigrad.writing.notation import above, below
 from minigrad.writing.styles import LATEX, MATHML, Style
 
@@ -158,19 +158,28 @@ class Explanation:
             f"with {name}: an array without a name, {np.shape(array)}"
             for name, array in chart.nameless.values()
         ]
-        return layers + arrays
+        earlier: dict[str, list[str]] = {}
+        for before in chart.passes.values():
+            earlier.setdefault(before.variable, []).append(before.name)
+        loops = [
+            f"with {', '.join(middle(names, 4))}: {name} in the passes of the loop before the last"
+            for name, names in earlier.items()
+        ]
+        return layers + loops + arrays
 
     @property
     def footnotes(self) -> list[str]:
         """Conventions that the formulas shown keep to, each once."""
         first, _, last = self.shown
         formulas = [row.expression for row in (*first, *last) if row.expression is not None]
+        formulas += [step.formula for v in self.closed.values() for step in v]
         found = {e.op: e for f in formulas for e in f.program.equations}
-        return [
+        ties = [
             f"where 1[u {sign} v] meets a tie, u = v, it is ½"
             for op, sign in ((above, ">"), (below, "<"))
             if op in found
         ]
+        return ties + [text for op, text in FOOTNOTES.items() if op in found]
 
     @property
     def chained_wrt(self) -> list[AnyNode]:

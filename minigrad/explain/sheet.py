@@ -7,7 +7,9 @@ simplified as on paper.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +17,14 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.paper import Paper, guarded
+from minigrad.explain.passes import Before
 from minigrad.explain.reduced import plainest, read
-from minigrad.explain.sources import LITERAL, Foreign, Stand, alike, evaluated, matched
+from minigrad.explain.sources import LITERAL, Foreign, Stand, alike, beside, evaluated, matched
 from minigrad.graph import AnyNode, fit, pick
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.trace import Reader
 from minigrad.reading.names import CROWD, Names
+from minigrad.reading.purity import pure
 from minigrad.tensor import Tensor
 from minigrad.writing.formulas import Formula
 from minigrad.writing.styles import Symbol
@@ -42,6 +46,8 @@ class Sheet:
         What a node is called.
     nameless : dict
         An array, hashed -> a short name for it, and itself.
+    passes : dict
+        node -> the value of an earlier pass of a loop that it is a step to.
     """
 
     names: Names
@@ -58,6 +64,7 @@ class Sheet:
     metadata: dict[AnyNode, dict[str, Any]] = field(default_factory=dict)
     literals: set[tuple[AnyNode, int | None]] = field(default_factory=set)
     read: set[AnyNode] = field(default_factory=set)
+    passes: dict[AnyNode, tuple[AnyNode, Before]] = field(default_factory=dict)
     newest: int = 0
     ones: set[AnyNode] = field(default_factory=set)
     _leaves: dict[AnyNode, Any] | None = None
@@ -99,7 +106,7 @@ class Sheet:
         if isinstance(value, tuple):
             return value
         op: Any = node.op
-        exponent = op is ops.power and i == 1
+        exponent = op is ops.power and i == 1 and np.ndim(value) == 0
         self.learn(node)
         if (node, i) in self.written and not exponent:
             return self.written[node, i]
@@ -121,6 +128,8 @@ class Sheet:
             kind = node.ans.dtype
             value = kind.type(value) if kind.kind == "f" else value  # Python's numbers adapt
         key = name.removesuffix(".T")
+        while key in self.arrays and not same(self.arrays[key], value if key == name else value.T):
+            key = name = f"{key}′"
         if key not in self.arrays:
             self.arrays[key] = self.symbol(value if key == name else value.T, Symbol(key))
         t = self.arrays[key]
@@ -128,6 +137,12 @@ class Sheet:
 
     def learn(self, node: AnyNode) -> None:
         """Read the statement that ``node`` is part of: what its constants are made of."""
+        if node in self.passes:
+            top, before = self.passes[node]
+            if top not in self.read:
+                self.read.add(top)
+                self.align(top, before.tree, before.variables, before)
+            return
         owner = self.names.owner(node)
         if owner is None or owner in self.read:
             return
@@ -140,6 +155,8 @@ class Sheet:
             if tree is None or (tried := tried + 1) > MOST_STATEMENTS:
                 return
             below = self.compare(top, tree, scope.seen)
+            if not tried > 1:
+                self.align(top, tree, scope.seen)
             if below is None:
                 return
             top = below
@@ -156,7 +173,7 @@ class Sheet:
             if before is None:
                 return None
             node, made = before
-        for found, i, constant in matched(top, made, lambda n: n is node or self.opaque(n)):
+        for found, i, constant in matched(top, made, lambda n: n is node or self.by_name(n)):
             if constant is LITERAL:
                 self.literals.add((found, i))
             elif i is None:
@@ -164,6 +181,51 @@ class Sheet:
             else:
                 self.written.setdefault((found, i), constant)
         return node
+
+    def by_name(self, node: AnyNode) -> bool:
+        """Whether a node is a variable, whose own statement says what it is made of."""
+        known = self.names.known(node) or self.passes.get(node, (None,))[0] is node
+        return node.op is None or (self.opaque(node) and known)
+
+    def align(self, top: AnyNode, tree: Any, variables: Any, before: Before | None = None) -> None:
+        """Read off the syntax what constants are that were not found by evaluating it."""
+        stand = Stand(self.stood, lambda x, name: self.array(x, name, top), self.sizes)
+        self.newest = top.seq
+        for node, i, part in beside(top, tree, variables, self.by_name):
+            value = node.args[i]
+            if (node, i) in self.written or isinstance(part, ast.Constant):
+                continue
+            element = None if before is None else self.element(part, before, value, node)
+            if element is not None:
+                self.written[node, i] = element
+            elif isinstance(part, ast.Name):
+                if before is not None and part.id in before.moving and np.ndim(value) == 0:
+                    self.literals.add((node, i))
+            elif pure(part, variables):
+                with suppress(Foreign):
+                    made = evaluated(part, variables, stand, {})
+                    if isinstance(made, Tensor) and alike(made._value, value):
+                        self.written[node, i] = made
+            elif isinstance(value, np.ndarray) and value.ndim and plainest(value) is None:
+                name = ast.unparse(part)
+                self.tracer.notes.setdefault(f"{name}: as it was then, {value.shape}")
+                self.written[node, i] = self.array(value, name, node)
+
+    def element(self, part: Any, before: Before, value: Any, node: AnyNode) -> Any:
+        """``X[0]``, where ``X[t]`` was read in another pass, or what ran through ``X``."""
+        through = before.loops.get(part.id) if isinstance(part, ast.Name) else None
+        if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Name):
+            through = part.value
+        if through is None or not pure(through, before.variables):
+            return None
+        base = evaluated(through, before.variables, Stand(lambda n: None, lambda x, _: x, ()), {})
+        if not isinstance(base, np.ndarray | list | tuple) or len(base) > CROWD:
+            return None
+        first = before.number - 1
+        for k in sorted(range(len(base)), key=lambda k: k != first):
+            if isinstance(base[k], np.ndarray | int | float) and alike(base[k], value):
+                return self.array(value, f"{ast.unparse(through)}[{k}]", node)
+        return None
 
     def stood(self, node: AnyNode) -> Any:
         """A stand-in for a quantity of the graph; None for what is none."""
@@ -212,10 +274,20 @@ class Sheet:
             for i, p in enumerate(other.parents):
                 if p is not None and p not in self.stand:
                     self.named(p, other.args[i])
-            self.stand[other] = self.replay(other)
+            self.stand[other] = self.outputs(other, self.replay(other))
         for p, value in sides.items():
             if p not in self.stand:
                 self.named(p, value)
+
+    def outputs(self, node: AnyNode, made: Any) -> Any:
+        """Of an op with several outputs those that have a name by it."""
+        if type(node.ans) is not tuple:
+            return made
+        pairs = enumerate(zip(made, node.ans, strict=True))
+        return tuple(
+            self.symbol(y, Symbol(name)) if (name := self.names.outputs.get((node, i))) else t
+            for i, (t, y) in pairs
+        )
 
     @staticmethod
     def _sides(node: AnyNode) -> Iterator[tuple[AnyNode, Any]]:
@@ -313,13 +385,16 @@ class Sheet:
             return bool(np.allclose(x, y, rtol=1e-9, atol=0.0, equal_nan=True))
 
         asked = program.replace(result=program.result[0])
-        short, results = read(asked, stands, program, known, alike)
+        held = {reader.vars[n]: x for n, x in self.values.items() if n in reader.vars}
+        sizes = {reader.vars[t.node]: n for n, t in self.tracer.sizes.items() if t.node}
+        short, results = read(asked, stands, program, known, held, sizes, alike)
         return finished(short, made=results)
 
-    def finished(self, reader: Reader, program: Program, **style: Any) -> Formula:
-        """A program with the names and values of what is in it."""
+    def finished(self, reader: Reader, program: Program, made: Any = None, **style: Any) -> Formula:
+        """A program with the names and values of what is in it, and of what names are made of."""
         used: set[Var] = {v for e in program.equations for v in e.reads()}
         used.update(v for v in program.outputs if isinstance(v, Var))
+        used.update(v for e in (made or {}).values() for v in e.reads() if v.given)
         symbols, values = {}, {}
         every = dict(self.symbols)
         for n, t in self.tracer.sizes.items():
@@ -331,7 +406,7 @@ class Sheet:
                 symbols[v], values[v] = symbol, self.values[node]
         for v in used.intersection(program.constants):
             symbols[v], values[v] = Symbol(v.name), program.constants[v]
-        return Formula(program, symbols, values, self.sizes, **style)
+        return Formula(program, symbols, values, self.sizes, made=made or {}, **style)
 
     def short(self, array: Any) -> str:
         """A short name for an array that has none."""
@@ -365,3 +440,8 @@ class Sheet:
         return program.replace(
             equations=equations, result=named(program.result), constants=constants
         )
+
+
+def same(t: Any, value: Any) -> bool:
+    """Whether a stand-in is for this value."""
+    return alike(t._value, value)

@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.graph import AnyNode, variable
+from minigrad.ops.record import Op, implementations
 from minigrad.reading.names import is_module, is_tensor
-from minigrad.reading.purity import MATH, pure, resolved
+from minigrad.reading.purity import MATH, is_in, pure, resolved
 from minigrad.tensor import Tensor, wrap
 
 ARITHMETIC = (ast.BinOp, ast.UnaryOp)
@@ -203,6 +205,13 @@ class Rewriter(ast.NodeTransformer):
         return node
 
     def index(self, part: ast.expr) -> ast.expr:
+        if isinstance(part, ast.Name | ast.Attribute):
+            try:
+                value = resolved(part, self.variables)
+            except (LookupError, AttributeError, TypeError):
+                value = None
+            if isinstance(value, int | np.integer) and not isinstance(value, bool):
+                return self.put(self.stand.symbol(np.array(value), ast.unparse(part)))
         if isinstance(part, ast.Call):
             code = compile(ast.fix_missing_locations(ast.Expression(part)), "<statement>", "eval")
             value = eval(code, {}, dict(self.variables))
@@ -271,6 +280,61 @@ def matched(
                 node.args[i], twin.args[i]
             ):
                 yield node, i, LITERAL
+
+
+OPERATORS: dict[type, Op] = {
+    ast.Add: ops.add,
+    ast.Sub: ops.subtract,
+    ast.Mult: ops.multiply,
+    ast.Div: ops.divide,
+    ast.MatMult: ops.matmul,
+    ast.Pow: ops.power,
+}
+
+
+def beside(
+    top: AnyNode, tree: ast.expr, variables: Mapping[str, Any], known: Callable[[AnyNode], bool]
+) -> Iterator[tuple[AnyNode, int, ast.expr]]:
+    """The constants of a recorded graph, each with the expression that it was written as.
+
+    By the syntax alone, operator by operator, also where nothing may be evaluated again: what
+    is drawn at random, or read from a file.
+    """
+    stack = [(top, tree)]
+    while stack:
+        node, tree = stack.pop()
+        parts = operands(node, tree, variables)
+        for i, part in enumerate(parts):
+            p = node.parents[i]
+            if p is None:
+                yield node, i, part
+            elif not known(p):
+                stack.append((p, part))
+
+
+def operands(node: AnyNode, tree: ast.expr, variables: Mapping[str, Any]) -> list[ast.expr]:
+    """The expressions of the arguments of ``node``, if ``tree`` is that operation."""
+    if isinstance(tree, ast.BinOp) and OPERATORS.get(type(tree.op)) is node.op:
+        return [tree.left, tree.right]
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
+        return [tree.operand] if node.op is ops.negative else []
+    if isinstance(tree, ast.Call) and not any(isinstance(a, ast.Starred) for a in tree.args):
+        return called(node, tree, variables)
+    return []
+
+
+def called(node: AnyNode, tree: ast.Call, variables: Mapping[str, Any]) -> list[ast.expr]:
+    """The same for a call of a function of NumPy's, or of a method."""
+    try:
+        f = resolved(tree.func, variables)
+    except (LookupError, AttributeError, TypeError):
+        if not isinstance(tree.func, ast.Attribute):
+            return []
+        f = getattr(np, tree.func.attr, None)
+        same = is_in(f, implementations) and implementations[f] is node.op
+        return [tree.func.value, *tree.args][: len(node.args)] if same else []
+    same = f is node.op or (is_in(f, implementations) and implementations[f] is node.op)
+    return [*tree.args][: len(node.args)] if same else []
 
 
 def flat(values: Any) -> Iterator[Any]:

@@ -12,6 +12,7 @@ from minigrad.nn import functional as F
 from minigrad.nn.checks import count, floating
 from minigrad.nn.layers import parameter
 from minigrad.nn.module import Module
+from minigrad.ops.record import Op
 from minigrad.tensor import Tensor
 
 
@@ -22,7 +23,8 @@ class Activation(Module):
 
     def __init_subclass__(cls, function: Callable[..., Any] | None = None) -> None:
         if function is not None:
-            cls.function = staticmethod(function)
+            plain = isinstance(function, Op)  # which is no method, and writes its docstring late
+            cls.function = function if plain else staticmethod(function)
 
     def __init__(self, **options: Any) -> None:
         self.options = options

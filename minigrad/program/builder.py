@@ -42,6 +42,9 @@ class Builder:
         Whether somebody sees which sign a zero of what is emitted now has.
     """
 
+    unfolded: frozenset[Op] = frozenset()
+    """Ops that are not computed even of constants."""
+
     def __init__(self, rules: Rules, folding: bool = True, sharing: bool = True) -> None:
         self.equations: list[Equation] = []
         self.made_by: dict[Var, Equation] = {}
@@ -58,7 +61,8 @@ class Builder:
 
     def emit_as(self, like: Var | None, op: Op, args: Any, kwargs: Any) -> Any:
         """`emit`, where the result is known to be an array ``like`` a variable."""
-        if self.folding and constant(args) and (not kwargs or constant(kwargs.values())):
+        folding = self.folding and op not in self.unfolded
+        if folding and constant(args) and (not kwargs or constant(kwargs.values())):
             folded = fold(op, args, kwargs)
             if folded is not None and like is not None:
                 folded = typed(folded, like.dtype) if shape_of(folded) == like.shape else None
@@ -149,6 +153,12 @@ def key_of(x: Any) -> Any:
 
 def shape_of(x: Any) -> tuple[int, ...]:
     return x.shape if isinstance(x, Var) else np.shape(x)
+
+
+def axes_of(x: Any, axis: Any) -> set[int]:
+    """The axes of ``x`` that a reduction along ``axis`` is over."""
+    n = len(shape_of(x))
+    return set(range(n)) if axis is None else {int(a) % n for a in np.atleast_1d(axis)}
 
 
 def fits(x: Any, dtype: Any) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import Site, user_frames
-from minigrad.graph import AnyNode, ancestors
+from minigrad.graph import AnyNode, ancestors, pick
 from minigrad.reading.statements import Statement, compiled_statements, statements
 from minigrad.tree import flatten
 
@@ -155,6 +155,8 @@ class Names:
         node -> the user's name of it.
     nodes : set of nodes
         All nodes of the graph.
+    outputs : dict
+        (node, index) -> the user's name of an output of an op that has several.
     """
 
     nodes: set[AnyNode]
@@ -162,6 +164,7 @@ class Names:
     node: dict[AnyNode, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.outputs: dict[tuple[AnyNode, int], str] = {}
         self._home: dict[str, Scope] = {}
         self._variable: dict[str, str] = {}
         self._by_id: dict[int, dict[str, tuple[Any, Scope]]] = {}
@@ -176,6 +179,9 @@ class Names:
     def _meet(self, name: str, value: Any, scope: Scope) -> None:
         if is_tensor(value):
             if value.node is not None:
+                of = value.node.parents[0] if value.node.op is pick else None
+                if of in self.nodes:
+                    self.outputs.setdefault((of, value.node.kwargs["index"]), value.name or name)
                 if value.node in self.nodes:
                     self._enter(value.node, value.name or name, scope, name)
                 return

@@ -19,6 +19,7 @@ import numpy as np
 
 from minigrad.errors import is_user
 from minigrad.ops.record import Op, implementations
+from minigrad.reading.names import is_module
 from minigrad.reading.statements import tree_of
 
 MATH = {
@@ -125,6 +126,8 @@ def harmless(func: ast.expr, variables: Mapping[str, Any], depth: int) -> bool:
         return True
     if isinstance(func, ast.Attribute) and MATH.get(func.attr) and f is getattr(math, func.attr):
         return True
+    if is_module(f):
+        return all(repeatable(m, depth) for _, m in f.named_modules())
     module = str(getattr(f, "__module__", ""))
     if not isinstance(f, FunctionType | MethodType):
         return isinstance(func, ast.Attribute) and func.attr in METHODS
@@ -134,6 +137,14 @@ def harmless(func: ast.expr, variables: Mapping[str, Any], depth: int) -> bool:
         own = isinstance(f, MethodType) and func.attr in METHODS  # type: ignore[attr-defined]
         return own or (known and not RANDOM.intersection(parameters))
     return depth > 0 and is_user(f.__code__.co_filename) and pure_function(f, depth - 1)
+
+
+def repeatable(layer: Any, depth: int) -> bool:
+    """Whether a layer answers the same each time: none that draws, or counts what it has seen."""
+    run = type(layer).forward
+    if not is_user(run.__code__.co_filename):
+        return "training" not in run.__code__.co_names
+    return depth > 0 and pure_function(run, depth - 1)
 
 
 def is_in(f: Any, known: Any) -> bool:

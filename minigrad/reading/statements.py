@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import dis
 import functools
+import itertools
 import linecache
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ class Statement:
     code : str
     values : dict
         Target -> the expression that is assigned to it; empty without source.
+    loops : dict or None
+        In a loop, the variables that loops set, each with the expression of what it runs
+        through, or None where that is not one sequence.
     """
 
     targets: frozenset[str]
@@ -37,6 +41,7 @@ class Statement:
     line: int
     code: str
     values: dict[str, ast.expr] = field(default_factory=dict, compare=False)
+    loops: dict[str, ast.expr | None] | None = field(default=None, compare=False)
 
 
 @functools.lru_cache(maxsize=64)
@@ -56,7 +61,8 @@ def statements(filename: str, function: str, first: int) -> list[Statement]:
 @functools.lru_cache(maxsize=256)
 def _statements(source: str, function: str, first: int) -> list[Statement]:
     tree = function_tree(source, function, first)
-    return [] if tree is None else [_statement(part, source) for part in _assignments(tree)]
+    found = _assignments(tree) if tree is not None else ()
+    return [_statement(part, source, loops) for part, loops in found]
 
 
 def function_tree(source: str, function: str, first: int) -> Any:
@@ -112,16 +118,46 @@ def compiled_statements(code: CodeType) -> list[Statement]:
     return found
 
 
-def _assignments(tree: Any) -> Iterator[Any]:
-    """Assignments below ``tree`` in the order of the source, functions in it left out."""
+Loops = dict[str, ast.expr | None] | None
+
+
+def _assignments(tree: Any, loops: Loops = None) -> Iterator[tuple[Any, Loops]]:
+    """Assignments below ``tree`` in the order of the source, each with the loops around it.
+
+    Functions in it are left out.
+    """
     for part in ast.iter_child_nodes(tree):
         if isinstance(part, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Return):
-            yield part
+            yield part, loops
+        elif isinstance(part, ast.For):
+            yield from _assignments(part, {**(loops or {}), **dict(_runs(part.target, part.iter))})
+        elif isinstance(part, ast.While):
+            yield from _assignments(part, loops or {})
         elif not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            yield from _assignments(part)
+            yield from _assignments(part, loops)
 
 
-def _statement(part: Any, source: str) -> Statement:
+def _runs(target: ast.expr, through: ast.expr) -> Iterator[tuple[str, ast.expr | None]]:
+    """What each variable of a loop runs through."""
+    if isinstance(target, ast.Name):
+        yield target.id, through
+        return
+    parts = target.elts if isinstance(target, ast.Tuple | ast.List) else []
+    name = (
+        through.func.id
+        if isinstance(through, ast.Call) and isinstance(through.func, ast.Name)
+        else ""
+    )
+    given: list[Any] = through.args if isinstance(through, ast.Call) else []
+    sequences = given if name == "zip" else [None, *given[:1]] if name == "enumerate" else []
+    for part, sequence in itertools.zip_longest(parts, sequences[: len(parts)]):
+        if isinstance(part, ast.Name):
+            yield part.id, sequence
+        elif isinstance(part, ast.Tuple | ast.List) and sequence is not None:
+            yield from _runs(part, sequence)
+
+
+def _statement(part: Any, source: str, loops: Loops) -> Statement:
     targets: set[str] = set()
     loads: set[str] = set()
     literals: set[float] = set()
@@ -136,7 +172,7 @@ def _statement(part: Any, source: str) -> Statement:
     values = dict(_values(part))
     targets.update(values)
     return Statement(
-        frozenset(targets), frozenset(loads), frozenset(literals), part.lineno, code, values
+        frozenset(targets), frozenset(loads), frozenset(literals), part.lineno, code, values, loops
     )
 
 

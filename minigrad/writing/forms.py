@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from minigrad import ops
 from minigrad.ops import norms
+from minigrad.ops.joining import joined
 from minigrad.ops.record import Op
 from minigrad.program.builder import shape_of, uniform
 from minigrad.program.equations import Equation
 from minigrad.writing.metadata import is_default, plain
-from minigrad.writing.notation import HADAMARD, TRANSPOSED, Row, onehot
+from minigrad.writing.notation import HADAMARD, NOTATION, TRANSPOSED, Row, identity, onehot
 from minigrad.writing.numbers import VULGAR, fraction
 from minigrad.writing.styles import LATEX, MATHML, Style
 from minigrad.writing.terms import Term
@@ -76,6 +77,12 @@ def _matmul(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     """Side by side in a textbook, with a space where they would run together."""
     if not w.style.juxtaposed:
         return None
+    row, column = (len(shape_of(x)) == 1 for x in e.args)
+    if row and not column:  # the vector is a column
+        flipped = args[1].code[:-1] if args[1].code.endswith("ᵀ") else f"{args[1]:atom}ᵀ"
+        args = [w.style.term(flipped), args[0]]
+    elif row:
+        args = [w.style.term(f"{args[0]:atom}ᵀ"), args[1]]
     left, right = f"{args[0]:side}", f"{args[1]:power}"
     closed = left.endswith("ᵀ") or (left.startswith("(") and left.endswith(")"))
     bracket = right.startswith("(") if left.endswith("ᵀ") else closed
@@ -181,22 +188,76 @@ def _softmax(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 @special(onehot)
 def _onehot(w: Writer, e: Equation, args: list[Term]) -> Term:
-    """As many classes as there is room for."""
-    return w.call(e.op.name, [f"{args[0]:open}"])
+    """As many classes as there is room for, in a formula with several such the number too."""
+    used = (x for x in w.formula.program.equations if x.op is onehot)
+    several = len({x.kwargs["classes"] for x in used}) > 1
+    number = [w.style.number(str(e.kwargs["classes"]))] if several else []
+    return w.call(e.op.name, [f"{args[0]:open}", *number])
+
+
+@special(identity)
+def _identity(w: Writer, e: Equation, args: list[Term]) -> Term:
+    """As large as there is room for."""
+    return w.style.fill(NOTATION[identity][w.style.column])
+
+
+@special(ops.flip)
+def _flip(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """Of a vector by the slice that everybody writes."""
+    if len(shape_of(e.args[0])) != 1:
+        return None
+    return _getitem(
+        w, Equation(e.out, ops.elements, e.args, {"index": slice(None, None, -1)}), args
+    )
+
+
+@special(ops.contract)
+def _contract(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """As NumPy has it, the subscripts first."""
+    words = e.kwargs["subscripts"]
+    quoted = f"'{words}'" if w.style.plain else w.style.word(words)
+    return w.call("einsum", [quoted, *(f"{a:open}" for a in args)])
+
+
+@special(ops.convolve)
+def _convolve(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """With the second sequence in reverse order, a correlation."""
+    maker = next((m for m in w.formula.program.equations if m.out is e.args[1]), None)
+    turned = maker is not None and maker.op is ops.elements
+    if not turned or e.kwargs.get("mode") != "valid" or maker is None:
+        return None
+    if maker.kwargs["index"] != slice(None, None, -1):
+        return None
+    if shape_of(e.args[0])[0] < shape_of(e.args[1])[0]:
+        return None
+    return w.call("correlate", [f"{args[0]:open}", f"{w.argument(maker.args[0]):open}"])
 
 
 @special(norms.power_norm)
 def _norm(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     """Norms do not nest in bars, which have no sides."""
-    nested = w.style.plain and "‖" in args[0].code
-    return w.call("norm", [f"{args[0]:open}"]) if nested else None
+    asked = {k: v for k, v in e.kwargs.items() if not is_default(e.op, k, v)}
+    if not asked and not (w.style.plain and "‖" in args[0].code):
+        return None
+    return w.call("norm", [f"{args[0]:open}", *(w.keyword(k, v) for k, v in asked.items())])
 
 
 @special(ops.reshape, ops.squeeze, ops.expand_dims)
 def _reshape(w: Writer, e: Equation, args: list[Term]) -> Term:
     if w.style.plain and e.out.shape == (*shape_of(e.args[0]), 1) and shape_of(e.args[0]):
         return w.style.term(f"{args[0]:atom}[..., None]")
+    new = _new_axis(shape_of(e.args[0]), e.out.shape)
+    if w.style.plain and new is not None:
+        return w.style.term(f"{args[0]:atom}[{':, ' * new}None]")
     return _shaped(w, "reshape", e, args)
+
+
+def _new_axis(shape: tuple[int, ...], made: tuple[int, ...]) -> int | None:
+    """Where one axis of length 1 was put in, if that is all."""
+    for k in range(len(shape)):
+        if made == (*shape[:k], 1, *shape[k:]) and shape:
+            return k
+    return None
 
 
 @special(ops.broadcast_to)
@@ -234,8 +295,25 @@ def _scatter(w: Writer, e: Equation, args: list[Term]) -> Term | None:
         return None
     widths = [(start, n - stop) for (start, stop, _), n in zip(ends, shape, strict=False)]
     widths += [(0, 0)] * (len(shape) - len(parts))
-    size = plain(widths[0] if len(widths) == 1 else tuple(widths))
-    return w.call("pad", [f"{args[0]:open}", size if w.style.plain else w.style.word(size)])
+    return _padded(w, args[0], tuple(widths))
+
+
+@special(joined)
+def _joined(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """A piece between zeros is padded."""
+    arrays = [i for i, x in enumerate(e.args) if uniform(x) != 0]
+    if len(arrays) != 1 or len(e.args) == 1:
+        return None
+    (k,), axis, n = arrays, e.kwargs.get("axis", 0), len(e.out.shape)
+    lengths = [shape_of(x)[axis] for x in e.args]
+    width = (sum(lengths[:k]), sum(lengths[k + 1 :]))
+    widths = tuple(width if i == axis % n else (0, 0) for i in range(n))
+    return _padded(w, args[k], widths)
+
+
+def _padded(w: Writer, inner: Term, widths: tuple[tuple[int, int], ...]) -> Term:
+    size = plain(widths[0] if len(widths) == 1 else widths)
+    return w.call("pad", [f"{inner:open}", size if w.style.plain else w.style.word(size)])
 
 
 @special(ops.astype)

@@ -23,6 +23,8 @@ from minigrad.writing.notation import NOTATION
 from minigrad.writing.styles import LATEX, MATHML, TEXT, Style, Symbol
 from minigrad.writing.terms import Pattern, Term
 
+FOOTNOTES: dict[Op, str] = {}
+"""Op -> what its notation means, said once below the formulas that use it."""
 REPEATED = 16
 """A longer expression that is used twice gets a name of its own."""
 
@@ -59,6 +61,21 @@ class Formula:
         """The value of what is written."""
         with np.errstate(all="ignore"):
             return evaluate(self.program, self.values, forward)
+
+    def evaluated(self) -> tuple[Any, float]:
+        """The value of what is written, and the largest number on the way, which it rounds."""
+        largest = 0.0
+
+        def call(op: Op, args: Any, kwargs: Any) -> Any:
+            nonlocal largest
+            ans = forward(op, args, kwargs)
+            for part in ans if isinstance(ans, tuple) else (ans,):
+                found = np.abs(part) if np.asarray(part).dtype.kind == "f" else np.zeros(1)
+                largest = max(largest, float(np.max(found, initial=0.0, where=found < np.inf)))
+            return ans
+
+        with np.errstate(all="ignore"):
+            return evaluate(self.program, self.values, call), largest
 
     @cached_property
     def single(self) -> bool:
@@ -122,24 +139,54 @@ class Formula:
         equations = self.program.equations
         return equations[-1] if equations and equations[-1].out is self.program.result else None
 
-    def accumulated(self, name: str) -> str | None:
-        """``np.add.at(dC, ix, demb)``, where the last step adds to entries of ``name``."""
-        e = self.last
-        if e is None or e.op is not ops.scatter or self._named:
+    def accumulated(self, name: str, style: Style = TEXT) -> str | None:
+        """``np.add.at(dC, ix, demb)``, where the last steps add to entries of ``name``."""
+        made = {e.out: e for e in self.program.equations if isinstance(e.out, Var)}
+        parts, stack = [], [self.program.result]
+        while stack:
+            x = stack.pop()
+            e = made.get(x) if isinstance(x, Var) else None
+            if e is not None and e.op is ops.add:
+                stack += e.args[::-1]
+            elif e is not None and e.op is ops.scatter:
+                parts.append(e)
+            else:
+                return None
+        if self._named or (
+            len(parts) > 1 and any(map(is_slice, (e.kwargs["index"] for e in parts)))
+        ):
             return None
-        writer = Writer(self, TEXT, {})
-        for before in self.program.equations[:-1]:
+        writer = Writer(self, style, {})
+        for before in self.program.equations:
             writer.write(before)
-        index = e.kwargs["index"]
-        words = writer.index(index)
-        if isinstance(index, tuple) and len(index) != 1:
-            words = f"np.s_[{words}]"
-        elif ":" in words or "..." in words:
-            return None
-        return f"np.add.at({name}, {words}, {writer.argument(e.args[0], e.args[0].shape):open})"
+        words = [added(writer, e, name) for e in parts]
+        return None if None in words else "; ".join(map(str, words))
 
     def __str__(self) -> str:
         return self.text
+
+
+def is_slice(index: Any) -> bool:
+    """Whether an index picks a block, which is written as what is padded."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(isinstance(p, slice) or p is Ellipsis for p in parts)
+
+
+def added(writer: Writer, e: Equation, name: str) -> str | None:
+    """The statement that adds the values of a scatter to entries of ``name``."""
+    index = e.kwargs["index"]
+    words = writer.index(index)
+    if isinstance(index, tuple) and len(index) != 1:
+        words = f"np.s_[{words}]"
+    elif ":" in words or "..." in words:
+        return None
+    values = e.args[0]
+    for maker in writer.formula.program.equations:
+        if maker.out is values and maker.op is ops.broadcast_to:
+            values = maker.args[0]  # which NumPy does by itself
+    if not isinstance(values, Var) and uniform(values) is not None:
+        values = uniform(values)
+    return f"np.add.at({name}, {words}, {writer.argument(values, shape_of(values)):open})"
 
 
 def with_definitions(style: Style, term: Term, definitions: list[str]) -> Term:

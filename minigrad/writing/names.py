@@ -27,7 +27,7 @@ _LATEX = {
 _LATEX |= {c: "\\" + c for c in "{}$&%#_"}
 _PATH = re.compile(r"""[^\W\d]\w*(\.\w+|\[('[^'\\]*'|"[^"\\]*"|-?\w+)\]|\(\))*['′]?ᵀ?( via .+)?""")
 
-_CALL = re.compile(r"\d+|[\w.]+\([^()]*\)")
+_CALL = re.compile(r"\d+|[\w.]+\(([^()]|\([^()]*\))*\)′*")
 """A number that is a length, and a call: ``32``, ``range(n)``."""
 
 

@@ -80,6 +80,14 @@ below: Op = Op("below", lambda x, y: step(np.less, x, y), None, elementwise=True
 
 onehot: Op = Op("onehot", lambda y, classes: np.eye(classes)[y], None, arity=1)
 """Rows of zeros with a 1 where ``y`` says."""
+diagonal: Op = Op("diag", np.diagonal, None, arity=1)
+"""The diagonal of a matrix."""
+diagonal_matrix: Op = Op("diag", np.diag, None, arity=1)
+"""A matrix with a vector on its diagonal."""
+identity: Op = Op("I", lambda n: np.eye(n), None, arity=0)
+"""The matrix that changes nothing."""
+variance: Op = Op("var", np.var, None, arity=1)
+deviation: Op = Op("std", np.std, None, arity=1)
 outer: Op = Op("outer", lambda x, y: np.reshape(x, (-1, 1)) * np.reshape(y, (1, -1)), None, arity=2)
 """``x yᵀ`` of two vectors."""
 inverse_transposed: Op = Op(
@@ -136,6 +144,11 @@ NOTATION: dict[Op, Row] = {
         "text": ("atom", "‖{0:open}‖"),
         "latex": ("atom", r"\left\|{0:open}\right\|"),
         "mathml": ("atom", "<mrow><mo>‖</mo>{0:open}<mo>‖</mo></mrow>"),
+    },
+    identity: {
+        "text": ("atom", "I"),
+        "latex": ("atom", "I"),
+        "mathml": ("atom", "<mi>I</mi>"),
     },
     inverse_transposed: {
         "text": ("atom", "{0:atom}⁻ᵀ"),

@@ -57,6 +57,23 @@ def fraction(x: float, sizes: tuple[int, ...] = ()) -> tuple[int, int] | None:
     return (near.numerator, near.denominator) if exact else None
 
 
+def tidy(x: Any) -> Any:
+    """A number without what rounding left in its last digit.
+
+    Examples
+    --------
+    >>> tidy(0.1 + 0.2), tidy(2 / 3 + 8 / 3) == 10 / 3, tidy(0.123456789012345)
+    (0.3, True, 0.123456789012345)
+    """
+    if not isinstance(x, float) or not math.isfinite(x) or len(repr(abs(x))) <= 16:
+        return x
+    short = float(f"{x:.12g}")
+    if close(short, x):
+        return short
+    near = Fraction(x).limit_denominator(1000)
+    return float(near) if near and close(float(near), x) else x
+
+
 def surd(x: float) -> Surd | None:
     """A number that is a root, a multiple of π or a logarithm, to the last digits.
 

@@ -21,7 +21,7 @@ from minigrad.writing.names import (
     mathml_name,
     mathml_word,
 )
-from minigrad.writing.numbers import VULGAR, Surd, decimal, fraction, plainly, surd
+from minigrad.writing.numbers import VULGAR, Surd, decimal, fraction, plainly, surd, tidy
 from minigrad.writing.terms import Pattern, Term, fill
 
 
@@ -115,7 +115,7 @@ class Style:
 
     def constant(self, x: Any, sizes: tuple[int, ...] = ()) -> Term:
         """A number."""
-        x = plainly(x)
+        x = tidy(plainly(x))
         if isinstance(x, bool):
             return self.term(self.word(str(x)))
         if isinstance(x, complex):

@@ -1,0 +1,349 @@
+"""Identities of entries: what is written to some of them, one-hot rows, diagonals, pieces."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.explain.factors import built, factors, merged, scalars_of
+from minigrad.ops.joining import joined
+from minigrad.program.builder import Builder, Rule, is_, key_of, number, shape_of
+from minigrad.program.equations import Var
+from minigrad.program.rules import floating, rule, scaled, whole
+from minigrad.writing.notation import diagonal, diagonal_matrix, identity, onehot
+
+UNFOLDED = frozenset([ops.scatter, onehot, identity])
+"""What has a name of its own, though it is made of constants."""
+
+# --- one-hot rows --------------------------------------------------------------------------
+
+
+def value_of(b: Any, x: Any) -> Any:
+    """The array that an index is, by its name or without one."""
+    return b.values.get(x) if isinstance(x, Var) else x
+
+
+def row_choice(b: Any, shape: Any, index: Any) -> Any:
+    """``y`` where the index is ``range(n), y``, one entry of each row; or ``y`` of a vector."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if len(shape) == len(parts) == 1:
+        y = parts[0]
+        single = not shape_of(y) and not isinstance(y, slice) and y is not None
+        return y if single and y is not Ellipsis else None
+    if len(parts) != 2 or len(shape) != 2:
+        return None
+    rows, y = value_of(b, parts[0]), parts[1]
+    if not isinstance(rows, np.ndarray | range) or shape_of(y) != (shape[0],):
+        return None
+    return y if np.array_equal(np.ravel(rows), np.arange(shape[0])) else None
+
+
+def hot(b: Builder, y: Any, shape: Any) -> Any:
+    """onehot(y)."""
+    y = np.asarray(y) if isinstance(y, list | range) else y
+    return b.keep(onehot, (y,), {"classes": shape[-1]}, Var("t", tuple(shape), np.dtype(float)))
+
+
+@rule(ops.scatter, when="formula")
+def scattered_number(b: Builder, x: Any, shape: Any = None, index: Any = None) -> Any:
+    """The same number in each row, where ``y`` says, is that times onehot(y)."""
+    y = row_choice(b, shape, index)
+    c = same_everywhere(b, x) if y is not None else None
+    return None if c is None else b.emit(ops.multiply, c, hot(b, y, shape))
+
+
+@rule(ops.scatter, when="closed")
+def back_where_they_were(b: Any, x: Any, shape: Any = None, index: Any = None) -> Any:
+    """``1/P[range(n), y]``, put back there, is ``onehot(y)/P``."""
+    y = row_choice(b, shape, index)
+    if y is None or not floating(x):
+        return None
+    c, found = factors(b, x)
+    parts: dict[Any, Any] = {}
+    for z, p in found.values():
+        made = b.made(z, ops.elements)
+        if made is not None and key_of(made.kwargs["index"]) == key_of(index):
+            whole_array = made.args[0]
+        elif (one := same_everywhere(b, z)) is not None:
+            whole_array = one
+        else:
+            return None
+        if shape_of(whole_array) not in ((), tuple(shape)):
+            return None
+        parts[key_of(whole_array)] = [whole_array, p]
+    one_hot = hot(b, y, shape)
+    return built(b, c, {id(one_hot): [one_hot, 1], **parts})
+
+
+def same_everywhere(b: Builder, x: Any) -> Any:
+    """The number, or what is one, that all entries of ``x`` are; None if they may differ."""
+    if number(x) is not None or not shape_of(x):
+        return number(x) if number(x) is not None else x
+    for op in (ops.broadcast_to, ops.reshape):
+        if (inner := b.match(x, op)) is not None:
+            return same_everywhere(b, inner[0])
+    c, found = factors(b, x)
+    if len(found) == 1 and c == 1:
+        return None
+    parts = {k: [same_everywhere(b, y), p] for k, (y, p) in found.items()}
+    return None if any(y is None for y, _ in parts.values()) else built(b, c, parts)
+
+
+@rule(ops.sum, when="formula")
+def sum_of_one_hot(
+    b: Builder, x: Any, axis: Any = None, keepdims: Any = False, **others: Any
+) -> Any:
+    """Each row of onehot(y) has one 1."""
+    if not whole(others) or not floating(x) or axis not in (-1, len(x.shape) - 1):
+        return None
+    total = total_of_rows(b, x, x.shape[-1])
+    shape = (*x.shape[:-1], 1) if keepdims else x.shape[:-1]
+    if total is None or not shape:
+        return None if total is None else total if isinstance(total, Var) else x.dtype.type(total)
+    if isinstance(total, Var):
+        return b.emit(ops.broadcast_to, total, shape=shape)
+    return np.broadcast_to(x.dtype.type(total), shape)
+
+
+def total_of_rows(b: Builder, x: Any, n: int) -> Any:
+    """What each row of a sum of one-hot rows and of numbers adds up to; None for others."""
+    if (c := number(x)) is not None:
+        return c * n
+    if not isinstance(x, Var) or (x.given and x.shape):
+        return None
+    if b.match(x, onehot):
+        return 1
+    if (inner := b.match(x, ops.broadcast_to)) is not None or not x.shape:
+        c = same_everywhere(b, inner[0] if inner is not None else x)
+        return None if c is None else times(b, n, c)
+    for op in (ops.add, ops.subtract):
+        if (inner := b.match(x, op)) is not None:
+            parts = [total_of_rows(b, y, n) for y in inner]
+            if any(p is None for p in parts):
+                return None
+            both = all(not isinstance(p, Var) for p in parts)
+            return op.forward(*parts) if both else b.emit(op, *parts)
+    c, scalars, rest = scalars_of(b, x)
+    total = total_of_rows(b, rest, n) if rest is not x else None
+    if total is None:
+        return None
+    more = {key_of(total): [total, 1]} if isinstance(total, Var) else {}
+    return built(b, c if more else c * total, merged(b, scalars, more))
+
+
+def times(b: Any, n: int, x: Any) -> Any:
+    """``n·x``, where ``x`` may be divided by that n."""
+    c, found = factors(b, x)
+    size = next((k for k, (z, p) in found.items() if p < 0 and b.sizes.get(z) == n), None)
+    if size is None:
+        return b.emit(ops.multiply, n, x)
+    found[size][1] += 1
+    return built(b, c, {k: part for k, part in found.items() if part[1]})
+
+
+@rule(ops.sum, when="formula")
+def sum_of_a_number(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+    """The same number n times adds up to n of it."""
+    inner = b.match(x, ops.broadcast_to)
+    if axis is not None or not whole(others) or others.get("keepdims"):
+        return None
+    if inner is None or shape_of(inner[0]) or x.given:
+        return None
+    return scaled(b, math.prod(x.shape), inner[0])
+
+
+# --- diagonals -----------------------------------------------------------------------------
+
+
+def along_diagonal(index: Any, n: int) -> bool:
+    """Whether an index of a flattened n × n matrix picks its diagonal."""
+    parts = index if isinstance(index, tuple) else (index,)
+    parts = tuple(p for p in parts if p is not Ellipsis)
+    if len(parts) != 1 or not isinstance(parts[0], slice):
+        return False
+    return [*range(*parts[0].indices(n * n))] == [*range(0, n * n, n + 1)]
+
+
+@rule(ops.elements, when="formula")
+def entries_of_diagonal(b: Builder, x: Any, index: Any = None) -> Any:
+    """Every (n + 1)-th entry of a flattened matrix."""
+    inner = b.match(x, ops.reshape)
+    shape = shape_of(inner[0]) if inner is not None else ()
+    if len(shape) != 2 or shape[0] != shape[1] or not along_diagonal(index, shape[0]):
+        return None
+    return b.keep(diagonal, inner, {}, Var("t", shape[:1], x.dtype))
+
+
+@rule(ops.reshape, when="formula")
+def matrix_of_diagonal(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
+    """A vector put there, in a matrix of zeros."""
+    made = b.made(x, ops.scatter)
+    if made is None or not isinstance(shape, tuple) or len(shape) != 2 or shape[0] != shape[1]:
+        return None
+    if not along_diagonal(made.kwargs["index"], shape[0]):
+        return None
+    c = same_everywhere(b, made.args[0])
+    if c is not None:
+        one = b.keep(identity, (), {"n": shape[0]}, Var("t", shape, x.dtype))
+        return b.emit(ops.multiply, c, one)
+    return b.keep(diagonal_matrix, made.args, {}, Var("t", shape, x.dtype))
+
+
+@rule(ops.multiply, when="formula")
+def vector_on_diagonal(b: Builder, x: Any, y: Any) -> Any:
+    """``v ⊙ I`` is diag(v)."""
+    for u, v in ((x, y), (y, x)):
+        square = isinstance(v, np.ndarray) and v.ndim == 2 and v.shape[0] == v.shape[1] > 1
+        if square and shape_of(u) == (len(v),) and np.array_equal(v, np.eye(len(v))):
+            return b.keep(diagonal_matrix, (u,), {}, Var("t", v.shape, v.dtype))
+    return None
+
+
+@rule(ops.multiply, when="formula")
+def triangle(b: Builder, x: Any, y: Any) -> Any:
+    """``X ⊙ M`` with ones below the diagonal and ½ on it is ``tril(X) - ½·X ⊙ I``."""
+    for u, m in ((x, y), (y, x)):
+        if not isinstance(m, np.ndarray) or m.ndim != 2 or not 1 < len(m) == m.shape[1]:
+            continue
+        low, on, high = m[1, 0], m[0, 0], m[0, 1]
+        if shape_of(u) != m.shape or bool(low) == bool(high):
+            continue
+        one = b.keep(identity, (), {"n": len(m)}, Var("t", m.shape, m.dtype))
+        op, size = (ops.tril, low) if low else (ops.triu, high)
+        if not np.array_equal(op.forward(np.full(m.shape, size)) + (on - size) * np.eye(len(m)), m):
+            continue
+        half = scaled(b, float(size), b.emit(op, u))
+        rest = float(on - size)
+        if not rest:
+            return half
+        inside = scaled(b, abs(rest), b.emit(ops.multiply, u, one))
+        return b.emit(ops.subtract if rest < 0 else ops.add, half, inside)
+    return None
+
+
+@rule(ops.multiply, ops.negative, when="formula")
+def onehot_subtracted(b: Builder, x: Any, y: Any = None) -> Any:
+    """``-c·(onehot(y) - p)`` is ``c·(p - onehot(y))``."""
+    c, z = (-1, x) if y is None else (number(x), y)
+    inner = b.match(z, ops.subtract)
+    if c is None or c >= 0 or inner is None or z.given:
+        return None
+    first, second = (any(b.match(p, onehot) for p, _ in factors(b, q)[1].values()) for q in inner)
+    if not first or second:
+        return None
+    return scaled(b, -c, b.emit(ops.subtract, inner[1], inner[0]))
+
+
+# --- pieces --------------------------------------------------------------------------------
+
+
+def is_zero(x: Any) -> bool:
+    return not isinstance(x, Var) and np.size(x) > 0 and is_(x, 0)
+
+
+@rule(joined, when="formula")
+def nothing_beside(b: Builder, *arrays: Any, axis: Any = 0) -> Any:
+    """What has no entries adds none."""
+    kept = [x for x in arrays if 0 not in shape_of(x)]
+    if len(kept) == len(arrays) or not kept:
+        return None
+    return kept[0] if len(kept) == 1 else b.emit(joined, *kept, axis=axis)
+
+
+def beside_each_other(sign: int) -> Rule:
+    """``[x, 0] + [0, y]`` is ``[x, y]``."""
+
+    def both(b: Builder, x: Any, y: Any) -> Any:
+        u, v = b.made(x, joined), b.made(y, joined)
+        if sign < 0 or u is None or v is None or len(u.args) != len(v.args):
+            return None
+        same = [*map(shape_of, u.args)] == [*map(shape_of, v.args)]
+        if not same or u.kwargs != v.kwargs:
+            return None
+        pairs = [*zip(u.args, v.args, strict=True)]
+        if not all(is_zero(p) or is_zero(q) for p, q in pairs):
+            return None
+        return b.emit(joined, *(q if is_zero(p) else p for p, q in pairs), **u.kwargs)
+
+    return both
+
+
+for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
+    rule(_op, when="formula")(beside_each_other(_sign))
+
+
+# --- the same entries ----------------------------------------------------------------------
+
+
+def same_entries(sign: int) -> Rule:
+    """What is added to the same entries is added up before."""
+
+    def together(b: Builder, x: Any, y: Any) -> Any:
+        u, v = b.made(x, ops.scatter), b.made(y, ops.scatter)
+        if u is None or v is None or key_of(u.kwargs["index"]) != key_of(v.kwargs["index"]):
+            return None
+        if shape_of(u.args[0]) != shape_of(v.args[0]):
+            return None
+        inner = b.emit(ops.add if sign > 0 else ops.subtract, u.args[0], v.args[0])
+        return b.emit(ops.scatter, inner, **u.kwargs)
+
+    return together
+
+
+for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
+    rule(_op, when="formula")(same_entries(_sign))
+
+
+def is_everything(part: Any) -> bool:
+    return isinstance(part, slice) and part == slice(None)
+
+
+@rule(ops.scatter, when="formula")
+def all_entries(b: Builder, x: Any, shape: Any = None, index: Any = None) -> Any:
+    """An index that only adds axes picks all entries, each once."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if not all(part is None or part is Ellipsis or is_everything(part) for part in parts):
+        return None
+    return b.emit(ops.reshape, x, shape=tuple(shape))
+
+
+@rule(ops.scatter, ops.elements, when="formula")
+def turned(b: Builder, x: Any, shape: Any = None, index: Any = None) -> Any:
+    """What is put back in reverse order is reversed, and twice reversed as it was."""
+    parts = index if isinstance(index, tuple) else (index,)
+    reverse = [p == slice(None, None, -1) for p in parts if isinstance(p, slice)]
+    if len(shape_of(x)) != 1 or len(parts) != 1 or reverse != [True]:
+        return None
+    made = b.made(x, ops.elements)
+    if made is not None and key_of(made.kwargs["index"]) == key_of(index):
+        return made.args[0]
+    made = b.made(x, ops.convolve)
+    for u, v in () if made is None else ((*made.args,), made.args[::-1]):
+        assert made is not None
+        inner = b.made(u, ops.elements)
+        if inner is not None and key_of(inner.kwargs["index"]) == key_of(index):
+            other = b.emit(ops.elements, v, index=index)
+            pair = (inner.args[0], other) if u is made.args[0] else (other, inner.args[0])
+            return b.emit(ops.convolve, *pair, **made.kwargs)
+    return b.emit(ops.elements, x, index=index) if shape is not None else None
+
+
+# --- convolutions of sequences -------------------------------------------------------------
+
+
+@rule(ops.convolve, when="formula")
+def framed_in_zeros(b: Builder, x: Any, y: Any, mode: Any = "full") -> Any:
+    """A valid convolution with zeros around is a full one."""
+    made = b.made(x, joined)
+    if mode != "valid" or made is None or len(made.args) != 3:
+        return None
+    before, inner, after = made.args
+    n, m, (k,) = shape_of(inner)[0], shape_of(y)[0], shape_of(before)
+    if not (is_zero(before) and is_zero(after) and shape_of(after) == (k,)):
+        return None
+    if k == m - 1:
+        return b.emit(ops.convolve, inner, y, mode="full")
+    return b.emit(ops.convolve, y, inner, mode="valid") if k == m - n else None

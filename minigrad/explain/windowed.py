@@ -1,0 +1,280 @@
+"""Convolution and pooling as one writes them: the many steps of their rules as one sign.
+
+What is computed stays as it was; only what is written for it is short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from minigrad import ops
+from minigrad.explain.factors import built, factors, linear, merged, scalars_of
+from minigrad.nn.windows import overlay, windows
+from minigrad.ops.padding import framed
+from minigrad.ops.record import Op
+from minigrad.program.builder import Builder, is_, key_of, shape_of
+from minigrad.program.equations import Equation, Var, forward, replaced
+from minigrad.program.rules import rule
+from minigrad.writing.forms import SPECIAL
+from minigrad.writing.formulas import FOOTNOTES, Writer
+from minigrad.writing.notation import NOTATION, infix
+from minigrad.writing.terms import Term
+
+MOVES = frozenset(
+    [ops.reshape, ops.transpose, ops.moveaxis, ops.swapaxes, ops.squeeze, ops.expand_dims]
+)
+"""What changes the order and the shape of entries, and no entry."""
+FRAMED = MOVES | {framed}
+
+
+class Steps:
+    """Equations that lead from some variables to one: what a sign stands for."""
+
+    def __init__(self, inputs: list[Var], equations: list[Equation], result: Var) -> None:
+        self.inputs, self.equations, self.result = inputs, equations, result
+
+    def __call__(self, *args: Any) -> Any:
+        env: dict[Var, Any] = dict(zip(self.inputs, args, strict=True))
+        for e in self.equations:
+            xs = [replaced(a, env.__getitem__) for a in e.args]
+            kwargs = {k: replaced(v, env.__getitem__) for k, v in e.kwargs.items()}
+            env[e.out] = forward(e.op, xs, kwargs)
+        return env[self.result]
+
+
+def sign(name: str, arity: int) -> Op:
+    """An op that is written as one sign, and computed by the steps that it stands for."""
+    return Op(name, lambda *args, steps: steps(*args), None, arity=arity)
+
+
+def signed(w: Writer, e: Equation, args: list[Term]) -> Term:
+    """By the pattern, whatever the steps are."""
+    return w.style.fill(w.pattern(e.op), *args)
+
+
+correlated = sign("correlated", 2)
+convolved = sign("convolved", 2)
+winner = sign("winner", 2)
+largest = sign("maxpool", 1)
+spread = sign("spread", 1)
+
+NOTATION[correlated] = infix("product", ("power", "power"), " ⋆ ", r"\star", "⋆")
+NOTATION[convolved] = infix("product", ("power", "power"), " ∗ ", r"\ast", "∗")
+NOTATION[winner] = {
+    "text": ("product", "{0:product} ⊙ 1[{1:sum} = max]"),
+    "latex": ("product", r"{0:product} \odot \mathbf{{1}}\left[{1:sum} = \max\right]"),
+    "mathml": (
+        "product",
+        "{0:product}<mo>⊙</mo><mrow><mn>𝟏</mn><mo>[</mo>{1:sum}<mo>=</mo><mi>max</mi><mo>]</mo></mrow>",
+    ),
+}
+for _op in (correlated, convolved, winner):
+    NOTATION[_op]["book"] = NOTATION[_op]["text"]
+for _op in (largest, spread):
+    NOTATION[_op] = {
+        "text": ("atom", f"{_op.name}({{0:open}})"),
+        "book": ("atom", f"{_op.name}({{0:open}})"),
+        "latex": ("atom", rf"\operatorname{{{{{_op.name}}}}}\left({{0:open}}\right)"),
+        "mathml": (
+            "atom",
+            f"<mrow><mi>{_op.name}</mi><mo>&#x2061;</mo><mrow><mo>(</mo>{{0:open}}<mo>)</mo></mrow></mrow>",
+        ),
+    }
+SPECIAL.update(dict.fromkeys((correlated, convolved, winner, largest, spread), signed))
+FOOTNOTES |= {
+    correlated: "u ⋆ v is a correlation: the windows of u, each times v, added up",
+    convolved: "u ∗ v is a full convolution, the adjoint of ⋆: the kernel is flipped",
+    winner: "1[u = max] is 1 at the largest entry of each window, the winner; ties share it",
+    spread: "spread(u) gives each entry of u to every place of its window",
+}
+
+
+# --- reading the steps -----------------------------------------------------------------
+
+
+def stripped(b: Builder, x: Any, moves: frozenset[Op] = MOVES) -> Any:
+    """What ``x`` is, in another order and shape."""
+    while isinstance(x, Var) and not x.given and (e := b.made_by.get(x)) is not None:
+        if e.op not in moves:
+            break
+        x = e.args[0]
+    return x
+
+
+def seen(b: Builder, x: Any) -> Any:
+    """The array that ``x`` shows the windows of, its frame left out; None for others."""
+    inner = b.match(stripped(b, x), windows)
+    return None if inner is None else stripped(b, inner[0], FRAMED)
+
+
+def abbreviated(b: Builder, op: Op, inputs: list[Any], result: Any) -> Any:
+    """The steps from ``inputs`` to ``result`` as one equation of ``op``; None if others enter."""
+    ends, needed, stack = set(inputs), set(), [result]
+    while stack:
+        x = stack.pop()
+        if x in ends or x in needed:
+            continue
+        made = b.made_by.get(x)
+        if made is None or (x.given and x is not result):
+            return None
+        needed.add(x)
+        stack += made.reads()
+    equations = [e for e in b.equations if e.out in needed]
+    steps = Steps(list(dict.fromkeys(inputs)), equations, result)
+    if len(steps.inputs) < len(inputs):
+        return None
+    key = (op, tuple(map(id, inputs)), id(result))
+    if key not in b._known:
+        e = Equation(Var("t", result.shape, result.dtype), op, tuple(inputs), {"steps": steps})
+        b.equations.append(e)
+        b.made_by[e.out] = e
+        b._known[key] = e.out
+    return b._known[key]
+
+
+def last_step(b: Builder, op: Op, x: Any, kwargs: dict[str, Any]) -> Var:
+    """``op`` of ``x`` as it is, whatever rules there are."""
+    shape, dtype = b.outcome(op, (x,), kwargs)
+    return b.keep(op, (x,), kwargs, Var("t", shape, dtype))  # type: ignore[no-any-return]
+
+
+def product_of_windows(b: Builder, x: Any) -> tuple[Any, Any, bool] | None:
+    """The array whose windows enter a matrix product, the other factor, and whether flipped."""
+    inner = b.match(stripped(b, x), ops.matmul)
+    for one, other in () if inner is None else (inner, inner[::-1]):
+        if (of := seen(b, one)) is not None:
+            return of, stripped(b, other), b.match(one, ops.swapaxes) is not None
+    return None
+
+
+# --- convolutions ----------------------------------------------------------------------
+
+
+def correlation(op: Op, gradient: bool) -> Callable[..., Any]:
+    """The rule for the last step of a convolution, or of its gradient by the kernel."""
+
+    def applied(b: Builder, x: Any, **kwargs: Any) -> Any:
+        found = product_of_windows(b, x)
+        if found is None or found[2] is not gradient or not all_variables(found[:2]):
+            return None
+        return abbreviated(b, correlated, [*found[:2]], last_step(b, op, x, kwargs))
+
+    return applied
+
+
+rule(ops.reshape, when="formula")(correlation(ops.reshape, True))
+rule(ops.moveaxis, when="formula")(correlation(ops.moveaxis, False))
+
+
+def all_variables(xs: Any) -> bool:
+    return all(isinstance(x, Var) for x in xs)
+
+
+rule(overlay, when="formula")(linear(overlay))
+
+
+@rule(overlay, when="formula")
+def adjoint(b: Builder, x: Any, **kwargs: Any) -> Any:
+    """A transposed convolution, or what pooling passes on."""
+    inner = b.match(stripped(b, x), ops.matmul)
+    if inner is not None:
+        kernel, g = (stripped(b, y) for y in inner)
+        if not all_variables((kernel, g)):
+            return None
+        return abbreviated(b, convolved, [g, kernel], last_step(b, overlay, x, kwargs))
+    return pooled(b, x, kwargs)
+
+
+@rule(ops.elements, when="formula")
+def cropped(b: Builder, x: Any, index: Any = None) -> Any:
+    """The frame of a convolution or of pooling is cut off."""
+    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    parts = index if isinstance(index, tuple) else (index,)
+    if made is None or made.op not in (convolved, winner, spread):
+        return None
+    if not all(isinstance(part, slice) or part is Ellipsis for part in parts):
+        return None
+    steps = made.kwargs["steps"]
+    whole = last_step(b, ops.elements, steps.result, {"index": index})
+    return abbreviated(b, made.op, [*made.args], whole)
+
+
+# --- pooling ---------------------------------------------------------------------------
+
+
+@rule(ops.max, when="formula")
+def maximum_of_windows(b: Builder, x: Any, **kwargs: Any) -> Any:
+    """``max`` of what each window sees."""
+    of = seen(b, x)
+    if not isinstance(of, Var) or kwargs.get("axis") != 2:
+        return None
+    return abbreviated(b, largest, [of], last_step(b, ops.max, x, kwargs))
+
+
+def pooled(b: Builder, x: Any, kwargs: dict[str, Any]) -> Any:
+    """What the largest entries, or all, of windows get."""
+    inner = stripped(b, x)
+    stretched = b.match(inner, ops.broadcast_to)
+    if stretched is not None:
+        c, scalars, rest = scalars_of(b, stretched[0])
+        if rest is not stretched[0]:
+            whole = b.emit(ops.broadcast_to, rest, **b.made_by[inner].kwargs)
+            one = b.emit(ops.reshape, whole, shape=shape_of(x))
+            done = b.emit(overlay, one, **kwargs)
+            return built(b, c, merged(b, scalars, {key_of(done): [done, 1]}))
+        g = stripped(b, rest)
+        done = last_step(b, overlay, x, kwargs)
+        return abbreviated(b, spread, [g], done) if isinstance(g, Var) else None
+    if not isinstance(inner, Var) or inner.given:
+        return None
+    c, found = factors(b, inner)
+    masks = [k for k, (y, _) in found.items() if of_windows(b, y) is not None]
+    if len(masks) != 1 or c != 1:
+        return None
+    act = of_windows(b, found.pop(masks[0])[0])
+    rest = {k: part for k, part in found.items() if part[1] > 0 or not counts(b, part[0])}
+    g = stripped(b, built(b, c, rest))
+    if not all_variables((act, g)) or act is g:
+        return None
+    done = last_step(b, overlay, x, kwargs)
+    return abbreviated_with(b, winner, [g, act], done)
+
+
+def abbreviated_with(b: Builder, op: Op, inputs: list[Any], result: Any) -> Any:
+    """`abbreviated`, where the largest entries may have a name of their own."""
+    found = abbreviated(b, op, inputs, result)
+    if found is not None:
+        return found
+    others = named_on_the_way(b, inputs, result)
+    return abbreviated(b, op, [*inputs, *others], result)
+
+
+def named_on_the_way(b: Builder, inputs: list[Any], result: Any) -> list[Var]:
+    found: dict[Var, None] = {}
+    seen_, stack = set(inputs), [result]
+    while stack:
+        x = stack.pop()
+        if x in seen_:
+            continue
+        seen_.add(x)
+        made = b.made_by.get(x)
+        if x is not result and (made is None or x.given):
+            found[x] = None
+        elif made is not None:
+            stack += made.reads()
+    return list(found)
+
+
+def of_windows(b: Builder, mask: Any) -> Any:
+    """The array whose windows' entries ``mask`` compares with the largest; None for others."""
+    made = b.made_by.get(mask) if isinstance(mask, Var) and mask.dtype.kind == "b" else None
+    return seen(b, made.args[0]) if made is not None and made.op is ops.equal else None
+
+
+def counts(b: Builder, y: Any) -> bool:
+    """Whether ``y`` is how many share the first place."""
+    y = stripped(b, y)
+    least = b.match(y, ops.maximum)
+    made = b.made(least[0] if least is not None and is_(least[1], 1) else y, ops.sum)
+    return made is not None and of_windows(b, made.args[0]) is not None
