@@ -82,9 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--to", type=Path, default=Path("out"), metavar="FOLDER", help="where they go"
     )
-    parser.add_argument(
-        "--format", choices=["svg", "png", "pdf", "dot"], default="svg", help="default: svg"
-    )
+    kinds = ["svg", "png", "pdf", "dot", "tex", "gif", "mp4"]
+    parser.add_argument("--format", choices=kinds, default="svg", help="default: svg")
     parser.add_argument("--no-pages", action="store_true", help="pictures only, no HTML pages")
     options = parser.parse_args(arguments)
 

@@ -17,7 +17,8 @@ import pytest
 import minigrad as mg
 from draw_graphs import leaf
 from minigrad.draw import LayoutError, dot, layout
-from minigrad.draw.picture import number, short, spread, summary
+from minigrad.draw.picture import short
+from minigrad.draw.values import number, spread, summary
 from minigrad.reading.wording import visible
 
 needs_layout = pytest.mark.skipif(not layout.available(), reason="there is no Graphviz")
@@ -222,12 +223,15 @@ def no_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_graphviz(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     no_graphviz(monkeypatch)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     drawing = mg.draw(L)
     assert not layout.available()
     for kind in ("png", "pdf"):
-        with pytest.raises(LayoutError, match="apt install graphviz") as caught:
+        with pytest.raises(LayoutError, match=r"no Matplotlib .*nor Graphviz") as caught:
             drawing.save(tmp_path / f"picture.{kind}")
         assert "pip install 'minigrad[viz]'" in str(caught.value)
+    with pytest.raises(LayoutError, match="apt install graphviz"):
+        layout.render(drawing.dot, "png")
     assert not list(tmp_path.iterdir())
     assert drawing.save(tmp_path / "picture.dot").read_text("utf-8") == drawing.dot
     assert drawing.save(tmp_path / "picture.svg").read_text("utf-8").endswith(drawing.svg)
@@ -290,7 +294,11 @@ def test_save_html_is_the_explorer(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("name", "kind", "message"),
     [
-        ("a.gif", ValueError, r"the name must end in one of \.svg, \.png, \.pdf, \.dot, \.html"),
+        (
+            "a.bmp",
+            ValueError,
+            r"end in one of \.svg, \.png, \.pdf, \.dot, \.tex, \.gif, \.mp4",
+        ),
         ("picture", ValueError, "the name must end in"),
         ("no/such/a.dot", FileNotFoundError, "there is no folder .*such'; make it first"),
         ("file/a.dot", NotADirectoryError, "file' is a file, not a folder"),
@@ -404,9 +412,10 @@ def test_the_example_prints_what_it_cannot_draw(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     no_graphviz(monkeypatch)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     example.main(["--to", str(tmp_path), "--format", "png", "--no-pages"])
     text = capsys.readouterr().out
-    assert text.count("apt install graphviz") == 1
+    assert text.count("pip install 'minigrad[viz]'") == 1
     assert text.count("(leaf)") == 2 * 2 + 4 * 4 + 8 * 8
     assert not list(tmp_path.iterdir())
 

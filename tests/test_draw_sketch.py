@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -11,9 +12,10 @@ import pytest
 
 import minigrad as mg
 from draw_graphs import random_graph
-from minigrad.draw import Picture, dot, sketch
+from minigrad.draw import Picture, dot, sketch, tikz
+from minigrad.draw.arrange import Link, Spot, arranged, rising
 from minigrad.draw.boxes import view
-from minigrad.draw.sketch import Spot, arranged, rising
+from minigrad.draw.scene import Rect, Stroke, Words, scene
 from minigrad.reading.wording import visible
 from test_draw_forms import HOSTILE, SVG, hostile
 
@@ -21,7 +23,7 @@ Box = tuple[float, float, float, float]
 
 
 def drawn(view: Any, **how: Any) -> tuple[ElementTree.Element, list[Box]]:
-    tree = ElementTree.fromstring(sketch.svg(view, **how))
+    tree = ElementTree.fromstring(sketch.svg(scene(view, **how)))
     boxes = []
     for g in tree.iter(f"{SVG}g"):
         if g.get("class") == "node":
@@ -94,10 +96,61 @@ def test_it_says_what_the_dot_source_says() -> None:
 
 def test_layers_follow_their_inputs() -> None:
     spots = [Spot(10, 20) for _ in range(5)]
-    ways = arranged(spots, [(0, 2), (1, 3), (2, 3), (3, 4), (0, 4)], 30)
-    assert [s.rank for s in spots] == [0, 1, 1, 2, 3]
-    assert [s.depth for s in spots] == [10, 60, 60, 110, 160]
-    assert [len(way) for way in ways] == [2, 2, 2, 2, 4]
+    links = [Link(*ends) for ends in [(0, 2), (1, 3), (2, 3), (3, 4), (0, 4)]]
+    plan = arranged(spots, links)
+    assert [s.rank for s in spots] == [0, 2, 2, 4, 6]
+    assert [s.depth for s in spots] == [10, 62, 62, 114, 166]
+    assert [len(way) for way in plan.ways] == [3, 3, 3, 3, 7]
+
+
+def points_of(line: Stroke) -> np.ndarray:
+    """Many points of a line, its curves worked out."""
+    found, at = [], np.array(line.start)
+    t = np.linspace(0, 1, 60)[:, None]
+    for step in line.steps:
+        ends = [at, *map(np.array, step)]
+        while len(ends) > 1:  # de Casteljau
+            ends = [a + t * (b - a) for a, b in pairwise(ends)]
+        found.append(ends[0])
+        at = np.array(step[-1])
+    return np.concatenate(found)
+
+
+@pytest.mark.parametrize("width", [None, 500])
+@pytest.mark.parametrize("direction", dot.DIRECTIONS)
+@pytest.mark.parametrize("seed", range(3))
+def test_no_line_runs_across_a_label_or_a_node(seed: int, direction: str, width: Any) -> None:
+    if width and direction in ("TB", "BT"):
+        return
+    L, leaves = random_graph(seed, 20)
+    seen = view(Picture(L, leaves[0]), False)
+    made = scene(seen, direction=direction, width=width)
+    lines, labels, nodes = [], [], []
+    for owner, shapes in made.parts:
+        for shape in shapes:
+            if isinstance(shape, Stroke):
+                lines.append((owner, points_of(shape)))
+            if isinstance(shape, Words) and shape.role == "label":
+                wide = len(shape.text) * 5.0
+                left = shape.x - wide / 2 if shape.middle else shape.x
+                labels.append((left, shape.y - 7, left + wide, shape.y))
+            if isinstance(shape, Rect) and shape.fill:
+                far = (shape.left + shape.width, shape.top + shape.height)
+                nodes.append((owner, (shape.left, shape.top, *far)))
+    assert len(labels) > 20
+    for arrow, points in lines:
+        for x0, y0, x1, y1 in labels:
+            x, y = points.T
+            assert not np.any((x > x0) & (x < x1) & (y > y0) & (y < y1))
+        for item, (x0, y0, x1, y1) in nodes:
+            if item not in (arrow.source, arrow.target):
+                assert not np.any((x > x0) & (x < x1) & (y > y0) & (y < y1))
+        assert points.min() >= 0
+        assert np.all(points <= (made.width, made.height))
+    if width:
+        rows = {round(points[0, 1] // 150) for _, points in lines}
+        assert made.width <= width
+        assert len(rows) > 1
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -25,6 +25,7 @@ def draw(
     collapse: bool | int | str = "auto",
     direction: str = "LR",
     theme: str = "light",
+    width: float | None = None,
 ) -> Drawing:
     """Draw the graph that ``output`` was computed by.
 
@@ -45,13 +46,17 @@ def draw(
     direction : {"LR", "RL", "TB", "BT"}
         In which the forward pass runs.
     theme : {"light", "dark"}
-        Of SVG, PNG, PDF and DOT; the page follows its reader's system.
+        Of all files but the page, which follows its reader's system.
+    width : float, optional
+        Of the paper, in points (72 to the inch): a chain that is longer goes on in the next
+        row.
 
     Returns
     -------
     Drawing
         Shows itself in notebooks; ``print`` draws a tree; ``.save(path)`` writes ``.svg``,
-        ``.png``, ``.pdf``, ``.dot``, or ``.html`` to step through; ``.show()``; ``.dot``.
+        ``.png``, ``.pdf``, ``.dot``, ``.tex`` (TikZ), the backward pass as ``.gif`` or ``.mp4``,
+        or ``.html`` to step through; ``.show()``; ``.dot``.
 
     Raises
     ------
@@ -86,4 +91,5 @@ def draw(
         collapse=collapse,
         direction=direction,
         theme=theme,
+        width=width,
     )

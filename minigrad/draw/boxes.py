@@ -11,14 +11,15 @@ elsewhere, which serves as well.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
-from minigrad.draw.picture import Edge, Picture, Vertex, shown
+from minigrad.draw.picture import Edge, Picture, Vertex
+from minigrad.draw.values import shown
 from minigrad.writing.metadata import plain
 from minigrad.writing.notation import CAPTIONS
 from minigrad.writing.terms import Term, fill
@@ -34,6 +35,9 @@ LONGEST = 1000
 
 SWEEP = 200_000
 """Members of a box whose derivative is still worked out."""
+
+STATEMENT, WORDS = 12, 48
+"""Operations and letters of the longest loop whose passes are written as a statement."""
 
 POWERS = {"2": "²", "3": "³", "0.5": "^½"}
 
@@ -233,12 +237,45 @@ def _repeats(picture: Picture) -> list[Box]:
             continue
         if _runs_through_modules(ops[start:end]):
             continue
+        if _written_out(ops[start:end], period):
+            continue
         taken[start:end] = True
-        body = [v.op for v in ops[start : start + period]]
-        repeat = -covered // period
-        text = " → ".join(body) if period <= 4 else f"{period} operations: {shown(body)}"
-        boxes.append(Box("repeat", f"loop × {repeat}", text, ops[start:end], repeat))
+        boxes.append(_loop(ops[start:end], period))
     return boxes
+
+
+def _written_out(stretch: list[Vertex], period: int) -> bool:
+    """Whether what repeats are statements, each for a variable of its own: ``i = …``, ``f = …``."""
+    named = [
+        {v.name for v in stretch[i : i + period] if v.named and v.name.isidentifier()}
+        for i in range(0, len(stretch), period)
+    ]
+    return all(named) and len(set.union(*named)) >= len(named)
+
+
+def _loop(stretch: list[Vertex], period: int) -> Box:
+    """A loop under the names of what it computes, with what each pass does."""
+    repeat, last = len(stretch) // period, stretch[-period:]
+    names = list(dict.fromkeys(v.name for v in stretch if v.named))
+    made = f"{names[0]} … {names[-1]}" if len(names) > 3 else ", ".join(names)
+    steps = [v.op for v in last]
+    text = " → ".join(steps) if period <= 4 else f"{period} operations: {shown(steps)}"
+    if last[-1].named and period <= STATEMENT:
+        formula = _one_pass(stretch, period)
+        text = formula if len(formula) <= WORDS else text
+    return Box("repeat", f"{made}, loop × {repeat}".removeprefix(", "), text, stretch, repeat)
+
+
+def _one_pass(stretch: list[Vertex], period: int) -> str:
+    """The last pass as a statement: what the one before computed is called as it will be."""
+    places = {v.id: i for i, v in enumerate(stretch)}
+    last = stretch[-period:]
+    called = {
+        v.id: last[i % period].name
+        for v, i in ((v, places[v.id]) for v in stretch[:-period])
+        if last[i % period].named
+    }
+    return f"{last[-1].name} = {expression(last, called)}"
 
 
 def _runs_through_modules(stretch: list[Vertex]) -> bool:
@@ -345,12 +382,15 @@ def _statements(picture: Picture, taken: set[int]) -> list[Box]:
     ]
 
 
-def expression(members: Sequence[Vertex]) -> str:
-    """The last member as a formula of what comes from outside."""
-    inside = {v.id for v in members}
+def expression(members: Sequence[Vertex], called: Mapping[int, str] | None = None) -> str:
+    """The last member as a formula of what comes from outside, ``called`` by other names."""
+    inside, called = {v.id for v in members}, called or {}
     terms: dict[int, Term] = {}
     for v in members:
-        term = caption(v, [terms.get(e.source.id, Term(e.source.name)) for e in v.inputs])
+        sources = [e.source for e in v.inputs]
+        names = [called.get(source.id, source.name) for source in sources]
+        args = [terms.get(u.id, Term(name)) for u, name in zip(sources, names, strict=True)]
+        term = caption(v, args)
         if len(term.code) > 200:
             term = Term(f"{term.code[:199]}…", term.level)
         if v.id in inside:

@@ -15,16 +15,9 @@ from html import escape
 from typing import Any
 
 from minigrad.draw.boxes import Arrow, Box, Item, View
-from minigrad.draw.picture import (
-    Link,
-    Vertex,
-    number,
-    partial,
-    shape_of,
-    shown,
-    spread,
-    summary,
-)
+from minigrad.draw.picture import Vertex
+from minigrad.draw.routes import Link, chains
+from minigrad.draw.values import number, partial, shape_of, shown, spread, summary
 from minigrad.reading.wording import shortened as short
 from minigrad.reading.wording import visible
 
@@ -229,15 +222,15 @@ def caption(view: View) -> list[str]:
         value = f"   {tuple(vertex.gradient.shape)}"
         if vertex.scalar:
             value = f" = {summary(vertex.gradient)[0]}"
-        count, chains = picture.chains(vertex, ROUTES)
+        count, routes = chains(vertex, ROUTES)
         if count == 1:
-            symbols, numbers = _product(chains[0])
-            equal = f" = {numbers}" if numbers and len(chains[0]) > 1 else ""
-            start = f"{whole} = {symbols}" if len(chains[0]) > 1 else whole
+            symbols, numbers = _product(routes[0])
+            equal = f" = {numbers}" if numbers and len(routes[0]) > 1 else ""
+            start = f"{whole} = {symbols}" if len(routes[0]) > 1 else whole
             lines.append(f"{start}{equal}{value}")
         else:
             lines.append(f"{whole} = sum over {_count(count)}{value}")
-            for chain in chains[:ROUTES]:
+            for chain in routes[:ROUTES]:
                 symbols, numbers = _product(chain)
                 total = _total(chain)
                 result = f" = {numbers} = {number(total)}" if total is not None else ""

@@ -5,6 +5,7 @@ Nothing is laid out, and no value summarised, before somebody looks.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -16,13 +17,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from minigrad.draw import dot, layout, sketch, text
+import numpy as np
+
+from minigrad.draw import dot, film, layout, painter, sketch, text, tikz
 from minigrad.draw.boxes import View, view
 from minigrad.draw.picture import Picture
-from minigrad.draw.theme import THEMES, dark_dot, dark_svg
+from minigrad.draw.scene import NARROWEST, Scene, scene
+from minigrad.draw.theme import THEMES, dark_dot
 from minigrad.reading.files import replace_file
 
-SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".html")
+SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".tex", ".gif", ".mp4", ".html")
 
 
 class Drawing:
@@ -50,11 +54,13 @@ class Drawing:
         collapse: bool | int | str = "auto",
         direction: str = "LR",
         theme: str = "light",
+        width: float | None = None,
     ) -> None:
         if direction not in dot.DIRECTIONS:
             raise ValueError(f"draw: direction={direction!r}: give one of {dot.DIRECTIONS}")
         if theme not in THEMES:
             raise ValueError(f"draw: theme={theme!r}: give one of {THEMES}")
+        self._width = _checked_width(width, direction)
         self._dark = theme == "dark"
         self.picture = picture
         self.view: View = view(picture, collapse)
@@ -74,19 +80,45 @@ class Drawing:
         made = self._render("svg").decode()
         return made[made.index("<svg") :]
 
-    def _render(self, kind: str) -> bytes:
+    @cached_property
+    def _scene(self) -> Scene:
+        """The picture, laid out here: in rows, in a film, or where there is no Graphviz."""
+        self._refuse_crowd()
+        return self._laid_out(self._width)
+
+    def _laid_out(self, width: float | None) -> Scene:
+        return scene(
+            self.view,
+            **self._show,
+            direction=self._direction,
+            width=width,
+            dark=self._dark,
+        )
+
+    def _film(self, kind: str) -> bytes:
+        """In rows where one would be too long for a slide."""
+        shown = self._scene
+        if self._width is None and self._direction in ("LR", "RL") and shown.width > film.SLIDE:
+            shown = self._laid_out(film.SLIDE)
+        return film.film(shown, self.view, kind)
+
+    def _refuse_crowd(self) -> None:
         n = len(self.view.items)
         if n > dot.CROWD:
             raise layout.LayoutError(
                 f"draw: a picture of {n:,} nodes would take minutes to lay out and could not be "
                 f"read: use collapse='auto', or collapse=n for at most n of them (n <= {dot.CROWD})"
             )
-        if kind == "svg" and not layout.available():
-            made_here = sketch.svg(self.view, direction=self._direction, **self._show)
-            made_here = dark_svg(made_here) if self._dark else made_here
+
+    def _render(self, kind: str) -> bytes:
+        self._refuse_crowd()
+        if self._width is None and layout.available():
+            made = layout.render(self.dot, kind)
+            return slim(made.decode()).encode() if kind == "svg" else made
+        if kind == "svg":
+            made_here = sketch.svg(self._scene, self._width)
             return f'<?xml version="1.0" encoding="UTF-8"?>\n{made_here}'.encode()
-        made = layout.render(self.dot, kind)
-        return slim(made.decode()).encode() if kind == "svg" else made
+        return painter.painted(self._scene, kind)
 
     def __str__(self) -> str:
         return text.tree(self.view, **self._show)
@@ -103,7 +135,10 @@ class Drawing:
             return {"text/plain": f"{self}\n\n{error}"}
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to ``path``: ``.svg .png .pdf .dot``, or ``.html`` to step through.
+        """Write the picture to ``path``: ``.svg .png .pdf .dot .tex .gif .mp4 .html``.
+
+        ``.tex`` is TikZ for papers, ``.gif`` and ``.mp4`` play the backward pass, and ``.html``
+        is a page to step through.
 
         The file is complete or untouched: it is written beside its place and then moved.
 
@@ -114,7 +149,9 @@ class Drawing:
         FileNotFoundError, NotADirectoryError
             When there is no such folder.
         LayoutError
-            For ``.png`` and ``.pdf`` where there is no Graphviz; a picture of too many nodes.
+            For a picture of too many nodes; where what writes the file is missing: Graphviz or
+            Matplotlib for ``.png`` and ``.pdf``, Matplotlib and Pillow for ``.gif``, Matplotlib
+            and ffmpeg for ``.mp4``.
         """
         path = writable(path, SUFFIXES, "draw")
         replace_file(path, self._bytes(path.suffix.lower()))
@@ -127,6 +164,10 @@ class Drawing:
             return page.encode()
         if suffix == ".dot":
             return self.dot.encode()
+        if suffix == ".tex":
+            return tikz.tex(self._scene).encode()
+        if suffix in (".gif", ".mp4"):
+            return self._film(suffix[1:])
         return self._render(suffix[1:])
 
     def show(self) -> None:
@@ -140,6 +181,21 @@ class Drawing:
             if webbrowser.open(self.save(folder / "picture.svg").as_uri()):
                 return
         print(self)
+
+
+def _checked_width(width: Any, direction: str) -> float | None:
+    if width is None:
+        return None
+    if isinstance(width, bool) or not isinstance(width, int | float | np.integer | np.floating):
+        raise TypeError(f"draw: width={width!r}: give a number of points, 72 to the inch")
+    if not NARROWEST <= width < math.inf:
+        raise ValueError(f"draw: width={width!r}: give {NARROWEST:g} points or more")
+    if direction in ("TB", "BT"):
+        raise ValueError(
+            f"draw: width={width!r} wraps rows that run from left to right or back; "
+            f"direction={direction!r} has none"
+        )
+    return float(width)
 
 
 def writable(path: str | os.PathLike[str], suffixes: Sequence[str], who: str) -> Path:

@@ -25,7 +25,8 @@ from minigrad.draw.boxes import Box, expression, index, view
 from minigrad.draw.dot import CROWD, extremes
 from minigrad.draw.live import program
 from minigrad.draw.overlay import overlay
-from minigrad.draw.picture import Edge, Picture, Vertex, is_scalar, summary
+from minigrad.draw.picture import Edge, Picture, Vertex
+from minigrad.draw.values import is_scalar, summary
 from minigrad.reading.wording import shortened as short
 from minigrad.reading.wording import visible
 from minigrad.tensor.door import wrap

@@ -1,7 +1,7 @@
 """Layout is Graphviz's work, wherever it is to be found.
 
 First the system's ``dot`` through the ``graphviz`` package; else ``pygraphviz``, whose wheels
-bring Graphviz along; else an error that says how to get either.
+bring Graphviz along.  Where there is neither, ``scene`` lays the picture out.
 """
 
 from __future__ import annotations
@@ -9,13 +9,6 @@ from __future__ import annotations
 import shutil
 from importlib import import_module
 from typing import Any
-
-REMEDY = (
-    "there is no Graphviz to lay the picture out: install it on the system "
-    "(apt install graphviz, brew install graphviz, https://graphviz.org/download/), "
-    "or pip install 'minigrad[viz]', whose pygraphviz brings it along. "
-    "SVG, the DOT source (.dot), the page (.html) and the text drawing (print) need neither"
-)
 
 
 class LayoutError(RuntimeError):
@@ -40,7 +33,11 @@ def render(dot: str, kind: str) -> bytes:
     package = _pygraphviz()
     if package is not None:
         return _by_package(package, dot, kind)
-    raise LayoutError(f"draw: {REMEDY}")
+    raise LayoutError(
+        "draw: there is no Graphviz to lay the picture out: install it on the system "
+        "(apt install graphviz, brew install graphviz, https://graphviz.org/download/), "
+        "or pip install 'minigrad[viz]', which brings one along"
+    )
 
 
 def _by_program(dot: str, kind: str) -> bytes:

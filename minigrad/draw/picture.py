@@ -8,17 +8,16 @@ the gradients that it shows by a walk of its own, so that no ``.grad`` changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from itertools import islice
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
+from minigrad.draw.values import is_numpy, is_scalar, is_tuple, number
 from minigrad.errors import label
 from minigrad.graph import AnyNode, Passive, Slots, backward_pass, fit
 from minigrad.reading.names import Names, names
@@ -152,23 +151,6 @@ class Edge:
 
     def __repr__(self) -> str:
         return f"<edge {self.source.id} -> {self.target.id} (argument {self.argnum})>"
-
-
-@dataclass(frozen=True)
-class Link:
-    """A factor of the chain rule between two named quantities, unnamed steps in between.
-
-    ``value`` is ∂target/∂source where both are scalars, else None.
-    """
-
-    source: Vertex
-    target: Vertex
-    value: Any
-
-    @property
-    def text(self) -> str:
-        """``∂a/∂z``."""
-        return partial(self.target.label, self.source.label)
 
 
 class Picture:
@@ -348,95 +330,6 @@ class Picture:
                     reached.add(vertex.id)
         return reached
 
-    def paths(self, source: Vertex, limit: int = 16) -> list[list[Edge]]:
-        """At most ``limit`` routes from ``source`` to the output, each a list of edges."""
-        return list(islice(_routes(source, self.output, lambda v: v.uses), limit))
-
-    def count_paths(self, source: Vertex) -> int:
-        """The number of routes from ``source`` to the output; it may be astronomical."""
-        ways = {source.id: 1}
-        for vertex in self.vertices[source.id + 1 :]:
-            found = sum(ways.get(e.source.id, 0) for e in vertex.inputs)
-            if found:
-                ways[vertex.id] = found
-        return ways.get(self.output.id, 0)
-
-    def links(self, source: Vertex) -> list[Link]:
-        """The chain rule from ``source`` to the output in links between named quantities.
-
-        Each link is ∂target/∂source with all else that has a name held fixed, so that the
-        products along the routes of links add up to the derivative.
-        """
-        inside = self.downstream([source])
-        stops = {source.id, self.output.id}
-        stops |= {i for i in inside if self.vertices[i].named}
-        found = []
-        for target in sorted(stops - {source.id}):
-            found += self._links_into(self.vertices[target], inside, stops)
-        return found
-
-    def _links_into(self, target: Vertex, inside: set[int], stops: set[int]) -> list[Link]:
-        """Backward pass from ``target`` that ends at the nearest named vertices."""
-        pending: dict[int, Any] = {target.id: 1.0}
-        links = []
-        while pending:
-            place = max(pending)
-            factor, vertex = pending.pop(place), self.vertices[place]
-            if place in stops and vertex is not target:
-                links.append(Link(vertex, target, factor))
-                continue
-            for edge in vertex.inputs:
-                if edge.source.id not in inside:
-                    continue
-                scalar = factor is not None and edge.source.scalar and vertex.scalar
-                step = float(factor * _item(edge.local)) if scalar else None
-                before = pending.get(edge.source.id, 0.0)
-                pending[edge.source.id] = (
-                    before + step if before is not None and step is not None else None
-                )
-        return links[::-1]
-
-    def chains(self, source: Vertex, limit: int = 16) -> tuple[int, list[list[Link]]]:
-        """The number of routes from ``source`` to the output in links, and the first of them.
-
-        Each route is a list of links from the output back, as the chain rule is written.
-        """
-        links = self.links(source)
-        after: dict[int, list[Link]] = {}
-        ways = {source.id: 1}
-        for link in links:
-            after.setdefault(link.source.id, []).append(link)
-        for place in sorted(after):
-            for link in after[place]:
-                ways[link.target.id] = ways.get(link.target.id, 0) + ways[place]
-        routes = _routes(source, self.output, lambda v: after.get(v.id, []))
-        return ways.get(self.output.id, 0), [route[::-1] for route in islice(routes, limit)]
-
-
-def _routes(source: Vertex, output: Vertex, onward: Any) -> Iterator[list[Any]]:
-    """Routes from ``source`` to ``output``, depth first; everything leads to the output."""
-    if source is output:
-        return
-    route: list[Any] = []
-    stack = [iter(onward(source))]
-    while stack:
-        step = next(stack[-1], None)
-        if step is None:
-            stack.pop()
-            if route:
-                route.pop()
-        elif step.target is output:
-            yield [*route, step]
-        else:
-            route.append(step)
-            stack.append(iter(onward(step.target)))
-
-
-SPREAD = ("min", "mean", "max")
-
-
-# --- what a value looks like -----------------------------------------------------------
-
 
 def recorded(t: Any, what: str) -> AnyNode:
     """The node of the Tensor ``t``.
@@ -455,97 +348,3 @@ def recorded(t: Any, what: str) -> AnyNode:
             "gradient; make the inputs with mg.Tensor(..., requires_grad=True)"
         )
     return node
-
-
-def is_tuple(node: AnyNode) -> bool:
-    """Whether the op has several outputs."""
-    return type(node.ans) is tuple
-
-
-def is_numpy(value: Any) -> bool:
-    """Whether NumPy holds ``value``, so that looking at it computes nothing."""
-    parts = value if type(value) is tuple else (value,)
-    return all(isinstance(v, np.ndarray | np.generic | int | float) for v in parts)
-
-
-def is_scalar(value: Any) -> bool:
-    return type(value) is not tuple and prod(getattr(value, "shape", ())) == 1
-
-
-def _item(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
-
-
-def number(value: Any, digits: int = 4) -> str:
-    """A number of ``digits`` significant digits, with a true minus sign.
-
-    Examples
-    --------
-    >>> number(-0.937823), number(3), number(1e-9)
-    ('−0.9378', '3', '1e−09')
-    """
-    value = _item(value) + 0  # there is no minus zero to a reader
-    if isinstance(value, bool | int) and abs(value) < 10**digits * 100:
-        return str(value).replace("-", "−")
-    return f"{value:.{digits}g}".replace("-", "−")
-
-
-def summary(value: Any, digits: int = 4) -> list[str]:
-    """What to show of a value, in short lines: the number, or shape, dtype and spread.
-
-    Examples
-    --------
-    >>> summary(0.25)
-    ['0.25']
-    >>> summary(np.array([[1.0, 2.0], [3.0, 6.0]]))
-    ['(2, 2) float64', 'min 1  mean 3  max 6']
-    """
-    if type(value) is tuple:
-        return [", ".join(" ".join(summary(v, digits)) for v in value)]
-    if is_scalar(value):
-        if not is_numpy(value):
-            return shape_of(value)
-        shape = getattr(value, "shape", ())
-        return [number(value, digits) + (f"  {tuple(shape)}" if shape else "")]
-    return shape_of(value) + [line for line in [spread(value)] if line]
-
-
-def shape_of(value: Any) -> list[str]:
-    """Shape and dtype alone."""
-    return [f"{tuple(value.shape)} {value.dtype}"] if hasattr(value, "shape") else []
-
-
-def spread(value: Any, digits: int = 3) -> str:
-    """Least, mean and greatest element; nothing of a lazy, empty or non-numeric array.
-
-    Examples
-    --------
-    >>> spread(np.array([1.0, 2.0, 6.0])), spread(np.zeros(3))
-    ('min 1  mean 3  max 6', 'all 0')
-    """
-    if not isinstance(value, np.ndarray) or not value.size or value.dtype.kind not in "fiub":
-        return ""
-    with np.errstate(all="ignore"):
-        low, mean, high = value.min(), value.mean(dtype=np.float64), value.max()
-        if low == high:
-            return f"all {number(low, digits)}"
-        if abs(mean) < 1e-14 * max(abs(float(low)), abs(float(high))):
-            mean = 0.0  # what is left of a sum that cancels tells nothing
-    return "  ".join(f"{n} {number(v, digits)}" for n, v in zip(SPREAD, (low, mean, high)))
-
-
-def partial(of: str, by: str) -> str:
-    """``∂L/∂w``.
-
-    Examples
-    --------
-    >>> partial("L", "w"), partial("y - a", "w")
-    ('∂L/∂w', '∂(y - a)/∂w')
-    """
-    of, by = (f"({n})" if " " in n else n for n in (of, by))
-    return f"∂{of}/∂{by}"
-
-
-def shown(names: Sequence[str], most: int = 4) -> str:
-    """A list in words, cut after ``most``."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

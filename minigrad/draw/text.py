@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from minigrad.draw.boxes import Arrow, Item, View
 from minigrad.draw.dot import caption, clean, gradient, label
-from minigrad.draw.picture import Vertex, summary
+from minigrad.draw.picture import Vertex
+from minigrad.draw.values import summary
 
 LINES = 400
 """Most lines of a drawing."""

@@ -29,7 +29,6 @@ DARK = {
 PAPER, INK = "#14181e", "#e8ebf0"
 
 _DOT = re.compile(r'\b(color|fillcolor|fontcolor|COLOR)="(#\w{6})"')
-_SVG = re.compile(r'\b(fill|stroke)="(#\w{6}|white)"')
 
 
 def dark_dot(source: str) -> str:
@@ -45,16 +44,3 @@ def dark_dot(source: str) -> str:
     for kind in ("node", "edge"):
         changed = changed.replace(f"\n  {kind} [", f'\n  {kind} [fontcolor="{INK}" ', 1)
     return changed
-
-
-def dark_svg(text: str) -> str:
-    """SVG of our own in dark colours.
-
-    Examples
-    --------
-    >>> dark_svg('<svg xmlns="x"><rect fill="white"/>')
-    '<svg fill="#e8ebf0" xmlns="x"><rect fill="#14181e"/>'
-    """
-    known = {**DARK, "white": PAPER}
-    changed = _SVG.sub(lambda m: f'{m[1]}="{known.get(m[2], m[2])}"', text)
-    return changed.replace("<svg ", f'<svg fill="{INK}" ', 1)

@@ -1,0 +1,371 @@
+"""A picture as shapes on paper: laid out here, for SVG, LaTeX, bitmaps and films alike.
+
+Kinds, colours and words are those of the DOT source.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from itertools import pairwise
+from textwrap import wrap
+
+from minigrad.draw import dot
+from minigrad.draw.arrange import LANE, Layer, Link, Plan, Spot, arranged
+from minigrad.draw.boxes import Arrow, Box, Item, View
+from minigrad.draw.picture import Vertex
+from minigrad.draw.theme import DARK, INK, PAPER
+from minigrad.draw.values import summary
+
+LINE = 14.0
+PAD = 8.0
+MARGIN = 12.0
+SIZE = 11.0
+"""Of letters, in points."""
+GREY = "#666666"
+NARROWEST = 120.0
+"""Least width that rows are wrapped to."""
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Rect:
+    """A node, or the inner line of the output."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    stroke: str
+    fill: str | None = None
+    strength: float = 1.4
+    dashed: bool = False
+    radius: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """A line: its first point, then corners, or cubic curves of three points each."""
+
+    start: Point
+    steps: tuple[tuple[Point, ...], ...]
+    colour: str
+    strength: float = 1.0
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Tip:
+    """The triangle at the end of a line."""
+
+    corners: tuple[Point, Point, Point]
+    colour: str
+
+
+@dataclass(frozen=True)
+class Words:
+    """A line of text, by its middle or its start; ``room`` is how wide it may be."""
+
+    text: str
+    x: float
+    y: float
+    colour: str
+    bold: bool = False
+    size: float = SIZE
+    middle: bool = True
+    room: float = 0.0
+    role: str = ""
+
+
+Shape = Rect | Stroke | Tip | Words
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is on the paper, by what it shows: an arrow, a node, or None for the caption."""
+
+    width: float
+    height: float
+    paper: str
+    parts: list[tuple[Arrow | Item | None, list[Shape]]]
+
+
+def scene(
+    view: View,
+    *,
+    values: bool = True,
+    gradients: bool = True,
+    local: bool = True,
+    direction: str = "LR",
+    width: float | None = None,
+    dark: bool = False,
+) -> Scene:
+    """``view`` laid out; ``width`` is that of the paper, where long chains go on in rows."""
+    return _Drafter(view, values, gradients, local, direction, width, dark).scene()
+
+
+class _Drafter:
+    def __init__(
+        self,
+        view: View,
+        values: bool,
+        gradients: bool,
+        local: bool,
+        direction: str,
+        width: float | None,
+        dark: bool,
+    ) -> None:
+        self.view, self.direction, self.dark = view, direction, dark
+        self.upright, self.back = direction in ("TB", "BT"), direction in ("RL", "BT")
+        self.path = view.picture.downstream()
+        self.faces = [_face(item, values, gradients) for item in view.items]
+        self.sizes = [_size(lines) for lines in self.faces]
+        self.labels = [
+            dot.clean(dot.label(arrow)) if local and _flows(arrow) else "" for arrow in view.arrows
+        ]
+        self.spots = [Spot(w, h) if self.upright else Spot(h, w) for w, h in self.sizes]
+        place = {item: i for i, item in enumerate(view.items)}
+        self.links = [
+            Link(place[a.source], place[a.target], self._label_spot(words))
+            for a, words in zip(view.arrows, self.labels)
+        ]
+        room = None if width is None else width - 2 * MARGIN
+        self.plan: Plan = arranged(self.spots, self.links, room)
+        self.ports = self._ports()
+        self.lanes = self._lanes()
+        self.caption = _wrapped(dot.caption(view) if view.picture.wrt else [], room)
+        every = [s for layer in self.plan.layers for s in layer.spots]
+        self.low = min(s.place - s.across / 2 for s in every)
+        self.breadth = max(s.place + s.across / 2 for s in every) - self.low
+        turns = max((turn[0] for turn in self.lanes.values()), default=self.plan.length)
+        self.length = max(self.plan.length, turns)
+
+    def colour(self, code: str) -> str:
+        return DARK.get(code, code) if self.dark else code
+
+    @property
+    def ink(self) -> str:
+        return INK if self.dark else "#000000"
+
+    def scene(self) -> Scene:
+        across, down = (self.breadth, self.length)[:: 1 if self.upright else -1]
+        parts: list[tuple[Arrow | Item | None, list[Shape]]] = []
+        for i, arrow in enumerate(self.view.arrows):
+            parts.append((arrow, self._link(arrow, i)))
+        for i, item in enumerate(self.view.items):
+            parts.append((item, self._node(item, i)))
+        note: list[Shape] = []
+        for i, line in enumerate(self.caption):
+            note.append(
+                Words(line, MARGIN, MARGIN + down + LINE * (i + 1.5), self.ink, middle=False)
+            )
+        wide = max([across, *(breadth(line) + 4 for line in self.caption)])
+        tall = down + LINE * (len(note) + 1 if note else 0)
+        paper = PAPER if self.dark else "#ffffff"
+        return Scene(wide + 2 * MARGIN, tall + 2 * MARGIN, paper, [*parts, (None, note)])
+
+    # --- places ----------------------------------------------------------------------
+
+    def _label_spot(self, words: str) -> Spot | None:
+        """Above its line, where that runs across; to the right of it, where it runs down."""
+        if not words:
+            return None
+        wide = breadth(words, 10) + 6
+        return Spot(wide + 6, LINE, 3 - wide / 2) if self.upright else Spot(LINE + 4, wide, 6)
+
+    def _ports(self) -> dict[tuple[int, Spot], float]:
+        """Where lines arrive at a node, side by side in the order in which they come."""
+        arriving: dict[Spot, list[tuple[float, int]]] = {}
+        for i, way in enumerate(self.plan.ways):
+            arriving.setdefault(way[-1], []).append((way[-2].line, i))
+        found = {}
+        for spot, lines in arriving.items():
+            apart = min(14.0, spot.across * 0.7 / len(lines))
+            for k, (_, i) in enumerate(sorted(lines)):
+                found[i, spot] = spot.place + (k - (len(lines) - 1) / 2) * apart
+        return found
+
+    def _lanes(self) -> dict[tuple[int, Spot], tuple[float, float, float]]:
+        """Of a line that goes on in the next row: where it turns, goes back, and turns again."""
+        crossing: dict[int, list[tuple[float, int, Spot, Spot]]] = {}
+        for i, way in enumerate(self.plan.ways):
+            for one, other in pairwise(way):
+                if one.row != other.row:
+                    crossing.setdefault(other.row, []).append((one.line, i, one, other))
+        found = {}
+        for row, lines in crossing.items():
+            spots = [s for layer in self.plan.layers if layer.row == row for s in layer.spots]
+            top = min(s.place - s.across / 2 for s in spots)
+            left = min(layer.start for layer in self.plan.layers if layer.row == row)
+            n = len(lines)
+            for k, (_, i, one, _) in enumerate(sorted(lines, key=lambda line: line[:2])):
+                end = max(layer.end for layer in self.plan.layers if layer.row == one.row)
+                found[i, one] = (
+                    end + LANE * (n - k),
+                    top - LANE * (k + 1.5),
+                    left - LANE * (k + 1.5),
+                )
+        return found
+
+    def _turn(self, depth: float, place: float) -> Point:
+        """From depth and place to x and y, in any direction."""
+        depth = self.length - depth if self.back else depth
+        x, y = (place - self.low, depth) if self.upright else (depth, place - self.low)
+        return x + MARGIN, y + MARGIN
+
+    # --- lines -----------------------------------------------------------------------
+
+    def _link(self, arrow: Arrow, i: int) -> list[Shape]:
+        way, layers = self.plan.ways[i], self.plan.layers
+        start, end = way[0], way[-1]
+        port = self.ports[i, end]
+        first = (start.depth + start.along / 2, start.place)
+        steps: list[tuple[Point, ...]] = [((layers[start.rank].end, start.place),)]
+        for one, other in pairwise(way):
+            a, b = layers[one.rank], layers[other.rank]
+            leave = (a.end, one.line if one is not start else start.place)
+            arrive = (b.start, port if other is end else other.line)
+            steps += self._between(i, one, leave, arrive, a, b)
+            last = end.depth - end.along / 2 if other is end else b.end
+            steps.append(((last, arrive[1]),))
+        flows = _flows(arrow)
+        on_path = flows and any(e.source.id in self.path for e in arrow.edges if e.differentiable)
+        colour = self.colour(dot.PATH_COLOR if on_path else GREY)
+        turned = tuple(tuple(self._turn(*p) for p in step) for step in steps)
+        line = Stroke(self._turn(*first), turned, colour, 3 if on_path else 1, not flows)
+        depth = end.depth - end.along / 2
+        tip = Tip(
+            (
+                self._turn(depth, port),
+                self._turn(depth - 7, port - 3),
+                self._turn(depth - 7, port + 3),
+            ),
+            colour,
+        )
+        return [line, tip, *self._label(i)]
+
+    def _between(
+        self, i: int, one: Spot, leave: Point, arrive: Point, a: Layer, b: Layer
+    ) -> list[tuple[Point, ...]]:
+        """From layer to layer; where a row ends, back between the rows to the next."""
+        if a.row == b.row:
+            middle = (leave[0] + arrive[0]) / 2
+            return [((middle, leave[1]), (middle, arrive[1]), arrive)]
+        right, between, left = self.lanes[i, one]
+        corners = [(right, leave[1]), (right, between), (left, between), (left, arrive[1])]
+        return [*((corner,) for corner in corners), (arrive,)]
+
+    def _label(self, i: int) -> list[Shape]:
+        spot, words = self.links[i].label, self.labels[i]
+        if spot is None:
+            return []
+        if self.upright:
+            x, y = self._turn(spot.depth, spot.line)
+            return [Words(words, x + 5, y + 3.5, self.ink, size=10, middle=False, role="label")]
+        x, y = self._turn(spot.depth, spot.line)
+        return [Words(words, x, y - 4, self.ink, size=10, room=spot.along, role="label")]
+
+    # --- nodes -----------------------------------------------------------------------
+
+    def _node(self, item: Item, i: int) -> list[Shape]:
+        kind = item.kind if isinstance(item, Vertex) else "box"
+        if isinstance(item, Box) and item.kind == "statement":
+            kind = item.members[-1].kind
+        style = dot.STYLES[kind]
+        (width, height), spot = self.sizes[i], self.spots[i]
+        x, y = self._turn(spot.depth, spot.place)
+        ends = [item] if isinstance(item, Vertex) else item.exits
+        on_path = any(v.id in self.path for v in ends)
+        stroke = self.colour(dot.PATH_COLOR if on_path else _colour("color", style))
+        fill = self.colour(_colour("fillcolor", style))
+        left, top = x - width / 2, y - height / 2
+        radius = {"op": 6.0, "box": 3.0}.get(kind, 0.0)
+        strength = 3.0 if on_path else 2.0 if kind == "leaf" else 1.4
+        dashed = kind == "constant"
+        shapes: list[Shape] = [
+            Rect(left, top, width, height, stroke, fill, strength, dashed, radius)
+        ]
+        if kind == "output":
+            shapes.append(Rect(left + 3, top + 3, width - 6, height - 6, stroke, strength=1.0))
+        for k, (words, colour, bold, role) in enumerate(self.faces[i]):
+            base = top + PAD / 2 + LINE * (k + 0.78)
+            ink = self.colour(colour) if colour else self.ink
+            shapes.append(Words(words, x, base, ink, bold, room=width - 6, role=role))
+        return shapes
+
+
+Face = list[tuple[str, str, bool, str]]
+"""Lines of a node: the words, their colour, whether they are bold, and what they are."""
+
+
+def _face(item: Item, values: bool, gradients: bool) -> Face:
+    vertex = item if isinstance(item, Vertex) else item.exit
+    lines: Face
+    if isinstance(item, Box):
+        title, inside = dot.clean(item.title, 40), dot.clean(item.text, 48)
+        lines = [(title, "", True, "name"), (inside, dot.QUIET, False, "name")]
+    elif item.kind == "constant" and not item.named:
+        return [(dot.clean(line), "", False, "name") for line in summary(item.value)]
+    else:
+        name = dot.clean(item.name, 40) + (f" = {dot.clean(item.op)}" if item.op else "")
+        known = item.named or item.kind == "output"
+        lines = [(name, "" if known else dot.QUIET, known, "name")]
+    if vertex is not None and values:
+        lead = f"{dot.clean(vertex.name, 24)} = " if _loose(item) else ""
+        shown = [lead * (i == 0) + dot.clean(line) for i, line in enumerate(summary(vertex.value))]
+        lines += [(line, "", False, "value") for line in shown]
+    if vertex is not None and gradients and vertex.gradient is not None:
+        slopes = [dot.clean(line) for line in dot.gradient(vertex)]
+        lines += [(line, dot.GRADIENT, False, "gradient") for line in slopes]
+    return lines
+
+
+def _loose(item: Item) -> bool:
+    """Whether its title does not name its value."""
+    return isinstance(item, Box) and item.kind != "statement"
+
+
+def _flows(arrow: Arrow) -> bool:
+    return any(edge.differentiable for edge in arrow.edges)
+
+
+def breadth(words: str, size: float = SIZE) -> float:
+    """About how wide a line is, in points; there is no font to ask."""
+    return sum(map(_wide, words)) * size
+
+
+def _wide(c: str) -> float:
+    if unicodedata.combining(c) or unicodedata.category(c) == "Cf":
+        return 0.0
+    if unicodedata.east_asian_width(c) in "WF":
+        return 1.05
+    if c in "iljtfrI.,:;|!'()[]/ ·":
+        return 0.36
+    if c in "mwMW—@%…":
+        return 0.92
+    return 0.7 if c.isupper() else 0.61
+
+
+def _size(lines: Face) -> Point:
+    wide = max(breadth(words) * (1.1 if bold else 1.0) for words, _, bold, _ in lines)
+    return wide + 2 * PAD, LINE * len(lines) + PAD
+
+
+def _wrapped(lines: list[str], room: float | None) -> list[str]:
+    """``lines`` in pieces no longer than ``room``, parted between the factors."""
+    if room is None:
+        return lines
+    most = int(room / (0.61 * SIZE))
+    return [
+        piece
+        for line in lines
+        for piece in wrap(line, most, subsequent_indent=" " * 8, break_on_hyphens=False)
+    ]
+
+
+def _colour(key: str, style: str) -> str:
+    found = re.search(rf'\b{key}="(#\w+)"', style)
+    assert found is not None
+    return found[1]
