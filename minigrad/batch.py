@@ -139,8 +139,12 @@ def one_of(v: Any, i: int) -> Any:
 
 def run(op: Op, *args: Any, **kwargs: Any) -> Any:
     """``op``, through the door only where that records something."""
-    if any(type(a) is Tensor for a in args) or any(True for _ in tensors_in(kwargs)):
-        return op(*args, **kwargs)
+    for a in args:
+        if type(a) is Tensor:
+            return op(*args, **kwargs)
+    for v in kwargs.values():
+        if type(v) in (tuple, Tensor) and any(True for _ in tensors_in(v)):
+            return op(*args, **kwargs)
     return op.forward(*args, **kwargs)
 
 
@@ -156,7 +160,7 @@ def repeated(
     values = [a.values if isinstance(a, Many) else a for a in args]
     if op.by_shape:
         return old_ans
-    rule = broadcasting if pointwise(op) else RULES.get(op, same if op.leading else None)
+    rule = rule_of(op)
     ans = None
     if rule is not None and (not many_kwargs or rule is indexed):
         shape = () if several else np.shape(old_ans)
@@ -179,6 +183,11 @@ def one_by_one(op: Op, args: list[Any], kwargs: dict[str, Any], old_ans: Any, n:
             for i, y in enumerate(old_ans)
         )
     return np.stack(each) if n else np.zeros((0, *np.shape(old_ans)), np.result_type(old_ans))
+
+
+def rule_of(op: Op) -> Callable[..., Any] | None:
+    """How ``op`` makes room for the examples; None where nobody knows."""
+    return broadcasting if pointwise(op) else RULES.get(op, same if op.leading else None)
 
 
 def pointwise(op: Op) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.autodiff.call import F, variable_for
 from minigrad.autodiff.tangents import fitted, push_through, tangent
-from minigrad.batch import align
+from minigrad.batch import align, rule_of
 from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
 from minigrad.errors import failure
 from minigrad.graph import (
@@ -95,8 +95,10 @@ class Pusher:
                 return ans
         if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
             args, kwargs = op.bind(args, kwargs)
-        if op.linear == "jointly" and len(args) == 1 and self.n is None and type(args[0]) is Tensor:
-            ans = self.moved(op, args[0], kwargs)
+        if op.linear == "jointly" and op.jvp is None:
+            if kwargs:
+                kwargs = {key: plainly(v) for key, v in kwargs.items()}
+            ans = self.moved(op, args, kwargs)
             if ans is not None:
                 return ans
         mine, plain = False, True
@@ -138,7 +140,7 @@ class Pusher:
             return None
         rules: Any = op.vjps
         if y is None:
-            if t is None or len(rules) != 1 or rules[0] is None:
+            if t is None or op.twin != 1:
                 return None
             ans = op.forward(a)
             if type(ans) is not float64:
@@ -162,7 +164,7 @@ class Pusher:
             b, u = y, None
         else:
             return None
-        if (t is None and u is None) or len(rules) != 2 or None in rules:
+        if (t is None and u is None) or op.twin != 2:
             return None
         try:
             ans = op.forward(a, b)
@@ -179,27 +181,57 @@ class Pusher:
         c = rules[0](t, ans, a, b)
         return self.pushed(ans, c if u is None else c + rules[1](u, ans, a, b))
 
-    def moved(self, op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
-        """`push` for a linear op of one array, which may but move elements about."""
-        node = x.node
-        if type(node) is not Dual or node.pusher is not self or node.op is not None:
+    def moved(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """`push` for an op that is linear in all its arrays, and may but move elements about.
+
+        The metadata hold no Tensors.
+        """
+        values, tangents, mine, whole = [], [], False, True
+        for x in args:
+            t = None
+            if type(x) is Tensor:
+                node = x.node
+                if node is not None:
+                    if type(node) is not Dual or node.pusher is not self or node.op is not None:
+                        return None
+                    t, mine = node.tangent, True
+                    if type(t) is Tensor:
+                        return None
+                x = x._value
+            elif type(x) not in NUMBERS:
+                return None
+            values.append(x)
+            tangents.append(t)
+            whole = whole and t is not None
+        if not mine:
             return None
-        t = node.tangent
-        if type(t) is Tensor:
-            return None
-        if kwargs:
-            kwargs = {key: plainly(v) for key, v in kwargs.items()}
         try:
-            ans = op.forward(x._value, **kwargs)
+            ans = op.forward(*values, **kwargs)
         except Exception:
             return None  # told by `push`
-        if type(ans) is tuple or type(ans) is list:
-            return None
         if type(ans) is not float64:
+            if type(ans) is tuple or type(ans) is list:
+                return None
             ans = settle(ans)
             if ans.dtype.kind not in CONTINUOUS:
                 return None
-        return self.pushed(ans, op.forward(t, **kwargs))
+        n = self.n
+        if not whole:
+            front = () if n is None else (n,)
+            tangents = [
+                np.zeros((*front, *np.shape(a)), np.result_type(a)) if t is None else t
+                for a, t in zip(values, tangents, strict=True)
+            ]
+        if n is None:
+            return self.pushed(ans, op.forward(*tangents, **kwargs))
+        if self.limit and ans.size * n > self.limit:
+            raise TooLarge(ans.size)
+        rule = rule_of(op)
+        if rule is None:
+            return None
+        shapes = [np.shape(a) for a in values]
+        together = [True] * len(values)
+        return self.pushed(ans, rule(op, tangents, together, shapes, ans.shape, dict(kwargs), n))
 
     def lined_up(self, t: Any, ans: Any) -> Any:
         """A stack of tangents that broadcasts against ``ans``; refused if it would be too large."""

@@ -81,38 +81,50 @@ def value_and_grad(
     """
     check_callable(f, "value_and_grad")
     numbers_of = functools.cache(functools.partial(numbers, argnums))
-    several = isinstance(argnums, list | tuple)
 
     @derived(value_and_grad, f, argnums, has_aux, holomorphic)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        numbers = numbers_of(len(args))
-        call = Call(f, args, numbers, kwargs, strict=True)
-        if holomorphic:
-            check_holomorphic(call)
-        y, aux, call.result = call.result, None, None
-        if has_aux:
-            if not isinstance(y, tuple) or len(y) != 2:
-                raise TypeError("has_aux=True: the function must return a pair (number, aux)")
-            y, aux = y
-        check_scalar(f, y, holomorphic)
-        recorded = call.recorded_by_caller([y])
-        value = y if recorded else plain(y)
-        if type(value) is float:
-            value = np.float64(value)
-        seeds = []
-        if node_of(y) is not None:
-            seeds.append((y.node, np.ones_like(y._value)[()] if holomorphic else y.seed()))
-        del y  # so that the walk frees the graph behind it
-        pulled = call.pull(seeds, wrap if recorded else None)
-        if recorded and modes.special and (pusher := pushing.get()) is not None:
-            value, *pulled = pusher.settled([value, *pulled])
-        found = call.rebuild(pulled)
-        gradient = tuple(found) if several else found[0]
-        if has_aux:
-            return (value, aux if recorded else tree_map(plain, aux)), gradient
-        return value, gradient
+        found = numbers_of(len(args))
+        value, aux, gradients = reversed_through(f, found, has_aux, holomorphic, args, kwargs, True)
+        gradient = tuple(gradients) if isinstance(argnums, list | tuple) else gradients[0]
+        return ((value, aux) if has_aux else value), gradient
 
     return differentiated  # type: ignore[no-any-return]
+
+
+def reversed_through(
+    f: F,
+    argnums: Sequence[int],
+    has_aux: bool,
+    holomorphic: bool,
+    args: Sequence[Any],
+    kwargs: Any,
+    valued: bool,
+) -> tuple[Any, Any, list[Any]]:
+    """The value of ``f`` (unless nobody wants it, as ``valued`` says), aux, and gradients."""
+    call = Call(f, args, argnums, kwargs, strict=True)
+    if holomorphic:
+        check_holomorphic(call)
+    y, aux, call.result = call.result, None, None
+    if has_aux:
+        if not isinstance(y, tuple) or len(y) != 2:
+            raise TypeError("has_aux=True: the function must return a pair (number, aux)")
+        y, aux = y
+    check_scalar(f, y, holomorphic)
+    recorded = call.recorded_by_caller([y])
+    value = (y if recorded else plain(y)) if valued else None
+    if type(value) is float:
+        value = np.float64(value)
+    seeds = []
+    if node_of(y) is not None:
+        seeds.append((y.node, np.ones_like(y._value)[()] if holomorphic else y.seed()))
+    del y  # so that the walk frees the graph behind it
+    pulled = call.pull(seeds, wrap if recorded else None)
+    if recorded and modes.special and (pusher := pushing.get()) is not None:
+        value, *pulled = pusher.settled([value, *pulled])
+    if has_aux and not recorded:
+        aux = tree_map(plain, aux)
+    return value, aux, call.rebuild(pulled)
 
 
 def grad(
@@ -136,12 +148,14 @@ def grad(
     np.complex128(-3+0j)
     """
     check_callable(f, "grad")
-    both = value_and_grad(f, argnums, has_aux, holomorphic)
+    numbers_of = functools.cache(functools.partial(numbers, argnums))
 
     @derived(grad, f, argnums, has_aux, holomorphic)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        value, gradient = both(*args, **kwargs)
-        return (gradient, value[1]) if has_aux else gradient
+        found = numbers_of(len(args))
+        _, aux, gradients = reversed_through(f, found, has_aux, holomorphic, args, kwargs, False)
+        gradient = tuple(gradients) if isinstance(argnums, list | tuple) else gradients[0]
+        return (gradient, aux) if has_aux else gradient
 
     return differentiated  # type: ignore[no-any-return]
 

@@ -186,10 +186,11 @@ def one_after_the_other(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Any,
 
 def fitted(t: Any, y: Any, n: int | None) -> Any:
     """The tangent ``t`` in the shape and dtype of the value ``y``."""
-    if type(t) is float64 and type(y) is float64 and n is None:
+    kind = type(t)
+    if kind is float64 and type(y) is float64 and n is None:
         return t
     shape = y.shape if n is None else (n, *y.shape)
-    if type(t) in (float, int, complex):
+    if kind is float or kind is int or kind is complex:
         t = np.asarray(t)[()]
     if t.shape != shape:
         t = np.broadcast_to(t, shape)

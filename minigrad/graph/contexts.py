@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator
 from contextvars import ContextVar
 from threading import Lock
 from typing import Any
@@ -23,19 +22,31 @@ class Modes:
         self.special: int = 0
         self.lock = Lock()
 
-    @contextmanager
-    def set(self, variable: ContextVar[Any], value: Any) -> Iterator[None]:
-        with self.lock:
-            self.special += 1
-        try:
-            token = variable.set(value)
-            try:
-                yield
-            finally:
-                variable.reset(token)
-        finally:
-            with self.lock:
-                self.special -= 1
+    def set(self, variable: ContextVar[Any], value: Any) -> Mode:
+        """Context, or decorator, in which ``variable`` has another value."""
+        return Mode(variable, value)
+
+
+class Mode(ContextDecorator):
+    """A context in which a variable has another value; it may be entered again and again."""
+
+    def __init__(self, variable: ContextVar[Any], value: Any) -> None:
+        self.variable = variable
+        self.value = value
+        self.tokens: list[Any] = []
+
+    def _recreate_cm(self) -> Mode:
+        return Mode(self.variable, self.value)  # of a decorated function each call has its own
+
+    def __enter__(self) -> None:
+        with modes.lock:
+            modes.special += 1
+        self.tokens.append(self.variable.set(self.value))
+
+    def __exit__(self, *error: Any) -> None:
+        self.variable.reset(self.tokens.pop())
+        with modes.lock:
+            modes.special -= 1
 
 
 modes: Modes = Modes()

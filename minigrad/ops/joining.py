@@ -79,7 +79,7 @@ concat = concatenate
 
 
 @primitive(
-    vjps=lambda g, ans, *arrays, argnum, axis=0: np.take(g, argnum, axis=axis),
+    vjps=lambda g, ans, *arrays, argnum, axis=0: g[(slice(None),) * (axis % g.ndim) + (argnum,)],
     name="stack",
     fresh=True,
     linear="jointly",
@@ -87,6 +87,8 @@ concat = concatenate
 )
 def layered(*arrays: Any, axis: int = 0) -> Any:
     """stack(arrays, axis): arrays of one shape joined along a new axis."""
+    if axis in (0, -1) and {*map(type, arrays)} == {np.float64}:  # a fifth of the time
+        return np.array(arrays)
     return np.stack(arrays, axis=axis)
 
 

@@ -46,6 +46,14 @@ def count(x: Any, axis: Any) -> int:
     return math.prod([shape[a] for a in axes_of(x, axis)])
 
 
+def kept(x: Any, axis: Any) -> tuple[int, ...]:
+    """The shape without the reduced axes."""
+    if axis is None:
+        return ()
+    axes = axes_of(x, axis)
+    return tuple([n for i, n in enumerate(np.shape(x)) if i not in axes])
+
+
 def restore(g: Any, x: Any, axis: Any) -> Any:
     """A reduced array with its reduced axes back, of length 1."""
     shape = np.shape(x)

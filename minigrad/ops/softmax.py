@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.ops.record import primitive
-from minigrad.ops.reduction import from_end, restore
+from minigrad.ops.reduction import from_end, kept, restore
 from minigrad.ops.shape import speaks_numpy
 
 
@@ -62,7 +62,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     # log 0 = -inf is the value of an empty sum; beside infinity nothing else counts
     with np.errstate(divide="ignore", over="ignore"):
         ans = np.log(np.exp(x - shift).sum(axis=axis, keepdims=True)) + shift
-    return ans if keepdims else ans.reshape(np.shape(np.sum(x, axis=axis)))
+    return ans if keepdims else ans.reshape(kept(x, axis))
 
 
 def softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:

@@ -30,6 +30,7 @@ from minigrad.graph import (
     recording,
     tracing,
 )
+from minigrad.ops.indexing import elements, is_basic
 from minigrad.ops.record import REAL_ONLY, Op, is_complex
 from minigrad.tensor.tensor import Tensor
 
@@ -174,7 +175,7 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
     if len(args) == op.twin:
         if len(args) == 1:
             if type(args[0]) is Tensor and (not kwargs or kwargs.keys() <= op.metadata):
-                return single(op, args[0], kwargs)
+                return single(op, args[0], metadata(op, kwargs) if kwargs else NOTHING)
         elif len(args) == 2 and not kwargs:
             ans = pair(op, *args)
             if ans is not None:
@@ -237,12 +238,10 @@ def general(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def single(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
-    """``apply`` for one Tensor, while nobody looks on."""
+    """``apply`` for one Tensor and `metadata`, while nobody looks on."""
     a, parent = x._value, x.node
     if not op.complex and a.dtype.kind == "c":
         check_real(op, (x,), (a,), kwargs)
-    if kwargs:
-        kwargs = metadata(op, kwargs)
     try:
         ans = op.forward(a, **kwargs) if kwargs else op.forward(a)
     except Exception as error:
@@ -392,6 +391,19 @@ def infix(op: Op, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
     return method
 
 
+def brackets(self: Tensor, index: Any) -> Any:
+    """``self[index]``."""
+    if type(index) is int or is_basic(index):
+        kwargs = {"index": index}
+        if not modes.special:
+            return single(elements, self, kwargs)
+        if (pusher := pushing.get()) is not None and tracing.get() is None:
+            ans = pusher.moved(elements, (self,), kwargs) if recording.get() else None
+            if ans is not None:
+                return ans
+    return ops.getitem(self, index)
+
+
 def is_labelled(x: Any) -> bool:
     """Whether ``x`` is an array of xarray."""
     return type(x).__module__.partition(".")[0] == "xarray"
@@ -424,5 +436,7 @@ INFIX = {
 for _name, _op in INFIX.items():
     setattr(Tensor, f"__{_name}__", infix(_op))
     setattr(Tensor, f"__r{_name}__", infix(_op, reflected=True))
+
+Tensor.__getitem__ = brackets  # type: ignore[method-assign]
 
 ops.record.hang_door(apply)

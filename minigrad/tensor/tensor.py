@@ -622,9 +622,9 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "invert": ops.invert, "neg": ops.negative, "pos": ops.positive, "abs": ops.absolute,
     "and": ops.bitwise_and, "or": ops.bitwise_or, "xor": ops.bitwise_xor,
     "rand": ops.bitwise_and, "ror": ops.bitwise_or, "rxor": ops.bitwise_xor,
-    "divmod": ops.divmod, "getitem": ops.getitem,
+    "divmod": ops.divmod,
 }  # fmt: skip
-"""Python's operators but the infix ones of arithmetic, which the door hangs in."""
+"""Python's operators but brackets and the infix ones of arithmetic, which the door hangs in."""
 COMPARISONS = {
     "lt": ops.less, "le": ops.less_equal, "gt": ops.greater, "ge": ops.greater_equal,
     "eq": ops.equal, "ne": ops.not_equal,
