@@ -28,7 +28,7 @@ from minigrad.ops.record import hang_describer as _hang_describer
 from minigrad.tensor import Tensor as Tensor
 from minigrad.tensor import buffer as buffer
 
-del globals()["trace"]  # of a matrix or of a function: the one below tells them apart
+del trace  # noqa: F821  # of a matrix: the program's, found below, takes matrices as well
 
 globals().pop("tensor", None)  # the package; who looks for PyTorch's mg.tensor gets a hint instead
 

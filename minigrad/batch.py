@@ -15,15 +15,16 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.graph import AnyNode, pick, variable
-from minigrad.ops import eigen, factorisations, fourier, matrices, norms
+from minigrad.ops import determinants, eigen, factorisations, fourier, matrices, norms
 from minigrad.ops.einsum import LETTERS, contract
 from minigrad.ops.elementwise import nan_to_num
 from minigrad.ops.elementwise import round as round_
-from minigrad.ops.indexing import elements, getitem, is_basic, running_extreme, scatter
+from minigrad.ops.indexing import elements, getitem, is_basic, scatter
 from minigrad.ops.joining import joined, layered, pieces
 from minigrad.ops.padding import framed
 from minigrad.ops.record import Op
 from minigrad.ops.reduction import axes_of
+from minigrad.ops.sorting import running_extreme
 from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import tensors_in
 
@@ -434,8 +435,9 @@ RULES: dict[Op, Callable[..., Any]] = {
     ops.searchsorted: second_only,
     **dict.fromkeys((ops.isclose, ops.iscomplex, ops.isreal, ops.isposinf, ops.isneginf), same),
     **dict.fromkeys((ops.copy, ops.astype, ops.real, ops.imag, nan_to_num, round_), same),
-    **dict.fromkeys((matrices.inv, matrices.det, matrices.signed_logdet), same),
-    **dict.fromkeys((matrices.pseudo_inverse, matrices.cofactors, matrices.cofactors_along), same),
+    **dict.fromkeys((matrices.inv, determinants.det, determinants.signed_logdet), same),
+    **dict.fromkeys((determinants.cofactors, determinants.cofactors_along), same),
+    matrices.pseudo_inverse: same,
     **dict.fromkeys((factorisations.lower_cholesky, eigen.symmetric_eig), same),
     **dict.fromkeys((factorisations.tall_qr, factorisations.thin_svd), same),
     factorisations.svdvals: same,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from minigrad.ops.matrices import cofactors, cofactors_along
+from minigrad.ops.determinants import cofactors, cofactors_along
 from samples import sample, values
 
 

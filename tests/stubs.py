@@ -17,7 +17,7 @@ from typing import Any
 import minigrad as mg
 from minigrad import ops
 from minigrad.ops.record import Op
-from minigrad.tensor import door, tensor
+from minigrad.tensor import door, hung
 
 ROOT = Path(mg.__file__).parent
 P = inspect.Parameter
@@ -229,17 +229,17 @@ def of_methods() -> str:
     for name in door.INFIX:
         out.append(f"    def __{name}__(self, other: Operand, /) -> Tensor: ...")
         out.append(f"    def __r{name}__(self, other: Operand, /) -> Tensor: ...")
-    for name in tensor.OPERATORS:
-        other = {"getitem": ", key: Any, /"}.get(name, ", other: Operand, /")
-        other = "" if name in ("invert", "neg", "pos", "abs") else other
+    out.append("    def __getitem__(self, key: Any, /) -> Tensor: ...")
+    for name in hung.OPERATORS:
+        other = "" if name in ("invert", "neg", "pos", "abs") else ", other: Operand, /"
         result = "tuple[Tensor, Tensor]" if name == "divmod" else "Tensor"
         out.append(f"    def __{name}__(self{other}) -> {result}: ...")
-    for name in tensor.COMPARISONS:
+    for name in hung.COMPARISONS:
         kind = "object" if name in ("eq", "ne") else "Operand"
         remark = "  # type: ignore[override]" if kind == "object" else ""
         out.append(f"    def __{name}__(self, other: {kind}, /) -> Array: ...{remark}")
     out.append("    def __hash__(self) -> int: ...")
-    for name in (*tensor.METHODS, "flatten"):
+    for name in (*hung.METHODS, "flatten"):
         function = getattr(ops, {"flatten": "ravel"}.get(name, name))
         given = listing([P("self", P.POSITIONAL_ONLY), *parameters(function)[1:]], {})
         given = given.replace("self: Any, /", "self")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.ops import matrices
+from minigrad.ops import determinants
 from minigrad.program.builder import Builder, Rule, key_of, number, outcome, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import floating, rule, scaled, whole
@@ -120,9 +120,9 @@ def named(b: Builder, x: Any, y: Any) -> Var | None:
 def inverse_by_cofactors(b: Builder, found: Factors) -> Factors:
     """``cofactors(A)/det A`` is ``A⁻ᵀ``."""
     for above, (y, p) in list(found.items()):
-        u = b.match(y, matrices.cofactors) if p > 0 else None
+        u = b.match(y, determinants.cofactors) if p > 0 else None
         for below, (z, q) in list(found.items()) if u is not None else ():
-            v = b.match(unpadded(b, z), matrices.det) if q < 0 else None
+            v = b.match(unpadded(b, z), determinants.det) if q < 0 else None
             if v is not None and u is not None and v[0] is u[0]:
                 found[above][1] -= 1
                 found[below][1] += 1

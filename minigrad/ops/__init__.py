@@ -4,14 +4,18 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from minigrad.ops import eigen, factorisations, fourier, matrices, norms, record
+from minigrad.ops import determinants, eigen, factorisations, fourier, matrices, norms, record
 from minigrad.ops.building import *
 from minigrad.ops.building import c_, r_, vectorize
+from minigrad.ops.diagonals import *
 from minigrad.ops.einsum import *
 from minigrad.ops.elementwise import *
+from minigrad.ops.extremes import *
 from minigrad.ops.indexing import *
 from minigrad.ops.joining import *
+from minigrad.ops.kinds import *
 from minigrad.ops.moments import *
+from minigrad.ops.order import *
 from minigrad.ops.padding import *
 from minigrad.ops.polynomials import *
 from minigrad.ops.products import *
@@ -22,6 +26,7 @@ from minigrad.ops.scan import *
 from minigrad.ops.sets import *
 from minigrad.ops.shape import *
 from minigrad.ops.softmax import *
+from minigrad.ops.sorting import *
 from minigrad.ops.special import *
 from minigrad.ops.statistics import *
 from minigrad.ops.windows import *

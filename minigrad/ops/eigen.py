@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.ops.kinds import conjugated
 from minigrad.ops.products import mH, mT
 from minigrad.ops.record import ArrayLike, Rule, composed, is_complex, primitive
-from minigrad.ops.shape import conjugated
 
 # --- what factorisations share ---------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.ops.kinds import conjugated
 from minigrad.ops.record import (
     ArrayLike,
     Kink,
@@ -23,7 +24,7 @@ from minigrad.ops.record import (
     plain,
     primitive,
 )
-from minigrad.ops.shape import conjugated, speaks_numpy
+from minigrad.ops.shape import speaks_numpy
 
 ndarray = np.ndarray
 LN2, LN10 = math.log(2.0), math.log(10.0)

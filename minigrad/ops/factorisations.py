@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.ops.eigen import fixed_phase, gaps, over, symmetric_eig, textbook, twist
+from minigrad.ops.kinds import conjugated
 from minigrad.ops.products import mH
 from minigrad.ops.record import ArrayLike, Op, composed, is_complex, primitive
-from minigrad.ops.shape import conjugated
 
 
 class QRResult(NamedTuple):

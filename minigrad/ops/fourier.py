@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from minigrad.ops.kinds import conjugated
+from minigrad.ops.order import roll
 from minigrad.ops.record import ArrayLike, composed, primitive
-from minigrad.ops.shape import conjugated, roll
 
 OPPOSITE: dict[str | None, str] = {
     None: "forward",

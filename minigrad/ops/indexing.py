@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from minigrad.ops.order import moveaxis
 from minigrad.ops.record import (
     ArrayLike,
     Op,
@@ -19,11 +20,9 @@ from minigrad.ops.shape import (
     arrayed,
     broadcast_to,
     expand_dims,
-    moveaxis,
     ravel,
     reshape,
     speaks_numpy,
-    unbroadcast,
 )
 
 # --- indices ---------------------------------------------------------------------------
@@ -397,185 +396,6 @@ def resize(a: Any, new_shape: Any) -> Any:
     a = ravel(a)
     places = np.arange(np.empty(new_shape, bool).size).reshape(new_shape)
     return take(a, places % np.size(a)) if np.size(a) else broadcast_to(0.0 * a.sum(), new_shape)
-
-
-# --- triangles and diagonals -----------------------------------------------------------
-
-
-@primitive(
-    np.tril,
-    vjps=(lambda g, ans, m, k=0: unbroadcast(np.tril(g, k), np.shape(m)),),
-    fresh=True,
-    linear="jointly",
-    complex=True,
-)
-def tril(m: Any, k: int = 0) -> Any:
-    """Lower triangle, zeros above the ``k``-th diagonal, as `numpy.tril`."""
-    return np.tril(m, k)
-
-
-@primitive(
-    np.triu,
-    vjps=(lambda g, ans, m, k=0: unbroadcast(np.triu(g, k), np.shape(m)),),
-    fresh=True,
-    linear="jointly",
-    complex=True,
-)
-def triu(m: Any, k: int = 0) -> Any:
-    """Upper triangle, zeros below the ``k``-th diagonal, as `numpy.triu`."""
-    return np.triu(m, k)
-
-
-def stripe(rows: int, columns: int, k: int) -> slice:
-    """Where the ``k``-th diagonal of a matrix lies among its elements in a row."""
-    start = k if k >= 0 else -k * columns
-    length = max(0, min(rows, columns - k) if k >= 0 else min(rows + k, columns))
-    return slice(start, start + length * (columns + 1), columns + 1)
-
-
-@composed(np.diagonal, complex=True)
-def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """Diagonals of the matrices in the plane of two axes, as `numpy.diagonal`.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.grad(lambda x: mg.diagonal(x, 1).sum())(np.ones((2, 3)))
-    array([[0., 1., 0.],
-           [0., 0., 1.]])
-    """
-    n = np.ndim(a)
-    if n < 2:
-        raise ValueError(f"diagonal needs at least two axes, the shape is {np.shape(a)}")
-    i, j = normalize_axis_index(axis1, n), normalize_axis_index(axis2, n)
-    if i == j:
-        raise ValueError(f"diagonal: axis1={axis1} and axis2={axis2} are the same axis")
-    if (i, j) != (n - 2, n - 1):
-        a = moveaxis(a, (i, j), (-2, -1))
-    *stack_shape, rows, columns = np.shape(a)
-    return reshape(a, (*stack_shape, rows * columns))[..., stripe(rows, columns, offset)]
-
-
-@composed(np.diag, complex=True)
-def diag(v: ArrayLike, k: int = 0) -> Any:
-    """The ``k``-th diagonal of a matrix, or the matrix of a diagonal, as `numpy.diag`.
-
-    Examples
-    --------
-    >>> import minigrad as mg
-    >>> mg.diag(mg.Tensor([1.0, 2.0]))
-    Tensor([[1., 0.],
-            [0., 2.]])
-    """
-    if np.ndim(v) == 2:
-        return diagonal(v, k)
-    if np.ndim(v) != 1:
-        raise ValueError(f"diag takes a vector or a matrix, the shape is {np.shape(v)}")
-    n = np.shape(v)[0] + abs(k)
-    return reshape(scatter(v, shape=(n * n,), index=stripe(n, n, k)), (n, n))
-
-
-@composed(np.diagflat, complex=True)
-def diagflat(v: Any, k: int = 0) -> Any:
-    """The matrix whose ``k``-th diagonal has all elements, as `numpy.diagflat`.
-
-    Examples
-    --------
-    >>> import minigrad as mg
-    >>> mg.diagflat(mg.Tensor([[1.0], [2.0]]))
-    Tensor([[1., 0.],
-            [0., 2.]])
-    """
-    return diag(ravel(v), k)
-
-
-# --- order -----------------------------------------------------------------------------
-
-
-def sort_rule(g: Any, ans: Any, a: Any, axis: int | None = -1, **_: Any) -> Any:
-    """Each element gets the gradient of the place that it was sorted to."""
-    if axis is None:
-        return np.reshape(sort_rule(g, ans, np.reshape(a, -1)), np.shape(a))
-    places = np.argsort(np.argsort(a, axis=axis, kind="stable"), axis=axis)
-    return np.take_along_axis(g, places, axis)
-
-
-def sort_jvp(ts: Any, ans: Any, a: Any, axis: int | None = -1, **_: Any) -> Any:
-    """The tangents in the order of the elements."""
-    t, n = ts[0], np.ndim(a)
-    order = np.argsort(a, axis=axis, kind="stable")
-    if axis is None:
-        return np.reshape(t, (*np.shape(t)[: np.ndim(t) - n], -1))[..., order]
-    order = np.broadcast_to(order, np.shape(t))
-    return np.take_along_axis(t, order, axis if axis < 0 else axis - n)
-
-
-@primitive(np.sort, vjps=(sort_rule,), fresh=True, jvp=sort_jvp)
-def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:
-    """Elements in ascending order along ``axis``, as `numpy.sort`."""
-    return np.sort(a, axis, kind, stable=stable)
-
-
-@composed(np.partition)
-def partition(a: ArrayLike, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Any:
-    """The ``kth`` smallest element in its place, smaller ones before, as `numpy.partition`.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.grad(lambda x: mg.partition(x, 1)[1])(np.array([3.0, 1.0, 2.0]))
-    array([0., 0., 1.])
-    """
-    if kind != "introselect":
-        raise ValueError(f"partition: kind must be 'introselect', not {kind!r}")
-    a = ravel(a) if axis is None else a
-    axis = 0 if axis is None else axis
-    return take_along_axis(a, np.argpartition(a, kth, axis), axis)
-
-
-def first_extreme(a: Any, axis: int, extreme: str) -> Any:
-    """Where the running extreme along ``axis`` was first reached; a NaN is one for good."""
-    running = np.moveaxis(getattr(np, extreme).accumulate(a, axis), axis, 0)
-    moved = np.zeros(running.shape, bool)
-    moved[1:] = (running[1:] != running[:-1]) & ~np.isnan(running[:-1])
-    places = np.arange(len(running)).reshape((-1, *[1] * (running.ndim - 1)))
-    return np.moveaxis(np.maximum.accumulate(np.where(moved, places, 0), 0), 0, axis)
-
-
-running_extreme: Op = Op("running_extreme", first_extreme, None, fresh=True)
-
-
-@composed((np.maximum, "accumulate"))
-def cummax(a: ArrayLike, axis: int = 0) -> Any:
-    """Running maximum along ``axis``, as ``numpy.maximum.accumulate``; ties go to the first.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.grad(lambda x: mg.cummax(x).sum())(np.array([1.0, 3.0, 2.0]))
-    array([1., 2., 0.])
-    """
-    return running("cummax", "maximum", a, axis)
-
-
-@composed((np.minimum, "accumulate"))
-def cummin(a: ArrayLike, axis: int = 0) -> Any:
-    """Running minimum along ``axis``, as ``numpy.minimum.accumulate``; ties go to the first.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.grad(lambda x: mg.cummin(x).sum())(np.array([1.0, 3.0, 0.0]))
-    array([2., 0., 1.])
-    """
-    return running("cummin", "minimum", a, axis)
-
-
-def running(name: str, extreme: str, a: Any, axis: int) -> Any:
-    """Running extremes, taken from the places where they were first reached."""
-    if axis is None:
-        raise ValueError(f"{name}: the axis must be an integer, not None")
-    return take_along_axis(a, running_extreme(a, axis=axis, extreme=extreme), axis)
 
 
 # --- choosing --------------------------------------------------------------------------

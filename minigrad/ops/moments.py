@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.ops.kinds import conjugated
 from minigrad.ops.norms import known_any, power_norm
 from minigrad.ops.record import ArrayLike, composed, is_complex
 from minigrad.ops.reduction import NoValue, mask, shared_out, taking_part
-from minigrad.ops.shape import conjugated
 
 
 @composed(np.var, complex=True)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigrad.ops.elementwise import zero
+from minigrad.ops.kinds import conjugated
 from minigrad.ops.record import Op, composed, is_complex, primitive, register
 from minigrad.ops.reduction import restore
-from minigrad.ops.shape import arrayed, conjugated
+from minigrad.ops.shape import arrayed
 
 
 def power_norm_rule(

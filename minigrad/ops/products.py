@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from minigrad.ops.kinds import conjugated
 from minigrad.ops.record import ArrayLike, Op, composed, primitive, register
-from minigrad.ops.shape import conjugated, unbroadcast
+from minigrad.ops.shape import unbroadcast
 
 ndarray = np.ndarray
 dot_product: Any = np.dot  # the name below is the op's

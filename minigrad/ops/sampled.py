@@ -10,9 +10,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.ops.indexing import getitem, scatter, settled
+from minigrad.ops.order import moveaxis
 from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.scan import cumprod, cumsum, diff
-from minigrad.ops.shape import arrayed, moveaxis, ravel, reshape
+from minigrad.ops.shape import arrayed, ravel, reshape
 
 # --- slopes and integrals --------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from minigrad.ops.extremes import max, min
 from minigrad.ops.record import (
     ArrayLike,
     composed,
@@ -18,7 +19,7 @@ from minigrad.ops.record import (
     refuse_keyword,
     refuse_keywords,
 )
-from minigrad.ops.reduction import NoValue, max, min, prod, sum
+from minigrad.ops.reduction import NoValue, prod, sum
 from minigrad.ops.shape import arrayed
 from minigrad.ops.softmax import logsumexp
 

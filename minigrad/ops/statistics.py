@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.ops.extremes import max, min
+from minigrad.ops.kinds import conjugated
 from minigrad.ops.moments import std, var
 from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.reduction import (
     NoValue,
     average,
-    max,
-    min,
     options,
     prod,
     sum,
     trusted,
 )
 from minigrad.ops.scan import cumprod, cumsum
-from minigrad.ops.shape import arrayed, conjugated
+from minigrad.ops.shape import arrayed
 
 # --- passing over NaN ------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import sliding_window_view as numpy_view
 
 from minigrad.ops.indexing import scatter, take
+from minigrad.ops.order import moveaxis
 from minigrad.ops.record import ArrayLike, Op, composed, elementwise, plain
-from minigrad.ops.shape import moveaxis
 
 # --- Bessel's function -------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,18 @@ from minigrad.tree import flatten
 
 class _NotFinite(Exception):
     """The loss is, so that SciPy's line search would lose its way."""
+
+
+def flat(tree: Any) -> Any:
+    """All numbers of ``tree``, one after another."""
+    return np.concatenate([np.ravel(v).astype(np.float64) for v in flatten(tree)[0]])
+
+
+def nested_like(tree: Any, vector: Any) -> Any:
+    """The numbers of ``vector`` in the structure, shapes and dtypes of ``tree``."""
+    leaves, rebuild = flatten(tree)
+    parts = np.split(vector, np.cumsum([np.size(v) for v in leaves])[:-1])
+    return rebuild([p.reshape(v.shape).astype(v.dtype)[()] for p, v in zip(parts, leaves)])
 
 
 def lbfgs(
@@ -74,16 +87,8 @@ def lbfgs(
     if not isinstance(steps, int) or steps < 1:
         raise ValueError(f"lbfgs: steps must be a whole number of at least 1, not {steps!r}")
     x = start(x0, "lbfgs")
-    leaves, rebuild = flatten(x)
-    ends = np.cumsum([np.size(v) for v in leaves])[:-1]
+    nested = partial(nested_like, x)
     both = value_and_grad(f)
-
-    def nested(vector: Any) -> Any:
-        parts = np.split(vector, ends)
-        return rebuild([p.reshape(v.shape).astype(v.dtype)[()] for p, v in zip(parts, leaves)])
-
-    def flat(tree: Any) -> Any:
-        return np.concatenate([np.ravel(v).astype(np.float64) for v in flatten(tree)[0]])
 
     def objective(vector: Any) -> tuple[float, Any]:
         with silently():

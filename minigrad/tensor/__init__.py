@@ -1,5 +1,6 @@
 """Tensor, and the door that every operation on it passes through."""
 
+from minigrad.tensor import hung as hung
 from minigrad.tensor.buffer import buffer
 from minigrad.tensor.door import (
     apply,

@@ -437,6 +437,6 @@ for _name, _op in INFIX.items():
     setattr(Tensor, f"__{_name}__", infix(_op))
     setattr(Tensor, f"__r{_name}__", infix(_op, reflected=True))
 
-Tensor.__getitem__ = brackets  # type: ignore[method-assign]
+setattr(Tensor, "__getitem__", brackets)  # noqa: B010
 
 ops.record.hang_door(apply)

@@ -7,9 +7,6 @@ door of the next file, which also adds the infix operators.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 from warnings import warn
 
@@ -32,8 +29,7 @@ from minigrad.graph import (
     variable,
     writing,
 )
-from minigrad.numbers import asked_by_others, refusal
-from minigrad.ops.record import Op, implementations
+from minigrad.tensor.protocols import Protocols
 
 if TYPE_CHECKING:
     from minigrad.tensor.methods import Methods
@@ -47,68 +43,10 @@ new = object.__new__
 ONES = {kind: kind(1) for kind in (float64, np.float32)}
 
 
-def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
-    """A function of the library as a method."""
-    if isinstance(function, Op):
-
-        def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-            return Op.__call__(function, self, *args, **kwargs)  # half the cost of function(...)
-    else:
-
-        def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-            return function(self, *args, **kwargs)
-
-    call.__name__ = function.__name__
-    call.__doc__ = function.doc if isinstance(function, Op) else function.__doc__
-    call.__wrapped__ = function  # type: ignore[attr-defined]  # whose signature it has
-    return call
-
-
-def compared(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A comparison as a method, which leaves it to operands that decline NumPy's functions."""
-
-    def call(self: Tensor, other: Any) -> Any:
-        if getattr(type(other), "__array_ufunc__", 0) is None:
-            return NotImplemented
-        return function(self, other)
-
-    call.__name__ = function.__name__
-    return call
-
-
-def in_place(name: str, instead: str = "") -> Callable[..., NoReturn]:
-    """A method of ndarray that would write into a Tensor, refused."""
-
-    def call(self: Tensor, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(
-            f"{label(self)}.{name}() would write into it, and Tensors are read-only: "
-            f"use {instead or f'np.{name}(t, ...)'}"
-        )
-
-    return call
-
-
-class Elsewhere:
-    """The name of a function that is no method: who asks a Tensor for it learns how to call it.
-
-    A ``__getattr__`` would do the same, and slow down every access to what there is.
-    """
-
-    __slots__ = ("name",)
-    name: str
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, t: Any, kind: Any = None) -> NoReturn:
-        hint = f"a Tensor has no attribute {self.name!r}: write mg.{self.name}(t)"
-        raise AttributeError(hint, name=self.name, obj=t)
-
-
 # --- the class -------------------------------------------------------------------------
 
 
-class Tensor(Methods):
+class Tensor(Protocols, Methods):
     """An array that records what is done with it.
 
     Parameters
@@ -421,149 +359,7 @@ class Tensor(Methods):
             )
         return seed
 
-    # --- NumPy's protocols --------------------------------------------------------------
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        key = ufunc if method == "__call__" else (ufunc, method)
-        function = implementations.get(key)
-        if kwargs and method == "__call__" and kwargs.get("where", True) is not True:
-            return ops.selected(ufunc, *inputs, **kwargs)
-        if type(function) is Op:
-            return Op.__call__(function, *inputs, **kwargs)
-        if function is None and "scipy.special" in sys.modules:
-            import_module("minigrad.ops.scipy_special")  # most programs need none of them
-            function = implementations.get(key)
-        if function is not None:
-            if modes.special and (tracer := tracing.get()) is not None:
-                return tracer.strong(function(*inputs, **kwargs))
-            return function(*inputs, **kwargs)
-        if method == "outer" and ufunc in implementations:
-            ops.record.refuse_keywords(f"{ufunc.__name__}.outer", kwargs)
-            return ops.outer_of(implementations[ufunc], *inputs)
-        raise _not_covered(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
-
-    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        """The functions of the Array API standard, for code written for any array."""
-        return import_module("minigrad.tensor.namespace")
-
-    @property
-    def device(self) -> str:
-        """Where the data are: always "cpu", by the words of the Array API standard."""
-        return "cpu"
-
-    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
-        """Itself, for the only device there is."""
-        if device != "cpu":
-            raise ValueError(f"a Tensor lives where its data live, on the cpu, not on {device!r}")
-        return self
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        function = implementations.get(func)
-        if function is None:
-            raise _not_covered(f"{func.__module__}.{func.__name__}".removeprefix("numpy."))
-        return function(*args, **kwargs)
-
-    def __array__(
-        self, dtype: Any = None, copy: bool | None = None
-    ) -> np.ndarray[Any, np.dtype[np.object_]]:  # so that NumPy's stubs promise no floats
-        self._look("np.asarray()")
-        if self.node is not None:
-            if str(sys._getframe(1).f_globals.get("__name__")).startswith("scipy.sparse."):
-                asked = np.empty((), object)  # SciPy then leaves S @ t to our __rmatmul__
-                asked[()] = self
-                return asked
-            raise TypeError(
-                f"{label(self)} requires a gradient: as an array it would lose it silently; "
-                "take .data (read-only values) or .detach() on purpose, or build arrays of "
-                "Tensors with mg.array or mg.stack"
-            )
-        array = np.asarray(self.data)  # a view: nobody can unlock it
-        if copy:
-            return np.array(array, dtype=dtype)
-        return array if dtype is None else array.astype(dtype, copy=False)
-
-    # --- Python's protocols -------------------------------------------------------------
-
-    def __repr__(self) -> str:
-        data = self._value
-        words = []
-        if type(data) is ndarray:
-            text = np.array2string(data, separator=", ", prefix="Tensor(")
-            if data.size > np.get_printoptions()["threshold"] or not data.size:
-                words.append(f"shape={data.shape}")
-        elif isinstance(data, np.generic):
-            text = np.array2string(np.asarray(data))
-        else:
-            text = repr(data)
-        if self.dtype != float64 and not (
-            self.dtype.kind in "ib" and self.dtype.itemsize in (1, 8)
-        ):
-            words.append(f"dtype={self.dtype}")
-        if self.name:
-            words.append(f"name={self.name!r}")
-        if self.node is not None:
-            words.append("requires_grad=True")
-        return f"Tensor({', '.join([text, *words])})"
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec else str(self)
-
-    def __dir__(self) -> list[str]:
-        own = vars(Tensor)
-        return [n for n in dir(type(self)) if not isinstance(own.get(n), Elsewhere)]
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError(f"{label(self)} is a single number: it has no len()")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self.shape:
-            raise TypeError(f"{label(self)} is a single number: it cannot be iterated or unpacked")
-        return iter(ops.unstack(self))
-
-    def __contains__(self, value: Any) -> bool:
-        return bool(
-            np.any(self._look("in") == (value._value if isinstance(value, Tensor) else value))
-        )
-
-    def __bool__(self) -> bool:
-        if self.size != 1:
-            raise ValueError(
-                f"{label(self)} has shape {self.shape}: the truth of {self.size} elements is "
-                "ambiguous; use .any() or .all()"
-            )
-        return bool(self._look("bool()"))
-
-    def __float__(self) -> float:
-        self._look("float()")
-        if self.node is not None and any(
-            isinstance(node, Variable) or node.op is variable for node in ancestors(self.node)
-        ):
-            raise TypeError(
-                f"float({label(self)}) would cut it out of the gradient that is being computed: "
-                "use NumPy's functions instead of math's, or .item() where no gradient shall flow"
-            )
-        if self.node is not None and self.size == 1 and (who := asked_by_others(1)):
-            raise refusal(label(self), who)
-        return float(self.item())
-
-    def __int__(self) -> int:
-        self._look("int()")
-        if self.node is not None and self.size == 1 and (who := asked_by_others(1)):
-            raise refusal(label(self), who)
-        return int(self.item())
-
-    def __complex__(self) -> complex:
-        self._look("complex()")
-        if self.node is not None and self.size == 1 and (who := asked_by_others(1)):
-            raise refusal(label(self), who)
-        return complex(self.item())
-
-    def __index__(self) -> int:
-        if self.shape or self.dtype.kind not in "iu":
-            raise TypeError(f"{label(self)} is not an integer: it cannot be an index here")
-        return int(self._look("an index"))
+    # --- what would write into it ---------------------------------------------------------
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if modes.special and (write := writing.get()) is not None:
@@ -611,44 +407,6 @@ class Tensor(Methods):
         return ops.compress(condition, self, axis)  # type: ignore[no-any-return]
 
 
-# --- and those that are functions of the library ----------------------------------------
-
-METHODS = (
-    "sum mean prod max min ptp var std cumsum cumprod ravel swapaxes squeeze repeat take choose "
-    "diagonal trace dot conj conjugate clip round astype copy argmax argmin argsort any all "
-    "nonzero searchsorted argpartition"
-).split()
-OPERATORS: dict[str, Callable[..., Any]] = {
-    "invert": ops.invert, "neg": ops.negative, "pos": ops.positive, "abs": ops.absolute,
-    "and": ops.bitwise_and, "or": ops.bitwise_or, "xor": ops.bitwise_xor,
-    "rand": ops.bitwise_and, "ror": ops.bitwise_or, "rxor": ops.bitwise_xor,
-    "divmod": ops.divmod,
-}  # fmt: skip
-"""Python's operators but brackets and the infix ones of arithmetic, which the door hangs in."""
-COMPARISONS = {
-    "lt": ops.less, "le": ops.less_equal, "gt": ops.greater, "ge": ops.greater_equal,
-    "eq": ops.equal, "ne": ops.not_equal,
-}  # fmt: skip
-WRITING = {
-    "sort": "", "partition": "", "resize": "", "put": "np.where",
-    "fill": "np.full_like(t, value)",
-}  # fmt: skip
-"""Methods of ndarray that write into it, and what is used instead."""
-
-for _name in METHODS:
-    setattr(Tensor, _name, method(getattr(ops, _name)))
-setattr(Tensor, "flatten", method(ops.ravel))  # noqa: B010
-for _name, _op in OPERATORS.items():
-    setattr(Tensor, f"__{_name}__", method(_op))
-for _name, _op in COMPARISONS.items():
-    setattr(Tensor, f"__{_name}__", compared(_op))
-for _name, _instead in WRITING.items():
-    setattr(Tensor, _name, in_place(_name, _instead))
-for _name in ops.__all__:
-    if not hasattr(Tensor, _name):
-        setattr(Tensor, _name, Elsewhere(_name))
-
-
 def _rebuild(
     kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Any
 ) -> Tensor:
@@ -689,22 +447,3 @@ def handed_out(found: dict[AnyNode, Any]) -> dict[AnyNode, Any]:
                 found[node] = g = g.copy()
             seen.add(id(g))
     return found
-
-
-WRITERS = dict.fromkeys(
-    ("copyto", "put", "putmask", "place", "put_along_axis", "fill_diagonal"),
-    "t.at[index].set(value), np.where(mask, value, t), mg.full_like, or fill a mg.buffer(shape)",
-)
-"""NumPy's functions that write into an array, and what is used instead."""
-
-
-def _not_covered(name: str) -> TypeError:
-    if name in WRITERS:
-        return TypeError(
-            f"{name} writes into an array that is there, which no gradient can follow: use "
-            f"{WRITERS[name]}"
-        )
-    return TypeError(
-        f"{name} is not covered by minigrad: write it with functions that are, add it with "
-        f"mg.defop(name, forward, vjps), or take .data where no gradient is needed"
-    )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.ops import matrices, norms
+from minigrad.ops import determinants, matrices, norms
 from minigrad.ops.record import Op
 from minigrad.writing.styles import BOOK, LATEX, MATHML, TEXT
 from minigrad.writing.terms import Pattern
@@ -135,7 +135,7 @@ NOTATION: dict[Op, Row] = {
         "latex": ("power", "{0:atom}^{{-1}}"),
         "mathml": ("power", "<msup><mrow>{0:atom}</mrow><mrow><mo>−</mo><mn>1</mn></mrow></msup>"),
     },
-    matrices.det: {
+    determinants.det: {
         "text": ("atom", "det({0:open})"),
         "latex": ("atom", r"\det\left({0:open}\right)"),
         "mathml": ("atom", "<mrow><mi>det</mi><mo>(</mo>{0:open}<mo>)</mo></mrow>"),

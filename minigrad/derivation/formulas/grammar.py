@@ -231,6 +231,16 @@ def prime(f: Callable[..., Any]) -> Callable[[Any], Any]:
 # --- the value -------------------------------------------------------------------------
 
 
+def computed(x: ast.BinOp, a: Any, b: Any) -> Any:
+    """The operation ``x`` of two values."""
+    sign, operation = OPERATIONS[type(x.op)]
+    try:
+        return operation(a, b)
+    except ValueError:
+        shapes = f"{np.shape(a)} and {np.shape(b)}"
+        raise NoFormula(f"{written(x)}: shapes {shapes} do not fit {sign}") from None
+
+
 def value_of(part: ast.AST, lookup: Lookup, numbers: Callable[[float], Any] = float) -> Any:
     """What a formula is, given what its names are.
 
@@ -262,14 +272,6 @@ def value_of(part: ast.AST, lookup: Lookup, numbers: Callable[[float], Any] = fl
         if isinstance(x, ast.Attribute | ast.Subscript):
             return placed(x)
         raise NoFormula(f"{ast.unparse(x)!r} is not a number or an array")
-
-    def computed(x: ast.BinOp, a: Any, b: Any) -> Any:
-        sign, operation = OPERATIONS[type(x.op)]
-        try:
-            return operation(a, b)
-        except ValueError:
-            shapes = f"{np.shape(a)} and {np.shape(b)}"
-            raise NoFormula(f"{written(x)}: shapes {shapes} do not fit {sign}") from None
 
     def called(x: ast.Call) -> Any:
         if isinstance(x.func, ast.Name) and x.func.id == "D_":

@@ -10,8 +10,8 @@ import numpy as np
 from minigrad import ops
 from minigrad.onnx.graph import Graph, Value
 from minigrad.onnx.sizes import Size
+from minigrad.ops.determinants import det, signed_logdet
 from minigrad.ops.einsum import contract
-from minigrad.ops.matrices import det, signed_logdet
 from minigrad.ops.norms import power_norm
 from minigrad.ops.record import Op
 

@@ -1,0 +1,170 @@
+"""Axes and elements in another order: what undoes that, undoes it for the gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from minigrad.ops.record import ArrayLike, composed, primitive
+
+# --- axes in another order -------------------------------------------------------------
+
+
+def inverse(axes: Any) -> tuple[int, ...]:
+    """The permutation that undoes the permutation ``axes``, whose entries may be negative."""
+    order = [i % len(axes) for i in axes]
+    return tuple(sorted(range(len(axes)), key=order.__getitem__))
+
+
+@primitive(
+    np.transpose,
+    np.permute_dims,
+    vjps=(
+        lambda g, ans, a, axes=None, **_: np.transpose(
+            g, None if axes is None else inverse(np.atleast_1d(axes))
+        ),
+    ),
+    name="transpose",
+    view=True,
+    linear="jointly",
+    complex=True,
+)
+def transpose(a: Any, axes: Any = None) -> Any:
+    """Axes permuted (reversed by default), as `numpy.transpose`.
+
+    Parameters
+    ----------
+    a : array_like of n axes
+    axes : sequence of n int, optional
+        Which axis of ``a`` comes in each place.
+
+    Returns
+    -------
+    ``a`` with the shape permuted.
+
+    Raises
+    ------
+    ValueError, numpy.exceptions.AxisError
+        When ``axes`` is no permutation of the axes.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.transpose(mg.Tensor(np.ones((2, 3, 4))), (1, 0, 2)).shape
+    (3, 2, 4)
+    """
+    return np.transpose(a, axes)
+
+
+@primitive(
+    np.swapaxes,
+    vjps=(lambda g, ans, a, axis1, axis2: np.swapaxes(g, axis1, axis2),),
+    view=True,
+    linear="jointly",
+    complex=True,
+)
+def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    """Two axes exchanged, as `numpy.swapaxes`."""
+    return np.swapaxes(a, axis1, axis2)
+
+
+@primitive(
+    np.moveaxis,
+    vjps=(lambda g, ans, a, source, destination: np.moveaxis(g, destination, source),),
+    view=True,
+    linear="jointly",
+    complex=True,
+)
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    """Axes moved to other places, as `numpy.moveaxis`."""
+    return np.moveaxis(a, source, destination)
+
+
+@composed(np.rollaxis, complex=True)
+def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Any:
+    """``axis`` moved back until it stands before ``start``, as `numpy.rollaxis`.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.rollaxis(mg.Tensor(np.ones((2, 3, 4))), 2).shape
+    (4, 2, 3)
+    """
+    n = np.ndim(a)
+    axis = normalize_axis_index(axis, n)
+    start = normalize_axis_index(start, n + 1) if start >= 0 else normalize_axis_index(start, n)
+    return moveaxis(a, axis, start - 1 if axis < start else start)
+
+
+# --- the same elements in another order ------------------------------------------------
+
+
+def negated(shift: Any) -> Any:
+    """The shift, or shifts, back."""
+    return -shift if np.ndim(shift) == 0 else tuple(-s for s in shift)
+
+
+@primitive(
+    np.flip,
+    vjps=(lambda g, ans, m, axis=None: np.flip(g, axis),),
+    view=True,
+    linear="jointly",
+    complex=True,
+)
+def flip(m: Any, axis: Any = None) -> Any:
+    """Elements in reverse order along ``axis`` (all by default), as `numpy.flip`."""
+    return np.flip(m, axis)
+
+
+@primitive(
+    np.roll,
+    vjps=(lambda g, ans, a, shift, axis=None: np.roll(g, negated(shift), axis),),
+    fresh=True,
+    linear="jointly",
+    complex=True,
+)
+def roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    """Elements shifted along ``axis``, re-entering at the front, as `numpy.roll`."""
+    return np.roll(a, shift, axis)
+
+
+@primitive(
+    np.rot90,
+    vjps=(lambda g, ans, m, k=1, axes=(0, 1): np.rot90(g, -k, axes),),
+    view=True,
+    linear="jointly",
+    complex=True,
+)
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    """Turned by ``k`` right angles in the plane of ``axes``, as `numpy.rot90`."""
+    return np.rot90(m, k, axes)
+
+
+@composed(np.fliplr, complex=True)
+def fliplr(m: ArrayLike) -> Any:
+    """Columns in reverse order, as `numpy.fliplr`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.fliplr(mg.Tensor([[1.0, 2.0, 3.0]]))
+    Tensor([[3., 2., 1.]])
+    """
+    if np.ndim(m) < 2:
+        raise ValueError(f"fliplr needs at least two axes, the shape is {np.shape(m)}; use np.flip")
+    return flip(m, 1)
+
+
+@composed(np.flipud, complex=True)
+def flipud(m: Any) -> Any:
+    """Rows in reverse order, as `numpy.flipud`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.flipud(mg.Tensor([1.0, 2.0, 3.0]))
+    Tensor([3., 2., 1.])
+    """
+    return flip(m, 0)

@@ -1,0 +1,112 @@
+"""Methods of Tensor that are functions of the library, hung in by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from minigrad import ops
+from minigrad.errors import label
+from minigrad.ops.record import Op
+from minigrad.tensor.tensor import Tensor
+
+
+def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
+    """A function of the library as a method."""
+    if isinstance(function, Op):
+
+        def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+            return Op.__call__(function, self, *args, **kwargs)  # half the cost of function(...)
+    else:
+
+        def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+            return function(self, *args, **kwargs)
+
+    call.__name__ = function.__name__
+    call.__doc__ = function.doc if isinstance(function, Op) else function.__doc__
+    call.__wrapped__ = function  # type: ignore[attr-defined]  # whose signature it has
+    return call
+
+
+def compared(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A comparison as a method, which leaves it to operands that decline NumPy's functions."""
+
+    def call(self: Tensor, other: Any) -> Any:
+        if getattr(type(other), "__array_ufunc__", 0) is None:
+            return NotImplemented
+        return function(self, other)
+
+    call.__name__ = function.__name__
+    return call
+
+
+def in_place(name: str, instead: str = "") -> Callable[..., NoReturn]:
+    """A method of ndarray that would write into a Tensor, refused."""
+
+    def call(self: Tensor, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            f"{label(self)}.{name}() would write into it, and Tensors are read-only: "
+            f"use {instead or f'np.{name}(t, ...)'}"
+        )
+
+    return call
+
+
+class Elsewhere:
+    """The name of a function that is no method: who asks a Tensor for it learns how to call it.
+
+    A ``__getattr__`` would do the same, and slow down every access to what there is.
+    """
+
+    __slots__ = ("name",)
+    name: str
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, t: Any, kind: Any = None) -> NoReturn:
+        hint = f"a Tensor has no attribute {self.name!r}: write mg.{self.name}(t)"
+        raise AttributeError(hint, name=self.name, obj=t)
+
+
+def names_of(self: Tensor) -> list[str]:
+    """What ``dir`` lists: the names that are there."""
+    own = vars(Tensor)
+    return [n for n in dir(type(self)) if not isinstance(own.get(n), Elsewhere)]
+
+
+METHODS = (
+    "sum mean prod max min ptp var std cumsum cumprod ravel swapaxes squeeze repeat take choose "
+    "diagonal trace dot conj conjugate clip round astype copy argmax argmin argsort any all "
+    "nonzero searchsorted argpartition"
+).split()
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "invert": ops.invert, "neg": ops.negative, "pos": ops.positive, "abs": ops.absolute,
+    "and": ops.bitwise_and, "or": ops.bitwise_or, "xor": ops.bitwise_xor,
+    "rand": ops.bitwise_and, "ror": ops.bitwise_or, "rxor": ops.bitwise_xor,
+    "divmod": ops.divmod,
+}  # fmt: skip
+"""Python's operators but brackets and the infix ones of arithmetic, which the door hangs in."""
+COMPARISONS = {
+    "lt": ops.less, "le": ops.less_equal, "gt": ops.greater, "ge": ops.greater_equal,
+    "eq": ops.equal, "ne": ops.not_equal,
+}  # fmt: skip
+WRITING = {
+    "sort": "", "partition": "", "resize": "", "put": "np.where",
+    "fill": "np.full_like(t, value)",
+}  # fmt: skip
+"""Methods of ndarray that write into it, and what is used instead."""
+
+setattr(Tensor, "__dir__", names_of)  # noqa: B010
+for _name in METHODS:
+    setattr(Tensor, _name, method(getattr(ops, _name)))
+setattr(Tensor, "flatten", method(ops.ravel))  # noqa: B010
+for _name, _op in OPERATORS.items():
+    setattr(Tensor, f"__{_name}__", method(_op))
+for _name, _op in COMPARISONS.items():
+    setattr(Tensor, f"__{_name}__", compared(_op))
+for _name, _instead in WRITING.items():
+    setattr(Tensor, _name, in_place(_name, _instead))
+for _name in ops.__all__:
+    if not hasattr(Tensor, _name):
+        setattr(Tensor, _name, Elsewhere(_name))

@@ -1,0 +1,182 @@
+"""What NumPy and Python ask of a Tensor: their protocols."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.errors import label
+from minigrad.graph import Variable, ancestors, modes, tracing, variable
+from minigrad.numbers import asked_by_others, refusal
+from minigrad.ops.record import Op, implementations
+
+float64 = np.float64
+ndarray = np.ndarray
+
+
+class Protocols:
+    """NumPy's two dispatch protocols, and conversions to what Python has itself."""
+
+    __slots__ = ()
+
+    # --- NumPy's protocols --------------------------------------------------------------
+
+    def __array_ufunc__(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        key = ufunc if method == "__call__" else (ufunc, method)
+        function = implementations.get(key)
+        if kwargs and method == "__call__" and kwargs.get("where", True) is not True:
+            return ops.selected(ufunc, *inputs, **kwargs)
+        if type(function) is Op:
+            return Op.__call__(function, *inputs, **kwargs)
+        if function is None and "scipy.special" in sys.modules:
+            import_module("minigrad.ops.scipy_special")  # most programs need none of them
+            function = implementations.get(key)
+        if function is not None:
+            if modes.special and (tracer := tracing.get()) is not None:
+                return tracer.strong(function(*inputs, **kwargs))
+            return function(*inputs, **kwargs)
+        if method == "outer" and ufunc in implementations:
+            ops.record.refuse_keywords(f"{ufunc.__name__}.outer", kwargs)
+            return ops.outer_of(implementations[ufunc], *inputs)
+        raise _not_covered(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
+
+    def __array_namespace__(self: Any, *, api_version: str | None = None) -> Any:
+        """The functions of the Array API standard, for code written for any array."""
+        return import_module("minigrad.tensor.namespace")
+
+    @property
+    def device(self: Any) -> str:
+        """Where the data are: always "cpu", by the words of the Array API standard."""
+        return "cpu"
+
+    def to_device(self: Any, device: Any, /, *, stream: Any = None) -> Any:
+        """Itself, for the only device there is."""
+        if device != "cpu":
+            raise ValueError(f"a Tensor lives where its data live, on the cpu, not on {device!r}")
+        return self
+
+    def __array_function__(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        function = implementations.get(func)
+        if function is None:
+            raise _not_covered(f"{func.__module__}.{func.__name__}".removeprefix("numpy."))
+        return function(*args, **kwargs)
+
+    def __array__(
+        self: Any, dtype: Any = None, copy: bool | None = None
+    ) -> np.ndarray[Any, np.dtype[np.object_]]:  # so that NumPy's stubs promise no floats
+        self._look("np.asarray()")
+        if self.node is not None:
+            if str(sys._getframe(1).f_globals.get("__name__")).startswith("scipy.sparse."):
+                asked = np.empty((), object)  # SciPy then leaves S @ t to our __rmatmul__
+                asked[()] = self
+                return asked
+            raise TypeError(
+                f"{label(self)} requires a gradient: as an array it would lose it silently; "
+                "take .data (read-only values) or .detach() on purpose, or build arrays of "
+                "Tensors with mg.array or mg.stack"
+            )
+        array = np.asarray(self.data)  # a view: nobody can unlock it
+        if copy:
+            return np.array(array, dtype=dtype)
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    # --- Python's protocols -------------------------------------------------------------
+
+    def __repr__(self: Any) -> str:
+        data = self._value
+        words = []
+        if type(data) is ndarray:
+            text = np.array2string(data, separator=", ", prefix="Tensor(")
+            if data.size > np.get_printoptions()["threshold"] or not data.size:
+                words.append(f"shape={data.shape}")
+        elif isinstance(data, np.generic):
+            text = np.array2string(np.asarray(data))
+        else:
+            text = repr(data)
+        if self.dtype != float64 and not (
+            self.dtype.kind in "ib" and self.dtype.itemsize in (1, 8)
+        ):
+            words.append(f"dtype={self.dtype}")
+        if self.name:
+            words.append(f"name={self.name!r}")
+        if self.node is not None:
+            words.append("requires_grad=True")
+        return f"Tensor({', '.join([text, *words])})"
+
+    def __format__(self: Any, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __len__(self: Any) -> int:
+        if not self.shape:
+            raise TypeError(f"{label(self)} is a single number: it has no len()")
+        return int(self.shape[0])
+
+    def __iter__(self: Any) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError(f"{label(self)} is a single number: it cannot be iterated or unpacked")
+        return iter(ops.unstack(self))
+
+    def __contains__(self: Any, value: Any) -> bool:
+        return bool(np.any(self._look("in") == getattr(value, "_value", value)))
+
+    def __bool__(self: Any) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"{label(self)} has shape {self.shape}: the truth of {self.size} elements is "
+                "ambiguous; use .any() or .all()"
+            )
+        return bool(self._look("bool()"))
+
+    def __float__(self: Any) -> float:
+        self._look("float()")
+        if self.node is not None and any(
+            isinstance(node, Variable) or node.op is variable for node in ancestors(self.node)
+        ):
+            raise TypeError(
+                f"float({label(self)}) would cut it out of the gradient that is being computed: "
+                "use NumPy's functions instead of math's, or .item() where no gradient shall flow"
+            )
+        if self.node is not None and self.size == 1 and (who := asked_by_others(1)):
+            raise refusal(label(self), who)
+        return float(self.item())
+
+    def __int__(self: Any) -> int:
+        self._look("int()")
+        if self.node is not None and self.size == 1 and (who := asked_by_others(1)):
+            raise refusal(label(self), who)
+        return int(self.item())
+
+    def __complex__(self: Any) -> complex:
+        self._look("complex()")
+        if self.node is not None and self.size == 1 and (who := asked_by_others(1)):
+            raise refusal(label(self), who)
+        return complex(self.item())
+
+    def __index__(self: Any) -> int:
+        if self.shape or self.dtype.kind not in "iu":
+            raise TypeError(f"{label(self)} is not an integer: it cannot be an index here")
+        return int(self._look("an index"))
+
+
+WRITERS = dict.fromkeys(
+    ("copyto", "put", "putmask", "place", "put_along_axis", "fill_diagonal"),
+    "t.at[index].set(value), np.where(mask, value, t), mg.full_like, or fill a mg.buffer(shape)",
+)
+"""NumPy's functions that write into an array, and what is used instead."""
+
+
+def _not_covered(name: str) -> TypeError:
+    if name in WRITERS:
+        return TypeError(
+            f"{name} writes into an array that is there, which no gradient can follow: use "
+            f"{WRITERS[name]}"
+        )
+    return TypeError(
+        f"{name} is not covered by minigrad: write it with functions that are, add it with "
+        f"mg.defop(name, forward, vjps), or take .data where no gradient is needed"
+    )
