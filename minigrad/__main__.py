@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -113,10 +114,17 @@ def draw(args: Any) -> int:
 
 
 def check(args: Any) -> int:
+    import numpy as np
+
     import minigrad as mg
     from minigrad.derivation.classroom.code import hand_in
 
     scope, output = variables(args)
+    if not np.all(np.isfinite(output.data)):
+        raise ValueError(
+            f"the output is {output.data}, and nothing can be compared: with mg.debug() around it "
+            "the script says where that comes from"
+        )
     with looking_in(scope, args.file):
         try:
             report = mg.check_derivation(output, hand_in(scope, scope))
@@ -170,8 +178,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return commands[args.command](args)
     except Exception as error:  # the user's script may raise anything
-        print(f"minigrad {args.command}: {type(error).__name__}: {error}", file=sys.stderr)
+        where = place(error, getattr(args, "file", None))
+        print(f"minigrad {args.command}: {where}{type(error).__name__}: {error}", file=sys.stderr)
         return FAILED
+
+
+def place(error: Exception, path: Path | None) -> str:
+    """The line of the user's script that an error comes from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f.lineno for f in frames if path is not None and f.filename == str(path.resolve())]
+    return f"{path}, line {lines[-1]}: " if lines else ""
 
 
 if __name__ == "__main__":

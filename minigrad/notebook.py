@@ -22,7 +22,11 @@ def names_in(line: str, shell: Any, magic: str) -> list[Any]:
     """
     if not line.strip():
         raise ValueError(f"%{magic} wants names of variables, as in %{magic} L w")
-    return [shell.ev(expression) for expression in line.split()]
+    try:  # with commas, as the arguments of a function
+        expressions = [ast.unparse(e) for e in ast.parse(f"[{line}]").body[0].value.elts]  # type: ignore[attr-defined]
+    except SyntaxError:
+        expressions = line.split()
+    return [shell.ev(expression) for expression in expressions]
 
 
 def explain(line: str, shell: Any) -> Any:

@@ -152,7 +152,7 @@ def descent(
     ----------
     f : callable
         What was minimised, a function of one thing: the parameters.
-    path : sequence of parameters, or History
+    path : sequence of points, or History
         One per step, in the structure that ``f`` takes (a number, an array, a dict, ...),
         of one number or two.  Points that are not finite are left out.
     ax : matplotlib Axes, optional

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -238,6 +239,25 @@ def test_commands_and_exit_codes(room: Path, tmp_path: Path, capsys: Any) -> Non
         main(["--version"])
     assert stop.value.code == 0
     assert capsys.readouterr().out == f"minigrad {mg.__version__}\n"
+
+
+SCRIPTS = {
+    "x = 1\nraise ValueError('boom')": "script.py, line 3: ValueError: boom",
+    "w = mg.Tensor([1.0, 2.0], requires_grad=True)\nL = 2 * w": r"L has shape \(2,\): reduce it",
+    "def f():\n    return mg.exp(mg.Tensor(1.0, requires_grad=True))\nf()": "outside of functions",
+    "def f(:": "SyntaxError: invalid syntax",
+    "import sys; sys.exit(3)": "ended with exit code 3",
+    "w = mg.Tensor(0.0, requires_grad=True)\nL = w * float('nan')": "the output is nan",
+    "\0": "null bytes",
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_commands_say_what_is_wrong_with_a_script(script: str, tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "script.py"
+    path.write_text("import minigrad as mg\n" + script)
+    assert main(["check", str(path)]) == 2
+    assert re.search(SCRIPTS[script], capsys.readouterr().err)
 
 
 def test_grading_on_the_command_line(room: Path, tmp_path: Path, capsys: Any) -> None:

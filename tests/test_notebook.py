@@ -93,3 +93,10 @@ def test_bench_runs_the_benchmarks(capsys, monkeypatch):
     assert main(["bench"]) == 2
     assert "in the source tree" in capsys.readouterr().err
     assert mg.__version__
+
+
+@pytest.mark.parametrize("line", ["L w", "L, w", "L,w", "0.5*(y - a)**2, w", "(L) w"])
+def test_names_stand_apart_by_blanks_or_commas(shell, line):
+    ran = shell.run_cell(f"%explain {line}")
+    ran.raise_error()
+    assert "/dw" in str(ran.result)

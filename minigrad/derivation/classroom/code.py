@@ -72,9 +72,15 @@ def output_of(scope: Mapping[str, Any]) -> Tensor:
     found = [t for t in scope.values() if isinstance(t, Tensor) and t.node is not None]
     scalars = [t for t in found if t.size == 1 and t.node.op is not None]
     if not scalars:
+        arrays = {n: t for n, t in scope.items() if any(t is f and f.node.op for f in found)}
+        for name, t in sorted(arrays.items(), key=lambda item: -int(item[1].node.seq))[:1]:
+            raise ValueError(
+                f"no variable holds a scalar Tensor that was recorded; {name} has shape {t.shape}: "
+                "reduce it with .sum() or .mean()"
+            )
         raise ValueError(
-            "no variable holds a scalar Tensor that was recorded: make the parameters with "
-            "mg.Tensor(..., requires_grad=True)"
+            "no variable of the file itself holds a scalar Tensor that was recorded: make the "
+            "parameters with mg.Tensor(..., requires_grad=True), and the loss outside of functions"
         )
     return max(scalars, key=lambda t: int(t.node.seq))
 
