@@ -196,7 +196,7 @@ class Campaign:
         return {k: sorted(v) for k, v in callers.items()}
 
     def pytest_runtestloop(self, session: Any) -> bool:
-        items = session.items
+        items = session.items[:: self.options.every]
         callers = self.callers(items)
         living: dict[str, list[FunctionType]] = {}
         for x in gc.get_objects():
@@ -288,6 +288,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=float, default=120, help="seconds for the tests of one")
     parser.add_argument("--most", type=int, default=10_000, help="tests of one, at random")
+    parser.add_argument("--every", type=int, default=1, help="every so many-th test only")
     parser.add_argument("--only", default="", help="mutants that these words describe")
     parser.add_argument("--from-line", type=int, default=0)
     parser.add_argument("--to-line", type=int, default=10**6)

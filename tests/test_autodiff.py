@@ -615,3 +615,50 @@ def test_arguments_are_not_to_be_meddled_with(meddle: Any) -> None:
 
     with pytest.raises(TypeError):
         mg.grad(f)(3.0)
+
+
+# --- forward mode moves elements as reverse mode does ----------------------------------
+
+MOVES = {
+    "brackets": lambda x: np.stack([x[0], x[-1] * x[1], x[np.int64(2)], 2.0]),
+    "slices": lambda x: x[..., None][1:, 0] * x[::-1][:3],
+    "by arrays": lambda x: x[[0, 2, 2]] + x[x > 1.5][:1],
+    "a constant among them": lambda x: np.concatenate([x[:2] ** 2, [7.0], np.ones(2), x[3:]]),
+    "along the last axis": lambda x: np.stack([x, np.arange(4), x**2], axis=-1),
+    "a triangle of a vector": lambda x: np.tril(x**2),
+    "framed by other numbers": lambda x: np.pad(x, 1, constant_values=(3.0, 4.0)) ** 2,
+    "moved axes": lambda x: np.moveaxis(x.reshape(2, 1, 2), 0, -1)[0].T.ravel(),
+    "in single precision": lambda x: np.stack([x.astype(np.float32), np.ones(4, np.float32)]),
+}
+
+
+@pytest.mark.parametrize("f", MOVES.values(), ids=MOVES)
+def test_elements_are_moved_forward_as_backward(f: Any) -> None:
+    x, v = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, -1.0, 2.0, 0.25])
+    rows = mg.jacobian(f, mode="reverse")(x)
+    columns = mg.jacobian(f, mode="forward")(x)
+    value, tangent = mg.jvp(f, (x,), (v,))
+    assert columns.dtype == value.dtype == tangent.dtype  # rows have that of x
+    np.testing.assert_allclose(columns, rows, rtol=1e-6)
+    np.testing.assert_allclose(tangent, rows @ v, rtol=1e-6)
+    np.testing.assert_array_equal(value, f(x))
+    curved = mg.jvp(mg.jacobian(lambda t: f(t) ** 2, mode="reverse"), (x,), (v,))[1]
+    again = mg.jvp(lambda t: mg.jvp(lambda u: f(u) ** 2, (t,), (v,))[1], (x,), (v,))[1]
+    np.testing.assert_allclose(again, curved @ v, rtol=1e-6, atol=1e-12)
+
+
+def test_a_gradient_differentiates_no_value_that_nobody_wants() -> None:
+    seen = []
+    op = mg.defop(
+        "watched",
+        lambda x: np.square(x),
+        (lambda g, ans, x: seen.append(type(ans)) or 2 * g * x,),
+    )
+    assert (
+        mg.jvp(mg.grad(lambda x: op(x).sum()), (np.ones(3),), (np.ones(3),))[1].tolist()
+        == [2.0] * 3
+    )
+    assert len(seen) == 1  # once backward; not once more for the tangent of the value
+    both = mg.jvp(mg.value_and_grad(lambda x: op(x).sum()), (np.ones(3),), (np.ones(3),))[1]
+    assert both[0] == 6.0
+    assert len(seen) > 2

@@ -198,7 +198,7 @@ class Pusher:
                     if type(t) is Tensor:
                         return None
                 x = x._value
-            elif type(x) not in NUMBERS:
+            elif type(x) not in NUMBERS and (type(x) is not ndarray or x.dtype.kind not in NUMERIC):
                 return None
             values.append(x)
             tangents.append(t)
@@ -230,8 +230,8 @@ class Pusher:
         if rule is None:
             return None
         shapes = [np.shape(a) for a in values]
-        together = [True] * len(values)
-        return self.pushed(ans, rule(op, tangents, together, shapes, ans.shape, dict(kwargs), n))
+        t = rule(op, tangents, [True] * len(values), shapes, ans.shape, dict(kwargs), n)
+        return None if t is None else self.pushed(ans, t)
 
     def lined_up(self, t: Any, ans: Any) -> Any:
         """A stack of tangents that broadcasts against ``ans``; refused if it would be too large."""
