@@ -598,7 +598,7 @@ def test_concurrent_gradients_are_right() -> None:
     assert not wrong
     from minigrad.graph import modes
 
-    assert modes.special == 0
+    assert not modes.special
 
 
 # --- 8: errors in the user's words (the catalogue is in test_bad_input.py) -------------

@@ -9,7 +9,10 @@ import io
 import math
 import os
 import pickle
+import platform
 import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -420,3 +423,27 @@ def test_resumed_training_continues_bit_for_bit(
     resumed.resume(mg.load(path))
     assert resumed.steps(9) == rest
     same(resumed.state(), straight.state())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process")
+def test_the_next_save_removes_what_killed_ones_left(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    mg.save(path, {"w": np.ones(3)})
+    path.chmod(0o640)
+    killed = (
+        "import os, signal, sys, minigrad as mg\n"
+        "os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "mg.save(sys.argv[1], {'w': 0.0})"
+    )
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", killed, path], check=False).returncode < 0
+    mine = tmp_path / f".model.npz.draft-{platform.node()[:40]}-{os.getpid()}-thread"
+    other = tmp_path / ".model.npz.draft-elsewhere-1-x"
+    mine.touch()
+    other.touch()
+    assert len(list(tmp_path.iterdir())) == 4  # the second removed what the first had left
+    np.testing.assert_array_equal(mg.load(path)["w"], np.ones(3))
+    mg.save(path, {"w": np.zeros(3)})
+    assert sorted(tmp_path.iterdir()) == sorted([path, mine, other])
+    assert path.stat().st_mode & 0o777 == 0o640
+    np.testing.assert_array_equal(mg.load(path)["w"], np.zeros(3))

@@ -152,15 +152,17 @@ class Call:
             self.builds.append((len(found), build))
         self.nodes = {x.node for x in self.inputs if type(x) is Tensor and x.node is not None}
         self.outer: bool = recording.get() if modes.special else True
-        running.update(self.nodes)
         try:
+            running.update(self.nodes)
             if modes.special:
                 with recording_on():
                     self.result = f(*called, **kwargs)
             else:
                 self.result = f(*called, **kwargs)
-        finally:
             running.difference_update(self.nodes)
+        except BaseException:  # an interrupt may come between the two lines above
+            running.difference_update(self.nodes)
+            raise
 
     def rebuild(self, values: list[Any]) -> list[Any]:
         """One value for each of ``inputs``, in the structure of each argument."""

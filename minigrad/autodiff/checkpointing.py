@@ -152,11 +152,14 @@ class Piece:
             leaves[i] = x
         args, kwargs = self.rebuild(leaves)
         nodes = {x.node for x in inner if x.node not in running}
-        running.update(nodes)  # derivatives that ``f`` takes inside depend on them
         try:
-            return self.f(*args, **kwargs)
-        finally:
+            running.update(nodes)  # derivatives that ``f`` takes inside depend on them
+            result = self.f(*args, **kwargs)
             running.difference_update(nodes)
+        except BaseException:
+            running.difference_update(nodes)
+            raise
+        return result
 
     def pull(self, g: Any, ans: Any, *values: Any) -> tuple[Any, ...]:
         """Gradients of all inputs: the rule of the op."""

@@ -4,54 +4,139 @@ from __future__ import annotations
 
 from contextlib import ContextDecorator
 from contextvars import ContextVar
-from threading import Lock
 from typing import Any
 
 
-class Modes:
-    """What this thread (or task) does beyond plain recording.
+class Entry:
+    """A value that a switch has until it is closed, by whomever."""
 
-    ``special`` counts the contexts open in *any* thread.  It is all that the fast paths
-    look at; only while it is not zero do they pay for the context variables.
+    __slots__ = ("closed", "outer", "value")
+
+    def __init__(self, value: Any, outer: Entry | None) -> None:
+        self.value = value
+        self.outer = outer
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Switch:
+    """A context variable whose values end where they are closed, in whatever context that is.
+
+    A generator may be closed by another thread, or by the garbage collector somewhere: what it
+    switched in the context of its caller is over then, too.
     """
 
-    __slots__ = ("lock", "special")
-    lock: Lock
+    __slots__ = ("default", "variable")
 
-    def __init__(self) -> None:
-        self.special: int = 0
-        self.lock = Lock()
+    def __init__(self, name: str, default: Any) -> None:
+        self.variable: ContextVar[Entry | None] = ContextVar(name, default=None)
+        self.default = default
 
-    def set(self, variable: ContextVar[Any], value: Any) -> Mode:
-        """Context, or decorator, in which ``variable`` has another value."""
-        return Mode(variable, value)
+    def entry(self) -> Entry | None:
+        """The innermost entry that is open."""
+        entry = self.variable.get()
+        while entry is not None and entry.closed:
+            entry = entry.outer
+        return entry
+
+    def get(self) -> Any:
+        entry = self.variable.get()
+        if entry is not None and entry.closed:
+            entry = self.entry()
+        return self.default if entry is None else entry.value
+
+
+class Held:
+    """A value that a context variable had, and gets again."""
+
+    __slots__ = ("before", "variable")
+
+    def __init__(self, variable: ContextVar[Any]) -> None:
+        self.variable = variable
+        self.before = variable.get()
+
+    def close(self) -> None:
+        self.variable.set(self.before)
 
 
 class Mode(ContextDecorator):
-    """A context in which a variable has another value; it may be entered again and again."""
+    """A context in which a variable has another value; it may be entered again and again.
 
-    def __init__(self, variable: ContextVar[Any], value: Any) -> None:
+    It leaves nothing behind, interrupts included.  Every step of closing may be done twice, so
+    that one that was interrupted is done again: at once, or when the context is thrown away.
+    """
+
+    __slots__ = ("open", "value", "variable")
+
+    def __init__(self, variable: ContextVar[Any] | Switch, value: Any) -> None:
         self.variable = variable
         self.value = value
-        self.tokens: list[Any] = []
+        self.open: list[Entry | Held] = []
 
     def _recreate_cm(self) -> Mode:
         return Mode(self.variable, self.value)  # of a decorated function each call has its own
 
     def __enter__(self) -> None:
-        with modes.lock:
-            modes.special += 1
-        self.tokens.append(self.variable.set(self.value))
+        variable, depth = self.variable, len(self.open)
+        try:
+            if type(variable) is Switch:
+                entry = Entry(self.value, variable.entry())
+                self.open.append(entry)
+                modes.special.add(id(entry))
+                variable.variable.set(entry)
+            else:
+                held = Held(variable)  # type: ignore[arg-type]
+                self.open.append(held)
+                modes.special.add(id(held))
+                variable.set(self.value)  # type: ignore[union-attr]
+        except BaseException:
+            self.leave(depth)
+            raise
 
     def __exit__(self, *error: Any) -> None:
-        self.variable.reset(self.tokens.pop())
-        with modes.lock:
-            modes.special -= 1
+        depth = len(self.open) - 1
+        try:
+            self.leave(depth)
+        except BaseException:
+            self.leave(depth)
+            raise
+
+    def leave(self, depth: int) -> None:
+        """Close what was entered beyond ``depth``."""
+        while len(self.open) > depth:
+            last = self.open[-1]
+            last.close()
+            modes.special.discard(id(last))
+            self.open.remove(last)
+
+    def __del__(self) -> None:
+        if getattr(self, "open", None):  # which is missing where `__init__` failed
+            self.leave(0)
+
+
+class Modes:
+    """What this thread (or task) does beyond plain recording.
+
+    ``special`` are the contexts open in *any* thread.  It is all that the fast paths look at;
+    only while there are some do they pay for the context variables.
+    """
+
+    __slots__ = ("special",)
+
+    def __init__(self) -> None:
+        self.special: set[int] = set()
+
+    @staticmethod
+    def set(variable: Any, value: Any) -> Mode:
+        """A context (or decorator) in which ``variable`` has ``value``."""
+        return Mode(variable, value)
 
 
 modes: Modes = Modes()
-recording: ContextVar[bool] = ContextVar("recording", default=True)
-inspector: ContextVar[Any] = ContextVar("inspector", default=None)
+recording: Switch = Switch("recording", default=True)
+inspector: Switch = Switch("inspector", default=None)
 tracing: ContextVar[Any] = ContextVar("tracing", default=None)
 pushing: ContextVar[Any] = ContextVar("pushing", default=None)
 writing: ContextVar[Any] = ContextVar("writing", default=None)

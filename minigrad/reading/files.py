@@ -6,7 +6,9 @@ Nobody ever sees half a file, and a failure leaves the old one as it was.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import platform
 import stat
 import tempfile
 from pathlib import Path
@@ -16,7 +18,8 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> Path:
     """Let ``path`` be a file of ``content``, at once.
 
     A link stays a link, and a file that is replaced keeps its permissions; a new one gets
-    those that the process gives to new files.
+    those that the process gives to new files.  Drafts that killed processes left beside it are
+    removed.
 
     Raises
     ------
@@ -33,7 +36,9 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> Path:
     """
     path = Path(path)
     target = path.resolve()
-    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
+    prefix = f".{target.name[:40]}.draft-{platform.node()[:40]}-"
+    remove_abandoned(target.parent, prefix)
+    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f"{prefix}{os.getpid()}-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -46,6 +51,21 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> Path:
             os.unlink(draft)
         raise
     return path
+
+
+def remove_abandoned(folder: Path, prefix: str) -> None:
+    """Remove the drafts in ``folder`` whose process, of this machine, is there no more."""
+    if os.name != "posix":  # elsewhere there is no signal that does nothing
+        return
+    for draft in folder.glob(f"{glob.escape(prefix)}*"):
+        pid = draft.name.removeprefix(prefix).partition("-")[0]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+        except (ValueError, OverflowError, OSError):  # another name, or somebody else's process
+            continue
 
 
 def permissions(path: Path) -> int:

@@ -76,7 +76,7 @@ class Recorder:
         return node  # type: ignore[no-any-return]
 
     @staticmethod
-    def recording() -> bool:
+    def recording() -> Any:
         """Whether gradients flow through what is done now."""
         return recording.get()
 
