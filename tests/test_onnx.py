@@ -326,6 +326,37 @@ def test_single_precision_of_a_double_model() -> None:
     np.testing.assert_allclose(found, net(V).data, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["float16", "float32", "int8", "int16", "int32", "uint8", "bool"])
+def test_dtypes(kind: str) -> None:
+    """Small whole numbers wrap as NumPy's do; ONNX Runtime multiplies and adds larger ones only."""
+    x = np.random.default_rng(0).integers(0, 2 if kind == "bool" else 100, (3, 4)).astype(kind)
+    functions = {
+        "sum": lambda x: x.sum(axis=1), "matmul": lambda x: x @ x.T, "vector": lambda x: x[0] @ x.T,
+        "max": lambda x: x.max(axis=0), "twice": lambda x: x + x, "mean": lambda x: x.mean(axis=1),
+    }  # fmt: skip
+    for name, f in functions.items():
+        with np.errstate(over="ignore"):
+            expected = np.asarray(f(x))
+            (found,) = run(mg.onnx.export(f, None, x), x)
+        assert found.dtype == expected.dtype, name
+        np.testing.assert_allclose(
+            found, expected, rtol=1e-2 if kind == "float16" else 1e-6, err_msg=name
+        )
+
+
+def test_dtypes_that_onnx_lacks_for_an_op_are_named() -> None:
+    with pytest.raises(NotImplementedError, match=r"ONNX has this program for other dtypes only: "):
+        mg.onnx.export(np.abs, None, np.ones(3, bool))
+
+
+@pytest.mark.parametrize("name", ["gammaln", "digamma", "erfinv", "jv", "gammainc"])
+def test_special_functions_that_onnx_lacks_are_named(name: str) -> None:
+    f = getattr(pytest.importorskip("scipy.special"), name)
+    first = [1.5] if name in ("jv", "gammainc") else []
+    with pytest.raises(NotImplementedError, match=r"onnx.export: special\.\w+ cannot be written: "):
+        mg.onnx.export(lambda x: f(*first, x), None, np.array([0.3, 0.6]))
+
+
 def test_programs_compiled_functions_and_methods() -> None:
     f = lambda x: np.exp(x) * 2
     for g in (mg.trace(f, np.ones(3)), mg.compile(f)):

@@ -392,6 +392,15 @@ def test_damaged_files_raise_and_nothing_else(tmp_path: Path) -> None:
             mg.onnx.load(path)
 
 
+def test_no_part_of_a_file_is_a_model(tmp_path: Path) -> None:
+    good = mg.onnx.export(nn.Linear(3, 2, rng=0), None, A).SerializeToString()
+    path = tmp_path / "model.onnx"
+    for n in range(0, len(good), 13):
+        path.write_bytes(good[:n])
+        with pytest.raises(ValueError, match=r"model\.onnx is no(t a valid)? model"):
+            mg.onnx.load(path)
+
+
 def test_unknown_operators_are_named_together(tmp_path: Path) -> None:
     nodes = [h.make_node("Bernoulli", ["x"], ["a"]), h.make_node("Mystery", ["a"], ["y"],
              domain="my.own")]  # fmt: skip

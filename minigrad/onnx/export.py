@@ -248,7 +248,13 @@ class Writer:
             ir_version=IR_VERSION,
             producer_name="minigrad",
         )
-        onnx.checker.check_model(model, full_check=True)
+        try:
+            onnx.checker.check_model(model, full_check=True)
+        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+            told = str(error).strip().split("\n")[0]
+            raise NotImplementedError(
+                f"onnx.export: ONNX has this program for other dtypes only: {told}"
+            ) from None
         return model
 
     def info(self, name: str, dtype: Any, shape: Any) -> Any:

@@ -24,11 +24,15 @@ def axes_of(x: Value, axis: Any) -> list[int]:
 
 
 def reduced(g: Graph, kind: str, x: Value, axes: list[int], keepdims: bool) -> Any:
+    """Over some axes; ONNX Runtime adds and compares signed numbers of four and eight bytes."""
     if not axes:
         return x
-    y: Value = g.op(kind, x, g.whole(axes), keepdims=int(bool(keepdims)))
-    y.dtype = x.dtype
-    return y
+    odd = x.dtype.kind in "iu" and x.dtype not in (np.dtype(np.int32), np.dtype(np.int64))
+    y: Value = g.op(
+        kind, g.cast(x, np.int64) if odd else x, g.whole(axes), keepdims=int(bool(keepdims))
+    )
+    y.dtype = np.dtype(np.int64) if odd else x.dtype
+    return g.cast(y, x.dtype)
 
 
 def truth_as_numbers(g: Graph, x: Value, out: Any) -> Any:
@@ -214,12 +218,16 @@ def in_order(output: int) -> Any:
 
 
 def matmul(g: Graph, out: Any, a: Value, b: Value) -> Any:
-    """Vectors as matrices: runtimes fuse transposes into products, and forget vectors."""
+    """Vectors as matrices: runtimes fuse transposes into products, and forget vectors.
+
+    Whole numbers of less than four bytes, which ONNX does not multiply, wrap at the end.
+    """
     kind = g.kind(out.dtype)
-    x, y = g.cast(a, kind), g.cast(b, kind)
+    multiplied = np.dtype(np.int32) if kind.kind in "bui" and kind.itemsize < 4 else kind
+    x, y = g.cast(a, multiplied), g.cast(b, multiplied)
     x = g.op("Unsqueeze", x, g.whole([0])) if a.ndim == 1 else x
     y = g.op("Unsqueeze", y, g.whole([1])) if b.ndim == 1 else y
-    ans: Value = g.MatMul(x, y)
+    ans: Value = g.cast(g.MatMul(x, y), kind)
     gone = [-2] * (a.ndim == 1) + [-1] * (b.ndim == 1)
     return g.op("Squeeze", ans, g.whole(gone)) if gone else ans
 
