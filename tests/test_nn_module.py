@@ -347,6 +347,7 @@ def test_init(rule: str, options: dict[str, float], std: float, bound: float) ->
     assert draw((4, 3), np.random.default_rng(0), dtype=np.float32).dtype == np.float32
 
 
+@pytest.mark.full
 def test_init_by_pytorch_s_bounds() -> None:
     torch = pytest.importorskip("torch")
     w = torch.empty(400, 200, 3, 3, dtype=torch.float64)
