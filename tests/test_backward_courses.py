@@ -9,13 +9,15 @@ import pytest
 
 import minigrad as mg
 from backward_courses import COURSES
+from backward_models import MODELS
 from backward_students import Student
 from test_check_backward import built
 
-SLIPS = [(s, k) for s in COURSES for k in range(len(s.slips))]
+ALL = [*COURSES, *MODELS]
+SLIPS = [(s, k) for s in ALL for k in range(len(s.slips))]
 
 
-@pytest.mark.parametrize("s", COURSES, ids=lambda s: s.name)
+@pytest.mark.parametrize("s", ALL, ids=lambda s: s.name)
 def test_right_backward_functions_are_right(s: Student) -> None:
     report = mg.check_backward(*built(s, s.source, "right"), *s.inputs())
     assert report.recorded, report.note

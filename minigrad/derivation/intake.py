@@ -231,9 +231,17 @@ def objective(output: Any, upstream: Any) -> Any:
 
 def unread(text: str, value: Any, verdict: str, why: str, truth: Any = None) -> Row:
     """The row of an entry that cannot be graded."""
-    shown = value if isinstance(value, np.ndarray | float | int) else repr(value)[:40]
+    shown = value if isinstance(value, np.ndarray | float | int) else spelled(value)[:40]
     shown = "" if value is None else shown
     return Row(
         text, shown, truth, None, Error(float("nan"), float("nan"), ()), verdict,
         Diagnosis(verdict if verdict == "missing" else "other", None, why, ("other",)),
     )  # fmt: skip
+
+
+def spelled(value: Any) -> str:
+    """``repr``, which objects of the caller's may refuse."""
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"

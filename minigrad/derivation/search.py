@@ -530,7 +530,7 @@ def seen_as(value: Any) -> Edit:
 
 
 def transposed_arrival(g: Any, call: Call) -> Any:
-    return call(g.T)
+    return call(np.swapaxes(g, -1, -2))
 
 
 def substituted(j: int, value: Any) -> Edit:

@@ -82,12 +82,14 @@ class Flows:
     """The gradients of a recorded output: of each node, and through each use of it."""
 
     output: AnyNode
+    start: Any = 1.0
+    """What arrives at the output."""
     total: dict[AnyNode, Any] = field(default_factory=dict)
     sent: dict[Edge, Any] = field(default_factory=dict)
     users: dict[AnyNode, list[Edge]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.total[self.output] = np.float64(1.0)
+        self.total[self.output] = np.asarray(self.start, float)[()]
         for node in sorted(ancestors(self.output), key=lambda n: -n.seq):
             if node.op is None or node not in self.total:
                 continue

@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.derivation.backward.calls import Check, Runs
 from minigrad.derivation.backward.claims import Claim, Collector, Flows, close, renewed, split
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
+from minigrad.derivation.backward.unnamed import nameless
 from minigrad.derivation.backward.watch import Statement
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.grading import check_derivation
@@ -65,12 +66,21 @@ class Judge:
         self.output = self.scalar()
         self.namer = Namer(runs.variables, given)
         self.flows = Flows(self.output.node)
-        aliases = aliases_of(runs.watch, runs.alike, self.namer) if runs.watch is not None else {}
-        self.collector = Collector(runs, self.namer, aliases, self.flows)
-        self.claims = self.collector.claims(every_pass)
+        self.claims = self.collected()
+        unnamed = nameless(self.collector, self.claims)
+        if unnamed:
+            runs.variables = {**runs.variables, **unnamed}
+            self.namer = Namer(runs.variables, given)
+            self.claims = self.collected()
         self.claims += [c for claim in self.claims for c in self.broken_up(claim)]
         self.claims.sort(key=lambda c: (c.order, c.returned))
         self.unread: list[Claim] = []
+
+    def collected(self) -> list[Claim]:
+        runs = self.runs
+        aliases = aliases_of(runs.watch, runs.alike, self.namer) if runs.watch is not None else {}
+        self.collector = Collector(runs, self.namer, aliases, self.flows)
+        return self.collector.claims(self.every_pass)
 
     def scalar(self) -> Tensor:
         """What is differentiated: the loss, or the outputs times what comes from above."""

@@ -93,6 +93,8 @@ class Source:
     statements: dict[int, Statement] = field(default_factory=dict)
     entries: dict[str, int] = field(default_factory=dict)
     """Of dict displays, key -> the line of its value."""
+    returned: set[str] = field(default_factory=set)
+    """Variables that it returns by their names."""
 
     def text(self, line: int) -> str:
         """The line as the student wrote it."""
@@ -123,6 +125,8 @@ def source_of(code: CodeType) -> Source:
             one = _statement(part, found.first - 1)
             for line in range(one.first, one.last + 1):
                 found.statements[line] = _joined(found.statements.get(line), one)
+            if isinstance(part, ast.Return):
+                found.returned |= set(one.reads)
         elif isinstance(part, ast.Dict):
             for key, value in zip(part.keys, part.values, strict=True):
                 if isinstance(key, ast.Constant):
@@ -241,7 +245,7 @@ class Watch:
 
     def _compare(self, variables: Any, statement: Statement) -> None:
         for path in dict.fromkeys((*statement.targets, *statement.touches)):
-            if not path or not self.wanted(path):
+            if not path or not (self.wanted(path) or path in self.source.returned):
                 continue
             value = snapshot(held_at(path, variables))
             old = self._seen.get(path)

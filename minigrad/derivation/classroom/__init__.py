@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from minigrad.derivation.classroom.code import KINDS
+from minigrad.derivation.classroom.code import KINDS, cells_of
 from minigrad.derivation.classroom.grades import Grade as Grade
 from minigrad.derivation.classroom.grades import Grades as Grades
-from minigrad.derivation.classroom.runner import Result, failed, told
+from minigrad.derivation.classroom.runner import Result, failed, main, told
 from minigrad.derivation.feedback import CREDITED, highest
 from minigrad.derivation.grading import check_derivation
 from minigrad.errors import label
@@ -29,6 +32,9 @@ from minigrad.reading.names import elsewhere, names
 from minigrad.tensor import Tensor
 
 Points = float | Mapping[str, float] | None
+LARGE = 1_000_000
+"""Files of more bytes are not copied for each hand-in."""
+IMPORTED = re.compile(r"^[\s\"]*(?:from|import)\s+(\w+)", re.MULTILINE)
 PACKAGES = Path(__file__).resolve().parents[3]
 
 
@@ -74,6 +80,7 @@ def grade(
     [('Ada', 2.0, ''), ('Bob', 0.0, 'it is ½ times the truth')]
     """
     handed = hand_ins(submissions)
+    cells: list[str] = []
     if isinstance(reference, Tensor):
         if reference.node is None:
             raise ValueError(f"grade: the reference {label(reference)} was not recorded")
@@ -81,15 +88,19 @@ def grade(
         called = sorted(set(known.node.values()))
     elif isinstance(reference, str | os.PathLike) and Path(reference).is_file():
         reference, known, called = Path(reference).resolve(), None, []
+        cells = cells_of(reference)  # now: what is handed in may delete files
     else:
         raise TypeError(
             f"grade: the reference {label(reference)} is neither a Tensor nor a file that is there"
         )
 
+    others = {p for p in handed.values() if isinstance(p, Path)}
+
     def one(answers: Any) -> Result:
         if isinstance(answers, Path):
             path = None if known is not None else reference
-            found = in_a_process(path, answers, called, timeout)
+            todo = {"reference": path and str(path), "cells": cells, "names": called}
+            found = in_a_process(todo, answers, others, timeout)
             if found.get("status") != "answers":
                 return found
             answers = found["answers"]
@@ -163,19 +174,23 @@ def result(student: str, found: Result, points: Points) -> Grade:
 
 
 def in_a_process(
-    reference: Path | None, submission: Path, called: list[str], limit: float
+    todo: Mapping[str, Any], submission: Path, others: Collection[Path], limit: float
 ) -> Result:
     """What the process of one hand-in found."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         order, answer = Path(folder) / "order.json", Path(folder) / "result.json"
-        todo = {"reference": reference and str(reference), "submission": str(submission),
-                "names": called, "result": str(answer), "limit": limit}  # fmt: skip
-        order.write_text(json.dumps(todo))
+        try:
+            copy = copied(submission, others, Path(folder) / "work")
+        except OSError as error:
+            return failed("failed", f"it cannot be read: {error}")
+        order.write_text(
+            json.dumps({**todo, "submission": str(copy), "result": str(answer), "limit": limit})
+        )
         with open(Path(folder) / "printed", "w+b") as printed:
             process = subprocess.Popen(
-                [sys.executable, "-m", "minigrad.derivation.classroom.runner", str(order)],
+                [sys.executable, "-c", f"from {main.__module__} import main; main({str(order)!r})"],
                 stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, env=environment(),
-                cwd=submission.parent, start_new_session=True,
+                cwd=copy.parent, start_new_session=True,
             )  # fmt: skip
             try:
                 process.wait(limit)
@@ -192,6 +207,26 @@ def in_a_process(
             said = printed.read().decode(errors="replace").strip()
         said = said.splitlines()[-1] if said else ""
         return failed("failed", f"it ended with exit code {process.returncode}: {said}"[:500])
+
+
+def copied(submission: Path, others: Collection[Path], into: Path) -> Path:
+    """A copy of a hand-in, with what lies beside it but for the hand-ins of others.
+
+    Code that deletes or overwrites what is in its folder, or above it, meets the copy.  A hand-in
+    that it imports comes with it, for it is a module; large files are linked.
+    """
+    into.mkdir()
+    imported = set(IMPORTED.findall(submission.read_bytes().decode(errors="replace")))
+    for entry in submission.parent.iterdir():
+        foreign = entry in others and entry != submission and entry.stem not in imported
+        if foreign or entry.name.startswith("."):
+            continue
+        if entry.is_file() and entry.stat().st_size <= LARGE:
+            shutil.copy(entry, into / entry.name)
+        elif entry != submission and not any(entry in p.parents for p in others):
+            with suppress(OSError):
+                (into / entry.name).symlink_to(entry)
+    return into / submission.name
 
 
 def environment() -> dict[str, str]:

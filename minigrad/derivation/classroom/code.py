@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import codecs
+import inspect
 import json
 import linecache
+import re
 import sys
+import tokenize
+import types
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +22,17 @@ from minigrad.derivation.backward.naming import Namer, readings
 from minigrad.tensor import Tensor
 
 KINDS = (".py", ".ipynb")
+TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+OF_PYTHON = ("time", "timeit", "capture", "prun")
+MAGIC_CELL = re.compile(r"%%(\w+).*\n?")
+TIMED = re.compile(r"^(\s*)%(?:time|timeit|prun)\s+(?!-)")
+MAGIC = re.compile(r"^(\s*)(?:%[a-zA-Z_]|!|\?|[\w., ]+=\s*(?:!|%[a-z])|[\w.]+\?{1,2}\s*$).*")
+"""Lines for the shell, for IPython, and for help; a variable may take what they answer."""
 
 
-def code_of(path: Path) -> str:
-    """The Python code of a file; of a notebook, that of its cells, without magics.
+def cells_of(path: Path) -> list[str]:
+    """The Python code of a file: one piece, or the cells of a notebook, without their magics.
 
     Raises
     ------
@@ -27,35 +41,105 @@ def code_of(path: Path) -> str:
     """
     if path.suffix not in KINDS:
         raise ValueError(f"{path.name}: only {' and '.join(KINDS)} files are read")
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = text_of(path)
     if path.suffix == ".py":
-        return text
+        return [text]
     try:
-        cells = json.loads(text)["cells"]
-        found = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError):
+        book = json.loads(text)
+        cells = book["cells"] if "cells" in book else book["worksheets"][0]["cells"]
+        found = [
+            "".join(c["source"] if "source" in c else c["input"])
+            for c in cells if c["cell_type"] == "code"
+        ]  # fmt: skip
+    except (ValueError, KeyError, TypeError, IndexError):
         raise ValueError(f"{path.name} is not a notebook") from None
-    lines = "\n\n".join(found).split("\n")
-    return "\n".join("" if t.lstrip().startswith(("%", "!", "?")) else t for t in lines)
+    return [plain_python(cell) for cell in found]
+
+
+def text_of(path: Path) -> str:
+    """The text of a file in the encoding that it declares, or that its first bytes tell."""
+    raw = path.read_bytes()
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return raw.decode("utf-16", errors="replace")
+    try:
+        with tokenize.open(path) as file:
+            return file.read()
+    except (SyntaxError, UnicodeDecodeError):
+        return raw.decode("utf-8-sig", errors="replace")
+
+
+def plain_python(cell: str) -> str:
+    """A cell without what only IPython understands; as it is where it is Python already."""
+    with suppress(SyntaxError, ValueError):
+        compile(cell, "cell", "exec", TOP_LEVEL_AWAIT, dont_inherit=True)
+        return cell
+    first = MAGIC_CELL.match(cell.lstrip())
+    if first is not None:
+        return cell.lstrip()[first.end() :] if first[1] in OF_PYTHON else ""
+    return "\n".join(MAGIC.sub(r"\1pass", TIMED.sub(r"\1", t)) for t in cell.split("\n"))
 
 
 def run(path: Path, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The variables that a file leaves, started with those that are ``given``."""
-    source = code_of(path)
-    filename = str(path)
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    scope: dict[str, Any] = {**(given or {}), "__name__": "__main__", "__file__": filename}
+    """The variables that a file leaves, started with those that are ``given``.
+
+    Raises
+    ------
+    Exception
+        What its code raises.
+    """
+    scope, stopped = left_by(path, cells_of(path), given)
+    if stopped is not None:
+        raise stopped
+    return scope
+
+
+def left_by(
+    path: Path, cells: list[str], given: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], Exception | None]:
+    """The variables that cells leave, and what the first of them that failed was stopped by."""
+    scope: dict[str, Any] = {**(given or {}), "__name__": "__main__", "__file__": str(path)}
+    if path.suffix == ".ipynb":
+        scope |= {"display": print, "get_ipython": Silent}
     sys.path.insert(0, str(path.parent))
-    arguments, sys.argv = sys.argv, [filename]
+    arguments, sys.argv = sys.argv, [str(path)]
+    stopped: Exception | None = None
     try:
-        exec(compile(source, filename, "exec"), scope)
-    except SystemExit as stop:
-        if stop.code not in (None, 0):
-            raise RuntimeError(f"{path.name} ended with exit code {stop.code}") from None
+        for k, cell in enumerate(cells):
+            try:
+                execute(cell, str(path) if len(cells) == 1 else f"{path}, cell {k + 1}", scope)
+            except SystemExit as stop:
+                if stop.code not in (None, 0):
+                    left = RuntimeError(f"{path.name} ended with exit code {stop.code}")
+                    stopped = stopped or left
+                break
+            except Exception as error:
+                stopped = stopped or error
+            except BaseException as error:  # an interrupt of its own, or what is derived from it
+                stopped = stopped or RuntimeError(f"{path.name} raised {type(error).__name__}")
     finally:
         sys.argv = arguments
         sys.path.remove(str(path.parent))
-    return scope
+    return scope, stopped
+
+
+def execute(cell: str, filename: str, scope: dict[str, Any]) -> None:
+    """Run one piece of code; where it awaits something, to its end."""
+    linecache.cache[filename] = (len(cell), None, cell.splitlines(True), filename)
+    code = compile(cell, filename, "exec", TOP_LEVEL_AWAIT, dont_inherit=True)
+    if code.co_flags & inspect.CO_COROUTINE:
+        import asyncio  # seldom needed
+
+        waiting: Any = types.FunctionType(code, scope)()
+        asyncio.run(waiting)
+    else:
+        exec(code, scope)
+
+
+class Silent:
+    """Stands for IPython's shell: does nothing, whatever it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **kwargs: None
 
 
 def output_of(scope: Mapping[str, Any]) -> Tensor:

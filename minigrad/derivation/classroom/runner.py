@@ -1,28 +1,31 @@
 """One hand-in in a process of its own: run, graded, and told as plain data.
 
-Run as a module with one argument, a JSON file that says what to do.  Nothing that the
+``main`` takes a JSON file that says what to do.  Nothing that the
 student's code computes is unpickled by anyone.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import os
-import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from minigrad.derivation.backward import BackwardReport, check_backward
-from minigrad.derivation.classroom.code import hand_in, output_of, run
+from minigrad.derivation.classroom.code import cells_of, hand_in, left_by, output_of
 from minigrad.derivation.grading import check_derivation
 from minigrad.reading.names import Scope, elsewhere
 from minigrad.tensor import Tensor
 
 Result = dict[str, Any]
+LARGEST = 1 << 28
+"""Files may have so many bytes."""
 
 
 def told(report: Any) -> Result:
@@ -76,16 +79,29 @@ def given_to(scope: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def graded(reference: Path, submission: Path) -> Result:
+def graded(reference: Path, cells: list[str], submission: Path) -> Result:
     """A student's file held against a teacher's."""
-    scope = run(reference)
-    mine = run(submission, given_to(scope))
+    scope, wrong = left_by(reference, cells)
+    if wrong is not None:
+        raise ValueError(f"the reference fails: {said(wrong)}") from wrong
+    mine, stopped = left_by(submission, cells_of(submission), given_to(scope))
+    try:
+        found = held_against(scope, mine, str(reference))
+    except Exception:
+        if stopped is not None:
+            raise stopped from None
+        raise
+    return noted(found, stopped)
+
+
+def held_against(scope: dict[str, Any], mine: dict[str, Any], filename: str) -> Result:
+    """A student's variables held against those of a teacher."""
     backward = mine.get("backward")
     if callable(backward) and callable(scope.get("forward")) and "inputs" in scope:
         upstream = scope.get("upstream")
         return told(check_backward(scope["forward"], backward, *scope["inputs"], upstream=upstream))
     output = output_of(scope)
-    token = elsewhere.set([Scope(scope, filename=str(reference))])
+    token = elsewhere.set([Scope(scope, filename=filename)])
     try:
         report = check_derivation(
             output, hand_in(mine, scope), required=scope.get("required"), digits=scope.get("digits")
@@ -95,27 +111,61 @@ def graded(reference: Path, submission: Path) -> Result:
     return told(report)
 
 
+def said(error: BaseException) -> str:
+    """An error in one line; those of the students may fail to say anything."""
+    try:
+        return f"{type(error).__name__}: {error}"[:500]
+    except Exception:
+        return type(error).__name__
+
+
+def noted(found: Result, stopped: Exception | None) -> Result:
+    """A result, with the error that the code ended with, though there were answers."""
+    if stopped is None:
+        return found
+    words = f"its code stopped with {said(stopped)}"
+    return {
+        **found,
+        "headline": f"{found['headline']}; {words}",
+        "cause": f"{found['cause']}; {words}" if found["cause"] else words,
+        "text": f"{found['text']}\n\n{words}",
+        "html": f"{found['html']}<p>{html.escape(words)}</p>",
+    }
+
+
+def limit_files() -> None:
+    """No file may grow without end: prints of an endless loop would fill the disk."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource  # not on Windows
+
+        most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        largest = LARGEST if most == resource.RLIM_INFINITY else min(LARGEST, most)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, most))
+
+
 def main(order: str) -> None:
     """Do what the file ``order`` says, and leave the result where it says."""
     todo = json.loads(Path(order).read_text())
+    limit_files()
     alone = threading.Timer(todo["limit"] + 5, os._exit, (1,))  # whoever waits may be gone
     alone.daemon = True
     alone.start()
     submission = Path(todo["submission"])
     try:
         if todo["reference"]:
-            found = graded(Path(todo["reference"]), submission)
+            found = graded(Path(todo["reference"]), todo["cells"], submission)
         else:
             names = dict.fromkeys(todo["names"])
-            mine = run(submission)
+            mine, stopped = left_by(submission, cells_of(submission))
             wanted = {n: Tensor(0.0, requires_grad=True) for n in names}
-            answers = {str(k): plainly(v) for k, v in hand_in(mine, wanted).items()}
+            try:
+                handed = hand_in(mine, wanted)
+            except ValueError:
+                if stopped is not None:
+                    raise stopped from None
+                raise
+            answers = {str(k): plainly(v) for k, v in handed.items()}
             found = {"status": "answers", "answers": answers}
     except Exception as error:
-        lines = f"{type(error).__name__}: {error}"
-        found = failed("failed", lines[:500])
+        found = failed("failed", said(error))
     Path(todo["result"]).write_text(json.dumps(found))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

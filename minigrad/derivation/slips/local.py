@@ -373,11 +373,11 @@ def turned(s: Search) -> Found:
     for node, i in s.edges:
         if node.op is ops.matmul:
             other = node.args[1 - i]
-            if np.ndim(other) == 2 and np.shape(other)[0] == np.shape(other)[1]:
-                edit = substituted(1 - i, other.T)
+            if np.ndim(other) > 1 and np.shape(other)[-1] == np.shape(other)[-2]:
+                edit = substituted(1 - i, np.swapaxes(other, -1, -2))
                 yield s.edited({(node, i): edit}), s.operand(node, 1 - i)
             out = np.shape(node.ans)
-            if len(out) == 2 and out[0] == out[1]:
+            if len(out) > 1 and out[-1] == out[-2]:
                 edit = transposed_arrival
                 yield s.edited({(node, i): edit}), f"what arrives from {s.describe(node)}"
 

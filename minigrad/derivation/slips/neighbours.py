@@ -21,8 +21,12 @@ from minigrad.derivation.search import (
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call
 from minigrad.graph import AnyNode
+from minigrad.ops.record import by_name
 from minigrad.ops.scan import cumprod, cumsum
 
+PAD = by_name("pad")
+FEW = 100
+"""Of so many other places where a part may begin, all are tried."""
 SMALL = 1_000
 """Kernels of up to so many numbers are tried flipped where they enter in many places."""
 FLIPPED = 4
@@ -226,6 +230,26 @@ def reversed_order(s: Search) -> Found:
     base = s.base.value
     for axes in axis_sets(base.ndim):
         yield np.flip(base, axes), axis_words(axes)
+
+
+@slip("slice", 43, "it is another part of what arrives at {}: it begins at {}, where {} belongs")
+def shifted(s: Search) -> Found:
+    """The margins cut off wrongly that were added on all sides: ``dp[2:]`` for ``dp[1:-1]``."""
+    for node, i in s.edges:
+        if node.op is not PAD or i != 0:
+            continue
+        inner, outer = np.shape(node.args[0]), np.shape(node.ans)
+        room = [range(n - m + 1) for n, m in zip(outer, inner, strict=True)]
+        begins = tuple(b for b, _ in widths(node.kwargs["pad_width"], len(inner)))
+        for at in itertools.islice(itertools.product(*room), FEW):
+            window = tuple(slice(a, a + m) for a, m in zip(at, inner, strict=True))
+            edit = lambda g, call, w=window: g[w]
+            if at != begins:
+                yield s.edited({(node, i): edit}, sifted=False), s.describe(node), at, begins
+
+
+def widths(given: Any, ndim: int) -> Any:
+    return np.broadcast_to(np.asarray(given), (ndim, 2)).tolist()
 
 
 @slip("slice", 29, "it is the slice {} of what arrives at {}, where {} belongs")
