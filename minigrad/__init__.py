@@ -95,32 +95,10 @@ does not wait for the others."""
 
 def __getattr__(name: str) -> _Any:
     if name not in _LATER:
-        raise AttributeError(f"module 'minigrad' has no attribute {name!r}{_hint(name)}")
+        hint = _import_module("minigrad.ops.hints").hint(name, "minigrad")
+        raise AttributeError(f"module 'minigrad' has no attribute {name!r}{hint}")
     module = _import_module(f"minigrad.{_LATER[name]}")
     return getattr(module, name, module)
-
-
-_ELSEWHERE = {
-    "zeros": "constants are NumPy's, np.zeros(shape); to be filled, mg.buffer(shape)",
-    "ones": "constants are NumPy's, np.ones(shape)",
-    "randn": "take a generator of NumPy's, rng.normal(size=shape)",
-    "backward": "call .backward() of the loss",
-    "jit": "mg.compile(f)",
-    "tensor": "mg.Tensor(data, requires_grad=True) is a class",
-    "autograd": "mg.gradients(L, w), or mg.grad(f) of a function",
-}
-"""What users of other libraries look for."""
-
-
-def _hint(name: str) -> str:
-    if name in _ELSEWHERE:
-        return f": {_ELSEWHERE[name]}"
-    if name[0] == "_" or len(name) > 30:  # a tool that asks what this is
-        return ""
-    from difflib import get_close_matches  # nobody waits for it who makes no mistake
-
-    near = get_close_matches(name, [n for n in __dir__() if n[0] != "_"], 1)
-    return f": did you mean mg.{near[0]}?" if near else ""
 
 
 class _Package(_ModuleType):

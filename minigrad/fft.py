@@ -23,3 +23,6 @@ from minigrad.ops.fourier import irfftn as irfftn
 from minigrad.ops.fourier import rfft as rfft
 from minigrad.ops.fourier import rfft2 as rfft2
 from minigrad.ops.fourier import rfftn as rfftn
+from minigrad.ops.glossary import document as _document
+
+_document(vars())

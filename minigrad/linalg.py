@@ -14,6 +14,7 @@ from minigrad.ops.factorisations import cholesky as cholesky
 from minigrad.ops.factorisations import qr as qr
 from minigrad.ops.factorisations import svd as svd
 from minigrad.ops.factorisations import svdvals as svdvals
+from minigrad.ops.glossary import document as _document
 from minigrad.ops.matrices import LinAlgError as LinAlgError
 from minigrad.ops.matrices import cross as cross
 from minigrad.ops.matrices import diagonal as diagonal
@@ -36,3 +37,5 @@ from minigrad.ops.products import matmul as matmul
 from minigrad.ops.products import matrix_transpose as matrix_transpose
 from minigrad.ops.products import tensordot as tensordot
 from minigrad.ops.products import vecdot as vecdot
+
+_document(vars())

@@ -2,6 +2,7 @@
 
 import hashlib
 import operator
+import re
 import subprocess
 import sys
 import zipfile
@@ -162,3 +163,37 @@ def test_code_for_any_array():
     assert xp.isdtype(t.dtype, "real floating") and xp.zeros(2).shape == (2,)
     with pytest.raises(ValueError, match="on the cpu, not on 'cuda'"):
         t.to_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "told"),
+    [
+        (mg, "softmx", "did you mean mg.softmax?"), (mg, "Module", "it is mg.nn.Module"),
+        (mg, "MSELoss", "it is mg.losses.mse"), (mg, "cat", "mg.concatenate"),
+        (mg, "jacfwd", 'mode="forward"'), (mg, "manual_seed", "default_rng"),
+        (mg.nn, "Relu", "did you mean mg.nn.ReLU?"), (mg.nn, "Parameter", "requires_grad=True"),
+        (mg.nn, "CrossEntropyLoss", "it is mg.losses.cross_entropy"),
+        (mg.nn.functional, "relu", "it is mg.relu"), (mg.optim, "Adm", "mg.optim.Adam?"),
+        (mg.losses, "MSE", "mg.losses.mse?"), (mg.linalg, "invv", "mg.linalg.inv?"),
+        (mg.fft, "rft", "mg.fft.rfft?"),
+    ],
+)  # fmt: skip
+def test_names_that_are_not_there_lead_to_those_that_are(module, name, told):
+    with pytest.raises(AttributeError, match=re.escape(told)):
+        getattr(module, name)
+    assert not hasattr(module, "qqqq")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("exp", "mg.exp(t)"), ("matmul", "mg.matmul(t, b)"), ("pow", "mg.pow(t, x2)"),
+        ("unsqueeze", "mg.expand_dims(t, axis)"), ("permute", "t.transpose(1, 0)"),
+        ("dim", "t.ndim"), ("float", "t.astype(dtype)"), ("add_", "t.data = new"),
+    ],
+)  # fmt: skip
+def test_methods_of_other_libraries_are_translated(name, told):
+    t = mg.Tensor([1.0])
+    with pytest.raises(AttributeError, match=re.escape(f"write {told}")):
+        getattr(t, name)
+    assert name not in dir(t)

@@ -6,6 +6,8 @@ import contextlib
 import inspect
 from collections.abc import Collection, Mapping
 
+from minigrad.ops import hints
+
 ARRAYS = frozenset(
     "A M a a1 a2 ar ar1 ar2 arr array ary b data element f filt fp m p prototype seq_of_zeros "
     "test_elements u v val values w x x1 x2 xp y z".split()
@@ -246,8 +248,13 @@ def document(namespace: dict[str, object]) -> None:
     """Make a module fit for reading: ``dir`` lists what it offers, docstrings have Parameters."""
     offered = [n for n, x in namespace.items() if n[0] != "_" and not inspect.ismodule(x)]
     namespace["__dir__"] = lambda: offered
+    namespace["__getattr__"] = hints.refusing(str(namespace["__name__"]))
     for name, thing in namespace.items():
-        if name[0] != "_" and callable(thing) and thing.__doc__:
+        if (
+            name[0] != "_"
+            and (inspect.isfunction(thing) or inspect.isclass(thing))
+            and thing.__doc__
+        ):
             with contextlib.suppress(ValueError, TypeError, AttributeError):
                 signature = inspect.signature(thing)
                 thing.__doc__ = with_parameters(thing.__doc__, signature, (), OF_LAYERS)

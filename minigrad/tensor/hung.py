@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from minigrad import ops
 from minigrad.errors import label
+from minigrad.ops.hints import METHODS as METHODS_ELSEWHERE
 from minigrad.ops.record import Op
 from minigrad.tensor.tensor import Tensor
 
@@ -65,8 +67,15 @@ class Elsewhere:
         self.name = name
 
     def __get__(self, t: Any, kind: Any = None) -> NoReturn:
-        hint = f"a Tensor has no attribute {self.name!r}: write mg.{self.name}(t)"
-        raise AttributeError(hint, name=self.name, obj=t)
+        instead = METHODS_ELSEWHERE.get(self.name) or self.call()
+        told = f"a Tensor has no attribute {self.name!r}: write {instead}"
+        raise AttributeError(told, name=self.name, obj=t)
+
+    def call(self) -> str:
+        """The function of this name, called with all that it needs."""
+        needed = inspect.signature(getattr(ops, self.name)).parameters.values()
+        more = [p.name for p in needed if p.default is p.empty and p.kind < p.VAR_POSITIONAL]
+        return f"mg.{self.name}({', '.join(['t', *more[1:]])})"
 
 
 def names_of(self: Tensor) -> list[str]:
@@ -107,6 +116,6 @@ for _name, _op in COMPARISONS.items():
     setattr(Tensor, f"__{_name}__", compared(_op))
 for _name, _instead in WRITING.items():
     setattr(Tensor, _name, in_place(_name, _instead))
-for _name in ops.__all__:
+for _name in (*ops.__all__, *METHODS_ELSEWHERE):
     if not hasattr(Tensor, _name):
         setattr(Tensor, _name, Elsewhere(_name))
