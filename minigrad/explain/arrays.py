@@ -10,7 +10,7 @@ from minigrad import ops
 from minigrad.explain.factors import built, scalars_of
 from minigrad.explain.linear import vector
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Rule, key_of, shape_of
+from minigrad.program.builder import Builder, Rule, key_of, shape_of, uniform
 from minigrad.program.equations import Var
 from minigrad.program.rules import rule, whole
 from minigrad.writing.notation import outer
@@ -155,14 +155,41 @@ def unstretched(op: Op) -> Rule:
         u, v = (stretched_from(b, z, w) for z, w in ((x, y), (y, x)))
         if u is not x or v is not y:
             return b.emit(op, u, v)
-        for k, (z, w) in enumerate(((x, y), (y, x))):  # what is one number is stretched last
-            inner = b.match(z, ops.broadcast_to)
-            if inner is not None and not z.given and not shape_of(inner[0]) and not shape_of(w):
-                one = b.emit(op, *((inner[0], w) if not k else (w, inner[0])))
-                return b.emit(ops.broadcast_to, one, shape=z.shape)
-        return None
+        s, t = number_of(b, x), number_of(b, y)
+        if s is None or t is None or (s is x and t is y):
+            return None
+        shape = np.broadcast_shapes(shape_of(x), shape_of(y))
+        return b.emit(ops.broadcast_to, b.emit(op, s, t), shape=shape)  # stretched last
 
     return applied
+
+
+def number_of(b: Builder, x: Any) -> Any:
+    """The one number, computed or not, that all entries of ``x`` are; None if they may differ."""
+    if not shape_of(x):
+        return x
+    inner = b.match(x, ops.broadcast_to)
+    if inner is not None and not x.given:
+        return inner[0] if not shape_of(inner[0]) else None
+    return uniform(x) if not isinstance(x, Var) else None
+
+
+@rule(ops.negative, when="formula")
+def negative_of_stretched(b: Builder, x: Any) -> Any:
+    """The number is negated before it is stretched."""
+    inner = b.match(x, ops.broadcast_to)
+    if inner is None or x.given or shape_of(inner[0]):
+        return None
+    return b.emit(ops.broadcast_to, b.emit(ops.negative, inner[0]), shape=x.shape)
+
+
+@rule(ops.broadcast_to, when="formula")
+def stretched_twice(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
+    """A number that is stretched twice is stretched once."""
+    inner = b.match(x, ops.broadcast_to)
+    if inner is None or x.given or shape_of(inner[0]):
+        return None
+    return b.emit(ops.broadcast_to, inner[0], shape=shape)
 
 
 def stretched_from(b: Builder, x: Any, other: Any) -> Any:

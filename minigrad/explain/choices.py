@@ -12,7 +12,7 @@ from minigrad.explain.factors import Factors, built, factors, merged, unpadded
 from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, Rule, is_, key_of, number, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import floating, rule
+from minigrad.program.rules import floating, rule, scaled
 from minigrad.writing.notation import above, below
 
 # --- masks ---------------------------------------------------------------------------------
@@ -126,11 +126,17 @@ def either_choice(sign: int) -> Rule:
         else:
             return None
         made = [
-            b.emit(ops.multiply, built(b, e, f), z) if f else e * z for e, z, f in (left, right)
+            b.emit(ops.multiply, built(b, e, f), z) if f else times(b, e, z)
+            for e, z, f in (left, right)
         ]
         return b.emit(ops.branch, u[0], *made)
 
     return chosen
+
+
+def times(b: Builder, c: float, z: Any) -> Any:
+    """``c·z`` of a variable or of a number."""
+    return scaled(b, c, z) if isinstance(z, Var) else c * z
 
 
 def choice_in(b: Builder, x: Any) -> tuple[float, Any, Factors] | None:
@@ -181,13 +187,16 @@ def common_to_both(b: Builder, condition: Any, x: Any, y: Any) -> Any:
 # --- guards: left out if no value meets them -----------------------------------------------
 
 
+JOINED = (ops.bitwise_and, ops.bitwise_or, ops.logical_and, ops.logical_or, ops.multiply, ops.add)
+
+
 def conditions(b: Any, x: Any) -> list[Any]:
-    """The conditions that all have to hold for ``x`` to be true."""
+    """The comparisons that a condition is made of."""
     found, stack = [], [x]
     while stack:
         y = stack.pop()
         made = b.made_by.get(y) if isinstance(y, Var) else None
-        if made is not None and made.op in (ops.bitwise_and, ops.logical_and, ops.multiply):
+        if made is not None and made.op in JOINED:
             stack += made.args
         elif made is not None:
             found.append(made)

@@ -314,8 +314,8 @@ def all_entries(b: Builder, x: Any, shape: Any = None, index: Any = None) -> Any
 def turned(b: Builder, x: Any, shape: Any = None, index: Any = None) -> Any:
     """What is put back in reverse order is reversed, and twice reversed as it was."""
     parts = index if isinstance(index, tuple) else (index,)
-    reverse = [p == slice(None, None, -1) for p in parts if isinstance(p, slice)]
-    if len(shape_of(x)) != 1 or len(parts) != 1 or reverse != [True]:
+    steps = [p.step for p in parts if isinstance(p, slice) and p.start is p.stop is None]
+    if len(steps) < len(parts) or -1 not in steps or {*steps} - {None, 1, -1}:
         return None
     made = b.made(x, ops.elements)
     if made is not None and key_of(made.kwargs["index"]) == key_of(index):

@@ -25,6 +25,10 @@ def page(explanation: Explanation) -> str:
         number = math(shown) or (f"= {html.escape(value)}" if value else "")
         if row is not None and not number:
             number = html.escape(row.number)
+        if row is None and not number:  # a line of the closed form
+            wide = f'<td colspan="{len(heads) - 1}">{sides}</td>'
+            body.append(f"<tr><td>{math(left)}</td>{wide}</tr>")
+            continue
         cells = [math(left), sides, number]
         if not chained:
             cells.append(html.escape(row.shapes) if row is not None else "")
@@ -32,7 +36,7 @@ def page(explanation: Explanation) -> str:
             cells.append(f"<code>{html.escape(explanation.site(row))}</code>" if row else "")
         body.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
     title = "".join(f"<th>{h}</th>" for h in heads)
-    notes = "".join(f"<p>{html.escape(note)}</p>" for note in explanation.footnotes)
+    notes = "".join(f"<p>{html.escape(note)}</p>" for note in explanation.remarks)
     return (
         f'<div class="minigrad-explain"><style>{CSS}</style>'
         f"<table><thead><tr>{title}</tr></thead><tbody>{''.join(body)}</tbody></table>{notes}</div>"

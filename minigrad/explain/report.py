@@ -144,7 +144,12 @@ class Explanation:
             lines.append(
                 "⋯ stands for what is too long: give results names to see the steps between"
             )
-        return "\n".join([*lines, *self.legend, *self.footnotes, *chart.notes])
+        return "\n".join([*lines, *self.remarks])
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is said below the formulas."""
+        return [*self.legend, *self.footnotes, *self.chart.notes]
 
     @property
     def legend(self) -> list[str]:
@@ -438,7 +443,7 @@ class Explanation:
                     "",
                     *lines,
                     "",
-                    "\n\n".join([*totals, *self.footnotes]),
+                    "\n\n".join([*totals, *map(cell, self.remarks)]),
                 ]
             ).strip()
             + "\n"

@@ -410,6 +410,9 @@ class Sheet:
 
     def short(self, array: Any) -> str:
         """A short name for an array that has none."""
+        unit = array.ndim == 2 and array.shape[0] == array.shape[1] > 1
+        if unit and self.names.value("I") is None and np.array_equal(array, np.eye(len(array))):
+            return "I"
         key = hash((array.shape, array.tobytes()))
         return self.nameless.setdefault(key, (f"c{len(self.nameless) + 1}", array))[0]
 

@@ -158,7 +158,7 @@ def shape_of(x: Any) -> tuple[int, ...]:
 def axes_of(x: Any, axis: Any) -> set[int]:
     """The axes of ``x`` that a reduction along ``axis`` is over."""
     n = len(shape_of(x))
-    return set(range(n)) if axis is None else {int(a) % n for a in np.atleast_1d(axis)}
+    return set(range(n)) if axis is None or not n else {int(a) % n for a in np.atleast_1d(axis)}
 
 
 def fits(x: Any, dtype: Any) -> bool:

@@ -262,7 +262,11 @@ def _new_axis(shape: tuple[int, ...], made: tuple[int, ...]) -> int | None:
 
 @special(ops.broadcast_to)
 def _broadcast(w: Writer, e: Equation, args: list[Term]) -> Term:
-    return args[0] if w.formula.entrywise else _shaped(w, "broadcast_to", e, args)
+    if w.formula.entrywise:
+        return args[0]
+    if not shape_of(e.args[0]):
+        return w.full(e.out.shape, args[0], uniform(e.args[0]))
+    return _shaped(w, "broadcast_to", e, args)
 
 
 def _shaped(w: Writer, name: str, e: Equation, args: list[Term]) -> Term:
@@ -289,7 +293,8 @@ def _scatter(w: Writer, e: Equation, args: list[Term]) -> Term | None:
         gap = len(shape) - len(parts) + 1
         parts = (*parts[:k], *(slice(None),) * gap, *parts[k + 1 :])
     if len(parts) > len(shape) or not all(isinstance(part, slice) for part in parts):
-        return None
+        words = [f"{args[0]:open}", w.index(index)]
+        return None if w.style.plain else w.call("scatter", words)  # as large as there is room
     ends = [part.indices(n) for part, n in zip(parts, shape, strict=False)]
     if any(step != 1 for *_, step in ends):
         return None

@@ -36,6 +36,11 @@ def is_path(name: str) -> bool:
     return bool(_PATH.fullmatch(name) or _CALL.fullmatch(name))
 
 
+def is_expression(name: str) -> bool:
+    """Whether a name is an expression of the user's, with operators in it."""
+    return bool(re.search(r" (\*\*|//|[-+*/@%&|^<>]=?|[=!]=) ", name))
+
+
 def greek_letter(word: str) -> str | None:
     """The letter that ``word`` names: θ for ``theta``."""
     if word not in GREEK:

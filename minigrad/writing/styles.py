@@ -14,6 +14,7 @@ from typing import Any
 
 from minigrad.reading.wording import visible
 from minigrad.writing.names import (
+    is_expression,
     is_path,
     latex_escaped,
     latex_name,
@@ -111,7 +112,7 @@ class Style:
 
     def whole(self, name: str) -> bool:
         """Whether a name can be read as nothing but a name."""
-        return not self.plain or is_path(name)
+        return is_path(name) or not (self.plain or is_expression(name))
 
     def constant(self, x: Any, sizes: tuple[int, ...] = ()) -> Term:
         """A number."""
