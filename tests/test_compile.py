@@ -274,6 +274,12 @@ def test_differentiating_by_whole_numbers() -> None:
         mg.compile(lambda x: mg.grad(f)(x > 1))(x)
 
 
+def test_vectors_without_elements() -> None:
+    each = lambda x: np.apply_along_axis(np.cumsum, -1, x)
+    for shape in ((0,), (2, 0)):
+        assert mg.compile(each)(np.zeros(shape)).shape == each(np.zeros(shape)).shape == shape
+
+
 def test_threads_and_reentry() -> None:
     step = mg.compile(mg.value_and_grad(loss))
     params, X, y = problem(50)

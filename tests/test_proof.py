@@ -225,3 +225,14 @@ def test_quotients_of_what_underflows_are_not_known() -> None:
     assert proof.explained(0.6 * (tiny / np.hypot(tiny * 0.4, tiny)), expected[0], spread[0])
     one = proof.rounding(program, [np.ones(3)], [0.6 / np.hypot(0.4, np.ones(3))])
     assert (one[0] < 1e-14).all()
+
+
+def test_steps_of_an_op_round_as_well() -> None:
+    """Where a softmax is almost 1 its logarithm is known to the digits of 1."""
+    program = passes.recorded(mg.log_softmax, np.ones(4))
+    x = np.array([0.0, -27.0, -28.0, -40.0])
+    expected = [np.asarray(mg.log_softmax(x))]
+    spread = proof.rounding(program, [x], expected)[0]
+    assert 1e-17 < spread[0] < 1e-14
+    assert proof.explained(expected[0] + np.array([2e-16, 0, 0, 0]), expected[0], spread)
+    assert not proof.explained(expected[0] + np.array([1e-13, 0, 0, 0]), expected[0], spread)

@@ -396,7 +396,7 @@ def apply_along_axis(
     *outer, n = np.shape(vectors)
     if not math.prod(outer):
         raise ValueError("apply_along_axis: there is no vector to apply the function to")
-    answers = [func1d(v, *args, **kwargs) for v in reshape(vectors, (-1, n))]
+    answers = [func1d(v, *args, **kwargs) for v in reshape(vectors, (math.prod(outer), n))]
     inner = np.shape(answers[0])
     ans = reshape(np.stack(answers), (*outer, *inner))
     new = range(len(outer), len(outer) + len(inner))

@@ -299,10 +299,14 @@ def rounding(
     with np.errstate(all="ignore"):
         if exact is None:
             exact = plain(evaluate(program, values, forward))
+        runs = [(program, exact)]
+        if any(e.op in COMPOSED for e in program.equations):  # whose steps round as well
+            steps = lower(program)
+            runs.append((steps, plain(evaluate(steps, values, forward))))
         spread: list[Any] = [None] * len(exact)
-        for _ in range(times):
-            moved = plain(evaluate(program, values, call))
-            for i, (x, y) in enumerate(zip(exact, moved, strict=True)):
+        for part, unmoved in runs * times:
+            moved = plain(evaluate(part, values, call))
+            for i, (x, y) in enumerate(zip(unmoved, moved, strict=True)):
                 if isinstance(x, int | float | np.generic | np.ndarray):
                     away = np.abs(np.asarray(y, float) - np.asarray(x, float))
                     kind = np.asarray(x).dtype
@@ -311,6 +315,9 @@ def rounding(
                     spread[i] = away if spread[i] is None else np.maximum(spread[i], away)
     return spread
 
+
+COMPOSED = frozenset({ops.softmax, ops.log_softmax, ops.logsumexp})
+"""Ops of several steps, of which one may cancel."""
 
 SCALING = frozenset({ops.multiply, ops.divide, ops.square, ops.power, ops.exp, ops.reciprocal})
 """Ops that round to few digits, or to 0, what is smaller than normal numbers are."""
