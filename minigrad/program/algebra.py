@@ -19,6 +19,9 @@ from minigrad.program.builder import Builder, Rule, alike, is_, moderate, number
 from minigrad.program.equations import Var
 from minigrad.program.rules import coefficient, floating, rule, scaled, whole
 
+LARGE = 2**20
+"""Elements of constants that are looked at."""
+
 # --- sums and products -----------------------------------------------------------------
 
 
@@ -170,11 +173,17 @@ def reshaped_twice(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
 
 @rule(elements)
 def everything(b: Builder, x: Any, index: Any = None) -> Any:
-    """``x[...]`` and ``x[()]`` are ``x``."""
-    all_of_it = index is Ellipsis or (
-        isinstance(index, tuple) and all(part is Ellipsis for part in index)
-    )
-    return x if all_of_it else None
+    """``x[...]``, ``x[()]``, and ``x[0:n]`` of n rows, are ``x``."""
+    parts = [p for p in (index if isinstance(index, tuple) else (index,)) if p is not Ellipsis]
+    if not all(type(p) is slice for p in parts):
+        return None
+    bounds = [c for p in parts for c in (p.start, p.stop, p.step)]
+    if not all(c is None or type(c) is int for c in bounds):
+        return None
+    sizes = shape_of(x)
+    if isinstance(index, tuple) and any(p is Ellipsis for p in index[:-1]):
+        return None  # what follows counts from the end
+    return x if all(p.indices(n) == (0, n, 1) for p, n in zip(parts, sizes)) else None
 
 
 @rule(ops.swapaxes)
@@ -339,6 +348,40 @@ def mean(b: Builder, x: Any, y: Any) -> Any:
         return None
     n = math.prod(z.shape) / max(math.prod(x.shape), 1)
     return b.emit(ops.mean, z, **equation.kwargs) if n > 1 and number(y) == n else None
+
+
+@rule(ops.sum, when="run")
+def sum_with_identity(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+    """``Σ_j x_j I_ij`` is ``x_i``: columns of a Jacobian begin with the identity."""
+    inner = b.match(x, ops.multiply)
+    if inner is None or not whole(others) or len(x.shape) != 2 or axis not in (1, -1, (1,), (-1,)):
+        return None
+    for u, v in (inner, inner[::-1]):
+        if (
+            isinstance(v, Var)
+            and is_identity(b.constants.get(v))
+            and shape_of(u) == x.shape[:1]
+            and not b.signed
+        ):
+            kept = (*x.shape[:1], 1) if others.get("keepdims") else x.shape[:1]
+            return b.emit(ops.reshape, u, shape=kept) if kept != shape_of(u) else u
+    return None
+
+
+def is_identity(x: Any) -> bool:
+    """Whether a constant is an identity matrix."""
+    square = isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[0] == x.shape[1]
+    return square and x.size < LARGE and np.array_equal(x, np.eye(len(x)))
+
+
+@rule(ops.moveaxis)
+def axes_of_matrix(b: Builder, x: Any, source: Any, destination: Any) -> Any:
+    """Moving an axis of a matrix transposes it, or does nothing."""
+    if not isinstance(x, Var) or len(x.shape) != 2:
+        return None
+    if type(source) is not int or type(destination) is not int:
+        return None
+    return x if source % 2 == destination % 2 else b.emit(ops.transpose, x)
 
 
 @rule(ops.sum, when="run")

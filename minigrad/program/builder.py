@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from minigrad.program.equations import Equation, Var, replaced, variables_in
 
 Rule = Callable[..., Any]
 Rules = dict[Op, list[Rule]]
+NONE: Mapping[Var, Any] = MappingProxyType({})
 FOLDED = 2**16
 """Largest array that constants are folded into."""
 
@@ -38,6 +40,8 @@ class Builder:
         Op -> its rules, in the order in which they are tried.
     folding, sharing : bool
         Whether constants are computed, and what is computed twice is computed once.
+    constants : dict
+        Variable -> the array that it stands for.
     signed : bool
         Whether somebody sees which sign a zero of what is emitted now has.
     """
@@ -45,12 +49,19 @@ class Builder:
     unfolded: frozenset[Op] = frozenset()
     """Ops that are not computed even of constants."""
 
-    def __init__(self, rules: Rules, folding: bool = True, sharing: bool = True) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        folding: bool = True,
+        sharing: bool = True,
+        constants: Mapping[Var, Any] = NONE,
+    ) -> None:
         self.equations: list[Equation] = []
         self.made_by: dict[Var, Equation] = {}
         self.rules = rules
         self.folding = folding
         self.sharing = sharing
+        self.constants = constants
         self.signed = False
         self._known: dict[Any, Any] = {}
         self._outcomes: dict[Any, tuple[tuple[int, ...], Any]] = {}

@@ -295,7 +295,8 @@ def exp_of_log_sum(b: Builder, x: Any) -> Any:
     inner = b.match(x, ops.subtract)
     safe = b.match(inner[1], branch) if inner else None
     nothing = b.match(safe[0], ops.equal) if safe else None
-    total = b.match(safe[2], ops.add) if safe else None
+    whole = b.match(safe[2], ops.reshape) if safe else None  # of all elements, without axes
+    total = b.match(whole[0] if whole else safe[2], ops.add) if safe else None
     if not inner or not safe or not nothing or not total:
         return None
     log = b.match(total[0], ops.log)

@@ -26,7 +26,7 @@ def rebuilt(
     sharing: bool = True,
 ) -> Program:
     """``program`` emitted anew through a `Builder` with rules by op, with its names or without."""
-    b = Builder(by_op, folding, sharing)
+    b = Builder(by_op, folding, sharing, program.constants)
     signed = seen(program) if by_op else ()
     value: dict[Var, Any] = {}
 
