@@ -108,6 +108,7 @@ def awkward(a: Any) -> Any:
     return view
 
 
+@pytest.mark.sampled(3)
 @each_sample
 def test_layouts(s: Sample) -> None:
     xs = leaves(s)

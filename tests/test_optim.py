@@ -56,6 +56,7 @@ CASES = [
 ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("name", "options"), CASES, ids=str)
 def test_a_hundred_steps_are_pytorchs(name: str, options: dict[str, Any]) -> None:
     torch = pytest.importorskip("torch")

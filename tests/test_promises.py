@@ -215,6 +215,7 @@ def run(program: str, seconds: float = 100) -> str:
     return done.stdout
 
 
+@pytest.mark.full
 def test_a_chain_of_a_million_operations() -> None:
     out = run(
         """
@@ -240,6 +241,7 @@ CHAINS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("line", CHAINS.values(), ids=CHAINS)
 def test_long_chains_of_every_kind_of_node(line: str) -> None:
     out = run(
@@ -257,6 +259,7 @@ def test_long_chains_of_every_kind_of_node(line: str) -> None:
     assert out.split() == ["ok", "1.0"]
 
 
+@pytest.mark.full
 def test_long_chains_with_recorded_gradients() -> None:
     out = run(
         """

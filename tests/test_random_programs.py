@@ -128,6 +128,7 @@ def agree(got: Any, expected: Any, rtol: float) -> None:
         np.testing.assert_allclose(g / scale, np.asarray(e) / scale, rtol=rtol, atol=rtol / 10)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("seed", range(16))
 def test_random_program(seed: int) -> None:
     f, *point = program(seed)
