@@ -363,7 +363,8 @@ def show(ax: Any, words: np.ndarray, found: dict[str, np.ndarray]) -> None:
         ax.text(x, 0, word, color=colour, ha="center", va="center", fontsize=8, family="monospace")
 
     def arrow(start: int, end: int, height: float, style: str, colour: str) -> None:
-        bend = -height if middle[end] > middle[start] else height
+        far = middle[end] - middle[start]
+        bend = -np.sign(far) * height * min(1.0, 40 / abs(far))  # long ones are flatter
         path = {"arrowstyle": style, "color": colour, "connectionstyle": f"arc3,rad={bend}"}
         y = 0.35 if height > 0 else -0.35
         ax.annotate("", (middle[end], y), (middle[start], y), arrowprops=path)
@@ -373,8 +374,9 @@ def show(ax: Any, words: np.ndarray, found: dict[str, np.ndarray]) -> None:
             arrow(int(i), int(j), 0.25, "-", "#888888")
     for i, j, r in np.argwhere(found["relations"]):
         arrow(int(i), int(j), -0.35, "->", "#000000")
-        ax.text((middle[i] + middle[j]) / 2, -2.2, RELATIONS[r], ha="center", fontsize=7)
-    ax.set(xlim=(-1, at[-1]), ylim=(-3, 2.5))
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        ax.text((middle[i] + middle[j]) / 2, -1.6, RELATIONS[r], ha="center", fontsize=7, bbox=box)
+    ax.set(xlim=(-1, at[-1]), ylim=(-2.5, 2.5))
     ax.set_axis_off()
 
 
@@ -390,8 +392,8 @@ def draw(runs: dict[str, Run], reader: dict[str, Learner], test: Labels, path: s
         heights = [run.notes[-1].get(task, 0.0) for task in TASKS]
         left.bar(np.arange(len(TASKS)) + i * width - 0.4, heights, width, align="edge", label=name)
     left.set_xticks(range(len(TASKS)), TASKS)
-    left.set(ylim=(0, 1), title="F1")
-    left.legend(fontsize=7, loc="lower left")
+    left.set(ylim=(0, 1.25), title="F1")
+    left.legend(fontsize=7, loc="upper center", ncols=4)
     name, run = next(iter(runs.items()))
     for task in reader:
         scores = [note[task] for note in run.notes]
