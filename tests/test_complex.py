@@ -327,3 +327,43 @@ def test_optimisers_take_real_parameters() -> None:
     z = mg.Tensor(z3, requires_grad=True, name="z")
     with pytest.raises(TypeError, match="z is complex, and steps are taken by real numbers"):
         mg.optim.SGD([z], lr=0.1)
+
+
+def test_convolutions_and_triangular_systems_of_complex_numbers() -> None:
+    from minigrad.nn import functional as F
+
+    linalg = pytest.importorskip("minigrad.scipy.linalg")
+    rng = np.random.default_rng(0)
+
+    def numbers(*shape: int) -> Any:
+        return rng.normal(size=shape) + 1j * rng.normal(size=shape)
+
+    def loss(y: Any) -> Any:
+        return np.sum(np.abs(y) ** 2 * np.arange(1.0, np.size(y) + 1).reshape(np.shape(y)))
+
+    a = numbers(3, 3) + 3 * np.eye(3)
+    cases: list[tuple[Any, list[Any]]] = [
+        (lambda x, w: F.conv1d(x, w), [numbers(1, 2, 5), numbers(3, 2, 2)]),
+        (lambda x, w: F.conv2d(x, w, stride=2), [numbers(1, 1, 4, 4), numbers(1, 1, 2, 2)]),
+        (lambda x, w: F.conv_transpose1d(x, w, stride=2), [numbers(1, 2, 3), numbers(2, 1, 2)]),
+        (lambda a, b: linalg.solve_triangular(a, b, lower=True), [a, numbers(3, 2)]),
+        (lambda a, b: linalg.solve_triangular(a, b, trans=1), [a, numbers(3)]),
+        (lambda a, b: linalg.lu_solve(linalg.lu_factor(a), b), [a, numbers(3)]),
+        (lambda a: linalg.lu_factor(a)[0], [a]),
+    ]
+    for f, args in cases:
+        assert mg.gradcheck(lambda *args, f=f: loss(f(*args)), *args)
+
+
+@pytest.mark.parametrize("name", ["eigh", "eigvalsh", "svd", "svdvals", "eig", "eigvals"])
+def test_factorisations_of_nothing(name: str) -> None:
+    function = getattr(np.linalg, name)
+
+    def f(a: Any) -> Any:
+        ans = function(a)
+        parts = ans if isinstance(ans, tuple) else (ans,)
+        return sum(np.sum(np.abs(part) ** 2) for part in parts)
+
+    for shape in ((0, 0), (2, 0, 0)):
+        for dtype in (float, complex):
+            assert mg.grad(f)(np.zeros(shape, dtype)).shape == shape

@@ -197,3 +197,36 @@ def test_methods_of_other_libraries_are_translated(name, told):
     with pytest.raises(AttributeError, match=re.escape(f"write {told}")):
         getattr(t, name)
     assert name not in dir(t)
+
+
+def test_masked_arrays_are_named_on_either_side():
+    t, m = (
+        mg.Tensor([1.0, 2.0, 3.0], requires_grad=True),
+        np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0]),
+    )
+    for f in (
+        lambda: t * m, lambda: m * t, lambda: m + t, lambda: m - t, lambda: m / t, lambda: m**t,
+        lambda: m @ t, lambda: m // t, lambda: m % t, lambda: m < t, lambda: m == t,
+        lambda: np.ma.multiply(m, t), lambda: m.dot(t), lambda: np.concatenate([m, t]),
+    ):  # fmt: skip
+        with pytest.raises(
+            TypeError, match=r"m is a masked array: use np.where\(mask, other, values\)"
+        ):
+            f()
+    m *= 2
+    np.testing.assert_array_equal((m * t.detach()).filled(0), [2, 0, 18])
+
+
+def test_memory_is_shared_by_dlpack_without_gradient_only():
+    t = mg.Tensor([1.0, 2.0])
+    np.testing.assert_array_equal(np.from_dlpack(t), [1, 2])
+    assert t.__dlpack_device__() == (1, 0)
+    with pytest.raises(TypeError, match="w requires a gradient: as an array it would lose it"):
+        w = mg.Tensor([1.0], requires_grad=True)
+        np.from_dlpack(w)
+
+
+def test_shifts_of_integers():
+    t = mg.Tensor([1, 2, 12])
+    np.testing.assert_array_equal(t << 2, [4, 8, 48])
+    np.testing.assert_array_equal(t >> np.array([0, 1, 2]), [1, 1, 3])

@@ -60,6 +60,7 @@ windows: Op = Op(
     ),
     view=True,
     linear="jointly",
+    complex=True,
     leading=True,
     doc="""windows(x, size=, stride=, dilation=): the last n axes as windows see them.
 
@@ -76,6 +77,7 @@ overlay: Op = Op(
     ),
     fresh=True,
     linear="jointly",
+    complex=True,
     leading=True,
     doc="""overlay(y, lengths=, size=, stride=, dilation=): windows added up where they came from.
 

@@ -49,7 +49,7 @@ def twist(v: Any, gv: Any) -> Any:
 
 def fixed_phase(gv: Any, v: Any, change: Any, row: int) -> Any:
     """``gv``, with what keeps one row of ``v`` real, where turning columns has ``change``."""
-    here = np.arange(np.shape(v)[-2])[:, None] == row % np.shape(v)[-2]
+    here = np.arange(np.shape(v)[-2])[:, None] == row % max(1, np.shape(v)[-2])
     return gv - 1j * over(change[..., None, :] * here, np.where(here, np.real(v), 1.0))
 
 
@@ -158,7 +158,7 @@ def fixed(gv: Any, v: Any) -> Any:
     """
     s = np.sum(gv * v, axis=-2, keepdims=True)
     gv = gv - np.real(s) * conjugated(v)
-    if is_complex(v):
+    if is_complex(v) and np.size(v):
         largest = largest_of(v)
         gv = gv - np.where(largest, 1j * np.imag(s) / np.where(largest, v, 1.0), 0.0)
     return gv

@@ -60,7 +60,10 @@ def cholesky_jvp(ts: Any, ans: Any, a: Any) -> Any:
     vjps=(cholesky_rule,), name="linalg.cholesky", fresh=True, jvp=cholesky_jvp, complex=True
 )
 def lower_cholesky(a: Any) -> Any:
-    return np.linalg.cholesky(a)
+    factor = np.linalg.cholesky(a)
+    if type(factor) is np.ndarray:
+        return factor
+    return np.tril(factor) + mH(np.triu(factor, 1))  # Dask's is the upper one
 
 
 @composed(np.linalg.cholesky, name="linalg.cholesky", complex=True)

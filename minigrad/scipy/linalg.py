@@ -60,7 +60,11 @@ def _of_right_hand_side(
 
 
 _triangular: Op = Op(
-    "linalg.solve_triangular", _solve_triangular, (_of_matrix, _of_right_hand_side), fresh=True
+    "linalg.solve_triangular",
+    _solve_triangular,
+    (_of_matrix, _of_right_hand_side),
+    fresh=True,
+    complex=True,
 )
 
 
@@ -160,7 +164,7 @@ def rows(pivots: Any) -> Any:
     return order
 
 
-_factor = Op("linalg.lu_factor", _lu, (_lu_rule,), fresh=True)
+_factor = Op("linalg.lu_factor", _lu, (_lu_rule,), fresh=True, complex=True)
 
 
 def lu_factor(a: Any) -> tuple[Any, Any]:

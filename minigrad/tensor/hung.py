@@ -93,7 +93,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "invert": ops.invert, "neg": ops.negative, "pos": ops.positive, "abs": ops.absolute,
     "and": ops.bitwise_and, "or": ops.bitwise_or, "xor": ops.bitwise_xor,
     "rand": ops.bitwise_and, "ror": ops.bitwise_or, "rxor": ops.bitwise_xor,
-    "divmod": ops.divmod,
+    "divmod": ops.divmod, "lshift": ops.left_shift, "rshift": ops.right_shift,
 }  # fmt: skip
 """Python's operators but brackets and the infix ones of arithmetic, which the door hangs in."""
 COMPARISONS = {

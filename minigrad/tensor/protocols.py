@@ -75,6 +75,10 @@ class Protocols:
                 asked = np.empty((), object)  # SciPy then leaves S @ t to our __rmatmul__
                 asked[()] = self
                 return asked
+            if (masked := masked_above()) is not None:
+                raise TypeError(
+                    f"{label(masked)} is a masked array: use np.where(mask, other, values)"
+                )
             raise TypeError(
                 f"{label(self)} requires a gradient: as an array it would lose it silently; "
                 "take .data (read-only values) or .detach() on purpose, or build arrays of "
@@ -84,6 +88,14 @@ class Protocols:
         if copy:
             return np.array(array, dtype=dtype)
         return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __dlpack__(self: Any, **kwargs: Any) -> Any:
+        """The values, for libraries that share memory; as `__array__`, without gradient only."""
+        return self.__array__().__dlpack__(**kwargs)
+
+    def __dlpack_device__(self: Any) -> tuple[int, int]:
+        """The cpu, by the numbers of the standard."""
+        return 1, 0
 
     # --- Python's protocols -------------------------------------------------------------
 
@@ -161,6 +173,17 @@ class Protocols:
         if self.shape or self.dtype.kind not in "iu":
             raise TypeError(f"{label(self)} is not an integer: it cannot be an index here")
         return int(self._look("an index"))
+
+
+def masked_above() -> Any:
+    """The masked array that an operator or function of `numpy.ma` was called with, if it was."""
+    frame = sys._getframe(2)
+    while str(frame.f_globals.get("__name__")).startswith("numpy.ma.") and frame.f_back:
+        for x in frame.f_locals.values():
+            if isinstance(x, np.ma.MaskedArray):
+                return x
+        frame = frame.f_back
+    return None
 
 
 WRITERS = dict.fromkeys(

@@ -96,6 +96,7 @@ def interpolate(
     scale_factor: Any = None,
     mode: str = "nearest",
     align_corners: bool = False,
+    recompute_scale_factor: bool = False,
 ) -> Any:
     """x, (batch, channels, ...), with axes of other lengths.
 
@@ -111,6 +112,8 @@ def interpolate(
         adaptive average pooling.
     align_corners : bool
         Whether first and last elements stay where they are ("linear" to "bicubic").
+    recompute_scale_factor : bool
+        Whether the ratio of the lengths counts, which are rounded, and not ``scale_factor``.
 
     Raises
     ------
@@ -141,8 +144,7 @@ def interpolate(
         raise ValueError(f"{who}: align_corners= goes with linear and cubic modes")
     lengths = np.shape(x)[2:]
     if size is not None:
-        sizes = counts(who, "size", size, n)
-        ratios = [length / new for length, new in zip(lengths, sizes)]
+        sizes, factors = counts(who, "size", size, n), None
     else:
         factors = scale_factor if isinstance(scale_factor, list | tuple) else (scale_factor,) * n
         if len(factors) != n or not all(f > 0 for f in factors):
@@ -150,6 +152,9 @@ def interpolate(
                 f"{who}: scale_factor must be one positive number or {n}, not {scale_factor!r}"
             )
         sizes = counts(who, "size", [math.floor(s * f) for s, f in zip(lengths, factors)], n)
+    if factors is None or recompute_scale_factor:
+        ratios = [length / new for length, new in zip(lengths, sizes)]
+    else:
         ratios = [1 / f for f in factors]
     if mode == "area":
         return POOLS[n](x, sizes)
