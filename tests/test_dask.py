@@ -122,3 +122,15 @@ def test_repr_does_not_compute(computed: list[str]) -> None:
     assert "dask.array" in text
     assert "name='x'" in text
     assert not computed
+
+
+def test_cholesky_is_the_lower_factor_in_blocks_too() -> None:
+    a = np.array([[4.0, 2.0, 1.0, 0.5], [2.0, 5.0, 0.3, 1.0], [1.0, 0.3, 6.0, 2.0], [0.5, 1, 2, 7]])
+    blocks = da.from_array(a, chunks=2)
+    factor = np.linalg.cholesky(mg.Tensor(blocks, requires_grad=True))
+    np.testing.assert_allclose(np.asarray(factor.data), np.linalg.cholesky(a), atol=1e-12)
+
+    def f(a: Any) -> Any:
+        return np.sum(np.linalg.cholesky(a) ** 2 * np.arange(16.0).reshape(4, 4))
+
+    np.testing.assert_allclose(np.asarray(mg.grad(f)(blocks)), mg.grad(f)(a), atol=1e-12)

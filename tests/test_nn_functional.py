@@ -190,7 +190,7 @@ FUNCTIONS: list[tuple[str, list[Any], dict[str, Any]]] = [
     *[("interpolate", [x], {"size": size, "mode": mode, "align_corners": True})
       for mode, x, size in (("linear", LINE, 3), ("bilinear", X, (8, 1)), ("bicubic", X, (9, 4)))],
     *[("interpolate", [x], {"scale_factor": 1.7, "mode": mode, "recompute_scale_factor": True})
-      for x, mode in ((np.arange(6.0).reshape(1, 2, 3), "linear"), (np.arange(6.0).reshape(1, 2, 3), "nearest"))],
+      for x, mode in ((LINE, "linear"), (LINE, "nearest"), (X, "bilinear"), (X, "area"))],
     *[("interpolate", [x], {"scale_factor": f, "mode": mode})
       for mode, x, f in (("nearest", LINE, 1.7), ("bilinear", X, (1.3, 0.6)), ("bicubic", X, 2.5))],
     ("group_norm", [X, ], {"num_groups": 3, "weight": B[:1].repeat(6), "bias": B[:1].repeat(6)}),
