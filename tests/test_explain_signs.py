@@ -350,3 +350,33 @@ def test_numbers_without_what_rounding_left() -> None:
     x = param()
     y = 0.1 * x + 0.2 * x
     assert rows(mg.explain(y, x))["dy/dx"] == "0.3"
+
+
+def test_an_index_of_as_many_entries_is_an_index_still() -> None:
+    """Entries in another order are no axes that were put in front."""
+    q, dist, ke = (
+        np.array([1.0, -1.0, 2.0]),
+        mg.Tensor(1 + rng.random((3, 3)), requires_grad=True),
+        8.99,
+    )
+    i, j = np.triu_indices(3, 1)
+    U = ke * np.sum(q[i] * q[j] / dist[i, j])
+    assert rows(mg.explain(U, dist), text=False)["ddist"] == (
+        "np.add.at(ddist, np.s_[i, j], -ke·q[i] ⊙ q[j]/dist[i, j]²)"
+    )
+    v, w = param(3), rng.normal(size=3)
+    k = np.array([2, 0, 1])
+    s = np.sum(v[k] * v * w[k])
+    rows(mg.explain(s, v))
+
+
+def test_containers_of_objects_have_names() -> None:
+    class Net:
+        def __init__(self) -> None:
+            self.layers, self.out = [param(3, 3)], {"W": param(3, 1)}
+
+    net, x = Net(), rng.normal(size=(4, 3))
+    h = np.tanh(x @ net.layers[0])
+    L = np.sum((h @ net.out["W"]) ** 2)
+    found = mg.explain(L, [net.layers[0], net.out["W"]])
+    assert {"dnet.layers[0]", "dnet.out['W']"} <= {row.quantity for row in found.rows}

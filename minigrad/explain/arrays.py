@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.factors import built, scalars_of
+from minigrad.explain.factors import built, reframed, scalars_of
 from minigrad.explain.linear import vector
 from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, Rule, key_of, shape_of, uniform
@@ -76,11 +76,11 @@ def shorter(b: Builder, x: Any, most: int) -> Any:
     if not isinstance(x, Var) or x.given or len(x.shape) > most:
         return x
     for op in (ops.reshape, ops.elements, ops.expand_dims):
-        inner = b.match(x, op)
+        inner = reframed(b, x, op)
         if inner is not None:
-            shape = shape_of(inner[0])
+            shape = shape_of(inner)
             if x.shape == (1,) * (len(x.shape) - len(shape)) + shape:
-                return inner[0]
+                return inner
     return x
 
 

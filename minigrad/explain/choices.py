@@ -248,6 +248,13 @@ def shared_by_one(b: Any, x: Any, y: Any) -> Any:
     return b.emit(ops.multiply, 1.0, x) if x is mask else x
 
 
+@rule(ops.isnan, when="free")
+def a_number(b: Any, x: Any) -> Any:
+    """``isnan(x)`` is False unless something is none."""
+    b.freed = True
+    return np.broadcast_to(np.False_, shape_of(x))[()]
+
+
 @rule(ops.real, when="formula")
 def already_real(b: Builder, x: Any) -> Any:
     """The real part of what is real."""

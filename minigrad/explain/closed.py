@@ -87,6 +87,14 @@ class Algebra(Builder):
         """The equation of ``x``, whether it has a name or not."""
         return self.results.get(x) or self.made_by.get(x) if isinstance(x, Var) else None
 
+    def factors(self, x: Any) -> tuple[float, Factors]:
+        """``x`` as a product."""
+        return factors(self, x)
+
+    def product(self, c: float, found: Factors) -> Any:
+        """A product, put together again."""
+        return built(self, c, found)
+
     def terms(self, x: Any) -> list[tuple[float, Any]] | None:
         """What ``x`` is the sum of when it is multiplied out, with coefficients."""
         terms = multiplied_out(self, *factors(self, x))

@@ -73,7 +73,7 @@ def merged(b: Builder, *those: Factors) -> Factors:
 def normal(b: Builder, found: Factors) -> Factors:
     """Roots, quotients that have a name, and cofactors over their determinant, as one factor."""
     more = getattr(b, "reductions", ())
-    for reduce in (roots_squared, names_of_quotients, inverse_by_cofactors, *more):
+    for reduce in (roots_squared, signs, names_of_quotients, inverse_by_cofactors, *more):
         found = {key: part for key, part in reduce(b, found).items() if part[1]}
     return found
 
@@ -90,6 +90,20 @@ def roots_squared(b: Builder, found: Factors) -> Factors:
             full = int(total)
             found[key][1] = int(2 * (total - full))
             found.setdefault(of, [inner[0], 0])[1] = full
+    return found
+
+
+def signs(b: Builder, found: Factors) -> Factors:
+    """``sign(u)/|u|`` is 1/u, ``sign(u)·|u|`` is u."""
+    for y, p in list(found.values()):
+        of = b.match(y, ops.sign) if p > 0 else None
+        for z, q in list(found.values()) if of is not None else ():
+            inner = b.match(z, ops.absolute)
+            if of is not None and inner is not None and inner[0] is of[0] and q:
+                found[key_of(y)][1] -= 1
+                found[key_of(z)][1] -= 1 if q > 0 else -1
+                found.setdefault(key_of(of[0]), [of[0], 0])[1] += 1 if q > 0 else -1
+                break
     return found
 
 
@@ -131,12 +145,24 @@ def inverse_by_cofactors(b: Builder, found: Factors) -> Factors:
     return found
 
 
+def reframed(b: Builder, z: Any, op: Any) -> Any:
+    """What ``z`` shows with further axes of length 1, in the same order; None for others."""
+    made = b.made(z, op)
+    if made is None:
+        return None
+    parts = made.kwargs.get("index", ())
+    parts = parts if isinstance(parts, tuple) else (parts,)
+    plain = not any(isinstance(part, Var | np.ndarray | list | range) for part in parts)
+    whole = plain and all(p is None or p is Ellipsis or p == slice(None) for p in parts)
+    return made.args[0] if whole else None
+
+
 def unpadded(b: Builder, z: Any) -> Any:
     """What ``z`` is with axes of length 1 behind it."""
     for op in (ops.elements, ops.reshape, ops.expand_dims):
-        inner = b.match(z, op)
-        if inner is not None and z.shape[: len(shape_of(inner[0]))] == shape_of(inner[0]):
-            return inner[0] if math.prod(z.shape) == math.prod(shape_of(inner[0])) else z
+        inner = reframed(b, z, op)
+        if inner is not None and z.shape[: len(shape_of(inner))] == shape_of(inner):
+            return inner if math.prod(z.shape) == math.prod(shape_of(inner)) else z
     return z
 
 

@@ -302,10 +302,13 @@ class Chart:
                         sheet.named(u, u.ans)
                         found = piece.flow(self.adjoint(sheet, u), sheet.rule)
                         entrywise = self.chained and self.pieces[u].elementwise
-                        self._formulas[u] = {
+                        written = {
                             v: sheet.formula(found[v], (same, u), entrywise=entrywise)
                             for v in piece.below
                         }
+                    self._formulas[u] = {
+                        v: f for v, f in written.items() if worth(f, self.steps[u, v])
+                    }
                 except UNREADABLE:
                     pass
         return self._formulas[u]
@@ -497,7 +500,7 @@ def worth(formula: Formula, value: Any) -> bool:
     found, largest = formula.evaluated()
     with np.errstate(all="ignore"):
         scale = digits * float(np.max(np.abs(value), initial=0.0)) + rounding * largest
-        return bool(np.allclose(found, value, rtol=digits, atol=scale))
+        return bool(np.allclose(found, value, rtol=digits, atol=scale, equal_nan=True))
 
 
 def ones(x: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.explain.factors import reframed
 from minigrad.ops import matrices
 from minigrad.program.builder import Builder, Rule, shape_of
 from minigrad.program.equations import Var
@@ -72,9 +73,9 @@ def vector(b: Builder, x: Any, axis: int) -> Any:
     if not isinstance(x, Var) or len(x.shape) != 2 or x.shape[1 - axis] != 1 or x.given:
         return None
     for op in (ops.elements, ops.reshape, ops.expand_dims):
-        inner = b.match(x, op)
-        if inner is not None and len(shape_of(inner[0])) == 1:
-            return inner[0]
+        inner = reframed(b, x, op)
+        if inner is not None and len(shape_of(inner)) == 1:
+            return inner
     return None
 
 

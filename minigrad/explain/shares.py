@@ -119,7 +119,21 @@ def names_of_products(b: Any, found: Factors) -> Factors:
     return found
 
 
-REDUCTIONS = (names_of_products, sigmoids, shares)
+def chosen(b: Any, found: Factors) -> Factors:
+    """``onehot(t)·p/p[t]`` is onehot(t)."""
+    for y, p in list(found.values()):
+        hot = b.match(y, onehot) if p > 0 else None
+        for z, q in list(found.values()) if hot is not None else ():
+            made = b.made(z, ops.elements) if q < 0 else None
+            if made is None or key_of(made.kwargs["index"]) != key_of(hot[0]):  # type: ignore[index]
+                continue
+            if found.get(key_of(made.args[0]), (0, 0))[1] > 0:
+                change(found, made.args[0], -1)
+                change(found, z, 1)
+    return found
+
+
+REDUCTIONS = (names_of_products, sigmoids, shares, chosen)
 
 
 # --- sums ------------------------------------------------------------------------------
@@ -187,6 +201,23 @@ def sum_of_terms(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **othe
     if answer is None:
         return np.broadcast_to(x.dtype.type(constant), shape)[()]
     return b.emit(ops.add, answer, x.dtype.type(constant)) if constant else answer
+
+
+@rule(ops.sum, when="closed")
+def entry_of(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any) -> Any:
+    """``Σ onehot(t)·p`` is ``p[t]``."""
+    if not whole(others) or not floating(x) or x.given or len(x.shape) != 1:
+        return None
+    c, found = b.factors(x)
+    hot = [k for k, (y, p) in found.items() if p == 1 and b.match(y, onehot)]
+    if len(hot) != 1:
+        return None
+    (t,) = b.match(found.pop(hot[0])[0], onehot)
+    rest = b.product(c, found)
+    if shape_of(rest) != x.shape:
+        return None
+    entry = b.emit(ops.elements, rest, index=t)
+    return b.emit(ops.reshape, entry, shape=(1,)) if keepdims else entry
 
 
 # --- symmetric matrices ----------------------------------------------------------------

@@ -199,8 +199,12 @@ class Sheet:
             if element is not None:
                 self.written[node, i] = element
             elif isinstance(part, ast.Name):
-                if before is not None and part.id in before.moving and np.ndim(value) == 0:
+                if before is None:
+                    continue
+                if part.id in before.moving:
                     self.literals.add((node, i))
+                elif alike(variables.get(part.id), value):
+                    self.written[node, i] = self.array(value, part.id, node)
             elif pure(part, variables):
                 with suppress(Foreign):
                     made = evaluated(part, variables, stand, {})

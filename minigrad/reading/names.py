@@ -127,7 +127,8 @@ def _inside(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
             parts = [(module_path(name, path), v) for path, v in value.named_parameters()]
     elif not is_a(value, *UNREAD) and (held_by := _attributes(value)) is not None:
         parts = [(f"{name}.{key}", v) for key, v in held_by.items() if type(key) is str]
-        parts = [(path, v) for path, v in parts if is_tensor(v) or is_a(v, np.ndarray)]
+        kept = (np.ndarray, list, tuple, dict)
+        parts = [(path, v) for path, v in parts if is_tensor(v) or is_a(v, *kept)]
     for inner, v in parts:
         if is_tensor(v) or is_a(v, np.ndarray, np.generic, float):
             yield inner, v

@@ -68,10 +68,11 @@ def tidy(x: Any) -> Any:
     if not isinstance(x, float) or not math.isfinite(x) or len(repr(abs(x))) <= 16:
         return x
     short = float(f"{x:.12g}")
-    if close(short, x):
-        return short
     near = Fraction(x).limit_denominator(1000)
-    return float(near) if near and close(float(near), x) else x
+    for y in (short, float(near)):
+        if y and abs(x - y) <= 4e-15 * abs(y):
+            return y
+    return x
 
 
 def surd(x: float) -> Surd | None:
