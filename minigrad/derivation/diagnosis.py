@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from minigrad.derivation.edits import join
 from minigrad.derivation.factors import ratio_of
-from minigrad.derivation.search import Finding, Search, join
+from minigrad.derivation.search import Finding, Search
 from minigrad.derivation.slips import SLIPS
 from minigrad.derivation.slips.entries import pattern
 

@@ -10,22 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from minigrad import ops
-from minigrad.derivation.factors import SIMPLE, accident, is_simple, multiple, sizes, times_truth
+from minigrad.derivation.edits import axis_sets, axis_words, cut, join, silent_edges
+from minigrad.derivation.factors import SIMPLE, accident, multiple, sizes, times_truth
 from minigrad.derivation.judges import Base, evaluate
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.sieve import Sieve, transposes
-from minigrad.derivation.walk import Call, Edge, Edit, Graph
-from minigrad.derivation.words import Words
-from minigrad.graph import AnyNode, pick, variable
-from minigrad.ops.record import by_name
-from minigrad.reading.names import Names, held
+from minigrad.derivation.vocabulary import Vocabulary
+from minigrad.derivation.walk import Edge, Edit, Graph
+from minigrad.graph import AnyNode
+from minigrad.reading.names import Names
 
 CHANCE = 0.012
 """How likely a wrong cause may be to agree with the digits given by accident."""
@@ -33,14 +31,6 @@ STEPS = 60_000
 """How much walking one search may cost: nodes passed, large ones counted more than once."""
 SHARE = 5
 """One slip may cost that part of what is left, so that all are tried."""
-
-EXTREMES = {ops.max: "largest", ops.min: "smallest"}
-GETITEM, CONCATENATE, STACK = map(by_name, ("getitem", "concatenate", "stack"))
-BLIND = {ops.add, ops.subtract, ops.negative, ops.positive, ops.sum, ops.mean, ops.reshape,
-         ops.transpose, ops.broadcast_to, GETITEM, CONCATENATE, STACK, pick,
-         variable}  # fmt: skip
-"""Ops whose rules see no values, only shapes."""
-
 
 Judge = Callable[[Any], bool]
 Finding = tuple[tuple[str, ...], str]
@@ -74,7 +64,7 @@ class Segment:
     chain: tuple[AnyNode, ...]
 
 
-class Search(Words):
+class Search(Vocabulary):
     """The search for the cause of one quantity, given one set of earlier values."""
 
     silent: dict[Edge, Edit]
@@ -327,14 +317,6 @@ class Search(Words):
         found = [(0.0, "dropped_path"), (-1.0, "sign"), *((k, "factor") for k in numbers)]
         return list(dict(found).items())
 
-    @cached_property
-    def gradients(self) -> dict[AnyNode, Any]:
-        """The derivatives of ``u`` by all nodes that it was computed from."""
-        u = self.q.u
-        if np.size(self.graph.values[u]) != 1:
-            return {}
-        return self.graph.gradients(u)
-
     # --- the slips -----------------------------------------------------------------------
 
     def unsummed(self) -> Iterator[tuple[Any, str]]:
@@ -374,8 +356,6 @@ class Search(Words):
         """Whether the hand value, of another shape than expected, is ``value``."""
         return bool(np.allclose(self.q.hand, value, rtol=1e-6, atol=float(np.max(self.slack))))
 
-    # --- what they are made of -----------------------------------------------------------
-
     def jumped(self, m: AnyNode, t: AnyNode, make: Callable[[Any, Any], Any]) -> Any:
         """The answer when something else passes from ``m`` to ``t``."""
         part = self.graph.between(m, t)
@@ -387,192 +367,3 @@ class Search(Words):
         jumps = {k: list(v) for k, v in self.base.changes.jumps.items()}
         jumps.setdefault(m, []).append((t, sent))
         return evaluate(self.q, replace(self.base.changes, jumps=jumps))
-
-    def links(self) -> list[tuple[AnyNode, AnyNode]]:
-        """Neighbouring named quantities that several elementwise ops lie between."""
-        reached = {n for n, _ in self.edges}
-        targets = [n.parents[i] for n, i in self.edges]
-        found = []
-        for t in dict.fromkeys(targets):
-            if t is None or not self.marked(t):
-                continue
-            above = self.named_above(t)
-            if above in reached and above is not None:
-                part = self.graph.between(above, t)
-                if len(part.inside) > 1 and part.diagonal:
-                    found.append((above, t))
-        return found
-
-    def marked(self, node: AnyNode) -> bool:
-        """Whether a person has a name for ``node``, or grades it."""
-        return self.names.known(node) or node in self.graph.marked
-
-    def named_above(self, t: AnyNode) -> AnyNode | None:
-        """The one named node that is computed from ``t`` next, if it is one."""
-        seen, stack, named = {t}, [t], set()
-        while stack and len(seen) < 50:
-            for user, _ in self.graph.users[stack.pop()]:
-                if user in seen:
-                    continue
-                seen.add(user)
-                if self.marked(user):
-                    named.add(user)
-                else:
-                    stack.append(user)
-        return named.pop() if len(named) == 1 else None
-
-    def is_factor(self, edge: Edge) -> bool:
-        """Whether leaving the rule of ``edge`` out leaves out what a person calls a factor."""
-        node, i = edge
-        if node.op is None or node.op in BLIND:
-            return False
-        if self.numbers_only and (len(node.args) < 2 or np.size(node.args[1 - i]) > 1):
-            return False
-        if node.op in (ops.multiply, ops.divide) and node.parents[1 - i] is None:
-            other = node.args[1 - i]
-            named = self.names.constant(node, 1 - i)
-            return named is not None or np.size(other) > 1 or not is_simple(float(np.sum(other)))
-        return True
-
-    def factors(self) -> Iterator[tuple[str, Any]]:
-        """Local derivatives of the graph, named; plain numbers left to ``factor``."""
-        seen: list[Any] = []
-        for node in reversed(self.graph.nodes):
-            if node.op is None or not node.op.elementwise or node.op in BLIND:
-                continue
-            for i, parent in enumerate(node.parents):
-                if parent is None or not self.is_factor((node, i)) or len(seen) > 120:
-                    continue
-                with np.errstate(all="ignore"):
-                    d = np.asarray(
-                        Call(node, i, node.ans, node.args)(np.ones_like(node.ans)), float
-                    )
-                if d.size == 1 and is_simple(float(d.sum())):
-                    continue  # that is a factor
-                if any(np.array_equal(d, old) for old in seen):
-                    continue
-                seen.append(d)
-                yield self.factor_name((node, i)), d
-
-    def values(self) -> Iterator[tuple[str, Any]]:
-        """Values that may have been taken for another: named ones, and all of small graphs."""
-        every = len(self.graph.nodes) <= 60 and not np.any(self.q.unit)
-        for node in self.graph.nodes:
-            value = self.graph.values.get(node)
-            known = self.names.known(node)
-            usable = value is not None and type(value) is not tuple and node is not self.q.u
-            if usable and (known or every):
-                yield self.describe(node), value
-        seen: set[Any] = set()
-        for node in self.graph.nodes:
-            for i, (arg, parent) in enumerate(zip(node.args, node.parents, strict=True)):
-                same = arg if isinstance(arg, int | float) else id(arg)
-                if parent is None and same not in seen and type(arg) is not tuple:
-                    name = self.names.constant(node, i)
-                    if name is not None or np.size(arg) > 1 or not is_simple(float(np.sum(arg))):
-                        seen.add(same)
-                        yield name or self.operand(node, i), arg
-
-    def named_numbers(self) -> Iterator[tuple[str, float]]:
-        """Numbers that the caller has a name for, in dicts as well."""
-        seen: set[float] = {0.0, 1.0}
-        for scope in self.names.scopes[:2]:
-            for name, x in held(scope.variables, True):
-                if isinstance(x, float | np.floating) and abs(x) not in seen and np.isfinite(x):
-                    seen.add(abs(float(x)))
-                    yield name, float(x)
-
-    def arrays_beside(self) -> Iterator[tuple[str, Any]]:
-        """Arrays of the caller that take no part in the computation, nor were handed in."""
-        used = [a for n in self.graph.nodes for a in n.args if isinstance(a, np.ndarray)]
-        used += [p.hand for p in [self.q, *self.given]]
-        for scope in self.names.scopes[:2]:
-            for name, x in held(scope.variables, True):
-                plain = isinstance(x, np.ndarray) and x.size > 2 and x.dtype.kind in "fiub"
-                if plain and not any(np.array_equal(x, u) for u in used):
-                    yield name, np.asarray(x, float)
-
-    def named_values(self) -> Iterator[tuple[str, Any]]:
-        """Values that the user has a name for, constants left out."""
-        for node in self.graph.nodes:
-            value = self.graph.values.get(node)
-            if self.names.known(node) and value is not None and type(value) is not tuple:
-                yield self.names.of(node), value
-
-    def others(self) -> Iterator[tuple[str, Any]]:
-        """Gradients that may have been taken for values: derived before, or of named nodes."""
-        for p in self.given:
-            if p.usable and p is not self.q and p.u is not p.v:
-                yield p.text, p.hand
-        for node, g in self.gradients.items():
-            if self.names.known(node) and node is not self.q.u:
-                yield f"d{self.names.of(self.q.u)}/d{self.names.of(node)}", g
-
-
-# --- edits -----------------------------------------------------------------------------
-
-
-def cut(g: Any, call: Call) -> Any:
-    return None
-
-
-def times(d: Any) -> Callable[[Any, Any], Any]:
-    return lambda g, through: g * d
-
-
-def scaled(d: Any) -> Edit:
-    return lambda g, call: call(g * d)
-
-
-def seen_as(value: Any) -> Edit:
-    """The rule, shown ``value`` as the output of its op."""
-    return lambda g, call: call(g, ans=value)
-
-
-def transposed_arrival(g: Any, call: Call) -> Any:
-    return call(np.swapaxes(g, -1, -2))
-
-
-def substituted(j: int, value: Any) -> Edit:
-    """The rule with argument ``j`` replaced, and its output with it."""
-
-    def edit(g: Any, call: Call) -> Any:
-        args = [value if k == j else a for k, a in enumerate(call.args)]
-        op: Any = call.node.op
-        blind = op in (ops.multiply, ops.matmul)  # whose rules do not look at the output
-        ans = call.ans if blind else op.forward(*args, **call.node.kwargs)
-        return call(g, ans=ans, args=args)
-
-    return edit
-
-
-def silent_edges(q: Quantity, base: Base) -> dict[Edge, Edit]:
-    """Where nothing arrives in all, though parts do: what leads on from there is left out.
-
-    The maximum that is subtracted below a softmax is of that kind; nobody writes its paths.
-    """
-    changes, graph = base.changes, q.graph
-    shifts = [n for n in q.part.inside if n.op in EXTREMES and n not in graph.marked]
-    if q.layout != "gradient" or changes.edits or not shifts:
-        return {}
-    arrived: dict[AnyNode, Any] = {}
-    q.part.flow(np.ones(graph.shape(q.u))[()], changes, arrived=arrived)
-    largest = {n: float(np.max(np.abs(g), initial=0.0)) for n, g in arrived.items()}
-    peak = max(largest.values(), default=0.0)
-    silent = [n for n in shifts if n is not q.u and largest.get(n, peak) <= 1e-12 * peak]
-    return {(n, i): cut for n in silent for i in q.part.inside[n]}
-
-
-# --- small questions -------------------------------------------------------------------
-
-
-def join(*words: str) -> str:
-    return ", and beside that ".join(w for w in words if w)
-
-
-def axis_sets(ndim: int) -> list[tuple[int, ...]]:
-    return [s for k in range(1, ndim + 1) for s in combinations(range(ndim), k)]
-
-
-def axis_words(axes: tuple[int, ...]) -> str:
-    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"

@@ -6,10 +6,10 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from minigrad.derivation.edits import scaled
 from minigrad.derivation.factors import ratio_of
 from minigrad.derivation.judges import evaluate
 from minigrad.derivation.quantities import Quantity
-from minigrad.derivation.search import scaled
 from minigrad.derivation.walk import Changes, Edge, Edit
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names

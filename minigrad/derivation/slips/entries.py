@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.derivation.edits import GETITEM
 from minigrad.derivation.factors import is_simple, number
-from minigrad.derivation.search import GETITEM, Search
+from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call
 

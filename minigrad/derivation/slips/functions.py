@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.derivation.search import BLIND, EXTREMES, Search, axis_words, times
+from minigrad.derivation.edits import BLIND, EXTREMES, axis_words, times
+from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call, Edit
 from minigrad.graph import AnyNode

@@ -10,15 +10,9 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.derivation.edits import BLIND, scaled, seen_as, substituted, transposed_arrival
 from minigrad.derivation.judges import evaluate
-from minigrad.derivation.search import (
-    BLIND,
-    Search,
-    scaled,
-    seen_as,
-    substituted,
-    transposed_arrival,
-)
+from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call, Edge, Edit
 from minigrad.graph import AnyNode

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.derivation.factors import multiple, ratio_of
-from minigrad.derivation.search import (
+from minigrad.derivation.edits import (
     BLIND,
     CONCATENATE,
     GETITEM,
-    Search,
     axis_sets,
     axis_words,
     substituted,
 )
+from minigrad.derivation.factors import multiple, ratio_of
+from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call
 from minigrad.graph import AnyNode

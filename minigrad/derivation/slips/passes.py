@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.derivation.search import BLIND, Search, cut, scaled, seen_as, substituted
+from minigrad.derivation.edits import BLIND, cut, scaled, seen_as, substituted
+from minigrad.derivation.search import Search
 from minigrad.derivation.slips.functions import SLOPES, instead
 from minigrad.derivation.slips.local import skip
 from minigrad.derivation.slips.registry import Found, slip

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.derivation.edits import cut
 from minigrad.derivation.factors import multiple, number
-from minigrad.derivation.search import Search, Segment, cut
+from minigrad.derivation.search import Search, Segment
 from minigrad.derivation.slips.local import skip
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.graph import AnyNode
