@@ -16,6 +16,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.__main__ import main
+from minigrad.derivation.classroom.code import left_by, plain_python, run
 from minigrad.derivation.classroom.grades import Grade, Grades, safe
 
 REFERENCE = """
@@ -297,3 +298,66 @@ def test_an_interrupt_ends_the_hand_in_that_runs(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         mg.grade(reference, [endless])
     assert begun[0].poll() is not None
+
+
+DELETES = """
+import glob, os
+for path in [*glob.glob("*"), *glob.glob("../*")]:
+    if os.path.isfile(path):
+        os.remove(path)
+"""
+
+
+def test_a_hand_in_works_on_a_copy_and_keeps_what_it_found(room: Path, tmp_path: Path) -> None:
+    """Deleting files harms nobody; answers before an error count, and the error is told."""
+    reference = tmp_path / "reference.py"
+    reference.write_text(REFERENCE)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "helper.txt").write_text("data")
+    (folder / "amy.py").write_text("open('helper.txt').close()\n" + DELETES + RIGHT)
+    cells = [RIGHT, "1 / 0"]
+    book = {"cells": [{"cell_type": "code", "source": c} for c in cells]}
+    (folder / "ben.ipynb").write_text(json.dumps(book))
+    grades = mg.grade(reference, folder, timeout=120)
+    assert [(g.student, g.status) for g in grades] == [("amy", "right"), ("ben", "right")]
+    assert "stopped with ZeroDivisionError" in grades["ben"].cause
+    assert reference.exists()
+    assert len(list(folder.iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("cell", "plain"),
+    [
+        ("x = (7\n  % 4)", "x = (7\n  % 4)"),
+        ("%matplotlib inline\nx = 1", "pass\nx = 1"),
+        ("if 1:\n    !ls", "if 1:\n    pass"),
+        ("%time x = 1", "x = 1"),
+        ("files = !ls\nhome = %env HOME", "pass\npass"),
+        ("x?\n?x", "pass\npass"),
+        ("%%time\nx = 1", "x = 1"),
+        ("%%bash\nrm -rf x", ""),
+        ("await f()", "await f()"),
+    ],
+)
+def test_cells_without_what_only_ipython_understands(cell: str, plain: str) -> None:
+    assert plain_python(cell) == plain
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_files_in_the_encodings_of_editors(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "zoe.py"
+    cookie = "# -*- coding: latin-1 -*-\n" if encoding == "latin-1" else ""
+    path.write_bytes((cookie + "name = 'Zo\xeb'\n").encode(encoding))
+    assert run(path)["name"] == "Zo\xeb"
+
+
+def test_what_a_file_leaves_behind_when_it_stops(tmp_path: Path) -> None:
+    path = tmp_path / "book.ipynb"
+    cells = ["a = 1\ndisplay(a)", "b = oops", "import asyncio\nawait asyncio.sleep(0)\nc = 3"]
+    scope, stopped = left_by(path, cells)
+    assert (scope["a"], scope["c"], "b" in scope) == (1, 3, False)
+    assert isinstance(stopped, NameError)
+    scope, stopped = left_by(tmp_path / "x.py", ["d = 4\nraise KeyboardInterrupt"])
+    assert scope["d"] == 4
+    assert str(stopped) == "x.py raised KeyboardInterrupt"

@@ -1,0 +1,206 @@
+"""Slips and right answers from many fields: matrices, physics, survival, losses, loops."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.derivation.values import read
+
+Report = Any
+CASES: list[tuple[str, str, Callable[[], Report]]] = []
+
+
+def wrong(first: str, words: str) -> Callable[[Callable[[], Report]], Callable[[], Report]]:
+    def add(f: Callable[[], Report]) -> Callable[[], Report]:
+        CASES.append((first, words, f))
+        return f
+
+    return add
+
+
+def leaf(values: Any) -> Any:
+    return mg.Tensor(np.asarray(values, float), requires_grad=True)
+
+
+def rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@wrong("df/dX", r"the part through .*A @ X.* is transposed")
+def one_term_transposed() -> Report:
+    A, B = rng(1).normal(size=(3, 3)), rng(2).normal(size=(3, 3))
+    X = leaf(rng(3).normal(size=(3, 3)))
+    f = np.trace(A @ X @ B) + np.trace(X.T @ X)
+    return mg.check_derivation(f, {"df/dX": B @ A + 2 * X.data})
+
+
+@wrong("df/dX", r"the part through .*slogdet.* is transposed")
+def inverse_not_transposed() -> Report:
+    X = leaf(rng(4).normal(size=(3, 3)) + 3 * np.eye(3))
+    f = np.linalg.slogdet(X)[1] + np.sum(X**2)
+    return mg.check_derivation(f, {"df/dX": np.linalg.inv(X.data) + 2 * X.data})
+
+
+@wrong("dl/dk", r"\*\*k stands where .*\*\*k \* log\(.* belongs")
+def exponent_without_its_logarithm() -> Report:
+    t, k = np.array([0.5, 1.2, 0.8, 2.0]), leaf(1.5)
+    l = np.sum(np.log(k) - t**k)  # noqa: E741
+    return mg.check_derivation(l, {"dl/dk": np.sum(1 / 1.5 - t**1.5)})
+
+
+@wrong("dl/ds", r"the factor k is missing")
+def exponent_left_out_of_one_part() -> Report:
+    t, k, s = np.array([0.5, 1.2, 0.8, 2.0]), leaf(1.5), leaf(1.1)
+    l = np.sum(-k * np.log(s) - (t / s) ** k)  # noqa: E741
+    return mg.check_derivation(l, {"dl/ds": np.sum(-1.5 / 1.1 + (t / 1.1) ** 1.5 / 1.1)})
+
+
+@wrong("dL/dx", r"y is missing from the product")
+def operand_of_einsum() -> Report:
+    x, B, y = (leaf(rng(k).normal(size=s)) for k, s in ((5, (2, 3)), (6, (3, 4)), (7, (2, 4))))
+    o = np.einsum("bi,ij,bj->b", x, B, y)
+    L = np.sum(o**2)
+    dx = np.einsum("b,ij->bi", 2 * o.data, B.data)
+    return mg.check_derivation(L, {"dL/do": 2 * o.data, "dL/dx": dx})
+
+
+@wrong("dL/dU", r"M is left out: of the value")
+def mask_forgotten() -> Report:
+    U, V = leaf(rng(8).normal(size=(4, 2))), rng(9).normal(size=(5, 2))
+    R, M = rng(10).normal(size=(4, 5)), (rng(11).random((4, 5)) > 0.4) * 1.0
+    E = (R - U @ V.T) * M
+    L = np.sum(E**2)
+    return mg.check_derivation(L, {"dL/dE": 2 * E.data, "dL/dU": -2 * (R - U.data @ V.T) @ V})
+
+
+@wrong("dL/dz", r"onehot stands where target belongs")
+def labels_for_smoothed_labels() -> Report:
+    z, y, e = leaf(rng(12).normal(size=(5, 4))), np.array([0, 2, 1, 3, 0]), 0.1
+    onehot = np.eye(4)[y]
+    target = onehot * (1 - e) + e / 4
+    L = np.mean(-np.sum(target * mg.log_softmax(z, axis=1), axis=1))
+    p = np.exp(z.data) / np.exp(z.data).sum(1, keepdims=True)
+    return mg.check_derivation(L, {"dL/dz": (p - onehot) / 5})
+
+
+@wrong("dx", r"var stands where std belongs, in all parts")
+def variance_for_its_root() -> Report:
+    x, eps = leaf(rng(13).normal(size=(6, 3)) * 2), 1e-5
+    mu = x.mean(axis=0)
+    var = ((x - mu) ** 2).mean(axis=0)
+    std = np.sqrt(var + eps)
+    xhat = (x - mu) / std
+    g, h = rng(14).normal(size=(6, 3)), xhat.data
+    dx = (6 * g - g.sum(0) - h * (g * h).sum(0)) / (6 * var.data)
+    return mg.check_derivation(None, {"dx": dx}, upstream={xhat: g})
+
+
+@wrong("dsharpe/dw", r"the part through .*vol is 2 times")
+def simplest_number_first() -> Report:
+    M, mu, w = rng(15).normal(size=(3, 3)), np.array([0.08, 0.05, 0.12]), leaf([0.3, 0.3, 0.4])
+    S = M @ M.T + np.eye(3)
+    ret, var = mu @ w, w @ S @ w
+    vol = np.sqrt(var)
+    sharpe = ret / vol
+    r, v = float(ret.data), float(vol.data)
+    return mg.check_derivation(sharpe, {"dsharpe/dw": mu / v - 2 * r / v**3 * (S @ w.data)})
+
+
+def states(A: Any, h: Any) -> list[Any]:
+    hs = [h]
+    for _ in range(4):
+        hs.append(np.tanh(A @ hs[-1]))
+    return hs
+
+
+@wrong("dL/dA", r"A is transposed, in each of 3 passes")
+def transposed_in_every_pass() -> Report:
+    A, h = leaf(rng(16).normal(size=(3, 3))), rng(17).normal(size=3)
+    hs = states(A, h)
+    L = np.sum(hs[-1])
+    g, dA = np.ones(3), np.zeros((3, 3))
+    for t in range(4, 0, -1):
+        u = g * (1 - hs[t].data ** 2)
+        dA += np.outer(u, hs[t - 1] if t == 1 else hs[t - 1].data)
+        g = A.data @ u
+    return mg.check_derivation(L, {"dL/dA": dA})
+
+
+@wrong("dL/dA", r"1 \+ .*\*\*2 stands where 1 - .*\*\*2 belongs, in each of 4 passes")
+def slope_in_every_pass() -> Report:
+    A, h = leaf(rng(18).normal(size=(3, 3)) * 0.5), rng(19).normal(size=3)
+    hs = states(A, h)
+    L = np.sum(hs[-1])
+    g, dA = np.ones(3), np.zeros((3, 3))
+    for t in range(4, 0, -1):
+        u = g * (1 + hs[t].data ** 2)
+        dA += np.outer(u, hs[t - 1] if t == 1 else hs[t - 1].data)
+        g = A.data.T @ u
+    return mg.check_derivation(L, {"dL/dA": dA})
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c[2].__name__)
+def test_the_cause_is_named(case: tuple[str, str, Callable[[], Report]]) -> None:
+    first, words, f = case
+    report = f()
+    assert not report.ok
+    error = report.first_error
+    assert error.quantity == first, report
+    assert re.search(words, str(error.diagnosis)), error.diagnosis
+
+
+# --- right and wrong where numbers are tiny, or rounded -------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e-12, 1e-20, 1e-200])
+def test_the_smallest_gradients_are_judged(scale: float) -> None:
+    x = leaf(0.3)
+    L = x**2 * scale
+    for factor, right in ((1.0, True), (1.7, False), (-1.0, False), (0.0, False)):
+        report = mg.check_derivation(L, {x: factor * 0.6 * scale})
+        assert report.ok == right, report
+
+
+def test_what_rounding_leaves_of_zero_is_right() -> None:
+    z = leaf(rng(20).normal(size=(4, 3)))
+    shift = leaf(np.zeros((4, 1)))
+    L = np.sum(mg.softmax(z + shift, axis=1) * rng(21).normal(size=(4, 3)))
+    assert mg.check_derivation(L, {"dL/dshift": np.full((4, 1), 3e-17)}).ok
+    assert not mg.check_derivation(L, {"dL/dshift": np.full((4, 1), 3e-6)}).ok
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_arrays_rounded_to_digits_or_places(seed: int) -> None:
+    """Trailing zeros are lost; which rounding it was is told by where fewer are."""
+    x = leaf(rng(seed).normal(size=7) * 10.0 ** rng(seed).integers(-2, 2, size=7))
+    L = np.sum(x**2)
+    truth = 2 * x.data
+    digits = np.array([float(f"{v:.3g}") for v in truth])
+    assert mg.check_derivation(L, {"dL/dx": digits}).ok
+    assert mg.check_derivation(L, {"dL/dx": np.round(truth, 4)}).ok
+
+
+def test_units_of_rounded_arrays() -> None:
+    np.testing.assert_allclose(read(np.array([0.111, 0.0321, 0.12])).implied, [1e-3, 1e-4, 1e-3])
+    np.testing.assert_allclose(read(np.array([0.1234, 0.0123, -1.2345])).implied, [1e-4] * 3)
+
+
+def test_objects_that_refuse_to_be_shown() -> None:
+    class Shy:
+        def __repr__(self) -> str:
+            raise ValueError("no")
+
+        def __array__(self, *args: Any, **kwargs: Any) -> Any:
+            raise RuntimeError("no")
+
+    r = leaf([1.0, 2.0])
+    L = np.sum(r**2)
+    report = mg.check_derivation(L, {"dL/dr": Shy(), "dL/dL": 1.0})
+    assert report.first_error.quantity == "dL/dr"
+    assert "<Shy>" in str(report)
