@@ -238,6 +238,7 @@ class Campaign:
         if not chosen or outlived(run, self.options.limit):
             self.alive += 1
             print(f"{words}   [{len(chosen)} tests]", flush=True)
+        print(f"\r{self.alive} of {self.tried} alive", end="\r", file=sys.stderr, flush=True)
 
 
 def in_a_copy(options: argparse.Namespace, tests: list[str]) -> tuple[int, int]:
