@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from finite_differences import numeric_gradient
 
 X = np.arange(1.0, 7.0).reshape(2, 3)
 
@@ -337,3 +338,58 @@ def test_padding_of_whole_numbers_and_truths(x: Any, mode: str) -> None:
     for got in (np.pad(mg.Tensor(x), 2, mode), mg.compile(lambda x: np.pad(x, 2, mode))(x)):
         assert np.asarray(got).dtype == expected.dtype
         np.testing.assert_array_equal(got, expected)
+
+
+# --- ends of ranges: where an index or a length is one off -------------------------------
+
+CUBE = np.array([3.0, -1.0, 2.0, 5.0, -4.0, 0.5, 7.0, 1.0, -2.5, 6.0, 0.25, -3.0]).reshape(2, 3, 2)
+ENDS = {
+    "a diagonal beyond the matrix": lambda a: np.diagonal(a, 4),
+    "a diagonal below the matrix": lambda a: np.diagonal(a, -3),
+    "the last diagonals": lambda a: np.diagonal(a, 2, 2, 1) * np.diagonal(a, -1, 2, 1),
+    "repeated along the first axis": lambda a: np.repeat(a, 2, axis=0),
+    "repeated along the middle axis": lambda a: np.repeat(a, [1, 0, 3], axis=1),
+    "repeated along the last axis": lambda a: np.repeat(a, 3, axis=2),
+    "a number taken along either axis": lambda a: np.take(a[0, 0, 0], [0, 0, -1], axis=-1),
+    "the last elements taken": lambda a: np.take(a, [-1, -2], axis=1),
+    "all elements in parts": lambda a: np.partition(a, 3, axis=None)[:4].sum(),
+    "all elements sorted": lambda a: np.sort(a, axis=None),
+    "sorted along the first axis": lambda a: np.sort(a, axis=0),
+    "columns of matrices": lambda a: np.column_stack([a[0], a[1, :, 0]]),
+    "split behind each other": lambda a: np.dsplit(a, 2)[1],
+    "split beside each other": lambda a: np.hsplit(a, [1])[1],
+    "a vector split": lambda a: np.hsplit(a[0, 0], 2)[1],
+    "split below each other": lambda a: np.vsplit(a, 2)[1],
+}
+
+
+@pytest.mark.parametrize("f", ENDS.values(), ids=ENDS)
+def test_ends_of_ranges(f: Any) -> None:
+    expected = f(CUBE)
+    t = leaf(CUBE)
+    got = f(t)
+    np.testing.assert_array_equal(got.data, expected)
+    weights = np.random.default_rng(0).uniform(0.5, 1.5, np.shape(expected))
+    (got * weights).sum().backward()
+    numeric = numeric_gradient(lambda a: (f(a) * weights).sum(), [CUBE], 0)
+    np.testing.assert_allclose(t.grad, numeric, atol=1e-9)
+    v = np.random.default_rng(1).normal(size=CUBE.shape)
+    tangent = mg.jvp(f, (CUBE,), (v,))[1]
+    np.testing.assert_allclose((tangent * weights).sum(), (t.grad * v).sum(), atol=1e-12)
+    columns = mg.jacobian(f, mode="forward")(CUBE)
+    np.testing.assert_allclose(np.tensordot(columns, v, v.ndim), tangent, atol=1e-12)
+
+
+def test_an_axis_just_missing_is_named() -> None:
+    with pytest.raises(ValueError, match=r"vsplit needs at least .* axes, the shape is \(3,\)"):
+        mg.vsplit(leaf(np.ones(3)), 3)
+    with pytest.raises(ValueError, match=r"dsplit needs at least 3 axes, the shape is \(2, 3\)"):
+        mg.dsplit(leaf(), 1)
+
+
+def test_an_index_may_change_after_it_was_used() -> None:
+    t, index = leaf(np.array([1.0, 2.0, 3.0])), np.array([0, 0, 2])
+    picked = t[index]
+    index[:] = 1
+    picked.sum().backward()
+    np.testing.assert_array_equal(t.grad, [2.0, 0.0, 1.0])
