@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -235,3 +237,57 @@ def test_every_form_shows_the_same_words() -> None:
     for text in words:
         assert text in svg
         assert tikz.latex_text(text) in tex
+
+
+# --- odd graphs ------------------------------------------------------------------------
+
+
+def odd_graphs() -> dict[str, Any]:
+    """Graphs that nobody draws first: no steps, no elements, no finite numbers, several outputs."""
+    x, v = leaf(0.5, "x"), leaf([1.0, 2.0, 3.0], "v")
+    M = leaf(np.random.default_rng(0).normal(size=(3, 3)), "M")
+    Z, empty = leaf(np.array([1 + 2j, 3.0]), "Z"), leaf(np.zeros((0, 3)), "empty")
+    huge, odd = leaf([1e308, 1e-308, -1e300], "huge"), leaf([np.nan, np.inf, -np.inf], "odd")
+    at = np.array([0, 2, 2])
+    with np.errstate(all="ignore"):
+        return {
+            "a leaf": x,
+            "a vector": v,
+            "one step": x * 1,
+            "no elements": empty * 2,
+            "their sum": (empty * 2).sum(),
+            "not finite": odd * 2,
+            "sum of those": (odd * odd).sum(),
+            "overflow": (huge * huge).sum(),
+            "log of 0": mg.log(x * 0),
+            "fft": np.abs(np.fft.fft(v)),
+            "det": np.linalg.det(M),
+            "solve": np.linalg.solve(M, v),
+            "eigh": np.linalg.eigh(M + M.T)[0],
+            "svd": np.linalg.svd(M)[1].sum(),
+            "qr": np.linalg.qr(M)[1],
+            "complex": np.abs(Z).sum(),
+            "index": M[at],
+            "where": np.where(v > 1.5, v, 0),
+            "sort": np.sort(v)[0],
+            "einsum": np.einsum("ij,j->i", M, v),
+            "convolve": np.convolve(v, v),
+            "thrice": x * x * x,
+        }
+
+
+@pytest.mark.parametrize("name", odd_graphs())
+def test_odd_graphs_in_every_form(name: str, tmp_path: Path) -> None:
+    L = odd_graphs()[name]
+    for how in ({}, {"collapse": True, "theme": "dark"}, {"width": 200}, {"direction": "BT"}):
+        drawing = mg.draw(L, **how)  # type: ignore[arg-type]
+        assert str(drawing)
+        assert drawing.dot.startswith("digraph")
+        ElementTree.fromstring(sketch.svg(drawing._scene))
+        assert drawing.save(tmp_path / "x.tex").read_text("ascii").endswith("\\end{document}\n")
+    drawing = mg.draw(L, L)
+    assert "∂" in str(drawing)
+    page = drawing.save(tmp_path / "x.html").read_text("utf-8")
+    data = json.loads(page.split('id="graph">')[1].split("</script>")[0])
+    assert len(data["vertices"]) == len(drawing.picture.vertices)
+    assert ("program" in data) != ("fixed" in data)  # it computes, or says why not

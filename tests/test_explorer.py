@@ -615,6 +615,47 @@ def test_speed_of_a_page_of_200_nodes() -> None:
     assert process_time() - start < 1
 
 
+def test_a_crowd_is_drawn_where_it_is_looked_at(show: Shown) -> None:
+    """5,000 nodes uncollapsed: outlines first, nodes where the reader is."""
+    x = mg.Tensor(0.3, requires_grad=True)
+    s, middle = x * 1.0, None
+    for i in range(2500):
+        s = mg.sin(s) + x
+        if i == 1200:
+            middle = s
+    assert middle is not None
+    L = s**2
+    picture = Picture(L)
+    assert len(picture.vertices) > 5000
+    started = process_time()
+    page(picture, False)
+    assert process_time() - started < 3
+    tab = show(picture, collapse=False)
+    assert tab.locator(".node").count() == 0 and tab.locator(".far").count() >= 3
+    assert not tab.locator("#map").is_visible()
+    tab.locator("#search").fill("middle")
+    assert tab.locator("#matches").inner_text() == "1 of 2"
+    assert node(tab, "middle").evaluate("e => e.matches('.found.chosen.path')")
+    assert 0 < tab.locator(".node").count() < 300
+    box = node(tab, "middle").bounding_box()
+    assert box["width"] > 30 and 0 < box["x"] < 1280
+    node(tab, "middle").press("End")
+    gradient = next(v for v in picture.vertices if v.name == "middle").gradient
+    assert attribute(tab, "middle", "gradient") == float(gradient)
+    before = {e.get_attribute("data-name") for e in tab.locator(".node").all()}
+    tab.keyboard.press("Shift+ArrowRight")
+    for _ in range(12):
+        tab.keyboard.press("Shift+ArrowRight")
+    after = {e.get_attribute("data-name") for e in tab.locator(".node").all()}
+    assert after - before and before - after
+    tab.keyboard.press("0")
+    assert tab.locator(".node").count() <= 3  # the chosen one, and the focus
+    tab.keyboard.press("Home")
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowRight")
+    assert node(tab, "s").count() or tab.locator(".node.now").count() == 1
+
+
 def test_a_graph_of_100_000_nodes(show: Shown) -> None:
     tab = show(chain(70_000))
     assert tab.locator(".node").count() < 80

@@ -206,9 +206,8 @@ def _vertex(atom: Vertex | Box, cells: int) -> dict[str, Any]:
     else:
         found["named"] = atom.named
         found["math"] = mathml_name(atom.name)
-        known = len(atom.picture.vertices) <= EXPLAINED and not np.iscomplexobj(atom.gradient)
-        if atom.kind == "leaf" and known:
-            found.update(_chain(atom))
+        if atom.kind == "leaf" and len(atom.picture.vertices) <= EXPLAINED:
+            found.update({} if np.iscomplexobj(atom.gradient) else _chain(atom))
         if atom.op:
             found["op"] = visible(atom.op)
             found["text"] = short(visible(_call(atom)), 60)
@@ -234,8 +233,9 @@ def _chain(leaf: Vertex) -> dict[str, Any]:
     picture = leaf.picture
     output, wrt = (wrap(v.value, v.node) for v in (picture.output, leaf))
     explanation = Explanation(Chart(output, [wrt], picture.names), None)
-    text = "\n".join(visible(line) for line in str(explanation).splitlines())
-    rows = [[left, right, value] for left, right, value, _ in explanation.equations(MATHML)]
+    with np.errstate(all="ignore"):  # it computes what was computed before
+        text = "\n".join(visible(line) for line in str(explanation).splitlines())
+        rows = [[left, right, value] for left, right, value, _ in explanation.equations(MATHML)]
     return {"chain": text, "chainMath": rows}
 
 

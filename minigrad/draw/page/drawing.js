@@ -61,6 +61,12 @@ let terse = false;
 let faces = [], picture = null, world = null, plan = null, onPaper = false;
 let faceOf = new Map();
 
+// Of a crowd only what is looked at closely is drawn node by node; the rest are outlines.
+const CROWD = 700, NEAR = 0.25;
+const crowded = () => faces.length > CROWD && !onPaper;
+const layers = {}; // of the drawing: under (lines), over (nodes), labels
+const drawnFaces = new Set(), drawnLinks = new Set();
+
 // The arrangement that can be shown largest: in one row, or folded into several.
 function arrangement(width, height, vertical) {
   const index = new Map(items.map((item, i) => [item, i]));
@@ -85,7 +91,7 @@ const SHEET = [690, 930]; // what is printed on of a sheet of A4
 function draw() {
   let vertical = DATA.vertical || narrow.matches;
   const { width, height } = room(), sheet = onPaper ? SHEET : [width, height];
-  for (terse of [false, true]) {
+  for (terse of items.length > CROWD ? [true] : [false, true]) {
     faces = items.map(face);
     plan = arrangement(...sheet, vertical);
     if (onPaper || plan.size > LEGIBLE) break;
@@ -100,21 +106,81 @@ function draw() {
   const marker = (id) => svgOf("marker", { id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8,
     markerHeight: 8, orient: "auto-start-reverse", markerUnits: "userSpaceOnUse" }, svgOf("path", { d: "M0 0.5L8 4L0 7.5z" }));
   picture.append(svgOf("defs", {}, ...["tip", "tip-path", "tip-now", "tip-wrong"].map(marker)));
-  const under = svgOf("g", { "aria-hidden": "true" }), over = svgOf("g"), labels = svgOf("g", { "aria-hidden": "true" });
-  world = svgOf("g", {}, under, over, labels);
+  const quiet = { "aria-hidden": "true" };
+  layers.under = svgOf("g", quiet);
+  layers.over = svgOf("g");
+  layers.labels = svgOf("g", quiet);
+  layers.places = { upright: vertical, of: new Map(faces.map((f, i) => [f, i])), links: new Map(links.map((l, i) => [l, i])) };
+  world = svgOf("g", {}, ...(crowded() ? outlines() : []), layers.under, layers.over, layers.labels);
   picture.append(world);
-  links.forEach((link, i) => {
-    const route = plan.routes[i];
-    const mark = link.mark ? ` mark-${link.mark}${link.first ? " first" : ""}` : "";
-    link.line = svgOf("path", { d: curve(route, vertical), class: (link.flows ? "edge flows" : "edge") + mark });
-    under.append(link.line);
-    link.label = svgOf("text", { class: "local", ...beside(route, vertical) });
-    labels.append(link.label);
-  });
-  faces.forEach((f, i) => over.append(nodeOf(f, plan.at[i])));
+  drawnFaces.clear();
+  drawnLinks.clear();
+  if (!crowded()) {
+    links.forEach(drawLink);
+    faces.forEach(drawFace);
+  }
   find("stage").querySelector(":scope > svg")?.remove();
   find("stage").prepend(picture);
   placeWorld();
+}
+
+function drawLink(link) {
+  const route = plan.routes[layers.places.links.get(link)], { upright } = layers.places;
+  const mark = link.mark ? ` mark-${link.mark}${link.first ? " first" : ""}` : "";
+  link.line = svgOf("path", { d: curve(route, upright), class: (link.flows ? "edge flows" : "edge") + mark });
+  link.label = svgOf("text", { class: "local", ...beside(route, upright) });
+  layers.under.append(link.line);
+  layers.labels.append(link.label);
+  drawnLinks.add(link);
+}
+function drawFace(f) {
+  layers.over.append(nodeOf(f, plan.at[layers.places.of.get(f)]));
+  drawnFaces.add(f);
+}
+
+const outlineOf = (f, { x, y }) => `M${x - f.width / 2} ${y - f.height / 2}h${f.width}v${f.height}h${-f.width}z`;
+function outlines() {
+  const kinds = new Map();
+  faces.forEach((f, i) => {
+    const kind = f.item.parts ? "box" : f.item.kind;
+    kinds.set(kind, (kinds.get(kind) ?? "") + outlineOf(f, plan.at[i]));
+  });
+  const lines = plan.routes.map((route) => `M${route.map((p) => `${p.x} ${p.y}`).join("L")}`).join("");
+  return [svgOf("path", { class: "far edge", d: lines, "aria-hidden": "true" }),
+    ...[...kinds].map(([kind, d]) => svgOf("g", { class: `far ${kind}`, "aria-hidden": "true" }, svgOf("path", { class: "shape", d })))];
+}
+
+// Draws of a crowd what is in sight and large enough to read, and what the step is about.
+function inSight() {
+  if (!crowded()) return;
+  const { width, height } = frame(), wanted = new Set();
+  const now = steps[at], about = [...(now?.items ?? []), now?.link?.from, now?.link?.to, chosen].filter(Boolean);
+  if (about.length <= 50) for (const item of about) wanted.add(faceOf.get(itemOf(item)));
+  if (look.scale >= NEAR)
+    faces.forEach((f, i) => {
+      const x = plan.at[i].x * look.scale + look.x, y = plan.at[i].y * look.scale + look.y;
+      const w = (f.width * look.scale) / 2 + 60, h = (f.height * look.scale) / 2 + 60;
+      if (x + w > 0 && x - w < width && y + h > 0 && y - h < height) wanted.add(f);
+    });
+  wanted.delete(undefined);
+  for (const f of drawnFaces)
+    if (!wanted.has(f) && f.element !== document.activeElement) {
+      f.element.remove();
+      drawnFaces.delete(f);
+    }
+  for (const link of drawnLinks)
+    if (!drawnFaces.has(faceOf.get(link.from)) && !drawnFaces.has(faceOf.get(link.to))) {
+      link.line.remove();
+      link.label.remove();
+      drawnLinks.delete(link);
+    }
+  const fresh = [...wanted].filter((f) => !drawnFaces.has(f));
+  fresh.forEach(drawFace);
+  const near = links.filter((l) => !drawnLinks.has(l) && (wanted.has(faceOf.get(l.from)) || wanted.has(faceOf.get(l.to))));
+  near.forEach(drawLink);
+  for (const f of fresh) showFace(f);
+  for (const l of near) showLink(l);
+  marked();
 }
 
 // Where the label of a line stands: on its outer side, never on it.
@@ -190,15 +256,45 @@ function nodeOf(f, centre) {
   f.element = g;
   return g;
 }
-const itemElement = (item) => faceOf.get(itemOf(item))?.element;
+const itemElement = (item) => {
+  const f = faceOf.get(itemOf(item));
+  return drawnFaces.has(f) ? f.element : undefined;
+};
 
 // --- one step --------------------------------------------------------------------------
 
+// What has been computed and passed on at this step.
+let reachedNow = { now: { phase: "start" }, computed: new Set(), sums: new Map(), passed: new Set() };
+
+function showFace(f) {
+  const { now, computed, sums } = reachedNow;
+  const has = computed.has(f.item), v = f.shown, g = v && sums.get(v);
+  const text = has && v ? nodeLines(v.value) : [];
+  f.valueLines.forEach((t, i) => (t.textContent = text[i] ?? ""));
+  const slope = !g ? [] : g.sum == null ? [`${g.count} of ${g.of} paths`] : slopeLines(v, g.sum, g.done ? "" : " …");
+  f.gradientLines.forEach((t, i) => (t.textContent = (slope[i] ?? "").trim()));
+  const current = now.phase === "forward" ? now.items.includes(f.item)
+    : now.phase === "backward" ? f.item === now.link.from : now.phase === "seed" && f.item === itemOf(output);
+  f.element.classList.toggle("computed", has);
+  f.element.classList.toggle("arrived", !!g && g.done);
+  f.element.classList.toggle("now", current);
+  f.element.setAttribute("aria-label", spoken(f, has, g));
+  for (const [key, value] of [["value", has && f.end ? f.end.value : null], ["gradient", g ? g.sum : null]])
+    if (isNumber(value)) f.element.dataset[key] = value;
+    else delete f.element.dataset[key];
+}
+
+function showLink(link) {
+  const { now, passed } = reachedNow;
+  link.line.classList.toggle("passed", passed.has(link));
+  link.line.classList.toggle("now", now.link === link);
+  link.label.classList.toggle("now", now.link === link);
+  link.label.textContent = passed.has(link) && isNumber(link.local) ? `×${number(link.local)}` : "";
+}
+
 function go(step, quiet = false) {
   at = Math.max(0, Math.min(step, steps.length - 1));
-  const now = steps[at];
-  const computed = new Set(), sums = new Map();
-  let passed = new Set();
+  const now = steps[at], computed = new Set(), sums = new Map(), passed = new Set();
   for (const s of steps.slice(0, at + 1)) {
     if (s.phase === "forward") s.items.forEach((i) => computed.add(i));
     if (s.phase === "seed") sums.set(output, { sum: output.gradient, done: true });
@@ -209,28 +305,10 @@ function go(step, quiet = false) {
   }
   if (now.phase === "end")
     for (const v of vertices) if (v.gradient != null) sums.set(v, { sum: v.gradient, done: true });
-  for (const f of faces) {
-    const has = computed.has(f.item), v = f.shown, g = v && sums.get(v);
-    const text = has && v ? nodeLines(v.value) : [];
-    f.valueLines.forEach((t, i) => (t.textContent = text[i] ?? ""));
-    const slope = !g ? [] : g.sum == null ? [`${g.count} of ${g.of} paths`] : slopeLines(v, g.sum, g.done ? "" : " …");
-    f.gradientLines.forEach((t, i) => (t.textContent = (slope[i] ?? "").trim()));
-    const current = now.phase === "forward" ? now.items.includes(f.item)
-      : now.phase === "backward" ? f.item === now.link.from : now.phase === "seed" && f.item === itemOf(output);
-    f.element.classList.toggle("computed", has);
-    f.element.classList.toggle("arrived", !!g && g.done);
-    f.element.classList.toggle("now", current);
-    f.element.setAttribute("aria-label", spoken(f, has, g));
-    for (const [key, value] of [["value", has && f.end ? f.end.value : null], ["gradient", g ? g.sum : null]])
-      if (isNumber(value)) f.element.dataset[key] = value;
-      else delete f.element.dataset[key];
-  }
-  for (const link of links) {
-    link.line.classList.toggle("passed", passed.has(link));
-    link.line.classList.toggle("now", now.link === link);
-    link.label.classList.toggle("now", now.link === link);
-    link.label.textContent = passed.has(link) && isNumber(link.local) ? `×${number(link.local)}` : "";
-  }
+  reachedNow = { now, computed, sums, passed };
+  inSight();
+  drawnFaces.forEach(showFace);
+  drawnLinks.forEach(showLink);
   tips();
   const { title, lines } = words(now);
   const about = mentioned(now), said = lines.filter((l) => l);
@@ -259,7 +337,7 @@ function mentioned(step) {
 }
 
 function tips() {
-  for (const { line, flows } of links) {
+  for (const { line } of drawnLinks) {
     const c = line.classList, back = c.contains("passed");
     const tip = `url(#${c.contains("now") ? "tip-now" : c.contains("path") ? "tip-path" : c.contains("first") ? "tip-wrong" : "tip"})`;
     line.setAttribute(back ? "marker-start" : "marker-end", tip);
@@ -279,6 +357,6 @@ function spoken(f, has, g) {
 function reveal(step) {
   const item = step.phase === "forward" ? step.items[0] : step.phase === "backward" ? step.link.from
     : step.phase === "seed" ? itemOf(output) : null;
-  const element = item && faceOf.get(item)?.element;
+  const element = item && itemElement(item);
   if (element) sight(element);
 }

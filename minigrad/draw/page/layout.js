@@ -20,6 +20,7 @@ function layered(items, links, vertical, gap) {
   // Links over several ranks pass through a small stand-in in each, unless there were too many.
   const span = ({ from, to }) => nodes[to].rank - nodes[from].rank;
   const crowd = links.reduce((sum, link) => sum + span(link), 0) > 4 * items.length + 2000;
+  const busy = links.length > 3000; // fewer sweeps then: nobody follows single lines
   const chains = links.map((link) => {
     const { from, to } = link;
     const chain = [nodes[from]];
@@ -77,7 +78,7 @@ function layered(items, links, vertical, gap) {
   layers.forEach((_, r) => (layers[r] = placed[r]));
   number();
   let best = layers.map((layer) => [...layer]), least = crossings();
-  for (let sweep = 0; sweep < 10 && least; sweep++) {
+  for (let sweep = 0; sweep < (busy ? 2 : 10) && least; sweep++) {
     const forward = sweep % 2 === 0;
     for (const layer of forward ? layers : [...layers].reverse()) {
       for (const n of layer) {
@@ -101,7 +102,7 @@ function layered(items, links, vertical, gap) {
       edge += n.across + SEPARATION;
     }
   }
-  for (let sweep = 0; sweep < 16; sweep++) {
+  for (let sweep = busy ? 10 : 0; sweep < 16; sweep++) {
     const forward = sweep % 2 === 0;
     for (const layer of forward ? layers : [...layers].reverse()) {
       const offsets = [0];

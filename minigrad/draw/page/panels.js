@@ -8,25 +8,27 @@ function choose(item) {
   about(item);
 }
 
-function about(item) {
-  const panel = find("about");
-  for (const f of faces) f.element.classList.remove("path", "chosen");
-  for (const link of links) link.line.classList.remove("path");
-  picture.classList.toggle("choosing", !!item);
-  if (!item) {
-    tips();
-    panel.replaceChildren();
-    return;
-  }
-  const reached = new Set([item]);
-  for (const i of items) if (linksInto.get(i)?.some((l) => l.flows && reached.has(l.from))) reached.add(i);
-  for (const link of links) link.line.classList.toggle("path", link.flows && reached.has(link.from));
-  const flowing = item.parts || item.gradient != null;
-  for (const f of faces) {
-    f.element.classList.toggle("path", flowing ? reached.has(f.item) : f.item === item);
-    f.element.classList.toggle("chosen", f.item === item);
+// Highlights the chosen node and its paths to the output, of all that is drawn.
+let paths = new Set();
+function marked() {
+  const flowing = chosen && (chosen.parts || chosen.gradient != null);
+  picture.classList.toggle("choosing", !!chosen);
+  for (const link of drawnLinks) link.line.classList.toggle("path", link.flows && paths.has(link.from));
+  for (const f of drawnFaces) {
+    f.element.classList.toggle("path", !!chosen && (flowing ? paths.has(f.item) : f.item === chosen));
+    f.element.classList.toggle("chosen", f.item === chosen);
+    f.element.classList.toggle("found", foundItems.has(f.item));
   }
   tips();
+}
+
+function about(item) {
+  const panel = find("about");
+  paths = new Set(item ? [item] : []);
+  if (item) for (const i of items) if (linksInto.get(i)?.some((l) => l.flows && paths.has(l.from))) paths.add(i);
+  inSight();
+  marked();
+  if (!item) return panel.replaceChildren();
   const end = exitOf(item);
   panel.replaceChildren(htmlOf("h2", {}, nameOf(item)));
   const formula = item.formula && parsed(item.formula);
@@ -61,7 +63,8 @@ function chainRule(end) {
   for (const [left, right, value] of end.chainMath) {
     const cell = (part) => htmlOf("td", {}, ...(part ? [displayed(...(parsed(part) ?? [part]))] : []));
     const sides = [...(right ? [mathOf("mo", "="), ...(parsed(right) ?? [])] : [])];
-    table.append(htmlOf("tr", {}, cell(left), htmlOf("td", {}, displayed(...sides)), htmlOf("td", {}, value ? `= ${value.replaceAll("-", "−")}` : "")));
+    table.append(htmlOf("tr", {}, cell(left), htmlOf("td", {}, displayed(...sides),
+      ...(value ? [htmlOf("span", {}, `= ${value.replaceAll("-", "−")}`)] : []))));
   }
   return [htmlOf("div", { class: "scroll wide", tabindex: 0, role: "region", "aria-label": "Chain rule" }, table),
     htmlOf("details", {}, htmlOf("summary", {}, "As text"), text)];

@@ -32,6 +32,7 @@ function placeWorld() {
   }
   if (!look.own) fit();
   world.setAttribute("transform", `translate(${look.x} ${look.y}) scale(${look.scale})`);
+  inSight();
   drawMap();
 }
 
@@ -121,7 +122,7 @@ function drawMap() {
   const scale = (narrow.matches ? 80 : 150) / Math.max(plan.width, plan.height, 1);
   if (map.plan !== plan) {
     map.plan = plan;
-    const d = faces.map((f, i) => `M${plan.at[i].x - f.width / 2} ${plan.at[i].y - f.height / 2}h${f.width}v${f.height}h${-f.width}z`).join("");
+    const d = faces.map((f, i) => outlineOf(f, plan.at[i])).join("");
     const svg = svgOf("svg", { width: plan.width * scale, height: plan.height * scale, viewBox: `0 0 ${plan.width} ${plan.height}`, "aria-hidden": "true" },
       svgOf("path", { d }), svgOf("rect", { class: "seen" }));
     map.replaceChildren(svg);
@@ -155,9 +156,10 @@ function search(text) {
   markFound();
   if (found.length) meet();
 }
+let foundItems = new Set();
 function markFound() {
-  for (const f of faces) f.element.classList.remove("found");
-  for (const v of found) faceOf.get(itemOf(v))?.element.classList.add("found");
+  foundItems = new Set(found.map(itemOf));
+  marked();
 }
 // Shows the match that is next, and opens the box that it is in.
 function meet() {
