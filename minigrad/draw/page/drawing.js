@@ -154,6 +154,7 @@ function outlines() {
 function inSight() {
   if (!crowded()) return;
   const { width, height } = frame(), wanted = new Set();
+  picture.classList.toggle("near", look.scale >= NEAR);
   const now = steps[at], about = [...(now?.items ?? []), now?.link?.from, now?.link?.to, chosen].filter(Boolean);
   if (about.length <= 50) for (const item of about) wanted.add(faceOf.get(itemOf(item)));
   if (look.scale >= NEAR)
