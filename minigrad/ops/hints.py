@@ -92,7 +92,7 @@ def nearest(name: str, offered: Iterable[str]) -> str | None:
 
 def hint(name: str, module: str) -> str:
     """What to say behind "no attribute": nothing, where nothing is near."""
-    if name[0] == "_" or len(name) > 30:  # a tool that asks what this is
+    if not name or name[0] == "_" or len(name) > 30:  # a tool that asks what this is
         return ""
     if name in FUNCTIONS:
         return f": {FUNCTIONS[name]}"
