@@ -221,6 +221,8 @@ def test_memory_is_shared_by_dlpack_without_gradient_only():
     t = mg.Tensor([1.0, 2.0])
     np.testing.assert_array_equal(np.from_dlpack(t), [1, 2])
     assert t.__dlpack_device__() == (1, 0)
+    for version in (None, (0, 8), (1, 0)):  # read-only, or a copy for who knows of no such thing
+        assert "dltensor" in repr(t.__dlpack__(max_version=version))
     with pytest.raises(TypeError, match="w requires a gradient: as an array it would lose it"):
         w = mg.Tensor([1.0], requires_grad=True)
         np.from_dlpack(w)

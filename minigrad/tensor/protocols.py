@@ -90,8 +90,14 @@ class Protocols:
         return array if dtype is None else array.astype(dtype, copy=False)
 
     def __dlpack__(self: Any, **kwargs: Any) -> Any:
-        """The values, for libraries that share memory; as `__array__`, without gradient only."""
-        return self.__array__().__dlpack__(**kwargs)
+        """The values, for libraries that share memory; as `__array__`, without gradient only.
+
+        Who does not say that he knows of memory that is read-only gets a copy.
+        """
+        values = self.__array__()
+        if (kwargs.get("max_version") or (0, 0)) < (1, 0):
+            values = values.copy()
+        return values.__dlpack__(**kwargs)
 
     def __dlpack_device__(self: Any) -> tuple[int, int]:
         """The cpu, by the numbers of the standard."""
