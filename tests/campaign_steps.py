@@ -133,6 +133,8 @@ def replaced(x: Any) -> Any:
 
 def rolled(x: Any) -> Any:
     """A loop over what an array holds."""
+    if len(x) > 20:
+        raise ValueError("that would be a long loop")
     total = 0.0
     for row in x:
         total = 0.9 * total + np.sum(row * row)

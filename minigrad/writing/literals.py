@@ -246,11 +246,22 @@ def array(x: Any) -> str:
     code = f"np.array({elements(x)}{kind})"
     if len(code) > WIDTH - 12:
         rows = [f"{elements(row)}," for row in x]
-        filled = [textwrap.fill(row, WIDTH - 8, break_on_hyphens=False) for row in rows]
-        text = "\n".join(filled) if x.ndim > 1 else textwrap.fill(" ".join(rows), WIDTH - 8)
+        text = "\n".join(map(filled, rows)) if x.ndim > 1 else filled(" ".join(rows))
         body = "    [\n" + textwrap.indent(text, "        ") + "\n    ]"
         code = f"np.array(\n{body}{kind}\n)"
     return code
+
+
+def filled(text: str) -> str:
+    """Words in lines as long as fit."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        if line and len(line) + 1 + len(word) > WIDTH - 8:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return "\n".join([*lines, line])
 
 
 def zeros(shape: tuple[int, ...], dtype: Any) -> str:
