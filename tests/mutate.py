@@ -199,6 +199,7 @@ class Campaign:
         items = session.items[:: self.options.every]
         callers = self.callers(items)
         living: dict[str, list[FunctionType]] = {}
+        gc.unfreeze()  # what is frozen is not among the objects
         for x in gc.get_objects():
             if type(x) is FunctionType and x.__code__.co_filename in self.files:
                 living.setdefault(place(x.__code__), []).append(x)
