@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from minigrad.errors import label
 from minigrad.graph import Variable, ancestors, modes, tracing, variable
 from minigrad.numbers import asked_by_others, refusal
 from minigrad.ops.record import Op, implementations
+
+if TYPE_CHECKING:
+    from minigrad.tensor.tensor import Tensor
 
 float64 = np.float64
 ndarray = np.ndarray
@@ -134,7 +137,7 @@ class Protocols:
             raise TypeError(f"{label(self)} is a single number: it has no len()")
         return int(self.shape[0])
 
-    def __iter__(self: Any) -> Iterator[Any]:
+    def __iter__(self: Any) -> Iterator[Tensor]:
         if not self.shape:
             raise TypeError(f"{label(self)} is a single number: it cannot be iterated or unpacked")
         return iter(ops.unstack(self))
