@@ -103,7 +103,7 @@ function evaluated(text, names) {
       return FUNCTIONS[f] ? nd.map(FUNCTIONS[f], x) : WHOLE[f](x);
     }
     const word = /^[\p{L}_][\p{L}\d_]*/u.exec(source.slice(at));
-    return fail(word ? `${word[0]} is no name that is known here` : at < source.length ? `${source[at]} is not understood` : "something is missing at the end");
+    return fail(word ? `${word[0]} is no name that is known here` : at < source.length ? `${String.fromCodePoint(source.codePointAt(at))} is not understood` : "something is missing at the end");
   }
   skip();
   if (at === source.length) fail("write a number or a formula");

@@ -94,13 +94,14 @@ function judged(text, q) {
   try {
     answer = evaluated(text, known());
   } catch (error) {
-    return { right: false, words: `That cannot be read: ${error.message}.` };
+    const why = error instanceof RangeError ? "it is nested too deeply" : error.message;
+    return { right: false, words: `That cannot be read: ${why}.` };
   }
   const literal = /^\s*[-−+]?(\d*)\.?(\d*)(?:e[-+]?\d+)?\s*$/i.exec(text);
   const digits = literal ? `${literal[1]}${literal[2]}`.replace(/^0+/, "").length : 0;
   const place = literal && !/e/i.test(text) && digits >= 2 ? 0.5000001 * 10 ** -literal[2].length : 0;
   const size = (x) => Math.max(...Array.from(nd.dataOf(x), Math.abs).filter(Number.isFinite), 0);
-  const near = (a, b) => Object.is(a, b) || (a !== a && b !== b) || a === b || Math.abs(a - b) <= Math.max(place, 1e-6 * Math.max(Math.abs(a), Math.abs(b)), 1e-9 * size(q.truth));
+  const near = (a, b) => Object.is(a, b) || (a !== a && b !== b) || a === b || (Number.isFinite(a - b) && Math.abs(a - b) <= Math.max(place, 1e-6 * Math.max(Math.abs(a), Math.abs(b)), 1e-9 * size(q.truth)));
   const whole = !one(answer);
   const like = (truth) => {
     const [a, b] = [nd.dataOf(answer), nd.dataOf(truth)];
