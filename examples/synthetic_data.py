@@ -273,8 +273,11 @@ def draw(found: Any, path: str) -> None:
     shown = {"real": (data.x, data.y), **rows}
     for ax, (name, (x, y)) in zip(figure.subplots(1, 3, sharex=True, sharey=True), shown.items()):
         at = x @ axes
-        ax.scatter(*at.T, c=np.where(y == 1, "tab:blue", "tab:red"), s=8, alpha=0.6)
-        ax.set_title(name)
+        for label, (kind, colour) in enumerate([("malignant", "tab:red"), ("benign", "tab:blue")]):
+            ax.scatter(*at[y == label].T, color=colour, s=8, alpha=0.6, label=kind)
+        ax.set(title=name, xlabel="first principal axis")
+    figure.axes[0].set_ylabel("second principal axis")
+    figure.axes[0].legend()
     figure.savefig(path, dpi=120)
 
 
