@@ -161,3 +161,20 @@ def test_rows_of_nothing() -> None:
     assert mg.logsumexp(mg.Tensor(np.ones((2, 0))), axis=1).data.tolist() == [-INF, -INF]
     assert mg.softmax(mg.Tensor(np.ones((2, 0)))).shape == (2, 0)
     assert mg.logsumexp(mg.Tensor([INF, 1.0])).item() == INF
+
+
+def test_pushed_forward_by_rows() -> None:
+    v = np.array([[1.0, -2.0, 0.5], [0.3, 0.7, 1.0], [2.0, 0.1, -1.0]])
+    p = np.array([shares(r) for r in ROWS.tolist()])
+    along = (p * v).sum(1)
+    tangent = mg.jvp(lambda x: mg.logsumexp(x, axis=1), (ROWS,), (v,))[1]
+    np.testing.assert_allclose(tangent, along, rtol=1e-12)
+    finite = np.where(np.isfinite(ROWS), ROWS, -900.0)
+    tangent = mg.jvp(mg.log_softmax, (finite,), (v,))[1]
+    np.testing.assert_allclose(tangent, v - along[:, None], rtol=1e-12)
+
+
+def test_parameters_of_activations() -> None:
+    for x, by_slope, by_alpha in ((-2.0, -2.0, math.expm1(-2.0)), (3.0, 0.0, 0.0)):
+        assert mg.grad(mg.leaky_relu, argnums=1)(x, 0.1) == by_slope
+        assert mg.grad(mg.elu, argnums=1)(x, 0.5) == pytest.approx(by_alpha, rel=1e-14)
