@@ -22,7 +22,7 @@ from minigrad.autodiff.derived import Derived
 from minigrad.autodiff.functions import grad, value_and_grad
 from minigrad.explain.ledger import Chart
 from minigrad.explain.markup import code_span
-from minigrad.explain.report import Explanation
+from minigrad.explain.report import LAST, ROWS, Explanation
 from minigrad.reading.names import Scope, elsewhere, is_tensor, names
 from minigrad.reading.wording import visible
 from minigrad.tensor import Tensor
@@ -98,6 +98,9 @@ class General:
             f"  {quantity:<{left}} = {formula:<{mid}}   {shape if shape != '()' else ''}".rstrip()
             for quantity, formula, shape in rows
         ]
+        if len(lines) > ROWS:
+            more = f"  ⋯ ({len(lines) - ROWS:,} more, in .rows)"
+            lines = [*lines[: ROWS - LAST], more, *lines[-LAST:]]
         chart = self.explanation.chart
         for v in chart.wrt:
             ratio = visible(chart.ratio(chart.output, v, True))

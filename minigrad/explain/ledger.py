@@ -451,6 +451,9 @@ class Chart:
         piece = self.pieces[u]
         if not 1 < piece.size <= LONGEST // 3 or any(type(n.ans) is tuple for n in piece.inside):
             return []
+        written = self.expressions(u).get(v)
+        if written is not None and any("steps" in e.kwargs for e in written.program.equations):
+            return []  # which a sign stands for
         sheet = self.sheet()
         arrives = piece.flows(self.gradients[u], passed)
         found: list[tuple[Formula | None, Formula]] = []
