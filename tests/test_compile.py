@@ -274,6 +274,16 @@ def test_differentiating_by_whole_numbers() -> None:
         mg.compile(lambda x: mg.grad(f)(x > 1))(x)
 
 
+@pytest.mark.parametrize("kind", "? i1 u1 i4 i8 f2 f4 f8".split())
+def test_odd_pads_keep_the_dtype(kind: str) -> None:
+    x = np.array([[1, 0, 1, 1], [0, 1, 1, 3]]).astype(kind)
+    for mode in ("reflect", "symmetric"):
+        f = lambda x, m=mode: np.pad(x, ((1, 2), (2, 1)), mode=m, reflect_type="odd")
+        got, expected = mg.compile(f)(x), f(x)
+        assert got.dtype == expected.dtype
+        np.testing.assert_array_equal(got, expected)
+
+
 def test_vectors_without_elements() -> None:
     each = lambda x: np.apply_along_axis(np.cumsum, -1, x)
     for shape in ((0,), (2, 0)):

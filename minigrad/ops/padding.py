@@ -114,6 +114,7 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
         known = ", ".join(["constant", *_REPEATING, "linear_ramp", *_SUMMARIES, "empty"])
         raise TypeError(f"pad: mode={mode!r} is not supported (it takes {known})")
     odd = mode in _MIRRORS and options.pop("reflect_type", "even") == "odd"
+    kind = np.result_type(array)
     _refuse_options(mode, options)
     for axis, pair in enumerate(pairs):
         if pair != (0, 0):
@@ -122,6 +123,8 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
                     f"pad: axis {axis} is empty: mode={mode!r} finds nothing to repeat"
                 )
             array = repeated(array, axis, pair, mode, odd)
+            if odd and np.result_type(array) != kind:
+                array = array.astype(kind)  # as NumPy has it: what is not 0 is True
     return array
 
 
