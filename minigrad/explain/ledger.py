@@ -9,7 +9,6 @@ Elsewhere it is what one quantity passes on to another, ``dW = Xᵀ @ dz``.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -23,7 +22,7 @@ from minigrad.explain.layers import layers
 from minigrad.explain.paper import UNREADABLE, traced
 from minigrad.explain.passes import Before, passes
 from minigrad.explain.pieces import Piece, edges_to, passed
-from minigrad.explain.rows import LONGEST, Row
+from minigrad.explain.rows import LONGEST, Row, name_in_ratio
 from minigrad.explain.sheet import Sheet
 from minigrad.graph import AnyNode, ancestors
 from minigrad.ops.record import Op
@@ -307,7 +306,7 @@ class Chart:
                             for v in piece.below
                         }
                     self._formulas[u] = {
-                        v: f for v, f in written.items() if worth(f, self.steps[u, v])
+                        v: f for v, f in written.items() if closed.worth(f, self.steps[u, v])
                     }
                 except UNREADABLE:
                     pass
@@ -338,7 +337,7 @@ class Chart:
                 formula = sheet.formula(pending[v], *same, entrywise=entrywise)
         except UNREADABLE:
             return []
-        if not worth(formula, self.gradients[v]):
+        if not closed.worth(formula, self.gradients[v]):
             return []
         used = dict.fromkeys(n.op for u in self.order for n in self.pieces[u].inside)
         rules = [DERIVATIVES[op] for op in used if op in DERIVATIVES]
@@ -497,18 +496,5 @@ def step_text(step: Step) -> str:
     return sum_of_products(step, TEXT)
 
 
-def worth(formula: Formula, value: Any) -> bool:
-    """Whether a formula is worth the number beside it, to the digits that its terms have."""
-    digits, rounding = (1e-4, 1e-6) if formula.single else (1e-8, 1e-14)
-    found, largest = formula.evaluated()
-    with np.errstate(all="ignore"):
-        scale = digits * float(np.max(np.abs(value), initial=0.0)) + rounding * largest
-        return bool(np.allclose(found, value, rtol=digits, atol=scale, equal_nan=True))
-
-
 def ones(x: Any) -> Any:
     return np.ones_like(x)[()]
-
-
-def name_in_ratio(name: str) -> str:
-    return name if re.fullmatch(r"[\w.\[\]'\"]+", name) else f"({name})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -136,3 +137,7 @@ def middle(words: list[str], most: int = 12) -> list[str]:
         return words
     half = most // 2
     return [*words[:half], f"⋯ ({len(words) - 2 * half:,} more) ⋯", *words[-half:]]
+
+
+def name_in_ratio(name: str) -> str:
+    return name if re.fullmatch(r"[\w.\[\]'\"]+", name) else f"({name})"
