@@ -191,6 +191,12 @@ def test_units_of_rounded_arrays() -> None:
     np.testing.assert_allclose(read(np.array([0.1234, 0.0123, -1.2345])).implied, [1e-4] * 3)
 
 
+@pytest.mark.parametrize(("hand", "right"), [(-1130.0, True), (-1132, True), (-1100.0, False)])
+def test_long_whole_numbers_may_be_rounded(hand: float, right: bool) -> None:
+    x = leaf(-565.845)
+    assert mg.check_derivation(x**2, {x: hand}).ok == right
+
+
 def test_objects_that_refuse_to_be_shown() -> None:
     class Shy:
         def __repr__(self) -> str:

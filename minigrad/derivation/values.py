@@ -22,6 +22,8 @@ from minigrad.tensor import Tensor
 NOTHING_WRITTEN = {"", "?", "-", "–", "—", "n/a", "na", "none", "nil", "todo", "tbd", "...", "…"}
 COARSE = {"float16": 1e-3, "bfloat16": 8e-3, "float32": 1.2e-7, "complex64": 1.2e-7}
 """Relative spacing of the types that are coarser than float64."""
+LONG = 3
+"""Whole numbers of so many digits, zeros at the end left out, may be rounded; others are exact."""
 PRINTED = 12
 """A computed float64 has more significant digits than so many, but for one in 10,000."""
 
@@ -250,11 +252,11 @@ def shortness(hand: Any, spacing: float) -> Any:
     """One in the last place of floats that are written with few digits; else 0.
 
     All entries of an array are written to the same decimal place, or to the same number of
-    significant digits; whole numbers are exact.
+    significant digits; short whole numbers are exact.
     """
     nothing = np.zeros(hand.shape)
     finite = hand[np.isfinite(hand) & (hand != 0)]
-    if not finite.size or np.all(finite == np.round(finite)):
+    if not finite.size:
         return nothing
     kind, most = (np.float32, 5) if spacing else (np.float64, PRINTED)
     if finite.size > 20 and any(len(str(kind(x))) > most + 7 for x in finite[:20].tolist()):
@@ -263,6 +265,9 @@ def shortness(hand: Any, spacing: float) -> Any:
     if max(len(s.digits) for s in spelled) > most:
         return nothing
     place = min(int(s.exponent) for s in spelled)
+    if np.all(finite == np.round(finite)):
+        long = max(len(s.digits) for s in spelled) >= LONG
+        return np.full(hand.shape, 10.0**place) if long else nothing
     fixed = np.full(hand.shape, 10.0 ** min(place, 0))
     if hand.size == 1:
         return fixed
