@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
 import warnings
 from typing import Any
 
@@ -166,7 +167,7 @@ DATA = (np.array([[4.0, 1.0], [2.0, 3.0]]), np.array([[1.0, 1.0], [2.0, 0.0]]))
 
 def example(op: Op) -> list[str]:
     """A gradient as it is computed now; of a function without, a value."""
-    if registry.get(op.name) is not op or op.name.startswith("special.") or op is empty_like:
+    if not offered(op) or op is empty_like:
         return []
     point = recorded(op)[1] if op.elementwise and op.vjps is not None else []
     if point:
@@ -176,6 +177,12 @@ def example(op: Op) -> list[str]:
         value = f"{float(grad(op, by)(*given)):.6g}"
         return [">>> import minigrad as mg", f'>>> print(f"{{{call}:.6g}}")', value]
     return of_arrays(op)
+
+
+def offered(op: Op) -> bool:
+    """Whether the op can be called as ``mg.<name>``: some are for rules alone."""
+    *home, name = ["minigrad", *op.name.split(".")]
+    return registry.get(op.name) is op and hasattr(sys.modules.get(".".join(home)), name)
 
 
 def of_arrays(op: Op) -> list[str]:
