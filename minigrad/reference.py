@@ -157,7 +157,7 @@ def answers(op: Op) -> dict[str, list[str]]:
     return {"Returns": returns, "Raises": raises}
 
 
-ARGUMENTS = {
+ARGUMENTS: dict[str, Any] = {
     "axis": 0, "axis1": 0, "axis2": 1, "source": 0, "destination": 1, "shape": (2, 2), "shift": 1,
     "dtype": "float32", "pad_width": 1, "kth": 0, "i": 0,
 }  # fmt: skip

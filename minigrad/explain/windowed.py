@@ -32,7 +32,9 @@ class Steps:
     """Equations that lead from some variables to one: what a sign stands for."""
 
     def __init__(self, inputs: list[Var], equations: list[Equation], result: Var) -> None:
-        self.inputs, self.equations, self.result = inputs, equations, result
+        self.inputs: list[Var] = inputs
+        self.equations: list[Equation] = equations
+        self.result: Var = result
 
     def __call__(self, *args: Any) -> Any:
         env: dict[Var, Any] = dict(zip(self.inputs, args, strict=True))
@@ -53,11 +55,11 @@ def signed(w: Writer, e: Equation, args: list[Term]) -> Term:
     return w.style.fill(w.pattern(e.op), *args)
 
 
-correlated = sign("correlated", 2)
-convolved = sign("convolved", 2)
-winner = sign("winner", 2)
-largest = sign("maxpool", 1)
-spread = sign("spread", 1)
+correlated: Op = sign("correlated", 2)
+convolved: Op = sign("convolved", 2)
+winner: Op = sign("winner", 2)
+largest: Op = sign("maxpool", 1)
+spread: Op = sign("spread", 1)
 
 NOTATION[correlated] = infix("product", ("power", "power"), " ⋆ ", r"\star", "⋆")
 NOTATION[convolved] = infix("product", ("power", "power"), " ∗ ", r"\ast", "∗")

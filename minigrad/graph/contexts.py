@@ -13,9 +13,9 @@ class Entry:
     __slots__ = ("closed", "outer", "value")
 
     def __init__(self, value: Any, outer: Entry | None) -> None:
-        self.value = value
-        self.outer = outer
-        self.closed = False
+        self.value: Any = value
+        self.outer: Entry | None = outer
+        self.closed: bool = False
 
     def close(self) -> None:
         self.closed = True
@@ -32,7 +32,7 @@ class Switch:
 
     def __init__(self, name: str, default: Any) -> None:
         self.variable: ContextVar[Entry | None] = ContextVar(name, default=None)
-        self.default = default
+        self.default: Any = default
 
     def entry(self) -> Entry | None:
         """The innermost entry that is open."""
@@ -54,8 +54,8 @@ class Held:
     __slots__ = ("before", "variable")
 
     def __init__(self, variable: ContextVar[Any]) -> None:
-        self.variable = variable
-        self.before = variable.get()
+        self.variable: ContextVar[Any] = variable
+        self.before: Any = variable.get()
 
     def close(self) -> None:
         self.variable.set(self.before)
@@ -71,8 +71,8 @@ class Mode(ContextDecorator):
     __slots__ = ("open", "value", "variable")
 
     def __init__(self, variable: ContextVar[Any] | Switch, value: Any) -> None:
-        self.variable = variable
-        self.value = value
+        self.variable: ContextVar[Any] | Switch = variable
+        self.value: Any = value
         self.open: list[Entry | Held] = []
 
     def _recreate_cm(self) -> Mode:

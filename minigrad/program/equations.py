@@ -15,7 +15,7 @@ import keyword
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -149,7 +149,7 @@ class Program:
     constants: dict[Var, Any]
     equations: list[Equation]
     result: Any
-    __signature__ = Called()
+    __signature__: ClassVar[Called] = Called()
 
     def __post_init__(self) -> None:
         self.name = unicodedata.normalize("NFKC", self.name)  # as Python itself reads it
