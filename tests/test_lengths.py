@@ -114,3 +114,33 @@ def test_infinite_elements_have_the_gradient_that_numpy_would_give() -> None:
         slope = mg.grad(np.linalg.norm)(np.array([np.inf, 1.0]))
         nan = mg.grad(np.linalg.norm)(np.array([np.nan, 1.0]))
     assert np.isnan(slope[0]) and slope[1] == 0 and np.isnan(nan).all()
+
+
+EVEN = {
+    "norm": lambda x: np.linalg.norm(x) ** 2 + np.linalg.norm(x) ** 4,
+    "cosh": lambda x: np.cosh(np.linalg.norm(x)),
+    "hypot": lambda x: np.sum(np.hypot(x, x[::-1]) ** 2),
+    "abs": lambda x: np.sum(np.abs(x) ** 2),
+    "sum of abs": lambda x: np.sum(np.abs(x)) ** 2,
+}
+SECOND = {
+    "hessian": mg.hessian,
+    "reverse": lambda f: mg.jacobian(mg.grad(f), mode="reverse"),
+    "forward": lambda f: mg.jacobian(mg.grad(f), mode="forward"),
+}
+
+
+@pytest.mark.parametrize("second", SECOND)
+@pytest.mark.parametrize("f", EVEN)
+def test_compiled_second_derivatives_do_not_keep_where_they_were_traced(f, second):
+    points = [np.zeros(3), np.array([0.3, -1.0, 2.0]), np.array([0.0, 0.0, 2.0])]
+    eager = SECOND[second](EVEN[f])
+    for first in points:
+        compiled = mg.compile(SECOND[second](EVEN[f]))
+        for x in (first, *points):
+            np.testing.assert_allclose(compiled(x), eager(x), rtol=1e-12, atol=1e-15)
+
+
+def test_a_first_derivative_is_traced_without_the_limit():
+    program = mg.trace(mg.grad(lambda x: np.linalg.norm(x) ** 2), np.ones(2))
+    assert "logical_and" not in program.source

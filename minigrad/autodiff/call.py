@@ -188,8 +188,9 @@ class Call:
     def pull(self, seeds: list[tuple[AnyNode, Any]], lift: Any = None) -> list[Any]:
         """Gradients of the inputs; zeros where nothing depends on them."""
         if modes.special:
+            again = tracing.get() is not None and (running or pushing.get())
             with recording_on():
-                found = backward_pass(seeds, self.nodes, lift)
+                found = backward_pass(seeds, self.nodes, lift, limits="traced" if again else True)
         else:
             found = backward_pass(seeds, self.nodes, lift)
         if lift is None:

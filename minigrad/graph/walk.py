@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.constants import as_kept
-from minigrad.graph.contexts import inspector, modes
+from minigrad.graph.contexts import inspector, modes, tracing
 from minigrad.graph.nodes import AnyNode, Node1, Node2, Passive, Slots, next_seq, picked
 from minigrad.ops.record import Op
 from minigrad.ops.shape import broadcasts, unbroadcast
@@ -70,7 +70,7 @@ def backward_pass(
     wanted: Collection[AnyNode] | None = None,
     lift: Callable[[Any, AnyNode], Any] | None = None,
     ends: bool = False,
-    limits: bool = True,
+    limits: bool | str = True,
 ) -> dict[AnyNode, Any]:
     """Gradients of the sum of ``seed * output`` over the given outputs.
 
@@ -86,8 +86,9 @@ def backward_pass(
         Tensors and so are themselves recorded.
     ends : bool
         Whether the walk ends at the wanted nodes, also where others lie behind.
-    limits : bool
-        Whether `slope_at_zero` is asked, where the rules run on Tensors.
+    limits : bool or "traced"
+        Whether `slope_at_zero` is asked, where the rules run on Tensors; in a trace, for
+        whatever values there will be.
 
     Returns
     -------
@@ -96,6 +97,8 @@ def backward_pass(
     """
     inspect = inspector.get() if modes.special else None
     careful = inspect is not None or lift is not None
+    if limits is True and modes.special and tracing.get() is not None:
+        limits = False  # of no use to values of one call, which the program will not have
     node: Any
     oldest, inner = 0, False
     if wanted is not None:
@@ -172,7 +175,11 @@ def backward_pass(
 
 
 def contributions(
-    node: AnyNode, g: Any, lift: Callable[[Any, AnyNode], Any] | None, inspect: Any, limits: bool
+    node: AnyNode,
+    g: Any,
+    lift: Callable[[Any, AnyNode], Any] | None,
+    inspect: Any,
+    limits: bool | str,
 ) -> Iterator[tuple[AnyNode, Any]]:
     """What ``node`` passes back: each parent with its share of the gradient."""
     op, parents, ans = node.op, node.parents, node.ans
@@ -193,7 +200,9 @@ def contributions(
             ans = tuple(lift(y, picked(node, i)) for i, y in enumerate(ans))
         else:
             ans = lift(ans, node)
-    slope = slope_at_zero(node, g, lift) if limits and lift and op.half_square else None
+    slope = None
+    if limits and lift is not None and op.half_square:
+        slope = slope_at_zero(node, ans, g, lift, limits == "traced")
     if slope is not None:
         for argnum, parent in enumerate(parents):
             if parent is not None:
@@ -218,34 +227,48 @@ def contributions(
             yield parent, c
 
 
-def slope_at_zero(node: AnyNode, g: Any, lift: Callable[[Any, AnyNode], Any]) -> Any:
+MIXED = 32
+"""Elements up to which a trace asks for the slope of each."""
+
+
+def slope_at_zero(
+    node: AnyNode, ans: Any, g: Any, lift: Callable[[Any, AnyNode], Any], traced: bool
+) -> Any:
     """``dg / d ans`` where both are 0, and 0 elsewhere; None where that is so nowhere.
 
     With r for ``ans``, ``g r'`` is ``(g / r) (r² / 2)'``, and its derivative asks for the first
     factor at 0 / 0: which, after l'Hôpital, is what ``g`` has for a slope as a function of r.
     The gradient of f(‖x‖) so has a derivative at 0 where f is even: of ‖x‖², of cosh ‖x‖.
+    ``traced``, it is computed for whatever values the program will be called with.
     """
     source = getattr(g, "node", None)
-    if source is None or not np.any(zero := (node.ans == 0) & (g._value == 0)):
+    if source is None:
+        return None
+    zero: Any = (node.ans == 0) & (g._value == 0)
+    if not traced and not np.any(zero):
         return None
 
     def probe(seed: Any) -> Any:
         """The slopes, where every element of ``g`` depends on its own of ``ans`` alone."""
         found = backward_pass([(source, seed)], {node}, lift, ends=True, limits=False).get(node)
-        return None if found is None else found * (zero * seed)
+        return None if found is None else found * seed
 
     slope = probe(np.ones_like(g._value))
-    if slope is None or g._value.size == 1:
-        return slope
-    signs = np.resize([1, -1, -1, 1, -1], g._value.shape).astype(g._value.dtype)
-    other = probe(signs)
-    mixed = getattr(slope, "_value", slope) != getattr(other, "_value", other)
-    slope = slope * ~mixed
-    for i in np.argwhere(mixed):  # one by one, where elements depend on several
-        alone = np.zeros_like(g._value)
-        alone[tuple(i)] = 1
-        slope = slope + probe(alone)
-    return slope
+    if slope is None:
+        return None
+    if g._value.size > 1:
+        signs = np.resize([1, -1, -1, 1, -1], g._value.shape).astype(g._value.dtype)
+        values = [getattr(s, "_value", s) for s in (slope, probe(signs))]
+        mixed = (values[0] != values[1]) & (traced | zero)
+        if traced and np.count_nonzero(mixed) > MIXED:
+            return None
+        for i in np.argwhere(mixed):  # one by one, where elements depend on several
+            alone = np.zeros_like(g._value)
+            alone[tuple(i)] = 1
+            slope = np.where(alone != 0, probe(alone), slope)
+    if traced:
+        zero = np.logical_and(np.equal(ans, 0), np.equal(g, 0))
+    return np.where(zero, slope, 0)
 
 
 def fit(c: Any, a: Any, op: Op, argnum: int) -> Any:
