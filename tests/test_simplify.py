@@ -45,6 +45,7 @@ def stretched(x: Any) -> Any:
     return np.broadcast_to(x, (2, 3))
 
 
+EYE = np.eye(3)
 EXAMPLES: list[tuple[str, Function, list[Any], list[str]]] = [
     ("numbers to the front", lambda x: x * 3.0, [ROW], ["t1 = multiply(3.0, x)", "return t1"]),
     ("as one", lambda x: 2 * (3 * x), [ROW], ["t1 = multiply(6, x)", "return t1"]),
@@ -81,6 +82,10 @@ EXAMPLES: list[tuple[str, Function, list[Any], list[str]]] = [
     ("axes in order", lambda x: x.transpose(0, 1), [MATRIX], ["return x"]),
     ("a matrix", lambda x: x.swapaxes(0, 1), [MATRIX], ["t1 = transpose(x)", "return t1"]),
     ("a matrix", lambda x: x.transpose(1, 0), [MATRIX], ["t1 = transpose(x)", "return t1"]),
+    ("a matrix", lambda x: np.moveaxis(x, 0, 1), [MATRIX], ["t1 = transpose(x)", "return t1"]),
+    ("an axis stays", lambda x: np.moveaxis(x, -1, 1), [MATRIX], ["return x"]),
+    ("sum with I", lambda x: (x * EYE).sum(axis=1), [ROW], ["return x"]),
+    ("I", lambda x: (x * EYE).sum(1, keepdims=True), [ROW], ["t1 = reshape(x, shape=(3, 1))"]),
     ("swapped back", lambda x: x.swapaxes(0, 1).swapaxes(-2, 0), [CUBE], ["return x"]),
     ("x & x", lambda m: (m & m) | m, [MASK], ["return m"]),
     ("x & True", lambda m: (m & True) | False, [MASK], ["return m"]),

@@ -368,6 +368,7 @@ def worth(formula: Formula, value: Any) -> bool:
     """Whether a formula is worth the number beside it, to the digits that its terms have."""
     digits, rounding = (1e-4, 1e-6) if formula.single else (1e-8, 1e-14)
     found, largest = formula.evaluated()
+    found, value = np.asarray(found), np.asarray(value)
     with np.errstate(all="ignore"):
         scale = digits * float(np.max(np.abs(value), initial=0.0)) + rounding * largest
         return bool(np.allclose(found, value, rtol=digits, atol=scale, equal_nan=True))

@@ -70,7 +70,8 @@ class Formula:
             nonlocal largest
             ans = forward(op, args, kwargs)
             for part in ans if isinstance(ans, tuple) else (ans,):
-                found = np.abs(part) if np.asarray(part).dtype.kind == "f" else np.zeros(1)
+                part = np.asarray(part)  # which other libraries' arrays become
+                found = np.abs(part) if part.dtype.kind == "f" else np.zeros(1)
                 largest = max(largest, float(np.max(found, initial=0.0, where=found < np.inf)))
             return ans
 
