@@ -82,6 +82,23 @@ def python(text: str) -> str:
     return re.sub(f"[{DIGITS}]+", lambda m: f"**({m[0].translate(numbers)})", text)
 
 
+class Identity:
+    """The identity of whatever size stands beside it, as a reader takes it."""
+
+    __array_ufunc__ = None
+
+    def __sub__(self, other: Any) -> Any:
+        return np.eye(len(other)) - other
+
+    def __rsub__(self, other: Any) -> Any:
+        return other - np.eye(len(other))
+
+    def __add__(self, other: Any) -> Any:
+        return np.eye(len(other)) + other
+
+    __radd__ = __add__
+
+
 def environment(formula: Any) -> Functions:
     """What the names in a printed formula stand for."""
     env = Functions()
@@ -104,6 +121,9 @@ def environment(formula: Any) -> Functions:
     for e in formula.program.equations:
         if e.op is identity:
             env["I"] = np.eye(e.kwargs["n"])
+    sizes = {np.shape(x) for v, x in formula.program.constants.items() if v.name == "I"}
+    if len(sizes) > 1:
+        env["I"] = Identity()
     return env
 
 

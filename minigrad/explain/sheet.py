@@ -423,7 +423,7 @@ class Sheet:
     def without_arrays(self, program: Program) -> Program:
         """``program`` with arrays that have no name under short ones."""
         constants: dict[Var, Any] = {}
-        byname: dict[str, Var] = {}
+        found: dict[tuple[str, Any], Var] = {}  # I is written for the identity of any size
 
         def named(x: Any) -> Any:
             value = (
@@ -436,10 +436,10 @@ class Sheet:
             if not value.size:
                 return x
             name = self.short(value)
-            if name not in byname:
-                byname[name] = Var(name, value.shape, value.dtype, True)
-                constants[byname[name]] = value
-            return byname[name]
+            if (name, value.shape) not in found:
+                v = found[name, value.shape] = Var(name, value.shape, value.dtype, True)
+                constants[v] = value
+            return found[name, value.shape]
 
         equations = [
             Equation(e.out, e.op, tuple(map(named, e.args)), e.kwargs) for e in program.equations
