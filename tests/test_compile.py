@@ -10,22 +10,14 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-import samples_elementwise
-import samples_indexing
-import samples_linalg
-import samples_reduction
-import samples_shape
-import samples_statistics
+from all_samples import SAMPLES, Sample
 from minigrad.tree import flatten
-from samples import SAMPLES, Sample
 from test_random_programs import program
-
-assert samples_elementwise and samples_indexing and samples_linalg
-assert samples_reduction and samples_shape and samples_statistics
 
 each_sample = pytest.mark.parametrize("s", SAMPLES, ids=lambda s: s.id)
 
-BY_VALUE = ("depends on values",)
+BY_VALUE = ("depends on values", "polydiv(")
+"""In the error for a function whose result has a shape that depends on values."""
 
 
 def weighted(s: Sample) -> Any:
@@ -55,7 +47,7 @@ def compiled_or_skip(f: Any, *args: Any) -> Any:
     try:
         return mg.compile(f)(*args)
     except TypeError as error:
-        if "depends on values" in str(error):
+        if any(words in str(error) for words in BY_VALUE):
             pytest.skip("the shape of its result depends on values")
         raise
 
@@ -68,7 +60,7 @@ def test_op(s: Sample) -> None:
     try:
         same(step(*s.args), expected, 1e-12)
     except TypeError as error:
-        if "depends on values" in str(error):
+        if any(words in str(error) for words in BY_VALUE):
             pytest.skip("the shape of its result depends on values")
         raise
     same(step(*s.args), expected, 1e-12)
@@ -82,7 +74,7 @@ def test_printed_source(s: Sample) -> None:
     try:
         traced = mg.trace(f, *s.args)
     except TypeError as error:
-        if "depends on values" in str(error):
+        if any(words in str(error) for words in BY_VALUE):
             pytest.skip("the shape of its result depends on values")
         raise
     scope: dict[str, Any] = {}
