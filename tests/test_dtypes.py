@@ -34,3 +34,15 @@ def test_dtypes_are_numpys(name: str) -> None:
         compiled = mg.compile(f)
         for _ in range(2):
             assert np.asarray(compiled(x)).dtype == expected.dtype
+
+
+@pytest.mark.parametrize("mode", ["constant", "edge", "median", "maximum", "linear_ramp", "wrap"])
+@pytest.mark.parametrize("x", [np.array(3), np.array(True), np.array(2.5)])
+def test_a_single_number_has_no_ends_to_pad(mode, x):
+    expected = np.pad(x, 1, mode=mode)
+    for got in (
+        mg.pad(mg.Tensor(x), 1, mode=mode),
+        mg.compile(lambda x: mg.pad(x, 1, mode=mode))(x),
+    ):
+        assert np.asarray(got) == expected
+        assert np.asarray(got).dtype == expected.dtype

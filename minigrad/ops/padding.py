@@ -102,7 +102,7 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
             np.asarray(options.pop(key, 0 if mode == "linear_ramp" else None)), (n, 2)
         )
         _refuse_options(mode, options)
-        if np.result_type(array).kind not in "fc":  # no gradient, and rounded in some way
+        if pairs and np.result_type(array).kind not in "fc":  # no gradient, and rounded in some way
             return whole(
                 array, pad_width=pairs, mode=mode, values=tuple(map(tuple, given.tolist()))
             )
