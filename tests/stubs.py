@@ -40,6 +40,8 @@ METADATA = {
     "reduction": "str",
 }
 
+NUMPY = "2.4"
+"""Whose signatures the stubs follow: other versions have other parameters."""
 HEAD = '''\
 """Written by tests/stubs.py: what type checkers and editors know of this module."""
 

@@ -17,6 +17,9 @@ import minigrad as mg
 import stubs
 
 
+@pytest.mark.skipif(
+    not np.__version__.startswith(f"{stubs.NUMPY}."), reason="the stubs follow another NumPy"
+)
 @pytest.mark.parametrize("path", [*stubs.PATHS.values(), stubs.METHODS])
 def test_stubs_are_current(path):
     written = stubs.stubs()
