@@ -130,6 +130,7 @@ def test_a_frame_runs_and_hostile_names_stay_text(browser: Any, tmp_path: Path, 
     tab.goto(path.as_uri())
     assert tab.locator("body > *").count() == 1
     inside = tab.frames[1]
+    inside.wait_for_function("typeof explorer === 'object'")
     inside.locator("#next").click()
     assert inside.evaluate("explorer.at") == 1
     assert inside.evaluate("window.pwned") is None and tab.evaluate("window.pwned") is None
