@@ -196,7 +196,7 @@ norm = Workload(
     sizes={"n": 4096, "d": 1024},
     small={"n": 6, "d": 10},
     targets=(Target(COMPILED, 0.6, (HAND,)), Target(COMPILED, 1.0, (TORCH,))),
-    tolerance=1e-4,
+    tolerance=3e-4,  # a sum of four million numbers in single precision
     settle=0.12,
     rounds=15,
 )
