@@ -127,6 +127,11 @@ SECOND = {
     "hessian": mg.hessian,
     "reverse": lambda f: mg.jacobian(mg.grad(f), mode="reverse"),
     "forward": lambda f: mg.jacobian(mg.grad(f), mode="forward"),
+    "gradients": lambda f: mg.grad(
+        lambda x: (mg.gradients(f(x), x, create_graph=True) * [1.0, 2.0, 3.0]).sum()
+    ),
+    "product": lambda f: lambda x: mg.hvp(f, x, np.array([1.0, 2.0, 3.0])),
+    "transposed": lambda f: lambda x: mg.vjp(mg.grad(f), x)[1](np.array([1.0, 2.0, 3.0])),
 }
 
 

@@ -71,7 +71,12 @@ def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bo
                 "mg.Tensor(..., requires_grad=True) before computing with it"
             )
     seeds = [(y.node, y.seed(u)) for y, u in zip(roots, weights, strict=True)]
-    found = backward_pass(seeds, {x.node for x in wanted}, wrap if create_graph else None)
+    found = backward_pass(
+        seeds,
+        {x.node for x in wanted},
+        wrap if create_graph else None,
+        limits="traced" if traced and not final else True,
+    )
     if not create_graph:
         handed_out(found)
     answers = []

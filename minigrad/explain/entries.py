@@ -10,7 +10,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.explain.factors import built, factors, merged, scalars_of
 from minigrad.ops.joining import joined
-from minigrad.program.builder import Builder, Rule, is_, key_of, number, shape_of
+from minigrad.program.builder import Builder, Rule, is_, is_identity, key_of, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import floating, rule, scaled, whole
 from minigrad.writing.notation import diagonal, diagonal_matrix, identity, onehot
@@ -196,8 +196,7 @@ def matrix_of_diagonal(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
 def vector_on_diagonal(b: Builder, x: Any, y: Any) -> Any:
     """``v ⊙ I`` is diag(v)."""
     for u, v in ((x, y), (y, x)):
-        square = isinstance(v, np.ndarray) and v.ndim == 2 and v.shape[0] == v.shape[1] > 1
-        if square and shape_of(u) == (len(v),) and np.array_equal(v, np.eye(len(v))):
+        if is_identity(v) and shape_of(u) == (len(v),):
             return b.keep(diagonal_matrix, (u,), {}, Var("t", v.shape, v.dtype))
     return None
 

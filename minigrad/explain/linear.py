@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from minigrad import ops
 from minigrad.explain.factors import reframed
 from minigrad.ops import matrices
-from minigrad.program.builder import Builder, Rule, shape_of
+from minigrad.program.builder import Builder, Rule, is_identity, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import rule
 from minigrad.writing.notation import identity, inverse_transposed, outer
@@ -56,11 +54,6 @@ def times_identity(b: Builder, x: Any, y: Any) -> Any:
         if is_identity(v) or (isinstance(v, Var) and b.match(v, identity) is not None):
             return u
     return None
-
-
-def is_identity(x: Any) -> bool:
-    square = isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[0] == x.shape[1] > 1
-    return square and bool(np.array_equal(x, np.eye(len(x))))
 
 
 # --- columns -------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from minigrad.explain.passes import Before
 from minigrad.explain.reduced import plainest, read
 from minigrad.explain.sources import LITERAL, Foreign, Stand, alike, beside, evaluated, matched
 from minigrad.graph import AnyNode, fit, pick
+from minigrad.program.builder import is_identity
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.trace import Reader
 from minigrad.reading.names import CROWD, Names
@@ -414,8 +415,7 @@ class Sheet:
 
     def short(self, array: Any) -> str:
         """A short name for an array that has none."""
-        unit = array.ndim == 2 and array.shape[0] == array.shape[1] > 1
-        if unit and self.names.value("I") is None and np.array_equal(array, np.eye(len(array))):
+        if is_identity(array) and self.names.value("I") is None:
             return "I"
         key = hash((array.shape, array.tobytes()))
         return self.nameless.setdefault(key, (f"c{len(self.nameless) + 1}", array))[0]

@@ -15,12 +15,18 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops.indexing import elements
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Rule, alike, is_, moderate, number, shape_of
+from minigrad.program.builder import (
+    Builder,
+    Rule,
+    alike,
+    is_,
+    is_identity,
+    moderate,
+    number,
+    shape_of,
+)
 from minigrad.program.equations import Var
 from minigrad.program.rules import coefficient, floating, rule, scaled, whole
-
-LARGE = 2**20
-"""Elements of constants that are looked at."""
 
 # --- sums and products -----------------------------------------------------------------
 
@@ -366,12 +372,6 @@ def sum_with_identity(b: Builder, x: Any, axis: Any = None, **others: Any) -> An
             kept = (*x.shape[:1], 1) if others.get("keepdims") else x.shape[:1]
             return b.emit(ops.reshape, u, shape=kept) if kept != shape_of(u) else u
     return None
-
-
-def is_identity(x: Any) -> bool:
-    """Whether a constant is an identity matrix."""
-    square = isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[0] == x.shape[1]
-    return square and x.size < LARGE and np.array_equal(x, np.eye(len(x)))
 
 
 @rule(ops.moveaxis)

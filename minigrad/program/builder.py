@@ -22,6 +22,8 @@ from minigrad.program.equations import Equation, Var, replaced, variables_in
 
 Rule = Callable[..., Any]
 Rules = dict[Op, list[Rule]]
+LARGE = 2**10
+"""Rows of matrices that are looked at."""
 NONE: Mapping[Var, Any] = MappingProxyType({})
 FOLDED = 2**16
 """Largest array that constants are folded into."""
@@ -264,6 +266,12 @@ def uniform(x: Any) -> Any:
     if isinstance(x, np.ndarray) and x.size and not any(x.strides) and x.dtype.kind in "fiu":
         return x.flat[0]
     return None
+
+
+def is_identity(x: Any) -> bool:
+    """Whether a constant is an identity matrix, of two rows at least."""
+    square = isinstance(x, np.ndarray) and x.ndim == 2 and 1 < x.shape[0] == x.shape[1] <= LARGE
+    return square and np.array_equal(x, np.eye(len(x)))
 
 
 def equal_entries(x: Any) -> bool:
