@@ -380,3 +380,12 @@ def test_containers_of_objects_have_names() -> None:
     L = np.sum((h @ net.out["W"]) ** 2)
     found = mg.explain(L, [net.layers[0], net.out["W"]])
     assert {"dnet.layers[0]", "dnet.out['W']"} <= {row.quantity for row in found.rows}
+
+
+def test_identities_of_two_sizes_stay_apart() -> None:
+    """Both are written I, in the derivative of a pseudoinverse."""
+    A = mg.Tensor(np.random.default_rng(0).normal(size=(3, 2)), requires_grad=True)
+    L = np.linalg.pinv(A).sum()
+    (row,) = [r for r in mg.explain(L, A).rows if r.formula != "1"]
+    assert row.formula.count("I") == 2
+    np.testing.assert_allclose(row.expression.evaluate(), row.value, rtol=1e-9)
