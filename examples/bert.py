@@ -286,11 +286,13 @@ def draw(model: BertModel, text: Text, notes: list[Any], path: str) -> None:
     ax.legend()
     ax.grid(alpha=0.3)
     words = [text.tokenizer.id_to_token(i) for i in ids[0]]
-    for ax, (i, j, weights) in zip(axes, maps):
+    for (i, j, weights), ax in zip(maps, axes):
         ax.imshow(weights, cmap="Blues", vmin=0)
         ax.set_xticks(range(len(words)), words, rotation=90, fontsize=7)
         ax.set_yticks(range(len(words)), words, fontsize=7)
         ax.set_title(f"layer {i + 1}, head {j + 1}", fontsize=9)
+    for ax in axes:  # of fewer heads than there is room for
+        ax.axis("off")
     figure.savefig(path, dpi=90)
 
 
