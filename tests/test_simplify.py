@@ -223,8 +223,10 @@ def expressions(draw: Any) -> tuple[Function, list[Any]]:
                 new = (
                     np.broadcast_to(a, (2, 3)) + b if a.ndim < 2 else a.sum(axis=-1, keepdims=True)
                 )
-            else:
+            elif np.result_type(a).kind != "b":  # whose square NumPy gives by array or by number
                 new = a ** (1, 2)[j % 2]
+            else:
+                new = a
             pool.append(new)
         return [z for z in pool if z is not x and z is not y] or [x]
 
