@@ -1,8 +1,8 @@
 """The caller's own arrays as they were when an op was recorded with them.
 
 A rule reads the constants of its op later, and their owner may have written into them by
-then.  Of a small one the bytes are kept: where they differ, the rules read what there was.
-Of a large one a sample is kept, and a difference is an error.  Ops that are linear in all
+then.  Of a small one there is a copy, which the rules read.  Of a large one a sample is kept, and
+a difference is an error.  Ops that are linear in all
 their arrays together keep nothing: their rules read no value.
 """
 
@@ -18,8 +18,8 @@ from minigrad.errors import Site, is_user, variable_name
 
 ndarray = np.ndarray
 
-TINY, SMALL = 2**9, 2**16
-"""Bytes up to which an array is kept whole."""
+SMALL = 2**16
+"""Bytes up to which an array is copied."""
 
 SAMPLES = 200
 """Entries of a larger one that are looked at, about."""
@@ -36,45 +36,42 @@ users: Users = Users()
 
 
 class Sample(NamedTuple):
-    """A large array: some of its entries, its layout, and the line that used it."""
+    """A large array: some of its entries, as they were, its layout, and the line that used it."""
 
-    layout: tuple[Any, ...]
+    entries: Any
     content: bytes
+    layout: tuple[Any, ...]
     site: tuple[str, int, str] | None
 
 
-Whole = tuple[tuple[int, ...], bytes | bytearray]
-"""A small array: its shape and all of its bytes."""
+def keep(x: Any) -> Any:
+    """What tells later what ``x``, an ndarray, was: a copy, or a `Sample` of a large one.
 
-
-def keep(x: Any) -> Whole | Sample | None:
-    """What tells later whether ``x``, an ndarray, has changed; None if nobody can write to it."""
-    size = x.nbytes
-    if size <= TINY:
-        return x.shape, x.tobytes()
-    if size <= SMALL:  # comparing bytearrays copies nothing; but making them takes longer
-        return x.shape, bytearray(x) if x.flags.c_contiguous else x.tobytes()
+    None if nobody can write to it.
+    """
+    if x.nbytes <= SMALL:
+        return x.copy("K")
     if x.base is None and not x.flags.writeable:
         return None
-    return Sample((x.shape, x.strides), sample(x), using())
+    entries = spread(x)
+    return Sample(entries, entries.tobytes(), (x.shape, x.strides), using())
 
 
 def as_kept(kept: Any, x: Any) -> Any:
-    """``x`` as it was when it was kept: itself, if it is so still.
+    """``x``, or a copy of it, as it was when it was kept.
 
     Raises
     ------
     RuntimeError
         When a large array has changed.
     """
-    if type(kept) is tuple:
-        shape, content = kept
-        same = content == (x.tobytes() if type(content) is bytes else x)
-        return x if same and shape == x.shape else ndarray(shape, x.dtype, bytes(content))
-    if kept.layout == (x.shape, x.strides) and kept.content == sample(x):
+    if type(kept) is ndarray:
+        return kept
+    entries, content, layout, site = kept
+    if entries.tobytes() == content and layout == (x.shape, x.strides):
         return x
-    name = variable_name(x) or f"an array of shape {kept.layout[0]}"
-    where = "" if kept.site is None else f" at {Site(*kept.site)}"
+    name = variable_name(x) or f"an array of shape {layout[0]}"
+    where = "" if site is None else f" at {Site(*site)}"
     raise RuntimeError(
         f"{name} was changed after it was used{where}: the gradient would be wrong; "
         f"compute with {name if name.isidentifier() else 'it'}.copy(), or fill a new array "
@@ -82,22 +79,29 @@ def as_kept(kept: Any, x: Any) -> Any:
     )
 
 
-def sample(x: Any) -> bytes:
-    """Some entries of ``x``, evenly spread, at a step that meets one column after another."""
+def itself(kept: Any, x: Any) -> Any:
+    """`as_kept`, but ``x`` itself wherever it has not changed: people know it by name."""
+    was = as_kept(kept, x)
+    same = was.shape == x.shape and was.tobytes() == x.tobytes() if was is not x else True
+    return x if same else was
+
+
+def spread(x: Any) -> Any:
+    """A view of some entries of ``x``, at a step that meets one column after another."""
     flags = x.flags
     if flags.c_contiguous:
         step = x.size // SAMPLES | 1
         while x.ndim > 1 and gcd(step, x.shape[-1]) > 1:
             step += 1
-        return x.reshape(-1)[::step].tobytes()  # type: ignore[no-any-return]
+        return x.reshape(-1)[::step]
     if flags.f_contiguous:
-        return sample(x.T)
+        return spread(x.T)
     steps, wanted = [], SAMPLES
     for n in sorted(x.shape):  # short axes whole, as far as that goes
         steps.append(max(1, -(-n // max(1, wanted))))
         wanted //= min(n, max(1, wanted))
     by_axis = dict(zip(np.argsort(x.shape, kind="stable").tolist(), steps, strict=True))
-    return x[tuple(slice(None, None, by_axis[i]) for i in range(x.ndim))].tobytes()  # type: ignore[no-any-return]
+    return x[tuple(slice(None, None, by_axis[i]) for i in range(x.ndim))]
 
 
 def using() -> tuple[str, int, str] | None:

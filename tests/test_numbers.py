@@ -142,3 +142,18 @@ def test_a_tensor_without_gradient_is_a_number():
 def test_inside_grad_float_is_refused():
     with pytest.raises(TypeError, match="cut it out"):
         mg.grad(lambda x: float(x) * x)(2.0)
+
+
+def test_whole_numbers_made_in_words_pass_no_gradient():
+    x = np.array([[1.5, 2.0], [0.25, 3.0]])
+
+    def f(W):
+        rows = np.int64(W[:, 0])
+        assert rows.dtype == np.int64
+        return (W[rows] ** 2).sum()
+
+    np.testing.assert_array_equal(mg.grad(f)(x), 2 * np.array([[1, 1], [1, 1]]) * x)
+    W, whole = mg.Tensor(x, requires_grad=True), np.zeros((2, 2), int)
+    np.testing.assert_array_equal(np.array(W, dtype=bool), x != 0)
+    with pytest.raises(TypeError, match="as an array it would lose it"):
+        whole[:] = W

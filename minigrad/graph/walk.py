@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.constants import as_kept
+from minigrad.constants import as_kept, itself
 from minigrad.graph.contexts import inspector, modes, tracing
 from minigrad.graph.nodes import AnyNode, Node1, Node2, Passive, Slots, next_seq, picked
 from minigrad.ops.record import Op
@@ -37,13 +37,13 @@ def restore(node: AnyNode) -> None:
         return  # under `debug` any change is an error
     if isinstance(node, Node2):
         if node.pa is None:
-            node.a = as_kept(node.kept, node.a)
+            node.a = itself(node.kept, node.a)
         else:
-            node.b = as_kept(node.kept, node.b)
+            node.b = itself(node.kept, node.b)
     else:
         args = list(node.args)
         for i, was in node.kept.items():
-            args[i] = as_kept(was, args[i])
+            args[i] = itself(was, args[i])
         node.args = tuple(args)
 
 
@@ -139,9 +139,12 @@ def backward_pass(
         op: Any = node.op
         try:
             if not careful and type(node) is Node2:  # as `contributions`, written out
-                if node.kept is not None:
-                    restore(node)
                 a, b, parent = node.a, node.b, node.pb
+                if node.kept is not None:
+                    if parent is None:
+                        b = as_kept(node.kept, b)
+                    else:
+                        a = as_kept(node.kept, a)
                 if parent is not None:
                     c = op.vjps[1](g, node.ans, a, b)
                     if type(c) is not float64 or type(b) is not float64:

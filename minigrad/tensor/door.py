@@ -350,7 +350,7 @@ def _record(
     kept = {}
     if op.linear != "jointly":
         for i, x in enumerate(values):
-            if parents[i] is None and type(x) is ndarray and (was := keep(x)):
+            if parents[i] is None and type(x) is ndarray and (was := keep(x)) is not None:
                 kept[i] = was
     if type(vjps) is tuple and type(ans) is not tuple:
         if len(values) == 1:
