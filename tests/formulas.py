@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import minigrad as mg
 from minigrad.ops import windows
 from minigrad.ops.record import registry
 from minigrad.ops.windows import bessel
-from minigrad.writing.notation import identity, onehot
+from minigrad.writing.notation import above, below, identity, onehot
 
 DIGITS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 
@@ -112,7 +113,7 @@ def environment(formula: Any) -> Functions:
     for e in formula.program.equations:  # of functions that are not NumPy's
         if e.op.name.isidentifier() and not hasattr(np, e.op.name) and e.op.name != "onehot":
             env.setdefault(e.op.name, e.op.forward)
-    env |= {"indicator": Indicator(), "root": Root(), "π": np.pi}
+    env |= {"indicator": Indicator(), "root": Root(), "half": half, "π": np.pi}
     env |= {"inverted": Inverted(False), "flipped": Inverted(True)}
     parts = {n.partition(".")[2]: op.forward for n, op in registry.items() if "linalg." in n}
     env["linalg"] = SimpleNamespace(**parts)
@@ -131,16 +132,47 @@ def value_of(formula: Any) -> Any:
     """What the printed text of a formula is worth, given the values of its symbols."""
     env = environment(formula)
     text = formula.text
-    unnamed = [(v, s) for v, s in formula.symbols.items() if s.written]
-    for v, s in sorted(unnamed, key=lambda pair: -len(pair[1].name)):  # ``d(X @ w)``
-        text = text.replace(f"{s.prefix}({s.name})", f"unnamed{v.name}")
+    unnamed = [(v, s) for v, s in formula.symbols.items() if not s.name.isidentifier()]
+    for v, s in sorted(unnamed, key=lambda pair: -len(pair[1].name)):
+        if s.name.isdigit():
+            continue
+        shown = f"{s.prefix}({s.name})" if s.written else ((s.of and s.prefix) or "") + s.name
+        text = re.sub(rf"(?<![\w.]){re.escape(shown)}(?![A-Za-z0-9_])", f"unnamed{v.name}", text)
         env[f"unnamed{v.name}"] = formula.values[v]
     text, _, definitions = text.partition(" where ")
     with np.errstate(all="ignore"):
         for definition in definitions.split("; ") if definitions else ():
             name, _, right = definition.partition(" = ")
-            env[name] = eval(python(right), {}, env)
-        return eval(python(text), {}, env)
+            env[name] = eval(code(python(right), formula), {}, env)
+        return eval(code(python(text), formula), {}, env)
+
+
+class Halves(ast.NodeTransformer):
+    """Indicators that are ½ where the two sides tie, as the footnote says."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        test = node.slice
+        if not (isinstance(node.value, ast.Name) and node.value.id == "indicator"):
+            return node
+        if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Gt | ast.Lt):
+            sides = [test.left, test.comparators[0]]
+            if isinstance(test.ops[0], ast.Lt):
+                sides.reverse()
+            return ast.Call(ast.Name("half", ast.Load()), sides, [])
+        return node
+
+
+def code(text: str, formula: Any) -> Any:
+    """What is evaluated for a formula in Python's notation."""
+    tree = ast.parse(text.strip(), mode="eval")
+    if any(e.op in (above, below) for e in formula.program.equations):
+        tree = ast.fix_missing_locations(Halves().visit(tree))
+    return compile(tree, text, "eval")
+
+
+def half(x: Any, y: Any) -> Any:
+    return np.heaviside(np.subtract(x, y), 0.5)
 
 
 def check(explanation: Any, rtol: float = 1e-7) -> int:

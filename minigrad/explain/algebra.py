@@ -192,7 +192,11 @@ def decided(b: Builder, condition: Any, x: Any, y: Any) -> Any:
     c = condition if isinstance(condition, bool | np.bool_) else None
     if isinstance(condition, np.ndarray) and condition.size:
         c = condition.all() if condition.all() == condition.any() else None
-    return None if c is None else x if c else y
+    if c is None:
+        return None
+    shape, dtype = outcome(branch, (condition, x, y), {})
+    z = x if c else y
+    return z if isinstance(z, Var) else np.broadcast_to(dtype.type(z), shape)[()]
 
 
 @rule(ops.divide, when="formula")

@@ -92,6 +92,26 @@ for _op, _other in ((above, below), (below, above)):
     rule(_op, when="formula")(moved(_other))
 
 
+def from_zero(op: Op, other: Op) -> Rule:
+    """``1[u > 0]`` is the same whichever 0 that is, and whichever side it stands on."""
+
+    def applied(b: Builder, x: Any, y: Any) -> Any:
+        if floating(y) and is_(x, 0):
+            return b.emit(other, y, y.dtype.type(0))
+        minus = b.match(x, ops.negative)
+        if minus is not None and floating(x) and is_(y, 0):
+            return b.emit(other, minus[0], x.dtype.type(0))
+        if not floating(x) or not is_(y, 0) or type(y) is x.dtype.type:
+            return None
+        return b.emit(op, x, x.dtype.type(0))
+
+    return applied
+
+
+for _op, _other in ((above, below), (below, above)):
+    rule(_op, when="formula")(from_zero(_op, _other))
+
+
 @rule(above, below, when="formula")
 def tie_with_itself(b: Builder, x: Any, y: Any) -> Any:
     """``1[x > x]`` is ½ everywhere."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.entries import UNFOLDED
-from minigrad.explain.factors import Factors, built, factors
+from minigrad.explain.factors import Factors, built, factors, normal
 from minigrad.explain.shares import REDUCTIONS, known_total
 from minigrad.program.builder import Builder, key_of, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
@@ -65,6 +65,10 @@ class Algebra(Builder):
         Variables of which it was used how they depend on each other.
     results : dict
         Variable that is a name -> the equation that it is the result of.
+    kinked : bool
+        Whether the sign of something enters, whose value at 0 is nobody's business then.
+    rests : bool
+        Whether both σ(u) and σ(-u) enter.
     """
 
     results: dict[Var, Equation]
@@ -78,6 +82,12 @@ class Algebra(Builder):
         self.facts: dict[Var, str] = {}
         self.results = formula.made
         self.sizes = {v: int(s.name) for v, s in formula.symbols.items() if s.name.isdigit()}
+        self.kinked = any(e.op is ops.sign for e in formula.program.equations)
+        of = {e.args[0] for e in formula.program.equations if e.op is ops.sigmoid}
+        self.rests = any(
+            e.op is ops.negative and e.out in of and e.args[0] in of
+            for e in formula.program.equations
+        )
         self.busy = False
         self.summing = False
         self.fixed: set[Var] = set()
@@ -130,7 +140,7 @@ def multiplied_out(b: Builder, c: float, found: Factors) -> Terms | None:
     steps = 0
     while todo:
         c, found = todo.pop()
-        steps += 1
+        steps, found = steps + 1, normal(b, found)
         sums = [k for k, (y, p) in found.items() if p == int(p) and p > 0 and is_sum(b, y)]
         if steps > TERMS or len(todo) > TERMS:
             return None

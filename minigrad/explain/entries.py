@@ -78,6 +78,66 @@ def back_where_they_were(b: Any, x: Any, shape: Any = None, index: Any = None) -
     return built(b, c, {id(one_hot): [one_hot, 1], **parts})
 
 
+@rule(ops.scatter, when="closed")
+def rows_that_are_hot(b: Any, x: Any, shape: Any = None, index: Any = None) -> Any:
+    """What is put at ``range(n), y`` is ``onehot(y)``, each row times that; at ``t``, added up."""
+    if not floating(x):
+        return None
+    y = row_choice(b, shape, index)
+    if y is not None and len(shape) == 2:
+        return b.emit(ops.multiply, hot(b, y, shape), b.emit(ops.reshape, x, shape=(*x.shape, 1)))
+    parts = index if isinstance(index, tuple) else (index,)
+    if len(shape) != 1 or len(parts) != 1 or not isinstance(parts[0], Var | np.ndarray):
+        return None
+    if shape_of(parts[0]) != x.shape or len(x.shape) != 1 or whole_numbers(parts[0]) is False:
+        return None
+    flipped = b.emit(ops.transpose, hot(b, parts[0], (*x.shape, *shape)))
+    return b.emit(ops.matmul, flipped, x)
+
+
+def whole_numbers(x: Any) -> bool:
+    return bool(x.dtype.kind in "iu")
+
+
+def spread(b: Any, x: Any) -> tuple[Any, Any] | None:
+    """``t`` and ``v``, where ``x`` is ``onehot(t)ᵀ v``."""
+    flipped, v = b.match(x, ops.matmul) or (None, None)
+    inner = b.match(flipped, ops.transpose)
+    of = b.match(inner[0], onehot) if inner is not None else None
+    return None if of is None else (of[0], v)
+
+
+def weighted(b: Any, found: Any) -> Any:
+    """``p·(onehot(t)ᵀ (v/p[t]))`` is ``onehot(t)ᵀ v``."""
+    for y, q in list(found.values()):
+        t, v = (spread(b, y) if q == 1 else None) or (None, None)
+        c, inner = factors(b, v) if floating(v) else (1.0, {})
+        for key, (z, p) in list(inner.items()):
+            made = b.made(z, ops.elements) if p < 0 else None
+            if made is None or key_of(made.kwargs["index"]) != key_of(t):
+                continue
+            above = key_of(made.args[0])
+            if found.get(above, (0, 0))[1] <= 0:
+                continue
+            inner[key][1] += 1
+            rest = built(b, c, {k: part for k, part in inner.items() if part[1]})
+            if shape_of(rest) == shape_of(t):
+                found[above][1] -= 1
+                found[key_of(y)][1] -= 1
+                done = b.emit(ops.matmul, b.match(y, ops.matmul)[0], rest)
+                found.setdefault(key_of(done), [done, 0])[1] += 1
+            break
+    return found
+
+
+@rule(ops.sum, when="closed")
+def sum_of_spread(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any) -> Any:
+    """``Σ onehot(t)ᵀ v`` is ``Σ v``."""
+    if not whole(others) or not floating(x) or (found := spread(b, x)) is None:
+        return None
+    return b.emit(ops.sum, found[1], **({"axis": axis, "keepdims": True} if keepdims else {}))
+
+
 def same_everywhere(b: Builder, x: Any) -> Any:
     """The number, or what is one, that all entries of ``x`` are; None if they may differ."""
     if number(x) is not None or not shape_of(x):
@@ -97,7 +157,9 @@ def sum_of_one_hot(
     b: Builder, x: Any, axis: Any = None, keepdims: Any = False, **others: Any
 ) -> Any:
     """Each row of onehot(y) has one 1."""
-    if not whole(others) or not floating(x) or axis not in (-1, len(x.shape) - 1):
+    if not whole(others) or not floating(x):
+        return None
+    if axis not in (-1, len(x.shape) - 1) and not (axis is None and len(x.shape) == 1):
         return None
     total = total_of_rows(b, x, x.shape[-1])
     shape = (*x.shape[:-1], 1) if keepdims else x.shape[:-1]

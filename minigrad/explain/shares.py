@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.factors import Factors, unpadded
+from minigrad.explain.entries import weighted
+from minigrad.explain.factors import Factors, built, merged, reframed, unpadded
 from minigrad.ops import matrices
+from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op
-from minigrad.program.builder import axes_of, is_, key_of, number, shape_of
+from minigrad.program.builder import Builder, axes_of, is_, is_identity, key_of, number, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import floating, rule, whole
-from minigrad.writing.notation import inverse_transposed, onehot
+from minigrad.program.rules import coefficient, floating, rule, scaled, whole
+from minigrad.writing.notation import above, below, identity, inverse_transposed, onehot
 
 # --- factors -------------------------------------------------------------------------------
 
@@ -36,29 +38,51 @@ def one_and(b: Any, z: Any) -> Any:
     return next((v for u, v in (inner, inner[::-1]) if is_(u, 1)), None) if inner else None
 
 
+def spelt_out(b: Any, y: Any) -> tuple[Any, int, int] | None:
+    """``u, j, k`` where ``y`` is ``σ(u)^j·σ(-u)^k``; of ``exp(-u)`` that is -1, 1."""
+    inner, sign, j, k = b.match(y, ops.sigmoid), 1, 1, 0
+    if inner is None and (inner := made_as(b, y, ops.exp)) is not None:
+        j, k = 1, -1
+    elif inner is None and isinstance(e := one_and(b, y), Var):
+        inner, j, k = made_as(b, e, ops.exp), 0, -1
+    elif inner is None:
+        one, rest = b.match(y, ops.subtract) or (None, None)
+        inner, j, k = b.match(rest, ops.sigmoid) if is_(one, 1) else None, 0, 1
+    if inner is None:
+        return None
+    if (minus := b.match(inner[0], ops.negative)) is not None:
+        inner, sign = minus, -1
+    return (inner[0], j, k) if sign > 0 else (inner[0], k, j)
+
+
 def sigmoids(b: Any, found: Factors) -> Factors:
     """``exp(u)/(1 + exp(u))`` is σ(u), and so is ``1/(1 + exp(-u))``; ``σ(u)·exp(-u)`` is σ(-u)."""
-    for y, p in list(found.values()):
-        u = b.match(y, ops.sigmoid) if p > 0 else None
-        e = b.emit(ops.exp, b.emit(ops.negative, u[0])) if u is not None else None
-        if u is not None and found.get(key_of(e), (e, 0))[1] > 0:
-            change(found, y, -1)
-            change(found, e, -1)
-            change(found, b.emit(ops.sigmoid, b.emit(ops.negative, u[0])), 1)
-    for z, q in list(found.values()):
-        e = one_and(b, z) if q < 0 else None
-        u = made_as(b, e, ops.exp) if isinstance(e, Var) else None
-        if u is None:
+    families: dict[Any, list[Any]] = {}
+    for y, p in found.values():
+        if (part := spelt_out(b, y)) is not None:
+            families.setdefault(key_of(part[0]), []).append((y, p, *part))
+    for parts in families.values():
+        u, many = parts[0][2], sum(abs(p) for _, p, *_ in parts)
+        above, rest = (sum(part[1] * part[n] for part in parts) for n in (3, 4))
+        if all(made_as(b, y, ops.exp) is not None for y, *_ in parts):
             continue
-        minus = b.match(u[0], ops.negative)
-        above = found.get(key_of(e), (e, 0))
-        if above[1] > 0:
-            change(found, e, -1)
-            change(found, z, 1)
-            change(found, b.emit(ops.sigmoid, u[0]), 1)
-        elif minus is not None:
-            change(found, z, 1)
-            change(found, b.emit(ops.sigmoid, minus[0]), 1)
+        shorter = abs(above) + abs(rest) < many
+        if not shorter and (
+            rest or above != many or all(b.match(p[0], ops.sigmoid) for p in parts)
+        ):
+            continue
+        for y, p, *_ in parts:
+            change(found, y, -p)
+        written = (y for y, *_ in parts if b.match(y, ops.subtract) is not None)
+        if above:
+            change(found, b.emit(ops.sigmoid, u), above)
+        if rest:
+            minus = next(whole_minus, None)
+            change(
+                found,
+                b.emit(ops.sigmoid, b.emit(ops.negative, u)) if minus is None else minus,
+                rest,
+            )
     return found
 
 
@@ -133,7 +157,134 @@ def chosen(b: Any, found: Factors) -> Factors:
     return found
 
 
-REDUCTIONS = (names_of_products, sigmoids, shares, chosen)
+def entries(b: Any, found: Factors) -> Factors:
+    """One entry of an array, kept as an axis, is a number beside that array."""
+    for y, p in list(found.values()):
+        inner = b.match(y, ops.reshape)
+        if inner is None or shape_of(inner[0]) or y.given:
+            continue
+        if any(len(shape_of(z)) >= len(y.shape) for z, _ in found.values() if z is not y):
+            change(found, y, -p)
+            change(found, inner[0], p)
+    return found
+
+
+REDUCTIONS = (names_of_products, sigmoids, shares, entries, chosen, weighted)
+
+
+# --- σ, as it is computed ------------------------------------------------------------------
+
+
+@rule(ops.subtract, when="formula")
+def rest_of_sigmoid(b: Builder, x: Any, y: Any) -> Any:
+    """``1 - σ(-u)`` is ``σ(u)``."""
+    inner = b.match(y, ops.sigmoid)
+    if inner is None or not is_(x, 1) or y.given:
+        return None
+    c, u = coefficient(b, inner[0])
+    return b.emit(ops.sigmoid, scaled(b, -c, u)) if c < 0 else None
+
+
+@rule(ops.bitwise_and, when="formula")
+def infinite_and_zero(b: Builder, x: Any, y: Any) -> Any:
+    """``(u == 0) & isinf(u)`` holds never."""
+    for one, other in ((x, y), (y, x)):
+        zero, large = b.match(one, ops.equal), b.match(other, ops.isinf)
+        if zero and large and is_(zero[1], 0) and zero[0] is large[0]:
+            return np.broadcast_to(np.False_, shape_of(x))[()]
+    return None
+
+
+@rule(ops.exp, when="formula")
+def share_of_a_sum(b: Builder, x: Any) -> Any:
+    """``exp(-log(1 + eᵘ))`` is ``σ(-u)``; ``exp(u - log Σ eᵘ)`` is softmax(u)."""
+    if (minus := b.match(x, ops.negative)) is not None:
+        inner = b.match(minus[0], ops.logaddexp) or ()
+        for zero, u in (inner, inner[::-1]) if inner else ():
+            if is_(zero, 0):
+                return b.emit(ops.sigmoid, b.emit(ops.negative, u))
+    u, total = b.match(x, ops.subtract) or (None, None)
+    made = b.made(total, ops.logsumexp) or b.made(unpadded_sum(b, total), ops.logsumexp)
+    if made is None or made.args[0] is not u or not whole(made.kwargs):
+        return None
+    axis = made.kwargs.get("axis")
+    if not isinstance(axis, int):
+        return b.emit(ops.softmax, u, axis=-1) if len(shape_of(u)) == 1 else None
+    kept = tuple(1 if i == axis % len(u.shape) else n for i, n in enumerate(u.shape))
+    wide = kept == shape_of(total) or len(u.shape) == 1
+    return b.emit(ops.softmax, u, axis=axis) if wide else None
+
+
+def unpadded_sum(b: Builder, x: Any) -> Any:
+    """What ``x`` shows with an axis of length 1 somewhere; ``x`` itself, if with none."""
+    for op in (ops.elements, ops.reshape, ops.expand_dims):
+        if (inner := reframed(b, x, op) if isinstance(x, Var) else None) is not None:
+            return inner
+    return x
+
+
+@rule(ops.sigmoid, when="closed")
+def beside_its_rest(b: Any, x: Any) -> Any:
+    """``σ(-u)`` is ``1 - σ(u)`` where both are written."""
+    minus = b.match(x, ops.negative) if b.rests else None
+    if minus is None or not b.knows(ops.sigmoid, *minus):
+        return None
+    return b.emit(ops.subtract, x.dtype.type(1), b.emit(ops.sigmoid, *minus))
+
+
+def positive(b: Any, mask: Any) -> Any:
+    """``u`` where a truth value is ``u > 0``, or at a tie as well; None for others."""
+    made = b.made_by.get(mask) if isinstance(mask, Var) and mask.dtype.kind == "b" else None
+    if made is None or made.op not in (ops.greater, ops.greater_equal):
+        return None
+    u, zero = made.args
+    return u if floating(u) and is_(zero, 0) else None
+
+
+@rule(ops.multiply, when="closed")
+def step_between(b: Any, x: Any, y: Any) -> Any:
+    """``1[u > 0]`` is half at 0, where there is a sign of ``u`` beside it, which is 0 there."""
+    u = positive(b, y) if b.kinked and number(x) is not None else None
+    return None if u is None else scaled(b, number(x), b.emit(above, u, u.dtype.type(0)))
+
+
+@rule(branch, when="closed")
+def step_of_choice(b: Any, condition: Any, x: Any, y: Any) -> Any:
+    """The same for ``where(u > 0, 1, 0)``."""
+    u = positive(b, condition) if b.kinked and is_(x, 1) and is_(y, 0) else None
+    return None if u is None else b.emit(above, u, u.dtype.type(0))
+
+
+@rule(below, when="closed")
+def step_from_below(b: Any, x: Any, y: Any) -> Any:
+    """``1[u < 0]`` is ``1 - 1[u > 0]``."""
+    if not b.kinked or not floating(x) or not is_(y, 0):
+        return None
+    return b.emit(ops.subtract, x.dtype.type(1), b.emit(above, x, x.dtype.type(0)))
+
+
+@rule(ops.multiply, when="closed")
+def sigmoid_of_distance(b: Any, x: Any, y: Any) -> Any:
+    """``sign(u)·σ(-|u|)`` is ``1[u > 0] - σ(u)``, as stable code for log(1 + eᵘ) has it."""
+    if not floating(x) and not floating(y):
+        return None
+    (c, found), (d, more) = b.factors(x), b.factors(y)
+    found = merged(b, found, more)
+    for z, p in list(found.values()):
+        of = b.match(z, ops.sign) if p == 1 else None
+        if of is None:
+            continue
+        far = b.emit(ops.sigmoid, b.emit(ops.negative, b.emit(ops.absolute, *of)))
+        if found.get(key_of(far), (far, 0))[1] != 1:
+            continue
+        change(found, z, -1)
+        change(found, far, -1)
+        rest = b.emit(
+            ops.subtract, b.emit(above, of[0], of[0].dtype.type(0)), b.emit(ops.sigmoid, *of)
+        )
+        found = {k: part for k, part in found.items() if part[1]}
+        return built(b, c * d, merged(b, found, {key_of(rest): [rest, 1]}))
+    return None
 
 
 # --- sums ------------------------------------------------------------------------------
@@ -144,6 +295,8 @@ def known_total(b: Any, x: Any, axis: Any) -> float | None:
     axes, shape = axes_of(x, axis), shape_of(x)
     if (c := number(x)) is not None:
         return float(c) * math.prod(shape[a] for a in axes)
+    if is_identity(x) or b.match(x, identity) is not None:
+        return 1.0 if len(axes) == 1 else None
     if not isinstance(x, Var) or not shape or axes != {len(shape) - 1}:
         return total_of_values(b, x, axis) if isinstance(x, Var) else None
     inner = b.match(x, ops.broadcast_to)
@@ -152,6 +305,12 @@ def known_total(b: Any, x: Any, axis: Any) -> float | None:
     made = b.origin(x)
     if b.match(x, onehot):
         return 1.0
+    if made is not None and made.op is ops.sum and len(shape) == 1 and whole(made.kwargs):
+        rows = shape_of(made.args[0])[:-1]  # of which each adds up to the same
+        along = axes_of(made.args[0], made.kwargs.get("axis"))
+        total = known_total(b, made.args[0], -1) if along == {*range(len(rows))} else None
+        if total is not None:
+            return total * math.prod(rows)
     if made is None or made.op is not ops.softmax:
         return total_of_values(b, x, axis)
     if made.kwargs.get("axis", -1) not in (-1, len(shape) - 1):

@@ -19,7 +19,18 @@ from minigrad import ops
 from minigrad.explain.paper import Paper, guarded
 from minigrad.explain.passes import Before
 from minigrad.explain.reduced import plainest, read
-from minigrad.explain.sources import LITERAL, Foreign, Stand, alike, beside, evaluated, matched
+from minigrad.explain.sources import (
+    LITERAL,
+    UNSEEN,
+    Foreign,
+    Stand,
+    alike,
+    beside,
+    evaluated,
+    flat,
+    matched,
+    without_call,
+)
 from minigrad.graph import AnyNode, fit, pick
 from minigrad.program.builder import is_identity
 from minigrad.program.equations import Equation, Program, Var
@@ -169,6 +180,8 @@ class Sheet:
         node: AnyNode | None = None
         try:
             made = evaluated(tree, variables, stand, {})
+            if made is None and (unseen := without_call(tree, variables)) is not None:
+                made = self.with_unseen(top, *unseen, variables, stand)
         except Foreign as error:
             before = self.before(top, tree, variables, stand, str(error))
             if before is None:
@@ -182,6 +195,26 @@ class Sheet:
             else:
                 self.written.setdefault((found, i), constant)
         return node
+
+    def with_unseen(self, top: AnyNode, text: str, tree: Any, variables: Any, stand: Stand) -> Any:
+        """What ``tree`` is if the call ``text`` in it gave an array that is in the graph."""
+        for value in self.arrays_within(top):
+            guess = self.symbol(value, Symbol(text))
+            made = evaluated(tree, variables, stand, {UNSEEN: guess})
+            if isinstance(made, Tensor) and alike(made._value, top.ans):
+                self.tracer.notes.setdefault(f"{text}: as it was then, {value.shape}")
+                return made
+        return None
+
+    def arrays_within(self, top: AnyNode) -> list[Any]:
+        """The first constant arrays that ``top`` was made of."""
+        found: dict[int, Any] = {}
+        for node in [top, *sorted(self.beneath(top), key=lambda n: -n.seq)]:
+            given = [a for a, p in zip(node.args, node.parents, strict=False) if p is None]
+            for x in flat([*given, *node.kwargs.values()]):
+                if isinstance(x, np.ndarray) and x.ndim and plainest(x) is None:
+                    found.setdefault(hash((x.shape, x.tobytes())), x)
+        return [*found.values()][:MOST_STATEMENTS]
 
     def by_name(self, node: AnyNode) -> bool:
         """Whether a node is a variable, whose own statement says what it is made of."""

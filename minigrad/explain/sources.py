@@ -249,6 +249,38 @@ def evaluated(
         return None
 
 
+UNSEEN = "_unseen"
+"""Stands for a call that must not be made again."""
+
+
+def without_call(tree: ast.expr, variables: Mapping[str, Any]) -> tuple[str, ast.expr] | None:
+    """The one call in ``tree`` that is not to be made again, and ``tree`` without it."""
+    if pure(tree, variables):
+        return None
+    copy = ast.parse(ast.unparse(tree), mode="eval").body
+    calls = [part for part in ast.walk(copy) if isinstance(part, ast.Call)]
+    for call in reversed(calls):  # the innermost first
+        if pure(call, variables):
+            continue
+        text = ast.unparse(call)
+        rest = Replaced(text).visit(ast.parse(ast.unparse(copy), mode="eval").body)
+        if pure(rest, variables):
+            return text, rest
+    return None
+
+
+@dataclass
+class Replaced(ast.NodeTransformer):
+    """The expression with a call left out."""
+
+    text: str
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        if ast.unparse(node) == self.text:
+            return ast.Name(UNSEEN, ast.Load())
+        return self.generic_visit(node)  # type: ignore[return-value]
+
+
 def matched(
     top: AnyNode, made: Any, known: Callable[[AnyNode], bool]
 ) -> Iterator[tuple[AnyNode, int | None, Any]]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from minigrad.errors import is_user
 from minigrad.ops.record import Op, implementations
-from minigrad.reading.names import is_module
+from minigrad.reading.names import is_module, is_tensor
 from minigrad.reading.statements import tree_of
 
 MATH = {
@@ -84,7 +84,9 @@ def resolved(tree: ast.expr, variables: Mapping[str, Any]) -> Any:
     if isinstance(tree, ast.Attribute):
         return getattr(resolved(tree.value, variables), tree.attr)
     if isinstance(tree, ast.Subscript):
-        return resolved(tree.value, variables)[key(tree.slice, variables)]
+        owner = resolved(tree.value, variables)
+        if not is_tensor(owner):  # whose entries are computed
+            return owner[key(tree.slice, variables)]
     raise LookupError(ast.unparse(tree))
 
 
@@ -156,10 +158,12 @@ def is_in(f: Any, known: Any) -> bool:
 
 def pure_function(f: Any, depth: int) -> bool:
     """Whether a function of the user's sets but its own variables, and calls but such."""
-    f = f.__func__ if isinstance(f, MethodType) else f
+    f, owner = (f.__func__, f.__self__) if isinstance(f, MethodType) else (f, None)
     code = f.__code__
     tree = tree_of(code)
-    if not isinstance(tree, ast.FunctionDef) or tree.decorator_list:
+    if not isinstance(tree, ast.FunctionDef | ast.Lambda):
+        return False
+    if isinstance(tree, ast.FunctionDef) and tree.decorator_list:
         return False
     variables = {**f.__globals__}
     for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
@@ -169,6 +173,10 @@ def pure_function(f: Any, depth: int) -> bool:
             return False
     local = {*code.co_varnames}
     outer = {k: v for k, v in variables.items() if k not in local}
+    if owner is not None and code.co_argcount:
+        outer[code.co_varnames[0]] = owner  # self, of which methods are called
+    if isinstance(tree, ast.Lambda):
+        return pure(tree.body, outer, depth)
     return all(pure_statement(part, outer, depth) for part in tree.body)
 
 

@@ -75,13 +75,19 @@ def function_tree(source: str, function: str, first: int) -> Any:
 
 @functools.lru_cache(maxsize=64)
 def _functions(source: str) -> dict[tuple[str, int], Any]:
-    """The functions of a file by name and line, that of the first decorator too."""
+    """The functions of a file by name and line, that of the first decorator too.
+
+    Lambdas are among them, unless a line has several.
+    """
     found: dict[tuple[str, int], Any] = {}
     for part in ast.walk(_parsed(source) or ast.Module([], [])):
         if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
             decorated = min([part.lineno, *(d.lineno for d in part.decorator_list)])
             found.setdefault((part.name, part.lineno), part)
             found.setdefault((part.name, decorated), part)
+        elif isinstance(part, ast.Lambda):
+            alone = ("<lambda>", part.lineno) not in found
+            found["<lambda>", part.lineno] = part if alone else None
     return found
 
 

@@ -10,7 +10,7 @@ from minigrad import ops
 from minigrad.ops import norms
 from minigrad.ops.joining import joined
 from minigrad.ops.record import Op
-from minigrad.program.builder import shape_of, uniform
+from minigrad.program.builder import axes_of, shape_of, uniform
 from minigrad.program.equations import Equation
 from minigrad.writing.metadata import is_default, plain
 from minigrad.writing.notation import HADAMARD, NOTATION, TRANSPOSED, Row, identity, onehot
@@ -155,6 +155,12 @@ def _sum(w: Writer, e: Equation, args: list[Term]) -> Term | None:
         shape_of(e.args[0]),
         {k: v for k, v in e.kwargs.items() if not is_default(e.op, k, v)},
     )
+    if "dtype" in kwargs and kwargs["dtype"] == e.out.dtype:
+        del kwargs["dtype"]
+    n = len(shape)
+    every = len(axes_of(e.args[0], kwargs.get("axis"))) == n
+    if every and (not kwargs.get("keepdims") or (n == 1 and w.stretched(e))):
+        kwargs = {k: v for k, v in kwargs.items() if k not in ("axis", "keepdims")}
     if w.style.plain:
         words = [f"{args[0]:open}", *(w.keyword(k, v) for k, v in kwargs.items())]
         return w.call("sum", words)

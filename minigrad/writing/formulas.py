@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.record import Op
-from minigrad.program.builder import shape_of, uniform
+from minigrad.program.builder import equal_entries, shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var, evaluate, forward
 from minigrad.writing.forms import NOTHING, SPECIAL
 from minigrad.writing.metadata import between, is_default, plain
@@ -328,6 +328,12 @@ class Writer:
         others = [shape_of(a) for j, a in enumerate(e.args) if j != i]
         return np.broadcast_shapes(*others)
 
+    def stretched(self, e: Equation) -> bool:
+        """Whether the result of ``e`` is but an operand of what broadcasts it."""
+        program = self.formula.program
+        uses = [u.op.elementwise for u in program.equations if any(a is e.out for a in u.args)]
+        return bool(uses) and all(uses) and e.out is not program.result
+
     def argument(self, x: Any, room: tuple[int, ...] = ()) -> Term:
         """A variable or a constant; ``room`` is the shape it is stretched to anyhow."""
         if isinstance(x, Var):
@@ -338,6 +344,8 @@ class Writer:
         if np.size(x) == 0:
             return self.call("zeros", [plain(np.shape(x))])
         if isinstance(x, np.ndarray) and x.dtype.kind == "b" and x.size and not any(x.strides):
+            c = x.flat[0]
+        if c is None and isinstance(x, np.ndarray) and x.dtype.kind in "fiu" and equal_entries(x):
             c = x.flat[0]
         if c is None:
             words = f"array({plain(x)})"
