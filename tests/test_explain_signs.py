@@ -322,7 +322,7 @@ def test_what_was_drawn_is_called_by_what_drew_it() -> None:
         "dh": "2·(h - rng.normal(size=(4, 2)))",
         "dW": "Xᵀ @ (dh ⊙ 1[rng.random((4, 2)) > ½])",
     }
-    assert "rng.random((4, 2)) > 0.5: as it was then, (4, 2)" in str(explanation)
+    assert "rng.random((4, 2)): as it was then, (4, 2)" in str(explanation)
     assert r"\left(\mathrm{rng.random((4,\ 2))\ >\ 0.5}\right)" in explanation.to_latex()
 
     def data() -> Any:

@@ -77,12 +77,8 @@ def sigmoids(b: Any, found: Factors) -> Factors:
         if above:
             change(found, b.emit(ops.sigmoid, u), above)
         if rest:
-            minus = next(whole_minus, None)
-            change(
-                found,
-                b.emit(ops.sigmoid, b.emit(ops.negative, u)) if minus is None else minus,
-                rest,
-            )
+            minus = b.emit(ops.sigmoid, b.emit(ops.negative, u))
+            change(found, next(written, minus), rest)
     return found
 
 
