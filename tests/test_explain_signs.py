@@ -323,7 +323,7 @@ def test_what_was_drawn_is_called_by_what_drew_it() -> None:
         "dW": "Xᵀ @ (dh ⊙ 1[rng.random((4, 2)) > ½])",
     }
     assert "rng.random((4, 2)): as it was then, (4, 2)" in str(explanation)
-    assert r"\left(\mathrm{rng.random((4,\ 2))\ >\ 0.5}\right)" in explanation.to_latex()
+    assert r"\mathrm{rng.random((4,\ 2))} > \frac{1}{2}" in explanation.to_latex()
 
     def data() -> Any:
         return rng.normal(size=(2, 3))
