@@ -343,7 +343,7 @@ def calculus() -> Iterator[Graded]:
     yield "quotient", check(g, {x: (c * b_ - s * 3 * v**2) / b_**2}), "right"
     yield "a plus in the quotient rule", check(g, {x: (c * b_ + s * 3 * v**2) / b_**2}), "dg/dx: sign"
     yield "the quotient rule turned round", check(g, {x: (s * 3 * v**2 - c * b_) / b_**2}), "dg/dx: sign"
-    yield "without b squared", check(g, {x: c * b_ - s * 3 * v**2}), "dg/dx: other|missing_local_factor"
+    yield "without b squared", check(g, {x: c * b_ - s * 3 * v**2}), "dg/dx: wrong_derivative"
     yield "3 forgotten", check(f, {(b, x): v**2}), "db/dx: factor"
     yield "3 x^3", check(f, {(b, x): 3 * v**3}), "db/dx: wrong_derivative"
     yield "x^2 forgotten", check(f, {(b, x): 3}), "db/dx: wrong_derivative"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,10 @@ import numpy as np
 from minigrad import ops
 from minigrad.derivation.quantities import Quantity
 
+FEW = 5
+"""One of so many lengths of axes may have been taken for another."""
+LONG = 6
+"""Longer decimals are written as fractions, of small numbers."""
 WHOLE = [2, 3, 4, 10, 5, 6, 8, 100]
 SIMPLE = [x for n in WHOLE for x in (n, 1 / n)] + [1.5, 2 / 3, 0.75, 4 / 3]
 """Factors that people gain and lose, the most frequent first."""
@@ -63,10 +69,17 @@ def ratio_of(hand: Any, value: Any) -> float | None:
     return r if same else None
 
 
+def quotients(lengths: list[int]) -> list[float]:
+    """What is off where one of few lengths of axes was taken for another."""
+    return [a / b for a, b in permutations(lengths, 2)] if len(lengths) <= FEW else []
+
+
 def number(x: float) -> str:
     known = {0.5: "½", 1 / 3: "⅓", 2 / 3: "⅔", 0.25: "¼", 0.75: "¾"}
     inverse = 1 / x if x else 0.0
     plain = f"1/{inverse:.0f}" if inverse > 1 and abs(inverse - round(inverse)) < 1e-9 else f"{x:g}"
+    if len(plain) > LONG and abs((near := Fraction(x).limit_denominator(LONG)) - x) < 1e-9:
+        plain = str(near)
     return next((text for k, text in known.items() if abs(x - k) < 1e-12), plain)
 
 
@@ -91,16 +104,23 @@ def sizes(q: Quantity) -> tuple[set[int], set[int], set[int]]:
             elif op is ops.matmul and getattr(node.parents[i], "op", op) is None:
                 other = np.shape(node.args[1 - i])
                 sums.add(int(np.prod(other[:-1])) if i else other[-1])
+    divisors: set[int] = set()
     for node, inside in q.part.inside.items():
         if node.op in (ops.multiply, ops.divide):
             for i in inside:
                 other = node.args[1 - i]
                 if node.parents[1 - i] is None and np.size(other) == 1 and float(np.sum(other)):
                     n = abs(float(np.sum(other))) ** (1 if node.op is ops.divide else -1)
+                    if n > 2 and abs(n - round(n)) < 1e-9 * n:
+                        divisors.add(round(n))
                     # 1/(2m) holds the ½ of the square as well; m is likely the length of an axis.
                     hits = [
                         {m for m in found if abs(n - k * m) < 1e-9 * n}
                         for found in (lengths, sums) for k in (1, 2)
                     ]  # fmt: skip
                     means |= next(filter(None, hits), set())
-    return {n for n in means if n > 1}, {n for n in sums if n > 1}, {n for n in lengths if n > 1}
+    return (
+        {n for n in means if n > 1},
+        {n for n in sums if n > 1},
+        {n for n in lengths | divisors if n > 1},
+    )

@@ -399,7 +399,8 @@ def splits(text: str, between: str) -> Iterator[tuple[str, str]]:
     for match in re.finditer(rf"{between}\s*(?={D})", text):
         left, right = text[: match.start()].strip(), text[match.end() :].strip()
         if left[:1] in ("d", "∂") and left[1:] and right[1:]:
-            yield left[1:].strip(" ()_"), right[1:].strip(" ()_")
+            for dropped in (" ()", " ()_"):  # a name may end in _
+                yield left[1:].strip(dropped), right[1:].strip(dropped)
 
 
 def denominators(text: str) -> Iterator[tuple[str, str]]:

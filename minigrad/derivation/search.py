@@ -16,7 +16,15 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.edits import axis_sets, axis_words, cut, join, silent_edges
-from minigrad.derivation.factors import SIMPLE, accident, multiple, sizes, times_truth
+from minigrad.derivation.factors import (
+    SIMPLE,
+    accident,
+    multiple,
+    quotients,
+    ratio_of,
+    sizes,
+    times_truth,
+)
 from minigrad.derivation.judges import Base, evaluate
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.sieve import Sieve, transposes
@@ -156,7 +164,7 @@ class Search(Vocabulary):
                     for n in self.means]  # fmt: skip
         averaged += [(1 / n, "mean_for_sum", self.mean_words(n)) for n in self.sums | self.means]
         found += [(k, (kind,), words) for k, kind, words in averaged]
-        sized = [*self.lengths, *(1 / n for n in self.lengths)]
+        sized = [*self.lengths, *(1 / n for n in self.lengths), *quotients(self.lengths)]
         often = max(2 if np.any(self.q.unit) else 8, int(min(self.room / 2, 100)))
         found += [(k, ("factor",), times_truth(k)) for k in [*SIMPLE, *sized][:often]]
         if len(found) < self.room:
@@ -204,8 +212,8 @@ class Search(Vocabulary):
         hand, value = self.q.hand, candidate.value
         if not self.ample:
             return False
-        if hand.size > 3:
-            return True
+        if hand.size > 3 and ratio_of(value, self.base.value) is None:
+            return True  # what is off by one number alone is that number
         plain = [-1.0] if candidate.kind == "wrong_node" else [-1.0, 2.0, 0.5]
         if np.any(self.q.unit):
             return any(self.close(k * value) for k in plain)
@@ -263,7 +271,7 @@ class Search(Vocabulary):
             parents.setdefault(node, set()).add(parent)
         found = []
         for below, above in users.items():
-            single = below is not self.q.v and len(above) == 1 and len(parents[below]) == 1
+            single = below is not self.q.v and len(above) == 1 and len(parents.get(below, ())) == 1
             for user, places in () if single else above.items():
                 chain, node = [], user
                 while len(parents[node]) == 1 and node is not self.q.u:
@@ -313,6 +321,7 @@ class Search(Vocabulary):
         """By what a part may be off, with its kind, the likeliest first."""
         sized = [k for n in self.lengths for k in (1.0 / n, float(n))]
         numbers = [float(k) for k in [0.5, 2.0, *sized, *SIMPLE]]
+        numbers += quotients(self.lengths)
         numbers += [-k for k in sized] if self.ample else []
         found = [(0.0, "dropped_path"), (-1.0, "sign"), *((k, "factor") for k in numbers)]
         return list(dict(found).items())

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.derivation.formulas.grammar import NoFormula, parsed, value_of
 from minigrad.tensor import Tensor
 
 NOTHING_WRITTEN = {"", "?", "-", "–", "—", "n/a", "na", "none", "nil", "todo", "tbd", "...", "…"}
@@ -182,13 +183,44 @@ def number(text: str) -> tuple[float, float]:
     percent = bare.endswith("%")
     bare = bare[:-1] if percent else bare
     top, slash, bottom = bare.partition("/")
-    if slash:
-        return float(exact(top, text) / divisor(bottom, text)), 0.0
-    found = decimal(bare, text)
+    try:
+        if slash:
+            return float(exact(top, text) / divisor(bottom, text)), 0.0
+        found = decimal(bare, text)
+    except Unreadable:
+        if percent or re.search(r"\d,\d|/0*$", bare) or not re.search(r"\d\)?[-+*/^·×]", bare):
+            raise
+        return worked_out(bare, text)
     exponent = found.as_tuple().exponent
     unit = 10.0**exponent if isinstance(exponent, int) else 0.0
     scale = 0.01 if percent else 1.0
     return float(found) * scale, unit * scale
+
+
+def worked_out(bare: str, text: str) -> tuple[float, float]:
+    """What numbers and signs between them come to, and what the digits of long ones move."""
+
+    def unknown(name: str) -> Any:
+        raise NoFormula(f"no number is called {name!r}")
+
+    def computed(moved: float = math.nan, by: float = 0.0) -> float:
+        return float(value_of(tree, unknown, lambda x: x + by if x == moved else x))
+
+    try:
+        with np.errstate(all="ignore"):
+            tree = parsed(bare)
+            value = computed()
+        if not math.isfinite(value):
+            raise ValueError
+        written = {p.value for p in ast.walk(tree) if isinstance(p, ast.Constant)}
+        unit = 0.0
+        for k in sorted(x for x in written if isinstance(x, float)):
+            digits = Decimal(repr(k)).as_tuple()
+            if len(digits.digits) >= LONG and isinstance(digits.exponent, int):
+                unit += abs(computed(k, 10.0**digits.exponent) - value)
+    except (ValueError, TypeError, IndexError, ArithmeticError, RecursionError):
+        raise Unreadable(f"{text!r} is not a number") from None
+    return value, unit
 
 
 def decimal(bare: str, text: str) -> Decimal:

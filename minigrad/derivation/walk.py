@@ -15,6 +15,7 @@ import numpy as np
 
 from minigrad.graph import AnyNode, ancestors, fit
 
+SEED = 12
 Edge = tuple[AnyNode, int]
 """A node and which of its arguments: one arrow of the graph."""
 
@@ -113,7 +114,7 @@ class Graph:
         return self._gradients[u]
 
     def rounded(self, u: AnyNode, spacing: float) -> dict[AnyNode, Any]:
-        """The gradients where every number is rounded to a type of that relative spacing.
+        """The gradients where every number is as good as a type of that relative spacing.
 
         What cancels is only as good as the numbers that it is computed from.
         """
@@ -122,12 +123,16 @@ class Graph:
         return self._rounded[u, spacing]
 
     def coarsely(self, nodes: Iterable[AnyNode], spacing: float) -> Changes:
-        """The rules of ``nodes``, computed in a type of that relative spacing."""
+        """The rules of ``nodes``, computed in a type of that relative spacing.
+
+        Errors are drawn: rounding alone leaves no trace where equal numbers cancel.
+        """
+        rng = np.random.default_rng(SEED)
 
         def edit(g: Any, call: Call) -> Any:
-            return coarse(call(coarse(g, spacing)), spacing)
+            return coarse(call(coarse(g, spacing, rng)), spacing, rng)
 
-        values = {n: coarse(v, spacing) for n, v in self.values.items()}
+        values = {n: coarse(v, spacing, rng) for n, v in self.values.items()}
         edges = {(n, i): edit for n in nodes for i in range(len(n.parents))}
         return Changes(edges, values=values)
 
@@ -367,9 +372,9 @@ class Part:
         return found
 
 
-def coarse(value: Any, spacing: float) -> Any:
-    """``value`` rounded to a type of that spacing."""
+def coarse(value: Any, spacing: float, rng: np.random.Generator) -> Any:
+    """``value`` with errors such as a type of that spacing makes."""
     if isinstance(value, tuple | dict) or np.asarray(value).dtype.kind != "f":
         return value
-    mantissa, exponent = np.frexp(np.asarray(value, float))
-    return np.ldexp(np.round(mantissa / spacing) * spacing, exponent)[()]
+    value = np.asarray(value, float)
+    return (value * (1 + spacing * rng.uniform(-1, 1, value.shape)))[()]

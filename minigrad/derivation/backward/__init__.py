@@ -112,7 +112,8 @@ def check_backward(
     lines = [line_of(c, judge, text, c is first) for c in graded]
     lines += [
         Line(c.line, text(c.line), c.path, c.key, "unread",
-             f"not the gradient of {judge.variable(c)} itself, and right in its use", "", c.row)
+             f"not the gradient of {judge.variable(c) or 'that'} itself, and right in its use",
+             "", c.row)
         for c in judge.unread
     ]  # fmt: skip
     lines.sort(key=lambda x: order_of(x, graded, judge.unread))
@@ -122,7 +123,7 @@ def check_backward(
 
 def line_of(claim: Claim, judge: Judge, text: Any, first: bool) -> Line:
     """A claim as a line of the report."""
-    name = claim.path or f"the gradient of {judge.variable(claim)}"
+    name = claim.path or f"the gradient of {judge.variable(claim) or 'x'}"
     remark = claim.row.remark
     if claim.note and claim.row.verdict == "wrong":
         remark = claim.note
@@ -133,8 +134,11 @@ def line_of(claim: Claim, judge: Judge, text: Any, first: bool) -> Line:
     remark = re.sub(r"\b(\w+)_via_\d+\b", r"\1", remark)
     head, given, names = remark.partition("given your ")
     remark = head + given + " and ".join(dict.fromkeys(names.split(" and ")))
+    key = claim.key
+    for given, meant in judge.nameless.items():
+        remark, key = remark.replace(given, meant), key.replace(given, meant)
     instead = judge.instead(claim) if first else ""
-    return Line(claim.line, text(claim.line), name, claim.key, claim.row.verdict, remark, instead,
+    return Line(claim.line, text(claim.line), name, key, claim.row.verdict, remark, instead,
                 claim.row)  # fmt: skip
 
 

@@ -8,29 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import combinations
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigrad.derivation.backward.calls import Runs
+from minigrad.derivation.backward.flows import Edge, Flows, close
 from minigrad.derivation.backward.naming import Namer, readings
+from minigrad.derivation.backward.stages import chain_below, staged
 from minigrad.derivation.backward.watch import Event, equal, held_at
-from minigrad.graph import AnyNode, Node, ancestors, fit, next_seq, variable
+from minigrad.graph import AnyNode, Node, ancestors, next_seq, variable
 from minigrad.tensor import Tensor
-
-Edge = tuple[AnyNode, int]
-MOST = 6
-"""Of so many uses of a value, all subsets are looked at."""
-
-
-def close(a: Any, b: Any) -> bool:
-    """Whether two gradients are the same number, but for rounding."""
-    if np.shape(a) != np.shape(b):
-        return False
-    peak = float(np.max(np.abs(b), initial=0.0))
-    return bool(np.allclose(a, b, rtol=1e-6, atol=1e-9 * min(1.0, peak) + 1e-15))
 
 
 @dataclass(eq=False)
@@ -72,63 +61,6 @@ class Claim:
     @property
     def reads(self) -> set[str]:
         return {name for e in self.events for name in e.statement.reads}
-
-
-# --- the gradients, use by use -------------------------------------------------------------
-
-
-@dataclass
-class Flows:
-    """The gradients of a recorded output: of each node, and through each use of it."""
-
-    output: AnyNode
-    start: Any = 1.0
-    """What arrives at the output."""
-    total: dict[AnyNode, Any] = field(default_factory=dict)
-    sent: dict[Edge, Any] = field(default_factory=dict)
-    users: dict[AnyNode, list[Edge]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.total[self.output] = np.asarray(self.start, float)[()]
-        for node in sorted(ancestors(self.output), key=lambda n: -n.seq):
-            if node.op is None or node not in self.total:
-                continue
-            g = self.total[node]
-            if type(node.ans) is tuple:
-                g = g.filled(node.ans)
-            for i, parent in enumerate(node.parents):
-                rule = node.op.rule(i) if parent is not None else None
-                if parent is None or rule is None:
-                    continue
-                c = fit(rule(g, node.ans, *node.args, **node.kwargs), node.args[i], node.op, i)
-                self.sent[node, i] = c
-                self.users.setdefault(parent, []).append((node, i))
-                self.total[parent] = self.total[parent] + c if parent in self.total else c
-
-    def parts(self, node: AnyNode) -> Iterator[tuple[list[Edge], Any]]:
-        """What arrives at ``node`` through some of its uses, the fewest first."""
-        by_user: dict[AnyNode, list[Edge]] = {}
-        for edge in self.users.get(node, []):
-            by_user.setdefault(edge[0], []).append(edge)
-        uses = list(by_user.values())
-        for size in range(1, len(uses)) if len(uses) <= MOST else (1, len(uses) - 1):
-            for some in combinations(uses, size):
-                edges = [e for use in some for e in use]
-                yield edges, sum(self.sent[e] for e in edges)
-
-    def next_named(self, edge: Edge, named: set[AnyNode]) -> set[AnyNode]:
-        """The first nodes with names on the way from a use to the output."""
-        found, stack, seen = set(), [edge[0]], {edge[0]}
-        while stack:
-            node = stack.pop()
-            if node in named:
-                found.add(node)
-                continue
-            for user, _ in self.users.get(node, ()):
-                if user not in seen:
-                    seen.add(user)
-                    stack.append(user)
-        return found
 
 
 # --- collecting ----------------------------------------------------------------------------
@@ -186,7 +118,15 @@ class Collector:
         if path in self.runs.upstream:  # set again: a claim where more than that arrives
             above = self.runs.upstream[path]
             versions = [n for n in versions if not close(above, self.flows.total[n])]
+        chain = chain_below(self.flows, versions, self.named)
         for j, generation in enumerate(made):
+            stages = staged(generation, self.flows, chain)
+            for part, node in stages:
+                order, event = part[-1]
+                events, line = [e for _, e in part], event.statement.first
+                yield Claim(path, events, event.after, node, line, order)
+            if stages:
+                continue
             last = j == len(made) - 1
             alone = all(g[0][1].statement is not generation[0][1].statement for g in made[j + 1 :])
             # A pass for each value that the variable had: a recurrence, begun from above.
@@ -222,10 +162,7 @@ class Collector:
             at = source.entries if source else {}
             entries = [(str(k), v, None, at.get(str(k), last)) for k, v in answer.items()]
         elif isinstance(answer, tuple | list):
-            groups = self.groups()
-            fits = len(answer) == len(groups) and self.in_order(found, answer, groups)
-            places = [groups[i] if fits else None for i in range(len(answer))]
-            entries = [("", v, place, last) for v, place in zip(answer, places, strict=True)]
+            entries = [("", v, place, last) for v, place in self.placed(found, answer)]
             if any(isinstance(v, dict) for v in answer):
                 entries = [(str(k), v, None, last) for d in answer if isinstance(d, dict)
                            for k, v in d.items()]  # fmt: skip
@@ -234,6 +171,29 @@ class Collector:
             entries = [("", answer, groups[0] if groups else None, last)]
         for key, value, place, line in entries:
             self.returned(found, key, value, place, line, order)
+
+    def placed(self, found: list[Claim], answer: Any) -> Iterator[tuple[Any, int | None]]:
+        """What is returned, each value with the input that it stands for by its place."""
+        groups, arguments = self.groups(), list(self.arguments().values())
+        by_place = len(answer) == len(groups) and self.in_order(found, answer, groups)
+        if not by_place or not all(map(self.fits, answer, arguments)):
+            for places in arguments:  # the one argument that is a list
+                if len(places) > 1 and self.fits(answer, places):
+                    yield from zip(leaves_of(answer), places, strict=True)
+                    return
+        for i, value in enumerate(answer):
+            lists = arguments[i : i + 1] if by_place else arguments
+            places = next((p for p in lists if len(p) > 1 and self.fits(value, p)), [])
+            if places:
+                arguments = [p for p in arguments if by_place or p is not places]
+                yield from zip(leaves_of(value), places, strict=True)
+            else:
+                yield value, groups[i] if by_place else None
+
+    def fits(self, value: Any, places: list[int]) -> bool:
+        """Whether what is returned has the shapes of these inputs."""
+        inputs = [self.runs.inputs[i][1] for i in places]
+        return [np.shape(v) for v in leaves_of(value)] == [t.shape for t in inputs]
 
     def in_order(self, found: list[Claim], answer: Any, groups: list[int | None]) -> bool:
         """Whether what is returned by name stands in the order of the inputs."""
@@ -250,8 +210,14 @@ class Collector:
 
     def groups(self) -> list[int | None]:
         """Of each argument, which input it is; None for those of several arrays."""
-        roots = [re.split(r"[.\[]", path)[0] for path, _ in self.runs.inputs]
-        return [roots.index(r) if roots.count(r) == 1 else None for r in dict.fromkeys(roots)]
+        return [p[0] if len(p) == 1 else None for p in self.arguments().values()]
+
+    def arguments(self) -> dict[str, list[int]]:
+        """The inputs that each argument holds."""
+        found: dict[str, list[int]] = {}
+        for i, (path, _) in enumerate(self.runs.inputs):
+            found.setdefault(re.split(r"[.\[]", path)[0], []).append(i)
+        return found
 
     def returned(
         self, found: list[Claim], key: str, value: Any, place: int | None, line: int, order: int
@@ -259,7 +225,10 @@ class Collector:
         """One returned value: by what it is called, by its key, or by its place."""
         if value is None:
             return
-        number = np.asarray(value)
+        try:
+            number = np.asarray(value)
+        except ValueError:  # lists of lists that no argument has
+            return
         if number.dtype.kind not in "fiub":
             return
         node = None if place is None else self.inputs[place]
@@ -351,6 +320,13 @@ class Collector:
             if not overlap:
                 kept.append(claim)
         return kept
+
+
+def leaves_of(value: Any) -> list[Any]:
+    """The arrays in nested lists and tuples."""
+    if type(value) in (list, tuple):
+        return [leaf for v in value for leaf in leaves_of(v)]
+    return [value]
 
 
 # --- a graph in which parts are nodes --------------------------------------------------------

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.calls import Check, Runs
-from minigrad.derivation.backward.claims import Claim, Collector, Flows, close, renewed, split
+from minigrad.derivation.backward.claims import Claim, Collector, renewed, split
+from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
 from minigrad.derivation.backward.unnamed import nameless
-from minigrad.derivation.backward.watch import Statement
+from minigrad.derivation.backward.watch import Event, Statement
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.grading import check_derivation
 from minigrad.derivation.report import Row, worst
+from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode
 from minigrad.ops.record import Op
 from minigrad.reading.names import Scope, elsewhere, names
@@ -75,6 +77,8 @@ class Judge:
         self.claims += [c for claim in self.claims for c in self.broken_up(claim)]
         self.claims.sort(key=lambda c: (c.order, c.returned))
         self.unread: list[Claim] = []
+        self.nameless: dict[str, str] = {}
+        """What values are called for the time of a check that have no name, and what they are."""
 
     def collected(self) -> list[Claim]:
         runs = self.runs
@@ -120,7 +124,8 @@ class Judge:
             if np.shape(delta) != np.shape(claim.value):
                 return
             sums[e.statement] = sums[e.statement] + delta if e.statement in sums else delta
-        found, taken = [], set()
+        found: list[Claim] = []
+        taken: set[Any] = set()
         for statement, delta in sums.items():
             through = next((p for p, v in self.flows.parts(claim.node) if close(delta, v)), None)
             made = [e for e in claim.events if e.statement is statement]
@@ -128,9 +133,12 @@ class Judge:
                 claim, value=delta, through=through, whole=False, returned=False,
                 line=statement.first, events=made,
             )  # fmt: skip
-            if np.any(delta):
-                found.append(part)
-                taken |= set(through or ())
+            if not np.any(delta):
+                continue
+            if through is None and found and found[-1].through is None:  # dW += ..., dW /= n
+                part.value, part.events = found[-1].value + delta, [*found.pop().events, *made]
+            found.append(part)
+            taken |= set(through or ())
         wrong = [c for c in found if c.through is None]
         left = [e for e in self.flows.users.get(claim.node, []) if e not in taken]
         if taken and len(wrong) == 1 and left:
@@ -174,19 +182,27 @@ class Judge:
         right = close(sum(e.after for e in made), truth)
         return "each pass sets it, where it should be added up: write +=" if right else ""
 
-    def written_wrongly(self, claim: Claim) -> str:
-        """What is wrong with a write into an array: assigned, not added; too much, too little."""
-        truth = self.flows.total[claim.node]
+    def writes(self, claim: Claim) -> list[Event]:
+        """The writes into an array that the blamed line made."""
+        shape = np.shape(self.flows.total[claim.node])
         made = [e for e in claim.events if e.statement.first == claim.line]
-        made = [e for e in made if e.before is not None and np.shape(e.before) == np.shape(truth)]
-        if not made or np.shape(truth) != np.shape(claim.value):
+        made = [e for e in made if e.before is not None and np.shape(e.before) == shape]
+        return made if shape == np.shape(claim.value) else []
+
+    def overwritten(self, claim: Claim) -> str:
+        """Whether entries are assigned that should be added up."""
+        truth, made = self.flows.total[claim.node], self.writes(claim)
+        if len(made) < 2 or claim.path in made[0].statement.reads:
             return ""
-        if len(made) > 1 and claim.path not in made[0].statement.reads:
-            total = np.zeros(np.shape(truth))
-            for e in made:
-                total = total + np.where(e.before != e.after, e.after, 0.0)
-            if close(total, truth):
-                return "it is assigned where it should be added up: write +="
+        total = sum(np.where(e.before != e.after, e.after, 0.0) for e in made)
+        right = close(np.asarray(total), truth)
+        return "it is assigned where it should be added up: write +=" if right else ""
+
+    def written_wrongly(self, claim: Claim) -> str:
+        """What is wrong with a write into an array: too much, too little, the wrong sign."""
+        truth, made = self.flows.total[claim.node], self.writes(claim)
+        if not made:
+            return ""
         scale = 1.0
         for e in claim.events[claim.events.index(made[-1]) + 1 :]:
             whole = e.before is not None and np.all(np.abs(e.before) > 0)
@@ -231,7 +247,7 @@ class Judge:
         for claim in active:
             if claim.row.verdict == "wrong" and claim.through is None:
                 claim.line = self.blamed(claim)
-                claim.note = self.last_pass_kept(claim) or claim.note
+                claim.note = self.last_pass_kept(claim) or self.overwritten(claim) or claim.note
                 cause = claim.row.diagnosis
                 vague = cause is None or (cause.kind in VAGUE and cause.factor is None)
                 if not claim.note and (vague or cause.kind == "other"):
@@ -268,19 +284,21 @@ class Judge:
         for claim in claims:
             name = self.variable(claim)
             if claim.through is not None:
-                extra[f"part{k}_"] = named(claim.node_value, made[k], f"{name}_via_{k + 1}")
+                extra[f"part{k}_"] = named(claim.node_value, made[k], f"{name or 'x'}_via_{k + 1}")
                 k += 1
+        for c in claims:
+            if c.through is None and not self.variable(c) and c.node.op is not None:
+                given = f"below_{len(self.nameless)}_"
+                self.nameless[given] = Words(names([self.output.node], found)).describe(c.node)
+                extra[given] = named(c.node.ans, new.get(c.node, c.node), given)
         older = [(n, t) for n, ts in self.runs.variables.items() for t in reversed(ts)]
         for i, (name, t) in enumerate(older):
             extra[f"version{i}_"] = named(t._value, new.get(t.node, t.node), name)
         return [*found, Scope(extra)]
 
     def variable(self, claim: Claim) -> str:
-        """What the forward function calls what a claim is about."""
-        for name, ts in self.namer.variables.items():
-            if any(t.node is claim.node for t in ts):
-                return name
-        return "x"
+        """What the forward function calls what a claim is about; empty where it has no name."""
+        return self.called(claim.node)
 
     def grade(self, claims: list[Claim]) -> None:
         parts = [c for c in claims if c.through is not None]

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.claims import Claim, Collector, Flows, close
+from minigrad.derivation.backward.claims import Claim, Collector
+from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.naming import readings
 from minigrad.graph import AnyNode
 from minigrad.tensor import Tensor, wrap

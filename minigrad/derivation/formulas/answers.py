@@ -369,8 +369,8 @@ class Formulas:
         truth = self.truth(answer, row)
         if answer.error:
             return self.failed(answer, row, truth) if answer.lines or not row.remark else row
-        if truth is None:
-            return row
+        if truth is None or not any(map(names_in, answer.lines)):
+            return row  # a number, worked out
         at_data = row.verdict not in WRONG
         right = self.holds(answer.last, truth)
         tied = self.points.untold or not set(map(float, numbers_in(answer.last))) <= PLAIN

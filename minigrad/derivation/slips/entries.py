@@ -13,6 +13,8 @@ from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call
 
+MANY = 1_000
+"""Entries of larger arrays are not looked for at other places."""
 RARE = 0.6
 """A pattern is told by entries that are wrong, where not more than so many are."""
 
@@ -42,6 +44,15 @@ def assign_first(g: Any, call: Call) -> Any:
     places, first = np.unique(np.ravel(keys), return_index=True)
     total[places] = np.ravel(g)[first]
     return total.reshape(np.shape(call.args[0]))
+
+
+@slip("neighbour", 39, "it is the entry {} of it")
+def another_entry(s: Search) -> Found:
+    """One entry of a gradient that stands at another place: ``dW[0, 1]`` for ``dW[1, 0]``."""
+    whole = np.asarray(s.gradients.get(s.q.v, 0.0))
+    if s.q.index is not None and s.q.hand.shape == () and whole.size <= MANY:
+        for k in np.ndindex(whole.shape):
+            yield np.asarray(whole[k]), list(k)
 
 
 def pattern(s: Search) -> str:

@@ -300,6 +300,13 @@ def wrongly_summed(s: Search) -> Found:
                     f"what arrives at {name} is summed over {axis_words(axes)} where "
                     f"{axis_words(right)} belongs",
                 )  # fmt: skip
+        for end, which in ((0, "first"), (-1, "last")):
+            edit = picked(right, end)
+            yield (
+                s.edited({(node, i): edit}),
+                f"of the sum over {axis_words(right)} that arrives at {name}, the {which} term "
+                "alone is taken",
+            )  # fmt: skip
         for everywhere in (False, True):
             edit = alone(right, everywhere)
             yield (
@@ -315,6 +322,19 @@ def summed_over(axes: tuple[int, ...]) -> Edit:
 
 def alone(axes: tuple[int, ...], everywhere: bool) -> Edit:
     return lambda g, call: one_term(call(g), axes, call, everywhere)
+
+
+def picked(axes: tuple[int, ...], end: int) -> Edit:
+    """The first or the last term of a sum."""
+
+    def edit(g: Any, call: Call) -> Any:
+        c, shape = call(g), np.shape(call.args[call.i])
+        if np.ndim(c) <= max(axes):
+            raise ValueError("no sum is taken")
+        window = tuple(end if k in axes else slice(None) for k in range(np.ndim(c)))
+        return np.reshape(c[window], shape)
+
+    return edit
 
 
 def resummed(c: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:

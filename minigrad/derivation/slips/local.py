@@ -19,6 +19,11 @@ from minigrad.graph import AnyNode
 
 PAIRED = 12
 """Of so many values, each is tried for each other one in all parts at once."""
+WHOLE_POWERS = (2, -2, 3, -3)
+POWERS = (1, -1, 0.5, -0.5, *WHOLE_POWERS, 1.5, -1.5)
+"""By what the exponent of a value may be off."""
+MANY = 100
+"""Powers are tried of what enters through so many edges."""
 SMALL_GRAPH, SMALL_ARRAYS = 40, 10_000
 """The forward pass is only repeated with other inputs where that is cheap."""
 
@@ -68,6 +73,20 @@ def taken_in_all_parts(s: Search) -> Found:
         if np.shape(wrong) == np.shape(right) and not np.array_equal(wrong, right):
             yield base * right / wrong, a, b
             yield base * wrong / right, a, b
+
+
+@slip("wrong_derivative", 52, "the power of {0} is wrong: it is the truth times {0}**{1:g}")
+def another_power(s: Search) -> Found:
+    """The wrong power of a value of the graph: (v + eps)**1.5 for its inverse."""
+    base = s.base.value
+    if np.any(s.q.unit) or not s.ample or base.size > SMALL_ARRAYS:
+        return
+    for node in dict.fromkeys(n for n, _ in s.edges[:MANY]):
+        for i, x in enumerate(node.args):
+            if type(x) is tuple or not spreads(np.shape(x), base.shape) or not np.all(x):
+                continue
+            for k in POWERS if np.all(np.asarray(x) > 0) else WHOLE_POWERS:
+                yield base * np.asarray(x, float) ** k, s.operand(node, i), k
 
 
 @slip("missing_local_factor", 24, "the factor {} is missing")
@@ -144,8 +163,14 @@ def extra(s: Search) -> Found:
 
 @slip("extra_local_factor", 45, "a factor {} too many")
 def extra_value(s: Search) -> Found:
-    """A value where nothing is to be multiplied: ``dZ * Z``."""
-    yield from multiplied(s, [(n, np.asarray(v)) for n, v in s.named_values()])
+    """A value where nothing is to be multiplied: ``dZ * Z``, or the slope of what it may be."""
+    named = [(n, np.asarray(v)) for n, v in s.named_values()]
+    yield from multiplied(s, named)
+    if s.ample:
+        yield from multiplied(s, [
+            *((f"{n} * (1 - {n})", v * (1 - v)) for n, v in named if np.all((v > 0) & (v < 1))),
+            *((f"1 - {n}**2", 1 - v**2) for n, v in named if np.all(np.abs(v) < 1)),
+        ])  # fmt: skip
 
 
 def multiplied(s: Search, factors: list[tuple[str, Any]]) -> Found:

@@ -1,0 +1,78 @@
+"""The gradients of a recorded output: of each value, and through each use of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from minigrad.graph import AnyNode, ancestors, fit
+
+Edge = tuple[AnyNode, int]
+MOST = 6
+"""Of so many uses of a value, all subsets are looked at."""
+
+
+def close(a: Any, b: Any) -> bool:
+    """Whether two gradients are the same number, but for rounding."""
+    if np.shape(a) != np.shape(b):
+        return False
+    peak = float(np.max(np.abs(b), initial=0.0))
+    return bool(np.allclose(a, b, rtol=1e-6, atol=1e-9 * min(1.0, peak) + 1e-15))
+
+
+@dataclass
+class Flows:
+    """The gradients of a recorded output: of each node, and through each use of it."""
+
+    output: AnyNode
+    start: Any = 1.0
+    """What arrives at the output."""
+    total: dict[AnyNode, Any] = field(default_factory=dict)
+    sent: dict[Edge, Any] = field(default_factory=dict)
+    users: dict[AnyNode, list[Edge]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.total[self.output] = np.asarray(self.start, float)[()]
+        for node in sorted(ancestors(self.output), key=lambda n: -n.seq):
+            if node.op is None or node not in self.total:
+                continue
+            g = self.total[node]
+            if type(node.ans) is tuple:
+                g = g.filled(node.ans)
+            for i, parent in enumerate(node.parents):
+                rule = node.op.rule(i) if parent is not None else None
+                if parent is None or rule is None:
+                    continue
+                c = fit(rule(g, node.ans, *node.args, **node.kwargs), node.args[i], node.op, i)
+                self.sent[node, i] = c
+                self.users.setdefault(parent, []).append((node, i))
+                self.total[parent] = self.total[parent] + c if parent in self.total else c
+
+    def parts(self, node: AnyNode) -> Iterator[tuple[list[Edge], Any]]:
+        """What arrives at ``node`` through some of its uses, the fewest first."""
+        by_user: dict[AnyNode, list[Edge]] = {}
+        for edge in self.users.get(node, []):
+            by_user.setdefault(edge[0], []).append(edge)
+        uses = list(by_user.values())
+        for size in range(1, len(uses)) if len(uses) <= MOST else (1, len(uses) - 1):
+            for some in combinations(uses, size):
+                edges = [e for use in some for e in use]
+                yield edges, sum(self.sent[e] for e in edges)
+
+    def next_named(self, edge: Edge, named: set[AnyNode]) -> set[AnyNode]:
+        """The first nodes with names on the way from a use to the output."""
+        found, stack, seen = set(), [edge[0]], {edge[0]}
+        while stack:
+            node = stack.pop()
+            if node in named:
+                found.add(node)
+                continue
+            for user, _ in self.users.get(node, ()):
+                if user not in seen:
+                    seen.add(user)
+                    stack.append(user)
+        return found
