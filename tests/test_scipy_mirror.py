@@ -183,6 +183,15 @@ MATRICES: list[tuple[str, Callable[..., Any], Callable[..., Any], list[Any]]] = 
      lambda a, v: sl.cho_solve(sl.cho_factor(a @ a.T), v), [A, b]),
     ("cho_solve lower", lambda a, v: L.cho_solve(L.cho_factor(a @ a.T, True), v),
      lambda a, v: sl.cho_solve(sl.cho_factor(a @ a.T, True), v), [A, B]),
+    *[(f"lu {k}", lambda a, k=k: L.lu(a)[k], lambda a, k=k: sl.lu(a)[k], [A[::-1]])
+      for k in (1, 2)],
+    *[(f"lu {m.shape} {k}", lambda a, k=k: L.lu(a, permute_l=True)[k],
+       lambda a, k=k: sl.lu(a, permute_l=True)[k], [m])
+      for m in (A[:, :2], A[:2], np.stack([A, A[::-1]])) for k in (0, 1)],
+    ("packed wide lu", lambda a: L.lu_factor(a)[0], lambda a: sl.lu_factor(a)[0], [A[:2]]),
+    *[(f"polar {side} {k}", lambda a, k=k, s=side: L.polar(a, s)[k],
+       lambda a, k=k, s=side: sl.polar(a, s)[k], [m])
+      for side, m in (("right", A[:, :2]), ("left", A[:2]), ("left", A)) for k in (0, 1)],
     ("lu", lambda a: L.lu_factor(a[::-1])[0], lambda a: sl.lu_factor(a[::-1])[0], [A]),
     *[(f"lu_solve {t}", lambda a, v, t=t: L.lu_solve(L.lu_factor(a[::-1]), v, t),
        lambda a, v, t=t: sl.lu_solve(sl.lu_factor(a[::-1]), v, t), [A, b]) for t in (0, 1)],
@@ -447,3 +456,28 @@ def test_special_functions() -> None:
                 getattr(ms.special, name)(m, axis=axis), getattr(sp, name)(m, axis=axis), rtol=1e-12
             )
     assert ms.special.gammaln is sp.gammaln
+
+
+def test_permutations_of_lu_and_what_polar_refuses():
+    a = np.random.default_rng(4).normal(size=(2, 4, 3)) * (1 + 1j)
+    for ours, theirs in zip(ms.linalg.lu(mg.Tensor(a)), sl.lu(a), strict=True):
+        np.testing.assert_allclose(np.asarray(ours), theirs)
+        assert np.asarray(ours).dtype == theirs.dtype
+    order, lower, upper = ms.linalg.lu(a, p_indices=True)
+    np.testing.assert_allclose(np.take_along_axis(lower, order[..., None], -2) @ upper, a)
+    with pytest.raises(ValueError, match="P on the right is singular; side='left'"):
+        ms.linalg.polar(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="'right' or 'left', not 'up'"):
+        ms.linalg.polar(np.eye(2), "up")
+
+
+def test_all_singular_vectors_where_the_leading_ones_count():
+    a = np.random.default_rng(4).normal(size=(4, 3))
+
+    def f(a, **options):
+        u, s, vh = np.linalg.svd(a, **options)
+        return (u[:, :3] ** 3).sum() + s.sum() + (vh**3).sum()
+
+    np.testing.assert_allclose(mg.grad(f)(a), mg.grad(lambda a: f(a, full_matrices=False))(a))
+    with pytest.raises(ValueError, match="no derivative; use full_matrices=False"):
+        mg.grad(lambda a: (np.linalg.svd(a).U ** 3).sum())(a)

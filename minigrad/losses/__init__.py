@@ -18,6 +18,10 @@ from minigrad.losses.classification import kl_divergence as kl_divergence
 from minigrad.losses.classification import multiclass_hinge as multiclass_hinge
 from minigrad.losses.classification import nll as nll
 from minigrad.losses.classification import soft_margin as soft_margin
+from minigrad.losses.labels import ctc as ctc
+from minigrad.losses.labels import multi_margin as multi_margin
+from minigrad.losses.labels import multilabel_margin as multilabel_margin
+from minigrad.losses.labels import multilabel_soft_margin as multilabel_soft_margin
 from minigrad.losses.margins import cosine_embedding as cosine_embedding
 from minigrad.losses.margins import hinge_embedding as hinge_embedding
 from minigrad.losses.margins import margin_ranking as margin_ranking

@@ -172,7 +172,7 @@ def gaussian_nll(
     Parameters
     ----------
     prediction, target : array_like
-        Of the same shape.
+        Of the same shape, or one with length 1 along some axes.
     variance : array_like
         v, not negative; of that shape, or broadcast to it (one for each example, say).
     full : bool
@@ -195,12 +195,23 @@ def gaussian_nll(
     loss = "gaussian_nll"
     if not eps > 0:
         raise ValueError(f"{loss}: eps must be positive, not {eps!r}")
-    p, t = pair(prediction, target, loss)
+    p, t = pair(*repeated(prediction, target), loss)
     v = broadcast_weight(variance, np.shape(p), loss, "variance")
     within(v, 0, math.inf, loss, variance, "a variance is not negative", "variance")
     v = np.maximum(v, eps)
     losses = 0.5 * (np.log(v) + (p - t) ** 2 / v)
     return reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction, loss)
+
+
+def repeated(prediction: Any, target: Any) -> tuple[Any, Any]:
+    """Both, the one of lengths 1 repeated; as they are where they have not as many axes."""
+    if np.ndim(prediction) != np.ndim(target):
+        return prediction, target
+    try:
+        p, t = np.broadcast_arrays(prediction, target)
+    except ValueError:
+        return prediction, target
+    return p, t
 
 
 def poisson_nll(

@@ -171,10 +171,15 @@ def thin_svd(a: Any, full_matrices: bool = False) -> Any:
 
 
 def full_svd_rule(g: Any, ans: Any, a: Any) -> Any:
-    raise ValueError(
-        f"linalg.svd: for shape {np.shape(a)}, full_matrices=True (the default) adds singular "
-        "vectors that have no derivative; use full_matrices=False"
-    )
+    """`svd_rule` of the leading singular vectors; the others are any basis of the rest."""
+    (gu, gs, gvh), (u, s, vh), k = g, ans, np.shape(ans[1])[-1]
+    if np.any(gu[..., k:] != 0) or np.any(gvh[..., k:, :] != 0):
+        raise ValueError(
+            f"linalg.svd: for shape {np.shape(a)}, full_matrices=True (the default) adds singular "
+            "vectors that have no derivative; use full_matrices=False"
+        )
+    leading = (gu[..., :k], gs, gvh[..., :k, :]), (u[..., :k], s, vh[..., :k, :])
+    return svd_rule(*leading, a)
 
 
 full_svd: Op = Op(

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import scipy.linalg as sl
 
-from minigrad.ops.products import mT
+from minigrad.ops.eigen import textbook
+from minigrad.ops.products import mH, mT
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
 
@@ -17,8 +18,10 @@ __all__ = [
     "cho_solve",
     "cholesky",
     "expm",
+    "lu",
     "lu_factor",
     "lu_solve",
+    "polar",
     "solve_banded",
     "solve_sylvester",
     "solve_triangular",
@@ -132,39 +135,71 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
     return solve_triangular(c, y, trans=1 if lower else 0, lower=lower)
 
 
-def _lu(a: Any) -> Any:
-    packed, pivots = sl.lu_factor(a)
-    return packed, pivots
+def _lu_cotangent(gl: Any, gu: Any, lower: Any, upper: Any) -> Any:
+    """``L⁻ᵀ (tril(Lᵀ L̄, −1) + triu(Ū Uᵀ)) U⁻ᵀ`` of ``L U``, and what hangs over a square block.
+
+    What is below it is ``L₂ = A₂ U⁻¹``, what is beside it ``U₂ = L⁻¹ A₂``.
+    """
+    k = np.shape(lower)[-1]
+    below = mT(np.linalg.solve(upper[..., :k], mT(gl[..., k:, :])))
+    beside = np.linalg.solve(mT(lower[..., :k, :]), gu[..., k:])
+    gl = gl[..., :k, :] - beside @ mT(upper[..., k:])
+    gu = gu[..., :k] - mT(lower[..., k:, :]) @ below
+    lower, upper = lower[..., :k, :], upper[..., :k]
+    inner = np.tril(mT(lower) @ gl, -1) + np.triu(gu @ mT(upper))
+    corner = mT(np.linalg.solve(upper, mT(np.linalg.solve(mT(lower), inner))))
+    top = np.concatenate([corner, beside], -1)
+    return np.concatenate([top, below], -2) if np.shape(below)[-2] else top
 
 
-def _lu_rule(g: Any, ans: Any, a: Any) -> Any:
-    """``Ā = P L⁻ᵀ (tril(Lᵀ L̄, −1) + triu(Ū Uᵀ)) U⁻ᵀ``, L and U packed into one matrix."""
+def _whole(numbers: Any) -> Any:
+    """Whole numbers, which are constants, as an array."""
+    return np.asarray(getattr(numbers, "data", numbers))
+
+
+def _in_order(m: Any, order: Any) -> Any:
+    """The rows of ``m`` in an order, which each matrix of a stack has for itself."""
+    return np.take_along_axis(m, _whole(order)[..., None], -2)
+
+
+def _packed_rule(g: Any, ans: Any, a: Any) -> Any:
+    """`_lu_cotangent` of L and U in one matrix, each row where it came from."""
     packed, pivots = ans
-    n = np.shape(packed)[-1]
-    lower = np.tril(packed, -1) + np.eye(n)
-    upper = np.triu(packed)
-    inner = np.tril(mT(lower) @ np.tril(g[0], -1), -1) + np.triu(np.triu(g[0]) @ mT(upper))
-    left = solve_triangular(lower, inner, trans=1, lower=True, unit_diagonal=True)
-    whole = mT(solve_triangular(upper, mT(left), trans=0))
-    return whole[np.argsort(rows(pivots))]
+    m, n = np.shape(packed)[-2:]
+    lower = np.tril(packed[..., : min(m, n)], -1) + np.eye(m, min(m, n))
+    upper = np.triu(packed[..., : min(m, n), :])
+    gl, gu = np.tril(g[0][..., : min(m, n)], -1), np.triu(g[0][..., : min(m, n), :])
+    whole = _lu_cotangent(gl, gu, lower, upper)
+    return _in_order(whole, np.argsort(rows(pivots, m), axis=-1))
 
 
-def rows(pivots: Any) -> Any:
-    """The order of the rows that exchanges in turn lead to.
+def rows(pivots: Any, m: int | None = None) -> Any:
+    """The order of ``m`` rows that exchanges in turn lead to.
 
     Examples
     --------
     >>> rows([1, 1])
     array([1, 0])
     """
-    pivots = np.asarray(getattr(pivots, "data", pivots))
-    order = np.arange(len(pivots))
-    for i, p in enumerate(pivots):
-        order[[i, p]] = order[[p, i]]
+    pivots = _whole(pivots)
+    lead, k = pivots.shape[:-1], pivots.shape[-1]
+    order = np.broadcast_to(np.arange(k if m is None else m), (*lead, k if m is None else m)).copy()
+    for i in range(k):
+        p = pivots[..., i, None]
+        here, there = order[..., i, None].copy(), np.take_along_axis(order, p, -1)
+        order[..., i, None] = there
+        np.put_along_axis(order, p, here, -1)
     return order
 
 
-_factor = Op("linalg.lu_factor", _lu, (_lu_rule,), fresh=True, complex=True)
+_factor = Op(
+    "linalg.lu_factor",
+    lambda a: sl.lu_factor(a),
+    (_packed_rule,),
+    arity=1,
+    fresh=True,
+    complex=True,
+)
 
 
 def lu_factor(a: Any) -> tuple[Any, Any]:
@@ -176,7 +211,104 @@ def lu_factor(a: Any) -> tuple[Any, Any]:
     array([1, 1], dtype=int32)
     """
     packed, pivots = _factor(arrayed(a))
-    return packed, np.asarray(getattr(pivots, "data", pivots))
+    return packed, _whole(pivots)
+
+
+def _lu_rule(g: Any, ans: Any, a: Any) -> Any:
+    order, lower, upper = ans
+    k = np.shape(lower)[-1]
+    whole = _lu_cotangent(np.tril(g[1], -1), np.triu(g[2][..., :k, :]), lower, upper)
+    return _in_order(whole, order)
+
+
+_lu = Op(
+    "linalg.lu",
+    lambda a: sl.lu(a, p_indices=True),
+    (_lu_rule,),
+    arity=1,
+    fresh=True,
+    complex=True,
+)
+
+
+def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Any, ...]:
+    """``A = P L U`` with a permutation P, L lower (its diagonal 1) and U upper triangular.
+
+    Parameters
+    ----------
+    a : (..., m, n)
+        Its leading columns are independent; the order of the rows is constant.
+    permute_l : bool
+        Whether ``P L`` and U are returned.
+    p_indices : bool
+        Whether the order of the rows is returned for P: ``A = L[p] U``.
+
+    Examples
+    --------
+    >>> P, L, U = lu([[0.0, 2.0], [1.0, 3.0]])
+    >>> (P @ L @ U).tolist()
+    [[0.0, 2.0], [1.0, 3.0]]
+    """
+    order, lower, upper = _lu(arrayed(a))
+    order = _whole(order)
+    if permute_l:
+        return _in_order(lower, order), upper
+    if p_indices:
+        return order, lower, upper
+    eye = np.eye(np.shape(lower)[-2], dtype=np.result_type(lower).type(0).real.dtype)
+    return eye[order], lower, upper
+
+
+def _polar_rule(g: Any, ans: Any, a: Any) -> Any:
+    """``Ā = Ū P⁻¹ + 2 A Y`` where ``P Y + Y P = sym(P̄ − Uᴴ Ū P⁻¹)``, of ``U P``, ``P² = Aᴴ A``."""
+    (gu, gp), (u, p) = g, ans
+    left = mH(np.linalg.solve(p, mH(gu)))
+    s = gp - mH(u) @ left
+    return left + 2 * a @ solve_sylvester(p, p, 0.5 * (s + mH(s)))
+
+
+_polar = Op(
+    "linalg.polar",
+    lambda a: sl.polar(a),
+    (textbook(_polar_rule),),
+    arity=1,
+    fresh=True,
+    complex=True,
+)
+
+
+def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
+    """``A = U P``, or ``P U``: orthonormal U, positive semidefinite P, as stretches and turns.
+
+    Parameters
+    ----------
+    a : (..., m, n)
+        Of rank n and ``m >= n`` for ``side="right"``, of rank m and ``m <= n`` for "left".
+    side : {"right", "left"}
+        Where P stands.
+
+    Raises
+    ------
+    ValueError
+        For other shapes, where P is singular and has no derivative.
+
+    Examples
+    --------
+    >>> U, P = polar([[0.0, -2.0], [3.0, 0.0]])
+    >>> (U + 0.0).round(9).tolist(), P.round(9).tolist()
+    ([[0.0, -1.0], [1.0, 0.0]], [[3.0, 0.0], [0.0, 2.0]])
+    """
+    a = arrayed(a)
+    if side not in ("right", "left"):
+        raise ValueError(f"polar: side must be 'right' or 'left', not {side!r}")
+    m, n = np.shape(a)[-2:]
+    if m < n if side == "right" else n < m:
+        other = "left" if side == "right" else "right"
+        raise ValueError(
+            f"polar: of shape {(m, n)} the P on the {side} is singular; side={other!r}"
+        )
+    u, p = _polar(a if side == "right" else mH(a))
+    return (u, p) if side == "right" else (mH(u), p)
 
 
 def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:

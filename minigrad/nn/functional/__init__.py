@@ -61,6 +61,11 @@ from minigrad.nn.functional.products import pairwise_distance as pairwise_distan
 from minigrad.nn.functional.recurrent import gru_cell as gru_cell
 from minigrad.nn.functional.recurrent import lstm_cell as lstm_cell
 from minigrad.nn.functional.recurrent import rnn_cell as rnn_cell
+from minigrad.nn.functional.sampling import affine_grid as affine_grid
+from minigrad.nn.functional.sampling import grid_sample as grid_sample
+from minigrad.nn.functional.sampling import max_unpool1d as max_unpool1d
+from minigrad.nn.functional.sampling import max_unpool2d as max_unpool2d
+from minigrad.nn.functional.sampling import max_unpool3d as max_unpool3d
 from minigrad.ops.glossary import document as _document
 
 _document(vars())

@@ -63,11 +63,29 @@ def reaching_over(
 
 
 def _max_pool(
-    who: str, n: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool
+    who: str,
+    n: int,
+    x: Any,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil: bool,
+    return_indices: bool = False,
 ) -> Any:
     x, unbatched = batched(who, x, n)
     seen = pooled(who, n, x, kernel, stride, padding, dilation, -math.inf, ceil)
-    return unbatched(ops.max(seen, axis=2))
+    largest = unbatched(ops.max(seen, axis=2))
+    if not return_indices:
+        return largest
+    size = counts(who, "kernel_size", kernel, n)
+    steps = size if stride is None else counts(who, "stride", stride, n)
+    apart, sides = counts(who, "dilation", dilation, n), counts(who, "padding", padding, n, least=0)
+    first, flat = np.unravel_index(ops.argmax(seen, axis=2), size), 0
+    starts = np.indices(np.shape(seen)[3:], sparse=True)
+    for length, offset, d, start, s, p in zip(np.shape(x)[2:], first, apart, starts, steps, sides):
+        flat = flat * length + start * s - p + offset * d
+    return largest, unbatched(flat)
 
 
 def max_pool1d(
@@ -77,9 +95,11 @@ def max_pool1d(
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Any:
     """The largest element of every window; see `max_pool2d`."""
-    return _max_pool("max_pool1d", 1, x, kernel_size, stride, padding, dilation, ceil_mode)
+    windows_of = (kernel_size, stride, padding, dilation)
+    return _max_pool("max_pool1d", 1, x, *windows_of, ceil_mode, return_indices)
 
 
 def max_pool2d(
@@ -89,12 +109,15 @@ def max_pool2d(
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Any:
     """The largest element of every window, x being (batch, channels, height, width).
 
     The stride is the kernel's size by default.  Padding never wins.  Where several
     elements are largest they share the gradient equally, as in ``mg.max``.  With
-    ``ceil_mode`` a last window may begin inside and reach over the edge.
+    ``ceil_mode`` a last window may begin inside and reach over the edge; with
+    ``return_indices`` the place of each in its flattened image is returned too, for
+    `max_unpool2d`.
 
     Examples
     --------
@@ -103,7 +126,8 @@ def max_pool2d(
     array([[ 5.,  7.],
            [13., 15.]])
     """
-    return _max_pool("max_pool2d", 2, x, kernel_size, stride, padding, dilation, ceil_mode)
+    windows_of = (kernel_size, stride, padding, dilation)
+    return _max_pool("max_pool2d", 2, x, *windows_of, ceil_mode, return_indices)
 
 
 def max_pool3d(
@@ -113,9 +137,11 @@ def max_pool3d(
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Any:
     """The largest element of every window of three axes; see `max_pool2d`."""
-    return _max_pool("max_pool3d", 3, x, kernel_size, stride, padding, dilation, ceil_mode)
+    windows_of = (kernel_size, stride, padding, dilation)
+    return _max_pool("max_pool3d", 3, x, *windows_of, ceil_mode, return_indices)
 
 
 def _average(
