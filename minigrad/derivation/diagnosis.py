@@ -157,7 +157,7 @@ def nothing(search: Search) -> Diagnosis:
     words = f"it is 0, as though {u} did not depend on {v}"
     users = list(dict.fromkeys(n for n, _ in search.edges if q.v in n.parents))
     if users:
-        words += f": the path {search.through(q.v, users[0], users[:1], q.v)} is missing"
+        words += f": the path {search.through(q.v, users[0], users[:1])} is missing"
     return Diagnosis("dropped_path", 0.0, words, ("dropped_path",))
 
 

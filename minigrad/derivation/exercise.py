@@ -126,6 +126,8 @@ def exercise(output: Any, slips: int = 1, seed: int | None = None) -> Exercise:
         raise ValueError(f"exercise: slips is a whole number above 0, not {slips!r}")
     refuse_complex("exercise", output)
     maker = Maker(output)
+    if seed is not None and not isinstance(seed, int):
+        raise ValueError(f"exercise: seed is a whole number, not {seed!r}")
     rng = np.random.default_rng(seed)
     for _ in range(TRIES):
         made = maker.planted(slips, rng)

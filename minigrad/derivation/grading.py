@@ -289,6 +289,7 @@ class Grading(Forward):
             return self.close(q, value)
 
         search = Search(q, base, self.names, close, slack)
+        search.left //= 1 + list(self.verdicts.values()).count("wrong")  # the first counts most
         search.given = [p for p in self.derivatives if id(p) in self.verdicts]
         search.after = [p.text for p in base.used if self.verdicts[id(p)] in WRONG]
         return search

@@ -79,7 +79,7 @@ class Intake(Tolerance):
         self.spacing = max((SPACINGS.get(t, 0.0) for t in types), default=0.0)
         self.conventions: list[str] = []
         with np.errstate(all="ignore"):
-            found = self.meant(found)
+            found = self.meant([q for q in found if self.indexed(q)])
             placed = [p for q in found if (p := self.placed(q)) is not None]
         self.sort(placed)
 
@@ -120,6 +120,19 @@ class Intake(Tolerance):
             if (wanted.kind, wanted.u, wanted.v) not in seen and bare not in seen:
                 self.failed.append(unread(wanted.text, None, "missing", "it was not handed in"))
         return found
+
+    def indexed(self, q: Quantity) -> bool:
+        """Whether there are the entries that a key names; else it gets its row."""
+        if q.index is None:
+            return True
+        q.place(self.graph)
+        try:
+            q.expected  # noqa: B018
+        except (IndexError, ValueError) as error:
+            why = f"there is no such entry, of shape {q.whole_shape}: {error}"
+            self.failed.append(unread(q.text, q.hand, "wrong", why))
+            return False
+        return True
 
     def meant(self, found: list[Quantity]) -> list[Quantity]:
         """Bare names read as what their numbers are: values, or derivatives of the output."""
@@ -219,7 +232,10 @@ def objective(output: Any, upstream: Any) -> Any:
             h = h if found is None else found
         if not isinstance(h, Tensor) or h.node is None:
             raise TypeError(f"{CHECK}: upstream: {label(h)} is not a recorded Tensor")
-        g = np.asarray(read(g).array)
+        try:
+            g = np.asarray(read(g).array)
+        except ValueError as error:
+            raise ValueError(f"{CHECK}: upstream: what arrives at {label(h)}: {error}") from None
         if g.shape != h.shape:
             raise ValueError(
                 f"{CHECK}: upstream: what arrives at {label(h)} has shape {g.shape}, and "

@@ -13,6 +13,7 @@ from minigrad.derivation.judges import (
 )
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.walk import Graph
+from minigrad.tensor import Tensor
 
 CHECK = "check_derivation"
 LAYOUTS = (None, "numerator", "denominator")
@@ -22,6 +23,8 @@ EXACT = 2.2e-16
 """Relative spacing of float64."""
 TRIED = 1e-9
 """Finer types are judged by this one: what it moves is well above the noise of float64."""
+ALL = 17
+"""No float64 has more significant digits."""
 BRIEF = 3
 """A truth of so many digits is written down in full."""
 COARSE = [(1e-4, 1e-5), (2e-2, 5e-3), (5e-2, 2e-2)]
@@ -47,8 +50,16 @@ class Options:
             raise ValueError(
                 f"{CHECK}: layout is 'numerator', 'denominator' or None, not {self.layout!r}"
             )
-        if isinstance(self.required, str):
+        if self.digits is not None:
+            self.digits = min(self.digits, ALL)
+        for name in ("rtol", "atol"):
+            given = getattr(self, name)
+            if not isinstance(given, int | float | np.number) or not given >= 0:
+                raise ValueError(f"{CHECK}: {name} must be a number not below 0, not {given!r}")
+        if isinstance(self.required, str | Tensor):
             self.required = [self.required]
+        if self.required is not None and not isinstance(self.required, Iterable):
+            raise TypeError(f"{CHECK}: required is a list of keys, not {self.required!r}")
 
 
 class Tolerance:

@@ -134,13 +134,11 @@ class Words:
             return "through " + ", ".join(named[:3])
         return f"through {self.describe(nodes[0])}"
 
-    def through(self, below: AnyNode, user: AnyNode, chain: Sequence[AnyNode], v: AnyNode) -> str:
+    def through(self, below: AnyNode, user: AnyNode, chain: Sequence[AnyNode]) -> str:
         """A part of the graph by the named nodes of its ``chain``, else by where it begins."""
         named = [self.names.of(n) for n in chain if self.names.known(n)]
         if named:
             return "through " + ", ".join(named[:3])
         if chain:
             return f"through {self.describe(chain[0])}"
-        if below is not v:
-            return f"through {self.describe(below)}"
         return f"of {self.describe(below)} in {self.describe(user)}"

@@ -94,6 +94,8 @@ def check_backward(
         inputs = (backward, *inputs)
     if not inputs:
         raise TypeError(f"{CHECK}: give the inputs of {label(forward)}, too")
+    if not isinstance(names, Mapping | None):
+        raise TypeError(f"{CHECK}: names is a dict such as {{'delta': 'z'}}, not {names!r}")
     given = dict(names or {})
     check = Check(student, inputs, upstream)
     wanted: Callable[[Runs], Any] = lambda runs: Namer(runs.variables, given).wanted
@@ -123,7 +125,9 @@ def check_backward(
 
 def line_of(claim: Claim, judge: Judge, text: Any, first: bool) -> Line:
     """A claim as a line of the report."""
-    name = claim.path or f"the gradient of {judge.variable(claim) or 'x'}"
+    places = {t.node: path for path, t in judge.runs.inputs}
+    called = judge.variable(claim) or places.get(claim.node, "x")
+    name = claim.path or f"the gradient of {called}"
     remark = claim.row.remark
     if claim.note and claim.row.verdict == "wrong":
         remark = claim.note

@@ -394,7 +394,13 @@ class Check:
                        (isinstance(v, np.ndarray) and v.size == 1)]  # fmt: skip
             both = self.student.backward is None
             self.places = numbers[:1] if both and numbers else list(range(max(1, len(self.ups()))))
-            runs.values = [np.asarray(parts[k], float) for k in self.places]
+            try:
+                runs.values = [np.asarray(parts[k], float) for k in self.places]
+            except (TypeError, ValueError, IndexError):
+                what = self.student.forward.__name__
+                raise TypeError(
+                    f"{CHECK}: {what} returns {label(result)}, and no numbers to differentiate"
+                ) from None
 
     # --- backward ----------------------------------------------------------------------
 
@@ -464,7 +470,12 @@ class Check:
             if seed is None:
                 made = np.random.default_rng(1_618_033 + i).normal(size=value.shape)
                 seed = 1.0 if not value.ndim else made
-            seed = np.asarray(seed._value if isinstance(seed, Tensor) else seed, float)
+            try:
+                seed = np.asarray(seed._value if isinstance(seed, Tensor) else seed, float)
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"{CHECK}: the gradient from above, {seed!r}, is no array of numbers"
+                ) from None
             if seed.shape != value.shape:
                 raise ValueError(
                     f"{CHECK}: the gradient from above has shape {seed.shape}, the output "

@@ -60,7 +60,7 @@ class Claim:
 
     @property
     def reads(self) -> set[str]:
-        return {name for e in self.events for name in e.statement.reads}
+        return {name for e in self.events for name in e.statement.read_for(e.path)}
 
 
 # --- collecting ----------------------------------------------------------------------------
@@ -135,7 +135,8 @@ class Collector:
                 continue
             order, event = generation[-1]
             node = self.version(versions, event.after, len(made), j)
-            claim = Claim(path, [e for _, e in generation], event.after, node,
+            value = reshaped(event.after, self.flows.total[node])
+            claim = Claim(path, [e for _, e in generation], value, node,
                           event.statement.first, order, whole=meaning.whole,
                           named_whole=meaning.whole and last)  # fmt: skip
             if last or each or every_pass or close(event.after, self.flows.total[node]):
@@ -247,11 +248,22 @@ class Collector:
             return
         name = next((n for n, v in final.items() if v is value), "")
         if node is not None and node in self.flows.total:
+            name, line = (name, line) if name else self.gathered(value, line)
             events = [e for e in (self.runs.watch.events if name else []) if e.path == name]
             line = events[-1].statement.first if events else line
             claim = Claim(name or (key if place is None else ""), events, number, node, line, order)
             claim.returned = True
             found.append(claim)
+
+    def gathered(self, value: Any, line: int) -> tuple[str, int]:
+        """The list in which ``value`` is, as ``dWs[1]``, and the line that puts it there."""
+        watch = self.runs.watch
+        for name, held in watch.final.items() if watch is not None else ():
+            at = [k for k, v in enumerate(held) if v is value] if type(held) is list else []
+            if at:
+                adding = [s.first for s in watch.source.statements.values() if name in s.touches]
+                return f"{name}[{at[0]}]", adding[-1] if adding else line
+        return "", line
 
     def first_of(self, claim: Claim) -> AnyNode | None:
         """What the variable that a claim is called after was at first."""
@@ -277,6 +289,11 @@ class Collector:
     def missing(self, edges: list[Edge]) -> str:
         """What is lost where these uses are forgotten."""
         nodes = {n for e in edges for n in self.flows.next_named(e, self.named)}
+        below = {user.parents[i] for user, i in edges} - {None}
+        users = {e for n in below for e in self.flows.users.get(n, [])}  # type: ignore[arg-type]
+        kept = {n for e in users - set(edges) for n in self.flows.next_named(e, self.named)}
+        if nodes & kept:
+            return ""  # both lead to the same
         called = [n for n, ts in self.namer.variables.items() if nodes & {t.node for t in ts}]
         return f"the path through {' and '.join(called)} is missing" if called else ""
 
@@ -327,6 +344,15 @@ def leaves_of(value: Any) -> list[Any]:
     if type(value) in (list, tuple):
         return [leaf for v in value for leaf in leaves_of(v)]
     return [value]
+
+
+def reshaped(value: Any, truth: Any) -> Any:
+    """``value`` in the shape of ``truth``, where it was only divided into other axes."""
+    shape = np.shape(truth)
+    if np.size(value) != np.size(truth) or np.shape(value) == shape:
+        return value
+    moved = np.reshape(value, shape)
+    return moved if np.ndim(value) != len(shape) or close(moved, truth) else value
 
 
 # --- a graph in which parts are nodes --------------------------------------------------------

@@ -162,7 +162,8 @@ class Judge:
         for statement in statements:
             touched = np.zeros(np.shape(wrong), bool)
             for e in claim.events:
-                same = e.before is not None and np.shape(e.before) == np.shape(e.after)
+                same = e.before is not None and np.shape(e.before) == np.shape(wrong)
+                same = same and np.shape(e.after) == np.shape(wrong)
                 if e.statement is statement and not statement.fresh and same:
                     touched = touched | (e.before != e.after)
             if 0 < np.sum(touched) < fewest and not np.any(wrong & ~touched):
@@ -256,7 +257,8 @@ class Judge:
 
     def telling(self, claim: Claim) -> bool:
         """Whether it says something that a gradient is right: it is returned, and not zero."""
-        sizes = [float(np.max(np.abs(g), initial=0.0)) for g in self.flows.total.values()]
+        arrays = [g for g in self.flows.total.values() if isinstance(g, np.ndarray | np.generic)]
+        sizes = [float(np.max(np.abs(g), initial=0.0)) for g in arrays]
         size = float(np.max(np.abs(self.flows.total[claim.node]), initial=0.0))
         return claim.returned and size > 1e-9 * max(sizes)
 

@@ -80,6 +80,12 @@ class Statement:
     reads: frozenset[str]
     fresh: bool
     touches: tuple[str, ...] = ()
+    apart: tuple[tuple[str, frozenset[str]], ...] = ()
+    """Of ``a, b = f(x), g(y)``: what each target reads."""
+
+    def read_for(self, path: str) -> frozenset[str]:
+        """Names that are read to set ``path``."""
+        return dict(self.apart).get(path, self.reads)
 
 
 @dataclass
@@ -140,7 +146,7 @@ def _joined(a: Statement | None, b: Statement) -> Statement:
         return b
     return Statement(
         min(a.first, b.first), max(a.last, b.last), (*a.targets, *b.targets), a.reads | b.reads,
-        a.fresh and b.fresh, (*a.touches, *b.touches),
+        a.fresh and b.fresh, (*a.touches, *b.touches), (*a.apart, *b.apart),
     )  # fmt: skip
 
 
@@ -157,15 +163,23 @@ def _statement(part: Any, offset: int) -> Statement:
             flat.append(aim)
     targets = tuple(path_of(aim) for aim in flat)
     value = getattr(part, "value", None)
-    reads = {path_of(n) for n in ast.walk(value) if isinstance(n, ast.Name | ast.Attribute |
-             ast.Subscript)} if value is not None else set()  # fmt: skip
+    reads = set(read_in(value)) if value is not None else set()
+    several = isinstance(value, ast.Tuple) and isinstance(part, ast.Assign)
+    values = value.elts if several else []  # type: ignore[union-attr]
+    apart = zip(targets, map(read_in, values), strict=True) if len(values) == len(targets) else ()
     whole = all(path_of(a) != _base(a) or isinstance(a, ast.Name) for a in flat)
     fresh = whole and not isinstance(part, ast.AugAssign) and not reads & set(targets)
     if isinstance(part, ast.AugAssign):
         reads |= set(targets)
     touches = tuple(sorted(reads)) if isinstance(part, ast.Expr) else ()
     return Statement(part.lineno + offset, part.end_lineno + offset, targets, frozenset(reads),
-                     fresh, touches)  # fmt: skip
+                     fresh, touches, tuple(apart))  # fmt: skip
+
+
+def read_in(part: ast.AST) -> frozenset[str]:
+    """The names that an expression reads."""
+    kinds = ast.Name | ast.Attribute | ast.Subscript
+    return frozenset(path_of(n) for n in ast.walk(part) if isinstance(n, kinds))
 
 
 def path_of(part: Any) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import takewhile
 
 from minigrad.derivation.formulas.grammar import FUNCTIONS as CALLED
 from minigrad.derivation.formulas.grammar import SPELLINGS, NoFormula
@@ -25,6 +26,7 @@ FUNCTIONS = {r"\exp": "exp", r"\log": "log", r"\ln": "log", r"\sin": "sin", r"\c
 ACCENTS = {r"\hat": "hat", r"\bar": "bar", r"\tilde": "tilde", r"\vec": "", r"\mathbf": "",
            r"\boldsymbol": "", r"\mathrm": "", r"\text": "", r"\mathit": "", r"\bm": "",
            r"\widehat": "hat", r"\operatorname": ""}  # fmt: skip
+LONGEST_NAME = 20
 LAMBDAS = ("lam", "lambda_", "lambd", "lmbda", "lamda", "reg")
 TRANSPOSE = {"T", r"\top", r"\intercal", r"\mathsf"}
 INDICATORS = {r"\mathbb", r"\mathbf", r"\mathds", r"\bm", r"\boldsymbol"}
@@ -304,7 +306,9 @@ class Reader:
             self.tokens[self.i : self.i] = ["_", last]  # a word of plain text: h_i
             return self.name(base)
         name = token
-        while self.here.isalpha() and self.known(f"{name}{self.here}"):
+        word = "".join(takewhile(str.isalpha, self.tokens[self.i : self.i + LONGEST_NAME]))
+        ends = [k for k in range(1, len(word) + 1) if self.known(f"{name}{word[:k]}")]
+        for _ in range(max(ends, default=0)):
             name += self.take()
         if not self.known(name) and len(name) > 1 and all(map(self.known, name)):
             return "*".join(name)

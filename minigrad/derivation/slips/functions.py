@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.derivation.edits import BLIND, EXTREMES, axis_words, times
+from minigrad.derivation.edits import BLIND, EXTREMES, axis_words, scaled, times
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call, Edit
@@ -314,6 +314,26 @@ def wrongly_summed(s: Search) -> Found:
                 f"of the sum over {axis_words(right)} that arrives at {name}, one term alone is "
                 f"taken{', even where there is none' if everywhere else ''}",
             )  # fmt: skip
+
+
+@slip("wrong_sum", 43, "of what arrives at the copies in {}, the {} alone is taken")
+def one_copy(s: Search) -> Found:
+    """What was repeated receives what arrives at one of its copies, and not the sum."""
+    for node, i in s.edges:
+        op, x = node.op, node.args[i]
+        copies = op is not None and op.linear == "jointly" and len(node.args) == 1 and np.ndim(x)
+        if op is None or not copies or np.size(node.ans) <= np.size(x):
+            continue
+        numbers = np.arange(1.0, np.size(x) + 1).reshape(np.shape(x))
+        source = np.ravel(op.forward(numbers, **node.kwargs))
+        if not np.all(np.isin(source, numbers)):
+            continue
+        for which, order in (("first", slice(None)), ("last", slice(None, None, -1))):
+            kept = np.zeros(source.shape)
+            places = np.arange(len(source))[order]
+            kept[places[np.unique(source[order], return_index=True)[1]]] = 1.0
+            mask = kept.reshape(np.shape(node.ans))
+            yield s.edited({(node, i): scaled(mask)}), s.describe(node), which
 
 
 def summed_over(axes: tuple[int, ...]) -> Edit:

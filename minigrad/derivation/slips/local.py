@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.derivation.edits import BLIND, scaled, seen_as, substituted, transposed_arrival
+from minigrad.derivation.factors import is_simple
 from minigrad.derivation.judges import evaluate
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
@@ -275,8 +276,16 @@ def substitutes(s: Search, values: list[tuple[str, Any]]) -> Iterator[tuple[Edge
         for name, value in values:
             s.graph.steps += 1
             for j in [1 - i] if op in (ops.multiply, ops.matmul) else range(len(node.args)):
-                if np.shape(value) == np.shape(node.args[j]) and value is not node.args[j]:
+                arg = node.args[j]
+                if np.shape(value) == np.shape(arg) and value is not arg and tells(value, arg):
                     yield (node, i), j, name, value
+
+
+def tells(value: Any, arg: Any) -> bool:
+    """Whether one may be told from the other times a small number, which is a ``factor``."""
+    if np.size(value) > 1 or not np.all(value) or not np.all(arg):
+        return True
+    return not is_simple(float(np.sum(value)) / float(np.sum(arg)))
 
 
 def alike(s: Search, node: AnyNode, j: int, value: Any) -> bool:
@@ -399,6 +408,12 @@ def turned(s: Search) -> Found:
             if len(out) > 1 and out[-1] == out[-2]:
                 edit = transposed_arrival
                 yield s.edited({(node, i): edit}), f"what arrives from {s.describe(node)}"
+        elif node.op is not None and node.op.linear == "each" and not node.op.elementwise:
+            for j, other in enumerate(node.args):  # einsum
+                for a, b in combinations(range(np.ndim(other)), 2) if j != i else ():
+                    if np.shape(other)[a] == np.shape(other)[b]:
+                        edit = substituted(j, np.swapaxes(other, a, b))
+                        yield s.edited({(node, i): edit}), s.operand(node, j)
 
 
 @slip("wrong_product", 49, "an elementwise product stands where the matrix product {} belongs")

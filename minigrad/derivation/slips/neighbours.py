@@ -179,6 +179,15 @@ def kernel_not_flipped(s: Search) -> Found:
             yield s.seen_values(seen), s.describe(leaf), axis_words(axes), s.describe(leaf)
 
 
+@slip("sign", 48, "{} has the wrong sign, wherever it enters")
+def sign_of_a_value(s: Search) -> Found:
+    """A value seen with the wrong sign at all places: the sine of a rotation turned back."""
+    for node in feeding(s) if s.ample else ():
+        value: Any = s.graph.values.get(node)
+        if type(value) is not tuple and np.size(value) <= SMALL:
+            yield s.seen_values({node: -np.asarray(value)}), s.describe(node)
+
+
 def feeding(s: Search) -> list[AnyNode]:
     """Named nodes that the rules on the way see, though nothing passes through them."""
     seen: set[AnyNode] = {s.q.v}

@@ -23,7 +23,7 @@ EXACT = 1e-7
 
 
 def named(s: Search, segment: Segment) -> str:
-    return s.through(segment.below, segment.edges[0][0], segment.chain, s.q.v)
+    return s.through(segment.below, segment.edges[0][0], segment.chain)
 
 
 def changed(s: Search, part: Any, c: float) -> Any:
@@ -32,8 +32,10 @@ def changed(s: Search, part: Any, c: float) -> Any:
 
 @slip("dropped_path", 10, "the path {} is missing")
 def one_path(s: Search) -> Found:
-    """One part forgotten: c = 0."""
-    for segment, part in s.parts:
+    """One part forgotten: c = 0; what has a name first, of parts that come to the same."""
+    known = [any(map(s.names.known, segment.chain)) for segment, _ in s.parts]
+    for i in sorted(range(len(known)), key=lambda i: not known[i]):
+        segment, part = s.parts[i]
         yield changed(s, part, 0.0), named(s, segment)
 
 
@@ -139,7 +141,7 @@ def sum_forgotten(s: Search, segment: Segment, c: float) -> str:
 @slip("factor", 48, "{}")
 def two_amounts(s: Search) -> Found:
     """Two parts of one sum, each off by a number."""
-    if not s.q.fits or s.q.hand.size < 4:
+    if not s.q.fits or s.q.hand.size < 3:
         return
     groups: dict[Any, list[tuple[Segment, Any]]] = {}
     for segment, part in s.parts:
@@ -151,7 +153,8 @@ def two_amounts(s: Search) -> Found:
             gap = (s.q.hand - s.base.value).ravel()
             c, *_ = np.linalg.lstsq(rows, gap, rcond=None)
             c = c + 1
-            near = [min((k for k, _ in s.amounts), key=lambda k: abs(k - x)) for x in c]
+            known = [k for k, _ in s.amounts] if gap.size > 3 else [0.0, -1.0, 2.0, 1.0]
+            near = [min(known, key=lambda k: abs(k - x)) for x in c]
             if np.all(np.abs(np.array(near) - c) < 0.02 * np.maximum(1.0, np.abs(near))):
                 value = s.base.value + (near[0] - 1) * a[1] + (near[1] - 1) * b[1]
                 yield value, two_words(named(s, a[0]), near[0], named(s, b[0]), near[1])
