@@ -47,8 +47,10 @@ def quotient_with_a_name(b: Builder, x: Any, y: Any) -> Any:
 
 @rule(ops.power, when="formula")
 def negative_power(b: Builder, x: Any, p: Any) -> Any:
-    """``x^-3`` is 1/x³."""
+    """``x^-3`` is 1/x³, ``x^0`` is 1."""
     q = number(p)
+    if q == 0 and floating(x):
+        return np.broadcast_to(x.dtype.type(1), x.shape)[()]
     if isinstance(q, bool) or not isinstance(q, int | float) or not q < 0:
         return None
     q = int(q) if q == int(q) else q

@@ -12,7 +12,8 @@ import numpy as np
 
 from minigrad.explain.forward import Pass, Push
 from minigrad.explain.ledger import Chart
-from minigrad.explain.markup import CSS, code_span, latex_value, links, math
+from minigrad.explain.markup import CSS, cell, code_span, latex_value, links, math
+from minigrad.explain.remarks import conventions, legend
 from minigrad.graph import AnyNode
 from minigrad.reading.wording import visible
 from minigrad.writing.styles import LATEX, MATHML, Style
@@ -125,7 +126,13 @@ class Forward:
             parts.append(f"({self.begin(v)})")
             parts += [line.rstrip() for line in self.lines(v)]
             parts += [self.result(v), self.cost(v)]
-        return "\n".join([*parts, *self.chart.notes])
+        return "\n".join([*parts, *self.remarks])
+
+    @cached_property
+    def remarks(self) -> list[str]:
+        """What is said below the formulas."""
+        formulas = [row.expression for row in self.rows if row.expression is not None]
+        return [*legend(self.chart), *conventions(formulas), *self.chart.notes]
 
     def __str__(self) -> str:
         return self.to_text()
@@ -165,6 +172,7 @@ class Forward:
                 table.append(f"| {' | '.join(code_span(c) if c else '' for c in cells)} |")
             head = [code_span(line.strip()) for line in self.products(v)]
             parts += [*head, "\n".join(table), code_span(self.result(v)), self.cost(v)]
+        parts += map(cell, self.remarks)
         return "\n\n".join(parts) + "\n"
 
     def to_html(self) -> str:
@@ -178,7 +186,7 @@ class Forward:
             f"<p>{html.escape(line)}</p>"
             for v in self.chart.wrt
             for line in (*self.products(v), self.result(v), self.cost(v))
-        )
+        ) + "".join(f"<p>{html.escape(line)}</p>" for line in self.remarks)
         return (
             f'<div class="minigrad-explain"><style>{CSS}</style>'
             f"<table><tbody>{body}</tbody></table>{words}</div>"

@@ -19,6 +19,7 @@ from minigrad.program.equations import Var
 from minigrad.program.rules import floating, rule, scaled, whole
 from minigrad.program.textbook import raised
 from minigrad.writing.notation import inverse_transposed, outer
+from minigrad.writing.numbers import surd
 
 Factors = dict[Any, list[Any]]
 """Key -> what is multiplied, and its exponent."""
@@ -176,8 +177,21 @@ def product_of(b: Builder, found: Factors, sign: int = 1) -> Any:
     return answer
 
 
+def literal_roots(b: Any, c: float, found: Factors) -> list[Any]:
+    """The roots of numbers in a product whose coefficient has a root as well: ``1/√π·x/√2``."""
+    if not found or (surd(abs(c)) or ("",))[0] != "root":
+        return []
+    sizes = getattr(b, "sizes", {})
+    roots = [(k, b.match(y, ops.sqrt)) for k, (y, _) in found.items()]
+    return [k for k, inner in roots if inner is not None and inner[0] in sizes]
+
+
 def built(b: Builder, c: float, found: Factors) -> Any:
     """A number times a product, over one."""
+    for k in literal_roots(b, c, found):
+        y, p = found[k]
+        c *= math.sqrt(b.sizes[b.match(y, ops.sqrt)[0]]) ** p  # type: ignore[attr-defined, index]
+        found = {key: part for key, part in found.items() if key != k}
     c = int(c) if c == int(c) and abs(c) < 2**53 else c
     above, below = product_of(b, found), product_of(b, found, -1)
     if below is not None and 0 < abs(c) <= 0.5 and (1 / c) % 1 == 0 and (1 / c) % 5:
@@ -218,6 +232,7 @@ def cancelled(sign: int) -> Rule:
             or inverse
             or (number(x) is None and c != 1 and (c < 0 or sign > 0))
             or (number(y) is None and d != 1 and (d < 0 or sign > 0))
+            or literal_roots(b, c * d, together)
         ):
             return None
         op = ops.multiply if sign > 0 else ops.divide

@@ -420,16 +420,16 @@ class Chart:
                 sheet.bring(u)
                 sheet.stand[u] = sheet.replay(u)
                 one = sheet.seed(u.ans)
-                factors = [
+                written = [
                     [sheet.formula(sheet.rule(n, i, one), inverse=True, **style) for n, i in route]
                     for route in routes
                 ]
                 combined = sheet.formula(piece.flow(one, sheet.rule)[v], **style)
         except UNREADABLE:
             return []
-        steps: list[Step] = [
-            [[f for f in r if not is_(f.program.result, 1)] or r[:1] for r in factors]
-        ]
+        kept = [r for r in written if not any(is_(f.program.result, 0) for f in r)] or written
+        factors = [[f for f in r if not is_(f.program.result, 1)] or r[:1] for r in kept]
+        steps: list[Step] = [factors]
         steps.append([[combined]])
         final = self.expressions(u).get(v)
         if final is not None:

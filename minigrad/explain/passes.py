@@ -14,6 +14,7 @@ from typing import Any
 
 from minigrad.explain.sources import operands
 from minigrad.graph import AnyNode
+from minigrad.reading.inline import inlined
 from minigrad.reading.names import Names
 
 MOST = 2_000
@@ -57,7 +58,8 @@ def passes(named: list[AnyNode], known: Names) -> dict[AnyNode, Before]:
         path = known.path(node)
         for statement, scope in itertools.islice(known.assignments(node), 1):
             if statement.loops is not None and path in statement.values:
-                made[path] = statement.values[path], scope.seen, statement.loops
+                written = statement.values[path], scope.seen
+                made[path] = *(inlined(*written) or written), statement.loops
                 moving |= {*statement.targets, *statement.loops}
     found: dict[AnyNode, str] = {}
     stack = [(node, known.path(node)) for node in named if known.path(node) in made]
@@ -82,9 +84,12 @@ def read(
     top: AnyNode, tree: ast.expr, variables: Mapping[str, Any], known: Names
 ) -> Iterator[tuple[AnyNode, str]]:
     """The results without a name that an expression read, and what they were called there."""
-    stack = [(top, tree)]
+    stack, seen = [(top, tree)], set()
     while stack:
         node, part = stack.pop()
+        if (node, id(part)) in seen:
+            continue
+        seen.add((node, id(part)))
         for p, inner in zip(node.parents, operands(node, part, variables), strict=False):
             if p is None or p.op is None or known.known(p):
                 continue

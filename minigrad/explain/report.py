@@ -22,14 +22,14 @@ from minigrad.explain.markup import (
     links,
 )
 from minigrad.explain.page import page
+from minigrad.explain.remarks import conventions, legend
 from minigrad.explain.rows import Row, middle, short
 from minigrad.explain.workings import Line, workings
 from minigrad.graph import AnyNode
 from minigrad.reading.files import replace_file
 from minigrad.reading.wording import shortened as crop
 from minigrad.reading.wording import visible
-from minigrad.writing.formulas import FOOTNOTES, Formula, sum_of_products
-from minigrad.writing.notation import above, below
+from minigrad.writing.formulas import Formula, sum_of_products
 from minigrad.writing.styles import LATEX, MATHML, Style
 
 WIDTH = 92
@@ -149,28 +149,7 @@ class Explanation:
     @property
     def remarks(self) -> list[str]:
         """What is said below the formulas."""
-        return [*self.legend, *self.footnotes, *self.chart.notes]
-
-    @property
-    def legend(self) -> list[str]:
-        """What names stand for that are not the user's."""
-        chart = self.chart
-        layers = [
-            f"with {name}: what {visible(layer)} gives, {np.shape(chart.value(node))}"
-            for node, (name, layer) in chart.layers.items()
-        ]
-        arrays = [
-            f"with {name}: an array without a name, {np.shape(array)}"
-            for name, array in chart.nameless.values()
-        ]
-        earlier: dict[str, list[str]] = {}
-        for before in chart.passes.values():
-            earlier.setdefault(before.variable, []).append(before.name)
-        loops = [
-            f"with {', '.join(middle(names, 4))}: {name} in the passes of the loop before the last"
-            for name, names in earlier.items()
-        ]
-        return layers + loops + arrays
+        return [*legend(self.chart), *self.footnotes, *self.chart.notes]
 
     @property
     def footnotes(self) -> list[str]:
@@ -178,13 +157,7 @@ class Explanation:
         first, _, last = self.shown
         formulas = [row.expression for row in (*first, *last) if row.expression is not None]
         formulas += [step.formula for v in self.closed.values() for step in v]
-        found = {e.op: e for f in formulas for e in f.program.equations}
-        ties = [
-            f"where 1[u {sign} v] meets a tie, u = v, it is ½"
-            for op, sign in ((above, ">"), (below, "<"))
-            if op in found
-        ]
-        return ties + [text for op, text in FOOTNOTES.items() if op in found]
+        return conventions(formulas)
 
     @property
     def chained_wrt(self) -> list[AnyNode]:

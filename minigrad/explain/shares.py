@@ -181,6 +181,17 @@ def rest_of_sigmoid(b: Builder, x: Any, y: Any) -> Any:
     return b.emit(ops.sigmoid, scaled(b, -c, u)) if c < 0 else None
 
 
+@rule(ops.subtract, when="closed")
+def rest_within_a_sum(b: Any, x: Any, y: Any) -> Any:
+    """``1 - u - σ(-v)`` is ``σ(v) - u``."""
+    minus = b.match((b.match(y, ops.sigmoid) or (None,))[0], ops.negative)
+    terms = b.terms(x) if minus is not None and floating(x) and not x.given else None
+    if not any(is_(z, 1) and c == 1 for c, z in terms or ()):
+        return None
+    rest = b.emit(ops.subtract, x, x.dtype.type(1))
+    return b.emit(ops.add, b.emit(ops.sigmoid, *minus), rest)
+
+
 @rule(ops.bitwise_and, when="formula")
 def infinite_and_zero(b: Builder, x: Any, y: Any) -> Any:
     """``(u == 0) & isinf(u)`` holds never."""

@@ -25,9 +25,9 @@ from minigrad.explain.sources import (
     Foreign,
     Stand,
     alike,
+    arrays_within,
     beside,
     evaluated,
-    flat,
     matched,
     without_call,
 )
@@ -35,6 +35,7 @@ from minigrad.graph import AnyNode, fit, pick
 from minigrad.program.builder import is_identity
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.trace import Reader
+from minigrad.reading.inline import inlined
 from minigrad.reading.names import CROWD, Names
 from minigrad.reading.purity import pure
 from minigrad.tensor import Tensor
@@ -120,7 +121,7 @@ class Sheet:
         op: Any = node.op
         exponent = op is ops.power and i == 1 and np.ndim(value) == 0
         self.learn(node)
-        if (node, i) in self.written and not exponent:
+        if (node, i) in self.written:
             return self.written[node, i]
         if op is ops.divide and i == 1 and np.ndim(value) == 0 and value in self.sizes:
             return self.tracer.length(int(value), node.ans)
@@ -166,6 +167,8 @@ class Sheet:
             tree = statement.values.get(self.names.path(owner))
             if tree is None or (tried := tried + 1) > MOST_STATEMENTS:
                 return
+            if (written := inlined(tree, scope.seen)) is not None:
+                self.compare(top, *written)
             below = self.compare(top, tree, scope.seen)
             if not tried > 1:
                 self.align(top, tree, scope.seen)
@@ -198,23 +201,14 @@ class Sheet:
 
     def with_unseen(self, top: AnyNode, text: str, tree: Any, variables: Any, stand: Stand) -> Any:
         """What ``tree`` is if the call ``text`` in it gave an array that is in the graph."""
-        for value in self.arrays_within(top):
+        within = [top, *sorted(self.beneath(top), key=lambda n: -n.seq)]
+        for value in arrays_within(within)[:MOST_STATEMENTS]:
             guess = self.symbol(value, Symbol(text))
             made = evaluated(tree, variables, stand, {UNSEEN: guess})
             if isinstance(made, Tensor) and alike(made._value, top.ans):
                 self.tracer.notes.setdefault(f"{text}: as it was then, {value.shape}")
                 return made
         return None
-
-    def arrays_within(self, top: AnyNode) -> list[Any]:
-        """The first constant arrays that ``top`` was made of."""
-        found: dict[int, Any] = {}
-        for node in [top, *sorted(self.beneath(top), key=lambda n: -n.seq)]:
-            given = [a for a, p in zip(node.args, node.parents, strict=False) if p is None]
-            for x in flat([*given, *node.kwargs.values()]):
-                if isinstance(x, np.ndarray) and x.ndim and plainest(x) is None:
-                    found.setdefault(hash((x.shape, x.tobytes())), x)
-        return [*found.values()][:MOST_STATEMENTS]
 
     def by_name(self, node: AnyNode) -> bool:
         """Whether a node is a variable, whose own statement says what it is made of."""
@@ -237,6 +231,8 @@ class Sheet:
                     continue
                 if part.id in before.moving:
                     self.literals.add((node, i))
+                    if isinstance(value, np.ndarray) and value.ndim and plainest(value) is None:
+                        self.written[node, i] = self.began(part.id, value, before, node)
                 elif alike(variables.get(part.id), value):
                     self.written[node, i] = self.array(value, part.id, node)
             elif pure(part, variables):
@@ -248,6 +244,14 @@ class Sheet:
                 name = ast.unparse(part)
                 self.tracer.notes.setdefault(f"{name}: as it was then, {value.shape}")
                 self.written[node, i] = self.array(value, name, node)
+
+    def began(self, name: str, value: Any, before: Before, node: AnyNode) -> Any:
+        """An array that a variable was before the loop: by another name for it, or ``x_0``."""
+        for other, held in before.variables.items():
+            if isinstance(held, np.ndarray) and held.shape == value.shape and alike(held, value):
+                return self.array(value, other, node)
+        self.tracer.notes.setdefault(f"{name}_0: {name} before the loop, {value.shape}")
+        return self.array(value, f"{name}_0", node)
 
     def element(self, part: Any, before: Before, value: Any, node: AnyNode) -> Any:
         """``X[0]``, where ``X[t]`` was read in another pass, or what ran through ``X``."""
@@ -292,7 +296,8 @@ class Sheet:
     ) -> tuple[AnyNode, Any] | None:
         """What ``path`` was when ``tree`` made ``top`` of it: ``z`` in ``z = z*2``."""
         inside = sorted(self.beneath(top), key=lambda n: -n.seq)
-        for node in inside[:MOST_STATEMENTS]:
+        earlier = {u for u, of in self.passes.values() if of.variable == path and u is not top}
+        for node in [*sorted(earlier, key=lambda n: -n.seq)[:2], *inside[:MOST_STATEMENTS]]:
             if type(node.ans) is tuple:
                 continue
             guess = self.tracer.input(node.ans, f"v{node.seq}")
@@ -425,6 +430,10 @@ class Sheet:
         asked = program.replace(result=program.result[0])
         held = {reader.vars[n]: x for n, x in self.values.items() if n in reader.vars}
         sizes = {reader.vars[t.node]: n for n, t in self.tracer.sizes.items() if t.node}
+        spelt = {
+            n: s.name for n, s in self.symbols.items() if s.name.isdigit() and n in reader.vars
+        }
+        sizes |= {reader.vars[n]: int(name) for n, name in spelt.items()}
         short, results = read(asked, stands, program, known, held, sizes, alike)
         return finished(short, made=results)
 

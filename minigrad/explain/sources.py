@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import builtins
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -173,7 +173,7 @@ class Rewriter(ast.NodeTransformer):
             if len(node.args) == 1 and isinstance(value, int | float):
                 node.args = [self.put(self.stand.symbol(value, f"{value}"))]
                 return node
-        if isinstance(func, ast.Attribute) and func.attr in MATH:
+        if isinstance(func, ast.Attribute) and func.attr in (*MATH, "power"):
             self.arithmetic = True  # of a number it is one
         method = isinstance(func, ast.Attribute) and not isinstance(node.func, ast.Name)
         if method and not self.callable_path(func):
@@ -332,9 +332,12 @@ def beside(
     By the syntax alone, operator by operator, also where nothing may be evaluated again: what
     is drawn at random, or read from a file.
     """
-    stack = [(top, tree)]
+    stack, seen = [(top, tree)], set()
     while stack:
         node, tree = stack.pop()
+        if (node, id(tree)) in seen:
+            continue
+        seen.add((node, id(tree)))
         parts = operands(node, tree, variables)
         for i, part in enumerate(parts):
             p = node.parents[i]
@@ -350,6 +353,10 @@ def operands(node: AnyNode, tree: ast.expr, variables: Mapping[str, Any]) -> lis
         return [tree.left, tree.right]
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
         return [tree.operand] if node.op is ops.negative else []
+    if isinstance(tree, ast.Subscript):
+        return [tree.value] if node.op is ops.elements else []
+    if isinstance(tree, ast.Attribute):
+        return [tree.value] if node.op is ops.transpose and tree.attr == "T" else []
     if isinstance(tree, ast.Call) and not any(isinstance(a, ast.Starred) for a in tree.args):
         return called(node, tree, variables)
     return []
@@ -367,6 +374,17 @@ def called(node: AnyNode, tree: ast.Call, variables: Mapping[str, Any]) -> list[
         return [tree.func.value, *tree.args][: len(node.args)] if same else []
     same = f is node.op or (is_in(f, implementations) and implementations[f] is node.op)
     return [*tree.args][: len(node.args)] if same else []
+
+
+def arrays_within(nodes: Iterable[AnyNode]) -> list[Any]:
+    """The constant arrays that some operations were given, indices too, each once."""
+    found: dict[int, Any] = {}
+    for node in nodes:
+        given = [a for a, p in zip(node.args, node.parents, strict=False) if p is None]
+        for x in flat([*given, *node.kwargs.values()]):
+            if isinstance(x, np.ndarray) and x.ndim and x.size > 1:
+                found.setdefault(hash((x.shape, x.tobytes())), x)
+    return [*found.values()]
 
 
 def flat(values: Any) -> Iterator[Any]:

@@ -60,6 +60,8 @@ convolved: Op = sign("convolved", 2)
 winner: Op = sign("winner", 2)
 largest: Op = sign("maxpool", 1)
 spread: Op = sign("spread", 1)
+averaged: Op = sign("avgpool", 1)
+picked: Op = sign("picked", 2)
 
 NOTATION[correlated] = infix("product", ("power", "power"), " ⋆ ", r"\star", "⋆")
 NOTATION[convolved] = infix("product", ("power", "power"), " ∗ ", r"\ast", "∗")
@@ -71,9 +73,22 @@ NOTATION[winner] = {
         "{0:product}<mo>⊙</mo><mrow><mn>𝟏</mn><mo>[</mo>{1:sum}<mo>=</mo><mi>max</mi><mo>]</mo></mrow>",
     ),
 }
-for _op in (correlated, convolved, winner):
+NOTATION[picked] = {
+    "text": ("atom", "pool({0:product} ⊙ 1[{1:sum} = max])"),
+    "latex": (
+        "atom",
+        r"\operatorname{{pool}}\left({0:product} \odot "
+        r"\mathbf{{1}}\left[{1:sum} = \max\right]\right)",
+    ),
+    "mathml": (
+        "atom",
+        "<mrow><mi>pool</mi><mo>&#x2061;</mo><mrow><mo>(</mo>{0:product}<mo>⊙</mo><mrow><mn>𝟏</mn>"
+        "<mo>[</mo>{1:sum}<mo>=</mo><mi>max</mi><mo>]</mo></mrow><mo>)</mo></mrow></mrow>",
+    ),
+}
+for _op in (correlated, convolved, winner, picked):
     NOTATION[_op]["book"] = NOTATION[_op]["text"]
-for _op in (largest, spread):
+for _op in (largest, spread, averaged):
     NOTATION[_op] = {
         "text": ("atom", f"{_op.name}({{0:open}})"),
         "book": ("atom", f"{_op.name}({{0:open}})"),
@@ -83,11 +98,13 @@ for _op in (largest, spread):
             f"<mrow><mi>{_op.name}</mi><mo>&#x2061;</mo><mrow><mo>(</mo>{{0:open}}<mo>)</mo></mrow></mrow>",
         ),
     }
-SPECIAL.update(dict.fromkeys((correlated, convolved, winner, largest, spread), signed))
+SIGNS = (correlated, convolved, winner, largest, spread, averaged, picked)
+SPECIAL.update(dict.fromkeys(SIGNS, signed))
 FOOTNOTES |= {
     correlated: "u ⋆ v is a correlation: the windows of u, each times v, added up",
     convolved: "u ∗ v is a full convolution, the adjoint of ⋆: the kernel is flipped",
     winner: "1[u = max] is 1 at the largest entry of each window, the winner; ties share it",
+    picked: "pool(u ⊙ 1[v = max]) takes u where the entry of v is the largest of its window",
     spread: "spread(u) gives each entry of u to every place of its window",
 }
 
@@ -212,6 +229,33 @@ def maximum_of_windows(b: Builder, x: Any, **kwargs: Any) -> Any:
     if not isinstance(of, Var) or kwargs.get("axis") != 2:
         return None
     return abbreviated(b, largest, [of], last_step(b, ops.max, x, kwargs))
+
+
+@rule(ops.mean, when="formula")
+def mean_of_windows(b: Builder, x: Any, **kwargs: Any) -> Any:
+    """``mean`` of what each window sees."""
+    of = seen(b, x)
+    if not isinstance(of, Var) or kwargs.get("axis") != 2:
+        return None
+    return abbreviated(b, averaged, [of], last_step(b, ops.mean, x, kwargs))
+
+
+@rule(ops.sum, when="formula")
+def taken_from_windows(b: Builder, x: Any, axis: Any = None, **kwargs: Any) -> Any:
+    """The sum of what windows see, where another array is largest in them."""
+    if not isinstance(x, Var) or axis != -3 or len(x.shape) != 5 or x.given:
+        return None
+    c, found = factors(b, x)
+    parts = [y for y, p in found.values() if p == 1]
+    acts = [of_windows(b, y) for y in parts]
+    shown = [seen(b, y) for y in parts]
+    if c != 1 or len(found) != 2 or len(parts) != 2:
+        return None
+    act, g = next((a for a in acts if a is not None), None), next(filter(None, shown), None)
+    if not all_variables((act, g)):
+        return None
+    done = last_step(b, ops.sum, x, {"axis": axis, **kwargs})
+    return abbreviated_with(b, picked, [g, act], done)
 
 
 def pooled(b: Builder, x: Any, kwargs: dict[str, Any]) -> Any:

@@ -130,6 +130,7 @@ def harmless(func: ast.expr, variables: Mapping[str, Any], depth: int) -> bool:
         return True
     if is_module(f):
         return all(repeatable(m, depth) for _, m in f.named_modules())
+    f = method_of(f)
     module = str(getattr(f, "__module__", ""))
     if not isinstance(f, FunctionType | MethodType):
         return isinstance(func, ast.Attribute) and func.attr in METHODS
@@ -139,6 +140,14 @@ def harmless(func: ast.expr, variables: Mapping[str, Any], depth: int) -> bool:
         own = isinstance(f, MethodType) and func.attr in METHODS  # type: ignore[attr-defined]
         return own or (known and not RANDOM.intersection(parameters))
     return depth > 0 and is_user(f.__code__.co_filename) and pure_function(f, depth - 1)
+
+
+def method_of(f: Any) -> Any:
+    """The method that is called, where an object of a class is, or a layer."""
+    if isinstance(f, FunctionType | MethodType | type):
+        return f
+    run = getattr(type(f), "forward" if is_module(f) else "__call__", None)
+    return MethodType(run, f) if isinstance(run, FunctionType) else f
 
 
 def repeatable(layer: Any, depth: int) -> bool:
@@ -165,12 +174,10 @@ def pure_function(f: Any, depth: int) -> bool:
         return False
     if isinstance(tree, ast.FunctionDef) and tree.decorator_list:
         return False
-    variables = {**f.__globals__}
-    for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
-        try:
-            variables[name] = cell.cell_contents
-        except ValueError:
-            return False
+    try:
+        variables = bound(f)
+    except ValueError:
+        return False
     local = {*code.co_varnames}
     outer = {k: v for k, v in variables.items() if k not in local}
     if owner is not None and code.co_argcount:
@@ -178,6 +185,18 @@ def pure_function(f: Any, depth: int) -> bool:
     if isinstance(tree, ast.Lambda):
         return pure(tree.body, outer, depth)
     return all(pure_statement(part, outer, depth) for part in tree.body)
+
+
+def bound(f: FunctionType) -> dict[str, Any]:
+    """What the names are that a function reads and does not set.
+
+    Raises
+    ------
+    ValueError
+        Where one has no value yet.
+    """
+    cells = zip(f.__code__.co_freevars, f.__closure__ or (), strict=True)
+    return {**f.__globals__, **{name: cell.cell_contents for name, cell in cells}}
 
 
 def pure_statement(part: ast.stmt, variables: Mapping[str, Any], depth: int) -> bool:

@@ -14,7 +14,7 @@ from minigrad.program.builder import axes_of, shape_of, uniform
 from minigrad.program.equations import Equation
 from minigrad.writing.metadata import is_default, plain
 from minigrad.writing.notation import HADAMARD, NOTATION, TRANSPOSED, Row, identity, onehot
-from minigrad.writing.numbers import VULGAR, fraction
+from minigrad.writing.numbers import VULGAR, Surd, fraction, surd
 from minigrad.writing.styles import LATEX, MATHML, Style
 from minigrad.writing.terms import Term
 
@@ -59,12 +59,15 @@ def _multiply(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 def _multiple(w: Writer, c: Any, args: list[Term]) -> Term:
     """``c·x``, the sign of c in front of it all, and ``x/n`` for a share."""
-    over = fraction(abs(float(c)), w.formula.sizes)
+    over, root = fraction(abs(float(c)), w.formula.sizes), surd(abs(float(c)))
     if args[1].code == w.style.name("π") and float(c) == int(c) > 0:
         return w.style.beside(args[0], args[1])
     if over is not None and over[0] == 1 and over not in VULGAR:
         n = w.style.term(w.style.number(str(over[1])))
         scaled = w.style.fill(w.style.quotient, args[1], n)
+    elif root is not None and root.kind == "root" and root.top == 1 and root.pi <= 0:
+        below = w.style.surd(Surd("root", root.bottom, 1, -root.pi))
+        scaled = w.style.fill(w.style.quotient, args[1], below)
     elif c < 0:
         scaled = w.style.fill(w.style.times, w.style.constant(-c, w.formula.sizes), args[1])
     else:

@@ -1,0 +1,44 @@
+"""What is said below formulas: names that are not the user's, conventions of the notation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from minigrad.explain.ledger import Chart
+from minigrad.explain.rows import middle
+from minigrad.reading.wording import visible
+from minigrad.writing.formulas import FOOTNOTES, Formula
+from minigrad.writing.notation import above, below
+
+
+def legend(chart: Chart) -> list[str]:
+    """What names stand for that are not the user's."""
+    layers = [
+        f"with {name}: what {visible(layer)} gives, {np.shape(chart.value(node))}"
+        for node, (name, layer) in chart.layers.items()
+    ]
+    arrays = [
+        f"with {name}: an array without a name, {np.shape(array)}"
+        for name, array in chart.nameless.values()
+    ]
+    earlier: dict[str, list[str]] = {}
+    for before in chart.passes.values():
+        earlier.setdefault(before.variable, []).append(before.name)
+    loops = [
+        f"with {', '.join(middle(names, 4))}: {name} in the passes of the loop before the last"
+        for name, names in earlier.items()
+    ]
+    return layers + loops + arrays
+
+
+def conventions(formulas: Iterable[Formula]) -> list[str]:
+    """What signs mean, and what holds at a tie, each once."""
+    found = {e.op for f in formulas for e in f.program.equations}
+    ties = [
+        f"where 1[u {sign} v] meets a tie, u = v, it is ½"
+        for op, sign in ((above, ">"), (below, "<"))
+        if op in found
+    ]
+    return ties + [text for op, text in FOOTNOTES.items() if op in found]

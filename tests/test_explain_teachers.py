@@ -1,0 +1,302 @@
+"""Graphs as teachers write them, each against the formula that their book prints."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from formulas import check
+from minigrad import losses
+from minigrad.reading.inline import inlined
+
+rng = np.random.default_rng(5)
+
+
+def param(*shape: int) -> mg.Tensor:
+    return mg.Tensor(rng.normal(size=shape), requires_grad=True)
+
+
+def final(explanation: Any, name: str) -> str:
+    """The last line of the closed form, which is worth the gradient."""
+    check(explanation)
+    step = explanation.closed[name][-1]
+    gradient = explanation.gradients[name]
+    found = np.broadcast_to(step.formula.evaluate(), np.shape(gradient))
+    np.testing.assert_allclose(found, gradient, rtol=1e-9, atol=1e-12)
+    return str(step.text)
+
+
+def rows(explanation: Any) -> dict[str, str]:
+    check(explanation)
+    return {row.quantity: row.formula for row in explanation.rows}
+
+
+# --- the loss of logistic regression, however it is computed ---------------------------------
+
+LOSSES: dict[str, Callable[[Any, Any], Any]] = {
+    "maximum": lambda z, y: np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z))),
+    "maximum, turned": lambda z, y: np.maximum(0.0, z) - y * z + np.log(1 + np.exp(-np.abs(z))),
+    "relu": lambda z, y: mg.relu(z) - y * z + np.log1p(np.exp(-np.abs(z))),
+    "where": lambda z, y: np.where(z > 0, z, 0) - y * z + np.log1p(np.exp(-np.abs(z))),
+    "mask": lambda z, y: (z > 0) * z - y * z + np.log1p(np.exp(-np.abs(z))),
+    "clip": lambda z, y: np.clip(z, 0, None) - y * z + np.log1p(np.exp(-np.abs(z))),
+    "from below": lambda z, y: (1 - y) * z + np.log(1 + np.exp(-np.abs(z))) + np.maximum(-z, 0),
+    "minimum": lambda z, y: z - z * y - np.minimum(z, 0) + np.log1p(np.exp(-np.abs(z))),
+    "softplus": lambda z, y: mg.softplus(z) - y * z,
+    "two softplus": lambda z, y: y * mg.softplus(-z) + (1 - y) * mg.softplus(z),
+    "log σ": lambda z, y: -y * mg.log_sigmoid(z) - (1 - y) * mg.log_sigmoid(-z),
+    "logaddexp": lambda z, y: np.logaddexp(0, z) - y * z,
+    "logaddexp, turned": lambda z, y: np.logaddexp(z, 0) - y * z,
+    "log1p": lambda z, y: np.log1p(np.exp(z)) - y * z,
+    "σ": lambda z, y: -(y * np.log(mg.sigmoid(z)) + (1 - y) * np.log(1 - mg.sigmoid(z))),
+    "σ spelt out": lambda z, y: (
+        -(y * np.log(1 / (1 + np.exp(-z))) + (1 - y) * np.log(1 - 1 / (1 + np.exp(-z))))
+    ),
+    "mean of both": lambda z, y: (1 - y) * z + np.log1p(np.exp(-z)),
+}
+
+
+@pytest.mark.sampled(4)
+@pytest.mark.parametrize("of", LOSSES)
+def test_cross_entropy_of_two_classes_ends_in_one_formula(of: str) -> None:
+    z, y = param(8), (rng.random(8) > 0.5).astype(float)
+    loss = LOSSES[of]
+    L = np.mean(loss(z, y))
+    assert final(mg.explain(L, z, simplify=True), "z") == "(σ(z) - y)/8"
+    for x in (0.7, -1.2):  # either side of the kink
+        t, target = mg.Tensor(x, requires_grad=True), 0.3
+        M = loss(t, target)
+        assert final(mg.explain(M, t, simplify=True), "t") == "σ(t) - target"
+
+
+def test_logistic_regression_in_a_class() -> None:
+    class Classifier:
+        def __init__(self) -> None:
+            self.theta = param(3, 1)
+            self.bias = mg.Tensor(0.1, requires_grad=True)
+
+        def forward(self, X: Any) -> Any:
+            return 1.0 / (1.0 + np.exp(-(X @ self.theta + self.bias)))
+
+        def cost(self, X: Any, t: Any) -> Any:
+            eps = 1e-12
+            p = np.clip(self.forward(X), eps, 1 - eps)
+            return -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
+
+    X, t, model = rng.normal(size=(20, 3)), (rng.random((20, 1)) > 0.5).astype(float), Classifier()
+    J = model.cost(X, t)
+    explanation = mg.explain(J, [model.theta, model.bias], simplify=True)
+    assert final(explanation, "model.theta") == "Xᵀ(σ(X model.theta + model.bias) - t)/20"
+    assert final(explanation, "model.bias") == "sum(σ(X model.theta + model.bias) - t)/20"
+
+
+# --- one class among several -----------------------------------------------------------------
+
+
+def test_an_index_keeps_its_name() -> None:
+    logits, a, r = param(4), 2, 1.5
+    pi = mg.softmax(logits)
+    L = -np.log(pi[a]) * r
+    explanation = mg.explain(L, logits, simplify=True)
+    assert rows(explanation)["dpi"] == "-r·onehot(a)/pi[a]"
+    assert final(explanation, "logits") == "r·(pi - onehot(a))"
+    lp = logits - mg.logsumexp(logits)
+    M = -lp[a]
+    assert final(mg.explain(M, logits, simplify=True), "logits") == "exp(lp) - onehot(a)"
+
+
+def test_actions_drawn_from_one_distribution() -> None:
+    theta, acts, R = param(3), np.array([0, 2, 1, 2]), rng.normal(size=4)
+    pi = mg.softmax(theta)
+    J = np.mean(R * np.log(pi[acts]))
+    explanation = mg.explain(J, theta, simplify=True)
+    assert final(explanation, "theta") == "(onehot(acts)ᵀ R - pi ⊙ sum(R))/4"
+
+
+def test_mixtures_and_pairs() -> None:
+    x, mus, logpi = rng.normal(size=6), param(3), param(3)
+    comp = -0.5 * (x[:, None] - mus) ** 2 - 0.5 * np.log(2 * np.pi)
+    ll = np.sum(mg.logsumexp(comp + mg.log_softmax(logpi), axis=1))
+    explanation = mg.explain(ll, [mus, logpi], simplify=True)
+    assert rows(explanation)["dcomp"] == "softmax(comp + log_softmax(logpi))"
+    responsible = "sum(softmax(comp + log_softmax(logpi)), axis=0)"
+    assert final(explanation, "logpi") == f"{responsible} - 6·softmax(logpi)"
+    A, B, temp = param(4, 3), param(4, 3), 0.5
+    S = A @ B.T / temp
+    L = -np.mean(np.diag(mg.log_softmax(S, axis=1)))
+    assert final(mg.explain(L, A, simplify=True), "A") == "(softmax(S) - I)B/(4·temp)"
+
+
+def test_margins_between_classes() -> None:
+    X, y, W, N = rng.normal(size=(6, 3)), rng.integers(0, 4, 6), param(3, 4), 6
+    s = X @ W
+    correct = s[np.arange(N), y][:, None]
+    margin = np.maximum(0, s - correct + 1)
+    L = margin.sum() / N - 1
+    assert final(mg.explain(L, W, simplify=True), "W") == (
+        "Xᵀ(s1 - onehot(y) ⊙ sum(s1, axis=1, keepdims=True))/N where s1 = 1[s - correct + 1 > 0]"
+    )
+
+
+def test_negative_samples() -> None:
+    v, u, negatives = param(4), param(4), param(5, 4)
+    J = -np.log(mg.sigmoid(u @ v)) - np.sum(np.log(mg.sigmoid(-negatives @ v)))
+    explanation = mg.explain(J, [v, negatives], simplify=True)
+    assert final(explanation, "v") == "negativesᵀ σ(negatives v) - (1 - σ(uᵀ v))·u"
+    assert final(explanation, "negatives") == "σ(negatives v) vᵀ"
+
+
+def test_what_must_not_be_drawn_again_is_called_by_its_call() -> None:
+    Z = param(5, 3)
+    L = losses.cross_entropy(Z, rng.integers(0, 3, 5))
+    explanation = mg.explain(L, Z)
+    assert rows(explanation) == {"dZ": "(softmax(Z) - onehot(rng.integers(0, 3, 5)))/5"}
+    assert "rng.integers(0, 3, 5): as it was then, (5,)" in str(explanation)
+
+
+# --- numbers and exponents --------------------------------------------------------------------
+
+
+def test_exponents_keep_their_names() -> None:
+    p, alpha, gamma = mg.Tensor(0.3, requires_grad=True), 0.25, 2.0
+    L = -alpha * (1 - p) ** gamma * np.log(p)
+    assert rows(mg.explain(L, p)) == {
+        "dL/dp": "alpha·(log(p)·gamma·(1 - p)^(gamma - 1) - (1 - p)^gamma/p)"
+    }
+    x, n = param(4), 3
+    s = np.sum(np.power(x, n))
+    assert rows(mg.explain(s, x)) == {"dx": "n·x^(n - 1)"}
+
+
+def test_polynomials_have_no_empty_terms() -> None:
+    t, c = mg.Tensor(0.7, requires_grad=True), [1.0, 2.0, 3.0]
+    y = sum(c[i] * t**i for i in range(3))
+    text = str(mg.explain(y, t))
+    assert text.splitlines() == ["dy/dt = 2 + 3 · 2·t", "      = 6·t + 2        =  6.2"]
+
+
+def test_roots_of_numbers_meet() -> None:
+    S = mg.Tensor(0.3, requires_grad=True)
+    y = 0.5 * (1 + mg.erf(S / np.sqrt(2)))
+    assert rows(mg.explain(y, S)) == {"dy/dS": "exp(-S²/2)/√(2π)"}
+
+
+def test_choices_of_one_number() -> None:
+    z, alpha = param(5), 1.5
+    a = np.where(z > 0, z, alpha * (np.exp(z) - 1))
+    L = np.sum(a)
+    assert final(mg.explain(L, z, simplify=True), "z") == "where(z > 0, 1, alpha·exp(z))"
+
+
+def test_a_swish_by_hand() -> None:
+    x = mg.Tensor(0.6, requires_grad=True)
+    y = x / (1 + np.exp(-x))
+    assert final(mg.explain(y, x, simplify=True), "x") == "y·(1 - σ(x)) + σ(x)"
+
+
+# --- loops over functions of the user's -------------------------------------------------------
+
+
+def test_a_loop_over_a_function_of_the_users() -> None:
+    W, U, b = param(3, 3), rng.normal(size=(3, 2)), param(3)
+    xs, h0 = rng.normal(size=(3, 2)), rng.normal(size=3)
+
+    def step(h: Any, x: Any) -> Any:
+        return np.tanh(W @ h + U @ x + b)
+
+    h = h0
+    for x in xs:
+        h = step(h, x)
+    L = np.sum(h**2)
+    found = rows(mg.explain(L, [W, b]))
+    assert found["dh_2"] == "Wᵀ @ (dh ⊙ (1 - h²))"
+    assert found["dW via h"] == "(dh ⊙ (1 - h²)) h_2ᵀ"
+    assert found["dW via h_1"] == "(dh_1 ⊙ (1 - h_1²)) h0ᵀ"
+
+
+def test_a_loop_over_a_method_with_two_states() -> None:
+    class Cell:
+        def __init__(self) -> None:
+            self.W = param(4, 2)
+
+        def gate(self, u: Any) -> Any:
+            return mg.sigmoid(u)
+
+        def __call__(self, x: Any, h: Any, c: Any) -> Any:
+            a = self.W @ h + x
+            c = self.gate(a[:2]) * c
+            h = np.tanh(a[2:]) * c
+            return h, c
+
+    cell, xs = Cell(), rng.normal(size=(3, 4))
+    h, c = rng.normal(size=2), rng.normal(size=2)
+    for x in xs:
+        h, c = cell(x, h, c)
+    L = np.sum(h)
+    found = rows(mg.explain(L, cell.W))
+    assert {"dc", "dc_2", "dc_1", "dh_1"} <= {*found}
+    assert not any("s1" in formula and len(formula) > 200 for formula in found.values())
+
+
+def test_steps_of_a_solver() -> None:
+    k, h = mg.Tensor(0.7, requires_grad=True), 0.1
+
+    def f(y: Any) -> Any:
+        return -k * y
+
+    def heun(y: Any) -> Any:
+        k1 = f(y)
+        k2 = f(y + h * k1)
+        return y + h / 2 * (k1 + k2)
+
+    y = 1.0
+    for _ in range(3):
+        y = heun(y)
+    found = rows(mg.explain(y, k))
+    assert found["∂y/∂y_2"] == found["∂y_2/∂y_1"].replace("y_1", "y_2")
+    assert "h" in found["∂y/∂y_2"] and "y_2" in found["∂y/∂k"]
+
+
+def test_writing_out_keeps_meanings_apart() -> None:
+    scale = 2.0
+
+    def twice(x: Any) -> Any:
+        y = scale * x
+        return y + 1
+
+    def written(text: str, **variables: Any) -> str | None:
+        found = inlined(ast.parse(text, mode="eval").body, {"twice": twice, **variables})
+        return None if found is None else ast.unparse(found[0])
+
+    assert written("twice(a * b)", a=1, b=2) == "scale * (a * b) + 1"
+    assert written("twice(twice(a))", a=1) == "scale * (scale * a + 1) + 1"
+    assert written("twice(a)", a=1, scale=3.0) is None  # which is something else there
+    assert written("twice(*a)", a=[1]) is None
+    assert written("a + 1", a=1) is None
+
+
+# --- forward mode of pooling ------------------------------------------------------------------
+
+
+def test_forward_mode_of_pooling() -> None:
+    x = param(1, 1, 4, 4)
+    for layer, formula in (
+        (mg.nn.AvgPool2d(2), "avgpool(δx)"),
+        (mg.nn.MaxPool2d(2), "pool(δx ⊙ 1[x = max])"),
+        (mg.nn.MaxPool2d(3, stride=1, padding=1), "pool(δx ⊙ 1[x = max])"),
+    ):
+        y = layer(x)
+        L = np.sum(y**2)
+        explained = mg.explain(L, x, mode="forward")
+        _, pooled, last = explained.rows
+        assert (pooled.formula, last.formula) == (formula, "sum(2·δy ⊙ y)")
+        np.testing.assert_allclose(pooled.expression.evaluate(), pooled.value)
+        said = "takes u where the entry of v is the largest" in str(explained)
+        assert said == ("max" in formula)
+        for text in (explained.to_latex(), explained.to_html(), explained.to_markdown()):
+            assert "windows" not in text
