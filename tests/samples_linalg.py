@@ -8,6 +8,8 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.ops.determinants import cofactors, cofactors_along
+from minigrad.ops.moments import root_mean_square
+from minigrad.ops.norms import direction, reach
 from samples import sample, values
 
 
@@ -266,6 +268,12 @@ for ord in (None, 2, 1, 3, 1.5, 0.5, -1, -2.5, INF, -INF, 0):
     if ord is not None:
         sample("linalg.vector_norm", lambda x, p=ord: np.linalg.vector_norm(x, ord=p), (2, 3))
 sample("linalg.vector_norm", lambda x: np.linalg.vector_norm(x, axis=(0, 2)), (2, 3, 2))
+for name, op in (("linalg.direction", direction), ("linalg.reach", reach)):
+    sample(name, lambda x, r, op=op: op(x, 1 + r * r), (2, 3), ())
+    sample(name, lambda x, r, op=op: op(x, 1 + r * r, axis=1), (2, 3), (2, 1))
+sample("linalg.root_mean_square", lambda x: root_mean_square(x, n=4.0), (2, 3))
+for how in ({"axis": 0, "keepdims": True}, {"axis": (0, 1)}):
+    sample("linalg.root_mean_square", lambda x, how=how: root_mean_square(x, n=2.0, **how), (2, 3))
 sample("linalg.vector_norm", lambda x: np.linalg.vector_norm(x, axis=(0, -1), ord=3), (2, 3, 2))
 sample("linalg.vector_norm", lambda x: np.linalg.vector_norm(x, keepdims=True), (2, 3))
 for ord in (None, "fro", "nuc", 1, -1, 2, -2, INF, -INF):

@@ -149,3 +149,30 @@ def test_compiled_second_derivatives_do_not_keep_where_they_were_traced(f, secon
 def test_a_first_derivative_is_traced_without_the_limit():
     program = mg.trace(mg.grad(lambda x: np.linalg.norm(x) ** 2), np.ones(2))
     assert "logical_and" not in program.source
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 1e-200, 1e200])
+@pytest.mark.parametrize("name", ["std", "norm", "rows"])
+def test_programs_have_the_slopes_of_lengths_where_squares_are_no_numbers(name, scale):
+    f = {
+        "std": np.std,
+        "norm": np.linalg.norm,
+        "rows": lambda x: np.sum(np.linalg.norm(x.reshape(2, 2), axis=1)),
+    }[name]
+    x = np.array([3.0, 4.0, -2.0, 1.0]) * scale
+    first = np.array([1.0, 2.0, 3.0, 5.0])
+    with np.errstate(all="ignore"):
+        slope = mg.compile(mg.grad(f))
+        slope(first)
+        np.testing.assert_allclose(slope(x), mg.grad(f)(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"ddof": 1}, {"where": [True, True, False]}], ids=str)
+def test_programs_have_the_second_derivative_of_a_deviation_of_equal_numbers(options):
+    hessian = mg.hessian(lambda x: np.std(x, **options) ** 2)
+    want = mg.hessian(lambda x: np.var(x, **options))
+    for first in (np.ones(3), np.array([1.0, 5.0, 2.0])):
+        compiled = mg.compile(hessian)
+        for x in (first, np.ones(3), np.array([1.0, 5.0, 2.0])):
+            np.testing.assert_allclose(compiled(x), want(x), atol=1e-12)
+            np.testing.assert_allclose(hessian(x), want(x), atol=1e-12)

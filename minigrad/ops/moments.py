@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from minigrad.ops.kinds import conjugated
-from minigrad.ops.norms import known_any, power_norm
-from minigrad.ops.record import ArrayLike, composed, is_complex
-from minigrad.ops.reduction import NoValue, mask, shared_out, taking_part
+from minigrad.ops.norms import direction
+from minigrad.ops.record import ArrayLike, composed, is_complex, primitive
+from minigrad.ops.reduction import NoValue, mask, restore, shared_out, taking_part
 
 
 @composed(np.var, complex=True)
@@ -36,7 +35,7 @@ def var(
     off = deviations(a, axis, dtype, where, mean)
     squares = np.real(off * conjugated(off)) if is_complex(off) else np.square(off)
     ans = np.sum(squares, axis=axis, keepdims=keepdims, where=where)
-    return shared_out(ans, freedom(a, axis, where, ddof, correction, ans))
+    return shared_out(ans, freedom(off, axis, where, ddof, correction, keepdims))
 
 
 def deviations(a: Any, axis: Any, dtype: Any, where: Any, mean: Any) -> Any:
@@ -49,16 +48,19 @@ def deviations(a: Any, axis: Any, dtype: Any, where: Any, mean: Any) -> Any:
     return mask(a - centre, where)
 
 
-def freedom(a: Any, axis: Any, where: Any, ddof: Any, correction: Any, ans: Any) -> Any:
-    """By what the sum of squares ``ans`` is divided: elements less ``ddof``, at least 0."""
-    n = taking_part(a, axis, where) - (ddof if correction is NoValue else correction)
+def freedom(x: Any, axis: Any, where: Any, ddof: Any, correction: Any, keepdims: Any) -> Any:
+    """By what sums of squares of ``x`` are divided: elements less ``ddof``, at least 0."""
+    n = taking_part(x, axis, where) - (ddof if correction is NoValue else correction)
     n = n * (n > 0) + 0.0  # which is never -0
-    return n if where is True else n.reshape(np.shape(ans)).astype(np.result_type(ans))
+    if where is True:
+        return n
+    n = n.astype(np.real(x).dtype)
+    return n if keepdims or not np.ndim(n) else np.squeeze(n, axis)
 
 
 @composed(np.std, complex=True)
 def std(
-    a: Any,
+    a: ArrayLike,
     axis: Any = None,
     dtype: Any = None,
     *,
@@ -76,13 +78,36 @@ def std(
     >>> mg.grad(mg.std)(np.array([1.0, 3.0]))
     array([-0.5,  0.5])
     """
-    v = var(
-        a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction
-    )
-    beyond = (v == 0) | (v == math.inf)  # squares that are no numbers: see what norms do there
-    length: Any = 0.0
-    if known_any(beyond):
-        off = deviations(a, axis, dtype, where, mean)
-        n = freedom(a, axis, where, ddof, correction, v)
-        length = power_norm(off, axis=axis, keepdims=bool(keepdims)) / np.sqrt(np.maximum(n, 1))
-    return np.where(beyond, length, np.sqrt(np.where(beyond, 1.0, v)))[()]
+    off = deviations(a, axis, dtype, where, mean)
+    n = freedom(off, axis, where, ddof, correction, keepdims)
+    return root_mean_square(off, n=n, axis=axis, keepdims=bool(keepdims))
+
+
+def freedom_of(n: Any, x: Any, axis: Any) -> Any:
+    """``n``, for all or for each, as something to divide ``x`` by."""
+    return restore(n, x, axis) if np.ndim(n) else n
+
+
+def root_mean_square_rule(
+    g: Any, ans: Any, x: Any, n: Any, axis: Any = None, keepdims: bool = False
+) -> Any:
+    """``x / (n r)``; 0 where all of ``x`` is 0."""
+    g, ans, root = restore(g, x, axis), restore(ans, x, axis), freedom_of(n, x, axis) ** 0.5
+    return g * (conjugated(direction(x, ans * root, axis=axis)) / root)
+
+
+def half_square_rule(g: Any, ans: Any, x: Any, n: Any, axis: Any = None, **_: Any) -> Any:
+    return shared_out(restore(g, x, axis) * conjugated(x), freedom_of(n, x, axis))
+
+
+@primitive(
+    vjps=(root_mean_square_rule,),
+    name="linalg.root_mean_square",
+    fresh=True,
+    complex=True,
+    half_square=(half_square_rule,),
+)
+def root_mean_square(x: Any, *, n: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """``√(Σ |x|² / n)``."""
+    squares = np.real(x * np.conj(x)) if is_complex(x) else x * x
+    return np.sqrt(shared_out(np.sum(squares, axis=axis, keepdims=keepdims), n))

@@ -18,25 +18,64 @@ from minigrad.ops.shape import arrayed
 def power_norm_rule(
     g: Any, ans: Any, x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False
 ) -> Any:
-    """``sign(x) (|x| / ‖x‖)^(p-1)``; 0 where ``x`` or its norm is 0."""
+    """``sign(x) (|x| / ‖x‖)^(p-1)``; 0 where ``x`` is 0."""
     g, ans = restore(g, x, axis), restore(ans, x, axis)
-    if known_any(out_of_range(ans, ord)):  # the norm of x is that of x / c, times c
-        x = x / unit_of(x, axis=axis)
-        ans = power_norm(x, ord=ord, axis=axis, keepdims=True)
-    length = np.where(ans == 0, 1.0, ans)
     if ord == 2:
-        return g * (conjugated(x) / length)
-    share = np.where(x == 0, 1.0, np.abs(x) / length)
-    return g * conjugated(np.sign(x)) * (ans != 0) * share ** (ord - 1)
+        return g * conjugated(direction(x, ans, axis=axis))
+    share = np.where(x == 0, 1.0, direction(np.abs(x), ans, ord=ord, axis=axis))
+    return g * conjugated(np.sign(x)) * share ** (ord - 1)
 
 
-def _unit_of(x: Any, axis: Any) -> Any:
+@primitive(
+    vjps=(lambda g, ans, x, length, **_: np.zeros_like(x), lambda g, ans, x, length, **_: g),
+    name="linalg.reach",
+    complex=True,
+)
+def reach(x: Any, length: Any, /, *, ord: float = 2, axis: Any = None) -> Any:
+    """The norm of ``x``, given as ``length``, where squares are no numbers too; 1 where it is 0."""
+    in_memory = isinstance(length, np.ndarray | np.generic)
+    if in_memory and ordinary(length, ord):
+        return length
+    if in_memory:
+        c = unit(x, axis)
+        known = c * power_norm.forward(x / c, ord=ord, axis=axis, keepdims=True)
+        length = np.reshape(known, np.shape(length))
+    return np.where(length == 0, 1.0, length)
+
+
+@primitive(
+    vjps=(
+        lambda g, ans, x, length, **how: g / reach(x, length, **how),
+        lambda g, ans, x, length, **how: -along(g, ans, length, **how) / reach(x, length, **how),
+    ),
+    name="linalg.direction",
+    fresh=True,
+    complex=True,
+)
+def direction(x: Any, length: Any, /, *, ord: float = 2, axis: Any = None) -> Any:
+    """``x / ‖x‖``, also where the squares of ``x`` are no numbers; 0 where ``x`` is 0.
+
+    The norm is given, with its axes kept unless it is one number.
+    """
+    in_memory = isinstance(length, np.ndarray | np.generic)
+    if in_memory and ordinary(length, ord):
+        return x / length
+    if in_memory:  # the norm of x is that of x / c, times c
+        x = x / unit(x, axis)
+        length = power_norm.forward(x, ord=ord, axis=axis, keepdims=np.ndim(length) > 0)
+    return x / np.where(length == 0, 1.0, length)
+
+
+def along(g: Any, u: Any, length: Any, ord: float = 2, axis: Any = None) -> Any:
+    """``Σ g u`` for each ``length``, a real number where ``u`` is complex."""
+    share = np.sum(g * u, axis=axis, keepdims=np.ndim(length) > 0)
+    return np.real(share) if is_complex(share) else share
+
+
+def unit(x: Any, axis: Any) -> Any:
+    """By what ``x`` can be divided, for elements of ordinary size."""
     largest = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
     return np.where((largest == 0) | np.isinf(largest), 1, largest)
-
-
-unit_of: Op = Op("linalg.unit", _unit_of, None, fresh=True, complex=True)
-"""A constant by which ``x`` can be divided, for elements of ordinary size."""
 
 
 def half_square_rule(
@@ -46,17 +85,11 @@ def half_square_rule(
     return restore(g, x, axis) * (conjugated(x) if ord == 2 else zero(x, x))
 
 
-def known_any(mask: Any) -> bool:
-    """Whether ``mask`` is known and true somewhere: in a trace it is not."""
-    return isinstance(mask, np.ndarray | np.bool_) and bool(np.any(mask))
-
-
-def out_of_range(ans: Any, ord: float) -> Any:
-    """Where powers of the elements may have become 0, subnormal, or infinite."""
-    if ord < 1:
-        return False
-    info = np.finfo(ans.dtype)
-    return (ans < float(info.tiny) ** (1 / ord) / float(info.eps)) | (ans == math.inf)
+def ordinary(length: Any, ord: float) -> bool:
+    """Whether no power of an element can have become 0, subnormal, or infinite."""
+    info = np.finfo(length.dtype)
+    least = float(info.tiny) ** (1 / max(ord, 1)) / float(info.eps)
+    return bool(np.all((length > least) & (length < math.inf)))
 
 
 @primitive(

@@ -36,7 +36,7 @@ METHODS: dict[str, tuple[Any, Any]] = {
     "inverted_cdf": (lambda n, q: np.ceil(n * q - 1), between),
     "averaged_inverted_cdf": (
         lambda n, q: n * q - 1,
-        lambda t: np.where(t == 0, 0.5, 1.0),
+        lambda t: np.where(t == 0, 0.5, 1.0).astype(np.result_type(t)),
     ),
     "closest_observation": (closest, between),
     "interpolated_inverted_cdf": (plotting(0, 1), between),
@@ -52,6 +52,10 @@ METHODS: dict[str, tuple[Any, Any]] = {
 }
 """Method -> the place of a share q among n sorted elements, counted from 0; and how much of the
 element above it there is, t of the way from the one below."""
+
+
+DISCRETE = frozenset({"inverted_cdf", "closest_observation", "lower", "higher", "nearest"})
+"""Methods that give elements, and nothing between: whole numbers stay whole."""
 
 
 def weighted_quantiles(ordered: Any, weights: Any, q: Any) -> Any:
@@ -72,7 +76,10 @@ def interpolated(ordered: Any, last: Any, q: Any, method: str) -> Any:
     below = np.floor(place)
     # Where there is no element above, this is the same one, and not a NaN beside it.
     low, high = (np.clip(np.minimum(below + i, last).astype(np.intp), 0, n - 1) for i in range(2))
-    y0, y1 = np.take_along_axis(ordered, low, -1), np.take_along_axis(ordered, high, -1)
+    y0 = np.take_along_axis(ordered, low, -1)
+    if method in DISCRETE:
+        return y0
+    y1 = np.take_along_axis(ordered, high, -1)
     step, t = y1 - y0, weight_of(place - below)
     none = ((t == 0) & np.isinf(step)) | ((y0 == y1) & np.isnan(step))
     return y0 + np.where(none, 0.0, step) * t  # no part of an infinite step
@@ -113,8 +120,9 @@ def quantiles(
         w = laid_out(weights_like(name, weights, a, axes)) * numbers
         ordered = np.take_along_axis(flat, order, -1)
         ans = weighted_quantiles(ordered, np.take_along_axis(w, order, -1), q)
-    known = last >= 0 if nan else np.all(numbers, axis=-1, keepdims=True)
-    ans = np.where(known, ans, math.nan)
+    if kind.kind not in "biu":
+        known = last >= 0 if nan else np.all(numbers, axis=-1, keepdims=True)
+        ans = np.where(known, ans, math.nan)
     ans = np.moveaxis(ans, -1, 0)
     rest = [1 if i in axes else m for i, m in enumerate(shape) if keepdims or i not in axes]
     return np.reshape(ans, (*np.shape(q), *rest))[()]
@@ -239,4 +247,6 @@ def nanmedian(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Any:
     >>> mg.grad(mg.nanmedian)(np.array([1.0, np.nan, 5.0]))
     array([0.5, 0. , 0.5])
     """
+    if np.result_type(a) == np.bool_:
+        a = np.multiply(a, 1.0)
     return quantiles("nanmedian", a, 0.5, axis, "linear", keepdims, nan=True)

@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.indexing import elements
+from minigrad.ops.moments import root_mean_square
 from minigrad.ops.record import Op
 from minigrad.program.builder import (
     Builder,
@@ -354,6 +355,15 @@ def mean(b: Builder, x: Any, y: Any) -> Any:
         return None
     n = math.prod(z.shape) / max(math.prod(x.shape), 1)
     return b.emit(ops.mean, z, **equation.kwargs) if n > 1 and number(y) == n else None
+
+
+@rule(root_mean_square)
+def deviation(b: Builder, x: Any, n: Any, **how: Any) -> Any:
+    """``√(Σ x²/n)``, as it is computed of real numbers."""
+    if not floating(x) or x.dtype.itemsize < 4:
+        return None  # half precision has no room for n
+    total = b.emit(ops.sum, b.emit(ops.square, x), **how)
+    return b.emit(ops.sqrt, b.emit(ops.divide, total, n))
 
 
 @rule(ops.sum, when="run")

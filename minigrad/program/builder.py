@@ -227,7 +227,7 @@ def two_axes(x: Any, place: int) -> tuple[int, ...]:
 
 def sample(v: Var) -> Any:
     """An array like ``v`` that takes no memory."""
-    one = np.ones((), v.dtype) if v.dtype.kind == "f" else np.zeros((), v.dtype)
+    one = np.ones((), v.dtype) if v.dtype.kind in "fb" else np.zeros((), v.dtype)
     return np.broadcast_to(one, v.shape) if v.shape else one[()]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops.elementwise import branch
 from minigrad.ops.joining import joined
+from minigrad.ops.norms import direction, power_norm
 from minigrad.ops.record import Op
 from minigrad.ops.reduction import axes_of
 from minigrad.ops.softmax import shift_of
@@ -183,6 +184,19 @@ def sum_of_products(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
         return None
     u, v = (b.emit(ops.reshape, z, shape=(-1,)) for z in (u, v))
     return b.emit(ops.matmul, u, v)
+
+
+@rule(power_norm, when="lower")
+def length(b: Builder, x: Any, ord: Any = 2, **how: Any) -> Any:
+    if not floating(x) or ord != 2:
+        return None
+    return b.emit(ops.sqrt, b.emit(ops.sum, b.emit(ops.square, x), **how))
+
+
+@rule(direction, when="formula")
+def quotient_by_length(b: Builder, x: Any, length: Any, **_: Any) -> Any:
+    """``x / ‖x‖`` where that is not 0."""
+    return b.emit(ops.divide, x, b.emit(branch, b.emit(ops.equal, length, 0), 1.0, length))
 
 
 def top_of(b: Builder, x: Any, axis: Any) -> Any:

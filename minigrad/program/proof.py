@@ -130,13 +130,18 @@ def elsewhere(program: Program, leaves: Sequence[Any]) -> Iterator[list[Any]]:
     rng = np.random.default_rng(0)
     sets = [NEAR] if size > LITTLE else [NEAR, NEAR]
     if all(takes_anything(e.op) for e in program.equations):
-        sets += [FAR] if size > LITTLE else [FAR] * 4
+        blas = any(e.op in BLAS for e in program.equations)
+        sets += [FAR[:2] + FAR[5:] if blas else FAR] * (1 if size > LITTLE else 4)
     for special in sets:
         yield [moved(x, rng, special) for x in leaves]
 
 
 NEAR: list[Any] = [0.0, -0.0, 1.0, -1.0, 0.5]
 FAR: list[Any] = [0.0, -0.0, np.inf, -np.inf, np.nan, "max", "tiny", "smallest_subnormal"]
+
+
+BLAS = frozenset({ops.matmul, ops.einsum, ops.convolve})
+"""Ops that may skip what is multiplied by 0, or not: it depends on how their arguments lie."""
 
 
 def moved(x: Any, rng: np.random.Generator, special: Sequence[Any]) -> Any:

@@ -207,17 +207,18 @@ class Run:
             scope[f"k_{v.name}"] = c
             value = "._value" if hasattr(type(c), "_value") else ""
             read.append(f"{text[v]} = float(k_{v.name}{value})")
+        bind = Bind(scope, "s")
         words = [
             text[x]
             if isinstance(x, Var)
-            else repr(x)
-            if type(x) is int
             else scalar.literal(x)
-            if np.ndim(x) == 0
-            else repr(x)
+            if isinstance(x, float)
+            else f"{bind(np.array(x))}.copy()"
+            if isinstance(x, np.ndarray)
+            else bind(x)
             for x in lowered.outputs
         ]
-        result = nested(lowered.result, iter(words), Bind(scope, "s"))
+        result = nested(lowered.result, iter(words), bind)
         return [
             "try:",
             *(f"    {line}" for line in (*read, *body)),

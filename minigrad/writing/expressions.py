@@ -158,9 +158,9 @@ class Expressions:
     def arguments(self, equation: Equation) -> list[Term]:
         """The arguments; arrays of one value as that value, where NumPy broadcasts it."""
         args = equation.args
-        if not equation.op.elementwise or equation.kwargs:
-            return [self.argument(x) for x in args]
         kinds = [x.dtype for x in args if isinstance(x, Var)]
+        if not equation.op.elementwise or equation.kwargs:
+            return [literals.strong(x) if is_firm(x, kinds) else self.argument(x) for x in args]
         shapes = [x.shape for x in args if isinstance(x, Var)]
         broadcast = np.broadcast_shapes(*shapes) == equation.out.shape
         alone = not is_numpys(equation.op)  # and computes with what it is given, as it is
@@ -233,6 +233,12 @@ def is_numpys(op: Op) -> bool:
 def is_single(x: Any) -> bool:
     """Whether a constant has less than double precision, which Python's numbers have."""
     return isinstance(x, np.floating) and x.dtype != np.float64
+
+
+def is_firm(x: Any, kinds: list[Any]) -> bool:
+    """Whether the dtype of a number beside arrays of the dtypes ``kinds`` changes the result's."""
+    number = isinstance(x, np.float64 | np.int64) and bool(kinds)
+    return number and np.result_type(*kinds, x) != np.result_type(*kinds, x.item())
 
 
 def has_elements(x: Any) -> bool:

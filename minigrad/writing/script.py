@@ -20,6 +20,8 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.graph import pick
+from minigrad.ops.moments import root_mean_square
+from minigrad.ops.norms import direction
 from minigrad.ops.record import Op, by_name
 from minigrad.program import lower
 from minigrad.program.equations import Equation, Program, Var
@@ -60,7 +62,11 @@ ARRAYS: dict[Op, Pattern] = {
 }
 """How ops of arrays are called in the page; elementwise ones are mapped."""
 
+LENGTHS = (direction, root_mean_square)
+"""Ops with rules of their own, which the page does without."""
+
 LOWERED = {op: found for op, found in rules("lower").items() if op not in ARRAYS}
+LOWERED |= {op: rules("run", "formula")[op] for op in LENGTHS}
 WORDS = {"subscripts": re.compile("[A-Za-z,]*->[A-Za-z]*"), "mode": re.compile("full|same|valid")}
 """The words that may stand in metadata."""
 

@@ -12,7 +12,8 @@ from minigrad.onnx.graph import Graph, Value
 from minigrad.onnx.sizes import Size
 from minigrad.ops.determinants import det, signed_logdet
 from minigrad.ops.einsum import contract
-from minigrad.ops.norms import power_norm
+from minigrad.ops.moments import root_mean_square
+from minigrad.ops.norms import direction, power_norm, reach
 from minigrad.ops.record import Op
 
 
@@ -163,6 +164,23 @@ def vector_norm(
     return g.Pow(total, g.number(1 / ord, x.dtype))
 
 
+def reach_of(g: Graph, out: Any, x: Value, length: Value, **_: Any) -> Any:
+    return g.Where(length.equals(g.number(0, length.dtype)), g.number(1, length.dtype), length)
+
+
+def direction_of(g: Graph, out: Any, x: Value, length: Value, **_: Any) -> Any:
+    """``x`` by its length; where squares are no numbers, ONNX has none for it."""
+    return x / reach_of(g, out, x, length)
+
+
+def mean_of_squares_root(
+    g: Graph, out: Any, x: Value, *, n: Any, axis: Any = None, keepdims: bool = False
+) -> Any:
+    total = reduced(g, "ReduceSum", x * x, axes_of(x, axis), keepdims)
+    n = n if isinstance(n, Value) else g.array(np.asarray(n, x.dtype))
+    return g.Sqrt(total / n)
+
+
 # --- scans, order and products ---------------------------------------------------------
 
 
@@ -289,6 +307,9 @@ RULES: dict[Op, Any] = {
     ops.softmax: normalised("Softmax"),
     ops.log_softmax: normalised("LogSoftmax"),
     power_norm: vector_norm,
+    direction: direction_of,
+    reach: reach_of,
+    root_mean_square: mean_of_squares_root,
     ops.cumsum: cumsum,
     ops.cumprod: cumprod,
     ops.sort: in_order(0),
