@@ -147,7 +147,8 @@ def graded(output: Any, hand: Mapping[Any, Any], options: Options) -> Report:
     if isinstance(hand, Mapping) and any(
         isinstance(v, words) or hasattr(v, "free_symbols") for v in hand.values()
     ):
-        from minigrad.derivation.formulas.answers import Formulas, is_formula  # seldom needed
+        from minigrad.derivation.formulas.answers import Formulas  # seldom needed
+        from minigrad.derivation.formulas.reading import is_formula
 
         if any(map(is_formula, hand.values())):
             found = Formulas(objective(output, options.upstream), hand)

@@ -24,7 +24,7 @@ from typing import Any
 from minigrad.derivation.classroom.code import KINDS, cells_of
 from minigrad.derivation.classroom.grades import Grade as Grade
 from minigrad.derivation.classroom.grades import Grades as Grades
-from minigrad.derivation.classroom.runner import Result, failed, main, told
+from minigrad.derivation.classroom.runner import Result, failed, main, said, told
 from minigrad.derivation.feedback import CREDITED, highest
 from minigrad.derivation.grading import check_derivation
 from minigrad.errors import label
@@ -110,7 +110,7 @@ def grade(
         try:
             return told(check_derivation(reference, answers))
         except Exception as error:
-            return failed("failed", f"{type(error).__name__}: {error}"[:500])
+            return failed("failed", said(error))
         finally:
             elsewhere.reset(token)
 
@@ -204,9 +204,9 @@ def in_a_process(
                 except ValueError:
                     return failed("failed", "its result is damaged")
             printed.seek(max(0, printed.tell() - 500))
-            said = printed.read().decode(errors="replace").strip()
-        said = said.splitlines()[-1] if said else ""
-        return failed("failed", f"it ended with exit code {process.returncode}: {said}"[:500])
+            words = printed.read().decode(errors="replace").strip()
+        words = f": {words.splitlines()[-1]}" if words else ""
+        return failed("failed", f"it ended with exit code {process.returncode}{words}"[:500])
 
 
 def copied(submission: Path, others: Collection[Path], into: Path) -> Path:

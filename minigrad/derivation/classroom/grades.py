@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
@@ -112,14 +112,24 @@ class Grades:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        def line(cells: tuple[str, ...], tag: str, style: str = "") -> str:
-            inner = "".join(f'<{tag} style="text-align:left">{escape(c)}</{tag}>' for c in cells)
+        return self.table([""] * len(self))
+
+    def table(self, pages: Sequence[str]) -> str:
+        """The table and the histogram in HTML; students are links to their ``pages``."""
+
+        def line(cells: tuple[str, ...], tag: str, style: str = "", page: str = "") -> str:
+            shown = [escape(c) for c in cells]
+            if page:
+                shown[0] = f'<a href="{page}">{shown[0]}</a>'
+            inner = "".join(f'<{tag} style="text-align:left">{c}</{tag}>' for c in shown)
             return f"<tr{style}>{inner}</tr>"
 
         styles = {"right": "correct", "wrong": "wrong"}
-        body = [line(g.cells, "td", row_style(styles.get(g.status, "missing")))
-                for g in self.grades]  # fmt: skip
-        bars = [line((kind, f"{'█' * n} {n}"), "td") for kind, n in self.histogram.items()]
+        body = [line(g.cells, "td", row_style(styles.get(g.status, "missing")), page)
+                for g, page in zip(self.grades, pages, strict=True)]  # fmt: skip
+        most = max(self.histogram.values(), default=1)
+        bars = [line((kind, f"{'█' * max(1, BAR * n // max(most, BAR))} {n}"), "td")
+                for kind, n in self.histogram.items()]  # fmt: skip
         return f"<table>{line(HEADINGS, 'th')}{''.join(body)}</table><table>{''.join(bars)}</table>"
 
     # --- files -------------------------------------------------------------------------
@@ -145,22 +155,29 @@ class Grades:
         """``index.html`` with the table, and a page for each student."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        links = []
+        pages = []
         for k, g in enumerate(self.grades):
             name = f"{k + 1:03d}_{re.sub(r'[^A-Za-z0-9-]+', '_', g.student)[:40]}.html"
             inner = g.html or f"<pre>{escape(g.text)}</pre>"
             title = f"{escape(g.student)}: {g.points:g} of {g.out_of:g}"
             replace_file(folder / name, page(title, inner).encode())
-            links.append(f'<li><a href="{name}">{escape(g.student)}</a></li>')
-        index = f"{self._repr_html_()}<ul>{''.join(links)}</ul>"
-        return replace_file(folder / "index.html", page("Grades", index).encode())
+            pages.append(name)
+        return replace_file(folder / "index.html", page("Grades", self.table(pages)).encode())
+
+
+STYLE = (
+    "body{font-family:sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
+    "table{display:block;max-width:100%;overflow-x:auto}td,th{padding:.15em .5em}"
+    "pre{white-space:pre-wrap}p,h1,pre{overflow-wrap:anywhere}"
+)
+"""Wide tables move within the page, on a telephone, too."""
 
 
 def page(title: str, body: str) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f'<body style="font-family:sans-serif;max-width:70em;margin:2em auto">'
-        f"<h1>{title}</h1>{body}</body></html>"
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
+        f"<body><h1>{title}</h1>{body}</body></html>"
     )
 
 

@@ -114,7 +114,7 @@ def held_against(scope: dict[str, Any], mine: dict[str, Any], filename: str) -> 
 def said(error: BaseException) -> str:
     """An error in one line; those of the students may fail to say anything."""
     try:
-        return f"{type(error).__name__}: {error}"[:500]
+        return f"{type(error).__name__}: {error}".removesuffix(": ")[:500]
     except Exception:
         return type(error).__name__
 

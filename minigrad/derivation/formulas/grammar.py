@@ -255,9 +255,7 @@ def value_of(part: ast.AST, lookup: Lookup, numbers: Callable[[float], Any] = fl
 
     def go(x: ast.AST) -> Any:
         if isinstance(x, ast.Constant):
-            if isinstance(x.value, bool | str) or not isinstance(x.value, int | float):
-                raise NoFormula(f"{x.value!r} is not a number")
-            return np.float64(numbers(float(x.value)))
+            return np.float64(numbers(number_in(x)))
         if isinstance(x, ast.Name):
             return lookup(x.id)
         if isinstance(x, ast.BinOp):
@@ -304,6 +302,13 @@ def value_of(part: ast.AST, lookup: Lookup, numbers: Callable[[float], Any] = fl
         return found.astype(int)[()] if np.array_equal(found, found.astype(int)) else found
 
     return go(part)
+
+
+def number_in(x: ast.Constant) -> float:
+    """A number that is written in a formula."""
+    if isinstance(x.value, bool | str) or not isinstance(x.value, int | float):
+        raise NoFormula(f"{x.value!r} is not a number")
+    return float(x.value)
 
 
 def names_in(part: ast.AST) -> list[str]:

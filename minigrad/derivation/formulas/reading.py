@@ -1,0 +1,317 @@
+"""What a formula is: the tree of a string, and what its names are at a point.
+
+Of the ways to read a formula, the one that is right is taken, or one that fits at least.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.backward.naming import plainest, readings
+from minigrad.derivation.backward.watch import held_at
+from minigrad.derivation.formulas.grammar import (
+    LONGEST,
+    NoFormula,
+    check,
+    conditions,
+    juxtaposed,
+    names_in,
+    parsed,
+    syntax,
+    value_of,
+    written,
+)
+from minigrad.derivation.formulas.indices import has_indices, orders
+from minigrad.derivation.formulas.latex import TOKEN, WORDS, as_python, is_latex
+from minigrad.derivation.formulas.points import Point, Points, tensors_of
+from minigrad.derivation.formulas.symbolic import is_symbolic, spelled
+from minigrad.derivation.keys import Keys, unlatex
+from minigrad.graph import AnyNode
+from minigrad.reading.names import Names, names
+from minigrad.tensor import Tensor
+
+BLANKS = {"n/a", "na", "nan", "none", "inf", "infinity", "todo", "tbd", "unknown", "pass"}
+Tie = tuple[float, str, int]
+"""A number that stands for a constant: so many times it, by name, to which power."""
+
+
+def is_formula(value: Any) -> bool:
+    """Whether an answer is to be read as a formula: it has names in it, and is no placeholder."""
+    if is_symbolic(value):
+        return True
+    if isinstance(value, list | tuple):
+        return bool(value) and all(isinstance(v, str) or is_symbolic(v) for v in value) and any(
+            is_formula(v) for v in value
+        )  # fmt: skip
+    if not isinstance(value, str) or value.strip().lower() in BLANKS:
+        return False
+    number = re.sub(r"\d\.?[eE][+-]?\d|array|tensor|dtype=\w+|float\d*", "", value)
+    return bool(re.search(r"[^\W\d_]", number)) and not re.fullmatch(r"[\s\[\](),\d.+-]*", number)
+
+
+@dataclass
+class Answer:
+    """One quantity's formula, or its lines."""
+
+    key: Any
+    given: Any
+    lines: list[ast.expr] = field(default_factory=list)
+    value: Any = None
+    error: str = ""
+
+    @property
+    def last(self) -> ast.expr:
+        return self.lines[-1]
+
+
+class Reading:
+    """The formulas among the answers of one derivation, read."""
+
+    output: Tensor
+    hand: Mapping[Any, Any]
+    reader: Keys
+    points: Points
+    answers: dict[Any, Answer]
+
+    def __init__(self, output: Tensor, hand: Mapping[Any, Any]) -> None:
+        self.output, self.hand = output, hand
+        keys = [k for key in hand for k in (key if isinstance(key, tuple) else (key,))]
+        tensors = [k for k in keys if isinstance(k, Tensor) and k.node is not None]
+        self.names: Names = names([output.node, *(t.node for t in tensors)])
+        self.reader = Keys(output, self.names, "check_derivation")
+        held = [v for scope in self.names.scopes for v in scope.variables.values()]
+        self.points = Points(self.names, tensors_of(output, *tensors, *held))
+        self.answers = {
+            key: self.answer(key, value) for key, value in hand.items() if is_formula(value)
+        }
+
+    # --- reading -----------------------------------------------------------------------
+
+    def answer(self, key: Any, given: Any) -> Answer:
+        found = Answer(key, given)
+        parts = list(given) if isinstance(given, list | tuple) else [given]
+        try:
+            for part in parts:
+                found.lines += self.lines(part, key)
+            with np.errstate(all="ignore"):
+                found.value = np.asarray(self.value(found.last, self.points.data), float)
+        except NoFormula as error:
+            found.error = str(error)
+        except (ValueError, TypeError, IndexError, ArithmeticError) as error:
+            text = written(found.last) if found.lines else repr(given)
+            found.error = f"{text} cannot be computed: {error}"
+        return found
+
+    def lines(self, part: Any, key: Any) -> list[ast.expr]:
+        """A formula, or the formulas between its equality signs."""
+        if is_symbolic(part):
+            return [parsed(spelled(part))]
+        pieces = [p for side in sides(part) if (p := side.strip(" &$"))]
+        trees = []
+        for i, text in enumerate(pieces):
+            tree = self.tree(text, key)
+            if i == 0 and len(pieces) > 1 and _is_quantity(tree):
+                continue  # dL/dz = ...
+            trees.append(tree)
+        if not trees:
+            raise NoFormula(f"{part!r} is not a formula")
+        return trees
+
+    def tree(self, text: str, key: Any) -> ast.expr:
+        """One formula: of the ways to read it, the one that is right, or fits at least.
+
+        ``A x`` is ``A @ x``, or ``A * x``; the letters of ``x_i y_j`` may stand in any order.
+        """
+        latex = is_latex(text)
+        if not latex and not juxtaposed(text) and not self.with_subscripts(text):
+            return parsed(text)
+        truths = [t for ends in self.ends(key) if (t := self.truth_at_data(*ends)) is not None]
+        found: list[tuple[bool, bool, ast.expr]] = []
+        failed: NoFormula | None = None
+        for tree in self.readings_of(text, key, latex):
+            if isinstance(tree, NoFormula):
+                failed = failed or tree
+                continue
+            try:
+                with np.errstate(all="ignore"):
+                    value = np.asarray(self.value(tree, self.points.data), float)
+            except (NoFormula, RecursionError, ValueError, TypeError, IndexError, ArithmeticError):
+                found.append((False, False, tree))
+                continue
+            right = any(alike(value, np.asarray(t, float)) for t in truths)
+            found.append((right, any(value.shape == np.shape(t) for t in truths), tree))
+            if right:
+                break
+        if found:
+            return max(found, key=lambda f: f[:2])[2]
+        if latex and failed is not None:
+            raise failed
+        return parsed(text)
+
+    def readings_of(self, text: str, key: Any, latex: bool) -> Iterator[ast.expr | NoFormula]:
+        """The ways to read a formula, and why others fail."""
+        if len(text) > LONGEST:
+            yield NoFormula(f"a formula has at most {LONGEST} characters")
+            return
+        for sign, plain in {"²": "^2", "³": "^3"}.items():
+            text = text.replace(sign, plain)
+        words = conditions(re.sub(r"ᵀ|⊤|\.T\b", "^T", text)) if not latex else text
+        for rank in (self.rank,) if latex else (self.rank, lambda part: 0):
+            try:
+                python = as_python(words, self.known, rank, TOKEN if latex else WORDS, self.rank)
+                tree = syntax(python)
+                ways = orders(tree, self.shape, letters_in(key)) if has_indices(tree) else [tree]
+                for way in ways:
+                    check(way)
+                    yield way
+            except NoFormula as error:
+                yield error
+            except RecursionError:
+                yield NoFormula(f"{text[:40]!r}... is nested too deeply")
+
+    def with_subscripts(self, text: str) -> bool:
+        """Whether names have subscripts that are no part of them: ``h_i``."""
+        found = re.findall(r"(?<!\w)(([^\W\d]\w*?)_[a-z]{1,3})(?!\w)", text)
+        return any(not self.known(whole) and self.known(base) for whole, base in found)
+
+    def truth_at_data(self, u: AnyNode | None, v: AnyNode | None, index: Any) -> Any:
+        if u is None or v is None:
+            return None
+        try:
+            found = self.points.data.derivative(u, v)
+        except (ValueError, TypeError, KeyError):
+            return None
+        return found if index is None else found[index]
+
+    def ends(self, key: Any) -> list[tuple[AnyNode, AnyNode, Any]]:
+        """Of what by what a key is the derivative, and which entries of it."""
+        try:
+            found = self.reader.read(key)
+        except (ValueError, TypeError):
+            return []
+        out: Any = self.output.node
+        if found.kind == "update":
+            return []
+        return [(out if found.kind == "value" else found.u, found.v, found.index)]
+
+    def known(self, name: str) -> bool:
+        try:
+            self.lookup(name, self.points.data)
+        except NoFormula:
+            return False
+        return True
+
+    def rank(self, text: str) -> int:
+        """How many axes a formula has; 0 where it cannot be told."""
+        return len(self.shape(text) or ())
+
+    def shape(self, formula: str | ast.expr) -> tuple[int, ...] | None:
+        """The shape of a formula; None where it cannot be told."""
+        try:
+            with np.errstate(all="ignore"):
+                tree = parsed(formula) if isinstance(formula, str) else formula
+                return tuple(np.shape(self.value(tree, self.points.data)))
+        except (NoFormula, ValueError, TypeError, IndexError, ArithmeticError):
+            return None
+
+    # --- values ------------------------------------------------------------------------
+
+    def lookup(self, name: str, point: Point) -> Any:
+        """What a name in a formula is at a point.
+
+        Raises
+        ------
+        NoFormula
+            For a name that is nothing here.
+        """
+        node = self.names.find(name)
+        if node is not None and node in point.values:
+            return point.values[node]
+        if name in point.constants:
+            return point.constants[name]
+        root = re.split(r"[.\[]", name)[0]
+        held = held_at(name, {root: self.names.value(root)})
+        if isinstance(held, Tensor):
+            held = point.values.get(held.node, held._value)
+        if isinstance(held, int | float | np.number | np.ndarray | list):
+            return np.asarray(held) if isinstance(held, list) else held
+        derivative = self.derivative(name, point)
+        if derivative is not None:
+            return derivative
+        alike = [n for n in self.everything() if plainest(n) == plainest(name) and n != name]
+        if len(alike) == 1:
+            return self.lookup(alike[0], point)
+        near = difflib.get_close_matches(name, self.everything(), 1, 0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise NoFormula(f"no variable is called {name!r}{hint}")
+
+    def everything(self) -> list[str]:
+        """The names that a formula may use: of nodes, and of named constants of the graph."""
+        nodes = [self.names.node[n] for n in self.points.nodes if self.names.known(n)]
+        return list(dict.fromkeys([*nodes, *self.points.data.constants]))
+
+    def derivative(self, name: str, point: Point) -> Any:
+        """The derivative that a name in a formula means: the student's own, at the data."""
+        ends = re.fullmatch(r"d(.+)/d(.+)", name)
+        for key, value in self.hand.items() if point is self.points.data else ():
+            plain = isinstance(key, str) and not is_formula(value) and not isinstance(value, str)
+            same = isinstance(key, str) and (key == name or key.endswith(f"/{name}"))
+            if plain and same and value is not None:
+                return np.asarray(value._value if isinstance(value, Tensor) else value, float)
+        pairs = [(self.names.find(ends[1]), self.names.find(ends[2]))] if ends else []
+        pairs += [(self.output.node, self.names.find(n)) for n in readings(name)]
+        for u, v in pairs:
+            if u is not None and v is not None:
+                return point.derivative(u, v)
+        return None
+
+    def value(self, tree: ast.expr, point: Point, tied: Mapping[float, Tie] | None = None) -> Any:
+        def number(x: float) -> Any:
+            if not tied or x not in tied:
+                return x
+            times, name, power = tied[x]
+            return times * float(point.constants[name]) ** power
+
+        return value_of(tree, lambda name: self.lookup(name, point), number)
+
+
+def sides(text: str) -> list[str]:
+    """The parts of an equation: what stands between equality signs, those in brackets aside."""
+    found, depth, start = [], 0, 0
+    for i, c in enumerate(text):
+        depth += (c in "([{") - (c in ")]}")
+        doubled = text[i - 1 : i] in ("<", ">", "=", "!") or text[i + 1 : i + 2] == "="
+        if c == "=" and depth <= 0 and not (doubled and i):
+            found.append(text[start:i])
+            start = i + 1
+    return [*found, text[start:]]
+
+
+def letters_in(key: Any) -> str:
+    """The subscripts of the quantity itself: ``ij`` of ``dL/dW_{ij}``."""
+    text = unlatex(key) if isinstance(key, str) else ""
+    found = re.search(r"_\{?([a-z]{1,3})\}?$", text)
+    return found[1] if found else ""
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Whether two values are equal but for rounding; one number may stand for equal entries."""
+    if a.shape != b.shape and a.shape != ():
+        return False
+    peak = float(np.max(np.abs(b), initial=0.0))
+    return bool(np.all(np.isfinite(a)) and np.allclose(a, b, rtol=1e-7, atol=1e-10 * peak + 1e-14))
+
+
+def _is_quantity(tree: ast.expr) -> bool:
+    """Whether a formula is only the name of a derivative: the left side of an equation."""
+    text = written(tree)
+    return bool(re.fullmatch(r"d\w+/d\w+", text)) or (
+        len(names_in(tree)) == 1 and isinstance(tree, ast.Name) and bool(readings(tree.id))
+    )
