@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from minigrad.tree import flatten
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 
+import campaign_onnx  # noqa: E402
 from minigrad.onnx import rules  # noqa: E402
 from minigrad.onnx.rules.beyond import BEYOND, table  # noqa: E402
 from minigrad.onnx.sizes import Size, fitted, points  # noqa: E402
@@ -152,6 +154,14 @@ def test_near_the_ends_of_inverse_functions() -> None:
     for f, x in ((mg.arcsin, near), (mg.arccos, near), (mg.arctanh, 0.999 * near),
                  (mg.arccosh, 1 + near), (mg.tan, near), (mg.arctan, 1e6 * near)):  # fmt: skip
         agree(lambda x, f=f: f(x), [x], mg.onnx.export(lambda x, f=f: f(x), None, x))
+
+
+@pytest.mark.sampled(20)
+@pytest.mark.parametrize("seed", range(400))
+def test_random_programs(seed: int) -> None:
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert not (wrong := campaign_onnx.run(seed)), wrong
 
 
 # --- the tables ------------------------------------------------------------------------

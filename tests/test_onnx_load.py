@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import warnings
 from pathlib import Path
@@ -58,6 +57,7 @@ def loaded(model: Any, folder: Path) -> Any:
 # --- operators against onnxruntime -----------------------------------------------------
 
 FIVE = np.array([0, 5], np.float32)
+LOGITS = rng.normal(size=(2, 3)).astype(np.float32)
 A, B = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
 F32 = rng.normal(size=(1, 2, 5, 5)).astype(np.float32)
 W32 = rng.normal(size=(3, 2, 3, 3)).astype(np.float32)
@@ -149,6 +149,20 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("LpNormalization", {"x": A.astype(np.float32)}, {"axis": 1}),
     ("PRelu", {"x": F32, "s": np.full((2, 1, 1), 0.3, np.float32)}, {}),
     ("Dropout", {"x": F32}, {}),
+    ("LRN", {"x": F32}, {"size": 3, "alpha": 0.5}),
+    ("LpPool", {"x": F32}, {"kernel_shape": [2, 2], "p": 2}),
+    ("EyeLike", {"x": A}, {"k": 1}), ("EyeLike", {"x": A}, {"dtype": T.FLOAT}),
+    ("ReduceMax", {"x": np.ones((2, 0), np.float32)}, {"opset": 13, "axes": [1]}),
+    ("ReduceMin", {"x": np.ones((0, 2), np.float32)}, {"opset": 13, "keepdims": 0, "axes": [0]}),
+    ("Upsample", {"x": F32, "s": np.array([1, 1, 2, 3], np.float32)}, {"opset": 9}),
+    ("Resize", {"x": F32, "s": np.array([1, 1, 2, 3], np.float32)}, {"opset": 10}),
+    ("Col2Im", {"x": np.arange(36.0, dtype=np.float32).reshape(1, 4, 9), "s": np.array([4, 4]),
+                "k": np.array([2, 2])}, {}),
+    *[(k, {"x": LOGITS, "y": np.array([2, 0])}, {"reduction": r})
+      for k in ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss")
+      for r in ("mean", "sum", "none")],
+    ("SoftmaxCrossEntropyLoss", {"x": LOGITS, "y": np.array([2, 1]),
+                                 "w": np.array([1, 2, 3], np.float32)}, {"ignore_index": 1}),
 ]  # fmt: skip
 
 
@@ -268,56 +282,78 @@ def test_inputs_by_name_and_wrong_ones(tmp_path: Path) -> None:
             model(*args, **kwargs)
 
 
-# --- PyTorch ---------------------------------------------------------------------------
+# --- graphs inside of graphs -------------------------------------------------------------
 
 
-@pytest.mark.full
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("dynamo", [False, True])
-def test_models_that_pytorch_exports(dynamo: bool, tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    if dynamo:
-        pytest.importorskip("onnxscript")
-    logging.getLogger("torch").setLevel(logging.CRITICAL)
-    t = torch.nn
-    torch.manual_seed(0)
-    image = torch.randn(2, 4, 6, 6)
+def choosing(depth: int = 1) -> Any:
+    """``2 x`` if c, else ``x + 1``, which sees x from outside; nested for larger depths."""
+    info = lambda name, kind, shape: h.make_tensor_value_info(name, kind, shape)
+    out = info("y", T.DOUBLE, [3])
+    two, one = (numpy_helper.from_array(np.array(v), "k") for v in (2.0, 1.0))
+    then = h.make_graph([h.make_node("Mul", ["x", "k"], ["y"])], "then", [], [out], [two])
+    other = h.make_graph([h.make_node("Add", ["x", "k"], ["y"])], "else", [], [out], [one])
+    for _ in range(depth):
+        node = h.make_node("If", ["c"], ["y"], then_branch=then, else_branch=other)
+        then = h.make_graph([node], "then", [], [out])
+    given = [info("c", T.BOOL, []), info("x", T.DOUBLE, [3])]
+    graph = h.make_graph([node], "g", given, [out])
+    return h.make_model(graph, opset_imports=[h.make_opsetid("", 18)], ir_version=8)
 
-    class First(t.Module):  # type: ignore[misc]
-        def __init__(self, layer: Any) -> None:
-            super().__init__()
-            self.layer = layer
 
-        def forward(self, x: Any) -> Any:
-            return self.layer(x)[0]
+@pytest.mark.parametrize("depth", [1, 4])
+def test_a_choice_between_graphs(depth: int, tmp_path: Path) -> None:
+    proto = choosing(depth)
+    model, x = loaded(proto, tmp_path), np.arange(3.0)
+    for c in (True, False):
+        np.testing.assert_array_equal(leaves(model(c, x))[0], run(proto, np.array(c), x)[0])
+        g = mg.grad(lambda v, c=c: np.sum(model(c, v) ** 2))(x)
+        np.testing.assert_allclose(g, 8 * x if c else 2 * (x + 1))
 
-    cases = [
-        (t.Sequential(t.Linear(3, 4), t.GELU(), t.LayerNorm(4), t.Linear(4, 2), t.Softmax(-1)),
-         torch.randn(2, 3)),
-        (t.Sequential(t.Conv2d(4, 6, 3, padding=1, stride=2), t.BatchNorm2d(6), t.ReLU(),
-                      t.MaxPool2d(2), t.Flatten(), t.Linear(6, 3)), image),
-        (t.Sequential(t.ConvTranspose2d(4, 3, 3, stride=2, padding=1, output_padding=1), t.ELU(),
-                      t.AvgPool2d(2), t.AdaptiveAvgPool2d(1)), image),
-        (t.Sequential(t.GroupNorm(2, 4), t.SiLU(), t.InstanceNorm2d(4, affine=True),
-                      t.Hardswish(), t.LeakyReLU(), t.SELU(), t.Mish()), image),
-        (t.TransformerEncoderLayer(8, 2, 16, batch_first=True, activation="gelu"),
-         torch.randn(2, 5, 8)),
-        (First(t.LSTM(3, 4, bidirectional=True)), torch.randn(5, 2, 3)),
-        (First(t.GRU(3, 4)), torch.randn(5, 2, 3)), (First(t.RNN(3, 4)), torch.randn(5, 2, 3)),
-    ]  # fmt: skip
-    path = str(tmp_path / "torch.onnx")
-    for module, x in cases:
-        module.eval()
-        torch.onnx.export(module, (x,), path, dynamo=dynamo)
-        model = mg.onnx.load(path)
-        y = x.clone().requires_grad_()
-        out = module(y)
-        weight = torch.randn_like(out)
-        (out * weight).sum().backward()
-        np.testing.assert_allclose(model(x.numpy()).data, out.detach().numpy(), atol=2e-6)
-        w, f = weight.numpy(), model
-        g = mg.grad(lambda v, f=f, w=w: np.sum(f(v) * w))(x.numpy())
-        np.testing.assert_allclose(np.asarray(getattr(g, "data", g)), y.grad.numpy(), atol=5e-6)
+
+def test_what_is_unknown_is_named_in_inner_graphs_too(tmp_path: Path) -> None:
+    proto = choosing()
+    branch = next(a.g for a in proto.graph.node[0].attribute if a.name == "else_branch")
+    branch.node[0].op_type = "Mystery"
+    branch.node[0].domain = "my.own"
+    proto.opset_import.append(h.make_opsetid("my.own", 1))
+    with pytest.raises(NotImplementedError, match=r"uses my\.own\.Mystery, which is not known"):
+        loaded(proto, tmp_path)
+
+
+RESIZED = [
+    {"scales": [1, 1, 2, 1.5]}, {"scales": [1, 1, 0.6, 0.4]}, {"sizes": [1, 2, 1, 9]},
+    {"sizes": [1, 2, 11, 4]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", RESIZED, ids=str)
+@pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("how", ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"])
+def test_images_of_other_sizes(how: str, mode: str, options: Any, tmp_path: Path) -> None:
+    rounding = ["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"]
+    for nearest in rounding if mode == "nearest" else rounding[:1]:
+        inputs = {"x": F32, "r": None, "s": None}
+        if "scales" in options:
+            inputs["s"] = np.array(options["scales"], np.float32)
+        else:
+            inputs["z"] = np.array(options["sizes"])
+        model = single("Resize", inputs, opset=19, mode=mode, nearest_mode=nearest,
+                       coordinate_transformation_mode=how)  # fmt: skip
+        given = [x for x in inputs.values() if x is not None]
+        found = leaves(loaded(model, tmp_path)(*given))[0]
+        np.testing.assert_allclose(found, run(model, *given)[0], atol=2e-6, err_msg=nearest)
+
+
+def test_what_resizing_cannot_do_is_named(tmp_path: Path) -> None:
+    s = np.array([1, 1, 2, 2], np.float32)
+    for options, what in [
+        ({"antialias": 1, "mode": "linear"}, "Resize with antialias"),
+        ({"exclude_outside": 1, "mode": "cubic"}, "Resize with exclude_outside"),
+        ({"coordinate_transformation_mode": "tf_crop_and_resize"}, "coordinates of tf_crop_and"),
+    ]:
+        model = single("Resize", {"x": F32, "r": np.ones(8, np.float32), "s": s}, **options)
+        with pytest.raises(NotImplementedError, match=what):
+            loaded(model, tmp_path)(F32, np.ones(8, np.float32), s)
 
 
 # --- hostile files ---------------------------------------------------------------------

@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.nn.module import Module
 from minigrad.onnx.export import library
 from minigrad.onnx.operators import OPERATORS
-from minigrad.onnx.reading import array, attributes, read
+from minigrad.onnx.reading import array, attributes, read, subgraphs
 from minigrad.tensor import Tensor
 
 __all__ = ["Model", "load"]
@@ -20,16 +20,45 @@ __all__ = ["Model", "load"]
 DOMAINS = ("", "ai.onnx")
 
 
+Values = dict[str, Any]
+
+
 @dataclass
 class Step:
     """One node: what computes it, of which names, giving which."""
 
-    name: str
-    kind: str
     call: Callable[..., Any]
     inputs: list[str]
     outputs: list[str]
     attributes: dict[str, Any]
+
+    def found(self, values: Values) -> Any:
+        """The output, or a tuple of several."""
+        return self.call(*[values[n] for n in self.inputs], **self.attributes)
+
+
+@dataclass
+class Choice:
+    """The node If: one of two graphs, which see the names outside of them."""
+
+    inputs: list[str]
+    outputs: list[str]
+    branches: dict[bool, tuple[Values, list[Any], list[str]]]
+
+    def found(self, values: Values) -> Any:
+        """The output of the graph that is chosen, or a tuple of several."""
+        constants, steps, names = self.branches[bool(values[self.inputs[0]])]
+        inside = {**values, **constants}
+        follow(steps, inside)
+        return tuple(inside[n] for n in names)
+
+
+def follow(steps: list[Any], values: Values) -> None:
+    """Compute what the steps give, one after the other, into ``values``."""
+    for step in steps:
+        found = step.found(values)
+        several = isinstance(found, tuple | list)
+        values.update(zip(step.outputs, found if several else (found,), strict=False))
 
 
 class Model(Module):
@@ -55,7 +84,7 @@ class Model(Module):
     weights: dict[Any, Tensor]
 
     def __init__(
-        self, inputs: list[str], outputs: list[str], steps: list[Step], constants: Any, opset: int
+        self, inputs: list[str], outputs: list[str], steps: list[Any], constants: Any, opset: int
     ) -> None:
         self.inputs, self.outputs, self.opset = inputs, outputs, opset
         self.weights = {
@@ -74,12 +103,9 @@ class Model(Module):
         TypeError
             For inputs that are missing, unknown or given twice.
         """
-        values: dict[str, Any] = {"": None, **self._fixed, **self.weights}
+        values: Values = {"": None, **self._fixed, **self.weights}
         values.update(self._given(args, kwargs))
-        for step in self._steps:
-            found = step.call(*[values[n] for n in step.inputs], **step.attributes)
-            several = isinstance(found, tuple | list)
-            values.update(zip(step.outputs, found if several else (found,), strict=False))
+        follow(self._steps, values)
         answers = tuple(values[name] for name in self.outputs)
         return answers if len(answers) > 1 else answers[0]
 
@@ -142,34 +168,58 @@ def load(path: str | os.PathLike[str]) -> Model:
     model = read(path)
     opset = max((o.version for o in model.opset_import if o.domain in DOMAINS), default=0)
     graph = model.graph
-    unknown = sorted(
-        {
-            f"{n.domain}.{n.op_type}" if n.domain not in DOMAINS else n.op_type
-            for n in graph.node
-            if n.domain not in DOMAINS or n.op_type not in OPERATORS
-        }
-    )
-    if unknown or graph.sparse_initializer:
-        what = ", ".join(unknown) or "sparse weights"
-        raise NotImplementedError(
-            f"onnx.load: {os.path.basename(path)} uses {what}, which "
-            f"{'are' if len(unknown) > 1 else 'is'} not known"
-        )
-    constants = {t.name: array(t) for t in graph.initializer}
-    steps = []
-    for n in graph.node:
-        operator = OPERATORS[n.op_type]
-        given = attributes(n)
-        if operator.versioned:
-            given["opset"] = opset
-        if operator.many:
-            given["outputs"] = len(n.output)
-        problem = operator.wrong(given)
-        if problem:
-            raise NotImplementedError(
-                f"onnx.load: {n.op_type} ({n.name or n.output[0]}) has {problem}, which is not "
-                "known"
-            )
-        steps.append(Step(n.name, n.op_type, operator.call, list(n.input), list(n.output), given))
+    refuse_unknown(graph, os.path.basename(path))
+    constants = constants_of(graph)
+    steps = [step_of(n, opset) for n in graph.node]
     inputs = [i.name for i in graph.input if i.name not in constants]
     return Model(inputs, [o.name for o in graph.output], steps, constants, opset)
+
+
+def refuse_unknown(graph: Any, file: str) -> None:
+    """Raise, naming the operators of a graph and of those inside it that are not known."""
+    unknown: set[str] = set()
+    sparse = False
+    for g in (graph, *subgraphs(graph)):
+        sparse |= bool(g.sparse_initializer)
+        for n in g.node:
+            if n.domain not in DOMAINS:
+                unknown.add(f"{n.domain}.{n.op_type}")
+            elif n.op_type not in OPERATORS and n.op_type != "If":
+                unknown.add(n.op_type)
+    if unknown or sparse:
+        what = ", ".join(sorted(unknown)) or "sparse weights"
+        raise NotImplementedError(
+            f"onnx.load: {file} uses {what}, which {'are' if len(unknown) > 1 else 'is'} not known"
+        )
+
+
+def constants_of(graph: Any) -> Values:
+    return {t.name: array(t) for t in graph.initializer}
+
+
+def step_of(n: Any, opset: int) -> Step | Choice:
+    """A node as what computes it."""
+    names = list(n.input), list(n.output)
+    if n.op_type == "If":
+        graphs = {a.name: a.g for a in n.attribute}
+        branches = {
+            chosen: (
+                constants_of(graphs[name]),
+                [step_of(inner, opset) for inner in graphs[name].node],
+                [o.name for o in graphs[name].output],
+            )
+            for chosen, name in ((True, "then_branch"), (False, "else_branch"))
+        }
+        return Choice(*names, branches)
+    operator = OPERATORS[n.op_type]
+    given = attributes(n)
+    if operator.versioned:
+        given["opset"] = opset
+    if operator.many:
+        given["outputs"] = len(n.output)
+    problem = operator.wrong(given)
+    if problem:
+        raise NotImplementedError(
+            f"onnx.load: {n.op_type} ({n.name or n.output[0]}) has {problem}, which is not known"
+        )
+    return Step(operator.call, *names, given)

@@ -48,39 +48,43 @@ def read(path: str | os.PathLike[str]) -> Any:
     return model
 
 
-def tensors(graph: Any) -> Any:
-    """All constants of a graph, those in attributes and subgraphs too."""
-    yield from graph.initializer
+def graphs_of(node: Any) -> Any:
+    """The graphs that a node has for attributes."""
+    for a in node.attribute:
+        if a.HasField("g"):
+            yield a.g
+        yield from a.graphs
+
+
+def subgraphs(graph: Any) -> Any:
+    """The graphs inside a graph, however deep."""
     for node in graph.node:
-        for a in node.attribute:
-            if a.HasField("t"):
-                yield a.t
-            yield from a.tensors
-            for g in (*([a.g] if a.HasField("g") else []), *a.graphs):
-                yield from tensors(g)
+        for g in graphs_of(node):
+            yield g
+            yield from subgraphs(g)
+
+
+def tensors(model: Any) -> Any:
+    """All constants of a model, those in attributes, in subgraphs and in functions too."""
+    for outer in (model.graph, *model.functions):
+        for g in (outer, *subgraphs(outer)):
+            yield from getattr(g, "initializer", ())
+            for node in g.node:
+                for a in node.attribute:
+                    if a.HasField("t"):
+                        yield a.t
+                    yield from a.tensors
 
 
 def bring_in(model: Any, folder: Path) -> None:
     """Read data that lies in files beside the model."""
     import onnx
 
-    of = [model.graph, *model.functions]
-    for graph in of:
-        found = graph.initializer if hasattr(graph, "initializer") else ()
-        every = tensors(graph) if found or hasattr(graph, "initializer") else of_function(graph)
-        for t in every:
-            if t.data_location != onnx.TensorProto.EXTERNAL:
-                continue
+    for t in tensors(model):
+        if t.data_location == onnx.TensorProto.EXTERNAL:
             t.raw_data = external(t, folder)
             t.data_location = onnx.TensorProto.DEFAULT
             del t.external_data[:]
-
-
-def of_function(function: Any) -> Any:
-    for node in function.node:
-        for a in node.attribute:
-            if a.HasField("t"):
-                yield a.t
 
 
 def external(t: Any, folder: Path) -> bytes:

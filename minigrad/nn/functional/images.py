@@ -164,33 +164,43 @@ def interpolate(
             places = np.floor((np.arange(new) + middle) * ratio).astype(int)
             x = ops.take(x, np.minimum(places, length - 1), axis=axis)
         else:
-            share = shares(length, new, ratio, mode == "bicubic", align_corners).astype(x.dtype)
-            x = ops.moveaxis(ops.matmul(ops.moveaxis(x, axis, -1), share), -1, axis)
+            at = corners(length, new) if align_corners else (np.arange(new) + 0.5) * ratio - 0.5
+            x = mixed(x, axis, shares(at, length, keys if mode == "bicubic" else hat))
     return x
 
 
-def shares(length: int, new: int, ratio: float, cubic: bool, align_corners: bool) -> Any:
-    """What each new element, a column, takes of the old ones.
+def mixed(x: Any, axis: int, share: Any) -> Any:
+    """X with an axis of other elements, each of which takes its share of the old ones."""
+    y = ops.matmul(ops.moveaxis(x, axis, -1), share.astype(x.dtype))
+    return ops.moveaxis(y, -1, axis)
+
+
+def corners(length: int, new: int) -> Any:
+    """Places of ``new`` elements, the first and last of which are where the old ones are."""
+    return np.arange(new) * ((length - 1) / (new - 1) if new > 1 else 0.0)
+
+
+def shares(at: Any, length: int, kernel: Any) -> Any:
+    """What each new element, a column, takes of ``length`` old ones, of which it is at ``at``.
+
+    Beyond the ends the first and the last count again.
 
     Examples
     --------
-    >>> shares(2, 3, 0.5, cubic=False, align_corners=True)
+    >>> shares(np.array([-0.2, 0.5, 1.0]), 2, hat)
     array([[1. , 0.5, 0. ],
            [0. , 0.5, 1. ]])
     """
-    i = np.arange(new)
-    if align_corners:
-        at = i * ((length - 1) / (new - 1) if new > 1 else 0.0)
-    else:
-        at = (i + 0.5) * ratio - 0.5
-        at = at if cubic else np.maximum(at, 0)
     first = np.floor(at).astype(int)
-    t = at - first
-    found = np.zeros((length, new))
-    weights = keys(t) if cubic else {0: 1 - t, 1: t}
-    for offset, w in weights.items():
-        np.add.at(found, (np.clip(first + offset, 0, length - 1), i), w)
+    found = np.zeros((length, len(at)))
+    for offset, w in kernel(at - first).items():
+        np.add.at(found, (np.clip(first + offset, 0, length - 1), np.arange(len(at))), w)
     return found
+
+
+def hat(t: Any) -> dict[int, Any]:
+    """The weights of both neighbours of a point ``t`` behind the first of them."""
+    return {0: 1 - t, 1: t}
 
 
 def keys(t: Any, a: float = -0.75) -> dict[int, Any]:

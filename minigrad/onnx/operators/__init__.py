@@ -6,11 +6,12 @@ in order, None for those left out; attributes by name.
 
 from __future__ import annotations
 
-from minigrad.onnx.operators import arithmetic, networks, recurrent, shapes
+from minigrad.onnx.operators import arithmetic, images, networks, recurrent, shapes
 from minigrad.onnx.operators.table import Operator
 
 OPERATORS: dict[str, Operator] = {
     **arithmetic.OPERATORS,
+    **images.OPERATORS,
     **networks.OPERATORS,
     **recurrent.OPERATORS,
     **shapes.OPERATORS,

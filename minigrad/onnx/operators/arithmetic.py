@@ -102,6 +102,15 @@ def total(x: Any, **over: Any) -> Any:
     return ops.sum(x, **over).astype(np.result_type(x))
 
 
+def extreme(f: Callable[..., Any], of_nothing: float) -> Callable[..., Any]:
+    """The largest or smallest; of no numbers an infinity."""
+
+    def call(x: Any, **over: Any) -> Any:
+        return f(x, **over, **({} if np.size(x) else {"initial": of_nothing}))
+
+    return call
+
+
 def norm1(x: Any, **over: Any) -> Any:
     return total(ops.absolute(x), **over)
 
@@ -171,9 +180,9 @@ OPERATORS: dict[str, Operator] = table(
     Neg=unary(ops.negative), Not=unary(ops.logical_not), Or=binary(ops.logical_or), Pow=power,
     Reciprocal=unary(ops.reciprocal), ReduceL1=reduction(norm1), ReduceL2=reduction(norm2),
     ReduceLogSum=reduction(lambda x, **over: ops.log(total(x, **over))),
-    ReduceLogSumExp=reduction(ops.logsumexp), ReduceMax=reduction(ops.max),
-    ReduceMean=reduction(ops.mean), ReduceMin=reduction(ops.min), ReduceProd=reduction(ops.prod),
-    ReduceSum=reduction(total),
+    ReduceLogSumExp=reduction(ops.logsumexp), ReduceMax=reduction(extreme(ops.max, -math.inf)),
+    ReduceMean=reduction(ops.mean), ReduceMin=reduction(extreme(ops.min, math.inf)),
+    ReduceProd=reduction(ops.prod), ReduceSum=reduction(total),
     ReduceSumSquare=reduction(lambda x, **over: total(ops.square(x), **over)),
     Relu=unary(ops.relu), Round=unary(ops.rint), Sigmoid=unary(ops.sigmoid), Sign=unary(ops.sign),
     Sin=unary(ops.sin), Sinh=unary(ops.sinh), Softplus=unary(ops.softplus),

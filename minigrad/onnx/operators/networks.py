@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from minigrad import ops
+from minigrad import losses, ops
 from minigrad.nn import functional as F
 from minigrad.nn.functional.convolution import convolution, transposed
 from minigrad.nn.functional.pooling import _average, _max_pool
@@ -180,6 +181,42 @@ def mean_variance(x: Any, *, axes: Any = (0, 2, 3)) -> Any:
     return centred / ops.sqrt(ops.mean(centred**2, axis=tuple(axes), keepdims=True) + 1e-9)
 
 
+def lrn(x: Any, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Any:
+    """Over neighbouring channels (Krizhevsky et al., 2012)."""
+    before = (size - 1) // 2
+    n = np.shape(x)[1]
+    frame = [(0, 0)] * np.ndim(x)
+    frame[1] = (before, size - 1 - before)
+    squares = ops.pad(x * x, frame)
+    total = sum(ops.take(squares, np.arange(i, i + n), axis=1) for i in range(size))
+    return x / (bias + alpha / size * total) ** beta
+
+
+def lp_pool(x: Any, *, kernel_shape: Any, p: int = 2, **options: Any) -> Any:
+    mean = average_pool(ops.absolute(x) ** p, kernel_shape=kernel_shape, **options)
+    return (mean * math.prod(kernel_shape)) ** (1 / p)
+
+
+def negative_log_likelihood(
+    log_p: Any, target: Any, weight: Any = None, *, reduction: str = "mean",
+    ignore_index: Any = None,
+) -> Any:  # fmt: skip
+    return losses.nll(
+        log_p, target, axis=1, reduction=reduction, weight=weight, ignore_index=ignore_index
+    )
+
+
+def softmax_cross_entropy(
+    scores: Any, target: Any, weight: Any = None, *, reduction: str = "mean",
+    ignore_index: Any = None, outputs: int,
+) -> Any:  # fmt: skip
+    log_p = ops.log_softmax(scores, axis=1)
+    loss = negative_log_likelihood(
+        log_p, target, weight, reduction=reduction, ignore_index=ignore_index
+    )
+    return (loss, log_p) if outputs > 1 else loss
+
+
 OPERATORS: dict[str, Operator] = table(
     AveragePool=average_pool,
     BatchNormalization=batch_normalization,
@@ -197,17 +234,21 @@ OPERATORS: dict[str, Operator] = table(
     InstanceNormalization=instance_normalization,
     LayerNormalization=layer_normalization,
     LeakyRelu=lambda x, *, alpha=0.01: ops.leaky_relu(x, alpha),
+    LRN=lrn,
     LogSoftmax=softmax(ops.log_softmax),
     LpNormalization=lp_normalization,
+    LpPool=lp_pool,
     MaxPool=max_pool,
     MeanVarianceNormalization=mean_variance,
     Mish=lambda x: F.mish(x),
+    NegativeLogLikelihoodLoss=negative_log_likelihood,
     PRelu=prelu,
     Selu=selu,
     Shrink=lambda x, *, bias=0.0, lambd=0.5: ops.where(
         ops.less(x, -lambd), x + bias, ops.where(ops.greater(x, lambd), x - bias, 0.0)
     ),
     Softmax=softmax(ops.softmax),
+    SoftmaxCrossEntropyLoss=softmax_cross_entropy,
     Swish=lambda x, *, alpha=1.0: x * ops.sigmoid(alpha * x),
     ThresholdedRelu=lambda x, *, alpha=1.0: ops.where(ops.greater(x, alpha), x, 0.0),
 )

@@ -203,13 +203,21 @@ def space_to_depth(x: Any, *, blocksize: int) -> Any:
     return ops.reshape(y, (n, c * b * b, h // b, w // b))
 
 
+def eye_like(x: Any, *, dtype: Any = None, k: int = 0) -> Any:
+    from onnx import helper
+
+    kind = np.result_type(x) if dtype is None else helper.tensor_dtype_to_np_dtype(dtype)
+    rows, columns = np.shape(x)
+    return np.eye(rows, columns, k, dtype=kind)
+
+
 def nonzero(x: Any) -> Any:
     return np.stack(np.nonzero(np.asarray(getattr(x, "data", x))))
 
 
 OPERATORS: dict[str, Operator] = table(
     Concat=concat, Constant=constant, ConstantOfShape=constant_of_shape,
-    DepthToSpace=depth_to_space, Expand=expand, Flatten=flatten, Gather=gather,
+    DepthToSpace=depth_to_space, EyeLike=eye_like, Expand=expand, Flatten=flatten, Gather=gather,
     GatherElements=gather_elements, GatherND=gather_nd, Identity=lambda x: x, NonZero=nonzero,
     OneHot=one_hot, Pad=pad, Range=arange, Reshape=reshape, ScatterElements=scatter_elements,
     ScatterND=scatter_nd, Shape=shape, Size=lambda x: np.asarray(np.size(x), np.int64), Slice=cut,

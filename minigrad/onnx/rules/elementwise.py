@@ -213,7 +213,7 @@ def remainder(g: Graph, x: Value, y: Value) -> Any:
 def floor_divide(g: Graph, x: Value, y: Value) -> Any:
     """``(x − x mod y) / y``, which is whole but for rounding."""
     q = (x - remainder(g, x, y)) / y
-    return g.Round(q) if x.dtype.kind == "f" else q
+    return g.Where(y.equals(0), x / y, g.Round(q)) if x.dtype.kind == "f" else q
 
 
 def rounded(g: Graph, a: Value, decimals: int = 0) -> Any:

@@ -21,6 +21,8 @@ def axes_of(x: Value, axis: Any) -> list[int]:
     """Axes that a reduction goes over."""
     if axis is None:
         return list(range(x.ndim))
+    if not x.ndim:  # of which NumPy takes 0 and −1 for axes
+        return []
     return [int(i) % x.ndim for i in (axis if isinstance(axis, tuple | list) else (axis,))]
 
 
