@@ -12,15 +12,16 @@ new ResizeObserver(() => (size = null)).observe(find("stage"));
 // Where nothing lies over the graph; before there is a window, as large as one.
 const room = () => ({ width: frame().width || 900, height: (frame().height || 646) - 46 });
 
-// The whole graph, as large as it can be; on a phone, its width and no smaller than can be read.
-function fit() {
+// The whole graph, as large as it can be; on a phone, its width and no smaller than can be read,
+// unless all of it is asked for.
+function fit(all = !narrow.matches) {
   const { width, height } = room();
   const across = width / (plan.width + 2 * MARGIN), down = height / (plan.height + 2 * MARGIN);
-  look.scale = Math.min(LARGEST, narrow.matches ? Math.max(READABLE, Math.min(across, 1)) : Math.min(across, down));
+  look.scale = Math.min(LARGEST, all ? Math.min(across, down) : Math.max(READABLE, Math.min(across, 1)));
   const left = (width - plan.width * look.scale) / 2, top = (height - plan.height * look.scale) / 2;
-  look.x = narrow.matches && across < look.scale ? MARGIN : left;
-  look.y = narrow.matches && down < look.scale ? MARGIN : top;
-  look.own = false;
+  look.x = !all && across < look.scale ? MARGIN : left;
+  look.y = !all && down < look.scale ? MARGIN : top;
+  look.own = all && narrow.matches;
 }
 
 function placeWorld() {
@@ -53,8 +54,9 @@ function pan(x, y) {
   placeWorld();
 }
 
+// On a phone what can be read comes first, and all of it when asked again.
 function whole() {
-  fit();
+  fit(!narrow.matches || !look.own);
   placeWorld();
 }
 
