@@ -43,6 +43,18 @@ from _pytest.runner import runtestprotocol
 
 assert numpy, "imported here, so that no fork has to"
 
+
+class Absent:
+    """Peers whose threads a fork lacks and would wait for: the default tests do without them."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """Refuse them, so that their tests are skipped."""
+        if name.partition(".")[0] in ("torch", "jax", "dask"):
+            raise ModuleNotFoundError(f"{name} is left out of campaigns")
+
+
+sys.meta_path.insert(0, Absent())
+
 ROOT = Path(__file__).resolve().parent.parent
 OTHER: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
@@ -101,6 +113,8 @@ def differing(old: CodeType, new: CodeType) -> list[tuple[CodeType, CodeType]]:
     pairs = []
     olds = [c for c in old.co_consts if isinstance(c, CodeType)]
     news = [c for c in new.co_consts if isinstance(c, CodeType)]
+    if len(olds) != len(news):  # a branch that the constant rules out: the caller's code says so
+        return []
     for a, b in zip(olds, news, strict=True):
         inner = differing(a, b)
         own = (a.co_consts, b.co_consts)
@@ -141,6 +155,7 @@ def outlived(run: Callable[[], bool], limit: float) -> bool:
         time.sleep(0.02)
     os.killpg(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+    print("out of time:", end=" ", file=sys.stderr)
     return False
 
 

@@ -305,6 +305,27 @@ def test_hinge_and_penalties() -> None:
     assert losses.l1_penalty(x for x in [mg.Tensor([1.0, -2.0])]).item() == 3.0
 
 
+    assert losses.l2_penalty(tree, 0) == losses.l1_penalty(tree, 0) == 0
+
+
+def test_directions_of_any_number_of_vectors() -> None:
+    a, b = rng.normal(size=(2, 2, 3, 4))
+    t = np.array([[1, -1, 1], [-1, -1, 1]])
+    expected = np.where(t > 0, 1 - cosine(a, b), np.maximum(0, cosine(a, b) + 1))
+    got = losses.cosine_embedding(a, b, t, margin=-1.0, reduction="none")
+    np.testing.assert_allclose(got, expected, rtol=1e-10)
+    # a vector of zeros is at a right angle to every other, also to itself
+    zeros = np.zeros((2, 4))
+    assert losses.cosine_embedding(zeros, a[0, :2], np.ones(2)) == 1.0
+    assert losses.cosine_embedding(zeros, zeros, np.ones(2)) == 1.0
+    slopes = mg.grad(losses.cosine_embedding)(zeros, a[0, :2], np.ones(2))
+    unit = a[0, :2] / np.sqrt((a[0, :2] ** 2).sum(-1, keepdims=True))
+    np.testing.assert_allclose(slopes, -unit / np.sqrt(1e-12) / 2, rtol=1e-6)
+    for margin in (-1.1, 1.5):
+        with pytest.raises(ValueError, match=f"margin must be between -1 and 1, not {margin}"):
+            losses.cosine_embedding(a, b, t, margin=margin)
+
+
 def test_classes_along_another_axis() -> None:
     z, y = rng.normal(size=(2, 3, 5)), rng.integers(0, 3, size=(2, 5))
     F, torch = pytest.importorskip("torch").nn.functional, pytest.importorskip("torch")
@@ -405,6 +426,7 @@ def test_shapes_that_would_broadcast(loss: Any) -> None:
     ("shape", "other", "remedy"),
     [
         ((5,), (5, 1), r"write y\[..., 0\], or p\[..., None\]"),
+        ((4, 2), (4, 2, 1), r"write y\[..., 0\], or p\[..., None\]"),
         ((1, 5), (5,), r"write p\[0\], or y\[None\]"),
         ((5,), (), r"write np.full_like\(p, y\)"),
         ((5, 3), (3, 5), r"write y.T"),
