@@ -304,7 +304,6 @@ def test_hinge_and_penalties() -> None:
     np.testing.assert_allclose(slopes["W"], 0.3 * P)
     assert losses.l1_penalty(x for x in [mg.Tensor([1.0, -2.0])]).item() == 3.0
 
-
     assert losses.l2_penalty(tree, 0) == losses.l1_penalty(tree, 0) == 0
 
 
