@@ -23,6 +23,7 @@ import ast
 import contextlib
 import copy
 import gc
+import inspect
 import io
 import json
 import os
@@ -119,8 +120,10 @@ def differing(old: CodeType, new: CodeType) -> list[tuple[CodeType, CodeType]]:
         inner = differing(a, b)
         own = (a.co_consts, b.co_consts)
         plain = [[repr(x) for x in consts if not isinstance(x, CodeType)] for consts in own]
-        if inner or a.co_code != b.co_code or plain[0] != plain[1]:
-            pairs += [(a, b), *inner]
+        changed = inner or a.co_code != b.co_code or plain[0] != plain[1]
+        if changed and a.co_flags & inspect.CO_OPTIMIZED:  # a function, not the body of a class
+            pairs.append((a, b))
+        pairs += inner
     return pairs
 
 

@@ -154,6 +154,13 @@ def test_transposed_convolution(n: int, options: dict[str, Any]) -> None:
         assert f"{key}=" in words
 
 
+def test_a_single_place_is_left() -> None:
+    w = np.array([[[2.0, 3.0, 5.0]]])
+    np.testing.assert_array_equal(F.conv_transpose1d(np.ones((1, 1, 1)), w, padding=1), [[[3.0]]])
+    with pytest.raises(ValueError, match=r"padding \(2,\) leaves nothing of"):
+        F.conv_transpose1d(np.ones((1, 1, 1)), w, padding=2)
+
+
 def pool(x: Array, size: Any, stride: Any, padding: Any, dilation: Any, f: Any, fill: Any) -> Array:
     n = x.ndim - 2
     x = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in padding)], constant_values=fill)
@@ -485,6 +492,10 @@ def test_scaled_dot_product_attention() -> None:
         lambda q, k, v: attend(q, k.repeat(2, 1), v.repeat(2, 1)), shared, k, v,
     )  # fmt: skip
     agree(attention, attend, q[0, 0], k[0, 0], v[0, 0])
+    agree(
+        lambda *a: attention(*a, is_causal=True),
+        lambda *a: attend(*a, hides(FUTURE)), q[0], k[0], v[0],
+    )  # fmt: skip
 
 
 def heads(x: Array, w: Array, b: Any, n: int) -> Array:
@@ -635,7 +646,7 @@ def test_recurrent_cells(lead: tuple[int, ...]) -> None:
     parameters = [p.data for p in layer.parameters()]
     agree(lambda x: mg.stack(list(layer(x))),
           lambda x: lstm(x, *np.zeros((2, *lead, 5)), *parameters), x)  # fmt: skip
-    for refused in ((1, 2, 3), (4,)):
+    for refused in ((1, 2, 3), (4,), (3, 4), (3, 1)):
         with pytest.raises(ValueError, match="rnn_cell wants input of shape"):
             F.rnn_cell(np.ones(refused), h, *weights(1))
     with pytest.raises(ValueError, match="rnn_cell wants a state of shape"):
@@ -662,6 +673,11 @@ def test_products() -> None:
     )
     lone = nn.Bilinear(3, 4, 5, bias=False)
     assert lone.bias is None
+    assert repr(lone).startswith("Bilinear(3, 4, 5, bias=False)")
+    assert repr(pair).startswith("Bilinear(3, 4, 5)")
+    assert nn.Flatten()(x).shape == (2, 3)
+    with pytest.raises(ValueError, match=r"Flatten wants input of shape \(batch, \.\.\.\), not"):
+        nn.Flatten()(np.ones(3))
     assert np.abs(W2).max() <= 1 / math.sqrt(3)
 
 
@@ -765,6 +781,22 @@ def test_activation_layers(layer: nn.Module, formula: Callable[[Array], Array]) 
     for kink in (-1, -0.5, -0.2, 0, 0.2, 0.5, 1, 2, 6):  # the slopes are taken beside them
         x[np.abs(x - kink) < 1e-3] += 0.01
     agree(layer, formula, x)
+
+
+def test_what_is_drawn() -> None:
+    for dtype in (np.float32, np.float64):
+        y = F.dropout(np.ones((40, 50), dtype), 0.25, np.random.default_rng(0))
+        assert y.dtype == dtype
+        assert set(np.unique(y)) == {0, dtype(1) / dtype(0.75)}
+        assert 0.2 < (y == 0).mean() < 0.3
+    assert F.dropout(np.ones(50, int), 0.25, np.random.default_rng(0)).dtype == np.float64
+    w = nn.init.normal((300,), np.random.default_rng(0), 3.0, 0.5)
+    assert w.mean() == pytest.approx(3, abs=0.1)
+    assert w.std() == pytest.approx(0.5, abs=0.05)
+    assert (nn.init.normal((3,), 0, 2.0, 0.0) == 2).all()
+    with pytest.raises(ValueError, match="std=-1 must not be negative"):
+        nn.init.normal((3,), 0, std=-1)
+    assert (nn.init.uniform((3,), 0, 2.0, 2.0) == 2).all()
 
 
 # --- gradients of a module ---------------------------------------------------------------
