@@ -506,3 +506,44 @@ def test_lbfgs_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     with pytest.raises(ImportError, match="lbfgs needs SciPy, which is not installed: pip install"):
         optim.lbfgs(square, 1.0)
+
+
+def test_lbfgs_counts_its_steps() -> None:
+    pytest.importorskip("scipy")
+    bowl = lambda p: ((p - 3.0) ** 2).sum()
+    best, history = mg.optim.lbfgs(bowl, np.zeros(2), steps=1)
+    assert [row.iteration for row in history.rows] == [1, 2]
+    assert history.rows[0].loss == 18.0
+    np.testing.assert_allclose(history.rows[0].update, history.rows[0].theta - best)
+    rosenbrock = lambda p: (1 - p[0]) ** 2 + 100 * (p[1] - p[0] ** 2) ** 2
+    _, history = mg.optim.lbfgs(rosenbrock, np.array([-1.2, 1.0]), steps=7)
+    assert [row.epoch for row in history.rows] == [*range(1, 9)]
+    for steps in (0, -1, 2.5):
+        with pytest.raises(ValueError, match="lbfgs: steps must be a whole number of at least 1"):
+            mg.optim.lbfgs(bowl, np.zeros(2), steps=steps)
+
+
+def test_batches_of_all_sizes() -> None:
+    x = np.arange(7.0)
+    for size in (1, 3, 7, 10):
+        batches = mg.optim.Batches(x, size=size)
+        parts = [part for (part,) in batches]
+        assert len(parts) == len(batches)
+        assert max(map(len, parts)) == min(size, 7)
+        np.testing.assert_array_equal(np.concatenate(parts), x)
+    for arrays in ((), (np.array(3.0),), (np.ones(3), np.ones(2)), (np.ones((0, 2)),)):
+        with pytest.raises(ValueError, match="Batches: arrays must have as many examples"):
+            mg.optim.Batches(*arrays)
+    with pytest.raises(TypeError, match="with client=, the data are batches in parts"):
+        mg.optim.minimize(lambda p, x: (p * x).sum(), 1.0, client=object())
+
+
+def test_a_table_of_as_many_rows_as_there_are() -> None:
+    _, history = mg.optim.minimize(lambda p: p**2, 1.0, lr=0.1, steps=4)
+    whole = history.table(rows=None)
+    for rows in (len(history), len(history) + 1):
+        assert history.table(rows=rows) == whole
+    first, last = whole.splitlines()[1], whole.splitlines()[-1]
+    assert [line.split() for line in history.table(rows=2).splitlines()[1:]] == [
+        first.split(), last.split()
+    ]  # fmt: skip

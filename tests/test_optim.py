@@ -512,6 +512,34 @@ def test_clipping_is_pytorchs(what: str, limit: float) -> None:
         np.testing.assert_array_equal(copy, g)  # replaced, not written into
 
 
+def test_clipping_by_hand() -> None:
+    g = [np.array([[3.0, -4.0], [0.5, 0.0]]), np.array([12.0])]
+    length = math.sqrt(9 + 16 + 0.25 + 144)
+    for limit in (0.5, 2.0, length, 1e3):
+        W, b, other = (mg.Tensor(np.zeros(x.shape), requires_grad=True) for x in (*g, g[1]))
+        W.grad, b.grad = g
+        assert optim.clip_grad_norm([W, b, other], limit) == pytest.approx(length, rel=1e-14)
+        scale = min(1.0, limit / (length + 1e-6))
+        for p, x in zip((W, b), g):
+            np.testing.assert_allclose(p.grad, scale * x, rtol=1e-14)
+        W.grad, b.grad = g
+        optim.clip_grad_value([W, b, other], limit)
+        for p, x in zip((W, b), g):
+            np.testing.assert_array_equal(p.grad, np.maximum(np.minimum(x, limit), -limit))
+        assert other.grad is None
+
+
+def test_schedules_by_hand() -> None:
+    cosine, linear = optim.cosine(0.4, 10, final=0.1), optim.linear(0.4, 10, final=0.1)
+    for t in (*range(11), 12, 100):
+        share = min(t, 10) / 10
+        assert cosine(t) == pytest.approx(0.1 + 0.15 * (1 + math.cos(math.pi * share)))
+        assert linear(t) == pytest.approx(0.4 - 0.3 * share)
+        rising = 0.4 * (0.1 + 0.9 * t / 5)
+        assert optim.warm_up(linear, 5)(t) == pytest.approx(rising if t < 5 else linear(t - 5))
+        assert optim.warm_up(0.4, 5)(t) == pytest.approx(min(rising, 0.4))
+
+
 def test_clipping_that_cannot_be() -> None:
     W = mg.Tensor([1.0, 2.0], requires_grad=True)
     for clip in (optim.clip_grad_norm, optim.clip_grad_value):
@@ -520,7 +548,10 @@ def test_clipping_that_cannot_be() -> None:
         clip([W], 1.0)  # nothing to clip
         assert W.grad is None
     W.grad = np.array([1.0, np.nan])
-    with pytest.raises(FloatingPointError, match=r"the gradient of W \(2,\) is not finite"):
-        optim.clip_grad_norm([W], 1.0)
+    good = mg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    good.grad = np.ones(3)
+    for order in ([W, good], [good, W]):
+        with pytest.raises(FloatingPointError, match=r"the gradient of W \(2,\) is not finite"):
+            optim.clip_grad_norm(order, 1.0)
     with pytest.raises(ValueError, match="clip_grad_value: there are no parameters"):
         optim.clip_grad_value([], 1.0)
