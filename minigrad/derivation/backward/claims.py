@@ -102,6 +102,12 @@ class Collector:
                 self.as_part(claim)
         return self.settled(found)
 
+    def cut_out(self, claim: Claim) -> bool:
+        """Whether it is no more than a part of what comes from above."""
+        value, above = np.asarray(claim.value), self.runs.upstream
+        whole = [np.asarray(above[n]) for n in claim.reads if n in above]
+        return any(value.size < g.size and bool(np.all(np.isin(value, g))) for g in whole)
+
     def in_step(self, path: str, generation: list[tuple[int, Event]], event: Event) -> bool:
         """Whether a loop goes back through the values that a variable had: ``dh = dh + ...``."""
         meaning = self.namer.meaning(path, self.aliases)

@@ -241,6 +241,9 @@ class Judge:
             if not (asked and all(c in fine for c in asked)):
                 odd = [c for c in odd if any(d in fine and self.telling(d)
                                              for d in self.below(c, active))]  # fmt: skip
+            odd += [c for c in active if c.row.verdict == "wrong" and not c.returned
+                    and c not in odd and c.row.diagnosis.kind == "other"
+                    and self.collector.cut_out(c)]  # fmt: skip
             if not odd:
                 break
             self.unread += odd
