@@ -228,6 +228,15 @@ def same(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n:
     return run(op, *[align(a, ndim) if t else a for a, t in zip(args, together, strict=True)], **kw)
 
 
+def alike(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+    """Arguments of one shape, which the rules take for granted."""
+    whole = [
+        a if t else np.broadcast_to(a, (n, *np.shape(a)))
+        for a, t in zip(args, together, strict=True)
+    ]
+    return run(op, *whole, **kw)
+
+
 def place(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """Where an extreme element is: along an axis, or among all."""
     axis = kw.pop("axis", None)
@@ -436,7 +445,8 @@ RULES: dict[Op, Callable[..., Any]] = {
     **dict.fromkeys((ops.isclose, ops.iscomplex, ops.isreal, ops.isposinf, ops.isneginf), same),
     **dict.fromkeys((ops.copy, ops.astype, ops.real, ops.imag, nan_to_num, round_), same),
     **dict.fromkeys((matrices.inv, determinants.det, determinants.signed_logdet), same),
-    **dict.fromkeys((determinants.cofactors, determinants.cofactors_along), same),
+    determinants.cofactors: same,
+    determinants.cofactors_along: alike,
     matrices.pseudo_inverse: same,
     **dict.fromkeys((factorisations.lower_cholesky, eigen.symmetric_eig), same),
     **dict.fromkeys((factorisations.tall_qr, factorisations.thin_svd), same),

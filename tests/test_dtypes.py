@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from all_samples import SAMPLES
 
 x = np.float32([1.5, 0.25, 3.0])
 CALLS: dict[str, Callable[[Any], Any]] = {
@@ -46,3 +47,82 @@ def test_a_single_number_has_no_ends_to_pad(mode, x):
     ):
         assert np.asarray(got) == expected
         assert np.asarray(got).dtype == expected.dtype
+
+
+# --- every sample in every dtype ---------------------------------------------------------
+
+DTYPES = ("float16", "float32", "int8", "int16", "int64", "uint8", "bool", "complex64")
+OTHERWISE = {
+    ("clip", "bool"): "bounds that are whole numbers make whole numbers",
+    ("histogram", "bool"): "counts are whole numbers",
+    ("hypot", "int8"): "a Python float given as initial= counts as one",
+    ("hypot", "int16"): "likewise",
+    ("hypot", "uint8"): "likewise",
+    ("hypot", "bool"): "likewise",
+    ("pad", "int8"): "a recorded number of another kind is not rounded",
+    ("pad", "int16"): "likewise",
+    ("pad", "int64"): "likewise",
+    ("pad", "uint8"): "likewise",
+    ("pad", "bool"): "likewise",
+}
+"""Op and dtype -> why the answer has another one than NumPy's."""
+
+
+def cast(a: Any, dtype: str) -> Any:
+    """``a`` as numbers of another kind, not all the same."""
+    kind = np.dtype(dtype).kind
+    if not isinstance(a, np.ndarray | np.floating | float) or np.asarray(a).dtype.kind != "f":
+        return a
+    a = np.asarray(a)
+    if kind == "c":
+        a = a + 0.5j * np.roll(a, 1)
+    elif kind == "b":
+        a = a > 0
+    elif kind in "iu":
+        a = np.round(np.abs(a) * 3) if kind == "u" else np.round(a * 3)
+    return a.astype(dtype)[()]
+
+
+def kinds(f: Callable[..., Any], args: list[Any]) -> list[np.dtype[Any]] | None:
+    """The dtypes of what ``f`` returns; None where it refuses."""
+    try:
+        found = f(*args)
+    except Exception:
+        return None
+    parts = found if isinstance(found, list | tuple) else [found]
+    if not all(isinstance(p, mg.Tensor | np.ndarray | np.generic) for p in parts):
+        return None
+    return [p.dtype for p in parts]
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_sample_has_numpys_dtype_or_is_refused(dtype: str) -> None:
+    wrong = set()
+    for s in SAMPLES:
+        args = [cast(a, dtype) for a in s.args]
+        expected = kinds(s.f, args)
+        if expected is None:
+            continue
+        for recorded in (False, True):
+            tensors = [
+                mg.Tensor(a, requires_grad=recorded and a.dtype.kind in "fc")
+                if isinstance(a, np.ndarray | np.generic)
+                else a
+                for a in args
+            ]
+            found = kinds(s.f, tensors)
+            if found is not None and found != expected and (s.op, dtype) not in OTHERWISE:
+                wrong.add((s.op, s.id, str(expected), str(found)))
+    assert not wrong
+
+
+def test_narrow_whole_numbers_do_not_wrap_around() -> None:
+    x, at = np.float64([1.0, 2.0, 4.0]), np.uint8([5, 2, 1])
+    np.testing.assert_allclose(mg.gradient(mg.Tensor(x), at).data, np.gradient(x, at))
+    low = np.uint8([1, 2, 3])
+    found = np.logaddexp.reduce(mg.Tensor(low))
+    np.testing.assert_allclose(found.data, np.logaddexp.reduce(low), 1e-3)
+    for method in ("inverted_cdf", "lower", "nearest"):
+        assert np.quantile(mg.Tensor(low), 0.3, method=method).dtype == np.uint8

@@ -95,3 +95,52 @@ def test_gradient_of_a_gradient_pushed_forward(name: str) -> None:
     f = along(along(smooth, U), V) if name != "hvp" else along(smooth, V)
     way, same, _ = WAYS[name]
     np.testing.assert_allclose(way(f)(X), same(f)(X), rtol=1e-10)
+
+
+# What an inner derivative is taken at comes from outside of the function that is repeated.
+KS = np.array([0.7, 1.3])
+CLOSED: dict[str, Callable[[Any, Any], Any]] = {
+    "grad": lambda x, k: mg.grad(lambda y: smooth(y * k))(x).sum(),
+    "value_and_grad": lambda x, k: mg.value_and_grad(lambda y: smooth(y * k))(x)[1].sum(),
+    "gradient of a gradient": lambda x, k: mg.grad(lambda y: along(smooth, U)(y * k))(x).sum(),
+    "hessian": lambda x, k: mg.hessian(lambda y: smooth(y * k))(x).sum(),
+    "forward Jacobian": lambda x, k: mg.jacobian(lambda y: (y * k) ** 3, mode="forward")(x).sum(),
+    "reverse Jacobian": lambda x, k: mg.jacobian(lambda y: (y * k) ** 3, mode="reverse")(x).sum(),
+    "jvp": lambda x, k: mg.jvp(lambda y: smooth(y * k), (x,), (U,))[1],
+    "linearize": lambda x, k: mg.linearize(lambda y: smooth(y * k), x)[1](U),
+    "vjp": lambda x, k: mg.vjp(lambda y: smooth(y * k), x)[1](1.0)[0].sum(),
+    "hvp": lambda x, k: mg.hvp(lambda y: smooth(y * k), x, U).sum(),
+    "checkpoint": lambda x, k: mg.checkpoint(lambda y: smooth(y * k))(x),
+}
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_derivatives_at_what_the_mapped_function_closes_over(name: str) -> None:
+    f = CLOSED[name]
+    expected = sum(mg.grad(lambda x, k=k: f(x, k))(X) for k in KS)
+    found = mg.grad(lambda x: mg.vmap(lambda k: f(x, k))(KS).sum())(X)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    p = mg.Tensor(X, requires_grad=True)
+    mg.vmap(lambda k: f(p, k))(KS).sum().backward()
+    np.testing.assert_allclose(p.grad, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_programs_read_anew_what_an_inner_derivative_is_taken_at(recorded: bool) -> None:
+    p = mg.Tensor(X, requires_grad=recorded)
+    compiled = mg.compile(lambda k: mg.grad(lambda y: (y * k).sum() ** 3)(p))
+    for scale in (1, 2):
+        p.data = X * scale
+        expected = mg.grad(lambda y: (y * 1.3).sum() ** 3)(X * scale)
+        np.testing.assert_allclose(np.asarray(getattr(compiled(1.3), "data", 0)), expected)
+
+
+def test_third_derivatives_of_a_determinant_for_many_examples() -> None:
+    a = np.array([[1.0, 0.5, -0.3], [0.2, 0.8, 0.4], [0.6, -0.1, 1.2]])
+
+    def f(a: Any, k: Any) -> Any:
+        return mg.hessian(lambda y: np.linalg.det(y * k) ** 2)(a).sum()
+
+    expected = sum(mg.grad(lambda a, k=k: f(a, k))(a) for k in KS)
+    found = mg.jacobian(lambda a: mg.vmap(lambda k: f(a, k))(KS))(a).sum(axis=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)

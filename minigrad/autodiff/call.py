@@ -58,8 +58,11 @@ def variable_for(x: Any, outlives: bool) -> Any:
     if isinstance(x, Tensor):
         if x.node is not None and x.dtype.kind in "iu" and not x.shape:
             x = x.astype(float)  # a number in a program, as a variable made of a number is
-        if x.node is not None and x.dtype.kind in CONTINUOUS:
-            return wrap(x._value, node1(variable, x._value, x.node, NOTHING, x._value))
+        node = x.node
+        if modes.special and (tracer := tracing.get()) is not None:
+            node = tracer.node_of(x)  # what comes from outside of the recording is captured
+        if node is not None and x.dtype.kind in CONTINUOUS:
+            return wrap(x._value, node1(variable, x._value, node, NOTHING, x._value))
         return wrap(x._value, Variable()) if x.dtype.kind in CONTINUOUS else x
     if is_number(x) or getattr(getattr(x, "dtype", None), "kind", "?") in CONTINUOUS:
         return wrap(own(x, True), Variable())

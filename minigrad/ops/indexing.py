@@ -395,7 +395,9 @@ def resize(a: Any, new_shape: Any) -> Any:
     """
     a = ravel(a)
     places = np.arange(np.empty(new_shape, bool).size).reshape(new_shape)
-    return take(a, places % np.size(a)) if np.size(a) else broadcast_to(0.0 * a.sum(), new_shape)
+    if not np.size(a):
+        return broadcast_to(0 * a.sum(), new_shape).astype(a.dtype)
+    return take(a, places % np.size(a))
 
 
 # --- choosing --------------------------------------------------------------------------
@@ -419,7 +421,9 @@ def choose(a: ArrayLike, choices: Any, *, mode: str = "raise") -> Any:
             f"choose: {len(arrays)} choices, but a has values outside 0..{len(arrays) - 1}"
         )
     shape = np.broadcast_shapes(np.shape(index), *[np.shape(c) for c in arrays])
+    kind = np.result_type(*choices) if isinstance(choices, list | tuple) else None
     layers = np.stack([broadcast_to(c, shape) for c in arrays])
+    layers = layers if kind in (None, np.result_type(layers)) else layers.astype(kind)
     return take_along_axis(layers, np.broadcast_to(index, (1, *shape)), 0)[0]
 
 

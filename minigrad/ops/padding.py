@@ -94,7 +94,10 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
         values = options.pop("constant_values", 0) if mode == "constant" else 0
         _refuse_options(mode, options)
         if speaks_numpy(values) or (isinstance(values, list | tuple) and holds_tensor(values)):
-            return bordered(array, pairs, arrayed(values))
+            values, kind = arrayed(values), np.result_type(array)
+            if kind.kind == "c" or (kind.kind == "f" and np.result_type(values).kind != "c"):
+                values = np.multiply(values, 1).astype(kind)
+            return bordered(array, pairs, values)
         return framed(array, pad_width=pairs, constant_values=values) if pairs else array
     if mode == "linear_ramp" or mode in _SUMMARIES:
         key = "end_values" if mode == "linear_ramp" else "stat_length"
@@ -176,7 +179,8 @@ def extended(array: Any, axis: int, pair: tuple[int, int], mode: str, given: Any
     def filling(side: int) -> Any:
         if mode == "linear_ramp":
             edge = array[(*front, slice(0, 1) if side == 0 else slice(n - 1, n))]
-            share = np.arange(pair[side]) / max(pair[side], 1)
+            kind = np.result_type(array).type(0).real.dtype
+            share = (np.arange(pair[side]) / max(pair[side], 1)).astype(kind)
             share = laid_along(share if side == 0 else share[::-1], axis, np.ndim(array))
             return given[side] * (1 - share) + edge * share
         length = n if given[side] is None else min(given[side], n)

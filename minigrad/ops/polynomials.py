@@ -121,6 +121,8 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Any, Any]:
     (array([1.5 , 1.75]), array([0.25]))
     """
     u, v = (np.reshape(p, (1,)) if not np.ndim(p) else p for p in (u, v))
+    kinds = [np.result_type(p) for p in (u, v)]
+    kind = np.result_type(*(float if k.kind in "iub" else k for k in kinds))
     u, v = u + np.zeros(1), v + np.zeros(1)
     m, n = np.size(u), np.size(v)
     scale = 1.0 / v[0]
@@ -132,7 +134,9 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Any, Any]:
     first = 0
     while np.allclose(rest[first], 0, rtol=1e-14) and first < m - 1:
         first += 1
-    return np.stack(quotient) if quotient else np.zeros(1), rest[first:]
+    whole = np.stack(quotient) if quotient else np.zeros(1)
+    ans = [p if np.result_type(p) == kind else p.astype(kind) for p in (whole, rest[first:])]
+    return ans[0], ans[1]
 
 
 @composed(np.polyder, complex=True)
@@ -191,6 +195,8 @@ def poly(seq_of_zeros: ArrayLike) -> Any:
         )
     if seq_of_zeros.dtype.kind in "iub":
         seq_of_zeros = seq_of_zeros * np.float64(1)
+    if seq_of_zeros.dtype == np.float16:
+        seq_of_zeros = seq_of_zeros.astype(np.float64)
     ans: Any = np.ones(1, seq_of_zeros.dtype)
     for z in np.reshape(seq_of_zeros, (-1,)):
         ans = np.convolve(ans, np.stack([np.ones((), seq_of_zeros.dtype), -z]))

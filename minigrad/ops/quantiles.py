@@ -67,8 +67,11 @@ def weighted_quantiles(ordered: Any, weights: Any, q: Any) -> Any:
     return np.take_along_axis(ordered, np.minimum(place, np.shape(ordered)[-1] - 1), -1)
 
 
-def interpolated(ordered: Any, last: Any, q: Any, method: str) -> Any:
-    """Between the sorted elements around the place of ``q``; ``last`` is that of the last one."""
+def interpolated(ordered: Any, last: Any, q: Any, method: str, share: Any = None) -> Any:
+    """Between the sorted elements around the place of ``q``; ``last`` is that of the last one.
+
+    ``share`` is the dtype of how far between them the place is.
+    """
     place_of, weight_of = METHODS[method]
     n = np.shape(ordered)[-1]
     shape = (*np.shape(ordered)[:-1], math.prod(np.shape(q)))
@@ -81,21 +84,34 @@ def interpolated(ordered: Any, last: Any, q: Any, method: str) -> Any:
         return y0
     y1 = np.take_along_axis(ordered, high, -1)
     step, t = y1 - y0, weight_of(place - below)
+    t = t if share is None else t.astype(share)
     none = ((t == 0) & np.isinf(step)) | ((y0 == y1) & np.isnan(step))
-    return y0 + np.where(none, 0.0, step) * t  # no part of an infinite step
+    return y0 + np.where(none, np.zeros((), step.dtype), step) * t  # no part of an infinite step
 
 
 def quantiles(
-    name: str, a: Any, q: Any, axis: Any, method: str, keepdims: Any, nan: bool, weights: Any = None
+    name: str,
+    a: Any,
+    q: Any,
+    axis: Any,
+    method: str,
+    keepdims: Any,
+    weights: Any = None,
+    whole: int = 1,
 ) -> Any:
-    """Quantiles by any method; with ``nan`` of what is not NaN, which sorting puts first."""
+    """Quantiles by any method, of ``q`` in parts of ``whole``.
+
+    By the name, of what is not NaN, which sorting puts first.
+    """
+    nan = name.startswith("nan")
     if method not in METHODS:
         raise ValueError(f"{name}: method must be one of {', '.join(METHODS)}, not {method!r}")
     if weights is not None and method != "inverted_cdf":
         raise ValueError(f"{name}: weights= goes with method='inverted_cdf' only, as in NumPy")
     kind = np.result_type(a)
-    if isinstance(q, int | float):
-        q = np.asarray(q, kind if kind.kind == "f" else np.float64)[()]
+    share = kind if type(q) in (int, float) and kind.kind == "f" else None
+    q = np.float64(q) if type(q) in (int, float) else arrayed(q)
+    q = np.divide(q, whole) if whole != 1 else q
     inside = (q >= 0) & (q <= 1)
     if not speaks_numpy(inside) and not np.all(inside):
         raise ValueError(f"{name}: every q must lie in the range from the lowest to the highest")
@@ -114,7 +130,7 @@ def quantiles(
     if nan:
         last = (np.sum(numbers, axis=-1, keepdims=True) - 1).astype(np.result_type(q))
     if weights is None:
-        ans = interpolated(np.sort(flat, axis=-1), last, q, method)
+        ans = interpolated(np.sort(flat, axis=-1), last, q, method, share)
     else:
         order = np.argsort(flat, axis=-1, kind="stable")
         w = laid_out(weights_like(name, weights, a, axes)) * numbers
@@ -169,7 +185,7 @@ def quantile(
     >>> mg.grad(lambda x: mg.quantile(x, 0.25))(np.array([1.0, 5.0, 2.0]))
     array([0.5, 0. , 0.5])
     """
-    return quantiles("quantile", a, q, axis, method, keepdims, nan=False, weights=weights)
+    return quantiles("quantile", a, q, axis, method, keepdims, weights)
 
 
 @composed(np.percentile)
@@ -190,8 +206,7 @@ def percentile(
     >>> mg.grad(lambda x: mg.percentile(x, 25))(np.array([1.0, 5.0, 2.0]))
     array([0.5, 0. , 0.5])
     """
-    share = np.divide(q, 100)
-    return quantiles("percentile", a, share, axis, method, keepdims, nan=False, weights=weights)
+    return quantiles("percentile", a, q, axis, method, keepdims, weights, 100)
 
 
 @composed(np.nanquantile)
@@ -212,7 +227,7 @@ def nanquantile(
     >>> mg.grad(lambda x: mg.nanquantile(x, 0.25))(np.array([1.0, np.nan, 2.0]))
     array([0.75, 0.  , 0.25])
     """
-    return quantiles("nanquantile", a, q, axis, method, keepdims, nan=True, weights=weights)
+    return quantiles("nanquantile", a, q, axis, method, keepdims, weights)
 
 
 @composed(np.nanpercentile)
@@ -233,8 +248,7 @@ def nanpercentile(
     >>> mg.grad(lambda x: mg.nanpercentile(x, 25))(np.array([1.0, np.nan, 2.0]))
     array([0.75, 0.  , 0.25])
     """
-    share = np.divide(q, 100)
-    return quantiles("nanpercentile", a, share, axis, method, keepdims, nan=True, weights=weights)
+    return quantiles("nanpercentile", a, q, axis, method, keepdims, weights, 100)
 
 
 @composed(np.nanmedian)
@@ -249,4 +263,4 @@ def nanmedian(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Any:
     """
     if np.result_type(a) == np.bool_:
         a = np.multiply(a, 1.0)
-    return quantiles("nanmedian", a, 0.5, axis, "linear", keepdims, nan=True)
+    return quantiles("nanmedian", a, 0.5, axis, "linear", keepdims)

@@ -297,6 +297,9 @@ def average(
         weights = np.transpose(weights, tuple(order)) if len(axes) > 1 else weights
         weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(a))])
         weights = np.broadcast_to(weights, np.shape(a))
+    kinds = np.result_type(a), np.result_type(weights)
+    kind = np.result_type(*kinds, *[float] * (kinds[0].kind in "iub"))
+    weights = weights if kinds[1] == kind else np.multiply(weights, 1).astype(kind)
     weight = sum(weights, axis=axis, keepdims=bool(keepdims))
     ans = sum(a * weights, axis=axis, keepdims=bool(keepdims)) / weight
     return (ans, np.broadcast_to(weight, np.shape(ans))) if returned else ans

@@ -105,6 +105,11 @@ def slopes(f: Any, h: Any, axis: int, edge_order: int) -> Any:
     return np.concatenate([start, inner, end], axis=axis)
 
 
+def _real(x: Any) -> Any:
+    """``x`` in floating point, where whole numbers would wrap around."""
+    return np.multiply(x, 1.0) if np.ndim(x) and np.result_type(x).kind in "iu" else x
+
+
 @composed(np.gradient, complex=True)
 def gradient(f: ArrayLike, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Slopes of a sampled function by central differences, as `numpy.gradient`.
@@ -125,7 +130,7 @@ def gradient(f: ArrayLike, *varargs: Any, axis: Any = None, edge_order: int = 1)
     f = f if np.result_type(f).kind in "fc" else np.multiply(f, 1.0)
     n = np.ndim(f)
     axes = tuple(range(n)) if axis is None else normalize_axis_tuple(axis, n)
-    spacing = [arrayed(v) for v in varargs] or [1.0]
+    spacing = [_real(arrayed(v)) for v in varargs] or [1.0]
     spacing = spacing * len(axes) if len(spacing) == 1 and np.ndim(spacing[0]) == 0 else spacing
     if len(spacing) != len(axes):
         raise TypeError(
@@ -253,11 +258,12 @@ def cumulative_prod(
 # --- ranges ----------------------------------------------------------------------------
 
 
-def _shares(num: int, endpoint: bool, name: str) -> Any:
-    """How far from start to stop each place is."""
+def _shares(start: Any, stop: Any, num: int, endpoint: bool, name: str) -> Any:
+    """How far from start to stop each place is, along a first axis."""
     if num < 0:
         raise ValueError(f"{name}: the number of samples must not be negative, got {num}")
-    return np.arange(num) / max(num - bool(endpoint), 1)
+    share = np.arange(num) / max(num - bool(endpoint), 1)
+    return share.reshape(-1, *[1] * max(np.ndim(start), np.ndim(stop)))
 
 
 @composed(np.linspace, complex=True)
@@ -278,12 +284,13 @@ def linspace(
     >>> mg.grad(lambda stop: mg.linspace(0.0, stop, 5).sum())(1.0)
     np.float64(2.5)
     """
+    kind = np.result_type(start, stop, 1.0)
     start, stop = np.multiply(start, 1.0), np.multiply(stop, 1.0)
-    share = _shares(num, endpoint, "linspace")
-    share = share.reshape(-1, *[1] * max(np.ndim(start), np.ndim(stop)))
+    share = _shares(start, stop, num, endpoint, "linspace")
     ans = start * (1 - share) + stop * share
-    if dtype is not None:
-        ans = (np.floor(ans) if np.dtype(dtype).kind in "iu" else ans).astype(dtype)
+    kind = kind if dtype is None else np.dtype(dtype)
+    if np.result_type(ans) != kind:
+        ans = (np.floor(ans) if kind.kind in "iu" else ans).astype(kind)
     ans = moveaxis(ans, 0, axis)
     steps = num - bool(endpoint)
     return (ans, (stop - start) / (steps if steps > 0 else math.nan)) if retstep else ans
@@ -334,10 +341,11 @@ def geomspace(
     Tensor([1., 2., 4.])
     """
     start, stop = np.multiply(start, 1.0), np.multiply(stop, 1.0)
-    share = _shares(num, endpoint, "geomspace")
-    share = share.reshape(-1, *[1] * max(np.ndim(start), np.ndim(stop)))
-    ans = moveaxis(start * np.power(stop / start, share), 0, axis)
-    return ans if dtype is None else ans.astype(dtype)
+    share = _shares(start, stop, num, endpoint, "geomspace")
+    ans = start * np.power(stop / start, share)
+    ans = moveaxis(np.where(share == 1, stop, ans), 0, axis)
+    kind = np.result_type(ans, np.float64) if dtype is None else dtype
+    return ans if np.result_type(ans) == kind else ans.astype(kind)
 
 
 # --- functions applied piece by piece --------------------------------------------------

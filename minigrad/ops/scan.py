@@ -151,6 +151,13 @@ def slices_of(array: Any, axis: Any, name: str) -> tuple[list[Any], int]:
     return [array[(*front, i)] for i in range(np.shape(array)[axis])], axis
 
 
+def promoted(ufunc: np.ufunc, x: Any) -> Any:
+    """``x`` in the dtype that ``ufunc`` of two such arrays has."""
+    none = np.empty(0, np.result_type(x))
+    kind = ufunc(none, none).dtype
+    return x if kind == none.dtype else np.multiply(x, 1).astype(kind)
+
+
 def _fold(ufunc: np.ufunc) -> Any:
     """``ufunc.reduce``: of the first two slices, of that and the third, and so on."""
     name = f"{ufunc.__name__}.reduce"
@@ -163,9 +170,11 @@ def _fold(ufunc: np.ufunc) -> Any:
         slices, axis = ([array], 0) if single else slices_of(array, axis, name)
         if not slices:
             raise ValueError(f"{name} needs at least one element along axis {axis}")
-        ans = functools.reduce(
-            implementations[ufunc], slices if initial is None else [initial, *slices]
-        )
+        if initial is not None:
+            slices = [initial, *slices]
+        elif len(slices) == 1:
+            slices = [promoted(ufunc, slices[0])]
+        ans = functools.reduce(implementations[ufunc], slices)
         return np.expand_dims(ans, axis) if keepdims and not single else ans
 
     return reduction
@@ -178,6 +187,8 @@ def _running(ufunc: np.ufunc) -> Any:
     def scan(array: Any, axis: int, dtype: Any = None) -> Any:
         refuse_keyword(name, "dtype", dtype)
         slices, axis = slices_of(array, axis, name)
+        if len(slices) == 1:
+            slices = [promoted(ufunc, slices[0])]
         steps = [*itertools.accumulate(slices, implementations[ufunc])]
         return np.stack(steps, axis=axis) if steps else array
 
@@ -209,8 +220,12 @@ def _segments(ufunc: np.ufunc) -> Any:
     return reduceat
 
 
+def _log_total(x: Any, **options: Any) -> Any:
+    return logsumexp(promoted(np.logaddexp, x), **options)
+
+
 REDUCTIONS: dict[np.ufunc, Any] = {
-    np.add: sum, np.multiply: prod, np.maximum: max, np.minimum: min, np.logaddexp: logsumexp,
+    np.add: sum, np.multiply: prod, np.maximum: max, np.minimum: min, np.logaddexp: _log_total,
     np.logical_and: np.all, np.logical_or: np.any,
 }  # fmt: skip
 SCANS: dict[np.ufunc, Any] = {np.add: cumsum, np.multiply: cumprod}

@@ -223,8 +223,8 @@ def cov(
         x = arrayed(x)
         if np.ndim(x) > 2:
             raise ValueError(f"cov takes at most two axes, the shape is {np.shape(x)}")
-        x = x if np.result_type(x).kind in "fc" else np.multiply(x, 1.0)
-        matrix = np.atleast_2d(x if dtype is None else x.astype(dtype))
+        kind = np.result_type(x, np.float64) if dtype is None else dtype
+        matrix = np.atleast_2d(x if np.result_type(x) == kind else np.multiply(x, 1).astype(kind))
         return matrix if rowvar or np.ndim(x) < 2 else matrix.T
 
     x = rows(m) if y is None else np.concatenate([rows(m), rows(y)])
@@ -233,7 +233,9 @@ def cov(
     weights: Any = None
     for w in (fweights, aweights):
         if w is not None:
-            weights = arrayed(w) if weights is None else weights * arrayed(w)
+            w = arrayed(w)
+            w = np.multiply(w, 1).astype(float) if np.result_type(w).kind == "f" else w
+            weights = w if weights is None else weights * w
     if weights is None:
         off, freedom = x - np.mean(x, axis=1, keepdims=True), n - ddof
         scaled = off
