@@ -302,6 +302,121 @@ function(
     ),
     [("grad[1:] += w[1:]", "grad += w", "grad += w", "only entry 0 is wrong")],
 )
+function(
+    """
+    class SkipGram:
+        def __init__(self, V, U):
+            self.params, self.grads = [V, U], [np.zeros_like(V), np.zeros_like(U)]
+        def forward(self, h, t):
+            V, U = self.params
+            self.h, self.t, self.e = h, t, V[h]
+            e = np.exp(self.e @ U.T)
+            self.p = e / e.sum(axis=1, keepdims=True)
+            return -np.mean(np.log(self.p[np.arange(len(t)), t]))
+        def backward(self):
+            V, U = self.params
+            ds = self.p.copy()
+            ds[np.arange(len(self.t)), self.t] -= 1
+            ds /= len(self.t)
+            dU = ds.T @ self.e
+            de = ds @ U
+            dV = np.zeros_like(V)
+            np.add.at(dV, self.h, de)
+            self.grads[0][...], self.grads[1][...] = dV, dU
+    """,
+    lambda m: mg.check_backward(
+        m.SkipGram(r(5, 3), r(5, 3, seed=1)), None, np.array([0, 2, 2, 4]), np.array([1, 3, 0, 2])
+    ),
+    [
+        ("np.add.at(dV, self.h, de)", "dV[self.h] = de", "dV[self.h]", "is assigned, not added up"),
+        ("de = ds @ U", "de = -ds @ U", "de", "sign is flipped"),
+    ],
+)
+function(
+    """
+    class BatchNorm:
+        def forward(self, x, gamma):
+            self.gamma, mu = gamma, x.mean(0)
+            self.xc = x - mu
+            self.std = np.sqrt(x.var(0) + 1e-5)
+            self.xn = self.xc / self.std
+            return gamma * self.xn
+        def backward(self, dout):
+            n = len(dout)
+            dgamma = (dout * self.xn).sum(0)
+            dxc = dout * self.gamma / self.std
+            dstd = -(dout * self.gamma * self.xc).sum(0) / self.std ** 2
+            dxc += self.xc * dstd / self.std / n
+            dmu = dxc.sum(0)
+            dx = dxc - dmu / n
+            return dx, dgamma
+    """,
+    lambda m: mg.check_backward(m.BatchNorm(), None, r(5, 3), r(3)),
+    [
+        ("dxc - dmu / n", "dxc - dmu", "dx =", "5 times what it should be"),
+        ("self.std ** 2", "self.std", "dstd", "self.std"),
+    ],
+)
+function(
+    """
+    def relu(z):
+        return np.where(z > 0, z, 0)
+    def forward(X, p):
+        c = {}
+        c['Z1'] = p['W1'] @ X + p['b1']
+        c['A1'] = relu(c['Z1'])
+        c['Z2'] = p['W2'] @ c['A1']
+        return np.sum(c['Z2'] ** 2) / (2 * X.shape[1]), c
+    def backward(X, p, c):
+        g = {}
+        dZ2 = c['Z2'] / X.shape[1]
+        g['dW2'] = dZ2 @ c['A1'].T
+        dZ1 = (p['W2'].T @ dZ2) * (c['Z1'] > 0)
+        g['dW1'] = dZ1 @ X.T
+        g['db1'] = np.sum(dZ1, axis=1, keepdims=True)
+        return g
+    """,
+    lambda m: mg.check_backward(
+        m.forward, m.backward, r(3, 5), {"W1": r(4, 3), "b1": r(4, 1), "W2": r(2, 4)}
+    ),
+    [
+        ("@ c['A1'].T", "@ c['Z1'].T", "g['dW2']", r"c\['Z1'\] stands where c\['A1'\] belongs"),
+        (
+            "np.sum(dZ1, axis=1, keepdims=True)",
+            "np.full((4, 1), dZ1.sum())",
+            "g['db1']",
+            "over all axes where axis 1",
+        ),
+    ],
+)
+function(
+    """
+    def forward(xs, h0, Wx, Wh):
+        hs = [h0]
+        for x in xs:
+            hs.append(np.tanh(x @ Wx + hs[-1] @ Wh))
+        return hs[-1], (xs, hs, Wx, Wh)
+    def backward(dh, cache):
+        xs, hs, Wx, Wh = cache
+        dWx, dWh, dxs = np.zeros_like(Wx), np.zeros_like(Wh), np.zeros_like(xs)
+        for t in range(len(xs) - 1, -1, -1):
+            da = dh * (1 - hs[t + 1] ** 2)
+            dWx += np.outer(xs[t], da)
+            dWh += np.outer(hs[t], da)
+            dxs[t] = Wx @ da
+            dh = Wh @ da
+        return dxs, dh, dWx, dWh
+    """,
+    lambda m: mg.check_backward(m.forward, m.backward, r(3, 2), r(4), r(2, 4), r(4, 4)),
+    [
+        (
+            "dWh += np.outer(hs[t], da)",
+            "dWh += np.outer(hs[t + 1], da)",
+            "dWh +=",
+            "one step too late",
+        )
+    ],
+)
 CASES = [(k, s) for k, (_, _, slips) in enumerate(FUNCTIONS) for s in [None, *range(len(slips))]]
 
 
@@ -353,6 +468,14 @@ def test_names_that_end_in_an_underscore_and_long_names_in_latex() -> None:
     s_ = lam * np.sum(v**2)
     assert mg.check_derivation(s_, {"ds_/dv": 2 * lam * v.data}).ok
     assert mg.check_derivation(s_, {r"\nabla_v s_": r"2 lam v"}).ok
+
+
+def test_a_step_that_forgets_the_decay() -> None:
+    w = leaf([1.0, -0.5])
+    data, decay = np.sum(np.sin(w)), 0.05 * np.sum(w**2)
+    L = data + decay
+    report = mg.check_derivation(L, {"w - 0.1*dL/dw": w.data - 0.1 * np.cos(w.data)})
+    assert report.first_error.remark == "the path through decay is missing"
 
 
 def test_another_entry_is_named() -> None:

@@ -255,7 +255,7 @@ class Grading(Forward):
                 note = f"it follows from the same slip in {slip.place} as your {slip.q.text}"
                 return Judged("carried", None, note)
         searches = [self.search(q, b) for b in [*options[:LIKELY], Base(NOTHING, [], exact)]]
-        diagnosis = diagnose(searches, plainly=update)
+        diagnosis = diagnose(searches, plainly=update and bool(first))
         if not update and q.fits and q.index is None and not options:
             made = next((s.hit.edits for s in searches if s.hit is not None), None)
             self.slips += [

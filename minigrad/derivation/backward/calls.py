@@ -10,7 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType, MethodType
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 from minigrad.derivation.backward.recorder import Patched, recorded_writes, same_chance
 from minigrad.derivation.backward.watch import Watch, watching
 from minigrad.errors import is_user, label
-from minigrad.reading.names import Scope
+from minigrad.reading.names import Scope, held
 from minigrad.tensor import Tensor, wrap
 
 CHECK = "check_backward"
@@ -232,6 +232,17 @@ class Variables:
                 self.meet(f"self.{key}", v, depth - 1)
 
 
+def own_names(scopes: list[Scope]) -> list[Scope]:
+    """The scopes, without the helpers' names for what the function itself holds somewhere."""
+    inside = held(scopes[0].variables, True) if scopes else ()
+    kept = {t.node for _, t in inside if isinstance(t, Tensor)}
+    return scopes[:1] + [
+        replace(s, variables={n: v for n, v in s.variables.items()
+                              if not isinstance(v, Tensor) or v.node not in kept})
+        for s in scopes[1:]
+    ]  # fmt: skip
+
+
 class Check:
     """One check being run."""
 
@@ -340,7 +351,7 @@ class Check:
         with recorded_writes(), watching(seen.choose):
             result = forward(*args)
         runs.outputs = self.outputs(result)
-        runs.variables, runs.scopes = seen.found, list(seen.scopes.values())[::-1]
+        runs.variables, runs.scopes = seen.found, own_names(list(seen.scopes.values())[::-1])
         self._kept = result, args, instance
         return runs
 

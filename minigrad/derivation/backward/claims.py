@@ -94,7 +94,9 @@ class Collector:
         found = [c for path, made in generations.items() for c in self.of(path, made, every_pass)]
         self.returns(found, len(events))
         for claim in found:  # a layer hands out the gradients of its parameters as attributes
-            if claim.path.startswith("self.") and self.first_of(claim) in self.inputs:
+            own = claim.path.startswith("self.") or self.runs.answer is None
+            last = claim.order == max(c.order for c in found if c.path == claim.path)
+            if own and last and self.first_of(claim) in self.inputs:
                 claim.returned = True
         found.sort(key=lambda c: c.order)
         for claim in found:
@@ -119,8 +121,7 @@ class Collector:
         meaning = self.namer.meaning(path, self.aliases)
         if meaning is None:
             return
-        versions = [t.node for t in self.namer.variables.get(meaning.variable, [])]
-        versions = [n for n in versions if n in self.flows.total]
+        versions = self.versions(meaning.variable, made[-1][-1][1].after)
         if path in self.runs.upstream:  # set again: a claim where more than that arrives
             above = self.runs.upstream[path]
             versions = [n for n in versions if not close(above, self.flows.total[n])]
@@ -150,6 +151,17 @@ class Collector:
             else:
                 claim.whole = False
                 yield claim
+
+    def versions(self, variable: str, value: Any) -> list[AnyNode]:
+        """The values that a variable had; of several of that name, the one of its shape."""
+        found: list[AnyNode] = []
+        for name in self.namer.alike(variable):
+            nodes = [t.node for t in self.namer.variables[name]]
+            nodes = [n for n in nodes if n in self.flows.total]
+            if any(np.shape(self.flows.total[n]) == np.shape(value) for n in nodes):
+                return nodes
+            found = found or nodes
+        return found
 
     def version(self, versions: list[AnyNode], value: Any, made: int, j: int) -> AnyNode:
         """Which of the values that a variable had: the one that fits, or by the order of a loop."""
@@ -274,7 +286,8 @@ class Collector:
     def first_of(self, claim: Claim) -> AnyNode | None:
         """What the variable that a claim is called after was at first."""
         meant = self.namer.meaning(claim.path, self.aliases)
-        return self.namer.variables[meant.variable][0].node if meant else None
+        nodes = self.versions(meant.variable, claim.value) if meant else []
+        return nodes[0] if nodes else None
 
     # --- parts -------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from minigrad.tensor import Tensor, apply, wrap
 
 RIGHT, WRONG = ("correct", "rounded"), ("wrong", "carried")
 ROUNDS = 6
+VAGUEST = ("other", "entries")
 VAGUE = ("other", "entries", "sign", "factor")
 """Causes that say less than what is wrong with the line that writes into an array."""
 
@@ -244,6 +245,7 @@ class Judge:
             odd += [c for c in active if c.row.verdict == "wrong" and not c.returned
                     and c not in odd and c.row.diagnosis.kind == "other"
                     and self.collector.cut_out(c)]  # fmt: skip
+            odd = odd or self.misled(active)
             if not odd:
                 break
             self.unread += odd
@@ -257,6 +259,31 @@ class Judge:
                 if not claim.note and (vague or cause.kind == "other"):
                     claim.note = self.written_wrongly(claim)
         return active
+
+    def misled(self, active: list[Claim]) -> list[Claim]:
+        """The first wrong claim, where less is wrong without it, and explained.
+
+        A student may divide a sum in another way than the forward function, and call a
+        part of it what the forward function has a value for, or give it another sign.
+        """
+        wrong = [c for c in active if c.row.verdict == "wrong"]
+        if not wrong or wrong[0].returned:
+            return []
+        first = wrong[0]
+        if first.row.diagnosis.kind not in VAGUEST and not (
+            any(c.row.verdict == "wrong" for c in self.below(first, active))
+        ):
+            return []
+        kept = [(c, c.row, c.key) for c in active]
+        rest = [c for c in active if c is not first]
+        self.grade(rest)
+        then = [c for c in rest if c.row.verdict == "wrong"]
+        explained = bool(then) and then[0].row.diagnosis.kind not in (*VAGUEST, "shape")
+        if explained and (len(then) < len(wrong) or first.row.diagnosis.kind in VAGUEST):
+            return [first]
+        for c, row, key in kept:
+            c.row, c.key = row, key
+        return []
 
     def telling(self, claim: Claim) -> bool:
         """Whether it says something that a gradient is right: it is returned, and not zero."""

@@ -14,6 +14,8 @@ FORMS = [re.compile(p) for p in (
     r"grad(?:ient)?_?(.+)", r"(.+?)_?(?:grad|gradient|bar|adj)",
 )]  # fmt: skip
 """Ways to name the gradient of ``(.+)``."""
+ALL = {"grad", "grads", "gradient", "gradients"}
+"""Names of what holds gradients, and not of the gradient of ``s``."""
 
 
 def last_part(path: str) -> tuple[str, str]:
@@ -25,7 +27,7 @@ def last_part(path: str) -> tuple[str, str]:
 def readings(path: str) -> list[str]:
     """The names of which ``path`` may be the gradient."""
     name, inside = last_part(path)
-    found = [m[1] for form in FORMS if (m := form.fullmatch(name))]
+    found = [m[1] for form in FORMS if (m := form.fullmatch(name)) and name not in ALL]
     if inside and re.search(r"grad|^d", last_part(inside)[0]):
         found.append(name)  # grads['W1']
     return found
@@ -93,6 +95,10 @@ class Namer:
             if known and (len(known) == 1 or len(nodes) == 1):
                 return known[0]
         return None
+
+    def alike(self, variable: str) -> list[str]:
+        """A variable, and others that are called the same: ``e`` and ``self.e``."""
+        return [variable, *(n for n in self._short[last_part(variable)[0]] if n != variable)]
 
     def wanted(self, path: str) -> bool:
         """Whether ``path`` may mean a gradient: of what is told when all names are known."""

@@ -300,6 +300,11 @@ def wrongly_summed(s: Search) -> Found:
                     f"what arrives at {name} is summed over {axis_words(axes)} where "
                     f"{axis_words(right)} belongs",
                 )  # fmt: skip
+        if len(right) < len(out):
+            yield (
+                s.edited({(node, i): whole}),
+                f"what arrives at {name} is summed over all axes where {axis_words(right)} belongs",
+            )
         for end, which in ((0, "first"), (-1, "last")):
             edit = picked(right, end)
             yield (
@@ -342,6 +347,11 @@ def summed_over(axes: tuple[int, ...]) -> Edit:
 
 def alone(axes: tuple[int, ...], everywhere: bool) -> Edit:
     return lambda g, call: one_term(call(g), axes, call, everywhere)
+
+
+def whole(g: Any, call: Call) -> Any:
+    """The sum over all axes, for each entry alike."""
+    return np.full(np.shape(call.args[call.i]), np.sum(call(g)))
 
 
 def picked(axes: tuple[int, ...], end: int) -> Edit:
