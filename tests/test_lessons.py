@@ -125,6 +125,15 @@ def test_answers_are_graded_with_their_cause(
         assert found == expected
 
 
+def test_an_answer_is_judged_alone(show: Any) -> None:
+    """What was said of the last one does not stand beside it."""
+    tab = show(neuron(), "predict")
+    question(tab, "What is z?")
+    assert verdict(tab, "0.25").startswith("Right")
+    assert verdict(tab, "z") == "That is z; sigmoid is still to be applied."
+    assert "Right" not in tab.locator("#lesson").inner_text()
+
+
 def test_nothing_is_given_away_before_it_is_asked(show: Any) -> None:
     tab = show(neuron(), "predict")
     question(tab, "What is a?")

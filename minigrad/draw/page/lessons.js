@@ -146,6 +146,7 @@ function ask() {
     const { right, words } = judged(input.value, q);
     verdict.textContent = right ? `Right: ${number(nd.dataOf(q.truth)[q.entry], 6)}` : words;
     verdict.className = `verdict ${right ? "right" : "wrong"}`;
+    lesson.querySelector(".before")?.remove(); // which was said of the last answer
     if (right) advance(verdict.textContent);
   });
   show.addEventListener("click", () => advance());
