@@ -260,12 +260,15 @@ def test_a_label_that_is_left_out_is_an_error(
 @pytest.mark.parametrize(
     ("kind", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")]
 )
-def test_by_package(kind: str, start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_package(
+    kind: str, start: bytes, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("pygraphviz")
     monkeypatch.setattr(layout.shutil, "which", lambda name: None)
     drawing = mg.draw(L)
     made = layout.render(drawing.dot, kind)
     assert made.startswith(start)
+    assert capfd.readouterr().err == ""  # of its fonts, for instance
 
 
 # --- files, notebooks, windows ---------------------------------------------------------

@@ -7,8 +7,22 @@ bring Graphviz along.  Where there is neither, ``scene`` lays the picture out.
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from importlib import import_module
 from typing import Any
+
+PROGRAM = """
+import sys
+import pygraphviz
+
+graph, kind = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode()), sys.argv[1]
+svg = graph.draw(format="svg", prog="dot")
+sys.stdout.buffer.write(b"%d\\n" % len(svg) + svg)
+if kind != "svg":
+    sys.stdout.buffer.write(graph.draw(format=kind, prog="dot"))
+"""
+"""Lays out what it reads: the length of the SVG, that, and what else is asked for."""
 
 
 class LayoutError(RuntimeError):
@@ -30,9 +44,8 @@ def render(dot: str, kind: str) -> bytes:
     """
     if shutil.which("dot") is not None:
         return _by_program(dot, kind)
-    package = _pygraphviz()
-    if package is not None:
-        return _by_package(package, dot, kind)
+    if _pygraphviz() is not None:
+        return _by_package(dot, kind)
     raise LayoutError(
         "draw: there is no Graphviz to lay the picture out: install it on the system "
         "(apt install graphviz, brew install graphviz, https://graphviz.org/download/), "
@@ -58,15 +71,20 @@ def _pygraphviz() -> Any:
         return None
 
 
-def _by_package(package: Any, dot: str, kind: str) -> bytes:
-    try:
-        graph = package.AGraph(string=dot)
-        svg: bytes = graph.draw(format="svg", prog="dot")
-        # A label that it cannot read it leaves out, with a word on stderr and no error.
-        labelled = sum(b"<text" in part for part in svg.split(b'<g id="'))
-        if labelled != dot.count("label=<"):
-            raise ValueError("it left out a label that it could not read")
-        made: bytes = svg if kind == "svg" else graph.draw(format=kind, prog="dot")
-    except Exception as error:
-        raise LayoutError(f"draw: pygraphviz could not lay the picture out: {error}") from error
-    return made
+def _by_package(dot: str, kind: str) -> bytes:
+    """In a process of its own: what its libraries say on stderr stays there."""
+    command = [sys.executable, "-c", PROGRAM, kind]
+    done = subprocess.run(command, input=dot.encode(), capture_output=True, check=False)
+    length, _, blobs = done.stdout.partition(b"\n")
+    if done.returncode or not length.isdigit():
+        words = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise LayoutError(f"draw: pygraphviz could not lay the picture out: {''.join(words)}")
+    svg, made = blobs[: int(length)], blobs[int(length) :]
+    # A label that it cannot read it leaves out, with a word on stderr and no error.
+    labelled = sum(b"<text" in part for part in svg.split(b'<g id="'))
+    if labelled != dot.count("label=<"):
+        raise LayoutError(
+            "draw: pygraphviz could not lay the picture out: it left out a label that it could "
+            "not read"
+        )
+    return made or svg

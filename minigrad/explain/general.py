@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from minigrad.explain.ledger import Chart
 from minigrad.explain.markup import code_span
 from minigrad.explain.report import LAST, ROWS, Explanation
 from minigrad.reading.names import Scope, elsewhere, is_tensor, names
+from minigrad.reading.purity import bound
 from minigrad.reading.wording import visible
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
@@ -158,7 +160,9 @@ def general(made: Any, examples: Any = None) -> General:
     parameters = inspect.signature(f).parameters.values()
     called = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     free = [p.name for p in parameters if p.default is p.empty and p.name in called]
-    tried = enlarged(examples, f) if examples is not None else guesses(free, f)
+    alone = examples is not None and not isinstance(examples, list | tuple)
+    given = [examples] if alone else examples  # of a function of one argument
+    tried = enlarged(given, f) if given is not None else guesses(free, f)
     for arrays in tried:
         run = attempted(f, called, arrays, wanted)
         if run is not None:
@@ -234,6 +238,7 @@ def guesses(called: list[str], f: Any) -> Iterator[list[Any]]:
         return
     m, n, k, *_ = lengths_for(f)
     shapes: list[tuple[int, ...]] = [(), (m,), (n,), (m, n), (n, k), (m, k), (k,), (n, n)]
+    shapes += [s for s in captured_shapes(f) if len(called) < 3 and s not in shapes]
     rng = np.random.default_rng(0)
     mixed = {
         s: rng.normal(size=s) / 10 if len(s) > 1 else rng.uniform(0.2, 0.9, size=s) for s in shapes
@@ -249,7 +254,21 @@ def guesses(called: list[str], f: Any) -> Iterator[list[Any]]:
 
     for choice in sorted(itertools.product(shapes, repeat=len(called)), key=strangeness):
         for known in (mixed, positive):
-            yield [known[s] if s else float(known[s]) for s in choice]
+            arrays = [known[s] if s else float(known[s]) for s in choice]
+            yield arrays
+            if len(called) > 1 and choice[-1] == (m,):  # labels come last
+                yield [*arrays[:-1], rng.integers(0, 2, m)]
+
+
+def captured_shapes(f: Any) -> list[tuple[int, ...]]:
+    """Shapes that fit arrays which ``f`` reads and is not given."""
+    if not isinstance(f, FunctionType):
+        return []
+    held, code = bound(f), f.__code__
+    read = [held[name] for name in (*code.co_names, *code.co_freevars) if name in held]
+    arrays = [x for x in read if isinstance(x, np.ndarray) or is_tensor(x)]
+    sides = sorted({n for x in arrays for n in np.shape(getattr(x, "_value", x))})[:4]
+    return [*((n,) for n in sides), *itertools.product(sides, repeat=2)]
 
 
 def enlarged(examples: Any, f: Any) -> Iterator[list[Any]]:

@@ -79,6 +79,8 @@ def latex_value(value: str) -> str:
     return value.replace("…", r"\ldots")
 
 
+GAP = '<mspace width="1em"/>'
+"""Between a formula and its reason, where a line may be broken."""
 SIGNS = {"σ": r"\sigma ", "′": "'", "√u": r"\sqrt{u}", "²": "^{2}"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from minigrad.explain.markup import CSS, folded, math, matrix
+from minigrad.explain.markup import CSS, GAP, folded, math, matrix
 from minigrad.writing.styles import MATHML
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ def page(explanation: Explanation) -> str:
         if row is not None and not number:
             number = html.escape(row.number)
         if row is None and not number:  # a line of the closed form
+            formula, gap, reason = right.rpartition(GAP)
+            if gap:
+                sides = f"{math(f'<mo>=</mo>{formula}')} {math(f'{GAP}{reason}')}"
             wide = f'<td colspan="{len(heads) - 1}">{sides}</td>'
             body.append(f"<tr><td>{math(left)}</td>{wide}</tr>")
             continue

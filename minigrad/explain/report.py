@@ -15,6 +15,7 @@ import numpy as np
 from minigrad.explain.closed import Step as Closed
 from minigrad.explain.ledger import Chart, step_text
 from minigrad.explain.markup import (
+    GAP,
     cell,
     code_span,
     in_words,
@@ -361,7 +362,7 @@ class Explanation:
         for v in self.chained_wrt if chart.chained else chart.wrt:
             left = self._ratio(chart.output, v, style)
             found.append((left, "", short(chart.gradients[v]), None))
-        space = r" \quad " if style is LATEX else '<mspace width="1em"/>'
+        space = r" \quad " if style is LATEX else GAP
         for v in chart.wrt if self.simplify else ():
             left = self._ratio(chart.output, v, style)
             steps = self.closed[chart.called(v)]

@@ -61,6 +61,8 @@ def statements(filename: str, function: str, first: int) -> list[Statement]:
 @functools.lru_cache(maxsize=256)
 def _statements(source: str, function: str, first: int) -> list[Statement]:
     tree = function_tree(source, function, first)
+    if isinstance(tree, ast.Lambda):  # which returns what it is
+        tree = ast.Module([ast.copy_location(ast.Return(tree.body), tree.body)], [])
     found = _assignments(tree) if tree is not None else ()
     return [_statement(part, source, loops) for part, loops in found]
 
