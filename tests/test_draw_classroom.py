@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.draw import Exploration, Picture
+from minigrad.draw import Drawing, Exploration, Picture
 from minigrad.draw.boxes import view
 from test_draw_explore import lstm
 from test_explorer import Shown, browser, one_neuron, show
@@ -103,6 +103,13 @@ def test_all_of_it_is_in_sight(show: Shown, graph: Any, screen: Any, scheme: str
         assert tab.locator("#map").is_visible()
         tab.get_by_role("button", name="Fit").click()
         assert tab.evaluate(LOOKED_AT)["outside"] == 0
+
+
+def test_slices_are_what_the_user_wrote_in_every_form() -> None:
+    picture = lstm()
+    drawn = Drawing(picture, collapse=False)
+    for made in (drawn.dot, drawn.svg, str(drawn)):
+        assert "g[:, 3:6]" in made.replace("\xa0", " ") and "getitem" not in made
 
 
 def test_a_saved_notebook_keeps_the_page() -> None:

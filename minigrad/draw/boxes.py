@@ -410,6 +410,13 @@ def caption(v: Vertex, args: Sequence[Term]) -> Term:
     return Term(f"{v.op}({', '.join(a.code for a in args)})")
 
 
+def operation(v: Vertex) -> str:
+    """What is shown of the operation: its name, of entries the slice that picks them."""
+    if v.node is None or v.node.op is not ops.elements or not v.inputs:
+        return v.op
+    return f"{v.inputs[0].source.name}[{index(v)}]"
+
+
 def index(v: Vertex) -> str:
     """What stands between the brackets: as the user wrote it, else the index itself, ``:, 15:``."""
     written = v.picture.subscripts.get(v.id) if v.picture.subscripts else None

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from minigrad.draw.boxes import Arrow, Box, Item, View
+from minigrad.draw.boxes import Arrow, Box, Item, View, operation
 from minigrad.draw.picture import Vertex
 from minigrad.draw.routes import Link, chains
 from minigrad.draw.values import number, partial, shape_of, shown, spread, summary
@@ -151,7 +151,7 @@ def _heading(item: Item) -> list[str]:
     name = f"<B>{text(item.name, 40)}</B>"
     if not item.named and item.kind != "output":
         name = f'<FONT COLOR="{QUIET}">{text(item.name, 40)}</FONT>'
-    return [f"{name}\u00a0= <I>{text(item.op)}</I>" if item.op else name]
+    return [f"{name}\u00a0= <I>{text(operation(item), 40)}</I>" if item.op else name]
 
 
 def gradient(vertex: Vertex) -> list[str]:

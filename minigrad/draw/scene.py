@@ -13,7 +13,7 @@ from textwrap import wrap
 
 from minigrad.draw import dot
 from minigrad.draw.arrange import LANE, Layer, Link, Plan, Spot, arranged
-from minigrad.draw.boxes import Arrow, Box, Item, View
+from minigrad.draw.boxes import Arrow, Box, Item, View, operation
 from minigrad.draw.picture import Vertex
 from minigrad.draw.theme import DARK, INK, PAPER
 from minigrad.draw.values import summary
@@ -309,7 +309,9 @@ def _face(item: Item, values: bool, gradients: bool) -> Face:
     elif item.kind == "constant" and not item.named:
         return [(dot.clean(line), "", False, "name") for line in summary(item.value)]
     else:
-        name = dot.clean(item.name, 40) + (f" = {dot.clean(item.op)}" if item.op else "")
+        name = dot.clean(item.name, 40) + (
+            f" = {dot.clean(operation(item), 40)}" if item.op else ""
+        )
         known = item.named or item.kind == "output"
         lines = [(name, "" if known else dot.QUIET, known, "name")]
     if vertex is not None and values:

@@ -6,7 +6,7 @@ lines lead along the highlighted paths.
 
 from __future__ import annotations
 
-from minigrad.draw.boxes import Arrow, Item, View
+from minigrad.draw.boxes import Arrow, Item, View, operation
 from minigrad.draw.dot import caption, clean, gradient, label
 from minigrad.draw.picture import Vertex
 from minigrad.draw.values import summary
@@ -72,7 +72,7 @@ def _line(item: Item, values: bool, gradients: bool) -> str:
     vertex = item if isinstance(item, Vertex) else item.exit
     if isinstance(item, Vertex):
         constant = item.kind == "constant" and not item.named
-        parts = [_name(item) if not item.op else f"{_name(item)} = {clean(item.op)}"]
+        parts = [_name(item) if not item.op else f"{_name(item)} = {clean(operation(item), 40)}"]
         if constant:
             return "  ".join(summary(item.value))
         if item.kind == "leaf":
