@@ -26,6 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
+from minigrad.tree import flatten
 
 SCALE = 2.0
 TABLE = np.array([1.0, 2.0])
@@ -586,3 +587,50 @@ def test_whole_numbers_beside_results_stay_whole() -> None:
         got = step(x)
         assert got == (2 * x, 3, True, "three", None)
         assert [type(part) for part in got] == [float, int, bool, str, type(None)]
+
+
+def test_what_a_function_keeps_for_later_may_change_as_well() -> None:
+    class Table:
+        def __init__(self) -> None:
+            self.start = 2.0
+
+        @functools.cached_property
+        def scale(self) -> float:
+            return self.start * 2
+
+    table = Table()
+    f = mg.compile(lambda x: x * table.scale)
+    assert f(3.0) == 12
+    table.__dict__["scale"] = 10.0
+    assert f(3.0) == 30
+
+
+def test_a_look_that_the_function_forgives_is_refused_all_the_same() -> None:
+    def f(x: Any) -> Any:
+        try:
+            return x if x > 0 else -x
+        except TypeError:
+            return 100 * x
+
+    with pytest.raises(TypeError, match=r"bool\(\) of x > 0 would fix its value"):
+        mg.compile(f)(1.0)
+
+
+TYPES = {
+    "isinstance": lambda x: x * 2 if isinstance(x, float | np.ndarray) else x * 3,
+    "type": lambda x: x * 2 if type(x) is np.ndarray else x * 3,
+    "structure": lambda x: {"x": x} if isinstance(x, np.ndarray) else x,
+}
+
+
+@pytest.mark.parametrize("f", TYPES.values(), ids=TYPES)
+def test_functions_that_look_at_types_are_called_as_they_are(f: Any) -> None:
+    compiled, x = mg.compile(f), np.ones(2)
+    with pytest.warns(RuntimeWarning, match="looks at the types of its arguments"):
+        first = compiled(x)
+    for got in (first, compiled(x)):
+        assert type(got) is type(f(x))
+        np.testing.assert_array_equal(flatten(got)[0], flatten(f(x))[0])
+    right = mg.compile(lambda x: x * 2 if isinstance(x, object) else x)
+    np.testing.assert_array_equal(right(x), 2 * x)
+    assert right.source  # a look that changes nothing does no harm

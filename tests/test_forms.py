@@ -507,3 +507,25 @@ def test_whole_numbers_in_named_tuples_change() -> None:
     step = mg.compile(lambda a: a.w * 1.0 + a.b)
     for k in (1, 2, 4, 8):
         assert step(a=Pair(0.5 * k, 2 * k)) == 0.5 * k + 2 * k
+
+
+def test_functions_may_go_through_keywords_and_dicts_in_order() -> None:
+    def weighted(d: Any) -> Any:
+        return sum((i + 1) * v for i, v in enumerate(d.values()))
+
+    by_keywords, by_dict = mg.compile(lambda **k: weighted(k)), mg.compile(weighted)
+    for _ in range(2):
+        for parts, want in (({"a": 1.0, "b": 2.0}, 5), ({"b": 2.0, "a": 1.0}, 4)):
+            assert by_keywords(**parts) == want
+            assert by_dict(parts) == want
+            assert by_dict(collections.OrderedDict(parts)) == want
+
+
+def test_constants_beside_single_numbers_are_returned_as_they_are() -> None:
+    whole, table = np.int32(-2), np.array([1.0, 2.0])
+    f = mg.compile(lambda x: (x * 2, whole, table * 3, np.float32(1)))
+    for _ in range(2):
+        got = f(1.5)
+        assert got[0] == 3 and type(got[1]) is np.int32 and type(got[3]) is np.float32
+        np.testing.assert_array_equal(got[2], [3, 6])
+        got[2][0] = 0  # it is the caller's

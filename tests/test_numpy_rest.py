@@ -222,3 +222,17 @@ def test_rounding_inside_is_inconclusive() -> None:
     wrong = mg.defop("off", np.sin, [lambda g, ans, x: g * np.cos(x) * 1.5])
     rounded_wrong = lambda x: np.sum(wrong(x.astype(np.float32)).astype(float))
     assert mg.gradcheck(rounded_wrong, np.array([0.3, 0.4])).verdict == "wrong"
+
+
+@pytest.mark.parametrize("name", ["quantile", "nanquantile", "percentile", "nanpercentile"])
+@pytest.mark.parametrize("method", ["lower", "inverted_cdf", "averaged_inverted_cdf", "linear"])
+def test_quantiles_have_the_dtypes_of_numpys(name: str, method: str) -> None:
+    f = getattr(np, name)
+    for dtype in ("u1", "i8", "f2", "f4", "f8"):
+        x = np.array([[3, 1, 2, 9], [4, 0, 7, 7]]).astype(dtype)
+        for options in ({}, {"axis": 1, "keepdims": True}):
+            want = f(x, 0.5, method=method, **options)
+            got = f(mg.Tensor(x), 0.5, method=method, **options)
+            got = getattr(got, "data", got)
+            np.testing.assert_array_equal(got, want)
+            assert got.dtype == want.dtype

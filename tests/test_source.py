@@ -454,3 +454,12 @@ def test_own_ops_are_printed_with_what_they_call() -> None:
 
 
 SLOPE = 0.25
+
+
+def test_doubles_beside_single_precision_stay_doubles_in_calls() -> None:
+    op = mg.defop("pulled", lambda x, y: np.tanh(x - y), [lambda g, ans, x, y: g, None])
+    program = mg.trace(lambda x: op(x, np.float64(2.0)), np.float32(0.5))
+    assert "np.float64(2.0)" in program.source
+    scope: dict[str, Any] = {}
+    exec(program.source, scope)
+    assert scope[program.name](np.float32(0.5)).dtype == np.float64

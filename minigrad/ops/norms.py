@@ -38,7 +38,7 @@ def reach(x: Any, length: Any, /, *, ord: float = 2, axis: Any = None) -> Any:
         return length
     if in_memory:
         c = unit(x, axis)
-        known = c * power_norm.forward(x / c, ord=ord, axis=axis, keepdims=True)
+        known = c * p_norm(x / c, ord=ord, axis=axis, keepdims=True)
         length = np.reshape(known, np.shape(length))
     return np.where(length == 0, 1.0, length)
 
@@ -62,7 +62,7 @@ def direction(x: Any, length: Any, /, *, ord: float = 2, axis: Any = None) -> An
         return x / length
     if in_memory:  # the norm of x is that of x / c, times c
         x = x / unit(x, axis)
-        length = power_norm.forward(x, ord=ord, axis=axis, keepdims=np.ndim(length) > 0)
+        length = p_norm(x, ord=ord, axis=axis, keepdims=np.ndim(length) > 0)
     return x / np.where(length == 0, 1.0, length)
 
 
@@ -92,19 +92,21 @@ def ordinary(length: Any, ord: float) -> bool:
     return bool(np.all((length > least) & (length < math.inf)))
 
 
-@primitive(
-    vjps=(power_norm_rule,),
-    name="linalg.vector_norm",
-    fresh=True,
-    complex=True,
-    half_square=(half_square_rule,),
-)
-def power_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
+def p_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
     """``(Σ |x|^p)^(1/p)``."""
     if ord == 2:
         squares = np.real(x * np.conj(x)) if is_complex(x) else x * x
         return np.sqrt(np.sum(squares, axis=axis, keepdims=keepdims))
     return np.sum(np.abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+
+
+power_norm: Op = primitive(
+    vjps=(power_norm_rule,),
+    name="linalg.vector_norm",
+    fresh=True,
+    complex=True,
+    half_square=(half_square_rule,),
+)(p_norm)
 
 
 def floating(x: Any) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad.graph import modes, tracing
 from minigrad.program.places import Place, same
-from minigrad.program.trace import arguments, fixed_names, is_input
+from minigrad.program.trace import arguments, fixed_names, is_input, signature_of
 from minigrad.program.tracer import LARGEST
 from minigrad.program.tracer import WHOLE_TYPES as WHOLE
 from minigrad.reading.names import is_a
@@ -38,6 +38,8 @@ class Form:
     ----------
     named : dict
         The arguments by name.
+    gathered : list of str
+        Keywords that are no parameters, in order.
     fixed : set of str
         Which of them are static.
     key : tuple
@@ -59,6 +61,7 @@ class Form:
 
     named: dict[str, Any]
     keywords: list[Any]
+    gathered: list[str]
     fixed: set[Any]
     key: tuple[Any, ...]
     firm: tuple[Any, ...]
@@ -88,6 +91,10 @@ class Form:
             self.inputs[name] = []
             keys.append((name, tuple(self.describe(value, name, name))))
         keys.sort(key=lambda item: item[0])
+        known = {p.name for p in signature_of(f)}
+        self.gathered = [name for name in kwargs if name not in known]
+        if len(self.gathered) > 1:  # in which order a function may go through them
+            keys.append(("", tuple(self.gathered)))
         self.key = tuple(keys)
         self.firm = tuple((name, tuple(map(firm, parts))) for name, parts in keys)
         self.pattern = (self.positional, *self.keywords, *self.types)
@@ -139,6 +146,8 @@ class Form:
         """The entry's parameters, its tests, and what is done with inputs before the run."""
         n = len(self.keywords)
         tests = ["not _more", f"len(_named) == {n}" if n else "not _named"]
+        if len(self.gathered) > 1:
+            tests.append(f"(*_named,) == {bind(tuple(self.keywords))}")
         moves: list[str] = []
         places = {}
         for i, name in enumerate(self.named):
@@ -194,6 +203,8 @@ class Writer:
         fields = children_are_fields(x)
         if not fields:
             self.tests.append(f"len({here}) == {len(parts)}")
+        if isinstance(x, dict) and len(parts) > 1:  # in which order a function may go through it
+            self.tests.append(f"(*{here},) == {self.bind(tuple(key for key, _ in parts))}")
         for key, part in parts:
             if fields:
                 self.test(part, f"{here}.{key}", f"{path}.{key}", name)

@@ -136,8 +136,8 @@ def elsewhere(program: Program, leaves: Sequence[Any]) -> Iterator[list[Any]]:
         yield [moved(x, rng, special) for x in leaves]
 
 
-NEAR: list[Any] = [0.0, -0.0, 1.0, -1.0, 0.5]
-FAR: list[Any] = [0.0, -0.0, np.inf, -np.inf, np.nan, "max", "tiny", "smallest_subnormal"]
+NEAR: tuple[Any, ...] = (0.0, -0.0, 1.0, -1.0, 0.5)
+FAR: tuple[Any, ...] = (0.0, -0.0, np.inf, -np.inf, np.nan, "max", "tiny", "smallest_subnormal")
 
 
 BLAS = frozenset({ops.matmul, ops.einsum, ops.convolve})
@@ -149,13 +149,23 @@ def moved(x: Any, rng: np.random.Generator, special: Sequence[Any]) -> Any:
     x = doubled(x)
     if not isinstance(x, np.floating | np.ndarray) or x.dtype.kind != "f" or x.itemsize > 8:
         return x
-    kind = np.finfo(x.dtype)
-    values = [getattr(kind, c) if isinstance(c, str) else c for c in special]
-    values = [c**0.25 if c == kind.max else c for c in values]  # products of some are finite
-    drawn = np.array(values, x.dtype)[rng.integers(len(values), size=x.shape)]
+    values = numbers(x.dtype, special)
+    if not x.shape:  # without the price of arrays
+        c, d, e = rng.random(3).tolist()
+        with np.errstate(all="ignore"):
+            return x * x.dtype.type(6 * d - 3) if c < 0.6 else values[int(e * len(values))]
+    drawn = values[rng.integers(len(values), size=x.shape)]
     factors = rng.uniform(-3, 3, x.shape).astype(x.dtype)
     with np.errstate(all="ignore"):
         return np.where(rng.random(x.shape) < 0.6, x * factors, drawn).astype(x.dtype)[()]
+
+
+@functools.cache
+def numbers(dtype: Any, special: Sequence[Any]) -> Any:
+    """``special`` numbers of a dtype, some by name; products of a few of the largest are finite."""
+    kind = np.finfo(dtype)
+    values = [getattr(kind, c) if isinstance(c, str) else c for c in special]
+    return np.array([c**0.25 if c == kind.max else c for c in values], dtype)
 
 
 def takes_anything(op: Op) -> bool:

@@ -138,6 +138,8 @@ def recorded(
                 f"{called(f)} changes what {name} holds as it runs, which a program cannot: "
                 "return the new values instead"
             )
+    if tracer.refused is not None:
+        raise tracer.refused
     if tracer.clock is not None:
         name, site = tracer.clock
         raise TypeError(

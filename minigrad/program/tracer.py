@@ -92,6 +92,8 @@ class Tracer(Recorder):
         id of a Tensor -> the Tensor, and what the function has set its data to.
     codes : set
         What has run.
+    refused : TypeError or None
+        What was last said of a value that was looked at; whoever caught it went on without.
     clock : tuple or None
         A function that answers differently each time, and where it was called.
     """
@@ -107,6 +109,7 @@ class Tracer(Recorder):
         self.updates: dict[int, tuple[Tensor, Tensor]] = {}
         self.codes: set[CodeType] = set()
         self.clock: tuple[str, Site | None] | None = None
+        self.refused: TypeError | None = None
         self.copies: dict[int, tuple[Any, Any]] = {}
         self._frozen: dict[int, tuple[Any, Any]] = {}
 
@@ -196,11 +199,12 @@ class Tracer(Recorder):
     def refuse(self, t: Tensor, what: str) -> NoReturn:
         """Raise: the value of ``t`` must not be looked at."""
         site, name = caller_site(), self.called(t)
-        raise TypeError(
+        self.refused = TypeError(
             f"{what} of {name} would fix its value in the program for every later call"
             f"{f', at {site}' if site else ''}: choose between values with np.where, keep it out "
             "of Python's if, while, float() and int(), or make it a static argument"
         )
+        raise self.refused
 
     def called(self, t: Tensor) -> str:
         """What the user calls ``t``, or how it was computed from what has a name."""
