@@ -144,7 +144,7 @@ BLAS = frozenset({ops.matmul, ops.einsum, ops.convolve})
 """Ops that may skip what is multiplied by 0, or not: it depends on how their arguments lie."""
 
 
-def moved(x: Any, rng: np.random.Generator, special: Sequence[Any]) -> Any:
+def moved(x: Any, rng: np.random.Generator, special: tuple[Any, ...]) -> Any:
     """Floating numbers like ``x``, of either sign, and ``special`` ones among them."""
     x = doubled(x)
     if not isinstance(x, np.floating | np.ndarray) or x.dtype.kind != "f" or x.itemsize > 8:
@@ -155,13 +155,13 @@ def moved(x: Any, rng: np.random.Generator, special: Sequence[Any]) -> Any:
         with np.errstate(all="ignore"):
             return x * x.dtype.type(6 * d - 3) if c < 0.6 else values[int(e * len(values))]
     drawn = values[rng.integers(len(values), size=x.shape)]
-    factors = rng.uniform(-3, 3, x.shape).astype(x.dtype)
+    factors = np.asarray(rng.uniform(-3, 3, x.shape), x.dtype)
     with np.errstate(all="ignore"):
         return np.where(rng.random(x.shape) < 0.6, x * factors, drawn).astype(x.dtype)[()]
 
 
 @functools.cache
-def numbers(dtype: Any, special: Sequence[Any]) -> Any:
+def numbers(dtype: Any, special: tuple[Any, ...]) -> Any:
     """``special`` numbers of a dtype, some by name; products of a few of the largest are finite."""
     kind = np.finfo(dtype)
     values = [getattr(kind, c) if isinstance(c, str) else c for c in special]
