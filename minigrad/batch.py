@@ -88,7 +88,7 @@ def batched(
                 value[p] if p in value else a if p is None or lift is None else lift(a, p)
                 for a, p in zip(node.args, parents, strict=True)
             ]
-            kwargs = {key: filled_in(v, value) for key, v in node.kwargs.items()}
+            kwargs = {key: filled_in(v, value, lift) for key, v in node.kwargs.items()}
             value[node] = repeated(node.op, args, kwargs, node.args, node.ans, n)
         if node in cut:
             value[node] = detached(value[node])
@@ -111,11 +111,11 @@ def reached(targets: Iterable[AnyNode], known: Collection[AnyNode]) -> set[AnyNo
     return seen
 
 
-def filled_in(v: Any, value: Mapping[AnyNode, Any]) -> Any:
-    """Metadata with what is known in the place of Tensors."""
+def filled_in(v: Any, value: Mapping[AnyNode, Any], lift: Any) -> Any:
+    """Metadata with what is known in the place of Tensors; what is not is as it was recorded."""
     if isinstance(v, tuple):
-        return tuple([filled_in(part, value) for part in v])
-    return value.get(v.node, v) if isinstance(v, Tensor) else v
+        return tuple([filled_in(part, value, lift) for part in v])
+    return value.get(v.node, v if lift else v._value) if isinstance(v, Tensor) else v
 
 
 def detached(v: Any) -> Any:

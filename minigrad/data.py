@@ -53,6 +53,7 @@ def owned(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool 
             raise TypeError(
                 f"Tensor: the data are {data!r:.40} ({type(data).__name__}), no numbers"
             )
+        unmasked(data)
         if requires_grad and dtype is None and isinstance(data, int | np.integer):
             dtype = np.float64
         if dtype is not None and np.dtype(dtype).kind != "c" and np.iscomplexobj(data):
@@ -77,6 +78,15 @@ def owned(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool 
     return settle(data) if lock else data[()] if data.shape == () else data
 
 
+def unmasked(data: Any) -> None:
+    """Refuse an array some of whose elements are masked: as plain numbers they would count."""
+    if type(data) is not np.ndarray and isinstance(data, np.ma.MaskedArray) and data.mask.any():
+        raise TypeError(
+            f"the data are a masked array, shape {data.shape}, and some of it is masked: take "
+            "np.where(mask, other, values), or .compressed()"
+        )
+
+
 def settle(data: Any) -> Any:
     """``data`` locked if it is an array, a NumPy scalar if it is 0-dimensional."""
     if type(data) is np.ndarray:
@@ -84,6 +94,7 @@ def settle(data: Any) -> Any:
             return data[()]
         data.setflags(write=False)
     elif isinstance(data, np.ndarray):  # matrices, masked arrays, memory maps
+        unmasked(data)
         return settle(np.array(data))
     elif type(data) is complex:  # of Python's complex number and a scalar
         return np.complex128(data)

@@ -144,3 +144,17 @@ def test_third_derivatives_of_a_determinant_for_many_examples() -> None:
     expected = sum(mg.grad(lambda a, k=k: f(a, k))(a) for k in KS)
     found = mg.jacobian(lambda a: mg.vmap(lambda k: f(a, k))(KS))(a).sum(axis=0)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_indices_computed_from_what_is_the_same_for_all_examples() -> None:
+    def f(x: Any) -> Any:
+        return mg.vmap(lambda k: mg.jvp(lambda y: np.median(y * x) * k, (x,), (U,))[1])(KS).sum()
+
+    xs = np.stack([X, -X, X[::-1]])
+    one = np.array([0.5, 1.0])
+    found = mg.vmap(lambda a: mg.vmap(lambda k: f(X) * k + a)(KS).sum())(one)
+    np.testing.assert_allclose(found, f(X) * KS.sum() + 2 * one)
+    np.testing.assert_allclose(mg.vmap(f)(xs), [f(x) for x in xs])
+    ordered = mg.compile(mg.jacobian(lambda x: x[np.argsort(x)] * U))
+    for x in (X, -X):
+        np.testing.assert_allclose(ordered(x), np.diag(U)[:, np.argsort(np.argsort(x))])

@@ -242,6 +242,8 @@ def gathered(
             value = np.asarray(value) if isinstance(value, int | float) else value
             if place is not None:
                 value = np.broadcast_to(value, (n, *np.shape(value)))
+        if place and not -np.ndim(value) <= place < np.ndim(value):
+            raise ValueError(f"vmap: out_axes={place}, and the result has {np.ndim(value)} axes")
         if place:
             value = np.moveaxis(value, 0, normalize_axis_index(int(place), np.ndim(value)))
         if isinstance(value, np.ndarray):

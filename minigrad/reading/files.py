@@ -38,6 +38,8 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> Path:
     target = path.resolve()
     prefix = f".{target.name[:40]}.draft-{platform.node()[:40]}-"
     remove_abandoned(target.parent, prefix)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {target.parent}")
     handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f"{prefix}{os.getpid()}-")
     try:
         with os.fdopen(handle, "wb") as file:

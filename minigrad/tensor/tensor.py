@@ -99,11 +99,9 @@ class Tensor(Protocols, Methods):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"Tensor: name must be a string, not {name!r}")
+        self.name = name
         self._value = own(data, requires_grad, dtype)
         self.node = Leaf() if requires_grad else None
-        self._name = name
 
     # --- what it is ---------------------------------------------------------------------
 
@@ -201,6 +199,8 @@ class Tensor(Protocols, Methods):
 
     @name.setter
     def name(self, value: str | None) -> None:
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"Tensor: name must be a string, not {value!r}")
         self._name = value
 
     @property
@@ -393,8 +393,10 @@ class Tensor(Protocols, Methods):
         """The same elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
         return ops.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore[no-any-return]
 
-    def view(self, dtype: Any = None) -> Tensor:
+    def view(self, dtype: Any = None, *shape: Any) -> Tensor:
         """Itself; or complex numbers as pairs of real ones along the last axis, or the reverse."""
+        if shape or isinstance(dtype, int | tuple | list):
+            raise TypeError("view(dtype) is NumPy's: for another shape write t.reshape(...)")
         return ops.viewed(self, self.dtype if dtype is None else np.dtype(dtype))  # type: ignore[no-any-return]
 
     def transpose(self, *axes: Any) -> Tensor:
