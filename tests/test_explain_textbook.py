@@ -293,3 +293,12 @@ def test_every_closed_form_of_random_graphs_agrees_with_sympy() -> None:
         truth = float(sympy.diff(formula, letters[wanted[0]]).subs(at))
         for step in explanation.closed[x.name]:
             np.testing.assert_allclose(float(step.formula.evaluate()), truth, rtol=1e-8, atol=1e-10)
+
+
+def test_a_standard_deviation_has_no_roots_of_squares() -> None:
+    for n in (2, 3, 5, 6, 7, 10):  # √n · √n is n but for a last digit
+        x = mg.Tensor(np.arange(1.0, n + 1), requires_grad=True)
+        s = np.std(x)
+        text = str(mg.explain(s, x))
+        assert "√" not in text
+        assert f"{n}" in text.splitlines()[1]

@@ -82,6 +82,8 @@ def surd(x: float) -> Surd | None:
     --------
     >>> surd(math.sqrt(3)), surd(1 / math.sqrt(2 * math.pi)), surd(0.123456789)
     (Surd(kind='root', top=3, bottom=1, pi=0), Surd(kind='root', top=1, bottom=2, pi=-1), None)
+    >>> math.sqrt(3) * math.sqrt(3) == 3, surd(math.sqrt(3) * math.sqrt(3))
+    (False, None)
     """
     if not isinstance(x, float) or not 1e-6 < x < 1e6 or len(repr(x)) <= DIGITS:
         return None
@@ -90,13 +92,19 @@ def surd(x: float) -> Surd | None:
             near = Fraction(value / math.pi**pi).limit_denominator(WHOLE)
             found = Surd(kind, near.numerator, near.denominator, pi)
             if 0 < near.numerator <= WHOLE and close(worth(found), x):
-                return found
+                return None if rational(found) else found
     for base in (2, 10):
         for n in (2, 3, 5, 10):
             for found in (Surd("log", n, 1), Surd("log", n, base), Surd("log", 1, n)):
                 if n != base and close(worth(found), x):
                     return found
     return None
+
+
+def rational(x: Surd) -> bool:
+    """Whether a root is none, as √9 is: a 3 with a rounding error."""
+    squares = all(math.isqrt(n) ** 2 == n for n in x[1:3])
+    return x.kind == "root" and not x.pi and squares
 
 
 def worth(x: Surd) -> float:
