@@ -56,7 +56,7 @@ ELEMENTWISE: list[Function] = [
     lambda x, y, c, d: np.copy(+x).astype(x.dtype),
     lambda x, y, c, d: [x**p for p in (1, 2, 3, 4, -1, -2, 2.0, 0.5)],
     lambda x, y, c, d: np.square(x) + np.square(y),
-    lambda x, y, c, d: [np.linalg.norm(x), np.std(y)],
+    lambda x, y, c, d: [np.linalg.norm(x), np.std(y), np.sum(x, axis=0, dtype=x.dtype)],
     lambda x, y, c, d: np.broadcast_to(x, np.broadcast_shapes(x.shape, y.shape)) + y,
     lambda x, y, c, d: np.broadcast_to(x, np.broadcast_shapes(x.shape, y.shape)) * y,
     lambda x, y, c, d: x - np.broadcast_to(y, np.broadcast_shapes(x.shape, y.shape)),

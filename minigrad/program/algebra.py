@@ -144,10 +144,12 @@ def reduced(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
 
 
 def unmasked(op: Op) -> Rule:
-    """``where=True`` masks nothing; one axis needs no tuple."""
+    """``where=True`` masks nothing; one axis needs no tuple, and its own dtype no mention."""
 
     def applied(b: Builder, x: Any, **kwargs: Any) -> Any:
         plain = {k: v for k, v in kwargs.items() if k != "where" or v is not True}
+        if floating(x) and plain.get("dtype") is not None and np.dtype(plain["dtype"]) == x.dtype:
+            del plain["dtype"]
         axis = plain.get("axis")
         if isinstance(axis, tuple) and len(axis) == 1:
             plain["axis"] = axis[0]

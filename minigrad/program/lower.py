@@ -308,20 +308,37 @@ def exp_of_log_sum(b: Builder, x: Any) -> Any:
     """
     inner = b.match(x, ops.subtract)
     safe = b.match(inner[1], branch) if inner else None
-    nothing = b.match(safe[0], ops.equal) if safe else None
-    whole = b.match(safe[2], ops.reshape) if safe else None  # of all elements, without axes
-    total = b.match(whole[0] if whole else safe[2], ops.add) if safe else None
-    if not inner or not safe or not nothing or not total:
+    found = log_of_sum(b, safe[2]) if safe else None
+    if not inner or not safe or not found or number(safe[1]) != 0:
         return None
-    log = b.match(total[0], ops.log)
-    is_empty = nothing[0] is safe[2] and number(nothing[1]) == -math.inf and number(safe[1]) == 0
-    if not log or not is_empty or b.made(total[1], shift) is None:
+    if safe[0] is not b.emit(ops.equal, safe[2], -math.inf):
         return None
-    shifted = b.emit(ops.subtract, inner[0], total[1])
+    total, top = found
+    shifted = b.emit(ops.subtract, inner[0], top)
     if not b.knows(ops.exp, shifted):
         return None
-    none = b.emit(ops.equal, log[0], 0)
-    return b.emit(ops.divide, b.emit(ops.exp, shifted), b.emit(branch, none, 1.0, log[0]))
+    none = b.emit(ops.equal, total, 0)
+    return b.emit(ops.divide, b.emit(ops.exp, shifted), b.emit(branch, none, 1.0, total))
+
+
+def log_of_sum(b: Builder, x: Any) -> tuple[Any, Any] | None:
+    """Σ and top where ``x`` is ``log Σ + top``, as `logsumexp` is lowered."""
+    whole = b.match(x, ops.reshape)  # of all elements, without axes
+    total = b.match(whole[0] if whole else x, ops.add)
+    log = b.match(total[0], ops.log) if total else None
+    if not total or not log or b.made(total[1], shift) is None:
+        return None
+    return log[0], total[1]
+
+
+@rule(ops.equal, when="lower")
+def nothing_to_sum(b: Builder, x: Any, y: Any) -> Any:
+    """``log Σ + top`` is -inf where the sum is 0: the top is finite."""
+    found = log_of_sum(b, x) if number(y) == -math.inf else None
+    if not found:
+        return None
+    none = b.emit(ops.equal, found[0], 0)
+    return none if shape_of(none) == x.shape else b.emit(ops.reshape, none, shape=x.shape)
 
 
 LOWER = rules("lower", "run")
