@@ -261,7 +261,7 @@ function(
             "(recon - x) @",
             "((recon - x) * recon * (1 - recon)) @",
             "dz",
-            r"recon \* \(1 - recon\) too many",
+            r"a local factor σ'\(z @ W\) too many",
         ),
         ("dz + mu", "dz", "dmu", "the path through kld is missing"),
     ],

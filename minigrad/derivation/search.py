@@ -298,7 +298,8 @@ class Search(Vocabulary):
             part = base - left
             if np.any(part) and np.any(left):
                 found.append((segment, part))
-        return found
+        # Of parts that come to the same, the one that has a name is said.
+        return sorted(found, key=lambda p: not any(map(self.names.known, p[0].chain)))
 
     def sifted_segments(self) -> list[Segment]:
         """Segments, those first whose part may be off by a number of a person's making."""

@@ -53,7 +53,8 @@ class Vocabulary(Words):
         targets = [n.parents[i] for n, i in self.edges]
         found = []
         for t in dict.fromkeys(targets):
-            if t is None or not self.marked(t):
+            made = t is not None and t.op is not None and not t.op.elementwise  # such as x @ W
+            if t is None or not (made or self.marked(t)):
                 continue
             above = self.named_above(t)
             if above in reached and above is not None:

@@ -140,7 +140,9 @@ def line_of(claim: Claim, judge: Judge, text: Any, first: bool) -> Line:
     remark = head + given + " and ".join(dict.fromkeys(names.split(" and ")))
     key = claim.key
     for given, meant in judge.nameless.items():
-        remark, key = remark.replace(given, meant), key.replace(given, meant)
+        whole = rf"(?<!\w)(d?){re.escape(given)}(?!\w)"
+        escaped = meant.replace("\\", r"\\")
+        remark, key = (re.sub(whole, rf"\g<1>{escaped}", x) for x in (remark, key))
     instead = judge.instead(claim) if first else ""
     return Line(claim.line, text(claim.line), name, key, claim.row.verdict, remark, instead,
                 claim.row)  # fmt: skip

@@ -121,7 +121,7 @@ class Collector:
         meaning = self.namer.meaning(path, self.aliases)
         if meaning is None:
             return
-        versions = self.versions(meaning.variable, made[-1][-1][1].after)
+        versions = self.versions(path, meaning.variable, made[-1][-1][1].after)
         if path in self.runs.upstream:  # set again: a claim where more than that arrives
             above = self.runs.upstream[path]
             versions = [n for n in versions if not close(above, self.flows.total[n])]
@@ -152,7 +152,7 @@ class Collector:
                 claim.whole = False
                 yield claim
 
-    def versions(self, variable: str, value: Any) -> list[AnyNode]:
+    def versions(self, path: str, variable: str, value: Any) -> list[AnyNode]:
         """The values that a variable had; of several of that name, the one of its shape."""
         found: list[AnyNode] = []
         for name in self.namer.alike(variable):
@@ -161,7 +161,7 @@ class Collector:
             if any(np.shape(self.flows.total[n]) == np.shape(value) for n in nodes):
                 return nodes
             found = found or nodes
-        return found
+        return [] if self.namer.loosely(path, variable) else found
 
     def version(self, versions: list[AnyNode], value: Any, made: int, j: int) -> AnyNode:
         """Which of the values that a variable had: the one that fits, or by the order of a loop."""
@@ -181,10 +181,10 @@ class Collector:
             at = source.entries if source else {}
             entries = [(str(k), v, None, at.get(str(k), last)) for k, v in answer.items()]
         elif isinstance(answer, tuple | list):
-            entries = [("", v, place, last) for v, place in self.placed(found, answer)]
-            if any(isinstance(v, dict) for v in answer):
-                entries = [(str(k), v, None, last) for d in answer if isinstance(d, dict)
-                           for k, v in d.items()]  # fmt: skip
+            for value, place in self.placed(found, answer):
+                named = value.items() if isinstance(value, dict) else [("", value)]
+                at = None if isinstance(value, dict) else place
+                entries += [(str(k), v, at, last) for k, v in named]
         elif answer is not None:
             groups = self.groups()
             entries = [("", answer, groups[0] if groups else None, last)]
@@ -195,24 +195,27 @@ class Collector:
         """What is returned, each value with the input that it stands for by its place."""
         groups, arguments = self.groups(), list(self.arguments().values())
         by_place = len(answer) == len(groups) and self.in_order(found, answer, groups)
-        if not by_place or not all(map(self.fits, answer, arguments)):
+        if not by_place or not all(map(self.matched, answer, arguments)):
             for places in arguments:  # the one argument that is a list
-                if len(places) > 1 and self.fits(answer, places):
-                    yield from zip(leaves_of(answer), places, strict=True)
+                if len(places) > 1 and (found_in := self.matched(answer, places)):
+                    yield from found_in
                     return
         for i, value in enumerate(answer):
             lists = arguments[i : i + 1] if by_place else arguments
-            places = next((p for p in lists if len(p) > 1 and self.fits(value, p)), [])
-            if places:
-                arguments = [p for p in arguments if by_place or p is not places]
-                yield from zip(leaves_of(value), places, strict=True)
-            else:
-                yield value, groups[i] if by_place else None
+            several = (p for p in lists if len(p) > 1 and not isinstance(value, dict))
+            places = next((p for p in several if self.matched(value, p)), [])
+            arguments = [p for p in arguments if by_place or p is not places]
+            yield from self.matched(value, places) or [(value, groups[i] if by_place else None)]
 
-    def fits(self, value: Any, places: list[int]) -> bool:
-        """Whether what is returned has the shapes of these inputs."""
-        inputs = [self.runs.inputs[i][1] for i in places]
-        return [np.shape(v) for v in leaves_of(value)] == [t.shape for t in inputs]
+    def matched(self, value: Any, places: list[int]) -> list[tuple[Any, int | None]]:
+        """What is returned, each array with its input, where all keys or all shapes agree."""
+        inputs = [self.runs.inputs[i] for i in places]
+        keys = [re.sub(r"^\w+", "", path) for path, _ in inputs]
+        leaves = dict(leaves_of(value))
+        if len(keys) > 1 and set(keys) == set(leaves):
+            return [(leaves[k], i) for k, i in zip(keys, places, strict=True)]
+        same = [np.shape(v) for v in leaves.values()] == [t.shape for _, t in inputs]
+        return list(zip(leaves.values(), places, strict=True)) if same else []
 
     def in_order(self, found: list[Claim], answer: Any, groups: list[int | None]) -> bool:
         """Whether what is returned by name stands in the order of the inputs."""
@@ -286,7 +289,7 @@ class Collector:
     def first_of(self, claim: Claim) -> AnyNode | None:
         """What the variable that a claim is called after was at first."""
         meant = self.namer.meaning(claim.path, self.aliases)
-        nodes = self.versions(meant.variable, claim.value) if meant else []
+        nodes = self.versions(claim.path, meant.variable, claim.value) if meant else []
         return nodes[0] if nodes else None
 
     # --- parts -------------------------------------------------------------------------
@@ -358,11 +361,13 @@ class Collector:
         return kept
 
 
-def leaves_of(value: Any) -> list[Any]:
-    """The arrays in nested lists and tuples."""
-    if type(value) in (list, tuple):
-        return [leaf for v in value for leaf in leaves_of(v)]
-    return [value]
+def leaves_of(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The arrays in nested lists and dicts, each with where it is: ``[0]['W']``."""
+    if isinstance(value, dict) or type(value) in (list, tuple):
+        for k, v in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves_of(v, f"{path}[{k!r}]")
+    else:
+        yield path, value
 
 
 def reshaped(value: Any, truth: Any) -> Any:

@@ -70,7 +70,12 @@ class Judge:
         self.namer = Namer(runs.variables, given)
         self.flows = Flows(self.output.node)
         self.claims = self.collected()
+        self.nameless: dict[str, str] = {}
+        """What values are called for the time of a check that have no name, and what they are."""
         unnamed = nameless(self.collector, self.claims)
+        words = Words(names([self.output.node], runs.scopes))
+        for name, (t, *_) in unnamed.items():
+            self.nameless[name] = words.describe(t.node)
         if unnamed:
             runs.variables = {**runs.variables, **unnamed}
             self.namer = Namer(runs.variables, given)
@@ -78,8 +83,6 @@ class Judge:
         self.claims += [c for claim in self.claims for c in self.broken_up(claim)]
         self.claims.sort(key=lambda c: (c.order, c.returned))
         self.unread: list[Claim] = []
-        self.nameless: dict[str, str] = {}
-        """What values are called for the time of a check that have no name, and what they are."""
 
     def collected(self) -> list[Claim]:
         runs = self.runs

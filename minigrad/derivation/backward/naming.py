@@ -10,7 +10,7 @@ from typing import Any
 from minigrad.tensor import Tensor
 
 FORMS = [re.compile(p) for p in (
-    r"d(?:[LJEC]|loss|cost)_?d_?(.+)", r"d_?(.+)", r"[∂∇](.+)", r"(?:grad|g)_(.+)",
+    r"d(?:[LJEC]|loss|cost)_?d_?(.+)", r"d_?(.+)", r"[∂∇](.+)", r"(?:grad|g)_(.+)", r"g(.+)",
     r"grad(?:ient)?_?(.+)", r"(.+?)_?(?:grad|gradient|bar|adj)",
 )]  # fmt: skip
 """Ways to name the gradient of ``(.+)``."""
@@ -95,6 +95,11 @@ class Namer:
             if known and (len(known) == 1 or len(nodes) == 1):
                 return known[0]
         return None
+
+    def loosely(self, path: str, variable: str) -> bool:
+        """Whether a name is that of a variable but for capitals: ``grad_a`` beside ``A``."""
+        short = last_part(variable)[0]
+        return path not in self.given and short not in readings(path)
 
     def alike(self, variable: str) -> list[str]:
         """A variable, and others that are called the same: ``e`` and ``self.e``."""

@@ -11,6 +11,7 @@ import functools
 import inspect
 import sys
 import textwrap
+import tokenize
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -113,7 +114,7 @@ def source_of(code: CodeType) -> Source:
     """The source of a function, from its file, its notebook cell, or else its bytecode."""
     try:
         lines, first = inspect.getsourcelines(code)
-    except (OSError, TypeError, IndexError):
+    except (OSError, TypeError, IndexError, SyntaxError, tokenize.TokenError):
         lines, first = [], code.co_firstlineno
     found = Source(code.co_name, code.co_filename, max(first, 1), [t.rstrip("\n") for t in lines])
     try:

@@ -57,6 +57,7 @@ SLOPES: dict[Any, list[tuple[str, str, Local]]] = {
     ],
     ops.relu: [
         ("{a}", "({x} > 0)", lambda x, a: a),
+        ("{x}", "({x} > 0)", lambda x, a: x),
         ("1 - ({x} > 0)", "({x} > 0)", lambda x, a: 1.0 * (x <= 0)),
     ],
     ops.absolute: [
@@ -86,6 +87,16 @@ WRITTEN_OUT: list[tuple[Any, str, Local, str]] = [
 """Functions that are often written out in simpler ops, and their derivatives."""
 
 
+def link_name(s: Search, m: AnyNode, t: AnyNode) -> str:
+    """The derivative over several ops: ``σ'(z)`` where they are a sigmoid written out."""
+    out, x = (np.asarray(s.graph.values[n], float) for n in (m, t))
+    inner = s.describe(t)
+    for op, called, *_ in WRITTEN_OUT:
+        if np.shape(out) == np.shape(x) and np.allclose(out, op.forward(x), rtol=1e-12, atol=0):
+            return f"{called}'{inner}" if inner.startswith("(") else f"{called}'({inner})"
+    return f"∂{s.names.of(m)}/∂{inner}"
+
+
 def instead(d: Any) -> Edit:
     return lambda g, call: g * d
 
@@ -94,19 +105,26 @@ def instead(d: Any) -> Edit:
 def usual_slopes(s: Search) -> Found:
     """1 + tanh², x e^(x-1), 1 - σ, and others of their kind."""
     for node, i in s.edges:
-        for wrong, right, slope in SLOPES.get(node.op, ()):
-            x, a = node.args[0], node.ans
-            names = {"x": s.operand(node, 0), "a": s.short(node)}
+        for wrong, right, slope in SLOPES.get(function_of(node, i), ()):
+            x, a = node.args[i], node.ans
+            names = {"x": s.operand(node, i), "a": s.short(node)}
             value = s.edited({(node, i): instead(slope(x, a))})
             yield value, wrong.format(**names), right.format(**names)
     for m, t in s.links():
         out, x = (np.asarray(s.graph.values[n], float) for n in (m, t))
         for op, *_ in WRITTEN_OUT:
             if np.allclose(out, op.forward(x), rtol=1e-12, atol=0):
-                names = {"x": s.names.of(t), "a": s.names.of(m)}
+                names = {"x": s.describe(t), "a": s.names.of(m)}
                 for wrong, right, slope in SLOPES[op]:
                     value = s.jumped(m, t, times(slope(x, out)))
                     yield value, wrong.format(**names), right.format(**names)
+
+
+def function_of(node: AnyNode, i: int) -> Any:
+    """The op; ReLU for a maximum with 0."""
+    others = [a for k, a in enumerate(node.args) if k != i]
+    relu = node.op is ops.maximum and len(others) == 1 and not np.any(others[0])
+    return ops.relu if relu and node.parents[1 - i] is None else node.op
 
 
 @slip("wrong_derivative", 33, "{} stands where {} belongs")
@@ -224,7 +242,7 @@ def written_out(s: Search) -> Found:
         for op, called, slope, formula in WRITTEN_OUT:
             if not np.allclose(out, op.forward(x), rtol=1e-12, atol=0):
                 continue
-            a, z = s.names.of(m), s.names.of(t)
+            a, z = s.names.of(m), s.describe(t)
             for name, value in s.values():
                 if np.shape(value) == out.shape and value is not s.graph.values[m]:
                     found = s.jumped(m, t, times(slope(None, value)))
@@ -388,111 +406,3 @@ def one_term(c: Any, axes: tuple[int, ...], call: Call, everywhere: bool) -> Any
     if everywhere:
         term = np.where(some > 0, term, np.sum(c) / max(1, np.count_nonzero(c)))
     return term.reshape(np.shape(call.args[call.i]))
-
-
-# --- softmax ---------------------------------------------------------------------------
-
-
-Way = tuple[Callable[[Any], Any], str]
-
-
-def softmax_ways(p: Any, axis: int, name: str, g: str) -> list[Way]:
-    """What is written for the gradient of the logits below a softmax, with the words for it."""
-
-    def weighted(h: Any, along: Any) -> Any:
-        return p * np.sum(h * p, axis=along, keepdims=True)
-
-    entrywise = (
-        f"softmax is treated entry by entry: -{name}ᵢ {name}ⱼ off the diagonal of its Jacobian "
-        "is missing"
-    )
-    return [
-        (lambda h: h * p * (1 - p), entrywise),
-        (lambda h: h * p, f"the row sum Σ {g} * {name} is missing"),
-        (lambda h: -weighted(h, axis), f"the diagonal {name}ᵢ of its Jacobian is missing"),
-        (lambda h: h * p + weighted(h, axis), "the row sum is added, not subtracted"),
-        (
-            lambda h: np.sum(h * p, axis=axis, keepdims=True) * (1 - p),
-            f"1 is subtracted from all of {name}, where it belongs to the class of the label alone",
-        ),
-        (
-            lambda h: h * p - p * np.mean(h * p, axis=axis, keepdims=True),
-            "a mean stands where the row sum belongs",
-        ),
-        (
-            lambda h: p * (h - np.sum(h, axis=axis, keepdims=True)),
-            f"the row sum is of {g} alone, where {g} * {name} belongs",
-        ),
-        *((lambda h, k=k: h * p - weighted(h, k), over(k, axis)) for k in other_axes(p, axis)),
-        (lambda h: h * p - weighted(h, None), "it is summed over all axes, not along the rows"),
-    ]
-
-
-def log_softmax_ways(logp: Any, axis: int, name: str, g: str) -> list[Way]:
-    """The same below a log-softmax."""
-    p = np.exp(logp)
-
-    def summed(h: Any, along: Any) -> Any:
-        return p * np.sum(h, axis=along, keepdims=True)
-
-    return [
-        (lambda h: h, f"the row sum of {g} times exp({name}) is missing"),
-        (
-            lambda h: np.sum(h, axis=axis, keepdims=True) * (1 - p),
-            f"1 is subtracted from all of exp({name}), where it belongs to the class of the "
-            "label alone",
-        ),
-        (lambda h: h - p, f"the row sum of {g} is missing: exp({name}) times it is subtracted"),
-        *((lambda h, k=k: h - summed(h, k), over(k, axis)) for k in other_axes(p, axis)),
-    ]
-
-
-def other_axes(p: Any, axis: int) -> list[int]:
-    return [k for k in range(np.ndim(p)) if k != axis % np.ndim(p)]
-
-
-WAYS: dict[Any, Callable[..., Any]] = {ops.softmax: softmax_ways, ops.log_softmax: log_softmax_ways}
-
-
-@slip("wrong_derivative", 14, "{}")
-def softmax(s: Search) -> Found:
-    """Softmax entry by entry, without the sum over its row, or summed over the wrong axis."""
-    for node, i in s.edges:
-        if node.op not in WAYS or i != 0 or not np.ndim(node.ans):
-            continue
-        axis = node.kwargs.get("axis", -1)
-        name = s.short(node)
-        if not isinstance(axis, int):
-            continue
-        for way, words in WAYS[node.op](node.ans, axis, name, f"d{s.names.of(s.q.u)}/d{name}"):
-            yield s.edited({(node, i): applied(way)}), words
-    for m, t, axis in written_out_softmax(s):
-        name = s.names.of(m)
-        for way, words in softmax_ways(m.ans, axis, name, f"d{s.names.of(s.q.u)}/d{name}"):
-            sent: Callable[[Any, Any], Any] = lambda g, through, way=way: way(g)  # type: ignore[misc]
-            yield s.jumped(m, t, sent), words
-
-
-def written_out_softmax(s: Search) -> Iterator[tuple[AnyNode, AnyNode, int]]:
-    """Where exp and its sum are written out: the probabilities, and the logits below them."""
-    for m in {n: None for n, _ in s.edges}:
-        if m.op is not ops.divide or not np.ndim(m.ans) or np.any(m.ans < 0):
-            continue
-        for axis in range(np.ndim(m.ans)):
-            if not np.allclose(np.sum(m.ans, axis=axis), 1, rtol=1e-9):
-                continue
-            below: list[Any] = [n.parents[i] for n, i in s.graph.between(m, s.q.v).active()]
-            for t in dict.fromkeys(below):
-                x: Any = s.graph.values.get(t)
-                same = np.shape(x) == np.shape(m.ans) and (t is s.q.v or s.marked(t))
-                if same and np.allclose(ops.softmax.forward(x, axis=axis), m.ans):
-                    yield m, t, axis
-                    break
-
-
-def applied(way: Callable[[Any], Any]) -> Edit:
-    return lambda g, call: way(g)
-
-
-def over(wrong: int, right: int) -> str:
-    return f"it is summed over axis {wrong} where axis {right} belongs"

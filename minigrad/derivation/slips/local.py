@@ -14,6 +14,7 @@ from minigrad.derivation.edits import BLIND, scaled, seen_as, substituted, trans
 from minigrad.derivation.factors import is_simple
 from minigrad.derivation.judges import evaluate
 from minigrad.derivation.search import Search
+from minigrad.derivation.slips.functions import link_name
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call, Edge, Edit
 from minigrad.graph import AnyNode
@@ -47,7 +48,7 @@ def missing(s: Search) -> Found:
         if s.is_factor(edge):
             yield s.edited({edge: skip}), s.factor_name(edge)
     for m, t in s.links():
-        yield s.jumped(m, t, lambda g, through: g), f"∂{s.names.of(m)}/∂{s.names.of(t)}"
+        yield s.jumped(m, t, lambda g, through: g), link_name(s, m, t)
 
 
 @slip("missing_local_factor", 31, "the factor {} is missing")
@@ -158,7 +159,7 @@ def extra(s: Search) -> Found:
     factors = list(s.factors())
     for m, t in s.links():
         d = s.graph.between(m, t).flow(np.ones(s.graph.shape(m)))
-        factors.append((f"∂{s.names.of(m)}/∂{s.names.of(t)}", np.asarray(d, float)))
+        factors.append((link_name(s, m, t), np.asarray(d, float)))
     yield from multiplied(s, factors)
 
 

@@ -32,10 +32,8 @@ def changed(s: Search, part: Any, c: float) -> Any:
 
 @slip("dropped_path", 10, "the path {} is missing")
 def one_path(s: Search) -> Found:
-    """One part forgotten: c = 0; what has a name first, of parts that come to the same."""
-    known = [any(map(s.names.known, segment.chain)) for segment, _ in s.parts]
-    for i in sorted(range(len(known)), key=lambda i: not known[i]):
-        segment, part = s.parts[i]
+    """One part forgotten: c = 0."""
+    for segment, part in s.parts:
         yield changed(s, part, 0.0), named(s, segment)
 
 
