@@ -236,3 +236,14 @@ def test_steps_of_an_op_round_as_well() -> None:
     assert 1e-17 < spread[0] < 1e-14
     assert proof.explained(expected[0] + np.array([2e-16, 0, 0, 0]), expected[0], spread)
     assert not proof.explained(expected[0] + np.array([1e-13, 0, 0, 0]), expected[0], spread)
+
+
+def test_complex_numbers_are_compared_in_both_parts() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=70) + 1j * rng.normal(size=70)
+    f = lambda x: np.cumsum(x) * np.sum(np.exp(x))
+    program = passes.recorded(f, x)
+    turned = lambda x: np.cumsum(x) * np.sum(np.exp(x[::-1]))  # other last digits
+    assert proof.fault(program, turned, [x], [f(x)]) is None
+    for wrong in (lambda x: f(x) + 1e-6j, lambda x: f(x).conj(), lambda x: f(x) * (1 + 1e-9)):
+        assert "other numbers" in str(proof.fault(program, wrong, [x], [f(x)]))

@@ -246,7 +246,7 @@ def different(
 def close(got: Any, expected: Any) -> bool:
     """Whether two arrays agree to the last few digits."""
     got, expected = np.asarray(got), np.asarray(expected)
-    if got.dtype.kind != "f":
+    if got.dtype.kind not in "fc":
         return bool(np.array_equal(got, expected))
     with np.errstate(all="ignore"):
         kind = np.finfo(got.dtype)
@@ -263,13 +263,13 @@ def close(got: Any, expected: Any) -> bool:
 def explained(got: Any, expected: Any, spread: Any) -> bool:
     """Whether rounding can be the reason why two arrays differ."""
     with np.errstate(all="ignore"):
-        if np.asarray(got).dtype.kind != "f":
+        if np.asarray(got).dtype.kind not in "fc":
             return bool(np.where(np.equal(got, expected), True, np.asarray(spread) > 0).all())
         kind = np.finfo(np.asarray(got).dtype)
         unknown = ~np.isfinite(spread)
         same = (np.asarray(got) == expected) | (np.isnan(got) & np.isnan(expected))
-        apart = np.abs(np.asarray(got, float) - np.asarray(expected, float))
-        size = np.abs(np.asarray(expected, float))
+        apart = np.abs(widened(got) - widened(expected))
+        size = np.abs(widened(expected))
         share = np.divide(spread, size, out=np.zeros(size.shape), where=~unknown & (size > 0))
         most = np.max(spread, initial=0.0, where=~unknown)
         part = np.minimum(most, np.max(share, initial=0.0) * size)
@@ -277,6 +277,11 @@ def explained(got: Any, expected: Any, spread: Any) -> bool:
         limit = np.maximum(SPREAD * np.asarray(spread), LUCK * elsewhere)
         limit = limit + kind.smallest_normal / kind.eps
         return bool((same | unknown | (apart <= limit)).all())
+
+
+def widened(x: Any) -> Any:
+    """``x`` in double precision."""
+    return np.asarray(x, complex if np.iscomplexobj(x) else float)
 
 
 def rounding(
@@ -293,7 +298,7 @@ def rounding(
     patterns: dict[Any, Any] = {}
 
     def disturbed(x: Any) -> Any:
-        if not isinstance(x, np.ndarray | np.floating) or x.dtype.kind != "f":
+        if not isinstance(x, np.ndarray | np.inexact) or x.dtype.kind not in "fc":
             return x
         if x.dtype not in patterns:
             digits = rng.choice([-1.0, 1.0], PATTERN) * float(np.finfo(x.dtype).eps)
@@ -323,10 +328,9 @@ def rounding(
             moved = plain(evaluate(part, values, call))
             for i, (x, y) in enumerate(zip(unmoved, moved, strict=True)):
                 if isinstance(x, int | float | np.generic | np.ndarray):
-                    away = np.abs(np.asarray(y, float) - np.asarray(x, float))
-                    kind = np.asarray(x).dtype
-                    if kind.kind == "f":
-                        away += np.abs(np.asarray(x, float)) * sums
+                    away = np.abs(widened(y) - widened(x))
+                    if np.asarray(x).dtype.kind in "fc":
+                        away += np.abs(widened(x)) * sums
                     spread[i] = away if spread[i] is None else np.maximum(spread[i], away)
     return spread
 
