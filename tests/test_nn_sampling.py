@@ -174,6 +174,11 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "none of the 4 places",
     ),
+    "overlap": (
+        lambda: F.max_unpool1d(np.ones((1, 1, 2)), np.array([[[1, 1]]]), 2),
+        ValueError,
+        "occurs twice",
+    ),
     "p": (lambda: losses.multi_margin(SCORES, CLASSES, 3), ValueError, "p must be 1 or 2"),
     "lists": (lambda: losses.multilabel_margin(SCORES, LISTS[:3]), ValueError, r"\(3, 4\) lists"),
     "list": (lambda: losses.multilabel_margin(SCORES, LISTS + 2), ValueError, "numbered from 0"),

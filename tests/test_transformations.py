@@ -377,3 +377,29 @@ def test_checkpoint_of_what_is_not_the_same_twice() -> None:
 def test_checkpoint_of_constants_records_nothing() -> None:
     assert mg.checkpoint(np.sin)(0.0) == 0.0
     assert not mg.checkpoint(np.sin)(mg.Tensor(1.0)).requires_grad
+
+
+def test_fitting_a_differential_equation_by_its_jacobian() -> None:
+    optimize = pytest.importorskip("scipy.optimize")
+
+    def path(p: Any) -> Any:
+        def slope(s: Any) -> Any:
+            x, y = s[0], s[1]
+            return np.stack([p[0] * x - p[1] * x * y, p[3] * x * y - p[2] * y])
+
+        s, h, found = np.array([1.0, 0.6]), 0.2, []
+        for _ in range(15):
+            k1 = slope(s)
+            k2 = slope(s + h / 2 * k1)
+            s = s + h * k2
+            found.append(s)
+        return np.concatenate(found)
+
+    true, start = np.array([1.1, 0.4, 0.9, 0.3]), np.array([0.9, 0.5, 0.8, 0.35])
+    data = path(true) + 0.01 * np.sin(np.arange(30.0))
+    residuals = lambda p: path(p) - data
+    options = {"xtol": 1e-12, "ftol": 1e-12, "gtol": 1e-12}
+    fit = optimize.least_squares(residuals, start, jac=mg.jacobian(residuals), **options)
+    plain = optimize.least_squares(residuals, start, jac="3-point", **options)
+    np.testing.assert_allclose(fit.x, plain.x, rtol=1e-6)
+    assert np.abs(fit.grad).max() < 1e-10 and fit.njev <= plain.njev + 1

@@ -162,7 +162,9 @@ def ctc(
     """``−log Σ p(π)`` over all paths π that spell the target, repeats and blanks left out.
 
     A. Graves, S. Fernández, F. Gomez and J. Schmidhuber, "Connectionist Temporal
-    Classification" (2006): the forward recursion, in logarithms.
+    Classification" (2006): the forward recursion, in logarithms.  Its gradient by the
+    log-probabilities is minus the share of the paths through each; PyTorch's adds what only
+    `log_softmax` before it cancels, so that both agree by the scores.
 
     Parameters
     ----------

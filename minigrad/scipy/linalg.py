@@ -192,9 +192,15 @@ def rows(pivots: Any, m: int | None = None) -> Any:
     return order
 
 
+def _packed_of(a: Any) -> Any:
+    if a.size:
+        return sl.lu_factor(a)
+    return a.copy(), np.zeros((*a.shape[:-2], min(a.shape[-2:])), int)  # SciPy refuses no matrix
+
+
 _factor = Op(
     "linalg.lu_factor",
-    lambda a: sl.lu_factor(a),
+    _packed_of,
     (_packed_rule,),
     arity=1,
     fresh=True,
@@ -214,6 +220,11 @@ def lu_factor(a: Any) -> tuple[Any, Any]:
     return packed, _whole(pivots)
 
 
+def _lu_of(a: Any) -> Any:
+    order, lower, upper = sl.lu(a, p_indices=True)
+    return (order if a.size else np.zeros(lower.shape[:-1], int)), lower, upper
+
+
 def _lu_rule(g: Any, ans: Any, a: Any) -> Any:
     order, lower, upper = ans
     k = np.shape(lower)[-1]
@@ -223,7 +234,7 @@ def _lu_rule(g: Any, ans: Any, a: Any) -> Any:
 
 _lu = Op(
     "linalg.lu",
-    lambda a: sl.lu(a, p_indices=True),
+    _lu_of,
     (_lu_rule,),
     arity=1,
     fresh=True,

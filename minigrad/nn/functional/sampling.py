@@ -186,6 +186,11 @@ def _unpool(
     source = np.full((*head, math.prod(lengths)), -1)
     line = np.broadcast_to(np.arange(places), (*head, places))
     np.put_along_axis(source, at.reshape(*head, places), line, 2)
+    if np.count_nonzero(source >= 0) < at.size:
+        raise ValueError(
+            f"{who}: an index occurs twice in one image (its windows overlap): which element is "
+            "kept there, and gets the gradient, is not defined"
+        )
     found = np.take_along_axis(ops.reshape(x, (*head, places)), np.maximum(source, 0), 2)
     filled = np.where(source >= 0, found, 0.0)
     return unbatched(ops.reshape(filled, (*head, *lengths)))
@@ -213,8 +218,13 @@ def max_unpool2d(
 ) -> Any:
     """Every largest element where ``max_pool2d(..., return_indices=True)`` found it, else zeros.
 
-    ``output_size`` tells lengths apart that pooling makes one.  What windows that overlap
-    found at one place is written once.
+    ``output_size`` tells lengths apart that pooling makes one.
+
+    Raises
+    ------
+    ValueError
+        For indices that are none of the places, or of which two are the same: windows that
+        overlap have no way back.
 
     Examples
     --------
