@@ -57,6 +57,8 @@ def loaded(model: Any, folder: Path) -> Any:
 # --- operators against onnxruntime -----------------------------------------------------
 
 FIVE = np.array([0, 5], np.float32)
+IMAGES = rng.normal(size=(2, 3, 5, 4)).astype(np.float32)
+GRID = rng.uniform(-1.3, 1.3, (2, 3, 3, 2)).astype(np.float32)
 LOGITS = rng.normal(size=(2, 3)).astype(np.float32)
 A, B = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
 F32 = rng.normal(size=(1, 2, 5, 5)).astype(np.float32)
@@ -150,6 +152,12 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("PRelu", {"x": F32, "s": np.full((2, 1, 1), 0.3, np.float32)}, {}),
     ("Dropout", {"x": F32}, {}),
     ("LRN", {"x": F32}, {"size": 3, "alpha": 0.5}),
+    *[("MaxPool", {"x": IMAGES}, {"outputs": 2, "kernel_shape": [2, 2], **more})
+      for more in ({}, {"strides": [2, 2], "pads": [1, 1, 1, 1]}, {"dilations": [2, 1]})],
+    *[("GridSample", {"x": IMAGES, "g": GRID},
+       {"opset": 20, "mode": m, "padding_mode": p, "align_corners": c})
+      for m in ("linear", "nearest", "cubic") for p in ("zeros", "border", "reflection")
+      for c in (0, 1)],
     ("LpPool", {"x": F32}, {"kernel_shape": [2, 2], "p": 2}),
     ("EyeLike", {"x": A}, {"k": 1}), ("EyeLike", {"x": A}, {"dtype": T.FLOAT}),
     ("ReduceMax", {"x": np.ones((2, 0), np.float32)}, {"opset": 13, "axes": [1]}),
@@ -449,8 +457,8 @@ def test_unknown_operators_are_named_together(tmp_path: Path) -> None:
 
 
 def test_what_operators_cannot_do_is_named(tmp_path: Path) -> None:
-    pool = single("MaxPool", {"x": F32}, 2, kernel_shape=[2, 2])
-    with pytest.raises(NotImplementedError, match="MaxPool that gives places"):
+    pool = single("MaxPool", {"x": F32}, 2, kernel_shape=[2, 2], storage_order=1)
+    with pytest.raises(NotImplementedError, match="MaxPool that gives places column by column"):
         loaded(pool, tmp_path)(F32)
     lstm = single("LSTM", {k: np.ones((1, 1, 1), np.float32) for k in "xwr"}, hidden_size=1,
                   clip=1.0)  # fmt: skip

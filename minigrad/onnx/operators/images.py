@@ -105,4 +105,15 @@ def col2im(
     )  # fmt: skip
 
 
-OPERATORS: dict[str, Operator] = table(Col2Im=col2im, Resize=resize, Upsample=upsample)
+def grid_sample(
+    x: Any, grid: Any, *, mode: str = "bilinear", padding_mode: str = "zeros",
+    align_corners: int = 0,
+) -> Any:  # fmt: skip
+    """Modes have other names since version 20."""
+    mode = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
+    return F.grid_sample(x, grid, mode, padding_mode, bool(align_corners))
+
+
+OPERATORS: dict[str, Operator] = table(
+    Col2Im=col2im, GridSample=grid_sample, Resize=resize, Upsample=upsample
+)

@@ -69,16 +69,25 @@ def max_pool(
     dilations: Any = None, pads: Any = None, storage_order: int = 0, strides: Any = None,
     outputs: int,
 ) -> Any:  # fmt: skip
-    if outputs > 1:
-        raise NotImplementedError("onnx.load: MaxPool that gives places is not known")
     n = len(kernel_shape)
     strides, dilations = strides or [1] * n, dilations or [1] * n
     pairs = pairs_of(pads, auto_pad, x, kernel_shape, strides, dilations)
+    if outputs > 1 and (storage_order or any(a != b for a, b in pairs)):
+        raise NotImplementedError(
+            "onnx.load: MaxPool that gives places column by column, or of what is padded unevenly, "
+            "is not known"
+        )
     x, padding = framed(x, pairs, -np.inf)
-    return _max_pool(
+    found = _max_pool(
         "MaxPool", n, x, tuple(kernel_shape), tuple(strides), padding, tuple(dilations),
-        bool(ceil_mode),
+        bool(ceil_mode), outputs > 1,
     )  # fmt: skip
+    if outputs == 1:
+        return found
+    largest, places = found  # within each image: ONNX counts through all of them
+    head = np.shape(x)[:2]
+    first = np.arange(math.prod(head)) * math.prod(np.shape(x)[2:])
+    return largest, places + first.reshape(*head, *[1] * n)
 
 
 def average_pool(
