@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from digits_mlp import digits
 from gradient_descent_classifier import number, picture
-from workbench import keep_state, restored, settings
+from workbench import keep_state, restored, settings, told
 
 import minigrad as mg
 
@@ -369,7 +369,7 @@ def train(
         network.p, network.v = state["p"], state["v"]
         network.rng.bit_generator.state = json.loads(str(state["rng"]))
         curve = [tuple(row) for row in state["curve"].tolist()]
-    for epoch in range(len(curve), epochs):
+    for epoch in told("training", epochs, len(curve)):
         lr = 0.05 * 0.5 * (1 + np.cos(np.pi * epoch / epochs))
         order = network.rng.permutation(len(x))
         losses = [

@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 from gradient_descent_classifier import number, picture
-from workbench import keep_state, restored, settings
+from workbench import keep_state, restored, settings, told
 
 import minigrad as mg
 from minigrad import nn
@@ -201,7 +201,7 @@ def reinforce(
     descent = Descent(actor_loss, network(hidden, rng), lr)
     curve = []
     size = 2048
-    for i in range(rounds):
+    for i in told("policy gradient", rounds):
         found = play(softmax_policy(descent.params), episodes, seed + i)
         alive = found.alive
         total, togo = np.zeros(alive.shape[1]), np.zeros(alive.shape)
@@ -235,7 +235,7 @@ def actor_critic(
     state, _ = world.reset(seed=seed)
     reset = np.zeros(envs, bool)
     running, finished, curve = np.zeros(envs), [20.0], []
-    for i in range(rounds):
+    for i in told("actor-critic", rounds):
         rows = []
         policy = softmax_policy(descent.params)
         for _ in range(length):
@@ -318,7 +318,7 @@ def q_learning(
     e = log.episodes
     x, after = log.normal(e.state[e.alive]), log.normal(e.after[e.alive])
     action, going = one_hot(e.action[e.alive]), ~e.ended[e.alive]
-    for i in range(steps):
+    for i in told("Q-learning", steps):
         pick = rng.integers(0, len(x), batch)
         best = q_values(descent.params, after[pick]).argmax(axis=1)
         worth = q_values(slow, after[pick])[np.arange(batch), best]
@@ -353,7 +353,7 @@ def fitted(log: Log, policy: Policy, hidden: int, steps: int, seed: int) -> Para
     x, after = log.normal(e.state[e.alive]), log.normal(e.after[e.alive])
     action, going = one_hot(e.action[e.alive]), ~e.ended[e.alive]
     chances = policy(e.after[e.alive])
-    for _ in range(steps):
+    for _ in told("fitted evaluation", steps):
         pick = rng.integers(0, len(x), 256)
         worth = (q_values(slow, after[pick]) * chances[pick]).sum(axis=1)
         target = (0.1 + EVALUATION * worth * going[pick]).astype(np.float32)

@@ -41,6 +41,29 @@ def parser_of(doc: str, **numbers: tuple[type, float, float]) -> argparse.Argume
     return parser
 
 
+def how_far(title: str, step: int, total: int, first: int, start: float) -> str:
+    """How far a loop is that began at the step ``first`` and the time ``start``."""
+    seconds = time.perf_counter() - start
+    left = seconds / (step - first) * (total - step)
+    return f"{title}: step {step} of {total}, {seconds:.0f} s, {left:.0f} s left"
+
+
+def told(title: str, total: int, first: int = 0) -> Iterator[int]:
+    """The numbers from ``first`` to ``total``; on a terminal a line tells how far it is."""
+    start, shown = time.perf_counter(), 0.0
+    try:
+        for i in range(first, total):
+            yield i
+            now = time.perf_counter()
+            if sys.stderr.isatty() and (i + 1 == total or now - shown > 0.2):
+                line = how_far(title, i + 1, total, first, start)
+                print(f"\r{line}   ", end="", file=sys.stderr, flush=True)
+                shown = now
+    finally:  # at the end, and where the loop is left
+        if shown:
+            print(file=sys.stderr)
+
+
 class Run:
     """A training that may be interrupted.
 
@@ -91,10 +114,8 @@ class Run:
         while self.step < total:
             yield self.step + 1
             self.step += 1
-            done, last = self.step - first, self.step == total
-            seconds = time.perf_counter() - start
-            left = seconds / done * (total - self.step)
-            line = f"{self.title}: step {self.step} of {total}, {seconds:.0f} s, {left:.0f} s left"
+            last = self.step == total
+            line = how_far(self.title, self.step, total, first, start)
             if sys.stderr.isatty():
                 print(f"\r{line}   ", end="\n" if last else "", file=sys.stderr, flush=True)
             elif last or self.step % max(1, total // 10) == 0:

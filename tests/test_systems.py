@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,18 @@ def test_a_run_goes_on(tmp_path: Path, capsys: Any) -> None:
     part = synthetic.main([*keep, "--repeats", "2"])
     assert part == whole
     assert capsys.readouterr().err.count("split 2 of 2") == 2
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_told_on_a_terminal_only(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    assert list(workbench.told("digits", 5, 2)) == [2, 3, 4]
+    for i in workbench.told("digits", 5):
+        if i == 1:
+            break
+    seen = capsys.readouterr().err
+    assert ("digits: step 5 of 5" in seen) == terminal
+    assert seen.endswith("\n") == terminal
+    assert seen.count("\n") == 2 * terminal
