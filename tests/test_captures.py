@@ -634,3 +634,49 @@ def test_functions_that_look_at_types_are_called_as_they_are(f: Any) -> None:
     right = mg.compile(lambda x: x * 2 if isinstance(x, object) else x)
     np.testing.assert_array_equal(right(x), 2 * x)
     assert right.source  # a look that changes nothing does no harm
+
+
+COMPUTED = {
+    "getattr": lambda o, x: sum(x * getattr(o, "w" + str(i)) for i in (1, 2)),
+    "format": lambda o, x: sum(x * getattr(o, f"w{i}", 1.0) for i in (1, 2)),
+    "vars": lambda o, x: sum(x * v for v in vars(o).values()),
+    "dict": lambda o, x: x * o.__dict__["w2"],
+}
+
+
+@pytest.mark.parametrize("look", COMPUTED.values(), ids=COMPUTED)
+def test_attributes_by_names_that_are_computed(look: Any) -> None:
+    o = types.SimpleNamespace(w1=2.0, w2=np.array([3.0, 4.0]))
+    f = mg.compile(lambda x: look(o, x))
+    o.w2 = o.w2 + 1
+    for change in ("none", "in place", "another", "more", "none"):
+        if change == "in place":
+            o.w2[0] = 9.0
+        elif change == "another":
+            o.w1, o.w2 = 5.0, 7.0
+        elif change == "more":
+            o.w3 = 1.0
+        np.testing.assert_array_equal(f(2.0), look(o, 2.0))
+
+
+def test_constant_names_cost_no_look_at_all_attributes() -> None:
+    o = types.SimpleNamespace(w=2.0, steps=0)
+    f = mg.compile(lambda x: x * getattr(o, "w", 1.0) * getattr(o, "other", 1.0))
+    for _ in range(4):
+        o.steps += 1
+        assert f(1.0) == 2
+    assert f.retraces == 0
+
+
+def test_a_method_that_an_attribute_hides() -> None:
+    class Model:
+        def scale(self, x: Any) -> Any:
+            return 2 * x
+
+    model = Model()
+    f = mg.compile(lambda x: model.scale(x))
+    assert f(1.0) == 2
+    model.scale = lambda x: 7 * x  # type: ignore[method-assign]
+    assert f(1.0) == 7
+    del model.scale
+    assert f(1.0) == 2

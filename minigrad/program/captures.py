@@ -10,6 +10,7 @@ and only has to be the same Tensor.
 from __future__ import annotations
 
 import array
+import dis
 import functools
 import io
 import operator
@@ -62,6 +63,33 @@ def spoken(x: Any) -> Iterator[str]:
     elif is_a(x, tuple, frozenset):
         for part in x:
             yield from spoken(part)
+
+
+ANY = "*"
+"""Stands among names for those that code computes."""
+
+
+def computes_names(code: CodeType) -> bool:
+    """Whether code asks for attributes by names that it does not spell out."""
+    inner = any(is_a(c, CodeType) and computes_names(c) for c in code.co_consts)
+    if inner or not {"vars", "__dict__"}.isdisjoint(code.co_names):
+        return True
+    if "getattr" not in code.co_names:
+        return False
+    steps = [s for s in dis.get_instructions(code) if s.opname not in SILENT]
+    return any(s.argval == "getattr" and not spelled(steps[i + 1 :]) for i, s in enumerate(steps))
+
+
+def spelled(steps: list[dis.Instruction]) -> bool:
+    """Whether a call's last arguments are a string and at most one variable, the default."""
+    end = next((i for i, s in enumerate(steps) if s.opname.startswith("CALL")), 0)
+    last = steps[max(0, end - 2) : end]
+    texts = [s.opname == "LOAD_CONST" and is_a(s.argval, str) for s in last]
+    loads = [s.opname.startswith("LOAD_") and s.opname != "LOAD_ATTR" for s in last]
+    return texts[-1:] == [True] or (texts[:1] == [True] and loads[-1:] == [True])
+
+
+SILENT = frozenset({"CACHE", "PRECALL", "PUSH_NULL", "KW_NAMES", "NOP", "RESUME", "EXTENDED_ARG"})
 
 
 @dataclass
@@ -166,6 +194,8 @@ class Search:
             return
         self.functions.append(f)
         self.names.update(names_in(code))
+        if LAYERS not in code.co_filename and computes_names(code):
+            self.names.add(ANY)
         if f.__defaults__:
             self.note("attribute", f, "__defaults__", f.__defaults__, f"{f.__name__}.__defaults__")
         yield from ((part, f.__name__) for part in f.__defaults__ or ())
@@ -225,10 +255,16 @@ class Search:
                 if slot in self.names and hasattr(x, slot):
                     held[slot] = getattr(x, slot)
         yield from self.attributes(x, held, name)
+        own: Any = getattr(x, "__dict__", None)
+        if ANY in self.names and is_a(own, dict) and not layer:
+            self.note("items", own, "", snapshot(own), name)
+            yield from ((v, f"{name}.{k}") for k, v in own.items() if is_a(v, np.ndarray))
         for key in sorted(self.names - held.keys()):  # of the class, and may be hidden later
             value = next((b.__dict__[key] for b in kind.__mro__ if key in b.__dict__), self)
             if is_a(value, *ATOMS):
                 self.note("attribute", x, key, value, f"{name}.{key}")
+            elif is_a(value, FunctionType) and is_a(own, dict) and not layer:
+                self.note("hidden", own, key, None, f"{name}.{key}")
         yield kind, kind.__name__
 
 

@@ -67,7 +67,8 @@ class Place:
     ----------
     kind : str
         "cell", "global", "attribute", "items" (of a container), "bytes" (of memory), "context"
-        (of a context variable), "array", or "stream" (an iterator: whoever looks changes it).
+        (of a context variable), "array", "hidden" (an object's dict that has no such name, so that
+        its class's counts), or "stream" (an iterator: whoever looks changes it).
     home : Any
         The cell, dict, object, container or array.
     key : str
@@ -94,6 +95,8 @@ class Place:
             return getattr(self.home, self.key)
         if self.kind == "items":
             return snapshot(self.home)
+        if self.kind == "hidden":
+            return self.home.get(self.key)
         if self.kind == "bytes":
             return bytes(self.home)
         if self.kind == "context":
@@ -140,6 +143,8 @@ class Place:
                 return f"{bind(identical)}({home}, {bind(self.value)})"
             shape = tuple(map(int, self.value.shape))
             return f"{home}.tobytes() == {bind(self.value.tobytes())} and {home}.shape == {shape}"
+        if self.kind == "hidden":
+            return f"{bind(self.key)} not in {bind(self.home)}"
         now, value = self.now(bind), bind(self.value)
         if is_a(self.value, *ATOMS):
             return f"({now} is {value} or {bind(same)}({now}, {value}))"
