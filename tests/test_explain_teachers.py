@@ -118,6 +118,23 @@ def test_actions_drawn_from_one_distribution() -> None:
     assert final(explanation, "theta") == "(onehot(acts)ᵀ R - pi ⊙ sum(R))/4"
 
 
+def test_each_row_with_a_weight_of_its_own() -> None:
+    P, t, u = param(4, 3), np.array([0, 1, 1, 2]), rng.random(4)
+    S = mg.softmax(P)
+    L = -np.sum(u * np.log(S[np.arange(4), t]))
+    assert final(mg.explain(L, P, simplify=True), "P") == "(S - onehot(t)) ⊙ u[..., None]"
+    v, k = param(4), np.array([1, 1, 3])
+    q = mg.softmax(v)
+    M = np.sum(np.log(q[k]))
+    assert final(mg.explain(M, v, simplify=True), "v") == "sum(onehot(k), axis=0) - 3·q"
+
+
+def test_a_mask_keeps_its_name() -> None:
+    v, kept, y = param(4), np.array([True, False, True, False]), rng.random(2)
+    L = np.sum(np.log(v[kept] ** 2) * y)
+    assert rows(mg.explain(L, v)) == {"dv": "np.add.at(dv, kept, 2·y/v[kept])"}
+
+
 def test_mixtures_and_pairs() -> None:
     x, mus, logpi = rng.normal(size=6), param(3), param(3)
     comp = -0.5 * (x[:, None] - mus) ** 2 - 0.5 * np.log(2 * np.pi)
@@ -186,6 +203,15 @@ def test_roots_of_numbers_meet() -> None:
     assert rows(mg.explain(y, S)) == {"dy/dS": "exp(-S²/2)/√(2π)"}
 
 
+def test_lengths_within_a_deviation() -> None:
+    h, up = param(4, 7), rng.normal(size=(4, 7))
+    s = np.std(h, axis=-1, keepdims=True)
+    y = (h - np.mean(h, axis=-1, keepdims=True)) / (s + 1e-6)
+    L = np.sum(y * up)
+    formulas = rows(mg.explain(L, h))
+    assert "/(7·s)" in formulas["dh via s"] and "0." not in formulas["dh via s"]
+
+
 def test_choices_of_one_number() -> None:
     z, alpha = param(5), 1.5
     a = np.where(z > 0, z, alpha * (np.exp(z) - 1))
@@ -241,6 +267,21 @@ def test_a_loop_over_a_method_with_two_states() -> None:
     found = rows(mg.explain(L, cell.W))
     assert {"dc", "dc_2", "dc_1", "dh_1"} <= {*found}
     assert not any("s1" in formula and len(formula) > 200 for formula in found.values())
+
+
+def test_a_loop_that_draws() -> None:
+    w = param(3)
+
+    def step(h: Any) -> Any:
+        return np.tanh(w * h + rng.normal(size=3))
+
+    h = np.ones(3)
+    for _ in range(3):
+        h = step(h)
+    L = np.sum(h)
+    explanation = mg.explain(L, w)
+    assert rows(explanation)["dw via h_2"] == "dh_2 ⊙ (1 - h_2²) ⊙ h_1"
+    assert "without a name" not in str(explanation)
 
 
 def test_steps_of_a_solver() -> None:

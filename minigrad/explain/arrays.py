@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.factors import built, reframed, scalars_of
+from minigrad.explain.factors import built, merged, reframed, scalars_of
 from minigrad.explain.linear import vector
 from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, Rule, key_of, shape_of, uniform
@@ -18,12 +18,14 @@ from minigrad.writing.notation import outer
 
 @rule(ops.multiply, when="formula")
 def outer_product(b: Builder, x: Any, y: Any) -> Any:
-    """``x[:, None]·y`` of two vectors is ``x yᵀ``."""
+    """``c·x[:, None]·y`` of two vectors is ``c·(x yᵀ)``."""
     for u, v in ((x, y), (y, x)):
-        column = vector(b, u, 0)
-        row = vector(b, v, 1)
+        (c, front, column), (d, more, row) = scalars_of(b, u), scalars_of(b, v)
+        column, row = vector(b, column, 0), vector(b, row, 1)
         if column is not None and row is not None:
-            return b.emit(outer, column, row)
+            made = b.emit(outer, column, row)
+            found = merged(b, front, more, {key_of(made): [made, 1]})
+            return made if c == d == 1 and len(found) == 1 else built(b, c * d, found)
     return None
 
 

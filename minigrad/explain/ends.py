@@ -132,7 +132,7 @@ class Forward:
     def remarks(self) -> list[str]:
         """What is said below the formulas."""
         formulas = [row.expression for row in self.rows if row.expression is not None]
-        return [*legend(self.chart), *conventions(formulas), *self.chart.notes]
+        return [*legend(self.chart, formulas), *conventions(formulas), *self.chart.notes]
 
     def __str__(self) -> str:
         return self.to_text()

@@ -69,9 +69,11 @@ def back_where_they_were(b: Any, x: Any, shape: Any = None, index: Any = None) -
             whole_array = made.args[0]
         elif (one := same_everywhere(b, z)) is not None:
             whole_array = one
+        elif shape_of(z) == shape_of(y) and len(shape) == 2:  # of each row another number
+            whole_array = b.emit(ops.reshape, z, shape=(*shape_of(z), 1))
         else:
             return None
-        if shape_of(whole_array) not in ((), tuple(shape)):
+        if shape_of(whole_array) not in ((), tuple(shape), (*shape[:-1], 1)):
             return None
         parts[key_of(whole_array)] = [whole_array, p]
     one_hot = hot(b, y, shape)
@@ -79,24 +81,18 @@ def back_where_they_were(b: Any, x: Any, shape: Any = None, index: Any = None) -
 
 
 @rule(ops.scatter, when="closed")
-def rows_that_are_hot(b: Any, x: Any, shape: Any = None, index: Any = None) -> Any:
-    """What is put at ``range(n), y`` is ``onehot(y)``, each row times that; at ``t``, added up."""
-    if not floating(x):
-        return None
-    y = row_choice(b, shape, index)
-    if y is not None and len(shape) == 2:
-        return b.emit(ops.multiply, hot(b, y, shape), b.emit(ops.reshape, x, shape=(*x.shape, 1)))
+def spread_again(b: Any, x: Any, shape: Any = None, index: Any = None) -> Any:
+    """``v/p[t]``, put back there and added up, is ``onehot(t)ᵀ (v/p[t])``."""
     parts = index if isinstance(index, tuple) else (index,)
-    if len(shape) != 1 or len(parts) != 1 or not isinstance(parts[0], Var | np.ndarray):
+    if not floating(x) or len(x.shape) != 1 or len(shape) != 1 or len(parts) != 1:
         return None
-    if shape_of(parts[0]) != x.shape or len(x.shape) != 1 or whole_numbers(parts[0]) is False:
+    t = parts[0]
+    if not isinstance(t, Var | np.ndarray) or t.dtype.kind not in "iu" or shape_of(t) != x.shape:
         return None
-    flipped = b.emit(ops.transpose, hot(b, parts[0], (*x.shape, *shape)))
-    return b.emit(ops.matmul, flipped, x)
-
-
-def whole_numbers(x: Any) -> bool:
-    return bool(x.dtype.kind in "iu")
+    below = [b.made(z, ops.elements) for z, p in factors(b, x)[1].values() if p < 0]
+    if not any(made is not None and key_of(made.kwargs["index"]) == key_of(t) for made in below):
+        return None
+    return b.emit(ops.matmul, b.emit(ops.transpose, hot(b, t, (*x.shape, *shape))), x)
 
 
 def spread(b: Any, x: Any) -> tuple[Any, Any] | None:
@@ -121,10 +117,15 @@ def weighted(b: Any, found: Any) -> Any:
                 continue
             inner[key][1] += 1
             rest = built(b, c, {k: part for k, part in inner.items() if part[1]})
-            if shape_of(rest) == shape_of(t):
+            hots = b.match(y, ops.matmul)[0]
+            done = None
+            if not isinstance(rest, Var) and c == 1:  # how often each is chosen
+                done = b.emit(ops.sum, b.match(hots, ops.transpose)[0], axis=0)
+            elif shape_of(rest) == shape_of(t):
+                done = b.emit(ops.matmul, hots, rest)
+            if done is not None:
                 found[above][1] -= 1
                 found[key_of(y)][1] -= 1
-                done = b.emit(ops.matmul, b.match(y, ops.matmul)[0], rest)
                 found.setdefault(key_of(done), [done, 0])[1] += 1
             break
     return found

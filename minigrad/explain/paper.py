@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,6 +31,7 @@ class Paper(Tracer):
     """
 
     repeated = False
+    fixed = True
     lengths: frozenset[int]
 
     def __init__(self, lengths: Collection[int] = ()) -> None:
@@ -42,7 +44,17 @@ class Paper(Tracer):
     def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self.ruling and op is ops.divide and type(args[1]) is int and args[1] in self.lengths:
             args = (args[0], self.length(args[1], args[0]))
+        if self.ruling and op in (ops.divide, ops.multiply):
+            args = (self.rooted(*args), self.rooted(*args[::-1]))
         return super().apply(op, args, kwargs)
+
+    def rooted(self, x: Any, like: Any) -> Any:
+        """``√n`` of a length as such, if ``x`` is that."""
+        if not isinstance(x, float) or x.is_integer() or not math.isfinite(x):
+            return x
+        n = round(x * x)
+        near = n in self.lengths and math.isclose(x, math.sqrt(n), rel_tol=1e-15)
+        return super().apply(ops.sqrt, (self.length(n, like),), {}) if near else x
 
     def length(self, n: int, like: Any) -> Tensor:
         """A stand-in for a length, which is not reduced with other numbers."""

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
 from minigrad.explain.ledger import Chart
 from minigrad.explain.rows import middle
+from minigrad.program.equations import Var
 from minigrad.reading.wording import visible
 from minigrad.writing.formulas import FOOTNOTES, Formula
 from minigrad.writing.notation import above, below
 
 
-def legend(chart: Chart) -> list[str]:
-    """What names stand for that are not the user's."""
+def legend(chart: Chart, formulas: Sequence[Formula]) -> list[str]:
+    """What names stand for that are not the user's, and are used."""
+    used: set[str] = set()
+    for f in formulas:
+        read = {v for e in f.program.equations for v in e.reads()}
+        read.update(v for v in f.program.outputs if isinstance(v, Var))
+        used.update(symbol.name for v, symbol in f.symbols.items() if v in read)
     layers = [
         f"with {name}: what {visible(layer)} gives, {np.shape(chart.value(node))}"
         for node, (name, layer) in chart.layers.items()
@@ -22,6 +28,7 @@ def legend(chart: Chart) -> list[str]:
     arrays = [
         f"with {name}: an array without a name, {np.shape(array)}"
         for name, array in chart.nameless.values()
+        if name in used
     ]
     earlier: dict[str, list[str]] = {}
     for before in chart.passes.values():
@@ -33,7 +40,7 @@ def legend(chart: Chart) -> list[str]:
     return layers + loops + arrays
 
 
-def conventions(formulas: Iterable[Formula]) -> list[str]:
+def conventions(formulas: Sequence[Formula]) -> list[str]:
     """What signs mean, and what holds at a tie, each once."""
     found = {e.op for f in formulas for e in f.program.equations}
     ties = [

@@ -150,15 +150,23 @@ class Explanation:
     @property
     def remarks(self) -> list[str]:
         """What is said below the formulas."""
-        return [*legend(self.chart), *self.footnotes, *self.chart.notes]
+        return [*legend(self.chart, self.written), *self.footnotes, *self.chart.notes]
 
     @property
     def footnotes(self) -> list[str]:
         """Conventions that the formulas shown keep to, each once."""
+        return conventions(self.written)
+
+    @property
+    def written(self) -> list[Formula]:
+        """All formulas that are shown."""
         first, _, last = self.shown
         formulas = [row.expression for row in (*first, *last) if row.expression is not None]
         formulas += [step.formula for v in self.closed.values() for step in v]
-        return conventions(formulas)
+        for made, step in (line for lines in self.workings.values() for line in lines):
+            formulas += [f for product in step for f in product]
+            formulas += [made] if made is not None else []
+        return formulas + ([self.definition] if self.definition is not None else [])
 
     @property
     def chained_wrt(self) -> list[AnyNode]:

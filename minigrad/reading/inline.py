@@ -1,8 +1,7 @@
 """An expression with the user's own functions written out: ``step(h, x)`` as what it returns.
 
-By the syntax alone, and only for functions that compute and do nothing else, whose body is
-assignments and one answer.  What is a variable of the function keeps its name, unless the
-caller means something else by it.
+By the syntax alone, and only for functions whose body is assignments and one answer.  What is a
+variable of the function keeps its name, unless the caller means something else by it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from minigrad.errors import is_user
-from minigrad.reading.purity import DEPTH, bound, method_of, pure_function, resolved
+from minigrad.reading.purity import DEPTH, bound, method_of, resolved
 from minigrad.reading.statements import tree_of
 
 MOST = 500
@@ -37,7 +36,7 @@ def inlined(
     writer = Inliner(dict(variables))
     try:
         made = writer.expand(tree, variables, None, DEPTH)
-    except (NotPlain, RecursionError):
+    except (NotPlain, RecursionError, ValueError):  # of a variable without a value
         return None
     return (made, writer.seen) if writer.calls else None
 
@@ -116,6 +115,8 @@ class Inliner:
             args.insert(0, self.expand(owner, variables, given, depth))
         named = {k.arg: self.expand(k.value, variables, given, depth) for k in tree.keywords}
         body = tree_of(f.__code__)
+        if not isinstance(body, ast.FunctionDef | ast.Lambda):
+            raise NotPlain
         local = parameters(body.args, args, named)
         outer = bound(f)
         if isinstance(body, ast.Lambda):
@@ -155,10 +156,10 @@ def called(
             return None
     elif (method := method_of(f)) is not f:
         f, owner = method, func
-    if not isinstance(f, FunctionType | MethodType) or not is_user(f.__code__.co_filename):
+    plain = getattr(f, "__func__", f)  # of Cython's methods none of Python's
+    if not isinstance(plain, FunctionType) or not is_user(plain.__code__.co_filename):
         return None
-    plain = getattr(f, "__func__", f)
-    return (plain, owner) if pure_function(f, DEPTH) else None
+    return plain, owner
 
 
 def parameters(

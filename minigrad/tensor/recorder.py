@@ -49,6 +49,8 @@ class Recorder:
 
     repeated = True
     """Whether what is recorded is run again, for other numbers."""
+    fixed = False
+    """Whether a shape that depends on values is what it is."""
 
     def __init__(self) -> None:
         self.start: int = next_seq()
@@ -106,7 +108,7 @@ class Recorder:
         kept = {key: self.kept(v) for key, v in kwargs.items()}
         if op.dynamic or (op is elements and any(map(is_mask, flatten(kept)[0]))):
             found = [x for x in (*args, *flatten(kept)[0]) if isinstance(x, Tensor)]
-            if found:
+            if found and not self.fixed:
                 self.refuse(found[-1], f"the shape of {op.name}() depends on values:")
         if not op.complex:
             check_real(op, args, values, kwargs)
