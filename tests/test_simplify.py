@@ -101,6 +101,7 @@ EXAMPLES: list[tuple[str, Function, list[Any], list[str]]] = [
     ("of signs", lambda x: np.sum(-x), [ROW], ["t1 = sum(x)", "t2 = negative(t1)"]),
     ("reshaped sign", lambda x: (-x).reshape(3, 1), [ROW], ["t1 = reshape(x, shape=(3, 1))"]),
     ("a mean", lambda x: x.sum(axis=0) / 2, [MATRIX], ["t1 = mean(x, axis=0)", "return t1"]),
+    ("a deviation", lambda x: np.std(x), [ROW], ["t1 = mean(x, axis=None, keepdims=True)"]),
     (
         "one in each row",
         lambda v: mg.grad(lambda x: (x[np.arange(2), [0, 2]] * v).sum())(MATRIX).sum(axis=1),
