@@ -417,6 +417,51 @@ function(
         )
     ],
 )
+function(
+    """
+    class MLP:
+        def __init__(self, sizes):
+            rng = np.random.default_rng(0)
+            self.weights = [rng.normal(size=(a, b)) for a, b in zip(sizes[:-1], sizes[1:])]
+        def forward(self, x):
+            self.activations = [x]
+            for w in self.weights:
+                x = np.tanh(x @ w)
+                self.activations.append(x)
+            return x
+        def backward(self, grad):
+            self.dweights = [None] * len(self.weights)
+            for i in reversed(range(len(self.weights))):
+                grad = grad * (1 - self.activations[i + 1] ** 2)
+                self.dweights[i] = self.activations[i].T @ grad
+                grad = grad @ self.weights[i].T
+            return grad
+    """,
+    lambda m: mg.check_backward(m.MLP([3, 4, 2]), None, r(5, 3)),
+    [("].T @ grad\n", "].T @ grad / 5\n", "self.dweights[i]", "mean over 5 where the sum")],
+)
+function(
+    """
+    def forward(layers, x):
+        caches = []
+        for layer in layers:
+            z = x @ layer['W'] + layer['b']
+            caches.append((x, z))
+            x = np.tanh(z)
+        return x, caches
+    def backward(da, caches, layers):
+        grads = []
+        for layer, (before, z) in zip(layers[::-1], caches[::-1]):
+            dz = da * (1 - np.tanh(z) ** 2)
+            grads.append({'b': dz.sum(0), 'W': before.T @ dz})
+            da = dz @ layer['W'].T
+        return grads[::-1], da
+    """,
+    lambda m: mg.check_backward(
+        m.forward, m.backward, [{"W": r(3, 4), "b": r(4)}, {"W": r(4, 2), "b": r(2)}], r(5, 3)
+    ),
+    [("dz.sum(0)", "dz.mean(0)", "return", "it is a mean over 5 where the sum belongs")],
+)
 CASES = [(k, s) for k, (_, _, slips) in enumerate(FUNCTIONS) for s in [None, *range(len(slips))]]
 
 

@@ -188,6 +188,7 @@ class Collector:
         elif answer is not None:
             groups = self.groups()
             entries = [("", answer, groups[0] if groups else None, last)]
+        entries += [("", value, place, last) for value, place in self.listed()]
         for key, value, place, line in entries:
             self.returned(found, key, value, place, line, order)
 
@@ -206,6 +207,22 @@ class Collector:
             places = next((p for p in several if self.matched(value, p)), [])
             arguments = [p for p in arguments if by_place or p is not places]
             yield from self.matched(value, places) or [(value, groups[i] if by_place else None)]
+
+    def listed(self) -> Iterator[tuple[Any, int | None]]:
+        """The gradients in lists that a layer keeps: ``self.dweights`` of ``self.weights``."""
+        for name, held in self.held_lists():
+            for reading in readings(name) if name.startswith("self.") else ():
+                of = re.compile(rf"self\.{re.escape(reading)}\[")
+                places = [i for i, (path, _) in enumerate(self.runs.inputs) if of.match(path)]
+                yield from self.matched(held, places) if places else []
+
+    def held_lists(self) -> Iterator[tuple[str, list[Any]]]:
+        """The lists that the backward function had in the end, in variables and attributes."""
+        final = self.runs.watch.final if self.runs.watch is not None else {}
+        own = getattr(final.get("self"), "__dict__", {})
+        for name, held in [*final.items(), *((f"self.{k}", v) for k, v in own.items())]:
+            if type(held) is list:
+                yield name, held
 
     def matched(self, value: Any, places: list[int]) -> list[tuple[Any, int | None]]:
         """What is returned, each array with its input, where all keys or all shapes agree."""
@@ -278,11 +295,11 @@ class Collector:
 
     def gathered(self, value: Any, line: int) -> tuple[str, int]:
         """The list in which ``value`` is, as ``dWs[1]``, and the line that puts it there."""
-        watch = self.runs.watch
-        for name, held in watch.final.items() if watch is not None else ():
-            at = [k for k, v in enumerate(held) if v is value] if type(held) is list else []
+        for name, held in self.held_lists():
+            at = [k for k, v in enumerate(held) if v is value]
             if at:
-                adding = [s.first for s in watch.source.statements.values() if name in s.touches]
+                adding = [s.first for s in self.runs.watch.source.statements.values()
+                          if name in (*s.touches, *s.targets)]  # fmt: skip
                 return f"{name}[{at[0]}]", adding[-1] if adding else line
         return "", line
 
