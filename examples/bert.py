@@ -1,15 +1,17 @@
 """BERT in small: a Transformer that learns to read by guessing hidden words.
 
 With J. Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language
-Understanding" (2018), the encoder reads pairs of sentences and is asked two things:
+Understanding" (2018), the encoder reads pairs of "sentences", which are spans of text of
+any length, and is asked two things:
 
 - which words were there, at 15 % of the places, of which 80 % are hidden, 10 % exchanged
   for another word and 10 % left as they are;
-- whether the second sentence really follows the first.
+- whether the second span really follows the first, or comes from another document.
 
-The text are the documentation strings of Python's standard library.  After that it is
-fine-tuned on few labelled sentences to tell which library a sentence comes from, beside
-the same network without pre-training.  The documents of the test are in neither.
+A document are the documentation strings of one module of Python's standard library.  After
+that the encoder is fine-tuned on few labelled sentences to tell which library a sentence
+comes from, beside the same network without pre-training.  The documentation strings of the
+test are in neither.
 
 The networks are in ``bert_model.py``, and ``bert_peers.py`` compares with other libraries.
 Run it with ``python examples/bert.py --plot bert.png``.
@@ -65,20 +67,30 @@ def documents(module: str) -> list[Document]:
 
 
 class Text:
-    """Sentences as numbers: those to pre-train on, and labelled ones to tune and to test on."""
+    """Sentences as numbers: those to pre-train on, and labelled ones to tune and to test on.
 
-    def __init__(self, words: int, rng: np.random.Generator) -> None:
-        by_module = {m: documents(m) for m in MODULES}
+    Attributes
+    ----------
+    documents : list of list of arrays
+        For each module its sentences, one after the other.
+    labelled : list of list of arrays
+        Sentences of each of `LIBRARIES`.
+    """
+
+    def __init__(
+        self, words: int, rng: np.random.Generator, modules: Sequence[str] = MODULES
+    ) -> None:
+        by_module = {m: documents(m) for m in modules}
         labelled: list[list[Document]] = []
         for name in LIBRARIES:  # half of the documents of these are kept for the labelled task
             docs = by_module[name]
             order = rng.permutation(len(docs))
-            labelled.append([docs[i] for i in order[: len(docs) // 2]])
-            by_module[name] = [docs[i] for i in order[len(docs) // 2 :]]
-        plain = [doc for docs in by_module.values() for doc in docs]
-        self.tokenizer = word_pieces([s for doc in plain for s in doc], words)
-        self.documents = [[self.encode(s) for s in doc] for doc in plain]
-        self.pairs = [doc for doc in self.documents if len(doc) > 1]
+            labelled.append([docs[i] for i in sorted(order[: len(docs) // 2])])
+            by_module[name] = [docs[i] for i in sorted(order[len(docs) // 2 :])]
+        plain = [[s for doc in docs for s in doc] for docs in by_module.values()]
+        plain = [sentences for sentences in plain if len(sentences) > 4]
+        self.tokenizer = word_pieces([s for sentences in plain for s in sentences], words)
+        self.documents = [[self.encode(s) for s in sentences] for sentences in plain]
         self.labelled = [[self.encode(s) for doc in docs for s in doc] for docs in labelled]
 
     def encode(self, sentence: str) -> np.ndarray:
@@ -139,15 +151,38 @@ def laid_out(parts: Sequence[tuple[np.ndarray, ...]], length: int) -> tuple[np.n
     return ids, segments, ids == PAD
 
 
-def pairs_of(text: Text, n: int, rng: np.random.Generator) -> tuple[list[Any], np.ndarray]:
-    """Pairs of sentences, and whether the second one follows the first: in half of them."""
+def span(document: list[np.ndarray], start: int, room: int) -> tuple[np.ndarray, int]:
+    """Sentences from ``start`` on, at most ``room`` words of them, and where the next begins."""
+    taken: list[np.ndarray] = []
+    end = start
+    while end < len(document) and sum(map(len, taken)) < room:
+        taken.append(document[end])
+        end += 1
+    return np.concatenate(taken)[:room], end
+
+
+def pairs_of(
+    text: Text, n: int, length: int, rng: np.random.Generator
+) -> tuple[list[Any], np.ndarray]:
+    """Pairs of spans, and whether the second one follows the first: in half of them.
+
+    Together they have room in ``length`` places.  Where the second does not follow, it is
+    from another document.
+    """
+    sizes = np.array([len(document) for document in text.documents])
+    room = length - 3
     follows = rng.integers(2, size=n)
     pairs = []
-    for real in follows:
-        doc = text.pairs[rng.integers(len(text.pairs))]
-        i = rng.integers(len(doc) - 1)
-        other = text.documents[rng.integers(len(text.documents))]
-        pairs.append((doc[i], doc[i + 1] if real else other[rng.integers(len(other))]))
+    for i, real in enumerate(follows):
+        one, other = rng.choice(len(sizes), 2, replace=False, p=sizes / sizes.sum())
+        document = text.documents[one]
+        a, end = span(
+            document, int(rng.integers(sizes[one] - 2)), int(rng.integers(3, room // 2 + 1))
+        )
+        follows[i] = real = real and end < sizes[one]
+        if not real:
+            document, end = text.documents[other], int(rng.integers(sizes[other]))
+        pairs.append((a, span(document, end, room - len(a))[0]))
     return pairs, follows
 
 
@@ -186,8 +221,10 @@ def hidden_words(
 def new_bert(
     words: int, width: int, heads: int, layers: int, length: int, rng: np.random.Generator
 ) -> BertModel:
-    """A network without experience."""
-    return BertModel(words, width, heads, layers, 4 * width, length, dropout=0.0, rng=rng)
+    """A network without experience; words are three times as loud as their places."""
+    bert = BertModel(words, width, heads, layers, 4 * width, length, dropout=0.0, rng=rng)
+    bert.words.weight.data = 3 * bert.words.weight.data
+    return bert
 
 
 class Trainer:
@@ -221,7 +258,7 @@ def pretrainer(model: Pretraining, lr: float, steps: int) -> Trainer:
 
 def pretraining_batch(text: Text, n: int, length: int, rng: np.random.Generator) -> tuple[Any, ...]:
     """The arguments of `Pretraining.losses`."""
-    pairs, follows = pairs_of(text, n, rng)
+    pairs, follows = pairs_of(text, n, length, rng)
     ids, segments, padded = laid_out(pairs, length)
     seen, places, answers = hidden_words(ids, max(1, round(0.15 * length)), len(text), rng)
     return seen, segments, padded, places, answers, follows
@@ -300,10 +337,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     """Pre-train, tune three times beside the network from scratch, and print the accuracies."""
     parser = parser_of(
         __doc__ or "",
-        steps=(int, 1, 3000), tuning_steps=(int, 1, 40), tuning_seeds=(int, 1, 3),
-        batch_size=(int, 2, 32), length=(int, 8, 24), width=(int, 4, 48), heads=(int, 1, HEADS),
-        layers=(int, 1, 1), words=(int, 100, 800), labels=(int, 1, 8), lr=(float, 0, 4e-3),
-        tuning_lr=(float, 0, 1e-3),
+        steps=(int, 1, 7000), tuning_steps=(int, 1, 100), tuning_seeds=(int, 1, 3),
+        batch_size=(int, 2, 32), length=(int, 10, 32), width=(int, 4, 64), heads=(int, 1, HEADS),
+        layers=(int, 1, 1), words=(int, 100, 1000), labels=(int, 1, 8), lr=(float, 0, 4e-3),
+        tuning_lr=(float, 0, 3e-3),
     )  # fmt: skip
     options = parser.parse_args(arguments)
     if options.width % options.heads:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -68,15 +68,25 @@ def test_pairs_are_laid_out_with_segments_and_padding() -> None:
     np.testing.assert_array_equal(padded, ids == 0)
 
 
-@pytest.mark.full
 def test_half_of_the_pairs_follow(text: bert.Text) -> None:
-    pairs, follows = bert.pairs_of(text, 400, np.random.default_rng(0))
+    pairs, follows = bert.pairs_of(text, 300, 20, np.random.default_rng(0))
     assert 0.4 < follows.mean() < 0.6
-    after = {
-        (tuple(x.tolist()), tuple(y.tolist())) for doc in text.documents for x, y in pairwise(doc)
-    }
-    real = [(tuple(a.tolist()), tuple(b.tolist())) in after for a, b in pairs]
-    assert np.mean(np.array(real) == follows) > 0.97  # a random one may follow, too
+    line = [" ".join(map(str, np.concatenate(document))) + " " for document in text.documents]
+    for (a, b), real in zip(pairs, follows):
+        assert 1 <= len(a) <= 8
+        assert 1 <= len(b) <= 17 - len(a)
+        words = [" ".join(map(str, part)) for part in (a, b)]
+        if real:  # b goes on where the last sentence of a ended
+            assert any(words[0] in t and words[1] in t[t.index(words[0]) :] for t in line)
+        else:
+            assert any(words[0] in t and words[1] not in t for t in line) or len(b) < 8
+
+
+def test_spans_are_of_whole_sentences_but_the_last() -> None:
+    document = [np.array([1, 2, 3]), np.array([4, 5]), np.array([6])]
+    for start, room, words, end in [(0, 4, [1, 2, 3, 4], 2), (1, 9, [4, 5, 6], 3), (0, 1, [1], 1)]:
+        found = bert.span(document, start, room)
+        assert (found[0].tolist(), found[1]) == (words, end)
 
 
 def test_the_vocabulary_is_of_pieces(text: bert.Text) -> None:
@@ -90,7 +100,7 @@ def test_the_vocabulary_is_of_pieces(text: bert.Text) -> None:
 def test_the_sentences_of_the_test_are_not_pre_trained_on(text: bert.Text) -> None:
     known = [s for m in bert.MODULES for doc in bert.documents(m) for s in doc]
     labelled = sum(map(len, text.labelled))
-    assert labelled + sum(map(len, text.documents)) == len(known)
+    assert 0 <= len(known) - labelled - sum(map(len, text.documents)) < 40  # of small modules
     assert all(len(sentences) > 60 for sentences in text.labelled)
 
 
@@ -230,6 +240,27 @@ def test_the_compiled_losses_are_those_of_the_ops(text: bert.Text) -> None:
         np.testing.assert_allclose(trainer(*batch), expected, rtol=1e-5)
     assert trainer.step.retraces == 0
     assert not trainer.step.latest.recorded
+
+
+@pytest.mark.full
+def test_pre_training_wins() -> None:
+    """In small: on the text of six modules, each of three seeds, and by a margin."""
+    rng = np.random.default_rng(0)
+    text = bert.Text(500, rng, bert.LIBRARIES)
+    fresh = lambda rng: bert.new_bert(len(text), 32, 2, 1, 24, rng)
+    model = bert_model.Pretraining(fresh(rng), rng)
+    trainer = bert.pretrainer(model, 8e-3, 2400)
+    for _ in range(2400):
+        trainer(*bert.pretraining_batch(text, 32, 24, rng))
+    options = SimpleNamespace(length=24, labels=8, tuning_steps=80, tuning_lr=4e-3)
+    margins = []
+    for seed in range(3):
+        start, scratch = (fresh(np.random.default_rng(seed)) for _ in range(2))
+        start.load_state_dict(model.bert.state_dict())
+        found = [bert.tune(b, text, options, seed) for b in (start, scratch)]
+        margins.append(found[0] - found[1])
+    assert min(margins) > 0.02, margins
+    assert np.mean(margins) > 0.06, margins
 
 
 @pytest.mark.full
