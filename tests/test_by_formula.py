@@ -178,3 +178,20 @@ def test_parameters_of_activations() -> None:
     for x, by_slope, by_alpha in ((-2.0, -2.0, math.expm1(-2.0)), (3.0, 0.0, 0.0)):
         assert mg.grad(mg.leaky_relu, argnums=1)(x, 0.1) == by_slope
         assert mg.grad(mg.elu, argnums=1)(x, 0.5) == pytest.approx(by_alpha, rel=1e-14)
+
+
+@pytest.mark.parametrize("f", [np.maximum, np.minimum, np.fmax, np.fmin])
+def test_what_wins_has_the_gradient(f: Any) -> None:
+    nan = math.nan
+    x = np.array([1.0, 2.0, 3.0, nan, 3.0, nan])
+    y = np.array([2.0, 2.0, 1.0, 1.0, nan, nan])
+    takes_nan = f in (np.maximum, np.minimum)  # the others pass over it, and a tie is the first's
+    tie = 0.5 if takes_nan else 1.0
+    first = np.array([0, tie, 1, takes_nan, not takes_nan, tie])
+    if f in (np.minimum, np.fmin):
+        first[[0, 2]] = 1, 0
+    g = mg.grad(lambda x, y: np.sum(f(x, y)), argnums=(0, 1))(x, y)
+    np.testing.assert_array_equal(g[0], first)
+    np.testing.assert_array_equal(g[1], 1 - first)
+    for a, b, slope in zip(x, y, first):
+        assert mg.grad(f)(a, b) == slope
