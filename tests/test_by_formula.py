@@ -195,3 +195,29 @@ def test_what_wins_has_the_gradient(f: Any) -> None:
     np.testing.assert_array_equal(g[1], 1 - first)
     for a, b, slope in zip(x, y, first):
         assert mg.grad(f)(a, b) == slope
+
+
+def test_pairs_of_numbers_as_complex_ones() -> None:
+    x = np.arange(1.0, 13.0).reshape(2, 6)
+    t = mg.Tensor(x, requires_grad=True)
+    z = t.view(complex)
+    np.testing.assert_array_equal(z.data, x.view(complex))
+    np.testing.assert_array_equal(z.view(float).data, x)
+    w = np.array([[1.0, -2.0, 3.0], [5.0, 0.5, 2.0]])
+    (np.real(z) * w - 2 * np.imag(z) * w).sum().backward()
+    np.testing.assert_array_equal(t.grad[:, ::2], w)
+    np.testing.assert_array_equal(t.grad[:, 1::2], -2 * w)
+    with pytest.raises(ValueError, match="need an even last axis"):
+        t[:, :5].view(complex)
+    with pytest.raises(ValueError, match="a single number cannot be viewed as another dtype"):
+        t[0, 0].view(complex)
+
+
+def test_a_line_through_as_few_points_as_it_has_coefficients() -> None:
+    t = mg.Tensor([1.0, 2.0, 5.0], requires_grad=True)
+    with pytest.raises(ValueError, match="there must be more points than coefficients"):
+        np.polyfit(np.arange(3.0), t, 2, cov=True)
+    fit, cov = np.polyfit(np.arange(3.0), t, 1, cov=True)
+    known, spread = np.polyfit(np.arange(3.0), t.data, 1, cov=True)
+    np.testing.assert_allclose(fit.data, known, rtol=1e-12)
+    np.testing.assert_allclose(cov.data, spread, rtol=1e-12)
