@@ -548,3 +548,12 @@ def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
     L = w**2
     with pytest.raises((TypeError, ValueError), match=f"check_derivation: {message}"):
         mg.check_derivation(L, {"dL/dw": 1.0}, **options)
+
+
+def test_names_that_nothing_has_are_no_error() -> None:
+    text, call, _ = FUNCTIONS[4]
+    m = module(text)
+    report = mg.check_backward(
+        m.forward, m.backward, r(4, 2, 3), r(6, 5), r(5), names={"row": "nothing"}
+    )
+    assert report.ok

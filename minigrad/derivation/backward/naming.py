@@ -103,7 +103,8 @@ class Namer:
 
     def alike(self, variable: str) -> list[str]:
         """A variable, and others that are called the same: ``e`` and ``self.e``."""
-        return [variable, *(n for n in self._short[last_part(variable)[0]] if n != variable)]
+        others = self._short.get(last_part(variable)[0], [])
+        return [n for n in dict.fromkeys([variable, *others]) if n in self.variables]
 
     def wanted(self, path: str) -> bool:
         """Whether ``path`` may mean a gradient: of what is told when all names are known."""
