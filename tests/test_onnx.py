@@ -156,8 +156,8 @@ def test_near_the_ends_of_inverse_functions() -> None:
         agree(lambda x, f=f: f(x), [x], mg.onnx.export(lambda x, f=f: f(x), None, x))
 
 
-@pytest.mark.sampled(20)
-@pytest.mark.parametrize("seed", range(400))
+@pytest.mark.sampled(40)
+@pytest.mark.parametrize("seed", range(240))
 def test_random_programs(seed: int) -> None:
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
