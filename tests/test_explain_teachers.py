@@ -219,6 +219,13 @@ def test_choices_of_one_number() -> None:
     assert final(mg.explain(L, z, simplify=True), "z") == "where(z > 0, 1, alpha·exp(z))"
 
 
+def test_a_number_is_no_mean() -> None:
+    """``1 - σ(u)`` is asked whether it is a deviation from a mean of 1."""
+    x, weights = param(3), rng.random(3)
+    L = np.sum(np.sin(mg.sigmoid(mg.log_softmax(x))) * weights)
+    assert final(mg.explain(L, x, simplify=True), "x")
+
+
 def test_a_swish_by_hand() -> None:
     x = mg.Tensor(0.6, requires_grad=True)
     y = x / (1 + np.exp(-x))

@@ -74,6 +74,8 @@ def centred(b: Any, x: Any, axes: set[int]) -> bool:
 
 def is_mean(b: Any, m: Any, x: Any, axes: set[int]) -> bool:
     """Whether ``m`` is the mean of ``x`` along ``axes``."""
+    if not isinstance(x, Var) or not all(a < len(x.shape) for a in axes):
+        return False
     made = b.origin(m)
     if made is not None and made.op in VIEWS:
         made = b.origin(made.args[0])
