@@ -224,7 +224,7 @@ def test_variances() -> None:
     R, w, Z = rng.normal(size=(30, 3)), param(3), param(16, 4)
     p = R @ w
     sharpe = p.mean() / p.std()
-    assert rows(mg.explain(sharpe, w))["dp"] == "1/(std(p)·30) - sharpe·(p - mean(p))/std(p)²/30"
+    assert rows(mg.explain(sharpe, w))["dp"] == "(1/std(p) - sharpe·(p - mean(p))/std(p)²)/30"
     mu, sigma2 = np.mean(Z, axis=0), np.var(Z, axis=0)
     Znorm = (Z - mu) / np.sqrt(sigma2 + 1e-8)
     J = np.mean(Znorm**4)
