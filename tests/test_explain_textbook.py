@@ -302,3 +302,18 @@ def test_a_standard_deviation_has_no_roots_of_squares() -> None:
         text = str(mg.explain(s, x))
         assert "√" not in text
         assert f"{n}" in text.splitlines()[1]
+
+
+def test_a_step_that_cannot_be_found_leaves_those_before(monkeypatch: Any) -> None:
+    from minigrad.explain import closed
+
+    def broken(*args: Any) -> None:
+        raise TypeError("what a rule was not made for")
+
+    x, w = np.array([1.0, 2.0, 4.0]), mg.Tensor([0.1, 0.2, 0.3], requires_grad=True)
+    L = np.sum((x * w - 1) ** 2)
+    whole = str(mg.explain(L, w, simplify=True))
+    monkeypatch.setattr(closed, "simplified", broken)
+    short = str(mg.explain(L, w, simplify=True))
+    assert "(chain rule)" in short
+    assert whole.startswith(short)

@@ -16,6 +16,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.explain.entries import UNFOLDED
 from minigrad.explain.factors import Factors, built, factors, normal
+from minigrad.explain.paper import UNREADABLE
 from minigrad.explain.shares import REDUCTIONS, known_total
 from minigrad.program.builder import Builder, key_of, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
@@ -302,6 +303,20 @@ def known_sum(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others:
 
 
 # --- the steps -----------------------------------------------------------------------------
+
+
+def continued(step: Step, constant: dict[Var, Any]) -> list[Step]:
+    """``step`` and those that follow from it."""
+    steps = [step]
+    for _ in range(4):
+        try:
+            more = simplified(steps[-1].formula, constant)
+        except UNREADABLE:  # a rule met what it was not made for; the steps so far are true
+            break
+        if more is None:
+            break
+        steps.append(Step(*more, step.name))
+    return steps
 
 
 def simplified(formula: Formula, constant: dict[Var, Any]) -> tuple[Formula, str] | None:

@@ -342,7 +342,7 @@ class Chart:
         used = dict.fromkeys(n.op for u in self.order for n in self.pieces[u].inside)
         rules = [DERIVATIVES[op] for op in used if op in DERIVATIVES]
         name = f"{self.prefix}{self.called(v)}"
-        steps = [closed.Step(formula, ", ".join(["chain rule", *rules]), name)]
+        first = closed.Step(formula, ", ".join(["chain rule", *rules]), name)
         fixed = {t.node for t in sheet.arrays.values()}
         arrays = {id(sheet.values[n]) for n in fixed if n in sheet.values}
         known = {
@@ -350,12 +350,7 @@ class Chart:
             for x, value in formula.values.items()
             if id(value) in arrays and np.ndim(value) and x.dtype.kind == "f"
         }
-        for _ in range(4):
-            more = closed.simplified(steps[-1].formula, known)
-            if more is None:
-                break
-            steps.append(closed.Step(*more, name))
-        return steps
+        return closed.continued(first, known)
 
     def sum_of(self, v: AnyNode) -> Formula:
         """The contributions to the gradient of ``v``, added up."""
