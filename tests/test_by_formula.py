@@ -221,3 +221,52 @@ def test_a_line_through_as_few_points_as_it_has_coefficients() -> None:
     known, spread = np.polyfit(np.arange(3.0), t.data, 1, cov=True)
     np.testing.assert_allclose(fit.data, known, rtol=1e-12)
     np.testing.assert_allclose(cov.data, spread, rtol=1e-12)
+
+
+def test_weighted_means_are_numpys() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 3, 4))
+    t = mg.Tensor(x, requires_grad=True)
+    for axis in (None, 0, -1, (0, 2), (2, 0), (1, 2, 0)):
+        axes = range(3) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        w = rng.uniform(0.5, 2, size=tuple(x.shape[i] for i in axes))
+        for weights in (w, (10 * w).astype(int), w.astype(np.float32)):
+            ours, total = np.average(t, axis=axis, weights=weights, returned=True)
+            theirs, whole = np.average(x, axis=axis, weights=weights, returned=True)
+            np.testing.assert_allclose(ours.data, theirs, rtol=1e-12)
+            np.testing.assert_allclose(mg.Tensor(total).data, whole, rtol=1e-6)
+            t.grad = None
+            ours.sum().backward()
+            along = np.argsort([i % 3 for i in axes])
+            shape = [x.shape[i] if i in [a % 3 for a in axes] else 1 for i in range(3)]
+            share = np.transpose(weights, along).reshape(shape) / weights.sum()
+            np.testing.assert_allclose(t.grad, np.broadcast_to(share, x.shape), rtol=1e-6)
+    for axis, wrong in ((None, (4,)), (0, (3,)), ((0, 2), (4, 2)), (1, (3, 1))):
+        with pytest.raises(ValueError, match=r"average: weights .* must have the shape of a"):
+            np.average(t, axis=axis, weights=np.ones(wrong))
+    single = mg.Tensor(x.astype(np.float32), requires_grad=True)
+    for weights in (np.ones(4), np.ones(4, np.float32), np.ones(4, int)):
+        kind = np.average(single.data, axis=2, weights=weights).dtype
+        assert np.average(single, axis=2, weights=weights).dtype == kind
+    assert np.average(mg.Tensor([1, 2, 4]), weights=[1, 1, 1]) == 7 / 3
+
+
+def test_kaiser_windows_of_few_points() -> None:
+    beta = mg.Tensor(2.5, requires_grad=True)
+    for n in range(6):
+        window = mg.kaiser(n, beta)
+        np.testing.assert_allclose(window.data, np.kaiser(n, 2.5), rtol=1e-12)
+        if n:
+            slope = mg.jvp(lambda b, n=n: mg.kaiser(n, b), (2.5,), (1.0,))[1]
+            numbers = (np.kaiser(n, 2.5 + 1e-5) - np.kaiser(n, 2.5 - 1e-5)) / 2e-5
+            np.testing.assert_allclose(slope, numbers, rtol=1e-6, atol=1e-9)
+
+
+def test_log_softmax_pushed_forward() -> None:
+    x, t = np.array([[0.3, -1.0, 2.0], [0.0, 0.5, 0.5]]), np.array([[1.0, 2, -1], [0.5, 0, 3]])
+    for axis in (0, 1, -1):
+        p = np.exp(x) / np.exp(x).sum(axis, keepdims=True)
+        _, pushed = mg.jvp(lambda x, axis=axis: mg.log_softmax(x, axis=axis), (x,), (t,))
+        np.testing.assert_allclose(pushed, t - (p * t).sum(axis, keepdims=True), rtol=1e-12)
+        _, pushed = mg.jvp(lambda x, axis=axis: mg.softmax(x, axis=axis), (x,), (t,))
+        np.testing.assert_allclose(pushed, p * (t - (p * t).sum(axis, keepdims=True)), rtol=1e-12)
