@@ -219,18 +219,152 @@ def test_windows_side_by_side() -> None:
     agree(lambda x: F.unfold(x, (2, 3), **options), by_hand, x)
 
 
-def test_pixels_shuffled() -> None:
-    x = rng.normal(size=(2, 12, 2, 3))
+@pytest.mark.parametrize("r", [1, 2, 3])
+def test_pixels_shuffled(r: int) -> None:
+    x = rng.normal(size=(2, 2 * r * r, 2, 3))
 
     def by_hand(x: Array) -> Array:
-        y = np.zeros((2, 3, 4, 6))
-        for c, i, j in np.ndindex(3, 4, 6):
-            y[:, c, i, j] = x[:, 4 * c + 2 * (i % 2) + j % 2, i // 2, j // 2]
+        y = np.zeros((2, 2, 2 * r, 3 * r))
+        for c, i, j in np.ndindex(y.shape[1:]):
+            y[:, c, i, j] = x[:, r * r * c + r * (i % r) + j % r, i // r, j // r]
         return y
 
-    agree(lambda x: F.pixel_shuffle(x, 2), by_hand, x)
-    np.testing.assert_array_equal(F.pixel_unshuffle(F.pixel_shuffle(x, 2), 2), x)
-    np.testing.assert_array_equal(F.pixel_shuffle(x[0], 2), by_hand(x)[0])
+    agree(lambda x: F.pixel_shuffle(x, r), by_hand, x)
+    np.testing.assert_array_equal(F.pixel_unshuffle(F.pixel_shuffle(x, r), r), x)
+    np.testing.assert_array_equal(F.pixel_shuffle(x[0], r), by_hand(x)[0])
+    for wrong in (2 * r * r + 1, r * r - 1):
+        if r > 1:
+            with pytest.raises(ValueError, match=r"channels of .* are no multiple of"):
+                F.pixel_shuffle(np.ones((wrong, 2, 2)), r)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_adaptive_pools(n: int) -> None:
+    """The window of place i is from ⌊i m / p⌋ to ⌈(i + 1) m / p⌉."""
+    lengths = (7, 5, 4)[:n]
+    x = rng.permutation(6 * math.prod(lengths)).reshape(2, 3, *lengths) / 10
+    for sizes in ((3, 5, 2)[:n], (1,) * n, (7, 2, 3)[:n], (9, 6, 5)[:n]):
+        windows = [
+            [slice(i * m // p, -(-(i + 1) * m // p)) for i in range(p)]
+            for m, p in zip(lengths, sizes)
+        ]
+        for kind, f in (("Avg", np.mean), ("Max", np.max)):
+
+            def by_hand(x: Array, f: Any = f, windows: Any = windows) -> Array:
+                y = np.zeros((2, 3, *map(len, windows)))
+                for at in np.ndindex(y.shape[2:]):
+                    seen = tuple(w[i] for w, i in zip(windows, at))
+                    y[(..., *at)] = f(x[(..., *seen)], axis=tuple(range(2, n + 2)))
+                return y
+
+            agree(getattr(nn, f"Adaptive{kind}Pool{n}d")(sizes), by_hand, x)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_back_from_a_max_pool(n: int) -> None:
+    lengths = (6, 4, 4)[:n]
+    x = rng.permutation(6 * math.prod(lengths)).reshape(2, 3, *lengths) / 10 + 1
+    pooled, places = getattr(F, f"max_pool{n}d")(x, 2, return_indices=True)
+    flat = x.reshape(2, 3, -1)
+    np.testing.assert_array_equal(
+        np.take_along_axis(flat, places.reshape(2, 3, -1), 2).reshape(pooled.shape), pooled
+    )
+
+    def by_hand(y: Array) -> Array:
+        laid = np.zeros_like(flat)
+        np.put_along_axis(laid, places.reshape(2, 3, -1), y.reshape(2, 3, -1), 2)
+        return laid.reshape(x.shape)
+
+    agree(lambda y: getattr(F, f"max_unpool{n}d")(y, places, 2), by_hand, pooled)
+
+
+def read_at(x: Array, at: tuple[float, ...], mode: str, padding: str, corners: bool) -> Array:
+    """(channels, ...) at one place, in entries from the first, as the documentation has it."""
+
+    def mirrored(a: float, m: int) -> float:
+        low, high = (0.0, m - 1.0) if corners else (-0.5, m - 0.5)
+        while not low <= a <= high:
+            a = 2 * low - a if a < low else 2 * high - a
+        return min(max(a, 0.0), m - 1.0)
+
+    def entry(places: tuple[int, ...]) -> Array:
+        inside = []
+        for i, m in zip(places, x.shape[1:]):
+            if not 0 <= i <= m - 1 and padding == "zeros":
+                return np.zeros(len(x))
+            moved = mirrored(i, m) if padding == "reflection" else min(max(i, 0), m - 1)
+            inside.append(int(moved))
+        return x[(slice(None), *inside)]
+
+    if mode != "bicubic" and padding != "zeros":
+        at = tuple(
+            mirrored(a, m) if padding == "reflection" else min(max(a, 0.0), m - 1.0)
+            for a, m in zip(at, x.shape[1:])
+        )
+    if mode == "nearest":
+        return entry(tuple(round(a) for a in at))
+    width = 2 if mode == "bicubic" else 1
+    total = np.zeros(len(x))
+    near = [range(math.floor(a) - width + 1, math.floor(a) + width + 1) for a in at]
+    for places in itertools.product(*near):
+        share = 1.0
+        for a, i in zip(at, places):
+            d, c = abs(a - i), -0.75
+            if mode == "bilinear":
+                share *= 1 - d
+            elif d <= 1:
+                share *= (c + 2) * d**3 - (c + 3) * d**2 + 1
+            else:
+                share *= c * d**3 - 5 * c * d**2 + 8 * c * d - 4 * c
+        total = total + share * entry(places)
+    return total
+
+
+@pytest.mark.parametrize("corners", [False, True])
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+def test_images_read_at_places(mode: str, padding: str, corners: bool) -> None:
+    for lengths in ((4, 3), (2, 3, 2)):
+        n = len(lengths)
+        if mode == "bicubic" and n == 3:
+            continue
+        x = rng.normal(size=(2, 2, *lengths))
+        grid = rng.uniform(-1.9, 1.9, size=(2, *(3, 2, 2)[:n], n))
+
+        def by_hand(x: Array, grid: Array, n: int = n, lengths: Any = lengths) -> Array:
+            y = np.zeros((2, 2, *grid.shape[1:-1]))
+            for b, *place in np.ndindex(grid.shape[:-1]):
+                ends = zip(grid[(b, *place)][::-1], lengths)
+                at = tuple(
+                    (g + 1) / 2 * (m - 1) if corners else ((g + 1) * m - 1) / 2 for g, m in ends
+                )
+                y[(b, slice(None), *place)] = read_at(x[b], at, mode, padding, corners)
+            return y
+
+        ours = lambda x, grid: F.grid_sample(x, grid, mode, padding, corners)
+        if mode == "nearest":
+            agree(lambda x, g=grid: ours(x, g), lambda x, g=grid: by_hand(x, g), x)
+        else:
+            agree(ours, by_hand, x, grid)
+
+
+def test_affine_grids() -> None:
+    for lengths in ((3, 4), (2, 3, 1)):
+        n = len(lengths)
+        theta = rng.normal(size=(2, n, n + 1))
+        for corners in (False, True):
+
+            def by_hand(theta: Array, lengths: Any = lengths, corners: bool = corners) -> Array:
+                y = np.zeros((2, *lengths, len(lengths)))
+                for place in np.ndindex(lengths):
+                    at = [
+                        0.0 if m == 1 else 2 * i / (m - 1) - 1 if corners else (2 * i + 1) / m - 1
+                        for i, m in zip(place, lengths)
+                    ]
+                    y[(slice(None), *place)] = theta @ np.array([*at[::-1], 1.0])
+                return y
+
+            agree(lambda t: F.affine_grid(t, (2, 1, *lengths), corners), by_hand, theta)
 
 
 def linear_at(x: Array, at: Array) -> Array:
