@@ -466,6 +466,40 @@ def test_what_operators_cannot_do_is_named(tmp_path: Path) -> None:
         loaded(lstm, tmp_path)(*[np.ones((1, 1, 1), np.float32)] * 3)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"w": (1, 16, 4)}, r"LSTM: W \(1, 16, 4\) is not \(1, 16, 5\)"),
+        ({"r": (1, 16, 3)}, r"LSTM: R \(1, 16, 3\) is not \(1, 16, 4\).*no projections"),
+        ({"b": (1, 16)}, r"LSTM: B \(1, 16\) is not \(1, 32\)"),
+        ({"c0": (1, 2, 8)}, r"LSTM: initial_c \(1, 2, 8\) is not \(1, 2, 4\)"),
+    ],
+)
+def test_weights_of_recurrent_layers_that_do_not_fit(tmp_path: Path, wrong: Any, told: str) -> None:
+    shapes = {
+        "x": (3, 2, 5), "w": (1, 16, 5), "r": (1, 16, 4), "b": (1, 32), "lengths": None,
+        "h0": (1, 2, 4), "c0": (1, 2, 4), **wrong,
+    }  # fmt: skip
+    given = {k: v and np.ones(v, np.float32) for k, v in shapes.items()}
+    model = loaded(single("LSTM", given, hidden_size=4), tmp_path)
+    with pytest.raises(ValueError, match=told):
+        model(*[x for x in given.values() if x is not None])
+
+
+def test_the_node_that_fails_is_named(tmp_path: Path) -> None:
+    model = loaded(single("Add", {"a": A, "b": B}), tmp_path)
+    with pytest.raises(ValueError, match="broadcast") as caught:
+        model(np.ones((2, 3)), np.ones((4, 2)))
+    assert caught.value.__notes__ == ["in the model's node that gives y0"]
+
+
+def test_casts_to_what_is_no_dtype(tmp_path: Path) -> None:
+    model = single("Cast", {"x": F32}, to=T.FLOAT)
+    model.graph.node[0].attribute[0].i = 77
+    with pytest.raises(ValueError, match="Cast to=77, which is no dtype"):
+        loaded(model, tmp_path)(F32)
+
+
 def test_every_operator_of_the_table_is_one_of_onnx() -> None:
     for name in OPERATORS:
         assert onnx.defs.has(name), name

@@ -56,7 +56,11 @@ class Choice:
 def follow(steps: list[Any], values: Values) -> None:
     """Compute what the steps give, one after the other, into ``values``."""
     for step in steps:
-        found = step.found(values)
+        try:
+            found = step.found(values)
+        except Exception as error:
+            error.add_note(f"in the model's node that gives {', '.join(step.outputs)}")
+            raise
         several = isinstance(found, tuple | list)
         values.update(zip(step.outputs, found if several else (found,), strict=False))
 

@@ -64,7 +64,11 @@ def clip(x: Any, low: Any = None, high: Any = None, *, min: Any = None, max: Any
 def cast(x: Any, *, to: int, saturate: int = 1) -> Any:
     from onnx import helper
 
-    return ops.astype(x, dtype=helper.tensor_dtype_to_np_dtype(to))
+    try:
+        dtype = helper.tensor_dtype_to_np_dtype(to)
+    except KeyError:
+        raise ValueError(f"onnx.load: Cast to={to}, which is no dtype of ONNX") from None
+    return ops.astype(x, dtype=dtype)
 
 
 def cast_like(x: Any, like: Any, *, saturate: int = 1) -> Any:

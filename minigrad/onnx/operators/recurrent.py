@@ -34,11 +34,32 @@ def run(x: Any, backward: bool, h: Any, c: Any, step: Step) -> tuple[Any, Any, A
     return np.stack(found[::-1] if backward else found), h, c
 
 
+def fitting(who: str, rows: int, hidden: int, **given: Any) -> None:
+    """Raise for weights and states that do not belong together.
+
+    ONNX knows no projections of an LSTM's output; exporters that leave them in place write
+    weights of other sizes than ``hidden_size`` says.
+    """
+    inputs, batch, count = np.shape(given["X"])[-1], np.shape(given["X"])[1], len(given["W"])
+    wanted = {
+        "W": (count, rows, inputs), "R": (count, rows, hidden), "B": (count, 2 * rows),
+        "initial_h": (count, batch, hidden), "initial_c": (count, batch, hidden),
+    }  # fmt: skip
+    for name, shape in wanted.items():
+        if given[name] is not None and np.shape(given[name]) != shape:
+            raise ValueError(
+                f"onnx.load: {who}: {name} {np.shape(given[name])} is not {shape}, as X "
+                f"{np.shape(given['X'])} and hidden_size={hidden} ask for; ONNX has no projections "
+                "(proj_size)"
+            )
+
+
 def layer(
     who: str, x: Any, w: Any, r: Any, b: Any, h0: Any, c0: Any, direction: str, hidden: int,
     layout: int, gates: int, cell: Callable[..., Step],
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     refused(who, layout=layout)
+    fitting(who, gates * hidden, hidden, X=x, W=w, R=r, B=b, initial_h=h0, initial_c=c0)
     batch = np.shape(x)[1]
     zeros = np.zeros((batch, hidden), np.result_type(x))
     states, last_h, last_c = [], [], []
