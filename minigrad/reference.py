@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.autodiff import grad
 from minigrad.explain.links import local_formula
 from minigrad.explain.paper import Paper
 from minigrad.ops.elementwise import branch
 from minigrad.ops.glossary import GLOSSARY, section
 from minigrad.ops.record import Op, registry
-from minigrad.ops.shape import empty_like
 from minigrad.reading.names import Scope, names
 from minigrad.tensor import Tensor
 
@@ -162,13 +162,33 @@ ARGUMENTS: dict[str, Any] = {
     "dtype": "float32", "pad_width": 1, "kth": 0, "i": 0,
 }  # fmt: skip
 """What an example passes for parameters that are no arrays."""
+BY_HAND: dict[Any, str] = {
+    ops.can_cast: "can_cast(np.float32, np.float64)\nTrue",
+    ops.digitize: "digitize([0.2, 1.5], [0.0, 1.0])\narray([1, 2])",
+    ops.empty_like: "empty_like([1.0, 2.0]).shape\n(2,)",
+    ops.ix_: "ix_([0, 1], [2])\n(array([[0],\n       [1]]), array([[2]]))",
+    ops.ldexp: "grad(lambda x: mg.ldexp(x, 3))(1.5)\nnp.float64(8.0)",
+    ops.lexsort: "lexsort([[1, 0], [0, 0]])\narray([1, 0])",
+    ops.may_share_memory: "may_share_memory(np.ones(1), np.ones(1))\nFalse",
+    ops.min_scalar_type: "min_scalar_type(200)\ndtype('uint8')",
+    ops.ravel_multi_index: "ravel_multi_index(([0, 1], [1, 2]), (2, 3))\narray([1, 5])",
+    ops.result_type: "result_type(mg.Tensor(1.0), np.float32)\ndtype('float64')",
+    ops.scatter: "scatter(np.ones(2), shape=(3,), index=np.array([0, 2]))\narray([1., 0., 1.])",
+    ops.searchsorted: "searchsorted(mg.Tensor([1.0, 2.0, 3.0]), 2.5)\nnp.int64(2)",
+    ops.shares_memory: "shares_memory(np.ones(1), np.ones(1))\nFalse",
+    ops.unravel_index: "unravel_index(4, (2, 3))\n(np.int64(1), np.int64(1))",
+    ops.unstack: "unstack(mg.Tensor([[1.0], [3.0]]))\n(Tensor([1.]), Tensor([3.]))",
+}
+"""A call and what comes out, of those that want arguments of their own kind."""
 DATA = (np.array([[4.0, 1.0], [2.0, 3.0]]), np.array([[1.0, 1.0], [2.0, 0.0]]))
 
 
 def example(op: Op) -> list[str]:
     """A gradient as it is computed now; of a function without, a value."""
-    if not offered(op) or op is empty_like:
+    if not offered(op):
         return []
+    if op in BY_HAND:
+        return [">>> import numpy as np, minigrad as mg", *f">>> mg.{BY_HAND[op]}".splitlines()]
     point = recorded(op)[1] if op.elementwise and op.vjps is not None else []
     if point:
         by = next(i for i in range(op.arity) if op.rule(i) is not None)
