@@ -27,7 +27,7 @@ TEXTBOOK = {
     "log": ["1/x"],
     "divide": ["1/x2", "-(x1 / x2)/x2"],
     "hypot": ["x1/hypot(x1, x2)", "x2/hypot(x1, x2)"],
-    "logaddexp": ["exp(-logaddexp(0, x2 - x1))", "exp(-logaddexp(0, x1 - x2))"],
+    "logaddexp": ["σ(x1 - x2)", "σ(x2 - x1)"],
     "floor": ["0"],
     "maximum": ["1[x1 > x2]", "1[x2 > x1]"],
     "special.zeta": ["-x1·special.zeta(x1 + 1, x2)"],

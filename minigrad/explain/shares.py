@@ -204,12 +204,17 @@ def infinite_and_zero(b: Builder, x: Any, y: Any) -> Any:
 
 @rule(ops.exp, when="formula")
 def share_of_a_sum(b: Builder, x: Any) -> Any:
-    """``exp(-log(1 + eᵘ))`` is ``σ(-u)``; ``exp(u - log Σ eᵘ)`` is softmax(u)."""
+    """``exp(-log(1 + eᵘ))`` is ``σ(-u)``; ``exp(u - log Σ eᵘ)`` is softmax(u).
+
+    The negative of a difference is written as the difference the other way.
+    """
     if (minus := b.match(x, ops.negative)) is not None:
         inner = b.match(minus[0], ops.logaddexp) or ()
         for zero, u in (inner, inner[::-1]) if inner else ():
             if is_(zero, 0):
-                return b.emit(ops.sigmoid, b.emit(ops.negative, u))
+                ends = b.match(u, ops.subtract)
+                back = b.emit(ops.subtract, *ends[::-1]) if ends else b.emit(ops.negative, u)
+                return b.emit(ops.sigmoid, back)
     u, total = b.match(x, ops.subtract) or (None, None)
     made = b.made(total, ops.logsumexp) or b.made(unpadded_sum(b, total), ops.logsumexp)
     if made is None or made.args[0] is not u or not whole(made.kwargs):

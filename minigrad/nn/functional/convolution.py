@@ -241,6 +241,12 @@ def _transposed(n: int) -> Callable[..., Any]:
     ------
     ValueError
         For shapes that do not belong together, and an output without places.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> {who}(np.ones((1, 2{", 3" * n})), np.ones((2, 4{", 2" * n})), stride=2).shape
+    (1, 4{", 6" * n})
     """
     return call
 

@@ -97,7 +97,13 @@ def max_pool1d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest element of every window; see `max_pool2d`."""
+    """The largest element of every window; see `max_pool2d`.
+
+    Examples
+    --------
+    >>> max_pool1d([[[1.0, 3.0, 2.0, 5.0]]], 2)
+    array([[[3., 5.]]])
+    """
     windows_of = (kernel_size, stride, padding, dilation)
     return _max_pool("max_pool1d", 1, x, *windows_of, ceil_mode, return_indices)
 
@@ -139,7 +145,14 @@ def max_pool3d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest element of every window of three axes; see `max_pool2d`."""
+    """The largest element of every window of three axes; see `max_pool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> max_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2)
+    array([[[[[7.]]]]])
+    """
     windows_of = (kernel_size, stride, padding, dilation)
     return _max_pool("max_pool3d", 3, x, *windows_of, ceil_mode, return_indices)
 
@@ -186,7 +199,13 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Any:
-    """The mean of every window; see `avg_pool2d`."""
+    """The mean of every window; see `avg_pool2d`.
+
+    Examples
+    --------
+    >>> avg_pool1d([[[1.0, 3.0, 2.0, 5.0]]], 2)
+    array([[[2. , 3.5]]])
+    """
     include = count_include_pad
     return _average("avg_pool1d", 1, x, kernel_size, stride, padding, include, ceil_mode)
 
@@ -226,7 +245,14 @@ def avg_pool3d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Any:
-    """The mean of every window of three axes; see `avg_pool2d`."""
+    """The mean of every window of three axes; see `avg_pool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> avg_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2)
+    array([[[[[3.5]]]]])
+    """
     include, d = count_include_pad, divisor_override
     return _average("avg_pool3d", 3, x, kernel_size, stride, padding, include, ceil_mode, d)
 
@@ -276,7 +302,13 @@ def _max_of(x: Any, axis: int, found: list[tuple[int, int]]) -> Any:
 
 
 def adaptive_avg_pool1d(x: Any, output_size: Any) -> Any:
-    """Means of windows that cover the axis; see `adaptive_avg_pool2d`."""
+    """Means of windows that cover the axis; see `adaptive_avg_pool2d`.
+
+    Examples
+    --------
+    >>> adaptive_avg_pool1d([[[1.0, 3.0, 5.0]]], 2)
+    array([[[2., 4.]]])
+    """
     return along_axes("adaptive_avg_pool1d", 1, x, output_size, _mean_of)
 
 
@@ -296,12 +328,25 @@ def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
 
 
 def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
-    """Means of windows that cover three axes; see `adaptive_avg_pool2d`."""
+    """Means of windows that cover three axes; see `adaptive_avg_pool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> adaptive_avg_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 1)
+    array([[[[[3.5]]]]])
+    """
     return along_axes("adaptive_avg_pool3d", 3, x, output_size, _mean_of)
 
 
 def adaptive_max_pool1d(x: Any, output_size: Any) -> Any:
-    """The largest of windows that cover the axis; see `adaptive_avg_pool2d`."""
+    """The largest of windows that cover the axis; see `adaptive_avg_pool2d`.
+
+    Examples
+    --------
+    >>> adaptive_max_pool1d([[[1.0, 3.0, 5.0]]], 2)
+    array([[[3., 5.]]])
+    """
     return along_axes("adaptive_max_pool1d", 1, x, output_size, _max_of)
 
 
@@ -318,5 +363,12 @@ def adaptive_max_pool2d(x: Any, output_size: Any) -> Any:
 
 
 def adaptive_max_pool3d(x: Any, output_size: Any) -> Any:
-    """The largest of windows that cover three axes; see `adaptive_avg_pool2d`."""
+    """The largest of windows that cover three axes; see `adaptive_avg_pool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> adaptive_max_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 1)
+    array([[[[[7.]]]]])
+    """
     return along_axes("adaptive_max_pool3d", 3, x, output_size, _max_of)

@@ -46,6 +46,11 @@ def rnn_cell(
     weight_ih, weight_hh : (hidden, inputs), (hidden, hidden)
     bias_ih, bias_hh : (hidden,), optional
     nonlinearity : {"tanh", "relu"}
+
+    Examples
+    --------
+    >>> rnn_cell([0.5], [0.0], [[2.0]], [[1.0]]).round(4)
+    array([0.7616])
     """
     if nonlinearity not in ("tanh", "relu"):
         raise ValueError(f'rnn_cell: nonlinearity must be "tanh" or "relu", not {nonlinearity!r}')
@@ -60,6 +65,12 @@ def gru_cell(
 
     K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder" (2014).
     The weights, (3 hidden, ...), hold r, z and n one below the other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gru_cell([0.5], [0.0], np.ones((3, 1)), np.ones((3, 1))).round(4)
+    array([0.1745])
     """
     a, b = _gates("gru_cell", x, h, weight_ih, weight_hh, bias_ih, bias_hh)
     (ar, az, an), (br, bz, bn) = np.split(a, 3, axis=-1), np.split(b, 3, axis=-1)
@@ -80,6 +91,13 @@ def lstm_cell(
 
     S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory" (1997); the gates i, f and
     o are sigmoids, g is a tanh.  The weights, (4 hidden, ...), hold i, f, g, o.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> np.stack(lstm_cell([0.5], ([0.0], [0.0]), np.ones((4, 1)), np.ones((4, 1)))).round(4)
+    array([[0.1743],
+           [0.2876]])
     """
     if not isinstance(state, list | tuple) or len(state) != 2:
         raise TypeError("lstm_cell: the state is a pair (h, c)")

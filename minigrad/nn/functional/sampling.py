@@ -204,7 +204,14 @@ def max_unpool1d(
     padding: Any = 0,
     output_size: Any = None,
 ) -> Any:
-    """Every largest element where it came from, zeros elsewhere; see `max_unpool2d`."""
+    """Every largest element where it came from, zeros elsewhere; see `max_unpool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> max_unpool1d([[[3.0, 5.0]]], np.array([[[1, 3]]]), 2)
+    array([[[0., 3., 0., 5.]]])
+    """
     return _unpool(1, x, indices, kernel_size, stride, padding, output_size)
 
 
@@ -246,5 +253,12 @@ def max_unpool3d(
     padding: Any = 0,
     output_size: Any = None,
 ) -> Any:
-    """Every largest element where it came from, zeros elsewhere; see `max_unpool2d`."""
+    """Every largest element where it came from, zeros elsewhere; see `max_unpool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> max_unpool3d([[[[[7.0]]]]], np.array([[[[[7]]]]]), 2).shape
+    (1, 1, 2, 2, 2)
+    """
     return _unpool(3, x, indices, kernel_size, stride, padding, output_size)
