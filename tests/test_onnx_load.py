@@ -472,6 +472,7 @@ def test_what_operators_cannot_do_is_named(tmp_path: Path) -> None:
         ({"w": (1, 16, 4)}, r"LSTM: W \(1, 16, 4\) is not \(1, 16, 5\)"),
         ({"r": (1, 16, 3)}, r"LSTM: R \(1, 16, 3\) is not \(1, 16, 4\).*no projections"),
         ({"b": (1, 16)}, r"LSTM: B \(1, 16\) is not \(1, 32\)"),
+        ({"w": (2, 16, 5)}, r"LSTM: W \(2, 16, 5\) is not \(1, 16, 5\)"),
         ({"c0": (1, 2, 8)}, r"LSTM: initial_c \(1, 2, 8\) is not \(1, 2, 4\)"),
     ],
 )
@@ -484,6 +485,14 @@ def test_weights_of_recurrent_layers_that_do_not_fit(tmp_path: Path, wrong: Any,
     model = loaded(single("LSTM", given, hidden_size=4), tmp_path)
     with pytest.raises(ValueError, match=told):
         model(*[x for x in given.values() if x is not None])
+
+
+def test_recurrent_layers_want_steps_of_batches(tmp_path: Path) -> None:
+    shapes = {"x": (3, 2, 5), "w": (1, 12, 5), "r": (1, 12, 4)}
+    given = {k: np.ones(v, np.float32) for k, v in shapes.items()}
+    model = loaded(single("GRU", given, hidden_size=4), tmp_path)
+    with pytest.raises(ValueError, match=r"GRU: X \(3, 5\) is not \(steps, batch, inputs\)"):
+        model(np.ones((3, 5), np.float32), given["w"], given["r"])
 
 
 def test_the_node_that_fails_is_named(tmp_path: Path) -> None:

@@ -34,13 +34,16 @@ def run(x: Any, backward: bool, h: Any, c: Any, step: Step) -> tuple[Any, Any, A
     return np.stack(found[::-1] if backward else found), h, c
 
 
-def fitting(who: str, rows: int, hidden: int, **given: Any) -> None:
+def fitting(who: str, count: int, rows: int, hidden: int, **given: Any) -> None:
     """Raise for weights and states that do not belong together.
 
     ONNX knows no projections of an LSTM's output; exporters that leave them in place write
     weights of other sizes than ``hidden_size`` says.
     """
-    inputs, batch, count = np.shape(given["X"])[-1], np.shape(given["X"])[1], len(given["W"])
+    seen = np.shape(given["X"])
+    if len(seen) != 3:
+        raise ValueError(f"onnx.load: {who}: X {seen} is not (steps, batch, inputs)")
+    _, batch, inputs = seen
     wanted = {
         "W": (count, rows, inputs), "R": (count, rows, hidden), "B": (count, 2 * rows),
         "initial_h": (count, batch, hidden), "initial_c": (count, batch, hidden),
@@ -48,9 +51,8 @@ def fitting(who: str, rows: int, hidden: int, **given: Any) -> None:
     for name, shape in wanted.items():
         if given[name] is not None and np.shape(given[name]) != shape:
             raise ValueError(
-                f"onnx.load: {who}: {name} {np.shape(given[name])} is not {shape}, as X "
-                f"{np.shape(given['X'])} and hidden_size={hidden} ask for; ONNX has no projections "
-                "(proj_size)"
+                f"onnx.load: {who}: {name} {np.shape(given[name])} is not {shape}, as X {seen} and "
+                f"hidden_size={hidden} ask for; ONNX has no projections (proj_size)"
             )
 
 
@@ -59,11 +61,12 @@ def layer(
     layout: int, gates: int, cell: Callable[..., Step],
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     refused(who, layout=layout)
-    fitting(who, gates * hidden, hidden, X=x, W=w, R=r, B=b, initial_h=h0, initial_c=c0)
+    ways, given = directions(direction), {"W": w, "R": r, "B": b, "initial_h": h0, "initial_c": c0}
+    fitting(who, len(ways), gates * hidden, hidden, X=x, **given)
     batch = np.shape(x)[1]
     zeros = np.zeros((batch, hidden), np.result_type(x))
     states, last_h, last_c = [], [], []
-    for i, backward in enumerate(directions(direction)):
+    for i, backward in enumerate(ways):
         bias = b[i] if b is not None else np.zeros(2 * gates * hidden, np.result_type(x))
         bw, br = bias[: gates * hidden], bias[gates * hidden :]
         step = cell(w[i], r[i], bw, br)
