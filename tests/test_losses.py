@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -591,3 +593,77 @@ def test_compiled_losses_take_labels_as_the_eager_ones(name: str, weighted: bool
             eager(scores, np.where(labels == 3, wrong, labels))
         with pytest.raises(IndexError, match="out of bounds"):
             step(scores, np.where(labels == 3, wrong, labels))
+
+
+# --- several labels, and sequences, by their definitions ---------------------------------
+
+
+@pytest.mark.parametrize("blank", [0, 2])
+def test_ctc_counts_every_path(blank: int) -> None:
+    """All paths of classes over time, each collapsed: repeats first, then blanks."""
+    log_p = np.log(rng.dirichlet(np.ones(3), size=(4, 3)))  # 4 steps, a batch of 3
+    first, second = (c for c in range(3) if c != blank)
+    lines = [[first, second], [second, second], [first]]
+    target = np.array([line + [0] * (2 - len(line)) for line in lines])
+    steps, sizes = np.array([4, 3, 2]), np.array([2, 2, 1])
+
+    def by_hand(log_p: Any, b: int) -> float:
+        total = 0.0
+        for path in itertools.product(range(3), repeat=int(steps[b])):
+            spelt = [c for c, _ in itertools.groupby(path) if c != blank]
+            if spelt == lines[b]:
+                total += math.exp(sum(log_p[t, b, c] for t, c in enumerate(path)))
+        return -math.log(total)
+
+    each = np.array([by_hand(log_p, b) for b in range(3)])
+    ctc = lambda x, **options: losses.ctc(x, target, steps, sizes, blank, **options)
+    np.testing.assert_allclose(ctc(log_p, reduction="none"), each, rtol=1e-12)
+    assert ctc(log_p, reduction="sum") == pytest.approx(each.sum())
+    assert ctc(log_p) == pytest.approx((each / sizes).mean())
+    alone = losses.ctc(log_p[:, 0], target[0], blank=blank)
+    assert alone == pytest.approx(each[0] / 2)
+    slopes = mg.grad(lambda x: ctc(x, reduction="sum"))(log_p)
+    for t, b, c in [(0, 0, 0), (1, 0, 2), (2, 1, 1), (1, 2, 1), (3, 2, 0)]:
+        there, back = log_p.copy(), log_p.copy()
+        there[t, b, c] += 1e-6
+        back[t, b, c] -= 1e-6
+        slope = (by_hand(there, b) - by_hand(back, b)) / 2e-6
+        assert slopes[t, b, c] == pytest.approx(slope, abs=1e-8)
+    long = losses.ctc(log_p[:2, :1], np.array([[first, first]]), blank=blank, reduction="none")
+    assert long[0] == math.inf
+    short = {"blank": blank, "reduction": "none", "zero_infinity": True}
+    assert losses.ctc(log_p[:2, :1], np.array([[first, first]]), **short)[0] == 0.0
+    for wrong in (-1, 3):
+        with pytest.raises(ValueError, match=f"blank={wrong} is none of the 3 classes"):
+            losses.ctc(log_p, target, blank=wrong)
+
+
+def test_margins_of_labels_by_hand() -> None:
+    scores = rng.normal(size=(4, 3))
+    target = np.array([[0, -1, -1], [2, 1, -1], [-1, 0, 1], [1, 0, 2]])
+    expected = []
+    for s, line in zip(scores, target):
+        right = list(itertools.takewhile(lambda c: c >= 0, line))
+        pairs = itertools.product(right, [c for c in range(3) if c not in right])
+        expected.append(sum(max(0.0, 1 - (s[j] - s[i])) for j, i in pairs) / 3)
+    got = losses.multilabel_margin(scores, target, reduction="none")
+    np.testing.assert_allclose(got, expected, rtol=1e-13)
+    assert losses.multilabel_margin(scores[1], target[1]) == pytest.approx(expected[1])
+    assert mg.gradcheck(lambda s: losses.multilabel_margin(s, target), scores)
+    y = np.array([0, 2, 1, 1])
+    for p, margin, weight in ((1, 1.0, None), (2, 0.7, W3)):
+        expected = []
+        for s, c in zip(scores, y):
+            lost = [max(0.0, margin - s[c] + s[i]) ** p for i in range(3) if i != c]
+            expected.append(sum(lost) / 3 * (1 if weight is None else weight[c]))
+        got = losses.multi_margin(scores, y, p, margin, weight, reduction="none")
+        np.testing.assert_allclose(got, expected, rtol=1e-13)
+    t = np.array([[1.0, 0, 1], [0, 0, 1], [1, 1, 1], [0, 0.5, 0]])
+    p = sigmoid(scores)
+    expected = -(W3 * (t * np.log(p) + (1 - t) * np.log(1 - p))).mean(-1)
+    got = losses.multilabel_soft_margin(scores, t, W3, reduction="none")
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+    for name in ("margin", "p"):
+        for value in (0, -1.0):
+            with pytest.raises(ValueError, match=f"triplet_margin: {name} must be positive"):
+                losses.triplet_margin(P, T, V, **{name: value})

@@ -79,6 +79,56 @@ def test_a_hundred_steps_are_pytorchs(name: str, options: dict[str, Any]) -> Non
     assert moved > 0.01
 
 
+def by_hand(name: str, gradient: Any, x: Any, steps: int, lr: float, **o: Any) -> Any:
+    """``steps`` steps of an optimiser, as the papers write them."""
+    v: Any = 0.0
+    m: Any = 0.0
+    b: Any = 0.0
+    for t in range(1, steps + 1):
+        g = gradient(x) + o.get("weight_decay", 0.0) * x
+        if name == "SGD":
+            mu = o.get("momentum", 0.0)
+            v = g if t == 1 else mu * v + (1 - o.get("dampening", 0.0)) * g
+            x = x - lr * (g + mu * v if o.get("nesterov") else v if mu else g)
+        elif name == "Adagrad":
+            v = v + g**2 + (o.get("initial_accumulator_value", 0.0) if t == 1 else 0.0)
+            x = x - lr / (1 + o.get("lr_decay", 0.0) * (t - 1)) * g / (np.sqrt(v) + 1e-10)
+        elif name == "RMSprop":
+            rho, mu = o.get("alpha", 0.99), o.get("momentum", 0.0)
+            v, m = rho * v + (1 - rho) * g**2, rho * m + (1 - rho) * g
+            b = mu * b + g / (np.sqrt(v - m**2 if o.get("centered") else v) + 1e-8)
+            x = x - lr * b
+    return x
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {}),
+        ("SGD", {"weight_decay": 0.3}),
+        ("SGD", {"momentum": 0.8}),
+        ("SGD", {"momentum": 0.8, "dampening": 0.4}),
+        ("SGD", {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1}),
+        ("Adagrad", {}),
+        ("Adagrad", {"lr_decay": 0.5, "weight_decay": 0.2, "initial_accumulator_value": 0.7}),
+        ("RMSprop", {}),
+        ("RMSprop", {"alpha": 0.6, "momentum": 0.7, "weight_decay": 0.2}),
+        ("RMSprop", {"alpha": 0.8, "centered": True}),
+    ],
+)
+def test_steps_by_hand(name: str, options: dict[str, Any]) -> None:
+    start = np.array([1.5, -0.7, 2.0])
+    curve = np.array([1.0, 3.0, 0.5])
+    x = mg.Tensor(start, requires_grad=True)
+    optimiser = getattr(optim, name)([x], lr=0.07, **options)
+    for steps in range(1, 6):
+        optimiser.zero_grad()
+        (curve * x**2).sum().backward()
+        optimiser.step()
+        expected = by_hand(name, lambda x: 2 * curve * x, start, steps, 0.07, **options)
+        np.testing.assert_allclose(x.data, expected, rtol=1e-12)
+
+
 def test_adam_by_hand_with_amsgrad_and_upwards() -> None:
     for kind, decay in ((optim.Adam, 0.0), (optim.AdamW, 0.1)):
         for amsgrad, maximize in ((True, False), (False, True), (True, True)):
