@@ -18,11 +18,13 @@ from minigrad.ops.shape import arrayed
 def power_norm_rule(
     g: Any, ans: Any, x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False
 ) -> Any:
-    """``sign(x) (|x| / ‖x‖)^(p-1)``; 0 where ``x`` is 0."""
+    """``sign(x) (|x| / ‖x‖)^(p-1)``; 0 where ``x`` is 0, or, for p < 0, its norm."""
     g, ans = restore(g, x, axis), restore(ans, x, axis)
     if ord == 2:
         return g * conjugated(direction(x, ans, axis=axis))
     share = np.where(x == 0, 1.0, direction(np.abs(x), ans, ord=ord, axis=axis))
+    if ord < 0:  # one element that is 0 makes the norm 0, whatever the others are
+        g = g * (ans != 0)
     return g * conjugated(np.sign(x)) * share ** (ord - 1)
 
 

@@ -267,7 +267,8 @@ def polyfit(
         rcond = np.shape(x)[0] * float(np.finfo(np.result_type(x.dtype, np.float16)).eps)
     found, _, rank, _ = np.linalg.lstsq(columns / scale, values, rcond)
     ans = found / (scale[:, None] if np.ndim(y) == 2 else scale)
-    if isinstance(rank, int | np.integer) and rank < deg + 1:  # which a trace does not know
+    short = rank < deg + 1
+    if isinstance(short, bool | np.bool_ | np.ndarray) and np.any(short):  # not so in a trace
         raise np.linalg.LinAlgError(
             f"polyfit: the points do not determine a polynomial of degree {deg}; lower the degree"
         )
