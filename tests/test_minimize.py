@@ -445,7 +445,7 @@ def test_csv_is_replaced_whole_or_not_at_all(
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["history.csv"]
     monkeypatch.undo()
-    with pytest.raises(OSError, match="there is no folder .*nowhere"):
+    with pytest.raises(OSError, match=r"there is no folder .*nowhere"):
         history.to_csv(tmp_path / "nowhere" / "history.csv")
 
 
