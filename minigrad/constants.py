@@ -1,9 +1,9 @@
 """The caller's own arrays as they were when an op was recorded with them.
 
 A rule reads the constants of its op later, and their owner may have written into them by
-then.  Of a small one there is a copy, which the rules read.  Of a large one a sample is kept, and
-a difference is an error.  Ops that are linear in all
-their arrays together keep nothing: their rules read no value.
+then.  Of a small one there is a copy, which the rules read.  Of a large one a sample is kept,
+and a difference is an error.  Ops that are linear in all their arrays together keep nothing:
+their rules read no value.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def as_kept(kept: Any, x: Any) -> Any:
 def itself(kept: Any, x: Any) -> Any:
     """`as_kept`, but ``x`` itself wherever it has not changed: people know it by name."""
     was = as_kept(kept, x)
-    same = was.shape == x.shape and was.tobytes() == x.tobytes() if was is not x else True
+    same = was is x or (was.shape == x.shape and was.tobytes() == x.tobytes())
     return x if same else was
 
 

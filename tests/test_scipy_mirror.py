@@ -484,3 +484,26 @@ def test_all_singular_vectors_where_the_leading_ones_count():
     np.testing.assert_allclose(mg.grad(f)(a), mg.grad(lambda a: f(a, full_matrices=False))(a))
     with pytest.raises(ValueError, match="no derivative; use full_matrices=False"):
         mg.grad(lambda a: (np.linalg.svd(a).U ** 3).sum())(a)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 3), (3, 4)])
+def test_orders_of_rows_are_found_anew_in_programs_and_for_each_example(shape):
+    rng = np.random.default_rng(2)
+    matrices = rng.normal(size=(3, *shape))
+    w = rng.normal(size=shape)
+
+    def f(a):
+        _, lower, upper = ms.linalg.lu(a)
+        p, packed = ms.linalg.lu(a, permute_l=True)[0], ms.linalg.lu_factor(a)[0]
+        return (lower**3).sum() + (upper**2).sum() + (p**3).sum() + (packed * w).sum()
+
+    gradient = mg.grad(f)
+    compiled = mg.compile(gradient)
+    together = mg.vmap(gradient)(matrices)
+    for a, each in zip(matrices, together):  # each with other exchanges
+        np.testing.assert_allclose(compiled(a), gradient(a), rtol=1e-10)
+        np.testing.assert_allclose(each, gradient(a), rtol=1e-10)
+    if shape == (3, 3):
+        solved = mg.compile(lambda a, b: ms.linalg.lu_solve(ms.linalg.lu_factor(a), b))
+        for a in matrices:
+            np.testing.assert_allclose(solved(a, w), np.linalg.solve(a, w), rtol=1e-10)

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.linalg as sl
 
 from minigrad.ops.eigen import textbook
+from minigrad.ops.indexing import take
 from minigrad.ops.products import mH, mT
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
@@ -152,14 +153,9 @@ def _lu_cotangent(gl: Any, gu: Any, lower: Any, upper: Any) -> Any:
     return np.concatenate([top, below], -2) if np.shape(below)[-2] else top
 
 
-def _whole(numbers: Any) -> Any:
-    """Whole numbers, which are constants, as an array."""
-    return np.asarray(getattr(numbers, "data", numbers))
-
-
 def _in_order(m: Any, order: Any) -> Any:
     """The rows of ``m`` in an order, which each matrix of a stack has for itself."""
-    return np.take_along_axis(m, _whole(order)[..., None], -2)
+    return np.take_along_axis(m, order[..., None], -2)
 
 
 def _packed_rule(g: Any, ans: Any, a: Any) -> Any:
@@ -170,26 +166,28 @@ def _packed_rule(g: Any, ans: Any, a: Any) -> Any:
     upper = np.triu(packed[..., : min(m, n), :])
     gl, gu = np.tril(g[0][..., : min(m, n)], -1), np.triu(g[0][..., : min(m, n), :])
     whole = _lu_cotangent(gl, gu, lower, upper)
-    return _in_order(whole, np.argsort(rows(pivots, m), axis=-1))
+    return _in_order(whole, np.argsort(rows(pivots, m=m), axis=-1))
 
 
-def rows(pivots: Any, m: int | None = None) -> Any:
+def exchanged(pivots: Any, m: int) -> Any:
     """The order of ``m`` rows that exchanges in turn lead to.
 
     Examples
     --------
-    >>> rows([1, 1])
+    >>> exchanged(np.array([1, 1]), 2)
     array([1, 0])
     """
-    pivots = _whole(pivots)
     lead, k = pivots.shape[:-1], pivots.shape[-1]
-    order = np.broadcast_to(np.arange(k if m is None else m), (*lead, k if m is None else m)).copy()
+    order = np.broadcast_to(np.arange(m), (*lead, m)).copy()
     for i in range(k):
         p = pivots[..., i, None]
         here, there = order[..., i, None].copy(), np.take_along_axis(order, p, -1)
         order[..., i, None] = there
         np.put_along_axis(order, p, here, -1)
     return order
+
+
+rows: Op = Op("linalg.rows", exchanged, None, arity=1, fresh=True)
 
 
 def _packed_of(a: Any) -> Any:
@@ -217,7 +215,7 @@ def lu_factor(a: Any) -> tuple[Any, Any]:
     array([1, 1], dtype=int32)
     """
     packed, pivots = _factor(arrayed(a))
-    return packed, _whole(pivots)
+    return packed, pivots
 
 
 def _lu_of(a: Any) -> Any:
@@ -261,13 +259,12 @@ def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Any
     [[0.0, 2.0], [1.0, 3.0]]
     """
     order, lower, upper = _lu(arrayed(a))
-    order = _whole(order)
     if permute_l:
         return _in_order(lower, order), upper
     if p_indices:
         return order, lower, upper
     eye = np.eye(np.shape(lower)[-2], dtype=np.result_type(lower).type(0).real.dtype)
-    return eye[order], lower, upper
+    return take(eye, order, axis=0), lower, upper
 
 
 def _polar_rule(g: Any, ans: Any, a: Any) -> Any:
@@ -331,12 +328,12 @@ def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:
     array([1., 2.])
     """
     packed, pivots = lu_and_piv
-    order, b = rows(pivots), arrayed(b)
+    order, b = rows(arrayed(pivots), m=np.shape(packed)[-1]), arrayed(b)
     if trans:
         y = solve_triangular(packed, b, trans=1)
         y = solve_triangular(packed, y, trans=1, lower=True, unit_diagonal=True)
-        return y[np.argsort(order)]
-    y = solve_triangular(packed, b[order], lower=True, unit_diagonal=True)
+        return take(y, np.argsort(order), axis=0)
+    y = solve_triangular(packed, take(b, order, axis=0), lower=True, unit_diagonal=True)
     return solve_triangular(packed, y)
 
 

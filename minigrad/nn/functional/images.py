@@ -170,7 +170,7 @@ def interpolate(
 
 
 def mixed(x: Any, axis: int, share: Any) -> Any:
-    """X with an axis of other elements, each of which takes its share of the old ones."""
+    """``x`` with an axis of other elements, each of which takes its share of the old ones."""
     y = ops.matmul(ops.moveaxis(x, axis, -1), share.astype(x.dtype))
     return ops.moveaxis(y, -1, axis)
 

@@ -11,7 +11,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.errors import label
 from minigrad.nn.checks import counts
-from minigrad.nn.functional.images import keys
+from minigrad.nn.functional.images import hat, keys
 from minigrad.nn.windows import batched
 from minigrad.ops.shape import arrayed
 
@@ -97,8 +97,8 @@ def neighbours(at: Any, mode: str) -> list[tuple[Any, Any]]:
         return [(np.rint(at), np.ones_like(at))]
     first = np.floor(at)
     t = at - first
-    shares = keys(t) if mode == "bicubic" else {0: 1 - t, 1: t}
-    return [(first + offset, w) for offset, w in shares.items()]
+    kernel = keys if mode == "bicubic" else hat
+    return [(first + offset, w) for offset, w in kernel(t).items()]
 
 
 def brought_inside(at: Any, length: int, padding_mode: str, align_corners: bool) -> Any:
