@@ -61,7 +61,7 @@ LOSSES: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("of", LOSSES)
 def test_cross_entropy_of_two_classes_ends_in_one_formula(of: str) -> None:
     z, y = param(8), (rng.random(8) > 0.5).astype(float)
@@ -291,6 +291,22 @@ def test_a_loop_that_draws() -> None:
     assert "without a name" not in str(explanation)
 
 
+def test_a_loop_over_a_method_of_what_is_passed_on() -> None:
+    class Cell:
+        def step(self, h: Any) -> Any:
+            return np.tanh(h) * 2
+
+    def run(cell: Any, h: Any) -> Any:
+        return cell.step(h)
+
+    net, w = Cell(), mg.Tensor(0.5, requires_grad=True)
+    h: Any = w
+    for _ in range(2):
+        h = run(net, h)
+    L = h**2
+    assert rows(mg.explain(L, w))["dh/dh_1"] == "2·(1 - tanh(h_1)²)"
+
+
 def test_steps_of_a_solver() -> None:
     k, h = mg.Tensor(0.7, requires_grad=True), 0.1
 
@@ -326,6 +342,26 @@ def test_writing_out_keeps_meanings_apart() -> None:
     assert written("twice(a)", a=1, scale=3.0) is None  # which is something else there
     assert written("twice(*a)", a=[1]) is None
     assert written("a + 1", a=1) is None
+
+    def given(twice: Any, y: Any) -> Any:  # called otherwise where it comes from
+        return twice(y)
+
+    assert written("given(half, a)", a=1, half=lambda u: u / 2, given=given) == "a / 2"
+    assert written("given(a, b)", a=1, b=2, given=given) == "a(b)"
+
+
+def test_writing_out_does_not_grow_without_end() -> None:
+    def powers(x: Any) -> Any:
+        x = x * x
+        x = x * x
+        x = x * x
+        x = x * x
+        x = x * x
+        return x * x
+
+    tree = ast.parse("powers(powers(a))", mode="eval").body
+    assert inlined(tree, {"powers": powers, "a": 1}) is None  # 4096 times a
+    assert inlined(tree.args[0], {"powers": powers, "a": 1}) is not None  # type: ignore[attr-defined]
 
 
 # --- forward mode of pooling ------------------------------------------------------------------

@@ -84,12 +84,9 @@ def read(
     top: AnyNode, tree: ast.expr, variables: Mapping[str, Any], known: Names
 ) -> Iterator[tuple[AnyNode, str]]:
     """The results without a name that an expression read, and what they were called there."""
-    stack, seen = [(top, tree)], set()
+    stack = [(top, tree)]
     while stack:
         node, part = stack.pop()
-        if (node, id(part)) in seen:
-            continue
-        seen.add((node, id(part)))
         for p, inner in zip(node.parents, operands(node, part, variables), strict=False):
             if p is None or p.op is None or known.known(p):
                 continue

@@ -332,12 +332,9 @@ def beside(
     By the syntax alone, operator by operator, also where nothing may be evaluated again: what
     is drawn at random, or read from a file.
     """
-    stack, seen = [(top, tree)], set()
+    stack = [(top, tree)]
     while stack:
         node, tree = stack.pop()
-        if (node, id(tree)) in seen:
-            continue
-        seen.add((node, id(tree)))
         parts = operands(node, tree, variables)
         for i, part in enumerate(parts):
             p = node.parents[i]

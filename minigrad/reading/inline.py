@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -17,7 +17,7 @@ from minigrad.errors import is_user
 from minigrad.reading.purity import DEPTH, bound, method_of, resolved
 from minigrad.reading.statements import tree_of
 
-MOST = 500
+MOST = 2_000
 """Expressions of more parts are not written out."""
 SCOPED = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda, ast.NamedExpr)
 
@@ -51,12 +51,13 @@ class Inliner:
         What the names in the new expression stand for.
     calls : int
         How many were written out.
+    parts : int
+        How many parts the new expression has at most, one that is used twice counted twice.
     """
 
     seen: dict[str, Any]
     calls: int = 0
     parts: int = 0
-    known: dict[tuple[int, int], ast.expr] = field(default_factory=dict)
 
     def expand(
         self,
@@ -72,7 +73,7 @@ class Inliner:
         if isinstance(tree, ast.Name):
             return tree if given is None else self.name(tree, variables, given)
         if isinstance(tree, ast.Call) and depth:
-            function = called(tree.func, variables, given)
+            function = self.called(tree.func, variables, given, depth)
             if function is not None:
                 return self.call(tree, function, variables, given, depth)
         made = copy.copy(tree)
@@ -92,12 +93,29 @@ class Inliner:
     ) -> ast.expr:
         """What a name in a function stands for in the caller's place."""
         if tree.id in given:
+            self.parts += sum(isinstance(part, ast.expr) for part in ast.walk(given[tree.id]))
             return given[tree.id]
         if tree.id in variables:
             value = variables[tree.id]
             if self.seen.setdefault(tree.id, value) is not value:
                 raise NotPlain
         return tree
+
+    def called(
+        self,
+        func: ast.expr,
+        variables: Mapping[str, Any],
+        given: Mapping[str, ast.expr] | None,
+        depth: int,
+    ) -> tuple[Any, ast.expr | None] | None:
+        """The user's function that is called, and of a method what it belongs to."""
+        theirs = renamed(func, given or {})
+        if theirs is not None:  # what a parameter is, the caller knows
+            return users(theirs, self.seen)
+        function, owner = users(func, variables) or (None, None)
+        if owner is not None:
+            owner = self.expand(owner, variables, given, depth)
+        return None if function is None else (function, owner)
 
     def call(
         self,
@@ -112,7 +130,7 @@ class Inliner:
         self.calls += 1
         args = [self.expand(a, variables, given, depth) for a in tree.args]
         if owner is not None:
-            args.insert(0, self.expand(owner, variables, given, depth))
+            args.insert(0, owner)
         named = {k.arg: self.expand(k.value, variables, given, depth) for k in tree.keywords}
         body = tree_of(f.__code__)
         if not isinstance(body, ast.FunctionDef | ast.Lambda):
@@ -133,18 +151,8 @@ class Inliner:
         raise NotPlain
 
 
-def called(
-    func: ast.expr, variables: Mapping[str, Any], given: Mapping[str, ast.expr] | None
-) -> tuple[Any, ast.expr | None] | None:
+def users(func: ast.expr, variables: Mapping[str, Any]) -> tuple[Any, ast.expr | None] | None:
     """The user's function that is called, and of a method what it belongs to."""
-    base: Any = func
-    while isinstance(base, ast.Attribute | ast.Subscript):
-        base = base.value
-    if given is not None and isinstance(base, ast.Name) and base.id in given:
-        inner = given[base.id]
-        if base is func or not isinstance(inner, ast.Name):
-            return None
-        func = ast.parse(ast.unparse(func).replace(base.id, inner.id, 1), mode="eval").body
     try:
         f = resolved(func, variables)
     except (LookupError, AttributeError, TypeError):
@@ -160,6 +168,18 @@ def called(
     if not isinstance(plain, FunctionType) or not is_user(plain.__code__.co_filename):
         return None
     return plain, owner
+
+
+def renamed(func: ast.expr, given: Mapping[str, ast.expr]) -> ast.expr | None:
+    """``cell.step`` as ``net.step``, where ``net`` was given for ``cell``; None for other names."""
+    if isinstance(func, ast.Attribute | ast.Subscript):
+        owner = renamed(func.value, given)
+        made = copy.copy(func)
+        if owner is None:
+            return None
+        made.value = owner
+        return made
+    return given.get(func.id) if isinstance(func, ast.Name) else None
 
 
 def parameters(
