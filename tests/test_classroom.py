@@ -118,8 +118,18 @@ def test_files_are_written_and_everything_in_them_is_escaped(
     assert "<script>" not in grades._repr_html_()
 
 
+def test_a_name_that_is_not_unicode(tmp_path: Path) -> None:
+    """As Python reads the name of a file that is in Latin 1."""
+    w = mg.Tensor(3.0, requires_grad=True)
+    grades = mg.grade(w**2, {"Ren\udce9": {"dL/dw": 6.0, "dL/d\ud800": 1.0}})
+    assert "Ren\\udce9" in grades.to_html(tmp_path / "pages").read_text("utf-8")
+    assert "Ren\\udce9" in grades.to_csv(tmp_path / "g.csv").read_text("utf-8")
+    content = json.loads(grades.to_json(tmp_path / "g.json").read_text("utf-8"))
+    assert content["grades"][0]["student"] == "Ren\udce9"
+
+
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", "  =1", "|calc", "\n=1"]
+    "text", ["=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", "  =1", "|calc", "\n=1", "＝1"]
 )
 def test_no_cell_is_a_formula(text: str) -> None:
     assert safe(text).startswith("'")

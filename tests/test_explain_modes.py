@@ -97,6 +97,9 @@ def test_forward_mode_in_every_format() -> None:
     assert "| `δa` | `δz·a·(1 - a)` | `0.123067` |" in explanation.to_markdown()
     ET.fromstring(f"<p>{explanation.to_html().replace('&nbsp;', ' ')}</p>")
     assert explanation._repr_latex_().startswith("$$")
+    odd = mg.Tensor([1.0, 2.0], requires_grad=True, name="<img src=x>")
+    markdown = mg.explain((odd**2).sum(), odd, mode="forward").to_markdown()
+    assert r"each entry of \<img src=x\>" in markdown.replace("(", "")
 
 
 def test_what_forward_mode_refuses() -> None:

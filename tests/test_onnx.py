@@ -418,6 +418,7 @@ def test_wrong_calls() -> None:
     raises("has a name, not 3", TypeError, f, None, x, dynamic_axes={"x": {0: 3}})
     raises("empty along axis 0", ValueError, f, None, x[:0], dynamic_axes={"x": [0]})
     raises("output_names are 1 different names", ValueError, f, None, x, output_names=["a", "b"])
+    raises("no name in UTF-8", ValueError, f, None, x, output_names=["a\ud800"])
     raises("x is the name of an input", ValueError, f, None, x, output_names=["x"])
     raises("dtype is float16, float32", TypeError, f, None, x, dtype=np.int32)
     raises("returns nothing", ValueError, lambda x: None, None, x)

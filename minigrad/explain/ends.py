@@ -171,7 +171,7 @@ class Forward:
                 cells = (row.quantity, row.formula if row.expression else "", row.number)
                 table.append(f"| {' | '.join(code_span(c) if c else '' for c in cells)} |")
             head = [code_span(line.strip()) for line in self.products(v)]
-            parts += [*head, "\n".join(table), code_span(self.result(v)), self.cost(v)]
+            parts += [*head, "\n".join(table), code_span(self.result(v)), cell(self.cost(v))]
         parts += map(cell, self.remarks)
         return "\n\n".join(parts) + "\n"
 

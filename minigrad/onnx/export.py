@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.errors import label
 from minigrad.nn.module import Module
-from minigrad.onnx.graph import IR_VERSION, OPSET, Graph, Value, plain
+from minigrad.onnx.graph import IR_VERSION, OPSET, SURROGATES, Graph, Value, plain
 from minigrad.onnx.rules import write
 from minigrad.onnx.sizes import Merging, Size, Unclear, Varying, points
 from minigrad.program.compile import Compiled
@@ -285,6 +285,9 @@ class Writer:
             raise ValueError(
                 f"onnx.export: output_names are {len(leaves)} different names, not {given!r}"
             )
+        for name in given or ():
+            if SURROGATES.search(name):
+                raise ValueError(f"onnx.export: {name!r} is no name in UTF-8, which ONNX wants")
         if given is not None and (both := set(given) & self.g.taken):
             raise ValueError(f"onnx.export: {min(both)} is the name of an input already")
         names = []

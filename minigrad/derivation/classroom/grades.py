@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -143,13 +144,13 @@ class Grades:
         for g in self.grades:
             words = [safe(x) for x in (g.status, g.first, g.kind, g.cause)]
             writer.writerow([safe(g.student), f"{g.points:g}", f"{g.out_of:g}", *words])
-        return replace_file(path, text.getvalue().encode())
+        return replace_file(path, encoded(text.getvalue()))
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:
         """Everything but the pages."""
         rows = [{k: v for k, v in asdict(g).items() if k != "html"} for g in self.grades]
         content = {"grades": rows, "histogram": self.histogram}
-        return replace_file(path, json.dumps(content, indent=1, ensure_ascii=False).encode())
+        return replace_file(path, encoded(json.dumps(content, indent=1, ensure_ascii=False)))
 
     def to_html(self, folder: str | os.PathLike[str]) -> Path:
         """``index.html`` with the table, and a page for each student."""
@@ -160,9 +161,9 @@ class Grades:
             name = f"{k + 1:03d}_{re.sub(r'[^A-Za-z0-9-]+', '_', g.student)[:40]}.html"
             inner = g.html or f"<pre>{escape(g.text)}</pre>"
             title = f"{escape(g.student)}: {g.points:g} of {g.out_of:g}"
-            replace_file(folder / name, page(title, inner).encode())
+            replace_file(folder / name, encoded(page(title, inner)))
             pages.append(name)
-        return replace_file(folder / "index.html", page("Grades", self.table(pages)).encode())
+        return replace_file(folder / "index.html", encoded(page("Grades", self.table(pages))))
 
 
 STYLE = (
@@ -181,10 +182,15 @@ def page(title: str, body: str) -> str:
     )
 
 
+def encoded(text: str) -> bytes:
+    """``text`` in UTF-8; what cannot be, in file names that are not Unicode, by its number."""
+    return text.encode(errors="backslashreplace")
+
+
 def safe(text: str) -> str:
-    """``text`` so that no spreadsheet takes it for a formula."""
+    """``text`` so that no spreadsheet takes it for a formula, wide ＝ is a sign for one, too."""
     text = text.replace("\r", " ").replace("\0", "")
-    risky = text.lstrip()[:1] in ("=", "+", "-", "@", "\t", "|", "%")
+    risky = unicodedata.normalize("NFKC", text.lstrip()[:1]) in ("=", "+", "-", "@", "\t", "|", "%")
     return f"'{text}" if risky or text[:1] in ("\t", "\n") else text
 
 
