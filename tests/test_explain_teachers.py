@@ -129,6 +129,24 @@ def test_each_row_with_a_weight_of_its_own() -> None:
     assert final(mg.explain(M, v, simplify=True), "v") == "sum(onehot(k), axis=0) - 3·q"
 
 
+def test_of_two_choices_one_cancels() -> None:
+    u, a, b, v = param(4), np.array([0, 2, 2]), np.array([1, 3, 0]), rng.normal(size=3)
+    p = np.exp(u)
+    L = np.sum(v / p[b] * np.log(p[a]))
+    assert final(mg.explain(L, u, simplify=True), "u") == (
+        "onehot(a)ᵀ(v/p[b]) - onehot(b)ᵀ(log(p[a]) ⊙ v/p[b])"
+    )
+
+
+def test_what_is_repeated_does_not_sum_to_one() -> None:
+    w, P, v = param(3), param(4, 3), param(3)
+    q, p = mg.softmax(v), mg.softmax(w)
+    L = np.sum(w * (P**2 - q)) - np.log(p[1])
+    explanation = mg.explain(L, w, simplify=True)
+    assert final(explanation, "w") == "sum(P² - q, axis=0) + p - onehot(1)"
+    assert explanation.closed["w"][-1].reason == "p[1] cancels"
+
+
 def test_a_mask_keeps_its_name() -> None:
     v, kept, y = param(4), np.array([True, False, True, False]), rng.random(2)
     L = np.sum(np.log(v[kept] ** 2) * y)

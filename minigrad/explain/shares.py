@@ -349,11 +349,9 @@ def sum_of_terms(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **othe
     if not whole(others) or not floating(x) or x.given or b.summing:
         return None
     terms = b.terms(x)
-    if terms is None or len(terms) < 2:
+    if terms is None or len(terms) < 2 or any(shape_of(y) != x.shape for _, y in terms):
         return None
     totals = [known_total(b, y, axis) for _, y in terms]
-    if any(shape_of(y) != x.shape and t is not None for (_, y), t in zip(terms, totals)):
-        return None
     if all(t is None for t in totals):
         return None
     constant = sum(c * t for (c, _), t in zip(terms, totals) if t is not None)
