@@ -290,7 +290,8 @@ class Grading(Forward):
             return self.close(q, value)
 
         search = Search(q, base, self.names, close, slack)
-        search.left //= 1 + list(self.verdicts.values()).count("wrong")  # the first counts most
+        found = list(self.verdicts.values()).count("wrong")
+        search.left //= (1 + found) ** 2  # the first counts most, and all together less than two
         search.given = [p for p in self.derivatives if id(p) in self.verdicts]
         search.after = [p.text for p in base.used if self.verdicts[id(p)] in WRONG]
         return search

@@ -14,7 +14,7 @@ from typing import Any
 
 from minigrad.derivation.backward.calls import CHECK, Check, Runs, student_of
 from minigrad.derivation.backward.claims import Claim
-from minigrad.derivation.backward.judging import Judge
+from minigrad.derivation.backward.judging import Judge, first_wrong
 from minigrad.derivation.backward.naming import Namer
 from minigrad.derivation.backward.report import BackwardReport as BackwardReport
 from minigrad.derivation.backward.report import Line as Line
@@ -51,7 +51,8 @@ def check_backward(
         gradient of, where it is not called ``dX``, ``dL_dX``, ``X_grad``, ``grad_X`` or
         ``grads["X"]``: ``{"delta2": "z2"}``.
     passes : {"last", "all"}
-        Of a line in a loop, which passes are graded.
+        Of a line in a loop, which passes are graded; all of them where the last is wrong
+        for what an earlier one did.
 
     Returns
     -------
@@ -107,10 +108,10 @@ def check_backward(
             f"{CHECK}: no gradient was found in {student.name}: call them dX, X_grad or grad_X "
             "after the variables of the forward function, or say names={'delta': 'z'}"
         )
-    graded = judge.judge()
+    judge, graded = judge.verdicts()
     source = runs.watch.source if runs.watch is not None else None
     text = source.text if source is not None else lambda line: ""
-    first = next((c for c in graded if c.row.verdict == "wrong"), None)
+    first = first_wrong(graded)
     lines = [line_of(c, judge, text, c is first) for c in graded]
     lines += [
         Line(c.line, text(c.line), c.path, c.key, "unread",

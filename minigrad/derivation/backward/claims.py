@@ -16,10 +16,13 @@ import numpy as np
 from minigrad.derivation.backward.calls import Runs
 from minigrad.derivation.backward.flows import Edge, Flows, close
 from minigrad.derivation.backward.naming import Namer, readings
-from minigrad.derivation.backward.stages import chain_below, staged
+from minigrad.derivation.backward.stages import Timed, chain_below, staged
 from minigrad.derivation.backward.watch import Event, equal, held_at
 from minigrad.graph import AnyNode, Node, ancestors, next_seq, variable
 from minigrad.tensor import Tensor
+
+VAGUEST = ("other", "entries")
+"""Causes that say no more than that something is wrong."""
 
 
 @dataclass(eq=False)
@@ -62,6 +65,13 @@ class Claim:
     def reads(self) -> set[str]:
         return {name for e in self.events for name in e.statement.read_for(e.path)}
 
+    @property
+    def explained(self) -> bool:
+        """Whether it is wrong, and a cause was found."""
+        return self.row.diagnosis is not None and (
+            self.row.diagnosis.kind not in (*VAGUEST, "shape")
+        )
+
 
 # --- collecting ----------------------------------------------------------------------------
 
@@ -84,19 +94,14 @@ class Collector:
     def claims(self, every_pass: bool) -> list[Claim]:
         watch = self.runs.watch
         events = watch.events if watch is not None else []
-        generations: dict[str, list[list[tuple[int, Event]]]] = {}
-        for k, event in enumerate(events):
-            made = generations.setdefault(event.path, [])
-            again = bool(made) and self.in_step(event.path, made[-1], event)
-            if event.statement.fresh or not made or again:
-                made.append([])
-            made[-1].append((k, event))
+        generations = self.generations(events)
         found = [c for path, made in generations.items() for c in self.of(path, made, every_pass)]
         self.returns(found, len(events))
-        for claim in found:  # a layer hands out the gradients of its parameters as attributes
-            own = claim.path.startswith("self.") or self.runs.answer is None
-            last = claim.order == max(c.order for c in found if c.path == claim.path)
-            if own and last and self.first_of(claim) in self.inputs:
+        # A layer hands out the gradients of its parameters as attributes, and no local ones then.
+        inputs = [c for c in found if self.first_of(c) in self.inputs]
+        attributes = [c for c in inputs if c.path.startswith("self.")]
+        for claim in attributes or (inputs if self.runs.answer is None else ()):
+            if claim.order == max(c.order for c in found if c.path == claim.path):
                 claim.returned = True
         found.sort(key=lambda c: c.order)
         for claim in found:
@@ -110,11 +115,28 @@ class Collector:
         whole = [np.asarray(above[n]) for n in claim.reads if n in above]
         return any(value.size < g.size and bool(np.all(np.isin(value, g))) for g in whole)
 
-    def in_step(self, path: str, generation: list[tuple[int, Event]], event: Event) -> bool:
-        """Whether a loop goes back through the values that a variable had: ``dh = dh + ...``."""
+    def generations(self, events: list[Event]) -> dict[str, list[list[Timed]]]:
+        """The statements about each variable, divided where it is made anew.
+
+        In a loop that goes back through the values that a variable had, a gradient is whole
+        when others are computed from it; what is made of it then is for the pass to come.
+        """
+        found: dict[str, list[list[Timed]]] = {}
+        whole: set[str] = set()
+        for k, event in enumerate(events):
+            path, made = event.path, found.setdefault(event.path, [])
+            again = path in whole or (made and any(e.statement is event.statement
+                                                   for _, e in made[-1]))  # fmt: skip
+            if event.statement.fresh or not made or (again and self.several(path)):
+                made.append([])
+            made[-1].append((k, event))
+            whole = (whole - {path}) | (event.statement.read_for(path) - {path})
+        return found
+
+    def several(self, path: str) -> bool:
+        """Whether the variable that a gradient is called after had value after value."""
         meaning = self.namer.meaning(path, self.aliases)
-        several = meaning is not None and len(self.namer.variables.get(meaning.variable, [])) > 2
-        return several and any(e.statement is event.statement for _, e in generation)
+        return meaning is not None and len(self.namer.variables.get(meaning.variable, [])) > 2
 
     def of(self, path: str, made: list[Any], every_pass: bool) -> Iterator[Claim]:
         """The claims about one variable: the last time that it was made, or each time."""
@@ -128,10 +150,10 @@ class Collector:
         chain = chain_below(self.flows, versions, self.named)
         for j, generation in enumerate(made):
             stages = staged(generation, self.flows, chain)
-            for part, node in stages:
+            for part, below in stages:
                 order, event = part[-1]
                 events, line = [e for _, e in part], event.statement.first
-                yield Claim(path, events, event.after, node, line, order)
+                yield Claim(path, events, event.after, below, line, order)
             if stages:
                 continue
             last = j == len(made) - 1
@@ -142,15 +164,16 @@ class Collector:
                 continue
             order, event = generation[-1]
             node = self.version(versions, event.after, len(made), j)
+            if node is None or not (last or j or np.any(event.after)):  # zeros, to be added to
+                continue
             value = reshaped(event.after, self.flows.total[node])
             claim = Claim(path, [e for _, e in generation], value, node,
                           event.statement.first, order, whole=meaning.whole,
-                          named_whole=meaning.whole and last)  # fmt: skip
-            if last or each or every_pass or close(event.after, self.flows.total[node]):
-                yield claim
-            else:
+                          named_whole=meaning.whole and (last or every_pass))  # fmt: skip
+            fits = np.shape(value) == np.shape(self.flows.total[node])
+            if not (last or each or (every_pass and fits) or close(value, self.flows.total[node])):
                 claim.whole = False
-                yield claim
+            yield claim
 
     def versions(self, path: str, variable: str, value: Any) -> list[AnyNode]:
         """The values that a variable had; of several of that name, the one of its shape."""
@@ -163,11 +186,16 @@ class Collector:
             found = found or nodes
         return [] if self.namer.loosely(path, variable) else found
 
-    def version(self, versions: list[AnyNode], value: Any, made: int, j: int) -> AnyNode:
-        """Which of the values that a variable had: the one that fits, or by the order of a loop."""
+    def version(self, versions: list[AnyNode], value: Any, made: int, j: int) -> AnyNode | None:
+        """Which of the values that a variable had: the one that fits, or by the order of a loop.
+
+        None of what a loop makes last, for a value from before it that takes no part.
+        """
         for node in versions:
             if close(value, self.flows.total[node]):
                 return node
+        if len(versions) > 1 and made == len(versions) + 1 == j + 1:
+            return None
         k = len(versions) - 1 - (j if made > 1 else 0)
         return versions[max(0, k)]
 

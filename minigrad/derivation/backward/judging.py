@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.calls import Check, Runs
-from minigrad.derivation.backward.claims import Claim, Collector, renewed, split
+from minigrad.derivation.backward.claims import VAGUEST, Claim, Collector, renewed, split
 from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
 from minigrad.derivation.backward.unnamed import nameless
@@ -27,7 +27,6 @@ from minigrad.tensor import Tensor, apply, wrap
 
 RIGHT, WRONG = ("correct", "rounded"), ("wrong", "carried")
 ROUNDS = 6
-VAGUEST = ("other", "entries")
 VAGUE = ("other", "entries", "sign", "factor")
 """Causes that say less than what is wrong with the line that writes into an array."""
 
@@ -54,6 +53,7 @@ class Judge:
 
     check: Check
     runs: Runs
+    given: dict[str, str]
     every_pass: bool
     output: Tensor
     namer: Namer
@@ -62,7 +62,7 @@ class Judge:
     claims: list[Claim]
 
     def __init__(self, check: Check, runs: Runs, given: dict[str, str], every_pass: bool) -> None:
-        self.check, self.runs, self.every_pass = check, runs, every_pass
+        self.check, self.runs, self.given, self.every_pass = check, runs, given, every_pass
         self.tolerances: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-9}
         if not runs.outputs:
             self.opaque()
@@ -124,7 +124,8 @@ class Judge:
             return
         sums: dict[Statement, Any] = {}
         for e in claim.events:
-            delta = e.after if e.statement.fresh or e.before is None else e.after - e.before
+            alone = e is claim.events[0] or e.statement.fresh or e.before is None
+            delta = e.after if alone else e.after - e.before
             if np.shape(delta) != np.shape(claim.value):
                 return
             sums[e.statement] = sums[e.statement] + delta if e.statement in sums else delta
@@ -263,6 +264,22 @@ class Judge:
                     claim.note = self.written_wrongly(claim)
         return active
 
+    def verdicts(self) -> tuple[Judge, list[Claim]]:
+        """What is to be reported: every pass of a loop, where one before the last is wrong.
+
+        What is wrong in the last pass may only follow from an earlier one.
+        """
+        right = all(self.right(c) for c in self.claims if c.returned)
+        if not right and not self.every_pass:
+            every = Judge(self.check, self.runs, self.given, True)
+            if len(every.claims) > len(self.claims):
+                graded = every.judge()
+                first = first_wrong(graded)
+                last = {c.order for c in self.claims}
+                if first is not None and first.explained and first.order not in last:
+                    return every, graded
+        return self, self.judge()
+
     def misled(self, active: list[Claim]) -> list[Claim]:
         """The first wrong claim, where less is wrong without it, and explained.
 
@@ -270,9 +287,9 @@ class Judge:
         part of it what the forward function has a value for, or give it another sign.
         """
         wrong = [c for c in active if c.row.verdict == "wrong"]
-        if not wrong or wrong[0].returned:
+        first = first_wrong(active)
+        if first is None or first.returned:
             return []
-        first = wrong[0]
         if first.row.diagnosis.kind not in VAGUEST and not (
             any(c.row.verdict == "wrong" for c in self.below(first, active))
         ):
@@ -281,7 +298,7 @@ class Judge:
         rest = [c for c in active if c is not first]
         self.grade(rest)
         then = [c for c in rest if c.row.verdict == "wrong"]
-        explained = bool(then) and then[0].row.diagnosis.kind not in (*VAGUEST, "shape")
+        explained = bool(then) and then[0].explained
         if explained and (len(then) < len(wrong) or first.row.diagnosis.kind in VAGUEST):
             return [first]
         for c, row, key in kept:
@@ -415,8 +432,13 @@ class Judge:
         return ""
 
     def called(self, node: AnyNode) -> str:
-        return next((n for n, ts in self.namer.variables.items()
-                     if any(t.node is node for t in ts)), "")  # fmt: skip
+        """A variable that is this value, one that still is in the end first; empty of none."""
+        found = {n: ts for n, ts in self.namer.variables.items() if any(t.node is node for t in ts)}
+        return min(found, key=lambda n: found[n][-1].node is not node, default="")
+
+
+def first_wrong(claims: list[Claim]) -> Claim | None:
+    return next((c for c in claims if c.row.verdict == "wrong"), None)
 
 
 def as_numpy(call: re.Match[str]) -> str:
