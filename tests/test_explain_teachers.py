@@ -361,6 +361,30 @@ def test_writing_out_keeps_meanings_apart() -> None:
     assert written("twice(*a)", a=[1]) is None
     assert written("a + 1", a=1) is None
 
+    def shifted(x: Any, by: Any = scale + 1) -> Any:  # which is computed elsewhere
+        return x + by
+
+    def moved(x: Any, by: Any = 1) -> Any:
+        return x + by
+
+    def total(x: Any) -> Any:
+        return sum(x * i for i in range(2))
+
+    def doubled(rng: Any) -> Any:  # called like something of the module
+        return 2 * rng
+
+    class Maker:
+        @classmethod
+        def make(cls, x: Any) -> Any:
+            return cls, x
+
+    here = {"shifted": shifted, "moved": moved, "total": total, "doubled": doubled, "Maker": Maker}
+    assert written("shifted(a)", a=1, **here) is None
+    assert written("moved(a)", a=1, **here) == "a + 1"
+    assert written("total(i)", i=1, **here) is None
+    assert written("doubled(a)", a=1, **here) == "2 * a"
+    assert written("Maker.make(a)", a=1, **here) is None
+
     def given(twice: Any, y: Any) -> Any:  # called otherwise where it comes from
         return twice(y)
 
