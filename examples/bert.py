@@ -8,7 +8,7 @@ any length, and is asked two things:
   for another word and 10 % left as they are;
 - whether the second span really follows the first, or comes from another document.
 
-A document are the documentation strings of one module of Python's standard library.  After
+A document is the documentation strings of one module of Python's standard library.  After
 that the encoder is fine-tuned on few labelled sentences to tell which library a sentence
 comes from, beside the same network without pre-training.  The documentation strings of the
 test are in neither.
