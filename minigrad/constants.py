@@ -68,7 +68,7 @@ def as_kept(kept: Any, x: Any) -> Any:
     if type(kept) is ndarray:
         return kept
     entries, content, layout, site = kept
-    if entries.tobytes() == content and layout == (x.shape, x.strides):
+    if layout == (x.shape, x.strides) and entries.tobytes() == content:
         return x
     name = variable_name(x) or f"an array of shape {layout[0]}"
     where = "" if site is None else f" at {Site(*site)}"

@@ -144,3 +144,11 @@ def test_requires_grad_off_and_on_between_forward_and_backward():
     t.requires_grad = True
     L.backward()
     np.testing.assert_array_equal(t.grad, [2, 4])
+
+
+def test_a_large_array_that_gets_other_memory_is_an_error():
+    c = np.ones(10**5)
+    y = (mg.Tensor(np.ones(10**5), requires_grad=True) * c).sum()
+    c.resize(10**7, refcheck=False)
+    with pytest.raises(RuntimeError, match="was changed after it was used"):
+        y.backward()

@@ -257,6 +257,14 @@ def test_views_of_data_cannot_be_written_through() -> None:
     assert w.data[0, 0] == 1
 
 
+@pytest.mark.parametrize("shapes", [[(2, 3), ()], [(), (3,)], [(), ()], [(3,), (2, 3, 4)]])
+def test_multi_dot_of_two_is_dot(shapes: list[tuple[int, ...]]) -> None:
+    arrays = [normal(*shape) for shape in shapes]
+    f = lambda *chain: np.linalg.multi_dot(chain)
+    np.testing.assert_allclose(f(*map(tensor, arrays)).data, np.dot(*arrays))
+    mg.gradcheck(f, *arrays)
+
+
 def test_multi_dot_takes_the_cheap_order() -> None:
     chain = [np.ones((1000, 1)), tensor(np.ones((1, 1000))), np.ones((1000, 1))]
     node = np.linalg.multi_dot(chain).node

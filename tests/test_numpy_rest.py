@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from typing import Any
 
 import numpy as np
@@ -236,3 +238,18 @@ def test_quantiles_have_the_dtypes_of_numpys(name: str, method: str) -> None:
             got = getattr(got, "data", got)
             np.testing.assert_array_equal(got, want)
             assert got.dtype == want.dtype
+
+
+@pytest.mark.parametrize("name", ["nanmedian", "nanquantile", "nanpercentile"])
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 3)])
+@pytest.mark.parametrize("dtype", [float, np.float32, np.int64])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_quantiles_of_no_elements_are_nan(name: str, shape: tuple[int, ...], dtype: Any) -> None:
+    x = np.zeros(shape, dtype)
+    f = functools.partial(getattr(np, name), **{} if name == "nanmedian" else {"q": 0.5})
+    for axis, keepdims in itertools.product((None, *range(len(shape))), (False, True)):
+        g = functools.partial(f, axis=axis, keepdims=keepdims)
+        for ours in (g(mg.Tensor(x)).data, mg.compile(g)(x)):
+            np.testing.assert_array_equal(ours, g(x), strict=True)
+    if dtype is float:
+        assert mg.grad(lambda x: np.nansum(f(x, axis=0)))(x).shape == shape

@@ -513,3 +513,20 @@ def test_every_operator_of_the_table_is_one_of_onnx() -> None:
     for name in OPERATORS:
         assert onnx.defs.has(name), name
     assert len(SAMPLES) > 0
+
+
+@pytest.mark.parametrize(
+    "kind, given, error, told",
+    [
+        ("ConstantOfShape", [[2**40, 2**20]], MemoryError, "gives y0 asks for more memory.*Unable"),
+        ("ConstantOfShape", [[2, -3]], ValueError, r"ConstantOfShape of the shape \(2, -3\)"),
+        ("Range", [0, 2**58, 1], MemoryError, "gives y0 asks for more memory.*Unable"),
+        ("Range", [0, 9, 0], ValueError, "Range from 0 to 9 by 0 does not end"),
+    ],
+)
+def test_what_is_too_large(
+    kind: str, given: list[Any], error: Any, told: str, tmp_path: Path
+) -> None:
+    inputs = {f"x{i}": np.array(v) for i, v in enumerate(given)}
+    with pytest.raises(error, match=told):
+        loaded(single(kind, inputs), tmp_path)(*inputs.values())

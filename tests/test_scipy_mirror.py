@@ -417,6 +417,13 @@ def test_normal_distributions_of_less_dimensions() -> None:
     np.testing.assert_allclose(mg.grad(inside)(x[:2]), -x[:2] / [1.0, 2.0])
     off = ms.stats.multivariate_normal.logpdf(x + 1, np.zeros(3), S, allow_singular=True)
     assert off == -np.inf
+    density = lambda v, S: ms.stats.multivariate_normal.logpdf(v, np.zeros(3), S, True)
+    compiled, slope = mg.compile(density), mg.compile(mg.grad(density))
+    for R in (S, np.eye(3), np.array([[2.0, 1, 0], [1, 2, 0], [0, 0, 0]]), S):  # of several ranks
+        for v in (x, x + 1):
+            want = stats.multivariate_normal.logpdf(v, np.zeros(3), R, allow_singular=True)
+            assert compiled(v, R) == pytest.approx(want)
+        np.testing.assert_allclose(slope(x, R), -np.linalg.pinv(R) @ x, atol=1e-12)
     C = np.array([[2.0, 0.3], [0.3, 1.0]])
     assert ms.stats.multivariate_normal.entropy(np.zeros(2), C) == pytest.approx(
         stats.multivariate_normal.entropy(np.zeros(2), C)

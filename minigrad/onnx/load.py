@@ -58,6 +58,11 @@ def follow(steps: list[Any], values: Values) -> None:
     for step in steps:
         try:
             found = step.found(values)
+        except MemoryError as error:
+            raise MemoryError(
+                f"onnx.load: the model's node that gives {', '.join(step.outputs)} asks for more "
+                f"memory than there is: {error}"
+            ) from None
         except Exception as error:
             error.add_note(f"in the model's node that gives {', '.join(step.outputs)}")
             raise

@@ -336,7 +336,7 @@ def product(chain: list[Any], split: dict[tuple[int, int], int], i: int, j: int)
 def multi_dot(arrays: Any) -> Any:
     """Product of several matrices in the cheapest order, as `numpy.linalg.multi_dot`.
 
-    The first and the last may be vectors.
+    The first and the last may be vectors; two arrays may have any shapes that `numpy.dot` takes.
 
     Examples
     --------
@@ -348,6 +348,8 @@ def multi_dot(arrays: Any) -> Any:
     chain = [arrayed(a) for a in arrays]
     if len(chain) < 2:
         raise ValueError(f"linalg.multi_dot needs at least two arrays, got {len(chain)}")
+    if len(chain) == 2:
+        return np.dot(*chain)
     for i, a in enumerate(chain):
         if np.ndim(a) != 2 and not (np.ndim(a) == 1 and i in (0, len(chain) - 1)):
             raise LinAlgError(

@@ -108,6 +108,8 @@ def quantiles(
         raise ValueError(f"{name}: method must be one of {', '.join(METHODS)}, not {method!r}")
     if weights is not None and method != "inverted_cdf":
         raise ValueError(f"{name}: weights= goes with method='inverted_cdf' only, as in NumPy")
+    if nan and count(a, axis) == 0:
+        a, weights = np.nanmean(a, axis, keepdims=True), None  # NaN stands for none at all
     kind = np.result_type(a)
     share = kind if type(q) in (int, float) and kind.kind == "f" else None
     q = np.float64(q) if type(q) in (int, float) else arrayed(q)

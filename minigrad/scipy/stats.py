@@ -613,13 +613,11 @@ def covariance(cov: Any, n: int) -> Any:
 def singular(cov: Any, d: Any) -> tuple[Any, Any, Any]:
     """Log of the pseudo-determinant with 2π, squared distances, and what is outside the space."""
     w, v = np.linalg.eigh(cov)
-    values = np.asarray(getattr(w, "data", w))
-    kept = values > 1e6 * np.finfo(float).eps * np.max(np.abs(values))
-    inverse = np.linalg.pinv(cov, rtol=1e6 * np.finfo(float).eps, hermitian=True)
-    scale = np.sum(np.log(w[kept])) + np.sum(kept) * LOG_2PI
-    basis = np.asarray(getattr(v, "data", v))[:, ~kept]
-    away = np.asarray(getattr(d, "data", d)) @ basis
-    outside = np.linalg.norm(away, axis=-1) >= 1e-8
+    share = 1e6 * np.finfo(float).eps
+    kept = w > share * np.max(np.abs(w))
+    inverse = np.linalg.pinv(cov, rtol=share, hermitian=True)
+    scale = np.sum(np.where(kept, np.log(np.where(kept, w, 1.0)) + LOG_2PI, 0.0))
+    outside = np.sum(np.where(kept, 0.0, d @ v) ** 2, axis=-1) >= 1e-16
     return scale, np.sum((d @ inverse) * d, axis=-1), outside
 
 

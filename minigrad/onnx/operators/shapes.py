@@ -25,6 +25,8 @@ def constant(
 
 def constant_of_shape(shape: Any, *, value: Any = None) -> Any:
     value = np.zeros(1, np.float32) if value is None else value
+    if min(whole(shape), default=0) < 0:
+        raise ValueError(f"onnx.load: ConstantOfShape of the shape {tuple(whole(shape))}")
     return np.full(whole(shape), value.reshape(-1)[0], value.dtype)
 
 
@@ -169,7 +171,9 @@ def pad(
 
 
 def arange(start: Any, limit: Any, delta: Any) -> Any:
-    ends: Any = [np.asarray(getattr(v, "data", v))[()] for v in (start, limit, delta)]
+    ends: Any = [np.asarray(getattr(v, "data", v)).reshape(-1)[0] for v in (start, limit, delta)]
+    if ends[2] == 0:
+        raise ValueError(f"onnx.load: Range from {ends[0]} to {ends[1]} by 0 does not end")
     return np.arange(*ends)
 
 
