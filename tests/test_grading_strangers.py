@@ -462,15 +462,10 @@ function(
     ),
     [("dz.sum(0)", "dz.mean(0)", "return", "it is a mean over 5 where the sum belongs")],
 )
-LONG = {(5, 1), (6, 0), (11, 0), (13, 0), (13, 1)}
-"""What takes long to search for, left to the full run."""
-CASES = [
-    pytest.param(k, s, marks=[pytest.mark.full] if (k, s) in LONG else [])
-    for k, (_, _, slips) in enumerate(FUNCTIONS)
-    for s in [None, *range(len(slips))]
-]
+CASES = [(k, s) for k, (_, _, slips) in enumerate(FUNCTIONS) for s in [None, *range(len(slips))]]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("k, s", CASES)
 def test_backward_functions_of_strangers(k: int, s: int | None) -> None:
     text, call, slips = FUNCTIONS[k]
