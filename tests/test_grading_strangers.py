@@ -558,3 +558,11 @@ def test_names_that_nothing_has_are_no_error() -> None:
         m.forward, m.backward, r(4, 2, 3), r(6, 5), r(5), names={"row": "nothing"}
     )
     assert report.ok
+
+
+def test_a_gradient_does_not_explain_itself_nor_a_factor_too_many_with_another_slip() -> None:
+    s = leaf(r(4))
+    p = 1 / (1 + np.exp(-s))
+    L = -np.sum(np.log(1 - p))
+    row = mg.check_derivation(L, {"dL/ds": p.data - 1}).first_error
+    assert row.remark.startswith("p alone stands where 1 - p belongs"), row.remark

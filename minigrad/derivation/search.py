@@ -210,8 +210,8 @@ class Search(Vocabulary):
     def pairable(self, candidate: Candidate) -> bool:
         """Whether a second slip is worth a look: among few numbers many pairs agree by accident."""
         hand, value = self.q.hand, candidate.value
-        if not self.ample:
-            return False
+        if not self.ample or candidate.kind == "extra_local_factor":
+            return False  # with a second slip, almost any product of slopes is another
         if hand.size > 3 and ratio_of(value, self.base.value) is None:
             return True  # what is off by one number alone is that number
         plain = [-1.0] if candidate.kind == "wrong_node" else [-1.0, 2.0, 0.5]

@@ -160,10 +160,13 @@ class Vocabulary(Words):
                 yield self.names.of(node), value
 
     def others(self) -> Iterator[tuple[str, Any]]:
-        """Gradients that may have been taken for values: derived before, or of named nodes."""
+        """Gradients that may have been taken for values: derived before, or of named nodes.
+
+        The one that is asked for is none of them: it does not explain itself.
+        """
         for p in self.given:
             if p.usable and p is not self.q and p.u is not p.v:
                 yield p.text, p.hand
         for node, g in self.gradients.items():
-            if self.names.known(node) and node is not self.q.u:
+            if self.names.known(node) and node is not self.q.u and node is not self.q.v:
                 yield f"d{self.names.of(self.q.u)}/d{self.names.of(node)}", g
