@@ -134,6 +134,15 @@ OTHERS: list[tuple[str, Any, tuple[Any, ...], dict[str, Any], Any, str]] = [
         ),
         "smooth_l1_loss",
     ),
+    (
+        "huber", losses.huber, (2 * P, T), {"delta": 0.7},
+        lambda p, t, delta: np.where(
+            abs(p - t) < delta, (p - t) ** 2 / 2, delta * (abs(p - t) - delta / 2)
+        ),
+        "huber_loss",
+    ),
+    ("mse", losses.mse, (P, T), {}, lambda p, t: (p - t) ** 2, "mse_loss"),
+    ("mae", losses.mae, (P, T), {}, lambda p, t: abs(p - t), "l1_loss"),
     ("smooth_l1, no beta", losses.smooth_l1, (P, T), {"beta": 0.0},
      lambda p, t, beta: abs(p - t), "smooth_l1_loss"),
     ("gaussian_nll", losses.gaussian_nll, (P, T, V), {},

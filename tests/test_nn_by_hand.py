@@ -520,6 +520,9 @@ def test_batch_norm(rest: tuple[int, ...], momentum: float | None) -> None:
     m, v = (a.reshape(w.shape) for a in (mean, variance))
     agree(layer, lambda x: (x - m) / np.sqrt(v + 1e-5) * w + b, rng.normal(size=(2, 3, *rest)))
     assert layer.num_batches_tracked.data == 2
+    pair = rng.normal(size=(2, 3, *[1] * len(rest)))  # the fewest that have a variance
+    agree(layer.train(), lambda x: normalised(x, axes) * w + b, pair)
+    layer.eval()
     with pytest.raises(ValueError, match="1 value per channel has no variance"):
         layer.train()(np.ones((1, 3, *[1] * len(rest))))
 

@@ -130,7 +130,7 @@ def test_steps_by_hand(name: str, options: dict[str, Any]) -> None:
 
 
 def test_adam_by_hand_with_amsgrad_and_upwards() -> None:
-    for kind, decay in ((optim.Adam, 0.0), (optim.AdamW, 0.1)):
+    for kind, decay in ((optim.Adam, 0.0), (optim.Adam, 0.1), (optim.AdamW, 0.1)):
         for amsgrad, maximize in ((True, False), (False, True), (True, True)):
             x = starts()[0]
             w = mg.Tensor(x, requires_grad=True)
@@ -142,10 +142,12 @@ def test_adam_by_hand_with_amsgrad_and_upwards() -> None:
                 (np.sin(3 * w) ** 2).sum().backward()
                 adam.step()
                 g = 3 * np.sin(6 * x) * (-1 if maximize else 1)
+                g = g + (decay * x if kind is optim.Adam else 0)
                 m, v = 0.8 * m + 0.2 * g, 0.9 * v + 0.1 * g**2
                 largest = np.maximum(largest, v)
                 scale = np.sqrt((largest if amsgrad else v) / (1 - 0.9**t)) + 1e-8
-                x = x - 0.1 * (m / (1 - 0.8**t) / scale + decay * x)
+                beside = decay * x if kind is optim.AdamW else 0
+                x = x - 0.1 * (m / (1 - 0.8**t) / scale + beside)
                 np.testing.assert_allclose(w.data, x, rtol=0, atol=1e-12)
 
 
@@ -565,7 +567,7 @@ def test_clipping_is_pytorchs(what: str, limit: float) -> None:
 def test_clipping_by_hand() -> None:
     g = [np.array([[3.0, -4.0], [0.5, 0.0]]), np.array([12.0])]
     length = math.sqrt(9 + 16 + 0.25 + 144)
-    for limit in (0.5, 2.0, length, 1e3):
+    for limit in (0.5, 2.0, length, 1.5 * length, 1e3):
         W, b, other = (mg.Tensor(np.zeros(x.shape), requires_grad=True) for x in (*g, g[1]))
         W.grad, b.grad = g
         assert optim.clip_grad_norm([W, b, other], limit) == pytest.approx(length, rel=1e-14)
