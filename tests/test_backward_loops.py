@@ -111,6 +111,13 @@ def test_the_first_wrong_pass_is_blamed(old: str, new: str, cause: str) -> None:
     assert re.search(cause, first.remark), first.remark
 
 
+@pytest.mark.full
+def test_passes_that_nothing_explains_are_not_listed() -> None:
+    report = lstm("dg = dc * i\n", "dg = np.cos(dc * 3.7) + i\n")
+    assert not report.ok
+    assert sum(line.name == "dg" for line in report.lines) == 1
+
+
 def test_locals_of_a_layer_that_returns_nothing_are_no_answers() -> None:
     r = np.random.default_rng(0).normal
     inputs = r(size=(4, 3)), r(size=(5, 2))
