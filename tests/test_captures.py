@@ -680,3 +680,55 @@ def test_a_method_that_an_attribute_hides() -> None:
     assert f(1.0) == 7
     del model.scale
     assert f(1.0) == 2
+
+
+class Plain:
+    sizes: tuple[int, ...] | list[int] = []  # noqa: RUF012
+
+
+class Loud(Plain):
+    pass
+
+
+OBJECTS: dict[str, tuple[Any, Any]] = {  # how it is looked at, how it changes
+    "class": (lambda o: 3.0 if isinstance(o, Loud) else 1.0, lambda o: swap(o, Loud)),
+    "type": (lambda o: 1.0 * len(type(o).__name__), lambda o: swap(o, Loud)),
+    "hasattr": (lambda o: 2.0 if hasattr(o, "late") else 1.0, lambda o: setattr(o, "late", 0)),
+    "getattr": (lambda o: getattr(o, "late", 1.0), lambda o: setattr(o, "late", 4.0)),
+    "dir": (lambda o: 1.0 * len(dir(o)), lambda o: setattr(o, "late", 4.0)),
+    "nested": (
+        lambda o: sum(v.k for v in vars(o).values()),
+        lambda o: setattr(o.part, "k", 9.0),
+    ),
+    "list of the class": (lambda o: 1.0 + len(o.sizes), lambda o: setattr(o, "sizes", [1, 2])),
+}
+
+
+def swap(o: Any, kind: type) -> None:
+    o.__class__ = kind
+
+
+@pytest.mark.parametrize("look, change", OBJECTS.values(), ids=OBJECTS)
+def test_objects_that_change_in_other_ways(look: Any, change: Any) -> None:
+    o = Plain()
+    o.part = types.SimpleNamespace(k=2.0)  # type: ignore[attr-defined]
+    f = mg.compile(lambda x: x * look(o))
+    before = f(1.0)
+    assert before == look(o)
+    change(o)
+    assert f(1.0) == look(o) != before
+    assert f(1.0) == look(o)
+
+
+def test_values_kept_on_first_use_trace_once_more_at_most() -> None:
+    class Model:
+        scale = 2.0
+
+        @functools.cached_property
+        def weight(self) -> float:
+            return 3 * self.scale
+
+    model = Model()
+    f = mg.compile(lambda x: x * model.weight)
+    assert [f(1.0) for _ in range(4)] == [6.0] * 4
+    assert f.retraces <= 1

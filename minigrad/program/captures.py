@@ -72,7 +72,7 @@ ANY = "*"
 def computes_names(code: CodeType) -> bool:
     """Whether code asks for attributes by names that it does not spell out."""
     inner = any(is_a(c, CodeType) and computes_names(c) for c in code.co_consts)
-    if inner or not {"vars", "__dict__"}.isdisjoint(code.co_names):
+    if inner or not {"vars", "dir", "__dict__"}.isdisjoint(code.co_names):
         return True
     if "getattr" not in code.co_names:
         return False
@@ -258,14 +258,22 @@ class Search:
         own: Any = getattr(x, "__dict__", None)
         if ANY in self.names and is_a(own, dict) and not layer:
             self.note("items", own, "", snapshot(own), name)
-            yield from ((v, f"{name}.{k}") for k, v in own.items() if is_a(v, np.ndarray))
+            yield from ((v, f"{name}.{k}") for k, v in own.items())
+        asks = not {"hasattr", "getattr"}.isdisjoint(self.names)
         for key in sorted(self.names - held.keys()):  # of the class, and may be hidden later
             value = next((b.__dict__[key] for b in kind.__mro__ if key in b.__dict__), self)
             if is_a(value, *ATOMS):
                 self.note("attribute", x, key, value, f"{name}.{key}")
-            elif is_a(value, FunctionType) and is_a(own, dict) and not layer:
+            elif is_a(own, dict) and not layer and (asks if value is self else hideable(value)):
                 self.note("hidden", own, key, None, f"{name}.{key}")
+        if not layer:
+            self.note("attribute", x, "__class__", kind, f"{name}.__class__")
         yield kind, kind.__name__
+
+
+def hideable(value: Any) -> bool:
+    """Whether what a class holds gives way to an object's own, and puts nothing there itself."""
+    return is_a(value, FunctionType) or not hasattr(type(value), "__get__")
 
 
 LIBRARIES = frozenset(

@@ -107,6 +107,8 @@ class Place:
         """Whether nothing has changed."""
         if self.kind == "stream":
             return False
+        if self.kind == "hidden":
+            return self.key not in self.home
         try:
             now = self.read()
         except Exception:
