@@ -30,6 +30,7 @@ from minigrad.explain import explain
 from minigrad.explain.asked import refuse_complex
 from minigrad.graph import leaves
 from minigrad.reading.names import Names, names
+from minigrad.reading.pages import piece
 from minigrad.tensor import Tensor, wrap
 
 TRIES = 200
@@ -82,7 +83,7 @@ class Exercise:
         return self.worksheet
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.worksheet)}</pre>"
+        return piece("exercise", f"<pre>{escape(self.worksheet)}</pre>")
 
 
 def exercise(output: Any, slips: int = 1, seed: int | None = None) -> Exercise:

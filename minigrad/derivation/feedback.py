@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from minigrad.reading.pages import TINTS
+
 RIGHT = ("correct", "rounded")
 CREDITED = (*RIGHT, "carried", "unread")
 """Verdicts that earn the points: errors are carried forward, and cost once."""
 
-COLOURS = {"correct": "#e6f4ea", "rounded": "#eef6e6", "carried": "#fdf3d8", "wrong": "#fbe3e1",
-           "missing": "#eeeeee", "unread": "#f4f4f4"}  # fmt: skip
+COLOURS = {"correct": "green", "rounded": "lime", "carried": "amber", "wrong": "red",
+           "missing": "grey", "unread": "pale"}  # fmt: skip
 
 KINDS = {
     "sign": "a sign",
@@ -76,4 +78,4 @@ def highest(points: float | Mapping[str, float] | None) -> float:
 
 def row_style(verdict: str) -> str:
     """The colour of a table row, as an attribute of HTML."""
-    return f' style="background:{COLOURS[verdict]};color:#222"' if verdict in COLOURS else ""
+    return f' style="background:{TINTS[COLOURS[verdict]]}"' if verdict in COLOURS else ""

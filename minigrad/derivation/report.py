@@ -12,6 +12,7 @@ import numpy as np
 from minigrad.derivation import feedback
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.judges import Error
+from minigrad.reading.pages import piece
 
 NOISE = 1e-12
 """A relative error that is shown as none."""
@@ -230,9 +231,11 @@ class Report:
             line((*row.cells, row.remark), "td", feedback.row_style(row.verdict))
             for row in self.rows
         ]
-        return (
+        return piece(
+            "report",
             f"<p>{escape(self.headline)}{cause}</p><table>"
-            f"<thead>{line((*HEADINGS, 'why'), 'th')}</thead><tbody>{''.join(body)}</tbody></table>"
+            f"<thead>{line((*HEADINGS, 'why'), 'th')}</thead>"
+            f"<tbody>{''.join(body)}</tbody></table>",
         )
 
 

@@ -15,6 +15,7 @@ from minigrad.explain.ledger import Chart
 from minigrad.explain.markup import CSS, cell, code_span, latex_value, links, math
 from minigrad.explain.remarks import conventions, legend
 from minigrad.graph import AnyNode
+from minigrad.reading.pages import piece
 from minigrad.reading.wording import visible
 from minigrad.writing.styles import LATEX, MATHML, Style
 
@@ -187,10 +188,7 @@ class Forward:
             for v in self.chart.wrt
             for line in (*self.products(v), self.result(v), self.cost(v))
         ) + "".join(f"<p>{html.escape(line)}</p>" for line in self.remarks)
-        return (
-            f'<div class="minigrad-explain"><style>{CSS}</style>'
-            f"<table><tbody>{body}</tbody></table>{words}</div>"
-        )
+        return piece("explain", f"<table><tbody>{body}</tbody></table>{words}", CSS)
 
     def _repr_html_(self) -> str:
         return self.to_html()

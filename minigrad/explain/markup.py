@@ -19,7 +19,7 @@ LONG = 160
 """Formulas of more characters are folded."""
 
 CSS = (
-    ".minigrad-explain{overflow:auto hidden;padding-bottom:.5em}"
+    ".minigrad-explain{padding-bottom:.5em}"
     ".minigrad-explain table{border-collapse:collapse}"
     ".minigrad-explain td,.minigrad-explain th{padding:.25em .7em .25em 0;text-align:left;"
     "vertical-align:middle;border:0;white-space:nowrap;background:none}"

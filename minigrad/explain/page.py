@@ -6,6 +6,7 @@ import html
 from typing import TYPE_CHECKING
 
 from minigrad.explain.markup import CSS, GAP, folded, math, matrix
+from minigrad.reading.pages import piece
 from minigrad.writing.styles import MATHML
 
 if TYPE_CHECKING:
@@ -40,7 +41,5 @@ def page(explanation: Explanation) -> str:
         body.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
     title = "".join(f"<th>{h}</th>" for h in heads)
     notes = "".join(f"<p>{html.escape(note)}</p>" for note in explanation.remarks)
-    return (
-        f'<div class="minigrad-explain"><style>{CSS}</style>'
-        f"<table><thead><tr>{title}</tr></thead><tbody>{''.join(body)}</tbody></table>{notes}</div>"
-    )
+    table = f"<table><thead><tr>{title}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    return piece("explain", table + notes, CSS)

@@ -38,6 +38,7 @@ from minigrad.ops.elementwise import zero
 from minigrad.ops.record import Op
 from minigrad.reading.cuts import Cut, Flow
 from minigrad.reading.names import Names, Scope, callers, held, is_module, is_tensor, layout
+from minigrad.reading.pages import piece
 from minigrad.reading.statements import function_tree
 from minigrad.reading.wording import shortened as crop
 from minigrad.reading.wording import visible
@@ -128,7 +129,7 @@ class Why:
         parts = [f"<p>{html.escape(visible(self.text))}</p>", f"<ul>{items}</ul>" if items else ""]
         if self.advice:
             parts.append(f"<p>{html.escape(visible(self.advice))}</p>")
-        return f'<div class="minigrad-why">{"".join(parts)}</div>'
+        return piece("why", "".join(parts))
 
 
 def why(t: Any, output: Any = None) -> Why:

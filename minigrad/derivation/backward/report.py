@@ -7,9 +7,10 @@ from html import escape
 from typing import Any
 
 from minigrad.derivation import feedback
+from minigrad.reading.pages import piece
 
 MARKS = {"correct": "✓", "rounded": "✓", "wrong": "✗", "carried": "~", "missing": "✗"}
-COLOURS = {mark: feedback.COLOURS[v] for v, mark in reversed(MARKS.items()) if v != "missing"}
+VERDICTS = {mark: v for v, mark in reversed(MARKS.items()) if v != "missing"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -168,7 +169,7 @@ class BackwardReport:
         remarks = {x.line: x.remark for x in reversed(self.lines) if x.remark}
         for n, text in self.source:
             mark = marks.get(n, "")
-            style = f' style="background:{COLOURS[mark]};color:#222"' if mark else ""
+            style = feedback.row_style(VERDICTS.get(mark, ""))
             rows.append(
                 f"<tr{style}><td>{mark}</td><td style='text-align:right'>{n}</td>"
                 f"<td style='text-align:left'><code style='white-space:pre'>{escape(text)}</code>"
@@ -176,4 +177,4 @@ class BackwardReport:
             )
         head = "<br>".join(escape(t) for t in [self.headline, *self.explanation])
         note = f"<p>{escape(self.note)}</p>" if self.note else ""
-        return f"<p>{head}</p><table>{''.join(rows)}</table>{note}"
+        return piece("report", f"<p>{head}</p><table>{''.join(rows)}</table>{note}")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from minigrad.derivation.feedback import row_style
 from minigrad.reading.files import replace_file
+from minigrad.reading.pages import page, piece
 
 HEADINGS = ("student", "points", "status", "first wrong step", "cause")
 BAR = 30
@@ -56,7 +57,7 @@ class Grade:
         return self.text
 
     def _repr_html_(self) -> str:
-        return self.html or f"<pre>{escape(self.text)}</pre>"
+        return self.html or piece("grade", f"<pre>{escape(self.text)}</pre>")
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -113,7 +114,7 @@ class Grades:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return self.table([""] * len(self))
+        return piece("grades", self.table([""] * len(self)))
 
     def table(self, pages: Sequence[str]) -> str:
         """The table and the histogram in HTML; students are links to their ``pages``."""
@@ -159,27 +160,11 @@ class Grades:
         pages = []
         for k, g in enumerate(self.grades):
             name = f"{k + 1:03d}_{re.sub(r'[^A-Za-z0-9-]+', '_', g.student)[:40]}.html"
-            inner = g.html or f"<pre>{escape(g.text)}</pre>"
+            inner = g._repr_html_()
             title = f"{escape(g.student)}: {g.points:g} of {g.out_of:g}"
             replace_file(folder / name, encoded(page(title, inner)))
             pages.append(name)
         return replace_file(folder / "index.html", encoded(page("Grades", self.table(pages))))
-
-
-STYLE = (
-    "body{font-family:sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
-    "table{display:block;max-width:100%;overflow-x:auto}td,th{padding:.15em .5em}"
-    "pre{white-space:pre-wrap}p,h1,pre{overflow-wrap:anywhere}"
-)
-"""Wide tables move within the page, on a telephone, too."""
-
-
-def page(title: str, body: str) -> str:
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
-        f"<body><h1>{title}</h1>{body}</body></html>"
-    )
 
 
 def encoded(text: str) -> bytes:
