@@ -581,8 +581,13 @@ def backward(dh, cache):
     [
         ("dA += np.outer(du, hs[t])", "dA += np.outer(du, hs[t + 1])", "dA +=", "."),
         ("dA += np.outer(du, hs[t])", "dA += np.outer(hs[t], du)", "dA +=", "transposed"),
-        ("dh = A.T @ du", "dh = A @ du", "np.outer(du", "A is transposed"),
-        ("(1 - hs[t + 1] ** 2)", "(1 - hs[t] ** 2)", "np.outer(du", "the pass before"),
+        ("dh = A.T @ du", "dh = A @ du", "dh = A", "A is transposed"),
+        (
+            "(1 - hs[t + 1] ** 2)",
+            "(1 - hs[t] ** 2)",
+            "du = dh",
+            r"hs\[3\] stands where hs\[4\] belongs",
+        ),
     ],
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import linecache
 import re
 import textwrap
@@ -162,3 +163,79 @@ def test_a_wrong_loop_is_graded_few_times(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(Judge, "grade", counted)
     assert not lstm("df = dc * prev_c", "df = dc * c").ok
     assert len(graded) <= 3
+
+
+LAYERS = """
+def forward(x, y, weights, biases):
+    acts = [x]
+    for i, (w, b) in enumerate(zip(weights, biases)):
+        z = acts[-1] @ w + b
+        acts.append(np.tanh(z) if i < len(weights) - 1 else z)
+    return np.mean((acts[-1] - y) ** 2), (acts, y, weights)
+
+def backward(cache):
+    acts, y, weights = cache
+    grad_w, grad_b = [None] * len(weights), [None] * len(weights)
+    delta = 2 * (acts[-1] - y) / y.size
+    for i in reversed(range(len(weights))):
+        grad_w[i] = acts[i].T @ delta
+        grad_b[i] = delta.sum(axis=0)
+        if i > 0:
+            delta = (delta @ weights[i].T) * (1 - acts[i] ** 2)
+    return grad_w, grad_b
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "cause"),
+    [
+        ("/ y.size", "/ len(y)", 4, "2 times the truth"),
+        ("acts[i] ** 2", "acts[i]", 9, r"1 - \S+ stands where 1 - \S+\*\*2 belongs"),
+        (" * (1 - acts[i] ** 2)", "", 9, r"the local factor tanh'.* is missing"),
+    ],
+)
+def test_a_delta_that_runs_through_the_layers_is_blamed_itself(
+    old: str, new: str, line: int, cause: str
+) -> None:
+    rng = np.random.default_rng(3)
+    sizes = [4, 5, 6, 2]
+    weights = [rng.normal(size=s) for s in itertools.pairwise(sizes)]
+    biases = [rng.normal(size=n) for n in sizes[1:]]
+    inputs = rng.normal(size=(7, 4)), rng.normal(size=(7, 2)), weights, biases
+    assert LAYERS.count(old) == 1
+    m = module("import numpy as np\n" + LAYERS.replace(old, new))
+    report = mg.check_backward(m.forward, m.backward, *inputs)
+    first: Any = report.first_error
+    assert first.name == "delta" and first.line - report.source[0][0] == line - 1, report
+    assert re.search(cause, first.remark), report
+
+
+def test_what_a_pass_hands_to_the_next_is_blamed_itself() -> None:
+    source = """
+import numpy as np
+def forward(xs, W, U):
+    hs = [np.zeros(3)]
+    for x in xs:
+        hs.append(np.tanh(W @ x + U @ hs[-1]))
+    return sum(h @ h for h in hs), (xs, W, U, hs)
+
+def backward(cache):
+    xs, W, U, hs = cache
+    dW, dU, carry = np.zeros_like(W), np.zeros_like(U), 0.0
+    for t in reversed(range(len(xs))):
+        both = 2 * hs[t + 1] + carry
+        back = (1 - hs[t + 1] ** 2) * both
+        dW += np.outer(back, xs[t])
+        dU += np.outer(back, hs[t])
+        carry = U @ back
+    return dW, dU
+"""
+    rng = np.random.default_rng(3)
+    inputs = list(rng.normal(size=(3, 2))), rng.normal(size=(3, 2)), rng.normal(size=(3, 3))
+    m = module(source)
+    report = mg.check_backward(m.forward, m.backward, *inputs)
+    first: Any = report.first_error
+    assert first.name == "carry" and "U is transposed" in first.remark, report
+    m = module(source.replace("U @ back", "U.T @ back"))
+    right = mg.check_backward(m.forward, m.backward, *inputs)
+    assert right.ok, right

@@ -124,6 +124,8 @@ class Collector:
         found: dict[str, list[list[Timed]]] = {}
         whole: set[str] = set()
         for k, event in enumerate(events):
+            if event.item is not None:
+                continue
             path, made = event.path, found.setdefault(event.path, [])
             again = path in whole or (made and any(e.statement is event.statement
                                                    for _, e in made[-1]))  # fmt: skip
@@ -315,7 +317,10 @@ class Collector:
         name = next((n for n, v in final.items() if v is value), "")
         if node is not None and node in self.flows.total:
             name, line = (name, line) if name else self.gathered(value, line)
-            events = [e for e in (self.runs.watch.events if name else []) if e.path == name]
+            events = [e for e in (self.runs.watch.events if name else [])
+                      if e.item is value or (e.item is None and e.path == name)]  # fmt: skip
+            if events and events[-1].item is value:
+                order = self.runs.watch.events.index(events[-1])
             line = events[-1].statement.first if events else line
             claim = Claim(name or (key if place is None else ""), events, number, node, line, order)
             claim.returned = True

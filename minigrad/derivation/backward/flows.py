@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -34,10 +34,13 @@ class Flows:
     total: dict[AnyNode, Any] = field(default_factory=dict)
     sent: dict[Edge, Any] = field(default_factory=dict)
     users: dict[AnyNode, list[Edge]] = field(default_factory=dict)
+    within: Collection[AnyNode] | None = None
+    """The operations that are passed; all of them by default."""
 
     def __post_init__(self) -> None:
         self.total[self.output] = np.asarray(self.start, float)[()]
-        for node in sorted(ancestors(self.output), key=lambda n: -n.seq):
+        nodes = ancestors(self.output) if self.within is None else self.within
+        for node in sorted(nodes, key=lambda n: -n.seq):
             if node.op is None or node not in self.total:
                 continue
             g = self.total[node]

@@ -14,7 +14,7 @@ from minigrad.derivation.backward.calls import Check, Runs
 from minigrad.derivation.backward.claims import VAGUEST, Claim, Collector, renewed, split
 from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
-from minigrad.derivation.backward.unnamed import nameless
+from minigrad.derivation.backward.unnamed import unnamed
 from minigrad.derivation.backward.watch import Event, Statement
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.grading import check_derivation
@@ -72,14 +72,7 @@ class Judge:
         self.claims = self.collected()
         self.nameless: dict[str, str] = {}
         """What values are called for the time of a check that have no name, and what they are."""
-        unnamed = nameless(self.collector, self.claims)
-        words = Words(names([self.output.node], runs.scopes))
-        for name, (t, *_) in unnamed.items():
-            self.nameless[name] = words.describe(t.node)
-        if unnamed:
-            runs.variables = {**runs.variables, **unnamed}
-            self.namer = Namer(runs.variables, given)
-            self.claims = self.collected()
+        self.claims += unnamed(self.collector, self.claims)
         self.claims += [c for claim in self.claims for c in self.broken_up(claim)]
         self.claims.sort(key=lambda c: (c.order, c.returned))
         self.unread: list[Claim] = []
@@ -314,13 +307,12 @@ class Judge:
 
     def below(self, claim: Claim, claims: list[Claim]) -> list[Claim]:
         """The claims that are computed from one, directly or through others."""
-        reached = {claim.path}
-        found = []
-        for c in sorted(claims, key=lambda c: c.order):
-            if c.order > claim.order and c.path not in reached and c.reads & reached:
-                reached.add(c.path)
-                found.append(c)
-        return found
+        watch = self.runs.watch
+        if watch is None or claim.order >= len(watch.events):
+            return []
+        made = {id(watch.events[k]) for k in watch.made_from(claim.order)}
+        later = [c for c in claims if c.order > claim.order and c.path != claim.path]
+        return [c for c in later if any(id(e) in made for e in c.events)]
 
     def scopes(self, claims: list[Claim], new: Any, made: list[Any]) -> list[Scope]:
         """The student's variables, and those that the parts need, as a reading looks them up."""
@@ -407,6 +399,8 @@ class Judge:
         from minigrad.explain import explain  # it takes long to load, and is seldom needed
 
         name = self.variable(claim)
+        if not name:
+            return ""
         with looked_up_in(self.runs.scopes):
             try:
                 rows = explain(self.output, wrap(self.flows.total[claim.node], claim.node)).rows

@@ -1,55 +1,191 @@
 """Gradients of what the forward function gave no name: told by what is made of them.
 
-``da2`` of ``h = tanh(x @ W2)`` is the gradient of something that has no name.  Where the lines
-that follow are what passes on from one nameless value, it is the gradient of that one.
+``delta`` in a loop over layers, ``da2`` of ``h = tanh(x @ W2)``, ``dhnext`` that a pass hands
+to the next: where a later line is wrong by just what follows from such a value, were it the
+gradient of some value near it in the graph (or a part of that gradient), it is that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigrad.derivation.backward.claims import Claim, Collector
-from minigrad.derivation.backward.flows import Flows, close
-from minigrad.derivation.backward.naming import readings
+from minigrad.derivation.backward.flows import Edge, Flows, close
+from minigrad.derivation.backward.watch import Event
 from minigrad.graph import AnyNode
-from minigrad.tensor import Tensor, wrap
 
-MANY = 400
-"""Of larger graphs the nameless values are not looked through."""
-
-
-def nameless(collector: Collector, claims: Iterable[Claim]) -> dict[str, list[Tensor]]:
-    """Names for values that had none, from the wrong gradients made of gradients of them."""
-    watch, flows = collector.runs.watch, collector.flows
-    if watch is None or len(flows.total) > MANY:
-        return {}
-    last = {
-        e.path: e.after for e in watch.events
-        if readings(e.path) and collector.namer.meaning(e.path, collector.aliases) is None
-        and e.path not in collector.runs.upstream
-    }  # fmt: skip
-    found: dict[str, list[Tensor]] = {}
-    for claim in claims if last else ():
-        if close(claim.value, flows.total[claim.node]):
-            continue
-        for path in claim.reads & set(last):
-            node = passed_on(collector, last[path], claim)
-            if node is not None:
-                found.setdefault(readings(path)[0], [wrap(node.ans, node)])
-    return found
+NEAR = 6
+"""A line takes a gradient on by so many operations at most."""
+Place = tuple[AnyNode, list[Edge] | None]
+MOST = 40_000
+"""So many operations are run to find out: more would cost seconds."""
 
 
-def passed_on(collector: Collector, value: Any, claim: Claim) -> AnyNode | None:
-    """The nameless node that ``claim`` follows from, were ``value`` the gradient of it."""
-    flows = collector.flows
-    for node in sorted(flows.total, key=lambda n: -n.seq):
-        if node.op is None or node in collector.named or np.shape(node.ans) != np.shape(value):
-            continue
-        if claim.node.seq < node.seq or claim.node.op is None:
-            below = Flows(node, start=value).total.get(claim.node)
-            if below is not None and close(claim.value, below):
-                return node
-    return None
+@dataclass
+class Reader:
+    """A gradient, or what is added to one, and what was read to make it.
+
+    Attributes
+    ----------
+    when : int
+        The last event that made it.
+    reads : set of str
+    node : node
+        Of what it is the gradient.
+    value : array
+    added : bool
+        Whether it is what one statement adds to a gradient.
+    """
+
+    when: int
+    reads: set[str]
+    node: AnyNode
+    value: Any
+    added: bool = False
+
+
+def unnamed(collector: Collector, claims: Iterable[Claim]) -> list[Claim]:
+    """Claims about what has no name, where the gradients made of them are wrong."""
+    watch = collector.runs.watch
+    claims = list(claims)
+    if watch is None or all(
+        close(c.value, collector.flows.total[c.node]) for c in claims if c.returned
+    ):
+        return []
+    return list(Search(collector, watch.events, claims).found(claims))
+
+
+class Search:
+    """The events of one backward function, looked through from the last to the first."""
+
+    def __init__(self, collector: Collector, events: list[Event], claims: list[Claim]) -> None:
+        self.claimed = {e for c in claims for e in c.events}
+        self.values = [x for n in collector.flows.total for x in (n.ans, *n.args)]
+        self.flows, self.events = collector.flows, events
+        self.left = MOST
+        self.collector = collector
+        self.cones: dict[AnyNode, list[AnyNode]] = {}
+
+    def found(self, claims: list[Claim]) -> Iterator[Claim]:
+        readers = self.known(claims)
+        until: dict[str, int] = {}
+        paths: set[str] = set()
+        taken = {e for c in claims for e in c.through or ()}
+        free = [k for k, e in enumerate(self.events) if self.free(e)]
+        for k in reversed(free):
+            event = self.events[k]
+            last = until.get(event.path, len(self.events))
+            if event.statement.fresh or event.path in event.statement.reads:
+                until[event.path] = k
+            using = [r for r in readers if k < r.when <= last and event.path in r.reads]
+            place = self.place(event, using)
+            if place is not None and taken.isdisjoint(place[1] or ()):
+                taken |= {*(place[1] or ())}
+                claim = self.claim(k, *place)
+                paths.add(event.path)
+                readers.append(Reader(k, claim.reads, claim.node, claim.value))
+                yield claim
+        for k in free:
+            if self.events[k].path in paths and (node := self.right(self.events[k])) is not None:
+                yield self.claim(k, node, None)
+
+    def known(self, claims: list[Claim]) -> list[Reader]:
+        """What later lines are known to be gradients of, in so far as they are wrong."""
+        found = [
+            Reader(self.events.index(c.events[-1]), c.reads, c.node, c.value) for c in claims
+            if c.events and not c.through and not close(c.value, self.flows.total[c.node])
+        ]  # fmt: skip
+        adding = {e: c.node for c in claims if len(c.events) > 1 for e in c.events}
+        for k, e in enumerate(self.events):
+            node = adding.get(e)
+            if (
+                node is not None
+                and e.before is not None
+                and np.shape(e.before) == np.shape(e.after)
+            ):
+                reads = set(e.statement.read_for(e.path))
+                found.append(Reader(k, reads, node, e.after - e.before, True))
+        return found
+
+    def free(self, event: Event) -> bool:
+        """Whether an event sets something that its name does not tell the meaning of."""
+        return (
+            event.item is None and event.after.dtype.kind == "f" and bool(np.any(event.after))
+            and event not in self.claimed and (
+                event.path in self.collector.runs.upstream
+                or self.collector.namer.meaning(event.path, self.collector.aliases) is None
+            )
+            and not any(np.array_equal(event.after, x) for x in self.values)
+        )  # fmt: skip
+
+    def right(self, event: Event) -> AnyNode | None:
+        """The value whose gradient this is, if it is one."""
+        nodes = [n for n, g in self.flows.total.items() if n.op is not None]
+        return next((n for n in nodes if close(event.after, self.flows.total[n])), None)
+
+    def claim(self, k: int, node: AnyNode, through: list[Edge] | None) -> Claim:
+        event = self.events[k]
+        made = [event]
+        for e in reversed(self.events[:k]):
+            if made[-1].statement.fresh:
+                break
+            if e.path == event.path:
+                made.append(e)
+        return Claim(event.path, made[::-1], event.after, node, event.statement.first, k, through,
+                     whole=through is None)  # fmt: skip
+
+    def place(self, event: Event, using: list[Reader]) -> Place | None:
+        """What ``event`` is the gradient of: that from which most of its readers follow."""
+        votes: dict[AnyNode, int] = {}
+        parts: list[Place] = []
+        for reader in using:
+            for m in self.places(event.after, reader):
+                votes[m] = votes.get(m, 0) + 1
+            if not votes and not reader.added and self.right(event) is None:
+                parts += self.part(event.after, reader)
+        if votes:
+            best = max(votes, key=lambda m: (votes[m], m.seq))
+            return None if close(event.after, self.flows.total[best]) else (best, None)
+        return next(iter(parts), None)
+
+    def places(self, p: Any, reader: Reader) -> Iterator[AnyNode]:
+        """The values from which ``reader`` follows, were ``p`` the gradient of one."""
+        total = self.flows.total
+        for m in self.cone(reader.node) if self.left > 0 else ():
+            if np.shape(total[m]) == np.shape(p) and self.follows(m, p, reader):
+                yield m
+
+    def part(self, p: Any, reader: Reader) -> Iterator[Place]:
+        """The uses through which ``p`` arrives, were the rest of ``reader`` right."""
+        total = self.flows.total[reader.node]
+        if np.shape(p) == np.shape(total) == np.shape(reader.value):
+            for edges, part in self.flows.parts(reader.node):
+                if close(np.asarray(reader.value) - p, total - part) and not close(p, part):
+                    yield reader.node, edges
+
+    def follows(self, m: AnyNode, p: Any, reader: Reader) -> bool:
+        """Whether a gradient is what follows, were ``p`` what arrives at ``m``."""
+        node, cone = reader.node, self.cone(reader.node)
+        self.left -= len(cone)
+        gap = Flows(m, p - self.flows.total[m], within=cone)
+        if node not in gap.total:
+            return False
+        if not reader.added and close(reader.value, self.flows.total[node] + gap.total[node]):
+            return True
+        here = Flows(m, p, within=cone)
+        return any(close(reader.value, here.sent[e]) for e in here.users.get(node, ()))
+
+    def cone(self, node: AnyNode) -> list[AnyNode]:
+        """The values that are made of ``node`` in a few operations, the nearest first."""
+        if node not in self.cones:
+            found, layer = {node: None}, [node]
+            for _ in range(NEAR):
+                above = [u for n in layer for u, _ in self.flows.users.get(n, ())]
+                layer = [u for u in dict.fromkeys(above) if u not in found]
+                found.update(dict.fromkeys(layer))
+            self.cones[node] = list(found)[1:]
+        return self.cones[node]

@@ -224,10 +224,12 @@ class Event:
     statement: Statement
     before: Any
     after: Any
+    item: Any = None
+    """What was put into the list at ``path``, where it is that."""
 
 
 class Watch:
-    """What one call of a function did to the variables that are ``wanted``."""
+    """What one call of a function did to its variables that are real numbers, or ``wanted``."""
 
     source: Source
 
@@ -240,6 +242,8 @@ class Watch:
         self.met: dict[str, Any] = {}
         """Every variable, as it was first bound."""
         self._seen: dict[str, Any] = {}
+        self._sources: list[set[int]] = []
+        self._put: dict[str, dict[int, Any]] = {}
         self._last: Statement | None = None
 
     def look(self, frame: FrameType, event: str) -> None:
@@ -260,14 +264,43 @@ class Watch:
 
     def _compare(self, variables: Any, statement: Statement) -> None:
         for path in dict.fromkeys((*statement.targets, *statement.touches)):
-            if not path or not (self.wanted(path) or path in self.source.returned):
+            if not path:
                 continue
-            value = snapshot(held_at(path, variables))
+            held = held_at(path, variables)
+            if type(held) is list:
+                self._items(path, held, statement)
+            value = snapshot(held)
+            named = self.wanted(path) or path in self.source.returned
+            if value is not None and value.dtype.kind != "f" and not named:
+                continue
             old = self._seen.get(path)
             if value is None or (path not in statement.targets and equal(old, value)):
                 continue
             self._seen[path] = value
             self.events.append(Event(path, statement, old, value))
+
+    def made_from(self, k: int) -> set[int]:
+        """The events that event ``k`` was computed for, directly or through others."""
+        if not self._sources:
+            latest: dict[str, int] = {}
+            for j, event in enumerate(self.events):
+                s = event.statement
+                read = {*s.read_for(event.path), *(() if s.fresh else (event.path,))}
+                self._sources.append({latest[path] for path in read if path in latest})
+                latest[event.path] = j
+        reached = {k}
+        for j in range(k + 1, len(self.events)):
+            if not reached.isdisjoint(self._sources[j]):
+                reached.add(j)
+        return reached
+
+    def _items(self, path: str, held: list[Any], statement: Statement) -> None:
+        """Note the arrays that were put into a list."""
+        seen = self._put.setdefault(path, {})
+        for item in held:
+            if isinstance(item, np.ndarray) and id(item) not in seen:
+                seen[id(item)] = item
+                self.events.append(Event(path, statement, None, snapshot(item), item))
 
 
 def snapshot(value: Any) -> Any:

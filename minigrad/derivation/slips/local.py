@@ -220,7 +220,19 @@ def swapped(s: Search) -> Found:
     """An operand taken for one that plays the same part: two inputs, two weights."""
     for edge, j, name, value in substitutes(s, list(s.values())):
         found = s.edited({edge: substituted(j, value)}) if alike(s, edge[0], j, value) else None
-        yield found, name, s.operand(edge[0], j)
+        if found is not None:
+            yield found, *by_output(s, edge[0], value, (name, s.operand(edge[0], j)))
+
+
+def by_output(s: Search, node: AnyNode, value: Any, words: tuple[str, str]) -> tuple[str, str]:
+    """The names of what a function makes of two arguments, where these have none."""
+    inner = words[1]  # of what has no name, a formula or what it is called for a while
+    if len(node.args) == 1 and s.names.known(node) and (inner.startswith("(") or inner[-1] == "_"):
+        alike_ = (n for n in s.graph.nodes if n.op is node.op and np.array_equal(n.args[0], value))
+        other = next(filter(s.names.known, alike_), None)
+        if other is not None:
+            return s.names.of(other), s.names.of(node)
+    return words
 
 
 @slip("wrong_node", 35, "{} stands where {} belongs")
