@@ -116,7 +116,10 @@ sample("ediff1d", lambda x, e, b: np.ediff1d(x, e, b), (4,), (2,), ())
 for include in (False, True):
     for name in ("cumulative_sum", "cumulative_prod"):
         if hasattr(np, name):
-            sample(name, lambda x, f=getattr(np, name), i=include: f(x, include_initial=i), (3,))
+            for shape in ((3,), ()):
+                sample(
+                    name, lambda x, f=getattr(np, name), i=include: f(x, include_initial=i), shape
+                )
             sample(
                 name,
                 lambda x, f=getattr(np, name), i=include: f(x, axis=1, include_initial=i),

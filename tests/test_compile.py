@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import warnings
 from typing import Any
 
 import numpy as np
@@ -280,6 +281,16 @@ def test_vectors_without_elements() -> None:
     each = lambda x: np.apply_along_axis(np.cumsum, -1, x)
     for shape in ((0,), (2, 0)):
         assert mg.compile(each)(np.zeros(shape)).shape == each(np.zeros(shape)).shape == shape
+
+
+def test_products_of_booleans_alone() -> None:
+    """Python's booleans have no dtype, and kernels take them all the same."""
+    x = np.arange(1.0, 6.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compiled = mg.compile(lambda x: np.multiply(True, np.multiply(False, 0.5 * x)) + x)
+        np.testing.assert_array_equal(compiled(x), x)
+    np.testing.assert_array_equal(compiled(2 * x), 2 * x)
 
 
 def test_threads_and_reentry() -> None:

@@ -222,6 +222,42 @@ def test_python_numbers_take_the_dtype_of_arrays_at_every_call() -> None:
         equal(mixed(w, a), np.where(w > a, w * (2 * a) ** 2, np.exp(a) * w), 1e-6)
 
 
+SINGLE = np.full((2, 3), 0.5, np.float32)
+MIXED = [
+    1.0, np.float64(2), 1, 2, 3, np.int64(1), np.int64(2), np.int64(3), 4, np.int32(2), 5.0,
+    np.int32(1), np.float32(2), np.float32(3), True, np.int64(7), 8, np.float64(0.5), 0.25,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda a: (a * 2, SINGLE * a),
+        lambda a: (a * 2, (a / 2) * SINGLE),
+        lambda a: (a * 2, a * a * SINGLE),
+        lambda a: (a * 2.0, (a * 0.5 + 1) * SINGLE),
+        lambda a: (a + 1, np.logaddexp(a, SINGLE)),
+        lambda a: (-a, mg.sqrt(a + 3) * SINGLE),
+        lambda a: (abs(a), np.maximum(a, SINGLE)),
+        lambda a: (a // 2, a // 2 * SINGLE),
+        lambda a: (a % 2, a % 2 * SINGLE),
+        lambda a: (a**2, a**2 * SINGLE),
+        lambda a: mg.value_and_grad(lambda x, c: np.sum(x * c * SINGLE) * 0.5)(np.ones(3), a),
+    ],
+)
+def test_numbers_of_every_type_in_turn(f: Any) -> None:
+    """What numbers came before does not change the dtype of what this one gives."""
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        compiled = mg.compile(f)
+        for i in rng.permutation(len(MIXED)):
+            try:
+                expected = f(MIXED[i])
+            except TypeError:  # -True, say
+                continue
+            equal(compiled(MIXED[i]), expected)
+
+
 def test_booleans() -> None:
     step = mg.compile(lambda x, mask, flag: np.where(mask, x, -x) if flag else x * mask)
     x, mask = np.array([1.0, 2.0]), np.array([True, False])

@@ -9,6 +9,7 @@ import pytest
 
 import minigrad as mg
 from finite_differences import numeric_gradient
+from minigrad.ops.indexing import MANY, at
 
 X = np.arange(1.0, 7.0).reshape(2, 3)
 
@@ -393,3 +394,38 @@ def test_an_index_may_change_after_it_was_used() -> None:
     index[:] = 1
     picked.sum().backward()
     np.testing.assert_array_equal(t.grad, [2.0, 0.0, 1.0])
+
+
+@pytest.mark.parametrize("ufunc", [np.add, np.subtract])
+def test_rows_are_added_as_numpy_adds_them(ufunc: Any) -> None:
+    """Whatever the index is made of, and whatever memory it goes to."""
+    rng = np.random.default_rng(1)
+    taken = 0
+    for _ in range(1500):
+        shape = tuple(rng.integers(1, 7, rng.integers(1, 4)))
+        places = (int(rng.integers(20, 90)),) if rng.random() < 0.7 else (5, 8)
+        parts: list[Any] = []
+        for n in shape[: rng.integers(1, len(shape) + 1)]:
+            kind = rng.integers(8)
+            if kind < 4:
+                parts.append(rng.integers(-n, n, places).astype(("i8", "i4")[kind % 2]))
+            else:
+                parts.append(
+                    (int(n) - 1, slice(None, None, -1), rng.random(n) < 0.5, slice(1))[kind - 4]
+                )
+        if rng.random() < 0.1:
+            parts.insert(int(rng.integers(len(parts) + 1)), (None, True, ...)[rng.integers(3)])
+        out = rng.normal(size=shape).astype(("f8", "f4", "c16")[rng.integers(3)])
+        out = out if rng.random() < 0.8 else np.asfortranarray(out)
+        try:
+            values = rng.normal(size=out[tuple(parts)].shape).astype(out.dtype)
+        except IndexError:
+            continue
+        got, expected = out.copy("K"), out.copy("K")
+        ufunc.at(expected, tuple(parts), values)
+        at(ufunc, got, tuple(parts), values)
+        np.testing.assert_array_equal(got, expected)
+        taken += values.size >= MANY
+    assert taken > 300
+    with pytest.raises(IndexError, match="out of bounds"):
+        at(ufunc, np.zeros((3, 40)), np.array([0, 1, 2, 3]), np.ones((4, 40)))

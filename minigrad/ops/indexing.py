@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,13 @@ def selects_once(index: Any) -> bool:
     return all(
         isinstance(p, _BASIC) or (hasattr(p, "dtype") and p.dtype.kind == "b") for p in parts
     )
+
+
+def takes_one_axis(part: Any) -> bool:
+    """Whether a part of an index stands for one axis: a place, a range, or an array of places."""
+    if isinstance(part, np.ndarray):
+        return part.dtype.kind in "iu"
+    return isinstance(part, slice | int | np.integer) and type(part) is not bool
 
 
 def as_slice(part: Any) -> Any:
@@ -97,8 +105,31 @@ def scatter(values: Any, shape: tuple[int, ...], index: Any) -> Any:
     if selects_once(index):
         out[index] = values
     else:
-        np.add.at(out, index, values)
+        at(np.add, out, index, values)
     return out
+
+
+MANY = 100
+"""Numbers from which on it pays to compute where each of them goes."""
+
+
+def at(ufunc: Any, out: Any, index: Any, values: Any) -> Any:
+    """``ufunc.at(out, index, values)``, of many rows by the places of their numbers.
+
+    NumPy takes the numbers of a flat array, one by one, five times as fast as rows.
+    """
+    parts = index if type(index) is tuple else (index,)
+    if type(out) is not np.ndarray or not out.flags.c_contiguous or np.size(values) < MANY:
+        return ufunc.at(out, index, values)
+    depth = len(parts) if all(map(takes_one_axis, parts)) else out.ndim
+    outer, inner = out.shape[:depth], math.prod(out.shape[depth:])
+    flat = out.ndim == depth == 1 == np.ndim(parts[0])
+    if flat or math.prod(outer) > 2 * np.size(values):
+        return ufunc.at(out, index, values)
+    rows = np.arange(math.prod(outer)).reshape(outer)[index]
+    places = rows[..., None] * inner + np.arange(inner)
+    values = np.broadcast_to(values, rows.shape + out.shape[depth:])
+    return ufunc.at(out.reshape(-1), places.reshape(-1), values.reshape(-1))
 
 
 def selected(function: Any, *inputs: Any, where: Any, **options: Any) -> Any:

@@ -215,6 +215,8 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 def _cumulative(
     name: str, scan: Any, first: float, x: Any, axis: Any, dtype: Any, with_first: bool
 ) -> Any:
+    if np.ndim(x) == 0:
+        x = np.reshape(x, 1)
     if axis is None and np.ndim(x) != 1:
         raise ValueError(f"{name}: for shape {np.shape(x)}, choose with axis=")
     axis = normalize_axis_index(0 if axis is None else axis, np.ndim(x))

@@ -51,7 +51,8 @@ def product(b: Builder, x: Any, y: Any) -> Any:
 
 def product_of_multiples(b: Builder, x: Any, y: Any) -> Any:
     """``(2·x)·(3·y)`` is ``6·(x·y)``; small factors stay at what they make small."""
-    if getattr(x, "dtype", None) != getattr(y, "dtype", None):
+    dtype = getattr(x, "dtype", None)  # True has none
+    if dtype is None or dtype != getattr(y, "dtype", None):
         return None  # a factor would be rounded to another number of digits
     (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
     shape = np.broadcast_shapes(shape_of(u), shape_of(v))
@@ -59,7 +60,7 @@ def product_of_multiples(b: Builder, x: Any, y: Any) -> Any:
         c, u = 1, x  # it is cheaper to scale the smaller array
     if shape_of(v) != shape:
         d, v = 1, y
-    if (u is x and v is y) or not moderate(c * d, x.dtype):
+    if (u is x and v is y) or not moderate(c * d, dtype):
         return None
     if abs(c * d) >= 1:
         return scaled(b, c * d, b.emit(ops.multiply, u, v))

@@ -212,7 +212,7 @@ class Compiled(functools.partial[Any]):
 
     def _known(self, form: Form) -> Run | None:
         for run in reversed(self.known):
-            if (run.key == form.key or run.firm == form.firm) and run.holds():
+            if run.serves(form) and run.holds():
                 self.known.move_to_end(run)
                 return run
         return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,10 @@ MISSING = object()
 """Stands for an argument that a call does not have."""
 
 WEAK = "weak"
-"""The key of Python's numbers, which take the dtype of the arrays beside them."""
+"""The key of Python's floats, which take the dtype of the arrays beside them."""
+
+DOUBLE = ((), np.dtype(float))
+"""The key of NumPy's."""
 
 
 class Form:
@@ -44,8 +48,6 @@ class Form:
         Which of them are static.
     key : tuple
         Equal for calls that one kernel is for.
-    firm : tuple
-        The same, with Python's floats taken for doubles.
     inputs : dict
         Name -> the numbers and arrays in the argument, as kernels take them.
     whole : dict
@@ -64,7 +66,6 @@ class Form:
     gathered: list[str]
     fixed: set[Any]
     key: tuple[Any, ...]
-    firm: tuple[Any, ...]
     pattern: tuple[Any, ...]
 
     def __init__(
@@ -96,7 +97,6 @@ class Form:
         if len(self.gathered) > 1:  # in which order a function may go through them
             keys.append(("", tuple(self.gathered)))
         self.key = tuple(keys)
-        self.firm = tuple((name, tuple(map(firm, parts))) for name, parts in keys)
         self.pattern = (self.positional, *self.keywords, *self.types)
 
     # --- what it is ---------------------------------------------------------------------
@@ -119,6 +119,8 @@ class Form:
             self.eager = True
             return []
         self.inputs[name].append(taken(value))
+        if type(value) in WHOLE:
+            return [(WEAK, type(value))]
         if is_weak(value):
             return [WEAK]
         return [(value.shape, value.dtype.newbyteorder("="))]
@@ -283,8 +285,12 @@ def taken(x: Any) -> Any:
     return x
 
 
-def firm(part: Any) -> Any:
-    return ((), np.dtype(float)) if part == WEAK else part
+def covers(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
+    """Whether a call of the key ``theirs`` is one of ``ours``, with doubles for Python's floats."""
+    if [(name, len(p)) for name, p in ours] != [(name, len(p)) for name, p in theirs]:
+        return False
+    pairs = zip(chain(*(p for _, p in ours)), chain(*(p for _, p in theirs)), strict=True)
+    return all(x == y or (x == WEAK and y == DOUBLE) for x, y in pairs)
 
 
 def frozen(x: Any, place: str) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.ops import indexing
 from minigrad.program.equations import Equation, Program, Var, replaced
 from minigrad.program.lower import lower
 from minigrad.program.memory import Memory
@@ -241,7 +242,7 @@ class Kernel(Statements):
             self.lines.append(f"{self.text[v]}[{place}] {sign} {value}")
         else:
             f = np.add if e.op is ops.add else np.subtract
-            at = self.bound(f"{f.__name__}_at", f.at)
+            at = self.bound(f"{f.__name__}_at", partial(indexing.at, f))
             self.lines.append(f"{at}({self.text[v]}, {place}, {value})")
         if v in self.destinations:
             self.assign(v, self.text[v])

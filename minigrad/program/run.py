@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.data import settle
 from minigrad.graph import Leaf, Passive, recording
 from minigrad.program import scalar
-from minigrad.program.dispatch import Bind, Form, entry_of
+from minigrad.program.dispatch import Bind, Form, covers, entry_of
 from minigrad.program.equations import Program, Var, evaluate, forward
 from minigrad.program.kernel import Kernel
 from minigrad.program.live import Draw, held
@@ -38,9 +38,10 @@ class Run:
     Attributes
     ----------
     program : Program
-    key, firm : tuple
-        The form of calls that it is for; no ``firm`` where Python's numbers and doubles
-        differ.
+    key : tuple
+        The form of calls that it is for.
+    weak : bool
+        Whether a double in place of one of Python's floats would give something else.
     places : list of Place
         What it has captured, as it must be.
     entries : dict
@@ -53,7 +54,7 @@ class Run:
     """
 
     key: tuple[Any, ...]
-    firm: tuple[Any, ...] | None
+    weak: bool
     updates: list[Tensor]
     pending: list[Any]
     draws: list[Draw]
@@ -70,7 +71,7 @@ class Run:
     ) -> None:
         self.program = program
         self.key = form.key
-        self.firm = None if tracer.cast else form.firm
+        self.weak = tracer.cast
         self.places = places
         self.updates = [t for t, _ in tracer.updates.values()]
         self.pending = [new._value for _, new in tracer.updates.values()]
@@ -125,6 +126,10 @@ class Run:
         if self.numeric:
             return [bool(x) if isinstance(x, np.bool_) else float(x) for x in leaves]
         return [np.float64(x) if type(x) is float else x for x in leaves]
+
+    def serves(self, form: Form) -> bool:
+        """Whether it is for calls of this form."""
+        return self.key == form.key or (not self.weak and covers(self.key, form.key))
 
     def holds(self) -> bool:
         """Whether all that it captured is what it was."""

@@ -43,7 +43,7 @@ from minigrad.tensor.recorder import Recorder
 ARITHMETIC = frozenset(
     {
         ops.add, ops.subtract, ops.multiply, ops.divide, ops.power,
-        ops.negative, ops.positive, ops.absolute,
+        ops.negative, ops.positive, ops.absolute, ops.floor_divide, ops.remainder,
     }
 )  # fmt: skip
 """What two of Python's numbers give another of Python's numbers by."""
@@ -57,7 +57,13 @@ EXACT = 2.0**53
 LARGEST = 2**31
 """Whole numbers below which may be inputs."""
 
-WHOLE_TYPES = (int, np.int64, np.int32)
+WHOLE_TYPES = (int, np.int64)
+"""Whose whole numbers may be inputs: doubles hold all of them, and what is computed of them."""
+
+
+class Firm(float):
+    """The largest that a whole number of NumPy's can be: beside arrays it counts as a double."""
+
 
 CLOCKS = frozenset(
     {
@@ -152,7 +158,8 @@ class Tracer(Recorder):
         value = np.float64(given) if weak else given
         t = self.stand_in(settle(value.view() if type(value) is np.ndarray else value))
         if weak:
-            self.weak[t.node] = None if type(given) is float else float(LARGEST)
+            kind = Firm if type(given) is np.int64 else float
+            self.weak[t.node] = None if type(given) is float else kind(LARGEST)
         return t
 
     def node_of(self, t: Tensor) -> AnyNode:
@@ -259,10 +266,11 @@ class Tracer(Recorder):
             for v, p, s in zip(values, parents, soft, strict=True)
         ]
         whole = any(s and size is not None for s, size in zip(soft, sizes, strict=True))
+        numpys = any(type(size) is Firm for size in sizes)
         if firm:
             if whole and not any(dtype.kind == "f" for dtype in firm):
                 self.refuse_whole(op)
-            dtype = np.result_type(*firm, 1.0)
+            dtype = np.result_type(*firm, np.float64 if numpys else 1.0)
             if dtype == np.float64:
                 return None, False
             self.cast = True
@@ -270,14 +278,14 @@ class Tracer(Recorder):
                 x.astype(dtype) if s else x for x, s in zip(args, soft, strict=True)
             ), False
         if not whole or None in sizes:
-            return None, None if op in ARITHMETIC else False
+            return None, None if op in ARITHMETIC and not numpys else False
         if op in WHOLE:
             size = WHOLE[op](sizes)
             if size > EXACT:
                 self.refuse_whole(op)
-            return None, size
+            return None, Firm(size) if numpys else size
         if op is ops.divide:
-            return None, None
+            return None, False if numpys else None
         answer = np.asarray(op.forward(*(int(v) for v in values)))
         if answer.dtype != np.float64 and answer.dtype.kind != "b":
             self.refuse_whole(op)
