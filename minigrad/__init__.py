@@ -116,7 +116,22 @@ _sys.modules[__name__].__class__ = _Package
 
 
 def load_ipython_extension(shell: _Any) -> None:
-    """What ``%load_ext minigrad`` calls: %explain, %draw and %%grade."""
+    """What ``%load_ext minigrad`` calls: %explain, %draw and %%grade.
+
+    Parameters
+    ----------
+    shell : IPython's shell
+
+    Examples
+    --------
+    >>> class Shell:  # IPython passes its own
+    ...     def register_magic_function(self, function, kind, name):
+    ...         print(kind, name)
+    >>> load_ipython_extension(Shell())
+    line explain
+    line draw
+    cell grade
+    """
     _import_module("minigrad.notebook").load(shell)
 
 

@@ -140,6 +140,11 @@ def gradcheck(
         gradient, if it lies between the one-sided slopes, is a fair choice).
         ``inconclusive``: the differences are too noisy, or not finite.
 
+    Raises
+    ------
+    ValueError
+        For another order than 1 and 2.
+
     Examples
     --------
     >>> import minigrad as mg

@@ -110,6 +110,17 @@ def value_and_grad(
 def partitions(*arrays: Any, size: int) -> list[tuple[Any, ...]]:
     """Arrays in parts of ``size`` examples, as views.
 
+    Parameters
+    ----------
+    *arrays : array_like
+        Of one length.
+    size : int
+        Examples in a part; the last may have fewer.
+
+    Returns
+    -------
+    list of tuples of arrays
+
     Raises
     ------
     ValueError
@@ -210,12 +221,34 @@ def added(shares: Sequence[float], arrays: Sequence[Any]) -> Any:
 class Parallel:
     """What `value_and_grad` returns: ``step(params, *data)``.
 
+    Parameters
+    ----------
+    f, client, backend
+        As of `value_and_grad`, which makes these.
+    part : callable
+        The weight, value and gradient of one part of the data.
+    split_every : int
+        How many gradients are added up in one task.
+
     Attributes
     ----------
     f : callable
     backend : {"dask", "joblib"}
     retries : int
         How many steps had to be begun anew.
+
+    Raises
+    ------
+    ValueError
+        By a call, for data without examples.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> step = mg.parallel.value_and_grad(lambda w, x: ((x - w) ** 2).mean(), 1, backend="joblib")
+    >>> value, gradient = step(0.0, mg.parallel.partitions(np.array([1.0, 2.0, 6.0]), size=2))
+    >>> print(f"{value:.4f} {gradient:.4f}")
+    13.6667 -6.0000
     """
 
     f: Any

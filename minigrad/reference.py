@@ -19,12 +19,18 @@ from minigrad.autodiff import grad
 from minigrad.explain.links import local_formula
 from minigrad.explain.paper import Paper
 from minigrad.ops.elementwise import branch
-from minigrad.ops.glossary import GLOSSARY, section
+from minigrad.ops.glossary import GLOSSARY, explained, raised, unnamed
 from minigrad.ops.record import Op, registry
 from minigrad.reading.names import Scope, names
 from minigrad.tensor import Tensor
 
-POINTS = ((0.7, 1.9, 0.4), (1.7, 2.9, 0.4), (0.7, 2, 0.4), (2.5, 0.6, 0.3))
+POINTS = (
+    (0.7, 1.9, 0.4, 0.3),
+    (1.7, 2.9, 0.4, 0.3),
+    (0.7, 2, 0.4, 0.3),
+    (2.5, 0.6, 0.3, 0.3),
+    (-1.3,) * 4,
+)
 """Arguments to be tried, until value and derivatives are finite."""
 
 
@@ -50,12 +56,14 @@ def described(op: Op) -> str:
     """
     parts = divided(op.doc or summary(op))
     text, found = parts.pop(""), derivatives(op)
-    if found and "∂/∂" not in "".join(text):
+    if found and not any("∂/∂" in line or line.startswith("Derivative:") for line in text):
         text += ["", "Derivatives, from its rules::", ""]
         text += [f"    ∂/∂{x} {written(op)} = {formula}" for x, formula in found]
     if "erivative at" not in "".join(text):
         text += ["", *kinks(op)]
-    ours = {"Parameters": section(op.__signature__)[2:], **answers(op), "Examples": example(op)}
+    ours = {"Parameters": explained(op.__signature__), **answers(op), "Examples": example(op)}
+    if "Raises" in parts:
+        parts["Raises"] = [*unnamed(ours["Raises"], parts["Raises"]), *parts["Raises"]]
     parts = {name: parts.get(name) or ours.get(name, []) for name in (*ours, *parts)}
     examples = parts.pop("Examples")  # the last of all, as everywhere
     for name, lines in {**parts, "Examples": examples}.items():
@@ -93,14 +101,14 @@ def written(op: Op) -> str:
     return f"{op.name.rpartition('.')[2]}({', '.join(op.parameters)})"
 
 
-def recorded(op: Op) -> tuple[Any, list[Any]]:
+def recorded(op: Op, whole: type = int) -> tuple[Any, list[Any]]:
     """A result of ``op`` at a point where it is finite, or None, and the arguments.
 
-    Those without a derivative are numbers: SciPy wants many of them whole.
+    Those without a derivative are whole numbers: SciPy wants many of them so.
     """
     for point in POINTS:
         given = [
-            Tensor(v, requires_grad=True) if op.rule(i) is not None else float(math.ceil(v))
+            Tensor(v, requires_grad=True) if op.rule(i) is not None else Tensor(whole(math.ceil(v)))
             for i, v in enumerate(map(float, point[: op.arity]))
         ]
         try:
@@ -118,7 +126,7 @@ def derivatives(op: Op) -> list[tuple[str, str]]:
     """Parameter -> the derivative by it, for ops that work element by element."""
     if not op.elementwise or op.vjps is None or op.arity < 1:
         return []
-    ans, given = recorded(op)
+    ans, given = recorded(op, float)  # which rules may round
     if not given:
         return []
     called = names([ans.node], scopes=[Scope(dict(zip(op.parameters, given, strict=False)))])
@@ -147,13 +155,17 @@ def kinks(op: Op) -> list[str]:
 
 def answers(op: Op) -> dict[str, list[str]]:
     """The sections Returns and Raises."""
-    if op.vjps is None:
-        return {"Returns": ["array, number or bool", "    No gradient flows through."]}
+    differentiable = op.vjps is not None
+    raises = raised(
+        op.__signature__, differentiable and not op.complex, op.elementwise and op.arity > 1
+    )
+    if not differentiable:
+        nothing = ["array, number or bool", "    No gradient flows through."]
+        return {"Returns": nothing, "Raises": raises}
     returns = [
         "Tensor or array",
         "    A Tensor if an argument is one; of NumPy's shape and dtype.",
     ]
-    raises = [] if op.complex else ["TypeError", "    For complex numbers."]
     return {"Returns": returns, "Raises": raises}
 
 
@@ -167,7 +179,6 @@ BY_HAND: dict[Any, str] = {
     ops.digitize: "digitize([0.2, 1.5], [0.0, 1.0])\narray([1, 2])",
     ops.empty_like: "empty_like([1.0, 2.0]).shape\n(2,)",
     ops.ix_: "ix_([0, 1], [2])\n(array([[0],\n       [1]]), array([[2]]))",
-    ops.ldexp: "grad(lambda x: mg.ldexp(x, 3))(1.5)\nnp.float64(8.0)",
     ops.lexsort: "lexsort([[1, 0], [0, 0]])\narray([1, 0])",
     ops.may_share_memory: "may_share_memory(np.ones(1), np.ones(1))\nFalse",
     ops.min_scalar_type: "min_scalar_type(200)\ndtype('uint8')",
@@ -189,20 +200,32 @@ def example(op: Op) -> list[str]:
         return []
     if op in BY_HAND:
         return [">>> import numpy as np, minigrad as mg", *f">>> mg.{BY_HAND[op]}".splitlines()]
-    point = recorded(op)[1] if op.elementwise and op.vjps is not None else []
-    if point:
-        by = next(i for i in range(op.arity) if op.rule(i) is not None)
-        given = [x.item() if isinstance(x, Tensor) else x for x in point]
-        call = f"mg.grad(mg.{op.name}{f', {by}' if by else ''})({', '.join(map(str, given))})"
-        value = f"{float(grad(op, by)(*given)):.6g}"
-        return [">>> import minigrad as mg", f'>>> print(f"{{{call}:.6g}}")', value]
-    return of_arrays(op)
+    ans, given = recorded(op) if op.elementwise and op.vjps is not None else (None, [])
+    return of_numbers(op, ans, [x.item() for x in given]) if given else of_arrays(op)
+
+
+def of_numbers(op: Op, ans: Any, given: list[Any]) -> list[str]:
+    """The derivative by the first argument that has one."""
+    by = next(i for i in range(op.arity) if op.rule(i) is not None)
+    name, imports = home(op)
+    if np.iscomplexobj(ans):
+        value = repr(grad(op, holomorphic=True)(0j))
+        return [*imports, f">>> mg.grad({name}, holomorphic=True)(0j)", value]
+    call = f"mg.grad({name}{f', {by}' if by else ''})({', '.join(map(str, given))})"
+    return [*imports, f'>>> print(f"{{{call}:.6g}}")', f"{float(grad(op, by)(*given)):.6g}"]
 
 
 def offered(op: Op) -> bool:
     """Whether the op can be called as ``mg.<name>``: some are for rules alone."""
-    *home, name = ["minigrad", *op.name.split(".")]
-    return registry.get(op.name) is op and hasattr(sys.modules.get(".".join(home)), name)
+    module, _, name = f"minigrad.{op.name}".replace(".special.", ".scipy.special.").rpartition(".")
+    return registry.get(op.name) is op and hasattr(sys.modules.get(module), name)
+
+
+def home(op: Op) -> tuple[str, list[str]]:
+    """What an example calls the op, and what it imports for that."""
+    if op.name.startswith("special."):
+        return op.name, [">>> import minigrad as mg", ">>> from minigrad.scipy import special"]
+    return f"mg.{op.name}", [">>> import minigrad as mg"]
 
 
 def of_arrays(op: Op) -> list[str]:
@@ -214,7 +237,8 @@ def of_arrays(op: Op) -> list[str]:
     if not known or not 0 < len(arrays) <= len(DATA) or needed[: len(arrays)] != arrays:
         return []
     more = [ARGUMENTS[p.name] for p in rest]
-    call = f"mg.{op.name}({', '.join([p.name for p in arrays] + [repr(v) for v in more])})"
+    name, imports = home(op)
+    call = f"{name}({', '.join([p.name for p in arrays] + [repr(v) for v in more])})"
     for data in (DATA, tuple(x.astype(int) for x in DATA)):  # some take whole numbers only
         given = dict(zip([p.name for p in arrays], data, strict=False))
         try:
@@ -224,7 +248,7 @@ def of_arrays(op: Op) -> list[str]:
         except (TypeError, ValueError, AttributeError, IndexError, np.linalg.LinAlgError, Warning):
             continue
         arrayed = [f">>> {name} = np.array({v.tolist()})" for name, v in given.items()]
-        return [">>> import numpy as np, minigrad as mg", *arrayed, *shown]
+        return [">>> import numpy as np", *imports, *arrayed, *shown]
     return []
 
 

@@ -78,6 +78,10 @@ def load(path: Any) -> Any:
     ----------
     path : str or path
 
+    Returns
+    -------
+    The structure: dicts, lists, tuples, arrays, Tensors, numbers and strings.
+
     Raises
     ------
     ValueError
@@ -85,6 +89,15 @@ def load(path: Any) -> Any:
         them.
     OSError
         For files that cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     mg.save(f"{folder}/model.npz", {"w": np.ones(2), "epoch": 3})
+    ...     tree = mg.load(f"{folder}/model.npz")
+    >>> tree
+    {'w': array([1., 1.]), 'epoch': 3}
     """
     path, _, read = _format(path, "mg.load")
     with open(path, "rb") as file:

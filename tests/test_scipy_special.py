@@ -288,3 +288,27 @@ def test_rows_that_fit_no_table() -> None:
     np.testing.assert_allclose(
         slope, (sp.wofz(x + h + 0.5j) - sp.wofz(x - h + 0.5j)).real / 2 / h, 1e-6, 1e-8
     )
+
+
+def test_the_mirror_passes_records_on_whose_help_has_the_derivatives() -> None:
+    from minigrad.scipy import special
+
+    assert "∂/∂x gamma(x) = gamma(x)·special.psi(x)" in special.gamma.__doc__
+    assert special.erf is mg.erf
+    assert special.mathieu_a is sp.mathieu_a  # SciPy's own, which has no rule
+    x = np.array([0.5, 2.0])
+    np.testing.assert_array_equal(special.gamma(x), sp.gamma(x))
+    assert isinstance(special.gamma(0.5), float)
+
+
+def test_newton_has_the_derivatives_of_the_zeros() -> None:
+    from minigrad.scipy.optimize import newton
+
+    c = np.array([1.0, 8.0, 27.0])
+    roots = lambda c: newton(lambda x, c: x**3 - c, np.ones(3), args=(c,)).sum()
+    np.testing.assert_allclose(mg.grad(roots)(c), c ** (-2 / 3) / 3)
+    np.testing.assert_allclose(np.diag(mg.hessian(roots)(c)), -2 / 9 * c ** (-5 / 3))
+    closed = mg.grad(lambda c: newton(lambda x: x**2 - c, 1.0, lambda x: 2 * x))
+    np.testing.assert_allclose(closed(2.0), 1 / np.sqrt(8))
+    with pytest.raises(RuntimeError):
+        newton(lambda x: x**2 + 1, 0.3, maxiter=5)

@@ -135,6 +135,33 @@ def grad(
     Parameters and errors are those of `value_and_grad`; with ``has_aux=True`` the result
     is ``(gradient, aux)``.
 
+    Parameters
+    ----------
+    f : callable
+        Returns a single floating-point number (any rank, size 1).
+    argnums : int or sequence of int
+        Which positional arguments to differentiate by; each may be a number, an array,
+        a Tensor, or nested dicts, lists and tuples of them.
+    has_aux : bool
+        ``f`` returns ``(number, anything else)``, and the result is ``(gradient, aux)``.
+    holomorphic : bool
+        The complex derivative of a holomorphic function; see `value_and_grad`.
+
+    Returns
+    -------
+    callable
+        Called like ``f``; returns the gradient in the structure, shapes and dtypes of the
+        arguments (a tuple when ``argnums`` is a sequence): plain arrays, and Tensors when the
+        caller is itself being differentiated.
+
+    Raises
+    ------
+    TypeError
+        For integer arrays as arguments, and integer or boolean results; for complex results,
+        or with ``holomorphic`` for anything real.
+    ValueError
+        For a result of several numbers: `jacobian` or `vjp` is for those.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -166,6 +193,15 @@ def grad(
 def vjp(f: F, *args: Any, **kwargs: Any) -> tuple[Any, F]:
     """Value of ``f(*args)``, and the function that pulls a cotangent back.
 
+    Parameters
+    ----------
+    f : callable
+        Returns arrays, or nested dicts, lists and tuples of them.
+    *args : number, array, or nested structure of them
+        What is differentiated by; of booleans and strings the gradient is None.
+    **kwargs
+        Passed on to ``f``, and not differentiated.
+
     Returns
     -------
     value : Any
@@ -173,6 +209,11 @@ def vjp(f: F, *args: Any, **kwargs: Any) -> tuple[Any, F]:
     pullback : callable
         ``pullback(cotangent)``, with a cotangent of the structure and shapes of the
         value, is a tuple with one gradient per argument.
+
+    Raises
+    ------
+    ValueError
+        By ``pullback``, for a cotangent that is not like the value.
 
     Examples
     --------
@@ -223,6 +264,13 @@ def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     value, tangent
         Of the same structure and shapes.
 
+    Raises
+    ------
+    TypeError
+        For arguments or tangents that are no tuple or list.
+    ValueError
+        For tangents that are not like the arguments.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -251,12 +299,23 @@ def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
 def linearize(f: F, *args: Any) -> tuple[Any, F]:
     """Value of ``f(*args)``, and the linear map of tangents there, to be used many times.
 
+    Parameters
+    ----------
+    f : callable
+    *args : number, array, or nested structure of them
+        Where; ``f`` runs there, once.
+
     Returns
     -------
     value : Any
     pushforward : callable
         ``pushforward(*tangents)``, one for each argument, of its structure and shapes, is
         the tangent of the value: what `jvp` returns, without calling ``f`` again.
+
+    Raises
+    ------
+    ValueError
+        By ``pushforward``, for tangents that are not like the arguments.
 
     Examples
     --------

@@ -60,6 +60,13 @@ def jacobian(
         ``f`` is a holomorphic function of complex arguments, and the Jacobian that of its
         complex derivatives.
 
+    Raises
+    ------
+    ValueError
+        For another mode.
+    TypeError
+        For integers, and for complex numbers, unless ``holomorphic``.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -274,6 +281,23 @@ def hessian(f: F, argnums: int | Sequence[int] = 0) -> F:
     For an argument of shape ``s`` it has shape ``s + s``; nested arguments give blocks,
     nested twice.
 
+    Parameters
+    ----------
+    f : callable
+        Returns a single floating-point number.
+    argnums : int or sequence of int
+        Which positional arguments to differentiate by.
+
+    Returns
+    -------
+    callable
+        Called like ``f``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `grad`.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -289,6 +313,20 @@ def hvp(f: F, x: Any, v: Any) -> Any:
     """Product of the Hessian of ``f`` at ``x`` with ``v``, at the cost of two gradients.
 
     ``x`` and ``v`` have the same structure, and so has the result.
+
+    Parameters
+    ----------
+    f : callable
+        Returns a single floating-point number.
+    x : number, array, or nested structure of them
+        Where.
+    v : of the structure and shapes of ``x``
+        The direction.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `grad`, and for a ``v`` that is not like ``x``.
 
     Examples
     --------

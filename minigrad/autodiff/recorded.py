@@ -37,6 +37,8 @@ def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bo
     ------
     RuntimeError, ValueError
         When an output was not recorded, or is not a single number.
+    TypeError
+        For outputs that are no Tensors, and several without a list of gradients.
 
     Examples
     --------

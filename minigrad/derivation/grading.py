@@ -125,6 +125,14 @@ def check_derivation(
 def assert_derivation(output: Any, hand: Mapping[Any, Any], **options: Any) -> None:
     """Raise AssertionError with the report unless a derivation is right; see check_derivation.
 
+    Parameters
+    ----------
+    output : Tensor
+    hand : dict
+        Quantities and their values.
+    **options
+        Those of `check_derivation`: ``upstream``, ``rtol``, ``digits`` and so on.
+
     Raises
     ------
     AssertionError

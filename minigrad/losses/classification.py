@@ -122,6 +122,8 @@ def binary_cross_entropy_with_logits(
 def hinge(score: Any, target: Any, reduction: str = "mean") -> Any:
     """``max(0, 1 − t s)`` of scores s and labels t, which are −1 and +1.
 
+    Derivative: ``-t`` where ``t s < 1``, else 0; over m in a mean.
+
     C. Cortes and V. Vapnik, "Support-Vector Networks", Machine Learning 20 (1995).
 
     Parameters
@@ -240,6 +242,9 @@ def nll(
 ) -> Any:
     """``−w_y log q_y``, the negative log-likelihood of classes y, given ``log q``.
 
+    Derivative: ``-w_y`` at the right class, 0 at the others; over the sum of the weights in a
+    mean.
+
     `cross_entropy` is this of ``mg.log_softmax(logits)``.  Arguments and errors as there.
 
     Parameters
@@ -340,6 +345,9 @@ def multiclass_hinge(
 ) -> Any:
     """``Σ_{j ≠ y} max(0, s_j − s_y + Δ)``, the loss of a support vector machine.
 
+    Derivative: 1 by every ``s_j`` inside the margin, minus their number by ``s_y``; over the
+    examples in a mean.
+
     J. Weston and C. Watkins, "Support Vector Machines for Multi-Class Pattern
     Recognition", ESANN 1999.  PyTorch's ``multi_margin_loss`` divides it by the number
     of classes.
@@ -381,6 +389,9 @@ def multiclass_hinge(
 
 def kl_divergence(logits: Any, target: Any, axis: int = -1, reduction: str = "mean") -> Any:
     """``D(p‖q) = Σ_c p_c (log p_c − log q_c)`` of a target p and ``q = softmax(logits)``.
+
+    Derivative: ``q - p`` by the logits; over the examples in a
+    mean.
 
     Log-probabilities are logits too: for given q pass ``np.log(q)``.  S. Kullback and
     R. A. Leibler, "On Information and Sufficiency" (1951).

@@ -34,6 +34,9 @@ def multi_margin(
 ) -> Any:
     """``1/C Σ_{j ≠ y} max(0, s_j − s_y + Δ)ᵖ`` of C classes; see `multiclass_hinge`.
 
+    Derivative: by ``s_j``, ``p/C (s_j - s_y + Δ)ᵖ⁻¹`` where that is above 0; by ``s_y`` minus
+    their sum.
+
     Parameters
     ----------
     scores : (..., classes)
@@ -73,6 +76,8 @@ def multi_margin(
 
 def multilabel_margin(scores: Any, target: Any, reduction: str = "mean") -> Any:
     """``1/C Σ_{j right} Σ_{i wrong} max(0, 1 − (s_j − s_i))``: right labels shall score higher.
+
+    Derivative: for every pair inside the margin 1/C by ``s_i`` and -1/C by ``s_j``.
 
     Parameters
     ----------
@@ -118,6 +123,8 @@ def multilabel_soft_margin(
 ) -> Any:
     """``−1/C Σ_c w_c (y_c log σ(z_c) + (1 − y_c) log σ(−z_c))``: every class is asked for itself.
 
+    Derivative: ``w_c (σ(z_c) - y_c) / C``; over the examples in a mean.
+
     Parameters
     ----------
     logits, target : (..., classes)
@@ -160,6 +167,8 @@ def ctc(
     zero_infinity: bool = False,
 ) -> Any:
     """``−log Σ p(π)`` over all paths π that spell the target, repeats and blanks left out.
+
+    Derivative: at step t, ``-Σ p(π | target)`` over the paths π that have the class there.
 
     A. Graves, S. Fernández, F. Gomez and J. Schmidhuber, "Connectionist Temporal
     Classification" (2006): the forward recursion, in logarithms.  Its gradient by the

@@ -17,6 +17,8 @@ def margin_ranking(
 ) -> Any:
     """``max(0, −t (s₁ − s₂) + Δ)``: s₁ shall be larger where t = 1, s₂ where t = −1.
 
+    Derivative: ``-t`` by s₁ and ``t`` by s₂ where the loss is above 0; over m in a mean.
+
     Parameters
     ----------
     score, other : array_like
@@ -51,6 +53,8 @@ def hinge_embedding(
     distance: Any, target: Any, margin: float = 1.0, reduction: str = "mean"
 ) -> Any:
     """``d`` of pairs that belong together (t = 1), ``max(0, Δ − d)`` of others (t = −1).
+
+    Derivative: 1 where t = 1; where t = -1, -1 for ``d < Δ``, else 0; over m in a mean.
 
     R. Hadsell, S. Chopra and Y. LeCun, "Dimensionality Reduction by Learning an
     Invariant Mapping" (2006), without its squares.
@@ -89,6 +93,9 @@ def cosine_embedding(
     x: Any, other: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
 ) -> Any:
     """``1 − cos(x₁, x₂)`` where t = 1, ``max(0, cos(x₁, x₂) − Δ)`` where t = −1.
+
+    Derivative: of ``c = cos(x₁, x₂)`` by x₁: ``(x₂/‖x₂‖ - c x₁/‖x₁‖) / ‖x₁‖``, times -1 where t =
+    1.
 
     Parameters
     ----------
@@ -141,6 +148,9 @@ def triplet_margin(
     reduction: str = "mean",
 ) -> Any:
     """``max(0, d(a, p) − d(a, n) + Δ)``: the anchor a shall be nearer to p than to n.
+
+    Derivative: where the loss is above 0, the unit vectors between the points:
+    ``u(a-p) - u(a-n)`` by a.
 
     d is the p-norm of the difference (plus ε).  F. Schroff, D. Kalenichenko and
     J. Philbin, "FaceNet" (2015); ``swap`` takes the smaller of d(a, n) and d(p, n)

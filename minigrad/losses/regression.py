@@ -108,6 +108,8 @@ def mae(prediction: Any, target: Any, reduction: str = "mean") -> Any:
 def huber(prediction: Any, target: Any, delta: float = 1.0, reduction: str = "mean") -> Any:
     """Squared near 0, absolute beyond: ``½e²`` if ``|e| ≤ δ``, else ``δ(|e| − ½δ)``.
 
+    Derivative: ``e`` where ``|e| ≤ δ``, else ``δ sign(e)``: the error, clipped; over m in a mean.
+
     Other arguments and errors as for `mse`.  P. J. Huber, "Robust Estimation of a
     Location Parameter", Annals of Mathematical Statistics 35 (1964).
 
@@ -115,6 +117,11 @@ def huber(prediction: Any, target: Any, delta: float = 1.0, reduction: str = "me
     ----------
     delta : float
         Positive; errors beyond it pull with a constant force of ``delta``.
+
+    Raises
+    ------
+    ValueError
+        For a ``delta`` that is not positive; else as `mse`.
 
     Examples
     --------
@@ -134,8 +141,15 @@ def huber(prediction: Any, target: Any, delta: float = 1.0, reduction: str = "me
 def smooth_l1(prediction: Any, target: Any, beta: float = 1.0, reduction: str = "mean") -> Any:
     """``½e²/β`` if ``|e| < β``, else ``|e| − ½β``: `huber` divided by δ = β.
 
+    Derivative: ``e/β`` where ``|e| < β``, else ``sign(e)``; over m in a mean.
+
     R. Girshick, "Fast R-CNN" (2015).  β = 0 is `mae`.  Other arguments and errors as for
     `mse`.
+
+    Raises
+    ------
+    ValueError
+        For a negative ``beta``; else as `mse`.
 
     Examples
     --------
@@ -165,6 +179,9 @@ def gaussian_nll(
     reduction: str = "mean",
 ) -> Any:
     """``½ (log v + e²/v)`` of a normal distribution with mean ``prediction`` and variance v.
+
+    Derivative: with ``e = prediction - target``: ``e/v`` by the prediction, ``½ (1/v - e²/v²)``
+    by v; over m in a mean.
 
     D. A. Nix and A. S. Weigend, "Estimating the mean and variance of the target
     probability distribution" (1994).
@@ -223,6 +240,8 @@ def poisson_nll(
     reduction: str = "mean",
 ) -> Any:
     """``exp(x) − t x`` of counts t whose rate is ``exp(x)``; ``x − t log(x + ε)`` of a rate x.
+
+    Derivative: ``exp(x) - t`` of a logarithm x, ``1 - t/(x + ε)`` of a rate x; over m in a mean.
 
     Parameters
     ----------

@@ -45,6 +45,11 @@ class MultiHeadAttention(Module):
     in_proj_bias : (3 embed_dim,), or None
     out_proj : Linear
 
+    Raises
+    ------
+    ValueError
+        Where the features do not divide into the heads, and for shapes that do not match.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -216,6 +221,11 @@ class TransformerEncoderLayer(Module):
     norm_first, bias : bool
     rng, dtype
         As for `Linear`; dropout draws from the same ``rng``.
+
+    Raises
+    ------
+    ValueError
+        For another activation, and features that do not divide into the heads.
 
     Examples
     --------

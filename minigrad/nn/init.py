@@ -12,13 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.nn.checks import generator
+from minigrad.nn.checks import generator as _generator
 
 Shape = tuple[int, ...]
 
 
 def fans(shape: Shape) -> tuple[int, int]:
     """Inputs and outputs that one weight of a layer connects: ``(fan_in, fan_out)``.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (outputs, inputs, *kernel).
+
+    Raises
+    ------
+    ValueError
+        For fewer than two axes.
 
     Examples
     --------
@@ -37,6 +47,11 @@ def fans(shape: Shape) -> tuple[int, int]:
 def zeros(shape: Shape, dtype: Any = np.float64) -> Any:
     """All 0.
 
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : dtype
+
     Examples
     --------
     >>> zeros((2, 3))
@@ -48,6 +63,11 @@ def zeros(shape: Shape, dtype: Any = np.float64) -> Any:
 
 def ones(shape: Shape, dtype: Any = np.float64) -> Any:
     """All 1.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : dtype
 
     Examples
     --------
@@ -62,6 +82,20 @@ def uniform(
     shape: Shape, rng: Any, low: float = 0.0, high: float = 1.0, dtype: Any = np.float64
 ) -> Any:
     """Uniform on [low, high).
+
+    Parameters
+    ----------
+    shape : tuple of int
+    rng : numpy.random.Generator or int
+    low, high : float
+    dtype : dtype
+
+    Raises
+    ------
+    TypeError
+        Without a generator.
+    ValueError
+        Where ``low`` is above ``high``.
 
     Examples
     --------
@@ -78,6 +112,20 @@ def normal(
     shape: Shape, rng: Any, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float64
 ) -> Any:
     """Normal of ``mean`` and standard deviation ``std``.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    rng : numpy.random.Generator or int
+    mean, std : float
+    dtype : dtype
+
+    Raises
+    ------
+    TypeError
+        Without a generator.
+    ValueError
+        For a negative ``std``.
 
     Examples
     --------
@@ -96,6 +144,22 @@ def xavier_uniform(shape: Shape, rng: Any, gain: float = 1.0, dtype: Any = np.fl
     X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
     neural networks" (2010), equation 16.
 
+    Parameters
+    ----------
+    shape : tuple of int
+        (outputs, inputs, *kernel).
+    rng : numpy.random.Generator or int
+    gain : float
+        5/3 for tanh, 1 for linear layers.
+    dtype : dtype
+
+    Raises
+    ------
+    TypeError
+        Without a generator.
+    ValueError
+        For fewer than two axes.
+
     Examples
     --------
     >>> import numpy as np
@@ -109,6 +173,22 @@ def xavier_uniform(shape: Shape, rng: Any, gain: float = 1.0, dtype: Any = np.fl
 
 def xavier_normal(shape: Shape, rng: Any, gain: float = 1.0, dtype: Any = np.float64) -> Any:
     """Normal of standard deviation gain √(2 / (fan_in + fan_out)); Glorot and Bengio (2010).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (outputs, inputs, *kernel).
+    rng : numpy.random.Generator or int
+    gain : float
+        5/3 for tanh, 1 for linear layers.
+    dtype : dtype
+
+    Raises
+    ------
+    TypeError
+        Without a generator.
+    ValueError
+        For fewer than two axes.
 
     Examples
     --------
@@ -124,6 +204,21 @@ def he_uniform(shape: Shape, rng: Any, gain: float = math.sqrt(2), dtype: Any = 
 
     K. He et al., "Delving Deep into Rectifiers" (2015), equation 10.
 
+    Parameters
+    ----------
+    shape : tuple of int
+        (outputs, inputs, *kernel).
+    rng : numpy.random.Generator or int
+    gain : float
+    dtype : dtype
+
+    Raises
+    ------
+    TypeError
+        Without a generator.
+    ValueError
+        For fewer than two axes.
+
     Examples
     --------
     >>> import numpy as np
@@ -137,6 +232,21 @@ def he_uniform(shape: Shape, rng: Any, gain: float = math.sqrt(2), dtype: Any = 
 def he_normal(shape: Shape, rng: Any, gain: float = math.sqrt(2), dtype: Any = np.float64) -> Any:
     """Normal of standard deviation gain / √fan_in; the gain √2 is for ReLU (He et al., 2015).
 
+    Parameters
+    ----------
+    shape : tuple of int
+        (outputs, inputs, *kernel).
+    rng : numpy.random.Generator or int
+    gain : float
+    dtype : dtype
+
+    Raises
+    ------
+    TypeError
+        Without a generator.
+    ValueError
+        For fewer than two axes.
+
     Examples
     --------
     >>> import numpy as np
@@ -149,4 +259,4 @@ def he_normal(shape: Shape, rng: Any, gain: float = math.sqrt(2), dtype: Any = n
 def _drawn(who: str, rng: Any) -> np.random.Generator:
     if rng is None:
         raise TypeError(f"nn.init.{who}: pass a Generator, np.random.default_rng(seed)")
-    return generator(f"nn.init.{who}", rng)
+    return _generator(f"nn.init.{who}", rng)

@@ -109,6 +109,8 @@ class Embedding(Module):
     ------
     TypeError, IndexError
         When called with what are no integers, or name no row.
+    ValueError
+        For a ``padding_idx`` that names no row.
 
     Examples
     --------
@@ -241,6 +243,11 @@ class Dropout(Module):
 class Flatten(Module):
     """From (batch, ...) to (batch, features).
 
+    Raises
+    ------
+    ValueError
+        For input without a batch.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -259,6 +266,13 @@ class Flatten(Module):
 
 class Sequential(Module):
     """Modules (or functions) one after the other, each on the output of the one before.
+
+    Raises
+    ------
+    ValueError
+        Without layers.
+    TypeError
+        For a layer that cannot be called.
 
     Examples
     --------

@@ -26,6 +26,11 @@ class Module:
     training : bool
         What layers that behave differently while training go by; see `train` and `eval`.
 
+    Raises
+    ------
+    NotImplementedError
+        By a call, where the class defines no ``forward``.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg

@@ -36,6 +36,11 @@ class LayerNorm(Module):
     ----------
     weight, bias : normalized_shape, or None
 
+    Raises
+    ------
+    ValueError
+        For no axis, and input of other lengths.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -190,13 +195,30 @@ class BatchNorm1d(Module):
 
 
 class BatchNorm2d(BatchNorm1d):
-    """`BatchNorm1d` for images, (batch, channels, height, width)."""
+    """`BatchNorm1d` for images, (batch, channels, height, width).
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> x = np.random.default_rng(0).normal(5.0, 2.0, (8, 3, 4, 4))
+    >>> y = mg.nn.BatchNorm2d(3)(x)
+    >>> abs(y.mean(axis=(0, 2, 3)).data).round(6), y.std(axis=(0, 2, 3)).data.round(4)
+    (array([0., 0., 0.]), array([1., 1., 1.]))
+    """
 
     LAYOUTS: tuple[tuple[int, ...], str] = ((4,), "(batch, channels, height, width)")
 
 
 class BatchNorm3d(BatchNorm1d):
-    """`BatchNorm1d` for volumes, (batch, channels, depth, height, width)."""
+    """`BatchNorm1d` for volumes, (batch, channels, depth, height, width).
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> layer = mg.nn.BatchNorm3d(2).eval()
+    >>> layer(np.ones((1, 2, 3, 3, 3))).shape, layer.running_var.data
+    ((1, 2, 3, 3, 3), array([1., 1.]))
+    """
 
     LAYOUTS: tuple[tuple[int, ...], str] = ((5,), "(batch, channels, depth, height, width)")
 
@@ -217,6 +239,11 @@ class GroupNorm(Module):
     Attributes
     ----------
     weight, bias : (channels,), or None
+
+    Raises
+    ------
+    ValueError
+        Where the channels do not divide into the groups, or input has others.
 
     Examples
     --------
@@ -273,6 +300,11 @@ class RMSNorm(Module):
     Attributes
     ----------
     weight : normalized_shape, or None
+
+    Raises
+    ------
+    ValueError
+        For no axis, and input of other lengths.
 
     Examples
     --------
@@ -368,12 +400,29 @@ class InstanceNorm1d(Module):
 
 
 class InstanceNorm2d(InstanceNorm1d):
-    """`InstanceNorm1d` for images, (batch, channels, height, width)."""
+    """`InstanceNorm1d` for images, (batch, channels, height, width).
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> image = np.array([[[[1.0, 3.0], [1.0, 3.0]]]])
+    >>> mg.nn.InstanceNorm2d(1, eps=1e-12)(image)
+    array([[[[-1.,  1.],
+             [-1.,  1.]]]])
+    """
 
     LAYOUT: tuple[int, str] = 4, "(batch, channels, height, width)"
 
 
 class InstanceNorm3d(InstanceNorm1d):
-    """`InstanceNorm1d` for volumes, (batch, channels, depth, height, width)."""
+    """`InstanceNorm1d` for volumes, (batch, channels, depth, height, width).
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> x = np.random.default_rng(0).normal(size=(2, 4, 3, 3, 3))
+    >>> mg.nn.InstanceNorm3d(4)(x).std(axis=(2, 3, 4)).round(3).min()
+    np.float64(1.0)
+    """
 
     LAYOUT: tuple[int, str] = 5, "(batch, channels, depth, height, width)"

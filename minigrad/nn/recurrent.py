@@ -65,6 +65,11 @@ class RNNCell(_Cell):
     weight_ih, weight_hh : (hidden, inputs), (hidden, hidden)
     bias_ih, bias_hh : (hidden,), or None
 
+    Raises
+    ------
+    ValueError
+        For another nonlinearity, and input of another size.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -103,7 +108,17 @@ class RNNCell(_Cell):
 
 
 class GRUCell(_Cell):
-    """`nn.functional.gru_cell` with parameters; those of `RNNCell`, 3 hidden rows each."""
+    """`nn.functional.gru_cell` with parameters; those of `RNNCell`, 3 hidden rows each.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> cell, h = mg.nn.GRUCell(2, 3, rng=0), None
+    >>> for x in np.ones((5, 4, 2)):  # five steps of four sequences
+    ...     h = cell(x, h)
+    >>> h.shape
+    (4, 3)
+    """
 
     gates = 3
 
@@ -114,7 +129,18 @@ class GRUCell(_Cell):
 
 
 class LSTMCell(_Cell):
-    """`nn.functional.lstm_cell` with parameters; those of `RNNCell`, 4 hidden rows each."""
+    """`nn.functional.lstm_cell` with parameters; those of `RNNCell`, 4 hidden rows each.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> cell, state = mg.nn.LSTMCell(2, 3, rng=0), None
+    >>> for x in np.ones((5, 4, 2)):  # five steps of four sequences
+    ...     state = cell(x, state)
+    >>> h, c = state
+    >>> h.shape, c.shape
+    ((4, 3), (4, 3))
+    """
 
     gates = 4
 

@@ -77,6 +77,15 @@ class Model(Module):
     Floating-point weights are parameters, single numbers aside: they can be trained on, saved,
     and exported again.
 
+    Parameters
+    ----------
+    inputs, outputs : list of str
+    steps : list
+        What is computed, in order.
+    constants : dict
+        Name -> array: the weights, and what is fixed.
+    opset : int
+
     Attributes
     ----------
     inputs, outputs : list of str
@@ -85,6 +94,18 @@ class Model(Module):
         The version of ONNX's operators that the model is written in.
     weights : dict
         Name -> Tensor: the parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg, tempfile
+    >>> from minigrad import onnx
+    >>> net = mg.nn.Linear(3, 2, rng=0)
+    >>> x = np.ones((4, 3))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = onnx.export(net, f"{folder}/net.onnx", x)
+    ...     model = onnx.load(f"{folder}/net.onnx")
+    >>> type(model).__name__, bool(np.allclose(model(x).data, net(x).data))
+    ('Model', True)
     """
 
     inputs: list[str]

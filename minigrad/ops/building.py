@@ -43,6 +43,13 @@ c_: Joiner = Joiner("c_", -1, columns=True)
 def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: Any) -> Any:
     """``func(a, axis)`` for one axis after the other, as `numpy.apply_over_axes`.
 
+    Derivative: that of ``func``, one axis after the other, by the chain rule.
+
+    Raises
+    ------
+    ValueError
+        Where ``func`` changes the number of axes by more than one.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -72,6 +79,13 @@ class vectorize:
         Of numbers, with a number as its answer.
     excluded : set of int and str, optional
         Arguments that are passed on as they are.
+
+    Raises
+    ------
+    TypeError
+        For what is no function.
+    ValueError
+        Where there is no element to call it for.
 
     Examples
     --------

@@ -144,6 +144,8 @@ def signed_logdet(a: Any) -> Any:
 def slogdet(a: Any) -> SlogdetResult:
     """Sign and logarithm of the determinant, as `numpy.linalg.slogdet`.
 
+    Derivative: of the logarithm ``a⁻ᵀ``; the sign only jumps.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg

@@ -21,7 +21,10 @@ from minigrad.ops.shape import ravel, reshape, unbroadcast
     complex=True,
 )
 def tril(m: Any, k: int = 0) -> Any:
-    """Lower triangle, zeros above the ``k``-th diagonal, as `numpy.tril`."""
+    """Lower triangle, zeros above the ``k``-th diagonal, as `numpy.tril`.
+
+    Derivative: ``dm = tril(dy, k)``.
+    """
     return np.tril(m, k)
 
 
@@ -33,7 +36,10 @@ def tril(m: Any, k: int = 0) -> Any:
     complex=True,
 )
 def triu(m: Any, k: int = 0) -> Any:
-    """Upper triangle, zeros below the ``k``-th diagonal, as `numpy.triu`."""
+    """Upper triangle, zeros below the ``k``-th diagonal, as `numpy.triu`.
+
+    Derivative: ``dm = triu(dy, k)``.
+    """
     return np.triu(m, k)
 
 
@@ -47,6 +53,13 @@ def stripe(rows: int, columns: int, k: int) -> slice:
 @composed(np.diagonal, complex=True)
 def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """Diagonals of the matrices in the plane of two axes, as `numpy.diagonal`.
+
+    Derivative: ``dy`` on the diagonals, 0 elsewhere.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two axes, and where both are the same.
 
     Examples
     --------
@@ -71,6 +84,14 @@ def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> A
 def diag(v: ArrayLike, k: int = 0) -> Any:
     """The ``k``-th diagonal of a matrix, or the matrix of a diagonal, as `numpy.diag`.
 
+    Derivative: of a matrix, ``dy`` on the diagonal and 0 elsewhere; of a vector, the diagonal of
+    ``dy``.
+
+    Raises
+    ------
+    ValueError
+        For more than two axes, and single numbers.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -89,6 +110,8 @@ def diag(v: ArrayLike, k: int = 0) -> Any:
 @composed(np.diagflat, complex=True)
 def diagflat(v: Any, k: int = 0) -> Any:
     """The matrix whose ``k``-th diagonal has all elements, as `numpy.diagflat`.
+
+    Derivative: the ``k``-th diagonal of ``dy``.
 
     Examples
     --------

@@ -125,6 +125,8 @@ def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
 def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Any:
     """Eigenvalues of Hermitian matrices, ascending, as `numpy.linalg.eigvalsh`.
 
+    Derivative: ``∂λ/∂A = v vᵀ`` with the eigenvector v; λ must be simple.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -200,6 +202,8 @@ def eig(a: ArrayLike) -> EigResult:
 @composed(np.linalg.eigvals, name="linalg.eigvals", complex=True)
 def eigvals(a: ArrayLike) -> Any:
     """Eigenvalues of square matrices, as `numpy.linalg.eigvals`.
+
+    Derivative: ``∂λ/∂A = (u vᵀ / uᵀv)``, v a right and u a left eigenvector; λ must be simple.
 
     Examples
     --------

@@ -127,6 +127,9 @@ contract: Op = register(
 def einsum(*operands: Any, optimize: Any = False) -> Any:
     """Sum of products over repeated subscripts, as `numpy.einsum`.
 
+    Derivative: by one operand, einsum of ``dy`` and the others: of ``"ij,jk->ik"``,
+    ``"ik,jk->ij"`` by the first.
+
     Parameters
     ----------
     *operands : str and array_likes

@@ -87,6 +87,8 @@ remainder: Op = elementwise(
 def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
     """Quotient and remainder, as `numpy.divmod`.
 
+    Derivative: of the remainder ``∂r/∂x1 = 1`` and ``∂r/∂x2 = -q``; the quotient only jumps.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -378,6 +380,8 @@ def clip(
 ) -> Any:
     """``a`` limited to ``[a_min, a_max]``, as `numpy.clip`; a bound of None is no bound.
 
+    Derivative: by ``a`` 1 within the bounds, 0 beyond; by a bound 1 where it is taken.
+
     The bounds are differentiated too; at a bound the gradient goes to ``a``.
 
     Examples
@@ -410,7 +414,10 @@ branch: Op = elementwise(
     name="where",
     forward=_where,
     cost=3,
-    doc="where(condition, x, y): x where the condition holds, y elsewhere.",
+    doc="""where(condition, x, y): x where the condition holds, y elsewhere.
+
+    Derivative: ``dy`` goes to the one that is taken, 0 to the other.
+    """,
     complex=True,
 )
 
@@ -421,6 +428,11 @@ def where(condition: ArrayLike, x: Any = None, y: Any = None) -> Any:
 
     The branch that is not selected gets a gradient of zero; if its own derivative is
     infinite there, the product is NaN, so make the *input* of such a branch safe.
+
+    Raises
+    ------
+    TypeError
+        With one of ``x`` and ``y`` alone.
 
     Examples
     --------
@@ -454,18 +466,51 @@ def round(a: Any, decimals: int = 0) -> Any:
 def nan_to_num(
     x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
-    """``x`` with NaN and infinities replaced; the gradient is zero where it was."""
+    """``x`` with NaN and infinities replaced; the gradient is zero where it was.
+
+    Derivative: ``dx = dy`` where x is finite, else 0.
+    """
     return np.nan_to_num(x, copy=True, nan=nan, posinf=posinf, neginf=neginf)
 
 
-nextafter: Op = elementwise(np.nextafter, None, None)
+nextafter: Op = elementwise(
+    np.nextafter,
+    None,
+    None,
+    doc="""nextafter(x1, x2): the next number after x1 towards x2, as `numpy.nextafter`.
+
+    Derivative: there is none, as numbers are no continuum.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nextafter(1.0, 2.0) - 1.0 == np.finfo(float).eps
+    np.True_
+    """,
+)
 spacing: Op = elementwise(np.spacing, zero)
-ldexp: Op = elementwise(np.ldexp, lambda g, ans, x, n: g * np.exp2(n), None)
+ldexp: Op = elementwise(
+    np.ldexp,
+    lambda g, ans, x, n: g * np.exp2(n),
+    None,
+    doc="""ldexp(x1, x2): ``x1·2^x2`` for whole numbers x2, as `numpy.ldexp`.
+
+    Derivative: ``2^x2`` by x1; whole numbers have none.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.grad(lambda x: mg.ldexp(x, 3))(1.5)
+    np.float64(8.0)
+    """,
+)
 
 
 @composed(*[f for name, f in vars(np).items() if name == "fix"])  # NumPy is about to drop it
 def fix(x: Any) -> Any:
     """``x`` rounded towards zero, as `numpy.fix`.
+
+    Derivative: 0, where it does not jump.
 
     Examples
     --------
@@ -483,6 +528,8 @@ exponent_of: Op = Op("frexp", lambda x: np.frexp(x)[1], None, arity=1, fresh=Tru
 def frexp(x: Any) -> tuple[Any, Any]:
     """Mantissa in [½, 1) and exponent of 2, as `numpy.frexp`; the exponent only jumps.
 
+    Derivative: of the mantissa ``2^-e``; the exponent is a whole number.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -496,6 +543,8 @@ def frexp(x: Any) -> tuple[Any, Any]:
 @composed(np.modf)
 def modf(x: ArrayLike) -> tuple[Any, Any]:
     """Fractional and integral part, as `numpy.modf`.
+
+    Derivative: of the fractional part 1, of the integral part 0.
 
     Examples
     --------
@@ -513,6 +562,9 @@ def modf(x: ArrayLike) -> tuple[Any, Any]:
 def angle(z: ArrayLike, deg: bool = False) -> Any:
     """The angle of numbers in the complex plane: of real ones 0, or a half turn below 0.
 
+    Derivative: 0 on the real line, where it does not jump; by a complex z, with
+    ``z = r exp(iφ)``, ``-i exp(-iφ)/r``.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -527,6 +579,8 @@ def angle(z: ArrayLike, deg: bool = False) -> Any:
 @composed(np.real_if_close, complex=True)
 def real_if_close(a: ArrayLike, tol: float = 100) -> Any:
     """The real parts, if all imaginary parts are within ``tol`` machine precisions of 0.
+
+    Derivative: that of `real`, or ``dy`` itself where the numbers stay complex.
 
     Examples
     --------

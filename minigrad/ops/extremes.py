@@ -57,6 +57,8 @@ def max(
 ) -> Any:
     """Largest element over ``axis``, as `numpy.max`; ties share the gradient evenly.
 
+    Derivative: 1 at the largest element, 0 at the others.
+
     Parameters
     ----------
     a : array_like, any shape
@@ -112,6 +114,8 @@ def min(
 ) -> Any:
     """Smallest element over ``axis``, as `numpy.min`; ties share the gradient evenly.
 
+    Derivative: 1 at the smallest element, 0 at the others.
+
     Parameters, shapes and errors are those of `max`; with ``initial``, at most that.
 
     Examples
@@ -128,6 +132,8 @@ def min(
 def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Largest minus smallest element, as `numpy.ptp`.
 
+    Derivative: 1 at the largest element, -1 at the smallest, shared evenly between equal ones.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -140,6 +146,8 @@ def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 @composed(np.median)
 def median(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Middle element, or the mean of the two middle ones, as `numpy.median`.
+
+    Derivative: 1 at the middle element, or ½ at the two middle ones; 0 elsewhere.
 
     Examples
     --------

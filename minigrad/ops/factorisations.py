@@ -70,6 +70,9 @@ def lower_cholesky(a: Any) -> Any:
 def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Any:
     """Lower triangle ``L`` with ``L Lᴴ = a``, as `numpy.linalg.cholesky`.
 
+    Derivative: ``da = ½ y⁻ᵀ (Φ + Φᵀ) y⁻¹``, Φ the lower triangle of ``yᵀ dy``, its diagonal
+    halved.
+
     ``a`` is taken to be Hermitian, and its gradient is the Hermitian one.
 
     Examples
@@ -107,8 +110,16 @@ def tall_qr(a: Any) -> Any:
 def qr(a: ArrayLike, mode: str = "reduced") -> Any:
     """Orthonormal ``Q`` and upper triangle ``R`` with ``Q R = a``, as `numpy.linalg.qr`.
 
+    Derivative: with ``M = R dRᵀ - dQᵀ Q``: ``da = (dQ + Q copyltu(M)) R⁻ᵀ``, copyltu mirroring
+    the lower triangle.
+
     Modes ``"reduced"``, ``"r"`` and, where ``a`` has no more rows than columns,
     ``"complete"``; the leading columns must be independent.
+
+    Raises
+    ------
+    ValueError
+        For modes whose columns have no derivative.
 
     Examples
     --------
@@ -212,7 +223,10 @@ def svdvals_jvp(ts: Any, ans: Any, x: Any) -> Any:
     complex=True,
 )
 def svdvals(x: Any) -> Any:
-    """Singular values, descending, as `numpy.linalg.svdvals`."""
+    """Singular values, descending, as `numpy.linalg.svdvals`.
+
+    Derivative: ``∂s_i/∂x = u_i v_iᵀ`` with the singular vectors; s_i must be simple and above 0.
+    """
     return np.linalg.svd(x, compute_uv=False)
 
 

@@ -139,6 +139,9 @@ def transformed(op: Any, a: Any, s: Any, axes: Any, norm: Any, halved: bool = Fa
 def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """Discrete Fourier transform along an axis, as `numpy.fft.fft`.
 
+    Derivative: linear: ``da = fft(dy)`` (of real numbers the real part), the matrix
+    ``exp(-2πi jk/n)`` being symmetric.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -151,6 +154,9 @@ def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) ->
 @composed(np.fft.ifft, name="fft.ifft", complex=True)
 def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """Inverse of `fft`, as `numpy.fft.ifft`.
+
+    Derivative: linear: ``da = ifft(dy)`` (of real numbers the real part), the matrix
+    ``exp(2πi jk/n)/n`` being symmetric.
 
     Examples
     --------
@@ -165,6 +171,8 @@ def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -
 def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """Non-negative frequencies of a real signal, along an axis, as `numpy.fft.rfft`.
 
+    Derivative: linear: ``da = Re Σ_k dy_k exp(-2πi jk/n)``, over the frequencies that are kept.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -177,6 +185,9 @@ def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -
 @composed(np.fft.irfft, name="fft.irfft", complex=True)
 def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """Inverse of `rfft`, as `numpy.fft.irfft`.
+
+    Derivative: linear: `rfft` of ``dy`` over n, conjugated, frequencies that stand for two
+    counted twice.
 
     Examples
     --------
@@ -191,6 +202,8 @@ def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) 
 def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """Transform of a signal with a real spectrum, of which half is given, as `numpy.fft.hfft`.
 
+    Derivative: linear: the adjoint, frequencies that stand for two counted twice.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -203,6 +216,8 @@ def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -
 @composed(np.fft.ihfft, name="fft.ihfft")
 def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """Inverse of `hfft`, as `numpy.fft.ihfft`.
+
+    Derivative: linear: the adjoint, as of `rfft`.
 
     Examples
     --------
@@ -217,6 +232,8 @@ def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) 
 def fftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     """Discrete Fourier transform over several axes, as `numpy.fft.fftn`.
 
+    Derivative: linear: ``da = fftn(dy)``, as of `fft`.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -229,6 +246,8 @@ def fftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Any
 @composed(np.fft.fft2, name="fft.fft2", complex=True)
 def fft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
     """Discrete Fourier transform over two axes, as `numpy.fft.fft2`.
+
+    Derivative: linear: ``da = fft2(dy)``, as of `fft`.
 
     Examples
     --------
@@ -243,6 +262,8 @@ def fft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) ->
 def ifftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     """Inverse of `fftn`, as `numpy.fft.ifftn`.
 
+    Derivative: linear: ``da = ifftn(dy)``, as of `ifft`.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -255,6 +276,8 @@ def ifftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> An
 @composed(np.fft.ifft2, name="fft.ifft2", complex=True)
 def ifft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
     """Inverse of `fft2`, as `numpy.fft.ifft2`.
+
+    Derivative: linear: ``da = ifft2(dy)``, as of `ifft`.
 
     Examples
     --------
@@ -269,6 +292,8 @@ def ifft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -
 def rfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     """Transform of a real signal over several axes, half of the last, as `numpy.fft.rfftn`.
 
+    Derivative: linear: the adjoint, as of `rfft`.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -281,6 +306,8 @@ def rfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> An
 @composed(np.fft.rfft2, name="fft.rfft2")
 def rfft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
     """Transform of a real signal over two axes, half of the last, as `numpy.fft.rfft2`.
+
+    Derivative: linear: the adjoint, as of `rfft`.
 
     Examples
     --------
@@ -295,6 +322,8 @@ def rfft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -
 def irfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
     """Inverse of `rfftn`, as `numpy.fft.irfftn`.
 
+    Derivative: linear: the adjoint, as of `irfft`.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -307,6 +336,8 @@ def irfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> A
 @composed(np.fft.irfft2, name="fft.irfft2", complex=True)
 def irfft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
     """Inverse of `rfft2`, as `numpy.fft.irfft2`.
+
+    Derivative: linear: the adjoint, as of `irfft`.
 
     Examples
     --------
@@ -329,6 +360,8 @@ def shifted(x: Any, axes: Any, sign: int) -> Any:
 def fftshift(x: ArrayLike, axes: Any = None) -> Any:
     """Frequency zero moved to the middle, as `numpy.fft.fftshift`.
 
+    Derivative: linear: ``dx = ifftshift(dy)``.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -341,6 +374,8 @@ def fftshift(x: ArrayLike, axes: Any = None) -> Any:
 @composed(np.fft.ifftshift, name="fft.ifftshift", complex=True)
 def ifftshift(x: ArrayLike, axes: Any = None) -> Any:
     """Inverse of `fftshift`, as `numpy.fft.ifftshift`.
+
+    Derivative: linear: ``dx = fftshift(dy)``.
 
     Examples
     --------

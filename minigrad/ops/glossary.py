@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from minigrad.ops import hints
 
@@ -24,7 +25,7 @@ assume_unique | bool | Take it for granted that no value occurs twice.
 atol | float | Absolute tolerance.
 aweights | array_like, optional | Weights of the observations.
 axes | tuple of int, optional | The axes, in order.
-axis | int or tuple of int, optional | Along which axis, or axes.
+axis | int or tuple of int, optional | Along which axis, or axes where it takes several.
 axis1 | int |
 axis2 | int |
 axisa | int | The axis of ``a`` that holds the vectors.
@@ -187,6 +188,31 @@ loss delta lowest | float |
 """
 
 
+SCIPY = """
+A Q M z c r ab q | array_like |
+arrs | array_like, any number | Matrices; vectors are rows.
+lower | bool | The lower triangle, or factor, instead of the upper one.
+unit_diagonal | bool | Take ones on the diagonal for granted.
+trans | {0, 1, 2} | 1: with the transpose, 2: with its conjugate.
+c_and_lower | (array_like, bool) | What `cho_factor` returned.
+lu_and_piv | (array_like, array_like of int) | What `lu_factor` returned.
+l_and_u | (int, int) | How many diagonals are below and above the main one.
+d | int | The dimension.
+n | int | The order.
+in1 in2 | array_like | Of as many axes.
+mode | {"full", "valid", "same"} | "same" is centred, of the shape of the first.
+method | str | SciPy's; it makes no difference to the derivatives.
+func fun | callable | Called with ``args`` at the end; what it closes over may be Tensors too.
+x0 y0 | array_like | Where to start.
+args | tuple | Tensors and arrays.
+xtol rtol atol | float | SciPy's tolerances.
+t_span | (float, float) | From when to when.
+t_eval | array_like, optional | When the solution is wanted.
+kind | {"linear", "cubic"} | Lines or a spline.
+fill_value | "extrapolate" or None | What happens outside of the points.
+"""
+
+
 def entries(table: str) -> dict[str, tuple[str, str]]:
     """Parameter -> its type, and what it means."""
     found = {}
@@ -201,47 +227,73 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     **dict.fromkeys(ARRAYS, ("array_like", "")),
 }
 OF_LAYERS: dict[str, tuple[str, str]] = {**GLOSSARY, **entries(LAYERS)}
-HEADINGS = ("Returns", "Raises", "Notes", "References", "Examples")
+OF_SCIPY: dict[str, tuple[str, str]] = {**GLOSSARY, **entries(SCIPY)}
+HEADINGS = ("Parameters", "Attributes", "Returns", "Raises", "Notes", "References", "Examples")
 
 
-def section(
+def explained(
     signature: inspect.Signature,
     refused: Collection[str] = (),
     glossary: Mapping[str, tuple[str, str]] = GLOSSARY,
 ) -> list[str]:
-    """The section Parameters; nothing of those that are refused anyway."""
-    lines = ["Parameters", "----------"]
+    """What the parameters mean; nothing of those that are refused anyway."""
+    lines = []
     for p in signature.parameters.values():
         if p.name in refused:
             continue
         star = "*" * ((p.kind is p.VAR_POSITIONAL) + 2 * (p.kind is p.VAR_KEYWORD))
         optional = "" if p.default is p.empty or star else ", optional"
         kind, meaning = glossary.get(p.name, ("", ""))
+        if p.name == "axis" and isinstance(p.default, int):
+            kind, meaning = "int", "Along which axis."
         kind += optional if kind == "array_like" else ""
         lines.append(f"{star}{p.name}" + (f" : {kind}" if kind else ""))
         if meaning:
             lines.append(f"    {meaning}")
-    return lines if len(lines) > 2 else []
+    return lines
 
 
-def with_parameters(
-    doc: str | None,
-    signature: inspect.Signature,
-    refused: Collection[str] = (),
-    glossary: Mapping[str, tuple[str, str]] = GLOSSARY,
-) -> str | None:
-    """``doc`` with its parameters, if it does not list them."""
-    if not doc or "Parameters\n" in doc:
+def raised(signature: inspect.Signature, real: bool = False, broadcast: bool = False) -> list[str]:
+    """The errors that a function has by its kind: of its axes, shapes and numbers."""
+    lines = []
+    if "axis" in signature.parameters:
+        lines += ["numpy.exceptions.AxisError", "    For an axis that is not there."]
+    if broadcast:
+        lines += ["ValueError", "    Where the shapes do not broadcast; the message has them."]
+    if real:
+        lines += ["TypeError", "    For complex numbers."]
+    return lines
+
+
+def unnamed(errors: list[str], lines: list[str]) -> list[str]:
+    """Those of the generated ``errors``, two lines each, whose types ``lines`` do not name."""
+    pairs = zip(errors[::2], errors[1::2], strict=True)
+    known = {word for line in lines for word in line.split(", ")}
+    return [line for kind, why in pairs if kind not in known for line in (kind, why)]
+
+
+def completed(doc: str | None, sections: Mapping[str, list[str]]) -> str | None:
+    """``doc`` with those ``sections`` that it does not have, each in its place.
+
+    Errors are added to those that it names.
+    """
+    if not doc:
         return doc
     lines = inspect.cleandoc(doc).splitlines()
-    at = next((i for i, line in enumerate(lines) if line in HEADINGS), len(lines))
-    added = section(signature, refused, glossary)
-    if not added:
-        return doc
-    before, after = lines[:at], lines[at:]
-    while before and not before[-1]:
-        before.pop()
-    return "\n".join([*before, "", *added, *([""] if after else []), *after])
+    for name, added in sections.items():
+        if name == "Raises" and name in lines:
+            at = lines.index(name) + 2
+            lines[at:at] = unnamed(added, lines[at:])
+            continue
+        if not added or name in lines:
+            continue
+        later = HEADINGS[HEADINGS.index(name) + 1 :]
+        at = next((i for i, line in enumerate(lines) if line in later), len(lines))
+        before, after = lines[:at], lines[at:]
+        while before and not before[-1]:
+            before.pop()
+        lines = [*before, "", name, "-" * len(name), *added, *([""] if after else []), *after]
+    return "\n".join(lines)
 
 
 def document(namespace: dict[str, object]) -> None:
@@ -249,12 +301,16 @@ def document(namespace: dict[str, object]) -> None:
     offered = [n for n, x in namespace.items() if n[0] != "_" and not inspect.ismodule(x)]
     namespace["__dir__"] = lambda: offered
     namespace["__getattr__"] = hints.refusing(str(namespace["__name__"]))
+    describe(namespace, OF_LAYERS)
+
+
+def describe(namespace: dict[str, Any], glossary: Mapping[str, tuple[str, str]]) -> None:
+    """Let the docstrings of what is public, and made there, list their parameters."""
+    home = str(namespace["__name__"])
     for name, thing in namespace.items():
-        if (
-            name[0] != "_"
-            and (inspect.isfunction(thing) or inspect.isclass(thing))
-            and thing.__doc__
-        ):
-            with contextlib.suppress(ValueError, TypeError, AttributeError):
-                signature = inspect.signature(thing)
-                thing.__doc__ = with_parameters(thing.__doc__, signature, (), OF_LAYERS)
+        made = inspect.isfunction(thing) or inspect.isclass(thing)
+        if name[0] == "_" or not made or not str(thing.__module__).startswith(home):
+            continue
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            listed = explained(inspect.signature(thing), (), glossary)
+            thing.__doc__ = completed(thing.__doc__, {"Parameters": listed})

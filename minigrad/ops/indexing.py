@@ -94,7 +94,10 @@ def elements(a: Any, index: Any) -> Any:
     complex=True,
 )
 def scatter(values: Any, shape: tuple[int, ...], index: Any) -> Any:
-    """Zeros of ``shape`` with ``values`` added at ``index``; repeated indices accumulate."""
+    """Zeros of ``shape`` with ``values`` added at ``index``; repeated indices accumulate.
+
+    Derivative: ``dvalues = dy[index]``.
+    """
     if speaks_numpy(values):
         out = np.zeros_like(values, shape=shape)
         if is_basic(index):  # not every library can assign to all of them: slices will do
@@ -158,6 +161,8 @@ def selected(function: Any, *inputs: Any, where: Any, **options: Any) -> Any:
 def getitem(a: Any, index: Any) -> Any:
     """``a[index]``: basic, boolean, integer-array and mixed indices, as NumPy's.
 
+    Derivative: ``dy`` added up at the index, 0 elsewhere.
+
     Where indices repeat, the gradients add up.  Indices may be integer or boolean Tensors.
 
     Parameters
@@ -210,6 +215,8 @@ def in_range(index: Any, n: int, mode: str) -> Any:
 def take(a: ArrayLike, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
     """Elements of ``a`` (or its slices along ``axis``) at ``indices``, as `numpy.take`.
 
+    Derivative: ``dy`` added up at ``indices``, 0 elsewhere.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -231,6 +238,15 @@ def take(a: ArrayLike, indices: Any, axis: int | None = None, *, mode: str = "ra
 @composed(np.take_along_axis, complex=True)
 def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Any:
     """Elements that ``indices`` point to along ``axis``, as `numpy.take_along_axis`.
+
+    Derivative: ``dy`` added up where ``indices`` point, 0 elsewhere.
+
+    Raises
+    ------
+    ValueError
+        For another number of axes.
+    IndexError
+        For indices that are no integers.
 
     Examples
     --------
@@ -260,6 +276,13 @@ def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -
 def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     """Slices along ``axis`` where ``condition`` holds, as `numpy.compress`.
 
+    Derivative: ``dy`` at the slices that were taken, 0 elsewhere.
+
+    Raises
+    ------
+    ValueError
+        For a condition of several axes.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -275,6 +298,8 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
 def extract(condition: Any, arr: Any) -> Any:
     """Elements where ``condition`` holds, in one axis, as `numpy.extract`.
 
+    Derivative: ``dy`` at the elements that were taken, 0 elsewhere.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -287,6 +312,8 @@ def extract(condition: Any, arr: Any) -> Any:
 @composed(np.delete, complex=True)
 def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Any:
     """All but the elements ``obj`` along ``axis``, as `numpy.delete`.
+
+    Derivative: ``dy`` at the elements that stayed, 0 at those deleted.
 
     Examples
     --------
@@ -303,6 +330,8 @@ def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Any:
 @composed(np.insert, complex=True)
 def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None) -> Any:
     """``values`` put before the elements ``obj`` along ``axis``, as `numpy.insert`.
+
+    Derivative: ``values`` gets the part of ``dy`` that it became, ``arr`` the rest.
 
     Examples
     --------
@@ -341,6 +370,8 @@ def unique(
 ) -> Any:
     """The different elements (or slices along ``axis``), ascending, as `numpy.unique`.
 
+    Derivative: ``dy`` goes to the first of the equal elements.
+
     The gradient goes to the first of those that are equal.
 
     Examples
@@ -368,6 +399,13 @@ distinct: Op = Op("unique", _distinct, None, arity=1, fresh=True, dynamic=True)
 def bincount(x: Any, /, weights: ArrayLike = None, minlength: int = 0) -> Any:
     """Sums of the weights of equal integers, as `numpy.bincount`.
 
+    Derivative: by the weights: ``dweights = dy[x]``; the integers are constants.
+
+    Raises
+    ------
+    ValueError
+        For weights of another shape than ``x``.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -389,6 +427,15 @@ def bincount(x: Any, /, weights: ArrayLike = None, minlength: int = 0) -> Any:
 @composed(np.repeat, complex=True)
 def repeat(a: ArrayLike, repeats: Any, axis: int | None = None) -> Any:
     """Each element (or slice along ``axis``) several times in a row, as `numpy.repeat`.
+
+    Derivative: the sum of ``dy`` over the copies of each element.
+
+    Raises
+    ------
+    ValueError
+        For another number of counts than of elements.
+    TypeError
+        For counts that are differentiated.
 
     Examples
     --------
@@ -418,6 +465,8 @@ def repeat(a: ArrayLike, repeats: Any, axis: int | None = None) -> Any:
 def resize(a: Any, new_shape: Any) -> Any:
     """A new shape filled with the elements, over and over if need be, as `numpy.resize`.
 
+    Derivative: the sum of ``dy`` over the places that each element fills.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -437,6 +486,13 @@ def resize(a: Any, new_shape: Any) -> Any:
 @composed(np.choose, complex=True)
 def choose(a: ArrayLike, choices: Any, *, mode: str = "raise") -> Any:
     """From several arrays, the element of the one that ``a`` names, as `numpy.choose`.
+
+    Derivative: ``dy`` goes to the element that was chosen, 0 to the others.
+
+    Raises
+    ------
+    ValueError
+        For values of ``a`` that name no choice.
 
     Examples
     --------
@@ -461,6 +517,15 @@ def choose(a: ArrayLike, choices: Any, *, mode: str = "raise") -> Any:
 @composed(np.select, complex=True)
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """The choice of the first condition that holds, else ``default``, as `numpy.select`.
+
+    Derivative: ``dy`` goes to the choice that was taken, 0 to the others.
+
+    Raises
+    ------
+    ValueError
+        For another number of conditions than of choices.
+    TypeError
+        For conditions that are not boolean.
 
     Examples
     --------

@@ -43,6 +43,8 @@ def in_groups(op: Op, arrays: list[Any], axis: int) -> Any:
 def concatenate(arrays: Any, axis: int | None = 0) -> Any:
     """Arrays joined along ``axis`` (all elements, if None), as `numpy.concatenate`.
 
+    Derivative: each array gets the part of ``dy`` that it became.
+
     Parameters
     ----------
     arrays : sequence of array_like
@@ -96,6 +98,8 @@ def layered(*arrays: Any, axis: int = 0) -> Any:
 def stack(arrays: Any, axis: int = 0) -> Any:
     """Arrays of one shape joined along a new axis, as `numpy.stack`.
 
+    Derivative: each array gets the slice of ``dy`` that it became.
+
     Parameters
     ----------
     arrays : sequence of array_like, all of one shape
@@ -128,6 +132,8 @@ def stack(arrays: Any, axis: int = 0) -> Any:
 def vstack(tup: Any) -> Any:
     """Arrays below each other, vectors as rows, as `numpy.vstack`.
 
+    Derivative: each array gets the rows of ``dy`` that it became.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -141,6 +147,8 @@ def vstack(tup: Any) -> Any:
 @composed(np.hstack, complex=True)
 def hstack(tup: Any) -> Any:
     """Arrays beside each other, as `numpy.hstack`.
+
+    Derivative: each array gets the part of ``dy`` that it became.
 
     Examples
     --------
@@ -156,6 +164,8 @@ def hstack(tup: Any) -> Any:
 def dstack(tup: Any) -> Any:
     """Arrays behind each other, as `numpy.dstack`.
 
+    Derivative: each array gets the slices of ``dy`` that it became.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -169,6 +179,8 @@ def dstack(tup: Any) -> Any:
 @composed(np.column_stack, complex=True)
 def column_stack(tup: Any) -> Any:
     """Arrays beside each other, vectors as columns, as `numpy.column_stack`.
+
+    Derivative: each array gets the columns of ``dy`` that it became.
 
     Examples
     --------
@@ -184,6 +196,8 @@ def column_stack(tup: Any) -> Any:
 @composed(np.block, complex=True)
 def block(arrays: Any) -> Any:
     """An array from nested lists of blocks, as `numpy.block`.
+
+    Derivative: each block gets the part of ``dy`` where it stands.
 
     Examples
     --------
@@ -221,6 +235,8 @@ def _assembled(x: Any, axis: int, ndim: int) -> Any:
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     """``values`` joined to the end of ``arr``, as `numpy.append`.
 
+    Derivative: each part of ``dy`` goes back to the array it came from.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -250,6 +266,13 @@ def pieces(ary: Any, ends: Any, axis: int = 0) -> Any:
 def array_split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """A list of consecutive pieces, nearly equal or cut at indices, as `numpy.array_split`.
 
+    Derivative: the gradients of the pieces, joined again.
+
+    Raises
+    ------
+    ValueError
+        For less than one piece.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -276,6 +299,13 @@ def array_split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list
 @composed(np.split, complex=True)
 def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """A list of equal pieces, or pieces cut at indices, as `numpy.split`.
+
+    Derivative: the gradients of the pieces, joined again.
+
+    Raises
+    ------
+    ValueError
+        Where the pieces would not be equal; `array_split` makes nearly equal ones.
 
     Examples
     --------
@@ -304,6 +334,13 @@ def split_along(name: str, ary: Any, indices_or_sections: Any, axis: int) -> lis
 def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
     """Pieces below each other, as `numpy.vsplit`.
 
+    Derivative: the gradients of the pieces, joined again.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two axes.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -319,6 +356,8 @@ def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
 def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
     """Pieces beside each other, as `numpy.hsplit`.
 
+    Derivative: the gradients of the pieces, joined again.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -331,6 +370,8 @@ def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
 @composed(np.dsplit, complex=True)
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """Pieces behind each other, as `numpy.dsplit`.
+
+    Derivative: the gradients of the pieces, joined again.
 
     Examples
     --------
@@ -349,7 +390,15 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     complex=True,
 )
 def unstack(x: Any, *, axis: int = 0) -> Any:
-    """A tuple of the slices along ``axis``, as `numpy.unstack`."""
+    """A tuple of the slices along ``axis``, as `numpy.unstack`.
+
+    Derivative: the gradients of the slices, stacked again.
+
+    Raises
+    ------
+    ValueError
+        For a single number.
+    """
     if np.ndim(x) == 0:
         raise ValueError("a single number cannot be unstacked")
     return tuple(np.moveaxis(x, axis, 0))

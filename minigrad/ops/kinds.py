@@ -23,7 +23,15 @@ def astype_rule(g: Any, ans: Any, x: Any, dtype: Any, **_: Any) -> Any:
     complex=True,
 )
 def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
-    """``x`` in another dtype; through integers and booleans no gradient flows."""
+    """``x`` in another dtype; through integers and booleans no gradient flows.
+
+    Derivative: ``dx = dy``, in the dtype of ``x``.
+
+    Raises
+    ------
+    TypeError
+        For dtypes that are no numbers, and to drop an imaginary part.
+    """
     if np.dtype(dtype).kind not in "fciub":
         raise TypeError(f"dtype {np.dtype(dtype)} cannot be differentiated; use numbers")
     if x.dtype.kind == "c" and np.dtype(dtype).kind not in "cb":
@@ -45,13 +53,19 @@ def conjugated(x: Any) -> Any:
 
 @primitive(np.real, vjps=(lambda g, ans, val: g,), view=True, linear="jointly", complex=True)
 def real(val: Any) -> Any:
-    """The real part: real numbers themselves."""
+    """The real part: real numbers themselves.
+
+    Derivative: 1, of real and complex numbers (JAX's convention).
+    """
     return np.real(val)
 
 
 @primitive(np.imag, vjps=(imag_rule,), linear="jointly", complex=True)
 def imag(val: Any) -> Any:
-    """The imaginary part: 0, for real numbers."""
+    """The imaginary part: 0, for real numbers.
+
+    Derivative: 0, for real numbers; of a complex one ``-i`` (JAX's convention).
+    """
     return np.imag(val)
 
 
@@ -72,6 +86,16 @@ def viewed(x: Any, dtype: Any) -> Any:
     ------
     TypeError
         For any other change: the bits of a number have no derivative.
+    ValueError
+        For a single number, and an odd number of real ones as pairs.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.viewed(np.array([1.0 + 2.0j]), np.dtype(float))
+    array([1., 2.])
+    >>> mg.grad(lambda x: np.abs(mg.viewed(x, np.dtype(complex))[0]))(np.array([3.0, 4.0]))
+    array([0.6, 0.8])
     """
     if x.dtype == dtype:
         return x

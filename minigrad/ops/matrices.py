@@ -13,7 +13,7 @@ import operator
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.ops import products
 from minigrad.ops.eigen import textbook
@@ -39,6 +39,8 @@ LinAlgError = np.linalg.LinAlgError
 )
 def inv(a: Any) -> Any:
     """Inverse of square matrices, as `numpy.linalg.inv`.
+
+    Derivative: ``da = -yᵀ @ dy @ yᵀ``.
 
     Parameters
     ----------
@@ -112,6 +114,8 @@ def solve_jvp(ts: Any, ans: Any, a: Any, b: Any) -> Any:
 def solve(a: Any, b: Any) -> Any:
     """``x`` with ``a x = b``, as `numpy.linalg.solve`.
 
+    Derivative: ``db = a⁻ᵀ dy`` and ``da = -db yᵀ``.
+
     Parameters
     ----------
     a : array_like, shape (..., n, n)
@@ -165,7 +169,15 @@ def as_read(a: Any) -> Any:
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
     """Moore-Penrose inverse, as `numpy.linalg.pinv`; differentiable at constant rank.
 
+    Derivative: ``da = -yᵀ @ dy @ yᵀ`` for square regular ``a``; else two terms more for what is
+    orthogonal to its rows and columns.
+
     With ``hermitian`` the lower triangle is read, for both, and has the gradient.
+
+    Raises
+    ------
+    ValueError
+        For ``rcond`` beside ``rtol``.
 
     Examples
     --------
@@ -225,7 +237,18 @@ def lstsq_right(g: Any, ans: Any, a: Any, b: Any, rcond: Any = None) -> Any:
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """Least-squares solution, squared residuals, rank and singular values.
 
+    Derivative: of the solution ``x = a⁺ b``: ``db = a⁺ᵀ dx``, and by ``a`` the rule of the
+    pseudo-inverse.
+
     As `numpy.linalg.lstsq`; differentiable while the rank stays what it is.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+    >>> line = lambda b: np.linalg.lstsq(A, b)[0]
+    >>> mg.jacobian(line)(np.array([1.0, 3.0, 5.0]))[0].round(3)  # of where it starts
+    array([ 0.833,  0.333, -0.167])
     """
     x, residuals, rank, s = np.linalg.lstsq(a, b, rcond)
     return x, residuals, np.int64(rank), s
@@ -234,6 +257,14 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 @composed(np.linalg.tensorinv, name="linalg.tensorinv", complex=True)
 def tensorinv(a: ArrayLike, ind: int = 2) -> Any:
     """Inverse with respect to `tensordot` over ``ind`` axes, as `numpy.linalg.tensorinv`.
+
+    Derivative: ``-y · dy · y`` with the axes exchanged, as of the inverse of the matrix that it
+    is.
+
+    Raises
+    ------
+    ValueError
+        For an ``ind`` that is not positive.
 
     Examples
     --------
@@ -252,6 +283,13 @@ def tensorinv(a: ArrayLike, ind: int = 2) -> Any:
 @composed(np.linalg.tensorsolve, name="linalg.tensorsolve", complex=True)
 def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Any = None) -> Any:
     """``x`` with ``tensordot(a, x, x.ndim) = b``, as `numpy.linalg.tensorsolve`.
+
+    Derivative: as of `solve`, for the matrix that ``a`` is.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        For an ``a`` that is no square map.
 
     Examples
     --------
@@ -279,6 +317,13 @@ def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Any = None) -> Any:
 @composed(np.linalg.matrix_power, name="linalg.matrix_power", complex=True)
 def matrix_power(a: ArrayLike, n: int) -> Any:
     """``n``-th power of square matrices by repeated squaring, as `numpy.linalg.matrix_power`.
+
+    Derivative: for n = 2, ``da = dy @ aᵀ + aᵀ @ dy``: one term for each factor.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        For matrices that are not square.
 
     Examples
     --------
@@ -336,7 +381,16 @@ def product(chain: list[Any], split: dict[tuple[int, int], int], i: int, j: int)
 def multi_dot(arrays: Any) -> Any:
     """Product of several matrices in the cheapest order, as `numpy.linalg.multi_dot`.
 
+    Derivative: by each matrix: (those before)ᵀ ``dy`` (those after)ᵀ.
+
     The first and the last may be vectors; two arrays may have any shapes that `numpy.dot` takes.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two arrays, and lengths that differ.
+    numpy.linalg.LinAlgError
+        For anything but matrices in the middle.
 
     Examples
     --------
@@ -370,6 +424,13 @@ def multi_dot(arrays: Any) -> Any:
 def outer(x1: ArrayLike, x2: ArrayLike, /) -> Any:
     """Outer product of two vectors, as `numpy.linalg.outer`.
 
+    Derivative: ``dx1 = dy @ x2`` and ``dx2 = dyᵀ @ x1``.
+
+    Raises
+    ------
+    ValueError
+        For anything but two vectors.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -387,13 +448,20 @@ def outer(x1: ArrayLike, x2: ArrayLike, /) -> Any:
 def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Any:
     """Vector product of 3-vectors along ``axis``, as `numpy.linalg.cross`.
 
+    Derivative: ``dx1 = cross(x2, dy)`` and ``dx2 = cross(dy, x1)``.
+
+    Raises
+    ------
+    ValueError
+        For anything but 3-vectors along the axis.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.grad(lambda x: np.linalg.cross(x, [0.0, 0.0, 1.0])[0])(np.ones(3))
     array([0., 1., 0.])
     """
-    if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
+    if any(np.shape(x)[normalize_axis_index(axis, np.ndim(x))] != 3 for x in (x1, x2)):
         raise ValueError(
             f"linalg.cross takes 3-vectors along axis {axis}, "
             f"not shapes {np.shape(x1)} and {np.shape(x2)}"
@@ -404,6 +472,8 @@ def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Any:
 @composed(np.linalg.diagonal, name="linalg.diagonal", complex=True)
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """Diagonals of matrices, as `numpy.linalg.diagonal`.
+
+    Derivative: ``dy`` on the diagonals, 0 elsewhere.
 
     Examples
     --------
@@ -418,6 +488,8 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Any:
 @composed(np.linalg.trace, name="linalg.trace", complex=True)
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """Sums of the diagonals of matrices, as `numpy.linalg.trace`.
+
+    Derivative: ``dx = dy I``: ``dy`` on the diagonal.
 
     Examples
     --------

@@ -26,6 +26,8 @@ def var(
 ) -> Any:
     """Variance over ``axis``, as `numpy.var`; ``ddof`` may be fractional.
 
+    Derivative: ``da = dy·2·(a - mean(a)) / n``, n being the number of elements less ``ddof``.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -71,6 +73,8 @@ def std(
     correction: Any = NoValue,
 ) -> Any:
     """Standard deviation over ``axis``, as `numpy.std`.
+
+    Derivative: ``da = dy·(a - mean(a)) / (n·y)``, n being the number of elements less ``ddof``.
 
     Examples
     --------

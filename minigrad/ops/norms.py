@@ -162,6 +162,8 @@ def size_of(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Norm of vectors or matrices, as `numpy.linalg.norm`.
 
+    Derivative: of vectors, ``x/y``; of matrices as `matrix_norm`.
+
     The gradient of the Euclidean norm is 0 at the zero vector.  Where several elements
     or singular values are the largest (or smallest), they share the gradient evenly.
 
@@ -212,6 +214,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Norm of vectors, along one axis, several, or all, as `numpy.linalg.vector_norm`.
 
+    Derivative: for ord = 2, ``dx = dy·x / y``, and 0 at 0.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -226,6 +230,9 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """Norm of the matrices in the last two axes, as `numpy.linalg.matrix_norm`.
 
+    Derivative: of Frobenius' norm ``x/y``; of the spectral norm ``u vᵀ``; of the nuclear norm
+    ``U Vᵀ``.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -239,6 +246,9 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 @composed(np.linalg.cond, name="linalg.cond", complex=True)
 def cond(x: Any, p: Any = None) -> Any:
     """Condition number of matrices, as `numpy.linalg.cond`, for ``p`` as in `norm`.
+
+    Derivative: for p = None or 2, that of the quotient of the largest and the smallest singular
+    value; else that of ``‖x‖ ‖x⁻¹‖``.
 
     Examples
     --------

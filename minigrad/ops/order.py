@@ -34,6 +34,8 @@ def inverse(axes: Any) -> tuple[int, ...]:
 def transpose(a: Any, axes: Any = None) -> Any:
     """Axes permuted (reversed by default), as `numpy.transpose`.
 
+    Derivative: ``dy`` with its axes permuted back.
+
     Parameters
     ----------
     a : array_like of n axes
@@ -66,7 +68,10 @@ def transpose(a: Any, axes: Any = None) -> Any:
     complex=True,
 )
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    """Two axes exchanged, as `numpy.swapaxes`."""
+    """Two axes exchanged, as `numpy.swapaxes`.
+
+    Derivative: ``da = swapaxes(dy, axis1, axis2)``.
+    """
     return np.swapaxes(a, axis1, axis2)
 
 
@@ -78,13 +83,18 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     complex=True,
 )
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    """Axes moved to other places, as `numpy.moveaxis`."""
+    """Axes moved to other places, as `numpy.moveaxis`.
+
+    Derivative: ``da = moveaxis(dy, destination, source)``.
+    """
     return np.moveaxis(a, source, destination)
 
 
 @composed(np.rollaxis, complex=True)
 def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Any:
     """``axis`` moved back until it stands before ``start``, as `numpy.rollaxis`.
+
+    Derivative: ``dy`` with the axis moved back.
 
     Examples
     --------
@@ -114,7 +124,10 @@ def negated(shift: Any) -> Any:
     complex=True,
 )
 def flip(m: Any, axis: Any = None) -> Any:
-    """Elements in reverse order along ``axis`` (all by default), as `numpy.flip`."""
+    """Elements in reverse order along ``axis`` (all by default), as `numpy.flip`.
+
+    Derivative: ``dm = flip(dy)``: reversed once more.
+    """
     return np.flip(m, axis)
 
 
@@ -126,7 +139,10 @@ def flip(m: Any, axis: Any = None) -> Any:
     complex=True,
 )
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
-    """Elements shifted along ``axis``, re-entering at the front, as `numpy.roll`."""
+    """Elements shifted along ``axis``, re-entering at the front, as `numpy.roll`.
+
+    Derivative: ``da = roll(dy, -shift)``.
+    """
     return np.roll(a, shift, axis)
 
 
@@ -138,13 +154,23 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     complex=True,
 )
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
-    """Turned by ``k`` right angles in the plane of ``axes``, as `numpy.rot90`."""
+    """Turned by ``k`` right angles in the plane of ``axes``, as `numpy.rot90`.
+
+    Derivative: ``dm = rot90(dy, -k)``.
+    """
     return np.rot90(m, k, axes)
 
 
 @composed(np.fliplr, complex=True)
 def fliplr(m: ArrayLike) -> Any:
     """Columns in reverse order, as `numpy.fliplr`.
+
+    Derivative: ``dm = fliplr(dy)``.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two axes.
 
     Examples
     --------
@@ -160,6 +186,8 @@ def fliplr(m: ArrayLike) -> Any:
 @composed(np.flipud, complex=True)
 def flipud(m: Any) -> Any:
     """Rows in reverse order, as `numpy.flipud`.
+
+    Derivative: ``dm = flipud(dy)``.
 
     Examples
     --------

@@ -53,6 +53,9 @@ whole: Op = register(Op("pad.whole", rounded, None, fresh=True, arity=1))
 def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
     """``array`` with ``pad_width`` elements more at each end of its axes, as `numpy.pad`.
 
+    Derivative: ``dy`` without the border; where the border repeats elements, its gradient is
+    added to theirs.
+
     Parameters
     ----------
     array : array_like
@@ -72,7 +75,9 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
     Raises
     ------
     TypeError
-        For modes and options that are not supported.
+        For modes and options that are not supported, and widths that are no integers.
+    ValueError
+        For an empty axis, where the mode repeats elements.
 
     Examples
     --------

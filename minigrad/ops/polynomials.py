@@ -31,6 +31,8 @@ def vector(p: Any, name: str) -> Any:
 def polyval(p: ArrayLike, x: ArrayLike) -> Any:
     """The polynomial with coefficients ``p``, highest first, at ``x``, as `numpy.polyval`.
 
+    Derivative: by the coefficients the powers of x, highest first; by x, ``p'(x)``.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -46,6 +48,13 @@ def polyval(p: ArrayLike, x: ArrayLike) -> Any:
 @composed(np.vander, complex=True)
 def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Any:
     """Powers of ``x`` in columns, the highest first, as `numpy.vander`.
+
+    Derivative: ``∂xᵖ/∂x = p xᵖ⁻¹``, summed over the columns.
+
+    Raises
+    ------
+    ValueError
+        For anything but a vector.
 
     Examples
     --------
@@ -73,6 +82,8 @@ def aligned(a1: Any, a2: Any) -> tuple[Any, Any]:
 def polyadd(a1: ArrayLike, a2: ArrayLike) -> Any:
     """The sum of two polynomials, as `numpy.polyadd`.
 
+    Derivative: ``dy`` for both, without the leading places that an array does not have.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -86,6 +97,8 @@ def polyadd(a1: ArrayLike, a2: ArrayLike) -> Any:
 @composed(np.polysub, complex=True)
 def polysub(a1: ArrayLike, a2: ArrayLike) -> Any:
     """The difference of two polynomials, as `numpy.polysub`.
+
+    Derivative: ``dy`` for the first, ``-dy`` for the second.
 
     Examples
     --------
@@ -101,6 +114,8 @@ def polysub(a1: ArrayLike, a2: ArrayLike) -> Any:
 def polymul(a1: ArrayLike, a2: ArrayLike) -> Any:
     """The product of two polynomials, as `numpy.polymul`.
 
+    Derivative: the correlation of ``dy`` with the other polynomial, as of `convolve`.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -113,6 +128,8 @@ def polymul(a1: ArrayLike, a2: ArrayLike) -> Any:
 @composed(np.polydiv, complex=True)
 def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Any, Any]:
     """Quotient and remainder of two polynomials, as `numpy.polydiv`.
+
+    Derivative: of ``u = q v + r``, the rules of its product and sum, solved for q and r.
 
     Examples
     --------
@@ -143,6 +160,11 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Any, Any]:
 def polyder(p: ArrayLike, m: int = 1) -> Any:
     """The ``m``-th derivative of a polynomial, as `numpy.polyder`.
 
+    Raises
+    ------
+    ValueError
+        For a negative order.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -159,6 +181,13 @@ def polyder(p: ArrayLike, m: int = 1) -> Any:
 @composed(np.polyint, complex=True)
 def polyint(p: ArrayLike, m: int = 1, k: ArrayLike = None) -> Any:
     """The ``m``-th integral of a polynomial with constants ``k``, as `numpy.polyint`.
+
+    Derivative: ``dp_k`` is ``dy_k`` divided by the power that the term has afterwards.
+
+    Raises
+    ------
+    ValueError
+        For a negative order, and another number of constants.
 
     Examples
     --------
@@ -181,6 +210,13 @@ def polyint(p: ArrayLike, m: int = 1, k: ArrayLike = None) -> Any:
 @composed(np.poly, complex=True)
 def poly(seq_of_zeros: ArrayLike) -> Any:
     """The polynomial with these zeros, as `numpy.poly`.
+
+    Derivative: by Vieta: ``-1`` times the coefficients of the polynomial of the other zeros.
+
+    Raises
+    ------
+    ValueError
+        For a matrix, whose eigenvalues `numpy.linalg.eigvals` gives.
 
     Examples
     --------
@@ -236,7 +272,18 @@ def polyfit(
 ) -> Any:
     """The polynomial of degree ``deg`` next to the points, by least squares, as `numpy.polyfit`.
 
+    Derivative: that of the least-squares solution ``p = V⁺ y``, V the matrix of powers of x.
+
     Differentiable by points and weights.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not match, and a negative degree.
+    numpy.linalg.LinAlgError
+        For points that do not determine the polynomial.
+    TypeError
+        For ``full=True``.
 
     Examples
     --------

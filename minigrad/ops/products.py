@@ -31,6 +31,8 @@ def mH(a: Any) -> Any:
 def multiplied(a: Any, b: Any) -> Any:
     """``a @ b``, a batch of matrices times one matrix as one product of all rows.
 
+    Derivative: ``da = dy @ bᵀ`` and ``db = aᵀ @ dy``, summed over batches that were broadcast.
+
     NumPy would multiply one matrix of the batch after the other; and ``dot``, the same
     for vectors and matrices, costs half as much to call.
     """
@@ -67,6 +69,8 @@ def matmul_right(g: Any, ans: Any, a: Any, b: Any) -> Any:
 
 
 MATMUL = """Matrix product, ``a @ b``, as `numpy.matmul`.
+
+Derivative: ``da = dy @ bᵀ`` and ``db = aᵀ @ dy``, summed over batches that were broadcast.
 
 Parameters
 ----------
@@ -122,6 +126,9 @@ def multiple(a: Any, b: Any) -> Any:
 def dot(a: ArrayLike, b: ArrayLike) -> Any:
     """Sum over the last axis of ``a`` and the second-to-last of ``b``, as `numpy.dot`.
 
+    Derivative: for matrices ``da = dy @ bᵀ`` and ``db = aᵀ @ dy``; for vectors ``dy`` times the
+    other one.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -136,6 +143,9 @@ def dot(a: ArrayLike, b: ArrayLike) -> Any:
 @composed(np.inner, complex=True)
 def inner(a: ArrayLike, b: ArrayLike) -> Any:
     """Sum over the last axes of both, as `numpy.inner`.
+
+    Derivative: for matrices ``da = dy @ b`` and ``db = dyᵀ @ a``; for vectors ``dy`` times the
+    other one.
 
     Examples
     --------
@@ -152,6 +162,8 @@ def inner(a: ArrayLike, b: ArrayLike) -> Any:
 def outer(a: Any, b: Any) -> Any:
     """Every element of ``a`` times every element of ``b``, as `numpy.outer`.
 
+    Derivative: ``da = dy @ b`` and ``db = dyᵀ @ a``.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -164,6 +176,8 @@ def outer(a: Any, b: Any) -> Any:
 @composed(np.vdot, complex=True)
 def vdot(a: Any, b: Any) -> Any:
     """Sum of products of all elements, in order, as `numpy.vdot`.
+
+    Derivative: ``da = dy·b`` and ``db = dy·a`` of real numbers.
 
     Examples
     --------
@@ -178,6 +192,13 @@ def vdot(a: Any, b: Any) -> Any:
 @composed(np.vecdot, np.linalg.vecdot, complex=True)
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Any:
     """Sum of products along ``axis``, the other axes broadcast, as `numpy.vecdot`.
+
+    Derivative: ``dx1 = dy·x2`` and ``dx2 = dy·x1`` of real numbers.
+
+    Raises
+    ------
+    ValueError
+        For lengths that differ.
 
     Examples
     --------
@@ -202,6 +223,13 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Any:
 def matvec(x1: Any, x2: ArrayLike, /) -> Any:
     """Matrices times vectors, both in batches, as `numpy.matvec` (of NumPy 2.2).
 
+    Derivative: ``dA = dy vᵀ`` and ``dv = Aᵀ dy``.
+
+    Raises
+    ------
+    ValueError
+        Where the first is no matrix, or the lengths differ.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -217,6 +245,13 @@ def matvec(x1: Any, x2: ArrayLike, /) -> Any:
 def vecmat(x1: ArrayLike, x2: Any, /) -> Any:
     """Vectors times matrices, both in batches, as `numpy.vecmat` (of NumPy 2.2).
 
+    Derivative: ``dv = A dy`` and ``dA = v dyᵀ`` of real numbers.
+
+    Raises
+    ------
+    ValueError
+        Where the second is no matrix, or the lengths differ.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -231,6 +266,13 @@ def vecmat(x1: ArrayLike, x2: Any, /) -> Any:
 @composed(np.matrix_transpose, np.linalg.matrix_transpose, complex=True)
 def matrix_transpose(x: ArrayLike, /) -> Any:
     """The last two axes exchanged, as `numpy.matrix_transpose`.
+
+    Derivative: ``dx = dyᵀ``.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two axes.
 
     Examples
     --------
@@ -263,6 +305,8 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
 @composed(np.tensordot, np.linalg.tensordot, complex=True)
 def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> Any:
     """Sum of products over given axes of ``a`` and ``b``, as `numpy.tensordot`.
+
+    Derivative: each by contracting ``dy`` with the other over its axes that are left.
 
     Parameters
     ----------
@@ -306,6 +350,9 @@ def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> Any:
 def kron(a: ArrayLike, b: ArrayLike) -> Any:
     """Kronecker's product, a block of ``b`` for every element of ``a``, as `numpy.kron`.
 
+    Derivative: ``da_ij = Σ dY_ij ⊙ b`` and ``db = Σ_ij a_ij dY_ij``, ``dY_ij`` the block of
+    ``dy`` that ``a_ij`` made.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -331,6 +378,13 @@ def cross(
     axis: int | None = None,
 ) -> Any:
     """Vector product of 3-vectors, as `numpy.cross`; 2-vectors lie in the plane z = 0.
+
+    Derivative: ``da = cross(b, dy)`` and ``db = cross(dy, a)``.
+
+    Raises
+    ------
+    ValueError
+        For vectors of other lengths than 2 and 3.
 
     Examples
     --------
@@ -378,6 +432,13 @@ def convolve_rule(g: Any, other: Any, x: Any, mode: Any) -> Any:
 def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
     """``c_k = Σ_m a_m v_(k-m)``, as `numpy.convolve`; mode full, same or valid.
 
+    Derivative: ``da_m = Σ_k dy_k v_(k-m)``: the correlation of ``dy`` with the other sequence.
+
+    Raises
+    ------
+    ValueError
+        For another mode, and for empty sequences.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -393,6 +454,14 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
 @composed(np.correlate, complex=True)
 def correlate(a: ArrayLike, v: ArrayLike, mode: Any = "valid") -> Any:
     """Cross-correlation of two sequences, as `numpy.correlate`.
+
+    Derivative: ``dv`` is the correlation of ``a`` with ``dy``, ``da`` the convolution of ``dy``
+    with ``v``.
+
+    Raises
+    ------
+    ValueError
+        For anything but two sequences.
 
     Examples
     --------

@@ -174,6 +174,9 @@ def quantile(
 ) -> Any:
     """What a share ``q`` of the elements lies below, as `numpy.quantile`, by all its methods.
 
+    Derivative: the weights with which elements enter: ``1 - t`` and ``t`` for the two around a
+    linear one.
+
     ``q`` is differentiated too, where the method interpolates; ``weights`` are constants.
 
     Raises
@@ -202,6 +205,8 @@ def percentile(
 ) -> Any:
     """What ``q`` percent of the elements lie below, as `numpy.percentile`; see `quantile`.
 
+    Derivative: as `quantile`; by ``q`` a hundredth of it.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -222,6 +227,8 @@ def nanquantile(
     weights: Any = None,
 ) -> Any:
     """`quantile` of the elements that are not NaN, as `numpy.nanquantile`.
+
+    Derivative: as `quantile` of the others; 0 by what is NaN.
 
     Examples
     --------
@@ -244,6 +251,8 @@ def nanpercentile(
 ) -> Any:
     """`percentile` of the elements that are not NaN, as `numpy.nanpercentile`.
 
+    Derivative: as `percentile` of the others; 0 by what is NaN.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -256,6 +265,8 @@ def nanpercentile(
 @composed(np.nanmedian)
 def nanmedian(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Middle of the elements that are not NaN, as `numpy.nanmedian`.
+
+    Derivative: as `median` of the others; 0 by what is NaN.
 
     Examples
     --------

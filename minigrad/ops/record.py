@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 
 import numpy as np
 
-from minigrad.ops.glossary import with_parameters
+from minigrad.ops.glossary import completed, explained, raised
 from minigrad.ops.signature import ArrayLike as ArrayLike
 from minigrad.ops.signature import Calling, parameters, positional, shown
 from minigrad.ops.signature import refuse_keyword as refuse_keyword
@@ -481,7 +481,13 @@ def composed(
 
         call.__signature__ = calling.signature  # type: ignore[attr-defined]
         shown = call if functions or not shell else function
-        shown.__doc__ = with_parameters(function.__doc__, calling.signature, calling.refused)
+        shown.__doc__ = completed(
+            function.__doc__,
+            {
+                "Parameters": explained(calling.signature, calling.refused),
+                "Raises": raised(calling.signature, real=not complex),
+            },
+        )
         public[label] = shown
         for numpy_function in functions:
             implementations[numpy_function] = shown

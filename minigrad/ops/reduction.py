@@ -109,6 +109,8 @@ def sum(
 ) -> Any:
     """Sum over ``axis``, as `numpy.sum`: every element gets the gradient of its sum.
 
+    Derivative: ``da = dy`` at each element.
+
     Parameters
     ----------
     a : array_like, any shape
@@ -180,6 +182,8 @@ def mean(
 ) -> Any:
     """Arithmetic mean over ``axis``, as `numpy.mean`.
 
+    Derivative: ``da = dy / n`` at each of the n elements averaged over.
+
     Parameters
     ----------
     a : array_like, any shape
@@ -232,6 +236,8 @@ def nansum(
 ) -> Any:
     """Sum over ``axis`` of the elements that are not NaN, as `numpy.nansum`.
 
+    Derivative: ``dy`` at each element that is not NaN, 0 at those that are.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -255,6 +261,8 @@ def nanmean(
 ) -> Any:
     """Mean over ``axis`` of the elements that are not NaN, as `numpy.nanmean`.
 
+    Derivative: ``dy / n`` at each of the n elements that are not NaN, 0 at those that are.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -275,6 +283,13 @@ def average(
     keepdims: Any = False,
 ) -> Any:
     """Weighted mean, as `numpy.average`; the weights are differentiated too.
+
+    Derivative: ``∂y/∂aᵢ = wᵢ / Σw`` and ``∂y/∂wᵢ = (aᵢ - y) / Σw``.
+
+    Raises
+    ------
+    ValueError
+        For weights of another shape than ``a``, or than the axes averaged over.
 
     Examples
     --------
@@ -346,6 +361,8 @@ def prod(
     where: Any = True,
 ) -> Any:
     """Product over ``axis``, as `numpy.prod`; the gradient is right with zeros too.
+
+    Derivative: the product of the other elements.
 
     Parameters
     ----------

@@ -29,8 +29,13 @@ def interp(
 ) -> Any:
     """The line through the points ``(xp, fp)`` at ``x``, as `numpy.interp`.
 
-    Differentiable with respect to all of them; at an inner point the slope is that on
-    its right.
+    Derivative: by ``x`` the slope of the line, at an inner point that on its right; by ``fp`` the
+    weights ``1 - t`` and ``t`` of both ends, by ``xp`` minus the slope times these.
+
+    Raises
+    ------
+    ValueError
+        For another number of values than of points; for ``left`` or ``right`` beside ``period``.
 
     Examples
     --------
@@ -117,6 +122,13 @@ def gradient(f: ArrayLike, *varargs: Any, axis: Any = None, edge_order: int = 1)
     ``varargs`` are the distances or the coordinates of the samples, for all axes or for
     each; they are differentiated too.  The derivative of a function of yours is `grad`.
 
+    Raises
+    ------
+    TypeError
+        For a function (`grad` is its derivative), and another number of spacings than of axes.
+    ValueError
+        For too few elements, and coordinates that do not match them.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -159,6 +171,9 @@ def gradient(f: ArrayLike, *varargs: Any, axis: Any = None, edge_order: int = 1)
 def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Integral along ``axis`` by trapezoids, as `numpy.trapezoid`.
 
+    Derivative: by ``y`` half the widths of the two neighbouring intervals; by ``x`` the mean
+    heights' differences.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -177,6 +192,8 @@ def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: Any = 1.0, axis: int = -1) 
 @composed(np.unwrap, complex=True)
 def unwrap(p: ArrayLike, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Any:
     """Angles without jumps of more than half a ``period``, as `numpy.unwrap`.
+
+    Derivative: ``dp = dy``.
 
     What is added to the angles is constant between jumps: gradients pass unchanged.
 
@@ -199,6 +216,8 @@ def unwrap(p: ArrayLike, discont: Any = None, axis: int = -1, *, period: Any = 2
 @composed(np.ediff1d, complex=True)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """Differences of all elements in a row, as `numpy.ediff1d`.
+
+    Derivative: ``dary_i = dy_(i-1) - dy_i``; both ends get what stands at their own places.
 
     Examples
     --------
@@ -233,6 +252,8 @@ def cumulative_sum(
 ) -> Any:
     """Running sum along ``axis``, as `numpy.cumulative_sum` (of NumPy 2.1).
 
+    Derivative: the sum of ``dy`` from the element's place to the end, as `cumsum`.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -247,6 +268,8 @@ def cumulative_prod(
     x: ArrayLike, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
     """Running product along ``axis``, as `numpy.cumulative_prod` (of NumPy 2.1).
+
+    Derivative: as `cumprod`: the products without that element, from its place on.
 
     Examples
     --------
@@ -280,6 +303,8 @@ def linspace(
 ) -> Any:
     """Evenly spaced numbers between ends that may be Tensors, as `numpy.linspace`.
 
+    Derivative: ``∂y_i/∂start = 1 - t_i`` and ``∂y_i/∂stop = t_i``, t from 0 to 1.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -310,6 +335,9 @@ def logspace(
 ) -> Any:
     """Powers of ``base`` with evenly spaced exponents, as `numpy.logspace`.
 
+    Derivative: ``∂y_i/∂start = (1 - t_i) y_i log(base)`` and ``∂y_i/∂stop = t_i y_i log(base)``,
+    t from 0 to 1.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -336,6 +364,9 @@ def geomspace(
 ) -> Any:
     """Numbers of constant ratio between two ends of one sign, as `numpy.geomspace`.
 
+    Derivative: ``∂y_i/∂start = (1 - t_i) y_i / start`` and ``∂y_i/∂stop = t_i y_i / stop``, t
+    from 0 to 1.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -357,7 +388,14 @@ def geomspace(
 def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
     """The function (or number) of the last condition that holds, as `numpy.piecewise`.
 
+    Derivative: that of the function which was chosen, element by element.
+
     Each function gets the elements that it is for and no others.
+
+    Raises
+    ------
+    ValueError
+        For another number of functions than of conditions, or one more.
 
     Examples
     --------
@@ -394,6 +432,13 @@ def apply_along_axis(
     func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
 ) -> Any:
     """``func1d`` of every vector along ``axis``, as `numpy.apply_along_axis`.
+
+    Derivative: that of ``func1d``, vector by vector.
+
+    Raises
+    ------
+    ValueError
+        Where there is no vector to apply the function to.
 
     Examples
     --------

@@ -39,7 +39,10 @@ def cumsum_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
 
 @primitive(np.cumsum, vjps=(cumsum_rule,), fresh=True, linear="jointly", complex=True)
 def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    """Running sum along ``axis`` (of all elements by default), as `numpy.cumsum`."""
+    """Running sum along ``axis`` (of all elements by default), as `numpy.cumsum`.
+
+    Derivative: ``da = cumsum(dy[::-1])[::-1]``: every element acts on all sums from its place on.
+    """
     return np.cumsum(a, axis=axis, dtype=dtype)
 
 
@@ -65,7 +68,11 @@ def cumprod_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
 
 @primitive(np.cumprod, vjps=(cumprod_rule,), fresh=True, complex=True)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    """Running product along ``axis`` (of all elements by default), as `numpy.cumprod`."""
+    """Running product along ``axis`` (of all elements by default), as `numpy.cumprod`.
+
+    Derivative: ``∂y_k/∂a_i`` is the product of ``a_j`` over ``j ≤ k`` without i: 0 for ``k < i``,
+    and right at zeros.
+    """
     return np.cumprod(a, axis=axis, dtype=dtype)
 
 
@@ -78,6 +85,13 @@ def diff(
     append: ArrayLike = NoValue,
 ) -> Any:
     """``n``-th differences of neighbours along ``axis``, as `numpy.diff`.
+
+    Derivative: for n = 1, ``da_i = dy_(i-1) - dy_i``; for others so n times.
+
+    Raises
+    ------
+    ValueError
+        For a negative ``n``, and single numbers.
 
     Examples
     --------

@@ -22,12 +22,13 @@ from minigrad.ops.record import Rule, elementwise, implementations, primitive, r
 ROOT_PI, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2 * math.pi)
 
 
-def row(function: Any, *rules: Rule | None) -> None:
+def row(function: Any, *rules: Rule | None, doc: str | None = None) -> None:
     """Record of one of SciPy's ufuncs; its name in errors is SciPy's."""
     elementwise(
         function,
         *rules,
         name=f"special.{function.__name__.removeprefix('_')}",
+        doc=doc,
         unruled="no derivative in closed form is known",
     )
 
@@ -107,7 +108,7 @@ row(
 )
 row(
     sp.huber,
-    lambda g, ans, d, r: g * np.where(np.abs(r) <= d, 0.0, np.abs(r) - d),
+    lambda g, ans, d, r: g * np.maximum(np.abs(r) - d, 0.0),
     lambda g, ans, d, r: g * np.clip(r, -d, d),
 )
 row(
@@ -398,11 +399,37 @@ row(
     None,
     lambda g, ans, n, x: g * below(n, 2 * sp.eval_gegenbauer(lower(n), 2.0, x)),
 )
-row(sp.eval_hermite, None, lambda g, ans, n, x: g * below(n, 2 * n * sp.eval_hermite(lower(n), x)))
+row(
+    sp.eval_hermite,
+    None,
+    lambda g, ans, n, x: g * below(n, 2 * n * sp.eval_hermite(lower(n), x)),
+    doc="""Hermite's polynomial ``H_n(x)`` for whole n, as `scipy.special.eval_hermite`.
+
+    Derivative: ``2 n H_(n-1)(x)``.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> from minigrad.scipy import special
+    >>> print(f"{mg.grad(special.eval_hermite, 1)(2, 0.5):.6f}")  # of 4x² - 2
+    4.000000
+    """,
+)
 row(
     sp.eval_hermitenorm,
     None,
     lambda g, ans, n, x: g * below(n, n * sp.eval_hermitenorm(lower(n), x)),
+    doc="""Hermite's polynomial ``He_n(x)`` of the probabilists, for whole n, as SciPy's.
+
+    Derivative: ``n He_(n-1)(x)``.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> from minigrad.scipy import special
+    >>> print(f"{mg.grad(special.eval_hermitenorm, 1)(2, 0.5):.6f}")  # of x² - 1
+    1.000000
+    """,
 )
 row(
     sp.eval_laguerre,
@@ -435,8 +462,10 @@ row(
 # --- several results at once -------------------------------------------------------------
 
 
-def pair(function: Any, *slopes: Any) -> None:
+def pair(function: Any, *slopes: Any, told: str) -> None:
     """Record of a ufunc of one argument whose results have the derivatives ``slopes``."""
+    results, derivatives, value = told.split(" | ")
+    called = function.__name__
 
     def rule(g: Any, ans: Any, x: Any) -> Any:
         return sum(c * slope(ans, x) for c, slope in zip(g, slopes, strict=True))
@@ -444,7 +473,18 @@ def pair(function: Any, *slopes: Any) -> None:
     def forward(x: Any) -> Any:
         return function(x)
 
-    name = f"special.{function.__name__}"
+    forward.__doc__ = f"""{results} of every element, as `scipy.special.{called}`.
+
+    Derivatives: {derivatives}.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> from minigrad.scipy import special
+    >>> print(f"{{mg.grad(lambda x: special.{called}(x)[0])(0.7):.6f}}")
+    {value}
+    """
+    name = f"special.{called}"
     primitive(function, vjps=(rule,), name=name, fresh=True, leading=True)(forward)
 
 
@@ -452,16 +492,19 @@ pair(
     sp.sici,
     lambda ans, x: np.sinc(x / math.pi),
     lambda ans, x: np.cos(x) / x,
+    told="Sine and cosine integral ``(Si, Ci)`` | ``sin(x)/x`` and ``cos(x)/x`` | 0.920311",
 )
 pair(
     sp.shichi,
     lambda ans, x: np.sinh(x) / x,
     lambda ans, x: np.cosh(x) / x,
+    told="Hyperbolic integrals ``(Shi, Chi)`` | ``sinh(x)/x`` and ``cosh(x)/x`` | 1.083691",
 )
 pair(
     sp.fresnel,
     lambda ans, x: np.sin(math.pi / 2 * x**2),
     lambda ans, x: np.cos(math.pi / 2 * x**2),
+    told="Fresnel's integrals ``(S, C)`` | ``sin(πx²/2)`` and ``cos(πx²/2)`` | 0.695913",
 )
 pair(
     sp.airy,
@@ -469,6 +512,7 @@ pair(
     lambda ans, x: x * ans[0],
     lambda ans, x: ans[3],
     lambda ans, x: x * ans[2],
+    told="Airy's ``(Ai, Ai', Bi, Bi')`` | ``Ai'``, ``x·Ai``, ``Bi'`` and ``x·Bi`` | -0.199851",
 )
 
 

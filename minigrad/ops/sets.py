@@ -38,6 +38,9 @@ class UniqueInverseResult(NamedTuple):
 def unique_all(x: ArrayLike) -> Any:
     """`unique` with all that it can tell, as `numpy.unique_all`.
 
+    Derivative: of the values: ``dy`` goes to the first of the equal elements; the rest are whole
+    numbers.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -52,6 +55,8 @@ def unique_all(x: ArrayLike) -> Any:
 def unique_counts(x: ArrayLike) -> Any:
     """The different elements and their numbers, as `numpy.unique_counts`.
 
+    Derivative: of the values: ``dy`` goes to the first of the equal elements.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -64,6 +69,8 @@ def unique_counts(x: ArrayLike) -> Any:
 @composed(*([np.unique_inverse] if hasattr(np, "unique_inverse") else []))
 def unique_inverse(x: ArrayLike) -> Any:
     """The different elements and which each element is, as `numpy.unique_inverse`.
+
+    Derivative: of the values: ``dy`` goes to the first of the equal elements.
 
     Examples
     --------
@@ -79,6 +86,8 @@ def unique_inverse(x: ArrayLike) -> Any:
 def unique_values(x: ArrayLike) -> Any:
     """The different elements, ascending, as `numpy.unique_values` (whose order may differ).
 
+    Derivative: ``dy`` goes to the first of the equal elements.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -91,6 +100,8 @@ def unique_values(x: ArrayLike) -> Any:
 @composed(np.union1d)
 def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Any:
     """The different elements of both, as `numpy.union1d`; equal ones are the first array's.
+
+    Derivative: ``dy`` goes to the elements that are returned, 0 to the others.
 
     Examples
     --------
@@ -114,6 +125,8 @@ def intersect1d(
 ) -> Any:
     """The elements that are in both, as `numpy.intersect1d`; they are the first array's.
 
+    Derivative: ``dy`` goes to the first array's elements that are returned, 0 to the others.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -130,6 +143,8 @@ def intersect1d(
 def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Any:
     """The different elements of the first that are not in the second, as `numpy.setdiff1d`.
 
+    Derivative: ``dy`` goes to the elements that are returned, 0 to the others.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -144,6 +159,8 @@ def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> An
 @composed(np.setxor1d)
 def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Any:
     """The elements that are in one of the two only, as `numpy.setxor1d`.
+
+    Derivative: ``dy`` goes to the elements that are returned, 0 to the others.
 
     Examples
     --------
@@ -161,6 +178,13 @@ def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Any
 @composed(np.trim_zeros, complex=True)
 def trim_zeros(filt: ArrayLike, trim: str = "fb") -> Any:
     """A vector without the zeros in front (``"f"``) and at its end (``"b"``), as NumPy's.
+
+    Derivative: ``dy`` at the elements that stayed, 0 at those cut off.
+
+    Raises
+    ------
+    ValueError
+        For anything but a vector.
 
     Examples
     --------

@@ -40,6 +40,8 @@ def arrayed(x: Any) -> Any:
 def array(data: Any, dtype: Any = None) -> Any:
     """A Tensor from nested lists that contain Tensors; else an array, as `numpy.array`.
 
+    Derivative: every Tensor in the lists gets the gradient of its own place.
+
     Parameters
     ----------
     data : array_like, or nested lists and tuples of Tensors
@@ -114,13 +116,18 @@ def summed(g: Any, axis: Any) -> Any:
     complex=True,
 )
 def broadcast_to(array: Any, shape: Any) -> Any:
-    """A read-only array of ``shape`` that repeats ``array``, as `numpy.broadcast_to`."""
+    """A read-only array of ``shape`` that repeats ``array``, as `numpy.broadcast_to`.
+
+    Derivative: ``dy`` summed over the axes along which the array was repeated.
+    """
     return np.broadcast_to(array, shape)
 
 
 @composed(np.broadcast_arrays, complex=True)
 def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
     """All arrays broadcast against each other, as `numpy.broadcast_arrays`.
+
+    Derivative: ``dy`` summed over the axes along which the array was repeated.
 
     Examples
     --------
@@ -136,6 +143,13 @@ def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
 @composed(np.meshgrid, complex=True)
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     """Coordinates of a grid from those of its axes, as `numpy.meshgrid`.
+
+    Derivative: ``dy`` summed over the axes along which the coordinates were repeated.
+
+    Raises
+    ------
+    ValueError
+        For another ``indexing``.
 
     Examples
     --------
@@ -197,6 +211,8 @@ class Reshape(Op):
 def reshaped(a: Any, shape: Any = None, *, newshape: Any = None) -> Any:
     """The same elements in another shape, as `numpy.reshape`.
 
+    Derivative: ``da = reshape(dy, shape(a))``.
+
     Parameters
     ----------
     a : array_like, any shape
@@ -253,6 +269,8 @@ reshape.places = ("a", "shape", "order")
 def ravel(a: Any, order: str = "C") -> Any:
     """All elements in one axis, as `numpy.ravel`.
 
+    Derivative: ``dy`` in the shape of the argument.
+
     Parameters
     ----------
     a : array_like
@@ -272,13 +290,19 @@ def ravel(a: Any, order: str = "C") -> Any:
 
 @primitive(np.squeeze, vjps=(reshape_back,), view=True, linear="jointly", complex=True)
 def squeeze(a: Any, axis: Any = None) -> Any:
-    """Axes of length 1 removed, as `numpy.squeeze`."""
+    """Axes of length 1 removed, as `numpy.squeeze`.
+
+    Derivative: ``da = reshape(dy, shape(a))``.
+    """
     return np.squeeze(a, axis)
 
 
 @primitive(np.expand_dims, vjps=(reshape_back,), view=True, linear="jointly", complex=True)
 def expand_dims(a: Any, axis: Any) -> Any:
-    """Axes of length 1 inserted, as `numpy.expand_dims`."""
+    """Axes of length 1 inserted, as `numpy.expand_dims`.
+
+    Derivative: ``dy`` without the new axes.
+    """
     return np.expand_dims(a, axis)
 
 
@@ -291,6 +315,8 @@ def for_each(function: Callable[[Any], Any], arrays: tuple[Any, ...]) -> Any:
 @composed(np.atleast_1d, complex=True)
 def atleast_1d(*arys: Any) -> Any:
     """Numbers as arrays of one axis, as `numpy.atleast_1d`; a tuple for several arguments.
+
+    Derivative: ``dy`` in the shape of the argument.
 
     Examples
     --------
@@ -305,6 +331,8 @@ def atleast_1d(*arys: Any) -> Any:
 def atleast_2d(*arys: Any) -> Any:
     """Vectors as rows of a matrix, as `numpy.atleast_2d`; a tuple for several arguments.
 
+    Derivative: ``dy`` in the shape of the argument.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -317,6 +345,8 @@ def atleast_2d(*arys: Any) -> Any:
 @composed(np.atleast_3d, complex=True)
 def atleast_3d(*arys: Any) -> Any:
     """Matrices with a third axis, as `numpy.atleast_3d`; a tuple for several arguments.
+
+    Derivative: ``dy`` in the shape of the argument.
 
     Examples
     --------
@@ -340,6 +370,8 @@ def atleast_3d(*arys: Any) -> Any:
 def tile(A: ArrayLike, reps: Any) -> Any:
     """``A`` repeated like tiles, ``reps`` times along each axis, as `numpy.tile`.
 
+    Derivative: the sum of ``dy`` over the copies of each element.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -359,7 +391,10 @@ def tile(A: ArrayLike, reps: Any) -> Any:
 
 @primitive(np.copy, vjps=(lambda g, ans, a, **_: g,), fresh=True, linear="jointly", complex=True)
 def copy(a: Any) -> Any:
-    """A copy, as `numpy.copy`; gradients flow through."""
+    """A copy, as `numpy.copy`; gradients flow through.
+
+    Derivative: ``da = dy``.
+    """
     return a.copy() if speaks_numpy(a) else np.copy(a)
 
 
@@ -376,6 +411,9 @@ def full_like(
 ) -> Any:
     """``fill_value`` in the shape and dtype of ``a``, as `numpy.full_like`.
 
+    Derivative: by the value, the sum of ``dy``; by ``a`` there is none, as its values are not
+    used.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -391,6 +429,8 @@ def full_like(
 @composed(np.full, complex=True)
 def full(shape: Any, fill_value: ArrayLike, dtype: Any = None) -> Any:
     """An array of ``shape`` that is ``fill_value`` throughout, as `numpy.full`.
+
+    Derivative: by the value, the sum of ``dy``.
 
     NumPy's own function does not ask what it is given, and refuses Tensors.
 

@@ -57,7 +57,10 @@ def logsumexp_jvp(ts: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = 
     jvp=logsumexp_jvp,
 )
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """``log Σ exp(x)`` over ``axis``, without overflow; its gradient is softmax(x)."""
+    """``log Σ exp(x)`` over ``axis``, without overflow; its gradient is softmax(x).
+
+    Derivative: ``exp(x - y)``: softmax.
+    """
     shift = shift_of(x, axis)
     # log 0 = -inf is the value of an empty sum; beside infinity nothing else counts
     with np.errstate(divide="ignore", over="ignore"):
@@ -77,6 +80,8 @@ def softmax_jvp(ts: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
 @primitive(vjps=(softmax_rule,), fresh=True, cost=10, jvp=softmax_jvp)
 def softmax(x: Any, axis: Any = -1) -> Any:
     """``exp(x) / Σ exp(x)`` along ``axis`` (the last by default), without overflow.
+
+    Derivative: ``dx = y·(dy - sum(dy·y))``.
 
     The Jacobian is ``diag(s) - s sᵀ``, with s the result.
 

@@ -31,13 +31,23 @@ def sort_jvp(ts: Any, ans: Any, a: Any, axis: int | None = -1, **_: Any) -> Any:
 
 @primitive(np.sort, vjps=(sort_rule,), fresh=True, jvp=sort_jvp)
 def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:
-    """Elements in ascending order along ``axis``, as `numpy.sort`."""
+    """Elements in ascending order along ``axis``, as `numpy.sort`.
+
+    Derivative: ``dy`` goes back to where each element came from.
+    """
     return np.sort(a, axis, kind, stable=stable)
 
 
 @composed(np.partition)
 def partition(a: ArrayLike, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Any:
     """The ``kth`` smallest element in its place, smaller ones before, as `numpy.partition`.
+
+    Derivative: ``dy`` goes back to where each element came from.
+
+    Raises
+    ------
+    ValueError
+        For another ``kind``.
 
     Examples
     --------
@@ -68,6 +78,8 @@ running_extreme: Op = Op("running_extreme", first_extreme, None, fresh=True)
 def cummax(a: ArrayLike, axis: int = 0) -> Any:
     """Running maximum along ``axis``, as ``numpy.maximum.accumulate``; ties go to the first.
 
+    Derivative: ``dy`` of every place goes to the element that is the maximum there.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -80,6 +92,8 @@ def cummax(a: ArrayLike, axis: int = 0) -> Any:
 @composed((np.minimum, "accumulate"))
 def cummin(a: ArrayLike, axis: int = 0) -> Any:
     """Running minimum along ``axis``, as ``numpy.minimum.accumulate``; ties go to the first.
+
+    Derivative: ``dy`` of every place goes to the element that is the minimum there.
 
     Examples
     --------

@@ -97,6 +97,11 @@ erf: Op = elementwise(
     doc="""erf(x): the error function (SciPy's when it is installed, else Python's).
 
     Its derivative is 2/√π exp(-x²).
+
+    Raises
+    ------
+    ImportError
+        For complex numbers without SciPy.
     """,
 )
 
@@ -112,12 +117,18 @@ bent: Op = elementwise(
     forward=lambda x, slope: np.where(x > 0, x, slope * x),
     cost=4,
     kink=Kink(lambda x, slope: x == 0, lambda x, slope: ((slope, 1.0), None)),
+    doc="""leaky_relu(x, slope): the record of `leaky_relu`.
+
+    Derivative: by x 1 above 0, slope up to 0; by the slope ``min(x, 0)``.
+    """,
 )
 
 
 @composed(shell=True)
 def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Any:
     """``x`` above 0, ``negative_slope * x`` up to 0; the slope is differentiated too.
+
+    Derivative: 1 above 0, ``negative_slope`` up to 0; by the slope, ``x`` up to 0.
 
     Examples
     --------
@@ -136,12 +147,18 @@ saturating: Op = elementwise(
     forward=lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
     cost=12,
     kink=Kink(lambda x, alpha: x == 0, lambda x, alpha: ((alpha, 1.0), None)),
+    doc="""elu(x, alpha): the record of `elu`.
+
+    Derivative: by x 1 above 0, ``y + alpha`` up to 0; by alpha ``exp(min(x, 0)) - 1``.
+    """,
 )
 
 
 @composed(shell=True)
 def elu(x: Any, alpha: Any = 1.0) -> Any:
     """``x`` above 0, ``alpha * (exp(x) - 1)`` up to 0; alpha is differentiated too.
+
+    Derivative: 1 above 0, ``y + alpha`` up to 0; by ``alpha``, ``exp(x) - 1`` up to 0.
 
     Examples
     --------
@@ -156,6 +173,8 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
 def silu(x: ArrayLike) -> Any:
     """``x σ(x)``, also called swish.
 
+    Derivative: ``σ(x) (1 + x (1 - σ(x)))``.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -169,11 +188,18 @@ def silu(x: ArrayLike) -> Any:
 def gelu(x: ArrayLike, approximate: str | bool = "none") -> Any:
     """The Gaussian error linear unit ``x Φ(x)`` (Hendrycks and Gimpel, 2016).
 
+    Derivative: ``Φ(x) + x φ(x)`` with the normal distribution function Φ and density φ.
+
     Parameters
     ----------
     x : array_like
     approximate : {"none", "tanh"}
         The exact form with erf, or ``0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))``.
+
+    Raises
+    ------
+    ValueError
+        For another ``approximate``.
 
     Examples
     --------

@@ -62,6 +62,8 @@ def nanmax(
 ) -> Any:
     """Largest element that is not NaN, as `numpy.nanmax`; ties share the gradient evenly.
 
+    Derivative: 1 at the largest element, 0 at the others.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -81,6 +83,8 @@ def nanmin(
     where: Any = True,
 ) -> Any:
     """Smallest element that is not NaN, as `numpy.nanmin`; ties share the gradient evenly.
+
+    Derivative: 1 at the smallest element, 0 at the others.
 
     Examples
     --------
@@ -103,6 +107,8 @@ def nanprod(
 ) -> Any:
     """Product of the elements that are not NaN, as `numpy.nanprod`.
 
+    Derivative: the product of the others; 0 by what is NaN.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -119,6 +125,8 @@ def nanprod(
 def nancumsum(a: ArrayLike, axis: Any = None, dtype: Any = None) -> Any:
     """Running sum with NaN counted as 0, as `numpy.nancumsum`.
 
+    Derivative: as `cumsum`; 0 by what is NaN.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -131,6 +139,8 @@ def nancumsum(a: ArrayLike, axis: Any = None, dtype: Any = None) -> Any:
 @composed(np.nancumprod)
 def nancumprod(a: ArrayLike, axis: Any = None, dtype: Any = None) -> Any:
     """Running product with NaN counted as 1, as `numpy.nancumprod`.
+
+    Derivative: as `cumprod`; 0 by what is NaN.
 
     Examples
     --------
@@ -154,6 +164,8 @@ def nanvar(
     correction: Any = NoValue,
 ) -> Any:
     """Variance of the elements that are not NaN, as `numpy.nanvar`.
+
+    Derivative: as `var` of the others; 0 by what is NaN.
 
     Examples
     --------
@@ -181,6 +193,8 @@ def nanstd(
     correction: Any = NoValue,
 ) -> Any:
     """Standard deviation of the elements that are not NaN, as `numpy.nanstd`.
+
+    Derivative: as `std` of the others; 0 by what is NaN.
 
     Examples
     --------
@@ -211,6 +225,13 @@ def cov(
     dtype: Any = None,
 ) -> Any:
     """Covariances of variables, one in each row, as `numpy.cov`.
+
+    Derivative: ``dX = (dC + dCᵀ) (X - mean) / (N - ddof)`` for variables in rows.
+
+    Raises
+    ------
+    ValueError
+        For more than two axes.
 
     Examples
     --------
@@ -250,6 +271,8 @@ def cov(
 @composed(np.corrcoef)
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
     """Correlations of variables, one in each row, as `numpy.corrcoef`.
+
+    Derivative: by the quotient rule from ``C = cov(x)``, as ``R_ij = C_ij / √(C_ii C_jj)``.
 
     Examples
     --------

@@ -60,6 +60,8 @@ i0: Op = elementwise(
 def kaiser(M: int, beta: Any) -> Any:
     """Kaiser's window of ``M`` points, ``I₀(β √(1 − t²)) / I₀(β)``, as `numpy.kaiser`.
 
+    Derivative: by ``beta``, the quotient rule with ``I₀' = I₁``.
+
     Examples
     --------
     >>> import minigrad as mg
@@ -79,6 +81,13 @@ def kaiser(M: int, beta: Any) -> Any:
 @composed(numpy_view, complex=True)
 def sliding_window_view(x: ArrayLike, window_shape: Any, axis: Any = None) -> Any:
     """What windows of ``window_shape`` see at every place, as `numpy.lib.stride_tricks` has it.
+
+    Derivative: the sum of ``dy`` over the windows that see the element.
+
+    Raises
+    ------
+    ValueError
+        For a window that does not fit, and another number of lengths than of axes.
 
     Examples
     --------
@@ -127,7 +136,14 @@ def histogram(
 ) -> Any:
     """Numbers of elements, or sums of their weights, between edges, as `numpy.histogram`.
 
+    Derivative: by the weights, ``dy`` of the bin that an element is in.
+
     Differentiable by the weights; as functions of the data, the numbers only jump.
+
+    Raises
+    ------
+    ValueError
+        For weights of another shape than ``a``.
 
     Examples
     --------

@@ -67,6 +67,16 @@ class Adagrad(Optimiser):
     Optimization" (2011).
 
     Parameters and errors are those of `Optimiser`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> theta = mg.Tensor([1.0, 1.0], requires_grad=True)
+    >>> adagrad = mg.optim.Adagrad([theta], lr=0.1)
+    >>> (theta * [100.0, 0.01]).sum().backward()
+    >>> adagrad.step()  # each number by its own measure
+    >>> theta.data.round(6)
+    array([0.9, 0.9])
     """
 
     @staticmethod
@@ -96,6 +106,16 @@ class RMSprop(Optimiser):
     of "Neural Networks for Machine Learning" (2012).
 
     Parameters and errors are those of `Optimiser`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> theta = mg.Tensor(1.0, requires_grad=True)
+    >>> rmsprop = mg.optim.RMSprop([theta], lr=0.01, alpha=0.75)
+    >>> (3 * theta).backward()
+    >>> rmsprop.step()  # 0.01 · 3 / √(0.25 · 9)
+    >>> print(f"{theta.item():.4f}")
+    0.9800
     """
 
     @staticmethod
@@ -174,6 +194,16 @@ class AdamW(Optimiser):
     algorithm 2.
 
     Parameters and errors are those of `Optimiser`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> theta = mg.Tensor(1.0, requires_grad=True)
+    >>> adamw = mg.optim.AdamW([theta], lr=0.1, weight_decay=0.5)
+    >>> (0 * theta).backward()
+    >>> adamw.step()  # no gradient: the decay alone
+    >>> print(f"{theta.item():.2f}")
+    0.95
     """
 
     @staticmethod
@@ -198,6 +228,16 @@ class Lion(Optimiser):
     X. Chen et al., "Symbolic Discovery of Optimization Algorithms" (2023), algorithm 2.
 
     Parameters and errors are those of `Optimiser`.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> theta = mg.Tensor([1.0, 1.0], requires_grad=True)
+    >>> lion = mg.optim.Lion([theta], lr=0.01)
+    >>> (theta * [-1e6, 1e-6]).sum().backward()
+    >>> lion.step()  # the sign of the gradient is all that counts
+    >>> theta.data
+    array([1.01, 0.99])
     """
 
     @staticmethod

@@ -32,6 +32,14 @@ class Row:
         not kept, and in the row at which the descent stopped.
     loss : float
         At ``theta``; with batches, of the batch.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> theta, history = mg.optim.minimize(lambda t: t**2, 3.0, lr=0.25, steps=2)
+    >>> row = history.rows[0]
+    >>> row.iteration, float(row.theta), float(row.update), float(row.loss)
+    (1, 3.0, 1.5, 9.0)
     """
 
     iteration: int

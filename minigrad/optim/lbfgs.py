@@ -67,6 +67,8 @@ def lbfgs(
     ------
     ImportError
         When SciPy is not installed.
+    ValueError
+        For less than one step.
     FloatingPointError
         When the loss or its gradient is NaN or infinite at ``x0``; where they become so
         later, the last good parameters are returned, with the reason.

@@ -190,6 +190,19 @@ class Optimiser:
     TypeError, ValueError
         Without parameters, for things that are none or there twice, for negative rates and
         unknown options.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> class Halfway(mg.optim.Optimiser):
+    ...     @staticmethod
+    ...     def update(x, g, state, lr=1.0):  # what is subtracted from x
+    ...         return lr * x / 2
+    >>> theta = mg.Tensor(8.0, requires_grad=True)
+    >>> theta.backward()
+    >>> Halfway([theta]).step()
+    >>> theta.item()
+    4.0
     """
 
     update: ClassVar[Callable[..., Any]]

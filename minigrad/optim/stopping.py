@@ -35,6 +35,16 @@ class Progress:
         Learning rate of this step.
     losses, lowest : list of float
         The loss of every epoch so far, and the lowest up to each.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> seen = []
+    >>> theta, _ = mg.optim.minimize(
+    ...     lambda t: t**2, 1.0, lr=0.25, steps=3, callback=lambda p: seen.append((p.step, p.loss))
+    ... )
+    >>> seen
+    [(1, 1.0), (2, 0.25), (3, 0.0625)]
     """
 
     x: Any
@@ -58,6 +68,13 @@ class Epochs:
     ------
     ValueError
         For less than one.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> theta, history = mg.optim.minimize(lambda t: t**2, 1.0, lr=0.1, stop=mg.optim.Epochs(5))
+    >>> history.reason
+    '5 epochs are done'
     """
 
     number: int
@@ -71,7 +88,16 @@ class Epochs:
 
 @dataclass(frozen=True)
 class LossBelow:
-    """The loss is good enough: below ``threshold``."""
+    """The loss is good enough: below ``threshold``.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> stop = mg.optim.LossBelow(0.01)
+    >>> theta, history = mg.optim.minimize(lambda t: t**2, 1.0, lr=0.25, stop=stop)
+    >>> history.reason
+    'the loss 0.00390625 is below 0.01 at step 5'
+    """
 
     threshold: float
 
@@ -89,6 +115,13 @@ class Patience:
     ------
     ValueError
         For less than one epoch, or a negative ``delta``.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> theta, history = mg.optim.minimize(abs, 0.95, lr=0.5, stop=mg.optim.Patience(2))
+    >>> history.reason
+    'no improvement over 2 epochs: the lowest loss is 0.05'
     """
 
     epochs: int
@@ -109,7 +142,16 @@ class Patience:
 
 @dataclass(frozen=True)
 class GradientNorm:
-    """The gradient is no longer than ``threshold``: the ground is level."""
+    """The gradient is no longer than ``threshold``: the ground is level.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> stop = mg.optim.GradientNorm(0.1)
+    >>> theta, history = mg.optim.minimize(lambda t: t**2, 1.0, lr=0.25, stop=stop)
+    >>> history.reason
+    "the gradient's norm 0.0625 is within 0.1 at step 6"
+    """
 
     threshold: float
 
@@ -128,6 +170,14 @@ class Divergence:
     ------
     ValueError
         For a factor that is not above 1.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> stop = mg.optim.Divergence(100.0)
+    >>> theta, history = mg.optim.minimize(lambda t: t**2, 1.0, lr=2.0, stop=stop)
+    >>> history.reason
+    'diverged: the loss grew from 1 to 729 by step 4; the learning rate 2 is too large'
     """
 
     factor: float = 10.0

@@ -124,6 +124,12 @@ class Called:
 class Program:
     """A function as equations; call it like the function that it was traced from.
 
+    Parameters
+    ----------
+    name : str
+    parameters, constants, equations, result
+        What stands below; `trace` and `compile` make programs, and so does whoever rewrites one.
+
     Attributes
     ----------
     name : str
@@ -135,6 +141,13 @@ class Program:
     equations : list of Equation
     result : Any
         Nested variables and constants.
+
+    Raises
+    ------
+    TypeError
+        By a call, for arguments that are missing, unknown or given twice.
+    ValueError
+        By a call, for other shapes and dtypes than those traced, and other values of what is fixed.
 
     Examples
     --------

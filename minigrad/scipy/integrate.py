@@ -13,6 +13,8 @@ import numpy as np
 import scipy.integrate as si
 
 from minigrad.autodiff import vjp
+from minigrad.ops.glossary import OF_SCIPY
+from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
 from minigrad.scipy.optimize import plain
@@ -48,6 +50,8 @@ def first_order(name: str, *values: Any) -> None:
 
 def quad(func: Function, a: Any, b: Any, args: Any = (), **options: Any) -> tuple[Any, float]:
     """``∫_a^b func(x, *args) dx`` and an estimate of its error, as `scipy.integrate.quad`.
+
+    Derivative: ``f(b)`` by b, ``-f(a)`` by a, ``∫ ∂f/∂args dx`` by ``args``.
 
     Differentiable by the limits and by ``args``: Leibniz' rule, each integral to SciPy's
     tolerances.
@@ -166,6 +170,9 @@ def odeint(
 ) -> Any:
     """The solution of ``dy/dt = func(y, t, *args)`` at the times t, one row each.
 
+    Derivative: the adjoint: ``λ' = -(∂f/∂y)ᵀ λ`` back in time, ``dargs = ∫ λᵀ ∂f/∂args dt``,
+    ``dy0 = λ(t₀)``.
+
     Differentiable by ``y0``, ``t`` and ``args``, to every order, through the adjoint equation,
     solved to the same tolerances (LSODA).
 
@@ -243,3 +250,6 @@ def solve_ivp(
     options = {"method": method, "rtol": rtol, "atol": atol}
     rows = solution("solve_ivp", fun, y0, times, args, options)
     return Solution(asked, rows[len(times) - len(asked) :].T)
+
+
+_describe(vars(), OF_SCIPY)

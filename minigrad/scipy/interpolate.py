@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.ops.glossary import OF_SCIPY
+from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
 
 __all__ = ["CubicSpline", "interp1d"]
@@ -26,6 +28,11 @@ class CubicSpline:
         Differentiable.
     bc_type : {"not-a-knot", "natural", "clamped"}
         What holds at both ends: one cubic for two pieces, no curvature, no slope.
+
+    Raises
+    ------
+    ValueError
+        For points that do not rise, or have no value each; for other conditions at the ends.
 
     Examples
     --------
@@ -114,7 +121,14 @@ def slopes(x: Any, bc_type: str) -> Any:
 def interp1d(x: Any, y: Any, kind: str = "linear", fill_value: Any = None) -> Any:
     """A function through points: lines (``"linear"``) or a spline (``"cubic"``).
 
+    Derivative: by the points y linear in them; by the place, the slope of the curve.
+
     Outside of the points it is an error, unless ``fill_value="extrapolate"``.
+
+    Raises
+    ------
+    ValueError
+        For other kinds, and, when called, for places outside of the points.
 
     Examples
     --------
@@ -141,3 +155,6 @@ def interp1d(x: Any, y: Any, kind: str = "linear", fill_value: Any = None) -> An
         return values[i] * (1 - t) + values[i + 1] * t
 
     return line
+
+
+_describe(vars(), OF_SCIPY)

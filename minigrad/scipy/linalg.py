@@ -8,10 +8,15 @@ import numpy as np
 import scipy.linalg as sl
 
 from minigrad.ops.eigen import textbook
+from minigrad.ops.glossary import OF_SCIPY
+from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.indexing import take
 from minigrad.ops.products import mH, mT
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
+from minigrad.scipy.structured import block_diag as block_diag
+from minigrad.scipy.structured import solve_banded as solve_banded
+from minigrad.scipy.structured import toeplitz as toeplitz
 
 __all__ = [
     "block_diag",
@@ -77,12 +82,19 @@ def solve_triangular(
 ) -> Any:
     """The x with ``A x = b``, A triangular (``trans=1``: with ``Aᵀ x = b``).
 
+    Derivative: ``db = A⁻ᵀ dx`` and ``dA = -db xᵀ``, of which the triangle is kept.
+
     Parameters
     ----------
     a : (n, n)
     b : (n,) or (n, m)
     trans : {0, 1, "N", "T"}
     lower, unit_diagonal : bool
+
+    Raises
+    ------
+    ValueError
+        For another ``trans``, and matrices that are not square.
 
     Examples
     --------
@@ -102,6 +114,9 @@ def solve_triangular(
 def cholesky(a: Any, lower: bool = False) -> Any:
     """The triangular root of a positive definite matrix: ``A = Uᵀ U``, or ``L Lᵀ``.
 
+    Derivative: ``dA = ½ L⁻ᵀ (Φ + Φᵀ) L⁻¹``, Φ the lower triangle of ``Lᵀ dL``, its diagonal
+    halved.
+
     Examples
     --------
     >>> cholesky([[4.0, 2.0], [2.0, 5.0]])
@@ -115,6 +130,8 @@ def cholesky(a: Any, lower: bool = False) -> Any:
 def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
     """`cholesky`, for `cho_solve`; the other triangle holds zeros.
 
+    Derivative: that of `cholesky`.
+
     Examples
     --------
     >>> cho_factor([[4.0]])
@@ -125,6 +142,8 @@ def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
 
 def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
     """The x with ``A x = b``, given `cho_factor` of A.
+
+    Derivative: ``db = A⁻¹ dx``; by the factor through both triangular systems.
 
     Examples
     --------
@@ -209,6 +228,8 @@ _factor = Op(
 def lu_factor(a: Any) -> tuple[Any, Any]:
     """``A = P L U``, L and U in one matrix, and the rows that were exchanged.
 
+    Derivative: that of `lu`; the rows that were exchanged are constant.
+
     Examples
     --------
     >>> lu_factor([[0.0, 2.0], [1.0, 3.0]])[1]
@@ -242,6 +263,8 @@ _lu = Op(
 
 def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Any, ...]:
     """``A = P L U`` with a permutation P, L lower (its diagonal 1) and U upper triangular.
+
+    Derivative: ``dA = P L⁻ᵀ (tril(Lᵀ dL, -1) + triu(dU Uᵀ)) U⁻ᵀ``; P is constant.
 
     Parameters
     ----------
@@ -322,6 +345,8 @@ def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
 def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:
     """The x with ``A x = b``, given `lu_factor` of A (``trans=1``: with ``Aᵀ x = b``).
 
+    Derivative: ``db = A⁻ᵀ dx``; by the factors through both triangular systems.
+
     Examples
     --------
     >>> lu_solve(lu_factor([[0.0, 2.0], [1.0, 3.0]]), [4.0, 7.0])
@@ -353,6 +378,9 @@ _expm: Op = Op("linalg.expm", sl.expm, (_expm_rule,), fresh=True, arity=1, compl
 def expm(A: Any) -> Any:
     """The exponential of square matrices, ``Σ Aᵏ / k!``.
 
+    Derivative: ``dA = ∫₀¹ exp(s Aᵀ) dy exp((1 - s) Aᵀ) ds``: the exponential along ``dy``, of
+    ``Aᵀ``.
+
     Examples
     --------
     >>> expm([[0.0, 1.0], [0.0, 0.0]])
@@ -382,6 +410,8 @@ _sylvester: Op = Op(
 def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     """The X with ``A X + X B = Q``.
 
+    Derivative: with S from ``Aᵀ S + S Bᵀ = dX``: ``dQ = S``, ``dA = -S Xᵀ``, ``dB = -Xᵀ S``.
+
     Examples
     --------
     >>> solve_sylvester([[1.0]], [[2.0]], [[6.0]])
@@ -402,6 +432,8 @@ _sqrtm = Op(
 def sqrtm(A: Any) -> Any:
     """The principal root of a square matrix; complex where it has none that is real.
 
+    Derivative: S from ``yᵀ S + S yᵀ = dy``, y being the root.
+
     Examples
     --------
     >>> sqrtm([[4.0, 0.0], [0.0, 9.0]])
@@ -420,65 +452,4 @@ def square(name: str, a: Any, batches: bool = False) -> Any:
     return a
 
 
-# --- matrices of a structure -------------------------------------------------------------
-
-
-def block_diag(*arrs: Any) -> Any:
-    """Matrices one after the other along the diagonal, zeros elsewhere.
-
-    Examples
-    --------
-    >>> block_diag([[1.0]], [[2.0, 3.0]])
-    array([[1., 0., 0.],
-           [0., 2., 3.]])
-    """
-    blocks = [np.atleast_2d(arrayed(a)) for a in arrs]
-    if not blocks:
-        return np.zeros((1, 0))
-    width, at, lines = sum(np.shape(b)[1] for b in blocks), 0, []
-    for b in blocks:
-        n = np.shape(b)[1]
-        lines.append(np.pad(b, [(0, 0), (at, width - at - n)]))
-        at += n
-    return np.concatenate(lines)
-
-
-def toeplitz(c: Any, r: Any = None) -> Any:
-    """The matrix with first column ``c`` and first row ``r`` that is constant on diagonals.
-
-    Examples
-    --------
-    >>> toeplitz([1.0, 2.0, 3.0])
-    array([[1., 2., 3.],
-           [2., 1., 2.],
-           [3., 2., 1.]])
-    """
-    c = np.reshape(arrayed(c), (-1,))
-    r = c if r is None else np.reshape(arrayed(r), (-1,))
-    n, m = np.size(c), np.size(r)
-    values = np.concatenate([c[::-1], r[1:]])
-    return values[np.arange(n)[::-1][:, None] + np.arange(m)]
-
-
-def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any) -> Any:
-    """The x with ``A x = b``, A given by its diagonals, the highest first, as SciPy has them.
-
-    The matrix is built for it: n² numbers of memory.
-
-    Examples
-    --------
-    >>> solve_banded((0, 1), [[0.0, 1.0], [2.0, 4.0]], [4.0, 4.0])
-    array([1.5, 1. ])
-    """
-    low, up = l_and_u
-    ab = arrayed(ab)
-    n = np.shape(ab)[1]
-    if np.ndim(ab) != 2 or np.shape(ab)[0] != low + up + 1:
-        raise ValueError(
-            f"solve_banded: {low} diagonals below and {up} above the main one are "
-            f"{low + up + 1} rows; ab has shape {np.shape(ab)}"
-        )
-    i, j = np.indices((n, n))
-    inside = (i - j <= low) & (j - i <= up)
-    dense = np.where(inside, ab[np.where(inside, up + i - j, 0), j], 0.0)
-    return np.linalg.solve(dense, arrayed(b))
+_describe(vars(), OF_SCIPY)

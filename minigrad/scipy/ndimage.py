@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.ops.glossary import OF_SCIPY
+from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
 
 __all__ = ["map_coordinates"]
@@ -21,6 +23,9 @@ def map_coordinates(
 ) -> Any:
     """The values of ``input`` at ``coordinates``, linear between places.
 
+    Derivative: ``input`` gets the weights of the interpolation, ``coordinates`` the slopes
+    between places.
+
     Differentiable by both.
 
     Parameters
@@ -32,6 +37,11 @@ def map_coordinates(
     mode : {"constant", "nearest"}
         Beyond the edges: ``cval``, or the value at the edge.
     cval : float
+
+    Raises
+    ------
+    ValueError
+        For other orders and modes, and coordinates of another number of axes.
 
     Examples
     --------
@@ -72,3 +82,6 @@ def map_coordinates(
         outside = [(p < -1e-15) | (p > s - 1 + 1e-15) for p, s in zip(edges, sizes)]
         total = np.where(np.any(outside, axis=0), cval, total)
     return total
+
+
+_describe(vars(), OF_SCIPY)

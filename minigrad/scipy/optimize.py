@@ -15,6 +15,8 @@ import numpy as np
 import scipy.optimize as so
 
 from minigrad.autodiff import grad, jacobian
+from minigrad.ops.glossary import OF_SCIPY
+from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import Tensor
 from minigrad.tree import tree_map
@@ -34,7 +36,7 @@ def plain(tree: Any) -> Any:
     return tree_map(lambda v: v.data if isinstance(v, Tensor) else v, tree)
 
 
-def newton(f: Function, x: Any, args: tuple[Any, ...]) -> Any:
+def polished(f: Function, x: Any, args: tuple[Any, ...]) -> Any:
     """Two steps of Newton's method towards a zero of ``f``, recorded."""
     shape = np.shape(x)
     n = int(np.prod(shape))
@@ -45,8 +47,61 @@ def newton(f: Function, x: Any, args: tuple[Any, ...]) -> Any:
     return x
 
 
+def newton(
+    func: Function,
+    x0: Any,
+    fprime: Any = None,
+    args: Any = (),
+    tol: float = 1.48e-8,
+    maxiter: int = 50,
+) -> Any:
+    """The x next to ``x0`` with ``func(x, *args) = 0``: one for each element of ``x0``.
+
+    Derivative: ``dx = -(∂f/∂x)⁻¹ ∂f/∂args dargs``.
+
+    Parameters
+    ----------
+    func : callable
+        From x to as many numbers, each of which depends on its own element of x alone.
+    x0 : array_like
+        Where to start; the answer does not depend on it.
+    fprime : callable, optional
+        Its derivative by x; minigrad's by default.
+    args : tuple
+        Tensors and arrays; what ``func`` closes over may be Tensors too.
+    tol, maxiter
+        SciPy's.
+
+    Raises
+    ------
+    RuntimeError
+        Where SciPy finds no zero.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> kepler = lambda E, M, e: E - e * mg.sin(E) - M
+    >>> anomaly = lambda e: newton(kepler, 1.0, args=(1.2, e))
+    >>> value, slope = mg.value_and_grad(anomaly)(0.3)
+    >>> print(f"{value:.6f} {slope:.6f} {mg.sin(value) / (1 - 0.3 * mg.cos(value)):.6f}")
+    1.499232 1.019305 1.019305
+    """
+    args = args if isinstance(args, tuple) else (args,)
+    known = plain(args)
+    slope = grad(lambda x, *rest: np.sum(func(x, *rest)))
+    start = np.asarray(plain(arrayed(x0)), dtype=float)[()]
+    here = lambda x: np.asarray(plain(func(x, *known)), dtype=float)[()]
+    down = lambda x: np.asarray(plain((fprime or slope)(x, *known)), dtype=float)[()]
+    x = so.newton(here, start, down, tol=tol, maxiter=maxiter)
+    for _ in range(2):
+        x = x - func(x, *args) / slope(x, *args)
+    return x
+
+
 def root(fun: Function, x0: Any, args: Any = (), method: str = "hybr", tol: Any = None) -> Any:
     """The x near ``x0`` with ``fun(x, *args) = 0``; ``.x`` is differentiable by ``args``.
+
+    Derivative: ``dx = -(∂f/∂x)⁻¹ ∂f/∂args dargs``.
 
     Parameters
     ----------
@@ -86,18 +141,24 @@ def root(fun: Function, x0: Any, args: Any = (), method: str = "hybr", tol: Any 
     found = so.root(here, start, method=method, jac=jac, tol=tol)
     if not found.success:
         raise RuntimeError(f"root: SciPy found none: {found.message}")
-    found.x = newton(fun, found.x, args)
+    found.x = polished(fun, found.x, args)
     return found
 
 
 def fixed_point(func: Function, x0: Any, args: Any = (), xtol: float = 1e-10) -> Any:
     """The x with ``func(x, *args) = x``, differentiable by ``args``.
 
+    Derivative: ``dx = (1 - ∂f/∂x)⁻¹ ∂f/∂args dargs``.
+
     Examples
     --------
     >>> import numpy as np
+    >>> import minigrad as mg
     >>> print(f"{float(fixed_point(np.cos, 0.7)):.6f}")
     0.739085
+    >>> scaled = lambda c: fixed_point(lambda x, c: np.cos(c * x), 0.7, (c,))
+    >>> print(f"{mg.grad(scaled)(1.0):.6f}")
+    -0.297474
     """
     args = args if isinstance(args, tuple) else (args,)
     known = plain(args)
@@ -106,7 +167,7 @@ def fixed_point(func: Function, x0: Any, args: Any = (), xtol: float = 1e-10) ->
     flat = lambda v, *rest: (
         np.reshape(v - func(v, *rest), (-1,)) if np.ndim(v) else v - func(v, *rest)
     )
-    return newton(flat, found[()], args)
+    return polished(flat, found[()], args)
 
 
 def minimize(fun: Function, x0: Any, args: Any = (), method: Any = None, tol: Any = None) -> Any:
@@ -149,6 +210,9 @@ def minimize(fun: Function, x0: Any, args: Any = (), method: Any = None, tol: An
     found = so.minimize(value, start, jac=slope, method=method, tol=tol)
     if not found.success and np.max(np.abs(found.jac)) > 1e-4 * max(1.0, abs(found.fun)):
         raise RuntimeError(f"minimize: SciPy found no minimum: {found.message}")
-    found.x = newton(lambda x, *rest: grad(lambda v: fun(v, *rest))(x), found.x, args)
+    found.x = polished(lambda x, *rest: grad(lambda v: fun(v, *rest))(x), found.x, args)
     found.fun = fun(found.x, *args)
     return found
+
+
+_describe(vars(), OF_SCIPY)

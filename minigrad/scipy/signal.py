@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import scipy.signal as ss
 
+from minigrad.ops.glossary import OF_SCIPY
+from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
 
@@ -20,6 +22,8 @@ def __dir__() -> list[str]:
 def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
     """The convolution of two arrays of as many axes, as `scipy.signal.convolve`.
 
+    Derivative: ``din1`` is the correlation of ``dy`` with in2, ``din2`` that with in1.
+
     Parameters
     ----------
     in1, in2 : array_like
@@ -27,6 +31,11 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
         "same" is centred, of the shape of ``in1``.
     method : str
         For SciPy's signature; products are always summed directly.
+
+    Raises
+    ------
+    ValueError
+        For another number of axes, other modes, and sizes that "valid" cannot take.
 
     Examples
     --------
@@ -66,6 +75,8 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
 def fftconvolve(in1: Any, in2: Any, mode: str = "full") -> Any:
     """`convolve`; the same numbers to rounding.
 
+    Derivative: that of `convolve`.
+
     Examples
     --------
     >>> fftconvolve([1.0, 2.0], [1.0, 1.0])
@@ -102,6 +113,9 @@ all_pole: Op = Op("signal.all_pole", _all_pole, (_of_input, _of_poles), fresh=Tr
 def lfilter(b: Any, a: Any, x: Any, axis: int = -1) -> Any:
     """``a₀ y_n = Σ_k b_k x_{n−k} − Σ_{k>0} a_k y_{n−k}`` along ``axis``, from rest.
 
+    Derivative: ``dx`` is the same filter run over ``dy`` from the end; by b and a the
+    correlations with x and y.
+
     Examples
     --------
     >>> lfilter([1.0], [1.0, -0.5], [1.0, 0.0, 0.0])
@@ -120,3 +134,6 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1) -> Any:
         moved = moved + b[k] / a0 * np.pad(x[..., : n - k], [*ahead, (k, 0)])
     y = all_pole(moved, poles) if np.size(poles) > 1 else moved
     return np.moveaxis(y, -1, axis)
+
+
+_describe(vars(), OF_SCIPY)

@@ -7,6 +7,8 @@ from typing import Any
 import scipy.sparse as sparse
 import scipy.sparse.linalg as spl
 
+from minigrad.ops.glossary import OF_SCIPY
+from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
 
@@ -20,10 +22,17 @@ def __dir__() -> list[str]:
 def spsolve(A: Any, b: Any) -> Any:
     """The x with ``A x = b`` for a constant sparse A; differentiable by b.
 
+    Derivative: ``db = A⁻ᵀ dx``.
+
     Parameters
     ----------
     A : sparse (n, n)
     b : (n,)
+
+    Raises
+    ------
+    TypeError
+        For an ``A`` that is not sparse.
 
     Examples
     --------
@@ -42,3 +51,6 @@ def spsolve(A: Any, b: Any) -> Any:
         linear="each",
     )
     return solve(arrayed(b))
+
+
+_describe(vars(), OF_SCIPY)

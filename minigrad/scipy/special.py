@@ -14,7 +14,9 @@ import scipy.special as sp
 
 from minigrad import ops
 from minigrad.ops import scipy_special as scipy_special  # the rules of the ufuncs
-from minigrad.ops.record import Op
+from minigrad.ops.glossary import OF_SCIPY
+from minigrad.ops.glossary import describe as _describe
+from minigrad.ops.record import Op, implementations
 from minigrad.ops.shape import arrayed
 
 __all__ = [
@@ -35,7 +37,9 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    return getattr(sp, name)
+    """A ufunc's record, whose help has the derivatives; what has no rule is SciPy's own."""
+    found = getattr(sp, name)
+    return implementations.get(found, found) if isinstance(found, np.ufunc) else found
 
 
 sinc: Op = ops.sinc
@@ -44,6 +48,8 @@ softplus: Op = ops.softplus
 
 def zeta(x: Any, q: Any = None) -> Any:
     """Riemann's ζ, or Hurwitz's ``Σ (k + q)^−x``, differentiable by q.
+
+    Derivative: ``-x ζ(x + 1, q)`` by q; by x none is known in closed form.
 
     Examples
     --------
@@ -55,6 +61,13 @@ def zeta(x: Any, q: Any = None) -> Any:
 
 def polygamma(n: int, x: Any) -> Any:
     """The n-th derivative of ψ, ``(−1)^(n+1) n! ζ(n + 1, x)``.
+
+    Derivative: by x, `polygamma` of order ``n + 1``.
+
+    Raises
+    ------
+    ValueError
+        For a negative order.
 
     Examples
     --------
@@ -73,6 +86,8 @@ def polygamma(n: int, x: Any) -> Any:
 def multigammaln(a: Any, d: int) -> Any:
     """The logarithm of Γ in d dimensions, ``¼ d (d − 1) log π + Σ log Γ(a − j/2)``.
 
+    Derivative: ``Σ_j ψ(a - j/2)``.
+
     Examples
     --------
     >>> print(f"{float(multigammaln(2.0, 1)):.6f}")
@@ -89,6 +104,8 @@ def multigammaln(a: Any, d: int) -> Any:
 
 def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
     """``log Σ b exp(a)`` without overflow, as `scipy.special.logsumexp`.
+
+    Derivative: ``b exp(a - y)`` by a, ``exp(a - y)`` by b.
 
     Examples
     --------
@@ -108,6 +125,8 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -
 def softmax(x: Any, axis: Any = None) -> Any:
     """``exp(x) / Σ exp(x)``, over all elements by default, as `scipy.special.softmax`.
 
+    Derivative: ``dx = y·(dy - sum(dy·y))``.
+
     Examples
     --------
     >>> softmax([[0.0, 0.0]])
@@ -121,6 +140,8 @@ def softmax(x: Any, axis: Any = None) -> Any:
 
 def log_softmax(x: Any, axis: Any = None) -> Any:
     """The logarithm of `softmax`.
+
+    Derivative: ``dx = dy - exp(y)·sum(dy)``.
 
     Examples
     --------
@@ -148,9 +169,14 @@ _lambertw = Op("special.lambertw", _principal, (_lambertw_rule,), elementwise=Tr
 def lambertw(z: Any) -> Any:
     """The W with ``W exp(W) = z``: the principal branch for real ``z ≥ −1/e``, real too.
 
+    Derivative: ``W / (z (1 + W))``, and 1 at 0.
+
     Examples
     --------
     >>> print(f"{float(lambertw(1.0)):.6f}")
     0.567143
     """
     return _lambertw(z)
+
+
+_describe(vars(), OF_SCIPY)

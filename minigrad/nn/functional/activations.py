@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad import ops
 from minigrad.errors import label
@@ -16,6 +17,8 @@ ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805
 
 def selu(x: Any) -> Any:
     """``λ x`` for x > 0, ``λ α (exp(x) − 1)`` else.
+
+    Derivative: λ for x > 0, ``λ α exp(x)`` else.
 
     G. Klambauer et al., "Self-Normalizing Neural Networks" (2017).
 
@@ -30,6 +33,13 @@ def selu(x: Any) -> Any:
 
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """``max(0, x) + min(0, α (exp(x/α) − 1))``; J. T. Barron (2017).
+
+    Derivative: 1 for x > 0, ``exp(x/α)`` up to 0.
+
+    Raises
+    ------
+    ValueError
+        For an ``alpha`` that is not positive.
 
     Examples
     --------
@@ -47,7 +57,14 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 def glu(x: Any, axis: int = -1) -> Any:
     """``a σ(b)`` of the two halves a and b of x along ``axis``.
 
+    Derivative: ``da = dy σ(b)`` and ``db = dy a σ(b) (1 - σ(b))``.
+
     Y. N. Dauphin et al., "Language Modeling with Gated Convolutional Networks" (2017).
+
+    Raises
+    ------
+    ValueError
+        For an axis of odd length, or one that is not there.
 
     Examples
     --------
@@ -56,7 +73,7 @@ def glu(x: Any, axis: int = -1) -> Any:
     array([1., 2.])
     """
     x = arrayed(x)
-    if not np.ndim(x) or np.shape(x)[axis] % 2:
+    if not np.ndim(x) or np.shape(x)[normalize_axis_index(axis, np.ndim(x))] % 2:
         raise ValueError(f"glu halves axis {axis}, and {label(x)} has shape {np.shape(x)}")
     a, b = np.split(x, 2, axis=axis)
     return a * ops.sigmoid(b)
@@ -65,7 +82,14 @@ def glu(x: Any, axis: int = -1) -> Any:
 def prelu(x: Any, weight: Any) -> Any:
     """``max(0, x) + a min(0, x)`` with learned slopes a, one or one per channel (axis 1).
 
+    Derivative: by x, 1 above 0 and a below; by a, ``Σ dy min(0, x)``.
+
     K. He et al., "Delving Deep into Rectifiers" (2015).
+
+    Raises
+    ------
+    ValueError
+        For another number of slopes than 1 and the channels.
 
     Examples
     --------
@@ -93,6 +117,8 @@ def prelu(x: Any, weight: Any) -> Any:
 def mish(x: Any) -> Any:
     """``x tanh(log(1 + exp(x)))``; D. Misra (2019).
 
+    Derivative: ``t + x (1 - t²) σ(x)`` with ``t = tanh(log(1 + exp(x)))``.
+
     Examples
     --------
     >>> import numpy as np
@@ -104,6 +130,11 @@ def mish(x: Any) -> Any:
 
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """x, cut at ``min_val`` and ``max_val``; its derivative is 0 from there on.
+
+    Raises
+    ------
+    ValueError
+        For ``min_val`` above ``max_val``.
 
     Examples
     --------
@@ -120,6 +151,8 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
 def relu6(x: Any) -> Any:
     """``min(max(0, x), 6)``.
 
+    Derivative: 1 between 0 and 6, else 0.
+
     Examples
     --------
     >>> import numpy as np
@@ -131,6 +164,8 @@ def relu6(x: Any) -> Any:
 
 def hardsigmoid(x: Any) -> Any:
     """``min(max(0, x/6 + ½), 1)``; A. Howard et al., "Searching for MobileNetV3" (2019).
+
+    Derivative: 1/6 between -3 and 3, else 0.
 
     Examples
     --------
@@ -144,6 +179,8 @@ def hardsigmoid(x: Any) -> Any:
 def hardswish(x: Any) -> Any:
     """``x`` times `hardsigmoid` of it; A. Howard et al. (2019).
 
+    Derivative: ``(2x + 3)/6`` between -3 and 3; 1 above, 0 below.
+
     Examples
     --------
     >>> import numpy as np
@@ -155,6 +192,13 @@ def hardswish(x: Any) -> Any:
 
 def softshrink(x: Any, lambd: float = 0.5) -> Any:
     """X moved by λ towards 0, and 0 within λ of it.
+
+    Derivative: 1 where ``|x| > λ``, else 0.
+
+    Raises
+    ------
+    ValueError
+        For a negative ``lambd``.
 
     Examples
     --------
@@ -171,6 +215,8 @@ def softshrink(x: Any, lambd: float = 0.5) -> Any:
 def hardshrink(x: Any, lambd: float = 0.5) -> Any:
     """x, and 0 within λ of 0.
 
+    Derivative: 1 where ``|x| > λ``, else 0.
+
     Examples
     --------
     >>> import numpy as np
@@ -183,6 +229,8 @@ def hardshrink(x: Any, lambd: float = 0.5) -> Any:
 
 def softsign(x: Any) -> Any:
     """``x / (1 + |x|)``.
+
+    Derivative: ``1 / (1 + |x|)²``.
 
     Examples
     --------
@@ -197,6 +245,8 @@ def softsign(x: Any) -> Any:
 def tanhshrink(x: Any) -> Any:
     """``x − tanh(x)``.
 
+    Derivative: ``tanh²(x)``.
+
     Examples
     --------
     >>> import numpy as np
@@ -208,6 +258,8 @@ def tanhshrink(x: Any) -> Any:
 
 def threshold(x: Any, threshold: float, value: float) -> Any:
     """X above ``threshold``, ``value`` elsewhere.
+
+    Derivative: 1 above ``threshold``, else 0.
 
     Examples
     --------
@@ -221,6 +273,8 @@ def threshold(x: Any, threshold: float, value: float) -> Any:
 
 def softmin(x: Any, axis: int = -1) -> Any:
     """``softmax(−x)``.
+
+    Derivative: ``dx = -y·(dy - sum(dy·y))``.
 
     Examples
     --------

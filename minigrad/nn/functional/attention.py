@@ -27,6 +27,9 @@ def scaled_dot_product_attention(
 ) -> Any:
     """``softmax(Q Kᵀ / √d + mask) V``.
 
+    Derivative: with the weights A and ``dA = dy Vᵀ``: ``dS = A (dA - Σ dA A)`` row by row,
+    ``dV = Aᵀ dy``, ``dQ = dS K/√d``, ``dK = dSᵀ Q/√d``.
+
     A. Vaswani et al., "Attention Is All You Need" (2017), equation 1.
 
     Parameters

@@ -132,6 +132,9 @@ def conv1d(
 ) -> Any:
     """Convolution (cross-correlation, as is the custom) along one axis.
 
+    Derivative: ``dx`` is `conv_transpose1d` of ``dy``, ``dw_k = Σ_n dy_n x_(n+k)``,
+    ``db = Σ dy``.
+
     Parameters
     ----------
     x : (batch, channels, length) or (channels, length)
@@ -163,6 +166,9 @@ def conv2d(
 ) -> Any:
     """Convolution over two axes: x is (batch, channels, height, width).
 
+    Derivative: ``dx`` is `conv_transpose2d` of ``dy``, ``dw`` the correlation of x with ``dy``,
+    ``db = Σ dy``.
+
     ``weight`` is (outputs, channels / groups, height, width); the options are those of
     `conv1d`, one integer or a pair.
 
@@ -189,6 +195,9 @@ def conv3d(
     groups: int = 1,
 ) -> Any:
     """Convolution over three axes: x is (batch, channels, depth, height, width).
+
+    Derivative: ``dx`` is `conv_transpose3d` of ``dy``, ``dw`` the correlation of x with ``dy``,
+    ``db = Σ dy``.
 
     ``weight`` is (outputs, channels / groups, depth, height, width); the options are those
     of `conv1d`, one integer or three.
@@ -229,6 +238,9 @@ def _transposed(n: int) -> Callable[..., Any]:
     output_padding + 1`` places.  V. Dumoulin and F. Visin, "A guide to convolution
     arithmetic for deep learning" (2016).
 
+    Derivative: ``dx`` is `conv{n}d` of ``dy``, ``dw`` the correlation of ``dy`` with x,
+    ``db = Σ dy``.
+
     Parameters
     ----------
     x : {LAYOUT[n]}, the batch optional
@@ -263,6 +275,8 @@ def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride
     """What every window sees, as columns: from (batch, channels, height, width) to
     (batch, channels · kernel, places).
 
+    Derivative: `fold` of ``dy``: every element gets the sum over the windows that see it.
+
     Examples
     --------
     >>> import numpy as np
@@ -287,11 +301,18 @@ def fold(
 ) -> Any:
     """Columns added up where their windows are, the adjoint of `unfold`.
 
+    Derivative: `unfold` of ``dy``: what every window sees of it.
+
     Parameters
     ----------
     x : (batch, channels · kernel, places), the batch optional
     output_size : int or pair
         Height and width of the result.
+
+    Raises
+    ------
+    ValueError
+        For columns that are no windows of such an output.
 
     Examples
     --------

@@ -19,8 +19,15 @@ from minigrad.ops.shape import arrayed
 def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
     """From (..., channels · r², height, width) to (..., channels, height · r, width · r).
 
+    Derivative: `pixel_unshuffle` of ``dy``.
+
     W. Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient
     Sub-Pixel Convolutional Neural Network" (2016).
+
+    Raises
+    ------
+    ValueError
+        For channels that are no multiple of the squared factor.
 
     Examples
     --------
@@ -42,6 +49,13 @@ def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
 
 def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
     """The inverse of `pixel_shuffle`.
+
+    Derivative: `pixel_shuffle` of ``dy``.
+
+    Raises
+    ------
+    ValueError
+        For a height or width that the factor does not divide.
 
     Examples
     --------
@@ -99,6 +113,8 @@ def interpolate(
     recompute_scale_factor: bool = False,
 ) -> Any:
     """x, (batch, channels, ...), with axes of other lengths.
+
+    Derivative: ``dy`` shared out to the elements with the weights with which they entered.
 
     Parameters
     ----------

@@ -28,6 +28,10 @@ def last_axes(who: str, x: Any, axes: Any) -> tuple[int, ...]:
 def layer_norm(x: Any, axes: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """``(x − μ) / √(σ² + ε) · w + b``, with mean and variance over the last ``axes`` axes.
 
+    Derivative: with ``x̂ = (x - μ)/√(σ² + ε)`` and ``u = dy w``:
+    ``dx = (u - mean(u) - x̂ mean(u x̂)) / √(σ² + ε)``; ``dw = Σ dy x̂`` and ``db = Σ dy`` over
+    the examples.
+
     ``axes`` is their number, or a tuple of their lengths.
 
     J. L. Ba, J. R. Kiros and G. Hinton, "Layer Normalization" (2016).
@@ -54,6 +58,10 @@ def batch_norm(
     eps: float = 1e-5,
 ) -> Any:
     """``(x − μ) / √(σ² + ε) · w + b`` for every channel, axis 1.
+
+    Derivative: with ``x̂ = (x - μ)/√(σ² + ε)`` of the batch itself:
+    ``dx = w/√(σ² + ε) (dy - mean(dy) - x̂ mean(dy x̂))``, ``dw = Σ dy x̂``, ``db = Σ dy``; with
+    given statistics the two means fall away.
 
     Without ``mean`` and ``variance`` they are those of x, over all other axes (S. Ioffe
     and C. Szegedy, "Batch Normalization", 2015).
@@ -89,7 +97,14 @@ def group_norm(
 ) -> Any:
     """``(x − μ) / √(σ² + ε) · w + b`` over groups of channels (axis 1) and all places.
 
+    Derivative: that of `batch_norm`, means taken over the group.
+
     Y. Wu and K. He, "Group Normalization" (2018).
+
+    Raises
+    ------
+    ValueError
+        Where the channels do not divide into the groups.
 
     Examples
     --------
@@ -109,7 +124,14 @@ def group_norm(
 def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """``(x − μ) / √(σ² + ε) · w + b`` over the places of every channel of every example.
 
+    Derivative: that of `batch_norm`, means taken over the places of one channel of one example.
+
     D. Ulyanov, A. Vedaldi and V. Lempitsky, "Instance Normalization" (2016).
+
+    Raises
+    ------
+    ValueError
+        For one value per channel, which has no variance.
 
     Examples
     --------
@@ -129,6 +151,9 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-
 
 def rms_norm(x: Any, axes: Any, weight: Any = None, eps: float | None = None) -> Any:
     """``x / √(mean x² + ε) · w`` over the last ``axes`` axes; ε is the dtype's by default.
+
+    Derivative: with ``r = √(mean x² + ε)`` and ``u = dy w``: ``dx = (u - x mean(u x)/r²) / r``;
+    ``dw = Σ dy x/r``.
 
     B. Zhang and R. Sennrich, "Root Mean Square Layer Normalization" (2019).
 
@@ -168,6 +193,8 @@ def _affine(x: Any, weight: Any, bias: Any) -> Any:
 
 def dropout(x: Any, p: float = 0.5, rng: Any = None) -> Any:
     """Every element 0 with probability ``p``, the others divided by 1 − p.
+
+    Derivative: ``dy / (1 - p)`` where the element stayed, 0 where it was dropped.
 
     N. Srivastava et al., "Dropout" (2014).  ``rng`` is a NumPy ``Generator``, by default that
     of `mg.nn.seed`.

@@ -99,6 +99,8 @@ def max_pool1d(
 ) -> Any:
     """The largest element of every window; see `max_pool2d`.
 
+    Derivative: ``dy`` goes to the largest element of its window; equal ones share it evenly.
+
     Examples
     --------
     >>> max_pool1d([[[1.0, 3.0, 2.0, 5.0]]], 2)
@@ -118,6 +120,8 @@ def max_pool2d(
     return_indices: bool = False,
 ) -> Any:
     """The largest element of every window, x being (batch, channels, height, width).
+
+    Derivative: ``dy`` goes to the largest element of its window; equal ones share it evenly.
 
     The stride is the kernel's size by default.  Padding never wins.  Where several
     elements are largest they share the gradient equally, as in ``mg.max``.  With
@@ -146,6 +150,8 @@ def max_pool3d(
     return_indices: bool = False,
 ) -> Any:
     """The largest element of every window of three axes; see `max_pool2d`.
+
+    Derivative: ``dy`` goes to the largest element of its window; equal ones share it evenly.
 
     Examples
     --------
@@ -201,6 +207,8 @@ def avg_pool1d(
 ) -> Any:
     """The mean of every window; see `avg_pool2d`.
 
+    Derivative: every element of a window of n gets ``dy / n``; windows that overlap add up.
+
     Examples
     --------
     >>> avg_pool1d([[[1.0, 3.0, 2.0, 5.0]]], 2)
@@ -220,6 +228,8 @@ def avg_pool2d(
     divisor_override: int | None = None,
 ) -> Any:
     """The mean of every window, x being (batch, channels, height, width).
+
+    Derivative: every element of a window of n gets ``dy / n``; windows that overlap add up.
 
     The stride is the kernel's size by default.  The zeros of the padding count, unless
     ``count_include_pad`` is False; what lies beyond it, where ``ceil_mode`` lets a last
@@ -246,6 +256,8 @@ def avg_pool3d(
     divisor_override: int | None = None,
 ) -> Any:
     """The mean of every window of three axes; see `avg_pool2d`.
+
+    Derivative: every element of a window of n gets ``dy / n``; windows that overlap add up.
 
     Examples
     --------
@@ -304,6 +316,8 @@ def _max_of(x: Any, axis: int, found: list[tuple[int, int]]) -> Any:
 def adaptive_avg_pool1d(x: Any, output_size: Any) -> Any:
     """Means of windows that cover the axis; see `adaptive_avg_pool2d`.
 
+    Derivative: every element of a window of n gets ``dy / n``; windows that overlap add up.
+
     Examples
     --------
     >>> adaptive_avg_pool1d([[[1.0, 3.0, 5.0]]], 2)
@@ -314,6 +328,8 @@ def adaptive_avg_pool1d(x: Any, output_size: Any) -> Any:
 
 def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
     """Means of as many windows as ``output_size`` says, x being (batch, channels, height, width).
+
+    Derivative: every element of a window of n gets ``dy / n``; windows that overlap add up.
 
     Window i of n goes from ``⌊i L / n⌋`` to ``⌈(i + 1) L / n⌉`` of the L elements, so that
     they cover all and may overlap.  None in place of a size keeps the axis.
@@ -330,6 +346,8 @@ def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
 def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
     """Means of windows that cover three axes; see `adaptive_avg_pool2d`.
 
+    Derivative: every element of a window of n gets ``dy / n``; windows that overlap add up.
+
     Examples
     --------
     >>> import numpy as np
@@ -342,6 +360,8 @@ def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
 def adaptive_max_pool1d(x: Any, output_size: Any) -> Any:
     """The largest of windows that cover the axis; see `adaptive_avg_pool2d`.
 
+    Derivative: ``dy`` goes to the largest element of its window.
+
     Examples
     --------
     >>> adaptive_max_pool1d([[[1.0, 3.0, 5.0]]], 2)
@@ -352,6 +372,8 @@ def adaptive_max_pool1d(x: Any, output_size: Any) -> Any:
 
 def adaptive_max_pool2d(x: Any, output_size: Any) -> Any:
     """The largest of windows that cover both axes; see `adaptive_avg_pool2d`.
+
+    Derivative: ``dy`` goes to the largest element of its window.
 
     Examples
     --------
@@ -364,6 +386,8 @@ def adaptive_max_pool2d(x: Any, output_size: Any) -> Any:
 
 def adaptive_max_pool3d(x: Any, output_size: Any) -> Any:
     """The largest of windows that cover three axes; see `adaptive_avg_pool2d`.
+
+    Derivative: ``dy`` goes to the largest element of its window.
 
     Examples
     --------

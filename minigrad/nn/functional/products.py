@@ -17,6 +17,8 @@ from minigrad.tensor import Tensor, concrete
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """``x Wᵀ + b``.
 
+    Derivative: ``dx = dy @ weight``, ``dweight = dyᵀ @ x`` and ``dbias = sum(dy, 0)``.
+
     Parameters
     ----------
     x : (..., inputs)
@@ -52,11 +54,19 @@ def affine(who: str, x: Any, weight: Any, bias: Any) -> Any:
 def bilinear(x: Any, other: Any, weight: Any, bias: Any = None) -> Any:
     """``x₁ᵀ W_k x₂ + b_k`` for every output k.
 
+    Derivative: ``dW_k = Σ dy_k x₁ x₂ᵀ`` over the examples, ``dx₁ = Σ_k dy_k W_k x₂``,
+    ``dx₂ = Σ_k dy_k W_kᵀ x₁``.
+
     Parameters
     ----------
     x : (..., n), other : (..., m)
     weight : (outputs, n, m)
     bias : (outputs,), optional
+
+    Raises
+    ------
+    ValueError
+        For inputs of different batches, and weights that do not fit.
 
     Examples
     --------
@@ -77,6 +87,8 @@ def bilinear(x: Any, other: Any, weight: Any, bias: Any = None) -> Any:
 
 def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
     """The rows of ``weight`` that ``indices`` name.
+
+    Derivative: ``dweight`` is ``dy`` added up in the rows that were named.
 
     Parameters
     ----------
@@ -134,6 +146,8 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
 def cosine_similarity(x: Any, other: Any, axis: int = 1, eps: float = 1e-8) -> Any:
     """``x₁·x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε))`` along ``axis``.
 
+    Derivative: ``(x₂/‖x₂‖ - y x₁/‖x₁‖) / ‖x₁‖`` by x₁, and with 1 and 2 exchanged by x₂.
+
     Examples
     --------
     >>> import numpy as np
@@ -150,6 +164,8 @@ def pairwise_distance(
 ) -> Any:
     """The p-norm of ``x₁ − x₂ + ε`` along the last axis.
 
+    Derivative: for p = 2, the unit vector ``(x₁ - x₂ + ε)/y`` by x₁, minus that by x₂.
+
     Examples
     --------
     >>> import numpy as np
@@ -162,6 +178,9 @@ def pairwise_distance(
 
 def normalize(x: Any, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Any:
     """``x / max(‖x‖, ε)`` with the p-norm along ``axis``.
+
+    Derivative: for p = 2, ``dx = (dy - y Σ dy y) / ‖x‖``: what is left of ``dy`` at right angles
+    to x.
 
     Examples
     --------

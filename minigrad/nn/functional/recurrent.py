@@ -39,6 +39,9 @@ def rnn_cell(
 ) -> Any:
     """``h' = tanh(W x + b + U h + c)``, or relu in place of tanh (J. L. Elman, 1990).
 
+    Derivative: with ``δ = dh' (1 - h'²)``: ``dW = δ xᵀ``, ``dU = δ hᵀ``, ``db = dc = δ``,
+    ``dx = Wᵀ δ``, ``dh = Uᵀ δ``.
+
     Parameters
     ----------
     x : (batch, inputs) or (inputs,)
@@ -46,6 +49,11 @@ def rnn_cell(
     weight_ih, weight_hh : (hidden, inputs), (hidden, hidden)
     bias_ih, bias_hh : (hidden,), optional
     nonlinearity : {"tanh", "relu"}
+
+    Raises
+    ------
+    ValueError
+        For another nonlinearity, and shapes that do not match.
 
     Examples
     --------
@@ -62,6 +70,9 @@ def gru_cell(
     x: Any, h: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = None, bias_hh: Any = None
 ) -> Any:
     """``h' = (1 − z) n + z h`` with gates r and z, and ``n = tanh(W x + b + r (U h + c))``.
+
+    Derivative: ``∂h'/∂h`` directly is z; ``∂h'/∂n = 1 - z`` and ``∂h'/∂z = h - n``, then through
+    the gates.
 
     K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder" (2014).
     The weights, (3 hidden, ...), hold r, z and n one below the other.
@@ -89,8 +100,18 @@ def lstm_cell(
 ) -> tuple[Any, Any]:
     """``c' = f c + i g`` and ``h' = o tanh(c')``: the new state ``(h', c')``.
 
+    Derivative: ``∂c'/∂c = f``, ``∂c'/∂i = g``, ``∂c'/∂f = c``, ``∂c'/∂g = i``,
+    ``∂h'/∂o = tanh c'``, ``∂h'/∂c' = o (1 - tanh² c')``.
+
     S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory" (1997); the gates i, f and
     o are sigmoids, g is a tanh.  The weights, (4 hidden, ...), hold i, f, g, o.
+
+    Raises
+    ------
+    TypeError
+        For a state that is no pair.
+    ValueError
+        For shapes that do not match.
 
     Examples
     --------

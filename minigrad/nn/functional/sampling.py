@@ -27,6 +27,9 @@ def grid_sample(
 ) -> Any:
     """``x`` at the places of ``grid``, between its entries, as in a spatial transformer.
 
+    Derivative: by x, ``dy`` shared out with the weights of the interpolation; by the grid, the
+    slopes of x between the entries.
+
     M. Jaderberg, K. Simonyan, A. Zisserman and K. Kavukcuoglu, "Spatial Transformer
     Networks" (2015).
 
@@ -136,12 +139,19 @@ def read(x: Any, places: list[Any], padding_mode: str, align_corners: bool) -> A
 def affine_grid(theta: Any, size: Any, align_corners: bool = False) -> Any:
     """The grid of an affine map for `grid_sample`: ``θ (x, y, 1)ᵀ`` of every place.
 
+    Derivative: ``dθ = Σ dy (x, y, 1)`` over the places.
+
     Parameters
     ----------
     theta : (batch, 2, 3) or (batch, 3, 4)
     size : (batch, channels, height, width) or (batch, channels, depth, height, width)
         The shape of what `grid_sample` shall return.
     align_corners : bool
+
+    Raises
+    ------
+    ValueError
+        For a ``theta`` that does not fit ``size``.
 
     Examples
     --------
@@ -206,6 +216,8 @@ def max_unpool1d(
 ) -> Any:
     """Every largest element where it came from, zeros elsewhere; see `max_unpool2d`.
 
+    Derivative: ``dy`` at the places that were filled.
+
     Examples
     --------
     >>> import numpy as np
@@ -224,6 +236,8 @@ def max_unpool2d(
     output_size: Any = None,
 ) -> Any:
     """Every largest element where ``max_pool2d(..., return_indices=True)`` found it, else zeros.
+
+    Derivative: ``dy`` at the places that were filled.
 
     ``output_size`` tells lengths apart that pooling makes one.
 
@@ -254,6 +268,8 @@ def max_unpool3d(
     output_size: Any = None,
 ) -> Any:
     """Every largest element where it came from, zeros elsewhere; see `max_unpool2d`.
+
+    Derivative: ``dy`` at the places that were filled.
 
     Examples
     --------
