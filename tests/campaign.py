@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from campaign_arguments import Call, call, called_with, form_of
+from campaign_arguments import Call, call, called_with, form_of, retyped
 from campaign_plans import Plan, composed, derivative
 from minigrad.ops.record import registry
 from minigrad.program import passes
@@ -94,6 +94,10 @@ class Trial:
             if self.rng.random() < 0.3:
                 self.form.change()
             other = self.kind.args(self.rng, grown)
+            if self.kind.start is None and self.rng.random() < 0.2:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    other = [retyped(self.rng, x) for x in other]
             got = self.result(self.compiled, other)
             wrong = self.fault_of(got, self.expected(other), other)
             if wrong:

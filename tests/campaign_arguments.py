@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import minigrad as mg
 from samples import SAMPLES, Sample
 
 SHAPES: list[tuple[int, ...]] = [
@@ -84,6 +85,16 @@ def moved(rng: Any, x: Any) -> Any:
         return x[()]
     x = (x * (1 + 0.01 * rng.normal(size=x.shape))).astype(x.dtype)
     return laid_out(rng, x) if x.ndim and rng.random() < 0.5 else x[()]
+
+
+def retyped(rng: Any, x: Any) -> Any:
+    """The same numbers, rounded, as another type or in another dtype."""
+    if isinstance(x, np.ndarray) and x.ndim:
+        return x.astype(("f8", "f4", ">f8", "i8", "f2")[rng.integers(5)])
+    if not np.isfinite(x):
+        return np.float64(x)
+    kinds = (float, int, np.float64, np.float32, np.int64, np.int32, np.asarray, mg.Tensor)
+    return kinds[rng.integers(len(kinds))](np.clip(x, -1e4, 1e4))
 
 
 def call(rng: Any) -> Call:
