@@ -62,9 +62,26 @@ class Functions(dict[str, Any]):
             return windows.bessel.forward
         if name in registry:
             return registry[name].forward
+        for op in registry.values():
+            if op.letter == name:
+                return op.forward
         if name == bessel.name:  # which the derivatives of i0 lead to
             return bessel.forward
         raise KeyError(name)
+
+
+def beside_transposed(text: str) -> str:
+    """An outer product with a transposed bracket, as Python."""
+    for found in reversed([*re.finditer(r"(?<=[\w)\]]) (?=[\w.]*\()", text)]):
+        depth, end = 0, text.index("(", found.end())
+        while end < len(text):
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+            if not depth:
+                break
+        if text[end : end + 1] == "ᵀ":
+            text = f"{text[: found.start()]}[:, None] * {text[found.end() :]}"
+    return text
 
 
 def python(text: str) -> str:
@@ -76,7 +93,7 @@ def python(text: str) -> str:
     text = re.sub("‖([^‖]*)‖", r"norm(\1)", re.sub(r"(\d)π", r"\1*π", text))
     text = text.replace("√", "root**").replace("⁻ᵀ", "**flipped").replace("⁻¹", "**inverted")
     text = re.sub(r"(?<=[\w)\]]) (?=[\w.]+(\[\w+\])?ᵀ)", "[:, None] * ", text)  # x yᵀ
-    text = re.sub(r"(?<=[\w)\]]) (?=\([^()]*\)ᵀ)", "[:, None] * ", text)  # x (y·z)ᵀ
+    text = beside_transposed(text)  # x (y·z)ᵀ
     text = text.replace("ᵀ", ".T").replace("σ(", "sigmoid(").replace("∂", "d")
     text = re.sub(r"-(?=[^\s\d>])", "-1*", text)  # NumPy has no negative truth values
     numbers = str.maketrans(DIGITS, "-0123456789")

@@ -309,7 +309,7 @@ OTHERS = {
     enzyme: "-v/(Km + S)",
     inverse: "-X⁻ᵀ X⁻ᵀ",
     traced: "(Aᵀ + A)X",
-    precision: "½·(S⁻ᵀ(x xᵀ) S⁻ᵀ - S⁻ᵀ)",
+    precision: "½·(S⁻ᵀ x xᵀ S⁻ᵀ - S⁻ᵀ)",
     factorised: "-2·(mask ⊙ (R - U Vᵀ))V",
     normal_density: "-s·t",
 }

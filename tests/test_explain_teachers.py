@@ -122,7 +122,7 @@ def test_each_row_with_a_weight_of_its_own() -> None:
     P, t, u = param(4, 3), np.array([0, 1, 1, 2]), rng.random(4)
     S = mg.softmax(P)
     L = -np.sum(u * np.log(S[np.arange(4), t]))
-    assert final(mg.explain(L, P, simplify=True), "P") == "(S - onehot(t)) ⊙ u[..., None]"
+    assert final(mg.explain(L, P, simplify=True), "P") == "(S - onehot(t)) ⊙ u[:, None]"
     v, k = param(4), np.array([1, 1, 3])
     q = mg.softmax(v)
     M = np.sum(np.log(q[k]))
@@ -134,7 +134,7 @@ def test_of_two_choices_one_cancels() -> None:
     p = np.exp(u)
     L = np.sum(v / p[b] * np.log(p[a]))
     assert final(mg.explain(L, u, simplify=True), "u") == (
-        "onehot(a)ᵀ(v/p[b]) - onehot(b)ᵀ(log(p[a]) ⊙ v/p[b])"
+        "onehot(a)ᵀ(v/p[b]) - onehot(b)ᵀ(v ⊙ log(p[a])/p[b])"
     )
 
 
@@ -201,7 +201,7 @@ def test_exponents_keep_their_names() -> None:
     p, alpha, gamma = mg.Tensor(0.3, requires_grad=True), 0.25, 2.0
     L = -alpha * (1 - p) ** gamma * np.log(p)
     assert rows(mg.explain(L, p)) == {
-        "dL/dp": "alpha·(log(p)·gamma·(1 - p)^(gamma - 1) - (1 - p)^gamma/p)"
+        "dL/dp": "alpha·(gamma·log(p)·(1 - p)^(gamma - 1) - (1 - p)^gamma/p)"
     }
     x, n = param(4), 3
     s = np.sum(np.power(x, n))
@@ -247,7 +247,7 @@ def test_a_number_is_no_mean() -> None:
 def test_a_swish_by_hand() -> None:
     x = mg.Tensor(0.6, requires_grad=True)
     y = x / (1 + np.exp(-x))
-    assert final(mg.explain(y, x, simplify=True), "x") == "y·(1 - σ(x)) + σ(x)"
+    assert final(mg.explain(y, x, simplify=True), "x") == "σ(x) + y·(1 - σ(x))"
 
 
 # --- loops over functions of the user's -------------------------------------------------------

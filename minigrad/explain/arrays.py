@@ -13,7 +13,7 @@ from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, Rule, key_of, shape_of, uniform
 from minigrad.program.equations import Var
 from minigrad.program.rules import rule, whole
-from minigrad.writing.notation import outer
+from minigrad.writing.notation import outer, repetition
 
 
 @rule(ops.multiply, when="formula")
@@ -61,6 +61,54 @@ def kept_dimensions(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
     if tuple(shape) != tuple(1 if i in axes else n for i, n in enumerate(of)):
         return None
     return b.emit(ops.sum, made.args[0], axis=axis, keepdims=True)
+
+
+@rule(ops.reshape, when="formula")
+def repeated(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
+    """What is stretched along an axis of its own, joined to the one before, is repeated."""
+    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    if made is None or made.op is not ops.broadcast_to or not isinstance(made.args[0], Var):
+        return None
+    u, wide, k = made.args[0], x.shape, 0
+    if len(u.shape) != len(wide):
+        return None
+    times: list[int] = []
+    for n in shape:
+        pair = k + 1 < len(wide) and u.shape[k] == wide[k] and u.shape[k + 1] == 1 < wide[k + 1]
+        if pair and n == wide[k] * wide[k + 1]:
+            times, k = [*times, wide[k + 1]], k + 2
+        elif k < len(wide) and n == wide[k] == u.shape[k]:
+            times, k = [*times, 1], k + 1
+        else:
+            return None
+    if k != len(wide) or not any(r > 1 for r in times):
+        return None
+    narrow = tuple(n // r for n, r in zip(shape, times, strict=True))
+    answer = b.emit(ops.reshape, u, shape=narrow)
+    for axis, r in enumerate(times):
+        if r > 1:
+            whole_shape = (*shape[: axis + 1], *narrow[axis + 1 :])
+            options = {"repeats": r, "axis": axis}
+            answer = b.keep(repetition, (answer,), options, Var("t", whole_shape, x.dtype))
+    return answer
+
+
+def turned(b: Builder, x: Any) -> Any:
+    """``u`` where ``x`` is a vector ``u[::-1]``; None for others."""
+    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    if made is None or len(x.shape) != 1 or made.op not in (ops.flip, ops.elements):
+        return None
+    return made.args[0] if made.op is ops.flip or backwards(made.kwargs["index"]) else None
+
+
+def backwards(index: Any) -> bool:
+    return bool(key_of(index) == key_of(slice(None, None, -1)))
+
+
+@rule(ops.flip, ops.elements, when="formula")
+def turned_twice(b: Builder, x: Any, **kwargs: Any) -> Any:
+    """``x[::-1][::-1]`` is ``x``."""
+    return turned(b, x) if backwards(kwargs.get("index", slice(None, None, -1))) else None
 
 
 def unframed(op: Op) -> Rule:
@@ -164,6 +212,21 @@ def unstretched(op: Op) -> Rule:
         return b.emit(ops.broadcast_to, b.emit(op, s, t), shape=shape)  # stretched last
 
     return applied
+
+
+@rule(ops.multiply, when="formula")
+def stretched_factor(b: Builder, x: Any, y: Any) -> Any:
+    """``(full(c)·u)·v`` is ``c·(u·v)``."""
+    for z, v in ((x, y), (y, x)):
+        inner = b.match(z, ops.multiply) if isinstance(z, Var) and not z.given else None
+        for c, u in (inner, inner[::-1]) if inner is not None else ():
+            of = b.match(c, ops.broadcast_to)
+            if of is None or shape_of(of[0]) or c.given:
+                continue
+            whole = np.broadcast_shapes(shape_of(z), shape_of(v))
+            if np.broadcast_shapes(shape_of(u), shape_of(v)) == whole:
+                return b.emit(ops.multiply, of[0], b.emit(ops.multiply, u, v))
+    return None
 
 
 def number_of(b: Builder, x: Any) -> Any:

@@ -120,6 +120,59 @@ def tie_with_itself(b: Builder, x: Any, y: Any) -> Any:
     return np.broadcast_to(x.dtype.type(0.5), x.shape)[()]
 
 
+def one_and_sign(sign: int) -> Rule:
+    """``x + x·sign(u)`` is twice ``x·1[u > 0]``."""
+
+    def counted(b: Builder, x: Any, y: Any) -> Any:
+        if not floating(x) and not floating(y):
+            return None
+        (c, found), (d, more) = factors(b, x), factors(b, y)
+        d *= sign
+        if abs(c) != abs(d) or abs(len(found) - len(more)) != 1:
+            return None
+        least, most = (found, more) if len(found) < len(more) else (more, found)
+        key = next((k for k in most if k not in least), None)
+        u = b.match(most[key][0], ops.sign) if key is not None and most[key][1] == 1 else None
+        rest = {k: part for k, part in most.items() if k != key}
+        if u is None or not floating(u[0]) or not equal(least, rest):
+            return None
+        front = c if least is found else d
+        step = b.emit(above if c * d > 0 else below, u[0], u[0].dtype.type(0))
+        return built(b, 2 * front, merged(b, least, {key_of(step): [step, 1]}))
+
+    return counted
+
+
+for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
+    rule(_op, when="formula")(one_and_sign(_sign))
+
+
+@rule(ops.multiply, when="formula")
+def larger_where_it_is(b: Builder, x: Any, y: Any) -> Any:
+    """``max(0, u)·1[u > 0]`` is ``max(0, u)``."""
+    if not floating(x) or not floating(y):
+        return None
+    (c, found), (d, more) = factors(b, x), factors(b, y)
+    found = merged(b, found, more)
+    for key, (z, p) in found.items():
+        for step, larger in ((above, ops.maximum), (below, ops.minimum)):
+            u, zero = b.match(z, step) or (None, None)
+            if u is None or not is_(zero, 0) or p < 1:
+                continue
+            kept = [ops.relu, larger] if step is above else [larger]
+            if any(q > 0 and is_part(b, v, kept, u) for v, q in found.values()):
+                return built(b, c * d, {k: part for k, part in found.items() if k != key})
+    return None
+
+
+def is_part(b: Builder, v: Any, those: list[Op], u: Any) -> bool:
+    """Whether ``v`` is one of ``those`` of ``u`` and 0."""
+    made = b.made_by.get(v) if isinstance(v, Var) and not v.given else None
+    if made is None or made.op not in those:
+        return False
+    return any(z is u for z in made.args) and all(z is u or is_(z, 0) for z in made.args)
+
+
 @rule(ops.maximum, ops.minimum, when="formula")
 def larger_of_equals(b: Builder, x: Any, y: Any) -> Any:
     """The larger of ``x`` and ``x`` is ``x``."""

@@ -15,9 +15,10 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.entries import UNFOLDED
-from minigrad.explain.factors import Factors, built, factors, normal
+from minigrad.explain.factors import Factors, built, common_size, factors, is_sum, normal
 from minigrad.explain.paper import UNREADABLE
 from minigrad.explain.shares import REDUCTIONS, known_total
+from minigrad.explain.tidied import lowest
 from minigrad.program.builder import Builder, key_of, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
 from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
@@ -129,11 +130,6 @@ def summands(b: Builder, x: Any, c: float = 1) -> Iterator[tuple[float, Any]]:
         yield c, x
 
 
-def is_sum(b: Builder, x: Any) -> bool:
-    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
-    return made is not None and made.op in (ops.add, ops.subtract)
-
-
 def multiplied_out(b: Builder, c: float, found: Factors) -> Terms | None:
     """A product as a sum of products of what are no sums; None where there are too many."""
     done: Terms = {}
@@ -155,7 +151,7 @@ def multiplied_out(b: Builder, c: float, found: Factors) -> Terms | None:
         rest = {k: list(v) for k, v in found.items() if k != first}
         if p > 1:
             rest[first] = [y, p - 1]
-        for sign, term in summands(b, y):
+        for sign, term in reversed([*summands(b, y)]):
             d, inner = factors(b, term)
             product = {k: list(v) for k, v in rest.items()}
             for k, (z, q) in inner.items():
@@ -184,9 +180,10 @@ def size_of(b: Builder, x: Any) -> int:
 
 def gathered(b: Builder, terms: Terms) -> Any:
     """The sum of the terms, with what all of them share in front."""
-    parts = list(terms.values())
-    if not parts:
+    if not terms:
         return None
+    products = lowest(b, [found for _, found in terms.values()])
+    parts = [*zip((c for c, _ in terms.values()), products, strict=True)]
     common = {
         k: [z, p]
         for k, (z, p) in parts[0][1].items()
@@ -194,7 +191,7 @@ def gathered(b: Builder, terms: Terms) -> Any:
     }
     if len(parts) == 1:
         return built(b, parts[0][0], parts[0][1])
-    size = abs(parts[0][0]) if len({abs(c) for c, _ in parts}) == 1 else 1.0
+    size = common_size([c for c, _ in parts])
     answer: Any = None
     for c, found in sorted(parts, key=lambda part: part[0] < 0):
         rest = {k: v for k, v in found.items() if k not in common}

@@ -49,9 +49,13 @@ def hot(b: Builder, y: Any, shape: Any) -> Any:
 
 @rule(ops.scatter, when="formula")
 def scattered_number(b: Builder, x: Any, shape: Any = None, index: Any = None) -> Any:
-    """The same number in each row, where ``y`` says, is that times onehot(y)."""
+    """A number in each row, where ``y`` says, is that times onehot(y)."""
     y = row_choice(b, shape, index)
     c = same_everywhere(b, x) if y is not None else None
+    if y is not None and c is None and len(shape) == 2 and floating(x):
+        if any(b.made(z, ops.elements) for z, _ in factors(b, x)[1].values()):
+            return None  # which meets what it was taken from
+        return b.emit(ops.multiply, hot(b, y, shape), b.emit(ops.reshape, x, shape=(shape[0], 1)))
     return None if c is None else b.emit(ops.multiply, c, hot(b, y, shape))
 
 

@@ -18,7 +18,7 @@ from minigrad.program.builder import Builder, Rule, key_of, number, outcome, sha
 from minigrad.program.equations import Var
 from minigrad.program.rules import floating, rule, scaled, whole
 from minigrad.program.textbook import raised
-from minigrad.writing.notation import inverse_transposed, outer
+from minigrad.writing.notation import inverse_transposed, outer, repetition
 from minigrad.writing.numbers import surd
 
 Factors = dict[Any, list[Any]]
@@ -74,7 +74,8 @@ def merged(b: Builder, *those: Factors) -> Factors:
 def normal(b: Builder, found: Factors) -> Factors:
     """Roots, quotients that have a name, and cofactors over their determinant, as one factor."""
     more = getattr(b, "reductions", ())
-    for reduce in (roots_squared, signs, names_of_quotients, inverse_by_cofactors, *more):
+    first = (roots_squared, named_powers, signs, names_of_quotients, inverse_by_cofactors)
+    for reduce in (*first, *more):
         found = {key: part for key, part in reduce(b, found).items() if part[1]}
     return found
 
@@ -91,6 +92,43 @@ def roots_squared(b: Builder, found: Factors) -> Factors:
             full = int(total)
             found[key][1] = int(2 * (total - full))
             found.setdefault(of, [inner[0], 0])[1] = full
+    return found
+
+
+def exponent(b: Builder, y: Any) -> tuple[Any, Any, int] | None:
+    """``x, n, k`` where ``y`` is ``x^(n + k)`` and n is no number; None for others."""
+    x, p = (b.match(y, ops.power) if isinstance(y, Var) and not y.given else None) or (None, None)
+    if x is None or number(p) is not None or shape_of(p):
+        return None
+    for op, sign in ((ops.add, 1), (ops.subtract, -1)):
+        n, k = b.match(p, op) or (p, None)
+        if type(number(k)) in (int, float) and number(k) == int(number(k)) and not p.given:
+            return x, n, sign * int(number(k))
+    return x, p, 0
+
+
+def named_powers(b: Builder, found: Factors) -> Factors:
+    """``x^(n - 1)·x`` is ``x^n``, and so is ``(t/x)^(n - 1)·t`` beside an x."""
+    for key, (y, p) in list(found.items()):
+        if p != 1 or (parts := exponent(b, y)) is None:
+            continue
+        x, n, k = parts
+        c, base = factors(b, x)
+        whole = found.get(key_of(x), (x, 0))[1] if k or key_of(x) in found else 0
+        if c != 1 or (len(base) != 1 and not k):
+            continue
+        if len(base) == 1:
+            more, base = whole, {key_of(x): [x, 1]}
+        else:
+            met = any(found.get(z, (0, 0))[1] * q * k < 0 for z, (_, q) in base.items())
+            more = -k if met else 0
+        if not more:
+            continue
+        found[key][1] = 0
+        power = b.emit(ops.power, x, b.emit(ops.add, n, k + more) if k + more else n)
+        found.setdefault(key_of(power), [power, 0])[1] += 1
+        for z, (u, q) in base.items():
+            found.setdefault(z, [u, 0])[1] -= q * more
     return found
 
 
@@ -170,11 +208,21 @@ def unpadded(b: Builder, z: Any) -> Any:
 def product_of(b: Builder, found: Factors, sign: int = 1) -> Any:
     """The product of the factors with positive exponents, or of the others for sign -1."""
     answer: Any = None
-    for y, p in found.values():
-        if p * sign > 0:
-            power = raised(b, y, abs(p))
-            answer = power if answer is None else b.emit(ops.multiply, answer, power)
+    parts = [(y, abs(p)) for y, p in found.values() if p * sign > 0]
+    if sign < 0:  # below, numbers and names come first
+        sizes = getattr(b, "sizes", {})
+        is_size = [isinstance(y, Var) and y in sizes for y, _ in parts]
+        order = sorted(range(len(parts)), key=lambda i: (not is_size[i], is_sum(b, parts[i][0])))
+        parts = [parts[i] for i in order]
+    for y, p in parts:
+        power = raised(b, y, p)
+        answer = power if answer is None else b.emit(ops.multiply, answer, power)
     return answer
+
+
+def is_sum(b: Builder, x: Any) -> bool:
+    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    return made is not None and made.op in (ops.add, ops.subtract)
 
 
 def literal_roots(b: Any, c: float, found: Factors) -> list[Any]:
@@ -227,7 +275,7 @@ def cancelled(sign: int) -> Rule:
             for f, z in ((above, x), (below, y))
         )
         if not (
-            len(together) < len(above) + len(below)
+            weight(b, together) < weight(b, above) + weight(b, below)
             or reduced
             or inverse
             or (number(x) is None and c != 1 and (c < 0 or sign > 0))
@@ -239,6 +287,11 @@ def cancelled(sign: int) -> Rule:
         return stretched(b, built(b, c * d, together), op, x, y)
 
     return combined
+
+
+def weight(b: Builder, found: Factors) -> int:
+    """How many factors there are, a power with a sum above as two."""
+    return len(found) + sum(bool((exponent(b, y) or (0, 0, 0))[2]) for y, _ in found.values())
 
 
 def kinds(*xs: Any) -> set[Any]:
@@ -257,6 +310,31 @@ def stretched(b: Builder, answer: Any, op: Any, x: Any, y: Any) -> Any:
 
 for _op, _sign in ((ops.multiply, 1), (ops.divide, -1)):
     rule(_op, when="formula")(cancelled(_sign))
+
+
+def is_call(b: Builder, x: Any) -> bool:
+    """Whether ``x`` is written as a function of something, or as a sum over something."""
+    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    return made is not None and made.op in CALLS
+
+
+CALLS = frozenset([ops.sum, ops.mean, ops.exp, ops.log, ops.log1p, ops.sin, ops.cos, ops.tan])
+"""What stands behind names in a product."""
+
+
+@rule(ops.multiply, when="formula")
+def names_first(b: Builder, x: Any, y: Any) -> Any:
+    """``log(x)·n`` is ``n·log(x)``."""
+    if not isinstance(x, Var) or not isinstance(y, Var) or not y.given or not floating(y):
+        return None
+    if x.shape != y.shape:
+        return None
+    if is_call(b, x):
+        return b.emit(ops.multiply, y, x)
+    inner = b.match(x, ops.multiply) if not x.given else None
+    if inner is None or not is_call(b, inner[1]) or shape_of(inner[0]) not in (y.shape, ()):
+        return None
+    return b.emit(ops.multiply, b.emit(ops.multiply, inner[0], y), inner[1])
 
 
 @rule(ops.square, ops.power, when="formula")
@@ -321,6 +399,7 @@ LINEAR = (
     ops.cumsum,
     ops.convolve,
     outer,
+    repetition,
 )
 for _op in LINEAR:
     rule(_op, when="formula")(linear(_op))
@@ -353,6 +432,13 @@ def constant_along(v: Any, x: Any, axes: set[int], keepdims: Any) -> bool:
     return same and (bool(keepdims) or all(a < first for a in axes))
 
 
+def common_size(numbers: list[float]) -> float:
+    """The number that all are multiples of, if it is one of them and no fraction."""
+    size = min(map(abs, numbers))
+    equal = all(abs(c) == size for c in numbers)
+    return size if equal or (size > 1 and all(c % size == 0 for c in numbers)) else 1
+
+
 def common_factors(sign: int) -> Rule:
     """``x/m - y/m`` is ``(x - y)/m``, ``g ⊙ u - g ⊙ v`` is ``g ⊙ (u - v)``."""
 
@@ -366,7 +452,7 @@ def common_factors(sign: int) -> Rule:
             return None
         if not all(rests) and any(shape_of(z) for z, _ in common.values()):
             return None  # x·y + x stays that
-        e = abs(c) if abs(c) == abs(d) else 1
+        e = common_size([c, d])
         if c < 0 and sign * d < 0:
             e = -e
         elif c < 0:  # a difference begins with what is added

@@ -298,7 +298,10 @@ class Chart:
                     with traced(sheet.tracer):
                         sheet.bring(u)
                         same = sheet.replay(u)
-                        sheet.named(u, u.ans)
+                        if self.chained and self.pieces[u].monomial:
+                            sheet.stand[u], same = same, None
+                        else:
+                            sheet.named(u, u.ans)
                         found = piece.flow(self.adjoint(sheet, u), sheet.rule)
                         entrywise = self.chained and self.pieces[u].elementwise
                         written = {
@@ -325,7 +328,11 @@ class Chart:
                 for u in reversed(self.order):  # what is computed twice has its name twice
                     if u.op is not None and u is not v:
                         sheet.bring(u)
-                        same.append((sheet.replay(u), u))
+                        made = sheet.replay(u)
+                        if u is self.output and self.chained and self.pieces[u].monomial:
+                            sheet.stand[u] = made
+                            continue
+                        same.append((made, u))
                         sheet.named(u, u.ans)
                 for u in self.order:
                     g = pending.get(u)

@@ -26,6 +26,23 @@ def transpose_of_inverse(b: Builder, x: Any, **axes: Any) -> Any:
     return b.keep(inverse_transposed, inner, {}, Var("t", x.shape, x.dtype))
 
 
+@rule(ops.transpose, when="formula")
+def transposed_outer(b: Builder, x: Any, axes: Any = None) -> Any:
+    """``(x yᵀ)ᵀ`` is ``y xᵀ``."""
+    inner = b.match(x, outer)
+    return None if inner is None or axes is not None else b.emit(outer, *inner[::-1])
+
+
+@rule(ops.matmul, when="formula")
+def scaled_columns(b: Builder, x: Any, y: Any) -> Any:
+    """``(A ⊙ v) @ u`` is ``A @ (v ⊙ u)``."""
+    inner = b.match(x, ops.multiply) if len(shape_of(y)) == 1 else None
+    for a, v in (inner, inner[::-1]) if inner is not None and not x.given else ():
+        if shape_of(a) == x.shape and shape_of(v) == shape_of(y):
+            return b.emit(ops.matmul, a, b.emit(ops.multiply, v, y))
+    return None
+
+
 @rule(matrices.inv, when="formula")
 def inverse_of_transpose(b: Builder, x: Any) -> Any:
     """``(Aᵀ)⁻¹`` is ``A⁻ᵀ``."""

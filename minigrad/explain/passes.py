@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from minigrad.explain.sources import operands
 from minigrad.graph import AnyNode
 from minigrad.reading.inline import inlined
-from minigrad.reading.names import Names
+from minigrad.reading.names import Names, Scope
+from minigrad.reading.statements import Statement
 
 MOST = 2_000
 """More values than these are not named."""
@@ -50,33 +51,66 @@ class Before:
     moving: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Assigned:
+    """A variable, by one of the assignments to it in a loop."""
+
+    variable: str
+    statement: Statement
+    scope: Scope = field(compare=False)
+
+    def reads(self, name: str) -> Assigned | None:
+        """The assignment that a variable was read from; None where that is in no loop.
+
+        The last one above, or of the pass before the last one of all.
+        """
+        others = [
+            s for s in self.scope.assignments(name) if s.loops is not None and name in s.values
+        ]  # latest first
+        if not others:
+            return None
+        before = [s for s in others if s.line < self.statement.line]
+        return Assigned(name, (before or others)[0], self.scope)
+
+
 def passes(named: list[AnyNode], known: Names) -> dict[AnyNode, Before]:
     """Earlier values of the variables that are assigned in loops, by their nodes."""
-    made: dict[str, tuple[ast.expr, Mapping[str, Any], Mapping[str, Any]]] = {}
+    trees: dict[Assigned, tuple[ast.expr, Mapping[str, Any]]] = {}
     moving: set[str] = set()
+
+    def tree(of: Assigned) -> tuple[ast.expr, Mapping[str, Any]]:
+        if of not in trees:
+            written = of.statement.values[of.variable], of.scope.seen
+            trees[of] = inlined(*written) or written
+            moving.update(of.statement.targets, of.statement.loops or ())
+        return trees[of]
+
+    stack: list[tuple[AnyNode, Assigned]] = []
     for node in named:
         path = known.path(node)
         for statement, scope in itertools.islice(known.assignments(node), 1):
             if statement.loops is not None and path in statement.values:
-                written = statement.values[path], scope.seen
-                made[path] = *(inlined(*written) or written), statement.loops
-                moving |= {*statement.targets, *statement.loops}
-    found: dict[AnyNode, str] = {}
-    stack = [(node, known.path(node)) for node in named if known.path(node) in made]
+                stack.append((node, Assigned(path, statement, scope)))
+    found: dict[AnyNode, Assigned] = {}
     while stack and len(found) < MOST:
-        node, path = stack.pop()
-        for p, name in read(node, *made[path][:2], known):
-            if name in made and p not in found:
-                found[p] = name
-                stack.append((p, name))
+        node, of = stack.pop()
+        for p, name in read(node, *tree(of), known):
+            if p not in found and (source := of.reads(name)) is not None:
+                found[p] = source
+                stack.append((p, source))
     count: dict[str, int] = {}
+    turn: dict[Assigned, int] = {}
     answer = {}
     for node in sorted(found, key=lambda n: n.seq):
-        name = found[node]
+        of = found[node]
+        name = of.variable
         count[name] = count.get(name, 0) + 1
         short = f"{name}_{count[name]}"
         if name.isidentifier() and known.value(short) is None:
-            answer[node] = Before(name, short, count[name], *made[name], frozenset(moving))
+            loops = of.statement.loops or {}
+            turn[of] = turn.get(of, 0) + 1
+            pair = tree(of)
+            answer[node] = Before(name, short, turn[of], *pair, loops, frozenset(moving))
     return answer
 
 
@@ -94,3 +128,21 @@ def read(
                 yield p, inner.id
             else:
                 stack.append((p, inner))
+
+
+def at_first(part: Any, before: Before) -> str | None:
+    """An expression of what variables were before a loop, ``f(h_0)``; None for others."""
+    read = {x.id for x in ast.walk(part) if isinstance(x, ast.Name)} & before.moving
+    if not read or read & {*before.loops}:
+        return None
+    return ast.unparse(Renamed(read).visit(ast.parse(ast.unparse(part), mode="eval")))
+
+
+@dataclass
+class Renamed(ast.NodeTransformer):
+    """``h_0`` in place of ``h``."""
+
+    those: set[str]
+
+    def visit_Name(self, x: ast.Name) -> ast.Name:
+        return ast.Name(f"{x.id}_0", x.ctx) if x.id in self.those else x

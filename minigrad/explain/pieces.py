@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.graph import AnyNode, fit
 
 Call = Callable[[AnyNode, int, Any], Any]
+MONOMIALS = frozenset([ops.multiply, ops.divide, ops.negative, ops.power, ops.square])
 
 
 @dataclass(eq=False)
@@ -53,6 +55,11 @@ class Piece:
     @property
     def size(self) -> int:
         return len(self.inside)
+
+    @property
+    def monomial(self) -> bool:
+        """Whether it is a product of powers, in whose derivative it has no name on paper."""
+        return all(n.op in MONOMIALS for n in self.inside)
 
     @property
     def elementwise(self) -> bool:

@@ -13,6 +13,8 @@ from minigrad.reading.wording import visible
 from minigrad.writing.formulas import FOOTNOTES, Formula
 from minigrad.writing.notation import above, below
 
+EARLIER = "in the passes of the loop before the last"
+
 
 def legend(chart: Chart, formulas: Sequence[Formula]) -> list[str]:
     """What names stand for that are not the user's, and are used."""
@@ -31,10 +33,14 @@ def legend(chart: Chart, formulas: Sequence[Formula]) -> list[str]:
         if name in used
     ]
     earlier: dict[str, list[str]] = {}
+    often: set[str] = set()  # assigned several times in a pass
     for before in chart.passes.values():
         earlier.setdefault(before.variable, []).append(before.name)
+        if before.name != f"{before.variable}_{before.number}":
+            often.add(before.variable)
     loops = [
-        f"with {', '.join(middle(names, 4))}: {name} in the passes of the loop before the last"
+        f"with {', '.join(middle(names, 4))}: "
+        + (f"what {name} was before, in turn" if name in often else f"{name} {EARLIER}")
         for name, names in earlier.items()
     ]
     return layers + loops + arrays

@@ -417,6 +417,19 @@ def row_times_symmetric(b: Any, x: Any, y: Any) -> Any:
     return b.emit(ops.matmul, y, x)
 
 
+@rule(ops.matmul, when="closed")
+def projected_twice(b: Any, x: Any, y: Any) -> Any:
+    """``H H x`` is ``H x``, where the constant H is a projection."""
+    inner = b.match(y, ops.matmul) if isinstance(y, Var) and not y.given else None
+    values = b.known.get(x) if isinstance(x, Var) else None
+    if inner is None or inner[0] is not x or not isinstance(values, np.ndarray):
+        return None
+    if values.ndim != 2 or not np.allclose(values @ values, values, rtol=0.0, atol=1e-12):
+        return None
+    b.facts[x] = "{0} {0} = {0}"
+    return y
+
+
 @rule(inverse_transposed, when="closed")
 def inverse_of_symmetric(b: Any, x: Any) -> Any:
     """``A⁻ᵀ`` is ``A⁻¹``."""

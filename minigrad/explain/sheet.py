@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.paper import Paper, guarded
-from minigrad.explain.passes import Before
+from minigrad.explain.passes import Before, at_first
 from minigrad.explain.reduced import plainest, read
 from minigrad.explain.sources import (
     LITERAL,
@@ -235,6 +235,10 @@ class Sheet:
                         self.written[node, i] = self.began(part.id, value, before, node)
                 elif alike(variables.get(part.id), value):
                     self.written[node, i] = self.array(value, part.id, node)
+            elif before is not None and (text := at_first(part, before)) is not None:
+                if isinstance(value, np.ndarray) and value.ndim and plainest(value) is None:
+                    self.tracer.notes.setdefault(f"{text}: before the loop, {value.shape}")
+                    self.written[node, i] = self.array(value, text, node)
             elif pure(part, variables):
                 with suppress(Foreign):
                     made = evaluated(part, variables, stand, {})

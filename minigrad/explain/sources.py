@@ -31,6 +31,14 @@ SPELT = (ast.Constant, ast.List, ast.Tuple, ast.UnaryOp, ast.USub, ast.Load)
 """What arrays are spelt out with."""
 LITERAL = object()
 """A number that no variable of the statement holds, of a function that it calls for instance."""
+COMPOSED: dict[Any, Op] = {
+    np.concatenate: ops.joined,
+    np.stack: ops.layered,
+    np.where: ops.branch,
+    np.clip: ops.bounded,
+    np.dot: ops.matmul,
+}
+"""Functions that do something with their arguments before they become those of one op."""
 CONSTANTS = {math.pi: "π", math.e: "e"}
 """Numbers that have a letter."""
 
@@ -370,6 +378,10 @@ def called(node: AnyNode, tree: ast.Call, variables: Mapping[str, Any]) -> list[
         same = is_in(f, implementations) and implementations[f] is node.op
         return [tree.func.value, *tree.args][: len(node.args)] if same else []
     same = f is node.op or (is_in(f, implementations) and implementations[f] is node.op)
+    if not same and is_in(f, COMPOSED) and COMPOSED[f] is node.op:
+        listed = isinstance(tree.args[0], ast.List | ast.Tuple) if tree.args else False
+        given = tree.args[0].elts if listed else tree.args  # type: ignore[attr-defined]
+        return [*given] if len(given) == len(node.args) else []
     return [*tree.args][: len(node.args)] if same else []
 
 

@@ -57,6 +57,7 @@ class Facts(TypedDict, total=False):
 
     elementwise: bool
     symbol: str | None
+    letter: str | None
     ufunc: np.ufunc | None
     reduction: np.ufunc | None
     fresh: bool
@@ -126,6 +127,8 @@ class Op:
         The engine sums broadcasting away, so that rules can ignore it.
     symbol : str or None
         How a person writes it between its operands.
+    letter : str or None
+        The Greek letter that formulas call it by.
     ufunc : numpy.ufunc or None
         NumPy's ufunc that computes the same, element by element.
     reduction : numpy.ufunc or None
@@ -177,6 +180,7 @@ class Op:
     joint: bool
     complex: bool
     symbol: str | None = None
+    letter: str | None = None
     ufunc: np.ufunc | None = None
     reduction: np.ufunc | None = None
     fresh: bool = False

@@ -22,13 +22,16 @@ from minigrad.ops.record import Rule, elementwise, implementations, primitive, r
 ROOT_PI, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2 * math.pi)
 
 
-def row(function: Any, *rules: Rule | None, doc: str | None = None) -> None:
+def row(
+    function: Any, *rules: Rule | None, doc: str | None = None, letter: str | None = None
+) -> None:
     """Record of one of SciPy's ufuncs; its name in errors is SciPy's."""
     elementwise(
         function,
         *rules,
         name=f"special.{function.__name__.removeprefix('_')}",
         doc=doc,
+        letter=letter,
         unruled="no derivative in closed form is known",
     )
 
@@ -169,12 +172,12 @@ def beta_density(a: Any, b: Any, x: Any) -> Any:
 
 
 hurwitz: Any = getattr(import_module("scipy.special._ufuncs"), "_zeta", sp.zeta)  # what zeta calls
-row(sp.gamma, lambda g, ans, x: g * ans * sp.psi(x))
+row(sp.gamma, lambda g, ans, x: g * ans * sp.psi(x), letter="Γ")
 row(sp.gammaln, lambda g, ans, x: g * sp.psi(x))
 row(sp.loggamma, lambda g, ans, x: g * sp.psi(x))
 row(sp.rgamma, rgamma_slope)
-row(sp.psi, lambda g, ans, x: g * sp.zeta(2.0, x))
-row(hurwitz, None, lambda g, ans, s, q: -g * s * sp.zeta(s + 1, q))
+row(sp.psi, lambda g, ans, x: g * sp.zeta(2.0, x), letter="ψ")
+row(hurwitz, None, lambda g, ans, s, q: -g * s * sp.zeta(s + 1, q), letter="ζ")
 row(
     sp.poch,
     lambda g, ans, a, m: g * ans * (sp.psi(a + m) - sp.psi(a)),

@@ -10,10 +10,18 @@ from minigrad import ops
 from minigrad.ops import norms
 from minigrad.ops.joining import joined
 from minigrad.ops.record import Op
-from minigrad.program.builder import axes_of, shape_of, uniform
+from minigrad.program.builder import axes_of, key_of, shape_of, uniform
 from minigrad.program.equations import Equation
 from minigrad.writing.metadata import is_default, plain
-from minigrad.writing.notation import HADAMARD, NOTATION, TRANSPOSED, Row, identity, onehot
+from minigrad.writing.notation import (
+    HADAMARD,
+    NOTATION,
+    TRANSPOSED,
+    Row,
+    identity,
+    onehot,
+    repetition,
+)
 from minigrad.writing.numbers import VULGAR, Surd, fraction, surd
 from minigrad.writing.styles import LATEX, MATHML, Style
 from minigrad.writing.terms import Term
@@ -82,11 +90,12 @@ def _matmul(w: Writer, e: Equation, args: list[Term]) -> Term | None:
         return None
     row, column = (len(shape_of(x)) == 1 for x in e.args)
     if row and not column:  # the vector is a column
-        flipped = args[1].code[:-1] if args[1].code.endswith("ᵀ") else f"{args[1]:atom}ᵀ"
-        args = [w.style.term(flipped), args[0]]
+        bare = args[1].level == "atom" and args[1].code.endswith("ᵀ")
+        args = [w.style.term(args[1].code[:-1] if bare else f"{args[1]:atom}ᵀ"), args[0]]
     elif row:
+        args = args[::-1] if args[0].level == "side" != args[1].level else args  # wᵀ C w
         args = [w.style.term(f"{args[0]:atom}ᵀ"), args[1]]
-    left, right = f"{args[0]:side}", f"{args[1]:power}"
+    left, right = f"{args[0]:side}", f"{args[1]:side}"
     closed = left.endswith("ᵀ") or (left.startswith("(") and left.endswith(")"))
     bracket = right.startswith("(") if left.endswith("ᵀ") else closed
     return w.style.term(left + right if bracket else f"{left} {right}", "side")
@@ -220,6 +229,20 @@ def _flip(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     )
 
 
+@special(ops.cumsum, ops.cumprod)
+def _cumulated(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+    """Of a vector along its only axis."""
+    if len(shape_of(e.args[0])) != 1 or set(e.kwargs) - {"axis"}:
+        return None
+    return w.call(e.op.name, [f"{args[0]:open}"])
+
+
+@special(repetition)
+def _repeated(w: Writer, e: Equation, args: list[Term]) -> Term:
+    words = [f"{args[0]:open}", w.style.number(str(e.kwargs["repeats"]))]
+    return w.call(e.op.name, [*words, w.keyword("axis", e.kwargs["axis"])])
+
+
 @special(ops.contract)
 def _contract(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     """As NumPy has it, the subscripts first."""
@@ -254,11 +277,19 @@ def _norm(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 @special(ops.reshape, ops.squeeze, ops.expand_dims)
 def _reshape(w: Writer, e: Equation, args: list[Term]) -> Term:
     if w.style.plain and e.out.shape == (*shape_of(e.args[0]), 1) and shape_of(e.args[0]):
-        return w.style.term(f"{args[0]:atom}[..., None]")
+        return w.style.term(f"{args[0]:atom}{behind(len(e.out.shape))}")
     new = _new_axis(shape_of(e.args[0]), e.out.shape)
     if w.style.plain and new is not None:
         return w.style.term(f"{args[0]:atom}[{':, ' * new}None]")
     return _shaped(w, "reshape", e, args)
+
+
+LAST_AXIS = key_of((Ellipsis, None))
+
+
+def behind(n: int) -> str:
+    """The index that puts the last of ``n`` axes there."""
+    return "[:, None]" if n == 2 else "[..., None]"
 
 
 def _new_axis(shape: tuple[int, ...], made: tuple[int, ...]) -> int | None:
@@ -286,6 +317,8 @@ def _shaped(w: Writer, name: str, e: Equation, args: list[Term]) -> Term:
 @special(ops.elements)
 def _getitem(w: Writer, e: Equation, args: list[Term]) -> Term:
     index = w.index(e.kwargs["index"])
+    if w.style.plain and key_of(e.kwargs["index"]) == LAST_AXIS and shape_of(e.args[0]):
+        return w.style.term(f"{args[0]:atom}{behind(len(e.out.shape))}")
     if w.style is MATHML:
         return w.style.term(f"<msub><mrow>{args[0]:atom}</mrow><mrow>{index}</mrow></msub>")
     base = f"{{{args[0]:atom}}}" if w.style is LATEX else f"{args[0]:atom}"

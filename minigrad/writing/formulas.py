@@ -262,6 +262,9 @@ class Writer:
         if e.op.arity < 0 and e.op.vjps is not None:
             words = [f"[{', '.join(words)}]"] if self.style.plain else words
         words += [self.keyword(k, v) for k, v in asked.items()]
+        if e.op.letter is not None:
+            inside = self.style.brackets.format(self.style.comma.join(words))
+            return self.style.term(f"{self.style.name(e.op.letter)}{inside}")
         return self.call(e.op.name, words)
 
     def pattern(self, op: Op) -> Pattern:

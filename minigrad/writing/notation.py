@@ -90,6 +90,8 @@ variance: Op = Op("var", np.var, None, arity=1)
 deviation: Op = Op("std", np.std, None, arity=1)
 outer: Op = Op("outer", lambda x, y: np.reshape(x, (-1, 1)) * np.reshape(y, (1, -1)), None, arity=2)
 """``x yᵀ`` of two vectors."""
+repetition: Op = Op("repeat", np.repeat, None, arity=1)
+"""Each entry so often."""
 inverse_transposed: Op = Op(
     "inverse_transposed", lambda a: np.swapaxes(np.linalg.inv(a), -1, -2), None, arity=1
 )

@@ -1,0 +1,96 @@
+"""Identities of closed forms alone: fractions below, differences turned round, common powers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad import ops
+from minigrad.explain.factors import Factors, built, exponent, factors, is_sum
+from minigrad.program.builder import Builder, key_of, number, shape_of
+from minigrad.program.equations import Var
+from minigrad.program.rules import floating, rule, scaled
+
+
+def lowest(b: Builder, those: list[Factors]) -> list[Factors]:
+    """Products with powers of one x^n, each as the lowest of them times powers of x."""
+    least: dict[Any, int] = {}
+    for parts in (exponent(b, y) for f in those for y, p in f.values() if p == 1):
+        if parts is not None:
+            of = key_of(parts[0]), key_of(parts[1])
+            least[of] = min(parts[2], least.get(of, parts[2]))
+    if not least:
+        return those
+    answer: list[Factors] = []
+    for found in those:
+        split: Factors = {}
+        for y, p in found.values():
+            parts = exponent(b, y) if p == 1 else None
+            if parts is not None:
+                x, n, k = parts
+                less = least[key_of(x), key_of(n)]
+                if k > less:
+                    y = b.emit(ops.power, x, b.emit(ops.add, n, less) if less else n)
+                    split.setdefault(key_of(x), [x, 0])[1] += k - less
+            split.setdefault(key_of(y), [y, 0])[1] += p
+        answer.append(split)
+    return answer
+
+
+@rule(ops.divide, when="closed")
+def fraction_below(b: Any, x: Any, y: Any) -> Any:
+    """``x/(1 + u/c)`` is ``c·x/(c + u)``."""
+    if not floating(y) or y.given or not is_sum(b, y):
+        return None
+    op = b.made_by[y].op
+    for k, (one, other) in enumerate((b.made_by[y].args, b.made_by[y].args[::-1])):
+        if number(one) not in (1, 2) or not isinstance(other, Var):
+            continue
+        d, found = factors(b, other)
+        below = {key: [z, -p] for key, (z, p) in found.items() if p < 0}
+        if d != int(d) or not below or any(shape_of(z) for z, _ in below.values()):
+            continue
+        c, u = built(b, 1, below), built(b, d, {k: v for k, v in found.items() if k not in below})
+        first = built(b, number(one), below)
+        whole_sum = b.emit(op, *((first, u) if k == 0 else (u, first)))
+        return b.emit(ops.divide, b.emit(ops.multiply, c, x), whole_sum)
+    return None
+
+
+def turned_difference(b: Any, x: Any, y: Any = None) -> Any:
+    """``-c·(u - v)`` is ``c·(v - u)``."""
+    c, z = (-1, x) if y is None else (number(x), y)
+    inner = b.match(z, ops.subtract) if isinstance(z, Var) and not z.given else None
+    if inner is None or c is None or c >= 0:
+        return None
+    return scaled(b, -c, b.emit(ops.subtract, *inner[::-1]))
+
+
+for _op in (ops.negative, ops.multiply):
+    rule(_op, when="closed")(turned_difference)
+
+
+@rule(ops.sigmoid, when="closed")
+def sigmoid_of_difference(b: Any, x: Any) -> Any:
+    """``σ(-(u - v))`` is ``σ(v - u)``."""
+    minus = b.match(x, ops.negative)
+    back = turned_difference(b, *minus) if minus is not None else None
+    return None if back is None else b.emit(ops.sigmoid, back)
+
+
+@rule(ops.exp, when="closed")
+def exponential_of_a_name(b: Any, x: Any) -> Any:
+    """The exponential of what is called a log-softmax is the softmax."""
+    made = b.origin(x)
+    if made is None or made.op is not ops.log_softmax or made.args[0] not in b.values:
+        return None
+    b.fixed.update(z for z in (x, *made.args) if isinstance(z, Var))
+    return b.emit(ops.softmax, *made.args, **made.kwargs)
+
+
+@rule(ops.matmul, when="closed")
+def row_times_product(b: Any, x: Any, y: Any) -> Any:
+    """``x (B Aᵀ)`` is ``A Bᵀ x``."""
+    inner = b.match(y, ops.matmul) if len(shape_of(x)) == 1 and len(shape_of(y)) == 2 else None
+    if inner is None or y.given or all(b.match(z, ops.transpose) is None for z in inner):
+        return None
+    return b.emit(ops.matmul, b.emit(ops.transpose, y), x)

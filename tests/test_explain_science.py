@@ -1,0 +1,272 @@
+"""Likelihoods, losses and energies as scientists write them, against what their books print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from formulas import check
+
+rng = np.random.default_rng(11)
+GRAPHS: dict[str, tuple[Callable[[], Any], dict[str, str]]] = {}
+
+
+def ends(**finals: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+    """Enter an explanation with the closed forms that it ends in."""
+
+    def enter(f: Callable[[], Any]) -> Callable[[], Any]:
+        GRAPHS[f.__name__] = f, finals
+        return f
+
+    return enter
+
+
+def param(*shape: int, scale: float = 1.0) -> mg.Tensor:
+    return mg.Tensor(rng.normal(size=shape) * scale, requires_grad=True)
+
+
+def positive(x: float) -> mg.Tensor:
+    return mg.Tensor(x, requires_grad=True)
+
+
+@ends(
+    alpha="n·(log(beta) - ψ(alpha)) + sum(log(x))",
+    beta="n·alpha/beta - sum(x)",
+)
+def gamma() -> Any:
+    special = pytest.importorskip("scipy.special")
+    x = rng.gamma(2, size=8)
+    n, alpha, beta = len(x), positive(1.3), positive(0.7)
+    ll = (alpha - 1) * np.sum(np.log(x)) - beta * np.sum(x)
+    ll = ll + n * alpha * np.log(beta) - n * special.gammaln(alpha)
+    return mg.explain(ll, [alpha, beta], simplify=True)
+
+
+@ends(mu="(nu + 1)·sum((x - mu)/(nu·s² + (x - mu)²))")
+def student() -> Any:
+    x, nu, s, mu = rng.normal(size=8), 4.0, 1.3, param()
+    ll = -(nu + 1) / 2 * np.sum(np.log(1 + (x - mu) ** 2 / (nu * s**2)))
+    return mg.explain(ll, mu, simplify=True)
+
+
+@ends(
+    k="sum(log(t)) - sum((t/lam)^k ⊙ log(t/lam)) - n·log(lam) + n/k",
+    lam="k·(sum((t/lam)^k) - n)/lam",
+)
+def weibull() -> Any:
+    t = rng.weibull(2, size=8) + 0.1
+    n, k, lam = len(t), positive(1.4), positive(0.8)
+    ll = n * np.log(k) - n * k * np.log(lam) + (k - 1) * np.sum(np.log(t)) - np.sum((t / lam) ** k)
+    return mg.explain(ll, [k, lam], simplify=True)
+
+
+@ends(beta="Xᵀ(event - cumsum(event/risk) ⊙ exp(eta))")
+def cox() -> Any:
+    X, event, beta = rng.normal(size=(6, 2)), np.array([1.0, 0, 1, 1, 0, 1]), param(2)
+    eta = X @ beta
+    risk = np.cumsum(np.exp(eta)[::-1])[::-1]
+    ll = np.sum(event * (eta - np.log(risk)))
+    return mg.explain(ll, beta, simplify=True)
+
+
+@ends(z="(p·(gamma·log(p) + 1) - 1)·(1 - p)^gamma")
+def focal() -> Any:
+    gamma, z = 2.0, param()
+    p = mg.sigmoid(z)
+    L = -((1 - p) ** gamma) * np.log(p)
+    return mg.explain(L, z, simplify=True)
+
+
+@ends(logits="adv[:, None] ⊙ (softmax(logits) - onehot(actions))/5")
+def policy() -> Any:
+    logits, actions, adv = param(5, 3), np.array([0, 2, 1, 1, 0]), rng.normal(size=5)
+    logp = mg.log_softmax(logits, axis=1)[np.arange(5), actions]
+    L = -np.mean(adv * logp)
+    explanation = mg.explain(L, logits, simplify=True)
+    assert explanation.rows[-1].formula == "dlogp[:, None] ⊙ (onehot(actions) - softmax(logits))"
+    return explanation
+
+
+@ends(U="(softmax(S) - I)Y/(4·tau)")
+def contrast() -> Any:
+    Y, U, tau = rng.normal(size=(4, 3)), param(4, 3), 0.1
+    S = U @ Y.T / tau
+    logp = mg.log_softmax(S, axis=1)
+    L = -np.mean(np.diag(logp))
+    return mg.explain(L, U, simplify=True)
+
+
+@ends(x="½·repeat(w, 2, axis=1)")
+def mean_of_pairs() -> Any:
+    x, w = param(4, 6), rng.normal(size=(4, 3))
+    L = np.sum(w * x.reshape(4, 3, 2).mean(axis=2))
+    return mg.explain(L, x, simplify=True)
+
+
+@ends(V="2·(yhat - y)·(x (Vᵀ x)ᵀ - (x²)[:, None] ⊙ V)")
+def factorisation_machine() -> Any:
+    x, y, w, V = rng.normal(size=5), 1.3, param(5), param(5, 2)
+    yhat = w @ x + 0.5 * np.sum((x @ V) ** 2 - (x**2) @ (V**2))
+    L = (yhat - y) ** 2
+    return mg.explain(L, V, simplify=True)
+
+
+@ends(w="w - 2·C·Xᵀ(maximum(0, margins) ⊙ y)")
+def squared_hinge() -> Any:
+    X, y, w, C = rng.normal(size=(8, 3)), np.sign(rng.normal(size=8)), param(3), 0.5
+    margins = 1 - y * (X @ w)
+    L = 0.5 * w @ w + C * np.sum(np.maximum(0, margins) ** 2)
+    return mg.explain(L, w, simplify=True)
+
+
+@ends(alpha="1 - y ⊙ K (alpha ⊙ y)")
+def dual() -> Any:
+    X, y, alpha = rng.normal(size=(8, 3)), np.sign(rng.normal(size=8)), param(8)
+    K = X @ X.T
+    D = np.sum(alpha) - 0.5 * np.sum(np.outer(alpha * y, alpha * y) * K)
+    return mg.explain(D, alpha, simplify=True)
+
+
+@ends(X="2·H X")
+def centring() -> Any:
+    n, X = 5, param(5, 2)
+    H = np.eye(n) - np.ones((n, n)) / n
+    L = np.sum((H @ X) ** 2)
+    return mg.explain(L, X, simplify=True)
+
+
+@ends(w="mu/√(wᵀ C w) - s·C w/(wᵀ C w)")
+def sharpe() -> Any:
+    mu, A, w = rng.normal(size=3), rng.normal(size=(3, 3)), param(3)
+    C = A @ A.T + np.eye(3)
+    s = (w @ mu) / np.sqrt(w @ C @ w)
+    return mg.explain(s, w, simplify=True)
+
+
+@ends(z="2·a ⊙ 1[z > 0]")
+def relu_by_distance() -> Any:
+    z = param(5)
+    a = (z + np.abs(z)) / 2
+    L = np.sum(a**2)
+    return mg.explain(L, z, simplify=True)
+
+
+@ends(z="2·a ⊙ 1[z < 0]")
+def below_by_distance() -> Any:
+    z = param(5)
+    a = (z - np.abs(z)) / 2
+    L = np.sum(a**2)
+    return mg.explain(L, z, simplify=True)
+
+
+@ends(si="-σ(sj - si)", sj="σ(sj - si)")
+def ranks() -> Any:
+    si, sj = param(), param()
+    L = np.log(1 + np.exp(-(si - sj)))
+    return mg.explain(L, [si, sj], simplify=True)
+
+
+@ends(r="24·eps·(sigma⁶/r⁷ - 2·sigma¹²/r¹³)")
+def lennard_jones() -> Any:
+    eps, sigma, r = 0.5, 1.1, positive(1.4)
+    U = 4 * eps * ((sigma / r) ** 12 - (sigma / r) ** 6)
+    return mg.explain(U, r, simplify=True)
+
+
+@ends(r="G·m1·m2/r²")
+def gravity() -> Any:
+    G, m1, m2, r = 6.67, 2.0, 3.0, positive(1.4)
+    U = -G * m1 * m2 / r
+    return mg.explain(U, r, simplify=True)
+
+
+@ends(T="B·h·nu·exp(h·nu/(kB·T))/(kB·T²·(exp(h·nu/(kB·T)) - 1))")
+def planck() -> Any:
+    h, c, kB, nu, T = 6.6, 3.0, 1.38, 0.7, positive(3.0)
+    B = 2 * h * nu**3 / c**2 / (np.exp(h * nu / (kB * T)) - 1)
+    return mg.explain(B, T, simplify=True)
+
+
+@ends(K="½·(K⁻ᵀ y (K⁻¹ y)ᵀ - K⁻ᵀ)")
+def gaussian_process() -> Any:
+    A, y = rng.normal(size=(4, 4)), rng.normal(size=4)
+    K = mg.Tensor(A @ A.T + 4 * np.eye(4), requires_grad=True)
+    ll = -0.5 * y @ np.linalg.solve(K, y) - 0.5 * np.linalg.slogdet(K)[1]
+    return mg.explain(ll, K, simplify=True)
+
+
+@ends(X="2·(X (s1 bᵀ + b s1ᵀ) - r bᵀ - y s1ᵀ) where s1 = (Xᵀ X)⁻¹ Xᵀ r")
+def normal_equations() -> Any:
+    X, y = param(6, 3), rng.normal(size=6)
+    b = np.linalg.solve(X.T @ X, X.T @ y)
+    r = y - X @ b
+    L = r @ r
+    return mg.explain(L, X, simplify=True)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_what_books_print(name: str) -> None:
+    make, finals = GRAPHS[name]
+    explanation = make()
+    check(explanation)
+    for quantity, text in finals.items():
+        step = explanation.closed[quantity][-1]
+        gradient = explanation.gradients[quantity]
+        found = np.broadcast_to(step.formula.evaluate(), np.shape(gradient))
+        np.testing.assert_allclose(found, gradient, rtol=1e-9, atol=1e-12)
+        assert step.text == text
+
+
+# --- loops ---------------------------------------------------------------------------------
+
+
+def test_a_filter_whose_state_is_set_twice_in_a_pass() -> None:
+    z, r, q = np.array([0.3, 0.5, 0.1]), 0.2, positive(0.3)
+    m, p, ll = 0.0, 1.0, 0.0  # type: Any, Any, Any
+    for t in range(3):
+        p = p + q
+        s = p + r
+        k = p / s
+        e = z[t] - m
+        m = m + k * e
+        p = (1 - k) * p
+        ll = ll - 0.5 * (np.log(s) + e**2 / s)
+    explanation = mg.explain(ll, q)
+    check(explanation)
+    rows = {row.quantity: row.formula for row in explanation.rows}
+    assert rows["∂p_4/∂p_3"] == "1 - k_2" and rows["∂k_2/∂s_2"] == "-p_3/s_2²"
+    assert rows["∂m_2/∂e_1"] == "k_2" and rows["∂ll/∂s"] == "e²/(2·s²) - ½/s"
+    text = str(explanation)
+    assert "p_5: what p was before, in turn" in text
+    assert "with k_1, k_2: k in the passes of the loop before the last" in text
+
+
+def test_a_state_joined_to_a_one() -> None:
+    W, U, X = param(3, 4), param(3, 2), rng.normal(size=(3, 2))
+    h = np.zeros(3)
+    for x in X:
+        h = np.tanh(U @ x + W @ np.concatenate([h, np.ones(1)]))
+    L = np.sum(h)
+    explanation = mg.explain(L, W)
+    check(explanation)
+    rows = {row.quantity: row.formula for row in explanation.rows}
+    assert rows["dh_1"] == "(Wᵀ @ (dh_2 ⊙ (1 - h_2²)))[0:3]"
+    assert "np.concatenate([h_0, np.ones(1)]): before the loop, (4,)" in str(explanation)
+
+
+# --- juxtaposed products -------------------------------------------------------------------
+
+
+def test_a_row_times_a_product_is_transposed_as_a_whole() -> None:
+    x, A, B, z = param(2), rng.normal(size=(2, 3)), rng.normal(size=(4, 3)), rng.normal(size=4)
+    L = np.sum(x @ (A @ B.T) * z)
+    step = mg.explain(L, x, simplify=True).closed["x"][-1]
+    assert step.text == "A Bᵀ z"
+    C, y = param(3, 4), param(4)
+    M = np.sum((x @ (A @ C)) * y) ** 2
+    text = mg.explain(M, y, simplify=True).closed["y"][-1].text
+    assert "(A C)ᵀ x" in text
