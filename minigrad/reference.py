@@ -178,7 +178,6 @@ BY_HAND: dict[Any, str] = {
     ops.can_cast: "can_cast(np.float32, np.float64)\nTrue",
     ops.digitize: "digitize([0.2, 1.5], [0.0, 1.0])\narray([1, 2])",
     ops.empty_like: "empty_like([1.0, 2.0]).shape\n(2,)",
-    ops.ix_: "ix_([0, 1], [2])\n(array([[0],\n       [1]]), array([[2]]))",
     ops.lexsort: "lexsort([[1, 0], [0, 0]])\narray([1, 0])",
     ops.may_share_memory: "may_share_memory(np.ones(1), np.ones(1))\nFalse",
     ops.min_scalar_type: "min_scalar_type(200)\ndtype('uint8')",

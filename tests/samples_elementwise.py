@@ -86,3 +86,5 @@ for name in FOLDED.split():
 sample("power", lambda x: np.power.accumulate(x), values((4,), 1, 0.5, 2.0))
 sample("arctan2", lambda x: np.arctan2.accumulate(x), values((4,), 1, 0.5, 2.0))
 sample("hypot", lambda x: np.hypot.reduce(x, initial=2.0), (3,))
+sample("hypot", np.hypot.reduce, (1, 3))
+sample("hypot", lambda x: np.hypot.reduce(x, axis=1) + x[:, 0], (2, 1))

@@ -99,6 +99,7 @@ for obj, count in [
     values_ = (count,) if count > 1 else ()
     sample("insert", lambda x, v, o=obj: np.insert(x, o, v), (5,), values_)
 sample("insert", lambda x, v: np.insert(x, 1, v), (2, 3), ())
+sample("insert", lambda x, v: np.insert(x, np.array([True, False, True]), v), (3,), ())
 sample("insert", lambda x, v: np.insert(x, 1, v, axis=1), (2, 3), (2,))
 sample("insert", lambda x, v: np.insert(x, [1], v, axis=1), (2, 3), (2, 2))
 sample("insert", lambda x, v: np.insert(x, [0, 2], v, axis=0), (2, 3), (3,))
@@ -133,6 +134,8 @@ for mode in ("reflect", "symmetric"):
 sample("pad", lambda x, c: mg.pad(x, (1, 2), constant_values=c), (2, 3), ())
 sample("pad", lambda x, c: mg.pad(x, 1, constant_values=c), (2, 3), (2, 2))
 sample("pad", lambda x, c: mg.pad(x, (0, 2), constant_values=(1.0, c)), (3,), ())
+for shape in ((), (2,), (2, 2)):
+    sample("pad", lambda x, c: mg.pad(x, 2, "linear_ramp", end_values=c), (2, 3), shape)
 sample("pad", lambda x: mg.pad(x, {-1: (1, 2)}), (2, 3))
 sample("pad", lambda x: mg.pad(x, {0: 1, 1: (0, 2)}, "edge"), (2, 3))
 sample("pad", lambda x: np.pad(x, 2), (0,))
@@ -203,3 +206,8 @@ sample("select", lambda x, y: np.select([ROW], [x], y), (2, 3), ())
 sample("select", lambda x: np.select([x < -1, x > 0], [x**2, 3.0], default=x**3), (2, 3))
 for shape in SHAPES:
     sample("select", lambda x: np.select([x < 0, x > 1], [-x, x**2], 0.5), values(shape))
+
+# --- open meshes -----------------------------------------------------------------------
+
+sample("ix_", np.ix_, (3,), (2,))
+sample("ix_", lambda x: np.ix_([1, 2], x, [True, False, True])[1], (3,))

@@ -339,7 +339,9 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
     >>> mg.insert(np.ones(3), 1, mg.Tensor(5.0))
     Tensor([1., 5., 1., 1.])
     """
-    arr, values, obj = arr, values, settled(obj)
+    obj = settled(obj)
+    if not isinstance(obj, slice) and np.asarray(obj).dtype == np.bool_ and np.ndim(obj):
+        obj = np.flatnonzero(obj)
     if axis is None:
         arr, axis = ravel(arr), 0
     axis = normalize_axis_index(axis, np.ndim(arr))
@@ -508,7 +510,7 @@ def choose(a: ArrayLike, choices: Any, *, mode: str = "raise") -> Any:
             f"choose: {len(arrays)} choices, but a has values outside 0..{len(arrays) - 1}"
         )
     shape = np.broadcast_shapes(np.shape(index), *[np.shape(c) for c in arrays])
-    kind = np.result_type(*choices) if isinstance(choices, list | tuple) else None
+    kind = np.result_type(*arrays) if isinstance(choices, list | tuple) else None
     layers = np.stack([broadcast_to(c, shape) for c in arrays])
     layers = layers if kind in (None, np.result_type(layers)) else layers.astype(kind)
     return take_along_axis(layers, np.broadcast_to(index, (1, *shape)), 0)[0]
@@ -547,6 +549,34 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     return ans
 
 
+mesh: Op = Op("ix_", np.ix_, None, arity=-1)
+
+
+@composed(np.ix_, complex=True)
+def ix_(*args: Any) -> Any:
+    """Sequences laid along an axis each, as `numpy.ix_`: an open mesh, for indexing.
+
+    Whole numbers and booleans give arrays that no gradient flows through.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.ix_([0, 1], [2])
+    (array([[0],
+           [1]]), array([[2]]))
+    """
+    args = tuple(map(arrayed, args))
+    if not any(speaks_numpy(x) and x.dtype.kind in "fc" for x in args):
+        return mesh(*args)
+    if any(np.ndim(x) != 1 for x in args):
+        raise ValueError(f"ix_ takes sequences, the shapes are {[np.shape(x) for x in args]}")
+    args = tuple(np.flatnonzero(x) if np.result_type(x).kind == "b" else x for x in args)
+    return tuple(
+        reshape(x, [-1 if i == axis else 1 for i in range(len(args))])
+        for axis, x in enumerate(args)
+    )
+
+
 # --- plain answers ---------------------------------------------------------------------
 
 diag_indices_from: Op = plain(np.diag_indices_from)
@@ -554,4 +584,3 @@ tril_indices_from: Op = plain(np.tril_indices_from)
 triu_indices_from: Op = plain(np.triu_indices_from)
 ravel_multi_index: Op = plain(np.ravel_multi_index)
 unravel_index: Op = plain(np.unravel_index)
-ix_: Op = plain(np.ix_, fresh=False)

@@ -161,8 +161,8 @@ def pseudo_inverse(a: Any, rcond: Any = None) -> Any:
 def as_read(a: Any) -> Any:
     """The Hermitian matrix of which ``a`` is the lower triangle, as LAPACK reads it."""
     n = np.shape(a)[-1]
-    below = a * np.tri(n, k=-1)
-    return below + mH(below) + np.real(a) * np.eye(n)
+    below = a * np.tri(n, k=-1, dtype=bool)
+    return below + mH(below) + np.real(a) * np.eye(n, dtype=bool)
 
 
 @composed(np.linalg.pinv, name="linalg.pinv", complex=True)

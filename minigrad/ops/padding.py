@@ -68,7 +68,7 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
     reflect_type : {"even", "odd"}, optional
         For "reflect" and "symmetric"; "odd" goes on at the edge as ``2 edge - reflected``.
     end_values : the same, optional
-        For the mode "linear_ramp"; 0 by default.
+        For the mode "linear_ramp"; 0 by default.  Tensors are differentiated.
     stat_length : int, (before, after), or one such pair per axis, optional
         For the last four modes: of how many elements at the end; all by default.
 
@@ -98,17 +98,15 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
     if mode in ("constant", "empty"):
         values = options.pop("constant_values", 0) if mode == "constant" else 0
         _refuse_options(mode, options)
-        if speaks_numpy(values) or (isinstance(values, list | tuple) and holds_tensor(values)):
-            values, kind = arrayed(values), np.result_type(array)
-            if kind.kind == "c" or (kind.kind == "f" and np.result_type(values).kind != "c"):
-                values = np.multiply(values, 1).astype(kind)
-            return bordered(array, pairs, values)
+        if has_tensors(values):
+            return bordered(array, pairs, values_like(array, values))
         return framed(array, pad_width=pairs, constant_values=values) if pairs else array
     if mode == "linear_ramp" or mode in _SUMMARIES:
         key = "end_values" if mode == "linear_ramp" else "stat_length"
-        given = np.broadcast_to(
-            np.asarray(options.pop(key, 0 if mode == "linear_ramp" else None)), (n, 2)
-        )
+        values = options.pop(key, 0 if mode == "linear_ramp" else None)
+        values = values_like(array, values) if has_tensors(values) else np.asarray(values)
+        spread = broadcast_to if speaks_numpy(values) else np.broadcast_to
+        given = spread(values, (n, 2))
         _refuse_options(mode, options)
         if pairs and np.result_type(array).kind not in "fc":  # no gradient, and rounded in some way
             return whole(
@@ -116,7 +114,8 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
             )
         for axis, pair in enumerate(pairs):
             if pair != (0, 0):
-                array = extended(array, axis, pair, mode, given[axis].tolist())
+                ends = given[axis] if speaks_numpy(given) else given[axis].tolist()
+                array = extended(array, axis, pair, mode, ends)
         return array
     if mode not in _REPEATING:
         known = ", ".join(["constant", *_REPEATING, "linear_ramp", *_SUMMARIES, "empty"])
@@ -134,6 +133,19 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
             if odd and np.result_type(array) != kind:
                 array = array.astype(kind)  # as NumPy has it: what is not 0 is True
     return array
+
+
+def has_tensors(values: Any) -> bool:
+    """Whether ``values`` is a Tensor, or nested lists with Tensors among."""
+    return speaks_numpy(values) or (isinstance(values, list | tuple) and holds_tensor(values))
+
+
+def values_like(array: Any, values: Any) -> Any:
+    """The Tensor ``values`` in the dtype that they have within ``array``."""
+    values, kind = arrayed(values), np.result_type(array)
+    if kind.kind == "c" or (kind.kind == "f" and np.result_type(values).kind != "c"):
+        values = np.multiply(values, 1).astype(kind)
+    return values
 
 
 def laid_along(values: Any, axis: int, ndim: int) -> Any:

@@ -313,14 +313,15 @@ def linspace(
     """
     kind = np.result_type(start, stop, 1.0)
     start, stop = np.multiply(start, 1.0), np.multiply(stop, 1.0)
+    step = (stop - start) / (num - bool(endpoint) if num > endpoint else math.nan)
+    step = step if np.result_type(step) == kind else step.astype(kind)
     share = _shares(start, stop, num, endpoint, "linspace")
     ans = start * (1 - share) + stop * share
     kind = kind if dtype is None else np.dtype(dtype)
     if np.result_type(ans) != kind:
         ans = (np.floor(ans) if kind.kind in "iu" else ans).astype(kind)
     ans = moveaxis(ans, 0, axis)
-    steps = num - bool(endpoint)
-    return (ans, (stop - start) / (steps if steps > 0 else math.nan)) if retstep else ans
+    return (ans, step) if retstep else ans
 
 
 @composed(np.logspace, complex=True)

@@ -182,10 +182,13 @@ def _fold(ufunc: np.ufunc) -> Any:
         refuse_keywords(name, refused)
         single = not np.ndim(array) and axis in (0, -1)  # one slice, as NumPy has it
         slices, axis = ([array], 0) if single else slices_of(array, axis, name)
+        if initial is None:
+            initial = ufunc.identity
+        if initial is not None:
+            rest = np.shape(array)[:axis] + np.shape(array)[axis + 1 :]
+            slices = [initial, *slices] if slices else [np.full(rest, initial, np.result_type(array))]
         if not slices:
             raise ValueError(f"{name} needs at least one element along axis {axis}")
-        if initial is not None:
-            slices = [initial, *slices]
         elif len(slices) == 1:
             slices = [promoted(ufunc, slices[0])]
         ans = functools.reduce(implementations[ufunc], slices)

@@ -255,8 +255,10 @@ class Tensor(Protocols, Methods):
         """The values as NumPy's: a read-only array, or a scalar."""
         return self.data
 
-    def item(self) -> Any:
-        """The only value, as a Python number."""
+    def item(self, *index: Any) -> Any:
+        """The only value, or the one at ``index``, as a Python number."""
+        if index:
+            return self._look(".item()").item(*index)
         if self.size != 1:
             raise ValueError(
                 f"{label(self)}.item() needs a single value, the shape is {self.shape}"
