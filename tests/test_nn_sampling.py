@@ -163,6 +163,21 @@ def test_second_derivatives_and_programs() -> None:
         np.testing.assert_allclose(compiled(places, x), plain, 1e-12)
 
 
+def test_unpooling_in_programs() -> None:
+    x = rng.normal(size=(2, 3, 4, 6))
+    f = lambda y, at: (F.max_unpool2d(y, at, 2) ** 3).sum()
+    compiled = mg.compile(mg.grad(f))
+    for image in (x, -x, x[::-1]):
+        y, at = F.max_pool2d(image, 2, return_indices=True)
+        np.testing.assert_allclose(compiled(y, at), mg.grad(f)(y, at))
+    for wrong in (at[0, 0, 0, 0], 24, -1):  # a program cannot ask, and says NaN
+        places = np.array(at)
+        places[0, 0, 0, 1] = wrong
+        assert np.isnan(compiled(y, places)[0, 0, 0, 1])
+    there = lambda x: (F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2) * x).sum()
+    np.testing.assert_allclose(mg.compile(mg.grad(there))(x), mg.grad(there)(x))
+
+
 WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "grid": (lambda: F.grid_sample(IMAGE, PLACES[3]), ValueError, "one place of 2"),
     "padding": (lambda: F.grid_sample(IMAGE, PLACES[2], padding_mode="edge"), ValueError, "'edge'"),

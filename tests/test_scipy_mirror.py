@@ -146,6 +146,14 @@ def test_vectors() -> None:
         lambda x, m, r: ms.stats.multivariate_normal.logpdf(x, m, r @ r.T + np.eye(3)),
         x, mean, root,
     )  # fmt: skip
+    for scale in (cov, np.array([0.5, 2.0, 1.0])):
+        got = ms.stats.multivariate_t.pdf(x, mean, scale, 3.5)
+        wide = scale if scale.ndim == 2 else np.diag(scale)
+        np.testing.assert_allclose(got, scipy.stats.multivariate_t.pdf(x, mean, wide, 3.5))
+    check(
+        lambda x, m, r, df: ms.stats.multivariate_t.logpdf(x, m, r @ r.T + np.eye(3), df),
+        x, mean, root, 3.5,
+    )  # fmt: skip
     shares, alpha = rng.dirichlet([1.0, 2, 3], size=2).T, np.array([1.2, 0.7, 3.0])
     got = ms.stats.dirichlet.logpdf(shares, alpha)
     np.testing.assert_allclose(got, scipy.stats.dirichlet.logpdf(shares, alpha))
@@ -256,6 +264,23 @@ def test_splines(ends: str, n: int) -> None:
         np.testing.assert_allclose(got, theirs(at, nu), rtol=1e-7, atol=1e-7)
     inner = x[0] + np.array([0.3, 0.9]) * (x[-1] - x[0])
     check(lambda y, at: ms.interpolate.CubicSpline(x, y, ends)(at), y, inner)
+    x, inner = np.arange(n) + rng.uniform(0, 0.4, n), np.arange(n)[:-1] + 0.55
+    spline = lambda x, y, at: ms.interpolate.CubicSpline(x, y, ends)(at)
+    check(spline, x, y, inner, order=2)
+    slopes = mg.grad(lambda *args: np.sum(spline(*args) ** 2), (0, 1, 2))
+    compiled = mg.compile(slopes)
+    compiled(x, y, inner)
+    for got, want in zip(compiled(x + 1, -y, inner + 1), slopes(x + 1, -y, inner + 1), strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-9)
+
+
+def test_points_that_do_not_rise() -> None:
+    for f in (ms.interpolate.CubicSpline, ms.interpolate.interp1d):
+        for x in (np.array([1.0, 1.0]), np.ones((2, 2)), mg.Tensor([2.0, 1.0])):
+            with pytest.raises(ValueError, match="x must be a rising vector of two points"):
+                f(x, np.ones(2))
+        with pytest.raises(ValueError, match=r"2 points, and y has shape \(3,\)"):
+            f([0.0, 1.0], np.ones(3))
 
 
 @pytest.mark.parametrize("kind", ["linear", "cubic"])
@@ -264,7 +289,14 @@ def test_lines_through_points(kind: str) -> None:
     at = np.array([0.2, 1.7, 3.9])
     theirs = scipy.interpolate.interp1d(x, y, kind)
     np.testing.assert_allclose(ms.interpolate.interp1d(x, y, kind)(at), theirs(at), rtol=1e-12)
-    check(lambda y, at: ms.interpolate.interp1d(x, y, kind)(at), y, at)
+    check(lambda x, y, at: ms.interpolate.interp1d(x, y, kind)(at), x, y, at, order=2)
+    for axis, shape in ((-1, (2, 5)), (0, (5, 2)), (1, (2, 5, 3))):
+        y = rng.normal(size=shape)
+        for at in (1.5, np.array([0.5, 2.0]), rng.uniform(0, 4, (2, 3))):
+            theirs = scipy.interpolate.interp1d(x, y, kind, axis=axis)(at)
+            got = ms.interpolate.interp1d(x, y, kind, axis)(at)
+            np.testing.assert_allclose(got, theirs, rtol=1e-10, atol=1e-12, strict=True)
+    y = rng.normal(size=5)
     with pytest.raises(ValueError, match=r"a point is outside of \[0, 4\]"):
         ms.interpolate.interp1d(x, y)(4.5)
 
@@ -278,7 +310,13 @@ def test_between_places(mode: str) -> None:
         expected = scipy.ndimage.map_coordinates(image, at, order=order, mode=mode, cval=0.3)
         np.testing.assert_allclose(got, expected, atol=1e-12)
     inner = rng.integers(0, 3, size=(2, 6)) + rng.uniform(0.1, 0.9, size=(2, 6))  # off the kinks
-    check(lambda i, a: ms.ndimage.map_coordinates(i, a, 1, mode), image, inner)
+    read = lambda i, a: ms.ndimage.map_coordinates(i, a, 1, mode, 0.3)
+    check(read, image, inner)
+    slopes = mg.grad(lambda i, a: np.sum(read(i, a) ** 2), (0, 1))
+    compiled = mg.compile(slopes)
+    compiled(image, inner)
+    for got, want in zip(compiled(image, at), slopes(image, at), strict=True):
+        np.testing.assert_allclose(got, want)
 
 
 # --- roots and minima --------------------------------------------------------------------
@@ -514,3 +552,17 @@ def test_orders_of_rows_are_found_anew_in_programs_and_for_each_example(shape):
         solved = mg.compile(lambda a, b: ms.linalg.lu_solve(ms.linalg.lu_factor(a), b))
         for a in matrices:
             np.testing.assert_allclose(solved(a, w), np.linalg.solve(a, w), rtol=1e-10)
+
+
+def test_complex_triangles_and_diagonals() -> None:
+    c = rng.normal(size=4) + 1j * rng.normal(size=4)
+    np.testing.assert_array_equal(ms.linalg.toeplitz(c), scipy.linalg.toeplitz(c))
+    A, c = np.tri(2) * (rng.normal(size=(2, 2)) + 1j * rng.normal(size=2)) + 3 * np.eye(2), c[:2]
+    for trans in (0, 1, 2, "C"):
+        want = scipy.linalg.solve_triangular(A, c, trans, lower=True)
+        got = ms.linalg.solve_triangular(A, c, trans, lower=True)
+        np.testing.assert_allclose(got, want)
+        f = lambda A, c, t=trans: np.abs(ms.linalg.solve_triangular(A, c, t, lower=True)).sum()
+        assert mg.gradcheck(f, A, c)
+    with pytest.raises(ValueError, match="'N', 'T' or 'C', not 3"):
+        ms.linalg.solve_triangular(A, c, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -312,3 +313,45 @@ def test_newton_has_the_derivatives_of_the_zeros() -> None:
     np.testing.assert_allclose(closed(2.0), 1 / np.sqrt(8))
     with pytest.raises(RuntimeError):
         newton(lambda x: x**2 + 1, 0.3, maxiter=5)
+
+
+NEARLY_ZERO_BY_ZERO = [
+    *((f, (p,), 0) for f in "ellipk ellipe".split() for p in (0.0, 1e-9, 1e-4, 0.5, -0.5)),
+    *(("ellipkm1", (p,), 0) for p in (1.0, 1 + 1e-9, 0.5, 1.5)),
+    *((f, (phi, m), 1) for f in ("ellipkinc", "ellipeinc") for phi in (0.3, 1.3, 4.0)
+      for m in (0.0, 1e-9, -1e-4, 0.09, 0.11)),
+    *((f, (x, p), 1) for f in ("boxcox", "boxcox1p", "inv_boxcox", "inv_boxcox1p")
+      for x in (0.6, 1.3) for p in (0.0, 1e-9, 1e-4, -0.2)),
+    *(("rgamma", (x,), 0) for x in (0.0, -1.0, -4.0, 1e-9, -1 + 1e-9, 0.5)),
+    *(("spence", (x,), 0) for x in (1.0, 1 + 1e-9, 0.5, 1.5)),
+    *((f, (x,), 0) for f in "ber bei berp beip it2struve0".split() for x in (0.0, 1e-9, 0.5, 1.0)),
+    *(("voigt_profile", (1.3, s, c), 1) for s in (1e-5, 0.05, 0.11) for c in (0.0, 0.4)),
+    *(("voigt_profile", (x, 0.03, 0.4), i) for x in (0.0, 0.3, 2.0) for i in (0, 2)),
+    *((f, (0, x), 1) for f in "eval_chebyc eval_chebys eval_sh_chebyt eval_sh_chebyu".split()
+      for x in (0.0, 0.7)),
+    ("eval_sh_legendre", (0, 0.0), 1), ("tklmbda", (1.4, 0.9), 0), ("tklmbda", (-0.7, 2.0), 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "args", "i"), NEARLY_ZERO_BY_ZERO)
+def test_where_the_textbook_formula_divides_by_zero(
+    name: str, args: tuple[float, ...], i: int
+) -> None:
+    function = getattr(sp, name)
+    f = lambda x: function(*args[:i], x, *args[i + 1 :])
+    x, h = args[i], 4e-3 if args[i] != 1e-5 else 1e-6
+    a, b, c, d, e = (float(f(x + k * h)) for k in (-2, -1, 0, 1, 2))
+    first, second = (8 * (d - b) - (e - a)) / 12 / h, (16 * (b + d) - a - e - 30 * c) / 12 / h**2
+    slope = mg.grad(f)
+    assert slope(x) == pytest.approx(first, rel=1e-6, abs=1e-8)
+    if args[i] != 1e-5:
+        assert mg.grad(slope)(x) == pytest.approx(second, rel=1e-5, abs=1e-6)
+
+
+def test_orders_that_scipy_cuts_off() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for name, args in (("kn", (1.7, 0.9)), ("yn", (1.7, 0.9)), ("expn", (2.7, 0.9))):
+            f = lambda x, f=getattr(sp, name), n=args[0]: f(n, x)
+            whole = lambda x, f=getattr(sp, name), n=int(args[0]): f(n, x)
+            assert mg.grad(f)(args[1]) == mg.grad(whole)(args[1])

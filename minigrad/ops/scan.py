@@ -186,10 +186,12 @@ def _fold(ufunc: np.ufunc) -> Any:
             initial = ufunc.identity
         if initial is not None:
             rest = np.shape(array)[:axis] + np.shape(array)[axis + 1 :]
-            slices = [initial, *slices] if slices else [np.full(rest, initial, np.result_type(array))]
+            slices = (
+                [initial, *slices] if slices else [np.full(rest, initial, np.result_type(array))]
+            )
         if not slices:
             raise ValueError(f"{name} needs at least one element along axis {axis}")
-        elif len(slices) == 1:
+        if len(slices) == 1:
             slices = [promoted(ufunc, slices[0])]
         ans = functools.reduce(implementations[ufunc], slices)
         return np.expand_dims(ans, axis) if keepdims and not single else ans

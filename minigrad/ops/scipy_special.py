@@ -50,6 +50,32 @@ for _name in ("cbrt", "exp2", "expm1", "log1p"):
     stands(getattr(sp, _name), getattr(ops, _name))
 
 
+# --- where a formula is 0/0, or cancels --------------------------------------------------
+
+
+def either(inside: Any, x: Any, near: Any, far: Any, safe: float) -> Any:
+    """``near(x)`` inside, ``far(x)`` elsewhere; ``safe`` is a place that both bear."""
+    return np.where(inside, near(np.where(inside, x, safe)), far(np.where(inside, safe, x)))
+
+
+def series(x: Any, coefficients: list[float]) -> Any:
+    """A sum of rising powers of ``x``, by Horner's rule."""
+    total = 0.0 * x
+    for c in coefficients[::-1]:
+        total = total * x + c
+    return total
+
+
+def whole(n: Any) -> Any:
+    """An order as SciPy reads it, which wants whole numbers and cuts off others."""
+    return np.trunc(n)
+
+
+def odd_factorial(n: int) -> int:
+    """``1 · 3 · 5 ⋯ (2n - 1)``."""
+    return math.prod(range(1, 2 * n, 2))
+
+
 # --- exponentials and logarithms ---------------------------------------------------------
 
 
@@ -74,29 +100,33 @@ row(
 )
 
 
-def power_by_exponent(log: Any, ans: Any, p: Any) -> Any:
-    """The derivative of ``(exp(p log) - 1)/p`` by p; at p = 0, ``log²/2``."""
-    safe = np.where(p == 0, 1.0, p)
-    return np.where(p == 0, log**2 / 2, (np.exp(safe * log) * log - ans) / safe)
+def power_by_exponent(log: Any, p: Any) -> Any:
+    """The derivative of ``(exp(p log) - 1)/p`` by p."""
+    return log**2 / 2 * sp.hyp1f1(2.0, 3.0, p * log)
 
 
 row(
     sp.boxcox,
     lambda g, ans, x, p: g * x ** (p - 1),
-    lambda g, ans, x, p: g * power_by_exponent(np.log(x), ans, p),
+    lambda g, ans, x, p: g * power_by_exponent(np.log(x), p),
 )
 row(
     sp.boxcox1p,
     lambda g, ans, x, p: g * (1 + x) ** (p - 1),
-    lambda g, ans, x, p: g * power_by_exponent(np.log1p(x), ans, p),
+    lambda g, ans, x, p: g * power_by_exponent(np.log1p(x), p),
 )
 
 
 def root_by_exponent(y: Any, p: Any) -> Any:
-    """The derivative of ``log(1 + p y)/p`` by p; at p = 0, ``-y²/2``."""
-    safe = np.where(p == 0, 1.0, p)
-    inner = safe * y / (1 + safe * y) - np.log1p(safe * y)
-    return np.where(p == 0, -(y**2) / 2, inner / safe**2)
+    """The derivative of ``log(1 + p y)/p`` by p."""
+    v = p * y
+    return y**2 * either(
+        np.abs(v) < 0.5,
+        v,
+        lambda v: -sp.hyp2f1(2.0, 2.0, 3.0, -v) / 2,
+        lambda v: (v / (1 + v) - np.log1p(v)) / v**2,
+        0.5,
+    )
 
 
 row(
@@ -153,12 +183,13 @@ row(
 
 
 def rgamma_slope(g: Any, ans: Any, x: Any) -> Any:
-    """``-ψ(x)/Γ(x)``, and ``(-1)ⁿ n!`` at ``x = -n``, where ψ has a pole and 1/Γ a zero."""
-    pole = (x <= 0) & (x == np.floor(x))
-    n = np.where(pole, -x, 0.0)
-    return g * np.where(
-        pole, (1 - 2 * (n % 2)) * sp.gamma(n + 1), -ans * sp.psi(np.where(pole, 0.5, x))
-    )
+    """``-ψ(x)/Γ(x)``; on the left by reflection, ``1/Γ(x) = Γ(1 - x) sin(πx)/π``."""
+
+    def reflected(x: Any) -> Any:
+        turn = np.cos(math.pi * x) - np.sin(math.pi * x) / math.pi * sp.psi(1 - x)
+        return sp.gamma(1 - x) * turn
+
+    return g * either(x < 0.5, x, reflected, lambda x: -sp.psi(x) * sp.rgamma(x), 0.5)
 
 
 def lower_density(a: Any, x: Any) -> Any:
@@ -250,13 +281,13 @@ row(
     sp.bdtr,
     None,
     None,
-    lambda g, ans, k, n, p: -g * beta_density(np.floor(k) + 1, n - np.floor(k), p),
+    lambda g, ans, k, n, p: -g * beta_density(np.floor(k) + 1, whole(n) - np.floor(k), p),
 )
 row(
     sp.bdtrc,
     None,
     None,
-    lambda g, ans, k, n, p: g * beta_density(np.floor(k) + 1, n - np.floor(k), p),
+    lambda g, ans, k, n, p: g * beta_density(np.floor(k) + 1, whole(n) - np.floor(k), p),
 )
 
 
@@ -265,8 +296,8 @@ row(
 
 def expn_slope(g: Any, ans: Any, n: Any, x: Any) -> Any:
     """``-E(n-1, x)``; ``E(0, x)`` is ``exp(-x)/x``."""
-    lower = sp.expn(np.where(n == 0, 0, n - 1), x)
-    return -g * np.where(n == 0, np.exp(-x) * (1 / x + 1 / x**2), lower)
+    lower = sp.expn(np.where(n < 1, 0, n - 1), x)
+    return -g * np.where(n < 1, np.exp(-x) * (1 / x + 1 / x**2), lower)
 
 
 row(sp.expi, lambda g, ans, x: g * np.exp(x) / x)
@@ -274,7 +305,16 @@ row(sp.exp1, lambda g, ans, x: -g * np.exp(-x) / x)
 row(sp.expn, None, expn_slope)
 row(
     sp.spence,
-    lambda g, ans, x: -g * np.where(x == 1, 1.0, np.log(x) / np.where(x == 1, 1.0, x - 1)),
+    lambda g, ans, x: (
+        -g
+        * either(
+            np.abs(x - 1) < 0.5,
+            x,
+            lambda x: sp.hyp2f1(1.0, 1.0, 2.0, 1 - x),
+            lambda x: np.log(x) / (x - 1),
+            1.5,
+        )
+    ),
 )
 
 
@@ -286,7 +326,7 @@ row(sp.jv, None, lambda g, ans, v, x: g * (sp.jv(v - 1, x) - sp.jv(v + 1, x)) / 
 row(sp.y0, lambda g, ans, x: -g * sp.y1(x))
 row(sp.y1, lambda g, ans, x: g * (sp.y0(x) - sp.yv(2.0, x)) / 2)
 row(sp.yv, None, lambda g, ans, v, x: g * (sp.yv(v - 1, x) - sp.yv(v + 1, x)) / 2)
-row(sp.yn, None, lambda g, ans, v, x: g * (sp.yv(v - 1.0, x) - sp.yv(v + 1.0, x)) / 2)
+row(sp.yn, None, lambda g, ans, n, x: g * (sp.yv(whole(n) - 1.0, x) - sp.yv(whole(n) + 1.0, x)) / 2)
 row(sp.i0, lambda g, ans, x: g * sp.i1(x))
 row(sp.i1, lambda g, ans, x: g * (sp.i0(x) + sp.iv(2.0, x)) / 2)
 row(sp.iv, None, lambda g, ans, v, x: g * (sp.iv(v - 1, x) + sp.iv(v + 1, x)) / 2)
@@ -300,7 +340,9 @@ row(
 row(sp.k0, lambda g, ans, x: -g * sp.k1(x))
 row(sp.k1, lambda g, ans, x: -g * (sp.k0(x) + sp.kv(2.0, x)) / 2)
 row(sp.kv, None, lambda g, ans, v, x: -g * (sp.kv(v - 1, x) + sp.kv(v + 1, x)) / 2)
-row(sp.kn, None, lambda g, ans, v, x: -g * (sp.kv(v - 1.0, x) + sp.kv(v + 1.0, x)) / 2)
+row(
+    sp.kn, None, lambda g, ans, n, x: -g * (sp.kv(whole(n) - 1.0, x) + sp.kv(whole(n) + 1.0, x)) / 2
+)
 row(sp.k0e, lambda g, ans, x: g * (ans - sp.k1e(x)))
 row(sp.k1e, lambda g, ans, x: g * (ans - (sp.k0e(x) + sp.kve(2.0, x)) / 2))
 row(sp.kve, None, lambda g, ans, v, x: g * (ans - (sp.kve(v - 1, x) + sp.kve(v + 1, x)) / 2))
@@ -328,29 +370,59 @@ row(
 # --- elliptic integrals (chapter 19) -----------------------------------------------------
 
 
-def at_zero(m: Any, limit: float, value: Any) -> Any:
-    """``value``, and ``limit`` where ``m`` is 0, which it divides by."""
-    return np.where(m == 0, limit, value)
-
-
 def k_slope(m: Any) -> Any:
     """``dK/dm``."""
-    safe = np.where(m == 0, 0.5, m)
-    slope = (sp.ellipe(safe) - (1 - safe) * sp.ellipk(safe)) / (2 * safe * (1 - safe))
-    return at_zero(m, math.pi / 8, slope)
+    return either(
+        np.abs(m) < 0.5,
+        m,
+        lambda m: math.pi / 8 * sp.hyp2f1(1.5, 1.5, 2.0, m),
+        lambda m: (sp.ellipe(m) - (1 - m) * sp.ellipk(m)) / (2 * m * (1 - m)),
+        -0.5,
+    )
 
 
 def e_slope(m: Any) -> Any:
     """``dE/dm``."""
-    safe = np.where(m == 0, 0.5, m)
-    return at_zero(m, -math.pi / 8, (sp.ellipe(safe) - sp.ellipk(safe)) / (2 * safe))
+    return either(
+        np.abs(m) < 0.5,
+        m,
+        lambda m: -math.pi / 8 * sp.hyp2f1(0.5, 1.5, 2.0, m),
+        lambda m: (sp.ellipe(m) - sp.ellipk(m)) / (2 * m),
+        -0.5,
+    )
+
+
+def sine_integral(phi: Any, m: Any, power: float) -> Any:
+    """``½ ∫ sin²θ (1 - m sin²θ)^power dθ`` from 0 to φ, by powers of m, which is small."""
+    total, share, integral = 0.0, 1.0, phi
+    for k in range(18):
+        n = 2 * k + 2
+        integral = ((n - 1) * integral - np.cos(phi) * np.sin(phi) ** (n - 1)) / n
+        total = total + share * integral
+        share = share * m * (k - power) / (k + 1)
+    return total / 2
 
 
 def f_by_m(phi: Any, m: Any) -> Any:
     """The derivative of the incomplete integral F by its parameter."""
-    delta = np.sqrt(1 - m * np.sin(phi) ** 2)
-    first = sp.ellipeinc(phi, m) / (2 * m * (1 - m)) - sp.ellipkinc(phi, m) / (2 * m)
-    return first - np.sin(2 * phi) / (4 * (1 - m) * delta)
+
+    def closed(m: Any) -> Any:
+        delta = np.sqrt(1 - m * np.sin(phi) ** 2)
+        first = sp.ellipeinc(phi, m) / (2 * m * (1 - m)) - sp.ellipkinc(phi, m) / (2 * m)
+        return first - np.sin(2 * phi) / (4 * (1 - m) * delta)
+
+    return either(np.abs(m) < 0.1, m, lambda m: sine_integral(phi, m, -1.5), closed, -0.1)
+
+
+def e_by_m(phi: Any, m: Any) -> Any:
+    """The derivative of the incomplete integral E by its parameter."""
+    return either(
+        np.abs(m) < 0.1,
+        m,
+        lambda m: -sine_integral(phi, m, -0.5),
+        lambda m: (sp.ellipeinc(phi, m) - sp.ellipkinc(phi, m)) / (2 * m),
+        -0.1,
+    )
 
 
 row(sp.ellipk, lambda g, ans, m: g * k_slope(m))
@@ -364,7 +436,7 @@ row(
 row(
     sp.ellipeinc,
     lambda g, ans, phi, m: g * np.sqrt(1 - m * np.sin(phi) ** 2),
-    lambda g, ans, phi, m: g * (ans - sp.ellipkinc(phi, m)) / (2 * m),
+    lambda g, ans, phi, m: g * e_by_m(phi, m),
 )
 
 
@@ -539,11 +611,16 @@ def poisson_mixture(x: Any, n: Any, c: Any) -> Any:
     return 0.5 * np.exp(log) * sp.ive(n / 2 - 1, z)
 
 
-row(sp.bdtri, None, None, lambda g, ans, k, n, y: -g / beta_density(n - k, k + 1, 1 - ans))
+row(
+    sp.bdtri,
+    None,
+    None,
+    lambda g, ans, k, n, y: -g / beta_density(n - np.floor(k), np.floor(k) + 1, 1 - ans),
+)
 row(sp.nbdtr, None, None, lambda g, ans, k, n, p: g * beta_density(n, k + 1, p))
 row(sp.nbdtrc, None, None, lambda g, ans, k, n, p: -g * beta_density(n, k + 1, p))
 row(sp.nbdtri, None, None, lambda g, ans, k, n, y: g / beta_density(n, k + 1, ans))
-row(sp.pdtri, None, lambda g, ans, k, y: -g / lower_density(k + 1, ans))
+row(sp.pdtri, None, lambda g, ans, k, y: -g / lower_density(whole(k) + 1, ans))
 row(
     sp.gdtrix,
     lambda g, ans, a, b, p: -g * ans / a,
@@ -574,25 +651,51 @@ row(
     lambda g, ans, m, p, x: -g * ans / sp.ndtri(p) * normal_slope(sp.ndtri(p)),
     lambda g, ans, m, p, x: g / sp.ndtri(p),
 )
-row(
-    sp.tklmbda,
-    lambda g, ans, x, lam: g / (ans ** (lam - 1) + (1 - ans) ** (lam - 1)),
-    None,
-)
+
+
+def tukey_slope(g: Any, ans: Any, x: Any, lam: Any) -> Any:
+    """One over the slope ``p^(λ-1) + (1-p)^(λ-1)`` of the quantiles; 0 beyond the last ones."""
+    beyond = lam * np.abs(x) > 1
+    p = np.where(beyond, 0.5, ans)
+    return g * np.where(beyond, 0.0, 1 / (p ** (lam - 1) + (1 - p) ** (lam - 1)))
+
+
+row(sp.tklmbda, tukey_slope, None)
 
 
 # --- Kelvin functions, integrals of Bessel and Struve functions (chapters 10 and 11) --------
+
+BER = [(-1) ** k * k / math.factorial(2 * k) ** 2 for k in range(1, 7)]
+BEI = [(-1) ** k * (k + 0.5) / math.factorial(2 * k + 1) ** 2 for k in range(6)]
+H0 = [(-1) ** k * 2 / math.pi / odd_factorial(k + 1) ** 2 for k in range(12)]
+
+
+def beside_zero(x: Any, near: Any, function: Any) -> Any:
+    """``function(x)/x``; by the series ``near`` around 0."""
+    return either(np.abs(x) < 1, x, near, lambda x: function(x) / x, 1.0)
+
+
+def berp_ratio(x: Any) -> Any:
+    return beside_zero(x, lambda x: (x / 2) ** 2 * series((x / 2) ** 4, BER), sp.berp)
+
+
+def beip_ratio(x: Any) -> Any:
+    return beside_zero(x, lambda x: series((x / 2) ** 4, BEI), sp.beip)
+
 
 row(sp.ber, lambda g, ans, x: g * sp.berp(x))
 row(sp.bei, lambda g, ans, x: g * sp.beip(x))
 row(sp.ker, lambda g, ans, x: g * sp.kerp(x))
 row(sp.kei, lambda g, ans, x: g * sp.keip(x))
-row(sp.berp, lambda g, ans, x: g * (-sp.bei(x) - ans / x))
-row(sp.beip, lambda g, ans, x: g * (sp.ber(x) - ans / x))
+row(sp.berp, lambda g, ans, x: g * (-sp.bei(x) - berp_ratio(x)))
+row(sp.beip, lambda g, ans, x: g * (sp.ber(x) - beip_ratio(x)))
 row(sp.kerp, lambda g, ans, x: g * (-sp.kei(x) - ans / x))
 row(sp.keip, lambda g, ans, x: g * (sp.ker(x) - ans / x))
 row(sp.itstruve0, lambda g, ans, x: g * sp.struve(0.0, x))
-row(sp.it2struve0, lambda g, ans, x: -g * sp.struve(0.0, x) / x)
+row(
+    sp.it2struve0,
+    lambda g, ans, x: -g * beside_zero(x, lambda x: series(x**2, H0), lambda x: sp.struve(0.0, x)),
+)
 row(sp.itmodstruve0, lambda g, ans, x: g * sp.modstruve(0.0, x))
 row(sp.jve, None, lambda g, ans, v, x: g * (sp.jve(v - 1, x) - sp.jve(v + 1, x)) / 2)
 row(sp.yve, None, lambda g, ans, v, x: g * (sp.yve(v - 1, x) - sp.yve(v + 1, x)) / 2)
@@ -600,18 +703,26 @@ row(sp.yve, None, lambda g, ans, v, x: g * (sp.yve(v - 1, x) - sp.yve(v + 1, x))
 
 # --- polynomials of shifted and scaled arguments (chapter 18), angles, profiles -------------
 
-row(sp.eval_chebyc, None, lambda g, ans, n, x: g * n * sp.eval_chebyu(n - 1, x / 2))
-row(sp.eval_chebys, None, lambda g, ans, n, x: g * sp.eval_gegenbauer(n - 1, 2.0, x / 2))
-row(sp.eval_sh_chebyt, None, lambda g, ans, n, x: g * 2 * n * sp.eval_chebyu(n - 1, 2 * x - 1))
+row(sp.eval_chebyc, None, lambda g, ans, n, x: g * below(n, n * sp.eval_chebyu(lower(n), x / 2)))
+row(
+    sp.eval_chebys,
+    None,
+    lambda g, ans, n, x: g * below(n, sp.eval_gegenbauer(lower(n), 2.0, x / 2)),
+)
+row(
+    sp.eval_sh_chebyt,
+    None,
+    lambda g, ans, n, x: g * below(n, 2 * n * sp.eval_chebyu(lower(n), 2 * x - 1)),
+)
 row(
     sp.eval_sh_chebyu,
     None,
-    lambda g, ans, n, x: g * 4 * sp.eval_gegenbauer(n - 1, 2.0, 2 * x - 1),
+    lambda g, ans, n, x: g * below(n, 4 * sp.eval_gegenbauer(lower(n), 2.0, 2 * x - 1)),
 )
 row(
     sp.eval_sh_legendre,
     None,
-    lambda g, ans, n, x: g * 2 * sp.eval_gegenbauer(n - 1, 1.5, 2 * x - 1),
+    lambda g, ans, n, x: g * below(n, 2 * sp.eval_gegenbauer(lower(n), 1.5, 2 * x - 1)),
 )
 row(
     sp.eval_sh_jacobi,
@@ -619,7 +730,10 @@ row(
     None,
     None,
     lambda g, ans, n, p, q, x: (
-        g * (n + p) * sp.eval_jacobi(n - 1, p - q + 1, q, 2 * x - 1) / sp.binom(2 * n + p - 1, n)
+        g
+        * (n + p)
+        * below(n, sp.eval_jacobi(lower(n), p - q + 1, q, 2 * x - 1))
+        / sp.binom(2 * n + p - 1, n)
     ),
 )
 row(
@@ -638,20 +752,31 @@ row(sp.round, zero)
 row(sp.wofz, lambda g, ans, z: g * (2j / ROOT_PI - 2 * z * ans))
 
 
-def voigt(x: Any, s: Any, c: Any) -> tuple[Any, Any, Any]:
-    """``z = (x + iγ)/(σ√2)``, and Faddeeva's ``w(z)`` and ``w'(z)``: the profile is Re w/(σ√2π)."""
-    z = (x + 1j * c) / (s * math.sqrt(2))
+def profile(x: Any, s: Any, c: Any) -> tuple[Any, Any]:
+    """``d/dζ`` and ``d/dσ`` of the profile, the real part of ``w(ζ/(σ√2))/(σ√2π)``, ζ = x + iγ.
+
+    With Faddeeva's w, and far out by its asymptotic series, ``i/π Σ (2n-1)!! σ²ⁿ/ζ²ⁿ⁺¹``.
+    """
+    zeta = x + 1j * c
+    far = np.abs(zeta) > 12 * np.abs(s)
+    width, place = np.where(far, 1.0, s), np.where(far, 1.0, zeta)
+    z = place / (width * math.sqrt(2))
     w = sp.wofz(z)
-    return z, w, 2j / ROOT_PI - 2 * z * w
+    slope = 2j / ROOT_PI - 2 * z * w
+    along, across = slope / (2 * ROOT_PI * width**2), -(w + slope * z) / (width**2 * ROOT_2PI)
+    zeta = np.where(far, zeta, 1.0)
+    q = np.where(far, s, 0.0) / zeta
+    odd = [odd_factorial(n) for n in range(24)]
+    out = -1j / math.pi * series(q**2, [(2 * n + 1) * b for n, b in enumerate(odd)]) / zeta**2
+    wide = 1j / math.pi * q * series(q**2, [2.0 * n * odd[n] for n in range(1, 24)]) / zeta**2
+    return np.where(far, out, along), np.where(far, wide, across)
 
 
 row(
     sp.voigt_profile,
-    lambda g, ans, x, s, c: g * np.real(voigt(x, s, c)[2]) / (2 * ROOT_PI * s**2),
-    lambda g, ans, x, s, c: (
-        -g * (ans + np.real(voigt(x, s, c)[2] * voigt(x, s, c)[0]) / (s * ROOT_2PI)) / s
-    ),
-    lambda g, ans, x, s, c: -g * np.imag(voigt(x, s, c)[2]) / (2 * ROOT_PI * s**2),
+    lambda g, ans, x, s, c: g * np.real(profile(x, s, c)[0]),
+    lambda g, ans, x, s, c: g * np.real(profile(x, s, c)[1]),
+    lambda g, ans, x, s, c: -g * np.imag(profile(x, s, c)[0]),
 )
 
 
@@ -659,7 +784,7 @@ row(
 
 HOLOMORPHIC = """
     wofz dawsn erfc erfcx erfi exp1 expi hyp0f1 hyp1f1 iv jv kv kve log_ndtr ndtr spence
-    wrightomega xlog1py xlogy yv eval_chebyt eval_chebyu eval_gegenbauer eval_genlaguerre
+    hyp2f1 wrightomega xlog1py xlogy yv eval_chebyt eval_chebyu eval_gegenbauer eval_genlaguerre
     eval_jacobi eval_laguerre eval_legendre
 """
 """Where the row holds in the complex plane too."""

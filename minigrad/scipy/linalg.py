@@ -80,7 +80,7 @@ _triangular: Op = Op(
 def solve_triangular(
     a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
 ) -> Any:
-    """The x with ``A x = b``, A triangular (``trans=1``: with ``Aᵀ x = b``).
+    """The x with ``A x = b``, A triangular (``trans=1``: with ``Aᵀ x = b``, 2: ``Aᴴ x = b``).
 
     Derivative: ``db = A⁻ᵀ dx`` and ``dA = -db xᵀ``, of which the triangle is kept.
 
@@ -88,7 +88,7 @@ def solve_triangular(
     ----------
     a : (n, n)
     b : (n,) or (n, m)
-    trans : {0, 1, "N", "T"}
+    trans : {0, 1, 2, "N", "T", "C"}
     lower, unit_diagonal : bool
 
     Raises
@@ -101,9 +101,11 @@ def solve_triangular(
     >>> solve_triangular([[2.0, 0.0], [1.0, 1.0]], [2.0, 3.0], lower=True)
     array([1., 2.])
     """
-    known = {0: 0, 1: 1, "N": 0, "T": 1}
+    known = {0: 0, 1: 1, 2: 2, "N": 0, "T": 1, "C": 2}
     if trans not in known:
-        raise ValueError(f"solve_triangular: trans must be 0, 1, 'N' or 'T', not {trans!r}")
+        raise ValueError(f"solve_triangular: trans must be 0, 1, 2, 'N', 'T' or 'C', not {trans!r}")
+    if known[trans] == 2:
+        a, trans = np.conj(arrayed(a)), 1
     options = {"lower": bool(lower), "unit_diagonal": bool(unit_diagonal)}
     return _triangular(arrayed(a), arrayed(b), trans=known[trans], **options)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from itertools import product
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
+from minigrad.ops.indexing import settled
 from minigrad.ops.shape import arrayed
 
 __all__ = ["map_coordinates"]
@@ -72,15 +75,15 @@ def map_coordinates(
     for corner in product(*corners):
         index, share, inside = [], 1.0, True
         for (place, part), size in zip(corner, sizes):
-            known = np.asarray(getattr(place, "data", place))
+            known = settled(place)
             index.append(np.clip(known, 0, size - 1).astype(int))
             inside = inside & (known >= 0) & (known <= size - 1)
             share = share * part
         total = total + share * np.where(inside, a[tuple(index)], cval)
     if mode == "constant":
-        edges = [np.asarray(getattr(p, "data", p)) for p in places]
+        edges = [settled(p) for p in places]
         outside = [(p < -1e-15) | (p > s - 1 + 1e-15) for p, s in zip(edges, sizes)]
-        total = np.where(np.any(outside, axis=0), cval, total)
+        total = np.where(functools.reduce(operator.or_, outside, False), cval, total)
     return total
 
 

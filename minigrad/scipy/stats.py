@@ -41,6 +41,7 @@ __all__ = [
     "logistic",
     "lognorm",
     "multivariate_normal",
+    "multivariate_t",
     "nbinom",
     "norm",
     "pareto",
@@ -577,17 +578,14 @@ class multivariate_normal:
             Of a singular covariance the density in the subspace that has one; −inf outside.
         """
         x, mean = arrayed(x), arrayed(mean)
-        n = np.shape(x)[-1] if np.ndim(x) else 1
-        d = np.reshape(x - mean, (-1, n))
-        cov = covariance(cov, n)
         if allow_singular:
-            scale, squares, outside = singular(cov, d)
+            n = np.shape(x)[-1] if np.ndim(x) else 1
+            d = np.reshape(x - mean, (-1, n))
+            scale, squares, outside = singular(covariance(cov, n), d)
             value = np.where(outside, -np.inf, -(squares + scale) / 2)
         else:
-            root = np.linalg.cholesky(cov)
-            z = np.linalg.solve(root, d.T)
-            log_det = 2 * np.sum(np.log(np.diagonal(root)))
-            value = -(np.sum(z * z, axis=0) + log_det + n * LOG_2PI) / 2
+            squares, log_det, n = standardised(x, mean, cov)
+            value = -(squares + log_det + n * LOG_2PI) / 2
         return np.reshape(value, np.shape(x)[:-1])
 
     @staticmethod
@@ -602,6 +600,48 @@ class multivariate_normal:
         cov = covariance(cov, np.shape(cov)[-1] if np.ndim(cov) else n)
         log_det = np.linalg.slogdet(cov)[1]
         return 0.5 * (log_det + np.shape(cov)[-1] * (1 + LOG_2PI))
+
+
+class multivariate_t:
+    """Student's distribution of vectors, as `scipy.stats.multivariate_t`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(f"{float(multivariate_t.logpdf([0.0, 0.0], [0.0, 0.0], np.eye(2), df=3)):.4f}")
+    -1.8379
+    """
+
+    @staticmethod
+    def logpdf(x: Any, loc: Any = 0.0, shape: Any = 1.0, df: Any = 1.0) -> Any:
+        """``log Γ(h)/(Γ(ν/2) √det(νπ Σ)) − h log(1 + δᵀ Σ⁻¹ δ/ν)``, h = (ν + n)/2, δ = x − μ.
+
+        Parameters
+        ----------
+        x : (..., n)
+        loc : (n,) or number
+        shape : (n, n), (n,) for a diagonal, or number
+        df : number
+            ν, the degrees of freedom.
+        """
+        x, df = arrayed(x), arrayed(df)
+        squares, log_det, n = standardised(x, loc, shape)
+        half = (df + n) / 2
+        constant = sp.gammaln(half) - sp.gammaln(df / 2) - (n * np.log(df * math.pi) + log_det) / 2
+        return np.reshape(constant - half * np.log1p(squares / df), np.shape(x)[:-1])
+
+    @staticmethod
+    def pdf(x: Any, loc: Any = 0.0, shape: Any = 1.0, df: Any = 1.0) -> Any:
+        """The density."""
+        return np.exp(multivariate_t.logpdf(x, loc, shape, df))
+
+
+def standardised(x: Any, mean: Any, cov: Any) -> tuple[Any, Any, int]:
+    """``δᵀ Σ⁻¹ δ`` of every δ = x − mean, ``log det Σ``, and the number of coordinates."""
+    n = np.shape(x)[-1] if np.ndim(x) else 1
+    root = np.linalg.cholesky(covariance(cov, n))
+    z = np.linalg.solve(root, np.reshape(x - arrayed(mean), (-1, n)).T)
+    return np.sum(z * z, axis=0), 2 * np.sum(np.log(np.diagonal(root))), n
 
 
 def covariance(cov: Any, n: int) -> Any:

@@ -36,6 +36,8 @@ def block_diag(*arrs: Any) -> Any:
 def toeplitz(c: Any, r: Any = None) -> Any:
     """The matrix with first column ``c`` and first row ``r`` that is constant on diagonals.
 
+    Without a row it is Hermitian: the row is the column, conjugated.
+
     Derivative: ``dc`` and ``dr`` are the sums of ``dy`` along the diagonals.
 
     Examples
@@ -46,7 +48,7 @@ def toeplitz(c: Any, r: Any = None) -> Any:
            [3., 2., 1.]])
     """
     c = np.reshape(arrayed(c), (-1,))
-    r = c if r is None else np.reshape(arrayed(r), (-1,))
+    r = np.conj(c) if r is None else np.reshape(arrayed(r), (-1,))
     n, m = np.size(c), np.size(r)
     values = np.concatenate([c[::-1], r[1:]])
     return values[np.arange(n)[::-1][:, None] + np.arange(m)]

@@ -13,7 +13,8 @@ from minigrad.errors import label
 from minigrad.nn.checks import counts
 from minigrad.nn.functional.images import hat, keys
 from minigrad.nn.windows import batched
-from minigrad.ops.shape import arrayed
+from minigrad.ops.indexing import settled
+from minigrad.ops.shape import arrayed, speaks_numpy
 
 # --- grids -------------------------------------------------------------------------------
 
@@ -181,7 +182,6 @@ def _unpool(
 ) -> Any:
     who = f"max_unpool{n}d"
     x, unbatched = batched(who, x, n)
-    at = np.asarray(getattr(indices, "data", indices)).reshape(np.shape(x))
     size = counts(who, "kernel_size", kernel, n)
     steps = size if stride is None else counts(who, "stride", stride, n)
     sides = counts(who, "padding", padding, n, least=0)
@@ -190,20 +190,26 @@ def _unpool(
     )
     if output_size is not None:
         lengths = counts(who, "output_size", tuple(output_size)[-n:], n)
-    if np.any((at < 0) | (at >= math.prod(lengths))):
-        raise ValueError(f"{who}: an index is none of the {math.prod(lengths)} places of {lengths}")
-    head, places = np.shape(x)[:2], math.prod(np.shape(x)[2:])
-    source = np.full((*head, math.prod(lengths)), -1)
-    line = np.broadcast_to(np.arange(places), (*head, places))
-    np.put_along_axis(source, at.reshape(*head, places), line, 2)
-    if np.count_nonzero(source >= 0) < at.size:
+    shape = (*np.shape(x)[:2], math.prod(lengths))
+    at = ops.reshape(settled(indices), (*shape[:2], -1))
+    index = (np.arange(shape[0])[:, None, None], np.arange(shape[1])[:, None], at)
+    if speaks_numpy(at):  # of a program, which says so in numbers
+        index = (*index[:2], np.clip(at, 0, shape[2] - 1))
+    elif np.any((at < 0) | (at >= shape[2])):
+        raise ValueError(f"{who}: an index is none of the {shape[2]} places of {lengths}")
+    values = ops.reshape(x, np.shape(at))
+    times = ops.scatter(np.ones(np.shape(at)), shape=shape, index=index)
+    if speaks_numpy(at):
+        values = values * np.where(at == index[2], 1.0, math.nan)
+        times = np.where(times > 1, math.nan, 1.0)
+    elif np.any(times > 1):
         raise ValueError(
             f"{who}: an index occurs twice in one image (its windows overlap): which element is "
             "kept there, and gets the gradient, is not defined"
         )
-    found = np.take_along_axis(ops.reshape(x, (*head, places)), np.maximum(source, 0), 2)
-    filled = np.where(source >= 0, found, 0.0)
-    return unbatched(ops.reshape(filled, (*head, *lengths)))
+    filled = ops.scatter(values, shape=shape, index=index)
+    filled = filled * times if speaks_numpy(at) else filled
+    return unbatched(ops.reshape(filled, (*shape[:2], *lengths)))
 
 
 def max_unpool1d(
