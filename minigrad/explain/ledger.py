@@ -16,16 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import ops
 from minigrad.explain import closed
 from minigrad.explain.layers import layers
 from minigrad.explain.paper import UNREADABLE, traced
 from minigrad.explain.passes import Before, passes
-from minigrad.explain.pieces import Piece, edges_to, passed
+from minigrad.explain.pieces import ACTIVATIONS, WRITTEN_OUT, Piece, edges_to, passed
 from minigrad.explain.rows import LONGEST, Row, name_in_ratio
 from minigrad.explain.sheet import Sheet
 from minigrad.graph import AnyNode, ancestors
-from minigrad.ops.record import Op
 from minigrad.program.builder import is_
 from minigrad.reading.names import Names
 from minigrad.tensor import Tensor
@@ -298,16 +296,22 @@ class Chart:
                     with traced(sheet.tracer):
                         sheet.bring(u)
                         same = sheet.replay(u)
-                        if self.chained and self.pieces[u].monomial:
-                            sheet.stand[u], same = same, None
-                        else:
-                            sheet.named(u, u.ans)
-                        found = piece.flow(self.adjoint(sheet, u), sheet.rule)
-                        entrywise = self.chained and self.pieces[u].elementwise
-                        written = {
-                            v: sheet.formula(found[v], (same, u), entrywise=entrywise)
-                            for v in piece.below
-                        }
+                        entrywise = self.chained and piece.elementwise
+                        written: dict[AnyNode, Formula] = {}
+                        for plain in (False, True):
+                            those = [
+                                v
+                                for v in piece.below
+                                if (self.chained and piece.monomial(v)) == plain
+                            ]
+                            by_name = [] if plain else [(same, u)]
+                            if those and plain:
+                                sheet.stand[u] = same
+                            elif those:
+                                sheet.named(u, u.ans)
+                            found = piece.flow(self.adjoint(sheet, u), sheet.rule) if those else {}
+                            for v in those:
+                                written[v] = sheet.formula(found[v], *by_name, entrywise=entrywise)
                     self._formulas[u] = {
                         v: f for v, f in written.items() if closed.worth(f, self.steps[u, v])
                     }
@@ -329,7 +333,7 @@ class Chart:
                     if u.op is not None and u is not v:
                         sheet.bring(u)
                         made = sheet.replay(u)
-                        if u is self.output and self.chained and self.pieces[u].monomial:
+                        if u is self.output and self.chained and self.pieces[u].monomials(v):
                             sheet.stand[u] = made
                             continue
                         same.append((made, u))
@@ -486,12 +490,6 @@ class Chart:
 
 Step = list[list[Formula]]
 """A sum of products."""
-
-ACTIVATIONS: frozenset[Op | None] = frozenset(
-    {ops.sigmoid, ops.tanh, ops.relu, ops.softplus, ops.softmax, ops.bent, ops.saturating}
-)
-WRITTEN_OUT: dict[Op | None, Any] = {ops.sigmoid: lambda x: 1 / (1 + np.exp(-x))}
-"""Op -> what it is, for derivations that begin at the definition."""
 
 
 def step_text(step: Step) -> str:

@@ -10,8 +10,14 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.graph import AnyNode, fit
+from minigrad.ops.record import Op
 
 Call = Callable[[AnyNode, int, Any], Any]
+ACTIVATIONS: frozenset[Op | None] = frozenset(
+    {ops.sigmoid, ops.tanh, ops.relu, ops.softplus, ops.softmax, ops.bent, ops.saturating}
+)
+WRITTEN_OUT: dict[Op | None, Any] = {ops.sigmoid: lambda x: 1 / (1 + np.exp(-x))}
+"""Op -> what it is, for derivations that begin at the definition."""
 MONOMIALS = frozenset([ops.multiply, ops.divide, ops.negative, ops.power, ops.square])
 
 
@@ -56,10 +62,19 @@ class Piece:
     def size(self) -> int:
         return len(self.inside)
 
-    @property
-    def monomial(self) -> bool:
-        """Whether it is a product of powers, in whose derivative it has no name on paper."""
-        return all(n.op in MONOMIALS for n in self.inside)
+    def monomial(self, v: AnyNode) -> bool:
+        """Whether it is a power of ``v`` times something: its derivative is not called by it."""
+        leads = {v}
+        for node, inside in reversed(self.inside.items()):
+            if any(node.parents[i] in leads for i in inside):
+                if node.op not in MONOMIALS:
+                    return False
+                leads.add(node)
+        return True
+
+    def monomials(self, v: AnyNode) -> bool:
+        """The same by ``v``, or by all below it where ``v`` is further down."""
+        return all(map(self.monomial, [v] if v in self.below else self.below))
 
     @property
     def elementwise(self) -> bool:

@@ -25,6 +25,7 @@ from minigrad.ops.record import Op, implementations
 from minigrad.reading.names import is_module, is_tensor
 from minigrad.reading.purity import MATH, is_in, pure, resolved
 from minigrad.tensor import Tensor, wrap
+from minigrad.writing.numbers import fraction
 
 ARITHMETIC = (ast.BinOp, ast.UnaryOp)
 SPELT = (ast.Constant, ast.List, ast.Tuple, ast.UnaryOp, ast.USub, ast.Load)
@@ -159,12 +160,14 @@ class Rewriter(ast.NodeTransformer):
     # --- what is spelt out ----------------------------------------------------------------
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
-        """A length that is divided by stays one: ``/50``."""
+        """A length that is divided by stays one: ``/50``, and so does 50 in ``2/50``."""
         made = self.generic_visit(node)
         right = node.right
         if isinstance(node.op, ast.Div) and isinstance(right, ast.Constant):
-            n = right.value
-            if isinstance(n, int | float) and n > 2 and n in self.stand.sizes:
+            n: Any = right.value
+            above = getattr(node.left, "value", None)
+            share = type(above) is type(n) is int and n > 2 and fraction(above / n) is None
+            if share or (isinstance(n, int | float) and n > 2 and n in self.stand.sizes):
                 node.right = self.put(self.stand.symbol(int(n), str(int(n))))
         return made
 
