@@ -20,6 +20,7 @@ from minigrad.program.equations import Equation, Program, Var, replaced
 from minigrad.program.lower import lower
 from minigrad.program.memory import Memory
 from minigrad.program.regions import Region, collects, regions, tiled
+from minigrad.program.scalar import Stretch, stretched
 from minigrad.program.signs import seen
 from minigrad.program.statements import (
     ALONE,
@@ -79,7 +80,8 @@ class Kernel(Statements):
         plan = list(program.equations) if tile else regions(program)
         self.scattered: dict[Var, Equation] = {}
         self.waiting = self.waits(plan)
-        self.write(self.delayed(plan))
+        plan = self.delayed(plan)
+        self.write(plan if tile else stretched(plan, self.uses))
 
     # --- planning -----------------------------------------------------------------------
 
@@ -132,7 +134,7 @@ class Kernel(Statements):
         """Step -> the variables whose memory is not needed after it."""
         seen: dict[Var, int] = {}
         for i, step in enumerate(plan):
-            for e in step.equations if isinstance(step, Region) else [step]:
+            for e in [step] if isinstance(step, Equation) else step.equations:
                 for v in (*e.reads(), *e.outs):
                     for root in self.memory_of(v):
                         seen[root] = i
@@ -149,6 +151,8 @@ class Kernel(Statements):
             dying = last.get(i, [])
             if isinstance(step, Region):
                 self.region(step)
+            elif isinstance(step, Stretch):
+                self.stretch(step)
             elif step.out in self.waiting:
                 self.scattered[step.out] = step
                 continue
@@ -247,6 +251,21 @@ class Kernel(Statements):
         if v in self.destinations:
             self.assign(v, self.text[v])
         return True
+
+    def stretch(self, stretch: Stretch) -> None:
+        """Single numbers as Python's, and what is needed of them as NumPy's."""
+        given = []
+        for v in stretch.entering:
+            if v in stretch.read:
+                e = stretch.read[v]
+                given.append(f"{self.argument(e.args[0])}.item({e.kwargs['index']!r})")
+            else:
+                kind = "float" if v.dtype == np.float64 else "bool"
+                given.append(f"{kind}({self.text[v]})")
+        names = [self.name("v") for _ in stretch.used_after]
+        self.text.update(zip(stretch.used_after, names, strict=True))
+        function = self.bound(self.name("numbers"), stretch.function())
+        self.lines.append(f"{', '.join(names)}, = {function}({', '.join(given)})")
 
     def region(self, region: Region) -> None:
         """The call of a region, and the kernels of its tiles."""

@@ -7,13 +7,17 @@ to NumPy.
 from __future__ import annotations
 
 import math
+from collections import Counter
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
 from minigrad.ops.elementwise import bounded, branch
-from minigrad.program.equations import Equation, Program, Var
+from minigrad.ops.indexing import elements
+from minigrad.program.equations import Equation, Program, Var, evaluate, forward, replaced
 
 NUMBERS = {
     ops.add: "({} + {})",
@@ -147,6 +151,106 @@ def is_single(a: Any) -> bool:
 
 def is_truth(a: Any) -> bool:
     return a.dtype.kind == "b" if isinstance(a, Var) else isinstance(a, bool | np.bool_)
+
+
+# --- stretches of single numbers within a program of arrays ---------------------------------
+
+WORTH = 6
+"""Equations from which it pays to make Python's floats of NumPy's, and to go back."""
+
+
+@dataclass(eq=False)
+class Stretch:
+    """Equations of single numbers, one behind another, which Python computes.
+
+    Attributes
+    ----------
+    read : dict
+        Variable that is an entry of an array -> the equation that reads it.
+    equations : list of Equation
+    used_after : list of Var
+        What of it is needed outside.
+    """
+
+    read: dict[Var, Equation]
+    equations: list[Equation]
+    used_after: list[Var]
+
+    @property
+    def entering(self) -> list[Var]:
+        """The numbers that it starts from."""
+        made = {e.out for e in self.equations}
+        found = dict.fromkeys(v for e in self.equations for v in e.reads() if v not in made)
+        return list(found)
+
+    def function(self) -> Any:
+        """It as a function of those numbers; by NumPy, where ``math`` has no answer."""
+        inputs = [Var(f"x{i}", (), v.dtype) for i, v in enumerate(self.entering)]
+        swap = dict(zip(self.entering, inputs, strict=True))
+        equations = [
+            Equation(e.out, e.op, tuple(replaced(a, lambda v: swap.get(v, v)) for a in e.args))
+            for e in self.equations
+        ]
+        names = [v.name for v in inputs]
+        result = tuple(self.used_after)
+        program = Program("numbers", dict(zip(names, inputs, strict=True)), {}, equations, result)
+        lines, text = body(program, names)
+        kinds = {v: "float64" if v.dtype == np.float64 else "bool_" for v in result}
+        code = "\n".join(
+            [
+                f"def numbers({', '.join(names)}):",
+                "    try:",
+                *(f"        {line}" for line in lines),
+                f"        return {''.join(f'{kinds[v]}({text[v]}), ' for v in result)}",
+                "    except (ArithmeticError, ValueError):",
+                f"        return in_numpy({', '.join(names)})",
+            ]
+        )
+
+        def in_numpy(*given: Any) -> Any:
+            values = {v: v.dtype.type(x) for v, x in zip(inputs, given, strict=True)}
+            return evaluate(program, values, forward)
+
+        scope = dict(NAMESPACE, float64=np.float64, bool_=np.bool_, in_numpy=in_numpy)
+        exec(compile(code, "<numbers of minigrad>", "exec"), scope)
+        return scope["numbers"]
+
+
+def stretched(plan: list[Any], uses: dict[Var, int]) -> list[Any]:
+    """The steps of a kernel, with what is worth it as a `Stretch`."""
+    steps: list[Any] = []
+    for single, group in groupby(plan, key=lambda step: is_entry(step) or by_python(step)):
+        run = list(group)
+        equations = [e for e in run if not is_entry(e)]
+        if not single or len(equations) < WORTH:
+            steps += run
+            continue
+        inside = Counter(v for e in equations for v in e.reads())
+        read = {e.out: e for e in run if is_entry(e) and inside[e.out] == uses.get(e.out)}
+        steps += [e for e in run if is_entry(e) and e.out not in read]
+        used = [e.out for e in equations if inside[e.out] < uses.get(e.out, 0)]
+        steps.append(Stretch(read, equations, used))
+    return steps
+
+
+def by_python(step: Any) -> bool:
+    """Whether a step is one of doubles, or of true and false, that Python computes."""
+    return isinstance(step, Equation) and any(step.reads()) and spelling(step) is not None
+
+
+def is_entry(step: Any) -> bool:
+    """Whether a step reads one number of an array of doubles."""
+    if not isinstance(step, Equation) or step.op is not elements:
+        return False
+    (a,) = step.args
+    index = step.kwargs["index"]
+    parts = index if isinstance(index, tuple) else (index,)
+    return (
+        isinstance(a, Var)
+        and a.dtype == np.float64
+        and len(a.shape) == len(parts)
+        and all(type(p) is int for p in parts)
+    )
 
 
 def body(program: Program, names: list[str]) -> tuple[list[str], dict[Var, str]]:
