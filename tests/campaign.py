@@ -32,6 +32,7 @@ from campaign_arguments import Call, call, called_with, form_of, retyped
 from campaign_plans import Plan, composed, derivative
 from minigrad.ops.record import registry
 from minigrad.program import passes
+from minigrad.program.compile import STRIKES
 from minigrad.program.equations import Var
 from minigrad.program.proof import different, plain, rounding
 from minigrad.tree import flatten
@@ -129,7 +130,8 @@ class Trial:
         have = [np.float64(x) if type(x) is float else x for x in plain(got)]
         if structure(got) != structure(expected):
             return f"returns {structure(got)} in place of {structure(expected)}"
-        for x in have:
+        program = self.compiled.known and self.compiled._strikes <= STRIKES
+        for x in have if program else ():  # else the function itself was called
             if isinstance(x, np.ndarray) and any(
                 isinstance(a, np.ndarray) and np.may_share_memory(x, a) for a in args
             ):
@@ -181,6 +183,8 @@ class Trial:
     def written(self) -> str | None:
         """The source in a file of its own."""
         expected = self.expected(self.args)
+        if isinstance(expected, Exception):  # what it captures has changed
+            return None
         given, named = self.form.packed(self.args)
         traced = mg.trace(self.program, *given, **named)
         with tempfile.TemporaryDirectory() as folder:

@@ -343,6 +343,25 @@ def test_what_is_needed_of_single_numbers_keeps_its_type() -> None:
                 np.testing.assert_allclose(got, want, rtol=1e-14)
 
 
+@pytest.mark.parametrize("p", [-3.0, -2, -2.0, -1.0, -0.5, 1.5])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_powers_are_installed(p: Any, kind: Any) -> None:
+    """No kernel of a power differs from the op, at the largest and least arguments either."""
+    makes = [
+        lambda x: (x * x) ** p,
+        lambda x: np.sum(x * x) ** p,
+        lambda x: np.sum(x**p),
+        lambda x: np.outer(x, x) ** p,
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for make in makes:
+            grad = mg.value_and_grad(lambda x, make=make: np.sum(make(x) * np.cos(1.0)))
+            for x in (np.array([1.3, 2.0, 0.4], kind), kind(1.3)):
+                for f in (make, grad):
+                    mg.compile(f)(x)
+
+
 def test_threads_and_reentry() -> None:
     step = mg.compile(mg.value_and_grad(loss))
     params, X, y = problem(50)

@@ -484,6 +484,33 @@ def test_threads_with_changing_forms() -> None:
     assert not failures
 
 
+def test_threads_with_changing_whole_numbers() -> None:
+    """What becomes an input in one thread is still a constant of the calls of another."""
+    failures: list[Any] = []
+    for _ in range(15):
+        step = mg.compile(lambda n, m, x: (np.sin(n * x) + m).sum())
+        start = threading.Barrier(4)
+
+        def work(seed: int, step: Any = step, start: Any = start) -> None:
+            rng = np.random.default_rng(seed)
+            start.wait()
+            for _ in range(4):
+                n, m = (int(k) for k in rng.integers(1, 9, 2))
+                x = rng.normal(size=3)
+                try:
+                    if not np.isclose(step(n, m, x), (np.sin(n * x) + m).sum()):
+                        failures.append((n, m))
+                except ValueError as error:
+                    failures.append(error)
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    assert not failures
+
+
 # --- anything at all -------------------------------------------------------------------
 
 leaf = st.sampled_from(

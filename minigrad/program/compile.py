@@ -199,15 +199,15 @@ class Compiled(functools.partial[Any]):
         return run.answer(form, args, kwargs)
 
     def _form(self, args: Any, kwargs: Any) -> Form:
-        form = Form(self.f, args, kwargs, self.static, self._vary)
+        form = Form(self.f, args, kwargs, self.static, frozenset(self._vary))
         news = {
             place
             for place, n in form.whole.items()
             if self._numbers.setdefault(place, n) != n and place not in self._stuck
         }
         if news - self._vary:
-            self._vary |= news
-            form = Form(self.f, args, kwargs, self.static, self._vary)
+            self._vary = self._vary | news  # other threads go on with theirs
+            form = Form(self.f, args, kwargs, self.static, frozenset(self._vary))
         return form
 
     def _known(self, form: Form) -> Run | None:
@@ -231,7 +231,7 @@ class Compiled(functools.partial[Any]):
             return form, None, self.f(*args, **kwargs)
         noise = Noise(before)
         lifts = self._lifts(before)
-        vary = form.whole.keys() & self._vary
+        vary = form.whole.keys() & form.vary
         if lifts or vary:
             try:
                 run, result = self._traced(form, before, lifts)
@@ -242,7 +242,7 @@ class Compiled(functools.partial[Any]):
             except Exception:
                 noise.rewind()
                 self._stuck |= vary.union(p.identity for p in lifts)
-                self._vary -= vary
+                self._vary = self._vary - vary
                 form = self._form(args, kwargs)
         try:
             run, result = self._traced(form, before, [])

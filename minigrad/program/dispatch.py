@@ -74,7 +74,7 @@ class Form:
         args: Any,
         kwargs: Any,
         static: Any,
-        vary: set[str],
+        vary: frozenset[str],
     ) -> None:
         self.f = f
         self.named = arguments(f, args, kwargs)

@@ -81,8 +81,9 @@ def power(b: Builder, x: Any, p: Any) -> Any:
         return b.emit(ops.square, b.emit(ops.multiply, x, x))
     if n == -1:
         return b.emit(ops.divide, 1.0, x)
-    if n == -2:
-        return b.emit(ops.divide, 1.0, b.emit(ops.multiply, x, x))
+    if n == -2:  # as the op does it: a square may be infinite where this is a number
+        inverse = b.emit(ops.divide, 1.0, x)
+        return b.emit(ops.multiply, inverse, inverse)
     return None
 
 

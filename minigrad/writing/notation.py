@@ -242,9 +242,9 @@ NOTATION: dict[Op, Row] = {
     | {"python": ("product", "1 / (1 + np.exp({0:negated}))")}
     | js("1 / (1 + Math.exp({0:negated}))", "product"),
     ops.relu: {"python": ("atom", "np.maximum({0:open}, 0)")} | js("Math.max({0:open}, 0)"),
-    ops.softplus: {"python": ("atom", "np.logaddexp({0:open}, 0)")}
+    ops.softplus: {"python": ("atom", "np.logaddexp({0:open}, 0.0)")}
     | js("np.logaddexp({0:open}, 0)"),
-    ops.log_sigmoid: {"python": ("unary", "-np.logaddexp({0:negated}, 0)")}
+    ops.log_sigmoid: {"python": ("unary", "-np.logaddexp({0:negated}, 0.0)")}
     | js("-np.logaddexp({0:negated}, 0)", "unary"),
     ops.erf: call("np.erf"),
     # --- truth values
