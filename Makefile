@@ -1,6 +1,7 @@
 # make demo   a published derivation beside minigrad, closed forms and finite differences
 # make test   the tests
 # make test-all  these, tables over every op, campaigns, and a browser, too
+# make test-share  a twelfth of these and of the campaign, beside PyTorch; another one for each commit
 # make examples  every example at a small setting
 # make lint   style and types
 # make pictures  draw docs/pictures anew, with the system's Graphviz or one from pip
@@ -15,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo examples pictures docs test test-all matrix lint release bench bench-peers clean
+.PHONY: help demo examples pictures docs test test-all test-share matrix lint release bench bench-peers clean
 .NOTPARALLEL:
 
 help:
@@ -35,6 +36,9 @@ test: $(VENV)/.test
 
 test-all: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2
+
+test-share: $(VENV)/.peers
+	.ci/share $(BIN)/python
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -85,6 +89,10 @@ $(VENV)/.core: pyproject.toml | $(BIN)/python
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(PIP) -e ".[test]"
 	@touch $@ $(VENV)/.core
+
+# The peer is large, and is not to be had everywhere: the tests beside it skip then.
+$(VENV)/.peers: pyproject.toml | $(VENV)/.test
+	$(PIP) --retries 1 -e ".[peers]" && touch $@ || echo "no PyTorch was installed"
 
 $(VENV)/.examples: pyproject.toml | $(BIN)/python
 	$(PIP) -e ".[test,examples]"

@@ -179,8 +179,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return commands[args.command](args)
     except Exception as error:  # the user's script may raise anything
         where = place(error, getattr(args, "file", None))
-        print(f"minigrad {args.command}: {where}{type(error).__name__}: {error}", file=sys.stderr)
+        print(f"minigrad {args.command}: {where}{told(error)}", file=sys.stderr)
         return FAILED
+
+
+def told(error: Exception) -> str:
+    """The error in a line that a terminal can be given: its text may be anybody's."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror.lower()}"
+    text = f"{type(error).__name__}: {error}"
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def place(error: Exception, path: Path | None) -> str:

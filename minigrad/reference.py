@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import sys
 import warnings
 from typing import Any
@@ -51,10 +52,10 @@ def described(op: Op) -> str:
     Examples
     --------
     >>> import minigrad as mg
-    >>> print(described(mg.tanh).splitlines()[4])
+    >>> print(described(mg.tanh).splitlines()[6])
         ∂/∂x tanh(x) = 1 - tanh(x)²
     """
-    parts = divided(op.doc or summary(op))
+    parts = divided(op.doc or "\n\n".join([summary(op), *theirs(op)]))
     text, found = parts.pop(""), derivatives(op)
     if found and not any("∂/∂" in line or line.startswith("Derivative:") for line in text):
         text += ["", "Derivatives, from its rules::", ""]
@@ -92,6 +93,22 @@ def summary(op: Op) -> str:
     which = f", as `{home}.{name}`" if known else ""
     each = " of every element" if op.elementwise else ""
     return f"``{written(op)}``{each}{which}."
+
+
+def theirs(op: Op) -> list[str]:
+    """NumPy's or SciPy's sentence for it, and their names of the arguments if they are others."""
+    lines = inspect.cleandoc(getattr(op.ufunc, "__doc__", None) or "").splitlines()
+    texts = [" ".join(part.split()) for part in "\n".join(lines).split("\n\n")]
+    begins = f"{getattr(op.ufunc, '__name__', '')}("
+    calls = [t for t in texts if t.startswith(begins) and "out=None" in t]
+    rest = [t for t in texts if t not in calls]
+    if not calls or not rest:
+        return []
+    sentence = rest[0].replace(":math:", "").rstrip(".") + "."
+    call = re.split(r", (?:/|out|where|\*)", calls[-1])[0].removesuffix(")") + ")"
+    home = "SciPy" if op.name.startswith("special.") else "NumPy"
+    named = "" if call == f"{op.name.rpartition('.')[2]}({', '.join(op.parameters)})" else call
+    return [f"{home}, of ``{named}``: {sentence}" if named else f"{home}: {sentence}"]
 
 
 def written(op: Op) -> str:
@@ -257,5 +274,8 @@ def tried(op: Op, call: str, given: dict[str, Any], more: list[Any]) -> list[str
         return [f">>> {call}", *repr(op(*given.values(), *more)).splitlines()]
     first = next(iter(given))
     of = grad(lambda x, *others: op(x, *others, *more).sum())
-    ans = repr(of(*given.values()).round(3)).splitlines()
+    slopes = of(*given.values()).round(3)
+    if np.all(slopes == slopes.flat[0]):  # which shows nothing
+        return [f">>> {call}", *repr(op(*given.values(), *more)).splitlines()]
+    ans = repr(slopes).splitlines()
     return [f">>> mg.grad(lambda {first}: {call}.sum())({first}).round(3)", *ans]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import math
 import sys
 import tempfile
 import threading
@@ -238,12 +239,16 @@ def run(seed: int) -> str | None:
 
 
 def campaign(
-    seconds: float, seed: int, stop: int = 10, say: Any = lambda text: None
+    seconds: float,
+    seed: int,
+    stop: int = 10,
+    say: Any = lambda text: None,
+    programs: float = math.inf,
 ) -> tuple[int, list[str]]:
     """Run programs from ``seed`` on; how many, and what was found."""
     found: list[str] = []
     start, n = time.monotonic(), 0
-    while time.monotonic() - start < seconds and len(found) < stop:
+    while n < programs and time.monotonic() - start < seconds and len(found) < stop:
         try:
             wrong = run(seed + n)
         except Exception:
@@ -258,6 +263,7 @@ def campaign(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--programs", type=int, help="so many, however long they take")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--stop", type=int, default=10, help="stop at so many faults")
     parser.add_argument("--only", type=int, help="run this seed alone")
@@ -267,7 +273,8 @@ def main() -> int:
         print(run(options.only) or "nothing found")
         return 0
     say = functools.partial(print, flush=True)
-    n, found = campaign(options.seconds, options.seed, options.stop, say)
+    limits = (math.inf, options.programs) if options.programs else (options.seconds, math.inf)
+    n, found = campaign(limits[0], options.seed, options.stop, say, limits[1])
     for text in sorted(set(ENGINE)):
         print(f"{ENGINE.count(text)} times not as in NumPy: {text}")
     if options.reached:

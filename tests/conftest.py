@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import zlib
 from collections import Counter
 from contextlib import suppress
 
@@ -29,7 +30,22 @@ FULL = frozenset(
 """Minutes of work: `make test-all` runs them, `make test` the others."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--share",
+        default="1",
+        metavar="N[:WORD]",
+        help="one N-th of the tests, drawn by their names; another one for another WORD",
+    )
+
+
+def drawn(name: str, share: str) -> bool:
+    """Whether the test is part of the share: it follows from names alone, on any machine."""
+    n, _, word = share.partition(":")
+    return zlib.crc32(f"{word} {name}".encode()) % int(n) == 0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     seen: Counter[str] = Counter()
     for item in items:
         if item.path.name in FULL:
@@ -39,6 +55,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if seen[table] % share.args[0]:
                 item.add_marker(pytest.mark.full)
             seen[table] += 1
+    share = config.getoption("--share")
+    rest = [item for item in items if not drawn(item.nodeid, share)]
+    if rest:
+        items[:] = [item for item in items if drawn(item.nodeid, share)]
+        config.hook.pytest_deselected(items=rest)
 
 
 def pytest_collection_finish() -> None:

@@ -156,11 +156,22 @@ def forms(parameters: list[P], ours: str, theirs: str) -> Iterator[tuple[dict[st
     yield {p.name: "ArrayLike" for p in needed}, "Any" if theirs == "Array" else theirs
 
 
+AHEAD = {
+    "einsum": (
+        "subscripts: str, first: Tensor, /, *operands: Operand, optimize: Any = False",
+        "subscripts: str, first: Operand, second: Tensor, /, *operands: Operand, "
+        "optimize: Any = False",
+    )
+}
+"""Overloads that say more than signatures do; the result is a Tensor."""
+
+
 def written(name: str, parameters: list[P], ours: str, theirs: str, method: bool = False) -> str:
     """The definition of one function, once or overloaded."""
     indent = "    " if method else ""
     found = list(forms(parameters, ours, theirs))
-    out = []
+    ahead = () if method else AHEAD.get(name, ())
+    out = [f"@overload\ndef {name}({listed}) -> Tensor: ..." for listed in ahead]
     for kinds, result in found:
         if len(found) > 1:
             out.append(f"{indent}@overload")

@@ -245,7 +245,11 @@ def test_commands_and_exit_codes(room: Path, tmp_path: Path, capsys: Any) -> Non
     assert main(["draw", script, "-o", str(tmp_path / "g.dot")]) == 0
     assert (tmp_path / "g.dot").read_text().startswith("digraph")
     assert main(["explain", str(tmp_path / "none.py")]) == 2
-    assert "FileNotFoundError" in capsys.readouterr().err
+    assert "no such file or directory" in capsys.readouterr().err
+    shouts = tmp_path / "shouts.py"
+    shouts.write_text("raise RuntimeError('boom\\x1b[31m')")
+    assert main(["explain", str(shouts)]) == 2
+    assert r"RuntimeError: boom\x1b[31m" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
         main(["--version"])
     assert stop.value.code == 0

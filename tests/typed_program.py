@@ -48,6 +48,8 @@ def functions(X: Array) -> None:
     assert_type(mg.where(h > 0, h, 0.0), mg.Tensor)
     assert_type(mg.concatenate([h, h], axis=1), mg.Tensor)
     assert_type(mg.stack([h, h]), mg.Tensor)
+    assert_type(mg.einsum("ij,jk->ik", X, W), mg.Tensor)
+    assert_type(mg.einsum("ij->j", h), mg.Tensor)
     assert_type(mg.split(h, 2), list[mg.Tensor])
     assert_type(mg.modf(h), tuple[mg.Tensor, mg.Tensor])
     assert_type(mg.linalg.inv(h.T @ h + np.eye(3)), mg.Tensor)

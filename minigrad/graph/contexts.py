@@ -143,7 +143,7 @@ writing: ContextVar[Any] = ContextVar("writing", default=None)
 """What ``t[index] = value`` does where a function that writes into its arrays is recorded."""
 
 
-def no_grad() -> Any:
+def no_grad() -> Mode:
     """Context (or decorator) in which nothing is recorded, in this thread only.
 
     Examples

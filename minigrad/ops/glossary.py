@@ -11,7 +11,7 @@ from minigrad.ops import hints
 
 ARRAYS = frozenset(
     "A M a a1 a2 ar ar1 ar2 arr array ary b data element f filt fp m p prototype seq_of_zeros "
-    "test_elements u v val values w x x1 x2 xp y z".split()
+    "test_elements u v val values w x x1 x2 x3 x4 xp y z".split()
 )
 """Parameters that are arrays, of any shape that the function's own sentence allows."""
 
@@ -69,7 +69,7 @@ indices | array_like of int |
 indices_or_sections | int or sequence of int | How many parts, or where to cut.
 initial | number, optional | Where to start from.
 invert | bool | The negation.
-k | int | The diagonal, counted upward from the main one; of polynomials, how often.
+k | int | The diagonal, counted upward from the main one; else how often.
 keepdims | bool | Keep the axes that are reduced, with length 1.
 kind | str, optional | The algorithm; it makes no difference to the result.
 kth | int or sequence of int | The place that is put in order.
