@@ -318,6 +318,151 @@ def test_a_choice_between_graphs(depth: int, tmp_path: Path) -> None:
         np.testing.assert_allclose(g, 8 * x if c else 2 * (x + 1))
 
 
+LOOPS = {
+    "carried and collected": (
+        """
+        <ir_version: 8, opset_import: ["" : 18]>
+        g (int64 n, double[3] x) => (double[3] y, double[k, 3] all)
+        <bool yes = {1}, double two = {2.0}> {
+            y, all = Loop (n, yes, x) <body = b (int64 i, bool on, double[3] v)
+                => (bool more, double[3] w, double[3] out) {
+                    f = Cast <to = 11> (i)
+                    s = Sin (v)
+                    p = Mul (s, two)
+                    w = Add (p, f)
+                    out = Mul (w, x)
+                    more = Identity (on)
+                }>
+        }""",
+        [(3, [0.1, -0.4, 2.0]), (1, [0.3, 0.2, 0.1])],
+    ),
+    "as long as a condition holds": (
+        """
+        <ir_version: 8, opset_import: ["" : 18]>
+        g (double[2] x) => (double[2] y)
+        <bool yes = {1}, double limit = {30.0}, double half = {1.5}> {
+            y = Loop ("", yes, x) <body = b (int64 i, bool on, double[2] v)
+                => (bool more, double[2] w) {
+                    w = Mul (v, half)
+                    total = ReduceSum <keepdims = 0> (w)
+                    more = Less (total, limit)
+                }>
+        }""",
+        [([1.0, 2.0],), ([40.0, 1.0],)],
+    ),
+    "a scan there and back": (
+        """
+        <ir_version: 8, opset_import: ["" : 18]>
+        g (double[2] s, double[2, 5] x, double[5] z)
+            => (double[2] e, double[2, 5] a, double[5, 2] b)
+        {
+            e, a, b = Scan <num_scan_inputs = 2, scan_input_axes = [1, 0],
+                scan_input_directions = [1, 0], scan_output_axes = [1, 0],
+                scan_output_directions = [0, 1],
+                body = f (double[2] h, double[2] v, double r)
+                => (double[2] k, double[2] m, double[2] n) {
+                    q = Mul (v, r)
+                    w = Add (h, q)
+                    k = Tanh (w)
+                    m = Mul (k, v)
+                    n = Sub (m, h)
+                }> (s, x, z)
+        }""",
+        [([0.1, 0.2], np.linspace(-1, 1, 10).reshape(2, 5).tolist(), [1.0, 2.0, -1.0, 0.5, 0.3])],
+    ),
+    "sequences": (
+        """
+        <ir_version: 8, opset_import: ["" : 18]>
+        g (double[6, 2] x) => (double[m, 2] y, int64 n, double[2] z, double[k, 2] t)
+        <int64 one = {1}, int64 back = {-2}, int64 two = {2}> {
+            s = SplitToSequence <axis = 0> (x, two)
+            first = SequenceAt (s, one)
+            d = Sin (first)
+            longer = SequenceInsert (s, d, one)
+            last = SequenceInsert (longer, d)
+            less = SequenceErase (last, back)
+            y = ConcatFromSequence <axis = 0> (less)
+            n = SequenceLength (less)
+            rows = SplitToSequence <axis = 0, keepdims = 0> (x)
+            z = SequenceAt (rows, back)
+            pair = SequenceConstruct (z, z)
+            t = ConcatFromSequence <axis = 0, new_axis = 1> (pair)
+        }""",
+        [(np.linspace(-1, 2, 12).reshape(6, 2).tolist(),)],
+    ),
+    "what may be missing": (
+        """
+        <ir_version: 8, opset_import: ["" : 18]>
+        g (double[2] x) => (bool a, double[2] y)
+        {
+            o = Optional (x)
+            a = OptionalHasElement (o)
+            v = OptionalGetElement (o)
+            y = Exp (v)
+        }""",
+        [([1.0, 2.0],)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_loops_scans_and_sequences(name: str, tmp_path: Path) -> None:
+    text, cases = LOOPS[name]
+    proto = onnx.parser.parse_model(text)
+    model = loaded(proto, tmp_path)
+    for case in cases:
+        args = [np.asarray(x) for x in case]
+        for got, want in zip(leaves(model(*args)), run(proto, *args), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-12)
+        smooth = [i for i, x in enumerate(args) if x.dtype.kind == "f"]
+
+        def total(*xs: Any, args: Any = args, smooth: Any = smooth) -> Any:
+            full = list(args)
+            for i, x in zip(smooth, xs, strict=True):
+                full[i] = x
+            found = model(*full)
+            return sum(np.sum(y**2) for y in (found if isinstance(found, tuple) else (found,)))
+
+        assert mg.gradcheck(total, *(args[i] for i in smooth))
+
+
+def test_a_loop_that_never_runs_collects_nothing(tmp_path: Path) -> None:
+    model = loaded(onnx.parser.parse_model(LOOPS["carried and collected"][0]), tmp_path)
+    y, collected = model(np.asarray(0), np.ones(3))
+    np.testing.assert_array_equal(y, np.ones(3))
+    assert np.shape(collected) == (0, 3)
+
+
+def test_loops_in_programs(tmp_path: Path) -> None:
+    model = loaded(onnx.parser.parse_model(LOOPS["carried and collected"][0]), tmp_path)
+    f = mg.grad(lambda x: np.sum(model(np.asarray(3), x)[1]))
+    compiled = mg.compile(f)
+    for x in (np.ones(3), np.array([0.3, -2.0, 1.0])):
+        np.testing.assert_allclose(compiled(x), f(x))
+    model = loaded(onnx.parser.parse_model(LOOPS["as long as a condition holds"][0]), tmp_path)
+    with pytest.raises(TypeError, match="would fix its value in the program"):
+        mg.compile(model)(np.ones(2))
+
+
+def test_what_goes_wrong_in_loops_is_told(tmp_path: Path) -> None:
+    text = LOOPS["a scan there and back"][0].replace("double[5] z", "double[q] z")
+    model = loaded(onnx.parser.parse_model(text), tmp_path)
+    with pytest.raises(ValueError, match=r"its inputs have lengths \[5, 4\]") as error:
+        model(np.ones(2), np.ones((2, 5)), np.ones(4))
+    assert error.value.__notes__ == ["in the model's node that gives e, a, b"]
+    text = """
+        <ir_version: 8, opset_import: ["" : 18]>
+        g (seq(double[2]) s) => (double[2] y) <int64 one = {1}> { y = SequenceAt (s, one) }"""
+    with pytest.raises(NotImplementedError, match="the input s is no array"):
+        loaded(onnx.parser.parse_model(text), tmp_path)
+    text = """
+        <ir_version: 8, opset_import: ["" : 18]>
+        g (double[2] x) => (seq(double[2]) s)
+        <int64 at = {3}> { e = SequenceConstruct (x) s = SequenceInsert (e, x, at) }"""
+    with pytest.raises(IndexError, match="SequenceInsert at 3 of 1"):
+        loaded(onnx.parser.parse_model(text), tmp_path)(np.ones(2))
+
+
 def test_what_is_unknown_is_named_in_inner_graphs_too(tmp_path: Path) -> None:
     proto = choosing()
     branch = next(a.g for a in proto.graph.node[0].attribute if a.name == "else_branch")

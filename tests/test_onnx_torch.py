@@ -297,3 +297,36 @@ def test_any_batch(tmp_path: Path) -> None:
         for n, k in ((1, 0), (2, 3), (5, 1)):
             x = draw(n, k)
             same(model(x.numpy()), module(x), f"{n}, {k}")
+
+
+class Passes(torch.nn.Module):
+    """As many passes as are asked for, rows of a list joined after them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 3)
+
+    def forward(self, x: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
+        rows = [torch.sin(v) for v in x.unbind(0)]
+        for i in range(int(n)):
+            x = torch.tanh(self.layer(x)) + i
+        y = torch.cat([v.unsqueeze(0) for v in rows], 0)
+        if bool(y.sum() > 0):
+            y = y * 2
+        return x + y
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_scripted_loops(tmp_path: Path) -> None:
+    module, path = Passes(), tmp_path / "loop.onnx"
+    x = torch.linspace(-1, 2, 6).reshape(2, 3)
+    torch.onnx.export(
+        torch.jit.script(module), (x, torch.tensor(2)), str(path), dynamo=False, opset_version=17
+    )
+    model = mg.onnx.load(path)
+    for n, sign in ((2, 1), (4, -1)):
+        there = (sign * x).clone().requires_grad_()
+        (module(there, torch.tensor(n)) ** 2).sum().backward()
+        t = mg.Tensor(there.detach().numpy(), requires_grad=True)
+        (model(t, np.asarray(n)) ** 2).sum().backward()
+        np.testing.assert_allclose(t.grad, there.grad.numpy(), rtol=1e-4, atol=1e-5)

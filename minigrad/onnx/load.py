@@ -3,71 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigrad.nn.module import Module
+from minigrad.onnx.control import CONTROL, Values, constants_of, follow, step_of
 from minigrad.onnx.export import library
 from minigrad.onnx.operators import OPERATORS
-from minigrad.onnx.reading import array, attributes, read, subgraphs
+from minigrad.onnx.reading import read, subgraphs
 from minigrad.tensor import Tensor
 
 __all__ = ["Model", "load"]
 
 DOMAINS = ("", "ai.onnx")
-
-
-Values = dict[str, Any]
-
-
-@dataclass
-class Step:
-    """One node: what computes it, of which names, giving which."""
-
-    call: Callable[..., Any]
-    inputs: list[str]
-    outputs: list[str]
-    attributes: dict[str, Any]
-
-    def found(self, values: Values) -> Any:
-        """The output, or a tuple of several."""
-        return self.call(*[values[n] for n in self.inputs], **self.attributes)
-
-
-@dataclass
-class Choice:
-    """The node If: one of two graphs, which see the names outside of them."""
-
-    inputs: list[str]
-    outputs: list[str]
-    branches: dict[bool, tuple[Values, list[Any], list[str]]]
-
-    def found(self, values: Values) -> Any:
-        """The output of the graph that is chosen, or a tuple of several."""
-        constants, steps, names = self.branches[bool(values[self.inputs[0]])]
-        inside = {**values, **constants}
-        follow(steps, inside)
-        return tuple(inside[n] for n in names)
-
-
-def follow(steps: list[Any], values: Values) -> None:
-    """Compute what the steps give, one after the other, into ``values``."""
-    for step in steps:
-        try:
-            found = step.found(values)
-        except MemoryError as error:
-            raise MemoryError(
-                f"onnx.load: the model's node that gives {', '.join(step.outputs)} asks for more "
-                f"memory than there is: {error}"
-            ) from None
-        except Exception as error:
-            error.add_note(f"in the model's node that gives {', '.join(step.outputs)}")
-            raise
-        several = isinstance(found, tuple | list)
-        values.update(zip(step.outputs, found if several else (found,), strict=False))
 
 
 class Model(Module):
@@ -200,6 +149,11 @@ def load(path: str | os.PathLike[str]) -> Model:
     graph = model.graph
     refuse_unknown(graph, os.path.basename(path))
     constants = constants_of(graph)
+    for i in graph.input:
+        if not i.type.HasField("tensor_type"):
+            raise NotImplementedError(
+                f"onnx.load: the input {i.name} is no array, and other inputs are not known"
+            )
     steps = [step_of(n, opset) for n in graph.node]
     inputs = [i.name for i in graph.input if i.name not in constants]
     return Model(inputs, [o.name for o in graph.output], steps, constants, opset)
@@ -214,42 +168,10 @@ def refuse_unknown(graph: Any, file: str) -> None:
         for n in g.node:
             if n.domain not in DOMAINS:
                 unknown.add(f"{n.domain}.{n.op_type}")
-            elif n.op_type not in OPERATORS and n.op_type != "If":
+            elif n.op_type not in {**OPERATORS, **CONTROL}:
                 unknown.add(n.op_type)
     if unknown or sparse:
         what = ", ".join(sorted(unknown)) or "sparse weights"
         raise NotImplementedError(
             f"onnx.load: {file} uses {what}, which {'are' if len(unknown) > 1 else 'is'} not known"
         )
-
-
-def constants_of(graph: Any) -> Values:
-    return {t.name: array(t) for t in graph.initializer}
-
-
-def step_of(n: Any, opset: int) -> Step | Choice:
-    """A node as what computes it."""
-    names = list(n.input), list(n.output)
-    if n.op_type == "If":
-        graphs = {a.name: a.g for a in n.attribute}
-        branches = {
-            chosen: (
-                constants_of(graphs[name]),
-                [step_of(inner, opset) for inner in graphs[name].node],
-                [o.name for o in graphs[name].output],
-            )
-            for chosen, name in ((True, "then_branch"), (False, "else_branch"))
-        }
-        return Choice(*names, branches)
-    operator = OPERATORS[n.op_type]
-    given = attributes(n)
-    if operator.versioned:
-        given["opset"] = opset
-    if operator.many:
-        given["outputs"] = len(n.output)
-    problem = operator.wrong(given)
-    if problem:
-        raise NotImplementedError(
-            f"onnx.load: {n.op_type} ({n.name or n.output[0]}) has {problem}, which is not known"
-        )
-    return Step(operator.call, *names, given)

@@ -6,7 +6,7 @@ in order, None for those left out; attributes by name.
 
 from __future__ import annotations
 
-from minigrad.onnx.operators import arithmetic, images, networks, recurrent, shapes
+from minigrad.onnx.operators import arithmetic, images, networks, recurrent, sequences, shapes
 from minigrad.onnx.operators.table import Operator
 
 OPERATORS: dict[str, Operator] = {
@@ -14,6 +14,7 @@ OPERATORS: dict[str, Operator] = {
     **images.OPERATORS,
     **networks.OPERATORS,
     **recurrent.OPERATORS,
+    **sequences.OPERATORS,
     **shapes.OPERATORS,
 }
 """Name -> what it computes."""
