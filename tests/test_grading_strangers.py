@@ -284,7 +284,7 @@ function(
     """,
     lambda m: mg.check_backward(m.forward, m.backward, r(3, 4), r(4, 5), r(4, 5, seed=1)),
     [
-        ("a * q * (1 - q)", "q * (1 - q)", "da", "where -a"),
+        ("a * q * (1 - q)", "q * (1 - q)", "da", "q stands where s belongs"),
         ("dx += dg @ W3.T", "dx += dg @ W1.T", "dx +=", "W1 stands where W3 belongs"),
     ],
 )

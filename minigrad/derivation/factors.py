@@ -118,7 +118,8 @@ def sizes(q: Quantity) -> tuple[set[int], set[int], set[int]]:
                         {m for m in found if abs(n - k * m) < 1e-9 * n}
                         for found in (lengths, sums) for k in (1, 2)
                     ]  # fmt: skip
-                    means |= next(filter(None, hits), set())
+                    # A ½ alone is no mean over two.
+                    means |= next(filter(None, hits), set()) if n > 2 else set()
     return (
         {n for n in means if n > 1},
         {n for n in sums if n > 1},

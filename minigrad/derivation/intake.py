@@ -148,6 +148,9 @@ class Intake(Tolerance):
                     fits[id(q)] = kind
                     break
         counts = [list(fits.values()).count(kind) for kind in ("value", "derivative")]
+        # Nobody hands in what the parameters are: a dict of them is one of gradients.
+        parameters = sum(q.v.op is None and fits.get(id(q)) != "value" for q in bare)
+        counts[1] += parameters if not counts[0] else 0
         read = []
         for q in found:
             kind = fits.get(id(q), "")

@@ -112,6 +112,7 @@ def check_backward(
     source = runs.watch.source if runs.watch is not None else None
     text = source.text if source is not None else lambda line: ""
     first = first_wrong(graded)
+    judge.reread(first)
     lines = [line_of(c, judge, text, c is first) for c in graded]
     lines += [
         Line(c.line, text(c.line), c.path, c.key, "unread",

@@ -59,6 +59,8 @@ class Claim:
     key: str = ""
     row: Any = None
     note: str = ""
+    written: str = ""
+    """The line as it should be."""
     node_value: Any = None
 
     @property
@@ -423,6 +425,8 @@ def leaves_of(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def reshaped(value: Any, truth: Any) -> Any:
     """``value`` in the shape of ``truth``, where it was only divided into other axes."""
     shape = np.shape(truth)
+    if np.ndim(value) == 0 and shape:  # it is the same for all entries
+        return np.full(shape, value)
     if np.size(value) != np.size(truth) or np.shape(value) == shape:
         return value
     moved = np.reshape(value, shape)

@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.derivation.backward.calls import Check, Runs
 from minigrad.derivation.backward.claims import VAGUEST, Claim, Collector, renewed, split
 from minigrad.derivation.backward.flows import Flows, close
+from minigrad.derivation.backward.lines import repair_of
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
 from minigrad.derivation.backward.unnamed import unnamed
 from minigrad.derivation.backward.watch import Event, Statement
@@ -27,6 +28,9 @@ from minigrad.tensor import Tensor, apply, wrap
 
 RIGHT, WRONG = ("correct", "rounded"), ("wrong", "carried")
 ROUNDS = 6
+UNSAID = (*VAGUEST, "shape", "neighbour")
+NAMELESS = re.compile(r"a constant \(|(?<!\w)(?:t\d+|below_\d+_)(?!\w)")
+"""Causes that speak of what the student has no name for."""
 VAGUE = ("other", "entries", "sign", "factor")
 """Causes that say less than what is wrong with the line that writes into an array."""
 
@@ -72,8 +76,9 @@ class Judge:
         self.claims = self.collected()
         self.nameless: dict[str, str] = {}
         """What values are called for the time of a check that have no name, and what they are."""
-        self.claims += unnamed(self.collector, self.claims)
+        self.claims = unnamed(self.collector, self.claims)
         self.claims += [c for claim in self.claims for c in self.broken_up(claim)]
+        self.claims = apart(self.claims)
         self.claims.sort(key=lambda c: (c.order, c.returned))
         self.unread: list[Claim] = []
 
@@ -257,6 +262,17 @@ class Judge:
                     claim.note = self.written_wrongly(claim)
         return active
 
+    def reread(self, claim: Claim | None) -> None:
+        """Look for the slip in the line itself, where the numbers do not tell it."""
+        if claim is None or claim.note:
+            return
+        cause = claim.row.diagnosis
+        found = repair_of(claim, self.flows)
+        if found is not None:
+            words, claim.written = found
+            if cause is None or cause.kind in UNSAID or NAMELESS.search(cause.detail):
+                claim.note = words
+
     def verdicts(self) -> tuple[Judge, list[Claim]]:
         """What is to be reported: every pass of a loop, where one before the last is wrong.
 
@@ -281,7 +297,7 @@ class Judge:
         """
         wrong = [c for c in active if c.row.verdict == "wrong"]
         first = first_wrong(active)
-        if first is None or first.returned:
+        if first is None or first.returned or self.used(first, active):
             return []
         if first.row.diagnosis.kind not in VAGUEST and not (
             any(c.row.verdict == "wrong" for c in self.below(first, active))
@@ -297,6 +313,11 @@ class Judge:
         for c, row, key in kept:
             c.row, c.key = row, key
         return []
+
+    def used(self, claim: Claim, active: list[Claim]) -> bool:
+        """Whether a wrong gradient is what its name says, as others are right given it."""
+        of = [c for c in active if claim.path in c.reads and c.order > claim.order]
+        return any(c.row.verdict == "carried" for c in of)
 
     def telling(self, claim: Claim) -> bool:
         """Whether it says something that a gradient is right: it is returned, and not zero."""
@@ -399,8 +420,8 @@ class Judge:
         from minigrad.explain import explain  # it takes long to load, and is seldom needed
 
         name = self.variable(claim)
-        if not name:
-            return ""
+        if claim.written or not name:
+            return claim.written
         with looked_up_in(self.runs.scopes):
             try:
                 rows = explain(self.output, wrap(self.flows.total[claim.node], claim.node)).rows
@@ -422,13 +443,30 @@ class Judge:
                 formula = f"{left.rsplit('/d', 1)[0]} * {formula}"
             if (via and not claim.through) or " via " in formula:
                 continue
-            return f"{claim.path or 'd' + name} = {formula}" if len(formula) < 90 else ""
+            known = len(formula) < 90 and self.sayable(formula)
+            return f"{claim.path or 'd' + name} = {formula}" if known else ""
         return ""
+
+    def sayable(self, formula: str) -> bool:
+        """Whether the student has all the names of a formula."""
+        mine = self.runs.watch.met if self.runs.watch is not None else {}
+        used = re.findall(r"(?<![\w.])[^\W\d]\w*", formula)
+        return not mine or all(n in mine or n in ("np", "axis", "keepdims") for n in used)
 
     def called(self, node: AnyNode) -> str:
         """A variable that is this value, one that still is in the end first; empty of none."""
         found = {n: ts for n, ts in self.namer.variables.items() if any(t.node is node for t in ts)}
         return min(found, key=lambda n: found[n][-1].node is not node, default="")
+
+
+def apart(claims: list[Claim]) -> list[Claim]:
+    """The claims without those parts that others hold some of."""
+    kept: list[Claim] = []
+    for claim in claims:
+        taken = {e for c in kept for e in c.through or ()}
+        if taken.isdisjoint(claim.through or ()):
+            kept.append(claim)
+    return kept
 
 
 def first_wrong(claims: list[Claim]) -> Claim | None:

@@ -49,14 +49,19 @@ class Reader:
 
 
 def unnamed(collector: Collector, claims: Iterable[Claim]) -> list[Claim]:
-    """Claims about what has no name, where the gradients made of them are wrong."""
+    """The claims, with those about what has no name, or another meaning than its name says.
+
+    They are looked for where something returned is wrong.
+    """
     watch = collector.runs.watch
     claims = list(claims)
     if watch is None or all(
         close(c.value, collector.flows.total[c.node]) for c in claims if c.returned
     ):
-        return []
-    return list(Search(collector, watch.events, claims).found(claims))
+        return claims
+    search = Search(collector, watch.events, claims)
+    found = list(search.found(claims))
+    return [c for c in claims if c not in search.misnamed] + found
 
 
 class Search:
@@ -69,28 +74,45 @@ class Search:
         self.left = MOST
         self.collector = collector
         self.cones: dict[AnyNode, list[AnyNode]] = {}
+        self.misnamed: list[Claim] = []
+        """Claims that are of something else than their names say, as their use tells."""
 
     def found(self, claims: list[Claim]) -> Iterator[Claim]:
         readers = self.known(claims)
         until: dict[str, int] = {}
         paths: set[str] = set()
+        placed: set[int] = set()
         taken = {e for c in claims for e in c.through or ()}
-        free = [k for k, e in enumerate(self.events) if self.free(e)]
+        named = {
+            self.events.index(c.events[-1]): c for c in claims
+            if c.events and not c.returned and not c.through and c.events[-1].item is None
+            and not close(c.value, self.flows.total[c.node])
+        }  # fmt: skip
+        free = [k for k, e in enumerate(self.events) if k in named or self.free(e)]
+        exact = {k: n for k in free if k not in named and (n := self.right(self.events[k]))}
+        readers += [
+            Reader(k, set(self.events[k].statement.reads), n, self.flows.total[n])
+            for k, n in exact.items()
+        ]
         for k in reversed(free):
             event = self.events[k]
             last = until.get(event.path, len(self.events))
             if event.statement.fresh or event.path in event.statement.reads:
                 until[event.path] = k
             using = [r for r in readers if k < r.when <= last and event.path in r.reads]
-            place = self.place(event, using)
+            place = self.place(event, using, named.get(k))
             if place is not None and taken.isdisjoint(place[1] or ()):
                 taken |= {*(place[1] or ())}
                 claim = self.claim(k, *place)
+                if k in named:
+                    self.misnamed.append(named[k])
                 paths.add(event.path)
+                placed.add(k)
+                readers = [r for r in readers if r.when != k]
                 readers.append(Reader(k, claim.reads, claim.node, claim.value))
                 yield claim
-        for k in free:
-            if self.events[k].path in paths and (node := self.right(self.events[k])) is not None:
+        for k, node in exact.items():
+            if self.events[k].path in paths and k not in placed:
                 yield self.claim(k, node, None)
 
     def known(self, claims: list[Claim]) -> list[Reader]:
@@ -138,18 +160,25 @@ class Search:
         return Claim(event.path, made[::-1], event.after, node, event.statement.first, k, through,
                      whole=through is None)  # fmt: skip
 
-    def place(self, event: Event, using: list[Reader]) -> Place | None:
-        """What ``event`` is the gradient of: that from which most of its readers follow."""
+    def place(self, event: Event, using: list[Reader], named: Claim | None) -> Place | None:
+        """What ``event`` is the gradient of: that from which most of its readers follow.
+
+        None of what is right, or what its name says.
+        """
         votes: dict[AnyNode, int] = {}
         parts: list[Place] = []
+        value = event.after if named is None else named.value
         for reader in using:
-            for m in self.places(event.after, reader):
+            for m in self.places(value, reader):
                 votes[m] = votes.get(m, 0) + 1
-            if not votes and not reader.added and self.right(event) is None:
-                parts += self.part(event.after, reader)
+            if not votes and not reader.added and (named or self.right(event) is None):
+                parts += self.part(value, reader, named is not None)
         if votes:
             best = max(votes, key=lambda m: (votes[m], m.seq))
-            return None if close(event.after, self.flows.total[best]) else (best, None)
+            most = [m for m in votes if votes[m] == votes[best]]
+            as_named = named is not None and named.node in votes
+            right = any(close(value, self.flows.total[m]) for m in most)
+            return None if as_named or right else (best, None)
         return next(iter(parts), None)
 
     def places(self, p: Any, reader: Reader) -> Iterator[AnyNode]:
@@ -159,12 +188,15 @@ class Search:
             if np.shape(total[m]) == np.shape(p) and self.follows(m, p, reader):
                 yield m
 
-    def part(self, p: Any, reader: Reader) -> Iterator[Place]:
-        """The uses through which ``p`` arrives, were the rest of ``reader`` right."""
+    def part(self, p: Any, reader: Reader, right: bool) -> Iterator[Place]:
+        """The uses through which ``p`` arrives, were it, or the rest of ``reader``, right."""
         total = self.flows.total[reader.node]
         if np.shape(p) == np.shape(total) == np.shape(reader.value):
             for edges, part in self.flows.parts(reader.node):
-                if close(np.asarray(reader.value) - p, total - part) and not close(p, part):
+                if close(p, part):
+                    if right:
+                        yield reader.node, edges
+                elif close(np.asarray(reader.value) - p, total - part):
                     yield reader.node, edges
 
     def follows(self, m: AnyNode, p: Any, reader: Reader) -> bool:

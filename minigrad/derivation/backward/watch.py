@@ -12,7 +12,7 @@ import inspect
 import sys
 import textwrap
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -83,6 +83,8 @@ class Statement:
     touches: tuple[str, ...] = ()
     apart: tuple[tuple[str, frozenset[str]], ...] = ()
     """Of ``a, b = f(x), g(y)``: what each target reads."""
+    node: ast.stmt | None = field(default=None, compare=False)
+    """Its tree, where it stands alone."""
 
     def read_for(self, path: str) -> frozenset[str]:
         """Names that are read to set ``path``."""
@@ -152,7 +154,7 @@ def _joined(a: Statement | None, b: Statement) -> Statement:
 
 
 def _statement(part: Any, offset: int) -> Statement:
-    aims = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
+    aims = [*part.targets] if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
     flat: list[Any] = []
     while aims:
         aim = aims.pop(0)
@@ -174,7 +176,7 @@ def _statement(part: Any, offset: int) -> Statement:
         reads |= set(targets)
     touches = tuple(sorted(reads)) if isinstance(part, ast.Expr) else ()
     return Statement(part.lineno + offset, part.end_lineno + offset, targets, frozenset(reads),
-                     fresh, touches, tuple(apart))  # fmt: skip
+                     fresh, touches, tuple(apart), part)  # fmt: skip
 
 
 def read_in(part: ast.AST) -> frozenset[str]:
@@ -226,6 +228,8 @@ class Event:
     after: Any
     item: Any = None
     """What was put into the list at ``path``, where it is that."""
+    scope: Mapping[str, Any] = field(default_factory=dict)
+    """The variables at that time."""
 
 
 class Watch:
@@ -268,7 +272,7 @@ class Watch:
                 continue
             held = held_at(path, variables)
             if type(held) is list:
-                self._items(path, held, statement)
+                self._items(path, held, statement, variables)
             value = snapshot(held)
             named = self.wanted(path) or path in self.source.returned
             if value is not None and value.dtype.kind != "f" and not named:
@@ -277,7 +281,7 @@ class Watch:
             if value is None or (path not in statement.targets and equal(old, value)):
                 continue
             self._seen[path] = value
-            self.events.append(Event(path, statement, old, value))
+            self.events.append(Event(path, statement, old, value, scope=dict(variables)))
 
     def made_from(self, k: int) -> set[int]:
         """The events that event ``k`` was computed for, directly or through others."""
@@ -294,13 +298,14 @@ class Watch:
                 reached.add(j)
         return reached
 
-    def _items(self, path: str, held: list[Any], statement: Statement) -> None:
+    def _items(self, path: str, held: list[Any], statement: Statement, variables: Any) -> None:
         """Note the arrays that were put into a list."""
         seen = self._put.setdefault(path, {})
         for item in held:
             if isinstance(item, np.ndarray) and id(item) not in seen:
                 seen[id(item)] = item
-                self.events.append(Event(path, statement, None, snapshot(item), item))
+                scope = dict(variables)
+                self.events.append(Event(path, statement, None, snapshot(item), item, scope))
 
 
 def snapshot(value: Any) -> Any:

@@ -142,7 +142,9 @@ class Formulas(Reading):
         def holds(t: ast.expr) -> bool:
             return self.holds(t, truth, other, strict=True)
 
-        return first_right(tree, self.everything(), self.shapes, holds)
+        names = [*self.everything(), *self.beside()]
+        shapes = {n: np.shape(self.lookup(n, self.points.data)) for n in names}
+        return first_right(tree, names, shapes, holds)
 
     def explained(self, tree: ast.expr, repair: Any) -> str:
         """A slip with what is to be written, in the subscripts of the formula."""
@@ -160,10 +162,6 @@ class Formulas(Reading):
             words += f"; {self.explained(answer.last, repair)}" if repair is not None else ""
         cause = Diagnosis("formula", None, words, ("formula",))
         return replace(row, verdict="wrong", diagnosis=cause, note="")
-
-    @property
-    def shapes(self) -> dict[str, Any]:
-        return {n: np.shape(self.lookup(n, self.points.data)) for n in self.everything()}
 
     def line_by_line(self, answer: Answer, truth: Any) -> str:
         """The first line that does not follow from the one before; the first, from the truth."""

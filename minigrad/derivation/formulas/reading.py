@@ -71,6 +71,10 @@ class Answer:
         return self.lines[-1]
 
 
+MOST = 20
+"""So many of the caller's other arrays are looked at."""
+
+
 class Reading:
     """The formulas among the answers of one derivation, read."""
 
@@ -256,6 +260,12 @@ class Reading:
         """The names that a formula may use: of nodes, and of named constants of the graph."""
         nodes = [self.names.node[n] for n in self.points.nodes if self.names.known(n)]
         return list(dict.fromkeys([*nodes, *self.points.data.constants]))
+
+    def beside(self) -> list[str]:
+        """Names of the caller's arrays that are not moved, such as labels."""
+        held = self.names.scopes[0].variables if self.names.scopes else {}
+        arrays = [n for n, x in held.items() if isinstance(x, np.ndarray) and x.dtype.kind in "fb"]
+        return [n for n in arrays if n not in self.everything()][:MOST]
 
     def derivative(self, name: str, point: Point) -> Any:
         """The derivative that a name in a formula means: the student's own, at the data."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,14 @@ Repair = tuple[str, ast.expr, str]
 """The kind of slip, the formula without it, and the slip in words."""
 
 
-def repairs(formula: ast.expr, names: Sequence[str], shapes: dict[str, Any]) -> Iterator[Repair]:
+def repairs(formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
     """Formulas that are one slip away, the likeliest slips first."""
     yield "sign", negative(formula), "its sign is flipped"
     for kind in (_without, _signs, _numbers, _powers, _functions, _matrices):
         yield from kind(formula)
     yield from _others(formula, names, shapes)
+    yield from _factors(formula, ())
+    yield from _terms(formula, names, shapes)
     yield from _factors(formula, names)
 
 
@@ -157,8 +160,8 @@ def _powers(f: ast.expr) -> Iterator[Repair]:
             yield "factor", changed(f, x, also(ast.Pow(), power)), words
 
 
-INSTEAD = {"sum": ["mean"], "mean": ["sum"], "sin": ["cos"], "cos": ["sin"], "tanh": ["sigmoid"],
-           "sigmoid": ["tanh"], "log": ["exp"]}  # fmt: skip
+INSTEAD = {"sum": ["mean", "trace"], "mean": ["sum"], "sin": ["cos"], "cos": ["sin"],
+           "tanh": ["sigmoid"], "sigmoid": ["tanh"], "log": ["exp"]}  # fmt: skip
 
 
 def _functions(f: ast.expr) -> Iterator[Repair]:
@@ -191,7 +194,7 @@ def _matrices(f: ast.expr) -> Iterator[Repair]:
             yield "transposed", new, f"{part.id} is not transposed"
 
 
-def _others(f: ast.expr, names: Sequence[str], shapes: dict[str, Any]) -> Iterator[Repair]:
+def _others(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
     """A name where another belongs."""
     for x in places(f, ast.Name):
         mine = getattr(x, "id", "")
@@ -199,6 +202,36 @@ def _others(f: ast.expr, names: Sequence[str], shapes: dict[str, Any]) -> Iterat
             if other != mine and shapes.get(other) == shapes.get(mine):
                 new = changed(f, x, always(name(other)))
                 yield "wrong_node", new, f"{mine} stands where {other} belongs"
+
+
+def _terms(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+    """A term that is missing: of the whole, of a name, or of a number."""
+    scalars = [n for n in names if shapes[n] == ()]
+    spots = [f, *places(f, (ast.Name, ast.Attribute, ast.Constant, ast.Subscript))]
+    signs: list[tuple[str, ast.operator]] = [("+", ast.Add()), ("-", ast.Sub())]
+    for spot in spots:
+        text = written(spot)
+        for other in names if spot is f or shapes.get(text, ()) != () else scalars:
+            fits = spot is f or shapes.get(text, ()) == shapes[other]
+            for sign, op in signs if fits and other != text else ():
+                new = changed(f, spot, also(op, name(other)))
+                missing = f"the term {sign} {other} is missing"
+                words = (
+                    missing if spot is f else f"{text} stands where {text} {sign} {other} belongs"
+                )
+                yield "dropped_path", new, words
+    for top, below in itertools.permutations(scalars, 2):  # eps / C of smoothed labels
+        for sign, op in signs:
+            ratio = f"{top} / {below}"
+            new = changed(f, f, also(op, name(ratio)))
+            yield "dropped_path", new, f"the term {sign} {ratio} is missing"
+    for other in names:  # a penalty, by its rate
+        for rate in scalars if shapes[other] != () else ():
+            for k in ("", "2 * "):
+                for sign, op in signs:
+                    new = changed(f, f, also(op, name(f"{k}{rate} * {other}")))
+                    words = f"the term {sign} {k}{rate} * {other} is missing"
+                    yield "dropped_path", new, words
 
 
 def _factors(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
@@ -220,7 +253,7 @@ def _factors(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
 def first_right(
     formula: ast.expr,
     names: Sequence[str],
-    shapes: dict[str, Any],
+    shapes: Mapping[str, Any],
     holds: Callable[[ast.expr], bool],
     most: int = 3000,
 ) -> Repair | None:

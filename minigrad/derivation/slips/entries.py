@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,6 +45,31 @@ def assign_first(g: Any, call: Call) -> Any:
     places, first = np.unique(np.ravel(keys), return_index=True)
     total[places] = np.ravel(g)[first]
     return total.reshape(np.shape(call.args[0]))
+
+
+@slip("assigned", 44, "what the windows of {} receive is {}")
+def windows(s: Search) -> Found:
+    """Windows that overlap, set one after the other, or each with what another receives."""
+    picks = [n for n, i in s.edges if n.parents[i] is s.q.v and n.op is GETITEM]
+    if len(picks) < 2 or not picks_alone(s) or not s.q.fits:
+        return
+    picks.sort(key=lambda n: n.seq)
+    arrived: list[Any] = [s.gradients.get(n) for n in picks]
+    if any(g is None for g in arrived):
+        return
+    for order in (range(len(picks)), reversed(range(len(picks)))):
+        total = np.zeros(s.base.value.shape)
+        for k in order:
+            total[picks[k].kwargs.get("index", ())] = arrived[k]
+        words = "assigned, not added up: where they overlap, one part alone is kept (write +=)"
+        yield total, s.names.of(s.q.v), words
+    side = math.isqrt(len(picks))
+    if side > 1 and side * side == len(picks) and len({np.shape(g) for g in arrived}) == 1:
+        total = np.zeros(s.base.value.shape)
+        for k, node in enumerate(picks):
+            total[node.kwargs.get("index", ())] += arrived[k % side * side + k // side]
+        words = "exchanged: rows of the kernel for its columns (the order of the two loops)"
+        yield total, s.names.of(s.q.v), words
 
 
 @slip("neighbour", 39, "it is the entry {} of it")

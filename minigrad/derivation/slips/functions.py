@@ -10,6 +10,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.derivation.edits import BLIND, EXTREMES, axis_words, scaled, times
+from minigrad.derivation.factors import number
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.walk import Call, Edit
@@ -91,10 +92,20 @@ def link_name(s: Search, m: AnyNode, t: AnyNode) -> str:
     """The derivative over several ops: ``σ'(z)`` where they are a sigmoid written out."""
     out, x = (np.asarray(s.graph.values[n], float) for n in (m, t))
     inner = s.describe(t)
+    if np.size(x) == 1 and all(is_scaling(n, i) for n, i in s.graph.between(m, t).active()):
+        return number(float(np.sum(s.graph.between(m, t).flow(np.ones(np.shape(out))))))
     for op, called, *_ in WRITTEN_OUT:
         if np.shape(out) == np.shape(x) and np.allclose(out, op.forward(x), rtol=1e-12, atol=0):
             return f"{called}'{inner}" if inner.startswith("(") else f"{called}'({inner})"
     return f"∂{s.names.of(m)}/∂{inner}"
+
+
+def is_scaling(node: AnyNode, i: int) -> bool:
+    """Whether a value is multiplied by a number there, or added to others."""
+    if node.op in (ops.multiply, ops.divide):
+        divides = node.op is ops.divide and i == 1
+        return node.parents[1 - i] is None and not divides
+    return node.op in (ops.negative, ops.add, ops.subtract)
 
 
 def instead(d: Any) -> Edit:

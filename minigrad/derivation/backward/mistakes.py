@@ -1,0 +1,168 @@
+"""What goes wrong in lines of code: axes, steps of a loop, reductions, sides of a mask."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from minigrad.derivation.formulas.grammar import written
+from minigrad.derivation.formulas.repairs import (
+    INSTEAD,
+    Make,
+    Repair,
+    always,
+    calls,
+    changed,
+    name,
+    negative,
+    operations,
+    places,
+    repairs,
+)
+
+
+def slips(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+    """Expressions that are one slip away, those of code first."""
+    for kind in (_axes, _reductions, _sizes, _steps, _halves, _sides, _turned, _negatives):
+        yield from kind(f)
+    yield from _paths(f, names, shapes)
+    yield from repairs(f, names, shapes)
+
+
+def _axes(f: ast.expr) -> Iterator[Repair]:
+    """``axis=0`` for ``axis=1``, by its keyword or its place."""
+    for call in calls(f):
+        given = [k.value for k in call.keywords if k.arg == "axis"]
+        method = isinstance(call.func, ast.Attribute) and call.func.attr in ("sum", "mean", "max")
+        for axis in given or (call.args[:2] if method else []):
+            mine = written(axis)
+            for k in ("0", "1", "2", "-1") if re.fullmatch(r"-?\d", mine) else ():
+                if k != mine:
+                    new = changed(f, axis, always(name(k)))
+                    yield "wrong_sum", new, f"axis {mine} stands where axis {k} belongs"
+
+
+def _reductions(f: ast.expr) -> Iterator[Repair]:
+    """``np.sum`` for ``np.mean``, and the like."""
+    for call in calls(f):
+        was = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        for other in INSTEAD.get(was, ()):
+            make = lambda c, o=other: ast.Attribute(c.value, o)
+            yield "wrong_node", changed(f, call.func, make), f"{was} stands where {other} belongs"
+
+
+def _sizes(f: ast.expr) -> Iterator[Repair]:
+    """``len(y)`` for ``y.size``."""
+    for x in places(f, (ast.Call, ast.Subscript, ast.Attribute)):
+        mine = written(x)
+        match = re.fullmatch(r"len\((.+)\)|(.+)\.shape\[\d\]|(.+)\.size", mine)
+        of = next(filter(None, match.groups()), "") if match else ""
+        for other in (f"{of}.size", f"len({of})", f"{of}.shape[1]") if of else ():
+            if other != mine:
+                new = changed(f, x, always(name(other)))
+                yield "factor", new, f"{mine} stands where {other} belongs"
+
+
+def _negatives(f: ast.expr) -> Iterator[Repair]:
+    """``np.exp(s)`` for ``np.exp(-s)``."""
+    for x in places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
+        words = f"{written(x)} stands where -{written(x)} belongs"
+        yield "sign", changed(f, x, negative), words
+
+
+def _steps(f: ast.expr) -> Iterator[Repair]:
+    """``h[t]`` for ``h[t - 1]``."""
+    for x in places(f, ast.Subscript):
+        index = getattr(x, "slice", None)
+        if isinstance(index, ast.Name | ast.BinOp):
+            for sign, op in (("-", ast.Sub()), ("+", ast.Add())):
+                new = changed(f, x, stepped(op))
+                words = f"{written(x)} stands where the one at {written(index)} {sign} 1 belongs"
+                yield "wrong_node", new, words
+
+
+def stepped(op: ast.operator) -> Make:
+    return lambda n: ast.Subscript(n.value, shifted(n.slice, op))
+
+
+def shifted(index: Any, op: ast.operator) -> ast.expr:
+    """An index one step on, or back."""
+    back = isinstance(index, ast.BinOp) and isinstance(index.right, ast.Constant)
+    if back and index.right.value == 1 and type(index.op) is not type(op):
+        return index.left  # type: ignore[no-any-return]
+    return ast.BinOp(index, op, ast.Constant(1))
+
+
+def _halves(f: ast.expr) -> Iterator[Repair]:
+    """``x[:n]`` for ``x[n:]``."""
+    for x in places(f, ast.Slice):
+        lower, upper = getattr(x, "lower", None), getattr(x, "upper", None)
+        if (lower is None) != (upper is None):
+            new = changed(f, x, lambda n: ast.Slice(n.upper, n.lower))
+            mine, other = (written(ast.Slice(*p)) for p in ((lower, upper), (upper, lower)))
+            yield "wrong_node", new, f"[{mine}] stands where [{other}] belongs"
+
+
+FLIPPED: dict[type, ast.cmpop] = {
+    ast.Gt: ast.Lt(), ast.Lt: ast.Gt(), ast.GtE: ast.Lt(), ast.LtE: ast.Gt(),
+    ast.Eq: ast.NotEq(), ast.NotEq: ast.Eq(),
+}  # fmt: skip
+
+
+def _sides(f: ast.expr) -> Iterator[Repair]:
+    """The wrong side of a mask, or the two values of a choice exchanged."""
+    for x in places(f, ast.Compare):
+        op = type(x.ops[0]) if isinstance(x, ast.Compare) else ast.Gt
+        if op in FLIPPED:
+            new = changed(f, x, compared(FLIPPED[op]))
+            yield "wrong_node", new, f"the other side of {written(x)} belongs there"
+    for call in calls(f):
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "where":
+            if len(call.args) != 3:
+                continue
+            for k, side in ((1, "where it holds"), (2, "where it does not hold")):
+                for sign in ("-", "0", "1"):
+                    said = written(call.args[k])
+                    what = f"-{said}" if sign == "-" else sign
+                    words = f"{said} stands {side}, where {what} belongs"
+                    yield "wrong_node", with_argument(f, call, k, sign), words
+            turned = [call.args[0], call.args[2], call.args[1]]
+            new = changed(f, call, lambda c: ast.Call(c.func, turned, c.keywords))  # noqa: B023
+            yield "wrong_node", new, "its two values are exchanged"
+
+
+def compared(op: ast.cmpop) -> Make:
+    return lambda n: ast.Compare(n.left, [op], n.comparators)
+
+
+def with_argument(f: ast.expr, call: ast.Call, k: int, sign: str) -> ast.expr:
+    """Another argument in a call: the negative one, or a number."""
+    args = list(call.args)
+    args[k] = negative(args[k]) if sign == "-" else ast.Constant(int(sign))
+    return changed(f, call, lambda c: ast.Call(c.func, args, c.keywords))
+
+
+def _turned(f: ast.expr) -> Iterator[Repair]:
+    """An operand of a product of matrices transposed, or not."""
+    for x in operations(f, ast.MatMult):
+        for side in ("left", "right"):
+            operand = getattr(x, side)
+            turned = isinstance(operand, ast.Attribute) and operand.attr == "T"
+            if turned or isinstance(operand, ast.Name):
+                continue  # known to all formulas
+            new = changed(f, operand, lambda n: ast.Attribute(n, "T"))
+            yield "transposed", new, f"{written(operand)} is not transposed"
+
+
+def _paths(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+    """``self.a`` for ``self.b``, ``a[:1]`` for ``b``."""
+    for x in places(f, (ast.Attribute, ast.Subscript)):
+        mine = written(x)
+        for other in names if mine in shapes or isinstance(x, ast.Subscript) else ():
+            if other != mine and shapes[other] == shapes.get(mine, shapes[other]) != ():
+                yield (
+                    "wrong_node", changed(f, x, always(name(other))),
+                    f"{mine} stands where {other} belongs",
+                )  # fmt: skip
