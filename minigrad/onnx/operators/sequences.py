@@ -54,12 +54,16 @@ def concat_from_sequence(sequence: Any, *, axis: int, new_axis: int = 0) -> Any:
 
 def split_to_sequence(x: Any, split: Any = None, *, axis: int = 0, keepdims: int = 1) -> Any:
     n = np.shape(x)[axis]
-    if split is None:
-        parts = ops.array_split(x, n, axis=axis) if n else []
-        return ([p if keepdims else ops.squeeze(p, axis=axis) for p in parts],)
-    sizes = whole(split)
-    ends = list(range(sizes[0], n, sizes[0])) if np.ndim(split) == 0 else np.cumsum(sizes)[:-1]
-    return (list(ops.array_split(x, list(ends), axis=axis)),)
+    if split is None or np.ndim(split) == 0:
+        size = 1 if split is None else whole(split)[0]
+        ends = list(range(size, n, size))
+    else:
+        ends = np.cumsum(whole(split))[:-1].tolist()
+    parts = ops.array_split(x, ends, axis=axis) if n else []
+    # The standard keeps the axis where sizes are given; PyTorch's files, and onnxruntime, do not.
+    if not keepdims and all(np.shape(p)[axis] == 1 for p in parts):
+        parts = [ops.squeeze(p, axis=axis) for p in parts]
+    return (list(parts),)
 
 
 def optional(x: Any = None, *, type: Any = None) -> Any:
