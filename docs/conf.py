@@ -29,7 +29,11 @@ html_extra_path = ["explorers"]
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_sidebars = {page.stem: [] for page in HERE.glob("*.md")}  # they have no pages below them
-html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_theme_options = {
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 4,
+}
 html_show_sourcelink = False
 
 gallery.write(HERE)

@@ -7,6 +7,7 @@ from pathlib import Path
 from sphinx.ext.napoleon import Config, NumpyDocstring
 
 import minigrad as mg
+from minigrad.ops.record import Op
 
 PARTS = {
     "readings": ("Readings", "Explain, grade, draw, trace.", "explain paths why check_derivation "
@@ -44,7 +45,9 @@ def write(home):
         names = [
             n
             for n in dir(found)
-            if n[0] != "_" and n in vars(found) and callable(getattr(found, n))
+            if n[0] != "_"
+            and callable(getattr(found, n))
+            and (n in vars(found) or isinstance(getattr(found, n), Op))
         ]
         pages[module] = page(title, "", f"minigrad.{module}", sorted(names), found)
     for name, text in pages.items():

@@ -12,48 +12,60 @@ from typing import Any
 import minigrad as mg
 
 
+def misspelt(text: str) -> Exception:
+    """An error of a magic's line: IPython shows one line of it, and none of this file."""
+    from IPython.core.error import UsageError
+
+    return UsageError(text)
+
+
 def names_in(line: str, shell: Any, magic: str) -> list[Any]:
     """What the user's expressions on the line stand for.
 
     Raises
     ------
-    ValueError
-        Where there is none, saying how the magic is written.
+    IPython.core.error.UsageError
+        Where there is none, saying how the magic is written, and for what does not exist.
     """
     if not line.strip():
-        raise ValueError(f"%{magic} wants names of variables, as in %{magic} L w")
+        raise misspelt(f"{magic} wants names of variables, as in {magic} L w")
     try:  # with commas, as the arguments of a function
         expressions = [ast.unparse(e) for e in ast.parse(f"[{line}]").body[0].value.elts]  # type: ignore[attr-defined]
     except SyntaxError:
         expressions = line.split()
-    return [shell.ev(expression) for expression in expressions]
+    try:
+        return [shell.ev(expression) for expression in expressions]
+    except (NameError, SyntaxError) as error:
+        told = f"{magic} {line}: {getattr(error, 'msg', None) or error}"
+        raise misspelt(told) from None
 
 
 def explain(line: str, shell: Any) -> Any:
     """``%explain L w b``: how the gradients of L come about."""
-    output, *wrt = names_in(line, shell, "explain")
+    output, *wrt = names_in(line, shell, "%explain")
     if not wrt:
-        raise ValueError("%explain wants the output and what it is differentiated by: %explain L w")
+        raise misspelt("%explain wants the output and what it is differentiated by: %explain L w")
     return mg.explain(output, wrt)
 
 
 def draw(line: str, shell: Any) -> Any:
     """``%draw L``, or ``%draw L w`` with the path from w."""
-    output, *wrt = names_in(line, shell, "draw")
+    output, *wrt = names_in(line, shell, "%draw")
     return mg.draw(output, wrt or None)
 
 
 def grade(line: str, cell: str, shell: Any) -> Any:
     """``%%grade forward X W y``: the cell defines the backward pass, the last of its functions."""
-    defined = [n.name for n in ast.parse(cell).body if isinstance(n, ast.FunctionDef)]
-    if not defined:
-        raise ValueError("%%grade: the cell defines no function")
     if len(line.split()) < 2:
-        raise ValueError(
+        raise misspelt(
             "%%grade wants the forward function and its arguments: %%grade forward X W y"
         )
-    shell.run_cell(cell).raise_error()
-    forward, *inputs = names_in(line, shell, "grade")
+    if not shell.run_cell(cell).success:
+        return None  # whose error stands there already
+    defined = [n.name for n in ast.parse(cell).body if isinstance(n, ast.FunctionDef)]
+    if not defined:
+        raise misspelt("%%grade: the cell defines no function")
+    forward, *inputs = names_in(line, shell, "%%grade")
     return mg.check_backward(forward, shell.user_ns[defined[-1]], *inputs)
 
 

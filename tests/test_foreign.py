@@ -82,6 +82,11 @@ def test_what_is_no_array_is_named(data):
         (lambda t: t.mean(0, keepdim=True), "keepdim=.*keepdims="),
         (lambda t: t.exp(), r"'exp': write mg\.exp\(t\)"),
         (lambda t: mg.sigmod(t), r"did you mean mg\.sigmoid"),
+        (lambda t: mg.scipy_special, r"no attribute 'scipy_special'"),
+        (lambda t: mg.special.gamma(t), r"from minigrad\.scipy import special"),
+        (lambda t: mg.optim.StepLR(t), r"lr=mg\.optim\.cosine"),
+        (lambda t: mg.unsqueeze(t), r"mg\.expand_dims"),
+        (lambda t: t.norm(), r"mg\.linalg\.norm"),
         (lambda t: mg.zeros(3), r"np\.zeros.*mg\.buffer"),
     ],
 )

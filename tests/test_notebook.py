@@ -5,6 +5,7 @@ import pytest
 import minigrad as mg
 
 pytest.importorskip("IPython")
+from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 SETUP = """
@@ -64,10 +65,12 @@ def test_grade(shell):
         ("explain", "", "names of variables"),
         ("explain", "L", "%explain L w"),
         ("draw", "", "draw L"),
+        ("explain", "L q", "%explain L q: name 'q' is not defined"),
+        ("draw", "L; w", "invalid syntax"),
     ],
 )
 def test_lines_that_say_too_little(shell, magic, line, told):
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(UsageError, match=told):
         shell.run_line_magic(magic, line)
 
 
@@ -79,8 +82,21 @@ def test_lines_that_say_too_little(shell, magic, line, told):
     ],
 )
 def test_cells_that_say_too_little(shell, line, cell, told):
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(UsageError, match=told):
         shell.run_cell_magic("grade", line, cell)
+
+
+@pytest.mark.parametrize("line", ["%explain L", "%draw q", "%%grade forward X W\nx = 1"])
+def test_what_is_misspelt_is_told_in_one_line(shell, capsys, line):
+    assert not shell.run_cell(line).success
+    told = "".join(capsys.readouterr())
+    assert told.startswith("UsageError: %")
+    assert "notebook.py" not in told
+
+
+def test_an_error_in_the_cell_is_shown_once(shell, capsys):
+    assert shell.run_cell("%%grade forward X W\n1 +").result is None
+    assert "".join(capsys.readouterr()).count("SyntaxError") == 1
 
 
 def test_bench_runs_the_benchmarks(capsys, monkeypatch):

@@ -35,7 +35,16 @@ make_jaxpr | mg.trace(f, x)
 jacfwd jacrev | mg.jacobian(f, mode="forward"), or "reverse"
 elementwise_grad | mg.grad(lambda x: f(x).sum())
 inference_mode set_grad_enabled enable_grad | with mg.no_grad(): ...
-stop_gradient | t.detach()
+stop_gradient detach | t.detach()
+requires_grad | mg.Tensor(data, requires_grad=True)
+unsqueeze | mg.expand_dims(t, axis)
+view | mg.reshape(t, shape)
+clamp | mg.clip(t, low, high)
+state_dict load_state_dict | net.state_dict() and net.load_state_dict(...); of files, mg.save and mg.load
+lr_scheduler StepLR ExponentialLR CosineAnnealingLR | a schedule in the place of the rate, lr=mg.optim.cosine(...)
+scipy special stats | import minigrad.scipy, a mirror of SciPy: from minigrad.scipy import special
+pmap DataParallel | mg.parallel.value_and_grad(loss, client)
+pi e inf nan newaxis | constants are NumPy's, np.pi
 cat concat | mg.concatenate([a, b], axis=0)
 permute | mg.transpose(t, axes)
 mm bmm | a @ b
@@ -63,6 +72,7 @@ mul div sub | t * other, t / other, t - other
 cat | mg.concatenate([t, other])
 clone | t.copy()
 contiguous | nothing, it is not needed
+norm | mg.linalg.norm(t)
 gather | mg.take_along_axis(t, indices, axis)
 masked_fill | mg.where(mask, value, t)
 clamp | t.clip(low, high)
