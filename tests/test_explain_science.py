@@ -184,6 +184,63 @@ def gravity() -> Any:
     return mg.explain(U, r, simplify=True)
 
 
+@ends(mu="sum(xs - mu)/sigma²", sigma="sum((xs - mu)²)/sigma³")
+def squares_over_a_variance() -> Any:
+    xs, mu, sigma = rng.normal(size=9), param(), positive(1.3)
+    ll = -np.sum((xs - mu) ** 2) / (2 * sigma**2)
+    return mg.explain(ll, [mu, sigma], simplify=True)
+
+
+@ends(a="2·y/b", b="-2·y²/b")
+def squared_ratio() -> Any:
+    a, b = positive(0.3), positive(0.7)
+    y = a / b
+    L = y**2
+    return mg.explain(L, [a, b], simplify=True)
+
+
+@ends(x="y ⊙ (1 - x²)/(1 + x²)²")
+def quotient() -> Any:
+    x, y = param(4), rng.normal(size=4)
+    L = np.sum(x * y / (1 + x**2))
+    return mg.explain(L, x, simplify=True)
+
+
+@ends(t="-(g + 1)/(1 + t)")
+def moebius() -> Any:
+    t = positive(0.4)
+    g = (1 - t) / (1 + t)
+    return mg.explain(g, t, simplify=True)
+
+
+@ends(p="k/p - (n - k)/(1 - p)")
+def binomial() -> Any:
+    n, k, p = 10, 7, positive(0.4)
+    ll = k * np.log(p) + (n - k) * np.log(1 - p)
+    return mg.explain(ll, p, simplify=True)
+
+
+@ends(x="2·abs(x)")
+def signed_square() -> Any:
+    x = param(4)
+    L = np.sum(x * np.abs(x))
+    return mg.explain(L, x, simplify=True)
+
+
+@ends(x="k·x^(k - 1)")
+def product_with_a_power() -> Any:
+    k, x = 3, positive(-1.5)
+    y = x ** (k - 1) * x
+    return mg.explain(y, x, simplify=True)
+
+
+@ends(x="4·x/50")
+def a_fraction_that_was_written() -> Any:
+    x = param(7)
+    L = 2 / 50 * np.sum(x**2)
+    return mg.explain(L, x, simplify=True)
+
+
 @ends(T="B·h·nu·exp(h·nu/(kB·T))/(kB·T²·(exp(h·nu/(kB·T)) - 1))")
 def planck() -> Any:
     h, c, kB, nu, T = 6.6, 3.0, 1.38, 0.7, positive(3.0)
@@ -256,6 +313,70 @@ def test_a_state_joined_to_a_one() -> None:
     rows = {row.quantity: row.formula for row in explanation.rows}
     assert rows["dh_1"] == "(Wᵀ @ (dh_2 ⊙ (1 - h_2²)))[0:3]"
     assert "np.concatenate([h_0, np.ones(1)]): before the loop, (4,)" in str(explanation)
+
+
+def formulas(explanation: Any) -> dict[str, str]:
+    check(explanation)
+    return {row.quantity.replace("∂", "d"): row.formula for row in explanation.rows}
+
+
+def test_loops_within_loops() -> None:
+    w, s = param(), 1.0  # type: Any, Any
+    for i in range(3):
+        for j in range(2):
+            s = s * w + i * j
+    found = formulas(mg.explain(s, w))
+    assert len(found) == 11
+    assert all(found[f"ds_{k}/dw"] == f"s_{k - 1}" for k in range(2, 6))
+
+
+def test_branches_of_a_loop() -> None:
+    w = param()
+    s = w
+    for i in range(4):
+        if i % 2:  # noqa: SIM108
+            s = s * w
+        else:
+            s = s + w
+    found = formulas(mg.explain(s, w))
+    s = w
+    for i in range(4):
+        s = s * w if i % 2 else s + w
+    assert found == formulas(mg.explain(s, w))
+    assert found == {"ds/dw": "s_3", "ds/ds_3": "w", "ds_3/dw": "1", "ds_3/ds_2": "1",
+                     "ds_2/dw": "s_1", "ds_2/ds_1": "w", "ds_1/dw": "2"}  # fmt: skip
+
+
+def test_two_that_change_together_after_another_loop() -> None:
+    w = param()
+    s = w
+    for _ in range(2):
+        s = np.sin(s) * w
+    s = u = w
+    for _ in range(3):
+        s, u = u * s, s + u
+    found = formulas(mg.explain(s, w))
+    assert found["ds/ds_2"] == "u_2" and found["du_2/ds_1"] == "1" and found["ds_2/du_1"] == "s_1"
+
+
+def test_three_assignments_on_one_line() -> None:
+    w = param()
+    s = w
+    for _ in range(2):
+        r = s * 2; r = r + w; r = np.sin(r); s = r * s  # noqa: E702  # fmt: skip
+    found = formulas(mg.explain(s, w))
+    assert (
+        found["dr/dr_5"] == "cos(r_5)" and found["dr_4/ds_1"] == "2" and found["ds_1/dw"] == "r_3"
+    )
+
+
+def test_two_of_one_name() -> None:
+    a, b = mg.Tensor(0.3, requires_grad=True, name="w"), positive(0.7)
+    b.name = "w"
+    y = a * b + a**2
+    explanation = mg.explain(y, [a, b])
+    assert formulas(explanation) == {"dy/dw": "2·w + w′", "dy/d(w′)": "w"}
+    assert explanation.gradients == {"w": 2 * 0.3 + 0.7, "w′": 0.3}
 
 
 # --- juxtaposed products -------------------------------------------------------------------

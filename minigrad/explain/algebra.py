@@ -275,6 +275,14 @@ def more_or_equal(b: Builder, x: Any, y: Any) -> Any:
     return None
 
 
+@rule(ops.subtract, when="formula")
+def more_by_a_number(b: Builder, x: Any, y: Any) -> Any:
+    """``x - (-2)`` is ``x + 2``."""
+    if number(y) is None or number(y) >= 0 or not floating(x):
+        return None
+    return b.emit(ops.add, x, -number(y))
+
+
 @rule(ops.add, when="formula")
 def less_a_number(b: Builder, x: Any, y: Any) -> Any:
     """``x + (-2)`` is ``x - 2``."""

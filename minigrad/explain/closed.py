@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.entries import UNFOLDED
-from minigrad.explain.factors import Factors, built, common_size, factors, is_sum, normal
+from minigrad.explain.factors import Factors, built, common_size, factors, is_sum, merged, normal
 from minigrad.explain.paper import UNREADABLE
 from minigrad.explain.shares import REDUCTIONS, known_total
 from minigrad.explain.tidied import lowest
@@ -242,8 +242,36 @@ def attempt(b: Any, op: Any, x: Any, y: Any) -> Any:
     if not terms:
         return None
     before = size_of(b, x) + size_of(b, y)
-    answer = gathered(b, terms)
-    return answer if answer is not None and size_of(b, answer) < before else None
+    for attempted in (gathered(b, terms), over_one_denominator(b, terms)):
+        if attempted is not None and size_of(b, attempted) < before:
+            return attempted
+    return None
+
+
+def over_one_denominator(b: Any, terms: Terms) -> Any:
+    """``1/(1 + u) - u/(1 + u)²`` is ``1/(1 + u)²``."""
+    powers: dict[Any, list[Any]] = {}
+    for _, found in terms.values():
+        for key, (z, p) in found.items():
+            if p < 0 and is_sum(b, z):
+                powers[key] = [z, max(-p, powers.get(key, (z, 0))[1])]
+    if len(powers) != 1 or len(terms) < 2:
+        return None
+    below = next(iter(powers))
+    if not all(found.get(below, (0, 0))[1] < 0 for _, found in terms.values()):
+        return None
+    above: Terms = {}
+    for c, found in terms.values():
+        more = multiplied_out(b, c, merged(b, found, powers))
+        for key, (d, rest) in (more or {}).items():
+            above[key] = above.get(key, (0.0, rest))[0] + d, rest
+        if more is None:
+            return None
+    sums = gathered(b, {k: part for k, part in above.items() if part[0]})
+    if sums is None:
+        return None
+    c, found = factors(b, sums)
+    return built(b, c, merged(b, found, {k: [z, -p] for k, (z, p) in powers.items()}))
 
 
 for _op in (ops.multiply, ops.divide, ops.add, ops.subtract):

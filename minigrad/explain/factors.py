@@ -133,9 +133,15 @@ def named_powers(b: Builder, found: Factors) -> Factors:
 
 
 def signs(b: Builder, found: Factors) -> Factors:
-    """``sign(u)/|u|`` is 1/u, ``sign(u)·|u|`` is u."""
+    """``sign(u)/|u|`` is 1/u, ``sign(u)·|u|`` is u, ``sign(u)·u`` is |u|."""
     for y, p in list(found.values()):
         of = b.match(y, ops.sign) if p > 0 else None
+        if of is not None and found.get(key_of(of[0]), (0, 0))[1] >= 1:
+            far = b.emit(ops.absolute, *of)
+            found[key_of(y)][1] -= 1
+            found[key_of(of[0])][1] -= 1
+            found.setdefault(key_of(far), [far, 0])[1] += 1
+            continue
         for z, q in list(found.values()) if of is not None else ():
             inner = b.match(z, ops.absolute)
             if of is not None and inner is not None and inner[0] is of[0] and q:
@@ -315,7 +321,7 @@ for _op, _sign in ((ops.multiply, 1), (ops.divide, -1)):
 def is_call(b: Builder, x: Any) -> bool:
     """Whether ``x`` is written as a function of something, or as a sum over something."""
     made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
-    return made is not None and made.op in CALLS
+    return made is not None and (made.op in CALLS or exponent(b, x) is not None)
 
 
 CALLS = frozenset([ops.sum, ops.mean, ops.exp, ops.log, ops.log1p, ops.sin, ops.cos, ops.tan])

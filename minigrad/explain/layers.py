@@ -30,6 +30,16 @@ def layers(every: list[AnyNode], known: Names) -> dict[AnyNode, str]:
     return {end: layer for layer, own in parameters.items() for end in ends(every, own)}
 
 
+def short_names(
+    every: list[AnyNode], known: Names, those: set[AnyNode]
+) -> dict[AnyNode, tuple[str, str]]:
+    """What a layer gives, one of ``those``, if it has no name -> a short one, and the layer."""
+    found = layers(every, known)
+    unnamed = [n for n in found if n in those and not known.known(n)]
+    free = (z for i in range(1, 10_000) if known.value(z := f"z{i}") is None)
+    return {n: (z, found[n]) for n, z in zip(unnamed, free, strict=False)}
+
+
 def ends(every: list[AnyNode], own: set[AnyNode]) -> Iterator[AnyNode]:
     """The first result that all of ``own`` and something else act on, if there is one."""
     within: dict[AnyNode, frozenset[AnyNode]] = {n: frozenset([n]) for n in own}

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.explain import closed
-from minigrad.explain.layers import layers
+from minigrad.explain.layers import short_names
 from minigrad.explain.paper import UNREADABLE, traced
 from minigrad.explain.passes import Before, passes
 from minigrad.explain.pieces import ACTIVATIONS, WRITTEN_OUT, Piece, edges_to, passed
@@ -25,7 +25,7 @@ from minigrad.explain.rows import LONGEST, Row, name_in_ratio
 from minigrad.explain.sheet import Sheet
 from minigrad.graph import AnyNode, ancestors
 from minigrad.program.builder import is_
-from minigrad.reading.names import Names
+from minigrad.reading.names import Names, told_apart
 from minigrad.tensor import Tensor
 from minigrad.writing.formulas import Formula, sum_of_products
 from minigrad.writing.notation import DERIVATIVES
@@ -81,10 +81,11 @@ class Chart:
                     if isinstance(a, np.ndarray):
                         shapes.add(a.shape)
         self.on.intersection_update(every)
-        self.layers = self._layers(every)
+        few = len(every) < CROWDED
+        self.layers = short_names(every, known, self.on - {self.output}) if few else {}
         inner = [n for n in every if n in self.on and n.op is not None and known.known(n)]
-        found = passes(inner, known) if len(every) < CROWDED else {}
-        self.passes = {n: before for n, before in found.items() if n in self.on}
+        found = passes(inner, known).items() if few else ()
+        self.passes = {n: before for n, before in found if n in self.on}
         self.order = [n for n in reversed(every) if n in self.on and self.key(n)]
         self.pieces = {n: self._piece(n) for n in self.order}
         self.users: dict[AnyNode, list[AnyNode]] = {n: [] for n in self.order}
@@ -109,14 +110,6 @@ class Chart:
         """Whether ``node`` appears by its name."""
         known = self.names.known(node) or node is self.output
         return known or node in self._leaf or node in self.layers or node in self.passes
-
-    def _layers(self, every: list[AnyNode]) -> dict[AnyNode, tuple[str, str]]:
-        """What a layer gives, if it has no name -> a short one, and the layer."""
-        found = layers(every, self.names) if len(every) < CROWDED else {}
-        inner = [n for n in found if n in self.on and n is not self.output]
-        unnamed = [n for n in inner if not self.names.known(n)]
-        free = (z for i in range(1, 10_000) if self.names.value(z := f"z{i}") is None)
-        return {n: (z, found[n]) for n, z in zip(unnamed, free, strict=False)}
 
     def value(self, node: AnyNode) -> Any:
         return self._leaf.get(node, node.ans)
@@ -154,7 +147,15 @@ class Chart:
         return next(free, "output")
 
     def called(self, node: AnyNode) -> str:
-        """The name of ``node``: the user's, or a short one."""
+        """The name of ``node``: the user's, or a short one; of several with one name ``w′``."""
+        return self._twins.get(node) or self._called(node)
+
+    @cached_property
+    def _twins(self) -> dict[AnyNode, str]:
+        """What nodes are called whose name another has as well."""
+        return told_apart({*self.names.node, *self._given}, self._called)
+
+    def _called(self, node: AnyNode) -> str:
         if node in self._given:
             return self._given[node]
         if node in self.layers:
@@ -305,10 +306,8 @@ class Chart:
                                 if (self.chained and piece.monomial(v)) == plain
                             ]
                             by_name = [] if plain else [(same, u)]
-                            if those and plain:
-                                sheet.stand[u] = same
-                            elif those:
-                                sheet.named(u, u.ans)
+                            if those:
+                                sheet.stand[u] = same if plain else sheet.named(u, u.ans)
                             found = piece.flow(self.adjoint(sheet, u), sheet.rule) if those else {}
                             for v in those:
                                 written[v] = sheet.formula(found[v], *by_name, entrywise=entrywise)

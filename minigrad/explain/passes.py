@@ -7,7 +7,6 @@ recorded, says which of these read the value before, and so on back to the first
 from __future__ import annotations
 
 import ast
-import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,18 +58,20 @@ class Assigned:
     statement: Statement
     scope: Scope = field(compare=False)
 
-    def reads(self, name: str) -> Assigned | None:
-        """The assignment that a variable was read from; None where that is in no loop.
+    @property
+    def within(self) -> bool:
+        """Whether it is in a loop, and can be read."""
+        return self.statement.loops is not None and self.variable in self.statement.values
 
-        The last one above, or of the pass before the last one of all.
+    def sources(self, name: str) -> list[Assigned]:
+        """The assignments in loops that a variable may have been read from, likely ones first.
+
+        That is the last one above, or else the last one of all, of the pass before.
         """
-        others = [
-            s for s in self.scope.assignments(name) if s.loops is not None and name in s.values
-        ]  # latest first
-        if not others:
-            return None
-        before = [s for s in others if s.line < self.statement.line]
-        return Assigned(name, (before or others)[0], self.scope)
+        others = [Assigned(name, s, self.scope) for s in self.scope.assignments(name)]
+        others.sort(key=lambda of: of.statement.place >= self.statement.place)  # latest first
+        loop = self.statement.outermost
+        return [of for of in others if of.within and of.statement.outermost == loop]
 
 
 def passes(named: list[AnyNode], known: Names) -> dict[AnyNode, Before]:
@@ -85,19 +86,26 @@ def passes(named: list[AnyNode], known: Names) -> dict[AnyNode, Before]:
             moving.update(of.statement.targets, of.statement.loops or ())
         return trees[of]
 
+    def made_by(node: AnyNode, those: list[Assigned]) -> Assigned:
+        """Of several assignments, in branches for instance, the first that does what was done."""
+        if len(those) == 1:
+            return those[0]
+        return next((of for of in those if operands(node, *tree(of))), those[0])
+
     stack: list[tuple[AnyNode, Assigned]] = []
     for node in named:
         path = known.path(node)
-        for statement, scope in itertools.islice(known.assignments(node), 1):
-            if statement.loops is not None and path in statement.values:
-                stack.append((node, Assigned(path, statement, scope)))
+        every = [Assigned(path, *pair) for pair in known.assignments(node)]
+        those = [of for of in every if of.within]
+        if those and every[0].within:
+            stack.append((node, made_by(node, those)))
     found: dict[AnyNode, Assigned] = {}
     while stack and len(found) < MOST:
         node, of = stack.pop()
         for p, name in read(node, *tree(of), known):
-            if p not in found and (source := of.reads(name)) is not None:
-                found[p] = source
-                stack.append((p, source))
+            if p not in found and (those := of.sources(name)):
+                found[p] = made_by(p, those)
+                stack.append((p, found[p]))
     count: dict[str, int] = {}
     turn: dict[Assigned, int] = {}
     answer = {}
@@ -121,7 +129,11 @@ def read(
     stack = [(top, tree)]
     while stack:
         node, part = stack.pop()
-        for p, inner in zip(node.parents, operands(node, part, variables), strict=False):
+        given = operands(node, part, variables)
+        if not given and isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add):
+            sides = (part.left, part.right)  # of which one was 0
+            stack += [(node, side) for side in sides if not isinstance(side, ast.Name)]
+        for p, inner in zip(node.parents, given, strict=False):
             if p is None or p.op is None or known.known(p):
                 continue
             if isinstance(inner, ast.Name):

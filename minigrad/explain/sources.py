@@ -359,6 +359,8 @@ def operands(node: AnyNode, tree: ast.expr, variables: Mapping[str, Any]) -> lis
     """The expressions of the arguments of ``node``, if ``tree`` is that operation."""
     if isinstance(tree, ast.BinOp) and OPERATORS.get(type(tree.op)) is node.op:
         return [tree.left, tree.right]
+    if isinstance(tree, ast.IfExp):
+        return operands(node, tree.body, variables) or operands(node, tree.orelse, variables)
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
         return [tree.operand] if node.op is ops.negative else []
     if isinstance(tree, ast.Subscript):

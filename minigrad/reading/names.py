@@ -9,7 +9,7 @@ function are, the source of the statement decides.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -340,6 +340,18 @@ class Names:
 def _base(name: str) -> str:
     """The variable that a path such as ``params['W']`` begins with."""
     return name.split("[")[0].split(".")[0]
+
+
+def told_apart(nodes: Iterable[AnyNode], called: Callable[[AnyNode], str]) -> dict[AnyNode, str]:
+    """``w′`` and ``w″`` for the later ones of those that are all called ``w``."""
+    seen: dict[str, int] = {}
+    found: dict[AnyNode, str] = {}
+    for node in sorted(nodes, key=lambda n: n.seq):
+        name = called(node)
+        seen[name] = seen.get(name, -1) + 1
+        if seen[name]:
+            found[node] = name + "′" * seen[name]
+    return found
 
 
 def layout(a: Any) -> tuple[Any, ...]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
+Place = tuple[int, int]
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -33,6 +35,10 @@ class Statement:
     loops : dict or None
         In a loop, the variables that loops set, each with the expression of what it runs
         through, or None where that is not one sequence.
+    place : (int, int)
+        The line and the column where it begins.
+    outermost : (int, int) or None
+        Where the outermost loop around it begins.
     """
 
     targets: frozenset[str]
@@ -42,6 +48,8 @@ class Statement:
     code: str
     values: dict[str, ast.expr] = field(default_factory=dict, compare=False)
     loops: dict[str, ast.expr | None] | None = field(default=None, compare=False)
+    place: Place = (0, 0)
+    outermost: Place | None = None
 
 
 @functools.lru_cache(maxsize=64)
@@ -64,7 +72,7 @@ def _statements(source: str, function: str, first: int) -> list[Statement]:
     if isinstance(tree, ast.Lambda):  # which returns what it is
         tree = ast.Module([ast.copy_location(ast.Return(tree.body), tree.body)], [])
     found = _assignments(tree) if tree is not None else ()
-    return [_statement(part, source, loops) for part, loops in found]
+    return [_statement(part, source, loops, outermost) for part, loops, outermost in found]
 
 
 def function_tree(source: str, function: str, first: int) -> Any:
@@ -129,20 +137,22 @@ def compiled_statements(code: CodeType) -> list[Statement]:
 Loops = dict[str, ast.expr | None] | None
 
 
-def _assignments(tree: Any, loops: Loops = None) -> Iterator[tuple[Any, Loops]]:
+def _assignments(
+    tree: Any, loops: Loops = None, outermost: Place | None = None
+) -> Iterator[tuple[Any, Loops, Place | None]]:
     """Assignments below ``tree`` in the order of the source, each with the loops around it.
 
     Functions in it are left out.
     """
     for part in ast.iter_child_nodes(tree):
         if isinstance(part, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Return):
-            yield part, loops
-        elif isinstance(part, ast.For):
-            yield from _assignments(part, {**(loops or {}), **dict(_runs(part.target, part.iter))})
-        elif isinstance(part, ast.While):
-            yield from _assignments(part, loops or {})
+            yield part, loops, outermost
+        elif isinstance(part, ast.For | ast.While):
+            runs = dict(_runs(part.target, part.iter)) if isinstance(part, ast.For) else {}
+            first = outermost or (part.lineno, part.col_offset)
+            yield from _assignments(part, {**(loops or {}), **runs}, first)
         elif not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            yield from _assignments(part, loops)
+            yield from _assignments(part, loops, outermost)
 
 
 def _runs(target: ast.expr, through: ast.expr) -> Iterator[tuple[str, ast.expr | None]]:
@@ -165,7 +175,7 @@ def _runs(target: ast.expr, through: ast.expr) -> Iterator[tuple[str, ast.expr |
             yield from _runs(part, sequence)
 
 
-def _statement(part: Any, source: str, loops: Loops) -> Statement:
+def _statement(part: Any, source: str, loops: Loops, outermost: Place | None) -> Statement:
     targets: set[str] = set()
     loads: set[str] = set()
     literals: set[float] = set()
@@ -179,9 +189,11 @@ def _statement(part: Any, source: str, loops: Loops) -> Statement:
     code = ast.get_source_segment(source, part) or ""
     values = dict(_values(part))
     targets.update(values)
+    place = part.lineno, part.col_offset
     return Statement(
-        frozenset(targets), frozenset(loads), frozenset(literals), part.lineno, code, values, loops
-    )
+        frozenset(targets), frozenset(loads), frozenset(literals), part.lineno, code, values, loops,
+        place, outermost,
+    )  # fmt: skip
 
 
 def _values(part: Any) -> Iterator[tuple[str, ast.expr]]:
