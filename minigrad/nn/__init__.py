@@ -41,6 +41,7 @@ from minigrad.nn.gradients import value_and_grad as value_and_grad
 from minigrad.nn.layers import Bilinear as Bilinear
 from minigrad.nn.layers import Dropout as Dropout
 from minigrad.nn.layers import Embedding as Embedding
+from minigrad.nn.layers import EmbeddingBag as EmbeddingBag
 from minigrad.nn.layers import Flatten as Flatten
 from minigrad.nn.layers import Linear as Linear
 from minigrad.nn.layers import Sequential as Sequential
@@ -63,6 +64,7 @@ from minigrad.nn.pooling import AdaptiveMaxPool3d as AdaptiveMaxPool3d
 from minigrad.nn.pooling import AvgPool1d as AvgPool1d
 from minigrad.nn.pooling import AvgPool2d as AvgPool2d
 from minigrad.nn.pooling import AvgPool3d as AvgPool3d
+from minigrad.nn.pooling import FractionalMaxPool2d as FractionalMaxPool2d
 from minigrad.nn.pooling import MaxPool1d as MaxPool1d
 from minigrad.nn.pooling import MaxPool2d as MaxPool2d
 from minigrad.nn.pooling import MaxPool3d as MaxPool3d

@@ -151,6 +151,63 @@ class Embedding(Module):
         return sizes if self.padding_idx is None else f"{sizes}, padding_idx={self.padding_idx}"
 
 
+class EmbeddingBag(Embedding):
+    """A table whose rows are put together for every bag of integers; see `F.embedding_bag`.
+
+    Parameters
+    ----------
+    num_embeddings, embedding_dim : int
+    mode : {"mean", "sum", "max"}
+    include_last_offset : bool
+        Whether offsets end with the end of the last bag.
+    padding_idx : int, optional
+        A row that belongs to no bag.
+    rng, dtype
+        As for `Embedding`.
+
+    Attributes
+    ----------
+    weight : (num_embeddings, embedding_dim)
+
+    Raises
+    ------
+    TypeError, IndexError, ValueError
+        As `Embedding`, and `F.embedding_bag` when called.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> mg.nn.EmbeddingBag(10, 4, rng=0)([1, 2, 3], [0, 2]).shape
+    (2, 4)
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        mode: str = "mean",
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+        *,
+        rng: Any = None,
+        dtype: Any = np.float64,
+    ) -> None:
+        super().__init__(num_embeddings, embedding_dim, padding_idx, rng=rng, dtype=dtype)
+        self.mode, self.include_last_offset = mode, include_last_offset
+
+    def forward(self, indices: Any, offsets: Any = None, per_sample_weights: Any = None) -> Any:
+        """From integers in bags to (bags, embedding_dim)."""
+        return F.embedding_bag(
+            indices, self.weight, offsets, self.mode, per_sample_weights,
+            self.include_last_offset, self.padding_idx,
+        )  # fmt: skip
+
+    def details(self) -> str:
+        rows, columns = self.weight.shape
+        pad = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{rows}, {columns}, mode={self.mode}{pad}"
+
+
 class Bilinear(Module):
     """``x₁ᵀ W_k x₂ + b_k``, from (..., n) and (..., m) to (..., outputs).
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from minigrad.nn import functional as F
-from minigrad.nn.checks import counts
+from minigrad.nn.checks import counts, generator
 from minigrad.nn.module import Module
 
 # --- windows of one size -----------------------------------------------------------------
@@ -236,3 +236,50 @@ class AdaptiveMaxPool3d(_Adaptive, pool=F.adaptive_max_pool3d):
     >>> mg.nn.AdaptiveMaxPool3d(2)(np.ones((1, 3, 5, 5, 5))).shape
     (1, 3, 2, 2, 2)
     """
+
+
+class FractionalMaxPool2d(Module):
+    """The largest element of windows at random places; see `F.fractional_max_pool2d`.
+
+    Parameters
+    ----------
+    kernel_size : int or pair of int
+    output_size : int or pair of int, optional
+    output_ratio : float or pair of float, optional
+        One of the two is given.
+    rng : numpy.random.Generator or int, optional
+        What draws the places; by default that of `mg.nn.seed`.
+
+    Raises
+    ------
+    ValueError
+        When called: where the output does not fit, or its size is not given once.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.nn.FractionalMaxPool2d(2, output_ratio=0.5, rng=0)(np.ones((1, 3, 8, 8))).shape
+    (1, 3, 4, 4)
+    """
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        *,
+        rng: Any = None,
+    ) -> None:
+        self.kernel_size, self.rng = kernel_size, generator("FractionalMaxPool2d", rng)
+        self.output_size, self.output_ratio = output_size, output_ratio
+
+    def forward(self, x: Any) -> Any:
+        """From (batch, channels, height, width) to images of the lengths that are wanted."""
+        return F.fractional_max_pool2d(
+            x, self.kernel_size, self.output_size, self.output_ratio, rng=self.rng
+        )
+
+    def details(self) -> str:
+        wanted = {"output_size": self.output_size, "output_ratio": self.output_ratio}
+        told = [f"{key}={value}" for key, value in wanted.items() if value is not None]
+        return ", ".join([f"kernel_size={self.kernel_size}", *told])

@@ -23,6 +23,7 @@ from minigrad.nn.functional.activations import threshold as threshold
 from minigrad.nn.functional.attention import (
     scaled_dot_product_attention as scaled_dot_product_attention,
 )
+from minigrad.nn.functional.bags import embedding_bag as embedding_bag
 from minigrad.nn.functional.convolution import conv1d as conv1d
 from minigrad.nn.functional.convolution import conv2d as conv2d
 from minigrad.nn.functional.convolution import conv3d as conv3d
@@ -31,6 +32,8 @@ from minigrad.nn.functional.convolution import conv_transpose2d as conv_transpos
 from minigrad.nn.functional.convolution import conv_transpose3d as conv_transpose3d
 from minigrad.nn.functional.convolution import fold as fold
 from minigrad.nn.functional.convolution import unfold as unfold
+from minigrad.nn.functional.fractional import fractional_max_pool2d as fractional_max_pool2d
+from minigrad.nn.functional.fractional import fractional_max_pool3d as fractional_max_pool3d
 from minigrad.nn.functional.images import interpolate as interpolate
 from minigrad.nn.functional.images import pixel_shuffle as pixel_shuffle
 from minigrad.nn.functional.images import pixel_unshuffle as pixel_unshuffle
