@@ -1,10 +1,10 @@
 """Finite differences that choose their own step, and a verdict on a gradient.
 
-Along every direction the central difference is taken at a ladder of steps and
-extrapolated (Ridders, 1982); the table of extrapolations carries its own error
-estimate, and rounding adds another.  So the check knows how much it knows: it calls a
-gradient wrong only where the difference exceeds the error of the differences, and says
-when it cannot tell.  One-sided slopes that stay apart however small the step are a kink.
+Along every direction the central difference is taken at a ladder of steps and extrapolated
+(Ridders, 1982); the table of extrapolations carries its own error estimate, and rounding adds
+another.  So the check knows how much it knows: it calls a gradient wrong only where the difference
+exceeds the error of the differences, and says when it cannot tell.  One-sided slopes that stay
+apart however small the step are a kink.
 """
 
 from __future__ import annotations
@@ -136,9 +136,8 @@ def gradcheck(
     Returns
     -------
     GradCheck
-        Truthy when correct.  ``kink``: the function has no derivative here (and the
-        gradient, if it lies between the one-sided slopes, is a fair choice).
-        ``inconclusive``: the differences are too noisy, or not finite.
+        Truthy when correct.  ``kink``: the function has no derivative here (and the gradient, if
+        between the one-sided slopes, is fair).  ``inconclusive``: differences too noisy or infinite.
 
     Raises
     ------

@@ -53,7 +53,14 @@ def test_plain_answers_are_fresh(op: Op, x: Any) -> None:
 def test_fresh_is_not_taken_for_granted() -> None:
     assert not mg.defop("mine", lambda x: x[::-1], (lambda g, ans, x: g[::-1],)).fresh
     assert not any(op.fresh and op.view for op in RECORDS)
-    for op in (ops.elements, ops.contract, ops.reshape, ops.transpose, ops.broadcast_to, ops.ix_):
+    for op in (
+        ops.elements,
+        ops.contract,
+        ops.reshape,
+        ops.transpose,
+        ops.broadcast_to,
+        ops.choosing.mesh,
+    ):
         assert not op.fresh
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from minigrad.ops import determinants, eigen, factorisations, fourier, matrices, norms, record
 from minigrad.ops.building import *
 from minigrad.ops.building import c_, r_, vectorize
+from minigrad.ops.choosing import *
 from minigrad.ops.diagonals import *
 from minigrad.ops.einsum import *
 from minigrad.ops.elementwise import *

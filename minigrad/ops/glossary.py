@@ -20,6 +20,7 @@ a_min | array_like, optional | The lower bound; broadcast.
 a_max | array_like, optional | The upper bound; broadcast.
 alpha | number or array_like | The limit below; it is differentiated, too.
 arrays | sequence of array_like | Tensors and arrays may be mixed.
+args | any number |
 arys | array_like, any number |
 assume_unique | bool | Take it for granted that no value occurs twice.
 atol | float | Absolute tolerance.

@@ -1,9 +1,8 @@
 """Linear algebra: the rules as matrix calculus has them.
 
-``numpy.linalg``'s functions for matrices and batches of them.  Most rules are in Giles,
-"Collected matrix derivative results for forward and reverse mode algorithmic
-differentiation" (2008); the others name their source.  A bar over a matrix is its
-gradient.
+``numpy.linalg``'s functions for matrices and batches of them.  Most rules are in Giles, "Collected
+matrix derivative results for forward and reverse mode algorithmic differentiation" (2008); the
+others name their source.  A bar over a matrix is its gradient.
 """
 
 from __future__ import annotations

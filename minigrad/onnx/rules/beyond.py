@@ -50,7 +50,7 @@ BEYOND: dict[Op, str] = {
         (
             ops.array_repr, ops.array_str, ops.array2string, ops.result_type, ops.can_cast,
             ops.min_scalar_type, ops.may_share_memory, ops.shares_memory, ops.allclose,
-            ops.array_equal, ops.array_equiv, ops.isreal, ops.iscomplex, ops.indexing.mesh,
+            ops.array_equal, ops.array_equiv, ops.isreal, ops.iscomplex, ops.choosing.mesh,
             ops.diag_indices_from, ops.tril_indices_from, ops.triu_indices_from,
             ops.ravel_multi_index, ops.unravel_index,
         ),
