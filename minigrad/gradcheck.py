@@ -137,7 +137,7 @@ def gradcheck(
     -------
     GradCheck
         Truthy when correct.  ``kink``: the function has no derivative here (and the gradient, if
-        between the one-sided slopes, is fair).  ``inconclusive``: differences too noisy or infinite.
+        between the one-sided slopes, is fair).  ``inconclusive``: noisy or infinite differences.
 
     Raises
     ------
