@@ -30,7 +30,7 @@ TEXTBOOK = {
     "logaddexp": ["σ(x1 - x2)", "σ(x2 - x1)"],
     "floor": ["0"],
     "maximum": ["1[x1 > x2]", "1[x2 > x1]"],
-    "special.zeta": ["-x1·special.zeta(x1 + 1, x2)"],
+    "special.zeta": ["-x1·ζ(x1 + 1, x2)"],
     "special.jv": ["(special.jv(x1 - 1, x2) - special.jv(x1 + 1, x2))/2"],
     "special.expn": ["-special.expn(x1 - 1, x2)"],
     "special.wofz": ["√(4/π)i - 2·x·wofz(x)"],

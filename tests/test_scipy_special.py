@@ -294,7 +294,7 @@ def test_rows_that_fit_no_table() -> None:
 def test_the_mirror_passes_records_on_whose_help_has_the_derivatives() -> None:
     from minigrad.scipy import special
 
-    assert "∂/∂x gamma(x) = gamma(x)·special.psi(x)" in special.gamma.__doc__
+    assert "∂/∂x gamma(x) = gamma(x)·ψ(x)" in special.gamma.__doc__
     assert special.erf is mg.erf
     assert special.mathieu_a is sp.mathieu_a  # SciPy's own, which has no rule
     x = np.array([0.5, 2.0])

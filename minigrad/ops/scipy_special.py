@@ -660,7 +660,29 @@ def tukey_slope(g: Any, ans: Any, x: Any, lam: Any) -> Any:
     return g * np.where(beyond, 0.0, 1 / (p ** (lam - 1) + (1 - p) ** (lam - 1)))
 
 
-row(sp.tklmbda, tukey_slope, None)
+TUKEY = """The share of Tukey's lambda distribution up to ``x``, as `scipy.special.tklmbda`.
+
+Derivative: by x ``1/(p^(λ-1) + (1-p)^(λ-1))``, p the share; 0 where ``λ |x| > 1``, beyond which
+there is nothing.  None by λ.
+
+Parameters
+----------
+x, lmbda : array_like
+
+Raises
+------
+ValueError
+    Where the shapes do not broadcast.
+TypeError
+    For complex numbers.
+
+Examples
+--------
+>>> import scipy.special as sp, minigrad as mg
+>>> mg.grad(lambda x: sp.tklmbda(x, 1.0))(0.5)
+np.float64(0.5)
+"""
+row(sp.tklmbda, tukey_slope, None, doc=TUKEY)
 
 
 # --- Kelvin functions, integrals of Bessel and Struve functions (chapters 10 and 11) --------
