@@ -102,6 +102,8 @@ class Tracer(Recorder):
         What was last said of a value that was looked at; whoever caught it went on without.
     clock : tuple or None
         A function that answers differently each time, and where it was called.
+    hook : callable or None
+        What listens to the calls of this thread, unless somebody else listens as well.
     """
 
     def __init__(self) -> None:
@@ -117,7 +119,19 @@ class Tracer(Recorder):
         self.clock: tuple[str, Site | None] | None = None
         self.refused: TypeError | None = None
         self.copies: dict[int, tuple[Any, Any]] = {}
+        self.hook: Any = None
         self._frozen: dict[int, tuple[Any, Any]] = {}
+
+    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """`Recorder.apply`; its own calls, a hundred for each op, are nothing to listen to."""
+        hook = self.hook
+        if hook is None or sys.getprofile() is not hook:
+            return super().apply(op, args, kwargs)
+        sys.setprofile(None)
+        try:
+            return super().apply(op, args, kwargs)
+        finally:
+            sys.setprofile(hook)
 
     def learn(self, variables: Mapping[str, Any]) -> None:
         """Note what a function of the user calls its Tensors and arrays."""
@@ -377,6 +391,7 @@ def watched(tracer: Tracer) -> Iterator[None]:
         heard(frame, event, arg)
         hook(frame, event, arg)
 
+    tracer.hook = hook if heard is None else None
     sys.setprofile(hook if heard is None else both)
     try:
         yield
