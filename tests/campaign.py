@@ -23,6 +23,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,27 +138,28 @@ class Trial:
                 isinstance(a, np.ndarray) and np.may_share_memory(x, a) for a in args
             ):
                 return "shares memory with an argument"
-        spread = functools.partial(self.spread, args, want)
-        wrong = different(have, want, spread)
-        if wrong and self.agrees_with_engine(have, args, spread):
+        wrong = different(have, want, self.spreads(args, want))
+        if wrong and self.agrees_with_engine(have, args, want):
             ENGINE.append(f"{wrong}, compiled or not")
             return None
         return wrong
 
-    def spread(self, args: list[Any], want: list[Any]) -> list[Any]:
-        """How far rounding moves each answer."""
+    def spreads(self, args: list[Any], want: list[Any]) -> Iterator[list[Any]]:
+        """How far rounding moves each answer, by more trials from one to the next."""
         if self.plan.random:
             kinds = [x.dtype for x in map(np.asarray, (*args, *want)) if x.dtype.kind == "f"]
             eps = max(float(np.finfo(k).eps) for k in kinds)
-            return [np.abs(np.asarray(x, float)) * eps for x in want]
+            return iter([[np.abs(np.asarray(x, float)) * eps for x in want]])
         program = passes.recorded(called_with(self.f, self.form.plain(), len(args)), *args)
         given = zip(program.parameters.values(), args, strict=True)
         return rounding(program, [a for v, a in given if isinstance(v, Var)])
 
-    def agrees_with_engine(self, have: list[Any], args: list[Any], spread: Any) -> bool:
+    def agrees_with_engine(self, have: list[Any], args: list[Any], want: list[Any]) -> bool:
         """Whether the ops give the same, run one by one on Tensors."""
         ours = self.result(self.program, as_tensors(args))
-        return not isinstance(ours, Exception) and different(have, plain(ours), spread) is None
+        if isinstance(ours, Exception):
+            return False
+        return different(have, plain(ours), self.spreads(args, want)) is None
 
     def threaded(self, calls: list[list[Any]]) -> str | None:
         """Two threads, each with arguments of its own."""

@@ -155,18 +155,32 @@ def test_a_kernel_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "KeyError" in said[0]
 
 
-def test_rounding_is_found_once_for_all_answers() -> None:
-    """Trying it takes four runs of the whole program; a network has a gradient for each layer."""
-    calls = []
+def test_rounding_is_tried_no_more_often_than_needed() -> None:
+    """A trial runs the whole program, which has a gradient for each layer."""
+    tried = []
 
-    def spread() -> list[Any]:
-        calls.append(1)
-        return [np.full(2, 1e-3)] * 5
+    def spreads() -> Any:
+        for size in (1e-9, 1e-3, 1.0):
+            tried.append(size)
+            yield [np.full(2, size)] * 5
 
+    ones = [np.ones(2)] * 5
+    assert proof.different(ones, ones, spreads()) is None
+    assert not tried
     got = [np.ones(2) + 1e-6 * i for i in range(1, 6)]
-    assert proof.different(got, [np.ones(2)] * 5, spread) is None
-    assert len(calls) == 1
-    assert proof.different([*got[:4], np.full(2, 9.0)], [np.ones(2)] * 5, spread) is not None
+    assert proof.different(got, ones, spreads()) is None
+    assert tried == [1e-9, 1e-3]
+    assert proof.different([*got[:4], np.full(2, 9999.0)], ones, spreads()) is not None
+    assert tried[2:] == [1e-9, 1e-3, 1.0]
+
+
+def test_estimates_of_rounding_grow() -> None:
+    program = passes.recorded(lambda x: (np.exp(x) - 1).sum() / x, np.ones(3))
+    x = np.array([0.3, 1.0, -2.0])
+    found = [[np.copy(part) for part in spread] for spread in proof.rounding(program, [x])]
+    assert len(found) == 8
+    for earlier, later in zip(found, found[1:], strict=False):
+        assert (later[0] >= earlier[0]).all()
 
 
 def test_long_sums_may_differ_by_more_than_a_few_digits() -> None:
