@@ -217,7 +217,12 @@ def check(explanation: Any, rtol: float = 1e-7) -> int:
 def accumulated(row: Any) -> Any:
     """What the statement that is printed for a row leaves in an array of zeros."""
     env = environment(row.expression)
-    name, _, rest = row.formula.removeprefix("np.add.at(").partition(", ")
-    env[name] = np.zeros(row.shape)
-    exec(f"np.add.at({name}, {python(rest)}", {}, env)
+    statements, _, definitions = row.formula.partition(" where ")
+    for definition in filter(None, definitions.split("; ")):
+        short, _, meaning = definition.partition(" = ")
+        env[short] = eval(python(meaning), {}, env)
+    for statement in statements.split("; "):
+        name, _, rest = statement.removeprefix("np.add.at(").partition(", ")
+        env.setdefault(name, np.zeros(row.shape))
+        exec(f"np.add.at({name}, {python(rest)}", {}, env)
     return env[name]

@@ -256,6 +256,44 @@ def gaussian_process() -> Any:
     return mg.explain(ll, K, simplify=True)
 
 
+@ends(
+    pi="sum(1[y == 0])·(1 - exp(-lam))/(pi + (1 - pi)·exp(-lam)) - sum(1[y != 0])/(1 - pi)"
+)
+def counts_with_more_zeros() -> Any:
+    y, pi, lam = np.array([0, 2, 0, 1, 0, 3]), positive(0.3), positive(1.4)
+    none, some = np.log(pi + (1 - pi) * np.exp(-lam)), np.log(1 - pi) + y * np.log(lam) - lam
+    ll = np.sum(np.where(y == 0, none, some))
+    return mg.explain(ll, pi, simplify=True)
+
+
+@ends(R="np.add.at(dR, 1, 2·s1); np.add.at(dR, 0, -2·s1) where s1 = (R[0] - R[1])/d³")
+def a_charge_beside_another() -> Any:
+    R = param(3, 2)
+    d = np.linalg.norm(R[0] - R[1])
+    E = 2.0 / d
+    explanation = mg.explain(E, R, simplify=True)
+    row = "np.add.at(dR, 1, -s1); np.add.at(dR, 0, s1) where s1 = dd·(R[0] - R[1])/d"
+    assert explanation.rows[-1].formula == row
+    return explanation
+
+
+@ends(x="S⁻¹ (x - mu)/d")
+def mahalanobis() -> Any:
+    x, mu, A = param(3), rng.normal(size=3), rng.normal(size=(3, 3))
+    S = A @ A.T + np.eye(3)
+    d = np.sqrt((x - mu) @ np.linalg.inv(S) @ (x - mu))
+    return mg.explain(d, x, simplify=True)
+
+
+@ends(x="(B⁻¹ + B⁻ᵀ)(x - mu)")
+def form_of_an_inverse() -> Any:
+    x, mu, B = param(3), rng.normal(size=3), rng.normal(size=(3, 3))
+    y = (x - mu) @ np.linalg.inv(B) @ (x - mu)
+    explanation = mg.explain(y, x, simplify=True)
+    assert explanation.closed["x"][0].text == "B⁻ᵀ(x - mu) + B⁻¹ (x - mu)"
+    return explanation
+
+
 @ends(X="2·(X (s1 bᵀ + b s1ᵀ) - r bᵀ - y s1ᵀ) where s1 = (Xᵀ X)⁻¹ Xᵀ r")
 def normal_equations() -> Any:
     X, y = param(6, 3), rng.normal(size=6)

@@ -292,6 +292,25 @@ def guarded_division(b: Any, condition: Any, x: Any, y: Any) -> Any:
     return None
 
 
+@rule(ops.sum, when="formula")
+def counted(b: Builder, x: Any, **kwargs: Any) -> Any:
+    """``Σ where(c, 1, 0)`` is ``Σ 1[c]``, and the other way round ``Σ 1[not c]``."""
+    asked = b.match(x, ops.branch) if isinstance(x, Var) and not x.given else None
+    mask, u, v = asked or (None, None, None)
+    made = b.made_by.get(mask) if isinstance(mask, Var) else None
+    if made is None or {number(u), number(v)} != {0, 1} or mask.shape != x.shape:
+        return None
+    if is_(u, 0):
+        if made.op not in OPPOSITES:
+            return None
+        mask = b.emit(OPPOSITES[made.op], *made.args)
+    one = b.keep(ops.multiply, (x.dtype.type(1), mask), {}, Var("t", x.shape, x.dtype))
+    return b.emit(ops.sum, one, **kwargs)
+
+
+OPPOSITES = {ops.equal: ops.not_equal, ops.not_equal: ops.equal}
+
+
 @rule(ops.branch, when="formula")
 def no_choice(b: Builder, condition: Any, x: Any, y: Any) -> Any:
     """``where(c, x, x)`` is ``x``."""

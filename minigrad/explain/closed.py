@@ -19,10 +19,12 @@ from minigrad.explain.factors import Factors, built, common_size, factors, is_su
 from minigrad.explain.paper import UNREADABLE
 from minigrad.explain.shares import REDUCTIONS, known_total
 from minigrad.explain.tidied import lowest
+from minigrad.ops import matrices
 from minigrad.program.builder import Builder, key_of, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
 from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
 from minigrad.writing.formulas import Formula, Writer
+from minigrad.writing.notation import inverse_transposed
 from minigrad.writing.styles import BOOK, TEXT
 
 TERMS = 24
@@ -308,10 +310,11 @@ def vector_behind(b: Builder, x: Any, y: Any) -> Any:
     inner = b.match(y, ops.add)
     if inner is None or len(shape_of(x)) != 1 or len(shape_of(y)) != 2:
         return None
-    flipped = [b.match(z, ops.transpose) for z in inner]
-    for f, other in ((flipped[0], inner[1]), (flipped[1], inner[0])):
-        if f is not None and f[0] is other:
-            return b.emit(ops.matmul, y, x)
+    for u, v in (inner, inner[::-1]):
+        for op, other in ((ops.transpose, None), (inverse_transposed, matrices.inv)):
+            flipped, of = b.match(u, op), v if other is None else (b.match(v, other) or (None,))[0]
+            if flipped is not None and flipped[0] is of:
+                return b.emit(ops.matmul, y, x)
     return None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.explain.entries import weighted
 from minigrad.explain.factors import Factors, built, merged, reframed, unpadded
+from minigrad.explain.linear import inverse
 from minigrad.ops import matrices
 from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op
@@ -393,7 +394,9 @@ def entry_of(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: 
 
 
 def symmetric(b: Any, a: Any) -> bool:
-    """Whether ``a`` is a constant that equals its transpose, which is then noted."""
+    """Whether ``a`` is a constant that equals its transpose, or the inverse of one; noted."""
+    if (inner := b.match(a, matrices.inv)) is not None and not a.given:
+        return symmetric(b, inner[0])
     values = b.known.get(a) if isinstance(a, Var) else None
     if values is None or values.ndim != 2 or values.shape[0] != values.shape[1]:
         return False
@@ -433,4 +436,4 @@ def projected_twice(b: Any, x: Any, y: Any) -> Any:
 @rule(inverse_transposed, when="closed")
 def inverse_of_symmetric(b: Any, x: Any) -> Any:
     """``A⁻ᵀ`` is ``A⁻¹``."""
-    return b.emit(matrices.inv, x) if symmetric(b, x) else None
+    return inverse(b, x) if symmetric(b, x) else None

@@ -90,8 +90,7 @@ def _matmul(w: Writer, e: Equation, args: list[Term]) -> Term | None:
         return None
     row, column = (len(shape_of(x)) == 1 for x in e.args)
     if row and not column:  # the vector is a column
-        bare = args[1].level == "atom" and args[1].code.endswith("ᵀ")
-        args = [w.style.term(args[1].code[:-1] if bare else f"{args[1]:atom}ᵀ"), args[0]]
+        args = [w.style.term(flipped(args[1])), args[0]]
     elif row:
         args = args[::-1] if args[0].level == "side" != args[1].level else args  # wᵀ C w
         args = [w.style.term(f"{args[0]:atom}ᵀ"), args[1]]
@@ -99,6 +98,14 @@ def _matmul(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     closed = left.endswith("ᵀ") or (left.startswith("(") and left.endswith(")"))
     bracket = right.startswith("(") if left.endswith("ᵀ") else closed
     return w.style.term(left + right if bracket else f"{left} {right}", "side")
+
+
+def flipped(x: Term) -> str:
+    """What is written for the transpose of ``x``."""
+    for end, other in (("⁻ᵀ", "⁻¹"), ("⁻¹", "⁻ᵀ"), ("ᵀ", "")):
+        if x.level == "atom" and x.code.endswith(end):
+            return f"{x.code.removesuffix(end)}{other}"
+    return f"{x:atom}ᵀ"
 
 
 @special(ops.add)

@@ -153,15 +153,17 @@ class Formula:
                 parts.append(e)
             else:
                 return None
-        if self._named or (
-            len(parts) > 1 and any(map(is_slice, (e.kwargs["index"] for e in parts)))
-        ):
+        inside = {e.out for e in parts} | {self.program.result}
+        named = {v: symbol for v, symbol in self._named.items() if v not in inside}
+        if len(parts) > 1 and any(is_slice(e.kwargs["index"]) for e in parts):
             return None
-        writer = Writer(self, style, {})
+        writer = Writer(self, style, named)
         for before in self.program.equations:
             writer.write(before)
         words = [added(writer, e, name) for e in parts]
-        return None if None in words else "; ".join(map(str, words))
+        if None in words:
+            return None
+        return with_definitions(style, Term("; ".join(map(str, words))), writer.definitions).code
 
     def __str__(self) -> str:
         return self.text
