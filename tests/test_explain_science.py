@@ -266,7 +266,7 @@ def counts_with_more_zeros() -> Any:
     return mg.explain(ll, pi, simplify=True)
 
 
-@ends(R="np.add.at(dR, 1, 2·s1); np.add.at(dR, 0, -2·s1) where s1 = (R[0] - R[1])/d³")
+@ends(R="np.add.at(dR, 1, s1); np.add.at(dR, 0, -s1) where s1 = E·(R[0] - R[1])/d²")
 def a_charge_beside_another() -> Any:
     R = param(3, 2)
     d = np.linalg.norm(R[0] - R[1])
