@@ -85,7 +85,20 @@ def ratio(x: Any, y: Any) -> Any:
 
 
 row(sp.exp10, lambda g, ans, x: g * ans * math.log(10))
-row(sp.exprel, lambda g, ans, x: g * sp.hyp1f1(2.0, 3.0, x) / 2)
+
+
+def exprel_slope(x: Any) -> Any:
+    """The derivative of ``(exp(x) - 1)/x``."""
+    return either(
+        np.abs(x) < 1,
+        x,
+        lambda x: sp.hyp1f1(2.0, 3.0, x) / 2,
+        lambda x: (np.exp(x) * (x - 1) + 1) / x**2,
+        -1.0,
+    )
+
+
+row(sp.exprel, lambda g, ans, x: g * exprel_slope(x))
 row(sp.cosm1, lambda g, ans, x: -g * np.sin(x))
 row(sp.logit, lambda g, ans, x: g / (x * (1 - x)))
 row(sp.xlogy, lambda g, ans, x, y: g * np.log(y), lambda g, ans, x, y: g * ratio(x, y))
@@ -102,7 +115,7 @@ row(
 
 def power_by_exponent(log: Any, p: Any) -> Any:
     """The derivative of ``(exp(p log) - 1)/p`` by p."""
-    return log**2 / 2 * sp.hyp1f1(2.0, 3.0, p * log)
+    return log**2 * exprel_slope(p * log)
 
 
 row(
