@@ -47,7 +47,7 @@ def write(home):
             for n in dir(found)
             if n[0] != "_"
             and callable(getattr(found, n))
-            and (n in vars(found) or isinstance(getattr(found, n), Op))
+            and (n in vars(found) or isinstance(getattr(getattr(found, n), "op", None), Op))
         ]
         pages[module] = page(title, "", f"minigrad.{module}", sorted(names), found)
     for name, text in pages.items():

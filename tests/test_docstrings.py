@@ -42,6 +42,7 @@ def every() -> dict[str, Any]:
             continue
         for n in dir(module):
             thing = getattr(module, n)
+            thing = getattr(thing, "op", thing)  # the mirror's ufuncs have the record's help
             if n[0] != "_" and ours(thing):
                 found.setdefault(id(thing), (f"{name}.{n}", thing))
     return dict(found.values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import pydoc
 import subprocess
 import sys
 import warnings
@@ -291,11 +293,20 @@ def test_rows_that_fit_no_table() -> None:
     )
 
 
-def test_the_mirror_passes_records_on_whose_help_has_the_derivatives() -> None:
+def test_the_mirror_has_ufuncs_whose_help_has_the_derivatives() -> None:
     from minigrad.scipy import special
 
-    assert "∂/∂x gamma(x) = gamma(x)·ψ(x)" in special.gamma.__doc__
-    assert special.erf is mg.erf
+    assert "∂/∂x gamma(x) = gamma(x)·ψ(x)" in pydoc.render_doc(
+        special.gamma, renderer=pydoc.plaintext
+    )
+    assert special.erf.__doc__ == mg.erf.__doc__
+    assert special.gamma is special.gamma
+    assert pickle.loads(pickle.dumps(special.gamma)) is special.gamma
+    assert special.gamma.nin == 1 and special.loggamma(1j) == sp.loggamma(1j)
+    np.testing.assert_array_equal(special.xlogy.outer([1.0, 2.0], 2.0), sp.xlogy([1.0, 2.0], 2.0))
+    np.testing.assert_array_equal(special.gamma([0.5], out=np.zeros(1)), sp.gamma([0.5]))
+    np.testing.assert_allclose(mg.grad(special.gamma)(0.7), sp.gamma(0.7) * sp.psi(0.7))
+    np.testing.assert_allclose(mg.compile(mg.grad(special.gamma))(0.7), mg.grad(sp.gamma)(0.7))
     assert special.mathieu_a is sp.mathieu_a  # SciPy's own, which has no rule
     x = np.array([0.5, 2.0])
     np.testing.assert_array_equal(special.gamma(x), sp.gamma(x))

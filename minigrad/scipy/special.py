@@ -36,10 +36,39 @@ def __dir__() -> list[str]:
     return sorted({*__all__, *sp.__all__})
 
 
+class Mirrored:  # a ufunc of SciPy's as it is, but for its help: that has the derivatives
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        return self.op.__doc__
+
+    @property
+    def __signature__(self) -> Any:
+        return self.op.__signature__
+
+    def __init__(self, ufunc: np.ufunc, op: Op) -> None:
+        self.__wrapped__, self.op = ufunc, op
+        self.__name__ = self.__qualname__ = ufunc.__name__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__wrapped__(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(object.__getattribute__(self, "__wrapped__"), name)
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
+    def __reduce__(self) -> str:
+        return self.__name__
+
+
 def __getattr__(name: str) -> Any:
-    """A ufunc's record, whose help has the derivatives; what has no rule is SciPy's own."""
+    """What has no rule is SciPy's own."""
     found = getattr(sp, name)
-    return implementations.get(found, found) if isinstance(found, np.ufunc) else found
+    if isinstance(found, np.ufunc) and isinstance(op := implementations.get(found), Op):
+        found = Mirrored(found, op)
+        globals()[name] = found  # one object each, as everywhere
+    return found
 
 
 sinc: Op = ops.sinc
