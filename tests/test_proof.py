@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import warnings
 from collections.abc import Callable
@@ -179,7 +180,7 @@ def test_estimates_of_rounding_grow() -> None:
     x = np.array([0.3, 1.0, -2.0])
     found = [[np.copy(part) for part in spread] for spread in proof.rounding(program, [x])]
     assert len(found) == 8
-    for earlier, later in zip(found, found[1:], strict=False):
+    for earlier, later in itertools.pairwise(found):
         assert (later[0] >= earlier[0]).all()
 
 
