@@ -239,3 +239,69 @@ def backward(cache):
     m = module(source.replace("U @ back", "U.T @ back"))
     right = mg.check_backward(m.forward, m.backward, *inputs)
     assert right.ok, right
+
+
+def test_a_state_that_is_returned_is_blamed_in_the_pass_that_makes_it() -> None:
+    source = """
+import numpy as np
+def solve(y0, W, target):
+    ys = [y0]
+    for _ in range(3):
+        ys.append(ys[-1] + 0.1 * np.tanh(ys[-1] @ W))
+    return 0.5 * np.sum((ys[-1] - target) ** 2), (ys, W, target)
+
+def adjoint(cache):
+    ys, W, target = cache
+    a = ys[-1] - target
+    gW = np.zeros_like(W)
+    for y in reversed(ys[:-1]):
+        s = 0.1 * a * (1 - np.tanh(y @ W) ** 2)
+        gW += y.T @ s
+        a = a + s @ W
+    return {"y0": a, "W": gW}
+"""
+    rng = np.random.default_rng(3)
+    inputs = rng.normal(size=(2, 3)), rng.normal(size=(3, 3)), rng.normal(size=(2, 3))
+    m = module(source)
+    report = mg.check_backward(m.solve, m.adjoint, *inputs)
+    first: Any = report.first_error
+    assert first.name == "a" and "W is transposed" in first.remark, report
+    assert first.instead == "a = a + s @ W.T"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "cause"),
+    [
+        ("(H0 > 0)", "H1", "delta = delta * H1", r"H1 stands where \(H0 > 0\) belongs"),
+        ("A.T @ delta", "A @ delta", "delta = A @", "A is transposed"),
+    ],
+)
+def test_of_one_variable_the_step_that_is_wrong_is_blamed(
+    old: str, new: str, line: str, cause: str
+) -> None:
+    source = """
+import numpy as np
+def forward(params, A, X, Y):
+    W0, W1 = params
+    H0 = A @ X @ W0
+    H1 = np.maximum(H0, 0)
+    Z = A @ H1 @ W1
+    return 0.5 * np.mean((Z - Y) ** 2), (A, X, Y, W1, H0, H1, Z)
+
+def backward(cache):
+    A, X, Y, W1, H0, H1, Z = cache
+    delta = (Z - Y) / Y.size
+    gW1 = (A @ H1).T @ delta
+    delta = A.T @ delta @ W1.T
+    delta = delta * (H0 > 0)
+    return [(A @ X).T @ delta, gW1]
+"""
+    rng = np.random.default_rng(3)
+    params = [rng.normal(size=(3, 4)), rng.normal(size=(4, 2))]
+    inputs = params, rng.random((5, 5)), rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    right = module(source)
+    assert mg.check_backward(right.forward, right.backward, *inputs).ok
+    m = module(source.replace(old, new))
+    report = mg.check_backward(m.forward, m.backward, *inputs)
+    first: Any = report.first_error
+    assert line in first.code and re.search(cause, first.remark), report

@@ -147,7 +147,8 @@ class Intake(Tolerance):
                 if form is not None and self.near(form, truth):
                     fits[id(q)] = kind
                     break
-        counts = [list(fits.values()).count(kind) for kind in ("value", "derivative")]
+        told = [fits[id(q)] for q in bare if id(q) in fits and np.any(q.hand)]
+        counts = [told.count(kind) for kind in ("value", "derivative")]
         # Nobody hands in what the parameters are: a dict of them is one of gradients.
         parameters = sum(q.v.op is None and fits.get(id(q)) != "value" for q in bare)
         counts[1] += parameters if not counts[0] else 0

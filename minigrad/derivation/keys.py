@@ -54,6 +54,7 @@ ENTRY = re.compile(r"^(.*?)\s*((?:\[[-\d\s,:]+\])+)$")
 
 DECORATED = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307", "vec": "\u20d7"}
 LAYOUT = re.compile(r"\\(?:left|right|,|;|!|:|displaystyle|big|Big)(?![a-zA-Z])|\$")
+FONTS = re.compile(r"\\(?:math\w+|boldsymbol|bm|text|operatorname)\s*\{([^{}]*)\}")
 FONT = re.compile(r"\\(?:mathrm|mathbf|mathit|mathcal|boldsymbol|bm|text|operatorname)\s*")
 
 
@@ -97,7 +98,7 @@ def unlatex(text: str) -> str:
         top, rest = braced(text[at + 5 :])
         bottom, rest = braced(rest)
         text = f"{text[:at]}{top}/{bottom}{rest}"
-    text = FONT.sub("", text).replace("{d}", "d")
+    text = FONT.sub("", FONTS.sub(r"\1", text)).replace("{d}", "d")
     text = re.sub(r"\\partial\s*", "∂", text)
     return re.sub(r"\\nabla\s*", "∇", text).strip()
 

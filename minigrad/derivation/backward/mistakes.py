@@ -28,6 +28,7 @@ def slips(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Itera
     for kind in (_axes, _reductions, _sizes, _steps, _halves, _sides, _turned, _negatives):
         yield from kind(f)
     yield from _paths(f, names, shapes)
+    yield from _masks(f, names, shapes)
     yield from repairs(f, names, shapes)
 
 
@@ -154,6 +155,16 @@ def _turned(f: ast.expr) -> Iterator[Repair]:
                 continue  # known to all formulas
             new = changed(f, operand, lambda n: ast.Attribute(n, "T"))
             yield "transposed", new, f"{written(operand)} is not transposed"
+
+
+def _masks(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+    """``h`` for ``(z > 0)``."""
+    for x in places(f, (ast.Name, ast.Attribute)):
+        mine = written(x)
+        for other in names if shapes.get(mine, ()) != () else ():
+            if shapes[other] == shapes[mine]:
+                new = changed(f, x, always(name(f"({other} > 0)")))
+                yield "wrong_node", new, f"{mine} stands where ({other} > 0) belongs"
 
 
 def _paths(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:

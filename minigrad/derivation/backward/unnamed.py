@@ -68,7 +68,11 @@ class Search:
     """The events of one backward function, looked through from the last to the first."""
 
     def __init__(self, collector: Collector, events: list[Event], claims: list[Claim]) -> None:
-        self.claimed = {e for c in claims for e in c.events}
+        # What is returned by its place alone may have been something else pass by pass.
+        self.claimed = {
+            e for c in claims
+            for e in (c.events if self.meaning(collector, c.path) else c.events[-1:])
+        }  # fmt: skip
         self.values = [x for n in collector.flows.total for x in (n.ans, *n.args)]
         self.flows, self.events = collector.flows, events
         self.left = MOST
@@ -76,6 +80,10 @@ class Search:
         self.cones: dict[AnyNode, list[AnyNode]] = {}
         self.misnamed: list[Claim] = []
         """Claims that are of something else than their names say, as their use tells."""
+
+    @staticmethod
+    def meaning(collector: Collector, path: str) -> Any:
+        return collector.namer.meaning(path, collector.aliases)
 
     def found(self, claims: list[Claim]) -> Iterator[Claim]:
         readers = self.known(claims)
@@ -139,7 +147,7 @@ class Search:
             event.item is None and event.after.dtype.kind == "f" and bool(np.any(event.after))
             and event not in self.claimed and (
                 event.path in self.collector.runs.upstream
-                or self.collector.namer.meaning(event.path, self.collector.aliases) is None
+                or self.meaning(self.collector, event.path) is None
             )
             and not any(np.array_equal(event.after, x) for x in self.values)
         )  # fmt: skip
@@ -174,7 +182,7 @@ class Search:
             if not votes and not reader.added and (named or self.right(event) is None):
                 parts += self.part(value, reader, named is not None)
         if votes:
-            best = max(votes, key=lambda m: (votes[m], m.seq))
+            best = max(votes, key=lambda m: (votes[m], m in self.collector.named, -m.seq))
             most = [m for m in votes if votes[m] == votes[best]]
             as_named = named is not None and named.node in votes
             right = any(close(value, self.flows.total[m]) for m in most)

@@ -86,6 +86,8 @@ WRITTEN_OUT: list[tuple[Any, str, Local, str]] = [
     (ops.tanh, "tanh", lambda x, a: 1 - a**2, "1 - {0}**2"),
 ]
 """Functions that are often written out in simpler ops, and their derivatives."""
+NEAR = 4
+"""The slope of another function is tried for so many values above."""
 
 
 def link_name(s: Search, m: AnyNode, t: AnyNode) -> str:
@@ -136,6 +138,20 @@ def function_of(node: AnyNode, i: int) -> Any:
     others = [a for k, a in enumerate(node.args) if k != i]
     relu = node.op is ops.maximum and len(others) == 1 and not np.any(others[0])
     return ops.relu if relu and node.parents[1 - i] is None else node.op
+
+
+@slip("wrong_derivative", 50, "{} stands where {} belongs")
+def slope_of_another(s: Search) -> Found:
+    """σ' for the slope of something that is made with σ: x σ(x), written out."""
+    x = np.asarray(s.graph.values[s.q.v])
+    above = {n for n, _ in s.edges if s.marked(n) and np.shape(n.ans) == np.shape(x)}
+    for m in sorted(above, key=lambda n: n.seq)[:NEAR] if x.shape else ():
+        part = s.graph.between(m, s.q.v)
+        g = s.gradients.get(m) if len(part.inside) > 1 and part.diagonal else None
+        for op, called, slope, _ in WRITTEN_OUT if g is not None else ():
+            a, v = op.forward(x), s.names.of(s.q.v)
+            yield g * slope(x, a), f"{called}'({v})", f"∂{s.names.of(m)}/∂{v}"
+            yield g * a, f"{called}({v})", f"∂{s.names.of(m)}/∂{v}"
 
 
 @slip("wrong_derivative", 33, "{} stands where {} belongs")

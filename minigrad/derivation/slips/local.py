@@ -115,7 +115,8 @@ def a_named_number(s: Search) -> Found:
 def operand_left_out(s: Search) -> Found:
     """One of three or more operands of a product left out, as though it were 1."""
     for node, i in s.edges:
-        if node.op is not None and node.op.linear == "each" and len(node.args) > 2:
+        products = (ops.multiply, ops.divide, ops.matmul)  # whose factors are looked at alone
+        if node.op is not None and node.op.linear == "each" and node.op not in products:
             for j, other in enumerate(node.args):
                 if j != i:
                     edit = substituted(j, np.ones_like(other))
