@@ -16,6 +16,7 @@ import numpy as np
 
 from minigrad.derivation.conventions import examples, layouts
 from minigrad.derivation.diagnosis import diagnose
+from minigrad.derivation.formulas.symbolic import is_symbolic
 from minigrad.derivation.forward import WRONG, Forward, Judged, misshapen
 from minigrad.derivation.intake import objective
 from minigrad.derivation.judges import (
@@ -153,7 +154,7 @@ def graded(output: Any, hand: Mapping[Any, Any], options: Options) -> Report:
     """The report; answers that are formulas are held against other points as well."""
     words = (str, list, tuple)
     if isinstance(hand, Mapping) and any(
-        isinstance(v, words) or hasattr(v, "free_symbols") for v in hand.values()
+        isinstance(v, words) or is_symbolic(v) for v in hand.values()
     ):
         from minigrad.derivation.formulas.answers import Formulas  # seldom needed
         from minigrad.derivation.formulas.reading import is_formula

@@ -29,6 +29,9 @@ from minigrad.explain.asked import refuse_complex
 from minigrad.reading.names import Names, names
 from minigrad.tensor import Tensor
 
+LONG = 80
+"""Longer keys are cut off in their rows."""
+
 
 class Intake(Tolerance):
     """The entries of one derivation, and the graph that they are about."""
@@ -97,10 +100,10 @@ class Intake(Tolerance):
         for key, value in self.hand.items():
             try:
                 read_key = self.reader.read(key)
-            except (TypeError, ValueError) as error:
+            except Exception as error:  # objects of the caller's may raise anything
                 first = first or error
-                text = key if isinstance(key, str) else label(key)
-                why = str(error).removeprefix(f"{CHECK}: ").removeprefix(f"{key!r}: ")
+                text = called(key)
+                why = str(error).removeprefix(f"{CHECK}: ").removeprefix(f"{text!r}: ")
                 self.failed.append(unread(text, value, "missing", why))
                 continue
             seen.add((read_key.kind, read_key.u, read_key.v))
@@ -257,6 +260,16 @@ def unread(text: str, value: Any, verdict: str, why: str, truth: Any = None) -> 
         text, shown, truth, None, Error(float("nan"), float("nan"), ()), verdict,
         Diagnosis(verdict if verdict == "missing" else "other", None, why, ("other",)),
     )  # fmt: skip
+
+
+def called(key: Any) -> str:
+    """What a key that cannot be read is called in its row."""
+    if isinstance(key, str):
+        return str.__str__(key)[:LONG]
+    try:
+        return label(key)
+    except Exception:
+        return spelled(key)
 
 
 def spelled(value: Any) -> str:

@@ -40,6 +40,8 @@ OUTPUTS = (
 )
 """What a derivation may call its output, whatever the program calls it."""
 
+LONGEST = 500
+"""Characters of a key."""
 UPDATE = re.compile(r"^(.+?)\s*([-+−])\s*([^*·×]+?)\s*[*·×]\s*(.+)$")
 D = "[d∂]"
 SQUARE = r"(?:\^\{?2\}?|²|\*\*2|2)"
@@ -260,7 +262,9 @@ class Keys:
         ValueError, TypeError
         """
         if isinstance(key, str):
-            return self.spelled_out(key)
+            if len(key) > LONGEST:
+                raise ValueError(f"{self.call}: a key has at most {LONGEST} characters")
+            return self.spelled_out(str.__str__(key))
         pair = key if isinstance(key, tuple) else (self.output, key)
         if len(pair) != 2:
             raise TypeError(f"{self.call}: a key of {len(pair)} parts; a pair (u, v) has two")
