@@ -129,6 +129,11 @@ class Search:
             Reader(self.events.index(c.events[-1]), c.reads, c.node, c.value) for c in claims
             if c.events and not c.through and not close(c.value, self.flows.total[c.node])
         ]  # fmt: skip
+        source = self.collector.runs.watch.source
+        found += [
+            Reader(len(self.events), source.returned, c.node, c.value) for c in claims
+            if c.returned and not c.events and not close(c.value, self.flows.total[c.node])
+        ]  # fmt: skip
         adding = {e: c.node for c in claims if len(c.events) > 1 for e in c.events}
         for k, e in enumerate(self.events):
             node = adding.get(e)
