@@ -156,6 +156,12 @@ def test_a_kernel_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "KeyError" in said[0]
 
 
+def estimate(*args: Any) -> list[Any]:
+    """The last and largest."""
+    *_, spread = proof.rounding(*args)
+    return spread
+
+
 def test_rounding_is_tried_no_more_often_than_needed() -> None:
     """A trial runs the whole program, which has a gradient for each layer."""
     tried = []
@@ -207,7 +213,7 @@ def test_a_sum_in_single_precision_may_differ_by_its_own_digits() -> None:
     program = passes.recorded(f, x, n)
     right = f(x, n)
     assert right.dtype == np.float64
-    [spread] = proof.rounding(program, [x, n], [right])
+    [spread] = estimate(program, [x, n], [right])
     assert spread >= right * np.finfo("f").eps * 128 / 16
     assert proof.fault(program, lambda x, n: f(x, n) * (1 + 1e-6), [x, n], [right]) is None
     assert proof.fault(program, lambda x, n: f(x, n) * (1 + 1e-3), [x, n], [right]) is not None
@@ -236,9 +242,9 @@ def test_quotients_of_what_underflows_are_not_known() -> None:
     program = passes.recorded(lambda x: (0.6 * x) / np.hypot(x * 0.4, x), np.ones(3))
     tiny = np.array([5e-324, -5e-324, 1e-323])
     expected = [(0.6 * tiny) / np.hypot(tiny * 0.4, tiny)]
-    spread = proof.rounding(program, [tiny], expected)
+    spread = estimate(program, [tiny], expected)
     assert proof.explained(0.6 * (tiny / np.hypot(tiny * 0.4, tiny)), expected[0], spread[0])
-    one = proof.rounding(program, [np.ones(3)], [0.6 / np.hypot(0.4, np.ones(3))])
+    one = estimate(program, [np.ones(3)], [0.6 / np.hypot(0.4, np.ones(3))])
     assert (one[0] < 1e-14).all()
 
 
@@ -247,7 +253,7 @@ def test_steps_of_an_op_round_as_well() -> None:
     program = passes.recorded(mg.log_softmax, np.ones(4))
     x = np.array([0.0, -27.0, -28.0, -40.0])
     expected = [np.asarray(mg.log_softmax(x))]
-    spread = proof.rounding(program, [x], expected)[0]
+    spread = estimate(program, [x], expected)[0]
     assert 1e-17 < spread[0] < 1e-14
     assert proof.explained(expected[0] + np.array([2e-16, 0, 0, 0]), expected[0], spread)
     assert not proof.explained(expected[0] + np.array([1e-13, 0, 0, 0]), expected[0], spread)

@@ -161,7 +161,7 @@ def compare(before: Program, after: Program, args: list[Any]) -> None:
         apart = np.abs(g.astype(float) - e.astype(float))
         if (apart[finite] <= 8 * kind.eps * np.abs(e[finite].astype(float))).all():
             continue
-        spread = spread or rounding(before, list(values.values()))
+        *_, spread = [spread] if spread else rounding(before, list(values.values()))
         limit = 100 * np.nan_to_num(np.asarray(spread[i]), nan=np.inf)
         limit = np.maximum(limit, np.max(limit, initial=0, where=np.isfinite(limit)) / 100)
         limit = limit + 8 * kind.eps * np.abs(e.astype(float)) + kind.smallest_normal / kind.eps
