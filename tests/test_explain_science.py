@@ -256,9 +256,7 @@ def gaussian_process() -> Any:
     return mg.explain(ll, K, simplify=True)
 
 
-@ends(
-    pi="sum(1[y == 0])·(1 - exp(-lam))/(pi + (1 - pi)·exp(-lam)) - sum(1[y != 0])/(1 - pi)"
-)
+@ends(pi="sum(1[y == 0])·(1 - exp(-lam))/(pi + (1 - pi)·exp(-lam)) - sum(1[y != 0])/(1 - pi)")
 def counts_with_more_zeros() -> Any:
     y, pi, lam = np.array([0, 2, 0, 1, 0, 3]), positive(0.3), positive(1.4)
     none, some = np.log(pi + (1 - pi) * np.exp(-lam)), np.log(1 - pi) + y * np.log(lam) - lam
