@@ -241,6 +241,17 @@ MIXED = [
         lambda a: (abs(a), np.maximum(a, SINGLE)),
         lambda a: (a // 2, a // 2 * SINGLE),
         lambda a: (a % 2, a % 2 * SINGLE),
+        lambda a: (np.add(a, 1.0) * SINGLE, np.multiply(a, 2) * SINGLE, np.power(a, 2) * SINGLE),
+        lambda a: (
+            np.negative(a + 0.5) * SINGLE,
+            np.abs(a) * SINGLE,
+            np.floor_divide(a, 1.0) * SINGLE,
+        ),
+        lambda a: (
+            round(a + 0.25, 1) * SINGLE,
+            np.round(a, 1) * SINGLE,
+            divmod(a, 2.0)[1] * SINGLE,
+        ),
         lambda a: (a**2, a**2 * SINGLE),
         lambda a: mg.value_and_grad(lambda x, c: np.sum(x * c * SINGLE) * 0.5)(np.ones(3), a),
     ],

@@ -95,7 +95,7 @@ def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
     >>> mg.grad(lambda x: mg.divmod(7.5, x)[1])(2.0)
     np.float64(-3.0)
     """
-    return np.floor_divide(x1, x2), np.remainder(x1, x2)
+    return floor_divide(x1, x2), remainder(x1, x2)
 
 
 fmod: Op = elementwise(np.fmod, lambda g, ans, x, y: g, lambda g, ans, x, y: -g * np.trunc(x / y))

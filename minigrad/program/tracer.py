@@ -38,12 +38,12 @@ from minigrad.ops.record import Op
 from minigrad.program.live import Captured, Draw
 from minigrad.reading.names import held, is_a
 from minigrad.tensor import Tensor, plainly, wrap
-from minigrad.tensor.recorder import Recorder
+from minigrad.tensor.recorder import Firm, Recorder
 
 ARITHMETIC = frozenset(
     {
         ops.add, ops.subtract, ops.multiply, ops.divide, ops.power,
-        ops.negative, ops.positive, ops.absolute, ops.floor_divide, ops.remainder,
+        ops.negative, ops.positive, ops.absolute, ops.floor_divide, ops.remainder, ops.round,
     }
 )  # fmt: skip
 """What two of Python's numbers give another of Python's numbers by."""
@@ -59,10 +59,6 @@ LARGEST = 2**31
 
 WHOLE_TYPES = (int, np.int64)
 """Whose whole numbers may be inputs: doubles hold all of them, and what is computed of them."""
-
-
-class Firm(float):
-    """The largest that a whole number of NumPy's can be: beside arrays it counts as a double."""
 
 
 CLOCKS = frozenset(
@@ -268,7 +264,7 @@ class Tracer(Recorder):
             What `weak` says of the answer; False if it is an array.
         """
         soft = [p in self.weak for p in parents]
-        if not (op.elementwise or op.vjps is None):
+        if not (op.elementwise or op.vjps is None or op in ARITHMETIC):
             return None, False
         firm = [
             v.dtype

@@ -23,6 +23,13 @@ float64 = np.float64
 ndarray = np.ndarray
 
 
+def as_numpys(ans: Any) -> Any:
+    """What a function of NumPy's returned: in a program no number of Python's any more."""
+    if modes.special and (tracer := tracing.get()) is not None:
+        return tracer.strong(ans)
+    return ans
+
+
 class Protocols:
     """NumPy's two dispatch protocols, and conversions to what Python has itself."""
 
@@ -36,14 +43,12 @@ class Protocols:
         if kwargs and method == "__call__" and kwargs.get("where", True) is not True:
             return ops.selected(ufunc, *inputs, **kwargs)
         if type(function) is Op:
-            return Op.__call__(function, *inputs, **kwargs)
+            return as_numpys(Op.__call__(function, *inputs, **kwargs))
         if function is None and "scipy.special" in sys.modules:
             import_module("minigrad.ops.scipy_special")  # most programs need none of them
             function = implementations.get(key)
         if function is not None:
-            if modes.special and (tracer := tracing.get()) is not None:
-                return tracer.strong(function(*inputs, **kwargs))
-            return function(*inputs, **kwargs)
+            return as_numpys(function(*inputs, **kwargs))
         if method == "outer" and ufunc in implementations:
             ops.record.refuse_keywords(f"{ufunc.__name__}.outer", kwargs)
             return ops.outer_of(implementations[ufunc], *inputs)
@@ -68,7 +73,8 @@ class Protocols:
         function = implementations.get(func)
         if function is None:
             raise _not_covered(f"{func.__module__}.{func.__name__}".removeprefix("numpy."))
-        return function(*args, **kwargs)
+        ans = function(*args, **kwargs)
+        return as_numpys(ans) if type(function) is Op else ans
 
     def __array__(
         self: Any, dtype: Any = None, copy: bool | None = None

@@ -32,6 +32,10 @@ from minigrad.tensor.tensor import Tensor
 from minigrad.tree import flatten
 
 
+class Firm(float):
+    """The largest that a whole number of NumPy's can be: beside arrays it counts as a double."""
+
+
 class Recorder:
     """Records every op on what it has made stand-ins for, and on what comes from outside.
 
@@ -147,10 +151,12 @@ class Recorder:
         raise NotImplementedError
 
     def strong(self, ans: Any) -> Any:
-        """What a function of NumPy's gave, which is no float of Python's."""
+        """What a function of NumPy's gave, which is no number of Python's."""
         for t in ans if isinstance(ans, tuple | list) else [ans]:
-            if isinstance(t, Tensor) and self.weak.get(t.node, 0) is None:
-                del self.weak[t.node]
+            if isinstance(t, Tensor) and t.node in self.weak:
+                size = self.weak.pop(t.node)
+                if size is not None:
+                    self.weak[t.node] = Firm(size)
         return ans
 
     def index(self, index: Any) -> Any:
