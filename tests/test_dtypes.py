@@ -1,5 +1,7 @@
 """Dtypes are NumPy's, also where it makes arrays of Python's numbers first."""
 
+import itertools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -126,3 +128,28 @@ def test_narrow_whole_numbers_do_not_wrap_around() -> None:
     np.testing.assert_allclose(found.data, np.logaddexp.reduce(low), 1e-3)
     for method in ("inverted_cdf", "lower", "nearest"):
         assert np.quantile(mg.Tensor(low), 0.3, method=method).dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    "ufunc",
+    [np.logaddexp2, np.hypot, np.arctan2, np.divide, np.subtract, np.fmax, np.power, np.fmod],
+)
+@pytest.mark.parametrize("kind", ["?", "u1", "i2", "f2", "f4", "f8"])
+def test_reductions_have_the_dtype_of_numpys(ufunc: Any, kind: str) -> None:
+    """Also from a start, which has none of its own, and of no slice at all."""
+    X = np.array([[1, 0, 2], [0, 0, 1]]).astype(kind)
+    calls = [
+        lambda x: ufunc.reduce(x, axis=0),
+        lambda x: ufunc.reduce(x, axis=0, initial=1.0, keepdims=True),
+        lambda x: ufunc.accumulate(x, axis=0),
+    ]
+    for call, x in itertools.product(calls, [X, X[:1], X[:0]]):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                want = call(x)
+            except (TypeError, ValueError):  # NumPy has no such loop, or nothing to start from
+                continue
+            got = np.asarray(call(mg.Tensor(x)))
+        assert got.dtype == want.dtype
+        np.testing.assert_allclose(got, want, rtol=3e-3 if kind in ("?", "u1", "f2") else 1e-6)

@@ -20,7 +20,7 @@ from minigrad.ops.record import (
     refuse_keywords,
 )
 from minigrad.ops.reduction import NoValue, prod, sum
-from minigrad.ops.shape import arrayed
+from minigrad.ops.shape import arrayed, holds_tensor
 from minigrad.ops.softmax import logsumexp
 
 # --- scans -----------------------------------------------------------------------------
@@ -172,6 +172,11 @@ def promoted(ufunc: np.ufunc, x: Any) -> Any:
     return x if kind == none.dtype else np.multiply(x, 1).astype(kind)
 
 
+def like(array: Any, initial: Any) -> Any:
+    """What a reduction starts from, which does not change its dtype."""
+    return initial if holds_tensor([initial]) else np.result_type(array).type(initial)
+
+
 def _fold(ufunc: np.ufunc) -> Any:
     """``ufunc.reduce``: of the first two slices, of that and the third, and so on."""
     name = f"{ufunc.__name__}.reduce"
@@ -185,10 +190,12 @@ def _fold(ufunc: np.ufunc) -> Any:
         if initial is None:
             initial = ufunc.identity
         if initial is not None:
-            rest = np.shape(array)[:axis] + np.shape(array)[axis + 1 :]
-            slices = (
-                [initial, *slices] if slices else [np.full(rest, initial, np.result_type(array))]
-            )
+            array = promoted(ufunc, array)
+            initial = like(array, initial)
+            slices = [initial, array] if single else [initial, *slices_of(array, axis, name)[0]]
+            if len(slices) == 1:
+                rest = np.shape(array)[:axis] + np.shape(array)[axis + 1 :]
+                slices = [np.full(rest, initial)]
         if not slices:
             raise ValueError(f"{name} needs at least one element along axis {axis}")
         if len(slices) == 1:
@@ -209,7 +216,7 @@ def _running(ufunc: np.ufunc) -> Any:
         if len(slices) == 1:
             slices = [promoted(ufunc, slices[0])]
         steps = [*itertools.accumulate(slices, implementations[ufunc])]
-        return np.stack(steps, axis=axis) if steps else array
+        return np.stack(steps, axis=axis) if steps else promoted(ufunc, array)
 
     return scan
 
@@ -239,8 +246,10 @@ def _segments(ufunc: np.ufunc) -> Any:
     return reduceat
 
 
-def _log_total(x: Any, **options: Any) -> Any:
-    return logsumexp(promoted(np.logaddexp, x), **options)
+def _log_total(x: Any, initial: Any = None, **options: Any) -> Any:
+    x = promoted(np.logaddexp, x)
+    ans = logsumexp(x, **options)
+    return ans if initial is None else np.logaddexp(ans, like(x, initial))
 
 
 REDUCTIONS: dict[np.ufunc, Any] = {
