@@ -7,6 +7,7 @@ functions that SciPy builds of them, which take arrays only.
 from __future__ import annotations
 
 import math
+from functools import cache as _cache
 from typing import Any
 
 import numpy as np
@@ -62,12 +63,12 @@ class Mirrored:  # a ufunc of SciPy's as it is, but for its help: that has the d
         return self.__name__
 
 
+@_cache  # one object each, as everywhere
 def __getattr__(name: str) -> Any:
     """What has no rule is SciPy's own."""
     found = getattr(sp, name)
     if isinstance(found, np.ufunc) and isinstance(op := implementations.get(found), Op):
-        found = Mirrored(found, op)
-        globals()[name] = found  # one object each, as everywhere
+        return Mirrored(found, op)
     return found
 
 
