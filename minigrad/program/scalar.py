@@ -229,7 +229,8 @@ def stretched(plan: list[Any], uses: dict[Var, int]) -> list[Any]:
         read = {e.out: e for e in run if is_entry(e) and inside[e.out] == uses.get(e.out)}
         steps += [e for e in run if is_entry(e) and e.out not in read]
         used = [e.out for e in equations if inside[e.out] < uses.get(e.out, 0)]
-        steps.append(Stretch(read, equations, used))
+        if used:
+            steps.append(Stretch(read, equations, used))
     return steps
 
 
