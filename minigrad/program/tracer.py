@@ -392,6 +392,7 @@ def watched(tracer: Tracer) -> Iterator[None]:
     try:
         yield
     finally:
+        tracer.hook = None  # which holds the tracer
         if before is None or heard is not None:
             sys.setprofile(heard)
         else:
