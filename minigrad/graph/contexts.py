@@ -19,6 +19,7 @@ class Entry:
 
     def close(self) -> None:
         self.closed = True
+        self.value = None  # nobody shall keep it alive who never looks again
 
 
 class Switch:
@@ -43,9 +44,12 @@ class Switch:
 
     def get(self) -> Any:
         entry = self.variable.get()
-        if entry is not None and entry.closed:
-            entry = self.entry()
-        return self.default if entry is None else entry.value
+        while entry is not None:
+            value = entry.value  # first, since another thread may close it
+            if not entry.closed:
+                return value
+            entry = entry.outer
+        return self.default
 
 
 class Held:
