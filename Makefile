@@ -1,7 +1,7 @@
 # make demo   a published derivation beside minigrad, closed forms and finite differences
 # make test   the tests
 # make test-all  these, tables over every op, campaigns, and a browser, too
-# make test-share  a twelfth of these and of the campaign, beside PyTorch; another one for each commit
+# make test-share  a twelfth of these and of the campaign, beside PyTorch; WORD=any draws another
 # make examples  every example at a small setting
 # make lint   style and types
 # make pictures  draw docs/pictures anew, with the system's Graphviz or one from pip
@@ -38,7 +38,7 @@ test-all: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2
 
 test-share: $(VENV)/.peers
-	.ci/share $(BIN)/python
+	.ci/share $(BIN)/python $(WORD)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -299,7 +299,7 @@ if importlib.util.find_spec("scipy"):
 
     ORDERS = {
         "wofz": 0, "xlogy": 1, "xlog1py": 1, "eval_gegenbauer": 2, "eval_genlaguerre": 2,
-        "eval_jacobi": 3,
+        "eval_jacobi": 3, "hyp2f1": 3,
         "hyp1f1": 2, "dawsn": 0, "erfc": 0, "erfcx": 0, "erfi": 0, "exp1": 0, "expi": 0,
         "log_ndtr": 0, "ndtr": 0, "spence": 0, "wrightomega": 0,
     }  # fmt: skip
