@@ -7,6 +7,7 @@ grades the backward pass that is written in the cell.
 from __future__ import annotations
 
 import ast
+from importlib import import_module
 from typing import Any
 
 import minigrad as mg
@@ -14,9 +15,8 @@ import minigrad as mg
 
 def misspelt(text: str) -> Exception:
     """An error of a magic's line: IPython shows one line of it, and none of this file."""
-    from IPython.core.error import UsageError
-
-    return UsageError(text)
+    usage: type[Exception] = import_module("IPython.core.error").UsageError
+    return usage(text)
 
 
 def names_in(line: str, shell: Any, magic: str) -> list[Any]:
