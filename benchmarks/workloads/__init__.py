@@ -4,7 +4,16 @@ Everybody writes what a competent user of theirs would write, from the same NumP
 getting data in is not timed, and whatever a library hands out as a gradient counts.
 """
 
-from benchmarks.workloads import forward, large, networks, regression, scalars, sequences, starting
+from benchmarks.workloads import (
+    forward,
+    large,
+    networks,
+    regression,
+    scalars,
+    science,
+    sequences,
+    starting,
+)
 
 WORKLOADS = {
     w.name: w
@@ -21,6 +30,8 @@ WORKLOADS = {
         networks.mlp32,
         networks.mlp64,
         networks.mlp512,
+        science.factors,
+        science.pendulum,
         sequences.rnn,
         sequences.transformer,
         large.curve,

@@ -132,9 +132,6 @@ def grad(
 ) -> F:
     """A function that returns the gradient of ``f``.
 
-    Parameters and errors are those of `value_and_grad`; with ``has_aux=True`` the result
-    is ``(gradient, aux)``.
-
     Parameters
     ----------
     f : callable

@@ -374,8 +374,6 @@ def unique(
 
     Derivative: ``dy`` goes to the first of the equal elements.
 
-    The gradient goes to the first of those that are equal.
-
     Examples
     --------
     >>> import numpy as np, minigrad as mg
