@@ -94,7 +94,7 @@ class Loop:
             carried, going = found[:n], truth(more)
             collected.append(tuple(found[n:]))
             passes += 1
-        return (*carried, *stacked(collected, self.body.empty[1 + n :], 0))
+        return (*carried, *stacked(collected, self.body.empty[1 + n :]))
 
 
 @dataclass
@@ -124,17 +124,17 @@ class Scan:
             found = self.body(values, *states, *entries)
             states = list(found[:n])
             collected.append(found[n:])
-        lists = stacked(collected, self.body.empty[n:], 0)
+        lists = stacked(collected, self.body.empty[n:])
         lists = [x[::-1] if b else x for x, b in zip(lists, self.backward_out, strict=True)]
         out = [ops.moveaxis(x, 0, axis) for x, axis in zip(lists, self.axes_out, strict=True)]
         return (*states, *out)
 
 
-def stacked(collected: list[tuple[Any, ...]], empty: list[Any], axis: int) -> list[Any]:
+def stacked(collected: list[tuple[Any, ...]], empty: list[Any]) -> list[Any]:
     """What the passes gave, one output after the other, each in one array."""
     if not collected:
         return empty
-    return [ops.stack(list(parts), axis=axis) for parts in zip(*collected, strict=True)]
+    return [ops.stack(list(parts)) for parts in zip(*collected, strict=True)]
 
 
 def truth(x: Any) -> bool:

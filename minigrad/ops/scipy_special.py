@@ -66,11 +66,6 @@ def series(x: Any, coefficients: list[float]) -> Any:
     return total
 
 
-def whole(n: Any) -> Any:
-    """An order as SciPy reads it, which wants whole numbers and cuts off others."""
-    return np.trunc(n)
-
-
 def odd_factorial(n: int) -> int:
     """``1 · 3 · 5 ⋯ (2n - 1)``."""
     return math.prod(range(1, 2 * n, 2))
@@ -294,13 +289,13 @@ row(
     sp.bdtr,
     None,
     None,
-    lambda g, ans, k, n, p: -g * beta_density(np.floor(k) + 1, whole(n) - np.floor(k), p),
+    lambda g, ans, k, n, p: -g * beta_density(np.floor(k) + 1, np.trunc(n) - np.floor(k), p),
 )
 row(
     sp.bdtrc,
     None,
     None,
-    lambda g, ans, k, n, p: g * beta_density(np.floor(k) + 1, whole(n) - np.floor(k), p),
+    lambda g, ans, k, n, p: g * beta_density(np.floor(k) + 1, np.trunc(n) - np.floor(k), p),
 )
 
 
@@ -339,7 +334,11 @@ row(sp.jv, None, lambda g, ans, v, x: g * (sp.jv(v - 1, x) - sp.jv(v + 1, x)) / 
 row(sp.y0, lambda g, ans, x: -g * sp.y1(x))
 row(sp.y1, lambda g, ans, x: g * (sp.y0(x) - sp.yv(2.0, x)) / 2)
 row(sp.yv, None, lambda g, ans, v, x: g * (sp.yv(v - 1, x) - sp.yv(v + 1, x)) / 2)
-row(sp.yn, None, lambda g, ans, n, x: g * (sp.yv(whole(n) - 1.0, x) - sp.yv(whole(n) + 1.0, x)) / 2)
+row(
+    sp.yn,
+    None,
+    lambda g, ans, n, x: g * (sp.yv(np.trunc(n) - 1.0, x) - sp.yv(np.trunc(n) + 1.0, x)) / 2,
+)
 row(sp.i0, lambda g, ans, x: g * sp.i1(x))
 row(sp.i1, lambda g, ans, x: g * (sp.i0(x) + sp.iv(2.0, x)) / 2)
 row(sp.iv, None, lambda g, ans, v, x: g * (sp.iv(v - 1, x) + sp.iv(v + 1, x)) / 2)
@@ -354,7 +353,9 @@ row(sp.k0, lambda g, ans, x: -g * sp.k1(x))
 row(sp.k1, lambda g, ans, x: -g * (sp.k0(x) + sp.kv(2.0, x)) / 2)
 row(sp.kv, None, lambda g, ans, v, x: -g * (sp.kv(v - 1, x) + sp.kv(v + 1, x)) / 2)
 row(
-    sp.kn, None, lambda g, ans, n, x: -g * (sp.kv(whole(n) - 1.0, x) + sp.kv(whole(n) + 1.0, x)) / 2
+    sp.kn,
+    None,
+    lambda g, ans, n, x: -g * (sp.kv(np.trunc(n) - 1.0, x) + sp.kv(np.trunc(n) + 1.0, x)) / 2,
 )
 row(sp.k0e, lambda g, ans, x: g * (ans - sp.k1e(x)))
 row(sp.k1e, lambda g, ans, x: g * (ans - (sp.k0e(x) + sp.kve(2.0, x)) / 2))
@@ -633,7 +634,7 @@ row(
 row(sp.nbdtr, None, None, lambda g, ans, k, n, p: g * beta_density(n, k + 1, p))
 row(sp.nbdtrc, None, None, lambda g, ans, k, n, p: -g * beta_density(n, k + 1, p))
 row(sp.nbdtri, None, None, lambda g, ans, k, n, y: g / beta_density(n, k + 1, ans))
-row(sp.pdtri, None, lambda g, ans, k, y: -g / lower_density(whole(k) + 1, ans))
+row(sp.pdtri, None, lambda g, ans, k, y: -g / lower_density(np.trunc(k) + 1, ans))
 row(
     sp.gdtrix,
     lambda g, ans, a, b, p: -g * ans / a,
