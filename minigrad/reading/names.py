@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, GetSetDescriptorType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -103,11 +103,14 @@ def held(variables: Mapping[str, Any], deep: bool) -> Iterator[tuple[str, Any]]:
             yield from _inside(name, value, 3)
 
 
-def _attributes(value: Any) -> Any:
-    """The attributes that an object of a user's class holds itself."""
+def attributes(value: Any) -> Any:
+    """The attributes that an object of a user's class holds itself; no code of theirs is run."""
     if type(value).__module__.partition(".")[0] in ("numpy", "builtins", "minigrad"):
         return None
     held = None
+    own = [vars(kind).get("__dict__") for kind in type.mro(type(value))]
+    if any(x is not None and type(x) is not GetSetDescriptorType for x in own):
+        return None  # a property of theirs
     with suppress(Exception):
         held = object.__getattribute__(value, "__dict__")
     return held if type(held) is dict and len(held) <= CROWD else None
@@ -125,7 +128,7 @@ def _inside(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
     elif is_module(value):
         with suppress(Exception):
             parts = [(module_path(name, path), v) for path, v in value.named_parameters()]
-    elif not is_a(value, *UNREAD) and (held_by := _attributes(value)) is not None:
+    elif not is_a(value, *UNREAD) and (held_by := attributes(value)) is not None:
         parts = [(f"{name}.{key}", v) for key, v in held_by.items() if type(key) is str]
         kept = (np.ndarray, list, tuple, dict)
         parts = [(path, v) for path, v in parts if is_tensor(v) or is_a(v, *kept)]

@@ -2,15 +2,21 @@
 
 Only numbers are computed, by NumPy's functions without side effects that stand in the table
 below; whatever else a statement calls is an error, and nothing is ever handed to ``eval``.
+Objects of the student's are asked nothing (NumPy would call their methods), arrays are not
+written into, and what would not end, or fill the memory, is not begun.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+
+from minigrad.derivation.backward.room import ROOM, entries, spread
+from minigrad.reading.names import attributes, is_a
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: getattr(np, name) for name in (
@@ -23,15 +29,17 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     ).split()
 }  # fmt: skip
 BUILTINS: dict[str, Callable[..., Any]] = {
-    "len": len, "float": float, "int": int, "abs": abs, "min": min, "max": max,
+    "float": float, "int": int, "abs": abs, "min": min, "max": max,
 }  # fmt: skip
 METHODS = {"astype", "clip", "copy", "cumsum", "dot", "flatten", "max", "mean", "min", "prod",
            "ravel", "repeat", "reshape", "squeeze", "std", "sum", "swapaxes", "transpose",
            "var"}  # fmt: skip
-CONSTANTS = {"newaxis": None, "pi": np.pi, "e": np.e}
+TYPES = {"float": np.dtype(float), "int": np.dtype(int), "bool": np.dtype(bool)}
+CONSTANTS = {"newaxis": None, "pi": np.pi, "e": np.e, "float64": np.dtype("f8"),
+             "float32": np.dtype("f4")}  # fmt: skip
 OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: lambda a, b: a + b, ast.Sub: lambda a, b: a - b, ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b, ast.MatMult: lambda a, b: a @ b, ast.Pow: lambda a, b: a**b,
+    ast.Div: lambda a, b: a / b, ast.MatMult: lambda a, b: a @ b, ast.Pow: lambda a, b: power(a, b),
     ast.FloorDiv: lambda a, b: a // b, ast.Mod: lambda a, b: a % b,
     ast.BitAnd: lambda a, b: a & b, ast.BitOr: lambda a, b: a | b,
     ast.Gt: lambda a, b: a > b, ast.GtE: lambda a, b: a >= b, ast.Lt: lambda a, b: a < b,
@@ -43,7 +51,17 @@ SIGNS: dict[type, Callable[[Any], Any]] = {
 }  # fmt: skip
 LARGEST = 10_000_000
 """Arrays with more entries are not made."""
-NUMBERS = (int, float, bool, np.number, np.bool_)
+REAL = (np.floating, np.integer, np.bool_)
+NUMBERS: list[type] = [
+    int,
+    float,
+    bool,
+    *(k for k in np.sctypeDict.values() if issubclass(k, REAL)),
+]
+WIDEST = 64
+"""Integers of more bits are not computed with."""
+KEYWORDS = {"axis", "axes", "dtype", "optimize", "keepdims"}
+"""Those of functions whose answers have other shapes than their arguments."""
 
 
 class Unknown(Exception):
@@ -68,13 +86,17 @@ def value_of(part: ast.AST | None, scope: Mapping[str, Any]) -> Any:
         case ast.Constant():
             return part.value
         case ast.Name():
-            return known(scope, part.id)
+            return known(scope if part.id in scope else TYPES, part.id)
         case ast.BinOp() if type(part.op) in OPERATIONS:
-            return OPERATIONS[type(part.op)](number(go(part.left)), number(go(part.right)))
+            left, right = number(go(part.left)), number(go(part.right))
+            room("matmul" if isinstance(part.op, ast.MatMult) else "", left, right)
+            return OPERATIONS[type(part.op)](left, right)
         case ast.UnaryOp():
             return SIGNS[type(part.op)](number(go(part.operand)))
         case ast.Compare(ops=[op], comparators=[right]) if type(op) in OPERATIONS:
-            return OPERATIONS[type(op)](number(go(part.left)), number(go(right)))
+            sides = number(go(part.left)), number(go(right))
+            room("", *sides)
+            return OPERATIONS[type(op)](*sides)
         case ast.IfExp():
             return go(part.body) if number(go(part.test)) else go(part.orelse)
         case ast.Tuple():
@@ -92,23 +114,64 @@ def value_of(part: ast.AST | None, scope: Mapping[str, Any]) -> Any:
     raise Unknown(ast.dump(part))
 
 
-def known(scope: Mapping[str, Any], name: str) -> Any:
+def known(scope: Mapping[Any, Any], name: Any) -> Any:
     if name not in scope:
         raise Unknown(name)
     return scope[name]
 
 
+def exactly(value: Any, *kinds: type) -> bool:
+    """Whether it is of one of these types, and of no class of the user's."""
+    return any(type(value) is kind for kind in kinds)
+
+
 def number(value: Any) -> Any:
     """``value``, which no method of the user's own can be asked by computing with it."""
-    if type(value) is np.ndarray and value.dtype.kind in "fiub" and value.size < LARGEST:
-        return value
-    if isinstance(value, NUMBERS) and type(value).__module__ in ("builtins", "numpy"):
+    if exactly(value, np.ndarray) and value.dtype.kind in "fiub" and value.size < LARGEST:
+        kept = value.view()
+        kept.flags.writeable = False  # np.exp(a, out=a)
+        return kept
+    if exactly(value, *NUMBERS) and not (exactly(value, int) and value.bit_length() > WIDEST):
         return value
     raise Unknown(type(value).__name__)
 
 
+def plain(value: Any) -> Any:
+    """An argument or an index: numbers, and what is made of numbers alone."""
+    if value is None or value is ... or is_a(value, np.dtype):
+        return value
+    if exactly(value, str):
+        if re.search(r"\d", value) and np.dtype(value).kind not in "fiub":  # "U99999999"
+            raise Unknown(value)
+        return value
+    if exactly(value, slice):
+        return slice(*map(plain, (value.start, value.stop, value.step)))
+    if exactly(value, list, tuple):
+        return type(value)(map(plain, value))
+    return number(value)
+
+
+def power(a: Any, b: Any) -> Any:
+    if exactly(a, int) and exactly(b, int) and abs(b) > WIDEST:
+        raise Unknown("9**9**9")
+    return a**b
+
+
+def room(name: str, *args: Any) -> None:
+    """Refuse what would make an array of too many entries."""
+    if entries(name, *args) >= LARGEST:
+        raise Unknown(name)
+
+
 def item(held: Any, index: Any) -> Any:
-    if type(held) in (list, tuple, dict, np.ndarray):
+    index = plain(index)
+    if exactly(held, dict) and exactly(index, str, int):  # no user's key is asked whether it is
+        return known({k: v for k, v in held.items() if type(k) is type(index)}, index)
+    if exactly(held, np.ndarray):
+        found = index if exactly(index, tuple) else (index,)
+        if spread(*map(np.asarray, found)) * max(1, held.size // max(1, len(held))) >= LARGEST:
+            raise Unknown("an index")
+    if exactly(held, list, tuple, np.ndarray):
         return held[index]
     raise Unknown(type(held).__name__)
 
@@ -123,25 +186,33 @@ def attribute(part: ast.Attribute, scope: Mapping[str, Any]) -> Any:
     held = value_of(part.value, scope)
     if type(held) is np.ndarray and part.attr in ("T", "shape", "size", "ndim", "dtype"):
         return getattr(held, part.attr)
-    own = vars(held) if type(held).__module__ != "builtins" and hasattr(held, "__dict__") else {}
-    return known(own, part.attr)
+    return known(attributes(held) or {}, part.attr)
 
 
 def called(part: ast.Call, scope: Mapping[str, Any]) -> Any:
     f = part.func
     args = [value_of(a, scope) for a in part.args]
-    options = {k.arg: value_of(k.value, scope) for k in part.keywords if k.arg}
+    options = {str(k.arg): plain(value_of(k.value, scope)) for k in part.keywords}
+    if isinstance(f, ast.Name) and f.id == "len" and "len" not in scope and len(args) == 1:
+        if exactly(args[0], np.ndarray, list, tuple, dict):
+            return len(args[0])
+        raise Unknown(f.id)
+    args = [plain(a) for a in args]
     if isinstance(f, ast.Name) and f.id in BUILTINS and f.id not in scope:
-        if not all(type(a) in (np.ndarray, list, tuple, dict) or number(a) is a for a in args):
-            raise Unknown(f.id)
         return BUILTINS[f.id](*args, **options)
     if isinstance(f, ast.Attribute) and is_numpy(f.value, scope):
-        return known(FUNCTIONS, f.attr)(*args, **options)
-    if isinstance(f, ast.Attribute) and f.attr in METHODS:
-        held = value_of(f.value, scope)
-        if type(held) is np.ndarray or isinstance(held, np.number):
-            return getattr(held, f.attr)(*args, **options)
-    raise Unknown(ast.unparse(f))
+        function: Callable[..., Any] = known(FUNCTIONS, f.attr)
+    elif isinstance(f, ast.Attribute) and f.attr in METHODS:
+        held = number(value_of(f.value, scope))
+        if not is_a(held, np.ndarray, np.generic):
+            raise Unknown(f.attr)
+        function, args = getattr(np.ndarray, f.attr), [np.asarray(held), *args]
+    else:
+        raise Unknown(ast.unparse(f))
+    if f.attr in ROOM and not options.keys() <= KEYWORDS:
+        raise Unknown(f.attr)
+    room(f.attr, *args, *(() if f.attr in ROOM else options.values()))
+    return function(*args, **options)
 
 
 def computed(part: ast.AST, scope: Mapping[str, Any]) -> Any:
@@ -167,7 +238,7 @@ def after(statement: ast.stmt, value: Any, before: Any, scope: Mapping[str, Any]
     if not whole:
         if not isinstance(aim, ast.Subscript) or isinstance(aim.value, ast.Subscript):
             raise Unknown("a target of another kind")
-        place = value_of(aim.slice, scope)
+        place = plain(value_of(aim.slice, scope))
     if isinstance(statement, ast.Assign) and whole:
         return np.asarray(value, float)
     changed = np.array(before, float)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import time
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,12 +12,13 @@ import numpy as np
 
 from minigrad.derivation.backward.claims import Claim
 from minigrad.derivation.backward.flows import Flows, close
-from minigrad.derivation.backward.interpreter import Unknown, after, computed
+from minigrad.derivation.backward.interpreter import NUMBERS, Unknown, after, computed, exactly
 from minigrad.derivation.backward.mistakes import slips
 from minigrad.derivation.backward.watch import Event
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.formulas.repairs import Repair, places
 from minigrad.graph import AnyNode
+from minigrad.reading.names import attributes
 
 SECONDS = 0.6
 """So long is looked for a change (of processor time)."""
@@ -59,7 +61,8 @@ class Line:
 
     def repaired(self) -> tuple[Event, Repair] | None:
         """The first change of one statement that makes the gradient right."""
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the mean of nothing
             return self.tried()
 
     def tried(self) -> tuple[Event, Repair] | None:
@@ -104,8 +107,8 @@ def known(scope: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """The numbers that a line may use, by their names."""
     found: dict[str, Any] = {}
     for name, value in scope.items():
-        if name == "self" and hasattr(value, "__dict__"):
-            found |= {f"self.{k}": v for k, v in vars(value).items()}
+        if name == "self":
+            found |= {f"self.{k}": v for k, v in (attributes(value) or {}).items()}
         else:
             found[name] = value
     kept = {n: v for n, v in found.items() if type(v) is int or is_real(v)}
@@ -113,8 +116,9 @@ def known(scope: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
 
 
 def is_real(value: Any) -> bool:
-    kinds = float | np.floating | np.ndarray
-    return isinstance(value, kinds) and np.asarray(value).dtype.kind in "fb"
+    if not exactly(value, np.ndarray, *NUMBERS):
+        return False
+    return np.asarray(value).dtype.kind in ("fb" if type(value) is np.ndarray else "f")
 
 
 def explained(event: Event, repair: Repair) -> tuple[str, str]:

@@ -1,0 +1,86 @@
+"""How many entries an answer has at most, known before it is computed.
+
+A line that is computed again with another name or axis in it may ask for far more than the
+line that was written: a column times a row, a seed for a length.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+
+def spread(*those: Any) -> int:
+    """Of arrays that are broadcast together."""
+    shapes = [a.shape[::-1] for a in those if type(a) is np.ndarray]
+    return math.prod(map(max, zip_longest(*shapes, fillvalue=1)))
+
+
+def steps(start: float, stop: float | None = None, step: float = 1, *_: Any) -> float:
+    first, end = (0, start) if stop is None else (start, stop)
+    return abs(end - first) / abs(step) if step else math.inf
+
+
+def matmul(a: Any, b: Any) -> int:
+    a, b = np.asarray(a), np.asarray(b)
+    rows, columns = a.shape[-2:-1], b.shape[-1:] if b.ndim > 1 else ()
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return math.prod((*batch, *rows, *columns))
+
+
+def dot(a: Any, b: Any) -> int:
+    """Of sums over one axis of each."""
+    along = max(1, np.shape(a)[-1]) if np.ndim(a) and np.ndim(b) else 1
+    return -(-np.size(a) // along) * -(-np.size(b) // along)
+
+
+def all_pairs(a: Any, b: Any, *_: Any) -> int:
+    return np.size(a) * np.size(b)
+
+
+def einsum(subscripts: Any, *arrays: Any) -> int:
+    """Of the letters behind the arrow, or else of all."""
+    if type(subscripts) is not str or "." in subscripts:
+        return math.prod(map(np.size, arrays))
+    each = subscripts.replace(" ", "").partition("->")[0].split(",")
+    sizes = {letter: n for letters, a in zip(each, arrays, strict=True)
+             for letter, n in zip(letters, np.shape(a), strict=True)}  # fmt: skip
+    return math.prod(sizes.get(letter, 1) for letter in subscripts.partition("->")[2] or sizes)
+
+
+def joined(arrays: Any, *_: Any) -> int:
+    return sum(map(np.size, arrays))
+
+
+ROOM: dict[str, Callable[..., float]] = {
+    "arange": steps,
+    "eye": lambda n, m=None, *_: n * (n if m is None else m),
+    "identity": lambda n, *_: n * n,
+    "broadcast_to": lambda _, shape: math.prod(np.ravel(shape).tolist()),
+    "repeat": lambda a, times, *_: np.size(a) * max(np.ravel(times).tolist()),
+    "tile": lambda a, times: np.size(a) * math.prod(np.ravel(times).tolist()),
+    "diag": lambda a, k=0: (np.size(a) + abs(k)) ** (2 if np.ndim(a) == 1 else 1),
+    "matmul": matmul, "dot": dot, "inner": dot, "outer": all_pairs, "tensordot": all_pairs,
+    "ones_like": np.size, "zeros_like": np.size,
+    "full_like": lambda a, _: np.size(a),
+    "einsum": einsum, "concatenate": joined, "stack": joined, "hstack": joined, "vstack": joined,
+}  # fmt: skip
+"""NumPy's functions whose answers have other shapes than their arguments broadcast together."""
+
+
+def entries(name: str, *args: Any) -> float:
+    """How many entries the answer of a function of NumPy has, or of a method, at most.
+
+    Examples
+    --------
+    >>> entries("repeat", np.ones(3), 10**12)
+    3000000000000
+    >>> entries("add", np.ones((10**4, 1)), np.ones(10**4))
+    100000000
+    """
+    count: Callable[..., float] = ROOM.get(name, spread)
+    return count(*args)
