@@ -191,7 +191,7 @@ class Run:
         values = dict(zip(self.inputs, map(np.float64, leaves), strict=True))
         ans = evaluate(self.program, values, forward)
         found, rebuild = flatten(ans)
-        return rebuild([float(x) if isinstance(x, np.floating) else x for x in found])
+        return rebuild([number_or_copy(x) for x in found])
 
     # --- what is generated ----------------------------------------------------------------
 
@@ -255,6 +255,13 @@ class Run:
             states = ", ".join(f"{kind}='ignore'" for kind in sorted(silenced))
             lines = [f"with errstate({states}):", *(f"    {line}" for line in lines)]
         return [*lines, "return result"]
+
+
+def number_or_copy(x: Any) -> Any:
+    """A result as Python's number; an array, which is a constant, with memory of its own."""
+    if isinstance(x, np.ndarray) and x.ndim:
+        return x.copy()
+    return x.item() if isinstance(x, np.ndarray | np.floating) else x
 
 
 def is_recorded(outputs: list[Any]) -> bool:

@@ -209,7 +209,8 @@ class Stretch:
 
         def in_numpy(*given: Any) -> Any:
             values = {v: v.dtype.type(x) for v, x in zip(inputs, given, strict=True)}
-            return evaluate(program, values, forward)
+            found = evaluate(program, values, forward)
+            return tuple([v.dtype.type(x) for v, x in zip(result, found, strict=True)])
 
         scope = dict(NAMESPACE, float64=np.float64, bool_=np.bool_, in_numpy=in_numpy)
         exec(compile(code, "<numbers of minigrad>", "exec"), scope)

@@ -1,0 +1,114 @@
+"""Programs of single numbers, and such among arrays: computed by Python, and as NumPy does."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.program.lower import lower
+from minigrad.program.scalar import Stretch, stretched
+
+
+def test_products_of_booleans_alone() -> None:
+    """Python's booleans have no dtype, and kernels take them all the same."""
+    x = np.arange(1.0, 6.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compiled = mg.compile(lambda x: np.multiply(True, np.multiply(False, 0.5 * x)) + x)
+        np.testing.assert_array_equal(compiled(x), x)
+    np.testing.assert_array_equal(compiled(2 * x), 2 * x)
+
+
+def swing(x: Any) -> Any:
+    """A pendulum: single numbers, which are entries of an array."""
+    angle, speed, total = x[0], x[1], 0.0
+    for _ in range(5):
+        speed = speed - 0.1 * np.sin(angle)
+        angle = angle + 0.1 * speed
+        total = total + np.where(angle > 0.5, angle**2, np.sqrt(angle))
+    return total, x * speed
+
+
+def test_single_numbers_among_arrays_are_computed_by_python() -> None:
+    def loss(x: Any) -> Any:
+        total, scaled = swing(x)
+        return total + scaled.sum()
+
+    x = np.array([0.9, 0.1, -1.0])
+    for f in (swing, mg.value_and_grad(loss), mg.hessian(loss)):
+        compiled = mg.compile(f)
+        for scale in (1.0, 0.3, -2.0, 1e200, np.inf, np.nan):
+            with np.errstate(all="ignore"):
+                for got, want in zip(compiled(x * scale), f(x * scale), strict=True):
+                    np.testing.assert_allclose(got, want, rtol=1e-12)
+                    assert type(got) is type(want)
+    program = lower(mg.trace(swing, x))
+    plan = stretched(program.equations, program.uses())
+    assert sum(isinstance(step, Stretch) for step in plan) == 1
+    assert len(plan) < 5
+
+
+def test_where_math_has_no_answer_the_types_are_the_same() -> None:
+    """NumPy's `where` gives an array without axes there, and constants belong to the program."""
+    table = np.array([1.0, 2.0])
+    alone = mg.compile(lambda a, b: np.where(a > b, 1 / a, b))
+    beside = mg.compile(lambda a, b: (1 / a, table))
+
+    def among_arrays(x: Any) -> Any:
+        a, b = x[0], x[1]
+        return np.where(a * b + a - b > b, 1 / (a * a + b - b), b)
+
+    stretch = mg.compile(among_arrays)
+    with np.errstate(all="ignore"):
+        for a, want in ((1.0, 1.0), (0.0, np.inf), (0.0, np.inf)):
+            assert type(alone(a, -5.0)) is type(alone(1.0, -5.0))
+            assert alone(a, -5.0) == want
+            number, constant = beside(a, -5.0)
+            assert type(number) is type(beside(1.0, -5.0)[0])
+            np.testing.assert_array_equal(constant, [1.0, 2.0])
+            constant[:] = 7.0
+            assert type(stretch(np.array([a, -5.0]))) is np.float64
+            assert stretch(np.array([a, -5.0])) == want
+
+
+def test_few_single_numbers_stay_numpys() -> None:
+    program = lower(mg.trace(lambda x: x * np.sin(x[0] + 1), np.ones(3)))
+    assert stretched(program.equations, program.uses()) == program.equations
+
+
+def test_what_is_needed_of_single_numbers_keeps_its_type() -> None:
+    def f(x: Any) -> Any:
+        a, b = x[0], x[1]
+        c = np.exp(a) + b * b - np.cos(a * b) / (b + 3)
+        return x[0], c, c > a, x * c, np.where(c > a, b, c)
+
+    compiled = mg.compile(f)
+    for x in (np.array([0.5, 2.0]), np.array([800.0, -3.0]), np.array([np.nan, 1.0])):
+        with np.errstate(all="ignore"):
+            for got, want in zip(compiled(x), f(x), strict=True):
+                assert np.asarray(got).dtype == np.asarray(want).dtype
+                assert np.shape(got) == np.shape(want)
+                np.testing.assert_allclose(got, want, rtol=1e-14)
+
+
+@pytest.mark.parametrize("p", [-2, -2.0, -1.0])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_powers_are_installed(p: Any, kind: Any) -> None:
+    """No kernel of a power differs from the op, at the largest and least arguments either."""
+    makes = [
+        lambda x: (x * x) ** p,
+        lambda x: np.sum(x * x) ** p,
+        lambda x: np.sum(x**p),
+        lambda x: np.outer(x, x) ** p,
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for make in makes:
+            grad = mg.value_and_grad(lambda x, make=make: np.sum(make(x) * np.cos(1.0)))
+            for x in (np.array([1.3, 2.0, 0.4], kind), kind(1.3)):
+                for f in (make, grad):
+                    mg.compile(f)(x)
