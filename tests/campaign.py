@@ -33,10 +33,12 @@ import minigrad as mg
 from campaign_arguments import Call, call, called_with, form_of, retyped
 from campaign_plans import Plan, composed, derivative
 from minigrad.ops.record import registry
-from minigrad.program import passes
 from minigrad.program.compile import STRIKES
 from minigrad.program.equations import Var
+from minigrad.program.live import held
 from minigrad.program.proof import different, plain, rounding
+from minigrad.program.trace import arguments, recorded
+from minigrad.program.tracer import Tracer
 from minigrad.tree import flatten
 
 REFUSED = (
@@ -146,14 +148,13 @@ class Trial:
 
     def spreads(self, args: list[Any], want: list[Any]) -> Iterator[list[Any]]:
         """How far rounding moves each answer, by more trials from one to the next."""
-        if self.plan.random:
-            kinds = [x.dtype for x in map(np.asarray, (*args, *want)) if x.dtype.kind == "f"]
-            eps = max(float(np.finfo(k).eps) for k in kinds)
-            yield [np.abs(np.asarray(x, float)) * eps for x in want]
-            return
-        program = passes.recorded(called_with(self.f, self.form.plain(), len(args)), *args)
+        if self.plan.random:  # what is drawn first is drawn by `result`, too
+            mg.nn.seed(7)
+        f = called_with(self.f, self.form.plain(), len(args))
+        program, _ = recorded(f, arguments(f, args, {}), len(args), (), (), Tracer())
         given = zip(program.parameters.values(), args, strict=True)
-        yield from rounding(program, [a for v, a in given if isinstance(v, Var)])
+        with held(program.constants.values()):
+            yield from rounding(program, [a for v, a in given if isinstance(v, Var)])
 
     def agrees_with_engine(self, have: list[Any], args: list[Any], want: list[Any]) -> bool:
         """Whether the ops give the same, run one by one on Tensors."""

@@ -299,6 +299,23 @@ def test_operators_bind_as_python_reads_them() -> None:
                 checked(f, *args)
 
 
+def test_squares_of_truth_values_are_small_numbers() -> None:
+    """``np.square(mask)`` is of int8; ``mask**2`` would be of int64."""
+
+    def f(x: Any) -> Any:
+        return np.square(x > 0), (x > 0) ** 2, np.square(x)
+
+    for x in (np.array([1.0, -1.0]), np.float64(2.0)):
+        program = mg.trace(f, x)
+        scope: dict[str, Any] = {}
+        exec(program.source, scope)
+        for run in (scope["f"], mg.compile(f), program):
+            for got, want in zip(run(x), f(x), strict=True):
+                assert np.asarray(got).dtype == np.asarray(want).dtype
+                np.testing.assert_array_equal(got, want)
+        assert "x**2" in program.source
+
+
 def test_numbers_survive() -> None:
     for c in [
         math.pi,

@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.ops.kinds import conjugated
 from minigrad.ops.record import ArrayLike, Op, composed, primitive, register
-from minigrad.ops.shape import unbroadcast
+from minigrad.ops.shape import firm, unbroadcast
 
 ndarray = np.ndarray
 dot_product: Any = np.dot  # the name below is the op's
@@ -117,9 +117,7 @@ matmul: Op = register(
 
 def multiple(a: Any, b: Any) -> Any:
     """``a * b``; NumPy's products make an array of a Python number first, in its own dtype."""
-    numbers = bool | int | float | complex
-    a, b = (np.asarray(x)[()] if isinstance(x, numbers) else x for x in (a, b))
-    return np.multiply(a, b)
+    return np.multiply(firm(a), firm(b))
 
 
 @composed(np.dot, complex=True)

@@ -36,6 +36,13 @@ def arrayed(x: Any) -> Any:
     return array(x) if isinstance(x, list | tuple) else x
 
 
+def firm(x: Any) -> Any:
+    """``x`` for NumPy's functions that make arrays of Python's numbers, in a dtype of their own."""
+    if isinstance(x, bool | int | float | complex):
+        return np.asarray(x)[()]
+    return x._firm() if hasattr(x, "_firm") else x
+
+
 @composed(shell=True, complex=True)
 def array(data: Any, dtype: Any = None) -> Any:
     """A Tensor from nested lists that contain Tensors; else an array, as `numpy.array`.
@@ -170,7 +177,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 
 def outer_of(op: Callable[..., Any], a: Any, b: Any) -> Any:
     """``op`` of every element of ``a`` with every element of ``b``: a ufunc's ``outer``."""
-    a, b = arrayed(a), arrayed(b)
+    a, b = arrayed(a), firm(arrayed(b))
     return op(reshape(a, (*np.shape(a), *[1] * np.ndim(b))), b)
 
 

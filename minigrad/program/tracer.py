@@ -38,7 +38,7 @@ from minigrad.ops.record import Op
 from minigrad.program.live import Captured, Draw
 from minigrad.reading.names import held, is_a
 from minigrad.tensor import Tensor, plainly, wrap
-from minigrad.tensor.recorder import Firm, Recorder
+from minigrad.tensor.recorder import Firm, Recorder, read
 
 ARITHMETIC = frozenset(
     {
@@ -252,7 +252,7 @@ class Tracer(Recorder):
         return [self.frozen(x) if type(x) is np.ndarray else x for x in values], parents
 
     def promoted(
-        self, op: Op, args: Any, values: list[Any], parents: list[AnyNode | None]
+        self, op: Op, args: Any, kept: Any, values: list[Any], parents: list[AnyNode | None]
     ) -> tuple[tuple[Any, ...] | None, Any]:
         """How Python's numbers among the arguments of ``op`` count, as NumPy 2 has it.
 
@@ -283,6 +283,11 @@ class Tracer(Recorder):
             dtype = np.result_type(*firm, np.float64 if numpys else 1.0)
             if dtype == np.float64:
                 return None, False
+            given = [
+                self.python(v, p) if s else v for v, p, s in zip(values, parents, soft, strict=True)
+            ]
+            if not narrows(op, given, values, {key: read(v) for key, v in kept.items()}):
+                return None, False
             self.cast = True
             return tuple(
                 x.astype(dtype) if s else x for x, s in zip(args, soft, strict=True)
@@ -300,6 +305,13 @@ class Tracer(Recorder):
         if answer.dtype != np.float64 and answer.dtype.kind != "b":
             self.refuse_whole(op)
         return None, False
+
+    def python(self, value: Any, node: AnyNode | None) -> Any:
+        """The number that the function itself would have in place of a stand-in."""
+        size = self.weak[node]
+        if size is None:
+            return float(value)
+        return np.int64(value) if type(size) is Firm else int(value)
 
     def refuse_whole(self, op: Op) -> NoReturn:
         raise TypeError(f"{op.name} of whole numbers is fixed in a program: pass a float")
@@ -323,6 +335,29 @@ class Tracer(Recorder):
 
     def after_rule(self, node: AnyNode, argnum: int, g: Any, c: Any) -> None:
         """Nothing: the rule has recorded itself."""
+
+
+def narrows(op: Op, given: list[Any], values: list[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether ``op`` takes Python's numbers among ``given`` in the dtype of the arrays there.
+
+    ``values`` has doubles in their place.  A ufunc says what it takes; other functions, some of
+    which make arrays of their arguments first, are asked by what they give.
+    """
+    if isinstance(op.forward, np.ufunc):
+        soft = [type(x) in (float, int) for x in given]
+        kinds = [type(x) if s else np.result_type(x) for x, s in zip(given, soft, strict=True)]
+        taken = op.forward.resolve_dtypes((*kinds, *[None] * op.forward.nout))
+        return any(s and kind != np.float64 for kind, s in zip(taken, soft, strict=False))
+    with np.errstate(all="ignore"):
+        narrow, wide = (op.forward(*x, **kwargs) for x in (given, values))
+    return bool(kinds_of(narrow) != kinds_of(wide))
+
+
+def kinds_of(x: Any) -> Any:
+    """The dtypes of an answer, or the dtype that it is."""
+    if isinstance(x, tuple | list):
+        return [kinds_of(part) for part in x]
+    return x if isinstance(x, np.dtype) else np.asarray(x).dtype
 
 
 def identical(a: Any, b: Any) -> bool:

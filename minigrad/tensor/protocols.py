@@ -54,6 +54,12 @@ class Protocols:
             return ops.outer_of(implementations[ufunc], *inputs)
         raise _not_covered(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
 
+    def _firm(self: Any) -> Any:
+        """Itself as an array: in a program no number of Python's any more."""
+        if modes.special and (tracer := tracing.get()) is not None:
+            return tracer.firm(self)
+        return self
+
     def __array_namespace__(self: Any, *, api_version: str | None = None) -> Any:
         """The functions of the Array API standard, for code written for any array."""
         return import_module("minigrad.tensor.namespace")

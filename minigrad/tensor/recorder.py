@@ -104,12 +104,12 @@ class Recorder:
         if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
             args, kwargs = op.bind(args, kwargs)
         values, parents = self.operands(op, args)
+        kept = {key: self.kept(v) for key, v in kwargs.items()}
         weak: Any = False
         if self.weak and not self.weak.keys().isdisjoint(parents):
-            casts, weak = self.promoted(op, args, values, parents)
+            casts, weak = self.promoted(op, args, kept, values, parents)
             if casts is not None:
                 return self.apply(op, casts, kwargs)
-        kept = {key: self.kept(v) for key, v in kwargs.items()}
         if op.dynamic or (op is elements and any(map(is_mask, flatten(kept)[0]))):
             found = [x for x in (*args, *flatten(kept)[0]) if isinstance(x, Tensor)]
             if found and not self.fixed:
@@ -145,10 +145,20 @@ class Recorder:
         return values, parents
 
     def promoted(
-        self, op: Op, args: Any, values: list[Any], parents: list[AnyNode | None]
+        self, op: Op, args: Any, kept: Any, values: list[Any], parents: list[AnyNode | None]
     ) -> tuple[tuple[Any, ...] | None, Any]:
         """How Python's numbers among the arguments count; `Tracer` knows."""
         raise NotImplementedError
+
+    def firm(self, t: Tensor) -> Tensor:
+        """``t`` as the array that NumPy makes of it, if it is one of Python's numbers."""
+        if t.node not in self.weak:
+            return t
+        size = self.weak[t.node]
+        array: Tensor = self.apply(ops.reshape, (t, ()), {})
+        if size is not None:
+            self.weak[array.node] = Firm(size)
+        return array
 
     def strong(self, ans: Any) -> Any:
         """What a function of NumPy's gave, which is no number of Python's."""

@@ -130,7 +130,9 @@ def _power(w: Any, e: Equation, args: list[Term]) -> Term:
 
 
 @spelled(ops.square)
-def _square(w: Any, e: Equation, args: list[Term]) -> Term:
+def _square(w: Any, e: Equation, args: list[Term]) -> Term | None:
+    if e.out.dtype != e.args[0].dtype:  # truth values: small numbers, which a power is not
+        return None
     return power(args[0], Term("2"))
 
 
