@@ -86,6 +86,50 @@ def test_the_line_tells_the_slip(old: str, new: str, cause: str, instead: str) -
     assert instead in first.instead, report
 
 
+GATED = """
+import numpy as np
+def forward(x, W, U, V):
+    h = np.tanh(x @ W) * np.tanh(x @ U)
+    y = h @ V
+    return np.sum(y ** 2), (x, W, U, V, h, y)
+
+def backward(cache):
+    x, W, U, V, h, y = cache
+    t, s = np.tanh(x @ W), np.tanh(x @ U)
+    dy = 2 * y
+    dV = h.T @ dy
+    dh = dy @ V.T
+    dW = x.T @ (dh * s * (1 - t ** 2))
+    dx = (dh * s * (1 - t ** 2)) @ W.T
+    dh = dh * t * (1 - s ** 2)
+    dU = x.T @ dh
+    dx += dh @ U.T
+    return dx, dW, dU, dV
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "instead"),
+    [
+        ("", "", ""),
+        ("dU = x.T @ dh", "dU = -x.T @ dh", "dU = x.T @ dh"),
+        ("dh = dh * t * (1 - s ** 2)", "dh = -dh * t * (1 - s ** 2)", "dh = dh * t * (1 - s ** 2)"),
+        ("dh = dh * t * (1 - s ** 2)", "dh = dh * t", "dh = dh * t * (1 - s ** 2)"),
+        ("dh = dh * t * (1 - s ** 2)", "dh = dh * s * (1 - t ** 2)", ""),
+    ],
+)
+def test_of_two_factors_a_gradient_may_go_on_to_either(old: str, new: str, instead: str) -> None:
+    """Its own name tells none of them; the last is what belongs to the other factor."""
+    rng = np.random.default_rng(0)
+    m = module(GATED.replace(old, new) if old else GATED)
+    args = [rng.normal(size=s) for s in ((4, 3), (3, 5), (3, 5), (5, 2))]
+    report = mg.check_backward(m.forward, m.backward, *args)
+    assert report.ok is not bool(old), report
+    if report.first_error is not None:
+        assert report.first_error.code.strip() == new, report
+        assert report.first_error.instead == instead, report
+
+
 EXPRESSIONS = [
     ("d.sum(axis=0)", "d.sum(axis=1)"),
     ("np.sum(d)", "np.trace(d)"),
@@ -98,6 +142,7 @@ EXPRESSIONS = [
     ("d @ h[0]", "d @ h[0].T"),
     ("d / len(d)", "d / d.size"),
     ("np.exp(s)", "np.exp(-s)"),
+    ("np.exp(-s)", "np.exp(s)"),
     ("self.a * d", "self.b * d"),
     ("d * a", "(d + z) * a"),
     ("d", "d + 2 * s * a"),

@@ -427,7 +427,8 @@ def projected_twice(b: Any, x: Any, y: Any) -> Any:
     values = b.known.get(x) if isinstance(x, Var) else None
     if inner is None or inner[0] is not x or not isinstance(values, np.ndarray):
         return None
-    if values.ndim != 2 or not np.allclose(values @ values, values, rtol=0.0, atol=1e-12):
+    slack = 1e-12 * np.max(np.abs(values), initial=0.0)
+    if values.ndim != 2 or not np.allclose(values @ values, values, rtol=0.0, atol=slack):
         return None
     b.facts[x] = "{0} {0} = {0}"
     return y

@@ -67,7 +67,11 @@ def _sizes(f: ast.expr) -> Iterator[Repair]:
 
 
 def _negatives(f: ast.expr) -> Iterator[Repair]:
-    """``np.exp(s)`` for ``np.exp(-s)``."""
+    """``np.exp(s)`` for ``np.exp(-s)``, and the other way round."""
+    for x in places(f, ast.UnaryOp):
+        if isinstance(x, ast.UnaryOp) and isinstance(x.op, ast.USub):
+            words = f"{written(x)} stands where {written(x.operand)} belongs"
+            yield "sign", changed(f, x, lambda n: n.operand), words
     for x in places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
         words = f"{written(x)} stands where -{written(x)} belongs"
         yield "sign", changed(f, x, negative), words
