@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.derivation.backward.report import BackwardReport, Line
+from minigrad.derivation.classroom.grades import Grade, Grades
 
 
 def leaf(a: Any) -> Any:
@@ -219,3 +222,19 @@ def test_a_key_that_cannot_be_read_has_a_row_that_says_why(key: Any) -> None:
     assert other.verdict == "missing" and other.remark and len(other.quantity) <= 80
     assert str(report) and report._repr_html_()
     assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("odd", ["\x1b[2J", "\u202e", "\r", "two\nlines", "<b onclick=f()>"])
+def test_what_a_student_writes_moves_nothing_where_it_is_shown(odd: str) -> None:
+    w = leaf(0.3)
+    L = w**2
+    report = mg.check_derivation(L, {f"dL/d{odd}": 1.0, "dL/dw": 0.5})
+    line = Line(3, f"dw = w  # {odd}", "dw", "dL/dw", "wrong", f"as {odd}", odd, report.rows[0])
+    code = BackwardReport("backward", [line], [(3, line.code)], note=odd)
+    one = Grade(odd, 1.0, 2.0, "wrong", odd, "", odd, text=odd)
+    grades = Grades([one])
+    pages = [x._repr_html_() for x in (report, code, grades, one)]
+    for text in (str(report), str(code), str(grades), *pages):
+        assert not re.search("[\x1b\u202e\r]", text), ascii(text)
+    assert not any("<b onclick" in p for p in pages)
+    assert "two\nlines" not in str(report)

@@ -427,3 +427,14 @@ def test_a_row_times_a_product_is_transposed_as_a_whole() -> None:
     M = np.sum((x @ (A @ C)) * y) ** 2
     text = mg.explain(M, y, simplify=True).closed["y"][-1].text
     assert "(A C)ᵀ x" in text
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-13])
+def test_only_projections_are_said_to_be_some(size: float) -> None:
+    """Whatever the unit is: small numbers are no projection because their squares are small."""
+    u, v = rng.normal(size=3), param(3)
+    H = size * (np.eye(3) - np.outer(u, u) / (u @ u))
+    L = np.sum((H @ v) ** 2)
+    found = mg.explain(L, v, simplify=True)
+    check(found)
+    assert found.closed["v"][-1].text == ("2·H v" if size == 1 else "2·H H v")

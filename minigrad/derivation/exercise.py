@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from minigrad.explain import explain
 from minigrad.explain.asked import refuse_complex
 from minigrad.graph import leaves
 from minigrad.reading.names import Names, names
-from minigrad.reading.pages import piece
+from minigrad.reading.pages import piece, quoted
 from minigrad.tensor import Tensor, wrap
 
 TRIES = 200
@@ -83,7 +82,7 @@ class Exercise:
         return self.worksheet
 
     def _repr_html_(self) -> str:
-        return piece("exercise", f"<pre>{escape(self.worksheet)}</pre>")
+        return piece("exercise", f"<pre>{quoted(self.worksheet)}</pre>")
 
 
 def exercise(output: Any, slips: int = 1, seed: int | None = None) -> Exercise:

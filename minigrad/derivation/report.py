@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,8 @@ import numpy as np
 from minigrad.derivation import feedback
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.judges import Error
-from minigrad.reading.pages import piece
+from minigrad.reading.pages import piece, quoted
+from minigrad.reading.wording import printed, visible
 
 NOISE = 1e-12
 """A relative error that is shown as none."""
@@ -61,12 +61,12 @@ class Row:
         """The row of the table; of an array, its worst entry."""
         if isinstance(self.hand, str) or self.autodiff is None:
             shown = self.hand if isinstance(self.hand, str) else f"{self.hand}"
-            return (self.quantity, shown[:20], "", "", "", self.verdict)
+            return (visible(self.quantity), shown[:20], "", "", "", self.verdict)
         k = self.error.index
         same = np.shape(self.hand) == np.shape(self.autodiff)
         entry = f"[{', '.join(map(str, k))}]" if k else ""
         return (
-            self.quantity + entry,
+            visible(self.quantity) + entry,
             f"{np.asarray(self.hand)[k]:.6g}" if same else f"shape {np.shape(self.hand)}",
             f"{np.asarray(self.autodiff)[k]:.6g}" if same else f"shape {np.shape(self.autodiff)}",
             self._numeric(k),
@@ -209,7 +209,9 @@ class Report:
             if r.remark and r is not first
         ]
         cause = [*([first.remark] if first else []), *self.conventions]
-        return "\n".join([self.headline, *cause, "", *lines, *([""] if remarks else []), *remarks])
+        return printed(
+            "\n".join([self.headline, *cause, "", *lines, *([""] if remarks else []), *remarks])
+        )
 
     __repr__ = __str__
 
@@ -217,7 +219,7 @@ class Report:
         def line(cells: tuple[str, ...], tag: str, style: str = "") -> str:
             sides = ["left", *["right"] * 4, "left", "left"]
             parts = [
-                f'<{tag} style="text-align:{side};padding:0 0.5em">{escape(cell)}</{tag}>'
+                f'<{tag} style="text-align:{side};padding:0 0.5em">{quoted(cell)}</{tag}>'
                 for cell, side in zip(cells, sides, strict=True)
             ]
             return f"<tr{style}>{''.join(parts)}</tr>".replace(
@@ -226,14 +228,14 @@ class Report:
 
         first = self.first_error
         lines = [*([first.remark] if first else []), *self.conventions]
-        cause = "".join(f"<br>{escape(line)}" for line in lines)
+        cause = "".join(f"<br>{quoted(line)}" for line in lines)
         body = [
             line((*row.cells, row.remark), "td", feedback.row_style(row.verdict))
             for row in self.rows
         ]
         return piece(
             "report",
-            f"<p>{escape(self.headline)}{cause}</p><table>"
+            f"<p>{quoted(self.headline)}{cause}</p><table>"
             f"<thead>{line((*HEADINGS, 'why'), 'th')}</thead>"
             f"<tbody>{''.join(body)}</tbody></table>",
         )

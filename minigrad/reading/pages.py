@@ -6,6 +6,10 @@ colours are tints, which let light and dark paper show through.
 
 from __future__ import annotations
 
+from html import escape
+
+from minigrad.reading.wording import printed
+
 STYLE = (
     ":root{color-scheme:light dark}"
     "body{font-family:sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
@@ -24,6 +28,17 @@ TINTS = {
     "pale": "#8c8c8c17",
 }
 """Colours behind text, on white paper and on black."""
+
+
+def quoted(text: str) -> str:
+    r"""Text of whoever wrote it, in HTML.
+
+    Examples
+    --------
+    >>> print(quoted("<b>\u202e"))
+    &lt;b&gt;\u202e
+    """
+    return escape(printed(text))
 
 
 def piece(kind: str, body: str, style: str = "") -> str:

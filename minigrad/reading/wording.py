@@ -34,6 +34,20 @@ def visible(text: Any) -> str:
     return ISOLATES[0] + words + ISOLATES[1] if turns and ISOLATES[0] not in words else words
 
 
+def printed(text: str) -> str:
+    r"""Lines for a terminal, in which nothing can move its cursor or turn the others round.
+
+    Examples
+    --------
+    >>> print(printed("a key\n\n\x1b[2J\u202eabc"))
+    a key
+    <BLANKLINE>
+    \x1b[2J\u202eabc
+    """
+    lines = text.expandtabs().split("\n")
+    return "\n".join(visible(line) if line.strip() else line for line in lines)
+
+
 def shortened(text: str, width: int = 28) -> str:
     """``text`` in at most ``width`` characters, the middle left out.
 

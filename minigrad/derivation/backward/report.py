@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from html import escape
 from typing import Any
 
 from minigrad.derivation import feedback
-from minigrad.reading.pages import piece
+from minigrad.reading.pages import piece, quoted
+from minigrad.reading.wording import printed
 
 MARKS = {"correct": "✓", "rounded": "✓", "wrong": "✗", "carried": "~", "missing": "✗"}
 VERDICTS = {mark: v for v, mark in reversed(MARKS.items()) if v != "missing"}
@@ -159,7 +159,7 @@ class BackwardReport:
             also,
             [self.note] if self.note else [],
         ]
-        return "\n\n".join("\n".join(part) for part in parts if part)
+        return printed("\n\n".join("\n".join(part) for part in parts if part))
 
     __repr__ = __str__
 
@@ -172,9 +172,9 @@ class BackwardReport:
             style = feedback.row_style(VERDICTS.get(mark, ""))
             rows.append(
                 f"<tr{style}><td>{mark}</td><td style='text-align:right'>{n}</td>"
-                f"<td style='text-align:left'><code style='white-space:pre'>{escape(text)}</code>"
-                f"</td><td style='text-align:left'>{escape(remarks.get(n, ''))}</td></tr>"
+                f"<td style='text-align:left'><code style='white-space:pre'>{quoted(text)}</code>"
+                f"</td><td style='text-align:left'>{quoted(remarks.get(n, ''))}</td></tr>"
             )
-        head = "<br>".join(escape(t) for t in [self.headline, *self.explanation])
-        note = f"<p>{escape(self.note)}</p>" if self.note else ""
+        head = "<br>".join(quoted(t) for t in [self.headline, *self.explanation])
+        note = f"<p>{quoted(self.note)}</p>" if self.note else ""
         return piece("report", f"<p>{head}</p><table>{''.join(rows)}</table>{note}")

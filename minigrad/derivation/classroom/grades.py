@@ -11,12 +11,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from html import escape
 from pathlib import Path
 
 from minigrad.derivation.feedback import row_style
 from minigrad.reading.files import replace_file
-from minigrad.reading.pages import page, piece
+from minigrad.reading.pages import page, piece, quoted
 
 HEADINGS = ("student", "points", "status", "first wrong step", "cause")
 BAR = 30
@@ -57,7 +56,7 @@ class Grade:
         return self.text
 
     def _repr_html_(self) -> str:
-        return self.html or piece("grade", f"<pre>{escape(self.text)}</pre>")
+        return self.html or piece("grade", f"<pre>{quoted(self.text)}</pre>")
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -120,10 +119,10 @@ class Grades:
         """The table and the histogram in HTML; students are links to their ``pages``."""
 
         def line(cells: tuple[str, ...], tag: str, style: str = "", page: str = "") -> str:
-            shown = [escape(c) for c in cells]
+            parts = [quoted(c) for c in cells]
             if page:
-                shown[0] = f'<a href="{page}">{shown[0]}</a>'
-            inner = "".join(f'<{tag} style="text-align:left">{c}</{tag}>' for c in shown)
+                parts[0] = f'<a href="{page}">{parts[0]}</a>'
+            inner = "".join(f'<{tag} style="text-align:left">{c}</{tag}>' for c in parts)
             return f"<tr{style}>{inner}</tr>"
 
         styles = {"right": "correct", "wrong": "wrong"}
@@ -161,7 +160,7 @@ class Grades:
         for k, g in enumerate(self.grades):
             name = f"{k + 1:03d}_{re.sub(r'[^A-Za-z0-9-]+', '_', g.student)[:40]}.html"
             inner = g._repr_html_()
-            title = f"{escape(g.student)}: {g.points:g} of {g.out_of:g}"
+            title = f"{quoted(g.student)}: {g.points:g} of {g.out_of:g}"
             replace_file(folder / name, encoded(page(title, inner)))
             pages.append(name)
         return replace_file(folder / "index.html", encoded(page("Grades", self.table(pages))))
