@@ -669,3 +669,15 @@ def test_of_itself() -> None:
     x = mg.Tensor(2.0, requires_grad=True)
     assert str(mg.explain(x, x)) == "dx/dx = 1"
     assert mg.paths(x, x) == [("x",)]
+
+
+def test_every_number_of_a_page_is_set_equal() -> None:
+    w, b = (mg.Tensor(v, requires_grad=True) for v in (0.3, 0.1))
+    z = 2 * w + b
+    L = z**2
+    cells = re.findall(r"<td>(= [^<]*)</td>", mg.explain(L, [w, b]).to_html())
+    assert cells == ["= 1.4", "= 2", "= 1", "= 2.8", "= 1.4"]
+    x = mg.Tensor([1.0, 2.0], requires_grad=True)
+    y = x**2
+    total = y.sum()
+    assert "<mo>=</mo><mrow><mo stretchy" in mg.explain(total, x).to_html()

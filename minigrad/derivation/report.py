@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.derivation import feedback
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.judges import Error
-from minigrad.reading.pages import piece, quoted
+from minigrad.reading.pages import narrow, piece, quoted
 from minigrad.reading.wording import printed, visible
 
 NOISE = 1e-12
@@ -238,6 +238,7 @@ class Report:
             f"<p>{quoted(self.headline)}{cause}</p><table>"
             f"<thead>{line((*HEADINGS, 'why'), 'th')}</thead>"
             f"<tbody>{''.join(body)}</tbody></table>",
+            narrow(".minigrad-report "),
         )
 
 

@@ -23,9 +23,9 @@ def page(explanation: Explanation) -> str:
         length = len(row.formula) if row is not None else 0
         sides = folded(math(f"<mo>=</mo>{right}"), length) if right else ""
         shown = matrix(row.value) if row is not None and not chained else ""
-        number = math(shown) or (f"= {html.escape(value)}" if value else "")
-        if row is not None and not number:
-            number = html.escape(row.number)
+        value = value or (row.number if row is not None else "")
+        number = math(f"<mo>=</mo>{shown}" if shown else "")
+        number = number or (f"= {html.escape(value)}" if value else "")
         if row is None and not number:  # a line of the closed form
             formula, gap, reason = right.rpartition(GAP)
             if gap:

@@ -75,6 +75,16 @@ class Loop:
     """The node Loop: a graph again and again, as often as is said and while it says so.
 
     What it carries goes from pass to pass; what it collects is stacked in front.
+
+    Attributes
+    ----------
+    inputs : list of str
+        How often at most and whether at all, each of them or "", and what is carried.
+    outputs : list of str
+        What is carried, in the end, and what was collected: (passes, ...) each.
+    body : Body
+        From the number of the pass, whether to go on, and what is carried, to whether to go on,
+        what is carried and what is collected.
     """
 
     inputs: list[str]
@@ -99,7 +109,22 @@ class Loop:
 
 @dataclass
 class Scan:
-    """The node Scan: a graph for every entry along an axis of its inputs, in step."""
+    """The node Scan: a graph for every entry along an axis of its inputs, in step.
+
+    Attributes
+    ----------
+    inputs : list of str
+        States, and ``count`` arrays that are read.
+    outputs : list of str
+        The states in the end, and what was collected.
+    body : Body
+        From states and one entry of each array to states and what is collected.
+    count : int
+    axes, axes_out : list of int
+        Of each array that is read, or collected, the axis that the entries lie along.
+    backward, backward_out : list of int
+        1 where an array is read, or collected, from its end.
+    """
 
     inputs: list[str]
     outputs: list[str]
@@ -118,7 +143,8 @@ class Scan:
         read = [ops.moveaxis(x, axis, 0) for x, axis in zip(read, self.axes, strict=True)]
         read = [x[::-1] if b else x for x, b in zip(read, self.backward, strict=True)]
         if len({np.shape(x)[0] for x in read}) > 1:
-            raise ValueError(f"Scan: its inputs have lengths {[np.shape(x)[0] for x in read]}")
+            lengths = [np.shape(x)[0] for x in read]
+            raise ValueError(f"Scan: its inputs have lengths {lengths}, which must be equal")
         collected = []
         for entries in zip(*read, strict=True):
             found = self.body(values, *states, *entries)

@@ -41,6 +41,24 @@ def quoted(text: str) -> str:
     return escape(printed(text))
 
 
+def narrow(scope: str = "") -> str:
+    """Style for a telephone: a row of five cells and more takes two lines, and so does its head.
+
+    Examples
+    --------
+    >>> narrow(".minigrad-report ")[:60]
+    '@media(max-width:520px){.minigrad-report table:has(td:nth-ch'
+    """
+    table = f"{scope}table:has(td:nth-child(5))"
+    return (
+        f"@media(max-width:520px){{{table},{table} :is(thead,tbody){{display:block}}"
+        f"{table} tr{{display:grid;grid-template-columns:repeat(4,minmax(0,1fr));"
+        f"margin-bottom:3px;font-size:85%;overflow-wrap:anywhere}}"
+        f"{table} tr>:last-child{{min-width:0;grid-column:3/-1}}"
+        f"{table} tr>:nth-child(5):last-child{{grid-column:1/-1}}}}"
+    )
+
+
 def piece(kind: str, body: str, style: str = "") -> str:
     """A fragment for a page of somebody else's; saved by itself, it is dark at night, too.
 

@@ -605,11 +605,20 @@ class multivariate_normal:
 class multivariate_t:
     """Student's distribution of vectors, as `scipy.stats.multivariate_t`.
 
+    Far from its centre it is denser than the normal distribution, the more so the fewer its
+    degrees of freedom.
+
     Examples
     --------
     >>> import numpy as np
-    >>> print(f"{float(multivariate_t.logpdf([0.0, 0.0], [0.0, 0.0], np.eye(2), df=3)):.4f}")
-    -1.8379
+    >>> x, centre = [3.0, 0.0], [0.0, 0.0]
+    >>> for df in (1, 10, 1000):
+    ...     print(f"{float(multivariate_t.logpdf(x, centre, np.eye(2), df)):.3f}")
+    -5.292
+    -5.689
+    -6.327
+    >>> print(f"{float(multivariate_normal.logpdf(x, centre, np.eye(2))):.3f}")
+    -6.338
     """
 
     @staticmethod
@@ -623,6 +632,16 @@ class multivariate_t:
         shape : (n, n), (n,) for a diagonal, or number
         df : number
             ν, the degrees of freedom.
+
+        Returns
+        -------
+        (...)
+            A number for each vector; differentiable by all four arguments.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            For a ``shape`` that is not positive definite.
         """
         x, df = arrayed(x), arrayed(df)
         squares, log_det, n = standardised(x, loc, shape)
@@ -632,7 +651,7 @@ class multivariate_t:
 
     @staticmethod
     def pdf(x: Any, loc: Any = 0.0, shape: Any = 1.0, df: Any = 1.0) -> Any:
-        """The density."""
+        """The density, of the arguments of `logpdf`."""
         return np.exp(multivariate_t.logpdf(x, loc, shape, df))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from minigrad.derivation.feedback import row_style
 from minigrad.reading.files import replace_file
-from minigrad.reading.pages import page, piece, quoted
+from minigrad.reading.pages import narrow, page, piece, quoted
 
 HEADINGS = ("student", "points", "status", "first wrong step", "cause")
 BAR = 30
@@ -113,7 +113,7 @@ class Grades:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return piece("grades", self.table([""] * len(self)))
+        return piece("grades", self.table([""] * len(self)), narrow(".minigrad-grades "))
 
     def table(self, pages: Sequence[str]) -> str:
         """The table and the histogram in HTML; students are links to their ``pages``."""
@@ -163,7 +163,8 @@ class Grades:
             title = f"{quoted(g.student)}: {g.points:g} of {g.out_of:g}"
             replace_file(folder / name, encoded(page(title, inner)))
             pages.append(name)
-        return replace_file(folder / "index.html", encoded(page("Grades", self.table(pages))))
+        index = page("Grades", self.table(pages), narrow())
+        return replace_file(folder / "index.html", encoded(index))
 
 
 def encoded(text: str) -> bytes:

@@ -40,8 +40,8 @@ def fractional_max_pool2d(
         The output's lengths as shares of the input's, between 0 and 1; one of the two is given.
     return_indices : bool
         Whether to give the place of each in its flattened image as well, for `max_unpool2d`.
-    rng : numpy.random.Generator, optional
-        By default that of `mg.nn.seed`.
+    rng : numpy.random.Generator or int, optional
+        What draws the numbers u; by default that of `mg.nn.seed`.
     samples : (batch, channels, 2), optional
         The numbers u themselves, in [0, 1): first those of the width, as PyTorch's
         ``_random_samples``.
@@ -53,7 +53,8 @@ def fractional_max_pool2d(
     Raises
     ------
     ValueError
-        Where the output does not fit, or its size is not given once.
+        Where the output does not fit, its size is not given once, or ``samples`` have another
+        shape.
 
     Examples
     --------
@@ -63,8 +64,7 @@ def fractional_max_pool2d(
     array([[[[ 5.,  7.],
              [13., 15.]]]])
     """
-    order = (1, 0)
-    return _pool(2, x, kernel_size, output_size, output_ratio, return_indices, rng, samples, order)
+    return _pool(2, x, kernel_size, output_size, output_ratio, return_indices, rng, samples)
 
 
 def fractional_max_pool3d(
@@ -79,24 +79,44 @@ def fractional_max_pool3d(
 ) -> Any:
     """The largest element of boxes that lie at random; see `fractional_max_pool2d`.
 
-    ``samples`` go from the depth to the width.
-
     Derivative: ``dy`` goes to the largest element of its box; equal ones share it evenly.
+
+    Parameters
+    ----------
+    x : (batch, channels, depth, height, width), or without batch
+    kernel_size, output_size : int or triple of int
+    output_ratio : float or triple of float, optional
+    return_indices, rng
+        As for `fractional_max_pool2d`.
+    samples : (batch, channels, 3), optional
+        The numbers u, from the depth to the width.
+
+    Returns
+    -------
+    (batch, channels, *output), and integers of that shape with ``return_indices``
+
+    Raises
+    ------
+    ValueError
+        As `fractional_max_pool2d`.
 
     Examples
     --------
     >>> import numpy as np
-    >>> fractional_max_pool3d(np.ones((1, 2, 5, 5, 5)), 2, output_ratio=0.6, rng=0).shape
-    (1, 2, 3, 3, 3)
+    >>> x = np.arange(64.0).reshape(1, 1, 4, 4, 4)
+    >>> fractional_max_pool3d(x, 2, output_size=(1, 2, 2), samples=np.zeros((1, 1, 3)))
+    array([[[[[53., 55.],
+              [61., 63.]]]]])
+    >>> fractional_max_pool3d(np.ones((2, 5, 5, 5)), 2, output_ratio=0.6, rng=0).shape
+    (2, 3, 3, 3)
     """
-    order = (0, 1, 2)
-    return _pool(3, x, kernel_size, output_size, output_ratio, return_indices, rng, samples, order)
+    return _pool(3, x, kernel_size, output_size, output_ratio, return_indices, rng, samples)
 
 
 def _pool(
-    n: int, x: Any, kernel: Any, size: Any, ratio: Any, return_indices: bool, rng: Any,
-    samples: Any, order: tuple[int, ...],
+    n: int, x: Any, kernel: Any, size: Any, ratio: Any, return_indices: bool, rng: Any, samples: Any
 ) -> Any:  # fmt: skip
+    order = (1, 0) if n == 2 else (0, 1, 2)  # of the samples, as PyTorch's
     who = f"fractional_max_pool{n}d"
     x, unbatched = batched(who, x, n)
     kernel, lengths = counts(who, "kernel_size", kernel, n), np.shape(x)[2:]
