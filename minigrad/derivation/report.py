@@ -90,7 +90,7 @@ class Row:
 
     def __repr__(self) -> str:
         cause = f": {self.diagnosis}" if self.diagnosis else ""
-        return f"<{self.quantity} {self.verdict}{cause}>"
+        return f"<{visible(self.quantity)} {self.verdict}{cause}>"
 
     def _repr_html_(self) -> str:
         return Report([self])._repr_html_()
@@ -182,7 +182,7 @@ class Report:
             what = "the one quantity is" if len(rows) == 1 else f"all {len(rows)} quantities are"
             return f"{what} right" + (f", {rounded} of them rounded" if rounded else "")
         if row.verdict == "missing":
-            return f"{row.quantity} is missing"
+            return f"{visible(row.quantity)} is missing"
         cells = row.cells
         if not cells[2]:
             return f"{cells[0]} is the first wrong step: yours {cells[1]}"
@@ -204,7 +204,7 @@ class Report:
         lines.insert(1, "  ".join("-" * w for w in widths))
         first = self.first_error
         remarks = [
-            f"{r.quantity}, {r.verdict}: {r.remark}"
+            f"{visible(r.quantity)}, {r.verdict}: {r.remark}"
             for r in self.rows
             if r.remark and r is not first
         ]

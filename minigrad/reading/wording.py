@@ -45,7 +45,7 @@ def printed(text: str) -> str:
     \x1b[2J\u202eabc
     """
     lines = text.expandtabs().split("\n")
-    return "\n".join(visible(line) if line.strip() else line for line in lines)
+    return "\n".join(visible(line) if line.strip(" ") else line for line in lines)
 
 
 def shortened(text: str, width: int = 28) -> str:
