@@ -1,10 +1,19 @@
 """What a browser's Python lacks is not missed: threads, processes, affinity, dot, graphviz.
 
-Pyodide itself is not run here; its limits are imposed on a Python of this machine.
+Its limits are imposed on a Python of this machine.  Where ``PYODIDE`` names the folder of a
+Pyodide (``pyodide.mjs``, NumPy's wheel) and Node is there, the same is run in the real one.
 """
 
+import json
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
 
 LIMITS = """
 import os, subprocess, sys, threading
@@ -56,13 +65,90 @@ mg.draw(L).save("page.html")
 net = mg.nn.Linear(2, 1, rng=np.random.default_rng(0))
 mg.save("net.npz", net.state_dict())
 net.load_state_dict(mg.load("net.npz"))
+hands = {"Ada": {"dL/dw": float(w.grad)}, "Bob": {"dL/dw": -float(w.grad)}}
+assert [g.status for g in mg.grade(L, hands)] == ["right", "wrong"]
+open("ada.py", "w").write("hand = {}")
+(grade,) = mg.grade(L, ["ada.py"])
+assert (grade.status, "a dict of answers" in grade.cause) == ("failed", True)
+"""
+
+PAGES = r"""
+import doctest, pathlib, re, warnings
+
+warnings.simplefilter("ignore", RuntimeWarning)
+failed = 0
+for page in pages:
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    names = {}
+    for block in re.findall(r"^```python\n(.*?)^```", page[1], re.MULTILINE | re.DOTALL):
+        test = doctest.DocTestParser().get_doctest(block, names, page[0], page[0], 0)
+        runner.run(test, clear_globs=False)
+        names = test.globs
+    assert runner.tries, page[0]
+    failed += runner.failures
+assert not failed, failed
 """
 
 
-def test_a_session_as_in_a_browser(tmp_path):
+def pages(*names):
+    """A program that runs the blocks of these pages, which need NumPy alone."""
+    texts = [(n, (ROOT / n).read_text(encoding="utf-8")) for n in names]
+    return f"pages = {texts!r}\n{PAGES}"
+
+
+SHORT = pages("docs/start.md", "docs/derivations.md")
+LONG = pages("README.md", *(f"docs/{n}.md" for n in (
+    "explain", "programs", "training", "nn", "forward", "courses", "pictures", "explorer",
+    "migration", "how_it_works", "gan", "from_scratch", "landscapes")))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(SESSION, id="session"),
+        pytest.param(SHORT, id="pages"),
+        pytest.param(LONG, id="more pages", marks=pytest.mark.full),
+    ],
+)
+def test_a_session_as_in_a_browser(program, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", LIMITS + SESSION],
+        [sys.executable, "-W", "error", "-c", LIMITS + program],
         capture_output=True, text=True, cwd=tmp_path,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "page.html").exists()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "page.html").exists() == (program is SESSION)
+
+
+IN_NODE = """
+import { readFileSync } from "fs";
+const { home, program, wheel } = JSON.parse(readFileSync(0, "utf8"));
+const { loadPyodide } = await import(`${home}/pyodide.mjs`);
+const python = await loadPyodide({ indexURL: `${home}/` });
+await python.loadPackage("numpy", { messageCallback: () => {} });
+const data = readFileSync(wheel);
+python.unpackArchive(data.buffer.slice(data.byteOffset, data.byteOffset + data.length), "wheel");
+try {
+    python.runPython(program);
+} catch (error) {
+    console.log(String(error));
+    process.exit(1);
+}
+"""
+
+
+@pytest.mark.skipif(
+    "PYODIDE" not in os.environ or shutil.which("node") is None,
+    reason="needs Node, and a Pyodide in the folder that PYODIDE names",
+)
+@pytest.mark.parametrize("program", [SESSION, SHORT, LONG], ids=["session", "pages", "more pages"])
+def test_a_session_in_pyodide(program, tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT], check=True
+    )
+    (wheel,) = tmp_path.glob("minigrad-*-py3-none-any.whl")
+    (tmp_path / "run.mjs").write_text(IN_NODE)
+    order = {"home": os.environ["PYODIDE"], "program": program, "wheel": str(wheel)}
+    done = subprocess.run(
+        ["node", "run.mjs"], input=json.dumps(order), capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

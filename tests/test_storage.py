@@ -447,3 +447,21 @@ def test_the_next_save_removes_what_killed_ones_left(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted([path, mine, other])
     assert path.stat().st_mode & 0o777 == 0o640
     np.testing.assert_array_equal(mg.load(path)["w"], np.zeros(3))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_a_file_has_the_permissions_that_open_gives_and_keeps_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mask of the process is neither asked for, which would change it, nor computed with."""
+    monkeypatch.delattr(os, "umask")
+    (tmp_path / "made").touch()
+    mg.save(tmp_path / "new.npz", {"w": 1.0})
+    assert (tmp_path / "new.npz").stat().st_mode == (tmp_path / "made").stat().st_mode
+    (tmp_path / "new.npz").chmod(0o640)
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda file: seen.append(os.fstat(file).st_mode & 0o777))
+    mg.save(tmp_path / "new.npz", {"w": 2.0})
+    assert (tmp_path / "new.npz").stat().st_mode & 0o777 == 0o640
+    assert seen == [0o640]
+    assert mg.load(tmp_path / "new.npz") == {"w": 2.0}

@@ -10,7 +10,6 @@ import glob
 import os
 import platform
 import stat
-import tempfile
 from pathlib import Path
 
 
@@ -40,13 +39,14 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> Path:
     remove_abandoned(target.parent, prefix)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {target.parent}")
-    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f"{prefix}{os.getpid()}-")
+    draft = target.parent / f"{prefix}{os.getpid()}-{os.urandom(6).hex()}"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(draft, "xb") as file:
+            if target.exists():  # before anything stands in it: it may be for one reader's eyes
+                os.chmod(draft, stat.S_IMODE(target.stat().st_mode))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(draft, permissions(target))
         os.replace(draft, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -68,12 +68,3 @@ def remove_abandoned(folder: Path, prefix: str) -> None:
                 draft.unlink()
         except (ValueError, OverflowError, OSError):  # another name, or somebody else's process
             continue
-
-
-def permissions(path: Path) -> int:
-    """Those that ``path`` has, or would get if it were made now."""
-    with contextlib.suppress(FileNotFoundError):
-        return stat.S_IMODE(path.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
