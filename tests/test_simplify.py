@@ -11,8 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
+from minigrad.ops.matrices import cheapest_order
 from minigrad.program import builder, passes
-from minigrad.program.chains import best_order
 from minigrad.program.equations import Program
 from minigrad.program.simplify import READING, RUNNING, rebuilt
 from minigrad.tree import flatten
@@ -358,7 +358,7 @@ def test_reassociation_keeps_names_shared_products_and_dtypes() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 12), min_size=3, max_size=6))
-def test_the_best_order_is_the_best(sizes: list[int]) -> None:
+def test_the_cheapest_order_is_the_cheapest(sizes: list[int]) -> None:
     def least(i: int, j: int) -> int:
         """By trying all."""
         if i == j:
@@ -366,4 +366,4 @@ def test_the_best_order_is_the_best(sizes: list[int]) -> None:
         ends = sizes[i] * sizes[j + 1]
         return min(least(i, k) + least(k + 1, j) + ends * sizes[k + 1] for k in range(i, j))
 
-    assert best_order(sizes)[0] == least(0, len(sizes) - 2)
+    assert cheapest_order(sizes)[0] == least(0, len(sizes) - 2)

@@ -124,6 +124,11 @@ class Arrow:
     derivative: float | None = None
     """∂target/∂source across a box, where both are scalars."""
 
+    @property
+    def differentiable(self) -> bool:
+        """Whether a gradient flows along one of its edges."""
+        return any(edge.differentiable for edge in self.edges)
+
 
 class View:
     """What is drawn of a picture: its vertices, some of them together in boxes.

@@ -50,7 +50,7 @@ def moments(view: View) -> list[Moment]:
     ValueError
         When there are too many.
     """
-    flowing = [a for a in view.arrows if any(e.differentiable for e in a.edges)]
+    flowing = [a for a in view.arrows if a.differentiable]
     if len(flowing) > LONGEST:
         raise ValueError(
             f"draw: a film of {len(flowing):,} steps nobody would watch: use collapse='auto', or "

@@ -123,7 +123,8 @@ class _Drafter:
         self.faces = [_face(item, values, gradients) for item in view.items]
         self.sizes = [_size(lines) for lines in self.faces]
         self.labels = [
-            dot.clean(dot.label(arrow)) if local and _flows(arrow) else "" for arrow in view.arrows
+            dot.clean(dot.label(arrow)) if local and arrow.differentiable else ""
+            for arrow in view.arrows
         ]
         self.spots = [Spot(w, h) if self.upright else Spot(h, w) for w, h in self.sizes]
         place = {item: i for i, item in enumerate(view.items)}
@@ -230,7 +231,7 @@ class _Drafter:
             steps += self._between(i, one, leave, arrive, a, b)
             last = end.depth - end.along / 2 if other is end else b.end
             steps.append(((last, arrive[1]),))
-        flows = _flows(arrow)
+        flows = arrow.differentiable
         on_path = flows and any(e.source.id in self.path for e in arrow.edges if e.differentiable)
         colour = self.colour(dot.PATH_COLOR if on_path else GREY)
         turned = tuple(tuple(self._turn(*p) for p in step) for step in steps)
@@ -327,10 +328,6 @@ def _face(item: Item, values: bool, gradients: bool) -> Face:
 def _loose(item: Item) -> bool:
     """Whether its title does not name its value."""
     return isinstance(item, Box) and item.kind != "statement"
-
-
-def _flows(arrow: Arrow) -> bool:
-    return any(edge.differentiable for edge in arrow.edges)
 
 
 def breadth(words: str, size: float = SIZE) -> float:

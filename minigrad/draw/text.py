@@ -35,7 +35,7 @@ def tree(view: View, *, values: bool = True, gradients: bool = True, local: bool
     stack: list[tuple[Item, str, str, Arrow | None]] = [(root, "", "", None)]
     while stack and len(lines) < LINES:
         item, start, below, down = stack.pop()
-        edge = label(down) if down is not None and local and _flows(down) else ""
+        edge = label(down) if down is not None and local and down.differentiable else ""
         start += f"[{clean(edge)}] " if edge else ""
         if item in drawn and item in inputs:
             lines.append(f"{start}{_name(item)} (see above)")
@@ -58,10 +58,6 @@ def tree(view: View, *, values: bool = True, gradients: bool = True, local: bool
     if picture.wrt:
         lines += ["", *(clean(line, 240) for line in caption(view))]
     return "\n".join(lines)
-
-
-def _flows(arrow: Arrow) -> bool:
-    return any(edge.differentiable for edge in arrow.edges)
 
 
 def _name(item: Item) -> str:

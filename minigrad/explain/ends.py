@@ -12,7 +12,7 @@ import numpy as np
 
 from minigrad.explain.forward import Pass, Push
 from minigrad.explain.ledger import Chart
-from minigrad.explain.markup import CSS, cell, code_span, latex_value, links, math
+from minigrad.explain.markup import CSS, Document, cell, code_span, latex_value, links, math
 from minigrad.explain.remarks import conventions, legend
 from minigrad.graph import AnyNode
 from minigrad.reading.pages import piece
@@ -23,8 +23,8 @@ MOST = 3
 """Most paths whose links are written as products."""
 
 
-@dataclass(eq=False)
-class Forward:
+@dataclass(eq=False, repr=False)
+class Forward(Document):
     """A gradient in forward mode: changes pushed from the inputs to the output.
 
     Attributes
@@ -135,11 +135,6 @@ class Forward:
         formulas = [row.expression for row in self.rows if row.expression is not None]
         return [*legend(self.chart, formulas), *conventions(formulas), *self.chart.notes]
 
-    def __str__(self) -> str:
-        return self.to_text()
-
-    __repr__ = __str__
-
     # --- documents ----------------------------------------------------------------------
 
     def equations(self, style: Style) -> list[tuple[str, str, str]]:
@@ -158,9 +153,6 @@ class Forward:
             for left, right, value in self.equations(LATEX)
         ]
         return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
-
-    def _repr_latex_(self) -> str:
-        return f"$$\n{self.to_latex()}\n$$"
 
     def to_markdown(self) -> str:
         """A table for each pass; formulas as code, which every reader shows."""

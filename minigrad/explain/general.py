@@ -22,7 +22,7 @@ import numpy as np
 from minigrad.autodiff.derived import Derived
 from minigrad.autodiff.functions import grad, value_and_grad
 from minigrad.explain.ledger import Chart
-from minigrad.explain.markup import code_span
+from minigrad.explain.markup import Document, code_span
 from minigrad.explain.report import LAST, ROWS, Explanation
 from minigrad.reading.names import Scope, elsewhere, is_tensor, names
 from minigrad.reading.purity import bound
@@ -47,8 +47,8 @@ class Step(NamedTuple):
     shapes: str
 
 
-@dataclass(eq=False)
-class General:
+@dataclass(eq=False, repr=False)
+class General(Document):
     """The formulas of a gradient with letters in place of sizes.
 
     Attributes
@@ -111,11 +111,6 @@ class General:
         notes = [self.lettered(note) for note in self.explanation.footnotes]
         return "\n".join([f"for {shapes}", *lines, *notes])
 
-    def __str__(self) -> str:
-        return self.to_text()
-
-    __repr__ = __str__
-
     def to_latex(self) -> str:
         """LaTeX, for ``amsmath``; the last step of each closed formula."""
         chart, lines = self.explanation.chart, []
@@ -125,9 +120,6 @@ class General:
                 code = self.lettered(step.formula.latex, latex_name)
                 lines.append(rf"\frac{{\partial {of}}}{{\partial {name}}} &= {code}")
         return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
-
-    def _repr_latex_(self) -> str:
-        return f"$$\n{self.to_latex()}\n$$"
 
     def to_markdown(self) -> str:
         """A table with a row for each step."""

@@ -34,6 +34,25 @@ CSS = (
 )
 
 
+class Document:
+    """What prints as text, and typeset in notebooks."""
+
+    def to_text(self) -> str:
+        raise NotImplementedError
+
+    def to_latex(self) -> str:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.to_latex()}\n$$"
+
+
 def links(route: tuple[AnyNode, ...]) -> list[Link]:
     """The steps of a route."""
     return list(pairwise(route))

@@ -16,6 +16,7 @@ from minigrad.explain.closed import Step as Closed
 from minigrad.explain.ledger import Chart, step_text
 from minigrad.explain.markup import (
     GAP,
+    Document,
     cell,
     code_span,
     in_words,
@@ -43,8 +44,8 @@ SHOWN = 6
 """Most paths that are written out."""
 
 
-@dataclass(eq=False)
-class Explanation:
+@dataclass(eq=False, repr=False)
+class Explanation(Document):
     """A gradient, explained; ``mg.explain`` makes one.
 
     Attributes
@@ -106,12 +107,6 @@ class Explanation:
         return {self.chart.called(v): self.chart.gradients[v] for v in self.chart.wrt}
 
     # --- text ---------------------------------------------------------------------------
-
-    def __str__(self) -> str:
-        return self.to_text()
-
-    def __repr__(self) -> str:
-        return self.to_text()
 
     def to_text(self, source: bool = False) -> str:
         """Aligned text.
@@ -393,9 +388,6 @@ class Explanation:
             sides = [part for part in (right, latex_value(value)) if part]
             lines.append(f"{left} &= {' = '.join(sides)}")
         return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
-
-    def _repr_latex_(self) -> str:
-        return f"$$\n{self.to_latex()}\n$$"
 
     def to_markdown(self) -> str:
         """A table with a row for each step; formulas as code, which every reader shows."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.onnx.sizes import Full, Line, Ratio, Size, Triangle
+from minigrad.reading.wording import unused
 
 OPSET = 18
 """The version of ONNX's operators that is written: what runtimes since 2023 read."""
@@ -127,12 +128,9 @@ class Graph:
 
     def unique(self, name: str) -> str:
         """``name``, or with a number behind it if it is taken."""
-        i, candidate = 1, name
-        while candidate in self.taken:
-            i += 1
-            candidate = f"{name}_{i}"
-        self.taken.add(candidate)
-        return candidate
+        name = unused(name, self.taken)
+        self.taken.add(name)
+        return name
 
     def kind(self, dtype: Any) -> Any:
         """What an array of ``dtype`` is in the graph.

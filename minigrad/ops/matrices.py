@@ -349,11 +349,16 @@ def matrix_power(a: ArrayLike, n: int) -> Any:
     return power
 
 
-def cheapest_order(sizes: list[int]) -> dict[tuple[int, int], int]:
-    """Where to split a chain of matrices, by first and last: fewest multiplications.
+def cheapest_order(sizes: list[int]) -> tuple[int, dict[tuple[int, int], int]]:
+    """Fewest multiplications for a chain of matrices, and where to split it, by first and last.
 
     Cormen, Leiserson, Rivest and Stein, "Introduction to Algorithms", section 15.2;
     matrix ``i`` has shape ``(sizes[i], sizes[i + 1])``.
+
+    Examples
+    --------
+    >>> cheapest_order([10, 100, 5, 50])
+    (7500, {(0, 1): 0, (1, 2): 1, (0, 2): 1})
     """
     n = len(sizes) - 1
     cost = {(i, i): 0 for i in range(n)}
@@ -365,7 +370,7 @@ def cheapest_order(sizes: list[int]) -> dict[tuple[int, int], int]:
                 (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
                 for k in range(i, j)
             )
-    return split
+    return cost[0, n - 1], split
 
 
 def product(chain: list[Any], split: dict[tuple[int, int], int], i: int, j: int) -> Any:
@@ -414,8 +419,7 @@ def multi_dot(arrays: Any) -> Any:
         shapes[0] = (1, *shapes[0])
     if len(shapes[-1]) == 1:
         shapes[-1] = (*shapes[-1], 1)
-    split = cheapest_order([*[s[0] for s in shapes], shapes[-1][1]])
-
+    _, split = cheapest_order([*[s[0] for s in shapes], shapes[-1][1]])
     return product(chain, split, 0, len(chain) - 1)
 
 

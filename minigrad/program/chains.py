@@ -10,6 +10,7 @@ import functools
 from typing import Any
 
 from minigrad import ops
+from minigrad.ops.matrices import cheapest_order
 from minigrad.program.equations import Equation, Program, Var, without_dead_code
 
 WORTH = 0.9
@@ -70,7 +71,7 @@ def reordered(e: Equation, chain: list[Any], made_by: dict[Any, Equation]) -> li
         return [e]
     rows = [1 if vectors[0] else chain[0].shape[0], *(x.shape[0] for x in chain[1:])]
     sizes = [*rows, 1 if vectors[-1] else chain[-1].shape[1]]
-    cost, split = best_order(sizes)
+    cost, split = cheapest_order(sizes)
     if cost > WORTH * cost_of(e, made_by, set(map(id, chain))):
         return [e]
     equations: list[Equation] = []
@@ -89,30 +90,6 @@ def reordered(e: Equation, chain: list[Any], made_by: dict[Any, Equation]) -> li
 
     product(0, len(chain) - 1)
     return equations
-
-
-def best_order(sizes: list[int]) -> tuple[int, dict[tuple[int, int], int]]:
-    """Fewest multiplications, and where each product of a chain is split for them.
-
-    Factor ``i`` is of shape ``(sizes[i], sizes[i + 1])``.  Dynamic programming over all
-    stretches of the chain, as in Cormen et al., *Introduction to Algorithms*, §15.2.
-
-    Examples
-    --------
-    >>> best_order([10, 100, 5, 50])
-    (7500, {(0, 1): 0, (1, 2): 1, (0, 2): 1})
-    """
-    n = len(sizes) - 1
-    cost = dict.fromkeys(((i, i) for i in range(n)), 0)
-    split = {}
-    for length in range(1, n):
-        for i in range(n - length):
-            j = i + length
-            cost[i, j], split[i, j] = min(
-                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
-                for k in range(i, j)
-            )
-    return cost[0, n - 1], split
 
 
 def cost_of(e: Equation, made_by: dict[Any, Equation], chain: set[int]) -> int:

@@ -25,6 +25,7 @@ from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.live import Draw
 from minigrad.program.tracer import Tracer, identical, watched
 from minigrad.reading.names import Scope, callers, held, is_a
+from minigrad.reading.wording import unused
 from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import tensors_in
 from minigrad.tree import children, flatten
@@ -346,12 +347,9 @@ class Reader:
 
     def unique(self, name: str) -> str:
         """``name``, or with a number behind it if it is taken."""
-        i, candidate = 1, name
-        while candidate in self.taken:
-            i += 1
-            candidate = f"{name}_{i}"
-        self.taken.add(candidate)
-        return candidate
+        name = unused(name, self.taken)
+        self.taken.add(name)
+        return name
 
     def var(self, name: str, value: Any, given: bool = False) -> Var:
         dtype = getattr(value, "dtype", None) or np.result_type(value)

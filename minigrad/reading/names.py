@@ -21,6 +21,7 @@ import numpy as np
 from minigrad.errors import Site, user_frames
 from minigrad.graph import AnyNode, ancestors, pick
 from minigrad.reading.statements import Statement, compiled_statements, statements
+from minigrad.reading.wording import unused
 from minigrad.tree import flatten
 
 FRAMES = 10
@@ -195,11 +196,7 @@ class Names:
 
     def _enter(self, node: AnyNode, name: str, scope: Scope, variable: str) -> None:
         if node not in self.node:
-            unique, i = name, 1
-            while unique in self._home:
-                i += 1
-                unique = f"{name}_{i}"
-            self.node[node] = unique
+            self.node[node] = unique = unused(name, self._home)
             self._home[unique] = scope
             self._variable[unique] = variable
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
+from collections.abc import Container
 from typing import Any
 
 ISOLATES = "\u2068\u2069"
@@ -60,3 +62,17 @@ def shortened(text: str, width: int = 28) -> str:
         return text
     tail = (width - 1) // 2
     return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def unused(name: str, taken: Container[str]) -> str:
+    """``name``, or with a number behind it if it is taken.
+
+    Examples
+    --------
+    >>> unused("x", {}), unused("x", {"x", "x_2"})
+    ('x', 'x_3')
+    """
+    numbered = (f"{name}_{i}" for i in itertools.count(2))
+    return next(
+        candidate for candidate in itertools.chain([name], numbered) if candidate not in taken
+    )

@@ -13,7 +13,7 @@ import inspect
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ from minigrad.ops.moments import root_mean_square
 from minigrad.ops.norms import direction
 from minigrad.ops.record import Op, by_name
 from minigrad.program import lower
-from minigrad.program.equations import Equation, Program, Var
+from minigrad.program.builder import shape_of
+from minigrad.program.equations import Equation, Program, Var, variables_in
 from minigrad.program.rules import rules
 from minigrad.program.simplify import rebuilt
 from minigrad.program.trace import trace
@@ -190,11 +191,11 @@ def written(e: Equation) -> bool:
 
 def expression(e: Equation, args: Sequence[Term]) -> Term:
     """The right-hand side of ``e``."""
-    computed = any(True for v in e.kwargs.values() for _ in held(v))
+    computed = any(True for v in e.kwargs.values() for _ in variables_in(v))
     if not isinstance(e.out, Var) or computed or e.out.dtype.kind not in "fiub":
         raise Unwritable(e.op.name)
     known = "js" in NOTATION.get(e.op, {}) or e.op.linear != "jointly"
-    if known and not any(shape(a) for a in (e.out, *e.args)):
+    if known and not any(shape_of(a) for a in (e.out, *e.args)):
         return of_numbers(e, args)
     if e.op in ARRAYS:
         return calling(e, ARRAYS[e.op], args)
@@ -207,19 +208,6 @@ def expression(e: Equation, args: Sequence[Term]) -> Term:
 
 CELLWISE = frozenset({ops.astype, ops.round, ops.nan_to_num})
 """What acts on each entry by itself, although the engine leaves no broadcasting to it."""
-
-
-def held(value: Any) -> Iterator[Var]:
-    """Variables in metadata: an index that is computed."""
-    if isinstance(value, Var):
-        yield value
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from held(part)
-
-
-def shape(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, Var) else np.shape(x)
 
 
 def of_numbers(e: Equation, args: Sequence[Term]) -> Term:
@@ -267,8 +255,8 @@ def calling(e: Equation, pattern: Pattern, args: Sequence[Term]) -> Term:
 
 def numbered(x: Any, start: int = 1) -> Any:
     """Elements that know their place, counted from ``start``."""
-    n = math.prod(shape(x))
-    return np.arange(start, start + n, dtype=np.float64).reshape(shape(x))
+    n = math.prod(shape_of(x))
+    return np.arange(start, start + n, dtype=np.float64).reshape(shape_of(x))
 
 
 def moved(e: Equation, args: Sequence[Term]) -> Term:
