@@ -107,10 +107,15 @@ def total(x: Any, **over: Any) -> Any:
 
 
 def extreme(f: Callable[..., Any], of_nothing: float) -> Callable[..., Any]:
-    """The largest or smallest; of no numbers an infinity."""
+    """The largest or smallest; of no numbers an infinity, or the last whole number of its dtype."""
 
     def call(x: Any, **over: Any) -> Any:
-        return f(x, **over, **({} if np.size(x) else {"initial": of_nothing}))
+        if np.size(x):
+            return f(x, **over)
+        kind = np.result_type(x)
+        whole = np.iinfo(kind) if kind.kind in "iu" else None
+        last = of_nothing if whole is None else whole.min if of_nothing < 0 else whole.max
+        return f(x, **over, initial=last)
 
     return call
 
