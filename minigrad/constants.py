@@ -53,7 +53,7 @@ def keep(x: Any) -> Any:
         return x.copy("K")
     if x.base is None and not x.flags.writeable:
         return None
-    entries = spread(x)
+    entries = sampled_entries(x)
     return Sample(entries, entries.tobytes(), (x.shape, x.strides), using())
 
 
@@ -86,7 +86,7 @@ def itself(kept: Any, x: Any) -> Any:
     return x if same else was
 
 
-def spread(x: Any) -> Any:
+def sampled_entries(x: Any) -> Any:
     """A view of some entries of ``x``, at a step that meets one column after another."""
     flags = x.flags
     if flags.c_contiguous:
@@ -95,7 +95,7 @@ def spread(x: Any) -> Any:
             step += 1
         return x.reshape(-1)[::step]
     if flags.f_contiguous:
-        return spread(x.T)
+        return sampled_entries(x.T)
     steps, wanted = [], SAMPLES
     for n in sorted(x.shape):  # short axes whole, as far as that goes
         steps.append(max(1, -(-n // max(1, wanted))))

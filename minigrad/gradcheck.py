@@ -32,7 +32,7 @@ FEW = 200
 
 
 @dataclass(frozen=True)
-class Row:
+class Entry:
     """The worst entry of the gradient of one array.
 
     Attributes
@@ -77,21 +77,21 @@ class GradCheck:
     ----------
     verdict : {"correct", "wrong", "kink", "inconclusive"}
         Of the whole: the worst of the rows.
-    rows : list of Row
+    rows : list of Entry
         One per array, with its worst entry.
     order : int
         The highest order of derivative that was checked.
     """
 
     verdict: str
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Entry] = field(default_factory=list)
     order: int = 1
 
     def __bool__(self) -> bool:
         return self.verdict == "correct"
 
     @property
-    def worst(self) -> Row | None:
+    def worst(self) -> Entry | None:
         """The row that decided the verdict."""
         return min(self.rows, key=lambda row: _RANK.index(row.verdict), default=None)
 
@@ -232,7 +232,7 @@ class _Problem:
 
     def check(
         self, g: Callable[[list[Any]], list[Any]], rtol: float | None, atol: float
-    ) -> list[Row]:
+    ) -> list[Entry]:
         xs = [Tensor(x, requires_grad=True) for x in self.point]
         total, size = self.weighted(g, xs)
         if isinstance(total, Tensor) and total.node is not None:
@@ -264,7 +264,7 @@ class _Problem:
             line = _Line(value, self.point, i, eps, size, peak, share)
             if again != float(plainly(total)) and not (math.isnan(again)):
                 rows.append(
-                    Row(self.names[i], (), math.nan, math.nan, math.inf, "inconclusive",
+                    Entry(self.names[i], (), math.nan, math.nan, math.inf, "inconclusive",
                         "the function returns different values for the same arguments")
                 )  # fmt: skip
                 continue
@@ -272,7 +272,7 @@ class _Problem:
                 rows.append(self.worst(line, exact[i], x, rtol, atol, i))
         return rows
 
-    def worst(self, line: _Line, exact: Any, x: Any, rtol: float, atol: float, i: int) -> Row:
+    def worst(self, line: _Line, exact: Any, x: Any, rtol: float, atol: float, i: int) -> Entry:
         """The row of one array: its elements one by one, or directions narrowed down."""
         rows = []
         if x.size <= FEW:
@@ -296,7 +296,11 @@ class _Problem:
             )
             index = tuple(int(j) for j in np.unravel_index(k, x.shape))
             rows.append(
-                (_RANK.index(verdict), -gap, Row(self.names[i], index, a, d, err, verdict, note))
+                (
+                    _RANK.index(verdict),
+                    -gap,
+                    Entry(self.names[i], index, a, d, err, verdict, note),
+                )
             )
         return min(rows, key=lambda r: r[:2])[2]
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.autodiff import value_and_grad as here
+from minigrad.autodiff.call import array_of
 from minigrad.errors import label
-from minigrad.tensor import Tensor
 from minigrad.tree import flatten, tree_map
 
 __all__ = ["Parallel", "partitions", "value_and_grad"]
@@ -180,7 +180,7 @@ class Part:
             shapes = ", ".join(str(np.shape(a)) for a in batch)
             error.add_note(f"in part {place} of the data, of shapes {shapes}")
             raise
-        return n, np.ravel(value)[0], [plain(g) for g in flatten(gradient)[0]]
+        return n, np.ravel(value)[0], [array_of(g) for g in flatten(gradient)[0]]
 
 
 def length(x: Any) -> int:
@@ -189,10 +189,6 @@ def length(x: Any) -> int:
             "the first argument of a part has no axis to count examples along: give weight="
         )
     return int(np.shape(x)[0])
-
-
-def plain(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else x
 
 
 def merged(sums: Sequence[Sum | None], reduce: str) -> Sum | None:
@@ -268,7 +264,7 @@ class Parallel:
 
     def __call__(self, params: Any, *data: Any) -> tuple[Any, Any]:
         """The value over all parts, and its gradient in the structure of ``params``."""
-        parameters = tree_map(lambda x: np.array(plain(x))[()], params)
+        parameters = tree_map(lambda x: np.array(array_of(x))[()], params)
         parts = parts_of(data)
         run = self._joblib if self.backend == "joblib" else self._dask
         total = run(parameters, parts)

@@ -94,7 +94,7 @@ def is_variable(x: Any) -> bool:
     return type(x) is Tensor and x.node is not None and x._value.dtype.kind in CONTINUOUS
 
 
-def plain(x: Any) -> Any:
+def array_of(x: Any) -> Any:
     """``x`` without its graph, if it is a Tensor."""
     return x.data if isinstance(x, Tensor) else x
 

@@ -16,13 +16,13 @@ import numpy as np
 from minigrad.autodiff.call import (
     Call,
     F,
+    array_of,
     check_callable,
     check_holomorphic,
     check_scalar,
     is_number,
     node_of,
     numbers,
-    plain,
     recording_on,
 )
 from minigrad.autodiff.derived import derived
@@ -112,7 +112,7 @@ def reversed_through(
         y, aux = y
     check_scalar(f, y, holomorphic)
     recorded = call.recorded_by_caller([y])
-    value = (y if recorded else plain(y)) if valued else None
+    value = (y if recorded else array_of(y)) if valued else None
     if type(value) is float:
         value = np.float64(value)
     seeds = []
@@ -123,7 +123,7 @@ def reversed_through(
     if recorded and modes.special and (pusher := pushing.get()) is not None:
         value, *pulled = pusher.settled([value, *pulled])
     if has_aux and not recorded:
-        aux = tree_map(plain, aux)
+        aux = tree_map(array_of, aux)
     return value, aux, call.rebuild(pulled)
 
 
@@ -223,7 +223,7 @@ def vjp(f: F, *args: Any, **kwargs: Any) -> tuple[Any, F]:
     call = Call(f, args, range(len(args)), kwargs, outlives=True)
     outputs, rebuild = flatten(call.result)
     recorded = call.recorded_by_caller(outputs)
-    value = call.result if recorded else rebuild([plain(y) for y in outputs])
+    value = call.result if recorded else rebuild([array_of(y) for y in outputs])
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         given = leaves_like(cotangent, value, "the cotangent")
@@ -237,7 +237,7 @@ def vjp(f: F, *args: Any, **kwargs: Any) -> tuple[Any, F]:
                     f"the cotangent has shape {np.shape(u)}, the value of the function {y.shape}: "
                     "they must be the same"
                 )
-            u = plain(u) if not deep else u
+            u = array_of(u) if not deep else u
             seeds.append((y.node, u if isinstance(u, Tensor) else own(u, False, y.dtype)))
         return tuple(call.rebuild(call.pull(seeds, wrap if deep else None)))
 
@@ -289,7 +289,7 @@ def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     call = Call(f, args, range(len(args)), {})
     outputs, rebuild = flatten(call.result)
     recorded = call.recorded_by_caller([*outputs, *given])
-    value = call.result if recorded else rebuild([plain(y) for y in outputs])
+    value = call.result if recorded else rebuild([array_of(y) for y in outputs])
     return value, rebuild(pushed_through(call, outputs, "jvp", given, recorded))
 
 
@@ -325,7 +325,7 @@ def linearize(f: F, *args: Any) -> tuple[Any, F]:
     call = Call(f, args, range(len(args)), {}, outlives=True)
     outputs, rebuild = flatten(call.result)
     recorded = call.recorded_by_caller(outputs)
-    value = call.result if recorded else rebuild([plain(y) for y in outputs])
+    value = call.result if recorded else rebuild([array_of(y) for y in outputs])
 
     def pushforward(*tangents: Any) -> Any:
         if len(tangents) != len(args):
@@ -364,7 +364,7 @@ def direction(who: str, x: Any, t: Any) -> Any:
     kind = getattr(getattr(x, "dtype", None), "kind", "f" if is_number(x) else "?")
     number = not isinstance(x, Tensor | np.ndarray | np.generic) and is_number(x)
     if kind not in CONTINUOUS and not number:
-        if np.any(plain(t)):
+        if np.any(array_of(t)):
             raise TypeError(
                 f"{who}: {label(x)} is no floating-point argument, and cannot have a tangent; "
                 "convert it with .astype(float)"

@@ -20,7 +20,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.draw.picture import Edge, Picture, Vertex
 from minigrad.draw.values import shown
-from minigrad.writing.metadata import plain
+from minigrad.writing.metadata import python_text
 from minigrad.writing.notation import CAPTIONS
 from minigrad.writing.terms import Term, fill
 
@@ -428,7 +428,7 @@ def index(v: Vertex) -> str:
     if written is not None:
         return written
     given = v.node.kwargs["index"] if v.node is not None else ()
-    words = plain(given)
+    words = python_text(given)
     return words[1:-1].rstrip(",") if isinstance(given, tuple) and given else words
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from minigrad.draw.boxes import Arrow, Box, Item, View, operation
 from minigrad.draw.picture import Vertex
 from minigrad.draw.routes import Link, chains
-from minigrad.draw.values import number, partial, shape_of, shown, spread, summary
+from minigrad.draw.values import extent, number, partial, shape_of, shown, summary
 from minigrad.reading.wording import shortened as short
 from minigrad.reading.wording import visible
 
@@ -160,7 +160,7 @@ def gradient(vertex: Vertex) -> list[str]:
     g = vertex.gradient
     if vertex.scalar:
         return [f"{symbol} = {summary(g)[0]}"]
-    return [symbol, *([spread(g)] if spread(g) else [])]
+    return [symbol, *([extent(g)] if extent(g) else [])]
 
 
 def _edge(arrow: Arrow, local: bool, path: set[int], detail: bool) -> str:
@@ -201,7 +201,7 @@ def label(arrow: Arrow) -> str:
 
 def extremes(value: Any, digits: int = 3) -> str:
     """``0.2 … 0.5``: where the entries of an array lie."""
-    first, *others = spread(value, digits).split("  ")
+    first, *others = extent(value, digits).split("  ")
     if not others:
         return first.removeprefix("all ")
     return f"{first.removeprefix('min ')} … {others[-1].removeprefix('max ')}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.graph import AnyNode
 
-SPREAD = ("min", "mean", "max")
+EXTENT = ("min", "mean", "max")
 
 
 def is_tuple(node: AnyNode) -> bool:
@@ -63,7 +63,7 @@ def summary(value: Any, digits: int = 4) -> list[str]:
             return shape_of(value)
         shape = getattr(value, "shape", ())
         return [number(value, digits) + (f"  {tuple(shape)}" if shape else "")]
-    return shape_of(value) + [line for line in [spread(value)] if line]
+    return shape_of(value) + [line for line in [extent(value)] if line]
 
 
 def shape_of(value: Any) -> list[str]:
@@ -71,12 +71,12 @@ def shape_of(value: Any) -> list[str]:
     return [f"{tuple(value.shape)} {value.dtype}"] if hasattr(value, "shape") else []
 
 
-def spread(value: Any, digits: int = 3) -> str:
+def extent(value: Any, digits: int = 3) -> str:
     """Least, mean and greatest element; nothing of a lazy, empty or non-numeric array.
 
     Examples
     --------
-    >>> spread(np.array([1.0, 2.0, 6.0])), spread(np.zeros(3))
+    >>> extent(np.array([1.0, 2.0, 6.0])), extent(np.zeros(3))
     ('min 1  mean 3  max 6', 'all 0')
     """
     if not isinstance(value, np.ndarray) or not value.size or value.dtype.kind not in "fiub":
@@ -87,7 +87,7 @@ def spread(value: Any, digits: int = 3) -> str:
             return f"all {number(low, digits)}"
         if abs(mean) < 1e-14 * max(abs(float(low)), abs(float(high))):
             mean = 0.0  # what is left of a sum that cancels tells nothing
-    return "  ".join(f"{n} {number(v, digits)}" for n, v in zip(SPREAD, (low, mean, high)))
+    return "  ".join(f"{n} {number(v, digits)}" for n, v in zip(EXTENT, (low, mean, high)))
 
 
 def partial(of: str, by: str) -> str:

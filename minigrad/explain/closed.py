@@ -23,7 +23,7 @@ from minigrad.ops import matrices
 from minigrad.program.builder import Builder, key_of, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
 from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
-from minigrad.writing.formulas import Formula, Writer
+from minigrad.writing.formulas import Formula, FormulaWriter
 from minigrad.writing.notation import inverse_transposed
 from minigrad.writing.styles import BOOK, TEXT
 
@@ -379,7 +379,7 @@ def simplified(formula: Formula, constant: dict[Var, Any]) -> tuple[Formula, str
 
 def denominators(formula: Formula) -> list[str]:
     """What a formula divides by, factor by factor, as it is written."""
-    writer = Writer(formula, TEXT, {})
+    writer = FormulaWriter(formula, TEXT, {})
     made: dict[Any, Any] = {}
     todo: list[Any] = []
     for e in formula.program.equations:

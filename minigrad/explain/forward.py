@@ -87,7 +87,7 @@ class Pass:
             if u is self.bottom or not any(p in changes for p in piece.below):
                 continue
             known = {p: changes[p] for p in piece.below if p in changes}
-            changes[u] = pushed(piece, known, plain)
+            changes[u] = pushed(piece, known, numeric_rule)
             rows.append(Push(u, chart.called(u), changes[u], self.expression(piece, known)))
         return rows
 
@@ -125,7 +125,7 @@ class Pass:
         return forward, reverse, links
 
 
-def plain(node: AnyNode, ts: list[Any]) -> Any:
+def numeric_rule(node: AnyNode, ts: list[Any]) -> Any:
     """The rule of forward mode on numbers."""
     if node.op in (pick, variable):
         return ts[0][node.kwargs["index"]] if node.op is pick else ts[0]

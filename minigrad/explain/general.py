@@ -39,7 +39,7 @@ NUMBERS = frozenset("b c d eps gamma lam lr mu reg sigma s tau beta alpha".split
 """Small letters that are rather numbers than vectors."""
 
 
-class Step(NamedTuple):
+class GeneralRow(NamedTuple):
     """One step, in letters."""
 
     quantity: str
@@ -76,10 +76,10 @@ class General(Document):
         return re.sub(rf"(?<![\w.])({numbers})(?![\w.])", lambda m: known[int(m[0])], text)
 
     @property
-    def rows(self) -> list[Step]:
+    def rows(self) -> list[GeneralRow]:
         """Quantity, formula and shapes of each step."""
         return [
-            Step(*(self.lettered(text) for text in (r.quantity, r.formula, r.shapes)))
+            GeneralRow(*(self.lettered(text) for text in (r.quantity, r.formula, r.shapes)))
             for r in self.explanation.rows
         ]
 

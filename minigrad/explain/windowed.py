@@ -17,7 +17,7 @@ from minigrad.program.builder import Builder, is_, key_of, shape_of
 from minigrad.program.equations import Equation, Var, forward, replaced
 from minigrad.program.rules import rule
 from minigrad.writing.forms import SPECIAL
-from minigrad.writing.formulas import FOOTNOTES, Writer
+from minigrad.writing.formulas import FOOTNOTES, FormulaWriter
 from minigrad.writing.notation import NOTATION, infix
 from minigrad.writing.terms import Term
 
@@ -50,7 +50,7 @@ def sign(name: str, arity: int) -> Op:
     return Op(name, lambda *args, steps: steps(*args), None, arity=arity)
 
 
-def signed(w: Writer, e: Equation, args: list[Term]) -> Term:
+def signed(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
     """By the pattern, whatever the steps are."""
     return w.style.fill(w.pattern(e.op), *args)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.nn.checks import count, counts, floating, generator
 from minigrad.nn.functional.convolution import convolution, transposed
-from minigrad.nn.layers import spread
+from minigrad.nn.layers import uniform
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
 
@@ -53,8 +53,8 @@ class _Conv(Module):
         rng, dtype = generator(who, rng), floating(who, dtype)
         shape = (outputs, inputs // self.groups, *size)
         fan_in = math.prod(shape[1:])
-        self.weight: Tensor = spread(rng, shape, fan_in, dtype)
-        self.bias: Tensor | None = spread(rng, (outputs,), fan_in, dtype) if bias else None
+        self.weight: Tensor = uniform(rng, shape, fan_in, dtype)
+        self.bias: Tensor | None = uniform(rng, (outputs,), fan_in, dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
         """From (batch, in_channels, ...) to (batch, out_channels, ...)."""
@@ -191,8 +191,8 @@ class _ConvTranspose(Module):
         rng, dtype = generator(who, rng), floating(who, dtype)
         shape = (inputs, outputs // self.groups, *size)
         fan_in = math.prod(shape[1:])
-        self.weight: Tensor = spread(rng, shape, fan_in, dtype)
-        self.bias: Tensor | None = spread(rng, (outputs,), fan_in, dtype) if bias else None
+        self.weight: Tensor = uniform(rng, shape, fan_in, dtype)
+        self.bias: Tensor | None = uniform(rng, (outputs,), fan_in, dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
         """From (batch, in_channels, ...) to (batch, out_channels, ...)."""

@@ -65,13 +65,13 @@ def value_and_grad(module: Module, f: Callable[..., Any], has_aux: bool = False)
                 "used for; it must return a loss, computed by calling the module"
             )
         found = gradients(value, parameters)
-        loss = plain(value)
-        return ((loss, tree_map(plain, aux)) if has_aux else loss), found
+        loss = detached(value)
+        return ((loss, tree_map(detached, aux)) if has_aux else loss), found
 
     return value_and_gradients
 
 
-def plain(x: Any) -> Any:
+def detached(x: Any) -> Any:
     """``x`` without a way back to what it was computed from; in a trace still a Tensor."""
     if not isinstance(x, Tensor):
         return x

@@ -25,7 +25,7 @@ def parameter(values: Any) -> Tensor:
     return Tensor(values, requires_grad=True)
 
 
-def spread(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, dtype: Any) -> Tensor:
+def uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, dtype: Any) -> Tensor:
     """A parameter uniform on ±1/√fan_in."""
     bound = 1 / math.sqrt(fan_in)
     return parameter(rng.uniform(-bound, bound, shape).astype(dtype))
@@ -77,8 +77,8 @@ class Linear(Module):
         inputs = count("Linear", "in_features", in_features)
         outputs = count("Linear", "out_features", out_features)
         rng, dtype = generator("Linear", rng), floating("Linear", dtype)
-        self.weight = spread(rng, (outputs, inputs), inputs, dtype)
-        self.bias = spread(rng, (outputs,), inputs, dtype) if bias else None
+        self.weight = uniform(rng, (outputs, inputs), inputs, dtype)
+        self.bias = uniform(rng, (outputs,), inputs, dtype) if bias else None
 
     def forward(self, x: Any) -> Any:
         """From (..., inputs) to (..., outputs)."""
@@ -247,8 +247,8 @@ class Bilinear(Module):
         m = count("Bilinear", "in2_features", in2_features)
         outputs = count("Bilinear", "out_features", out_features)
         rng, dtype = generator("Bilinear", rng), floating("Bilinear", dtype)
-        self.weight = spread(rng, (outputs, n, m), n, dtype)
-        self.bias = spread(rng, (outputs,), n, dtype) if bias else None
+        self.weight = uniform(rng, (outputs, n, m), n, dtype)
+        self.bias = uniform(rng, (outputs,), n, dtype) if bias else None
 
     def forward(self, x: Any, other: Any) -> Any:
         """From (..., n) and (..., m) to (..., outputs)."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.nn import functional as F
 from minigrad.nn.checks import count, floating, generator
-from minigrad.nn.layers import spread
+from minigrad.nn.layers import uniform
 from minigrad.nn.module import Module
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import Tensor
@@ -32,10 +32,10 @@ class _Cell(Module):
         self.hidden_size: int = hidden
         rng, dtype = generator(who, rng), floating(who, dtype)
         n = self.gates * hidden
-        self.weight_ih: Tensor = spread(rng, (n, inputs), hidden, dtype)
-        self.weight_hh: Tensor = spread(rng, (n, hidden), hidden, dtype)
-        self.bias_ih: Tensor | None = spread(rng, (n,), hidden, dtype) if bias else None
-        self.bias_hh: Tensor | None = spread(rng, (n,), hidden, dtype) if bias else None
+        self.weight_ih: Tensor = uniform(rng, (n, inputs), hidden, dtype)
+        self.weight_hh: Tensor = uniform(rng, (n, hidden), hidden, dtype)
+        self.bias_ih: Tensor | None = uniform(rng, (n,), hidden, dtype) if bias else None
+        self.bias_hh: Tensor | None = uniform(rng, (n,), hidden, dtype) if bias else None
 
     def _weights(self) -> tuple[Any, Any, Any, Any]:
         return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh

@@ -17,7 +17,7 @@ Values = dict[str, Any]
 
 
 @dataclass
-class Step:
+class Operation:
     """One node: what computes it, of which names, giving which."""
 
     call: Callable[..., Any]
@@ -267,4 +267,4 @@ def step_of(n: Any, opset: int) -> Any:
         raise NotImplementedError(
             f"onnx.load: {n.op_type} ({n.name or n.output[0]}) has {problem}, which is not known"
         )
-    return Step(operator.call, list(n.input), list(n.output), given)
+    return Operation(operator.call, list(n.input), list(n.output), given)

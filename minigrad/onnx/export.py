@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.errors import label
 from minigrad.nn.module import Module
-from minigrad.onnx.graph import IR_VERSION, OPSET, SURROGATES, Graph, Value, plain
+from minigrad.onnx.graph import IR_VERSION, OPSET, SURROGATES, Graph, Value, printable
 from minigrad.onnx.rules import write
 from minigrad.onnx.sizes import Merging, Size, Unclear, Varying, points
 from minigrad.program.compile import Compiled
@@ -101,7 +101,7 @@ def export(
     """
     library()
     program, names, axes = traced(f, args, kwargs, dynamic_axes)
-    model = Writer(program, names, axes, dtype, output_names).model()
+    model = GraphWriter(program, names, axes, dtype, output_names).model()
     if path is not None:
         replace_file(path, model.SerializeToString())
     return model
@@ -208,7 +208,7 @@ def resized(named: dict[str, Any], axes: Any, lengths: dict[str, int]) -> dict[s
 # --- writing ---------------------------------------------------------------------------
 
 
-class Writer:
+class GraphWriter:
     """Writes one program as a graph of ONNX."""
 
     program: Program
@@ -236,12 +236,12 @@ class Writer:
         for v, c in program.constants.items():
             x = c if isinstance(c, Varying) else getattr(c, "_value", c)
             name = self.names.get(id(c), v.name)
-            y = g.constant(x) if isinstance(x, Varying) else g.array(x, plain(name))
+            y = g.constant(x) if isinstance(x, Varying) else g.array(x, printable(name))
             self.env[v] = Value(g, y.name, y.dtype, v.shape)
         for e in program.equations:
             write(g, e, self.env)
         outputs = [self.output(name, x) for name, x in leaves]
-        graph = make.make_graph(g.nodes, plain(program.name), inputs, outputs, g.initializers)
+        graph = make.make_graph(g.nodes, printable(program.name), inputs, outputs, g.initializers)
         model = make.make_model(
             graph,
             opset_imports=[make.make_opsetid("", OPSET)],
@@ -263,7 +263,7 @@ class Writer:
 
     def input(self, v: Var) -> Any:
         g = self.g
-        name = g.unique(plain(v.name))
+        name = g.unique(printable(v.name))
         dtype = g.kind(v.dtype)
         self.env[v] = Value(g, name, dtype, v.shape)
         for axis, n in enumerate(v.shape):
@@ -295,7 +295,7 @@ class Writer:
             named = isinstance(x, Var) and x.given and x not in self.env
             default = "output" if len(leaves) == 1 else f"output_{i}"
             name = given[i] if given is not None else x.name if named else default
-            names.append(name if given is not None else self.g.unique(plain(name)))
+            names.append(name if given is not None else self.g.unique(printable(name)))
         return list(zip(names, leaves, strict=True))
 
     def output(self, name: str, x: Any) -> Any:

@@ -361,6 +361,6 @@ SURROGATES = re.compile("[\ud800-\udfff]")
 """What UTF-8 has no bytes for."""
 
 
-def plain(name: str) -> str:
+def printable(name: str) -> str:
     """A name in UTF-8 without control characters, and never empty."""
     return re.sub(r"[\x00-\x1f\x7f]", "_", SURROGATES.sub("_", name)) or "_"

@@ -86,7 +86,7 @@ at_set | t.at[index].set(value)
 """Of Tensors."""
 
 
-def plain(name: str) -> str:
+def normalised(name: str) -> str:
     """What two ways to write a name have in common: MSELoss, mse_loss, mse."""
     return name.lower().replace("_", "").removesuffix("loss")
 
@@ -95,8 +95,8 @@ def nearest(name: str, offered: Iterable[str]) -> str | None:
     """The name that was meant, if one is near."""
     from difflib import get_close_matches  # nobody waits for it who makes no mistake
 
-    written = {plain(n): n for n in offered if n[0] != "_"}
-    near = get_close_matches(plain(name), written, 1, 0.75)
+    written = {normalised(n): n for n in offered if n[0] != "_"}
+    near = get_close_matches(normalised(name), written, 1, 0.75)
     return written[near[0]] if near else None
 
 
@@ -107,11 +107,11 @@ def hint(name: str, module: str) -> str:
     if name in FUNCTIONS:
         return f": {FUNCTIONS[name]}"
     inside = nearest(name, dir(import_module(module)))
-    exact = inside is not None and plain(inside) == plain(name)
+    exact = inside is not None and normalised(inside) == normalised(name)
     if not exact:
         for home in HOMES:
             for other in dir(import_module(f"minigrad{home}")):
-                if other[0] != "_" and plain(other) == plain(name):
+                if other[0] != "_" and normalised(other) == normalised(name):
                     return f": it is mg{home}.{other}"
     return f": did you mean {module.replace('minigrad', 'mg')}.{inside}?" if inside else ""
 

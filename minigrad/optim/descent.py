@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.autodiff import value_and_grad
+from minigrad.autodiff.call import array_of
 from minigrad.data import settle
 from minigrad.errors import label
 from minigrad.optim.formulas import SGD
@@ -25,7 +26,7 @@ from minigrad.optim.history import History, Row
 from minigrad.optim.optimisers import Optimiser, State, finite
 from minigrad.optim.schedules import Schedule, rate_at
 from minigrad.optim.stopping import Epochs, Progress, Rule
-from minigrad.tensor import Tensor, own
+from minigrad.tensor import own
 from minigrad.tree import flatten, tree_map
 
 SMALL = 100
@@ -47,7 +48,7 @@ def start(x0: Any, who: str) -> Any:
     """
     if not flatten(x0)[0]:
         raise ValueError(f"{who}: x0 holds no parameters")
-    return tree_map(lambda x: own(x.data if isinstance(x, Tensor) else x, True), x0)
+    return tree_map(lambda x: own(array_of(x), True), x0)
 
 
 def keeps(x: Any, keep: bool | None) -> bool:
@@ -153,7 +154,7 @@ def minimize(
     options = method.checked(lr=lr, **options)
     others = {k: v for k, v in options.items() if k != "lr"}
     x = start(x0, "minimize")
-    evaluate = value_and_grad(f) if client is None else spread(f, client, batches)
+    evaluate = value_and_grad(f) if client is None else distributed(f, client, batches)
     descent = _Descent(
         evaluate, method, options, steps, rules, batches, callback, Progress(x),
         History(plain=method is SGD and not any(others.values())), keeps(x, keep),
@@ -167,7 +168,7 @@ def minimize(
     return descent.now.x, descent.history
 
 
-def spread(f: Callable[..., Any], client: Any, batches: Any) -> Callable[..., Any]:
+def distributed(f: Callable[..., Any], client: Any, batches: Any) -> Callable[..., Any]:
     """``value_and_grad(f)`` over data in parts."""
     from minigrad import parallel
 

@@ -17,7 +17,7 @@ from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
-from minigrad.scipy.optimize import plain
+from minigrad.scipy.optimize import arrays_of
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
 
@@ -78,7 +78,7 @@ def quad(func: Function, a: Any, b: Any, args: Any = (), **options: Any) -> tupl
 
     def forward(low: Any, high: Any, *flat: Any) -> Any:
         known = rebuild(list(flat))
-        f = lambda x: float(plain(func(x, *known)))
+        f = lambda x: float(arrays_of(func(x, *known)))
         value, error[0] = si.quad(f, float(low), float(high), **options)[:2]
         return np.float64(value)
 
@@ -89,7 +89,7 @@ def quad(func: Function, a: Any, b: Any, args: Any = (), **options: Any) -> tupl
             end = high if argnum else low
             if not np.isfinite(end):
                 return np.zeros_like(end)
-            return g * (1 if argnum else -1) * np.float64(plain(func(end, *known)))
+            return g * (1 if argnum else -1) * np.float64(arrays_of(func(end, *known)))
         i = argnum - 2
 
         def slope(x: float) -> Any:
@@ -126,7 +126,7 @@ def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
     """
 
     def forward(start: Any, t: Any, *flat: Any) -> Any:
-        slope = lambda s, y: np.asarray(plain(field(s, y, *flat)), dtype=float)
+        slope = lambda s, y: np.asarray(arrays_of(field(s, y, *flat)), dtype=float)
         start = np.asarray(start, dtype=float)
         found = si.solve_ivp(slope, (t[0], t[-1]), start, t_eval=t, **options)
         if not found.success:
@@ -245,7 +245,7 @@ def solve_ivp(
     ends = [arrayed(v) for v in t_span]
     times = np.stack(ends) if t_eval is None else arrayed(t_eval)
     asked = times
-    if plain(times[0]) != plain(ends[0]):
+    if arrays_of(times[0]) != arrays_of(ends[0]):
         times = np.concatenate([np.reshape(ends[0], (1,)), times])
     options = {"method": method, "rtol": rtol, "atol": atol}
     rows = solution("solve_ivp", fun, y0, times, args, options)

@@ -15,10 +15,10 @@ import numpy as np
 import scipy.optimize as so
 
 from minigrad.autodiff import grad, jacobian
+from minigrad.autodiff.call import array_of
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
-from minigrad.tensor import Tensor
 from minigrad.tree import tree_map
 
 __all__ = ["fixed_point", "minimize", "newton", "root"]
@@ -31,9 +31,9 @@ def __dir__() -> list[str]:
 Function = Callable[..., Any]
 
 
-def plain(tree: Any) -> Any:
+def arrays_of(tree: Any) -> Any:
     """Arguments without Tensors."""
-    return tree_map(lambda v: v.data if isinstance(v, Tensor) else v, tree)
+    return tree_map(array_of, tree)
 
 
 def polished(f: Function, x: Any, args: tuple[Any, ...]) -> Any:
@@ -87,11 +87,11 @@ def newton(
     1.499232 1.019305 1.019305
     """
     args = args if isinstance(args, tuple) else (args,)
-    known = plain(args)
+    known = arrays_of(args)
     slope = grad(lambda x, *rest: np.sum(func(x, *rest)))
-    start = np.asarray(plain(arrayed(x0)), dtype=float)[()]
-    here = lambda x: np.asarray(plain(func(x, *known)), dtype=float)[()]
-    down = lambda x: np.asarray(plain((fprime or slope)(x, *known)), dtype=float)[()]
+    start = np.asarray(arrays_of(arrayed(x0)), dtype=float)[()]
+    here = lambda x: np.asarray(arrays_of(func(x, *known)), dtype=float)[()]
+    down = lambda x: np.asarray(arrays_of((fprime or slope)(x, *known)), dtype=float)[()]
     x = so.newton(here, start, down, tol=tol, maxiter=maxiter)
     for _ in range(2):
         x = x - func(x, *args) / slope(x, *args)
@@ -133,10 +133,10 @@ def root(fun: Function, x0: Any, args: Any = (), method: str = "hybr", tol: Any 
     (np.float64(2.0), np.float64(0.25))
     """
     args = args if isinstance(args, tuple) else (args,)
-    known = plain(args)
-    start = np.atleast_1d(np.asarray(plain(x0), dtype=float))
-    here = lambda x: np.asarray(plain(fun(x, *known)), dtype=float)
-    slope = lambda x: np.reshape(plain(jacobian(lambda v: fun(v, *known))(x)), (x.size, x.size))
+    known = arrays_of(args)
+    start = np.atleast_1d(np.asarray(arrays_of(x0), dtype=float))
+    here = lambda x: np.asarray(arrays_of(fun(x, *known)), dtype=float)
+    slope = lambda x: np.reshape(arrays_of(jacobian(lambda v: fun(v, *known))(x)), (x.size, x.size))
     jac = slope if method in ("hybr", "lm") else None
     found = so.root(here, start, method=method, jac=jac, tol=tol)
     if not found.success:
@@ -161,9 +161,9 @@ def fixed_point(func: Function, x0: Any, args: Any = (), xtol: float = 1e-10) ->
     -0.297474
     """
     args = args if isinstance(args, tuple) else (args,)
-    known = plain(args)
-    start = np.asarray(plain(x0), dtype=float)
-    found = np.asarray(so.fixed_point(lambda x: plain(func(x, *known)), start, xtol=xtol))
+    known = arrays_of(args)
+    start = np.asarray(arrays_of(x0), dtype=float)
+    found = np.asarray(so.fixed_point(lambda x: arrays_of(func(x, *known)), start, xtol=xtol))
     flat = lambda v, *rest: (
         np.reshape(v - func(v, *rest), (-1,)) if np.ndim(v) else v - func(v, *rest)
     )
@@ -203,10 +203,10 @@ def minimize(fun: Function, x0: Any, args: Any = (), method: Any = None, tol: An
            [0., 1.]])
     """
     args = args if isinstance(args, tuple) else (args,)
-    known = plain(args)
-    start = np.asarray(plain(arrayed(x0)), dtype=float)
-    value = lambda x: float(plain(fun(x, *known)))
-    slope = lambda x: plain(grad(lambda v: fun(v, *known))(x))
+    known = arrays_of(args)
+    start = np.asarray(arrays_of(arrayed(x0)), dtype=float)
+    value = lambda x: float(arrays_of(fun(x, *known)))
+    slope = lambda x: arrays_of(grad(lambda v: fun(v, *known))(x))
     found = so.minimize(value, start, jac=slope, method=method, tol=tol)
     if not found.success and np.max(np.abs(found.jac)) > 1e-4 * max(1.0, abs(found.fun)):
         raise RuntimeError(f"minimize: SciPy found no minimum: {found.message}")

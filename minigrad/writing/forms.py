@@ -12,7 +12,7 @@ from minigrad.ops.joining import joined
 from minigrad.ops.record import Op
 from minigrad.program.builder import axes_of, key_of, shape_of, uniform
 from minigrad.program.equations import Equation
-from minigrad.writing.metadata import is_default, plain
+from minigrad.writing.metadata import is_default, python_text
 from minigrad.writing.notation import (
     HADAMARD,
     NOTATION,
@@ -27,12 +27,12 @@ from minigrad.writing.styles import LATEX, MATHML, Style
 from minigrad.writing.terms import Term
 
 if TYPE_CHECKING:
-    from minigrad.writing.formulas import Writer
+    from minigrad.writing.formulas import FormulaWriter
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 INDICES = "ijklmnpqrst"
 
-Special = Callable[["Writer", Equation, list[Term]], Term | None]
+Special = Callable[["FormulaWriter", Equation, list[Term]], Term | None]
 SPECIAL: dict[Op, Special] = {}
 NOTHING: Row = {}
 
@@ -48,7 +48,7 @@ def special(*those: Op) -> Callable[[Special], Special]:
 
 
 @special(ops.multiply)
-def _multiply(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _multiply(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """Arrays are multiplied entry by entry, which matrix people write ⊙."""
     if e.out.dtype.kind == "b":
         return w.style.fill(w.pattern(ops.bitwise_and), *args)
@@ -65,7 +65,7 @@ def _multiply(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     return w.style.fill(HADAMARD[w.style.column], *args)
 
 
-def _multiple(w: Writer, c: Any, args: list[Term]) -> Term:
+def _multiple(w: FormulaWriter, c: Any, args: list[Term]) -> Term:
     """``c·x``, the sign of c in front of it all, and ``x/n`` for a share."""
     over, root = fraction(abs(float(c)), w.formula.sizes), surd(abs(float(c)))
     if args[1].code == w.style.name("π") and float(c) == int(c) > 0:
@@ -84,7 +84,7 @@ def _multiple(w: Writer, c: Any, args: list[Term]) -> Term:
 
 
 @special(ops.matmul)
-def _matmul(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _matmul(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """Side by side in a textbook, with a space where they would run together."""
     if not w.style.juxtaposed:
         return None
@@ -109,7 +109,7 @@ def flipped(x: Term) -> str:
 
 
 @special(ops.add)
-def _add(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _add(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """A sum within a sum needs no parentheses; truth values are not added but joined."""
     if e.out.dtype.kind == "b":
         return w.style.fill(w.pattern(ops.bitwise_or), *args)
@@ -119,14 +119,14 @@ def _add(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 
 @special(ops.power, ops.float_power)
-def _power(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _power(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     if uniform(e.args[1]) == 0.5:
         return w.style.fill(w.pattern(ops.sqrt), args[0])
     return raised(w.style, *args)
 
 
 @special(ops.square)
-def _square(w: Writer, e: Equation, args: list[Term]) -> Term:
+def _square(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
     return raised(w.style, args[0], w.style.term(w.style.number("2")))
 
 
@@ -138,7 +138,7 @@ def raised(style: Style, base: Term, exponent: Term) -> Term:
 
 
 @special(ops.divide)
-def _divide(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _divide(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """1/y² as y⁻², where a derivation is to be shown step by step."""
     if not w.formula.inverse or uniform(e.args[0]) != 1 or uniform(e.args[1]) is not None:
         return None
@@ -150,7 +150,7 @@ def _divide(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 
 @special(ops.transpose)
-def _transpose(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _transpose(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     axes = e.kwargs.get("axes")
     if len(shape_of(e.args[0])) > 2 or (axes is not None and list(axes) == [0, 1]):
         return None
@@ -158,7 +158,7 @@ def _transpose(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 
 @special(ops.swapaxes)
-def _swapaxes(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _swapaxes(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     n = len(shape_of(e.args[0]))
     if {axis % n for axis in e.kwargs.values()} != {n - 2, n - 1}:
         return None
@@ -168,7 +168,7 @@ def _swapaxes(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 
 @special(ops.sum)
-def _sum(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _sum(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """In LaTeX with the index that is summed over, from 1 to its length."""
     shape, kwargs = (
         shape_of(e.args[0]),
@@ -203,7 +203,7 @@ def _sum(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 
 @special(ops.softmax, ops.log_softmax)
-def _softmax(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _softmax(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """Over the last axis, unless another is named."""
     last = len(shape_of(e.args[0])) - 1
     if set(e.kwargs) - {"axis"} or e.kwargs.get("axis", -1) not in (-1, last):
@@ -212,7 +212,7 @@ def _softmax(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 
 @special(onehot)
-def _onehot(w: Writer, e: Equation, args: list[Term]) -> Term:
+def _onehot(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
     """As many classes as there is room for, in a formula with several such the number too."""
     used = (x for x in w.formula.program.equations if x.op is onehot)
     several = len({x.kwargs["classes"] for x in used}) > 1
@@ -221,13 +221,13 @@ def _onehot(w: Writer, e: Equation, args: list[Term]) -> Term:
 
 
 @special(identity)
-def _identity(w: Writer, e: Equation, args: list[Term]) -> Term:
+def _identity(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
     """As large as there is room for."""
     return w.style.fill(NOTATION[identity][w.style.column])
 
 
 @special(ops.flip)
-def _flip(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _flip(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """Of a vector by the slice that everybody writes."""
     if len(shape_of(e.args[0])) != 1:
         return None
@@ -237,7 +237,7 @@ def _flip(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 
 @special(ops.cumsum, ops.cumprod)
-def _cumulated(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _cumulated(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """Of a vector along its only axis."""
     if len(shape_of(e.args[0])) != 1 or set(e.kwargs) - {"axis"}:
         return None
@@ -245,13 +245,13 @@ def _cumulated(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 
 @special(repetition)
-def _repeated(w: Writer, e: Equation, args: list[Term]) -> Term:
+def _repeated(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
     words = [f"{args[0]:open}", w.style.number(str(e.kwargs["repeats"]))]
     return w.call(e.op.name, [*words, w.keyword("axis", e.kwargs["axis"])])
 
 
 @special(ops.contract)
-def _contract(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _contract(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """As NumPy has it, the subscripts first."""
     words = e.kwargs["subscripts"]
     quoted = f"'{words}'" if w.style.plain else w.style.word(words)
@@ -259,7 +259,7 @@ def _contract(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 
 @special(ops.convolve)
-def _convolve(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _convolve(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """With the second sequence in reverse order, a correlation."""
     maker = next((m for m in w.formula.program.equations if m.out is e.args[1]), None)
     turned = maker is not None and maker.op is ops.elements
@@ -273,7 +273,7 @@ def _convolve(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 
 @special(norms.power_norm)
-def _norm(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _norm(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """Norms do not nest in bars, which have no sides."""
     asked = {k: v for k, v in e.kwargs.items() if not is_default(e.op, k, v)}
     if not asked and not (w.style.plain and "‖" in args[0].code):
@@ -282,7 +282,7 @@ def _norm(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 
 @special(ops.reshape, ops.squeeze, ops.expand_dims)
-def _reshape(w: Writer, e: Equation, args: list[Term]) -> Term:
+def _reshape(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
     if w.style.plain and e.out.shape == (*shape_of(e.args[0]), 1) and shape_of(e.args[0]):
         return w.style.term(f"{args[0]:atom}{behind(len(e.out.shape))}")
     new = _new_axis(shape_of(e.args[0]), e.out.shape)
@@ -308,7 +308,7 @@ def _new_axis(shape: tuple[int, ...], made: tuple[int, ...]) -> int | None:
 
 
 @special(ops.broadcast_to)
-def _broadcast(w: Writer, e: Equation, args: list[Term]) -> Term:
+def _broadcast(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
     if w.formula.entrywise:
         return args[0]
     if not shape_of(e.args[0]):
@@ -316,13 +316,13 @@ def _broadcast(w: Writer, e: Equation, args: list[Term]) -> Term:
     return _shaped(w, "broadcast_to", e, args)
 
 
-def _shaped(w: Writer, name: str, e: Equation, args: list[Term]) -> Term:
-    size = plain(e.out.shape)
+def _shaped(w: FormulaWriter, name: str, e: Equation, args: list[Term]) -> Term:
+    size = python_text(e.out.shape)
     return w.call(name, [f"{args[0]:open}", size if w.style.plain else w.style.word(size)])
 
 
 @special(ops.elements)
-def _getitem(w: Writer, e: Equation, args: list[Term]) -> Term:
+def _getitem(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
     index = w.index(e.kwargs["index"])
     if w.style.plain and key_of(e.kwargs["index"]) == LAST_AXIS and shape_of(e.args[0]):
         return w.style.term(f"{args[0]:atom}{behind(len(e.out.shape))}")
@@ -333,7 +333,7 @@ def _getitem(w: Writer, e: Equation, args: list[Term]) -> Term:
 
 
 @special(ops.scatter)
-def _scatter(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _scatter(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """What is added to a slice has zeros around it."""
     shape, index = e.kwargs["shape"], e.kwargs["index"]
     parts = index if isinstance(index, tuple) else (index,)
@@ -353,7 +353,7 @@ def _scatter(w: Writer, e: Equation, args: list[Term]) -> Term | None:
 
 
 @special(joined)
-def _joined(w: Writer, e: Equation, args: list[Term]) -> Term | None:
+def _joined(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """A piece between zeros is padded."""
     arrays = [i for i, x in enumerate(e.args) if uniform(x) != 0]
     if len(arrays) != 1 or len(e.args) == 1:
@@ -365,11 +365,11 @@ def _joined(w: Writer, e: Equation, args: list[Term]) -> Term | None:
     return _padded(w, args[k], widths)
 
 
-def _padded(w: Writer, inner: Term, widths: tuple[tuple[int, int], ...]) -> Term:
-    size = plain(widths[0] if len(widths) == 1 else widths)
+def _padded(w: FormulaWriter, inner: Term, widths: tuple[tuple[int, int], ...]) -> Term:
+    size = python_text(widths[0] if len(widths) == 1 else widths)
     return w.call("pad", [f"{inner:open}", size if w.style.plain else w.style.word(size)])
 
 
 @special(ops.astype)
-def _astype(w: Writer, e: Equation, args: list[Term]) -> Term:
+def _astype(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
     return args[0]

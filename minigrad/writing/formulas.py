@@ -18,7 +18,7 @@ from minigrad.ops.record import Op
 from minigrad.program.builder import equal_entries, shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var, evaluate, forward
 from minigrad.writing.forms import NOTHING, SPECIAL
-from minigrad.writing.metadata import between, is_default, plain
+from minigrad.writing.metadata import between, is_default, python_text
 from minigrad.writing.notation import NOTATION
 from minigrad.writing.styles import LATEX, MATHML, TEXT, Style, Symbol
 from minigrad.writing.terms import Pattern, Term
@@ -91,7 +91,7 @@ class Formula:
             return {}
         avoided = {*taken, *(s.name for s in self.symbols.values())}
         found: dict[Var, Symbol] = {}
-        writer = Writer(self, TEXT, found)
+        writer = FormulaWriter(self, TEXT, found)
         for e in self.program.equations:
             writer.write(e)
             v = e.out
@@ -108,7 +108,7 @@ class Formula:
 
     def parts(self, style: Style, named: dict[Var, Symbol]) -> tuple[Term, list[str]]:
         """The formula, and what the names in it stand for."""
-        writer = Writer(self, style, named)
+        writer = FormulaWriter(self, style, named)
         for e in self.program.equations:
             writer.write(e)
         result = self.program.result
@@ -157,7 +157,7 @@ class Formula:
         named = {v: symbol for v, symbol in self._named.items() if v not in inside}
         if len(parts) > 1 and any(is_slice(e.kwargs["index"]) for e in parts):
             return None
-        writer = Writer(self, style, named)
+        writer = FormulaWriter(self, style, named)
         for before in self.program.equations:
             writer.write(before)
         words = [added(writer, e, name) for e in parts]
@@ -175,7 +175,7 @@ def is_slice(index: Any) -> bool:
     return all(isinstance(p, slice) or p is Ellipsis for p in parts)
 
 
-def added(writer: Writer, e: Equation, name: str) -> str | None:
+def added(writer: FormulaWriter, e: Equation, name: str) -> str | None:
     """The statement that adds the values of a scatter to entries of ``name``."""
     index = e.kwargs["index"]
     words = writer.index(index)
@@ -228,7 +228,7 @@ def sum_of_products(step: Sequence[Sequence[Formula]], style: Style) -> str:
 
 
 @dataclass(eq=False)
-class Writer:
+class FormulaWriter:
     """Writes the equations of a formula, oldest first, each into those that use it."""
 
     formula: Formula
@@ -295,7 +295,7 @@ class Writer:
 
     def keyword(self, key: str, value: Any) -> str:
         if key != "index" or isinstance(value, int | Var):
-            return self.mixed(lambda name: f"{key}={plain(value, name)}")
+            return self.mixed(lambda name: f"{key}={python_text(value, name)}")
         return self.mixed(lambda name: f"{key}=s_[{between(value, name)}]")
 
     def index(self, index: Any) -> str:
@@ -347,13 +347,13 @@ class Writer:
             return self.style.symbol(self.formula.symbols.get(x) or Symbol(x.name))
         c = x if isinstance(x, complex) else uniform(x)
         if np.size(x) == 0:
-            return self.call("zeros", [plain(np.shape(x))])
+            return self.call("zeros", [python_text(np.shape(x))])
         if isinstance(x, np.ndarray) and x.dtype.kind == "b" and x.size and not any(x.strides):
             c = x.flat[0]
         if c is None and isinstance(x, np.ndarray) and x.dtype.kind in "fiu" and equal_entries(x):
             c = x.flat[0]
         if c is None:
-            words = f"array({plain(x)})"
+            words = f"array({python_text(x)})"
             return self.style.term(words if self.style.plain else self.style.word(words))
         if self.formula.single and isinstance(c, float | np.floating):
             c = float(str(np.float32(c)))  # 0.1, not the nearest number of float64
@@ -365,7 +365,7 @@ class Writer:
 
     def full(self, shape: tuple[int, ...], number: Term, c: Any) -> Term:
         """An array of one number."""
-        size = plain(shape)
+        size = python_text(shape)
         if self.style.plain:
             one = c == 1 and not isinstance(c, bool | np.bool_)
             words = f"ones({size})" if one else f"full({size}, {number})"

@@ -38,16 +38,16 @@ def defaults(op: Op) -> dict[str, Any]:
 
 def between(index: Any, name: Callable[[Var], str]) -> str:
     """An index as it stands between the brackets."""
-    words = plain(index, name)
+    words = python_text(index, name)
     return words[1:-1].rstrip(",") if isinstance(index, tuple) and index else words
 
 
-def plain(x: Any, name: Callable[[Var], str] = repr) -> str:
+def python_text(x: Any, name: Callable[[Var], str] = repr) -> str:
     """Metadata as Python writes it."""
     if isinstance(x, Var):
         return name(x)
     if isinstance(x, tuple):
-        inner = ", ".join(plain(part, name) for part in x)
+        inner = ", ".join(python_text(part, name) for part in x)
         return f"({inner}{',' * (len(x) == 1)})"
     if isinstance(x, slice):
         start, stop, step = ("" if p is None else str(p) for p in (x.start, x.stop, x.step))

@@ -29,7 +29,7 @@ from minigrad.writing.spellings import (
 )
 from minigrad.writing.terms import LEVELS, Term
 
-__all__ = ["Writer", "save", "source"]
+__all__ = ["SourceWriter", "save", "source"]
 
 LONG = 56
 """An expression of more characters gets a name instead of a place in another one."""
@@ -37,7 +37,7 @@ LARGE = 1000
 """Constants of more elements are saved in a file of their own."""
 
 
-class Writer(Expressions):
+class SourceWriter(Expressions):
     """Writes one program."""
 
     apart: dict[str, Any]
@@ -75,7 +75,7 @@ class Writer(Expressions):
             self.statement(equation)
         for v in p.outputs:
             if isinstance(v, Var):
-                self.settle(v)
+                self.write_updates(v)
         self.result()
         words = self.defaults(head)
         first = f"def {p.name}({', '.join(words)}):"
@@ -241,7 +241,7 @@ class Writer(Expressions):
     def statement(self, equation: Equation) -> None:
         """An assignment, unless the expression becomes part of another."""
         if isinstance(equation.out, tuple):
-            self.settle(*equation.reads())
+            self.write_updates(*equation.reads())
             outs = ", ".join(self.named(v) for v in equation.outs)
             self.lines.append(
                 f"{outs}{',' * (len(equation.outs) == 1)} = {self.expression(equation).code}"
@@ -250,15 +250,15 @@ class Writer(Expressions):
         v = equation.out
         once = self.uses.get(v, 0) == 1 and not v.given
         if equation.op is ops.scatter:
-            self.settle(*equation.reads())
+            self.write_updates(*equation.reads())
             value = self.argument(equation.args[0], [v.dtype], equation.args[0] is not None)
             self.scattered[v] = [(equation.kwargs["index"], value)]
             if not once:
-                self.settle(v)
+                self.write_updates(v)
             return
         if self.accumulated(equation, once):
             return
-        self.settle(*equation.reads())
+        self.write_updates(*equation.reads())
         text = self.fitted(equation, "" if once else self.name_of.get(v, "t10"))
         view = is_view(equation) and len(text.code) <= BRIEF and text.code.count("(") <= 1
         if (once and len(text.code) <= LONG) or (view and not v.given):
@@ -290,7 +290,7 @@ class Writer(Expressions):
         if plus and a in self.scattered and b in self.scattered and a is not b:
             self.scattered[v] = self.scattered.pop(a) + self.scattered.pop(b)
             if not once:
-                self.settle(v)
+                self.write_updates(v)
             return True
         if plus and a in self.scattered:
             a, b = b, a
@@ -309,7 +309,7 @@ class Writer(Expressions):
             return False
         return bool(x.shape and x.shape == like.shape and x.dtype == like.dtype)
 
-    def settle(self, *variables: Any) -> None:
+    def write_updates(self, *variables: Any) -> None:
         """Write down what is put at indices of these."""
         for v in variables:
             if v in self.scattered:
@@ -339,7 +339,7 @@ class Writer(Expressions):
 
 def source(program: Program) -> str:
     """``program`` as a file that imports NumPy alone."""
-    return Writer(program).file()
+    return SourceWriter(program).file()
 
 
 def save(program: Program, path: Any) -> None:
@@ -347,7 +347,7 @@ def save(program: Program, path: Any) -> None:
     path = pathlib.Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"save: there is no folder {path.parent}: make it first")
-    writer = Writer(program)
+    writer = SourceWriter(program)
     text = writer.file(large=LARGE)
     if writer.apart:
         apart = io.BytesIO()

@@ -79,7 +79,7 @@ def layer(
     return np.stack(states, axis=1), np.stack(last_h), np.stack(last_c)
 
 
-def plain(activations: Any, expected: list[str], who: str) -> None:
+def check_activations(activations: Any, expected: list[str], who: str) -> None:
     if activations and [a.decode() if isinstance(a, bytes) else a for a in activations] not in (
         expected, expected * 2,
     ):  # fmt: skip
@@ -93,7 +93,7 @@ def lstm(
 ) -> Any:  # fmt: skip
     """Gates i, o, f, c, one below the other."""
     refused("LSTM", sequence_lens=lengths, P=peepholes, clip=clip, input_forget=input_forget)
-    plain(activations, ["Sigmoid", "Tanh", "Tanh"], "LSTM")
+    check_activations(activations, ["Sigmoid", "Tanh", "Tanh"], "LSTM")
 
     def cell(w: Any, r: Any, bw: Any, br: Any) -> Step:
         def step(x: Any, h: Any, c: Any) -> tuple[Any, Any]:
@@ -113,7 +113,7 @@ def gru(
 ) -> Any:  # fmt: skip
     """Gates z, r, h, one below the other."""
     refused("GRU", sequence_lens=lengths, clip=clip)
-    plain(activations, ["Sigmoid", "Tanh"], "GRU")
+    check_activations(activations, ["Sigmoid", "Tanh"], "GRU")
 
     def cell(w: Any, r: Any, bw: Any, br: Any) -> Step:
         n = hidden_size
