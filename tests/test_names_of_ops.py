@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -123,3 +126,38 @@ def test_explain_draw_and_grading(one: str, two: str) -> None:
     assert mg.check_derivation(v, {"dv/du": dv, "du/dx": du}).ok
     wrong = mg.check_derivation(v, {"dv/du": dv, "du/dx": du + 0.3})
     assert not wrong.ok and wrong.first_error.quantity == "du/dx"
+
+
+def is_name_of_op(x: ast.AST) -> bool:
+    """Whether ``x`` reads ``op.name``, of a variable or an attribute that is called so."""
+    if not (isinstance(x, ast.Attribute) and x.attr == "name"):
+        return False
+    return getattr(x.value, "attr", getattr(x.value, "id", "")).rpartition("_")[2] == "op"
+
+
+def deciding(tree: ast.AST) -> Iterator[int]:
+    """Lines that decide something by the name of an op: comparisons, look-ups, prefixes."""
+    for x in ast.walk(tree):
+        asked: list[ast.AST] = []
+        if isinstance(x, ast.Compare):
+            asked = [x.left, *x.comparators]
+        elif isinstance(x, ast.Subscript):
+            asked = [x.slice]
+        elif isinstance(x, ast.Call) and isinstance(x.func, ast.Attribute):
+            asked = [x.func.value] if x.func.attr.endswith("swith") else []
+            asked += x.args if x.func.attr == "get" else []
+        if any(map(is_name_of_op, asked)):
+            yield x.lineno  # type: ignore[attr-defined]
+
+
+def test_readings_ask_the_record() -> None:
+    home = Path(mg.__file__).parent
+    found = [
+        f"{path.relative_to(home)}:{line}"
+        for path in home.rglob("*.py")
+        if path.parent.name != "ops"
+        for line in deciding(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    # `help` looks up where a name leads, and ONNX whether it still means the op.
+    assert {place.split(":")[0] for place in found} == {"reference.py", "onnx/rules/__init__.py"}
+    assert list(deciding(ast.parse("x = TABLE[node.op.name] if op.name == 'exp' else 0")))
