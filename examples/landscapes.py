@@ -155,24 +155,27 @@ def draw(paths: dict[str, dict[str, np.ndarray]], target: str) -> None:
 
 def animate(paths: dict[str, dict[str, np.ndarray]], target: str, frames: int) -> None:
     """The paths as they grow, to a GIF: quick at first, as the descents are."""
-    from matplotlib.animation import FuncAnimation, PillowWriter
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
 
     figure, lines = stage(paths)
-    FigureCanvasAgg(figure).draw()
+    figure.set_dpi(60)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
     figure.set_layout_engine("none")  # laid out once, not for every frame
     last = len(lines[0][2]) - 1
     moments = np.unique(np.round(last * np.linspace(0, 1, frames) ** 1.7).astype(int))
-
-    def moment(i: int) -> list[Any]:
+    images = []
+    for i, moment in enumerate(moments):
         print(f"frame {i + 1} of {len(moments)}", file=sys.stderr, end="\r")
-        show(lines, int(moments[i]))
-        return [line for line, _, _ in lines]
-
-    FuncAnimation(figure, moment, frames=len(moments), init_func=list).save(
-        target, writer=PillowWriter(fps=8), dpi=60
-    )
+        show(lines, int(moment))
+        canvas.draw()
+        images.append(Image.fromarray(np.array(canvas.buffer_rgba())[..., :3]))
     print(file=sys.stderr)
+    # one palette for all, of the rare colours too: the lines are thin, the greys behind them many
+    palette = images[-1].quantize(method=Image.Quantize.MAXCOVERAGE)
+    first, *others = (x.quantize(palette=palette, dither=Image.Dither.NONE) for x in images)
+    first.save(target, save_all=True, append_images=others, duration=125, loop=0)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
