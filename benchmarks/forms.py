@@ -86,9 +86,10 @@ def calls() -> list[Timed]:
         X,
         Y,
     )
-    for name, kind in (("float64", np.float64), ("float32", np.float32), ("0-d", np.array)):
-        f32 = mg.compile(mg.value_and_grad(neuron, (0, 1)))
-        add(name, f32, *map(kind, (W, B, X, Y)))
+    kinds = {"float64": np.float64, "float32": np.float32, "float16": np.float16, "0-d": np.array}
+    for name, kind in kinds.items():
+        add(name, both(neuron), *map(kind, (W, B, X, Y)))
+    add("float32 beside Python's floats", both(neuron), np.float32(W), np.float32(B), X, Y)
     whole = both(neuron)
     for n in (1, 2):
         whole(W, B, n, n + 1)
@@ -105,6 +106,10 @@ def calls() -> list[Timed]:
     forward = mg.compile(neuron)
     of_params = mg.compile(lambda p, x, y: neuron(p.w, p.b, x, y))
     add("dataclass", of_params, Params(W, B), X, Y, like=lambda: forward(W, B, X, Y))
+    add("dataclass, by which it is differentiated", both(by_name, 0), Params(W, B), X, Y)
+    options = {"x": X, "y": Y}
+    reading = both(lambda w, b: neuron(w, b, options["x"], options["y"]))
+    add("a captured dict", reading, W, B)
     add("bound method", both(Neuron().loss), W, B, X)
     add("callable object", both(Neuron()), W, B, X)
     add("partial", both(functools.partial(neuron, x=X, y=Y)), W, B)

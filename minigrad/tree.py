@@ -22,7 +22,7 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     >>> rebuild([x * 10 for x in leaves])
     {'w': [10, 20], 'b': 30}
     """
-    if not isinstance(tree, CONTAINERS) and fields_of(tree) is None:
+    if is_leaf(tree):
         return [tree], _only
 
     leaves: list[Any] = []
@@ -38,6 +38,11 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
             raise ValueError(TOO_DEEP) from None
 
     return leaves, rebuild
+
+
+def is_leaf(t: Any) -> bool:
+    """Whether ``t`` holds no more."""
+    return not isinstance(t, CONTAINERS) and fields_of(t) is None
 
 
 def fields_of(t: Any) -> tuple[str, ...] | None:
@@ -66,7 +71,8 @@ def rebuilt(t: Any, values: list[Any]) -> Any:
     """A container like ``t`` that holds other ``values``."""
     if isinstance(t, dict):
         filled = copy(t)  # a defaultdict, say, keeps its default
-        filled.update(zip(t, values, strict=True))
+        for key, value in zip(t, values, strict=True):
+            filled[key] = value  # a Counter's update() would add
         return filled
     if isinstance(t, tuple) and hasattr(t, "_fields"):  # a named tuple
         return type(t)._make(values)  # type: ignore[attr-defined]

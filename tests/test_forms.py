@@ -13,7 +13,7 @@ import pickle
 import sys
 import threading
 import weakref
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
@@ -609,3 +609,90 @@ def test_constants_beside_single_numbers_are_returned_as_they_are() -> None:
         assert got[0] == 3 and type(got[1]) is np.int32 and type(got[3]) is np.float32
         np.testing.assert_array_equal(got[2], [3, 6])
         got[2][0] = 0  # it is the caller's
+
+
+class Labelled(dict):  # type: ignore[type-arg]
+    """A dict with something beside its items."""
+
+    label = ""
+
+
+class Several(list):  # type: ignore[type-arg]
+    pass
+
+
+class Degrees(float):
+    pass
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    w: Any
+    b: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    w: Any
+    b: Any
+    name: ClassVar[str] = "layer"
+
+
+def labelled(w: Any, b: Any) -> Labelled:
+    new = Labelled(w=w, b=b)
+    new.label = "kept"
+    return new
+
+
+HOLDERS: dict[str, Any] = {
+    "dict of a class": labelled,
+    "Counter": lambda w, b: collections.Counter(w=w, b=b),
+    "OrderedDict": lambda w, b: collections.OrderedDict(w=w, b=b),
+    "defaultdict": lambda w, b: collections.defaultdict(float, w=w, b=b),
+    "list of a class": lambda w, b: Several([w, b]),
+    "dataclass": Params,
+    "slots": Slotted,
+    "frozen": Frozen,
+}
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+@pytest.mark.parametrize("kind", [float, np.float32, Degrees, lambda x: np.full(3, x)])
+def test_gradients_by_what_holds_numbers_come_in_its_likeness(name: str, kind: Any) -> None:
+    holder = HOLDERS[name]
+
+    def loss(p: Any, x: Any) -> Any:
+        w, b = (p["w"], p["b"]) if isinstance(p, dict) else p if isinstance(p, list) else (p.w, p.b)
+        return ((w * x + b) ** 2).sum()
+
+    p, q = holder(kind(0.5), kind(2.0)), holder(kind(-1.5), kind(0.25))
+    step = mg.compile(mg.grad(loss))
+    for held in (p, q, p):
+        got, want = step(held, 3.0), mg.grad(loss)(held, 3.0)
+        assert type(got) is type(want) is type(held)
+        assert vars(got) == vars(held) if name == "dict of a class" else True
+        equal(got, want, rtol=1e-6)
+        w, b = (float(np.ravel(x)[0]) for x in flatten(held)[0][:2])
+        slope = 2 * (w * 3.0 + b)
+        for g, expected in zip(flatten(got)[0], (3 * slope, slope), strict=False):
+            np.testing.assert_allclose(g, np.full(np.shape(g), expected), rtol=1e-6)
+    assert step.retraces == 0
+
+
+def test_containers_that_are_captured_are_looked_at_part_by_part() -> None:
+    settings, steps = {"k": 2.0, "on": True}, [1.0, 2.0]
+    f = mg.compile(lambda x: x * (settings["k"] if settings["on"] else 0) + sum(steps))
+    assert f(1.0) == 5.0
+    settings["k"] = 3.0
+    assert f(1.0) == 6.0
+    steps.append(10.0)
+    assert f(1.0) == 16.0
+    steps[0] = -0.0
+    assert f(1.0) == 15.0
+    settings["on"] = False
+    assert f(1.0) == 12.0
+    steps.clear()
+    assert f(1.0) == 0.0
+    del settings["on"]
+    with pytest.raises(KeyError):
+        f(1.0)

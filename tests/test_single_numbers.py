@@ -11,6 +11,7 @@ import pytest
 import minigrad as mg
 from minigrad.program.lower import lower
 from minigrad.program.scalar import Stretch, stretched
+from minigrad.tree import flatten
 
 
 def test_products_of_booleans_alone() -> None:
@@ -112,3 +113,51 @@ def test_powers_are_installed(p: Any, kind: Any) -> None:
             for x in (np.array([1.3, 2.0, 0.4], kind), kind(1.3)):
                 for f in (make, grad):
                     mg.compile(f)(x)
+
+
+NUMBERS_OF_NUMPY: dict[str, Any] = {
+    "arithmetic": lambda x, y: (x + y) * (x - y) / (1 + y * y) - 2 * x,
+    "constants": lambda x, y: 0.1 * x + y * 300 * 300 - 1e-3,
+    "powers": lambda x, y: x**2 + y**3 + x**0.5 - abs(y) ** -1.5,
+    "functions": lambda x, y: np.exp(-x) + np.log(y) + np.tanh(x) * np.sqrt(y) + np.arctan2(x, y),
+    "activations": lambda x, y: mg.sigmoid(x) * mg.softplus(y) + mg.relu(x) - np.sign(y),
+    "choices": lambda x, y: np.maximum(x, y) + np.where(x > 0.1, x, 2 * y) + np.clip(x, -1, 0.1),
+    "truths": lambda x, y: ((x > y) | (x != x), x * (y > 0.5), np.logical_not(x)),
+    "casts": lambda x, y: (x.astype(np.float32) * y, y.astype(np.float64) + 1),
+    "differences": lambda x, y: np.log(1 - mg.sigmoid(x)) + ((x + 1e-9) - x) * y,
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS_OF_NUMPY)
+@pytest.mark.parametrize("kinds", ["ee", "ff", "fe", "fd", "de", "?f", "d?"])
+def test_numbers_of_numpy_of_every_precision(name: str, kinds: str) -> None:
+    """Values, dtypes and roundings are those of the ops, also where they overflow."""
+    f = NUMBERS_OF_NUMPY[name]
+    if "?" in kinds and name not in ("constants", "choices", "truths"):
+        pytest.skip("NumPy does not compute that of truths, or an op of another kind does")
+    given = [(0.7, 1.3), (-2.0, 0.5), (0.0, 3.0), (20.0, 40.0), (1e30, 1e-30), (np.nan, np.inf)]
+    grad = mg.value_and_grad(lambda x, y: np.sum(flatten(f(x, y))[0][0] * 1.0), 0)
+    eps = 8 * max(float(np.finfo(k).eps) for k in kinds if k != "?")
+    for g in (f, grad) if kinds[0] != "?" and name != "truths" else (f,):
+        compiled = mg.compile(g)
+        for pair in given:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                x, y = (np.dtype(k).type(v) for k, v in zip(kinds, pair, strict=True))
+                want = flatten(g(mg.Tensor(x), mg.Tensor(y)) if g is f else g(x, y))[0]
+                for _ in range(2):
+                    got = flatten(compiled(x, y))[0]
+                    for a, b in zip(got, want, strict=True):
+                        b = getattr(b, "_value", b)
+                        assert np.asarray(a).dtype == np.asarray(b).dtype
+                        np.testing.assert_allclose(a, b, rtol=eps, atol=eps if abs(b) < 1 else 0)
+
+
+def test_numbers_of_numpy_need_no_kernel_of_arrays() -> None:
+    step = mg.compile(mg.value_and_grad(lambda w, x: mg.sigmoid(w * x) ** 2))
+    value, gradient = step(np.float32(0.3), np.float32(2.0))
+    assert type(value) is type(gradient) is np.float32
+    assert all(run.single and "pool" not in run.code for run in step.known)
+    mixed = mg.compile(lambda w, rate: w - rate * w)
+    assert type(mixed(np.float32(1), 0.1)) is type(mixed(np.float32(2), 0.3)) is np.float32
+    assert type(mixed(np.float32(1), np.float64(0.1))) is np.float64

@@ -32,7 +32,7 @@ from minigrad.graph import (
     variable,
 )
 from minigrad.tensor import Tensor, handed_out, own, wrap
-from minigrad.tree import CONTAINERS, flatten
+from minigrad.tree import CONTAINERS, flatten, is_leaf
 
 F = Callable[..., Any]
 
@@ -138,8 +138,9 @@ class Call:
         self.builds: list[tuple[int, Callable[[list[Any]], Any]]] = []
         self.nested: bool = False
         for i in argnums:
-            if not isinstance(args[i], CONTAINERS):
-                called[i] = x = variable_for(args[i], outlives)
+            x = args[i] if isinstance(args[i], CONTAINERS) else variable_for(args[i], outlives)
+            if x is not args[i] or (type(x) not in CONTAINERS and is_leaf(x)):
+                called[i] = x
                 if strict and not is_variable(x):
                     check_differentiable(args[i], [x], i)
                 self.inputs.append(x)

@@ -203,9 +203,10 @@ class Writer:
         self.parts += 1
         self.tests.append(f"({here} := {place}).__class__ is {self.bind(type(x))}")
         fields = children_are_fields(x)
-        if not fields:
+        ordered = isinstance(x, dict) and len(parts) > 1
+        if not fields and not ordered:
             self.tests.append(f"len({here}) == {len(parts)}")
-        if isinstance(x, dict) and len(parts) > 1:  # in which order a function may go through it
+        if ordered:  # a function may go through it
             self.tests.append(f"(*{here},) == {self.bind(tuple(key for key, _ in parts))}")
         for key, part in parts:
             if fields:
@@ -225,9 +226,10 @@ class Writer:
                 value = self.bind(np.array(x))
             here = f"_t{self.parts}"
             self.parts += 1
-            self.tests.append(
-                f"(({here} := {place}) is {value} or {self.bind(same)}({here}, {value}))"
-            )
+            other = f"{self.bind(same)}({here}, {value})"
+            if type(x) in (bool, int, str, bytes):
+                other = f"{here}.__class__ is {self.bind(type(x))} and {here} == {value}"
+            self.tests.append(f"(({here} := {place}) is {value} or {other})")
             return
         v = f"x{self.count}"
         self.count += 1
@@ -236,6 +238,9 @@ class Writer:
             self.tests.append(f"{got}.__class__ is {self.bind(Tensor)} and {v}.node is None")
             x, got = x._value, f"({v} := {v}._value)"
         self.tests.append(f"{got}.__class__ is {self.bind(type(x))}")
+        if isinstance(x, np.ndarray) and not x.shape:
+            x = x[()]
+            self.tests.append(f"({v} := {v}[()]).__class__ is {self.bind(type(x))}")
         if isinstance(x, np.ndarray):
             self.tests.append(f"{v}.shape == {tuple(map(int, x.shape))}")
             dtype = self.bind(x.dtype)
@@ -258,8 +263,6 @@ class Writer:
             if not x.dtype.isnative:
                 native = self.bind(x.dtype.newbyteorder("="))
                 self.moves.append(f"{v} = {v}.astype({native})")
-            if not x.shape:
-                self.moves.append(f"{v} = {v}[()]")
 
 
 ATOMIC = (int, float, complex, str, bytes, type(None), np.generic, np.ndarray, np.dtype, type)

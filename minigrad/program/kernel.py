@@ -331,7 +331,9 @@ class Kernel(Statements):
                 words.append(f"{self.bound(self.name('c'), np.array(x))}.copy()")
             else:
                 words.append(self.bound(self.name("c"), x))
-        return nested(self.program.result, iter(words), lambda x: self.bound(self.name("s"), x))
+        return nested(
+            self.program.result, iter(words), lambda x: self.bound(self.name("s"), x), self.lines
+        )
 
 
 def tile_kernel(

@@ -138,7 +138,7 @@ class Place:
     def test(self, bind: Bind) -> str:
         """The condition under which nothing has changed, as source."""
         if self.kind == "items":
-            return f"{bind(unchanged)}({bind(self.home)}, {bind(self.value)})"
+            return items_test(self.home, self.value, bind)
         if self.kind == "array":
             home = bind(self.home)
             if self.value.nbytes > SMALL or not self.value.flags.c_contiguous:
@@ -175,6 +175,26 @@ class Variable(Place):
 
 def kind_of(x: Any) -> tuple[Any, ...]:
     return type(x), getattr(x, "shape", ()), getattr(x, "dtype", None)
+
+
+INLINE = 8
+"""Parts of a container that are compared one by one."""
+
+
+def items_test(container: Any, before: tuple[Any, ...], bind: Bind) -> str:
+    """The condition under which a container holds what it held, as source."""
+    home, kind = bind(container), type(container)
+    whole = f"{bind(unchanged)}({home}, {bind(before)})"
+    n = len(before) // 2 if kind is dict else len(before)
+    if kind not in (list, dict) or not 0 < n <= INLINE:
+        return whole
+    tests = [f"len({home}) == {n}"]
+    if kind is dict and n > 1:
+        tests.append(f"(*{home},) == {bind(before[:n])}")
+    for i, part in enumerate(before[-n:]):
+        place = str(i) if kind is list else bind(before[i])
+        tests.append(f"{home}[{place}] is {bind(part)}")
+    return f"({' and '.join(tests)} or {whole})"
 
 
 def snapshot(container: Any) -> tuple[Any, ...]:

@@ -80,6 +80,7 @@ class Run:
         self.entries: dict[Any, dict[str, Any]] = {}
         self.inputs = program.inputs
         self.numeric: bool = scalar.is_scalar(program)
+        self.single: bool = not self.numeric and scalar.is_single_numbers(program)
         self.names = [f"x{i}" for i in range(len(self.inputs))]
         self.unwritten = ""
         self.ready: list[Any] = []  # what the proof has computed already
@@ -188,45 +189,49 @@ class Run:
 
     def in_numpy(self, *leaves: Any) -> Any:
         """A scalar program where ``math`` gave up: NumPy has an infinity or NaN for it."""
-        values = dict(zip(self.inputs, map(np.float64, leaves), strict=True))
+        given = [v.dtype.type(x) for v, x in zip(self.inputs, leaves, strict=True)]
+        values = dict(zip(self.inputs, given, strict=True))
         ans = evaluate(self.program, values, forward)
         found, rebuild = flatten(ans)
-        return rebuild([number_or_copy(x) for x in found])
+        return rebuild([number_or_copy(x, self.numeric) for x in found])
 
     # --- what is generated ----------------------------------------------------------------
 
     def _write(self) -> tuple[list[str], dict[str, Any]]:
         """The body of the function, and what it refers to."""
         scope: dict[str, Any] = {"np": np, "ndarray": np.ndarray, "float64": np.float64}
-        lines = self._numbers(scope) if self.numeric else self._arrays(scope)
+        numbers = self.numeric or self.single
+        lines = self._numbers(scope) if numbers else self._arrays(scope)
         return lines, scope
 
     def _numbers(self, scope: dict[str, Any]) -> list[str]:
-        """The body in Python's numbers."""
+        """The body in Python's numbers, or in NumPy's where not all are doubles."""
         lowered = self.program
-        body, text = scalar.body(lowered, self.names)
+        bind = Bind(scope, "s")
+        body, text = scalar.body(lowered, self.names, None if self.numeric else bind)
         scope.update(scalar.NAMESPACE)
         scope["in_numpy"] = self.in_numpy
         read = []
         for v, c in lowered.constants.items():
             scope[f"k_{v.name}"] = c
             value = "._value" if hasattr(type(c), "_value") else ""
-            read.append(f"{text[v]} = float(k_{v.name}{value})")
-        bind = Bind(scope, "s")
+            now = f"k_{v.name}{value}"
+            read.append(f"{text[v]} = " + (f"float({now})" if self.numeric else f"{now}[()]"))
         words = [
             text[x]
             if isinstance(x, Var)
             else scalar.literal(x)
-            if isinstance(x, float)
+            if isinstance(x, float) and self.numeric
             else f"{bind(np.array(x))}.copy()"
             if isinstance(x, np.ndarray)
             else bind(x)
             for x in lowered.outputs
         ]
-        result = nested(lowered.result, iter(words), bind)
+        made: list[str] = []
+        result = nested(lowered.result, iter(words), bind, made)
         return [
             "try:",
-            *(f"    {line}" for line in (*read, *body)),
+            *(f"    {line}" for line in (*read, *body, *made)),
             f"    return {result}",
             "except (ArithmeticError, ValueError):",
             f"    return in_numpy({', '.join(self.names)})",
@@ -257,11 +262,13 @@ class Run:
         return [*lines, "return result"]
 
 
-def number_or_copy(x: Any) -> Any:
-    """A result as Python's number; an array, which is a constant, with memory of its own."""
+def number_or_copy(x: Any, python: bool) -> Any:
+    """A result as Python's number or NumPy's; an array, a constant, with memory of its own."""
     if isinstance(x, np.ndarray) and x.ndim:
         return x.copy()
-    return x.item() if isinstance(x, np.ndarray | np.floating) else x
+    if not isinstance(x, np.ndarray | np.floating):
+        return x
+    return x.item() if python else np.asarray(x)[()]
 
 
 def is_recorded(outputs: list[Any]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -107,12 +108,88 @@ NAMESPACE: dict[str, Any] = {
 }
 
 
-def is_scalar(program: Program) -> bool:
-    """Whether ``program`` is made of double-precision numbers that ``math`` can compute."""
+SINGLE = frozenset(map(np.dtype, (np.float16, np.float32, np.float64)))
+"""Dtypes of NumPy's numbers that `math` computes with as much precision as they have."""
+
+ONES = {dtype: f"one_{dtype}" for dtype in SINGLE}
+"""How a program writes 1 of each: a number of Python's times it is one of that dtype."""
+
+NAMESPACE.update({name: dtype.type(1) for dtype, name in ONES.items()})
+
+EXACT = frozenset(
+    [ops.add, ops.subtract, ops.multiply, ops.divide, ops.negative, ops.absolute, ops.square]
+)
+"""What NumPy's numbers themselves compute by Python's operators, to the last bit."""
+
+CHOOSING = frozenset([ops.maximum, ops.minimum, branch])
+"""What answers with one of its arguments, if all are of one dtype."""
+
+
+def is_single_numbers(program: Program) -> bool:
+    """Whether ``program`` is made of single numbers of NumPy's, of any of their precisions."""
     given = [*program.inputs, *program.constants]
     return (
         bool(program.equations)
-        and all(v.shape == () and v.dtype == np.float64 for v in given)
+        and all(v.shape == () and (v.dtype in SINGLE or v.dtype.kind in "biu") for v in given)
+        and all(numpy_spelling(e) is not None for e in program.equations)
+    )
+
+
+def numpy_spelling(e: Equation) -> str | None:
+    """How Python writes the equation of NumPy's numbers; None if it cannot."""
+    out = e.out
+    if not isinstance(out, Var) or out.shape or not (out.dtype in SINGLE or out.dtype == np.bool_):
+        return None
+    if any(isinstance(a, Var) and a.shape for a in e.args) or not all(map(is_plain, e.args)):
+        return None
+    kinds = {a.dtype for a in e.args if isinstance(a, Var)}
+    logical = all(map(is_truth, e.args))
+    one = ONES.get(out.dtype)
+    if e.op is ops.astype and kinds <= SINGLE and set(e.kwargs) <= {"dtype"} and one:
+        return one + " * float({})"
+    if e.kwargs:
+        return None
+    if one is None:
+        return TRUTHS.get(e.op) if kinds <= SINGLE else LOGIC.get(e.op) if logical else None
+    if e.op in EXACT:
+        return NUMBERS[e.op]
+    if e.op in CHOOSING:
+        values = e.args[e.op is branch :]
+        same = all(not isinstance(a, Var) or a.dtype == out.dtype for a in values)
+        return NUMBERS[e.op] if same and (e.op is not branch or is_truth(e.args[0])) else None
+    if not kinds <= SINGLE:
+        return None
+    if e.op is ops.power and type(e.args[1]) is int and 0 < e.args[1] < 4:
+        return "(" + " * ".join(["{0}"] * e.args[1]) + ")"
+    if e.op in FUNCTIONS:
+        return f"({one} * {FUNCTIONS[e.op]}({', '.join('{}' for _ in e.args)}))"
+    return f"({one} * {NUMBERS[e.op]})" if e.op in NUMBERS else None
+
+
+def is_plain(a: Any) -> bool:
+    """Whether ``a`` is a variable, or one of Python's numbers, which takes any precision."""
+    return isinstance(a, Var) or type(a) in (bool, float) or (type(a) is int and abs(a) <= 2**53)
+
+
+def numpy_literal(a: Any, e: Equation, bind: Callable[[Any], str]) -> str:
+    """A constant of an equation of NumPy's numbers, in the precision of what is beside it."""
+    if isinstance(a, bool):
+        return bind(np.bool_(a))
+    kinds = [v.dtype for v in (e.out, *e.args) if isinstance(v, Var) and v.dtype in SINGLE]
+    with np.errstate(all="ignore"):
+        return bind(kinds[0].type(a))
+
+
+def is_scalar(program: Program) -> bool:
+    """Whether ``program`` is made of double-precision numbers that ``math`` can compute."""
+    given = [*program.inputs, *program.constants]
+    doubles = [v for v in given if v.dtype == np.float64]
+    return (
+        bool(program.equations)
+        and (bool(doubles) or not given)
+        and all(v.shape == () for v in given)
+        and all(v.dtype == np.float64 or v.dtype.kind == "b" for v in program.inputs)
+        and all(v.dtype == np.float64 for v in program.constants)
         and all(spelling(e) is not None for e in program.equations)
     )
 
@@ -255,8 +332,13 @@ def is_entry(step: Any) -> bool:
     )
 
 
-def body(program: Program, names: list[str]) -> tuple[list[str], dict[Var, str]]:
-    """Lines of Python, and the expression of every variable; ``names`` are the inputs'."""
+def body(
+    program: Program, names: list[str], bind: Callable[[Any], str] | None = None
+) -> tuple[list[str], dict[Var, str]]:
+    """Lines of Python, and the expression of every variable; ``names`` are the inputs'.
+
+    They are of Python's numbers; given ``bind``, which names constants, of NumPy's.
+    """
     uses = program.uses()
     text: dict[Var, str] = dict(zip(program.inputs, names, strict=True))
     text.update({v: f"c{i}" for i, v in enumerate(program.constants)})
@@ -267,9 +349,16 @@ def body(program: Program, names: list[str]) -> tuple[list[str], dict[Var, str]]
         for v in e.reads()
     }  # fmt: skip
     for i, e in enumerate(program.equations):
-        pattern = spelling(e)
+        pattern = spelling(e) if bind is None else numpy_spelling(e)
         assert pattern is not None
-        words = [text[a] if isinstance(a, Var) else literal(a) for a in e.args]
+        words = [
+            text[a]
+            if isinstance(a, Var)
+            else literal(a)
+            if bind is None
+            else numpy_literal(a, e, bind)
+            for a in e.args
+        ]
         code = pattern.format(*words)
         if uses.get(e.out, 0) == 1 and e.out not in multiple and len(code) < 400:
             text[e.out] = code

@@ -164,12 +164,13 @@ class Tracer(Recorder):
     def entered(self, x: Any) -> Tensor:
         """A stand-in for what varies between calls."""
         given = x._value if isinstance(x, Tensor) else x
-        weak = type(given) in (float, *WHOLE_TYPES)
+        number = isinstance(given, float) and not isinstance(given, np.generic)
+        weak = number or type(given) in WHOLE_TYPES
         value = np.float64(given) if weak else given
         t = self.stand_in(settle(value.view() if type(value) is np.ndarray else value))
         if weak:
             kind = Firm if type(given) is np.int64 else float
-            self.weak[t.node] = None if type(given) is float else kind(LARGEST)
+            self.weak[t.node] = None if number else kind(LARGEST)
         return t
 
     def node_of(self, t: Tensor) -> AnyNode:
