@@ -30,9 +30,9 @@ ELSEWHERE = frozenset({"numpy", "scipy", "statistics", "random", "fractions", "d
 LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FAST", "LOAD_DEREF", "LOAD_FAST_BORROW")
 
 
-def asked_by_others(depth: int) -> str | None:
-    """What asks for a number in the frame ``depth`` above; None if it is plainly meant."""
-    frame = sys._getframe(depth + 1)
+def asked_by_others() -> str | None:
+    """What asks the caller's caller for a number; None if it is plainly meant."""
+    frame = sys._getframe(2)
     if frame.f_code.co_filename.startswith(PACKAGE):
         return None
     kind, names, passed_on = asking(frame.f_code, frame.f_lasti)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(
-    r"```(?:python|html|js)\n(?:#|//|<!--) (\S+?)(?:, below \"([^\"\n]+)\")?(?: -->)?\n(.*?)```", re.S
+    r"```(?:python|html|js)\n(?:#|//|<!--) (\S+?)(?:, below \"([^\"\n]+)\")?(?: -->)?\n(.*?)```",
+    re.S,
 )
 TRIED = r"""
 import numpy as np

@@ -10,7 +10,7 @@ from minigrad.ops.record import ArrayLike, composed, primitive
 from minigrad.ops.shape import arrayed
 
 
-def vector(p: Any, name: str) -> Any:
+def vector(p: Any) -> Any:
     """Coefficients as a vector; leading zeros say nothing and go.
 
     Raises
@@ -20,7 +20,7 @@ def vector(p: Any, name: str) -> Any:
     """
     p = arrayed(p)
     if np.ndim(p) > 1:
-        raise ValueError(f"{name} takes vectors of coefficients, the shape is {np.shape(p)}")
+        raise ValueError(f"polymul takes vectors of coefficients, the shape is {np.shape(p)}")
     if not np.ndim(p):
         p = np.reshape(p, (1,))
     (places,) = np.nonzero(p)
@@ -122,7 +122,7 @@ def polymul(a1: ArrayLike, a2: ArrayLike) -> Any:
     >>> mg.grad(lambda p: mg.polymul(p, [1.0, 2.0])[1])(np.array([3.0, 4.0]))
     array([2., 1.])
     """
-    return np.convolve(vector(a1, "polymul"), vector(a2, "polymul"))
+    return np.convolve(vector(a1), vector(a2))
 
 
 @composed(np.polydiv, complex=True)

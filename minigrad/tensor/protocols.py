@@ -175,19 +175,19 @@ class Protocols:
                 f"float({label(self)}) would cut it out of the gradient that is being computed: "
                 "use NumPy's functions instead of math's, or .item() where no gradient shall flow"
             )
-        if self.node is not None and self.size == 1 and (who := asked_by_others(1)):
+        if self.node is not None and self.size == 1 and (who := asked_by_others()):
             raise refusal(label(self), who)
         return float(self.item())
 
     def __int__(self: Any) -> int:
         self._look("int()")
-        if self.node is not None and self.size == 1 and (who := asked_by_others(1)):
+        if self.node is not None and self.size == 1 and (who := asked_by_others()):
             raise refusal(label(self), who)
         return int(self.item())
 
     def __complex__(self: Any) -> complex:
         self._look("complex()")
-        if self.node is not None and self.size == 1 and (who := asked_by_others(1)):
+        if self.node is not None and self.size == 1 and (who := asked_by_others()):
             raise refusal(label(self), who)
         return complex(self.item())
 
