@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -28,6 +31,21 @@ FULL = frozenset(
     }
 )
 """Minutes of work: `make test-all` runs them, `make test` the others."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium; its loop of events would be in the way of other modules."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("there is no Chromium")
+    with api.sync_playwright() as playwright:
+        flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run".split()
+        flags += "--disable-sync --disable-background-networking --disable-component-update".split()
+        chromium = playwright.chromium.launch(executable_path=path, args=flags)
+        yield chromium
+        chromium.close()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

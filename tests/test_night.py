@@ -13,10 +13,6 @@ import pytest
 
 import minigrad as mg
 
-api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-
 SEEN = """(paper) => {
     const channels = (text) => {
         const found = text.match(/[\\d.]+/g).map(Number);
@@ -40,15 +36,6 @@ SEEN = """(paper) => {
     }
     return {contrasts, wide: document.documentElement.scrollWidth > innerWidth};
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with api.sync_playwright() as playwright:
-        flags = ["--headless", "--no-sandbox", "--disable-gpu"]
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield chromium
-        chromium.close()
 
 
 def doubled(X: Any) -> Any:

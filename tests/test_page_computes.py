@@ -18,10 +18,6 @@ from minigrad.draw import explorer, live
 from minigrad.draw.picture import Picture
 from tests.all_samples import SAMPLES
 
-api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-
 RUN = """(graphs) => {
     const { np, nd, linked, computed } = explorer, OPS = [ROWS];
     const flat = (x) => (x == null || Array.isArray(x) ? null : [...nd.dataOf(x)].map(String));
@@ -34,15 +30,11 @@ RUN = """(graphs) => {
 
 
 @pytest.fixture(scope="module")
-def tab() -> Iterator[Any]:
-    with api.sync_playwright() as playwright:
-        flags = ["--headless", "--no-sandbox", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        tab = browser.new_page()
-        x = mg.Tensor(2.0, requires_grad=True)
-        tab.set_content(explorer.page(Picture(x * x)))
-        yield tab
-        browser.close()
+def tab(browser: Any) -> Any:
+    tab = browser.new_page()
+    x = mg.Tensor(2.0, requires_grad=True)
+    tab.set_content(explorer.page(Picture(x * x)))
+    return tab
 
 
 def carried(picture: Picture) -> dict[str, Any]:

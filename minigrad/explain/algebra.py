@@ -21,6 +21,7 @@ from minigrad.explain import (  # noqa: F401 (their rules come first)
 )
 from minigrad.explain.factors import named
 from minigrad.ops.elementwise import branch
+from minigrad.program.algebra import never
 from minigrad.program.builder import Builder, Rule, is_, key_of, number, outcome, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import coefficient, floating, rule, rules, scaled
@@ -160,18 +161,6 @@ def exponential_of_logarithm(b: Builder, x: Any) -> Any:
     return None
 
 
-@rule(ops.transpose, when="formula")
-def transposed_product(b: Builder, x: Any, axes: Any = None) -> Any:
-    """``(Aᵀ @ B)ᵀ`` is ``Bᵀ @ A``."""
-    inner = b.match(x, ops.matmul)
-    if inner is None or axes is not None or any(len(shape_of(f)) != 2 for f in inner):
-        return None
-    if all(b.match(f, ops.transpose) is None for f in inner):
-        return None
-    left, right = (b.emit(ops.transpose, f) for f in inner)
-    return b.emit(ops.matmul, right, left)
-
-
 def nothing(op: Any) -> Rule:
     """``x·0`` and ``X @ 0`` are 0."""
 
@@ -238,30 +227,10 @@ for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
     rule(_op, when="formula")(common_coefficient(_sign))
 
 
-def nowhere(*xs: Any) -> Any:
-    return np.broadcast_to(np.False_, np.broadcast_shapes(*map(shape_of, xs)))[()]
-
-
-def is_never(x: Any) -> bool:
-    return isinstance(x, np.ndarray | np.bool_ | bool) and not np.any(x)
-
-
 @rule(ops.not_equal, when="formula")
 def other_than_itself(b: Builder, x: Any, y: Any) -> Any:
     """``x != x`` holds never."""
-    return nowhere(x) if x is y and isinstance(x, Var) else None
-
-
-@rule(ops.bitwise_and, when="formula")
-def and_never(b: Builder, x: Any, y: Any) -> Any:
-    """``x & False`` is False."""
-    return nowhere(x, y) if is_never(x) or is_never(y) else None
-
-
-@rule(ops.bitwise_or, when="formula")
-def or_never(b: Builder, x: Any, y: Any) -> Any:
-    """``x | False`` is ``x``."""
-    return next((v for u, v in ((x, y), (y, x)) if is_never(u)), None)
+    return never(x) if x is y and isinstance(x, Var) else None
 
 
 @rule(ops.bitwise_or, when="formula")

@@ -173,12 +173,6 @@ def is_part(b: Builder, v: Any, those: list[Op], u: Any) -> bool:
     return any(z is u for z in made.args) and all(z is u or is_(z, 0) for z in made.args)
 
 
-@rule(ops.maximum, ops.minimum, when="formula")
-def larger_of_equals(b: Builder, x: Any, y: Any) -> Any:
-    """The larger of ``x`` and ``x`` is ``x``."""
-    return x if x is y else None
-
-
 # --- choices -------------------------------------------------------------------------------
 
 
@@ -363,15 +357,6 @@ def at_most_infinity(b: Builder, x: Any, y: Any) -> Any:
 def at_least_minus_infinity(b: Builder, x: Any, y: Any) -> Any:
     """``x >= -inf`` holds always."""
     return np.broadcast_to(np.True_, shape_of(x))[()] if is_(y, -math.inf) else None
-
-
-@rule(ops.bitwise_and, when="formula")
-def and_always(b: Builder, x: Any, y: Any) -> Any:
-    """``x & True`` is ``x``."""
-    for u, v in ((x, y), (y, x)):
-        if isinstance(u, Var) and isinstance(v, np.ndarray | np.bool_ | bool) and np.all(v):
-            return u
-    return None
 
 
 @rule(ops.bounded, when="formula")

@@ -257,29 +257,38 @@ def is_bool(x: Any) -> bool:
     return isinstance(x, Var) and x.dtype.kind == "b"
 
 
-@rule(ops.bitwise_and, ops.bitwise_or)
+@rule(ops.bitwise_and, ops.bitwise_or, ops.maximum, ops.minimum)
 def either(b: Builder, x: Any, y: Any) -> Any:
+    """Of ``x`` and ``x``: ``x``."""
     return x if x is y else None
+
+
+def truth_of(x: Any) -> bool | None:
+    """What a constant of truth values is everywhere."""
+    if isinstance(x, np.ndarray) and x.dtype.kind == "b" and x.size and not any(x.strides):
+        return bool(x.flat[0])
+    return bool(x) if isinstance(x, bool | np.bool_) else None
+
+
+def never(*xs: Any) -> Any:
+    """False, in the shape of what ``xs`` are together."""
+    return np.broadcast_to(np.False_, np.broadcast_shapes(*map(shape_of, xs)))[()]
 
 
 @rule(ops.bitwise_and)
 def both(b: Builder, x: Any, y: Any) -> Any:
     """``x & True`` is ``x``, ``x & False`` is False."""
     for u, v in ((x, y), (y, x)):
-        if isinstance(u, bool | np.bool_) and is_bool(v):
-            return v if u else np.broadcast_to(np.False_, shape_of(v))[()]
+        c = truth_of(u)
+        if c is not None and is_bool(v):
+            return v if c else never(u, v)
     return None
 
 
 @rule(ops.bitwise_or)
 def one_of(b: Builder, x: Any, y: Any) -> Any:
     """``x | False`` is ``x``."""
-    for u, v in ((x, y), (y, x)):
-        if isinstance(u, bool | np.bool_) and not u:
-            return v
-        if isinstance(u, np.ndarray) and u.dtype.kind == "b" and u.size and not any(u.strides):
-            return v if not u.flat[0] else None
-    return None
+    return next((v for u, v in ((x, y), (y, x)) if truth_of(u) is False), None)
 
 
 @rule(ops.not_equal)
@@ -416,7 +425,7 @@ def sum_of_scattered(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any
     return b.emit(ops.reshape, values, shape=shape)
 
 
-@rule(ops.transpose, ops.swapaxes, when="run")
+@rule(ops.transpose, ops.swapaxes, when="run formula")
 def transposed_product(b: Builder, x: Any, **axes: Any) -> Any:
     """``(A B)ᵀ`` is ``Bᵀ Aᵀ``: where A is a transpose itself, nothing needs transposing."""
     inner = b.match(x, ops.matmul)
