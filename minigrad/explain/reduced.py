@@ -11,7 +11,7 @@ from minigrad import ops
 from minigrad.explain.algebra import FORMULAS, FREE
 from minigrad.explain.entries import UNFOLDED
 from minigrad.program.builder import FOLDED, Builder, Rules, equal_entries
-from minigrad.program.equations import Equation, Program, Var, replaced, without_dead_code
+from minigrad.program.equations import Equation, Program, Var, without_dead_code
 from minigrad.tree import tree_map
 
 
@@ -91,23 +91,13 @@ def written(
         array = getattr(c, "_value", c)
         value[v] = array if plainest(array) is None else plainest(array)
 
-    def now(v: Var) -> Any:
-        return value.get(v, v)
-
-    for e in whole.equations:
-        args = [replaced(a, now) for a in e.args]
-        kwargs = {k: replaced(v, now) for k, v in e.kwargs.items()}
-        if isinstance(e.out, tuple):
-            out = b.keep(e.op, args, kwargs, e.out)
-            value.update(zip(e.out, out, strict=True))
-            continue
-        made = b.emit_as(e.out, e.op, args, kwargs)
+    for e, made in b.replay(whole.equations, value):
         plain = plainest(made) if isinstance(made, np.ndarray) else None
         value[e.out] = made if plain is None else plain
         if e.out in stands:
             rename(b, value[e.out], stands[e.out])
             value[e.out] = stands[e.out]
-    result = tree_map(lambda x: now(x) if isinstance(x, Var) else x, program.result)
+    result = tree_map(lambda x: value.get(x, x) if isinstance(x, Var) else x, program.result)
     made_by = b.made_by.get(result) if isinstance(result, Var) and not result.given else None
     if made_by is not None and made_by.op is ops.broadcast_to:
         result = made_by.args[0]  # which is worth the same for every entry

@@ -14,7 +14,7 @@ from minigrad.nn.windows import overlay, windows
 from minigrad.ops.padding import framed
 from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, is_, key_of, shape_of
-from minigrad.program.equations import Equation, Var, forward, replaced
+from minigrad.program.equations import Equation, Var, forward
 from minigrad.program.rules import rule
 from minigrad.writing.forms import SPECIAL
 from minigrad.writing.formulas import FOOTNOTES, FormulaWriter
@@ -39,9 +39,7 @@ class Steps:
     def __call__(self, *args: Any) -> Any:
         env: dict[Var, Any] = dict(zip(self.inputs, args, strict=True))
         for e in self.equations:
-            xs = [replaced(a, env.__getitem__) for a in e.args]
-            kwargs = {k: replaced(v, env.__getitem__) for k, v in e.kwargs.items()}
-            env[e.out] = forward(e.op, xs, kwargs)
+            env[e.out] = forward(e.op, *e.filled(env.__getitem__))
         return env[self.result]
 
 

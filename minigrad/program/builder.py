@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -87,6 +87,23 @@ class Builder:
             if simpler is not None and shape_of(simpler) == shape and fits(simpler, dtype):
                 return simpler if like is None else typed(simpler, dtype)
         return self.keep(op, args, kwargs, Var("t", shape, dtype))
+
+    def replay(
+        self, equations: Iterable[Equation], value: dict[Var, Any], signed: Container[Var] = ()
+    ) -> Iterator[tuple[Equation, Any]]:
+        """Equations emitted anew; ``value`` tells what became of the variables before them.
+
+        Yields each equation of one output with what it is now.  ``signed`` are variables of
+        which somebody sees the sign of a zero.
+        """
+        for e in equations:
+            args, kwargs = e.filled(lambda v: value.get(v, v))
+            if isinstance(e.out, tuple):
+                value.update(zip(e.out, self.keep(e.op, args, kwargs, e.out), strict=True))
+                continue
+            self.signed = e.out in signed
+            value[e.out] = self.emit_as(e.out, e.op, args, kwargs)
+            yield e, value[e.out]
 
     def keep(self, op: Op, args: Any, kwargs: Any, out: Any) -> Any:
         """``op`` as it is, unless it was emitted before."""

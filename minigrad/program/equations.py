@@ -75,6 +75,11 @@ class Equation:
             elif isinstance(x, tuple | list):
                 yield from variables_in(x)
 
+    def filled(self, value: Callable[[Var], Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments and metadata, with ``value(v)`` for each variable."""
+        args = [replaced(a, value) for a in self.args]
+        return args, {k: replaced(v, value) for k, v in self.kwargs.items()}
+
     def __repr__(self) -> str:
         words = [shown(a) for a in self.args] + [f"{k}={shown(v)}" for k, v in self.kwargs.items()]
         outs = ", ".join(v.name for v in self.outs)
@@ -219,11 +224,8 @@ class Program:
                 names[v] = Var(name, v.shape, v.dtype)
                 taken.add(name)
             now = lambda v: names.get(v, v)
-            out = replaced(e.out, now)
-            args = tuple(replaced(a, now) for a in e.args)
-            lines.append(
-                repr(Equation(out, e.op, args, {k: replaced(v, now) for k, v in e.kwargs.items()}))
-            )
+            args, kwargs = e.filled(now)
+            lines.append(repr(Equation(replaced(e.out, now), e.op, tuple(args), kwargs)))
         result = tree_map(lambda x: names.get(x, x) if isinstance(x, Var) else x, self.result)
         return "\n".join([*lines, f"return {result!r}"])
 
@@ -319,9 +321,7 @@ def evaluate(program: Program, values: Mapping[Var, Any], call: Callable[..., An
     for v, constant in program.constants.items():  # a captured Tensor may want its gradient
         env[v] = constant if call is through_door else getattr(constant, "_value", constant)
     for equation, dying in zip(program.equations, program.dying, strict=True):
-        args = [replaced(a, env.__getitem__) for a in equation.args]
-        kwargs = {k: replaced(v, env.__getitem__) for k, v in equation.kwargs.items()}
-        ans = call(equation.op, args, kwargs)
+        ans = call(equation.op, *equation.filled(env.__getitem__))
         if isinstance(equation.out, tuple):
             env.update(zip(equation.out, ans, strict=True))
         else:

@@ -7,7 +7,7 @@ from typing import Any
 from minigrad.program import algebra, textbook
 from minigrad.program.builder import Builder, Rules
 from minigrad.program.chains import reassociated
-from minigrad.program.equations import Program, Var, replaced, without_dead_code
+from minigrad.program.equations import Program, Var, without_dead_code
 from minigrad.program.rules import rules
 from minigrad.program.signs import seen
 from minigrad.tree import tree_map
@@ -29,24 +29,11 @@ def rebuilt(
     b = Builder(by_op, folding, sharing, program.constants)
     signed = seen(program) if by_op else ()
     value: dict[Var, Any] = {}
-
-    def now(v: Var) -> Any:
-        return value.get(v, v)
-
-    for equation in program.equations:
-        args = [replaced(a, now) for a in equation.args]
-        kwargs = {k: replaced(v, now) for k, v in equation.kwargs.items()}
-        if isinstance(equation.out, tuple):
-            out = b.keep(equation.op, args, kwargs, equation.out)
-            value.update(zip(equation.out, out, strict=True))
-            continue
-        b.signed = equation.out in signed
-        ans = b.emit_as(equation.out, equation.op, args, kwargs)
-        value[equation.out] = ans
+    for equation, ans in b.replay(program.equations, value, signed):
         fresh = isinstance(ans, Var) and not ans.given and ans in b.made_by
         if named and fresh and equation.out.given:
             ans.name, ans.given, ans.also = equation.out.name, True, equation.out.also
-    result = tree_map(lambda x: now(x) if isinstance(x, Var) else x, program.result)
+    result = tree_map(lambda x: value.get(x, x) if isinstance(x, Var) else x, program.result)
     return without_dead_code(program.replace(equations=b.equations, result=result))
 
 
