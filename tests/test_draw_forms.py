@@ -18,7 +18,7 @@ import minigrad as mg
 from draw_graphs import leaf
 from minigrad.draw import LayoutError, dot, layout
 from minigrad.draw.picture import short
-from minigrad.draw.values import number, spread, summary
+from minigrad.draw.values import extent, number, summary
 from minigrad.reading.wording import visible
 
 needs_layout = pytest.mark.skipif(not layout.available(), reason="there is no Graphviz")
@@ -92,7 +92,7 @@ def test_numbers_and_names() -> None:
     assert number(12345) == "12345"
     assert number(True) == "1"
     assert number(float("inf")) == "inf"
-    assert spread(np.array(["a"])) == ""
+    assert extent(np.array(["a"])) == ""
     assert short("x" * 100) == "x" * 14 + "…" + "x" * 13
     assert visible("a\r\n\t\x00\x1b[31m") == r"a\r\n\t\x00\x1b[31m"
     assert visible("‮x⁦") == r"\u202ex\u2066"
