@@ -224,6 +224,11 @@ def of_numbers(op: Op, ans: Any, given: list[Any]) -> list[str]:
     """The derivative by the first argument that has one."""
     by = next(i for i in range(op.arity) if op.rule(i) is not None)
     name, imports = home(op)
+    if np.iscomplexobj(ans) and len(given) > 1:
+        *known, x = given
+        call = f"mg.grad(lambda x: {name}({', '.join(map(str, known))}, x).real)({x})"
+        value = grad(lambda x: op(*known, x).real)(x)
+        return [*imports, f'>>> print(f"{{{call}:.6g}}")', f"{float(value):.6g}"]
     if np.iscomplexobj(ans):
         value = repr(grad(op, holomorphic=True)(0j))
         return [*imports, f">>> mg.grad({name}, holomorphic=True)(0j)", value]

@@ -135,61 +135,6 @@ def struve_part(v: Any, x: Any) -> Any:
 # --- elliptic integrals (chapter 19) -----------------------------------------------------
 
 
-def k_slope(m: Any) -> Any:
-    """``dK/dm``."""
-    return either(
-        np.abs(m) < 0.5,
-        m,
-        lambda m: math.pi / 8 * sp.hyp2f1(1.5, 1.5, 2.0, m),
-        lambda m: (sp.ellipe(m) - (1 - m) * sp.ellipk(m)) / (2 * m * (1 - m)),
-        -0.5,
-    )
-
-
-def e_slope(m: Any) -> Any:
-    """``dE/dm``."""
-    return either(
-        np.abs(m) < 0.5,
-        m,
-        lambda m: -math.pi / 8 * sp.hyp2f1(0.5, 1.5, 2.0, m),
-        lambda m: (sp.ellipe(m) - sp.ellipk(m)) / (2 * m),
-        -0.5,
-    )
-
-
-def sine_integral(phi: Any, m: Any, power: float) -> Any:
-    """``½ ∫ sin²θ (1 - m sin²θ)^power dθ`` from 0 to φ, by powers of m, which is small."""
-    total, share, integral = 0.0, 1.0, phi
-    for k in range(18):
-        n = 2 * k + 2
-        integral = ((n - 1) * integral - np.cos(phi) * np.sin(phi) ** (n - 1)) / n
-        total = total + share * integral
-        share = share * m * (k - power) / (k + 1)
-    return total / 2
-
-
-def f_by_m(phi: Any, m: Any) -> Any:
-    """The derivative of the incomplete integral F by its parameter."""
-
-    def closed(m: Any) -> Any:
-        delta = np.sqrt(1 - m * np.sin(phi) ** 2)
-        first = sp.ellipeinc(phi, m) / (2 * m * (1 - m)) - sp.ellipkinc(phi, m) / (2 * m)
-        return first - np.sin(2 * phi) / (4 * (1 - m) * delta)
-
-    return either(np.abs(m) < 0.1, m, lambda m: sine_integral(phi, m, -1.5), closed, -0.1)
-
-
-def e_by_m(phi: Any, m: Any) -> Any:
-    """The derivative of the incomplete integral E by its parameter."""
-    return either(
-        np.abs(m) < 0.1,
-        m,
-        lambda m: -sine_integral(phi, m, -0.5),
-        lambda m: (sp.ellipeinc(phi, m) - sp.ellipkinc(phi, m)) / (2 * m),
-        -0.1,
-    )
-
-
 # --- orthogonal polynomials (chapter 18) -------------------------------------------------
 
 
@@ -212,10 +157,18 @@ def normal_slope(z: Any) -> Any:
 
 
 def poisson_mixture(x: Any, n: Any, c: Any) -> Any:
-    """The density of the noncentral χ² distribution."""
-    z = np.sqrt(c * x)
-    log = z - (x + c) / 2 + (n / 4 - 0.5) * np.log(x / c)
-    return 0.5 * np.exp(log) * sp.ive(n / 2 - 1, z)
+    """The density of the noncentral χ² distribution: by a series in ``c x``, far out by I's."""
+
+    def near(z: Any) -> Any:
+        return lower_density(n / 2, x / 2) * np.exp(-c / 2) * sp.hyp0f1(n / 2, z / 4)
+
+    def far(z: Any) -> Any:
+        root, share = np.sqrt(z), np.where(inside, 1.0, x) / np.where(inside, 1.0, c)
+        log = root - (x + c) / 2 + (n / 4 - 0.5) * np.log(share)
+        return np.exp(log) * sp.ive(n / 2 - 1, root)
+
+    inside = c * x < 1
+    return 0.5 * either(inside, c * x, near, far, 1.0)
 
 
 def tukey_slope(g: Any, ans: Any, x: Any, lam: Any) -> Any:
@@ -266,3 +219,51 @@ def profile(x: Any, s: Any, c: Any) -> tuple[Any, Any]:
     out = -1j / math.pi * series(q**2, [(2 * n + 1) * b for n, b in enumerate(odd)]) / zeta**2
     wide = 1j / math.pi * q * series(q**2, [2.0 * n * odd[n] for n in range(1, 24)]) / zeta**2
     return np.where(far, out, along), np.where(far, wide, across)
+
+
+def binom_slope(ans: Any, n: Any, e: Any) -> Any:
+    """``-binom(n, k) ψ(e)`` for e = k + 1 or n - k + 1; finite where binom is 0 and ψ is not."""
+    inside = (e < 0.5) & (n > -1)
+    top, low = np.where(inside, n, 0.0), np.where(inside, e, 0.0)
+    beyond = np.exp(sp.gammaln(top + 1) - sp.gammaln(top + 2 - low)) * rgamma_slope(1.0, ans, low)
+    return np.where(inside, beyond, -ans * sp.psi(np.where(inside, 1.0, e)))
+
+
+def mixture_by_centre(ans: Any, x: Any, n: Any, c: Any) -> Any:
+    """The derivative of the noncentral χ² distribution by its noncentrality."""
+    return (sp.chndtr(x, n + 2, c) - ans) / 2
+
+
+def student_mixture(n: Any, d: Any, t: Any) -> Any:
+    """The density of the noncentral Student distribution."""
+    log = -(d**2) / 2 + np.log(n) * n / 2 - (n + 1) / 2 * np.log(n + t**2)
+    z = d * t / np.sqrt(2 * (n + t**2))
+    even = sp.hyp1f1((n + 1) / 2, 0.5, z**2) * sp.poch(n / 2, 0.5) / ROOT_PI
+    return np.exp(log) * (even + z * n * sp.hyp1f1(n / 2 + 1, 1.5, z**2) / ROOT_PI)
+
+
+def fisher_mixture(n: Any, m: Any, c: Any, x: Any) -> Any:
+    """The density of the noncentral F distribution."""
+    share = n * x / (n * x + m)
+    series = sp.hyp1f1((n + m) / 2, n / 2, c * share / 2)
+    return np.exp(-c / 2) * fisher_density(n, m, x) * series
+
+
+def fisher_by_centre(ans: Any, n: Any, m: Any, c: Any, x: Any) -> Any:
+    """The derivative of the noncentral F distribution by its noncentrality."""
+    return (sp.ncfdtr(n + 2, m, c, x * n / (n + 2)) - ans) / 2
+
+
+def kolmogorov_slope(y: Any) -> Any:
+    """``-8y Σ (-1)^(k-1) k² exp(-2k²y²)``; below 1 by Jacobi's transformation of that sum."""
+
+    def near(y: Any) -> Any:
+        u = math.pi**2 / (8 * y**2)
+        odd = [(2 * k - 1) ** 2 for k in range(1, 6)]
+        return -ROOT_2PI / y**2 * sum((2 * u * n - 1) * np.exp(-n * u) for n in odd)
+
+    def far(y: Any) -> Any:
+        return -8 * y * sum((-1) ** (k - 1) * k**2 * np.exp(-2 * (k * y) ** 2) for k in range(1, 6))
+
+    slope = either(y < 1, y, lambda y: near(np.maximum(y, 0.02)), far, 1.0)
+    return np.where(y > 0.02, slope, 0.0)

@@ -16,8 +16,11 @@ import numpy as np
 import scipy.special as sp
 
 from minigrad import ops
+from minigrad.ops import scipy_elliptic as scipy_elliptic
+from minigrad.ops import scipy_equations as scipy_equations
 from minigrad.ops.elementwise import zero
-from minigrad.ops.record import Rule, elementwise, implementations, primitive, registry
+from minigrad.ops.record import registry
+from minigrad.ops.scipy_rows import row, stands
 from minigrad.ops.scipy_slopes import (
     DEGREE,
     H0,
@@ -28,16 +31,17 @@ from minigrad.ops.scipy_slopes import (
     berp_ratio,
     beside_zero,
     beta_density,
-    e_by_m,
-    e_slope,
+    binom_slope,
     either,
     expn_slope,
     exprel_slope,
-    f_by_m,
+    fisher_by_centre,
     fisher_density,
-    k_slope,
+    fisher_mixture,
+    kolmogorov_slope,
     lower,
     lower_density,
+    mixture_by_centre,
     normal_slope,
     poisson_mixture,
     power_by_exponent,
@@ -48,28 +52,9 @@ from minigrad.ops.scipy_slopes import (
     series,
     struve_part,
     student_density,
+    student_mixture,
     tukey_slope,
 )
-
-
-def row(
-    function: Any, *rules: Rule | None, doc: str | None = None, letter: str | None = None
-) -> None:
-    """Record of one of SciPy's ufuncs; its name in errors is SciPy's."""
-    elementwise(
-        function,
-        *rules,
-        name=f"special.{function.__name__.removeprefix('_')}",
-        doc=doc,
-        letter=letter,
-        unruled="no derivative in closed form is known",
-    )
-
-
-def stands(function: Any, op: Any) -> None:
-    """Let ``op``, which the library has already, stand for SciPy's ``function``."""
-    implementations[function] = op
-
 
 # --- under other names already -----------------------------------------------------------
 
@@ -172,8 +157,8 @@ row(
 )
 row(
     sp.binom,
-    lambda g, ans, n, k: g * ans * (sp.psi(n + 1) - sp.psi(n - k + 1)),
-    lambda g, ans, n, k: g * ans * (sp.psi(n - k + 1) - sp.psi(k + 1)),
+    lambda g, ans, n, k: g * (ans * sp.psi(n + 1) + binom_slope(ans, n, n - k + 1)),
+    lambda g, ans, n, k: g * (binom_slope(ans, n, k + 1) - binom_slope(ans, n, n - k + 1)),
 )
 row(
     sp.beta,
@@ -288,6 +273,27 @@ row(
 row(sp.k0e, lambda g, ans, x: g * (ans - sp.k1e(x)))
 row(sp.k1e, lambda g, ans, x: g * (ans - (sp.k0e(x) + sp.kve(2.0, x)) / 2))
 row(sp.kve, None, lambda g, ans, v, x: g * (ans - (sp.kve(v - 1, x) + sp.kve(v + 1, x)) / 2))
+
+
+def hankel(function: Any, scaled: complex) -> None:
+    """One of the four Hankel functions; ``scaled`` is the exponent of its scale."""
+    row(
+        function,
+        None,
+        lambda g, ans, v, z: g * ((function(v - 1, z) - function(v + 1, z)) / 2 + scaled * ans),
+    )
+
+
+hankel(sp.hankel1, 0)
+hankel(sp.hankel1e, -1j)
+hankel(sp.hankel2, 0)
+hankel(sp.hankel2e, 1j)
+row(
+    sp.besselpoly,
+    lambda g, ans, a, p, v: g * (sp.besselpoly(a, p + 1, v - 1) - sp.besselpoly(a, p + 1, v + 1)),
+    None,
+    None,
+)
 row(
     sp.struve,
     None,
@@ -299,23 +305,6 @@ row(
     lambda g, ans, v, x: (
         g * (sp.modstruve(v - 1, x) + sp.modstruve(v + 1, x) + struve_part(v, x)) / 2
     ),
-)
-
-
-# --- elliptic integrals (chapter 19) -----------------------------------------------------
-
-row(sp.ellipk, lambda g, ans, m: g * k_slope(m))
-row(sp.ellipkm1, lambda g, ans, p: -g * k_slope(1 - p))
-row(sp.ellipe, lambda g, ans, m: g * e_slope(m))
-row(
-    sp.ellipkinc,
-    lambda g, ans, phi, m: g / np.sqrt(1 - m * np.sin(phi) ** 2),
-    lambda g, ans, phi, m: g * f_by_m(phi, m),
-)
-row(
-    sp.ellipeinc,
-    lambda g, ans, phi, m: g * np.sqrt(1 - m * np.sin(phi) ** 2),
-    lambda g, ans, phi, m: g * e_by_m(phi, m),
 )
 
 
@@ -402,63 +391,6 @@ row(
 )
 
 
-# --- several results at once -------------------------------------------------------------
-
-
-def pair(function: Any, *slopes: Any, told: str) -> None:
-    """Record of a ufunc of one argument whose results have the derivatives ``slopes``."""
-    results, derivatives, value = told.split(" | ")
-    called = function.__name__
-
-    def rule(g: Any, ans: Any, x: Any) -> Any:
-        return sum(c * slope(ans, x) for c, slope in zip(g, slopes, strict=True))
-
-    def forward(x: Any) -> Any:
-        return function(x)
-
-    forward.__doc__ = f"""{results} of every element, as `scipy.special.{called}`.
-
-    Derivatives: {derivatives}.
-
-    Examples
-    --------
-    >>> import minigrad as mg
-    >>> from minigrad.scipy import special
-    >>> print(f"{{mg.grad(lambda x: special.{called}(x)[0])(0.7):.6f}}")
-    {value}
-    """
-    name = f"special.{called}"
-    primitive(function, vjps=(rule,), name=name, fresh=True, leading=True)(forward)
-
-
-pair(
-    sp.sici,
-    lambda ans, x: np.sinc(x / math.pi),
-    lambda ans, x: np.cos(x) / x,
-    told="Sine and cosine integral ``(Si, Ci)`` | ``sin(x)/x`` and ``cos(x)/x`` | 0.920311",
-)
-pair(
-    sp.shichi,
-    lambda ans, x: np.sinh(x) / x,
-    lambda ans, x: np.cosh(x) / x,
-    told="Hyperbolic integrals ``(Shi, Chi)`` | ``sinh(x)/x`` and ``cosh(x)/x`` | 1.083691",
-)
-pair(
-    sp.fresnel,
-    lambda ans, x: np.sin(math.pi / 2 * x**2),
-    lambda ans, x: np.cos(math.pi / 2 * x**2),
-    told="Fresnel's integrals ``(S, C)`` | ``sin(πx²/2)`` and ``cos(πx²/2)`` | 0.695913",
-)
-pair(
-    sp.airy,
-    lambda ans, x: ans[1],
-    lambda ans, x: x * ans[0],
-    lambda ans, x: ans[3],
-    lambda ans, x: x * ans[2],
-    told="Airy's ``(Ai, Ai', Bi, Bi')`` | ``Ai'``, ``x·Ai``, ``Bi'`` and ``x·Bi`` | -0.199851",
-)
-
-
 # --- the rest ----------------------------------------------------------------------------
 
 row(sp.wrightomega, lambda g, ans, x: g * ans / (1 + ans))
@@ -505,6 +437,65 @@ row(
     lambda g, ans, m, p, x: -g / sp.ndtri(p),
     lambda g, ans, m, p, x: -g * ans / sp.ndtri(p) * normal_slope(sp.ndtri(p)),
     lambda g, ans, m, p, x: g / sp.ndtri(p),
+)
+row(
+    sp.chndtrix,
+    lambda g, ans, p, n, c: g / poisson_mixture(ans, n, c),
+    None,
+    lambda g, ans, p, n, c: -g * mixture_by_centre(p, ans, n, c) / poisson_mixture(ans, n, c),
+)
+row(
+    sp.chndtrinc,
+    lambda g, ans, x, n, p: -g * poisson_mixture(x, n, ans) / mixture_by_centre(p, x, n, ans),
+    None,
+    lambda g, ans, x, n, p: g / mixture_by_centre(p, x, n, ans),
+)
+row(sp.nctdtr, None, None, lambda g, ans, n, d, t: g * student_mixture(n, d, t))
+row(sp.nctdtrit, None, None, lambda g, ans, n, d, p: g / student_mixture(n, d, ans))
+row(
+    sp.ncfdtr,
+    None,
+    None,
+    lambda g, ans, n, m, c, x: g * fisher_by_centre(ans, n, m, c, x),
+    lambda g, ans, n, m, c, x: g * fisher_mixture(n, m, c, x),
+)
+row(
+    sp.ncfdtri,
+    None,
+    None,
+    lambda g, ans, n, m, c, p: (
+        -g * fisher_by_centre(p, n, m, c, ans) / fisher_mixture(n, m, c, ans)
+    ),
+    lambda g, ans, n, m, c, p: g / fisher_mixture(n, m, c, ans),
+)
+KOLMOGOROV = """The chance of a larger Kolmogorov distance, as `scipy.special.kolmogorov`.
+
+Derivative: ``-8y Σ (-1)^(k-1) k² exp(-2k²y²)``, k from 1.
+
+Parameters
+----------
+x : array_like
+
+Raises
+------
+TypeError
+    For complex numbers.
+
+Examples
+--------
+>>> import minigrad as mg
+>>> from minigrad.scipy import special
+>>> print(f"{mg.grad(special.kolmogorov)(1.3):.6f}")
+-0.354038
+"""
+row(sp.kolmogorov, lambda g, ans, y: g * kolmogorov_slope(y), doc=KOLMOGOROV)
+row(sp.kolmogi, lambda g, ans, p: g / kolmogorov_slope(ans))
+row(sp.wright_bessel, None, None, lambda g, ans, a, b, x: g * sp.wright_bessel(a, a + b, x))
+row(
+    sp.log_wright_bessel,
+    None,
+    None,
+    lambda g, ans, a, b, x: g * np.exp(sp.log_wright_bessel(a, a + b, x) - ans),
 )
 
 
@@ -614,7 +605,8 @@ row(
 
 HOLOMORPHIC = """
     wofz dawsn erfc erfcx erfi exp1 expi hyp0f1 hyp1f1 iv jv kv kve log_ndtr ndtr spence
-    hyp2f1 wrightomega xlog1py xlogy yv eval_chebyt eval_chebyu eval_gegenbauer eval_genlaguerre
+    hankel1 hankel1e hankel2 hankel2e hyp2f1 wrightomega xlog1py xlogy yv eval_chebyt
+    eval_chebyu eval_gegenbauer eval_genlaguerre
     eval_jacobi eval_laguerre eval_legendre
 """
 """Where the row holds in the complex plane too."""
