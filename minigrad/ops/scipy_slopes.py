@@ -221,6 +221,9 @@ def profile(x: Any, s: Any, c: Any) -> tuple[Any, Any]:
     return np.where(far, out, along), np.where(far, wide, across)
 
 
+# --- binomials beside their zeros, noncentral distributions, Kolmogorov's -------------------
+
+
 def binom_slope(ans: Any, n: Any, e: Any) -> Any:
     """``-binom(n, k) ψ(e)`` for e = k + 1 or n - k + 1; finite where binom is 0 and ψ is not."""
     inside = (e < 0.5) & (n > -1)
