@@ -732,3 +732,21 @@ def test_values_kept_on_first_use_trace_once_more_at_most() -> None:
     f = mg.compile(lambda x: x * model.weight)
     assert [f(1.0) for _ in range(4)] == [6.0] * 4
     assert f.retraces <= 1
+
+
+def test_what_a_module_does_as_it_is_imported_is_done_once_for_all_calls(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "imported_as_traced.py").write_text(
+        "import random, time\nSTART = time.time()\nDRAWN = random.Random().random()\nK = 3.0\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def f(x: Any) -> Any:
+        import imported_as_traced
+
+        return x * imported_as_traced.K
+
+    assert mg.compile(f)(2.0) == 6.0
+    with pytest.raises(TypeError, match=r"time\(\) in"):
+        mg.compile(lambda x: x * time.time())(2.0)

@@ -46,6 +46,17 @@ def selects_once(index: Any) -> bool:
     )
 
 
+def renames_axes(index: Any) -> bool:
+    """Whether ``index`` selects everything, and at most puts axes of length 1 between."""
+    for part in index if type(index) is tuple else (index,):
+        if part is not None and part is not Ellipsis and (type(part) is not slice or part != WHOLE):
+            return False
+    return True
+
+
+WHOLE = slice(None)
+
+
 def takes_one_axis(part: Any) -> bool:
     """Whether a part of an index stands for one axis: a place, a range, or an array of places."""
     if isinstance(part, np.ndarray):
@@ -77,6 +88,8 @@ settled: Op = Op(
 
 def getitem_rule(g: Any, ans: Any, a: Any, index: Any) -> Any:
     """The gradient goes back to where the elements came from."""
+    if type(index) is not int and renames_axes(index):
+        return g.reshape(a.shape)
     put = scatter.forward if type(g) is type(a) is np.ndarray else scatter
     return put(g, shape=a.shape, index=index)
 
@@ -112,7 +125,7 @@ def scatter(values: Any, shape: tuple[int, ...], index: Any) -> Any:
     return out
 
 
-MANY = 100
+MANY = 1000
 """Numbers from which on it pays to compute where each of them goes."""
 
 
@@ -129,9 +142,12 @@ def at(ufunc: Any, out: Any, index: Any, values: Any) -> Any:
     flat = out.ndim == depth == 1 == np.ndim(parts[0])
     if flat or math.prod(outer) > 2 * np.size(values):
         return ufunc.at(out, index, values)
-    rows = np.arange(math.prod(outer)).reshape(outer)[index]
-    places = rows[..., None] * inner + np.arange(inner)
-    values = np.broadcast_to(values, rows.shape + out.shape[depth:])
+    places = np.arange(math.prod(outer)).reshape(outer)[index]
+    shape = places.shape + out.shape[depth:]
+    if inner != 1:
+        places = places[..., None] * inner + np.arange(inner)
+    if np.shape(values) != shape:
+        values = np.broadcast_to(values, shape)
     return ufunc.at(out.reshape(-1), places.reshape(-1), values.reshape(-1))
 
 

@@ -440,7 +440,18 @@ def asked(frame: FrameType) -> bool:
     name = frame.f_code.co_filename
     if any(getattr(c, "__code__", None) is frame.f_code for c in gc.callbacks):
         return False
+    if importing(frame):
+        return False
     return is_user(name) or os.path.basename(name) in ("random.py", "uuid.py", "secrets.py")
+
+
+def importing(frame: FrameType | None) -> bool:
+    """Whether what is traced imports a module just now, whose code runs once for all calls."""
+    while frame is not None and frame.f_globals.get("__name__") != "minigrad.program.trace":
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def site_of(frame: FrameType | None) -> Site | None:
