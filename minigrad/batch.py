@@ -215,20 +215,18 @@ def from_end(axis: Any, ndim: int) -> Any:
 # more; shapes and shape are those of one example.  None: example by example after all.
 
 
-def broadcasting(
-    op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any
-) -> Any:
+def broadcasting(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     ndim = max([len(shape), *map(len, shapes)])  # metadata may broadcast as well
     return run(op, *[align(a, ndim) if t else a for a, t in zip(args, together, strict=True)], **kw)
 
 
-def same(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def same(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """What does not care for axes in front: the last ones, or none, are worked on."""
     ndim = max(map(len, shapes))
     return run(op, *[align(a, ndim) if t else a for a, t in zip(args, together, strict=True)], **kw)
 
 
-def alike(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def alike(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """Arguments of one shape, which the rules take for granted."""
     whole = [
         a if t else np.broadcast_to(a, (n, *np.shape(a)))
@@ -237,7 +235,7 @@ def alike(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n
     return run(op, *whole, **kw)
 
 
-def place(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def place(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """Where an extreme element is: along an axis, or among all."""
     axis = kw.pop("axis", None)
     if axis is not None:
@@ -246,28 +244,28 @@ def place(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n
     return np.reshape(found, (n, *shape))
 
 
-def first_only(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def first_only(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """Element by element of the first argument, while the others are the same for all."""
     return None if any(together[1:]) else run(op, *args, **kw)
 
 
-def second_only(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def second_only(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """Element by element of the second argument, while the first is the same for all."""
     return None if together[0] else run(op, *args, **kw)
 
 
-def triangle(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def triangle(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     return run(op, args[0], **kw) if len(shapes[0]) > 1 else None
 
 
-def reduction(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def reduction(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """The same axes, counted from the end; all of them are all but the first."""
     one = np.broadcast_to(np.float64(0), shapes[0])
     axis = kw.pop("axis", -1 if op in (ops.softmax, ops.log_softmax) else None)
     return run(op, args[0], axis=from_end(axes_of(one, axis), len(shapes[0])), **kw)
 
 
-def scan(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def scan(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """Along one axis, or along all elements."""
     axis = kw.pop("axis", -1 if op in (ops.sort, ops.argsort, ops.argpartition) else None)
     if axis is None or not shapes[0]:
@@ -277,21 +275,21 @@ def scan(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n:
     return run(op, args[0], axis=from_end(axis, len(shapes[0])), **kw)
 
 
-def reshaped(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def reshaped(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     return np.reshape(args[0], (n, *shape))
 
 
-def stretched(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def stretched(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     return np.broadcast_to(align(args[0], len(shape)), (n, *shape))
 
 
-def transposed(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def transposed(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     ndim, axes = len(shapes[0]), kw.get("axes")
     order = range(ndim)[::-1] if axes is None else [int(a) % ndim for a in np.atleast_1d(axes)]
     return np.transpose(args[0], (0, *(a + 1 for a in order)))
 
 
-def numbered(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def numbered(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """Ops whose metadata number axes."""
     ndim = len(shapes[0])
     for key in ("axis", "axis1", "axis2", "source", "destination", "axes"):
@@ -308,7 +306,7 @@ def numbered(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any
 
 
 def together_along(
-    op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any
+    op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any
 ) -> Any:
     """Concatenations and stacks: who is there once is there for every example."""
     args = [
@@ -319,19 +317,19 @@ def together_along(
     return run(op, *args, axis=axis if axis < 0 else axis + 1)
 
 
-def apart_along(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def apart_along(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     axis = kw.pop("axis", 0)
     return run(op, args[0], axis=axis if axis < 0 else axis + 1, **kw)
 
 
-def padded(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def padded(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     if np.ndim(kw.get("constant_values", 0)):
         return None
     kw["pad_width"] = ((0, 0), *kw["pad_width"])
     return run(op, args[0], **kw)
 
 
-def product(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def product(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """Vectors together are the rows of a matrix; matrices together multiply one by one."""
     (a, b), (many_a, many_b), (s, t) = args, together, shapes
     if many_a and many_b and len(s) == len(t) == 1:
@@ -349,7 +347,7 @@ def product(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any,
     return np.squeeze(ans, -1 if column else -2) if row else ans
 
 
-def contracted(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def contracted(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """One letter more, for the examples."""
     inputs, output = kw["subscripts"].split("->")
     letter = next((c for c in LETTERS if c not in kw["subscripts"]), None)
@@ -360,7 +358,7 @@ def contracted(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: A
     return run(op, *args, **kw)
 
 
-def solved(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def solved(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     (a, b), (many_a, many_b), (s, t) = args, together, shapes
     vector = len(t) == 1
     b = b[..., None] if vector else b
@@ -369,7 +367,7 @@ def solved(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, 
     return np.squeeze(ans, -1) if vector else ans
 
 
-def indexed(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def indexed(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
     """Getting elements, and putting them back."""
     index = kw["index"]
     parts = index if isinstance(index, tuple) else (index,)
@@ -395,7 +393,7 @@ def indexed(op: Any, args: Any, together: Any, shapes: Any, shape: Any, kw: Any,
     return picked_out(op, args[0], together[0], parts, kw, n)
 
 
-def picked_out(op: Any, a: Any, many: bool, parts: Any, kw: Any, n: int) -> Any:
+def picked_out(op: Op, a: Any, many: bool, parts: Any, kw: Any, n: int) -> Any:
     """`indexed` by integers that differ between examples."""
     arrays = [p for p in parts if not isinstance(p, slice | type(None) | type(Ellipsis))]
     ndim = max(np.ndim(p.values) - 1 if isinstance(p, Many) else np.ndim(p) for p in arrays)

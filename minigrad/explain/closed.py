@@ -20,6 +20,7 @@ from minigrad.explain.paper import UNREADABLE
 from minigrad.explain.shares import REDUCTIONS, known_total
 from minigrad.explain.tidied import lowest
 from minigrad.ops import matrices
+from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, key_of, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
 from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
@@ -207,7 +208,7 @@ def gathered(b: Builder, terms: Terms) -> Any:
     return built(b, size, {key_of(answer): [answer, 1], **common})
 
 
-def expanded(op: Any) -> Any:
+def expanded(op: Op) -> Any:
     """The rule for one of the four operations."""
 
     def applied(b: Any, x: Any, y: Any) -> Any:
@@ -222,7 +223,7 @@ def expanded(op: Any) -> Any:
     return applied
 
 
-def attempt(b: Any, op: Any, x: Any, y: Any) -> Any:
+def attempt(b: Any, op: Op, x: Any, y: Any) -> Any:
     if op in (ops.multiply, ops.divide):
         (c, found), (d, others) = factors(b, x), factors(b, y, 1 if op is ops.multiply else -1)
         product = {k: list(v) for k, v in found.items()}

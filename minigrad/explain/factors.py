@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops import determinants
+from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, Rule, key_of, number, outcome, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import floating, rule, scaled, whole
@@ -190,7 +191,7 @@ def inverse_by_cofactors(b: Builder, found: Factors) -> Factors:
     return found
 
 
-def reframed(b: Builder, z: Any, op: Any) -> Any:
+def reframed(b: Builder, z: Any, op: Op) -> Any:
     """What ``z`` shows with further axes of length 1, in the same order; None for others."""
     made = b.made(z, op)
     if made is None:
@@ -305,7 +306,7 @@ def kinds(*xs: Any) -> set[Any]:
     return {x.dtype if isinstance(x, Var) else None for x in xs}
 
 
-def stretched(b: Builder, answer: Any, op: Any, x: Any, y: Any) -> Any:
+def stretched(b: Builder, answer: Any, op: Op, x: Any, y: Any) -> Any:
     """``answer`` in the shape of ``op(x, y)``, from which a factor may have vanished."""
     shape, dtype = outcome(op, (x, y), {})
     if isinstance(answer, Var):
@@ -373,7 +374,7 @@ def scalars_of(b: Builder, x: Any) -> tuple[float, Factors, Any]:
     return (c, outside, rest) if shape_of(rest) == shape_of(x) else (1, {}, x)
 
 
-def linear(op: Any) -> Rule:
+def linear(op: Op) -> Rule:
     """``Σ c·x`` is ``c·Σ x``, ``A @ (c·x)`` is ``c·(A @ x)``."""
 
     def outside(b: Builder, *args: Any, **kwargs: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.factors import constant_along
+from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, axes_of, is_, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import floating, rule, whole
@@ -154,7 +155,7 @@ def kept_in_vain(b: Any, x: Any, y: Any) -> Any:
     return b.keep(made.op, made.args, options, Var("t", y.shape[len(axes) :], y.dtype))
 
 
-def unkept(op: Any) -> Any:
+def unkept(op: Op) -> Any:
     def applied(b: Any, x: Any, y: Any) -> Any:
         if not floating(x) or not floating(y):
             return None
