@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -166,7 +167,7 @@ def repeated(
     if rule is not None and (not many_kwargs or rule is indexed):
         shape = () if several else np.shape(old_ans)
         shapes = [np.shape(a) for a in old_args]
-        ans = rule(op, values, together, shapes, shape, dict(kwargs), n)
+        ans = rule(Batch(op, values, dict(kwargs), together, shapes, shape, n))
     if ans is None:
         ans = one_by_one(op, args, kwargs, old_ans, n)
     return tuple([Many(y) for y in ans]) if several else Many(ans)
@@ -186,7 +187,7 @@ def one_by_one(op: Op, args: list[Any], kwargs: dict[str, Any], old_ans: Any, n:
     return np.stack(each) if n else np.zeros((0, *np.shape(old_ans)), np.result_type(old_ans))
 
 
-def rule_of(op: Op) -> Callable[..., Any] | None:
+def rule_of(op: Op) -> Rule | None:
     """How ``op`` makes room for the examples; None where nobody knows."""
     return broadcasting if pointwise(op) else RULES.get(op, same if op.leading else None)
 
@@ -211,127 +212,159 @@ def from_end(axis: Any, ndim: int) -> Any:
 
 
 # --- rules -----------------------------------------------------------------------------
-# rule(op, args, together, shapes, shape, kwargs, n): those ``together`` have the first axis
-# more; shapes and shape are those of one example.  None: example by example after all.
+# A rule returns the answer for all examples, or None: example by example after all.
 
 
-def broadcasting(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
-    ndim = max([len(shape), *map(len, shapes)])  # metadata may broadcast as well
-    return run(op, *[align(a, ndim) if t else a for a, t in zip(args, together, strict=True)], **kw)
+@dataclass(slots=True)
+class Batch:
+    """A call of ``op`` on several examples at once.
+
+    Attributes
+    ----------
+    together : list of bool
+        Which arguments have the first axis more.
+    shapes, shape
+        Of the arguments and of the answer, for one example.
+    n : int
+        How many examples there are.
+    """
+
+    op: Op
+    args: list[Any]
+    kwargs: dict[str, Any]
+    together: list[bool]
+    shapes: list[Shape]
+    shape: Shape
+    n: int
+
+    def run(self, *args: Any, **more: Any) -> Any:
+        """The op of other arguments, with the metadata of the call and ``more``."""
+        return run(self.op, *args, **self.kwargs, **more)
+
+    def aligned(self, ndim: int) -> list[Any]:
+        """The arguments, those of many examples as if of ``ndim`` axes each."""
+        pairs = zip(self.args, self.together, strict=True)
+        return [align(a, ndim) if t else a for a, t in pairs]
 
 
-def same(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+Rule = Callable[[Batch], Any]
+
+
+def broadcasting(c: Batch) -> Any:
+    ndim = max([len(c.shape), *map(len, c.shapes)])  # metadata may broadcast as well
+    return c.run(*c.aligned(ndim))
+
+
+def same(c: Batch) -> Any:
     """What does not care for axes in front: the last ones, or none, are worked on."""
-    ndim = max(map(len, shapes))
-    return run(op, *[align(a, ndim) if t else a for a, t in zip(args, together, strict=True)], **kw)
+    ndim = max(map(len, c.shapes))
+    return c.run(*c.aligned(ndim))
 
 
-def alike(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def alike(c: Batch) -> Any:
     """Arguments of one shape, which the rules take for granted."""
     whole = [
-        a if t else np.broadcast_to(a, (n, *np.shape(a)))
-        for a, t in zip(args, together, strict=True)
+        a if t else np.broadcast_to(a, (c.n, *np.shape(a)))
+        for a, t in zip(c.args, c.together, strict=True)
     ]
-    return run(op, *whole, **kw)
+    return c.run(*whole)
 
 
-def place(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def place(c: Batch) -> Any:
     """Where an extreme element is: along an axis, or among all."""
-    axis = kw.pop("axis", None)
+    axis = c.kwargs.pop("axis", None)
     if axis is not None:
-        return run(op, args[0], axis=from_end(axis, len(shapes[0])), **kw)
-    found = run(op, np.reshape(args[0], (n, math.prod(shapes[0]))), axis=1)
-    return np.reshape(found, (n, *shape))
+        return c.run(c.args[0], axis=from_end(axis, len(c.shapes[0])))
+    found = run(c.op, np.reshape(c.args[0], (c.n, math.prod(c.shapes[0]))), axis=1)
+    return np.reshape(found, (c.n, *c.shape))
 
 
-def first_only(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def first_only(c: Batch) -> Any:
     """Element by element of the first argument, while the others are the same for all."""
-    return None if any(together[1:]) else run(op, *args, **kw)
+    return None if any(c.together[1:]) else c.run(*c.args)
 
 
-def second_only(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def second_only(c: Batch) -> Any:
     """Element by element of the second argument, while the first is the same for all."""
-    return None if together[0] else run(op, *args, **kw)
+    return None if c.together[0] else c.run(*c.args)
 
 
-def triangle(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
-    return run(op, args[0], **kw) if len(shapes[0]) > 1 else None
+def triangle(c: Batch) -> Any:
+    return c.run(c.args[0]) if len(c.shapes[0]) > 1 else None
 
 
-def reduction(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def reduction(c: Batch) -> Any:
     """The same axes, counted from the end; all of them are all but the first."""
-    one = np.broadcast_to(np.float64(0), shapes[0])
-    axis = kw.pop("axis", -1 if op in (ops.softmax, ops.log_softmax) else None)
-    return run(op, args[0], axis=from_end(axes_of(one, axis), len(shapes[0])), **kw)
+    one = np.broadcast_to(np.float64(0), c.shapes[0])
+    axis = c.kwargs.pop("axis", -1 if c.op in (ops.softmax, ops.log_softmax) else None)
+    return c.run(c.args[0], axis=from_end(axes_of(one, axis), len(c.shapes[0])))
 
 
-def scan(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def scan(c: Batch) -> Any:
     """Along one axis, or along all elements."""
-    axis = kw.pop("axis", -1 if op in (ops.sort, ops.argsort, ops.argpartition) else None)
-    if axis is None or not shapes[0]:
-        return run(op, np.reshape(args[0], (n, math.prod(shapes[0]))), axis=1, **kw).reshape(
-            (n, *shape)
+    axis = c.kwargs.pop("axis", -1 if c.op in (ops.sort, ops.argsort, ops.argpartition) else None)
+    if axis is None or not c.shapes[0]:
+        return c.run(np.reshape(c.args[0], (c.n, math.prod(c.shapes[0]))), axis=1).reshape(
+            (c.n, *c.shape)
         )
-    return run(op, args[0], axis=from_end(axis, len(shapes[0])), **kw)
+    return c.run(c.args[0], axis=from_end(axis, len(c.shapes[0])))
 
 
-def reshaped(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
-    return np.reshape(args[0], (n, *shape))
+def reshaped(c: Batch) -> Any:
+    return np.reshape(c.args[0], (c.n, *c.shape))
 
 
-def stretched(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
-    return np.broadcast_to(align(args[0], len(shape)), (n, *shape))
+def stretched(c: Batch) -> Any:
+    return np.broadcast_to(align(c.args[0], len(c.shape)), (c.n, *c.shape))
 
 
-def transposed(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
-    ndim, axes = len(shapes[0]), kw.get("axes")
+def transposed(c: Batch) -> Any:
+    ndim, axes = len(c.shapes[0]), c.kwargs.get("axes")
     order = range(ndim)[::-1] if axes is None else [int(a) % ndim for a in np.atleast_1d(axes)]
-    return np.transpose(args[0], (0, *(a + 1 for a in order)))
+    return np.transpose(c.args[0], (0, *(a + 1 for a in order)))
 
 
-def numbered(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def numbered(c: Batch) -> Any:
     """Ops whose metadata number axes."""
-    ndim = len(shapes[0])
+    ndim = len(c.shapes[0])
     for key in ("axis", "axis1", "axis2", "source", "destination", "axes"):
-        if key in kw and kw[key] is not None:
-            kw[key] = from_end(kw[key], ndim)
-    if op is ops.rot90:
-        kw.setdefault("axes", (-ndim, 1 - ndim))
-    if op is ops.flip and kw.get("axis") is None:
-        kw["axis"] = tuple(range(-ndim, 0))
-    if op is ops.roll and kw.get("axis") is None:
-        flat = np.reshape(args[0], (n, math.prod(shape)))
-        return np.reshape(np.roll(flat, kw["shift"], 1), (n, *shape))
-    return run(op, args[0], **kw)
+        if key in c.kwargs and c.kwargs[key] is not None:
+            c.kwargs[key] = from_end(c.kwargs[key], ndim)
+    if c.op is ops.rot90:
+        c.kwargs.setdefault("axes", (-ndim, 1 - ndim))
+    if c.op is ops.flip and c.kwargs.get("axis") is None:
+        c.kwargs["axis"] = tuple(range(-ndim, 0))
+    if c.op is ops.roll and c.kwargs.get("axis") is None:
+        flat = np.reshape(c.args[0], (c.n, math.prod(c.shape)))
+        return np.reshape(np.roll(flat, c.kwargs["shift"], 1), (c.n, *c.shape))
+    return c.run(c.args[0])
 
 
-def together_along(
-    op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any
-) -> Any:
+def together_along(c: Batch) -> Any:
     """Concatenations and stacks: who is there once is there for every example."""
     args = [
-        a if t else np.broadcast_to(a, (n, *s))
-        for a, t, s in zip(args, together, shapes, strict=True)
+        a if t else np.broadcast_to(a, (c.n, *s))
+        for a, t, s in zip(c.args, c.together, c.shapes, strict=True)
     ]
-    axis = kw.get("axis", 0)
-    return run(op, *args, axis=axis if axis < 0 else axis + 1)
+    axis = c.kwargs.get("axis", 0)
+    return run(c.op, *args, axis=axis if axis < 0 else axis + 1)
 
 
-def apart_along(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
-    axis = kw.pop("axis", 0)
-    return run(op, args[0], axis=axis if axis < 0 else axis + 1, **kw)
+def apart_along(c: Batch) -> Any:
+    axis = c.kwargs.pop("axis", 0)
+    return c.run(c.args[0], axis=axis if axis < 0 else axis + 1)
 
 
-def padded(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
-    if np.ndim(kw.get("constant_values", 0)):
+def padded(c: Batch) -> Any:
+    if np.ndim(c.kwargs.get("constant_values", 0)):
         return None
-    kw["pad_width"] = ((0, 0), *kw["pad_width"])
-    return run(op, args[0], **kw)
+    c.kwargs["pad_width"] = ((0, 0), *c.kwargs["pad_width"])
+    return c.run(c.args[0])
 
 
-def product(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def product(c: Batch) -> Any:
     """Vectors together are the rows of a matrix; matrices together multiply one by one."""
-    (a, b), (many_a, many_b), (s, t) = args, together, shapes
+    (a, b), (many_a, many_b), (s, t) = c.args, c.together, c.shapes
     if many_a and many_b and len(s) == len(t) == 1:
         return (a * b).sum(axis=1)
     if many_a and not many_b and len(t) <= 2:
@@ -347,19 +380,19 @@ def product(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, 
     return np.squeeze(ans, -1 if column else -2) if row else ans
 
 
-def contracted(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def contracted(c: Batch) -> Any:
     """One letter more, for the examples."""
-    inputs, output = kw["subscripts"].split("->")
-    letter = next((c for c in LETTERS if c not in kw["subscripts"]), None)
+    inputs, output = c.kwargs["subscripts"].split("->")
+    letter = next((x for x in LETTERS if x not in c.kwargs["subscripts"]), None)
     if letter is None:
         return None
-    terms = [letter * t + term for term, t in zip(inputs.split(","), together, strict=True)]
-    kw["subscripts"] = f"{','.join(terms)}->{letter}{output}"
-    return run(op, *args, **kw)
+    terms = [letter * t + term for term, t in zip(inputs.split(","), c.together, strict=True)]
+    c.kwargs["subscripts"] = f"{','.join(terms)}->{letter}{output}"
+    return c.run(*c.args)
 
 
-def solved(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
-    (a, b), (many_a, many_b), (s, t) = args, together, shapes
+def solved(c: Batch) -> Any:
+    (a, b), (many_a, many_b), (s, t) = c.args, c.together, c.shapes
     vector = len(t) == 1
     b = b[..., None] if vector else b
     ndim = max(len(s), len(t) + vector)
@@ -367,30 +400,30 @@ def solved(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n
     return np.squeeze(ans, -1) if vector else ans
 
 
-def indexed(op: Op, args: Any, together: Any, shapes: Any, shape: Any, kw: Any, n: Any) -> Any:
+def indexed(c: Batch) -> Any:
     """Getting elements, and putting them back."""
-    index = kw["index"]
+    index = c.kwargs["index"]
     parts = index if isinstance(index, tuple) else (index,)
     if not holds_many(index):
         if is_basic(index):
-            kw["index"] = (slice(None), *parts)
-            if op is scatter:
-                kw["shape"] = (n, *kw["shape"])
-            return run(op, args[0], **kw)
+            c.kwargs["index"] = (slice(None), *parts)
+            if c.op is scatter:
+                c.kwargs["shape"] = (c.n, *c.kwargs["shape"])
+            return c.run(c.args[0])
         # Examples along the last axis disturb no rule of where indices put their axes.
         behind = (*parts, *([slice(None)] if any(p is ... for p in parts) else [...]))
-        last = np.moveaxis(args[0], 0, -1)
-        if op is scatter:
-            ans = scatter(last, shape=(*kw["shape"], n), index=behind)
+        last = np.moveaxis(c.args[0], 0, -1)
+        if c.op is scatter:
+            ans = scatter(last, shape=(*c.kwargs["shape"], c.n), index=behind)
         else:
             ans = getitem(last, behind)
         return np.moveaxis(ans, -1, 0)
     if any(np.result_type(p.values).kind == "b" for p in parts if isinstance(p, Many)):
         raise TypeError(
-            f"vmap: {op.name} with a boolean mask that differs between examples cannot be "
+            f"vmap: {c.op.name} with a boolean mask that differs between examples cannot be "
             "batched: the shape of its result does; choose with np.where(mask, x, other)"
         )
-    return picked_out(op, args[0], together[0], parts, kw, n)
+    return picked_out(c.op, c.args[0], c.together[0], parts, c.kwargs, c.n)
 
 
 def picked_out(op: Op, a: Any, many: bool, parts: Any, kw: Any, n: int) -> Any:
@@ -415,7 +448,7 @@ def picked_out(op: Op, a: Any, many: bool, parts: Any, kw: Any, n: int) -> Any:
     return np.moveaxis(ans, own, moved) if place else ans
 
 
-RULES: dict[Op, Callable[..., Any]] = {
+RULES: dict[Op, Rule] = {
     contract: contracted,
     elements: indexed,
     scatter: indexed,

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.autodiff.call import F, variable_for
 from minigrad.autodiff.tangents import fitted, push_through, tangent
-from minigrad.batch import align, rule_of
+from minigrad.batch import Batch, align, rule_of
 from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
 from minigrad.errors import failure
 from minigrad.graph import (
@@ -230,7 +230,8 @@ class Pusher:
         if rule is None:
             return None
         shapes = [np.shape(a) for a in values]
-        t = rule(op, tangents, [True] * len(values), shapes, ans.shape, dict(kwargs), n)
+        together = [True] * len(values)
+        t = rule(Batch(op, tangents, dict(kwargs), together, shapes, ans.shape, n))
         return None if t is None else self.pushed(ans, t)
 
     def lined_up(self, t: Any, ans: Any) -> Any:
