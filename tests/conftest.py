@@ -25,6 +25,7 @@ FULL = frozenset(
         "test_explorer.py",
         "test_forward.py",
         "test_lessons.py",
+        "test_night.py",
         "test_page_computes.py",
         "test_scipy_mirror.py",
         "test_transformations.py",

@@ -33,7 +33,7 @@ def test_right_backward_functions_are_right(s: Student) -> None:
     assert sum(line.verdict == "correct" for line in report.lines) > 0
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize(("s", "k"), SLIPS, ids=lambda x: x.name if isinstance(x, Student) else x)
 def test_the_wrong_line_is_marked_and_its_cause_named(s: Student, k: int) -> None:
     old, new, line, cause = s.slips[k]

@@ -250,10 +250,11 @@ def test_bad_direction() -> None:
         mg.draw(leaf(1.0) * 2, direction="up")
 
 
-def test_every_op_can_be_drawn() -> None:
+@pytest.mark.parametrize("nth", [7, pytest.param(1, marks=pytest.mark.full)])
+def test_every_op_can_be_drawn(nth: int) -> None:
     """Contributions along the edges of any op add up to the gradients, and have a picture."""
     drawn = 0
-    for sample in {s.op: s for s in SAMPLES}.values():
+    for sample in [*{s.op: s for s in SAMPLES}.values()][::nth]:
         leaves = [leaf(a) for a in sample.args]
         outputs = sample.f(*leaves)
         parts = outputs if isinstance(outputs, tuple | list) else [outputs]
@@ -271,7 +272,7 @@ def test_every_op_can_be_drawn() -> None:
             assert drawing.dot.startswith("digraph")
             assert len(str(drawing).splitlines()) > 1
         drawn += 1
-    assert drawn > 150
+    assert drawn > 150 / nth
 
 
 def test_a_recorded_gradient_can_be_drawn() -> None:

@@ -112,6 +112,7 @@ def test_slices_are_what_the_user_wrote_in_every_form() -> None:
         assert "g[:, 3:6]" in made.replace("\xa0", " ") and "getitem" not in made
 
 
+@pytest.mark.full
 def test_a_saved_notebook_keeps_the_page() -> None:
     """Through nbconvert, as documentation and teachers do it."""
     nbformat, nbconvert = pytest.importorskip("nbformat"), pytest.importorskip("nbconvert")

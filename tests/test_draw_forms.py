@@ -126,6 +126,7 @@ def hostile() -> tuple[mg.Tensor, list[mg.Tensor]]:
     return op(sum(leaves[1:], leaves[0] * 2)), leaves
 
 
+@pytest.mark.sampled(4)
 @needs_layout
 @pytest.mark.parametrize("collapse", [False, True, 10])
 @pytest.mark.parametrize("program", ["dot", "pygraphviz"])

@@ -137,6 +137,7 @@ def test_diabetes_is_standardised(data: Any) -> None:
     np.testing.assert_allclose(features.std(axis=0), 1, atol=1e-12)
 
 
+@pytest.mark.full
 def test_descent_reaches_the_normal_equations(data: Any) -> None:
     features, targets, _ = data
     fit = regression.descend(features, targets)

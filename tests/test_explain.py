@@ -435,7 +435,7 @@ NUMPY_DIFFERS = {"corrcoef"}
 """Of which a text negates truth values, as no array of NumPy may be."""
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 @pytest.mark.parametrize("op", FIRST)
 def test_every_op_is_explained(op: str) -> None:
     tensors = [mg.Tensor(a, requires_grad=True, name=f"v{i}") for i, a in enumerate(FIRST[op].args)]
@@ -505,7 +505,7 @@ HOSTILE = ["x_1^{2}", "a&b", "</math><script>alert(1)</script>", "$", "\\frac{",
 HOSTILE += ["new\nline", "%", "#", "'", "~"]
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_do_no_harm(name: str, tmp_path: pathlib.Path) -> None:
     x = mg.Tensor(0.5, requires_grad=True, name=name)

@@ -246,6 +246,7 @@ def test_the_hierarchy_wins_over_one_network_each() -> None:
         assert together[task] > apart[task] + 0.1, (task, together, apart)
 
 
+@pytest.mark.full
 def test_a_resumed_run_ends_where_the_whole_one_does(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

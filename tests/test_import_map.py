@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import minigrad
@@ -50,6 +51,7 @@ def part_of(name: str) -> str:
 FILES = [f for f in sorted(PACKAGE.rglob("*.py")) if f.parent != PACKAGE or f.stem[0] != "_"]
 
 
+@cache
 def arrows() -> dict[tuple[str, str], list[str]]:
     """(from, to) -> files, for every import between parts of the package."""
     found: dict[tuple[str, str], list[str]] = {}

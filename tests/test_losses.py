@@ -209,6 +209,7 @@ def _torch() -> Any:
     return torch
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("weight", [None, W3])
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])

@@ -240,6 +240,7 @@ def test_quantiles_have_the_dtypes_of_numpys(name: str, method: str) -> None:
             assert got.dtype == want.dtype
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("name", ["nanmedian", "nanquantile", "nanpercentile"])
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 3)])
 @pytest.mark.parametrize("dtype", [float, np.float32, np.int64])

@@ -70,6 +70,7 @@ def made(f: Any, backend: str, client: Any, **options: Any) -> Any:
     return parallel.value_and_grad(f, client if backend == "client" else None, **options)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("size", [1, 10, 50, 1000])

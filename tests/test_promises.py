@@ -158,6 +158,7 @@ def ours_alive() -> int:
     return sum(issubclass(type(o), Node | Node1 | Node2 | mg.Tensor) for o in gc.get_objects())
 
 
+@pytest.mark.full
 def test_memory_is_flat_with_the_collector_off() -> None:
     w, x = leaf(np.full((64, 64), 0.01)), np.ones((3, 64))
     gc.collect()

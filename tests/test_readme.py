@@ -7,6 +7,7 @@ import doctest
 import importlib.util
 import re
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+@cache
 def mapped() -> list[str]:
     """The files in the map of docs/how_it_works.md, in its order."""
     text = (ROOT / "docs" / "how_it_works.md").read_text(encoding="utf-8")

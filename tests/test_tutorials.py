@@ -242,6 +242,7 @@ every = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.sampled(3)
 @every
 def test_pictures(module: Any, arguments: list[str], data: Any, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
@@ -250,6 +251,7 @@ def test_pictures(module: Any, arguments: list[str], data: Any, tmp_path: Path) 
     assert path.stat().st_size > 10_000
 
 
+@pytest.mark.sampled(3)
 @every
 def test_pictures_that_cannot_be(
     module: Any,
