@@ -237,3 +237,35 @@ def test_shifts_of_integers():
     t = mg.Tensor([1, 2, 12])
     np.testing.assert_array_equal(t << 2, [4, 8, 48])
     np.testing.assert_array_equal(t >> np.array([0, 1, 2]), [1, 1, 3])
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        lambda f, x: mg.grad(lambda t: f(t).sum())(x),
+        lambda f, x: mg.vjp(f, x),
+        lambda f, x: mg.jvp(f, (x,), (x,)),
+        lambda f, x: mg.jacobian(f)(x),
+        lambda f, x: mg.vmap(f)(x[None]),
+        lambda f, x: mg.trace(f, x),
+        lambda f, x: mg.grad(lambda t: mg.checkpoint(f)(t).data.sum())(x),
+    ],
+)
+def test_tensors_hidden_in_results_are_refused(of):
+    xarray = pytest.importorskip("xarray")
+    x, weights = np.arange(3.0), xarray.DataArray(np.arange(3.0))
+    with pytest.raises(TypeError, match=r"returned a DataArray that holds a Tensor.*\.data"):
+        of(lambda t: weights * t, x)
+    np.testing.assert_array_equal(mg.grad(lambda t: (weights * t).data.sum())(x), weights)
+
+
+def test_objects_that_hold_tensors_are_refused():
+    def objects(t):
+        out = np.empty(2, object)
+        out[0], out[1] = t[0], 2 * t[1]
+        return out
+
+    with pytest.raises(TypeError, match=r"array of objects that holds Tensors.*mg.array"):
+        mg.jacobian(objects)(np.arange(2.0))
+    right = mg.jacobian(lambda t: mg.array(list(objects(t))))(np.arange(2.0))
+    np.testing.assert_array_equal(right, np.diag([1.0, 2.0]))

@@ -357,6 +357,96 @@ def test_minima() -> None:
     check(best, np.array([1.0, -0.5]), 0.3)
 
 
+CUBE = lambda x, c: x**3 - c
+NEAR = lambda x, c: np.sum((x - c) ** 4 + x**2 + x[0] * x[1])
+ANSWERS = {
+    **{
+        name: lambda c, f=getattr(ms.optimize, name): f(CUBE, 0.0, 3.0, (c,))
+        for name in "bisect brenth brentq ridder toms748".split()
+    },
+    "root_scalar": lambda c: ms.optimize.root_scalar(CUBE, (c,), bracket=(0, 3)).root,
+    "root_scalar, newton": lambda c: ms.optimize.root_scalar(CUBE, (c,), x0=1.0).root,
+    "root, lm": lambda c: ms.optimize.root(CUBE, [1.0, 2.0], (c,), "lm").x.sum(),
+    "root, krylov": lambda c: ms.optimize.root(CUBE, [1.0, 2.0], (c,), "krylov").x.sum(),
+    "root, jac=True": lambda c: ms.optimize.root(
+        lambda x, c: (x**3 - c, np.diag([3 * x[0].item() ** 2])), [1.0], (c,), jac=True
+    ).x[0],
+    **{
+        f"minimize, {m}": lambda c, m=m: ms.optimize.minimize(NEAR, [0.3, 0.2], (c,), m).x.sum()
+        for m in "BFGS Nelder-Mead Newton-CG trust-exact L-BFGS-B COBYLA".split()
+    },
+    "minimize, a bound": lambda c: ms.optimize.minimize(
+        NEAR, [0.3, 0.2], (c,), bounds=[(0, 0.3), (None, None)]
+    ).x.sum(),
+    "minimize, bounds": lambda c: (
+        ms.optimize.minimize(NEAR, [0.3, 0.2], (c,), bounds=scipy.optimize.Bounds(0, 0.3)).fun
+    ),
+    "minimize, jac": lambda c: ms.optimize.minimize(NEAR, [0.3, 0.2], (c,), jac=mg.grad(NEAR)).x[0],
+    "minimize_scalar": lambda c: (
+        ms.optimize.minimize_scalar(lambda x, c: (x - c) ** 2 + x**4, args=(c,)).x
+    ),
+    "minimize_scalar, bounded": lambda c: (
+        ms.optimize.minimize_scalar(
+            lambda x: (x - c) ** 2 + x**4, bounds=(0, 0.3), method="bounded"
+        ).fun
+    ),
+    "least_squares": lambda c: ms.optimize.least_squares(
+        lambda x, c: np.stack([x[0] - c, x[0] ** 2 * x[1] - 1, x[1] - x[0]]), [1.0, 1.0], args=(c,)
+    ).x.sum(),
+    "least_squares, bounds": lambda c: (
+        ms.optimize.least_squares(
+            lambda x: np.stack([x[0] - c, x[1] - c * x[0]]), [0.5, 1.0], bounds=([0, 0], [0.8, 9])
+        ).cost
+    ),
+    "curve_fit": lambda c: sum(
+        part.sum()
+        for part in ms.optimize.curve_fit(
+            lambda x, a, b: a * np.exp(-b * x), np.arange(5.0), np.array([3, 2.2, 1, 1, 0.3]) * c
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_to_second_order(name: str) -> None:
+    f = ANSWERS[name]
+    report = mg.gradcheck(f, 1.3, order=2, rtol=1e-4, atol=1e-6)
+    assert report, report
+
+
+def test_fits_are_as_in_scipy() -> None:
+    x, y = np.linspace(0, 1, 6), np.array([3, 2.2, 1.5, 1, 1, 0.3])
+    f = lambda x, a, b: a * np.exp(-b * x)
+    for absolute in (False, True):
+        given = {"sigma": 1 + x, "absolute_sigma": absolute}
+        ours, theirs = (m.curve_fit(f, x, y, **given) for m in (ms.optimize, scipy.optimize))
+        for got, want in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda o: o.root(np.sin, 1.0, jack=1), "root does not know jack=: it takes fun, x0"),
+        (lambda o: o.newton(np.sin, 1.0, full_output=True), "newton: full_output= is not"),
+        (lambda o: o.minimize(np.sum, [1.0], constraints={"type": "eq"}), "constraints= is not"),
+        (lambda o: o.brentq(np.sin), "brentq: missing a required argument: 'a'"),
+    ],
+)
+def test_parameters_that_are_not_taken(call: Any, told: str) -> None:
+    with pytest.raises(TypeError, match=told):
+        call(ms.optimize)
+
+
+def test_no_answer_is_an_error() -> None:
+    with pytest.raises(ValueError, match="different signs"):
+        ms.optimize.brentq(lambda x: x**2 + 1, 0.0, 1.0)
+    with pytest.raises(RuntimeError, match="least_squares: SciPy found no minimum"):
+        ms.optimize.least_squares(lambda x: np.exp(x) + x**3 - 7, [9.0], max_nfev=1)
+    with pytest.raises(RuntimeError, match="minimize_scalar: SciPy found no minimum"):
+        ms.optimize.minimize_scalar(lambda x: x**4, options={"maxiter": 1})
+
+
 # --- integrals and differential equations --------------------------------------------------
 
 
@@ -368,8 +458,29 @@ def test_integrals() -> None:
     check(got, *args)
     gauss = lambda k: ms.integrate.quad(lambda x, k: np.exp(-k * x**2), -np.inf, np.inf, (k,))[0]
     assert mg.grad(gauss)(2.0) == pytest.approx(-np.sqrt(np.pi) / 2 * 2**-1.5, rel=1e-9)
-    with pytest.raises(TypeError, match="quad has first derivatives only"):
-        mg.grad(mg.grad(gauss))(2.0)
+    third = mg.grad(mg.grad(mg.grad(gauss)))(2.0)
+    assert third == pytest.approx(-np.sqrt(np.pi) * 15 / 8 * 2**-3.5, rel=1e-9)
+    check(lambda a, b, k: ms.integrate.quad(lambda x, k: np.sin(k * x), a, b, (k,))[0],
+          0.2, 1.7, 0.8, order=2)  # fmt: skip
+
+
+@pytest.mark.parametrize("n", range(1, 8))
+@pytest.mark.parametrize("spaced", [False, True])
+def test_integrals_of_samples(n: int, spaced: bool) -> None:
+    y, x = rng.normal(size=(n, 2)), np.cumsum(rng.uniform(0.5, 1.0, n)) if spaced else None
+    for name in ("simpson", "trapezoid"):
+        expected = getattr(scipy.integrate, name)(y, x=x, axis=0)
+        ours = getattr(ms.integrate, name)
+        np.testing.assert_allclose(ours(y, x, axis=0), expected, rtol=1e-12, atol=1e-14)
+        if n > 2 and spaced:
+            check(lambda y, x, f=ours: f(y, x, axis=0), y, x, order=2)
+    if n > 1:
+        for initial in (None, 0):
+            expected = scipy.integrate.cumulative_trapezoid(y, x, axis=0, initial=initial)
+            got = ms.integrate.cumulative_trapezoid(y, x, axis=0, initial=initial)
+            np.testing.assert_allclose(got, expected, atol=1e-14)
+    with pytest.raises(ValueError, match="initial must be 0 or None, not 1"):
+        ms.integrate.cumulative_trapezoid(y, initial=1)
 
 
 def lotka_volterra(y: Any, t: Any, p: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.data import CONTINUOUS
+from minigrad.data import CONTINUOUS, NUMBERS
 from minigrad.errors import label
 from minigrad.graph import (
     NOTHING,
@@ -87,6 +87,30 @@ def check_differentiable(argument: Any, variables: list[Any], i: int) -> None:
 
 def node_of(x: Any) -> AnyNode | None:
     return x.node if isinstance(x, Tensor) else None
+
+
+def unhidden(outputs: list[Any]) -> list[Any]:
+    """``outputs``, none of which hides a Tensor in an array of another kind.
+
+    Raises
+    ------
+    TypeError
+        For such, whose gradient would be lost.
+    """
+    for y in outputs:
+        if type(y) is Tensor or type(y) in NUMBERS or y is None:
+            continue
+        if type(y) is np.ndarray:
+            hidden = y.dtype.kind == "O" and any(isinstance(v, Tensor) for v in y.flat)
+            what, remedy = "an array of objects that holds Tensors", "mg.array of them"
+        else:
+            hidden = isinstance(getattr(y, "data", None), Tensor) and not isinstance(y, Tensor)
+            what, remedy = f"a {type(y).__name__} that holds a Tensor", "its .data"
+        if hidden:
+            raise TypeError(
+                f"the function returned {what}, whose gradient would be lost: return {remedy}"
+            )
+    return outputs
 
 
 def is_variable(x: Any) -> bool:
@@ -163,6 +187,8 @@ class Call:
                     self.result = f(*called, **kwargs)
             else:
                 self.result = f(*called, **kwargs)
+            if type(self.result) is not Tensor:
+                unhidden(flatten(self.result)[0])
             running.difference_update(self.nodes)
         except BaseException:  # an interrupt may come between the two lines above
             running.difference_update(self.nodes)

@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autodiff.call import F, check_callable, node_of, recording_on, variable_for
+from minigrad.autodiff.call import (
+    F,
+    check_callable,
+    node_of,
+    recording_on,
+    unhidden,
+    variable_for,
+)
 from minigrad.autodiff.derived import derived
 from minigrad.graph import (
     AnyNode,
@@ -69,6 +76,7 @@ def checkpoint(f: F) -> F:
         piece = Piece(f, leaves, rebuild, active)
         result = piece.run(inner)
         outputs, rebuild_result = flatten(result)
+        unhidden(outputs)
         roots = [node_of(y) for y in outputs]
         outside = reached_outside([root for root in roots if root is not None], start)
         parents = [*(leaves[i].node for i in active), *outside]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.autodiff.call import F, check_callable
+from minigrad.autodiff.call import F, check_callable, unhidden
 from minigrad.autodiff.derived import derived
 from minigrad.batch import Many, batched
 from minigrad.data import settle
@@ -161,6 +161,7 @@ def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0) -> F:
         with modes.set(tracing, recorder):
             result = f(*args, **kwargs)
         outputs, rebuild = flatten(result)
+        unhidden(outputs)
         known |= recorder.captured
         return rebuild(
             gathered(outputs, known, n, spread_out(out_axes, result, "out_axes"), recorder)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.autodiff.call import unhidden
 from minigrad.data import settle
 from minigrad.errors import label
 from minigrad.graph import AnyNode, inspector, modes, pick, tracing, variable
@@ -147,7 +148,7 @@ def recorded(
             f"{name}() in {called(f)}{f', at {site}' if site else ''}, would be fixed in the "
             "program for every later call: pass what it gives as an argument"
         )
-    for x in flatten(result)[0]:
+    for x in unhidden(flatten(result)[0]):
         if isinstance(x, Tensor) and tracer.weak.get(x.node) is not None:
             raise TypeError(f"{called(f)} returns a whole number, which a program has fixed")
     new = tuple(value for _, value in tracer.updates.values())

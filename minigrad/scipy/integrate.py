@@ -5,7 +5,6 @@ SciPy integrates plain numbers to its tolerances, forward and backward.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -17,44 +16,79 @@ from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
-from minigrad.scipy.optimize import arrays_of
-from minigrad.tensor import Tensor
+from minigrad.scipy.calling import like
+from minigrad.scipy.implicit import Function, arrays_of, tupled
 from minigrad.tree import flatten
 
-__all__ = ["odeint", "quad", "solve_ivp"]
+__all__ = [
+    "cumulative_trapezoid",
+    "odeint",
+    "quad",
+    "simpson",
+    "solve_ivp",
+    "trapezoid",
+]
 
 
 def __dir__() -> list[str]:
     return __all__
 
 
-Function = Callable[..., Any]
-
-
-def first_order(name: str, *values: Any) -> None:
-    """Refuse to be differentiated a second time, which this rule cannot be.
-
-    Raises
-    ------
-    TypeError
-    """
-    if any(isinstance(v, Tensor) for v in values):
-        raise TypeError(
-            f"{name} has first derivatives only; for higher ones, write the steps or the sum out "
-            "with NumPy's functions"
-        )
-
-
 # --- integrals ---------------------------------------------------------------------------
 
 
-def quad(func: Function, a: Any, b: Any, args: Any = (), **options: Any) -> tuple[Any, float]:
+def integral(field: Function, options: dict[str, Any]) -> Op:
+    """The op of ``a, b, *parameters``: ``∫_a^b field(x, *parameters) dx``, of numbers or arrays.
+
+    Its rules integrate with another such op, so that there are derivatives of every order.
+    """
+
+    def forward(low: Any, high: Any, *flat: Any) -> Any:
+        f = lambda x: np.asarray(arrays_of(field(x, *flat)), dtype=float)
+        low, high = float(low), float(high)
+        if f(0.5 * (low + high) if np.isfinite(low + high) else finite(low, high)).ndim == 0:
+            return np.float64(si.quad(lambda x: float(f(x)), low, high, **options)[0])
+        return si.quad_vec(f, low, high)[0]
+
+    def rule(g: Any, ans: Any, low: Any, high: Any, *flat: Any, argnum: int) -> Any:
+        if argnum < 2:
+            end = high if argnum else low
+            if not np.isfinite(end):
+                return np.zeros_like(end)
+            return np.sum(g * field(end, *flat)) * (1 if argnum else -1)
+        i = argnum - 2
+
+        def slope(x: Any, g: Any, *flat: Any) -> Any:
+            at = lambda v: field(x, *flat[:i], v, *flat[i + 1 :])
+            return vjp(at, flat[i])[1](g)[0]
+
+        return integral(slope, options)(low, high, g, *flat)
+
+    return Op("integrate.quad", forward, rule, fresh=True)
+
+
+def finite(low: float, high: float) -> float:
+    """A place between limits of which one at least is infinite."""
+    return low + 1 if np.isfinite(low) else high - 1 if np.isfinite(high) else 0.0
+
+
+@like(si.quad)
+def quad(
+    func: Function,
+    a: Any,
+    b: Any,
+    args: Any = (),
+    epsabs: float = 1.49e-8,
+    epsrel: float = 1.49e-8,
+    limit: int = 50,
+    points: Any = None,
+) -> tuple[Any, float]:
     """``∫_a^b func(x, *args) dx`` and an estimate of its error, as `scipy.integrate.quad`.
 
     Derivative: ``f(b)`` by b, ``-f(a)`` by a, ``∫ ∂f/∂args dx`` by ``args``.
 
-    Differentiable by the limits and by ``args``: Leibniz' rule, each integral to SciPy's
-    tolerances.
+    Differentiable by the limits and by ``args``, to every order: Leibniz' rule, each integral
+    to SciPy's tolerances.
 
     Parameters
     ----------
@@ -63,8 +97,14 @@ def quad(func: Function, a: Any, b: Any, args: Any = (), **options: Any) -> tupl
     a, b : float
         Limits, possibly infinite.
     args : tuple
-    **options
+        Tensors and arrays, nested as one likes.
+    epsabs, epsrel, limit, points
         SciPy's.
+
+    Raises
+    ------
+    TypeError
+        For a function that does not return numbers.
 
     Examples
     --------
@@ -72,34 +112,93 @@ def quad(func: Function, a: Any, b: Any, args: Any = (), **options: Any) -> tupl
     >>> mg.grad(lambda k: quad(lambda x, k: np.exp(-k * x), 0.0, np.inf, (k,))[0])(2.0).round(9)
     np.float64(-0.25)
     """
-    args = args if isinstance(args, tuple) else (args,)
+    args = tupled(args)
     leaves, rebuild = flatten(list(args))
-    error = [0.0]
+    options = {"epsabs": epsabs, "epsrel": epsrel, "limit": limit, "points": points}
+    field = lambda x, *flat: func(x, *rebuild(list(flat)))
+    known = [arrays_of(v) for v in leaves]
+    ends = [float(arrays_of(v)) for v in (a, b)]
+    error = si.quad(lambda x: float(arrays_of(field(x, *known))), *ends, **options)[1]
+    given = [arrayed(v) * np.float64(1) for v in (a, b, *leaves)]
+    return integral(field, options)(*given), error
 
-    def forward(low: Any, high: Any, *flat: Any) -> Any:
-        known = rebuild(list(flat))
-        f = lambda x: float(arrays_of(func(x, *known)))
-        value, error[0] = si.quad(f, float(low), float(high), **options)[:2]
-        return np.float64(value)
 
-    def rule(g: Any, ans: Any, low: Any, high: Any, *flat: Any, argnum: int) -> Any:
-        first_order("quad", g, low, high, *flat)
-        known = rebuild(list(flat))
-        if argnum < 2:
-            end = high if argnum else low
-            if not np.isfinite(end):
-                return np.zeros_like(end)
-            return g * (1 if argnum else -1) * np.float64(arrays_of(func(end, *known)))
-        i = argnum - 2
+@like(si.trapezoid)
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """The integral of samples by the trapezoidal rule, as `numpy.trapezoid`.
 
-        def slope(x: float) -> Any:
-            at = lambda v: func(x, *rebuild([*flat[:i], v, *flat[i + 1 :]]))
-            return np.asarray(vjp(at, flat[i])[1](1.0)[0])
+    Derivative: ``dy`` times the widths, half of them at the ends.
 
-        return g * si.quad_vec(slope, float(low), float(high))[0]
+    Examples
+    --------
+    >>> trapezoid([1.0, 2.0, 4.0])
+    np.float64(4.5)
+    """
+    return np.trapezoid(arrayed(y), None if x is None else arrayed(x), dx, axis)
 
-    op = Op("integrate.quad", forward, rule, fresh=True)
-    return op(arrayed(a), arrayed(b), *(arrayed(v) for v in leaves)), error[0]
+
+@like(si.cumulative_trapezoid)
+def cumulative_trapezoid(
+    y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: Any = None
+) -> Any:
+    """The integral of samples up to each of them, by the trapezoidal rule.
+
+    Derivative: as of `numpy.cumsum`, times the widths.
+
+    Raises
+    ------
+    ValueError
+        For ``initial`` other than 0.
+
+    Examples
+    --------
+    >>> cumulative_trapezoid([1.0, 2.0, 4.0], initial=0)
+    array([0. , 1.5, 4.5])
+    """
+    if initial not in (None, 0):
+        raise ValueError(f"cumulative_trapezoid: initial must be 0 or None, not {initial!r}")
+    y = np.moveaxis(arrayed(y), axis, -1)
+    widths = dx if x is None else np.diff(along(x, axis), axis=-1)
+    total = np.cumsum((y[..., 1:] + y[..., :-1]) / 2 * widths, axis=-1)
+    if initial is not None:
+        total = np.concatenate([np.zeros((*np.shape(y)[:-1], 1)), total], axis=-1)
+    return np.moveaxis(total, -1, axis)
+
+
+def along(x: Any, axis: int) -> Any:
+    """The places ``x``, one vector of them for all or as many as samples, along the last axis."""
+    x = arrayed(x)
+    return x if np.ndim(x) < 2 else np.moveaxis(x, axis, -1)
+
+
+@like(si.simpson)
+def simpson(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """The integral of samples by Simpson's rule, as `scipy.integrate.simpson`.
+
+    Derivative: the weights of the samples; by ``x`` through the widths.  Of an even number of
+    samples the last interval is that of the parabola through the last three (Cartwright).
+
+    Examples
+    --------
+    >>> print(f"{simpson([1.0, 4.0, 9.0]):.6f}")
+    8.666667
+    """
+    y = np.moveaxis(arrayed(y), axis, -1)
+    n = np.shape(y)[-1]
+    h = dx * np.ones(max(n - 1, 0)) if x is None else np.diff(along(x, axis), axis=-1)
+    if n < 3:
+        return np.sum((y[..., 1:] + y[..., :-1]) / 2 * h, axis=-1) if n > 1 else 0.0 * y[..., 0]
+    even = n - 1 if n % 2 else n - 2
+    a, b = h[..., 0:even:2], h[..., 1:even:2]
+    y0, y1, y2 = (y[..., i : even - 1 + i : 2] for i in range(3))
+    parts = (2 - b / a) * y0 + (a + b) ** 2 / (a * b) * y1 + (2 - a / b) * y2
+    total = np.sum((a + b) / 6 * parts, axis=-1)
+    if n % 2:
+        return total
+    a, b = h[..., -2], h[..., -1]
+    last = (2 * b**2 + 3 * a * b) / (6 * (a + b)) * y[..., -1]
+    last = last + (b**2 + 3 * a * b) / (6 * a) * y[..., -2]
+    return total + last - b**3 / (6 * a * (a + b)) * y[..., -3]
 
 
 # --- differential equations --------------------------------------------------------------
@@ -159,6 +258,7 @@ def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
     return Op(f"integrate.{name}", forward, rule, fresh=True, joint=True)
 
 
+@like(si.odeint)
 def odeint(
     func: Function,
     y0: Any,
@@ -197,7 +297,7 @@ def odeint(
     >>> print(f"{float(mg.grad(end)(0.5)):.6f}")
     -0.606531
     """
-    args = args if isinstance(args, tuple) else (args,)
+    args = tupled(args)
     f = func if tfirst else lambda s, y, *rest: func(y, s, *rest)
     options = {"method": "LSODA", "rtol": rtol, "atol": atol}
     return solution("odeint", f, y0, t, args, options)
@@ -219,6 +319,7 @@ class Solution:
         return f"<solution at {len(self.t)} times>"
 
 
+@like(si.solve_ivp)
 def solve_ivp(
     fun: Function,
     t_span: Any,
@@ -228,11 +329,17 @@ def solve_ivp(
     args: Any = (),
     rtol: float = 1e-6,
     atol: float = 1e-8,
+    **options: Any,
 ) -> Solution:
     """The solution of ``dy/dt = fun(t, y, *args)``; `odeint` with SciPy's newer signature.
 
     ``t_eval`` are the times to answer for, the ends of ``t_span`` by default (SciPy's own
-    steps have no derivative).
+    steps have no derivative); ``options`` are SciPy's ``first_step`` and ``max_step``.
+
+    Raises
+    ------
+    TypeError
+        For ``events``, ``dense_output`` and options that are not those.
 
     Examples
     --------
@@ -241,13 +348,15 @@ def solve_ivp(
     >>> print(f"{float(found.y[0, -1]):.6f}")
     0.367879
     """
-    args = args if isinstance(args, tuple) else (args,)
+    args = tupled(args)
+    for key in options.keys() - {"first_step", "max_step"}:
+        raise TypeError(f"solve_ivp: {key}= is not supported here; leave it out")
     ends = [arrayed(v) for v in t_span]
     times = np.stack(ends) if t_eval is None else arrayed(t_eval)
     asked = times
     if arrays_of(times[0]) != arrays_of(ends[0]):
         times = np.concatenate([np.reshape(ends[0], (1,)), times])
-    options = {"method": method, "rtol": rtol, "atol": atol}
+    options |= {"method": method, "rtol": rtol, "atol": atol}
     rows = solution("solve_ivp", fun, y0, times, args, options)
     return Solution(asked, rows[len(times) - len(asked) :].T)
 

@@ -1,117 +1,82 @@
-"""`scipy.optimize`: roots and minima as functions of what they depend on.
-
-SciPy finds the answer in plain numbers.  Then two steps of Newton's method are recorded from
-there: they change nothing, and each doubles the order of the derivatives that are right
-(implicit function theorem: ``dx/dθ = −(∂f/∂x)⁻¹ ∂f/∂θ``), so that derivatives up to the third
-order are.
-"""
+"""`scipy.optimize`: roots and minima as functions of what they depend on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
 from typing import Any
 
 import numpy as np
 import scipy.optimize as so
 
-from minigrad.autodiff import grad, jacobian
-from minigrad.autodiff.call import array_of
+from minigrad.autodiff import grad, hessian, jacobian
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
-from minigrad.tree import tree_map
+from minigrad.scipy.calling import like
+from minigrad.scipy.implicit import Function, arrays_of, firsts, polished, start_of, tupled
+from minigrad.scipy.roots import bisect as bisect
+from minigrad.scipy.roots import brenth as brenth
+from minigrad.scipy.roots import brentq as brentq
+from minigrad.scipy.roots import fixed_point as fixed_point
+from minigrad.scipy.roots import newton as newton
+from minigrad.scipy.roots import ridder as ridder
+from minigrad.scipy.roots import root as root
+from minigrad.scipy.roots import root_scalar as root_scalar
+from minigrad.scipy.roots import toms748 as toms748
 
-__all__ = ["fixed_point", "minimize", "newton", "root"]
+__all__ = [
+    "bisect",
+    "brenth",
+    "brentq",
+    "curve_fit",
+    "fixed_point",
+    "least_squares",
+    "minimize",
+    "minimize_scalar",
+    "newton",
+    "ridder",
+    "root",
+    "root_scalar",
+    "toms748",
+]
 
 
 def __dir__() -> list[str]:
     return __all__
 
 
-Function = Callable[..., Any]
-
-
-def arrays_of(tree: Any) -> Any:
-    """Arguments without Tensors."""
-    return tree_map(array_of, tree)
-
-
-def polished(f: Function, x: Any, args: tuple[Any, ...]) -> Any:
-    """Two steps of Newton's method towards a zero of ``f``, recorded."""
-    shape = np.shape(x)
-    n = int(np.prod(shape))
-    for _ in range(2):
-        slope = np.reshape(jacobian(f)(x, *args), (n, n))
-        step = np.linalg.solve(slope, np.reshape(f(x, *args), (n,)))
-        x = x - np.reshape(step, shape)
-    return x
-
-
-def newton(
-    func: Function,
+@like(so.minimize)
+def minimize(
+    fun: Function,
     x0: Any,
-    fprime: Any = None,
     args: Any = (),
-    tol: float = 1.48e-8,
-    maxiter: int = 50,
+    method: Any = None,
+    jac: Any = None,
+    hess: Any = None,
+    hessp: Any = None,
+    bounds: Any = None,
+    tol: Any = None,
+    callback: Any = None,
+    options: Any = None,
 ) -> Any:
-    """The x next to ``x0`` with ``func(x, *args) = 0``: one for each element of ``x0``.
+    """The x at which ``fun(x, *args)`` is least; ``.x`` and ``.fun`` have derivatives by ``args``.
 
-    Derivative: ``dx = -(∂f/∂x)⁻¹ ∂f/∂args dargs``.
-
-    Parameters
-    ----------
-    func : callable
-        From x to as many numbers, each of which depends on its own element of x alone.
-    x0 : array_like
-        Where to start; the answer does not depend on it.
-    fprime : callable, optional
-        Its derivative by x; minigrad's by default.
-    args : tuple
-        Tensors and arrays; what ``func`` closes over may be Tensors too.
-    tol, maxiter
-        SciPy's.
-
-    Raises
-    ------
-    RuntimeError
-        Where SciPy finds no zero.
-
-    Examples
-    --------
-    >>> import minigrad as mg
-    >>> kepler = lambda E, M, e: E - e * mg.sin(E) - M
-    >>> anomaly = lambda e: newton(kepler, 1.0, args=(1.2, e))
-    >>> value, slope = mg.value_and_grad(anomaly)(0.3)
-    >>> print(f"{value:.6f} {slope:.6f} {mg.sin(value) / (1 - 0.3 * mg.cos(value)):.6f}")
-    1.499232 1.019305 1.019305
-    """
-    args = args if isinstance(args, tuple) else (args,)
-    known = arrays_of(args)
-    slope = grad(lambda x, *rest: np.sum(func(x, *rest)))
-    start = np.asarray(arrays_of(arrayed(x0)), dtype=float)[()]
-    here = lambda x: np.asarray(arrays_of(func(x, *known)), dtype=float)[()]
-    down = lambda x: np.asarray(arrays_of((fprime or slope)(x, *known)), dtype=float)[()]
-    x = so.newton(here, start, down, tol=tol, maxiter=maxiter)
-    for _ in range(2):
-        x = x - func(x, *args) / slope(x, *args)
-    return x
-
-
-def root(fun: Function, x0: Any, args: Any = (), method: str = "hybr", tol: Any = None) -> Any:
-    """The x near ``x0`` with ``fun(x, *args) = 0``; ``.x`` is differentiable by ``args``.
-
-    Derivative: ``dx = -(∂f/∂x)⁻¹ ∂f/∂args dargs``.
+    Derivative: ``dx = -H⁻¹ ∂²f/∂x∂args dargs``; elements that lie on a bound stay there.
 
     Parameters
     ----------
     fun : callable
-        From x to as many numbers; its Jacobian is taken by minigrad.
-    x0 : array_like
-        Where to start; the answer does not depend on it.
+        From a vector to a number, with derivatives up to the second.
+    x0 : (n,)
+        Where to start.
     args : tuple
-        Tensors and arrays; what ``fun`` closes over may be Tensors too.
-    method, tol
+    jac : callable or bool, optional
+        The gradient, or that ``fun`` returns it, too; minigrad's by default.
+    hess, hessp : callable, optional
+        Minigrad's by default, for the methods that use them.
+    bounds : sequence of pairs or `scipy.optimize.Bounds`, optional
+        Of numbers: the answer is not differentiated by them.
+    method, tol, callback, options
         SciPy's.
 
     Returns
@@ -122,66 +87,221 @@ def root(fun: Function, x0: Any, args: Any = (), method: str = "hybr", tol: Any 
     Raises
     ------
     RuntimeError
-        Where SciPy finds no root: a gradient of something else would be wrong.
+        Where SciPy finds no minimum.
+    TypeError
+        For ``constraints``.
 
     Examples
     --------
     >>> import numpy as np, minigrad as mg
-    >>> def root_of(c):
-    ...     return root(lambda x, c: x**2 - c, np.array([1.0]), (c,)).x[0]
-    >>> mg.value_and_grad(root_of)(4.0)
-    (np.float64(2.0), np.float64(0.25))
+    >>> def nearest(c):
+    ...     return minimize(lambda x, c: np.sum((x - c) ** 2), np.zeros(2), (c,)).x
+    >>> mg.jacobian(nearest)(np.array([1.0, 2.0])).round(6) + 0.0
+    array([[1., 0.],
+           [0., 1.]])
     """
-    args = args if isinstance(args, tuple) else (args,)
+    args = tupled(args)
     known = arrays_of(args)
-    start = np.atleast_1d(np.asarray(arrays_of(x0), dtype=float))
-    here = lambda x: np.asarray(arrays_of(fun(x, *known)), dtype=float)
-    slope = lambda x: np.reshape(arrays_of(jacobian(lambda v: fun(v, *known))(x)), (x.size, x.size))
-    jac = slope if method in ("hybr", "lm") else None
-    found = so.root(here, start, method=method, jac=jac, tol=tol)
-    if not found.success:
-        raise RuntimeError(f"root: SciPy found none: {found.message}")
-    found.x = polished(fun, found.x, args)
+    fun = firsts(fun, jac)
+    start = start_of(x0)
+    value = lambda x: float(arrays_of(fun(x, *known)))
+    slope: Function = lambda x: arrays_of(grad(lambda v: fun(v, *known))(x))
+    given = (lambda x: arrays_of(jac(x, *known))) if callable(jac) else slope
+    rest = {"method": method, "bounds": bounds, "tol": tol, "callback": callback}
+    if str(method).lower() in BY_CURVATURE:
+        curvature = lambda x: arrays_of(hessian(lambda v: fun(v, *known))(x))
+        rest["hess"] = (lambda x: arrays_of(hess(x, *known))) if callable(hess) else curvature
+        if hessp is not None:
+            rest |= {"hess": None, "hessp": lambda x, p: arrays_of(hessp(x, p, *known))}
+    down = None if str(method).lower() in WITHOUT_SLOPES else given
+    found = so.minimize(value, start, jac=down, options=options, **rest)
+    steep = np.max(np.abs(slope(found.x) if down is None else found.jac), initial=0.0)
+    if not found.success and steep > 1e-4 * max(1.0, abs(found.fun)):
+        raise RuntimeError(f"minimize: SciPy found no minimum: {found.message}")
+    found.x = least(fun, found.x, args, *ends(bounds, found.x))
+    found.fun = fun(found.x, *args)
     return found
 
 
-def fixed_point(func: Function, x0: Any, args: Any = (), xtol: float = 1e-10) -> Any:
-    """The x with ``func(x, *args) = x``, differentiable by ``args``.
-
-    Derivative: ``dx = (1 - ∂f/∂x)⁻¹ ∂f/∂args dargs``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import minigrad as mg
-    >>> print(f"{float(fixed_point(np.cos, 0.7)):.6f}")
-    0.739085
-    >>> scaled = lambda c: fixed_point(lambda x, c: np.cos(c * x), 0.7, (c,))
-    >>> print(f"{mg.grad(scaled)(1.0):.6f}")
-    -0.297474
-    """
-    args = args if isinstance(args, tuple) else (args,)
-    known = arrays_of(args)
-    start = np.asarray(arrays_of(x0), dtype=float)
-    found = np.asarray(so.fixed_point(lambda x: arrays_of(func(x, *known)), start, xtol=xtol))
-    flat = lambda v, *rest: (
-        np.reshape(v - func(v, *rest), (-1,)) if np.ndim(v) else v - func(v, *rest)
-    )
-    return polished(flat, found[()], args)
+BY_CURVATURE = {"newton-cg", "dogleg", "trust-ncg", "trust-krylov", "trust-exact", "trust-constr"}
+WITHOUT_SLOPES = {"nelder-mead", "powell", "cobyla", "cobyqa"}
 
 
-def minimize(fun: Function, x0: Any, args: Any = (), method: Any = None, tol: Any = None) -> Any:
-    """The x at which ``fun(x, *args)`` is least; ``.x`` and ``.fun`` have derivatives by ``args``.
+def ends(bounds: Any, x: Any) -> tuple[Any, Any]:
+    """The lower and upper bounds of every element of ``x``."""
+    if bounds is None:
+        return np.full(x.shape, -np.inf), np.full(x.shape, np.inf)
+    if isinstance(bounds, so.Bounds):
+        low, high = bounds.lb, bounds.ub
+    else:
+        low = [-np.inf if a is None else a for a, _ in bounds]
+        high = [np.inf if b is None else b for _, b in bounds]
+    return np.broadcast_to(low, x.shape), np.broadcast_to(high, x.shape)
+
+
+def least(fun: Function, x: Any, args: tuple[Any, ...], low: Any, high: Any) -> Any:
+    """The minimum next to ``x``, recorded; elements on their bounds are constants."""
+    slope: Function = lambda x, *rest: grad(lambda v: fun(v, *rest))(x)
+    near = 1e-7 * np.maximum(1.0, np.abs(x))
+    free = (x > low + near) & (x < high - near)
+    if np.all(free):
+        return polished(slope, x, args)
+    if not np.any(free):
+        return x
+    place, held = np.eye(x.size)[:, free], np.where(free, 0.0, np.clip(x, low, high))
+    inner = lambda v, *rest: slope(held + place @ v, *rest)[free]
+    return held + place @ polished(inner, x[free], args)
+
+
+@like(so.least_squares)
+def least_squares(
+    fun: Function,
+    x0: Any,
+    jac: Any = "2-point",
+    bounds: Any = (-np.inf, np.inf),
+    method: str = "trf",
+    ftol: Any = 1e-8,
+    xtol: Any = 1e-8,
+    gtol: Any = 1e-8,
+    max_nfev: Any = None,
+    args: Any = (),
+) -> Any:
+    """The x at which ``½ Σ fun(x, *args)²`` is least; ``.x`` has derivatives by ``args``.
+
+    Derivative: ``dx = -H⁻¹ ∂(Jᵀf)/∂args dargs``, H the second derivative of the sum.
 
     Parameters
     ----------
     fun : callable
-        From a vector to a number, with derivatives up to the second.
+        From a vector to a vector of residuals.
     x0 : (n,)
         Where to start.
+    jac : callable or str, optional
+        The Jacobian; minigrad's where it is not a function.
+    bounds : pair of array_like
+        Of numbers; elements that lie on one stay there.
+    method, ftol, xtol, gtol, max_nfev
+        SciPy's.
     args : tuple
-    method, tol
-        SciPy's; gradients are minigrad's.
+        Tensors and arrays.
+
+    Returns
+    -------
+    OptimizeResult
+        SciPy's; ``.fun`` and ``.cost`` are differentiable, too.
+
+    Raises
+    ------
+    RuntimeError
+        Where SciPy finds no minimum.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> t = np.arange(3.0)
+    >>> slope = lambda y: least_squares(lambda p, y: p[0] * t - y, [1.0], args=(y,)).x[0]
+    >>> mg.grad(slope)(np.array([0.0, 2.0, 4.0])).round(6) + 0.0
+    array([0. , 0.2, 0.4])
+    """
+    args = tupled(args)
+    known = arrays_of(args)
+    start = start_of(x0)
+    here = lambda x: np.atleast_1d(np.asarray(arrays_of(fun(x, *known)), dtype=float))
+    slope = lambda x: np.reshape(arrays_of(jacobian(lambda v: fun(v, *known))(x)), (-1, x.size))
+    given = (lambda x: arrays_of(jac(x, *known))) if callable(jac) else slope
+    rest = {"method": method, "ftol": ftol, "xtol": xtol, "gtol": gtol, "max_nfev": max_nfev}
+    found = so.least_squares(here, start, given, bounds, **rest)
+    if not found.success:
+        raise RuntimeError(f"least_squares: SciPy found no minimum: {found.message}")
+    low, high = (bounds.lb, bounds.ub) if isinstance(bounds, so.Bounds) else bounds
+    half = lambda x, *rest: np.sum(fun(x, *rest) ** 2) / 2
+    edges = (np.broadcast_to(v, found.x.shape) for v in (low, high))
+    found.x = least(half, found.x, args, *edges)
+    found.fun = fun(found.x, *args)
+    found.cost = np.sum(found.fun**2) / 2
+    return found
+
+
+@like(so.curve_fit)
+def curve_fit(
+    f: Function,
+    xdata: Any,
+    ydata: Any,
+    p0: Any = None,
+    sigma: Any = None,
+    absolute_sigma: bool = False,
+    bounds: Any = (-np.inf, np.inf),
+) -> tuple[Any, Any]:
+    """The parameters p for which ``f(xdata, *p)`` is nearest to ``ydata``, and their covariance.
+
+    Derivative: that of `least_squares`, by ``xdata``, ``ydata`` and ``sigma``.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, *p)``.
+    xdata, ydata : array_like
+    p0 : (n,), optional
+        Where to start; ones by default.
+    sigma : array_like, optional
+        The deviation of each of ``ydata``.
+    absolute_sigma : bool
+        Whether ``sigma`` is meant as it is, not up to a factor.
+    bounds : pair of array_like
+
+    Returns
+    -------
+    (n,), (n, n)
+
+    Raises
+    ------
+    RuntimeError
+        Where SciPy finds no minimum.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> x = np.arange(4.0)
+    >>> slope = lambda y: curve_fit(lambda x, a, b: a * x + b, x, y)[0][0]
+    >>> mg.grad(slope)(1 + 2 * x).round(6)
+    array([-0.3, -0.1,  0.1,  0.3])
+    """
+    n = len(inspect.signature(f).parameters) - 1 if p0 is None else len(np.atleast_1d(p0))
+    start = np.ones(n) if p0 is None else start_of(p0)
+    scale = 1.0 if sigma is None else arrayed(sigma)
+    off: Function = lambda p, x, y, scale: np.ravel((f(x, *[p[i] for i in range(n)]) - y) / scale)
+    data = arrayed(xdata), arrayed(ydata), scale
+    found = least_squares(off, start, bounds=bounds, args=data)
+    down = jacobian(off)(found.x, *data)
+    spread = np.linalg.inv(down.T @ down)
+    free = np.size(arrays_of(data[1])) - n
+    if not absolute_sigma:
+        spread = spread * (2 * found.cost / free if free > 0 else np.inf)
+    return found.x, spread
+
+
+@like(so.minimize_scalar)
+def minimize_scalar(
+    fun: Function,
+    bracket: Any = None,
+    bounds: Any = None,
+    args: Any = (),
+    method: Any = None,
+    tol: Any = None,
+    options: Any = None,
+) -> Any:
+    """The number x at which ``fun(x, *args)`` is least; ``.x`` is differentiable by ``args``.
+
+    Derivative: ``dx = -(f″)⁻¹ ∂f′/∂args dargs``; nothing where x lies on a bound.
+
+    Parameters
+    ----------
+    fun : callable
+        From a number to a number, with derivatives up to the second.
+    bracket, bounds, method, tol, options
+        SciPy's.
+    args : tuple
+        Tensors and arrays.
 
     Returns
     -------
@@ -195,22 +315,22 @@ def minimize(fun: Function, x0: Any, args: Any = (), method: Any = None, tol: An
 
     Examples
     --------
-    >>> import numpy as np, minigrad as mg
-    >>> def nearest(c):
-    ...     return minimize(lambda x, c: np.sum((x - c) ** 2), np.zeros(2), (c,)).x
-    >>> mg.jacobian(nearest)(np.array([1.0, 2.0])).round(6) + 0.0
-    array([[1., 0.],
-           [0., 1.]])
+    >>> import minigrad as mg
+    >>> x = lambda c: minimize_scalar(lambda x, c: (x - c) ** 2, args=(c,)).x
+    >>> print(f"{mg.grad(x)(1.5):.6f}")
+    1.000000
     """
-    args = args if isinstance(args, tuple) else (args,)
+    args = tupled(args)
     known = arrays_of(args)
-    start = np.asarray(arrays_of(arrayed(x0)), dtype=float)
-    value = lambda x: float(arrays_of(fun(x, *known)))
-    slope = lambda x: arrays_of(grad(lambda v: fun(v, *known))(x))
-    found = so.minimize(value, start, jac=slope, method=method, tol=tol)
-    if not found.success and np.max(np.abs(found.jac)) > 1e-4 * max(1.0, abs(found.fun)):
-        raise RuntimeError(f"minimize: SciPy found no minimum: {found.message}")
-    found.x = polished(lambda x, *rest: grad(lambda v: fun(v, *rest))(x), found.x, args)
+    here = lambda x: float(arrays_of(fun(x, *known)))
+    found = so.minimize_scalar(here, bracket, arrays_of(bounds), (), method, tol, options)
+    if not found.success:
+        raise RuntimeError(f"minimize_scalar: SciPy found no minimum: {found.message}")
+    near = 1e-5 * max(1.0, abs(found.x))  # as near as SciPy comes
+    low, high = (-np.inf, np.inf) if bounds is None else arrays_of(bounds)
+    if low + near < found.x < high - near:
+        slope = lambda x, *rest: grad(lambda v: fun(v, *rest))(x)
+        found.x = polished(slope, np.float64(found.x), args)
     found.fun = fun(found.x, *args)
     return found
 

@@ -1,0 +1,60 @@
+"""Calling the mirror as SciPy is called: its parameters in its order, refused by name."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+HARMLESS = frozenset(
+    "assume_sorted blocksize check_finite copy disp overwrite_a overwrite_ab overwrite_b "
+    "permc_spec prefilter tol use_umfpack vectorized".split()
+)
+"""What SciPy is told about its work, and not about the answer."""
+
+
+def like(theirs: Callable[..., Any]) -> Callable[[F], F]:
+    """Decorator: take arguments as ``theirs`` does; refuse those that are not ours by name."""
+    known = inspect.signature(theirs)
+
+    def decorate(ours: F) -> F:
+        taken = inspect.signature(ours).parameters
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in taken.values())
+        name = ours.__name__
+
+        @functools.wraps(ours)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            more = {key: kwargs.pop(key) for key in [*kwargs] if key not in known.parameters}
+            if more.keys() - taken.keys() and not open_ended:
+                unknown = ", ".join(f"{key}=" for key in more)
+                raise TypeError(f"{name} does not know {unknown}: it takes {', '.join(taken)}")
+            try:
+                given = known.bind(*args, **kwargs).arguments
+                for p in known.parameters.values():
+                    if p.kind is p.VAR_KEYWORD:
+                        more |= given.pop(p.name, {})
+            except TypeError as error:
+                raise TypeError(f"{name}: {error}") from None
+            for key in [*given]:
+                if key not in taken:
+                    refuse(name, key, given.pop(key), known.parameters[key].default)
+            return ours(**given, **more)
+
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+def refuse(name: str, key: str, value: Any, default: Any) -> None:
+    """Pass over what asks for the default, or does not change the answer.
+
+    Raises
+    ------
+    TypeError
+    """
+    same = value is default or (type(value) is type(default) and value == default)
+    if not (same or value is None or value is False or key in HARMLESS):
+        raise TypeError(f"{name}: {key}= is not supported here; leave it out")
