@@ -44,7 +44,7 @@ def integral(field: Function, options: dict[str, Any]) -> Op:
     """
 
     def forward(low: Any, high: Any, *flat: Any) -> Any:
-        f = lambda x: np.asarray(arrays_of(field(x, *flat)), dtype=float)
+        f: Function = lambda x: np.asarray(arrays_of(field(x, *flat)), dtype=float)
         low, high = float(low), float(high)
         if f(0.5 * (low + high) if np.isfinite(low + high) else finite(low, high)).ndim == 0:
             return np.float64(si.quad(lambda x: float(f(x)), low, high, **options)[0])
@@ -115,7 +115,7 @@ def quad(
     args = tupled(args)
     leaves, rebuild = flatten(list(args))
     options = {"epsabs": epsabs, "epsrel": epsrel, "limit": limit, "points": points}
-    field = lambda x, *flat: func(x, *rebuild(list(flat)))
+    field: Function = lambda x, *flat: func(x, *rebuild(list(flat)))
     known = [arrays_of(v) for v in leaves]
     ends = [float(arrays_of(v)) for v in (a, b)]
     error = si.quad(lambda x: float(arrays_of(field(x, *known))), *ends, **options)[1]
