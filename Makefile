@@ -49,6 +49,7 @@ docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
 	@chromium --headless --no-sandbox --print-to-pdf=build/site/cheat_sheet.pdf \
 		file://$(CURDIR)/build/site/cheat_sheet.html >/dev/null 2>&1 || echo "no chromium: no PDF of the cheat sheet"
+	$(BIN)/python docs/check.py build/site
 	@echo build/site/index.html
 
 matrix:

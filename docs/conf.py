@@ -14,12 +14,18 @@ import minigrad as mg  # noqa: E402
 project = "minigrad"
 author = "the developers of minigrad"
 release = version = mg.__version__
-extensions = ["myst_parser", "sphinx_copybutton", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
+extensions = [
+    "myst_parser",
+    "sphinx_copybutton",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "tryit",
+]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 suppress_warnings = ["myst.xref_missing", "myst.header"]  # links into the source tree
-exclude_patterns = ["figures", "pictures"]
+exclude_patterns = ["figures", "pictures", "_contents"]
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 autodoc_typehints = "none"

@@ -4,6 +4,7 @@ Its limits are imposed on a Python of this machine.  Where ``PYODIDE`` names the
 Pyodide (``pyodide.mjs``, NumPy's wheel) and Node is there, the same is run in the real one.
 """
 
+import importlib.util
 import json
 import os
 import shutil
@@ -96,6 +97,17 @@ def pages(*names):
     return f"pages = {texts!r}\n{PAGES}"
 
 
+def cells():
+    """A program that runs the cells to try of the site."""
+    spec = importlib.util.spec_from_file_location("tryit", ROOT / "docs" / "tryit.py")
+    tryit = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tryit)
+    return "\n".join(
+        f"exec(compile({tryit.cell(page)!r}, {page!r}, 'exec'), {{}})" for page in tryit.CELLS
+    )
+
+
+CELLS = cells()
 SHORT = pages("docs/start.md", "docs/derivations.md")
 LONG = pages("README.md", *(f"docs/{n}.md" for n in (
     "explain", "programs", "training", "nn", "forward", "courses", "pictures", "explorer",
@@ -106,6 +118,7 @@ LONG = pages("README.md", *(f"docs/{n}.md" for n in (
     "program",
     [
         pytest.param(SESSION, id="session"),
+        pytest.param(CELLS, id="cells"),
         pytest.param(SHORT, id="pages"),
         pytest.param(LONG, id="more pages", marks=pytest.mark.full),
     ],
@@ -140,7 +153,9 @@ try {
     "PYODIDE" not in os.environ or shutil.which("node") is None,
     reason="needs Node, and a Pyodide in the folder that PYODIDE names",
 )
-@pytest.mark.parametrize("program", [SESSION, SHORT, LONG], ids=["session", "pages", "more pages"])
+@pytest.mark.parametrize(
+    "program", [SESSION, CELLS, SHORT, LONG], ids=["session", "cells", "pages", "more pages"]
+)
 def test_a_session_in_pyodide(program, tmp_path):
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT], check=True

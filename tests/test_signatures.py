@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import doctest
+import importlib
 import inspect
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -268,3 +270,96 @@ def test_a_failure_inside_keeps_its_cause_and_its_type() -> None:
 
     with pytest.raises(Mine):
         mg.apply_along_axis(fails, 0, mg.Tensor(ROWS))
+
+
+# --- keywords that other libraries have --------------------------------------------------
+
+HABITS = {
+    "dim": ("axis", "NumPy calls it axis="),
+    "keepdim": ("keepdims", "NumPy calls it keepdims="),
+    "unbiased": ("ddof", "NumPy writes ddof=1"),
+    "p": ("ord", "ord="),
+    "input": ("", "give arrays by place"),
+    "other": ("", "give arrays by place"),
+    "inplace": ("", "results are always new arrays"),
+    "device": ("", "Tensors live where their data live"),
+    "bias": ("", ""),
+    "requires_grad": ("", ""),
+}
+OFFERED = [
+    pytest.param(home, name, id=f"{home}.{name}")
+    for home in ("minigrad", *(f"minigrad.{m}" for m in ("losses", "nn", "nn.functional", "optim",
+                                                         "linalg", "fft")))
+    for name in dir(importlib.import_module(home))
+    if name[0] != "_" and callable(getattr(importlib.import_module(home), name))
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("home", "name"), OFFERED)
+def test_keywords_of_other_libraries_are_answered(home: str, name: str) -> None:
+    function: Any = getattr(importlib.import_module(home), name)
+    try:
+        takes = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return
+    mine = str(getattr(function, "__module__", "minigrad")).startswith("minigrad")
+    if not mine or any(p.kind is p.VAR_KEYWORD for p in takes.values()):
+        return
+    ours = home != "minigrad" or isinstance(getattr(function, "op", None), Op)
+    for key, (here, said) in HABITS.items():
+        if key in takes:
+            continue
+        with pytest.raises(TypeError) as caught:
+            function(**{key: "an odd value"})
+        told = str(caught.value)
+        if not ours or (isinstance(function, type) and issubclass(function, mg.optim.Optimiser)):
+            continue  # readings and transformations: Python's own error
+        if not takes:  # layers without parameters
+            assert "takes no arguments" in told
+            continue
+        assert f"{key}= is not supported (" in told
+        assert (said if not here or here in takes else "it takes" if takes else "") in told, told
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("mg.losses.mse(t, t, dim=1)", r"mse: dim= .*it takes prediction, target, re"),
+        ("mg.losses.mse(t, t, reduce=False)", r"mse: reduce= .*reduction='none'"),
+        ("mg.nn.functional.softmin(t, dim=1)", r"softmin: dim= .*calls it axis="),
+        ("mg.nn.Softmax(dim=1)", r"Softmax: dim= .*axis="),
+        ("mg.nn.ReLU(inplace=True)", r"ReLU: inplace= .*always new arrays"),
+        ("mg.nn.LeakyReLU(0.1, inplace=True)", r"LeakyReLU: inplace= "),
+        ("mg.nn.Linear(2, 3, device='cuda')", r"Linear: device= .*where their data live"),
+        ("mg.linalg.norm(t, p=2)", r"norm: p= .*ord="),
+        ("t.var(unbiased=True)", r"var: unbiased= .*ddof=1"),
+        ("t.mean(dim=0, keepdim=True)", r"mean: (dim|keepdim)= .*NumPy calls it"),
+    ],
+)  # fmt: skip
+def test_habits_of_pytorch_are_answered(call: str, told: str) -> None:
+    with pytest.raises(TypeError, match=told):
+        eval(call, {"mg": mg, "t": mg.Tensor([[1.0, 2.0]], requires_grad=True)})
+
+
+def test_keywords_that_ask_for_nothing_are_passed_over() -> None:
+    assert mg.nn.Linear(2, 3, device="cpu")(np.ones(2)).shape == (3,)
+    assert mg.nn.ReLU(inplace=False)(2.0) == 2.0
+    assert mg.losses.mse(np.ones(2), np.zeros(2), device=None) == 1
+
+
+class Own(mg.nn.Linear):
+    def __init__(self, n: int, dim: int = 2) -> None:
+        super().__init__(in_features=n, out_features=dim)
+
+
+def test_classes_of_users_have_the_keywords_that_they_have() -> None:
+    assert Own(3, dim=5)(np.ones(3)).shape == (5,)
+    with pytest.raises(TypeError, match="keepdim"):
+        Own(3, keepdim=1)  # type: ignore[call-arg]
+
+
+def test_functions_that_answer_are_pickled_and_show_their_signatures() -> None:
+    for function in (mg.losses.mse, mg.nn.functional.softmin, mg.nn.Linear):
+        assert pickle.loads(pickle.dumps(function)) is function
+    assert str(inspect.signature(mg.losses.mse)).startswith("(prediction")
+    assert list(inspect.signature(mg.nn.Linear).parameters)[:2] == ["in_features", "out_features"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from minigrad.nn import functional as F
 from minigrad.nn.checks import count, floating
 from minigrad.nn.layers import parameter
 from minigrad.nn.module import Module
-from minigrad.ops.record import Op
+from minigrad.ops.record import Op, refuse_keyword
 from minigrad.tensor import Tensor
 
 
@@ -27,6 +28,9 @@ class Activation(Module):
             cls.function = function if plain else staticmethod(function)
 
     def __init__(self, **options: Any) -> None:
+        _, *taken = inspect.signature(type(self).function).parameters
+        for key in options.keys() - taken:
+            refuse_keyword(type(self).__name__, key, options.pop(key), taken)
         self.options = options
 
     def forward(self, x: Any) -> Any:

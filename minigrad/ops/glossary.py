@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from minigrad.ops import hints
+from minigrad.ops.signature import answering
 
 ARRAYS = frozenset(
     "A M a a1 a2 ar ar1 ar2 arr array ary b data element f filt fp m p prototype seq_of_zeros "
@@ -303,6 +305,27 @@ def document(namespace: dict[str, object]) -> None:
     namespace["__dir__"] = lambda: offered
     namespace["__getattr__"] = hints.refusing(str(namespace["__name__"]))
     describe(namespace, OF_LAYERS)
+    for name in offered:
+        answer(namespace, name)
+
+
+def answer(namespace: dict[str, Any], name: str) -> None:
+    """Let a function, or the making of an instance, say what is written for a strange keyword.
+
+    It is replaced where it was made, too, so that it can be pickled.
+    """
+    thing = namespace[name]
+    if not str(getattr(thing, "__module__", "")).startswith("minigrad."):
+        return
+    if inspect.isfunction(thing):
+        home, called = vars(sys.modules[thing.__module__]), thing.__name__
+        if called in home and home[called] is thing:
+            namespace[name] = home[called] = answering(thing, name)
+    elif inspect.isclass(thing):
+        for base in thing.__mro__:
+            made: Any = vars(base).get("__init__")
+            if inspect.isfunction(made):
+                base.__init__ = answering(made)  # type: ignore[misc]
 
 
 def describe(namespace: dict[str, Any], glossary: Mapping[str, tuple[str, str]]) -> None:

@@ -7,8 +7,9 @@ name where they ask for more than the default.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,22 @@ import numpy as np
 ArrayLike = Any
 """What NumPy's functions take for an array: `composed` makes arrays of nested lists."""
 
+RENAMED = {
+    "dim": ("axis", "NumPy calls it axis="),
+    "keepdim": ("keepdims", "NumPy calls it keepdims="),
+    "unbiased": ("ddof", "NumPy writes ddof=1 for unbiased=True, and ddof=0 otherwise"),
+    "p": ("ord", "NumPy calls the order of a norm ord="),
+    "params": ("parameters", "it is called parameters= here"),
+    "learning_rate": ("lr", "it is called lr= here"),
+    "weight": ("weights", "it is called weights= here"),
+    "size_average": ("reduction", "write reduction='mean', or 'sum'"),
+    "reduce": ("reduction", "write reduction='none' for all of them"),
+}
+"""Keywords of other libraries: what it is here, for functions that have that, and what to say."""
 REMEDIES = {
-    "dim": "NumPy calls it axis=",
-    "keepdim": "NumPy calls it keepdims=",
+    "input": "give arrays by place",
+    "other": "give arrays by place",
+    "inplace": "results are always new arrays",
     "out": "results are never written into existing arrays; assign the result instead",
     "order": "elements are taken in C order; use .T before and after for another",
     "casting": "use .astype() on the input",
@@ -42,6 +56,7 @@ _HARMLESS: dict[str, tuple[Any, ...]] = {
     "where": (True,),
     "dtype": (None,),
     "device": (None, "cpu"),
+    "inplace": (False,),
     "overwrite_input": (False,),
     "weights": (None,),
     "interpolation": (None,),
@@ -50,7 +65,7 @@ P = inspect.Parameter
 BY_PLACE = (P.POSITIONAL_ONLY, P.POSITIONAL_OR_KEYWORD)
 
 
-def refuse_keyword(name: str, key: str, value: Any, known: Sequence[str] = ()) -> None:
+def refuse_keyword(name: str, key: str, value: Any, known: Iterable[str] = ()) -> None:
     """Pass over a keyword that asks for the default; refuse any other by name.
 
     Raises
@@ -65,7 +80,9 @@ def refuse_keyword(name: str, key: str, value: Any, known: Sequence[str] = ()) -
     harmless = (np._NoValue, *_HARMLESS.get(key, ()))
     if any(value is v or (type(v) is type(value) and value == v) for v in harmless):
         return
-    why = REMEDIES.get(key)
+    known = list(known)
+    here, renamed = RENAMED.get(key, ("", ""))
+    why = renamed if here in known else REMEDIES.get(key)
     takes = f"it takes {', '.join(known)}" if known else "leave it out"
     raise TypeError(f"{name}: {key}= is not supported ({why or takes})")
 
@@ -74,6 +91,29 @@ def refuse_keywords(name: str, keywords: dict[str, Any]) -> None:
     """Pass over keywords that ask for the default; refuse the others by name."""
     for key, value in keywords.items():
         refuse_keyword(name, key, value)
+
+
+def answering(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
+    """``function``, which says of a keyword that it does not have what is written instead.
+
+    A method ``__init__`` speaks in the name of its class.
+    """
+    own = listed(function)
+    known = {p.name for p in own}
+    if any(p.kind is P.VAR_KEYWORD for p in own) or hasattr(function, "answers"):
+        return function
+    taken = [p.name for p in own if p.name != "self"]
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs and not known >= kwargs.keys():
+            for key in kwargs.keys() - known:
+                called = name or type(args[0]).__name__
+                refuse_keyword(called, key, kwargs.pop(key), taken)
+        return function(*args, **kwargs)
+
+    call.answers = True  # type: ignore[attr-defined]
+    return call
 
 
 def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -160,6 +200,8 @@ class Calling:
     refused: set[str]
     arrays: list[int]
     named: set[str]
+    known: set[str] | None
+    taken: list[str]
 
     def __init__(self, name: str, function: Callable[..., Any], *numpy_functions: Any) -> None:
         own = listed(function)
@@ -173,9 +215,11 @@ class Calling:
             self.alike = 2**31
         open_ended = any(p.kind is P.VAR_KEYWORD for p in own)
         known = {p.name for p in own}
-        self.refused = {*self.signature.parameters, *(() if open_ended else REMEDIES)} - known
+        self.refused = self.signature.parameters.keys() - known
+        self.known = None if open_ended else known
         self.arrays = [i for i, p in enumerate(own) if p.annotation == "ArrayLike"]
         self.named = {own[i].name for i in self.arrays}
+        self.taken = [n for n in self.signature.parameters if n in known]
 
     def __call__(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], array: Callable[[Any], Any]
@@ -194,8 +238,9 @@ class Calling:
                 kwargs[key] = value
             args = args[:alike]
         if kwargs:
-            for key in self.refused & kwargs.keys():
-                refuse_keyword(self.name, key, kwargs.pop(key))
+            known, given = self.known, kwargs.keys()
+            for key in self.refused & given if known is None else given - known:
+                refuse_keyword(self.name, key, kwargs.pop(key), self.taken)
             for key in self.named & kwargs.keys():
                 if isinstance(kwargs[key], list | tuple):
                     kwargs[key] = array(kwargs[key])
