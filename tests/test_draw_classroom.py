@@ -12,7 +12,7 @@ import minigrad as mg
 from minigrad.draw import Drawing, Exploration, Picture
 from minigrad.draw.boxes import view
 from test_draw_explore import lstm
-from test_explorer import Shown, browser, one_neuron, show
+from test_explorer import Shown, one_neuron, show
 
 __all__ = ["browser", "show"]  # fixtures
 

@@ -15,7 +15,7 @@ import pytest
 import minigrad as mg
 from minigrad.draw import Exploration, Picture
 from minigrad.draw.overlay import between, overlay
-from test_explorer import HOSTILE, Shown, browser, chain, node, one_neuron, show
+from test_explorer import HOSTILE, Shown, chain, node, one_neuron, show
 
 __all__ = ["browser", "show"]  # fixtures
 
