@@ -14,7 +14,7 @@ from minigrad.draw.boxes import view
 from test_draw_explore import lstm
 from test_explorer import Shown, one_neuron, show
 
-__all__ = ["browser", "show"]  # fixtures
+__all__ = ["show"]  # fixtures
 
 
 def two_in_a_layer() -> Picture:

@@ -17,7 +17,7 @@ from minigrad.draw import Exploration, Picture
 from minigrad.draw.overlay import between, overlay
 from test_explorer import HOSTILE, Shown, chain, node, one_neuron, show
 
-__all__ = ["browser", "show"]  # fixtures
+__all__ = ["show"]  # fixtures
 
 x, y = 0.5, 1.5
 w, b = mg.Tensor(0.3, requires_grad=True), mg.Tensor(0.1, requires_grad=True)
