@@ -132,24 +132,6 @@ def nothing_divided(b: Builder, x: Any, y: Any) -> Any:
     return np.broadcast_to(dtype.type(0), shape)[()]
 
 
-@rule(ops.multiply, when="formula")
-def fraction_times(b: Builder, x: Any, y: Any) -> Any:
-    """``(x/n)·y`` is ``x·y/n``."""
-    for u, v in ((x, y), (y, x)):
-        if (inner := b.match(u, ops.divide)) is not None and isinstance(v, Var) and not u.given:
-            return b.emit(ops.divide, b.emit(ops.multiply, inner[0], v), inner[1])
-    return None
-
-
-@rule(ops.sum, when="formula")
-def coefficient_of_sum(b: Builder, x: Any, **kwargs: Any) -> Any:
-    """The sum of ``-x`` is minus the sum of ``x``."""
-    c, u = coefficient(b, x)
-    if c == 1 or shape_of(u) != shape_of(x) or not kwargs.keys() <= {"axis", "keepdims"}:
-        return None
-    return scaled(b, c, b.emit(ops.sum, u, **kwargs))
-
-
 @rule(ops.exp, when="formula")
 def exponential_of_logarithm(b: Builder, x: Any) -> Any:
     """The exponential of a logarithm is what that is of; of log-softmax, softmax."""

@@ -305,12 +305,6 @@ def counted(b: Builder, x: Any, **kwargs: Any) -> Any:
 OPPOSITES = {ops.equal: ops.not_equal, ops.not_equal: ops.equal}
 
 
-@rule(ops.branch, when="formula")
-def no_choice(b: Builder, condition: Any, x: Any, y: Any) -> Any:
-    """``where(c, x, x)`` is ``x``."""
-    return x if key_of(x) == key_of(y) and shape_of(x) == shape_of(condition) else None
-
-
 @rule(ops.maximum, when="free")
 def at_least_one(b: Any, x: Any, y: Any) -> Any:
     """How many are equal is at least 1."""

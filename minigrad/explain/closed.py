@@ -23,7 +23,7 @@ from minigrad.ops import matrices
 from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, key_of, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
-from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
+from minigrad.program.rules import floating, rule, rules, scaled, whole
 from minigrad.writing.formulas import Formula, FormulaWriter
 from minigrad.writing.notation import inverse_transposed
 from minigrad.writing.styles import BOOK, TEXT
@@ -279,14 +279,6 @@ def over_one_denominator(b: Any, terms: Terms) -> Any:
 
 for _op in (ops.multiply, ops.divide, ops.add, ops.subtract):
     rule(_op, when="closed")(expanded(_op))
-
-
-@rule(ops.divide, when="closed")
-def length_cancels(b: Any, x: Any, y: Any) -> Any:
-    """``4·x/4`` is ``x``, where one 4 is the length of an array."""
-    n = b.sizes.get(y) if isinstance(y, Var) else None
-    c, u = coefficient(b, x)
-    return scaled(b, c // n, u) if n and c != 1 and c % n == 0 else None
 
 
 # --- matrices ------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -211,17 +210,6 @@ def times(b: Any, n: int, x: Any) -> Any:
     return built(b, c, {k: part for k, part in found.items() if part[1]})
 
 
-@rule(ops.sum, when="formula")
-def sum_of_a_number(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
-    """The same number n times adds up to n of it."""
-    inner = b.match(x, ops.broadcast_to)
-    if axis is not None or not whole(others) or others.get("keepdims"):
-        return None
-    if inner is None or shape_of(inner[0]) or x.given:
-        return None
-    return scaled(b, math.prod(x.shape), inner[0])
-
-
 # --- diagonals -----------------------------------------------------------------------------
 
 
@@ -288,19 +276,6 @@ def triangle(b: Builder, x: Any, y: Any) -> Any:
         inside = scaled(b, abs(rest), b.emit(ops.multiply, u, one))
         return b.emit(ops.subtract if rest < 0 else ops.add, half, inside)
     return None
-
-
-@rule(ops.multiply, ops.negative, when="formula")
-def onehot_subtracted(b: Builder, x: Any, y: Any = None) -> Any:
-    """``-c·(onehot(y) - p)`` is ``c·(p - onehot(y))``."""
-    c, z = (-1, x) if y is None else (number(x), y)
-    inner = b.match(z, ops.subtract)
-    if c is None or c >= 0 or inner is None or z.given:
-        return None
-    first, second = (any(b.match(p, onehot) for p, _ in factors(b, q)[1].values()) for q in inner)
-    if not first or second:
-        return None
-    return scaled(b, -c, b.emit(ops.subtract, inner[1], inner[0]))
 
 
 # --- pieces --------------------------------------------------------------------------------

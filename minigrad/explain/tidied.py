@@ -69,14 +69,6 @@ for _op in (ops.negative, ops.multiply):
     rule(_op, when="closed")(turned_difference)
 
 
-@rule(ops.sigmoid, when="closed")
-def sigmoid_of_difference(b: Any, x: Any) -> Any:
-    """``σ(-(u - v))`` is ``σ(v - u)``."""
-    minus = b.match(x, ops.negative)
-    back = turned_difference(b, *minus) if minus is not None else None
-    return None if back is None else b.emit(ops.sigmoid, back)
-
-
 @rule(ops.exp, when="closed")
 def exponential_of_a_name(b: Any, x: Any) -> Any:
     """The exponential of what is called a log-softmax is the softmax."""
