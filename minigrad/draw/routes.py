@@ -1,4 +1,4 @@
-"""Routes from a vertex to the output: counted, listed, and as the chain rule in links."""
+"""Routes from a vertex to the output, as the chain rule in links between named quantities."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from minigrad.draw.picture import Edge, Vertex
+from minigrad.draw.picture import Vertex
 from minigrad.draw.values import item, partial
 
 
@@ -26,21 +26,6 @@ class Link:
     def text(self) -> str:
         """``∂a/∂z``."""
         return partial(self.target.label, self.source.label)
-
-
-def paths(source: Vertex, limit: int = 16) -> list[list[Edge]]:
-    """At most ``limit`` routes from ``source`` to the output, each a list of edges."""
-    return list(islice(_routes(source, source.picture.output, lambda v: v.uses), limit))
-
-
-def count_paths(source: Vertex) -> int:
-    """The number of routes from ``source`` to the output; it may be astronomical."""
-    picture, ways = source.picture, {source.id: 1}
-    for vertex in picture.vertices[source.id + 1 :]:
-        found = sum(ways.get(e.source.id, 0) for e in vertex.inputs)
-        if found:
-            ways[vertex.id] = found
-    return ways.get(picture.output.id, 0)
 
 
 def links(source: Vertex) -> list[Link]:
