@@ -29,6 +29,17 @@ KINDS = {
     "coincidence": "a formula that holds for these numbers only",
     "formula": "a formula that cannot be computed",
     "shape": "a shape",
+    "wrong_derivative": "the derivative of one function",
+    "neighbour": "a gradient that stands in the place of another",
+    "updated": "a value that was changed before the gradient was taken",
+    "value": "a value of the forward pass that stands in the place of a gradient",
+    "assigned": "what is assigned and should be added up",
+    "slice": "the part of an array that is taken",
+    "wrong_sum": "a sum: over what it runs",
+    "wrong_product": "a product: of matrices, or of entries",
+    "order": "the order in which entries stand",
+    "entries": "some of its entries only",
+    "raises": "an error that the line raises",
 }
 LEVELS = (1, 2, 3)
 

@@ -18,6 +18,7 @@ from minigrad.derivation.backward.judging import Judge, first_wrong
 from minigrad.derivation.backward.naming import Namer
 from minigrad.derivation.backward.report import BackwardReport as BackwardReport
 from minigrad.derivation.backward.report import Line as Line
+from minigrad.derivation.backward.stopped import line_of_stop
 from minigrad.errors import label
 
 PASSES = ("last", "all")
@@ -62,7 +63,8 @@ def check_backward(
     Raises
     ------
     TypeError, ValueError
-        For arguments that nobody can make out, and a function that fails raises its error.
+        For arguments that nobody can make out.  A forward function that fails raises its error;
+        a backward function that does is graded up to the line that raises it.
 
     Notes
     -----
@@ -103,12 +105,15 @@ def check_backward(
     runs = check.run(wanted)
     why = runs.why
     judge = Judge(check, runs, given, passes == "all")
-    if not judge.claims:
+    stop = line_of_stop(judge, runs.stopped) if runs.stopped is not None else None
+    if runs.stopped is not None and stop is None:
+        raise runs.stopped
+    if not judge.claims and stop is None:
         raise ValueError(
             f"{CHECK}: no gradient was found in {student.name}: call them dX, X_grad or grad_X "
             "after the variables of the forward function, or say names={'delta': 'z'}"
         )
-    judge, graded = judge.verdicts()
+    judge, graded = judge.verdicts() if judge.claims else (judge, [])
     source = runs.watch.source if runs.watch is not None else None
     text = source.text if source is not None else lambda line: ""
     first = first_wrong(graded)
@@ -121,7 +126,14 @@ def check_backward(
         for c in judge.unread
     ]  # fmt: skip
     lines.sort(key=lambda x: order_of(x, graded, judge.unread))
-    numbered = [(source.first + i, t) for i, t in enumerate(source.lines)] if source else []
+    lines += [stop[0]] if stop is not None else []
+    other = [stop[1]] if stop is not None and stop[1] is not source else []
+    shown = [
+        source,
+        *other,
+        *{id(c.source): c.source for c in graded if c.row.verdict == "wrong"}.values(),
+    ]
+    numbered = [(s.first + i, t) for s in shown if s is not None for i, t in enumerate(s.lines)]
     return BackwardReport(student.name, lines, numbered, not why, note_of(judge, runs, why))
 
 
@@ -146,6 +158,7 @@ def line_of(claim: Claim, judge: Judge, text: Any, first: bool) -> Line:
         escaped = meant.replace("\\", r"\\")
         remark, key = (re.sub(whole, rf"\g<1>{escaped}", x) for x in (remark, key))
     instead = judge.instead(claim) if first else ""
+    text = text if claim.source is None else claim.source.text
     return Line(claim.line, text(claim.line), name, key, claim.row.verdict, remark, instead,
                 claim.row)  # fmt: skip
 

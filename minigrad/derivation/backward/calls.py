@@ -10,20 +10,23 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import FrameType, MethodType
 from typing import Any
 
 import numpy as np
 
 from minigrad.derivation.backward.recorder import Patched, recorded_writes, same_chance
+from minigrad.derivation.backward.variables import Variables, own_names
 from minigrad.derivation.backward.watch import Watch, watching
 from minigrad.errors import is_user, label
-from minigrad.reading.names import Scope, held
+from minigrad.reading.names import Scope
 from minigrad.tensor import Tensor, wrap
 
 CHECK = "check_backward"
 UPSTREAM = re.compile(r"d[A-Za-z_]\w*|d|g|delta\w*|.*grad\w*|upstream\w*|out_?bar|top_diff")
+HELPERS = 200
+"""So many calls of other functions are kept."""
 CACHE = re.compile(r".*(cache|ctx|context|memory|saved|tape|state).*", re.I)
 
 
@@ -182,65 +185,13 @@ class Runs:
     scopes: list[Scope] = field(default_factory=list)
     alike: dict[int, tuple[Any, Tensor]] = field(default_factory=dict)
     watch: Any = None
+    helpers: list[Watch] = field(default_factory=list)
+    """The user's functions that the backward function called."""
     answer: Any = None
     why: str = ""
+    stopped: Exception | None = None
+    """What the backward function raised."""
     again: Any = None
-
-
-class Variables:
-    """Every Tensor that each variable of the user's functions was, innermost call last."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, list[Tensor]] = {}
-        self.live: dict[str, Tensor] = {}
-        self.scopes: dict[int, Scope] = {}
-        self.top: FrameType | None = None
-
-    def choose(self, frame: FrameType) -> Any:
-        if not is_user(frame.f_code.co_filename):
-            return None
-        self.top = self.top or frame
-        return self.look
-
-    def look(self, frame: FrameType, event: str) -> None:
-        variables = frame.f_locals
-        for name, value in variables.items():
-            self.meet(name, value, 4)
-        if event == "return":
-            code = frame.f_code
-            place = (code.co_filename, code.co_name, code.co_firstlineno, frame.f_lineno, code)
-            kept = {n: wrap(v._value, v.node) if isinstance(v, Tensor) else v
-                    for n, v in variables.items()}  # fmt: skip
-            self.scopes[id(code)] = Scope(kept, *place)
-            if frame is self.top:
-                self.top = None
-
-    def meet(self, name: str, value: Any, depth: int) -> None:
-        if isinstance(value, Tensor):
-            seen = self.found.setdefault(name, [])
-            if value.node is None or any(t.node is value.node for t in seen[-3:]):
-                return
-            if seen and self.live.get(name) is value:  # written into
-                seen.pop()
-            self.live[name] = value
-            seen.append(wrap(value._value, value.node))
-        elif isinstance(value, dict) and depth:
-            for key, v in list(value.items())[:50]:
-                self.meet(f"{name}[{key!r}]", v, depth - 1)
-        elif name == "self" and hasattr(value, "__dict__"):
-            for key, v in list(vars(value).items())[:50]:
-                self.meet(f"self.{key}", v, depth - 1)
-
-
-def own_names(scopes: list[Scope]) -> list[Scope]:
-    """The scopes, without the helpers' names for what the function itself holds somewhere."""
-    inside = held(scopes[0].variables, True) if scopes else ()
-    kept = {t.node for _, t in inside if isinstance(t, Tensor)}
-    return scopes[:1] + [
-        replace(s, variables={n: v for n, v in s.variables.items()
-                              if not isinstance(v, Tensor) or v.node not in kept})
-        for s in scopes[1:]
-    ]  # fmt: skip
 
 
 class Check:
@@ -286,12 +237,18 @@ class Check:
                 call = self.bound(runs, backward, result, args, left)
                 watches.clear()
                 with watching(choose):
-                    runs.answer = backward(*call)
+                    try:
+                        runs.answer = backward(*call)
+                    except Exception as error:
+                        runs.stopped = error
+                if runs.stopped is not None and not watches:
+                    raise runs.stopped
             else:
                 runs.upstream = {"upstream": np.float64(1.0)}
                 rest = [p for k, p in enumerate(parts_of(result)) if k not in self.places]
                 runs.answer = rest[0] if len(rest) == 1 else tuple(rest)
             runs.watch = next((w for w in watches if w.events), watches[0] if watches else None)
+            runs.helpers = [w for w in watches if w is not runs.watch and w.events][-HELPERS:]
             runs.again = again
         return runs
 

@@ -61,6 +61,8 @@ class Claim:
     note: str = ""
     written: str = ""
     """The line as it should be."""
+    source: Any = None
+    """Of the function that its line is in, where that is a helper."""
     node_value: Any = None
 
     @property
@@ -189,6 +191,12 @@ class Collector:
                 return nodes
             found = found or nodes
         return [] if self.namer.loosely(path, variable) else found
+
+    def node_of(self, path: str) -> AnyNode | None:
+        """The last value whose gradient is called ``path``."""
+        meaning = self.namer.meaning(path, self.aliases)
+        found = self.namer.variables.get(meaning.variable, []) if meaning is not None else []
+        return next((t.node for t in reversed(found) if t.node in self.flows.total), None)
 
     def version(self, versions: list[AnyNode], value: Any, made: int, j: int) -> AnyNode | None:
         """Which of the values that a variable had: the one that fits, or by the order of a loop.

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.derivation.backward.blame import Blame
 from minigrad.derivation.backward.calls import Check, Runs
 from minigrad.derivation.backward.claims import VAGUEST, Claim, Collector, renewed, split
 from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.lines import repair_of
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
 from minigrad.derivation.backward.unnamed import unnamed
-from minigrad.derivation.backward.watch import Event, Statement
+from minigrad.derivation.backward.watch import Statement
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.grading import check_derivation
 from minigrad.derivation.report import Row, worst
@@ -31,8 +32,6 @@ ROUNDS = 6
 UNSAID = (*VAGUEST, "shape", "neighbour")
 NAMELESS = re.compile(r"a constant \(|(?<!\w)(?:t\d+|below_\d+_)(?!\w)")
 """Causes that speak of what the student has no name for."""
-VAGUE = ("other", "entries", "sign", "factor")
-"""Causes that say less than what is wrong with the line that writes into an array."""
 
 
 def named(value: Any, node: AnyNode, name: str | None = None) -> Tensor:
@@ -73,6 +72,7 @@ class Judge:
         self.output = self.scalar()
         self.namer = Namer(runs.variables, given)
         self.flows = Flows(self.output.node)
+        self.blame = Blame(runs, self.flows)
         self.claims = self.collected()
         self.nameless: dict[str, str] = {}
         """What values are called for the time of a check that have no name, and what they are."""
@@ -151,86 +151,6 @@ class Judge:
     def right(self, claim: Claim) -> bool:
         return close(claim.value, self.flows.total[claim.node])
 
-    def blamed(self, claim: Claim) -> int:
-        """The line that makes a gradient wrong, of those that made it."""
-        statements = list(dict.fromkeys(e.statement for e in claim.events))
-        if len(statements) < 2:
-            return claim.line
-        truth = self.flows.total[claim.node]
-        if np.shape(truth) != np.shape(claim.value):
-            return statements[-1].first
-        peak = float(np.max(np.abs(truth), initial=0.0))
-        wrong = np.abs(claim.value - truth) > 1e-6 * np.abs(truth) + 1e-9 * peak
-        best, fewest = statements[-1], np.size(wrong)
-        for statement in statements:
-            touched = np.zeros(np.shape(wrong), bool)
-            for e in claim.events:
-                same = e.before is not None and np.shape(e.before) == np.shape(wrong)
-                same = same and np.shape(e.after) == np.shape(wrong)
-                if e.statement is statement and not statement.fresh and same:
-                    touched = touched | (e.before != e.after)
-            if 0 < np.sum(touched) < fewest and not np.any(wrong & ~touched):
-                best, fewest = statement, int(np.sum(touched))
-        return best.first
-
-    def last_pass_kept(self, claim: Claim) -> str:
-        """Whether a loop sets what it should add to, so that its last pass alone is kept."""
-        statement = claim.events[-1].statement if claim.events else None
-        made = [e for e in self.runs.watch.events if e.path == claim.path
-                and e.statement is statement] if statement is not None else []  # fmt: skip
-        if statement is None or not statement.fresh or len(made) < 2:
-            return ""
-        truth = self.flows.total[claim.node]
-        if any(np.shape(e.after) != np.shape(truth) for e in made):
-            return ""
-        right = close(sum(e.after for e in made), truth)
-        return "each pass sets it, where it should be added up: write +=" if right else ""
-
-    def writes(self, claim: Claim) -> list[Event]:
-        """The writes into an array that the blamed line made."""
-        shape = np.shape(self.flows.total[claim.node])
-        made = [e for e in claim.events if e.statement.first == claim.line]
-        made = [e for e in made if e.before is not None and np.shape(e.before) == shape]
-        return made if shape == np.shape(claim.value) else []
-
-    def overwritten(self, claim: Claim) -> str:
-        """Whether entries are assigned that should be added up."""
-        truth, made = self.flows.total[claim.node], self.writes(claim)
-        if len(made) < 2 or claim.path in made[0].statement.reads:
-            return ""
-        total = sum(np.where(e.before != e.after, e.after, 0.0) for e in made)
-        right = close(np.asarray(total), truth)
-        return "it is assigned where it should be added up: write +=" if right else ""
-
-    def written_wrongly(self, claim: Claim) -> str:
-        """What is wrong with a write into an array: too much, too little, the wrong sign."""
-        truth, made = self.flows.total[claim.node], self.writes(claim)
-        if not made:
-            return ""
-        scale = 1.0
-        for e in claim.events[claim.events.index(made[-1]) + 1 :]:
-            whole = e.before is not None and np.all(np.abs(e.before) > 0)
-            ratio = e.after / e.before if whole else np.zeros(2)
-            if (
-                not np.size(ratio)
-                or not np.all(ratio)
-                or not np.allclose(ratio, np.ravel(ratio)[0])
-            ):
-                return ""
-            scale *= float(np.ravel(ratio)[0])
-        delta, needed = made[0].after - made[0].before, truth / scale - made[0].before
-        touched = delta != 0
-        if len(made) > 1 or not np.any(touched) or not np.all(needed[touched]):
-            return ""
-        share = delta[touched] / needed[touched]
-        if not np.allclose(share, share[0], rtol=1e-6) or not close(needed * share[0], delta):
-            return ""
-        r = float(share[0])
-        return (
-            "what it adds has the wrong sign" if abs(r + 1) < 1e-6
-            else f"what it adds is {r:.6g} times what it should be"
-        )  # fmt: skip
-
     # --- the verdicts ------------------------------------------------------------------------
 
     def judge(self) -> list[Claim]:
@@ -254,12 +174,7 @@ class Judge:
             active = [c for c in active if c not in odd]
         for claim in active:
             if claim.row.verdict == "wrong" and claim.through is None:
-                claim.line = self.blamed(claim)
-                claim.note = self.last_pass_kept(claim) or self.overwritten(claim) or claim.note
-                cause = claim.row.diagnosis
-                vague = cause is None or (cause.kind in VAGUE and cause.factor is None)
-                if not claim.note and (vague or cause.kind == "other"):
-                    claim.note = self.written_wrongly(claim)
+                self.blame.put(claim)
         return active
 
     def reread(self, claim: Claim | None) -> None:
@@ -321,6 +236,8 @@ class Judge:
 
     def telling(self, claim: Claim) -> bool:
         """Whether it says something that a gradient is right: it is returned, and not zero."""
+        if any(not e.statement.tells(e.path) for e in claim.events):
+            return False  # what it is made of is one of several things
         arrays = [g for g in self.flows.total.values() if isinstance(g, np.ndarray | np.generic)]
         sizes = [float(np.max(np.abs(g), initial=0.0)) for g in arrays]
         size = float(np.max(np.abs(self.flows.total[claim.node]), initial=0.0))

@@ -119,11 +119,11 @@ class BackwardReport:
         if first is None:
             count = sum(x.verdict != "unread" for x in self.lines)
             return f"{self.name} is right: {count} gradient{'s' * (count != 1)} checked"
+        head = f"{self.name}: line {first.line} is the first wrong one"
+        if first.row.diagnosis is not None and first.row.diagnosis.kind == "raises":
+            return f"{head}: it stops there"
         cells = first.row.cells
-        return (
-            f"{self.name}: line {first.line} is the first wrong one: {first.name} is "
-            f"{cells[1]}, and {cells[2]} belongs"
-        )
+        return f"{head}: {first.name} is {cells[1]}, and {cells[2]} belongs"
 
     @property
     def explanation(self) -> list[str]:

@@ -15,12 +15,14 @@ import numpy as np
 
 from minigrad.derivation.backward.claims import Claim, Collector
 from minigrad.derivation.backward.flows import Edge, Flows, close
+from minigrad.derivation.backward.naming import readings
 from minigrad.derivation.backward.watch import Event
 from minigrad.graph import AnyNode
 
 NEAR = 6
 """A line takes a gradient on by so many operations at most."""
 Place = tuple[AnyNode, list[Edge] | None]
+LOST = "what {0} was before is lost here, unread: write {0} = {0} + ..."
 MOST = 40_000
 """So many operations are run to find out: more would cost seconds."""
 
@@ -62,6 +64,12 @@ def unnamed(collector: Collector, claims: Iterable[Claim]) -> list[Claim]:
     search = Search(collector, watch.events, claims)
     found = list(search.found(claims))
     return [c for c in claims if c not in search.misnamed] + found
+
+
+def some_times(value: Any, truth: Any) -> bool:
+    """Whether a value is a number above 0, and not 1, times the truth."""
+    factor = float(np.vdot(truth, value)) / (float(np.vdot(truth, truth)) or 1.0)
+    return factor > 0 and close(value, factor * np.asarray(truth))
 
 
 class Search:
@@ -108,10 +116,12 @@ class Search:
             if event.statement.fresh or event.path in event.statement.reads:
                 until[event.path] = k
             using = [r for r in readers if k < r.when <= last and event.path in r.reads]
-            place = self.place(event, using, named.get(k))
+            lost = self.lost(k)
+            place = self.place(event, using, named.get(k), lost)
             if place is not None and taken.isdisjoint(place[1] or ()):
                 taken |= {*(place[1] or ())}
                 claim = self.claim(k, *place)
+                claim.note = LOST.format(event.path) if lost else ""
                 if k in named:
                     self.misnamed.append(named[k])
                 paths.add(event.path)
@@ -154,7 +164,10 @@ class Search:
                 event.path in self.collector.runs.upstream
                 or self.meaning(self.collector, event.path) is None
             )
-            and not any(np.array_equal(event.after, x) for x in self.values)
+            and (
+                bool(readings(event.path))
+                or not any(np.array_equal(event.after, x) for x in self.values)
+            )
         )  # fmt: skip
 
     def right(self, event: Event) -> AnyNode | None:
@@ -173,10 +186,24 @@ class Search:
         return Claim(event.path, made[::-1], event.after, node, event.statement.first, k, through,
                      whole=through is None)  # fmt: skip
 
-    def place(self, event: Event, using: list[Reader], named: Claim | None) -> Place | None:
+    def lost(self, k: int) -> bool:
+        """Whether event ``k`` sets anew what another statement has set, and nobody has read."""
+        path, statement = self.events[k].path, self.events[k].statement
+        if not statement.fresh:
+            return False
+        for event in reversed(self.events[:k]):
+            if event.path == path:
+                return event.statement is not statement and bool(np.any(event.after))
+            if path in event.statement.reads:
+                return False
+        return False
+
+    def place(
+        self, event: Event, using: list[Reader], named: Claim | None, lost: bool = False
+    ) -> Place | None:
         """What ``event`` is the gradient of: that from which most of its readers follow.
 
-        None of what is right, or what its name says.
+        None of what is right, or what its name says; what came before may be lost from it.
         """
         votes: dict[AnyNode, int] = {}
         parts: list[Place] = []
@@ -186,12 +213,18 @@ class Search:
                 votes[m] = votes.get(m, 0) + 1
             if not votes and not reader.added and (named or self.right(event) is None):
                 parts += self.part(value, reader, named is not None)
+        if lost:
+            total = self.flows.total
+            votes = {m: n for m, n in votes.items() if not close(value, total[m])}
         if votes:
             best = max(votes, key=lambda m: (votes[m], m in self.collector.named, -m.seq))
             most = [m for m in votes if votes[m] == votes[best]]
             as_named = named is not None and named.node in votes
             right = any(close(value, self.flows.total[m]) for m in most)
-            return None if as_named or right else (best, None)
+            # Residuals and the like: the one line that uses it may have had to divide it.
+            alone = len({reader.node for reader in using}) == 1
+            free = named is None and alone and some_times(value, self.flows.total[best])
+            return None if as_named or right or free else (best, None)
         return next(iter(parts), None)
 
     def places(self, p: Any, reader: Reader) -> Iterator[AnyNode]:

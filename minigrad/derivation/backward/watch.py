@@ -23,7 +23,7 @@ import numpy as np
 
 from minigrad.reading.statements import compiled_statements
 
-Look = Callable[[FrameType, str], None]
+Look = Callable[[FrameType, str, Any], None]
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def watching(choose: Callable[[FrameType], Look | None]) -> Iterator[None]:
             if theirs is not None:
                 theirs = theirs(frame, event, arg)
             if event in ("line", "return"):
-                look(frame, event)
+                look(frame, event, arg)
             return local
 
         return local
@@ -90,6 +90,10 @@ class Statement:
         """Names that are read to set ``path``."""
         return dict(self.apart).get(path, self.reads)
 
+    def tells(self, path: str) -> bool:
+        """Whether it can be told what is read for ``path``, and what for its other targets."""
+        return len(self.targets) < 2 or path in dict(self.apart)
+
 
 @dataclass
 class Source:
@@ -111,14 +115,19 @@ class Source:
         return self.lines[k] if 0 <= k < len(self.lines) else ""
 
 
-@functools.lru_cache(maxsize=64)
 def source_of(code: CodeType) -> Source:
     """The source of a function, from its file, its notebook cell, or else its bytecode."""
+    return _source_of(code, code.co_filename)
+
+
+@functools.lru_cache(maxsize=64)
+def _source_of(code: CodeType, filename: str) -> Source:
+    """By the file, too: code of two files is equal where the files are alike."""
     try:
         lines, first = inspect.getsourcelines(code)
     except (OSError, TypeError, IndexError, SyntaxError, tokenize.TokenError):
         lines, first = [], code.co_firstlineno
-    found = Source(code.co_name, code.co_filename, max(first, 1), [t.rstrip("\n") for t in lines])
+    found = Source(code.co_name, filename, max(first, 1), [t.rstrip("\n") for t in lines])
     try:
         tree = ast.parse(textwrap.dedent("".join(lines)))
         body: Any = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))
@@ -167,9 +176,8 @@ def _statement(part: Any, offset: int) -> Statement:
     targets = tuple(path_of(aim) for aim in flat)
     value = getattr(part, "value", None)
     reads = set(read_in(value)) if value is not None else set()
-    several = isinstance(value, ast.Tuple) and isinstance(part, ast.Assign)
-    values = value.elts if several else []  # type: ignore[union-attr]
-    apart = zip(targets, map(read_in, values), strict=True) if len(values) == len(targets) else ()
+    values = each_of(value) if isinstance(part, ast.Assign) else []
+    apart = zip(targets, values, strict=True) if len(values) == len(targets) else ()
     whole = all(path_of(a) != _base(a) or isinstance(a, ast.Name) for a in flat)
     fresh = whole and not isinstance(part, ast.AugAssign) and not reads & set(targets)
     if isinstance(part, ast.AugAssign):
@@ -177,6 +185,17 @@ def _statement(part: Any, offset: int) -> Statement:
     touches = tuple(sorted(reads)) if isinstance(part, ast.Expr) else ()
     return Statement(part.lineno + offset, part.end_lineno + offset, targets, frozenset(reads),
                      fresh, touches, tuple(apart), part)  # fmt: skip
+
+
+def each_of(value: Any) -> list[frozenset[str]]:
+    """What each of several values reads: of a tuple, and of ``(f(g) for g in (a, b))``."""
+    if isinstance(value, ast.Tuple | ast.List):
+        return [read_in(e) for e in value.elts]
+    if isinstance(value, ast.GeneratorExp | ast.ListComp) and len(value.generators) == 1:
+        over = value.generators[0].iter
+        if isinstance(over, ast.Tuple | ast.List) and not value.generators[0].ifs:
+            return [read_in(value.elt) | read_in(e) for e in over.elts]
+    return []
 
 
 def read_in(part: ast.AST) -> frozenset[str]:
@@ -243,6 +262,7 @@ class Watch:
         self.frame: FrameType | None = frame
         self.events: list[Event] = []
         self.final: dict[str, Any] = {}
+        self.answer: Any = None
         self.met: dict[str, Any] = {}
         """Every variable, as it was first bound."""
         self._seen: dict[str, Any] = {}
@@ -250,7 +270,7 @@ class Watch:
         self._put: dict[str, dict[int, Any]] = {}
         self._last: Statement | None = None
 
-    def look(self, frame: FrameType, event: str) -> None:
+    def look(self, frame: FrameType, event: str, arg: Any) -> None:
         """Note what the statement that has just run changed."""
         if frame is not self.frame:
             return
@@ -264,7 +284,7 @@ class Watch:
             self._compare(variables, last)
         self._last = following
         if event == "return":
-            self.final, self.frame = dict(variables), None
+            self.final, self.frame, self.answer = dict(variables), None, arg
 
     def _compare(self, variables: Any, statement: Statement) -> None:
         for path in dict.fromkeys((*statement.targets, *statement.touches)):

@@ -113,11 +113,7 @@ class Formulas(Reading):
         if truth is None or not any(map(names_in, answer.lines)):
             return row  # a number, worked out
         at_data = row.verdict not in WRONG
-        right = self.holds(answer.last, truth)
-        tied = self.points.untold or not set(map(float, numbers_in(answer.last))) <= PLAIN
-        if not right and at_data and tied:
-            # Numbers that come from the data stand in it, or in the graph: they cannot be moved.
-            right = self.holds(answer.last, truth, points=self.points.near)
+        right = self.follows(answer.last, truth)
         words, kind = "", "formula"
         if len(answer.lines) > 1:
             words = self.line_by_line(answer, truth)
@@ -135,6 +131,23 @@ class Formulas(Reading):
             return row
         factor = row.diagnosis.factor if row.diagnosis is not None else None
         return replace(row, verdict="wrong", diagnosis=Diagnosis(kind, factor, words, (kind,)))
+
+    def follows(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> bool:
+        """Whether a formula holds, at other data or, where nobody can move them, at these.
+
+        Numbers that come from the data stand in it then, or in the graph.
+        """
+        if self.holds(tree, truth, other):
+            return True
+        fixed = self.points.untold or not set(map(float, numbers_in(tree))) <= PLAIN
+        fixed = fixed or any(map(self.unmoved, names_in(tree)))
+        return fixed and self.holds(tree, truth, other, self.points.near)
+
+    def unmoved(self, name: str) -> bool:
+        """Whether a name is that of a number that is not in the graph, but may have made one."""
+        root = self.names.value(name)
+        own = isinstance(root, float | np.floating) and name not in self.points.data.constants
+        return own and self.names.find(name) is None
 
     def repaired(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> Any:
         """The smallest change that makes a formula the truth, or another formula."""
@@ -166,7 +179,7 @@ class Formulas(Reading):
     def line_by_line(self, answer: Answer, truth: Any) -> str:
         """The first line that does not follow from the one before; the first, from the truth."""
         for i, tree in enumerate(answer.lines):
-            right = self.holds(tree, truth, answer.lines[i - 1] if i else None)
+            right = self.follows(tree, truth, answer.lines[i - 1] if i else None)
             if right:
                 continue
             repair = self.repaired(tree, truth, answer.lines[i - 1] if i else None)

@@ -68,7 +68,7 @@ def eye(n: Any) -> Any:
     return np.eye(int(n))
 
 
-FUNCTIONS["eye"] = eye
+FUNCTIONS |= {"eye": eye, "len": len}
 
 
 def normal(text: str) -> str:
@@ -77,7 +77,7 @@ def normal(text: str) -> str:
     for sign, python in SIGNS.items():
         text = text.replace(sign, python)
     text = PRIME.sub(r"\1_prime(", text.strip())
-    text = re.sub(r"(?<![\w.])(?!σ)([^\W\d_])\s*\(", r"\1*(", text)  # a(1 - a) is a product
+    text = re.sub(r"(?<![\w.])(?![σΣ])([^\W\d_])\s*\(", r"\1*(", text)  # a(1 - a) is a product
     return DERIVATIVE.sub(r"D_(\1, \2)", text)
 
 
@@ -210,8 +210,6 @@ def function_of(call: ast.Call) -> Callable[..., Any]:
         name = call.func.attr
     if name == "D_":
         return FUNCTIONS["sum"]
-    if name == "len":
-        return len
     name = SPELLINGS.get(name, name)
     for ending in ("_prime", "_derivative", "_grad"):
         bare = SPELLINGS.get(name.removesuffix(ending), name.removesuffix(ending))

@@ -311,7 +311,8 @@ class Reader:
         for _ in range(max(ends, default=0)):
             name += self.take()
         if not self.known(name) and len(name) > 1 and all(map(self.known, name)):
-            return "*".join(name)
+            self.tokens[self.i : self.i] = list(name[1:])  # Xw is X w
+            return self.name(name[0])
         return self.subscripted(name)
 
     def subscripted(self, name: str) -> str:

@@ -94,8 +94,19 @@ class Points:
                 self.kept.add(name)
         elif (written := computed_by(self.names, node, i)) is not None:
             self.computed[node, i] = written
-        elif np.ndim(arg) or not is_simple(float(arg)):
+        elif np.ndim(arg) or not is_simple(float(arg)) or self._spelled_alike(node, arg):
             self.untold = True
+
+    def _spelled_alike(self, node: AnyNode, arg: Any) -> bool:
+        """Whether a number may be a literal or a variable of the statement: both have its value."""
+        owner = self.names.owner(node)
+        statement, scope = (
+            next(self.names.assignments(owner), (None, None)) if owner else (None, None)
+        )
+        if statement is None or scope is None:
+            return False
+        held = [scope.seen.get(name) for name in statement.loads]
+        return any(isinstance(x, float) and x == arg for x in held)
 
     @cached_property
     def near(self) -> list[Point]:
@@ -176,12 +187,20 @@ def moved(x: Any, rng: Any, constant: bool) -> Any:
     x = np.asarray(x)
     if constant and not varies(x[()]):
         return x[()]
-    y = np.where(x == 0, rng.uniform(-0.3, 0.3, x.shape), x * rng.uniform(0.55, 0.95, x.shape))
+    y = x * rng.uniform(0.55, 0.95, x.shape)
+    if not (constant and is_diagonal(x)):
+        y = np.where(x == 0, rng.uniform(-0.3, 0.3, x.shape), y)
     if is_symmetric(x):
         y = (y + y.T) / 2
     elif constant and (axis := distributed(x)) is not None:
         y = np.abs(y) / np.sum(np.abs(y), axis=axis, keepdims=True)
     return y.astype(x.dtype)[()]
+
+
+def is_diagonal(x: Any) -> bool:
+    """Whether ``x`` is a matrix with zeros beside its diagonal, and none on it."""
+    square = x.ndim == 2 and x.shape[0] == x.shape[1] > 1
+    return square and np.array_equal(x != 0, np.eye(len(x), dtype=bool))
 
 
 def is_symmetric(x: Any) -> bool:

@@ -17,7 +17,9 @@ import numpy as np
 from minigrad.derivation.backward.naming import plainest, readings
 from minigrad.derivation.backward.watch import held_at
 from minigrad.derivation.formulas.grammar import (
+    FUNCTIONS,
     LONGEST,
+    SPELLINGS,
     NoFormula,
     check,
     conditions,
@@ -37,6 +39,10 @@ from minigrad.graph import AnyNode
 from minigrad.reading.names import Names, names
 from minigrad.tensor import Tensor
 
+PRIMED = re.compile(
+    r"(?:(?<![^\W\d])(?<!\\)(\\?[^\W\d]\w*)|\))(?:['′]|\^(?:'|\{?\\prime\}?))(?!\s*\(\w+\)|\])"
+)
+"""A transpose, as econometricians write it."""
 BLANKS = {"n/a", "na", "nan", "none", "inf", "infinity", "todo", "tbd", "unknown", "pass"}
 Tie = tuple[float, str, int]
 """A number that stands for a constant: so many times it, by name, to which power."""
@@ -133,6 +139,9 @@ class Reading:
 
         ``A x`` is ``A @ x``, or ``A * x``; the letters of ``x_i y_j`` may stand in any order.
         """
+        text = PRIMED.sub(self.transposed, text)
+        if "^T " in text and "**" not in text:  # the product of matrices, however it is written
+            text = text.replace("*", " ")
         latex = is_latex(text)
         if not latex and not juxtaposed(text) and not self.with_subscripts(text):
             return parsed(text)
@@ -159,6 +168,12 @@ class Reading:
             raise failed
         return parsed(text)
 
+    def transposed(self, primed: re.Match[str]) -> str:
+        """``X'X`` as ``X^T X``, where ``X`` is an array; ``f'(z)`` is a derivative."""
+        name = primed[1].lstrip("\\")
+        of = name and self.rank(name) and SPELLINGS.get(name, name) not in FUNCTIONS
+        return f"{primed[1] or ')'}^T " if of or not name else primed[0]
+
     def readings_of(self, text: str, key: Any, latex: bool) -> Iterator[ast.expr | NoFormula]:
         """The ways to read a formula, and why others fail."""
         if len(text) > LONGEST:
@@ -166,7 +181,7 @@ class Reading:
             return
         for sign, plain in {"²": "^2", "³": "^3"}.items():
             text = text.replace(sign, plain)
-        words = conditions(re.sub(r"ᵀ|⊤|\.T\b", "^T", text)) if not latex else text
+        words = conditions(re.sub(r"ᵀ|⊤|\.T\b", "^T ", text)) if not latex else text
         for rank in (self.rank,) if latex else (self.rank, lambda part: 0):
             try:
                 python = as_python(words, self.known, rank, TOKEN if latex else WORDS, self.rank)

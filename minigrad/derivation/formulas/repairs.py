@@ -23,9 +23,9 @@ def repairs(formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) 
     for kind in (_without, _signs, _numbers, _powers, _functions, _matrices):
         yield from kind(formula)
     yield from _others(formula, names, shapes)
-    yield from _factors(formula, ())
+    yield from factors(formula, ())
     yield from _terms(formula, names, shapes)
-    yield from _factors(formula, names)
+    yield from factors(formula, names)
 
 
 def explained(formula: ast.expr, repair: Repair) -> str:
@@ -234,13 +234,13 @@ def _terms(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iter
                     yield "dropped_path", new, words
 
 
-def _factors(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
+def factors(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
     """A factor that is missing, of the whole or of a term."""
     spots: list[ast.expr] = [f]
     for x in operations(f, ast.Add, ast.Sub):
         spots += [x.left, x.right]
-    wanted: list[ast.expr] = [ast.Constant(2), *(name(n) for n in names)]
-    wanted += [name(f"(1 - {n})") for n in names] + [name(f"(1 - {n}**2)") for n in names]
+    wanted = [name(form.format(n)) for form in ("{}", "(1 - {})", "(1 - {}**2)") for n in names]
+    wanted.append(ast.Constant(2))
     for spot in spots:
         of = "" if spot is f else f" of {written(spot)}"
         for factor in wanted:
