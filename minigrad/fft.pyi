@@ -7,6 +7,7 @@
 from collections.abc import Sequence
 from typing import Any, TypeAlias, overload
 
+import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from numpy.fft import fftfreq as fftfreq
@@ -15,6 +16,7 @@ from minigrad.tensor import Tensor
 
 Array: TypeAlias = NDArray[Any]
 Operand: TypeAlias = Tensor | ArrayLike
+Plain: TypeAlias = Array | np.generic | complex | Sequence[Any]
 Axis: TypeAlias = int | Sequence[int] | None
 
 @overload

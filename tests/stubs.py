@@ -52,12 +52,14 @@ HEAD = '''\
 from collections.abc import Sequence
 from typing import Any, TypeAlias, overload
 
+import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 '''
 ALIASES = """
 Array: TypeAlias = NDArray[Any]
 Operand: TypeAlias = Tensor | ArrayLike
+Plain: TypeAlias = Array | np.generic | complex | Sequence[Any]
 Axis: TypeAlias = int | Sequence[int] | None
 """
 
@@ -153,7 +155,9 @@ def forms(parameters: list[P], ours: str, theirs: str) -> Iterator[tuple[dict[st
     needed = [p for p in data if p.default is P.empty]
     if theirs == "Array":
         yield {p.name: "Array" for p in needed}, theirs
-    yield {p.name: "ArrayLike" for p in needed}, "Any" if theirs == "Array" else theirs
+    # Tensors are ArrayLike: what could be either, as `np.array([0, 1])` beside one, were Any.
+    kind = "ArrayLike" if len(data) == 1 else "Plain"
+    yield {p.name: kind for p in needed}, "Any" if theirs == "Array" else theirs
 
 
 AHEAD = {

@@ -106,7 +106,13 @@ def graded() -> None:
     """The readings."""
     w = mg.Tensor(3.0, requires_grad=True)
     loss = w**2
-    print(mg.explain(loss, w))
+    assert_type(mg.losses.mse(w, np.array(1.0)), mg.Tensor)
+    assert_type(mg.losses.mse(np.array(1.0), w), mg.Tensor)
+    assert_type(mg.losses.cross_entropy(mg.array([w, w]), np.array([0, 1])[0]), mg.Tensor)
+    assert_type(mg.add(w, np.array([1.0, 2.0])), mg.Tensor)
+    assert_type(mg.where(np.array([True]), 0.0, w), mg.Tensor)
+    explained = mg.explain(loss, w)
+    print(explained, [row.formula for row in explained.rows], mg.explain(loss, w, mode="forward"))
     report = mg.check_derivation(loss, {"dL/dw": 6.0})
     print(report.ok, report.first_error)
 

@@ -7,7 +7,8 @@ the steps are put together by the chain rule (``ledger``, ``report``).
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal, overload
 
 from minigrad.explain.asked import chart
 from minigrad.explain.ends import Forward
@@ -17,6 +18,7 @@ from minigrad.explain.paths import Paths
 from minigrad.explain.report import Explanation
 from minigrad.explain.rows import Row
 from minigrad.explain.why import Why, why
+from minigrad.tensor import Tensor
 
 __all__ = [
     "Explanation",
@@ -33,6 +35,28 @@ __all__ = [
 ]
 
 
+@overload
+def explain(
+    output: Tensor,
+    wrt: Any = None,
+    *,
+    steps: bool | None = None,
+    simplify: bool = False,
+    mode: Literal["reverse"] = "reverse",
+) -> Explanation: ...
+@overload
+def explain(output: Tensor, wrt: Any = None, *, mode: Literal["forward"]) -> Forward: ...
+@overload
+def explain(output: Callable[..., Any], wrt: Any = None) -> General: ...
+@overload
+def explain(
+    output: Any,
+    wrt: Any = None,
+    *,
+    steps: bool | None = None,
+    simplify: bool = False,
+    mode: str = "reverse",
+) -> Explanation | Forward | General: ...
 def explain(
     output: Any,
     wrt: Any = None,

@@ -7,6 +7,7 @@
 from collections.abc import Sequence
 from typing import Any, TypeAlias, overload
 
+import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from minigrad.tensor.buffer import At
@@ -14,6 +15,7 @@ from minigrad.tensor.tensor import Tensor
 
 Array: TypeAlias = NDArray[Any]
 Operand: TypeAlias = Tensor | ArrayLike
+Plain: TypeAlias = Array | np.generic | complex | Sequence[Any]
 Axis: TypeAlias = int | Sequence[int] | None
 
 class Methods:
