@@ -89,6 +89,8 @@ REDUCTIONS: list[Function] = [
     lambda x, y, c, d: [mg.logsumexp(x, axis=-1), mg.logsumexp(x), mg.logsumexp(x, 0, True)],
     lambda x, y, c, d: mg.grad(lambda x: mg.logsumexp(x, axis=-1).sum())(x),
     lambda x, y, c, d: mg.grad(lambda x: (mg.log_softmax(x, axis=-1) * y).sum())(x),
+    lambda x, y, c, d: mg.hvp(mg.logsumexp, x, np.ones_like(x)),
+    lambda x, y, c, d: mg.hessian(mg.logsumexp)(x.reshape(-1)[:3]),
     lambda x, y, c, d: (-x).reshape(-1),
 ]
 SHAPES: list[Function] = [

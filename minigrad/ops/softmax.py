@@ -27,7 +27,7 @@ def shift_of(x: Any, axis: Any) -> Any:
     """The largest element, 0 where that is infinite or NaN."""
     if type(x) is np.ndarray and x.size:  # what the methods come down to
         top = np.maximum.reduce(x, axis=axis, keepdims=True)
-        if math.isfinite(np.add.reduce(top, axis=None)):
+        if math.isfinite(top.item() if top.size == 1 else np.add.reduce(top, axis=None)):
             return top
     top = top_of(x, axis)
     return np.where(np.isfinite(top), top, 0.0)

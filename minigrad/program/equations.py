@@ -77,7 +77,7 @@ class Equation:
 
     def filled(self, value: Callable[[Var], Any]) -> tuple[list[Any], dict[str, Any]]:
         """Arguments and metadata, with ``value(v)`` for each variable."""
-        args = [replaced(a, value) for a in self.args]
+        args = [value(a) if type(a) is Var else replaced(a, value) for a in self.args]
         return args, {k: replaced(v, value) for k, v in self.kwargs.items()}
 
     def __repr__(self) -> str:

@@ -305,7 +305,8 @@ def exp_of_log(b: Builder, x: Any) -> Any:
 def exp_of_log_sum(b: Builder, x: Any) -> Any:
     """``exp(x - log Σ exp x)`` is ``exp(x - top) / Σ exp(x - top)``, which is known.
 
-    What `logsumexp` does where all of x is -inf, 0 instead of NaN, is done here as well.
+    What `logsumexp` does where all of x is -inf, 0 instead of NaN, is done here as well: Σ is 0
+    there, and at least 1 elsewhere, since exp(0) is in it.
     """
     inner = b.match(x, ops.subtract)
     safe = b.match(inner[1], branch) if inner else None
@@ -318,8 +319,7 @@ def exp_of_log_sum(b: Builder, x: Any) -> Any:
     shifted = b.emit(ops.subtract, inner[0], top)
     if not b.knows(ops.exp, shifted):
         return None
-    none = b.emit(ops.equal, total, 0)
-    return b.emit(ops.divide, b.emit(ops.exp, shifted), b.emit(branch, none, 1.0, total))
+    return b.emit(ops.divide, b.emit(ops.exp, shifted), b.emit(ops.maximum, total, 1.0))
 
 
 def log_of_sum(b: Builder, x: Any) -> tuple[Any, Any] | None:
@@ -330,6 +330,21 @@ def log_of_sum(b: Builder, x: Any) -> tuple[Any, Any] | None:
     if not total or not log or b.made(total[1], shift) is None:
         return None
     return log[0], total[1]
+
+
+@rule(branch, when="lower")
+def nothing_to_share(b: Builder, condition: Any, x: Any, y: Any) -> Any:
+    """Where Σ e is 0, so is each e = exp(z), and e / max(Σ e, 1)."""
+    shared = b.match(y, ops.divide)
+    safe = b.match(shared[1], ops.maximum) if shared else None
+    whole = b.match(condition, ops.reshape)
+    if not shared or not safe or b.made(shared[0], ops.exp) is None or number(x) != 0:
+        return None
+    none = whole[0] if whole and math.prod(shape_of(whole[0])) == 1 else condition
+    sums = b.match(safe[0], ops.sum)
+    if not sums or sums[0] is not shared[0] or number(safe[1]) != 1:
+        return None
+    return y if none is b.emit(ops.equal, safe[0], 0) else None
 
 
 @rule(ops.equal, when="lower")
