@@ -1,4 +1,4 @@
-"""Science in small: rows gathered by their numbers, and a simulation of single numbers."""
+"""Science in small: rows gathered by their numbers, single numbers, and points of a grid."""
 
 from __future__ import annotations
 
@@ -106,3 +106,64 @@ def swung(sin: Any, start: Any, steps: int) -> Any:
 
 by_minigrad(pendulum)(lambda start, steps: swung(np.sin, start, steps))
 by_autograd(pendulum)(lambda np, start, steps: swung(np.sin, start, steps))
+
+
+# --- a bicubic surface through a grid, at points between -------------------------------
+
+
+def surface_data(n: int, side: int) -> tuple[Any, ...]:
+    rng = np.random.default_rng(0)
+    places = rng.uniform(1, side - 3, size=(n, 2))
+    i = places.astype(int)
+    return rng.normal(size=(side, side)), i, places - i, rng.normal(size=n)
+
+
+surface = Workload(
+    "surface",
+    "A bicubic surface, 20×20, fitted to 400 points, float64",
+    surface_data,
+    parameters=1,
+    sizes={"n": 400, "side": 20},
+    small={"n": 5, "side": 6},
+)
+
+
+def cubic(t: Any) -> list[Any]:
+    """Weights of four neighbours, of a point at t between the two in the middle."""
+    return [
+        ((-0.5 * t + 1) * t - 0.5) * t,
+        (1.5 * t - 2.5) * t * t + 1,
+        ((-1.5 * t + 2) * t + 0.5) * t,
+        (0.5 * t - 0.5) * t * t,
+    ]
+
+
+@by_hand(surface)
+def _(G: Any, i: Any, t: Any, v: Any) -> Any:
+    n, side, steps = len(v), len(G), np.arange(-1, 3)
+    wx, wy = (np.stack(cubic(t[:, k]), axis=1) for k in (0, 1))
+    w = (wx[:, :, None] * wy[:, None]).reshape(n, 16)
+    rows, columns = (i[:, k, None] + steps for k in (0, 1))
+    places = (rows[:, :, None] * side + columns[:, None]).reshape(n, 16)
+    e = np.einsum("nk,nk->n", w, G.reshape(-1)[places])
+    e -= v
+    loss = e.dot(e) / n
+    e *= 2 / n
+    w *= e[:, None]
+    gradient = np.bincount(places.reshape(-1), w.reshape(-1), G.size)
+    return loss, (gradient.reshape(G.shape),)
+
+
+@by_minigrad(surface)
+def between(G: Any, i: Any, t: Any, v: Any) -> Any:
+    wx, wy = cubic(t[:, 0]), cubic(t[:, 1])
+    z = 0.0
+    for a in range(4):
+        for b in range(4):
+            z = z + wx[a] * wy[b] * G[i[:, 0] + a - 1, i[:, 1] + b - 1]
+    return ((z - v) ** 2).mean()
+
+
+by_torch(surface)(lambda torch, *data: between(*data))
+by_jax(surface)(lambda jax, *data: between(*data))
+by_autograd(surface)(lambda np, *data: between(*data))

@@ -1,4 +1,4 @@
-"""Networks over sequences: a transformer block, and a recurrence of many tiny steps."""
+"""Over sequences: a transformer block, a recurrence of many tiny steps, a hidden Markov model."""
 
 from __future__ import annotations
 
@@ -313,3 +313,61 @@ by_minigrad(rnn)(partial(recurrence, mg.tanh))
 by_torch(rnn)(lambda torch, *data: recurrence(torch.tanh, *data))
 by_jax(rnn)(lambda jax, *data: recurrence(jax.numpy.tanh, *data))
 by_autograd(rnn)(lambda np, *data: recurrence(np.tanh, *data))
+
+
+# --- a hidden Markov model -------------------------------------------------------------
+
+hidden = Workload(
+    "hidden",
+    "A hidden Markov model, 5 states, 60 observations, float64",
+    lambda states, steps: tuple(
+        np.random.default_rng(0).normal(size=shape) for shape in ((states, states), states, steps)
+    ),
+    parameters=2,
+    sizes={"states": 5, "steps": 60},
+    small={"states": 2, "steps": 3},
+)
+
+
+@by_hand(hidden)
+def _(A: Any, means: Any, y: Any) -> Any:
+    """Forward and backward, in probabilities scaled to sum 1 at each step."""
+    T, S = len(y), len(means)
+    P = np.exp(A - A.max(1)[:, None])
+    P /= P.sum(1)[:, None]
+    e = y[:, None] - means
+    seen = np.exp(-0.5 * e * e)
+    ahead, behind, scale = np.empty((T, S)), np.empty((T, S)), np.empty(T)
+    a = seen[0] / S
+    for t in range(T):
+        if t:
+            a = ahead[t - 1].dot(P)
+            a *= seen[t]
+        scale[t] = s = np.add.reduce(a)
+        np.divide(a, s, ahead[t])
+    seen /= scale[:, None]
+    behind[-1] = 1
+    for t in range(T - 1, 0, -1):
+        P.dot(seen[t] * behind[t], behind[t - 1])
+    seen *= behind
+    moves = ahead[:-1].T.dot(seen[1:])
+    moves *= P
+    stays = moves.sum(1)
+    ahead *= behind
+    ahead *= e
+    return -np.log(scale).sum(), (P * stays[:, None] - moves, -ahead.sum(0))
+
+
+def unlikely(logsumexp: Any, A: Any, means: Any, y: Any) -> Any:
+    """The negative log-likelihood of ``y``, in logarithms."""
+    moves = A - logsumexp(A, 1)[:, None]
+    seen = -0.5 * (y[:, None] - means) ** 2
+    a = seen[0] - math.log(len(means))
+    for t in range(1, len(y)):
+        a = logsumexp(a[:, None] + moves, 0) + seen[t]
+    return -logsumexp(a, 0)
+
+
+by_minigrad(hidden)(partial(unlikely, mg.logsumexp))
+by_torch(hidden)(lambda torch, *data: unlikely(torch.logsumexp, *data))
+by_jax(hidden)(lambda jax, *data: unlikely(jax.nn.logsumexp, *data))
