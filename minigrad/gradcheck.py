@@ -295,13 +295,8 @@ class _Problem:
                 exact, np.array([k]), np.ones(x.size), rtol, atol
             )
             index = tuple(int(j) for j in np.unravel_index(k, x.shape))
-            rows.append(
-                (
-                    _RANK.index(verdict),
-                    -gap,
-                    Entry(self.names[i], index, a, d, err, verdict, note),
-                )
-            )
+            entry = Entry(self.names[i], index, a, d, err, verdict, note)
+            rows.append((_RANK.index(verdict), -gap, entry))
         return min(rows, key=lambda r: r[:2])[2]
 
 

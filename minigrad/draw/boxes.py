@@ -92,17 +92,13 @@ class Box:
         last = self.exit
         if last is None or not last.scalar or len(self.members) > SWEEP:
             return {}
-        factors: dict[int, float] = {last.id: 1.0}
-        unknown: set[int] = set()
+        factors, unknown = {last.id: 1.0}, set[int]()
         for vertex in reversed(self.members):
             if vertex.id in unknown:
                 unknown.update(e.source.id for e in vertex.inputs)
-            factor = factors.pop(vertex.id, None)
-            if factor is None:
+            if (factor := factors.pop(vertex.id, None)) is None:
                 continue
-            for edge in vertex.inputs:
-                if not edge.differentiable:
-                    continue
+            for edge in filter(lambda e: e.differentiable, vertex.inputs):
                 if edge.source.scalar and vertex.scalar:
                     step = factor * np.asarray(edge.local).item()
                     factors[edge.source.id] = factors.get(edge.source.id, 0.0) + step
@@ -126,7 +122,6 @@ class Arrow:
 
     @property
     def differentiable(self) -> bool:
-        """Whether a gradient flows along one of its edges."""
         return any(edge.differentiable for edge in self.edges)
 
 

@@ -363,9 +363,8 @@ def cheapest_order(sizes: list[int]) -> tuple[int, dict[tuple[int, int], int]]:
     n = len(sizes) - 1
     cost = {(i, i): 0 for i in range(n)}
     split = {}
-    for length in range(1, n):
-        for i in range(n - length):
-            j = i + length
+    for j in range(1, n):
+        for i in reversed(range(j)):
             cost[i, j], split[i, j] = min(
                 (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
                 for k in range(i, j)
@@ -411,15 +410,12 @@ def multi_dot(arrays: Any) -> Any:
     for i, a in enumerate(chain):
         if np.ndim(a) != 2 and not (np.ndim(a) == 1 and i in (0, len(chain) - 1)):
             raise LinAlgError(
-                f"linalg.multi_dot: array {i} has shape {np.shape(a)}; it takes matrices, "
-                "and vectors only as the first and the last"
+                f"linalg.multi_dot: array {i} has shape {np.shape(a)}; it takes matrices, and "
+                "vectors only as the first and the last"
             )
-    shapes = [np.shape(a) for a in chain]
-    if len(shapes[0]) == 1:
-        shapes[0] = (1, *shapes[0])
-    if len(shapes[-1]) == 1:
-        shapes[-1] = (*shapes[-1], 1)
-    _, split = cheapest_order([*[s[0] for s in shapes], shapes[-1][1]])
+    first, *_, last = shapes = [np.shape(a) for a in chain]
+    rows = [1 if len(first) == 1 else first[0], *(s[0] for s in shapes[1:])]
+    _, split = cheapest_order([*rows, 1 if len(last) == 1 else last[1]])
     return product(chain, split, 0, len(chain) - 1)
 
 

@@ -117,11 +117,21 @@ def places(s: Search, wrong: Any) -> Iterator[str]:
             for mask, sign in ((np.asarray(value) < 0, "<"), (np.asarray(value) > 0, ">")):
                 if np.array_equal(wrong, mask & wrong) and np.sum(wrong) > 0.8 * np.sum(mask):
                     yield f"entries where {name} {sign} 0 are wrong"
+    yield from diagonal_places(wrong)
+    yield from lines_of(wrong)
+
+
+def diagonal_places(wrong: Any) -> Iterator[str]:
+    """All entries on the diagonal, or all off it."""
     if wrong.ndim == 2 and wrong.shape[0] == wrong.shape[1]:
         diagonal = np.eye(len(wrong), dtype=bool)
         for mask, words in ((diagonal, "on"), (~diagonal, "off")):
             if np.array_equal(wrong, mask):
                 yield f"entries {words} the diagonal are wrong"
+
+
+def lines_of(wrong: Any) -> Iterator[str]:
+    """A few rows or columns."""
     for axis in range(wrong.ndim if wrong.ndim > 1 else 0):
         lines = np.any(wrong, axis=tuple(a for a in range(wrong.ndim) if a != axis))
         if np.sum(lines) <= max(1, len(lines) // 3):
