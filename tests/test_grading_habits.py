@@ -324,3 +324,120 @@ def test_a_capital_sigma_is_a_sum_beside_a_variable_sigma() -> None:
     assert graded(nll, "dnll/dμ", "-Σ(x - μ)/σ²").verdict == "correct"
     assert graded(nll, "dnll/dσ", "len(x)/σ - Σ(x - μ)²/σ³").verdict != "correct"  # (Σ…)²
     assert graded(nll, "dnll/dσ", "len(x)/σ - Σ((x - μ)²)/σ³").verdict == "correct"
+
+
+# --- slips of a line ----------------------------------------------------------------------
+
+LINES = """
+    def forward(x, w, b):
+        up = np.repeat(np.repeat(x, 2, axis=0), 2, axis=1)
+        y = up * w + b
+        return y, (x, up, w)
+    def backward(dy, cache):
+        x, up, w = cache
+        db = dy.sum(axis=0)
+        dw = dy * np.repeat(np.repeat(x, 2, axis=0), 2, axis=1)
+        dup = dy * w
+        dx = dup.reshape(2, 2, 3, 2).sum(axis=(1, 3))
+        return dx, dw, db
+"""
+
+
+@pytest.mark.parametrize(
+    "old, new, remark",
+    [
+        (
+            "dy.sum(axis=0)",
+            "dy[-1]",
+            "of the sum over axis 0 that arrives at b, the last term alone is taken",
+        ),
+        (
+            "np.repeat(np.repeat(x, 2, axis=0), 2, axis=1)\n        dup",
+            "np.tile(x, (2, 2))\n        dup",
+            "np.tile puts copies of the whole one after another, where each entry is to be "
+            "repeated (np.repeat)",
+        ),
+    ],
+)
+def test_terms_and_tiles(old: str, new: str, remark: str) -> None:
+    def report(text: str) -> Any:
+        m = module(text)
+        return mg.check_backward(m.forward, m.backward, r(2, 3), r(4, 6), r(6))
+
+    assert report(LINES).ok
+    assert report(LINES.replace(old, new)).first_error.remark == remark
+
+
+def test_one_term_alone_of_what_a_loop_adds() -> None:
+    text = """
+        def forward(x, b):
+            y = np.zeros(x.shape)
+            for t in range(len(x)):
+                y[t] += x[t] ** 2 + b
+            return y, x
+        def backward(dy, x):
+            db = dy.sum(axis=0)
+            return 2 * x * dy, db
+    """
+    m = module(text.replace("dy.sum(axis=0)", "dy[-1]"))
+    first = mg.check_backward(m.forward, m.backward, r(4, 3), r(3)).first_error
+    assert first.remark == "dy[-1] is one term of the sum over axis 0 alone"
+
+
+PAIRS = """
+    def forward(q, k):
+        s = np.einsum('hid,hjd->hij', q, k)
+        e = np.exp(s)
+        return (np.log(e.sum(-1)) - np.einsum('hii->hi', s)).mean(), (q, k, e)
+    def backward(cache):
+        q, k, e = cache
+        N = q.shape[1]
+        M = len(q) * N
+        ds = (e / e.sum(-1, keepdims=True) - np.eye(N)) / M
+        dq = ds @ k
+        dk = ds.swapaxes(1, 2) @ q
+        return dq, dk
+"""
+
+
+@pytest.mark.parametrize(
+    "old, new, remark",
+    [
+        ("ds.swapaxes(1, 2) @ q", "ds @ q", "each matrix in ds has to be transposed"),
+        ("np.eye(N)", "1", "1 stands everywhere, where np.eye(N) belongs"),
+        ("- np.eye(N)) / M", "- np.eye(N)) * M", "times M, where it is divided by it"),
+    ],
+)
+def test_blocks_ones_and_inverse_operations(old: str, new: str, remark: str) -> None:
+    def report(text: str) -> Any:
+        m = module(text)
+        return mg.check_backward(m.forward, m.backward, r(2, 3, 2), r(2, 3, 2, seed=1))
+
+    assert report(PAIRS).ok
+    assert report(PAIRS.replace(old, new)).first_error.remark == remark
+
+
+def test_a_returned_dict_beside_other_gradients_has_its_own_lines() -> None:
+    text = """
+        def forward(p, x):
+            return np.sum((x @ p['U']) ** 2), (p, x)
+        def backward(cache):
+            p, x = cache
+            du = 2 * x @ p['U']
+            grads = {
+                'U': x.T @ du * 2,
+            }
+            return grads, du @ p['U'].T
+    """
+    m = module(text)
+    first = mg.check_backward(m.forward, m.backward, {"U": r(3, 2)}, r(4, 3)).first_error
+    assert first.code.strip() == "'U': x.T @ du * 2,"
+
+
+def test_another_subscript_is_named() -> None:
+    z = leaf(r(4))
+    p = mg.softmax(z)
+    L = np.sum(p**2)
+    key = r"\frac{\partial p_i}{\partial z_j}"
+    assert graded(L, key, r"p_i(\delta_{ij} - p_j)").verdict == "correct"
+    assert "p_i stands where p_j belongs" in graded(L, key, r"p_i(\delta_{ij} - p_i)").remark

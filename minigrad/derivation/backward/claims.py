@@ -216,15 +216,18 @@ class Collector:
         answer, watch = self.runs.answer, self.runs.watch
         source = watch.source if watch is not None else None
         last = max((s.last for s in source.statements.values()), default=0) if source else 0
+        lines = source.entries if source else {}
         entries: list[tuple[str, Any, int | None, int]] = []
         if isinstance(answer, dict):
-            at = source.entries if source else {}
-            entries = [(str(k), v, None, at.get(str(k), last)) for k, v in answer.items()]
+            entries = [(str(k), v, None, lines.get(str(k), last)) for k, v in answer.items()]
         elif isinstance(answer, tuple | list):
             for value, place in self.placed(found, answer):
-                named = value.items() if isinstance(value, dict) else [("", value)]
-                at = None if isinstance(value, dict) else place
-                entries += [(str(k), v, at, last) for k, v in named]
+                if isinstance(value, dict):
+                    entries += [
+                        (str(k), v, None, lines.get(str(k), last)) for k, v in value.items()
+                    ]
+                else:
+                    entries.append(("", value, place, last))
         elif answer is not None:
             groups = self.groups()
             entries = [("", answer, groups[0] if groups else None, last)]

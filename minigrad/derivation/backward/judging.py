@@ -21,6 +21,7 @@ from minigrad.derivation.backward.watch import Statement
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.grading import check_derivation
 from minigrad.derivation.report import Row, worst
+from minigrad.derivation.slips.entries import DISPLACED
 from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode
 from minigrad.ops.record import Op
@@ -185,7 +186,12 @@ class Judge:
         found = repair_of(claim, self.flows)
         if found is not None:
             words, claim.written = found
-            if cause is None or cause.kind in UNSAID or NAMELESS.search(cause.detail):
+            # An operation that is the inverse one in the line itself is no mean.
+            inverted = words.startswith(("times ", "divided by ")) and "mean" in (
+                cause.kind if cause is not None else ""
+            )
+            said = cause is not None and cause.kind not in UNSAID and cause.detail != DISPLACED
+            if not said or inverted or NAMELESS.search(cause.detail):
                 claim.note = words
 
     def verdicts(self) -> tuple[Judge, list[Claim]]:

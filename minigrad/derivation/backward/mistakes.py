@@ -27,6 +27,10 @@ def slips(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Itera
     """Expressions that are one slip away, those of code first."""
     for kind in (_axes, _reductions, _sizes, _steps, _halves, _sides, _turned, _negatives):
         yield from kind(f)
+    for more in (_terms, _tiles):
+        yield from more(f)
+    yield from _blocks(f, shapes)
+    yield from _ones(f, names, shapes)
     yield from _paths(f, names, shapes)
     yield from _masks(f, names, shapes)
     yield from repairs(f, names, shapes)
@@ -159,6 +163,62 @@ def _turned(f: ast.expr) -> Iterator[Repair]:
                 continue  # known to all formulas
             new = changed(f, operand, lambda n: ast.Attribute(n, "T"))
             yield "transposed", new, f"{written(operand)} is not transposed"
+
+
+def _terms(f: ast.expr) -> Iterator[Repair]:
+    """``dy[:, -1]`` for the sum over axis 1."""
+    for x in places(f, ast.Subscript):
+        index = getattr(x, "slice", None)
+        parts = index.elts if isinstance(index, ast.Tuple) else [index]
+        for axis, part in enumerate(parts):
+            if re.fullmatch(r"-?\d+", written(part)):  # type: ignore[arg-type]
+                make = lambda n, k=axis: name(f"np.sum({written(n.value)}, axis={k})")
+                words = f"{written(x)} is one term of the sum over axis {axis} alone"
+                yield "wrong_sum", changed(f, x, make), words
+
+
+def _tiles(f: ast.expr) -> Iterator[Repair]:
+    """``np.tile`` for ``np.repeat``, and the other way round."""
+    for call in calls(f):
+        what = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        if what not in ("tile", "repeat") or len(call.args) != 2:
+            continue
+        of, reps = written(call.args[0]), call.args[1]
+        times = [written(e) for e in (reps.elts if isinstance(reps, ast.Tuple) else [reps])]
+        if what == "tile":
+            words = "np.tile puts copies of the whole one after another, where each entry is to be "
+            words += "repeated (np.repeat)"
+            for first in range(3 if len(times) == 1 else 1):
+                text = of
+                for axis, n in enumerate(times, first):
+                    text = f"np.repeat({text}, {n}, axis={axis})"
+                yield "order", changed(f, call, always(name(text))), words
+        else:
+            words = "np.repeat repeats each entry, where the whole is to be repeated (np.tile)"
+            along = next((written(k.value) for k in call.keywords if k.arg == "axis"), "0")
+            ones = "1, " * int(along) if along.isdigit() else ""
+            for rest in ("", ", 1", ", 1, 1"):
+                new = name(f"np.tile({of}, ({ones}{times[0]}{rest or ','}))")
+                yield "order", changed(f, call, always(new)), words
+
+
+def _blocks(f: ast.expr, shapes: Mapping[str, Any]) -> Iterator[Repair]:
+    """A stack of matrices, each of them transposed."""
+    for x in places(f, ast.Name):
+        mine = written(x)
+        if len(shapes.get(mine, ())) > 2:
+            new = changed(f, x, always(name(f"np.swapaxes({mine}, -1, -2)")))
+            yield "transposed", new, f"each matrix in {mine} has to be transposed"
+
+
+def _ones(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+    """``p - 1`` for ``p - np.eye(N)``."""
+    sizes = [n for n in names if shapes[n] == ()]
+    sizes += [f"len({n})" for n in names if len(shapes[n]) == 2]
+    for x in operations(f, ast.Sub, ast.Add):
+        for n in sizes if written(x.right) == "1" else ():
+            new = changed(f, x.right, always(name(f"np.eye({n})")))
+            yield "wrong_node", new, f"1 stands everywhere, where np.eye({n}) belongs"
 
 
 def _masks(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:

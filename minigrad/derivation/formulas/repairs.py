@@ -20,7 +20,7 @@ Repair = tuple[str, ast.expr, str]
 def repairs(formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
     """Formulas that are one slip away, the likeliest slips first."""
     yield "sign", negative(formula), "its sign is flipped"
-    for kind in (_without, _signs, _numbers, _powers, _functions, _matrices):
+    for kind in (_without, _signs, _numbers, _letters, _powers, _functions, _matrices):
         yield from kind(formula)
     yield from _others(formula, names, shapes)
     yield from factors(formula, ())
@@ -150,6 +150,20 @@ def _numbers(f: ast.expr) -> Iterator[Repair]:
                 right = int(k) if k.is_integer() else k
                 words = f"{value:g} stands where {right:g} belongs"
                 yield "factor", changed(f, x, always(ast.Constant(right))), words
+
+
+def _letters(f: ast.expr) -> Iterator[Repair]:
+    """``p_i`` for ``p_j``, which are ``p[:, None]`` and ``p[None, :]``."""
+    for x in places(f, ast.Subscript):
+        index = getattr(x, "slice", None)
+        parts = index.elts if isinstance(index, ast.Tuple) else []
+        if len(parts) == 2 and sorted(map(written, parts)) == [":", "None"]:
+            new = changed(f, x, turned)
+            yield "wrong_node", new, f"{written(x)} stands where {written(turned(x))} belongs"
+
+
+def turned(x: Any) -> ast.expr:
+    return ast.Subscript(x.value, ast.Tuple(x.slice.elts[::-1]))
 
 
 def _powers(f: ast.expr) -> Iterator[Repair]:

@@ -16,6 +16,7 @@ from minigrad.derivation.walk import Call
 
 MANY = 1_000
 """Entries of larger arrays are not looked for at other places."""
+DISPLACED = "its numbers are right, and stand in other places than they should"
 RARE = 0.6
 """A pattern is told by entries that are wrong, where not more than so many are."""
 
@@ -151,7 +152,7 @@ def displaced(s: Search) -> str:
     hand, value = (np.sort(np.ravel(x[x != 0])) for x in (s.q.hand, s.base.value))
     if len(hand) < 3 or hand.shape != value.shape or not np.allclose(hand, value, rtol=1e-9):
         return ""
-    return "its numbers are right, and stand in other places than they should"
+    return DISPLACED
 
 
 def what_is_there(s: Search, wrong: Any) -> str:
