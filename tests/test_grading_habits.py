@@ -90,6 +90,25 @@ def test_whatever_it_raises_is_told_beside_what_came_before(new: str, remark: st
     assert first.remark.startswith(remark) and first.line == 10
 
 
+def test_an_error_that_cannot_be_shown_loses_no_report() -> None:
+    text = """
+        class Evil(Exception):
+            def __str__(self):
+                raise RuntimeError
+        def forward(x):
+            return (x**2).sum(), x
+        def backward(x):
+            dx = 3 * x
+            raise Evil
+    """
+    m = module(text)
+    lines = mg.check_backward(m.forward, m.backward, r(3)).lines
+    assert [x.remark for x in lines] == [
+        "it is 1.5 times the truth",
+        "it raises habits.Evil: <exception str() failed>",
+    ]
+
+
 def test_a_slip_before_the_line_that_stops_comes_first() -> None:
     m = module(AFFINE.replace("x.T @ dz", "-x.T @ dz").replace("dz @ w.T", "dz @ w"))
     report = mg.check_backward(m.forward, m.backward, r(4, 3), r(3, 2), np.ones(2))

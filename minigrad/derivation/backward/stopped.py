@@ -53,11 +53,8 @@ def place_of(judge: Judge, error: Exception) -> tuple[Watch, int] | None:
 
 
 def said(error: Exception) -> str:
-    """An error as Python shows it."""
-    text = str(error).strip().partition("\n")[0]
-    return (
-        f"it raises {type(error).__name__}: {text}" if text else f"it raises {type(error).__name__}"
-    )
+    """An error as Python shows it, in one line."""
+    return f"it raises {traceback.format_exception_only(error)[-1].strip().splitlines()[0]}"
 
 
 def misfit(statement: Statement, variables: Any) -> str:
