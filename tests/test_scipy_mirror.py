@@ -226,6 +226,16 @@ def test_sparse_systems() -> None:
     solve = lambda v: ms.sparse.spsolve(matrix, v)
     np.testing.assert_allclose(solve(b), np.linalg.solve(matrix.toarray(), b))
     check(lambda v: solve(v) ** 2, b, order=2)
+    columns = rng.normal(size=(3, 2))
+    check(lambda v: solve(v) ** 2, columns)
+    check(solve, columns[:, :1])
+    mixed = scipy.sparse.csr_array(matrix + 1j * scipy.sparse.eye_array(3))
+    check(lambda v: np.real(ms.sparse.spsolve(mixed, v)), b)
+    for bad in (1.0, b[:2]):
+        with pytest.raises(ValueError, match=r"A \(3, 3\) must be square, and b .* as many rows"):
+            solve(bad)
+    with pytest.raises(TypeError, match=r"b is sparse; pass b\.toarray\(\)"):
+        solve(matrix)
     with pytest.raises(TypeError, match=r"A must be sparse; np\.linalg\.solve takes dense"):
         ms.sparse.spsolve(np.eye(3), b)
 
@@ -241,6 +251,74 @@ def test_convolutions(mode: str, shapes: Any) -> None:
     np.testing.assert_allclose(got, scipy.signal.convolve(x, k, mode), atol=1e-12)
     np.testing.assert_allclose(ms.signal.fftconvolve(x, k, mode), got)
     check(lambda x, k: ms.signal.convolve(x, k, mode), x, k)
+
+
+@pytest.mark.parametrize("name", ["convolve", "fftconvolve", "correlate", "convolve2d"])
+@pytest.mark.parametrize("shapes", [((7,), (3,)), ((80,), (100,)), ((5, 4), (2, 3)), ((), ())])
+@pytest.mark.parametrize("dtype", [float, np.float32, int, complex])
+def test_products_of_signals(name: str, shapes: Any, dtype: Any) -> None:
+    a, b = ((9 * rng.normal(size=s) * (1 + 1j * (dtype is complex))) for s in shapes)
+    a, b = (np.real(v).astype(dtype) if dtype is not complex else v for v in (a, b))
+    ours, theirs = getattr(ms.signal, name), getattr(scipy.signal, name)
+    if name == "convolve2d" and np.ndim(a) != 2:
+        with pytest.raises(ValueError, match=r"convolve2d: .* must be matrices"):
+            ours(a, b)
+        return
+    for mode in ("full", "same", "valid"):
+        expected = theirs(a, b, mode)
+        got = ours(a, b, mode)
+        scale = np.max(np.abs(expected), initial=1.0)
+        tiny = 1e-5 if dtype is np.float32 else 1e-11
+        np.testing.assert_allclose(got, expected, atol=tiny * scale)
+        assert np.asarray(got).dtype == expected.dtype
+    if dtype is float and np.size(a) < 30:
+        check(lambda a, b: ours(a, b, "same"), a, b)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("kind", "linear cubic previous next nearest nearest-up".split())
+def test_curves_along_an_axis(kind: str, axis: int) -> None:
+    x, y = np.cumsum(rng.uniform(0.5, 1, 6)), rng.normal(size=(6, 6))
+    at = rng.uniform(x[0] - 0.5, x[-1] + 0.5, (2, 3))
+    for more in (
+        {"fill_value": "extrapolate"},
+        {"bounds_error": False},
+        {"bounds_error": False, "fill_value": (1.0, 2.0)},
+    ):
+        ours, theirs = (
+            f(x, y, kind, axis, **more)
+            for f in (ms.interpolate.interp1d, scipy.interpolate.interp1d)
+        )
+        for places in (at, x[2], (x[1] + x[2]) / 2, x):
+            np.testing.assert_allclose(ours(places), theirs(places), atol=1e-12)
+    ours, theirs = (
+        f(x, y, axis, "natural", False)(at)
+        for f in (ms.interpolate.CubicSpline, scipy.interpolate.CubicSpline)
+    )
+    np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "told"),
+    [
+        (lambda: ms.interpolate.interp1d([0, 1], [0, 1], "quadratic"), ValueError, "a step, not"),
+        (lambda: ms.interpolate.interp1d([0, 1], [0, 1], fill_value="x"), ValueError, "or numbers"),
+        (lambda: ms.interpolate.CubicSpline([0, 1], [0, 1], "natural"), TypeError, "whole number"),
+        (lambda: ms.signal.lfilter([1], [1], [1], zi=[1.0]), TypeError, "lfilter: zi= is not"),
+        (lambda: ms.ndimage.map_coordinates([1.0], [[0.5]]), ValueError, "write order=1"),
+        (
+            lambda: ms.integrate.solve_ivp(np.sin, (0, 1), [1], events=1),
+            TypeError,
+            "events= is not",
+        ),
+        (lambda: ms.integrate.solve_ivp(np.sin, (0, 1), [1], jac=1), TypeError, "jac= is not"),
+        (lambda: ms.integrate.odeint(np.sin, [1], [0, 1], (), np.cos), TypeError, "Dfun= is not"),
+        (lambda: ms.integrate.quad(np.sin, 0, 1, weight="cos"), TypeError, "weight= is not"),
+    ],
+)
+def test_what_is_not_taken_is_refused(call: Any, error: Any, told: str) -> None:
+    with pytest.raises(error, match=told):
+        call()
 
 
 @pytest.mark.parametrize("orders", [(1, 1), (3, 1), (1, 3), (3, 2), (2, 9)])
@@ -260,12 +338,12 @@ def test_splines(ends: str, n: int) -> None:
     y, at = rng.normal(size=(n, 2)), np.array([-0.3, x[0], 0.7, 2.9, x[-1], 6.0])
     theirs = scipy.interpolate.CubicSpline(x, y, bc_type=ends)
     for nu in range(4):
-        got = ms.interpolate.CubicSpline(x, y, ends)(at, nu)
+        got = ms.interpolate.CubicSpline(x, y, bc_type=ends)(at, nu)
         np.testing.assert_allclose(got, theirs(at, nu), rtol=1e-7, atol=1e-7)
     inner = x[0] + np.array([0.3, 0.9]) * (x[-1] - x[0])
-    check(lambda y, at: ms.interpolate.CubicSpline(x, y, ends)(at), y, inner)
+    check(lambda y, at: ms.interpolate.CubicSpline(x, y, bc_type=ends)(at), y, inner)
     x, inner = np.arange(n) + rng.uniform(0, 0.4, n), np.arange(n)[:-1] + 0.55
-    spline = lambda x, y, at: ms.interpolate.CubicSpline(x, y, ends)(at)
+    spline = lambda x, y, at: ms.interpolate.CubicSpline(x, y, bc_type=ends)(at)
     check(spline, x, y, inner, order=2)
     slopes = mg.grad(lambda *args: np.sum(spline(*args) ** 2), (0, 1, 2))
     compiled = mg.compile(slopes)
@@ -306,11 +384,11 @@ def test_between_places(mode: str) -> None:
     image, at = rng.normal(size=(4, 5)), rng.uniform(-1.5, 5.5, size=(2, 12))
     at[:, 0] = [3, 4]
     for order in (0, 1):
-        got = ms.ndimage.map_coordinates(image, at, order, mode, cval=0.3)
+        got = ms.ndimage.map_coordinates(image, at, None, order, mode, cval=0.3)
         expected = scipy.ndimage.map_coordinates(image, at, order=order, mode=mode, cval=0.3)
         np.testing.assert_allclose(got, expected, atol=1e-12)
     inner = rng.integers(0, 3, size=(2, 6)) + rng.uniform(0.1, 0.9, size=(2, 6))  # off the kinks
-    read = lambda i, a: ms.ndimage.map_coordinates(i, a, 1, mode, 0.3)
+    read = lambda i, a: ms.ndimage.map_coordinates(i, a, order=1, mode=mode, cval=0.3)
     check(read, image, inner)
     slopes = mg.grad(lambda i, a: np.sum(read(i, a) ** 2), (0, 1))
     compiled = mg.compile(slopes)

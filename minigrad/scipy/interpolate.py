@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.interpolate
 
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.indexing import settled
 from minigrad.ops.shape import arrayed, speaks_numpy
+from minigrad.scipy.calling import like
 
 __all__ = ["CubicSpline", "interp1d"]
 
@@ -27,13 +29,19 @@ class CubicSpline:
         Rising; differentiable.
     y : (n, ...)
         Differentiable.
+    axis : int
+        The one of ``y`` that goes along ``x``.
     bc_type : {"not-a-knot", "natural", "clamped"}
         What holds at both ends: one cubic for two pieces, no curvature, no slope.
+    extrapolate : bool, optional
+        Beyond the ends: the last piece (the default), or NaN.
 
     Raises
     ------
     ValueError
         For points that do not rise, or have no value each; for other conditions at the ends.
+    TypeError
+        For an axis that is no whole number, and ``extrapolate="periodic"``.
 
     Examples
     --------
@@ -48,8 +56,23 @@ class CubicSpline:
     x: Any
     y: Any
 
-    def __init__(self, x: Any, y: Any, bc_type: str = "not-a-knot") -> None:
+    def __init__(
+        self,
+        x: Any,
+        y: Any,
+        axis: int = 0,
+        bc_type: str = "not-a-knot",
+        extrapolate: Any = None,
+    ) -> None:
         x, y = arrayed(x) * np.float64(1), arrayed(y) * np.float64(1)
+        if not isinstance(axis, int) or extrapolate == "periodic":
+            raise TypeError(
+                f"CubicSpline: axis={axis!r}, extrapolate={extrapolate!r}: the axis is a whole "
+                "number, and extrapolate True or False"
+            )
+        self.axis = axis % max(np.ndim(y), 1)
+        y = np.moveaxis(y, axis, 0) if np.ndim(y) else y
+        self.extrapolate = extrapolate is None or bool(extrapolate)
         if bc_type not in ("not-a-knot", "natural", "clamped"):
             raise ValueError(
                 'CubicSpline: bc_type must be "not-a-knot", "natural" or "clamped", '
@@ -63,11 +86,21 @@ class CubicSpline:
         self.x, self.y = x, y
         self._slopes = slopes(x, y, bc_type)
 
-    def __call__(self, x: Any, nu: int = 0) -> Any:
-        """The spline, or its ``nu``-th derivative, at ``x``; beyond the ends, the last piece."""
+    def __call__(self, x: Any, nu: int = 0, extrapolate: bool | None = None) -> Any:
+        """The spline, or its ``nu``-th derivative, at ``x``; the axes of ``x`` take the axis."""
+        x = arrayed(x)
+        found, n = self._along(x, nu), np.ndim(x)
+        if not (self.extrapolate if extrapolate is None else extrapolate):
+            beyond = np.reshape(
+                (x < self.x[0]) | (x > self.x[-1]), (*np.shape(x), *[1] * (np.ndim(self.y) - 1))
+            )
+            found = np.where(beyond, np.nan, found)
+        places = [self.axis + j for j in range(n)]
+        return np.moveaxis(found, [*range(n)], places) if n and self.axis else found
+
+    def _along(self, x: Any, nu: int) -> Any:
         if nu not in (0, 1, 2, 3):
             raise ValueError(f"CubicSpline: nu must be 0 to 3, not {nu!r}")
-        x = arrayed(x)
         i = piece(self.x, x)
         h = self.x[i + 1] - self.x[i]
         t = x - self.x[i]
@@ -136,13 +169,33 @@ def slopes(x: Any, y: Any, bc_type: str) -> Any:
     return np.reshape(np.linalg.solve(left, np.reshape(right, (n, -1))), np.shape(y))
 
 
-def interp1d(x: Any, y: Any, kind: str = "linear", axis: int = -1, fill_value: Any = None) -> Any:
-    """A function through points: lines (``"linear"``) or a spline (``"cubic"``).
+@like(scipy.interpolate.interp1d)
+def interp1d(
+    x: Any,
+    y: Any,
+    kind: str = "linear",
+    axis: int = -1,
+    bounds_error: bool | None = None,
+    fill_value: Any = np.nan,
+) -> Any:
+    """A function through points: lines (``"linear"``), steps, or a spline (``"cubic"``).
 
     Derivative: by the values y linear in them; by the place, the slope of the curve.
 
     ``axis`` is the one of ``y`` that goes along ``x``; the axes of the places take its place.
-    Outside of the points it is an error, unless ``fill_value="extrapolate"``.
+    Outside of the points it is an error, unless ``fill_value`` or ``bounds_error=False`` says
+    what is there.
+
+    Parameters
+    ----------
+    x : (n,)
+        Rising; differentiable.
+    y : array_like
+    kind : {"linear", "cubic", "previous", "next", "nearest", "nearest-up"}
+    axis : int
+    bounds_error : bool, optional
+    fill_value : "extrapolate", number or pair of numbers
+        Outside of the points: the curve goes on, or these, below and above.
 
     Raises
     ------
@@ -155,10 +208,8 @@ def interp1d(x: Any, y: Any, kind: str = "linear", axis: int = -1, fill_value: A
     >>> interp1d([0.0, 1.0], [0.0, 10.0])(0.25)
     np.float64(2.5)
     """
-    if kind not in ("linear", "cubic"):
-        raise ValueError(f'interp1d: kind must be "linear" or "cubic", not {kind!r}')
-    if fill_value not in (None, "extrapolate"):
-        raise ValueError(f'interp1d: fill_value must be "extrapolate", not {fill_value!r}')
+    if kind not in ("linear", "cubic", *STEPS):
+        raise ValueError(f'interp1d: kind must be "linear", "cubic" or a step, not {kind!r}')
     known, values = arrayed(x) * np.float64(1), arrayed(y) * np.float64(1)
     check_rising("interp1d", known)
     if not np.ndim(values) or np.shape(values)[axis] != len(known):
@@ -168,24 +219,55 @@ def interp1d(x: Any, y: Any, kind: str = "linear", axis: int = -1, fill_value: A
     axis %= np.ndim(values)
     values = np.moveaxis(values, axis, 0)
     spline = CubicSpline(known, values) if kind == "cubic" else None
+    onward = isinstance(fill_value, str)
+    if onward and fill_value != "extrapolate":
+        raise ValueError(
+            f'interp1d: fill_value must be "extrapolate" or numbers, not {fill_value!r}'
+        )
+    given = not onward and (isinstance(fill_value, tuple) or not np.isnan(np.min(fill_value)))
+    strict = not (onward or given) if bounds_error is None else bounds_error
+    low, high = fill_value if isinstance(fill_value, tuple) else (fill_value, fill_value)
 
     def line(at: Any) -> Any:
         at = arrayed(at)
-        inside = np.all((at >= known[0]) & (at <= known[-1]))
-        if fill_value is None and not speaks_numpy(inside) and not inside:
+        below, above = at < known[0], at > known[-1]
+        outside = np.any(below | above)
+        if strict and not speaks_numpy(outside) and outside:
             ends = ", ".join(f"{float(settled(known)[i]):g}" for i in (0, -1))
             raise ValueError(f"interp1d: a point is outside of [{ends}]")
+        wide = (*np.shape(at), *[1] * (np.ndim(values) - 1))
         if spline is not None:
             found = spline(at)
+        elif kind in STEPS:
+            found = values[STEPS[kind](settled(known), settled(at))]
         else:
             i = piece(known, at)
-            t = (at - known[i]) / (known[i + 1] - known[i])
-            t = np.reshape(t, (*np.shape(t), *[1] * (np.ndim(values) - 1)))
+            t = np.reshape((at - known[i]) / (known[i + 1] - known[i]), wide)
             found = values[i] * (1 - t) + values[i + 1] * t
+        if onward and kind in ("previous", "next"):  # before the first, and beyond the last, none
+            none = below if kind == "previous" else above
+            found = np.where(np.reshape(none, wide), np.nan, found)
+        if not onward:
+            found = np.where(np.reshape(below, wide), low, found)
+            found = np.where(np.reshape(above, wide), high, found)
         n = np.ndim(at)
         return np.moveaxis(found, [*range(n)], [axis + j for j in range(n)]) if n else found
 
     return line
+
+
+def nearest(x: Any, at: Any, side: str) -> Any:
+    """Which of the points ``x`` is nearest; halfway the lower one for ``side="left"``."""
+    return np.searchsorted((x[1:] + x[:-1]) / 2, at, side=side)  # type: ignore[call-overload]
+
+
+STEPS: dict[str, Any] = {
+    "previous": lambda x, at: np.clip(np.searchsorted(x, at, "right") - 1, 0, len(x) - 1),
+    "next": lambda x, at: np.clip(np.searchsorted(x, at, "left"), 0, len(x) - 1),
+    "nearest": lambda x, at: nearest(x, at, "left"),
+    "nearest-up": lambda x, at: nearest(x, at, "right"),
+}
+"""Which point's value holds at a place."""
 
 
 _describe(vars(), OF_SCIPY)

@@ -14,6 +14,7 @@ from minigrad.ops.indexing import take
 from minigrad.ops.products import mH, mT
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
+from minigrad.scipy.calling import like
 from minigrad.scipy.structured import block_diag as block_diag
 from minigrad.scipy.structured import solve_banded as solve_banded
 from minigrad.scipy.structured import toeplitz as toeplitz
@@ -77,6 +78,7 @@ _triangular: Op = Op(
 )
 
 
+@like(sl.solve_triangular)
 def solve_triangular(
     a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
 ) -> Any:
@@ -113,6 +115,7 @@ def solve_triangular(
 # --- Cholesky and LU ---------------------------------------------------------------------
 
 
+@like(sl.cholesky)
 def cholesky(a: Any, lower: bool = False) -> Any:
     """The triangular root of a positive definite matrix: ``A = Uᵀ U``, or ``L Lᵀ``.
 
@@ -129,6 +132,7 @@ def cholesky(a: Any, lower: bool = False) -> Any:
     return root if lower else mT(root)
 
 
+@like(sl.cho_factor)
 def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
     """`cholesky`, for `cho_solve`; the other triangle holds zeros.
 
@@ -142,6 +146,7 @@ def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
     return cholesky(a, lower), bool(lower)
 
 
+@like(sl.cho_solve)
 def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
     """The x with ``A x = b``, given `cho_factor` of A.
 
@@ -227,6 +232,7 @@ _factor = Op(
 )
 
 
+@like(sl.lu_factor)
 def lu_factor(a: Any) -> tuple[Any, Any]:
     """``A = P L U``, L and U in one matrix, and the rows that were exchanged.
 
@@ -263,6 +269,7 @@ _lu = Op(
 )
 
 
+@like(sl.lu)
 def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Any, ...]:
     """``A = P L U`` with a permutation P, L lower (its diagonal 1) and U upper triangular.
 
@@ -310,6 +317,7 @@ _polar = Op(
 )
 
 
+@like(sl.polar)
 def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
     """``A = U P``, or ``P U``: orthonormal U, positive semidefinite P, as stretches and turns.
 
@@ -344,6 +352,7 @@ def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
     return (u, p) if side == "right" else (mH(u), p)
 
 
+@like(sl.lu_solve)
 def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:
     """The x with ``A x = b``, given `lu_factor` of A (``trans=1``: with ``Aᵀ x = b``).
 
@@ -377,6 +386,7 @@ def _expm_rule(g: Any, ans: Any, a: Any) -> Any:
 _expm: Op = Op("linalg.expm", sl.expm, (_expm_rule,), fresh=True, arity=1, complex=True)
 
 
+@like(sl.expm)
 def expm(A: Any) -> Any:
     """The exponential of square matrices, ``Σ Aᵏ / k!``.
 
@@ -409,6 +419,7 @@ _sylvester: Op = Op(
 )
 
 
+@like(sl.solve_sylvester)
 def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     """The X with ``A X + X B = Q``.
 
@@ -431,6 +442,7 @@ _sqrtm = Op(
 )
 
 
+@like(sl.sqrtm)
 def sqrtm(A: Any) -> Any:
     """The principal root of a square matrix; complex where it has none that is real.
 

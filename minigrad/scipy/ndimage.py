@@ -8,11 +8,13 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import scipy.ndimage
 
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.indexing import settled
 from minigrad.ops.shape import arrayed
+from minigrad.scipy.calling import like
 
 __all__ = ["map_coordinates"]
 
@@ -21,8 +23,9 @@ def __dir__() -> list[str]:
     return __all__
 
 
+@like(scipy.ndimage.map_coordinates)
 def map_coordinates(
-    input: Any, coordinates: Any, order: int = 1, mode: str = "constant", cval: float = 0.0
+    input: Any, coordinates: Any, order: int = 3, mode: str = "constant", cval: float = 0.0
 ) -> Any:
     """The values of ``input`` at ``coordinates``, linear between places.
 
@@ -36,7 +39,7 @@ def map_coordinates(
     input : (...,) of n axes
     coordinates : (n, ...)
     order : {0, 1}
-        The nearest value, or linear interpolation (SciPy's default is 3).
+        The nearest value, or linear interpolation; SciPy's default, 3, is not written.
     mode : {"constant", "nearest"}
         Beyond the edges: ``cval``, or the value at the edge.
     cval : float
@@ -49,11 +52,13 @@ def map_coordinates(
     Examples
     --------
     >>> import numpy as np
-    >>> map_coordinates(np.array([[0.0, 1.0], [2.0, 3.0]]), [[0.5], [0.5]])
+    >>> map_coordinates(np.array([[0.0, 1.0], [2.0, 3.0]]), [[0.5], [0.5]], order=1)
     array([1.5])
     """
     if order not in (0, 1):
-        raise ValueError(f"map_coordinates: order must be 0 or 1 here, not {order!r}")
+        raise ValueError(
+            f"map_coordinates: order must be 0 or 1 here, not {order!r}: write order=1"
+        )
     if mode not in ("constant", "nearest"):
         raise ValueError(f'map_coordinates: mode must be "constant" or "nearest", not {mode!r}')
     a, at = arrayed(input) * np.float64(1), arrayed(coordinates) * np.float64(1)

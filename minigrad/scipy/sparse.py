@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import scipy.sparse as sparse
 import scipy.sparse.linalg as spl
 
@@ -11,6 +12,7 @@ from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
+from minigrad.scipy.calling import like
 
 __all__ = ["spsolve"]
 
@@ -19,6 +21,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
+@like(spl.spsolve)
 def spsolve(A: Any, b: Any) -> Any:
     """The x with ``A x = b`` for a constant sparse A; differentiable by b.
 
@@ -27,12 +30,15 @@ def spsolve(A: Any, b: Any) -> Any:
     Parameters
     ----------
     A : sparse (n, n)
-    b : (n,)
+    b : (n,) or (n, m)
+        One column gives a vector, as SciPy has it.
 
     Raises
     ------
     TypeError
-        For an ``A`` that is not sparse.
+        For an ``A`` that is not sparse, and a ``b`` that is.
+    ValueError
+        For an ``A`` that is not square, and a ``b`` of another length.
 
     Examples
     --------
@@ -42,15 +48,22 @@ def spsolve(A: Any, b: Any) -> Any:
     """
     if not sparse.issparse(A):
         raise TypeError("spsolve: A must be sparse; np.linalg.solve takes dense matrices")
-    matrix = sparse.csc_array(A)
+    if sparse.issparse(b):
+        raise TypeError("spsolve: b is sparse; pass b.toarray()")
+    matrix, b = sparse.csc_array(A), arrayed(b)
+    if matrix.shape[0] != matrix.shape[1] or np.shape(b)[:1] != matrix.shape[:1]:
+        raise ValueError(
+            f"spsolve: A {matrix.shape} must be square, and b {np.shape(b)} have as many rows"
+        )
     solve = Op(
         "sparse.spsolve",
         lambda b: spl.spsolve(matrix, b),
-        (lambda g, ans, b: spsolve(matrix.T, g),),
+        (lambda g, ans, b: np.reshape(spsolve(matrix.T, g), np.shape(b)),),
         fresh=True,
         linear="each",
+        complex=True,
     )
-    return solve(arrayed(b))
+    return solve(b)
 
 
 _describe(vars(), OF_SCIPY)

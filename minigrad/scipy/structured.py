@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.linalg as sl
 
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
+from minigrad.scipy.calling import like
 
 
 def block_diag(*arrs: Any) -> Any:
@@ -54,6 +56,7 @@ def toeplitz(c: Any, r: Any = None) -> Any:
     return values[np.arange(n)[::-1][:, None] + np.arange(m)]
 
 
+@like(sl.solve_banded)
 def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any) -> Any:
     """The x with ``A x = b``, A given by its diagonals, the highest first, as SciPy has them.
 
