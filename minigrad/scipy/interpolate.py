@@ -55,6 +55,8 @@ class CubicSpline:
 
     x: Any
     y: Any
+    axis: int
+    extrapolate: bool
 
     def __init__(
         self,

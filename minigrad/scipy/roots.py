@@ -218,11 +218,11 @@ def bracketing(name: str, inventor: str) -> Function:
     return like(theirs)(solve)
 
 
-brentq = bracketing("brentq", "R. P. Brent's method")
-brenth = bracketing("brenth", "Brent's method with hyperbolic steps")
-bisect = bracketing("bisect", "halving")
-ridder = bracketing("ridder", "C. Ridders' method")
-toms748 = bracketing("toms748", "G. E. Alefeld, F. A. Potra and Y. Shi's method")
+brentq: Function = bracketing("brentq", "R. P. Brent's method")
+brenth: Function = bracketing("brenth", "Brent's method with hyperbolic steps")
+bisect: Function = bracketing("bisect", "halving")
+ridder: Function = bracketing("ridder", "C. Ridders' method")
+toms748: Function = bracketing("toms748", "G. E. Alefeld, F. A. Potra and Y. Shi's method")
 
 
 @like(so.root_scalar)
