@@ -363,3 +363,18 @@ def test_functions_that_answer_are_pickled_and_show_their_signatures() -> None:
         assert pickle.loads(pickle.dumps(function)) is function
     assert str(inspect.signature(mg.losses.mse)).startswith("(prediction")
     assert list(inspect.signature(mg.nn.Linear).parameters)[:2] == ["in_features", "out_features"]
+
+
+def test_readings_see_through_the_wrapper() -> None:
+    """Names, numbers and programs are those of the function inside."""
+    inside = inspect.unwrap(mg.losses.mse)
+    assert inside is not mg.losses.mse
+    told = str(mg.explain(mg.grad(mg.losses.mse)))
+    assert told == str(mg.explain(mg.grad(inside)))
+    assert "2·(prediction - " in told and "args" not in told
+    p, y = np.array([1.0, 2.0]), np.array([0.0, 1.0])
+    assert "((prediction - target) ** 2).mean()" in mg.trace(mg.losses.mse, p, y).source
+    step = mg.compile(mg.value_and_grad(mg.losses.mse))
+    for _ in range(3):
+        value, slope = step(p, y)
+    assert (value, slope.tolist()) == (1.0, [1.0, 1.0])

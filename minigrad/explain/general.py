@@ -192,7 +192,7 @@ def attempted(
         for i, a in enumerate(arrays)
     ]
     found: dict[str, Scope] = {}
-    code = getattr(f, "__code__", None)
+    code = getattr(inspect.unwrap(f), "__code__", None)
 
     def watch(frame: Any, event: str, _: Any) -> None:
         if event == "return" and frame.f_code is code:
@@ -220,7 +220,8 @@ def attempted(
 
 def lengths_for(f: Any) -> list[int]:
     """Lengths that do not occur in the source of ``f``."""
-    spelt = set(flatten(getattr(getattr(f, "__code__", None), "co_consts", ()))[0])
+    code = getattr(inspect.unwrap(f), "__code__", None)
+    spelt = set(flatten(getattr(code, "co_consts", ()))[0])
     return [n for n in PRIMES if n not in spelt]
 
 
@@ -254,6 +255,7 @@ def guesses(called: list[str], f: Any) -> Iterator[list[Any]]:
 
 def captured_shapes(f: Any) -> list[tuple[int, ...]]:
     """Shapes that fit arrays which ``f`` reads and is not given."""
+    f = inspect.unwrap(f)
     if not isinstance(f, FunctionType):
         return []
     held, code = bound(f), f.__code__

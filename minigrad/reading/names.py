@@ -9,6 +9,7 @@ function are, the source of the statement decides.
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -274,7 +275,7 @@ class Names:
         """Whether a function that the statement calls spells the number out."""
         scope = self._home.get(self.node[self._owners()[node]])
         called = (scope.seen.get(name) for name in statement.loads) if scope is not None else ()
-        codes = (f.__code__ for f in called if type(f) is FunctionType)
+        codes = (inspect.unwrap(f).__code__ for f in called if type(f) is FunctionType)
         return any(c is value for code in codes for c in flatten(code.co_consts)[0])
 
     def _transposed(self, value: Any) -> str | None:
