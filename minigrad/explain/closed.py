@@ -87,9 +87,9 @@ class Algebra(Builder):
         self.facts: dict[Var, str] = {}
         self.results = formula.made
         self.sizes = {v: int(s.name) for v, s in formula.symbols.items() if s.name.isdigit()}
-        self.kinked = any(e.op is ops.sign for e in formula.program.equations)
+        self.kinked: bool = any(e.op is ops.sign for e in formula.program.equations)
         of = {e.args[0] for e in formula.program.equations if e.op is ops.sigmoid}
-        self.rests = any(
+        self.rests: bool = any(
             e.op is ops.negative and e.out in of and e.args[0] in of
             for e in formula.program.equations
         )

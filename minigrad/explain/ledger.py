@@ -85,7 +85,7 @@ class Chart:
         self.layers = short_names(every, known, self.on - {self.output}) if few else {}
         inner = [n for n in every if n in self.on and n.op is not None and known.known(n)]
         found = passes(inner, known).items() if few else ()
-        self.passes = {n: before for n, before in found if n in self.on}
+        self.passes: dict[AnyNode, Before] = {n: before for n, before in found if n in self.on}
         self.order = [n for n in reversed(every) if n in self.on and self.key(n)]
         self.pieces = {n: self._piece(n) for n in self.order}
         self.users: dict[AnyNode, list[AnyNode]] = {n: [] for n in self.order}

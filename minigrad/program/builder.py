@@ -48,6 +48,7 @@ class Builder:
         Whether somebody sees which sign a zero of what is emitted now has.
     """
 
+    signed: bool
     unfolded: frozenset[Op] = frozenset()
     """Ops that are not computed even of constants."""
 

@@ -72,8 +72,8 @@ class Judge:
             self.opaque()
         self.output = self.scalar()
         self.namer = Namer(runs.variables, given)
-        self.flows = Flows(self.output.node)
-        self.blame = Blame(runs, self.flows)
+        self.flows: Flows = Flows(self.output.node)
+        self.blame: Blame = Blame(runs, self.flows)
         self.claims = self.collected()
         self.nameless: dict[str, str] = {}
         """What values are called for the time of a check that have no name, and what they are."""

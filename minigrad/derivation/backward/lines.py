@@ -37,8 +37,9 @@ class Line:
     """A wrong claim whose lines can be computed again."""
 
     def __init__(self, claim: Claim, flows: Flows, stopped: bool = False) -> None:
-        self.events, self.stopped = claim.events, stopped
-        self.target = target(claim, flows)
+        self.events: list[Event] = claim.events
+        self.stopped: bool = stopped
+        self.target: Any = target(claim, flows)
         self.node: AnyNode = claim.node
 
     def again(self, statement: Any, changed: ast.stmt | None) -> Any:
