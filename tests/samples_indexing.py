@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 import minigrad as mg
@@ -99,7 +101,11 @@ for obj, count in [
     values_ = (count,) if count > 1 else ()
     sample("insert", lambda x, v, o=obj: np.insert(x, o, v), (5,), values_)
 sample("insert", lambda x, v: np.insert(x, 1, v), (2, 3), ())
-sample("insert", lambda x, v: np.insert(x, np.array([True, False, True]), v), (3,), ())
+with warnings.catch_warnings(record=True) as casts:  # older NumPys make whole numbers of masks
+    warnings.simplefilter("always")
+    np.insert(np.ones(3), np.array([True, False, True]), 0)
+if not casts:
+    sample("insert", lambda x, v: np.insert(x, np.array([True, False, True]), v), (3,), ())
 sample("insert", lambda x, v: np.insert(x, 1, v, axis=1), (2, 3), (2,))
 sample("insert", lambda x, v: np.insert(x, [1], v, axis=1), (2, 3), (2, 2))
 sample("insert", lambda x, v: np.insert(x, [0, 2], v, axis=0), (2, 3), (3,))
