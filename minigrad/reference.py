@@ -11,6 +11,8 @@ import math
 import re
 import sys
 import warnings
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -238,8 +240,13 @@ def of_numbers(op: Op, ans: Any, given: list[Any]) -> list[str]:
 
 def offered(op: Op) -> bool:
     """Whether the op can be called as ``mg.<name>``: some are for rules alone."""
+    if registry.get(op.name) is not op:
+        return False
     module, _, name = f"minigrad.{op.name}".replace(".special.", ".scipy.special.").rpartition(".")
-    return registry.get(op.name) is op and hasattr(sys.modules.get(module), name)
+    if op.name.startswith("special."):
+        with suppress(ImportError):  # the help is the same, whatever was imported before
+            import_module(module)
+    return hasattr(sys.modules.get(module), name)
 
 
 def home(op: Op) -> tuple[str, list[str]]:
