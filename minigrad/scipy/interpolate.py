@@ -208,7 +208,7 @@ def interp1d(
     --------
     >>> import numpy as np
     >>> interp1d([0.0, 1.0], [0.0, 10.0])(0.25)
-    np.float64(2.5)
+    array(2.5)
     """
     if kind not in ("linear", "cubic", *STEPS):
         raise ValueError(f'interp1d: kind must be "linear", "cubic" or a step, not {kind!r}')
