@@ -25,7 +25,7 @@ def test_right_backward_functions_are_right(s: Student) -> None:
     assert not [line.name for line in report.lines if line.verdict == "unread"], report
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize(("s", "k"), SLIPS, ids=lambda x: x.name if isinstance(x, Student) else x)
 def test_the_wrong_line_is_marked_and_its_cause_named(s: Student, k: int) -> None:
     old, new, line, cause = s.slips[k]

@@ -22,6 +22,7 @@ with pytest.MonkeyPatch.context() as patch:
     import digits_mlp
 
 
+@pytest.mark.full
 def test_the_perceptron_reads_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "mlp.npz"
     accuracy = digits_mlp.main(["--epochs", "40", "--save", str(path)])

@@ -82,7 +82,7 @@ LOOKED_AT = """() => {
 }"""
 
 
-@pytest.mark.sampled(15)
+@pytest.mark.sampled(30)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda s: str(s[0]))
 @pytest.mark.parametrize("graph", GRAPHS)

@@ -116,6 +116,7 @@ def test_what_is_no_report() -> None:
         mg.explore(L, w)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_frame_runs_and_hostile_names_stay_text(browser: Any, tmp_path: Path, name: str) -> None:
     w = mg.Tensor(0.3, requires_grad=True, name=name)
@@ -159,6 +160,7 @@ def test_all_is_in_sight_and_legible(show: Shown, graph: Any) -> None:
     assert not tab.locator("#map").is_visible()
 
 
+@pytest.mark.full
 def test_two_hundred_nodes_are_an_overview_first(show: Shown) -> None:
     tab = show(chain(160), "#step=999", collapse=False, viewport={"width": 1280, "height": 800})
     assert tab.evaluate(SEEN) == 0
@@ -212,6 +214,7 @@ def test_two_fingers_zoom_about_their_middle(show: Shown) -> None:
     assert tab.evaluate("explorer.look.scale") == pytest.approx(2 * before)
 
 
+@pytest.mark.full
 def test_search_finds_and_opens_boxes(show: Shown) -> None:
     picture = chain(160)
     tab = show(picture)

@@ -413,7 +413,7 @@ def random_einsum(seed: int) -> tuple[str, list[Any]]:
     return f"{inputs}->{'...' if any(batch) else ''}{output}", operands
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("seed", range(60))
 def test_random_einsums_as_jax(jax: Any, seed: int) -> None:
     subscripts, operands = random_einsum(seed)
@@ -428,6 +428,7 @@ def test_random_einsums_as_jax(jax: Any, seed: int) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11, err_msg=subscripts)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ["inv", "pinv", "cholesky", "slogdet", "qr", "eigh", "svd", "det"])
 def test_factorisations_as_jax(jax: Any, name: str) -> None:
     a = normal(4, 4)

@@ -75,7 +75,7 @@ WAYS: dict[str, tuple[Callable[[Scalar], Scalar], Callable[[Scalar], Scalar], in
 }
 
 
-@pytest.mark.sampled(10)
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("inner", WAYS)
 def test_nested_to_third_order(inner: str) -> None:
     for f, middle, outer in product((smooth, branched), WAYS, WAYS):

@@ -391,7 +391,7 @@ SECOND: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
 }
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", SECOND)
 def test_second_derivatives(name: str) -> None:
     f, shapes = SECOND[name]

@@ -20,6 +20,7 @@ def forward_and_backward(s: Sample) -> None:
         total.backward()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("op", sorted({s.op for s in SAMPLES}))
 @pytest.mark.filterwarnings("ignore")
 def test_memory_is_freed_at_once(op: str) -> None:

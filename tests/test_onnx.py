@@ -108,6 +108,7 @@ def check_gradient(s: Sample) -> None:
         agree(f, arguments(s), model, 1e-11)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("s", FIRST.values(), ids=lambda s: s.op)
 def test_a_sample_of_each_function_equals_onnxruntime(s: Sample) -> None:
     check_value(s)
@@ -229,6 +230,7 @@ CASES += [
 ]  # fmt: skip
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("layer", "x"), CASES, ids=[type(m).__name__ for m, _ in CASES])
 def test_layers_for_any_size_of_the_batch(layer: Any, x: Any) -> None:
     layer.eval()

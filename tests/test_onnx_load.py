@@ -237,6 +237,7 @@ def test_recurrent_layers(kind: str, gates: int, direction: str, tmp_path: Path)
 # --- there and back --------------------------------------------------------------------
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("s", FIRST.values(), ids=lambda s: s.op)
 def test_what_is_exported_is_loaded(s: Any, tmp_path: Path) -> None:
     model = loaded(exported(s.f, s), tmp_path)

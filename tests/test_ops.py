@@ -62,7 +62,7 @@ def test_gradient(s: Sample) -> None:
         np.testing.assert_allclose(x.grad, numeric, rtol=1e-7, atol=1e-8)
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(9)
 @pytest.mark.parametrize("s", [s for s in SAMPLES if s.smooth], ids=lambda s: s.id)
 def test_second_derivative(s: Sample) -> None:
     weights = weigh(s.f(*s.args), 1)
@@ -83,6 +83,7 @@ def test_second_derivative(s: Sample) -> None:
         np.testing.assert_allclose(got, numeric, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.sampled(2)
 @each_sample
 def test_float32_stays_float32(s: Sample) -> None:
     xs = [mg.Tensor(np.asarray(a, np.float32), requires_grad=True) for a in s.args]

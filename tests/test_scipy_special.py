@@ -191,6 +191,7 @@ def test_by_every_argument(name: str, args: tuple[Any, ...]) -> None:
     assert report, report
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", BY_THE_LAST)
 def test_by_the_last_argument(name: str) -> None:
     fixed, x = BY_THE_LAST[name]

@@ -263,6 +263,7 @@ def test_outer() -> None:
 INDEX = np.array([[0, 3, 1], [2, 2, 0]])
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "f",
     [
