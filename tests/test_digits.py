@@ -128,6 +128,7 @@ def test_bad_arguments(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.full
 def test_pictures(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     rng = np.random.default_rng(0)

@@ -176,6 +176,7 @@ def test_two_hundred_nodes_are_an_overview_first(show: Shown) -> None:
     assert tab.evaluate("explorer.look.scale") == scale and tab.evaluate(SEEN) == 0
 
 
+@pytest.mark.full
 def test_buttons_keys_and_dragging(show: Shown) -> None:
     tab = show(one_neuron())
     start = tab.evaluate("({...explorer.look})")

@@ -565,6 +565,7 @@ def total(*args: Any, **kwargs: Any) -> Any:
     return {"sum": sum(np.sum(x * (i + 1.5)) for i, x in enumerate(found)), "all": [args, kwargs]}
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore:the compiled .* is run op by op instead")  # right, if slower
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(tree, max_size=3), st.dictionaries(names, tree, max_size=3), st.data())

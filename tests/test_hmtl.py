@@ -271,6 +271,7 @@ def test_the_seed_is_that_of_documents_and_weights() -> None:
     assert (words[0] != words[2]).any()
 
 
+@pytest.mark.full
 def test_pictures_transfer_and_bad_arguments(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

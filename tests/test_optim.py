@@ -486,6 +486,7 @@ def pytorch_rates(make: Any, lr: float, steps: int) -> list[float]:
     return rates
 
 
+@pytest.mark.full
 def test_schedules_are_pytorchs() -> None:
     for schedule, make in [
         (optim.step_decay(0.3, 7, 0.5), lambda s, o: s.StepLR(o, 7, gamma=0.5)),
