@@ -309,3 +309,5 @@ if importlib.util.find_spec("scipy"):
             before[0] = 3
         call(f"special.{name}", lambda z, f=getattr(sp, name), b=before: f(*b, z), (3,))
     call("erf", mg.erf, (3,))
+    for name in ("kelvin", "modfresnelm", "modfresnelp"):  # of real numbers, with complex answers
+        call(f"special.{name}", lambda z, f=getattr(sp, name): f(np.abs(z) + 0.5)[0], (3,))
