@@ -56,5 +56,6 @@ def refuse(name: str, key: str, value: Any, default: Any) -> None:
     TypeError
     """
     same = value is default or (type(value) is type(default) and value == default)
-    if not (same or value is None or value is False or key in HARMLESS):
+    unasked = (value is None or value is False) and not default
+    if not (same or unasked or key in HARMLESS):
         raise TypeError(f"{name}: {key}= is not supported here; leave it out")
