@@ -35,14 +35,14 @@ def test_what_changes_no_answer_is_passed_over(given: Any) -> None:
 @pytest.mark.parametrize("given", [{"strict": False}, {"strict": None}, {"log": True}])
 def test_what_would_change_it_is_refused(given: Any) -> None:
     (name,) = given
-    with pytest.raises(TypeError, match=f"^ours: {name}= is not supported here; leave it out$"):
+    with pytest.raises(TypeError, match=rf"^ours: {name}= is not supported here; leave it out$"):
         ours(1, **given)
 
 
 def test_what_nobody_knows_is_an_error() -> None:
-    with pytest.raises(TypeError, match="^ours does not know tolerance=: it takes x, extra, y$"):
+    with pytest.raises(TypeError, match=r"^ours does not know tolerance=: it takes x, extra, y$"):
         ours(1, tolerance=1)
-    with pytest.raises(TypeError, match="^ours: missing a required argument: 'x'$"):
+    with pytest.raises(TypeError, match=r"^ours: missing a required argument: 'x'$"):
         ours()
 
 
