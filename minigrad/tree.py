@@ -73,12 +73,17 @@ def rebuilt(t: Any, values: list[Any]) -> Any:
         filled = copy(t)  # a defaultdict, say, keeps its default
         for key, value in zip(t, values, strict=True):
             filled[key] = value  # a Counter's update() would add
+        if getattr(t, "__dict__", None) is t:  # its keys are its attributes
+            object.__setattr__(filled, "__dict__", filled)
         return filled
     if isinstance(t, tuple) and hasattr(t, "_fields"):  # a named tuple
         return type(t)._make(values)  # type: ignore[attr-defined]
-    if isinstance(t, list | tuple):
+    if isinstance(t, tuple):
         return type(t)(values)
     new = copy(t)
+    if isinstance(t, list):
+        list.__setitem__(new, slice(None), values)
+        return new
     for name, value in zip(fields_of(t) or (), values, strict=True):
         object.__setattr__(new, name, value)  # a frozen one too
     return new

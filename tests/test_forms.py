@@ -680,6 +680,49 @@ def test_gradients_by_what_holds_numbers_come_in_its_likeness(name: str, kind: A
     assert step.retraces == 0
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.complex64])
+def test_a_float_of_a_class_of_its_own_is_a_double_beside_arrays(dtype: Any) -> None:
+    x = np.arange(1, 4, dtype=dtype)
+    for f in (lambda x, y: x * y, lambda x, y: (y * 2) * x, lambda x, y: np.where(x == 1, x, -y)):
+        compiled = mg.compile(f)
+        for y in (2.0, Degrees(0.1), 3.0, Degrees(-2.5)):
+            got, want = compiled(x, y), f(x, y)
+            assert got.dtype == want.dtype
+            np.testing.assert_allclose(got, want, rtol=2e-3)
+
+
+class Dotted(dict):  # type: ignore[type-arg]
+    """A dict whose keys are its attributes."""
+
+    def __init__(self, **items: Any) -> None:
+        super().__init__(**items)
+        self.__dict__ = self
+
+
+class Sized(list):  # type: ignore[type-arg]
+    def __init__(self, size: int, items: Any) -> None:
+        super().__init__(items)
+        self.size = size
+
+
+def test_the_keys_of_a_dict_that_are_its_attributes_stay_so() -> None:
+    p = Dotted(w=np.arange(3.0), b=2.0)
+    slope = mg.grad(lambda p: (p.w**2).sum() * p.b)
+    double = mg.compile(lambda p: Dotted(w=p.w * 2, b=p.b * 2))
+    for f, w, b in ((slope, [0, 4, 8], 5), (double, [0, 2, 4], 4), (double, [0, 2, 4], 4)):
+        got = f(p)
+        assert type(got) is Dotted and got.w is got["w"] and got.b == got["b"] == b
+        np.testing.assert_array_equal(got.w, w)
+
+
+def test_lists_of_a_class_keep_what_they_have_beside_their_parts() -> None:
+    compiled = mg.compile(lambda x: Sized(7, [x * 2, 1]))
+    slope = mg.grad(lambda parts: parts[0] ** 2)
+    for x in (1.5, 2.5):
+        for got, want in ((compiled(x), [2 * x, 1]), (slope(Sized(7, [x])), [2 * x])):
+            assert type(got) is Sized and got.size == 7 and got == want
+
+
 def test_containers_that_are_captured_are_looked_at_part_by_part() -> None:
     settings, steps = {"k": 2.0, "on": True}, [1.0, 2.0]
     f = mg.compile(lambda x: x * (settings["k"] if settings["on"] else 0) + sum(steps))

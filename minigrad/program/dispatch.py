@@ -122,7 +122,7 @@ class Form:
         if type(value) in WHOLE:
             return [(WEAK, type(value))]
         if is_weak(value):
-            return [WEAK]
+            return [WEAK if type(value) is float else (WEAK, float)]
         return [(value.shape, value.dtype.newbyteorder("="))]
 
     def is_input(self, x: Any, place: str) -> bool:

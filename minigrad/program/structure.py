@@ -31,19 +31,20 @@ def nested(tree: Any, words: Iterator[str], bind: Callable[[Any], str], lines: l
     if isinstance(tree, tuple):
         make = getattr(kind, "_make", kind) if hasattr(tree, "_fields") else kind
         return text if kind is tuple else f"{bind(make)}({text})"
-    if isinstance(tree, list):
-        return f"{bind(kind)}({text})"
     pairs = [(bind(key), word) for (key, _), word in zip(parts, inside, strict=True)]
     if kind is dict:
         return "{" + ", ".join(f"{key}: {word}" for key, word in pairs) + "}"
-    empty = emptied(tree, bind)
+    empty = None if isinstance(tree, list) else emptied(tree, bind)
     if empty is None:
         return f"{bind(rebuilt)}({bind(tree)}, {text})"
     name = f"_d{len(lines)}"
     lines.append(f"{name} = {empty}")
     keys = [key for key, _ in parts]
-    more = {k: v for k, v in getattr(tree, "__dict__", {}).items() if k not in keys}
-    if more:
+    state = getattr(tree, "__dict__", {})
+    more = {k: v for k, v in state.items() if k not in keys}
+    if state is tree:  # its keys are its attributes
+        lines.append(f"{bind(object.__setattr__)}({name}, '__dict__', {name})")
+    elif more:
         lines.append(f"{name}.__dict__.update({bind(more)})")
     if isinstance(tree, dict):
         lines += [f"{name}[{key}] = {word}" for key, word in pairs]

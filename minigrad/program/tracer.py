@@ -88,6 +88,8 @@ class Tracer(Recorder):
         that of b.
     cast : bool
         Whether one of Python's numbers has taken another dtype than that of a double.
+    doubles : set
+        Nodes of floats of a class of their own: beside arrays NumPy makes doubles of them.
     copies : dict
         id of the copy of an array -> the array, and its copy.
     updates : dict
@@ -110,6 +112,7 @@ class Tracer(Recorder):
         self.closure: dict[str, Any] = {}
         self.gradient_of: dict[AnyNode, list[AnyNode]] = {}
         self.cast: bool = False
+        self.doubles: set[AnyNode | None] = set()
         self.updates: dict[int, tuple[Tensor, Tensor]] = {}
         self.codes: set[CodeType] = set()
         self.clock: tuple[str, Site | None] | None = None
@@ -171,6 +174,8 @@ class Tracer(Recorder):
         if weak:
             kind = Firm if type(given) is np.int64 else float
             self.weak[t.node] = None if number else kind(LARGEST)
+            if number and type(given) is not float:
+                self.doubles.add(t.node)
         return t
 
     def node_of(self, t: Tensor) -> AnyNode:
@@ -281,7 +286,8 @@ class Tracer(Recorder):
         if firm:
             if whole and not any(dtype.kind == "f" for dtype in firm):
                 self.refuse_whole(op)
-            dtype = np.result_type(*firm, np.float64 if numpys else 1.0)
+            double = numpys or not self.doubles.isdisjoint(parents)
+            dtype = np.result_type(*firm, np.float64 if double else 1.0)
             if dtype == np.float64:
                 return None, False
             given = [
