@@ -755,3 +755,112 @@ def test_complex_triangles_and_diagonals() -> None:
         assert mg.gradcheck(f, A, c)
     with pytest.raises(ValueError, match="'N', 'T' or 'C', not 3"):
         ms.linalg.solve_triangular(A, c, 3)
+
+
+METHODS = "L-BFGS-B TNC SLSQP Powell Nelder-Mead trust-constr COBYLA COBYQA".split()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_minima_stay_within_their_bounds_by_every_method(method: str) -> None:
+    ends = [(0.0, 4.0), (0.5, 2.0), (-9.0, 9.0)]
+
+    def f(x: Any, c: Any) -> Any:
+        off = (x[0] + c) ** 2 + (x[1] + 5.0) ** 2 + (x[2] - c * x[1]) ** 2
+        return off + 0.1 * (x[0] - 1.0) * (x[1] - 2.0)
+
+    start = np.array([1.0, 1.0, 1.0])
+    theirs = scipy.optimize.minimize(f, start, (3.0,), method=method, bounds=ends).x
+    ours = lambda c: ms.optimize.minimize(f, start, (c,), method=method, bounds=ends).x
+    assert np.abs(ours(3.0) - theirs).max() < 2e-3
+    assert np.abs(mg.jacobian(ours)(3.0) - [0.0, 0.0, 0.5]).max() < 1e-3
+
+
+@pytest.mark.parametrize("xatol", [1e-5, 1e-2, 1e-1])
+def test_a_minimum_short_of_its_bound_stays_there(xatol: float) -> None:
+    f = lambda x, c: (x + c) ** 2
+    call = {"bounds": (0.0, 1.0), "options": {"xatol": xatol}}
+    ours = lambda c: ms.optimize.minimize_scalar(f, args=(c,), **call).x
+    assert ours(5.0) == scipy.optimize.minimize_scalar(f, args=(5.0,), **call).x
+    assert mg.grad(ours)(5.0) == 0
+
+
+def line(x: Any, a: Any, b: Any) -> Any:
+    return a * x + b
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+@pytest.mark.parametrize("kind", ["none", "one", "each", "diagonal", "covariance"])
+def test_fits_by_deviations_and_by_covariances(kind: str, absolute: bool) -> None:
+    x = np.linspace(0.0, 1.0, 6)
+    y = 1 + 2 * x + 0.1 * np.cos(9 * x)
+    each = 0.5 + x**2
+    sigma = {
+        "none": None,
+        "one": 0.3,
+        "each": each,
+        "diagonal": np.diag(each),
+        "covariance": np.diag(each) + 0.1,
+    }[kind]
+    fit = lambda y: ms.optimize.curve_fit(line, x, y, sigma=sigma, absolute_sigma=absolute)
+    theirs = scipy.optimize.curve_fit(line, x, y, sigma=sigma, absolute_sigma=absolute)
+    for a, b in zip(fit(y), theirs, strict=True):
+        assert np.allclose(a, b, rtol=1e-6)
+    if not absolute:
+        check(lambda y: fit(y)[0], y)
+    if kind == "covariance" and not absolute:
+        spread = lambda c: np.diag(each) + 0.1 * c
+        check(lambda c: ms.optimize.curve_fit(line, x, y, sigma=spread(c))[0], 1.0)
+
+
+def test_fits_start_between_bounds_and_refuse_what_does_not_fit() -> None:
+    x = np.linspace(0.0, 1.0, 6)
+    y = 1 + 2 * x + 0.1 * np.cos(9 * x)
+    inf = np.inf
+    for ends in (([2.5, 0.2], [3.0, 0.6]), ([1.5, -inf], [inf, -0.5]), (-9.0, inf)):
+        ours = ms.optimize.curve_fit(line, x, y, bounds=ends)
+        for a, b in zip(ours, scipy.optimize.curve_fit(line, x, y, bounds=ends), strict=True):
+            assert np.allclose(a, b, rtol=1e-5)
+    assert np.all(np.isposinf(ms.optimize.curve_fit(line, x[:2], y[:2])[1]))
+    with pytest.raises(ValueError, match="how many parameters it has; pass p0"):
+        ms.optimize.curve_fit(lambda x, *p: p[0] * x, x, y)
+    with pytest.raises(ValueError, match=r"sigma must have shape \(6,\), or \(6, 6\)"):
+        ms.optimize.curve_fit(line, x, y, sigma=np.ones(5))
+
+
+def test_newtons_root_is_scipys_where_secants_are_asked_for() -> None:
+    f = lambda x, c: np.cos(x) - c
+    theirs = scipy.optimize.newton(f, 0.3, args=(0.5,), x1=7.0)
+    ours = lambda c: ms.optimize.newton(f, 0.3, args=(c,), x1=7.0)
+    assert np.isclose(ours(0.5), theirs)
+    assert np.isclose(mg.grad(ours)(0.5), -1 / np.sin(theirs))
+    curved = {"fprime": lambda x, c: -np.sin(x), "fprime2": lambda x, c: -np.cos(x)}
+    theirs = scipy.optimize.newton(f, 0.3, args=(0.5,), **curved)
+    assert np.isclose(ms.optimize.newton(f, 0.3, args=(0.5,), **curved), theirs)
+
+
+FORMATS = "csr csc coo bsr dia dok lil".split()
+
+
+@pytest.mark.parametrize("kind", ["matrix", "array"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_products_with_every_sparse_format(form: str, kind: str) -> None:
+    dense = np.array([[1.0, 0.0, -2.0], [0.0, 3.0, 0.5]])
+    for dtype in (float, np.float32, int, complex, bool):
+        S = getattr(scipy.sparse, f"{form}_{kind}")(dense.astype(dtype))
+        for shape in ((3,), (3, 2)):
+            x = rng.normal(size=shape)
+            for times, at in ((lambda x, S=S: S @ x, x), (lambda x, S=S: x @ S.T, x.T)):
+                for given in (at, at.astype(np.float32), at + 1j * at):
+                    ours, theirs = times(mg.Tensor(given)), times(given)
+                    assert ours.dtype == theirs.dtype
+                    assert np.allclose(ours.data, theirs, rtol=1e-6)
+                check(lambda x, times=times: np.real(times(x)), at)
+
+
+def test_correlations_of_truths_are_scipys() -> None:
+    a, b = np.array([True, False, True]), np.array([True, True])
+    ours = ms.signal.correlate(a, b)
+    theirs = scipy.signal.correlate(a, b)
+    assert ours.dtype == theirs.dtype and np.array_equal(ours, theirs)
+    y = np.ones(3, np.float32)
+    assert ms.integrate.cumulative_trapezoid(y, initial=0).dtype == np.float32

@@ -437,3 +437,28 @@ def test_orders_that_scipy_cuts_off() -> None:
             f = lambda x, f=getattr(sp, name), n=args[0]: f(n, x)
             whole = lambda x, f=getattr(sp, name), n=int(args[0]): f(n, x)
             assert mg.grad(f)(args[1]) == mg.grad(whole)(args[1])
+
+
+@pytest.mark.parametrize("name", ["nbdtr", "nbdtrc", "nbdtri", "bdtri"])
+@pytest.mark.filterwarnings("ignore:floating point number truncated:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:non-integer arg:DeprecationWarning")
+def test_counts_are_cut_to_whole_numbers_as_scipy_does(name: str) -> None:
+    f = getattr(sp, name)
+    for k, n, p in ((1.4, 3.7, 0.6), (2.0, 6.9, 0.3), (0.9, 2.0, 0.45)):
+        h = 1e-5
+        slope = (f(k, n, p + h) - f(k, n, p - h)) / (2 * h)
+        assert np.isclose(mg.grad(lambda p, k=k, n=n: f(k, n, p))(p), slope, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sici", "shichi", "itj0y0", "iti0k0"])
+def test_an_infinite_slope_of_a_result_not_asked_for_stays_out(name: str) -> None:
+    f = getattr(sp, name)
+    assert mg.grad(lambda x: f(x)[0])(0.0) == 1
+    assert np.array_equal(mg.grad(lambda x: np.sum(f(x)[0]))(np.zeros(2)), [1, 1])
+    assert mg.grad(lambda x: f(x)[1] * 0.0 + f(x)[0] * 0.0)(0.7) == 0
+
+
+def test_a_centre_that_is_not_reached_does_not_move() -> None:
+    assert mg.grad(lambda p: sp.chndtrinc(0.12, 3.26, p))(0.66) == 0
+    slope = (sp.chndtrinc(2.0, 3.26, 0.2001) - sp.chndtrinc(2.0, 3.26, 0.1999)) / 2e-4
+    assert np.isclose(mg.grad(lambda p: sp.chndtrinc(2.0, 3.26, p))(0.2), slope)

@@ -19,7 +19,7 @@ several(
 )
 several(
     sp.shichi,
-    lambda ans, x: np.sinh(x) / x,
+    lambda ans, x: np.where(x == 0, 1.0, np.sinh(x) / np.where(x == 0, 1.0, x)),
     lambda ans, x: np.cosh(x) / x,
     told="Hyperbolic integrals ``(Shi, Chi)`` | ``sinh(x)/x`` and ``cosh(x)/x`` | 1.083691",
 )

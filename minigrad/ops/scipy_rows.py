@@ -40,6 +40,11 @@ def stands(function: Any, op: Any) -> None:
 LETTERS = "x", "y", "z", "u", "v"
 
 
+def is_zero(c: Any) -> bool:
+    """Whether a result is not asked for; its slope may be infinite where another's is not."""
+    return isinstance(c, np.ndarray | np.generic | float) and not np.any(c)
+
+
 def several(
     function: Any, *slopes: Any, told: str, at: tuple[float, ...] = (0.7,), complex: bool = False
 ) -> None:
@@ -52,7 +57,8 @@ def several(
     called, known = function.__name__, function.nin - 1
 
     def rule(g: Any, ans: Any, *args: Any) -> Any:
-        total = sum(c * slope(ans, *args) for c, slope in zip(g, slopes, strict=True))
+        asked = [(c, slope) for c, slope in zip(g, slopes, strict=True) if not is_zero(c)]
+        total = sum(c * slope(ans, *args) for c, slope in asked or [(g[0], lambda *_: 1.0)])
         return unbroadcast(total, np.shape(args[-1])) if known else total
 
     def forward(*args: Any) -> Any:

@@ -402,11 +402,18 @@ row(
     sp.bdtri,
     None,
     None,
-    lambda g, ans, k, n, y: -g / beta_density(n - np.floor(k), np.floor(k) + 1, 1 - ans),
+    lambda g, ans, k, n, y: -g / beta_density(np.floor(k) + 1, np.trunc(n) - np.floor(k), ans),
 )
-row(sp.nbdtr, None, None, lambda g, ans, k, n, p: g * beta_density(n, k + 1, p))
-row(sp.nbdtrc, None, None, lambda g, ans, k, n, p: -g * beta_density(n, k + 1, p))
-row(sp.nbdtri, None, None, lambda g, ans, k, n, y: g / beta_density(n, k + 1, ans))
+
+
+def failures(k: Any, n: Any, p: Any) -> Any:
+    """The slope of the negative binomial distribution by p; SciPy cuts k and n to whole numbers."""
+    return beta_density(np.trunc(n), np.trunc(k) + 1, p)
+
+
+row(sp.nbdtr, None, None, lambda g, ans, k, n, p: g * failures(k, n, p))
+row(sp.nbdtrc, None, None, lambda g, ans, k, n, p: -g * failures(k, n, p))
+row(sp.nbdtri, None, None, lambda g, ans, k, n, y: g / failures(k, n, ans))
 row(sp.pdtri, None, lambda g, ans, k, y: -g / lower_density(np.trunc(k) + 1, ans))
 row(
     sp.gdtrix,
@@ -444,11 +451,20 @@ row(
     None,
     lambda g, ans, p, n, c: -g * mixture_by_centre(p, ans, n, c) / poisson_mixture(ans, n, c),
 )
+
+
+def reached(centre: Any, slope: Any) -> Any:
+    """``slope``, and 0 where even a centre of 0 gives less than p: SciPy answers 0 all along."""
+    return np.where(centre > 1e-300, slope, 0.0)
+
+
 row(
     sp.chndtrinc,
-    lambda g, ans, x, n, p: -g * poisson_mixture(x, n, ans) / mixture_by_centre(p, x, n, ans),
+    lambda g, ans, x, n, p: (
+        -g * reached(ans, poisson_mixture(x, n, ans) / mixture_by_centre(p, x, n, ans))
+    ),
     None,
-    lambda g, ans, x, n, p: g / mixture_by_centre(p, x, n, ans),
+    lambda g, ans, x, n, p: g * reached(ans, 1 / mixture_by_centre(p, x, n, ans)),
 )
 row(sp.nctdtr, None, None, lambda g, ans, n, d, t: g * student_mixture(n, d, t))
 row(sp.nctdtrit, None, None, lambda g, ans, n, d, p: g / student_mixture(n, d, ans))

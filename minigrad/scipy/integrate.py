@@ -161,7 +161,7 @@ def cumulative_trapezoid(
     widths = dx if x is None else np.diff(along(x, axis), axis=-1)
     total = np.cumsum((y[..., 1:] + y[..., :-1]) / 2 * widths, axis=-1)
     if initial is not None:
-        total = np.concatenate([np.zeros((*np.shape(y)[:-1], 1)), total], axis=-1)
+        total = np.concatenate([np.zeros((*np.shape(y)[:-1], 1), total.dtype), total], axis=-1)
     return np.moveaxis(total, -1, axis)
 
 

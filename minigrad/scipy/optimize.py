@@ -115,7 +115,7 @@ def minimize(
             rest |= {"hess": None, "hessp": lambda x, p: arrays_of(hessp(x, p, *known))}
     down = None if str(method).lower() in WITHOUT_SLOPES else given
     found = so.minimize(value, start, jac=down, options=options, **rest)
-    steep = np.max(np.abs(slope(found.x) if down is None else found.jac), initial=0.0)
+    steep = np.max(np.abs(slope(found.x)), initial=0.0)
     if not found.success and steep > 1e-4 * max(1.0, abs(found.fun)):
         raise RuntimeError(f"minimize: SciPy found no minimum: {found.message}")
     found.x = least(fun, found.x, args, *ends(bounds, found.x))
@@ -144,13 +144,18 @@ def least(fun: Function, x: Any, args: tuple[Any, ...], low: Any, high: Any) -> 
     slope: Function = lambda x, *rest: grad(lambda v: fun(v, *rest))(x)
     near = 1e-7 * np.maximum(1.0, np.abs(x))
     free = (x > low + near) & (x < high - near)
-    if np.all(free):
-        return polished(slope, x, args)
-    if not np.any(free):
-        return x
-    place, held = np.eye(x.size)[:, free], np.where(free, 0.0, np.clip(x, low, high))
-    inner = lambda v, *rest: slope(held + place @ v, *rest)[free]
-    return held + place @ polished(inner, x[free], args)
+    while np.any(free):
+        place, held = np.eye(x.size)[:, free], np.where(free, 0.0, np.clip(x, low, high))
+        inner = lambda v, *rest: slope(held + place @ v, *rest)[free]  # noqa: B023
+        found = held + place @ polished(inner, x[free], args)
+        value = arrays_of(found)
+        beyond = free & ((value < low) | (value > high))
+        if not np.any(beyond):
+            return found
+        ends, steps = np.where(value < low, low, high), np.where(beyond, value - x, 1.0)
+        shares = np.where(beyond, (ends - x) / steps, np.inf)
+        free[np.argmin(shares)] = False  # the bound that SciPy had stopped short of
+    return x
 
 
 @like(so.least_squares)
@@ -242,9 +247,9 @@ def curve_fit(
         ``f(x, *p)``.
     xdata, ydata : array_like
     p0 : (n,), optional
-        Where to start; ones by default.
-    sigma : array_like, optional
-        The deviation of each of ``ydata``.
+        Where to start; ones by default, or between the bounds.
+    sigma : (m,) or (m, m), optional
+        The deviation of each of ``ydata``, or the covariance of all.
     absolute_sigma : bool
         Whether ``sigma`` is meant as it is, not up to a factor.
     bounds : pair of array_like
@@ -252,11 +257,14 @@ def curve_fit(
     Returns
     -------
     (n,), (n, n)
+        The covariance is infinite where the data are no more than the parameters.
 
     Raises
     ------
     RuntimeError
         Where SciPy finds no minimum.
+    ValueError
+        For ``sigma`` of another shape, and an ``f`` that takes ``*p``, without ``p0``.
 
     Examples
     --------
@@ -266,18 +274,55 @@ def curve_fit(
     >>> mg.grad(slope)(1 + 2 * x).round(6)
     array([-0.3, -0.1,  0.1,  0.3])
     """
-    n = len(inspect.signature(f).parameters) - 1 if p0 is None else len(np.atleast_1d(p0))
-    start = np.ones(n) if p0 is None else start_of(p0)
-    scale = 1.0 if sigma is None else arrayed(sigma)
-    off: Function = lambda p, x, y, scale: np.ravel((f(x, *[p[i] for i in range(n)]) - y) / scale)
-    data = arrayed(xdata), arrayed(ydata), scale
+    start = ones_within(bounds, parameters_of(f)) if p0 is None else start_of(p0)
+    n = len(start)
+    data = arrayed(xdata), arrayed(ydata), deviation(sigma, ydata)
+
+    def off(p: Any, x: Any, y: Any, scale: Any) -> Any:
+        rest = f(x, *[p[i] for i in range(n)]) - y
+        return np.linalg.solve(scale, rest) if np.ndim(scale) == 2 else np.ravel(rest / scale)
+
     found = least_squares(off, start, bounds=bounds, args=data)
+    free = np.size(arrays_of(data[1])) - n
+    if free <= 0 and not absolute_sigma:
+        return found.x, np.full((n, n), np.inf)
     down = jacobian(off)(found.x, *data)
     spread = np.linalg.inv(down.T @ down)
-    free = np.size(arrays_of(data[1])) - n
-    if not absolute_sigma:
-        spread = spread * (2 * found.cost / free if free > 0 else np.inf)
-    return found.x, spread
+    return found.x, spread if absolute_sigma else spread * (2 * found.cost / free)
+
+
+def parameters_of(f: Function) -> int:
+    """How many numbers ``f`` takes by place, after its first argument."""
+    places = inspect.signature(f).parameters.values()
+    n = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in places) - 1
+    if n < 1:
+        raise ValueError("curve_fit: f does not say how many parameters it has; pass p0")
+    return n
+
+
+def ones_within(bounds: Any, n: int) -> Any:
+    """Where SciPy starts: the middle of two bounds, 1 from a single one, and 1 without any."""
+    ends = (bounds.lb, bounds.ub) if isinstance(bounds, so.Bounds) else arrays_of(tuple(bounds))
+    low, high = (np.broadcast_to(np.asarray(v, dtype=float), (n,)) for v in ends)
+    below, above = np.isfinite(low), np.isfinite(high)
+    least, most = np.where(below, low, 0.0), np.where(above, high, 0.0)
+    one = np.where(below, least + 1, np.where(above, most - 1, 1.0))
+    return np.where(below & above, (least + most) / 2, one)
+
+
+def deviation(sigma: Any, ydata: Any) -> Any:
+    """What residuals are divided by: deviations, or the Cholesky factor of a covariance."""
+    if sigma is None:
+        return 1.0
+    sigma, n = arrayed(sigma), np.size(arrays_of(arrayed(ydata)))
+    if np.shape(sigma) == (n, n) and n > 1:
+        return np.linalg.cholesky(sigma)
+    if np.size(sigma) != 1 and np.shape(sigma) != (n,):
+        raise ValueError(
+            f"curve_fit: sigma must have shape ({n},), or ({n}, {n}) as a covariance, not "
+            f"{np.shape(sigma)}"
+        )
+    return sigma if np.ndim(sigma) < 2 else np.reshape(sigma, ())
 
 
 @like(so.minimize_scalar)
@@ -330,7 +375,9 @@ def minimize_scalar(
     low, high = (-np.inf, np.inf) if bounds is None else arrays_of(bounds)
     if low + near < found.x < high - near:
         slope = lambda x, *rest: grad(lambda v: fun(v, *rest))(x)
-        found.x = polished(slope, np.float64(found.x), args)
+        inside = polished(slope, np.float64(found.x), args)
+        if low <= arrays_of(inside) <= high:  # else SciPy had stopped short of a bound
+            found.x = inside
     found.fun = fun(found.x, *args)
     return found
 

@@ -44,7 +44,7 @@ def newton(
     tol, maxiter, rtol
         SciPy's.
     fprime2, x1
-        For SciPy's signature; the first derivative is enough.
+        SciPy's: where they are given, it takes Halley's method, and secants.
 
     Raises
     ------
@@ -66,7 +66,11 @@ def newton(
     start = np.asarray(arrays_of(arrayed(x0)), dtype=float)[()]
     here = lambda x: np.asarray(arrays_of(func(x, *known)), dtype=float)[()]
     down = lambda x: np.asarray(arrays_of((fprime or slope)(x, *known)), dtype=float)[()]
-    x = so.newton(here, start, down, tol=tol, maxiter=maxiter, rtol=rtol)
+    curve = None if fprime2 is None else lambda x: arrays_of(fprime2(x, *known))
+    first = down if fprime is not None or x1 is None else None
+    x = so.newton(
+        here, start, first, (), tol, maxiter, curve, None if x1 is None else arrays_of(x1), rtol
+    )
     for _ in range(2):
         x = x - func(x, *args) / slope(x, *args)
     return x

@@ -145,8 +145,8 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
     array([2. , 3.5, 3. ])
     """
     a, b = arrayed(in1), arrayed(in2)
-    turned = np.conj(b[(slice(None, None, -1),) * np.ndim(b)])
-    return convolve(a, turned, mode, method)
+    turned = b[(slice(None, None, -1),) * np.ndim(b)]
+    return convolve(a, np.conj(turned) if np.iscomplexobj(b) else turned, mode, method)
 
 
 @like(ss.convolve2d)
