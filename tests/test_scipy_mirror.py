@@ -864,3 +864,17 @@ def test_correlations_of_truths_are_scipys() -> None:
     assert ours.dtype == theirs.dtype and np.array_equal(ours, theirs)
     y = np.ones(3, np.float32)
     assert ms.integrate.cumulative_trapezoid(y, initial=0).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda c: ms.integrate.quad(lambda x: x * c, 0, 1)[0],
+        lambda c: ms.integrate.odeint(lambda y, t: -y * c, [1.0], [0, 1])[-1, 0],
+        lambda c: ms.integrate.solve_ivp(lambda t, y: -y * c, (0, 1), [1.0]).y[0, -1],
+    ],
+)
+def test_a_captured_tensor_is_refused_not_held_constant(answer: Any) -> None:
+    with pytest.raises(TypeError, match="not among its arguments; pass it in args"):
+        mg.grad(answer)(1.0)
+    assert np.ndim(answer(1.0)) == 0

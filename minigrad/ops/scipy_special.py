@@ -451,20 +451,11 @@ row(
     None,
     lambda g, ans, p, n, c: -g * mixture_by_centre(p, ans, n, c) / poisson_mixture(ans, n, c),
 )
-
-
-def reached(centre: Any, slope: Any) -> Any:
-    """``slope``, and 0 where even a centre of 0 gives less than p: SciPy answers 0 all along."""
-    return np.where(centre > 1e-300, slope, 0.0)
-
-
 row(
     sp.chndtrinc,
-    lambda g, ans, x, n, p: (
-        -g * reached(ans, poisson_mixture(x, n, ans) / mixture_by_centre(p, x, n, ans))
-    ),
+    lambda g, ans, x, n, p: -g * poisson_mixture(x, n, ans) / mixture_by_centre(p, x, n, ans),
     None,
-    lambda g, ans, x, n, p: g * reached(ans, 1 / mixture_by_centre(p, x, n, ans)),
+    lambda g, ans, x, n, p: g / mixture_by_centre(p, x, n, ans),
 )
 row(sp.nctdtr, None, None, lambda g, ans, n, d, t: g * student_mixture(n, d, t))
 row(sp.nctdtrit, None, None, lambda g, ans, n, d, p: g / student_mixture(n, d, ans))

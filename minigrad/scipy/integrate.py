@@ -44,7 +44,7 @@ def integral(field: Function, options: dict[str, Any]) -> Op:
     """
 
     def forward(low: Any, high: Any, *flat: Any) -> Any:
-        f: Function = lambda x: np.asarray(arrays_of(field(x, *flat)), dtype=float)
+        f: Function = lambda x: np.asarray(by_args("quad", field(x, *flat)), dtype=float)
         low, high = float(low), float(high)
         if f(0.5 * (low + high) if np.isfinite(low + high) else finite(low, high)).ndim == 0:
             return np.float64(si.quad(lambda x: float(f(x)), low, high, **options)[0])
@@ -65,6 +65,17 @@ def integral(field: Function, options: dict[str, Any]) -> Op:
         return integral(slope, options)(low, high, g, *flat)
 
     return Op("integrate.quad", forward, rule, fresh=True)
+
+
+def by_args(name: str, value: Any) -> Any:
+    """``value`` of numbers, as an array; refuse what depends on a Tensor that ``args`` lack."""
+    for leaf in flatten(value)[0]:
+        if getattr(leaf, "node", None) is not None:
+            raise TypeError(
+                f"{name}: the function uses a Tensor that requires a gradient and is not among "
+                "its arguments; pass it in args"
+            )
+    return arrays_of(value)
 
 
 def finite(low: float, high: float) -> float:
@@ -225,7 +236,7 @@ def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
     """
 
     def forward(start: Any, t: Any, *flat: Any) -> Any:
-        slope = lambda s, y: np.asarray(arrays_of(field(s, y, *flat)), dtype=float)
+        slope = lambda s, y: np.asarray(by_args(name, field(s, y, *flat)), dtype=float)
         start = np.asarray(start, dtype=float)
         found = si.solve_ivp(slope, (t[0], t[-1]), start, t_eval=t, **options)
         if not found.success:
