@@ -161,3 +161,11 @@ def test_numbers_of_numpy_need_no_kernel_of_arrays() -> None:
     mixed = mg.compile(lambda w, rate: w - rate * w)
     assert type(mixed(np.float32(1), 0.1)) is type(mixed(np.float32(2), 0.3)) is np.float32
     assert type(mixed(np.float32(1), np.float64(0.1))) is np.float64
+
+
+def test_a_choice_between_numbers_of_two_precisions_has_the_wider_one() -> None:
+    for choose in (np.maximum, np.minimum, lambda x, y: np.where(x > y, x, y)):
+        compiled = mg.compile(lambda x, y, choose=choose: choose(x * 2, y))
+        for x, y in ((0.25, 3.0), (4.0, -1.0)):
+            assert compiled(np.float32(x), np.float64(y)).dtype == np.float64
+            assert compiled(np.float16(x), np.float32(y)).dtype == np.float32
