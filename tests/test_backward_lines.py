@@ -263,3 +263,115 @@ def test_computed_as_numpy_does() -> None:
         tree = ast.parse(text, mode="eval").body
         without = {k: v for k, v in scope.items() if k != "np"}
         np.testing.assert_array_equal(value_of(tree, without), eval(text, scope))
+
+
+def square_forward(x, w):
+    h = x @ w
+    out = h * h
+    return out, (x, w, h)
+
+
+SQUARE = np.arange(1.0, 7.0).reshape(2, 3), np.array([[1.0, -2.0], [0.5, 1.0], [2.0, 3.0]])
+
+
+def written_in(filename: str, source: str, name: str) -> Any:
+    """A function of a file that is not on the disk."""
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    scope: dict[str, Any] = {"np": np}
+    exec(compile(source, filename, "exec"), scope)
+    return scope[name]
+
+
+@pytest.mark.parametrize("words", ["", "\n", "try another one"])
+def test_the_notes_of_an_error_are_not_the_error(words):
+    def backward(dout, cache):
+        dh = 2 * cache[2] * dout
+        error = ValueError("no such thing")
+        error.add_note(words)
+        if dh.size:
+            raise error
+        return dh
+
+    report = mg.check_backward(square_forward, backward, *SQUARE)
+    assert report.first_error.remark == "it raises ValueError: no such thing"
+
+
+def test_methods_of_one_name_are_told_apart():
+    class Good:
+        def apply(self, x, dh):
+            dw = x.T @ dh
+            return dw  # noqa: RET504
+
+    class Bad:
+        def apply(self, x, dh):
+            dw = x @ dh
+            return dw  # noqa: RET504
+
+    def backward(dout, cache):
+        x, _, h = cache
+        dh = 2 * h * dout
+        dw = Good().apply(x, dh)
+        dx = Bad().apply(dh, dw)
+        return dx, dw
+
+    report = mg.check_backward(square_forward, backward, *SQUARE)
+    assert report.first_error.code.strip() == "dx = Bad().apply(dh, dw)"
+
+
+def test_lines_of_two_files_are_told_apart():
+    text = "\n\ndef helper(x, dh):\n    dw = x.T @ dh * 2\n    return dw\n"
+    helper = written_in("<helper>", text, "helper")
+    text = "\n\ndef back(dout, cache):\n    x, w, h = cache\n    dh = 2 * h * dout\n"
+    text += "    dw = helper(x, dh)\n    return dh @ w.T, dw\n"
+    back = written_in("<back>", text, "back")
+    back.__globals__["helper"] = helper
+    report = mg.check_backward(square_forward, back, *SQUARE)
+    assert report.first_error.code.strip() == "dw = x.T @ dh * 2"
+    text = str(report)
+    assert "✗ 4 |     dw = x.T @ dh * 2" in text and "  4 |     x, w, h = cache" in text
+    assert text.count("✗") == report._repr_html_().count("✗") == 1
+
+
+KEYS = ["fc1.weight", "W[1]", "a]b", "$W$", "a\\b", "\x1b[2J", "both ' and \"", "\0"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_any_key_is_read(key):
+    source = f"""def forward(params, x):
+    h = x @ params[{key!r}]
+    return np.sum(h * h), (h, x)
+
+def backward(cache):
+    h, x = cache
+    dh = 2 * h
+    grads = {{}}
+    grads[{key!r}] = x.T @ dh
+    return grads
+"""
+    for k, text in enumerate([source, source.replace("x.T @ dh", "3 * x.T @ dh")]):
+        name = f"<{key!r} {k}>"
+        forward = written_in(name, text, "forward")
+        backward = written_in(name, text, "backward")
+        report = mg.check_backward(forward, backward, {key: SQUARE[1]}, SQUARE[0])
+        assert report.ok == (k == 0) and len(report.lines) == 2
+        assert k == 0 or (report.first_error.line, report.first_error.remark) == (
+            9,
+            "it is 3 times the truth",
+        )
+
+
+def test_gradients_that_are_all_zero_tell_little():
+    def forward(x, w):
+        h = x @ w
+        out = np.maximum(h, 0)
+        return out, (x, w, h)
+
+    def backward(dout, cache):
+        x, w, h = cache
+        dh = dout * (h > 0)
+        return dh @ w.T, -x.T @ dh
+
+    x, w = SQUARE
+    report = mg.check_backward(forward, backward, x, -np.abs(w))
+    assert report.ok and "all of these gradients are 0" in str(report)
+    assert not mg.check_backward(forward, backward, x, np.abs(w)).note

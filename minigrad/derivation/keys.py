@@ -56,6 +56,7 @@ ENTRY = re.compile(r"^(.*?)\s*((?:\[[-\d\s,:]+\])+)$")
 
 DECORATED = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307", "vec": "\u20d7"}
 LAYOUT = re.compile(r"\\(?:left|right|,|;|!|:|displaystyle|big|Big)(?![a-zA-Z])|\$")
+QUOTED = re.compile(r"""(?<=\[)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?=\])""")
 FONTS = re.compile(r"\\(?:math\w+|boldsymbol|bm|text|operatorname)\s*\{([^{}]*)\}")
 FONT = re.compile(r"\\(?:mathrm|mathbf|mathit|mathcal|boldsymbol|bm|text|operatorname)\s*")
 
@@ -92,8 +93,12 @@ class Key:
 
 
 def unlatex(text: str) -> str:
-    """LaTeX as plain text: fractions, ∂ and ∇; symbols are left to `canonical`."""
-    text = LAYOUT.sub("", text.strip())
+    """LaTeX as plain text: fractions, ∂ and ∇; symbols are left to `canonical`.
+
+    What stands between quotes, ``params['$W$']``, is a key as it is.
+    """
+    quoted = iter(QUOTED.findall(text))
+    text = LAYOUT.sub("", QUOTED.sub("\0", text.strip()))
     text = re.sub(r"\\[dt]?frac", r"\\frac", text)
     while "\\frac" in text:
         at = text.index("\\frac")
@@ -102,7 +107,8 @@ def unlatex(text: str) -> str:
         text = f"{text[:at]}{top}/{bottom}{rest}"
     text = FONT.sub("", FONTS.sub(r"\1", text)).replace("{d}", "d")
     text = re.sub(r"\\partial\s*", "∂", text)
-    return re.sub(r"\\nabla\s*", "∇", text).strip()
+    text = re.sub(r"\\nabla\s*", "∇", text).strip()
+    return re.sub("\0", lambda _: next(quoted, "\0"), text)
 
 
 def braced(text: str) -> tuple[str, str]:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from minigrad.derivation.backward.calls import CHECK, Check, Runs, student_of
 from minigrad.derivation.backward.claims import Claim
 from minigrad.derivation.backward.judging import Judge, first_wrong
@@ -175,4 +177,6 @@ def note_of(judge: Judge, runs: Runs, why: str) -> str:
             "the forward function could not be recorded, so gradients of the inputs were judged "
             f"by finite differences, and no others ({why})"
         )
+    if judge.claims and not any(np.any(judge.flows.total[c.node]) for c in judge.claims):
+        return "all of these gradients are 0 for these inputs, where many a slip does not show"
     return ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +22,13 @@ ALL = {"grad", "grads", "gradient", "gradients"}
 
 def last_part(path: str) -> tuple[str, str]:
     """What a path ends in, and what it is in: ``dW`` and ``grads`` of ``grads['dW']``."""
-    match = re.fullmatch(r"(.*?)(?:\[(['\"])(.+)\2\]|\.(\w+))", path)
-    return (match[3] or match[4], match[1]) if match else (path, "")
+    match = re.fullmatch(r"(.*?)(?:\[((['\"]).+\3)\]|\.(\w+))", path)
+    if match is None:
+        return path, ""
+    name = match[4] or match[2][1:-1]
+    with suppress(SyntaxError):  # of two keys, one after the other
+        name = match[4] or ast.literal_eval(match[2])  # a key is written as Python has it
+    return name, match[1]
 
 
 def readings(path: str) -> list[str]:

@@ -135,19 +135,22 @@ class BackwardReport:
         found.append(first.remark)
         return [*found, f"there should stand: {first.instead}"] if first.instead else found
 
-    def marks(self) -> dict[int, str]:
-        """Line number -> ✓, ✗ or ~ (right, given what was wrong before)."""
-        found: dict[int, str] = {}
+    def marks(self) -> dict[tuple[int, str], str]:
+        """Line -> ✓, ✗ or ~ (right, given what was wrong before).
+
+        By number and text: a helper in another file has the same numbers.
+        """
+        found: dict[tuple[int, str], str] = {}
         for x in self.lines:
             mark = MARKS.get(x.verdict, "")
-            if mark == "✗" or (mark and x.line not in found):
-                found[x.line] = mark
+            if mark == "✗" or (mark and (x.line, x.code) not in found):
+                found[x.line, x.code] = mark
         return found
 
     def __str__(self) -> str:
         marks = self.marks()
-        width = len(str(self.source[-1][0])) if self.source else 1
-        listing = [f"{marks.get(n, ' ')} {n:>{width}} | {text}" for n, text in self.source]
+        width = max((len(str(n)) for n, _ in self.source), default=1)
+        listing = [f"{marks.get((n, text), ' ')} {n:>{width}} | {text}" for n, text in self.source]
         if not listing:
             listing = [f"{MARKS.get(x.verdict, ' ')} line {x.line}: {x.name}" for x in self.lines]
         first = self.first_error
@@ -166,14 +169,14 @@ class BackwardReport:
     def _repr_html_(self) -> str:
         marks = self.marks()
         rows = []
-        remarks = {x.line: x.remark for x in reversed(self.lines) if x.remark}
+        remarks = {(x.line, x.code): x.remark for x in reversed(self.lines) if x.remark}
         for n, text in self.source:
-            mark = marks.get(n, "")
+            mark = marks.get((n, text), "")
             style = feedback.row_style(VERDICTS.get(mark, ""))
             rows.append(
                 f"<tr{style}><td>{mark}</td><td style='text-align:right'>{n}</td>"
                 f"<td style='text-align:left'><code style='white-space:pre'>{quoted(text)}</code>"
-                f"</td><td style='text-align:left'>{quoted(remarks.get(n, ''))}</td></tr>"
+                f"</td><td style='text-align:left'>{quoted(remarks.get((n, text), ''))}</td></tr>"
             )
         head = "<br>".join(quoted(t) for t in [self.headline, *self.explanation])
         note = f"<p>{quoted(self.note)}</p>" if self.note else ""

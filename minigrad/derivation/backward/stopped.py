@@ -13,7 +13,7 @@ from minigrad.derivation.backward.interpreter import OPERATIONS, computed
 from minigrad.derivation.backward.judging import Judge
 from minigrad.derivation.backward.lines import repair_of
 from minigrad.derivation.backward.report import Line
-from minigrad.derivation.backward.watch import Event, Source, Statement, Watch
+from minigrad.derivation.backward.watch import Event, Source, Statement
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.report import Row, worst
@@ -24,15 +24,15 @@ def line_of_stop(judge: Judge, error: Exception) -> tuple[Line, Source] | None:
     found = place_of(judge, error)
     if found is None:
         return None
-    watch, number = found
-    source, statement = watch.source, watch.source.statements.get(number)
+    source, number, variables = found
+    statement = source.statements.get(number)
     name = next(iter(statement.targets), "") if statement is not None else ""
     words, instead = said(error), ""
     if statement is not None:
-        words = misfit(statement, watch.final) or words
+        words = misfit(statement, variables) or words
         node = judge.collector.node_of(name)
         if node is not None:
-            event = Event(name, statement, None, np.nan, scope=watch.final)
+            event = Event(name, statement, None, np.nan, scope=variables)
             change = repair_of(Claim(name, [event], np.nan, node, number, 0), judge.flows, True)
             if change is not None:
                 words, instead = f"{words}; {change[0]}", change[1]
@@ -41,20 +41,21 @@ def line_of_stop(judge: Judge, error: Exception) -> tuple[Line, Source] | None:
     return Line(number, source.text(number), name, name, "wrong", words, instead, row), source
 
 
-def place_of(judge: Judge, error: Exception) -> tuple[Watch, int] | None:
-    """The innermost of the student's functions that the error came through, and its line."""
+def place_of(judge: Judge, error: Exception) -> tuple[Source, int, dict[str, Any]] | None:
+    """The innermost of the student's functions that the error came through, line and variables."""
     runs = judge.runs
-    watches = [w for w in (*reversed(runs.helpers), runs.watch) if w is not None]
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        for watch in watches:
-            if (frame.filename, frame.name) == (watch.source.filename, watch.source.name):
-                return (watch, frame.lineno) if frame.lineno is not None else None
+    watched = {id(w.code): w.source for w in (*runs.helpers, runs.watch) if w is not None}
+    for frame, number in reversed([*traceback.walk_tb(error.__traceback__)]):
+        if id(frame.f_code) in watched and number is not None:
+            return watched[id(frame.f_code)], number, dict(frame.f_locals)
     return None
 
 
 def said(error: Exception) -> str:
-    """An error as Python shows it, in one line."""
-    return f"it raises {traceback.format_exception_only(error)[-1].strip().splitlines()[0]}"
+    """An error as Python shows it, in one line, without the notes that were added to it."""
+    shown = traceback.TracebackException.from_exception(error, limit=0)
+    shown.__notes__ = None
+    return f"it raises {[*shown.format_exception_only()][-1].strip().splitlines()[0]}"
 
 
 def misfit(statement: Statement, variables: Any) -> str:

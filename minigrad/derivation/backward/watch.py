@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import re
 import sys
 import textwrap
 import tokenize
@@ -222,9 +223,13 @@ def _base(part: Any) -> str:
     return path_of(part.value) if isinstance(part, ast.Subscript) else ""
 
 
+STEP = re.compile(r"""\[(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^]]*)\]|\.?[^.[]+""")
+"""A name, an attribute or a key, which may have dots and brackets in it."""
+
+
 def held_at(path: str, variables: Any) -> Any:
     """What a path such as ``grads['W1']`` or ``self.dW`` holds; None where it holds nothing."""
-    name, *steps = path.replace("[", "\0[").replace(".", "\0.").split("\0")
+    name, *steps = STEP.findall(path)
     found = variables.get(name)
     for step in steps:
         try:
@@ -257,6 +262,7 @@ class Watch:
     source: Source
 
     def __init__(self, frame: FrameType, wanted: Callable[[str], bool]) -> None:
+        self.code: CodeType = frame.f_code
         self.source = source_of(frame.f_code)
         self.wanted = wanted
         self.frame: FrameType | None = frame
