@@ -289,8 +289,13 @@ def backward(dout, cache):
     lambda: (rng().normal(size=(3, 4)), {"p": 0.6, "mode": "train"}),
     [
         ("dx = dout * mask", "dx = dout", "dx =", "mask is missing"),
-        ("dx = dout * mask", "dx = dout * mask * dropout_param['p']", "dx =", "0\\.6|⅗|3/5"),
-        ("dx = dout * mask", "dx = dout * (mask > 0)", "dx =", "0\\.6|⅗|3/5|mask"),
+        (
+            "dx = dout * mask",
+            "dx = dout * mask * dropout_param['p']",
+            "dx =",
+            "0\\.6|⅗|3/5|factor p",
+        ),
+        ("dx = dout * mask", "dx = dout * (mask > 0)", "dx =", "0\\.6|⅗|3/5|mask|factor p"),
         ("dx = dout * mask", "dx = -dout * mask", "dx =", "sign"),
         ("dx = dout * mask", "dx = dout * mask ** 2", "dx =", "mask too many|mask"),
     ],

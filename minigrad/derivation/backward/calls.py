@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from types import FrameType, MethodType
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.recorder import Patched, recorded_writes, same_chance
-from minigrad.derivation.backward.variables import Variables, own_names
+from minigrad.derivation.backward.variables import Variables, is_layer, layers_in, own_names
 from minigrad.derivation.backward.watch import Watch, watching
 from minigrad.errors import is_user, label
 from minigrad.reading.names import Scope
@@ -49,7 +49,9 @@ class Student:
         if self.instance is None:
             return ready(self.forward), self.backward
         if tensors:
-            Patched().methods(instance)
+            patched = Patched()
+            for _, held in layers_in(instance):
+                patched.methods(held)
         found = [f and getattr(instance, f.__name__) for f in (self.forward, self.backward)]
         return found[0], found[1]
 
@@ -91,18 +93,34 @@ def student_of(forward: Any, backward: Any) -> tuple[Student, bool]:
 Make = Callable[[str, Any], Any]
 
 
-def refilled(tree: Any, path: str, floats: bool, make: Make) -> Any:
-    """A copy of ``tree`` with what ``make`` makes of its arrays of floats, given their paths."""
+def refilled(
+    tree: Any, path: str, floats: bool, make: Make, seen: dict[int, Any] | None = None
+) -> Any:
+    """A copy of ``tree`` with what ``make`` makes of its arrays of floats, given their paths.
+
+    Objects of the user's classes are copied with what they hold, each once.
+    """
+    seen = {} if seen is None else seen
+
+    def go(value: Any, step: str, floats: bool = floats) -> Any:
+        return refilled(value, f"{path}{step}", floats, make, seen)
+
+    if id(tree) in seen:
+        return seen[id(tree)]
     if isinstance(tree, Tensor):
         tree = tree._value
     if isinstance(tree, np.ndarray) and tree.dtype.kind == "f":
-        return make(path, tree)
+        return seen.setdefault(id(tree), make(path, tree))
     if floats and isinstance(tree, float | np.floating):
         return make(path, float(tree))
     if isinstance(tree, dict):
-        return {k: refilled(v, f"{path}[{k!r}]", False, make) for k, v in tree.items()}
+        return {k: go(v, f"[{k!r}]") for k, v in tree.items()}
     if type(tree) in (list, tuple):
-        return type(tree)(refilled(v, f"{path}[{i}]", False, make) for i, v in enumerate(tree))
+        return type(tree)(go(v, f"[{i}]", False) for i, v in enumerate(tree))
+    if is_layer(tree):
+        made = seen[id(tree)] = copy(tree)
+        vars(made).update({k: go(v, f".{k}", False) for k, v in vars(tree).items()})
+        return made
     return deepcopy(tree)
 
 
@@ -129,7 +147,7 @@ def in_step(t: Any, a: Any, depth: int = 6) -> Iterator[tuple[Tensor, Any]]:
     elif isinstance(t, list | tuple):
         for one, other in zip(t, a, strict=False):
             yield from in_step(one, other, depth - 1)
-    elif hasattr(t, "__dict__") and not callable(t):
+    elif hasattr(t, "__dict__") and (is_layer(t) or not callable(t)):
         yield from in_step(vars(t), vars(a), depth - 1)
 
 
@@ -192,6 +210,8 @@ class Runs:
     stopped: Exception | None = None
     """What the backward function raised."""
     again: Any = None
+    both: bool = False
+    """Whether one function goes forward and backward."""
 
 
 class Check:
@@ -225,7 +245,7 @@ class Check:
             def choose(frame: FrameType) -> Any:
                 if not is_user(frame.f_code.co_filename):
                     return None
-                watches.append(Watch(frame, known))
+                watches.append(Watch(frame, known, len(watches[0].events) if watches else 0))
                 return watches[-1].look
 
             with watching(choose):
@@ -244,7 +264,7 @@ class Check:
                 if runs.stopped is not None and not watches:
                     raise runs.stopped
             else:
-                runs.upstream = {"upstream": np.float64(1.0)}
+                runs.upstream, runs.both = {"upstream": np.float64(1.0)}, True
                 rest = [p for k, p in enumerate(parts_of(result)) if k not in self.places]
                 runs.answer = rest[0] if len(rest) == 1 else tuple(rest)
             runs.watch = next((w for w in watches if w.events), watches[0] if watches else None)
@@ -280,10 +300,7 @@ class Check:
     def refill(self, floats: bool, make: Make) -> tuple[list[Any], Any]:
         """The arguments and the instance with what ``make`` makes of their arrays."""
         args = [refilled(a, n, floats, make) for n, a in zip(self.names, self.args, strict=False)]
-        instance = deepcopy(self.student.instance)
-        for name, value in list(vars(instance).items()) if instance is not None else []:
-            setattr(instance, name, refilled(value, f"self.{name}", False, make))
-        return args, instance
+        return args, refilled(self.student.instance, "self", False, make)
 
     def total(self, runs: Runs) -> Callable[..., Any]:
         """The sum of the outputs times what comes from above, by the values of the inputs."""

@@ -17,6 +17,7 @@ from minigrad.derivation.backward.calls import Runs
 from minigrad.derivation.backward.flows import Edge, Flows, close
 from minigrad.derivation.backward.naming import Namer, readings
 from minigrad.derivation.backward.stages import Timed, chain_below, staged
+from minigrad.derivation.backward.variables import layers_in
 from minigrad.derivation.backward.watch import Event, equal, held_at
 from minigrad.graph import AnyNode, Node, ancestors, next_seq, variable
 from minigrad.tensor import Tensor
@@ -107,6 +108,7 @@ class Collector:
         for claim in attributes or (inputs if self.runs.answer is None else ()):
             if claim.order == max(c.order for c in found if c.path == claim.path):
                 claim.returned = True
+        found += self.held_in_layers(found)
         found.sort(key=lambda c: c.order)
         for claim in found:
             if not claim.returned and not close(claim.value, self.flows.total[claim.node]):
@@ -147,7 +149,7 @@ class Collector:
     def of(self, path: str, made: list[Any], every_pass: bool) -> Iterator[Claim]:
         """The claims about one variable: the last time that it was made, or each time."""
         meaning = self.namer.meaning(path, self.aliases)
-        if meaning is None:
+        if meaning is None or self.is_value(path, made):
             return
         versions = self.versions(path, meaning.variable, made[-1][-1][1].after)
         if path in self.runs.upstream:  # set again: a claim where more than that arrives
@@ -180,6 +182,11 @@ class Collector:
             if not (last or each or (every_pass and fits) or close(value, self.flows.total[node])):
                 claim.whole = False
             yield claim
+
+    def is_value(self, path: str, made: list[Any]) -> bool:
+        """Whether it is a variable of the forward function, with the value that it had there."""
+        values = [] if self.runs.both else self.namer.variables.get(path, [])
+        return any(equal(made[-1][-1][1].after, t._value) for t in values)
 
     def versions(self, path: str, variable: str, value: Any) -> list[AnyNode]:
         """The values that a variable had; of several of that name, the one of its shape."""
@@ -250,6 +257,26 @@ class Collector:
             places = next((p for p in several if self.matched(value, p)), [])
             arguments = [p for p in arguments if by_place or p is not places]
             yield from self.matched(value, places) or [(value, groups[i] if by_place else None)]
+
+    def held_in_layers(self, found: list[Claim]) -> Iterator[Claim]:
+        """The gradients that layers inside a layer keep in the end: ``self.hidden.dW``."""
+        watch = self.runs.watch
+        paths = {path: t.node for path, t in self.runs.inputs}
+        for place, layer in layers_in(watch.final.get("self")) if watch is not None else ():
+            for name, value in vars(layer).items() if place != "self" else ():
+                path = f"{place}.{name}"
+                nodes = [paths.get(f"{place}.{x}") for x in readings(name)]
+                node = next((n for n in nodes if n in self.flows.total), None)
+                known = any(c.path == path or c.value is value for c in found)
+                if node is None or known or not isinstance(value, np.ndarray | float):
+                    continue
+                made = [(w, e) for w in self.runs.helpers for e in w.events
+                        if e.path == f"self.{name}" and w.final.get("self") is layer]  # fmt: skip
+                line, order = (made[-1][1].statement.first, made[-1][0].when) if made else (0, 0)
+                source = made[-1][0].source if made else None
+                events = [e for w, e in made if w is made[-1][0]]
+                yield Claim(path, events, np.asarray(value), node, line, order, returned=True,
+                            source=source)  # fmt: skip
 
     def listed(self) -> Iterator[tuple[Any, int | None]]:
         """The gradients in lists that a layer keeps: ``self.dweights`` of ``self.weights``."""
@@ -332,7 +359,7 @@ class Collector:
             name, line = (name, line) if name else self.gathered(value, line)
             events = [e for e in (self.runs.watch.events if name else [])
                       if e.item is value or (e.item is None and e.path == name)]  # fmt: skip
-            if events and events[-1].item is value:
+            if events and (events[-1].item is value or equal(events[-1].after, number)):
                 order = self.runs.watch.events.index(events[-1])
             line = events[-1].statement.first if events else line
             claim = Claim(name or (key if place is None else ""), events, number, node, line, order)

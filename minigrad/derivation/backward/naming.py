@@ -33,11 +33,17 @@ def last_part(path: str) -> tuple[str, str]:
 
 def readings(path: str) -> list[str]:
     """The names of which ``path`` may be the gradient."""
-    name, inside = last_part(path)
+    name, _ = last_part(path)
     found = [m[1] for form in FORMS if (m := form.fullmatch(name)) and name not in ALL]
-    if inside and re.search(r"grad|^d", last_part(inside)[0]):
+    if inside_gradients(path):
         found.append(name)  # grads['W1']
     return found
+
+
+def inside_gradients(path: str) -> bool:
+    """Whether it is held by what is called like gradients."""
+    inside = last_part(path)[1]
+    return bool(inside and re.search(r"grad|^d", last_part(inside)[0]))
 
 
 def plainest(name: str) -> str:
@@ -82,6 +88,10 @@ class Namer:
         if path in self.given:
             return Meaning(self.given[path], True)
         found = readings(path)
+        for name in found:  # of self.dW rather the gradient of self.W than of another W
+            beside = path.removesuffix(last_part(path)[0]) + name
+            if path.startswith("self.") and beside in self.variables:
+                return Meaning(beside, True)
         for name in found:
             variable = self.variable(name) or aliases.get(name)
             if variable is not None:
@@ -98,6 +108,8 @@ class Namer:
         if name in self.variables:
             return name
         for known in (self._short.get(name, []), self._plain.get(plainest(name), [])):
+            if len(known) > 1:  # W of params['W'] rather than of grads['W']
+                known = [n for n in known if not inside_gradients(n)] or known
             nodes = {t.node for n in known for t in self.variables[n]}
             if known and (len(known) == 1 or len(nodes) == 1):
                 return known[0]

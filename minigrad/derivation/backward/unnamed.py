@@ -61,8 +61,8 @@ def unnamed(collector: Collector, claims: Iterable[Claim]) -> list[Claim]:
         close(c.value, collector.flows.total[c.node]) for c in claims if c.returned
     ):
         return claims
-    search = Search(collector, watch.events, claims)
-    found = list(search.found(claims))
+    search = Search(collector, watch.events, [c for c in claims if c.source is None])
+    found = list(search.found([c for c in claims if c.source is None]))
     return [c for c in claims if c not in search.misnamed] + found
 
 
@@ -213,11 +213,12 @@ class Search:
                 votes[m] = votes.get(m, 0) + 1
             if not votes and not reader.added and (named or self.right(event) is None):
                 parts += self.part(value, reader, named is not None)
+        total = self.flows.total
         if lost:
-            total = self.flows.total
             votes = {m: n for m, n in votes.items() if not close(value, total[m])}
         if votes:
-            best = max(votes, key=lambda m: (votes[m], m in self.collector.named, -m.seq))
+            plain = {m: some_times(value, total[m]) for m in votes}
+            best = max(votes, key=lambda m: (votes[m], plain[m], m in self.collector.named, -m.seq))
             most = [m for m in votes if votes[m] == votes[best]]
             as_named = named is not None and named.node in votes
             right = any(close(value, self.flows.total[m]) for m in most)

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from types import FrameType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from minigrad.errors import is_user
 from minigrad.reading.names import Scope, held
 from minigrad.tensor import Tensor, wrap
+
+
+def is_layer(value: Any) -> bool:
+    """Whether it is an object of a class of the user's, with attributes."""
+    kind: Any = type(value)
+    if not hasattr(value, "__dict__") or isinstance(value, type | FunctionType | ModuleType):
+        return False
+    methods = [m for base in kind.__mro__ for m in vars(base).values()]
+    return any(isinstance(m, FunctionType) and is_user(m.__code__.co_filename) for m in methods)
+
+
+def layers_in(value: Any, path: str = "self", depth: int = 4) -> Iterator[tuple[str, Any]]:
+    """An object of the user's and those that it holds, each with its path."""
+    if isinstance(value, dict) or type(value) in (list, tuple):
+        held = value.items() if isinstance(value, dict) else enumerate(value)
+        steps = [(f"[{k!r}]", v) for k, v in held]
+    elif is_layer(value):
+        yield path, value
+        steps = [(f".{k}", v) for k, v in vars(value).items()]
+    else:
+        return
+    for step, v in steps[:50] if depth else ():
+        yield from layers_in(v, path + step, depth - 1)
 
 
 class Variables:
@@ -51,9 +75,13 @@ class Variables:
         elif isinstance(value, dict) and depth:
             for key, v in list(value.items())[:50]:
                 self.meet(f"{name}[{key!r}]", v, depth - 1)
-        elif name == "self" and hasattr(value, "__dict__"):
-            for key, v in list(vars(value).items())[:50]:
-                self.meet(f"self.{key}", v, depth - 1)
+        elif type(value) is list and depth and name.startswith("self."):
+            for k, v in enumerate(value[:50]):
+                if is_layer(v):
+                    self.meet(f"{name}[{k}]", v, depth - 1)
+        elif depth and (name == "self" or (name.startswith("self.") and is_layer(value))):
+            for key, v in list(getattr(value, "__dict__", {}).items())[:50]:
+                self.meet(f"{name}.{key}", v, depth - 1)
 
 
 def own_names(scopes: list[Scope]) -> list[Scope]:

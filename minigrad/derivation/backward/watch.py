@@ -261,7 +261,9 @@ class Watch:
 
     source: Source
 
-    def __init__(self, frame: FrameType, wanted: Callable[[str], bool]) -> None:
+    def __init__(self, frame: FrameType, wanted: Callable[[str], bool], when: int = 0) -> None:
+        self.when = when
+        """How many events of the function that is watched first came before the call."""
         self.code: CodeType = frame.f_code
         self.source = source_of(frame.f_code)
         self.wanted = wanted
