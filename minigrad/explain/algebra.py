@@ -22,9 +22,9 @@ from minigrad.explain import (  # noqa: F401 (their rules come first)
 from minigrad.explain.factors import named
 from minigrad.ops.elementwise import branch
 from minigrad.program.algebra import never
-from minigrad.program.builder import Builder, Rule, is_, key_of, number, outcome, shape_of
+from minigrad.program.builder import Builder, is_, key_of, number, outcome, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import coefficient, floating, rule, rules, scaled
+from minigrad.program.rules import SUMS, coefficient, each, floating, rule, rules, scaled
 
 
 @rule(ops.divide, when="formula")
@@ -90,29 +90,22 @@ def terms_of(b: Builder, x: Any, sign: float, found: dict[Any, list[Any]]) -> in
     return n
 
 
-def like_terms(sign: int) -> Rule:
+@each(SUMS, when="formula")
+def like_terms(sign: int, b: Builder, x: Any, y: Any) -> Any:
     """``x + 1 + (x - 1)`` is ``2·x``."""
-
-    def collected(b: Builder, x: Any, y: Any) -> Any:
-        found: dict[Any, list[Any]] = {}
-        n = terms_of(b, x, 1, found) + terms_of(b, y, sign, found)
-        if len(found) == n or n < 3:
-            return None
-        answer: Any = None
-        for c, z in sorted(found.values(), key=lambda part: part[0] < 0):
-            size = c if answer is None else abs(c)
-            term = size if isinstance(z, int) else scaled(b, size, z) if c else None
-            if answer is None or term is None:
-                answer = term if answer is None else answer
-            else:
-                answer = b.emit(ops.subtract if c < 0 else ops.add, answer, term)
-        return answer
-
-    return collected
-
-
-for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
-    rule(_op, when="formula")(like_terms(_sign))
+    found: dict[Any, list[Any]] = {}
+    n = terms_of(b, x, 1, found) + terms_of(b, y, sign, found)
+    if len(found) == n or n < 3:
+        return None
+    answer: Any = None
+    for c, z in sorted(found.values(), key=lambda part: part[0] < 0):
+        size = c if answer is None else abs(c)
+        term = size if isinstance(z, int) else scaled(b, size, z) if c else None
+        if answer is None or term is None:
+            answer = term if answer is None else answer
+        else:
+            answer = b.emit(ops.subtract if c < 0 else ops.add, answer, term)
+    return answer
 
 
 @rule(ops.subtract, when="formula")
@@ -143,20 +136,13 @@ def exponential_of_logarithm(b: Builder, x: Any) -> Any:
     return None
 
 
-def nothing(op: Any) -> Rule:
+@each((ops.multiply, ops.matmul), when="formula")
+def nothing(op: Any, b: Builder, x: Any, y: Any) -> Any:
     """``x·0`` and ``X @ 0`` are 0."""
-
-    def zero(b: Builder, x: Any, y: Any) -> Any:
-        if not (is_(x, 0) or is_(y, 0)):
-            return None
-        shape, dtype = outcome(op, (x, y), {})
-        return np.broadcast_to(dtype.type(0), shape)[()]
-
-    return zero
-
-
-for _op in (ops.multiply, ops.matmul):
-    rule(_op, when="formula")(nothing(_op))
+    if not (is_(x, 0) or is_(y, 0)):
+        return None
+    shape, dtype = outcome(op, (x, y), {})
+    return np.broadcast_to(dtype.type(0), shape)[()]
 
 
 @rule(branch, when="formula")
@@ -183,30 +169,23 @@ def coefficient_of_quotient(b: Builder, x: Any, y: Any) -> Any:
     return scaled(b, c, b.emit(ops.divide, u, y))
 
 
-def common_coefficient(sign: int) -> Rule:
+@each(SUMS, when="formula")
+def common_coefficient(sign: int, b: Builder, x: Any, y: Any) -> Any:
     """``2·x + 2·y`` is ``2·(x + y)``, ``2·x + (-3)·y`` is ``2·x - 3·y``."""
-
-    def gathered(b: Builder, x: Any, y: Any) -> Any:
-        (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
-        d *= sign
-        both = number(u) is None and number(v) is None
-        if abs(c) == abs(d) != 1 and both:
-            return scaled(b, c, b.emit(ops.add if c == d else ops.subtract, u, v))
-        if abs(c) != 1 and number(v) is not None and abs(number(v)) == abs(c):
-            return scaled(b, c, b.emit(ops.add if number(v) * sign == c else ops.subtract, u, 1))
-        if d == -1 and ((c == -1 and both) or is_(x, -1)):
-            return scaled(b, -1, b.emit(ops.add, u if both else 1, v))
-        if d < 0 < sign:
-            return b.emit(ops.subtract, x, scaled(b, -d, v))
-        if c < 0 < d and sign > 0:
-            return b.emit(ops.subtract, y, scaled(b, -c, u))
-        return None
-
-    return gathered
-
-
-for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
-    rule(_op, when="formula")(common_coefficient(_sign))
+    (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
+    d *= sign
+    both = number(u) is None and number(v) is None
+    if abs(c) == abs(d) != 1 and both:
+        return scaled(b, c, b.emit(ops.add if c == d else ops.subtract, u, v))
+    if abs(c) != 1 and number(v) is not None and abs(number(v)) == abs(c):
+        return scaled(b, c, b.emit(ops.add if number(v) * sign == c else ops.subtract, u, 1))
+    if d == -1 and ((c == -1 and both) or is_(x, -1)):
+        return scaled(b, -1, b.emit(ops.add, u if both else 1, v))
+    if d < 0 < sign:
+        return b.emit(ops.subtract, x, scaled(b, -d, v))
+    if c < 0 < d and sign > 0:
+        return b.emit(ops.subtract, y, scaled(b, -c, u))
+    return None
 
 
 @rule(ops.not_equal, when="formula")

@@ -10,9 +10,9 @@ from minigrad import ops
 from minigrad.explain.factors import built, merged, reframed, scalars_of
 from minigrad.explain.linear import vector
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Rule, key_of, shape_of, uniform
+from minigrad.program.builder import Builder, key_of, shape_of, uniform
 from minigrad.program.equations import Var
-from minigrad.program.rules import rule, whole
+from minigrad.program.rules import each, rule, whole
 from minigrad.writing.notation import outer, repetition
 
 
@@ -111,14 +111,11 @@ def turned_twice(b: Builder, x: Any, **kwargs: Any) -> Any:
     return turned(b, x) if backwards(kwargs.get("index", slice(None, None, -1))) else None
 
 
-def unframed(op: Op) -> Rule:
+@each((ops.add, ops.subtract, ops.multiply, ops.divide), when="formula")
+def unframed(op: Op, b: Builder, x: Any, y: Any) -> Any:
     """Axes of length 1 in front are put there by broadcasting anyhow."""
-
-    def applied(b: Builder, x: Any, y: Any) -> Any:
-        u, v = shorter(b, x, len(shape_of(y))), shorter(b, y, len(shape_of(x)))
-        return None if u is x and v is y else b.emit(op, u, v)
-
-    return applied
+    u, v = shorter(b, x, len(shape_of(y))), shorter(b, y, len(shape_of(x)))
+    return None if u is x and v is y else b.emit(op, u, v)
 
 
 def shorter(b: Builder, x: Any, most: int) -> Any:
@@ -132,10 +129,6 @@ def shorter(b: Builder, x: Any, most: int) -> Any:
             if x.shape == (1,) * (len(x.shape) - len(shape)) + shape:
                 return inner
     return x
-
-
-for _op in (ops.add, ops.subtract, ops.multiply, ops.divide):
-    rule(_op, when="formula")(unframed(_op))
 
 
 @rule(ops.broadcast_to, when="formula")
@@ -198,22 +191,6 @@ def moved_nowhere(b: Builder, x: Any, source: Any = 0, destination: Any = 0) -> 
     return b.emit(ops.transpose, x) if n == 2 else None
 
 
-def unstretched(op: Op) -> Rule:
-    """A number that is stretched to what it meets is a number."""
-
-    def applied(b: Builder, x: Any, y: Any) -> Any:
-        u, v = (stretched_from(b, z, w) for z, w in ((x, y), (y, x)))
-        if u is not x or v is not y:
-            return b.emit(op, u, v)
-        s, t = number_of(b, x), number_of(b, y)
-        if s is None or t is None or (s is x and t is y):
-            return None
-        shape = np.broadcast_shapes(shape_of(x), shape_of(y))
-        return b.emit(ops.broadcast_to, b.emit(op, s, t), shape=shape)  # stretched last
-
-    return applied
-
-
 @rule(ops.multiply, when="formula")
 def stretched_factor(b: Builder, x: Any, y: Any) -> Any:
     """``(full(c)·u)·v`` is ``c·(u·v)``."""
@@ -266,5 +243,14 @@ def stretched_from(b: Builder, x: Any, other: Any) -> Any:
     return inner[0] if shape == np.broadcast_shapes(x.shape, shape_of(other)) else x
 
 
-for _op in (ops.add, ops.subtract, ops.multiply, ops.divide, ops.power):
-    rule(_op, when="formula")(unstretched(_op))
+@each((ops.add, ops.subtract, ops.multiply, ops.divide, ops.power), when="formula")
+def unstretched(op: Op, b: Builder, x: Any, y: Any) -> Any:
+    """A number that is stretched to what it meets is a number."""
+    u, v = (stretched_from(b, z, w) for z, w in ((x, y), (y, x)))
+    if u is not x or v is not y:
+        return b.emit(op, u, v)
+    s, t = number_of(b, x), number_of(b, y)
+    if s is None or t is None or (s is x and t is y):
+        return None
+    shape = np.broadcast_shapes(shape_of(x), shape_of(y))
+    return b.emit(ops.broadcast_to, b.emit(op, s, t), shape=shape)  # stretched last

@@ -10,9 +10,9 @@ import numpy as np
 from minigrad import ops
 from minigrad.explain.factors import Factors, built, factors, merged, unpadded
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Rule, is_, key_of, number, shape_of
+from minigrad.program.builder import Builder, is_, key_of, number, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import floating, rule, scaled
+from minigrad.program.rules import SUMS, each, floating, rule, scaled
 from minigrad.writing.notation import above, below
 
 # --- masks ---------------------------------------------------------------------------------
@@ -21,32 +21,29 @@ STEPS = {ops.greater: (ops.greater_equal, above), ops.less: (ops.less_equal, bel
 """A comparison, the one that holds at a tie too, and the step half way between."""
 
 
-def shared_tie(sign: int) -> Rule:
+@each(SUMS, when="formula")
+def shared_tie(sign: int, b: Builder, x: Any, y: Any) -> Any:
     """``g·(u > v) + g·(u >= v)`` is 2g where u > v, and g where they tie."""
-
-    def counted(b: Builder, x: Any, y: Any) -> Any:
-        if not floating(x) or not floating(y):
-            return None
-        (c, strict), (d, loose) = factors(b, x), factors(b, y)
-        masks = [
-            [k for k, (z, _) in f.items() if isinstance(z, Var) and z.dtype.kind == "b"]
-            for f in (strict, loose)
-        ]
-        if c != sign * d or [len(m) for m in masks] != [1, 1]:
-            return None
-        first, second = (strict.pop(masks[0][0])[0], loose.pop(masks[1][0])[0])
-        made, other = b.made_by.get(first), condition(b, second)
-        if made is None or other is None or made.op not in STEPS:
-            return None
-        loosely, step = STEPS[made.op]
-        if other.op is not loosely or not equal(strict, loose):
-            return None
-        if [*map(key_of, made.args)] != [*map(key_of, other.args)]:
-            return None
-        mask = b.emit(step, *made.args)
-        return built(b, 2 * c, {**strict, key_of(mask): [mask, 1]})
-
-    return counted
+    if not floating(x) or not floating(y):
+        return None
+    (c, strict), (d, loose) = factors(b, x), factors(b, y)
+    masks = [
+        [k for k, (z, _) in f.items() if isinstance(z, Var) and z.dtype.kind == "b"]
+        for f in (strict, loose)
+    ]
+    if c != sign * d or [len(m) for m in masks] != [1, 1]:
+        return None
+    first, second = (strict.pop(masks[0][0])[0], loose.pop(masks[1][0])[0])
+    made, other = b.made_by.get(first), condition(b, second)
+    if made is None or other is None or made.op not in STEPS:
+        return None
+    loosely, step = STEPS[made.op]
+    if other.op is not loosely or not equal(strict, loose):
+        return None
+    if [*map(key_of, made.args)] != [*map(key_of, other.args)]:
+        return None
+    mask = b.emit(step, *made.args)
+    return built(b, 2 * c, {**strict, key_of(mask): [mask, 1]})
 
 
 def condition(b: Builder, mask: Any) -> Any:
@@ -56,10 +53,6 @@ def condition(b: Builder, mask: Any) -> Any:
 
 def equal(f: Factors, g: Factors) -> bool:
     return {k: p for k, (_, p) in f.items()} == {k: p for k, (_, p) in g.items()}
-
-
-for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
-    rule(_op, when="formula")(shared_tie(_sign))
 
 
 @rule(ops.multiply, when="formula")
@@ -76,40 +69,26 @@ def multiple_of_truth(b: Builder, x: Any, y: Any) -> Any:
     )
 
 
-def moved(other: Op) -> Rule:
+@each({above: below, below: above}, when="formula")
+def moved(other: Op, b: Builder, x: Any, y: Any) -> Any:
     """``1 - u > 0`` is ``u < 1``."""
-
-    def applied(b: Builder, x: Any, y: Any) -> Any:
-        inner = b.match(x, ops.subtract)
-        if inner is None or not is_(y, 0) or number(inner[0]) is None:
-            return None
-        return b.emit(other, inner[1], inner[0])
-
-    return applied
+    inner = b.match(x, ops.subtract)
+    if inner is None or not is_(y, 0) or number(inner[0]) is None:
+        return None
+    return b.emit(other, inner[1], inner[0])
 
 
-for _op, _other in ((above, below), (below, above)):
-    rule(_op, when="formula")(moved(_other))
-
-
-def from_zero(op: Op, other: Op) -> Rule:
+@each({above: below, below: above}, when="formula")
+def from_zero(other: Op, b: Builder, x: Any, y: Any) -> Any:
     """``1[u > 0]`` is the same whichever 0 that is, and whichever side it stands on."""
-
-    def applied(b: Builder, x: Any, y: Any) -> Any:
-        if floating(y) and is_(x, 0):
-            return b.emit(other, y, y.dtype.type(0))
-        minus = b.match(x, ops.negative)
-        if minus is not None and floating(x) and is_(y, 0):
-            return b.emit(other, minus[0], x.dtype.type(0))
-        if not floating(x) or not is_(y, 0) or type(y) is x.dtype.type:
-            return None
-        return b.emit(op, x, x.dtype.type(0))
-
-    return applied
-
-
-for _op, _other in ((above, below), (below, above)):
-    rule(_op, when="formula")(from_zero(_op, _other))
+    if floating(y) and is_(x, 0):
+        return b.emit(other, y, y.dtype.type(0))
+    minus = b.match(x, ops.negative)
+    if minus is not None and floating(x) and is_(y, 0):
+        return b.emit(other, minus[0], x.dtype.type(0))
+    if not floating(x) or not is_(y, 0) or type(y) is x.dtype.type:
+        return None
+    return b.emit(above if other is below else below, x, x.dtype.type(0))
 
 
 @rule(above, below, when="formula")
@@ -120,31 +99,24 @@ def tie_with_itself(b: Builder, x: Any, y: Any) -> Any:
     return np.broadcast_to(x.dtype.type(0.5), x.shape)[()]
 
 
-def one_and_sign(sign: int) -> Rule:
+@each(SUMS, when="formula")
+def one_and_sign(sign: int, b: Builder, x: Any, y: Any) -> Any:
     """``x + x·sign(u)`` is twice ``x·1[u > 0]``."""
-
-    def counted(b: Builder, x: Any, y: Any) -> Any:
-        if not floating(x) and not floating(y):
-            return None
-        (c, found), (d, more) = factors(b, x), factors(b, y)
-        d *= sign
-        if abs(c) != abs(d) or abs(len(found) - len(more)) != 1:
-            return None
-        least, most = (found, more) if len(found) < len(more) else (more, found)
-        key = next((k for k in most if k not in least), None)
-        u = b.match(most[key][0], ops.sign) if key is not None and most[key][1] == 1 else None
-        rest = {k: part for k, part in most.items() if k != key}
-        if u is None or not floating(u[0]) or not equal(least, rest):
-            return None
-        front = c if least is found else d
-        step = b.emit(above if c * d > 0 else below, u[0], u[0].dtype.type(0))
-        return built(b, 2 * front, merged(b, least, {key_of(step): [step, 1]}))
-
-    return counted
-
-
-for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
-    rule(_op, when="formula")(one_and_sign(_sign))
+    if not floating(x) and not floating(y):
+        return None
+    (c, found), (d, more) = factors(b, x), factors(b, y)
+    d *= sign
+    if abs(c) != abs(d) or abs(len(found) - len(more)) != 1:
+        return None
+    least, most = (found, more) if len(found) < len(more) else (more, found)
+    key = next((k for k in most if k not in least), None)
+    u = b.match(most[key][0], ops.sign) if key is not None and most[key][1] == 1 else None
+    rest = {k: part for k, part in most.items() if k != key}
+    if u is None or not floating(u[0]) or not equal(least, rest):
+        return None
+    front = c if least is found else d
+    step = b.emit(above if c * d > 0 else below, u[0], u[0].dtype.type(0))
+    return built(b, 2 * front, merged(b, least, {key_of(step): [step, 1]}))
 
 
 @rule(ops.multiply, when="formula")
@@ -176,29 +148,26 @@ def is_part(b: Builder, v: Any, those: list[Op], u: Any) -> bool:
 # --- choices -------------------------------------------------------------------------------
 
 
-def either_choice(sign: int) -> Rule:
+@each(SUMS, when="formula")
+def either_choice(sign: int, b: Builder, x: Any, y: Any) -> Any:
     """``where(c, x, 0)·u + where(c, 0, y)·v`` is ``where(c, x·u, y·v)``."""
-
-    def chosen(b: Builder, x: Any, y: Any) -> Any:
-        parts = [choice_in(b, z) for z in (x, y)]
-        if not all(parts):
-            return None
-        (c, u, first), (d, v, second) = parts  # type: ignore[misc]
-        if key_of(u[0]) != key_of(v[0]):
-            return None
-        if is_(u[1], 0) and is_(v[2], 0):
-            left, right = (sign * d, v[1], second), (c, u[2], first)
-        elif is_(u[2], 0) and is_(v[1], 0):
-            left, right = (c, u[1], first), (sign * d, v[2], second)
-        else:
-            return None
-        made = [
-            b.emit(ops.multiply, built(b, e, f), z) if f else times(b, e, z)
-            for e, z, f in (left, right)
-        ]
-        return b.emit(ops.branch, u[0], *made)
-
-    return chosen
+    parts = [choice_in(b, z) for z in (x, y)]
+    if not all(parts):
+        return None
+    (c, u, first), (d, v, second) = parts  # type: ignore[misc]
+    if key_of(u[0]) != key_of(v[0]):
+        return None
+    if is_(u[1], 0) and is_(v[2], 0):
+        left, right = (sign * d, v[1], second), (c, u[2], first)
+    elif is_(u[2], 0) and is_(v[1], 0):
+        left, right = (c, u[1], first), (sign * d, v[2], second)
+    else:
+        return None
+    made = [
+        b.emit(ops.multiply, built(b, e, f), z) if f else times(b, e, z)
+        for e, z, f in (left, right)
+    ]
+    return b.emit(ops.branch, u[0], *made)
 
 
 def times(b: Builder, c: float, z: Any) -> Any:
@@ -214,10 +183,6 @@ def choice_in(b: Builder, x: Any) -> tuple[float, Any, Factors] | None:
         if inner is not None and any(is_(part, 0) for part in inner[1:]):
             return c, inner, {k: part for k, part in found.items() if k != key}
     return None
-
-
-for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
-    rule(_op, when="formula")(either_choice(_sign))
 
 
 @rule(ops.branch, when="formula")
@@ -361,16 +326,15 @@ def bounded_on_one_side(b: Builder, x: Any, low: Any, high: Any) -> Any:
     return b.emit(ops.minimum, x, high) if is_(low, -math.inf) else None
 
 
-def beyond(smaller: Op, step: Op) -> Rule:
+@rule(ops.multiply, when="formula")
+def beyond(b: Builder, x: Any, y: Any) -> Any:
     """``(u - min(u, v))·1[u < v]`` is 0: there the smaller one is ``u``."""
-
-    def nothing(b: Builder, x: Any, y: Any) -> Any:
-        if not floating(x) and not floating(y):
-            return None
-        (_, f), (_, g) = factors(b, x), factors(b, y)
-        found = {**f, **g}
-        masks = [b.match(z, step) for z, _ in found.values()]
-        for mask in filter(None, masks):
+    if not floating(x) and not floating(y):
+        return None
+    (_, f), (_, g) = factors(b, x), factors(b, y)
+    found = {**f, **g}
+    for smaller, step in ((ops.minimum, below), (ops.maximum, above)):
+        for mask in filter(None, [b.match(z, step) for z, _ in found.values()]):
             for z, p in found.values():
                 inner = b.match(z, ops.subtract) if p > 0 else None
                 for u, v in () if inner is None else (inner, inner[::-1]):
@@ -378,10 +342,4 @@ def beyond(smaller: Op, step: Op) -> Rule:
                     if least and u is mask[0] and {*map(key_of, least)} == {*map(key_of, mask)}:
                         shape = np.broadcast_shapes(shape_of(x), shape_of(y))
                         return np.broadcast_to(np.result_type(x.dtype, y.dtype).type(0), shape)[()]
-        return None
-
-    return nothing
-
-
-for _op, _step in ((ops.minimum, below), (ops.maximum, above)):
-    rule(ops.multiply, when="formula")(beyond(_op, _step))
+    return None

@@ -23,7 +23,7 @@ from minigrad.ops import matrices
 from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, key_of, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
-from minigrad.program.rules import floating, rule, rules, scaled, whole
+from minigrad.program.rules import each, floating, rule, rules, scaled, whole
 from minigrad.writing.formulas import Formula, FormulaWriter
 from minigrad.writing.notation import inverse_transposed
 from minigrad.writing.styles import BOOK, TEXT
@@ -208,19 +208,16 @@ def gathered(b: Builder, terms: Terms) -> Any:
     return built(b, size, {key_of(answer): [answer, 1], **common})
 
 
-def expanded(op: Op) -> Any:
+@each((ops.multiply, ops.divide, ops.add, ops.subtract), when="closed")
+def expanded(op: Op, b: Any, x: Any, y: Any) -> Any:
     """The rule for one of the four operations."""
-
-    def applied(b: Any, x: Any, y: Any) -> Any:
-        if b.busy or not (floating(x) or floating(y)):
-            return None
-        b.busy = True
-        try:
-            return attempt(b, op, x, y)
-        finally:
-            b.busy = False
-
-    return applied
+    if b.busy or not (floating(x) or floating(y)):
+        return None
+    b.busy = True
+    try:
+        return attempt(b, op, x, y)
+    finally:
+        b.busy = False
 
 
 def attempt(b: Any, op: Op, x: Any, y: Any) -> Any:
@@ -275,10 +272,6 @@ def over_one_denominator(b: Any, terms: Terms) -> Any:
         return None
     c, found = factors(b, sums)
     return built(b, c, merged(b, found, {k: [z, -p] for k, (z, p) in powers.items()}))
-
-
-for _op in (ops.multiply, ops.divide, ops.add, ops.subtract):
-    rule(_op, when="closed")(expanded(_op))
 
 
 # --- matrices ------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ import numpy as np
 from minigrad import ops
 from minigrad.explain.factors import built, factors, merged, scalars_of
 from minigrad.ops.joining import joined
-from minigrad.program.builder import Builder, Rule, is_, is_identity, key_of, number, shape_of
+from minigrad.program.builder import Builder, is_, is_identity, key_of, number, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import floating, rule, scaled, whole
+from minigrad.program.rules import SUMS, each, floating, rule, scaled, whole
 from minigrad.writing.notation import diagonal, diagonal_matrix, identity, onehot
 
 UNFOLDED = frozenset([ops.scatter, onehot, identity])
@@ -294,48 +294,34 @@ def nothing_beside(b: Builder, *arrays: Any, axis: Any = 0) -> Any:
     return kept[0] if len(kept) == 1 else b.emit(joined, *kept, axis=axis)
 
 
-def beside_each_other(sign: int) -> Rule:
+@each(SUMS, when="formula")
+def beside_each_other(sign: int, b: Builder, x: Any, y: Any) -> Any:
     """``[x, 0] + [0, y]`` is ``[x, y]``."""
-
-    def both(b: Builder, x: Any, y: Any) -> Any:
-        u, v = b.made(x, joined), b.made(y, joined)
-        if sign < 0 or u is None or v is None or len(u.args) != len(v.args):
-            return None
-        same = [*map(shape_of, u.args)] == [*map(shape_of, v.args)]
-        if not same or u.kwargs != v.kwargs:
-            return None
-        pairs = [*zip(u.args, v.args, strict=True)]
-        if not all(is_zero(p) or is_zero(q) for p, q in pairs):
-            return None
-        return b.emit(joined, *(q if is_zero(p) else p for p, q in pairs), **u.kwargs)
-
-    return both
-
-
-for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
-    rule(_op, when="formula")(beside_each_other(_sign))
+    u, v = b.made(x, joined), b.made(y, joined)
+    if sign < 0 or u is None or v is None or len(u.args) != len(v.args):
+        return None
+    same = [*map(shape_of, u.args)] == [*map(shape_of, v.args)]
+    if not same or u.kwargs != v.kwargs:
+        return None
+    pairs = [*zip(u.args, v.args, strict=True)]
+    if not all(is_zero(p) or is_zero(q) for p, q in pairs):
+        return None
+    return b.emit(joined, *(q if is_zero(p) else p for p, q in pairs), **u.kwargs)
 
 
 # --- the same entries ----------------------------------------------------------------------
 
 
-def same_entries(sign: int) -> Rule:
+@each(SUMS, when="formula")
+def same_entries(sign: int, b: Builder, x: Any, y: Any) -> Any:
     """What is added to the same entries is added up before."""
-
-    def together(b: Builder, x: Any, y: Any) -> Any:
-        u, v = b.made(x, ops.scatter), b.made(y, ops.scatter)
-        if u is None or v is None or key_of(u.kwargs["index"]) != key_of(v.kwargs["index"]):
-            return None
-        if shape_of(u.args[0]) != shape_of(v.args[0]):
-            return None
-        inner = b.emit(ops.add if sign > 0 else ops.subtract, u.args[0], v.args[0])
-        return b.emit(ops.scatter, inner, **u.kwargs)
-
-    return together
-
-
-for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
-    rule(_op, when="formula")(same_entries(_sign))
+    u, v = b.made(x, ops.scatter), b.made(y, ops.scatter)
+    if u is None or v is None or key_of(u.kwargs["index"]) != key_of(v.kwargs["index"]):
+        return None
+    if shape_of(u.args[0]) != shape_of(v.args[0]):
+        return None
+    inner = b.emit(ops.add if sign > 0 else ops.subtract, u.args[0], v.args[0])
+    return b.emit(ops.scatter, inner, **u.kwargs)
 
 
 def is_everything(part: Any) -> bool:

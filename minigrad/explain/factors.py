@@ -15,9 +15,9 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops import determinants
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Rule, key_of, number, outcome, shape_of
+from minigrad.program.builder import Builder, key_of, number, outcome, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import floating, rule, scaled, whole
+from minigrad.program.rules import SUMS, each, floating, rule, scaled, whole
 from minigrad.program.textbook import raised
 from minigrad.writing.notation import inverse_transposed, outer, repetition
 from minigrad.writing.numbers import surd
@@ -262,38 +262,35 @@ def built(b: Builder, c: float, found: Factors) -> Any:
 # --- rules ---------------------------------------------------------------------------------
 
 
-def cancelled(sign: int) -> Rule:
+@each({ops.multiply: 1, ops.divide: -1}, when="formula")
+def cancelled(sign: int, b: Builder, x: Any, y: Any) -> Any:
     """``x·(y/x)`` is ``y``, ``2·x/(2·y)`` is ``x/y``, ``x²·x`` is ``x³``."""
-
-    def combined(b: Builder, x: Any, y: Any) -> Any:
-        if not (floating(y) or floating(x)) or (kinds(x) != kinds(y) and None not in kinds(x, y)):
-            return None
-        (c, above), (d, below) = factors(b, x), factors(b, y, sign)
-        if number(x) is not None and number(y) is not None:
-            return None
-        if not math.isfinite(c * d) or not c * d:
-            return None
-        together = merged(b, above, below)
-        reduced = number(y) is None and abs(c) != 1 != abs(d)
-        inverse = sign < 0 and number(y) is None and abs(d) != 1
-        inverse &= not (abs(c) == 1 and (1 / d) % 1 == 0)
-        inverse |= sign > 0 and any(
-            f and number(z) is None and all(p < 0 for _, p in f.values())
-            for f, z in ((above, x), (below, y))
-        )
-        if not (
-            weight(b, together) < weight(b, above) + weight(b, below)
-            or reduced
-            or inverse
-            or (number(x) is None and c != 1 and (c < 0 or sign > 0))
-            or (number(y) is None and d != 1 and (d < 0 or sign > 0))
-            or literal_roots(b, c * d, together)
-        ):
-            return None
-        op = ops.multiply if sign > 0 else ops.divide
-        return stretched(b, built(b, c * d, together), op, x, y)
-
-    return combined
+    if not (floating(y) or floating(x)) or (kinds(x) != kinds(y) and None not in kinds(x, y)):
+        return None
+    (c, above), (d, below) = factors(b, x), factors(b, y, sign)
+    if number(x) is not None and number(y) is not None:
+        return None
+    if not math.isfinite(c * d) or not c * d:
+        return None
+    together = merged(b, above, below)
+    reduced = number(y) is None and abs(c) != 1 != abs(d)
+    inverse = sign < 0 and number(y) is None and abs(d) != 1
+    inverse &= not (abs(c) == 1 and (1 / d) % 1 == 0)
+    inverse |= sign > 0 and any(
+        f and number(z) is None and all(p < 0 for _, p in f.values())
+        for f, z in ((above, x), (below, y))
+    )
+    if not (
+        weight(b, together) < weight(b, above) + weight(b, below)
+        or reduced
+        or inverse
+        or (number(x) is None and c != 1 and (c < 0 or sign > 0))
+        or (number(y) is None and d != 1 and (d < 0 or sign > 0))
+        or literal_roots(b, c * d, together)
+    ):
+        return None
+    op = ops.multiply if sign > 0 else ops.divide
+    return stretched(b, built(b, c * d, together), op, x, y)
 
 
 def weight(b: Builder, found: Factors) -> int:
@@ -313,10 +310,6 @@ def stretched(b: Builder, answer: Any, op: Op, x: Any, y: Any) -> Any:
         same = answer.shape == shape
         return answer if same else b.emit(ops.broadcast_to, answer, shape=shape)
     return np.broadcast_to(dtype.type(answer), shape)[()]
-
-
-for _op, _sign in ((ops.multiply, 1), (ops.divide, -1)):
-    rule(_op, when="formula")(cancelled(_sign))
 
 
 def is_call(b: Builder, x: Any) -> bool:
@@ -374,42 +367,27 @@ def scalars_of(b: Builder, x: Any) -> tuple[float, Factors, Any]:
     return (c, outside, rest) if shape_of(rest) == shape_of(x) else (1, {}, x)
 
 
-def linear(op: Op) -> Rule:
-    """``Σ c·x`` is ``c·Σ x``, ``A @ (c·x)`` is ``c·(A @ x)``."""
-
-    def outside(b: Builder, *args: Any, **kwargs: Any) -> Any:
-        if op is ops.sum and not whole(kwargs):
-            return None
-        parts = [scalars_of(b, x) for x in args]
-        if all(rest is x for (_, _, rest), x in zip(parts, args, strict=True)):
-            return None
-        c = math.prod(d for d, _, _ in parts)
-        found = merged(b, *(scalars for _, scalars, _ in parts))
-        inner = b.emit(op, *(rest for _, _, rest in parts), **kwargs)
-        if (n := number(inner)) is None:
-            return built(b, c, merged(b, found, {key_of(inner): [inner, 1]}))
-        answer = built(b, c * float(n), found)
-        return b.emit(ops.broadcast_to, answer, shape=inner.shape) if np.shape(inner) else answer
-
-    return outside
-
-
 LINEAR = (
-    ops.sum,
-    ops.matmul,
-    ops.transpose,
-    ops.reshape,
-    ops.swapaxes,
-    ops.moveaxis,
-    ops.elements,
-    ops.flip,
-    ops.cumsum,
-    ops.convolve,
-    outer,
-    repetition,
-)
-for _op in LINEAR:
-    rule(_op, when="formula")(linear(_op))
+    ops.sum, ops.matmul, ops.transpose, ops.reshape, ops.swapaxes, ops.moveaxis, ops.elements,
+    ops.flip, ops.cumsum, ops.convolve, outer, repetition,
+)  # fmt: skip
+
+
+@each(LINEAR, when="formula")
+def linear(op: Op, b: Builder, *args: Any, **kwargs: Any) -> Any:
+    """``Σ c·x`` is ``c·Σ x``, ``A @ (c·x)`` is ``c·(A @ x)``."""
+    if op is ops.sum and not whole(kwargs):
+        return None
+    parts = [scalars_of(b, x) for x in args]
+    if all(rest is x for (_, _, rest), x in zip(parts, args, strict=True)):
+        return None
+    c = math.prod(d for d, _, _ in parts)
+    found = merged(b, *(scalars for _, scalars, _ in parts))
+    inner = b.emit(op, *(rest for _, _, rest in parts), **kwargs)
+    if (n := number(inner)) is None:
+        return built(b, c, merged(b, found, {key_of(inner): [inner, 1]}))
+    answer = built(b, c * float(n), found)
+    return b.emit(ops.broadcast_to, answer, shape=inner.shape) if np.shape(inner) else answer
 
 
 @rule(ops.sum, when="formula")
@@ -446,38 +424,31 @@ def common_size(numbers: list[float]) -> float:
     return size if equal or (size > 1 and all(c % size == 0 for c in numbers)) else 1
 
 
-def common_factors(sign: int) -> Rule:
+@each(SUMS, when="formula")
+def common_factors(sign: int, b: Builder, x: Any, y: Any) -> Any:
     """``x/m - y/m`` is ``(x - y)/m``, ``g ⊙ u - g ⊙ v`` is ``g ⊙ (u - v)``."""
-
-    def gathered(b: Builder, x: Any, y: Any) -> Any:
-        if kinds(x) != kinds(y) or not floating(x):
-            return None
-        (c, above), (d, below) = factors(b, x), factors(b, y)
-        common = {k: part for k, part in above.items() if below.get(k, (0, 0))[1] == part[1]}
-        rests = [{k: v for k, v in f.items() if k not in common} for f in (above, below)]
-        if not common or not any(rests) or all(p < 0 for r in rests for _, p in r.values()):
-            return None
-        if not all(rests) and any(shape_of(z) for z, _ in common.values()):
-            return None  # x·y + x stays that
-        e = common_size([c, d])
-        if c < 0 and sign * d < 0:
-            e = -e
-        elif c < 0:  # a difference begins with what is added
-            c, d, rests = sign * d, sign * c, rests[::-1]
-        (u, v) = (built(b, k / e, rest) for k, rest in zip((c, d), rests, strict=True))
-        if not all(floating(z) or number(z) is not None for z in (u, v)):
-            return None  # truth values are not added
-        inner = b.emit(ops.add if sign > 0 else ops.subtract, u, v)
-        if not isinstance(inner, Var):
-            return None
-        shape = np.broadcast_shapes(inner.shape, *(shape_of(z) for z, _ in common.values()))
-        if shape != np.broadcast_shapes(x.shape, y.shape):
-            return None
-        d, more = factors(b, inner)
-        return built(b, e * d, merged(b, common, more))
-
-    return gathered
-
-
-for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
-    rule(_op, when="formula")(common_factors(_sign))
+    if kinds(x) != kinds(y) or not floating(x):
+        return None
+    (c, above), (d, below) = factors(b, x), factors(b, y)
+    common = {k: part for k, part in above.items() if below.get(k, (0, 0))[1] == part[1]}
+    rests = [{k: v for k, v in f.items() if k not in common} for f in (above, below)]
+    if not common or not any(rests) or all(p < 0 for r in rests for _, p in r.values()):
+        return None
+    if not all(rests) and any(shape_of(z) for z, _ in common.values()):
+        return None  # x·y + x stays that
+    e = common_size([c, d])
+    if c < 0 and sign * d < 0:
+        e = -e
+    elif c < 0:  # a difference begins with what is added
+        c, d, rests = sign * d, sign * c, rests[::-1]
+    (u, v) = (built(b, k / e, rest) for k, rest in zip((c, d), rests, strict=True))
+    if not all(floating(z) or number(z) is not None for z in (u, v)):
+        return None  # truth values are not added
+    inner = b.emit(ops.add if sign > 0 else ops.subtract, u, v)
+    if not isinstance(inner, Var):
+        return None
+    shape = np.broadcast_shapes(inner.shape, *(shape_of(z) for z, _ in common.values()))
+    if shape != np.broadcast_shapes(x.shape, y.shape):
+        return None
+    d, more = factors(b, inner)
+    return built(b, e * d, merged(b, common, more))

@@ -7,9 +7,9 @@ from typing import Any
 from minigrad import ops
 from minigrad.explain.factors import reframed
 from minigrad.ops import matrices
-from minigrad.program.builder import Builder, Rule, is_identity, shape_of
+from minigrad.program.builder import Builder, is_identity, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import rule
+from minigrad.program.rules import SUMS, each, rule
 from minigrad.writing.notation import identity, inverse_transposed, outer
 
 
@@ -114,25 +114,18 @@ def column_as_vector(b: Builder, x: Any, **kwargs: Any) -> Any:
 FIRST_COLUMN = [repr((Ellipsis, 0)), repr((slice(None), 0))]
 
 
-def common_matrix(sign: int) -> Rule:
+@each(SUMS, when="formula")
+def common_matrix(sign: int, b: Builder, x: Any, y: Any) -> Any:
     """``X @ u - X @ v`` is ``X @ (u - v)``."""
-
-    def gathered(b: Builder, x: Any, y: Any) -> Any:
-        u, v = b.match(x, ops.matmul), b.match(y, ops.matmul)
-        if u is None or v is None or x.given or y.given:
-            return None
-        op = ops.add if sign > 0 else ops.subtract
-        if u[0] is v[0] and shape_of(u[1]) == shape_of(v[1]) and len(shape_of(u[0])) > 1:
-            return b.emit(ops.matmul, u[0], b.emit(op, u[1], v[1]))
-        if u[1] is v[1] and shape_of(u[0]) == shape_of(v[0]) and len(shape_of(u[1])) > 1:
-            return b.emit(ops.matmul, b.emit(op, u[0], v[0]), u[1])
+    u, v = b.match(x, ops.matmul), b.match(y, ops.matmul)
+    if u is None or v is None or x.given or y.given:
         return None
-
-    return gathered
-
-
-for _op, _sign in ((ops.add, 1), (ops.subtract, -1)):
-    rule(_op, when="formula")(common_matrix(_sign))
+    op = ops.add if sign > 0 else ops.subtract
+    if u[0] is v[0] and shape_of(u[1]) == shape_of(v[1]) and len(shape_of(u[0])) > 1:
+        return b.emit(ops.matmul, u[0], b.emit(op, u[1], v[1]))
+    if u[1] is v[1] and shape_of(u[0]) == shape_of(v[0]) and len(shape_of(u[1])) > 1:
+        return b.emit(ops.matmul, b.emit(op, u[0], v[0]), u[1])
+    return None
 
 
 # --- sums of products, spelt out -----------------------------------------------------------

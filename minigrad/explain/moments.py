@@ -12,7 +12,7 @@ from minigrad.explain.factors import constant_along
 from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, axes_of, is_, number, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import floating, rule, whole
+from minigrad.program.rules import each, floating, rule, whole
 from minigrad.writing.notation import deviation, variance
 
 VIEWS = frozenset([ops.reshape, ops.expand_dims, ops.elements, ops.broadcast_to])
@@ -155,17 +155,12 @@ def kept_in_vain(b: Any, x: Any, y: Any) -> Any:
     return b.keep(made.op, made.args, options, Var("t", y.shape[len(axes) :], y.dtype))
 
 
-def unkept(op: Op) -> Any:
-    def applied(b: Any, x: Any, y: Any) -> Any:
-        if not floating(x) or not floating(y):
-            return None
-        u, v = kept_in_vain(b, y, x), kept_in_vain(b, x, y)
-        if u is None and v is None:
-            return None
-        return b.emit(op, x if u is None else u, y if v is None else v)
+@each((ops.add, ops.subtract, ops.multiply, ops.divide), when="formula")
+def unkept(op: Op, b: Any, x: Any, y: Any) -> Any:
 
-    return applied
-
-
-for _op in (ops.add, ops.subtract, ops.multiply, ops.divide):
-    rule(_op, when="formula")(unkept(_op))
+    if not floating(x) or not floating(y):
+        return None
+    u, v = kept_in_vain(b, y, x), kept_in_vain(b, x, y)
+    if u is None and v is None:
+        return None
+    return b.emit(op, x if u is None else u, y if v is None else v)

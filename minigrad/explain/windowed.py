@@ -5,7 +5,6 @@ What is computed stays as it was; only what is written for it is short.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from minigrad import ops
@@ -15,7 +14,7 @@ from minigrad.ops.padding import framed
 from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, is_, key_of, shape_of
 from minigrad.program.equations import Equation, Var, forward
-from minigrad.program.rules import rule
+from minigrad.program.rules import each, rule
 from minigrad.writing.forms import SPECIAL
 from minigrad.writing.formulas import FOOTNOTES, FormulaWriter
 from minigrad.writing.notation import NOTATION, infix
@@ -168,27 +167,20 @@ def product_of_windows(b: Builder, x: Any) -> tuple[Any, Any, bool] | None:
 # --- convolutions ----------------------------------------------------------------------
 
 
-def correlation(op: Op, gradient: bool) -> Callable[..., Any]:
-    """The rule for the last step of a convolution, or of its gradient by the kernel."""
-
-    def applied(b: Builder, x: Any, **kwargs: Any) -> Any:
-        found = product_of_windows(b, x)
-        if found is None or found[2] is not gradient or not all_variables(found[:2]):
-            return None
-        return abbreviated(b, correlated, [*found[:2]], last_step(b, op, x, kwargs))
-
-    return applied
-
-
-rule(ops.reshape, when="formula")(correlation(ops.reshape, True))
-rule(ops.moveaxis, when="formula")(correlation(ops.moveaxis, False))
+@each((ops.reshape, ops.moveaxis), when="formula")
+def correlation(op: Op, b: Builder, x: Any, **kwargs: Any) -> Any:
+    """The last step of a convolution, or of its gradient by the kernel."""
+    found = product_of_windows(b, x)
+    if found is None or found[2] is not (op is ops.reshape) or not all_variables(found[:2]):
+        return None
+    return abbreviated(b, correlated, [*found[:2]], last_step(b, op, x, kwargs))
 
 
 def all_variables(xs: Any) -> bool:
     return all(isinstance(x, Var) for x in xs)
 
 
-rule(overlay, when="formula")(linear(overlay))
+each([overlay], when="formula")(linear)
 
 
 @rule(overlay, when="formula")

@@ -18,7 +18,6 @@ from minigrad.ops.moments import root_mean_square
 from minigrad.ops.record import Op
 from minigrad.program.builder import (
     Builder,
-    Rule,
     alike,
     is_,
     is_identity,
@@ -27,7 +26,7 @@ from minigrad.program.builder import (
     shape_of,
 )
 from minigrad.program.equations import Var
-from minigrad.program.rules import coefficient, floating, rule, scaled, whole
+from minigrad.program.rules import SUMS, coefficient, each, floating, rule, scaled, whole
 
 # --- sums and products -----------------------------------------------------------------
 
@@ -144,24 +143,17 @@ def reduced(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
     return x if whole(others) and (axis == () or not shape_of(x)) and not b.signed else None
 
 
-def unmasked(op: Op) -> Rule:
+@each((ops.sum, ops.mean, ops.max, ops.min, ops.prod))
+def unmasked(op: Op, b: Builder, x: Any, **kwargs: Any) -> Any:
     """``where=True`` masks nothing; one axis needs no tuple, and its own dtype no mention."""
-
-    def applied(b: Builder, x: Any, **kwargs: Any) -> Any:
-        plain = {k: v for k, v in kwargs.items() if k != "where" or v is not True}
-        if floating(x) and plain.get("dtype") is not None and np.dtype(plain["dtype"]) == x.dtype:
-            del plain["dtype"]
-        axis = plain.get("axis")
-        if isinstance(axis, tuple) and len(axis) == 1:
-            plain["axis"] = axis[0]
-        same = len(plain) == len(kwargs) and plain.get("axis") is axis
-        return None if same else b.emit(op, x, **plain)
-
-    return applied
-
-
-for _op in (ops.sum, ops.mean, ops.max, ops.min, ops.prod):
-    rule(_op)(unmasked(_op))
+    plain = {k: v for k, v in kwargs.items() if k != "where" or v is not True}
+    if floating(x) and plain.get("dtype") is not None and np.dtype(plain["dtype"]) == x.dtype:
+        del plain["dtype"]
+    axis = plain.get("axis")
+    if isinstance(axis, tuple) and len(axis) == 1:
+        plain["axis"] = axis[0]
+    same = len(plain) == len(kwargs) and plain.get("axis") is axis
+    return None if same else b.emit(op, x, **plain)
 
 
 @rule(ops.reshape, ops.squeeze, ops.expand_dims, ops.broadcast_to)
@@ -233,21 +225,14 @@ def transposed_twice(b: Builder, x: Any, axes: Any = None) -> Any:
     return equation.args[0]
 
 
-def unstretched(op: Op) -> Rule:
+@each((ops.add, ops.subtract, ops.multiply, ops.divide))
+def unstretched(op: Op, b: Builder, x: Any, y: Any) -> Any:
     """Elementwise ops broadcast by themselves."""
-
-    def applied(b: Builder, x: Any, y: Any) -> Any:
-        u, v = (b.match(z, ops.broadcast_to) for z in (x, y))
-        if u is None and v is None:
-            return None
-        u, v = x if u is None else u[0], y if v is None else v[0]
-        return b.emit(op, u, v)
-
-    return applied
-
-
-for _op in (ops.add, ops.subtract, ops.multiply, ops.divide):
-    rule(_op)(unstretched(_op))
+    u, v = (b.match(z, ops.broadcast_to) for z in (x, y))
+    if u is None and v is None:
+        return None
+    u, v = x if u is None else u[0], y if v is None else v[0]
+    return b.emit(op, u, v)
 
 
 # --- logic -----------------------------------------------------------------------------
@@ -317,25 +302,18 @@ def multiple_of_difference(b: Builder, x: Any, y: Any) -> Any:
     return b.emit(ops.multiply, -c, b.emit(ops.subtract, inner[1], inner[0]))
 
 
-def common_factor(sign: int) -> Rule:
+@each(SUMS, when="run")
+def common_factor(sign: int, b: Builder, x: Any, y: Any) -> Any:
     """``c·x + c·y`` is ``c·(x + y)``, and ``c·x - c·y`` is ``c·(x - y)`` for the sign -1."""
-
-    def applied(b: Builder, x: Any, y: Any) -> Any:
-        (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
-        d = sign * d
-        if not (abs(c) == abs(d) > 1 and alike(u, v)):
-            return None  # the sum of what a factor below 1 makes small may be too large
-        if b.signed and c < 0 and d < 0:
-            return None  # c·0 for what adds up to nothing
-        if c < 0 < d:
-            (c, u), (d, v) = (d, v), (c, u)
-        return scaled(b, c, b.emit(ops.add if c == d else ops.subtract, u, v))
-
-    return applied
-
-
-rule(ops.add, when="run")(common_factor(1))
-rule(ops.subtract, when="run")(common_factor(-1))
+    (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
+    d = sign * d
+    if not (abs(c) == abs(d) > 1 and alike(u, v)):
+        return None  # the sum of what a factor below 1 makes small may be too large
+    if b.signed and c < 0 and d < 0:
+        return None  # c·0 for what adds up to nothing
+    if c < 0 < d:
+        (c, u), (d, v) = (d, v), (c, u)
+    return scaled(b, c, b.emit(ops.add if c == d else ops.subtract, u, v))
 
 
 @rule(ops.sum, when="run")

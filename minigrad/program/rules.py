@@ -14,7 +14,8 @@ answer of another shape or dtype, so that rules need not think of broadcasting.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,22 @@ def rule(*of: Op, when: str = "run read") -> Callable[[Rule], Rule]:
         return function
 
     return enter
+
+
+def each(given: Mapping[Op, Any] | Iterable[Op], when: str = "run read") -> Callable[[Rule], Rule]:
+    """Decorator: a rule for each op, which is told first what is given for it, or the op."""
+
+    def enter(function: Rule) -> Rule:
+        for op in given:
+            first = given[op] if isinstance(given, Mapping) else op
+            rule(op, when=when)(functools.partial(function, first))
+        return function
+
+    return enter
+
+
+SUMS: Mapping[Op, int] = {ops.add: 1, ops.subtract: -1}
+"""What adds two things up, and the sign of the second one."""
 
 
 def rules(*tags: str) -> Rules:
