@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import functools
+import types
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
 
 CONTAINERS = (dict, list, tuple)  # ready: a union would be made at every call
+NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 TOO_DEEP = "the nested lists, tuples or dicts contain themselves, or are nested too deeply"
 
 
-def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+def flatten(tree: Any, whole: bool = False) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     """Leaves of ``tree``, and the function that builds the same structure of others.
+
+    Those of the ``whole`` tree include what is `beside` the parts of containers.
 
     Examples
     --------
@@ -27,7 +32,7 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
 
     leaves: list[Any] = []
     try:
-        build = _visit(tree, leaves)
+        build = _visit(tree, leaves, whole)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
 
@@ -67,8 +72,75 @@ def children(t: Any) -> list[tuple[Any, Any]] | None:
     return None if fields is None else [(name, getattr(t, name, None)) for name in fields]
 
 
-def rebuilt(t: Any, values: list[Any]) -> Any:
-    """A container like ``t`` that holds other ``values``."""
+def beside(t: Any) -> Mapping[str, Any]:
+    """Attributes of a container that are no parts of it, by name.
+
+    An object of a class of the user's has them: a dict, a list, a tuple, or a dataclass with more
+    than its fields.
+
+    Examples
+    --------
+    >>> class Batch(list):
+    ...     pass
+    >>> batch = Batch([1, 2])
+    >>> batch.weight = 0.5
+    >>> beside(batch), beside([1, 2])
+    ({'weight': 0.5}, mappingproxy({}))
+    """
+    kind: Any = type(t)
+    if kind in CONTAINERS:
+        return NOTHING
+    held = dictionary(t)
+    slots = members(kind)
+    if not held and not slots:
+        return NOTHING
+    fields = fields_of(t) or ()
+    found = {name: value for name, value in held.items() if name not in fields}
+    for name, member in slots.items():
+        if name not in fields:
+            try:
+                found[name] = member.__get__(t, kind)
+            except AttributeError:  # not set
+                continue
+    return found
+
+
+def dictionary(t: Any) -> Mapping[str, Any]:
+    """The attributes of ``t`` that no slot holds; none of a dict that is its own."""
+    held = getattr(t, "__dict__", NOTHING)
+    return NOTHING if held is t else held
+
+
+@functools.lru_cache(maxsize=1024)
+def members(kind: Any) -> dict[str, Any]:
+    """The slots of a class by name, and what reads them."""
+    return {
+        name: value
+        for base in reversed(kind.__mro__)
+        for name, value in base.__dict__.items()
+        if isinstance(value, types.MemberDescriptorType)
+    }
+
+
+def put(t: Any, name: str, value: Any) -> None:
+    """Set what `beside` reads, of a frozen dataclass and behind a property too."""
+    kind: Any = type(t)
+    member = members(kind).get(name)
+    if member is not None:
+        member.__set__(t, value)
+    else:
+        t.__dict__[name] = value
+
+
+def rebuilt(t: Any, values: list[Any], more: Mapping[str, Any] = NOTHING) -> Any:
+    """A container like ``t`` that holds other ``values``, and ``more`` beside them."""
+    new = _refilled(t, values)
+    for name, value in more.items():
+        put(new, name, value)
+    return new
+
+
+def _refilled(t: Any, values: list[Any]) -> Any:
     if isinstance(t, dict):
         filled = copy(t)  # a defaultdict, say, keeps its default
         for key, value in zip(t, values, strict=True):
@@ -76,10 +148,11 @@ def rebuilt(t: Any, values: list[Any]) -> Any:
         if getattr(t, "__dict__", None) is t:  # its keys are its attributes
             object.__setattr__(filled, "__dict__", filled)
         return filled
-    if isinstance(t, tuple) and hasattr(t, "_fields"):  # a named tuple
-        return type(t)._make(values)  # type: ignore[attr-defined]
     if isinstance(t, tuple):
-        return type(t)(values)
+        new = tuple_of(type(t), values)
+        for name, value in beside(t).items():
+            put(new, name, value)
+        return new
     new = copy(t)
     if isinstance(t, list):
         list.__setitem__(new, slice(None), values)
@@ -89,7 +162,15 @@ def rebuilt(t: Any, values: list[Any]) -> Any:
     return new
 
 
-def _visit(t: Any, leaves: list[Any]) -> Callable[[Any], Any]:
+def tuple_of(kind: Any, values: Any) -> Any:
+    """A tuple of a class, whose own ``__new__`` may take something else."""
+    try:
+        return tuple.__new__(kind, values)
+    except TypeError:  # one of C's structs
+        return kind(values)
+
+
+def _visit(t: Any, leaves: list[Any], whole: bool) -> Callable[[Any], Any]:
     """Append the leaves of ``t``; returns what builds its structure of an iterator.
 
     A function inside `flatten` would hold itself, and keep the leaves until the garbage
@@ -99,7 +180,7 @@ def _visit(t: Any, leaves: list[Any]) -> Callable[[Any], Any]:
     if parts is None:
         leaves.append(t)
         return next
-    builds = [_visit(value, leaves) for _, value in parts]
+    builds = [_visit(value, leaves, whole) for _, value in parts]
     if type(t) is list:
         return lambda it: [build(it) for build in builds]
     if type(t) is tuple:
@@ -107,13 +188,19 @@ def _visit(t: Any, leaves: list[Any]) -> Callable[[Any], Any]:
     if type(t) is dict:
         keys = list(t)
         return lambda it: {key: build(it) for key, build in zip(keys, builds, strict=True)}
-    return lambda it: rebuilt(t, [build(it) for build in builds])
+    if not whole or not (held := beside(t)):
+        return lambda it: rebuilt(t, [build(it) for build in builds])
+    more = {name: _visit(value, leaves, whole) for name, value in held.items()}
+    return lambda it: rebuilt(
+        t, [build(it) for build in builds], {name: build(it) for name, build in more.items()}
+    )
 
 
-def leaves_like(tree: Any, pattern: Any, what: str) -> list[Any]:
+def leaves_like(tree: Any, pattern: Any, what: str, whole: bool = False) -> list[Any]:
     """Leaves of ``tree`` in the order of those of ``pattern``, whose structure it must have.
 
-    Dicts are matched by key, in whatever order they were filled.
+    Dicts are matched by key, in whatever order they were filled.  Of the ``whole`` tree also
+    those `beside` the parts of containers.
 
     Raises
     ------
@@ -127,31 +214,40 @@ def leaves_like(tree: Any, pattern: Any, what: str) -> list[Any]:
     """
     found: list[Any] = []
     try:
-        _match(tree, pattern, what, found)
+        _match(tree, pattern, what, found, whole)
     except RecursionError:
         raise ValueError(f"{what}: {TOO_DEEP}") from None
     return found
 
 
-def _match(t: Any, p: Any, place: str, found: list[Any]) -> None:
+def _match(t: Any, p: Any, place: str, found: list[Any], whole: bool) -> None:
     if isinstance(p, dict):
         if not isinstance(t, dict) or t.keys() != p.keys():
             raise ValueError(f"{place} must be a dict with the keys {list(p)}, not {shown(t)}")
         for key in p:
-            _match(t[key], p[key], f"{place}[{key!r}]", found)
+            _match(t[key], p[key], f"{place}[{key!r}]", found, whole)
     elif isinstance(p, list | tuple):
         if not isinstance(t, list | tuple) or len(t) != len(p):
             kind = type(p).__name__
             raise ValueError(f"{place} must be a {kind} of length {len(p)}, not {shown(t)}")
         for i, (u, q) in enumerate(zip(t, p, strict=True)):
-            _match(u, q, f"{place}[{i}]", found)
+            _match(u, q, f"{place}[{i}]", found, whole)
     elif (fields := fields_of(p)) is not None:
         if type(t) is not type(p):
             raise ValueError(f"{place} must be a {type(p).__name__}, not {shown(t)}")
         for name in fields:
-            _match(getattr(t, name), getattr(p, name), f"{place}.{name}", found)
+            _match(getattr(t, name), getattr(p, name), f"{place}.{name}", found, whole)
     else:
         found.append(t)
+        return
+    if whole and type(p) not in CONTAINERS:
+        held, given = beside(p), beside(t)
+        if given.keys() != held.keys():
+            raise ValueError(
+                f"{place} must have the attributes {list(held)} beside its parts, not {list(given)}"
+            )
+        for name in held:
+            _match(given[name], held[name], f"{place}.{name}", found, whole)
 
 
 def shown(t: Any) -> str:
@@ -168,7 +264,7 @@ def _only(values: list[Any]) -> Any:
     return values[0]
 
 
-def tree_map(f: Callable[..., Any], tree: Any) -> Any:
+def tree_map(f: Callable[..., Any], tree: Any, whole: bool = False) -> Any:
     """The same structure with ``f`` of every leaf."""
-    leaves, rebuild = flatten(tree)
+    leaves, rebuild = flatten(tree, whole)
     return rebuild([f(leaf) for leaf in leaves])

@@ -32,7 +32,7 @@ from minigrad.graph import (
     variable,
 )
 from minigrad.tensor import Tensor, handed_out, own, wrap
-from minigrad.tree import CONTAINERS, flatten, is_leaf
+from minigrad.tree import CONTAINERS, flatten, is_leaf, tree_map
 
 F = Callable[..., Any]
 
@@ -129,6 +129,14 @@ def recording_on() -> Any:
 
 _AS_IT_IS = nullcontext()
 _FIRST = operator.itemgetter(0)
+
+
+def parted(result: Any, value: F = array_of) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+    """`flatten` of what a function returned, with the ``value`` of what is beside the parts."""
+    traced = value is array_of and modes.special and tracing.get() is not None
+    if is_leaf(result) or traced:  # who traces takes care of all that is returned
+        return flatten(result)
+    return flatten(result)[0], flatten(tree_map(value, result, whole=True))[1]
 
 
 class Call:

@@ -75,7 +75,7 @@ def checkpoint(f: F) -> F:
         inner = [wrap(leaves[i]._value, Variable()) for i in active]
         piece = Piece(f, leaves, rebuild, active)
         result = piece.run(inner)
-        outputs, rebuild_result = flatten(result)
+        outputs, rebuild_result = flatten(result, whole=True)
         unhidden(outputs)
         roots = [node_of(y) for y in outputs]
         outside = reached_outside([root for root in roots if root is not None], start)
@@ -174,7 +174,8 @@ class Piece:
         live = any(isinstance(x, Tensor) for x in (*g, *ans, *values))
         inner = [variable_for(x, False) for x in values[: len(self.active)]]
         with recording_on():
-            outputs = [y for y in flatten(self.run(inner))[0] if node_of(y) is not None]
+            outputs = flatten(self.run(inner), whole=True)[0]
+            outputs = [y for y in outputs if node_of(y) is not None]
             self.compare(outputs, ans)
             wanted = [*(x.node for x in inner), *self.outside]
             seeds = [(y.node, part) for y, part in zip(outputs, g, strict=True)]

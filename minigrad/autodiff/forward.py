@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autodiff.call import F, unhidden, variable_for
+from minigrad.autodiff.call import F, parted, unhidden, variable_for
 from minigrad.autodiff.tangents import fitted, push_through, tangent
 from minigrad.batch import Batch, align, rule_of
 from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
@@ -430,7 +430,7 @@ def push_along(
         on = nullcontext() if recording.get() else modes.set(recording, True)
         with modes.set(pushing, pusher), on:
             result = f(*rebuild(duals), **kwargs)
-        outputs, rebuild = flatten(result)
+        outputs, rebuild = parted(result, pusher.value)
         unhidden(outputs)
         values = [pusher.value(y) for y in outputs]
         with nullcontext() if recording.get() else modes.set(recording, True):

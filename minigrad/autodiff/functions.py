@@ -23,6 +23,7 @@ from minigrad.autodiff.call import (
     is_number,
     node_of,
     numbers,
+    parted,
     recording_on,
 )
 from minigrad.autodiff.derived import derived
@@ -123,7 +124,7 @@ def reversed_through(
     if recorded and modes.special and (pusher := pushing.get()) is not None:
         value, *pulled = pusher.settled([value, *pulled])
     if has_aux and not recorded:
-        aux = tree_map(array_of, aux)
+        aux = tree_map(array_of, aux, whole=True)
     return value, aux, call.rebuild(pulled)
 
 
@@ -221,7 +222,7 @@ def vjp(f: F, *args: Any, **kwargs: Any) -> tuple[Any, F]:
     """
     check_callable(f, "vjp")
     call = Call(f, args, range(len(args)), kwargs, outlives=True)
-    outputs, rebuild = flatten(call.result)
+    outputs, rebuild = parted(call.result)
     recorded = call.recorded_by_caller(outputs)
     value = call.result if recorded else rebuild([array_of(y) for y in outputs])
 
@@ -287,7 +288,7 @@ def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         outputs, pushed, rebuild = push_along(f, args, ts, {}, Pusher())
         return rebuild(outputs), rebuild(pushed)
     call = Call(f, args, range(len(args)), {})
-    outputs, rebuild = flatten(call.result)
+    outputs, rebuild = parted(call.result)
     recorded = call.recorded_by_caller([*outputs, *given])
     value = call.result if recorded else rebuild([array_of(y) for y in outputs])
     return value, rebuild(pushed_through(call, outputs, "jvp", given, recorded))
@@ -323,7 +324,7 @@ def linearize(f: F, *args: Any) -> tuple[Any, F]:
     """
     check_callable(f, "linearize")
     call = Call(f, args, range(len(args)), {}, outlives=True)
-    outputs, rebuild = flatten(call.result)
+    outputs, rebuild = parted(call.result)
     recorded = call.recorded_by_caller(outputs)
     value = call.result if recorded else rebuild([array_of(y) for y in outputs])
 

@@ -15,6 +15,7 @@ from minigrad.autodiff.call import (
     is_number,
     node_of,
     numbers,
+    parted,
     recording_on,
     variable_for,
 )
@@ -121,7 +122,7 @@ def check_outputs(f: F, outputs: Sequence[Any]) -> None:
 def recorded_blocks(f: F, args: Any, given: Any, kwargs: Any, mode: str) -> tuple[Any, F]:
     """For each output the blocks of all arguments, from what one call has recorded."""
     call = Call(f, args, given, kwargs, strict=True)
-    outputs, rebuild = flatten(call.result)
+    outputs, rebuild = parted(call.result)
     check_outputs(f, outputs)
     recorded = call.recorded_by_caller(outputs)
     inputs = sum([x.size for x in call.inputs if node_of(x) is not None])

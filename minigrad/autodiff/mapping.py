@@ -162,6 +162,13 @@ def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0) -> F:
             result = f(*args, **kwargs)
         outputs, rebuild = flatten(result)
         unhidden(outputs)
+        if sum(type(y) is Tensor for y in flatten(result, whole=True)[0]) > sum(
+            type(y) is Tensor for y in outputs
+        ):
+            raise TypeError(
+                "vmap: what the function returned holds Tensors beside its parts, as attributes, "
+                "and they would be those of one example: return them as parts of it"
+            )
         known |= recorder.captured
         return rebuild(
             gathered(outputs, known, n, spread_out(out_axes, result, "out_axes"), recorder)

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from minigrad.graph import modes, tracing
-from minigrad.program.places import Place, same
-from minigrad.program.trace import arguments, fixed_names, is_input, signature_of
+from minigrad.program.places import LARGE, Place, same
+from minigrad.program.trace import arguments, fixed_names, is_input, place_of, signature_of
 from minigrad.program.tracer import LARGEST
 from minigrad.program.tracer import WHOLE_TYPES as WHOLE
 from minigrad.reading.names import is_a
 from minigrad.tensor import Tensor
-from minigrad.tree import children
+from minigrad.tree import beside, children, dictionary, fields_of, members, tree_map
 
 MISSING = object()
 """Stands for an argument that a call does not have."""
@@ -51,14 +51,17 @@ class Form:
     inputs : dict
         Name -> the numbers and arrays in the argument, as kernels take them.
     whole : dict
-        Place -> whole number that is fixed so far.
+        Place -> whole number, or what is held beside the parts of a container, that is fixed so
+        far.
+    varying : set of str
+        Places of such that are not.
     statics : list of (Any, str)
         Fixed objects, which may hold more; and where they are.
     pattern : tuple
         Equal for calls that one entry is for: how they pass what, and of which types.
     eager : bool
         Whether no kernel is for such a call: something in it is being differentiated, or
-        is an array of another library's.
+        is an array of another library's, or it contains itself.
     """
 
     named: dict[str, Any]
@@ -81,12 +84,22 @@ class Form:
         self.positional: int = len(args)
         self.keywords = list(kwargs)
         self.fixed = fixed_names(f, self.named, static) if static else set()
+        self.key = self.pattern = ()
         self.vary = vary
         self.inputs: dict[str, list[Any]] = {}
-        self.whole: dict[str, int] = {}
+        self.whole: dict[str, Any] = {}
+        self.varying: set[str] = set()
         self.statics: list[tuple[Any, str]] = []
         self.eager: bool = False
         self.types: list[Any] = []
+        try:
+            self.named = {  # as it is before the function runs
+                name: x if name in self.fixed else tree_map(lambda part: part, x, whole=True)
+                for name, x in self.named.items()
+            }
+        except ValueError:  # a child that knows its parent, say
+            self.eager = True
+            return
         keys = []
         for name, value in self.named.items():
             self.inputs[name] = []
@@ -101,21 +114,26 @@ class Form:
 
     # --- what it is ---------------------------------------------------------------------
 
-    def describe(self, x: Any, place: str, name: str) -> list[Any]:
-        """What is characteristic of an argument, or of a part of one."""
+    def describe(self, x: Any, place: str, name: str, aside: bool = False) -> list[Any]:
+        """What is characteristic of an argument, or of a part of one.
+
+        What is held ``aside`` of the parts of a container is fixed until it changes.
+        """
         parts = children(x)
         if parts is not None:
-            found: list[Any] = [(type(x), tuple(key for key, _ in parts))]
+            more = beside(x)
+            found: list[Any] = [(type(x), tuple(key for key, _ in parts), *more)]
+            self.types.append((*dictionary(x),) if type(x) not in OWN else ())
             for key, part in parts:
-                inside = f"{place}.{key}" if children_are_fields(x) else f"{place}[{key!r}]"
-                found += self.describe(part, inside, name)
+                found += self.describe(part, place_of(place, x, key), name, aside)
+            for key, part in more.items():
+                found += self.describe(part, f"{place}.{key}", name, True)
             return found
-        if name in self.fixed or not self.is_input(x, place):
-            return [(type(x), frozen(x, place))]
+        if name in self.fixed or not self.is_input(x, place, aside):
+            return [(type(x), frozen(x, place, aside))]
         value = x._value if type(x) is Tensor else x
         self.types.append((type(x), type(value), str(getattr(value, "dtype", ""))))
-        known = isinstance(value, int | float | np.generic | np.ndarray)
-        if not known or isinstance(value, np.ma.MaskedArray) or getattr(x, "node", None):
+        if not is_plain(value) or getattr(x, "node", None):
             self.eager = True
             return []
         self.inputs[name].append(taken(value))
@@ -125,14 +143,18 @@ class Form:
             return [WEAK if type(value) is float else (WEAK, float)]
         return [(value.shape, value.dtype.newbyteorder("="))]
 
-    def is_input(self, x: Any, place: str) -> bool:
+    def is_input(self, x: Any, place: str, aside: bool) -> bool:
         """Whether a part varies between calls: floats and arrays do, whole numbers may."""
-        if type(x) in WHOLE and -LARGEST < x < LARGEST:
-            self.whole[place] = int(x)
-            return place in self.vary
+        whole = type(x) in WHOLE and -LARGEST < x < LARGEST
+        if whole or (aside and is_input(x) and is_plain(x)):
+            self.whole[place] = copied(x)
+            if place in self.vary or getattr(x, "nbytes", 0) > LARGE:
+                self.varying.add(place)
+            return place in self.varying
         if is_input(x):
+            self.varying.add(place)
             return True
-        if not is_a(x, *ATOMIC):
+        if not is_a(x, *ATOMIC) or (is_a(x, np.ndarray) and x.dtype.hasobject):
             self.statics.append((x, place))
         return False
 
@@ -193,11 +215,11 @@ class Writer:
         self.count: int = 0
         self.parts: int = 0
 
-    def test(self, x: Any, place: str, path: str, name: str) -> None:
+    def test(self, x: Any, place: str, path: str, name: str, aside: bool = False) -> None:
         """Append the tests of what is at ``place``, and give its inputs their names."""
         parts = children(x)
         if parts is None:
-            self.leaf(x, place, path, name)
+            self.leaf(x, place, path, name, aside)
             return
         here = f"_t{self.parts}"
         self.parts += 1
@@ -210,19 +232,44 @@ class Writer:
             self.tests.append(f"(*{here},) == {self.bind(tuple(key for key, _ in parts))}")
         for key, part in parts:
             if fields:
-                self.test(part, f"{here}.{key}", f"{path}.{key}", name)
+                got = f"{here}.{key}"
             elif type(x) in (dict, OrderedDict):
-                self.test(part, f"{here}[{self.bind(key)}]", f"{path}[{key!r}]", name)
+                got = f"{here}[{self.bind(key)}]"
             elif isinstance(x, dict):
                 got = f"{here}.get({self.bind(key)}, _missing)"
-                self.test(part, got, f"{path}[{key!r}]", name)
             else:
-                self.test(part, f"{here}[{key}]", f"{path}[{key}]", name)
+                got = f"{here}[{key}]"
+            self.test(part, got, place_of(path, x, key), name, aside)
+        if type(x) not in OWN:
+            self.beside(x, here, path, name)
 
-    def leaf(self, x: Any, place: str, path: str, name: str) -> None:
-        if name in self.form.fixed or not self.form.is_input(x, path):
+    def beside(self, x: Any, here: str, path: str, name: str) -> None:
+        """Append the tests of what a container at ``here`` holds beside its parts."""
+        kind: Any = type(x)
+        more, held, fields = beside(x), dictionary(x), fields_of(x) or ()
+        places = {}
+        if getattr(x, "__dict__", x) is x:
+            pass
+        elif not held.keys().isdisjoint(more) or any(hasattr(kind, key) for key in fields):
+            there = f"_t{self.parts}"
+            self.parts += 1
+            self.tests.append(f"(*({there} := {here}.__dict__),) == {self.bind(tuple(held))}")
+            places = {key: f"{there}[{self.bind(key)}]" for key in held}
+        else:
+            there = f"{here}.__dict__"
+            self.tests.append(f"len({there}) == {len(held)}" if held else f"not {there}")
+        for key, member in members(kind).items():
+            if key in more:
+                places[key] = f"{self.bind(member.__get__)}({here})"
+            elif key not in fields:
+                self.tests.append(f"not {self.bind(hasattr)}({here}, {self.bind(key)})")
+        for key, part in more.items():
+            self.test(part, places[key], f"{path}.{key}", name, True)
+
+    def leaf(self, x: Any, place: str, path: str, name: str, aside: bool) -> None:
+        if name in self.form.fixed or not self.form.is_input(x, path, aside):
             value = self.bind(x)
-            if isinstance(x, np.ndarray):
+            if isinstance(x, np.ndarray) and x.dtype != object:
                 value = self.bind(np.array(x))
             here = f"_t{self.parts}"
             self.parts += 1
@@ -265,11 +312,25 @@ class Writer:
                 self.moves.append(f"{v} = {v}.astype({native})")
 
 
+OWN = (dict, list, tuple)
+"""Python's own containers, which hold nothing beside their parts."""
+
 ATOMIC = (int, float, complex, str, bytes, type(None), np.generic, np.ndarray, np.dtype, type)
 
 
 def children_are_fields(x: Any) -> bool:
     return not isinstance(x, dict | list | tuple)
+
+
+def copied(x: Any) -> Any:
+    """A value as it is now."""
+    return np.array(x) if isinstance(x, np.ndarray) else int(x) if type(x) in WHOLE else x
+
+
+def is_plain(x: Any) -> bool:
+    """Whether a number or an array is no other library's, and of no kind that kernels know not."""
+    known = isinstance(x, int | float | np.generic | np.ndarray)
+    return known and not isinstance(x, np.ma.MaskedArray)
 
 
 def is_weak(x: Any) -> bool:
@@ -296,7 +357,7 @@ def covers(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
     return all(x == y or (x == WEAK and y == DOUBLE) for x, y in pairs)
 
 
-def frozen(x: Any, place: str) -> Any:
+def frozen(x: Any, place: str, aside: bool = False) -> Any:
     """Something hashable that is equal for values that a program may be shared by."""
     if isinstance(x, float | complex | np.inexact):
         return repr(x)
@@ -305,12 +366,27 @@ def frozen(x: Any, place: str) -> Any:
     try:
         hash(x)
     except TypeError:
+        if aside:
+            return Itself(x)
         what = f"an array of shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
         raise TypeError(
             f"{place} ({what}) is a static argument and cannot be compared: "
             "pass something hashable, or an array"
         ) from None
     return x
+
+
+class Itself:
+    """An object that has no hash, to which nothing else is equal."""
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def __eq__(self, other: Any) -> bool:
+        return type(other) is Itself and self.x is other.x
+
+    def __hash__(self) -> int:
+        return id(self.x)
 
 
 def unwatched() -> bool:

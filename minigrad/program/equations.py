@@ -177,12 +177,13 @@ class Program:
     @property
     def inputs(self) -> list[Var]:
         """The variables among the arguments, in order."""
-        return [x for x in flatten(list(self.parameters.values()))[0] if isinstance(x, Var)]
+        leaves, _ = flatten(list(self.parameters.values()), whole=True)
+        return [x for x in leaves if isinstance(x, Var)]
 
     @property
     def outputs(self) -> list[Any]:
         """What is returned, in order: variables and constants."""
-        return flatten(self.result)[0]
+        return flatten(self.result, whole=True)[0]
 
     @property
     def source(self) -> str:
@@ -226,7 +227,7 @@ class Program:
             now = lambda v: names.get(v, v)
             args, kwargs = e.filled(now)
             lines.append(repr(Equation(replaced(e.out, now), e.op, tuple(args), kwargs)))
-        result = tree_map(lambda x: names.get(x, x) if isinstance(x, Var) else x, self.result)
+        result = tree_map(lambda x: names.get(x, x) if isinstance(x, Var) else x, self.result, True)
         return "\n".join([*lines, f"return {result!r}"])
 
     def save(self, path: Any) -> None:
@@ -262,8 +263,8 @@ class Program:
                 raise TypeError(f"{self.name}: the argument {name} is missing")
         values: dict[Var, Any] = {}
         for name, tree in self.parameters.items():
-            found = leaves_like(given[name], tree, name)
-            for v, x in zip(flatten(tree)[0], found, strict=True):
+            found = leaves_like(given[name], tree, name, whole=True)
+            for v, x in zip(flatten(tree, whole=True)[0], found, strict=True):
                 if isinstance(v, Var):
                     values[v] = self._checked(v, x)
                 elif v is not x and not np.array_equal(v, x):
@@ -328,7 +329,7 @@ def evaluate(program: Program, values: Mapping[Var, Any], call: Callable[..., An
             env[equation.out] = ans
         for v in dying:
             del env[v]
-    leaves, rebuild = flatten(program.result)
+    leaves, rebuild = flatten(program.result, whole=True)
     return rebuild([env[x] if isinstance(x, Var) else x for x in leaves])
 
 

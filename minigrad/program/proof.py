@@ -202,7 +202,7 @@ def guarded(x: Any) -> Any:
 
 def plain(result: Any) -> list[Any]:
     """Numbers and arrays of a result, in order."""
-    return [getattr(x, "_value", x) for x in flatten(result)[0]]
+    return [getattr(x, "_value", x) for x in flatten(result, whole=True)[0]]
 
 
 def shared(first: Sequence[Any], again: Sequence[Any], leaves: Sequence[Any]) -> str | None:

@@ -76,7 +76,7 @@ class Run:
         self.updates = [t for t, _ in tracer.updates.values()]
         self.pending = [new._value for _, new in tracer.updates.values()]
         self.draws = [c for c in tracer.captured.values() if isinstance(c, Draw)]
-        self.recorded: bool = is_recorded(flatten(result)[0])
+        self.recorded: bool = is_recorded(flatten(result, whole=True)[0])
         self.entries: dict[Any, dict[str, Any]] = {}
         self.inputs = program.inputs
         self.numeric: bool = scalar.is_scalar(program)
@@ -107,7 +107,7 @@ class Run:
             if self.updates or self.draws:
                 with np.errstate(all="ignore"):
                     result = ops(*given)
-            expected = [getattr(x, "_value", x) for x in flatten(result)[0]]
+            expected = [getattr(x, "_value", x) for x in flatten(result, whole=True)[0]]
             answers: list[Any] = []
 
             def run(*leaves: Any) -> Any:
@@ -144,7 +144,7 @@ class Run:
 
     def first(self, result: Any) -> Any:
         """What the trace returned, recorded, as the result of the call that it was made for."""
-        leaves, rebuild = flatten(result)
+        leaves, rebuild = flatten(result, whole=True)
         for draw in self.draws:
             draw.waiting = None
         for t, new in zip(self.updates, self.pending, strict=True):
@@ -192,7 +192,7 @@ class Run:
         given = [v.dtype.type(x) for v, x in zip(self.inputs, leaves, strict=True)]
         values = dict(zip(self.inputs, given, strict=True))
         ans = evaluate(self.program, values, forward)
-        found, rebuild = flatten(ans)
+        found, rebuild = flatten(ans, whole=True)
         return rebuild([number_or_copy(x, self.numeric) for x in found])
 
     # --- what is generated ----------------------------------------------------------------

@@ -33,7 +33,7 @@ def rebuilt(
         fresh = isinstance(ans, Var) and not ans.given and ans in b.made_by
         if named and fresh and equation.out.given:
             ans.name, ans.given, ans.also = equation.out.name, True, equation.out.also
-    result = tree_map(lambda x: value.get(x, x) if isinstance(x, Var) else x, program.result)
+    result = tree_map(lambda x: value.get(x, x) if isinstance(x, Var) else x, program.result, True)
     return without_dead_code(program.replace(equations=b.equations, result=result))
 
 

@@ -8,6 +8,7 @@ same at every later call.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import keyword
 import re
@@ -29,7 +30,7 @@ from minigrad.reading.names import Scope, callers, held, is_a
 from minigrad.reading.wording import unused
 from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import tensors_in
-from minigrad.tree import children, flatten
+from minigrad.tree import beside, children, flatten, tree_map
 
 
 def identifier(name: str) -> str:
@@ -121,21 +122,23 @@ def recorded(
     fixed : collection of str
         Arguments that are constants.
     vary : collection of str
-        Places of whole numbers that are none, such as ``sizes[0]``.
+        Places of whole numbers, and of what is beside the parts of containers, that are none,
+        such as ``sizes[0]``.
     """
     stand_ins = {
         name: value if name in fixed else stand_in(tracer, value, name, vary)
         for name, value in named.items()
     }
     given = list(stand_ins.items())
-    before = {name: flatten(value)[0] for name, value in given}
+    parameters = {name: tree_map(lambda x: x, value, True) for name, value in given}
+    before = {name: held_in(name, value) for name, value in given}
     args = [value for _, value in given[:positional]]
     kwargs = dict(given[positional:])
     with modes.set(tracing, tracer), modes.set(inspector, tracer), watched(tracer):
         result = f(*args, **kwargs)
     for name, leaves in before.items():
-        now = flatten(stand_ins[name])[0]
-        if len(now) != len(leaves) or any(a is not b for a, b in zip(now, leaves, strict=True)):
+        now = held_in(name, stand_ins[name])
+        if now.keys() != leaves.keys() or any(now[key] is not x for key, x in leaves.items()):
             raise TypeError(
                 f"{called(f)} changes what {name} holds as it runs, which a program cannot: "
                 "return the new values instead"
@@ -148,11 +151,11 @@ def recorded(
             f"{name}() in {called(f)}{f', at {site}' if site else ''}, would be fixed in the "
             "program for every later call: pass what it gives as an argument"
         )
-    for x in unhidden(flatten(result)[0]):
+    for x in unhidden(flatten(result, whole=True)[0]):
         if isinstance(x, Tensor) and tracer.weak.get(x.node) is not None:
             raise TypeError(f"{called(f)} returns a whole number, which a program has fixed")
     new = tuple(value for _, value in tracer.updates.values())
-    program = Reader(tracer).program(called(f), stand_ins, (result, *new) if new else result)
+    program = Reader(tracer).program(called(f), parameters, (result, *new) if new else result)
     return program, result
 
 
@@ -165,14 +168,25 @@ def called(f: Any) -> str:
 
 def stand_in(tracer: Tracer, tree: Any, name: str, vary: Collection[str] = ()) -> Any:
     """The argument with inputs in place of its numbers and arrays."""
-    leaves, rebuild = flatten(tree)
-    names = [path for path, _ in paths(name, tree)]
+    leaves, rebuild = flatten(tree, whole=True)
+    places = list(paths(name, tree))
+    if len(places) != len(leaves):
+        raise ValueError(f"{name} contains itself")
     return rebuild(
         [
-            tracer.input(x, n) if is_input(x) or n in vary else x
-            for x, n in zip(leaves, names, strict=True)
+            tracer.input(x, path) if path in vary or is_varying(x, aside) else x
+            for path, x, aside in places
         ]
     )
+
+
+def is_varying(x: Any, aside: bool) -> bool:
+    return is_input(x) and (not aside or type(x) is Tensor)
+
+
+def held_in(name: str, tree: Any) -> dict[str, Any]:
+    """All that an argument holds, by place, but what is computed once and then kept."""
+    return {path: x for path, x, aside in paths(name, tree, cached=False)}
 
 
 def is_input(x: Any) -> bool:
@@ -186,21 +200,33 @@ def is_input(x: Any) -> bool:
     )
 
 
-def paths(name: str, tree: Any) -> Iterator[tuple[str, Any]]:
-    """Leaves of an argument with what the user would write to get them."""
+def paths(
+    name: str, tree: Any, aside: bool = False, cached: bool = True
+) -> Iterator[tuple[str, Any, bool]]:
+    """Leaves of an argument with what the user would write to get them, and how they are held.
+
+    ``aside`` are those beside the parts of a container; without ``cached`` none that a
+    `functools.cached_property` has left there.
+    """
     parts = children(tree)
     if parts is None:
-        yield name, tree
+        yield name, tree, aside
         return
-    fields = getattr(tree, "_fields", None) if isinstance(tree, tuple) else None
     for key, value in parts:
-        if isinstance(tree, dict):
-            place = f"{name}[{key!r}]"
-        elif isinstance(tree, list | tuple):
-            place = f"{name}.{fields[key]}" if fields else f"{name}[{key}]"
-        else:
-            place = f"{name}.{key}"
-        yield from paths(place, value)
+        yield from paths(place_of(name, tree, key), value, aside, cached)
+    for key, value in beside(tree).items():
+        if cached or not isinstance(getattr(type(tree), key, None), functools.cached_property):
+            yield from paths(f"{name}.{key}", value, True, cached)
+
+
+def place_of(name: str, tree: Any, key: Any) -> str:
+    """What the user would write for the part ``key`` of a container."""
+    if isinstance(tree, dict):
+        return f"{name}[{key!r}]"
+    if isinstance(tree, list | tuple):
+        fields = getattr(tree, "_fields", None)
+        return f"{name}.{fields[key]}" if fields else f"{name}[{key}]"
+    return f"{name}.{key}"
 
 
 def signature_of(f: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -262,11 +288,11 @@ class Reader:
         tensors = any(isinstance(t, Tensor) for t in self.tracer.captured.values())
         places = self.places() if tensors else {}
         for node, t in self.tracer.captured.items():
-            name = places.get(id(t), "c") if isinstance(t, Tensor) else t.name
+            place = places.get(id(t), "c") if isinstance(t, Tensor) else t.name
             value = t._value if isinstance(t, Tensor) else node.ans
-            v = self.vars[node] = self.var(identifier(name), value, True)
+            v = self.vars[node] = self.var(identifier(place), value, True)
             self.constants[v] = t
-        leaves, _rebuild = flatten(result)
+        leaves, _rebuild = flatten(result, whole=True)
         roots = [x.node for x in leaves if isinstance(x, Tensor) and x.node is not None]
         equations = []
         for node in sorted(self.reached(roots), key=lambda n: n.seq):
@@ -291,7 +317,7 @@ class Reader:
 
     def swapped(self, tree: Any, inputs: bool = False) -> Any:
         """A tree of Tensors as one of variables."""
-        leaves, rebuild = flatten(tree)
+        leaves, rebuild = flatten(tree, whole=True)
         return rebuild([self.atom(x) if not inputs or isinstance(x, Tensor) else x for x in leaves])
 
     def reached(self, roots: list[AnyNode]) -> set[AnyNode]:

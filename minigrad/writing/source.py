@@ -19,7 +19,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.program.equations import Equation, Program, Var, writers
 from minigrad.reading.files import replace_file
-from minigrad.tree import flatten
+from minigrad.tree import beside, fields_of, flatten
 from minigrad.writing import literals
 from minigrad.writing.expressions import BRIEF, Expressions, is_view, once_each
 from minigrad.writing.literals import WIDTH
@@ -97,7 +97,7 @@ class SourceWriter(Expressions):
         words: list[str] = []
         plain = False
         for name, tree in reversed(head):
-            plain = plain or any(isinstance(x, Var) for x in flatten(tree)[0])
+            plain = plain or any(isinstance(x, Var) for x in flatten(tree, whole=True)[0])
             simple = isinstance(tree, bool | int | float | str | None)
             words.append(name if plain else f"{name}={self.code(tree) if simple else None}")
         return words[::-1]
@@ -112,7 +112,7 @@ class SourceWriter(Expressions):
             if self.name_of[v] in self.constants
         ]
         for name, tree in p.parameters.items():
-            if not any(isinstance(x, Var) for x in flatten(tree)[0]):
+            if not any(isinstance(x, Var) for x in flatten(tree, whole=True)[0]):
                 rows.append((identifier(name), self.fixed(tree)))
         width = max((len(name) for name, _ in rows), default=0)
         kinds = [v.kind if isinstance(v, Var) else "a constant" for v in p.outputs]
@@ -137,6 +137,7 @@ class SourceWriter(Expressions):
             if isinstance(tree, Var) or not found:
                 continue
             flat = isinstance(tree, list | tuple) and all(isinstance(x, Var) for x in tree)
+            flat = flat and not beside(tree)
             names = [self.named(v) for _, v in found]
             if (
                 flat
@@ -169,7 +170,7 @@ class SourceWriter(Expressions):
 
     def with_aliases(self, tree: Any) -> Any:
         """The result, in which gradients that are one are told apart: ``db = dz``."""
-        leaves, rebuild = flatten(tree)
+        leaves, rebuild = flatten(tree, whole=True)
         gradients = [f"d{v.name}" for v in self.program.inputs]
         for v in dict.fromkeys(x for x in leaves if isinstance(x, Var) and x.also):
             places = [i for i, x in enumerate(leaves) if x is v]
@@ -226,15 +227,23 @@ class SourceWriter(Expressions):
         """Leaves of an argument with the source that gets them."""
         if isinstance(tree, dict):
             for k, v in tree.items():
-                if any(isinstance(x, Var) for x in flatten(v)[0]):
+                if any(isinstance(x, Var) for x in flatten(v, whole=True)[0]):
                     yield from self.places(f"{place}[{self.key(k)}]", v)
         elif isinstance(tree, list | tuple):
             fields = getattr(tree, "_fields", None)
             for i, v in enumerate(tree):
                 field = fields[i] if fields and identifier(fields[i]) == fields[i] else None
                 yield from self.places(f"{place}.{field}" if field else f"{place}[{i}]", v)
+        elif (names := fields_of(tree)) is not None:
+            for name in names:
+                yield from self.places(f"{place}.{name}", getattr(tree, name, None))
         else:
             yield place, tree
+            return
+        for name, v in beside(tree).items():
+            if any(isinstance(x, Var) for x in flatten(v, whole=True)[0]):
+                got = f"{place}.{name}" if identifier(name) == name else None
+                yield from self.places(got or f"getattr({place}, {self.code(name)})", v)
 
     # --- statements -------------------------------------------------------------------------
 
