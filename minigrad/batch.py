@@ -8,7 +8,7 @@ has its rule in one table here; what has none is done example by example, and st
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,19 +158,35 @@ def repeated(
     many_kwargs = any(map(holds_many, kwargs.values()))
     if not many_kwargs and not any(isinstance(a, Many) for a in args):
         return run(op, *args, **kwargs)
-    together = [isinstance(a, Many) for a in args]
-    values = [a.values if isinstance(a, Many) else a for a in args]
     if op.by_shape:
         return old_ans
+    together = [isinstance(a, Many) for a in args]
+    values = [a.values if isinstance(a, Many) else a for a in args]
+    ans = at_once(op, values, kwargs, together, old_args, old_ans, n, many_kwargs)
+    return tuple([Many(y) for y in ans]) if several else Many(ans)
+
+
+def at_once(
+    op: Op,
+    values: Sequence[Any],
+    kwargs: dict[str, Any],
+    together: list[bool],
+    old_args: Any,
+    old_ans: Any,
+    n: int,
+    many_kwargs: bool = False,
+) -> Any:
+    """``op`` of ``values``, of which those that are ``together`` are for all examples."""
     rule = rule_of(op)
     ans = None
     if rule is not None and (not many_kwargs or rule is indexed):
-        shape = () if several else np.shape(old_ans)
+        shape = () if type(old_ans) is tuple else np.shape(old_ans)
         shapes = [np.shape(a) for a in old_args]
         ans = rule(Batch(op, values, dict(kwargs), together, shapes, shape, n))
     if ans is None:
-        ans = one_by_one(op, args, kwargs, old_ans, n)
-    return tuple([Many(y) for y in ans]) if several else Many(ans)
+        pairs = zip(values, together, strict=True)
+        ans = one_by_one(op, [Many(v) if t else v for v, t in pairs], kwargs, old_ans, n)
+    return ans
 
 
 def one_by_one(op: Op, args: list[Any], kwargs: dict[str, Any], old_ans: Any, n: int) -> Any:
@@ -230,7 +246,7 @@ class Batch:
     """
 
     op: Op
-    args: list[Any]
+    args: Sequence[Any]
     kwargs: dict[str, Any]
     together: list[bool]
     shapes: list[Shape]

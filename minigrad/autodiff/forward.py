@@ -15,19 +15,19 @@ import numpy as np
 
 from minigrad.autodiff.call import F, parted, unhidden, variable_for
 from minigrad.autodiff.tangents import fitted, push_through, tangent
-from minigrad.batch import Batch, align, rule_of
+from minigrad.batch import align, at_once
 from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
 from minigrad.errors import failure
 from minigrad.graph import (
-    NOTHING,
     AnyNode,
     Dual,
+    Nested,
     Variable,
     ancestors,
+    dual,
     inspector,
     is_asked_for,
     modes,
-    next_seq,
     pushing,
     recording,
     tracing,
@@ -81,158 +81,110 @@ class Pusher:
             primal = None
         if type(t) is Tensor and t.node is None:
             t = t._value
-        return wrap(value, Dual(self, t, value, primal))
+        return wrap(value, self.node_of(value, t, primal))
+
+    def node_of(self, value: Any, t: Any, primal: AnyNode | None = None) -> Dual:
+        """What carries the tangent ``t``."""
+        if primal is None and type(t) is not Tensor:
+            return dual(self, t, value)
+        return Nested(self, t, value, primal)
 
     def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``op`` with its tangent; None if it has none here, or if the graph is to keep it."""
-        if op.vjps is None or not recording.get():
+        if op.vjps is None:
             return None
         if not op.complex:
             check_real(op, args, args, kwargs)
-        if op.elementwise and op.jvp is None and not kwargs and len(args) <= 2:
+        if len(args) == 2 and op.elementwise and not kwargs:
             ans = self.slope(op, *args)
             if ans is not None:
                 return ans
         if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
             args, kwargs = op.bind(args, kwargs)
-        if op.linear == "jointly" and op.jvp is None:
-            if kwargs:
-                kwargs = {key: plainly(v) for key, v in kwargs.items()}
-            ans = self.moved(op, args, kwargs)
-            if ans is not None:
-                return ans
-        mine, plain = False, True
+        tangents, mine = [], False
         for x in args:
+            node = None
             if type(x) is Tensor:
                 node = x.node
-                if node is None:
-                    continue
-                if type(node) is not Dual:
-                    return None
-                if node.pusher is self:
-                    mine = True
-                    plain = plain and node.op is None and type(node.tangent) is not Tensor
-                elif node.pusher.depth < self.depth:
-                    plain = False
-                else:  # of somebody inside, who is done: part of what was recorded
-                    return None
             elif isinstance(x, list | tuple):
                 return self.apply(op, tuple(map(arrayed, args)), kwargs)
-        if not mine:
-            return None
-        return self.push(op, args, kwargs) if plain else self.push_tensors(op, args, kwargs)
-
-    def slope(self, op: Op, x: Any, y: Any = None) -> Any:
-        """`push`, with what is common written out: one or two operands, nobody looks on."""
-        if type(x) is Tensor:
-            a, node = x._value, x.node
             if node is None:
-                t = None
-            elif type(node) is Dual and node.pusher is self and node.op is None:
-                t = node.tangent
-                if type(t) is Tensor:
-                    return None
+                tangents.append(None)
+            elif type(node) is Dual and node.pusher is self:
+                tangents.append(node.tangent)
+                mine = True
             else:
-                return None
+                return self.push_tensors(op, args, kwargs) if self.outermost(args) else None
+        return self.push(op, args, tangents, kwargs) if mine else None
+
+    def outermost(self, args: Sequence[Any]) -> bool:
+        """Whether there are tangents of this pusher, and all others are pushed farther out.
+
+        Those of somebody inside, who is done, are part of what was recorded.
+        """
+        nodes = [x.node for x in args if type(x) is Tensor and x.node is not None]
+        pushers = [node.pusher if isinstance(node, Dual) else None for node in nodes]
+        return self in pushers and all(
+            p is self or (p is not None and p.depth < self.depth) for p in pushers
+        )
+
+    def moved(self, op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
+        """`push`, of an op that moves elements of one array; None if that is not all."""
+        node = x.node
+        if type(node) is not Dual or node.pusher is not self:
+            return None
+        a, t = x._value, node.tangent
+        try:
+            ans = op.forward(a, **kwargs)
+        except Exception:
+            return None  # told by `push`
+        if type(ans) is not float64:
+            ans = settle(ans)
+        if self.n is None:
+            return self.pushed(ans, op.forward(t, **kwargs))
+        return self.pushed(ans, at_once(op, [t], kwargs, [True], [a], ans, self.n))
+
+    def slope(self, op: Op, x: Any, y: Any) -> Any:
+        """`push`, of an elementwise op of two operands, written out; None if that is not all."""
+        if type(x) is Tensor:
+            a, t, node = x._value, None, x.node
+            if node is not None:
+                if type(node) is not Dual or node.pusher is not self:
+                    return None
+                t = node.tangent
         elif type(x) in NUMBERS or (type(x) is ndarray and x.dtype.kind in NUMERIC):
             a, t = x, None
         else:
             return None
-        rules: Any = op.vjps
-        if y is None:
-            if t is None or op.twin != 1:
-                return None
-            ans = op.forward(a)
-            if type(ans) is not float64:
-                ans = settle(ans)
-                if ans.dtype.kind not in CONTINUOUS:
-                    return None
-            if self.n is not None:
-                t = self.lined_up(t, ans)
-            return self.pushed(ans, rules[0](t, ans, a))
         if type(y) is Tensor:
-            b, node = y._value, y.node
-            if node is None:
-                u = None
-            elif type(node) is Dual and node.pusher is self and node.op is None:
-                u = node.tangent
-                if type(u) is Tensor:
+            b, u, node = y._value, None, y.node
+            if node is not None:
+                if type(node) is not Dual or node.pusher is not self:
                     return None
-            else:
-                return None
+                u = node.tangent
         elif type(y) in NUMBERS or (type(y) is ndarray and y.dtype.kind in NUMERIC):
             b, u = y, None
         else:
             return None
-        if (t is None and u is None) or op.twin != 2:
+        if t is u is None or op.twin != 2 or op.jvp is not None:
             return None
         try:
             ans = op.forward(a, b)
         except Exception:
             return None  # told by `push`
-        if type(ans) is not float64:
+        if type(ans) is ndarray and ans.dtype.kind == "f" and ans.ndim:
+            ans.setflags(write=False)
+        elif type(ans) is not float64:
             ans = settle(ans)
             if ans.dtype.kind not in CONTINUOUS:
                 return None
-        if self.n is not None:
+        if self.n is not None and type(ans) is ndarray:
             t, u = self.lined_up(t, ans), self.lined_up(u, ans)
-        if t is None:
-            return self.pushed(ans, rules[1](u, ans, a, b))
-        c = rules[0](t, ans, a, b)
-        return self.pushed(ans, c if u is None else c + rules[1](u, ans, a, b))
-
-    def moved(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """`push` for an op that is linear in all its arrays, and may but move elements about.
-
-        The metadata hold no Tensors.
-        """
-        values, tangents, mine, whole = [], [], False, True
-        for x in args:
-            t = None
-            if type(x) is Tensor:
-                node = x.node
-                if node is not None:
-                    if type(node) is not Dual or node.pusher is not self or node.op is not None:
-                        return None
-                    t, mine = node.tangent, True
-                    if type(t) is Tensor:
-                        return None
-                x = x._value
-            elif type(x) not in NUMBERS and (type(x) is not ndarray or x.dtype.kind not in NUMERIC):
-                return None
-            values.append(x)
-            tangents.append(t)
-            whole = whole and t is not None
-        if not mine:
-            return None
-        try:
-            ans = op.forward(*values, **kwargs)
-        except Exception:
-            return None  # told by `push`
-        if type(ans) is not float64:
-            if type(ans) is tuple or type(ans) is list:
-                return None
-            ans = settle(ans)
-            if ans.dtype.kind not in CONTINUOUS:
-                return None
-        n = self.n
-        if not whole:
-            front = () if n is None else (n,)
-            tangents = [
-                np.zeros((*front, *np.shape(a)), np.result_type(a)) if t is None else t
-                for a, t in zip(values, tangents, strict=True)
-            ]
-        if n is None:
-            return self.pushed(ans, op.forward(*tangents, **kwargs))
-        if self.limit and ans.size * n > self.limit:
-            raise TooLarge(ans.size)
-        rule = rule_of(op)
-        if rule is None:
-            return None
-        shapes = [np.shape(a) for a in values]
-        together = [True] * len(values)
-        t = rule(Batch(op, tangents, dict(kwargs), together, shapes, ans.shape, n))
-        return None if t is None else self.pushed(ans, t)
+        left, right = op.vjps  # type: ignore[misc]
+        if u is None:
+            return self.pushed(ans, left(t, ans, a, b))  # type: ignore[misc]
+        c = right(u, ans, a, b)  # type: ignore[misc]
+        return self.pushed(ans, c if t is None else left(t, ans, a, b) + c)  # type: ignore[misc]
 
     def lined_up(self, t: Any, ans: Any) -> Any:
         """A stack of tangents that broadcasts against ``ans``; refused if it would be too large."""
@@ -243,28 +195,22 @@ class Pusher:
     def pushed(self, ans: Any, t: Any) -> Tensor:
         """A Tensor of value ``ans`` with tangent ``t``, of its shape and dtype or close to it."""
         kind = type(ans)
-        if self.n is not None or type(t) is not kind:
-            t = fitted(t, ans, self.n)
-        elif kind is not float64 and (t.shape != ans.shape or t.dtype is not ans.dtype):
+        if self.n is not None:
+            if t.shape != (self.n, *ans.shape) or t.dtype is not ans.dtype:
+                t = fitted(t, ans, self.n)
+        elif type(t) is not kind or (
+            kind is not float64 and (t.shape != ans.shape or t.dtype is not ans.dtype)
+        ):
             t = fitted(t, ans, None)
-        node = new(Dual)  # `Dual`, written out
+        node = new(Dual)  # `dual` and `wrap`, written out
         node.pusher, node.tangent, node.ans = self, t, ans
-        node.op, node.args, node.parents, node.kwargs = None, (), (), NOTHING
-        node.grad, node.kept, node.seq = None, None, next_seq()
         x = new(Tensor)
         x._value, x.node = ans, node
         return x
 
-    def push(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def push(self, op: Op, args: Any, tangents: list[Any], kwargs: dict[str, Any]) -> Any:
         """Values and tangents are arrays: nobody else looks on."""
-        values, tangents = [], []
-        for x in args:
-            if type(x) is Tensor:
-                values.append(x._value)
-                tangents.append(None if x.node is None else x.node.tangent)
-            else:
-                values.append(operand(x)[0])
-                tangents.append(None)
+        values = [x._value if type(x) is Tensor else operand(x)[0] for x in args]
         if kwargs:
             kwargs = {key: plainly(v) for key, v in kwargs.items()}
         try:
@@ -277,18 +223,19 @@ class Pusher:
             ans = settle(np.asarray(ans)) if isinstance(ans, int | float) else settle(ans)
             if ans.dtype.kind not in CONTINUOUS:
                 return wrap(ans, None)
-        self.check(op, args, kwargs, tangents)
-        if self.limit and type(ans) is not tuple and ans.size * self.n > self.limit:
-            raise TooLarge(ans.size)
-        ts = tangent(op, values, tangents, kwargs, ans, self.n)
-        if type(ans) is tuple:
-            return tuple(
-                [
-                    wrap(y, Dual(self, t, y, None) if y.dtype.kind in CONTINUOUS else None)
-                    for y, t in zip(ans, ts, strict=True)
-                ]
-            )
-        return self.pushed(ans, ts)
+            if self.limit and ans.size * self.n > self.limit:
+                raise TooLarge(ans.size)
+        if not op.twin:
+            self.check(op, args, kwargs, tangents)
+        ts = tangent(op, values, tangents, kwargs, ans, self.n, live=False)
+        if type(ans) is not tuple:
+            return self.pushed(ans, ts)
+        return tuple(
+            [
+                wrap(y, dual(self, t, y) if y.dtype.kind in CONTINUOUS else None)
+                for y, t in zip(ans, ts, strict=True)
+            ]
+        )
 
     def push_tensors(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Values or tangents are themselves being differentiated, by whoever is outside."""
@@ -296,7 +243,7 @@ class Pusher:
         try:
             values, tangents = [], []
             for x in args:
-                mine = type(x) is Tensor and type(x.node) is Dual and x.node.pusher is self
+                mine = type(x) is Tensor and isinstance(x.node, Dual) and x.node.pusher is self
                 values.append(self.primal(x) if mine else x)
                 tangents.append(x.node.tangent if mine else None)
             ans = op(*values, **kwargs)
@@ -319,7 +266,7 @@ class Pusher:
         """A result as the caller gets it: plain, unless somebody else differentiates it."""
         if type(y) is not Tensor:
             return y
-        if type(y.node) is Dual and y.node.pusher is self:
+        if isinstance(y.node, Dual) and y.node.pusher is self:
             y = self.primal(y)
         if y.node is None or not any(map(self.stays, ancestors(y.node))):
             return y.data
@@ -349,7 +296,7 @@ class Pusher:
             for i, y in enumerate(outputs)
             if type(y) is Tensor
             and y.node is not None
-            and type(y.node) is not Dual
+            and not isinstance(y.node, Dual)
             and not any(map(self.stays, ancestors(y.node)))
         ]
         token = pushing.set(self.outer)
@@ -359,12 +306,12 @@ class Pusher:
             pushing.reset(token)
         for i, t in zip(ready, found, strict=True):
             value = outputs[i]._value
-            answers[i] = wrap(value, None if t is None else Dual(self, t, value, None))
+            answers[i] = wrap(value, None if t is None else self.node_of(value, t))
         return answers
 
     def stays(self, node: AnyNode) -> bool:
         """Whether somebody else may ask for a derivative by ``node``, or by its tangent."""
-        if type(node) is Dual and node.pusher is self:
+        if isinstance(node, Dual) and node.pusher is self:
             return node.op is variable or type(node.tangent) is Tensor
         return is_asked_for(node)
 
@@ -374,14 +321,14 @@ class Pusher:
         roots = {}
         for i, y in enumerate(outputs):
             if type(y) is Tensor and y.node is not None:
-                if type(y.node) is Dual and y.node.pusher is self:
+                if isinstance(y.node, Dual) and y.node.pusher is self:
                     answers[i] = y.node.tangent
                 else:
                     roots[i] = y.node
         if roots:
             nodes = {node for root in roots.values() for node in ancestors(root)}
             known: dict[AnyNode, Any] = {
-                node: node.tangent for node in nodes if type(node) is Dual and node.pusher is self
+                node: node.tangent for node in nodes if isinstance(node, Dual) and node.pusher is self
             }
             live = tracing.get() is not None or any(map(self.stays, nodes))
             found = push_through(roots.values(), known, self.n, wrap if live else None)
@@ -404,7 +351,7 @@ def can_push(args: Sequence[Any]) -> bool:
     if modes.special and (tracing.get() is not None or inspector.get() is not None):
         return False
     return all(
-        type(x) is not Tensor or x.node is None or type(x.node) is Dual
+        type(x) is not Tensor or x.node is None or isinstance(x.node, Dual)
         for x in flatten(list(args))[0]
     )
 

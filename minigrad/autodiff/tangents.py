@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.batch import Many, align, batched, repeated
+from minigrad.batch import Many, align, at_once, batched
 from minigrad.data import CONTINUOUS
 from minigrad.graph import (
     AnyNode,
@@ -41,7 +41,13 @@ new = object.__new__
 
 
 def tangent(
-    op: Op, args: Sequence[Any], tangents: Sequence[Any], kwargs: Any, ans: Any, n: int | None
+    op: Op,
+    args: Sequence[Any],
+    tangents: Sequence[Any],
+    kwargs: Any,
+    ans: Any,
+    n: int | None,
+    live: bool = True,
 ) -> Any:
     """The tangent of what ``op`` returned, given those of its arguments (None: zero).
 
@@ -51,31 +57,32 @@ def tangent(
         Arrays, or Tensors where what is done with them is to be recorded.
     n : int or None
         None for one tangent; else the length of an axis in front of each of them.
+    live : bool
+        Whether there may be Tensors.
 
     Returns
     -------
     array or Tensor, or a tuple of them
         In the shape and dtype of ``ans``, with the axis in front.
     """
-    if op.elementwise and op.jvp is None:
-        return fitted(through_rules(op, args, tangents, kwargs, ans, n), ans, n)
     if op.jvp is not None:
         pushed = op.jvp(tangents, ans, *args, **kwargs)
+    elif op.elementwise:
+        pushed = through_rules(op, args, tangents, kwargs, ans, n)
     elif op.linear == "jointly":
-        if len(args) == 1:
-            full = tangents
-        else:
-            full = [
-                np.zeros_like(a) if t is None else t for a, t in zip(args, tangents, strict=True)
-            ]
-        pushed = through(op, full, tangents, args, kwargs, ans, n)
+        given = [t is not None for t in tangents]
+        full = tangents
+        if not all(given):
+            pairs = zip(args, tangents, strict=True)
+            full = [np.zeros_like(a) if t is None else t for a, t in pairs]
+        pushed = through(op, full, given, args, kwargs, ans, n, live)
     elif op.linear == "each":
         pushed = None
         for i, t in enumerate(tangents):
             if t is not None:
-                mixed = [t if i == k else a for k, a in enumerate(args)]
-                only = [t if i == k else None for k in range(len(args))]
-                part = through(op, mixed, only, args, kwargs, ans, n)
+                mixed = [*args[:i], t, *args[i + 1 :]]
+                only = [i == k for k in range(len(args))]
+                part = through(op, mixed, only, args, kwargs, ans, n, live)
                 pushed = part if pushed is None else pushed + part
     elif n is None:
         pushed = transposed(op, args, tangents, kwargs, ans)
@@ -102,16 +109,12 @@ def through_rules(
 
 
 def through(
-    op: Op, full: Any, tangents: Any, args: Any, kwargs: Any, ans: Any, n: int | None
+    op: Op, full: Any, together: Any, args: Any, kwargs: Any, ans: Any, n: int | None, live: bool
 ) -> Any:
-    """``op`` itself, of arguments with tangents in their places."""
+    """``op`` itself, of arguments with tangents in their places, which ``together`` tells."""
     if n is not None:
-        marked = [Many(x) if t is not None else x for x, t in zip(full, tangents, strict=True)]
-        found = repeated(op, marked, kwargs, args, ans, n)
-        return tuple([y.values for y in found]) if type(found) is tuple else found.values
-    if any(type(x) is Tensor for x in full) or tracing.get() is not None:
-        return op(*full, **kwargs)
-    return op.forward(*full, **kwargs)
+        return at_once(op, full, kwargs, together, args, ans, n)
+    return op(*full, **kwargs) if live else op.forward(*full, **kwargs)
 
 
 def stand_in(y: Any) -> Tensor:
@@ -237,7 +240,7 @@ def push_through(
         elif node.op is variable:
             found[node] = ts[0]
         else:
-            found[node] = tangent(node.op, *lifted(node, ts, lift), n)
+            found[node] = tangent(node.op, *lifted(node, ts, lift), n, lift is not None)
             if inspect is not None:
                 argnum = next(i for i, t in enumerate(ts) if t is not None)
                 inspect.after_rule(node, argnum, ts[argnum], found[node])

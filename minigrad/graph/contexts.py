@@ -147,6 +147,14 @@ writing: ContextVar[Any] = ContextVar("writing", default=None)
 """What ``t[index] = value`` does where a function that writes into its arrays is recorded."""
 
 
+def at_work() -> Any:
+    """Who pushes tangents along with what is recorded now, if anybody does."""
+    pusher = pushing.get()
+    if pusher is None or tracing.get() is not None:
+        return None
+    return pusher if recording.variable.get() is None or recording.get() else None
+
+
 def no_grad() -> Mode:
     """Context (or decorator) in which nothing is recorded, in this thread only.
 

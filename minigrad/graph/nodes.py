@@ -195,6 +195,8 @@ class Variable(Leaf):
 class Dual(Variable):
     """Where forward mode pushes a tangent along: the value is not recorded, its tangent is here.
 
+    Made empty, by `dual`, as `Node1` is.
+
     Attributes
     ----------
     tangent : array or Tensor
@@ -204,25 +206,47 @@ class Dual(Variable):
     """
 
     __slots__ = ("pusher", "tangent")
+    op: Op | None = None
+    args: tuple[Any, ...] = ()
+    parents: tuple[AnyNode | None, ...] = ()
+    kwargs: dict[str, Any] = NOTHING
+    kept: Any = None
+    seq: int = 0
+    ans: Any
+    grad: Any
+    pusher: Any
+    tangent: Any
+
+    def __init__(self) -> None:
+        pass
+
+
+def dual(pusher: Any, tangent: Any, value: Any) -> Dual:
+    """A new node of ``value`` with a tangent, which nobody else differentiates."""
+    node = Dual()
+    node.pusher = pusher
+    node.tangent = tangent
+    node.ans = value
+    return node
+
+
+class Nested(Dual):
+    """A Dual whose value, or whose tangent, is itself being differentiated."""
+
+    __slots__ = ("args", "op", "parents", "seq")
     op: Op | None
     args: tuple[Any, ...]
     parents: tuple[AnyNode | None, ...]
-    ans: Any
     seq: int
-    kept: Any
-    grad: Any
 
     def __init__(self, pusher: Any, tangent: Any, value: Any, primal: AnyNode | None) -> None:
-        self.pusher: Any = pusher
-        self.tangent: Any = tangent
+        self.pusher = pusher
+        self.tangent = tangent
         self.ans = value
-        self.kept = None
-        self.kwargs = NOTHING
         self.seq = next_seq()
-        self.grad = None
         if primal is None:
             self.op, self.args, self.parents = None, (), ()
-        else:  # a value that is itself being differentiated: a copy of it
+        else:  # a copy of it
             self.op, self.args, self.parents = variable, (value,), (primal,)
 
 
@@ -232,7 +256,7 @@ running: set[AnyNode] = set()
 
 def is_alive(leaf: AnyNode) -> bool:
     """Whether somebody may still ask for a derivative by ``leaf``."""
-    if type(leaf) is Dual:
+    if isinstance(leaf, Dual):
         return bool(leaf.pusher.running)
     return not isinstance(leaf, Variable) or leaf in running
 

@@ -312,10 +312,9 @@ class Op:
             For an argument that is missing, given twice, or not supported.
         """
         if self.arity < 0:
-            for key in kwargs:
-                if key not in self.parameters:
-                    refuse_keyword(self.name, key, kwargs[key], self.parameters)
-            return args, {k: v for k, v in kwargs.items() if k in self.parameters}
+            for key in kwargs.keys() - self.metadata:
+                refuse_keyword(self.name, key, kwargs.pop(key), self.parameters)
+            return args, kwargs
         names, places = self.parameters, self.places
         if len(args) > len(places):
             by_name = ", ".join(f"{name}=" for name in names if name not in places)

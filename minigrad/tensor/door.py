@@ -20,13 +20,13 @@ from minigrad.graph import (
     NOTHING,
     AnyNode,
     Node,
+    at_work,
     inspector,
     modes,
     next_seq,
     node1,
     node2,
     picked,
-    pushing,
     recording,
     tracing,
 )
@@ -187,7 +187,7 @@ def noticed(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What becomes of an op where somebody looks on; None: what always does."""
     if (tracer := tracing.get()) is not None:
         return tracer.apply(op, args, kwargs)
-    if (pusher := pushing.get()) is not None:
+    if (pusher := at_work()) is not None:
         ans = pusher.apply(op, args, kwargs)
         if ans is not None:
             return ans
@@ -381,11 +381,16 @@ def infix(op: Op, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
     """The method behind an infix operator; ``reflected``: of a right operand."""
 
     def method(self: Tensor, other: Any) -> Any:
+        x, y = self, other
+        if reflected:
+            x, y = y, x
         if not modes.special:
-            ans = pair(op, other, self) if reflected else pair(op, self, other)
-            if ans is not None:
-                return ans
-        return looked_on(op, other, self) if reflected else looked_on(op, self, other)
+            ans = pair(op, x, y)
+        elif op.elementwise and (pusher := at_work()) is not None:
+            ans = pusher.slope(op, x, y)
+        else:
+            ans = None
+        return looked_on(op, x, y) if ans is None else ans
 
     method.__name__ = f"__{'r' * reflected}{op.name}__"
     return method
@@ -397,8 +402,8 @@ def brackets(self: Tensor, index: Any) -> Any:
         kwargs = {"index": index}
         if not modes.special:
             return single(elements, self, kwargs)
-        if (pusher := pushing.get()) is not None and tracing.get() is None:
-            ans = pusher.moved(elements, (self,), kwargs) if recording.get() else None
+        if (pusher := at_work()) is not None:
+            ans = pusher.moved(elements, self, kwargs)
             if ans is not None:
                 return ans
     return ops.getitem(self, index)
@@ -411,10 +416,6 @@ def is_labelled(x: Any) -> bool:
 
 def looked_on(op: Op, x: Any, y: Any) -> Any:
     """An infix operator between unusual operands, or while somebody looks on."""
-    if modes.special and (pusher := pushing.get()) is not None and tracing.get() is None:
-        ans = pusher.slope(op, x, y) if op.elementwise and recording.get() else None
-        if ans is not None:
-            return ans
     for operand in (x, y):
         if getattr(type(operand), "__array_ufunc__", 0) is None:  # NumPy's way to decline
             return NotImplemented
