@@ -154,16 +154,14 @@ def repeated(
     op: Op, args: list[Any], kwargs: dict[str, Any], old_args: Any, old_ans: Any, n: int
 ) -> Any:
     """``op`` of arguments of which some are `Many`, given those and the answer of one example."""
-    several = isinstance(old_ans, tuple)
-    many_kwargs = any(map(holds_many, kwargs.values()))
-    if not many_kwargs and not any(isinstance(a, Many) for a in args):
+    if not any(map(holds_many, (*args, *kwargs.values()))):
         return run(op, *args, **kwargs)
     if op.by_shape:
         return old_ans
     together = [isinstance(a, Many) for a in args]
     values = [a.values if isinstance(a, Many) else a for a in args]
-    ans = at_once(op, values, kwargs, together, old_args, old_ans, n, many_kwargs)
-    return tuple([Many(y) for y in ans]) if several else Many(ans)
+    ans = at_once(op, values, kwargs, together, old_args, old_ans, n)
+    return tuple([Many(y) for y in ans]) if isinstance(old_ans, tuple) else Many(ans)
 
 
 def at_once(
@@ -174,15 +172,20 @@ def at_once(
     old_args: Any,
     old_ans: Any,
     n: int,
-    many_kwargs: bool = False,
+    live: bool = True,
 ) -> Any:
-    """``op`` of ``values``, of which those that are ``together`` are for all examples."""
+    """``op`` of ``values``, of which those that are ``together`` are for all examples.
+
+    Not ``live``, there are no Tensors, nor any metadata that differ between examples.
+    """
     rule = rule_of(op)
     ans = None
-    if rule is not None and (not many_kwargs or rule is indexed):
+    if rule is not None and (
+        rule is indexed or not live or not any(map(holds_many, kwargs.values()))
+    ):
         shape = () if type(old_ans) is tuple else np.shape(old_ans)
         shapes = [np.shape(a) for a in old_args]
-        ans = rule(Batch(op, values, dict(kwargs), together, shapes, shape, n))
+        ans = rule(Batch(op, values, dict(kwargs), together, shapes, shape, n, live))
     if ans is None:
         pairs = zip(values, together, strict=True)
         ans = one_by_one(op, [Many(v) if t else v for v, t in pairs], kwargs, old_ans, n)
@@ -243,6 +246,8 @@ class Batch:
         Of the arguments and of the answer, for one example.
     n : int
         How many examples there are.
+    live : bool
+        Whether there may be Tensors, on which what is done is to be recorded.
     """
 
     op: Op
@@ -252,10 +257,13 @@ class Batch:
     shapes: list[Shape]
     shape: Shape
     n: int
+    live: bool
 
     def run(self, *args: Any, **more: Any) -> Any:
         """The op of other arguments, with the metadata of the call and ``more``."""
-        return run(self.op, *args, **self.kwargs, **more)
+        if self.live:
+            return run(self.op, *args, **self.kwargs, **more)
+        return self.op.forward(*args, **self.kwargs, **more)
 
     def aligned(self, ndim: int) -> list[Any]:
         """The arguments, those of many examples as if of ``ndim`` axes each."""
@@ -362,8 +370,8 @@ def together_along(c: Batch) -> Any:
         a if t else np.broadcast_to(a, (c.n, *s))
         for a, t, s in zip(c.args, c.together, c.shapes, strict=True)
     ]
-    axis = c.kwargs.get("axis", 0)
-    return run(c.op, *args, axis=axis if axis < 0 else axis + 1)
+    axis = c.kwargs.pop("axis", 0)
+    return c.run(*args, axis=axis if axis < 0 else axis + 1)
 
 
 def apart_along(c: Batch) -> Any:
@@ -420,7 +428,7 @@ def indexed(c: Batch) -> Any:
     """Getting elements, and putting them back."""
     index = c.kwargs["index"]
     parts = index if isinstance(index, tuple) else (index,)
-    if not holds_many(index):
+    if not c.live or not holds_many(index):
         if is_basic(index):
             c.kwargs["index"] = (slice(None), *parts)
             if c.op is scatter:

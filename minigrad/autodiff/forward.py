@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.autodiff.call import F, parted, unhidden, variable_for
 from minigrad.autodiff.tangents import fitted, push_through, tangent
-from minigrad.batch import align, at_once
+from minigrad.batch import align
 from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
 from minigrad.errors import failure
 from minigrad.graph import (
@@ -101,7 +101,8 @@ class Pusher:
                 return ans
         if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
             args, kwargs = op.bind(args, kwargs)
-        tangents, mine = [], False
+        tangents: list[Any] = []
+        mine = False
         for x in args:
             node = None
             if type(x) is Tensor:
@@ -128,21 +129,21 @@ class Pusher:
             p is self or (p is not None and p.depth < self.depth) for p in pushers
         )
 
-    def moved(self, op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
-        """`push`, of an op that moves elements of one array; None if that is not all."""
+    def element(self, x: Tensor, index: Any) -> Any:
+        """``x[index]``, a basic index; None if `push` is not all."""
         node = x.node
         if type(node) is not Dual or node.pusher is not self:
             return None
         a, t = x._value, node.tangent
         try:
-            ans = op.forward(a, **kwargs)
+            ans = a[index]
         except Exception:
             return None  # told by `push`
-        if type(ans) is not float64:
+        if type(ans) is ndarray:
             ans = settle(ans)
-        if self.n is None:
-            return self.pushed(ans, op.forward(t, **kwargs))
-        return self.pushed(ans, at_once(op, [t], kwargs, [True], [a], ans, self.n))
+        if self.n is not None:
+            index = (slice(None), *(index if type(index) is tuple else (index,)))
+        return self.pushed(ans, t[index])
 
     def slope(self, op: Op, x: Any, y: Any) -> Any:
         """`push`, of an elementwise op of two operands, written out; None if that is not all."""
@@ -328,7 +329,9 @@ class Pusher:
         if roots:
             nodes = {node for root in roots.values() for node in ancestors(root)}
             known: dict[AnyNode, Any] = {
-                node: node.tangent for node in nodes if isinstance(node, Dual) and node.pusher is self
+                node: node.tangent
+                for node in nodes
+                if isinstance(node, Dual) and node.pusher is self
             }
             live = tracing.get() is not None or any(map(self.stays, nodes))
             found = push_through(roots.values(), known, self.n, wrap if live else None)

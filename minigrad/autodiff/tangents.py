@@ -113,7 +113,7 @@ def through(
 ) -> Any:
     """``op`` itself, of arguments with tangents in their places, which ``together`` tells."""
     if n is not None:
-        return at_once(op, full, kwargs, together, args, ans, n)
+        return at_once(op, full, kwargs, together, args, ans, n, live)
     return op(*full, **kwargs) if live else op.forward(*full, **kwargs)
 
 

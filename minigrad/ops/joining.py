@@ -89,8 +89,12 @@ concat = concatenate
 )
 def layered(*arrays: Any, axis: int = 0) -> Any:
     """stack(arrays, axis): arrays of one shape joined along a new axis."""
-    if axis in (0, -1) and {*map(type, arrays)} == {np.float64}:  # a fifth of the time
+    kinds = {*map(type, arrays)}
+    if axis in (0, -1) and kinds == {np.float64}:  # a fifth of the time
         return np.array(arrays)
+    if axis >= 0 and kinds == {np.ndarray} and len({a.shape for a in arrays}) == 1:  # half
+        place = (*[slice(None)] * axis, None)
+        return np.concatenate([a[place] for a in arrays], axis)
     return np.stack(arrays, axis=axis)
 
 

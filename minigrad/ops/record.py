@@ -312,8 +312,9 @@ class Op:
             For an argument that is missing, given twice, or not supported.
         """
         if self.arity < 0:
-            for key in kwargs.keys() - self.metadata:
-                refuse_keyword(self.name, key, kwargs.pop(key), self.parameters)
+            if not kwargs.keys() <= self.metadata:
+                for key in kwargs.keys() - self.metadata:
+                    refuse_keyword(self.name, key, kwargs.pop(key), self.parameters)
             return args, kwargs
         names, places = self.parameters, self.places
         if len(args) > len(places):

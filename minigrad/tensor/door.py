@@ -399,11 +399,10 @@ def infix(op: Op, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
 def brackets(self: Tensor, index: Any) -> Any:
     """``self[index]``."""
     if type(index) is int or is_basic(index):
-        kwargs = {"index": index}
         if not modes.special:
-            return single(elements, self, kwargs)
+            return single(elements, self, {"index": index})
         if (pusher := at_work()) is not None:
-            ans = pusher.moved(elements, self, kwargs)
+            ans = pusher.element(self, index)
             if ans is not None:
                 return ans
     return ops.getitem(self, index)
