@@ -1,19 +1,23 @@
-"""Mutations: does a change to a rule make some test fail?
+"""Mutations: does a change to the code make some test fail?
 
-A command, not a test::
+A command, not a test (it needs ``pip install coverage``)::
 
-    python tests/mutate.py minigrad/ops/elementwise.py -- tests/test_ops.py tests/test_edges.py
-    python tests/mutate.py minigrad/nn/layers.py --sample 40 -- tests/test_nn_layers.py
-    python tests/mutate.py minigrad/ops/shape.py --tables --sample 9 -- tests/test_facts.py
+    python tests/mutate.py --sample 400 --seed 1                      # over the whole package
+    python tests/mutate.py minigrad/ops minigrad/batch.py --sample 60
+    python tests/mutate.py minigrad/nn --each 20 -- tests/test_nn_by_hand.py tests/test_losses.py
 
-Each mutant changes one place of the package: an operator, a comparison, a sign, a constant, a
-flag.  It is killed when a test fails or runs out of time; what survives is printed with its
-line, for a test to be written, or a reason why it is equivalent.
+Each mutant changes one place: an operator, a comparison, a sign, a constant, a flag.  It is
+killed when a test that runs its line fails, or hangs; what survives is printed with its line,
+for a test to be written, for the code to be deleted, or for a row with the reason in
+``tests/equivalent_mutants.toml``, which matches by file, text of the line and change.
 
-The tests are collected and run once, which tells who calls which function.  A mutant of a
-function then lives in a fork, which has its code exchanged and runs who calls it.  What stands
-in no function (the facts of a table, defaults) needs ``--tables``: a copy of the package, and
-all of the tests for each.
+The default tests (``make test``) are run once, to know which of them run which line; that is
+kept (``--known``), and completed when tests are added.  A mutant of a function lives in a fork
+of the process that has collected the tests, with its code exchanged; one of what stands in no
+function (a table's facts, defaults), or runs at imports only, in a fork that imports the
+package anew.  Tests run in an order that changes their file at each step, for ``--seconds`` of
+processor time.  A test that kills is run without the mutant, too, once, and left out should it
+fail.  PyTorch, JAX and Dask are left out: a fork lacks their threads and would wait for them.
 """
 
 from __future__ import annotations
@@ -22,18 +26,26 @@ import argparse
 import ast
 import contextlib
 import copy
+import functools
 import gc
 import inspect
 import io
 import json
+import mmap
 import os
 import random
-import shutil
+import resource
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+import tomllib
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import SourceFileLoader
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -43,16 +55,6 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 assert numpy, "imported here, so that no fork has to"
-
-
-class Absent:
-    """Peers whose threads a fork lacks and would wait for: the default tests do without them."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        """Refuse them, so that their tests are skipped."""
-        if name.partition(".")[0] in ("torch", "jax", "dask"):
-            raise ModuleNotFoundError(f"{name} is left out of campaigns")
-
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHER: dict[type[ast.AST], type[ast.AST]] = {
@@ -64,6 +66,21 @@ OTHER: dict[type[ast.AST], type[ast.AST]] = {
 
 
 # --- mutants ---------------------------------------------------------------------------
+
+
+@dataclass
+class Mutant:
+    """One change of one line, and what the module's tree becomes by it."""
+
+    file: str
+    line: int
+    text: str
+    words: str
+    pairs: list[tuple[CodeType, CodeType]]
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}  {self.words}"
 
 
 def changed(node: ast.AST) -> ast.AST | None:
@@ -83,28 +100,58 @@ def changed(node: ast.AST) -> ast.AST | None:
     return None
 
 
-def mutants(source: str) -> Iterator[tuple[int, str, ast.Module]]:
-    """Line, description and tree of every mutant of a file; the tree is changed back after."""
-    tree = ast.parse(source)
-    for parent in list(ast.walk(tree)):
-        for name, field in list(ast.iter_fields(parent)):
+def typing_only(node: ast.AST) -> bool:
+    """Whether a node says something to checkers of types only."""
+    if isinstance(node, ast.If):
+        return ast.unparse(node.test) == "TYPE_CHECKING"
+    if isinstance(node, ast.Assign):
+        value = node.value
+        union = isinstance(value, ast.BinOp) and isinstance(value.op, ast.BitOr)
+        return union and getattr(node.targets[0], "id", "").istitle()
+    return False
+
+
+def places(tree: ast.AST) -> Iterator[tuple[Any, Any, ast.expr, ast.AST]]:
+    """Where a tree can be changed: whose field, its key, what stands there, what would."""
+    todo = [tree]
+    while todo:
+        parent = todo.pop()
+        if typing_only(parent):
+            continue
+        for name, field in ast.iter_fields(parent):
             if name in ("annotation", "returns") or isinstance(parent, ast.FormattedValue):
                 continue
             for i, child in enumerate(field if isinstance(field, list) else [field]):
-                new = changed(child) if isinstance(child, ast.expr) else None
-                if new is None:
+                if not isinstance(child, ast.AST):
                     continue
-                place = field if isinstance(field, list) else None
-                if place is None:
-                    setattr(parent, name, new)
-                else:
-                    place[i] = new
-                words = f"{ast.unparse(child)}  ->  {ast.unparse(new)}"
-                yield child.lineno, words, ast.fix_missing_locations(tree)
-                if place is None:
-                    setattr(parent, name, child)
-                else:
-                    place[i] = child
+                todo.append(child)
+                new = changed(child) if isinstance(child, ast.expr) else None
+                if new is not None:
+                    yield (field, i, child, new) if isinstance(field, list) else (
+                        parent.__dict__, name, child, new,
+                    )  # fmt: skip
+
+
+def count(file: str) -> int:
+    """How many mutants a file has."""
+    return sum(1 for _ in places(ast.parse((ROOT / file).read_text(encoding="utf-8"))))
+
+
+def mutants(file: str, chosen: set[int]) -> Iterator[Mutant]:
+    """The mutants of a file, of the numbers ``chosen``."""
+    source = (ROOT / file).read_text(encoding="utf-8")
+    path, lines, tree = str(ROOT / file), source.splitlines(), ast.parse(source)
+    old = compile(source, path, "exec")
+    for number, (where, key, child, new) in enumerate(places(tree)):
+        if number not in chosen:
+            continue
+        where[key] = new
+        ast.fix_missing_locations(tree)
+        pairs = differing(old, compile(tree, path, "exec"))
+        words = f"{ast.unparse(child)}  ->  {ast.unparse(new)}"
+        line = child.lineno
+        yield Mutant(file, line, lines[line - 1].strip(), words, pairs, ast.unparse(tree))
+        where[key] = child
 
 
 def differing(old: CodeType, new: CodeType) -> list[tuple[CodeType, CodeType]]:
@@ -133,200 +180,437 @@ def place(code: CodeType) -> str:
     return f"{name}:{code.co_firstlineno}:{start[2]}:{end[2:]}:{code.co_name}"
 
 
+# --- which test runs which line --------------------------------------------------------
+
+
+@functools.cache
+def spots(file: str) -> dict[int, str]:
+    """A name for each line that edits elsewhere in the file leave alone: function and text."""
+    source = (ROOT / file).read_text(encoding="utf-8")
+    names = dict.fromkeys(range(1, source.count("\n") + 2), "|")
+
+    def visit(node: ast.AST, name: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            inner = name
+            if isinstance(child, ast.FunctionDef | ast.ClassDef):
+                inner = f"{name}.{child.name}"
+                names.update(dict.fromkeys(range(child.lineno, child.end_lineno + 1), inner + "|"))
+            visit(child, inner)
+
+    visit(ast.parse(source), "")
+    return {i: names[i] + text.strip() for i, text in enumerate(source.splitlines(), 1)}
+
+
+class Known:
+    """Which test runs which line: kept in a file, by names and texts, and completed."""
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+        found = json.loads(self.path.read_text()) if self.path.exists() else {}
+        self.tests: dict[str, float | None] = found.get("tests", {})  # seconds; None: it fails
+        self.lines: dict[str, dict[str, list[int]]] = found.get("lines", {})
+
+    def save(self) -> None:
+        data = {"tests": self.tests, "lines": self.lines}
+        self.path.write_text(json.dumps(data, separators=(",", ":")))
+
+    def of_line(self, file: str, line: int) -> set[str]:
+        """Tests that run a line, or, where its statement began before, its function."""
+        names, here = spots(file), self.lines.get(file, {})
+        found = here.get(names[line])
+        if found is None:
+            function = names[line].partition("|")[0]
+            own = [line for line in names if names[line].partition("|")[0] == function]
+            before = [x for x in own if x < line and names[x] in here]
+            found = here[names[max(before)]] if function and before else []
+        tests = list(self.tests)
+        return {tests[i] for i in found if self.tests[tests[i]] is not None}
+
+    def of_file(self, file: str) -> set[str]:
+        """Tests that run anything of a file."""
+        tests = list(self.tests)
+        found = {i for numbers in self.lines.get(file, {}).values() for i in numbers}
+        return {tests[i] for i in found if self.tests[tests[i]] is not None}
+
+
+def passes(item: Any, following: Any) -> bool:
+    with contextlib.redirect_stdout(io.StringIO()):
+        reports = runtestprotocol(item, nextitem=following, log=False)
+    return not any(report.failed for report in reports)
+
+
+class Mapping:
+    """A plugin of pytest that learns which test runs which line."""
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        items = [item for item in session.items if item.nodeid not in self.known.tests]
+        if items:
+            print(f"learning what {len(items)} tests run", file=sys.stderr, flush=True)
+        for i in range(0, len(items), 500):
+            self.learn(items[i : i + 500])
+            self.known.save()
+        session.testsfailed = 0
+        return True
+
+    def learn(self, items: list[Any]) -> None:
+        """Run tests, and note the lines of each."""
+        from coverage import Coverage
+
+        known = self.known
+        found: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+        watch = Coverage(data_file=None, source_pkgs=["minigrad"], messages=False)
+        watch.start()
+        for i, item in enumerate(items):
+            following = items[i + 1] if i + 1 < len(items) else None
+            watch.switch_context(item.nodeid)
+            start = time.process_time()
+            good = passes(item, following)
+            known.tests[item.nodeid] = round(time.process_time() - start, 3)
+            if good:
+                continue
+            watch.stop()  # the test, or what it tests, may have a trace function of its own
+            if not self.calls(item, following, found):
+                known.tests[item.nodeid] = None
+                print(f"{item.nodeid} fails before anything is changed", file=sys.stderr)
+            watch.start()
+        watch.stop()
+        with warnings.catch_warnings(action="ignore"):  # that it was imported before
+            data = watch.get_data()
+        for path in data.measured_files():
+            for line, contexts in data.contexts_by_lineno(path).items():
+                found[path][line].update(contexts)
+        self.note(found)
+
+    def calls(self, item: Any, following: Any, found: dict[str, dict[int, set[str]]]) -> bool:
+        """Run a test, and note all lines of the functions that it calls."""
+
+        def watch(frame: Any, event: str, arg: Any) -> None:
+            code = frame.f_code
+            if event == "call" and code.co_filename.startswith(inside):
+                for *_, line in code.co_lines():
+                    if line is not None:
+                        found[code.co_filename][line].add(item.nodeid)
+
+        inside = str(ROOT / "minigrad")
+        sys.setprofile(watch)
+        try:
+            return passes(item, following)
+        finally:
+            sys.setprofile(None)
+
+    def note(self, found: dict[str, dict[int, set[str]]]) -> None:
+        numbers = {name: i for i, name in enumerate(self.known.tests)}
+        for path, lines in found.items():
+            file = os.path.relpath(path, ROOT)
+            names = spots(file)
+            here = self.known.lines.setdefault(file, {})
+            for line, tests in lines.items():
+                if own := {numbers[name] for name in tests if name in numbers}:
+                    here[names[line]] = sorted(own.union(here.get(names[line], ())))
+
+
 # --- in forks --------------------------------------------------------------------------
 
+now = mmap.mmap(-1, 1 << 16)
+"""The test that a fork runs, for its parent to read."""
 
-def outlived(run: Callable[[], bool], limit: float) -> bool:
-    """Whether ``run``, in a fork, says so within ``limit`` seconds."""
+
+def tell(name: str) -> None:
+    text = name.encode()[: len(now) - 3]
+    now[: len(text) + 2] = len(text).to_bytes(2, "little") + text
+
+
+def told() -> str:
+    return now[2 : 2 + int.from_bytes(now[:2], "little")].decode(errors="replace")
+
+
+def outlived(run: Callable[[], bool]) -> bool:
+    """Whether ``run``, in a fork, says so, and does not hang."""
     pid = os.fork()
     if not pid:
         os.setsid()
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, 1)
         os.dup2(silent, 2)
+        memory = 8 << 30
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
         code = 1
         with contextlib.suppress(BaseException):
             code = 0 if run() else 1
         os._exit(code)
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return status == 0
-        time.sleep(0.02)
-    os.killpg(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    print("out of time:", end=" ", file=sys.stderr)
-    return False
+    _, status = os.waitpid(pid, 0)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)  # what its tests started
+    return status == 0
+
+
+def in_turn(tests: set[str], first: Sequence[str]) -> list[str]:
+    """Tests in an order that changes the file at each step; those of the files ``first``, first."""
+    by_file: dict[str, list[str]] = defaultdict(list)
+    for test in sorted(tests):
+        by_file[test.partition("::")[0]].append(test)
+    for found in by_file.values():
+        random.Random(0).shuffle(found)
+    files = sorted(by_file)
+    random.Random(0).shuffle(files)
+    files.sort(key=lambda file: not any(word in file for word in first))
+    return [
+        by_file[file][i]
+        for i in range(max(map(len, by_file.values()), default=0))
+        for file in files
+        if i < len(by_file[file])
+    ]
+
+
+class Turns:
+    """A plugin that runs tests in order, until one fails or the time is over."""
+
+    def __init__(self, order: list[str], known: Known, seconds: float) -> None:
+        self.order, self.known, self.seconds = order, known, seconds
+        self.failed = False
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        self.run({item.nodeid: item for item in session.items})
+        return True
+
+    def run(self, items: dict[str, Any]) -> None:
+        """Run the tests; one that takes much longer than it did ends the process."""
+        chosen = [items[name] for name in self.order if name in items]
+        end = time.process_time() + self.seconds
+        for i, item in enumerate(chosen):
+            if time.process_time() > end:
+                break
+            tell(item.nodeid)
+            signal.alarm(20 + int(20 * (self.known.tests.get(item.nodeid) or 1)))
+            if not passes(item, chosen[i + 1] if i + 1 < len(chosen) else None):
+                self.failed = True
+                break
+        signal.alarm(0)
+
+
+class Changed(MetaPathFinder):
+    """Imports one file of the package as a mutant."""
+
+    def __init__(self, mutant: Mutant | None) -> None:
+        self.mutant = mutant
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if self.mutant is None or name.partition(".")[0] != "minigrad":
+            return None
+        file = ROOT / self.mutant.file
+        base = ROOT / Path(*name.split("."))
+        if file not in (base.with_suffix(".py"), base / "__init__.py"):
+            return None
+        mutant = self.mutant
+
+        class Loader(SourceFileLoader):
+            def get_code(self, fullname: str) -> CodeType:
+                return compile(mutant.source, str(file), "exec")
+
+        inside = [str(base)] if file.name == "__init__.py" else None
+        return spec_from_file_location(
+            name, file, loader=Loader(name, str(file)), submodule_search_locations=inside
+        )
+
+
+class Absent(MetaPathFinder):
+    """Peers whose threads a fork lacks and would wait for: the tests do without them."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """Refuse them, so that their tests are skipped."""
+        if name.partition(".")[0] in ("torch", "jax", "dask"):
+            raise ModuleNotFoundError(f"{name} is left out of campaigns")
+
+
+# --- the campaign ----------------------------------------------------------------------
+
+PYTEST = ("-q", "-s", "-p", "no:cacheprovider", "-m", "not full")
 
 
 class Campaign:
-    """A plugin of pytest that runs what it has collected again and again, on mutants."""
+    """Tries mutants, and counts what became of them, by part of the package."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options = options
-        self.files = {str(ROOT / file): file for file in options.files}
-        self.tried = self.alive = 0
+    def __init__(self, options: argparse.Namespace, tests: list[str]) -> None:
+        self.options, self.tests = options, tests
+        self.known = Known(options.known)
+        self.table = tomllib.loads((ROOT / "tests/equivalent_mutants.toml").read_text())["mutant"]
+        self.found: dict[str, Counter[str]] = defaultdict(Counter)
+        self.sound: dict[str, bool] = {}
 
-    def passes(self, item: Any, following: Any) -> bool:
-        with contextlib.redirect_stdout(io.StringIO()):
-            reports = runtestprotocol(item, nextitem=following, log=False)
-        return not any(report.failed for report in reports)
+    def equivalent(self, mutant: Mutant) -> bool:
+        return any(
+            row["file"] == mutant.file and row["line"] == mutant.text
+            and row.get("change", mutant.words) == mutant.words
+            for row in self.table
+        )  # fmt: skip
 
-    def callers(self, items: list[Any]) -> dict[str, list[int]]:
-        """Place of each function -> the tests that call it, by number."""
-        known = Path(self.options.known) if self.options.known else None
-        if known and known.exists():
-            by_name = json.loads(known.read_text())
-            numbers = {item.nodeid: i for i, item in enumerate(items)}
-            return {
-                k: sorted(numbers[name] for name in names if name in numbers)
-                for k, names in by_name.items()
-            }
-        found: dict[CodeType, set[int]] = {}
-        outside: set[CodeType] = set()
-        failing: set[int] = set()
-
-        def watch(frame: Any, event: str, arg: Any) -> None:
-            code = frame.f_code
-            if event != "call" or code in outside:
-                return
-            if code.co_filename in self.files:
-                found.setdefault(code, set()).add(i)
-            else:
-                outside.add(code)
-
-        for i, item in enumerate(items):
-            sys.setprofile(watch)
-            try:
-                good = self.passes(item, items[i + 1] if i + 1 < len(items) else None)
-            finally:
-                sys.setprofile(None)
-            if not good:
-                print(f"{item.nodeid} fails before anything is changed", file=sys.stderr)
-                failing.add(i)
-        callers: dict[str, set[int]] = {}
-        for code, numbers in found.items():
-            callers.setdefault(place(code), set()).update(numbers - failing)
-        if known:
-            names = {k: [items[i].nodeid for i in v] for k, v in callers.items()}
-            known.write_text(json.dumps(names))
-        return {k: sorted(v) for k, v in callers.items()}
-
-    def pytest_runtestloop(self, session: Any) -> bool:
-        items = session.items[:: self.options.every]
-        callers = self.callers(items)
-        living: dict[str, list[FunctionType]] = {}
-        gc.unfreeze()  # what is frozen is not among the objects
-        for x in gc.get_objects():
-            if type(x) is FunctionType and x.__code__.co_filename in self.files:
-                living.setdefault(place(x.__code__), []).append(x)
-        gc.freeze()
-        for path, file in self.files.items():
-            source = Path(path).read_text(encoding="utf-8")
-            old = compile(source, path, "exec")
-            found = []
-            for line, words, tree in mutants(source):
-                pairs = differing(old, compile(tree, path, "exec"))
-                if pairs and self.options.only in words and line in self.options.lines:
-                    found.append((line, words, pairs))
-            random.Random(self.options.seed).shuffle(found)
-            for line, words, pairs in found[: self.options.sample]:
-                self.attempt(f"{file}:{line}  {words}", pairs, living, callers, items)
+    def survives(
+        self, mutant: Mutant, order: list[str], attempt: Callable[[Mutant | None, list[str]], bool]
+    ) -> bool:
+        """Whether no test that passes without the mutant fails with it."""
+        order = [name for name in order if self.sound.get(name, True)]
+        while order:
+            if attempt(mutant, order):
+                return True
+            killer = told()
+            if killer not in self.sound:
+                self.sound[killer] = attempt(None, [killer])
+                if not self.sound[killer]:
+                    print(f"{killer} fails by itself", file=sys.stderr, flush=True)
+            if self.sound[killer]:
+                return False
+            order = [name for name in order if name != killer]
         return True
 
-    def attempt(self, words: str, pairs: Any, living: Any, callers: Any, items: Any) -> None:
-        """Try one mutant, and tell if it survives."""
-        inner = pairs[-1][0]
-        chosen = sorted({i for old, _ in pairs for i in callers.get(place(old), ())})
-        if callers.get(place(inner)):
-            chosen = callers[place(inner)]
-        random.Random(0).shuffle(chosen)
-        chosen = sorted(chosen[: self.options.most])
+    def count(self, mutant: Mutant, result: str, words: str = "") -> None:
+        part = "/".join(mutant.file.split("/")[1 : 3 if mutant.file.count("/") > 1 else 2])
+        part = part.split("/")[0] if mutant.file.count("/") > 1 else part
+        self.found[part][result] += 1
+        if result == "alive":
+            print(f"{mutant}   [{words}]", flush=True)
+
+    def afresh(self, mutant: Mutant | None, order: list[str]) -> bool:
+        """Run tests in a fork of a process that has not imported the package."""
 
         def run() -> bool:
-            for old, new in pairs:
-                for function in living.get(place(old), ()):
-                    function.__code__ = new
-            return all(
-                self.passes(items[i], items[k] if k is not None else None)
-                for i, k in zip(chosen, [*chosen[1:], None], strict=True)
+            sys.meta_path.insert(0, Changed(mutant))
+            tell("imports")
+            turns = Turns(order, self.known, self.options.seconds)
+            files = sorted({name.partition("::")[0] for name in order})
+            code = pytest.main([*PYTEST, *files], plugins=[turns])
+            return code == 0 and not turns.failed
+
+        self.sound["imports"] = True
+        return outlived(run)
+
+    def at_imports(self, chosen: list[Mutant]) -> None:
+        """Mutants of what stands in no function that tests call."""
+        for mutant in chosen:
+            near = in_turn(self.known.of_line(mutant.file, mutant.line), self.options.first)
+            rest = in_turn(self.known.of_file(mutant.file), self.options.first)
+            order, files = [], set()
+            for name in dict.fromkeys([*near, *rest]):
+                file = name.partition("::")[0]
+                if file in files or len(files) < 12:
+                    files.add(file)
+                    order.append(name)
+            alive = self.survives(mutant, order, self.afresh)
+            self.count(mutant, "alive" if alive else "killed", f"{len(order)} tests, at imports")
+
+    def in_functions(self, chosen: list[Mutant]) -> None:
+        """Mutants of functions, in forks of a process that has collected the tests."""
+        campaign = self
+        files = {str(ROOT / mutant.file) for mutant in chosen}
+
+        class Plugin:
+            def pytest_runtestloop(self, session: Any) -> bool:
+                items = {item.nodeid: item for item in session.items}
+                living: dict[str, list[FunctionType]] = {}
+                gc.unfreeze()  # what is frozen is not among the objects
+                for x in gc.get_objects():
+                    if type(x) is FunctionType and x.__code__.co_filename in files:
+                        living.setdefault(place(x.__code__), []).append(x)
+                gc.freeze()
+
+                def attempt(mutant: Mutant | None, order: list[str]) -> bool:
+                    turns = Turns(order, campaign.known, campaign.options.seconds)
+
+                    def run() -> bool:
+                        for old, new in mutant.pairs if mutant else ():
+                            for function in living.get(place(old), ()):
+                                function.__code__ = new
+                        turns.run(items)
+                        return not turns.failed
+
+                    return outlived(run)
+
+                for mutant in chosen:
+                    found = campaign.known.of_line(mutant.file, mutant.line) & set(items)
+                    order = in_turn(found, campaign.options.first)
+                    alive = campaign.survives(mutant, order, attempt)
+                    campaign.count(mutant, "alive" if alive else "killed", f"{len(order)} tests")
+                return True
+
+        pytest.main([*PYTEST, *self.tests], plugins=[Plugin()])
+
+    def run(self) -> None:
+        chosen, apart = [], []
+        for mutant in drawn(self.options):
+            if self.equivalent(mutant):
+                self.count(mutant, "equivalent")
+            elif mutant.pairs and self.known.of_line(mutant.file, mutant.line):
+                chosen.append(mutant)
+            else:
+                apart.append(mutant)
+        print(f"{len(chosen)} in functions, {len(apart)} at imports", file=sys.stderr, flush=True)
+        self.at_imports(apart)
+        if chosen:
+            self.in_functions(chosen)
+        self.report()
+
+    def report(self) -> None:
+        """What became of the mutants, by part of the package."""
+        total: Counter[str] = sum(self.found.values(), Counter())
+        for part, n in [*sorted(self.found.items()), ("all", total)]:
+            tried = n["killed"] + n["alive"]
+            share = f"{n['alive'] / tried:.0%}" if tried else "-"
+            print(
+                f"{part:16} {sum(n.values()):4} mutants, {n['killed']:4} killed, "
+                f"{n['equivalent']:3} equivalent, {n['alive']:3} alive ({share})"
             )
 
-        self.tried += 1
-        if not chosen or outlived(run, self.options.limit):
-            self.alive += 1
-            print(f"{words}   [{len(chosen)} tests]", flush=True)
-        print(f"\r{self.alive} of {self.tried} alive", end="\r", file=sys.stderr, flush=True)
 
-
-def in_a_copy(options: argparse.Namespace, tests: list[str]) -> tuple[int, int]:
-    """Tried and alive, of what stands in no function."""
-    tried = alive = 0
-    sys.dont_write_bytecode = True
-    with tempfile.TemporaryDirectory() as folder:
-        copied = Path(folder)
-        for part in ("minigrad", "tests", "docs", "examples"):
-            shutil.copytree(ROOT / part, copied / part)
-        shutil.copy(ROOT / "pyproject.toml", copied)
-
-        def run() -> bool:
-            os.chdir(copied)
-            sys.path[:0] = [str(copied), str(copied / "tests")]
-            os.environ["PYTHONPATH"] = str(copied)
-            return pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]) == 0
-
-        if not outlived(run, options.limit):
-            sys.exit("the tests fail, or run out of time, before anything is changed")
-        for file in options.files:
-            target = copied / file
-            source = target.read_text(encoding="utf-8")
-            old = compile(source, file, "exec")
-            found = [
-                (line, words, ast.unparse(tree))
-                for line, words, tree in mutants(source)
-                if not differing(old, compile(tree, file, "exec"))
-                and options.only in words
-                and line in options.lines
-            ]
-            random.Random(options.seed).shuffle(found)
-            for line, words, text in found[: options.sample]:
-                target.write_text(text, encoding="utf-8")
-                tried += 1
-                if outlived(run, options.limit):
-                    alive += 1
-                    print(f"{file}:{line}  {words}", flush=True)
-            target.write_text(source, encoding="utf-8")
-    return tried, alive
+def drawn(options: argparse.Namespace) -> list[Mutant]:
+    """The sample: of all places of the files alike, or so many of each file."""
+    files = []
+    for name in options.files:
+        path = ROOT / name
+        found = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        files += [str(file.relative_to(ROOT)) for file in found]
+    keys = [(file, i) for file in files for i in range(count(file))]
+    random.Random(options.seed).shuffle(keys)
+    chosen: dict[str, set[int]] = defaultdict(set)
+    for file, i in keys if options.each else keys[: options.sample]:
+        if not options.each or len(chosen[file]) < options.each:
+            chosen[file].add(i)
+    print(f"{len(keys)} mutants in {len(files)} files", file=sys.stderr)
+    return [
+        mutant
+        for file in files
+        for mutant in mutants(file, chosen[file])
+        if options.only in f"{mutant.text} {mutant.words}"
+    ]
 
 
 def main() -> None:
     """Mutate the files, run the tests, print the survivors."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("files", nargs="+", help="files to mutate, then -- and the tests to run")
-    parser.add_argument("--sample", type=int, default=20, help="mutants of each file, at random")
+    parser.add_argument("files", nargs="*", help="files or folders, then -- and the tests to run")
+    parser.add_argument("--sample", type=int, default=100, help="mutants in all, at random")
+    parser.add_argument("--each", type=int, default=0, help="mutants of each file, instead")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit", type=float, default=120, help="seconds for the tests of one")
-    parser.add_argument("--most", type=int, default=10_000, help="tests of one, at random")
-    parser.add_argument("--every", type=int, default=1, help="every so many-th test only")
-    parser.add_argument("--only", default="", help="mutants that these words describe")
-    parser.add_argument("--from-line", type=int, default=0)
-    parser.add_argument("--to-line", type=int, default=10**6)
-    parser.add_argument("--known", help="a file that keeps which test calls what")
-    parser.add_argument("--tables", action="store_true", help="what stands in no function")
-    if "--" not in sys.argv:
-        parser.error("name the tests after --")
-    at = sys.argv.index("--")
+    parser.add_argument("--seconds", type=float, default=20, help="processor time for one mutant")
+    parser.add_argument("--only", default="", help="mutants whose line or change has this in it")
+    parser.add_argument("--first", nargs="*", default=[], help="test files to begin with")
+    parser.add_argument("--known", default=".pytest_cache/mutants.json", help="what runs what")
+    words = sys.argv[1:]
+    at = words.index("--") if "--" in words else len(words)
+    options, tests = parser.parse_args(words[:at]), words[at + 1 :]
+    options.files = options.files or ["minigrad"]
+    os.chdir(ROOT)
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     sys.meta_path.insert(0, Absent())
-    options, tests = parser.parse_args(sys.argv[1:at]), sys.argv[at + 1 :]
-    options.lines = range(options.from_line, options.to_line + 1)
-    if options.tables:
-        tried, alive = in_a_copy(options, tests)
-    else:
-        campaign = Campaign(options)
-        pytest.main(["-q", "-s", "-p", "no:cacheprovider", *tests], plugins=[campaign])
-        tried, alive = campaign.tried, campaign.alive
-    print(f"{alive} of {tried} mutants survived ({alive / max(tried, 1):.0%})")
+    sys.dont_write_bytecode = True
+    Path(options.known).parent.mkdir(exist_ok=True)
+    mapping = os.fork()
+    if not mapping:
+        os._exit(pytest.main([*PYTEST, *tests], plugins=[Mapping(Known(options.known))]))
+    if os.waitpid(mapping, 0)[1]:
+        sys.exit("the tests could not be run before anything is changed")
+    Campaign(options, tests).run()
 
 
 if __name__ == "__main__":
