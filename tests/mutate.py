@@ -52,7 +52,6 @@ from typing import Any
 
 import numpy
 import pytest
-from _pytest.runner import runtestprotocol
 
 assert numpy, "imported here, so that no fork has to"
 
@@ -234,9 +233,20 @@ class Known:
 
 
 def passes(item: Any, following: Any) -> bool:
+    """Run a test as pytest does, hooks included: a warning may be an error."""
+    failures: list[Any] = []
+
+    class Listening:
+        def pytest_runtest_logreport(self, report: Any) -> None:
+            if report.failed:
+                failures.append(report)
+
+    listening = Listening()
+    item.config.pluginmanager.register(listening)
     with contextlib.redirect_stdout(io.StringIO()):
-        reports = runtestprotocol(item, nextitem=following, log=False)
-    return not any(report.failed for report in reports)
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+    item.config.pluginmanager.unregister(listening)
+    return not failures
 
 
 class Mapping:
@@ -246,7 +256,8 @@ class Mapping:
         self.known = known
 
     def pytest_runtestloop(self, session: Any) -> bool:
-        items = [item for item in session.items if item.nodeid not in self.known.tests]
+        known = self.known.tests
+        items = [item for item in session.items if known.get(item.nodeid) is None]
         if items:
             print(f"learning what {len(items)} tests run", file=sys.stderr, flush=True)
         for i in range(0, len(items), 500):
@@ -441,11 +452,14 @@ class Campaign:
         self.sound: dict[str, bool] = {}
 
     def equivalent(self, mutant: Mutant) -> bool:
+        """Whether a row of the table has the mutant: each of its keys asks for something."""
         return any(
-            row["file"] == mutant.file and row["line"] == mutant.text
+            row.get("file", mutant.file) == mutant.file
+            and row.get("line", mutant.text) == mutant.text
+            and row.get("within", "") in mutant.text
             and row.get("change", mutant.words) == mutant.words
             for row in self.table
-        )  # fmt: skip
+        )
 
     def survives(
         self, mutant: Mutant, order: list[str], attempt: Callable[[Mutant | None, list[str]], bool]
@@ -607,6 +621,7 @@ def main() -> None:
     Path(options.known).parent.mkdir(exist_ok=True)
     mapping = os.fork()
     if not mapping:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os._exit(pytest.main([*PYTEST, *tests], plugins=[Mapping(Known(options.known))]))
     if os.waitpid(mapping, 0)[1]:
         sys.exit("the tests could not be run before anything is changed")
