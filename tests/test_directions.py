@@ -4,7 +4,6 @@ what `test_forward` and `test_complex` look at element by element.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,46 +12,11 @@ import pytest
 import minigrad as mg
 from all_samples import SAMPLES
 from complex_samples import CALLS, plane
+from directions import check
 from minigrad.ops.record import Op, registry
-
-WEIGHTS = ((1, 45 / 60), (2, -9 / 60), (3, 1 / 60))
-"""Of differences to sixth order."""
 
 OWN = {op.name for op in registry.values() if isinstance(op, Op) and op.jvp is not None}
 """Ops whose forward mode is a rule of its own."""
-
-
-def direction(x: Any, seed: int) -> Any:
-    t = np.asarray(plane(np.shape(x), seed, 1.0))
-    return (t if np.iscomplexobj(x) else t.real).astype(np.asarray(x).dtype)[()]
-
-
-def listed(y: Any) -> list[Any]:
-    return list(y) if isinstance(y, tuple | list) else [y]
-
-
-def inner(w: Sequence[Any], y: Sequence[Any]) -> Any:
-    return sum(np.sum(a * b).real for a, b in zip(w, y, strict=True))
-
-
-def check(f: Callable[..., Any], args: Sequence[Any], tol: float, h: float = 1e-3) -> None:
-    """The same slope by differences, forward and backward."""
-    run = lambda *xs: tuple(listed(f(*xs)))
-    ts = [direction(x, 5 + i) for i, x in enumerate(args)]
-    ys, forward = mg.jvp(run, tuple(args), tuple(ts))
-    ws = [direction(y, 31 + i) for i, y in enumerate(ys)]
-    slope = sum(
-        sign
-        * weight
-        * inner(ws, run(*(x + sign * k * h * t for x, t in zip(args, ts, strict=True))))
-        for k, weight in WEIGHTS
-        for sign in (1, -1)
-    )
-    size = 1 + sum(np.sum(np.abs(w * y)) for w, y in zip(ws, ys, strict=True))
-    there = inner(ws, forward)
-    np.testing.assert_allclose(there, slope / h, rtol=tol, atol=tol * size)
-    back = mg.vjp(run, *args)[1](tuple(ws))
-    np.testing.assert_allclose(inner(back, ts), there, rtol=1e-9, atol=1e-9 * size)
 
 
 def test_complex_calls() -> None:

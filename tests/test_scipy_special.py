@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from directions import check
 from minigrad.ops.record import public
 
 sp = pytest.importorskip("scipy.special")
@@ -202,6 +203,17 @@ def test_by_the_last_argument(name: str) -> None:
     order = 1 if name in ROUGH else 2
     report = mg.gradcheck(lambda x: total(name, *fixed, x), x, order=order)
     assert report, report
+
+
+def test_every_rule_along_one_direction() -> None:
+    """First derivatives of the whole tables: what the default tests see of most of their rows."""
+    rows = [(name, (), args) for name, found in TABLE.items() for args in found]
+    rows += [(name, fixed, (x,)) for name, (fixed, x) in BY_THE_LAST.items()]
+    for name, fixed, args in rows:
+        try:
+            check(lambda *xs, n=name, c=fixed: total(n, *c, *xs), as_arrays(args), 1e-5, 1e-4)
+        except AssertionError as e:
+            raise AssertionError(f"{name}{args}: {e}") from None
 
 
 @pytest.mark.parametrize(
