@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -73,12 +74,17 @@ FUNCTIONS |= {"eye": eye, "len": len}
 
 def normal(text: str) -> str:
     """``text`` as Python writes it: ``a·(1 − a)²`` is ``a*(1 - a)**2``."""
+    text = PRIME.sub(r"\1_prime(", signed(text).strip())
+    text = re.sub(r"(?<![\w.])(?![σΣ])([^\W\d_])\s*\(", r"\1*(", text)  # a(1 - a) is a product
+    return DERIVATIVE.sub(r"D_(\1, \2)", text)
+
+
+def signed(text: str) -> str:
+    """``text`` with Python's signs."""
     text = TURNED.sub(".T", conditions(text))
     for sign, python in SIGNS.items():
         text = text.replace(sign, python)
-    text = PRIME.sub(r"\1_prime(", text.strip())
-    text = re.sub(r"(?<![\w.])(?![σΣ])([^\W\d_])\s*\(", r"\1*(", text)  # a(1 - a) is a product
-    return DERIVATIVE.sub(r"D_(\1, \2)", text)
+    return text
 
 
 def conditions(text: str) -> str:
@@ -123,9 +129,7 @@ def _tree(text: str) -> ast.expr:
 
 def juxtaposed(text: str) -> bool:
     """Whether parts stand beside each other without a sign: ``A x``, ``Xᵀ(h - y)``."""
-    text = TURNED.sub(".T", conditions(text))
-    for sign, python in SIGNS.items():
-        text = text.replace(sign, python)
+    text = signed(text)
     if re.search(r"['\",\[]", text):
         return False
     try:
@@ -139,58 +143,42 @@ def juxtaposed(text: str) -> bool:
     )  # fmt: skip
 
 
+GRAMMAR: dict[type, tuple[Callable[[Any], bool], str]] = {
+    ast.BinOp: (lambda x: type(x.op) in OPERATIONS, "only + - * / ** and @ are understood"),
+    ast.UnaryOp: (lambda x: type(x.op) in (ast.USub, ast.UAdd),
+                  "of signs, only + and - are understood"),
+    ast.Compare: (lambda x: len(x.ops) == 1 and type(x.ops[0]) in COMPARISONS,
+                  "compare two things at a time"),
+    ast.Call: (lambda x: all(k.arg in ("axis", "keepdims") for k in x.keywords),
+               "of keywords, axis= and keepdims= are understood"),
+    ast.Attribute: (lambda x: not x.attr.startswith("_"),
+                    "names that begin with _ are not looked at"),
+}  # fmt: skip
+"""Kind of part -> whether one is understood, and what is to be said where it is not."""
+PLAIN = (ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Constant, ast.Name, ast.keyword,
+         ast.operator, ast.unaryop, ast.cmpop, ast.expr_context)  # fmt: skip
+CONSTANTS = (int, float, str, type(None), type(...))
+
+
 def check(part: ast.AST) -> None:
     """Refuse what is not in the grammar."""
-    if isinstance(part, ast.BinOp):
-        if type(part.op) not in OPERATIONS:
-            raise NoFormula(f"{ast.unparse(part)}: only + - * / ** and @ are understood")
-        parts: list[Any] = [part.left, part.right]
-    elif isinstance(part, ast.UnaryOp):
-        if not isinstance(part.op, ast.USub | ast.UAdd):
-            raise NoFormula(f"{ast.unparse(part)}: of signs, only + and - are understood")
-        parts = [part.operand]
-    elif isinstance(part, ast.Compare):
-        if len(part.ops) != 1 or type(part.ops[0]) not in COMPARISONS:
-            raise NoFormula(f"{ast.unparse(part)}: compare two things at a time")
-        parts = [part.left, *part.comparators]
-    elif isinstance(part, ast.Call):
-        function_of(part)
-        if any(k.arg not in ("axis", "keepdims") for k in part.keywords):
-            raise NoFormula(f"{ast.unparse(part)}: of keywords, axis= and keepdims= are understood")
-        inner = part.func.value if isinstance(part.func, ast.Attribute) else None
-        mine = [] if inner is None or _is_module(inner) else [inner]
-        parts = [*mine, *part.args, *(k.value for k in part.keywords)]
-    elif isinstance(part, ast.Subscript):
-        parts = [part.value, part.slice]
-    elif isinstance(part, ast.Attribute):
-        if part.attr.startswith("_"):
-            raise NoFormula(f"{ast.unparse(part)}: names that begin with _ are not looked at")
-        parts = [part.value]
-    elif isinstance(part, ast.Slice):
-        parts = [x for x in (part.lower, part.upper, part.step) if x is not None]
-    elif isinstance(part, ast.Tuple | ast.List):
-        parts = list(part.elts)
-    elif isinstance(part, ast.Constant):
-        if not isinstance(part.value, int | float | str | type(None) | type(...)):
-            raise NoFormula(f"{part.value!r} is not a number")
-        parts = []
-    elif isinstance(part, ast.Name):
-        parts = []
-    else:
-        raise NoFormula(f"{ast.unparse(part)!r} is not understood in a formula")
-    for inner in parts:
-        check(inner)
+    for x in ast.walk(part):
+        if isinstance(x, ast.Call):
+            function_of(x)
+        understood, why = GRAMMAR.get(type(x), (None, ""))
+        if understood is not None and not understood(x):
+            raise NoFormula(f"{ast.unparse(x)}: {why}")
+        if understood is None and not isinstance(x, PLAIN):
+            raise NoFormula(f"{ast.unparse(x)!r} is not understood in a formula")
+        if isinstance(x, ast.Constant) and not isinstance(x.value, CONSTANTS):
+            raise NoFormula(f"{x.value!r} is not a number")
+
+
+MODULES = ("np", "numpy", "mg", "minigrad", "torch", "sp")
 
 
 def _is_module(part: ast.AST) -> bool:
-    return isinstance(part, ast.Name) and part.id in (
-        "np",
-        "numpy",
-        "mg",
-        "minigrad",
-        "torch",
-        "sp",
-    )
+    return isinstance(part, ast.Name) and part.id in MODULES
 
 
 def function_of(call: ast.Call) -> Callable[..., Any]:
@@ -250,56 +238,71 @@ def value_of(part: ast.AST, lookup: Lookup, numbers: Callable[[float], Any] = fl
     numbers : callable
         What stands for a number that is written in the formula.
     """
+    return Value(lookup, numbers).visit(part)
 
-    def go(x: ast.AST) -> Any:
-        if isinstance(x, ast.Constant):
-            return np.float64(numbers(number_in(x)))
-        if isinstance(x, ast.Name):
-            return lookup(x.id)
-        if isinstance(x, ast.BinOp):
-            return computed(x, go(x.left), go(x.right))
-        if isinstance(x, ast.UnaryOp):
-            return -go(x.operand) if isinstance(x.op, ast.USub) else go(x.operand)
-        if isinstance(x, ast.Compare):
-            found = COMPARISONS[type(x.ops[0])](go(x.left), go(x.comparators[0]))
-            return np.asarray(found, float)[()]
-        if isinstance(x, ast.Call):
-            return called(x)
-        if isinstance(x, ast.Attribute | ast.Subscript):
-            return placed(x)
-        raise NoFormula(f"{ast.unparse(x)!r} is not a number or an array")
 
-    def called(x: ast.Call) -> Any:
+@dataclass
+class Value(ast.NodeVisitor):
+    """The values of the parts of a formula."""
+
+    lookup: Lookup
+    numbers: Callable[[float], Any]
+
+    def generic_visit(self, node: ast.AST) -> Any:
+        raise NoFormula(f"{ast.unparse(node)!r} is not a number or an array")
+
+    def visit_Constant(self, x: ast.Constant) -> Any:
+        return np.float64(self.numbers(number_in(x)))
+
+    def visit_Name(self, x: ast.Name) -> Any:
+        return self.lookup(x.id)
+
+    def visit_BinOp(self, x: ast.BinOp) -> Any:
+        return computed(x, self.visit(x.left), self.visit(x.right))
+
+    def visit_UnaryOp(self, x: ast.UnaryOp) -> Any:
+        held = self.visit(x.operand)
+        return -held if isinstance(x.op, ast.USub) else held
+
+    def visit_Compare(self, x: ast.Compare) -> Any:
+        sides = self.visit(x.left), self.visit(x.comparators[0])
+        return np.asarray(COMPARISONS[type(x.ops[0])](*sides), float)[()]
+
+    def visit_Call(self, x: ast.Call) -> Any:
         if isinstance(x.func, ast.Name) and x.func.id == "D_":
-            return lookup("d" + "/d".join(ast.unparse(a) for a in x.args))
-        keywords = {k.arg: index(k.value) for k in x.keywords if k.arg}
-        args = [go(a) for a in x.args]
+            return self.lookup("d" + "/d".join(ast.unparse(a) for a in x.args))
+        keywords = {k.arg: self.index(k.value) for k in x.keywords if k.arg}
+        args = [self.visit(a) for a in x.args]
         if isinstance(x.func, ast.Attribute) and not _is_module(x.func.value):
-            args = [go(x.func.value), *args]
+            args = [self.visit(x.func.value), *args]
         return function_of(x)(*args, **keywords)
 
-    def placed(x: ast.Attribute | ast.Subscript) -> Any:
+    def visit_Attribute(self, x: ast.Attribute) -> Any:
         try:
-            return lookup(ast.unparse(x))  # a variable such as params['W'], or self.W
+            return self.lookup(ast.unparse(x))  # a variable such as self.W
         except NoFormula:
-            if isinstance(x, ast.Attribute):
-                if x.attr in ("T", "shape", "size"):
-                    return getattr(np.asarray(go(x.value)), x.attr)
+            if x.attr not in ("T", "shape", "size"):
                 raise
-        held = go(x.value)
-        return held[index(x.slice)] if isinstance(held, tuple) else np.asarray(held)[index(x.slice)]
+        return getattr(np.asarray(self.visit(x.value)), x.attr)
 
-    def index(x: Any) -> Any:
+    def visit_Subscript(self, x: ast.Subscript) -> Any:
+        try:
+            return self.lookup(ast.unparse(x))  # a variable such as params['W']
+        except NoFormula:
+            held = self.visit(x.value)
+        return (held if isinstance(held, tuple) else np.asarray(held))[self.index(x.slice)]
+
+    def index(self, x: Any) -> Any:
+        """What stands between brackets."""
         if isinstance(x, ast.Tuple | ast.List):
-            return tuple(index(e) for e in x.elts)
+            return tuple(map(self.index, x.elts))
         if isinstance(x, ast.Slice):
-            return slice(*(None if e is None else index(e) for e in (x.lower, x.upper, x.step)))
+            ends = (x.lower, x.upper, x.step)
+            return slice(*(None if e is None else self.index(e) for e in ends))
         if isinstance(x, ast.Constant):
             return x.value
-        found = np.asarray(go(x))
+        found = np.asarray(self.visit(x))
         return found.astype(int)[()] if np.array_equal(found, found.astype(int)) else found
-
-    return go(part)
 
 
 def number_in(x: ast.Constant) -> float:
