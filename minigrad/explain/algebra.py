@@ -21,8 +21,7 @@ from minigrad.explain import (  # noqa: F401 (their rules come first)
 )
 from minigrad.explain.factors import named
 from minigrad.ops.elementwise import branch
-from minigrad.program.algebra import never
-from minigrad.program.builder import Builder, is_, key_of, number, outcome, shape_of
+from minigrad.program.builder import Builder, Full, is_, key_of, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import SUMS, coefficient, each, floating, rule, rules, scaled
 
@@ -30,8 +29,8 @@ from minigrad.program.rules import SUMS, coefficient, each, floating, rule, rule
 @rule(ops.divide, when="formula")
 def quotient_with_a_name(b: Builder, x: Any, y: Any) -> Any:
     """``x·u/y`` is ``x·a`` if u/y is called a, and ``x·(1 - a)`` if y = 1 + u and 1/y is."""
-    if x is y and isinstance(x, Var):
-        return np.broadcast_to(x.dtype.type(1), x.shape)[()]
+    if x is y and floating(x):
+        return Full(1)
     u, v = b.match(x, ops.multiply) or (1, x)
     terms = b.match(y, ops.add) or ()
     for rest, factor in ((u, v), (v, u)):
@@ -51,7 +50,7 @@ def negative_power(b: Builder, x: Any, p: Any) -> Any:
     """``x^-3`` is 1/x³, ``x^0`` is 1."""
     q = number(p)
     if q == 0 and floating(x):
-        return np.broadcast_to(x.dtype.type(1), x.shape)[()]
+        return Full(1)
     if isinstance(q, bool) or not isinstance(q, int | float) or not q < 0:
         return None
     q = int(q) if q == int(q) else q
@@ -111,18 +110,13 @@ def like_terms(sign: int, b: Builder, x: Any, y: Any) -> Any:
 @rule(ops.subtract, when="formula")
 def difference_of_equals(b: Builder, x: Any, y: Any) -> Any:
     """``x - x`` is 0."""
-    if x is not y or not isinstance(x, Var):
-        return None
-    return np.broadcast_to(x.dtype.type(0), x.shape)[()]
+    return Full(0) if x is y and isinstance(x, Var) else None
 
 
 @rule(ops.divide, when="formula")
 def nothing_divided(b: Builder, x: Any, y: Any) -> Any:
     """``0/y`` is 0."""
-    if not is_(x, 0) or not isinstance(y, Var):
-        return None
-    shape, dtype = outcome(ops.divide, (x, y), {})
-    return np.broadcast_to(dtype.type(0), shape)[()]
+    return Full(0) if is_(x, 0) and isinstance(y, Var) else None
 
 
 @rule(ops.exp, when="formula")
@@ -136,13 +130,10 @@ def exponential_of_logarithm(b: Builder, x: Any) -> Any:
     return None
 
 
-@each((ops.multiply, ops.matmul), when="formula")
-def nothing(op: Any, b: Builder, x: Any, y: Any) -> Any:
+@rule(ops.multiply, ops.matmul, when="formula")
+def nothing(b: Builder, x: Any, y: Any) -> Any:
     """``x·0`` and ``X @ 0`` are 0."""
-    if not (is_(x, 0) or is_(y, 0)):
-        return None
-    shape, dtype = outcome(op, (x, y), {})
-    return np.broadcast_to(dtype.type(0), shape)[()]
+    return Full(0) if is_(x, 0) or is_(y, 0) else None
 
 
 @rule(branch, when="formula")
@@ -151,11 +142,8 @@ def decided(b: Builder, condition: Any, x: Any, y: Any) -> Any:
     c = condition if isinstance(condition, bool | np.bool_) else None
     if isinstance(condition, np.ndarray) and condition.size:
         c = condition.all() if condition.all() == condition.any() else None
-    if c is None:
-        return None
-    shape, dtype = outcome(branch, (condition, x, y), {})
     z = x if c else y
-    return z if isinstance(z, Var) else np.broadcast_to(dtype.type(z), shape)[()]
+    return None if c is None else z if isinstance(z, Var) else Full(z)
 
 
 @rule(ops.divide, when="formula")
@@ -191,7 +179,7 @@ def common_coefficient(sign: int, b: Builder, x: Any, y: Any) -> Any:
 @rule(ops.not_equal, when="formula")
 def other_than_itself(b: Builder, x: Any, y: Any) -> Any:
     """``x != x`` holds never."""
-    return never(x) if x is y and isinstance(x, Var) else None
+    return Full(False) if x is y and isinstance(x, Var) else None
 
 
 @rule(ops.bitwise_or, when="formula")

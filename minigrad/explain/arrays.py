@@ -10,7 +10,7 @@ from minigrad import ops
 from minigrad.explain.factors import built, merged, reframed, scalars_of
 from minigrad.explain.linear import vector
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, key_of, shape_of, uniform
+from minigrad.program.builder import Builder, Full, key_of, shape_of, uniform
 from minigrad.program.equations import Var
 from minigrad.program.rules import each, rule, whole
 from minigrad.writing.notation import outer, repetition
@@ -138,7 +138,7 @@ def broadcast_padded(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
     u = shorter(b, rest, len(shape))
     if u is rest:
         return None
-    return b.emit(ops.broadcast_to, built(b, c, {**scalars, key_of(u): [u, 1]}), shape=shape)
+    return Full(built(b, c, {**scalars, key_of(u): [u, 1]}))
 
 
 # --- what broadcasting does by itself ------------------------------------------------------
@@ -148,13 +148,7 @@ def broadcast_padded(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
 def stretched_number(b: Builder, x: Any, **kwargs: Any) -> Any:
     """A number that was stretched, in another shape."""
     inner = b.match(x, ops.broadcast_to)
-    if inner is None or shape_of(inner[0]):
-        return None
-    op = (
-        ops.reshape if "shape" in kwargs else ops.elements if "index" in kwargs else ops.expand_dims
-    )
-    shape, _ = b.outcome(op, (x,), kwargs)
-    return b.emit(ops.broadcast_to, inner[0], shape=shape)
+    return None if inner is None or shape_of(inner[0]) else Full(inner[0])
 
 
 @rule(ops.branch, when="formula")
@@ -222,16 +216,14 @@ def negative_of_stretched(b: Builder, x: Any) -> Any:
     inner = b.match(x, ops.broadcast_to)
     if inner is None or x.given or shape_of(inner[0]):
         return None
-    return b.emit(ops.broadcast_to, b.emit(ops.negative, inner[0]), shape=x.shape)
+    return Full(b.emit(ops.negative, inner[0]))
 
 
 @rule(ops.broadcast_to, when="formula")
-def stretched_twice(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
+def stretched_twice(b: Builder, x: Any, **_: Any) -> Any:
     """A number that is stretched twice is stretched once."""
     inner = b.match(x, ops.broadcast_to)
-    if inner is None or x.given or shape_of(inner[0]):
-        return None
-    return b.emit(ops.broadcast_to, inner[0], shape=shape)
+    return None if inner is None or x.given or shape_of(inner[0]) else Full(inner[0])
 
 
 def stretched_from(b: Builder, x: Any, other: Any) -> Any:
@@ -252,5 +244,4 @@ def unstretched(op: Op, b: Builder, x: Any, y: Any) -> Any:
     s, t = number_of(b, x), number_of(b, y)
     if s is None or t is None or (s is x and t is y):
         return None
-    shape = np.broadcast_shapes(shape_of(x), shape_of(y))
-    return b.emit(ops.broadcast_to, b.emit(op, s, t), shape=shape)  # stretched last
+    return Full(b.emit(op, s, t))  # stretched last

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from minigrad import ops
 from minigrad.explain.factors import Factors, built, factors, merged, unpadded
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, is_, key_of, number, shape_of
+from minigrad.program.builder import Builder, Full, is_, key_of, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import SUMS, each, floating, rule, scaled
 from minigrad.writing.notation import above, below
@@ -94,9 +92,7 @@ def from_zero(other: Op, b: Builder, x: Any, y: Any) -> Any:
 @rule(above, below, when="formula")
 def tie_with_itself(b: Builder, x: Any, y: Any) -> Any:
     """``1[x > x]`` is ½ everywhere."""
-    if x is not y or not floating(x):
-        return None
-    return np.broadcast_to(x.dtype.type(0.5), x.shape)[()]
+    return Full(0.5) if x is y and floating(x) else None
 
 
 @each(SUMS, when="formula")
@@ -246,8 +242,7 @@ def guarded_division(b: Any, condition: Any, x: Any, y: Any) -> Any:
         of = made.args[0]
         if of is y or is_(y, 1) or not (of.given if isinstance(of, Var) else True):
             b.freed = True
-            shape = np.broadcast_shapes(shape_of(condition), shape_of(y))
-            return y if shape == shape_of(y) else b.emit(ops.broadcast_to, y, shape=shape)
+            return Full(y)
     return None
 
 
@@ -297,7 +292,7 @@ def shared_by_one(b: Any, x: Any, y: Any) -> Any:
 def a_number(b: Any, x: Any) -> Any:
     """``isnan(x)`` is False unless something is none."""
     b.freed = True
-    return np.broadcast_to(np.False_, shape_of(x))[()]
+    return Full(False)
 
 
 @rule(ops.real, when="formula")
@@ -309,13 +304,13 @@ def already_real(b: Builder, x: Any) -> Any:
 @rule(ops.less_equal, when="formula")
 def at_most_infinity(b: Builder, x: Any, y: Any) -> Any:
     """``x <= inf`` holds always."""
-    return np.broadcast_to(np.True_, shape_of(x))[()] if is_(y, math.inf) else None
+    return Full(True) if is_(y, math.inf) else None
 
 
 @rule(ops.greater_equal, when="formula")
 def at_least_minus_infinity(b: Builder, x: Any, y: Any) -> Any:
     """``x >= -inf`` holds always."""
-    return np.broadcast_to(np.True_, shape_of(x))[()] if is_(y, -math.inf) else None
+    return Full(True) if is_(y, -math.inf) else None
 
 
 @rule(ops.bounded, when="formula")
@@ -340,6 +335,5 @@ def beyond(b: Builder, x: Any, y: Any) -> Any:
                 for u, v in () if inner is None else (inner, inner[::-1]):
                     least = b.match(v, smaller)
                     if least and u is mask[0] and {*map(key_of, least)} == {*map(key_of, mask)}:
-                        shape = np.broadcast_shapes(shape_of(x), shape_of(y))
-                        return np.broadcast_to(np.result_type(x.dtype, y.dtype).type(0), shape)[()]
+                        return Full(0)
     return None

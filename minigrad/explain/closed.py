@@ -21,7 +21,7 @@ from minigrad.explain.shares import REDUCTIONS, known_total
 from minigrad.explain.tidied import lowest
 from minigrad.ops import matrices
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, key_of, shape_of
+from minigrad.program.builder import Builder, Full, key_of, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
 from minigrad.program.rules import each, floating, rule, rules, scaled, whole
 from minigrad.writing.formulas import Formula, FormulaWriter
@@ -76,7 +76,6 @@ class Algebra(Builder):
         Whether both σ(u) and σ(-u) enter.
     """
 
-    results: dict[Var, Equation]
     sizes: dict[Var, int]
     unfolded = UNFOLDED
     reductions = REDUCTIONS
@@ -85,7 +84,7 @@ class Algebra(Builder):
         super().__init__(rules("closed", "read", "formula"))
         self.known = known
         self.facts: dict[Var, str] = {}
-        self.results = formula.made
+        self.results: dict[Var, Equation] = formula.made
         self.sizes = {v: int(s.name) for v, s in formula.symbols.items() if s.name.isdigit()}
         self.kinked: bool = any(e.op is ops.sign for e in formula.program.equations)
         of = {e.args[0] for e in formula.program.equations if e.op is ops.sigmoid}
@@ -305,15 +304,12 @@ def vector_behind(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.sum, when="closed")
-def known_sum(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any) -> Any:
+def known_sum(b: Any, x: Any, axis: Any = None, **others: Any) -> Any:
     """Each row of an array of shares sums to 1."""
     if not whole(others) or axis is None or not isinstance(x, Var):
         return None
     total = known_total(b, x, axis)
-    if total is None:
-        return None
-    shape = np.sum(np.empty(x.shape, bool), axis=axis, keepdims=bool(keepdims)).shape
-    return np.broadcast_to(x.dtype.type(total), shape)[()]
+    return None if total is None else Full(total)
 
 
 # --- the steps -----------------------------------------------------------------------------

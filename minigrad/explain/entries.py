@@ -9,7 +9,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.explain.factors import built, factors, merged, scalars_of
 from minigrad.ops.joining import joined
-from minigrad.program.builder import Builder, is_, is_identity, key_of, number, shape_of
+from minigrad.program.builder import Builder, Full, is_, is_identity, key_of, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import SUMS, each, floating, rule, scaled, whole
 from minigrad.writing.notation import diagonal, diagonal_matrix, identity, onehot
@@ -157,21 +157,14 @@ def same_everywhere(b: Builder, x: Any) -> Any:
 
 
 @rule(ops.sum, when="formula")
-def sum_of_one_hot(
-    b: Builder, x: Any, axis: Any = None, keepdims: Any = False, **others: Any
-) -> Any:
+def sum_of_one_hot(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
     """Each row of onehot(y) has one 1."""
     if not whole(others) or not floating(x):
         return None
     if axis not in (-1, len(x.shape) - 1) and not (axis is None and len(x.shape) == 1):
         return None
     total = total_of_rows(b, x, x.shape[-1])
-    shape = (*x.shape[:-1], 1) if keepdims else x.shape[:-1]
-    if total is None or not shape:
-        return None if total is None else total if isinstance(total, Var) else x.dtype.type(total)
-    if isinstance(total, Var):
-        return b.emit(ops.broadcast_to, total, shape=shape)
-    return np.broadcast_to(x.dtype.type(total), shape)
+    return None if total is None else Full(total)
 
 
 def total_of_rows(b: Builder, x: Any, n: int) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops import determinants
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, key_of, number, outcome, shape_of
+from minigrad.program.builder import Builder, Full, key_of, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import SUMS, each, floating, rule, scaled, whole
 from minigrad.program.textbook import raised
@@ -289,8 +289,7 @@ def cancelled(sign: int, b: Builder, x: Any, y: Any) -> Any:
         or literal_roots(b, c * d, together)
     ):
         return None
-    op = ops.multiply if sign > 0 else ops.divide
-    return stretched(b, built(b, c * d, together), op, x, y)
+    return Full(built(b, c * d, together))
 
 
 def weight(b: Builder, found: Factors) -> int:
@@ -301,15 +300,6 @@ def weight(b: Builder, found: Factors) -> int:
 def kinds(*xs: Any) -> set[Any]:
     """The dtypes of variables; None for numbers, which have none."""
     return {x.dtype if isinstance(x, Var) else None for x in xs}
-
-
-def stretched(b: Builder, answer: Any, op: Op, x: Any, y: Any) -> Any:
-    """``answer`` in the shape of ``op(x, y)``, from which a factor may have vanished."""
-    shape, dtype = outcome(op, (x, y), {})
-    if isinstance(answer, Var):
-        same = answer.shape == shape
-        return answer if same else b.emit(ops.broadcast_to, answer, shape=shape)
-    return np.broadcast_to(dtype.type(answer), shape)[()]
 
 
 def is_call(b: Builder, x: Any) -> bool:
@@ -386,8 +376,7 @@ def linear(op: Op, b: Builder, *args: Any, **kwargs: Any) -> Any:
     inner = b.emit(op, *(rest for _, _, rest in parts), **kwargs)
     if (n := number(inner)) is None:
         return built(b, c, merged(b, found, {key_of(inner): [inner, 1]}))
-    answer = built(b, c * float(n), found)
-    return b.emit(ops.broadcast_to, answer, shape=inner.shape) if np.shape(inner) else answer
+    return Full(built(b, c * float(n), found))
 
 
 @rule(ops.sum, when="formula")

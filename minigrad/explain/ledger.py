@@ -57,13 +57,8 @@ class Chart:
         Whether steps are links whose product is the gradient.
     """
 
-    on: set[AnyNode]
     layers: dict[AnyNode, tuple[str, str]]
-    order: list[AnyNode]
-    pieces: dict[AnyNode, Piece]
     sizes: tuple[int, ...]
-    chained: bool
-    branched: bool
 
     def __init__(self, output: Tensor, wrt: Sequence[Tensor], known: Names) -> None:
         self.output: AnyNode = output.node
@@ -71,7 +66,7 @@ class Chart:
         self.names = known
         self._given = {t.node: t.name for t in (output, *wrt) if t.name}
         every = sorted(ancestors(self.output), key=lambda n: n.seq)
-        self.on = set(self.wrt)
+        self.on: set[AnyNode] = set(self.wrt)
         self._leaf: dict[AnyNode, Any] = {t.node: t._value for t in wrt}
         shapes: set[tuple[int, ...]] = set()
         for node in every:
@@ -86,18 +81,18 @@ class Chart:
         inner = [n for n in every if n in self.on and n.op is not None and known.known(n)]
         found = passes(inner, known).items() if few else ()
         self.passes: dict[AnyNode, Before] = {n: before for n, before in found if n in self.on}
-        self.order = [n for n in reversed(every) if n in self.on and self.key(n)]
-        self.pieces = {n: self._piece(n) for n in self.order}
+        self.order: list[AnyNode] = [n for n in reversed(every) if n in self.on and self.key(n)]
+        self.pieces: dict[AnyNode, Piece] = {n: self._piece(n) for n in self.order}
         self.users: dict[AnyNode, list[AnyNode]] = {n: [] for n in self.order}
         for node in self.order:
             for p in self.pieces[node].below:
                 self.users[p].append(node)
         lengths = {n for s in shapes for n in (*s, math.prod(s))}
         self.sizes = tuple(sorted((n for n in lengths if n > 2), reverse=True)[:20])
-        self.chained = all(np.shape(self.value(n)) == () for n in self.order) or all(
+        self.chained: bool = all(np.shape(self.value(n)) == () for n in self.order) or all(
             self.pieces[n].elementwise for n in self.order
         )
-        self.branched = (
+        self.branched: bool = (
             self.chained
             and any(len(self.pieces[n].below) > 1 for n in self.order)
             and any(self.count(n) > 1 for n in self.wrt)

@@ -10,7 +10,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.explain.factors import constant_along
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, axes_of, is_, number, shape_of
+from minigrad.program.builder import Builder, Full, axes_of, is_, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import each, floating, rule, whole
 from minigrad.writing.notation import deviation, variance
@@ -21,20 +21,15 @@ VIEWS = frozenset([ops.reshape, ops.expand_dims, ops.elements, ops.broadcast_to]
 
 
 @rule(ops.sum, when="closed formula")
-def sum_of_deviations(
-    b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any
-) -> Any:
+def sum_of_deviations(b: Any, x: Any, axis: Any = None, **others: Any) -> Any:
     """What is left of numbers without their mean sums to 0."""
     if not whole(others) or not isinstance(x, Var):
         return None
-    axes = axes_of(x, axis)
-    if not centred(b, x, axes):
+    if not centred(b, x, axes_of(x, axis)):
         return None
-    names = {v for v in b.results if v in ancestors_of(b, x)}
-    for v in names:
+    for v in ancestors_of(b, x).intersection(b.results):
         b.facts[v] = "deviations from a mean sum to 0"
-    shape = np.sum(np.empty(x.shape, bool), axis=axis, keepdims=bool(keepdims)).shape
-    return np.broadcast_to(x.dtype.type(0), shape)[()]
+    return Full(0)
 
 
 def ancestors_of(b: Any, x: Any) -> set[Var]:

@@ -32,11 +32,10 @@ class Paper(Tracer):
 
     repeated = False
     fixed = True
-    lengths: frozenset[int]
 
     def __init__(self, lengths: Collection[int] = ()) -> None:
         super().__init__()
-        self.lengths = frozenset(lengths)
+        self.lengths: frozenset[int] = frozenset(lengths)
         self.sizes: dict[int, Tensor] = {}
         self.notes: dict[str, None] = {}
         self.ruling = False

@@ -21,12 +21,10 @@ class Paths(Sequence[tuple[str, ...]]):
         The same routes as nodes of the graph.
     """
 
-    nodes: list[tuple[Any, ...]]
-
     def __init__(self, chart: Chart, limit: int) -> None:
         goal = chart.wrt[0]
         self.total: int = chart.count(goal)
-        self.nodes = list(islice(chart.routes(goal), limit))
+        self.nodes: list[tuple[Any, ...]] = list(islice(chart.routes(goal), limit))
         self._names = [tuple(chart.called(n) for n in route) for route in self.nodes]
 
     def __getitem__(self, i: Any) -> Any:

@@ -14,7 +14,16 @@ from minigrad.explain.linear import inverse
 from minigrad.ops import matrices
 from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, axes_of, is_, is_identity, key_of, number, shape_of
+from minigrad.program.builder import (
+    Builder,
+    Full,
+    axes_of,
+    is_,
+    is_identity,
+    key_of,
+    number,
+    shape_of,
+)
 from minigrad.program.equations import Var
 from minigrad.program.rules import coefficient, floating, rule, scaled, whole
 from minigrad.writing.notation import above, below, identity, inverse_transposed, onehot
@@ -199,7 +208,7 @@ def infinite_and_zero(b: Builder, x: Any, y: Any) -> Any:
     for one, other in ((x, y), (y, x)):
         zero, large = b.match(one, ops.equal), b.match(other, ops.isinf)
         if zero and large and is_(zero[1], 0) and zero[0] is large[0]:
-            return np.broadcast_to(np.False_, shape_of(x))[()]
+            return Full(False)
     return None
 
 
@@ -367,9 +376,8 @@ def sum_of_terms(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **othe
                 answer = part if answer is None else b.emit(ops.add, answer, part)
     finally:
         b.summing = False
-    shape = np.sum(np.empty(x.shape, bool), axis=axis, keepdims=bool(keepdims)).shape
     if answer is None:
-        return np.broadcast_to(x.dtype.type(constant), shape)[()]
+        return Full(constant)
     return b.emit(ops.add, answer, x.dtype.type(constant)) if constant else answer
 
 

@@ -18,6 +18,7 @@ from minigrad.ops.moments import root_mean_square
 from minigrad.ops.record import Op
 from minigrad.program.builder import (
     Builder,
+    Full,
     alike,
     is_,
     is_identity,
@@ -255,18 +256,13 @@ def truth_of(x: Any) -> bool | None:
     return bool(x) if isinstance(x, bool | np.bool_) else None
 
 
-def never(*xs: Any) -> Any:
-    """False, in the shape of what ``xs`` are together."""
-    return np.broadcast_to(np.False_, np.broadcast_shapes(*map(shape_of, xs)))[()]
-
-
 @rule(ops.bitwise_and)
 def both(b: Builder, x: Any, y: Any) -> Any:
     """``x & True`` is ``x``, ``x & False`` is False."""
     for u, v in ((x, y), (y, x)):
         c = truth_of(u)
         if c is not None and is_bool(v):
-            return v if c else never(u, v)
+            return v if c else Full(False)
     return None
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -27,6 +28,13 @@ LARGE = 2**10
 NONE: Mapping[Var, Any] = MappingProxyType({})
 FOLDED = 2**16
 """Largest array that constants are folded into."""
+
+
+@dataclass(frozen=True)
+class Full:
+    """A rule's answer: a number or a variable, broadcast to the shape that is wanted."""
+
+    of: Any
 
 
 class Builder:
@@ -85,9 +93,17 @@ class Builder:
         shape, dtype = (like.shape, like.dtype) if like else self.outcome(op, args, kwargs)
         for rule in self.rules.get(op, ()):
             simpler = rule(self, *args, **kwargs)
+            if type(simpler) is Full:
+                simpler = self.stretched(simpler.of, shape, dtype)
             if simpler is not None and shape_of(simpler) == shape and fits(simpler, dtype):
                 return simpler if like is None else typed(simpler, dtype)
         return self.keep(op, args, kwargs, Var("t", shape, dtype))
+
+    def stretched(self, x: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        """``x``, which has as many entries or fewer, in that shape."""
+        if isinstance(x, Var):
+            return x if x.shape == shape else self.emit(ops.broadcast_to, x, shape=shape)
+        return np.broadcast_to(dtype.type(x), shape)[()]
 
     def replay(
         self, equations: Iterable[Equation], value: dict[Var, Any], signed: Container[Var] = ()
