@@ -138,11 +138,9 @@ class Piece:
         What it used beside its arguments, and gradients flow to.
     """
 
-    leaves: list[Any]
-
     def __init__(self, f: F, leaves: list[Any], rebuild: F, active: list[int]) -> None:
         self.f = f
-        self.leaves = list(leaves)
+        self.leaves: list[Any] = list(leaves)
         self.rebuild = rebuild
         self.active = active
         self.outside: list[AnyNode] = []

@@ -142,8 +142,6 @@ def exercise(output: Any, slips: int = 1, seed: int | None = None) -> Exercise:
 class Maker:
     """The derivation of one graph."""
 
-    forward: dict[str, Any]
-    explanation: Any
     steps: list[Step]
 
     def __init__(self, output: Tensor) -> None:
@@ -151,10 +149,10 @@ class Maker:
         self.names: Names = names([output.node])
         known = [n for n in self.names.nodes if self.names.known(n)]
         wrt = [n for n in leaves(output.node) if n in known] or known[:1]
-        self.forward = {self.names.node[n]: self.value_at(n) for n in known}
+        self.forward: dict[str, Any] = {self.names.node[n]: self.value_at(n) for n in known}
         """The values of the forward pass, by name."""
         held = [wrap(self.value_at(n), n) for n in sorted(wrt, key=lambda n: n.seq)]
-        self.explanation = explain(output, held)
+        self.explanation: Any = explain(output, held)
         end = self.names.of(output.node) if self.names.known(output.node) else "L"
         self.steps = [s for row in self.explanation.rows if (s := step(row, end)) is not None]
 

@@ -38,13 +38,9 @@ class Intake(Tolerance):
 
     hand: Mapping[Any, Any]
     options: Options
-    output: Any
-    reader: Keys
     values: list[Quantity]
     derivatives: list[Quantity]
     updates: list[Quantity]
-    graph: Graph
-    spacing: float
 
     def __init__(self, output: Any, hand: Mapping[Any, Any], options: Options) -> None:
         if not isinstance(hand, Mapping):
@@ -57,14 +53,14 @@ class Intake(Tolerance):
         self.hand, self.options = hand, options
         keys = [k for key in hand for k in (key if isinstance(key, tuple) else (key,))]
         tensors = [k for k in keys if isinstance(k, Tensor) and k.node is not None]
-        self.output = objective(output, options.upstream)
+        self.output: Any = objective(output, options.upstream)
         self.names: Names = names([self.output.node, *(t.node for t in tensors)])
-        self.reader = Keys(self.output, self.names, CHECK)
+        self.reader: Keys = Keys(self.output, self.names, CHECK)
         self.failed: list[Row] = []
         """Rows of entries that cannot be graded."""
         found = self.read_all()
         ends = {n for q in found for n in (q.u, q.v)}
-        self.graph = Graph(
+        self.graph: Graph = Graph(
             [self.output.node, *ends],
             {t.node: t._value for t in [self.output, *tensors]} | self.reader.zeros,
         )
@@ -79,7 +75,7 @@ class Intake(Tolerance):
                     node, f"d{self.reader.called(u)}/d{self.reader.called(v)}"
                 )
         types = {str(getattr(v, "dtype", "")) for v in self.graph.values.values()}
-        self.spacing = max((SPACINGS.get(t, 0.0) for t in types), default=0.0)
+        self.spacing: float = max((SPACINGS.get(t, 0.0) for t in types), default=0.0)
         self.conventions: list[str] = []
         with np.errstate(all="ignore"):
             found = self.meant([q for q in found if self.indexed(q)])

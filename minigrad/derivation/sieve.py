@@ -25,17 +25,14 @@ class Sieve:
 
     q: Quantity
     base: Base
-    d: Any
-    targets: Any
-    slack: float
 
     def __init__(self, q: Quantity, base: Base) -> None:
         self.q, self.base = q, base
-        self.d = signs(base.value.shape)
+        self.d: Any = signs(base.value.shape)
         hands = [q.hand, *(transposes(q.hand, q.layout) if q.hand.ndim > 1 else [])]
         targets = [abs(self.along(h)) for h in hands if h.shape == self.d.shape]
-        self.targets = np.array(targets)[:, None]
-        self.slack = 2e-3 * float(np.linalg.norm(q.hand)) + float(np.linalg.norm(q.unit))
+        self.targets: Any = np.array(targets)[:, None]
+        self.slack: float = 2e-3 * float(np.linalg.norm(q.hand)) + float(np.linalg.norm(q.unit))
         self.here: float = self.along(base.value)
         self._through: dict[Edge, float] = {}
 

@@ -35,14 +35,12 @@ class Graph:
         Those that are graded.
     """
 
-    nodes: list[AnyNode]
-
     def __init__(self, roots: Iterable[AnyNode], given: Mapping[AnyNode, Any]) -> None:
         found: set[AnyNode] = set()
         for root in roots:
             if root not in found:
                 found |= ancestors(root)
-        self.nodes = sorted(found, key=lambda n: n.seq)
+        self.nodes: list[AnyNode] = sorted(found, key=lambda n: n.seq)
         self.values: dict[AnyNode, Any] = dict(given)
         self.users: dict[AnyNode, list[Edge]] = {n: [] for n in self.nodes}
         for node in self.nodes:

@@ -137,12 +137,9 @@ class View:
         Modules that are drawn open, with a line around them.
     """
 
-    frames: list[Box]
-    arrows: list[Arrow]
-
     def __init__(self, picture: Picture, boxes: Sequence[Box], frames: Sequence[Box] = ()) -> None:
         self.picture = picture
-        self.frames = list(frames)
+        self.frames: list[Box] = list(frames)
         self.home: dict[int, Item] = {v.id: v for v in picture.vertices}
         for box in boxes:
             self.home.update((v.id, box) for v in box.members)
@@ -155,7 +152,7 @@ class View:
                 # Vertices keep their double edges: x * x has two local derivatives.
                 key: Any = (source, target) if isinstance(target, Box) else (source, target, edge)
                 arrows.setdefault(key, Arrow(source, target, [])).edges.append(edge)
-        self.arrows = list(arrows.values())
+        self.arrows: list[Arrow] = list(arrows.values())
         across = {box: box.derivatives() for box in boxes if box.kind != "inputs"}
         for arrow in self.arrows:
             sources = {edge.source.id for edge in arrow.edges}

@@ -199,9 +199,6 @@ class Picture:
     -0.85 None
     """
 
-    output: Vertex
-    wrt: list[Vertex]
-
     def __init__(self, output: Any, wrt: Any = None) -> None:
         root = recorded(output, "output")
         self.names: Names = names([root])
@@ -212,12 +209,12 @@ class Picture:
         self._constants: dict[Any, Vertex] = {}
         for node in sorted(self.names.nodes, key=lambda n: n.seq):
             self._read(node)
-        self.output = self.at[root]
+        self.output: Vertex = self.at[root]
         self.output.kind = "output"
         if root.op is None:
             self.output.value = output._value
         self._call(self.output, output.name or (None if self.output.named else "output"))
-        self.wrt = self._chosen(wrt)
+        self.wrt: list[Vertex] = self._chosen(wrt)
 
     def _read(self, node: AnyNode) -> None:
         sources = [

@@ -214,7 +214,6 @@ class GraphWriter:
     program: Program
     names: dict[int, str]
     axes: Any
-    g: Graph
 
     def __init__(
         self, program: Program, names: dict[int, str], axes: Any, dtype: Any, outputs: Any
@@ -222,7 +221,7 @@ class GraphWriter:
         self.program, self.names, self.axes = program, names, axes
         if dtype is not None and np.dtype(dtype) not in (np.float16, np.float32, np.float64):
             raise TypeError(f"onnx.export: dtype is float16, float32 or float64, not {dtype!r}")
-        self.g = Graph(dtype)
+        self.g: Graph = Graph(dtype)
         self.env: dict[Var, Value] = {}
         self.outputs = outputs
 

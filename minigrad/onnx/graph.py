@@ -110,13 +110,12 @@ class Graph:
 
     helper: Any
     numpy_helper: Any
-    floating: np.dtype[Any] | None
 
     def __init__(self, dtype: Any = None) -> None:
         from onnx import helper, numpy_helper
 
         self.helper, self.numpy_helper = helper, numpy_helper
-        self.floating = None if dtype is None else np.dtype(dtype)
+        self.floating: np.dtype[Any] | None = None if dtype is None else np.dtype(dtype)
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.taken: set[str] = set()

@@ -60,13 +60,12 @@ class Model(Module):
     inputs: list[str]
     outputs: list[str]
     opset: int
-    weights: dict[Any, Tensor]
 
     def __init__(
         self, inputs: list[str], outputs: list[str], steps: list[Any], constants: Any, opset: int
     ) -> None:
         self.inputs, self.outputs, self.opset = inputs, outputs, opset
-        self.weights = {
+        self.weights: dict[Any, Tensor] = {
             name: Tensor(x, requires_grad=True)
             for name, x in constants.items()
             if x.dtype.kind == "f" and x.ndim

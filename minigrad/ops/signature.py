@@ -194,32 +194,25 @@ class Calling:
         NumPy's parameters, and those that are ours alone.
     """
 
-    signature: inspect.Signature
     order: list[str]
-    places: list[str]
-    refused: set[str]
-    arrays: list[int]
-    named: set[str]
-    known: set[str] | None
-    taken: list[str]
 
     def __init__(self, name: str, function: Callable[..., Any], *numpy_functions: Any) -> None:
         own = listed(function)
         self.name = name
-        self.signature = merged(function, numpy_functions)
+        self.signature: inspect.Signature = merged(function, numpy_functions)
         self.order = [p.name for p in self.signature.parameters.values() if p.kind in BY_PLACE]
-        self.places = [p.name for p in own if p.kind in BY_PLACE]
+        self.places: list[str] = [p.name for p in own if p.kind in BY_PLACE]
         same = [a == b for a, b in zip(self.order, self.places, strict=False)]
         self.alike: int = (*same, False).index(False)
         if any(p.kind is P.VAR_POSITIONAL for p in own):
             self.alike = 2**31
         open_ended = any(p.kind is P.VAR_KEYWORD for p in own)
         known = {p.name for p in own}
-        self.refused = self.signature.parameters.keys() - known
-        self.known = None if open_ended else known
-        self.arrays = [i for i, p in enumerate(own) if p.annotation == "ArrayLike"]
-        self.named = {own[i].name for i in self.arrays}
-        self.taken = [n for n in self.signature.parameters if n in known]
+        self.refused: set[str] = self.signature.parameters.keys() - known
+        self.known: set[str] | None = None if open_ended else known
+        self.arrays: list[int] = [i for i, p in enumerate(own) if p.annotation == "ArrayLike"]
+        self.named: set[str] = {own[i].name for i in self.arrays}
+        self.taken: list[str] = [n for n in self.signature.parameters if n in known]
 
     def __call__(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], array: Callable[[Any], Any]

@@ -355,9 +355,6 @@ class Batches:
     [4.] [0]
     """
 
-    arrays: list[Any]
-    rng: np.random.Generator | None
-
     def __init__(self, *arrays: Any, size: int = 32, rng: Any = None) -> None:
         if not isinstance(size, int) or size < 1:
             raise ValueError(f"Batches: size must be a whole number of at least 1, not {size!r}")
@@ -367,9 +364,9 @@ class Batches:
             raise ValueError(
                 f"Batches: arrays must have as many examples along the first axis; got {given}"
             )
-        self.arrays = [np.asarray(a) for a in arrays]
+        self.arrays: list[Any] = [np.asarray(a) for a in arrays]
         self.size = size
-        self.rng = None if rng is None else np.random.default_rng(rng)
+        self.rng: np.random.Generator | None = None if rng is None else np.random.default_rng(rng)
 
     def __len__(self) -> int:
         return -(-len(self.arrays[0]) // self.size)

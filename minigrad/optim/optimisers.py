@@ -207,8 +207,6 @@ class Optimiser:
 
     update: ClassVar[Callable[..., Any]]
     defaults: ClassVar[dict[str, Any]]
-    parameters: list[Tensor]
-    options: dict[str, Any]
     __signature__: ClassVar[inspect.Signature]
 
     def __init_subclass__(cls) -> None:
@@ -225,8 +223,8 @@ class Optimiser:
 
     def __init__(self, parameters: Any, *args: Any, **options: Any) -> None:
         groups = groups_of(parameters, type(self).__name__)
-        self.parameters = [p for tensors, _ in groups for p in tensors]
-        self.options = self.checked(*args, **options)
+        self.parameters: list[Tensor] = [p for tensors, _ in groups for p in tensors]
+        self.options: dict[str, Any] = self.checked(*args, **options)
         self.groups: list[dict[str, Any]] = []
         for tensors, own in groups:
             checked = self.checked(**{**self.options, **own})

@@ -61,19 +61,16 @@ class Expressions:
         The body of the function.
     """
 
-    uses: dict[Var, int]
     taken: set[str]
-    made_by: dict[Var, Equation]
-    helpers: Helpers
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.uses = program.uses()
+        self.uses: dict[Var, int] = program.uses()
         self.lines: list[str] = []
         self.text: dict[Var, Term] = {}
         self.name_of: dict[Var, str] = {}
         self.taken = {"np"}
-        self.made_by = {v: e for e in program.equations for v in e.outs}
+        self.made_by: dict[Var, Equation] = {v: e for e in program.equations for v in e.outs}
         self.inlined: dict[Var, Equation] = {}
         self.scattered: dict[Var, list[tuple[Any, Term]]] = {}
         self.overflows: set[Op] = set()
@@ -86,7 +83,7 @@ class Expressions:
         for v in program.constants:
             self.named(v, globals_)
         self.taken |= globals_
-        self.helpers = Helpers(self.taken)
+        self.helpers: Helpers = Helpers(self.taken)
         self.constants: dict[str, Any] = {}
         for v, c in program.constants.items():
             self.keep(v, np.asarray(getattr(c, "_value", c)))

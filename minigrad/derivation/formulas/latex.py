@@ -84,13 +84,12 @@ class Reader:
     known: Known
     rank: Rank
     axes: Rank
-    tokens: list[str]
 
     def __init__(
         self, text: str, known: Known, rank: Rank, tokens: re.Pattern[str], axes: Rank
     ) -> None:
         self.text, self.known, self.rank, self.axes = text, known, rank, axes
-        self.tokens = [t for t in tokens.findall(text) if t not in NOTHING]
+        self.tokens: list[str] = [t for t in tokens.findall(text) if t not in NOTHING]
         self.i: int = 0
 
     @property

@@ -60,13 +60,9 @@ class Point:
 class Points:
     """The data, and other points."""
 
-    nodes: list[AnyNode]
-    data: Point
-    others: list[Point]
-
     def __init__(self, names: Names, given: Mapping[AnyNode, Any]) -> None:
         self.names = names
-        self.nodes = sorted(names.nodes, key=lambda n: n.seq)
+        self.nodes: list[AnyNode] = sorted(names.nodes, key=lambda n: n.seq)
         self.values: dict[AnyNode, Any] = dict(given)
         self.named: dict[tuple[AnyNode, int], str] = {}
         self.computed: dict[tuple[AnyNode, int], ast.expr] = {}
@@ -82,8 +78,8 @@ class Points:
                 elif varies(arg):
                     self._meet(node, i, arg)
         self.named = {at: n for at, n in self.named.items() if n not in self.kept}
-        self.data = self.at(None)
-        self.others = self._some(True)
+        self.data: Point = self.at(None)
+        self.others: list[Point] = self._some(True)
 
     def _meet(self, node: AnyNode, i: int, arg: Any) -> None:
         """Find out what a constant is to the user."""

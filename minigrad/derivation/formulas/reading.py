@@ -86,19 +86,16 @@ class Reading:
 
     output: Tensor
     hand: Mapping[Any, Any]
-    reader: Keys
-    points: Points
-    answers: dict[Any, Answer]
 
     def __init__(self, output: Tensor, hand: Mapping[Any, Any]) -> None:
         self.output, self.hand = output, hand
         keys = [k for key in hand for k in (key if isinstance(key, tuple) else (key,))]
         tensors = [k for k in keys if isinstance(k, Tensor) and k.node is not None]
         self.names: Names = names([output.node, *(t.node for t in tensors)])
-        self.reader = Keys(output, self.names, "check_derivation")
+        self.reader: Keys = Keys(output, self.names, "check_derivation")
         held = [v for scope in self.names.scopes for v in scope.variables.values()]
-        self.points = Points(self.names, tensors_of(output, *tensors, *held))
-        self.answers = {
+        self.points: Points = Points(self.names, tensors_of(output, *tensors, *held))
+        self.answers: dict[Any, Answer] = {
             key: self.answer(key, value) for key, value in hand.items() if is_formula(value)
         }
 
