@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,6 @@ import numpy as np
 from minigrad import ops
 from minigrad.nn import functional as F
 from minigrad.onnx.operators.table import Operator, table, whole
-
-
-def unary(f: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x: f(x)
-
-
-def binary(f: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda a, b: f(a, b)
 
 
 def floating(x: Any) -> bool:
@@ -31,24 +24,6 @@ def div(a: Any, b: Any) -> Any:
         return ops.divide(a, b)
     q = np.floor_divide(np.abs(a), np.abs(b)) * np.sign(a) * np.sign(b)
     return np.asarray(q, np.result_type(a))
-
-
-def mod(a: Any, b: Any, *, fmod: int = 0) -> Any:
-    return ops.fmod(a, b) if fmod else ops.remainder(a, b)
-
-
-def many(f: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*xs: Any) -> Any:
-        ans = xs[0]
-        for x in xs[1:]:
-            ans = f(ans, x)
-        return ans
-
-    return call
-
-
-def power(a: Any, b: Any) -> Any:
-    return ops.power(a, b).astype(np.result_type(a))
 
 
 def clip(x: Any, low: Any = None, high: Any = None, *, min: Any = None, max: Any = None) -> Any:
@@ -71,71 +46,46 @@ def cast(x: Any, *, to: int, saturate: int = 1) -> Any:
     return ops.astype(x, dtype=dtype)
 
 
-def cast_like(x: Any, like: Any, *, saturate: int = 1) -> Any:
-    return ops.astype(x, dtype=np.result_type(like))
-
-
 def is_inf(x: Any, *, detect_negative: int = 1, detect_positive: int = 1) -> Any:
     up = ops.equal(x, math.inf) if detect_positive else ops.not_equal(x, x) & False
     return ops.logical_or(up, ops.equal(x, -math.inf)) if detect_negative else up
 
 
-def bit_shift(a: Any, b: Any, *, direction: str) -> Any:
-    return (ops.left_shift if direction == "LEFT" else ops.right_shift)(a, b)
-
-
 # --- reductions ------------------------------------------------------------------------
 
 
-def reduction(f: Callable[..., Any]) -> Callable[..., Any]:
+def reduction(
+    f: Callable[..., Any], x: Any, over: Any = None, *, axes: Any = None, keepdims: int = 1,
+    noop_with_empty_axes: int = 0,
+) -> Any:  # fmt: skip
     """Over axes that are an input since version 13 or 18, and an attribute before."""
-
-    def call(
-        x: Any, over: Any = None, *, axes: Any = None, keepdims: int = 1,
-        noop_with_empty_axes: int = 0,
-    ) -> Any:  # fmt: skip
-        axes = whole(over) if over is not None else axes
-        if not axes and noop_with_empty_axes:
-            return f(x, axis=(), keepdims=True)
-        return f(x, axis=tuple(axes) if axes else None, keepdims=bool(keepdims))
-
-    return call
+    axes = whole(over) if over is not None else axes
+    if not axes and noop_with_empty_axes:
+        return f(x, axis=(), keepdims=True)
+    return f(x, axis=tuple(axes) if axes else None, keepdims=bool(keepdims))
 
 
 def total(x: Any, **over: Any) -> Any:
     return ops.sum(x, **over).astype(np.result_type(x))
 
 
-def extreme(f: Callable[..., Any], of_nothing: float) -> Callable[..., Any]:
+def extreme(f: Callable[..., Any], of_nothing: float, x: Any, **over: Any) -> Any:
     """The largest or smallest; of no numbers an infinity, or the last whole number of its dtype."""
-
-    def call(x: Any, **over: Any) -> Any:
-        if np.size(x):
-            return f(x, **over)
-        kind = np.result_type(x)
-        whole = np.iinfo(kind) if kind.kind in "iu" else None
-        last = of_nothing if whole is None else whole.min if of_nothing < 0 else whole.max
-        return f(x, **over, initial=last)
-
-    return call
+    if np.size(x):
+        return f(x, **over)
+    kind = np.result_type(x)
+    whole = np.iinfo(kind) if kind.kind in "iu" else None
+    last = of_nothing if whole is None else whole.min if of_nothing < 0 else whole.max
+    return f(x, **over, initial=last)
 
 
-def norm1(x: Any, **over: Any) -> Any:
-    return total(ops.absolute(x), **over)
-
-
-def norm2(x: Any, **over: Any) -> Any:
-    return ops.sqrt(total(ops.square(x), **over))
-
-
-def place(f: Callable[..., Any]) -> Callable[..., Any]:
-    def call(x: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
-        if select_last_index:
-            n = np.shape(x)[axis]
-            return n - 1 - f(ops.flip(x, axis), axis=axis, keepdims=bool(keepdims))
-        return f(x, axis=axis, keepdims=bool(keepdims))
-
-    return call
+def place(
+    f: Callable[..., Any], x: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0
+) -> Any:
+    if select_last_index:
+        n = np.shape(x)[axis]
+        return n - 1 - f(ops.flip(x, axis), axis=axis, keepdims=bool(keepdims))
+    return f(x, axis=axis, keepdims=bool(keepdims))
 
 
 def cumsum(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
@@ -164,38 +114,41 @@ def gemm(
     return y if c is None else y + (c if beta == 1 else c * beta)
 
 
-def einsum(*operands: Any, equation: str) -> Any:
-    return ops.einsum(equation, *operands)
-
-
-def where(condition: Any, a: Any, b: Any) -> Any:
-    return ops.where(condition, a, b)
-
-
 OPERATORS: dict[str, Operator] = table(
-    Abs=unary(ops.absolute), Acos=unary(ops.arccos), Acosh=unary(ops.arccosh), Add=binary(ops.add),
-    And=binary(ops.logical_and), ArgMax=place(ops.argmax), ArgMin=place(ops.argmin),
-    Asin=unary(ops.arcsin), Asinh=unary(ops.arcsinh), Atan=unary(ops.arctan),
-    Atanh=unary(ops.arctanh), BitShift=bit_shift, BitwiseAnd=binary(ops.bitwise_and),
-    BitwiseNot=unary(ops.invert), BitwiseOr=binary(ops.bitwise_or),
-    BitwiseXor=binary(ops.bitwise_xor), Cast=cast, CastLike=cast_like, Ceil=unary(ops.ceil),
-    Clip=clip, Cos=unary(ops.cos), Cosh=unary(ops.cosh), CumSum=cumsum,
-    Det=unary(np.linalg.det), Div=div, Einsum=einsum, Equal=binary(ops.equal), Erf=unary(ops.erf),
-    Exp=unary(ops.exp), Floor=unary(ops.floor), Gemm=gemm, Greater=binary(ops.greater),
-    GreaterOrEqual=binary(ops.greater_equal), IsInf=is_inf, IsNaN=unary(ops.isnan),
-    Less=binary(ops.less), LessOrEqual=binary(ops.less_equal), Log=unary(ops.log),
-    MatMul=binary(ops.matmul), Max=many(ops.maximum), Min=many(ops.minimum), Mod=mod,
-    Mean=lambda *xs: many(ops.add)(*xs) / len(xs), Mul=binary(ops.multiply),
-    Neg=unary(ops.negative), Not=unary(ops.logical_not), Or=binary(ops.logical_or), Pow=power,
-    Reciprocal=unary(ops.reciprocal), ReduceL1=reduction(norm1), ReduceL2=reduction(norm2),
-    ReduceLogSum=reduction(lambda x, **over: ops.log(total(x, **over))),
-    ReduceLogSumExp=reduction(ops.logsumexp), ReduceMax=reduction(extreme(ops.max, -math.inf)),
-    ReduceMean=reduction(ops.mean), ReduceMin=reduction(extreme(ops.min, math.inf)),
-    ReduceProd=reduction(ops.prod), ReduceSum=reduction(total),
-    ReduceSumSquare=reduction(lambda x, **over: total(ops.square(x), **over)),
-    Relu=unary(ops.relu), Round=unary(ops.rint), Sigmoid=unary(ops.sigmoid), Sign=unary(ops.sign),
-    Sin=unary(ops.sin), Sinh=unary(ops.sinh), Softplus=unary(ops.softplus),
-    Softsign=unary(F.softsign), Sqrt=unary(ops.sqrt), Sub=binary(ops.subtract),
-    Sum=many(ops.add), Tan=unary(ops.tan), Tanh=unary(ops.tanh), TopK=top_k, Where=where,
-    Xor=binary(ops.logical_xor),
+    Abs=ops.absolute, Acos=ops.arccos, Acosh=ops.arccosh, Add=ops.add, And=ops.logical_and,
+    Asin=ops.arcsin, Asinh=ops.arcsinh, Atan=ops.arctan, Atanh=ops.arctanh,
+    BitwiseAnd=ops.bitwise_and, BitwiseNot=ops.invert, BitwiseOr=ops.bitwise_or,
+    BitwiseXor=ops.bitwise_xor, Cast=cast, Ceil=ops.ceil, Clip=clip, Cos=ops.cos, Cosh=ops.cosh,
+    CumSum=cumsum, Det=np.linalg.det, Div=div, Equal=ops.equal, Erf=ops.erf, Exp=ops.exp,
+    Floor=ops.floor, Gemm=gemm, Greater=ops.greater, GreaterOrEqual=ops.greater_equal,
+    IsInf=is_inf, IsNaN=ops.isnan, Less=ops.less, LessOrEqual=ops.less_equal, Log=ops.log,
+    MatMul=ops.matmul, Mul=ops.multiply, Neg=ops.negative, Not=ops.logical_not, Or=ops.logical_or,
+    Reciprocal=ops.reciprocal, Relu=ops.relu, Round=ops.rint, Sigmoid=ops.sigmoid, Sign=ops.sign,
+    Sin=ops.sin, Sinh=ops.sinh, Softplus=ops.softplus, Softsign=F.softsign, Sqrt=ops.sqrt,
+    Sub=ops.subtract, Tan=ops.tan, Tanh=ops.tanh, TopK=top_k, Where=ops.where, Xor=ops.logical_xor,
 )  # fmt: skip
+OPERATORS |= table(
+    ArgMax=partial(place, ops.argmax),
+    ArgMin=partial(place, ops.argmin),
+    BitShift=lambda a, b, *, direction: (
+        ops.left_shift if direction == "LEFT" else ops.right_shift
+    )(a, b),
+    CastLike=lambda x, like, *, saturate=1: ops.astype(x, dtype=np.result_type(like)),
+    Einsum=lambda *operands, equation: ops.einsum(equation, *operands),
+    Max=lambda *xs: reduce(ops.maximum, xs),
+    Min=lambda *xs: reduce(ops.minimum, xs),
+    Mod=lambda a, b, *, fmod=0: (ops.fmod if fmod else ops.remainder)(a, b),
+    Mean=lambda *xs: reduce(ops.add, xs) / len(xs),
+    Pow=lambda a, b: ops.power(a, b).astype(np.result_type(a)),
+    ReduceL1=partial(reduction, lambda x, **over: total(ops.absolute(x), **over)),
+    ReduceL2=partial(reduction, lambda x, **over: ops.sqrt(total(ops.square(x), **over))),
+    ReduceLogSum=partial(reduction, lambda x, **over: ops.log(total(x, **over))),
+    ReduceLogSumExp=partial(reduction, ops.logsumexp),
+    ReduceMax=partial(reduction, partial(extreme, ops.max, -math.inf)),
+    ReduceMean=partial(reduction, ops.mean),
+    ReduceMin=partial(reduction, partial(extreme, ops.min, math.inf)),
+    ReduceProd=partial(reduction, ops.prod),
+    ReduceSum=partial(reduction, total),
+    ReduceSumSquare=partial(reduction, lambda x, **over: total(ops.square(x), **over)),
+    Sum=lambda *xs: reduce(ops.add, xs),
+)

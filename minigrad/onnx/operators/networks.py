@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -146,15 +147,12 @@ def group_normalization(
     return F.group_norm(x, num_groups, scale, bias, epsilon)
 
 
-def softmax(f: Any) -> Any:
-    def call(x: Any, *, axis: Any = None, opset: int) -> Any:
-        """Until version 13 over all axes from ``axis`` on."""
-        if opset >= 13:
-            return f(x, axis=-1 if axis is None else axis)
-        axis = (1 if axis is None else axis) % max(np.ndim(x), 1)
-        return f(x, axis=tuple(range(axis, np.ndim(x))))
-
-    return call
+def softmax(f: Any, x: Any, *, axis: Any = None, opset: int) -> Any:
+    """Until version 13 over all axes from ``axis`` on."""
+    if opset >= 13:
+        return f(x, axis=-1 if axis is None else axis)
+    axis = (1 if axis is None else axis) % max(np.ndim(x), 1)
+    return f(x, axis=tuple(range(axis, np.ndim(x))))
 
 
 def dropout(
@@ -167,16 +165,8 @@ def dropout(
     return (x, np.ones(np.shape(x), bool)) if outputs > 1 else x
 
 
-def prelu(x: Any, slope: Any) -> Any:
-    return ops.where(ops.greater(x, 0), x, slope * x)
-
-
 def hard_sigmoid(x: Any, *, alpha: float = 0.2, beta: float = 0.5) -> Any:
     return ops.clip(alpha * x + beta, 0.0, 1.0)
-
-
-def selu(x: Any, *, alpha: float = 1.6732632423543772, gamma: float = 1.0507009873554805) -> Any:
-    return gamma * ops.elu(x, alpha)
 
 
 def lp_normalization(x: Any, *, axis: int = -1, p: int = 2) -> Any:
@@ -244,19 +234,19 @@ OPERATORS: dict[str, Operator] = table(
     LayerNormalization=layer_normalization,
     LeakyRelu=lambda x, *, alpha=0.01: ops.leaky_relu(x, alpha),
     LRN=lrn,
-    LogSoftmax=softmax(ops.log_softmax),
+    LogSoftmax=partial(softmax, ops.log_softmax),
     LpNormalization=lp_normalization,
     LpPool=lp_pool,
     MaxPool=max_pool,
     MeanVarianceNormalization=mean_variance,
     Mish=lambda x: F.mish(x),
     NegativeLogLikelihoodLoss=negative_log_likelihood,
-    PRelu=prelu,
-    Selu=selu,
+    PRelu=lambda x, slope: ops.where(ops.greater(x, 0), x, slope * x),
+    Selu=lambda x, *, alpha=1.6732632423543772, gamma=1.0507009873554805: gamma * ops.elu(x, alpha),
     Shrink=lambda x, *, bias=0.0, lambd=0.5: ops.where(
         ops.less(x, -lambd), x + bias, ops.where(ops.greater(x, lambd), x - bias, 0.0)
     ),
-    Softmax=softmax(ops.softmax),
+    Softmax=partial(softmax, ops.softmax),
     SoftmaxCrossEntropyLoss=softmax_cross_entropy,
     Swish=lambda x, *, alpha=1.0: x * ops.sigmoid(alpha * x),
     ThresholdedRelu=lambda x, *, alpha=1.0: ops.where(ops.greater(x, alpha), x, 0.0),

@@ -18,14 +18,6 @@ def position(at: Any, default: int) -> int:
     return default if at is None else whole(at)[0]
 
 
-def sequence_empty(*, dtype: Any = None) -> Any:
-    return ([],)
-
-
-def sequence_construct(*parts: Any) -> Any:
-    return (list(parts),)
-
-
 def sequence_insert(sequence: Any, part: Any, at: Any = None) -> Any:
     i = position(at, len(sequence))
     if not -len(sequence) <= i <= len(sequence):
@@ -38,18 +30,6 @@ def sequence_erase(sequence: Any, at: Any = None) -> Any:
     kept = list(sequence)
     del kept[position(at, -1)]
     return (kept,)
-
-
-def sequence_at(sequence: Any, at: Any) -> Any:
-    return sequence[whole(at)[0]]
-
-
-def sequence_length(sequence: Any) -> Any:
-    return np.asarray(len(sequence), np.int64)
-
-
-def concat_from_sequence(sequence: Any, *, axis: int, new_axis: int = 0) -> Any:
-    return (ops.stack if new_axis else ops.concatenate)(list(sequence), axis=axis)
 
 
 def split_to_sequence(x: Any, split: Any = None, *, axis: int = 0, keepdims: int = 1) -> Any:
@@ -66,14 +46,6 @@ def split_to_sequence(x: Any, split: Any = None, *, axis: int = 0, keepdims: int
     return (list(parts),)
 
 
-def optional(x: Any = None, *, type: Any = None) -> Any:
-    return (x,)
-
-
-def optional_has_element(x: Any = None) -> Any:
-    return np.asarray(x is not None)
-
-
 def optional_get_element(x: Any) -> Any:
     if x is None:
         raise ValueError("OptionalGetElement: there is no element")
@@ -81,9 +53,17 @@ def optional_get_element(x: Any) -> Any:
 
 
 OPERATORS: dict[str, Operator] = table(
-    ConcatFromSequence=concat_from_sequence, Optional=optional,
-    OptionalGetElement=optional_get_element, OptionalHasElement=optional_has_element,
-    SequenceAt=sequence_at, SequenceConstruct=sequence_construct, SequenceEmpty=sequence_empty,
-    SequenceErase=sequence_erase, SequenceInsert=sequence_insert, SequenceLength=sequence_length,
+    ConcatFromSequence=lambda sequence, *, axis, new_axis=0: (
+        ops.stack if new_axis else ops.concatenate
+    )(list(sequence), axis=axis),
+    Optional=lambda x=None, *, type=None: (x,),
+    OptionalGetElement=optional_get_element,
+    OptionalHasElement=lambda x=None: np.asarray(x is not None),
+    SequenceAt=lambda sequence, at: sequence[whole(at)[0]],
+    SequenceConstruct=lambda *parts: (list(parts),),
+    SequenceEmpty=lambda *, dtype=None: ([],),
+    SequenceErase=sequence_erase,
+    SequenceInsert=sequence_insert,
+    SequenceLength=lambda sequence: np.asarray(len(sequence), np.int64),
     SplitToSequence=split_to_sequence,
-)  # fmt: skip
+)

@@ -30,10 +30,6 @@ def constant_of_shape(shape: Any, *, value: Any = None) -> Any:
     return np.full(whole(shape), value.reshape(-1)[0], value.dtype)
 
 
-def shape(x: Any, *, start: int = 0, end: Any = None) -> Any:
-    return np.asarray(np.shape(x)[slice(start, end)], np.int64)
-
-
 def reshape(x: Any, to: Any = None, *, shape: Any = None, allowzero: int = 0) -> Any:
     sizes = whole(to) if to is not None else list(shape)
     if not allowzero:
@@ -55,22 +51,6 @@ def squeeze(x: Any, over: Any = None, *, axes: Any = None) -> Any:
 def unsqueeze(x: Any, over: Any = None, *, axes: Any = None) -> Any:
     axes = whole(over) if over is not None else axes
     return ops.expand_dims(x, axis=tuple(axes))
-
-
-def transpose(x: Any, *, perm: Any = None) -> Any:
-    return ops.transpose(x, None if perm is None else tuple(perm))
-
-
-def expand(x: Any, to: Any) -> Any:
-    return ops.broadcast_to(x, np.broadcast_shapes(np.shape(x), tuple(whole(to))))
-
-
-def tile(x: Any, repeats: Any) -> Any:
-    return ops.tile(x, tuple(whole(repeats)))
-
-
-def concat(*xs: Any, axis: int) -> Any:
-    return ops.concatenate(list(xs), axis=axis)
 
 
 def split(
@@ -99,10 +79,6 @@ def cut(
         below = step < 0 and j < -n  # before the first: there is no number for it
         index[axis] = slice(max(i, -n) if step > 0 else i, None if below else j, step)
     return getitem(x, tuple(index))
-
-
-def gather(x: Any, indices: Any, *, axis: int = 0) -> Any:
-    return ops.take(x, indices, axis=axis)
 
 
 def gather_elements(x: Any, indices: Any, *, axis: int = 0) -> Any:
@@ -215,16 +191,21 @@ def eye_like(x: Any, *, dtype: Any = None, k: int = 0) -> Any:
     return np.eye(rows, columns, k, dtype=kind)
 
 
-def nonzero(x: Any) -> Any:
-    return np.stack(np.nonzero(np.asarray(getattr(x, "data", x))))
-
-
 OPERATORS: dict[str, Operator] = table(
-    Concat=concat, Constant=constant, ConstantOfShape=constant_of_shape,
-    DepthToSpace=depth_to_space, EyeLike=eye_like, Expand=expand, Flatten=flatten, Gather=gather,
-    GatherElements=gather_elements, GatherND=gather_nd, Identity=lambda x: x, NonZero=nonzero,
+    Constant=constant, ConstantOfShape=constant_of_shape, DepthToSpace=depth_to_space,
+    EyeLike=eye_like, Flatten=flatten, GatherElements=gather_elements, GatherND=gather_nd,
     OneHot=one_hot, Pad=pad, Range=arange, Reshape=reshape, ScatterElements=scatter_elements,
-    ScatterND=scatter_nd, Shape=shape, Size=lambda x: np.asarray(np.size(x), np.int64), Slice=cut,
-    SpaceToDepth=space_to_depth, Split=split, Squeeze=squeeze, Tile=tile, Transpose=transpose,
+    ScatterND=scatter_nd, Slice=cut, SpaceToDepth=space_to_depth, Split=split, Squeeze=squeeze,
     Trilu=trilu, Unsqueeze=unsqueeze,
 )  # fmt: skip
+OPERATORS |= table(
+    Concat=lambda *xs, axis: ops.concatenate(list(xs), axis=axis),
+    Expand=lambda x, to: ops.broadcast_to(x, np.broadcast_shapes(np.shape(x), tuple(whole(to)))),
+    Gather=lambda x, indices, *, axis=0: ops.take(x, indices, axis=axis),
+    Identity=lambda x: x,
+    NonZero=lambda x: np.stack(np.nonzero(np.asarray(getattr(x, "data", x)))),
+    Shape=lambda x, *, start=0, end=None: np.asarray(np.shape(x)[start:end], np.int64),
+    Size=lambda x: np.asarray(np.size(x), np.int64),
+    Tile=lambda x, repeats: ops.tile(x, tuple(whole(repeats))),
+    Transpose=lambda x, *, perm=None: ops.transpose(x, None if perm is None else tuple(perm)),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,37 +44,36 @@ def truth_as_numbers(g: Graph, x: Value, out: Any) -> Any:
     return g.cast(x, np.int64 if kind.kind == "b" else kind)
 
 
-def reduction(kind: str, neutral: float) -> Any:
+def asked(g: Graph, where: Any) -> Any:
+    """The elements that a reduction looks at, as truth values."""
+    mask = where if isinstance(where, Value) else g.constant(np.asarray(where))
+    return g.cast(mask, np.bool_)
+
+
+def reduction(
+    kind: str, neutral: float, g: Graph, out: Any, a: Value, *, axis: Any = None,
+    keepdims: bool = False, initial: Any = None, where: Any = True, dtype: Any = None,
+) -> Any:  # fmt: skip
     """``kind`` over the elements where ``where`` holds, and ``initial``."""
-
-    def rule(
-        g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: bool = False,
-        initial: Any = None, where: Any = True, dtype: Any = None,
-    ) -> Any:  # fmt: skip
-        x = truth_as_numbers(g, a, out)
-        x.shape = a.shape
-        if where is not True:
-            mask = where if isinstance(where, Value) else g.constant(np.asarray(where))
-            start = neutral if math.isfinite(neutral) or initial is None else initial
-            x = g.Where(g.cast(mask, np.bool_), x, g.number(start, x.dtype))
-            x.shape = tuple(a.shape)
-        if 0 in a.shape:
-            start = neutral if initial is None or initial is np._NoValue else initial
-            return g.full(out.shape, start, x.dtype)
-        y = reduced(g, kind, x, axes_of(a, axis), keepdims)
-        if kind in ("ReduceMax", "ReduceMin") and x.dtype.kind == "f":
-            wrong = reduced(
-                g, "ReduceMax", g.cast(g.IsNaN(x), np.int64), axes_of(a, axis), keepdims
-            )
-            if axes_of(a, axis):
-                y = g.Where(g.cast(wrong, np.bool_), g.number(math.nan, x.dtype), y)
-        if initial is not None and not isinstance(initial, type(np._NoValue)):
-            other = initial if isinstance(initial, Value) else g.number(initial, x.dtype)
-            join = {"ReduceSum": "Add", "ReduceProd": "Mul", "ReduceMax": "Max", "ReduceMin": "Min"}
-            y = g.op(join[kind], y, g.cast(other, x.dtype))
-        return y
-
-    return rule
+    x = truth_as_numbers(g, a, out)
+    x.shape = a.shape
+    if where is not True:
+        start = neutral if math.isfinite(neutral) or initial is None else initial
+        x = g.Where(asked(g, where), x, g.number(start, x.dtype))
+        x.shape = tuple(a.shape)
+    if 0 in a.shape:
+        start = neutral if initial is None or initial is np._NoValue else initial
+        return g.full(out.shape, start, x.dtype)
+    y = reduced(g, kind, x, axes_of(a, axis), keepdims)
+    if kind in ("ReduceMax", "ReduceMin") and x.dtype.kind == "f":
+        wrong = reduced(g, "ReduceMax", g.cast(g.IsNaN(x), np.int64), axes_of(a, axis), keepdims)
+        if axes_of(a, axis):
+            y = g.Where(g.cast(wrong, np.bool_), g.number(math.nan, x.dtype), y)
+    if initial is not None and not isinstance(initial, type(np._NoValue)):
+        other = initial if isinstance(initial, Value) else g.number(initial, x.dtype)
+        join = {"ReduceSum": "Add", "ReduceProd": "Mul", "ReduceMax": "Max", "ReduceMin": "Min"}
+        y = g.op(join[kind], y, g.cast(other, x.dtype))
+    return y
 
 
 def mean(
@@ -83,42 +83,33 @@ def mean(
     x = g.cast(a, g.kind(out.dtype))
     if where is True:
         return reduced(g, "ReduceMean", x, axes_of(a, axis), keepdims)
-    mask = where if isinstance(where, Value) else g.constant(np.asarray(where))
-    ones = g.cast(g.expand(g.cast(mask, np.bool_), a.shape), x.dtype)
+    ones = g.cast(g.expand(asked(g, where), a.shape), x.dtype)
     axes = axes_of(a, axis)
     zero = g.number(0, x.dtype)
     total = reduced(g, "ReduceSum", g.Where(g.cast(ones, np.bool_), x, zero), axes, keepdims)
     return total / reduced(g, "ReduceSum", ones, axes, keepdims)
 
 
-def place(kind: str) -> Any:
+def place(
+    kind: str, g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: Any = False
+) -> Any:
     """The place of the largest or smallest element."""
-
-    def rule(
-        g: Graph, out: Any, a: Value, *, axis: Any = None, out_: Any = None, keepdims: Any = False
-    ) -> Any:
-        x = g.cast(a, np.int64) if a.dtype.kind == "b" else a
-        if axis is None:
-            flat = g.op("Reshape", x, g.whole([-1]))
-            return g.reshape(g.op(kind, flat, axis=0, keepdims=0), out.shape)
-        return g.op(kind, x, axis=int(axis), keepdims=int(keepdims is True))
-
-    return rule
+    x = g.cast(a, np.int64) if a.dtype.kind == "b" else a
+    if axis is None:
+        flat = g.op("Reshape", x, g.whole([-1]))
+        return g.reshape(g.op(kind, flat, axis=0, keepdims=0), out.shape)
+    return g.op(kind, x, axis=int(axis), keepdims=int(keepdims is True))
 
 
-def quantified(kind: str) -> Any:
+def quantified(
+    kind: str, g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: Any = False,
+    where: Any = True,
+) -> Any:  # fmt: skip
     """Whether any, or all, elements are true."""
-
-    def rule(
-        g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: Any = False, where: Any = True
-    ) -> Any:
-        x = g.cast(g.cast(a, np.bool_), np.int64)
-        if where is not True:
-            mask = where if isinstance(where, Value) else g.constant(np.asarray(where))
-            x = g.Where(g.cast(mask, np.bool_), x, g.number(int(kind == "ReduceMin"), np.int64))
-        return g.cast(reduced(g, kind, x, axes_of(a, axis), keepdims is True), np.bool_)
-
-    return rule
+    x = g.cast(g.cast(a, np.bool_), np.int64)
+    if where is not True:
+        x = g.Where(asked(g, where), x, g.number(int(kind == "ReduceMin"), np.int64))
+    return g.cast(reduced(g, kind, x, axes_of(a, axis), keepdims is True), np.bool_)
 
 
 def count_nonzero(g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: bool = False) -> Any:
@@ -140,19 +131,16 @@ def logsumexp(g: Graph, out: Any, x: Value, *, axis: Any = None, keepdims: bool 
     return total if keepdims else g.op("Squeeze", total, g.whole(axes))
 
 
-def normalised(kind: str) -> Any:
-    def rule(g: Graph, out: Any, x: Value, *, axis: Any = -1) -> Any:
-        axes = axes_of(x, axis)
-        y = g.cast(x, g.kind(out.dtype))
-        if len(axes) == 1:
-            return g.op(kind, y, axis=axes[0])
-        if not axes:
-            return y * 0 + (1 if kind == "Softmax" else 0)
-        z = y - reduced(g, "ReduceMax", y, axes, True)
-        total = reduced(g, "ReduceSum", g.Exp(z), axes, True)
-        return g.Exp(z) / total if kind == "Softmax" else z - g.Log(total)
-
-    return rule
+def normalised(kind: str, g: Graph, out: Any, x: Value, *, axis: Any = -1) -> Any:
+    axes = axes_of(x, axis)
+    y = g.cast(x, g.kind(out.dtype))
+    if len(axes) == 1:
+        return g.op(kind, y, axis=axes[0])
+    if not axes:
+        return y * 0 + (1 if kind == "Softmax" else 0)
+    z = y - reduced(g, "ReduceMax", y, axes, True)
+    total = reduced(g, "ReduceSum", g.Exp(z), axes, True)
+    return g.Exp(z) / total if kind == "Softmax" else z - g.Log(total)
 
 
 def vector_norm(
@@ -221,20 +209,16 @@ def cumprod(g: Graph, out: Any, a: Value, *, axis: Any = None, dtype: Any = None
     return g.transpose(y, np.argsort(last))
 
 
-def in_order(output: int) -> Any:
+def in_order(
+    output: int, g: Graph, out: Any, a: Value, *, axis: Any = -1, kind: Any = None,
+    stable: Any = None, order: Any = None,
+) -> Any:  # fmt: skip
     """Sorted elements, or their places; the first of equal ones comes first."""
-
-    def rule(
-        g: Graph, out: Any, a: Value, *, axis: Any = -1, kind: Any = None, stable: Any = None,
-        order: Any = None,
-    ) -> Any:  # fmt: skip
-        x, along = flattened(g, a, axis)
-        count = g.size(x.shape[along])
-        y = g.op("TopK", x, count, outputs=2, axis=along, largest=0)[output]
-        y.dtype = np.dtype(np.int64) if output else x.dtype
-        return y if a.ndim else g.reshape(y, out.shape)
-
-    return rule
+    x, along = flattened(g, a, axis)
+    count = g.size(x.shape[along])
+    y = g.op("TopK", x, count, outputs=2, axis=along, largest=0)[output]
+    y.dtype = np.dtype(np.int64) if output else x.dtype
+    return y if a.ndim else g.reshape(y, out.shape)
 
 
 def matmul(g: Graph, out: Any, a: Value, b: Value) -> Any:
@@ -295,27 +279,27 @@ def slogdet(g: Graph, out: Any, a: Value) -> Any:
 
 
 RULES: dict[Op, Any] = {
-    ops.sum: reduction("ReduceSum", 0.0),
-    ops.prod: reduction("ReduceProd", 1.0),
-    ops.max: reduction("ReduceMax", -math.inf),
-    ops.min: reduction("ReduceMin", math.inf),
+    ops.sum: partial(reduction, "ReduceSum", 0.0),
+    ops.prod: partial(reduction, "ReduceProd", 1.0),
+    ops.max: partial(reduction, "ReduceMax", -math.inf),
+    ops.min: partial(reduction, "ReduceMin", math.inf),
     ops.mean: mean,
-    ops.argmax: place("ArgMax"),
-    ops.argmin: place("ArgMin"),
-    ops.any: quantified("ReduceMax"),
-    ops.all: quantified("ReduceMin"),
+    ops.argmax: partial(place, "ArgMax"),
+    ops.argmin: partial(place, "ArgMin"),
+    ops.any: partial(quantified, "ReduceMax"),
+    ops.all: partial(quantified, "ReduceMin"),
     ops.count_nonzero: count_nonzero,
     ops.logsumexp: logsumexp,
-    ops.softmax: normalised("Softmax"),
-    ops.log_softmax: normalised("LogSoftmax"),
+    ops.softmax: partial(normalised, "Softmax"),
+    ops.log_softmax: partial(normalised, "LogSoftmax"),
     power_norm: vector_norm,
     direction: direction_of,
     reach: reach_of,
     root_mean_square: mean_of_squares_root,
     ops.cumsum: cumsum,
     ops.cumprod: cumprod,
-    ops.sort: in_order(0),
-    ops.argsort: in_order(1),
+    ops.sort: partial(in_order, 0),
+    ops.argsort: partial(in_order, 1),
     ops.matmul: matmul,
     contract: einsum,
     ops.convolve: convolve,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,15 +24,11 @@ def reshape(g: Graph, out: Any, a: Value, **_: Any) -> Any:
     return g.reshape(a, out.shape)
 
 
-def permuted(op: Op) -> Any:
+def permuted(op: Op, g: Graph, out: Any, a: Value, **metadata: Any) -> Any:
     """The order of the axes, read off what the op makes of axes of different lengths."""
-
-    def rule(g: Graph, out: Any, a: Value, **metadata: Any) -> Any:
-        probe = np.broadcast_to(np.empty(()), tuple(range(2, 2 + a.ndim)))
-        order = [n - 2 for n in np.shape(op.forward(probe, **metadata))]
-        return g.transpose(a, order)
-
-    return rule
+    probe = np.broadcast_to(np.empty(()), tuple(range(2, 2 + a.ndim)))
+    order = [n - 2 for n in np.shape(op.forward(probe, **metadata))]
+    return g.transpose(a, order)
 
 
 def expand(g: Graph, out: Any, array: Value, **_: Any) -> Any:
@@ -140,14 +137,11 @@ def pad(g: Graph, out: Any, array: Value, *, pad_width: Any, constant_values: An
 # --- triangles -------------------------------------------------------------------------
 
 
-def triangle(upper: int) -> Any:
-    def rule(g: Graph, out: Any, m: Value, *, k: int = 0) -> Any:
-        x = g.expand(m, out.shape)
-        kind = x.dtype
-        wide = g.cast(x, np.int64) if kind.kind == "b" else x
-        return g.cast(g.op("Trilu", wide, g.array(np.int64(k)), upper=upper), kind)
-
-    return rule
+def triangle(upper: int, g: Graph, out: Any, m: Value, *, k: int = 0) -> Any:
+    x = g.expand(m, out.shape)
+    kind = x.dtype
+    wide = g.cast(x, np.int64) if kind.kind == "b" else x
+    return g.cast(g.op("Trilu", wide, g.array(np.int64(k)), upper=upper), kind)
 
 
 # --- windows ---------------------------------------------------------------------------
@@ -200,9 +194,9 @@ RULES: dict[Op, Any] = {
     ops.squeeze: reshape,
     ops.expand_dims: reshape,
     ops.broadcast_to: expand,
-    ops.transpose: permuted(ops.transpose),
-    ops.swapaxes: permuted(ops.swapaxes),
-    ops.moveaxis: permuted(ops.moveaxis),
+    ops.transpose: partial(permuted, ops.transpose),
+    ops.swapaxes: partial(permuted, ops.swapaxes),
+    ops.moveaxis: partial(permuted, ops.moveaxis),
     ops.flip: flip,
     ops.rot90: rot90,
     ops.roll: roll,
@@ -213,8 +207,8 @@ RULES: dict[Op, Any] = {
     pieces: split,
     ops.unstack: unstack,
     framed: pad,
-    ops.tril: triangle(0),
-    ops.triu: triangle(1),
+    ops.tril: partial(triangle, 0),
+    ops.triu: partial(triangle, 1),
     windows: seen,
     overlay: laid_over,
 }
