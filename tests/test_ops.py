@@ -8,12 +8,9 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from all_samples import SAMPLES, Sample
+from all_samples import SAMPLES, Sample, of_each_op
 from finite_differences import numeric_gradient
 from minigrad.ops.record import public
-
-each_sample = pytest.mark.parametrize("s", SAMPLES, ids=lambda s: s.id)
-
 
 def tree_sum(outputs: Any, weights: list[Any]) -> Any:
     """A scalar that depends on every output element differently."""
@@ -37,7 +34,7 @@ def first_order(s: Sample, xs: list[Any], weights: list[Any]) -> Any:
     return tree_sum(s.f(*xs), weights)
 
 
-@each_sample
+@of_each_op
 def test_value(s: Sample) -> None:
     expected, got = s.f(*s.args), s.f(*leaves(s))
     if not isinstance(expected, tuple | list):
@@ -50,7 +47,7 @@ def test_value(s: Sample) -> None:
         np.testing.assert_allclose(t.data, e, rtol=1e-14, atol=1e-14)
 
 
-@each_sample
+@of_each_op
 def test_gradient(s: Sample) -> None:
     weights = weigh(s.f(*s.args), 1)
     xs = leaves(s)
@@ -83,8 +80,7 @@ def test_second_derivative(s: Sample) -> None:
         np.testing.assert_allclose(got, numeric, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.sampled(2)
-@each_sample
+@of_each_op
 def test_float32_stays_float32(s: Sample) -> None:
     xs = [mg.Tensor(np.asarray(a, np.float32), requires_grad=True) for a in s.args]
     outputs = s.f(*xs)
@@ -109,8 +105,7 @@ def awkward(a: Any) -> Any:
     return view
 
 
-@pytest.mark.sampled(3)
-@each_sample
+@of_each_op
 def test_layouts(s: Sample) -> None:
     xs = leaves(s)
     views = []
