@@ -17,6 +17,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import Tensor
+from tables import each
 
 AxisError = np.exceptions.AxisError
 LinAlgError = np.linalg.LinAlgError
@@ -376,8 +377,8 @@ FAMILIES = {
 CALLS = [(f"{family}: {row[0]}", *row[1:]) for family, rows in FAMILIES.items() for row in rows]
 
 
-@pytest.mark.parametrize("call, kind, message", [c[1:] for c in CALLS], ids=[c[0] for c in CALLS])
-def test_wrong_call(call: Any, kind: Any, message: str) -> None:
+@each("what, call, kind, message", CALLS)
+def test_wrong_call(what: str, call: Any, kind: Any, message: str) -> None:
     with pytest.raises(kind, match=f"(?s){message}") as caught:
         call()
     text = str(caught.value)

@@ -12,6 +12,7 @@ from all_samples import SAMPLES
 from minigrad import ops
 from minigrad.graph import ancestors
 from minigrad.ops.record import Op, registry
+from tables import each
 
 RECORDS = list(registry.values())
 X = np.array([[-1.5, 0.25], [2.0, -0.75]])
@@ -42,8 +43,8 @@ def test_what_is_fresh_shares_no_memory_and_a_view_does() -> None:
     assert sum(op.fresh for op in shared) > 100 and sum(op.view for op in shared) > 10
 
 
-@pytest.mark.parametrize("op", [o for o in RECORDS if o.vjps is None and o.fresh], ids=repr)
-@pytest.mark.parametrize("x", [X, X.astype(int), X > 0, X[0]], ids=["f", "i", "b", "1-d"])
+@each("op", [o for o in RECORDS if o.vjps is None and o.fresh])
+@each("x", [X, X.astype(int), X > 0, X[0]])
 def test_plain_answers_are_fresh(op: Op, x: Any) -> None:
     try:
         ans = op.forward(*[x] * max(len(op.parameters) if op.ufunc else 1, 1))
@@ -67,7 +68,7 @@ def test_fresh_is_not_taken_for_granted() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # SciPy's, of numbers that are not whole
-@pytest.mark.parametrize("op", [o for o in RECORDS if o.ufunc is not None], ids=repr)
+@each("op", [o for o in RECORDS if o.ufunc is not None])
 def test_the_ufunc_computes_the_same(op: Op) -> None:
     f = op.ufunc
     assert f is not None

@@ -10,6 +10,7 @@ import pytest
 
 import minigrad as mg
 from complex_samples import plane
+from tables import each
 from test_complex import close, numeric, parts, weights_of
 
 NORMS = (None, "ortho", "forward")
@@ -28,7 +29,7 @@ CASES: list[tuple[str, tuple[int, ...], dict[str, Any]]] = [
     *((name, (2, 3, 2), {"axes": (2, 0)}) for name in OVER),
     *((name, (2, 2, 3), {"axes": (1,), "s": (4,)}) for name in OVER),
 ]
-each_case = pytest.mark.parametrize("name, shape, options", CASES)
+each_case = each("name, shape, options", CASES)
 
 
 def case(name: str, shape: tuple[int, ...], options: Any) -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import linalg
+from tables import each
 
 INF = np.inf
 
@@ -116,9 +117,9 @@ def determinant(a: Any) -> Any:
     return total
 
 
-@pytest.mark.parametrize("order", [1, 2, 3, 4])
-@pytest.mark.parametrize("kind", ["identity", "zero", "rank 1", "rotation", "random"])
-@pytest.mark.parametrize("n", [1, 2, 3, 4])
+@each("order", [1, 2, 3, 4])
+@each("kind", ["identity", "zero", "rank 1", "rotation", "random"])
+@each("n", [1, 2, 3, 4])
 def test_derivatives_of_a_determinant_for_any_rank(n: int, kind: str, order: int) -> None:
     a = {
         "identity": np.eye(n),
@@ -221,9 +222,9 @@ def test_cross_of_vectors_in_the_plane(shapes: Any) -> None:
     np.testing.assert_allclose(np.cross(tensor(a), b).data, expected, atol=1e-15)
 
 
-@pytest.mark.parametrize("mode", ["full", "same", "valid"])
-@pytest.mark.parametrize("n", range(1, 6))
-@pytest.mark.parametrize("m", range(1, 6))
+@each("mode", ["full", "same", "valid"])
+@each("n", range(1, 6))
+@each("m", range(1, 6))
 def test_convolution_of_all_lengths(n: int, m: int, mode: str) -> None:
     a, v = normal(n), normal(m, seed=1)
     for f in (np.convolve, np.correlate):

@@ -12,6 +12,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.ops.record import registry
+from tables import each
 
 X = np.array([0.7, -1.2, 0.4])
 Y = np.array([1.5, 0.3, -0.8])
@@ -88,7 +89,7 @@ def test_programs(one: str, two: str, x: Any, y: Any) -> None:
             np.testing.assert_allclose(ay, dy, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", sorted(n for n in registry if not n.startswith("special.")))
+@each("name", sorted(n for n in registry if not n.startswith("special.")))
 def test_jacobian(name: str) -> None:
     f = curved(name)
     np.testing.assert_allclose(mg.jacobian(f)(X), np.diag(3 * X**2 - 0.5), rtol=1e-12)

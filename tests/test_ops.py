@@ -12,6 +12,7 @@ from all_samples import SAMPLES, Sample, of_each_op
 from finite_differences import numeric_gradient
 from minigrad.ops.record import public
 
+
 def tree_sum(outputs: Any, weights: list[Any]) -> Any:
     """A scalar that depends on every output element differently."""
     if not isinstance(outputs, tuple | list):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from tables import each
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -72,7 +73,7 @@ def test_the_map_of_files_is_complete() -> None:
     )
 
 
-@pytest.mark.parametrize("file", mapped())
+@each("file", mapped())
 def test_imports_point_up_the_map(file: str) -> None:
     above = mapped()[: mapped().index(file)]
     for statement in ast.parse((ROOT / "minigrad" / file).read_text(encoding="utf-8")).body:

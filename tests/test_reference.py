@@ -14,6 +14,7 @@ import pytest
 import minigrad as mg
 from minigrad.ops.glossary import GLOSSARY, completed, explained
 from minigrad.ops.record import Op, registry
+from tables import each
 
 ELEMENTWISE = [
     name for name, op in registry.items()
@@ -41,7 +42,7 @@ def formulas(op):
     return re.findall(r"^    ∂/∂\w+ .* = (.*)$", op.__doc__, re.M)
 
 
-@pytest.mark.parametrize("name", sorted(n for n in registry if n[0] != "_"))
+@each("name", sorted(n for n in registry if n[0] != "_"))
 def test_every_op_says_what_it_is(name):
     doc = inspect.getdoc(registry[name])
     assert doc.splitlines()[0].endswith(".") or "\n" in doc
@@ -137,7 +138,7 @@ def test_modules_list_what_they_offer(name):
         assert inspect.getdoc(thing), n
 
 
-@pytest.mark.parametrize("name", sorted(n for n, op in registry.items() if n in dir(mg)))
+@each("name", sorted(n for n, op in registry.items() if n in dir(mg)))
 def test_examples_of_ops_run(name):
     test = doctest.DocTestParser().get_doctest(registry[name].__doc__, {}, name, None, None)
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS

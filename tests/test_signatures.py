@@ -14,6 +14,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.ops.record import Op, implementations, public
+from tables import each
 
 EXCEPTIONS = {
     np.linalg.matmul: "np.matmul, which calls its arguments x1 and x2 too, by position only",
@@ -41,11 +42,11 @@ def functions() -> list[Any]:
             names = positional(function)
         except ValueError:  # a few C functions tell nothing
             continue
-        rows.append(pytest.param(names, ours, id=f"{function.__module__}.{function.__name__}"))
+        rows.append((names, ours))
     return rows
 
 
-@pytest.mark.parametrize(("theirs", "ours"), functions())
+@each("theirs, ours", functions())
 def test_same_names_in_the_same_order(theirs: list[str], ours: Any) -> None:
     assert (list(ours.places) if isinstance(ours, Op) else positional(ours)) == theirs
 
@@ -208,13 +209,13 @@ def test_plain_numbers() -> None:
 def documented() -> list[Any]:
     """Ops with examples: instances, which doctest does not look into by itself."""
     return [
-        pytest.param(op, id=name)
-        for name, op in sorted(public.items())
+        op
+        for op in public.values()
         if isinstance(op, Op) and op.vjps is not None and ">>>" in (op.__doc__ or "")
     ]
 
 
-@pytest.mark.parametrize("op", documented())
+@each("op", documented())
 def test_examples_of_ops(op: Op) -> None:
     test = doctest.DocTestParser().get_doctest(op.__doc__ or "", {}, op.name, None, None)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
@@ -287,7 +288,7 @@ HABITS = {
     "requires_grad": ("", ""),
 }
 OFFERED = [
-    pytest.param(home, name, id=f"{home}.{name}")
+    (home, name)
     for home in ("minigrad", *(f"minigrad.{m}" for m in ("losses", "nn", "nn.functional", "optim",
                                                          "linalg", "fft")))
     for name in dir(importlib.import_module(home))
@@ -295,7 +296,7 @@ OFFERED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("home", "name"), OFFERED)
+@each("home, name", OFFERED)
 def test_keywords_of_other_libraries_are_answered(home: str, name: str) -> None:
     function: Any = getattr(importlib.import_module(home), name)
     try:

@@ -15,6 +15,7 @@ import pytest
 
 import minigrad as mg
 import stubs
+from tables import each
 
 
 @pytest.mark.skipif(
@@ -41,7 +42,7 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("module", "name"), CALLS)
+@each("module, name", CALLS)
 def test_results_are_of_the_types_stated(module, name):
     """Called with as many square matrices as it needs."""
     function = getattr(MODULES[module], name)
