@@ -60,7 +60,7 @@ def test_gradient(s: Sample) -> None:
         np.testing.assert_allclose(x.grad, numeric, rtol=1e-7, atol=1e-8)
 
 
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("s", [s for s in SAMPLES if s.smooth], ids=lambda s: s.id)
 def test_second_derivative(s: Sample) -> None:
     weights = weigh(s.f(*s.args), 1)

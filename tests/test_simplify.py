@@ -236,7 +236,7 @@ def expressions(draw: Any) -> tuple[Function, list[Any]]:
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("rules", [RUNNING], ids=["run"])
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(expressions())
 def test_numbers_shapes_and_dtypes_stay(rules: Any, case: Any) -> None:
     f, args = case
