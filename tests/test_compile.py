@@ -210,6 +210,7 @@ def test_scalars_are_pure_python() -> None:
     same(step(0.3, 0.1, -1e6, 1.5), g(0.3, 0.1, -1e6, 1.5), 1e-15)  # exp overflows in math
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("x", [0.0, -1.0, np.inf, -np.inf, np.nan, 1e308, 1e-308, 710.0])
 @pytest.mark.parametrize(

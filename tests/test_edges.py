@@ -46,6 +46,7 @@ def test_other_kinds_of_numbers(s: Sample, kind: Any) -> None:
         assert [np.shape(t) for t in outputs(got)] == [np.shape(e) for e in outputs(expected)]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", sorted({s.op for s in SAMPLES if s.id.endswith("-(3,)")}))
 def test_values_at_the_edges(name: str) -> None:
     """NumPy's values of infinities, NaN, huge and tiny numbers."""

@@ -253,6 +253,7 @@ def test_convolutions(mode: str, shapes: Any) -> None:
     check(lambda x, k: ms.signal.convolve(x, k, mode), x, k)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", ["convolve", "fftconvolve", "correlate", "convolve2d"])
 @pytest.mark.parametrize("shapes", [((7,), (3,)), ((80,), (100,)), ((5, 4), (2, 3)), ((), ())])
 @pytest.mark.parametrize("dtype", [float, np.float32, int, complex])

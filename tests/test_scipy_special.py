@@ -209,6 +209,10 @@ def test_every_rule_along_one_direction() -> None:
     """First derivatives of the whole tables: what the default tests see of most of their rows."""
     rows = [(name, (), args) for name, found in TABLE.items() for args in found]
     rows += [(name, fixed, (x,)) for name, (fixed, x) in BY_THE_LAST.items()]
+    polynomials = [name for name in BY_THE_LAST if name.startswith("eval_")]
+    for name in polynomials:  # which have a constant, and a line, too
+        fixed, x = BY_THE_LAST[name]
+        rows += [(name, (n, *fixed[1:]), (x,)) for n in (0, 1)]
     for name, fixed, args in rows:
         try:
             check(lambda *xs, n=name, c=fixed: total(n, *c, *xs), as_arrays(args), 1e-5, 1e-4)
