@@ -7,6 +7,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
+from minigrad.ops.shape import arrayed, firm, holds_tensor
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 HARMLESS = frozenset(
@@ -16,8 +20,11 @@ HARMLESS = frozenset(
 """What SciPy is told about its work, and not about the answer."""
 
 
-def like(theirs: Callable[..., Any]) -> Callable[[F], F]:
-    """Decorator: take arguments as ``theirs`` does; refuse those that are not ours by name."""
+def like(theirs: Callable[..., Any], alone: bool = False) -> Callable[[F], F]:
+    """Decorator: take arguments as ``theirs`` does; refuse those that are not ours by name.
+
+    With ``alone`` calls without any Tensor are left to ``theirs``.
+    """
     known = inspect.signature(theirs)
 
     def decorate(ours: F) -> F:
@@ -27,6 +34,8 @@ def like(theirs: Callable[..., Any]) -> Callable[[F], F]:
 
         @functools.wraps(ours)
         def call(*args: Any, **kwargs: Any) -> Any:
+            if alone and not holds_tensor([*args, *kwargs.values()]):
+                return theirs(*args, **kwargs)
             more = {key: kwargs.pop(key) for key in [*kwargs] if key not in known.parameters}
             if more.keys() - taken.keys() and not open_ended:
                 unknown = ", ".join(f"{key}=" for key in more)
@@ -59,3 +68,32 @@ def refuse(name: str, key: str, value: Any, default: Any) -> None:
     unasked = (value is None or value is False) and not default
     if not (same or unasked or key in HARMLESS):
         raise TypeError(f"{name}: {key}= is not supported here; leave it out")
+
+
+def floating(value: Any) -> Any:
+    """``value`` as an array of floating-point or complex numbers; whole ones become doubles.
+
+    Raises
+    ------
+    TypeError
+        For what are no numbers.
+    """
+    value = firm(arrayed(value))
+    kind = getattr(getattr(value, "dtype", None), "kind", "O")
+    if kind not in "fciub":
+        raise TypeError(f"arrays of numbers are wanted here, not {value!r:.60}")
+    return value if kind in "fc" else value * np.float64(1)
+
+
+def absent(part: str, theirs: Any) -> Callable[[str], Any]:
+    """A module's ``__getattr__``, which says what of SciPy's the mirror does not have."""
+
+    def missing(name: str) -> Any:
+        if not name.startswith("_") and hasattr(theirs, name):
+            raise AttributeError(
+                f"minigrad.scipy.{part} has no {name}: scipy.{part}.{name} takes plain arrays, "
+                "t.data, through which no gradient flows"
+            )
+        raise AttributeError(f"module 'minigrad.scipy.{part}' has no attribute {name!r}")
+
+    return missing

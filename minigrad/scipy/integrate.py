@@ -14,9 +14,10 @@ import scipy.integrate as si
 from minigrad.autodiff import vjp
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
+from minigrad.ops.indexing import settled
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
-from minigrad.scipy.calling import like
+from minigrad.scipy.calling import absent, like
 from minigrad.scipy.implicit import Function, arrays_of, tupled
 from minigrad.tree import flatten
 
@@ -28,6 +29,7 @@ __all__ = [
     "solve_ivp",
     "trapezoid",
 ]
+__getattr__ = absent("integrate", si)
 
 
 def __dir__() -> list[str]:
@@ -134,7 +136,7 @@ def quad(
     return integral(field, options)(*given), error
 
 
-@like(si.trapezoid)
+@like(si.trapezoid, alone=True)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral of samples by the trapezoidal rule, as `numpy.trapezoid`.
 
@@ -148,7 +150,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.trapezoid(arrayed(y), None if x is None else arrayed(x), dx, axis)
 
 
-@like(si.cumulative_trapezoid)
+@like(si.cumulative_trapezoid, alone=True)
 def cumulative_trapezoid(
     y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: Any = None
 ) -> Any:
@@ -169,20 +171,27 @@ def cumulative_trapezoid(
     if initial not in (None, 0):
         raise ValueError(f"cumulative_trapezoid: initial must be 0 or None, not {initial!r}")
     y = np.moveaxis(arrayed(y), axis, -1)
-    widths = dx if x is None else np.diff(along(x, axis), axis=-1)
-    total = np.cumsum((y[..., 1:] + y[..., :-1]) / 2 * widths, axis=-1)
+    steps = widths("cumulative_trapezoid", y, x, dx, axis)
+    total = np.cumsum((y[..., 1:] + y[..., :-1]) / 2 * steps, axis=-1)
     if initial is not None:
         total = np.concatenate([np.zeros((*np.shape(y)[:-1], 1), total.dtype), total], axis=-1)
     return np.moveaxis(total, -1, axis)
 
 
-def along(x: Any, axis: int) -> Any:
-    """The places ``x``, one vector of them for all or as many as samples, along the last axis."""
+def widths(who: str, y: Any, x: Any, dx: Any, axis: int) -> Any:
+    """The distances of samples ``y`` along their last axis, which was ``axis``."""
+    n = np.shape(y)[-1]
+    if x is None:
+        return np.broadcast_to(dx * np.ones((), np.result_type(y)), (max(n - 1, 0),))
     x = arrayed(x)
-    return x if np.ndim(x) < 2 else np.moveaxis(x, axis, -1)
+    if np.ndim(x) not in (1, np.ndim(y)) or np.shape(x)[-1 if np.ndim(x) == 1 else axis] != n:
+        raise ValueError(
+            f"{who}: x {np.shape(x)} must be a vector of {n} places, or have one for each sample"
+        )
+    return np.diff(x if np.ndim(x) == 1 else np.moveaxis(x, axis, -1), axis=-1)
 
 
-@like(si.simpson)
+@like(si.simpson, alone=True)
 def simpson(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral of samples by Simpson's rule, as `scipy.integrate.simpson`.
 
@@ -196,20 +205,29 @@ def simpson(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """
     y = np.moveaxis(arrayed(y), axis, -1)
     n = np.shape(y)[-1]
-    h = dx * np.ones(max(n - 1, 0)) if x is None else np.diff(along(x, axis), axis=-1)
-    if n < 3:
-        return np.sum((y[..., 1:] + y[..., :-1]) / 2 * h, axis=-1) if n > 1 else 0.0 * y[..., 0]
+    if x is not None or (n > 2 and n % 2 == 0):
+        y = y * np.float64(1)  # where SciPy's widths are doubles
+    h = widths("simpson", y, x, dx, axis)
+    h = h if x is None else h * np.float64(1)
+    if n == 2:
+        return np.sum((y[..., 1:] + y[..., :-1]) / 2 * h, axis=-1)
     even = n - 1 if n % 2 else n - 2
     a, b = h[..., 0:even:2], h[..., 1:even:2]
     y0, y1, y2 = (y[..., i : even - 1 + i : 2] for i in range(3))
-    parts = (2 - b / a) * y0 + (a + b) ** 2 / (a * b) * y1 + (2 - a / b) * y2
+    parts = (2 - over(b, a)) * y0 + over((a + b) ** 2, a * b) * y1 + (2 - over(a, b)) * y2
     total = np.sum((a + b) / 6 * parts, axis=-1)
     if n % 2:
         return total
     a, b = h[..., -2], h[..., -1]
-    last = (2 * b**2 + 3 * a * b) / (6 * (a + b)) * y[..., -1]
-    last = last + (b**2 + 3 * a * b) / (6 * a) * y[..., -2]
-    return total + last - b**3 / (6 * a * (a + b)) * y[..., -3]
+    last = over(2 * b**2 + 3 * a * b, 6 * (a + b)) * y[..., -1]
+    last = last + over(b**2 + 3 * a * b, 6 * a) * y[..., -2]
+    return total + last - over(b**3, 6 * a * (a + b)) * y[..., -3]
+
+
+def over(a: Any, b: Any) -> Any:
+    """``a / b``, and 0 where b is: of an interval that is given twice."""
+    none = np.equal(b, 0)
+    return np.where(none, 0, a / np.where(none, 1, b))
 
 
 # --- differential equations --------------------------------------------------------------
@@ -351,6 +369,9 @@ def solve_ivp(
     ------
     TypeError
         For ``events``, ``dense_output`` and options that are not those.
+    ValueError
+        For a ``t_span`` that is no pair, and times of ``t_eval`` that are outside of it or out of
+        order.
 
     Examples
     --------
@@ -363,8 +384,15 @@ def solve_ivp(
     for key in options.keys() - {"first_step", "max_step"}:
         raise TypeError(f"solve_ivp: {key}= is not supported here; leave it out")
     ends = [arrayed(v) for v in t_span]
+    if len(ends) != 2:
+        raise ValueError(f"solve_ivp: t_span is a pair of times, not {len(ends)} of them")
     times = np.stack(ends) if t_eval is None else arrayed(t_eval)
-    asked = times
+    asked, first, last = times, *(float(settled(v)) for v in ends)
+    known = np.asarray(settled(times))
+    if known.ndim != 1 or np.any((known < min(first, last)) | (known > max(first, last))):
+        raise ValueError(f"solve_ivp: t_eval must be a vector of times from {first:g} to {last:g}")
+    if np.any(np.diff(known) * (1 if last >= first else -1) <= 0) and t_eval is not None:
+        raise ValueError("solve_ivp: the times of t_eval must go from the first to the last")
     if arrays_of(times[0]) != arrays_of(ends[0]):
         times = np.concatenate([np.reshape(ends[0], (1,)), times])
     options |= {"method": method, "rtol": rtol, "atol": atol}

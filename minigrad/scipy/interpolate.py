@@ -11,9 +11,10 @@ from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.indexing import settled
 from minigrad.ops.shape import arrayed, speaks_numpy
-from minigrad.scipy.calling import like
+from minigrad.scipy.calling import absent, floating, like
 
 __all__ = ["CubicSpline", "interp1d"]
+__getattr__ = absent("interpolate", scipy.interpolate)
 
 
 def __dir__() -> list[str]:
@@ -175,7 +176,7 @@ def slopes(x: Any, y: Any, bc_type: str) -> Any:
 def interp1d(
     x: Any,
     y: Any,
-    kind: str = "linear",
+    kind: Any = "linear",
     axis: int = -1,
     bounds_error: bool | None = None,
     fill_value: Any = np.nan,
@@ -185,13 +186,13 @@ def interp1d(
     Derivative: by the values y linear in them; by the place, the slope of the curve.
 
     ``axis`` is the one of ``y`` that goes along ``x``; the axes of the places take its place.
-    Outside of the points it is an error, unless ``fill_value`` or ``bounds_error=False`` says
-    what is there.
+    Outside of the points it is an error, unless ``bounds_error=False`` is given, or
+    ``fill_value="extrapolate"``.
 
     Parameters
     ----------
     x : (n,)
-        Rising; differentiable.
+        All different, in any order; differentiable.
     y : array_like
     kind : {"linear", "cubic", "previous", "next", "nearest", "nearest-up"}
     axis : int
@@ -210,9 +211,14 @@ def interp1d(
     >>> interp1d([0.0, 1.0], [0.0, 10.0])(0.25)
     array(2.5)
     """
+    kind = ALIASES.get(kind, kind)
     if kind not in ("linear", "cubic", *STEPS):
         raise ValueError(f'interp1d: kind must be "linear", "cubic" or a step, not {kind!r}')
-    known, values = arrayed(x) * np.float64(1), arrayed(y) * np.float64(1)
+    known, values = floating(x), floating(y)
+    if np.ndim(known) == 1:
+        order = np.argsort(settled(known), kind="stable")
+        known = known[order]
+        values = np.take(values, order, axis) if np.ndim(values) > 0 else values
     check_rising("interp1d", known)
     if not np.ndim(values) or np.shape(values)[axis] != len(known):
         raise ValueError(
@@ -226,12 +232,15 @@ def interp1d(
         raise ValueError(
             f'interp1d: fill_value must be "extrapolate" or numbers, not {fill_value!r}'
         )
-    given = not onward and (isinstance(fill_value, tuple) or not np.isnan(np.min(fill_value)))
-    strict = not (onward or given) if bounds_error is None else bounds_error
+    if onward and bounds_error:
+        raise ValueError("interp1d: bounds_error=True does not go with extrapolation")
+    strict = not onward if bounds_error is None else bounds_error
     low, high = fill_value if isinstance(fill_value, tuple) else (fill_value, fill_value)
+    if not onward:
+        low, high = (floating(v).astype(values.dtype) for v in (low, high))
 
     def line(at: Any) -> Any:
-        at = arrayed(at)
+        at = floating(at)
         below, above = at < known[0], at > known[-1]
         outside = np.any(below | above)
         if strict and not speaks_numpy(outside) and outside:
@@ -263,6 +272,14 @@ def nearest(x: Any, at: Any, side: str) -> Any:
     return np.searchsorted((x[1:] + x[:-1]) / 2, at, side=side)  # type: ignore[call-overload]
 
 
+ALIASES: dict[Any, str] = {
+    "slinear": "linear",
+    "zero": "previous",
+    0: "previous",
+    1: "linear",
+    3: "cubic",
+}
+"""What else SciPy calls them."""
 STEPS: dict[str, Any] = {
     "previous": lambda x, at: np.clip(np.searchsorted(x, at, "right") - 1, 0, len(x) - 1),
     "next": lambda x, at: np.clip(np.searchsorted(x, at, "left"), 0, len(x) - 1),

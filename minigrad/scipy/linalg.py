@@ -14,11 +14,12 @@ from minigrad.ops.indexing import take
 from minigrad.ops.products import mH, mT
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
-from minigrad.scipy.calling import like
+from minigrad.scipy.calling import absent, like
 from minigrad.scipy.structured import block_diag as block_diag
 from minigrad.scipy.structured import solve_banded as solve_banded
 from minigrad.scipy.structured import toeplitz as toeplitz
 
+__getattr__ = absent("linalg", sl)
 __all__ = [
     "block_diag",
     "cho_factor",
@@ -425,12 +426,23 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
 
     Derivative: with S from ``Aᵀ S + S Bᵀ = dX``: ``dQ = S``, ``dA = -S Xᵀ``, ``dB = -Xᵀ S``.
 
+    Raises
+    ------
+    ValueError
+        For A and B that are not square, and a Q that does not match both.
+
     Examples
     --------
     >>> solve_sylvester([[1.0]], [[2.0]], [[6.0]])
     array([[2.]])
     """
-    return _sylvester(arrayed(a), arrayed(b), arrayed(q))
+    a, b, q = square("solve_sylvester", a), square("solve_sylvester", b), arrayed(q)
+    if np.shape(q) != (np.shape(a)[0], np.shape(b)[0]):
+        raise ValueError(
+            f"solve_sylvester: q must have shape {(np.shape(a)[0], np.shape(b)[0])}, "
+            f"not {np.shape(q)}"
+        )
+    return _sylvester(a, b, q)
 
 
 _sqrtm = Op(

@@ -12,7 +12,7 @@ from minigrad.autodiff import grad, hessian, jacobian
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
-from minigrad.scipy.calling import like
+from minigrad.scipy.calling import absent, like
 from minigrad.scipy.implicit import Function, arrays_of, firsts, polished, start_of, tupled
 from minigrad.scipy.roots import bisect as bisect
 from minigrad.scipy.roots import brenth as brenth
@@ -24,6 +24,7 @@ from minigrad.scipy.roots import root as root
 from minigrad.scipy.roots import root_scalar as root_scalar
 from minigrad.scipy.roots import toms748 as toms748
 
+__getattr__ = absent("optimize", so)
 __all__ = [
     "bisect",
     "brenth",

@@ -9,18 +9,43 @@ import scipy.signal as ss
 
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
-from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
-from minigrad.scipy.calling import like
+from minigrad.scipy.calling import absent, like
+from minigrad.scipy.recursion import filtfilt as filtfilt
+from minigrad.scipy.recursion import lfilter as lfilter
+from minigrad.scipy.recursion import lfilter_zi as lfilter_zi
+from minigrad.scipy.recursion import sosfilt as sosfilt
+from minigrad.scipy.recursion import sosfiltfilt as sosfiltfilt
+from minigrad.scipy.smoothing import detrend as detrend
+from minigrad.scipy.smoothing import hilbert as hilbert
+from minigrad.scipy.smoothing import resample as resample
+from minigrad.scipy.smoothing import savgol_filter as savgol_filter
 
-__all__ = ["convolve", "convolve2d", "correlate", "fftconvolve", "lfilter"]
+__all__ = [
+    "convolve",
+    "convolve2d",
+    "correlate",
+    "correlate2d",
+    "detrend",
+    "fftconvolve",
+    "filtfilt",
+    "hilbert",
+    "lfilter",
+    "lfilter_zi",
+    "oaconvolve",
+    "resample",
+    "savgol_filter",
+    "sosfilt",
+    "sosfiltfilt",
+]
+__getattr__ = absent("signal", ss)
 
 
 def __dir__() -> list[str]:
     return __all__
 
 
-@like(ss.convolve)
+@like(ss.convolve, alone=True)
 def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
     """The convolution of two arrays of as many axes, as `scipy.signal.convolve`.
 
@@ -45,6 +70,8 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
     array([1. , 2.5, 4. ])
     """
     a, b = checked("convolve", in1, in2, mode)
+    if method not in ("auto", "direct", "fft"):
+        raise ValueError(f'convolve: method must be "auto", "direct" or "fft", not {method!r}')
     if np.ndim(a) == 0:
         return a * b
     if not np.size(a) or not np.size(b):
@@ -95,7 +122,7 @@ def part(full: Any, a: Any, b: Any, mode: str, axes: Any, name: str) -> Any:
     return full[tuple(cut)]
 
 
-@like(ss.fftconvolve)
+@like(ss.fftconvolve, alone=True)
 def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
     """`convolve` by Fourier transforms; the same numbers to rounding, fast for long arrays.
 
@@ -133,7 +160,21 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
     return part(full, a, b, mode, along, "fftconvolve")
 
 
-@like(ss.correlate)
+@like(ss.oaconvolve, alone=True)
+def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
+    """`fftconvolve`, whose numbers it has.
+
+    Derivative: that of `convolve`.
+
+    Examples
+    --------
+    >>> oaconvolve([1.0, 2.0], [1.0, 1.0]).round(12)
+    array([1., 3., 2.])
+    """
+    return fftconvolve(in1, in2, mode, axes)
+
+
+@like(ss.correlate, alone=True)
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
     """The correlation ``Σ in1[n + k] in2[n]*``, as `scipy.signal.correlate`.
 
@@ -149,7 +190,7 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
     return convolve(a, np.conj(turned) if np.iscomplexobj(b) else turned, mode, method)
 
 
-@like(ss.convolve2d)
+@like(ss.convolve2d, alone=True)
 def convolve2d(
     in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
 ) -> Any:
@@ -157,10 +198,18 @@ def convolve2d(
 
     Derivative: that of `convolve`.
 
+    Parameters
+    ----------
+    in1, in2 : matrices
+    mode : {"full", "valid", "same"}
+    boundary : {"fill", "wrap", "symm"}
+        What lies beyond the edges of in1: ``fillvalue``, in1 again, or its mirror image.
+    fillvalue : number
+
     Raises
     ------
     ValueError
-        For other than matrices, and another ``boundary`` than zeros.
+        For other than matrices, and other modes and boundaries.
 
     Examples
     --------
@@ -168,64 +217,63 @@ def convolve2d(
     array([[1., 2.],
            [3., 6.]])
     """
-    a, b = arrayed(in1), arrayed(in2)
+    return plane("convolve2d", arrayed(in1), arrayed(in2), mode, boundary, fillvalue)
+
+
+def plane(who: str, a: Any, b: Any, mode: str, boundary: str, fillvalue: Any) -> Any:
+    """What `convolve2d` says, in the name of ``who``; of correlations "same" is as SciPy has it."""
     if np.ndim(a) != 2 or np.ndim(b) != 2:
-        raise ValueError(f"convolve2d: in1 {np.shape(a)} and in2 {np.shape(b)} must be matrices")
-    if boundary not in ("fill", "pad") or fillvalue != 0:
-        raise ValueError("convolve2d: beyond the edges are zeros here; np.pad makes others")
-    return convolve(a, b, mode)
+        raise ValueError(f"{who}: in1 {np.shape(a)} and in2 {np.shape(b)} must be matrices")
+    if mode not in ("full", "valid", "same"):
+        raise ValueError(f'{who}: mode must be "full", "valid" or "same", not {mode!r}')
+    if boundary not in BOUNDARIES:
+        raise ValueError(f'{who}: boundary must be "fill", "wrap" or "symm", not {boundary!r}')
+    options = {"constant_values": fillvalue} if BOUNDARIES[boundary] == "constant" else {}
+    full: Any = a
+    if mode != "valid":
+        around = [(k - 1, k - 1) for k in np.shape(b)]
+        full = np.pad(a, around, BOUNDARIES[boundary], **options)  # type: ignore[call-overload]
+    full = convolve(full, b, "valid")
+    if mode != "same":
+        return full
+    starts = [k // 2 if who == "correlate2d" else (k - 1) // 2 for k in np.shape(b)]
+    return full[tuple(slice(i, i + n) for i, n in zip(starts, np.shape(a)))]
 
 
-# --- filters -----------------------------------------------------------------------------
+BOUNDARIES = {
+    "fill": "constant",
+    "pad": "constant",
+    "wrap": "wrap",
+    "circular": "wrap",
+    "symm": "symmetric",
+    "symmetric": "symmetric",
+}
+"""SciPy's name of what is beyond the edges -> NumPy's."""
 
 
-def _all_pole(x: Any, a: Any) -> Any:
-    return ss.lfilter(np.ones(1), a, x, axis=-1)
+@like(ss.correlate2d, alone=True)
+def correlate2d(
+    in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
+) -> Any:
+    """`correlate` of two matrices; the parameters are those of `convolve2d`.
 
+    Derivative: as of `convolve`, with in2 turned around.
 
-def _of_input(g: Any, ans: Any, x: Any, a: Any) -> Any:
-    """The same filter, backward in time."""
-    return all_pole(g[..., ::-1], a)[..., ::-1]
-
-
-def _of_poles(g: Any, ans: Any, x: Any, a: Any) -> Any:
-    """``−Σ_n x̄_n y_{n−k}``, and nothing for a₀, which is 1."""
-    back = _of_input(g, ans, x, a)
-    n = np.shape(x)[-1]
-    delays = range(1, np.shape(a)[0])
-    parts = [-np.sum(back[..., k:] * ans[..., : max(n - k, 0)]) for k in delays]
-    return np.stack([np.zeros(()), *parts])
-
-
-all_pole: Op = Op("signal.all_pole", _all_pole, (_of_input, _of_poles), fresh=True)
-"""The y with ``Σ_k a_k y_{n−k} = x_n`` along the last axis, for ``a₀ = 1``."""
-
-
-@like(ss.lfilter)
-def lfilter(b: Any, a: Any, x: Any, axis: int = -1) -> Any:
-    """``a₀ y_n = Σ_k b_k x_{n−k} − Σ_{k>0} a_k y_{n−k}`` along ``axis``, from rest.
-
-    Derivative: ``dx`` is the same filter run over ``dy`` from the end; by b and a the
-    correlations with x and y.
+    Raises
+    ------
+    ValueError
+        For other than matrices, and other modes and boundaries.
 
     Examples
     --------
-    >>> lfilter([1.0], [1.0, -0.5], [1.0, 0.0, 0.0])
-    array([1.  , 0.5 , 0.25])
+    >>> correlate2d([[1.0, 2.0]], [[1.0], [3.0]])
+    array([[3., 6.],
+           [1., 2.]])
     """
-    b, a, x = (arrayed(v) for v in (b, a, x))
-    b, a = np.reshape(b, (-1,)), np.reshape(a, (-1,))
-    x = np.moveaxis(x, axis, -1) * np.float64(1)
-    a0 = a[0]
-    lead = np.ones(1)
-    poles = np.concatenate([lead, a[1:] / a0])
-    n = np.shape(x)[-1]
-    ahead = [(0, 0)] * (np.ndim(x) - 1)
-    moved: Any = 0.0
-    for k in range(min(np.size(b), n)):
-        moved = moved + b[k] / a0 * np.pad(x[..., : n - k], [*ahead, (k, 0)])
-    y = all_pole(moved, poles) if np.size(poles) > 1 else moved
-    return np.moveaxis(y, -1, axis)
+    b = arrayed(in2)
+    turned = b[(slice(None, None, -1),) * np.ndim(b)]
+    turned = np.conj(turned) if np.iscomplexobj(b) else turned
+    return plane("correlate2d", arrayed(in1), turned, mode, boundary, fillvalue)
 
 
 _describe(vars(), OF_SCIPY)

@@ -12,8 +12,9 @@ from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
-from minigrad.scipy.calling import like
+from minigrad.scipy.calling import absent, like
 
+__getattr__ = absent("sparse", spl)
 __all__ = ["spsolve"]
 
 

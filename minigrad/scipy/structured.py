@@ -35,6 +35,7 @@ def block_diag(*arrs: Any) -> Any:
     return np.concatenate(lines)
 
 
+@like(sl.toeplitz, alone=True)
 def toeplitz(c: Any, r: Any = None) -> Any:
     """The matrix with first column ``c`` and first row ``r`` that is constant on diagonals.
 
@@ -49,11 +50,13 @@ def toeplitz(c: Any, r: Any = None) -> Any:
            [2., 1., 2.],
            [3., 2., 1.]])
     """
-    c = np.reshape(arrayed(c), (-1,))
-    r = np.conj(c) if r is None else np.reshape(arrayed(r), (-1,))
-    n, m = np.size(c), np.size(r)
-    values = np.concatenate([c[::-1], r[1:]])
-    return values[np.arange(n)[::-1][:, None] + np.arange(m)]
+    c = np.atleast_1d(arrayed(c))
+    r = np.conj(c) if r is None else np.atleast_1d(arrayed(r))
+    n, m = np.shape(c)[-1], np.shape(r)[-1]
+    lead = np.broadcast_shapes(np.shape(c)[:-1], np.shape(r)[:-1])
+    c, r = np.broadcast_to(c, (*lead, n)), np.broadcast_to(r, (*lead, m))
+    values = np.concatenate([c[..., ::-1], r[..., 1:]], axis=-1)
+    return values[..., np.arange(n)[::-1][:, None] + np.arange(m)]
 
 
 @like(sl.solve_banded)
