@@ -216,14 +216,13 @@ def interp1d(
         raise ValueError(f'interp1d: kind must be "linear", "cubic" or a step, not {kind!r}')
     known, values = floating(x), floating(y)
     if np.ndim(known) == 1:
+        if not np.ndim(values) or np.shape(values)[axis] != len(known):
+            raise ValueError(
+                f"interp1d: there are {len(known)} points, and y has shape {np.shape(values)}"
+            )
         order = np.argsort(settled(known), kind="stable")
-        known = known[order]
-        values = np.take(values, order, axis) if np.ndim(values) > 0 else values
+        known, values = known[order], np.take(values, order, axis)
     check_rising("interp1d", known)
-    if not np.ndim(values) or np.shape(values)[axis] != len(known):
-        raise ValueError(
-            f"interp1d: there are {len(known)} points, and y has shape {np.shape(values)}"
-        )
     axis %= np.ndim(values)
     values = np.moveaxis(values, axis, 0)
     spline = CubicSpline(known, values) if kind == "cubic" else None
