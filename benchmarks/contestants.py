@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from benchmarks import THREADS
+from benchmarks import THREADS, tape
 from benchmarks.contest import Step, Unavailable, Workload
 
 HAND = "hand-written"
@@ -21,6 +21,8 @@ BACKWARD, FUNCTION = "minigrad backward", "minigrad value_and_grad"
 COMPILED = "minigrad compiled"
 EAGER = (BACKWARD, FUNCTION)
 TORCH, JAX, AUTOGRAD, MYGRAD, MICROGRAD = "PyTorch", "jax.jit", "autograd", "MyGrad", "micrograd"
+
+TAPE = "a tape of one page"
 
 Loss = Callable[..., Any]
 Enter = Callable[[Loss], Loss]
@@ -51,6 +53,11 @@ def by_minigrad(workload: Workload, ops: int = 1) -> Enter:
         return loss
 
     return enter
+
+
+def by_tape(workload: Workload) -> Enter:
+    """The loss gets `benchmarks.tape`."""
+    return entered(workload, TAPE, tape_backward, 1)
 
 
 def by_torch(workload: Workload, ops: int = 1) -> Enter:
@@ -87,6 +94,21 @@ def minigrad_backward(loss: Loss, n: int, *data: Any) -> Step:
         L = loss(*parameters, *constants)
         L.backward()
         return L, [p.grad for p in parameters]
+
+    return step
+
+
+def tape_backward(loss: Loss, n: int, *data: Any) -> Step:
+    """The same with what little of it can be had for less."""
+    parameters = [tape.Variable(np.float64(v) if np.ndim(v) == 0 else v) for v in data[:n]]
+    constants = data[n:]
+
+    def step() -> Any:
+        for p in parameters:
+            p.node.grad = None
+        L = loss(tape, *parameters, *constants)
+        L.backward()
+        return L.value, [p.node.grad for p in parameters]
 
     return step
 

@@ -218,9 +218,9 @@ def pointwise(op: Op) -> bool:
 
 def align(x: Any, ndim: int) -> Any:
     """``x`` with axes of length 1 after its first, so that the others broadcast as before."""
-    n, *shape = np.shape(x)
-    missing = ndim - len(shape)
-    return x if missing <= 0 else np.reshape(x, (n, *[1] * missing, *shape))
+    shape = x.shape
+    missing = ndim + 1 - len(shape)
+    return x if missing <= 0 else x.reshape((shape[0], *[1] * missing, *shape[1:]))
 
 
 def from_end(axis: Any, ndim: int) -> Any:

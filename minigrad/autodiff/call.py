@@ -19,13 +19,13 @@ from minigrad.graph import (
     NOTHING,
     AnyNode,
     Variable,
-    ancestors,
     backward_pass,
     is_asked_for,
     living,
     modes,
     node1,
     pushing,
+    reached,
     recording,
     running,
     tracing,
@@ -221,7 +221,7 @@ class Call:
         if not living and not running and not (modes.special and pushing.get()):
             return False
         roots = [y.node for y in outputs if node_of(y) is not None]
-        return any(is_asked_for(node) for root in roots for node in ancestors(root))
+        return any(map(is_asked_for, reached(*roots)))
 
     def pull(self, seeds: list[tuple[AnyNode, Any]], lift: Any = None) -> list[Any]:
         """Gradients of the inputs; zeros where nothing depends on them."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.autodiff.call import F, parted, unhidden, variable_for
-from minigrad.autodiff.tangents import fitted, push_through, tangent
+from minigrad.autodiff.tangents import fitted, in_order, push_through, tangent
 from minigrad.batch import align
 from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
 from minigrad.errors import failure
@@ -23,12 +23,12 @@ from minigrad.graph import (
     Dual,
     Nested,
     Variable,
-    ancestors,
     dual,
     inspector,
     is_asked_for,
     modes,
     pushing,
+    reached,
     recording,
     tracing,
     variable,
@@ -269,7 +269,7 @@ class Pusher:
             return y
         if isinstance(y.node, Dual) and y.node.pusher is self:
             y = self.primal(y)
-        if y.node is None or not any(map(self.stays, ancestors(y.node))):
+        if y.node is None or not any(map(self.stays, reached(y.node))):
             return y.data
         return y
 
@@ -298,7 +298,7 @@ class Pusher:
             if type(y) is Tensor
             and y.node is not None
             and not isinstance(y.node, Dual)
-            and not any(map(self.stays, ancestors(y.node)))
+            and not any(map(self.stays, reached(y.node)))
         ]
         token = pushing.set(self.outer)
         try:
@@ -327,16 +327,16 @@ class Pusher:
                 else:
                     roots[i] = y.node
         if roots:
-            nodes = {node for root in roots.values() for node in ancestors(root)}
+            nodes = in_order(roots.values())
             known: dict[AnyNode, Any] = {
                 node: node.tangent
                 for node in nodes
                 if isinstance(node, Dual) and node.pusher is self
             }
             live = tracing.get() is not None or any(map(self.stays, nodes))
-            found = push_through(roots.values(), known, self.n, wrap if live else None)
-            for i, t in zip(roots, found, strict=True):
-                answers[i] = t
+            found = push_through(nodes, known, self.n, wrap if live else None)
+            for i, root in roots.items():
+                answers[i] = found.get(root)
         return answers
 
 

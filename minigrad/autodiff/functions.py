@@ -28,7 +28,7 @@ from minigrad.autodiff.call import (
 )
 from minigrad.autodiff.derived import derived
 from minigrad.autodiff.forward import Pusher, can_push, handed, push_along
-from minigrad.autodiff.tangents import push_through
+from minigrad.autodiff.tangents import in_order, push_through
 from minigrad.data import CONTINUOUS
 from minigrad.errors import label
 from minigrad.graph import modes, pushing
@@ -342,16 +342,14 @@ def pushed_through(
     call: Call, outputs: Sequence[Any], who: str, given: Sequence[Any], recorded: bool
 ) -> list[Any]:
     """Tangents of the outputs of a recorded call."""
-    known = {}
+    known: dict[Any, Any] = {}
     for x, t in zip(call.inputs, given, strict=True):
         if (t := direction(who, x, t)) is not None:
             known[node_of(x)] = t
-    roots = [y.node for y in outputs if node_of(y) is not None]
+    nodes = in_order([y.node for y in outputs if node_of(y) is not None])
     with recording_on():
-        found = dict(
-            zip(roots, push_through(roots, known, lift=wrap if recorded else None), strict=True)  # type: ignore[arg-type]
-        )
-    return handed([found.get(node_of(y)) for y in outputs], outputs)
+        found = push_through(nodes, known, lift=wrap if recorded else None)
+    return handed([found.get(node_of(y)) for y in outputs], outputs)  # type: ignore[arg-type]
 
 
 def direction(who: str, x: Any, t: Any) -> Any:

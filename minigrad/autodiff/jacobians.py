@@ -12,6 +12,7 @@ from minigrad.autodiff.call import (
     F,
     check_callable,
     check_differentiable,
+    check_scalar,
     is_number,
     node_of,
     numbers,
@@ -28,10 +29,10 @@ from minigrad.autodiff.forward import (
     push_along,
 )
 from minigrad.autodiff.functions import grad, jvp
-from minigrad.autodiff.tangents import push_through, stand_in
+from minigrad.autodiff.tangents import in_order, push_through, stand_in
 from minigrad.batch import Many, batched
 from minigrad.errors import label
-from minigrad.graph import ancestors
+from minigrad.graph import reached, running
 from minigrad.ops.record import is_complex
 from minigrad.tensor import Tensor, handed_out, wrap
 from minigrad.tree import flatten, leaves_like
@@ -85,12 +86,8 @@ def jacobian(
         leaves = [x for i in given for x in flatten(args[i])[0]]
         if holomorphic and not all(map(is_complex, leaves)):
             raise TypeError("jacobian: holomorphic=True is for complex arguments only")
-        if not holomorphic and any(map(is_complex, leaves)):
-            raise TypeError(
-                "jacobian: by complex numbers there are two derivatives, by the real and by the "
-                "imaginary part: differentiate by each, take mg.vjp and mg.jvp, or write "
-                "holomorphic=True where the two are one"
-            )
+        if not holomorphic:
+            check_real_arguments(leaves)
         forward = mode == "forward" or (mode == "auto" and is_small(args, given))
         if forward and can_push(args):
             blocks, rebuild = pushed_columns(f, args, given, kwargs)
@@ -100,6 +97,15 @@ def jacobian(
         return rebuild([tuple(block) if several else block[0] for block in blocks])
 
     return differentiated  # type: ignore[no-any-return]
+
+
+def check_real_arguments(leaves: Sequence[Any]) -> None:
+    if any(map(is_complex, leaves)):
+        raise TypeError(
+            "jacobian: by complex numbers there are two derivatives, by the real and by the "
+            "imaginary part: differentiate by each, take mg.vjp and mg.jvp, or write "
+            "holomorphic=True where the two are one"
+        )
 
 
 FEW = 4
@@ -143,31 +149,31 @@ def recorded_blocks(f: F, args: Any, given: Any, kwargs: Any, mode: str) -> tupl
 
 def directions(inputs: Sequence[Any], start: int, stop: int) -> list[Any]:
     """Tangents ``start`` to ``stop`` of those that change one element of all inputs each."""
+    sizes = [0 if x is None else x.size for x in inputs]
+    one_each = np.eye(stop - start, sum(sizes), start)
     tangents: list[Any] = []
     at = 0
-    for x in inputs:
+    for x, size in zip(inputs, sizes, strict=True):
         if x is None:
             tangents.append(None)
             continue
-        block = np.zeros((stop - start, x.size), x.dtype)
-        low, high = max(at, start), min(at + x.size, stop)
-        if low < high:
-            block[np.arange(low, high) - start, np.arange(low, high) - at] = 1
+        block = one_each[:, at : at + size].astype(x.dtype, copy=False)
         tangents.append(block.reshape((stop - start, *x.shape)))
-        at += x.size
+        at += size
     return tangents
 
 
 def blocks_of(columns: Any, y: Any, inputs: Sequence[Any]) -> list[Any]:
     """Tangents of an output along all directions as one block for each input."""
     found: list[Any] = []
-    at = 0
+    at, shape = 0, getattr(y, "shape", ())
     for x in inputs:
         if x is None:
             found.append(None)
             continue
-        block = np.moveaxis(columns[at : at + x.size], 0, -1)
-        found.append(np.reshape(block, (*np.shape(y), *x.shape))[()])
+        block = columns[at : at + x.size]
+        block = block.T if len(shape) < 2 else np.moveaxis(block, 0, -1)
+        found.append(block.reshape((*shape, *x.shape))[()])
         at += x.size
     return found
 
@@ -218,8 +224,8 @@ def columns_through(call: Call, outputs: Any, n: int, recorded: bool) -> list[li
     """The blocks of all outputs, by tangents pushed through what was recorded."""
     inputs = [x if node_of(x) is not None else None for x in call.inputs]
     roots = [node_of(y) for y in outputs]
-    nodes = {node for root in roots if root is not None for node in ancestors(root)}
-    largest = max([1, *(np.size(node.ans) for node in nodes if type(node.ans) is not tuple)])
+    nodes = in_order([root for root in roots if root is not None])
+    largest = max([getattr(node.ans, "size", 1) for node in nodes], default=1)
     step = max(1, ROOM // largest)
     parts = []
     for start in range(0, max(n, 1), step):
@@ -227,10 +233,8 @@ def columns_through(call: Call, outputs: Any, n: int, recorded: bool) -> list[li
         along = zip(inputs, directions(inputs, start, stop), strict=True)
         known = {x.node: t for x, t in along if x is not None}
         with recording_on():
-            live = [root for root in roots if root is not None]
-            found = push_through(live, known, stop - start, wrap if recorded else None)
-        by_root = dict(zip(live, found, strict=True))
-        parts.append(handed([by_root.get(root) for root in roots], outputs, stop - start))  # type: ignore[arg-type]
+            found = push_through(nodes, known, stop - start, wrap if recorded else None)
+        parts.append(handed([found.get(root) for root in roots], outputs, stop - start))  # type: ignore[arg-type]
     answers = []
     for y, *columns in zip(outputs, *parts, strict=True):
         whole = columns[0] if len(columns) == 1 else np.concatenate(columns)
@@ -248,7 +252,7 @@ def rows_of(call: Call, y: Any, recorded: bool) -> list[Any]:
         return [None if node_of(x) is None else no_slope(shape, x) for x in call.inputs]
     u = stand_in(y)
     pulled = call.pull([(y.node, u)], wrap)
-    targets = [g.node for g in pulled if node_of(g) is not None and u.node in ancestors(g.node)]
+    targets = [g.node for g in pulled if node_of(g) is not None and u.node in reached(g.node)]
     largest = max([y.size, *(g.size for g in pulled if g is not None)])
     step = max(1, ROOM // largest)
     seeds = np.eye(y.size, dtype=y.dtype).reshape((y.size, *shape))
@@ -307,7 +311,27 @@ def hessian(f: F, argnums: int | Sequence[int] = 0) -> F:
            [2., 0.]])
     """
     check_callable(f, "hessian")
-    return jacobian(grad(f, argnums), argnums, mode="forward")
+
+    @derived(hessian, f, argnums)
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        given = numbers(argnums, len(args))
+        check_real_arguments([x for i in given for x in flatten(args[i])[0]])
+        call = Call(f, args, given, kwargs, strict=True)
+        y = call.result
+        check_scalar(f, y)
+        recorded = call.recorded_by_caller([y])
+        try:
+            running.update(call.nodes)  # whoever writes a program is told that more is to come
+            gradient = call.pull([] if node_of(y) is None else [(y.node, y.seed())], wrap)
+        finally:
+            running.difference_update(call.nodes)
+        n = sum([x.size for x in call.inputs if node_of(x) is not None])
+        rows = [call.rebuild(row) for row in columns_through(call, gradient, n, recorded)]
+        several = isinstance(argnums, list | tuple)
+        blocks = call.rebuild([tuple(row) if several else row[0] for row in rows])
+        return tuple(blocks) if several else blocks[0]
+
+    return differentiated  # type: ignore[no-any-return]
 
 
 def hvp(f: F, x: Any, v: Any) -> Any:

@@ -7,6 +7,7 @@ gradient that it is given, so that its derivative by that gradient is the deriva
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -34,7 +35,7 @@ from minigrad.tensor import Tensor, wrap
 Lift = Callable[[Any, AnyNode], Any]
 float64 = np.float64
 ndarray = np.ndarray
-new = object.__new__
+SEQ = operator.attrgetter("seq")
 
 
 # --- one op ----------------------------------------------------------------------------
@@ -98,12 +99,13 @@ def through_rules(
 ) -> Any:
     """An elementwise rule multiplies by the slope, forward as well as backward."""
     total: Any = None
-    for i, t in enumerate(tangents):
+    ndim = len(ans.shape)
+    for rule, t in zip(op.vjps, tangents, strict=True):  # type: ignore[arg-type]
         if t is not None:
-            rule = op.rule(i)
-            assert rule is not None, f"{op.name} has no rule for argument {i}"
-            t = t if n is None else align(t, len(ans.shape))
-            c = rule(t, ans, *args, **kwargs)
+            assert rule is not None, f"{op.name} has no rule for one of its arguments"
+            if n is not None and len(t.shape) <= ndim:
+                t = align(t, ndim)
+            c = rule(t, ans, *args, **kwargs) if kwargs else rule(t, ans, *args)
             total = c if total is None else total + c
     return total
 
@@ -208,15 +210,17 @@ def fitted(t: Any, y: Any, n: int | None) -> Any:
 
 
 def push_through(
-    targets: Iterable[AnyNode],
+    nodes: Iterable[AnyNode],
     known: Mapping[AnyNode, Any],
     n: int | None = None,
     lift: Lift | None = None,
-) -> list[Any]:
-    """Tangents of ``targets``, from ``known`` ones; None where they depend on none of them.
+) -> dict[AnyNode, Any]:
+    """Tangents of ``nodes``, from ``known`` ones; those that depend on none of them have none.
 
     Parameters
     ----------
+    nodes : iterable of nodes
+        As `in_order` has them.
     known : dict
         node -> its tangent.
     n : int or None
@@ -224,27 +228,30 @@ def push_through(
     lift : callable, optional
         As for `minigrad.graph.backward_pass`.
     """
-    targets = list(targets)
     found = dict(known)
     inspect = inspector.get() if modes.special and tracing.get() is None else None
-    nodes = {node for target in targets for node in ancestors(target)}
-    for node in sorted(nodes, key=lambda node: node.seq):
-        if node in found or node.op is None or type(node) is Passive:
+    for node in nodes:
+        op = node.op
+        if op is None or node in found or type(node) is Passive:
             continue
-        parents = node.parents
-        ts = [None if p is None else found.get(p) for p in parents]
+        ts = [None if p is None else found.get(p) for p in node.parents]
         if all(t is None for t in ts):
             continue
-        if node.op is pick:
+        if op is pick:
             found[node] = ts[0][node.kwargs["index"]]  # type: ignore[index]
-        elif node.op is variable:
+        elif op is variable:
             found[node] = ts[0]
         else:
-            found[node] = tangent(node.op, *lifted(node, ts, lift), n, lift is not None)
+            found[node] = tangent(op, *lifted(node, ts, lift), n, lift is not None)
             if inspect is not None:
                 argnum = next(i for i, t in enumerate(ts) if t is not None)
                 inspect.after_rule(node, argnum, ts[argnum], found[node])
-    return [found.get(target) for target in targets]
+    return found
+
+
+def in_order(roots: Iterable[AnyNode]) -> list[AnyNode]:
+    """All that ``roots`` were computed from, and themselves, in the order of recording."""
+    return sorted(ancestors(*roots), key=SEQ)
 
 
 def lifted(node: AnyNode, ts: list[Any], lift: Lift | None) -> tuple[Any, Any, Any, Any]:

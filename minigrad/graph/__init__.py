@@ -42,6 +42,7 @@ from minigrad.graph.walk import (
     backward_pass,
     fit,
     leaves,
+    reached,
 )
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "pick",
     "picked",
     "pushing",
+    "reached",
     "recording",
     "running",
     "tracing",

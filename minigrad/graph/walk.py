@@ -47,22 +47,30 @@ def restore(node: AnyNode) -> None:
         node.args = tuple(args)
 
 
-def ancestors(root: AnyNode) -> set[AnyNode]:
-    """All nodes that ``root`` was computed from, and itself, with their constants as they were."""
-    seen, stack = {root}, [root]
+def reached(*roots: AnyNode) -> set[AnyNode]:
+    """All nodes that ``roots`` were computed from, and themselves."""
+    seen = set(roots)
+    stack = [*seen]
     while stack:
-        node = stack.pop()
-        restore(node)
-        for parent in node.parents:
+        for parent in stack.pop().parents:
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
     return seen
 
 
+def ancestors(*roots: AnyNode) -> set[AnyNode]:
+    """All that ``roots`` were computed from, and themselves, with their constants as they were."""
+    seen = reached(*roots)
+    for node in seen:
+        if type(node) is not Node1:
+            restore(node)
+    return seen
+
+
 def leaves(root: AnyNode) -> set[AnyNode]:
     """All leaves that ``root`` was computed from."""
-    return {node for node in ancestors(root) if node.op is None}
+    return {node for node in reached(root) if node.op is None}
 
 
 def backward_pass(

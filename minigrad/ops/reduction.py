@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.ops.record import ArrayLike, Op, composed, plain, primitive
+from minigrad.ops.shape import shape_of
 
 NoValue: Any = np._NoValue
 total: Any = np.add.reduce
@@ -22,7 +23,7 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     numpy.exceptions.AxisError, ValueError
         For an axis that is not there, or given twice.
     """
-    n = len(np.shape(x))
+    n = len(shape_of(x))
     if axis is None:
         return tuple(range(n))
     if n == 0 and axis in (0, -1):  # NumPy reduces a single number along either
@@ -34,14 +35,14 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
 
 def from_end(x: Any, axis: Any) -> tuple[int, ...]:
     """The reduced axes, counted from the end."""
-    return tuple([a - len(np.shape(x)) for a in axes_of(x, axis)])
+    return tuple([a - len(shape_of(x)) for a in axes_of(x, axis)])
 
 
 def count(x: Any, axis: Any) -> int:
     """How many elements each result was reduced from."""
-    shape = np.shape(x)
     if axis is None:
-        return math.prod(shape)
+        return x.size if hasattr(x, "size") else np.size(x)
+    shape = shape_of(x)
     return math.prod([shape[a] for a in axes_of(x, axis)])
 
 
@@ -50,14 +51,14 @@ def kept(x: Any, axis: Any) -> tuple[int, ...]:
     if axis is None:
         return ()
     axes = axes_of(x, axis)
-    return tuple([n for i, n in enumerate(np.shape(x)) if i not in axes])
+    return tuple([n for i, n in enumerate(shape_of(x)) if i not in axes])
 
 
 def restore(g: Any, x: Any, axis: Any) -> Any:
     """A reduced array with its reduced axes back, of length 1."""
-    shape = np.shape(x)
+    shape = shape_of(x)
     if axis is None:
-        return g if np.shape(g) == () else g.reshape((1,) * len(shape))
+        return g if shape_of(g) == () else g.reshape((1,) * len(shape))
     axes = axes_of(x, axis)
     return g.reshape(tuple([1 if i in axes else n for i, n in enumerate(shape)]))
 
@@ -68,7 +69,7 @@ def spread(g: Any, x: Any, axis: Any) -> Any:
         full = np.empty(x.shape, g.dtype)  # a view of stride 0 is slow to make and to read
         full.fill(g)
         return full
-    return np.broadcast_to(restore(g, x, axis), np.shape(x))
+    return np.broadcast_to(restore(g, x, axis), shape_of(x))
 
 
 def mask(g: Any, where: Any) -> Any:

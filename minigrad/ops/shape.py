@@ -31,6 +31,11 @@ def holds_tensor(x: Any) -> bool:
     return any(holds_tensor(v) if isinstance(v, list | tuple) else speaks_numpy(v) for v in x)
 
 
+def shape_of(x: Any) -> tuple[int, ...]:
+    """`numpy.shape`, which is slow to find its way to a Tensor."""
+    return x.shape if hasattr(x, "shape") else np.shape(x)
+
+
 def arrayed(x: Any) -> Any:
     """``x``, or the array that a nested list stands for."""
     return array(x) if isinstance(x, list | tuple) else x

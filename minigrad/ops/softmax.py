@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad.ops.record import primitive
 from minigrad.ops.reduction import from_end, kept, restore
-from minigrad.ops.shape import speaks_numpy
+from minigrad.ops.shape import shape_of, speaks_numpy
 
 
 def top_of(x: Any, axis: Any) -> Any:
@@ -48,7 +48,9 @@ def logsumexp_rule(g: Any, ans: Any, x: Any, axis: Any = None, **_: Any) -> Any:
 
 def logsumexp_jvp(ts: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """``Σ softmax(x) t``."""
-    return np.sum(shares(ans, x, axis) * ts[0], axis=from_end(x, axis), keepdims=bool(keepdims))
+    if len(shape_of(x)) == 1 and not keepdims:
+        return ts[0] @ shares(ans, x, axis)
+    return (shares(ans, x, axis) * ts[0]).sum(axis=from_end(x, axis), keepdims=bool(keepdims))
 
 
 @primitive(
@@ -67,7 +69,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     # log 0 = -inf is the value of an empty sum; beside infinity nothing else counts
     with np.errstate(divide="ignore", over="ignore"):
         ans = np.log(np.exp(x - shift).sum(axis=axis, keepdims=True)) + shift
-    return ans if keepdims else ans.reshape(kept(x, axis))
+    return ans if keepdims else ans.reshape(kept(x, axis))[()]
 
 
 def softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:

@@ -40,6 +40,8 @@ class Protocols:
     def __array_ufunc__(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         key = ufunc if method == "__call__" else (ufunc, method)
         function = implementations.get(key)
+        if not kwargs and type(function) is Op and not modes.special:
+            return Op.__call__(function, *inputs)
         if kwargs and method == "__call__" and kwargs.get("where", True) is not True:
             return ops.selected(ufunc, *inputs, **kwargs)
         if type(function) is Op:
