@@ -340,27 +340,21 @@ def _names(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
 # --- one direction ---------------------------------------------------------------------
 
 
+@dataclass
 class _Line:
     """The function along lines through the point, one array moving."""
 
-    def __init__(
-        self,
-        value: Callable[[list[Any]], float],
-        point: list[Any],
-        i: int,
-        eps: float,
-        size: float,
-        peak: float,
-        share: float,
-    ) -> None:
-        self.value = value
-        self.point = point
-        self.i = i
-        self.eps = eps
-        self.size = size
-        self.peak = peak
-        self.share = share
-        self.floor = 4 * eps * size / max(1.0, float(np.max(np.abs(point[i]), initial=0.0)))
+    value: Callable[[list[Any]], float]
+    point: list[Any]
+    i: int
+    eps: float
+    size: float
+    peak: float
+    share: float
+
+    def __post_init__(self) -> None:
+        reach = max(1.0, float(np.max(np.abs(self.point[self.i]), initial=0.0)))
+        self.floor = 4 * self.eps * self.size / reach
 
     def judge(
         self, exact: Any, part: Any, signs: Any, rtol: float, atol: float

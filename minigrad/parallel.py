@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -144,15 +145,13 @@ def partitions(*arrays: Any, size: int) -> list[tuple[Any, ...]]:
 # --- what runs on a worker -------------------------------------------------------------
 
 
+@dataclass(eq=False)
 class Part:
     """Value and gradient of one part; it travels, and is made ready once on each worker."""
 
     f: Any
     reduce: str
     weight: Any
-
-    def __init__(self, f: Any, reduce: str, weight: Any) -> None:
-        self.f, self.reduce, self.weight = f, reduce, weight
 
     def __reduce__(self) -> Any:
         return Part, (self.f, self.reduce, self.weight)

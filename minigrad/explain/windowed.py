@@ -5,6 +5,7 @@ What is computed stays as it was; only what is written for it is short.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from minigrad import ops
@@ -17,7 +18,7 @@ from minigrad.program.equations import Equation, Var, forward
 from minigrad.program.rules import each, rule
 from minigrad.writing.forms import SPECIAL
 from minigrad.writing.formulas import FOOTNOTES, FormulaWriter
-from minigrad.writing.notation import NOTATION, infix
+from minigrad.writing.notation import NOTATION, function, infix
 from minigrad.writing.terms import Term
 
 MOVES = frozenset(
@@ -27,13 +28,13 @@ MOVES = frozenset(
 FRAMED = MOVES | {framed}
 
 
+@dataclass(eq=False, repr=False)
 class Steps:
     """Equations that lead from some variables to one: what a sign stands for."""
 
-    def __init__(self, inputs: list[Var], equations: list[Equation], result: Var) -> None:
-        self.inputs: list[Var] = inputs
-        self.equations: list[Equation] = equations
-        self.result: Var = result
+    inputs: list[Var]
+    equations: list[Equation]
+    result: Var
 
     def __call__(self, *args: Any) -> Any:
         env: dict[Var, Any] = dict(zip(self.inputs, args, strict=True))
@@ -83,19 +84,11 @@ NOTATION[picked] = {
         "<mo>[</mo>{1:sum}<mo>=</mo><mi>max</mi><mo>]</mo></mrow><mo>)</mo></mrow></mrow>",
     ),
 }
-for _op in (correlated, convolved, winner, picked):
-    NOTATION[_op]["book"] = NOTATION[_op]["text"]
 for _op in (largest, spread, averaged):
-    NOTATION[_op] = {
-        "text": ("atom", f"{_op.name}({{0:open}})"),
-        "book": ("atom", f"{_op.name}({{0:open}})"),
-        "latex": ("atom", rf"\operatorname{{{{{_op.name}}}}}\left({{0:open}}\right)"),
-        "mathml": (
-            "atom",
-            f"<mrow><mi>{_op.name}</mi><mo>&#x2061;</mo><mrow><mo>(</mo>{{0:open}}<mo>)</mo></mrow></mrow>",
-        ),
-    }
+    NOTATION[_op] = function(rf"\operatorname{{{{{_op.name}}}}}", _op.name, _op.name)
 SIGNS = (correlated, convolved, winner, largest, spread, averaged, picked)
+for _op in SIGNS:
+    NOTATION[_op]["book"] = NOTATION[_op]["text"]
 SPECIAL.update(dict.fromkeys(SIGNS, signed))
 FOOTNOTES |= {
     correlated: "u ⋆ v is a correlation: the windows of u, each times v, added up",

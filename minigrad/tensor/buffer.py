@@ -8,6 +8,7 @@ integers alone, a read gathers what it selects, and what was read is a Tensor of
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -158,14 +159,12 @@ def buffer(shape: int | tuple[int, ...], fill: float = 0.0, *, dtype: Any = floa
     return Buffer(np.asarray(fill, dtype), np.zeros(shape, np.intp), dtype)
 
 
+@dataclass(eq=False, repr=False)
 class At:
     """``t.at[key]``: a place in ``t``, for a copy with something else there."""
 
     t: Tensor
-    key: Any
-
-    def __init__(self, t: Tensor, key: Any = None) -> None:
-        self.t, self.key = t, key
+    key: Any = None
 
     def __getitem__(self, key: Any) -> At:
         return At(self.t, key)

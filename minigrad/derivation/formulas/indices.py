@@ -10,6 +10,7 @@ import ast
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from minigrad.derivation.formulas.grammar import NoFormula
 
@@ -90,15 +91,13 @@ def lengths_of(tree: ast.expr, shape: Shape) -> dict[str, int]:
     return found
 
 
+@dataclass
 class Arrays(ast.NodeTransformer):
     """Every array with one axis for each letter of the formula."""
 
     axes: list[str]
     lengths: dict[str, int]
     shape: Shape
-
-    def __init__(self, axes: list[str], lengths: dict[str, int], shape: Shape) -> None:
-        self.axes, self.lengths, self.shape = axes, lengths, shape
 
     def visit_Call(self, call: ast.Call) -> ast.AST:
         name = call.func.id if isinstance(call.func, ast.Name) else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import takewhile
 
 from minigrad.derivation.formulas.grammar import FUNCTIONS as CALLED
@@ -74,9 +75,11 @@ def as_python(
     NoFormula
         For what is not understood.
     """
-    return Reader(text, known, rank, tokens, axes or rank).read()
+    found = [t for t in tokens.findall(text) if t not in NOTHING]
+    return Reader(text, known, rank, axes or rank, found).read()
 
 
+@dataclass(eq=False)
 class Reader:
     """A reader by recursive descent: sums, products, powers, atoms."""
 
@@ -84,13 +87,8 @@ class Reader:
     known: Known
     rank: Rank
     axes: Rank
-
-    def __init__(
-        self, text: str, known: Known, rank: Rank, tokens: re.Pattern[str], axes: Rank
-    ) -> None:
-        self.text, self.known, self.rank, self.axes = text, known, rank, axes
-        self.tokens: list[str] = [t for t in tokens.findall(text) if t not in NOTHING]
-        self.i: int = 0
+    tokens: list[str]
+    i: int = 0
 
     @property
     def here(self) -> str:
