@@ -38,6 +38,11 @@ class Site:
     def code(self) -> str:
         return linecache.getline(self.filename, self.lineno).strip()
 
+    @property
+    def place(self) -> str:
+        """The file's name and the number of the line."""
+        return f"{os.path.basename(self.filename)}:{self.lineno}"
+
     def __str__(self) -> str:
         code = f": {self.code}" if self.code else ""
         return f"{self.filename}:{self.lineno}, in {self.function}{code}"

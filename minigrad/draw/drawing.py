@@ -11,7 +11,6 @@ import re
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Sequence
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -24,7 +23,7 @@ from minigrad.draw.boxes import View, view
 from minigrad.draw.picture import Picture
 from minigrad.draw.scene import NARROWEST, Scene, scene
 from minigrad.draw.theme import THEMES, dark_dot
-from minigrad.reading.files import replace_file
+from minigrad.reading.files import replace_file, writable
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".tex", ".gif", ".mp4", ".html")
 
@@ -87,13 +86,8 @@ class Drawing:
         return self._laid_out(self._width)
 
     def _laid_out(self, width: float | None) -> Scene:
-        return scene(
-            self.view,
-            **self._show,
-            direction=self._direction,
-            width=width,
-            dark=self._dark,
-        )
+        how = {"direction": self._direction, "width": width, "dark": self._dark}
+        return scene(self.view, **self._show, **how)
 
     def _film(self, kind: str) -> bytes:
         """In rows where one would be too long for a slide."""
@@ -196,34 +190,6 @@ def _checked_width(width: Any, direction: str) -> float | None:
             f"direction={direction!r} has none"
         )
     return float(width)
-
-
-def writable(path: str | os.PathLike[str], suffixes: Sequence[str], who: str) -> Path:
-    """``path``, once it is sure that a file of one of ``suffixes`` can be there.
-
-    Raises
-    ------
-    ValueError
-        For another suffix.
-    FileNotFoundError, NotADirectoryError, IsADirectoryError
-        When there is no such folder, or ``path`` is one.
-    """
-    path = Path(path)
-    lead = f"{who}: cannot save {str(path)!r}"
-    if path.suffix.lower() not in suffixes:
-        names = ", ".join(suffixes)
-        raise ValueError(
-            f"{lead}: the name must end in {'one of ' if len(suffixes) > 1 else ''}{names}"
-        )
-    if not path.parent.exists():
-        raise FileNotFoundError(
-            f"{lead}: there is no folder {str(path.parent)!r}; make it first, or save elsewhere"
-        )
-    if not path.parent.is_dir():
-        raise NotADirectoryError(f"{lead}: {str(path.parent)!r} is a file, not a folder")
-    if path.is_dir():
-        raise IsADirectoryError(f"{lead}: it is a folder")
-    return path
 
 
 def slim(svg: str) -> str:

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.draw import explorer
-from minigrad.draw.drawing import writable
 from minigrad.draw.picture import Picture
-from minigrad.reading.files import replace_file
+from minigrad.reading.files import replace_file, writable
 from minigrad.reading.wording import visible
 
 HEIGHT = 640

@@ -15,7 +15,6 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -215,7 +214,7 @@ def _vertex(atom: Vertex | Box, cells: int) -> dict[str, Any]:
         site = atom.picture.names.site(atom.node) if atom.node is not None and atom.op else None
         if site is not None and len(atom.picture.vertices) <= CROWD:
             code = f": {site.code}" if site.code else ""
-            found["line"] = short(visible(f"{Path(site.filename).name}:{site.lineno}{code}"), 90)
+            found["line"] = short(visible(f"{site.place}{code}"), 90)
     if vertex is not None:
         found["scalar"] = vertex.scalar
         found["dtype"] = str(getattr(vertex.value, "dtype", ""))

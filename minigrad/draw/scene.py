@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
 from textwrap import wrap
+from typing import Any
 
 from minigrad.draw import dot
 from minigrad.draw.arrange import LANE, Layer, Link, Plan, Spot, arranged
@@ -92,38 +93,29 @@ class Scene:
     parts: list[tuple[Arrow | Item | None, list[Shape]]]
 
 
-def scene(
-    view: View,
-    *,
-    values: bool = True,
-    gradients: bool = True,
-    local: bool = True,
-    direction: str = "LR",
-    width: float | None = None,
-    dark: bool = False,
-) -> Scene:
+def scene(view: View, **how: Any) -> Scene:
     """``view`` laid out; ``width`` is that of the paper, where long chains go on in rows."""
-    return _Drafter(view, values, gradients, local, direction, width, dark).scene()
+    return _Drafter(view, **how).scene()
 
 
+@dataclass
 class _Drafter:
-    def __init__(
-        self,
-        view: View,
-        values: bool,
-        gradients: bool,
-        local: bool,
-        direction: str,
-        width: float | None,
-        dark: bool,
-    ) -> None:
-        self.view, self.direction, self.dark = view, direction, dark
-        self.upright, self.back = direction in ("TB", "BT"), direction in ("RL", "BT")
+    view: View
+    values: bool = True
+    gradients: bool = True
+    local: bool = True
+    direction: str = "LR"
+    width: float | None = None
+    dark: bool = False
+
+    def __post_init__(self) -> None:
+        view, width = self.view, self.width
+        self.upright, self.back = self.direction in ("TB", "BT"), self.direction in ("RL", "BT")
         self.path = view.picture.downstream()
-        self.faces = [_face(item, values, gradients) for item in view.items]
+        self.faces = [_face(item, self.values, self.gradients) for item in view.items]
         self.sizes = [_size(lines) for lines in self.faces]
         self.labels = [
-            dot.clean(dot.label(arrow)) if local and arrow.differentiable else ""
+            dot.clean(dot.label(arrow)) if self.local and arrow.differentiable else ""
             for arrow in view.arrows
         ]
         self.spots = [Spot(w, h) if self.upright else Spot(h, w) for w, h in self.sizes]

@@ -12,12 +12,12 @@ import numpy as np
 
 from minigrad.explain.forward import Pass, Push
 from minigrad.explain.ledger import Chart
-from minigrad.explain.markup import CSS, Document, cell, code_span, latex_value, links, math
+from minigrad.explain.markup import CSS, Document, cell, code_span, links, math
 from minigrad.explain.remarks import conventions, legend
 from minigrad.graph import AnyNode
 from minigrad.reading.pages import piece
 from minigrad.reading.wording import visible
-from minigrad.writing.styles import LATEX, MATHML, Style
+from minigrad.writing.styles import MATHML, Style
 
 MOST = 3
 """Most paths whose links are written as products."""
@@ -145,14 +145,6 @@ class Forward(Document):
             right = row.expression.write(style).code if row.expression is not None else ""
             found.append((left, right, row.number))
         return found
-
-    def to_latex(self) -> str:
-        """LaTeX, for ``amsmath``: an ``aligned`` block to be put into display math."""
-        lines = [
-            f"{left} &= {' = '.join(part for part in (right, latex_value(value)) if part)}"
-            for left, right, value in self.equations(LATEX)
-        ]
-        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
     def to_markdown(self) -> str:
         """A table for each pass; formulas as code, which every reader shows."""

@@ -22,7 +22,7 @@ import numpy as np
 from minigrad.autodiff.derived import Derived
 from minigrad.autodiff.functions import grad, value_and_grad
 from minigrad.explain.ledger import Chart
-from minigrad.explain.markup import Document, code_span
+from minigrad.explain.markup import Document, aligned, code_span
 from minigrad.explain.report import LAST, ROWS, Explanation
 from minigrad.reading.names import Scope, elsewhere, is_tensor, names
 from minigrad.reading.purity import bound
@@ -119,7 +119,7 @@ class General(Document):
             for step in self.explanation.closed[chart.called(v)][-1:]:
                 code = self.lettered(step.formula.latex, latex_name)
                 lines.append(rf"\frac{{\partial {of}}}{{\partial {name}}} &= {code}")
-        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+        return aligned(lines)
 
     def to_markdown(self) -> str:
         """A table with a row for each step."""

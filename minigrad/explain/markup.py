@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -40,8 +41,17 @@ class Document:
     def to_text(self) -> str:
         raise NotImplementedError
 
-    def to_latex(self) -> str:
+    def equations(self, style: Style) -> Sequence[tuple[Any, ...]]:
+        """Left side, right side and value, and what else belongs to them, line by line."""
         raise NotImplementedError
+
+    def to_latex(self) -> str:
+        """LaTeX, for ``amsmath``: an ``aligned`` block to be put into display math."""
+        lines = []
+        for left, right, value, *_ in self.equations(LATEX):
+            sides = [part for part in (right, latex_value(value)) if part]
+            lines.append(f"{left} &= {' = '.join(sides)}")
+        return aligned(lines)
 
     def __str__(self) -> str:
         return self.to_text()
@@ -51,6 +61,11 @@ class Document:
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.to_latex()}\n$$"
+
+
+def aligned(lines: list[str]) -> str:
+    """Lines of LaTeX below one another, as their ``&`` say."""
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
 def links(route: tuple[AnyNode, ...]) -> list[Link]:

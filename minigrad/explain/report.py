@@ -20,7 +20,6 @@ from minigrad.explain.markup import (
     cell,
     code_span,
     in_words,
-    latex_value,
     links,
 )
 from minigrad.explain.page import page
@@ -28,7 +27,7 @@ from minigrad.explain.remarks import conventions, legend
 from minigrad.explain.rows import Row, middle, short
 from minigrad.explain.workings import Line, workings
 from minigrad.graph import AnyNode
-from minigrad.reading.files import replace_file
+from minigrad.reading.files import replace_file, writable
 from minigrad.reading.wording import shortened as crop
 from minigrad.reading.wording import visible
 from minigrad.writing.formulas import Formula, sum_of_products
@@ -288,7 +287,7 @@ class Explanation(Document):
         if row.site is None:
             return ""
         code = f": {crop(row.site.code, 60)}" if row.site.code else ""
-        return visible(f"{os.path.basename(row.site.filename)}:{row.site.lineno}{code}")
+        return visible(f"{row.site.place}{code}")
 
     # --- formulas in a style ------------------------------------------------------------
 
@@ -381,14 +380,6 @@ class Explanation(Document):
 
     # --- documents ----------------------------------------------------------------------
 
-    def to_latex(self) -> str:
-        """LaTeX, for ``amsmath``: an ``aligned`` block to be put into display math."""
-        lines = []
-        for left, right, value, _ in self.equations(LATEX):
-            sides = [part for part in (right, latex_value(value)) if part]
-            lines.append(f"{left} &= {' = '.join(sides)}")
-        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
-
     def to_markdown(self) -> str:
         """A table with a row for each step; formulas as code, which every reader shows."""
         chart = self.chart
@@ -458,14 +449,7 @@ class Explanation(Document):
         ImportError
             When matplotlib is not installed.
         """
-        path = Path(path)
-        if path.suffix.lower() != ".png":
-            raise ValueError(f"explain: to_png writes .png files, not {path.name!r}")
-        if not path.parent.is_dir():
-            raise FileNotFoundError(
-                f"explain: cannot write {str(path)!r}: there is no folder {str(path.parent)!r}; "
-                "make it first, or save elsewhere"
-            )
+        path = writable(path, (".png",), "explain")
         content = io.BytesIO()
         self.plot().savefig(content, format="png", dpi=dpi)
         replace_file(path, content.getvalue())

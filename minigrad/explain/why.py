@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import html
 import linecache
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,7 +74,7 @@ class Place:
         if self.site is None:
             return ""
         code = f": {crop(self.site.code, 70)}" if self.site.code else ""
-        return f"{os.path.basename(self.site.filename)}:{self.site.lineno}{code}"
+        return f"{self.site.place}{code}"
 
     def __str__(self) -> str:
         within = f" in {self.quantity}" if self.quantity else ""

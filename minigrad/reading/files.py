@@ -10,6 +10,7 @@ import glob
 import os
 import platform
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -52,6 +53,34 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> Path:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(draft)
         raise
+    return path
+
+
+def writable(path: str | os.PathLike[str], suffixes: Sequence[str], who: str) -> Path:
+    """``path``, once it is sure that a file of one of ``suffixes`` can be there.
+
+    Raises
+    ------
+    ValueError
+        For another suffix.
+    FileNotFoundError, NotADirectoryError, IsADirectoryError
+        When there is no such folder, or ``path`` is one.
+    """
+    path = Path(path)
+    lead = f"{who}: cannot save {str(path)!r}"
+    if path.suffix.lower() not in suffixes:
+        names = ", ".join(suffixes)
+        raise ValueError(
+            f"{lead}: the name must end in {'one of ' if len(suffixes) > 1 else ''}{names}"
+        )
+    if not path.parent.exists():
+        raise FileNotFoundError(
+            f"{lead}: there is no folder {str(path.parent)!r}; make it first, or save elsewhere"
+        )
+    if not path.parent.is_dir():
+        raise NotADirectoryError(f"{lead}: {str(path.parent)!r} is a file, not a folder")
+    if path.is_dir():
+        raise IsADirectoryError(f"{lead}: it is a folder")
     return path
 
 
