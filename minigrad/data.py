@@ -37,7 +37,7 @@ def keep_freed_memory() -> None:
 keep_freed_memory()
 
 
-def owned(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool = True) -> Any:
+def owned(data: Any, requires_grad: bool, dtype: Any, lock: bool) -> Any:
     """A private copy of ``data``, locked; duck arrays as they are, numbers as scalars.
 
     Raises

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import pkgutil
 from collections.abc import Iterator
 from types import ModuleType
@@ -112,6 +113,8 @@ OPTIMISERS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 SCHEDULES: dict[str, dict[str, Any]] = {
+    "lbfgs": {"steps": 1000},
+    "minimize": {"lr": 0.1, "momentum": 0.0},
     "Batches": {"size": 32},
     "Divergence": {"factor": 10.0},
     "Patience": {"delta": 0.0},
@@ -121,6 +124,30 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "step_decay": {"factor": 0.1},
     "warm_up": {"start": 0.1},
 }
+
+
+INITIAL: dict[str, dict[str, Any]] = {
+    "uniform": {"low": 0.0, "high": 1.0},
+    "normal": {"mean": 0.0, "std": 1.0},
+    "xavier_uniform": {"gain": 1.0},
+    "xavier_normal": {"gain": 1.0},
+    "he_uniform": {"gain": math.sqrt(2)},
+    "he_normal": {"gain": math.sqrt(2)},
+}
+
+JAX: dict[str, dict[str, Any]] = {
+    "grad": {"argnums": 0, "has_aux": False, "holomorphic": False},
+    "value_and_grad": {"argnums": 0, "has_aux": False, "holomorphic": False},
+    "jacobian": {"argnums": 0, "holomorphic": False},
+    "hessian": {"argnums": 0},
+    "vmap": {"in_axes": 0, "out_axes": 0},
+    "Tensor": {"requires_grad": False},
+    "gradients": {"create_graph": False},
+    "gradcheck": {"order": 1, "atol": 0.0, "seed": 0},
+    "check_derivation": {"rtol": 1e-6, "atol": 1e-9},
+    "buffer": {"fill": 0.0},
+}
+"""JAX's transformations, PyTorch's Tensors and gradients; minigrad's own checks."""
 
 
 def named(module: ModuleType) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -154,3 +181,11 @@ def test_optimisers_have_the_published_defaults() -> None:
             assert all(same(found[option], published[option]) for option in found), name
         for option, value in SCHEDULES.get(name, {}).items():
             assert same(found[option], value), (name, option)
+
+
+def test_initial_values_and_transformations_have_theirs() -> None:
+    for module, table in ((mg.nn.init, INITIAL), (mg, JAX)):
+        for name, published in table.items():
+            found = defaults(getattr(module, name))
+            for option, value in published.items():
+                assert same(found[option], value), (name, option)

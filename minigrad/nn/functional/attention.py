@@ -71,7 +71,7 @@ def scaled_dot_product_attention(
     return ops.matmul(dropout(weights, dropout_p, rng), value)
 
 
-def attention_weights(query: Any, key: Any, mask: Any = None, is_causal: bool = False) -> Any:
+def attention_weights(query: Any, key: Any, mask: Any, is_causal: bool) -> Any:
     """``softmax(Q Kᵀ / √d + mask)``; the arguments of `scaled_dot_product_attention`."""
     who = "scaled_dot_product_attention"
     query, key = arrayed(query), arrayed(key)

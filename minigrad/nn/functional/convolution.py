@@ -22,11 +22,11 @@ def convolution(
     who: str,
     x: Any,
     weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
 ) -> Any:
     """Convolution over as many axes as the kernel has, in the name of ``who``."""
     n = np.ndim(weight) - 2
