@@ -118,7 +118,7 @@ def members(kind: Any) -> dict[str, Any]:
         name: value
         for base in reversed(kind.__mro__)
         for name, value in base.__dict__.items()
-        if isinstance(value, types.MemberDescriptorType)
+        if isinstance(value, types.MemberDescriptorType) and name != "__dict__"
     }
 
 

@@ -94,10 +94,13 @@ SILENT = frozenset({"CACHE", "PRECALL", "PUSH_NULL", "KW_NAMES", "NOP", "RESUME"
 
 @dataclass
 class Search:
-    """All that is reached from some roots by ``names``, which grow as code is found."""
+    """All that is reached from some roots by ``names``, which grow as code is found.
+
+    ``skipped`` are variables that are inputs: (id of who uses it, id of where it is, its name).
+    """
 
     names: set[str]
-    skipped: frozenset[tuple[int, str]] = frozenset()
+    skipped: frozenset[tuple[int, int, Any]] = frozenset()
     places: list[Place] = field(default_factory=list)
     generators: list[tuple[Any, str]] = field(default_factory=list)
     functions: list[FunctionType] = field(default_factory=list)
@@ -105,6 +108,11 @@ class Search:
 
     def note(self, kind: str, home: Any, key: str, value: Any, name: str) -> None:
         self.places.append(Place(kind, home, key, value, name))
+
+    def note_items(self, x: Any, home: Any, name: str) -> None:
+        """Note the items of ``home`` that ``x``, which may be itself, holds."""
+        skip = frozenset(key for user, _, key in self.skipped if user == id(x))
+        self.places.append(Place("items", home, "", snapshot(home, skip), name, skip))
 
     def visit(self, x: Any, name: str) -> None:
         """Note what can be reached from ``x``, which the user calls ``name``."""
@@ -141,9 +149,13 @@ class Search:
                 yield from self.attributes(x, x.__dict__, name)
         elif is_a(x, *CONTAINERS) or x is os.environ:
             if not is_a(x, tuple, frozenset):
-                self.note("items", x, "", snapshot(x), name)
+                self.note_items(x, x, name)
             parts = x.items() if is_a(x, Mapping) else enumerate(x)
-            yield from ((part, f"{name}[{key!r}]") for key, part in parts)
+            yield from (
+                (part, f"{name}[{key!r}]")
+                for key, part in parts
+                if not self.skipped or (id(x), id(x), key) not in self.skipped
+            )
             if type(x).__module__ not in LIBRARIES:
                 yield from self.instance(x, name)
         elif is_a(x, bytearray, memoryview, array.array):
@@ -184,7 +196,7 @@ class Search:
                 value = cell.cell_contents
             except ValueError:  # filled later
                 continue
-            if (id(cell), name) in self.skipped:
+            if (id(f), id(cell), name) in self.skipped:
                 continue
             if theirs(code):
                 self.note("cell", cell, name, value, name)
@@ -203,12 +215,14 @@ class Search:
             yield f.__kwdefaults__, f.__name__
         yield from self.attributes(f, f.__dict__, f.__name__)
         if LAYERS not in code.co_filename:
-            yield from self.globals_of(code, f.__globals__)
+            yield from self.globals_of(f, code, f.__globals__)
 
-    def globals_of(self, code: CodeType, namespace: dict[str, Any]) -> Iterator[tuple[Any, str]]:
+    def globals_of(
+        self, f: Any, code: CodeType, namespace: dict[str, Any]
+    ) -> Iterator[tuple[Any, str]]:
         for name in sorted(set(names_in(code)) & namespace.keys()):
             value = namespace[name]
-            if (id(namespace), name) in self.skipped:
+            if (id(f), id(namespace), name) in self.skipped:
                 continue
             if not is_a(value, types.ModuleType):
                 self.note("global", namespace, name, value, name)
@@ -217,6 +231,8 @@ class Search:
     def attributes(self, x: Any, held: Any, name: str) -> Iterator[tuple[Any, str]]:
         """Attributes of ``x`` among ``held`` that code mentions."""
         for key in sorted(self.names & held.keys()):
+            if (id(x), id(x), key) in self.skipped:
+                continue
             value = held[key]
             if not is_a(value, types.ModuleType):
                 self.note("attribute", x, key, value, f"{name}.{key}")
@@ -257,7 +273,7 @@ class Search:
         yield from self.attributes(x, held, name)
         own: Any = getattr(x, "__dict__", None)
         if ANY in self.names and is_a(own, dict) and not layer:
-            self.note("items", own, "", snapshot(own), name)
+            self.note_items(x, own, name)
             yield from ((v, f"{name}.{k}") for k, v in own.items())
         asks = not {"hasattr", "getattr"}.isdisjoint(self.names)
         for key in sorted(self.names - held.keys()):  # of the class, and may be hidden later
@@ -308,7 +324,7 @@ def called_by(x: Any) -> Iterator[Any]:
 def search(
     roots: list[tuple[Any, str]],
     names: Iterable[str] = (),
-    skipped: frozenset[tuple[int, str]] = frozenset(),
+    skipped: frozenset[tuple[int, int, Any]] = frozenset(),
 ) -> Search:
     """What is reached from ``roots``, with the names of all code that is."""
     known = set(names)

@@ -31,7 +31,7 @@ from minigrad.ops.record import name_after
 from minigrad.program.captures import Search, names_in, search, theirs
 from minigrad.program.dispatch import MISSING, Form
 from minigrad.program.equations import Program
-from minigrad.program.lifting import lifted, variable, written
+from minigrad.program.lifting import Lift, variable, written
 from minigrad.program.live import Captured
 from minigrad.program.memory import HEAVY, give_back
 from minigrad.program.noise import Noise
@@ -231,8 +231,7 @@ class Compiled(functools.partial[Any]):
             return form, None, self.f(*args, **kwargs)
         noise = Noise(before)
         lifts = self._lifts(before)
-        vary = form.whole.keys() & form.vary
-        if lifts or vary:
+        while lifts or form.whole.keys() & form.vary:
             try:
                 run, result = self._traced(form, before, lifts)
                 if not run.draws and not run.updates:
@@ -241,8 +240,12 @@ class Compiled(functools.partial[Any]):
                 return form, self._kept(form, run, before, noise), result
             except Exception:
                 noise.rewind()
-                self._stuck |= vary.union(p.identity for p in lifts)
+                vary = form.whole.keys() & form.vary
+                whole = vary.union(p.identity for p in lifts if type(p.value) is int)
+                stuck = whole or {p.identity for p in lifts}  # a size, rather than a factor
+                self._stuck |= stuck
                 self._vary = self._vary - vary
+                lifts = [p for p in lifts if p.identity not in stuck]
                 form = self._form(args, kwargs)
         try:
             run, result = self._traced(form, before, [])
@@ -277,31 +280,36 @@ class Compiled(functools.partial[Any]):
         """Captured variables to read at each call: large arrays, and what has changed."""
         broken = [p for run in self.known for p in run.places if not p.holds()]
         changed = {p.identity for p in broken}
+        changed.update(i for p in broken if p.kind == "items" for i in p.moved())
         written_to = {id(p.home) for p in broken if p.kind == "array"}
         found = [
             p
-            for p in before.places
-            if variable(p)
-            and (large(p) or p.identity in changed or id(p.value) in written_to)
+            for place in before.places
+            for p in (place, *place.items())
+            if (large(p) or p.identity in changed or id(p.value) in written_to)
+            and variable(p)
             and p.identity not in self._stuck
         ]
         assigned = written(before.functions) if found else ()
-        return [p for p in found if p.key not in assigned]
+        return [p for p in found if p.kind not in ("cell", "global") or p.key not in assigned]
 
     def _traced(self, form: Form, before: Search, lifts: list[Place]) -> tuple[Run, Any]:
         """Trace ``f`` with some of what it captures as inputs."""
         tracer = Tracer()
-        swaps = {p.identity: tracer.capture(Captured(p.read, p.name)) for p in lifts}
-        f = lifted(self.f, swaps, {}) if swaps else self.f
+        lift = Lift(self.f, lifts)
+        f = lift.exchanged(lambda p: tracer.capture(Captured(p.read, p.name)))
         with modes.set(tracing, None), shown(called(self.f)) as say:
             program, result = recorded(
                 f, form.named, form.positional, form.fixed, form.varying, tracer
             )
+            lift.check()
             say(f"simplifying {len(program.equations)} equations")
             names = before.names.union(*(names_in(c) for c in tracer.codes if theirs(c)))
             roots = [(self.f, called(self.f)), *form.statics]
-            places = search(roots, names, frozenset(swaps)).places  # what it made itself as well
-            variables = [Variable(p.kind, p.home, p.key, p.value, p.name) for p in lifts]
+            if lift.taken and lift.is_passed([(f, called(f)), *form.statics], names):
+                raise ValueError("the function gets to what it captured in another way as well")
+            places = search(roots, names, frozenset(lift.taken)).places  # what it made as well
+            variables = [Variable(p.kind, p.home, p.key, p.value, p.name) for p in lift.variables]
             simple = simplified(program)
             say(f"writing a kernel of {len(simple.equations)} equations")
             run = Run(simple, form, tracer, variables + places, result)
@@ -388,7 +396,8 @@ def is_foreign(p: Place) -> bool:
 
 def large(p: Place) -> bool:
     """Whether a variable is read at each call because comparing it would take too long."""
-    return variable(p) and isinstance(p.value, np.ndarray) and p.value.nbytes > LARGE
+    x = p.value
+    return p.kind in ("cell", "global") and isinstance(x, np.ndarray) and x.nbytes > LARGE
 
 
 def differences(a: Run, b: Run) -> list[str]:

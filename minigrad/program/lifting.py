@@ -1,79 +1,242 @@
-"""Lifting: captured variables as inputs, in a copy of the function that captured them."""
+"""Lifting: captured variables as inputs, in a copy of the function that captured them.
+
+A variable is a cell of a closure, a global, an attribute of an object, or an item of a list or
+a dict.  The function is copied with something else in it, and so is all that lies between: the
+functions, containers and objects by which it gets there.  The originals are left alone.
+"""
 
 from __future__ import annotations
 
 import dis
 import functools
 import types
+from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
-from minigrad.program.captures import is_own, names_in, theirs
+from minigrad.program.captures import is_own, names_in, search, theirs
 from minigrad.program.places import Place
+from minigrad.program.tracer import LARGEST
 from minigrad.reading.names import is_a
+from minigrad.tree import members, put, rebuilt
+
+MANY = 2**12
+"""Entries of containers that are looked through."""
 
 
 def variable(place: Place) -> bool:
-    """Whether a place can become an input: a variable that holds an array or a float."""
-    if place.kind not in ("cell", "global"):
-        return False
+    """Whether a place can become an input: a variable that holds an array or a number."""
     x = place.value
-    return type(x) is float or (type(x) is np.ndarray and x.dtype.kind in "fiu")
+    held = place.kind == "attribute" and place.key in state_of(place.home)
+    if not held and place.kind not in ("cell", "global", "item"):
+        return False
+    if type(x) is int:
+        return -LARGEST < x < LARGEST
+    return type(x) is float or (is_a(x, np.floating, np.ndarray) and x.dtype.kind in "fiu")
 
 
-def lifted(f: Any, swaps: dict[tuple[int, str], Any], memo: dict[int, Any]) -> Any:
-    """``f`` with variables of it, and of the functions that it uses, exchanged.
+def state_of(x: Any) -> Mapping[str, Any]:
+    """The attributes of an object that may be copied, such as one of the user's, or a layer."""
+    kind: Any = type(x)
+    if not is_a(getattr(x, "__dict__", None), dict) or is_a(x, dict, list, tuple, type, *WHOLE):
+        return {}
+    ours = is_own(kind.__module__) and not kind.__module__.startswith("minigrad.nn")
+    if ours or hasattr(kind, "__del__"):
+        return {}
+    held = {k: m.__get__(x, kind) for k, m in members(kind).items() if hasattr(x, k)}
+    return {**x.__dict__, **held}
+
+
+WHOLE = (types.ModuleType, FunctionType, types.MethodType, functools.partial)
+"""What has attributes and is not taken apart by them."""
+
+
+def callable_own(x: Any) -> bool:
+    """Whether ``x`` is a function made of a function, by this package."""
+    return is_own(type(x).__module__) and hasattr(type(x), "of")
+
+
+class Lift:
+    """One function with some of its variables exchanged.
 
     Parameters
     ----------
+    f : callable
+    variables : list of Place
+
+    Attributes
+    ----------
+    variables : list of Place
+        Those that can be: the function gets there by what can be copied.
+    taken : set
+        (id of the function, container or object that has it, id of where it is, its name) for
+        each of them.
     swaps : dict
-        (id of a cell or of a namespace, name) -> what is to be there.
+        Identity of a variable -> what is to be there.
     """
-    if id(f) in memo:
-        return memo[id(f)]
-    if is_a(f, types.MethodType):
-        function = lifted(f.__func__, swaps, memo)
-        return f if function is f.__func__ else types.MethodType(function, f.__self__)
-    if is_a(f, functools.partial) and not is_own(type(f).__module__):
-        function = lifted(f.func, swaps, memo)
-        return f if function is f.func else functools.partial(function, *f.args, **f.keywords)
-    if is_own(type(f).__module__) and hasattr(f, "of"):
-        function = lifted(f.f, swaps, memo)
-        return f if function is f.f else f.of(function)
-    if not is_a(f, FunctionType) or not theirs(f.__code__):
-        return f
-    memo[id(f)] = f  # while it is looked into, it is itself
-    cells = []
-    for cell, name in zip(f.__closure__ or (), f.__code__.co_freevars, strict=True):
-        new = swaps.get((id(cell), name))
-        if new is None:
+
+    def __init__(self, f: Any, variables: list[Place]) -> None:
+        self.f = f
+        self.swaps: dict[tuple[int, Any], Any] = {p.identity: None for p in variables}
+        self.taken: set[tuple[int, int, Any]] = set()
+        self.holders: dict[int, list[int]] = {}
+        self.memo: dict[int, Any] = {}
+        self.made: list[tuple[Any, list[tuple[Any, Any, Any]]]] = []
+        self.changed: set[int] = self.between(f)
+        found = {(home, name) for _, home, name in self.taken}
+        self.variables = [p for p in variables if p.identity in found]
+
+    def exchanged(self, stand_in: Callable[[Place], Any]) -> Any:
+        """The function with a stand-in for each variable."""
+        self.swaps = {p.identity: stand_in(p) for p in self.variables}
+        return self.copy(self.f) if self.swaps else self.f
+
+    def parts(self, x: Any) -> Iterator[tuple[Any, Any, Any]]:
+        """What ``x`` holds: where (a cell, a namespace, itself), under which name, and what."""
+        if is_a(x, types.MethodType):
+            yield from ((x, "__self__", x.__self__), (x, "__func__", x.__func__))
+        elif is_a(x, functools.partial) and not is_own(type(x).__module__):
+            yield from ((x, i, part) for i, part in enumerate((x.func, *x.args)))
+            yield from ((x, key, part) for key, part in x.keywords.items())
+        elif callable_own(x):
+            yield x, "f", x.f
+        elif is_a(x, FunctionType):
+            if theirs(x.__code__):
+                yield from self.captured(x)
+                yield x, "__defaults__", x.__defaults__
+                yield x, "__kwdefaults__", x.__kwdefaults__
+        elif is_a(x, dict):
+            yield from ((x, key, part) for key, part in x.items() if len(x) <= MANY)
+        elif is_a(x, list, tuple):
+            yield from ((x, i, part) for i, part in enumerate(x) if len(x) <= MANY)
+        else:
+            yield from ((x, key, part) for key, part in state_of(x).items())
+
+    def captured(self, f: FunctionType) -> Iterator[tuple[Any, Any, Any]]:
+        for cell, name in zip(f.__closure__ or (), f.__code__.co_freevars, strict=True):
             try:
-                value = cell.cell_contents
-            except ValueError:
-                cells.append(cell)
+                yield cell, name, cell.cell_contents
+            except ValueError:  # filled later
                 continue
-            new = lifted(value, swaps, memo) if callable(value) else value
-            if new is value:
-                cells.append(cell)
+        for name in sorted(set(names_in(f.__code__)) & f.__globals__.keys()):
+            yield f.__globals__, name, f.__globals__[name]
+
+    def between(self, f: Any) -> set[int]:
+        """All objects by which ``f`` gets to what is exchanged."""
+        seen: dict[int, Any] = {}
+        found: list[int] = []
+        stack = [f]
+        while stack:
+            x = stack.pop()
+            if id(x) in seen:
                 continue
-        cells.append(types.CellType(new))
-    changed = {}
-    for name in set(names_in(f.__code__)) & f.__globals__.keys():
-        value = f.__globals__[name]
-        new = swaps.get((id(f.__globals__), name))
-        if new is None:
-            new = lifted(value, swaps, memo) if callable(value) else value
-        if new is not value:
-            changed[name] = new
-    if changed or any(a is not b for a, b in zip(cells, f.__closure__ or (), strict=True)):
-        namespace = {**f.__globals__, **changed} if changed else f.__globals__
-        g = FunctionType(f.__code__, namespace, f.__name__, f.__defaults__, tuple(cells))
-        g.__kwdefaults__ = f.__kwdefaults__
+            seen[id(x)] = x
+            for home, name, part in self.parts(x):
+                if (id(home), name) in self.swaps:
+                    found.append(id(x))
+                    self.taken.add((id(x), id(home), name))
+                elif not is_a(part, *PLAIN):
+                    self.holders.setdefault(id(part), []).append(id(x))
+                    stack.append(part)
+        changed: set[int] = set()
+        while found:
+            key = found.pop()
+            if key not in changed:
+                changed.add(key)
+                found += self.holders.get(key, ())
+        return changed
+
+    def copy(self, x: Any) -> Any:
+        """``x`` with what is to be exchanged in it."""
+        if id(x) not in self.changed:
+            return x
+        if id(x) in self.memo:
+            return self.memo[id(x)]
+        if is_a(x, types.MethodType):
+            return types.MethodType(self.copy(x.__func__), self.copy(x.__self__))
+        if is_a(x, FunctionType):
+            return self.function(x)
+        if is_a(x, functools.partial) and not is_own(type(x).__module__):
+            named = {key: self.now(x, key, part) for key, part in x.keywords.items()}
+            f, *args = (self.now(x, i, part) for i, part in enumerate((x.func, *x.args)))
+            return functools.partial(f, *args, **named)
+        if callable_own(x):
+            self.memo[id(x)] = x  # while it is looked into, it is itself
+            new = self.memo[id(x)] = x.of(self.copy(x.f))
+            return new
+        return self.container(x)
+
+    def now(self, home: Any, name: Any, part: Any) -> Any:
+        swap = self.swaps.get((id(home), name))
+        return self.copy(part) if swap is None else swap
+
+    def container(self, x: Any) -> Any:
+        """A container or an object, filled when those inside it that know it can find it."""
+        held = list(self.parts(x))
+        if is_a(x, tuple):
+            new = rebuilt(x, [self.now(*part) for part in held])
+        elif is_a(x, dict, list):
+            new = self.memo[id(x)] = rebuilt(x, [part for _, _, part in held])
+            for key, part in [(key, self.now(x, key, part)) for _, key, part in held]:
+                (dict if is_a(x, dict) else list).__setitem__(new, key, part)
+        else:
+            new = self.memo[id(x)] = empty(type(x))
+            for _, key, part in held:
+                put(new, key, self.now(x, key, part))
+        self.memo[id(x)] = new
+        self.made.append((new, list(self.parts(new))))
+        return new
+
+    def function(self, f: FunctionType) -> Any:
+        """A function with other variables."""
+        moved = {
+            (id(home), name)
+            for home, name, part in self.captured(f)
+            if (id(home), name) in self.swaps or id(part) in self.changed
+        }
+        places = list(zip(f.__closure__ or (), f.__code__.co_freevars, strict=True))
+        cells = [types.CellType() if (id(c), name) in moved else c for c, name in places]
+        outer = f.__globals__
+        names = [name for home, name in moved if home == id(outer)]
+        namespace = dict(outer) if names else outer
+        g = FunctionType(f.__code__, namespace, f.__name__, None, tuple(cells))
         g.__qualname__, g.__module__ = f.__qualname__, f.__module__
-        memo[id(f)] = g
-    return memo[id(f)]
+        self.memo[id(f)] = g  # which may know itself
+        g.__defaults__ = self.copy(f.__defaults__)
+        g.__kwdefaults__ = self.copy(f.__kwdefaults__)
+        for (cell, name), new in zip(places, cells, strict=True):
+            if new is not cell:
+                new.cell_contents = self.now(cell, name, cell.cell_contents)
+        for name in names:
+            namespace[name] = self.now(outer, name, outer[name])
+        return g
+
+    def is_passed(self, roots: list[tuple[Any, str]], names: set[str]) -> bool:
+        """Whether one gets from the copy to the original of what holds a variable."""
+        reached = search(roots, names).seen
+        return any(holder in reached for holder, _, _ in self.taken)
+
+    def check(self) -> None:
+        """Raise if the copy has changed what it was given copies of: nobody would see that."""
+        for new, before in self.made:
+            now = list(self.parts(new))
+            if len(now) != len(before) or any(
+                a[1] != b[1] or a[2] is not b[2] for a, b in zip(now, before, strict=True)
+            ):
+                raise ValueError("the function changes what it captured")
+
+
+def empty(kind: Any) -> Any:
+    """An object of a class without its attributes."""
+    try:
+        return object.__new__(kind)
+    except TypeError:  # one of C's
+        return kind.__new__(kind)
+
+
+PLAIN = (int, float, complex, str, bytes, type(None), np.ndarray, np.generic, np.dtype)
 
 
 def written(functions: list[FunctionType]) -> set[str]:

@@ -30,7 +30,7 @@ class Captured:
     @property
     def _value(self) -> Any:
         x = self.read()
-        return np.float64(x) if type(x) is float else x[()] if not x.shape else x
+        return np.float64(x) if type(x) in (float, int) else x[()] if not x.shape else x
 
 
 class Draw:

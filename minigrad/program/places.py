@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import is_
 from typing import Any
 
 import numpy as np
 
-from minigrad.program.tracer import identical
+from minigrad.program.tracer import LARGEST, identical
 from minigrad.reading.names import is_a
 
 ATOMS = (int, float, complex, str, bytes, bool, type(None), np.generic, np.dtype, range, slice)
@@ -66,35 +66,38 @@ class Place:
     Attributes
     ----------
     kind : str
-        "cell", "global", "attribute", "items" (of a container), "bytes" (of memory), "context"
-        (of a context variable), "array", "hidden" (an object's dict that has no such name, so that
-        its class's counts), or "stream" (an iterator: whoever looks changes it).
+        "cell", "global", "attribute", "item" or "items" (of a container), "bytes" (of memory),
+        "context" (of a context variable), "array", "hidden" (an object's dict that has no such
+        name, so that its class's counts), or "stream" (an iterator: whoever looks changes it).
     home : Any
         The cell, dict, object, container or array.
-    key : str
-        The name there.
+    key : Any
+        The name, key or position there.
     value : Any
         What it held.
     name : str
         What the user would write.
+    skip : frozenset
+        Keys of items that do not count.
     """
 
     kind: str
     home: Any
-    key: str
+    key: Any
     value: Any
     name: str
+    skip: frozenset[Any] = frozenset()
 
     def read(self) -> Any:
         """What it holds now."""
         if self.kind == "cell":
             return self.home.cell_contents
-        if self.kind == "global":
+        if self.kind in ("global", "item"):
             return self.home[self.key]
         if self.kind == "attribute":
             return getattr(self.home, self.key)
         if self.kind == "items":
-            return snapshot(self.home)
+            return snapshot(self.home, self.skip)
         if self.kind == "hidden":
             return self.home.get(self.key)
         if self.kind == "bytes":
@@ -118,8 +121,24 @@ class Place:
         return identical(now, self.value) if self.kind == "array" else same_part(now, self.value)
 
     @property
-    def identity(self) -> tuple[int, str]:
+    def identity(self) -> tuple[int, Any]:
         return id(self.home), self.key
+
+    def items(self) -> Iterator[Place]:
+        """The items of a list or a dict, one by one."""
+        if self.kind == "items" and is_a(self.home, list, dict):
+            for key, part in keyed(self.home, self.value):
+                yield Place("item", self.home, key, part, f"{self.name}[{key!r}]")
+
+    def moved(self) -> Iterator[tuple[int, Any]]:
+        """The identities of items that are something else now, or do not count."""
+        now = self.read()
+        if len(now) == len(self.value) and is_a(self.home, list, dict):
+            for (key, a), (other, b) in zip(
+                keyed(self.home, now), keyed(self.home, self.value), strict=True
+            ):
+                if key == other and (a is SKIPPED or not same_part(a, b)):
+                    yield id(self.home), key
 
     def now(self, bind: Bind) -> str:
         """What it holds now, as source."""
@@ -138,7 +157,7 @@ class Place:
     def test(self, bind: Bind) -> str:
         """The condition under which nothing has changed, as source."""
         if self.kind == "items":
-            return items_test(self.home, self.value, bind)
+            return items_test(self.home, self.value, self.skip, bind)
         if self.kind == "array":
             home = bind(self.home)
             if self.value.nbytes > SMALL or not self.value.flags.c_contiguous:
@@ -161,12 +180,15 @@ class Variable(Place):
             now = self.read()
         except Exception:
             return False
-        return kind_of(now) == kind_of(self.value)
+        small = type(now) is not int or -LARGEST < now < LARGEST
+        return small and kind_of(now) == kind_of(self.value)
 
     def test(self, bind: Bind) -> str:
         now, x = self.now(bind), self.value
-        if type(x) is float:
-            return f"{now}.__class__ is {bind(float)}"
+        if type(x) is int:
+            return f"(_t := {now}).__class__ is {bind(int)} and {-LARGEST} < _t < {LARGEST}"
+        if not isinstance(x, np.ndarray):
+            return f"{now}.__class__ is {bind(type(x))}"
         return (
             f"(_t := {now}).__class__ is {bind(np.ndarray)} and "
             f"_t.shape == {tuple(map(int, x.shape))} and _t.dtype == {bind(x.dtype)}"
@@ -181,10 +203,10 @@ INLINE = 8
 """Parts of a container that are compared one by one."""
 
 
-def items_test(container: Any, before: tuple[Any, ...], bind: Bind) -> str:
+def items_test(container: Any, before: tuple[Any, ...], skip: frozenset[Any], bind: Bind) -> str:
     """The condition under which a container holds what it held, as source."""
     home, kind = bind(container), type(container)
-    whole = f"{bind(unchanged)}({home}, {bind(before)})"
+    whole = f"{bind(unchanged)}({home}, {bind(before)}, {bind(skip)})"
     n = len(before) // 2 if kind is dict else len(before)
     if kind not in (list, dict) or not 0 < n <= INLINE:
         return whole
@@ -192,21 +214,39 @@ def items_test(container: Any, before: tuple[Any, ...], bind: Bind) -> str:
     if kind is dict and n > 1:
         tests.append(f"(*{home},) == {bind(before[:n])}")
     for i, part in enumerate(before[-n:]):
+        if part is SKIPPED:
+            continue
         place = str(i) if kind is list else bind(before[i])
         tests.append(f"{home}[{place}] is {bind(part)}")
     return f"({' and '.join(tests)} or {whole})"
 
 
-def snapshot(container: Any) -> tuple[Any, ...]:
-    """The parts of a container, keys included."""
+SKIPPED = object()
+
+
+def snapshot(container: Any, skip: frozenset[Any] = frozenset()) -> tuple[Any, ...]:
+    """The parts of a container, keys included, but those under some keys."""
     if is_a(container, Mapping):
-        return (*container, *container.values())
+        parts = container.values()
+        if skip:
+            parts = [SKIPPED if key in skip else part for key, part in container.items()]
+        return (*container, *parts)
+    if skip:
+        return tuple([SKIPPED if i in skip else part for i, part in enumerate(container)])
     return tuple(container.flat if is_a(container, np.ndarray) else container)
 
 
-def unchanged(container: Any, before: tuple[Any, ...]) -> bool:
+def keyed(container: Any, parts: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
+    """What `snapshot` gave of a list or a dict, by key."""
+    if not is_a(container, dict):
+        return iter(enumerate(parts))
+    n = len(parts) // 2
+    return zip(parts[:n], parts[n:], strict=True)
+
+
+def unchanged(container: Any, before: tuple[Any, ...], skip: frozenset[Any] = frozenset()) -> bool:
     """Whether a container holds the same objects."""
-    now = snapshot(container)
+    now = snapshot(container, skip)
     return len(now) == len(before) and (
         all(map(is_, now, before)) or all(map(same_part, now, before))
     )
