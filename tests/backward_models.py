@@ -417,7 +417,7 @@ def backward(cache):
         0.1,
     ),
     [
-        ("dlogits + beta * p", "dlogits - beta * p", "dlogits = dlogits", "sign|path"),
+        ("dlogits + beta * p", "dlogits - beta * p", "dlogits = dlogits", "sign|path|- beta"),
         ("dtheta = S.T @ dlogits", "dtheta = 2 * S.T @ dlogits", "dtheta =", "2"),
     ],
 )

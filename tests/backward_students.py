@@ -223,7 +223,7 @@ def loss_and_gradient(x, y):
     [
         ("    dx /= N\n", "", "dx[", "mean over 4|4 times"),
         ("dx[np.arange(N), y] -= 1", "dx[np.arange(N), y] += 1", "dx[np", "adds has the wrong sign"),
-        ("dx[np.arange(N), y] -= 1", "dx[np.arange(N), y] -= 2", "dx[np", "adds is 2 times"),
+        ("dx[np.arange(N), y] -= 1", "dx[np.arange(N), y] -= 2", "dx[np", "2 stands where 1 belongs"),
         ("dx = p.copy()", "dx = -p.copy()", "dx", "."),
         ("dx /= N", "dx /= -N", "dx /=", "sign"),
         ("dx /= N", "dx /= 2 * N", "dx /=", "½"),
@@ -254,7 +254,7 @@ def loss_and_grads(W, X, y, reg):
         ("dW += 2 * reg * W", "dW += reg * W", "dW +=", "½|factor 2|1 of 2"),
         ("    dW += 2 * reg * W\n", "", "dW =", "missing"),
         ("dW += 2 * reg * W", "dW -= 2 * reg * W", "dW -=", "sign"),
-        ("    dscores /= N\n", "", "dscores[", "mean over 5|5 times"),
+        ("    dscores /= N\n", "", "dscores", "mean over 5|5 times"),
         ("= -dscores.sum(axis=1)", "= dscores.sum(axis=1)", "dscores[", "."),
         ("= -dscores.sum(axis=1)", "= -1", "dscores[", "."),
     ],
@@ -381,7 +381,7 @@ def backward(dout, cache):
     [
         ("+= mask * dout", "+= dout", "dx[n", "."),
         ("+= mask * dout", "-= mask * dout", "dx[n", "sign"),
-        ("window.max()", "window.min()", "dx[n", "."),
+        ("window.max()", "window.min()", "mask =", "min stands where max belongs|smallest"),
         ("mask * dout[n, c, i, j]", "mask * dout[n, c, i, j] / 4", "dx[n", "¼|mean over 4"),
         ("mask * dout[n, c, i, j]", "mask * dout[n, c, i, 0]", "dx[n", "."),
         ("mask * dout[n, c, i, j]", "mask * 2 * dout[n, c, i, j]", "dx[n", "2 times"),

@@ -6,6 +6,7 @@ others later, a part: what arrives through some of the uses of the value.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from minigrad.derivation.backward.flows import Edge, Flows, close
 from minigrad.derivation.backward.naming import Namer, readings
 from minigrad.derivation.backward.stages import Timed, chain_below, staged
 from minigrad.derivation.backward.variables import layers_in
-from minigrad.derivation.backward.watch import Event, equal, held_at
+from minigrad.derivation.backward.watch import Event, Statement, equal, held_at, read_in
 from minigrad.graph import AnyNode, Node, ancestors, next_seq, variable
 from minigrad.tensor import Tensor
 
@@ -361,10 +362,33 @@ class Collector:
                       if e.item is value or (e.item is None and e.path == name)]  # fmt: skip
             if events and (events[-1].item is value or equal(events[-1].after, number)):
                 order = self.runs.watch.events.index(events[-1])
+            if not events and (events := self.expression(key, value)):
+                step = events[0].step
+                order = sum(e.step < step for e in self.runs.watch.events)
             line = events[-1].statement.first if events else line
             claim = Claim(name or (key if place is None else ""), events, number, node, line, order)
             claim.returned = True
             found.append(claim)
+
+    def expression(self, key: str, value: Any) -> list[Event]:
+        """The expression that is returned, or stands in a dict, without a variable of its own."""
+        watch = self.runs.watch
+        for k, step in reversed([*enumerate(watch.steps if watch is not None else ())]):
+            tree: Any = getattr(step.statement.node, "value", None)
+            if key:
+                dicts = [n for n in ast.walk(tree) if isinstance(n, ast.Dict)] if tree else []
+                pairs = [p for d in dicts for p in zip(d.keys, d.values, strict=True)]
+                found = {getattr(a, "value", None): b for a, b in pairs}.get(key)
+            else:
+                found = returned_as(step.statement.node, watch.answer, value)
+            if isinstance(found, ast.Name | ast.Dict | ast.Tuple):
+                return []
+            if found is not None:
+                line = step.statement.first + found.lineno - tree.lineno
+                alone = Statement(line, line, (), read_in(found), True,
+                                  node=ast.Expr(found), whole=step.statement)  # fmt: skip
+                return [Event("", alone, None, np.asarray(value), None, step.scope, k)]
+        return []
 
     def gathered(self, value: Any, line: int) -> tuple[str, int]:
         """The list in which ``value`` is, as ``dWs[1]``, and the line that puts it there."""
@@ -449,6 +473,15 @@ class Collector:
             if not overlap:
                 kept.append(claim)
         return kept
+
+
+def returned_as(statement: Any, answer: Any, value: Any) -> ast.expr | None:
+    """The expression of one of the values that a statement returns."""
+    tree = statement.value if isinstance(statement, ast.Return) else None
+    if not (isinstance(tree, ast.Tuple) and isinstance(answer, tuple)):
+        return tree
+    places = [i for i, v in enumerate(answer) if v is value]
+    return tree.elts[places[0]] if places and len(tree.elts) == len(answer) else None
 
 
 def leaves_of(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -16,16 +16,18 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.room import ROOM, entries, spread
+from minigrad.derivation.backward.watch import path_of
 from minigrad.reading.names import attributes, is_a
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: getattr(np, name) for name in (
-        "abs absolute add arange argmax argmin array asarray broadcast_to ceil clip concatenate "
-        "cos cosh cumsum diag divide dot einsum exp expand_dims expm1 eye flip floor full_like "
-        "hstack identity inner log log1p matmul max maximum mean min minimum multiply negative "
-        "newaxis ones_like outer power prod reciprocal repeat reshape roll sign sin sinh sqrt "
-        "square squeeze stack std subtract sum swapaxes tan tanh tensordot tile trace transpose "
-        "var vstack where zeros_like float64 float32"
+        "abs absolute add append arange argmax argmin array asarray broadcast_to ceil clip "
+        "concatenate column_stack cos cosh cumsum diag divide dot einsum exp expand_dims expm1 "
+        "eye flip floor full_like hstack identity inner insert log log1p matmul max maximum "
+        "mean min minimum multiply negative newaxis ones_like outer power prod reciprocal "
+        "repeat reshape roll sign sin sinh sort sqrt square squeeze stack std subtract sum "
+        "swapaxes tan tanh tensordot tile trace transpose var vstack where zeros_like float64 "
+        "float32"
     ).split()
 }  # fmt: skip
 BUILTINS: dict[str, Callable[..., Any]] = {
@@ -64,6 +66,10 @@ KEYWORDS = {"axis", "axes", "dtype", "optimize", "keepdims"}
 """Those of functions whose answers have other shapes than their arguments."""
 
 
+CALLS = "()"
+"""Where a scope holds how the user's own functions are computed, by their names."""
+
+
 class Unknown(Exception):
     """A part of an expression that is not computed here."""
 
@@ -94,9 +100,12 @@ def value_of(part: ast.AST | None, scope: Mapping[str, Any]) -> Any:
         case ast.UnaryOp():
             return SIGNS[type(part.op)](number(go(part.operand)))
         case ast.Compare(ops=[op], comparators=[right]) if type(op) in OPERATIONS:
-            sides = number(go(part.left)), number(go(right))
-            room("", *sides)
-            return OPERATIONS[type(op)](*sides)
+            left, right = number(go(part.left)), number(go(right))
+            room("", left, right)
+            return OPERATIONS[type(op)](left, right)
+        case ast.BoolOp():
+            sides = [number(go(v)) for v in part.values]
+            return all(sides) if isinstance(part.op, ast.And) else any(sides)
         case ast.IfExp():
             return go(part.body) if number(go(part.test)) else go(part.orelse)
         case ast.Tuple():
@@ -105,6 +114,8 @@ def value_of(part: ast.AST | None, scope: Mapping[str, Any]) -> Any:
             return [go(e) for e in part.elts]
         case ast.Slice():
             return slice(go(part.lower), go(part.upper), go(part.step))
+        case ast.Attribute() | ast.Subscript() if path_of(part) in scope and held_whole(part):
+            return scope[path_of(part)]
         case ast.Subscript():
             return item(go(part.value), go(part.slice))
         case ast.Attribute():
@@ -118,6 +129,13 @@ def known(scope: Mapping[Any, Any], name: Any) -> Any:
     if name not in scope:
         raise Unknown(name)
     return scope[name]
+
+
+def held_whole(part: Any) -> bool:
+    """Whether it is an attribute, or an entry by a key."""
+    if isinstance(part, ast.Attribute):
+        return True
+    return isinstance(part.slice, ast.Constant) and isinstance(part.slice.value, str)
 
 
 def exactly(value: Any, *kinds: type) -> bool:
@@ -197,6 +215,10 @@ def called(part: ast.Call, scope: Mapping[str, Any]) -> Any:
         if exactly(args[0], np.ndarray, list, tuple, dict):
             return len(args[0])
         raise Unknown(f.id)
+    theirs = scope.get(CALLS, {})
+    name = getattr(f, "id", getattr(f, "attr", ""))
+    if name in theirs:
+        return theirs[name](args, options)
     args = [plain(a) for a in args]
     if isinstance(f, ast.Name) and f.id in BUILTINS and f.id not in scope:
         return BUILTINS[f.id](*args, **options)
@@ -226,23 +248,68 @@ def computed(part: ast.AST, scope: Mapping[str, Any]) -> Any:
     return value if value.dtype.kind in "fiub" else None
 
 
-def after(statement: ast.stmt, value: Any, before: Any, scope: Mapping[str, Any]) -> Any:
-    """What a variable is after a statement that sets it to ``value``, or changes it by that."""
-    aim: Any = statement.target if isinstance(statement, ast.AugAssign) else None
-    if isinstance(statement, ast.Assign):
-        aim = statement.targets[0] if len(statement.targets) == 1 else None
-    whole = isinstance(aim, ast.Name | ast.Attribute)
-    whole = whole or (isinstance(aim, ast.Subscript) and isinstance(aim.slice, ast.Constant)
-                      and isinstance(aim.slice.value, str))  # fmt: skip
-    place: Any = ...
-    if not whole:
-        if not isinstance(aim, ast.Subscript) or isinstance(aim.value, ast.Subscript):
-            raise Unknown("a target of another kind")
-        place = plain(value_of(aim.slice, scope))
-    if isinstance(statement, ast.Assign) and whole:
-        return np.asarray(value, float)
-    changed = np.array(before, float)
-    if isinstance(statement, ast.AugAssign):
-        value = OPERATIONS[type(statement.op)](changed[place], value)
-    changed[place] = value
-    return changed
+# --- what a statement sets -------------------------------------------------------------
+
+
+def outcome(part: Any, scope: Mapping[str, Any]) -> dict[str, Any]:
+    """What variables are after a statement, by their paths; arrays are not written into.
+
+    Raises
+    ------
+    Unknown
+        For a statement of another kind.
+    """
+    found: dict[str, Any] = {}
+    if isinstance(part, ast.AugAssign):
+        operation = OPERATIONS[type(part.op)]
+        value = number(value_of(part.value, scope))
+        bind(part.target, lambda old: operation(number(old), value), scope, found)
+    elif isinstance(part, ast.Assign | ast.AnnAssign):
+        value = value_of(part.value, scope)
+        for target in part.targets if isinstance(part, ast.Assign) else [part.target]:
+            bind_each(target, value, scope, found)
+    elif isinstance(part, ast.Expr) and isinstance(part.value, ast.Call):
+        written_at(part.value, scope, found)
+    else:
+        raise Unknown("a statement of another kind")
+    return found
+
+
+def bind_each(target: Any, value: Any, scope: Mapping[str, Any], found: dict[str, Any]) -> None:
+    """``a, b = value``."""
+    if not isinstance(target, ast.Tuple | ast.List):
+        bind(target, lambda old: value, scope, found)
+        return
+    if not exactly(value, tuple, list, np.ndarray) or len(value) != len(target.elts):
+        raise Unknown("values for several variables")
+    for one, part in zip(target.elts, value, strict=True):
+        bind_each(one, part, scope, found)
+
+
+def bind(
+    target: Any, make: Callable[[Any], Any], scope: Mapping[str, Any], found: dict[str, Any]
+) -> None:
+    """Set a variable, an attribute, an entry of a dict, or entries of an array."""
+    path = path_of(target)
+    if not isinstance(target, ast.Name | ast.Attribute | ast.Subscript):
+        raise Unknown("a target of another kind")
+    if not isinstance(target, ast.Subscript) or path != path_of(target.value):
+        found[path] = make(value_of(target, scope) if path in scope else None)
+        return
+    held = number(found.get(path, scope.get(path)))
+    place = plain(value_of(target.slice, scope))
+    changed = np.array(held)
+    changed[place] = make(changed[place])
+    found[path] = changed
+
+
+def written_at(call: ast.Call, scope: Mapping[str, Any], found: dict[str, Any]) -> None:
+    """``np.add.at(a, index, values)``."""
+    if ast.unparse(call.func) not in ("np.add.at", "numpy.add.at", "np.subtract.at"):
+        raise Unknown(ast.unparse(call.func))
+    held, index, values = (value_of(a, scope) for a in call.args)
+    changed, place = np.array(number(held)), plain(index)
+    room("", held, values)
+    at = np.subtract.at if "subtract" in ast.unparse(call.func) else np.add.at
+    at(changed, place, number(values))
+    found[path_of(call.args[0])] = changed

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.blame import Blame
 from minigrad.derivation.backward.calls import Check, Runs
 from minigrad.derivation.backward.claims import VAGUEST, Claim, Collector, renewed, split
 from minigrad.derivation.backward.flows import Flows, close
-from minigrad.derivation.backward.lines import repair_of
+from minigrad.derivation.backward.lines import blamed, mended
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
 from minigrad.derivation.backward.unnamed import unnamed
 from minigrad.derivation.backward.watch import Statement
@@ -31,6 +30,10 @@ from minigrad.tensor import Tensor, apply, wrap
 RIGHT, WRONG = ("correct", "rounded"), ("wrong", "carried")
 ROUNDS = 6
 UNSAID = (*VAGUEST, "shape", "neighbour")
+NUMBERS = ("factor", "sign", "sum_for_mean", "mean_for_sum")
+"""Causes that another line explains better."""
+PLAIN = ("dropped_path",)
+"""Causes that no other line can be to blame for."""
 NAMELESS = re.compile(r"a constant \(|(?<!\w)(?:t\d+|below_\d+_)(?!\w)")
 """Causes that speak of what the student has no name for."""
 
@@ -73,7 +76,6 @@ class Judge:
         self.output = self.scalar()
         self.namer = Namer(runs.variables, given)
         self.flows: Flows = Flows(self.output.node)
-        self.blame: Blame = Blame(runs, self.flows)
         self.claims = self.collected()
         self.nameless: dict[str, str] = {}
         """What values are called for the time of a check that have no name, and what they are."""
@@ -175,7 +177,7 @@ class Judge:
             active = [c for c in active if c not in odd]
         for claim in active:
             if claim.row.verdict == "wrong" and claim.through is None:
-                self.blame.put(claim)
+                claim.line = blamed(claim, self.flows)
         return active
 
     def reread(self, claim: Claim | None) -> None:
@@ -183,16 +185,23 @@ class Judge:
         if claim is None or claim.note:
             return
         cause = claim.row.diagnosis
-        found = repair_of(claim, self.flows)
-        if found is not None:
-            words, claim.written = found
-            # An operation that is the inverse one in the line itself is no mean.
-            inverted = words.startswith(("times ", "divided by ")) and "mean" in (
-                cause.kind if cause is not None else ""
-            )
-            said = cause is not None and cause.kind not in UNSAID and cause.detail != DISPLACED
-            if not said or inverted or NAMELESS.search(cause.detail):
-                claim.note = words
+        runs = self.runs
+        watches = [w for w in (runs.watch, *reversed(runs.helpers)) if w is not None]
+        right = [c for c in self.claims if self.right(c)]
+        found = mended(claim, self.flows, watches, right)
+        if found is None or (not found.own and cause.kind in PLAIN):
+            return
+        claim.written, claim.line = found.written, found.statement.first
+        claim.source = found.source or claim.source
+        # An operation that is the inverse one in the line itself is no mean.
+        inverted = found.words.startswith(("times ", "divided by ")) and "mean" in cause.kind
+        said = cause.kind not in UNSAID and cause.detail != DISPLACED
+        part = cause.kind in ("sign", "factor") and cause.factor is None
+        plainer = inverted or found.kind == "assigned"
+        plainer = plainer or (part and not found.statement.fresh)
+        plainer = plainer or (not found.own and cause.kind in NUMBERS)
+        if not said or plainer or NAMELESS.search(cause.detail):
+            claim.note = found.words
 
     def verdicts(self) -> tuple[Judge, list[Claim]]:
         """What is to be reported: every pass of a loop, where one before the last is wrong.

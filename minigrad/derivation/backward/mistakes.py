@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -20,14 +21,15 @@ from minigrad.derivation.formulas.repairs import (
     operations,
     places,
     repairs,
+    signs,
 )
 
 
 def slips(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
     """Expressions that are one slip away, those of code first."""
-    for kind in (_axes, _reductions, _sizes, _steps, _halves, _sides, _turned, _negatives):
+    for kind in (_axes, _reductions, _sizes, _steps, _halves, _sides, _turned, signs, _negatives):
         yield from kind(f)
-    for more in (_terms, _tiles):
+    for more in (_exchanged, _terms, _tiles):
         yield from more(f)
     yield from _blocks(f, shapes)
     yield from _ones(f, names, shapes)
@@ -146,7 +148,7 @@ def compared(op: ast.cmpop) -> Make:
     return lambda n: ast.Compare(n.left, [op], n.comparators)
 
 
-def with_argument(f: ast.expr, call: ast.Call, k: int, sign: str) -> ast.expr:
+def with_argument(f: ast.expr, call: ast.Call, k: int, sign: str) -> Any:
     """Another argument in a call: the negative one, or a number."""
     args = list(call.args)
     args[k] = negative(args[k]) if sign == "-" else ast.Constant(int(sign))
@@ -163,6 +165,22 @@ def _turned(f: ast.expr) -> Iterator[Repair]:
                 continue  # known to all formulas
             new = changed(f, operand, lambda n: ast.Attribute(n, "T"))
             yield "transposed", new, f"{written(operand)} is not transposed"
+
+
+def _exchanged(f: ast.expr) -> Iterator[Repair]:
+    """Two neighbours in a tuple, a list or a call exchanged: ``np.stack((dy, dx))``."""
+    for x in places(f, (ast.Tuple, ast.List, ast.Call)):
+        parts: Any = x.args if isinstance(x, ast.Call) else x.elts  # type: ignore[attr-defined]
+        field = "args" if isinstance(x, ast.Call) else "elts"
+        for i, j in itertools.combinations(range(len(parts)), 2) if len(parts) < 5 else ():
+            turned = [*parts]
+            turned[i], turned[j] = parts[j], parts[i]
+
+            def make(n: Any, field: str = field, turned: Any = turned) -> Any:
+                return type(n)(**{**dict(ast.iter_fields(n)), field: turned})
+
+            words = f"{written(parts[i])} and {written(parts[j])} are exchanged"
+            yield "order", changed(f, x, make), words
 
 
 def _terms(f: ast.expr) -> Iterator[Repair]:

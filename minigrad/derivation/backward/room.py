@@ -56,6 +56,10 @@ def joined(arrays: Any, *_: Any) -> int:
     return sum(map(np.size, arrays))
 
 
+def all_of(*arrays: Any) -> int:
+    return sum(map(np.size, arrays))
+
+
 ROOM: dict[str, Callable[..., float]] = {
     "arange": steps,
     "eye": lambda n, m=None, *_: n * (n if m is None else m),
@@ -68,6 +72,7 @@ ROOM: dict[str, Callable[..., float]] = {
     "ones_like": np.size, "zeros_like": np.size,
     "full_like": lambda a, _: np.size(a),
     "einsum": einsum, "concatenate": joined, "stack": joined, "hstack": joined, "vstack": joined,
+    "column_stack": joined, "append": all_of, "insert": all_of,
 }  # fmt: skip
 """NumPy's functions whose answers have other shapes than their arguments broadcast together."""
 

@@ -11,7 +11,8 @@ import numpy as np
 from minigrad.derivation.backward.claims import Claim
 from minigrad.derivation.backward.interpreter import OPERATIONS, computed
 from minigrad.derivation.backward.judging import Judge
-from minigrad.derivation.backward.lines import repair_of
+from minigrad.derivation.backward.lines import mended
+from minigrad.derivation.backward.replay import alone
 from minigrad.derivation.backward.report import Line
 from minigrad.derivation.backward.watch import Event, Source, Statement
 from minigrad.derivation.diagnosis import Diagnosis
@@ -32,10 +33,11 @@ def line_of_stop(judge: Judge, error: Exception) -> tuple[Line, Source] | None:
         words = misfit(statement, variables) or words
         node = judge.collector.node_of(name)
         if node is not None:
-            event = Event(name, statement, None, np.nan, scope=variables)
-            change = repair_of(Claim(name, [event], np.nan, node, number, 0), judge.flows, True)
+            event = Event(name, statement, None, np.nan, scope=variables, step=0)
+            claim = Claim(name, [event], np.nan, node, number, 0)
+            change = mended(claim, judge.flows, [alone(statement, variables)])
             if change is not None:
-                words, instead = f"{words}; {change[0]}", change[1]
+                words, instead = f"{words}; {change.words}", change.written
     cause = Diagnosis("raises", None, words, ("raises",))
     row = Row(name, np.nan, np.nan, None, worst(np.nan, np.nan), "wrong", cause)
     return Line(number, source.text(number), name, name, "wrong", words, instead, row), source

@@ -83,6 +83,7 @@ class Search:
         }  # fmt: skip
         self.values = [x for n in collector.flows.total for x in (n.ans, *n.args)]
         self.flows, self.events = collector.flows, events
+        self.at = {e: k for k, e in enumerate(events)}
         self.left = MOST
         self.collector = collector
         self.cones: dict[AnyNode, list[AnyNode]] = {}
@@ -100,7 +101,7 @@ class Search:
         placed: set[int] = set()
         taken = {e for c in claims for e in c.through or ()}
         named = {
-            self.events.index(c.events[-1]): c for c in claims
+            self.at[c.events[-1]]: c for c in claims
             if c.events and not c.returned and not c.through and c.events[-1].item is None
             and not close(c.value, self.flows.total[c.node])
         }  # fmt: skip
@@ -136,7 +137,7 @@ class Search:
     def known(self, claims: list[Claim]) -> list[Reader]:
         """What later lines are known to be gradients of, in so far as they are wrong."""
         found = [
-            Reader(self.events.index(c.events[-1]), c.reads, c.node, c.value) for c in claims
+            Reader(self.at.get(c.events[-1], c.order), c.reads, c.node, c.value) for c in claims
             if c.events and not c.through and not close(c.value, self.flows.total[c.node])
         ]  # fmt: skip
         source = self.collector.runs.watch.source

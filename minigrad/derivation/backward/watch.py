@@ -86,6 +86,8 @@ class Statement:
     """Of ``a, b = f(x), g(y)``: what each target reads."""
     node: ast.stmt | None = field(default=None, compare=False)
     """Its tree, where it stands alone."""
+    whole: Statement | None = field(default=None, compare=False)
+    """The statement that it is an expression of."""
 
     def read_for(self, path: str) -> frozenset[str]:
         """Names that are read to set ``path``."""
@@ -254,6 +256,26 @@ class Event:
     """What was put into the list at ``path``, where it is that."""
     scope: Mapping[str, Any] = field(default_factory=dict)
     """The variables at that time."""
+    step: int = -1
+    """The step of the call in which it was."""
+
+
+@dataclass(eq=False)
+class Step:
+    """A statement was executed.
+
+    Attributes
+    ----------
+    statement : Statement
+    scope : mapping
+        The variables after it.
+    changes : dict
+        What it set, path -> the numbers before and after it; None of what is no number.
+    """
+
+    statement: Statement
+    scope: Mapping[str, Any]
+    changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
 class Watch:
@@ -269,6 +291,14 @@ class Watch:
         self.wanted = wanted
         self.frame: FrameType | None = frame
         self.events: list[Event] = []
+        self.steps: list[Step] = []
+        self.calls: dict[int, list[Watch]] = {}
+        """What was called, by the step in which it was."""
+        self.start: dict[str, Any] = {}
+        """The numbers among the arguments."""
+        for name, value in frame.f_locals.items():
+            if (number := snapshot(value)) is not None:
+                self.start[name] = number
         self.final: dict[str, Any] = {}
         self.answer: Any = None
         self.met: dict[str, Any] = {}
@@ -295,21 +325,23 @@ class Watch:
             self.final, self.frame, self.answer = dict(variables), None, arg
 
     def _compare(self, variables: Any, statement: Statement) -> None:
+        step = Step(statement, dict(variables))
+        self.steps.append(step)
         for path in dict.fromkeys((*statement.targets, *statement.touches)):
             if not path:
                 continue
             held = held_at(path, variables)
             if type(held) is list:
                 self._items(path, held, statement, variables)
-            value = snapshot(held)
-            named = self.wanted(path) or path in self.source.returned
-            if value is not None and value.dtype.kind != "f" and not named:
+            value, old = snapshot(held), self._seen.get(path)
+            if path not in statement.targets and (value is None or equal(old, value)):
                 continue
-            old = self._seen.get(path)
-            if value is None or (path not in statement.targets and equal(old, value)):
-                continue
+            step.changes[path] = old, value
             self._seen[path] = value
-            self.events.append(Event(path, statement, old, value, scope=dict(variables)))
+            named = self.wanted(path) or path in self.source.returned
+            if value is not None and (value.dtype.kind == "f" or named):
+                at = len(self.steps) - 1
+                self.events.append(Event(path, statement, old, value, None, step.scope, at))
 
     def made_from(self, k: int) -> set[int]:
         """The events that event ``k`` was computed for, directly or through others."""
@@ -332,8 +364,8 @@ class Watch:
         for item in held:
             if isinstance(item, np.ndarray) and id(item) not in seen:
                 seen[id(item)] = item
-                scope = dict(variables)
-                self.events.append(Event(path, statement, None, snapshot(item), item, scope))
+                scope, at = dict(variables), len(self.steps) - 1
+                self.events.append(Event(path, statement, None, snapshot(item), item, scope, at))
 
 
 def snapshot(value: Any) -> Any:

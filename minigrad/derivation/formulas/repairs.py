@@ -20,7 +20,7 @@ Repair = tuple[str, ast.expr, str]
 def repairs(formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
     """Formulas that are one slip away, the likeliest slips first."""
     yield "sign", negative(formula), "its sign is flipped"
-    for kind in (_without, _signs, _numbers, _letters, _powers, _functions, _matrices):
+    for kind in (_without, signs, _numbers, _letters, _powers, _functions, _matrices):
         yield from kind(formula)
     yield from _others(formula, names, shapes)
     yield from factors(formula, ())
@@ -40,20 +40,24 @@ def places(root: ast.expr, kind: type | tuple[type, ...]) -> list[ast.AST]:
     return [x for x in ast.walk(root) if isinstance(x, kind)]
 
 
-def changed(root: ast.expr, place: ast.AST, make: Callable[[Any], Any]) -> ast.expr:
-    """A copy of the tree with one part made anew."""
-    memo: dict[int, Any] = {}
-    new_root = copy.deepcopy(root, memo)
-    mine = memo[id(place)]
-    new = make(mine)
-    if mine is new_root:
-        return new  # type: ignore[no-any-return]
+def changed(root: ast.expr, place: ast.AST, make: Callable[[Any], Any]) -> Any:
+    """The tree with one part made anew; what is not around that part is shared."""
 
-    class Swap(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> Any:
-            return new if node is mine else self.generic_visit(node)
+    def go(node: Any) -> Any:
+        if node is place:
+            return make(node)
+        for name, held in ast.iter_fields(node):
+            parts = held if isinstance(held, list) else [held]
+            for k, part in enumerate(parts):
+                new = go(part) if isinstance(part, ast.AST) else part
+                if new is not part:
+                    made = copy.copy(node)
+                    whole = new if parts is not held else [*parts[:k], new, *parts[k + 1 :]]
+                    setattr(made, name, whole)
+                    return made
+        return node
 
-    return Swap().visit(new_root)  # type: ignore[no-any-return]
+    return go(root)
 
 
 def negative(x: ast.expr) -> ast.expr:
@@ -122,7 +126,7 @@ def _without(f: ast.expr) -> Iterator[Repair]:
             yield "wrong_node", new, f"without the {written(call.func)}"
 
 
-def _signs(f: ast.expr) -> Iterator[Repair]:
+def signs(f: ast.expr) -> Iterator[Repair]:
     for x in operations(f, ast.Add, ast.Sub):
         plus = isinstance(x.op, ast.Add)
         new = changed(f, x, joined_by(ast.Sub() if plus else ast.Add()))
@@ -175,7 +179,8 @@ def _powers(f: ast.expr) -> Iterator[Repair]:
 
 
 INSTEAD = {"sum": ["mean", "trace"], "mean": ["sum"], "sin": ["cos"], "cos": ["sin"],
-           "tanh": ["sigmoid"], "sigmoid": ["tanh"], "log": ["exp"]}  # fmt: skip
+           "tanh": ["sigmoid"], "sigmoid": ["tanh"], "log": ["exp"],
+           "min": ["max"], "max": ["min"]}  # fmt: skip
 
 
 def _functions(f: ast.expr) -> Iterator[Repair]:
@@ -196,9 +201,6 @@ def _matrices(f: ast.expr) -> Iterator[Repair]:
         times = isinstance(x.op, ast.Mult)
         new = changed(f, x, joined_by(ast.MatMult() if times else ast.Mult()))
         yield "other", new, "* stands where @ belongs" if times else "@ stands where * belongs"
-    for x in operations(f, ast.MatMult, ast.Sub, ast.Div):
-        new = changed(f, x, lambda n: binary(n.right, n.op, n.left))
-        yield "transposed", new, f"the two sides of {written(x)} are exchanged"
     for part in places(f, (ast.Name, ast.Attribute)):
         if isinstance(part, ast.Attribute) and part.attr == "T":
             new = changed(f, part, always(part.value))
@@ -206,6 +208,9 @@ def _matrices(f: ast.expr) -> Iterator[Repair]:
         elif isinstance(part, ast.Name):
             new = changed(f, part, always(ast.Attribute(part, "T")))
             yield "transposed", new, f"{part.id} is not transposed"
+    for x in operations(f, ast.MatMult, ast.Sub, ast.Div):
+        new = changed(f, x, lambda n: binary(n.right, n.op, n.left))
+        yield "transposed", new, f"the two sides of {written(x)} are exchanged"
 
 
 def _others(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
