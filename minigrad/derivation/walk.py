@@ -189,7 +189,15 @@ class Call:
         op: Any = self.node.op
         rule = op.rule(self.i)
         ans = self.ans if ans is None else ans
-        return rule(g, ans, *(self.args if args is None else args), **self.node.kwargs)
+        c = rule(g, ans, *(self.args if args is None else args), **self.node.kwargs)
+        return without_nothing(g, c)
+
+
+def without_nothing(g: Any, c: Any) -> Any:
+    """What a rule gives, with 0 where nothing arrives at an infinite slope."""
+    if np.shape(g) != np.shape(c) or type(c) is tuple or not np.any(np.isnan(c)):
+        return c
+    return np.where((np.asarray(g) == 0) & np.isnan(c), 0.0, c)[()]
 
 
 Edit = Callable[[Any, Call], Any]

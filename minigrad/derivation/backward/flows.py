@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.derivation.walk import without_nothing
 from minigrad.graph import AnyNode, ancestors, fit
 
 Edge = tuple[AnyNode, int]
@@ -50,7 +51,8 @@ class Flows:
                 rule = node.op.rule(i) if parent is not None else None
                 if parent is None or rule is None:
                     continue
-                c = fit(rule(g, node.ans, *node.args, **node.kwargs), node.args[i], node.op, i)
+                c = without_nothing(g, rule(g, node.ans, *node.args, **node.kwargs))
+                c = fit(c, node.args[i], node.op, i)
                 self.sent[node, i] = c
                 self.users.setdefault(parent, []).append((node, i))
                 self.total[parent] = self.total[parent] + c if parent in self.total else c

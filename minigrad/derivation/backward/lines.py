@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.derivation.backward.claims import Claim, reshaped
 from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.interpreter import NUMBERS, exactly
-from minigrad.derivation.backward.mistakes import slips
+from minigrad.derivation.backward.mistakes import shifted, slips
 from minigrad.derivation.backward.replay import Replay, Work, within
 from minigrad.derivation.backward.watch import Event, Source, Statement, Watch
 from minigrad.derivation.formulas.grammar import written
@@ -206,13 +206,23 @@ def changes(statement: Statement, scope: Mapping[str, Any]) -> Iterator[Change]:
             words = f"it is written to {written(aim)}, where {written(new)} belongs ({words})"
             return replaced(part, **{name: new if name == "target" else [new]}), words
 
-        tried = (factors(aim.slice, whole), slips(aim.slice, whole, shapes))
+        tried = (
+            factors(aim.slice, whole),
+            chain(steps(aim.slice), slips(aim.slice, whole, shapes)),
+        )
         places = [((kind, *moved(index, words)) for kind, index, words in f) for f in tried]
     values = (
         (kind, replaced(part, value=value), words)
         for kind, value, words in slips(part.value, names, shapes)
     )
     yield from chain(*places[:1], values, *places[1:])
+
+
+def steps(index: Any) -> Iterator[tuple[str, ast.expr, str]]:
+    """An index one step on, or back."""
+    if not isinstance(index, ast.Slice | ast.Tuple):
+        yield "order", shifted(index, ast.Sub()), "one step back"
+        yield "order", shifted(index, ast.Add()), "one step on"
 
 
 def gathered(part: Any) -> Iterator[Change]:
