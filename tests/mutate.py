@@ -78,6 +78,12 @@ class Mutant:
     pairs: list[tuple[CodeType, CodeType]]
     source: str
 
+    @property
+    def constant(self) -> str:
+        """The name of the module's constant that the line gives a value."""
+        name, equals, _ = self.text.partition(" = ")
+        return name if equals and not self.pairs else ""
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}  {self.words}"
 
@@ -458,6 +464,7 @@ class Campaign:
             and row.get("line", mutant.text) == mutant.text
             and row.get("within", "") in mutant.text
             and row.get("change", mutant.words) == mutant.words
+            and ("names" not in row or mutant.constant in row["names"])
             for row in self.table
         )
 
