@@ -288,7 +288,7 @@ def check_holomorphic(call: Call) -> None:
             )
 
 
-def check_scalar(f: F, y: Any, holomorphic: bool) -> None:
+def check_scalar(f: F, y: Any, holomorphic: bool = False) -> None:
     """Check that ``y`` is one floating-point number, a complex one if ``holomorphic``."""
     kind = getattr(getattr(y, "dtype", None), "kind", None)
     if holomorphic:
