@@ -83,6 +83,25 @@ USUAL = {
 other one stands below."""
 
 OWN: dict[str, dict[str, Any]] = {
+    **{n: {"p": 0.5} for n in "AlphaDropout FeatureAlphaDropout".split()},
+    **{n: {"p": 0.5} for n in "alpha_dropout feature_alpha_dropout".split()},
+    **{
+        n: {"alpha": 1e-4, "beta": 0.75, "k": 1.0}
+        for n in ("LocalResponseNorm", "local_response_norm")
+    },
+    **{n: {"lower": 1 / 8, "upper": 1 / 3, "training": False} for n in ("rrelu", "RReLU")},
+    **{
+        n: {"num_layers": 1, "batch_first": False, "bidirectional": False}
+        for n in ("RNN", "GRU", "LSTM")
+    },
+    **{f"{n}Pad": {"value": 0.0} for n in "Constant Zero Reflection Replication Circular".split()},
+    "pad": {"value": 0.0},
+    "pdist": {"p": 2.0},
+    "gumbel_softmax": {"tau": 1.0, "hard": False},
+    "one_hot": {"num_classes": -1},
+    "Flatten": {"start_dim": 1, "end_dim": -1},
+    "CosineSimilarity": {"axis": 1, "eps": 1e-8},
+    "PairwiseDistance": {"p": 2.0, "eps": 1e-6},
     "InstanceNorm": {"affine": False},
     "Dropout": {"p": 0.5},
     "dropout": {"p": 0.5},
@@ -166,7 +185,7 @@ def test_layers_and_losses_have_the_defaults_that_pytorch_documents() -> None:
     compared = 0
     for module in (mg.nn, mg.nn.functional, mg.losses):
         for name, found in named(module):
-            published = USUAL | OWN.get(name.rstrip("123d"), {})
+            published = USUAL | OWN.get(name[:-2] if name[-2:] in ("1d", "2d", "3d") else name, {})
             for option, value in found.items():
                 assert same(value, published[option]), (name, option)
                 compared += 1

@@ -198,6 +198,12 @@ def test_what_onnx_lacks_is_named() -> None:
 rng = np.random.default_rng(0)
 V, T, X1 = rng.normal(size=(3, 6)), rng.normal(size=(2, 5, 8)), rng.normal(size=(2, 4, 9))
 X2, X3 = rng.normal(size=(2, 4, 6, 6)), rng.normal(size=(2, 2, 4, 4, 4))
+
+
+def pooled(n: int, x: Any) -> Any:
+    return getattr(nn.functional, f"max_pool{n}d")(x, 2, return_indices=True)
+
+
 CASES: list[tuple[Any, Any]] = [
     (getattr(nn, name)(), V)
     for name in """CELU ELU GELU SELU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid
@@ -206,6 +212,18 @@ CASES: list[tuple[Any, Any]] = [
 ]
 CASES += [(k(-1), V) for k in (nn.Softmax, nn.Softmin, nn.LogSoftmax)]
 CASES += [
+    (nn.Identity(), V), (nn.Threshold(0.1, 2.0), V), (nn.RReLU(), V), (nn.Unflatten(1, (2, 3)), V),
+    (nn.ChannelShuffle(2), X2), (nn.PixelShuffle(2), X2), (nn.PixelUnshuffle(1), X2),
+    (nn.LocalResponseNorm(3), X2), (nn.Upsample(scale_factor=2), X2), (nn.Unfold(2), X2),
+    (nn.CosineSimilarity(), (V, V[:, ::-1].copy())), (nn.PairwiseDistance(), (V, V[::-1].copy())),
+    (nn.LPPool1d(2, 2), X1), (nn.LPPool2d(2, 2), X2), (nn.LPPool3d(2, 2), X3),
+    (nn.Dropout1d(), X1), (nn.Dropout2d(), X2), (nn.Dropout3d(), X3), (nn.AlphaDropout(), V),
+    (nn.FeatureAlphaDropout(), X1), (nn.RNN(8, 3, batch_first=True, rng=0), T),
+    (nn.GRU(8, 3, batch_first=True, bidirectional=True, rng=0), T),
+    (nn.LSTM(8, 3, 2, batch_first=True, rng=0), T), (nn.Fold((3, 3), 2), X1[:, :, :4]),
+    *[(getattr(nn, f"MaxUnpool{n}d")(2), pooled(n, x)) for n, x in ((1, X1), (2, X2), (3, X3))],
+    *[(getattr(nn, f"{kind}Pad{n}d")(1), x) for n, x in ((1, X1), (2, X2), (3, X3))
+      for kind in ("Constant", "Zero", "Reflection", "Replication", "Circular")],
     (nn.Linear(6, 3, rng=0), V), (nn.Bilinear(6, 6, 2, rng=0), (V, V[:, ::-1].copy())),
     (nn.Embedding(10, 4, rng=0), np.array([[1, 2], [3, 9]])),
     (nn.EmbeddingBag(10, 4, rng=0), np.array([[1, 2], [3, 9]])),

@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from minigrad import ops
 from minigrad.nn import functional as F
+from minigrad.nn.applied import Applied
 from minigrad.nn.checks import count, floating
 from minigrad.nn.layers import parameter
 from minigrad.nn.module import Module
-from minigrad.ops.record import Op, refuse_keyword
 from minigrad.tensor import Tensor
 
 
-class Activation(Module):
-    """A function as a layer; the classes below name one each."""
-
-    function: ClassVar[Callable[..., Any]]
-
-    def __init_subclass__(cls, function: Callable[..., Any] | None = None) -> None:
-        if function is not None:
-            plain = isinstance(function, Op)  # which is no method, and writes its docstring late
-            cls.function = function if plain else staticmethod(function)
-
-    def __init__(self, **options: Any) -> None:
-        _, *taken = inspect.signature(type(self).function).parameters
-        for key in options.keys() - taken:
-            refuse_keyword(type(self).__name__, key, options.pop(key), taken)
-        self.options = options
-
-    def forward(self, x: Any) -> Any:
-        """The same shape."""
-        return type(self).function(x, **self.options)
-
-    def details(self) -> str:
-        return ", ".join(f"{k}={v!r}" for k, v in self.options.items())
-
-
-class ReLU(Activation, function=ops.relu):
+class ReLU(Applied, function=ops.relu):
     """``max(0, x)``; see `mg.relu`.
 
     Examples
@@ -52,7 +26,7 @@ class ReLU(Activation, function=ops.relu):
     """
 
 
-class Sigmoid(Activation, function=ops.sigmoid):
+class Sigmoid(Applied, function=ops.sigmoid):
     """``1/(1 + e⁻ˣ)``; see `mg.sigmoid`.
 
     Examples
@@ -63,7 +37,7 @@ class Sigmoid(Activation, function=ops.sigmoid):
     """
 
 
-class Tanh(Activation, function=ops.tanh):
+class Tanh(Applied, function=ops.tanh):
     """``tanh x``; see `mg.tanh`.
 
     Examples
@@ -74,7 +48,7 @@ class Tanh(Activation, function=ops.tanh):
     """
 
 
-class Softplus(Activation, function=ops.softplus):
+class Softplus(Applied, function=ops.softplus):
     """``ln(1 + eˣ)``; see `mg.softplus`.
 
     Examples
@@ -85,7 +59,7 @@ class Softplus(Activation, function=ops.softplus):
     """
 
 
-class SiLU(Activation, function=ops.silu):
+class SiLU(Applied, function=ops.silu):
     """``x·sigmoid(x)``; see `mg.silu`.
 
     Examples
@@ -96,7 +70,7 @@ class SiLU(Activation, function=ops.silu):
     """
 
 
-class LeakyReLU(Activation, function=ops.leaky_relu):
+class LeakyReLU(Applied, function=ops.leaky_relu):
     """``x`` where it is positive, ``negative_slope·x`` elsewhere; see `mg.leaky_relu`.
 
     Examples
@@ -106,11 +80,8 @@ class LeakyReLU(Activation, function=ops.leaky_relu):
     array([-0.2,  2. ])
     """
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        super().__init__(negative_slope=negative_slope)
 
-
-class ELU(Activation, function=ops.elu):
+class ELU(Applied, function=ops.elu):
     """``x`` where it is positive, ``alpha·(eˣ - 1)`` elsewhere; see `mg.elu`.
 
     Examples
@@ -120,11 +91,8 @@ class ELU(Activation, function=ops.elu):
     array([-2.    , -1.2642,  3.    ])
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        super().__init__(alpha=alpha)
 
-
-class GELU(Activation, function=ops.gelu):
+class GELU(Applied, function=ops.gelu):
     """``x·Φ(x)``, or its approximation by tanh; see `mg.gelu`.
 
     Examples
@@ -137,11 +105,8 @@ class GELU(Activation, function=ops.gelu):
     array([-0.1588,  0.    ,  0.8412])
     """
 
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__(approximate=approximate)
 
-
-class Softmax(Activation, function=ops.softmax):
+class Softmax(Applied, function=ops.softmax):
     """``eˣⁱ / Σⱼ eˣʲ`` along ``axis``; see `mg.softmax`.
 
     Examples
@@ -153,11 +118,8 @@ class Softmax(Activation, function=ops.softmax):
            [0.333, 0.333, 0.333]]), array([1., 1.]))
     """
 
-    def __init__(self, axis: int = -1) -> None:
-        super().__init__(axis=axis)
 
-
-class LogSoftmax(Activation, function=ops.log_softmax):
+class LogSoftmax(Applied, function=ops.log_softmax):
     """The logarithm of softmax along ``axis``; see `mg.log_softmax`.
 
     Examples
@@ -167,11 +129,8 @@ class LogSoftmax(Activation, function=ops.log_softmax):
     array([-1000.,     0.])
     """
 
-    def __init__(self, axis: int = -1) -> None:
-        super().__init__(axis=axis)
 
-
-class SELU(Activation, function=F.selu):
+class SELU(Applied, function=F.selu):
     """ELU scaled so that means and variances settle at 0 and 1; see `F.selu`.
 
     Examples
@@ -183,7 +142,7 @@ class SELU(Activation, function=F.selu):
     """
 
 
-class CELU(Activation, function=F.celu):
+class CELU(Applied, function=F.celu):
     """``max(0, x) + min(0, alpha·(e^(x/alpha) - 1))``; see `F.celu`.
 
     Examples
@@ -193,11 +152,8 @@ class CELU(Activation, function=F.celu):
     array([-0.4323,  0.    ,  1.    ])
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        super().__init__(alpha=alpha)
 
-
-class GLU(Activation, function=F.glu):
+class GLU(Applied, function=F.glu):
     """``a·sigmoid(b)`` of the two halves of ``axis``; see `F.glu`.
 
     Examples
@@ -207,11 +163,8 @@ class GLU(Activation, function=F.glu):
     array([1.5, 0. ])
     """
 
-    def __init__(self, axis: int = -1) -> None:
-        super().__init__(axis=axis)
 
-
-class Mish(Activation, function=F.mish):
+class Mish(Applied, function=F.mish):
     """``x·tanh(softplus(x))``; see `F.mish`.
 
     Examples
@@ -222,7 +175,7 @@ class Mish(Activation, function=F.mish):
     """
 
 
-class Hardtanh(Activation, function=F.hardtanh):
+class Hardtanh(Applied, function=F.hardtanh):
     """``x`` between ``min_val`` and ``max_val``, these outside; see `F.hardtanh`.
 
     Examples
@@ -232,11 +185,8 @@ class Hardtanh(Activation, function=F.hardtanh):
     array([-2. ,  0.5,  1. ])
     """
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
-        super().__init__(min_val=min_val, max_val=max_val)
 
-
-class ReLU6(Activation, function=F.relu6):
+class ReLU6(Applied, function=F.relu6):
     """``min(max(0, x), 6)``; see `F.relu6`.
 
     Examples
@@ -247,7 +197,7 @@ class ReLU6(Activation, function=F.relu6):
     """
 
 
-class Hardsigmoid(Activation, function=F.hardsigmoid):
+class Hardsigmoid(Applied, function=F.hardsigmoid):
     """``min(max(0, x/6 + 1/2), 1)``; see `F.hardsigmoid`.
 
     Examples
@@ -258,7 +208,7 @@ class Hardsigmoid(Activation, function=F.hardsigmoid):
     """
 
 
-class Hardswish(Activation, function=F.hardswish):
+class Hardswish(Applied, function=F.hardswish):
     """``x·hardsigmoid(x)``; see `F.hardswish`.
 
     Examples
@@ -269,7 +219,7 @@ class Hardswish(Activation, function=F.hardswish):
     """
 
 
-class Softshrink(Activation, function=F.softshrink):
+class Softshrink(Applied, function=F.softshrink):
     """``x`` moved by ``lambd`` towards 0, and 0 where that passes it; see `F.softshrink`.
 
     Examples
@@ -279,11 +229,8 @@ class Softshrink(Activation, function=F.softshrink):
     array([-1.5,  0. ,  1.5])
     """
 
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__(lambd=lambd)
 
-
-class Hardshrink(Activation, function=F.hardshrink):
+class Hardshrink(Applied, function=F.hardshrink):
     """``x`` where ``|x| > lambd``, 0 elsewhere; see `F.hardshrink`.
 
     Examples
@@ -293,11 +240,8 @@ class Hardshrink(Activation, function=F.hardshrink):
     array([-2.,  0.,  2.])
     """
 
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__(lambd=lambd)
 
-
-class Softsign(Activation, function=F.softsign):
+class Softsign(Applied, function=F.softsign):
     """``x / (1 + |x|)``; see `F.softsign`.
 
     Examples
@@ -308,7 +252,7 @@ class Softsign(Activation, function=F.softsign):
     """
 
 
-class Tanhshrink(Activation, function=F.tanhshrink):
+class Tanhshrink(Applied, function=F.tanhshrink):
     """``x - tanh x``; see `F.tanhshrink`.
 
     Examples
@@ -319,7 +263,7 @@ class Tanhshrink(Activation, function=F.tanhshrink):
     """
 
 
-class LogSigmoid(Activation, function=ops.log_sigmoid):
+class LogSigmoid(Applied, function=ops.log_sigmoid):
     """``ln sigmoid(x)``; see `mg.log_sigmoid`.
 
     Examples
@@ -330,7 +274,7 @@ class LogSigmoid(Activation, function=ops.log_sigmoid):
     """
 
 
-class Softmin(Activation, function=F.softmin):
+class Softmin(Applied, function=F.softmin):
     """``softmax(-x)`` along ``axis``; see `F.softmin`.
 
     Examples
@@ -339,9 +283,6 @@ class Softmin(Activation, function=F.softmin):
     >>> mg.nn.Softmin()(np.array([1.0, 2.0, 3.0])).round(3)
     array([0.665, 0.245, 0.09 ])
     """
-
-    def __init__(self, axis: int = -1) -> None:
-        super().__init__(axis=axis)
 
 
 class PReLU(Module):

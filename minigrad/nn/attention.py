@@ -12,10 +12,11 @@ from minigrad import ops
 from minigrad.errors import label
 from minigrad.nn import functional as F
 from minigrad.nn import init
+from minigrad.nn.applied import Dropout
 from minigrad.nn.checks import count, floating, fraction, generator, laid_out, sized
 from minigrad.nn.functional.attention import attention_weights
 from minigrad.nn.functional.attention import both as join_masks
-from minigrad.nn.layers import Dropout, Linear, parameter
+from minigrad.nn.layers import Linear, parameter
 from minigrad.nn.module import Module
 from minigrad.nn.normalisation import LayerNorm
 from minigrad.tensor import Tensor

@@ -1,4 +1,4 @@
-"""Layers that act on features: Linear, Bilinear, Embedding, Dropout, and layers in a row.
+"""Layers that act on features: Linear, Bilinear, Embedding, and layers in a row.
 
 A layer is its parameters, first drawn as PyTorch draws them, and one call of
 `minigrad.nn.functional`.
@@ -12,11 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import ops
 from minigrad.nn import functional as F
-from minigrad.nn.checks import count, floating, fraction, generator, sized
+from minigrad.nn.checks import count, floating, generator, sized
 from minigrad.nn.module import Module
-from minigrad.ops.shape import arrayed
 from minigrad.tensor import Tensor
 
 
@@ -257,68 +255,6 @@ class Bilinear(Module):
     def details(self) -> str:
         outputs, n, m = self.weight.shape
         return f"{n}, {m}, {outputs}{', bias=False' * (self.bias is None)}"
-
-
-class Dropout(Module):
-    """While training, every element is 0 with probability ``p``, the others grow by 1/(1 − p).
-
-    Parameters
-    ----------
-    p : float
-        In [0, 1).
-    rng : Generator or seed, optional
-        What the mask is drawn with; by default the generator that `mg.nn.seed` seeds.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> layer = mg.nn.Dropout(0.5, np.random.default_rng(0))
-    >>> layer(np.ones(4))
-    array([2., 0., 0., 0.])
-    >>> layer.eval()(np.ones(4))
-    array([1., 1., 1., 1.])
-    """
-
-    p: float
-    rng: np.random.Generator
-
-    def __init__(self, p: float = 0.5, rng: Any = None) -> None:
-        self.p = fraction("Dropout", "p", p)
-        self.rng = generator("Dropout", rng)
-
-    def forward(self, x: Any) -> Any:
-        """The same shape."""
-        return F.dropout(x, self.p, self.rng) if self.training else x
-
-    def details(self) -> str:
-        return f"{self.p:g}"
-
-
-# --- shapes ----------------------------------------------------------------------------
-
-
-class Flatten(Module):
-    """From (batch, ...) to (batch, features).
-
-    Raises
-    ------
-    ValueError
-        For input without a batch.
-
-    Examples
-    --------
-    >>> import numpy as np, minigrad as mg
-    >>> mg.nn.Flatten()(np.ones((5, 2, 3))).shape
-    (5, 6)
-    """
-
-    def forward(self, x: Any) -> Any:
-        """All axes but the first as one."""
-        x = arrayed(x)
-        shape = np.shape(x)
-        if len(shape) < 2:
-            raise ValueError(f"Flatten wants input of shape (batch, ...), not {shape}")
-        return ops.reshape(x, (shape[0], math.prod(shape[1:])))
 
 
 class Sequential(Module):

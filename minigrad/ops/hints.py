@@ -51,6 +51,7 @@ mm bmm | a @ b
 cuda device to | a Tensor lives where its data live
 numpy | import numpy as np; its functions take Tensors
 float32 float64 int32 int64 bool_ | dtypes are NumPy's: np.float32
+ModuleList ModuleDict ParameterList ParameterDict | lists and dicts in attributes are looked into: self.layers = [...]
 DataLoader Dataset | mg.optim.Batches(X, y, size=32)
 BatchNorm | mg.nn.BatchNorm1d, 2d or 3d
 """)  # noqa: E501

@@ -185,6 +185,39 @@ class At:
         value = ops.broadcast_to(ops.astype(value, t.dtype), np.shape(place))
         return t + ops.indexing.scatter(value, shape=t.shape, index=key)  # type: ignore[no-any-return]
 
+    def multiply(self, value: Any) -> Tensor:
+        """A copy of ``t`` with what is there multiplied, as often as the place is named."""
+        return self._in_turn(ops.multiply, value)
 
-_at = property(At, doc="A place in it: ``t.at[i].set(v)`` and ``.add(v)`` are copies.")
+    def min(self, value: Any) -> Tensor:
+        """A copy of ``t`` with the smaller of what is there and ``value``."""
+        return self._in_turn(ops.minimum, value)
+
+    def max(self, value: Any) -> Tensor:
+        """A copy of ``t`` with the larger of what is there and ``value``."""
+        return self._in_turn(ops.maximum, value)
+
+    def _in_turn(self, op: Any, value: Any) -> Tensor:
+        """``op`` of what is there and ``value``: first where places are named first, and so on."""
+        t = self.t
+        places = np.arange(t.size).reshape(t.shape)[ops.indexing.settled(self.key)]
+        value = ops.array(value) if isinstance(value, list | tuple) else value
+        values = ops.reshape(ops.broadcast_to(value, np.shape(places)), (-1,))
+        flat = np.reshape(places, (-1,))
+        order, n = np.argsort(flat, kind="stable"), np.arange(flat.size)
+        fresh = np.diff(flat[order], prepend=-1) != 0
+        turn = np.empty_like(n)
+        turn[order] = n - np.maximum.accumulate(np.where(fresh, n, 0))
+        whole = ops.reshape(t, (-1,))
+        for i in range(turn.max(initial=-1) + 1):
+            (named,) = np.nonzero(turn == i)
+            at = flat[named]
+            whole = At(whole, at).set(op(whole[at], values[named]))
+        return ops.reshape(whole, t.shape)  # type: ignore[no-any-return]
+
+
+_at = property(
+    At,
+    doc="A place in it: ``t.at[i].set(v)``, ``add``, ``multiply``, ``min``, ``max`` are copies.",
+)
 setattr(Tensor, "at", _at)  # noqa: B010

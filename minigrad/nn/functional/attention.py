@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.errors import label
-from minigrad.nn.functional.normalisation import dropout
+from minigrad.nn.functional.noise import dropout
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import concrete
 

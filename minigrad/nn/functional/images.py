@@ -74,6 +74,81 @@ def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
     return ops.reshape(y, (*lead, c * r * r, h // r, w // r))
 
 
+def channel_shuffle(x: Any, groups: int) -> Any:
+    """The channels of ``groups`` in turn: the first of each, the second of each, ...
+
+    Derivative: ``dy`` with its channels in the old order.
+
+    X. Zhang et al., "ShuffleNet" (2018).
+
+    Raises
+    ------
+    ValueError
+        For channels that do not divide into the groups.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> channel_shuffle(np.arange(4.0).reshape(1, 4, 1), 2).ravel()
+    array([0., 2., 1., 3.])
+    """
+    g, x = count("channel_shuffle", "groups", groups), arrayed(x)
+    n, c, *rest = np.shape(x)
+    if c % g:
+        raise ValueError(f"channel_shuffle: {c} channels do not divide into {g} groups")
+    apart = ops.reshape(x, (n, g, c // g, *rest))
+    return ops.reshape(ops.swapaxes(apart, 1, 2), (n, c, *rest))
+
+
+AROUND = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+"""PyTorch's name of what is laid around -> NumPy's."""
+
+
+def pad(x: Any, pad: Any, mode: str = "constant", value: float = 0.0) -> Any:
+    """``x`` with more places around, as many as ``pad`` says, the last axis first.
+
+    Derivative: ``dy`` where ``x`` is, and what lies around it added where it comes from.
+
+    Parameters
+    ----------
+    x : array_like
+    pad : sequence of int
+        In front of and behind the last axis, then of the one before it, ...; places fall away
+        where it is negative.
+    mode : {"constant", "reflect", "replicate", "circular"}
+    value : float
+        The constant.
+
+    Raises
+    ------
+    ValueError
+        For another mode, an odd number of widths or more than two for each axis, and more of a
+        reflection or a circle than there is.
+
+    Examples
+    --------
+    >>> pad([[1.0, 2.0, 3.0]], (1, 2), mode="reflect")
+    array([[2., 1., 2., 3., 2., 1.]])
+    """
+    x = arrayed(x)
+    widths = [int(w) for w in pad]
+    if mode not in AROUND:
+        raise ValueError(f"pad: mode must be one of {', '.join(AROUND)}, not {mode!r}")
+    if len(widths) % 2 or len(widths) > 2 * np.ndim(x):
+        raise ValueError(f"pad: of {np.ndim(x)} axes the widths are two each, not {pad!r}")
+    pairs = [(widths[i], widths[i + 1]) for i in range(0, len(widths), 2)]
+    pairs = [(0, 0)] * (np.ndim(x) - len(pairs)) + pairs[::-1]
+    for (a, b), n in zip(pairs, np.shape(x), strict=True):
+        most = {"reflect": n - 1, "circular": n}.get(mode, max(a, b, 0))
+        if max(a, b) > most or n + min(a, 0) + min(b, 0) < 0:
+            raise ValueError(f"pad: {(a, b)} does not go with a length of {n} by {mode!r}")
+    if any(w < 0 for w in widths):
+        inner = tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, np.shape(x)))
+        x, pairs = x[inner], [(max(a, 0), max(b, 0)) for a, b in pairs]
+    options = {"constant_values": value} if mode == "constant" else {}
+    return ops.pad(x, pairs, mode=AROUND[mode], **options)
+
+
 def _images(who: str, x: Any) -> tuple[int, ...]:
     shape = tuple(np.shape(arrayed(x)))
     if len(shape) < 3:

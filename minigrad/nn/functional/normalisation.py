@@ -1,4 +1,4 @@
-"""Mean 0 and variance 1, over features, channels or groups; dropout."""
+"""Mean 0 and variance 1, over features, channels, groups or neighbours."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.errors import label
-from minigrad.nn.checks import count, fraction, generator
+from minigrad.nn.checks import count
 from minigrad.ops.shape import arrayed
-from minigrad.tensor import drawn
 
 
 def last_axes(who: str, x: Any, axes: Any) -> tuple[int, ...]:
@@ -191,24 +190,33 @@ def _affine(x: Any, weight: Any, bias: Any) -> Any:
     return x if bias is None else x + bias
 
 
-def dropout(x: Any, p: float = 0.5, rng: Any = None) -> Any:
-    """Every element 0 with probability ``p``, the others divided by 1 − p.
+def local_response_norm(
+    x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Any:
+    """``x / (k + α mean(x²))^β``, the mean over ``size`` neighbouring channels, axis 1.
 
-    Derivative: ``dy / (1 - p)`` where the element stayed, 0 where it was dropped.
+    Derivative: with ``d = k + α mean(x²)``: ``dy/d^β``, and ``-2αβ/size x Σ dy y/d`` over the
+    neighbours.
 
-    N. Srivastava et al., "Dropout" (2014).  ``rng`` is a NumPy ``Generator``, by default that
-    of `mg.nn.seed`.
+    A. Krizhevsky, I. Sutskever and G. Hinton, "ImageNet Classification with Deep Convolutional
+    Neural Networks" (2012).
+
+    Raises
+    ------
+    ValueError
+        For input without channels.
 
     Examples
     --------
     >>> import numpy as np
-    >>> dropout(np.ones(6), 0.5, np.random.default_rng(0))
-    array([2., 0., 0., 0., 2., 2.])
+    >>> local_response_norm(np.full((1, 2, 1), 2.0), 2, alpha=1.0, beta=0.5).round(4).ravel()
+    array([1.1547, 0.8944])
     """
-    p = fraction("dropout", "p", p)
-    if not p:
-        return x
-    x = arrayed(x)
-    kind = x.dtype if hasattr(x, "dtype") and x.dtype.kind == "f" else np.dtype(np.float64)
-    kept = drawn(generator("dropout", rng), np.shape(x)) >= p
-    return x * (kept.astype(kind) / kind.type(1 - p))
+    x, size = channelled("local_response_norm", x), count("local_response_norm", "size", size)
+    n = np.ndim(x)
+    around = [(0, 0), (size // 2, (size - 1) // 2), *[(0, 0)] * (n - 2)]
+    sums = ops.cumsum(ops.pad(x * x, [(0, 0), (1, 0), *around[2:]]), axis=1)
+    ends = ops.pad(sums, around, mode="edge")
+    c = np.shape(x)[1]
+    mean = (ends[:, size : size + c] - ends[:, :c]) / size
+    return x / (k + alpha * mean) ** beta

@@ -269,6 +269,80 @@ def avg_pool3d(
     return _average("avg_pool3d", 3, x, kernel_size, stride, padding, include, ceil_mode, d)
 
 
+# --- norms of windows --------------------------------------------------------------------
+
+
+def _norms(
+    who: str, n: int, x: Any, norm_type: float, kernel: Any, stride: Any, ceil_mode: bool
+) -> Any:
+    if not norm_type:
+        raise ValueError(f"{who}: norm_type must not be 0")
+    x, unbatched = batched(who, x, n)
+    seen = pooled(who, n, x, kernel, stride, 0, 1, 0.0, ceil_mode)
+    norm = np.linalg.norm(seen, ord=norm_type, axis=2)
+    if ceil_mode:
+        ones = np.ones((1, 1, *np.shape(x)[2:]), seen.dtype)
+        inside = np.sum(pooled(who, n, ones, kernel, stride, 0, 1, 0.0, True), axis=2)
+        norm = norm * (np.shape(seen)[2] / inside) ** (1 / norm_type)
+    return unbatched(norm)
+
+
+def lp_pool1d(
+    x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+) -> Any:
+    """The norm of every window, ``(Σ |x|^p)^(1/p)``; see `lp_pool2d`.
+
+    Derivative: for p = 2 ``dy x/y``, for others ``dy sign(x) |x/y|^(p-1)``.
+
+    Examples
+    --------
+    >>> lp_pool1d([[[3.0, 4.0, 0.0, 5.0]]], 2, 2)
+    array([[[5., 5.]]])
+    """
+    return _norms("lp_pool1d", 1, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(
+    x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+) -> Any:
+    """The norm of every window, ``(Σ |x|^p)^(1/p)``, x being (batch, channels, height, width).
+
+    Derivative: for p = 2 ``dy x/y``, for others ``dy sign(x) |x/y|^(p-1)``.
+
+    With ``ceil_mode`` a window that hangs over counts as if what it does not see were like the
+    rest, as in PyTorch.
+
+    Raises
+    ------
+    ValueError
+        For a ``norm_type`` of 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> lp_pool2d(np.ones((1, 1, 4, 4)), 2, 2)[0, 0]
+    array([[2., 2.],
+           [2., 2.]])
+    """
+    return _norms("lp_pool2d", 2, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(
+    x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+) -> Any:
+    """The norm of every window of three axes; see `lp_pool2d`.
+
+    Derivative: for p = 2 ``dy x/y``, for others ``dy sign(x) |x/y|^(p-1)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> lp_pool3d(np.ones((1, 1, 2, 2, 2)), 3, 2).item()
+    2.0
+    """
+    return _norms("lp_pool3d", 3, x, norm_type, kernel_size, stride, ceil_mode)
+
+
 # --- as many windows as are asked for ----------------------------------------------------
 
 

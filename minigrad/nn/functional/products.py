@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.errors import label
-from minigrad.nn.checks import laid_out, sized
+from minigrad.nn.checks import count, laid_out, sized
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import Tensor, concrete
 
@@ -191,3 +191,60 @@ def normalize(x: Any, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Any:
     x = arrayed(x)
     norm = np.linalg.norm(x, ord=p, axis=axis, keepdims=True)
     return x / ops.maximum(norm, eps)
+
+
+def pdist(x: Any, p: float = 2.0) -> Any:
+    """The p-norms of ``xᵢ − xⱼ`` for every pair i < j of rows, from (n, features).
+
+    Derivative: for p = 2, ``(xᵢ - xⱼ)/y`` by xᵢ, minus that by xⱼ; 0 for equal rows.
+
+    Raises
+    ------
+    ValueError
+        For input that is no matrix.
+
+    Examples
+    --------
+    >>> pdist([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]).round(4)
+    array([5.    , 1.    , 4.2426])
+    """
+    x = laid_out("pdist", x, 2, "input of shape (n, features)")
+    i, j = np.triu_indices(np.shape(x)[0], 1)
+    return np.linalg.norm(x[i] - x[j], ord=p, axis=-1)
+
+
+def one_hot(x: Any, num_classes: int = -1) -> Any:
+    """Vectors that are 1 at the integers ``x`` and 0 elsewhere, of whole numbers.
+
+    No gradient flows through them.
+
+    Parameters
+    ----------
+    x : (...) of int
+    num_classes : int
+        Their length; by default one more than the largest of ``x``.
+
+    Raises
+    ------
+    TypeError
+        For what are no integers.
+    ValueError
+        For numbers that are negative, or not below ``num_classes``.
+
+    Examples
+    --------
+    >>> one_hot([0, 2])
+    array([[1, 0, 0],
+           [0, 0, 1]])
+    """
+    x = np.asarray(arrayed(x))
+    if x.dtype.kind not in "iu":
+        raise TypeError(f"one_hot wants integers, and x has dtype {x.dtype}")
+    n = (
+        int(np.max(x, initial=-1)) + 1
+        if num_classes == -1
+        else count("one_hot", "num_classes", num_classes)
+    )
+    if x.size and not (np.min(x) >= 0 and np.max(x) < n):
+        raise ValueError(f"one_hot: {n} classes are 0 to {n - 1}; x has {x.min()} to {x.max()}")
+    return (x[..., None] == np.arange(n)).astype(np.int64)
