@@ -91,7 +91,8 @@ def python(text: str) -> str:
     for part, number in (("½", "(1/2)"), ("¼", "(1/4)"), ("¾", "(3/4)")):
         text = text.replace(part, number)
     text = re.sub("‖([^‖]*)‖", r"norm(\1)", re.sub(r"(\d)π", r"\1*π", text))
-    text = text.replace("√", "root**").replace("⁻ᵀ", "**flipped").replace("⁻¹", "**inverted")
+    text = text.replace("⁻¹ᵀ", "⁻ᵀ").replace("⁻ᵀ", "**flipped").replace("⁻¹", "**inverted")
+    text = text.replace("√", "root**")
     text = re.sub(r"(?<=[\w)\]]) (?=[\w.]+(\[\w+\])?ᵀ)", "[:, None] * ", text)  # x yᵀ
     text = beside_transposed(text)  # x (y·z)ᵀ
     text = text.replace("ᵀ", ".T").replace("σ(", "sigmoid(").replace("∂", "d")

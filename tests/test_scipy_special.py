@@ -178,7 +178,7 @@ def total(name: str, *args: Any) -> Any:
     return sum(np.sum(p * w) for p, w in zip(parts, (1.0, 0.7, -0.4, 1.3)))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize(
     ("name", "args"),
     [pytest.param(name, args, id=name) for name, rows in TABLE.items() for args in rows],

@@ -122,6 +122,8 @@ def _add(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
 def _power(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     if uniform(e.args[1]) == 0.5:
         return w.style.fill(w.pattern(ops.sqrt), args[0])
+    if uniform(e.args[1]) == -1 and len(shape_of(e.args[0])) > 1:  # X⁻¹ is the inverse
+        return w.style.fill(w.pattern(ops.divide), w.style.constant(1), args[0])
     return raised(w.style, *args)
 
 

@@ -17,9 +17,9 @@ from minigrad.writing.numbers import decimal
 
 def is_default(op: Op, key: str, option: Any) -> bool:
     """Whether a keyword asks for nothing."""
-    if option is True:
-        return key == "where"
-    if option is None or option is False or option is np._NoValue:
+    if isinstance(option, bool):
+        return option is defaults(op).get(key, key == "where")
+    if option is None or option is np._NoValue:
         return True
     usual = defaults(op).get(key, np._NoValue)
     return type(usual) is type(option) and bool(usual == option)
