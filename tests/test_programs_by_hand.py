@@ -302,3 +302,10 @@ def test_long_doubles_and_large_constants() -> None:
         assert got.dtype == np.longdouble
         np.testing.assert_array_equal(got, 2 * x)
     assert "1.7e+308" in mg.trace(lambda x: x * 1.7e308, X / 9).source
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_jacobians_of_nothing(mode: str) -> None:
+    jacobian = mg.jacobian(lambda x: np.logaddexp(x, x), mode=mode)
+    for f in (jacobian, mg.compile(jacobian)):
+        assert f(np.ones((0, 2))).shape == (0, 2, 0, 2)

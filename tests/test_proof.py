@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -268,3 +269,40 @@ def test_complex_numbers_are_compared_in_both_parts() -> None:
     assert proof.fault(program, turned, [x], [f(x)]) is None
     for wrong in (lambda x: f(x) + 1e-6j, lambda x: f(x).conj(), lambda x: f(x) * (1 + 1e-9)):
         assert "other numbers" in str(proof.fault(program, wrong, [x], [f(x)]))
+
+
+def large_case() -> tuple[Any, Any, Any]:
+    x = np.random.default_rng(0).normal(size=2**20)
+    return passes.recorded(lambda x: np.exp(x) * 3, x), x, np.exp(x) * 3
+
+
+@pytest.mark.parametrize(
+    ("kernel", "fault"),
+    [
+        (lambda x, work: np.exp(x) * 3, None),
+        (lambda x, work: 3 * np.exp(x + 1e-17), None),
+        (lambda x, work: np.exp(x) * (3 + 1e-10), "it returns other numbers"),
+        (lambda x, work: np.exp(x) * 3 + (x < -4.5) * 1e-8, "it returns other numbers"),
+        (lambda x, work: np.exp(x) * 3 + 0 * work, "it returns other numbers"),
+        (lambda x, work: np.multiply(np.exp(x), 3, out=work), "a second call overwrites"),
+        (lambda x, work: np.exp(x.astype(np.float32)).astype(float) * 3, "other numbers"),
+    ],
+)
+def test_large_kernels_run_once_on_memory_that_holds_nothing(kernel: Any, fault: Any) -> None:
+    program, x, answer = large_case()
+    work = np.empty_like(x)
+
+    @contextmanager
+    def spoilt() -> Iterator[list[Any]]:
+        work.fill(np.nan)
+        yield [work]
+
+    calls = []
+
+    def run(x: Any) -> Any:
+        calls.append(x)
+        return kernel(x, work)
+
+    wrong = proof.fault(program, run, [x], [answer], spoilt)
+    assert len(calls) == 1
+    assert (wrong is None) if fault is None else (fault in wrong)

@@ -225,7 +225,7 @@ def columns_through(call: Call, outputs: Any, n: int, recorded: bool) -> list[li
     inputs = [x if node_of(x) is not None else None for x in call.inputs]
     roots = [node_of(y) for y in outputs]
     nodes = in_order([root for root in roots if root is not None])
-    largest = max([getattr(node.ans, "size", 1) for node in nodes], default=1)
+    largest = max([1, *(getattr(node.ans, "size", 1) for node in nodes)])
     step = max(1, ROOM // largest)
     parts = []
     for start in range(0, max(n, 1), step):
@@ -253,7 +253,7 @@ def rows_of(call: Call, y: Any, recorded: bool) -> list[Any]:
     u = stand_in(y)
     pulled = call.pull([(y.node, u)], wrap)
     targets = [g.node for g in pulled if node_of(g) is not None and u.node in reached(g.node)]
-    largest = max([y.size, *(g.size for g in pulled if g is not None)])
+    largest = max([1, y.size, *(g.size for g in pulled if g is not None)])
     step = max(1, ROOM // largest)
     seeds = np.eye(y.size, dtype=y.dtype).reshape((y.size, *shape))
     lift = wrap if recorded else None

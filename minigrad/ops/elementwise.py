@@ -124,7 +124,7 @@ def raised(x: Any, p: Any) -> Any:
         return whole(x, SMALL[p])
     if p in HALVES:
         root = np.sqrt(x)
-        root = root if p == -0.5 else x * root
+        root = np.abs(root, out=root) if p == -0.5 else x * root  # of -0.0 it is -0.0
         return root if p > 0 else np.reciprocal(root)
     return x**p
 
