@@ -74,12 +74,6 @@ class Vertex:
         """Whether the value is one number."""
         return is_scalar(self.value)
 
-    @property
-    def symbol(self) -> str:
-        """How a person writes the operation: ``+`` for add, else its name."""
-        op = self.node.op if self.node is not None else None
-        return (op.symbol or op.name) if op is not None else ""
-
     def __repr__(self) -> str:
         return f"<{self.kind} {self.id}: {self.name}{f' = {self.op}' if self.op else ''}>"
 

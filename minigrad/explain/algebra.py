@@ -57,21 +57,6 @@ def negative_power(b: Builder, x: Any, p: Any) -> Any:
     return b.emit(ops.divide, 1, x if q == -1 else b.emit(ops.power, x, -q))
 
 
-@rule(ops.multiply, when="formula")
-def multiple_of_reciprocal(b: Builder, x: Any, y: Any) -> Any:
-    """``2·(1/x)`` is 2/x."""
-    c, inner = number(x), b.match(y, ops.divide)
-    if c is None or inner is None or number(inner[0]) is None:
-        return None
-    c *= number(inner[0])
-    over = 1 / abs(c) if 0 < abs(c) < 1 else 0
-    if over in (2, 4, 8):
-        answer = b.emit(ops.divide, 1, b.emit(ops.multiply, int(over), inner[1]))
-    else:
-        answer = b.emit(ops.divide, abs(c), inner[1])
-    return answer if c > 0 else b.emit(ops.negative, answer)
-
-
 def terms_of(b: Builder, x: Any, sign: float, found: dict[Any, list[Any]]) -> int:
     """Add what ``x`` is a sum of to ``found``, by key; answer how many terms that were."""
     stack, n = [(x, sign)], 0

@@ -32,7 +32,7 @@ def shared_tie(sign: int, b: Builder, x: Any, y: Any) -> Any:
     if c != sign * d or [len(m) for m in masks] != [1, 1]:
         return None
     first, second = (strict.pop(masks[0][0])[0], loose.pop(masks[1][0])[0])
-    made, other = b.made_by.get(first), condition(b, second)
+    made, other = b.made_by.get(first), b.made_by.get(second)
     if made is None or other is None or made.op not in STEPS:
         return None
     loosely, step = STEPS[made.op]
@@ -42,11 +42,6 @@ def shared_tie(sign: int, b: Builder, x: Any, y: Any) -> Any:
         return None
     mask = b.emit(step, *made.args)
     return built(b, 2 * c, {**strict, key_of(mask): [mask, 1]})
-
-
-def condition(b: Builder, mask: Any) -> Any:
-    """The comparison that a truth value is."""
-    return b.made_by.get(mask)
 
 
 def equal(f: Factors, g: Factors) -> bool:

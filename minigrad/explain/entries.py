@@ -317,19 +317,6 @@ def same_entries(sign: int, b: Builder, x: Any, y: Any) -> Any:
     return b.emit(ops.scatter, inner, **u.kwargs)
 
 
-def is_everything(part: Any) -> bool:
-    return isinstance(part, slice) and part == slice(None)
-
-
-@rule(ops.scatter, when="formula")
-def all_entries(b: Builder, x: Any, shape: Any = None, index: Any = None) -> Any:
-    """An index that only adds axes picks all entries, each once."""
-    parts = index if isinstance(index, tuple) else (index,)
-    if not all(part is None or part is Ellipsis or is_everything(part) for part in parts):
-        return None
-    return b.emit(ops.reshape, x, shape=tuple(shape))
-
-
 @rule(ops.scatter, ops.elements, when="formula")
 def turned(b: Builder, x: Any, shape: Any = None, index: Any = None) -> Any:
     """What is put back in reverse order is reversed, and twice reversed as it was."""

@@ -49,10 +49,6 @@ class Scope:
         """All variables that code at this place reads."""
         return {**self.around, **self.variables}
 
-    def statement(self, name: str) -> Statement | None:
-        """The latest assignment to ``name`` before the line that is running."""
-        return next(iter(self.assignments(name)), None)
-
     def assignments(self, name: str) -> list[Statement]:
         """The assignments to ``name``: those before the line that is running, latest first."""
         body = statements(self.filename, self.function, self.first)
