@@ -7,6 +7,7 @@ its operator.  So the rules in `minigrad.onnx.rules` read like formulas.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,16 @@ BOOLEAN = frozenset(
     "Equal Less LessOrEqual Greater GreaterOrEqual Not And Or Xor IsNaN IsInf".split()
 )
 WHOLE = frozenset("Shape ArgMax ArgMin NonZero".split())
+
+
+def two(kind: str, turned: bool = False) -> Callable[[Any, Any], Any]:
+    """A node of two operands as a method; ``turned`` where the other one comes first."""
+
+    def node(self: Any, other: Any) -> Any:
+        both = self, self._like(other)
+        return self.graph.op(kind, *(both[::-1] if turned else both))
+
+    return node
 
 
 class Value:
@@ -50,53 +61,19 @@ class Value:
     def ndim(self) -> int:
         return len(self.shape)
 
-    def _two(self, kind: str, a: Any, b: Any) -> Any:
-        return self.graph.op(kind, self._like(a), self._like(b))
-
     def _like(self, x: Any) -> Any:
         return x if isinstance(x, Value) else self.graph.number(x, self.dtype)
 
-    def __add__(self, other: Any) -> Any:
-        return self._two("Add", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self._two("Add", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._two("Sub", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._two("Sub", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._two("Mul", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self._two("Mul", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._two("Div", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._two("Div", other, self)
+    __add__, __radd__ = two("Add"), two("Add", turned=True)
+    __sub__, __rsub__ = two("Sub"), two("Sub", turned=True)
+    __mul__, __rmul__ = two("Mul"), two("Mul", turned=True)
+    __truediv__, __rtruediv__ = two("Div"), two("Div", turned=True)
+    __lt__, __le__ = two("Less"), two("LessOrEqual")
+    __gt__, __ge__ = two("Greater"), two("GreaterOrEqual")
+    equals = two("Equal")
 
     def __neg__(self) -> Any:
         return self.graph.op("Neg", self)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._two("Less", self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._two("Greater", self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._two("LessOrEqual", self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._two("GreaterOrEqual", self, other)
-
-    def equals(self, other: Any) -> Any:
-        return self._two("Equal", self, other)
 
 
 class Graph:
