@@ -100,14 +100,17 @@ def pull(q: Quantity, g: Any, hand: Any) -> Any:
 
 def contracted(q: Quantity, g: Any, hand: Any) -> Any:
     """The sum of ``g`` times ``hand`` over the axes of ``u`` that are not paired."""
-    ndim = np.ndim(g)
-    if not q.pairs:
-        return np.tensordot(g, hand, axes=ndim)
-    axes = [ndim + j for j in range(len(q.graph.shape(q.v)))]
+    u, v, both = numbered(q)
+    return np.einsum(g, u, hand, both, v) if q.pairs else np.tensordot(g, hand, axes=len(u))
+
+
+def numbered(q: Quantity) -> tuple[list[int], list[int], list[int]]:
+    """Numbers for the axes of ``u``, of ``v``, and of the derivative; paired ones have one."""
+    u = [*range(len(q.graph.shape(q.u)))]
+    v = [len(u) + j for j in range(len(q.graph.shape(q.v)))]
     for i, j in q.pairs:
-        axes[j] = i
-    rest = [a for a in axes if a >= ndim]
-    return np.einsum(g, [*range(ndim)], hand, [*range(ndim), *rest], axes)
+        v[j] = i
+    return u, v, [*u, *(a for a in v if a >= len(u))]
 
 
 # --- by finite differences ---------------------------------------------------------------
@@ -218,14 +221,8 @@ def projected(q: Quantity, exact: Any, d: Any) -> Any:
     """``exact`` times a direction."""
     if q.layout != "jacobian":
         return np.sum(exact * d)
-    if not q.pairs:
-        return np.tensordot(exact, d, d.ndim)
-    ndim = len(q.graph.shape(q.u))
-    axes = [ndim + j for j in range(d.ndim)]
-    for i, j in q.pairs:
-        axes[j] = i
-    rest = [a for a in axes if a >= ndim]
-    return np.einsum(exact, [*range(ndim), *rest], d, axes, [*range(ndim)])
+    u, v, both = numbered(q)
+    return np.einsum(exact, both, d, v, u) if q.pairs else np.tensordot(exact, d, d.ndim)
 
 
 def along(f: Callable[[Any], Any], x: Any, d: Any, here: Any, expected: Any) -> tuple[Any, Any]:

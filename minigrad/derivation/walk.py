@@ -249,10 +249,6 @@ class Part:
     plan: list[Any] | None = None
 
     @property
-    def connected(self) -> bool:
-        return self.u is self.v or bool(self.inside)
-
-    @property
     def forward(self) -> list[AnyNode]:
         return list(reversed(self.inside))
 

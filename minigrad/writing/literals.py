@@ -254,14 +254,7 @@ def array(x: Any) -> str:
 
 def filled(text: str) -> str:
     """Words in lines as long as fit."""
-    lines, line = [], ""
-    for word in text.split(" "):
-        if line and len(line) + 1 + len(word) > WIDTH - 8:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}" if line else word
-    return "\n".join([*lines, line])
+    return textwrap.fill(text, WIDTH - 8, break_long_words=False, break_on_hyphens=False)
 
 
 def zeros(shape: tuple[int, ...], dtype: Any) -> str:
