@@ -108,6 +108,15 @@ def tree_of(code: CodeType) -> Any:
     return function_tree(source, code.co_name, code.co_firstlineno) if source else None
 
 
+def names_in(code: CodeType) -> set[str]:
+    """Global names that a function, and functions inside it, may use."""
+    found = set(code.co_names)
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            found |= names_in(const)
+    return found
+
+
 @functools.lru_cache(maxsize=64)
 def compiled_statements(code: CodeType) -> list[Statement]:
     """The same from bytecode, for code whose source cannot be read; only the text is missing."""

@@ -21,6 +21,8 @@ import numpy as np
 from minigrad import ops
 from minigrad.errors import is_user
 from minigrad.ops.record import Op
+from minigrad.reading.purity import bound
+from minigrad.reading.statements import names_in
 from minigrad.writing import literals
 from minigrad.writing.names import identifier, quoted
 
@@ -48,6 +50,10 @@ def logsumexp(x, axis=None, keepdims=False):
 ''',
 }
 """For arrays of at least one dimension and element."""
+
+
+SHADOWED = {w for w in dir(builtins) if w not in ("sum", "abs", "pow", "round")}
+"""Names that no function takes from elsewhere, but where an op of ours is called so."""
 
 
 class Helpers:
@@ -120,9 +126,9 @@ class Helpers:
                 "be printed; define it with def in a file"
             )
         node, lines = found
-        scope = {**function.__globals__, **enclosed(function)}
+        scope = bound(function)
         words = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-        words &= looked_up(function.__code__) | set(function.__code__.co_freevars)
+        words &= names_in(function.__code__) - SHADOWED | set(function.__code__.co_freevars)
         names = {
             w: self._enter(w, scope[w], shown)
             for w in sorted(words)
@@ -170,15 +176,6 @@ class Helpers:
         return name
 
 
-def enclosed(function: Any) -> dict[str, Any]:
-    """What a function takes from the one around it."""
-    cells = function.__closure__ or ()
-    return {
-        name: cell.cell_contents
-        for name, cell in zip(function.__code__.co_freevars, cells, strict=True)
-    }
-
-
 def is_own(function: Any) -> bool:
     """Whether a function is minigrad's or the user's, rather than a library's."""
     module = str(function.__module__)
@@ -214,15 +211,6 @@ def values_of_defaults(function: Any) -> list[Any]:
     code = function.__code__
     keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
     return [*(function.__defaults__ or ()), *(named[k] for k in keywords if k in named)]
-
-
-def looked_up(code: Any) -> set[str]:
-    """Names that a function, and the functions in it, take from elsewhere."""
-    found = set(code.co_names)
-    for inner in code.co_consts:
-        if inspect.iscode(inner):
-            found |= looked_up(inner)
-    return found - {w for w in dir(builtins) if w not in ("sum", "abs", "pow", "round")}
 
 
 def definition(function: Any) -> tuple[Any, list[str]] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from minigrad.errors import is_user
 from minigrad.graph import modes, writing
 from minigrad.ops.record import Op
 from minigrad.ops.shape import unbroadcast
+from minigrad.reading.statements import names_in
 from minigrad.tensor import Tensor, wrap
 
 # --- writes ----------------------------------------------------------------------------
@@ -202,15 +203,6 @@ class Patched:
                if isinstance(v, FunctionType)}  # fmt: skip
         instance.__class__ = type(kind.__name__, (kind,), {"__slots__": (), **own})
         return instance
-
-
-def names_in(code: CodeType) -> set[str]:
-    """Global names that a function, and functions inside it, may use."""
-    found = set(code.co_names)
-    for const in code.co_consts:
-        if isinstance(const, CodeType):
-            found |= names_in(const)
-    return found
 
 
 # --- the same chance twice -------------------------------------------------------------
