@@ -490,6 +490,8 @@ class Campaign:
         part = "/".join(mutant.file.split("/")[1 : 3 if mutant.file.count("/") > 1 else 2])
         part = part.split("/")[0] if mutant.file.count("/") > 1 else part
         self.found[part][result] += 1
+        if self.options.verbose:
+            print(f"{result}: {mutant}", file=sys.stderr, flush=True)
         if result == "alive":
             print(f"{mutant}   [{words}]", flush=True)
 
@@ -616,6 +618,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="processor time for one mutant")
     parser.add_argument("--only", default="", help="mutants whose line or change has this in it")
     parser.add_argument("--first", nargs="*", default=[], help="test files to begin with")
+    parser.add_argument("--verbose", action="store_true", help="tell what became of each")
+    parser.add_argument("--as-known", action="store_true", help="learn no further tests")
     parser.add_argument("--known", default=".pytest_cache/mutants.json", help="what runs what")
     words = sys.argv[1:]
     at = words.index("--") if "--" in words else len(words)
@@ -626,11 +630,11 @@ def main() -> None:
     sys.meta_path.insert(0, Absent())
     sys.dont_write_bytecode = True
     Path(options.known).parent.mkdir(exist_ok=True)
-    mapping = os.fork()
-    if not mapping:
+    mapping = os.fork() if not options.as_known else None
+    if mapping == 0:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os._exit(pytest.main([*PYTEST, *tests], plugins=[Mapping(Known(options.known))]))
-    if os.waitpid(mapping, 0)[1]:
+    if mapping is not None and os.waitpid(mapping, 0)[1]:
         sys.exit("the tests could not be run before anything is changed")
     Campaign(options, tests).run()
 
