@@ -459,10 +459,11 @@ class Campaign:
 
     def equivalent(self, mutant: Mutant) -> bool:
         """Whether a row of the table has the mutant: each of its keys asks for something."""
+        old = mutant.words.partition("  ->  ")[0]
         return any(
             row.get("file", mutant.file) == mutant.file
             and row.get("line", mutant.text) == mutant.text
-            and row.get("within", "") in mutant.text
+            and row.get("within", "").replace("{old}", old) in mutant.text
             and row.get("change", mutant.words) == mutant.words
             and ("names" not in row or mutant.constant in row["names"])
             for row in self.table
