@@ -78,6 +78,7 @@ USUAL = {
     "output_padding": 0, "padding": 0, "recompute_scale_factor": False, "return_indices": False,
     "stride": 1, "swap": False, "track_running_stats": True, "zero_infinity": False,
     "label_smoothing": 0.0, "log_input": True, "has_aux": False, "strength": 1.0, "margin": 1.0,
+    "value": 0.0,
 }  # fmt: skip
 """Defaults of PyTorch's layers, functions and losses, as its documentation gives them, where no
 other one stands below."""
