@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import warnings
 from pathlib import Path
@@ -676,3 +677,48 @@ def test_what_is_too_large(
     inputs = {f"x{i}": np.array(v) for i, v in enumerate(given)}
     with pytest.raises(error, match=told):
         loaded(single(kind, inputs), tmp_path)(*inputs.values())
+
+
+UNLIKE = {
+    ("Dropout", "is_test"): "a model is loaded to be run, whatever its age",
+    ("Dropout", "seed"): "none, in the schema",
+    ("LogSoftmax", "axis"): "1 or -1, by version",
+    ("Softmax", "axis"): "1 or -1, by version",
+    ("RNN", "activations"): "None stands for tanh",
+    **{(name, "hidden_size"): "needed" for name in ("RNN", "GRU", "LSTM")},
+    **{(name, "clip"): "0 stands for none" for name in ("RNN", "GRU", "LSTM")},
+}
+
+
+def test_what_a_node_does_not_say_is_as_in_onnx_schemas() -> None:
+    schemas: dict[str, list[Any]] = {}
+    for schema in onnx.defs.get_all_schemas_with_history():
+        if not schema.domain:
+            schemas.setdefault(schema.name, []).append(schema)
+    compared = 0
+    for name, operator in OPERATORS.items():
+        for key, p in inspect.signature(operator.call).parameters.items():
+            if p.kind is not p.KEYWORD_ONLY or key in ("opset", "outputs"):
+                continue
+            if (name, key) in UNLIKE:
+                continue
+            found = [s.attributes[key] for s in schemas[name] if key in s.attributes]
+            stated = [given(a) for a in found]
+            own = list(p.default) if isinstance(p.default, tuple) else p.default
+            if own is None and inspect.Parameter.empty in stated:
+                continue  # an input, in newer versions
+            assert any(own is s or own == s for s in stated), (name, key, own, stated)
+            compared += 1
+    assert compared > 180
+
+
+def given(attribute: Any) -> Any:
+    """The default of an attribute: empty where it must be given, None where it may be missing."""
+    if attribute.required:
+        return inspect.Parameter.empty
+    if not attribute.default_value.type:
+        return None
+    value = h.get_attribute_value(attribute.default_value)
+    if isinstance(value, float):
+        return pytest.approx(value, rel=1e-6)  # of single precision
+    return value.decode() if isinstance(value, bytes) else value
