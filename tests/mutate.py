@@ -570,9 +570,9 @@ class Campaign:
             else:
                 apart.append(mutant)
         print(f"{len(chosen)} in functions, {len(apart)} at imports", file=sys.stderr, flush=True)
-        self.at_imports(apart)
         if chosen:
             self.in_functions(chosen)
+        self.at_imports(apart)
         self.report()
 
     def report(self) -> None:

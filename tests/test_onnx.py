@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import pickle
 import warnings
@@ -16,6 +17,7 @@ from all_samples import SAMPLES, Sample
 from minigrad import nn
 from minigrad.ops.record import registry
 from minigrad.tree import flatten
+from test_defaults import UNGIVEN, defaults, same
 
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
@@ -461,3 +463,18 @@ def test_strange_names_stay_names(tmp_path: Path) -> None:
     mg.onnx.export(lambda p: p["a b\n"] + p[""] * p["a/b"], path, params)
     assert len({i.name for i in onnx.load(str(path)).graph.input}) == 3
     assert pickle.loads(pickle.dumps(mg.onnx.OPSET)) == 18
+
+
+def test_rules_take_for_granted_what_numpy_does() -> None:
+    """What the metadata of an equation leave out is what the op does without it."""
+    compared = 0
+    for op, rule in {**rules.RULES, **rules.FORMULAS}.items():
+        known = [defaults(op), defaults(op.forward)]
+        for name, value in defaults(rule).items():
+            if value is inspect.Parameter.empty:
+                continue
+            usual = [found.get(name) for found in known]
+            usual = [UNGIVEN.get(name) if u is np._NoValue else u for u in usual]
+            assert any(same(value, u) for u in usual), (op, name)
+            compared += 1
+    assert compared > 75
