@@ -601,11 +601,13 @@ def drawn(options: argparse.Namespace) -> list[Mutant]:
         if not options.each or len(chosen[file]) < options.each:
             chosen[file].add(i)
     print(f"{len(keys)} mutants in {len(files)} files", file=sys.stderr)
+    told = Path(options.again).read_text() if options.again else ""
+    again = {line.removeprefix("alive: ") for line in told.splitlines()}
     return [
         mutant
         for file in files
         for mutant in mutants(file, chosen[file])
-        if options.only in f"{mutant.text} {mutant.words}"
+        if options.only in f"{mutant.text} {mutant.words}" and (not again or str(mutant) in again)
     ]
 
 
@@ -621,6 +623,7 @@ def main() -> None:
     parser.add_argument("--first", nargs="*", default=[], help="test files to begin with")
     parser.add_argument("--verbose", action="store_true", help="tell what became of each")
     parser.add_argument("--as-known", action="store_true", help="learn no further tests")
+    parser.add_argument("--again", help="what --verbose told: those alive of the sample alone")
     parser.add_argument("--known", default=".pytest_cache/mutants.json", help="what runs what")
     words = sys.argv[1:]
     at = words.index("--") if "--" in words else len(words)
