@@ -116,6 +116,7 @@ MATRICES: list[Function] = [
     lambda x, y, c, d: [np.moveaxis(x, 0, -1), np.moveaxis(x, 1, -1), np.moveaxis(x, 1, 0)],
     lambda x, y, c, d: [(x[:, 0] * np.eye(2)).sum(1) for x in (x, y)],
     lambda x, y, c, d: (np.array([[1.0, 0], [0, 1]], "f") * y[:, 1]).sum(-1, keepdims=True),
+    lambda x, y, c, d: [np.eye(2) @ x, x @ np.eye(3), np.eye(2) @ y[:, 1], y[0] @ np.eye(3)],
     lambda x, y, c, d: [x[0:2], x[:, 0:3:1], x[0:2, ...], x[..., 0:3], x[..., 0:2], x[-2:], x[:9]],
     lambda x, y, c, d: [x[0:1], x[::-1], x[None, 0:2], x[0:2, None], x[..., 0:2, :]],
     lambda x, y, c, d: mg.grad(lambda x: (x[np.arange(2), [0, 2]] * y[:, 0]).sum())(x).sum(axis=1),

@@ -370,6 +370,15 @@ def sum_with_identity(b: Builder, x: Any, axis: Any = None, **others: Any) -> An
     return None
 
 
+@rule(ops.matmul, when="run")
+def product_with_identity(b: Builder, x: Any, y: Any) -> Any:
+    """``I x`` and ``x I`` are ``x``."""
+    for u, v in ((x, y), (y, x)):
+        if isinstance(v, Var) and is_identity(b.constants.get(v)) and not b.signed:
+            return u
+    return None
+
+
 @rule(ops.moveaxis)
 def axes_of_matrix(b: Builder, x: Any, source: Any, destination: Any) -> Any:
     """Moving an axis of a matrix transposes it, or does nothing."""

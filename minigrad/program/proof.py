@@ -346,9 +346,10 @@ def rounding(
             digits = rng.choice([-1.0, 1.0], PATTERN) * float(np.finfo(x.dtype).eps)
             patterns[x.dtype] = (1 + digits).astype(x.dtype)
         pattern = patterns[x.dtype][rng.integers(PATTERN // 2) :]
-        return x * (
-            pattern[: x.size] if x.size <= pattern.size else np.resize(pattern, x.size)
-        ).reshape(x.shape)
+        if x.size <= pattern.size:
+            return x * pattern[: x.size].reshape(x.shape)
+        moved = [part * pattern[: part.size] for (part,) in pieces(x)]
+        return np.concatenate(moved).reshape(x.shape)
 
     def call(op: Op, args: Any, kwargs: Any) -> Any:
         ans = op.forward(*map(disturbed, args), **kwargs)
