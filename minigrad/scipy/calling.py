@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeVar
 
 import numpy as np
@@ -85,11 +86,11 @@ def floating(value: Any) -> Any:
     return value if kind in "fc" else value * np.float64(1)
 
 
-def absent(part: str, theirs: Any) -> Callable[[str], Any]:
+def absent(part: str) -> Callable[[str], Any]:
     """A module's ``__getattr__``, which says what of SciPy's the mirror does not have."""
 
     def missing(name: str) -> Any:
-        if not name.startswith("_") and hasattr(theirs, name):
+        if not name.startswith("_") and hasattr(import_module(f"scipy.{part}"), name):
             raise AttributeError(
                 f"minigrad.scipy.{part} has no {name}: scipy.{part}.{name} takes plain arrays, "
                 "t.data, through which no gradient flows"

@@ -29,7 +29,7 @@ __all__ = [
     "solve_ivp",
     "trapezoid",
 ]
-__getattr__ = absent("integrate", si)
+__getattr__ = absent("integrate")
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,7 @@ from minigrad.scipy.structured import block_diag as block_diag
 from minigrad.scipy.structured import solve_banded as solve_banded
 from minigrad.scipy.structured import toeplitz as toeplitz
 
-__getattr__ = absent("linalg", sl)
+__getattr__ = absent("linalg")
 __all__ = [
     "block_diag",
     "cho_factor",

@@ -1,7 +1,5 @@
 """`scipy.ndimage`: filters, and values of an array between its places."""
 
-import scipy.ndimage
-
 from minigrad.scipy.calling import absent
 from minigrad.scipy.filters import convolve as convolve
 from minigrad.scipy.filters import convolve1d as convolve1d
@@ -50,7 +48,7 @@ __all__ = [
     "uniform_filter1d",
     "zoom",
 ]
-__getattr__ = absent("ndimage", scipy.ndimage)
+__getattr__ = absent("ndimage")
 
 
 def __dir__() -> list[str]:

@@ -24,7 +24,7 @@ from minigrad.scipy.roots import root as root
 from minigrad.scipy.roots import root_scalar as root_scalar
 from minigrad.scipy.roots import toms748 as toms748
 
-__getattr__ = absent("optimize", so)
+__getattr__ = absent("optimize")
 __all__ = [
     "bisect",
     "brenth",

@@ -38,7 +38,7 @@ __all__ = [
     "sosfilt",
     "sosfiltfilt",
 ]
-__getattr__ = absent("signal", ss)
+__getattr__ = absent("signal")
 
 
 def __dir__() -> list[str]:

@@ -14,7 +14,7 @@ from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import absent, like
 
-__getattr__ = absent("sparse", spl)
+__getattr__ = absent("sparse.linalg")
 __all__ = ["spsolve"]
 
 
