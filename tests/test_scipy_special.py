@@ -125,6 +125,8 @@ BY_THE_LAST: dict[str, tuple[tuple[Any, ...], Any]] = {
     "lpmv": ((1, 3), UNIT),
     "nctdtr": ((3.5, 0.7), ANY),
     "nctdtrit": ((3.5, 0.7), UNIT),
+    "nctdtrinc": ((3.5, 0.4), ANY),
+    **dict.fromkeys("smirnov smirnovi".split(), ((7,), UNIT)),
     "ncfdtr": ((3.0, 5.0, 1.2), POSITIVE),
     "ncfdtri": ((3.0, 5.0, 1.2), UNIT),
     "wright_bessel": ((0.5, 1.2), POSITIVE),
@@ -139,6 +141,7 @@ BY_THE_LAST: dict[str, tuple[tuple[Any, ...], Any]] = {
     **dict.fromkeys("obl_ang1_cv obl_rad1_cv".split(), ((1, 2, 0.7, sp.obl_cv(1, 2, 0.7)), UNIT)),
 }
 ROUGH = {
+    "nctdtrinc",
     "nbdtr",
     "nbdtrc",
     "nbdtri",
@@ -472,3 +475,56 @@ def test_an_infinite_slope_of_a_result_not_asked_for_stays_out(name: str) -> Non
     assert mg.grad(lambda x: f(x)[0])(0.0) == 1
     assert np.array_equal(mg.grad(lambda x: np.sum(f(x)[0]))(np.zeros(2)), [1, 1])
     assert mg.grad(lambda x: f(x)[1] * 0.0 + f(x)[0] * 0.0)(0.7) == 0
+
+
+LIMITS = [
+    ("boxcox", (0.0, 2.0), (0.0, 0.25)),
+    ("boxcox", (0.0, -1.0), (np.inf, np.inf)),
+    ("boxcox1p", (-1.0, 0.5), (np.inf, 4.0)),
+    ("powm1", (0.0, 2.0), (0.0, 0.0)),
+    ("powm1", (0.0, 0.0), (0.0, -np.inf)),
+    ("agm", (0.0, 2.0), (np.inf, 0.0)),
+    ("agm", (2.0, 0.0), (0.0, np.inf)),
+    ("gdtr", (2.0, 0.5, 0.0), (0.0, None, np.inf)),
+    ("gdtr", (2.0, 1.0, 0.0), (0.0, None, 2.0)),
+    ("elliprg", (0.0, 0.0, 1.0), (np.inf, np.inf, 0.25)),
+    ("elliprj", (0.0, 1.0, 2.0, 3.0), (-np.inf, -0.255081, -0.145526, -0.206399)),
+    ("inv_boxcox", (-0.5, 2.0), (np.inf, -np.inf)),
+    ("inv_boxcox", (-1.0, 1.0), (1.0, -1.0)),
+    ("inv_boxcox", (-2.0, 0.5), (0.0, 0.0)),
+    ("pseudo_huber", (0.0, -1.0), (1.0, 0.0)),
+    ("pseudo_huber", (0.0, 0.0), (0.0, 0.0)),
+    ("chndtrinc", (3.0, 2.0, 0.99), (np.nan, None, np.nan)),  # no centre has that share
+]
+
+
+@pytest.mark.parametrize(("name", "at", "slopes"), LIMITS)
+def test_slopes_at_the_ends(name: str, at: Any, slopes: Any) -> None:
+    from minigrad.scipy import special
+
+    function = getattr(special, name)
+    for i, slope in enumerate(slopes):
+        if slope is not None:
+            with np.errstate(all="ignore"):
+                got = mg.grad(function, i)(*at)
+            np.testing.assert_allclose(got, slope, rtol=1e-5, atol=1e-12)
+
+
+def test_the_sine_of_degree_zero_is_zero() -> None:
+    from minigrad.scipy import special
+
+    for i in (0, 1):
+        assert mg.grad(lambda x, i=i: special.mathieu_sem(0, 1.0, x)[i])(30.0) == 0
+
+
+@pytest.mark.parametrize("n", [0.6, 1.0, 3.5])
+def test_noncentral_student_by_its_centre(n: float) -> None:
+    from minigrad.scipy import special
+
+    for d, t in ((0.7, 1.2), (-1.1, 0.4), (2.0, -0.3)):
+        h = 1e-5
+        slope = (sp.nctdtr(n, d + h, t) - sp.nctdtr(n, d - h, t)) / (2 * h)
+        assert mg.grad(special.nctdtr, 1)(n, d, t) == pytest.approx(slope, rel=1e-5)
+        share = sp.nctdtr(n, d, t)
+        by_share = mg.grad(special.nctdtrinc, 1)(n, share, t)
+        assert by_share == pytest.approx(1 / slope, rel=1e-4)

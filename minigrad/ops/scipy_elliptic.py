@@ -97,9 +97,15 @@ def d_by_last(x: Any, y: Any, z: Any) -> Any:
 
 
 def g_by_first(x: Any, y: Any, z: Any) -> Any:
-    """``∂R_G/∂x``, ``(R_F - x R_D(y, z, x)/3)/4``."""
+    """``∂R_G/∂x``, ``(R_F - x R_D(y, z, x)/3)/4``; ``R_G`` is √x/2 where both others are 0."""
+    alone = (y == 0) & (z == 0) & (x > 0)
+    y = np.where(alone, 1.0, y)
     safe = np.where(x == 0, 1.0, x)
-    return (sp.elliprf(x, y, z) - np.where(x == 0, 0.0, x * sp.elliprd(y, z, safe) / 3)) / 4
+    return np.where(
+        alone,
+        0.25 / np.sqrt(np.where(alone, x, 1.0)),
+        (sp.elliprf(x, y, z) - np.where(x == 0, 0.0, x * sp.elliprd(y, z, safe) / 3)) / 4,
+    )
 
 
 def j_by_first(ans: Any, x: Any, y: Any, z: Any, p: Any) -> Any:
@@ -202,10 +208,21 @@ row(
     lambda g, ans, x, y: g * c_by_first(ans, x, y),
     lambda g, ans, x, y: g * c_by_last(ans, x, y),
 )
+
+
+def mean_slope(ans: Any, a: Any, b: Any) -> Any:
+    """``∂/∂a`` of the mean of a and b; along both axes that is 0, and its slope infinite."""
+    end = np.equal(a, 0) | np.equal(b, 0)
+    a, b = np.where(end, 1.0, a), np.where(end & np.equal(b, 0), 0.0, np.where(end, np.inf, b))
+    whole = np.where(end, 1.0, b)
+    slope = ans**2 * 2 * np.abs(a) / (3 * math.pi) * sp.elliprd(0.0, whole**2, a**2)
+    return np.where(end, b, slope)
+
+
 row(
     sp.agm,
-    lambda g, ans, a, b: g * ans**2 * 2 * np.abs(a) / (3 * math.pi) * sp.elliprd(0.0, b**2, a**2),
-    lambda g, ans, a, b: g * ans**2 * 2 * np.abs(b) / (3 * math.pi) * sp.elliprd(0.0, a**2, b**2),
+    lambda g, ans, a, b: g * mean_slope(ans, a, b),
+    lambda g, ans, a, b: g * mean_slope(ans, b, a),
 )
 
 

@@ -172,9 +172,14 @@ def modified_mathieu(function: Any, characteristic: Any, told: str) -> None:
     )
 
 
+def sine_value(m: Any, q: Any) -> Any:
+    """Mathieu's characteristic value b; any for m = 0, of which the sine is 0."""
+    return np.where(np.equal(m, 0), 0.0, sp.mathieu_b(np.maximum(m, 1), q))
+
+
 WAVE = "| the slope, and ``-(a - 2q cos 2x) y``, by degrees |"
 mathieu(sp.mathieu_cem, sp.mathieu_a, f"Mathieu's ``(ce, ce')`` {WAVE} -0.027262")
-mathieu(sp.mathieu_sem, sp.mathieu_b, f"Mathieu's ``(se, se')`` {WAVE} 0.018822")
+mathieu(sp.mathieu_sem, sine_value, f"Mathieu's ``(se, se')`` {WAVE} 0.018822")
 WAVE = "and its slope | the slope, and ``(a - 2q cosh 2x) y`` |"
 modified_mathieu(sp.mathieu_modcem1, sp.mathieu_a, f"Mathieu's modified ``Mc¹`` {WAVE} 0.313327")
 modified_mathieu(sp.mathieu_modcem2, sp.mathieu_a, f"Mathieu's modified ``Mc²`` {WAVE} 1.354731")

@@ -56,12 +56,15 @@ def exprel_slope(x: Any) -> Any:
 
 
 def power_by_exponent(log: Any, p: Any) -> Any:
-    """The derivative of ``(exp(p log) - 1)/p`` by p."""
-    return log**2 * exprel_slope(p * log)
+    """The derivative of ``(exp(p log) - 1)/p`` by p; ``1/p²`` at the power 0, or infinite."""
+    end, rising = np.isneginf(log), np.greater(p, 0)
+    log = np.where(end, 1.0, log)
+    inside = log**2 * exprel_slope(np.where(end, 1.0, p) * log)
+    return np.where(end, np.where(rising, 1 / np.where(rising, p, 1.0) ** 2, np.inf), inside)
 
 
 def root_by_exponent(y: Any, p: Any) -> Any:
-    """The derivative of ``log(1 + p y)/p`` by p."""
+    """The derivative of ``log(1 + p y)/p`` by p, where that is finite."""
     v = p * y
     return y**2 * either(
         np.abs(v) < 0.5,
@@ -70,6 +73,22 @@ def root_by_exponent(y: Any, p: Any) -> Any:
         lambda v: (v / (1 + v) - np.log1p(v)) / v**2,
         0.5,
     )
+
+
+def base_by_exponent(base: Any, y: Any, p: Any) -> Any:
+    """The derivative of ``base = (1 + p y)^(1/p)`` by p; its right limit where base is 0."""
+    end = np.equal(p * y, -1)
+    away = np.where(end, p, 1.0)
+    limit = y / away * np.where(end, base, 1.0) ** (1 - away)
+    return np.where(end, limit, base * root_by_exponent(np.where(end, 0.0, y), p))
+
+
+def huber_by_width(d: Any, r: Any) -> Any:
+    """``∂/∂δ δ²(√(1 + (r/δ)²) - 1)``, as ``r⁴/(h (h + δ)²)`` with h = √(δ² + r²)."""
+    h = np.hypot(d, r)
+    none = np.equal(h, 0)
+    safe = np.where(none, 1.0, h)
+    return np.where(none, 0.0, r) ** 4 / (safe * (safe + d) ** 2)
 
 
 # --- degrees -----------------------------------------------------------------------------
@@ -113,6 +132,11 @@ def fisher_density(n: Any, m: Any, x: Any) -> Any:
     """The density of Fisher's F distribution."""
     share = n * x / (n * x + m)
     return beta_density(n / 2, m / 2, share) * n * m / (n * x + m) ** 2
+
+
+def gamma_by_rate(a: Any, b: Any, x: Any) -> Any:
+    """``x`` times the density at ``a x``; 0 at 0, where that is infinite."""
+    return x * lower_density(b, np.where(np.equal(x, 0) & np.less(b, 1), 1.0, a * x))
 
 
 # --- exponential, logarithmic and trigonometric integrals (chapter 6) --------------------
@@ -245,6 +269,21 @@ def student_mixture(n: Any, d: Any, t: Any) -> Any:
     return np.exp(log) * (even + z * n * sp.hyp1f1(n / 2 + 1, 1.5, z**2) / ROOT_PI)
 
 
+def student_by_centre(n: Any, d: Any, t: Any) -> Any:
+    """``-∂F/∂δ`` of the noncentral Student distribution, ``E φ(t √(V/n) - δ)``, V being χ²."""
+    z = d * t / np.sqrt(2 * (n + t**2))
+    even = sp.hyp1f1(n / 2, 0.5, z**2)
+    odd = 2 * z * sp.poch(n / 2, 0.5) * sp.hyp1f1((n + 1) / 2, 1.5, z**2)
+    return np.exp(-(d**2) / 2 - n / 2 * np.log1p(t**2 / n)) / ROOT_2PI * (even + odd)
+
+
+def centre_slope(x: Any, n: Any, c: Any, p: Any) -> Any:
+    """`mixture_by_centre` at the noncentrality of p; NaN where no noncentrality has that p."""
+    reached = np.abs(sp.chndtr(x, n, c) - p) < 1e-6
+    slope = (sp.chndtr(x, n + 2, c) - p) / 2
+    return np.where(reached, slope, np.nan)
+
+
 def fisher_mixture(n: Any, m: Any, c: Any, x: Any) -> Any:
     """The density of the noncentral F distribution."""
     share = n * x / (n * x + m)
@@ -270,3 +309,17 @@ def kolmogorov_slope(y: Any) -> Any:
 
     slope = either(y < 1, y, lambda y: near(np.maximum(y, 0.02)), far, 1.0)
     return np.where(y > 0.02, slope, 0.0)
+
+
+def smirnov_slope(n: Any, d: Any) -> Any:
+    """The slope of ``(1-d)ⁿ + d Σ_j C(n, j) (d + j/n)^(j-1) (1 - d - j/n)^(n-j)`` by d."""
+    n, wide = np.floor(n), np.expand_dims(d, -1)
+    j, m = np.arange(1, max(int(np.max(n)), 1) + 1), np.expand_dims(n, -1)
+    share = j / np.maximum(m, 1)
+    inside = (1 - wide - share > 0) & (j <= m)
+    left, right = np.where(inside, 1 - wide - share, 1.0), wide + share
+    few = np.where(inside, m - j, 0.0)
+    log = -np.log(m + 1) - sp.betaln(few + 1, j + 1.0)
+    term = np.exp(log + (j - 1) * np.log(right) + few * np.log(left))
+    parts = term * (1 + wide * ((j - 1) / right - few / left))
+    return np.sum(np.where(inside, parts, 0.0), axis=-1) - n * (1 - d) ** (n - 1)

@@ -26,18 +26,22 @@ from minigrad.ops.scipy_slopes import (
     H0,
     ROOT_2PI,
     ROOT_PI,
+    base_by_exponent,
     beip_ratio,
     below,
     berp_ratio,
     beside_zero,
     beta_density,
     binom_slope,
+    centre_slope,
     either,
     expn_slope,
     exprel_slope,
     fisher_by_centre,
     fisher_density,
     fisher_mixture,
+    gamma_by_rate,
+    huber_by_width,
     kolmogorov_slope,
     lower,
     lower_density,
@@ -48,9 +52,10 @@ from minigrad.ops.scipy_slopes import (
     profile,
     ratio,
     rgamma_slope,
-    root_by_exponent,
     series,
+    smirnov_slope,
     struve_part,
+    student_by_centre,
     student_density,
     student_mixture,
     tukey_slope,
@@ -78,8 +83,8 @@ row(sp.rel_entr, lambda g, ans, x, y: g * (np.log(x / y) + 1), lambda g, ans, x,
 row(sp.kl_div, lambda g, ans, x, y: g * np.log(x / y), lambda g, ans, x, y: g * (1 - x / y))
 row(
     sp.powm1,
-    lambda g, ans, x, y: g * y * x ** (y - 1),
-    lambda g, ans, x, y: g * (ans + 1) * np.log(x),
+    lambda g, ans, x, y: g * np.where(y == 0, 0.0, y * x ** (y - 1)),
+    lambda g, ans, x, y: g * sp.xlogy(ans + 1, x),
 )
 row(
     sp.boxcox,
@@ -94,12 +99,12 @@ row(
 row(
     sp.inv_boxcox,
     lambda g, ans, y, p: g * ans ** (1 - p),
-    lambda g, ans, y, p: g * ans * root_by_exponent(y, p),
+    lambda g, ans, y, p: g * base_by_exponent(ans, y, p),
 )
 row(
     sp.inv_boxcox1p,
     lambda g, ans, y, p: g * (1 + ans) ** (1 - p),
-    lambda g, ans, y, p: g * (1 + ans) * root_by_exponent(y, p),
+    lambda g, ans, y, p: g * base_by_exponent(1 + ans, y, p),
 )
 row(
     sp.huber,
@@ -108,8 +113,8 @@ row(
 )
 row(
     sp.pseudo_huber,
-    lambda g, ans, d, r: g * (2 * ans / d - ratio(r**2, d * np.hypot(1.0, r / d))),
-    lambda g, ans, d, r: g * r / np.hypot(1.0, r / d),
+    lambda g, ans, d, r: g * huber_by_width(d, r),
+    lambda g, ans, d, r: g * d * ratio(r, np.hypot(d, r)),
 )
 
 
@@ -193,13 +198,13 @@ row(sp.fdtrc, None, None, lambda g, ans, n, m, x: -g * fisher_density(n, m, x))
 row(sp.fdtri, None, None, lambda g, ans, n, m, p: g / fisher_density(n, m, ans))
 row(
     sp.gdtr,
-    lambda g, ans, a, b, x: g * x * lower_density(b, a * x),
+    lambda g, ans, a, b, x: g * gamma_by_rate(a, b, x),
     None,
     lambda g, ans, a, b, x: g * a * lower_density(b, a * x),
 )
 row(
     sp.gdtrc,
-    lambda g, ans, a, b, x: -g * x * lower_density(b, a * x),
+    lambda g, ans, a, b, x: -g * gamma_by_rate(a, b, x),
     None,
     lambda g, ans, a, b, x: -g * a * lower_density(b, a * x),
 )
@@ -453,12 +458,30 @@ row(
 )
 row(
     sp.chndtrinc,
-    lambda g, ans, x, n, p: -g * poisson_mixture(x, n, ans) / mixture_by_centre(p, x, n, ans),
+    lambda g, ans, x, n, p: -g * poisson_mixture(x, n, ans) / centre_slope(x, n, ans, p),
     None,
-    lambda g, ans, x, n, p: g / mixture_by_centre(p, x, n, ans),
+    lambda g, ans, x, n, p: g / centre_slope(x, n, ans, p),
 )
-row(sp.nctdtr, None, None, lambda g, ans, n, d, t: g * student_mixture(n, d, t))
-row(sp.nctdtrit, None, None, lambda g, ans, n, d, p: g / student_mixture(n, d, ans))
+row(
+    sp.nctdtr,
+    None,
+    lambda g, ans, n, d, t: -g * student_by_centre(n, d, t),
+    lambda g, ans, n, d, t: g * student_mixture(n, d, t),
+)
+row(
+    sp.nctdtrit,
+    None,
+    lambda g, ans, n, d, p: g * student_by_centre(n, d, ans) / student_mixture(n, d, ans),
+    lambda g, ans, n, d, p: g / student_mixture(n, d, ans),
+)
+row(
+    sp.nctdtrinc,
+    None,
+    lambda g, ans, n, p, t: -g / student_by_centre(n, ans, t),
+    lambda g, ans, n, p, t: g * student_mixture(n, ans, t) / student_by_centre(n, ans, t),
+)
+row(sp.smirnov, None, lambda g, ans, n, d: g * smirnov_slope(n, d))
+row(sp.smirnovi, None, lambda g, ans, n, p: g / smirnov_slope(n, ans))
 row(
     sp.ncfdtr,
     None,
