@@ -246,3 +246,42 @@ def test_types_that_change_are_seen() -> None:
     for new in (2.0, 3.0, 4, np.float32(5), np.ones(2), True, 6.0):
         v[0] = new
         assert_allclose(compiled(np.ones(2)), np.ones(2) * new)
+
+
+@pytest.mark.parametrize(
+    "answer", [lambda o: o, lambda o: [1.0, {"o": o}], lambda o: o.twice, lambda o: o.__call__]
+)
+def test_what_is_returned_is_no_copy(answer: Any) -> None:
+    s = Scaling()
+    compiled = mg.compile(lambda x: (x * s.k, answer(s)))
+    for k in (1.0, 2.0, 3.0, 4.0):
+        s.k = k
+        value, other = compiled(2.0)
+        assert value == 2 * k
+        other = other[1]["o"] if type(other) is list else getattr(other, "__self__", other)
+        assert other is s
+        assert type(s.k) is float
+
+
+class Decorated:
+    def __init__(self) -> None:
+        self.k, self.n = 1.0, 2
+
+    @mg.compile
+    def step(self, x: Any) -> Any:
+        return x * self.k + self.n
+
+
+def test_attributes_of_arguments() -> None:
+    objects = [Decorated(), Decorated()]
+    before = Decorated.step.retraces
+    for turn in range(10):
+        o = objects[turn % 2]
+        o.k, o.n = turn + 0.5, turn
+        assert o.step(2.0) == 2 * o.k + o.n
+    assert Decorated.step.retraces - before <= 4
+    compiled = mg.compile(lambda held, x: x * held["o"].k)
+    for k in range(1, 6):
+        objects[0].k = float(k)
+        assert compiled({"o": objects[0]}, 2.0) == 2 * k
+    assert compiled.retraces == 1

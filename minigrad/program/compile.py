@@ -42,7 +42,7 @@ from minigrad.program.run import Run
 from minigrad.program.simplify import simplified
 from minigrad.program.trace import called, recorded, signature_of
 from minigrad.program.tracer import Tracer
-from minigrad.tree import beside, children, flatten
+from minigrad.tree import beside, children, flatten, tree_map
 
 KEPT = 64
 """Kernels of one function that are kept."""
@@ -296,17 +296,18 @@ class Compiled(functools.partial[Any]):
     def _traced(self, form: Form, before: Search, lifts: list[Place]) -> tuple[Run, Any]:
         """Trace ``f`` with some of what it captures as inputs."""
         tracer = Tracer()
-        lift = Lift(self.f, lifts)
-        f = lift.exchanged(lambda p: tracer.capture(Captured(p.read, p.name)))
+        roots = [(self.f, called(self.f)), *form.statics]
+        lift = Lift([x for x, _ in roots], lifts)
+        lift.exchange(lambda p: tracer.capture(Captured(p.read, p.name)))
+        f, named = lift.copy(self.f), form.named
+        if lift.taken:
+            named = {name: tree_map(lift.copy, x, whole=True) for name, x in named.items()}
         with modes.set(tracing, None), shown(called(self.f)) as say:
-            program, result = recorded(
-                f, form.named, form.positional, form.fixed, form.varying, tracer
-            )
-            lift.check()
+            program, result = recorded(f, named, form.positional, form.fixed, form.varying, tracer)
+            lift.check(flatten(result, whole=True)[0])
             say(f"simplifying {len(program.equations)} equations")
             names = before.names.union(*(names_in(c) for c in tracer.codes if theirs(c)))
-            roots = [(self.f, called(self.f)), *form.statics]
-            if lift.taken and lift.is_passed([(f, called(f)), *form.statics], names):
+            if lift.taken and lift.is_passed([(lift.copy(x), name) for x, name in roots], names):
                 raise ValueError("the function gets to what it captured in another way as well")
             places = search(roots, names, frozenset(lift.taken)).places  # what it made as well
             variables = [Variable(p.kind, p.home, p.key, p.value, p.name) for p in lift.variables]

@@ -59,17 +59,18 @@ def callable_own(x: Any) -> bool:
 
 
 class Lift:
-    """One function with some of its variables exchanged.
+    """A function, and objects that it is given, with some of their variables exchanged.
 
     Parameters
     ----------
-    f : callable
+    roots : list
+        The function and those objects.
     variables : list of Place
 
     Attributes
     ----------
     variables : list of Place
-        Those that can be: the function gets there by what can be copied.
+        Those that can be: one gets there by what can be copied.
     taken : set
         (id of the function, container or object that has it, id of where it is, its name) for
         each of them.
@@ -77,21 +78,19 @@ class Lift:
         Identity of a variable -> what is to be there.
     """
 
-    def __init__(self, f: Any, variables: list[Place]) -> None:
-        self.f = f
+    def __init__(self, roots: list[Any], variables: list[Place]) -> None:
         self.swaps: dict[tuple[int, Any], Any] = {p.identity: None for p in variables}
         self.taken: set[tuple[int, int, Any]] = set()
         self.holders: dict[int, list[int]] = {}
         self.memo: dict[int, Any] = {}
         self.made: list[tuple[Any, list[tuple[Any, Any, Any]]]] = []
-        self.changed: set[int] = self.between(f)
+        self.changed: set[int] = self.between(roots)
         found = {(home, name) for _, home, name in self.taken}
         self.variables = [p for p in variables if p.identity in found]
 
-    def exchanged(self, stand_in: Callable[[Place], Any]) -> Any:
-        """The function with a stand-in for each variable."""
+    def exchange(self, stand_in: Callable[[Place], Any]) -> None:
+        """Let copies have a stand-in for each variable."""
         self.swaps = {p.identity: stand_in(p) for p in self.variables}
-        return self.copy(self.f) if self.swaps else self.f
 
     def parts(self, x: Any) -> Iterator[tuple[Any, Any, Any]]:
         """What ``x`` holds: where (a cell, a namespace, itself), under which name, and what."""
@@ -123,11 +122,11 @@ class Lift:
         for name in sorted(set(names_in(f.__code__)) & f.__globals__.keys()):
             yield f.__globals__, name, f.__globals__[name]
 
-    def between(self, f: Any) -> set[int]:
-        """All objects by which ``f`` gets to what is exchanged."""
+    def between(self, roots: list[Any]) -> set[int]:
+        """All objects by which one gets to what is exchanged."""
         seen: dict[int, Any] = {}
         found: list[int] = []
-        stack = [f]
+        stack = list(roots)
         while stack:
             x = stack.pop()
             if id(x) in seen:
@@ -218,8 +217,11 @@ class Lift:
         reached = search(roots, names).seen
         return any(holder in reached for holder, _, _ in self.taken)
 
-    def check(self) -> None:
-        """Raise if the copy has changed what it was given copies of: nobody would see that."""
+    def check(self, returned: list[Any]) -> None:
+        """Raise if the copy has changed copies, which nobody would see, or ``returned`` some."""
+        copies = {id(x) for x in self.memo.values()}
+        if any(id(y) in copies for x in returned for y in (x, getattr(x, "__self__", None))):
+            raise ValueError("the function returns what it captured")
         for new, before in self.made:
             now = list(self.parts(new))
             if len(now) != len(before) or any(
