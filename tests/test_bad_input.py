@@ -436,3 +436,37 @@ def test_nothing_was_changed_by_the_wrong_calls() -> None:
     assert all(t.requires_grad for t in (X, W, vec, rate))
     assert (vec * 2).requires_grad
     np.testing.assert_array_equal(flat, np.ones(4))
+
+
+@pytest.mark.parametrize("derivative", [mg.grad, mg.value_and_grad])
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (lambda x: x.sum() > 0, "a boolean, which has no derivative"),
+        (lambda x: True, "a boolean, which has no derivative"),
+        (lambda x: np.bool_(True), "a boolean, which has no derivative"),
+        (lambda x: 3, "an integer, which has no derivative"),
+        (lambda x: np.int64(3), "an integer, which has no derivative"),
+        (lambda x: np.uint8(3), "an integer, which has no derivative"),
+        (lambda x: np.arange(3), "an integer, which has no derivative"),
+        (lambda x: x.sum() * 1j, "returned a complex number; grad needs a real one"),
+        (lambda x: 2j, "returned a complex number; grad needs a real one"),
+        (lambda x: [x.sum()], "returned a list; grad needs a single number"),
+        (lambda x: {"a": x.sum()}, "returned a dict; grad needs a single number"),
+        (lambda x: (x.sum(), x), "returned a tuple; grad needs a single number"),
+        (lambda x: "text", "grad needs a single number"),
+        (lambda x: x * 2, r"returned shape \(3,\); grad needs a single number: reduce it"),
+        (lambda x: x[:0], r"returned shape \(0,\); grad needs a single number: reduce it"),
+    ],
+)
+def test_what_a_gradient_is_asked_of(result: Any, words: str, derivative: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=words):
+        derivative(result)(np.ones(3))
+
+
+def test_what_a_holomorphic_gradient_is_asked_of() -> None:
+    z = np.ones(2) * 1j
+    for real in (lambda z: np.abs(z).sum(), lambda z: 1.0, lambda z: np.float32(1)):
+        with pytest.raises(TypeError, match="returned a real number, and no real function is"):
+            mg.grad(real, holomorphic=True)(z)
+    assert mg.grad(lambda z: (z * z).sum(), holomorphic=True)(z)[0] == 2j
