@@ -9,10 +9,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-
-jax = pytest.importorskip("jax")
-jnp = pytest.importorskip("jax.numpy")
-jax.config.update("jax_enable_x64", True)
+from peers import jax, jnp
 
 Step = Callable[[Any, Any], Any]
 

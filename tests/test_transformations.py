@@ -9,12 +9,9 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from peers import jax, jnp
 from test_forward import by_op, listed
 from test_random_programs import program
-
-jax = pytest.importorskip("jax")
-jnp = pytest.importorskip("jax.numpy")
-jax.config.update("jax_enable_x64", True)
 
 RNG = np.random.default_rng(0)
 X, V, W = RNG.normal(size=(4, 3)), RNG.normal(size=3), RNG.normal(size=(3, 2))
