@@ -254,3 +254,11 @@ def test_quantiles_of_no_elements_are_nan(name: str, shape: tuple[int, ...], dty
             np.testing.assert_array_equal(ours, g(x), strict=True)
     if dtype is float:
         assert mg.grad(lambda x: np.nansum(f(x, axis=0)))(x).shape == shape
+
+
+def test_constants_around_a_single_number() -> None:
+    for constants in (1.0, (1, 2)):
+        assert mg.pad(mg.Tensor(3.0), 0, constant_values=constants).item() == 3
+    for constants in (((1, 2), (3, 4)), (1, 2, 3)):
+        with pytest.raises(ValueError, match="do not go with a single number"):
+            mg.pad(mg.Tensor(3.0), 0, constant_values=constants)

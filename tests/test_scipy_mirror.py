@@ -525,7 +525,7 @@ def test_fits_are_as_in_scipy() -> None:
     [
         (lambda o: o.root(np.sin, 1.0, jack=1), "root does not know jack=: it takes fun, x0"),
         (lambda o: o.newton(np.sin, 1.0, full_output=True), "newton: full_output= is not"),
-        (lambda o: o.minimize(np.sum, [1.0], constraints={"type": "eq"}), "constraints= is not"),
+        (lambda o: o.minimize(np.sum, [1.0], constraints=[3]), "constraints are dicts, LinearCons"),
         (lambda o: o.brentq(np.sin), "brentq: missing a required argument: 'a'"),
     ],
 )
@@ -897,3 +897,46 @@ def test_a_captured_tensor_is_refused_not_held_constant(answer: Any) -> None:
     with pytest.raises(TypeError, match="not among its arguments; pass it in args"):
         mg.grad(answer)(1.0)
     assert np.ndim(answer(1.0)) == 0
+
+
+CONSTRAINTS: list[tuple[Any, dict[str, Any]]] = [
+    ({"type": "eq", "fun": lambda x: np.sum(x) - 1}, {}),
+    ([{"type": "ineq", "fun": lambda x: 1 - np.sum(x**2)}], {}),
+    (
+        [
+            {"type": "ineq", "fun": lambda x: 1 - np.sum(x**2)},
+            {"type": "eq", "fun": lambda x, a: x[0] - a * x[1], "args": (0.5,)},
+        ],
+        {},
+    ),
+    (scipy.optimize.LinearConstraint(np.ones((1, 3)), -np.inf, 1.0), {}),
+    (
+        scipy.optimize.NonlinearConstraint(lambda x: x[0] * x[1], 0, 0.3),
+        {"bounds": [(0, 1)] * 3, "method": "SLSQP"},
+    ),
+    ({"type": "ineq", "fun": lambda x: 100 - np.sum(x)}, {}),
+]
+
+
+@pytest.mark.parametrize(("constraints", "more"), CONSTRAINTS)
+def test_minima_under_constraints(constraints: Any, more: Any) -> None:
+    fun, c = lambda x, c: np.sum((x - c) ** 4 + (x - c) ** 2), np.array([1.0, 2.0, 0.5])
+
+    def least(c: Any) -> Any:
+        more["tol"] = 1e-12
+        return ms.optimize.minimize(fun, np.full(3, 0.3), (c,), constraints=constraints, **more).x
+
+    plain = scipy.optimize.minimize(
+        lambda x: fun(x, c), np.full(3, 0.3), constraints=constraints, **more
+    )
+    np.testing.assert_allclose(least(c), plain.x, atol=1e-3)
+    steps = [(least(c + 1e-5 * e) - least(c - 1e-5 * e)) / 2e-5 for e in np.eye(3)]
+    np.testing.assert_allclose(mg.jacobian(least)(c), np.stack(steps, 1), atol=1e-7)
+
+
+def test_minima_by_what_a_constraint_asks_for() -> None:
+    def first(total: Any) -> Any:
+        limit = {"type": "eq", "fun": lambda x: np.sum(x) - total}
+        return ms.optimize.minimize(lambda x: np.sum(x**2), np.ones(3), constraints=limit).x[0]
+
+    assert mg.grad(first)(2.0) == pytest.approx(1 / 3)

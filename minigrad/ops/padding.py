@@ -100,7 +100,13 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
         _refuse_options(mode, options)
         if has_tensors(values):
             return bordered(array, pairs, values_like(array, values))
-        return framed(array, pad_width=pairs, constant_values=values) if pairs else array
+        if pairs:
+            return framed(array, pad_width=pairs, constant_values=values)
+        if np.ndim(values) > 1 or np.size(values) not in (1, 2):
+            raise ValueError(
+                f"pad: constant_values of shape {np.shape(values)} do not go with a single number"
+            )
+        return array
     if mode == "linear_ramp" or mode in _SUMMARIES:
         key = "end_values" if mode == "linear_ramp" else "stat_length"
         values = options.pop(key, 0 if mode == "linear_ramp" else None)

@@ -6,9 +6,45 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.ops.indexing import unique
+from minigrad.ops.indexing import take
 from minigrad.ops.record import ArrayLike, Op, composed
 from minigrad.ops.shape import ravel
+
+
+@composed(np.unique)
+def unique(
+    ar: ArrayLike,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Any:
+    """The different elements (or slices along ``axis``), ascending, as `numpy.unique`.
+
+    Derivative: ``dy`` goes to the first of the equal elements.
+
+    Examples
+    --------
+    >>> import numpy as np, minigrad as mg
+    >>> mg.grad(lambda x: mg.unique(x).sum())(np.array([3.0, 1.0, 3.0]))
+    array([1., 1., 0.])
+    """
+    a = ravel(ar) if axis is None else ar
+    first, inverse, counts = distinct(ar, axis=axis, equal_nan=equal_nan)
+    ans = (take(a, first, 0 if axis is None else axis),)
+    asked = ((return_index, first), (return_inverse, inverse), (return_counts, counts))
+    ans += tuple(part for wanted, part in asked if wanted)
+    return ans if len(ans) > 1 else ans[0]
+
+
+def _distinct(ar: Any, axis: Any, equal_nan: bool) -> Any:
+    return np.unique(ar, True, True, True, axis, equal_nan=equal_nan)[1:]
+
+
+distinct: Op = Op("unique", _distinct, None, arity=1, fresh=True, dynamic=True)
 
 
 class UniqueAllResult(NamedTuple):

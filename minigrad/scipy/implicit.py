@@ -30,6 +30,12 @@ def arrays_of(tree: Any) -> Any:
     return tree_map(array_of, tree)
 
 
+def with_numbers(args: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """``args`` as a tuple, and the same without Tensors."""
+    args = tupled(args)
+    return args, arrays_of(args)
+
+
 def firsts(fun: Function, jac: Any) -> Function:
     """``fun``, of which ``jac=True`` says that it returns its derivative, too."""
     return (lambda *args: fun(*args)[0]) if jac is True else fun

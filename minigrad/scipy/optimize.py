@@ -13,7 +13,15 @@ from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import absent, like
-from minigrad.scipy.implicit import Function, arrays_of, firsts, polished, start_of, tupled
+from minigrad.scipy.implicit import (
+    Function,
+    arrays_of,
+    firsts,
+    polished,
+    start_of,
+    tupled,
+    with_numbers,
+)
 from minigrad.scipy.roots import bisect as bisect
 from minigrad.scipy.roots import brenth as brenth
 from minigrad.scipy.roots import brentq as brentq
@@ -56,13 +64,16 @@ def minimize(
     hess: Any = None,
     hessp: Any = None,
     bounds: Any = None,
+    constraints: Any = (),
     tol: Any = None,
     callback: Any = None,
     options: Any = None,
 ) -> Any:
     """The x at which ``fun(x, *args)`` is least; ``.x`` and ``.fun`` have derivatives by ``args``.
 
-    Derivative: ``dx = -H⁻¹ ∂²f/∂x∂args dargs``; elements that lie on a bound stay there.
+    Derivative: ``dx = -H⁻¹ ∂²f/∂x∂args dargs``; elements that lie on a bound stay there.  With
+    constraints, that of the conditions of Karush, Kuhn and Tucker: ``∇f = Σ λ ∇c``, and c as it
+    is wherever it binds.
 
     Parameters
     ----------
@@ -77,6 +88,8 @@ def minimize(
         Minigrad's by default, for the methods that use them.
     bounds : sequence of pairs or `scipy.optimize.Bounds`, optional
         Of numbers: the answer is not differentiated by them.
+    constraints : dict, `LinearConstraint`, `NonlinearConstraint`, or a sequence of them, optional
+        SciPy's; their functions have derivatives up to the second, and may depend on Tensors.
     method, tol, callback, options
         SciPy's.
 
@@ -90,7 +103,7 @@ def minimize(
     RuntimeError
         Where SciPy finds no minimum.
     TypeError
-        For ``constraints``.
+        For constraints that are none of SciPy's.
 
     Examples
     --------
@@ -101,20 +114,31 @@ def minimize(
     array([[1., 0.],
            [0., 1.]])
     """
-    args = tupled(args)
-    known = arrays_of(args)
+    args, known = with_numbers(args)
     fun = firsts(fun, jac)
     start = start_of(x0)
     value = lambda x: float(arrays_of(fun(x, *known)))
     slope: Function = lambda x: arrays_of(grad(lambda v: fun(v, *known))(x))
-    given = (lambda x: arrays_of(jac(x, *known))) if callable(jac) else slope
+    slopes = (lambda x: arrays_of(jac(x, *known))) if callable(jac) else slope
     rest = {"method": method, "bounds": bounds, "tol": tol, "callback": callback}
     if str(method).lower() in BY_CURVATURE:
         curvature = lambda x: arrays_of(hessian(lambda v: fun(v, *known))(x))
         rest["hess"] = (lambda x: arrays_of(hess(x, *known))) if callable(hess) else curvature
         if hessp is not None:
             rest |= {"hess": None, "hessp": lambda x, p: arrays_of(hessp(x, p, *known))}
-    down = None if str(method).lower() in WITHOUT_SLOPES else given
+    down = None if str(method).lower() in WITHOUT_SLOPES else slopes
+    limits = conditions(constraints)
+    if limits:
+        found = so.minimize(
+            value, start, jac=down, constraints=plain(limits), options=options, **rest
+        )
+        if not found.success:
+            raise RuntimeError(f"minimize: SciPy found no minimum: {found.message}")
+        low, high = ends(bounds, found.x)
+        limits.append((lambda x: x, low, high))
+        found.x = bound(fun, found.x, args, limits)
+        found.fun = fun(found.x, *args)
+        return found
     found = so.minimize(value, start, jac=down, options=options, **rest)
     steep = np.max(np.abs(slope(found.x)), initial=0.0)
     if not found.success and steep > 1e-4 * max(1.0, abs(found.fun)):
@@ -126,6 +150,67 @@ def minimize(
 
 BY_CURVATURE = {"newton-cg", "dogleg", "trust-ncg", "trust-krylov", "trust-exact", "trust-constr"}
 WITHOUT_SLOPES = {"nelder-mead", "powell", "cobyla", "cobyqa"}
+
+
+Limit = tuple[Function, Any, Any]
+"""A function of x, and between what it has to be."""
+
+
+def conditions(constraints: Any) -> list[Limit]:
+    """SciPy's ``constraints`` as functions with their limits."""
+    listed = constraints if isinstance(constraints, list | tuple) else [constraints]
+    found: list[Limit] = []
+    for c in listed:
+        if isinstance(c, dict):
+            inner = lambda x, c=c: np.reshape(c["fun"](x, *tupled(c.get("args", ()))), (-1,))
+            found.append((inner, 0.0, 0.0 if c["type"].lower() == "eq" else np.inf))
+        elif isinstance(c, so.LinearConstraint):
+            found.append((lambda x, c=c: c.A @ x, c.lb, c.ub))
+        elif isinstance(c, so.NonlinearConstraint):
+            found.append((lambda x, c=c: np.reshape(c.fun(x), (-1,)), c.lb, c.ub))
+        else:
+            raise TypeError(
+                "minimize: constraints are dicts, LinearConstraint and NonlinearConstraint, not "
+                f"{c!r:.60}"
+            )
+    return found
+
+
+def plain(limits: list[Limit]) -> list[Any]:
+    """The ``limits`` as SciPy takes them, of numbers."""
+    found = []
+    for f, low, high in limits:
+        value: Any = lambda x, f=f: arrays_of(f(x))
+        slope: Any = lambda x, f=f: arrays_of(jacobian(f)(x))
+        found.append(so.NonlinearConstraint(value, low, high, slope))
+    return found
+
+
+def bound(fun: Function, x: Any, args: tuple[Any, ...], limits: list[Limit]) -> Any:
+    """The minimum next to ``x``, recorded, where what binds there goes on to bind."""
+    active = []
+    for f, low, high in limits:
+        value = np.asarray(arrays_of(f(x)), dtype=float)
+        low, high = np.broadcast_to(low, value.shape), np.broadcast_to(high, value.shape)
+        near = 1e-6 * np.maximum(1.0, np.abs(value))
+        below, above = value <= low + near, value >= high - near
+        at = np.where(below, low, high)
+        (places,) = np.nonzero(below | above)
+        if places.size:
+            active.append((f, places, at[places]))
+    if not active:
+        return least(fun, x, args, *ends(None, x))
+    n = x.size
+    binds: Any = lambda v: np.concatenate([f(v)[i] - at for f, i, at in active])
+    slope = arrays_of(grad(lambda v: fun(v, *args))(x))
+    shadow = np.linalg.lstsq(arrays_of(jacobian(binds)(x)).T, slope, rcond=None)[0]
+
+    def zero(z: Any, *rest: Any) -> Any:
+        v, prices = z[:n], z[n:]
+        along = grad(lambda v: fun(v, *rest) - np.sum(prices * binds(v)))(v)
+        return np.concatenate([along, binds(v)])
+
+    return polished(zero, np.concatenate([x, shadow]), args)[:n]
 
 
 def ends(bounds: Any, x: Any) -> tuple[Any, Any]:
@@ -209,14 +294,13 @@ def least_squares(
     >>> mg.grad(slope)(np.array([0.0, 2.0, 4.0])).round(6) + 0.0
     array([0. , 0.2, 0.4])
     """
-    args = tupled(args)
-    known = arrays_of(args)
+    args, known = with_numbers(args)
     start = start_of(x0)
     here = lambda x: np.atleast_1d(np.asarray(arrays_of(fun(x, *known)), dtype=float))
     slope = lambda x: np.reshape(arrays_of(jacobian(lambda v: fun(v, *known))(x)), (-1, x.size))
-    given = (lambda x: arrays_of(jac(x, *known))) if callable(jac) else slope
+    slopes = (lambda x: arrays_of(jac(x, *known))) if callable(jac) else slope
     rest = {"method": method, "ftol": ftol, "xtol": xtol, "gtol": gtol, "max_nfev": max_nfev}
-    found = so.least_squares(here, start, given, bounds, **rest)
+    found = so.least_squares(here, start, slopes, bounds, **rest)
     if not found.success:
         raise RuntimeError(f"least_squares: SciPy found no minimum: {found.message}")
     low, high = (bounds.lb, bounds.ub) if isinstance(bounds, so.Bounds) else bounds
@@ -366,8 +450,7 @@ def minimize_scalar(
     >>> print(f"{mg.grad(x)(1.5):.6f}")
     1.000000
     """
-    args = tupled(args)
-    known = arrays_of(args)
+    args, known = with_numbers(args)
     here = lambda x: float(arrays_of(fun(x, *known)))
     found = so.minimize_scalar(here, bracket, arrays_of(bounds), (), method, tol, options)
     if not found.success:

@@ -12,7 +12,7 @@ from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import like
-from minigrad.scipy.implicit import Function, arrays_of, firsts, polished, start_of, tupled
+from minigrad.scipy.implicit import Function, arrays_of, firsts, polished, start_of, with_numbers
 
 
 @like(so.newton)
@@ -60,8 +60,7 @@ def newton(
     >>> print(f"{value:.6f} {slope:.6f} {mg.sin(value) / (1 - 0.3 * mg.cos(value)):.6f}")
     1.499232 1.019305 1.019305
     """
-    args = tupled(args)
-    known = arrays_of(args)
+    args, known = with_numbers(args)
     slope = grad(lambda x, *rest: np.sum(func(x, *rest)))
     start = np.asarray(arrays_of(arrayed(x0)), dtype=float)[()]
     here = lambda x: np.asarray(arrays_of(func(x, *known)), dtype=float)[()]
@@ -122,8 +121,7 @@ def root(
     >>> mg.value_and_grad(root_of)(4.0)
     (np.float64(2.0), np.float64(0.25))
     """
-    args = tupled(args)
-    known = arrays_of(args)
+    args, known = with_numbers(args)
     fun = firsts(fun, jac)
     start = start_of(x0)
     here = lambda x: np.asarray(arrays_of(fun(x, *known)), dtype=float)
@@ -162,8 +160,7 @@ def fixed_point(
     >>> print(f"{mg.grad(scaled)(1.0):.6f}")
     -0.297474
     """
-    args = tupled(args)
-    known = arrays_of(args)
+    args, known = with_numbers(args)
     start = np.asarray(arrays_of(arrayed(x0)), dtype=float)
     here = lambda x: arrays_of(func(x, *known))
     found = np.asarray(so.fixed_point(here, start, (), xtol, maxiter, method))
@@ -184,8 +181,7 @@ def bracketing(name: str, inventor: str) -> Function:
         f: Function, a: Any, b: Any, args: Any = (), xtol: Any = None, rtol: Any = None,
         maxiter: int = 100,
     ) -> Any:  # fmt: skip
-        args = tupled(args)
-        known = arrays_of(args)
+        args, known = with_numbers(args)
         rest = {k: v for k, v in (("xtol", xtol), ("rtol", rtol)) if v is not None}
         here = lambda x: float(arrays_of(f(x, *known)))
         x = theirs(here, float(arrays_of(a)), float(arrays_of(b)), maxiter=maxiter, **rest)
@@ -276,8 +272,7 @@ def root_scalar(
     >>> print(f"{mg.grad(r)(8.0):.6f}")
     0.083333
     """
-    args = tupled(args)
-    known = arrays_of(args)
+    args, known = with_numbers(args)
     here = lambda x: float(arrays_of(f(x, *known)))
     slope = lambda x: float(arrays_of((fprime or grad(f))(np.float64(x), *known)))
     down = slope if bracket is None and method in (None, "newton") else None

@@ -8,12 +8,11 @@ from minigrad.ops.eigen import general_eig, symmetric_eig
 from minigrad.ops.elementwise import exponent_of
 from minigrad.ops.factorisations import full_svd, lower_cholesky, svdvals, tall_qr, thin_svd
 from minigrad.ops.fourier import backwards, forwards, real_backwards, real_forwards
-from minigrad.ops.indexing import distinct
 from minigrad.ops.matrices import inv, lstsq, pseudo_inverse, solve
 from minigrad.ops.norms import matrix_rank
 from minigrad.ops.padding import whole as whole_pad
 from minigrad.ops.record import Op
-from minigrad.ops.sets import common
+from minigrad.ops.sets import common, distinct
 from minigrad.ops.sorting import running_extreme
 from minigrad.ops.windows import bessel, counted
 
