@@ -89,7 +89,7 @@ def variable_name(value: Any) -> str | None:
             break
         for scope in (frame.f_locals, frame.f_globals):
             for name, held in list(scope.items()):
-                if held is value and not name.startswith("_"):
+                if held is value and name.isidentifier() and not name.startswith("_"):
                     return name
     return None
 

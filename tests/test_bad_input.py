@@ -17,6 +17,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import Tensor
+from minigrad.errors import label
 from tables import each
 
 AxisError = np.exceptions.AxisError
@@ -470,3 +471,33 @@ def test_what_a_holomorphic_gradient_is_asked_of() -> None:
         with pytest.raises(TypeError, match="returned a real number, and no real function is"):
             mg.grad(real, holomorphic=True)(z)
     assert mg.grad(lambda z: (z * z).sum(), holomorphic=True)(z)[0] == 2j
+
+
+class Shown:
+    """Something whose picture is as long as is asked for."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __repr__(self) -> str:
+        return "<" + "." * (self.length - 2) + ">"
+
+
+def test_what_messages_call_a_value() -> None:
+    assert label(Shown(40)) == repr(Shown(40))
+    assert label(Shown(41)) == repr(Shown(41))[:37] + "..."
+    assert label(np.zeros((2, 0, 3))) == "<2x0x3>" and label(np.float64(0.1234567)) == "0.123457"
+    assert label([np.ones(2)] * 4) == "[<2>, <2>, <2>, <2>]"
+    assert label((np.ones(2),)) == "(<2>,)" and label((1, "a")) == "(1, 'a')"
+    assert label([]) == "[]" and label([1, 2, 3, 4, 5]) == "[1, 2, 3, 4, 5]"
+    assert label(mg.Tensor(1.0, name="rate")) == "rate"
+
+
+@pytest.mark.parametrize("asked", [{"steps": True}, {"simplify": True}])
+def test_forward_mode_is_not_explained_in_steps(asked: Any) -> None:
+    x = mg.Tensor(2.0, requires_grad=True, name="x")
+    with pytest.raises(ValueError, match="explain: steps= and simplify= belong to reverse mode"):
+        mg.explain(np.sin(x * x), x, mode="forward", **asked)
+    mg.explain(np.sin(x * x), x, mode="forward", **dict.fromkeys(asked, False))
+    with pytest.raises(ValueError, match="explain: mode is 'reverse' or 'forward', not 'back'"):
+        mg.explain(np.sin(x * x), x, mode="back", **asked)
