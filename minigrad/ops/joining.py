@@ -92,10 +92,10 @@ def layered(*arrays: Any, axis: int = 0) -> Any:
     kinds = {*map(type, arrays)}
     if axis in (0, -1) and kinds == {np.float64}:  # a fifth of the time
         return np.array(arrays)
-    if axis >= 0 and kinds == {np.ndarray} and len({a.shape for a in arrays}) == 1:  # half
-        if axis <= arrays[0].ndim:
-            place = (*[slice(None)] * axis, None)
-            return np.concatenate([a[place] for a in arrays], axis)
+    shapes = {a.shape for a in arrays} if kinds == {np.ndarray} else ()
+    if len(shapes) == 1 and 0 <= axis <= arrays[0].ndim:  # half
+        place = (*[slice(None)] * axis, None)
+        return np.concatenate([a[place] for a in arrays], axis)
     return np.stack(arrays, axis=axis)
 
 
