@@ -478,3 +478,14 @@ def test_rules_take_for_granted_what_numpy_does() -> None:
             assert any(same(value, u) for u in usual), (op, name)
             compared += 1
     assert compared > 75
+
+
+@pytest.mark.parametrize(
+    "compare",
+    [np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal],
+    ids=lambda f: f.__name__,
+)
+def test_comparisons_where_both_sides_are_equal(compare: Any) -> None:
+    x, y = np.array([1.0, 2.0, 3.0, -0.0, np.inf]), np.array([1.0, 3.0, 2.0, 0.0, np.inf])
+    f = lambda x, y: np.where(compare(x, y), 2 * x, y - 1)
+    agree(f, (x, y), mg.onnx.export(f, None, x, y))
