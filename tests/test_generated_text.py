@@ -16,10 +16,12 @@ import pytest
 
 import minigrad as mg
 from minigrad.program.equations import Program
+from minigrad.reading.wording import visible
 from minigrad.tree import flatten
 from minigrad.writing.literals import code
 from minigrad.writing.names import identifier
 from minigrad.writing.spellings import SPELLED
+from minigrad.writing.terms import LEVELS, Term
 
 V = np.arange(1.0, 4.0)
 HOSTILE = [
@@ -309,3 +311,20 @@ def test_random_programs_run_from_their_files(
                 y,
                 rtol=1e-14 if re.search(r"\.at\(| \+= | / ", program.source) else 0,
             )
+
+
+def test_signs_of_terms() -> None:
+    """Behind a sign a power has parentheses, and what has a sign loses it."""
+    found = {level: (f"{Term('-a', level):signed}", f"{Term('-a', level):negated}")
+             for level in LEVELS}  # fmt: skip
+    assert found["unary"] == ("-a", "a")
+    assert all(signed == "(-a)" for level, (signed, _) in found.items() if level not in
+               ("unary", "atom"))  # fmt: skip
+    assert found["atom"] == ("-a", "--a") and found["power"] == ("(-a)", "-(-a)")
+    assert f"{Term('a', 'unary'):negated}" == "-a" and f"{Term('a*b', 'product'):power}" == "(a*b)"
+
+
+def test_text_from_right_to_left_is_isolated_once() -> None:
+    words = "\u05e9\u05dc"
+    assert visible(words) == f"\u2068{words}\u2069" and visible(visible(words)) == visible(words)
+    assert visible("é") == "é" and visible("a\u202eb") == "a\\u202eb"

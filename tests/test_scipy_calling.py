@@ -10,7 +10,7 @@ import pytest
 import minigrad as mg
 
 so: Any = pytest.importorskip("scipy.optimize")
-from minigrad.scipy.calling import like  # noqa: E402
+from minigrad.scipy.calling import like, refuse  # noqa: E402
 
 
 def theirs(x: Any, y: Any = 1, *, strict: bool = True, log: bool = False, tol: float = 1.0) -> None:
@@ -57,3 +57,14 @@ def test_a_zero_between_places_given_by_place() -> None:
         optimize.brentq(np.cos, 0.0, 3.0, full_output=True)
     with pytest.raises(TypeError, match=r"least_squares: loss= is not supported here"):
         optimize.least_squares(lambda x: x - 1, np.zeros(1), loss="huber")
+
+
+def test_what_asks_for_the_default_is_passed_over() -> None:
+    """Equal, and of one type: 1 is not True."""
+    refuse("f", "scale", 2.5, float("2.5"))
+    refuse("f", "mode", "".join(["fu", "ll"]), "full")
+    refuse("f", "flag", None, False)
+    refuse("f", "flag", False, None)
+    for value, default in ((1, True), (2.0, 2), (None, 1.0), (False, "full"), ("same", "full")):
+        with pytest.raises(TypeError, match="f: key= is not supported here; leave it out"):
+            refuse("f", "key", value, default)

@@ -940,3 +940,29 @@ def test_minima_by_what_a_constraint_asks_for() -> None:
         return ms.optimize.minimize(lambda x: np.sum(x**2), np.ones(3), constraints=limit).x[0]
 
     assert mg.grad(first)(2.0) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("nu", [0, 1, 2, 3])
+@pytest.mark.parametrize("columns", [(), (2,)])
+def test_derivatives_of_cubic_splines(nu: int, columns: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(3)
+    x, y, at = np.array([0.0, 0.7, 1.5, 2.1, 3.0]), rng.normal(size=(5, *columns)), [0.2, 1.1, 2.9]
+    at = np.array(at)
+    theirs = scipy.interpolate.CubicSpline(x, y)
+    ours = ms.interpolate.CubicSpline(x, mg.Tensor(y, requires_grad=True))
+    np.testing.assert_allclose(ours(at, nu).data, theirs(at, nu), rtol=1e-10, atol=1e-12)
+    if nu < 3:
+        slope = mg.grad(lambda at: ms.interpolate.CubicSpline(x, y)(at, nu).sum())(at)
+        expected = theirs(at, nu + 1).reshape(3, -1).sum(axis=1)
+        np.testing.assert_allclose(slope, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("by", [0.5, [0.5, -1.25], -2.0])
+def test_images_are_shifted_as_by_scipy(by: Any) -> None:
+    x = np.random.default_rng(4).normal(size=(4, 5))
+    for order in (1, 3):
+        found = ms.ndimage.shift(mg.Tensor(x, requires_grad=True), by, order=order)
+        expected = scipy.ndimage.shift(x, by, order=order)
+        np.testing.assert_allclose(found.data, expected, rtol=1e-9, atol=1e-9)
+    with pytest.raises(ValueError, match="shift: one number or 2, not"):
+        ms.ndimage.shift(mg.Tensor(x, requires_grad=True), [1.0, 2.0, 3.0])
