@@ -177,6 +177,9 @@ def note_of(judge: Judge, runs: Runs, why: str) -> str:
             "the forward function could not be recorded, so gradients of the inputs were judged "
             f"by finite differences, and no others ({why})"
         )
+    if judge.collector.ungraded:
+        keys = ", ".join(map(repr, dict.fromkeys(judge.collector.ungraded)))
+        return f"not graded: {keys}, as no variable of the forward function is called so"
     if judge.claims and not any(np.any(judge.flows.total[c.node]) for c in judge.claims):
         return "all of these gradients are 0 for these inputs, where many a slip does not show"
     return ""

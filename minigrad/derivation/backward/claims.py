@@ -20,8 +20,7 @@ from minigrad.derivation.backward.naming import Namer, readings
 from minigrad.derivation.backward.stages import Timed, chain_below, staged
 from minigrad.derivation.backward.variables import layers_in
 from minigrad.derivation.backward.watch import Event, Statement, equal, held_at, read_in
-from minigrad.graph import AnyNode, Node, ancestors, next_seq, variable
-from minigrad.tensor import Tensor
+from minigrad.graph import AnyNode
 
 VAGUEST = ("other", "entries")
 """Causes that say no more than that something is wrong."""
@@ -96,6 +95,8 @@ class Collector:
         self.runs, self.namer, self.aliases, self.flows = runs, namer, aliases, flows
         self.named = {t.node for ts in namer.variables.values() for t in ts}
         self.inputs = [t.node for _, t in runs.inputs]
+        self.ungraded: list[str] = []
+        """Keys of what is returned that nobody knows the meaning of."""
 
     def claims(self, every_pass: bool) -> list[Claim]:
         watch = self.runs.watch
@@ -225,7 +226,7 @@ class Collector:
         source = watch.source if watch is not None else None
         last = max((s.last for s in source.statements.values()), default=0) if source else 0
         lines = source.entries if source else {}
-        entries: list[tuple[str, Any, int | None, int]] = []
+        entries: list[tuple[str | None, Any, int | None, int]] = []
         if isinstance(answer, dict):
             entries = [(str(k), v, None, lines.get(str(k), last)) for k, v in answer.items()]
         elif isinstance(answer, tuple | list):
@@ -235,11 +236,11 @@ class Collector:
                         (str(k), v, None, lines.get(str(k), last)) for k, v in value.items()
                     ]
                 else:
-                    entries.append(("", value, place, last))
+                    entries.append((None, value, place, last))
         elif answer is not None:
             groups = self.groups()
-            entries = [("", answer, groups[0] if groups else None, last)]
-        entries += [("", value, place, last) for value, place in self.listed()]
+            entries = [(None, answer, groups[0] if groups else None, last)]
+        entries += [(None, value, place, last) for value, place in self.listed()]
         for key, value, place, line in entries:
             self.returned(found, key, value, place, line, order)
 
@@ -330,7 +331,8 @@ class Collector:
         return found
 
     def returned(
-        self, found: list[Claim], key: str, value: Any, place: int | None, line: int, order: int
+        self, found: list[Claim], key: str | None, value: Any, place: int | None, line: int,
+        order: int,
     ) -> None:
         """One returned value: by what it is called, by its key, or by its place."""
         if value is None:
@@ -342,13 +344,13 @@ class Collector:
         if number.dtype.kind not in "fiub":
             return
         node = None if place is None else self.inputs[place]
-        for name in [key, *readings(key)] if key else []:
+        for name in [] if key is None else [key, *readings(key)]:
             variable = self.namer.variable(name)
             if variable is not None:
                 node = node or self.namer.variables[variable][0].node
         final = self.runs.watch.final if self.runs.watch is not None else {}
         alike = [c for c in reversed(found) if c.path and equal(c.value, number) and
-                 (held_at(c.path, final) is value or (key and c.node is node))]  # fmt: skip
+                 (held_at(c.path, final) is value or (key is not None and c.node is node))]  # fmt: skip
         alike.sort(key=lambda c: self.first_of(c) is not node)
         for claim in alike[:1]:
             first: Any = self.first_of(claim)
@@ -356,6 +358,8 @@ class Collector:
             claim.returned = claim.node in self.flows.total
             return
         name = next((n for n, v in final.items() if v is value), "")
+        if node is None and key and number.dtype.kind == "f":
+            self.ungraded.append(key)
         if node is not None and node in self.flows.total:
             name, line = (name, line) if name else self.gathered(value, line)
             events = [e for e in (self.runs.watch.events if name else [])
@@ -366,16 +370,16 @@ class Collector:
                 step = events[0].step
                 order = sum(e.step < step for e in self.runs.watch.events)
             line = events[-1].statement.first if events else line
-            claim = Claim(name or (key if place is None else ""), events, number, node, line, order)
+            claim = Claim(name or (key if key and place is None else ""), events, number, node, line, order)
             claim.returned = True
             found.append(claim)
 
-    def expression(self, key: str, value: Any) -> list[Event]:
+    def expression(self, key: str | None, value: Any) -> list[Event]:
         """The expression that is returned, or stands in a dict, without a variable of its own."""
         watch = self.runs.watch
         for k, step in reversed([*enumerate(watch.steps if watch is not None else ())]):
             tree: Any = getattr(step.statement.node, "value", None)
-            if key:
+            if key is not None:
                 dicts = [n for n in ast.walk(tree) if isinstance(n, ast.Dict)] if tree else []
                 pairs = [p for d in dicts for p in zip(d.keys, d.values, strict=True)]
                 found = {getattr(a, "value", None): b for a, b in pairs}.get(key)
@@ -502,52 +506,3 @@ def reshaped(value: Any, truth: Any) -> Any:
         return value
     moved = np.reshape(value, shape)
     return moved if np.ndim(value) != len(shape) or close(moved, truth) else value
-
-
-# --- a graph in which parts are nodes --------------------------------------------------------
-
-
-def split(
-    output: AnyNode, groups: list[tuple[AnyNode, list[Edge]]]
-) -> tuple[dict[AnyNode, AnyNode], list[AnyNode]]:
-    """The graph again, the given uses of a node going through a node of their own.
-
-    Returns
-    -------
-    dict, list
-        Old node -> new node; and the new nodes of the groups.
-    """
-    if not groups:
-        return {}, []
-    group_of = {edge: k for k, (_, edges) in enumerate(groups) for edge in edges}
-    new: dict[AnyNode, AnyNode] = {}
-    made: list[Any] = [None] * len(groups)
-    for node in sorted(ancestors(output), key=lambda n: n.seq):
-        if node.op is None:
-            new[node] = node
-            continue
-        parents: list[AnyNode | None] = []
-        for i, parent in enumerate(node.parents):
-            k = group_of.get((node, i))
-            if k is not None:
-                if made[k] is None:
-                    value = node.args[i]
-                    made[k] = Node(variable, (value,), (new[parent],), {}, value, next_seq())  # type: ignore[index]
-                parents.append(made[k])
-            else:
-                parents.append(None if parent is None else new[parent])
-        new[node] = Node(node.op, node.args, tuple(parents), node.kwargs, node.ans, next_seq())
-    return new, made
-
-
-def renewed(value: Any, new: dict[AnyNode, AnyNode]) -> Any:
-    """A variable's value on the new graph."""
-    from minigrad.tensor import wrap
-
-    if isinstance(value, Tensor) and value.node in new:
-        return wrap(value._value, new[value.node])
-    if isinstance(value, dict):
-        return {k: renewed(v, new) for k, v in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(renewed(v, new) for v in value)
-    return value

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.calls import Check, Runs
-from minigrad.derivation.backward.claims import VAGUEST, Claim, Collector, renewed, split
+from minigrad.derivation.backward.claims import VAGUEST, Claim, Collector
 from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.lines import blamed, mended
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
+from minigrad.derivation.backward.splitting import renewed, split
 from minigrad.derivation.backward.unnamed import unnamed
 from minigrad.derivation.backward.watch import Statement
 from minigrad.derivation.diagnosis import Diagnosis

@@ -22,7 +22,7 @@ ALL = {"grad", "grads", "gradient", "gradients"}
 
 def last_part(path: str) -> tuple[str, str]:
     """What a path ends in, and what it is in: ``dW`` and ``grads`` of ``grads['dW']``."""
-    match = re.fullmatch(r"(.*?)(?:\[((['\"]).+\3)\]|\.(\w+))", path)
+    match = re.fullmatch(r"(.*?)(?:\[((['\"]).*\3)\]|\.(\w+))", path)
     if match is None:
         return path, ""
     name = match[4] or match[2][1:-1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +28,23 @@ OTHERS = """sum mean prod max min var std dot matmul outer maximum minimum where
 trace cumsum reshape power multiply add subtract divide clip ones_like zeros_like""".split()
 SPELLINGS = {"ln": "log", "σ": "sigmoid", "sum_": "sum", "Σ": "sum", "tr": "trace", "amax": "max",
              "ReLU": "relu", "expit": "sigmoid", "logistic": "sigmoid"}  # fmt: skip
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: public[name] for name in (*ALONE, *OTHERS) if name in public
-}
+OWN: ContextVar[dict[str, Callable[..., Any]]] = ContextVar("OWN", default={})  # noqa: B039
+"""The user's functions that formulas call, by the names that they have here."""
+
+
+class Functions(dict[str, Callable[..., Any]]):
+    """The functions of formulas, and the user's own."""
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in OWN.get()
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        return OWN.get()[name]
+
+
+FUNCTIONS: Functions = Functions(
+    {name: public[name] for name in (*ALONE, *OTHERS) if name in public}
+)
 METHODS = {"sum", "mean", "max", "min", "prod", "dot", "transpose", "std", "var"}
 OPERATIONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Add: ("+", lambda a, b: a + b),
@@ -69,7 +84,7 @@ def eye(n: Any) -> Any:
     return np.eye(int(n))
 
 
-FUNCTIONS |= {"eye": eye, "len": len}
+FUNCTIONS.update(eye=eye, len=len)
 
 
 def normal(text: str) -> str:
@@ -323,4 +338,7 @@ def written(part: ast.AST) -> str:
     """A formula as its writer would read it."""
     text = ast.unparse(ast.fix_missing_locations(part))
     text = re.sub(r"D_\((\w+), (\w+)\)", r"d\1/d\2", text)
-    return re.sub(r"(\w+)_prime\(", r"\1'(", text)
+    text = re.sub(r"(\w+)_prime\(", r"\1'(", text)
+    if OWN.get():
+        text = re.sub(r"\bown(\w+?)(prime)?\(", lambda m: f"{m[1]}{chr(39) if m[2] else ''}(", text)
+    return text

@@ -32,6 +32,7 @@ from minigrad.derivation.formulas.grammar import (
 )
 from minigrad.derivation.formulas.indices import has_indices, orders
 from minigrad.derivation.formulas.latex import TOKEN, WORDS, as_python, is_latex
+from minigrad.derivation.formulas.own import read_own, renamed
 from minigrad.derivation.formulas.points import Point, Points, tensors_of
 from minigrad.derivation.formulas.symbolic import is_symbolic, spelled
 from minigrad.derivation.keys import Keys, unlatex
@@ -95,6 +96,8 @@ class Reading:
         self.reader: Keys = Keys(output, self.names, "check_derivation")
         held = [v for scope in self.names.scopes for v in scope.variables.values()]
         self.points: Points = Points(self.names, tensors_of(output, *tensors, *held))
+        texts = [str(v) for v in hand.values() if is_formula(v)]
+        read_own([scope.variables for scope in self.names.scopes], texts)
         self.answers: dict[Any, Answer] = {
             key: self.answer(key, value) for key, value in hand.items() if is_formula(value)
         }
@@ -136,7 +139,7 @@ class Reading:
 
         ``A x`` is ``A @ x``, or ``A * x``; the letters of ``x_i y_j`` may stand in any order.
         """
-        text = PRIMED.sub(self.transposed, text)
+        text = PRIMED.sub(self.transposed, renamed(text))
         if "^T " in text and "**" not in text:  # the product of matrices, however it is written
             text = text.replace("*", " ")
         latex = is_latex(text)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.formulas.grammar import ALONE, names_in, written
+from minigrad.derivation.formulas.grammar import ALONE, OWN, names_in, written
 
 NUMBERS = (2.0, 3.0, 4.0, 0.5, 1.0, 0.25)
 Repair = tuple[str, ast.expr, str]
@@ -194,6 +194,11 @@ def _functions(f: ast.expr) -> Iterator[Repair]:
             new = changed(f, x, always(ast.Call(name(other), x.args, x.keywords)))
             words = f"{was} stands where {other} belongs"
             yield "wrong_node", new, words.replace("_prime", "'")
+        if was in OWN.get():
+            other = was.removesuffix("prime") if was.endswith("prime") else f"{was}prime"
+            call = ast.Call(name(other), x.args, x.keywords)
+            words = f"{written(x)} stands where {written(call)} belongs"
+            yield "wrong_node", changed(f, x, always(call)), words
 
 
 def _matrices(f: ast.expr) -> Iterator[Repair]:

@@ -1,0 +1,84 @@
+"""Functions of the user's own in formulas: ``f'(z)`` where ``def f(t): return t / (1 + exp(-t))``.
+
+Their bodies are read as formulas, and they are not called: only what is one expression of the
+grammar is known.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from types import FunctionType
+from typing import Any
+
+from minigrad.derivation.formulas.grammar import (
+    FUNCTIONS,
+    OWN,
+    SPELLINGS,
+    NoFormula,
+    check,
+    prime,
+    value_of,
+)
+from minigrad.errors import is_user
+
+
+def read_own(scopes: Iterable[Mapping[str, Any]], texts: Iterable[str]) -> None:
+    """Know the functions of the caller's that are called in some formulas."""
+    called = {name for text in texts for name in re.findall(r"([^\W\d]\w*)['′]?\s*\(", text)}
+    found: dict[str, Callable[..., Any]] = {}
+    for scope in scopes:
+        for name in called & scope.keys():
+            one = formula_of(scope[name]) if SPELLINGS.get(name, name) not in FUNCTIONS else None
+            if one is not None and spelled(name) not in found:
+                found[spelled(name)], found[f"{spelled(name)}prime"] = one, prime(one)
+    OWN.set(found)
+
+
+def spelled(name: str) -> str:
+    return f"own{name.replace('_', '')}"
+
+
+def renamed(text: str) -> str:
+    """``f'(z)`` as ``ownfprime(z)``."""
+
+    def one(call: re.Match[str]) -> str:
+        known = spelled(call[1]) in OWN.get()
+        return f"{spelled(call[1])}{'prime' if call[2] else ''}(" if known else call[0]
+
+    return re.sub(r"(?<![\w.\\])([^\W\d]\w*)(['′]?)\s*\(", one, text) if OWN.get() else text
+
+
+def formula_of(f: Any) -> Callable[..., Any] | None:
+    """A function that is one formula; None for others."""
+    if not isinstance(f, FunctionType) or not is_user(f.__code__.co_filename):
+        return None
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(f)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    made = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda)]
+    if len(made) != 1 or f.__closure__:
+        return None
+    body: Any = made[0].body
+    if isinstance(made[0], ast.FunctionDef):
+        body = [s for s in body if not isinstance(getattr(s, "value", None), ast.Constant)]
+        body = body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
+    names = [a.arg for a in made[0].args.args]
+    try:
+        check(body)
+    except (NoFormula, AttributeError, TypeError):
+        return None
+    return lambda *args: value_of(body, looked_up(dict(zip(names, args, strict=True))))
+
+
+def looked_up(held: dict[str, Any]) -> Callable[[str], Any]:
+    def lookup(name: str) -> Any:
+        if name not in held:
+            raise NoFormula(f"{name} is no parameter of the function")
+        return held[name]
+
+    return lookup
