@@ -375,3 +375,99 @@ def test_gradients_that_are_all_zero_tell_little():
     report = mg.check_backward(forward, backward, x, -np.abs(w))
     assert report.ok and "all of these gradients are 0" in str(report)
     assert not mg.check_backward(forward, backward, x, np.abs(w)).note
+
+
+NETWORK = """
+import numpy as np
+
+def slope(v):
+    return 1 - np.tanh(v) ** 2
+
+class Dense:
+    def __init__(self, W, b):
+        self.W, self.b = W, b
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, grad):
+        self.dW = self.x.T @ grad
+        self.db = grad.sum(axis=0)
+        return grad @ self.W.T
+
+class Net:
+    def __init__(self, rng):
+        self.hidden = Dense(rng.normal(size=(3, 4)), rng.normal(size=4))
+        self.out = Dense(rng.normal(size=(4, 2)), rng.normal(size=2))
+    def forward(self, x, t):
+        self.z = self.hidden.forward(x)
+        self.e = self.out.forward(np.tanh(self.z)) - t
+        return np.mean(self.e ** 2)
+    def backward(self):
+        n = self.e.size
+        scale = 2 / n
+        dy = scale * self.e
+        da = self.out.backward(dy)
+        dz = da * slope(self.z)
+        return self.hidden.backward(dz)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("", "", "", ""),
+        ("1 - np.tanh(v)", "1 + np.tanh(v)", "return 1 +", "stands where 1 - "),
+        ("self.x.T @ grad", "self.x.T @ grad / len(grad)", "self.dW", "mean over 5"),
+    ],
+    ids=["right", "a helper of one expression", "a layer's own"],
+)
+def test_lines_that_are_called_like_no_gradient(old: str, new: str, line: str, words: str) -> None:
+    rng = np.random.default_rng(3)
+    m = module(NETWORK.replace(old, new) if old else NETWORK)
+    report = mg.check_backward(m.Net(rng), rng.normal(size=(5, 3)), rng.normal(size=(5, 2)))
+    assert report.ok is not bool(old), report
+    if old:
+        assert line in report.first_error.code, report
+        assert re.search(words, report.first_error.remark), report
+    assert sum(x.name.startswith("self.") for x in report.lines) == 4
+
+
+def test_a_key_that_nobody_knows_is_named_and_an_empty_one_is_read() -> None:
+    text = """
+import numpy as np
+def forward(p):
+    return np.sum(p[""] ** 2)
+def backward(p):
+    return {"": 2 * p[""], "other": np.ones(2)}
+"""
+    m = module(text)
+    report = mg.check_backward(m.forward, m.backward, {"": np.array([1.0, 2.0])})
+    assert report.ok, report
+    assert "not graded: 'other'" in str(report)
+    m = module(text.replace("2 * p", "3 * p"))
+    assert not mg.check_backward(m.forward, m.backward, {"": np.array([1.0, 2.0])}).ok
+
+
+def test_cutpoints_at_infinity() -> None:
+    m = module("""
+import numpy as np
+def F(t):
+    return 1 / (1 + np.exp(-t))
+def forward(theta, eta, y):
+    ends = np.concatenate([[-np.inf], theta, [np.inf]])
+    return -np.sum(np.log(F(ends[y + 1] - eta) - F(ends[y] - eta)))
+def backward(theta, eta, y):
+    ends = np.concatenate([[-np.inf], theta, [np.inf]])
+    high, low = F(ends[y + 1] - eta), F(ends[y] - eta)
+    p = high - low
+    gh, gl = high * (1 - high), low * (1 - low)
+    deta = (gh - gl) / p
+    dends = np.zeros(len(ends))
+    np.add.at(dends, y + 1, -gh / p)
+    np.add.at(dends, y, gl / p)
+    return dends[1:-1], deta
+""")
+    given = np.array([-0.7, 0.9]), np.array([0.2, -0.3, 1.0, 0.4]), np.array([0, 1, 2, 1])
+    with np.errstate(all="ignore"):
+        report = mg.check_backward(m.forward, m.backward, *given)
+    assert report.ok, report

@@ -441,3 +441,25 @@ def test_upstream_arrays() -> None:
         mg.check_derivation(None, hand)
     with pytest.raises(TypeError, match=r"upstream: .* is not a recorded Tensor"):
         mg.check_derivation(out, hand, upstream={"nobody": dout})
+
+
+def test_functions_of_the_users_own() -> None:
+    def f(t):  # type: ignore[no-untyped-def]
+        return t / (1 + np.exp(-t))
+
+    z = mg.Tensor([0.3, -0.8], requires_grad=True)
+    a = f(z)
+    L = np.sum((a - 0.7) ** 2)
+    assert mg.check_derivation(L, {"da/dz": "f'(z)", "dL/dz": "2(a - 0.7) f'(z)"}).ok
+    first = mg.check_derivation(L, {"dL/dz": "2(a - 0.7) f(z)"}).first_error
+    assert "f(z) stands where f'(z) belongs" in first.remark
+
+
+def test_a_formula_per_example_is_right_where_the_rest_is() -> None:
+    X, d = np.array([[1.0, 0.5], [1.0, -1.0], [0.2, 0.8]]), np.array([1.0, -1.0, 0.5])
+    w = mg.Tensor([0.1, -0.4], requires_grad=True)
+    out = X @ w
+    E = np.mean((d - out) ** 2)
+    report = mg.check_derivation(E, {"dE/dout": "-2*(d - out)", "dE/dw": "-2*X.T @ (d - out)/3"})
+    assert report.ok, report
+    assert "per example" in report.conventions[0]

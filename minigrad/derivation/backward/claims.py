@@ -331,7 +331,12 @@ class Collector:
         return found
 
     def returned(
-        self, found: list[Claim], key: str | None, value: Any, place: int | None, line: int,
+        self,
+        found: list[Claim],
+        key: str | None,
+        value: Any,
+        place: int | None,
+        line: int,
         order: int,
     ) -> None:
         """One returned value: by what it is called, by its key, or by its place."""
@@ -349,8 +354,9 @@ class Collector:
             if variable is not None:
                 node = node or self.namer.variables[variable][0].node
         final = self.runs.watch.final if self.runs.watch is not None else {}
-        alike = [c for c in reversed(found) if c.path and equal(c.value, number) and
-                 (held_at(c.path, final) is value or (key is not None and c.node is node))]  # fmt: skip
+        same = [c for c in reversed(found) if c.path and equal(c.value, number)]
+        alike = [c for c in same if held_at(c.path, final) is value or
+                 (key is not None and c.node is node)]  # fmt: skip
         alike.sort(key=lambda c: self.first_of(c) is not node)
         for claim in alike[:1]:
             first: Any = self.first_of(claim)
@@ -370,7 +376,9 @@ class Collector:
                 step = events[0].step
                 order = sum(e.step < step for e in self.runs.watch.events)
             line = events[-1].statement.first if events else line
-            claim = Claim(name or (key if key and place is None else ""), events, number, node, line, order)
+            claim = Claim(
+                name or (key if key and place is None else ""), events, number, node, line, order
+            )
             claim.returned = True
             found.append(claim)
 
