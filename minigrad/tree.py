@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import types
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
@@ -58,6 +59,8 @@ def fields_of(t: Any) -> tuple[str, ...] | None:
     kind = type(t)
     fields = getattr(kind, "__dataclass_fields__", None)
     if fields is None or callable(t) or kind.__module__.partition(".")[0] == "minigrad":
+        return None
+    if isinstance(t, CONTAINERS):  # whose parts are their items
         return None
     return tuple(field.name for field in dataclasses.fields(t))
 
@@ -117,8 +120,9 @@ def members(kind: Any) -> dict[str, Any]:
     return {
         name: value
         for base in reversed(kind.__mro__)
+        if "__slots__" in base.__dict__ or base is defaultdict
         for name, value in base.__dict__.items()
-        if isinstance(value, types.MemberDescriptorType) and name != "__dict__"
+        if isinstance(value, types.MemberDescriptorType)
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -187,3 +188,23 @@ def test_whole_numbers_beside_are_inputs_that_stay_whole(wrap: Any) -> None:
         assert got.dtype == np.float32
         assert_allclose(got, [step, step])
     assert compiled.retraces == 1
+
+
+@dataclass
+class Mapped(dict):
+    a: Any = 1.0
+
+
+def test_fields_of_a_dict_are_beside_its_items() -> None:
+    compiled = mg.compile(lambda d: d["x"] * d.a)
+    for k in (2.0, 3.0, 4.0):
+        d = Mapped(k)
+        d["x"] = 1.5
+        assert compiled(d) == 1.5 * k
+
+
+def test_structs_of_c_are_tuples() -> None:
+    compiled = mg.compile(lambda t, x: x * t[0])
+    for seconds in (0, 10**9):
+        t = time.gmtime(seconds)
+        assert compiled(t, 2.0) == 2 * t.tm_year
