@@ -87,3 +87,84 @@ def test_forward_over_reverse_and_over_forward(op: str) -> None:
         expected = sum(np.sum(a * b) for a, b in zip(reverse, w, strict=True))
         close(got, expected, f"{s.id}, forward over reverse", 1e-7)
         close(twice, expected, f"{s.id}, forward over forward", 1e-7)
+
+
+# --- what travels with the values ------------------------------------------------------
+
+X = np.array([1.0, 2.0, 3.0])
+BASIC = [0, -1, np.int64(1), True, None, ..., slice(None, 2), (..., 0), (None, 1), (slice(2), None)]
+
+
+@pytest.mark.parametrize("index", BASIC, ids=str)
+def test_one_tangent_and_many_are_indexed_as_the_value_is(index: Any) -> None:
+    f = lambda x: x[index] * 2
+    np.testing.assert_array_equal(mg.jvp(f, (X,), (X,))[1], 2 * X[index])
+    backward = mg.jacobian(f, mode="reverse")(X)
+    np.testing.assert_array_equal(mg.jacobian(f, mode="forward")(X), backward)
+
+
+def test_no_tangent_passes_no_grad() -> None:
+    def f(x: Any) -> Any:
+        with mg.no_grad():
+            constant = x * x
+        return constant * x
+
+    np.testing.assert_array_equal(mg.jvp(f, (X,), (X,))[1], X**3)
+    np.testing.assert_array_equal(mg.jacobian(f, mode="forward")(X), np.diag(X**2))
+
+
+def test_a_value_that_outlives_its_tangent_is_a_leaf() -> None:
+    kept: list[Any] = []
+    mg.jvp(lambda x: (kept.append(x * 2), x)[1], (X,), (X,))
+    w = mg.Tensor(X, requires_grad=True)
+    (kept[0] * w).sum().backward()
+    np.testing.assert_array_equal(w.grad, 2 * X)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_stacks_of_arrays_and_of_numbers(axis: int) -> None:
+    f = lambda x: np.stack([x, x * x, np.ones(3)], axis=axis)
+    backward = mg.jacobian(f, mode="reverse")(X)
+    np.testing.assert_array_equal(mg.jacobian(f, mode="forward")(X), backward)
+    assert mg.stack([mg.Tensor(X), X], axis=1).data.flags.c_contiguous
+    with pytest.raises(np.exceptions.AxisError, match=r"stack\(.*axis=3\).*out of bounds"):
+        mg.stack([mg.Tensor(X), X], axis=3)
+    with pytest.raises(ValueError, match="must have the same shape"):
+        mg.stack([mg.Tensor(X), X[:2]], axis=1)
+
+
+# --- Hessians --------------------------------------------------------------------------
+
+
+def test_a_hessian_calls_the_function_once_and_nests_blocks() -> None:
+    calls = []
+
+    def f(p: Any) -> Any:
+        calls.append(p)
+        return (p["a"] ** 2).sum() * p["b"]
+
+    blocks = mg.hessian(f)({"a": X, "b": 2.0, "flag": True})
+    assert len(calls) == 1
+    np.testing.assert_array_equal(blocks["a"]["a"], 4 * np.eye(3))
+    np.testing.assert_array_equal(blocks["a"]["b"], 2 * X)
+    np.testing.assert_array_equal(blocks["b"]["a"], 2 * X)
+    assert blocks["b"]["b"] == 0 and blocks["flag"] is None and blocks["a"]["flag"] is None
+
+
+def test_hessians_of_what_is_constant_straight_or_no_function_of_real_numbers() -> None:
+    np.testing.assert_array_equal(mg.hessian(lambda x: 3.0)(X), np.zeros((3, 3)))
+    np.testing.assert_array_equal(mg.hessian(lambda x: x.sum())(X), np.zeros((3, 3)))
+    with pytest.raises(ValueError, match="needs a single number"):
+        mg.hessian(lambda x: x)(X)
+    with pytest.raises(TypeError, match="hessian: by complex numbers"):
+        mg.hessian(lambda z: abs(z).sum())(X + 1j)
+
+
+def test_log_sum_exp_forward_over_reverse_along_axes_and_beside_infinity() -> None:
+    for axis, x in ((None, X), (0, X), (1, np.outer(X, X)), (None, np.outer(X, X))):
+        f = lambda x, axis=axis: mg.logsumexp(x, axis=axis).sum()
+        plainly = lambda x, axis=axis: np.log(np.exp(x).sum(axis=axis)).sum()
+        close(mg.hessian(f)(x), mg.hessian(plainly)(x), f"axis {axis}")
+    x = np.array([1.0, -np.inf])
+    assert mg.jvp(mg.logsumexp, (x,), (np.ones(2),)) == (1.0, 1.0)
+    assert type(mg.logsumexp(X)) is np.float64

@@ -15,11 +15,13 @@ import minigrad as mg
 from benchmarks.contest import Step, Target, Workload, at_most
 from benchmarks.contestants import (
     AUTOGRAD,
+    BACKWARD,
     COMPILED,
     EAGER,
     HAND,
     JAX,
     TORCH,
+    UNKEPT,
     by_autograd,
     by_hand,
     by_jax,
@@ -28,7 +30,9 @@ from benchmarks.contestants import (
     by_tape,
     by_torch,
     compiled,
+    entered,
     jax_in_double,
+    unkept_backward,
 )
 
 NEXT_TO_HAND = (Target(COMPILED, 1.05, (HAND,)), Target(COMPILED, 1.0, (JAX,)))
@@ -53,6 +57,7 @@ logistic = Workload(
     targets=(
         *at_most(0.40, TORCH, who=EAGER),
         *at_most(3.0, HAND, who=EAGER),
+        Target(BACKWARD, 1.05, (UNKEPT,)),
         *NEXT_TO_HAND,
     ),
 )
@@ -74,6 +79,7 @@ def _(w: Any, X: Any, y: Any) -> Any:
     return loss, (dw,)
 
 
+@entered(logistic, UNKEPT, unkept_backward, 1)
 @by_minigrad(logistic)
 def _(w: Any, X: Any, y: Any) -> Any:
     return ((mg.sigmoid(X @ w) - y) ** 2).sum()
@@ -122,7 +128,11 @@ linear = Workload(
     parameters=2,
     sizes={"n": 442},
     small={"n": 13},
-    targets=NEXT_TO_HAND,
+    targets=(
+        *at_most(4.0, HAND, who=EAGER),
+        Target(BACKWARD, 1.05, (UNKEPT,)),
+        *NEXT_TO_HAND,
+    ),
 )
 
 
@@ -142,6 +152,7 @@ def half_mean_square(w: Any, b: Any, X: Any, y: Any) -> Any:
 
 
 by_minigrad(linear)(half_mean_square)
+entered(linear, UNKEPT, unkept_backward, 1)(half_mean_square)
 by_tape(linear)(lambda tape, *data: half_mean_square(*data))
 by_torch(linear)(lambda torch, *data: half_mean_square(*data))
 by_jax(linear)(lambda jax, *data: half_mean_square(*data))

@@ -182,10 +182,9 @@ class Pusher:
         if self.n is not None and type(ans) is ndarray:
             t, u = self.lined_up(t, ans), self.lined_up(u, ans)
         left, right = op.vjps  # type: ignore[misc]
-        if u is None:
-            return self.pushed(ans, left(t, ans, a, b))  # type: ignore[misc]
-        c = right(u, ans, a, b)  # type: ignore[misc]
-        return self.pushed(ans, c if t is None else left(t, ans, a, b) + c)  # type: ignore[misc]
+        c = None if t is None else left(t, ans, a, b)  # type: ignore[misc]
+        d = None if u is None else right(u, ans, a, b)  # type: ignore[misc]
+        return self.pushed(ans, d if c is None else c if d is None else c + d)
 
     def lined_up(self, t: Any, ans: Any) -> Any:
         """A stack of tangents that broadcasts against ``ans``; refused if it would be too large."""

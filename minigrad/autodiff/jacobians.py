@@ -87,7 +87,7 @@ def jacobian(
         if holomorphic and not all(map(is_complex, leaves)):
             raise TypeError("jacobian: holomorphic=True is for complex arguments only")
         if not holomorphic:
-            check_real_arguments(leaves)
+            check_real_arguments(leaves, "jacobian")
         forward = mode == "forward" or (mode == "auto" and is_small(args, given))
         if forward and can_push(args):
             blocks, rebuild = pushed_columns(f, args, given, kwargs)
@@ -99,10 +99,10 @@ def jacobian(
     return differentiated  # type: ignore[no-any-return]
 
 
-def check_real_arguments(leaves: Sequence[Any]) -> None:
+def check_real_arguments(leaves: Sequence[Any], who: str) -> None:
     if any(map(is_complex, leaves)):
         raise TypeError(
-            "jacobian: by complex numbers there are two derivatives, by the real and by the "
+            f"{who}: by complex numbers there are two derivatives, by the real and by the "
             "imaginary part: differentiate by each, take mg.vjp and mg.jvp, or write "
             "holomorphic=True where the two are one"
         )
@@ -315,7 +315,7 @@ def hessian(f: F, argnums: int | Sequence[int] = 0) -> F:
     @derived(hessian, f, argnums)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         given = numbers(argnums, len(args))
-        check_real_arguments([x for i in given for x in flatten(args[i])[0]])
+        check_real_arguments([x for i in given for x in flatten(args[i])[0]], "hessian")
         call = Call(f, args, given, kwargs, strict=True)
         y = call.result
         check_scalar(f, y)
@@ -326,9 +326,12 @@ def hessian(f: F, argnums: int | Sequence[int] = 0) -> F:
         finally:
             running.difference_update(call.nodes)
         n = sum([x.size for x in call.inputs if node_of(x) is not None])
-        rows = [call.rebuild(row) for row in columns_through(call, gradient, n, recorded)]
         several = isinstance(argnums, list | tuple)
-        blocks = call.rebuild([tuple(row) if several else row[0] for row in rows])
+        rows: list[Any] = []
+        found = columns_through(call, gradient, n, recorded)
+        for g, row in zip(gradient, map(call.rebuild, found), strict=True):
+            rows.append(None if g is None else tuple(row) if several else row[0])
+        blocks = call.rebuild(rows)
         return tuple(blocks) if several else blocks[0]
 
     return differentiated  # type: ignore[no-any-return]

@@ -94,7 +94,7 @@ def layered(*arrays: Any, axis: int = 0) -> Any:
         return np.array(arrays)
     shapes = {a.shape for a in arrays} if kinds == {np.ndarray} else ()
     if len(shapes) == 1 and 0 <= axis <= arrays[0].ndim:  # half
-        place = (*[slice(None)] * axis, None)
+        place = (*[slice(None)] * int(axis), None)
         return np.concatenate([a[place] for a in arrays], axis)
     return np.stack(arrays, axis=axis)
 

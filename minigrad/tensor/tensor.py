@@ -321,7 +321,7 @@ class Tensor(Protocols, Methods):
                 "mg.gradients(..., create_graph=True) or mg.grad"
             )
         for node, g in found.items():
-            old = node.grad if isinstance(node, Leaf) else None
+            old = getattr(node, "grad", None) if isinstance(node, Leaf) else None
             node.grad = g if old is None else old + g
 
     def seed(self, gradient: Any = None) -> Any:
