@@ -57,6 +57,8 @@ def test_pad(widths: Any) -> None:
     for bad, told in (((1,), "two each"), ((1,) * 10, "two each"), ((-9, 0), "does not go")):
         with pytest.raises(ValueError, match=told):
             F.pad(X2, bad)
+    with pytest.raises(TypeError, match=r"pad: a width must be an integer, not 1.5"):
+        F.pad(X2, (1.5, 1))
     with pytest.raises(ValueError, match="mode must be one of constant, reflect"):
         F.pad(X2, widths, "symmetric")
     with pytest.raises(ValueError, match="does not go with a length of 5 by 'reflect'"):
@@ -147,6 +149,8 @@ def test_recurrent_layers(kind: str, two: bool) -> None:
     assert "bidirectional=True" in repr(ours) or not two
     with pytest.raises(ValueError, match=rf"{kind} wants input of shape \(time, batch"):
         ours(np.ones(3))
+    with pytest.raises(ValueError, match=rf"{kind} wants 3 inputs along axis -1"):
+        ours(np.ones((5, 2, 7)))
     with pytest.raises(ValueError, match=rf"{kind} wants a state of shape"):
         ours(np.ones((5, 2, 3)), (np.ones((1, 2, 4)),) * 2 if kind == "LSTM" else np.ones(4))
 

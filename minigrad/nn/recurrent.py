@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minigrad.nn import functional as F
-from minigrad.nn.checks import count, floating, fraction, generator, laid_out
+from minigrad.nn.checks import count, floating, fraction, generator, laid_out, sized
 from minigrad.nn.layers import uniform
 from minigrad.nn.module import Module
 from minigrad.ops.shape import arrayed
@@ -238,6 +238,7 @@ class _Recurrent(Module):
         """`_run`, for sequences of whatever layout."""
         layout = "(batch, time, features)" if self.batch_first else "(time, batch, features)"
         x = laid_out(type(self).__name__, x, (2, 3), f"input of shape {layout}")
+        sized(type(self).__name__, x, -1, self.weight_ih_l0.shape[1], "inputs")  # type: ignore[attr-defined]
         if np.ndim(x) == 2:
             given = given if given is None else [np.expand_dims(s, 1) for s in given]
             x = np.expand_dims(x, 1)

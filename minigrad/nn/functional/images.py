@@ -131,7 +131,7 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float = 0.0) -> Any:
     array([[2., 1., 2., 3., 2., 1.]])
     """
     x = arrayed(x)
-    widths = [int(w) for w in pad]
+    widths = [count("pad", "a width", w, -np.iinfo(int).max) for w in np.atleast_1d(pad).tolist()]
     if mode not in AROUND:
         raise ValueError(f"pad: mode must be one of {', '.join(AROUND)}, not {mode!r}")
     if len(widths) % 2 or len(widths) > 2 * np.ndim(x):
