@@ -489,3 +489,10 @@ def test_comparisons_where_both_sides_are_equal(compare: Any) -> None:
     x, y = np.array([1.0, 2.0, 3.0, -0.0, np.inf]), np.array([1.0, 3.0, 2.0, 0.0, np.inf])
     f = lambda x, y: np.where(compare(x, y), 2 * x, y - 1)
     agree(f, (x, y), mg.onnx.export(f, None, x, y))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 2.5])
+def test_norms_of_every_order(order: float) -> None:
+    x = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
+    f = lambda x: np.linalg.vector_norm(x, ord=order, axis=1)
+    agree(f, (x,), mg.onnx.export(f, None, x))
