@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from minigrad.graph import AnyNode, ancestors, fit
+from minigrad.graph import AnyNode, ancestors, fit, routes
 
 SEED = 12
 Edge = tuple[AnyNode, int]
@@ -359,20 +360,12 @@ class Part:
         for node, i in self.active(stop):
             users.setdefault(node.parents[i], []).append((node, i))  # type: ignore[arg-type]
         ends = {self.u, *stop}
-        found: list[list[Edge]] = []
-        # A route is a linked list: on a long graph, copies of its beginning would add up.
-        stack: list[tuple[AnyNode, Any]] = [(self.v, None)]
-        while stack and len(found) < limit:
-            node, route = stack.pop()
-            if node in ends and node is not self.v:
-                edges = []
-                while route is not None:
-                    edge, route = route
-                    edges.append(edge)
-                found.append(edges[::-1])
-            else:
-                stack += [(user, ((user, i), route)) for user, i in users.get(node, ())]
-        return found
+        found = routes(
+            self.v,
+            lambda node: [(edge, edge[0]) for edge in reversed(users.get(node, []))],
+            ends.__contains__,
+        )
+        return list(islice(found, limit))
 
 
 def coarse(value: Any, spacing: float, rng: np.random.Generator) -> Any:

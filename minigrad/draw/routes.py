@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from minigrad.draw.picture import Vertex
 from minigrad.draw.values import item, partial
+from minigrad.graph import routes
 
 
 @dataclass(frozen=True)
@@ -78,24 +78,10 @@ def chains(source: Vertex, limit: int = 16) -> tuple[int, list[list[Link]]]:
     for place in sorted(after):
         for link in after[place]:
             ways[link.target.id] = ways.get(link.target.id, 0) + ways[place]
-    routes = _routes(source, source.picture.output, lambda v: after.get(v.id, []))
-    return ways.get(source.picture.output.id, 0), [route[::-1] for route in islice(routes, limit)]
-
-
-def _routes(source: Vertex, output: Vertex, onward: Any) -> Iterator[list[Any]]:
-    """Routes from ``source`` to ``output``, depth first; everything leads to the output."""
-    if source is output:
-        return
-    route: list[Any] = []
-    stack = [iter(onward(source))]
-    while stack:
-        step = next(stack[-1], None)
-        if step is None:
-            stack.pop()
-            if route:
-                route.pop()
-        elif step.target is output:
-            yield [*route, step]
-        else:
-            route.append(step)
-            stack.append(iter(onward(step.target)))
+    output = source.picture.output
+    found = routes(
+        source,
+        lambda v: [(link, link.target) for link in after.get(v.id, ())],
+        lambda v: v is output,
+    )
+    return ways.get(output.id, 0), [route[::-1] for route in islice(found, limit)]

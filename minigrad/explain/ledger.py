@@ -23,7 +23,7 @@ from minigrad.explain.passes import Before, passes
 from minigrad.explain.pieces import ACTIVATIONS, WRITTEN_OUT, Piece, edges_to, passed
 from minigrad.explain.rows import LONGEST, Row, name_in_ratio
 from minigrad.explain.sheet import Sheet
-from minigrad.graph import AnyNode, ancestors
+from minigrad.graph import AnyNode, ancestors, routes
 from minigrad.program.builder import is_
 from minigrad.reading.names import Names, told_apart
 from minigrad.tensor import Tensor
@@ -193,15 +193,15 @@ class Chart:
 
     def routes(self, goal: AnyNode) -> Iterator[tuple[AnyNode, ...]]:
         """The paths from the output down to ``goal``, one after the other."""
+        if goal is self.output:
+            return iter([(goal,)])
         alive = self.counts(goal)
-        stack: list[tuple[AnyNode, ...]] = [(self.output,)]
-        while stack:
-            route = stack.pop()
-            if route[-1] is goal:
-                yield route
-            else:
-                below = self.pieces[route[-1]].below
-                stack += [(*route, p) for p in reversed(below) if p in alive]
+        found = routes(
+            self.output,
+            lambda node: [(p, p) for p in self.pieces[node].below if p in alive],
+            lambda node: node is goal,
+        )
+        return ((self.output, *route) for route in found)
 
     # --- numbers ------------------------------------------------------------------------
 

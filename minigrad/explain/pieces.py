@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.graph import AnyNode, fit
+from minigrad.graph import AnyNode, fit, routes
 from minigrad.ops.record import Op
 
 Call = Callable[[AnyNode, int, Any], Any]
@@ -98,11 +98,8 @@ def passed(node: AnyNode, i: int, g: Any) -> Any:
 
 def edges_to(piece: Piece, v: AnyNode) -> Iterator[list[tuple[AnyNode, int]]]:
     """The routes from the top of ``piece`` to ``v``, edge by edge."""
-    stack: list[tuple[AnyNode, list[tuple[AnyNode, int]]]] = [(piece.top, [])]
-    while stack:
-        node, route = stack.pop()
-        if node is v:
-            yield route
-        elif node in piece.inside:
-            for i in reversed(piece.inside[node]):
-                stack.append((node.parents[i], [*route, (node, i)]))  # type: ignore[arg-type]  # noqa: PERF401
+    return routes(
+        piece.top,
+        lambda node: [((node, i), node.parents[i]) for i in piece.inside.get(node, ())],  # type: ignore[misc]
+        lambda node: node is v,
+    )

@@ -43,6 +43,7 @@ from minigrad.graph.walk import (
     fit,
     leaves,
     reached,
+    routes,
 )
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "pushing",
     "reached",
     "recording",
+    "routes",
     "running",
     "tracing",
     "variable",

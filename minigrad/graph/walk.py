@@ -7,9 +7,9 @@ and a heap hands it out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from minigrad.ops.shape import broadcasts, unbroadcast
 
 float64 = np.float64
 ndarray = np.ndarray
+N = TypeVar("N")
+S = TypeVar("S")
 
 
 def restore(node: AnyNode) -> None:
@@ -71,6 +73,27 @@ def ancestors(*roots: AnyNode) -> set[AnyNode]:
 def leaves(root: AnyNode) -> set[AnyNode]:
     """All leaves that ``root`` was computed from."""
     return {node for node in reached(root) if node.op is None}
+
+
+def routes(
+    start: N, onward: Callable[[N], Iterable[tuple[S, N]]], done: Callable[[N], bool]
+) -> Iterator[list[S]]:
+    """The ways from ``start`` to where it is ``done``, depth first, step by step.
+
+    ``onward(node)`` gives the steps from there, each with where it leads.
+    """
+    route: list[S] = []
+    stack = [iter(onward(start))]
+    while stack:
+        step, node = next(stack[-1], (None, None))
+        if step is None or node is None:
+            stack.pop()
+            del route[-1:]
+        elif done(node):
+            yield [*route, step]
+        else:
+            route.append(step)
+            stack.append(iter(onward(node)))
 
 
 def backward_pass(
