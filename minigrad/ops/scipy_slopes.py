@@ -274,7 +274,8 @@ def student_by_centre(n: Any, d: Any, t: Any) -> Any:
     z = d * t / np.sqrt(2 * (n + t**2))
     even = sp.hyp1f1(n / 2, 0.5, z**2)
     odd = 2 * z * sp.poch(n / 2, 0.5) * sp.hyp1f1((n + 1) / 2, 1.5, z**2)
-    return np.exp(-(d**2) / 2 - n / 2 * np.log1p(t**2 / n)) / ROOT_2PI * (even + odd)
+    log = n / 2 * (np.log(n) - np.log(n + t**2)) - d**2 / 2
+    return np.exp(log) / ROOT_2PI * (even + odd)
 
 
 def centre_slope(x: Any, n: Any, c: Any, p: Any) -> Any:

@@ -461,6 +461,18 @@ row(
     lambda g, ans, x, n, p: -g * poisson_mixture(x, n, ans) / centre_slope(x, n, ans, p),
     None,
     lambda g, ans, x, n, p: g / centre_slope(x, n, ans, p),
+    doc="""The noncentrality c with ``chndtr(x, n, c) = p``, as `scipy.special.chndtrinc`.
+
+    Derivative: with F = chndtr: ``1/∂F/∂c`` by p, where ``∂F/∂c = (F(x, n + 2, c) - p)/2``, and
+    ``-(∂F/∂x)/(∂F/∂c)`` by x; NaN where no c has that p.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> from minigrad.scipy import special
+    >>> print(f"{mg.grad(special.chndtrinc, 2)(3.0, 2, 0.5):.4f}")
+    -8.1198
+    """,
 )
 row(
     sp.nctdtr,
