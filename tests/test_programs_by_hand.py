@@ -309,3 +309,11 @@ def test_jacobians_of_nothing(mode: str) -> None:
     jacobian = mg.jacobian(lambda x: np.logaddexp(x, x), mode=mode)
     for f in (jacobian, mg.compile(jacobian)):
         assert f(np.ones((0, 2))).shape == (0, 2, 0, 2)
+
+
+@pytest.mark.filterwarnings("error:the compiled")
+@pytest.mark.parametrize("f", [lambda x: 1 / x, lambda x: 2 - x, lambda x: 3**x, lambda x: -x])
+def test_casts_of_single_numbers_are_one_term(f: Any) -> None:
+    compiled = mg.compile(lambda x: f(x.astype("f") if hasattr(x, "astype") else np.float32(x)))
+    for x in (0.5, 2.0, 3.0):
+        assert compiled(x) == f(np.float32(x))

@@ -146,7 +146,7 @@ def numpy_spelling(e: Equation) -> str | None:
     logical = all(map(is_truth, e.args))
     one = ONES.get(out.dtype)
     if e.op is ops.astype and kinds <= SINGLE and set(e.kwargs) <= {"dtype"} and one:
-        return one + " * float({})"
+        return f"({one} * float({{}}))"
     if e.kwargs:
         return None
     if one is None:
