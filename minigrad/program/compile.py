@@ -42,6 +42,7 @@ from minigrad.program.run import Run
 from minigrad.program.simplify import simplified
 from minigrad.program.trace import called, recorded, signature_of
 from minigrad.program.tracer import Tracer
+from minigrad.reading.names import is_a
 from minigrad.tree import beside, children, flatten, tree_map
 
 KEPT = 64
@@ -398,7 +399,7 @@ def is_foreign(p: Place) -> bool:
 def large(p: Place) -> bool:
     """Whether a variable is read at each call because comparing it would take too long."""
     x = p.value
-    return p.kind in ("cell", "global") and isinstance(x, np.ndarray) and x.nbytes > LARGE
+    return p.kind in ("cell", "global") and is_a(x, np.ndarray) and x.nbytes > LARGE
 
 
 def differences(a: Run, b: Run) -> list[str]:

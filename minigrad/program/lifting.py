@@ -10,6 +10,7 @@ from __future__ import annotations
 import dis
 import functools
 import types
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any
@@ -40,7 +41,7 @@ def variable(place: Place) -> bool:
 def state_of(x: Any) -> Mapping[str, Any]:
     """The attributes of an object that may be copied, such as one of the user's, or a layer."""
     kind: Any = type(x)
-    if not is_a(getattr(x, "__dict__", None), dict) or is_a(x, dict, list, tuple, type, *WHOLE):
+    if is_a(x, dict, list, tuple, type, *WHOLE) or not is_a(getattr(x, "__dict__", None), dict):
         return {}
     ours = is_own(kind.__module__) and not kind.__module__.startswith("minigrad.nn")
     if ours or hasattr(kind, "__del__"):
@@ -49,7 +50,7 @@ def state_of(x: Any) -> Mapping[str, Any]:
     return {**x.__dict__, **held}
 
 
-WHOLE = (types.ModuleType, FunctionType, types.MethodType, functools.partial)
+WHOLE = (types.ModuleType, FunctionType, types.MethodType, functools.partial, *weakref.ProxyTypes)
 """What has attributes and is not taken apart by them."""
 
 
