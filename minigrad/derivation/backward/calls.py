@@ -257,6 +257,7 @@ class Check:
                 above = {id(w.frame): w for w in watches if w.frame is not None}
                 caller = next((above[id(f)] for f in outward(frame) if id(f) in above), None)
                 if caller is not None:
+                    watch.caller = caller, len(caller.steps)
                     caller.calls.setdefault(len(caller.steps), []).append(watch)
                 watches.append(watch)
                 return watch.look

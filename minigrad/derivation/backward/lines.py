@@ -15,7 +15,7 @@ from minigrad.derivation.backward.claims import Claim, reshaped
 from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.interpreter import NUMBERS, exactly
 from minigrad.derivation.backward.mistakes import shifted, slips
-from minigrad.derivation.backward.replay import Replay, Work, within
+from minigrad.derivation.backward.replay import Replay, Work, inside, within
 from minigrad.derivation.backward.watch import Event, Source, Statement, Watch
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.formulas.repairs import factors, places
@@ -54,7 +54,10 @@ class Lines:
 
     def __init__(self, claim: Claim, flows: Flows, watch: Watch) -> None:
         last = claim.events[-1]
-        self.watch, self.path, self.until = watch, claim.path, last.step
+        self.watch, self.path, self.until = watch, last.path or claim.path, last.step
+        self.root, self.top = watch, last.step
+        while self.root.caller is not None:
+            self.root, self.top = self.root.caller
         self.part: ast.expr | None = None
         if last.statement.whole is not None:
             self.part = last.statement.node.value  # type: ignore[union-attr]
@@ -74,6 +77,8 @@ class Lines:
         replay, part = Replay(statement, changed, self.work), self.part
         if part is not None and statement is self.events[-1].statement:
             part = changed.value if statement.whole is not None else added(changed)
+        if self.root is not self.watch and part is None:
+            return inside(replay, self.root, self.top, (self.watch, self.path, self.until))
         return replay.value(self.watch, self.path, self.until, part)
 
     def mended(self, right: Collection[Claim]) -> Mended | None:
@@ -109,7 +114,7 @@ class Lines:
             if claim.events and claim.source is None and claim.events[-1].item is None:
                 last, replay = claim.events[-1], Replay(statement, changed, Work(WORK))
                 if last.statement.whole is None:
-                    value = replay.value(self.watch, claim.path, last.step)
+                    value = replay.value(self.root, claim.path, last.step)
                     if value is not None and not close(value, last.after):
                         return False
         return True
@@ -150,23 +155,17 @@ class Lines:
 
     def reached(self) -> Iterator[tuple[Watch, int]]:
         """The steps up to the gradient, and those of what they call, the last first."""
-        yield from steps_before(self.watch, self.until + 1)
+        yield from steps_before(self.root, self.top + 1)
 
     def before(self) -> list[Statement]:
         """The statements that what makes the gradient depends on, the nearest first."""
-        found: dict[Statement, None] = {}
         mine = {e.statement.whole or e.statement for e in self.events}
         wanted = {self.path} | {n for e in self.events for n in e.statement.reads}
-        for k in range(self.until, -1, -1):
-            step = self.watch.steps[k]
-            s = step.statement
-            if s not in mine and not any(within(a, b) for a in s.targets for b in wanted):
-                continue
-            for w in self.watch.calls.get(k, ()):
-                found |= {w.steps[j].statement: None for w, j in steps_before(w, len(w.steps))}
-            if s not in mine:
-                found[s] = None
-                wanted |= s.reads
+        found = dict.fromkeys(led_to(self.watch, self.until, wanted, mine))
+        watch = self.watch
+        while watch.caller is not None:
+            watch, k = watch.caller
+            found |= dict.fromkeys(led_to(watch, k - 1, set(watch.steps[k].statement.reads), set()))
         return list(found)
 
     def source(self, statement: Statement) -> Source | None:
@@ -174,6 +173,21 @@ class Lines:
         watches = [self.watch, *(w for w, _ in self.reached())]
         of = next((w for w in watches if any(s.statement is statement for s in w.steps)), None)
         return None if of is None or of is self.watch else of.source
+
+
+def led_to(
+    watch: Watch, until: int, wanted: set[str], mine: Collection[Statement]
+) -> Iterator[Statement]:
+    """The statements that set what is wanted, those in what they call first."""
+    for k in range(until, -1, -1):
+        s = watch.steps[k].statement
+        if s not in mine and not any(within(a, b) for a in s.targets for b in wanted):
+            continue
+        for call in watch.calls.get(k, ()):
+            yield from (w.steps[j].statement for w, j in steps_before(call, len(call.steps)))
+        if s not in mine:
+            yield s
+            wanted |= s.reads
 
 
 def steps_before(watch: Watch, until: int) -> Iterator[tuple[Watch, int]]:
@@ -305,6 +319,7 @@ def mended(
     mine = (e.statement.whole or e.statement for e in claim.events[-1:])
     for s in mine if last >= 0 else ():
         for watch in watches:
-            if last < len(watch.steps) and watch.steps[last].statement is s:
+            at = last < len(watch.steps) and watch.steps[last].statement is s
+            if at and (claim.events[-1] in watch.events or s is not claim.events[-1].statement):
                 return Lines(claim, flows, watch).mended(right)
     return None

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.interpreter import CALLS, Unknown, number, outcome, value_of
-from minigrad.derivation.backward.watch import Statement, Step, Watch, equal, snapshot
+from minigrad.derivation.backward.watch import Event, Statement, Step, Watch, equal, snapshot
 
 FAILURES = (Unknown, ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError,
             RecursionError, MemoryError)  # fmt: skip
@@ -60,6 +60,10 @@ class Replay:
     statement: Statement | None
     part: Any
     work: Work
+    goal: tuple[Watch, str, int] | None = None
+    """A variable that is looked for inside a call, after some step of it."""
+    met: Any = None
+    """What that variable is."""
     _touched: dict[int, bool] = field(default_factory=dict)
 
     def touches(self, watch: Watch) -> bool:
@@ -151,6 +155,8 @@ class Replay:
 
     def answer(self, watch: Watch, given: Mapping[str, Any]) -> Any:
         """What a call returns."""
+        if self.goal is not None and watch is self.goal[0]:
+            self.met = self.state(watch, self.goal[2] + 1, given)[0].get(self.goal[1])
         last = len(watch.steps) - 1
         back: Any = watch.steps[last].statement.node if watch.steps else None
         same = all(equal(watch.start.get(n), v) for n, v in given.items())
@@ -177,6 +183,17 @@ class Replay:
             return None
 
 
+def inside(replay: Replay, root: Watch, until: int, goal: tuple[Watch, str, int]) -> Any:
+    """What a variable of a call in ``root`` is: the call is replayed with what it is given then."""
+    replay.goal = goal
+    try:
+        with np.errstate(all="ignore"):
+            replay.state(root, until + 1)
+    except FAILURES:
+        pass  # it may fail after the call
+    return replay.value(*goal) if replay.met is None else replay.met
+
+
 def renew(state: dict[str, Any], step: Step) -> None:
     """Set what a step set."""
     for path, (_, after) in step.changes.items():
@@ -199,9 +216,9 @@ def within(a: str, b: str) -> bool:
     return long == short or (long.startswith(short) and long[len(short)] in ".[")
 
 
-def alone(statement: Statement, scope: Mapping[str, Any]) -> Watch:
+def alone(statement: Statement, scope: Mapping[str, Any], event: Event) -> Watch:
     """A call of which one statement is known: the one that it stopped in."""
     watch = object.__new__(Watch)
     watch.steps = [Step(statement, scope, dict.fromkeys(statement.targets, (None, None)))]
-    watch.calls, watch.start = {}, {}
+    watch.calls, watch.start, watch.caller, watch.events = {}, {}, None, [event]
     return watch

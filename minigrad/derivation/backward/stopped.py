@@ -35,7 +35,7 @@ def line_of_stop(judge: Judge, error: Exception) -> tuple[Line, Source] | None:
         if node is not None:
             event = Event(name, statement, None, np.nan, scope=variables, step=0)
             claim = Claim(name, [event], np.nan, node, number, 0)
-            change = mended(claim, judge.flows, [alone(statement, variables)])
+            change = mended(claim, judge.flows, [alone(statement, variables, event)])
             if change is not None:
                 words, instead = f"{words}; {change.words}", change.written
     cause = Diagnosis("raises", None, words, ("raises",))

@@ -294,6 +294,7 @@ class Watch:
         self.steps: list[Step] = []
         self.calls: dict[int, list[Watch]] = {}
         """What was called, by the step in which it was."""
+        self.caller: tuple[Watch, int] | None = None
         self.start: dict[str, Any] = {}
         """The numbers among the arguments."""
         for name, value in frame.f_locals.items():
