@@ -36,7 +36,7 @@ from minigrad.ops.record import registry
 from minigrad.program.compile import STRIKES
 from minigrad.program.equations import Var
 from minigrad.program.live import held
-from minigrad.program.proof import different, plain, rounding
+from minigrad.program.proof import different, rounding, values_of
 from minigrad.program.trace import arguments, recorded
 from minigrad.program.tracer import Tracer
 from minigrad.tree import flatten
@@ -92,7 +92,7 @@ class Trial:
             return wrong
         if self.compiled.latest is not None:
             REACHED.update({e.op.name for e in self.compiled.program.equations})
-        kept = [np.array(x) for x in plain(first) if isinstance(x, np.ndarray | np.generic)]
+        kept = [np.array(x) for x in values_of(first) if isinstance(x, np.ndarray | np.generic)]
         for turn, grown in enumerate((0, 0, int(self.rng.random() < 0.35))):
             if self.rng.random() < 0.2:
                 self.plan.change(self.rng)
@@ -107,7 +107,7 @@ class Trial:
             wrong = self.fault_of(got, self.expected(other), other)
             if wrong:
                 return f"call {turn + 2}: {wrong}"
-        now = [np.array(x) for x in plain(first) if isinstance(x, np.ndarray | np.generic)]
+        now = [np.array(x) for x in values_of(first) if isinstance(x, np.ndarray | np.generic)]
         if any(not np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(kept, now)):
             return "a later call overwrote an answer"
         if any(a.tobytes() != np.array(b).tobytes() for a, b in zip(before, self.args)):
@@ -130,8 +130,8 @@ class Trial:
                     ENGINE.append(f"raises {type(got).__name__}: {got}")
                     return None
             return f"raises {type(got).__name__}: {got}"
-        want = [np.float64(x) if type(x) is float else x for x in plain(expected)]
-        have = [np.float64(x) if type(x) is float else x for x in plain(got)]
+        want = [np.float64(x) if type(x) is float else x for x in values_of(expected)]
+        have = [np.float64(x) if type(x) is float else x for x in values_of(got)]
         if structure(got) != structure(expected):
             return f"returns {structure(got)} in place of {structure(expected)}"
         program = self.compiled.known and self.compiled._strikes <= STRIKES
@@ -150,7 +150,7 @@ class Trial:
         """How far rounding moves each answer, by more trials from one to the next."""
         if self.plan.random:  # what is drawn first is drawn by `result`, too
             mg.nn.seed(7)
-        f = called_with(self.f, self.form.plain(), len(args))
+        f = called_with(self.f, self.form.values_of(), len(args))
         program, _ = recorded(f, arguments(f, args, {}), len(args), (), (), Tracer())
         given = zip(program.parameters.values(), args, strict=True)
         with held(program.constants.values()):
@@ -161,7 +161,7 @@ class Trial:
         ours = self.result(self.program, as_tensors(args))
         if isinstance(ours, Exception):
             return False
-        return different(have, plain(ours), self.spreads(args, want)) is None
+        return different(have, values_of(ours), self.spreads(args, want)) is None
 
     def threaded(self, calls: list[list[Any]]) -> str | None:
         """Two threads, each with arguments of its own."""

@@ -11,7 +11,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.derivation.judges import Base
 from minigrad.derivation.quantities import Quantity
-from minigrad.derivation.walk import Call, Edge, Edit
+from minigrad.derivation.walk import Edge, Edit, RuleCall
 from minigrad.graph import AnyNode, pick, variable
 from minigrad.ops.record import by_name
 
@@ -23,7 +23,7 @@ BLIND = {ops.add, ops.subtract, ops.negative, ops.positive, ops.sum, ops.mean, o
 """Ops whose rules see no values, only shapes."""
 
 
-def cut(g: Any, call: Call) -> Any:
+def cut(g: Any, call: RuleCall) -> Any:
     return None
 
 
@@ -40,14 +40,14 @@ def seen_as(value: Any) -> Edit:
     return lambda g, call: call(g, ans=value)
 
 
-def transposed_arrival(g: Any, call: Call) -> Any:
+def transposed_arrival(g: Any, call: RuleCall) -> Any:
     return call(np.swapaxes(g, -1, -2))
 
 
 def substituted(j: int, value: Any) -> Edit:
     """The rule with argument ``j`` replaced, and its output with it."""
 
-    def edit(g: Any, call: Call) -> Any:
+    def edit(g: Any, call: RuleCall) -> Any:
         args = [value if k == j else a for k, a in enumerate(call.args)]
         op: Any = call.node.op
         blind = op in (ops.multiply, ops.matmul)  # whose rules do not look at the output

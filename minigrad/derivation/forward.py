@@ -15,7 +15,7 @@ from minigrad.derivation.judges import (
     Base,
 )
 from minigrad.derivation.quantities import Quantity
-from minigrad.derivation.report import Row, plain, worst
+from minigrad.derivation.report import Row, as_number, worst
 from minigrad.derivation.values import significant
 from minigrad.derivation.walk import NOTHING
 from minigrad.graph import AnyNode
@@ -69,9 +69,9 @@ class Forward(Intake):
         if judged is None:
             values = [*(b.value for b in options), exact]
             judged = Judged("wrong", self.value_slip(q, values))
-        self.settle(q, judged)
+        self.remember(q, judged)
         return Row(
-            q.text, plain(q.hand), plain(exact), None, worst(q.hand, exact),
+            q.text, as_number(q.hand), as_number(exact), None, worst(q.hand, exact),
             judged.verdict, judged.diagnosis, "; ".join(t for t in (q.note, judged.note) if t),
         )  # fmt: skip
 
@@ -155,7 +155,7 @@ class Forward(Intake):
         factor = ratio_of(q.hand, exact) if q.hand.size == 1 else None
         return Judged("rounded", Diagnosis("rounding", factor, words, ("rounding",)))
 
-    def settle(self, q: Quantity, judged: Judged) -> None:
+    def remember(self, q: Quantity, judged: Judged) -> None:
         """Remember what later quantities may build on."""
         self.verdicts[id(q)] = judged.verdict
         if not judged.exact:
@@ -166,6 +166,6 @@ def misshapen(q: Quantity, exact: Any) -> Row:
     """The row of a value whose shape does not fit."""
     words = f"shape {q.hand.shape}, where {exact.shape} belongs"
     return Row(
-        q.text, plain(q.hand), plain(exact), None, worst(q.hand, exact), "wrong",
+        q.text, as_number(q.hand), as_number(exact), None, worst(q.hand, exact), "wrong",
         Diagnosis("shape", None, words, ("shape",)),
     )  # fmt: skip

@@ -31,7 +31,7 @@ from minigrad.derivation.judges import (
     numeric,
 )
 from minigrad.derivation.quantities import Quantity
-from minigrad.derivation.report import Report, Row, plain, worst
+from minigrad.derivation.report import Report, Row, as_number, worst
 from minigrad.derivation.search import Search
 from minigrad.derivation.shared import Slip, follows, places
 from minigrad.derivation.tolerance import Options
@@ -212,7 +212,7 @@ class Grading(Forward):
             sure = found.direction is None and np.all(np.isfinite(found.error))
             self.numerics[q.v] = found.value if sure else exact
         judged = self.judge_derivative(q, exact, found, self.derivatives[:i], [])
-        self.settle(q, judged)
+        self.remember(q, judged)
         note, agrees = judged.note, not disagree(q, exact, found)
         if q.note:
             note = f"{q.note}; {note}" if note else q.note
@@ -221,7 +221,7 @@ class Grading(Forward):
             note = f"{note}; {text}" if note else text
         hand, truth, differences = (x * q.scale for x in (q.hand, exact, found.value))
         return Row(
-            q.text, plain(hand), plain(truth), plain(differences), worst(hand, truth),
+            q.text, as_number(hand), as_number(truth), as_number(differences), worst(hand, truth),
             judged.verdict, judged.diagnosis, note, found.direction, agrees,
         )  # fmt: skip
 
@@ -339,8 +339,8 @@ class Grading(Forward):
             )
             judged.diagnosis = replace(judged.diagnosis, detail=words)
         return Row(
-            q.text, plain(q.hand), plain(value), None if stepped is None else plain(stepped),
-            worst(q.hand, value), judged.verdict, judged.diagnosis, judged.note,
+            q.text, as_number(q.hand), as_number(value),
+            None if stepped is None else as_number(stepped), worst(q.hand, value), judged.verdict, judged.diagnosis, judged.note,
         )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.quantities import Quantity
-from minigrad.derivation.walk import NOTHING, Call, Changes, Edge, Edit, Part
+from minigrad.derivation.walk import NOTHING, Changes, Edge, Edit, Part, RuleCall
 from minigrad.gradcheck import extrapolate
 from minigrad.graph import AnyNode, fit
 from minigrad.ops.shape import unbroadcast
@@ -90,7 +90,7 @@ def pull(q: Quantity, g: Any, hand: Any) -> Any:
         node, i = q.edge  # type: ignore[misc]
         op: Any = node.op
         args = [hand[()] if k == 1 - i else a for k, a in enumerate(node.args)]
-        c = fit(Call(node, i, node.ans, node.args)(g, args=args), node.args[i], op, i)
+        c = fit(RuleCall(node, i, node.ans, node.args)(g, args=args), node.args[i], op, i)
         return q.graph.between(node.parents[i], q.v).flow(c)  # type: ignore[arg-type]
     if q.layout == "gradient":
         return np.sum(g) * hand
@@ -278,7 +278,7 @@ def at_kink(node: AnyNode) -> Any:
 
 
 def at_slope(mask: Any, k: Any) -> Edit:
-    def edit(g: Any, call: Call) -> Any:
+    def edit(g: Any, call: RuleCall) -> Any:
         return np.where(mask, k * g, call(g))
 
     return edit

@@ -242,7 +242,7 @@ class Report:
         )
 
 
-def plain(x: Any) -> Any:
+def as_number(x: Any) -> Any:
     """A number where there is one, else the array."""
     return float(x) if np.ndim(x) == 0 else np.asarray(x)
 

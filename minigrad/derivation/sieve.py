@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.derivation.judges import Base, signs
 from minigrad.derivation.quantities import Quantity
-from minigrad.derivation.walk import Call, Edge, Edit
+from minigrad.derivation.walk import Edge, Edit, RuleCall
 from minigrad.graph import AnyNode
 from minigrad.ops.shape import unbroadcast
 
@@ -67,7 +67,7 @@ class Sieve:
         parent = node.parents[i]
         if node not in arrived or parent not in tangents:
             return None
-        call = Call(node, i, node.ans, node.args)
+        call = RuleCall(node, i, node.ans, node.args)
 
         def moves(c: Any) -> float:
             whole = unbroadcast(np.asarray(c), np.shape(node.args[i]))

@@ -81,7 +81,7 @@ def read(value: Any, digits: int | None = None) -> Hand:
 
 
 def _read(value: Any, digits: int | None) -> Hand:
-    value, spacing = plain(value)
+    value, spacing = held_by(value)
     if value is None or (isinstance(value, str) and value.strip().lower() in NOTHING_WRITTEN):
         raise Missing("nothing was written")
     if isinstance(value, str) and re.search(r"[\[\]]", value):
@@ -98,7 +98,7 @@ def _read(value: Any, digits: int | None) -> Hand:
     return hand
 
 
-def plain(value: Any) -> tuple[Any, float]:
+def held_by(value: Any) -> tuple[Any, float]:
     """What a Tensor, or a tensor of another library, holds; and the spacing of its type."""
     if isinstance(value, Tensor):
         value = value._value
@@ -154,7 +154,7 @@ def unwrapped(value: Any) -> Any:
     """Nested lists with Tensors replaced by what they hold."""
     if isinstance(value, list | tuple):
         return [unwrapped(v) for v in value]
-    value, _ = plain(value)
+    value, _ = held_by(value)
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 

@@ -12,7 +12,7 @@ from minigrad import ops
 from minigrad.derivation.edits import BLIND
 from minigrad.derivation.factors import is_simple
 from minigrad.derivation.quantities import Quantity
-from minigrad.derivation.walk import Call, Edge, Graph
+from minigrad.derivation.walk import Edge, Graph, RuleCall
 from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode
 from minigrad.reading.names import held
@@ -105,7 +105,7 @@ class Vocabulary(Words):
                     continue
                 with np.errstate(all="ignore"):
                     d = np.asarray(
-                        Call(node, i, node.ans, node.args)(np.ones_like(node.ans)), float
+                        RuleCall(node, i, node.ans, node.args)(np.ones_like(node.ans)), float
                     )
                 if d.size == 1 and is_simple(float(d.sum())):
                     continue  # that is a factor

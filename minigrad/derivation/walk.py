@@ -128,7 +128,7 @@ class Graph:
         """
         rng = np.random.default_rng(SEED)
 
-        def edit(g: Any, call: Call) -> Any:
+        def edit(g: Any, call: RuleCall) -> Any:
             return coarse(call(coarse(g, spacing, rng)), spacing, rng)
 
         values = {n: coarse(v, spacing, rng) for n, v in self.values.items()}
@@ -178,7 +178,7 @@ class Graph:
 
 
 @dataclass(frozen=True)
-class Call:
+class RuleCall:
     """One rule on its way back through an edge, with the values that it sees."""
 
     node: AnyNode
@@ -202,7 +202,7 @@ def without_nothing(g: Any, c: Any) -> Any:
     return np.where((np.asarray(g) == 0) & np.isnan(c), 0.0, c)[()]
 
 
-Edit = Callable[[Any, Call], Any]
+Edit = Callable[[Any, RuleCall], Any]
 """What passes back through an edge instead: from the gradient that arrives and the rule."""
 
 
@@ -329,7 +329,7 @@ class Part:
             if type(ans) is tuple:
                 g = g.filled(ans)
             for i in inside:
-                call, parent = Call(node, i, ans, args), node.parents[i]
+                call, parent = RuleCall(node, i, ans, args), node.parents[i]
                 edit = changes.edits.get((node, i))
                 c = call(g) if edit is None else edit(g, call)
                 if c is None:

@@ -98,7 +98,7 @@ def spread_again(b: Any, x: Any, shape: Any = None, index: Any = None) -> Any:
     return b.emit(ops.matmul, b.emit(ops.transpose, hot(b, t, (*x.shape, *shape))), x)
 
 
-def spread(b: Any, x: Any) -> tuple[Any, Any] | None:
+def one_hot_of(b: Any, x: Any) -> tuple[Any, Any] | None:
     """``t`` and ``v``, where ``x`` is ``onehot(t)ᵀ v``."""
     flipped, v = b.match(x, ops.matmul) or (None, None)
     inner = b.match(flipped, ops.transpose)
@@ -109,7 +109,7 @@ def spread(b: Any, x: Any) -> tuple[Any, Any] | None:
 def weighted(b: Any, found: Any) -> Any:
     """``p·(onehot(t)ᵀ (v/p[t]))`` is ``onehot(t)ᵀ v``."""
     for y, q in list(found.values()):
-        t, v = (spread(b, y) if q == 1 else None) or (None, None)
+        t, v = (one_hot_of(b, y) if q == 1 else None) or (None, None)
         c, inner = factors(b, v) if floating(v) else (1.0, {})
         for key, (z, p) in list(inner.items()):
             made = b.made(z, ops.elements) if p < 0 else None
@@ -137,7 +137,7 @@ def weighted(b: Any, found: Any) -> Any:
 @rule(ops.sum, when="closed")
 def sum_of_spread(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any) -> Any:
     """``Σ onehot(t)ᵀ v`` is ``Σ v``."""
-    if not whole(others) or not floating(x) or (found := spread(b, x)) is None:
+    if not whole(others) or not floating(x) or (found := one_hot_of(b, x)) is None:
         return None
     return b.emit(ops.sum, found[1], **({"axis": axis, "keepdims": True} if keepdims else {}))
 

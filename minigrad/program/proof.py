@@ -78,8 +78,8 @@ def fault(
     once = spoilt if elements(program) > MUCH else None
     try:
         with np.errstate(all="ignore"), once() if once else nullcontext([]) as own:
-            first = plain(run(*given))
-            again = own if once else plain(run(*given))
+            first = values_of(run(*given))
+            again = own if once else values_of(run(*given))
     except Exception as error:
         return f"it raises {type(error).__name__} ({error})"
     wrong = shared(first, again, leaves)
@@ -101,11 +101,11 @@ def fault_at(program: Program, run: Run, leaves: list[Any]) -> str | None:
         try:
             values = dict(zip(program.inputs, leaves, strict=True))
             with np.errstate(over="raise"):  # what overflows here need not overflow there
-                expected = plain(evaluate(program, values, careful))
+                expected = values_of(evaluate(program, values, careful))
         except Exception:  # no such arguments: an index out of bounds, a singular matrix
             return None
         try:
-            got = plain(run(*map(guarded, leaves)))
+            got = values_of(run(*map(guarded, leaves)))
         except Exception as error:
             return f"it raises {type(error).__name__} ({error})"
     spreads = rounding(program, leaves, expected)
@@ -213,7 +213,7 @@ def guarded(x: Any) -> Any:
     return x
 
 
-def plain(result: Any) -> list[Any]:
+def values_of(result: Any) -> list[Any]:
     """Numbers and arrays of a result, in order."""
     return [getattr(x, "_value", x) for x in flatten(result, whole=True)[0]]
 
@@ -364,16 +364,16 @@ def rounding(
     quiet = functools.partial(np.errstate, all="ignore")  # not for whoever asks, meanwhile
     with quiet():
         if exact is None:
-            exact = plain(evaluate(program, values, forward))
+            exact = values_of(evaluate(program, values, forward))
         runs = [(program, exact)]
         if any(e.op in COMPOSED for e in program.equations):  # whose steps round as well
             steps = lower(program)
-            runs.append((steps, plain(evaluate(steps, values, forward))))
+            runs.append((steps, values_of(evaluate(steps, values, forward))))
     spread: list[Any] = [None] * len(exact)
     for _ in range(times):
         for part, unmoved in runs:
             with quiet():
-                moved = plain(evaluate(part, values, call))
+                moved = values_of(evaluate(part, values, call))
                 for i, (x, y) in enumerate(zip(unmoved, moved, strict=True)):
                     if isinstance(x, int | float | np.generic | np.ndarray):
                         away = np.abs(widened(y) - widened(x))
@@ -397,7 +397,7 @@ def in_single_precision(
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            rough = plain(evaluate(program, single, in_single))
+            rough = values_of(evaluate(program, single, in_single))
     except Exception:
         return
     unit = float(np.finfo(np.float64).eps) / float(np.finfo(np.float32).eps)
@@ -493,8 +493,8 @@ def computed(program: Program, equations: list[Equation], leaves: Sequence[Any])
     values = dict(zip(program.inputs, leaves, strict=True))
     try:
         with np.errstate(all="ignore"):
-            expected = plain(evaluate(part, values, forward))
-            got = plain(executable(simplified(part))(*leaves))
+            expected = values_of(evaluate(part, values, forward))
+            got = values_of(executable(simplified(part))(*leaves))
         return different(got, expected, rounding(part, leaves, expected)) is None
     except Exception:
         return False

@@ -124,14 +124,14 @@ def refilled(
     return deepcopy(tree)
 
 
-def plain(tree: Any) -> Any:
+def without_tensors(tree: Any) -> Any:
     """A copy of ``tree`` with arrays in place of Tensors."""
     if isinstance(tree, Tensor):
         return np.array(tree._value)[()]
     if isinstance(tree, dict):
-        return {k: plain(v) for k, v in tree.items()}
+        return {k: without_tensors(v) for k, v in tree.items()}
     if type(tree) in (list, tuple):
-        return type(tree)(plain(v) for v in tree)
+        return type(tree)(without_tensors(v) for v in tree)
     return deepcopy(tree)
 
 
@@ -246,7 +246,7 @@ class Check:
             again()
             instance = deepcopy(student.instance)
             forward, backward = student.on(instance, tensors=False)
-            args = plain(self.args)
+            args = without_tensors(self.args)
             watches: list[Watch] = []
             known = wanted(runs)
 

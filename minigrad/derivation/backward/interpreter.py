@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.room import ROOM, entries, spread
+from minigrad.derivation.backward.room import ROOM, broadcast_size, entries
 from minigrad.derivation.backward.watch import path_of
 from minigrad.reading.names import attributes, is_a
 
@@ -154,7 +154,7 @@ def number(value: Any) -> Any:
     raise Unknown(type(value).__name__)
 
 
-def plain(value: Any) -> Any:
+def permitted(value: Any) -> Any:
     """An argument or an index: numbers, and what is made of numbers alone."""
     if value is None or value is ... or is_a(value, np.dtype):
         return value
@@ -163,9 +163,9 @@ def plain(value: Any) -> Any:
             raise Unknown(value)
         return value
     if exactly(value, slice):
-        return slice(*map(plain, (value.start, value.stop, value.step)))
+        return slice(*map(permitted, (value.start, value.stop, value.step)))
     if exactly(value, list, tuple):
-        return type(value)(map(plain, value))
+        return type(value)(map(permitted, value))
     return number(value)
 
 
@@ -182,12 +182,15 @@ def room(name: str, *args: Any) -> None:
 
 
 def item(held: Any, index: Any) -> Any:
-    index = plain(index)
+    index = permitted(index)
     if exactly(held, dict) and exactly(index, str, int):  # no user's key is asked whether it is
         return known({k: v for k, v in held.items() if type(k) is type(index)}, index)
     if exactly(held, np.ndarray):
         found = index if exactly(index, tuple) else (index,)
-        if spread(*map(np.asarray, found)) * max(1, held.size // max(1, len(held))) >= LARGEST:
+        if (
+            broadcast_size(*map(np.asarray, found)) * max(1, held.size // max(1, len(held)))
+            >= LARGEST
+        ):
             raise Unknown("an index")
     if exactly(held, list, tuple, np.ndarray):
         return held[index]
@@ -210,7 +213,7 @@ def attribute(part: ast.Attribute, scope: Mapping[str, Any]) -> Any:
 def called(part: ast.Call, scope: Mapping[str, Any]) -> Any:
     f = part.func
     args = [value_of(a, scope) for a in part.args]
-    options = {str(k.arg): plain(value_of(k.value, scope)) for k in part.keywords}
+    options = {str(k.arg): permitted(value_of(k.value, scope)) for k in part.keywords}
     if isinstance(f, ast.Name) and f.id == "len" and "len" not in scope and len(args) == 1:
         if exactly(args[0], np.ndarray, list, tuple, dict):
             return len(args[0])
@@ -219,7 +222,7 @@ def called(part: ast.Call, scope: Mapping[str, Any]) -> Any:
     name = getattr(f, "id", getattr(f, "attr", ""))
     if name in theirs:
         return theirs[name](args, options)
-    args = [plain(a) for a in args]
+    args = [permitted(a) for a in args]
     if isinstance(f, ast.Name) and f.id in BUILTINS and f.id not in scope:
         return BUILTINS[f.id](*args, **options)
     if isinstance(f, ast.Attribute) and is_numpy(f.value, scope):
@@ -297,7 +300,7 @@ def bind(
         found[path] = make(value_of(target, scope) if path in scope else None)
         return
     held = number(found.get(path, scope.get(path)))
-    place = plain(value_of(target.slice, scope))
+    place = permitted(value_of(target.slice, scope))
     changed = np.array(held)
     changed[place] = make(changed[place])
     found[path] = changed
@@ -308,7 +311,7 @@ def written_at(call: ast.Call, scope: Mapping[str, Any], found: dict[str, Any]) 
     if ast.unparse(call.func) not in ("np.add.at", "numpy.add.at", "np.subtract.at"):
         raise Unknown(ast.unparse(call.func))
     held, index, values = (value_of(a, scope) for a in call.args)
-    changed, place = np.array(number(held)), plain(index)
+    changed, place = np.array(number(held)), permitted(index)
     room("", held, values)
     at = np.subtract.at if "subtract" in ast.unparse(call.func) else np.add.at
     at(changed, place, number(values))

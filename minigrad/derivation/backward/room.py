@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 
-def spread(*those: Any) -> int:
+def broadcast_size(*those: Any) -> int:
     """Of arrays that are broadcast together."""
     shapes = [a.shape[::-1] for a in those if type(a) is np.ndarray]
     return math.prod(map(max, zip_longest(*shapes, fillvalue=1)))
@@ -87,5 +87,5 @@ def entries(name: str, *args: Any) -> float:
     >>> entries("add", np.ones((10**4, 1)), np.ones(10**4))
     100000000
     """
-    count: Callable[..., float] = ROOM.get(name, spread)
+    count: Callable[..., float] = ROOM.get(name, broadcast_size)
     return count(*args)

@@ -12,7 +12,7 @@ from minigrad.derivation.edits import GETITEM
 from minigrad.derivation.factors import is_simple, number
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
-from minigrad.derivation.walk import Call
+from minigrad.derivation.walk import RuleCall
 
 MANY = 1_000
 """Entries of larger arrays are not looked for at other places."""
@@ -33,13 +33,13 @@ def assigned(s: Search) -> Found:
                 yield s.edited({(node, i): way}), s.operand(node, 0), which
 
 
-def assign(g: Any, call: Call) -> Any:
+def assign(g: Any, call: RuleCall) -> Any:
     total = np.zeros_like(call.args[0])
     total[call.node.kwargs.get("index", ())] = g
     return total
 
 
-def assign_first(g: Any, call: Call) -> Any:
+def assign_first(g: Any, call: RuleCall) -> Any:
     index = call.node.kwargs.get("index", ())
     keys = np.arange(np.size(call.args[0])).reshape(np.shape(call.args[0]))[index]
     total = np.zeros(np.size(call.args[0]))

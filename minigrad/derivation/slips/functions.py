@@ -13,7 +13,7 @@ from minigrad.derivation.edits import BLIND, EXTREMES, axis_words, scaled, times
 from minigrad.derivation.factors import number
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
-from minigrad.derivation.walk import Call, Edit
+from minigrad.derivation.walk import Edit, RuleCall
 from minigrad.graph import AnyNode
 
 Local = Callable[[Any, Any], Any]
@@ -247,7 +247,7 @@ def one_branch(s: Search) -> Found:
         x = np.asarray(node.args[i])
         if not (np.any(x > 0) and np.any(x < 0)):
             continue
-        d = Call(node, i, node.ans, node.args)(np.ones_like(node.ans))
+        d = RuleCall(node, i, node.ans, node.args)(np.ones_like(node.ans))
         name = s.operand(node, i)
         for side, words in [(x < 0, "negative side"), (x > 0, "positive side")]:
             there = f"of the {words}, where {name} {'<' if words[0] == 'n' else '>'} 0,"
@@ -295,7 +295,7 @@ def all_share(s: Search) -> Found:
         )  # fmt: skip
         where = f"where only the {EXTREMES[op]} of them receives it"
         for mean, words in ((True, "is shared by"), (False, "goes to")):
-            edit = lambda g, call, m=mean: spread(g, call, m)
+            edit = lambda g, call, m=mean: averaged(g, call, m)
             yield (
                 s.edited(dict.fromkeys(group, edit)),
                 f"what arrives at {s.describe(group[-1][0])} {words} all {n} entries,", where,
@@ -305,21 +305,21 @@ def all_share(s: Search) -> Found:
 def received_by(op: Any) -> Edit:
     """The rule of the other extreme."""
 
-    def edit(g: Any, call: Call) -> Any:
+    def edit(g: Any, call: RuleCall) -> Any:
         x, kwargs = call.args[0], call.node.kwargs
         return op.rule(0)(g, op.forward(x, **kwargs), x, **kwargs)
 
     return edit
 
 
-def spread(g: Any, call: Call, mean: bool) -> Any:
+def averaged(g: Any, call: RuleCall, mean: bool) -> Any:
     """The rule of a mean, or of a sum, in place of that of a maximum."""
     shape = np.shape(call.args[0])
     share = max(1, np.size(call.ans)) / np.prod(shape) if mean else 1.0
     return share * np.broadcast_to(opened(g, call), shape)
 
 
-def opened(g: Any, call: Call) -> Any:
+def opened(g: Any, call: RuleCall) -> Any:
     """What arrives at a reduction, with the axes that it removed."""
     axis, shape = call.node.kwargs.get("axis"), np.shape(call.args[0])
     if call.node.kwargs.get("keepdims") or axis is None or np.ndim(g) == len(shape):
@@ -394,7 +394,7 @@ def alone(axes: tuple[int, ...], everywhere: bool) -> Edit:
     return lambda g, call: one_term(call(g), axes, call, everywhere)
 
 
-def whole(g: Any, call: Call) -> Any:
+def whole(g: Any, call: RuleCall) -> Any:
     """The sum over all axes, for each entry alike."""
     return np.full(np.shape(call.args[call.i]), np.sum(call(g)))
 
@@ -402,7 +402,7 @@ def whole(g: Any, call: Call) -> Any:
 def picked(axes: tuple[int, ...], end: int) -> Edit:
     """The first or the last term of a sum."""
 
-    def edit(g: Any, call: Call) -> Any:
+    def edit(g: Any, call: RuleCall) -> Any:
         c, shape = call(g), np.shape(call.args[call.i])
         if np.ndim(c) <= max(axes):
             raise ValueError("no sum is taken")
@@ -422,7 +422,7 @@ def resummed(c: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
     return total.reshape(shape)
 
 
-def one_term(c: Any, axes: tuple[int, ...], call: Call, everywhere: bool) -> Any:
+def one_term(c: Any, axes: tuple[int, ...], call: RuleCall, everywhere: bool) -> Any:
     """The sum with all its terms, which are alike or 0, counted once."""
     if np.ndim(c) <= max(axes):
         raise ValueError("no sum is taken")

@@ -16,7 +16,7 @@ from minigrad.derivation.judges import evaluate
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.functions import link_name
 from minigrad.derivation.slips.registry import Found, slip
-from minigrad.derivation.walk import Call, Edge, Edit
+from minigrad.derivation.walk import Edge, Edit, RuleCall
 from minigrad.graph import AnyNode
 
 PAIRED = 12
@@ -30,7 +30,7 @@ SMALL_GRAPH, SMALL_ARRAYS = 40, 10_000
 """The forward pass is only repeated with other inputs where that is cheap."""
 
 
-def skip(g: Any, call: Call) -> Any:
+def skip(g: Any, call: RuleCall) -> Any:
     """What arrives, as it is; without a matrix it may be broadcast to what follows."""
     shape = np.shape(call.args[call.i])
     if call.node.op is ops.matmul and np.shape(g) != shape and np.ndim(g) == len(shape):
@@ -273,7 +273,7 @@ def slope_elsewhere(s: Search) -> Found:
         single = len(node.args) == 1 and np.size(node.ans) == 1 and node.op not in BLIND
         if not single or node.op is None or not node.op.elementwise:
             continue
-        d = float(np.sum(Call(node, i, node.ans, node.args)(np.ones_like(node.ans))))
+        d = float(np.sum(RuleCall(node, i, node.ans, node.args)(np.ones_like(node.ans))))
         for name, value in values:
             if np.shape(value) == base.shape and np.size(value) > 1 and d:
                 there = node.op.forward(value, **node.kwargs)
@@ -453,14 +453,14 @@ def matrix_for_elementwise(s: Search) -> Found:
             yield s.edited({(node, i): edit}), name
 
 
-def matrix_product(g: Any, call: Call, left: bool) -> Any:
+def matrix_product(g: Any, call: RuleCall, left: bool) -> Any:
     d = call(np.ones_like(g))
     if np.ndim(g) != 2 or np.ndim(d) != 2:
         raise ValueError("no matrices")
     return shaped(d @ g if left else g @ d, call)
 
 
-def shaped(value: Any, call: Call) -> Any:
+def shaped(value: Any, call: RuleCall) -> Any:
     if np.shape(value) != np.shape(call.args[call.i]):
         raise ValueError("of another shape")
     return value

@@ -19,7 +19,7 @@ from minigrad.derivation.edits import (
 from minigrad.derivation.factors import multiple, ratio_of
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
-from minigrad.derivation.walk import Call
+from minigrad.derivation.walk import RuleCall
 from minigrad.graph import AnyNode
 from minigrad.ops.record import by_name
 from minigrad.ops.scan import cumprod, cumsum
@@ -147,11 +147,11 @@ def scan_not_turned(s: Search) -> Found:
             yield s.edited({(node, i): edit}), f"what arrives at {s.describe(node)}"
 
 
-def scanned_sum(g: Any, call: Call) -> Any:
+def scanned_sum(g: Any, call: RuleCall) -> Any:
     return np.cumsum(g, axis=call.node.kwargs.get("axis"))
 
 
-def scanned_product(g: Any, call: Call) -> Any:
+def scanned_product(g: Any, call: RuleCall) -> Any:
     return np.cumsum(g * call.ans, axis=call.node.kwargs.get("axis")) / call.args[0]
 
 
