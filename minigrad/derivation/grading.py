@@ -340,7 +340,8 @@ class Grading(Forward):
             judged.diagnosis = replace(judged.diagnosis, detail=words)
         return Row(
             q.text, as_number(q.hand), as_number(value),
-            None if stepped is None else as_number(stepped), worst(q.hand, value), judged.verdict, judged.diagnosis, judged.note,
+            None if stepped is None else as_number(stepped), worst(q.hand, value), judged.verdict,
+            judged.diagnosis, judged.note,
         )  # fmt: skip
 
 
