@@ -36,7 +36,7 @@ from minigrad.ops.record import registry
 from minigrad.program.compile import STRIKES
 from minigrad.program.equations import Var
 from minigrad.program.live import held
-from minigrad.program.proof import different, rounding, values_of
+from minigrad.program.rounding import different, rounding, values_of
 from minigrad.program.trace import arguments, recorded
 from minigrad.program.tracer import Tracer
 from minigrad.tree import flatten

@@ -14,7 +14,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import ops
-from minigrad.program import kernel, passes, proof, scalar, statements
+from minigrad.program import kernel, passes, proof, rounding, scalar, statements
 
 MATRIX = np.linspace(0.1, 2.0, 6).reshape(2, 3)
 
@@ -89,7 +89,7 @@ def test_what_is_right_here_and_wrong_elsewhere(run: Callable[..., Any]) -> None
 def test_other_arguments_are_tried_where_that_is_cheap_and_harmless() -> None:
     few = passes.recorded(lambda x: np.exp(x), MATRIX)
     assert len(list(proof.elsewhere(few, [MATRIX]))) == 6
-    large = np.ones(proof.MUCH)
+    large = np.ones(rounding.MUCH)
     assert not list(proof.elsewhere(passes.recorded(lambda x: np.exp(x), large), [large]))
     heard: list[Any] = []
     op = mg.defop("heard", lambda x: (heard.append(x), 2 * x)[1], [lambda g, ans, x: 2 * g])
@@ -159,7 +159,7 @@ def test_a_kernel_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def estimate(*args: Any) -> list[Any]:
     """The last and largest."""
-    *_, spread = proof.rounding(*args)
+    *_, spread = rounding.rounding(*args)
     return spread
 
 
@@ -173,19 +173,19 @@ def test_rounding_is_tried_no_more_often_than_needed() -> None:
             yield [np.full(2, size)] * 5
 
     ones = [np.ones(2)] * 5
-    assert proof.different(ones, ones, spreads()) is None
+    assert rounding.different(ones, ones, spreads()) is None
     assert not tried
     got = [np.ones(2) + 1e-6 * i for i in range(1, 6)]
-    assert proof.different(got, ones, spreads()) is None
+    assert rounding.different(got, ones, spreads()) is None
     assert tried == [1e-9, 1e-3]
-    assert proof.different([*got[:4], np.full(2, 9999.0)], ones, spreads()) is not None
+    assert rounding.different([*got[:4], np.full(2, 9999.0)], ones, spreads()) is not None
     assert tried[2:] == [1e-9, 1e-3, 1.0]
 
 
 def test_estimates_of_rounding_grow() -> None:
     program = passes.recorded(lambda x: (np.exp(x) - 1).sum() / x, np.ones(3))
     x = np.array([0.3, 1.0, -2.0])
-    found = [[np.copy(part) for part in spread] for spread in proof.rounding(program, [x])]
+    found = [[np.copy(part) for part in spread] for spread in rounding.rounding(program, [x])]
     assert len(found) == 8
     for earlier, later in itertools.pairwise(found):
         assert (later[0] >= earlier[0]).all()
@@ -228,13 +228,13 @@ def test_evaluation_keeps_nothing_that_is_not_needed() -> None:
 def test_luck_is_in_proportion() -> None:
     """What a few trials have left where it was is held to the others, in proportion too."""
     expected, spread = np.array([1e16, 1e-3, 0.0]), np.array([2.0, 0.0, 0.0])
-    off = lambda *by: proof.explained(expected + by, expected, spread)
+    off = lambda *by: rounding.explained(expected + by, expected, spread)
     assert off(4.0, 1e-18, 1e-3)
     assert not off(0.0, 1e-5, 0.0)
     assert not off(1e4, 0.0, 0.0)
     assert not off(0.0, 0.0, 100.0)
-    assert proof.explained(np.float64(1 + 1e-15), np.float64(1), np.float64(2e-16))
-    assert not proof.explained(np.float64(1.001), np.float64(1), np.array(2e-16))
+    assert rounding.explained(np.float64(1 + 1e-15), np.float64(1), np.float64(2e-16))
+    assert not rounding.explained(np.float64(1.001), np.float64(1), np.array(2e-16))
 
 
 @pytest.mark.filterwarnings("error:the compiled")
@@ -244,7 +244,7 @@ def test_quotients_of_what_underflows_are_not_known() -> None:
     tiny = np.array([5e-324, -5e-324, 1e-323])
     expected = [(0.6 * tiny) / np.hypot(tiny * 0.4, tiny)]
     spread = estimate(program, [tiny], expected)
-    assert proof.explained(0.6 * (tiny / np.hypot(tiny * 0.4, tiny)), expected[0], spread[0])
+    assert rounding.explained(0.6 * (tiny / np.hypot(tiny * 0.4, tiny)), expected[0], spread[0])
     one = estimate(program, [np.ones(3)], [0.6 / np.hypot(0.4, np.ones(3))])
     assert (one[0] < 1e-14).all()
 
@@ -256,8 +256,8 @@ def test_steps_of_an_op_round_as_well() -> None:
     expected = [np.asarray(mg.log_softmax(x))]
     spread = estimate(program, [x], expected)[0]
     assert 1e-17 < spread[0] < 1e-14
-    assert proof.explained(expected[0] + np.array([2e-16, 0, 0, 0]), expected[0], spread)
-    assert not proof.explained(expected[0] + np.array([1e-13, 0, 0, 0]), expected[0], spread)
+    assert rounding.explained(expected[0] + np.array([2e-16, 0, 0, 0]), expected[0], spread)
+    assert not rounding.explained(expected[0] + np.array([1e-13, 0, 0, 0]), expected[0], spread)
 
 
 def test_complex_numbers_are_compared_in_both_parts() -> None:

@@ -18,7 +18,7 @@ from minigrad.ops.record import Op
 from minigrad.program import passes
 from minigrad.program.equations import Program, Var, evaluate, forward
 from minigrad.program.lower import LOWER
-from minigrad.program.proof import rounding, values_of
+from minigrad.program.rounding import rounding, values_of
 from minigrad.program.simplify import rebuilt
 
 Function = Callable[..., Any]

@@ -37,7 +37,7 @@ from minigrad.program.memory import HEAVY, give_back
 from minigrad.program.noise import Noise
 from minigrad.program.places import LARGE, Place, Variable, same
 from minigrad.program.progress import shown
-from minigrad.program.proof import elements
+from minigrad.program.rounding import elements
 from minigrad.program.run import Run
 from minigrad.program.simplify import simplified
 from minigrad.program.trace import called, recorded, signature_of
