@@ -3,7 +3,7 @@
 A command, not a test (it needs ``pip install coverage``)::
 
     python tests/mutate.py --sample 400 --seed 1                      # over the whole package
-    python tests/mutate.py minigrad/ops minigrad/batch.py --sample 60
+    python tests/mutate.py minigrad/ops minigrad/batch --sample 60
     python tests/mutate.py minigrad/nn --each 20 -- tests/test_nn_by_hand.py tests/test_losses.py
 
 Each mutant changes one place: an operator, a comparison, a sign, a constant, a flag.  It is

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.autodiff.call import F, parted, unhidden, variable_for
 from minigrad.autodiff.tangents import fitted, in_order, push_through, tangent
-from minigrad.batch import align
+from minigrad.batch.rules import align
 from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
 from minigrad.errors import failure
 from minigrad.graph import (

@@ -30,7 +30,8 @@ from minigrad.autodiff.forward import (
 )
 from minigrad.autodiff.functions import grad, jvp
 from minigrad.autodiff.tangents import in_order, push_through, stand_in
-from minigrad.batch import Many, batched
+from minigrad.batch import batched
+from minigrad.batch.rules import Many
 from minigrad.errors import label
 from minigrad.graph import reached, running
 from minigrad.ops.record import is_complex

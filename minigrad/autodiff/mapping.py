@@ -1,7 +1,7 @@
 """vmap: a function of one example, for many at once.
 
 The function runs once, on stand-ins for one example; what it records is done again with the
-examples along a first axis, by the rules of ``minigrad.batch``.  The repetition consists of
+examples along a first axis, by ``minigrad.batch.rules``.  The repetition consists of
 ordinary ops, and so is itself recorded, traced, or pushed along where somebody asks for it.
 """
 
@@ -14,7 +14,8 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.autodiff.call import F, check_callable, unhidden
 from minigrad.autodiff.derived import derived
-from minigrad.batch import Many, batched
+from minigrad.batch import batched
+from minigrad.batch.rules import Many
 from minigrad.data import settle
 from minigrad.errors import caller_site, label
 from minigrad.graph import AnyNode, modes, tracing, variable

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.batch import Many, align, at_once, batched
+from minigrad.batch import at_once, batched
+from minigrad.batch.rules import Many, align
 from minigrad.data import CONTINUOUS
 from minigrad.graph import (
     AnyNode,
