@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.calls import Check, Runs
-from minigrad.derivation.backward.claims import VAGUEST, Claim, Collector
+from minigrad.derivation.backward.claims import VAGUEST, Claim
+from minigrad.derivation.backward.collector import Collector
 from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.lines import blamed, mended
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.claims import Claim, Collector
+from minigrad.derivation.backward.claims import Claim
+from minigrad.derivation.backward.collector import Collector
 from minigrad.derivation.backward.flows import Edge, Flows, close
 from minigrad.derivation.backward.naming import readings
 from minigrad.derivation.backward.watch import Event
