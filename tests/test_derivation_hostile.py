@@ -159,11 +159,18 @@ def test_empty_batches_and_numbers_that_are_none_in_code() -> None:
         dw = x.T @ dout
         return dx, dw
 
+    def filled(dout: Any, cache: Any) -> Any:
+        x, w = cache
+        dx = np.full(x.shape, float("nan"))
+        dw = x.T @ dout
+        return dx, dw
+
     w = np.ones((3, 2))
     assert mg.check_backward(forward, backward, np.zeros((0, 3)), w).ok
-    report = mg.check_backward(forward, nan, np.ones((4, 3)), w)
-    assert report.first_error is not None
-    assert "it is nan at [0, 0]" in report.first_error.remark
+    for slip, remark in [(nan, "without the np.nan"), (filled, "it is nan at [0, 0]")]:
+        report = mg.check_backward(forward, slip, np.ones((4, 3)), w)
+        assert report.first_error is not None
+        assert remark in report.first_error.remark
 
 
 def test_a_name_that_is_taken_gets_a_mark() -> None:

@@ -25,10 +25,13 @@ from minigrad.derivation.formulas.grammar import (
 )
 from minigrad.errors import is_user
 
+CALL = r"(?<![\w.\\])([^\W\d]\w*+)(['′]?)\s*\("
+"""A function called by its name; linear in the text, however long a word is."""
+
 
 def read_own(scopes: Iterable[Mapping[str, Any]], texts: Iterable[str]) -> None:
     """Know the functions of the caller's that are called in some formulas."""
-    called = {name for text in texts for name in re.findall(r"([^\W\d]\w*)['′]?\s*\(", text)}
+    called = {name for text in texts for name, _ in re.findall(CALL, text)}
     found: dict[str, Callable[..., Any]] = {}
     for scope in scopes:
         for name in called & scope.keys():
@@ -49,7 +52,7 @@ def renamed(text: str) -> str:
         known = spelled(call[1]) in OWN.get()
         return f"{spelled(call[1])}{'prime' if call[2] else ''}(" if known else call[0]
 
-    return re.sub(r"(?<![\w.\\])([^\W\d]\w*)(['′]?)\s*\(", one, text) if OWN.get() else text
+    return re.sub(CALL, one, text) if OWN.get() else text
 
 
 def formula_of(f: Any) -> Callable[..., Any] | None:
