@@ -320,7 +320,7 @@ def test_jacobians_are_of_real_arguments() -> None:
     for f in (np.abs, np.exp):
         with pytest.raises(TypeError, match="jacobian: by complex numbers there are two"):
             mg.jacobian(f)(z3)
-    with pytest.raises(TypeError, match="jacobian: by complex numbers there are two"):
+    with pytest.raises(TypeError, match="hessian: by complex numbers there are two"):
         mg.hessian(lambda z: np.sum(np.abs(z)))(z3)
 
 

@@ -160,7 +160,7 @@ def test_empty_batches_and_numbers_that_are_none_in_code() -> None:
         return dx, dw
 
     def filled(dout: Any, cache: Any) -> Any:
-        x, w = cache
+        x, _ = cache
         dx = np.full(x.shape, float("nan"))
         dw = x.T @ dout
         return dx, dw

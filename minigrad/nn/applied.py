@@ -116,11 +116,18 @@ class PixelUnshuffle(Applied, function=F.pixel_unshuffle):
 class LocalResponseNorm(Applied, function=F.local_response_norm):
     """``x`` divided by the size of what neighbouring channels say; see `F.local_response_norm`.
 
+    Parameters
+    ----------
+    size : int
+        How many channels are neighbours.
+    alpha, beta, k : float
+        ``x / (k + alpha·mean(x²))**beta``, the mean over the neighbours.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
     >>> mg.nn.LocalResponseNorm(2, alpha=1.0)(np.full((1, 2, 1), 2.0)).round(3).ravel()
-    array([0.879, 0.598])
+    array([0.877, 0.598])
     """
 
 

@@ -52,7 +52,7 @@ def savgol_filter(
 
     Examples
     --------
-    >>> savgol_filter([0.0, 1.0, 4.0, 9.0, 16.0], 3, 2)
+    >>> savgol_filter([0.0, 1.0, 4.0, 9.0, 16.0], 3, 2).round(9)
     array([ 0.,  1.,  4.,  9., 16.])
     """
     if mode not in ("interp", "mirror", "constant", "nearest", "wrap"):
@@ -131,8 +131,8 @@ def hilbert(x: Any, N: Any = None, axis: int = -1) -> Any:
 
     Examples
     --------
-    >>> hilbert([1.0, 0.0, -1.0, 0.0]).round(9)
-    array([ 1.+0.j,  0.+1.j, -1.+0.j,  0.-1.j])
+    >>> hilbert([1.0, 0.0, -1.0, 0.0]).imag.round(9) + 0.0
+    array([ 0.,  1.,  0., -1.])
     """
     x = floating(x)
     if np.iscomplexobj(x):

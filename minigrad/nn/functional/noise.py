@@ -218,7 +218,7 @@ def gumbel_softmax(
     --------
     >>> import numpy as np
     >>> gumbel_softmax(np.zeros(3), hard=True, rng=np.random.default_rng(0))
-    array([0., 0., 1.])
+    array([1., 0., 0.])
     """
     if not tau > 0:
         raise ValueError(f"gumbel_softmax: tau must be positive, not {tau!r}")

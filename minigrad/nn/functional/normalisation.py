@@ -201,6 +201,14 @@ def local_response_norm(
     A. Krizhevsky, I. Sutskever and G. Hinton, "ImageNet Classification with Deep Convolutional
     Neural Networks" (2012).
 
+    Parameters
+    ----------
+    x : array_like
+    size : int
+        How many channels are neighbours.
+    alpha, beta, k : float
+        As in the formula.
+
     Raises
     ------
     ValueError
