@@ -35,8 +35,10 @@ axisa | int | The axis of ``a`` that holds the vectors.
 axisb | int | The axis of ``b`` that holds the vectors.
 axisc | int | The axis of the result that holds the vectors.
 base | number | Of the powers.
+batch_first | bool | Whether examples lie along the first axis, and time along the second.
 beta | float | The shape of the window.
 bias | bool | Divide by N rather than N − 1.
+bidirectional | bool | Whether another layer reads from the end.
 bins | int or sequence of numbers | How many, or their edges.
 choices | sequence of array_like | What is chosen from.
 choicelist | sequence of array_like | What is taken where its condition is the first that holds.
@@ -50,6 +52,7 @@ decimals | int | Digits after the point; negative: before it.
 default | number or array_like | Where no condition holds.
 deg | int or bool | The degree; of `angle`, whether degrees are wanted.
 density | bool | Normalise to an integral of 1.
+dropout | float | The probability that a number is left out in training.
 dtype | dtype, optional | Of the result.
 dx | number | The spacing, where ``x`` is not given.
 edge_order | {1, 2} | Order of the differences at the ends.
@@ -88,7 +91,9 @@ nan | number | In place of NaN.
 neginf | number, optional | In place of −∞; by default the least finite number.
 negative_slope | number or array_like | Below 0; it is differentiated, too.
 norm | {"backward", "ortho", "forward"}, optional | Which direction is scaled.
+norm_type | float | The order of the norm.
 num | int | How many.
+num_layers | int | How many, each on what the one below says.
 obj | int, slice or sequence of int | Before which elements, or which.
 offset | int | The diagonal, counted upward from the main one.
 ord | number or str, optional | Which norm.

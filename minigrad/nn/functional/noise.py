@@ -175,6 +175,15 @@ def rrelu(
 
     B. Xu et al., "Empirical Evaluation of Rectified Activations in Convolutional Network" (2015).
 
+    Parameters
+    ----------
+    x : array_like
+    lower, upper : float
+        Between which a is drawn.
+    training : bool
+    rng : numpy.random.Generator, optional
+        By default the one that `nn.seed` seeds.
+
     Examples
     --------
     >>> rrelu([-1.0, 2.0], 0.1, 0.3).round(6)
