@@ -86,6 +86,8 @@ class Judge:
         self.claims = apart(self.claims)
         self.claims.sort(key=lambda c: (c.order, c.returned))
         self.unread: list[Claim] = []
+        self.graded: dict[tuple[int, ...], list[tuple[Row, str]]] = {}
+        """What came of grading some claims together: leaving one out may be tried, then done."""
 
     def collected(self) -> list[Claim]:
         runs = self.runs
@@ -305,6 +307,14 @@ class Judge:
         return self.called(claim.node)
 
     def grade(self, claims: list[Claim]) -> None:
+        together = tuple(map(id, claims))
+        if together not in self.graded:
+            self.grade_anew(claims)
+            self.graded[together] = [(c.row, c.key) for c in claims]
+        for c, (row, key) in zip(claims, self.graded[together], strict=True):
+            c.row, c.key = row, key
+
+    def grade_anew(self, claims: list[Claim]) -> None:
         parts = [c for c in claims if c.through is not None]
         for c in parts:
             for user, i in c.through or ():
