@@ -33,6 +33,7 @@ import minigrad as mg
 from campaign_arguments import Call, call, called_with, form_of, retyped
 from campaign_plans import Plan, composed, derivative
 from minigrad.ops.record import registry
+from minigrad.program import regions
 from minigrad.program.compile import STRIKES
 from minigrad.program.equations import Var
 from minigrad.program.live import held
@@ -40,6 +41,8 @@ from minigrad.program.rounding import different, rounding, values_of
 from minigrad.program.trace import arguments, recorded
 from minigrad.program.tracer import Tracer
 from minigrad.tree import flatten
+
+regions.TILE, regions.CALL = 2**15, 8_000  # many tiles of arrays that are quick to make
 
 REFUSED = (
     "would fix its value",
@@ -150,7 +153,7 @@ class Trial:
         """How far rounding moves each answer, by more trials from one to the next."""
         if self.plan.random:  # what is drawn first is drawn by `result`, too
             mg.nn.seed(7)
-        f = called_with(self.f, self.form.values_of(), len(args))
+        f = called_with(self.f, self.form.plain(), len(args))
         program, _ = recorded(f, arguments(f, args, {}), len(args), (), (), Tracer())
         given = zip(program.parameters.values(), args, strict=True)
         with held(program.constants.values()):

@@ -12,6 +12,7 @@ import functools
 import inspect
 import itertools
 import keyword
+import math
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -46,6 +47,10 @@ class Var:
     def kind(self) -> str:
         """Its type in a few words: ``float64 (3, 4)``."""
         return f"{self.dtype} {self.shape}" if self.shape else str(self.dtype)
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 @dataclass(eq=False)

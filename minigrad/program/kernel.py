@@ -31,7 +31,7 @@ from minigrad.program.statements import (
     ufunc_of,
 )
 from minigrad.program.structure import nested
-from minigrad.program.tiles import NARROW, TILE, Runner, collector
+from minigrad.program.tiles import NARROW, Runner, collector
 
 
 class Kernel(Statements):
@@ -219,7 +219,7 @@ class Kernel(Statements):
                 if done and a not in self.viewed and a.shape == v.shape and a.dtype == v.dtype:
                     self.buffer[v] = self.buffer.pop(a)
                     return self.memory.view(self.buffer[v], v.shape, v.dtype)
-        self.buffer[v] = self.memory.take(math.prod(v.shape) * v.dtype.itemsize)
+        self.buffer[v] = self.memory.take(v.nbytes)
         return self.memory.view(self.buffer[v], v.shape, v.dtype)
 
     def accumulated(self, e: Equation, dying: list[Var]) -> bool:
@@ -272,15 +272,11 @@ class Kernel(Statements):
         n = region.rows
         made = {v for e in region.equations for v in e.outs}
         outside: dict[tuple[Var, bool], None] = {}  # and whether it is read row by row
-        widest = 1
         for e in region.equations:
-            for v in (*e.reads(), *e.outs):
-                if v.shape and v.shape[0] == n:
-                    widest = max(widest, math.prod(v.shape[1:]) * v.dtype.itemsize)
             for v in e.reads():
                 if v not in made:
                     outside[v, tiled(v, n, e)] = None
-        step = min(n, max(1, TILE // widest))
+        step = math.ceil(n / region.parts())
         collected = {e.out: e for e in region.equations if collects(e)}
         kept = [v for v in region.used_after if v not in collected]
         gathered = [v for v in region.used_after if v in collected]
@@ -290,7 +286,7 @@ class Kernel(Statements):
                 dtype = self.bound(self.name("dtype"), v.dtype)
                 self.lines.append(f"{self.text[v]} = np.empty({v.shape}, {dtype})")
             else:
-                self.buffer[v] = self.memory.take(math.prod(v.shape) * v.dtype.itemsize)
+                self.buffer[v] = self.memory.take(v.nbytes)
                 self.text[v] = self.memory.view(self.buffer[v], v.shape, v.dtype)
         full, rest = (
             tile_kernel(region, rows, outside, kept, gathered) if rows else None

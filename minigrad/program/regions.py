@@ -22,8 +22,14 @@ from minigrad.program.equations import Equation, Program, Var, variables_in
 from minigrad.program.lower import shift
 from minigrad.program.rules import whole
 
-WORTH = 120_000
-"""Nanoseconds of work from which tiles pay."""
+TILE = 2**19
+"""Bytes of the widest array in a tile: with its company it stays in a core's own cache."""
+
+CALL = 40_000
+"""Nanoseconds that a call works on a tile, in the mean, where cache is no limit.
+
+Threads wait for the interpreter's lock between two calls, which eats up what shorter ones gain.
+"""
 
 COLLECTED = (ops.sum, ops.max, ops.min)
 RESHAPES = (ops.reshape, ops.expand_dims, ops.squeeze)
@@ -44,6 +50,13 @@ class Region:
     rows: int
     equations: list[Equation]
     used_after: list[Var] = field(default_factory=list)
+
+    def parts(self) -> float:
+        """Into how many tiles it is cut: as few as fit the cache, but more of dear work."""
+        arrays = (v for e in self.equations for v in (*e.reads(), *e.outs))
+        widest = max(v.nbytes for v in arrays if v.shape and v.shape[0] == self.rows)
+        call = sum(map(cost, self.equations)) / len(self.equations)
+        return max(widest / TILE, call / CALL)
 
 
 # --- what is computed row by row -------------------------------------------------------
@@ -112,10 +125,10 @@ def regions(program: Program) -> list[Any]:
     of = [rows_of(e) for e in program.equations]
     for n, e in zip(of, program.equations, strict=True):
         work[n] = work.get(n, 0) + cost(e)
-    if not any(work[n] >= WORTH for n in work if n is not None):
+    if not any(work[n] >= 2 * CALL for n in work if n is not None):
         return list(program.equations)
     for n, e in zip(of, program.equations, strict=True):
-        n = None if n is None or n < 2 or work[n] < WORTH else n
+        n = None if n is None or n < 2 or work[n] < 2 * CALL else n
         at = -1 if n is None else 0  # whole arrays: after that region, -1 before all
         for v in e.reads():
             known = level.get(v, -1)
@@ -131,10 +144,11 @@ def regions(program: Program) -> list[Any]:
     for at, n, e in placed:
         if n is not None:
             groups.setdefault((at, n), []).append(e)
-    chosen = {key: es for key, es in groups.items() if sum(map(cost, es)) > WORTH}
+    made = {key: Region(key[1], es) for key, es in groups.items()}
+    chosen = {key: region for key, region in made.items() if region.parts() >= 2}
     by_level: dict[int, list[Any]] = {}
-    for at, n in sorted(chosen):
-        by_level.setdefault(at, []).append(Region(n, chosen[at, n]))
+    for key in sorted(chosen):
+        by_level.setdefault(key[0], []).append(chosen[key])
     for at, m, e in placed:
         if m is None or (at, m) not in chosen:
             by_level.setdefault(at, []).append(e)

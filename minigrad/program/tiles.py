@@ -18,9 +18,6 @@ import numpy as np
 
 from minigrad.program.equations import Equation
 
-TILE = 2**17
-"""Bytes of the widest array in a tile."""
-
 NARROW = 64
 """Rows of at most this many elements are kept by columns in tiles (a quarter elsewhere)."""
 
