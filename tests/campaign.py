@@ -42,7 +42,7 @@ from minigrad.program.trace import arguments, recorded
 from minigrad.program.tracer import Tracer
 from minigrad.tree import flatten
 
-regions.TILE, regions.CALL = 2**15, 8_000  # many tiles of arrays that are quick to make
+regions.WORTH, regions.TILE = 20_000, 2**15  # many tiles of arrays that are quick to make
 
 REFUSED = (
     "would fix its value",

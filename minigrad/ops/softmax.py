@@ -15,9 +15,18 @@ from minigrad.ops.record import primitive
 from minigrad.ops.reduction import from_end, kept, restore
 from minigrad.ops.shape import shape_of, speaks_numpy
 
+SHORT = 32
+"""Rows up to this length are compared column by column, which is several times faster."""
+
 
 def top_of(x: Any, axis: Any) -> Any:
     """The largest element, to be subtracted before exponentials."""
+    if type(x) is np.ndarray and x.size:  # what the methods come down to
+        n = x.shape[-1] if x.ndim > 1 and axis in (-1, x.ndim - 1) else 0
+        if 1 < n <= SHORT and x.flags.c_contiguous:
+            by_column = np.maximum.reduce(x.reshape(-1, n).T.copy(), axis=0)
+            return by_column.reshape(*x.shape[:-1], 1)
+        return np.maximum.reduce(x, axis=axis, keepdims=True)
     if np.size(x) == 0:
         return 0.0
     return (np.float64(x) if isinstance(x, int | float) else x).max(axis=axis, keepdims=True)
@@ -25,11 +34,11 @@ def top_of(x: Any, axis: Any) -> Any:
 
 def shift_of(x: Any, axis: Any) -> Any:
     """The largest element, 0 where that is infinite or NaN."""
-    if type(x) is np.ndarray and x.size:  # what the methods come down to
-        top = np.maximum.reduce(x, axis=axis, keepdims=True)
-        if math.isfinite(top.item() if top.size == 1 else np.add.reduce(top, axis=None)):
-            return top
     top = top_of(x, axis)
+    if type(top) is np.ndarray and math.isfinite(
+        top.item() if top.size == 1 else np.add.reduce(top, axis=None)
+    ):
+        return top
     return np.where(np.isfinite(top), top, 0.0)
 
 

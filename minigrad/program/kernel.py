@@ -24,6 +24,7 @@ from minigrad.program.scalar import Stretch, stretched
 from minigrad.program.signs import seen
 from minigrad.program.statements import (
     ALONE,
+    RESHAPES,
     Statements,
     is_view,
     may_be_view,
@@ -43,6 +44,8 @@ class Kernel(Statements):
         Variable -> the variables whose memory it may look into, if those are not itself.
     buffer : dict
         Variable -> the buffer that it lies in.
+    whole : dict
+        Variable -> the one of another shape whose elements are its own, in the same memory.
     """
 
     destinations: dict[Var, str]
@@ -63,6 +66,7 @@ class Kernel(Statements):
         self.destinations = destinations or {}
         self.roots: dict[Var, set[Var]] = {}
         self.buffer: dict[Var, int] = {}
+        self.whole: dict[Var, Var] = {}
         self.inputs = [f"x{i}" for i, _ in enumerate(program.inputs)]
         self.text.update(zip(program.inputs, self.inputs, strict=True))
         for v, c in program.constants.items():
@@ -177,6 +181,8 @@ class Kernel(Statements):
             return
         v = e.out
         if is_view(e):
+            if e.op in RESHAPES:
+                self.whole[v] = self.whole.get(e.args[0], e.args[0])
             self.assign(v, self.view(e))
         elif not v.shape and (code := self.on_numbers(e)):
             self.assign(v, code)
@@ -215,12 +221,20 @@ class Kernel(Statements):
             return None
         if ufunc_of(e) is not None:
             for a in e.args:
-                done = isinstance(a, Var) and a in self.buffer and a in dying
-                if done and a not in self.viewed and a.shape == v.shape and a.dtype == v.dtype:
-                    self.buffer[v] = self.buffer.pop(a)
-                    return self.memory.view(self.buffer[v], v.shape, v.dtype)
+                if isinstance(a, Var) and a.shape == v.shape and a.dtype == v.dtype:
+                    r = self.whole.get(a, a)
+                    if r in dying and r in self.buffer and not self.looks_otherwise(e, r):
+                        self.buffer[v] = self.buffer.pop(r)
+                        return self.memory.view(self.buffer[v], v.shape, v.dtype)
         self.buffer[v] = self.memory.take(v.nbytes)
         return self.memory.view(self.buffer[v], v.shape, v.dtype)
+
+    def looks_otherwise(self, e: Equation, r: Var) -> bool:
+        """Whether ``e`` reads the memory of ``r`` in another order than element by element."""
+        views = [a for a in e.args if isinstance(a, Var) and r in self.memory_of(a)]
+        return any(self.whole.get(a, a) is not r or a.shape != e.out.shape for a in views) or (
+            any(a is not r for a in views) and any(map(self.memory.turned, (r.shape, e.out.shape)))
+        )
 
     def accumulated(self, e: Equation, dying: list[Var]) -> bool:
         """A sum with scattered values: they are added in place, without the zeros."""

@@ -17,7 +17,7 @@ from minigrad.ops.joining import joined
 from minigrad.ops.norms import direction, power_norm
 from minigrad.ops.record import Op
 from minigrad.ops.reduction import axes_of
-from minigrad.ops.softmax import shift_of
+from minigrad.ops.softmax import shift_of, top_of
 from minigrad.program.builder import Builder, alike, moderate, number, shape_of
 from minigrad.program.equations import Program, Var
 from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
@@ -29,7 +29,8 @@ LARGE = 2**15
 PARTS = 64
 """Products and sums of a recurrence are taken together, so many at a time."""
 
-shift: Op = Op("shift", lambda x, axis: shift_of(x, axis), None, fresh=True)
+largest: Op = Op("largest", top_of, None, fresh=True)
+shift: Op = Op("shift", shift_of, None, fresh=True)
 
 
 @rule(ops.sigmoid, when="lower")
@@ -200,16 +201,11 @@ def quotient_by_length(b: Builder, x: Any, length: Any, **_: Any) -> Any:
     return b.emit(ops.divide, x, b.emit(branch, b.emit(ops.equal, length, 0), 1.0, length))
 
 
-def top_of(b: Builder, x: Any, axis: Any) -> Any:
-    """The largest element, to be subtracted before exponentials."""
-    return b.emit(ops.max, x, axis=axis, keepdims=True) if shape_of(x) else x
-
-
 @rule(ops.softmax, when="lower")
 def softmax(b: Builder, x: Any, axis: Any = -1) -> Any:
     if 0 in shape_of(x):
         return None
-    e = b.emit(ops.exp, b.emit(ops.subtract, x, top_of(b, x, axis)))
+    e = b.emit(ops.exp, b.emit(ops.subtract, x, b.emit(largest, x, axis=axis)))
     return b.emit(ops.divide, e, b.emit(ops.sum, e, axis=axis, keepdims=True))
 
 
@@ -217,7 +213,7 @@ def softmax(b: Builder, x: Any, axis: Any = -1) -> Any:
 def log_softmax(b: Builder, x: Any, axis: Any = -1) -> Any:
     if 0 in shape_of(x):
         return None
-    z = b.emit(ops.subtract, x, top_of(b, x, axis))
+    z = b.emit(ops.subtract, x, b.emit(largest, x, axis=axis))
     total = b.emit(ops.sum, b.emit(ops.exp, z), axis=axis, keepdims=True)
     return b.emit(ops.subtract, z, b.emit(ops.log, total))
 
@@ -296,7 +292,7 @@ def exp_of_log(b: Builder, x: Any) -> Any:
     below = b.match(inner[0], ops.subtract) if inner else None
     if not inner or not log or not below or not b.knows(ops.exp, inner[0]):
         return None
-    if b.made(below[1], ops.max) is None and b.made(below[1], shift) is None:
+    if b.made(below[1], largest) is None and b.made(below[1], shift) is None:
         return None
     return b.emit(ops.divide, b.emit(ops.exp, inner[0]), log[0])
 

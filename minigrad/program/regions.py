@@ -19,8 +19,11 @@ from minigrad.ops.indexing import elements
 from minigrad.ops.reduction import axes_of
 from minigrad.program.builder import sample, uniform
 from minigrad.program.equations import Equation, Program, Var, variables_in
-from minigrad.program.lower import shift
+from minigrad.program.lower import largest, shift
 from minigrad.program.rules import whole
+
+WORTH = 1_000_000
+"""Nanoseconds of work from which tiles pay: threads have to be woken."""
 
 TILE = 2**19
 """Bytes of the widest array in a tile: with its company it stays in a core's own cache."""
@@ -32,6 +35,7 @@ Threads wait for the interpreter's lock between two calls, which eats up what sh
 """
 
 COLLECTED = (ops.sum, ops.max, ops.min)
+TOPS = (shift, largest)
 RESHAPES = (ops.reshape, ops.expand_dims, ops.squeeze)
 
 
@@ -55,8 +59,8 @@ class Region:
         """Into how many tiles it is cut: as few as fit the cache, but more of dear work."""
         arrays = (v for e in self.equations for v in (*e.reads(), *e.outs))
         widest = max(v.nbytes for v in arrays if v.shape and v.shape[0] == self.rows)
-        call = sum(map(cost, self.equations)) / len(self.equations)
-        return max(widest / TILE, call / CALL)
+        work = sum(map(cost, self.equations))
+        return 0 if work < WORTH else max(widest / TILE, work / len(self.equations) / CALL)
 
 
 # --- what is computed row by row -------------------------------------------------------
@@ -72,9 +76,9 @@ def rows_of(e: Equation) -> int | None:
     if not arrays or any(uniform(a) is None for a in others):
         return None
     x = arrays[0]
-    if (op in COLLECTED or op is shift) and x.shape and whole(e.kwargs):
+    if op in (*COLLECTED, *TOPS) and x.shape and whole(e.kwargs):
         axes = axes_of(sample(x), e.kwargs.get("axis"))
-        return None if op is shift and 0 in axes else x.shape[0]
+        return None if op in TOPS and 0 in axes else x.shape[0]
     if not shape:
         return None
     if op.elementwise or op.ufunc is not None:
@@ -109,7 +113,7 @@ def tiled(v: Var, rows: int, e: Equation) -> bool:
     """Whether ``e`` reads ``v`` row by row (else it is the same for all rows)."""
     if not v.shape or v.shape[0] != rows or rows == 1:
         return False
-    broadcasts = (e.op.elementwise or e.op.ufunc is not None) and e.op is not shift
+    broadcasts = (e.op.elementwise or e.op.ufunc is not None) and e.op not in TOPS
     return not broadcasts or len(v.shape) == len(e.out.shape)
 
 
@@ -125,10 +129,10 @@ def regions(program: Program) -> list[Any]:
     of = [rows_of(e) for e in program.equations]
     for n, e in zip(of, program.equations, strict=True):
         work[n] = work.get(n, 0) + cost(e)
-    if not any(work[n] >= 2 * CALL for n in work if n is not None):
+    if not any(work[n] >= WORTH for n in work if n is not None):
         return list(program.equations)
     for n, e in zip(of, program.equations, strict=True):
-        n = None if n is None or n < 2 or work[n] < 2 * CALL else n
+        n = None if n is None or n < 2 or work[n] < WORTH else n
         at = -1 if n is None else 0  # whole arrays: after that region, -1 before all
         for v in e.reads():
             known = level.get(v, -1)
