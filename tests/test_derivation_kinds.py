@@ -32,6 +32,81 @@ def rng(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
+@wrong("dE/dpos", "assigned, not added up")
+def forces_assigned_at_both_ends() -> Report:
+    pos, i, j = leaf([[0.0, 0.0], [1.3, 0.2], [0.3, 1.5]]), [0, 0, 1], [1, 2, 2]
+    d = pos[i] - pos[j]
+    E = np.sum(1 / (d**2).sum(1) ** 3)
+    dd = -6 * d.data / (d.data**2).sum(1)[:, None] ** 4
+    total = np.zeros((3, 2))
+    total[i] = dd
+    total[j] -= dd
+    return mg.check_derivation(E, {"dd": dd, "dE/dpos": total})
+
+
+@wrong("dL/dQ", "Q stands where K belongs")
+def queries_for_keys() -> Report:
+    Q, K, G = (
+        leaf(rng(5).normal(size=(4, 3))),
+        leaf(rng(6).normal(size=(4, 3))),
+        rng(7).random((4, 4)),
+    )
+    S = Q @ K.T
+    L = np.sum(S * G)
+    return mg.check_derivation(L, {"dS": G, "dL/dQ": G @ Q.data})
+
+
+@wrong("dL/dk", "what arrives at y is reversed along axis 0")
+def convolved_for_correlated() -> Report:
+    x, k = rng(8).normal(size=7), leaf(rng(9).normal(size=3))
+    y = np.correlate(x, k, "valid")
+    L = np.sum(y**2)
+    return mg.check_derivation(L, {"dL/dk": np.convolve(x, 2 * y.data, "valid")})
+
+
+@wrong("dL/dm", "-m stands where m belongs")
+def slope_on_the_other_side() -> Report:
+    m = leaf([0.3, -1.2, 2.0])
+    L = np.sum(np.log(1 + np.exp(-m)))
+    return mg.check_derivation(L, {"dL/dm": -1 / (1 + np.exp(-m.data))})
+
+
+@wrong("dL/ds", "the terms on the diagonal alone are taken")
+def trace_for_sum() -> Report:
+    s, D, M = leaf(1.3), rng(10).random((4, 4)), rng(11).random((4, 4))
+    K = s * np.exp(-D)
+    L = np.sum(M * K)
+    return mg.check_derivation(L, {"dL/ds": np.sum(np.diag(M * np.exp(-D)))})
+
+
+@wrong("dL/dK", r"only entries off the diagonal are wrong: 0\.1 is added there")
+def number_for_identity() -> Report:
+    K, M = leaf(rng(12).random((3, 3))), rng(13).random((3, 3))
+    L = np.sum(M * K) + 0.1 * np.trace(K)
+    return mg.check_derivation(L, {"dL/dK": M + 0.1})
+
+
+@wrong("dL/dx", "only entries 0, 6 are wrong: they are 0")
+def borders_left_out() -> Report:
+    x, k, g = leaf(rng(14).normal(size=7)), rng(15).normal(size=3), rng(16).normal(size=5)
+    L = np.sum(np.correlate(x, k, "valid") * g)
+    return mg.check_derivation(L, {"dL/dx": np.pad(np.convolve(g, k)[1:-1], 1)})
+
+
+@wrong("dx/dq", "degrees where radians belong")
+def degrees() -> Report:
+    q = leaf(0.7)
+    x = 1.2 * np.cos(q)
+    return mg.check_derivation(x, {"dx/dq": -1.2 * np.sin(0.7) * np.pi / 180})
+
+
+@wrong("dL/dd", "½ times the truth: the factor 2 of a power is missing")
+def power_or_mean() -> Report:
+    d = leaf(rng(17).normal(size=(3, 2)))
+    L = np.sum((d**2).sum(1) ** 1.5)
+    return mg.check_derivation(L, {"dL/dd": 1.5 * np.sqrt((d.data**2).sum(1))[:, None] * d.data})
+
+
 @wrong("df/dX", r"the part through .*A @ X.* is transposed")
 def one_term_transposed() -> Report:
     A, B = rng(1).normal(size=(3, 3)), rng(2).normal(size=(3, 3))

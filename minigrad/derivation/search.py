@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import ops
 from minigrad.derivation.edits import axis_sets, axis_words, cut, join, silent_edges
 from minigrad.derivation.factors import (
     SIMPLE,
@@ -39,6 +40,13 @@ STEPS = 60_000
 """How much walking one search may cost: nodes passed, large ones counted more than once."""
 SHARE = 5
 """One slip may cost that part of what is left, so that all are tried."""
+
+UNITS = [(np.pi / 180, "degrees where radians belong"), (180 / np.pi, "degrees for radians"),
+         (1 / np.log(10), "log10 where the natural logarithm belongs"), (np.log(10), "ln 10"),
+         (1 / np.log(2), "log2 where the natural logarithm belongs"), (np.log(2), "ln 2"),
+         (np.pi, "π"), (1 / np.pi, "1/π"), (2 * np.pi, "2π"), (1 / (2 * np.pi), "1/(2π)"),
+         (np.sqrt(2), "√2"), (1 / np.sqrt(2), "1/√2")]  # fmt: skip
+"""Factors of units and constants."""
 
 Judge = Callable[[Any], bool]
 Finding = tuple[tuple[str, ...], str]
@@ -160,6 +168,10 @@ class Search(Vocabulary):
     def numbers(self) -> list[tuple[float, tuple[str, ...], str]]:
         """Factors that a value may be off by, with their causes, the likeliest first."""
         found: list[tuple[float, tuple[str, ...], str]] = [(1.0, (), "")]
+        powers = {float(np.sum(n.args[1])) for n, i in self.edges if n.op is ops.power and i == 0}
+        for n in self.sums & powers:
+            words = f"the factor {n:g} of a power is missing, or it is a mean over {n:g}"
+            found.append((1 / n, ("factor",), f"{times_truth(1 / n)}: {words}"))
         averaged = [(float(n), "sum_for_mean", f"it is a sum where the mean over {n} belongs")
                     for n in self.means]  # fmt: skip
         averaged += [(1 / n, "mean_for_sum", self.mean_words(n)) for n in self.sums | self.means]
@@ -167,6 +179,8 @@ class Search(Vocabulary):
         sized = [*self.lengths, *(1 / n for n in self.lengths), *quotients(self.lengths)]
         often = max(2 if np.any(self.q.unit) else 8, int(min(self.room / 2, 100)))
         found += [(k, ("factor",), times_truth(k)) for k in [*SIMPLE, *sized][:often]]
+        if len(found) < self.room and not np.any(self.q.unit):
+            found += [(k, ("factor",), f"{times_truth(k)}: {words}") for k, words in UNITS]
         if len(found) < self.room:
             found += [(k * x, (kind, "factor"), join(words, times_truth(x)))
                       for k, kind, words in averaged for x in (2, 0.5)]  # fmt: skip

@@ -26,6 +26,7 @@ from minigrad.derivation.formulas.reading import Answer, Reading, Tie, alike
 from minigrad.derivation.formulas.repairs import explained, first_right
 
 WRONG = ("wrong", "carried")
+NO_FORMULA = "is not a formula"
 TIMES, POWERS = (1.0, 2.0, 0.5, 3.0, 4.0, 0.25, 1 / 3), (1, 2, -1, -2)
 OWN = {0.0, 1.0, 2.0, 0.5}
 PLAIN = {0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 0.5, 0.25, 0.1, 10.0, 1 / 3}
@@ -112,7 +113,8 @@ class Formulas(Reading):
         """The row of a formula: held against other points, and its slip looked for."""
         truth = self.truth(answer, row)
         if answer.error:
-            return self.failed(answer, row, truth) if answer.lines or not row.remark else row
+            unread = not answer.lines and answer.error.endswith(NO_FORMULA)
+            return row if unread and row.remark else self.failed(answer, row, truth)
         if truth is None or not any(map(names_in, answer.lines)):
             return row  # a number, worked out
         at_data = row.verdict not in WRONG
@@ -142,15 +144,12 @@ class Formulas(Reading):
         """
         if self.holds(tree, truth, other):
             return True
+        names = names_in(tree)
         fixed = self.points.untold or not set(map(float, numbers_in(tree))) <= PLAIN
-        fixed = fixed or any(map(self.unmoved, names_in(tree)))
-        return fixed and self.holds(tree, truth, other, self.points.near)
-
-    def unmoved(self, name: str) -> bool:
-        """Whether a name is that of a number that is not in the graph, but may have made one."""
-        root = self.names.value(name)
-        own = isinstance(root, float | np.floating) and name not in self.points.data.constants
-        return own and self.names.find(name) is None
+        fixed = fixed or any(isinstance(self.beside_graph(n), float) for n in names)
+        if fixed and self.holds(tree, truth, other, self.points.near):
+            return True
+        return any(map(self.unmoved, names)) and self.holds(tree, truth, other, [])
 
     def repaired(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> Any:
         """The smallest change that makes a formula the truth, or another formula."""

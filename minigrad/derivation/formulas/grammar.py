@@ -7,7 +7,9 @@ names it.
 from __future__ import annotations
 
 import ast
+import math
 import re
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -21,31 +23,56 @@ from minigrad.ops.record import public
 LONGEST, MOST = 2000, 400
 """Characters and parts of a formula; beyond them it is not read."""
 
+LARGEST = 20_000_000
+"""Entries of an array on the way."""
+
 ALONE = """exp log log2 log10 log1p expm1 sqrt cbrt square abs absolute sign sin cos tan arcsin
-arccos arctan sinh cosh tanh arctanh sigmoid relu softplus softmax log_softmax logsumexp gelu silu
-erf reciprocal negative""".split()
-OTHERS = """sum mean prod max min var std dot matmul outer maximum minimum where transpose diag
-trace cumsum reshape power multiply add subtract divide clip ones_like zeros_like""".split()
+arccos arctan sinh cosh tanh arcsinh arccosh arctanh sigmoid log_sigmoid relu leaky_relu elu
+softplus softmax log_softmax logsumexp gelu silu erf reciprocal negative""".split()
+OTHERS = """sum mean max min var std prod dot matmul inner outer kron einsum maximum minimum where
+transpose swapaxes reshape ravel squeeze expand_dims diag diagonal trace tril triu flip roll
+cumsum cumprod diff convolve correlate power multiply add subtract divide clip heaviside hypot
+arctan2 logaddexp floor ones_like zeros_like""".split()
+MATRICES = "inv pinv det norm solve matrix_power".split()
+SPECIAL = """digamma polygamma gammaln erfc ndtr ndtri i0 i1 iv jv betaln
+xlogy logit""".split()
+"""SciPy's, where the caller has imported it."""
 SPELLINGS = {"ln": "log", "σ": "sigmoid", "sum_": "sum", "Σ": "sum", "tr": "trace", "amax": "max",
-             "ReLU": "relu", "expit": "sigmoid", "logistic": "sigmoid"}  # fmt: skip
+             "ReLU": "relu", "expit": "sigmoid", "logistic": "sigmoid", "swish": "silu",
+             "psi": "digamma", "ψ": "digamma", "Φ": "ndtr", "Phi": "ndtr", "lgamma": "gammaln",
+             "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2",
+             "pow": "power", "clamp": "clip", "mm": "matmul", "bmm": "matmul", "mv": "matmul",
+             "mul": "multiply", "sub": "subtract", "div": "divide"}  # fmt: skip
+WHOLE = {"sum", "mean", "prod", "max", "min", "std", "var", "cumsum", "cumprod", "softmax", "diag",
+         "log_softmax", "logsumexp", "transpose", "swapaxes", "reshape", "expand_dims", "squeeze",
+         "flip", "roll", "tril", "triu", "diagonal", "trace", "diff",
+         "matrix_power"}  # fmt: skip
+"""Functions whose further arguments are whole numbers: axes, lengths, places."""
 OWN: ContextVar[dict[str, Callable[..., Any]]] = ContextVar("OWN", default={})  # noqa: B039
 """The user's functions that formulas call, by the names that they have here."""
 
 
 class Functions(dict[str, Callable[..., Any]]):
-    """The functions of formulas, and the user's own."""
+    """The functions of formulas, SciPy's and the user's own."""
 
     def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or name in OWN.get()
+        return super().__contains__(name) or name in OWN.get() or name in self.special()
 
     def __missing__(self, name: str) -> Callable[..., Any]:
-        return OWN.get()[name]
+        return OWN.get().get(name) or self.special()[name]
+
+    def special(self) -> dict[str, Callable[..., Any]]:
+        """Those of SciPy's, where it is there."""
+        module = sys.modules.get("scipy.special")
+        return {name: getattr(module, name) for name in SPECIAL} if module is not None else {}
 
 
 FUNCTIONS: Functions = Functions(
-    {name: public[name] for name in (*ALONE, *OTHERS) if name in public}
+    {name: public[name] for name in (*ALONE, *OTHERS)}
+    | {name: public[f"linalg.{name}"] for name in MATRICES}
 )
-METHODS = {"sum", "mean", "max", "min", "prod", "dot", "transpose", "std", "var"}
+SAME = {"float", "double", "astype", "item", "numpy", "detach", "copy", "clone", "conj"}
+"""Methods that change no number."""
 OPERATIONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Add: ("+", lambda a, b: a + b),
     ast.Sub: ("-", lambda a, b: a - b),
@@ -53,6 +80,8 @@ OPERATIONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Div: ("/", lambda a, b: a / b),
     ast.MatMult: ("@", lambda a, b: a @ b),
     ast.Pow: ("**", lambda a, b: a**b),
+    ast.BitAnd: ("&", lambda a, b: np.minimum(a != 0, b != 0) * 1.0),
+    ast.BitOr: ("|", lambda a, b: np.maximum(a != 0, b != 0) * 1.0),
 }
 COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Gt: np.greater, ast.GtE: np.greater_equal, ast.Lt: np.less, ast.LtE: np.less_equal,
@@ -84,13 +113,38 @@ def eye(n: Any) -> Any:
     return np.eye(int(n))
 
 
-FUNCTIONS.update(eye=eye, len=len)
+def einsum(letters: Any, *arrays: Any) -> Any:
+    """NumPy's, of a product that fits into memory."""
+    parts = str(letters).replace(" ", "").partition("->")[0].split(",")
+    lengths = {c: n for p, a in zip(parts, arrays, strict=False) for c, n in zip(p, np.shape(a))}
+    return public["einsum"](letters, *within(arrays, math.prod(lengths.values())))
+
+
+def outer(a: Any, b: Any) -> Any:
+    """NumPy's, where it fits into memory."""
+    return public["outer"](*within((a, b), np.size(a) * np.size(b)))
+
+
+def within(arrays: Any, size: int) -> Any:
+    """The arrays, where what is made of them has not too many entries.
+
+    Raises
+    ------
+    NoFormula
+        Where it has.
+    """
+    if size > LARGEST:
+        raise NoFormula(f"an array of {size:,} entries is too large for a formula")
+    return arrays
+
+
+FUNCTIONS.update(eye=eye, len=len, einsum=einsum, outer=outer)
 
 
 def normal(text: str) -> str:
     """``text`` as Python writes it: ``a·(1 − a)²`` is ``a*(1 - a)**2``."""
     text = PRIME.sub(r"\1_prime(", signed(text).strip())
-    text = re.sub(r"(?<![\w.])(?![σΣ])([^\W\d_])\s*\(", r"\1*(", text)  # a(1 - a) is a product
+    text = re.sub(r"(?<![\w.])(?![σΣψΦ])([^\W\d_])\s*\(", r"\1*(", text)  # a(1 - a) is a product
     return DERIVATIVE.sub(r"D_(\1, \2)", text)
 
 
@@ -158,20 +212,22 @@ def juxtaposed(text: str) -> bool:
     )  # fmt: skip
 
 
+KEYWORDS: dict[str | None, str] = {"axis": "axis", "dim": "axis", "keepdims": "keepdims",
+                                   "keepdim": "keepdims", "n": "n", "mode": "mode"}  # fmt: skip
 GRAMMAR: dict[type, tuple[Callable[[Any], bool], str]] = {
     ast.BinOp: (lambda x: type(x.op) in OPERATIONS, "only + - * / ** and @ are understood"),
-    ast.UnaryOp: (lambda x: type(x.op) in (ast.USub, ast.UAdd),
-                  "of signs, only + and - are understood"),
-    ast.Compare: (lambda x: len(x.ops) == 1 and type(x.ops[0]) in COMPARISONS,
-                  "compare two things at a time"),
-    ast.Call: (lambda x: all(k.arg in ("axis", "keepdims") for k in x.keywords),
+    ast.UnaryOp: (lambda x: type(x.op) in (ast.USub, ast.UAdd, ast.Invert),
+                  "of signs, only + - and ~ are understood"),
+    ast.Compare: (lambda x: all(type(op) in COMPARISONS for op in x.ops),
+                  "only < <= > >= == and != compare"),
+    ast.Call: (lambda x: all(k.arg in KEYWORDS for k in x.keywords),
                "of keywords, axis= and keepdims= are understood"),
     ast.Attribute: (lambda x: not x.attr.startswith("_"),
                     "names that begin with _ are not looked at"),
 }  # fmt: skip
 """Kind of part -> whether one is understood, and what is to be said where it is not."""
-PLAIN = (ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Constant, ast.Name, ast.keyword,
-         ast.operator, ast.unaryop, ast.cmpop, ast.expr_context)  # fmt: skip
+PLAIN = (ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Constant, ast.Name, ast.IfExp,
+         ast.keyword, ast.operator, ast.unaryop, ast.cmpop, ast.expr_context)  # fmt: skip
 CONSTANTS = (int, float, str, type(None), type(...))
 
 
@@ -189,11 +245,19 @@ def check(part: ast.AST) -> None:
             raise NoFormula(f"{x.value!r} is not a number")
 
 
-MODULES = ("np", "numpy", "mg", "minigrad", "torch", "sp")
+MODULES = {"np", "numpy", "mg", "minigrad", "torch", "F", "jnp", "jax", "tf", "sp", "scipy",
+           "special", "linalg", "math"}  # fmt: skip
 
 
-def _is_module(part: ast.AST) -> bool:
+def is_module(part: ast.AST) -> bool:
+    """Whether it is ``np``, or ``np.linalg``."""
+    part = part.value if isinstance(part, ast.Attribute) else part
     return isinstance(part, ast.Name) and part.id in MODULES
+
+
+def is_method(call: ast.Call) -> bool:
+    """Whether a function is called as a method of its first argument."""
+    return isinstance(call.func, ast.Attribute) and not (call.args and is_module(call.func.value))
 
 
 def function_of(call: ast.Call) -> Callable[..., Any]:
@@ -204,13 +268,13 @@ def function_of(call: ast.Call) -> Callable[..., Any]:
     NoFormula
         For one that is not in the table.
     """
-    name = call.func.id if isinstance(call.func, ast.Name) else ""
-    if isinstance(call.func, ast.Attribute):
-        if not _is_module(call.func.value):
-            if call.func.attr in METHODS:
-                return FUNCTIONS[call.func.attr]
-            raise NoFormula(f"the method .{call.func.attr}() is not understood in a formula")
-        name = call.func.attr
+    name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+    if is_method(call):
+        if name in SAME:
+            return lambda x: x
+        name = "transpose" if name == "t" else name
+        if SPELLINGS.get(name, name) not in FUNCTIONS:
+            raise NoFormula(f"the method .{name}() is not understood in a formula")
     if name == "D_":
         return FUNCTIONS["sum"]
     name = SPELLINGS.get(name, name)
@@ -220,6 +284,8 @@ def function_of(call: ast.Call) -> Callable[..., Any]:
             return prime(FUNCTIONS[bare])
     if name not in FUNCTIONS:
         raise NoFormula(f"the function {name or ast.unparse(call.func)} is not understood")
+    if name in ("max", "min") and isinstance(call.func, ast.Name) and len(call.args) == 2:
+        name += "imum"
     return FUNCTIONS[name]
 
 
@@ -236,7 +302,11 @@ def computed(x: ast.BinOp, a: Any, b: Any) -> Any:
     """The operation ``x`` of two values."""
     sign, operation = OPERATIONS[type(x.op)]
     try:
+        if sign != "@":
+            within((a, b), math.prod(np.broadcast_shapes(np.shape(a), np.shape(b))))
         return operation(a, b)
+    except NoFormula:
+        raise
     except ValueError:
         shapes = f"{np.shape(a)} and {np.shape(b)}"
         raise NoFormula(f"{written(x)}: shapes {shapes} do not fit {sign}") from None
@@ -277,20 +347,36 @@ class Value(ast.NodeVisitor):
 
     def visit_UnaryOp(self, x: ast.UnaryOp) -> Any:
         held = self.visit(x.operand)
+        if isinstance(x.op, ast.Invert):
+            return np.equal(held, 0) * 1.0
         return -held if isinstance(x.op, ast.USub) else held
 
     def visit_Compare(self, x: ast.Compare) -> Any:
-        sides = self.visit(x.left), self.visit(x.comparators[0])
-        return np.asarray(COMPARISONS[type(x.ops[0])](*sides), float)[()]
+        sides = [self.visit(part) for part in (x.left, *x.comparators)]
+        pairs = zip(x.ops, sides, sides[1:], strict=False)
+        return math.prod(np.asarray(COMPARISONS[type(op)](a, b), float)[()] for op, a, b in pairs)
+
+    def visit_IfExp(self, x: ast.IfExp) -> Any:
+        return FUNCTIONS["where"](*map(self.visit, (x.test, x.body, x.orelse)))
 
     def visit_Call(self, x: ast.Call) -> Any:
         if isinstance(x.func, ast.Name) and x.func.id == "D_":
             return self.lookup("d" + "/d".join(ast.unparse(a) for a in x.args))
-        keywords = {k.arg: self.index(k.value) for k in x.keywords if k.arg}
-        args = [self.visit(a) for a in x.args]
-        if isinstance(x.func, ast.Attribute) and not _is_module(x.func.value):
-            args = [self.visit(x.func.value), *args]
-        return function_of(x)(*args, **keywords)
+        f = function_of(x)
+        name = getattr(x.func, "id", getattr(x.func, "attr", ""))
+        method = is_method(x)
+        first = [x.func.value] if method and isinstance(x.func, ast.Attribute) else []
+        args: list[Any] = [*first, *(x.args if name not in SAME else ())]
+        if f is einsum:
+            return f(*map(self.index, args[:1]), *map(self.visit, args[1:]))
+        whole = SPELLINGS.get(name, name) in WHOLE and f not in (
+            FUNCTIONS["maximum"],
+            FUNCTIONS["minimum"],
+        )
+        found = [*map(self.visit, args[:1]), *map(self.index if whole else self.visit, args[1:])]
+        if len(found) > 2 and name == "reshape":
+            found = [found[0], tuple(found[1:])]
+        return f(*found, **{KEYWORDS[k.arg]: self.index(k.value) for k in x.keywords if k.arg})
 
     def visit_Attribute(self, x: ast.Attribute) -> Any:
         try:

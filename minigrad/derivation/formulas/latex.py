@@ -7,6 +7,7 @@ a name become ``AT_(X, n, i)``, and sums over them ``SUM_(..., n)``; see `indice
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from minigrad.derivation.formulas.grammar import FUNCTIONS as CALLED
 from minigrad.derivation.formulas.grammar import SPELLINGS, NoFormula
 from minigrad.derivation.formulas.indices import AT, DELTA, SUM
 
-TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;:!|{} ]|\d+\.?\d*|\.\d+|[A-Za-z]|[^\s]")
+TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;:!|{} ]|\d+\.?\d*|\.\d+|[A-Za-z]\d*|[^\s]")
 WORDS = re.compile(r"[^\W\d]\w*|\d+\.?\d*|\.\d+|[^\s]")
 NOTHING = {r"\left", r"\right", r"\,", r"\;", r"\:", r"\!", r"\ ", r"\big", r"\Big", r"\bigl",
            r"\bigr", r"\displaystyle", r"\limits", r"\quad", "&", "$"}  # fmt: skip
@@ -132,10 +133,16 @@ class Reader:
                 found += f"@{self.signed()}"
             else:
                 following = self.power()
-                ranks = self.rank(found), self.rank(following)
-                matrices = min(ranks) > 0 and max(ranks) > 1
-                found += f"{'@' if matrices or found.endswith('.T') else '*'}{following}"
+                found = self.beside(found, following)
         return found
+
+    def beside(self, left: str, right: str) -> str:
+        """A product without a sign: of matrices and vectors ``@``, of ``p p^T`` all products."""
+        ranks = self.rank(left), self.rank(right)
+        if ranks == (1, 1) and right.endswith(".T"):
+            return f"outer({left}, {right[:-2]})"
+        matrices = min(ranks) > 0 and max(ranks) > 1
+        return f"{left}{'@' if matrices or left.endswith('.T') else '*'}{right}"
 
     def signed(self) -> str:
         if self.here in ("-", "−"):
@@ -149,7 +156,9 @@ class Reader:
             self.take()
             example = self.example()
             raised = "" if example else self.group()
-            if example:  # of a matrix, a row
+            if raised in ("-1", "-T") and self.rank(base) == 2:
+                base = f"inv({base}){'.T' if raised == '-T' else ''}"
+            elif example:  # of a matrix, a row
                 base = f"{AT}({base}, {example}{', o' * (self.axes(base) - 1)})"
             elif raised in TRANSPOSE or raised == "T":
                 base = f"{base}.T"
@@ -165,10 +174,11 @@ class Reader:
         """``{...}`` or one token."""
         if self.here == "{":
             self.take()
-            if self.here in TRANSPOSE and self.tokens[self.i + 1 : self.i + 2] == ["}"]:
-                self.take()
-                self.take("}")
-                return "T"
+            sign = "-" if self.here in ("-", "−") else ""
+            following = self.tokens[self.i + len(sign) : self.i + len(sign) + 2]
+            if following[1:] == ["}"] and following[0] in TRANSPOSE:
+                self.i += len(sign) + 2
+                return f"{sign}T"
             found = self.sum()
             self.take("}")
             return found
@@ -183,6 +193,8 @@ class Reader:
             return condition
         if token in BRACKETS:
             found = self.sum()
+            if self.here in COMPARED:
+                found += f" {COMPARED[self.take()]} {self.sum()}"
             self.take(BRACKETS[token])
             return f"({found})"
         if token in NORMS:
@@ -289,10 +301,11 @@ class Reader:
             return self.called("Σ")
         if token == r"\lambda":  # which Python keeps for itself
             return self.subscripted(next(filter(self.known, LAMBDAS), LAMBDAS[0]))
-        if token.startswith("\\"):
-            return self.subscripted(token[1:])
-        if self.here == "(" and SPELLINGS.get(token, token) in CALLED and not self.known(token):
-            return self.called(token)
+        bare = token.removeprefix("\\")
+        if self.here == "(" and SPELLINGS.get(bare, bare) in CALLED and not self.known(bare):
+            return self.called(bare)
+        if bare != token:
+            return self.subscripted(bare)
         base, _, last = token.rpartition("_")
         if (
             base
@@ -302,14 +315,19 @@ class Reader:
         ):
             self.tokens[self.i : self.i] = ["_", last]  # a word of plain text: h_i
             return self.name(base)
-        name = token
-        word = "".join(takewhile(str.isalpha, self.tokens[self.i : self.i + LONGEST_NAME]))
-        ends = [k for k in range(1, len(word) + 1) if self.known(f"{name}{word[:k]}")]
-        for _ in range(max(ends, default=0)):
-            name += self.take()
-        if not self.known(name) and len(name) > 1 and all(map(self.known, name)):
-            self.tokens[self.i : self.i] = list(name[1:])  # Xw is X w
-            return self.name(name[0])
+        after = takewhile(str.isalnum, self.tokens[self.i : self.i + LONGEST_NAME])
+        words = list(itertools.accumulate([token, *takewhile(str.isidentifier, after)]))
+        name = next(filter(self.known, reversed(words)), token)
+        if name == token and self.tokens[self.i + len(words) - 1 :][:1] == ["("]:
+            name = words[-1] if SPELLINGS.get(words[-1], words[-1]) in CALLED else token
+        self.i += words.index(name)
+        if name != token and not self.known(name):
+            return self.called(name)
+        letters = re.findall(r"\d+|.", name)
+        product = len(letters) > 1 and all(c.isdigit() or self.known(c) for c in letters)
+        if product and not self.known(name):
+            self.tokens[self.i : self.i] = letters[1:]  # Xw is X w
+            return self.name(letters[0])
         return self.subscripted(name)
 
     def subscripted(self, name: str) -> str:

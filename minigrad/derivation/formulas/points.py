@@ -42,6 +42,7 @@ class Point:
     nodes: dict[AnyNode, AnyNode] = field(default_factory=dict)
     values: dict[AnyNode, Any] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
+    _gradients: dict[AnyNode, dict[AnyNode, Any]] = field(default_factory=dict)
 
     def derivative(self, u: AnyNode, v: AnyNode, full: bool = False) -> Any:
         """``du/dv``: a gradient, a diagonal, or the full Jacobian, ``u.shape + v.shape``."""
@@ -51,6 +52,15 @@ class Point:
             return self._pulled(u, to, np.ones(shape)[()], v)
         rows = [self._pulled(u, to, np.eye(1, size, k).reshape(shape)[()], v) for k in range(size)]
         return np.stack(rows).reshape(*shape, *np.shape(self.values[v]))
+
+    def gradients(self, u: AnyNode) -> dict[AnyNode, Any]:
+        """The derivatives of ``u`` by all nodes."""
+        if u not in self._gradients:
+            ends = {here: node for node, here in self.nodes.items()}
+            seed = np.ones(np.shape(self.values[u]))[()]
+            found = backward_pass([(self.nodes[u], seed)], list(ends))
+            self._gradients[u] = {ends[n]: np.asarray(g) for n, g in found.items()}
+        return self._gradients[u]
 
     def _pulled(self, u: AnyNode, to: AnyNode, seed: Any, v: AnyNode) -> Any:
         found = backward_pass([(self.nodes[u], seed)], [to]).get(to)

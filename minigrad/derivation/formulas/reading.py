@@ -10,12 +10,14 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from minigrad.derivation.backward.naming import plainest, readings
 from minigrad.derivation.backward.watch import held_at
+from minigrad.derivation.factors import multiple
 from minigrad.derivation.formulas.grammar import (
     FUNCTIONS,
     LONGEST,
@@ -36,6 +38,7 @@ from minigrad.derivation.formulas.own import read_own, renamed
 from minigrad.derivation.formulas.points import Point, Points, tensors_of
 from minigrad.derivation.formulas.symbolic import is_symbolic, spelled
 from minigrad.derivation.keys import Keys, unlatex
+from minigrad.derivation.values import PRINTED
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names, names
 from minigrad.tensor import Tensor
@@ -45,6 +48,8 @@ PRIMED = re.compile(
 )
 """A transpose, as econometricians write it."""
 BLANKS = {"n/a", "na", "nan", "none", "inf", "infinity", "todo", "tbd", "unknown", "pass"}
+Alias = tuple[float, AnyNode, bool]
+"""So many times the value of a node, or the derivative by it."""
 Tie = tuple[float, str, int]
 """A number that stands for a constant: so many times it, by name, to which power."""
 
@@ -80,6 +85,12 @@ class Answer:
 
 MOST = 20
 """So many of the caller's other arrays are looked at."""
+LONGEST_NAME = 40
+"""Longer names are compared by their beginning."""
+NUMBERS = {"pi": np.pi, "π": np.pi}
+IDENTITY = r"(?<![\w\\])(?:\\mathbf\{I\}|I)(?![\w\[{(])"
+SIZES = 12
+"""An identity matrix without a size may be of so many."""
 
 
 class Reading:
@@ -94,6 +105,7 @@ class Reading:
         tensors = [k for k in keys if isinstance(k, Tensor) and k.node is not None]
         self.names: Names = names([output.node, *(t.node for t in tensors)])
         self.reader: Keys = Keys(output, self.names, "check_derivation")
+        self.aliases: dict[str, Alias | None] = {}
         held = [v for scope in self.names.scopes for v in scope.variables.values()]
         self.points: Points = Points(self.names, tensors_of(output, *tensors, *held))
         texts = [str(v) for v in hand.values() if is_formula(v)]
@@ -143,12 +155,15 @@ class Reading:
         if "^T " in text and "**" not in text:  # the product of matrices, however it is written
             text = text.replace("*", " ")
         latex = is_latex(text)
-        if not latex and not juxtaposed(text) and not self.with_subscripts(text):
+        plain = not latex and not juxtaposed(text) and not self.with_subscripts(text)
+        if plain and not self.has_identity(text):
             return parsed(text)
         truths = [t for ends in self.ends(key) if (t := self.truth_at_data(*ends)) is not None]
         found: list[tuple[bool, bool, ast.expr]] = []
         failed: NoFormula | None = None
-        for tree in self.readings_of(text, key, latex):
+        texts = self.sized(text, latex)
+        read = chain.from_iterable(self.readings_of(t, key, latex, plain) for t in texts)
+        for tree in read:
             if isinstance(tree, NoFormula):
                 failed = failed or tree
                 continue
@@ -168,21 +183,39 @@ class Reading:
             raise failed
         return parsed(text)
 
+    def has_identity(self, text: str) -> bool:
+        return bool(re.search(IDENTITY, text)) and not self.known("I")
+
+    def sized(self, text: str, latex: bool) -> Iterator[str]:
+        """A formula with ``I`` as the identity of the sizes that there are."""
+        if not self.has_identity(text):
+            yield text
+            return
+        shapes = {np.shape(v) for v in self.points.data.values.values() if type(v) is not tuple}
+        eye = r"\\operatorname{eye}" if latex else "eye"
+        for n in sorted({n for shape in shapes for n in shape})[:SIZES]:
+            yield re.sub(IDENTITY, f"{eye}({n})", text)
+
     def transposed(self, primed: re.Match[str]) -> str:
         """``X'X`` as ``X^T X``, where ``X`` is an array; ``f'(z)`` is a derivative."""
         name = primed[1].lstrip("\\")
         of = name and self.rank(name) and SPELLINGS.get(name, name) not in FUNCTIONS
         return f"{primed[1] or ')'}^T " if of or not name else primed[0]
 
-    def readings_of(self, text: str, key: Any, latex: bool) -> Iterator[ast.expr | NoFormula]:
+    def readings_of(
+        self, text: str, key: Any, latex: bool, plain: bool
+    ) -> Iterator[ast.expr | NoFormula]:
         """The ways to read a formula, and why others fail."""
+        if plain:
+            yield parsed(text)
+            return
         if len(text) > LONGEST:
             yield NoFormula(f"a formula has at most {LONGEST} characters")
             return
-        for sign, plain in {"²": "^2", "³": "^3"}.items():
-            text = text.replace(sign, plain)
+        for sign, power in {"²": "^2", "³": "^3"}.items():
+            text = text.replace(sign, power)
         words = conditions(re.sub(r"ᵀ|⊤|\.T\b", "^T ", text)) if not latex else text
-        for rank in (self.rank,) if latex else (self.rank, lambda part: 0):
+        for rank in (self.rank, lambda part: 0):
             try:
                 python = as_python(words, self.known, rank, TOKEN if latex else WORDS, self.rank)
                 tree = syntax(python)
@@ -221,11 +254,7 @@ class Reading:
         return [(out if found.kind == "value" else found.u, found.v, found.index)]
 
     def known(self, name: str) -> bool:
-        try:
-            self.lookup(name, self.points.data)
-        except NoFormula:
-            return False
-        return True
+        return self.find(name, self.points.data) is not None
 
     def rank(self, text: str) -> int:
         """How many axes a formula has; 0 where it cannot be told."""
@@ -250,26 +279,70 @@ class Reading:
         NoFormula
             For a name that is nothing here.
         """
+        found = self.find(name, point)
+        if found is None and name in NUMBERS:
+            return NUMBERS[name]
+        if found is None:
+            near = difflib.get_close_matches(name[:LONGEST_NAME], self.everything(), 1, 0.5)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise NoFormula(f"no variable is called {name!r}{hint}")
+        return found
+
+    def find(self, name: str, point: Point) -> Any:
+        """What a name is at a point; None where it is nothing."""
         node = self.names.find(name)
         if node is not None and node in point.values:
             return point.values[node]
         if name in point.constants:
             return point.constants[name]
-        root = re.split(r"[.\[]", name)[0]
-        held = held_at(name, {root: self.names.value(root)})
+        held = self.held(name)
         if isinstance(held, Tensor):
             held = point.values.get(held.node, held._value)
         if isinstance(held, int | float | np.number | np.ndarray | list):
+            alias = None if point is self.points.data else self.alias(name)
+            if alias is not None:
+                return alias[0] * self.of_nodes(point, alias[2])[alias[1]]
             return np.asarray(held) if isinstance(held, list) else held
         derivative = self.derivative(name, point)
         if derivative is not None:
             return derivative
         alike = [n for n in self.everything() if plainest(n) == plainest(name) and n != name]
-        if len(alike) == 1:
-            return self.lookup(alike[0], point)
-        near = difflib.get_close_matches(name, self.everything(), 1, 0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise NoFormula(f"no variable is called {name!r}{hint}")
+        return self.find(alike[0], point) if len(alike) == 1 else None
+
+    def held(self, name: str) -> Any:
+        """What the caller's variable, or path, holds."""
+        root = re.split(r"[.\[]", name)[0]
+        return held_at(name, {root: self.names.value(root)})
+
+    def alias(self, name: str) -> Alias | None:
+        """What a number of the caller's is in the graph, if it is part of it.
+
+        ``p.data``, or a gradient that was worked out before, each times a number at most.
+        """
+        if name not in self.aliases:
+            self.aliases[name] = self.origin(self.held(name))
+        return self.aliases[name]
+
+    def origin(self, held: Any) -> Alias | None:
+        for slopes in (False, True) if is_computed(held) else ():
+            for node, value in self.of_nodes(self.points.data, slopes).items():
+                if (k := times(held, value)) is not None:
+                    return k, node, slopes
+        return None
+
+    def of_nodes(self, point: Point, slopes: bool) -> dict[AnyNode, Any]:
+        """The values of all nodes, or the derivatives by them."""
+        return point.gradients(self.output.node) if slopes else point.values
+
+    def beside_graph(self, name: str) -> Any:
+        """The number that a variable holds which the graph does not have; else None."""
+        inside = name in self.points.data.constants or self.names.find(name) is not None
+        held = None if inside else self.held(name)
+        return held if isinstance(held, float | np.floating | np.ndarray) else None
+
+    def unmoved(self, name: str) -> bool:
+        """Whether a name is of a number that was computed, nobody knows from what."""
+        return is_computed(self.beside_graph(name)) and self.alias(name) is None
 
     def everything(self) -> list[str]:
         """The names that a formula may use: of nodes, and of named constants of the graph."""
@@ -317,6 +390,26 @@ def sides(text: str) -> list[str]:
             found.append(text[start:i])
             start = i + 1
     return [*found, text[start:]]
+
+
+def is_computed(x: Any) -> bool:
+    """Whether a number, or an array, has more digits than people write."""
+    if isinstance(x, np.ndarray) and x.size > 2:
+        return bool(x.dtype.kind == "f")
+    if not isinstance(x, float | np.floating | np.ndarray) or np.asarray(x).dtype.kind != "f":
+        return False
+    return any(len(repr(float(v))) > PRINTED for v in np.ravel(x))
+
+
+def times(x: Any, value: Any) -> float | None:
+    """How many times ``value`` an array is, where that is a whole number, or 1 over one."""
+    if np.shape(x) != np.shape(value) or type(value) is tuple or not np.any(x):
+        return None
+    x, value = np.asarray(x, float), np.asarray(value, float)
+    k = multiple(x, value) if x.ndim else 1.0
+    if not k or min(abs(k - round(k)), abs(1 / k - round(1 / k))) > 1e-9 * abs(k):
+        return None
+    return k if bool(np.allclose(x, k * value, rtol=1e-9, atol=0)) else None
 
 
 def letters_in(key: Any) -> str:

@@ -20,12 +20,13 @@ Repair = tuple[str, ast.expr, str]
 def repairs(formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
     """Formulas that are one slip away, the likeliest slips first."""
     yield "sign", negative(formula), "its sign is flipped"
-    for kind in (_without, signs, _numbers, _letters, _powers, _functions, _matrices):
+    for kind in (_without, signs, _numbers, _letters, _powers, _functions, _branches, _matrices):
         yield from kind(formula)
     yield from _others(formula, names, shapes)
     yield from factors(formula, ())
     yield from _terms(formula, names, shapes)
     yield from factors(formula, names)
+    yield from _products(formula, names, shapes)
 
 
 def explained(formula: ast.expr, repair: Repair) -> str:
@@ -171,7 +172,8 @@ def turned(x: Any) -> ast.expr:
 
 
 def _powers(f: ast.expr) -> Iterator[Repair]:
-    for x in places(f, (ast.Name, ast.Call, ast.Subscript)):
+    sums = operations(f, ast.Add, ast.Sub)
+    for x in [*places(f, (ast.Name, ast.Call, ast.Subscript)), *sums]:
         for k in (2, -1, 3):
             power = ast.UnaryOp(ast.USub(), ast.Constant(1)) if k < 0 else ast.Constant(k)
             words = f"{written(x)} is raised to no power, where {k} belongs"
@@ -199,6 +201,23 @@ def _functions(f: ast.expr) -> Iterator[Repair]:
             call = ast.Call(name(other), x.args, x.keywords)
             words = f"{written(x)} stands where {written(call)} belongs"
             yield "wrong_node", changed(f, x, always(call)), words
+
+
+TURNED: dict[type, ast.cmpop] = {ast.Gt: ast.Lt(), ast.GtE: ast.LtE(), ast.Lt: ast.Gt(),
+                                 ast.LtE: ast.GtE()}  # fmt: skip
+
+
+def _branches(f: ast.expr) -> Iterator[Repair]:
+    """The other side of a condition."""
+    for x in ast.walk(f):
+        ops = x.ops if isinstance(x, ast.Compare) else []
+        if len(ops) == 1 and type(ops[0]) in TURNED:
+            new = ast.Compare(x.left, [TURNED[type(ops[0])]], x.comparators)  # type: ignore[attr-defined]
+            yield (
+                "sign",
+                changed(f, x, always(new)),
+                f"{written(x)} stands where {written(new)} belongs",
+            )
 
 
 def _matrices(f: ast.expr) -> Iterator[Repair]:
@@ -235,8 +254,8 @@ def _terms(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iter
     signs: list[tuple[str, ast.operator]] = [("+", ast.Add()), ("-", ast.Sub())]
     for spot in spots:
         text = written(spot)
-        for other in names if spot is f or shapes.get(text, ()) != () else scalars:
-            fits = spot is f or shapes.get(text, ()) == shapes[other]
+        for other in ("1", *(names if spot is f or shapes.get(text, ()) != () else scalars)):
+            fits = spot is f or other == "1" or shapes.get(text, ()) == shapes[other]
             for sign, op in signs if fits and other != text else ():
                 new = changed(f, spot, also(op, name(other)))
                 missing = f"the term {sign} {other} is missing"
@@ -256,6 +275,17 @@ def _terms(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iter
                     new = changed(f, f, also(op, name(f"{k}{rate} * {other}")))
                     words = f"the term {sign} {k}{rate} * {other} is missing"
                     yield "dropped_path", new, words
+
+
+def _products(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+    """A matrix that is missing: D.T @ D @ c for c."""
+    for x in places(f, ast.Name):
+        for m in names:
+            if len(shapes[m]) == 2 and shapes.get(written(x), ()) != () and m != written(x):
+                for form in (f"{m} @ ({{}})", f"{m}.T @ ({{}})", f"{m}.T @ ({m} @ {{}})"):
+                    new = name(form.format(written(x)))
+                    words = f"{written(x)} stands where {written(new)} belongs"
+                    yield "missing_local_factor", changed(f, x, always(new)), words
 
 
 def factors(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:

@@ -12,7 +12,7 @@ from minigrad.derivation.edits import GETITEM
 from minigrad.derivation.factors import is_simple, number
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
-from minigrad.derivation.walk import RuleCall
+from minigrad.derivation.walk import Edge, RuleCall
 
 MANY = 1_000
 """Entries of larger arrays are not looked for at other places."""
@@ -27,10 +27,13 @@ RARE = 0.6
 )  # fmt: skip
 def assigned(s: Search) -> Found:
     """``dC[ix] = g`` for ``dC[ix] += g``."""
-    for node, i in s.edges:
-        if node.op is GETITEM and i == 0:
-            for way, which in ((assign, "last"), (assign_first, "first")):
-                yield s.edited({(node, i): way}), s.operand(node, 0), which
+    picks = [e for e in s.edges if e[0].op is GETITEM and e[1] == 0]
+    groups: dict[Any, list[Edge]] = {}
+    for node, i in picks:
+        groups.setdefault(node.parents[i], []).append((node, i))
+    for group in [*([e] for e in picks), *(g for g in groups.values() if len(g) > 1)]:
+        for way, which in ((assign, "last"), (assign_first, "first")):
+            yield s.edited(dict.fromkeys(group, way)), s.operand(group[0][0], 0), which
 
 
 def assign(g: Any, call: RuleCall) -> Any:
@@ -91,9 +94,8 @@ def pattern(s: Search) -> str:
     wrong = np.abs(q.hand - value) > q.unit + 1e-6 * np.abs(value) + 1e-9 * scale
     if np.any(wrong) and (elsewhere := displaced(s)):
         return elsewhere
-    if not np.any(wrong) or np.mean(wrong) > RARE:
-        return ""
-    where = next(places(s, wrong), "")
+    usual = places(s, wrong) if np.mean(wrong) <= RARE else diagonal_places(wrong)
+    where = next(usual, "") if np.any(wrong) else ""
     return f"only {where}: {what_is_there(s, wrong)}" if where else ""
 
 
@@ -132,14 +134,16 @@ def diagonal_places(wrong: Any) -> Iterator[str]:
 
 
 def lines_of(wrong: Any) -> Iterator[str]:
-    """A few rows or columns."""
-    for axis in range(wrong.ndim if wrong.ndim > 1 else 0):
+    """A few rows or columns, or entries of a vector."""
+    for axis in range(wrong.ndim):
         lines = np.any(wrong, axis=tuple(a for a in range(wrong.ndim) if a != axis))
         if np.sum(lines) <= max(1, len(lines) // 3):
-            kind = {0: "row", 1: "column"}.get(axis, f"index along axis {axis}")
+            many = bool(np.sum(lines) > 1)
+            kind = {0: "row", 1: "column"}.get(axis, f"index along axis {axis}") + "s" * many
+            if wrong.ndim == 1:
+                kind = "entries" if many else "entry"
             listed = ", ".join(map(str, np.flatnonzero(lines)[:3]))
-            many = "s" if np.sum(lines) > 1 else ""
-            yield f"{kind}{many} {listed} {'are' if many else 'is'} wrong"
+            yield f"{kind} {listed} {'are' if many else 'is'} wrong"
 
 
 def picks_alone(s: Search) -> bool:
@@ -168,6 +172,9 @@ def what_is_there(s: Search, wrong: Any) -> str:
             return "there the sign is flipped"
         if np.allclose(ratios, c, rtol=1e-5) and (is_simple(c) or np.sum(wrong) > 2):
             return f"there it is {number(c)} times the truth"
+    gap = hand - value
+    if len(gap) > 1 and np.ptp(gap) <= 1e-6 * abs(gap[0]):
+        return f"{abs(gap[0]):.6g} is {'added' if gap[0] > 0 else 'subtracted'} there"
     k = tuple(int(i) for i in np.argwhere(wrong)[0])
     place = f"[{', '.join(map(str, k))}]"
     return f"yours {s.q.hand[k]:.6g} at {place}, where {s.base.value[k]:.6g} belongs"

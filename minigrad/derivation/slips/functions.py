@@ -332,9 +332,13 @@ def wrongly_summed(s: Search) -> Found:
     """What was broadcast receives a sum: over another axis, or of one term alone."""
     for node, i in s.edges:
         op, shape, out = node.op, np.shape(node.args[i]), np.shape(node.ans)
-        if op is None or not op.elementwise or type(node.ans) is tuple or shape == out or not shape:
+        if op is None or not op.elementwise or type(node.ans) is tuple or shape == out:
             continue
         name = s.operand(node, i)
+        words = f"of the sum that arrives at {name}, the terms on the diagonal alone are taken"
+        yield s.edited({(node, i): diagonal_alone}), words
+        if not shape:
+            continue
         lead = len(out) - len(shape)
         right = tuple(k for k, n in enumerate(out) if k < lead or shape[k - lead] != n)
         for axes in combinations(range(len(out)), len(right)):
@@ -384,6 +388,14 @@ def one_copy(s: Search) -> Found:
             kept[places[np.unique(source[order], return_index=True)[1]]] = 1.0
             mask = kept.reshape(np.shape(node.ans))
             yield s.edited({(node, i): scaled(mask)}), s.describe(node), which
+
+
+def diagonal_alone(g: Any, call: RuleCall) -> Any:
+    """The terms on the diagonal of what is summed."""
+    c = call(g)
+    if np.ndim(c) != 2 or np.shape(c)[0] != np.shape(c)[1]:
+        raise ValueError("no square matrix")
+    return c * np.eye(len(c))
 
 
 def summed_over(axes: tuple[int, ...]) -> Edit:

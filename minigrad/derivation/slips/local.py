@@ -223,6 +223,13 @@ def swapped(s: Search) -> Found:
         found = s.edited({edge: substituted(j, value)}) if alike(s, edge[0], j, value) else None
         if found is not None:
             yield found, *by_output(s, edge[0], value, (name, s.operand(edge[0], j)))
+    for node, i in s.edges:
+        other: Any = node.parents[1 - i] if node.op is ops.matmul else None
+        if other is not None and other.op is ops.transpose and np.ndim(other.ans) == 2:
+            for name, value in s.values():
+                if np.shape(value) == np.shape(other.args[0]) and value is not other.args[0]:
+                    edit = substituted(1 - i, np.transpose(value))
+                    yield s.edited({(node, i): edit}), name, s.operand(other, 0)
 
 
 def by_output(s: Search, node: AnyNode, value: Any, words: tuple[str, str]) -> tuple[str, str]:

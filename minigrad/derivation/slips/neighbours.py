@@ -19,12 +19,12 @@ from minigrad.derivation.edits import (
 from minigrad.derivation.factors import multiple, ratio_of
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
-from minigrad.derivation.walk import RuleCall
+from minigrad.derivation.walk import Edit, RuleCall
 from minigrad.graph import AnyNode
 from minigrad.ops.record import by_name
 from minigrad.ops.scan import cumprod, cumsum
 
-PAD = by_name("pad")
+PAD, CONVOLVE = by_name("pad"), by_name("convolve")
 FEW = 100
 """Of so many other places where a part may begin, all are tried."""
 SMALL = 1_000
@@ -136,6 +136,10 @@ def not_flipped(s: Search) -> Found:
                 if not np.array_equal(flipped, value):
                     name = s.describe(parent)
                     yield s.seen_values({parent: flipped}), name, axis_words(axes), name
+        if node.op is CONVOLVE:
+            edit: Edit = lambda g, call: call(np.flip(g))
+            name = f"what arrives at {s.describe(node)}"
+            yield s.edited({(node, i): edit}), name, axis_words((0,)), name
 
 
 @slip("order", 42, "{} is summed up from the front, where from the end belongs")
@@ -177,6 +181,19 @@ def kernel_not_flipped(s: Search) -> Found:
             s.graph.steps += len(s.graph.nodes)
             seen = {n: x for n, x in s.graph.replay({leaf: flipped}).items() if n not in inside}
             yield s.seen_values(seen), s.describe(leaf), axis_words(axes), s.describe(leaf)
+
+
+@slip("sign", 14, "{} has the wrong sign in its derivative: -{} stands where {} belongs")
+def sign_of_the_argument(s: Search) -> Found:
+    """A slope taken on the other side of 0: σ(m) for σ(-m)."""
+    node, part = s.q.v, s.q.part
+    if 1 < len(part.inside) <= FEW and s.ample:
+        name = s.names.of(node)
+        moved = part.along(-np.asarray(s.graph.values[node]))
+        s.graph.steps += len(moved)
+        found = s.seen_values(moved)
+        if found is not None and s.close(found):  # with a second slip, it may be any slope
+            yield found, name, name, name
 
 
 @slip("sign", 48, "{} has the wrong sign, wherever it enters")

@@ -29,7 +29,11 @@ def softmax_ways(p: Any, axis: int, name: str, g: str) -> list[Way]:
     return [
         (lambda h: h * p * (1 - p), entrywise),
         (lambda h: h * p, f"the row sum Σ {g} * {name} is missing"),
-        (lambda h: -weighted(h, axis), f"the diagonal {name}ᵢ of its Jacobian is missing"),
+        (
+            lambda h: -weighted(h, axis),
+            f"the diagonal {name}ᵢ of its Jacobian is missing: of a cross entropy, the label in "
+            f"{name} - y",
+        ),
         (lambda h: h * p + weighted(h, axis), "the row sum is added, not subtracted"),
         (
             lambda h: np.sum(h * p, axis=axis, keepdims=True) * (1 - p),
