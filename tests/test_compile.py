@@ -315,6 +315,28 @@ def test_layouts() -> None:
     assert step.retraces == 0
 
 
+def test_parts_are_computed_where_they_are_joined() -> None:
+    """Also where one is needed later, is joined twice, or is an argument; never over another."""
+    rng = np.random.default_rng(0)
+    x, y, z = rng.normal(size=(3, 4, 5))
+
+    def f(x: Any, y: Any, z: Any) -> Any:
+        a, b, c = np.exp(x), np.tanh(y), x * z
+        most = np.concatenate([a, b, c])
+        fewer, twice, layers = np.concatenate([a, b]), np.concatenate([b, b]), np.stack([x, z + y])
+        out = (most * 2).sum(axis=0), np.cos(fewer) + 1, twice @ y.T, layers * layers, c - a
+        return [np.sin(v) for v in out]
+
+    step = mg.compile(f)
+    for _ in range(3):
+        same(step(x, y, z), f(x, y, z), 1e-12)
+        x, y, z = rng.normal(size=(3, 4, 5))
+    assert step.latest.code.count("concatenate(") == 1  # of b and b
+    tall = mg.compile(lambda x: np.concatenate([np.exp(x), np.cos(x)]) * 3 + 1)
+    x = rng.normal(size=(40, 3))  # an array that would else lie column by column
+    same(tall(x), np.concatenate([np.exp(x), np.cos(x)]) * 3 + 1, 1e-14)
+
+
 # --- large arrays ----------------------------------------------------------------------
 
 

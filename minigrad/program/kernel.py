@@ -17,6 +17,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops import indexing
 from minigrad.program.equations import Equation, Program, Var, replaced
+from minigrad.program.joints import is_joint, joints
 from minigrad.program.lower import lower
 from minigrad.program.memory import Memory
 from minigrad.program.regions import Region, collects, regions, tiled
@@ -46,6 +47,8 @@ class Kernel(Statements):
         Variable -> the buffer that it lies in.
     whole : dict
         Variable -> the one of another shape whose elements are its own, in the same memory.
+    joints : dict
+        Variable -> what it is joined to, and how many bytes from its beginning.
     """
 
     destinations: dict[Var, str]
@@ -85,6 +88,8 @@ class Kernel(Statements):
         self.scattered: dict[Var, Equation] = {}
         self.waiting = self.waits(plan)
         plan = self.delayed(plan)
+        self.joints = joints(plan, self.has_buffer)
+        self.roots |= {v: {v, whole} for v, (whole, _) in self.joints.items()}
         self.write(plan if tile else stretched(plan, self.uses))
 
     # --- planning -----------------------------------------------------------------------
@@ -148,6 +153,11 @@ class Kernel(Statements):
                 dying.setdefault(i, []).append(v)
         return dying
 
+    def has_buffer(self, v: Var) -> bool:
+        """Whether what is computed of ``v`` lies in memory of the kernel's own."""
+        outside = self.escaping | self.waiting | self.destinations.keys()
+        return v in self.memory_of(v) - outside and 0 not in v.shape and v.dtype.kind in "fb"
+
     def write(self, plan: list[Any]) -> None:
         """All lines."""
         last = self.last_uses(plan)
@@ -186,6 +196,8 @@ class Kernel(Statements):
             self.assign(v, self.view(e))
         elif not v.shape and (code := self.on_numbers(e)):
             self.assign(v, code)
+        elif v in self.joints and is_joint(e):
+            self.join(e)
         elif not (e.op in (ops.add, ops.subtract) and self.accumulated(e, dying)):
             self.computed(e, dying)
 
@@ -212,9 +224,27 @@ class Kernel(Statements):
             self.memory.give(self.buffer.pop(v))
         self.assign(v, code or self.call(e))
 
+    def join(self, e: Equation) -> None:
+        """What is joined, of parts that lie in their places already, but for some."""
+        whole, start = self.joints[e.out]
+        for v in e.args:
+            if v not in self.destinations:
+                self.destinations[v] = self.part(v, whole, start)
+                self.lines.append(f"{self.destinations[v]}[...] = {self.text[v]}")
+            start += v.nbytes
+        self.text[e.out] = self.part(e.out, *self.joints[e.out])
+
+    def part(self, v: Var, whole: Var, start: int) -> str:
+        """The place of ``v`` in the memory of what it is joined to."""
+        if whole not in self.buffer:
+            self.buffer[whole] = self.memory.take(whole.nbytes)
+        return self.memory.view(self.buffer[whole], v.shape, v.dtype, start)
+
     def target(self, e: Equation, dying: list[Var]) -> str | None:
         """Where the result goes: an argument that is done with, a buffer, or memory anew."""
         v = e.out
+        if v in self.joints:
+            self.destinations[v] = self.part(v, *self.joints[v])
         if v in self.destinations:
             return self.destinations[v]
         if v in self.escaping or not v.shape or 0 in v.shape or v.dtype.kind not in "fb":
@@ -232,8 +262,9 @@ class Kernel(Statements):
     def looks_otherwise(self, e: Equation, r: Var) -> bool:
         """Whether ``e`` reads the memory of ``r`` in another order than element by element."""
         views = [a for a in e.args if isinstance(a, Var) and r in self.memory_of(a)]
+        turned = any(map(self.memory.turned, (r.shape, e.out.shape)))
         return any(self.whole.get(a, a) is not r or a.shape != e.out.shape for a in views) or (
-            any(a is not r for a in views) and any(map(self.memory.turned, (r.shape, e.out.shape)))
+            turned and (r in self.joints or any(a is not r for a in views))
         )
 
     def accumulated(self, e: Equation, dying: list[Var]) -> bool:

@@ -40,14 +40,15 @@ class Memory:
     sizes : list of int
         Bytes of each buffer.
     views : dict
-        (buffer, shape, dtype) -> name: the arrays that live in them.
+        (buffer, shape, dtype, start) -> name: the arrays that live in them; ``start`` is None,
+        or the byte from which on one lies row by row.
     free : list of (int, int)
         Bytes and number of the buffers that nothing needs, the smallest first.
     """
 
     narrow: int = 16
     sizes: list[int] = field(default_factory=list)
-    views: dict[tuple[int, tuple[int, ...], Any], str] = field(default_factory=dict)
+    views: dict[tuple[int, tuple[int, ...], Any, int | None], str] = field(default_factory=dict)
     free: list[tuple[int, int]] = field(default_factory=list)
 
     def take(self, nbytes: int) -> int:
@@ -66,9 +67,11 @@ class Memory:
         """Take ``buffer`` back."""
         bisect.insort(self.free, (self.sizes[buffer], buffer))
 
-    def view(self, buffer: int, shape: tuple[int, ...], dtype: Any) -> str:
+    def view(
+        self, buffer: int, shape: tuple[int, ...], dtype: Any, start: int | None = None
+    ) -> str:
         """The name of the array of this shape and dtype in ``buffer``."""
-        return self.views.setdefault((buffer, shape, dtype), f"b{len(self.views)}")
+        return self.views.setdefault((buffer, shape, dtype, start), f"b{len(self.views)}")
 
     @property
     def names(self) -> str:
@@ -83,8 +86,8 @@ class Memory:
         """The arrays themselves, in the order of ``views``."""
         raw = [np.empty(max(n, 1), np.uint8) for n in self.sizes]
         arrays = []
-        for b, shape, dtype in self.views:
-            flat = raw[b][: math.prod(shape) * dtype.itemsize].view(dtype)
-            turned = self.turned(shape)
+        for b, shape, dtype, start in self.views:
+            flat = raw[b][start:][: math.prod(shape) * dtype.itemsize].view(dtype)
+            turned = start is None and self.turned(shape)
             arrays.append(flat.reshape(shape[::-1]).T if turned else flat.reshape(shape))
         return tuple(arrays)
