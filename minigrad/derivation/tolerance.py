@@ -135,7 +135,6 @@ class Tolerance:
         """
         if exact.shape != q.hand.shape or np.any(q.unit):
             return q.unit
-        short = [len(f"{abs(x):.9g}".replace(".", "").strip("0")) <= BRIEF for x in exact.flat]
-        if not q.hand.size or all(short):
+        if all(len(f"{abs(x):.9g}".replace(".", "").strip("0")) <= BRIEF for x in exact.flat):
             return q.unit
         return q.rounded_off.unit

@@ -47,6 +47,11 @@ class Vocabulary(Words):
             return {}
         return self.graph.gradients(u)
 
+    @cached_property
+    def roles(self) -> set[tuple[Any, int]]:
+        """Which values play which parts, by their identity."""
+        return {(role(n, k), id(a)) for n in self.graph.nodes for k, a in enumerate(n.args)}
+
     def links(self) -> list[tuple[AnyNode, AnyNode]]:
         """Neighbouring named quantities that several elementwise ops lie between."""
         reached = {n for n, _ in self.edges}
@@ -170,3 +175,9 @@ class Vocabulary(Words):
         for node, g in self.gradients.items():
             if self.names.known(node) and node is not self.q.u and node is not self.q.v:
                 yield f"d{self.names.of(self.q.u)}/d{self.names.of(node)}", g
+
+
+def role(node: AnyNode, k: int) -> tuple[Any, ...]:
+    """The part that an argument plays: in which operation, and whether it is a parameter."""
+    leaf = [p is not None and p.op is None for p in node.parents]
+    return (node.op, leaf[k], len(leaf) > 1 and any(leaf))

@@ -16,6 +16,7 @@ from minigrad.derivation.judges import evaluate
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.functions import link_name
 from minigrad.derivation.slips.registry import Found, slip
+from minigrad.derivation.vocabulary import role
 from minigrad.derivation.walk import Edge, Edit, RuleCall
 from minigrad.graph import AnyNode
 
@@ -311,23 +312,10 @@ def tells(value: Any, arg: Any) -> bool:
 
 def alike(s: Search, node: AnyNode, j: int, value: Any) -> bool:
     """Whether ``value`` plays elsewhere the part that argument ``j`` plays here.
-
     Among rounded numbers much agrees by accident; what people mix up are two inputs,
     two weights, or two arguments of one function.
     """
-
-    def part(n: AnyNode, k: int) -> tuple[Any, ...]:
-        leaf = [p is not None and p.op is None for p in n.parents]
-        return (n.op, leaf[k], len(leaf) > 1 and any(leaf))
-
-    mine = part(node, j)
-    s.graph.steps += len(s.graph.nodes) >> 3
-    return any(value is a for a in node.args) or any(
-        a is value and part(n, k) == mine
-        for n in s.graph.nodes
-        if n.op is node.op
-        for k, a in enumerate(n.args)
-    )
+    return any(value is a for a in node.args) or (role(node, j), id(value)) in s.roles
 
 
 @slip("wrong_node", 37, "{0} {1} {2} stands where {0} {3} {2} belongs")
