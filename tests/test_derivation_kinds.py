@@ -107,6 +107,49 @@ def power_or_mean() -> Report:
     return mg.check_derivation(L, {"dL/dd": 1.5 * np.sqrt((d.data**2).sum(1))[:, None] * d.data})
 
 
+@wrong(
+    "dL/dx", r"another part of what arrives at xp: it begins at \(2,\), where \[1\]|\(1,\) belongs"
+)
+def margins_cut_off_at_one_end() -> Report:
+    x, k, g = leaf(rng(18).normal(size=6)), rng(19).normal(size=3), rng(20).normal(size=6)
+    xp = np.pad(x, 1)
+    L = np.sum(np.correlate(xp, k, "valid") * g)
+    return mg.check_derivation(L, {"dL/dx": np.convolve(g, k)[2:]})
+
+
+@wrong("dL/dh", "summed up from the front, where from the end belongs")
+def survival_summed_from_the_front() -> Report:
+    h, g = leaf(rng(21).random(5)), rng(22).normal(size=5)
+    risk = np.cumsum(h)
+    L = np.sum(np.log(risk) * g)
+    return mg.check_derivation(L, {"dL/dh": np.cumsum(g / risk.data)})
+
+
+@wrong("dL/dw", "evaluated at .* belongs, in each of 3 passes")
+def slope_at_its_argument_in_each_pass() -> Report:
+    w, h, xs, slope = leaf(0.8), 0.3, (0.5, -1.1, 0.7), 0.0
+    dh, steps = 2.0, []
+    for x in xs:
+        a = w * h + x
+        steps.append((a, h))
+        h = np.tanh(a)
+    L = 2 * h
+    for a, before in reversed(steps):
+        da = dh * (1 - a.item() ** 2)
+        slope += da * float(getattr(before, "data", before))
+        dh = da * 0.8
+    return mg.check_derivation(L, {"dL/dw": slope})
+
+
+@wrong("dL/dh", r"σ'\(z\) evaluated at h where z belongs")
+def slope_of_another_layer() -> Report:
+    h, v = leaf(rng(23).normal(size=4)), rng(24).normal(size=4)
+    z = h @ v
+    L = mg.sigmoid(z)
+    s = 1 / (1 + np.exp(-h.data))
+    return mg.check_derivation(L, {"dL/dh": s * (1 - s) * v})
+
+
 @wrong("df/dX", r"the part through .*A @ X.* is transposed")
 def one_term_transposed() -> Report:
     A, B = rng(1).normal(size=(3, 3)), rng(2).normal(size=(3, 3))
