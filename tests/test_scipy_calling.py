@@ -17,7 +17,7 @@ def theirs(x: Any, y: Any = 1, *, strict: bool = True, log: bool = False, tol: f
     """A function of SciPy's."""
 
 
-@like(theirs)
+@like(theirs, "x")
 def ours(x: Any, extra: int = 0, y: Any = 1) -> tuple[Any, ...]:
     return x, extra, y
 
@@ -68,3 +68,45 @@ def test_what_asks_for_the_default_is_passed_over() -> None:
     for value, default in ((1, True), (2.0, 2), (None, 1.0), (False, "full"), ("same", "full")):
         with pytest.raises(TypeError, match="f: key= is not supported here; leave it out"):
             refuse("f", "key", value, default)
+
+
+# --- Tensors in odd places ---------------------------------------------------------------
+
+TOLD: dict[str, tuple[str, dict[str, Any]]] = {
+    "origin": ("ndimage.correlate", {"input": np.ones(3), "weights": np.ones(2)}),
+    "size": ("ndimage.maximum_filter", {"input": np.ones(3)}),
+    "order": ("ndimage.spline_filter", {"input": np.ones(3)}),
+    "zoom": ("ndimage.zoom", {"input": np.ones(3)}),
+    "num": ("signal.resample", {"x": np.ones(3)}),
+    "delta": ("signal.savgol_filter", {"x": np.ones(5), "window_length": 3, "polyorder": 1}),
+    "initial": ("integrate.cumulative_trapezoid", {"y": np.ones(3)}),
+    "points": ("integrate.quad", {"func": np.sin, "a": 0.0, "b": 2.0}),
+    "rtol": ("integrate.odeint", {"func": lambda y, t: -y, "y0": [1.0], "t": [0.0, 1.0]}),
+    "max_step": ("integrate.solve_ivp", {"fun": lambda t, y: -y, "t_span": (0, 1), "y0": [1.0]}),
+    "bounds": ("optimize.minimize_scalar", {"fun": lambda x: x**2, "method": "bounded"}),
+    "xtol": ("optimize.brentq", {"f": np.sin, "a": 2.0, "b": 4.0}),
+    "l_and_u": ("linalg.solve_banded", {"ab": np.ones((1, 1)), "b": np.ones(1)}),
+}
+
+
+@pytest.mark.parametrize("key", TOLD)
+def test_a_tensor_with_a_gradient_is_refused_by_the_name_of_its_argument(key: str) -> None:
+    import minigrad.scipy as ms
+
+    where, rest = TOLD[key]
+    part, name = where.split(".")
+    value: Any = mg.Tensor(1.0, requires_grad=True)
+    value = {"bounds": (value, 3.0), "points": (value,), "l_and_u": (value, 0)}.get(key, value)
+    with pytest.raises(TypeError, match=f"^{name}: {key}= takes no Tensor with a gradient: "):
+        getattr(getattr(ms, part), name)(**rest, **{key: value})
+
+
+def test_a_tensor_without_a_gradient_is_told_as_its_numbers() -> None:
+    """SciPy's LSODA crashes on tolerances that are objects."""
+    from minigrad.scipy import integrate, optimize
+
+    small = mg.Tensor(1e-9)
+    y = integrate.odeint(lambda y, t: -y, [1.0], [0.0, 1.0], rtol=small, atol=small)
+    assert y[-1, 0] == pytest.approx(np.exp(-1))
+    found = optimize.minimize_scalar(lambda x: x**2, bounds=mg.Tensor([1.0, 3.0]), method="bounded")
+    assert found.x == pytest.approx(1.0, abs=1e-4)

@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from minigrad.ops.shape import arrayed, firm, holds_tensor
+from minigrad.autodiff.call import array_of
+from minigrad.ops.shape import arrayed, firm, holds_tensor, speaks_numpy
+from minigrad.tensor import Tensor, concrete
+from minigrad.tree import flatten, tree_map
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,12 +24,13 @@ HARMLESS = frozenset(
 """What SciPy is told about its work, and not about the answer."""
 
 
-def like(theirs: Callable[..., Any], alone: bool = False) -> Callable[[F], F]:
+def like(theirs: Callable[..., Any], by: str, alone: bool = False) -> Callable[[F], F]:
     """Decorator: take arguments as ``theirs`` does; refuse those that are not ours by name.
 
-    With ``alone`` calls without any Tensor are left to ``theirs``.
+    ``by`` names the parameters that may hold Tensors; the others are told as numbers.  With
+    ``alone`` calls without a Tensor that could have a gradient are left to ``theirs``.
     """
-    known = inspect.signature(theirs)
+    known, moved = inspect.signature(theirs), by.split()
 
     def decorate(ours: F) -> F:
         taken = inspect.signature(ours).parameters
@@ -37,6 +41,9 @@ def like(theirs: Callable[..., Any], alone: bool = False) -> Callable[[F], F]:
         def call(*args: Any, **kwargs: Any) -> Any:
             if alone and not holds_tensor([*args, *kwargs.values()]):
                 return theirs(*args, **kwargs)
+            if alone and not any(map(counts, flatten([args, kwargs])[0])):
+                found = theirs(*tree_map(array_of, args), **tree_map(array_of, kwargs))
+                return tree_map(Tensor, found)
             more = {key: kwargs.pop(key) for key in [*kwargs] if key not in known.parameters}
             if more.keys() - taken.keys() and not open_ended:
                 unknown = ", ".join(f"{key}=" for key in more)
@@ -51,11 +58,31 @@ def like(theirs: Callable[..., Any], alone: bool = False) -> Callable[[F], F]:
             for key in [*given]:
                 if key not in taken:
                     refuse(name, key, given.pop(key), known.parameters[key].default)
-            return ours(**given, **more)
+            given = {**given, **more}
+            return ours(**{k: v if k in moved else told(name, k, v) for k, v in given.items()})
 
         return call  # type: ignore[return-value]
 
     return decorate
+
+
+def counts(x: Any) -> bool:
+    """Whether ``x`` is a Tensor that a gradient could reach, or whose numbers are not there yet."""
+    return speaks_numpy(x) and (x.dtype.kind in "fc" or concrete(x) is None)
+
+
+def told(name: str, key: str, value: Any) -> Any:
+    """``value`` with numbers in place of Tensors.
+
+    Raises
+    ------
+    TypeError
+        For Tensors whose number is not there to be had, or which a gradient would have to reach.
+    """
+    try:
+        return tree_map(lambda v: np.asarray(v)[()] if isinstance(v, Tensor) else v, value)
+    except TypeError as error:
+        raise TypeError(f"{name}: {key}= takes no Tensor with a gradient: {error}") from None
 
 
 def refuse(name: str, key: str, value: Any, default: Any) -> None:

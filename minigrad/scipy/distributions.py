@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.ops.shape import arrayed, firm
+from minigrad.tensor import concrete
 
 
 def within(inside: Any, x: Any, safe: float) -> Any:
@@ -33,7 +34,74 @@ def number(found: Any) -> Any:
     return found[()] if isinstance(found, np.ndarray) else found
 
 
-class Continuous:
+class Distribution:
+    """What both kinds share: parameters, by place and by name, and values that they may have."""
+
+    name: str
+    shapes: tuple[str, ...]
+    point: ClassVar[str]
+    moved: ClassVar[tuple[str, ...]]
+
+    def __init__(self, name: str, shapes: str, allowed: Callable[..., Any] | None) -> None:
+        self.name, self.shapes, self._allowed = name, tuple(shapes.split()), allowed
+        moved = (f"{key}={int(key == 'scale')}" for key in self.moved)
+        words = ", ".join([self.point, *self.shapes, *moved])
+        self.__doc__ = f"The {name} distribution: functions of ({words}), as `scipy.stats.{name}`."
+
+    def __repr__(self) -> str:
+        return f"<distribution {self.name}>"
+
+    def _standard(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, list[Any], Any, Any]:
+        """X in standard form, the shapes, the scale, and 1, or NaN where SciPy answers NaN."""
+        names = (self.point, *self.shapes, *self.moved)
+        if len(args) > len(names):
+            raise TypeError(
+                f"{self.name} takes {', '.join(names)}: {len(names)} arguments at most, "
+                f"got {len(args)}"
+            )
+        given = dict(zip(names, args, strict=False))
+        for key, value in kwargs.items():
+            if key not in names or key in given:
+                problem = "is given twice" if key in given else "is no parameter"
+                raise TypeError(f"{self.name}: {key} {problem}; it has {', '.join(names)}")
+            given[key] = value
+        missing = [n for n in (self.point, *self.shapes) if n not in given]
+        if missing:
+            raise TypeError(f"{self.name}: {', '.join(missing)} missing; it has {', '.join(names)}")
+        loc, scale, *shapes = (
+            firm(arrayed(v))
+            for v in (given.get("loc", 0), given.get("scale", 1.0), *map(given.get, self.shapes))
+        )
+        x = doubled(given[self.point]) - loc
+        x = x / scale if "scale" in self.moved else x
+        asked = [(lambda v: v > 0, (scale,)), (lambda v: np.equal(v, v), (x,))]
+        if self._allowed is None:
+            asked += [(lambda v: v > 0, (v,)) for v in shapes]
+        else:
+            asked.append((self._allowed, tuple(shapes)))
+        valid = 1.0
+        for holds, values in asked:
+            valid = valid * mark(holds, values)
+        return x, shapes, scale, valid
+
+
+def mark(holds: Callable[..., Any], values: tuple[Any, ...]) -> Any:
+    """1 where ``values`` are such that ``holds``, NaN elsewhere: a factor of what is answered."""
+    known = [concrete(v) for v in values]
+    if any(v is None for v in known):
+        return np.where(holds(*values), 1.0, np.nan)
+    found = holds(*known)
+    return 1.0 if np.all(found) else np.where(found, 1.0, np.nan)
+
+
+def marked(value: Any, valid: Any) -> Any:
+    """``value``, NaN where it is not ``valid``."""
+    return value if type(valid) is float else value * valid
+
+
+class Continuous(Distribution):
     """A distribution on the line, moved by ``loc`` and stretched by ``scale``.
 
     Parameters
@@ -49,10 +117,11 @@ class Continuous:
         A point of the support.
     cdf, sf, logcdf, logsf : callable, optional
         Of ``(x, *shapes)``, standard form, inside of the support.
+    allowed : callable, optional
+        ``allowed(*shapes)``: whether there is such a distribution; by default where all are > 0.
     """
 
-    name: str
-    shapes: tuple[str, ...]
+    point, moved = "x", ("loc", "scale")
 
     def __init__(
         self,
@@ -66,59 +135,29 @@ class Continuous:
         sf: Callable[..., Any] | None = None,
         logcdf: Callable[..., Any] | None = None,
         logsf: Callable[..., Any] | None = None,
+        allowed: Callable[..., Any] | None = None,
     ) -> None:
-        self.name, self.shapes = name, tuple(shapes.split())
+        super().__init__(name, shapes, allowed)
         self._logpdf, self._support, self._safe = logpdf, support, safe
         self._cdf, self._sf, self._logcdf, self._logsf = cdf, sf, logcdf, logsf
-        words = ", ".join(["x", *self.shapes, "loc=0", "scale=1"])
-        self.__doc__ = f"The {name} distribution: functions of ({words}), as `scipy.stats.{name}`."
-
-    def __repr__(self) -> str:
-        return f"<distribution {self.name}>"
-
-    def _standard(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Any, list[Any], Any]:
-        """X in standard form, the shapes, and the scale."""
-        names = ("x", *self.shapes, "loc", "scale")
-        if len(args) > len(names):
-            raise TypeError(
-                f"{self.name} takes {', '.join(names)}: {len(names)} arguments at most, "
-                f"got {len(args)}"
-            )
-        given = dict(zip(names, args, strict=False))
-        for key, value in kwargs.items():
-            if key not in names or key in given:
-                problem = "is given twice" if key in given else "is no parameter"
-                raise TypeError(f"{self.name}: {key} {problem}; it has {', '.join(names)}")
-            given[key] = value
-        missing = [n for n in ("x", *self.shapes) if n not in given]
-        if missing:
-            raise TypeError(f"{self.name}: {', '.join(missing)} missing; it has {', '.join(names)}")
-        loc, scale = arrayed(given.get("loc", 0.0)), arrayed(given.get("scale", 1.0))
-        x = (doubled(given["x"]) - loc) / scale
-        return x, [arrayed(given[n]) for n in self.shapes], scale
-
-    def _inside(self, x: Any, shapes: list[Any]) -> Any:
-        return True if self._support is None else self._support(x, *shapes)
 
     def logpdf(self, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of the density."""
-        x, shapes, scale = self._standard(args, kwargs)
+        x, shapes, scale, valid = self._standard(args, kwargs)
         if self._support is None:
-            return self._logpdf(x, *shapes) - np.log(scale)
+            return marked(self._logpdf(x, *shapes) - np.log(scale), valid)
         inside = self._support(x, *shapes)
         value = self._logpdf(within(inside, x, self._safe), *shapes) - np.log(scale)
-        return chosen(inside, value, -math.inf)
+        return marked(chosen(inside, value, -math.inf), valid)
 
     def pdf(self, *args: Any, **kwargs: Any) -> Any:
         """The density."""
-        x, shapes, scale = self._standard(args, kwargs)
+        x, shapes, scale, valid = self._standard(args, kwargs)
         if self._support is None:
-            return np.exp(self._logpdf(x, *shapes)) / scale
+            return marked(np.exp(self._logpdf(x, *shapes)) / scale, valid)
         inside = self._support(x, *shapes)
         value = np.exp(self._logpdf(within(inside, x, self._safe), *shapes)) / scale
-        return chosen(inside, value, 0.0)
+        return marked(chosen(inside, value, 0.0), valid)
 
     def _have(self, what: str, function: Callable[..., Any] | None) -> Callable[..., Any]:
         if function is None:
@@ -129,12 +168,12 @@ class Continuous:
         self, function: Callable[..., Any], left: float, right: float, args: Any, kwargs: Any
     ) -> Any:
         """A function that is ``left`` in front of the support, and ``right`` behind it."""
-        x, shapes, _ = self._standard(args, kwargs)
+        x, shapes, _, valid = self._standard(args, kwargs)
         if self._support is None:
-            return number(function(x, *shapes))
+            return marked(number(function(x, *shapes)), valid)
         inside = self._support(x, *shapes)
         value = function(within(inside, x, self._safe), *shapes)
-        return chosen(inside, value, np.where(x < self._safe, left, right))
+        return marked(chosen(inside, value, np.where(x < self._safe, left, right)), valid)
 
     def cdf(self, *args: Any, **kwargs: Any) -> Any:
         """The probability of at most x."""
@@ -160,7 +199,7 @@ class Continuous:
         return self._below(function, 0.0, -math.inf, args, kwargs)
 
 
-class Discrete:
+class Discrete(Distribution):
     """A distribution on whole numbers, moved by ``loc``.
 
     Parameters
@@ -172,10 +211,11 @@ class Discrete:
         ``support(k, *shapes)``.
     cdf : callable, optional
         ``cdf(k, *shapes)`` for k in the support.
+    allowed : callable, optional
+        ``allowed(*shapes)``: whether there is such a distribution; by default where all are > 0.
     """
 
-    name: str
-    shapes: tuple[str, ...]
+    point, moved = "k", ("loc",)
 
     def __init__(
         self,
@@ -185,44 +225,36 @@ class Discrete:
         support: Callable[..., Any],
         cdf: Callable[..., Any] | None = None,
         safe: float = 1.0,
+        allowed: Callable[..., Any] | None = None,
     ) -> None:
-        self.name, self._logpmf, self._support, self._cdf = name, logpmf, support, cdf
-        self._safe, self.shapes = safe, tuple(shapes.split())
-        words = ", ".join(["k", *self.shapes, "loc=0"])
-        self.__doc__ = f"The {name} distribution: functions of ({words}), as `scipy.stats.{name}`."
+        super().__init__(name, shapes, allowed)
+        self._logpmf, self._support, self._cdf, self._safe = logpmf, support, cdf, safe
 
-    def __repr__(self) -> str:
-        return f"<distribution {self.name}>"
+    def _of(self, args: Any, kwargs: Any, function: Callable[..., Any], outside: float) -> Any:
+        """A function of k in the support, and what it is elsewhere."""
+        k, shapes, _, valid = self._standard(args, kwargs)
+        inside = np.logical_and(np.equal(np.floor(k), k), self._support(k, *shapes))
+        value = function(within(inside, k, self._safe), *shapes)
+        return marked(chosen(inside, value, outside), valid)
 
-    def _standard(self, k: Any, shapes: tuple[Any, ...], loc: Any) -> tuple[Any, list[Any]]:
-        if len(shapes) != len(self.shapes):
-            raise TypeError(
-                f"{self.name} takes k, {', '.join(self.shapes)}; got {len(shapes)} shapes"
-            )
-        return doubled(k) - arrayed(loc), [arrayed(s) for s in shapes]
-
-    def logpmf(self, k: Any, *shapes: Any, loc: Any = 0) -> Any:
+    def logpmf(self, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of the probability of k."""
-        k, found = self._standard(k, shapes, loc)
-        inside = np.logical_and(np.equal(np.floor(k), k), self._support(k, *found))
-        return chosen(inside, self._logpmf(within(inside, k, self._safe), *found), -math.inf)
+        return self._of(args, kwargs, self._logpmf, -math.inf)
 
-    def pmf(self, k: Any, *shapes: Any, loc: Any = 0) -> Any:
+    def pmf(self, *args: Any, **kwargs: Any) -> Any:
         """The probability of k."""
-        k, found = self._standard(k, shapes, loc)
-        inside = np.logical_and(np.equal(np.floor(k), k), self._support(k, *found))
-        return chosen(inside, np.exp(self._logpmf(within(inside, k, self._safe), *found)), 0.0)
+        return self._of(args, kwargs, lambda *v: np.exp(self._logpmf(*v)), 0.0)
 
-    def cdf(self, k: Any, *shapes: Any, loc: Any = 0) -> Any:
+    def cdf(self, *args: Any, **kwargs: Any) -> Any:
         """The probability of at most k."""
         if self._cdf is None:
             raise TypeError(f"{self.name}.cdf is not in the mirror: there is no formula for it")
-        k, found = self._standard(k, shapes, loc)
+        k, shapes, _, valid = self._standard(args, kwargs)
         k = np.floor(k)
-        inside = self._support(k, *found)
-        value = self._cdf(within(inside, k, self._safe), *found)
-        return chosen(inside, value, np.where(k < self._safe, 0.0, 1.0))
+        inside = self._support(k, *shapes)
+        value = self._cdf(within(inside, k, self._safe), *shapes)
+        return marked(chosen(inside, value, np.where(k < self._safe, 0.0, 1.0)), valid)
 
-    def logcdf(self, k: Any, *shapes: Any, loc: Any = 0) -> Any:
+    def logcdf(self, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of `cdf`."""
-        return np.log(self.cdf(k, *shapes, loc=loc))
+        return np.log(self.cdf(*args, **kwargs))

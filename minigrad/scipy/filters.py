@@ -16,7 +16,7 @@ import scipy.ndimage as sn
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
-from minigrad.ops.shape import arrayed
+from minigrad.ops.shape import arrayed, firm
 from minigrad.scipy.calling import floating, like
 
 PADDING = {
@@ -34,7 +34,8 @@ PADDING = {
 
 def per_axis(who: str, name: str, value: Any, n: int) -> list[Any]:
     """``value`` for each of ``n`` axes, of one or of as many."""
-    values = list(value) if isinstance(value, list | tuple | np.ndarray) else [value] * n
+    many = isinstance(value, list | tuple) or np.ndim(value)
+    values = list(value) if many else [value] * n
     if len(values) != n:
         raise ValueError(f"{who}: {name} must be one or {n} of them, not {value!r}")
     return values
@@ -46,10 +47,19 @@ def chosen(axes: Any, n: int) -> list[int]:
     return [operator.index(np.lib.array_utils.normalize_axis_index(i, n)) for i in listed]
 
 
-def as_given(value: Any, like: Any) -> Any:
-    """``value`` with the dtype of the input, as SciPy answers."""
-    if like.dtype.kind == "b":
-        value = value.astype(np.int8)
+def as_given(who: str, value: Any, like: Any) -> Any:
+    """``value`` with the dtype of the input, as SciPy answers.
+
+    Raises
+    ------
+    TypeError
+        For whole numbers: of what SciPy rounds no gradient is left.
+    """
+    if like.dtype.kind in "iub":
+        raise TypeError(
+            f"{who}: of an input of {like.dtype} the answer is rounded, so that no gradient flows "
+            "by the rest; pass input.astype(float)"
+        )
     return value.astype(like.dtype) if value.dtype != like.dtype else value
 
 
@@ -69,13 +79,15 @@ def _inside(x: Any, weights: Any) -> Any:
     """Sums over windows that lie inside; SciPy's loop, whose own frame is cut off."""
     whole = sn.correlate(x, weights, mode="constant", output=np.result_type(x, weights))
     ends = zip(np.shape(x), np.shape(weights), strict=True)
-    return np.ascontiguousarray(whole[tuple(slice(k // 2, k // 2 + n - k + 1) for n, k in ends)])
+    return whole[tuple(slice(k // 2, k // 2 + n - k + 1) for n, k in ends)].copy()
 
 
 def _spread(g: Any, ans: Any, x: Any, weights: Any) -> Any:
     """Every window gets ``g`` times the weights: the correlation with the turned weights."""
     around = [(k - 1, k - 1) for k in np.shape(weights)]
-    return correlated(np.pad(g, around), weights[(slice(None, None, -1),) * np.ndim(weights)])
+    return correlated(
+        np.pad(g, around) if around else g, weights[(slice(None, None, -1),) * np.ndim(weights)]
+    )
 
 
 correlated: Op = Op(
@@ -88,7 +100,7 @@ correlated: Op = Op(
 """``Σ_k w_k x_{i+k}`` wherever the weights lie inside of x."""
 
 
-@like(sn.correlate, alone=True)
+@like(sn.correlate, "input weights", alone=True)
 def correlate(
     input: Any,
     weights: Any,
@@ -129,12 +141,20 @@ def correlate(
 
 
 def weighted(
-    who: str, input: Any, weights: Any, mode: str, cval: Any, origin: Any, axes: Any
+    who: str,
+    input: Any,
+    weights: Any,
+    mode: str,
+    cval: Any,
+    origin: Any,
+    axes: Any,
+    share: float = 1.0,
 ) -> Any:
-    """What `correlate` says, in the name of ``who``."""
-    x, w = arrayed(input), floating(weights)
+    """What `correlate` says, in the name of ``who``; the sums are divided by ``share``."""
+    x, w = firm(arrayed(input)), floating(weights)
     n = np.ndim(x)
     along = chosen(axes, n)
+    along = sorted(along) if len(along) == n else along  # as SciPy takes the origins
     if np.ndim(w) != len(along) or not np.size(w):
         raise ValueError(
             f"{who}: weights {np.shape(w)} must have the {len(along)} axes that are filtered"
@@ -142,16 +162,18 @@ def weighted(
     if np.iscomplexobj(w) or np.iscomplexobj(x):
         raise TypeError(f"{who} takes real numbers; filter .real and .imag apart")
     before, after, shape = [0] * n, [0] * n, [1] * n
-    for i, k, o in zip(along, np.shape(w), per_axis(who, "origin", origin, len(along))):
-        before[i], after[i], shape[i] = k // 2 + o, k - 1 - k // 2 - o, k
+    for i, k in zip(sorted(along), np.shape(w)):
+        shape[i] = k
+    for i, o in zip(along, per_axis(who, "origin", origin, len(along))):
+        before[i], after[i] = shape[i] // 2 + o, shape[i] - 1 - shape[i] // 2 - o
         if min(before[i], after[i]) < 0:
             raise ValueError(f"{who}: the origin {origin} lies outside of the weights")
-    w = np.reshape(np.transpose(w, np.argsort(along)), shape)
     inner = framed(who, floating(x), before, after, mode, cval)
-    return as_given(correlated(inner, w), x)
+    found = correlated(inner, np.reshape(w, shape))
+    return as_given(who, found if share == 1 else found / share, x)
 
 
-@like(sn.convolve, alone=True)
+@like(sn.convolve, "input weights", alone=True)
 def convolve(
     input: Any,
     weights: Any,
@@ -174,57 +196,43 @@ def convolve(
 
 def turned(who: str, input: Any, weights: Any, mode: str, cval: Any, origin: Any, axes: Any) -> Any:
     """What `convolve` says, in the name of ``who``."""
-    w = arrayed(weights)
-    moved = per_axis(who, "origin", origin, np.ndim(w))
-    back = [-o - (k % 2 == 0) for o, k in zip(moved, np.shape(w))]
-    return weighted(
-        who, input, w[(slice(None, None, -1),) * np.ndim(w)], mode, cval, back, axes
-    )  # fmt: skip
+    w, n = arrayed(weights), np.ndim(input)
+    along = chosen(axes, n)
+    along = sorted(along) if len(along) == n else along
+    moved = per_axis(who, "origin", origin, len(along))
+    sizes = dict(zip(sorted(along), np.shape(w)))
+    back = [-o - (sizes.get(i, 1) % 2 == 0) for i, o in zip(along, moved)]
+    w = w[(slice(None, None, -1),) * np.ndim(w)]
+    return weighted(who, input, w, mode, cval, back, axes)
 
 
-@like(sn.correlate1d, alone=True)
-def correlate1d(
-    input: Any,
-    weights: Any,
-    axis: int = -1,
-    mode: str = "reflect",
-    cval: Any = 0.0,
-    origin: int = 0,
-) -> Any:
-    """`correlate` along one axis.
+def along_one(name: str, whole: str, found: str, filtered: Any) -> Any:
+    """`correlate` or `convolve`, the ``whole``, along one axis."""
 
-    Derivative: that of `correlate`.
+    def filter1d(
+        input: Any, weights: Any, axis: int = -1, mode: str = "reflect", cval: Any = 0.0,
+        origin: int = 0,
+    ) -> Any:  # fmt: skip
+        return filtered(name, input, weights, mode, cval, origin, axis)
 
-    Examples
-    --------
-    >>> correlate1d([[1.0, 2.0, 4.0]], [0.5, 0.5])
-    array([[1. , 1.5, 3. ]])
-    """
-    return weighted("correlate1d", input, weights, mode, cval, origin, axis)
-
-
-@like(sn.convolve1d, alone=True)
-def convolve1d(
-    input: Any,
-    weights: Any,
-    axis: int = -1,
-    mode: str = "reflect",
-    cval: Any = 0.0,
-    origin: int = 0,
-) -> Any:
-    """`convolve` along one axis.
+    filter1d.__doc__ = f"""`{whole}` along one axis.
 
     Derivative: that of `correlate`.
 
     Examples
     --------
-    >>> convolve1d([[1.0, 2.0, 4.0]], [0.5, 0.5])
-    array([[1.5, 3. , 4. ]])
+    >>> {name}([[1.0, 2.0, 4.0]], [0.5, 0.5])
+    {found}
     """
-    return turned("convolve1d", input, weights, mode, cval, origin, axis)
+    filter1d.__name__ = filter1d.__qualname__ = name
+    return like(getattr(sn, name), "input weights", alone=True)(filter1d)
 
 
-@like(sn.uniform_filter1d, alone=True)
+correlate1d: Any = along_one("correlate1d", "correlate", "array([[1. , 1.5, 3. ]])", weighted)
+convolve1d: Any = along_one("convolve1d", "convolve", "array([[1.5, 3. , 4. ]])", turned)
+
+
+@like(sn.uniform_filter1d, "input", alone=True)
 def uniform_filter1d(
     input: Any, size: int, axis: int = -1, mode: str = "reflect", cval: Any = 0.0, origin: int = 0
 ) -> Any:
@@ -244,11 +252,10 @@ def uniform_filter1d(
     """
     if operator.index(size) < 1:
         raise ValueError(f"uniform_filter1d: size must be at least 1, not {size}")
-    weights = np.full(size, 1 / size)
-    return weighted("uniform_filter1d", input, weights, mode, cval, origin, axis)
+    return weighted("uniform_filter1d", input, np.ones(size), mode, cval, origin, axis, size)
 
 
-@like(sn.uniform_filter, alone=True)
+@like(sn.uniform_filter, "input", alone=True)
 def uniform_filter(
     input: Any,
     size: Any = 3,
@@ -292,7 +299,7 @@ def slope(x: Any, axis: int, mode: Any, cval: Any, across: list[float]) -> Any:
     return y
 
 
-@like(sn.sobel, alone=True)
+@like(sn.sobel, "input", alone=True)
 def sobel(input: Any, axis: int = -1, mode: Any = "reflect", cval: Any = 0.0) -> Any:
     """Sobel's slope along an axis: ``[-1, 0, 1]``, by ``[1, 2, 1]`` across the others.
 
@@ -306,7 +313,7 @@ def sobel(input: Any, axis: int = -1, mode: Any = "reflect", cval: Any = 0.0) ->
     return slope(input, axis, mode, cval, [1.0, 2.0, 1.0])
 
 
-@like(sn.prewitt, alone=True)
+@like(sn.prewitt, "input", alone=True)
 def prewitt(input: Any, axis: int = -1, mode: Any = "reflect", cval: Any = 0.0) -> Any:
     """Prewitt's slope along an axis: ``[-1, 0, 1]``, by ``[1, 1, 1]`` across the others.
 
@@ -320,7 +327,7 @@ def prewitt(input: Any, axis: int = -1, mode: Any = "reflect", cval: Any = 0.0) 
     return slope(input, axis, mode, cval, [1.0, 1.0, 1.0])
 
 
-@like(sn.laplace, alone=True)
+@like(sn.laplace, "input", alone=True)
 def laplace(input: Any, mode: Any = "reflect", cval: Any = 0.0, *, axes: Any = None) -> Any:
     """The sum of second differences, ``[1, -2, 1]`` along every axis.
 
@@ -341,74 +348,54 @@ def laplace(input: Any, mode: Any = "reflect", cval: Any = 0.0, *, axes: Any = N
 # --- the largest and the smallest --------------------------------------------------------
 
 
-def extreme(
-    who: str, x: Any, size: Any, mode: Any, cval: Any, origin: Any, axes: Any, find: Any
-) -> Any:
-    """``find`` of the neighbours, along one axis after the other."""
-    if size is None:
-        raise ValueError(f"{who}: give size=")
-    x = arrayed(x)
-    along = chosen(axes, np.ndim(x))
-    given = {"size": size, "mode": mode, "origin": origin}
-    parts = [per_axis(who, key, value, len(along)) for key, value in given.items()]
-    for axis, k, m, o in zip(along, *parts):
-        before, after = [0] * np.ndim(x), [0] * np.ndim(x)
-        before[axis], after[axis] = k // 2 + o, k - 1 - k // 2 - o
-        if k < 1 or min(before[axis], after[axis]) < 0:
-            raise ValueError(f"{who}: size {size} and origin {origin} leave no neighbours")
-        seen = np.lib.stride_tricks.sliding_window_view(
-            framed(who, x, before, after, m, cval), k, axis
-        )
-        x = find(seen, axis=-1)
-    return x
+def extreme(name: str, which: str, found: str, find: Any) -> Any:
+    """One of the filters that ``find`` something of the neighbours, one axis after the other."""
 
+    def extreme_filter(
+        input: Any, size: Any = None, mode: Any = "reflect", cval: Any = 0.0, origin: Any = 0, *,
+        axes: Any = None,
+    ) -> Any:  # fmt: skip
+        x = arrayed(input)
+        if size is None:
+            raise ValueError(f"{name}: give size=")
+        if np.iscomplexobj(x):
+            raise TypeError(f"{name} takes real numbers, which are smaller and larger")
+        along = chosen(axes, np.ndim(x))
+        given = {"size": size, "mode": mode, "origin": origin}
+        parts = [per_axis(name, key, value, len(along)) for key, value in given.items()]
+        for axis, k, m, o in zip(along, *parts):
+            if k <= 1:
+                continue
+            before, after = [0] * np.ndim(x), [0] * np.ndim(x)
+            before[axis], after[axis] = k // 2 + o, k - 1 - k // 2 - o
+            if min(before[axis], after[axis]) < 0:
+                raise ValueError(f"{name}: size {size} and origin {origin} leave no neighbours")
+            seen = framed(name, x, before, after, m, cval)
+            x = find(np.lib.stride_tricks.sliding_window_view(seen, k, axis), axis=-1)
+        return x
 
-@like(sn.maximum_filter, alone=True)
-def maximum_filter(
-    input: Any, size: Any = None, mode: Any = "reflect", cval: Any = 0.0, origin: Any = 0, *,
-    axes: Any = None,
-) -> Any:  # fmt: skip
-    """The largest of ``size`` neighbours along every axis.
+    extreme_filter.__doc__ = f"""The {which} of ``size`` neighbours along every axis.
 
-    Derivative: ``dy`` goes to the largest; equal ones share it evenly.
+    Derivative: ``dy`` goes to the {which}; equal ones share it evenly.
 
     Raises
     ------
     TypeError
-        For a ``footprint``.
+        For a ``footprint``, and complex numbers.
     ValueError
         Without a size.
 
     Examples
     --------
-    >>> maximum_filter([0.0, 3.0, 1.0, 2.0, 0.0], 3)
-    array([3., 3., 3., 2., 2.])
+    >>> {name}([0.0, 3.0, 1.0, 2.0, 0.0], 3)
+    {found}
     """
-    return extreme("maximum_filter", input, size, mode, cval, origin, axes, np.max)
+    extreme_filter.__name__ = extreme_filter.__qualname__ = name
+    return like(getattr(sn, name), "input", alone=True)(extreme_filter)
 
 
-@like(sn.minimum_filter, alone=True)
-def minimum_filter(
-    input: Any, size: Any = None, mode: Any = "reflect", cval: Any = 0.0, origin: Any = 0, *,
-    axes: Any = None,
-) -> Any:  # fmt: skip
-    """The smallest of ``size`` neighbours along every axis.
-
-    Derivative: ``dy`` goes to the smallest; equal ones share it evenly.
-
-    Raises
-    ------
-    TypeError
-        For a ``footprint``.
-    ValueError
-        Without a size.
-
-    Examples
-    --------
-    >>> minimum_filter([0.0, 3.0, 1.0, 2.0, 0.0], 3)
-    array([0., 0., 1., 0., 0.])
-    """
-    return extreme("minimum_filter", input, size, mode, cval, origin, axes, np.min)
+maximum_filter: Any = extreme("maximum_filter", "largest", "array([3., 3., 3., 2., 2.])", np.max)
+minimum_filter: Any = extreme("minimum_filter", "smallest", "array([0., 0., 1., 0., 0.])", np.min)
 
 
 _describe(vars(), OF_SCIPY)

@@ -11,10 +11,10 @@ import scipy.ndimage as sn
 
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
-from minigrad.ops.indexing import settled
 from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import like
 from minigrad.scipy.filters import as_given, chosen, per_axis, turned
+from minigrad.tensor import concrete
 
 
 def bell(sigma: Any, order: int, radius: int) -> Any:
@@ -27,7 +27,7 @@ def bell(sigma: Any, order: int, radius: int) -> Any:
     return factor * (density / np.sum(density))
 
 
-@like(sn.gaussian_filter1d, alone=True)
+@like(sn.gaussian_filter1d, "input sigma", alone=True)
 def gaussian_filter1d(
     input: Any,
     sigma: Any,
@@ -62,6 +62,8 @@ def gaussian_filter1d(
     ------
     ValueError
         For a negative order or radius.
+    TypeError
+        For a ``sigma`` that a program takes as its input, without a radius.
 
     Examples
     --------
@@ -69,14 +71,19 @@ def gaussian_filter1d(
     array([0.058, 0.242, 0.399, 0.242, 0.058])
     """
     who = "gaussian_filter1d"
-    reach = int(truncate * float(settled(sigma)) + 0.5) if radius is None else radius
+    known = concrete(sigma)
+    if radius is None and known is None:
+        raise TypeError(
+            f"{who}: how far the weights reach depends on sigma, an input; give radius="
+        )
+    reach = int(truncate * known + 0.5) if radius is None else radius
     if operator.index(order) < 0 or operator.index(reach) < 0:
         raise ValueError(f"{who}: order {order} and radius {reach} must not be negative")
     weights = bell(sigma, order, reach)
     return turned(who, input, weights, mode, cval, 0, axis)
 
 
-@like(sn.gaussian_filter, alone=True)
+@like(sn.gaussian_filter, "input sigma", alone=True)
 def gaussian_filter(
     input: Any,
     sigma: Any,
@@ -105,12 +112,12 @@ def gaussian_filter(
     given = {"sigma": sigma, "order": order, "mode": mode, "radius": radius}
     parts = [per_axis(who, key, value, len(along)) for key, value in given.items()]
     for axis, s, o, m, r in zip(along, *parts):
-        if settled(s) > 1e-15:
+        if (known := concrete(s)) is None or known > 1e-15:
             x = gaussian_filter1d(x, s, axis, o, mode=m, cval=cval, truncate=truncate, radius=r)
     return x
 
 
-@like(sn.gaussian_laplace, alone=True)
+@like(sn.gaussian_laplace, "input sigma", alone=True)
 def gaussian_laplace(
     input: Any,
     sigma: Any,
@@ -129,22 +136,34 @@ def gaussian_laplace(
     >>> gaussian_laplace([0.0, 0.0, 1.0, 0.0, 0.0], 1.0).round(3)
     array([ 0.197,  0.002, -0.399,  0.002,  0.197])
     """
-    return functools.reduce(operator.add, by_order(input, sigma, mode, cval, axes, 2, options))
+    n = np.ndim(arrayed(input))
+    along = chosen(axes, n)
+    spread = dict(zip(along, per_axis("gaussian_laplace", "sigma", sigma, len(along))))
+    spreads = [spread.get(i, 0) for i in range(n)]
+    return functools.reduce(operator.add, by_order(input, spreads, mode, cval, along, 2, options))
 
 
 def by_order(
     x: Any, sigma: Any, mode: Any, cval: Any, axes: Any, order: int, options: dict[str, Any]
 ) -> list[Any]:
-    """`gaussian_filter` with the ``order``-th derivative along one axis after the other."""
-    along = chosen(axes, np.ndim(arrayed(x)))
-    orders = [[order * (i == j) for j in along] for i in along]
+    """`gaussian_filter` with the ``order``-th derivative along one of the ``axes`` after the other.
+
+    As in SciPy all axes are smoothed, by the mode of the one of the derivative.
+    """
+    n = np.ndim(arrayed(x))
+    if not n:
+        return [arrayed(x)]
+    along = chosen(axes, n)
+    modes = per_axis("gaussian_filter", "mode", mode, len(along))
     return [
-        gaussian_filter(x, sigma, o, mode=mode, cval=cval, axes=tuple(along), **options)
-        for o in orders
+        gaussian_filter(
+            x, sigma, [order * (i == j) for j in range(n)], mode=m, cval=cval, **options
+        )
+        for i, m in zip(along, modes)
     ]
 
 
-@like(sn.gaussian_gradient_magnitude, alone=True)
+@like(sn.gaussian_gradient_magnitude, "input sigma", alone=True)
 def gaussian_gradient_magnitude(
     input: Any,
     sigma: Any,
@@ -166,7 +185,11 @@ def gaussian_gradient_magnitude(
     parts = by_order(input, sigma, mode, cval, axes, 1, options)
     squares = functools.reduce(operator.add, [p * p for p in parts])
     flat = np.equal(squares, 0)
-    return as_given(np.where(flat, squares, np.sqrt(np.where(flat, 1, squares))), arrayed(input))
+    return as_given(
+        "gaussian_gradient_magnitude",
+        np.where(flat, squares, np.sqrt(np.where(flat, 1, squares))),
+        arrayed(input),
+    )
 
 
 _describe(vars(), OF_SCIPY)

@@ -85,7 +85,7 @@ def finite(low: float, high: float) -> float:
     return low + 1 if np.isfinite(low) else high - 1 if np.isfinite(high) else 0.0
 
 
-@like(si.quad)
+@like(si.quad, "a b args")
 def quad(
     func: Function,
     a: Any,
@@ -136,7 +136,7 @@ def quad(
     return integral(field, options)(*given), error
 
 
-@like(si.trapezoid, alone=True)
+@like(si.trapezoid, "y x dx", alone=True)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral of samples by the trapezoidal rule, as `numpy.trapezoid`.
 
@@ -150,7 +150,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.trapezoid(arrayed(y), None if x is None else arrayed(x), dx, axis)
 
 
-@like(si.cumulative_trapezoid, alone=True)
+@like(si.cumulative_trapezoid, "y x dx", alone=True)
 def cumulative_trapezoid(
     y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: Any = None
 ) -> Any:
@@ -191,7 +191,7 @@ def widths(who: str, y: Any, x: Any, dx: Any, axis: int) -> Any:
     return np.diff(x if np.ndim(x) == 1 else np.moveaxis(x, axis, -1), axis=-1)
 
 
-@like(si.simpson, alone=True)
+@like(si.simpson, "y x dx", alone=True)
 def simpson(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral of samples by Simpson's rule, as `scipy.integrate.simpson`.
 
@@ -287,7 +287,7 @@ def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
     return Op(f"integrate.{name}", forward, rule, fresh=True, joint=True)
 
 
-@like(si.odeint)
+@like(si.odeint, "y0 t args")
 def odeint(
     func: Function,
     y0: Any,
@@ -348,7 +348,7 @@ class Solution:
         return f"<solution at {len(self.t)} times>"
 
 
-@like(si.solve_ivp)
+@like(si.solve_ivp, "t_span y0 t_eval args")
 def solve_ivp(
     fun: Function,
     t_span: Any,

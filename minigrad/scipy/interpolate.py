@@ -172,7 +172,7 @@ def slopes(x: Any, y: Any, bc_type: str) -> Any:
     return np.reshape(np.linalg.solve(left, np.reshape(right, (n, -1))), np.shape(y))
 
 
-@like(scipy.interpolate.interp1d)
+@like(scipy.interpolate.interp1d, "x y fill_value")
 def interp1d(
     x: Any,
     y: Any,

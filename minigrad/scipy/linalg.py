@@ -79,7 +79,7 @@ _triangular: Op = Op(
 )
 
 
-@like(sl.solve_triangular)
+@like(sl.solve_triangular, "a b")
 def solve_triangular(
     a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
 ) -> Any:
@@ -116,9 +116,9 @@ def solve_triangular(
 # --- Cholesky and LU ---------------------------------------------------------------------
 
 
-@like(sl.cholesky)
+@like(sl.cholesky, "a")
 def cholesky(a: Any, lower: bool = False) -> Any:
-    """The triangular root of a positive definite matrix: ``A = Uᵀ U``, or ``L Lᵀ``.
+    """The triangular root of a positive definite matrix: ``A = Uᴴ U``, or ``L Lᴴ``.
 
     Derivative: ``dA = ½ L⁻ᵀ (Φ + Φᵀ) L⁻¹``, Φ the lower triangle of ``Lᵀ dL``, its diagonal
     halved.
@@ -130,10 +130,10 @@ def cholesky(a: Any, lower: bool = False) -> Any:
            [0., 2.]])
     """
     root = np.linalg.cholesky(arrayed(a))
-    return root if lower else mT(root)
+    return root if lower else mH(root)
 
 
-@like(sl.cho_factor)
+@like(sl.cho_factor, "a")
 def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
     """`cholesky`, for `cho_solve`; the other triangle holds zeros.
 
@@ -147,7 +147,7 @@ def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
     return cholesky(a, lower), bool(lower)
 
 
-@like(sl.cho_solve)
+@like(sl.cho_solve, "c_and_lower b")
 def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
     """The x with ``A x = b``, given `cho_factor` of A.
 
@@ -159,8 +159,8 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
     array([1., 2.])
     """
     c, lower = c_and_lower
-    y = solve_triangular(c, b, trans=0 if lower else 1, lower=lower)
-    return solve_triangular(c, y, trans=1 if lower else 0, lower=lower)
+    y = solve_triangular(c, b, trans=0 if lower else 2, lower=lower)
+    return solve_triangular(c, y, trans=2 if lower else 0, lower=lower)
 
 
 def _lu_cotangent(gl: Any, gu: Any, lower: Any, upper: Any) -> Any:
@@ -233,7 +233,7 @@ _factor = Op(
 )
 
 
-@like(sl.lu_factor)
+@like(sl.lu_factor, "a")
 def lu_factor(a: Any) -> tuple[Any, Any]:
     """``A = P L U``, L and U in one matrix, and the rows that were exchanged.
 
@@ -270,7 +270,7 @@ _lu = Op(
 )
 
 
-@like(sl.lu)
+@like(sl.lu, "a")
 def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Any, ...]:
     """``A = P L U`` with a permutation P, L lower (its diagonal 1) and U upper triangular.
 
@@ -318,7 +318,7 @@ _polar = Op(
 )
 
 
-@like(sl.polar)
+@like(sl.polar, "a")
 def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
     """``A = U P``, or ``P U``: orthonormal U, positive semidefinite P, as stretches and turns.
 
@@ -353,9 +353,9 @@ def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
     return (u, p) if side == "right" else (mH(u), p)
 
 
-@like(sl.lu_solve)
+@like(sl.lu_solve, "lu_and_piv b")
 def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:
-    """The x with ``A x = b``, given `lu_factor` of A (``trans=1``: with ``Aᵀ x = b``).
+    """The x with ``A x = b``, given `lu_factor` of A (``trans=1``: ``Aᵀ x = b``, 2: ``Aᴴ x = b``).
 
     Derivative: ``db = A⁻ᵀ dx``; by the factors through both triangular systems.
 
@@ -367,8 +367,8 @@ def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:
     packed, pivots = lu_and_piv
     order, b = rows(arrayed(pivots), m=np.shape(packed)[-1]), arrayed(b)
     if trans:
-        y = solve_triangular(packed, b, trans=1)
-        y = solve_triangular(packed, y, trans=1, lower=True, unit_diagonal=True)
+        y = solve_triangular(packed, b, trans=trans)
+        y = solve_triangular(packed, y, trans=trans, lower=True, unit_diagonal=True)
         return take(y, np.argsort(order), axis=0)
     y = solve_triangular(packed, take(b, order, axis=0), lower=True, unit_diagonal=True)
     return solve_triangular(packed, y)
@@ -387,7 +387,7 @@ def _expm_rule(g: Any, ans: Any, a: Any) -> Any:
 _expm: Op = Op("linalg.expm", sl.expm, (_expm_rule,), fresh=True, arity=1, complex=True)
 
 
-@like(sl.expm)
+@like(sl.expm, "A")
 def expm(A: Any) -> Any:
     """The exponential of square matrices, ``Σ Aᵏ / k!``.
 
@@ -420,7 +420,7 @@ _sylvester: Op = Op(
 )
 
 
-@like(sl.solve_sylvester)
+@like(sl.solve_sylvester, "a b q")
 def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     """The X with ``A X + X B = Q``.
 
@@ -454,7 +454,7 @@ _sqrtm = Op(
 )
 
 
-@like(sl.sqrtm)
+@like(sl.sqrtm, "A")
 def sqrtm(A: Any) -> Any:
     """The principal root of a square matrix; complex where it has none that is real.
 

@@ -54,7 +54,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-@like(so.minimize)
+@like(so.minimize, "x0 args constraints")
 def minimize(
     fun: Function,
     x0: Any,
@@ -244,7 +244,7 @@ def least(fun: Function, x: Any, args: tuple[Any, ...], low: Any, high: Any) -> 
     return x
 
 
-@like(so.least_squares)
+@like(so.least_squares, "x0 args")
 def least_squares(
     fun: Function,
     x0: Any,
@@ -312,7 +312,7 @@ def least_squares(
     return found
 
 
-@like(so.curve_fit)
+@like(so.curve_fit, "xdata ydata p0 sigma")
 def curve_fit(
     f: Function,
     xdata: Any,
@@ -410,7 +410,7 @@ def deviation(sigma: Any, ydata: Any) -> Any:
     return sigma if np.ndim(sigma) < 2 else np.reshape(sigma, ())
 
 
-@like(so.minimize_scalar)
+@like(so.minimize_scalar, "args")
 def minimize_scalar(
     fun: Function,
     bracket: Any = None,

@@ -10,9 +10,9 @@ import scipy.signal as ss
 
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
-from minigrad.ops.indexing import settled
 from minigrad.ops.record import Op
 from minigrad.scipy.calling import floating, like
+from minigrad.tensor import concrete
 
 # --- recursive filters -------------------------------------------------------------------
 
@@ -52,12 +52,12 @@ def coefficients(who: str, b: Any, a: Any) -> tuple[Any, Any]:
     for name, v in (("b", b), ("a", a)):
         if np.ndim(v) != 1 or not np.size(v):
             raise ValueError(f"{who}: {name} must be a vector, not of shape {np.shape(v)}")
-    if settled(a[0]) == 0:
+    if (first := concrete(a[0])) is not None and first == 0:
         raise ValueError(f"{who}: a[0] must not be 0")
     return b, a
 
 
-@like(ss.lfilter, alone=True)
+@like(ss.lfilter, "b a x zi", alone=True)
 def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     """``a₀ y_n = Σ_k b_k x_{n−k} − Σ_{k>0} a_k y_{n−k}`` along ``axis``.
 
@@ -127,7 +127,7 @@ def continued(b: Any, a: Any, x: Any, state: Any) -> tuple[Any, Any]:
     return y, ends[0] - ends[1] + left
 
 
-@like(ss.lfilter_zi, alone=True)
+@like(ss.lfilter_zi, "b a", alone=True)
 def lfilter_zi(b: Any, a: Any) -> Any:
     """The state of `lfilter` in which a signal of ones has been for ever.
 
@@ -158,12 +158,12 @@ def sections(who: str, sos: Any) -> Any:
     sos = floating(sos)
     if np.ndim(sos) != 2 or np.shape(sos)[1] != 6:
         raise ValueError(f"{who}: sos must have shape (n, 6), not {np.shape(sos)}")
-    if np.any(settled(sos)[:, 3] != 1):
+    if (known := concrete(sos)) is not None and np.any(known[:, 3] != 1):
         raise ValueError(f"{who}: sos[:, 3] must be all ones")
     return sos
 
 
-@like(ss.sosfilt, alone=True)
+@like(ss.sosfilt, "sos x zi", alone=True)
 def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     """Filters of second order one after the other, each a row (b₀, b₁, b₂, 1, a₁, a₂).
 
@@ -214,7 +214,7 @@ def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
 
 
 def both_ways(
-    who: str, filtered: Any, start: Any, x: Any, axis: int, padtype: Any, padlen: Any, edge: int
+    who: str, filtered: Any, start: Any, x: Any, axis: int, padtype: Any, padlen: Any
 ) -> Any:
     """``filtered(x, state)`` forward and then backward, from what ``padtype`` adds at the ends."""
     x = np.moveaxis(floating(x), axis, -1)
@@ -222,7 +222,7 @@ def both_ways(
         raise ValueError(
             f'{who}: padtype must be "odd", "even", "constant" or None, not {padtype!r}'
         )
-    edge = 0 if padtype is None else edge if padlen is None else operator.index(padlen)
+    edge = 0 if padtype is None else operator.index(padlen)
     if np.shape(x)[-1] <= edge:
         raise ValueError(
             f"{who}: the length of the input, {np.shape(x)[-1]}, must be above padlen, {edge}"
@@ -236,7 +236,7 @@ def both_ways(
     return np.moveaxis(x[..., edge : np.shape(x)[-1] - edge], -1, axis)
 
 
-@like(ss.filtfilt, alone=True)
+@like(ss.filtfilt, "b a x", alone=True)
 def filtfilt(
     b: Any, a: Any, x: Any, axis: int = -1, padtype: Any = "odd", padlen: Any = None
 ) -> Any:
@@ -270,11 +270,11 @@ def filtfilt(
     state = lfilter_zi(b, a)
 
     filtered = lambda x, start: lfilter(b, a, x, -1, start)[0]
-    edge = 3 * max(np.size(a), np.size(b))
-    return both_ways("filtfilt", filtered, lambda x: state * x, x, axis, padtype, padlen, edge)
+    padlen = 3 * max(np.size(a), np.size(b)) if padlen is None else padlen
+    return both_ways("filtfilt", filtered, lambda x: state * x, x, axis, padtype, padlen)
 
 
-@like(ss.sosfiltfilt, alone=True)
+@like(ss.sosfiltfilt, "sos x", alone=True)
 def sosfiltfilt(sos: Any, x: Any, axis: int = -1, padtype: Any = "odd", padlen: Any = None) -> Any:
     """`sosfilt` forward and then backward; the parameters are those of `filtfilt`.
 
@@ -284,6 +284,8 @@ def sosfiltfilt(sos: Any, x: Any, axis: int = -1, padtype: Any = "odd", padlen: 
     ------
     ValueError
         As `sosfilt` and `filtfilt`.
+    TypeError
+        For sections that a program takes as its input, without ``padlen``.
 
     Examples
     --------
@@ -298,11 +300,13 @@ def sosfiltfilt(sos: Any, x: Any, axis: int = -1, padtype: Any = "odd", padlen: 
     def start(x: Any) -> Any:
         return np.stack([s * x for s in states])
 
-    known = settled(sos)
-    spare = min((known[:, 2] == 0).sum(), (known[:, 5] == 0).sum())
-    edge = 3 * (2 * len(sos) + 1 - int(spare))
+    if padlen is None and padtype is not None:
+        if (known := concrete(sos)) is None:
+            raise TypeError("sosfiltfilt: padlen depends on sos, an input; give padlen=")
+        spare = min((known[:, 2] == 0).sum(), (known[:, 5] == 0).sum())
+        padlen = 3 * (2 * len(sos) + 1 - int(spare))
     filtered = lambda x, z: sosfilt(sos, x, -1, z)[0]
-    return both_ways("sosfiltfilt", filtered, start, x, axis, padtype, padlen, edge)
+    return both_ways("sosfiltfilt", filtered, start, x, axis, padtype, padlen)
 
 
 _describe(vars(), OF_SCIPY)

@@ -15,7 +15,7 @@ from minigrad.scipy.calling import like
 from minigrad.scipy.implicit import Function, arrays_of, firsts, polished, start_of, with_numbers
 
 
-@like(so.newton)
+@like(so.newton, "x0 args")
 def newton(
     func: Function,
     x0: Any,
@@ -75,7 +75,7 @@ def newton(
     return x
 
 
-@like(so.root)
+@like(so.root, "x0 args")
 def root(
     fun: Function,
     x0: Any,
@@ -137,7 +137,7 @@ def root(
     return found
 
 
-@like(so.fixed_point)
+@like(so.fixed_point, "x0 args")
 def fixed_point(
     func: Function,
     x0: Any,
@@ -215,7 +215,7 @@ def bracketing(name: str, inventor: str) -> Function:
     0.250000
     """
     solve.__name__ = solve.__qualname__ = name
-    return like(theirs)(solve)
+    return like(theirs, "a b args")(solve)
 
 
 brentq: Function = bracketing("brentq", "R. P. Brent's method")
@@ -225,7 +225,7 @@ ridder: Function = bracketing("ridder", "C. Ridders' method")
 toms748: Function = bracketing("toms748", "G. E. Alefeld, F. A. Potra and Y. Shi's method")
 
 
-@like(so.root_scalar)
+@like(so.root_scalar, "args bracket x0 x1")
 def root_scalar(
     f: Function,
     args: Any = (),

@@ -45,7 +45,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-@like(ss.convolve, alone=True)
+@like(ss.convolve, "in1 in2", alone=True)
 def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
     """The convolution of two arrays of as many axes, as `scipy.signal.convolve`.
 
@@ -122,7 +122,7 @@ def part(full: Any, a: Any, b: Any, mode: str, axes: Any, name: str) -> Any:
     return full[tuple(cut)]
 
 
-@like(ss.fftconvolve, alone=True)
+@like(ss.fftconvolve, "in1 in2", alone=True)
 def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
     """`convolve` by Fourier transforms; the same numbers to rounding, fast for long arrays.
 
@@ -160,7 +160,7 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
     return part(full, a, b, mode, along, "fftconvolve")
 
 
-@like(ss.oaconvolve, alone=True)
+@like(ss.oaconvolve, "in1 in2", alone=True)
 def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
     """`fftconvolve`, whose numbers it has.
 
@@ -174,7 +174,7 @@ def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
     return fftconvolve(in1, in2, mode, axes)
 
 
-@like(ss.correlate, alone=True)
+@like(ss.correlate, "in1 in2", alone=True)
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
     """The correlation ``Σ in1[n + k] in2[n]*``, as `scipy.signal.correlate`.
 
@@ -190,7 +190,7 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
     return convolve(a, np.conj(turned) if np.iscomplexobj(b) else turned, mode, method)
 
 
-@like(ss.convolve2d, alone=True)
+@like(ss.convolve2d, "in1 in2", alone=True)
 def convolve2d(
     in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
 ) -> Any:
@@ -229,10 +229,10 @@ def plane(who: str, a: Any, b: Any, mode: str, boundary: str, fillvalue: Any) ->
     if boundary not in BOUNDARIES:
         raise ValueError(f'{who}: boundary must be "fill", "wrap" or "symm", not {boundary!r}')
     options = {"constant_values": fillvalue} if BOUNDARIES[boundary] == "constant" else {}
-    full: Any = a
+    full: Any = a.astype(np.result_type(a, b))
     if mode != "valid":
         around = [(k - 1, k - 1) for k in np.shape(b)]
-        full = np.pad(a, around, BOUNDARIES[boundary], **options)  # type: ignore[call-overload]
+        full = np.pad(full, around, BOUNDARIES[boundary], **options)  # type: ignore[call-overload]
     full = convolve(full, b, "valid")
     if mode != "same":
         return full
@@ -251,7 +251,7 @@ BOUNDARIES = {
 """SciPy's name of what is beyond the edges -> NumPy's."""
 
 
-@like(ss.correlate2d, alone=True)
+@like(ss.correlate2d, "in1 in2", alone=True)
 def correlate2d(
     in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
 ) -> Any:

@@ -16,7 +16,7 @@ from minigrad.scipy.calling import floating, like
 from minigrad.scipy.filters import correlate1d
 
 
-@like(ss.savgol_filter, alone=True)
+@like(ss.savgol_filter, "x", alone=True)
 def savgol_filter(
     x: Any,
     window_length: int,
@@ -76,7 +76,7 @@ def savgol_filter(
     return np.moveaxis(np.concatenate(parts, axis=-1), -1, axis)
 
 
-@like(ss.detrend, alone=True)
+@like(ss.detrend, "data", alone=True)
 def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0) -> Any:
     """``data`` without its mean, or without the line through it, between the places ``bp``.
 
@@ -118,7 +118,7 @@ def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0) -> Any
     return np.moveaxis(np.concatenate(pieces, axis=-1), -1, axis)
 
 
-@like(ss.hilbert, alone=True)
+@like(ss.hilbert, "x", alone=True)
 def hilbert(x: Any, N: Any = None, axis: int = -1) -> Any:
     """The analytic signal ``x + i H(x)``: its transform without negative frequencies.
 
@@ -147,7 +147,7 @@ def hilbert(x: Any, N: Any = None, axis: int = -1) -> Any:
     return np.moveaxis(np.fft.ifft(spectrum * weights.astype(x.dtype)), -1, axis)
 
 
-@like(ss.resample, alone=True)
+@like(ss.resample, "x t", alone=True)
 def resample(x: Any, num: int, t: Any = None, axis: int = 0, window: Any = None) -> Any:
     """``num`` samples of a periodic signal, by its Fourier transform.
 

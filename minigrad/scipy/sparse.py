@@ -22,7 +22,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-@like(spl.spsolve)
+@like(spl.spsolve, "b")
 def spsolve(A: Any, b: Any) -> Any:
     """The x with ``A x = b`` for a constant sparse A; differentiable by b.
 

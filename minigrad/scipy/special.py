@@ -7,6 +7,7 @@ functions that SciPy builds of them, which take arrays only.
 from __future__ import annotations
 
 import math
+import operator
 from functools import cache as _cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op, implementations
 from minigrad.ops.shape import arrayed
+from minigrad.tensor import concrete
 
 __all__ = [
     "lambertw",
@@ -98,13 +100,15 @@ def polygamma(n: int, x: Any) -> Any:
     ------
     ValueError
         For a negative order.
+    TypeError
+        For an order that is no integer.
 
     Examples
     --------
     >>> print(f"{float(polygamma(1, 1.0)):.6f}")
     1.644934
     """
-    n = int(n)
+    n = operator.index(n)
     if n < 0:
         raise ValueError(f"polygamma: the order must not be negative, as {n} is")
     x = arrayed(x)
@@ -118,12 +122,20 @@ def multigammaln(a: Any, d: int) -> Any:
 
     Derivative: ``Σ_j ψ(a - j/2)``.
 
+    Raises
+    ------
+    ValueError
+        For an ``a`` of at most ``(d - 1)/2``.
+
     Examples
     --------
     >>> print(f"{float(multigammaln(2.0, 1)):.6f}")
     0.000000
     """
     a = arrayed(a)
+    known = concrete(a)
+    if known is not None and not np.all(known > (d - 1) / 2):
+        raise ValueError(f"multigammaln: a must be above (d - 1)/2 = {(d - 1) / 2:g}")
     parts = (
         sp.gammaln(a[..., None] - np.arange(d) / 2)
         if np.ndim(a)
@@ -185,7 +197,8 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
 
 
 def _principal(x: Any) -> Any:
-    return np.real(sp.lambertw(x))
+    found = sp.lambertw(x)
+    return np.where(found.imag == 0, found.real, np.nan)[()]
 
 
 def _lambertw_rule(g: Any, ans: Any, x: Any) -> Any:
@@ -198,6 +211,8 @@ _lambertw = Op("special.lambertw", _principal, (_lambertw_rule,), elementwise=Tr
 
 def lambertw(z: Any) -> Any:
     """The W with ``W exp(W) = z``: the principal branch for real ``z ≥ −1/e``, real too.
+
+    For other numbers, for which W is complex, NaN.
 
     Derivative: ``W / (z (1 + W))``, and 1 at 0.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import scipy.ndimage as sn
+import scipy.special as sp
 
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
@@ -57,7 +58,7 @@ def spline_order(who: str, order: Any, least: int) -> int:
     return found
 
 
-@like(sn.spline_filter1d, alone=True)
+@like(sn.spline_filter1d, "input", alone=True)
 def spline_filter1d(
     input: Any, order: int = 3, axis: int = -1, output: Any = np.float64, mode: str = "mirror"
 ) -> Any:
@@ -86,7 +87,7 @@ def spline_filter1d(
     return np.moveaxis(y, -1, axis)
 
 
-@like(sn.spline_filter, alone=True)
+@like(sn.spline_filter, "input", alone=True)
 def spline_filter(
     input: Any, order: int = 3, output: Any = np.float64, mode: str = "mirror"
 ) -> Any:
@@ -147,8 +148,8 @@ def mapped(p: Any, n: int, mode: str) -> Any:
     known = settled(p)
     if mode in ("constant", "grid-constant") or n < 1:
         return p
-    if mode == "nearest":
-        return np.clip(p, 0, n - 1)
+    if mode == "nearest":  # beyond half a spline there is but the edge
+        return np.clip(p, -9, n + 9)
     if n == 1:
         return 0 * p
     if mode == "grid-wrap":
@@ -162,7 +163,7 @@ def mapped(p: Any, n: int, mode: str) -> Any:
     return np.where(behind, period + 2 * start - p, p)
 
 
-@like(sn.map_coordinates, alone=True)
+@like(sn.map_coordinates, "input coordinates cval", alone=True)
 def map_coordinates(
     input: Any,
     coordinates: Any,
@@ -202,9 +203,15 @@ def map_coordinates(
     >>> map_coordinates(x, [[0.5], [0.5]], order=1), map_coordinates(x, [[0.5], [0.2]]).round(3)
     (array([1.5]), array([1.104]))
     """
-    who = "map_coordinates"
-    given = firm(arrayed(input))
-    at, a = arrayed(coordinates) * np.float64(1), floating(given)
+    return at_places("map_coordinates", input, coordinates, order, mode, cval, prefilter)
+
+
+def at_places(
+    who: str, input: Any, coordinates: Any, order: int, mode: str, cval: Any, prefilter: bool
+) -> Any:
+    """What `map_coordinates` says, in the name of ``who``."""
+    a = given = firm(arrayed(input))
+    at = arrayed(coordinates) * np.float64(1)
     order, n = spline_order(who, order, 0), np.ndim(a)
     if mode not in PADDING:
         raise ValueError(f"{who}: mode must be one of {', '.join(PADDING)}, not {mode!r}")
@@ -216,14 +223,12 @@ def map_coordinates(
             edge = 12
             a = framed(who, a, [edge] * n, [edge] * n, mode, cval)
         a = spline_filter(a, order, mode=mode)
-    value = interpolated(a, [p + edge for p in places], order, mode, cval)
+    value = interpolated(floating(a), [p + edge for p in places], order, mode, cval)
     if mode == "constant":
         edges = [settled(p) for p in places]
         outside = [(p < 0) | (p > s - 1) for p, s in zip(edges, sizes)]
         value = np.where(functools.reduce(operator.or_, outside), cval, value)
-    if given.dtype.kind in "iu":
-        value = np.where(value > 0, np.floor(value + 0.5), np.ceil(value - 0.5))
-    return as_given(value, given)
+    return as_given(who, value, given)
 
 
 def interpolated(a: Any, places: list[Any], order: int, mode: str, cval: Any) -> Any:
@@ -256,7 +261,7 @@ def grid(shape: tuple[int, ...]) -> Any:
     return np.indices(shape).astype(float)
 
 
-@like(sn.affine_transform, alone=True)
+@like(sn.affine_transform, "input matrix offset cval", alone=True)
 def affine_transform(
     input: Any,
     matrix: Any,
@@ -291,9 +296,8 @@ def affine_transform(
     >>> affine_transform([1.0, 2.0, 4.0], [1.0], 0.5, order=1)
     array([1.5, 3. , 0. ])
     """
-    spline: dict[str, Any] = {"order": order, "mode": mode, "cval": cval, "prefilter": prefilter}
     x, m = arrayed(input), floating(matrix)
-    n, shape = np.ndim(x), tuple(output_shape or np.shape(x))
+    n, shape = np.ndim(x), tuple(np.shape(x) if output_shape is None else output_shape)
     if np.shape(m) in ((n, n + 1), (n + 1, n + 1)):
         m, offset = m[:n, :n], m[:n, n]
     elif np.shape(m) == (n,):
@@ -303,12 +307,13 @@ def affine_transform(
             f"affine_transform: of an input with {n} axes the matrix must have shape ({n}, {n}), "
             f"({n},), ({n}, {n + 1}) or ({n + 1}, {n + 1}), not {np.shape(m)}"
         )
+    offset = arrayed(offset)
     moved = np.reshape(offset if np.ndim(offset) else np.full(n, 1.0) * offset, (n, 1))
     at = np.reshape(m @ np.reshape(grid(shape), (n, -1)) + moved, (n, *shape))
-    return map_coordinates(x, at, **spline)
+    return at_places("affine_transform", x, at, order, mode, cval, prefilter)
 
 
-@like(sn.shift, alone=True)
+@like(sn.shift, "input shift cval", alone=True)
 def shift(
     input: Any,
     shift: Any,
@@ -331,16 +336,15 @@ def shift(
     >>> shift([1.0, 2.0, 4.0], 0.5, order=1)
     array([0. , 1.5, 3. ])
     """
-    spline: dict[str, Any] = {"order": order, "mode": mode, "cval": cval, "prefilter": prefilter}
-    x = arrayed(input)
+    x, shift = arrayed(input), arrayed(shift)
     by = shift if np.ndim(shift) else np.full(np.ndim(x), 1.0) * shift
     if np.shape(by) != (np.ndim(x),):
         raise ValueError(f"shift: one number or {np.ndim(x)}, not {np.shape(by)}")
     at = grid(np.shape(x)) - np.reshape(by, (-1,) + (1,) * np.ndim(x))
-    return map_coordinates(x, at, **spline)
+    return at_places("shift", x, at, order, mode, cval, prefilter)
 
 
-@like(sn.zoom, alone=True)
+@like(sn.zoom, "input cval", alone=True)
 def zoom(
     input: Any,
     zoom: Any,
@@ -365,7 +369,6 @@ def zoom(
     >>> zoom([0.0, 2.0, 4.0], 5 / 3, order=1)
     array([0., 1., 2., 3., 4.])
     """
-    spline: dict[str, Any] = {"order": order, "mode": mode, "cval": cval, "prefilter": prefilter}
     x = arrayed(input)
     factors = per_axis("zoom", "zoom", zoom, np.ndim(x))
     shape = tuple(round(s * f) for s, f in zip(np.shape(x), factors))
@@ -375,10 +378,10 @@ def zoom(
             at[i] = (at[i] + 0.5) * (old / new if new else 1.0) - 0.5
         else:
             at[i] *= (old - 1) / (new - 1) if new > 1 else 1.0
-    return map_coordinates(x, at, **spline)
+    return at_places("zoom", x, at, order, mode, cval, prefilter)
 
 
-@like(sn.rotate, alone=True)
+@like(sn.rotate, "input angle cval", alone=True)
 def rotate(
     input: Any,
     angle: Any,
@@ -415,26 +418,29 @@ def rotate(
     array([[2., 4.],
            [1., 3.]])
     """
-    spline: dict[str, Any] = {"order": order, "mode": mode, "cval": cval, "prefilter": prefilter}
     x = arrayed(input)
     plane = sorted(chosen(list(axes), np.ndim(x)))
     if len(plane) != 2 or plane[0] == plane[1]:
         raise ValueError(f"rotate: axes must be two different ones, not {axes!r}")
-    c, s = np.cos(angle * (math.pi / 180)), np.sin(angle * (math.pi / 180))
+    c, s = sp.cosdg(angle), sp.sindg(angle)  # which know 90 degrees and their multiples
     turn = np.stack([np.stack([c, s]), np.stack([-s, c])])
     seen = np.array([np.shape(x)[i] for i in plane])
-    out, shape = seen, list(np.shape(x))
+    out = seen
     if reshape:
         ends = settled(turn) @ np.array([[0, 0, seen[0], seen[0]], [0, seen[1], 0, seen[1]]])
         out = (np.ptp(ends, axis=1) + 0.5).astype(int)
-        shape[plane[0]], shape[plane[1]] = (int(v) for v in out)
-    at = grid(tuple(shape))
+    shape = tuple(int(v) for v in out)
     middle = (seen - 1) / 2 - turn @ ((out - 1) / 2)
-    flat = turn @ np.reshape(at[plane], (2, -1)) + np.reshape(middle, (2, 1))
-    lines = [at[i] for i in range(np.ndim(x))]
-    for i, line in zip(plane, np.reshape(flat, (2, *shape))):
-        lines[i] = line
-    return map_coordinates(x, np.stack(lines), **spline)
+    flat = turn @ np.reshape(grid(shape), (2, -1)) + np.reshape(middle, (2, 1))
+    at = np.reshape(flat, (2, *shape))
+    x = np.moveaxis(x, plane, (-2, -1))
+    lead = np.shape(x)[:-2]
+    planes = np.reshape(x, (math.prod(lead), *seen))
+    turned = [
+        at_places("rotate", planes[i], at, order, mode, cval, prefilter) for i in range(len(planes))
+    ]
+    found = np.stack(turned) if turned else np.zeros((0, *shape), x.dtype)
+    return np.moveaxis(np.reshape(found, (*lead, *shape)), (-2, -1), plane)
 
 
 _describe(vars(), OF_SCIPY)

@@ -68,8 +68,13 @@ def positive(x: Any, *shapes: Any) -> Any:
     return x > 0
 
 
-def unit(x: Any, *shapes: Any) -> Any:
-    return np.logical_and(x > 0, x < 1)
+def from_zero(x: Any, power: Any) -> Any:
+    """In the support of a density that goes as ``x**power``, which has a value at 0 up to 0."""
+    return np.logical_or(x > 0, np.logical_and(np.equal(x, 0), power <= 0))
+
+
+def share(p: Any) -> Any:
+    return np.logical_and(p >= 0, p <= 1)
 
 
 def softplus(x: Any) -> Any:
@@ -129,12 +134,7 @@ gumbel_l: Continuous = Continuous(
 t: Continuous = Continuous(
     "t",
     "df",
-    lambda x, df: (
-        sp.gammaln((df + 1) / 2)
-        - sp.gammaln(df / 2)
-        - np.log(df * math.pi) / 2
-        - (df + 1) / 2 * np.log1p(x**2 / df)
-    ),
+    lambda x, df: -np.log(df) / 2 - sp.betaln(0.5, df / 2) - (df + 1) / 2 * np.log1p(x**2 / df),
     cdf=lambda x, df: sp.stdtr(df, x),
     sf=lambda x, df: sp.stdtr(df, -x),
 )
@@ -148,6 +148,7 @@ skewnorm: Continuous = Continuous(
     "a",
     lambda x, a: math.log(2) - x**2 / 2 - LOG_2PI / 2 + sp.log_ndtr(a * x),
     cdf=lambda x, a: sp.ndtr(x) - 2 * sp.owens_t(x, a),
+    allowed=lambda a: np.isfinite(a),
 )
 
 
@@ -165,8 +166,8 @@ expon: Continuous = Continuous(
 gamma: Continuous = Continuous(
     "gamma",
     "a",
-    lambda x, a: (a - 1) * np.log(x) - x - sp.gammaln(a),
-    support=positive,
+    lambda x, a: sp.xlogy(a - 1, x) - x - sp.gammaln(a),
+    support=lambda x, a: from_zero(x, a - 1),
     cdf=lambda x, a: sp.gammainc(a, x),
     sf=lambda x, a: sp.gammaincc(a, x),
 )
@@ -181,16 +182,16 @@ invgamma: Continuous = Continuous(
 chi2: Continuous = Continuous(
     "chi2",
     "df",
-    lambda x, df: (df / 2 - 1) * np.log(x) - x / 2 - df / 2 * math.log(2) - sp.gammaln(df / 2),
-    support=positive,
+    lambda x, df: sp.xlogy(df / 2 - 1, x) - x / 2 - df / 2 * math.log(2) - sp.gammaln(df / 2),
+    support=lambda x, df: from_zero(x, df / 2 - 1),
     cdf=lambda x, df: sp.chdtr(df, x),
     sf=lambda x, df: sp.chdtrc(df, x),
 )
 chi: Continuous = Continuous(
     "chi",
     "df",
-    lambda x, df: (1 - df / 2) * math.log(2) + (df - 1) * np.log(x) - x**2 / 2 - sp.gammaln(df / 2),
-    support=positive,
+    lambda x, df: (1 - df / 2) * math.log(2) + sp.xlogy(df - 1, x) - x**2 / 2 - sp.gammaln(df / 2),
+    support=lambda x, df: from_zero(x, df - 1),
     cdf=lambda x, df: sp.gammainc(df / 2, x**2 / 2),
     sf=lambda x, df: sp.gammaincc(df / 2, x**2 / 2),
 )
@@ -200,11 +201,11 @@ f: Continuous = Continuous(
     lambda x, n, m: (
         m / 2 * np.log(m)
         + n / 2 * np.log(n)
-        + (n / 2 - 1) * np.log(x)
+        + sp.xlogy(n / 2 - 1, x)
         - (n + m) / 2 * np.log(m + n * x)
         - sp.betaln(n / 2, m / 2)
     ),
-    support=positive,
+    support=lambda x, n, m: from_zero(x, n / 2 - 1),
     cdf=lambda x, n, m: sp.fdtr(n, m, x),
     sf=lambda x, n, m: sp.fdtrc(n, m, x),
 )
@@ -236,8 +237,8 @@ halfcauchy: Continuous = Continuous(
 weibull_min: Continuous = Continuous(
     "weibull_min",
     "c",
-    lambda x, c: np.log(c) + (c - 1) * np.log(x) - x**c,
-    support=positive,
+    lambda x, c: np.log(c) + sp.xlogy(c - 1, x) - x**c,
+    support=lambda x, c: from_zero(x, c - 1),
     cdf=lambda x, c: -np.expm1(-(x**c)),
     sf=lambda x, c: np.exp(-(x**c)),
     logsf=lambda x, c: -(x**c),
@@ -264,8 +265,8 @@ pareto: Continuous = Continuous(
 fisk: Continuous = Continuous(
     "fisk",
     "c",
-    lambda x, c: np.log(c) + (c - 1) * np.log(x) - 2 * softplus(c * np.log(x)),
-    support=positive,
+    lambda x, c: np.log(c) + sp.xlogy(c - 1, x) - 2 * softplus(c * np.log(x)),
+    support=lambda x, c: from_zero(x, c - 1),
     cdf=lambda x, c: sp.expit(c * np.log(x)),
     sf=lambda x, c: sp.expit(-c * np.log(x)),
 )
@@ -291,7 +292,7 @@ beta: Continuous = Continuous(
     "beta",
     "a b",
     lambda x, a, b: sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b),
-    support=unit,
+    support=lambda x, a, b: np.logical_and(from_zero(x, a - 1), from_zero(1 - x, b - 1)),
     cdf=lambda x, a, b: sp.betainc(a, b, x),
     sf=lambda x, a, b: sp.betaincc(a, b, x),
 )
@@ -299,6 +300,7 @@ vonmises: Continuous = Continuous(
     "vonmises",
     "kappa",
     lambda x, kappa: kappa * (np.cos(x) - 1) - math.log(2 * math.pi) - np.log(sp.i0e(kappa)),
+    allowed=lambda kappa: kappa >= 0,
 )
 
 
@@ -310,6 +312,7 @@ bernoulli: Discrete = Discrete(
     lambda k, p: sp.xlogy(k, p) + sp.xlog1py(1 - k, -p),
     lambda k, p: np.logical_and(k >= 0, k <= 1),
     lambda k, p: np.where(k < 1, 1 - p, 1.0),
+    allowed=share,
 )
 binom: Discrete = Discrete(
     "binom",
@@ -322,8 +325,9 @@ binom: Discrete = Discrete(
         + sp.xlog1py(n - k, -p)
     ),
     lambda k, n, p: np.logical_and(k >= 0, k <= n),
-    lambda k, n, p: sp.betaincc(k + 1.0, np.maximum(n - k, 1e-300), p) * 1.0,
+    lambda k, n, p: np.where(k < n, sp.betaincc(k + 1.0, np.maximum(n - k, 1), p), 1.0),
     safe=0.0,
+    allowed=lambda n, p: np.logical_and(np.logical_and(n >= 0, np.equal(np.floor(n), n)), share(p)),
 )
 poisson: Discrete = Discrete(
     "poisson",
@@ -331,6 +335,7 @@ poisson: Discrete = Discrete(
     lambda k, mu: sp.xlogy(k, mu) - sp.gammaln(k + 1.0) - mu,
     lambda k, mu: k >= 0,
     lambda k, mu: sp.gammaincc(k + 1.0, mu),
+    allowed=lambda mu: mu >= 0,
 )
 geom: Discrete = Discrete(
     "geom",
@@ -338,6 +343,7 @@ geom: Discrete = Discrete(
     lambda k, p: sp.xlog1py(k - 1, -p) + np.log(p),
     lambda k, p: k >= 1,
     lambda k, p: -np.expm1(k * np.log1p(-p)),
+    allowed=lambda p: np.logical_and(p > 0, p <= 1),
 )
 nbinom: Discrete = Discrete(
     "nbinom",
@@ -351,4 +357,5 @@ nbinom: Discrete = Discrete(
     ),
     lambda k, n, p: k >= 0,
     lambda k, n, p: sp.betainc(n * 1.0, k + 1.0, p),
+    allowed=lambda n, p: np.logical_and(n > 0, np.logical_and(p > 0, p <= 1)),
 )

@@ -35,7 +35,7 @@ def block_diag(*arrs: Any) -> Any:
     return np.concatenate(lines)
 
 
-@like(sl.toeplitz, alone=True)
+@like(sl.toeplitz, "c r", alone=True)
 def toeplitz(c: Any, r: Any = None) -> Any:
     """The matrix with first column ``c`` and first row ``r`` that is constant on diagonals.
 
@@ -59,7 +59,7 @@ def toeplitz(c: Any, r: Any = None) -> Any:
     return values[..., np.arange(n)[::-1][:, None] + np.arange(m)]
 
 
-@like(sl.solve_banded)
+@like(sl.solve_banded, "ab b")
 def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any) -> Any:
     """The x with ``A x = b``, A given by its diagonals, the highest first, as SciPy has them.
 
