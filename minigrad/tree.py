@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import types
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
@@ -65,12 +65,22 @@ def fields_of(t: Any) -> tuple[str, ...] | None:
     return tuple(field.name for field in dataclasses.fields(t))
 
 
+def storage(kind: Any) -> Any:
+    """The class of Python's by whose methods one gets to what a container of ``kind`` holds.
+
+    A class of the user's may answer otherwise when it is asked, whatever it holds.
+    """
+    if kind in CONTAINERS:
+        return kind
+    return next((base for base in (OrderedDict, *CONTAINERS) if issubclass(kind, base)), kind)
+
+
 def children(t: Any) -> list[tuple[Any, Any]] | None:
     """Keys and values one level below ``t``; None for a leaf."""
     if isinstance(t, dict):
-        return list(t.items())
+        return list(storage(type(t)).items(t))
     if isinstance(t, list | tuple):
-        return list(enumerate(t))
+        return list(enumerate(storage(type(t)).__iter__(t)))
     fields = fields_of(t)
     return None if fields is None else [(name, getattr(t, name, None)) for name in fields]
 
@@ -145,25 +155,41 @@ def rebuilt(t: Any, values: list[Any], more: Mapping[str, Any] = NOTHING) -> Any
 
 
 def _refilled(t: Any, values: list[Any]) -> Any:
-    if isinstance(t, dict):
-        filled = copy(t)  # a defaultdict, say, keeps its default
-        for key, value in zip(t, values, strict=True):
-            filled[key] = value  # a Counter's update() would add
-        if getattr(t, "__dict__", None) is t:  # its keys are its attributes
-            object.__setattr__(filled, "__dict__", filled)
-        return filled
+    kind: Any = type(t)
+    base = storage(kind)
     if isinstance(t, tuple):
-        new = tuple_of(type(t), values)
-        for name, value in beside(t).items():
-            put(new, name, value)
-        return new
-    new = copy(t)
-    if isinstance(t, list):
+        new = tuple_of(kind, values)
+    else:
+        new = copy(t) if copied_its_own_way(kind) else plain_base(kind).__new__(kind)
+    for name, value in beside(t).items():
+        put(new, name, value)
+    if isinstance(t, dict):
+        if getattr(t, "__dict__", None) is t:
+            object.__setattr__(new, "__dict__", new)  # its keys are its attributes
+        for key, value in zip(base.__iter__(t), values, strict=True):
+            base.__setitem__(new, key, value)  # a Counter's update() would add
+    elif isinstance(t, list):
         list.__setitem__(new, slice(None), values)
-        return new
-    for name, value in zip(fields_of(t) or (), values, strict=True):
+    for name, value in zip(fields_of(t) or (), values, strict=False):
         object.__setattr__(new, name, value)  # a frozen one too
     return new
+
+
+COPYING = (
+    "__copy__ __reduce__ __reduce_ex__ __getstate__ __setstate__ __getnewargs__ __getnewargs_ex__"
+).split()
+"""Methods by which a class has its objects copied in a way of its own."""
+
+
+def plain_base(kind: Any) -> Any:
+    """The class of Python's that an object of ``kind`` begins as."""
+    return next((base for base in (dict, list) if issubclass(kind, base)), object)
+
+
+def copied_its_own_way(kind: Any) -> bool:
+    """Whether only a copy of a container of this class is sure to be one."""
+    base = plain_base(kind)
+    return any(getattr(kind, name, None) is not getattr(base, name, None) for name in COPYING)
 
 
 def tuple_of(kind: Any, values: Any) -> Any:

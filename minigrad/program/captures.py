@@ -22,6 +22,7 @@ from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import chain
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -31,6 +32,7 @@ from minigrad.errors import is_user
 from minigrad.program.places import ATOMS, Place, snapshot
 from minigrad.reading.names import is_a
 from minigrad.tensor import Tensor
+from minigrad.tree import children
 
 
 def is_own(module: str | None) -> bool:
@@ -49,11 +51,16 @@ LAYERS = "/".join(__file__.replace("\\", "/").split("/")[:-2]) + "/nn/"
 def names_in(code: CodeType) -> Iterator[str]:
     """Names that code mentions, strings that may be names of attributes among them."""
     yield from code.co_names
+    if MATCHES in code.co_code[::2]:  # `case float():`
+        yield "isinstance"
     for c in code.co_consts:
         if is_a(c, CodeType):
             yield from names_in(c)
         else:
             yield from spoken(c)
+
+
+MATCHES = dis.opmap["MATCH_CLASS"]
 
 
 def spoken(x: Any) -> Iterator[str]:
@@ -63,6 +70,14 @@ def spoken(x: Any) -> Iterator[str]:
     elif is_a(x, tuple, frozenset):
         for part in x:
             yield from spoken(part)
+
+
+@functools.lru_cache(maxsize=1024)
+def globals_in(code: CodeType) -> frozenset[str]:
+    """Names that code looks up among globals, and then among Python's own."""
+    steps = dis.get_instructions(code)
+    found = frozenset(str(s.argval) for s in steps if s.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    return found.union(*(globals_in(c) for c in code.co_consts if is_a(c, CodeType)))
 
 
 ANY = "*"
@@ -140,8 +155,10 @@ class Search:
             yield from self.function(x)
         elif is_a(x, types.MethodType):
             yield from ((x.__self__, name.rpartition(".")[0] or name), (x.__func__, name))
-        elif is_a(x, functools.partial) and not is_own(type(x).__module__):
-            yield from ((part, name) for part in (x.func, *x.args, *x.keywords.values()))
+        elif is_a(x, functools.partial, functools.partialmethod) and not is_own(type(x).__module__):
+            for key in ("func", "args", "keywords"):
+                self.note("attribute", x, key, getattr(x, key), f"{name}.{key}")
+                yield getattr(x, key), name
         elif is_a(x, types.ModuleType):
             if x is os and not self.names.isdisjoint(("environ", "getenv")):
                 yield os.environ, "os.environ"
@@ -150,7 +167,9 @@ class Search:
         elif is_a(x, *CONTAINERS) or x is os.environ:
             if not is_a(x, tuple, frozenset):
                 self.note_items(x, x, name)
-            parts = x.items() if is_a(x, Mapping) else enumerate(x)
+            parts = children(x)
+            if parts is None:
+                parts = list(x.items() if is_a(x, Mapping) else enumerate(x))
             yield from (
                 (part, f"{name}[{key!r}]")
                 for key, part in parts
@@ -208,11 +227,11 @@ class Search:
         self.names.update(names_in(code))
         if LAYERS not in code.co_filename and computes_names(code):
             self.names.add(ANY)
-        if f.__defaults__:
-            self.note("attribute", f, "__defaults__", f.__defaults__, f"{f.__name__}.__defaults__")
+        for key in ("__code__", "__defaults__", "__kwdefaults__"):
+            if (value := getattr(f, key)) and LAYERS not in code.co_filename:
+                self.note("attribute", f, key, value, f"{f.__name__}.{key}")
         yield from ((part, f.__name__) for part in f.__defaults__ or ())
-        if f.__kwdefaults__:
-            yield f.__kwdefaults__, f.__name__
+        yield f.__kwdefaults__, f.__name__
         yield from self.attributes(f, f.__dict__, f.__name__)
         if LAYERS not in code.co_filename:
             yield from self.globals_of(f, code, f.__globals__)
@@ -220,6 +239,8 @@ class Search:
     def globals_of(
         self, f: Any, code: CodeType, namespace: dict[str, Any]
     ) -> Iterator[tuple[Any, str]]:
+        for name in sorted(globals_in(code) - namespace.keys()):
+            self.note("hidden", namespace, name, None, name)
         for name in sorted(set(names_in(code)) & namespace.keys()):
             value = namespace[name]
             if (id(f), id(namespace), name) in self.skipped:
@@ -240,17 +261,30 @@ class Search:
 
     def class_(self, kind: type, name: str) -> Iterator[tuple[Any, str]]:
         """What a class of the user's defines and code mentions, special methods always."""
-        for base in kind.__mro__:
-            layer = base.__module__.startswith("minigrad.nn")
-            if not layer and (is_own(base.__module__) or base.__module__ in LIBRARIES):
+        layer = is_layer(kind)
+        seen: set[str] = set()
+        meta: type = type(kind)
+        for base in chain(kind.__mro__, meta.__mro__):
+            if not is_layer(base) and (is_own(base.__module__) or base.__module__ in LIBRARIES):
                 continue
             for key, value in base.__dict__.items():
                 special = key.startswith("__") and is_a(value, FunctionType)
                 if not (key in self.names or (special and key not in UNCALLED)):
                     continue
-                if not layer and base.__dict__.get(key) is getattr(base, key, None):
-                    self.note("attribute", base, key, value, f"{name}.{key}")
+                if not layer and not (special and is_layer(base)) and key not in seen:
+                    self.note_member(kind, base, key, value, f"{name}.{key}")
+                seen.add(key)
                 yield from ((part, f"{name}.{key}") for part in called_by(value))
+
+    def note_member(self, kind: Any, base: type, key: str, value: Any, name: str) -> None:
+        """Note what ``kind`` has from ``base``, which other classes between the two may hide."""
+        found = getattr(kind, key, None)
+        if found is getattr(kind, key, self):
+            self.note("attribute", kind, key, found, name)
+            return
+        self.note("global", base.__dict__, key, value, name)  # a class method, say
+        for between in kind.__mro__[: kind.__mro__.index(base) if base in kind.__mro__ else 0]:
+            self.note("hidden", between.__dict__, key, None, name)
 
     def instance(self, x: Any, name: str) -> Iterator[tuple[Any, str]]:
         """Attributes of an object, and what its class defines."""
@@ -259,9 +293,11 @@ class Search:
         if made_of is not None:  # a function made of a function, by this package
             yield made_of, name
             return
-        layer = kind.__module__.startswith("minigrad.nn")
+        layer = is_layer(kind)
         if is_own(kind.__module__) and not layer:
             return
+        if is_a(x, functools._lru_cache_wrapper):
+            self.note("cache", x, "", x.cache_info(), name)
         if is_a(x, *HOLDERS):
             yield from ((getattr(x, key), name) for key in KEPT_IN if hasattr(x, key))
         held = dict(getattr(x, "__dict__", {}))
@@ -275,16 +311,23 @@ class Search:
         if ANY in self.names and is_a(own, dict) and not layer:
             self.note_items(x, own, name)
             yield from ((v, f"{name}.{k}") for k, v in own.items())
-        asks = not {"hasattr", "getattr"}.isdisjoint(self.names)
+        asks = hasattr(kind, "__getattr__") or not {"hasattr", "getattr"}.isdisjoint(self.names)
         for key in sorted(self.names - held.keys()):  # of the class, and may be hidden later
             value = next((b.__dict__[key] for b in kind.__mro__ if key in b.__dict__), self)
             if is_a(value, *ATOMS):
                 self.note("attribute", x, key, value, f"{name}.{key}")
             elif is_a(own, dict) and not layer and (asks if value is self else hideable(value)):
                 self.note("hidden", own, key, None, f"{name}.{key}")
+            for base in kind.__mro__ if value is self and asks and not layer else ():
+                if base.__module__ not in LIBRARIES:
+                    self.note("hidden", base.__dict__, key, None, f"{name}.{key}")
         if not layer:
             self.note("attribute", x, "__class__", kind, f"{name}.__class__")
         yield kind, kind.__name__
+
+
+def is_layer(kind: type) -> bool:
+    return kind.__module__.startswith("minigrad.nn")
 
 
 def hideable(value: Any) -> bool:

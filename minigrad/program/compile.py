@@ -13,12 +13,14 @@ lets it; what cannot is traced again for each value.
 from __future__ import annotations
 
 import functools
+import gc
 import sys
 import threading
 import types
 import warnings
+import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -35,14 +37,15 @@ from minigrad.program.lifting import Lift, variable, written
 from minigrad.program.live import Captured
 from minigrad.program.memory import HEAVY, give_back
 from minigrad.program.noise import Noise
-from minigrad.program.places import LARGE, Place, Variable, same
+from minigrad.program.places import LARGE, Place, Variable, has_value, same
 from minigrad.program.progress import shown
 from minigrad.program.rounding import elements
 from minigrad.program.run import Run
 from minigrad.program.simplify import simplified
-from minigrad.program.trace import called, recorded, signature_of
+from minigrad.program.trace import Unreturnable, called, made_anew, recorded, signature_of
 from minigrad.program.tracer import Tracer
 from minigrad.reading.names import is_a
+from minigrad.tensor import Tensor
 from minigrad.tree import beside, children, flatten, tree_map
 
 KEPT = 64
@@ -250,6 +253,11 @@ class Compiled(functools.partial[Any]):
                 form = self._form(args, kwargs)
         try:
             run, result = self._traced(form, before, [])
+        except Unreturnable as error:
+            noise.rewind()
+            self._strikes = STRIKES + 1
+            warn(f"{error}: it is called as it is from now on")
+            return form, None, self.f(*args, **kwargs)
         except Exception:
             noise.rewind()
             raise
@@ -305,12 +313,17 @@ class Compiled(functools.partial[Any]):
             named = {name: tree_map(lift.copy, x, whole=True) for name, x in named.items()}
         with modes.set(tracing, None), shown(called(self.f)) as say:
             program, result = recorded(f, named, form.positional, form.fixed, form.varying, tracer)
-            lift.check(flatten(result, whole=True)[0])
+            leaves = flatten(result, whole=True)[0]
+            lift.check(leaves)
+            fresh = next((x for x in leaves if is_fresh(x, before.seen)), None)
+            if fresh is not None:
+                raise made_anew(called(self.f), fresh)
             say(f"simplifying {len(program.equations)} equations")
             names = before.names.union(*(names_in(c) for c in tracer.codes if theirs(c)))
             if lift.taken and lift.is_passed([(lift.copy(x), name) for x, name in roots], names):
                 raise ValueError("the function gets to what it captured in another way as well")
-            places = search(roots, names, frozenset(lift.taken)).places  # what it made as well
+            found = search(roots, names, frozenset(lift.taken))  # what it made as well
+            places = found.places + unreached(tracer, found.seen, flatten(form.named)[0])
             variables = [Variable(p.kind, p.home, p.key, p.value, p.name) for p in lift.variables]
             simple = simplified(program)
             say(f"writing a kernel of {len(simple.equations)} equations")
@@ -394,6 +407,31 @@ def checked(f: Callable[..., Any], given: Any) -> tuple[str | int, ...]:
 def is_foreign(p: Place) -> bool:
     """Whether a captured Tensor is no leaf, but was recorded outside of the function."""
     return p.key == "node" and p.value is not None and type(p.value) is not Leaf
+
+
+def unreached(tracer: Tracer, seen: Collection[int], given: list[Any]) -> list[Place]:
+    """Arrays that are constants of a program and no names lead to, but that somebody holds.
+
+    A cache may do so, or an object of a library's.
+    """
+    used = [weakref.ref(owner_of(x)) for x in tracer.let_go()]
+    known = {*seen, *map(id, given)}
+    alive = {id(x): (x, ref) for ref in used if (x := ref()) is not None and id(x) not in known}
+    return [Place("kept", ref, "", np.array(x, order="K"), "an array") for x, ref in alive.values()]
+
+
+def owner_of(x: Any) -> Any:
+    """The array in whose memory ``x`` lies."""
+    while isinstance(x.base, np.ndarray):
+        x = x.base
+    return x
+
+
+def is_fresh(x: Any, known: Collection[int]) -> bool:
+    """Whether an object that may be changed was made by the function: none that is ``known``."""
+    if isinstance(x, Tensor | np.ndarray | type | types.FunctionType | types.ModuleType):
+        return False
+    return gc.is_tracked(x) and not has_value(x) and id(x) not in known
 
 
 def large(p: Place) -> bool:

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from minigrad.graph import modes, tracing
-from minigrad.program.places import LARGE, Place, same
+from minigrad.program.places import LARGE, Place, exact, keys_test, same
 from minigrad.program.trace import arguments, fixed_names, is_input, place_of, signature_of
 from minigrad.program.tracer import LARGEST
 from minigrad.program.tracer import WHOLE_TYPES as WHOLE
 from minigrad.reading.names import is_a
 from minigrad.tensor import Tensor
-from minigrad.tree import beside, children, dictionary, fields_of, members, tree_map
+from minigrad.tree import beside, children, dictionary, fields_of, members, storage, tree_map
 
 MISSING = object()
 """Stands for an argument that a call does not have."""
@@ -122,7 +122,7 @@ class Form:
         parts = children(x)
         if parts is not None:
             more = beside(x)
-            found: list[Any] = [(type(x), tuple(key for key, _ in parts), *more)]
+            found: list[Any] = [(type(x), tuple(exact(key) for key, _ in parts), *more)]
             self.types.append((*dictionary(x),) if type(x) not in OWN else ())
             for key, part in parts:
                 found += self.describe(part, place_of(place, x, key), name, aside)
@@ -225,23 +225,30 @@ class Writer:
         self.parts += 1
         self.tests.append(f"({here} := {place}).__class__ is {self.bind(type(x))}")
         fields = children_are_fields(x)
-        ordered = isinstance(x, dict) and len(parts) > 1
-        if not fields and not ordered:
-            self.tests.append(f"len({here}) == {len(parts)}")
-        if ordered:  # a function may go through it
-            self.tests.append(f"(*{here},) == {self.bind(tuple(key for key, _ in parts))}")
+        keys = tuple(key for key, _ in parts)
+        if not fields:
+            self.tests.append(f"{self.method(x, '__len__', 'len')}({here}) == {len(parts)}")
+        if isinstance(x, dict) and (len(keys) > 1 or (keys and type(keys[0]) is not str)):
+            own = self.method(x, "__iter__", "")  # in order: a function may go through it
+            self.tests.append(keys_test(f"{own}({here})" if own else here, keys, self.bind))
         for key, part in parts:
+            word = self.bind(key) if isinstance(x, dict) else key
             if fields:
                 got = f"{here}.{key}"
-            elif type(x) in (dict, OrderedDict):
-                got = f"{here}[{self.bind(key)}]"
-            elif isinstance(x, dict):
-                got = f"{here}.get({self.bind(key)}, _missing)"
+            elif isinstance(x, dict) and type(x) not in (dict, OrderedDict):
+                got = f"{self.bind(dict.get)}({here}, {word}, _missing)"  # makes no entry
             else:
-                got = f"{here}[{key}]"
+                own = self.method(x, "__getitem__", "")
+                got = f"{own}({here}, {word})" if own else f"{here}[{word}]"
             self.test(part, got, place_of(path, x, key), name, aside)
         if type(x) not in OWN:
             self.beside(x, here, path, name)
+
+    def method(self, x: Any, name: str, plain: str) -> str:
+        """``plain``, or the method of what a container is stored in, if its class has another."""
+        kind, base = type(x), storage(type(x))
+        same_one = getattr(kind, name) is getattr(base, name)
+        return plain if same_one else self.bind(getattr(base, name))
 
     def beside(self, x: Any, here: str, path: str, name: str) -> None:
         """Append the tests of what a container at ``here`` holds beside its parts."""
@@ -285,6 +292,7 @@ class Writer:
             self.tests.append(f"{got}.__class__ is {self.bind(Tensor)} and {v}.node is None")
             x, got = x._value, f"({v} := {v}._value)"
         self.tests.append(f"{got}.__class__ is {self.bind(type(x))}")
+        weak = is_weak(x)
         if isinstance(x, np.ndarray) and not x.shape:
             x = x[()]
             self.tests.append(f"({v} := {v}[()]).__class__ is {self.bind(type(x))}")
@@ -292,17 +300,17 @@ class Writer:
             self.tests.append(f"{v}.shape == {tuple(map(int, x.shape))}")
             dtype = self.bind(x.dtype)
             self.tests.append(f"({v}.dtype is {dtype} or {v}.dtype == {dtype})")
-        elif type(x) in WHOLE:
+        elif weak and type(x) in WHOLE:
             self.tests.append(f"{-LARGEST} < {v} < {LARGEST}")
-        self.move(x, v)
+        self.move(x, v, weak)
 
-    def move(self, x: Any, v: str) -> None:
+    def move(self, x: Any, v: str, weak: bool) -> None:
         """What makes of the argument what the kernel takes."""
         kind = bool if getattr(getattr(x, "dtype", None), "kind", "") == "b" else float
         if self.numeric:
             if type(x) is not kind:
                 self.moves.append(f"{v} = {kind.__name__}({v})")
-        elif is_weak(x):
+        elif weak:
             self.moves.append(f"{v} = {self.bind(np.float64)}({v})")
         elif isinstance(x, np.ndarray):
             if type(x) is not np.ndarray:
@@ -359,8 +367,6 @@ def covers(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
 
 def frozen(x: Any, place: str, aside: bool = False) -> Any:
     """Something hashable that is equal for values that a program may be shared by."""
-    if isinstance(x, float | complex | np.inexact):
-        return repr(x)
     if isinstance(x, np.ndarray) and x.dtype != object:
         return x.shape, x.dtype.str, x.tobytes()
     try:
@@ -373,7 +379,7 @@ def frozen(x: Any, place: str, aside: bool = False) -> Any:
             f"{place} ({what}) is a static argument and cannot be compared: "
             "pass something hashable, or an array"
         ) from None
-    return x
+    return exact(x)
 
 
 class Itself:

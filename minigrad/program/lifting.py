@@ -21,7 +21,7 @@ from minigrad.program.captures import is_own, names_in, search, theirs
 from minigrad.program.places import Place
 from minigrad.program.tracer import LARGEST
 from minigrad.reading.names import is_a
-from minigrad.tree import members, put, rebuilt
+from minigrad.tree import children, members, put, rebuilt, storage
 
 MANY = 2**12
 """Entries of containers that are looked through."""
@@ -99,7 +99,7 @@ class Lift:
             yield from ((x, "__self__", x.__self__), (x, "__func__", x.__func__))
         elif is_a(x, functools.partial) and not is_own(type(x).__module__):
             yield from ((x, i, part) for i, part in enumerate((x.func, *x.args)))
-            yield from ((x, key, part) for key, part in x.keywords.items())
+            yield from ((x.keywords, key, part) for key, part in x.keywords.items())
         elif callable_own(x):
             yield x, "f", x.f
         elif is_a(x, FunctionType):
@@ -107,10 +107,9 @@ class Lift:
                 yield from self.captured(x)
                 yield x, "__defaults__", x.__defaults__
                 yield x, "__kwdefaults__", x.__kwdefaults__
-        elif is_a(x, dict):
-            yield from ((x, key, part) for key, part in x.items() if len(x) <= MANY)
-        elif is_a(x, list, tuple):
-            yield from ((x, i, part) for i, part in enumerate(x) if len(x) <= MANY)
+        elif is_a(x, dict, list, tuple):
+            parts = children(x) or []
+            yield from ((x, key, part) for key, part in parts if len(parts) <= MANY)
         else:
             yield from ((x, key, part) for key, part in state_of(x).items())
 
@@ -159,7 +158,7 @@ class Lift:
         if is_a(x, FunctionType):
             return self.function(x)
         if is_a(x, functools.partial) and not is_own(type(x).__module__):
-            named = {key: self.now(x, key, part) for key, part in x.keywords.items()}
+            named = {key: self.now(x.keywords, key, part) for key, part in x.keywords.items()}
             f, *args = (self.now(x, i, part) for i, part in enumerate((x.func, *x.args)))
             return functools.partial(f, *args, **named)
         if callable_own(x):
@@ -180,7 +179,7 @@ class Lift:
         elif is_a(x, dict, list):
             new = self.memo[id(x)] = rebuilt(x, [part for _, _, part in held])
             for key, part in [(key, self.now(x, key, part)) for _, key, part in held]:
-                (dict if is_a(x, dict) else list).__setitem__(new, key, part)
+                storage(type(x)).__setitem__(new, key, part)
         else:
             new = self.memo[id(x)] = empty(type(x))
             for _, key, part in held:

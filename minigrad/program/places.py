@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad.program.tracer import LARGEST, identical
 from minigrad.reading.names import is_a
+from minigrad.tree import storage
 
 ATOMS = (int, float, complex, str, bytes, bool, type(None), np.generic, np.dtype, range, slice)
 LARGE = 2**16
@@ -39,8 +40,8 @@ def same(a: Any, b: Any) -> bool:
         return bool(a == b)
     if isinstance(a, np.ndarray):
         return a.dtype != object and identical(a, b)
-    if isinstance(a, float | complex | np.inexact):
-        return repr(a) == repr(b)
+    if isinstance(a, TOLD_BY_DIGITS | frozenset):
+        return bool(exact(a) == exact(b))
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, dict):
@@ -48,6 +49,26 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, ATOMS) or has_value(a):
         return bool(a == b)
     return False
+
+
+TOLD_BY_DIGITS = float | complex | np.inexact | range | slice
+"""What is equal to others that a function can tell it from."""
+
+
+def exact(x: Any) -> Any:
+    """What is equal for values that are the `same`, and has a hash if ``x`` has one.
+
+    Examples
+    --------
+    >>> exact(frozenset({1})) == exact(frozenset({1.0}))
+    False
+    """
+    if isinstance(x, TOLD_BY_DIGITS):
+        return type(x), repr(x)
+    if isinstance(x, tuple | frozenset):
+        parts = map(exact, x)
+        return type(x), tuple(parts) if isinstance(x, tuple) else frozenset(parts)
+    return type(x), x
 
 
 def has_value(x: Any) -> bool:
@@ -68,7 +89,9 @@ class Place:
     kind : str
         "cell", "global", "attribute", "item" or "items" (of a container), "bytes" (of memory),
         "context" (of a context variable), "array", "hidden" (an object's dict that has no such
-        name, so that its class's counts), or "stream" (an iterator: whoever looks changes it).
+        name, so that its class's counts), "stream" (an iterator: whoever looks changes it),
+        "kept" (an array that somebody holds, somewhere), or "cache" (of a function, which counts
+        from the start when it is cleared).
     home : Any
         The cell, dict, object, container or array.
     key : Any
@@ -104,7 +127,7 @@ class Place:
             return bytes(self.home)
         if self.kind == "context":
             return self.home.get(None)
-        return self.home
+        return self.home() if self.kind == "kept" else self.home
 
     def holds(self) -> bool:
         """Whether nothing has changed."""
@@ -112,13 +135,17 @@ class Place:
             return False
         if self.kind == "hidden":
             return self.key not in self.home
+        if self.kind == "cache":
+            return bool(sum(self.home.cache_info()[:2]) >= sum(self.value[:2]))
         try:
             now = self.read()
         except Exception:
             return False
         if self.kind == "items":
             return len(now) == len(self.value) and all(map(same_part, now, self.value))
-        return identical(now, self.value) if self.kind == "array" else same_part(now, self.value)
+        if self.kind in ("array", "kept"):
+            return now is not None and identical(now, self.value)
+        return same_part(now, self.value)
 
     @property
     def identity(self) -> tuple[int, Any]:
@@ -166,6 +193,10 @@ class Place:
             return f"{home}.tobytes() == {bind(self.value.tobytes())} and {home}.shape == {shape}"
         if self.kind == "hidden":
             return f"{bind(self.key)} not in {bind(self.home)}"
+        if self.kind == "cache":
+            return f"sum({bind(self.home)}.cache_info()[:2]) >= {sum(self.value[:2])}"
+        if self.kind == "kept":  # None has no shape
+            return f"{bind(identical)}({bind(self.home)}(), {bind(self.value)})"
         now, value = self.now(bind), bind(self.value)
         if is_a(self.value, *ATOMS):
             return f"({now} is {value} or {bind(same)}({now}, {value}))"
@@ -203,6 +234,15 @@ INLINE = 8
 """Parts of a container that are compared one by one."""
 
 
+def keys_test(home: str, keys: tuple[Any, ...], bind: Bind) -> str:
+    """The condition under which keys, as ``home`` gives them, are what they were, as source."""
+    known = bind(keys)
+    if all(type(key) is str for key in keys):
+        return f"(*{home},) == {known}"
+    identical = f"all({bind(map)}({bind(is_)}, {home}, {known}))"
+    return f"({identical} or {bind(same)}((*{home},), {known}))"
+
+
 def items_test(container: Any, before: tuple[Any, ...], skip: frozenset[Any], bind: Bind) -> str:
     """The condition under which a container holds what it held, as source."""
     home, kind = bind(container), type(container)
@@ -211,8 +251,8 @@ def items_test(container: Any, before: tuple[Any, ...], skip: frozenset[Any], bi
     if kind not in (list, dict) or not 0 < n <= INLINE:
         return whole
     tests = [f"len({home}) == {n}"]
-    if kind is dict and n > 1:
-        tests.append(f"(*{home},) == {bind(before[:n])}")
+    if kind is dict:
+        tests.append(keys_test(home, before[:n], bind))
     for i, part in enumerate(before[-n:]):
         if part is SKIPPED:
             continue
@@ -226,14 +266,16 @@ SKIPPED = object()
 
 def snapshot(container: Any, skip: frozenset[Any] = frozenset()) -> tuple[Any, ...]:
     """The parts of a container, keys included, but those under some keys."""
+    if is_a(container, np.ndarray):
+        return tuple(container.flat)
+    kind = storage(type(container))
     if is_a(container, Mapping):
-        parts = container.values()
+        parts = kind.values(container)
         if skip:
-            parts = [SKIPPED if key in skip else part for key, part in container.items()]
-        return (*container, *parts)
-    if skip:
-        return tuple([SKIPPED if i in skip else part for i, part in enumerate(container)])
-    return tuple(container.flat if is_a(container, np.ndarray) else container)
+            parts = [SKIPPED if key in skip else part for key, part in kind.items(container)]
+        return (*kind.__iter__(container), *parts)
+    parts = kind.__iter__(container)
+    return tuple([SKIPPED if i in skip else x for i, x in enumerate(parts)] if skip else parts)
 
 
 def keyed(container: Any, parts: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:

@@ -6,12 +6,16 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from minigrad.tree import beside, children, put, rebuilt, tuple_of
-
-COPYING = (
-    "__copy__ __reduce__ __reduce_ex__ __getstate__ __setstate__ __getnewargs__ __getnewargs_ex__"
-).split()
-"""Methods by which a class has its objects copied in a way of its own."""
+from minigrad.tree import (
+    beside,
+    children,
+    copied_its_own_way,
+    plain_base,
+    put,
+    rebuilt,
+    storage,
+    tuple_of,
+)
 
 
 def nested(tree: Any, words: Iterator[str], bind: Callable[[Any], str], lines: list[str]) -> str:
@@ -46,7 +50,8 @@ def nested(tree: Any, words: Iterator[str], bind: Callable[[Any], str], lines: l
     if getattr(tree, "__dict__", None) is tree:  # its keys are its attributes
         lines.append(f"{bind(object.__setattr__)}({name}, '__dict__', {name})")
     if isinstance(tree, dict):
-        lines += [f"{name}[{key}] = {word}" for key, word in pairs]
+        set_item = bind(storage(kind).__setitem__)
+        lines += [f"{set_item}({name}, {key}, {word})" for key, word in pairs]
     elif made is None and kind.__setattr__ is object.__setattr__:
         lines += [f"{name}.{key} = {word}" for (key, _), word in zip(parts, inside, strict=True)]
     elif made is None:  # frozen, say
@@ -63,6 +68,6 @@ def emptied(tree: Any, bind: Callable[[Any], str]) -> str | None:
         return f"{bind(kind)}()"
     if kind is defaultdict:
         return f"{bind(kind)}({bind(tree.default_factory)})"
-    base = dict if isinstance(tree, dict) else object
-    own = any(getattr(kind, name, None) is not getattr(base, name, None) for name in COPYING)
-    return None if own else f"{bind(base.__new__)}({bind(kind)})"
+    if copied_its_own_way(kind):
+        return None
+    return f"{bind(plain_base(kind).__new__)}({bind(kind)})"

@@ -9,11 +9,13 @@ same at every later call.
 from __future__ import annotations
 
 import functools
+import gc
 import inspect
 import keyword
 import re
 from collections.abc import Callable, Collection, Iterator
 from enum import Enum
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -152,11 +154,50 @@ def recorded(
             "program for every later call: pass what it gives as an argument"
         )
     for x in unhidden(flatten(result, whole=True)[0]):
+        if hides(tracer, x):
+            raise made_anew(called(f), x)
         if isinstance(x, Tensor) and tracer.weak.get(x.node) is not None:
             raise TypeError(f"{called(f)} returns a whole number, which a program has fixed")
     new = tuple(value for _, value in tracer.updates.values())
     program = Reader(tracer).program(called(f), parameters, (result, *new) if new else result)
     return program, result
+
+
+class Unreturnable(TypeError):
+    """A function returns what no program can make."""
+
+
+def made_anew(name: str, x: Any) -> Unreturnable:
+    return Unreturnable(
+        f"{name} returns something made anew at each call (of type {type(x).__name__}), and a "
+        "program returns numbers, arrays, and lists, tuples, dicts and dataclasses of them"
+    )
+
+
+def hides(tracer: Tracer, x: Any) -> bool:
+    """Whether what is no number and no array holds something computed in this trace.
+
+    So do closures, generators, sets and objects of the user's; what goes on when it is looked at,
+    such as an iterator, can be returned once only.
+    """
+    stack, seen = [x], {id(x): x}
+    while stack and len(seen) < MANY:
+        y = stack.pop()
+        if isinstance(y, Iterator) or (isinstance(y, Tensor) and y is not x and tracer.made(y)):
+            return True
+        if isinstance(y, Tensor | type | ModuleType | CodeType) or is_input(y):
+            continue
+        if isinstance(y, FunctionType):
+            found = [y.__closure__, y.__defaults__, y.__kwdefaults__]
+        else:
+            found = gc.get_referents(y)
+        stack += [z for z in found if id(z) not in seen]
+        seen.update((id(z), z) for z in found)
+    return False
+
+
+MANY = 2**14
+"""Objects within a result that are looked at."""
 
 
 def called(f: Any) -> str:
@@ -262,8 +303,14 @@ def arguments(f: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
 
 def fixed_names(f: Callable[..., Any], named: dict[str, Any], static: Any) -> set[str]:
     """Which arguments ``static`` names, or counts."""
-    fixed = {name for i, name in enumerate(named) if name in static or i in static}
     parameters = signature_of(f)
+    order = list(named)
+    for i, p in enumerate(parameters):  # whatever the order of keywords
+        if p.kind is p.VAR_POSITIONAL or p.kind is p.VAR_KEYWORD:
+            break
+        order[i : i + 1] = [p.name]
+    fixed = {name for i, name in enumerate(order) if name in static or i in static}
+    fixed.update(name for name in named if name in static)
     for i, p in enumerate(parameters):
         if p.kind is p.VAR_POSITIONAL and p.name in static:
             fixed.update(list(named)[i:])

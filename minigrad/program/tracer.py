@@ -333,6 +333,16 @@ class Tracer(Recorder):
             self.copies[id(known[1])] = x, known[1]
         return known[1]
 
+    def let_go(self) -> Iterator[Any]:
+        """The arrays that were constants, as all that the tracer holds of them is let go.
+
+        It holds the variables of the function as well, for their names.
+        """
+        self.closure.clear()
+        self._frozen.clear()
+        while self.copies:
+            yield self.copies.popitem()[1][0]
+
     # --- what the engine tells -------------------------------------------------------------
 
     def before_rules(self, node: AnyNode, g: Any) -> None:

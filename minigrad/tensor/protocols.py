@@ -124,6 +124,8 @@ class Protocols:
     # --- Python's protocols -------------------------------------------------------------
 
     def __repr__(self: Any) -> str:
+        if is_stand_in(self) and self.node in tracing.get().weak:
+            self._look("str()")  # of one of Python's numbers: it may be looked up by it
         data = self._value
         words = []
         if type(data) is ndarray:
@@ -194,9 +196,30 @@ class Protocols:
         return complex(self.item())
 
     def __index__(self: Any) -> int:
+        self._look("an index")
         if self.shape or self.dtype.kind not in "iu":
             raise TypeError(f"{label(self)} is not an integer: it cannot be an index here")
-        return int(self._look("an index"))
+        return int(self._value)
+
+    def __hash__(self: Any) -> int:
+        if is_stand_in(self):  # NumPy's numbers are found by their values
+            self._look("hash()")
+        return object.__hash__(self)
+
+    def __copy__(self: Any) -> Any:
+        if is_stand_in(self):
+            return self
+        make, given = self.__reduce__()
+        return make(*given)
+
+    def __deepcopy__(self: Any, memo: Any) -> Any:
+        return self.__copy__()
+
+
+def is_stand_in(t: Any) -> bool:
+    """Whether ``t`` was made by a function that is being recorded, or stands for its argument."""
+    recorder = tracing.get() if modes.special else None
+    return recorder is not None and bool(recorder.made(t))
 
 
 def rounds_in_words(dtype: Any, frame: FrameType) -> bool:

@@ -81,6 +81,10 @@ class Recorder:
             self.captured[node] = t
         return node  # type: ignore[no-any-return]
 
+    def made(self, t: Tensor) -> bool:
+        """Whether ``t`` was computed in this recording, or stands for an argument."""
+        return t.node is not None and type(t.node) is not Leaf and t.node.seq >= self.start
+
     @staticmethod
     def recording() -> Any:
         """Whether gradients flow through what is done now."""

@@ -381,7 +381,13 @@ class Tensor(Protocols, Methods):
 
     def __reduce__(self) -> Any:
         self._leaf_only("only leaves are copied or pickled; use .detach()")
-        return _rebuild, (type(self), self._value, self.requires_grad, self.name, self.grad)
+        return _rebuild, (
+            type(self),
+            self._look("a copy"),
+            self.requires_grad,
+            self.name,
+            self.grad,
+        )
 
     # --- methods that are more than a function --------------------------------------------
 

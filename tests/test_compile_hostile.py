@@ -1,0 +1,411 @@
+"""Compiled functions against the functions themselves, where a program could lie.
+
+Each row is a function and calls of it, with what changes between them; NumPy and Python say
+what comes out.
+"""
+
+from __future__ import annotations
+
+import collections
+import copy
+import enum
+import functools
+import pickle
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.tree import flatten
+
+WHOLE = np.array([1, 2, 3])
+
+
+class Level(enum.IntEnum):
+    one = 1
+
+
+def check(f: Callable[..., Any], calls: list[Any], **options: Any) -> None:
+    """Compare call by call; what takes no argument is called, and changes something."""
+    step = mg.compile(f, **options)
+    for given in calls:
+        if not isinstance(given, tuple | dict):
+            given()
+            continue
+        args, named = ((), given) if isinstance(given, dict) else (given, {})
+        expected, got = f(*args, **named), step(*args, **named)
+        assert list(map(repr, keys_of(got))) == list(map(repr, keys_of(expected)))
+        for a, b in zip(flatten(got)[0], flatten(expected)[0], strict=True):
+            assert np.asarray(a).dtype == np.asarray(b).dtype
+            np.testing.assert_allclose(a, b, rtol=1e-14)
+            np.testing.assert_array_equal(np.signbit(a), np.signbit(b))
+
+
+def keys_of(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, dict):
+        yield from tree
+
+
+# --- arguments ---------------------------------------------------------------------------
+
+
+def weighted(d: Any) -> Any:
+    """Keys that are weights."""
+    return sum(key * value for key, value in d.items())
+
+
+class FromOne(list):  # type: ignore[type-arg]
+    """A list that counts from 1."""
+
+    def __getitem__(self, i: Any) -> Any:
+        return list.__getitem__(self, i - 1)
+
+
+class Doubling(dict):  # type: ignore[type-arg]
+    def __getitem__(self, key: Any) -> Any:
+        return 2 * dict.__getitem__(self, key)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return 7.0
+
+
+class Backward(dict):  # type: ignore[type-arg]
+    def items(self) -> Any:
+        return list(dict.items(self))[::-1]
+
+
+class Halving(list):  # type: ignore[type-arg]
+    def __iter__(self) -> Any:
+        return (0.5 * x for x in list.__iter__(self))
+
+    def __len__(self) -> int:
+        return 7
+
+
+class Tripling(dict):  # type: ignore[type-arg]
+    def __setitem__(self, key: Any, value: Any) -> None:
+        dict.__setitem__(self, key, 3 * value)
+
+
+def tripled(x: Any) -> Any:
+    answer = Tripling()
+    answer["a"] = x
+    return answer
+
+
+@dataclass(frozen=True)
+class Config:
+    scale: Any
+
+
+def branched(x: Any, n: Any) -> Any:
+    return x * 2 if n > 1.5 else x
+
+
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "0-d whole numbers": (lambda x, s: x * s, [(WHOLE, np.array(k)) for k in (2, 3, 2)]),
+    "0-d beside bytes": (lambda x, s: x - s, [(WHOLE.astype("i1"), np.array(k)) for k in (2, 3)]),
+    "kinds of keys": (weighted, [({k: WHOLE},) for k in (1, 1.0, True, 1, Level.one)]),
+    "keys of two": (weighted, [({k: WHOLE, 2: WHOLE},) for k in (1, 1.0, True, 1)]),
+    "signs of keys": (
+        lambda d: [np.copysign(v, k) for k, v in d.items()],
+        [({k: np.ones(2)},) for k in (0.0, -0.0, 0.0)],
+    ),
+    "keys returned": (lambda d: {k: 2 * v for k, v in d.items()}, [({k: 1.0},) for k in (1, 1.0)]),
+    "counts from one": (lambda x: x[1] - 2 * x[2], [(FromOne([k, 2.0]),) for k in (1.0, 3.0)]),
+    "own [] and get": (lambda d: d["a"], [(Doubling(a=x),) for x in (1.0, 2.0, 5.0)]),
+    "own items": (
+        lambda d: d["a"] - 3 * d["b"] + next(iter(d.items()))[1],
+        [(Backward(a=x, b=2.0),) for x in (1.0, 4.0)],
+    ),
+    "own iter and len": (lambda x: x[0] + len(x) * sum(x), [(Halving([x]),) for x in (1.0, 2.0)]),
+    "own [] =": (tripled, [(1.0,), (2.0,)]),
+    "sets": (lambda x, s: x * max(s), [(WHOLE, frozenset({k})) for k in (1, 1.0, True)], ["s"]),
+    "ranges": (lambda x, r: x * r.stop, [(WHOLE, range(0, k, 2)) for k in (3, 4)], ["r"]),
+    "configurations": (
+        lambda x, c: x * c.scale, [(WHOLE, Config(k)) for k in (1, 1.0, True)], ["c"],
+    ),
+    "static by position": (
+        branched, [{"n": 2.0, "x": 3.0}, {"x": 3.0, "n": 1.0}, (3.0, 2.0), {"n": 1.0, "x": 5.0}],
+        [1],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ARGUMENTS.values(), ids=ARGUMENTS)
+def test_arguments(row: Any) -> None:
+    f, calls, *static = row
+    check(f, calls, static=static[0] if static else ())
+
+
+# --- looks ---------------------------------------------------------------------------------
+
+
+@functools.lru_cache
+def by_number(n: Any) -> float:
+    return 3.0 if n == 0 else 2.0
+
+
+def indexed(x: Any, n: Any) -> Any:
+    try:
+        return x * [1.0, 2.0][n]
+    except (IndexError, TypeError):
+        return x * n
+
+
+LATE: dict[str, Any] = {  # a whole number that has changed is an input, if nobody looks at it
+    "dict": lambda x, n: {0: 2.0}.get(n, 3.0) * x,
+    "set": lambda x, n: (2.0 if n in {0, 1} else 3.0) * x,
+    "f-string": lambda x, n: {"w0": 2.0}.get(f"w{n}", 3.0) * x,
+    "str": lambda x, n: {"0": 2.0}.get(str(n), 3.0) * x,
+    "percent": lambda x, n: {"0": 2.0}.get(f"{n!r}", 3.0) * x,
+    "cache": lambda x, n: by_number(n) * x,
+    "index": indexed,
+}
+
+
+@pytest.mark.parametrize("f", LATE.values(), ids=LATE)
+def test_whole_numbers_that_are_looked_up(f: Any) -> None:
+    check(f, [(1.0, n) for n in (5, 7, 0, 8, 1)])
+
+
+@pytest.mark.parametrize(
+    "f, what",
+    [
+        (lambda x: {0.5: 2.0}.get(x, 3.0) * x, r"hash\(\) of x"),
+        (lambda x: {x, 0.5}, r"hash\(\) of x"),
+        (lambda x: {"0.5": 2.0}.get(str(x), 3.0) * x, r"str\(\) of x"),
+        (lambda x: pickle.loads(pickle.dumps(x)) * x, "a copy of x"),
+    ],
+)
+def test_looks_at_numbers(f: Any, what: str) -> None:
+    for transformed in (mg.compile(f), lambda x: mg.trace(f, x)):
+        with pytest.raises(TypeError, match=f"{what} would fix its value"):
+            transformed(0.5)
+
+
+def matched(x: Any) -> Any:
+    match x:
+        case float():
+            return x * 2.0
+        case _:
+            return x * 3.0
+
+
+def test_patterns_look_at_types() -> None:
+    with pytest.warns(RuntimeWarning, match="looks at the types of its arguments"):
+        assert mg.compile(matched)(1.0) == 2.0
+
+
+def test_copies_are_what_they_are_copies_of() -> None:
+    x = np.array([1.0, 2.0])
+    check(lambda x: copy.copy(x) * 2, [(x,), (x + 1,)])
+    check(lambda p: copy.deepcopy(p)["a"][0] * 2, [({"a": [x]},), ({"a": [x + 1]},)])
+    w = mg.Tensor(2.0)
+    with pytest.raises(TypeError, match="a copy of w would fix its value"):
+        mg.compile(lambda x: copy.deepcopy(w) * x)(1.0)
+    assert copy.deepcopy({w: 1.0}).keys() != {w: 1.0}.keys()
+
+
+# --- results -------------------------------------------------------------------------------
+
+
+class Holder:
+    def __init__(self, v: Any) -> None:
+        self.v = v
+
+
+def generated(x: Any) -> Any:
+    yield 2 * x
+
+
+RESULTS: dict[str, tuple[Any, Any]] = {  # what is returned, and what is in it
+    "generator": (generated, list),
+    "closure": (lambda x: lambda y: x * y, lambda f: f(2.0)),
+    "object": (lambda x: Holder(2 * x), lambda r: r.v),
+    "namespace": (lambda x: types.SimpleNamespace(v=2 * x), lambda r: r.v),
+    "deque": (lambda x: collections.deque([2 * x]), list),
+    "map": (lambda x: map(np.sin, [x]), list),
+    "iterator": (lambda x: (x, iter([1.0])), lambda r: list(r[1])),
+    "partial": (lambda x: functools.partial(np.multiply, x), lambda f: f(2.0)),
+    "proxy": (lambda x: types.MappingProxyType({"a": 2 * x}), lambda r: r["a"]),
+    "slice": (lambda x: slice(x), lambda r: r.stop),
+    "set of its own": (lambda x: (x, set()), lambda r: r[1].add(x_of(r)) or sorted(r[1])),
+    "gradient": (lambda x: mg.grad(lambda y: x * y), lambda f: f(2.0)),
+}
+
+
+def x_of(r: Any) -> Any:
+    return float(r[0])
+
+
+@pytest.mark.parametrize("f, inside", RESULTS.values(), ids=RESULTS)
+def test_results_that_no_program_makes(f: Any, inside: Any) -> None:
+    step = mg.compile(f)
+    with pytest.warns(RuntimeWarning, match="returns something made anew at each call"):
+        first = inside(step(3.0))
+    assert first == inside(f(3.0)) and type(first) is type(inside(f(3.0)))
+    assert inside(step(4.0)) == inside(f(4.0))
+
+
+def test_results_that_no_program_makes_are_refused_by_trace() -> None:
+    with pytest.raises(TypeError, match=r"made anew at each call \(of type deque\), and a program"):
+        mg.trace(lambda x: collections.deque([x]), 1.0)
+
+
+def test_objects_of_the_users_are_returned_as_they_are() -> None:
+    known = Holder(1.0)
+    step = mg.compile(lambda x, o: (x * 2, known, o, Level.one))
+    for x in (1.0, 2.0):
+        assert step(x, known) == (2 * x, known, known, Level.one)
+    assert step.retraces == 0
+
+
+# --- what is captured ----------------------------------------------------------------------
+
+
+class Meta(type):
+    k = 2.0
+
+
+class Base(metaclass=Meta):
+    m = 2.0
+    table = np.array([1.0, 2.0])
+
+    def method(self) -> float:
+        return 2.0
+
+    @classmethod
+    def of_class(cls) -> float:
+        return 2.0
+
+    @staticmethod
+    def static() -> float:
+        return 2.0
+
+    @property
+    def computed(self) -> float:
+        return 2.0
+
+
+class Derived(Base):
+    pass
+
+
+o = Derived()
+MEMBERS: dict[str, tuple[Any, Any, Any]] = {  # how it is looked at, which name, what it becomes
+    "metaclass": (lambda x: x * Derived.k, (Meta, "k"), 3.0),
+    "class": (lambda x: x * Derived.m, (Derived, "m"), 3.0),
+    "of an object": (lambda x: x * o.m, (Derived, "m"), 3.0),
+    "array": (lambda x: x * Derived.table, (Derived, "table"), np.array([3.0, 4.0])),
+    "array of an object": (lambda x: x * o.table, (Derived, "table"), np.array([3.0, 4.0])),
+    "method": (lambda x: x * o.method(), (Derived, "method"), lambda self: 3.0),
+    "base": (lambda x: x * o.method(), (Base, "method"), lambda self: 3.0),
+    "class method": (lambda x: x * o.of_class(), (Derived, "of_class"), classmethod(lambda c: 3.0)),
+    "its base": (lambda x: x * Base.of_class(), (Base, "of_class"), classmethod(lambda c: 3.0)),
+    "static method": (lambda x: x * o.static(), (Derived, "static"), staticmethod(lambda: 3.0)),
+    "its base's": (lambda x: x * Base.static(), (Base, "static"), staticmethod(lambda: 3.0)),
+    "property": (lambda x: x * o.computed, (Derived, "computed"), property(lambda self: 3.0)),
+    "new": (lambda x: x * getattr(o, "late", 1.0), (Derived, "late"), 3.0),
+}
+
+
+@pytest.mark.parametrize("f, where, value", MEMBERS.values(), ids=MEMBERS)
+def test_members_of_classes(f: Any, where: Any, value: Any) -> None:
+    home, name = where
+    before = vars(home).get(name, MEMBERS)
+
+    def back() -> None:
+        delattr(home, name) if before is MEMBERS else setattr(home, name, before)
+
+    try:
+        check(f, [(1.0,), lambda: setattr(home, name, value), (1.0,), (2.0,), back, (1.0,)])
+    finally:
+        if vars(home).get(name, MEMBERS) is not before:
+            back()
+
+
+def test_attributes_behind_getattr() -> None:
+    class Table:
+        def __init__(self) -> None:
+            self.held = {"w": 2.0}
+
+        def __getattr__(self, name: str) -> Any:
+            return self.held[name]
+
+    t = Table()
+    check(
+        lambda x: x * t.w,
+        [(1.0,), lambda: t.held.update(w=3.0), (1.0,), lambda: setattr(t, "w", 5.0), (1.0,)],
+    )
+
+
+LATER = """
+def f(x):
+    try:
+        return abs(x) * k
+    except NameError:
+        return abs(x)
+"""
+
+
+def test_names_that_come_later() -> None:
+    space: dict[str, Any] = {}
+    exec(LATER, space)
+    changes = [
+        lambda: space.update(k=3.0),
+        lambda: space.update(abs=lambda x: 5.0 * x),
+        lambda: space.pop("abs"),
+    ]
+    check(space["f"], [(-1.0,), changes[0], (-1.0,), changes[1], (-1.0,), changes[2], (-1.0,)])
+
+
+def test_functions_that_become_others() -> None:
+    def f(x: Any, k: float = 2.0, *, j: float = 3.0) -> Any:
+        return x * k * j
+
+    def g(x: Any, k: float = 2.0, *, j: float = 3.0) -> Any:
+        return x - k * j
+
+    def other() -> None:
+        f.__code__ = g.__code__  # as IPython's autoreload does
+
+    def defaults() -> None:
+        f.__kwdefaults__ = {"j": 7.0}
+
+    check(f, [(1.0,), defaults, (1.0,), other, (1.0,)])
+    part = functools.partial(lambda k, x, j=1.0: k * x * j, np.array([1.0, 2.0]))
+    keywords = [lambda v=v: part.keywords.update(j=v) for v in (4.0, 5.0, 6.0)]
+    calls: list[Any] = [(1.0,)]
+    for change in keywords:
+        calls += [change, (1.0,), (2.0,)]
+    check(part, [*calls, lambda: part.__setstate__((part.func, (3.0,), {}, {})), (1.0,)])
+    method = type("Owner", (), {"scaled": functools.partialmethod(lambda s, x, k: x * k, k=2.0)})
+    owner: Any = method()
+    held = method.__dict__["scaled"].keywords
+    check(lambda x: owner.scaled(x), [(1.0,), lambda: held.update(k=5.0), (1.0,)])
+
+
+scale = 2.0
+
+
+@functools.lru_cache
+def cached(n: int) -> Any:
+    return np.arange(n) * scale
+
+
+def test_what_a_cache_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = cached(3)
+    monkeypatch.setattr("test_compile_hostile.scale", 3.0)
+    calls = [lambda: operator_setitem(table), (1.0,), cached.cache_clear, (1.0,), (2.0,)]
+    check(lambda x: x * cached(3), [(1.0,), (2.0,), *calls])
+    step = mg.compile(lambda x: x * np.ones(3) + np.eye(3)[0])
+    assert [step(1.0)[1], step(2.0)[1], step.retraces] == [1.0, 2.0, 0]
+
+
+def operator_setitem(x: Any) -> None:
+    x[0] = 9.0
