@@ -54,6 +54,10 @@ def test_around_and_pooled_by_norms(n: int) -> None:
 )
 def test_pad(widths: Any) -> None:
     same(lambda x: F.pad(x, widths, value=2.0), lambda x: TF.pad(x, widths, value=2.0), X2)
+    if len(widths) == 4:
+        for more in (widths, (-2, 3, 1, -1)):
+            for mode in ("reflect", "replicate"):
+                same(lambda x: F.pad(x, more, mode), lambda x: TF.pad(x, more, mode), X2)  # noqa: B023
     for bad, told in (((1,), "two each"), ((1,) * 10, "two each"), ((-9, 0), "does not go")):
         with pytest.raises(ValueError, match=told):
             F.pad(X2, bad)

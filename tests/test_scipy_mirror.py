@@ -656,9 +656,40 @@ def test_differential_equations_by_the_adjoint() -> None:
             assert by_p[key] == pytest.approx(by_steps[1][1][key], rel=1e-6)
 
 
+@pytest.mark.parametrize("t", [[0.0, 1.0, 1.0, 2.0], [2.0, 1.0, 1.0], [0.5, 0.5], [0.5]])
+def test_times_that_are_asked_for_twice(t: list[float]) -> None:
+    """The truth is ``y0 exp(-k (t - t0))``; each time has a derivative of its own."""
+    point, weight = (np.array([1.0, 2.0]), np.array(t), 0.7), rng.normal(size=(len(t), 2))
+
+    def exact(y0: Any, t: Any, k: Any) -> Any:
+        return y0 * np.exp(-k * (t - t[0]))[:, None]
+
+    def solved(y0: Any, t: Any, k: Any) -> Any:
+        return ms.integrate.odeint(lambda y, t, k: -k * y, y0, t, (k,))
+
+    slopes = [
+        mg.grad(lambda *v, f=f: np.sum(f(*v) * weight), (0, 1, 2))(*point) for f in (exact, solved)
+    ]
+    for want, got in zip(*slopes, strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-5)
+
+
+def test_a_solution_by_the_time_at_which_it_starts() -> None:
+    def end(start: Any) -> Any:
+        options = {"t_eval": np.array([0.0, 1.0]), "rtol": 1e-9, "atol": 1e-9}
+        return ms.integrate.solve_ivp(lambda t, y: -y, (start, 1.0), [1.0], **options).y[0, -1]
+
+    assert mg.grad(end)(0.0) == pytest.approx(np.exp(-1))
+
+
 def test_differential_equations_that_cannot_be() -> None:
-    with pytest.raises(ValueError, match="t must be a vector of two times at least"):
-        ms.integrate.odeint(lambda y, t: y, [1.0], [0.0])
+    for times in ([0.0, 2.0, 1.0], [np.nan, 1.0], [0.0, np.inf]):
+        with pytest.raises(ValueError, match="odeint: the times must be finite, and rise or fall"):
+            ms.integrate.odeint(lambda y, t: -y, [1.0], times)
+    with pytest.raises(TypeError, match="odeint: the function must return real numbers, not"):
+        ms.integrate.odeint(lambda y, t: 1j * y, [1.0], [0.0, 1.0])
+    with pytest.raises(ValueError, match="t must be a vector of times, not"):
+        ms.integrate.odeint(lambda y, t: y, [1.0], [])
 
 
 def test_differential_equations_to_second_order_and_by_their_times() -> None:

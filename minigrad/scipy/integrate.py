@@ -46,7 +46,7 @@ def integral(field: Function, options: dict[str, Any]) -> Op:
     """
 
     def forward(low: Any, high: Any, *flat: Any) -> Any:
-        f: Function = lambda x: np.asarray(by_args("quad", field(x, *flat)), dtype=float)
+        f: Function = lambda x: by_args("quad", field(x, *flat))
         low, high = float(low), float(high)
         if f(0.5 * (low + high) if np.isfinite(low + high) else finite(low, high)).ndim == 0:
             return np.float64(si.quad(lambda x: float(f(x)), low, high, **options)[0])
@@ -70,14 +70,17 @@ def integral(field: Function, options: dict[str, Any]) -> Op:
 
 
 def by_args(name: str, value: Any) -> Any:
-    """``value`` of numbers, as an array; refuse what depends on a Tensor that ``args`` lack."""
+    """``value`` as an array of real numbers; refuse what depends on a Tensor that ``args`` lack."""
     for leaf in flatten(value)[0]:
         if getattr(leaf, "node", None) is not None:
             raise TypeError(
                 f"{name}: the function uses a Tensor that requires a gradient and is not among "
                 "its arguments; pass it in args"
             )
-    return arrays_of(value)
+    value = np.asarray(arrays_of(value))
+    if value.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: the function must return real numbers, not {value!r:.60}")
+    return value.astype(float)
 
 
 def finite(low: float, high: float) -> float:
@@ -239,8 +242,8 @@ def solution(
     """Rows of y(t) for ``dy/dt = f(t, y, *args)``, y(t₀) = y0."""
     leaves, rebuild = flatten(list(args))
     t = arrayed(t) * np.float64(1)
-    if np.ndim(t) != 1 or np.shape(t)[0] < 2:
-        raise ValueError(f"{name}: t must be a vector of two times at least, not {np.shape(t)}")
+    if np.ndim(t) != 1 or not np.shape(t)[0]:
+        raise ValueError(f"{name}: t must be a vector of times, not of shape {np.shape(t)}")
     field = lambda s, y, *flat: f(s, y, *rebuild(list(flat)))
     flat = [arrayed(v) * np.float64(1) for v in leaves]
     return solver(name, field, options)(arrayed(y0) * np.float64(1), t, *flat)
@@ -254,12 +257,18 @@ def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
     """
 
     def forward(start: Any, t: Any, *flat: Any) -> Any:
-        slope = lambda s, y: np.asarray(by_args(name, field(s, y, *flat)), dtype=float)
-        start = np.asarray(start, dtype=float)
-        found = si.solve_ivp(slope, (t[0], t[-1]), start, t_eval=t, **options)
-        if not found.success:
-            raise RuntimeError(f"{name}: SciPy gave up: {found.message}")
-        return found.y.T
+        slope = lambda s, y: by_args(name, field(s, y, *flat))
+        start, steps = np.asarray(start, dtype=float), np.diff(t)
+        if not np.isfinite(t).all() or not ((steps >= 0).all() or (steps <= 0).all()):
+            raise ValueError(f"{name}: the times must be finite, and rise or fall throughout")
+        new = np.append(True, steps != 0)  # SciPy takes each time once
+        rows = start[None]
+        if new.sum() > 1:
+            found = si.solve_ivp(slope, (t[0], t[-1]), start, t_eval=t[new], **options)
+            if not found.success:
+                raise RuntimeError(f"{name}: SciPy gave up: {found.message}")
+            rows = found.y.T
+        return rows[np.cumsum(new) - 1]
 
     def rule(g: Any, ans: Any, start: Any, t: Any, *flat: Any) -> tuple[Any, ...]:
         """L. S. Pontryagin's adjoint λ and ``∫ λᵀ ∂f/∂θ dt``; by a time, ``λᵀ f`` there."""
@@ -386,15 +395,14 @@ def solve_ivp(
     ends = [arrayed(v) for v in t_span]
     if len(ends) != 2:
         raise ValueError(f"solve_ivp: t_span is a pair of times, not {len(ends)} of them")
-    times = np.stack(ends) if t_eval is None else arrayed(t_eval)
-    asked, first, last = times, *(float(settled(v)) for v in ends)
-    known = np.asarray(settled(times))
+    asked = np.stack(ends) if t_eval is None else arrayed(t_eval)
+    first, last = (float(settled(v)) for v in ends)
+    known = np.asarray(settled(asked))
     if known.ndim != 1 or np.any((known < min(first, last)) | (known > max(first, last))):
         raise ValueError(f"solve_ivp: t_eval must be a vector of times from {first:g} to {last:g}")
     if np.any(np.diff(known) * (1 if last >= first else -1) <= 0) and t_eval is not None:
         raise ValueError("solve_ivp: the times of t_eval must go from the first to the last")
-    if arrays_of(times[0]) != arrays_of(ends[0]):
-        times = np.concatenate([np.reshape(ends[0], (1,)), times])
+    times = asked if t_eval is None else np.concatenate([np.reshape(ends[0], (1,)), asked])
     options |= {"method": method, "rtol": rtol, "atol": atol}
     rows = solution("solve_ivp", fun, y0, times, args, options)
     return Solution(asked, rows[len(times) - len(asked) :].T)

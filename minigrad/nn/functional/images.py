@@ -139,14 +139,22 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float = 0.0) -> Any:
     pairs = [(widths[i], widths[i + 1]) for i in range(0, len(widths), 2)]
     pairs = [(0, 0)] * (np.ndim(x) - len(pairs)) + pairs[::-1]
     for (a, b), n in zip(pairs, np.shape(x), strict=True):
-        most = {"reflect": n - 1, "circular": n}.get(mode, max(a, b, 0))
-        if max(a, b) > most or n + min(a, 0) + min(b, 0) < 0:
+        kept = n + min(a, 0) + min(b, 0)
+        most = {"reflect": n - 1, "circular": kept}.get(mode, max(a, b, 0))
+        if max(a, b) > most or kept < 0:
             raise ValueError(f"pad: {(a, b)} does not go with a length of {n} by {mode!r}")
-    if any(w < 0 for w in widths):
-        inner = tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, np.shape(x)))
-        x, pairs = x[inner], [(max(a, 0), max(b, 0)) for a, b in pairs]
+    more = [(max(a, 0), max(b, 0)) for a, b in pairs]
     options = {"constant_values": value} if mode == "constant" else {}
-    return ops.pad(x, pairs, mode=AROUND[mode], **options)
+    if mode == "reflect":  # of what falls away there is a reflection, too
+        return _cropped(ops.pad(x, more, mode="reflect"), pairs)
+    return ops.pad(_cropped(x, pairs), more, mode=AROUND[mode], **options)
+
+
+def _cropped(x: Any, pairs: list[tuple[int, int]]) -> Any:
+    """``x`` without the places that negative widths take away."""
+    if all(min(pair) >= 0 for pair in pairs):
+        return x
+    return x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, np.shape(x)))]
 
 
 def _images(who: str, x: Any) -> tuple[int, ...]:
@@ -249,7 +257,10 @@ def interpolate(
         ratios = [1 / f for f in factors]
     if mode == "area":
         return POOLS[n](x, sizes)
+    whole = tuple(sizes) == tuple(lengths)
     for axis, (length, new, ratio) in enumerate(zip(lengths, sizes, ratios), 2):
+        if (length == new and "linear" in mode) or (whole and mode == "bicubic"):
+            continue  # as PyTorch has it, whatever the ratio
         if mode.startswith("nearest"):
             middle = 0.5 if mode == "nearest-exact" else 0.0
             places = np.floor((np.arange(new) + middle) * ratio).astype(int)
