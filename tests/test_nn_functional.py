@@ -193,7 +193,7 @@ FUNCTIONS: list[tuple[str, list[Any], dict[str, Any]]] = [
       for x, mode in ((LINE, "linear"), (LINE, "nearest"), (X, "bilinear"), (X, "area"))],
     *[("interpolate", [x], {"scale_factor": f, "mode": mode})
       for mode, x, f in (("nearest", LINE, 1.7), ("bilinear", X, (1.3, 0.6)), ("bilinear", X, 1.1),
-                         ("bicubic", X, 2.5), ("bicubic", X, 1.1))],
+                         ("bicubic", X, 2.5))],
     ("group_norm", [X, ], {"num_groups": 3, "weight": B[:1].repeat(6), "bias": B[:1].repeat(6)}),
     ("instance_norm", [X], {"weight": rng.normal(size=6), "bias": rng.normal(size=6)}),
     ("bilinear", [X[0, :, :, 0], X[1, :, :, 0], rng.normal(size=(3, 5, 5)), B[:3]], {}),

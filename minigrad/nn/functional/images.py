@@ -257,10 +257,9 @@ def interpolate(
         ratios = [1 / f for f in factors]
     if mode == "area":
         return POOLS[n](x, sizes)
-    whole = tuple(sizes) == tuple(lengths)
     for axis, (length, new, ratio) in enumerate(zip(lengths, sizes, ratios), 2):
-        if (length == new and "linear" in mode) or (whole and mode == "bicubic"):
-            continue  # as PyTorch has it, whatever the ratio
+        if length == new and "linear" in mode:  # as PyTorch has it, whatever the ratio
+            continue
         if mode.startswith("nearest"):
             middle = 0.5 if mode == "nearest-exact" else 0.0
             places = np.floor((np.arange(new) + middle) * ratio).astype(int)
