@@ -53,6 +53,21 @@ def test_single_numbers_among_arrays_are_computed_by_python() -> None:
     assert len(plan) < 5
 
 
+def test_entries_are_read_before_their_memory_is_used_again() -> None:
+    def f(x: Any) -> Any:
+        waves = np.cos(x)
+        steps = np.sum(np.floor(np.sin(np.exp(x - 1))))
+        total = waves[0] * waves[1] + waves[2]
+        for _ in range(4):
+            total = total / (1.0 + total * total)
+        return steps, total
+
+    x = np.array([1.2, 0.7, -0.4])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_allclose(mg.compile(f)(x), f(x), rtol=1e-14)
+
+
 def test_where_math_has_no_answer_the_types_are_the_same() -> None:
     """NumPy's `where` gives an array without axes there, and constants belong to the program."""
     table = np.array([1.0, 2.0])

@@ -143,7 +143,8 @@ class Kernel(Statements):
         """Step -> the variables whose memory is not needed after it."""
         seen: dict[Var, int] = {}
         for i, step in enumerate(plan):
-            for e in [step] if isinstance(step, Equation) else step.equations:
+            within = [step] if isinstance(step, Equation) else step.equations
+            for e in (*within, *(step.read.values() if isinstance(step, Stretch) else ())):
                 for v in (*e.reads(), *e.outs):
                     for root in self.memory_of(v):
                         seen[root] = i
