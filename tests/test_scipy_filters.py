@@ -317,3 +317,10 @@ def test_dtypes_of_samples() -> None:
         assert got.dtype == want.dtype
     shuffled = interpolate.interp1d(x[::-1], y)(1.5)
     np.testing.assert_allclose(shuffled, scipy.interpolate.interp1d(x[::-1], y)(1.5), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", [n for n in dir(ndimage) if hasattr(sn, n) and n[0] != "_"])
+def test_modes_are_described_as_those_of_images(name: str) -> None:
+    lines = (getattr(ndimage, name).__doc__ or "").splitlines()
+    told = [lines[i + 1] for i, line in enumerate(lines) if line.strip().startswith("mode : ")]
+    assert all("eyond the" in line for line in told), told

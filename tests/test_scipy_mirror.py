@@ -193,6 +193,33 @@ def test_vectors() -> None:
     check(lambda a: ms.stats.dirichlet.logpdf(shares, a), alpha)
 
 
+def test_how_many_coordinates_a_vector_has() -> None:
+    """Numbers for mean and covariance are of one coordinate, of which a vector has many."""
+    points, root = rng.normal(size=3), rng.normal(size=(3, 3))
+    for name, keys in (
+        ("multivariate_normal", ("mean", "cov")),
+        ("multivariate_t", ("loc", "shape")),
+    ):
+        ours, theirs = getattr(ms.stats, name), getattr(scipy.stats, name)
+        for values in ((0.3, 1.7), ([0.3], [[1.7]]), (points, 1.7), (points, root @ root.T)):
+            told = dict(zip(keys, values, strict=True))
+            np.testing.assert_allclose(
+                ours.logpdf(mg.Tensor(points), **told).data, theirs.logpdf(points, **told)
+            )
+        with pytest.raises(ValueError, match=rf"{name}: x \(3,\) and .* must have 2 coordinates"):
+            ours.logpdf(points, **{keys[1]: np.eye(2)})
+    for df in (0.0, -1.0, np.inf):
+        with pytest.raises(ValueError, match="multivariate_t: df must be positive"):
+            ms.stats.multivariate_t.logpdf(points, points, 1.0, df)
+    for x, alpha, told in (
+        ([0.5, 0.6], [1.0, 2.0], "sum to 1"),
+        ([0.5, 0.5], [1.0, -2.0], "alpha must be positive"),
+        ([0.5], [1.0, 2.0], r"dirichlet: x \(1,\) must have as many rows"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            ms.stats.dirichlet.logpdf(mg.Tensor(x), alpha)
+
+
 def test_parameters_are_called_as_in_scipy() -> None:
     assert ms.stats.gamma.logpdf(1.0, a=2.0, scale=3.0) == pytest.approx(
         scipy.stats.gamma.logpdf(1.0, a=2.0, scale=3.0)

@@ -85,7 +85,7 @@ mean | array_like, optional | The mean, where it is known already.
 method | str | How positions between two elements are answered; "linear" is NumPy's default.
 min | array_like, optional | The lower bound, by the array API's name.
 minlength | int | The least number of bins.
-mode | str | What happens at the ends, as NumPy names it.
+mode | str | What happens at the ends, or which part is answered, as NumPy names it.
 n | int, optional | Of Fourier transforms the length; else how often, or the power.
 nan | number | In place of NaN.
 neginf | number, optional | In place of −∞; by default the least finite number.
@@ -143,6 +143,10 @@ N | int, optional | The number of columns.
 """
 
 LAYERS = """
+alpha | number or array_like | The limit below; of RMSprop the share of the past that stays.
+axes | int or tuple of int | How many of the last axes, or their lengths.
+beta | float | Where the square ends and the line begins.
+mode | str | How elements between others are found.
 prediction score state h weight_ih weight_hh other | array_like |
 target | array_like | What is to be predicted.
 parameters | iterable of Tensor, or groups of them as dicts |
@@ -218,6 +222,26 @@ t_span | (float, float) | From when to when.
 t_eval | array_like, optional | When the solution is wanted.
 kind | {"linear", "cubic"} | Lines or a spline.
 fill_value | "extrapolate" or None | What happens outside of the points.
+N | int, optional | The length to which signals are cut, or filled up with zeros.
+"""
+
+IMAGES = """
+input weights | array_like | Differentiated.
+sigma | number, or one for each axis | The standard deviation; differentiated, too.
+size | int, or one for each axis | How many neighbours.
+shift | number or array_like | By how many places along each axis; differentiated, too.
+zoom | number, or one for each axis | How many times as many places.
+order | int, or one for each axis | Of splines, or which derivative of a density.
+mode | str, or one for each axis | What is beyond the edges: "reflect", "nearest", "wrap", ...
+cval | number | What is beyond them in the mode "constant".
+origin | int, or one for each axis | By how much the neighbours are moved.
+truncate | float | After how many standard deviations the weights end; or
+radius | int, or one for each axis, optional | after how many places.
+axes | int or tuple of int, optional | Along which axes; all by default.
+output | dtype | Doubles.
+prefilter | bool | Whether the input are values; else they are coefficients of splines.
+grid_mode | bool | Whether places are squares with an extent, and not points.
+options | keywords | Of `gaussian_filter`.
 """
 
 
@@ -236,6 +260,7 @@ GLOSSARY: dict[str, tuple[str, str]] = {
 }
 OF_LAYERS: dict[str, tuple[str, str]] = {**GLOSSARY, **entries(LAYERS)}
 OF_SCIPY: dict[str, tuple[str, str]] = {**GLOSSARY, **entries(SCIPY)}
+OF_IMAGES: dict[str, tuple[str, str]] = {**OF_SCIPY, **entries(IMAGES)}
 HEADINGS = ("Parameters", "Attributes", "Returns", "Raises", "Notes", "References", "Examples")
 
 

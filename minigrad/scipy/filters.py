@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.ndimage as sn
 
-from minigrad.ops.glossary import OF_SCIPY
+from minigrad.ops.glossary import OF_IMAGES
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed, firm
@@ -398,4 +398,4 @@ maximum_filter: Any = extreme("maximum_filter", "largest", "array([3., 3., 3., 2
 minimum_filter: Any = extreme("minimum_filter", "smallest", "array([0., 0., 1., 0., 0.])", np.min)
 
 
-_describe(vars(), OF_SCIPY)
+_describe(vars(), OF_IMAGES)

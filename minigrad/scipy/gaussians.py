@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.ndimage as sn
 
-from minigrad.ops.glossary import OF_SCIPY
+from minigrad.ops.glossary import OF_IMAGES
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import like
@@ -192,4 +192,4 @@ def gaussian_gradient_magnitude(
     )
 
 
-_describe(vars(), OF_SCIPY)
+_describe(vars(), OF_IMAGES)

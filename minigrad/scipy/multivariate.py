@@ -9,6 +9,7 @@ import numpy as np
 import scipy.special as sp
 
 from minigrad.ops.shape import arrayed
+from minigrad.tensor import concrete
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -34,17 +35,21 @@ class multivariate_normal:
         cov : (n, n), (n,) for a diagonal, or number
         allow_singular : bool
             Of a singular covariance the density in the subspace that has one; −inf outside.
+
+        Raises
+        ------
+        ValueError
+            For x and a mean of another number of coordinates than the covariance has.
         """
-        x, mean = arrayed(x), arrayed(mean)
+        d, shape = deviations("multivariate_normal", x, mean, cov)
+        n = np.shape(d)[1]
         if allow_singular:
-            n = np.shape(x)[-1] if np.ndim(x) else 1
-            d = np.reshape(x - mean, (-1, n))
             scale, squares, outside = singular(covariance(cov, n), d)
             value = np.where(outside, -np.inf, -(squares + scale) / 2)
         else:
-            squares, log_det, n = standardised(x, mean, cov)
+            squares, log_det = standardised(d, cov)
             value = -(squares + log_det + n * LOG_2PI) / 2
-        return np.reshape(value, np.shape(x)[:-1])
+        return np.reshape(value, shape)
 
     @staticmethod
     def pdf(x: Any, mean: Any = 0.0, cov: Any = 1.0, allow_singular: bool = False) -> Any:
@@ -100,12 +105,22 @@ class multivariate_t:
         ------
         numpy.linalg.LinAlgError
             For a ``shape`` that is not positive definite.
+        ValueError
+            For degrees of freedom that are not positive, and as `multivariate_normal`.
         """
-        x, df = arrayed(x), arrayed(df)
-        squares, log_det, n = standardised(x, loc, shape)
+        df = arrayed(df)
+        known = concrete(df)
+        if known is not None and not 0 < known < math.inf:
+            raise ValueError(
+                f"multivariate_t: df must be positive, not {known!r}, and for infinity it is "
+                "multivariate_normal"
+            )
+        d, lead = deviations("multivariate_t", x, loc, shape)
+        squares, log_det = standardised(d, shape)
+        n = np.shape(d)[1]
         half = (df + n) / 2
         constant = sp.gammaln(half) - sp.gammaln(df / 2) - (n * np.log(df * math.pi) + log_det) / 2
-        return np.reshape(constant - half * np.log1p(squares / df), np.shape(x)[:-1])
+        return np.reshape(constant - half * np.log1p(squares / df), lead)
 
     @staticmethod
     def pdf(x: Any, loc: Any = 0.0, shape: Any = 1.0, df: Any = 1.0) -> Any:
@@ -113,12 +128,28 @@ class multivariate_t:
         return np.exp(multivariate_t.logpdf(x, loc, shape, df))
 
 
-def standardised(x: Any, mean: Any, cov: Any) -> tuple[Any, Any, int]:
-    """``δᵀ Σ⁻¹ δ`` of every δ = x − mean, ``log det Σ``, and the number of coordinates."""
-    n = np.shape(x)[-1] if np.ndim(x) else 1
-    root = np.linalg.cholesky(covariance(cov, n))
-    z = np.linalg.solve(root, np.reshape(x - arrayed(mean), (-1, n)).T)
-    return np.sum(z * z, axis=0), 2 * np.sum(np.log(np.diagonal(root))), n
+def deviations(who: str, x: Any, mean: Any, cov: Any) -> tuple[Any, tuple[int, ...]]:
+    """Rows x − mean, and the shape of the answer.
+
+    How many coordinates there are is said by ``cov``, or the mean; of one, a vector x has many.
+    """
+    x, mean = arrayed(x), arrayed(mean)
+    n = np.shape(arrayed(cov))[-1] if np.ndim(cov) else np.size(mean)
+    if np.ndim(x) == 0 or (n == 1 and np.ndim(x) == 1):
+        x = np.reshape(x, (*np.shape(x), 1))
+    if np.shape(x)[-1] != n or np.size(mean) not in (1, n):
+        raise ValueError(
+            f"{who}: x {np.shape(x)} and the mean {np.shape(mean)} must have {n} coordinates, "
+            "as the covariance says, or the mean where that is a number"
+        )
+    return np.reshape(x - mean, (-1, n)), np.shape(x)[:-1]
+
+
+def standardised(d: Any, cov: Any) -> tuple[Any, Any]:
+    """``δᵀ Σ⁻¹ δ`` of every row δ, and ``log det Σ``."""
+    root = np.linalg.cholesky(covariance(cov, np.shape(d)[1]))
+    z = np.linalg.solve(root, d.T)
+    return np.sum(z * z, axis=0), 2 * np.sum(np.log(np.diagonal(root)))
 
 
 def covariance(cov: Any, n: int) -> Any:
@@ -149,8 +180,23 @@ class dirichlet:
 
     @staticmethod
     def logpdf(x: Any, alpha: Any) -> Any:
-        """``Σ (αᵢ − 1) log xᵢ − log B(α)``; x is (n,) or (n, m), its columns summing to 1."""
+        """``Σ (αᵢ − 1) log xᵢ − log B(α)``; x is (n,) or (n, m), its columns summing to 1.
+
+        Raises
+        ------
+        ValueError
+            For columns that do not sum to 1 or have another length, and an α that is not positive.
+        """
         x, alpha = arrayed(x), arrayed(alpha)
+        if np.ndim(alpha) != 1 or not np.ndim(x) or len(x) != len(alpha):
+            raise ValueError(f"dirichlet: x {np.shape(x)} must have as many rows as alpha is long")
+        known, powers = concrete(x), concrete(alpha)
+        if known is not None and (
+            np.any(known < 0) or np.any(np.abs(np.sum(known, axis=0) - 1) > 1e-4)
+        ):
+            raise ValueError("dirichlet: the columns of x must not be negative, and sum to 1")
+        if powers is not None and not np.all(powers > 0):
+            raise ValueError(f"dirichlet: alpha must be positive, not {powers!r:.60}")
         log_beta = np.sum(sp.gammaln(alpha)) - sp.gammaln(np.sum(alpha))
         a = np.reshape(alpha, (-1,) + (1,) * (np.ndim(x) - 1))
         return np.sum(sp.xlogy(a - 1, x), axis=0) - log_beta

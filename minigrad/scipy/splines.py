@@ -12,7 +12,7 @@ import numpy as np
 import scipy.ndimage as sn
 import scipy.special as sp
 
-from minigrad.ops.glossary import OF_SCIPY
+from minigrad.ops.glossary import OF_IMAGES
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.indexing import settled
 from minigrad.ops.record import Op
@@ -443,4 +443,4 @@ def rotate(
     return np.moveaxis(np.reshape(found, (*lead, *shape)), (-2, -1), plane)
 
 
-_describe(vars(), OF_SCIPY)
+_describe(vars(), OF_IMAGES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,38 +43,17 @@ def dropout(x: Any, p: float = 0.5, rng: Any = None) -> Any:
     return x * (kept / kept.dtype.type(1 - p))
 
 
-def channels(who: str, x: Any, p: float, rng: Any, n: int) -> Any:
+def of_channels(n: int, axes: str) -> Callable[..., Any]:
     """`dropout` of whole channels, which have ``n`` axes."""
-    p = fraction(who, "p", p)
-    x, unbatched = batched(who, x, n)
-    kept = mask(who, x, (*np.shape(x)[:2], *[1] * n), p, rng)
-    return unbatched(x * (kept / kept.dtype.type(1 - p)))
+    name, shape = f"dropout{n}d", (1, 4, *[1] * (n - 1), 2)
 
+    def drop(x: Any, p: float = 0.5, rng: Any = None) -> Any:
+        p = fraction(name, "p", p)
+        x, unbatched = batched(name, x, n)
+        kept = mask(name, x, (*np.shape(x)[:2], *[1] * n), p, rng)
+        return unbatched(x * (kept / kept.dtype.type(1 - p)))
 
-def dropout1d(x: Any, p: float = 0.5, rng: Any = None) -> Any:
-    """`dropout` of whole channels of (batch, channels, length).
-
-    Derivative: ``dy / (1 - p)`` of the channels that stayed.
-
-    Raises
-    ------
-    ValueError
-        For input of another number of axes.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> dropout1d(np.ones((1, 4, 2)), 0.5, np.random.default_rng(0)).reshape(4, 2)
-    array([[2., 2.],
-           [0., 0.],
-           [0., 0.],
-           [0., 0.]])
-    """
-    return channels("dropout1d", x, p, rng, 1)
-
-
-def dropout2d(x: Any, p: float = 0.5, rng: Any = None) -> Any:
-    """`dropout` of whole channels of (batch, channels, height, width).
+    drop.__doc__ = f"""`dropout` of whole channels of (batch, channels, {axes}).
 
     Derivative: ``dy / (1 - p)`` of the channels that stayed.
 
@@ -85,35 +65,19 @@ def dropout2d(x: Any, p: float = 0.5, rng: Any = None) -> Any:
     Examples
     --------
     >>> import numpy as np
-    >>> dropout2d(np.ones((1, 4, 1, 2)), 0.5, np.random.default_rng(0)).reshape(4, 2)
+    >>> {name}(np.ones({shape}), 0.5, np.random.default_rng(0)).reshape(4, 2)
     array([[2., 2.],
            [0., 0.],
            [0., 0.],
            [0., 0.]])
     """
-    return channels("dropout2d", x, p, rng, 2)
+    drop.__name__ = drop.__qualname__ = name
+    return drop
 
 
-def dropout3d(x: Any, p: float = 0.5, rng: Any = None) -> Any:
-    """`dropout` of whole channels of (batch, channels, depth, height, width).
-
-    Derivative: ``dy / (1 - p)`` of the channels that stayed.
-
-    Raises
-    ------
-    ValueError
-        For input of another number of axes.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> dropout3d(np.ones((1, 4, 1, 1, 2)), 0.5, np.random.default_rng(0)).reshape(4, 2)
-    array([[2., 2.],
-           [0., 0.],
-           [0., 0.],
-           [0., 0.]])
-    """
-    return channels("dropout3d", x, p, rng, 3)
+dropout1d: Callable[..., Any] = of_channels(1, "length")
+dropout2d: Callable[..., Any] = of_channels(2, "height, width")
+dropout3d: Callable[..., Any] = of_channels(3, "depth, height, width")
 
 
 SATURATED = -1.0507009873554805 * 1.6732632423543772
