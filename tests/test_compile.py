@@ -315,6 +315,48 @@ def test_layouts() -> None:
     assert step.retraces == 0
 
 
+STEPS: list[Any] = [  # one step of a recurrence: its input, its state, weights, bias
+    lambda x, h, U, W, b: np.tanh(x @ U + h @ W + b),
+    lambda x, h, U, W, b: np.tanh(b + h @ W + x @ U),
+    lambda x, h, U, W, b: (x @ U + b) * h,
+    lambda x, h, U, W, b: np.tanh((h @ W + (x + x @ U @ W)) + b) if x.ndim == 2 else x @ U + h,
+    lambda x, h, U, W, b: x @ (U + h.mean()) + b,
+]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=range(len(STEPS)))
+@pytest.mark.parametrize("order", ["first", "second", "vectors", "backwards", "not all"])
+def test_slices_are_taken_together(step: Any, order: str) -> None:
+    rng = np.random.default_rng(0)
+    x, U, W = rng.normal(size=(4, 2, 3)), rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
+
+    def f(x: Any, U: Any, W: Any, b: Any) -> Any:
+        h = np.ones(3 if order == "vectors" else (2, 3))
+        for t in range(3 if order == "not all" else 4):
+            part = x[-1 - t] if order == "backwards" else x[:, t] if order == "second" else x[t]
+            h = step(part, h, U, W, b)
+        return (h * h).sum()
+
+    x = np.swapaxes(x, 0, 1).copy() if order == "second" else x[:, 0] if order == "vectors" else x
+    g = mg.value_and_grad(f, (0, 1, 2, 3))
+    compiled = mg.compile(g)
+    for _ in range(2):
+        b = rng.normal(size=3)
+        same(compiled(x, U, W, b), g(x, U, W, b), 1e-11)
+    assert "in_ops" not in compiled.latest.code
+
+
+def test_products_of_slices_are_one() -> None:
+    """By the matrix on either side; the bias is added to all of them."""
+    x, U, b = np.ones((5, 2, 3)), np.ones((3, 3)), np.ones(3)
+    for rows, product in ((x, lambda u, U: u @ U), (x[:, 0], lambda u, U: U @ u)):
+        f = mg.compile(lambda x, U, b, p=product: sum(np.exp(p(x[t], U) + b) for t in range(5)))
+        f(rows, U, b)
+        lines = f.latest.code.splitlines()
+        assert sum("dot(" in line for line in lines) == 1
+        assert sum("exp(" in line for line in lines) == 5
+
+
 def test_parts_are_computed_where_they_are_joined() -> None:
     """Also where one is needed later, is joined twice, or is an argument; never over another."""
     rng = np.random.default_rng(0)

@@ -47,6 +47,8 @@ class Kernel(Statements):
         Variable -> the buffer that it lies in.
     whole : dict
         Variable -> the one of another shape whose elements are its own, in the same memory.
+    flat : set
+        Variables that are looked at in another shape, and so lie row by row.
     joints : dict
         Variable -> what it is joined to, and how many bytes from its beginning.
     """
@@ -70,6 +72,8 @@ class Kernel(Statements):
         self.roots: dict[Var, set[Var]] = {}
         self.buffer: dict[Var, int] = {}
         self.whole: dict[Var, Var] = {}
+        reshaped = [e.args[0] for e in program.equations if e.op in RESHAPES]
+        self.flat = {v for v in reshaped if isinstance(v, Var)}
         self.inputs = [f"x{i}" for i, _ in enumerate(program.inputs)]
         self.text.update(zip(program.inputs, self.inputs, strict=True))
         for v, c in program.constants.items():
@@ -215,7 +219,7 @@ class Kernel(Statements):
         """What NumPy computes, into a buffer where it can."""
         v = e.out
         target = self.target(e, dying)
-        turned = v not in self.destinations and self.memory.turned(v.shape)
+        turned = not (v in self.destinations or v in self.flat) and self.memory.turned(v.shape)
         code = self.into(e, target, turned)
         if code is not None and target is not None:
             self.text[v] = target
@@ -258,14 +262,15 @@ class Kernel(Statements):
                         self.buffer[v] = self.buffer.pop(r)
                         return self.memory.view(self.buffer[v], v.shape, v.dtype)
         self.buffer[v] = self.memory.take(v.nbytes)
-        return self.memory.view(self.buffer[v], v.shape, v.dtype)
+        return self.memory.view(self.buffer[v], v.shape, v.dtype, 0 if v in self.flat else None)
 
     def looks_otherwise(self, e: Equation, r: Var) -> bool:
         """Whether ``e`` reads the memory of ``r`` in another order than element by element."""
         views = [a for a in e.args if isinstance(a, Var) and r in self.memory_of(a)]
+        rows = r in self.joints or bool(self.flat & {r, e.out}) or any(a is not r for a in views)
         turned = any(map(self.memory.turned, (r.shape, e.out.shape)))
-        return any(self.whole.get(a, a) is not r or a.shape != e.out.shape for a in views) or (
-            turned and (r in self.joints or any(a is not r for a in views))
+        return (rows and turned) or any(
+            self.whole.get(a, a) is not r or a.shape != e.out.shape for a in views
         )
 
     def accumulated(self, e: Equation, dying: list[Var]) -> bool:

@@ -22,6 +22,7 @@ from minigrad.program.builder import Builder, alike, moderate, number, shape_of
 from minigrad.program.equations import Program, Var
 from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
 from minigrad.program.simplify import rebuilt
+from minigrad.program.slices import together
 
 LARGE = 2**15
 """Reductions of products of more elements are fused into loops, not given to BLAS."""
@@ -358,4 +359,4 @@ LOWER = rules("lower", "run")
 
 def lower(program: Program) -> Program:
     """``program`` in terms of what NumPy does in one pass."""
-    return rebuilt(program, LOWER, named=False)
+    return rebuilt(together(program), LOWER, named=False)
