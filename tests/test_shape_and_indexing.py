@@ -11,6 +11,7 @@ import minigrad as mg
 from finite_differences import numeric_gradient
 from minigrad.ops import indexing
 from minigrad.ops.indexing import at
+from minigrad.ops.rows import extreme, summed
 
 X = np.arange(1.0, 7.0).reshape(2, 3)
 
@@ -446,3 +447,39 @@ def test_the_gradient_of_a_renamed_axis_is_a_view(index: Any) -> None:
     np.testing.assert_allclose(program(x), np.sin(2 * x), rtol=1e-12)
     backwards = mg.grad(lambda t: np.sum(t[::-1, None][:, 0] * x))(x)
     np.testing.assert_array_equal(backwards, x[::-1])
+
+
+RNG = np.random.default_rng(0)
+ROWS = {
+    "one": np.array([1.5]),
+    "wide": RNG.normal(size=(3, 40)),
+    "tall": RNG.normal(size=(5000, 3)),
+    "long": RNG.normal(size=(2, 2000)),
+    "single": RNG.normal(size=(4, 5, 6)).astype(np.float32),
+    "half": np.full((20, 20), 1e4, np.float16),
+    "turned": RNG.normal(size=(30, 4, 20)).transpose(2, 0, 1),
+    "repeated": np.broadcast_to(RNG.normal(size=(20, 1)), (20, 3)),
+    "unknown": np.array([[np.nan, 1.0], [np.inf, 1.0], [-np.inf, np.inf], *[[0.0, 1.0]] * 17]),
+    "whole": np.arange(60).reshape(20, 3),
+    "no rows": np.zeros((0, 3)),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_sums_and_extremes_of_rows_are_numpys(name: str) -> None:
+    x = ROWS[name]
+    every = tuple(range(x.ndim))
+    for axis in {None, -1, 0, *every, every[:-1], (-1,), every} - {()}:
+        for keepdims in (False, True):
+            with np.errstate(invalid="ignore", over="ignore"):
+                got, want = summed(x, axis, keepdims), np.sum(x, axis=axis, keepdims=keepdims)
+                size = np.sum(np.abs(x), axis=axis, keepdims=keepdims)
+            assert got.shape == want.shape and got.dtype == want.dtype
+            eps = 0 if x.dtype.kind == "i" else np.finfo(x.dtype).eps * 50
+            known = np.isfinite(size)
+            np.testing.assert_array_equal(np.where(known, 0, got), np.where(known, 0, want))
+            off = np.where(known, got, 0) - np.where(known, want, 0)
+            assert np.all(np.abs(off) <= eps * np.where(known, size, 0))
+            if x.size:
+                largest = extreme(np.maximum, x, axis, keepdims)
+                np.testing.assert_array_equal(largest, np.max(x, axis=axis, keepdims=keepdims))

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.ops.record import ArrayLike, Op, composed, plain, primitive
+from minigrad.ops.rows import summed, total
 from minigrad.ops.shape import shape_of
 
 NoValue: Any = np._NoValue
-total: Any = np.add.reduce
+ndarray = np.ndarray
+FLOATING = (np.floating, ndarray)
 
 
 def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
@@ -57,6 +59,8 @@ def kept(x: Any, axis: Any) -> tuple[int, ...]:
 def restore(g: Any, x: Any, axis: Any) -> Any:
     """A reduced array with its reduced axes back, of length 1."""
     shape = shape_of(x)
+    if len(shape_of(g)) == len(shape):
+        return g
     if axis is None:
         return g if shape_of(g) == () else g.reshape((1,) * len(shape))
     axes = axes_of(x, axis)
@@ -65,9 +69,12 @@ def restore(g: Any, x: Any, axis: Any) -> Any:
 
 def spread(g: Any, x: Any, axis: Any) -> Any:
     """The gradient of a sum along ``axis``: ``g`` for every element of ``x``."""
-    if type(x) is np.ndarray and x.size < 10_000 and isinstance(g, np.floating):
+    if type(x) is ndarray and x.size < 2**16 and isinstance(g, FLOATING):
         full = np.empty(x.shape, g.dtype)  # a view of stride 0 is slow to make and to read
-        full.fill(g)
+        if type(g) is ndarray:
+            full[...] = restore(g, x, axis)
+        else:
+            full.fill(g)
         return full
     return np.broadcast_to(restore(g, x, axis), shape_of(x))
 
@@ -144,6 +151,8 @@ def sum(
     """
     if where is True and initial is NoValue:
         if type(a) is np.ndarray:
+            if dtype is None:
+                return summed(a, axis, bool(keepdims))
             return total(a, axis, dtype, None, bool(keepdims))
         return np.sum(a, axis=axis, dtype=dtype, keepdims=bool(keepdims))
     return np.sum(
@@ -160,7 +169,7 @@ def taking_part(a: Any, axis: Any, where: Any) -> Any:
 
 def shared_out(x: Any, n: Any) -> Any:
     """``x / n``, also where float16 has no number as large as ``n``."""
-    if isinstance(n, int | float) and n > 65504 and np.result_type(x) == np.float16:
+    if isinstance(n, (int, float)) and n > 65504 and np.result_type(x) == np.float16:
         return x * (1 / n)
     return x / n
 
@@ -216,7 +225,7 @@ def mean(
     if where is not True:
         return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims), where=where)
     if type(a) is np.ndarray and dtype is None and a.dtype.char in "df" and a.size:
-        return total(a, axis, None, None, bool(keepdims)) / count(a, axis)
+        return summed(a, axis, bool(keepdims)) / count(a, axis)
     return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims))
 
 

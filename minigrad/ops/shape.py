@@ -17,13 +17,17 @@ from minigrad.ops.record import (
     primitive,
     register,
 )
+from minigrad.ops.rows import summed
 
 # --- arrays from nested lists ----------------------------------------------------------
 
 
+NUMPYS = (np.ndarray, np.generic)  # ready: a union would be made at every call
+
+
 def speaks_numpy(x: Any) -> bool:
     """Whether ``x`` is a Tensor or another duck array, rather than NumPy's own."""
-    return hasattr(type(x), "__array_function__") and not isinstance(x, np.ndarray | np.generic)
+    return hasattr(type(x), "__array_function__") and not isinstance(x, NUMPYS)
 
 
 def holds_tensor(x: Any) -> bool:
@@ -106,18 +110,13 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     (2, 1)
     """
     if shape == ():
-        return summed(g, None)
+        return summed(g)
     extra = len(g.shape) - len(shape)
     if g.shape[extra:] == shape:
         return summed(g, 0 if extra == 1 else tuple(range(extra)))
-    stretched = tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
-    g = summed(g, (*range(extra), *stretched))
-    return g if g.shape == shape else g.reshape(shape)
-
-
-def summed(g: Any, axis: Any) -> Any:
-    """The sum along ``axis``; of an array at half the cost of its method."""
-    return np.add.reduce(g, axis) if type(g) is np.ndarray else g.sum(axis=axis)
+    pairs = enumerate(zip(shape, g.shape[extra:], strict=True), extra)
+    g = summed(g, (*range(extra), *[i for i, (n, m) in pairs if n != m]), True)
+    return g.reshape(shape) if extra else g
 
 
 @primitive(

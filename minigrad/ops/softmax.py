@@ -13,22 +13,16 @@ import numpy as np
 
 from minigrad.ops.record import primitive
 from minigrad.ops.reduction import from_end, kept, restore
+from minigrad.ops.rows import extreme, summed
 from minigrad.ops.shape import shape_of, speaks_numpy
-
-SHORT = 32
-"""Rows up to this length are compared column by column, which is several times faster."""
 
 
 def top_of(x: Any, axis: Any) -> Any:
     """The largest element, to be subtracted before exponentials."""
-    if type(x) is np.ndarray and x.size:  # what the methods come down to
-        n = x.shape[-1] if x.ndim > 1 and axis in (-1, x.ndim - 1) else 0
-        if 1 < n <= SHORT and x.flags.c_contiguous:
-            by_column = np.maximum.reduce(x.reshape(-1, n).T.copy(), axis=0)
-            return by_column.reshape(*x.shape[:-1], 1)
-        return np.maximum.reduce(x, axis=axis, keepdims=True)
     if np.size(x) == 0:
         return 0.0
+    if type(x) is np.ndarray:
+        return extreme(np.maximum, x, axis, True)
     return (np.float64(x) if isinstance(x, int | float) else x).max(axis=axis, keepdims=True)
 
 
@@ -59,7 +53,7 @@ def logsumexp_jvp(ts: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = 
     """``Σ softmax(x) t``."""
     if len(shape_of(x)) == 1 and not keepdims:
         return ts[0] @ shares(ans, x, axis)
-    return (shares(ans, x, axis) * ts[0]).sum(axis=from_end(x, axis), keepdims=bool(keepdims))
+    return summed(shares(ans, x, axis) * ts[0], from_end(x, axis), bool(keepdims))
 
 
 @primitive(
@@ -77,12 +71,12 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     shift = shift_of(x, axis)
     # log 0 = -inf is the value of an empty sum; beside infinity nothing else counts
     with np.errstate(divide="ignore", over="ignore"):
-        ans = np.log(np.exp(x - shift).sum(axis=axis, keepdims=True)) + shift
+        ans = np.log(summed(np.exp(x - shift), axis, True)) + shift
     return ans if keepdims else ans.reshape(kept(x, axis))[()]
 
 
 def softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
-    return ans * (g - (g * ans).sum(axis=axis, keepdims=True))
+    return ans * (g - summed(g * ans, axis, True))
 
 
 def softmax_jvp(ts: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
@@ -106,16 +100,17 @@ def softmax(x: Any, axis: Any = -1) -> Any:
            [-0.25,  0.25]])
     """
     e = np.exp(x - top_of(x, axis))
-    return e / e.sum(axis=axis, keepdims=True)
+    e /= summed(e, axis, True)
+    return e
 
 
 def log_softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
-    return g - np.exp(ans) * g.sum(axis=axis, keepdims=True)
+    return g - np.exp(ans) * summed(g, axis, True)
 
 
 def log_softmax_jvp(ts: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
     """``t - Σ softmax(x) t``."""
-    return ts[0] - (np.exp(ans) * ts[0]).sum(axis=from_end(x, axis), keepdims=True)
+    return ts[0] - summed(np.exp(ans) * ts[0], from_end(x, axis), True)
 
 
 @primitive(vjps=(log_softmax_rule,), fresh=True, cost=10, jvp=log_softmax_jvp)
@@ -131,4 +126,4 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     array([ 0.5, -0.5])
     """
     z = x - top_of(x, axis)
-    return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
+    return z - np.log(summed(np.exp(z), axis, True))

@@ -21,12 +21,13 @@ import numpy as np
 from minigrad import ops
 from minigrad.errors import is_user
 from minigrad.ops.record import Op
+from minigrad.ops.rows import extreme, summed
 from minigrad.reading.purity import bound
 from minigrad.reading.statements import names_in
 from minigrad.writing import literals
 from minigrad.writing.names import identifier, quoted
 
-WRITTEN: dict[Op, str] = {
+WRITTEN: dict[Any, str] = {
     ops.softmax: '''
 def softmax(x, axis=-1):
     """Shares that add up to 1."""
@@ -48,12 +49,25 @@ def logsumexp(x, axis=None, keepdims=False):
         ans = np.log(np.exp(x - top).sum(axis=axis, keepdims=True)) + top
     return ans if keepdims else ans.squeeze(axis=axis)[()]
 ''',
+    summed: """
+def summed(x, axis=None, keepdims=False):
+    return np.sum(x, axis=axis, keepdims=keepdims)
+""",
+    extreme: """
+def extreme(ufunc, x, axis, keepdims=False):
+    return ufunc.reduce(x, axis=axis, keepdims=keepdims)
+""",
 }
-"""For arrays of at least one dimension and element."""
+"""Ops, for arrays of at least one dimension and element, and functions that they are made of."""
 
 
 SHADOWED = {w for w in dir(builtins) if w not in ("sum", "abs", "pow", "round")}
 """Names that no function takes from elsewhere, but where an op of ours is called so."""
+
+
+def written_as(function: Any, called: str, name: str) -> str:
+    """What is written down for ``function``, which is ``called`` so there, under ``name``."""
+    return WRITTEN[function].lstrip().replace(f"def {called}(", f"def {name}(")
 
 
 class Helpers:
@@ -94,8 +108,7 @@ class Helpers:
         if name not in self.source:
             self.source[name] = ""
             if written and op in WRITTEN:
-                text = WRITTEN[op].lstrip()
-                self.source[name] = text.replace(f"def {op.name}(", f"def {name}(")
+                self.source[name] = written_as(op, op.name, name)
             else:
                 self.source[name] = self.copied(op.forward, name, op.name)
         return name
@@ -152,7 +165,10 @@ class Helpers:
             self.source[name] = f"{name} = np._NoValue\n"
         elif isinstance(value, FunctionType) and is_own(value):
             self.source[name] = ""
-            self.source[name] = self.copied(value, name, shown)
+            known = value in WRITTEN
+            self.source[name] = (
+                written_as(value, word, name) if known else self.copied(value, name, shown)
+            )
         elif inspect.ismodule(value):
             if sys.modules.get(value.__name__) is not value or not dotted(value.__name__):
                 raise ValueError(f"{shown}: the module {word} cannot be imported by name")
