@@ -56,9 +56,9 @@ def by_minigrad(workload: Workload, ops: int = 1) -> Enter:
     return enter
 
 
-def by_tape(workload: Workload) -> Enter:
+def by_tape(workload: Workload, ops: int = 1) -> Enter:
     """The loss gets `benchmarks.tape`."""
-    return entered(workload, TAPE, tape_backward, 1)
+    return entered(workload, TAPE, tape_backward, ops)
 
 
 def by_torch(workload: Workload, ops: int = 1) -> Enter:

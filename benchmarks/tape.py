@@ -8,6 +8,7 @@ modes, complex numbers, arrays of other makers, derivatives of derivatives, or u
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
@@ -57,8 +58,16 @@ class Variable:
     def __sub__(self, other: Any) -> Any:
         return record(DIFFERENCE, self, other)
 
-    def __rmul__(self, other: Any) -> Any:
-        return record(SCALED, self, other)
+    def __rsub__(self, other: Any) -> Any:
+        return record(DIFFERENCE, other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return record(TIMES, self, other)
+
+    __rmul__ = __mul__
+
+    def __matmul__(self, other: Any) -> Any:
+        return record(PRODUCT, self, other)
 
     def __pow__(self, other: Any) -> Any:
         return record(SQUARE, self, other)
@@ -131,10 +140,12 @@ def full(g: Any, a: Any) -> Any:
 
 SUM = Op(lambda a, b: a + b, lambda g, ans, a, b: g, lambda g, ans, a, b: g, reads=False)
 DIFFERENCE = Op(lambda a, b: a - b, lambda g, ans, a, b: g, lambda g, ans, a, b: -g, reads=False)
-SCALED = Op(lambda a, b: b * a, lambda g, ans, a, b: b * g)
+TIMES = Op(lambda a, b: a * b, lambda g, ans, a, b: g * b, lambda g, ans, a, b: g * a)
 SQUARE = Op(lambda a, b: a * a, lambda g, ans, a, b: g * (2 * a))
 PRODUCT = Op(
-    lambda a, b: a.dot(b), lambda g, ans, a, b: g[:, None] * b, lambda g, ans, a, b: a.T.dot(g)
+    lambda a, b: a.dot(b),
+    lambda g, ans, a, b: g.dot(b.T) if b.ndim > 1 else g[:, None] * b,
+    lambda g, ans, a, b: a.T.dot(g),
 )
 MEAN = Op(
     lambda a, b: np.add.reduce(a, axis=None) / a.size, lambda g, ans, a, b: full(g / a.size, a)
@@ -144,6 +155,8 @@ TOTAL = Op(lambda a, b: np.add.reduce(a, axis=None), lambda g, ans, a, b: full(g
 
 def logistic(a: Any, _: Any) -> Any:
     """``1 / (1 + exp(-a))``, of an array that it may overwrite a copy of."""
+    if type(a) is float64:
+        return float64(1 / (1 + math.exp(-a)))
     s = np.negative(a)
     np.exp(s, s)
     s += 1
@@ -151,8 +164,14 @@ def logistic(a: Any, _: Any) -> Any:
 
 
 SIGMOID = Op(logistic, lambda g, ans, a, b: g * ans * (1 - ans))
+TANH = Op(lambda a, b: np.tanh(a), lambda g, ans, a, b: g * (1 - ans * ans))
 
 
 def sigmoid(x: Variable) -> Variable:
     """The logistic function."""
     return record(SIGMOID, x, None)
+
+
+def tanh(x: Variable) -> Variable:
+    """The hyperbolic tangent."""
+    return record(TANH, x, None)

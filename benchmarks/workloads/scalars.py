@@ -21,6 +21,7 @@ from benchmarks.contestants import (
     by_jax,
     by_minigrad,
     by_mygrad,
+    by_tape,
     by_torch,
     minigrad_backward,
 )
@@ -54,6 +55,11 @@ def _(w: Any, b: Any, x: Any, y: Any) -> Any:
     z = w * x + b
     a = mg.sigmoid(z)
     return 0.5 * (y - a) ** 2
+
+
+@by_tape(neuron)
+def _(tape: Any, w: Any, b: Any, x: Any, y: Any) -> Any:
+    return 0.5 * (y - tape.sigmoid(w * x + b)) ** 2
 
 
 @by_torch(neuron)
@@ -166,6 +172,11 @@ def _(w: float) -> Any:
 @by_minigrad(chain, OPS)
 def _(w: Any) -> Any:
     return chained(w, OPS, mg.tanh)
+
+
+@by_tape(chain, OPS)
+def _(tape: Any, w: Any) -> Any:
+    return chained(w, OPS, tape.tanh)
 
 
 @by_torch(chain, OPS)

@@ -19,6 +19,7 @@ from benchmarks.contestants import (
     by_hand,
     by_jax,
     by_minigrad,
+    by_tape,
     by_torch,
 )
 
@@ -310,6 +311,7 @@ def recurrence(tanh: Any, Wx: Any, Wh: Any, b: Any, Wy: Any, by: Any, x: Any, y:
 
 
 by_minigrad(rnn)(partial(recurrence, mg.tanh))
+by_tape(rnn)(lambda tape, *data: recurrence(tape.tanh, *data))
 by_torch(rnn)(lambda torch, *data: recurrence(torch.tanh, *data))
 by_jax(rnn)(lambda jax, *data: recurrence(jax.numpy.tanh, *data))
 by_autograd(rnn)(lambda np, *data: recurrence(np.tanh, *data))

@@ -53,7 +53,7 @@ def variable_for(x: Any, outlives: bool) -> Any:
         return wrap(np.float64(x), Variable())
     if type(x) is np.ndarray and x.dtype.kind in CONTINUOUS and x.ndim:
         data = x.copy() if outlives or living or running else x.view()
-        data.setflags(write=False)
+        data.setflags(False)  # type: ignore[call-arg]
         return wrap(data, Variable())
     if isinstance(x, Tensor):
         if x.node is not None and x.dtype.kind in "iu" and not x.shape:
@@ -124,7 +124,9 @@ def array_of(x: Any) -> Any:
 
 
 def recording_on() -> Any:
-    return modes.set(recording, True) if modes.special else _AS_IT_IS
+    if not modes.special or recording.get():
+        return _AS_IT_IS
+    return modes.set(recording, True)
 
 
 _AS_IT_IS = nullcontext()

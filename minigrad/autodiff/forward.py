@@ -174,7 +174,7 @@ class Pusher:
         except Exception:
             return None  # told by `push`
         if type(ans) is ndarray and ans.dtype.kind == "f" and ans.ndim:
-            ans.setflags(write=False)
+            ans.setflags(False)  # type: ignore[call-arg]
         elif type(ans) is not float64:
             ans = settle(ans)
             if ans.dtype.kind not in CONTINUOUS:

@@ -178,9 +178,19 @@ def backward_pass(
                         a = as_kept(node.kept, a)
                 if parent is not None:
                     c = op.vjps[1](g, node.ans, a, b)
-                    if type(c) is not float64 or type(b) is not float64:
+                    kind = type(c)
+                    if kind is not type(b) or (
+                        kind is not float64 and (c.shape != b.shape or c.dtype is not b.dtype)
+                    ):
                         c = fit(c, b, op, 1)
-                    send(parent, c)
+                    if parent.op is None:
+                        if wanted is None or parent in wanted:
+                            found[parent] = found[parent] + c if parent in found else c
+                    elif parent in pending:
+                        pending[parent] = pending[parent] + c
+                    else:
+                        pending[parent] = c
+                        heappush(heap, (-parent.seq, parent))
                 parent = node.pa
                 if parent is None:
                     node = None
@@ -195,7 +205,10 @@ def backward_pass(
                     send(parent, c)
                 node = None
                 continue
-            if type(c) is not float64 or type(a) is not float64:
+            kind = type(c)
+            if kind is not type(a) or (
+                kind is not float64 and (c.shape != a.shape or c.dtype is not a.dtype)
+            ):
                 c = fit(c, a, op, 0)
         except Exception as error:
             error.add_note(f"in the derivative of {op.name}{site_of(node)}")

@@ -141,7 +141,9 @@ def whole(x: Any, n: int) -> Any:
 def power_base(g: Any, ans: Any, x: Any, p: Any) -> Any:
     """``g p x^(p-1)``, and 0 for p = 0 even at x = 0."""
     if isinstance(p, (int, float)):
-        return g * (p * (x if p == 2 else raised(x, p - 1))) if p else zero(g, ans)
+        if p == 2:
+            return g * (x + x if type(x) is ndarray else p * x)  # half the time of 2 * x
+        return g * (p * raised(x, p - 1)) if p else zero(g, ans)
     kind = np.result_type(p)
     if kind.kind == "u":  # 0 - 1 would wrap around
         p = p.astype(np.result_type(kind, np.int8))

@@ -20,6 +20,7 @@ from minigrad.graph import (
     NOTHING,
     AnyNode,
     Node,
+    Node2,
     at_work,
     inspector,
     modes,
@@ -240,14 +241,14 @@ def general(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def single(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
     """``apply`` for one Tensor and `metadata`, while nobody looks on."""
     a, parent = x._value, x.node
-    if not op.complex and a.dtype.kind == "c":
+    if not op.complex and type(a) is not float64 and a.dtype.kind == "c":
         check_real(op, (x,), (a,), kwargs)
     try:
         ans = op.forward(a, **kwargs) if kwargs else op.forward(a)
     except Exception as error:
         raise failure(op, (x,), kwargs, error) from error
     if type(ans) is ndarray and ans.dtype.kind == "f" and ans.ndim:
-        ans.setflags(write=False)
+        ans.setflags(False)  # type: ignore[call-arg]
     elif type(ans) is not float64 and type(ans) is not float32:
         return _wrap_up(op, (x,), [a], [parent], kwargs, ans)
     t = new(Tensor)
@@ -287,7 +288,7 @@ def pair(op: Op, x: Any, y: Any) -> Any:
     except Exception as error:
         raise failure(op, (x, y), {}, error) from error
     if type(ans) is ndarray and ans.dtype.kind == "f" and ans.ndim:
-        ans.setflags(write=False)
+        ans.setflags(False)  # type: ignore[call-arg]
     elif type(ans) is not float64 and type(ans) is not float32:
         return _wrap_up(op, (x, y), [a, b], [pa, pb], {}, ans)
     t = new(Tensor)
@@ -295,9 +296,15 @@ def pair(op: Op, x: Any, y: Any) -> Any:
     if pa is pb is None:
         t.node = None
         return t
-    t.node = node = node2(op, a, b, pa, pb, ans)
-    if constant is not None and op.linear != "jointly":
-        node.kept = keep(constant)
+    t.node = node = Node2()  # `node2`, written out
+    node.op = op
+    node.a = a
+    node.b = b
+    node.pa = pa
+    node.pb = pb
+    node.ans = ans
+    node.seq = next_seq()
+    node.kept = None if constant is None or op.linear == "jointly" else keep(constant)
     return t
 
 
@@ -381,9 +388,7 @@ def infix(op: Op, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
     """The method behind an infix operator; ``reflected``: of a right operand."""
 
     def method(self: Tensor, other: Any) -> Any:
-        x, y = self, other
-        if reflected:
-            x, y = y, x
+        x, y = (other, self) if reflected else (self, other)
         if not modes.special:
             ans = pair(op, x, y)
         elif op.elementwise and (pusher := at_work()) is not None:
