@@ -49,6 +49,33 @@ def rounded(array: Any, pad_width: Any, mode: Any, values: Any) -> Any:
 whole: Op = register(Op("pad.whole", rounded, None, fresh=True, arity=1))
 
 
+def _framed(array: ArrayLike, pairs: list[tuple[int, int]], values: Any) -> Any:
+    """``array`` in a frame of constants."""
+    if has_tensors(values):
+        return bordered(array, pairs, values_like(array, values))
+    if pairs:
+        return framed(array, pad_width=pairs, constant_values=values)
+    if np.ndim(values) > 1 or np.size(values) not in (1, 2):
+        raise ValueError(
+            f"pad: constant_values of shape {np.shape(values)} do not go with a single number"
+        )
+    return array
+
+
+def _extended(array: ArrayLike, pairs: list[tuple[int, int]], mode: str, values: Any) -> Any:
+    """``array`` continued by ramps to ``values``, or by summaries of so many elements."""
+    values = values_like(array, values) if has_tensors(values) else np.asarray(values)
+    spread = broadcast_to if speaks_numpy(values) else np.broadcast_to
+    given = spread(values, (np.ndim(array), 2))
+    if pairs and np.result_type(array).kind not in "fc":  # no gradient, and rounded in some way
+        return whole(array, pad_width=pairs, mode=mode, values=tuple(map(tuple, given.tolist())))
+    for axis, pair in enumerate(pairs):
+        if pair != (0, 0):
+            ends = given[axis] if speaks_numpy(given) else given[axis].tolist()
+            array = extended(array, axis, pair, mode, ends)
+    return array
+
+
 @composed(np.pad, complex=True)
 def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
     """``array`` with ``pad_width`` elements more at each end of its axes, as `numpy.pad`.
@@ -98,31 +125,12 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
     if mode in ("constant", "empty"):
         values = options.pop("constant_values", 0) if mode == "constant" else 0
         _refuse_options(mode, options)
-        if has_tensors(values):
-            return bordered(array, pairs, values_like(array, values))
-        if pairs:
-            return framed(array, pad_width=pairs, constant_values=values)
-        if np.ndim(values) > 1 or np.size(values) not in (1, 2):
-            raise ValueError(
-                f"pad: constant_values of shape {np.shape(values)} do not go with a single number"
-            )
-        return array
+        return _framed(array, pairs, values)
     if mode == "linear_ramp" or mode in _SUMMARIES:
         key = "end_values" if mode == "linear_ramp" else "stat_length"
         values = options.pop(key, 0 if mode == "linear_ramp" else None)
-        values = values_like(array, values) if has_tensors(values) else np.asarray(values)
-        spread = broadcast_to if speaks_numpy(values) else np.broadcast_to
-        given = spread(values, (n, 2))
         _refuse_options(mode, options)
-        if pairs and np.result_type(array).kind not in "fc":  # no gradient, and rounded in some way
-            return whole(
-                array, pad_width=pairs, mode=mode, values=tuple(map(tuple, given.tolist()))
-            )
-        for axis, pair in enumerate(pairs):
-            if pair != (0, 0):
-                ends = given[axis] if speaks_numpy(given) else given[axis].tolist()
-                array = extended(array, axis, pair, mode, ends)
-        return array
+        return _extended(array, pairs, mode, values)
     if mode not in _REPEATING:
         known = ", ".join(["constant", *_REPEATING, "linear_ramp", *_SUMMARIES, "empty"])
         raise TypeError(f"pad: mode={mode!r} is not supported (it takes {known})")

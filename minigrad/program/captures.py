@@ -160,23 +160,9 @@ class Search:
                 self.note("attribute", x, key, getattr(x, key), f"{name}.{key}")
                 yield getattr(x, key), name
         elif is_a(x, types.ModuleType):
-            if x is os and not self.names.isdisjoint(("environ", "getenv")):
-                yield os.environ, "os.environ"
-            if is_user(getattr(x, "__file__", None) or ("" if made(x) else PYTHON)):
-                yield from self.attributes(x, x.__dict__, name)
+            yield from self.module(x, name)
         elif is_a(x, *CONTAINERS) or x is os.environ:
-            if not is_a(x, tuple, frozenset):
-                self.note_items(x, x, name)
-            parts = children(x)
-            if parts is None:
-                parts = list(x.items() if is_a(x, Mapping) else enumerate(x))
-            yield from (
-                (part, f"{name}[{key!r}]")
-                for key, part in parts
-                if not self.skipped or (id(x), id(x), key) not in self.skipped
-            )
-            if type(x).__module__ not in LIBRARIES:
-                yield from self.instance(x, name)
+            yield from self.container(x, name)
         elif is_a(x, bytearray, memoryview, array.array):
             self.note("bytes", x, "", bytes(x), name)
         elif is_a(x, type):
@@ -184,6 +170,28 @@ class Search:
         elif type(x).__module__ in LIBRARIES:
             yield from self.builtin(x, name)
         else:
+            yield from self.instance(x, name)
+
+    def module(self, x: Any, name: str) -> Iterator[tuple[Any, str]]:
+        """The variables of a module of the user's; the environment."""
+        if x is os and not self.names.isdisjoint(("environ", "getenv")):
+            yield os.environ, "os.environ"
+        if is_user(getattr(x, "__file__", None) or ("" if made(x) else PYTHON)):
+            yield from self.attributes(x, x.__dict__, name)
+
+    def container(self, x: Any, name: str) -> Iterator[tuple[Any, str]]:
+        """The parts of a container, but for those that are inputs, and what is beside them."""
+        if not is_a(x, tuple, frozenset):
+            self.note_items(x, x, name)
+        parts = children(x)
+        if parts is None:
+            parts = list(x.items() if is_a(x, Mapping) else enumerate(x))
+        yield from (
+            (part, f"{name}[{key!r}]")
+            for key, part in parts
+            if not self.skipped or (id(x), id(x), key) not in self.skipped
+        )
+        if type(x).__module__ not in LIBRARIES:
             yield from self.instance(x, name)
 
     def builtin(self, x: Any, name: str) -> Iterator[tuple[Any, str]]:
