@@ -16,10 +16,11 @@ import io
 import operator
 import os
 import random
+import sys
 import types
 import weakref
 from collections import ChainMap, UserDict, UserList, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import chain
@@ -196,7 +197,13 @@ class Search:
 
     def builtin(self, x: Any, name: str) -> Iterator[tuple[Any, str]]:
         """What an object of Python's own holds."""
-        if is_a(x, ContextVar):
+        if is_a(x, np.ufunc, type(np.sum)):
+            return
+        if is_a(x, *METHODS):
+            yield x.__self__, name
+        elif is_a(x, KeysView, ValuesView, ItemsView, np.flatiter):
+            yield x.base if is_a(x, np.flatiter) else x.mapping, name
+        elif is_a(x, ContextVar):
             self.note("context", x, "", x.get(None), name)
             yield x.get(None), f"{name}.get()"
         elif is_a(x, Iterator) and not is_a(x, io.IOBase):
@@ -227,7 +234,8 @@ class Search:
                 continue
             if theirs(code):
                 self.note("cell", cell, name, value, name)
-            if theirs(code) or callable(value):
+            functions = is_a(value, dict) and all(map(callable, value.values()))  # by types, say
+            if theirs(code) or callable(value) or functions:
                 yield value, name
         if not theirs(code):
             return
@@ -249,23 +257,27 @@ class Search:
     ) -> Iterator[tuple[Any, str]]:
         for name in sorted(globals_in(code) - namespace.keys()):
             self.note("hidden", namespace, name, None, name)
-        for name in sorted(set(names_in(code)) & namespace.keys()):
+        names = set(names_in(code))
+        if "globals" in names:
+            names |= self.names
+        for name in sorted(names & namespace.keys()):
             value = namespace[name]
             if (id(f), id(namespace), name) in self.skipped:
                 continue
-            if not is_a(value, types.ModuleType):
+            if not (is_a(value, types.ModuleType) and name in CONVENTIONAL):
                 self.note("global", namespace, name, value, name)
             yield value, name
+        package = f"{namespace.get('__package__')}."
+        imported = {sys.modules.get(part + n) for n in names for part in ("", package)}
+        yield from ((m, m.__name__) for m in imported if m is not None and m.__name__ in names)
 
     def attributes(self, x: Any, held: Any, name: str) -> Iterator[tuple[Any, str]]:
         """Attributes of ``x`` among ``held`` that code mentions."""
         for key in sorted(self.names & held.keys()):
             if (id(x), id(x), key) in self.skipped:
                 continue
-            value = held[key]
-            if not is_a(value, types.ModuleType):
-                self.note("attribute", x, key, value, f"{name}.{key}")
-            yield value, f"{name}.{key}"
+            self.note("attribute", x, key, held[key], f"{name}.{key}")
+            yield held[key], f"{name}.{key}"
 
     def class_(self, kind: type, name: str) -> Iterator[tuple[Any, str]]:
         """What a class of the user's defines and code mentions, special methods always."""
@@ -296,7 +308,7 @@ class Search:
 
     def instance(self, x: Any, name: str) -> Iterator[tuple[Any, str]]:
         """Attributes of an object, and what its class defines."""
-        kind = type(x)
+        kind: Any = type(x)
         made_of = getattr(x, "f", None) if is_own(kind.__module__) and callable(x) else None
         if made_of is not None:  # a function made of a function, by this package
             yield made_of, name
@@ -319,6 +331,9 @@ class Search:
         if ANY in self.names and is_a(own, dict) and not layer:
             self.note_items(x, own, name)
             yield from ((v, f"{name}.{k}") for k, v in own.items())
+        if is_a(own, dict) and foreign(kind):
+            self.note_items(x, own, name)  # its class's methods may look at anything
+            yield from ((v, f"{name}.{k}") for k, v in own.items() if is_a(v, np.ndarray))
         asks = hasattr(kind, "__getattr__") or not {"hasattr", "getattr"}.isdisjoint(self.names)
         for key in sorted(self.names - held.keys()):  # of the class, and may be hidden later
             value = next((b.__dict__[key] for b in kind.__mro__ if key in b.__dict__), self)
@@ -338,6 +353,16 @@ def is_layer(kind: type) -> bool:
     return kind.__module__.startswith("minigrad.nn")
 
 
+@functools.lru_cache(maxsize=1024)
+def foreign(kind: Any) -> bool:
+    """Whether a class is an installed library's, whose code nobody looks at."""
+    return "-packages" in (getattr(sys.modules.get(kind.__module__), "__file__", None) or "")
+
+
+CONVENTIONAL = frozenset("np numpy mg minigrad".split())
+"""Names under which everybody imports these modules."""
+
+
 def hideable(value: Any) -> bool:
     """Whether what a class holds gives way to an object's own, and puts nothing there itself."""
     return is_a(value, FunctionType) or not hasattr(type(value), "__get__")
@@ -348,8 +373,11 @@ LIBRARIES = frozenset(
     "_contextvars".split()
 )
 GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
-HOLDERS = (UserDict, UserList, ChainMap, functools._lru_cache_wrapper)
-KEPT_IN = ("data", "maps", "__wrapped__")
+METHODS = (types.BuiltinMethodType, types.MethodWrapperType)
+HOLDERS = (
+    UserDict, UserList, ChainMap, functools._lru_cache_wrapper, functools.singledispatchmethod,
+)  # fmt: skip
+KEPT_IN = ("data", "maps", "__wrapped__", "dispatcher")
 CONTAINERS = (dict, list, tuple, set, frozenset, deque, types.MappingProxyType)
 UNCALLED = frozenset("__init__ __new__ __del__ __repr__ __str__ __init_subclass__".split())
 PYTHON = functools.__file__
