@@ -299,6 +299,15 @@ class Derived(Base):
 
 
 o = Derived()
+
+
+def forgiving(x: Any) -> Any:
+    try:
+        return x * o.late  # type: ignore[attr-defined]
+    except AttributeError:
+        return x
+
+
 MEMBERS: dict[str, tuple[Any, Any, Any]] = {  # how it is looked at, which name, what it becomes
     "metaclass": (lambda x: x * Derived.k, (Meta, "k"), 3.0),
     "class": (lambda x: x * Derived.m, (Derived, "m"), 3.0),
@@ -313,6 +322,9 @@ MEMBERS: dict[str, tuple[Any, Any, Any]] = {  # how it is looked at, which name,
     "its base's": (lambda x: x * Base.static(), (Base, "static"), staticmethod(lambda: 3.0)),
     "property": (lambda x: x * o.computed, (Derived, "computed"), property(lambda self: 3.0)),
     "new": (lambda x: x * getattr(o, "late", 1.0), (Derived, "late"), 3.0),
+    "new, of a base": (lambda x: x * getattr(o, "late", 1.0), (Base, "late"), 3.0),
+    "missed": (forgiving, (Derived, "late"), 3.0),
+    "missed by itself": (forgiving, (o, "late"), 3.0),
 }
 
 

@@ -33,7 +33,7 @@ from minigrad.errors import is_user
 from minigrad.program.places import ATOMS, Place, snapshot
 from minigrad.reading.names import is_a
 from minigrad.tensor import Tensor
-from minigrad.tree import children
+from minigrad.tree import children, members
 
 
 def is_own(module: str | None) -> bool:
@@ -52,13 +52,18 @@ LAYERS = "/".join(__file__.replace("\\", "/").split("/")[:-2]) + "/nn/"
 def names_in(code: CodeType) -> Iterator[str]:
     """Names that code mentions, strings that may be names of attributes among them."""
     yield from code.co_names
+    yield from words_in(code)
     if MATCHES in code.co_code[::2]:  # `case float():`
         yield "isinstance"
     for c in code.co_consts:
         if is_a(c, CodeType):
             yield from names_in(c)
-        else:
-            yield from spoken(c)
+
+
+def words_in(code: CodeType) -> Iterator[str]:
+    """Strings in code that may be names of attributes."""
+    for c in code.co_consts:
+        yield from words_in(c) if is_a(c, CodeType) else spoken(c)
 
 
 MATCHES = dis.opmap["MATCH_CLASS"]
@@ -112,10 +117,13 @@ SILENT = frozenset({"CACHE", "PRECALL", "PUSH_NULL", "KW_NAMES", "NOP", "RESUME"
 class Search:
     """All that is reached from some roots by ``names``, which grow as code is found.
 
+    ``words`` are those that strings hold.
+
     ``skipped`` are variables that are inputs: (id of who uses it, id of where it is, its name).
     """
 
     names: set[str]
+    words: set[str]
     skipped: frozenset[tuple[int, int, Any]] = frozenset()
     places: list[Place] = field(default_factory=list)
     generators: list[tuple[Any, str]] = field(default_factory=list)
@@ -135,7 +143,9 @@ class Search:
         stack = [(x, name)]
         while stack:
             x, name = stack.pop()
-            self.names.update(spoken(x) if type(x) is str else ())
+            if type(x) is str:
+                self.words.update(spoken(x))
+                self.names |= self.words
             if id(x) in self.seen or type(x) in ATOMS or is_a(x, np.generic):
                 continue
             self.seen[id(x)] = x
@@ -199,6 +209,8 @@ class Search:
         """What an object of Python's own holds."""
         if is_a(x, np.ufunc, type(np.sum)):
             return
+        if is_a(x, functools._lru_cache_wrapper):
+            self.note("cache", x, "", x.cache_info(), name)
         if is_a(x, *METHODS):
             yield x.__self__, name
         elif is_a(x, KeysView, ValuesView, ItemsView, np.flatiter):
@@ -241,6 +253,7 @@ class Search:
             return
         self.functions.append(f)
         self.names.update(names_in(code))
+        self.words.update(words_in(code))
         if LAYERS not in code.co_filename and computes_names(code):
             self.names.add(ANY)
         for key in ("__code__", "__defaults__", "__kwdefaults__"):
@@ -316,37 +329,37 @@ class Search:
         layer = is_layer(kind)
         if is_own(kind.__module__) and not layer:
             return
-        if is_a(x, functools._lru_cache_wrapper):
-            self.note("cache", x, "", x.cache_info(), name)
         if is_a(x, *HOLDERS):
             yield from ((getattr(x, key), name) for key in KEPT_IN if hasattr(x, key))
-        held = dict(getattr(x, "__dict__", {}))
-        for base in kind.__mro__:
-            slots = base.__dict__.get("__slots__", ())
-            for slot in (slots,) if is_a(slots, str) else slots:
-                if slot in self.names and hasattr(x, slot):
-                    held[slot] = getattr(x, slot)
-        yield from self.attributes(x, held, name)
         own: Any = getattr(x, "__dict__", None)
-        if ANY in self.names and is_a(own, dict) and not layer:
-            self.note_items(x, own, name)
-            yield from ((v, f"{name}.{k}") for k, v in own.items())
-        if is_a(own, dict) and foreign(kind):
-            self.note_items(x, own, name)  # its class's methods may look at anything
-            yield from ((v, f"{name}.{k}") for k, v in own.items() if is_a(v, np.ndarray))
-        asks = hasattr(kind, "__getattr__") or not {"hasattr", "getattr"}.isdisjoint(self.names)
-        for key in sorted(self.names - held.keys()):  # of the class, and may be hidden later
-            value = next((b.__dict__[key] for b in kind.__mro__ if key in b.__dict__), self)
-            if is_a(value, *ATOMS):
-                self.note("attribute", x, key, value, f"{name}.{key}")
-            elif is_a(own, dict) and not layer and (asks if value is self else hideable(value)):
-                self.note("hidden", own, key, None, f"{name}.{key}")
-            for base in kind.__mro__ if value is self and asks and not layer else ():
-                if base.__module__ not in LIBRARIES:
-                    self.note("hidden", base.__dict__, key, None, f"{name}.{key}")
+        held = own if is_a(own, dict) else {}
+        slots = {key for key in self.names & members(kind).keys() if hasattr(x, key)}
+        yield from self.attributes(x, {**held, **{key: getattr(x, key) for key in slots}}, name)
+        every = ANY in self.names and not layer
+        if every or foreign(kind):  # whose methods may look at anything
+            self.note_items(x, held, name)
+            parts = ((v, f"{name}.{k}") for k, v in held.items())
+            yield from (part for part in parts if every or is_a(part[0], np.ndarray))
+        self.hideouts(x, own, self.names - held.keys() - slots, name)
         if not layer:
             self.note("attribute", x, "__class__", kind, f"{name}.__class__")
         yield kind, kind.__name__
+
+    def hideouts(self, x: Any, own: Any, names: set[str], name: str) -> None:
+        """Note names that are the class's, or nobody's, and that an object may have later."""
+        kind: Any = type(x)
+        layer = is_layer(kind)
+        asked = self.words if {"hasattr", "getattr"} & self.names else set()
+        if hasattr(kind, "__getattr__") or "AttributeError" in self.names:
+            asked = names
+        for key in sorted(names):
+            value = next((b.__dict__[key] for b in kind.__mro__ if key in b.__dict__), self)
+            if is_a(value, *ATOMS):
+                self.note("attribute", x, key, value, f"{name}.{key}")
+            elif not layer and (key in asked if value is self else hideable(value)):
+                homes = [b.__dict__ for b in kind.__mro__ if b.__module__ not in LIBRARIES]
+                for home in ([own] if is_a(own, dict) else []) + (homes if value is self else []):
+                    self.note("hidden", home, key, None, f"{name}.{key}")
 
 
 def is_layer(kind: type) -> bool:
@@ -406,11 +419,11 @@ def search(
     skipped: frozenset[tuple[int, int, Any]] = frozenset(),
 ) -> Search:
     """What is reached from ``roots``, with the names of all code that is."""
-    known = set(names)
+    known, words = set(names), set[str]()
     while True:
-        found = Search(known, skipped)
-        before = len(known)
+        found = Search(known, words, skipped)
+        before = len(known) + len(words)
         for x, name in roots:
             found.visit(x, name)
-        if len(known) == before:
+        if len(known) + len(words) == before:
             return found
