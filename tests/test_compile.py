@@ -367,13 +367,16 @@ def test_parts_are_computed_where_they_are_joined() -> None:
         most = np.concatenate([a, b, c])
         fewer, twice, layers = np.concatenate([a, b]), np.concatenate([b, b]), np.stack([x, z + y])
         out = (most * 2).sum(axis=0), np.cos(fewer) + 1, twice @ y.T, layers * layers, c - a
-        return [np.sin(v) for v in out]
+        both = np.concatenate([z, c, b]) / np.concatenate([b, c, z])  # each part in one of them
+        flat = np.stack([c, x + 2]).reshape(-1)  # looked at after its memory has been joined
+        more = np.stack([c, x + 2, a]) * 2
+        return [*(np.sin(v) for v in out), both + 0, np.tanh(more), flat * 3]
 
     step = mg.compile(f)
     for _ in range(3):
         same(step(x, y, z), f(x, y, z), 1e-12)
         x, y, z = rng.normal(size=(3, 4, 5))
-    assert step.latest.code.count("concatenate(") == 1  # of b and b
+    assert step.latest.code.count("concatenate(") == 3  # of b and b, of what lies elsewhere
     tall = mg.compile(lambda x: np.concatenate([np.exp(x), np.cos(x)]) * 3 + 1)
     x = rng.normal(size=(40, 3))  # an array that would else lie column by column
     same(tall(x), np.concatenate([np.exp(x), np.cos(x)]) * 3 + 1, 1e-14)

@@ -93,7 +93,9 @@ class Kernel(Statements):
         self.waiting = self.waits(plan)
         plan = self.delayed(plan)
         self.joints = joints(plan, self.has_buffer)
-        self.roots |= {v: {v, whole} for v, (whole, _) in self.joints.items()}
+        for v in {*self.roots, *self.joints}:
+            roots = self.memory_of(v)
+            self.roots[v] = roots.union(self.joints[r][0] for r in roots if r in self.joints)
         self.write(plan if tile else stretched(plan, self.uses))
 
     # --- planning -----------------------------------------------------------------------
@@ -233,9 +235,11 @@ class Kernel(Statements):
         """What is joined, of parts that lie in their places already, but for some."""
         whole, start = self.joints[e.out]
         for v in e.args:
-            if v not in self.destinations:
+            there = self.joints.get(v) == (whole, start)
+            if not there or v not in self.destinations:
+                self.lines.append(f"{self.part(v, whole, start)}[...] = {self.text[v]}")
+            if there:
                 self.destinations[v] = self.part(v, whole, start)
-                self.lines.append(f"{self.destinations[v]}[...] = {self.text[v]}")
             start += v.nbytes
         self.text[e.out] = self.part(e.out, *self.joints[e.out])
 
