@@ -367,8 +367,33 @@ def test_checkpoint_nests() -> None:
 def test_checkpoint_of_what_is_not_the_same_twice() -> None:
     rng = np.random.default_rng(0)
     noisy = mg.checkpoint(lambda x: x * rng.random())
-    with pytest.raises(RuntimeError, match=r"something else when it was computed again.*argument"):
+    with pytest.raises(RuntimeError, match=r"something else when it was called again.*argument"):
         mg.grad(noisy)(2.0)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, kept: x * kept["m"],
+        lambda x, kept: x[kept["i"]],
+        lambda x, kept: np.where(kept["i"] > 0, x, 2 * x),
+        lambda x, kept: x.sum() * np.sum(kept["large"]),
+    ],
+)
+def test_checkpoint_of_constants_that_change_meanwhile(f: Any) -> None:
+    """At 0 the value is what it was, whatever the constant is; the gradient would not be."""
+
+    def loss(x: Any, change: bool) -> Any:
+        kept = {"m": np.ones(2), "i": np.array([0, 1]), "large": np.ones((300, 300))}
+        y = mg.checkpoint(f)(x, kept)
+        if change:
+            kept["m"][:], kept["i"][:], kept["large"][:] = 5.0, 1, 2.0
+        return np.sum(y)
+
+    x = np.zeros(2)
+    assert mg.grad(lambda x: loss(x, False))(x).shape == (2,)
+    with pytest.raises(RuntimeError, match="computed something else when it was called again"):
+        mg.grad(lambda x: loss(x, True))(x)
 
 
 def test_checkpoint_of_constants_records_nothing() -> None:

@@ -16,6 +16,7 @@ from minigrad.autodiff.call import (
     variable_for,
 )
 from minigrad.autodiff.derived import derived
+from minigrad.constants import SMALL, sampled_entries
 from minigrad.graph import (
     AnyNode,
     Node,
@@ -40,9 +41,9 @@ def checkpoint(f: F) -> F:
     What ``f`` computes inside is not kept.  A chain of n steps that is cut into √n
     checkpointed pieces needs memory for about 2√n of them, for one more forward pass.
 
-    ``f`` must compute the same when it is called again: a result that differs, because of
-    random numbers say, is an error.  Where tangents are pushed forward and in programs, which
-    plan their memory themselves, ``f`` is called as it is.
+    ``f`` must compute the same when it is called again: a result or a constant that differs,
+    because of random numbers or an array that was changed, is an error.  Where tangents are
+    pushed forward and in programs, which plan their memory themselves, ``f`` is called as it is.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def checkpoint(f: F) -> F:
     Raises
     ------
     RuntimeError
-        In the backward pass, when ``f`` returns something else.
+        In the backward pass, when ``f`` computes something else.
 
     Examples
     --------
@@ -78,7 +79,7 @@ def checkpoint(f: F) -> F:
         outputs, rebuild_result = flatten(result, whole=True)
         unhidden(outputs)
         roots = [node_of(y) for y in outputs]
-        outside = reached_outside([root for root in roots if root is not None], start)
+        outside, piece.constants = reached_outside(roots, start)
         parents = [*(leaves[i].node for i in active), *outside]
         if not parents:
             return result
@@ -98,21 +99,42 @@ def checkpoint(f: F) -> F:
     return checkpointed  # type: ignore[no-any-return]
 
 
-def reached_outside(roots: Sequence[AnyNode], start: int) -> dict[AnyNode, Any]:
-    """The nodes older than ``start`` that ``roots`` were computed from, and their values."""
-    outside: dict[AnyNode, Any] = {root: root.ans for root in roots if root.seq < start}
-    seen, stack = set(roots), [root for root in roots if root.seq > start]
+def reached_outside(roots: Sequence[AnyNode | None], start: int) -> tuple[dict[AnyNode, Any], int]:
+    """What ``roots`` were computed from: older nodes than ``start``, and their values; constants.
+
+    Of these there is a `fingerprint` of all together.
+    """
+    given = [root for root in roots if root is not None]
+    outside: dict[AnyNode, Any] = {root: root.ans for root in given if root.seq < start}
+    seen, stack = set(given), [root for root in given if root.seq > start]
+    constants = 0
     while stack:
         node = stack.pop()
-        for a, parent in zip(node.args, node.parents, strict=True):
+        for v in node.kwargs.values():
+            constants += fingerprint(v)
+        for i, (a, parent) in enumerate(zip(node.args, node.parents, strict=True), 1):
             if parent is None:
-                continue
-            if parent.seq < start:
+                constants += i * fingerprint(a)
+            elif parent.seq < start:
                 outside[parent] = a
             elif parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return outside
+    return outside, constants
+
+
+def fingerprint(x: Any) -> int:
+    """A number that differs between values that differ, almost surely; of large arrays a sample."""
+    if type(x) is float or type(x) is int:
+        return hash(x) if x == x else 0
+    if isinstance(x, np.ndarray) and not x.dtype.hasobject:
+        entries = x if x.nbytes <= SMALL else sampled_entries(x)
+        return hash((x.shape, x.dtype.str, entries.tobytes()))
+    if isinstance(x, tuple | list):
+        return hash(tuple(map(fingerprint, x)))
+    if isinstance(x, Tensor):
+        return fingerprint(x._value)
+    return hash(repr(x)) if isinstance(x, complex | np.generic | slice) else 0
 
 
 def alike(a: Any, b: Any) -> bool:
@@ -136,7 +158,11 @@ class Piece:
         Which those are.
     outside : list of nodes
         What it used beside its arguments, and gradients flow to.
+    constants : int
+        The `fingerprint` of what else it used.
     """
+
+    constants: int
 
     def __init__(self, f: F, leaves: list[Any], rebuild: F, active: list[int]) -> None:
         self.f = f
@@ -171,10 +197,11 @@ class Piece:
         """Gradients of all inputs: the rule of the op."""
         live = any(isinstance(x, Tensor) for x in (*g, *ans, *values))
         inner = [variable_for(x, False) for x in values[: len(self.active)]]
+        start = next_seq()
         with recording_on():
             outputs = flatten(self.run(inner), whole=True)[0]
             outputs = [y for y in outputs if node_of(y) is not None]
-            self.compare(outputs, ans)
+            self.compare(outputs, ans, reached_outside([y.node for y in outputs], start)[1])
             wanted = [*(x.node for x in inner), *self.outside]
             seeds = [(y.node, part) for y, part in zip(outputs, g, strict=True)]
             found = backward_pass(seeds, set(wanted), wrap if live else None, ends=True)
@@ -185,11 +212,16 @@ class Piece:
             ]
         )
 
-    def compare(self, outputs: Sequence[Any], ans: Sequence[Any]) -> None:
+    def compare(self, outputs: Sequence[Any], ans: Sequence[Any], constants: int) -> None:
         kept = [y._value if isinstance(y, Tensor) else y for y in ans]
-        if len(outputs) != len(kept) or not all(map(alike, (y._value for y in outputs), kept)):
+        values = [y._value for y in outputs]
+        if (
+            len(values) != len(kept)
+            or constants != self.constants
+            or not all(map(alike, values, kept))
+        ):
             name = getattr(self.f, "__name__", "the function")
             raise RuntimeError(
-                f"checkpoint: {name} returned something else when it was computed again: what it "
+                f"checkpoint: {name} computed something else when it was called again: what it "
                 "draws at random, or changes, must be the same both times; pass it as an argument"
             )
