@@ -44,6 +44,9 @@ BINARY: list[Step] = [
     lambda x, y: (x @ y).T, lambda x, y: x[np.argmax(y) % len(x)], lambda x, y: x[(y > 0) * 1],
     lambda x, y: np.einsum("i...,i...->...", x, y), lambda x, y: np.einsum("ij,j->i", x, y),
     lambda x, y: np.broadcast_to(x, np.shape(y)) * y, lambda x, y: np.full(np.shape(y), 2.0) * x,
+    lambda x, y: np.stack([v @ y for v in x[:4]]), lambda x, y: np.stack([y @ v for v in x[:4]]),
+    lambda x, y: np.stack([np.tanh(v + y) for v in x[:4]]),
+    lambda x, y: np.concatenate([np.cos(x), x * y, x, y]),
 ]  # fmt: skip
 SHAPING: list[Step] = [
     np.transpose, np.ravel, np.squeeze, np.atleast_2d, np.flip, np.sort, np.cumsum, np.diff,
@@ -56,6 +59,8 @@ SHAPING: list[Step] = [
     lambda x: np.einsum("ii->i", x), lambda x: np.split(x, [1])[0], lambda x: np.triu(x),
     lambda x: np.broadcast_to(x, (2, *np.shape(x))), lambda x: np.concatenate([x, 2 * x]),
     lambda x: x.reshape(2, -1), lambda x: np.zeros_like(x) + 1, lambda x: x[()],
+    lambda x: np.concatenate([np.tanh(v) for v in x[:4]]), lambda x: np.stack([*x[:4]][::-1]),
+    lambda x: np.concatenate([np.exp(x), np.cos(x)]) * np.concatenate([np.cos(x), np.tanh(x)]),
 ]  # fmt: skip
 REDUCING: list[Step] = [
     np.sum, np.mean, np.max, np.min, np.prod, np.var, np.std, np.linalg.norm, np.any, np.all,
