@@ -30,12 +30,17 @@ def ones(n: int, kind: str) -> Any:
     return vector
 
 
+def integral(axis: Any) -> bool:
+    """Whether ``axis`` is an axis, or some: NumPy tells what is wrong with 1.0, which equals 1."""
+    return type(axis) is int or (type(axis) is tuple and all(type(i) is int for i in axis))
+
+
 def summed(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The sum of an array or Tensor along ``axis``, as `numpy.sum`."""
     if type(x) is not ndarray:
         return x.sum(axis=axis, keepdims=keepdims)
     n = x.ndim
-    if n > 1 and x.dtype.char in "fd" and x.size:
+    if n > 1 and x.dtype.char in "fd" and x.size and integral(axis):
         m = x.shape[-1]
         if type(axis) is tuple and len(axis) == 1:
             axis = axis[0]
@@ -57,7 +62,7 @@ def summed(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def extreme(ufunc: Any, x: Any, axis: Any, keepdims: bool = False) -> Any:
     """``ufunc.reduce`` of an array: `numpy.maximum`, say."""
     n = x.ndim
-    if n > 1 and (axis == -1 or axis == n - 1):
+    if n > 1 and integral(axis) and (axis == -1 or axis == n - 1):
         m = x.shape[-1]
         if 0 < m <= SHORT and x.size >= MANY * m:
             columns = x.reshape((-1, m)).T.copy()
