@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.program import passes
 from minigrad.program.lower import lower
 from minigrad.program.scalar import Stretch, stretched
 from minigrad.tree import flatten
@@ -66,6 +67,12 @@ def test_entries_are_read_before_their_memory_is_used_again() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         np.testing.assert_allclose(mg.compile(f)(x), f(x), rtol=1e-14)
+
+
+def test_the_slice_that_is_all_of_an_array() -> None:
+    x = np.ones((3, 2))
+    program = lower(passes.recorded(lambda x: x[()] * 2, x))
+    np.testing.assert_array_equal(program(x), 2 * x)
 
 
 def test_where_math_has_no_answer_the_types_are_the_same() -> None:

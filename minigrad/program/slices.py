@@ -148,7 +148,7 @@ def axis_of(e: Equation) -> tuple[int, int] | None:
     index = e.kwargs["index"]
     parts = index if isinstance(index, tuple) else (index,)
     axis = len(parts) - 1
-    if axis >= len(e.args[0].shape) - 1 or any(
+    if not 0 <= axis < len(e.args[0].shape) - 1 or any(
         not isinstance(p, slice) or p != slice(None) for p in parts[:-1]
     ):
         return None
