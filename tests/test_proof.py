@@ -225,6 +225,13 @@ def test_evaluation_keeps_nothing_that_is_not_needed() -> None:
     assert [len(dying) for dying in program.dying] == [0, 2, 1, 1]
 
 
+def test_the_sign_of_what_is_undefined_is_not_known() -> None:
+    x = np.array([np.nan, -np.nan, 2.0, -0.0])
+    program = passes.recorded(lambda x: np.signbit(x) * 1.0, x)
+    spreads = list(rounding.rounding(program, [x]))
+    np.testing.assert_array_equal(spreads[-1][0] > 0.5, [True, True, False, False])
+
+
 def test_luck_is_in_proportion() -> None:
     """What a few trials have left where it was is held to the others, in proportion too."""
     expected, spread = np.array([1e16, 1e-3, 0.0]), np.array([2.0, 0.0, 0.0])

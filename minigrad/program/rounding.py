@@ -153,9 +153,9 @@ def rounding(
             patterns[x.dtype] = (1 + digits).astype(x.dtype)
         pattern = patterns[x.dtype][rng.integers(PATTERN // 2) :]
         if x.size <= pattern.size:
-            return x * pattern[: x.size].reshape(x.shape)
+            return signed(x * pattern[: x.size].reshape(x.shape), rng)
         moved = [part * pattern[: part.size] for (part,) in pieces(x)]
-        return np.concatenate(moved).reshape(x.shape)
+        return signed(np.concatenate(moved).reshape(x.shape), rng)
 
     def call(op: Op, args: Any, kwargs: Any) -> Any:
         ans = op.forward(*map(disturbed, args), **kwargs)
@@ -187,6 +187,14 @@ def rounding(
                             away += np.abs(widened(x)) * sums
                         spread[i] = away if spread[i] is None else np.maximum(spread[i], away)
         yield spread
+
+
+def signed(x: Any, rng: np.random.Generator) -> Any:
+    """``x``, with either sign for its NaN: nobody says which they have."""
+    if x.dtype.kind != "f" or not (undefined := np.isnan(x)).any():
+        return x
+    signs = rng.choice([-1.0, 1.0], x.shape).astype(x.dtype)
+    return np.where(undefined, np.copysign(x, signs), x)[()]
 
 
 def is_ours(op: Op) -> bool:
