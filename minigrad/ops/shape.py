@@ -115,8 +115,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     if g.shape[extra:] == shape:
         return summed(g, 0 if extra == 1 else tuple(range(extra)))
     pairs = enumerate(zip(shape, g.shape[extra:], strict=True), extra)
-    g = summed(g, (*range(extra), *[i for i, (n, m) in pairs if n != m]), True)
-    return g.reshape(shape) if extra else g
+    g = summed(g, (*range(extra), *[i for i, (n, m) in pairs if n != m]))
+    return g if g.shape == shape else g.reshape(shape)
 
 
 @primitive(

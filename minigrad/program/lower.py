@@ -18,6 +18,7 @@ from minigrad.ops.norms import direction, power_norm
 from minigrad.ops.record import Op
 from minigrad.ops.reduction import axes_of
 from minigrad.ops.softmax import shift_of, top_of
+from minigrad.ops.special import CUBIC, ROOT, tanh_gelu
 from minigrad.program.builder import Builder, alike, moderate, number, shape_of
 from minigrad.program.equations import Program, Var
 from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
@@ -44,6 +45,15 @@ def sigmoid(b: Builder, x: Any) -> Any:
 @rule(ops.relu, when="lower")
 def relu(b: Builder, x: Any) -> Any:
     return b.emit(ops.maximum, x, 0)
+
+
+@rule(tanh_gelu, when="lower")
+def gelu(b: Builder, x: Any) -> Any:
+    if not floating(x):
+        return None
+    inner = b.emit(ops.multiply, ROOT * CUBIC, b.emit(ops.multiply, x, x))
+    t = b.emit(ops.tanh, b.emit(ops.multiply, b.emit(ops.add, inner, ROOT), x))
+    return b.emit(ops.multiply, b.emit(ops.multiply, b.emit(ops.add, 1, t), x), 0.5)
 
 
 def softplus_of(b: Builder, x: Any) -> Any:

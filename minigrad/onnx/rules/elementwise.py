@@ -18,7 +18,7 @@ from minigrad import ops
 from minigrad.onnx.graph import Graph, Value
 from minigrad.ops.elementwise import bounded, branch
 from minigrad.ops.record import Op
-from minigrad.ops.special import bent, saturating
+from minigrad.ops.special import CUBIC, ROOT, bent, saturating, tanh_gelu
 
 Formula = Callable[..., Value]
 
@@ -357,6 +357,7 @@ FORMULAS: dict[Op, Formula] = {
     ops.softplus: softplus,
     ops.relu: relu,
     ops.erf: erf,
+    tanh_gelu: lambda g, x: 0.5 * x * (1 + g.Tanh(ROOT * (x + CUBIC * x * x * x))),
     bent: lambda g, x, slope: g.Where(x > 0, x, slope * x),
     saturating: lambda g, x, alpha: g.Where(
         x > 0, x, alpha * expm1(g, g.Min(x, g.number(0, x.dtype)))
