@@ -223,6 +223,12 @@ tanh_gelu: Op = elementwise(
     doc="""gelu(x): the record of `gelu` approximated by tanh.
 
     Derivative: ``½ (1 + t + x (1 - t²) √(2/π) (1 + 3·0.044715 x²))``, t being the tanh.
+
+    Examples
+    --------
+    >>> import minigrad as mg
+    >>> float(mg.grad(lambda x: mg.gelu(x, "tanh"))(0.0))
+    0.5
     """,
 )
 
