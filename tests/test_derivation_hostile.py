@@ -56,7 +56,7 @@ class Text(str):
 HOSTILE: list[Any] = [
     Refuses(), Text("?"), "x" * 1_000_000, "(" * 100_000, None, float("nan"), float("inf"), [], {}, set(), (), "", "?", "n/a", "[1, 2", "1/0", "nan", "∞", Odd(), object(),
     [[1, 2], [3]], np.empty((0, 3)), np.zeros((2, 3, 4, 5)), np.array(["a", "b"]), np.array([None, 1.0]), 1j, True,
-    b"0.5", lambda: 1, (i for i in range(3)), range(3), "x" * 5000, "(" * 400, "__import__('os')", "a.__class__",
+    b"0.5", lambda: 1, (i for i in range(3)), range(3), "x" * 5000, "2x" * 50_000, "(" * 400, "__import__('os')", "a.__class__",
     "eye(1e9)", r"\frac{", r"\sum_i", r"x_{", "9**9**9", r"\mathbb{1}[", "[a for a in b]", "{a: 1}", "lambda: 0", "a := 3",
     ["a", 3], ["a ="], "=", "==", np.datetime64("2020"), 10**400, "1e999", "-", "a if b else c", "w_i", r"\sum_i w_i",
 ]  # fmt: skip

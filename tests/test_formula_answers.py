@@ -179,6 +179,67 @@ def test_the_wrong_part_is_named(graph: Any, key: str, formula: str, words: str)
         assert words in found
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize("style", ["where", "data", "branch"])
+def test_conditions_that_nothing_recorded_come_out_as_they_did(style: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, y, delta = rng.normal(size=(8, 3)), rng.normal(size=8), 0.8
+    w = mg.Tensor(rng.normal(size=3), requires_grad=True)
+    e = X @ w - y
+    far = delta * (np.abs(e) - delta / 2)
+    if style == "where":
+        L = np.sum(np.where(np.abs(e) <= delta, 0.5 * e**2, far))
+    elif style == "data":
+        small = (np.abs(e.data) <= delta).astype(float)
+        L = np.sum(small * 0.5 * e**2 + (1 - small) * far)
+    else:
+        parts = (0.5 * r**2 if abs(r.item()) <= delta else f for r, f in zip(e, far, strict=True))
+        L = sum(parts)
+    for right in ("where(abs(e) <= delta, e, delta*sign(e))", "clip(e, -delta, delta)"):
+        assert mg.check_derivation(L, {"dL/de": right}).ok
+    for wrong in ("where(abs(e) <= delta, e, delta)", "e", "where(abs(e) <= delta, e, sign(e))"):
+        assert not mg.check_derivation(L, {"dL/de": wrong}).ok
+
+
+def kinked(formula: str) -> Any:
+    w = mg.Tensor([0.5, 0.6], requires_grad=True)
+    z = w * np.array([1.0, 2.0])
+    h = mg.relu(z)
+    return mg.check_derivation(np.sum(h**2), {"dL/dz": formula}).rows[0].verdict
+
+
+def test_a_mask_that_keeps_all_at_the_data_is_not_left_out() -> None:
+    assert kinked("2*h") == kinked("2*z*(z > 0)") == "correct"
+    assert kinked("2*z") == kinked("2*abs(z)") == "wrong"
+
+
+def test_a_number_of_equal_value_in_the_statement_is_told_from_it() -> None:
+    x, y, c = 1.0, 2.0, 0.5
+    w = mg.Tensor(1.0, requires_grad=True)
+    z = w * x
+    L = 0.5 * (z**2 - y) ** 2 + c * w
+    for right in ("(z**2 - y)*2*z*x + c", "-(y - z^2)*2*z*x + 1/2"):
+        assert mg.check_derivation(L, {"dL/dw": right}).ok
+    for wrong in ("(z**2 - y)*2*z + c", "(z**2 - y)*y*z*x + c", "(z**2 - y)*2*z*x + x/2"):
+        assert mg.check_derivation(L, {"dL/dw": wrong}).first_error.diagnosis.kind == "coincidence"
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_what_is_infinite_or_no_number_is_compared_entry_by_entry() -> None:
+    w = mg.Tensor([0.0, 1.0], requires_grad=True)
+    x = np.array([np.nan, 3.0])
+    root, line = np.sum(np.sqrt(w)), np.sum(w * x)
+    for right in ([np.inf, 0.5], "0.5/sqrt(w)"):
+        assert mg.check_derivation(root, {w: right}).ok
+    for wrong in ([-np.inf, 0.5], [1e300, 0.5], [np.nan, 0.5], "1/sqrt(w)"):
+        assert not mg.check_derivation(root, {w: wrong}).ok
+    assert mg.check_derivation(line, {w: "x"}).ok
+    assert mg.check_derivation(line, {w: [np.nan, 3.0]}).ok
+    row = mg.check_derivation(line, {w: [np.nan, 4.0]}).rows[0]
+    assert row.verdict == "wrong"
+    assert "yours 4 at [1], where 3 belongs" in row.remark or "entry 1" in row.remark
+
+
 def test_a_coincidence_at_the_data_is_not_right() -> None:
     x = 1.0
     w = mg.Tensor(0.3, requires_grad=True)
@@ -248,6 +309,15 @@ def test_nothing_else_is_executed_and_nothing_raises(text: str) -> None:
     report = neuron({"dL/dw": text, "dL/da": "a - y"})
     assert {r.quantity: r.verdict for r in report.rows}["dL/da"] == "correct"
     assert not report.ok
+
+
+@pytest.mark.parametrize("text", [
+    "outer(a, a)", "kron(a, a)", "convolve(a, a)", "a[:, None] - a", "a[:, None] @ a[None]",
+    "diag(a)", "einsum('i,j', a, a)", "(a[:, None] < a)", "where(a[:, None], a, 0)", "maximum(a[:, None], a)",
+])  # fmt: skip
+def test_what_does_not_fit_into_memory_is_refused(text: str) -> None:
+    with pytest.raises(NoFormula, match=r"an array of 10,000,000,000 entries is too large"):
+        value_of(parsed(text), lambda name: np.ones(100_000) if name == "a" else missing(name))
 
 
 @pytest.mark.parametrize("text", ["9**9**9", "9**9**9**9 * a", "a ** 9999999999"])

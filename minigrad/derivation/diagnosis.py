@@ -172,7 +172,7 @@ def other(search: Search) -> Diagnosis:
     """No cause found: where it is worst."""
     q, value = search.q, search.base.value
     factor = ratio_of(q.hand, value)
-    gap = np.abs(q.hand - value)
+    gap = np.where(np.isfinite(value), np.abs(q.hand - value), 0.0)
     k = tuple(int(i) for i in np.unravel_index(np.argmax(gap), gap.shape))
     if not np.isfinite(q.hand[k]) and np.isfinite(value[k]):
         there = f" at [{', '.join(map(str, k))}]" if k else ""

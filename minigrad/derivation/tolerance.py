@@ -102,6 +102,8 @@ class Tolerance:
             rtol, slack = max(rtol, entry), slack + largest * peak
         slack = slack + rtol * np.abs(value) + q.unit * (0.5 + 1e-9) + blur
         alike = np.equal(hand, value) | (np.isnan(hand) & np.isnan(value))
+        if not np.all(alike | np.isfinite(value)):
+            return False  # nothing is near infinity
         if np.all(alike | (gap <= slack)):
             return True
         floor = FLOOR * self.options.atol

@@ -21,7 +21,13 @@ import numpy as np
 
 from minigrad.errors import Site, user_frames
 from minigrad.graph import AnyNode, ancestors, pick
-from minigrad.reading.statements import Statement, compiled_statements, statements
+from minigrad.reading.statements import (
+    SYMBOLS,
+    Statement,
+    compiled_statements,
+    operations,
+    statements,
+)
 from minigrad.reading.wording import unused
 from minigrad.tree import flatten
 
@@ -172,6 +178,7 @@ class Names:
         self._by_id: dict[int, dict[str, tuple[Any, Scope]]] = {}
         self._temporary: dict[AnyNode, str] = {}
         self._owner: dict[AnyNode, AnyNode] | None = None
+        self._made: dict[AnyNode, list[AnyNode]] | None = None
         self._layouts: dict[tuple[Any, ...], str] | None = None
         for deep in (False, True):  # a variable is a better name than a place in a container
             for scope in self.scopes[: 6 if deep else None]:
@@ -256,6 +263,9 @@ class Names:
         if not is_a(value, int, float, np.generic):
             return next(iter(found), None) or self._transposed(value)
         statement = self._statement(node) if found else None
+        operand = self.operand(node, i) if statement is not None else None
+        if operand is not None:
+            return operand.id if isinstance(operand, ast.Name) else None
         if statement is not None:
             if float(value) in statement.literals or self._inside_a_call(statement, node, value):
                 return None
@@ -266,6 +276,44 @@ class Names:
             return None
         literals = flatten(scope.code.co_consts)[0] if scope.code is not None else []
         return None if any(c is value for c in literals) else name
+
+    def operand(self, node: AnyNode, i: int) -> ast.expr | None:
+        """What the statement has for the number ``node.args[i]``: a literal, or a variable.
+
+        The operations of the statement with such a number there are those of the graph, in the
+        same order; None where there are more of the ones or the others.
+        """
+        owner = self._owners().get(node)
+        found = next(self.assignments(owner), None) if owner is not None else None
+        if owner is None or found is None or len(node.args) != 2 or node.op is None:
+            return None
+        value, seen = node.args[i], found[1].seen
+
+        def means(part: ast.expr) -> bool:
+            held = seen.get(part.id) if isinstance(part, ast.Name) else None
+            held = part.value if isinstance(part, ast.Constant) else held
+            return is_a(held, int, float, np.generic) and held == value
+
+        sites: list[ast.expr] = []
+        try:
+            for tree in found[0].values.values():
+                done = [x for x in operations(tree) if SYMBOLS[type(x.op)] == node.op.symbol]
+                sites += [part for x in done if means(part := (x.left, x.right)[i])]
+        except (ValueError, KeyError):
+            return None
+        alike = [
+            n for n in self._members(owner) if n.op is node.op
+            and is_a(n.args[i], int, float, np.generic) and n.args[i] == value
+        ]  # fmt: skip
+        return sites[alike.index(node)] if len(sites) == len(alike) else None
+
+    def _members(self, owner: AnyNode) -> list[AnyNode]:
+        """The nodes that the statement of a named node made, oldest first."""
+        if self._made is None:
+            self._made = {}
+            for node, of in sorted(self._owners().items(), key=lambda pair: pair[0].seq):
+                self._made.setdefault(of, []).append(node)
+        return self._made[owner]
 
     def _inside_a_call(self, statement: Statement, node: AnyNode, value: Any) -> bool:
         """Whether a function that the statement calls spells the number out."""

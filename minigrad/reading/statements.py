@@ -251,3 +251,25 @@ def subscripts(value: ast.expr) -> list[str]:
         words = ast.unparse(value.slice)
         found.append(words[1:-1] if words.startswith("(") and words.endswith(")") else words)
     return found
+
+
+SYMBOLS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/",
+                                          ast.Pow: "**", ast.MatMult: "@"}  # fmt: skip
+BRANCHING = (ast.IfExp, ast.BoolOp, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp,
+             ast.GeneratorExp)  # fmt: skip
+
+
+def operations(tree: ast.AST) -> Iterator[ast.BinOp]:
+    """The operations in an expression, in the order in which they are done.
+
+    Raises
+    ------
+    ValueError
+        Where something in it may be done more than once, or not at all.
+    """
+    if isinstance(tree, BRANCHING):
+        raise ValueError("not done once")
+    for part in ast.iter_child_nodes(tree):
+        yield from operations(part)
+    if isinstance(tree, ast.BinOp):
+        yield tree

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +18,9 @@ import numpy as np
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.factors import multiple
 from minigrad.derivation.formulas.grammar import (
-    NoFormula,
+    FAILURES,
     names_in,
+    number_of,
     written,
 )
 from minigrad.derivation.formulas.indices import as_written
@@ -26,6 +28,10 @@ from minigrad.derivation.formulas.reading import Answer, Reading, Tie, alike
 from minigrad.derivation.formulas.repairs import explained, first_right
 
 WRONG = ("wrong", "carried")
+REPAIRS, FEW = 3000, 20_000
+"""So many repairs are tried of small arrays; of so many entries in all, half of them."""
+LOOSE, TIGHT = 1e-7, 1e-10
+"""Relative tolerances far from the data, and close to it, where slips make small differences."""
 NO_FORMULA = "is not a formula"
 TIMES, POWERS = (1.0, 2.0, 0.5, 3.0, 4.0, 0.25, 1 / 3), (1, 2, -1, -2)
 OWN = {0.0, 1.0, 2.0, 0.5}
@@ -62,7 +68,7 @@ class Formulas(Reading):
                     continue
                 k = multiple(exact, found) if found.shape == exact.shape else None
                 k = 1.0 if k is None else float(round(k))  # m, of one per example
-                if found.shape == exact.shape and np.allclose(k * found, exact, 1e-9, 1e-12):
+                if found.shape == exact.shape and np.allclose(k * found, exact, 1e-9, 1e-12, True):
                     return lambda point, full=full, k=k: k * point.derivative(u, v, full)[place]
             value = np.asarray(self.points.data.values[v])
             if value.shape == exact.shape and index is None:
@@ -94,16 +100,19 @@ class Formulas(Reading):
         strict: bool = False,
     ) -> bool:  # fmt: skip
         """Whether a formula is the truth, or another formula, at every point."""
-        points = [self.points.data, *(self.points.others if points is None else points)]
+        if points is None:
+            points = [*self.points.others, *self.points.turned]
+        rtol = TIGHT if points is self.points.close else LOOSE
+        points = [self.points.data, *points]
         for tied in self.ties(tree, strict):
             for point in points:
                 try:
                     with np.errstate(all="ignore"):
                         mine = np.asarray(self.value(tree, point, tied), float)
                         right = truth(point) if other is None else self.value(other, point, tied)
-                except (NoFormula, ValueError, TypeError, IndexError, ArithmeticError):
+                except FAILURES:
                     break
-                if not alike(mine, np.asarray(right, float)):
+                if not alike(mine, np.asarray(right, float), rtol):
                     break
             else:
                 return True
@@ -149,17 +158,21 @@ class Formulas(Reading):
         fixed = fixed or any(isinstance(self.beside_graph(n), float) for n in names)
         if fixed and self.holds(tree, truth, other, self.points.near):
             return True
+        if self.points.branches and self.holds(tree, truth, other, self.points.close):
+            return True
         return any(map(self.unmoved, names)) and self.holds(tree, truth, other, [])
 
     def repaired(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> Any:
         """The smallest change that makes a formula the truth, or another formula."""
+        points = self.points.close if self.points.branches else None
 
         def holds(t: ast.expr) -> bool:
-            return self.holds(t, truth, other, strict=True)
+            return self.holds(t, truth, other, points, strict=True)
 
         names = [*self.everything(), *self.beside()]
         shapes = {n: np.shape(self.lookup(n, self.points.data)) for n in names}
-        return first_right(tree, names, shapes, holds)
+        work = sum(math.prod(shapes[n]) for n in names_in(tree) if n in shapes)
+        return first_right(tree, names, shapes, holds, REPAIRS * FEW // (FEW + work))
 
     def explained(self, tree: ast.expr, repair: Any) -> str:
         """A slip with what is to be written, in the subscripts of the formula."""
@@ -212,6 +225,5 @@ class Formulas(Reading):
 
 
 def numbers_in(tree: ast.expr) -> list[float]:
-    """The numbers that are written in a formula."""
-    values = [getattr(x, "value", None) for x in ast.walk(tree) if isinstance(x, ast.Constant)]
-    return [x for x in values if type(x) in (int, float)]  # type: ignore[misc]
+    """The numbers that are written in a formula, fractions as well."""
+    return [k for x in ast.walk(tree) if (k := number_of(x)) is not None]

@@ -10,7 +10,7 @@ import ast
 import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +106,11 @@ class NoFormula(ValueError):
     """What is not in the grammar, and why."""
 
 
+FAILURES = (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError,
+            MemoryError, RecursionError)  # fmt: skip
+"""What a formula that cannot be computed may raise."""
+
+
 def eye(n: Any) -> Any:
     """The identity matrix, of a size that fits into memory."""
     if not 0 <= n <= MOST:
@@ -117,28 +122,38 @@ def einsum(letters: Any, *arrays: Any) -> Any:
     """NumPy's, of a product that fits into memory."""
     parts = str(letters).replace(" ", "").partition("->")[0].split(",")
     lengths = {c: n for p, a in zip(parts, arrays, strict=False) for c, n in zip(p, np.shape(a))}
-    return public["einsum"](letters, *within(arrays, math.prod(lengths.values())))
+    within(math.prod(lengths.values()))
+    return public["einsum"](letters, *arrays)
 
 
-def outer(a: Any, b: Any) -> Any:
-    """NumPy's, where it fits into memory."""
-    return public["outer"](*within((a, b), np.size(a) * np.size(b)))
+def made(name: str, args: Sequence[Any]) -> int:
+    """How many entries a function, or an operation, makes at least."""
+    shapes: list[tuple[int, ...]] = [np.shape(a) for a in args]
+    sizes: list[int] = [math.prod(shape) for shape in shapes]
+    if name == "@":
+        return math.prod(sizes) // max(1, *shapes[0][-1:]) ** 2
+    if name in ("outer", "kron", "convolve", "correlate"):
+        return math.prod(sizes)
+    if name in ("diag", "tril", "triu") and len(shapes[0]) == 1:
+        return sizes[0] ** 2
+    try:
+        return math.prod(np.broadcast_shapes(*shapes))
+    except ValueError:
+        return max(sizes)
 
 
-def within(arrays: Any, size: int) -> Any:
-    """The arrays, where what is made of them has not too many entries.
+def within(size: int) -> None:
+    """Refuse an array of so many entries, where they are too many.
 
     Raises
     ------
     NoFormula
-        Where it has.
     """
     if size > LARGEST:
         raise NoFormula(f"an array of {size:,} entries is too large for a formula")
-    return arrays
 
 
-FUNCTIONS.update(eye=eye, len=len, einsum=einsum, outer=outer)
+FUNCTIONS.update(eye=eye, len=len, einsum=einsum)
 
 
 def normal(text: str) -> str:
@@ -260,6 +275,18 @@ def is_method(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Attribute) and not (call.args and is_module(call.func.value))
 
 
+def called(call: ast.Call) -> str:
+    """The function's name, without that of its module."""
+    return str(getattr(call.func, "id", getattr(call.func, "attr", "")))
+
+
+def arguments(call: ast.Call) -> list[ast.expr]:
+    """What a function is called with, of a method the object first."""
+    if not is_method(call) or not isinstance(call.func, ast.Attribute):
+        return call.args
+    return [call.func.value, *(call.args if call.func.attr not in SAME else ())]
+
+
 def function_of(call: ast.Call) -> Callable[..., Any]:
     """The function that a call means.
 
@@ -268,7 +295,7 @@ def function_of(call: ast.Call) -> Callable[..., Any]:
     NoFormula
         For one that is not in the table.
     """
-    name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+    name = called(call)
     if is_method(call):
         if name in SAME:
             return lambda x: x
@@ -302,8 +329,7 @@ def computed(x: ast.BinOp, a: Any, b: Any) -> Any:
     """The operation ``x`` of two values."""
     sign, operation = OPERATIONS[type(x.op)]
     try:
-        if sign != "@":
-            within((a, b), math.prod(np.broadcast_shapes(np.shape(a), np.shape(b))))
+        within(made(sign, (a, b)))
         return operation(a, b)
     except NoFormula:
         raise
@@ -337,12 +363,18 @@ class Value(ast.NodeVisitor):
         raise NoFormula(f"{ast.unparse(node)!r} is not a number or an array")
 
     def visit_Constant(self, x: ast.Constant) -> Any:
-        return np.float64(self.numbers(number_in(x)))
+        k = number_of(x)
+        if k is None:
+            raise NoFormula(f"{x.value!r} is not a number")
+        return np.float64(self.numbers(k))
 
     def visit_Name(self, x: ast.Name) -> Any:
         return self.lookup(x.id)
 
     def visit_BinOp(self, x: ast.BinOp) -> Any:
+        k = number_of(x)
+        if k is not None:
+            return np.float64(self.numbers(k))
         return computed(x, self.visit(x.left), self.visit(x.right))
 
     def visit_UnaryOp(self, x: ast.UnaryOp) -> Any:
@@ -353,6 +385,7 @@ class Value(ast.NodeVisitor):
 
     def visit_Compare(self, x: ast.Compare) -> Any:
         sides = [self.visit(part) for part in (x.left, *x.comparators)]
+        within(made("compare", sides))
         pairs = zip(x.ops, sides, sides[1:], strict=False)
         return math.prod(np.asarray(COMPARISONS[type(op)](a, b), float)[()] for op, a, b in pairs)
 
@@ -362,21 +395,15 @@ class Value(ast.NodeVisitor):
     def visit_Call(self, x: ast.Call) -> Any:
         if isinstance(x.func, ast.Name) and x.func.id == "D_":
             return self.lookup("d" + "/d".join(ast.unparse(a) for a in x.args))
-        f = function_of(x)
-        name = getattr(x.func, "id", getattr(x.func, "attr", ""))
-        method = is_method(x)
-        first = [x.func.value] if method and isinstance(x.func, ast.Attribute) else []
-        args: list[Any] = [*first, *(x.args if name not in SAME else ())]
+        f, parts = function_of(x), arguments(x)
         if f is einsum:
-            return f(*map(self.index, args[:1]), *map(self.visit, args[1:]))
-        whole = SPELLINGS.get(name, name) in WHOLE and f not in (
-            FUNCTIONS["maximum"],
-            FUNCTIONS["minimum"],
-        )
-        found = [*map(self.visit, args[:1]), *map(self.index if whole else self.visit, args[1:])]
-        if len(found) > 2 and name == "reshape":
-            found = [found[0], tuple(found[1:])]
-        return f(*found, **{KEYWORDS[k.arg]: self.index(k.value) for k in x.keywords if k.arg})
+            return f(self.index(parts[0]), *map(self.visit, parts[1:]))
+        further = self.index if any(f is FUNCTIONS[name] for name in WHOLE) else self.visit
+        args = [*map(self.visit, parts[:1]), *map(further, parts[1:])]
+        within(made(called(x), args[:1] if further == self.index else args))
+        if f is FUNCTIONS["reshape"] and len(args) > 2:
+            args = [args[0], tuple(args[1:])]
+        return f(*args, **{KEYWORDS[k.arg]: self.index(k.value) for k in x.keywords})
 
     def visit_Attribute(self, x: ast.Attribute) -> Any:
         try:
@@ -406,11 +433,13 @@ class Value(ast.NodeVisitor):
         return found.astype(int)[()] if np.array_equal(found, found.astype(int)) else found
 
 
-def number_in(x: ast.Constant) -> float:
-    """A number that is written in a formula."""
-    if isinstance(x.value, bool | str) or not isinstance(x.value, int | float):
-        raise NoFormula(f"{x.value!r} is not a number")
-    return float(x.value)
+def number_of(x: ast.AST) -> float | None:
+    """A number, or a fraction, that is written in a formula; None for other parts."""
+    if isinstance(x, ast.BinOp) and isinstance(x.op, ast.Div):
+        top, bottom = number_of(x.left), number_of(x.right)
+        return None if top is None or not bottom else top / bottom
+    value = x.value if isinstance(x, ast.Constant) else None
+    return float(value) if type(value) in (int, float) else None  # type: ignore[arg-type]
 
 
 def names_in(part: ast.AST) -> list[str]:

@@ -7,7 +7,7 @@ user has names for; at ``x = 1`` the formula without ``x`` is as good as the one
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,9 +20,24 @@ from minigrad.derivation.formulas.constants import computed_by
 from minigrad.derivation.formulas.grammar import names_in, value_of
 from minigrad.graph import NOTHING, AnyNode, Leaf, Node, backward_pass, next_seq
 from minigrad.reading.names import Names
+from minigrad.reading.statements import tree_of
 from minigrad.tensor import Tensor
 
 SEED = 20_260
+LITTLE = 1e-4
+KINKS = {
+    ops.relu,
+    ops.leaky_relu,
+    ops.elu,
+    ops.absolute,
+    ops.maximum,
+    ops.minimum,
+    ops.max,
+    ops.min,
+}
+BRANCHING = (ast.If, ast.IfExp, ast.Compare, ast.While, ast.Match)
+Move = Callable[[Any, Any, bool], Any]
+"""A value at another point: from itself, a generator, and whether it is a constant."""
 
 
 @dataclass
@@ -100,11 +115,13 @@ class Points:
                 self.kept.add(name)
         elif (written := computed_by(self.names, node, i)) is not None:
             self.computed[node, i] = written
-        elif np.ndim(arg) or not is_simple(float(arg)) or self._spelled_alike(node, arg):
+        elif np.ndim(arg) or not is_simple(float(arg)) or self._spelled_alike(node, i):
             self.untold = True
 
-    def _spelled_alike(self, node: AnyNode, arg: Any) -> bool:
+    def _spelled_alike(self, node: AnyNode, i: int) -> bool:
         """Whether a number may be a literal or a variable of the statement: both have its value."""
+        if self.names.operand(node, i) is not None:
+            return False
         owner = self.names.owner(node)
         statement, scope = (
             next(self.names.assignments(owner), (None, None)) if owner else (None, None)
@@ -112,20 +129,47 @@ class Points:
         if statement is None or scope is None:
             return False
         held = [scope.seen.get(name) for name in statement.loads]
-        return any(isinstance(x, float) and x == arg for x in held)
+        return any(isinstance(x, float) and x == node.args[i] for x in held)
 
     @cached_property
     def near(self) -> list[Point]:
         """Points at which the constants are what they are."""
-        return self._some(False)
+        return [*self._some(False), *self._turned(False)]
 
-    def _some(self, constants: bool) -> list[Point]:
+    @cached_property
+    def close(self) -> list[Point]:
+        """Points so close to the data that every condition comes out as it does there."""
+        return self._some(True, moved_a_little)
+
+    @cached_property
+    def turned(self) -> list[Point]:
+        """Points at which parameters have other signs, where functions with kinks are recorded."""
+        return self._turned(True)
+
+    def _turned(self, constants: bool) -> list[Point]:
+        kinks = any(n.op in KINKS for n in self.nodes)
+        return self._some(constants, turned) if kinks and not self.branches else []
+
+    @cached_property
+    def branches(self) -> bool:
+        """Whether values may have decided what is computed, which nothing recorded.
+
+        As a condition of ``where``, a mask, or an ``if`` of the user's.
+        """
+        constants = [a for n in self.nodes for a, p in zip(n.args, n.parents, strict=True) if not p]
+        if any(isinstance(a, np.ndarray) and a.dtype.kind == "b" for a in constants):
+            return True
+        codes = [scope.code for scope in self.names.scopes[:1]]
+        trees = [tree_of(code) if code is not None else None for code in codes]
+        return any(t is None or any(isinstance(x, BRANCHING) for x in ast.walk(t)) for t in trees)
+
+    def _some(self, constants: bool, move: Move | None = None) -> list[Point]:
         """Two points where everything is defined, if there are."""
         found: list[Point] = []
         for k in range(4):
             with np.errstate(all="ignore"):
                 try:
-                    point = self.at(np.random.default_rng(SEED + k), constants)
+                    point = self.at(np.random.default_rng(SEED + k), constants, move or moved)
                 except (ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError):
                     continue
             values = [v for v in point.values.values() if type(v) is not tuple]
@@ -133,24 +177,24 @@ class Points:
                 found.append(point)
         return found
 
-    def at(self, rng: Any, constants: bool = True) -> Point:
+    def at(self, rng: Any, constants: bool = True, move: Move | None = None) -> Point:
         """The computation with everything moved; at the data without ``rng``."""
+        move = move or moved
         point, mover = Point(), rng if constants else None
         for node, i in self.named:
             name, value = self.named[node, i], node.args[i]
-            self._enter(
-                point, *((name[:-2], value.T) if name.endswith(".T") else (name, value)), mover
-            )
+            held = (name[:-2], value.T) if name.endswith(".T") else (name, value)
+            self._enter(point, *held, mover, move)
         for written in self.computed.values():
             for name in names_in(written):
                 if name not in self.kept:
-                    self._enter(point, name, self.names.value(name), mover)
+                    self._enter(point, name, self.names.value(name), mover, move)
         for node in self.nodes:
             if node.op is None:
                 value = self.values.get(node)
                 if value is None:
                     continue
-                new = np.asarray(value, float)[()] if rng is None else moved(value, rng, False)
+                new = np.asarray(value, float)[()] if rng is None else move(value, rng, False)
                 leaf: AnyNode = Leaf()
             else:
                 args = [self._argument(point, node, i) for i in range(len(node.args))]
@@ -161,9 +205,9 @@ class Points:
             point.nodes[node], point.values[node] = leaf, new
         return point
 
-    def _enter(self, point: Point, name: str, value: Any, rng: Any) -> None:
+    def _enter(self, point: Point, name: str, value: Any, rng: Any, move: Move) -> None:
         if name not in point.constants and isinstance(value, int | float | np.number | np.ndarray):
-            point.constants[name] = value if rng is None else moved(value, rng, True)
+            point.constants[name] = value if rng is None else move(value, rng, True)
 
     def _argument(self, point: Point, node: AnyNode, i: int) -> Any:
         parent, arg = node.parents[i], node.args[i]
@@ -201,6 +245,19 @@ def moved(x: Any, rng: Any, constant: bool) -> Any:
     elif constant and (axis := distributed(x)) is not None:
         y = np.abs(y) / np.sum(np.abs(y), axis=axis, keepdims=True)
     return y.astype(x.dtype)[()]
+
+
+def moved_a_little(x: Any, rng: Any, constant: bool) -> Any:
+    """``x`` so close by that no condition comes out in another way."""
+    step = (moved(x, rng, constant) - x) * LITTLE
+    return x + (step * (np.asarray(x) != 0) if constant else step)
+
+
+def turned(x: Any, rng: Any, constant: bool) -> Any:
+    """``x`` elsewhere, every other entry of a parameter with another sign."""
+    y = moved(x, rng, constant)
+    signs = rng.permutation(np.resize((-1.0, 1.0), np.size(y))).reshape(np.shape(y))
+    return y if constant else y * signs[()]
 
 
 def is_diagonal(x: Any) -> bool:

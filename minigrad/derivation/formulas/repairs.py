@@ -309,7 +309,7 @@ def first_right(
     names: Sequence[str],
     shapes: Mapping[str, Any],
     holds: Callable[[ast.expr], bool],
-    most: int = 3000,
+    most: int,
 ) -> Repair | None:
     """The first repair that holds."""
     with np.errstate(all="ignore"):
