@@ -313,7 +313,8 @@ def test_nothing_else_is_executed_and_nothing_raises(text: str) -> None:
 
 @pytest.mark.parametrize("text", [
     "outer(a, a)", "kron(a, a)", "convolve(a, a)", "a[:, None] - a", "a[:, None] @ a[None]",
-    "diag(a)", "einsum('i,j', a, a)", "(a[:, None] < a)", "where(a[:, None], a, 0)", "maximum(a[:, None], a)",
+    "diag(a)", "einsum('i,j', a, a)", "(a[:, None] < a)", "where(a[:, None], a, 0)",
+    "maximum(a[:, None], a)",
 ])  # fmt: skip
 def test_what_does_not_fit_into_memory_is_refused(text: str) -> None:
     with pytest.raises(NoFormula, match=r"an array of 10,000,000,000 entries is too large"):
