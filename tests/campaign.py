@@ -172,10 +172,12 @@ class Trial:
         found: list[str | None] = []
 
         def work(args: list[Any], want: Any) -> None:
-            with np.errstate(all="ignore"):
-                found.extend(
-                    self.fault_of(self.result(self.compiled, args), want, args) for _ in range(3)
-                )
+            try:
+                with np.errstate(all="ignore"):
+                    for _ in range(3):
+                        found.append(self.fault_of(self.result(self.compiled, args), want, args))
+            except Exception:
+                found.append(traceback.format_exc())
 
         threads = [
             threading.Thread(target=work, args=(args, want))

@@ -168,3 +168,16 @@ def test_log_sum_exp_forward_over_reverse_along_axes_and_beside_infinity() -> No
     x = np.array([1.0, -np.inf])
     assert mg.jvp(mg.logsumexp, (x,), (np.ones(2),)) == (1.0, 1.0)
     assert type(mg.logsumexp(X)) is np.float64
+
+
+@pytest.mark.parametrize("room", [1, 5, 1000])
+def test_jacobians_of_what_is_large_come_in_parts(room: int, monkeypatch: Any) -> None:
+    """One column at a time is the least, however large it is."""
+    monkeypatch.setattr("minigrad.autodiff.jacobians.ROOM", room)
+    x = np.array([0.5, 1.0, 2.0])
+    for mode in ("forward", "reverse", "auto"):
+        found = mg.jacobian(lambda x: np.outer(x, x), mode=mode)(x)
+        want = np.eye(3)[:, None] * x[:, None] + x[:, None, None] * np.eye(3)
+        np.testing.assert_allclose(found, want)
+    hessian = mg.hessian(lambda x: np.sum(np.outer(x, x) ** 2))(x)
+    np.testing.assert_allclose(hessian, 4 * (x @ x) * np.eye(3) + 8 * np.outer(x, x))

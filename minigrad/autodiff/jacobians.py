@@ -200,7 +200,8 @@ def pushed_columns(f: F, args: Any, given: Any, kwargs: Any) -> tuple[Any, F]:
         stop = min(n, start + step)
         along = iter(directions(chosen, start, stop))
         tangents = [None if x is False else next(along) for x in leaves]
-        pusher = Pusher(stop - start, max(ROOM, stop - start))
+        together = stop - start  # one at a time is the least, however large it is
+        pusher = Pusher(together, max(ROOM, together) if together > 1 else 0)
         try:
             outputs, columns, rebuild = push_along(f, args, tangents, kwargs, pusher)
         except TooLarge as error:
