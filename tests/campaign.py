@@ -174,8 +174,10 @@ class Trial:
         def work(args: list[Any], want: Any) -> None:
             try:
                 with np.errstate(all="ignore"):
-                    for _ in range(3):
-                        found.append(self.fault_of(self.result(self.compiled, args), want, args))
+                    found.extend(
+                        self.fault_of(self.result(self.compiled, args), want, args)
+                        for _ in range(3)
+                    )
             except Exception:
                 found.append(traceback.format_exc())
 

@@ -285,3 +285,16 @@ def test_attributes_of_arguments() -> None:
         objects[0].k = float(k)
         assert compiled({"o": objects[0]}, 2.0) == 2 * k
     assert compiled.retraces == 1
+
+
+def test_a_call_that_raises_says_nothing_of_what_may_change() -> None:
+    scale = 1.0
+    step = mg.compile(lambda x, n: x.reshape(2, -1) * scale * n)
+    for k in range(8):
+        scale = float(k)
+        if k == 4:
+            with pytest.raises(ValueError, match="reshape"):
+                step(np.ones(3), k)
+        x = np.ones(4 if k < 4 else 6)
+        np.testing.assert_array_equal(step(x, k), x.reshape(2, -1) * k * scale)
+    assert step.retraces == 2

@@ -235,6 +235,7 @@ class Compiled(functools.partial[Any]):
             return form, None, self.f(*args, **kwargs)
         noise = Noise(before)
         lifts = self._lifts(before)
+        known = self._stuck, self._vary
         while lifts or form.whole.keys() & form.vary:
             try:
                 run, result = self._traced(form, before, lifts)
@@ -247,7 +248,7 @@ class Compiled(functools.partial[Any]):
                 vary = form.whole.keys() & form.vary
                 whole = vary.union(p.identity for p in lifts if type(p.value) is int)
                 stuck = whole or {p.identity for p in lifts}  # a size, rather than a factor
-                self._stuck |= stuck
+                self._stuck = self._stuck | stuck
                 self._vary = self._vary - vary
                 lifts = [p for p in lifts if p.identity not in stuck]
                 form = self._form(args, kwargs)
@@ -258,8 +259,9 @@ class Compiled(functools.partial[Any]):
             self._strikes = STRIKES + 1
             warn(f"{error}: it is called as it is from now on")
             return form, None, self.f(*args, **kwargs)
-        except Exception:
+        except Exception:  # of the function itself, perhaps, which says nothing of its inputs
             noise.rewind()
+            self._stuck, self._vary = known
             raise
         still = not run.draws and not run.updates and all(p.holds() for p in before.places)
         other = self._other(result, args, kwargs) if still and before.names & LOOKS else None
