@@ -357,6 +357,20 @@ def test_products_of_slices_are_one() -> None:
         assert sum("exp(" in line for line in lines) == 5
 
 
+def test_outer_products_of_a_recurrence_are_one_product() -> None:
+    def f(W: Any, x: Any) -> Any:
+        h = np.ones(3)
+        for t in range(4):
+            h = np.tanh(W @ (h * x[t]))
+        return h.sum()
+
+    W, x = np.linspace(-1, 1, 9).reshape(3, 3), np.linspace(1, 2, 12).reshape(4, 3)
+    step = mg.compile(mg.grad(f))
+    same(step(W, x), mg.grad(f)(W, x), 1e-12)
+    code = step.latest.code
+    assert code.count("concatenate(") == 2 and "[..., None]" not in code and "None" not in code
+
+
 def test_parts_are_computed_where_they_are_joined() -> None:
     """Also where one is needed later, is joined twice, or is an argument; never over another."""
     rng = np.random.default_rng(0)

@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.elementwise import branch
+from minigrad.ops.indexing import elements
 from minigrad.ops.joining import joined
 from minigrad.ops.norms import direction, power_norm
 from minigrad.ops.record import Op
@@ -27,6 +28,9 @@ from minigrad.program.slices import together
 
 LARGE = 2**15
 """Reductions of products of more elements are fused into loops, not given to BLAS."""
+
+COLUMN = [type(...), type(None)]
+"""Of the index that makes a column of a vector, the types."""
 
 PARTS = 64
 """Products and sums of a recurrence are taken together, so many at a time."""
@@ -247,16 +251,31 @@ def logsumexp(b: Builder, x: Any, axis: Any = None, keepdims: bool = False) -> A
 @rule(ops.add, when="lower")
 def products_together(b: Builder, x: Any, y: Any) -> Any:
     """``AᵀB + CᵀD`` is one product of longer matrices, for small ones: steps of a recurrence."""
-    left, right = (b.match(z, ops.matmul) for z in (x, y))
+    left, right = (product_of_rows(b, z) for z in (x, y))
     if not left or not right:
         return None
-    tall = [b.match(z, ops.transpose) for z in (left[0], right[0])]
-    if not tall[0] or not tall[1]:
-        return None
-    (a, c), (p, q) = (tall[0][0], tall[1][0]), (left[1], right[1])
+    (a, p), (c, q) = left, right
     if not all(map(small_matrix, (a, c, p, q))) or not (fits_below(a, c) and fits_below(p, q)):
         return None
     return b.emit(ops.matmul, b.emit(ops.transpose, rows(b, a, c)), rows(b, p, q))
+
+
+def product_of_rows(b: Builder, x: Any) -> tuple[Any, Any] | None:
+    """A and B where ``x`` is ``AᵀB``; of one row each, if it is an outer product of vectors."""
+    product = b.match(x, ops.matmul)
+    if product:
+        tall = b.match(product[0], ops.transpose)
+        return (tall[0], product[1]) if tall else None
+    factors = b.match(x, ops.multiply) or ()
+    for column, row in (factors, factors[::-1]) if factors else ():
+        e = b.made(column, elements)
+        index = e.kwargs["index"] if e is not None else None
+        if e is not None and type(index) is tuple and [*map(type, index)] == COLUMN:
+            vectors = e.args[0], row
+            if all(len(shape_of(v)) == 1 for v in vectors):
+                first, second = (b.emit(ops.reshape, v, shape=(1, -1)) for v in vectors)
+                return first, second
+    return None
 
 
 @rule(ops.add, when="lower")
