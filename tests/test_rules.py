@@ -62,7 +62,7 @@ ELEMENTWISE: list[Function] = [
     lambda x, y, c, d: x - np.broadcast_to(y, np.broadcast_shapes(x.shape, y.shape)),
     lambda x, y, c, d: x / np.broadcast_to(y, (2, *y.shape)),
     lambda x, y, c, d: [mg.relu(x), mg.softplus(x)],
-    lambda x, y, c, d: [mg.sigmoid(x), mg.log_sigmoid(x)],
+    lambda x, y, c, d: [mg.sigmoid(x), mg.log_sigmoid(x), mg.gelu(x, approximate="tanh")],
     lambda x, y, c, d: [np.maximum(x, 0), x > 0],
 ]
 LOGIC: list[Function] = [
