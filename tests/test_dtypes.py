@@ -164,3 +164,13 @@ def test_weights_of_covariances(kind: Any, weights: dict[str, Any]) -> None:
     found = mg.cov(mg.Tensor(x), **given)
     assert found.dtype == expected.dtype
     np.testing.assert_allclose(found.data, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_log_sum_of_nothing_has_the_dtype_of_what_is_not_there(dtype: Any) -> None:
+    x = np.zeros((0, 3), dtype)
+    with np.errstate(divide="ignore"):
+        expected = np.logaddexp.reduce(x)
+    got = np.logaddexp.reduce(mg.Tensor(x)).data
+    assert got.dtype == expected.dtype == dtype
+    np.testing.assert_array_equal(got, expected)

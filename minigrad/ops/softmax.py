@@ -29,6 +29,8 @@ def top_of(x: Any, axis: Any) -> Any:
 def shift_of(x: Any, axis: Any) -> Any:
     """The largest element, 0 where that is infinite or NaN."""
     top = top_of(x, axis)
+    if type(top) is float:  # of nothing
+        return top
     if type(top) is np.ndarray and math.isfinite(
         top.item() if top.size == 1 else np.add.reduce(top, axis=None)
     ):
