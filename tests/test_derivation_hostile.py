@@ -84,6 +84,18 @@ def test_one_bad_entry_never_loses_the_report(value: Any) -> None:
     assert time.process_time() - start < 5
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("d", [0.0, 1e300, 1e-300])
+@pytest.mark.parametrize("hand", [0.37, "2*z*d", "a/b", np.nan], ids=str)
+def test_numbers_that_divide_by_zero_or_overflow_raise_nothing(d: float, hand: Any) -> None:
+    a, b, c = leaf(0.3), leaf(1e300), 0.0
+    z = a * d + b * c
+    L = (np.tanh(z) - d) ** 2 + d * a + np.exp(-z * d)
+    rows = {r.quantity: r for r in mg.check_derivation(L, {"dL/da": hand, "L": L.item()}).rows}
+    assert rows["L"].verdict == "correct"
+    assert rows["dL/da"].verdict in ("wrong", "correct")
+
+
 def test_many_entries_are_graded_in_linear_time() -> None:
     def seconds(n: int) -> float:
         t = [leaf(0.3)]

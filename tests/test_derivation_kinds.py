@@ -150,6 +150,13 @@ def slope_of_another_layer() -> Report:
     return mg.check_derivation(L, {"dL/dh": s * (1 - s) * v})
 
 
+@wrong("dK/dm", "s2")
+def a_constant_that_nothing_can_be_divided_by() -> Report:
+    m, s1, m2, s2 = leaf(0.3), leaf(1.2), 0.0, 0.9
+    K = np.log(s2 / s1) + (s1**2 + (m - m2) ** 2) / (2 * s2**2)
+    return mg.check_derivation(K, {"dK/dm": "(m - m2)/s2"})
+
+
 @wrong("df/dX", r"the part through .*A @ X.* is transposed")
 def one_term_transposed() -> Report:
     A, B = rng(1).normal(size=(3, 3)), rng(2).normal(size=(3, 3))

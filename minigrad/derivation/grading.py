@@ -162,7 +162,8 @@ def graded(output: Any, hand: Mapping[Any, Any], options: Options) -> Report:
         if any(map(is_formula, hand.values())):
             found = Formulas(objective(output, options.upstream), hand)
             report = Grading(output, found.values(), options).report()
-            return replace(report, rows=found.applied(report.rows))
+            with np.errstate(all="ignore"):
+                return replace(report, rows=found.applied(report.rows))
     return Grading(output, hand, options).report()
 
 

@@ -322,7 +322,7 @@ def is_product(node: AnyNode, i: int) -> bool:
         twice = node.op.forward(*args, **node.kwargs)
         args[1 - i] = args[1 - i] * 3.0
         both = node.op.forward(*args, **node.kwargs)
-    except (TypeError, ValueError, FloatingPointError):
+    except (TypeError, ValueError, ArithmeticError):
         return False
     scale = 1e-9 * float(np.max(np.abs(node.ans), initial=0.0))
     return bool(np.any(node.ans)) and bool(

@@ -259,7 +259,7 @@ class Search(Vocabulary):
                     return None
             self.made = edits
             return evaluate(self.q, replace(self.base.changes, edits={**self.silent, **edits}))
-        except (ValueError, TypeError, IndexError, AttributeError, FloatingPointError):
+        except (ValueError, TypeError, IndexError, AttributeError, ArithmeticError):
             return None
 
     def seen_values(
@@ -269,7 +269,7 @@ class Search(Vocabulary):
         try:
             edits = {**self.base.changes.edits, **edits}
             return evaluate(self.q, replace(self.base.changes, values=values, edits=edits))
-        except (ValueError, TypeError, IndexError, AttributeError, FloatingPointError):
+        except (ValueError, TypeError, IndexError, AttributeError, ArithmeticError):
             return None
 
     # --- parts ---------------------------------------------------------------------------

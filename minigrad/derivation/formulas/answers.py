@@ -82,7 +82,7 @@ class Formulas(Reading):
         are looked for as multiples and powers, and a repair does not put in any.
         """
         used = set(names_in(tree))
-        scalars = {n: float(v) for n, v in self.points.data.constants.items()
+        scalars = {n: np.float64(v) for n, v in self.points.data.constants.items()
                    if not np.ndim(v) and n not in used}  # fmt: skip
         pairs: list[tuple[float, Tie]] = []
         for k in map(float, numbers_in(tree)):

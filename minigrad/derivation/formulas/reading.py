@@ -375,7 +375,7 @@ class Reading:
             if not tied or x not in tied:
                 return x
             times, name, power = tied[x]
-            return times * float(point.constants[name]) ** power
+            return times * np.float64(point.constants[name]) ** power
 
         return value_of(tree, lambda name: self.lookup(name, point), number)
 

@@ -374,7 +374,7 @@ def misread(s: Search) -> Found:
                     graph.steps += len(graph.nodes)
                     changes = replace(s.base.changes, values=moved)
                     found = evaluate(s.q, changes)
-                except (ValueError, TypeError, FloatingPointError):
+                except (ValueError, TypeError, ArithmeticError):
                     continue
                 yield found, name, s.operand(node, j)
 

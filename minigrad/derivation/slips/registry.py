@@ -8,6 +8,7 @@ parts of its sentence.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,12 +41,13 @@ class Slip:
     def __call__(self, search: Search) -> Iterator[Candidate]:
         graph = search.graph
         start, allowed = graph.steps, search.left // SHARE
-        for value, *parts in self.find(search):
-            if value is not None and not (len(parts) == 2 and parts[0] == parts[1]):
-                yield Candidate(self.kind, value, self.sentence.format(*parts), search.made)
-            search.made = None
-            if graph.steps - start > allowed:
-                break
+        with suppress(ArithmeticError):  # of the caller's numbers, 0 and 1e300 among them
+            for value, *parts in self.find(search):
+                if value is not None and not (len(parts) == 2 and parts[0] == parts[1]):
+                    yield Candidate(self.kind, value, self.sentence.format(*parts), search.made)
+                search.made = None
+                if graph.steps - start > allowed:
+                    break
         search.left -= min(graph.steps - start, allowed)
 
 
