@@ -247,9 +247,10 @@ def single(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
         ans = op.forward(a, **kwargs) if kwargs else op.forward(a)
     except Exception as error:
         raise failure(op, (x,), kwargs, error) from error
-    if type(ans) is ndarray and ans.dtype.kind == "f" and ans.ndim:
+    kind = type(ans)
+    if kind is ndarray and ans.dtype.kind == "f" and ans.ndim:
         ans.setflags(False)  # type: ignore[call-arg]
-    elif type(ans) is not float64 and type(ans) is not float32:
+    elif kind is not float64 and kind is not float32:
         return _wrap_up(op, (x,), [a], [parent], kwargs, ans)
     t = new(Tensor)
     t._value = ans
@@ -287,9 +288,10 @@ def pair(op: Op, x: Any, y: Any) -> Any:
         ans = op.forward(a, b)
     except Exception as error:
         raise failure(op, (x, y), {}, error) from error
-    if type(ans) is ndarray and ans.dtype.kind == "f" and ans.ndim:
+    kind = type(ans)
+    if kind is ndarray and ans.dtype.kind == "f" and ans.ndim:
         ans.setflags(False)  # type: ignore[call-arg]
-    elif type(ans) is not float64 and type(ans) is not float32:
+    elif kind is not float64 and kind is not float32:
         return _wrap_up(op, (x, y), [a, b], [pa, pb], {}, ans)
     t = new(Tensor)
     t._value = ans
