@@ -249,7 +249,7 @@ def single(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
         raise failure(op, (x,), kwargs, error) from error
     kind = type(ans)
     if kind is ndarray and ans.dtype.kind == "f" and ans.ndim:
-        ans.setflags(False)  # type: ignore[call-arg]
+        ans.setflags(False)
     elif kind is not float64 and kind is not float32:
         return _wrap_up(op, (x,), [a], [parent], kwargs, ans)
     t = new(Tensor)
@@ -290,7 +290,7 @@ def pair(op: Op, x: Any, y: Any) -> Any:
         raise failure(op, (x, y), {}, error) from error
     kind = type(ans)
     if kind is ndarray and ans.dtype.kind == "f" and ans.ndim:
-        ans.setflags(False)  # type: ignore[call-arg]
+        ans.setflags(False)
     elif kind is not float64 and kind is not float32:
         return _wrap_up(op, (x, y), [a, b], [pa, pb], {}, ans)
     t = new(Tensor)
