@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import harness, native
+from benchmarks import calls, harness, native
 from benchmarks.__main__ import main
 from benchmarks.contest import Contestant, Target, Unavailable, Workload, disagreement
 from benchmarks.worker import Absent, plainly
@@ -144,3 +144,16 @@ def test_the_experiment_in_machine_code_computes_the_same(name: str) -> None:
     assert native.checked(name, lambda: step(*data), hand) > 0
     with pytest.raises(ValueError, match=f"{name}: .* in place of"):
         native.checked(name, lambda: step(*[1.01 * x for x in data]), hand)
+
+
+def test_what_a_call_costs_is_told_of_functions_that_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "CALLS", 3)
+    monkeypatch.setattr(calls, "ROUNDS", 1)
+    data = WORKLOADS["neuron"].data()
+    assert calls.neuron(*data) == calls.by_name(*data) == calls.tested(*data)
+    with pytest.raises(TypeError, match="another kernel"):
+        calls.tested(1, *data[1:])
+    assert [row.split(" | ")[0] for row in calls.table().splitlines()[2:]] == [
+        "| hand-written", "| as an object", "| and by name", "| and after a look at types",
+        "| minigrad compiled",
+    ]  # fmt: skip
