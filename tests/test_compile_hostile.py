@@ -131,6 +131,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "configurations": (
         lambda x, c: x * c.scale, [(WHOLE, Config(k)) for k in (1, 1.0, True)], ["c"],
     ),
+    "slices": (lambda x, s: x[s], [(WHOLE, s) for s in (slice(2), slice(1, 3), slice(2), 0, ...)]),
     "static by position": (
         branched, [{"n": 2.0, "x": 3.0}, {"x": 3.0, "n": 1.0}, (3.0, 2.0), {"n": 1.0, "x": 5.0}],
         [1],
@@ -198,9 +199,17 @@ def matched(x: Any) -> Any:
             return x * 3.0
 
 
-def test_patterns_look_at_types() -> None:
+def tried(x: Any) -> Any:
+    try:
+        return 3.0 * x.sum()
+    except AttributeError:
+        return 2.0 * x
+
+
+@pytest.mark.parametrize("f", [matched, tried, lambda x: x * (2.0 if np.isscalar(x) else 3.0)])
+def test_other_looks_at_types(f: Any) -> None:
     with pytest.warns(RuntimeWarning, match="looks at the types of its arguments"):
-        assert mg.compile(matched)(1.0) == 2.0
+        assert mg.compile(f)(1.0) == 2.0
 
 
 def test_copies_are_what_they_are_copies_of() -> None:

@@ -51,8 +51,11 @@ from minigrad.tree import beside, children, flatten, tree_map
 KEPT = 64
 """Kernels of one function that are kept."""
 
-LOOKS = frozenset({"isinstance", "type", "hasattr", "__class__", "singledispatch", "getattr"})
-"""Names in functions that may look at the types of what they are given."""
+LOOKS = frozenset(
+    "isinstance type hasattr __class__ singledispatch getattr isscalar "
+    "AttributeError TypeError Exception".split()
+)
+"""Names in functions that may look at the types of what they are given, or try what they can."""
 
 STRIKES = 2
 """Traces that may change what the function captured, as caches do that are being filled."""

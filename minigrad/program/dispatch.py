@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.graph import modes, tracing
-from minigrad.program.places import LARGE, Place, exact, keys_test, same
+from minigrad.program.places import LARGE, TOLD_BY_DIGITS, Place, exact, keys_test, same
 from minigrad.program.trace import arguments, fixed_names, is_input, place_of, signature_of
 from minigrad.program.tracer import LARGEST
 from minigrad.program.tracer import WHOLE_TYPES as WHOLE
@@ -369,6 +369,8 @@ def frozen(x: Any, place: str, aside: bool = False) -> Any:
     """Something hashable that is equal for values that a program may be shared by."""
     if isinstance(x, np.ndarray) and x.dtype != object:
         return x.shape, x.dtype.str, x.tobytes()
+    if isinstance(x, TOLD_BY_DIGITS):
+        return exact(x)
     try:
         hash(x)
     except TypeError:
