@@ -27,6 +27,8 @@ WORKLOADS = {
         regression.hessian,
         forward.solution,
         forward.sensitivity,
+        forward.diffusion,
+        forward.diffusion_wide,
         networks.mlp32,
         networks.mlp64,
         networks.mlp512,

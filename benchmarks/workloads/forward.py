@@ -84,3 +84,43 @@ def _(p: Any, steps: int) -> Step:
     jax = jax_in_double()
     f = jax.jit(lambda p: jax.jvp(lambda p: solved(jax.numpy, p, steps), (p,), (FIRST,))[1])
     return lambda: (jax.block_until_ready(f(p)), ())
+
+
+# --- arrays of a thousand, and of ten thousand -----------------------------------------
+
+
+def diffused(u: Any, steps: int) -> Any:
+    """Allen and Cahn's equation between walls that hold their values."""
+    for _ in range(steps):
+        inner = u[1:-1]
+        bend = u[2:] - 2 * inner + u[:-2]
+        u = np.concatenate([u[:1], inner + 0.2 * bend + 0.1 * np.tanh(inner), u[-1:]])
+    return u
+
+
+def reaction(name: str, points: int) -> Workload:
+    """50 steps of reaction and diffusion, and their derivative in one direction."""
+    workload = Workload(
+        name,
+        f"50 steps of reaction and diffusion on {points:,} points",
+        lambda points, steps: (np.random.default_rng(0).normal(size=points), steps),
+        parameters=1,
+        sizes={"points": points, "steps": 50},
+        small={"points": 7, "steps": 3},
+        targets=(Target(ALONG, 2.5, (PLAIN,)),),
+    )
+
+    @workload.contestant(PLAIN)
+    def _(u: Any, steps: int) -> Step:
+        return lambda: (diffused(u, steps), ())
+
+    @workload.contestant(ALONG)
+    def _(u: Any, steps: int) -> Step:
+        along = np.ones_like(u)
+        return lambda: (mg.jvp(lambda u: diffused(u, steps), (u,), (along,))[0], ())
+
+    return workload
+
+
+diffusion = reaction("diffusion", 1_000)
+diffusion_wide = reaction("diffusion_wide", 10_000)
