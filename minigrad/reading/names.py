@@ -34,6 +34,8 @@ from minigrad.tree import flatten
 FRAMES = 10
 CROWD = 200
 """Containers of more entries are not looked into."""
+LONG = 100
+"""No statement does so many operations itself."""
 UNREAD = (type, ModuleType, FunctionType, MethodType)
 """Objects whose attributes are no variables of the user's."""
 
@@ -301,8 +303,11 @@ class Names:
                 sites += [part for x in done if means(part := (x.left, x.right)[i])]
         except (ValueError, KeyError):
             return None
+        members = self._members(owner)
+        if len(members) > LONG:
+            return None  # a loop, or functions that the statement calls
         alike = [
-            n for n in self._members(owner) if n.op is node.op
+            n for n in members if n.op is node.op
             and is_a(n.args[i], int, float, np.generic) and n.args[i] == value
         ]  # fmt: skip
         return sites[alike.index(node)] if len(sites) == len(alike) else None

@@ -57,10 +57,16 @@ class Point:
     nodes: dict[AnyNode, AnyNode] = field(default_factory=dict)
     values: dict[AnyNode, Any] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
+    _derivatives: dict[tuple[AnyNode, AnyNode, bool], Any] = field(default_factory=dict)
     _gradients: dict[AnyNode, dict[AnyNode, Any]] = field(default_factory=dict)
 
     def derivative(self, u: AnyNode, v: AnyNode, full: bool = False) -> Any:
         """``du/dv``: a gradient, a diagonal, or the full Jacobian, ``u.shape + v.shape``."""
+        if (u, v, full) not in self._derivatives:
+            self._derivatives[u, v, full] = self._derivative(u, v, full)
+        return self._derivatives[u, v, full]
+
+    def _derivative(self, u: AnyNode, v: AnyNode, full: bool) -> Any:
         shape, size = np.shape(self.values[u]), int(np.size(self.values[u]))
         to = self.nodes[v]
         if not full:
