@@ -10,13 +10,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import minigrad as mg
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import calls, harness, native
 from benchmarks.__main__ import main
 from benchmarks.contest import Contestant, Target, Unavailable, Workload, disagreement
+from benchmarks.duals import Dual
 from benchmarks.worker import Absent, plainly
 from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads.forward import diffused
 
 PAIRS = [
     pytest.param(w, name, id=f"{w.name}-{name}")
@@ -157,3 +161,11 @@ def test_what_a_call_costs_is_told_of_functions_that_agree(monkeypatch: pytest.M
         "| hand-written", "| as an object", "| and by name", "| and after a look at types",
         "| minigrad compiled",
     ]  # fmt: skip
+
+
+def test_dual_numbers_have_the_tangent_of_jvp() -> None:
+    u, along = np.linspace(-1, 1, 7), np.linspace(1, 2, 7)
+    end, tangent = mg.jvp(lambda u: diffused(u, 3), (u,), (along,))
+    dual = diffused(Dual(u, along), 3)
+    np.testing.assert_allclose(dual.x, end, rtol=1e-14)
+    np.testing.assert_allclose(dual.t, tangent, rtol=1e-14)

@@ -9,8 +9,10 @@ import numpy as np
 import minigrad as mg
 from benchmarks.contest import Step, Target, Workload
 from benchmarks.contestants import JAX, jax_in_double
+from benchmarks.duals import Dual
 
 PLAIN, ALONG, ALL = "the function itself", "minigrad jvp", "minigrad jacobian"
+DUAL = "dual numbers of one page"
 
 
 def parameters(steps: int) -> tuple[Any, ...]:
@@ -118,6 +120,11 @@ def reaction(name: str, points: int) -> Workload:
     def _(u: Any, steps: int) -> Step:
         along = np.ones_like(u)
         return lambda: (mg.jvp(lambda u: diffused(u, steps), (u,), (along,))[0], ())
+
+    @workload.contestant(DUAL)
+    def _(u: Any, steps: int) -> Step:
+        along = np.ones_like(u)
+        return lambda: (diffused(Dual(u, along), steps).x, ())
 
     return workload
 
