@@ -425,3 +425,25 @@ def test_fitting_a_differential_equation_by_its_jacobian() -> None:
     plain = optimize.least_squares(residuals, start, jac="3-point", **options)
     np.testing.assert_allclose(fit.x, plain.x, rtol=1e-6)
     assert np.abs(fit.grad).max() < 1e-10 and fit.njev <= plain.njev + 1
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        lambda w, x: mg.grad(lambda w: np.sum(np.sin(w) * x))(w),
+        lambda w, x: mg.grad(lambda w: np.sum(np.sin(w)))(w),
+        lambda w, x: mg.hvp(lambda w: np.sum(np.sin(w) * x), w, w),
+        lambda w, x: mg.vjp(lambda w: np.sin(w) * x, w)[1](w)[0],
+        lambda w, x: mg.hessian(lambda w: np.sum(np.sin(w) * x))(w),
+    ],
+)
+def test_tangents_of_what_is_the_same_for_all_examples(inner: Any) -> None:
+    w, X, t = np.array([0.3, 1.0]), np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([1.0, 0.5])
+    for mapped in (
+        lambda w: mg.vmap(lambda x: inner(w, x))(X),
+        lambda w: mg.vmap(inner, (None, 0))(w, X),
+    ):
+        want = np.stack([mg.jvp(lambda w, x=x: inner(w, x), (w,), (t,))[1] for x in X])
+        assert np.abs(want).max() > 0.1
+        np.testing.assert_allclose(mg.jvp(mapped, (w,), (t,))[1], want)
+        np.testing.assert_allclose(mg.jacobian(mapped, mode="forward")(w) @ t, want)

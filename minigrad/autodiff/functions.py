@@ -31,7 +31,7 @@ from minigrad.autodiff.forward import Pusher, can_push, handed, push_along
 from minigrad.autodiff.tangents import in_order, push_through
 from minigrad.data import CONTINUOUS
 from minigrad.errors import label
-from minigrad.graph import modes, pushing
+from minigrad.graph import modes, pushing, tracing
 from minigrad.tensor import Tensor, own, wrap
 from minigrad.tree import flatten, leaves_like, tree_map
 
@@ -121,7 +121,8 @@ def reversed_through(
         seeds.append((y.node, np.ones_like(y._value)[()] if holomorphic else y.seed()))
     del y  # so that the walk frees the graph behind it
     pulled = call.pull(seeds, wrap if recorded else None)
-    if recorded and modes.special and (pusher := pushing.get()) is not None:
+    pusher = pushing.get() if recorded and modes.special else None
+    if pusher is not None and tracing.get() is None:  # who does it again pushes tangents then
         value, *pulled = pusher.settled([value, *pulled])
     if has_aux and not recorded:
         aux = tree_map(array_of, aux, whole=True)
