@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tracemalloc
 from typing import Any
 
@@ -440,7 +441,7 @@ def test_fitting_a_differential_equation_by_its_jacobian() -> None:
 def test_tangents_of_what_is_the_same_for_all_examples(inner: Any) -> None:
     w, X, t = np.array([0.3, 1.0]), np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([1.0, 0.5])
     for mapped in (
-        lambda w: mg.vmap(lambda x: inner(w, x))(X),
+        lambda w: mg.vmap(functools.partial(inner, w))(X),
         lambda w: mg.vmap(inner, (None, 0))(w, X),
     ):
         want = np.stack([mg.jvp(lambda w, x=x: inner(w, x), (w,), (t,))[1] for x in X])
