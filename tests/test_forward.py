@@ -181,3 +181,13 @@ def test_jacobians_of_what_is_large_come_in_parts(room: int, monkeypatch: Any) -
         np.testing.assert_allclose(found, want)
     hessian = mg.hessian(lambda x: np.sum(np.outer(x, x) ** 2))(x)
     np.testing.assert_allclose(hessian, 4 * (x @ x) * np.eye(3) + 8 * np.outer(x, x))
+
+
+def test_log_sums_of_single_numbers() -> None:
+    x = np.array([0.5, 1.0])
+    for f in (
+        lambda x: mg.logsumexp(x, axis=()),
+        lambda x: mg.vmap(lambda v: mg.logsumexp(v, axis=-1))(x),
+    ):
+        for mode in ("forward", "reverse"):
+            np.testing.assert_array_equal(mg.jacobian(f, mode=mode)(x), np.eye(2))

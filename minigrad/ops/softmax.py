@@ -53,7 +53,7 @@ def logsumexp_rule(g: Any, ans: Any, x: Any, axis: Any = None, **_: Any) -> Any:
 
 def logsumexp_jvp(ts: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """``Σ softmax(x) t``."""
-    if len(shape_of(x)) == 1 and not keepdims:
+    if len(shape_of(x)) == 1 and axis != () and not keepdims:
         return ts[0] @ shares(ans, x, axis)
     return summed(shares(ans, x, axis) * ts[0], from_end(x, axis), bool(keepdims))
 
