@@ -168,6 +168,8 @@ LATE: dict[str, Any] = {  # a whole number that has changed is an input, if nobo
     "percent": lambda x, n: {"0": 2.0}.get(f"{n!r}", 3.0) * x,
     "cache": lambda x, n: by_number(n) * x,
     "index": indexed,
+    "spread": lambda x, n: x * np.broadcast_to(n, (2,)).dtype.itemsize + np.broadcast_to(n, 2) // 2,
+    "kind": lambda x, n: x * (2.0 if np.broadcast_to(n, 2).dtype.kind == "f" else 3.0),
 }
 
 

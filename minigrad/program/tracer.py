@@ -271,6 +271,8 @@ class Tracer(Recorder):
         """
         soft = [p in self.weak for p in parents]
         if not (op.elementwise or op.vjps is None or op in ARITHMETIC):
+            if op is ops.broadcast_to and self.weak.get(parents[0]) is not None:
+                self.refuse_whole(op)  # of whole numbers it is an array of such
             return None, False
         firm = [
             v.dtype
