@@ -511,7 +511,12 @@ def backward(dout, cache):
     ),
     [
         ("dz = dout * (h - n)", "dz = dout * (n - h)", "dz =", "sign"),
-        ("dan = dn * (1 - n * n)", "dan = dn * (1 + n * n)", "dan =", r"1 \+ n"),
+        (
+            "dan = dn * (1 - n * n)",
+            "dan = dn * (1 + n * n)",
+            "dan =",
+            r"\+ n \* n stands where - n",
+        ),
         ("dh = dout * z + daz", "dh = daz", "dh =", "path"),
         (
             "dWn, dUn = x.T @ dan, h.T @ dan",
@@ -581,12 +586,12 @@ def backward(dh, cache):
     [
         ("dA += np.outer(du, hs[t])", "dA += np.outer(du, hs[t + 1])", "dA +=", "."),
         ("dA += np.outer(du, hs[t])", "dA += np.outer(hs[t], du)", "dA +=", "transposed"),
-        ("dh = A.T @ du", "dh = A @ du", "dh = A", "A is transposed"),
+        ("dh = A.T @ du", "dh = A @ du", "dh = A", "A is not transposed"),
         (
             "(1 - hs[t + 1] ** 2)",
             "(1 - hs[t] ** 2)",
             "du = dh",
-            r"hs\[3\] stands where hs\[4\] belongs",
+            r"hs\[t\] stands where the one at t \+ 1",
         ),
     ],
 )
@@ -676,7 +681,7 @@ def loss_grad(theta, X, y, lam):
     [
         ("    grad[1:] += lam / m * theta[1:]\n", "    grad += lam / m * theta\n", "grad +=", "0"),
         ("grad[1:] += lam / m", "grad[1:] += lam", "grad[1:]", "6|m"),
-        ("grad = X.T @ r / m", "grad = X.T @ r", "grad =", "6|mean"),
+        ("grad = X.T @ r / m", "grad = X.T @ r", "grad =", "division by m"),
         ("grad[1:] += lam / m", "grad[1:] -= lam / m", "grad[1:]", "sign"),
     ],
     forward="loss_grad",

@@ -189,9 +189,9 @@ def backward(cache):
 @pytest.mark.parametrize(
     ("old", "new", "line", "cause"),
     [
-        ("/ y.size", "/ len(y)", 4, "2 times the truth"),
-        ("acts[i] ** 2", "acts[i]", 9, r"1 - \S+ stands where 1 - \S+\*\*2 belongs"),
-        (" * (1 - acts[i] ** 2)", "", 9, r"the local factor tanh'.* is missing"),
+        ("/ y.size", "/ len(y)", 4, r"len\(y\) stands where y.size"),
+        ("acts[i] ** 2", "acts[i]", 9, r"acts\[i\] is raised to no power, where 2"),
+        (" * (1 - acts[i] ** 2)", "", 9, r"the factor 1 - acts\[i\] \*\* 2 is missing"),
     ],
 )
 def test_a_delta_that_runs_through_the_layers_is_blamed_itself(
@@ -235,7 +235,7 @@ def backward(cache):
     m = module(source)
     report = mg.check_backward(m.forward, m.backward, *inputs)
     first: Any = report.first_error
-    assert first.name == "carry" and "U is transposed" in first.remark, report
+    assert first.name == "carry" and "U is not transposed" in first.remark, report
     m = module(source.replace("U @ back", "U.T @ back"))
     right = mg.check_backward(m.forward, m.backward, *inputs)
     assert right.ok, right
@@ -273,7 +273,7 @@ def adjoint(cache):
     ("old", "new", "line", "cause"),
     [
         ("(H0 > 0)", "H1", "delta = delta * H1", r"H1 stands where \(H0 > 0\) belongs"),
-        ("A.T @ delta", "A @ delta", "delta = A @", "A is transposed"),
+        ("A.T @ delta", "A @ delta", "delta = A @", "A is not transposed"),
     ],
 )
 def test_of_one_variable_the_step_that_is_wrong_is_blamed(

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.derivation.backward.machine import Start
 from minigrad.derivation.backward.recorder import Patched, recorded_writes, same_chance
 from minigrad.derivation.backward.variables import Variables, is_layer, layers_in, own_names
 from minigrad.derivation.backward.watch import Watch, watching
@@ -218,6 +219,8 @@ class Runs:
     stopped: Exception | None = None
     """What the backward function raised."""
     again: Any = None
+    start: Any = None
+    """The call that is graded, so that it can be made again."""
     both: bool = False
     """Whether one function goes forward and backward."""
 
@@ -262,6 +265,8 @@ class Check:
                 watches.append(watch)
                 return watch.look
 
+            if student.backward is None:
+                runs.start = Start.of(forward, args)
             with watching(choose):
                 result = forward(*args)
             self.values(runs, result, args, instance)
@@ -270,6 +275,7 @@ class Check:
                 left = {n: v for w in reversed(watches[:1]) for n, v in w.final.items()}
                 call = self.bound(runs, backward, result, args, left)
                 watches.clear()
+                runs.start = Start.of(backward, call)
                 with watching(choose):
                     try:
                         runs.answer = backward(*call)

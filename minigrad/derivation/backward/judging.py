@@ -14,9 +14,11 @@ from minigrad.derivation.backward.calls import Check, Runs
 from minigrad.derivation.backward.claims import VAGUEST, Claim
 from minigrad.derivation.backward.collector import Collector
 from minigrad.derivation.backward.flows import Flows, close
-from minigrad.derivation.backward.lines import blamed, mended
+from minigrad.derivation.backward.lines import Mended, blamed, mended
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
+from minigrad.derivation.backward.repairing import Slip
 from minigrad.derivation.backward.splitting import renewed, split
+from minigrad.derivation.backward.telling import same, slip_in, told
 from minigrad.derivation.backward.unnamed import unnamed
 from minigrad.derivation.backward.watch import Statement
 from minigrad.derivation.diagnosis import Diagnosis
@@ -81,13 +83,22 @@ class Judge:
         self.claims = self.collected()
         self.nameless: dict[str, str] = {}
         """What values are called for the time of a check that have no name, and what they are."""
+        self.unread: list[Claim] = []
+        self.settled = False
+        """Whether one line is known to be wrong, and no other."""
+        self.graded: dict[tuple[int, ...], list[tuple[Row, str]]] = {}
+        """What came of grading some claims together: leaving one out may be tried, then done."""
+
+    def widen(self) -> None:
+        """Add what has no name, where no change of one line makes all right."""
         self.claims = unnamed(self.collector, self.claims)
+        self.divide()
+
+    def divide(self) -> None:
+        """Divide the claims where one gradient is made by several statements."""
         self.claims += [c for claim in self.claims for c in self.broken_up(claim)]
         self.claims = apart(self.claims)
         self.claims.sort(key=lambda c: (c.order, c.returned))
-        self.unread: list[Claim] = []
-        self.graded: dict[tuple[int, ...], list[tuple[Row, str]]] = {}
-        """What came of grading some claims together: leaving one out may be tried, then done."""
 
     def collected(self) -> list[Claim]:
         runs = self.runs
@@ -129,7 +140,8 @@ class Judge:
             return
         sums: dict[Statement, Any] = {}
         for e in claim.events:
-            alone = e is claim.events[0] or e.statement.fresh or e.before is None
+            alone = e is claim.events[0] or e.statement.fresh
+            alone = alone or np.shape(e.before) != np.shape(e.after)
             delta = e.after if alone else e.after - e.before
             if np.shape(delta) != np.shape(claim.value):
                 return
@@ -186,7 +198,7 @@ class Judge:
 
     def reread(self, claim: Claim | None) -> None:
         """Look for the slip in the line itself, where the numbers do not tell it."""
-        if claim is None or claim.note:
+        if claim is None or claim.note or self.settled:
             return
         cause = claim.row.diagnosis
         runs = self.runs
@@ -200,6 +212,11 @@ class Judge:
             found = more if more is not None and not more.own else found
         if found is None or (not found.own and cause.kind in PLAIN):
             return
+        self.say(claim, found, found.own)
+
+    def say(self, claim: Claim, found: Mended | Slip, own: bool) -> None:
+        """Tell a slip in a line, in words of its own where the numbers tell less."""
+        cause = claim.row.diagnosis
         claim.written, claim.line = found.written, found.statement.first
         claim.source = found.source or claim.source
         # An operation that is the inverse one in the line itself is no mean.
@@ -208,9 +225,9 @@ class Judge:
         part = cause.kind in ("sign", "factor") and cause.factor is None
         plainer = inverted or found.kind == "assigned"
         plainer = plainer or (part and not found.statement.fresh)
-        plainer = plainer or (not found.own and cause.kind in NUMBERS)
+        plainer = plainer or (not own and cause.kind in NUMBERS)
         if not said or plainer or NAMELESS.search(cause.detail):
-            claim.note = found.words
+            claim.note = claim.note or found.words
 
     def verdicts(self) -> tuple[Judge, list[Claim]]:
         """What is to be reported: every pass of a loop, where one before the last is wrong.
@@ -218,8 +235,29 @@ class Judge:
         What is wrong in the last pass may only follow from an earlier one.
         """
         right = all(self.right(c) for c in self.claims if c.returned)
+        slip = None if right else slip_in(self)
+        if slip is not None and slip.kind != "other":
+            return self.with_slip(slip)
+        judge, graded = self.without_slip(right)
+        if slip is not None:
+            first = first_wrong(graded)
+            judge.reread(first)
+            if first is None or (first.row.diagnosis.kind == "other" and not first.note):
+                return Judge(self.check, self.runs, self.given, self.every_pass).with_slip(slip)
+        return judge, graded
+
+    def with_slip(self, slip: Slip) -> tuple[Judge, list[Claim]]:
+        """Every pass of a loop that has the line that is wrong in it."""
+        again = sum(same(x.statement, slip.statement) for x in self.runs.watch.steps) > 1
+        judge = Judge(self.check, self.runs, self.given, True) if again else self
+        return judge, told(judge, slip)
+
+    def without_slip(self, right: bool) -> tuple[Judge, list[Claim]]:
+        """Every pass of a loop, where one before the last is wrong."""
+        self.widen()
         if not right and not self.every_pass:
             every = Judge(self.check, self.runs, self.given, True)
+            every.widen()
             if len(every.claims) > len(self.claims):
                 graded = every.judge()
                 first = first_wrong(graded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.derivation.backward.claims import Claim, reshaped
 from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.interpreter import NUMBERS, exactly
-from minigrad.derivation.backward.mistakes import shifted, slips
+from minigrad.derivation.backward.mistakes import kinds, shifted, slips
 from minigrad.derivation.backward.replay import Replay, Work, inside, within
 from minigrad.derivation.backward.watch import Event, Source, Statement, Watch
 from minigrad.derivation.formulas.grammar import written
@@ -206,9 +206,14 @@ def added(statement: Any) -> ast.expr | None:
 
 def changes(statement: Statement, scope: Mapping[str, Any]) -> Iterator[Change]:
     """Statements that are one slip away: in where they write, and in what."""
-    part: Any = statement.node
-    names, shapes = known(scope)
-    yield from gathered(part)
+    return chain.from_iterable(change_kinds(statement.node, *known(scope)))
+
+
+def change_kinds(
+    part: Any, names: list[str], shapes: Mapping[str, Any], functions: Sequence[str] = ()
+) -> Iterator[Iterator[Change]]:
+    """The same, kind by kind, with the numbers that may be used, and their shapes."""
+    yield gathered(part)
     name = "target" if isinstance(part, ast.AugAssign) else "targets"
     aim: Any = getattr(part, "target", None) or (getattr(part, "targets", None) or [None])[0]
     places: list[Iterator[Change]] = []
@@ -225,11 +230,9 @@ def changes(statement: Statement, scope: Mapping[str, Any]) -> Iterator[Change]:
             chain(steps(aim.slice), slips(aim.slice, whole, shapes)),
         )
         places = [((kind, *moved(index, words)) for kind, index, words in f) for f in tried]
-    values = (
-        (kind, replaced(part, value=value), words)
-        for kind, value, words in slips(part.value, names, shapes)
-    )
-    yield from chain(*places[:1], values, *places[1:])
+    yield from places or (iter(()), iter(()))
+    for slips_of_kind in kinds(part.value, names, shapes, functions):
+        yield ((kind, replaced(part, value=value), words) for kind, value, words in slips_of_kind)
 
 
 def steps(index: Any) -> Iterator[tuple[str, ast.expr, str]]:

@@ -13,29 +13,37 @@ from minigrad.derivation.formulas.repairs import (
     INSTEAD,
     Make,
     Repair,
+    also,
     always,
+    by_kind,
     calls,
     changed,
     name,
     negative,
     operations,
     places,
-    repairs,
     signs,
 )
 
 
 def slips(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
     """Expressions that are one slip away, those of code first."""
-    for kind in (_axes, _reductions, _sizes, _steps, _halves, _sides, _turned, signs, _negatives):
-        yield from kind(f)
-    for more in (_exchanged, _terms, _tiles):
-        yield from more(f)
-    yield from _blocks(f, shapes)
-    yield from _ones(f, names, shapes)
-    yield from _paths(f, names, shapes)
-    yield from _masks(f, names, shapes)
-    yield from repairs(f, names, shapes)
+    return itertools.chain.from_iterable(kinds(f, names, shapes))
+
+
+def kinds(
+    f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any], functions: Sequence[str] = ()
+) -> Iterator[Iterator[Repair]]:
+    """The same, kind by kind; ``functions`` may have been forgotten."""
+    for kind in (_axes, _reductions, _sizes, _steps, _halves, _sides, _turned, signs, _negatives,
+                 _exchanged, _terms, _tiles):  # fmt: skip
+        yield kind(f)
+    yield _blocks(f, shapes)
+    for more in (_ones, _paths, _masks):
+        yield more(f, names, shapes)
+    *likely, terms, factor, products = by_kind(f, names, shapes)
+    yield from (*likely, factor, _inside(f, names, shapes), _wrapped(f, shapes, functions),
+                _wider(f, names, shapes), _alike(f), terms, products)  # fmt: skip
 
 
 def _axes(f: ast.expr) -> Iterator[Repair]:
@@ -45,10 +53,25 @@ def _axes(f: ast.expr) -> Iterator[Repair]:
         method = isinstance(call.func, ast.Attribute) and call.func.attr in ("sum", "mean", "max")
         for axis in given or (call.args[:2] if method else []):
             mine = written(axis)
-            for k in ("0", "1", "2", "-1") if re.fullmatch(r"-?\d", mine) else ():
-                if k != mine:
-                    new = changed(f, axis, always(name(k)))
-                    yield "wrong_sum", new, f"axis {mine} stands where axis {k} belongs"
+            for k in other_axes(axis, mine):
+                new = changed(f, axis, always(name(k)))
+                yield "wrong_sum", new, f"axis {mine} stands where axis {k} belongs"
+
+
+def other_axes(axis: ast.expr, mine: str) -> Iterator[str]:
+    """Of one axis the others, of several one more or less."""
+    if re.fullmatch(r"-?\d", mine):
+        yield from (k for k in ("0", "1", "2", "-1") if k != mine)
+    elif isinstance(axis, ast.Tuple):
+        own = [written(k) for k in axis.elts]
+        if all(re.fullmatch(r"-?\d", k) for k in own):
+            for k in own:
+                rest = [x for x in own if x != k]
+                yield rest[0] if len(rest) == 1 else f"({', '.join(rest)})"
+                for other in "0123":
+                    if other not in own:
+                        yield f"({', '.join(other if x == k else x for x in own)})"
+            yield from (f"({', '.join(sorted([*own, k]))})" for k in "0123" if k not in own)
 
 
 def _reductions(f: ast.expr) -> Iterator[Repair]:
@@ -165,6 +188,16 @@ def _turned(f: ast.expr) -> Iterator[Repair]:
                 continue  # known to all formulas
             new = changed(f, operand, lambda n: ast.Attribute(n, "T"))
             yield "transposed", new, f"{written(operand)} is not transposed"
+    for call in calls(f):
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "reshape":
+            held = call.func.value
+            new = changed(f, held, lambda n: ast.Attribute(n, "T"))
+            words = f"{written(held)} is reshaped, where {written(held)}.T belongs"
+            yield "transposed", new, words
+
+
+RESHAPED = ("reshape", "transpose")
+"""Methods whose arguments are axes, in an order."""
 
 
 def _exchanged(f: ast.expr) -> Iterator[Repair]:
@@ -172,7 +205,8 @@ def _exchanged(f: ast.expr) -> Iterator[Repair]:
     for x in places(f, (ast.Tuple, ast.List, ast.Call)):
         parts: Any = x.args if isinstance(x, ast.Call) else x.elts  # type: ignore[attr-defined]
         field = "args" if isinstance(x, ast.Call) else "elts"
-        for i, j in itertools.combinations(range(len(parts)), 2) if len(parts) < 5 else ():
+        most = 7 if getattr(getattr(x, "func", None), "attr", "") in RESHAPED else 4
+        for i, j in itertools.combinations(range(len(parts)), 2) if len(parts) <= most else ():
             turned = [*parts]
             turned[i], turned[j] = parts[j], parts[i]
 
@@ -237,6 +271,59 @@ def _ones(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Itera
         for n in sizes if written(x.right) == "1" else ():
             new = changed(f, x.right, always(name(f"np.eye({n})")))
             yield "wrong_node", new, f"1 stands everywhere, where np.eye({n}) belongs"
+
+
+def _inside(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+    """``X.T @ d`` for ``X.T @ (d * y)``, ``np.outer(h, d)`` for ``np.outer(r * h, d)``."""
+    parts = [side for x in operations(f, ast.MatMult) for side in (x.left, x.right)]
+    parts += [a for call in calls(f) for a in call.args]
+    for x in parts:
+        mine = written(x)
+        for other in names:
+            fits = len(shapes[other]) == len(shapes.get(mine, shapes[other])) > 0
+            if fits and other != mine:
+                new = changed(f, x, also(ast.Mult(), name(other)))
+                yield "missing_local_factor", new, f"the factor {other} of {mine} is missing"
+
+
+def _alike(f: ast.expr) -> Iterator[Repair]:
+    """``d - h * (d * h).mean(0)`` for ``d - d.mean(0) - h * (d * h).mean(0)``."""
+    sums = [c for c in calls(f) if isinstance(c.func, ast.Attribute)
+            and c.func.attr in ("sum", "mean")]  # fmt: skip
+    spots = [f, *(side for x in operations(f, ast.Add, ast.Sub) for side in (x.left, x.right))]
+    spots += [x for x in operations(f, ast.Add, ast.Sub) if x is not f]
+    names = dict.fromkeys(written(x) for x in places(f, ast.Name))
+    terms: dict[str, ast.expr] = {}
+    for call in sums:
+        for n in names:
+            new: Any = ast.Call(ast.Attribute(name(n), call.func.attr), call.args, call.keywords)  # type: ignore[attr-defined]
+            if isinstance(call.func, ast.Attribute) and written(call.func.value) == "np":
+                new = ast.Call(call.func, [name(n), *call.args[1:]], call.keywords)
+            terms[written(ast.fix_missing_locations(new))] = new
+    for text, term in terms.items():
+        for spot in spots:
+            for sign, op in (("-", ast.Sub()), ("+", ast.Add())):
+                words = f"the term {sign} {text} is missing"
+                yield "dropped_path", changed(f, spot, also(op, term)), words
+
+
+def _wrapped(f: ast.expr, shapes: Mapping[str, Any], functions: Sequence[str]) -> Iterator[Repair]:
+    """``1 - z ** 2`` for ``1 - np.tanh(z) ** 2``."""
+    for x in places(f, (ast.Name, ast.Attribute, ast.Subscript)):
+        mine = written(x)
+        for function in functions if shapes.get(mine, ()) != () else ():
+            new = changed(f, x, always(name(f"{function}({mine})")))
+            yield "wrong_node", new, f"{mine} stands where {function}({mine}) belongs"
+
+
+def _wider(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+    """``norm`` for ``gamma``, which is of another shape; ``dy.sum()`` for ``dh``."""
+    for x in places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
+        mine, call = written(x), isinstance(x, ast.Call)
+        for other in names if call or shapes.get(mine, ()) != () else ():
+            if shapes[other] not in ((), shapes.get(mine, ())):
+                new = changed(f, x, always(name(other)))
+                yield "wrong_node", new, f"{mine} stands where {other} belongs"
 
 
 def _masks(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:

@@ -43,7 +43,7 @@ def readings(path: str) -> list[str]:
 def inside_gradients(path: str) -> bool:
     """Whether it is held by what is called like gradients."""
     inside = last_part(path)[1]
-    return bool(inside and re.search(r"grad|^d", last_part(inside)[0]))
+    return bool(inside and re.search(r"grad|^d|^g$", last_part(inside)[0]))
 
 
 def plainest(name: str) -> str:

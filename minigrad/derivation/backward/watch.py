@@ -111,6 +111,8 @@ class Source:
     """Of dict displays, key -> the line of its value."""
     returned: set[str] = field(default_factory=set)
     """Variables that it returns by their names."""
+    tree: Any = None
+    """As a tree, where it can be read."""
 
     def text(self, line: int) -> str:
         """The line as the student wrote it."""
@@ -133,7 +135,9 @@ def _source_of(code: CodeType, filename: str) -> Source:
     found = Source(code.co_name, filename, max(first, 1), [t.rstrip("\n") for t in lines])
     try:
         tree = ast.parse(textwrap.dedent("".join(lines)))
+        found.tree = lambda_in(tree, code)
         body: Any = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))
+        found.tree = body
     except (SyntaxError, StopIteration):
         for s in compiled_statements(code):
             fresh = not s.targets & s.loads
@@ -153,6 +157,13 @@ def _source_of(code: CodeType, filename: str) -> Source:
                 if isinstance(key, ast.Constant):
                     found.entries[str(key.value)] = value.lineno + found.first - 1
     return found
+
+
+def lambda_in(tree: ast.AST, code: CodeType) -> Any:
+    """The only lambda of a statement that takes as many arguments."""
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.Lambda)
+             and len(n.args.args) == code.co_argcount]  # fmt: skip
+    return found[0] if len(found) == 1 and code.co_name == "<lambda>" else None
 
 
 def _joined(a: Statement | None, b: Statement) -> Statement:

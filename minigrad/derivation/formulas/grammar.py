@@ -451,6 +451,8 @@ def names_in(part: ast.AST) -> list[str]:
 
 def written(part: ast.AST) -> str:
     """A formula as its writer would read it."""
+    if type(part) is ast.Name and "prime" not in part.id and not part.id.startswith("own"):
+        return part.id
     text = ast.unparse(ast.fix_missing_locations(part))
     text = re.sub(r"D_\((\w+), (\w+)\)", r"d\1/d\2", text)
     text = re.sub(r"(\w+)_prime\(", r"\1'(", text)

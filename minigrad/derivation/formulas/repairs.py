@@ -19,14 +19,21 @@ Repair = tuple[str, ast.expr, str]
 
 def repairs(formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
     """Formulas that are one slip away, the likeliest slips first."""
-    yield "sign", negative(formula), "its sign is flipped"
+    return itertools.chain.from_iterable(by_kind(formula, names, shapes))
+
+
+def by_kind(
+    formula: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]
+) -> Iterator[Iterator[Repair]]:
+    """The same, kind by kind."""
+    yield iter([("sign", negative(formula), "its sign is flipped")])
     for kind in (_without, signs, _numbers, _letters, _powers, _functions, _branches, _matrices):
-        yield from kind(formula)
-    yield from _others(formula, names, shapes)
-    yield from factors(formula, ())
-    yield from _terms(formula, names, shapes)
-    yield from factors(formula, names)
-    yield from _products(formula, names, shapes)
+        yield kind(formula)
+    yield _others(formula, names, shapes)
+    yield factors(formula, ())
+    yield _terms(formula, names, shapes)
+    yield factors(formula, names)
+    yield _products(formula, names, shapes)
 
 
 def explained(formula: ast.expr, repair: Repair) -> str:
@@ -64,11 +71,11 @@ def changed(root: ast.expr, place: ast.AST, make: Callable[[Any], Any]) -> Any:
 def negative(x: ast.expr) -> ast.expr:
     if isinstance(x, ast.UnaryOp) and isinstance(x.op, ast.USub):
         return x.operand
-    return ast.UnaryOp(ast.USub(), copy.deepcopy(x))
+    return ast.UnaryOp(ast.USub(), x)
 
 
 def binary(left: Any, op: Any, right: Any) -> ast.BinOp:
-    return ast.BinOp(copy.deepcopy(left), op, copy.deepcopy(right))
+    return ast.BinOp(left, op, right)
 
 
 def name(text: str) -> ast.expr:
@@ -83,7 +90,7 @@ def joined_by(op: ast.operator) -> Make:
 
 
 def always(new: ast.expr) -> Make:
-    return lambda n: copy.deepcopy(new)
+    return lambda n: new
 
 
 def also(op: ast.operator, k: ast.expr) -> Make:
@@ -120,7 +127,7 @@ def _without(f: ast.expr) -> Iterator[Repair]:
             yield "extra_local_factor", changed(f, x, keep), what
     for x in operations(f):
         if x is not f:
-            yield "extra_local_factor", copy.deepcopy(x), f"only {written(x)} belongs there"
+            yield "extra_local_factor", x, f"only {written(x)} belongs there"
     for call in calls(f):
         if call.args:
             new = changed(f, call, always(call.args[0]))

@@ -1,0 +1,402 @@
+"""Statements and expressions made into functions, for the closed interpreter.
+
+Each part of a tree becomes a function of the variables, once; a tree that is changed in one
+place shares the others.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.backward.interpreter import OPERATIONS, SIGNS, Unknown
+from minigrad.derivation.backward.numbers import (
+    BREAK,
+    CONTINUE,
+    Frame,
+    Held,
+    Kind,
+    Native,
+    Own,
+    Return,
+    attribute,
+    called,
+    compared,
+    each,
+    item,
+    key_of,
+    mapping,
+    operated,
+    plain,
+    put,
+    text_of,
+    truth,
+    wide,
+)
+
+Code = Callable[[Frame], Any]
+
+
+class Compiler:
+    """What trees do, each part made into a function once."""
+
+    def __init__(self) -> None:
+        self._codes: dict[ast.AST, Code] = {}
+
+    def code(self, node: Any) -> Code:
+        """An expression, as a function of the variables."""
+        if node is None:
+            return lambda f: None
+        found = self._codes.get(node)
+        if found is None:
+            make = getattr(self, f"_{type(node).__name__.lower()}", unknown)
+            found = self._codes[node] = make(node)
+        return found
+
+    statement = code
+
+    def _constant(self, node: Any) -> Code:
+        value = node.value
+        return lambda f: value
+
+    def _name(self, node: Any) -> Code:
+        name = node.id
+
+        def run(f: Frame) -> Any:
+            found = f.vars.get(name, f)
+            return f.machine.look(f.own, name) if found is f else found
+
+        return run
+
+    def _binop(self, node: Any) -> Code:
+        left, right, op = self.code(node.left), self.code(node.right), node.op
+        plainly = OPERATIONS.get(type(op)) if type(op) not in (ast.Pow, ast.Mod) else None
+        matrices = type(op) is ast.MatMult
+
+        def run(f: Frame) -> Any:
+            a, b = left(f), right(f)
+            if plainly is not None and type(a) is type(b) is np.ndarray:
+                a, b = plain(a), plain(b)
+                wide(a, b, matrices)
+                found = plainly(a, b)
+            else:
+                found = operated(op, a, b)
+            f.machine.spend(found)
+            return found
+
+        return run
+
+    def _unaryop(self, node: Any) -> Code:
+        value, sign = self.code(node.operand), SIGNS[type(node.op)]
+        if isinstance(node.op, ast.Not):
+            return lambda f: not truth(value(f))
+        return lambda f: sign(plain(value(f)))
+
+    def _boolop(self, node: Any) -> Code:
+        sides, both = [self.code(v) for v in node.values], isinstance(node.op, ast.And)
+
+        def run(f: Frame) -> Any:
+            found: Any = both
+            for side in sides:
+                found = side(f)
+                if truth(found) is not both:
+                    return found
+            return found
+
+        return run
+
+    def _compare(self, node: Any) -> Code:
+        parts = [self.code(x) for x in (node.left, *node.comparators)]
+        ops = [type(op) for op in node.ops]
+
+        def run(f: Frame) -> Any:
+            left = parts[0](f)
+            found: Any = True
+            for op, part in zip(ops, parts[1:], strict=True):
+                right = part(f)
+                found = compared(op, left, right)
+                if len(ops) > 1 and not truth(found):
+                    return found
+                left = right
+            return found
+
+        return run
+
+    def _ifexp(self, node: Any) -> Code:
+        test, body, other = map(self.code, (node.test, node.body, node.orelse))
+        return lambda f: body(f) if truth(test(f)) else other(f)
+
+    def _tuple(self, node: Any) -> Code:
+        parts = self._several(node.elts)
+        return lambda f: tuple(parts(f))
+
+    def _list(self, node: Any) -> Code:
+        return self._several(node.elts)
+
+    def _several(self, nodes: list[Any]) -> Callable[[Frame], list[Any]]:
+        parts = [(isinstance(n, ast.Starred), self.code(getattr(n, "value", n)
+                  if isinstance(n, ast.Starred) else n)) for n in nodes]  # fmt: skip
+        if not any(starred for starred, _ in parts):
+            codes = [code for _, code in parts]
+            return lambda f: [code(f) for code in codes]
+
+        def run(f: Frame) -> list[Any]:
+            found: list[Any] = []
+            for starred, code in parts:
+                found += each(code(f)) if starred else [code(f)]
+            return found
+
+        return run
+
+    def _dict(self, node: Any) -> Code:
+        keys = [k and self.code(k) for k in node.keys]
+        pairs = list(zip(keys, map(self.code, node.values), strict=True))
+
+        def run(f: Frame) -> Any:
+            found: dict[Any, Any] = {}
+            for key, value in pairs:
+                if key is None:
+                    found.update(mapping(value(f)))
+                else:
+                    found[key_of(key(f))] = value(f)
+            return found
+
+        return run
+
+    def _slice(self, node: Any) -> Code:
+        parts = [self.code(x) for x in (node.lower, node.upper, node.step)]
+        return lambda f: slice(*(p(f) for p in parts))
+
+    def _subscript(self, node: Any) -> Code:
+        held, index = self.code(node.value), self.code(node.slice)
+
+        def run(f: Frame) -> Any:
+            found = item(held(f), index(f))
+            f.machine.spend()
+            return found
+
+        return run
+
+    def _attribute(self, node: Any) -> Code:
+        held, name = self.code(node.value), node.attr
+        return lambda f: attribute(held(f), name, f.machine)
+
+    def _joinedstr(self, node: Any) -> Code:
+        parts = [self.code(v.value if isinstance(v, ast.FormattedValue) else v)
+                 for v in node.values]  # fmt: skip
+        if any(getattr(v, "format_spec", None) is not None for v in node.values):
+            return unknown(node)
+        return lambda f: "".join(text_of(p(f)) for p in parts)
+
+    def _lambda(self, node: Any) -> Code:
+        defaults = [self.code(d) for d in node.args.defaults]
+        return lambda f: Own(f.own.function, None, node, f.vars, [d(f) for d in defaults])
+
+    def _listcomp(self, node: Any) -> Code:
+        value, loops = self.code(node.elt), self._loops(node.generators)
+        return lambda f: [value(g) for g in loops(f)]
+
+    _generatorexp = _listcomp
+
+    def _dictcomp(self, node: Any) -> Code:
+        key, value, loops = self.code(node.key), self.code(node.value), self._loops(node.generators)
+        return lambda f: {key_of(key(g)): value(g) for g in loops(f)}
+
+    def _loops(self, generators: list[Any]) -> Callable[[Frame], Iterator[Frame]]:
+        made = [(self._target(g.target), self.code(g.iter), [self.code(i) for i in g.ifs])
+                for g in generators]  # fmt: skip
+
+        def go(f: Frame, k: int) -> Iterator[Frame]:
+            if k == len(made):
+                yield f
+                return
+            aim, over, conditions = made[k]
+            for value in each(over(f)):
+                f.machine.spend()
+                aim(f, value)
+                if all(truth(c(f)) for c in conditions):
+                    yield from go(f, k + 1)
+
+        def run(f: Frame) -> Iterator[Frame]:
+            inner = Frame(f.machine, f.own)
+            inner.vars = dict(f.vars)
+            return go(inner, 0)
+
+        return run
+
+    def _call(self, node: Any) -> Code:
+        function, args = self.code(node.func), self._several(node.args)
+        options = [(k.arg, self.code(k.value)) for k in node.keywords]
+
+        def run(f: Frame) -> Any:
+            callee, given = function(f), args(f)
+            named: dict[str, Any] = {}
+            for name, value in options:
+                named.update({name: value(f)} if name is not None else mapping(value(f)))
+            kind = type(callee)
+            if kind is Native:
+                found = called(callee, given, named)
+                f.machine.spend(found)
+                return found
+            if kind is Own:
+                return f.machine.call(callee, given, named)
+            if kind is Kind:
+                return f.machine.made(callee.kind, given, named)
+            if kind is Held and (method := callee.method("__call__", f.machine)) is not None:
+                return f.machine.call(method, given, named)
+            raise Unknown(kind.__name__)
+
+        return run
+
+    # --- statements ---------------------------------------------------------------------
+
+    def _target(self, node: Any) -> Callable[[Frame, Any], None]:
+        """What setting a target does."""
+        if isinstance(node, ast.Name):
+            name = node.id
+
+            def set_name(f: Frame, value: Any) -> None:
+                f.vars[name] = value
+
+            return set_name
+        if isinstance(node, ast.Tuple | ast.List):
+            parts = [self._target(e) for e in node.elts]
+
+            def set_each(f: Frame, value: Any) -> None:
+                values = each(value)
+                if len(values) != len(parts):
+                    raise Unknown("values for several variables")
+                for part, one in zip(parts, values, strict=True):
+                    part(f, one)
+
+            return set_each
+        if isinstance(node, ast.Attribute):
+            held, attr = self.code(node.value), node.attr
+
+            def set_attribute(f: Frame, value: Any) -> None:
+                of = held(f)
+                if type(of) is not Held:
+                    raise Unknown("an attribute")
+                of.attrs[attr] = value
+
+            return set_attribute
+        if isinstance(node, ast.Subscript):
+            whole, index = self.code(node.value), self.code(node.slice)
+            return lambda f, value: put(whole(f), index(f), value)
+        raise Unknown("a target of another kind")
+
+    def _assign(self, node: Any) -> Code:
+        value, aims = self.code(node.value), [self._target(t) for t in node.targets]
+
+        def run(f: Frame) -> None:
+            found = value(f)
+            for aim in aims:
+                aim(f, found)
+
+        return run
+
+    def _annassign(self, node: Any) -> Code:
+        if node.value is None:
+            return lambda f: None
+        return self._assign(ast.Assign([node.target], node.value))
+
+    def _augassign(self, node: Any) -> Code:
+        value, aim, op = self.code(node.value), node.target, node.op
+        if isinstance(aim, ast.Subscript):
+            whole, index = self.code(aim.value), self.code(aim.slice)
+
+            def run_item(f: Frame) -> None:
+                held, at = whole(f), index(f)
+                put(held, at, operated(op, item(held, at), value(f), True))
+
+            return run_item
+        old, into = self.code(as_read(aim)), self._target(aim)
+
+        def run(f: Frame) -> None:
+            into(f, operated(op, old(f), value(f), True))
+
+        return run
+
+    def _expr(self, node: Any) -> Code:
+        value = self.code(node.value)
+
+        def run(f: Frame) -> None:
+            value(f)
+
+        return run
+
+    def _return(self, node: Any) -> Code:
+        value = self.code(node.value)
+        return lambda f: Return(value(f))
+
+    def _for(self, node: Any) -> Code:
+        over, aim, body = self.code(node.iter), self._target(node.target), node.body
+        if node.orelse:
+            return unknown(node)
+
+        def run(f: Frame) -> Any:
+            for value in each(over(f)):
+                aim(f, value)
+                signal = f.machine.block(body, f)
+                if signal is BREAK:
+                    return None
+                if signal is not None and signal is not CONTINUE:
+                    return signal
+            return None
+
+        return run
+
+    def _while(self, node: Any) -> Code:
+        test, body = self.code(node.test), node.body
+
+        def run(f: Frame) -> Any:
+            while truth(test(f)):
+                f.machine.spend()
+                signal = f.machine.block(body, f)
+                if signal is BREAK:
+                    return None
+                if signal is not None and signal is not CONTINUE:
+                    return signal
+            return None
+
+        return unknown(node) if node.orelse else run
+
+    def _if(self, node: Any) -> Code:
+        test, body, other = self.code(node.test), node.body, node.orelse
+        return lambda f: f.machine.block(body if truth(test(f)) else other, f)
+
+    def _pass(self, node: Any) -> Code:
+        return lambda f: None
+
+    _assert = _pass
+
+    def _break(self, node: Any) -> Code:
+        return lambda f: BREAK
+
+    def _continue(self, node: Any) -> Code:
+        return lambda f: CONTINUE
+
+    def _functiondef(self, node: Any) -> Code:
+        defaults = [self.code(d) for d in node.args.defaults]
+
+        def run(f: Frame) -> None:
+            f.vars[node.name] = Own(f.own.function, None, node, f.vars, [d(f) for d in defaults])
+
+        return unknown(node) if node.decorator_list else run
+
+
+def unknown(node: ast.AST) -> Code:
+    def run(f: Frame) -> Any:
+        raise Unknown(type(node).__name__)
+
+    return run
+
+
+def as_read(node: Any) -> Any:
+    """A target, where it is read."""
+    made = type(node)(**dict(ast.iter_fields(node)))
+    made.ctx = ast.Load()
+    return made

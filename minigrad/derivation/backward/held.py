@@ -1,0 +1,171 @@
+"""What a run of the closed interpreter left: its numbers, found and changed by their paths."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.backward.lines import is_real
+from minigrad.derivation.backward.machine import Hook
+from minigrad.derivation.backward.mistakes import shifted
+from minigrad.derivation.backward.numbers import Frame, Held
+from minigrad.derivation.backward.watch import STEP, Statement
+from minigrad.derivation.formulas.grammar import written
+from minigrad.derivation.formulas.repairs import places
+
+
+@dataclass
+class Words:
+    """What a function reads, as it is written: numbers, and functions of one argument."""
+
+    numbers: dict[str, Any]
+    functions: list[str]
+
+    @classmethod
+    def of(cls, tree: ast.AST) -> Words:
+        numbers: dict[str, Any] = {}
+        for x in ast.walk(tree):
+            if not isinstance(x, ast.Subscript | ast.Attribute) or not isinstance(x.ctx, ast.Load):
+                continue
+            if len(places(x, ast.AST)) < 20:
+                numbers[written(x)] = x
+                if isinstance(x, ast.Subscript) and not isinstance(x.slice, ast.Slice | ast.Tuple):
+                    for op in (ast.Add(), ast.Sub()):
+                        near = ast.Subscript(x.value, shifted(x.slice, op), ast.Load())
+                        numbers[written(near)] = near
+        called = [x for x in ast.walk(tree) if isinstance(x, ast.Call) and len(x.args) == 1]
+        plain = [
+            x for x in called if not x.keywords and isinstance(x.func, ast.Name | ast.Attribute)
+        ]
+        return cls(numbers, [written(x.func) for x in plain])
+
+
+def steps_of(path: str) -> tuple[Any, ...]:
+    """``grads['W1']`` as the name and the keys that lead there."""
+    name, *steps = STEP.findall(path) or [""]
+    return name, *(ast.literal_eval(s[1:-1]) if s[0] == "[" else s[1:] for s in steps)
+
+
+def value_at(at: Sequence[Any], held: Any) -> Any:
+    """The numbers that are found by going through names and keys; None where there are none."""
+    for step in at:
+        inside = held.attrs if type(held) is Held else held
+        try:
+            held = inside[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return np.asarray(held) if is_number(held) else None
+
+
+def numbers_in(held: Mapping[Any, Any], path: str = "", depth: int = 3) -> Iterator[Any]:
+    """The numbers in variables, attributes and dicts, by their paths."""
+    for key, value in list(held.items())[:60]:
+        if depth < 3 and not isinstance(key, str):
+            continue
+        name = path.format(key) if path else key
+        if type(value) is int or is_real(value):
+            yield name, value
+        elif depth and type(value) is Held:
+            yield from numbers_in(value.attrs, f"{escaped(name)}.{{}}", depth - 1)
+        elif depth and type(value) is dict:
+            yield from numbers_in(value, f"{escaped(name)}[{{!r}}]", depth - 1)
+
+
+def escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def is_number(value: Any) -> bool:
+    if type(value) is np.ndarray:
+        return value.dtype.kind in "fiub"
+    return isinstance(value, float | int | np.number)
+
+
+def shape_of(local: Any) -> Any:
+    """The shape of what a statement would set, where it is an array."""
+    value = local[3] if type(local) is tuple else None
+    return value[0] if type(value) is tuple and value else None
+
+
+def is_made(node: ast.stmt) -> bool:
+    """``dW = np.zeros_like(W)``: it is only begun here."""
+    value = getattr(node, "value", None)
+    made = [written(x.func) for x in ast.walk(node) if isinstance(x, ast.Call)]
+    return isinstance(node, ast.Assign) and (
+        isinstance(value, ast.Constant) or any("zeros" in name or "empty" in name for name in made)
+    )
+
+
+def handed_over(node: ast.stmt) -> bool:
+    """``return dx, dW``: whatever is wrong was so before."""
+    value = getattr(node, "value", None)
+    parts = value.elts if isinstance(value, ast.Tuple) else [value]
+    plain = ast.Name | ast.Attribute | ast.Constant | ast.Subscript
+    return isinstance(node, ast.Return) and all(isinstance(x, plain) for x in parts)
+
+
+def leaves_of(held: Any, depth: int = 6) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """The numbers in what holds others, each with how it is found; the nearest ones."""
+    inside: Any = held.attrs if type(held) is Held else held
+    pairs: Any = ()
+    if type(inside) is dict:
+        pairs = list(inside.items())
+    elif type(inside) in (list, tuple):
+        pairs = list(enumerate(inside))
+    for key, value in pairs:
+        if type(value) is np.ndarray or isinstance(value, float | np.floating):
+            yield (key,), np.asarray(value)
+    for key, value in pairs if depth else ():
+        if type(value) in (dict, list, tuple, Held):
+            yield from (((key, *at), leaf) for at, leaf in leaves_of(value, depth - 1))
+
+
+def bytes_of(value: Any) -> Any:
+    """What is equal where numbers are."""
+    if type(value) is np.ndarray:
+        return value.shape, value.tobytes()
+    if type(value) in (list, tuple):
+        return tuple(map(bytes_of, value))
+    if type(value) is dict:
+        return tuple((k, bytes_of(v)) for k, v in value.items())
+    return np.asarray(value).tobytes() if isinstance(value, float | int | np.number) else id(value)
+
+
+def adding(statement: Statement, shift: Sequence[Any]) -> Hook:
+    """Add to what a statement sets, each time it is executed."""
+    count = iter(shift)
+
+    def add(node: ast.stmt, frame: Frame) -> None:
+        if node is statement.node and (more := next(count, None)) is not None:
+            change_at(statement.targets[0], frame.vars, lambda x: x + more)
+
+    return add
+
+
+def change_at(path: str, variables: Mapping[str, Any], change: Callable[[Any], Any]) -> None:
+    """Change the numbers that a statement has set."""
+    *above, last = steps_of(path)
+    held: Any = variables
+    for step in above:
+        held = held.attrs if type(held) is Held else held
+        held = held[step] if type(held) is dict and step in held else None
+    inside: Any = held.attrs if type(held) is Held else held
+    if type(inside) is dict and last in inside:
+        inside[last] = change(inside[last])
+
+
+def bent_value(value: Any) -> Any:
+    """Other numbers, in what holds them."""
+    if type(value) is np.ndarray and value.dtype.kind == "f":
+        return value * np.linspace(1.3, 1.7, value.size).reshape(value.shape) + 0.01
+    if isinstance(value, float | np.floating):
+        return value * 1.5 + 0.01
+    if type(value) in (list, tuple):
+        return type(value)(map(bent_value, value))
+    if type(value) is dict:
+        return {k: bent_value(v) for k, v in value.items()}
+    return value

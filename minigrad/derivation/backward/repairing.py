@@ -1,0 +1,361 @@
+"""The smallest change of one line that makes all gradients right that are returned.
+
+The backward function is run again, in a closed interpreter, with one statement after the other
+changed; only where each gradient comes out right is a slip found.  So its line is known whatever
+its variables are called, be it in a loop, in a helper, or of what has no name.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.backward.claims import Claim, reshaped
+from minigrad.derivation.backward.flows import close
+from minigrad.derivation.backward.held import (
+    bent_value,
+    bytes_of,
+    change_at,
+    handed_over,
+    is_made,
+    leaves_of,
+    shape_of,
+    steps_of,
+    value_at,
+)
+from minigrad.derivation.backward.lines import (
+    LONG,
+    MANY,
+    SMALL,
+    change_kinds,
+    replaced,
+    target,
+)
+from minigrad.derivation.backward.machine import FAILURES, Machine, copied
+from minigrad.derivation.backward.numbers import Frame
+from minigrad.derivation.backward.rerun import EARLY, ONCE, Goal, Rerun
+from minigrad.derivation.backward.watch import Source, Statement
+from minigrad.derivation.formulas.grammar import written
+from minigrad.derivation.formulas.repairs import binary, places
+
+MORE = 60_000
+"""And so many operations after one was found that leaves something odd."""
+LIKELY = 600
+"""So many changes are tried of a line that decides on a few numbers alone."""
+
+
+@dataclass
+class Slip:
+    """What is wrong in a line, and what is to be written there."""
+
+    kind: str
+    words: str
+    written: str
+    statement: Statement
+    source: Source
+    values: Callable[[Sequence[Claim]], dict[Claim, Any]]
+    """What gradients are without it."""
+    was: Any = np.nan
+    """What the line computes, where that is first another number than without the slip."""
+    now: Any = np.nan
+
+
+class Search(Rerun):
+    """A backward function that returns something wrong, and is run again."""
+
+    def found(self) -> Slip | None:
+        """The first change that makes all right."""
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the mean of nothing
+            if not self.understood():
+                return None
+            self.statements = self.to_be_tried()
+            ranks = self.in_order(self.statements)
+            self.first(ranks)
+            if self.best is not None:
+                return self.slip(*self.best)
+            return self.by_numbers([s for some in ranks[:2] for s in some])
+
+    def in_order(self, statements: list[Statement]) -> list[list[Statement]]:
+        """Those that make gradients first, the wrong ones of these before those that are right."""
+        claimed = {(e.statement.whole or e.statement).node for c in self.claims for e in c.events}
+        off = {
+            (c.events[-1].statement.whole or c.events[-1].statement).node
+            for c in self.claims
+            if c.events and c.through is None and not close(c.value, self.flows.total[c.node])
+        }
+        fine, values = self.fine() - off, self.values_again() - claimed
+        rank = [2 * (s.node in values) or int(s.node in fine) for s in statements]
+        ranks = [[s for s, r in zip(statements, rank, strict=True) if r == k] for k in range(3)]
+        later = lambda s: s.node not in claimed or isinstance(s.node, ast.Return)
+        return [sorted(some, key=later) for some in ranks]
+
+    # --- as it is -----------------------------------------------------------------------
+
+    def understood(self) -> bool:
+        """Whether the run can be made again; what it returned is found in it, then."""
+
+        def note(node: ast.stmt, frame: Frame) -> None:
+            self.scopes[node] = frame.vars.copy()
+            early = self.early.setdefault(node, [])
+            if len(early) < EARLY:
+                early.append(copied(frame.vars, {}))
+
+        machine = Machine(self.compiler, ONCE, before=note)
+        try:
+            answer = machine.run(self.start)
+        except FAILURES:
+            return False
+        self.cost, self.last = ONCE - machine.left, machine
+        self.sources = list(machine.sources.values())
+        assert machine.root is not None
+        held = {"return": answer, **machine.root.vars}
+        leaves = list(leaves_of(held))
+        returned = [c for c in self.claims if c.returned and c.through is None]
+        wanted = [(c.path, c.value, self.flows.total[c.node]) for c in returned]
+        wanted += [("", x, x) for x in self.kept]
+        for path, value, aim in wanted:
+            named = steps_of(path)
+            mine = [(named, value_at(named, held)), *leaves]
+            at = next((at for at, leaf in mine if leaf is not None
+                       and close(reshaped(leaf, value), value)), None)  # fmt: skip
+            if at is not None:
+                self.goals.append(Goal(at, value, aim))
+            elif not close(value, aim):
+                return False
+        self.goals.sort(key=lambda g: g.right)
+        return bool(self.goals) and not self.goals[0].right
+
+    def numbers(self) -> int:
+        return sum(np.size(g.target) for g in self.goals if not g.right)
+
+    def fine(self) -> set[ast.stmt]:
+        """The statements whose gradients are right, whatever they are of."""
+        fine: dict[ast.stmt, bool] = {}
+        by_shape: dict[Any, list[Any]] = {}
+        for g in self.flows.total.values():
+            by_shape.setdefault(np.shape(g), []).append(g)
+        for event in self.watch.events:
+            node = event.statement.node
+            if node is None or not fine.get(node, True) or event.item is not None:
+                continue
+            handed_on = isinstance(getattr(node, "value", None), ast.Name)
+            fine[node] = (
+                not (handed_on and isinstance(node, ast.Assign))
+                and bool(np.any(event.after))
+                and any(close(event.after, g) for g in by_shape.get(np.shape(event.after), ()))
+            )
+        return {node for node, right in fine.items() if right}
+
+    # --- the line alone -------------------------------------------------------------------
+
+    def by_numbers(self, statements: list[Statement]) -> Slip | None:
+        """The only line for which there are numbers that make all right, if that is known."""
+        if any(self.shifts[s] is None for s in statements):
+            return None
+        found = [s for s in statements if self.shifts[s]]
+        for statement in found:
+            slip = self.by_shift(statement, self.shifts[statement] or [])
+            then = slip.values(self.claims)
+            if len(found) == 1 or all(
+                c.through or close(v, target(c, self.flows)) for c, v in then.items()
+            ):
+                return slip
+        return None
+
+    def by_shift(self, statement: Statement, shift: list[Any]) -> Slip:
+        """What is wrong in a line that is known by its numbers."""
+        names, _shapes, _ = self.vocabulary(statement)
+        k = next(k for k, d in enumerate(shift) if np.max(np.abs(d)) > 1e-9)
+        early = self.early[statement.node]  # type: ignore[index]
+        arrays = {n: v for n in names if k < len(early)
+                  and (v := self.read(early[k], n)) is not None}  # fmt: skip
+        for a, b in combinations_with_replacement(arrays, 2):
+            with suppress(ValueError):
+                product = arrays[a] * arrays[b]
+                for sign, op in ((1, ast.Add()), (-1, ast.Sub())):
+                    if np.any(product) and close(sign * product, shift[k]):
+                        term = ast.parse(f"{a} * {b}", mode="eval").body
+                        node: Any = statement.node
+                        new = replaced(node, value=binary(node.value, op, term))
+                        if self.holds(statement, new):
+                            sign_text = "+" if sign > 0 else "-"
+                            words = f"the term {sign_text} {a} * {b} is missing"
+                            return self.slip(statement, ("dropped_path", new, words))
+        made = self.made_by(statement, None)
+        worst_at = np.unravel_index(int(np.argmax(np.abs(shift[k]))), np.shape(shift[k]))
+        where = f" at [{', '.join(map(str, worst_at))}]" if worst_at else ""
+        was, now = made[k], made[k] + shift[k]
+        words = f"no known slip explains it: yours {was[worst_at]:.6g}{where}, where "
+        words += f"{now[worst_at]:.6g} belongs"
+        source = self.known[statement.node][1]
+        values = lambda claims: self.values(statement, None, claims, shift)
+        return Slip("other", words, "", statement, source, values, was, now)
+
+    def values_again(self) -> set[ast.stmt]:
+        """The statements that set what the forward function has computed, and no gradients."""
+        known = self.forward
+        found: dict[ast.stmt, bool] = {}
+        for step in self.watch.steps:
+            node, after = step.statement.node, [v for _, v in step.changes.values()]
+            if node is not None and after:
+                found[node] = (
+                    found.get(node, True)
+                    and not any(map(self.means, step.statement.targets))
+                    and all(
+                        v is not None and (v.dtype.kind in "iub" or bytes_of(v) in known)
+                        for v in after
+                    )
+                )
+        return {node for node, value in found.items() if value}
+
+    # --- what may be wrong ----------------------------------------------------------------
+
+    def to_be_tried(self) -> list[Statement]:
+        """The statements that what is wrong depends on, in the order of execution."""
+        self.known = {s.node: (s, source) for source in self.sources
+                 for s in source.statements.values() if s.node is not None}  # fmt: skip
+        wrong = [g for g in self.goals if not g.right]
+        found = []
+        for node in self.scopes:
+            if node not in self.known or getattr(node, "value", None) is None:
+                continue
+            if not any(map(np.any, self.made_by(self.known[node][0], None))) and is_made(node):
+                continue
+            if len(places(node.value, ast.AST)) > MANY:  # type: ignore[attr-defined]
+                continue
+            if handed_over(node):
+                continue
+            if isinstance(node, ast.Return) or self.leads_to(node, wrong):
+                found.append(self.known[node][0])
+        return found
+
+    def leads_to(self, node: ast.stmt, wrong: list[Goal]) -> bool:
+        """Whether all that is wrong is something else where a statement sets other numbers."""
+
+        def bend(done: ast.stmt, frame: Frame) -> None:
+            if done is node:
+                for path in self.known[node][0].targets:
+                    change_at(path, frame.vars, bent_value)
+
+        machine = Machine(self.compiler, 2 * ONCE, after=bend)
+        try:
+            answer = machine.run(self.start)
+        except FAILURES:
+            return True
+        held = {"return": answer, **machine.root.vars}  # type: ignore[union-attr]
+        for goal in wrong:
+            value = value_at(goal.at, held)
+            if value is not None and close(reshaped(value, goal.target), goal.was):
+                return False
+        return True
+
+    def first(self, ranks: list[list[Statement]]) -> None:
+        """Look for the first change that makes all right, the likeliest kinds first.
+
+        One that leaves a gradient wrong that is called by its name is only taken where there
+        is no other up to there.
+        """
+        for again, statements in zip((False, False, True), ranks, strict=True):
+            self.shifts |= {s: self.shift(s) for s in statements}
+            sure = [s for s in statements if self.shifts[s] and s in self.exact]
+            rest = [s for s in statements if s not in sure]
+            left, self.left = self.left, self.left // 2
+            if self.tried(sure, again):
+                return
+            self.left = max(self.left, 0) + left // 2 if self.best is None else MORE
+            if self.tried(rest, again):
+                return
+
+    def tried(self, statements: list[Statement], again: bool) -> bool:
+        """Try all changes of some statements, kind by kind; true where all is settled."""
+        most = LIKELY if self.numbers() < SMALL else 100 * LIKELY
+        count = dict.fromkeys(statements, 0)
+        each = [change_kinds(s.node, *self.vocabulary(s)) for s in statements]
+        was = {s: self.local(s, s.node) for s in statements}
+        seen = {s: {was[s]} for s in statements}
+        for of_one_kind in zip(*each, strict=True):
+            for statement, changes in zip(statements, of_one_kind, strict=True):
+                for change in changes if statement in self.statements else ():
+                    count[statement] += 1
+                    if self.left < 0 or count[statement] > most:
+                        break
+                    self.left -= 10
+                    here = self.local(statement, change[1])
+                    if here in seen[statement]:
+                        continue
+                    seen[statement].add(here)
+                    if again and type(here) is tuple and here[3] not in self.forward:
+                        continue  # it has computed what the forward function has
+                    alike = shape_of(here) == shape_of(was[statement])
+                    if alike and not self.fits(statement, change[1]):
+                        continue
+                    if self.holds(statement, change[1]) and self.settles(statement, change):
+                        return True
+        return False
+
+    def settles(self, statement: Statement, change: Any) -> bool:
+        """Whether what is called by its name is right, too, with a change; else, what led to
+        it is looked at further.
+        """
+        values = self.values(statement, change[1], self.claims)
+        odd = [c for c in self.claims if not c.returned and c in values
+               and not close(values[c], target(c, self.flows))
+               and not (c.through and close(values[c], self.flows.total[c.node]))]  # fmt: skip
+        if not odd:
+            self.best = statement, change
+            return True
+        broken = any(close(c.value, target(c, self.flows)) for c in odd)
+        if self.best is None and not broken:
+            self.best = statement, change
+            self.left = min(self.left, MORE)
+            until = max(e.step for e in odd[0].events)
+            before = {s.statement.node for s in self.watch.steps[: until + 1]}
+            self.statements = [s for s in self.statements if s.node in before]
+        return False
+
+    # --- the line alone -------------------------------------------------------------------
+
+    def holds(self, statement: Statement, changed: Any) -> bool:
+        """Whether all is right with another statement in the place of one."""
+        machine = Machine(self.compiler, 2 * self.cost + 1000, {statement.node: changed})  # type: ignore[dict-item]
+        try:
+            answer = machine.run(self.start)
+        except FAILURES:
+            return False
+        finally:
+            self.left -= 2 * self.cost + 1000 - machine.left
+        held = {"return": answer, **machine.root.vars}  # type: ignore[union-attr]
+        for goal in self.goals:
+            value = value_at(goal.at, held)
+            if value is None or not close(reshaped(value, goal.target), goal.target):
+                return False
+        return True
+
+    # --- what was found -------------------------------------------------------------------
+
+    def slip(self, statement: Statement, change: Any) -> Slip:
+        """A change as it is told."""
+        new = change[1]
+        text = written(ast.fix_missing_locations(new)) if new is not None else ""
+        text = text if len(text) <= LONG else ""
+        source = self.known[statement.node][1]
+        values = lambda claims: self.values(statement, new, claims)
+        words = change[2]
+        if new is None and isinstance(statement.node, ast.Assign):
+            words = f"{statement.targets[0]} is changed here, before all is computed that needs it"
+        slip = Slip(change[0], words, text, statement, source, values)
+        with np.errstate(all="ignore"):
+            before, after = self.made_by(statement, None), self.made_by(statement, new)
+        slip.was, slip.now = next(
+            ((a, b) for a, b in zip(before, after, strict=False) if not close(a, b)),
+            (np.nan, np.nan),
+        )
+        return slip

@@ -1,0 +1,275 @@
+"""A backward function run again: what its lines set, and what they would have to set."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.backward.claims import Claim, reshaped
+from minigrad.derivation.backward.expressions import Compiler
+from minigrad.derivation.backward.flows import Flows, close
+from minigrad.derivation.backward.held import (
+    Words,
+    adding,
+    bytes_of,
+    is_number,
+    numbers_in,
+    steps_of,
+    value_at,
+)
+from minigrad.derivation.backward.lines import is_real
+from minigrad.derivation.backward.machine import FAILURES, Machine, Start, copied
+from minigrad.derivation.backward.numbers import Frame
+from minigrad.derivation.backward.watch import Source, Statement, Watch
+
+WORK = 200_000
+"""So many operations are computed in search of a change."""
+EARLY = 6
+"""Of so many passes of a loop copies are kept."""
+UNKNOWNS = 48
+"""So many numbers of a line are found at once."""
+COMMON = ("np.tanh", "np.exp", "np.sign", "np.sqrt", "np.abs", "np.log")
+ONCE = 40_000
+"""And so many in one run."""
+
+
+@dataclass
+class Goal:
+    """A gradient that is returned: where it is found, and what it should be."""
+
+    at: tuple[Any, ...]
+    was: Any
+    target: Any
+
+    @property
+    def right(self) -> bool:
+        return close(self.was, self.target)
+
+
+class Rerun:
+    """A backward function run again and again, with something else in one statement."""
+
+    known: dict[Any, tuple[Statement, Source]]
+    """The statements that were executed, by their trees."""
+
+    def __init__(
+        self, start: Start, watch: Watch, claims: Sequence[Claim], flows: Flows,
+        kept: Sequence[Any], means: Callable[[str], bool], beside: Sequence[Source],
+    ) -> None:  # fmt: skip
+        self.means = means
+        """Whether a name is that of a gradient."""
+        self.beside = [s for s in beside if s.tree is not None]
+        """Other functions whose words may be used: the forward one."""
+        self.start, self.watch, self.claims, self.flows = start, watch, claims, flows
+        self.kept = kept
+        """What is returned beside gradients, and is to stay as it is."""
+        self.compiler = Compiler()
+        self.left, self.probes = WORK, WORK // 2
+        self.scopes: dict[ast.stmt, dict[str, Any]] = {}
+        """The variables that each statement saw the last time, the first executed first."""
+        self.early: dict[ast.stmt, list[dict[str, Any]]] = {}
+        """Copies of those that it saw the first times."""
+        self.shifts: dict[Statement, list[Any] | None] = {}
+        """What is to be added to what a statement sets; empty where nothing makes all right."""
+        self.exact: set[Statement] = set()
+        """The statements for which nothing else makes all right."""
+        self.sources: list[Source] = []
+        self.goals: list[Goal] = []
+        self.forward = {bytes_of(np.asarray(x)) for n in flows.total for x in (n.ans, *n.args)}
+        self.best: Any = None
+        """The change that was found, and its statement."""
+        self.statements: list[Statement] = []
+        self.written: dict[Any, Words] = {}
+        self.last: Any = None
+        """The run as it is."""
+        self.cost = 0
+        """What one run costs."""
+
+    def shift(self, statement: Statement) -> list[Any] | None:
+        """What is to be added to what a statement sets, each time, that all is right.
+
+        Gradients are linear in each other: how much each number of a line, in each pass, moves
+        what is returned, is a small system of equations.  Nothing where it has no solution, and
+        None where that is not known.
+        """
+        made = [np.asarray(x) for x in self.made_by(statement, None)]
+        size = sum(x.size for x in made)
+        if (
+            not made
+            or not statement.targets
+            or not size <= UNKNOWNS
+            or any(x.dtype.kind != "f" or not np.all(np.isfinite(x)) for x in made)
+        ):
+            return None
+        if self.probes < 2 * size * self.cost:
+            return None
+        sizes = np.cumsum([x.size for x in made])[:-1]
+
+        def moved(step: Any) -> Any:
+            parts = np.split(step, sizes)
+            return self.moved(
+                statement, [p.reshape(x.shape) for p, x in zip(parts, made, strict=True)]
+            )
+
+        try:
+            start = moved(np.zeros(size))
+            columns = np.array([moved(step) - start for step in np.eye(size)]).T
+            some = np.linspace(-1.0, 2.0, size)
+            if not close(moved(some), start + columns @ some):
+                return None
+            aim = np.concatenate([np.ravel(g.target) for g in self.goals])
+            found, _, rank, _ = np.linalg.lstsq(columns, aim - start, rcond=1e-9)
+            if size >= len(aim):
+                return None
+            if rank == size:
+                self.exact.add(statement)
+            if not close(start + columns @ found, aim):
+                return []
+        except FAILURES:
+            return None
+        parts = np.split(found, sizes)
+        return [p.reshape(x.shape) for p, x in zip(parts, made, strict=True)]
+
+    def moved(self, statement: Statement, shift: list[Any]) -> Any:
+        """What is returned where something is added to what a statement sets."""
+        machine = Machine(self.compiler, 2 * ONCE, after=adding(statement, shift))
+        answer = machine.run(self.start)
+        self.probes -= 2 * ONCE - machine.left
+        held = {"return": answer, **machine.root.vars}  # type: ignore[union-attr]
+        found = [reshaped(value_at(g.at, held), g.target) for g in self.goals]
+        return np.concatenate([np.ravel(x) for x in found])
+
+    def read(self, variables: dict[str, Any], text: str) -> Any:
+        """What an expression is."""
+        frame = Frame(self.last, self.last.root.own)
+        frame.vars = variables
+        with suppress(*FAILURES):
+            value = self.compiler.code(ast.parse(text, mode="eval").body)(frame)
+            return value if is_real(value) else None
+        return None
+
+    def vocabulary(self, statement: Statement) -> tuple[list[str], dict[str, Any], list[str]]:
+        """What a statement may use: numbers, as the functions write them, and their shapes; and
+        functions of one argument.
+        """
+        scope = self.scopes[statement.node]  # type: ignore[index]
+        found = dict(numbers_in(scope))
+        known = [self.known[statement.node][1], *self.beside]
+        for source in known:
+            if source.tree not in self.written:
+                self.written[source.tree] = Words.of(source.tree)
+        frame = Frame(self.last, self.last.root.own)
+        frame.vars = scope
+        for text, tree in [x for s in known for x in self.written[s.tree].numbers.items()]:
+            if text not in found:
+                with suppress(*FAILURES):
+                    value = self.compiler.code(tree)(frame)
+                    if is_real(value) or type(value) is int:
+                        found[text] = value
+        for text, value in list(found.items()):
+            if np.ndim(value) == 1 and len(text) < 20:
+                found.setdefault(f"{text}[:, None]", np.empty((len(value), 1)))
+        functions = dict.fromkeys(f for s in known for f in self.written[s.tree].functions)
+        functions |= dict.fromkeys(COMMON)
+        return list(found), {n: np.shape(v) for n, v in found.items()}, list(functions)
+
+    def set_by(self, statement: Statement, part: Any, k: int) -> Any:
+        """What a statement, or another in its place, sets the k-th time."""
+        frame = Frame(self.last, self.last.root.own)
+        frame.vars = self.early[statement.node][k].copy()  # type: ignore[index]
+        base = steps_of(statement.targets[0])[0]
+        if base in frame.vars:
+            frame.vars[base] = copied(frame.vars[base], {})
+        try:
+            self.compiler.code(part)(frame)
+        except FAILURES:
+            return None
+        return value_at(steps_of(statement.targets[0]), frame.vars)
+
+    def fits(self, statement: Statement, changed: Any) -> bool:
+        """Whether a change may set the numbers that a statement is known to have to set."""
+        shift = self.shifts[statement]
+        if shift == [] and not isinstance(statement.node, ast.AugAssign):
+            return False
+        if not shift or changed is None or statement not in self.exact:
+            return True
+        k = next((k for k, d in enumerate(shift) if np.max(np.abs(d)) > 1e-9), EARLY)
+        if k >= len(self.early[statement.node]):  # type: ignore[index]
+            return True
+        was, now = (self.set_by(statement, part, k) for part in (statement.node, changed))
+        return was is None or (now is not None and close(now, was + shift[k]))
+
+    def local(self, statement: Statement, changed: Any) -> Any:
+        """What a statement would set, the last time and the first: the same for changes that
+        come to the same, and for those that cannot be computed.
+        """
+        if changed is None:
+            return "left out"
+        early = self.early[statement.node]  # type: ignore[index]
+        scopes = [self.scopes[statement.node], *early[:1][: len(early) - 1]]  # type: ignore[index]
+        frame = Frame(self.last, self.last.root.own)
+        self.last.left = ONCE
+        values = []
+        for scope in scopes:
+            frame.vars = scope.copy()
+            try:
+                values.append(bytes_of(self.compiler.code(changed.value)(frame)))
+            except FAILURES:
+                return None
+        aims = getattr(changed, "targets", None) or [getattr(changed, "target", None)]
+        where = tuple(ast.dump(t) for t in aims if isinstance(t, ast.Subscript))
+        return type(changed), type(getattr(changed, "op", None)), where, *values
+
+    def rerun(self, statement: Statement, changed: Any, after: Any) -> None:
+        swapped: Any = {} if changed is None else {statement.node: changed}
+        Machine(self.compiler, 2 * ONCE, swapped, after=after).run(self.start)
+
+    def made_by(self, statement: Statement, changed: Any) -> list[Any]:
+        """What a statement sets, each time."""
+        found: list[Any] = []
+
+        def note(node: ast.stmt, frame: Frame) -> None:
+            if node is statement.node and statement.targets:
+                value = value_at(steps_of(statement.targets[0]), frame.vars)
+                found.append(np.nan if value is None else np.array(value))
+            elif node is statement.node:
+                value = self.compiler.code(changed.value if changed else node.value)(frame)  # type: ignore[attr-defined]
+                found.append(np.array(value) if is_number(value) else np.nan)
+
+        self.rerun(statement, changed, note)
+        return found
+
+    def values(
+        self, statement: Statement, changed: Any, claims: Sequence[Claim], shift: Any = ()
+    ) -> dict[Claim, Any]:
+        """What the gradients of the function itself are with the change, each when it was made."""
+        wanted: dict[tuple[Any, int], list[Claim]] = {}
+        for claim in claims:
+            if claim.events and claim.source is None:
+                last = claim.events[-1]
+                whole = last.statement.whole or last.statement
+                steps = self.watch.steps[: last.step + 1]
+                k = sum(s.statement is whole for s in steps)
+                wanted.setdefault((whole.node, k), []).append(claim)
+        count: dict[Any, int] = {}
+        found: dict[Claim, Any] = {}
+
+        add = adding(statement, shift)
+
+        def note(node: ast.stmt, frame: Frame) -> None:
+            add(node, frame)
+            if frame.own.function is self.start.function.function:
+                count[node] = count.get(node, 0) + 1
+                for claim in wanted.get((node, count[node]), ()):
+                    value = value_at(steps_of(claim.events[-1].path), frame.vars)
+                    if value is not None:
+                        found[claim] = np.array(reshaped(value, claim.value))
+
+        with np.errstate(all="ignore"):
+            self.rerun(statement, changed, note)
+        return found

@@ -1,0 +1,78 @@
+"""The verdicts where one line is known to be wrong, and no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from minigrad.derivation.backward.claims import Claim
+from minigrad.derivation.backward.flows import close
+from minigrad.derivation.backward.lines import target
+from minigrad.derivation.backward.naming import readings
+from minigrad.derivation.backward.repairing import Search, Slip
+from minigrad.derivation.backward.watch import Statement, source_of
+from minigrad.derivation.diagnosis import Diagnosis
+from minigrad.derivation.report import Row, worst
+
+
+def slip_in(judge: Any) -> Slip | None:
+    """The change of one line that makes right all that is returned."""
+    runs = judge.runs
+    if runs.start is None or runs.watch is None or runs.stopped is not None:
+        return None
+    kept = runs.values if runs.both else ()
+    means = lambda path: bool(readings(path)) and path not in judge.namer.variables
+    code = getattr(judge.check.student.forward, "__code__", None)
+    beside = [source_of(code)] if code is not None else []
+    return Search(runs.start, runs.watch, judge.claims, judge.flows, kept, means, beside).found()
+
+
+def told(judge: Any, slip: Slip) -> list[Claim]:
+    """The claims, where one line is known to be wrong, and no other."""
+    judge.divide()
+    judge.settled = True
+    aim = {c: target(c, judge.flows) for c in judge.claims}
+    wrong = [c for c in judge.claims if not close(c.value, aim[c])]
+    mine = [c for c in wrong if any(same(e.statement, slip.statement) for e in c.events)]
+    parts = [c for c in mine if c.through is not None]
+    then = slip.values(wrong)
+    follows = [c for c in wrong if c.returned or c in parts or (
+        c in then and close(then[c], aim[c]))]  # fmt: skip
+    first = next((c for c in (*parts, *mine) if c in follows), None)
+    values = {c: c.value for c in wrong if c is not first}
+    cause = next(iter(slip.statement.targets), f"line {slip.statement.first}")
+    for c in values:
+        c.value = aim[c]
+    judge.grade_anew(judge.claims)
+    for c, value in values.items():
+        c.value = value
+        c.row = replace(c.row, hand=value, error=worst(value, c.row.autodiff),
+                        verdict="carried", note=f"right, given your {cause}")  # fmt: skip
+    judge.unread = [c for c in wrong if c not in follows]
+    graded = [c for c in judge.claims if c not in judge.unread]
+    if first is None or first.row.verdict != "wrong":
+        graded = [c for c in graded if c is not first]
+        first = nameless_claim(judge, slip)
+        graded = sorted([*graded, first], key=lambda c: c.order)
+    judge.say(first, slip, first in mine)
+    first.source = None if first.source is judge.runs.watch.source else first.source
+    return graded
+
+
+def nameless_claim(judge: Any, slip: Slip) -> Claim:
+    """A line that is wrong, and makes no gradient that has a name."""
+    events, helpers = judge.runs.watch.events, judge.runs.helpers
+    made = [e for e in events if same(e.statement, slip.statement)]
+    when = next((w.when for w in helpers if any(same(s.statement, slip.statement)
+                                                for s in w.steps)), len(events))  # fmt: skip
+    order = events.index(made[0]) if made else when
+    name = next(iter(slip.statement.targets), f"what {slip.source.name} returns")
+    claim = Claim(name, made, slip.was, judge.output.node, slip.statement.first, order)
+    cause = Diagnosis(slip.kind, None, slip.words, (slip.kind,))
+    claim.row = Row(name, slip.was, slip.now, None, worst(slip.was, slip.now), "wrong", cause)
+    return claim
+
+
+def same(a: Statement, b: Statement) -> bool:
+    """Whether one statement is the other, or an expression of it."""
+    return (a.whole or a).node is b.node
