@@ -149,7 +149,7 @@ WINDOWS = """
     "old, new, line, cause",
     [
         ("+= drows[i]", "= drows[i]", "dx[i : i + k] = drows[i]", "assigned where it should be"),
-        ("+= drows[i]", "+= drows[i] * 2", "dx[i : i + k] += drows[i] * 2", "2"),
+        ("+= drows[i]", "+= drows[i] * 2", "dx = back(drows, n)", "2"),
         ("+= drows[i]", "+= drows[m]", "dx[i : i + k] += drows[m]", "it raises IndexError: index"),
         ("np.outer(dout, w)", "np.outer(dout, -w)", "drows = np.outer(dout, -w)", "sign"),
         ("= back(drows, n)", "= back(-drows, n)", "dx = back(-drows, n)", "sign"),
@@ -217,7 +217,7 @@ def test_what_a_pass_hands_on_is_lost_where_it_is_set_anew() -> None:
     m = module(text.replace("dh = dh + hs", "dh = hs"))
     first = mg.check_backward(m.forward, m.backward, r(4, 3), r(3, 3)).first_error
     assert first.code.strip() == "dh = hs[t + 1]"
-    assert first.remark == "what dh was before is lost here, unread: write dh = dh + ..."
+    assert first.remark == "it is assigned where it should be added up: write +="
 
 
 def test_a_residual_is_not_blamed_for_the_mean_that_its_one_use_forgets() -> None:

@@ -217,7 +217,8 @@ class Judge:
     def say(self, claim: Claim, found: Mended | Slip, own: bool) -> None:
         """Tell a slip in a line, in words of its own where the numbers tell less."""
         cause = claim.row.diagnosis
-        claim.written, claim.line = found.written, found.statement.first
+        claim.written, lines = found.written, range(found.statement.first, found.statement.last + 1)
+        claim.line = claim.line if claim.line in lines else found.statement.first
         claim.source = found.source or claim.source
         # An operation that is the inverse one in the line itself is no mean.
         inverted = found.words.startswith(("times ", "divided by ")) and "mean" in cause.kind

@@ -94,7 +94,14 @@ class Search(Rerun):
         fine, values = self.fine() - off, self.values_again() - claimed
         rank = [2 * (s.node in values) or int(s.node in fine) for s in statements]
         ranks = [[s for s, r in zip(statements, rank, strict=True) if r == k] for k in range(3)]
-        later = lambda s: s.node not in claimed or isinstance(s.node, ast.Return)
+        theirs = {source.name for source in self.sources}
+
+        def later(s: Statement) -> bool:
+            """What has no name, or is made elsewhere: a helper's line is the one to change."""
+            call = getattr(getattr(s.node, "value", None), "func", None)
+            made = getattr(call, "id", getattr(call, "attr", "")) in theirs
+            return made or s.node not in claimed or isinstance(s.node, ast.Return)
+
         return [sorted(some, key=later) for some in ranks]
 
     # --- as it is -----------------------------------------------------------------------
@@ -239,6 +246,8 @@ class Search(Rerun):
 
     def leads_to(self, node: ast.stmt, wrong: list[Goal]) -> bool:
         """Whether all that is wrong is something else where a statement sets other numbers."""
+        if not self.known[node][0].targets:  # grads.append(dW)
+            return True
 
         def bend(done: ast.stmt, frame: Frame) -> None:
             if done is node:
