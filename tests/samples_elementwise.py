@@ -80,7 +80,7 @@ for name in FOLDED.split():
         sample(name, lambda x, u=ufunc, a=axis: u.reduce(x, axis=a), x)
         sample(name, lambda x, u=ufunc, a=axis: u.accumulate(x, axis=a), x)
     sample(name, lambda x, u=ufunc: u.reduce(x, axis=1, keepdims=True), values((2, 3), 1, 0.5, 2))
-    sample(name, lambda x, u=ufunc: u.reduceat(x, [0, 3, 1, 4]), values((5,), 1, 0.5, 2.0))
+    sample(name, lambda x, u=ufunc: u.reduceat(x, [0, 3, 3, 1, 4]), values((5,), 1, 0.5, 2.0))
     sample(name, lambda x, u=ufunc: u.reduceat(x, [1, 0], axis=1), values((2, 3), 1, 0.5, 2.0))
 # NumPy 2.4 itself is wrong in power.reduce and arctan2.reduce.
 sample("power", lambda x: np.power.accumulate(x), values((4,), 1, 0.5, 2.0))

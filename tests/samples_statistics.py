@@ -187,4 +187,8 @@ for q in (0.0, 0.3, 0.5, 1.0):
     options = {"method": "inverted_cdf", "weights": w}
     sample("quantile", lambda x, q=q, o=options: np.quantile(x, q, **o), (5,))
     sample("quantile", lambda x, q=q, o=options: np.quantile(x, [q, 0.1], 1, **o), (2, 5))
-    sample("nanquantile", lambda x, q=q, o=options: np.nanquantile(x, q, **o), (5,))
+    sample(
+        "nanquantile",
+        lambda x, q=q, o=options, w=w: np.nanquantile(np.where(w == 1, np.nan, x), q, **o),
+        (5,),
+    )

@@ -227,6 +227,7 @@ UNSUPPORTED: list[Any] = [
     ("reduction of nothing", lambda: np.subtract.reduce(vec[:0]), ValueError, r"subtract\.reduce needs at least one element along axis 0"),
     ("where= of a fold", lambda: np.fmax.reduce(vec, where=a3 > 0, initial=0), TypeError, r"fmax\.reduce: where= is not supported"),
     ("dtype= of a fold", lambda: np.fmax.accumulate(vec, dtype="f4"), TypeError, r"fmax\.accumulate: dtype= is not supported"),
+    ("spacing of gradient", lambda: np.gradient(vec, X), ValueError, r"gradient: the coordinates \(2, 3\) must be one for each of the 3 elements along axis 0"),
     ("indices of reduceat", lambda: np.add.reduceat(vec, [0, 9]), IndexError, r"add\.reduceat: indices \[0, 9\] must lie in 0\.\.2"),
     ("out= of a ufunc", lambda: np.exp(vec, out=np.ones(3)), TypeError, r"exp: out= is not supported.*never written"),
     ("out= of a reduction", lambda: np.sum(vec, out=np.ones(())), TypeError, r"sum: out= is not supported"),

@@ -44,6 +44,7 @@ def test_the_wrong_line_is_marked_and_its_cause_named(s: Student, k: int) -> Non
     assert line in first.code, f"{first!r} is named, {line!r} is wrong\n{report}"
     assert re.search(cause, first.remark), f"{first.remark!r}: not {cause!r}"
     assert f"✗ {first.line:>{len(str(report.source[-1][0]))}} |" in str(report)
+    assert not re.search(r"^line \d+, .*: $", str(report), re.MULTILINE), "nothing is said of it"
 
 
 # --- forms -----------------------------------------------------------------------------

@@ -176,6 +176,7 @@ def test_static_arguments() -> None:
     assert step(x, 2) == 17 and step(x, 3) == 257 and step(x, 2, mode="mean") == 8.5
     assert step(x, 2, "mean") == 8.5
     assert step.retraces == 2
+    assert mg.compile(lambda n, x: x * n, static=0)(2, 3.0) == 6.0
     by_name = mg.compile(lambda x, scale: x * scale if scale > 1 else x, static=["scale"])
     assert by_name(2.0, 3.0) == 6.0 and by_name(2.0, 0.5) == 2.0
 

@@ -139,6 +139,30 @@ def test_usual_wrong_derivatives() -> None:
     )
 
 
+def test_products_and_powers() -> None:
+    x, w = leaf(normal(0, 4, 4)), leaf(normal(1, 4, 4))
+    z = x * w
+    for hand in (x.data @ (2 * z.data), (2 * z.data) @ x.data):
+        words = "a matrix product with x stands where an elementwise one belongs"
+        says(check(np.sum(z**2), {w: hand}), "dL/dw", words, "wrong_product")
+    L = np.sum(x**3 * w)
+    says(check(L, {x: w.data}), "dL/dx", r"factor 3·x\^2 is missing", "missing_local_factor")
+    r = leaf([0, 4])
+    report = check(np.sum(np.sqrt(r) * [0, 1]), {r: [0, 0.25]})  # nothing arrives at the slope ∞
+    row = report.rows[0]
+    assert row.verdict == "correct" and row.agrees and np.all(row.autodiff == [0, 0.25])
+
+
+def test_a_sum_taken_for_one() -> None:
+    x, t = leaf(normal(0, 5)), normal(1, 5)
+    e = np.exp(x)
+    s = np.sum(e)
+    L = np.sum(e / s * t)
+    arrives = -np.sum(t * e.data) / s.data**2
+    words = rf"the sum that arrives at s, {arrives:.4g}, was taken for 1"
+    says(check(L, {x: t / s.data * e.data + e.data}), "dL/dx", words, "factor")
+
+
 def test_softmax() -> None:
     z, g = leaf(normal(7, 4, 4)), normal(8, 4, 4)
     p = mg.softmax(z, axis=-1)

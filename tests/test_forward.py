@@ -121,6 +121,12 @@ def test_a_value_that_outlives_its_tangent_is_a_leaf() -> None:
     np.testing.assert_array_equal(w.grad, 2 * X)
 
 
+def test_a_tangent_has_the_dtype_of_its_value() -> None:
+    one = np.float32(1)
+    value, tangent = mg.jvp(lambda x: x + np.float64(1), (one,), (one,))
+    assert type(value) is type(tangent) is np.float64
+
+
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_stacks_of_arrays_and_of_numbers(axis: int) -> None:
     f = lambda x: np.stack([x, x * x, np.ones(3)], axis=axis)

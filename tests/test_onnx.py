@@ -491,6 +491,12 @@ def test_comparisons_where_both_sides_are_equal(compare: Any) -> None:
     agree(f, (x, y), mg.onnx.export(f, None, x, y))
 
 
+def test_axes_from_the_end_and_an_edge_for_each_side() -> None:
+    x = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    f = lambda x: np.pad(np.stack([x, -x], axis=-2)[:, 0], 1, constant_values=((1, 2), (3, 4)))
+    agree(f, (x,), mg.onnx.export(f, None, x))
+
+
 @pytest.mark.parametrize("order", [1, 2, 3, 2.5])
 def test_norms_of_every_order(order: float) -> None:
     x = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])

@@ -6,6 +6,7 @@ was judged by a row of its own; a row ``da/dz`` is about all that lies between `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -73,11 +74,9 @@ def subject(
 
 
 def _parted(quantity: str) -> Iterator[tuple[str, str]]:
-    for d in ("d", "∂"):
-        at = quantity.find(f"/{d}") if quantity.startswith(d) else -1
-        while at >= 0:
-            yield _bare(quantity[1:at]), _bare(quantity[at + 2 :])
-            at = quantity.find(f"/{d}", at + 1)
+    d = quantity[:1]
+    for over in re.finditer(f"/{d}", quantity) if d in {"d", "∂"} else ():
+        yield _bare(quantity[1 : over.start()]), _bare(quantity[over.end() :])
 
 
 def _bare(name: str) -> str:

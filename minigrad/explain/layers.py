@@ -7,6 +7,7 @@ parameters it has in the graph, and on something else.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names
@@ -36,7 +37,7 @@ def short_names(
     """What a layer gives, one of ``those``, if it has no name -> a short one, and the layer."""
     found = layers(every, known)
     unnamed = [n for n in found if n in those and not known.known(n)]
-    free = (z for i in range(1, 10_000) if known.value(z := f"z{i}") is None)
+    free = (z for i in count(1) if known.value(z := f"z{i}") is None)
     return {n: (z, found[n]) for n, z in zip(unnamed, free, strict=False)}
 
 

@@ -145,8 +145,6 @@ def spelt_out(b: Builder, *arrays: Any, subscripts: str = "", **_: Any) -> Any:
         for k, word in enumerate(words):
             answer = answer if word else b.emit(ops.multiply, arrays[k], answer)
         return answer
-    if out and len(words) == len(out) and sorted(words) == sorted(out) and len(words) == 2:
-        return b.emit(outer, *(arrays if out == "".join(words) else arrays[::-1]))
     if len(words) == 3 and not {*words[0]} & {*words[2]}:
         return chain(b, arrays, words, out)
     if not all(w.isalpha() and len({*w}) == len(w) <= 2 for w in words):

@@ -117,8 +117,8 @@ def short(x: Any) -> str:
 
     Examples
     --------
-    >>> short(0.2461340827), short(np.arange(3.0))
-    ('0.246134', '[0, 1, 2]')
+    >>> short(0.2461340827), short(np.arange(3.0)), short(np.full((1, 2), 0.2461340827))
+    ('0.246134', '[0, 1, 2]', '[[0.246134, 0.246134]]')
     """
     if np.ndim(x) == 0:
         return f"{float(x):.6g}"

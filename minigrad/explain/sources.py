@@ -394,7 +394,7 @@ def arrays_within(nodes: Iterable[AnyNode]) -> list[Any]:
     """The constant arrays that some operations were given, indices too, each once."""
     found: dict[int, Any] = {}
     for node in nodes:
-        given = [a for a, p in zip(node.args, node.parents, strict=False) if p is None]
+        given = [a for a, p in zip(node.args, node.parents, strict=True) if p is None]
         for x in flat([*given, *node.kwargs.values()]):
             if isinstance(x, np.ndarray) and x.ndim and x.size > 1:
                 found.setdefault(hash((x.shape, x.tobytes())), x)

@@ -201,7 +201,7 @@ class Kernel(Statements):
             if e.op in RESHAPES:
                 self.whole[v] = self.whole.get(e.args[0], e.args[0])
             self.assign(v, self.view(e))
-        elif not v.shape and (code := self.on_numbers(e)):
+        elif code := self.on_numbers(e):
             self.assign(v, code)
         elif v in self.joints and is_joint(e):
             self.join(e)

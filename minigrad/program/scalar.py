@@ -371,7 +371,13 @@ def body(
 
 
 def outer(code: str) -> bool:
-    """Whether the parentheses around ``code`` belong together."""
+    """Whether the parentheses around ``code`` belong together.
+
+    Examples
+    --------
+    >>> outer("(x + y)"), outer("(x) + (y)")
+    (True, False)
+    """
     depth = 0
     for i, c in enumerate(code):
         depth += (c == "(") - (c == ")")

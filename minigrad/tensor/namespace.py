@@ -25,8 +25,8 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
     --------
     >>> import minigrad as mg
     >>> t = mg.Tensor([1.0, 2.0], requires_grad=True)
-    >>> asarray(t) is t
-    True
+    >>> asarray(t) is t, asarray(t, copy=True) is t
+    (True, False)
     """
     if isinstance(obj, Tensor):
         t = obj if dtype is None or obj.dtype == dtype else obj.astype(dtype)
