@@ -149,7 +149,7 @@ WINDOWS = """
     "old, new, line, cause",
     [
         ("+= drows[i]", "= drows[i]", "dx[i : i + k] = drows[i]", "assigned where it should be"),
-        ("+= drows[i]", "+= drows[i] * 2", "dx = back(drows, n)", "2"),
+        ("+= drows[i]", "+= drows[i] * 2", "dx[i : i + k] += drows[i] * 2", "2"),
         ("+= drows[i]", "+= drows[m]", "dx[i : i + k] += drows[m]", "it raises IndexError: index"),
         ("np.outer(dout, w)", "np.outer(dout, -w)", "drows = np.outer(dout, -w)", "sign"),
         ("= back(drows, n)", "= back(-drows, n)", "dx = back(-drows, n)", "sign"),

@@ -119,7 +119,7 @@ function(
         return grads[::-1]
     """,
     lambda m: mg.check_backward(m.forward, m.backward, r(5, 3), [r(3, 4), r(4, 1)], r(5, 1)),
-    [("a.T @ delta", "a.T @ delta * 3", "delta =", ".")],
+    [("a.T @ delta", "a.T @ delta * 3", "grads.append", "3")],
 )
 function(
     """

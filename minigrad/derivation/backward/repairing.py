@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import chain, combinations_with_replacement, islice
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ from minigrad.derivation.backward.numbers import Frame
 from minigrad.derivation.backward.rerun import EARLY, ONCE, Goal, Rerun
 from minigrad.derivation.backward.watch import Source, Statement
 from minigrad.derivation.formulas.grammar import written
-from minigrad.derivation.formulas.repairs import binary, places
+from minigrad.derivation.formulas.repairs import binary, places, without_numbers
 
 MORE = 60_000
 """And so many operations after one was found that leaves something odd."""
@@ -272,6 +272,8 @@ class Search(Rerun):
         One that leaves a gradient wrong that is called by its name is only taken where there
         is no other up to there.
         """
+        if self.number_too_many([s for some in ranks for s in some]):
+            return
         for again, statements in zip((False, False, True), ranks, strict=True):
             self.shifts |= {s: self.shift(s) for s in statements}
             sure = [s for s in statements if self.shifts[s] and s in self.exact]
@@ -282,6 +284,23 @@ class Search(Rerun):
             self.left = max(self.left, 0) + left // 2 if self.best is None else MORE
             if self.tried(rest, again):
                 return
+
+    def number_too_many(self, statements: list[Statement]) -> bool:
+        """Whether a number in one line is the slip: what other lines would have to make up for
+        it is none of theirs, unless its own line has a wrong axis, mean or size.
+        """
+        for s in statements:
+            for kind, value, words in without_numbers(s.node.value):  # type: ignore[union-attr]
+                number = kind, replaced(s.node, value=value), words
+                if self.holds(s, number[1]):
+                    likely = chain.from_iterable(
+                        islice(change_kinds(s.node, *self.vocabulary(s)), 6)
+                    )
+                    return any(
+                        self.holds(s, change[1]) and self.settles(s, change)
+                        for change in (*likely, number)
+                    )
+        return False
 
     def tried(self, statements: list[Statement], again: bool) -> bool:
         """Try all changes of some statements, kind by kind; true where all is settled."""

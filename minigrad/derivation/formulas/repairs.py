@@ -134,6 +134,22 @@ def _without(f: ast.expr) -> Iterator[Repair]:
             yield "wrong_node", new, f"without the {written(call.func)}"
 
 
+def without_numbers(f: ast.expr) -> Iterator[Repair]:
+    """A number too many that multiplies, or divides."""
+    for x in operations(f, ast.Mult, ast.Div):
+        parts: list[tuple[ast.expr, Make]] = [(x.right, lambda n: n.left)]
+        if isinstance(x.op, ast.Mult):
+            parts.append((x.left, lambda n: n.right))
+        for lost, keep in parts:
+            if isinstance(lost, ast.Constant):
+                over = "/ " if isinstance(x.op, ast.Div) else ""
+                yield (
+                    "extra_local_factor",
+                    changed(f, x, keep),
+                    f"without the {over}{written(lost)}",
+                )
+
+
 def signs(f: ast.expr) -> Iterator[Repair]:
     for x in operations(f, ast.Add, ast.Sub):
         plus = isinstance(x.op, ast.Add)
