@@ -93,36 +93,43 @@ def value_of(part: ast.AST | None, scope: Mapping[str, Any]) -> Any:
             return part.value
         case ast.Name():
             return known(scope if part.id in scope else TYPES, part.id)
-        case ast.BinOp() if type(part.op) in OPERATIONS:
-            left, right = number(go(part.left)), number(go(part.right))
-            room("matmul" if isinstance(part.op, ast.MatMult) else "", left, right)
-            return OPERATIONS[type(part.op)](left, right)
+        case ast.BinOp():
+            return combined(part.op, go(part.left), go(part.right))
         case ast.UnaryOp():
             return SIGNS[type(part.op)](number(go(part.operand)))
-        case ast.Compare(ops=[op], comparators=[right]) if type(op) in OPERATIONS:
-            left, right = number(go(part.left)), number(go(right))
-            room("", left, right)
-            return OPERATIONS[type(op)](left, right)
+        case ast.Compare(ops=[op], comparators=[right]):
+            return combined(op, go(part.left), go(right))
         case ast.BoolOp():
             sides = [number(go(v)) for v in part.values]
             return all(sides) if isinstance(part.op, ast.And) else any(sides)
         case ast.IfExp():
             return go(part.body) if number(go(part.test)) else go(part.orelse)
-        case ast.Tuple():
-            return tuple(go(e) for e in part.elts)
-        case ast.List():
-            return [go(e) for e in part.elts]
+        case ast.Tuple() | ast.List():
+            return (tuple if isinstance(part, ast.Tuple) else list)(map(go, part.elts))
         case ast.Slice():
             return slice(go(part.lower), go(part.upper), go(part.step))
-        case ast.Attribute() | ast.Subscript() if path_of(part) in scope and held_whole(part):
-            return scope[path_of(part)]
-        case ast.Subscript():
-            return item(go(part.value), go(part.slice))
-        case ast.Attribute():
-            return attribute(part, scope)
+        case ast.Attribute() | ast.Subscript():
+            return looked_up(part, scope)
         case ast.Call():
             return called(part, scope)
     raise Unknown(ast.dump(part))
+
+
+def looked_up(part: ast.Attribute | ast.Subscript, scope: Mapping[str, Any]) -> Any:
+    """An attribute or an entry: as the scope holds it, or of what holds it."""
+    if path_of(part) in scope and held_whole(part):
+        return scope[path_of(part)]
+    if isinstance(part, ast.Attribute):
+        return attribute(part, scope)
+    return item(value_of(part.value, scope), value_of(part.slice, scope))
+
+
+def combined(op: ast.AST, left: Any, right: Any) -> Any:
+    """An operation on two numbers, or a comparison."""
+    left, right = number(left), number(right)
+    f = known(OPERATIONS, type(op))
+    room("matmul" if isinstance(op, ast.MatMult) else "", left, right)
+    return f(left, right)
 
 
 def known(scope: Mapping[Any, Any], name: Any) -> Any:
