@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contestants import COMPILED, HAND
+from benchmarks.worker import WARM
 from benchmarks.workloads import WORKLOADS
 from benchmarks.workloads.sequences import C, D
 
@@ -141,6 +142,14 @@ def seconds(step: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
+def steady(step: Callable[[], Any]) -> float:
+    """Seconds of a call among others of its kind."""
+    start = time.perf_counter()
+    while time.perf_counter() - start < WARM:
+        step()
+    return seconds(step)
+
+
 def checked(
     name: str, native: Callable[[], Any], hand: Callable[[], Any], tolerance: float = 1e-6
 ) -> float:
@@ -175,7 +184,7 @@ def table(small: bool = False) -> str:
         native = lambda step=step, data=data: step(*data)
         first = checked(name, native, hand, max(w.tolerance, 1e-6))
         compiled()
-        rounds = [[seconds(f) for f in (hand, native, compiled)] for _ in range(ROUNDS)]
+        rounds = [[steady(f) for f in (hand, native, compiled)] for _ in range(ROUNDS)]
         ours, theirs = (statistics.median(r[i] / r[0] for r in rounds) for i in (1, 2))
         lines.append(f"| {w.title} | {ours:.2f} | {theirs:.2f} | {first:.1f} |")
     return "\n".join(lines)
