@@ -339,6 +339,8 @@ def test_slices_are_taken_together(step: Any, order: str) -> None:
         return (h * h).sum()
 
     x = np.swapaxes(x, 0, 1).copy() if order == "second" else x[:, 0] if order == "vectors" else x
+    if order == "not all":
+        x[3] = np.inf  # which nobody asks for: there is nothing to warn of
     g = mg.value_and_grad(f, (0, 1, 2, 3))
     compiled = mg.compile(g)
     for _ in range(2):
@@ -382,7 +384,8 @@ def test_parts_are_computed_where_they_are_joined() -> None:
         most = np.concatenate([a, b, c])
         fewer, twice, layers = np.concatenate([a, b]), np.concatenate([b, b]), np.stack([x, z + y])
         out = (most * 2).sum(axis=0), np.cos(fewer) + 1, twice @ y.T, layers * layers, c - a
-        both = np.concatenate([z, c, b]) / np.concatenate([b, c, z])  # each part in one of them
+        d, e = np.cos(z), np.exp(y)
+        both = np.concatenate([d, b, e]) / np.concatenate([e, c, z])  # each part in one of them
         flat = np.stack([c, x + 2]).reshape(-1)  # looked at after its memory has been joined
         more = np.stack([c, x + 2, a]) * 2
         return [*(np.sin(v) for v in out), both + 0, np.tanh(more), flat * 3]
@@ -391,7 +394,7 @@ def test_parts_are_computed_where_they_are_joined() -> None:
     for _ in range(3):
         same(step(x, y, z), f(x, y, z), 1e-12)
         x, y, z = rng.normal(size=(3, 4, 5))
-    assert step.latest.code.count("concatenate(") == 3  # of b and b, of what lies elsewhere
+    assert step.latest.code.count("concatenate(") == 2  # of b and b, of what lies elsewhere
     tall = mg.compile(lambda x: np.concatenate([np.exp(x), np.cos(x)]) * 3 + 1)
     x = rng.normal(size=(40, 3))  # an array that would else lie column by column
     same(tall(x), np.concatenate([np.exp(x), np.cos(x)]) * 3 + 1, 1e-14)

@@ -115,6 +115,7 @@ def at_once(program: Program, found: list[Alike]) -> Program:
     """``program`` with the operations done to whole arrays, of which slices are taken."""
     before: dict[int, list[Equation]] = {}
     instead: dict[int, list[Equation]] = {}
+    order = {id(e): n for n, e in enumerate(program.equations)}
     for a in found:
         steps = [e for e, _ in a.done.values()]
         if any(id(e) in instead for e in steps):
@@ -124,7 +125,6 @@ def at_once(program: Program, found: list[Alike]) -> Program:
         if not a.right:
             turned = Var("t", a.other.shape[::-1], a.other.dtype)
             made, args = [Equation(turned, ops.transpose, (a.other,))], (a.x, turned)
-        order = {id(e): n for n, e in enumerate(program.equations)}
         first = min(steps, key=lambda e: order[id(e)])
         before[id(first)] = [*before.get(id(first), []), *made, Equation(whole, a.op, args)]
         for i, (e, rest) in a.done.items():
