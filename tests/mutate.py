@@ -28,6 +28,7 @@ import contextlib
 import copy
 import functools
 import gc
+import hashlib
 import inspect
 import io
 import json
@@ -137,9 +138,15 @@ def places(tree: ast.AST) -> Iterator[tuple[Any, Any, ast.expr, ast.AST]]:
                     )  # fmt: skip
 
 
-def count(file: str) -> int:
-    """How many mutants a file has."""
-    return sum(1 for _ in places(ast.parse((ROOT / file).read_text(encoding="utf-8"))))
+def keys(file: str) -> list[str]:
+    """A name for each mutant of a file that edits elsewhere leave alone."""
+    names, seen = spots(file), Counter[str]()
+    found = []
+    for *_, child, new in places(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+        key = f"{file} {names[child.lineno]} {ast.unparse(child)} {ast.unparse(new)}"
+        found.append(f"{key} {seen[key]}")
+        seen[key] += 1
+    return found
 
 
 def mutants(file: str, chosen: set[int]) -> Iterator[Mutant]:
@@ -588,26 +595,31 @@ class Campaign:
 
 
 def drawn(options: argparse.Namespace) -> list[Mutant]:
-    """The sample: of all places of the files alike, or so many of each file."""
+    """The sample: of all places of the files alike, or so many of each file.
+
+    A seed draws the same mutants after edits, but for those of the lines that changed.
+    """
     files = []
     for name in options.files:
         path = ROOT / name
         found = sorted(path.rglob("*.py")) if path.is_dir() else [path]
         files += [str(file.relative_to(ROOT)) for file in found]
-    keys = [(file, i) for file in files for i in range(count(file))]
-    random.Random(options.seed).shuffle(keys)
+    found = [(key, file, i) for file in files for i, key in enumerate(keys(file))]
+    found.sort(key=lambda x: hashlib.sha256(f"{options.seed} {x[0]}".encode()).digest())
     chosen: dict[str, set[int]] = defaultdict(set)
-    for file, i in keys if options.each else keys[: options.sample]:
+    for _, file, i in found if options.each else found[: options.sample]:
         if not options.each or len(chosen[file]) < options.each:
             chosen[file].add(i)
-    print(f"{len(keys)} mutants in {len(files)} files", file=sys.stderr)
+    print(f"{len(found)} mutants in {len(files)} files", file=sys.stderr)
     told = Path(options.again).read_text() if options.again else ""
-    again = {line.removeprefix("alive: ") for line in told.splitlines()}
+    alive = [line for line in told.splitlines() if line.startswith("alive: ")]
+    again = {(x.split(":")[1].strip(), x.partition("  ")[2]) for x in alive}
     return [
         mutant
         for file in files
         for mutant in mutants(file, chosen[file])
-        if options.only in f"{mutant.text} {mutant.words}" and (not again or str(mutant) in again)
+        if options.only in f"{mutant.text} {mutant.words}"
+        and (not again or (mutant.file, mutant.words) in again)
     ]
 
 
