@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+import runpy
 from typing import Any
 
 import numpy as np
@@ -80,3 +82,24 @@ def test_cells_keep_names_of_numbers_though_a_dict_holds_them_too() -> None:
         exec(compile(cell, f"<cell {i}>", "exec"), variables)
     assert "-2·(y - z)" in variables["found"]
     assert "dz/dw = x" in variables["found"]
+
+
+SCRIPT = """
+import numpy as np, minigrad as mg
+def told(output, *wrt):
+    return [row.formula for row in mg.explain(output, wrt).rows]
+class Line: pass
+line, X, S = Line(), np.ones((2, 3)), np.eye(3)
+line.w = mg.Tensor(np.ones(3), requires_grad=True)
+r = line.w @ (X @ np.linalg.inv(S)).T
+loss = r @ r
+found = told(loss, line.w)
+loss = np.sum(loss) - 1
+r = 0
+"""
+
+
+def test_a_helper_of_a_script_is_told_in_the_words_of_the_script(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    assert runpy.run_path(str(path))["found"] == ["2·r", "dr @ (X @ S⁻¹)"]

@@ -57,6 +57,17 @@ class Scope:
         """All variables that code at this place reads."""
         return {**self.around, **self.variables}
 
+    def was_given(self, root: AnyNode) -> bool:
+        """Whether a value of the graph is an argument of the function that runs here."""
+        if self.code is None:
+            return False
+        starred = self.code.co_flags & inspect.CO_VARARGS != 0
+        n = self.code.co_argcount + self.code.co_kwonlyargcount + starred
+        given = [self.variables.get(name) for name in self.code.co_varnames[:n]]
+        if starred and type(given[-1]) is tuple:
+            given += given[-1]
+        return any(is_tensor(x) and x.node is root for x in given if x is not None)
+
     def assignments(self, name: str) -> list[Statement]:
         """The assignments to ``name``: those before the line that is running, latest first."""
         body = statements(self.filename, self.function, self.first)
@@ -76,14 +87,15 @@ def callers() -> list[Scope]:
     given = elsewhere.get()
     if given is not None:
         return given
-    scopes = []
-    for frame, _ in zip(user_frames(), range(FRAMES), strict=False):
+    scopes: list[Scope] = []
+    frames = [frame for frame, _ in zip(user_frames(), range(FRAMES), strict=False)]
+    running = [frame.f_locals for frame in frames]  # a module's own frame knows its line
+    for frame in frames:
         code = frame.f_code
         place = (code.co_filename, code.co_name, code.co_firstlineno, frame.f_lineno, code)
         scopes.append(Scope(dict(frame.f_locals), *place, frame.f_globals))
-        if frame.f_globals is not frame.f_locals:
-            module = Scope(dict(frame.f_globals), code.co_filename, line=frame.f_lineno)
-            scopes.append(module)
+        if not any(frame.f_globals is variables for variables in running):
+            scopes.append(Scope(dict(frame.f_globals), code.co_filename))
     return scopes
 
 
@@ -415,4 +427,7 @@ def names(roots: Sequence[AnyNode], scopes: list[Scope] | None = None) -> Names:
     for root in roots:
         if root not in nodes:
             nodes |= ancestors(root)
-    return Names(nodes, callers() if scopes is None else scopes)
+    scopes = callers() if scopes is None else scopes
+    if roots:  # a helper that was handed the output has names of its own for what it is given
+        scopes = sorted(scopes, key=lambda scope: scope.was_given(roots[0]))
+    return Names(nodes, scopes)
