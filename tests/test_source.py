@@ -263,6 +263,8 @@ x, y, A = N(size=3), N(size=3) + 4, N(size=(3, 3))
         (lambda x: x + 0.1, [x.astype("f")], "x + 0.1"),
         (lambda x: x + np.float64(0.1), [x.astype("f")], "x + np.float64(0.1)"),
         (lambda x: x + np.float32(0.1), [x.astype("f")], "x + 0.1"),
+        (lambda x: 3 * ((x > 0) / x), [x.astype("f")], "3 * ((x > 0) / x)"),
+        (lambda x: 3 * (x / (x + 1)), [x.astype("f")], "3 * x / (x + 1)"),
         (lambda x: x + np.float32(0.1), [x], "x + 0.10000000149011612"),
         (lambda n: n * 2.0, [np.arange(3)], "2.0 * n"),
         (lambda n: n * 2, [np.arange(3)], "2 * n"),

@@ -113,10 +113,26 @@ def _multiple(w: Any, e: Equation, args: list[Term]) -> Term | None:
         front = {1: "", -1: "-"}.get(k, f"{k} * ")
         level = "product" if k == 1 else "unary"
         return Term(f"{front}{args[1].at(level)} / {n}", "product")
-    made = w.inlined.get(x)
-    if made is not None and x not in w.name_of and made.op in (ops.multiply, ops.divide):
+    if x in w.inlined and x not in w.name_of and is_of_one_dtype(w, x):
         return Term(f"{args[0].at('product')} * {args[1].at('product')}", "product")
     return None
+
+
+def is_of_one_dtype(w: Any, x: Var) -> bool:
+    """Whether ``x`` is a product or quotient that begins with its own dtype.
+
+    What would meet ``mask`` instead in ``2 * mask / x`` would be a whole number.
+    """
+    made = w.inlined.get(x) if x not in w.name_of else None
+    if made is None or made.op not in (ops.multiply, ops.divide):
+        return False
+    first = made.args[0]
+    if not isinstance(first, Var):
+        return type(first) in (int, float)
+    if first.dtype != x.dtype:
+        return False
+    inner = w.inlined.get(first)
+    return inner is None or inner.op not in (ops.multiply, ops.divide) or is_of_one_dtype(w, first)
 
 
 def power(x: Term, p: Term) -> Term:
