@@ -172,3 +172,25 @@ def test_tangent_of_an_output_that_is_not_used() -> None:
     value, tangent = mg.jvp(lambda a: mg.linalg.slogdet(a), (a,), (t,))
     np.testing.assert_allclose(tangent[1], 0.3, rtol=1e-14)
     np.testing.assert_array_equal(tangent[0], 0.0)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 9, 37])
+def test_running_products_without_one_factor(n: int) -> None:
+    """By the formula: Σ_i w_i Π_{j≤i, j≠k} x_j, zeros among them."""
+    rng = np.random.default_rng(n)
+    x, w = rng.normal(size=(n, 2)), rng.normal(size=(n, 2))
+    x[rng.random((n, 2)) < 0.1] = 0
+    expected = np.empty_like(x)
+    for k in range(n):
+        others = x.copy()
+        others[k] = 1
+        expected[k] = (w * np.cumprod(others, 0))[k:].sum(0)
+    given = mg.grad(lambda x: (np.cumprod(x, 0) * w).sum())(x)
+    np.testing.assert_allclose(given, expected, rtol=1e-10, atol=1e-14)
+
+
+def test_running_products_that_overflow_later() -> None:
+    """Factors before are told nothing of it, where nobody asks for what overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        given = mg.grad(lambda x: np.cumprod(x)[:3].sum())(np.full(1000, 10.0))
+    np.testing.assert_array_equal(given[:300], [111.0, 110.0, 100.0, *[0.0] * 297])

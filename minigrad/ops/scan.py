@@ -47,7 +47,7 @@ def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
 
 
 def cumprod_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
-    """``da_k = Σ_{i≥k} g_i Π_{j≤i, j≠k} a_j``, in linear time also with zeros in ``a``.
+    """``da_k = Σ_{i≥k} g_i Π_{j≤i, j≠k} a_j``, right with zeros in ``a``.
 
     The inner sum is an affine recurrence, s_k = g_k + a_(k+1) s_(k+1); it and the
     product before k never divide.
@@ -56,14 +56,27 @@ def cumprod_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
     x = np.reshape(a, (-1,)) if flat else a
     k = 0 if flat else normalize_axis_index(axis, np.ndim(a))
     x, g = np.moveaxis(x, k, 0), np.moveaxis(np.reshape(g, np.shape(x)), k, 0)
-    n = np.shape(x)[0]
-    if n == 0:
+    if np.shape(x)[0] == 0:
         return np.reshape(g, np.shape(a))
-    after = [g[n - 1]]
-    for i in range(n - 2, -1, -1):
-        after.append(g[i] + x[i + 1] * after[-1])
     before = np.concatenate([np.ones_like(x[:1]), np.cumprod(x[:-1], axis=0)], axis=0)
-    return np.reshape(np.moveaxis(before * np.stack(after[::-1]), 0, k), np.shape(a))
+    return np.reshape(np.moveaxis(before * affine(x[1:], g), 0, k), np.shape(a))
+
+
+def affine(factors: Any, terms: Any) -> Any:
+    """``s_k = terms_k + factors_k s_(k+1)``, from the end, in as many steps as n has digits.
+
+    Each step doubles how many terms a sum reaches: d of them, and the product of the d
+    factors that follow.  One that overflows is held finite, so that 0 times it stays 0.
+    """
+    n, d, s, p = np.shape(terms)[0], 1, terms, factors
+    kind = np.result_type(p)
+    top = np.finfo(kind).max if kind.kind == "f" else None
+    while d < n:
+        s = np.concatenate([s[:-d] + p * s[d:], s[-d:]], axis=0)
+        p = p[:-d] * p[d:]
+        p = p if top is None else np.clip(p, -top, top)
+        d *= 2
+    return s
 
 
 @primitive(np.cumprod, vjps=(cumprod_rule,), fresh=True, complex=True)
