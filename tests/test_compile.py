@@ -12,6 +12,8 @@ import pytest
 
 import minigrad as mg
 from all_samples import SAMPLES, Sample
+from minigrad import ops
+from minigrad.program.entries import added_up
 from minigrad.tree import flatten
 from test_random_programs import program
 
@@ -316,6 +318,46 @@ def test_layouts() -> None:
     assert step.retraces == 0
 
 
+LOOPS: list[tuple[Any, tuple[int, ...]]] = [  # several terms for each entry; of an array so long
+    (lambda x, t: np.sin(x[t]) * x[-t] - x[0] * x[t], (6,)),
+    (lambda x, t: x[t, 0] * x[t, 1] - x[-t, 1] ** 2 * x[0, 0], (6, 2)),
+    (lambda x, t: np.exp(x[t]) @ x[-t] - x[t] @ x[0], (6, 3)),
+    (lambda x, t: (x[t:] * x[:-t]).sum() - (x[t:] * x[0]).sum() + x.sum() * x[2], (6,)),
+    (lambda x, t: x[3] * x[t] ** 2 - 3 * (x * x).sum() * x[3], (60,)),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("term", "shape"), LOOPS, ids=range(len(LOOPS)))
+def test_terms_for_the_same_entries_are_added_up_first(
+    term: Any, shape: tuple[int, ...], dtype: str
+) -> None:
+    g = mg.value_and_grad(lambda x: sum(term(x, t) for t in range(1, 6)))
+    x = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    compiled = mg.compile(g)
+    for _ in range(2):
+        x = x * x.dtype.type(0.9)
+        same(compiled(x), g(x), 1e-11 if dtype == "float64" else 1e-5)
+        assert compiled(x)[1].dtype == dtype
+    assert "in_ops" not in compiled.latest.code
+    added = added_up(compiled.program)
+    put = [repr(e.kwargs["index"]) for e in added.equations if e.op is ops.scatter]
+    assert len(put) == len(set(put)) < sum(e.op is ops.scatter for e in compiled.program.equations)
+
+
+def test_the_sign_of_a_zero_that_is_seen_stays() -> None:
+    """0 + -0 is 0: an entry that gets -0 alone is 0, as all others get zeros there."""
+
+    def f(x: Any, c: Any) -> Any:
+        g = mg.grad(lambda x: x[0] * c + x[0] * c * c + x[1] * np.minimum(c, -0.0))(x)
+        return np.copysign(1.0, g)
+
+    x, compiled = np.ones(2), mg.compile(f)
+    for _ in range(2):
+        np.testing.assert_array_equal(compiled(x, np.float64(3.0)), [1, 1])
+    assert "in_ops" not in compiled.latest.code
+
+
 STEPS: list[Any] = [  # one step of a recurrence: its input, its state, weights, bias
     lambda x, h, U, W, b: np.tanh(x @ U + h @ W + b),
     lambda x, h, U, W, b: np.tanh(b + h @ W + x @ U),
@@ -347,6 +389,17 @@ def test_slices_are_taken_together(step: Any, order: str) -> None:
         b = rng.normal(size=3)
         same(compiled(x, U, W, b), g(x, U, W, b), 1e-11)
     assert "in_ops" not in compiled.latest.code
+
+
+def test_single_numbers_are_read_and_stacked_plainly() -> None:
+    f = mg.compile(lambda x: np.stack([x[1] - x[0], x[0] * x[1], x[2]]))
+    assert f(np.array([1.0, 3.0, 5.0])).tolist() == [2.0, 3.0, 5.0]
+    f(np.ones(3))
+    lines = f.latest.code
+    assert "stack" not in lines and "getitem" not in lines
+    assert f(np.arange(3, dtype=np.float32)).dtype == np.float32
+    g = mg.compile(lambda x: np.stack([x[0] > 0, x[1] > 0]))
+    assert g(np.array([1.0, -1.0])).tolist() == [True, False]
 
 
 def test_products_of_slices_are_one() -> None:

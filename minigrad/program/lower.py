@@ -21,6 +21,7 @@ from minigrad.ops.reduction import axes_of
 from minigrad.ops.softmax import shift_of, top_of
 from minigrad.ops.special import CUBIC, ROOT, tanh_gelu
 from minigrad.program.builder import Builder, alike, moderate, number, shape_of
+from minigrad.program.entries import added_up
 from minigrad.program.equations import Program, Var
 from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
 from minigrad.program.simplify import rebuilt
@@ -388,4 +389,4 @@ LOWER = rules("lower", "run")
 
 def lower(program: Program) -> Program:
     """``program`` in terms of what NumPy does in one pass."""
-    return rebuilt(together(program), LOWER, named=False)
+    return rebuilt(together(added_up(program)), LOWER, named=False)

@@ -71,6 +71,14 @@ def selected_once(index: Any) -> bool:
     return counts or (not any(isinstance(p, Var) for p in parts) and bool(selects_once(index)))
 
 
+def entry(e: Equation) -> str:
+    """Which one element of an array an equation reads, as it is written; "" for others."""
+    (a,), index = e.args, e.kwargs["index"]
+    parts = index if isinstance(index, tuple) else (index,)
+    one = isinstance(a, Var) and len(a.shape) == len(parts) and all(type(p) is int for p in parts)
+    return ", ".join(map(str, parts)) if one else ""
+
+
 def plain_reduction(e: Equation) -> bool:
     """Whether a ufunc's ``reduce`` does it: over whole axes of what has elements."""
     x = e.args[0]
@@ -100,6 +108,7 @@ class Statements:
             "np": np,
             "dot": np.dot,
             "matmul": np.matmul,
+            "array": np.array,
             "asarray": np.asarray,
         }
         self.lines: list[str] = []
@@ -133,6 +142,9 @@ class Statements:
             return self.product(e, out, turned)
         if e.op in JOINS and e.kwargs.keys() <= {"axis"}:
             parts = "".join(f"{self.argument(a)}, " for a in e.args)
+            if all(isinstance(a, Var) and not a.shape and a.dtype == e.out.dtype for a in e.args):
+                dtype = self.bound(f"{e.out.dtype}", e.out.dtype)
+                return f"{out}[...] = {parts}" if out else f"array(({parts}), {dtype})"
             join, axis = JOINS[e.op], self.argument(e.kwargs.get("axis", 0))
             return f"{self.bound(join.__name__, join)}(({parts}), {axis}{tail})"
         return self.reduction(e, out) if plain_reduction(e) else None
@@ -178,6 +190,8 @@ class Statements:
 
     def on_numbers(self, e: Equation) -> str | None:
         """An equation of NumPy scalars: Python's operators are faster than ufuncs."""
+        if e.op is elements and (place := entry(e)):
+            return f"{self.text[e.args[0]]}[{place}]"
         if (e.op not in OPERATORS and e.op is not ops.negative) or e.out.dtype.kind != "f":
             return None
         if any(not isinstance(a, Var | int | float | np.number) or shape_of(a) for a in e.args):
