@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 import minigrad as mg
 from minigrad.derivation.backward.expressions import Compiler
-from minigrad.derivation.backward.interpreter import Unknown
 from minigrad.derivation.backward.machine import Machine, Start
-from test_backward_lines import Number, Odd, Shadowed, module
+from minigrad.derivation.backward.tables import Unknown
+from test_backward_lines import module
 
 LSTM = """
 import numpy as np
@@ -161,6 +161,41 @@ def test_the_line_and_what_should_stand_there(
     assert mg.check_backward(m.forward, m.backward, *inputs())
 
 
+class Odd:
+    """An object that tells when anything is asked of it."""
+
+    asked: ClassVar[list[str]] = []
+
+    def __getattribute__(self, name: str) -> Any:
+        Odd.asked.append(name)
+        return object.__getattribute__(self, name)
+
+    def __mul__(self, other: Any) -> Any:
+        Odd.asked.append("called")
+        return 1.0
+
+    __rmul__ = __add__ = __getitem__ = __lt__ = __gt__ = __eq__ = __mul__  # type: ignore[assignment]
+    __array__ = __array_function__ = __index__ = __float__ = __mul__
+
+    def __hash__(self) -> int:
+        return hash("k")
+
+
+class Number(float):
+    __module__ = "numpy"
+    __mul__ = __rmul__ = __array__ = Odd.__mul__  # type: ignore[assignment]
+
+
+class Shadowed:
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        return Odd.asked.append("__dict__") or {"x": 1.0}
+
+    @property
+    def __class__(self) -> Any:
+        return Odd.asked.append("__class__") or float
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -170,13 +205,22 @@ def test_the_line_and_what_should_stand_there(
         "np.exp(like)", "hidden.x", "a.astype('U9')", "{odd: 1}", "f'{odd}'", "[x * 2 for x in h]",
         "2**n", "np.repeat(a, n)", "np.zeros(n)", "[0] * n", "list(range(n))", "x * x.T", "x @ x.T",
         "np.outer(x, x)", "np.pad(a, n)", "np.einsum('ia,ja->ij', x, x)", "'%999999d' % 3",
-        "odd == 1", "odd in h", "eval('1')", "np.linalg.svd(x)", "print.__self__",
+        "odd == 1", "odd in h", "eval('1')", "np.linalg.svd(x)", "print.__self__", "2 * odd",
+        "np.lib.format", "a.dump('x')", "np.add(a, odd)", "a[[odd]]", "a[odd:]", "a.sum(odd)",
+        "a.sum(axis=odd)", "a.sum(dtype=odd)", "max(h)", "min(h)", "hidden * 2", "9**9**9",
+        "a.repeat(n)", "np.arange(n)", "np.arange(0, 1, 1e-9)", "np.eye(n)", "np.eye(1, n)",
+        "np.identity(n)", "np.broadcast_to(a, (n, 3))", "np.tile(a, (n, 1))", "np.dot(x, x.T)",
+        "np.inner(x, x)", "np.tensordot(x, x, 0)", "np.diag(x[:, 0])", "x > x.T",
+        "np.maximum(x, x.T)", "x.clip(x.T)", "np.clip(x, a_min=x.T, a_max=9)",
+        "np.where(x > 0, x, x.T)", "x[i, i.T]", "np.full_like(a, 0, shape=n)",
+        "np.repeat(a, repeats=n)", "keys['k']",
     ],
 )  # fmt: skip
 def test_nothing_else_is_computed(text: str) -> None:
-    source = "def go(odd, a, f, h, like, hidden, n, x):\n    return " + text
+    source = "import numpy as np\ndef go(odd, a, f, h, like, hidden, n, x, i, keys):\n    return "
     names = [Odd(), np.ones(3), open, [1.0, Odd()], Number(2.0), Shadowed(), 10**9]
-    start = Start.of(module(source).go, [*names, np.ones((10_000, 1))])
+    rest = [np.ones((10_000, 1)), np.zeros((10_000, 1), int), {Odd(): 1.0}]
+    start = Start.of(module(source + text).go, [*names, *rest])
     Odd.asked.clear()
     failures = (Unknown, TypeError, KeyError)
     with pytest.raises(failures):
@@ -231,3 +275,23 @@ def go(a, cache):
         assert one[1].keys() == other[1].keys() and one[2:] == other[2:]
         for key in one[1]:
             np.testing.assert_array_equal(one[1][key], other[1][key])
+
+
+def test_computed_as_numpy_does() -> None:
+    rng = np.random.default_rng(1)
+    scope: dict[str, Any] = {"np": np, "a": rng.normal(size=(3, 4)), "b": rng.normal(size=(4, 2)),
+                             "i": 1, "h": [np.ones(2), np.zeros(2)], "c": {"k": 2.0}}  # fmt: skip
+    for text in ["(a @ b).T[:, i:] ** 2 - 1", "a.sum(axis=0, keepdims=True) / len(a)", "h[i - 1]",
+                 "np.where(a > 0, a, -a)[..., None]", "c['k'] * a.shape[0]", "~(a > 0) * 1.0",
+                 "np.einsum('ij,jk->ik', a, b)", "a[np.arange(3), [0, 1, 2]]",
+                 "a if i else b", "(a > 0).astype(float)", "np.eye(3, dtype=float)[:, i]",
+                 "np.dot(a, b)", "np.outer(a[0], b[:, 0])", "np.repeat(a, 2, axis=0)", "b.dot(b.T)",
+                 "np.diag(a[:, :3])", "np.diag(a[0])", "np.tensordot(a, b, axes=1)",
+                 "a[0].astype('f4')",
+                 "np.concatenate([a, b.T[:, :]], axis=0)", "np.full_like(a, i)", "max(h[0][0], i)",
+                 "np.tile(a[0], (2, 1))", "np.broadcast_to(a[0], (2, 4))", "np.arange(1, 4) ** 2",
+                 "np.einsum('ij,jk', a, b)", "np.einsum('...j->j...', a)",
+                 "float(a[0, 0])"]:  # fmt: skip
+        made = module(f"import numpy as np\ndef go(a, b, i, h, c): return {text}").go
+        start = Start.of(made, [scope[n] for n in "abihc"])
+        np.testing.assert_array_equal(Machine(Compiler(), 10_000).run(start), eval(text, scope))

@@ -152,14 +152,6 @@ def in_step(t: Any, a: Any, depth: int = 6) -> Iterator[tuple[Tensor, Any]]:
         yield from in_step(vars(t), vars(a), depth - 1)
 
 
-def outward(frame: FrameType) -> Iterator[FrameType]:
-    """The frames around one."""
-    above = frame.f_back
-    while above is not None:
-        yield above
-        above = above.f_back
-
-
 def parts_of(result: Any) -> list[Any]:
     """The results of a function, one or several."""
     return list(result) if isinstance(result, tuple) else [result]
@@ -257,11 +249,6 @@ class Check:
                 if not is_user(frame.f_code.co_filename):
                     return None
                 watch = Watch(frame, known, len(watches[0].events) if watches else 0)
-                above = {id(w.frame): w for w in watches if w.frame is not None}
-                caller = next((above[id(f)] for f in outward(frame) if id(f) in above), None)
-                if caller is not None:
-                    watch.caller = caller, len(caller.steps)
-                    caller.calls.setdefault(len(caller.steps), []).append(watch)
                 watches.append(watch)
                 return watch.look
 

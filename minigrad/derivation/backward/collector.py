@@ -337,7 +337,7 @@ class Collector:
                 line = step.statement.first + found.lineno - tree.lineno
                 alone = Statement(line, line, (), read_in(found), True,
                                   node=ast.Expr(found), whole=step.statement)  # fmt: skip
-                return [Event("", alone, None, np.asarray(value), None, step.scope, k)]
+                return [Event("", alone, None, np.asarray(value), None, k)]
         return []
 
     def gathered(self, value: Any, line: int) -> tuple[str, int]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.interpreter import OPERATIONS, SIGNS, Unknown
 from minigrad.derivation.backward.numbers import (
     BREAK,
     CONTINUE,
@@ -36,6 +35,7 @@ from minigrad.derivation.backward.numbers import (
     truth,
     wide,
 )
+from minigrad.derivation.backward.tables import OPERATIONS, SIGNS, Unknown
 
 Code = Callable[[Frame], Any]
 

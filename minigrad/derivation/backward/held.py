@@ -162,6 +162,8 @@ def bent_value(value: Any) -> Any:
     """Other numbers, in what holds them."""
     if type(value) is np.ndarray and value.dtype.kind == "f":
         return value * np.linspace(1.3, 1.7, value.size).reshape(value.shape) + 0.01
+    if type(value) is np.ndarray and value.dtype.kind == "b":
+        return ~value
     if isinstance(value, float | np.floating):
         return value * 1.5 + 0.01
     if type(value) in (list, tuple):

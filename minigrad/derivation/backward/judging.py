@@ -14,11 +14,11 @@ from minigrad.derivation.backward.calls import Check, Runs
 from minigrad.derivation.backward.claims import VAGUEST, Claim
 from minigrad.derivation.backward.collector import Collector
 from minigrad.derivation.backward.flows import Flows, close
-from minigrad.derivation.backward.lines import Mended, blamed, mended
+from minigrad.derivation.backward.lines import blamed
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
 from minigrad.derivation.backward.repairing import Slip
 from minigrad.derivation.backward.splitting import renewed, split
-from minigrad.derivation.backward.telling import same, slip_in, told
+from minigrad.derivation.backward.telling import same, search_in, told
 from minigrad.derivation.backward.unnamed import unnamed
 from minigrad.derivation.backward.watch import Statement
 from minigrad.derivation.diagnosis import Diagnosis
@@ -201,20 +201,21 @@ class Judge:
         if claim is None or claim.note or self.settled:
             return
         cause = claim.row.diagnosis
-        runs = self.runs
-        watches = [w for w in (runs.watch, *reversed(runs.helpers)) if w is not None]
-        right = [c for c in self.claims if self.right(c)]
         beside = [c for c in self.claims if c.order == claim.order and c is not claim
                   and c.row is not None and c.row.verdict in WRONG]  # fmt: skip
-        found = mended(claim, self.flows, watches, right)
-        for other in beside if found is None else ():  # of more numbers, it may tell more
-            more = mended(other, self.flows, watches, right)
-            found = more if more is not None and not more.own else found
-        if found is None or (not found.own and cause.kind in PLAIN):
+        found, own = None, False
+        for one in (claim, *beside):  # of more numbers, another may tell more
+            search = search_in(self)
+            more = search.of(one) if search is not None else None
+            mine = more is not None and any(same(e.statement, more.statement) for e in one.events)
+            if more is not None and (one is claim or not mine):
+                found, own = more, mine
+                break
+        if found is None or (not own and cause.kind in PLAIN):
             return
-        self.say(claim, found, found.own)
+        self.say(claim, found, own)
 
-    def say(self, claim: Claim, found: Mended | Slip, own: bool) -> None:
+    def say(self, claim: Claim, found: Slip, own: bool) -> None:
         """Tell a slip in a line, in words of its own where the numbers tell less."""
         cause = claim.row.diagnosis
         claim.written, lines = found.written, range(found.statement.first, found.statement.last + 1)
@@ -236,7 +237,8 @@ class Judge:
         What is wrong in the last pass may only follow from an earlier one.
         """
         right = all(self.right(c) for c in self.claims if c.returned)
-        slip = None if right else slip_in(self)
+        search = None if right or self.runs.stopped is not None else search_in(self)
+        slip = search.found() if search is not None else None
         if slip is not None and slip.kind != "other":
             return self.with_slip(slip)
         judge, graded = self.without_slip(right)

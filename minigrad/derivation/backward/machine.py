@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.expressions import Compiler
-from minigrad.derivation.backward.interpreter import Unknown, exactly
 from minigrad.derivation.backward.numbers import (
     BUILTINS,
     NUMPY,
@@ -28,6 +27,7 @@ from minigrad.derivation.backward.numbers import (
     Return,
     native_of,
 )
+from minigrad.derivation.backward.tables import Unknown, exactly
 from minigrad.derivation.backward.watch import Source, source_of
 from minigrad.errors import is_user
 from minigrad.reading.names import attributes

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward import interpreter as tables
-from minigrad.derivation.backward.interpreter import (
+from minigrad.derivation.backward import tables
+from minigrad.derivation.backward.room import ROOM, broadcast_size, entries
+from minigrad.derivation.backward.tables import (
     KEYWORDS,
     LARGEST,
     METHODS,
@@ -26,7 +27,6 @@ from minigrad.derivation.backward.interpreter import (
     Unknown,
     exactly,
 )
-from minigrad.derivation.backward.room import ROOM, broadcast_size, entries
 
 SCALARS = frozenset(NUMBERS)
 TYPES = tables.TYPES | {k: v for k, v in tables.CONSTANTS.items() if isinstance(v, np.dtype)}

@@ -1,4 +1,4 @@
-"""The smallest change of one line that makes all gradients right that are returned.
+"""The smallest change of one line that makes right all that is returned, or one gradient.
 
 The backward function is run again, in a closed interpreter, with one statement after the other
 changed; only where each gradient comes out right is a slip found.  So its line is known whatever
@@ -33,21 +33,21 @@ from minigrad.derivation.backward.held import (
 from minigrad.derivation.backward.lines import (
     LONG,
     MANY,
-    SMALL,
+    Change,
     change_kinds,
     replaced,
     target,
 )
 from minigrad.derivation.backward.machine import FAILURES, Machine, copied
 from minigrad.derivation.backward.numbers import Frame
-from minigrad.derivation.backward.rerun import EARLY, ONCE, Goal, Rerun
+from minigrad.derivation.backward.rerun import EARLY, ONCE, WORK, Goal, Rerun
 from minigrad.derivation.backward.watch import Source, Statement
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.formulas.repairs import binary, places, without_numbers
 
 MORE = 60_000
 """And so many operations after one was found that leaves something odd."""
-LIKELY = 600
+SMALL, LIKELY = 3, 600
 """So many changes are tried of a line that decides on a few numbers alone."""
 
 
@@ -67,21 +67,46 @@ class Slip:
     now: Any = np.nan
 
 
+Wanted = tuple[str, Any, Any, Claim | None]
+"""Where a gradient may be, what it is and should be; and its claim, to be seen as it is made."""
+
+
 class Search(Rerun):
     """A backward function that returns something wrong, and is run again."""
 
     def found(self) -> Slip | None:
         """The first change that makes all right."""
+        return self.looked_for(self.returned(), WORK)
+
+    def of(self, claim: Claim) -> Slip | None:
+        """The first change that makes one gradient right, and leaves right what is."""
+        right = [c for c in self.claims if close(c.value, target(c, self.flows)) and c is not claim]
+        return self.looked_for([(c.path, c.value, target(c, self.flows), c)
+                                for c in (claim, *right)], WORK // 4, claim)  # fmt: skip
+
+    def looked_for(
+        self, wanted: list[Wanted], work: int, claim: Claim | None = None
+    ) -> Slip | None:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the mean of nothing
-            if not self.understood():
+            self.left, self.probes, self.alone = work, work // 2, claim is not None
+            if not self.understood(wanted, claim is not None):
                 return None
             self.statements = self.to_be_tried()
+            if claim is not None and self.numbers() < SMALL:
+                mine = {(e.statement.whole or e.statement).node for e in claim.events}
+                self.statements = [s for s in self.statements if s.node in mine]
             ranks = self.in_order(self.statements)
             self.first(ranks)
             if self.best is not None:
                 return self.slip(*self.best)
-            return self.by_numbers([s for some in ranks[:2] for s in some])
+            return self.by_numbers([s for some in ranks[:2] for s in some]) if not claim else None
+
+    def returned(self) -> list[Wanted]:
+        """What is to be found in the end."""
+        found = [c for c in self.claims if c.returned and c.through is None]
+        return [*((c.path, c.value, self.flows.total[c.node], None) for c in found),
+                *(("", x, x, None) for x in self.kept)]  # fmt: skip
 
     def in_order(self, statements: list[Statement]) -> list[list[Statement]]:
         """Those that make gradients first, the wrong ones of these before those that are right."""
@@ -106,36 +131,40 @@ class Search(Rerun):
 
     # --- as it is -----------------------------------------------------------------------
 
-    def understood(self) -> bool:
-        """Whether the run can be made again; what it returned is found in it, then."""
+    def understood(self, wanted: list[Wanted], partly: bool = False) -> bool:
+        """Whether the run can be made again; what is wanted is found in it, then."""
 
         def note(node: ast.stmt, frame: Frame) -> None:
-            self.scopes[node] = frame.vars.copy()
+            self.scopes[node], self.owners[node] = frame.vars.copy(), frame.own
             early = self.early.setdefault(node, [])
             if len(early) < EARLY:
                 early.append(copied(frame.vars, {}))
 
-        machine = Machine(self.compiler, ONCE, before=note)
+        self.last = machine = Machine(self.compiler, ONCE, before=note)
+        answer: Any = None
         try:
             answer = machine.run(self.start)
         except FAILURES:
-            return False
-        self.cost, self.last = ONCE - machine.left, machine
+            if not partly or machine.left < 0 or machine.root is None:
+                return False
+            self.stops = True
+        self.cost = ONCE - machine.left
         self.sources = list(machine.sources.values())
         assert machine.root is not None
         held = {"return": answer, **machine.root.vars}
         leaves = list(leaves_of(held))
-        returned = [c for c in self.claims if c.returned and c.through is None]
-        wanted = [(c.path, c.value, self.flows.total[c.node]) for c in returned]
-        wanted += [("", x, x) for x in self.kept]
-        for path, value, aim in wanted:
+        self.look_when([one for *_, one in wanted if one is not None])
+        for path, value, aim, one in wanted:
+            if one is not None and one in self.marks:
+                self.goals.append(self.marked(one))
+                continue
             named = steps_of(path)
             mine = [(named, value_at(named, held)), *leaves]
             at = next((at for at, leaf in mine if leaf is not None
                        and close(reshaped(leaf, value), value)), None)  # fmt: skip
             if at is not None:
                 self.goals.append(Goal(at, value, aim))
-            elif not close(value, aim):
+            elif not (partly or close(value, aim)):
                 return False
         self.goals.sort(key=lambda g: g.right)
         return bool(self.goals) and not self.goals[0].right
@@ -181,9 +210,10 @@ class Search(Rerun):
         """What is wrong in a line that is known by its numbers."""
         names, _shapes, _ = self.vocabulary(statement)
         k = next(k for k, d in enumerate(shift) if np.max(np.abs(d)) > 1e-9)
-        early = self.early[statement.node]  # type: ignore[index]
-        arrays = {n: v for n in names if k < len(early)
-                  and (v := self.read(early[k], n)) is not None}  # fmt: skip
+        early = self.early[statement.node][k:]  # type: ignore[index]
+        trees = {n: ast.parse(n, mode="eval").body for n in names if early}
+        held = {n: self.read(statement.node, early[0], tree) for n, tree in trees.items()}
+        arrays = {n: v for n, v in held.items() if v is not None}
         for a, b in combinations_with_replacement(arrays, 2):
             with suppress(ValueError):
                 product = arrays[a] * arrays[b]
@@ -217,11 +247,28 @@ class Search(Rerun):
                     found.get(node, True)
                     and not any(map(self.means, step.statement.targets))
                     and all(
-                        v is not None and (v.dtype.kind in "iub" or bytes_of(v) in known)
+                        v is not None and (v.dtype.kind in "iu" or bytes_of(v) in known)
                         for v in after
                     )
                 )
         return {node for node, value in found.items() if value}
+
+    def stops_in(self, statement: Statement) -> bool:
+        """Whether the run raises an error in a statement, here as in Python."""
+        self.understood([], True)
+        return self.stops and [*self.scopes][-1:] == [statement.node]
+
+    def instead_of_stopping(self, statement: Statement, aim: Any) -> Change | None:
+        """The first change of a statement that raises an error by which it sets what is right."""
+        self.known = {statement.node: (statement, self.watch.source)}
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            kinds = change_kinds(statement.node, *self.vocabulary(statement))
+            for change in chain.from_iterable(kinds):
+                value = self.set_by(statement, change[1], -1) if change[1] is not None else None
+                if value is not None and close(reshaped(value, aim), aim):
+                    return change
+        return None
 
     # --- what may be wrong ----------------------------------------------------------------
 
@@ -254,14 +301,11 @@ class Search(Rerun):
                 for path in self.known[node][0].targets:
                     change_at(path, frame.vars, bent_value)
 
-        machine = Machine(self.compiler, 2 * ONCE, after=bend)
         try:
-            answer = machine.run(self.start)
+            found = self.outcome(2 * ONCE, {}, wrong, bend)
         except FAILURES:
             return True
-        held = {"return": answer, **machine.root.vars}  # type: ignore[union-attr]
-        for goal in wrong:
-            value = value_at(goal.at, held)
+        for goal, value in zip(wrong, found, strict=True):
             if value is not None and close(reshaped(value, goal.target), goal.was):
                 return False
         return True
@@ -333,6 +377,9 @@ class Search(Rerun):
         """Whether what is called by its name is right, too, with a change; else, what led to
         it is looked at further.
         """
+        if self.alone:
+            self.best = statement, change
+            return True
         values = self.values(statement, change[1], self.claims)
         odd = [c for c in self.claims if not c.returned and c in values
                and not close(values[c], target(c, self.flows))
@@ -353,27 +400,23 @@ class Search(Rerun):
 
     def holds(self, statement: Statement, changed: Any) -> bool:
         """Whether all is right with another statement in the place of one."""
-        machine = Machine(self.compiler, 2 * self.cost + 1000, {statement.node: changed})  # type: ignore[dict-item]
         try:
-            answer = machine.run(self.start)
+            found = self.outcome(2 * self.cost + 1000, {statement.node: changed}, self.goals)  # type: ignore[dict-item]
         except FAILURES:
             return False
         finally:
-            self.left -= 2 * self.cost + 1000 - machine.left
-        held = {"return": answer, **machine.root.vars}  # type: ignore[union-attr]
-        for goal in self.goals:
-            value = value_at(goal.at, held)
-            if value is None or not close(reshaped(value, goal.target), goal.target):
-                return False
-        return True
+            self.left -= self.used
+        return all(
+            value is not None and close(reshaped(value, goal.target), goal.target)
+            for goal, value in zip(self.goals, found, strict=True)
+        )
 
     # --- what was found -------------------------------------------------------------------
 
     def slip(self, statement: Statement, change: Any) -> Slip:
         """A change as it is told."""
         new = change[1]
-        text = written(ast.fix_missing_locations(new)) if new is not None else ""
-        text = text if len(text) <= LONG else ""
+        text = as_written(new)
         source = self.known[statement.node][1]
         values = lambda claims: self.values(statement, new, claims)
         words = change[2]
@@ -383,7 +426,13 @@ class Search(Rerun):
         with np.errstate(all="ignore"):
             before, after = self.made_by(statement, None), self.made_by(statement, new)
         slip.was, slip.now = next(
-            ((a, b) for a, b in zip(before, after, strict=False) if not close(a, b)),
+            ((1 * a, 1 * b) for a, b in zip(before, after, strict=False) if not close(a, b)),
             (np.nan, np.nan),
         )
         return slip
+
+
+def as_written(new: ast.stmt | None) -> str:
+    """A statement, where it is not too long to be told."""
+    text = written(ast.fix_missing_locations(new)) if new is not None else ""
+    return text if len(text) <= LONG else ""

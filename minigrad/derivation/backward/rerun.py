@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +22,9 @@ from minigrad.derivation.backward.held import (
     steps_of,
     value_at,
 )
-from minigrad.derivation.backward.lines import is_real
-from minigrad.derivation.backward.machine import FAILURES, Machine, Start, copied
-from minigrad.derivation.backward.numbers import Frame
+from minigrad.derivation.backward.lines import is_real, target
+from minigrad.derivation.backward.machine import FAILURES, Hook, Machine, Start, copied
+from minigrad.derivation.backward.numbers import Frame, Own
 from minigrad.derivation.backward.watch import Source, Statement, Watch
 
 WORK = 200_000
@@ -38,13 +38,21 @@ ONCE = 40_000
 """And so many in one run."""
 
 
+Mark = tuple[ast.stmt | None, int]
+"""After which execution of a statement: the first one is 1."""
+
+
 @dataclass
 class Goal:
-    """A gradient that is returned: where it is found, and what it should be."""
+    """A gradient: where it is found, what it was, and what it should be.
+
+    ``mark`` is None of what is found in the end.
+    """
 
     at: tuple[Any, ...]
     was: Any
     target: Any
+    mark: Mark | None = None
 
     @property
     def right(self) -> bool:
@@ -72,6 +80,9 @@ class Rerun:
         self.left, self.probes = WORK, WORK // 2
         self.scopes: dict[ast.stmt, dict[str, Any]] = {}
         """The variables that each statement saw the last time, the first executed first."""
+        self.owners: dict[ast.stmt, Own] = {}
+        self.marks: dict[Claim, Mark] = {}
+        """When each gradient was made."""
         self.early: dict[ast.stmt, list[dict[str, Any]]] = {}
         """Copies of those that it saw the first times."""
         self.shifts: dict[Statement, list[Any] | None] = {}
@@ -87,8 +98,10 @@ class Rerun:
         self.written: dict[Any, Words] = {}
         self.last: Any = None
         """The run as it is."""
-        self.cost = 0
-        """What one run costs."""
+        self.cost = self.used = 0
+        """What one run costs, and what the last one has cost."""
+        self.stops = self.alone = False
+        """Whether it raises an error; whether one gradient alone is looked at."""
 
     def shift(self, statement: Statement) -> list[Any] | None:
         """What is to be added to what a statement sets, each time, that all is right.
@@ -137,20 +150,52 @@ class Rerun:
 
     def moved(self, statement: Statement, shift: list[Any]) -> Any:
         """What is returned where something is added to what a statement sets."""
-        machine = Machine(self.compiler, 2 * ONCE, after=adding(statement, shift))
-        answer = machine.run(self.start)
-        self.probes -= 2 * ONCE - machine.left
-        held = {"return": answer, **machine.root.vars}  # type: ignore[union-attr]
-        found = [reshaped(value_at(g.at, held), g.target) for g in self.goals]
-        return np.concatenate([np.ravel(x) for x in found])
+        found = self.outcome(2 * ONCE, {}, self.goals, adding(statement, shift))
+        self.probes -= self.used
+        return np.concatenate([np.ravel(reshaped(v, g.target))
+                               for v, g in zip(found, self.goals, strict=True)])  # fmt: skip
 
-    def read(self, variables: dict[str, Any], text: str) -> Any:
-        """What an expression is."""
-        frame = Frame(self.last, self.last.root.own)
-        frame.vars = variables
+    def outcome(
+        self, work: int, changed: Mapping[ast.stmt, Any], goals: Sequence[Goal],
+        also: Hook | None = None,
+    ) -> list[Any]:  # fmt: skip
+        """What the goals are in a run; None of what is not reached."""
+        noted: dict[tuple[Any, ...], Any] = {}
+        count: dict[Any, int] = {g.mark[0]: 0 for g in goals if g.mark is not None}
+        wanted: dict[Any, list[Goal]] = {}
+        for g in goals:
+            if g.mark is not None:
+                wanted.setdefault(g.mark, []).append(g)
+
+        def note(node: ast.stmt, frame: Frame) -> None:
+            if also is not None:
+                also(node, frame)
+            if node in count:
+                count[node] += 1
+                for g in wanted.get((node, count[node]), ()):
+                    value = value_at(g.at, frame.vars)
+                    noted[g.mark, g.at] = None if value is None else np.array(value)
+
+        machine = Machine(self.compiler, work, changed, after=note if count or also else None)
+        try:
+            answer = self.ran(machine)
+        finally:
+            self.used = work - machine.left
+        held = {"return": answer, **machine.root.vars}  # type: ignore[union-attr]
+        return [noted.get((g.mark, g.at)) if g.mark else value_at(g.at, held) for g in goals]
+
+    def frame(self, node: Any, variables: dict[str, Any]) -> Frame:
+        """Where a statement is computed by itself."""
+        found = Frame(self.last, self.owners[node])
+        found.vars = variables
+        self.last.left = ONCE
+        return found
+
+    def read(self, node: Any, variables: dict[str, Any], part: Any) -> Any:
+        """What an expression is; None of what is no number, or not computed."""
         with suppress(*FAILURES):
-            value = self.compiler.code(ast.parse(text, mode="eval").body)(frame)
-            return value if is_real(value) else None
+            value = self.compiler.code(part)(self.frame(node, variables))
+            return value if is_number(value) else None
         return None
 
     def vocabulary(self, statement: Statement) -> tuple[list[str], dict[str, Any], list[str]]:
@@ -163,14 +208,11 @@ class Rerun:
         for source in known:
             if source.tree not in self.written:
                 self.written[source.tree] = Words.of(source.tree)
-        frame = Frame(self.last, self.last.root.own)
-        frame.vars = scope
         for text, tree in [x for s in known for x in self.written[s.tree].numbers.items()]:
             if text not in found:
-                with suppress(*FAILURES):
-                    value = self.compiler.code(tree)(frame)
-                    if is_real(value) or type(value) is int:
-                        found[text] = value
+                value = self.read(statement.node, scope, tree)
+                if is_real(value) or type(value) is int:
+                    found[text] = value
         for text, value in list(found.items()):
             if np.ndim(value) == 1 and len(text) < 20:
                 found.setdefault(f"{text}[:, None]", np.empty((len(value), 1)))
@@ -180,8 +222,7 @@ class Rerun:
 
     def set_by(self, statement: Statement, part: Any, k: int) -> Any:
         """What a statement, or another in its place, sets the k-th time."""
-        frame = Frame(self.last, self.last.root.own)
-        frame.vars = self.early[statement.node][k].copy()  # type: ignore[index]
+        frame = self.frame(statement.node, self.early[statement.node][k].copy())  # type: ignore[index]
         base = steps_of(statement.targets[0])[0]
         if base in frame.vars:
             frame.vars[base] = copied(frame.vars[base], {})
@@ -212,11 +253,9 @@ class Rerun:
             return "left out"
         early = self.early[statement.node]  # type: ignore[index]
         scopes = [self.scopes[statement.node], *early[:1][: len(early) - 1]]  # type: ignore[index]
-        frame = Frame(self.last, self.last.root.own)
-        self.last.left = ONCE
         values = []
         for scope in scopes:
-            frame.vars = scope.copy()
+            frame = self.frame(statement.node, scope.copy())
             try:
                 values.append(bytes_of(self.compiler.code(changed.value)(frame)))
             except FAILURES:
@@ -227,7 +266,16 @@ class Rerun:
 
     def rerun(self, statement: Statement, changed: Any, after: Any) -> None:
         swapped: Any = {} if changed is None else {statement.node: changed}
-        Machine(self.compiler, 2 * ONCE, swapped, after=after).run(self.start)
+        self.ran(Machine(self.compiler, 2 * ONCE, swapped, after=after))
+
+    def ran(self, machine: Machine) -> Any:
+        """What a run returns; None where it stops as it did in Python."""
+        try:
+            return machine.run(self.start)
+        except FAILURES:
+            if not self.stops:
+                raise
+        return None
 
     def made_by(self, statement: Statement, changed: Any) -> list[Any]:
         """What a statement sets, each time."""
@@ -248,28 +296,43 @@ class Rerun:
         self, statement: Statement, changed: Any, claims: Sequence[Claim], shift: Any = ()
     ) -> dict[Claim, Any]:
         """What the gradients of the function itself are with the change, each when it was made."""
-        wanted: dict[tuple[Any, int], list[Claim]] = {}
-        for claim in claims:
-            if claim.events and claim.source is None:
-                last = claim.events[-1]
-                whole = last.statement.whole or last.statement
-                steps = self.watch.steps[: last.step + 1]
-                k = sum(s.statement is whole for s in steps)
-                wanted.setdefault((whole.node, k), []).append(claim)
-        count: dict[Any, int] = {}
-        found: dict[Claim, Any] = {}
+        self.look_when(claims)
+        made = [c for c in claims if c in self.marks]
+        goals = [self.marked(c) for c in made]
+        swapped: Any = {} if changed is None and shift else {statement.node: changed}
+        with np.errstate(all="ignore"):
+            found = self.outcome(2 * ONCE, swapped, goals, adding(statement, shift))
+        return {c: reshaped(v, c.value) for c, v in zip(made, found, strict=True) if v is not None}
 
-        add = adding(statement, shift)
+    def look_when(self, claims: Sequence[Claim]) -> None:
+        """Find out when gradients were made."""
+        made: dict[Any, list[Claim]] = {}
+        for c in claims:
+            if c not in self.marks and c.events and c.events[-1].item is None:
+                made.setdefault(c.events[-1].statement.node, []).append(c)
+        count: dict[Any, int] = {}
+        hits: dict[Claim, list[int]] = {}
 
         def note(node: ast.stmt, frame: Frame) -> None:
-            add(node, frame)
-            if frame.own.function is self.start.function.function:
-                count[node] = count.get(node, 0) + 1
-                for claim in wanted.get((node, count[node]), ()):
-                    value = value_at(steps_of(claim.events[-1].path), frame.vars)
-                    if value is not None:
-                        found[claim] = np.array(reshaped(value, claim.value))
+            count[node] = count.get(node, 0) + 1
+            for claim in made.get(node, ()):
+                value = value_at(steps_of(claim.events[-1].path), frame.vars)
+                if value is not None and close(value, claim.events[-1].after):
+                    hits.setdefault(claim, []).append(count[node])
 
-        with np.errstate(all="ignore"):
-            self.rerun(statement, changed, note)
-        return found
+        if made:
+            with suppress(*FAILURES):
+                Machine(self.compiler, ONCE, after=note).run(self.start)
+        for claim, times in hits.items():
+            last = claim.events[-1]
+            steps = self.watch.steps[: last.step + 1] if claim.source is None else []
+            k = sum(s.statement is last.statement for s in steps)
+            self.marks[claim] = last.statement.node, k if k in times else times[-1]
+
+    def marked(self, claim: Claim) -> Goal:
+        """A gradient when it was made."""
+        after, aim = claim.events[-1].after, target(claim, self.flows)
+        alike = np.shape(after) == np.shape(aim) == np.shape(claim.value)
+        if alike and np.all(np.isfinite(after)):
+            aim = aim + (after - claim.value)  # of parts that are added to others
+        return Goal(steps_of(claim.events[-1].path), after, aim, self.marks[claim])

@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.claims import Claim
-from minigrad.derivation.backward.interpreter import OPERATIONS, computed
 from minigrad.derivation.backward.judging import Judge
-from minigrad.derivation.backward.lines import mended
-from minigrad.derivation.backward.replay import alone
+from minigrad.derivation.backward.repairing import Search, as_written
 from minigrad.derivation.backward.report import Line
-from minigrad.derivation.backward.watch import Event, Source, Statement
+from minigrad.derivation.backward.telling import search_in
+from minigrad.derivation.backward.watch import Source, Statement
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.report import Row, worst
@@ -25,31 +23,30 @@ def line_of_stop(judge: Judge, error: Exception) -> tuple[Line, Source] | None:
     found = place_of(judge, error)
     if found is None:
         return None
-    source, number, variables = found
+    source, number = found
     statement = source.statements.get(number)
     name = next(iter(statement.targets), "") if statement is not None else ""
     words, instead = said(error), ""
     if statement is not None:
-        words = misfit(statement, variables) or words
-        node = judge.collector.node_of(name)
-        if node is not None:
-            event = Event(name, statement, None, np.nan, scope=variables, step=0)
-            claim = Claim(name, [event], np.nan, node, number, 0)
-            change = mended(claim, judge.flows, [alone(statement, variables, event)])
+        search, node = search_in(judge), judge.collector.node_of(name)
+        if search is not None and search.stops_in(statement):
+            words = misfit(statement, search) or words
+            aim = judge.flows.total[node] if node is not None else None
+            change = search.instead_of_stopping(statement, aim) if node is not None else None
             if change is not None:
-                words, instead = f"{words}; {change.words}", change.written
+                words, instead = f"{words}; {change[2]}", as_written(change[1])
     cause = Diagnosis("raises", None, words, ("raises",))
     row = Row(name, np.nan, np.nan, None, worst(np.nan, np.nan), "wrong", cause)
     return Line(number, source.text(number), name, name, "wrong", words, instead, row), source
 
 
-def place_of(judge: Judge, error: Exception) -> tuple[Source, int, dict[str, Any]] | None:
-    """The innermost of the student's functions that the error came through, line and variables."""
+def place_of(judge: Judge, error: Exception) -> tuple[Source, int] | None:
+    """The innermost of the student's functions that the error came through, and the line."""
     runs = judge.runs
     watched = {id(w.code): w.source for w in (*runs.helpers, runs.watch) if w is not None}
     for frame, number in reversed([*traceback.walk_tb(error.__traceback__)]):
         if id(frame.f_code) in watched and number is not None:
-            return watched[id(frame.f_code)], number, dict(frame.f_locals)
+            return watched[id(frame.f_code)], number
     return None
 
 
@@ -60,18 +57,15 @@ def said(error: Exception) -> str:
     return f"it raises {[*shown.format_exception_only()][-1].strip().splitlines()[0]}"
 
 
-def misfit(statement: Statement, variables: Any) -> str:
+def misfit(statement: Statement, search: Search) -> str:
     """The operation whose two sides do not fit, with their shapes."""
-    for part in ast.walk(statement.node) if statement.node is not None else ():
-        if not isinstance(part, ast.BinOp) or type(part.op) not in OPERATIONS:
+    node = statement.node
+    read: Any = lambda part: search.read(node, search.scopes[node], part)  # type: ignore[index]
+    for part in ast.walk(node) if node is not None else ():
+        if not isinstance(part, ast.BinOp):
             continue
-        sides = [computed(side, variables) for side in (part.left, part.right)]
-        if all(side is not None for side in sides) and computed(part, variables) is None:
-            try:
-                OPERATIONS[type(part.op)](*sides)
-            except ValueError:
-                shapes = " and ".join(str(np.shape(side)) for side in sides)
-                return f"{written(part)}: shapes {shapes} do not fit"
-            except (TypeError, ArithmeticError, MemoryError):
-                return ""
+        sides = [read(side) for side in (part.left, part.right)]
+        if all(side is not None for side in sides) and read(part) is None:
+            shapes = " and ".join(str(np.shape(side)) for side in sides)
+            return f"{written(part)}: shapes {shapes} do not fit"
     return ""

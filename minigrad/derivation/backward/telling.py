@@ -15,16 +15,16 @@ from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.report import Row, worst
 
 
-def slip_in(judge: Any) -> Slip | None:
-    """The change of one line that makes right all that is returned."""
+def search_in(judge: Any) -> Search | None:
+    """A search for the line that is wrong, where the function can be run again."""
     runs = judge.runs
-    if runs.start is None or runs.watch is None or runs.stopped is not None:
+    if runs.start is None or runs.watch is None:
         return None
     kept = runs.values if runs.both else ()
     means = lambda path: bool(readings(path)) and path not in judge.namer.variables
     code = getattr(judge.check.student.forward, "__code__", None)
     beside = [source_of(code)] if code is not None else []
-    return Search(runs.start, runs.watch, judge.claims, judge.flows, kept, means, beside).found()
+    return Search(runs.start, runs.watch, judge.claims, judge.flows, kept, means, beside)
 
 
 def told(judge: Any, slip: Slip) -> list[Claim]:

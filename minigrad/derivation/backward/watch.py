@@ -13,7 +13,7 @@ import re
 import sys
 import textwrap
 import tokenize
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -265,8 +265,6 @@ class Event:
     after: Any
     item: Any = None
     """What was put into the list at ``path``, where it is that."""
-    scope: Mapping[str, Any] = field(default_factory=dict)
-    """The variables at that time."""
     step: int = -1
     """The step of the call in which it was."""
 
@@ -278,14 +276,11 @@ class Step:
     Attributes
     ----------
     statement : Statement
-    scope : mapping
-        The variables after it.
     changes : dict
         What it set, path -> the numbers before and after it; None of what is no number.
     """
 
     statement: Statement
-    scope: Mapping[str, Any]
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
@@ -303,14 +298,6 @@ class Watch:
         self.frame: FrameType | None = frame
         self.events: list[Event] = []
         self.steps: list[Step] = []
-        self.calls: dict[int, list[Watch]] = {}
-        """What was called, by the step in which it was."""
-        self.caller: tuple[Watch, int] | None = None
-        self.start: dict[str, Any] = {}
-        """The numbers among the arguments."""
-        for name, value in frame.f_locals.items():
-            if (number := snapshot(value)) is not None:
-                self.start[name] = number
         self.final: dict[str, Any] = {}
         self.answer: Any = None
         self.met: dict[str, Any] = {}
@@ -337,14 +324,14 @@ class Watch:
             self.final, self.frame, self.answer = dict(variables), None, arg
 
     def _compare(self, variables: Any, statement: Statement) -> None:
-        step = Step(statement, dict(variables))
+        step = Step(statement)
         self.steps.append(step)
         for path in dict.fromkeys((*statement.targets, *statement.touches)):
             if not path:
                 continue
             held = held_at(path, variables)
             if type(held) is list:
-                self._items(path, held, statement, variables)
+                self._items(path, held, statement)
             value, old = snapshot(held), self._seen.get(path)
             if path not in statement.targets and (value is None or equal(old, value)):
                 continue
@@ -353,7 +340,7 @@ class Watch:
             named = self.wanted(path) or path in self.source.returned
             if value is not None and (value.dtype.kind == "f" or named):
                 at = len(self.steps) - 1
-                self.events.append(Event(path, statement, old, value, None, step.scope, at))
+                self.events.append(Event(path, statement, old, value, None, at))
 
     def made_from(self, k: int) -> set[int]:
         """The events that event ``k`` was computed for, directly or through others."""
@@ -370,14 +357,14 @@ class Watch:
                 reached.add(j)
         return reached
 
-    def _items(self, path: str, held: list[Any], statement: Statement, variables: Any) -> None:
+    def _items(self, path: str, held: list[Any], statement: Statement) -> None:
         """Note the arrays that were put into a list."""
         seen = self._put.setdefault(path, {})
         for item in held:
             if isinstance(item, np.ndarray) and id(item) not in seen:
                 seen[id(item)] = item
-                scope, at = dict(variables), len(self.steps) - 1
-                self.events.append(Event(path, statement, None, snapshot(item), item, scope, at))
+                at = len(self.steps) - 1
+                self.events.append(Event(path, statement, None, snapshot(item), item, at))
 
 
 def snapshot(value: Any) -> Any:

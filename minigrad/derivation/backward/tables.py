@@ -1,0 +1,70 @@
+"""The functions, methods and operations that the closed interpreter computes with."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: getattr(np, name) for name in (
+        "abs absolute add append arange argmax argmin array asarray broadcast_to ceil clip "
+        "concatenate column_stack cos cosh cumsum diag divide dot einsum exp expand_dims expm1 "
+        "eye flip floor full_like hstack identity inner insert log log1p matmul max maximum "
+        "mean min minimum multiply negative newaxis ones_like outer power prod reciprocal "
+        "repeat reshape roll sign sin sinh sort sqrt square squeeze stack std subtract sum "
+        "swapaxes tan tanh tensordot tile trace transpose var vstack where zeros_like float64 "
+        "float32"
+    ).split()
+}  # fmt: skip
+BUILTINS: dict[str, Callable[..., Any]] = {
+    "float": float, "int": int, "abs": abs, "min": min, "max": max,
+}  # fmt: skip
+METHODS = {"astype", "clip", "copy", "cumsum", "dot", "flatten", "max", "mean", "min", "prod",
+           "ravel", "repeat", "reshape", "squeeze", "std", "sum", "swapaxes", "transpose",
+           "var"}  # fmt: skip
+TYPES = {"float": np.dtype(float), "int": np.dtype(int), "bool": np.dtype(bool)}
+CONSTANTS = {"newaxis": None, "pi": np.pi, "e": np.e, "float64": np.dtype("f8"),
+             "float32": np.dtype("f4")}  # fmt: skip
+OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.Div: operator.truediv, ast.MatMult: operator.matmul, ast.Pow: lambda a, b: power(a, b),
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt,
+    ast.LtE: operator.le, ast.Eq: operator.eq, ast.NotEq: operator.ne,
+}  # fmt: skip
+SIGNS: dict[type, Callable[[Any], Any]] = {
+    ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.invert,
+    ast.Not: operator.not_,
+}  # fmt: skip
+LARGEST = 10_000_000
+"""Arrays with more entries are not made."""
+REAL = (np.floating, np.integer, np.bool_)
+NUMBERS: list[type] = [
+    int,
+    float,
+    bool,
+    *(k for k in np.sctypeDict.values() if issubclass(k, REAL)),
+]
+WIDEST = 64
+"""Integers of more bits are not computed with."""
+KEYWORDS = {"axis", "axes", "dtype", "optimize", "keepdims"}
+"""Those of functions whose answers have other shapes than their arguments."""
+
+
+class Unknown(Exception):
+    """A part of an expression that is not computed here."""
+
+
+def exactly(value: Any, *kinds: type) -> bool:
+    """Whether it is of one of these types, and of no class of the user's."""
+    return any(type(value) is kind for kind in kinds)
+
+
+def power(a: Any, b: Any) -> Any:
+    if exactly(a, int) and exactly(b, int) and abs(b) > WIDEST:
+        raise Unknown("9**9**9")
+    return a**b
