@@ -191,6 +191,11 @@ def test_a_missing_sum_over_a_broadcast_axis() -> None:
     report = mg.check_derivation(L, {z: 2 * z.data.sum(0)})
     assert cause(report) == ("dL/dz", "other")
     assert str(report.first_error.diagnosis) == "it is summed over axis 0, where no sum belongs"
+    report = mg.check_derivation(L, {b: 2 * z.data.sum()})
+    assert (
+        str(report.first_error.diagnosis)
+        == "it is summed over everything, where shape (3,) belongs"
+    )
     report = mg.check_derivation(L, {z: 2 * z.data.mean(0)})
     assert "it is averaged over axis 0, where no mean belongs" in str(report)
 

@@ -110,7 +110,19 @@ def penalised(hand: Any) -> Any:
     return mg.check_derivation(P, hand)
 
 
+def square(hand: Any) -> Any:
+    rng = np.random.default_rng(4)
+    X, T = rng.normal(size=(6, 3)), rng.normal(size=(6, 3))
+    W, c = (mg.Tensor(rng.normal(size=s), requires_grad=True) for s in ((3, 3), 3))
+    E = 0.5 * np.sum((X @ W + c - T) ** 2)
+    Z = X @ W + c  # which E was not computed from  # noqa: F841
+    return mg.check_derivation(E, hand)
+
+
 RIGHT += [
+    (square, {"dE/dW": "X.T @ (Z - T)", "dE/dc": r"\sum_{n=1}^N (Z_n - T_n)"}),
+    (square, {r"\frac{\partial E}{\partial W_{ij}}": r"\sum_n X_{ni} (Z_{nj} - T_{nj})"}),
+    (square, {"dE/dW": r"X^{\mathsf T} (Z - T)"}),
     (network, {"dL/dW": "np.einsum('ni,nc->ic', X, P - Y)/n"}),
     (network, {"dL/dZ": "torch.softmax(Z, dim=1)/5 - Y/5"}),
     (network, {"dL/dW": "X.t().mm(P - Y).div(n)"}),
@@ -140,6 +152,10 @@ def test_right_formulas_are_right(graph: Any, hand: Any) -> None:
 
 
 WRONG = [
+    (square, r"\frac{\partial E}{\partial W_{ij}}", r"\sum_n X_{nj}(Z_{ni}-T_{ni})", "transposed"),
+    (square, "dE/dW", "X.T @ (Z + T)", "+ T stands where - T belongs"),
+    (regression, "dJ/dw", "Xᵀ(y - X w)/m + 2 lam w", "the sign of X.T @ (y - X @ w) / m"),
+    (regression, "dJ/dw", "-Xᵀe/m - 2 lam w**1", "sign"),
     (regression, "dJ/dw", "X.T@e/m + lam*w", "the factor 2 of lam * w is missing"),
     (gaussian, "df/dmu", "-8*s*(x - mu)", "for these numbers only"),
     (neuron, "dL/dz", "2*(a - y)*a*(1 - a)", "without the 2: write (a - y) * a * (1 - a)"),
@@ -357,6 +373,10 @@ def missing(name: str) -> Any:
 
 
 LATEX = [
+    (r"a \oslash x", "a/x"),
+    (r"X^{\mathsf T}(P - Y)", "X.T@(P - Y)"),
+    (r"X^{\mathrm{T}}P", "X.T@P"),
+    ("2 a x**2", "2*a*x**2"),
     (r"\frac{a-y}{m}x", "((a - y)/(m))*x"),
     (r"a^2", "a**(2)"),
     (r"2 a x", "2*a*x"),

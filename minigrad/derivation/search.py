@@ -360,11 +360,11 @@ class Search(Vocabulary):
                 total = value.sum(axis=axes, keepdims=keep)
                 if total.shape == self.q.hand.shape:
                     n = value.size // max(1, total.size)
-                    yield total, f"it is summed over {axis_words(axes)}, where no sum belongs"
-                    yield (
-                        total / n,
-                        f"it is averaged over {axis_words(axes)}, where no mean belongs",
-                    )
+                    over, what = f"over {axis_words(axes)}", ("no sum", "no mean")
+                    if len(axes) == value.ndim:
+                        over, what = "over everything", (f"shape {value.shape}",) * 2
+                    yield total, f"it is summed {over}, where {what[0]} belongs"
+                    yield total / n, f"it is averaged {over}, where {what[1]} belongs"
 
     def with_hand(self, hand: Any) -> Search:
         """The same search for another hand value."""

@@ -175,7 +175,8 @@ def cell(c: Any) -> tuple[float, float]:
 def number(text: str) -> tuple[float, float]:
     """The number that a string spells, and one in its last place; a fraction is exact."""
     bare = text.strip().replace("−", "-").replace("–", "-").replace(" ", "").strip("$")
-    bare = re.sub(r"^[=≈~]+", "", bare).replace("\\cdot", "·").replace("\\times", "×")
+    bare = re.split("[=≈~]", bare)[-1].replace("\\cdot", "·").replace("\\times", "×")
+    bare = re.sub(r"(\.\d+)\.$", r"\1", bare)  # the full stop of a sentence
     bare = re.sub(r"^(-?)\\[dt]?frac\{([^{}]+)\}\{([^{}]+)\}$", r"\1\2/\3", bare)
     bare = POWER.sub(lambda m: f"e{m[1]}", bare)
     if bare.lower() in NOTHING_WRITTEN:

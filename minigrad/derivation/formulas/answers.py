@@ -165,6 +165,8 @@ class Formulas(Reading):
     def repaired(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> Any:
         """The smallest change that makes a formula the truth, or another formula."""
         points = self.points.close if self.points.branches else None
+        if any(map(self.unmoved, names_in(tree))):
+            points = []
 
         def holds(t: ast.expr) -> bool:
             return self.holds(t, truth, other, points, strict=True)

@@ -46,6 +46,8 @@ def orders(tree: ast.expr, shape: Shape, left: str = "") -> Iterator[ast.expr]:
     first = [c for c in left if c in free]
     given = first if len(first) == len(free) else free
     for order in [given, *itertools.permutations(sorted(free))][: 25 if len(free) <= MOST else 1]:
+        if given is first and exchanged(order, first, lengths):
+            continue
         axes = [*order, *(c for c in letters if c in summed)]
         new = Arrays(axes, lengths, shape).visit(ast.parse(ast.unparse(tree), mode="eval").body)
         ending = ", ".join([":"] * len(order) + ["0"] * (len(axes) - len(order)))
@@ -54,6 +56,13 @@ def orders(tree: ast.expr, shape: Shape, left: str = "") -> Iterator[ast.expr]:
         found = ast.parse(whole, mode="eval").body
         found.axes = axes  # type: ignore[attr-defined]
         yield found
+
+
+def exchanged(order: Sequence[str], left: Sequence[str], lengths: dict[str, int]) -> bool:
+    """Whether letters stand otherwise than on the left, and how far they run does not tell."""
+    pairs = itertools.combinations(left, 2)
+    alike = [(a, b) for a, b in pairs if lengths.get(a) == lengths.get(b)]
+    return any(order.index(a) > order.index(b) for a, b in alike)
 
 
 def calls(tree: ast.AST, *names: str) -> Iterator[ast.Call]:

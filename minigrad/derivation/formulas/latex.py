@@ -17,8 +17,8 @@ from minigrad.derivation.formulas.grammar import FUNCTIONS as CALLED
 from minigrad.derivation.formulas.grammar import SPELLINGS, NoFormula
 from minigrad.derivation.formulas.indices import AT, DELTA, SUM
 
-TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;:!|{} ]|\d+\.?\d*|\.\d+|[A-Za-z]\d*|[^\s]")
-WORDS = re.compile(r"[^\W\d]\w*|\d+\.?\d*|\.\d+|[^\s]")
+TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;:!|{} ]|\*\*|\d+\.?\d*|\.\d+|[A-Za-z]\d*|[^\s]")
+WORDS = re.compile(r"[^\W\d]\w*|\*\*|\d+\.?\d*|\.\d+|[^\s]")
 NOTHING = {r"\left", r"\right", r"\,", r"\;", r"\:", r"\!", r"\ ", r"\big", r"\Big", r"\bigl",
            r"\bigr", r"\displaystyle", r"\limits", r"\quad", "&", "$"}  # fmt: skip
 TIMES = {r"\cdot", r"\times", r"\odot", r"\circ", "*", "·", r"\ast", "⊙"}
@@ -30,7 +30,12 @@ ACCENTS = {r"\hat": "hat", r"\bar": "bar", r"\tilde": "tilde", r"\vec": "", r"\m
            r"\widehat": "hat", r"\operatorname": ""}  # fmt: skip
 LONGEST_NAME = 20
 LAMBDAS = ("lam", "lambda_", "lambd", "lmbda", "lamda", "reg")
-TRANSPOSE = {"T", r"\top", r"\intercal", r"\mathsf"}
+OVER = {"/", r"\oslash", "⊘"}
+TRANSPOSE = {"T", r"\top", r"\intercal"}
+UPRIGHT = re.compile(
+    r"(\^\s*\{?\s*)\\(?:mathsf|mathrm|mathbf|mathit|text|rm|sf)\s*(?:\{\s*T\s*\}|T\b)"
+)
+"""A transpose in another font."""
 INDICATORS = {r"\mathbb", r"\mathbf", r"\mathds", r"\bm", r"\boldsymbol"}
 ONES = ("1", "I", "𝟙", "𝟏")
 BRACKETS = {"(": ")", "[": "]", "{": "}", r"\{": r"\}"}
@@ -76,7 +81,7 @@ def as_python(
     NoFormula
         For what is not understood.
     """
-    found = [t for t in tokens.findall(text) if t not in NOTHING]
+    found = [t for t in tokens.findall(UPRIGHT.sub(r"\1T", text)) if t not in NOTHING]
     return Reader(text, known, rank, axes or rank, found).read()
 
 
@@ -125,7 +130,7 @@ class Reader:
             if self.here in TIMES:
                 self.take()
                 found += f"*{self.signed()}"
-            elif self.here == "/":
+            elif self.here in OVER:
                 self.take()
                 found += f"/{self.signed()}"
             elif self.here == "@":
@@ -152,8 +157,10 @@ class Reader:
 
     def power(self) -> str:
         base = self.atom()
-        while self.here == "^":
-            self.take()
+        while self.here in ("^", "**"):
+            if self.take() == "**":
+                base = f"{base}**{self.signed()}"
+                continue
             example = self.example()
             raised = "" if example else self.group()
             if raised in ("-1", "-T") and self.rank(base) == 2:
@@ -343,6 +350,8 @@ class Reader:
             return f"{DELTA}({', '.join(places)})"
         if self.known(name) and len(places) == self.axes(name) and all(map(is_place, places)):
             return f"{AT}({name}, {', '.join(places)})"
+        if self.known(name) and self.axes(name) == 2 and is_place(inside) and not inside.isdigit():
+            return f"{AT}({name}, {inside}, o)"  # a row
         if self.known(name) and self.known(inside) and not is_place(inside):
             return self.applied(name)  # h_\theta(x) is h
         return f"{name}{inside}" if inside.isalnum() else f"{name}[{inside}]"

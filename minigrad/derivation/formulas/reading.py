@@ -296,8 +296,6 @@ class Reading:
         if name in point.constants:
             return point.constants[name]
         held = self.held(name)
-        if isinstance(held, Tensor):
-            held = point.values.get(held.node, held._value)
         if isinstance(held, int | float | np.number | np.ndarray | list):
             alias = None if point is self.points.data else self.alias(name)
             if alias is not None:
@@ -312,7 +310,8 @@ class Reading:
     def held(self, name: str) -> Any:
         """What the caller's variable, or path, holds."""
         root = re.split(r"[.\[]", name)[0]
-        return held_at(name, {root: self.names.value(root)})
+        found = held_at(name, {root: self.names.value(root)})
+        return found._value if isinstance(found, Tensor) else found
 
     def alias(self, name: str) -> Alias | None:
         """What a number of the caller's is in the graph, if it is part of it.

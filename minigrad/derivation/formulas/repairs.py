@@ -157,10 +157,10 @@ def signs(f: ast.expr) -> Iterator[Repair]:
         mine, right = ("+", "-") if plus else ("-", "+")
         term = written(x.right)
         yield "sign", new, f"{mine} {term} stands where {right} {term} belongs"
+        first: Make = lambda n: binary(negative(n.left), ast.Sub(), n.right)
         if plus:
-            new = changed(f, x, lambda n: binary(n.right, ast.Sub(), n.left))
-            words = f"{written(x)} stands where {term} - {written(x.left)} belongs"
-            yield "sign", new, words
+            first = lambda n: binary(n.right, ast.Sub(), n.left)
+        yield "sign", changed(f, x, first), f"the sign of {written(x.left)} is flipped"
     for x in operations(f, ast.Mult, ast.Div):
         times = isinstance(x.op, ast.Mult)
         new = changed(f, x, joined_by(ast.Div() if times else ast.Mult()))
