@@ -97,6 +97,9 @@ def test_between_places(order: int, mode: str) -> None:
     x, at = rng.normal(size=(4, 5)), rng.uniform(-6, 9, size=(2, 6))
     kw = {"order": order, "mode": mode, "cval": 0.3}
     compare(ndimage.map_coordinates, sn.map_coordinates, (x, at), (0, 1) if order else (0,), **kw)
+    halves = np.arange(-16.5, 17, 0.5)[None]  # either neighbour, or either edge, is as near
+    for n in (1, 2, 5):
+        compare(ndimage.map_coordinates, sn.map_coordinates, (x[0, :n], halves), **kw)
     compare(ndimage.shift, sn.shift, (x, 0.7), **kw)
     compare(ndimage.spline_filter1d, sn.spline_filter1d, (x,), order=order, mode=mode)
 

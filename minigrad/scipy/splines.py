@@ -144,23 +144,20 @@ def folded(i: Any, n: int, mode: str) -> Any:
 
 
 def mapped(p: Any, n: int, mode: str) -> Any:
-    """Coordinates beyond the edges as those that stand for them; the slope is 1, 0 or −1."""
+    """Coordinates beyond the edges as those that stand for them, where `folded` does not do."""
     known = settled(p)
-    if mode in ("constant", "grid-constant") or n < 1:
-        return p
     if mode == "nearest":  # beyond half a spline there is but the edge
         return np.clip(p, -9, n + 9)
-    if n == 1:
-        return 0 * p
-    if mode == "grid-wrap":
-        return p - n * np.floor(known / n)
-    if mode == "wrap":
-        return p - (n - 1) * np.floor(known / (n - 1)) * ((known < 0) | (known > n - 1))
-    period, start = (2 * n - 2, 0.0) if mode == "mirror" else (2 * n, -0.5)
-    turn = np.floor((known - start) / period)
-    p, known = p - period * turn, known - period * turn
-    behind = known > (n - 1 if mode == "mirror" else n - 0.5)
-    return np.where(behind, period + 2 * start - p, p)
+    if mode == "wrap" and n > 1:
+        turns = known / (n - 1)  # what stands at both edges is read where it is first met
+        whole = np.where(turns < 0, np.ceil(turns) - 1, np.floor(turns) * (turns != 1))
+        return p - (n - 1) * whole
+    if mode in ("mirror", "reflect", "grid-mirror") and n > 1:  # with order 0, halves are rounded
+        edges = 2 * n - 2 if mode == "mirror" else 2 * n - 1
+        turned = np.mod(known, 2 * n - 2 if mode == "mirror" else 2 * n)
+        behind = (turned > n - 0.5) | (turned == n - 0.5) & (known < 0)
+        return np.where(behind, edges - p, p)
+    return p
 
 
 @like(sn.map_coordinates, "input coordinates cval", alone=True)
