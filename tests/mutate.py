@@ -336,6 +336,9 @@ class Mapping:
                     here[names[line]] = sorted(own.union(here.get(names[line], ())))
 
 
+QUICK = 0.1
+"""Seconds of a test that need not wait for others of its file."""
+
 # --- in forks --------------------------------------------------------------------------
 
 now = mmap.mmap(-1, 1 << 16)
@@ -371,13 +374,17 @@ def outlived(run: Callable[[], bool]) -> bool:
     return status == 0
 
 
-def in_turn(tests: set[str], first: Sequence[str]) -> list[str]:
-    """Tests in an order that changes the file at each step; those of the files ``first``, first."""
+def in_turn(tests: set[str], known: Known, first: Sequence[str]) -> list[str]:
+    """Tests in an order that changes the file at each step, and each file's quick ones first.
+
+    Those of the files ``first`` come before all others.
+    """
     by_file: dict[str, list[str]] = defaultdict(list)
     for test in sorted(tests):
         by_file[test.partition("::")[0]].append(test)
     for found in by_file.values():
         random.Random(0).shuffle(found)
+        found.sort(key=lambda test: (known.tests[test] or 0) > QUICK)
     files = sorted(by_file)
     random.Random(0).shuffle(files)
     files.sort(key=lambda file: not any(word in file for word in first))
@@ -520,8 +527,10 @@ class Campaign:
     def at_imports(self, chosen: list[Mutant]) -> None:
         """Mutants of what stands in no function that tests call."""
         for mutant in chosen:
-            near = in_turn(self.known.of_line(mutant.file, mutant.line), self.options.first)
-            rest = in_turn(self.known.of_file(mutant.file), self.options.first)
+            near = in_turn(
+                self.known.of_line(mutant.file, mutant.line), self.known, self.options.first
+            )
+            rest = in_turn(self.known.of_file(mutant.file), self.known, self.options.first)
             order, files = [], set()
             for name in dict.fromkeys([*near, *rest]):
                 file = name.partition("::")[0]
@@ -560,7 +569,7 @@ class Campaign:
 
                 for mutant in chosen:
                     found = campaign.known.of_line(mutant.file, mutant.line) & set(items)
-                    order = in_turn(found, campaign.options.first)
+                    order = in_turn(found, campaign.known, campaign.options.first)
                     alive = campaign.survives(mutant, order, attempt)
                     campaign.count(mutant, "alive" if alive else "killed", f"{len(order)} tests")
                 return True
