@@ -12,6 +12,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.nn import functional as F
 from minigrad.onnx.operators.table import Operator, table, whole
+from minigrad.ops.record import Op
 
 
 def floating(x: Any) -> bool:
@@ -114,18 +115,26 @@ def gemm(
     return y if c is None else y + (c if beta == 1 else c * beta)
 
 
-OPERATORS: dict[str, Operator] = table(
-    Abs=ops.absolute, Acos=ops.arccos, Acosh=ops.arccosh, Add=ops.add, And=ops.logical_and,
-    Asin=ops.arcsin, Asinh=ops.arcsinh, Atan=ops.arctan, Atanh=ops.arctanh,
-    BitwiseAnd=ops.bitwise_and, BitwiseNot=ops.invert, BitwiseOr=ops.bitwise_or,
-    BitwiseXor=ops.bitwise_xor, Cast=cast, Ceil=ops.ceil, Clip=clip, Cos=ops.cos, Cosh=ops.cosh,
-    CumSum=cumsum, Det=np.linalg.det, Div=div, Equal=ops.equal, Erf=ops.erf, Exp=ops.exp,
-    Floor=ops.floor, Gemm=gemm, Greater=ops.greater, GreaterOrEqual=ops.greater_equal,
-    IsInf=is_inf, IsNaN=ops.isnan, Less=ops.less, LessOrEqual=ops.less_equal, Log=ops.log,
-    MatMul=ops.matmul, Mul=ops.multiply, Neg=ops.negative, Not=ops.logical_not, Or=ops.logical_or,
-    Reciprocal=ops.reciprocal, Relu=ops.relu, Round=ops.rint, Sigmoid=ops.sigmoid, Sign=ops.sign,
-    Sin=ops.sin, Sinh=ops.sinh, Softplus=ops.softplus, Softsign=F.softsign, Sqrt=ops.sqrt,
-    Sub=ops.subtract, Tan=ops.tan, Tanh=ops.tanh, TopK=top_k, Where=ops.where, Xor=ops.logical_xor,
+ELEMENTWISE: dict[str, Op] = {
+    "Abs": ops.absolute, "Acos": ops.arccos, "Acosh": ops.arccosh, "Add": ops.add,
+    "And": ops.logical_and, "Asin": ops.arcsin, "Asinh": ops.arcsinh, "Atan": ops.arctan,
+    "Atanh": ops.arctanh, "BitwiseAnd": ops.bitwise_and, "BitwiseNot": ops.invert,
+    "BitwiseOr": ops.bitwise_or, "BitwiseXor": ops.bitwise_xor, "Ceil": ops.ceil, "Cos": ops.cos,
+    "Cosh": ops.cosh, "Equal": ops.equal, "Erf": ops.erf, "Exp": ops.exp, "Floor": ops.floor,
+    "Greater": ops.greater, "GreaterOrEqual": ops.greater_equal, "IsNaN": ops.isnan,
+    "Less": ops.less, "LessOrEqual": ops.less_equal, "Log": ops.log, "Mul": ops.multiply,
+    "Neg": ops.negative, "Not": ops.logical_not, "Or": ops.logical_or,
+    "Reciprocal": ops.reciprocal, "Relu": ops.relu, "Round": ops.rint, "Sigmoid": ops.sigmoid,
+    "Sign": ops.sign, "Sin": ops.sin, "Sinh": ops.sinh, "Softplus": ops.softplus,
+    "Sqrt": ops.sqrt, "Sub": ops.subtract, "Tan": ops.tan, "Tanh": ops.tanh,
+    "Xor": ops.logical_xor,
+}  # fmt: skip
+"""Name -> the op that it is; `minigrad.onnx.rules` writes those that are exact by this name."""
+
+OPERATORS: dict[str, Operator] = table(**ELEMENTWISE)
+OPERATORS |= table(
+    Cast=cast, Clip=clip, CumSum=cumsum, Det=np.linalg.det, Div=div, Gemm=gemm, IsInf=is_inf,
+    MatMul=ops.matmul, Softsign=F.softsign, TopK=top_k, Where=ops.where,
 )  # fmt: skip
 OPERATORS |= table(
     ArgMax=partial(place, ops.argmax),

@@ -126,17 +126,13 @@ def layer_normalization(
     x: Any, scale: Any, bias: Any = None, *, axis: int = -1, epsilon: float = 1e-5,
     stash_type: int = 1,
 ) -> Any:  # fmt: skip
-    axes = tuple(range(axis % np.ndim(x), np.ndim(x)))
-    centred = x - ops.mean(x, axis=axes, keepdims=True)
-    spread = ops.sqrt(ops.mean(centred**2, axis=axes, keepdims=True) + epsilon)
-    y = centred / spread * scale
-    return y if bias is None else y + bias
+    return F.layer_norm(x, np.ndim(x) - axis % np.ndim(x), scale, bias, epsilon)
 
 
 def instance_normalization(x: Any, scale: Any, bias: Any, *, epsilon: float = 1e-5) -> Any:
     line = (1, -1, *[1] * (np.ndim(x) - 2))
-    y = layer_normalization(x, ops.reshape(scale, line), axis=2, epsilon=epsilon)
-    return y + ops.reshape(bias, line)
+    scale, bias = ops.reshape(scale, line), ops.reshape(bias, line)
+    return layer_normalization(x, scale, bias, axis=2, epsilon=epsilon)
 
 
 def group_normalization(

@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.onnx.graph import Graph, Value
 from minigrad.onnx.rules import elementwise, indexing, reducing, searching, shaping
 from minigrad.onnx.rules.beyond import BEYOND
-from minigrad.onnx.rules.elementwise import BITS, FORMULAS, TRUTH
+from minigrad.onnx.rules.elementwise import FORMULAS, TRUTH
 from minigrad.onnx.sizes import Full, Line, Size, Varying
 from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op, registry
@@ -26,7 +26,7 @@ RULES: dict[Op, Any] = {**reducing.RULES, **searching.RULES, **shaping.RULES, **
 
 def known(op: Op) -> bool:
     """Whether there is a way to write ``op``."""
-    return any(op in table for table in (RULES, FORMULAS, TRUTH, BITS))
+    return any(op in table for table in (RULES, FORMULAS, TRUTH))
 
 
 def reason(op: Op) -> str:
@@ -49,34 +49,22 @@ def write(g: Graph, e: Equation, env: dict[Var, Value]) -> None:
     if not known(e.op):
         raise NotImplementedError(f"onnx.export: {e.op.name} cannot be written: {reason(e.op)}")
 
-    def value(x: Any) -> Any:
-        return env[x] if isinstance(x, Var) else x
-
-    args = [value(a) for a in e.args]
-    kwargs = {k: nested(v, value) for k, v in e.kwargs.items()}
+    args, kwargs = e.filled(env.__getitem__)
     if all(0 in v.shape for v in e.outs):  # nothing to compute
         found: Any = tuple(g.full(v.shape, 0, g.kind(v.dtype)) for v in e.outs)
     elif e.op in FORMULAS:
         found = FORMULAS[e.op](g, *promoted(g, e, args), **kwargs)
     elif e.op in TRUTH:
         found = TRUTH[e.op](g, *(as_kind(g, a, np.bool_) for a in args))
-    elif e.op in BITS:
-        found = BITS[e.op](g, *(as_kind(g, a, e.out.dtype) for a in args))
     else:
         found = ruled(g, e, args, kwargs)
-    outs = e.outs
     answers = found if isinstance(found, tuple) else (found,)
-    for v, y in zip(outs, answers, strict=True):
+    for v, y in zip(e.outs, answers, strict=True):
         y = g.cast(y, g.kind(v.dtype))
         if v.given and v.name not in g.taken:
             g.taken.add(v.name)
             y = g.named(y, v.name)
         env[v] = Value(g, y.name, y.dtype, v.shape)
-
-
-def nested(x: Any, value: Any) -> Any:
-    """Metadata with values for its variables."""
-    return tuple(nested(p, value) for p in x) if isinstance(x, tuple) else value(x)
 
 
 def ruled(g: Graph, e: Equation, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -105,13 +93,7 @@ def dtype_of(x: Any) -> Any:
         return x.start.dtype
     if isinstance(x, Size):
         return np.dtype(np.int64)
-    return (
-        x
-        if type(x) in (int, float, bool)
-        else x.dtype
-        if hasattr(x, "dtype")
-        else np.asarray(x).dtype
-    )
+    return x if type(x) in (int, float, bool) else getattr(x, "dtype", None) or np.asarray(x).dtype
 
 
 def promoted(g: Graph, e: Equation, args: list[Any]) -> list[Value]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.onnx.graph import Graph, Value
+from minigrad.onnx.operators.arithmetic import ELEMENTWISE
 from minigrad.ops.elementwise import bounded, branch
 from minigrad.ops.record import Op
 from minigrad.ops.special import CUBIC, ROOT, bent, saturating, tanh_gelu
@@ -282,37 +283,33 @@ def relu(g: Graph, x: Value) -> Any:
     return g.Relu(x) if x.dtype.kind == "f" else g.Max(x, g.number(0, x.dtype))
 
 
+LOGICAL = ("And", "Or", "Xor", "Not")
+
 FORMULAS: dict[Op, Formula] = {
+    **{op: node(name) for name, op in ELEMENTWISE.items() if name not in LOGICAL},
     # arithmetic
     ops.add: either(node("Add"), node("Or")),
-    ops.subtract: node("Sub"),
     ops.multiply: either(node("Mul"), node("And")),
     ops.divide: node("Div"),
     ops.floor_divide: floor_divide,
     ops.remainder: remainder,
     ops.fmod: lambda g, x, y: g.Mod(x, y, fmod=1),
-    ops.negative: node("Neg"),
     ops.positive: node("Identity"),
     ops.reciprocal: lambda g, x: 1 / x,
     ops.power: node("Pow"),
     ops.float_power: node("Pow"),
     ops.square: lambda g, x: x * x,
-    ops.sqrt: node("Sqrt"),
     ops.cbrt: lambda g, x: sign_of(g, g.Pow(g.Abs(x), g.number(1 / 3, x.dtype)), x),
     ops.hypot: hypot,
     # exponentials and logarithms
-    ops.exp: node("Exp"),
     ops.exp2: lambda g, x: g.Pow(g.number(2, x.dtype), x),
     ops.expm1: expm1,
-    ops.log: node("Log"),
     ops.log2: lambda g, x: g.Log(x) * (1 / math.log(2)),
     ops.log10: lambda g, x: g.Log(x) * (1 / math.log(10)),
     ops.log1p: log1p,
     ops.logaddexp: logaddexp,
     ops.logaddexp2: logaddexp2,
     # trigonometry
-    ops.sin: node("Sin"),
-    ops.cos: node("Cos"),
     ops.tan: tan,
     ops.arcsin: arcsin,
     ops.arccos: arccos,
@@ -320,7 +317,6 @@ FORMULAS: dict[Op, Formula] = {
     ops.arctan2: arctan2,
     ops.sinh: sinh,
     ops.cosh: cosh,
-    ops.tanh: node("Tanh"),
     ops.arcsinh: arcsinh,
     ops.arccosh: arccosh,
     ops.arctanh: arctanh,
@@ -330,13 +326,9 @@ FORMULAS: dict[Op, Formula] = {
     ops.degrees: lambda g, x: x * (180 / math.pi),
     ops.sinc: sinc,
     # signs and steps
-    ops.absolute: node("Abs"),
     ops.fabs: node("Abs"),
     ops.sign: lambda g, x: g.Where(g.IsNaN(x), x, g.Sign(x)) if x.dtype.kind == "f" else g.Sign(x),
-    ops.floor: node("Floor"),
-    ops.ceil: node("Ceil"),
     ops.trunc: trunc,
-    ops.rint: node("Round"),
     ops.round: rounded,
     ops.copysign: lambda g, x, y: sign_of(g, g.Abs(x), y),
     ops.heaviside: heaviside,
@@ -352,7 +344,6 @@ FORMULAS: dict[Op, Formula] = {
     ops.imag: lambda g, x: x * 0,
     ops.conjugate: node("Identity"),
     # networks
-    ops.sigmoid: node("Sigmoid"),
     ops.log_sigmoid: lambda g, x: -softplus(g, -x),
     ops.softplus: softplus,
     ops.relu: relu,
@@ -362,41 +353,23 @@ FORMULAS: dict[Op, Formula] = {
     saturating: lambda g, x, alpha: g.Where(
         x > 0, x, alpha * expm1(g, g.Min(x, g.number(0, x.dtype)))
     ),
-    # comparisons
-    ops.equal: lambda g, x, y: x.equals(y),
+    # truth values and bits
+    **{
+        ELEMENTWISE[f"Bitwise{name}"]: either(node(f"Bitwise{name}"), node(name))
+        for name in LOGICAL
+    },
     ops.not_equal: lambda g, x, y: g.Not(x.equals(y)),
-    ops.less: lambda g, x, y: x < y,
-    ops.less_equal: lambda g, x, y: x <= y,
-    ops.greater: lambda g, x, y: x > y,
-    ops.greater_equal: lambda g, x, y: x >= y,
-    ops.isnan: node("IsNaN"),
     ops.isinf: lambda g, x: g.Abs(x).equals(math.inf),
     ops.isfinite: lambda g, x: (x - x).equals(0),
     ops.isposinf: lambda g, x: x.equals(math.inf),
     ops.isneginf: lambda g, x: x.equals(-math.inf),
     ops.signbit: negative,
+    branch: lambda g, condition, x, y: g.Where(condition, x, y),
 }
 """Op -> its formula, of arguments in one dtype."""
-
-"""The op whose first argument is a condition."""
-
-FORMULAS[branch] = lambda g, condition, x, y: g.Where(condition, x, y)
 
 FLOATING = frozenset({ops.isnan, ops.isinf, ops.isfinite, ops.isposinf, ops.isneginf, ops.signbit})
 """Ops that whole numbers are made floating-point for."""
 
-TRUTH: dict[Op, Formula] = {
-    ops.logical_and: node("And"),
-    ops.logical_or: node("Or"),
-    ops.logical_xor: node("Xor"),
-    ops.logical_not: node("Not"),
-}
+TRUTH: dict[Op, Formula] = {ELEMENTWISE[name]: node(name) for name in LOGICAL}
 """Op -> its formula, of arguments made truth values."""
-
-BITS: dict[Op, Formula] = {
-    ops.bitwise_and: either(node("BitwiseAnd"), node("And")),
-    ops.bitwise_or: either(node("BitwiseOr"), node("Or")),
-    ops.bitwise_xor: either(node("BitwiseXor"), node("Xor")),
-    ops.invert: either(node("BitwiseNot"), node("Not")),
-}
-"""Op -> its formula, of whole numbers or truth values."""

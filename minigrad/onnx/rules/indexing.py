@@ -32,7 +32,9 @@ def spelled_out(index: Any, ndim: int) -> list[Any]:
         if isinstance(p, bool | np.bool_):
             p = np.asarray(p)
         if isinstance(p, np.ndarray) and p.dtype.kind == "b":
-            found += [None, *_at_once(p)] if not p.ndim else list(p.nonzero())
+            if not p.ndim:
+                raise ValueError("onnx.export: a single truth value as an index is not written")
+            found += p.nonzero()
         else:
             found.append(p)
     used = sum(p is not None and p is not Ellipsis for p in found)
@@ -40,10 +42,6 @@ def spelled_out(index: Any, ndim: int) -> list[Any]:
         found.append(Ellipsis)
     i = next(i for i, p in enumerate(found) if p is Ellipsis)
     return [*found[:i], *[slice(None)] * (ndim - used), *found[i + 1 :]]
-
-
-def _at_once(mask: Any) -> list[Any]:
-    raise ValueError("onnx.export: a single truth value as an index is not written")
 
 
 class Picked:
@@ -92,10 +90,6 @@ class Picked:
 
 def is_number(p: Any) -> bool:
     return isinstance(p, int | np.integer | Size) and not isinstance(p, bool)
-
-
-def end(g: Graph, n: Any, default: int) -> Any:
-    return default if n is None else n
 
 
 def sliced(g: Graph, x: Value, slices: list[tuple[int, slice]]) -> Any:
