@@ -7,16 +7,6 @@ from minigrad.autodiff.mapping import vmap
 from minigrad.autodiff.recorded import defop, gradients
 
 __all__ = [
-    "checkpoint",
-    "defop",
-    "grad",
-    "gradients",
-    "hessian",
-    "hvp",
-    "jacobian",
-    "jvp",
-    "linearize",
-    "value_and_grad",
-    "vjp",
-    "vmap",
-]
+    "checkpoint", "defop", "grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "linearize",
+    "value_and_grad", "vjp", "vmap",
+]  # fmt: skip

@@ -21,18 +21,9 @@ from minigrad.explain.why import Why, why
 from minigrad.tensor import Tensor
 
 __all__ = [
-    "Explanation",
-    "Forward",
-    "General",
-    "Paths",
-    "Row",
-    "Why",
-    "explain",
-    "local_expression",
-    "local_formula",
-    "paths",
-    "why",
-]
+    "Explanation", "Forward", "General", "Paths", "Row", "Why", "explain", "local_expression",
+    "local_formula", "paths", "why",
+]  # fmt: skip
 
 
 @overload

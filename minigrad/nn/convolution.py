@@ -14,8 +14,47 @@ from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
 
 
-class _Conv(Module):
+class _Base(Module):
+    """What convolutions and their adjoints have in common."""
+
     axes: ClassVar[int]
+    defaults: ClassVar[dict[str, int]]
+    weight: Tensor
+    bias: Tensor | None
+    stride: tuple[int, ...]
+    padding: str | tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+    def _channels(self, inputs: Any, outputs: Any, groups: Any) -> tuple[int, int]:
+        who = type(self).__name__
+        n, m = count(who, "in_channels", inputs), count(who, "out_channels", outputs)
+        self.groups = count(who, "groups", groups)
+        if n % self.groups or m % self.groups:
+            raise ValueError(
+                f"{who}: {n} input and {m} output channels do not both divide into "
+                f"{self.groups} groups"
+            )
+        return n, m
+
+    def _draw(self, shape: tuple[int, ...], outputs: int, bias: bool, rng: Any, dtype: Any) -> None:
+        rng, dtype = generator(type(self).__name__, rng), floating(type(self).__name__, dtype)
+        fan_in = math.prod(shape[1:])
+        self.weight = uniform(rng, shape, fan_in, dtype)
+        self.bias = uniform(rng, (outputs,), fan_in, dtype) if bias else None
+
+    def _described(self, inputs: int, outputs: int) -> str:
+        words = [f"{inputs}, {outputs}, {'x'.join(map(str, self.weight.shape[2:]))}"]
+        for key, default in self.defaults.items():
+            value = getattr(self, key)
+            if value != (default,) * self.axes:
+                words.append(f"{key}={value!r}")
+        words += [f"groups={self.groups}"] * (self.groups != 1)
+        return ", ".join(words + ["bias=False"] * (self.bias is None))
+
+
+class _Conv(_Base):
+    defaults: ClassVar[dict[str, int]] = {"stride": 1, "padding": 0, "dilation": 1}
 
     def __init__(
         self,
@@ -32,53 +71,26 @@ class _Conv(Module):
         dtype: Any = np.float64,
     ) -> None:
         who, n = type(self).__name__, self.axes
-        inputs = count(who, "in_channels", in_channels)
-        outputs = count(who, "out_channels", out_channels)
-        self.groups: int = count(who, "groups", groups)
-        if inputs % self.groups or outputs % self.groups:
-            raise ValueError(
-                f"{who}: {inputs} input and {outputs} output channels do not both divide into "
-                f"{self.groups} groups"
-            )
+        inputs, outputs = self._channels(in_channels, out_channels, groups)
         size = counts(who, "kernel_size", kernel_size, n)
-        self.stride: tuple[int, ...] = counts(who, "stride", stride, n)
-        self.dilation: tuple[int, ...] = counts(who, "dilation", dilation, n)
-        self.padding: str | tuple[int, ...] = (
-            padding if isinstance(padding, str) else counts(who, "padding", padding, n, least=0)
-        )
+        self.stride = counts(who, "stride", stride, n)
+        self.dilation = counts(who, "dilation", dilation, n)
+        words = isinstance(padding, str)
+        self.padding = padding if words else counts(who, "padding", padding, n, least=0)
         if padding == "same" and set(self.stride) != {1}:
             raise ValueError(f'{who}: padding="same" needs stride 1, not {self.stride}')
-        if isinstance(padding, str) and padding not in ("same", "valid"):
+        if words and padding not in ("same", "valid"):
             raise ValueError(f'{who}: padding must be integers, "same" or "valid", not {padding!r}')
-        rng, dtype = generator(who, rng), floating(who, dtype)
-        shape = (outputs, inputs // self.groups, *size)
-        fan_in = math.prod(shape[1:])
-        self.weight: Tensor = uniform(rng, shape, fan_in, dtype)
-        self.bias: Tensor | None = uniform(rng, (outputs,), fan_in, dtype) if bias else None
+        self._draw((outputs, inputs // self.groups, *size), outputs, bias, rng, dtype)
 
     def forward(self, x: Any) -> Any:
         """From (batch, in_channels, ...) to (batch, out_channels, ...)."""
-        return convolution(
-            type(self).__name__,
-            x,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
-        )
+        size = (self.stride, self.padding, self.dilation, self.groups)
+        return convolution(type(self).__name__, x, self.weight, self.bias, *size)
 
     def details(self) -> str:
-        outputs, inputs, *size = self.weight.shape
-        words = [f"{inputs * self.groups}, {outputs}, {'x'.join(map(str, size))}"]
-        defaults = {"stride": 1, "padding": 0, "dilation": 1}
-        for key, default in defaults.items():
-            value = getattr(self, key)
-            if value != (default,) * self.axes:
-                words.append(f"{key}={value!r}")
-        words += [f"groups={self.groups}"] * (self.groups != 1)
-        return ", ".join(words + ["bias=False"] * (self.bias is None))
+        outputs, inputs, *_ = self.weight.shape
+        return self._described(inputs * self.groups, outputs)
 
 
 class Conv1d(_Conv):
@@ -154,8 +166,11 @@ class Conv3d(_Conv):
 # --- the adjoint -------------------------------------------------------------------------
 
 
-class _ConvTranspose(Module):
-    axes: ClassVar[int]
+class _ConvTranspose(_Base):
+    defaults: ClassVar[dict[str, int]] = {
+        "stride": 1, "padding": 0, "output_padding": 0, "dilation": 1,
+    }  # fmt: skip
+    output_padding: tuple[int, ...]
 
     def __init__(
         self,
@@ -173,51 +188,22 @@ class _ConvTranspose(Module):
         dtype: Any = np.float64,
     ) -> None:
         who, n = type(self).__name__, self.axes
-        inputs = count(who, "in_channels", in_channels)
-        outputs = count(who, "out_channels", out_channels)
-        self.groups: int = count(who, "groups", groups)
-        if inputs % self.groups or outputs % self.groups:
-            raise ValueError(
-                f"{who}: {inputs} input and {outputs} output channels do not both divide into "
-                f"{self.groups} groups"
-            )
+        inputs, outputs = self._channels(in_channels, out_channels, groups)
         size = counts(who, "kernel_size", kernel_size, n)
-        self.stride: tuple[int, ...] = counts(who, "stride", stride, n)
-        self.padding: tuple[int, ...] = counts(who, "padding", padding, n, least=0)
-        self.output_padding: tuple[int, ...] = counts(
-            who, "output_padding", output_padding, n, least=0
-        )
-        self.dilation: tuple[int, ...] = counts(who, "dilation", dilation, n)
-        rng, dtype = generator(who, rng), floating(who, dtype)
-        shape = (inputs, outputs // self.groups, *size)
-        fan_in = math.prod(shape[1:])
-        self.weight: Tensor = uniform(rng, shape, fan_in, dtype)
-        self.bias: Tensor | None = uniform(rng, (outputs,), fan_in, dtype) if bias else None
+        self.stride = counts(who, "stride", stride, n)
+        self.padding = counts(who, "padding", padding, n, least=0)
+        self.output_padding = counts(who, "output_padding", output_padding, n, least=0)
+        self.dilation = counts(who, "dilation", dilation, n)
+        self._draw((inputs, outputs // self.groups, *size), outputs, bias, rng, dtype)
 
     def forward(self, x: Any) -> Any:
         """From (batch, in_channels, ...) to (batch, out_channels, ...)."""
-        return transposed(
-            type(self).__name__,
-            x,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            self.output_padding,
-            self.groups,
-            self.dilation,
-        )
+        size = (self.stride, self.padding, self.output_padding, self.groups, self.dilation)
+        return transposed(type(self).__name__, x, self.weight, self.bias, *size)
 
     def details(self) -> str:
-        inputs, outputs, *size = self.weight.shape
-        words = [f"{inputs}, {outputs * self.groups}, {'x'.join(map(str, size))}"]
-        defaults = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
-        for key, default in defaults.items():
-            value = getattr(self, key)
-            if value != (default,) * self.axes:
-                words.append(f"{key}={value!r}")
-        words += [f"groups={self.groups}"] * (self.groups != 1)
-        return ", ".join(words + ["bias=False"] * (self.bias is None))
+        inputs, outputs, *_ = self.weight.shape
+        return self._described(inputs, outputs * self.groups)
 
 
 class ConvTranspose1d(_ConvTranspose):

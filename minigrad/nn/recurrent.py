@@ -248,6 +248,11 @@ class _Recurrent(Module):
         y, ends = self._run(x, self._states(x, given, n))
         return np.swapaxes(y, 0, 1) if self.batch_first else y, ends
 
+    def forward(self, x: Any, h: Any = None) -> tuple[Any, Any]:
+        """The last layer's outputs, and every layer's last state."""
+        y, (end,) = self._along(x, h if h is None else [h], 1)
+        return y, end
+
     def details(self) -> str:
         words = [f"{self.weight_ih_l0.shape[1]}, {self.hidden_size}"]  # type: ignore[attr-defined]
         words += [f"num_layers={self.num_layers}"] * (self.num_layers > 1)
@@ -313,11 +318,6 @@ class RNN(_Recurrent):
     def _cell(self, x: Any, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
         return (F.rnn_cell(x, state[0], *weights, self.nonlinearity),)
 
-    def forward(self, x: Any, h: Any = None) -> tuple[Any, Any]:
-        """The last layer's outputs, and every layer's last state."""
-        y, (end,) = self._along(x, h if h is None else [h], 1)
-        return y, end
-
 
 class GRU(_Recurrent):
     """`GRUCell` along sequences; the parameters are those of `RNN`.
@@ -334,11 +334,6 @@ class GRU(_Recurrent):
 
     def _cell(self, x: Any, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
         return (F.gru_cell(x, state[0], *weights),)
-
-    def forward(self, x: Any, h: Any = None) -> tuple[Any, Any]:
-        """The last layer's outputs, and every layer's last state."""
-        y, (end,) = self._along(x, h if h is None else [h], 1)
-        return y, end
 
 
 class LSTM(_Recurrent):

@@ -113,8 +113,8 @@ def floating(value: Any) -> Any:
     return value if kind in "fc" else value * np.float64(1)
 
 
-def absent(part: str) -> Callable[[str], Any]:
-    """A module's ``__getattr__``, which says what of SciPy's the mirror does not have."""
+def absent(part: str, names: list[str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """A module's ``__getattr__``, which says what the mirror has not, and its ``__dir__``."""
 
     def missing(name: str) -> Any:
         if not name.startswith("_") and hasattr(import_module(f"scipy.{part}"), name):
@@ -124,4 +124,4 @@ def absent(part: str) -> Callable[[str], Any]:
             )
         raise AttributeError(f"module 'minigrad.scipy.{part}' has no attribute {name!r}")
 
-    return missing
+    return missing, lambda: names

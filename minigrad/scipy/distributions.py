@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -10,6 +11,8 @@ import numpy as np
 
 from minigrad.ops.shape import arrayed, firm
 from minigrad.tensor import concrete
+
+Function = Callable[..., Any]
 
 
 def within(inside: Any, x: Any, safe: float) -> Any:
@@ -42,8 +45,11 @@ class Distribution:
     point: ClassVar[str]
     moved: ClassVar[tuple[str, ...]]
 
-    def __init__(self, name: str, shapes: str, allowed: Callable[..., Any] | None) -> None:
-        self.name, self.shapes, self._allowed = name, tuple(shapes.split()), allowed
+    def __init__(
+        self, name: str, density: Callable[..., Any], allowed: Callable[..., Any] | None
+    ) -> None:
+        self.name, self._density, self._allowed = name, density, allowed
+        self.shapes = tuple(inspect.signature(density).parameters)[1:]
         moved = (f"{key}={int(key == 'scale')}" for key in self.moved)
         words = ", ".join([self.point, *self.shapes, *moved])
         self.__doc__ = f"The {name} distribution: functions of ({words}), as `scipy.stats.{name}`."
@@ -107,10 +113,9 @@ class Continuous(Distribution):
     Parameters
     ----------
     name : str
-    shapes : str
-        Names of its shape parameters, in SciPy's order.
     logpdf : callable
-        ``logpdf(x, *shapes)`` of the standard form, inside of the support.
+        ``logpdf(x, *shapes)`` of the standard form, inside of the support; its parameters are
+        called as SciPy calls the shapes.
     support : callable, optional
         ``support(x, *shapes)``: whether x is in the support; by default everywhere.
     safe : float
@@ -126,7 +131,6 @@ class Continuous(Distribution):
     def __init__(
         self,
         name: str,
-        shapes: str,
         logpdf: Callable[..., Any],
         *,
         support: Callable[..., Any] | None = None,
@@ -137,66 +141,58 @@ class Continuous(Distribution):
         logsf: Callable[..., Any] | None = None,
         allowed: Callable[..., Any] | None = None,
     ) -> None:
-        super().__init__(name, shapes, allowed)
-        self._logpdf, self._support, self._safe = logpdf, support, safe
+        super().__init__(name, logpdf, allowed)
+        self._support, self._safe = support, safe
         self._cdf, self._sf, self._logcdf, self._logsf = cdf, sf, logcdf, logsf
 
     def logpdf(self, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of the density."""
-        x, shapes, scale, valid = self._standard(args, kwargs)
-        if self._support is None:
-            return marked(self._logpdf(x, *shapes) - np.log(scale), valid)
-        inside = self._support(x, *shapes)
-        value = self._logpdf(within(inside, x, self._safe), *shapes) - np.log(scale)
-        return marked(chosen(inside, value, -math.inf), valid)
+        density: Function = lambda scale, x, *shapes: self._density(x, *shapes) - np.log(scale)
+        return self._of(density, -math.inf, -math.inf, args, kwargs)
 
     def pdf(self, *args: Any, **kwargs: Any) -> Any:
         """The density."""
-        x, shapes, scale, valid = self._standard(args, kwargs)
-        if self._support is None:
-            return marked(np.exp(self._logpdf(x, *shapes)) / scale, valid)
-        inside = self._support(x, *shapes)
-        value = np.exp(self._logpdf(within(inside, x, self._safe), *shapes)) / scale
-        return marked(chosen(inside, value, 0.0), valid)
+        density: Function = lambda scale, x, *shapes: np.exp(self._density(x, *shapes)) / scale
+        return self._of(density, 0.0, 0.0, args, kwargs)
 
     def _have(self, what: str, function: Callable[..., Any] | None) -> Callable[..., Any]:
         if function is None:
             raise TypeError(f"{self.name}.{what} is not in the mirror: there is no formula for it")
         return function
 
-    def _below(
-        self, function: Callable[..., Any], left: float, right: float, args: Any, kwargs: Any
-    ) -> Any:
+    def _of(self, function: Function, left: float, right: float, args: Any, kwargs: Any) -> Any:
         """A function that is ``left`` in front of the support, and ``right`` behind it."""
-        x, shapes, _, valid = self._standard(args, kwargs)
+        x, shapes, scale, valid = self._standard(args, kwargs)
         if self._support is None:
-            return marked(number(function(x, *shapes)), valid)
+            return marked(number(function(scale, x, *shapes)), valid)
         inside = self._support(x, *shapes)
-        value = function(within(inside, x, self._safe), *shapes)
-        return marked(chosen(inside, value, np.where(x < self._safe, left, right)), valid)
+        value = function(scale, within(inside, x, self._safe), *shapes)
+        outside = left if left == right else np.where(x < self._safe, left, right)
+        return marked(chosen(inside, value, outside), valid)
 
     def cdf(self, *args: Any, **kwargs: Any) -> Any:
         """The probability of at most x."""
-        return self._below(self._have("cdf", self._cdf), 0.0, 1.0, args, kwargs)
+        cdf = self._have("cdf", self._cdf)
+        return self._of(lambda _, *x: cdf(*x), 0.0, 1.0, args, kwargs)
 
     def sf(self, *args: Any, **kwargs: Any) -> Any:
         """The probability of more than x."""
         cdf = self._have("sf", self._cdf)
-        function = self._sf or (lambda *a: 1 - cdf(*a))
-        return self._below(function, 1.0, 0.0, args, kwargs)
+        function = self._sf or (lambda *x: 1 - cdf(*x))
+        return self._of(lambda _, *x: function(*x), 1.0, 0.0, args, kwargs)
 
     def logcdf(self, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of `cdf`."""
         cdf = self._have("logcdf", self._cdf)
-        function = self._logcdf or (lambda *a: np.log(cdf(*a)))
-        return self._below(function, -math.inf, 0.0, args, kwargs)
+        function = self._logcdf or (lambda *x: np.log(cdf(*x)))
+        return self._of(lambda _, *x: function(*x), -math.inf, 0.0, args, kwargs)
 
     def logsf(self, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of `sf`."""
         cdf = self._have("logsf", self._cdf)
-        survival = self._sf or (lambda *a: 1 - cdf(*a))
-        function = self._logsf or (lambda *a: np.log(survival(*a)))
-        return self._below(function, 0.0, -math.inf, args, kwargs)
+        survival = self._sf or (lambda *x: 1 - cdf(*x))
+        function = self._logsf or (lambda *x: np.log(survival(*x)))
+        return self._of(lambda _, *x: function(*x), 0.0, -math.inf, args, kwargs)
 
 
 class Discrete(Distribution):
@@ -204,9 +200,10 @@ class Discrete(Distribution):
 
     Parameters
     ----------
-    name, shapes : str
+    name : str
     logpmf : callable
-        ``logpmf(k, *shapes)`` inside of the support.
+        ``logpmf(k, *shapes)`` inside of the support; its parameters are called as
+        SciPy calls the shapes.
     support : callable
         ``support(k, *shapes)``.
     cdf : callable, optional
@@ -220,15 +217,14 @@ class Discrete(Distribution):
     def __init__(
         self,
         name: str,
-        shapes: str,
         logpmf: Callable[..., Any],
         support: Callable[..., Any],
         cdf: Callable[..., Any] | None = None,
         safe: float = 1.0,
         allowed: Callable[..., Any] | None = None,
     ) -> None:
-        super().__init__(name, shapes, allowed)
-        self._logpmf, self._support, self._cdf, self._safe = logpmf, support, cdf, safe
+        super().__init__(name, logpmf, allowed)
+        self._support, self._cdf, self._safe = support, cdf, safe
 
     def _of(self, args: Any, kwargs: Any, function: Callable[..., Any], outside: float) -> Any:
         """A function of k in the support, and what it is elsewhere."""
@@ -239,11 +235,11 @@ class Discrete(Distribution):
 
     def logpmf(self, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of the probability of k."""
-        return self._of(args, kwargs, self._logpmf, -math.inf)
+        return self._of(args, kwargs, self._density, -math.inf)
 
     def pmf(self, *args: Any, **kwargs: Any) -> Any:
         """The probability of k."""
-        return self._of(args, kwargs, lambda *v: np.exp(self._logpmf(*v)), 0.0)
+        return self._of(args, kwargs, lambda *v: np.exp(self._density(*v)), 0.0)
 
     def cdf(self, *args: Any, **kwargs: Any) -> Any:
         """The probability of at most k."""

@@ -22,18 +22,9 @@ from minigrad.scipy.implicit import Function, arrays_of, tupled
 from minigrad.tree import flatten
 
 __all__ = [
-    "cumulative_trapezoid",
-    "odeint",
-    "quad",
-    "simpson",
-    "solve_ivp",
-    "trapezoid",
-]
-__getattr__ = absent("integrate")
-
-
-def __dir__() -> list[str]:
-    return __all__
+    "cumulative_trapezoid", "odeint", "quad", "simpson", "solve_ivp", "trapezoid",
+]  # fmt: skip
+__getattr__, __dir__ = absent("integrate", __all__)
 
 
 # --- integrals ---------------------------------------------------------------------------

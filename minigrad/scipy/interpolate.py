@@ -14,11 +14,7 @@ from minigrad.ops.shape import arrayed, speaks_numpy
 from minigrad.scipy.calling import absent, floating, like
 
 __all__ = ["CubicSpline", "interp1d"]
-__getattr__ = absent("interpolate")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = absent("interpolate", __all__)
 
 
 class CubicSpline:

@@ -19,27 +19,11 @@ from minigrad.scipy.structured import block_diag as block_diag
 from minigrad.scipy.structured import solve_banded as solve_banded
 from minigrad.scipy.structured import toeplitz as toeplitz
 
-__getattr__ = absent("linalg")
 __all__ = [
-    "block_diag",
-    "cho_factor",
-    "cho_solve",
-    "cholesky",
-    "expm",
-    "lu",
-    "lu_factor",
-    "lu_solve",
-    "polar",
-    "solve_banded",
-    "solve_sylvester",
-    "solve_triangular",
-    "sqrtm",
-    "toeplitz",
-]
-
-
-def __dir__() -> list[str]:
-    return __all__
+    "block_diag", "cho_factor", "cho_solve", "cholesky", "expm", "lu", "lu_factor", "lu_solve",
+    "polar", "solve_banded", "solve_sylvester", "solve_triangular", "sqrtm", "toeplitz",
+]  # fmt: skip
+__getattr__, __dir__ = absent("linalg", __all__)
 
 
 # --- triangular systems ------------------------------------------------------------------

@@ -25,31 +25,9 @@ from minigrad.scipy.splines import spline_filter1d as spline_filter1d
 from minigrad.scipy.splines import zoom as zoom
 
 __all__ = [
-    "affine_transform",
-    "convolve",
-    "convolve1d",
-    "correlate",
-    "correlate1d",
-    "gaussian_filter",
-    "gaussian_filter1d",
-    "gaussian_gradient_magnitude",
-    "gaussian_laplace",
-    "laplace",
-    "map_coordinates",
-    "maximum_filter",
-    "minimum_filter",
-    "prewitt",
-    "rotate",
-    "shift",
-    "sobel",
-    "spline_filter",
-    "spline_filter1d",
-    "uniform_filter",
-    "uniform_filter1d",
-    "zoom",
-]
-__getattr__ = absent("ndimage")
-
-
-def __dir__() -> list[str]:
-    return __all__
+    "affine_transform", "convolve", "convolve1d", "correlate", "correlate1d", "gaussian_filter",
+    "gaussian_filter1d", "gaussian_gradient_magnitude", "gaussian_laplace", "laplace",
+    "map_coordinates", "maximum_filter", "minimum_filter", "prewitt", "rotate", "shift", "sobel",
+    "spline_filter", "spline_filter1d", "uniform_filter", "uniform_filter1d", "zoom",
+]  # fmt: skip
+__getattr__, __dir__ = absent("ndimage", __all__)

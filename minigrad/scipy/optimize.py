@@ -32,26 +32,11 @@ from minigrad.scipy.roots import root as root
 from minigrad.scipy.roots import root_scalar as root_scalar
 from minigrad.scipy.roots import toms748 as toms748
 
-__getattr__ = absent("optimize")
 __all__ = [
-    "bisect",
-    "brenth",
-    "brentq",
-    "curve_fit",
-    "fixed_point",
-    "least_squares",
-    "minimize",
-    "minimize_scalar",
-    "newton",
-    "ridder",
-    "root",
-    "root_scalar",
-    "toms748",
-]
-
-
-def __dir__() -> list[str]:
-    return __all__
+    "bisect", "brenth", "brentq", "curve_fit", "fixed_point", "least_squares", "minimize",
+    "minimize_scalar", "newton", "ridder", "root", "root_scalar", "toms748",
+]  # fmt: skip
+__getattr__, __dir__ = absent("optimize", __all__)
 
 
 @like(so.minimize, "x0 args constraints")

@@ -22,27 +22,11 @@ from minigrad.scipy.smoothing import resample as resample
 from minigrad.scipy.smoothing import savgol_filter as savgol_filter
 
 __all__ = [
-    "convolve",
-    "convolve2d",
-    "correlate",
-    "correlate2d",
-    "detrend",
-    "fftconvolve",
-    "filtfilt",
-    "hilbert",
-    "lfilter",
-    "lfilter_zi",
-    "oaconvolve",
-    "resample",
-    "savgol_filter",
-    "sosfilt",
+    "convolve", "convolve2d", "correlate", "correlate2d", "detrend", "fftconvolve", "filtfilt",
+    "hilbert", "lfilter", "lfilter_zi", "oaconvolve", "resample", "savgol_filter", "sosfilt",
     "sosfiltfilt",
-]
-__getattr__ = absent("signal")
-
-
-def __dir__() -> list[str]:
-    return __all__
+]  # fmt: skip
+__getattr__, __dir__ = absent("signal", __all__)
 
 
 @like(ss.convolve, "in1 in2", alone=True)

@@ -14,12 +14,8 @@ from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import absent, like
 
-__getattr__ = absent("sparse.linalg")
 __all__ = ["spsolve"]
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = absent("sparse.linalg", __all__)
 
 
 @like(spl.spsolve, "b")

@@ -23,16 +23,9 @@ from minigrad.ops.shape import arrayed
 from minigrad.tensor import concrete
 
 __all__ = [
-    "lambertw",
-    "log_softmax",
-    "logsumexp",
-    "multigammaln",
-    "polygamma",
-    "sinc",
-    "softmax",
-    "softplus",
-    "zeta",
-]
+    "lambertw", "log_softmax", "logsumexp", "multigammaln", "polygamma", "sinc", "softmax",
+    "softplus", "zeta",
+]  # fmt: skip
 
 
 def __dir__() -> list[str]:

@@ -21,47 +21,13 @@ from minigrad.scipy.multivariate import dirichlet as dirichlet
 from minigrad.scipy.multivariate import multivariate_normal as multivariate_normal
 from minigrad.scipy.multivariate import multivariate_t as multivariate_t
 
-__getattr__ = absent("stats")
 __all__ = [
-    "bernoulli",
-    "beta",
-    "binom",
-    "cauchy",
-    "chi",
-    "chi2",
-    "dirichlet",
-    "expon",
-    "f",
-    "fisk",
-    "gamma",
-    "gennorm",
-    "geom",
-    "gumbel_l",
-    "gumbel_r",
-    "halfcauchy",
-    "halfnorm",
-    "invgamma",
-    "invgauss",
-    "laplace",
-    "logistic",
-    "lognorm",
-    "multivariate_normal",
-    "multivariate_t",
-    "nbinom",
-    "norm",
-    "pareto",
-    "poisson",
-    "rayleigh",
-    "skewnorm",
-    "t",
-    "uniform",
-    "vonmises",
-    "weibull_min",
-]
-
-
-def __dir__() -> list[str]:
-    return __all__
+    "bernoulli", "beta", "binom", "cauchy", "chi", "chi2", "dirichlet", "expon", "f", "fisk",
+    "gamma", "gennorm", "geom", "gumbel_l", "gumbel_r", "halfcauchy", "halfnorm", "invgamma",
+    "invgauss", "laplace", "logistic", "lognorm", "multivariate_normal", "multivariate_t", "nbinom",
+    "norm", "pareto", "poisson", "rayleigh", "skewnorm", "t", "uniform", "vonmises", "weibull_min",
+]  # fmt: skip
+__getattr__, __dir__ = absent("stats", __all__)
 
 
 def positive(x: Any, *shapes: Any) -> Any:
@@ -85,7 +51,6 @@ def softplus(x: Any) -> Any:
 
 norm: Continuous = Continuous(
     "norm",
-    "",
     lambda x: -(x**2) / 2 - LOG_2PI / 2,
     cdf=lambda x: sp.ndtr(x),
     sf=lambda x: sp.ndtr(-x),
@@ -94,21 +59,18 @@ norm: Continuous = Continuous(
 )
 cauchy: Continuous = Continuous(
     "cauchy",
-    "",
     lambda x: -math.log(math.pi) - np.log1p(x**2),
     cdf=lambda x: 0.5 + np.arctan(x) / math.pi,
     sf=lambda x: 0.5 - np.arctan(x) / math.pi,
 )
 laplace: Continuous = Continuous(
     "laplace",
-    "",
     lambda x: -np.abs(x) - math.log(2),
     cdf=lambda x: np.where(x > 0, 1 - np.exp(-np.maximum(x, 0)) / 2, np.exp(np.minimum(x, 0)) / 2),
     sf=lambda x: np.where(x > 0, np.exp(-np.maximum(x, 0)) / 2, 1 - np.exp(np.minimum(x, 0)) / 2),
 )
 logistic: Continuous = Continuous(
     "logistic",
-    "",
     lambda x: -np.abs(x) - 2 * softplus(-np.abs(x)),
     cdf=lambda x: sp.expit(x),
     sf=lambda x: sp.expit(-x),
@@ -117,7 +79,6 @@ logistic: Continuous = Continuous(
 )
 gumbel_r: Continuous = Continuous(
     "gumbel_r",
-    "",
     lambda x: -x - np.exp(-x),
     cdf=lambda x: np.exp(-np.exp(-x)),
     logcdf=lambda x: -np.exp(-x),
@@ -125,7 +86,6 @@ gumbel_r: Continuous = Continuous(
 )
 gumbel_l: Continuous = Continuous(
     "gumbel_l",
-    "",
     lambda x: x - np.exp(x),
     cdf=lambda x: -np.expm1(-np.exp(x)),
     sf=lambda x: np.exp(-np.exp(x)),
@@ -133,19 +93,16 @@ gumbel_l: Continuous = Continuous(
 )
 t: Continuous = Continuous(
     "t",
-    "df",
     lambda x, df: -np.log(df) / 2 - sp.betaln(0.5, df / 2) - (df + 1) / 2 * np.log1p(x**2 / df),
     cdf=lambda x, df: sp.stdtr(df, x),
     sf=lambda x, df: sp.stdtr(df, -x),
 )
 gennorm: Continuous = Continuous(
     "gennorm",
-    "beta",
     lambda x, beta: np.log(beta / 2) - sp.gammaln(1 / beta) - np.abs(x) ** beta,
 )
 skewnorm: Continuous = Continuous(
     "skewnorm",
-    "a",
     lambda x, a: math.log(2) - x**2 / 2 - LOG_2PI / 2 + sp.log_ndtr(a * x),
     cdf=lambda x, a: sp.ndtr(x) - 2 * sp.owens_t(x, a),
     allowed=lambda a: np.isfinite(a),
@@ -156,7 +113,6 @@ skewnorm: Continuous = Continuous(
 
 expon: Continuous = Continuous(
     "expon",
-    "",
     lambda x: -x,
     support=lambda x: x >= 0,
     cdf=lambda x: -np.expm1(-x),
@@ -165,7 +121,6 @@ expon: Continuous = Continuous(
 )
 gamma: Continuous = Continuous(
     "gamma",
-    "a",
     lambda x, a: sp.xlogy(a - 1, x) - x - sp.gammaln(a),
     support=lambda x, a: from_zero(x, a - 1),
     cdf=lambda x, a: sp.gammainc(a, x),
@@ -173,7 +128,6 @@ gamma: Continuous = Continuous(
 )
 invgamma: Continuous = Continuous(
     "invgamma",
-    "a",
     lambda x, a: -(a + 1) * np.log(x) - 1 / x - sp.gammaln(a),
     support=positive,
     cdf=lambda x, a: sp.gammaincc(a, 1 / x),
@@ -181,7 +135,6 @@ invgamma: Continuous = Continuous(
 )
 chi2: Continuous = Continuous(
     "chi2",
-    "df",
     lambda x, df: sp.xlogy(df / 2 - 1, x) - x / 2 - df / 2 * math.log(2) - sp.gammaln(df / 2),
     support=lambda x, df: from_zero(x, df / 2 - 1),
     cdf=lambda x, df: sp.chdtr(df, x),
@@ -189,7 +142,6 @@ chi2: Continuous = Continuous(
 )
 chi: Continuous = Continuous(
     "chi",
-    "df",
     lambda x, df: (1 - df / 2) * math.log(2) + sp.xlogy(df - 1, x) - x**2 / 2 - sp.gammaln(df / 2),
     support=lambda x, df: from_zero(x, df - 1),
     cdf=lambda x, df: sp.gammainc(df / 2, x**2 / 2),
@@ -197,13 +149,12 @@ chi: Continuous = Continuous(
 )
 f: Continuous = Continuous(
     "f",
-    "dfn dfd",
-    lambda x, n, m: (
-        m / 2 * np.log(m)
-        + n / 2 * np.log(n)
-        + sp.xlogy(n / 2 - 1, x)
-        - (n + m) / 2 * np.log(m + n * x)
-        - sp.betaln(n / 2, m / 2)
+    lambda x, dfn, dfd: (
+        dfd / 2 * np.log(dfd)
+        + dfn / 2 * np.log(dfn)
+        + sp.xlogy(dfn / 2 - 1, x)
+        - (dfn + dfd) / 2 * np.log(dfd + dfn * x)
+        - sp.betaln(dfn / 2, dfd / 2)
     ),
     support=lambda x, n, m: from_zero(x, n / 2 - 1),
     cdf=lambda x, n, m: sp.fdtr(n, m, x),
@@ -211,7 +162,6 @@ f: Continuous = Continuous(
 )
 lognorm: Continuous = Continuous(
     "lognorm",
-    "s",
     lambda x, s: -(np.log(x) ** 2) / (2 * s**2) - np.log(s * x) - LOG_2PI / 2,
     support=positive,
     cdf=lambda x, s: sp.ndtr(np.log(x) / s),
@@ -221,7 +171,6 @@ lognorm: Continuous = Continuous(
 )
 halfnorm: Continuous = Continuous(
     "halfnorm",
-    "",
     lambda x: math.log(2 / math.pi) / 2 - x**2 / 2,
     support=lambda x: x >= 0,
     cdf=lambda x: sp.erf(x / math.sqrt(2)),
@@ -229,14 +178,12 @@ halfnorm: Continuous = Continuous(
 )
 halfcauchy: Continuous = Continuous(
     "halfcauchy",
-    "",
     lambda x: math.log(2 / math.pi) - np.log1p(x**2),
     support=lambda x: x >= 0,
     cdf=lambda x: 2 / math.pi * np.arctan(x),
 )
 weibull_min: Continuous = Continuous(
     "weibull_min",
-    "c",
     lambda x, c: np.log(c) + sp.xlogy(c - 1, x) - x**c,
     support=lambda x, c: from_zero(x, c - 1),
     cdf=lambda x, c: -np.expm1(-(x**c)),
@@ -245,7 +192,6 @@ weibull_min: Continuous = Continuous(
 )
 rayleigh: Continuous = Continuous(
     "rayleigh",
-    "",
     lambda x: np.log(x) - x**2 / 2,
     support=positive,
     cdf=lambda x: -np.expm1(-(x**2) / 2),
@@ -254,7 +200,6 @@ rayleigh: Continuous = Continuous(
 )
 pareto: Continuous = Continuous(
     "pareto",
-    "b",
     lambda x, b: np.log(b) - (b + 1) * np.log(x),
     support=lambda x, b: x >= 1,
     safe=2.0,
@@ -264,7 +209,6 @@ pareto: Continuous = Continuous(
 )
 fisk: Continuous = Continuous(
     "fisk",
-    "c",
     lambda x, c: np.log(c) + sp.xlogy(c - 1, x) - 2 * softplus(c * np.log(x)),
     support=lambda x, c: from_zero(x, c - 1),
     cdf=lambda x, c: sp.expit(c * np.log(x)),
@@ -272,7 +216,6 @@ fisk: Continuous = Continuous(
 )
 invgauss: Continuous = Continuous(
     "invgauss",
-    "mu",
     lambda x, mu: -LOG_2PI / 2 - 1.5 * np.log(x) - ((x - mu) / mu) ** 2 / (2 * x),
     support=positive,
 )
@@ -282,7 +225,6 @@ invgauss: Continuous = Continuous(
 
 uniform: Continuous = Continuous(
     "uniform",
-    "",
     lambda x: 0.0 * x,
     support=lambda x: np.logical_and(x >= 0, x <= 1),
     cdf=lambda x: x,
@@ -290,7 +232,6 @@ uniform: Continuous = Continuous(
 )
 beta: Continuous = Continuous(
     "beta",
-    "a b",
     lambda x, a, b: sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b),
     support=lambda x, a, b: np.logical_and(from_zero(x, a - 1), from_zero(1 - x, b - 1)),
     cdf=lambda x, a, b: sp.betainc(a, b, x),
@@ -298,7 +239,6 @@ beta: Continuous = Continuous(
 )
 vonmises: Continuous = Continuous(
     "vonmises",
-    "kappa",
     lambda x, kappa: kappa * (np.cos(x) - 1) - math.log(2 * math.pi) - np.log(sp.i0e(kappa)),
     allowed=lambda kappa: kappa >= 0,
 )
@@ -308,7 +248,6 @@ vonmises: Continuous = Continuous(
 
 bernoulli: Discrete = Discrete(
     "bernoulli",
-    "p",
     lambda k, p: sp.xlogy(k, p) + sp.xlog1py(1 - k, -p),
     lambda k, p: np.logical_and(k >= 0, k <= 1),
     lambda k, p: np.where(k < 1, 1 - p, 1.0),
@@ -316,7 +255,6 @@ bernoulli: Discrete = Discrete(
 )
 binom: Discrete = Discrete(
     "binom",
-    "n p",
     lambda k, n, p: (
         sp.gammaln(n + 1.0)
         - sp.gammaln(k + 1.0)
@@ -331,7 +269,6 @@ binom: Discrete = Discrete(
 )
 poisson: Discrete = Discrete(
     "poisson",
-    "mu",
     lambda k, mu: sp.xlogy(k, mu) - sp.gammaln(k + 1.0) - mu,
     lambda k, mu: k >= 0,
     lambda k, mu: sp.gammaincc(k + 1.0, mu),
@@ -339,7 +276,6 @@ poisson: Discrete = Discrete(
 )
 geom: Discrete = Discrete(
     "geom",
-    "p",
     lambda k, p: sp.xlog1py(k - 1, -p) + np.log(p),
     lambda k, p: k >= 1,
     lambda k, p: -np.expm1(k * np.log1p(-p)),
@@ -347,7 +283,6 @@ geom: Discrete = Discrete(
 )
 nbinom: Discrete = Discrete(
     "nbinom",
-    "n p",
     lambda k, n, p: (
         sp.gammaln(n + k)
         - sp.gammaln(k + 1.0)

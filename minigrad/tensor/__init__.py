@@ -15,16 +15,6 @@ from minigrad.tensor.door import (
 from minigrad.tensor.tensor import Tensor, handed_out, own
 
 __all__ = [
-    "Tensor",
-    "apply",
-    "buffer",
-    "check_real",
-    "concrete",
-    "drawn",
-    "handed_out",
-    "no_derivative",
-    "operand",
-    "own",
-    "plainly",
-    "wrap",
-]
+    "Tensor", "apply", "buffer", "check_real", "concrete", "drawn", "handed_out", "no_derivative",
+    "operand", "own", "plainly", "wrap",
+]  # fmt: skip
