@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from minigrad.draw.boxes import Arrow, Box, Item, View, operation
 from minigrad.draw.picture import Vertex
@@ -52,11 +52,14 @@ _QUOTED = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
 
 def text(words: object, width: int = 60) -> str:
-    """``words`` as text of an HTML-like label: shown as they are, whatever they contain."""
+    """``words`` for a label that is HTML, not longer than ``width`` letters."""
+    return _marked(clean(words, width))
+
+
+def _marked(words: str) -> str:
     # Browsers draw several spaces as one.  Graphviz replaces \N, \G and so on within a run
     # of text: start another one.
-    found = escape(clean(words, width)).replace("  ", "\u00a0\u00a0")
-    return _REPLACED.sub(r"\\<FONT>\1</FONT>", found)
+    return _REPLACED.sub(r"\\<FONT>\1</FONT>", escape(words).replace("  ", "\u00a0\u00a0"))
 
 
 def clean(words: object, width: int = 60) -> str:
@@ -123,35 +126,63 @@ def _crossed(box: Box, path: set[int]) -> bool:
 
 
 def _node(item: Item, values: bool, gradients: bool, on_path: bool, detail: bool) -> str:
-    vertex = item if isinstance(item, Vertex) else item.exit
-    kind = item.kind if isinstance(item, Vertex) else "box"
-    if isinstance(item, Box) and item.kind == "statement":
-        kind = item.members[-1].kind
-    rows = _heading(item)
-    if vertex is not None and values and (vertex.kind != "constant" or vertex.named):
-        value = summary(vertex.value) if detail or vertex.scalar else shape_of(vertex.value)
-        lead = f"{text(vertex.name, 24)} = " if kind == "box" else ""
-        rows += [lead * (i == 0) + text(line) for i, line in enumerate(value)]
-    if vertex is not None and gradients and vertex.gradient is not None:
-        slope = gradient(vertex) if detail or vertex.scalar else []
-        rows += [f'<FONT COLOR="{GRADIENT}">{text(line, 60)}</FONT>' for line in slope]
-    style = STYLES[kind]
+    style = STYLES[kind_of(item)]
     if on_path:
         style += f" {PATH} penwidth=3"
     tip = short(item.name if isinstance(item, Vertex) else f"{item.title}: {item.text}", 400)
-    cells = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
+    rows = face(item, values, gradients, detail)
+    cells = "".join(f"<TR><TD>{_row(line)}</TD></TR>" for line in rows)
     return f"n{item.id} [label=<{TABLE}{cells}</TABLE>> {style} tooltip={quoted(tip)}]"
 
 
-def _heading(item: Item) -> list[str]:
+def kind_of(item: Item) -> str:
+    """Which of the `STYLES` a node has."""
+    if isinstance(item, Vertex):
+        return item.kind
+    return item.members[-1].kind if item.kind == "statement" else "box"
+
+
+class Line(NamedTuple):
+    """A line of a node: ``formula`` is what it is, where that stands behind its name."""
+
+    words: str
+    role: str
+    formula: str = ""
+
+
+def face(item: Item, values: bool, gradients: bool, detail: bool = True) -> list[Line]:
+    """What stands in a node; without ``detail`` of arrays the shape alone."""
+    vertex = item if isinstance(item, Vertex) else item.exit
     if isinstance(item, Box):
-        return [f"<B>{text(item.title, 40)}</B>", f"<I>{text(item.text, 48)}</I>"]
-    if item.kind == "constant" and not item.named:
-        return [text(line) for line in summary(item.value)]  # it is its value
-    name = f"<B>{text(item.name, 40)}</B>"
-    if not item.named and item.kind != "output":
-        name = f'<FONT COLOR="{QUIET}">{text(item.name, 40)}</FONT>'
-    return [f"{name}\u00a0= <I>{text(operation(item), 40)}</I>" if item.op else name]
+        lines = [Line(clean(item.title, 40), "title"), Line(clean(item.text, 48), "formula")]
+    elif item.kind == "constant" and not item.named:  # it is its value
+        return [Line(clean(line), "value") for line in summary(item.value)]
+    else:
+        role = "title" if item.named or item.kind == "output" else "quiet"
+        formula = clean(operation(item), 40) if item.op else ""
+        lines = [Line(clean(item.name, 40), role, formula)]
+    if vertex is not None and values:
+        value = summary(vertex.value) if detail or vertex.scalar else shape_of(vertex.value)
+        lead = f"{clean(vertex.name, 24)} = " if kind_of(item) == "box" else ""
+        lines += [Line(lead * (i == 0) + clean(line), "value") for i, line in enumerate(value)]
+    if vertex is not None and gradients and vertex.gradient is not None:
+        slope = gradient(vertex) if detail or vertex.scalar else []
+        lines += [Line(clean(line), "gradient") for line in slope]
+    return lines
+
+
+LOOKS = {
+    "title": "<B>{}</B>",
+    "quiet": f'<FONT COLOR="{QUIET}">{{}}</FONT>',
+    "formula": "<I>{}</I>",
+    "value": "{}",
+    "gradient": f'<FONT COLOR="{GRADIENT}">{{}}</FONT>',
+}
+
+
+def _row(line: Line) -> str:
+    row = LOOKS[line.role].format(_marked(line.words))
+    return f"{row}\u00a0= <I>{_marked(line.formula)}</I>" if line.formula else row
 
 
 def gradient(vertex: Vertex) -> list[str]:

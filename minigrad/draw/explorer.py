@@ -13,14 +13,15 @@ import hashlib
 import html
 import json
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from minigrad import ops
-from minigrad.draw.boxes import Box, expression, index, view
+from minigrad.draw.boxes import Box, Item, View, expression, index, view
 from minigrad.draw.dot import CROWD, extremes
 from minigrad.draw.live import program
 from minigrad.draw.overlay import overlay
@@ -97,16 +98,7 @@ def page(
         "data": _embedded(carried),
         "script": script,
     }
-    text = read("page.html")
-    pieces = text.split("{{")
-    return pieces[0] + "".join(parts[name] + rest for name, rest in _holes(pieces[1:]))
-
-
-def _holes(pieces: Iterable[str]) -> Iterable[tuple[str, str]]:
-    """The names of the places to fill, each with the text up to the next."""
-    for piece in pieces:
-        name, _, rest = piece.partition("}}")
-        yield name, rest
+    return re.sub(r"\{\{(.*?)\}\}", lambda hole: parts[hole[1]], read("page.html"))
 
 
 def _hash(text: str) -> str:
@@ -128,27 +120,20 @@ def data(
 ) -> dict[str, Any]:
     """What the page shows and computes, as JSON knows it; ``written`` is JavaScript."""
     seen = view(picture, collapse)
-    atoms: list[Vertex | Box] = []
-    boxes: list[tuple[Box, list[Vertex | Box]]] = []
+    boxes: list[tuple[Box, list[Item]]] = []
     left = CARRIED
-    for item in seen.items:
-        if isinstance(item, Box):
-            parts = _opened(item, left)
-            left -= len(parts)
-            boxes.append((item, parts))
-            atoms += parts
-        else:
-            atoms.append(item)
-    atoms.sort(key=lambda atom: atom.id)
+    for box in (item for item in seen.items if isinstance(item, Box)):
+        parts = _opened(box, left)
+        left -= len(parts)
+        boxes.append((box, parts))
+    closed = [part for _, parts in boxes for part in parts if isinstance(part, Box)]
+    inside = View(picture, closed)
+    atoms, home = inside.items, inside.home
     place = {atom: i for i, atom in enumerate(atoms)}
-    home: dict[int, Vertex | Box] = {}
-    for atom in atoms:
-        home.update((v.id, atom) for v in (atom.members if isinstance(atom, Box) else [atom]))
-
     arrays = [a for atom in atoms if (a := _exit(atom)) is not None and not a.scalar]
     cells = max(CELLS // max(2 * len(arrays), 1), 16)
     output = picture.output
-    edges, entry = _edges(picture, atoms, home, place)
+    edges, entry = _edges(inside, place)
     graded = {}
     if report is not None:
         graded["report"] = overlay(
@@ -176,7 +161,7 @@ def data(
     }
 
 
-def _opened(box: Box, left: int) -> list[Vertex | Box]:
+def _opened(box: Box, left: int) -> list[Item]:
     """What the page shows in place of ``box`` when a person opens it."""
     members = box.members
     if len(members) <= min(WHOLE, left):
@@ -188,11 +173,11 @@ def _opened(box: Box, left: int) -> list[Vertex | Box]:
     return [*members[:ENDS], inner, *members[-ENDS:]]
 
 
-def _exit(atom: Vertex | Box) -> Vertex | None:
+def _exit(atom: Item) -> Vertex | None:
     return atom.exit if isinstance(atom, Box) else atom
 
 
-def _vertex(atom: Vertex | Box, cells: int) -> dict[str, Any]:
+def _vertex(atom: Item, cells: int) -> dict[str, Any]:
     vertex = _exit(atom)
     found: dict[str, Any] = {
         "kind": "box" if isinstance(atom, Box) else atom.kind,
@@ -267,51 +252,33 @@ def _named(vertex: Vertex) -> Term:
     return MATHML.term(mathml_name(vertex.name))
 
 
-def _edges(
-    picture: Picture,
-    atoms: Sequence[Vertex | Box],
-    home: dict[int, Vertex | Box],
-    place: dict[Vertex | Box, int],
-) -> tuple[list[dict[str, Any]], dict[Edge, int]]:
-    """What passes between atoms, into a box all of one source together; and where edges went."""
-    groups: dict[Any, list[Edge]] = {}
-    for edge in picture.edges:
-        source, target = home[edge.source.id], home[edge.target.id]
-        if source is not target:
-            key = (source, target) if isinstance(target, Box) else edge
-            groups.setdefault(key, []).append(edge)
-    across = {atom: atom.derivatives() for atom in atoms if isinstance(atom, Box)}
+def _edges(inside: View, place: dict[Item, int]) -> tuple[list[dict[str, Any]], dict[Edge, int]]:
+    """What the page knows of each arrow, and in which entry each edge of the picture is."""
     found: list[dict[str, Any]] = []
     entries: dict[Edge, int] = {}
-    for edges in groups.values():
-        entries.update(dict.fromkeys(edges, len(found)))
-        first = edges[0]
-        source, target = home[first.source.id], home[first.target.id]
-        flowing = [e for e in edges if e.differentiable]
-        entry: dict[str, Any] = {"from": place[source], "to": place[target]}
+    for arrow in inside.arrows:
+        entries.update(dict.fromkeys(arrow.edges, len(found)))
+        first = arrow.edges[0]
+        flowing = [e for e in arrow.edges if e.differentiable]
+        entry: dict[str, Any] = {"from": place[arrow.source], "to": place[arrow.target]}
         if flowing:
             entry["flows"] = True
-            if isinstance(target, Box):
-                local = across[target].get(first.source.id)
+            if isinstance(arrow.target, Box):
+                local: Any = arrow.derivative
             else:
                 entry["argument"] = first.argnum
                 local = first.local if first.source.scalar and first.target.scalar else None
-                formula = first.expression if len(atoms) <= CROWD else None
+                formula = first.expression if len(place) <= CROWD else None
                 if formula is not None:
                     entry["formula"] = short(visible(formula.text), 90)
                     if len(formula.text) <= 90:
                         entry["math"] = formula.mathml
-                entry["whole"] = not (_elementwise(first.target) or first.target.scalar)
+                entry["whole"] = not (first.target.scalar or first.target.elementwise)
             entry["local"] = None if local is None or np.iscomplexobj(local) else _number(local)
-            if _exit(source) is not None:
+            if _exit(arrow.source) is not None:
                 entry["share"] = _sum([e.contribution for e in flowing])
         found.append(entry)
     return found, entries
-
-
-def _elementwise(vertex: Vertex) -> bool:
-    """Whether a formula is of the derivative, rather than of all that is passed back."""
-    return vertex.node is not None and vertex.node.op is not None and vertex.node.op.elementwise
 
 
 def _sum(shares: Sequence[Any]) -> Any:

@@ -70,6 +70,11 @@ class Vertex:
         return visible(short(self.name))
 
     @property
+    def elementwise(self) -> bool:
+        """Whether it was computed entry by entry."""
+        return self.node is not None and self.node.op is not None and self.node.op.elementwise
+
+    @property
     def scalar(self) -> bool:
         """Whether the value is one number."""
         return is_scalar(self.value)

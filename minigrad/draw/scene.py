@@ -14,10 +14,9 @@ from typing import Any
 
 from minigrad.draw import dot
 from minigrad.draw.arrange import LANE, Layer, Link, Plan, Spot, arranged
-from minigrad.draw.boxes import Arrow, Box, Item, View, operation
+from minigrad.draw.boxes import Arrow, Item, View
 from minigrad.draw.picture import Vertex
 from minigrad.draw.theme import DARK, INK, PAPER
-from minigrad.draw.values import summary
 
 LINE = 14.0
 PAD = 8.0
@@ -25,6 +24,8 @@ MARGIN = 12.0
 SIZE = 11.0
 """Of letters, in points."""
 GREY = "#666666"
+INKS = {"quiet": dot.QUIET, "formula": dot.QUIET, "gradient": dot.GRADIENT}
+"""Colours of lines of nodes that are not black."""
 NARROWEST = 120.0
 """Least width that rows are wrapped to."""
 
@@ -112,7 +113,7 @@ class _Drafter:
         view, width = self.view, self.width
         self.upright, self.back = self.direction in ("TB", "BT"), self.direction in ("RL", "BT")
         self.path = view.picture.downstream()
-        self.faces = [_face(item, self.values, self.gradients) for item in view.items]
+        self.faces = [dot.face(item, self.values, self.gradients) for item in view.items]
         self.sizes = [_size(lines) for lines in self.faces]
         self.labels = [
             dot.clean(dot.label(arrow)) if self.local and arrow.differentiable else ""
@@ -263,9 +264,7 @@ class _Drafter:
     # --- nodes -----------------------------------------------------------------------
 
     def _node(self, item: Item, i: int) -> list[Shape]:
-        kind = item.kind if isinstance(item, Vertex) else "box"
-        if isinstance(item, Box) and item.kind == "statement":
-            kind = item.members[-1].kind
+        kind = dot.kind_of(item)
         style = dot.STYLES[kind]
         (width, height), spot = self.sizes[i], self.spots[i]
         x, y = self._turn(spot.depth, spot.place)
@@ -282,44 +281,12 @@ class _Drafter:
         ]
         if kind == "output":
             shapes.append(Rect(left + 3, top + 3, width - 6, height - 6, stroke, strength=1.0))
-        for k, (words, colour, bold, role) in enumerate(self.faces[i]):
+        for k, line in enumerate(self.faces[i]):
             base = top + PAD / 2 + LINE * (k + 0.78)
-            ink = self.colour(colour) if colour else self.ink
-            shapes.append(Words(words, x, base, ink, bold, room=width - 6, role=role))
+            ink = self.colour(INKS[line.role]) if line.role in INKS else self.ink
+            bold = line.role == "title"
+            shapes.append(Words(_words(line), x, base, ink, bold, room=width - 6, role=line.role))
         return shapes
-
-
-Face = list[tuple[str, str, bool, str]]
-"""Lines of a node: the words, their colour, whether they are bold, and what they are."""
-
-
-def _face(item: Item, values: bool, gradients: bool) -> Face:
-    vertex = item if isinstance(item, Vertex) else item.exit
-    lines: Face
-    if isinstance(item, Box):
-        title, inside = dot.clean(item.title, 40), dot.clean(item.text, 48)
-        lines = [(title, "", True, "name"), (inside, dot.QUIET, False, "name")]
-    elif item.kind == "constant" and not item.named:
-        return [(dot.clean(line), "", False, "name") for line in summary(item.value)]
-    else:
-        name = dot.clean(item.name, 40) + (
-            f" = {dot.clean(operation(item), 40)}" if item.op else ""
-        )
-        known = item.named or item.kind == "output"
-        lines = [(name, "" if known else dot.QUIET, known, "name")]
-    if vertex is not None and values:
-        lead = f"{dot.clean(vertex.name, 24)} = " if _loose(item) else ""
-        shown = [lead * (i == 0) + dot.clean(line) for i, line in enumerate(summary(vertex.value))]
-        lines += [(line, "", False, "value") for line in shown]
-    if vertex is not None and gradients and vertex.gradient is not None:
-        slopes = [dot.clean(line) for line in dot.gradient(vertex)]
-        lines += [(line, dot.GRADIENT, False, "gradient") for line in slopes]
-    return lines
-
-
-def _loose(item: Item) -> bool:
-    """Whether its title does not name its value."""
-    return isinstance(item, Box) and item.kind != "statement"
 
 
 def breadth(words: str, size: float = SIZE) -> float:
@@ -339,8 +306,12 @@ def _wide(c: str) -> float:
     return 0.7 if c.isupper() else 0.61
 
 
-def _size(lines: Face) -> Point:
-    wide = max(breadth(words) * (1.1 if bold else 1.0) for words, _, bold, _ in lines)
+def _words(line: dot.Line) -> str:
+    return f"{line.words} = {line.formula}" if line.formula else line.words
+
+
+def _size(lines: list[dot.Line]) -> Point:
+    wide = max(breadth(_words(line)) * (1.1 if line.role == "title" else 1.0) for line in lines)
     return wide + 2 * PAD, LINE * len(lines) + PAD
 
 
