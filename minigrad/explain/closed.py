@@ -24,6 +24,7 @@ from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, Full, key_of, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
 from minigrad.program.rules import each, floating, rule, rules, scaled, whole
+from minigrad.tree import tree_map
 from minigrad.writing.formulas import Formula, FormulaWriter
 from minigrad.writing.notation import inverse_transposed
 from minigrad.writing.styles import BOOK, TEXT
@@ -334,19 +335,8 @@ def simplified(formula: Formula, constant: dict[Var, Any]) -> tuple[Formula, str
     b = Algebra(constant, formula)
     value: dict[Var, Any] = {}
     program = formula.program
-
-    def now(x: Any) -> Any:
-        if isinstance(x, tuple):
-            return tuple(now(part) for part in x)
-        return value.get(x, x) if isinstance(x, Var) else x
-
-    for e in program.equations:
-        args, kwargs = [now(a) for a in e.args], {k: now(v) for k, v in e.kwargs.items()}
-        if isinstance(e.out, tuple):
-            value.update(zip(e.out, b.keep(e.op, args, kwargs, e.out), strict=True))
-        else:
-            value[e.out] = b.emit_as(e.out, e.op, args, kwargs)
-    result = now(program.result)
+    list(b.replay(program.equations, value))
+    result = tree_map(lambda x: value.get(x, x) if isinstance(x, Var) else x, program.result)
     made = without_dead_code(program.replace(equations=b.equations, result=result))
     again = replace(formula, program=made)
     if again.text == formula.text or not agree(formula, again, frozenset(b.facts) | b.fixed):

@@ -20,7 +20,7 @@ from minigrad.explain import closed
 from minigrad.explain.layers import short_names
 from minigrad.explain.paper import UNREADABLE, traced
 from minigrad.explain.passes import Before, passes
-from minigrad.explain.pieces import ACTIVATIONS, WRITTEN_OUT, Piece, edges_to, passed
+from minigrad.explain.pieces import ACTIVATIONS, WRITTEN_OUT, Piece, edges_to, leading, passed
 from minigrad.explain.rows import LONGEST, Row, name_in_ratio
 from minigrad.explain.sheet import Sheet
 from minigrad.graph import AnyNode, ancestors, routes
@@ -66,16 +66,10 @@ class Chart:
         self.names = known
         self._given = {t.node: t.name for t in (output, *wrt) if t.name}
         every = sorted(ancestors(self.output), key=lambda n: n.seq)
-        self.on: set[AnyNode] = set(self.wrt)
+        self.on: set[AnyNode] = leading(every, self.wrt)
         self._leaf: dict[AnyNode, Any] = {t.node: t._value for t in wrt}
-        shapes: set[tuple[int, ...]] = set()
-        for node in every:
-            if any(p in self.on for p in node.parents):
-                self.on.add(node)
-                for a in node.args:
-                    if isinstance(a, np.ndarray):
-                        shapes.add(a.shape)
-        self.on.intersection_update(every)
+        above = [n for n in self.on if any(p in self.on for p in n.parents)]
+        shapes = {a.shape for n in above for a in n.args if isinstance(a, np.ndarray)}
         few = len(every) < CROWDED
         self.layers = short_names(every, known, self.on - {self.output}) if few else {}
         inner = [n for n in every if n in self.on and n.op is not None and known.known(n)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +87,15 @@ class Piece:
             for n, inside in self.inside.items()
             for i in inside
         )
+
+
+def leading(every: Sequence[AnyNode], goals: Collection[AnyNode]) -> set[AnyNode]:
+    """The nodes of ``every``, oldest first, that are computed from ``goals``, and these."""
+    on = set(goals)
+    for node in every:
+        if any(p in on for p in node.parents):
+            on.add(node)
+    return on.intersection(every)
 
 
 def passed(node: AnyNode, i: int, g: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.paper import BOUNDS
-from minigrad.explain.pieces import passed
+from minigrad.explain.pieces import Piece, leading, passed
 from minigrad.graph import AnyNode, Slots, ancestors
 from minigrad.ops.record import Op
 
@@ -42,30 +42,21 @@ class Stop:
 def walk(goal: AnyNode, output: AnyNode) -> tuple[list[Stop], Any, int]:
     """The stops on the way from ``output`` to ``goal``, the gradient, and its summands."""
     every = sorted(ancestors(output), key=lambda n: n.seq)
-    on = {goal}
-    for node in every:
-        if any(p in on for p in node.parents):
-            on.add(node)
-    pending: dict[AnyNode, Any] = {output: np.ones_like(output.ans)[()]}
+    on = leading(every, {goal})
+    inside = {
+        n: [i for i, p in enumerate(n.parents) if p in on]
+        for n in reversed(every)
+        if n in on and n is not goal
+    }
     stops: list[Stop] = []
-    gradient: Any = pending[output] if goal is output else None
-    parts = 0
-    for node in reversed(every):
-        g = pending.pop(node, None)
-        if node is goal:
-            gradient = g if gradient is None else gradient
-        if g is None or node not in on or node is goal or node.op is None:
-            continue
-        if type(node.ans) is tuple:
-            g = g.filled(node.ans)
-        for i, parent in enumerate(node.parents):
-            if parent is None or parent not in on:
-                continue
-            c = passed(node, i, g)
-            stops += stop(node, i, g, c)
-            parts += parent is goal
-            pending[parent] = pending[parent] + c if parent in pending else c
-    return stops, gradient, parts
+
+    def call(node: AnyNode, i: int, g: Any) -> Any:
+        c = passed(node, i, g)
+        stops.extend(stop(node, i, g, c))
+        return c
+
+    gradient = Piece(output, inside, [goal]).flow(np.ones_like(output.ans)[()], call)[goal]
+    return stops, gradient, sum(p is goal for n in inside for p in n.parents)
 
 
 def stop(node: AnyNode, i: int, g: Any, c: Any) -> Iterator[Stop]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigrad.explain.markup import latex_value
 from minigrad.writing.styles import LATEX
 
 SIZE = 15
@@ -26,7 +27,7 @@ def figure(explanation: Any, make: Any) -> Any:
     style = {"fontsize": SIZE, "math_fontfamily": "cm", "va": "baseline"}
     placed: list[tuple[list[Any], list[Any]]] = []
     for left, right, value, row in explanation.equations(LATEX):
-        sides = " = ".join(part for part in (right, latex_number(value)) if part)
+        sides = " = ".join(part for part in (right, latex_value(value)) if part)
         plain = (row.quantity, f"= {row.formula}") if row is not None else (left, f"= {sides}")
         texts = [
             fig.text(0, 0, mathematical(code, words), ha=side, **style)
@@ -48,12 +49,6 @@ def figure(explanation: Any, make: Any) -> Any:
         texts[1].set_position(((PAD + wide[0] + SIZE / 2) / width, y / height))
         y -= down + gap
     return fig
-
-
-def latex_number(value: str) -> str:
-    from minigrad.explain.markup import latex_value
-
-    return latex_value(value)
 
 
 def mathematical(code: str, words: str) -> str:
