@@ -14,8 +14,16 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.entries import UNFOLDED
-from minigrad.explain.factors import Factors, built, common_size, factors, is_sum, merged, normal
+from minigrad.explain.factors import (
+    Factors,
+    Simplifier,
+    built,
+    common_size,
+    factors,
+    is_sum,
+    merged,
+    normal,
+)
 from minigrad.explain.paper import UNREADABLE
 from minigrad.explain.shares import REDUCTIONS, known_total
 from minigrad.explain.tidied import lowest
@@ -58,60 +66,27 @@ class Step:
         return added or self.formula.write(BOOK).code
 
 
-class Algebra(Builder):
-    """A builder that multiplies out, and knows which arrays are constant.
+class Algebra(Simplifier):
+    """A builder that multiplies out, and knows which arrays are constant."""
 
-    Attributes
-    ----------
-    known : dict
-        Variable -> its value, of arrays that no Tensor enters.
-    facts : dict
-        Variable -> what was used of it.
-    fixed : set
-        Variables of which it was used how they depend on each other.
-    results : dict
-        Variable that is a name -> the equation that it is the result of.
-    kinked : bool
-        Whether the sign of something enters, whose value at 0 is nobody's business then.
-    rests : bool
-        Whether both σ(u) and σ(-u) enter.
-    """
-
-    sizes: dict[Var, int]
-    unfolded = UNFOLDED
     reductions = REDUCTIONS
 
     def __init__(self, known: dict[Var, Any], formula: Formula) -> None:
-        super().__init__(rules("closed", "read", "formula"))
-        self.known = known
-        self.facts: dict[Var, str] = {}
-        self.results: dict[Var, Equation] = formula.made
-        self.sizes = {v: int(s.name) for v, s in formula.symbols.items() if s.name.isdigit()}
-        self.kinked: bool = any(e.op is ops.sign for e in formula.program.equations)
+        sizes = {v: int(s.name) for v, s in formula.symbols.items() if s.name.isdigit()}
+        super().__init__(rules("closed", "read", "formula"), formula.values, sizes)
+        self.known, self.results = known, formula.made
+        self.kinked = any(e.op is ops.sign for e in formula.program.equations)
         of = {e.args[0] for e in formula.program.equations if e.op is ops.sigmoid}
-        self.rests: bool = any(
+        self.rests = any(
             e.op is ops.negative and e.out in of and e.args[0] in of
             for e in formula.program.equations
         )
-        self.busy = False
-        self.summing = False
-        self.fixed: set[Var] = set()
-        self.values = formula.values
 
     def origin(self, x: Any) -> Equation | None:
         """The equation of ``x``, whether it has a name or not."""
         return self.results.get(x) or self.made_by.get(x) if isinstance(x, Var) else None
 
-    def factors(self, x: Any) -> tuple[float, Factors]:
-        """``x`` as a product."""
-        return factors(self, x)
-
-    def product(self, c: float, found: Factors) -> Any:
-        """A product, put together again."""
-        return built(self, c, found)
-
     def terms(self, x: Any) -> list[tuple[float, Any]] | None:
-        """What ``x`` is the sum of when it is multiplied out, with coefficients."""
         terms = multiplied_out(self, *factors(self, x))
         if terms is None:
             return None

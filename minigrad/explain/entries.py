@@ -14,9 +14,6 @@ from minigrad.program.equations import Var
 from minigrad.program.rules import SUMS, each, floating, rule, scaled, whole
 from minigrad.writing.notation import diagonal, diagonal_matrix, identity, onehot
 
-UNFOLDED = frozenset([ops.scatter, onehot, identity])
-"""What has a name of its own, though it is made of constants."""
-
 # --- one-hot rows --------------------------------------------------------------------------
 
 

@@ -15,11 +15,12 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops import determinants
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Full, key_of, number, shape_of
-from minigrad.program.equations import Var
+from minigrad.program.builder import Builder, Full, Rules, key_of, number, shape_of
+from minigrad.program.equations import Equation, Var
 from minigrad.program.rules import SUMS, each, floating, rule, scaled, whole
 from minigrad.program.textbook import raised
-from minigrad.writing.notation import inverse_transposed, outer, repetition
+from minigrad.typing import Function, Operand
+from minigrad.writing.notation import identity, inverse_transposed, onehot, outer, repetition
 from minigrad.writing.numbers import surd
 
 Factors = dict[Any, list[Any]]
@@ -27,6 +28,55 @@ Factors = dict[Any, list[Any]]
 
 MANY = 24
 """Products of more factors are left as they are."""
+
+UNFOLDED = frozenset([ops.scatter, onehot, identity])
+"""What has a name of its own, though it is made of constants."""
+
+
+class Simplifier(Builder):
+    """A builder of formulas: it knows what variables hold, and how those with names were made.
+
+    Attributes
+    ----------
+    values : dict
+        Variable -> what it holds, of those that have a name.
+    sizes : dict
+        Variable -> the length that it is.
+    results : dict
+        Variable that is a name -> the equation that it is the result of.
+    facts : dict
+        Variable -> what was used of it.
+    known : dict
+        Variable -> its value, of arrays that no Tensor enters.
+    fixed : set
+        Variables of which it was used how they depend on each other.
+    freed : bool
+        Whether a guard was left out, which is right only where no value meets it.
+    kinked : bool
+        Whether the sign of something enters, whose value at 0 is nobody's business then.
+    rests : bool
+        Whether both σ(u) and σ(-u) enter.
+    """
+
+    unfolded = UNFOLDED
+    reductions: tuple[Function, ...] = ()
+    freed = kinked = rests = busy = summing = False
+
+    def __init__(self, rules: Rules, values: dict[Var, Any], sizes: dict[Var, int]) -> None:
+        super().__init__(rules)
+        self.values, self.sizes = values, sizes
+        self.results: dict[Var, Equation] = {}
+        self.facts: dict[Var, str] = {}
+        self.known: dict[Var, Any] = {}
+        self.fixed: set[Var] = set()
+
+    def origin(self, x: Operand) -> Equation | None:
+        """The equation of ``x``, names left alone."""
+        return self.made_by.get(x) if isinstance(x, Var) and not x.given else None
+
+    def terms(self, x: Operand) -> list[tuple[float, Operand]] | None:
+        """What ``x`` is the sum of when it is multiplied out, with coefficients."""
+        raise NotImplementedError
 
 
 def factors(b: Builder, x: Any, p: float = 1) -> tuple[float, Factors]:
@@ -74,7 +124,7 @@ def merged(b: Builder, *those: Factors) -> Factors:
 
 def normal(b: Builder, found: Factors) -> Factors:
     """Roots, quotients that have a name, and cofactors over their determinant, as one factor."""
-    more = getattr(b, "reductions", ())
+    more = b.reductions
     first = (roots_squared, named_powers, signs, names_of_quotients, inverse_by_cofactors)
     for reduce in (*first, *more):
         found = {key: part for key, part in reduce(b, found).items() if part[1]}
@@ -217,7 +267,7 @@ def product_of(b: Builder, found: Factors, sign: int = 1) -> Any:
     answer: Any = None
     parts = [(y, abs(p)) for y, p in found.values() if p * sign > 0]
     if sign < 0:  # below, numbers and names come first
-        sizes = getattr(b, "sizes", {})
+        sizes = b.sizes
         is_size = [isinstance(y, Var) and y in sizes for y, _ in parts]
         order = sorted(range(len(parts)), key=lambda i: (not is_size[i], is_sum(b, parts[i][0])))
         parts = [parts[i] for i in order]
@@ -236,7 +286,7 @@ def literal_roots(b: Any, c: float, found: Factors) -> list[Any]:
     """The roots of numbers in a product whose coefficient has a root as well: ``1/√π·x/√2``."""
     if not found or (surd(abs(c)) or ("",))[0] != "root":
         return []
-    sizes = getattr(b, "sizes", {})
+    sizes = b.sizes
     roots = [(k, b.match(y, ops.sqrt)) for k, (y, _) in found.items()]
     return [k for k, inner in roots if inner is not None and inner[0] in sizes]
 

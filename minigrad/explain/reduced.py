@@ -9,38 +9,10 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.algebra import FORMULAS, FREE
-from minigrad.explain.entries import UNFOLDED
-from minigrad.program.builder import FOLDED, Builder, Rules, equal_entries
+from minigrad.explain.factors import Simplifier
+from minigrad.program.builder import FOLDED, equal_entries
 from minigrad.program.equations import Equation, Program, Var, without_dead_code
 from minigrad.tree import tree_map
-
-
-class Pencil(Builder):
-    """A builder for formulas.
-
-    Attributes
-    ----------
-    values : dict
-        Variable -> what it holds, of those that have a name.
-    freed : bool
-        Whether a guard was left out, which is right only where no value meets it.
-    results : dict
-        Variable that is a name -> the equation that it is the result of.
-    """
-
-    unfolded = UNFOLDED
-
-    def __init__(self, rules: Rules, values: dict[Var, Any], sizes: dict[Var, int]) -> None:
-        super().__init__(rules)
-        self.freed = False
-        self.results: dict[Var, Equation] = {}
-        self.values: dict[Var, Any] = values
-        self.facts: dict[Var, str] = {}
-        self.sizes = sizes
-
-    def origin(self, x: Any) -> Equation | None:
-        """The equation of ``x``, names left alone."""
-        return self.made_by.get(x) if isinstance(x, Var) and not x.given else None
 
 
 def read(
@@ -67,11 +39,11 @@ def read(
     same : callable
         Whether two programs are worth the same, given the values of their variables.
     """
-    b = Pencil(FREE, values, sizes)
+    b = Simplifier(FREE, values, sizes)
     short = written(b, program, stands, whole, known)
     if not b.freed:
         return short, {**b.made_by, **b.results}
-    pencil = Pencil(FORMULAS, values, sizes)
+    pencil = Simplifier(FORMULAS, values, sizes)
     guarded = written(pencil, program, stands, whole, known)
     if same(short, guarded):
         return short, {**b.made_by, **b.results}
@@ -79,7 +51,7 @@ def read(
 
 
 def written(
-    b: Pencil,
+    b: Simplifier,
     program: Program,
     stands: dict[Var, Var],
     whole: Program,
@@ -113,7 +85,7 @@ def plainest(x: Any) -> Any:
     return np.broadcast_to(x.flat[0], x.shape) if same else None
 
 
-def rename(b: Pencil, made: Any, v: Var) -> None:
+def rename(b: Simplifier, made: Any, v: Var) -> None:
     """Write ``v`` wherever what ``made`` is would be written."""
     e: Equation | None = b.made_by.get(made) if isinstance(made, Var) else None
     if e is not None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.entries import weighted
-from minigrad.explain.factors import Factors, built, merged, reframed, unpadded
+from minigrad.explain.factors import Factors, built, factors, merged, reframed, unpadded
 from minigrad.explain.linear import inverse
 from minigrad.ops import matrices
 from minigrad.ops.elementwise import branch
@@ -290,7 +290,7 @@ def sigmoid_of_distance(b: Any, x: Any, y: Any) -> Any:
     """``sign(u)·σ(-|u|)`` is ``1[u > 0] - σ(u)``, as stable code for log(1 + eᵘ) has it."""
     if not floating(x) and not floating(y):
         return None
-    (c, found), (d, more) = b.factors(x), b.factors(y)
+    (c, found), (d, more) = factors(b, x), factors(b, y)
     found = merged(b, found, more)
     for z, p in list(found.values()):
         of = b.match(z, ops.sign) if p == 1 else None
@@ -386,12 +386,12 @@ def entry_of(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: 
     """``Σ onehot(t)·p`` is ``p[t]``."""
     if not whole(others) or not floating(x) or x.given or len(x.shape) != 1:
         return None
-    c, found = b.factors(x)
+    c, found = factors(b, x)
     hot = [k for k, (y, p) in found.items() if p == 1 and b.match(y, onehot)]
     if len(hot) != 1:
         return None
     (t,) = b.match(found.pop(hot[0])[0], onehot)
-    rest = b.product(c, found)
+    rest = built(b, c, found)
     if shape_of(rest) != x.shape:
         return None
     entry = b.emit(ops.elements, rest, index=t)

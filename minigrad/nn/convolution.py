@@ -75,11 +75,13 @@ class _Conv(_Base):
         size = counts(who, "kernel_size", kernel_size, n)
         self.stride = counts(who, "stride", stride, n)
         self.dilation = counts(who, "dilation", dilation, n)
-        words = isinstance(padding, str)
-        self.padding = padding if words else counts(who, "padding", padding, n, least=0)
+        if isinstance(padding, str):
+            self.padding = padding
+        else:
+            self.padding = counts(who, "padding", padding, n, least=0)
         if padding == "same" and set(self.stride) != {1}:
             raise ValueError(f'{who}: padding="same" needs stride 1, not {self.stride}')
-        if words and padding not in ("same", "valid"):
+        if isinstance(padding, str) and padding not in ("same", "valid"):
             raise ValueError(f'{who}: padding must be integers, "same" or "valid", not {padding!r}')
         self._draw((outputs, inputs // self.groups, *size), outputs, bias, rng, dtype)
 

@@ -17,8 +17,9 @@ from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.indexing import settled
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
+from minigrad.typing import Function
 from minigrad.scipy.calling import absent, like
-from minigrad.scipy.implicit import Function, arrays_of, tupled
+from minigrad.scipy.implicit import arrays_of, tupled
 from minigrad.tree import flatten
 
 __all__ = [

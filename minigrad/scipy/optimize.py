@@ -12,9 +12,9 @@ from minigrad.autodiff import grad, hessian, jacobian
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
+from minigrad.typing import Function
 from minigrad.scipy.calling import absent, like
 from minigrad.scipy.implicit import (
-    Function,
     arrays_of,
     firsts,
     polished,

@@ -11,8 +11,9 @@ from minigrad.autodiff import grad, jacobian
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
+from minigrad.typing import Function
 from minigrad.scipy.calling import like
-from minigrad.scipy.implicit import Function, arrays_of, firsts, polished, start_of, with_numbers
+from minigrad.scipy.implicit import arrays_of, firsts, polished, start_of, with_numbers
 
 
 @like(so.newton, "x0 args")
