@@ -19,6 +19,7 @@ from minigrad.errors import Site, call_text, caller_site, label
 from minigrad.graph import AnyNode, Slots, inspector, modes
 from minigrad.ops.record import Op
 from minigrad.tensor import plainly
+from minigrad.typing import Array
 
 SELECTED = (
     "if np.where does not select this branch there, make its input safe inside it, "
@@ -71,7 +72,7 @@ class Inspector:
     """What the engine calls at every step while `debug` is on."""
 
     def after_forward(
-        self, op: Op, args: tuple[Any, ...], values: tuple[Any, ...], kwargs: Any, ans: Any
+        self, op: Op, args: tuple[Any, ...], values: tuple[Any, ...], kwargs: Any, ans: Array
     ) -> None:
         """Raise if finite inputs gave an output that is not."""
         bad = what_is_wrong(ans)
@@ -89,7 +90,7 @@ class Inspector:
         sums = tuple(checksum(v) for v in saved(node))
         node.where = Provenance(call, caller_site(), names, sums)
 
-    def before_rules(self, node: AnyNode, g: Any) -> None:
+    def before_rules(self, node: AnyNode, g: Array) -> None:
         """Raise if an array that ``node`` saved has changed since; lock the gradient."""
         if isinstance(g, np.ndarray):
             g.setflags(write=False)  # a rule that wrote into it would change its siblings'
@@ -103,7 +104,7 @@ class Inspector:
                     "gradient would be wrong; compute with a copy, or make it a mg.Tensor"
                 )
 
-    def after_rule(self, node: AnyNode, argnum: int, g: Any, c: Any) -> None:
+    def after_rule(self, node: AnyNode, argnum: int, g: Array, c: Any) -> None:
         """Raise if a finite gradient gave one that is not."""
         bad = what_is_wrong(c)
         if not bad or what_is_wrong(g):
@@ -138,7 +139,7 @@ def what_is_wrong(values: Any) -> str:
     return "NaN" if np.any(np.isnan(values)) else "infinity"
 
 
-def trapped(g: Any, c: Any) -> bool:
+def trapped(g: Array, c: Any) -> bool:
     """Whether ``c`` is not finite where a gradient of exactly 0 arrived."""
     g, c = plainly(g), plainly(c)
     return np.shape(g) == np.shape(c) and bool(np.any((g == 0) & ~np.isfinite(c)))

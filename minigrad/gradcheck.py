@@ -23,6 +23,7 @@ from minigrad.data import CONTINUOUS
 from minigrad.graph import ancestors, no_grad
 from minigrad.tensor import Tensor, plainly
 from minigrad.tree import flatten
+from minigrad.typing import Function
 
 FEW = 200
 """Arguments of up to so many elements are checked one by one, larger ones at random."""
@@ -106,7 +107,7 @@ _RANK = ["wrong", "kink", "inconclusive", "correct"]
 
 
 def gradcheck(
-    f: Callable[..., Any],
+    f: Function,
     *args: Any,
     order: int = 1,
     rtol: float | None = None,
@@ -173,7 +174,7 @@ def gradcheck(
 class _Problem:
     """``f`` at its arguments, as functions of a flat list of arrays."""
 
-    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], seed: int) -> None:
+    def __init__(self, f: Function, args: tuple[Any, ...], seed: int) -> None:
         self.f = f
         found, self.rebuild = flatten(list(args))
         self.found = [
@@ -318,7 +319,7 @@ def real_parts(y: Any) -> list[Any]:
     return [np.real(y), np.imag(y)] if y.dtype.kind == "c" else [y]
 
 
-def _names(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
+def _names(f: Function, args: tuple[Any, ...]) -> list[str]:
     """What to call each floating-point leaf of the arguments."""
     try:
         found = inspect.signature(f).parameters.values()

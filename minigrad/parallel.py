@@ -19,6 +19,7 @@ from minigrad.autodiff import value_and_grad as here
 from minigrad.autodiff.call import array_of
 from minigrad.errors import label
 from minigrad.tree import flatten, tree_map
+from minigrad.typing import Function
 
 __all__ = ["Parallel", "partitions", "value_and_grad"]
 
@@ -35,7 +36,7 @@ Sum = tuple[float, Any, list[Any]]
 
 
 def value_and_grad(
-    f: Callable[..., Any],
+    f: Function,
     client: Any = None,
     *,
     backend: str | None = None,

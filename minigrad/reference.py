@@ -26,6 +26,7 @@ from minigrad.ops.glossary import GLOSSARY, explained, raised, unnamed
 from minigrad.ops.record import Op, registry
 from minigrad.reading.names import Scope, names
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 
 POINTS = (
     (0.7, 1.9, 0.4, 0.3),
@@ -222,7 +223,7 @@ def example(op: Op) -> list[str]:
     return of_numbers(op, ans, [x.item() for x in given]) if given else of_arrays(op)
 
 
-def of_numbers(op: Op, ans: Any, given: list[Any]) -> list[str]:
+def of_numbers(op: Op, ans: Array, given: list[Any]) -> list[str]:
     """The derivative by the first argument that has one."""
     by = next(i for i in range(op.arity) if op.rule(i) is not None)
     name, imports = home(op)

@@ -22,6 +22,7 @@ from minigrad.errors import label
 from minigrad.graph import Leaf
 from minigrad.reading.files import replace_file
 from minigrad.tensor import Tensor
+from minigrad.typing import Function, Tree
 
 STRUCTURE, CHECKSUM = "minigrad", "checksum"
 PLAIN = "fiubcSUmM"
@@ -30,7 +31,7 @@ PLAIN = "fiubcSUmM"
 Arrays = list[np.ndarray[Any, Any]]
 
 
-def save(path: Any, tree: Any) -> None:
+def save(path: Any, tree: Tree) -> None:
     """Write nested dicts, lists and tuples of arrays, Tensors and plain values to a file.
 
     The file is complete or not there: it is written under another name, which then
@@ -116,7 +117,7 @@ class _DamagedError(Exception):
     pass
 
 
-def _format(path: Any, who: str) -> tuple[str, Callable[..., Any], Callable[..., Any]]:
+def _format(path: Any, who: str) -> tuple[str, Function, Function]:
     """The path as a string, and how its kind of file is written and read."""
     try:
         name = os.fsdecode(path)

@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
 
+from minigrad.typing import Function, Tree
+
 CONTAINERS = (dict, list, tuple)  # ready: a union would be made at every call
 NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 TOO_DEEP = "the nested lists, tuples or dicts contain themselves, or are nested too deeply"
 
 
-def flatten(tree: Any, whole: bool = False) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+def flatten(tree: Tree, whole: bool = False) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     """Leaves of ``tree``, and the function that builds the same structure of others.
 
     Those of the ``whole`` tree include what is `beside` the parts of containers.
@@ -226,7 +228,7 @@ def _visit(t: Any, leaves: list[Any], whole: bool) -> Callable[[Any], Any]:
     )
 
 
-def leaves_like(tree: Any, pattern: Any, what: str, whole: bool = False) -> list[Any]:
+def leaves_like(tree: Tree, pattern: Any, what: str, whole: bool = False) -> list[Any]:
     """Leaves of ``tree`` in the order of those of ``pattern``, whose structure it must have.
 
     Dicts are matched by key, in whatever order they were filled.  Of the ``whole`` tree also
@@ -294,7 +296,7 @@ def _only(values: list[Any]) -> Any:
     return values[0]
 
 
-def tree_map(f: Callable[..., Any], tree: Any, whole: bool = False) -> Any:
+def tree_map(f: Function, tree: Tree, whole: bool = False) -> Any:
     """The same structure with ``f`` of every leaf."""
     leaves, rebuild = flatten(tree, whole)
     return rebuild([f(leaf) for leaf in leaves])

@@ -10,7 +10,7 @@ import minigrad
 
 PACKAGE = Path(minigrad.__file__).parent
 LAYERS: list[set[str]] = [
-    {"ops"},
+    {"typing", "ops"},
     {"graph", "data", "constants", "numbers", "errors", "tree", "batch", "tensor", "linalg", "fft"},
     {"autodiff", "parallel"},
     {"reading", "debug", "gradcheck"},

@@ -33,8 +33,9 @@ from minigrad.graph import (
 )
 from minigrad.tensor import Tensor, handed_out, own, wrap
 from minigrad.tree import CONTAINERS, flatten, is_leaf, tree_map
+from minigrad.typing import Function
 
-F = Callable[..., Any]
+F = Function
 
 # --- variables -------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from minigrad.graph import (
 from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, wrap
 from minigrad.tree import flatten
+from minigrad.typing import Array
 
 
 def checkpoint(f: F) -> F:
@@ -99,13 +100,15 @@ def checkpoint(f: F) -> F:
     return checkpointed  # type: ignore[no-any-return]
 
 
-def reached_outside(roots: Sequence[AnyNode | None], start: int) -> tuple[dict[AnyNode, Any], int]:
+def reached_outside(
+    roots: Sequence[AnyNode | None], start: int
+) -> tuple[dict[AnyNode, Array], int]:
     """What ``roots`` were computed from: older nodes than ``start``, and their values; constants.
 
     Of these there is a `fingerprint` of all together.
     """
     given = [root for root in roots if root is not None]
-    outside: dict[AnyNode, Any] = {root: root.ans for root in given if root.seq < start}
+    outside: dict[AnyNode, Array] = {root: root.ans for root in given if root.seq < start}
     seen, stack = set(given), [root for root in given if root.seq > start]
     constants = 0
     while stack:
@@ -193,7 +196,7 @@ class Piece:
             raise
         return result
 
-    def pull(self, g: Any, ans: Any, *values: Any) -> tuple[Any, ...]:
+    def pull(self, g: Array, ans: Array, *values: Any) -> tuple[Any, ...]:
         """Gradients of all inputs: the rule of the op."""
         live = any(isinstance(x, Tensor) for x in (*g, *ans, *values))
         inner = [variable_for(x, False) for x in values[: len(self.active)]]

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad.ops.record import name_after
+from minigrad.typing import Function
 
-F = Callable[..., Any]
+F = Function
 
 
 class Derived:

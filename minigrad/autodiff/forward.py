@@ -36,6 +36,7 @@ from minigrad.graph import (
 from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, check_real, handed_out, no_derivative, operand, plainly, wrap
 from minigrad.tree import flatten
+from minigrad.typing import Array, Index
 
 Lift = Callable[[Any, AnyNode], Any]
 float64 = np.float64
@@ -74,7 +75,7 @@ class Pusher:
         self.depth: int = 0 if self.outer is None else self.outer.depth + 1
         self.running: bool = True
 
-    def dual(self, x: Tensor, t: Any) -> Tensor:
+    def dual(self, x: Tensor, t: Array) -> Tensor:
         """A Tensor of the value of ``x`` with tangent ``t``."""
         value, primal = x._value, x.node
         if type(primal) is Variable:
@@ -83,7 +84,7 @@ class Pusher:
             t = t._value
         return wrap(value, self.node_of(value, t, primal))
 
-    def node_of(self, value: Any, t: Any, primal: AnyNode | None = None) -> Dual:
+    def node_of(self, value: Array, t: Array, primal: AnyNode | None = None) -> Dual:
         """What carries the tangent ``t``."""
         if primal is None and type(t) is not Tensor:
             return dual(self, t, value)
@@ -129,7 +130,7 @@ class Pusher:
             p is self or (p is not None and p.depth < self.depth) for p in pushers
         )
 
-    def element(self, x: Tensor, index: Any) -> Any:
+    def element(self, x: Tensor, index: Index) -> Any:
         """``x[index]``, a basic index; None if `push` is not all."""
         node = x.node
         if type(node) is not Dual or node.pusher is not self:
@@ -145,7 +146,7 @@ class Pusher:
             index = (slice(None), *(index if type(index) is tuple else (index,)))
         return self.pushed(ans, t[index])
 
-    def slope(self, op: Op, x: Any, y: Any) -> Any:
+    def slope(self, op: Op, x: Array, y: Array) -> Any:
         """`push`, of an elementwise op of two operands, written out; None if that is not all."""
         if type(x) is Tensor:
             a, t, node = x._value, None, x.node
@@ -186,13 +187,13 @@ class Pusher:
         d = None if u is None else right(u, ans, a, b)  # type: ignore[misc]
         return self.pushed(ans, d if c is None else c if d is None else c + d)
 
-    def lined_up(self, t: Any, ans: Any) -> Any:
+    def lined_up(self, t: Array, ans: Array) -> Any:
         """A stack of tangents that broadcasts against ``ans``; refused if it would be too large."""
         if self.limit and ans.size * self.n > self.limit:
             raise TooLarge(ans.size)
         return t if t is None or len(t.shape) > len(ans.shape) else align(t, len(ans.shape))
 
-    def pushed(self, ans: Any, t: Any) -> Tensor:
+    def pushed(self, ans: Array, t: Array) -> Tensor:
         """A Tensor of value ``ans`` with tangent ``t``, of its shape and dtype or close to it."""
         kind = type(ans)
         if self.n is not None:
@@ -262,7 +263,7 @@ class Pusher:
         ]
         return tuple(duals) if type(ans) is tuple else duals[0]
 
-    def value(self, y: Any) -> Any:
+    def value(self, y: Array) -> Any:
         """A result as the caller gets it: plain, unless somebody else differentiates it."""
         if type(y) is not Tensor:
             return y
@@ -327,7 +328,7 @@ class Pusher:
                     roots[i] = y.node
         if roots:
             nodes = in_order(roots.values())
-            known: dict[AnyNode, Any] = {
+            known: dict[AnyNode, Array] = {
                 node: node.tangent
                 for node in nodes
                 if isinstance(node, Dual) and node.pusher is self
@@ -339,7 +340,7 @@ class Pusher:
         return answers
 
 
-def arrayed(x: Any) -> Any:
+def arrayed(x: Array) -> Any:
     """A list that holds Tensors as a Tensor; another one as an array."""
     if not isinstance(x, list | tuple):
         return x

@@ -23,6 +23,7 @@ from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, handed_out
 from minigrad.tensor.recorder import Recorder, tensors_in
 from minigrad.tree import CONTAINERS, flatten
+from minigrad.typing import Array, Tree
 
 
 class Example(Recorder):
@@ -77,7 +78,7 @@ class Example(Recorder):
         self.cut.add(found.node)
         return found
 
-    def node(self, op: Op, args: Any, values: Any, parents: Any, kwargs: Any, ans: Any) -> Any:
+    def node(self, op: Op, args: Any, values: Any, parents: Any, kwargs: Any, ans: Array) -> Any:
         node = super().node(op, args, values, parents, kwargs, ans)
         of = [*parents, *(t.node for t in tensors_in(kwargs))]
         if any(map(self.differs, of)):
@@ -147,7 +148,7 @@ def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0) -> F:
         places = spread_out(axes, list(args), "in_axes") + [0] * (len(leaves) - width(args))
         many, n = examples(leaves, places)
         recorder = Example()
-        known: dict[AnyNode, Any] = {}
+        known: dict[AnyNode, Array] = {}
         called = []
         for x, xs in zip(leaves, many, strict=True):
             if xs is None:
@@ -178,11 +179,11 @@ def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0) -> F:
     return mapped  # type: ignore[no-any-return]
 
 
-def width(tree: Any) -> int:
+def width(tree: Tree) -> int:
     return len(flatten(list(tree))[0])
 
 
-def spread_out(axes: Any, tree: Any, what: str) -> list[Any]:
+def spread_out(axes: Any, tree: Tree, what: str) -> list[Any]:
     """One entry of ``axes`` for each leaf of ``tree``, which it describes from the top down."""
     if axes is None or isinstance(axes, int | np.integer):
         return [axes] * width([tree])

@@ -32,6 +32,7 @@ from minigrad.graph import (
 )
 from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, wrap
+from minigrad.typing import Array
 
 Lift = Callable[[Any, AnyNode], Any]
 float64 = np.float64
@@ -47,7 +48,7 @@ def tangent(
     args: Sequence[Any],
     tangents: Sequence[Any],
     kwargs: Any,
-    ans: Any,
+    ans: Array,
     n: int | None,
     live: bool = True,
 ) -> Any:
@@ -96,7 +97,7 @@ def tangent(
 
 
 def through_rules(
-    op: Op, args: Sequence[Any], tangents: Sequence[Any], kwargs: Any, ans: Any, n: int | None
+    op: Op, args: Sequence[Any], tangents: Sequence[Any], kwargs: Any, ans: Array, n: int | None
 ) -> Any:
     """An elementwise rule multiplies by the slope, forward as well as backward."""
     total: Any = None
@@ -112,7 +113,7 @@ def through_rules(
 
 
 def through(
-    op: Op, full: Any, together: Any, args: Any, kwargs: Any, ans: Any, n: int | None, live: bool
+    op: Op, full: Any, together: Any, args: Any, kwargs: Any, ans: Array, n: int | None, live: bool
 ) -> Any:
     """``op`` itself, of arguments with tangents in their places, which ``together`` tells."""
     if n is not None:
@@ -120,14 +121,14 @@ def through(
     return op(*full, **kwargs) if live else op.forward(*full, **kwargs)
 
 
-def stand_in(y: Any) -> Tensor:
+def stand_in(y: Array) -> Tensor:
     """Zeros like ``y``, to differentiate by."""
     node = Variable()
     node.ans = np.zeros(np.shape(y), y.dtype)[()]
     return wrap(node.ans, node)
 
 
-def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Any) -> Any:
+def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Array) -> Any:
     """The derivative, by the gradient ``u``, of what the rules make of ``u`` and the tangents."""
     outputs = ans if type(ans) is tuple else (ans,)
     us = [
@@ -160,11 +161,11 @@ def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Any) -> Any:
     return answers if type(ans) is tuple else answers[0]
 
 
-def one_after_the_other(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Any, n: int) -> Any:
+def one_after_the_other(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Array, n: int) -> Any:
     """Many tangents by transposed rules: recorded for one, and done again for all."""
     token = pushing.set(None)
     try:
-        known: dict[AnyNode, Any] = {}
+        known: dict[AnyNode, Array] = {}
         ones: list[Any] = []
         for a, t in zip(args, tangents, strict=True):
             if t is None:
@@ -190,7 +191,7 @@ def one_after_the_other(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Any,
     return tuple(answers) if type(pushed) is tuple else answers[0]
 
 
-def fitted(t: Any, y: Any, n: int | None) -> Any:
+def fitted(t: Array, y: Array, n: int | None) -> Any:
     """The tangent ``t`` in the shape and dtype of the value ``y``."""
     kind = type(t)
     if kind is float64 and type(y) is float64 and n is None:
@@ -212,10 +213,10 @@ def fitted(t: Any, y: Any, n: int | None) -> Any:
 
 def push_through(
     nodes: Iterable[AnyNode],
-    known: Mapping[AnyNode, Any],
+    known: Mapping[AnyNode, Array],
     n: int | None = None,
     lift: Lift | None = None,
-) -> dict[AnyNode, Any]:
+) -> dict[AnyNode, Array]:
     """Tangents of ``nodes``, from ``known`` ones; those that depend on none of them have none.
 
     Parameters

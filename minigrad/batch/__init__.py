@@ -17,13 +17,14 @@ from minigrad.graph import AnyNode, pick, variable
 from minigrad.ops.record import Op
 from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import tensors_in
+from minigrad.typing import Array
 
 Lift = Callable[[Any, AnyNode], Any]
 
 
 def batched(
     targets: Iterable[AnyNode],
-    known: Mapping[AnyNode, Any],
+    known: Mapping[AnyNode, Array],
     n: int,
     lift: Lift | None = None,
     cut: Collection[AnyNode] = (),
@@ -91,14 +92,14 @@ def reached(targets: Iterable[AnyNode], known: Collection[AnyNode]) -> set[AnyNo
     return seen
 
 
-def filled_in(v: Any, value: Mapping[AnyNode, Any], lift: Any) -> Any:
+def filled_in(v: Array, value: Mapping[AnyNode, Array], lift: Any) -> Array:
     """Metadata with what is known in the place of Tensors; what is not is as it was recorded."""
     if isinstance(v, tuple):
         return tuple([filled_in(part, value, lift) for part in v])
     return value.get(v.node, v if lift else v._value) if isinstance(v, Tensor) else v
 
 
-def detached(v: Any) -> Any:
+def detached(v: Array) -> Array:
     """Values out of the graph."""
     if isinstance(v, tuple):
         return tuple([detached(part) for part in v])
@@ -107,7 +108,7 @@ def detached(v: Any) -> Any:
     return v.detach() if isinstance(v, Tensor) else v
 
 
-def one_of(v: Any, i: int) -> Any:
+def one_of(v: Array, i: int) -> Array:
     """What example ``i`` has for ``v``."""
     if isinstance(v, Many):
         return v.values[i]
@@ -115,8 +116,8 @@ def one_of(v: Any, i: int) -> Any:
 
 
 def repeated(
-    op: Op, args: list[Any], kwargs: dict[str, Any], old_args: Any, old_ans: Any, n: int
-) -> Any:
+    op: Op, args: list[Any], kwargs: dict[str, Any], old_args: Any, old_ans: Array, n: int
+) -> Array:
     """``op`` of arguments of which some are `Many`, given those and the answer of one example."""
     if not any(map(holds_many, (*args, *kwargs.values()))):
         return run(op, *args, **kwargs)
@@ -134,10 +135,10 @@ def at_once(
     kwargs: dict[str, Any],
     together: list[bool],
     old_args: Any,
-    old_ans: Any,
+    old_ans: Array,
     n: int,
     live: bool = True,
-) -> Any:
+) -> Array:
     """``op`` of ``values``, of which those that are ``together`` are for all examples.
 
     Not ``live``, there are no Tensors, nor any metadata that differ between examples.
@@ -156,7 +157,7 @@ def at_once(
     return ans
 
 
-def one_by_one(op: Op, args: list[Any], kwargs: dict[str, Any], old_ans: Any, n: int) -> Any:
+def one_by_one(op: Op, args: list[Any], kwargs: dict[str, Any], old_ans: Array, n: int) -> Array:
     """What has no rule, example by example."""
     each = [
         run(op, *[one_of(a, i) for a in args], **{k: one_of(v, i) for k, v in kwargs.items()})

@@ -22,6 +22,7 @@ from minigrad.ops.reduction import axes_of
 from minigrad.ops.sorting import running_extreme
 from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import tensors_in
+from minigrad.typing import Array
 
 Shape = tuple[int, ...]
 
@@ -31,11 +32,11 @@ class Many:
 
     __slots__ = ("values",)
 
-    def __init__(self, values: Any) -> None:
+    def __init__(self, values: Array) -> None:
         self.values: Any = values
 
 
-def holds_many(v: Any) -> bool:
+def holds_many(v: Array) -> bool:
     return isinstance(v, Many) or (isinstance(v, tuple) and any(map(holds_many, v)))
 
 
@@ -60,7 +61,7 @@ def pointwise(op: Op) -> bool:
     return op.elementwise or (op.vjps is None and isinstance(op.forward, np.ufunc))
 
 
-def align(x: Any, ndim: int) -> Any:
+def align(x: Array, ndim: int) -> Array:
     """``x`` with axes of length 1 after its first, so that the others broadcast as before."""
     shape = x.shape
     missing = ndim + 1 - len(shape)
@@ -294,7 +295,7 @@ def indexed(c: Batch) -> Any:
     return picked_out(c.op, c.args[0], c.together[0], parts, c.kwargs, c.n)
 
 
-def picked_out(op: Op, a: Any, many: bool, parts: Any, kw: Any, n: int) -> Any:
+def picked_out(op: Op, a: Array, many: bool, parts: Any, kw: Any, n: int) -> Array:
     """`indexed` by integers that differ between examples."""
     arrays = [p for p in parts if not isinstance(p, slice | type(None) | type(Ellipsis))]
     ndim = max(np.ndim(p.values) - 1 if isinstance(p, Many) else np.ndim(p) for p in arrays)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import escape
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from minigrad.draw.boxes import Arrow, Box, Item, View, operation
 from minigrad.draw.picture import Vertex
@@ -20,6 +20,7 @@ from minigrad.draw.routes import Link, chains
 from minigrad.draw.values import extent, number, partial, shape_of, shown, summary
 from minigrad.reading.wording import shortened as short
 from minigrad.reading.wording import visible
+from minigrad.typing import Array
 
 STYLES = {
     "leaf": 'shape=box style=filled penwidth=2 color="#0072b2" fillcolor="#dbeaf5"',
@@ -230,7 +231,7 @@ def label(arrow: Arrow) -> str:
     return f"{found}  ({shape})" if found and shape else found
 
 
-def extremes(value: Any, digits: int = 3) -> str:
+def extremes(value: Array, digits: int = 3) -> str:
     """``0.2 … 0.5``: where the entries of an array lie."""
     first, *others = extent(value, digits).split("  ")
     if not others:

@@ -15,6 +15,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.draw.picture import Picture, Vertex
 from minigrad.reading.wording import visible
+from minigrad.typing import Array
 from minigrad.writing.script import functions
 
 NUMBERS = 12_000
@@ -94,7 +95,7 @@ def refused(picture: Picture, whole: bool) -> str:
     return "It is too large to be computed in the page." if work > WORK else ""
 
 
-def _parts(value: Any) -> tuple[Any, ...]:
+def _parts(value: Array) -> tuple[Any, ...]:
     """The arrays of a value; there are several where an op has several outputs."""
     return value if type(value) is tuple else (value,)
 
@@ -106,7 +107,7 @@ def _products(v: Vertex) -> int:
     return int(np.size(v.value) * np.shape(v.node.args[0])[-1] // 10)
 
 
-def _key(value: Any) -> Any:
+def _key(value: Array) -> Any:
     """Metadata as what it can be compared by."""
     if isinstance(value, np.ndarray):
         return value.shape, value.dtype.str, value.tobytes()

@@ -24,6 +24,7 @@ from minigrad.reading.names import Names, names
 from minigrad.reading.statements import subscripts as written_subscripts
 from minigrad.reading.wording import shortened as short
 from minigrad.reading.wording import visible
+from minigrad.typing import Array
 
 
 @dataclass(eq=False, slots=True)
@@ -249,7 +250,7 @@ class Picture:
         return self._constants[key]
 
     def _add(
-        self, kind: str, name: str, named: bool, op: str, value: Any, node: AnyNode | None
+        self, kind: str, name: str, named: bool, op: str, value: Array, node: AnyNode | None
     ) -> Vertex:
         place = len(self.vertices)
         vertex = Vertex(self, place, kind, name, named, op, value, node, [], [])
@@ -279,7 +280,7 @@ class Picture:
     # --- gradients ---------------------------------------------------------------------
 
     @cached_property
-    def gradients(self) -> dict[AnyNode, Any]:
+    def gradients(self) -> dict[AnyNode, Array]:
         """∂output/∂node for every node; no ``.grad`` is touched."""
         root, value = self.output.node, self.output.value
         assert root is not None

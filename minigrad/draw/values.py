@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.graph import AnyNode
+from minigrad.typing import Array
 
 EXTENT = ("min", "mean", "max")
 
@@ -18,21 +19,21 @@ def is_tuple(node: AnyNode) -> bool:
     return type(node.ans) is tuple
 
 
-def is_numpy(value: Any) -> bool:
+def is_numpy(value: Array) -> bool:
     """Whether NumPy holds ``value``, so that looking at it computes nothing."""
     parts = value if type(value) is tuple else (value,)
     return all(isinstance(v, np.ndarray | np.generic | int | float) for v in parts)
 
 
-def is_scalar(value: Any) -> bool:
+def is_scalar(value: Array) -> bool:
     return type(value) is not tuple and prod(getattr(value, "shape", ())) == 1
 
 
-def item(value: Any) -> Any:
+def item(value: Array) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def number(value: Any, digits: int = 4) -> str:
+def number(value: Array, digits: int = 4) -> str:
     """A number of ``digits`` significant digits, with a true minus sign.
 
     Examples
@@ -46,7 +47,7 @@ def number(value: Any, digits: int = 4) -> str:
     return f"{value:.{digits}g}".replace("-", "−")
 
 
-def summary(value: Any, digits: int = 4) -> list[str]:
+def summary(value: Array, digits: int = 4) -> list[str]:
     """What to show of a value, in short lines: the number, or shape, dtype and spread.
 
     Examples
@@ -66,12 +67,12 @@ def summary(value: Any, digits: int = 4) -> list[str]:
     return shape_of(value) + [line for line in [extent(value)] if line]
 
 
-def shape_of(value: Any) -> list[str]:
+def shape_of(value: Array) -> list[str]:
     """Shape and dtype alone."""
     return [f"{tuple(value.shape)} {value.dtype}"] if hasattr(value, "shape") else []
 
 
-def extent(value: Any, digits: int = 3) -> str:
+def extent(value: Array, digits: int = 3) -> str:
     """Least, mean and greatest element; nothing of a lazy, empty or non-numeric array.
 
     Examples

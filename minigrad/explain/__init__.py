@@ -19,6 +19,7 @@ from minigrad.explain.report import Explanation
 from minigrad.explain.rows import Row
 from minigrad.explain.why import Why, why
 from minigrad.tensor import Tensor
+from minigrad.typing import Function
 
 __all__ = [
     "Explanation", "Forward", "General", "Paths", "Row", "Why", "explain", "local_expression",
@@ -38,7 +39,7 @@ def explain(
 @overload
 def explain(output: Tensor, wrt: Any = None, *, mode: Literal["forward"]) -> Forward: ...
 @overload
-def explain(output: Callable[..., Any], wrt: Any = None) -> General: ...
+def explain(output: Function, wrt: Any = None) -> General: ...
 @overload
 def explain(
     output: Any,

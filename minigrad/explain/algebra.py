@@ -19,15 +19,16 @@ from minigrad.explain import (  # noqa: F401 (their rules come first)
     moments,
     windowed,
 )
-from minigrad.explain.factors import named
+from minigrad.explain.factors import Simplifier, named
 from minigrad.ops.elementwise import branch
-from minigrad.program.builder import Builder, Full, is_, key_of, number, shape_of
+from minigrad.program.builder import Full, is_, key_of, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import SUMS, coefficient, each, floating, rule, rules, scaled
+from minigrad.typing import Operand
 
 
 @rule(ops.divide, when="formula")
-def quotient_with_a_name(b: Builder, x: Any, y: Any) -> Any:
+def quotient_with_a_name(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x·u/y`` is ``x·a`` if u/y is called a, and ``x·(1 - a)`` if y = 1 + u and 1/y is."""
     if x is y and floating(x):
         return Full(1)
@@ -46,7 +47,7 @@ def quotient_with_a_name(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.power, when="formula")
-def negative_power(b: Builder, x: Any, p: Any) -> Any:
+def negative_power(b: Simplifier, x: Operand, p: Operand) -> Operand:
     """``x^-3`` is 1/x³, ``x^0`` is 1."""
     q = number(p)
     if q == 0 and floating(x):
@@ -57,7 +58,7 @@ def negative_power(b: Builder, x: Any, p: Any) -> Any:
     return b.emit(ops.divide, 1, x if q == -1 else b.emit(ops.power, x, -q))
 
 
-def terms_of(b: Builder, x: Any, sign: float, found: dict[Any, list[Any]]) -> int:
+def terms_of(b: Simplifier, x: Operand, sign: float, found: dict[Any, list[Any]]) -> int:
     """Add what ``x`` is a sum of to ``found``, by key; answer how many terms that were."""
     stack, n = [(x, sign)], 0
     while stack:
@@ -75,13 +76,13 @@ def terms_of(b: Builder, x: Any, sign: float, found: dict[Any, list[Any]]) -> in
 
 
 @each(SUMS, when="formula")
-def like_terms(sign: int, b: Builder, x: Any, y: Any) -> Any:
+def like_terms(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x + 1 + (x - 1)`` is ``2·x``."""
     found: dict[Any, list[Any]] = {}
     n = terms_of(b, x, 1, found) + terms_of(b, y, sign, found)
     if len(found) == n or n < 3:
         return None
-    answer: Any = None
+    answer: Operand = None
     for c, z in sorted(found.values(), key=lambda part: part[0] < 0):
         size = c if answer is None else abs(c)
         term = size if isinstance(z, int) else scaled(b, size, z) if c else None
@@ -93,19 +94,19 @@ def like_terms(sign: int, b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.subtract, when="formula")
-def difference_of_equals(b: Builder, x: Any, y: Any) -> Any:
+def difference_of_equals(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x - x`` is 0."""
     return Full(0) if x is y and isinstance(x, Var) else None
 
 
 @rule(ops.divide, when="formula")
-def nothing_divided(b: Builder, x: Any, y: Any) -> Any:
+def nothing_divided(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``0/y`` is 0."""
     return Full(0) if is_(x, 0) and isinstance(y, Var) else None
 
 
 @rule(ops.exp, when="formula")
-def exponential_of_logarithm(b: Builder, x: Any) -> Any:
+def exponential_of_logarithm(b: Simplifier, x: Operand) -> Operand:
     """The exponential of a logarithm is what that is of; of log-softmax, softmax."""
     if (inner := b.match(x, ops.log)) is not None:
         return inner[0]
@@ -116,13 +117,13 @@ def exponential_of_logarithm(b: Builder, x: Any) -> Any:
 
 
 @rule(ops.multiply, ops.matmul, when="formula")
-def nothing(b: Builder, x: Any, y: Any) -> Any:
+def nothing(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x·0`` and ``X @ 0`` are 0."""
     return Full(0) if is_(x, 0) or is_(y, 0) else None
 
 
 @rule(branch, when="formula")
-def decided(b: Builder, condition: Any, x: Any, y: Any) -> Any:
+def decided(b: Simplifier, condition: Operand, x: Operand, y: Operand) -> Operand:
     """``where(True, x, y)`` is ``x``."""
     c = condition if isinstance(condition, bool | np.bool_) else None
     if isinstance(condition, np.ndarray) and condition.size:
@@ -132,7 +133,7 @@ def decided(b: Builder, condition: Any, x: Any, y: Any) -> Any:
 
 
 @rule(ops.divide, when="formula")
-def coefficient_of_quotient(b: Builder, x: Any, y: Any) -> Any:
+def coefficient_of_quotient(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``(2·x)/y`` is ``2·(x/y)``."""
     if number(x) is not None and number(x) < 0:
         return b.emit(ops.negative, b.emit(ops.divide, -number(x), y))
@@ -143,7 +144,7 @@ def coefficient_of_quotient(b: Builder, x: Any, y: Any) -> Any:
 
 
 @each(SUMS, when="formula")
-def common_coefficient(sign: int, b: Builder, x: Any, y: Any) -> Any:
+def common_coefficient(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``2·x + 2·y`` is ``2·(x + y)``, ``2·x + (-3)·y`` is ``2·x - 3·y``."""
     (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
     d *= sign
@@ -162,13 +163,13 @@ def common_coefficient(sign: int, b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.not_equal, when="formula")
-def other_than_itself(b: Builder, x: Any, y: Any) -> Any:
+def other_than_itself(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x != x`` holds never."""
     return Full(False) if x is y and isinstance(x, Var) else None
 
 
 @rule(ops.bitwise_or, when="formula")
-def more_or_equal(b: Builder, x: Any, y: Any) -> Any:
+def more_or_equal(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``(x > y) | (x == y)`` is ``x >= y``."""
     same = b.match(y, ops.equal)
     for op, weaker in ((ops.greater, ops.greater_equal), (ops.less, ops.less_equal)):
@@ -179,7 +180,7 @@ def more_or_equal(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.subtract, when="formula")
-def more_by_a_number(b: Builder, x: Any, y: Any) -> Any:
+def more_by_a_number(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x - (-2)`` is ``x + 2``."""
     if number(y) is None or number(y) >= 0 or not floating(x):
         return None
@@ -187,7 +188,7 @@ def more_by_a_number(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.add, when="formula")
-def less_a_number(b: Builder, x: Any, y: Any) -> Any:
+def less_a_number(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x + (-2)`` is ``x - 2``."""
     for u, v in ((x, y), (y, x)):
         if number(v) is not None and number(v) < 0 and floating(u):

@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.factors import built, merged, reframed, scalars_of
+from minigrad.explain.factors import Simplifier, built, merged, reframed, scalars_of
 from minigrad.explain.linear import vector
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Full, key_of, shape_of, uniform
+from minigrad.program.builder import Full, key_of, shape_of, uniform
 from minigrad.program.equations import Var
 from minigrad.program.rules import each, rule, whole
+from minigrad.typing import Axis, Index, Operand
 from minigrad.writing.notation import outer, repetition
 
 
 @rule(ops.multiply, when="formula")
-def outer_product(b: Builder, x: Any, y: Any) -> Any:
+def outer_product(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``c·x[:, None]·y`` of two vectors is ``c·(x yᵀ)``."""
     for u, v in ((x, y), (y, x)):
         (c, front, column), (d, more, row) = scalars_of(b, u), scalars_of(b, v)
@@ -30,7 +31,7 @@ def outer_product(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.sum, when="formula")
-def product_with_vector(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+def product_with_vector(b: Simplifier, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """``Σⱼ Aᵢⱼ·vⱼ`` is ``A @ v``."""
     inner = b.match(x, ops.multiply)
     if inner is None or len(shape_of(x)) != 2 or not whole(others) or others.get("keepdims"):
@@ -49,7 +50,7 @@ def product_with_vector(b: Builder, x: Any, axis: Any = None, **others: Any) -> 
 
 
 @rule(ops.reshape, when="formula")
-def kept_dimensions(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
+def kept_dimensions(b: Simplifier, x: Operand, shape: Any = None, **_: Any) -> Operand:
     """A sum whose axes are put back kept them."""
     made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
     if made is None or made.op is not ops.sum or not made.kwargs.keys() <= {"axis", "keepdims"}:
@@ -64,7 +65,7 @@ def kept_dimensions(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
 
 
 @rule(ops.reshape, when="formula")
-def repeated(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
+def repeated(b: Simplifier, x: Operand, shape: Any = None, **_: Any) -> Operand:
     """What is stretched along an axis of its own, joined to the one before, is repeated."""
     made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
     if made is None or made.op is not ops.broadcast_to or not isinstance(made.args[0], Var):
@@ -93,7 +94,7 @@ def repeated(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
     return answer
 
 
-def turned(b: Builder, x: Any) -> Any:
+def turned(b: Simplifier, x: Operand) -> Operand:
     """``u`` where ``x`` is a vector ``u[::-1]``; None for others."""
     made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
     if made is None or len(x.shape) != 1 or made.op not in (ops.flip, ops.elements):
@@ -101,24 +102,24 @@ def turned(b: Builder, x: Any) -> Any:
     return made.args[0] if made.op is ops.flip or backwards(made.kwargs["index"]) else None
 
 
-def backwards(index: Any) -> bool:
+def backwards(index: Index) -> bool:
     return bool(key_of(index) == key_of(slice(None, None, -1)))
 
 
 @rule(ops.flip, ops.elements, when="formula")
-def turned_twice(b: Builder, x: Any, **kwargs: Any) -> Any:
+def turned_twice(b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
     """``x[::-1][::-1]`` is ``x``."""
     return turned(b, x) if backwards(kwargs.get("index", slice(None, None, -1))) else None
 
 
 @each((ops.add, ops.subtract, ops.multiply, ops.divide), when="formula")
-def unframed(op: Op, b: Builder, x: Any, y: Any) -> Any:
+def unframed(op: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """Axes of length 1 in front are put there by broadcasting anyhow."""
     u, v = shorter(b, x, len(shape_of(y))), shorter(b, y, len(shape_of(x)))
     return None if u is x and v is y else b.emit(op, u, v)
 
 
-def shorter(b: Builder, x: Any, most: int) -> Any:
+def shorter(b: Simplifier, x: Operand, most: int) -> Operand:
     """What ``x`` is with axes in front, or behind a number, if other operands have as many."""
     if not isinstance(x, Var) or x.given or len(x.shape) > most:
         return x
@@ -132,7 +133,7 @@ def shorter(b: Builder, x: Any, most: int) -> Any:
 
 
 @rule(ops.broadcast_to, when="formula")
-def broadcast_padded(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
+def broadcast_padded(b: Simplifier, x: Operand, shape: Any = None, **_: Any) -> Operand:
     """Broadcasting puts axes in front by itself."""
     c, scalars, rest = scalars_of(b, x)
     u = shorter(b, rest, len(shape))
@@ -145,14 +146,14 @@ def broadcast_padded(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
 
 
 @rule(ops.reshape, ops.expand_dims, ops.elements, when="formula")
-def stretched_number(b: Builder, x: Any, **kwargs: Any) -> Any:
+def stretched_number(b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
     """A number that was stretched, in another shape."""
     inner = b.match(x, ops.broadcast_to)
     return None if inner is None or shape_of(inner[0]) else Full(inner[0])
 
 
 @rule(ops.branch, when="formula")
-def unstretched_choice(b: Builder, condition: Any, x: Any, y: Any) -> Any:
+def unstretched_choice(b: Simplifier, condition: Operand, x: Operand, y: Operand) -> Operand:
     """A choice broadcasts by itself."""
     parts = [b.match(z, ops.broadcast_to) for z in (x, y)]
     u, v = (z if inner is None else inner[0] for z, inner in zip((x, y), parts, strict=True))
@@ -164,7 +165,7 @@ def unstretched_choice(b: Builder, condition: Any, x: Any, y: Any) -> Any:
 
 
 @rule(ops.reshape, ops.squeeze, when="formula")
-def dropped_axes(b: Builder, x: Any, **kwargs: Any) -> Any:
+def dropped_axes(b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
     """A sum whose axes are dropped did not keep them."""
     made = b.made(x, ops.sum)
     if made is None or x.given or not made.kwargs.get("keepdims") or not whole(made.kwargs):
@@ -175,7 +176,7 @@ def dropped_axes(b: Builder, x: Any, **kwargs: Any) -> Any:
 
 
 @rule(ops.moveaxis, when="formula")
-def moved_nowhere(b: Builder, x: Any, source: Any = 0, destination: Any = 0) -> Any:
+def moved_nowhere(b: Simplifier, x: Operand, source: Any = 0, destination: Any = 0) -> Operand:
     """An axis that stays where it is."""
     n = len(shape_of(x))
     if not isinstance(source, int) or not isinstance(destination, int):
@@ -186,7 +187,7 @@ def moved_nowhere(b: Builder, x: Any, source: Any = 0, destination: Any = 0) -> 
 
 
 @rule(ops.multiply, when="formula")
-def stretched_factor(b: Builder, x: Any, y: Any) -> Any:
+def stretched_factor(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``(full(c)·u)·v`` is ``c·(u·v)``."""
     for z, v in ((x, y), (y, x)):
         inner = b.match(z, ops.multiply) if isinstance(z, Var) and not z.given else None
@@ -200,7 +201,7 @@ def stretched_factor(b: Builder, x: Any, y: Any) -> Any:
     return None
 
 
-def number_of(b: Builder, x: Any) -> Any:
+def number_of(b: Simplifier, x: Operand) -> Operand:
     """The one number, computed or not, that all entries of ``x`` are; None if they may differ."""
     if not shape_of(x):
         return x
@@ -211,7 +212,7 @@ def number_of(b: Builder, x: Any) -> Any:
 
 
 @rule(ops.negative, when="formula")
-def negative_of_stretched(b: Builder, x: Any) -> Any:
+def negative_of_stretched(b: Simplifier, x: Operand) -> Operand:
     """The number is negated before it is stretched."""
     inner = b.match(x, ops.broadcast_to)
     if inner is None or x.given or shape_of(inner[0]):
@@ -220,13 +221,13 @@ def negative_of_stretched(b: Builder, x: Any) -> Any:
 
 
 @rule(ops.broadcast_to, when="formula")
-def stretched_twice(b: Builder, x: Any, **_: Any) -> Any:
+def stretched_twice(b: Simplifier, x: Operand, **_: Any) -> Operand:
     """A number that is stretched twice is stretched once."""
     inner = b.match(x, ops.broadcast_to)
     return None if inner is None or x.given or shape_of(inner[0]) else Full(inner[0])
 
 
-def stretched_from(b: Builder, x: Any, other: Any) -> Any:
+def stretched_from(b: Simplifier, x: Operand, other: Operand) -> Operand:
     """What ``x`` was stretched from, if ``other`` has the shape anyhow."""
     inner = b.match(x, ops.broadcast_to)
     if inner is None or x.given:
@@ -236,7 +237,7 @@ def stretched_from(b: Builder, x: Any, other: Any) -> Any:
 
 
 @each((ops.add, ops.subtract, ops.multiply, ops.divide, ops.power), when="formula")
-def unstretched(op: Op, b: Builder, x: Any, y: Any) -> Any:
+def unstretched(op: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """A number that is stretched to what it meets is a number."""
     u, v = (stretched_from(b, z, w) for z, w in ((x, y), (y, x)))
     if u is not x or v is not y:

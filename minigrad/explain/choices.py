@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 from minigrad import ops
-from minigrad.explain.factors import Factors, built, factors, merged, unpadded
+from minigrad.explain.factors import Factors, Simplifier, built, factors, merged, unpadded
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Full, is_, key_of, number, shape_of
+from minigrad.program.builder import Full, is_, key_of, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import SUMS, each, floating, rule, scaled
+from minigrad.typing import Operand
 from minigrad.writing.notation import above, below
 
 # --- masks ---------------------------------------------------------------------------------
@@ -20,7 +21,7 @@ STEPS = {ops.greater: (ops.greater_equal, above), ops.less: (ops.less_equal, bel
 
 
 @each(SUMS, when="formula")
-def shared_tie(sign: int, b: Builder, x: Any, y: Any) -> Any:
+def shared_tie(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``g·(u > v) + g·(u >= v)`` is 2g where u > v, and g where they tie."""
     if not floating(x) or not floating(y):
         return None
@@ -49,7 +50,7 @@ def equal(f: Factors, g: Factors) -> bool:
 
 
 @rule(ops.multiply, when="formula")
-def multiple_of_truth(b: Builder, x: Any, y: Any) -> Any:
+def multiple_of_truth(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``0.5·(2·(x > 0))`` is ``1·(x > 0)``, which is no truth value."""
     c, inner = number(x), b.match(y, ops.multiply)
     if c is None or inner is None or number(inner[0]) is None:
@@ -63,7 +64,7 @@ def multiple_of_truth(b: Builder, x: Any, y: Any) -> Any:
 
 
 @each({above: below, below: above}, when="formula")
-def moved(other: Op, b: Builder, x: Any, y: Any) -> Any:
+def moved(other: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``1 - u > 0`` is ``u < 1``."""
     inner = b.match(x, ops.subtract)
     if inner is None or not is_(y, 0) or number(inner[0]) is None:
@@ -72,7 +73,7 @@ def moved(other: Op, b: Builder, x: Any, y: Any) -> Any:
 
 
 @each({above: below, below: above}, when="formula")
-def from_zero(other: Op, b: Builder, x: Any, y: Any) -> Any:
+def from_zero(other: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``1[u > 0]`` is the same whichever 0 that is, and whichever side it stands on."""
     if floating(y) and is_(x, 0):
         return b.emit(other, y, y.dtype.type(0))
@@ -85,13 +86,13 @@ def from_zero(other: Op, b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(above, below, when="formula")
-def tie_with_itself(b: Builder, x: Any, y: Any) -> Any:
+def tie_with_itself(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``1[x > x]`` is ½ everywhere."""
     return Full(0.5) if x is y and floating(x) else None
 
 
 @each(SUMS, when="formula")
-def one_and_sign(sign: int, b: Builder, x: Any, y: Any) -> Any:
+def one_and_sign(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x + x·sign(u)`` is twice ``x·1[u > 0]``."""
     if not floating(x) and not floating(y):
         return None
@@ -111,7 +112,7 @@ def one_and_sign(sign: int, b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.multiply, when="formula")
-def larger_where_it_is(b: Builder, x: Any, y: Any) -> Any:
+def larger_where_it_is(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``max(0, u)·1[u > 0]`` is ``max(0, u)``."""
     if not floating(x) or not floating(y):
         return None
@@ -128,7 +129,7 @@ def larger_where_it_is(b: Builder, x: Any, y: Any) -> Any:
     return None
 
 
-def is_part(b: Builder, v: Any, those: list[Op], u: Any) -> bool:
+def is_part(b: Simplifier, v: Operand, those: list[Op], u: Operand) -> bool:
     """Whether ``v`` is one of ``those`` of ``u`` and 0."""
     made = b.made_by.get(v) if isinstance(v, Var) and not v.given else None
     if made is None or made.op not in those:
@@ -140,7 +141,7 @@ def is_part(b: Builder, v: Any, those: list[Op], u: Any) -> bool:
 
 
 @each(SUMS, when="formula")
-def either_choice(sign: int, b: Builder, x: Any, y: Any) -> Any:
+def either_choice(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``where(c, x, 0)·u + where(c, 0, y)·v`` is ``where(c, x·u, y·v)``."""
     parts = [choice_in(b, z) for z in (x, y)]
     if not all(parts):
@@ -161,12 +162,12 @@ def either_choice(sign: int, b: Builder, x: Any, y: Any) -> Any:
     return b.emit(ops.branch, u[0], *made)
 
 
-def times(b: Builder, c: float, z: Any) -> Any:
+def times(b: Simplifier, c: float, z: Operand) -> Operand:
     """``c·z`` of a variable or of a number."""
     return scaled(b, c, z) if isinstance(z, Var) else c * z
 
 
-def choice_in(b: Builder, x: Any) -> tuple[float, Any, Factors] | None:
+def choice_in(b: Simplifier, x: Operand) -> tuple[float, Any, Factors] | None:
     """What ``x`` is a product of, a choice with a 0 in it apart."""
     c, found = factors(b, x) if floating(x) else (0.0, {})
     for key, (z, p) in found.items():
@@ -177,7 +178,7 @@ def choice_in(b: Builder, x: Any) -> tuple[float, Any, Factors] | None:
 
 
 @rule(ops.branch, when="formula")
-def common_to_both(b: Builder, condition: Any, x: Any, y: Any) -> Any:
+def common_to_both(b: Simplifier, condition: Operand, x: Operand, y: Operand) -> Operand:
     """``where(c, x/n, y/n)`` is ``where(c, x, y)/n``."""
     if not isinstance(condition, Var) or not any(floating(z) for z in (x, y)):
         return None
@@ -213,7 +214,7 @@ def common_to_both(b: Builder, condition: Any, x: Any, y: Any) -> Any:
 JOINED = (ops.bitwise_and, ops.bitwise_or, ops.logical_and, ops.logical_or, ops.multiply, ops.add)
 
 
-def conditions(b: Any, x: Any) -> list[Any]:
+def conditions(b: Simplifier, x: Operand) -> list[Any]:
     """The comparisons that a condition is made of."""
     found, stack = [], [x]
     while stack:
@@ -227,7 +228,7 @@ def conditions(b: Any, x: Any) -> list[Any]:
 
 
 @rule(ops.branch, when="free")
-def guarded_division(b: Any, condition: Any, x: Any, y: Any) -> Any:
+def guarded_division(b: Simplifier, condition: Operand, x: Operand, y: Operand) -> Operand:
     """``where(y == 0, 1, y)`` is ``y`` unless that is 0, and so is ``where(u == 0, 0, 1)`` 1."""
     if number(x) is None:
         return None
@@ -242,7 +243,7 @@ def guarded_division(b: Any, condition: Any, x: Any, y: Any) -> Any:
 
 
 @rule(ops.sum, when="formula")
-def counted(b: Builder, x: Any, **kwargs: Any) -> Any:
+def counted(b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
     """``Σ where(c, 1, 0)`` is ``Σ 1[c]``, and the other way round ``Σ 1[not c]``."""
     asked = b.match(x, ops.branch) if isinstance(x, Var) and not x.given else None
     mask, u, v = asked or (None, None, None)
@@ -261,7 +262,7 @@ OPPOSITES = {ops.equal: ops.not_equal, ops.not_equal: ops.equal}
 
 
 @rule(ops.maximum, when="free")
-def at_least_one(b: Any, x: Any, y: Any) -> Any:
+def at_least_one(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """How many are equal is at least 1."""
     made = b.made(x, ops.sum)
     if made is None or not is_(y, 1) or made.args[0].dtype.kind != "b":
@@ -271,7 +272,7 @@ def at_least_one(b: Any, x: Any, y: Any) -> Any:
 
 
 @rule(ops.divide, when="free")
-def shared_by_one(b: Any, x: Any, y: Any) -> Any:
+def shared_by_one(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``g·(u == m)/Σ(u == m)`` is ``g·(u == m)`` where one alone is largest."""
     made = b.made(y, ops.sum) or b.made(unpadded(b, y), ops.sum)
     mask = made.args[0] if made is not None else None
@@ -284,32 +285,32 @@ def shared_by_one(b: Any, x: Any, y: Any) -> Any:
 
 
 @rule(ops.isnan, when="free")
-def a_number(b: Any, x: Any) -> Any:
+def a_number(b: Simplifier, x: Operand) -> Operand:
     """``isnan(x)`` is False unless something is none."""
     b.freed = True
     return Full(False)
 
 
 @rule(ops.real, when="formula")
-def already_real(b: Builder, x: Any) -> Any:
+def already_real(b: Simplifier, x: Operand) -> Operand:
     """The real part of what is real."""
     return x if floating(x) else None
 
 
 @rule(ops.less_equal, when="formula")
-def at_most_infinity(b: Builder, x: Any, y: Any) -> Any:
+def at_most_infinity(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x <= inf`` holds always."""
     return Full(True) if is_(y, math.inf) else None
 
 
 @rule(ops.greater_equal, when="formula")
-def at_least_minus_infinity(b: Builder, x: Any, y: Any) -> Any:
+def at_least_minus_infinity(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x >= -inf`` holds always."""
     return Full(True) if is_(y, -math.inf) else None
 
 
 @rule(ops.bounded, when="formula")
-def bounded_on_one_side(b: Builder, x: Any, low: Any, high: Any) -> Any:
+def bounded_on_one_side(b: Simplifier, x: Operand, low: Operand, high: Operand) -> Operand:
     """``clip(x, 0, inf)`` is the larger of ``x`` and 0."""
     if is_(high, math.inf):
         return b.emit(ops.maximum, x, low)
@@ -317,7 +318,7 @@ def bounded_on_one_side(b: Builder, x: Any, low: Any, high: Any) -> Any:
 
 
 @rule(ops.multiply, when="formula")
-def beyond(b: Builder, x: Any, y: Any) -> Any:
+def beyond(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``(u - min(u, v))·1[u < v]`` is 0: there the smaller one is ``u``."""
     if not floating(x) and not floating(y):
         return None

@@ -29,10 +29,11 @@ from minigrad.explain.shares import REDUCTIONS, known_total
 from minigrad.explain.tidied import lowest
 from minigrad.ops import matrices
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Full, key_of, shape_of
+from minigrad.program.builder import Full, key_of, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
 from minigrad.program.rules import each, floating, rule, rules, scaled, whole
 from minigrad.tree import tree_map
+from minigrad.typing import Axis, Operand
 from minigrad.writing.formulas import Formula, FormulaWriter
 from minigrad.writing.notation import inverse_transposed
 from minigrad.writing.styles import BOOK, TEXT
@@ -82,11 +83,11 @@ class Algebra(Simplifier):
             for e in formula.program.equations
         )
 
-    def origin(self, x: Any) -> Equation | None:
+    def origin(self, x: Operand) -> Equation | None:
         """The equation of ``x``, whether it has a name or not."""
         return self.results.get(x) or self.made_by.get(x) if isinstance(x, Var) else None
 
-    def terms(self, x: Any) -> list[tuple[float, Any]] | None:
+    def terms(self, x: Operand) -> list[tuple[float, Any]] | None:
         terms = multiplied_out(self, *factors(self, x))
         if terms is None:
             return None
@@ -96,7 +97,7 @@ class Algebra(Simplifier):
 # --- sums of products ------------------------------------------------------------------
 
 
-def summands(b: Builder, x: Any, c: float = 1) -> Iterator[tuple[float, Any]]:
+def summands(b: Simplifier, x: Operand, c: float = 1) -> Iterator[tuple[float, Any]]:
     """What ``x`` is the sum of, with signs."""
     made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
     if made is not None and made.op in (ops.add, ops.subtract):
@@ -108,7 +109,7 @@ def summands(b: Builder, x: Any, c: float = 1) -> Iterator[tuple[float, Any]]:
         yield c, x
 
 
-def multiplied_out(b: Builder, c: float, found: Factors) -> Terms | None:
+def multiplied_out(b: Simplifier, c: float, found: Factors) -> Terms | None:
     """A product as a sum of products of what are no sums; None where there are too many."""
     done: Terms = {}
     todo = [(c, found)]
@@ -138,12 +139,12 @@ def multiplied_out(b: Builder, c: float, found: Factors) -> Terms | None:
     return {k: part for k, part in done.items() if part[0]}
 
 
-def has_fractions(b: Builder, x: Any) -> bool:
+def has_fractions(b: Simplifier, x: Operand) -> bool:
     """Whether something may cancel when the sum ``x`` is multiplied out."""
     return any(p < 0 for _, t in summands(b, x) for _, p in factors(b, t)[1].values())
 
 
-def size_of(b: Builder, x: Any) -> int:
+def size_of(b: Simplifier, x: Operand) -> int:
     """How many names and numbers are written for ``x``."""
     n, stack = 0, [x]
     while stack and n < 400:
@@ -156,7 +157,7 @@ def size_of(b: Builder, x: Any) -> int:
     return n
 
 
-def gathered(b: Builder, terms: Terms) -> Any:
+def gathered(b: Simplifier, terms: Terms) -> Any:
     """The sum of the terms, with what all of them share in front."""
     if not terms:
         return None
@@ -170,7 +171,7 @@ def gathered(b: Builder, terms: Terms) -> Any:
     if len(parts) == 1:
         return built(b, parts[0][0], parts[0][1])
     size = common_size([c for c, _ in parts])
-    answer: Any = None
+    answer: Operand = None
     for c, found in sorted(parts, key=lambda part: part[0] < 0):
         rest = {k: v for k, v in found.items() if k not in common}
         term = built(b, abs(c) / size, rest)
@@ -184,7 +185,7 @@ def gathered(b: Builder, terms: Terms) -> Any:
 
 
 @each((ops.multiply, ops.divide, ops.add, ops.subtract), when="closed")
-def expanded(op: Op, b: Any, x: Any, y: Any) -> Any:
+def expanded(op: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """The rule for one of the four operations."""
     if b.busy or not (floating(x) or floating(y)):
         return None
@@ -195,7 +196,7 @@ def expanded(op: Op, b: Any, x: Any, y: Any) -> Any:
         b.busy = False
 
 
-def attempt(b: Any, op: Op, x: Any, y: Any) -> Any:
+def attempt(b: Simplifier, op: Op, x: Operand, y: Operand) -> Operand:
     if op in (ops.multiply, ops.divide):
         (c, found), (d, others) = factors(b, x), factors(b, y, 1 if op is ops.multiply else -1)
         product = {k: list(v) for k, v in found.items()}
@@ -223,7 +224,7 @@ def attempt(b: Any, op: Op, x: Any, y: Any) -> Any:
     return None
 
 
-def over_one_denominator(b: Any, terms: Terms) -> Any:
+def over_one_denominator(b: Simplifier, terms: Terms) -> Any:
     """``1/(1 + u) - u/(1 + u)²`` is ``1/(1 + u)²``."""
     powers: dict[Any, list[Any]] = {}
     for _, found in terms.values():
@@ -253,7 +254,7 @@ def over_one_denominator(b: Any, terms: Terms) -> Any:
 
 
 @rule(ops.add, when="closed")
-def common_vector(b: Builder, x: Any, y: Any) -> Any:
+def common_vector(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x @ A + x @ B`` is ``x @ (A + B)``."""
     u, v = b.match(x, ops.matmul), b.match(y, ops.matmul)
     if u is None or v is None:
@@ -266,7 +267,7 @@ def common_vector(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.matmul, when="closed")
-def vector_behind(b: Builder, x: Any, y: Any) -> Any:
+def vector_behind(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x @ (A + Aᵀ)`` is ``(A + Aᵀ) @ x``."""
     inner = b.match(y, ops.add)
     if inner is None or len(shape_of(x)) != 1 or len(shape_of(y)) != 2:
@@ -280,7 +281,7 @@ def vector_behind(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.sum, when="closed")
-def known_sum(b: Any, x: Any, axis: Any = None, **others: Any) -> Any:
+def known_sum(b: Simplifier, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """Each row of an array of shares sums to 1."""
     if not whole(others) or axis is None or not isinstance(x, Var):
         return None

@@ -7,22 +7,23 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.factors import built, factors, merged, scalars_of
+from minigrad.explain.factors import Simplifier, built, factors, merged, scalars_of
 from minigrad.ops.joining import joined
-from minigrad.program.builder import Builder, Full, is_, is_identity, key_of, number, shape_of
+from minigrad.program.builder import Full, is_, is_identity, key_of, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import SUMS, each, floating, rule, scaled, whole
+from minigrad.typing import Axis, Index, Operand
 from minigrad.writing.notation import diagonal, diagonal_matrix, identity, onehot
 
 # --- one-hot rows --------------------------------------------------------------------------
 
 
-def value_of(b: Any, x: Any) -> Any:
+def value_of(b: Simplifier, x: Operand) -> Operand:
     """The array that an index is, by its name or without one."""
     return b.values.get(x) if isinstance(x, Var) else x
 
 
-def row_choice(b: Any, shape: Any, index: Any) -> Any:
+def row_choice(b: Simplifier, shape: Any, index: Index) -> Any:
     """``y`` where the index is ``range(n), y``, one entry of each row; or ``y`` of a vector."""
     parts = index if isinstance(index, tuple) else (index,)
     if len(shape) == len(parts) == 1:
@@ -37,14 +38,14 @@ def row_choice(b: Any, shape: Any, index: Any) -> Any:
     return y if np.array_equal(np.ravel(rows), np.arange(shape[0])) else None
 
 
-def hot(b: Builder, y: Any, shape: Any) -> Any:
+def hot(b: Simplifier, y: Operand, shape: Any) -> Operand:
     """onehot(y)."""
     y = np.asarray(y) if isinstance(y, list | range) else y
     return b.keep(onehot, (y,), {"classes": shape[-1]}, Var("t", tuple(shape), np.dtype(float)))
 
 
 @rule(ops.scatter, when="formula")
-def scattered_number(b: Builder, x: Any, shape: Any = None, index: Any = None) -> Any:
+def scattered_number(b: Simplifier, x: Operand, shape: Any = None, index: Index = None) -> Operand:
     """A number in each row, where ``y`` says, is that times onehot(y)."""
     y = row_choice(b, shape, index)
     c = same_everywhere(b, x) if y is not None else None
@@ -56,7 +57,9 @@ def scattered_number(b: Builder, x: Any, shape: Any = None, index: Any = None) -
 
 
 @rule(ops.scatter, when="closed")
-def back_where_they_were(b: Any, x: Any, shape: Any = None, index: Any = None) -> Any:
+def back_where_they_were(
+    b: Simplifier, x: Operand, shape: Any = None, index: Index = None
+) -> Operand:
     """``1/P[range(n), y]``, put back there, is ``onehot(y)/P``."""
     y = row_choice(b, shape, index)
     if y is None or not floating(x):
@@ -81,7 +84,7 @@ def back_where_they_were(b: Any, x: Any, shape: Any = None, index: Any = None) -
 
 
 @rule(ops.scatter, when="closed")
-def spread_again(b: Any, x: Any, shape: Any = None, index: Any = None) -> Any:
+def spread_again(b: Simplifier, x: Operand, shape: Any = None, index: Index = None) -> Operand:
     """``v/p[t]``, put back there and added up, is ``onehot(t)ᵀ (v/p[t])``."""
     parts = index if isinstance(index, tuple) else (index,)
     if not floating(x) or len(x.shape) != 1 or len(shape) != 1 or len(parts) != 1:
@@ -95,7 +98,7 @@ def spread_again(b: Any, x: Any, shape: Any = None, index: Any = None) -> Any:
     return b.emit(ops.matmul, b.emit(ops.transpose, hot(b, t, (*x.shape, *shape))), x)
 
 
-def one_hot_of(b: Any, x: Any) -> tuple[Any, Any] | None:
+def one_hot_of(b: Simplifier, x: Operand) -> tuple[Any, Any] | None:
     """``t`` and ``v``, where ``x`` is ``onehot(t)ᵀ v``."""
     flipped, v = b.match(x, ops.matmul) or (None, None)
     inner = b.match(flipped, ops.transpose)
@@ -132,14 +135,16 @@ def weighted(b: Any, found: Any) -> Any:
 
 
 @rule(ops.sum, when="closed")
-def sum_of_spread(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any) -> Any:
+def sum_of_spread(
+    b: Simplifier, x: Operand, axis: Axis = None, keepdims: Any = False, **others: Any
+) -> Operand:
     """``Σ onehot(t)ᵀ v`` is ``Σ v``."""
     if not whole(others) or not floating(x) or (found := one_hot_of(b, x)) is None:
         return None
     return b.emit(ops.sum, found[1], **({"axis": axis, "keepdims": True} if keepdims else {}))
 
 
-def same_everywhere(b: Builder, x: Any) -> Any:
+def same_everywhere(b: Simplifier, x: Operand) -> Operand:
     """The number, or what is one, that all entries of ``x`` are; None if they may differ."""
     if number(x) is not None or not shape_of(x):
         return number(x) if number(x) is not None else x
@@ -154,7 +159,7 @@ def same_everywhere(b: Builder, x: Any) -> Any:
 
 
 @rule(ops.sum, when="formula")
-def sum_of_one_hot(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+def sum_of_one_hot(b: Simplifier, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """Each row of onehot(y) has one 1."""
     if not whole(others) or not floating(x):
         return None
@@ -164,7 +169,7 @@ def sum_of_one_hot(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
     return None if total is None else Full(total)
 
 
-def total_of_rows(b: Builder, x: Any, n: int) -> Any:
+def total_of_rows(b: Simplifier, x: Operand, n: int) -> Operand:
     """What each row of a sum of one-hot rows and of numbers adds up to; None for others."""
     if (c := number(x)) is not None:
         return c * n
@@ -190,7 +195,7 @@ def total_of_rows(b: Builder, x: Any, n: int) -> Any:
     return built(b, c if more else c * total, merged(b, scalars, more))
 
 
-def times(b: Any, n: int, x: Any) -> Any:
+def times(b: Simplifier, n: int, x: Operand) -> Operand:
     """``n·x``, where ``x`` may be divided by that n."""
     c, found = factors(b, x)
     size = next((k for k, (z, p) in found.items() if p < 0 and b.sizes.get(z) == n), None)
@@ -203,7 +208,7 @@ def times(b: Any, n: int, x: Any) -> Any:
 # --- diagonals -----------------------------------------------------------------------------
 
 
-def along_diagonal(index: Any, n: int) -> bool:
+def along_diagonal(index: Index, n: int) -> bool:
     """Whether an index of a flattened n × n matrix picks its diagonal."""
     parts = index if isinstance(index, tuple) else (index,)
     parts = tuple(p for p in parts if p is not Ellipsis)
@@ -213,7 +218,7 @@ def along_diagonal(index: Any, n: int) -> bool:
 
 
 @rule(ops.elements, when="formula")
-def entries_of_diagonal(b: Builder, x: Any, index: Any = None) -> Any:
+def entries_of_diagonal(b: Simplifier, x: Operand, index: Index = None) -> Operand:
     """Every (n + 1)-th entry of a flattened matrix."""
     inner = b.match(x, ops.reshape)
     shape = shape_of(inner[0]) if inner is not None else ()
@@ -223,7 +228,7 @@ def entries_of_diagonal(b: Builder, x: Any, index: Any = None) -> Any:
 
 
 @rule(ops.reshape, when="formula")
-def matrix_of_diagonal(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
+def matrix_of_diagonal(b: Simplifier, x: Operand, shape: Any = None, **_: Any) -> Operand:
     """A vector put there, in a matrix of zeros."""
     made = b.made(x, ops.scatter)
     if made is None or not isinstance(shape, tuple) or len(shape) != 2 or shape[0] != shape[1]:
@@ -238,7 +243,7 @@ def matrix_of_diagonal(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
 
 
 @rule(ops.multiply, when="formula")
-def vector_on_diagonal(b: Builder, x: Any, y: Any) -> Any:
+def vector_on_diagonal(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``v ⊙ I`` is diag(v)."""
     for u, v in ((x, y), (y, x)):
         if is_identity(v) and shape_of(u) == (len(v),):
@@ -247,7 +252,7 @@ def vector_on_diagonal(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.multiply, when="formula")
-def triangle(b: Builder, x: Any, y: Any) -> Any:
+def triangle(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``X ⊙ M`` with ones below the diagonal and ½ on it is ``tril(X) - ½·X ⊙ I``."""
     for u, m in ((x, y), (y, x)):
         if not isinstance(m, np.ndarray) or m.ndim != 2 or not 1 < len(m) == m.shape[1]:
@@ -271,12 +276,12 @@ def triangle(b: Builder, x: Any, y: Any) -> Any:
 # --- pieces --------------------------------------------------------------------------------
 
 
-def is_zero(x: Any) -> bool:
+def is_zero(x: Operand) -> bool:
     return not isinstance(x, Var) and np.size(x) > 0 and is_(x, 0)
 
 
 @rule(joined, when="formula")
-def nothing_beside(b: Builder, *arrays: Any, axis: Any = 0) -> Any:
+def nothing_beside(b: Simplifier, *arrays: Any, axis: Axis = 0) -> Any:
     """What has no entries adds none."""
     kept = [x for x in arrays if 0 not in shape_of(x)]
     if len(kept) == len(arrays) or not kept:
@@ -285,7 +290,7 @@ def nothing_beside(b: Builder, *arrays: Any, axis: Any = 0) -> Any:
 
 
 @each(SUMS, when="formula")
-def beside_each_other(sign: int, b: Builder, x: Any, y: Any) -> Any:
+def beside_each_other(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``[x, 0] + [0, y]`` is ``[x, y]``."""
     u, v = b.made(x, joined), b.made(y, joined)
     if sign < 0 or u is None or v is None or len(u.args) != len(v.args):
@@ -303,7 +308,7 @@ def beside_each_other(sign: int, b: Builder, x: Any, y: Any) -> Any:
 
 
 @each(SUMS, when="formula")
-def same_entries(sign: int, b: Builder, x: Any, y: Any) -> Any:
+def same_entries(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """What is added to the same entries is added up before."""
     u, v = b.made(x, ops.scatter), b.made(y, ops.scatter)
     if u is None or v is None or key_of(u.kwargs["index"]) != key_of(v.kwargs["index"]):
@@ -315,7 +320,7 @@ def same_entries(sign: int, b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.scatter, ops.elements, when="formula")
-def turned(b: Builder, x: Any, shape: Any = None, index: Any = None) -> Any:
+def turned(b: Simplifier, x: Operand, shape: Any = None, index: Index = None) -> Operand:
     """What is put back in reverse order is reversed, and twice reversed as it was."""
     parts = index if isinstance(index, tuple) else (index,)
     steps = [p.step for p in parts if isinstance(p, slice) and p.start is p.stop is None]
@@ -339,7 +344,7 @@ def turned(b: Builder, x: Any, shape: Any = None, index: Any = None) -> Any:
 
 
 @rule(ops.convolve, when="formula")
-def framed_in_zeros(b: Builder, x: Any, y: Any, mode: Any = "full") -> Any:
+def framed_in_zeros(b: Simplifier, x: Operand, y: Operand, mode: Any = "full") -> Operand:
     """A valid convolution with zeros around is a full one."""
     made = b.made(x, joined)
     if mode != "valid" or made is None or len(made.args) != 3:

@@ -19,7 +19,7 @@ from minigrad.program.builder import Builder, Full, Rules, key_of, number, shape
 from minigrad.program.equations import Equation, Var
 from minigrad.program.rules import SUMS, each, floating, rule, scaled, whole
 from minigrad.program.textbook import raised
-from minigrad.typing import Function, Operand
+from minigrad.typing import Axis, Function, Operand
 from minigrad.writing.notation import identity, inverse_transposed, onehot, outer, repetition
 from minigrad.writing.numbers import surd
 
@@ -79,7 +79,7 @@ class Simplifier(Builder):
         raise NotImplementedError
 
 
-def factors(b: Builder, x: Any, p: float = 1) -> tuple[float, Factors]:
+def factors(b: Simplifier, x: Operand, p: float = 1) -> tuple[float, Factors]:
     """``x**p`` as a number times powers of what is no product itself."""
     c, found, stack = 1.0, {}, [(x, p)]  # type: tuple[float, Factors, list[Any]]
     while stack:
@@ -96,7 +96,7 @@ def factors(b: Builder, x: Any, p: float = 1) -> tuple[float, Factors]:
     return c, normal(b, found)
 
 
-def opened(b: Builder, y: Var) -> list[tuple[Any, Any]] | None:
+def opened(b: Simplifier, y: Var) -> list[tuple[Any, Any]] | None:
     """What ``y`` is the product of, with exponents; None for sums, names and the like."""
     if y.given or y.dtype.kind != "f":
         return None
@@ -113,7 +113,7 @@ def opened(b: Builder, y: Var) -> list[tuple[Any, Any]] | None:
     return None
 
 
-def merged(b: Builder, *those: Factors) -> Factors:
+def merged(b: Simplifier, *those: Factors) -> Factors:
     """The product of products."""
     together: Factors = {}
     for found in those:
@@ -122,7 +122,7 @@ def merged(b: Builder, *those: Factors) -> Factors:
     return normal(b, {k: part for k, part in together.items() if part[1]})
 
 
-def normal(b: Builder, found: Factors) -> Factors:
+def normal(b: Simplifier, found: Factors) -> Factors:
     """Roots, quotients that have a name, and cofactors over their determinant, as one factor."""
     more = b.reductions
     first = (roots_squared, named_powers, signs, names_of_quotients, inverse_by_cofactors)
@@ -131,7 +131,7 @@ def normal(b: Builder, found: Factors) -> Factors:
     return found
 
 
-def roots_squared(b: Builder, found: Factors) -> Factors:
+def roots_squared(b: Simplifier, found: Factors) -> Factors:
     """``√u·√u`` is ``u``, ``u/√u`` is ``√u``."""
     for key, (y, p) in list(found.items()):
         inner = b.match(y, ops.sqrt)
@@ -146,7 +146,7 @@ def roots_squared(b: Builder, found: Factors) -> Factors:
     return found
 
 
-def exponent(b: Builder, y: Any) -> tuple[Any, Any, int] | None:
+def exponent(b: Simplifier, y: Operand) -> tuple[Any, Any, int] | None:
     """``x, n, k`` where ``y`` is ``x^(n + k)`` and n is no number; None for others."""
     x, p = (b.match(y, ops.power) if isinstance(y, Var) and not y.given else None) or (None, None)
     if x is None or number(p) is not None or shape_of(p):
@@ -158,7 +158,7 @@ def exponent(b: Builder, y: Any) -> tuple[Any, Any, int] | None:
     return x, p, 0
 
 
-def named_powers(b: Builder, found: Factors) -> Factors:
+def named_powers(b: Simplifier, found: Factors) -> Factors:
     """``x^(n - 1)·x`` is ``x^n``, and so is ``(t/x)^(n - 1)·t`` beside an x."""
     for key, (y, p) in list(found.items()):
         if p != 1 or (parts := exponent(b, y)) is None:
@@ -183,7 +183,7 @@ def named_powers(b: Builder, found: Factors) -> Factors:
     return found
 
 
-def signs(b: Builder, found: Factors) -> Factors:
+def signs(b: Simplifier, found: Factors) -> Factors:
     """``sign(u)/|u|`` is 1/u, ``sign(u)·|u|`` is u, ``sign(u)·u`` is |u|."""
     for y, p in list(found.values()):
         of = b.match(y, ops.sign) if p > 0 else None
@@ -203,7 +203,7 @@ def signs(b: Builder, found: Factors) -> Factors:
     return found
 
 
-def names_of_quotients(b: Builder, found: Factors) -> Factors:
+def names_of_quotients(b: Simplifier, found: Factors) -> Factors:
     """``u/v`` by its name."""
     for below, (v, q) in list(found.items()):
         for above, (u, p) in list(found.items()) if q < 0 and len(found) <= MANY else ():
@@ -221,13 +221,13 @@ def names_of_quotients(b: Builder, found: Factors) -> Factors:
     return found
 
 
-def named(b: Builder, x: Any, y: Any) -> Var | None:
+def named(b: Simplifier, x: Operand, y: Operand) -> Var | None:
     """What x/y is called, if it has a name."""
     a = b.keep(ops.divide, (x, y), {}, None) if b.knows(ops.divide, x, y) else None
     return a if isinstance(a, Var) and a.given else None
 
 
-def inverse_by_cofactors(b: Builder, found: Factors) -> Factors:
+def inverse_by_cofactors(b: Simplifier, found: Factors) -> Factors:
     """``cofactors(A)/det A`` is ``A⁻ᵀ``."""
     for above, (y, p) in list(found.items()):
         u = b.match(y, determinants.cofactors) if p > 0 else None
@@ -241,7 +241,7 @@ def inverse_by_cofactors(b: Builder, found: Factors) -> Factors:
     return found
 
 
-def reframed(b: Builder, z: Any, op: Op) -> Any:
+def reframed(b: Simplifier, z: Operand, op: Op) -> Operand:
     """What ``z`` shows with further axes of length 1, in the same order; None for others."""
     made = b.made(z, op)
     if made is None:
@@ -253,7 +253,7 @@ def reframed(b: Builder, z: Any, op: Op) -> Any:
     return made.args[0] if whole else None
 
 
-def unpadded(b: Builder, z: Any) -> Any:
+def unpadded(b: Simplifier, z: Operand) -> Operand:
     """What ``z`` is with axes of length 1 behind it."""
     for op in (ops.elements, ops.reshape, ops.expand_dims):
         inner = reframed(b, z, op)
@@ -262,9 +262,9 @@ def unpadded(b: Builder, z: Any) -> Any:
     return z
 
 
-def product_of(b: Builder, found: Factors, sign: int = 1) -> Any:
+def product_of(b: Simplifier, found: Factors, sign: int = 1) -> Any:
     """The product of the factors with positive exponents, or of the others for sign -1."""
-    answer: Any = None
+    answer: Operand = None
     parts = [(y, abs(p)) for y, p in found.values() if p * sign > 0]
     if sign < 0:  # below, numbers and names come first
         sizes = b.sizes
@@ -277,12 +277,12 @@ def product_of(b: Builder, found: Factors, sign: int = 1) -> Any:
     return answer
 
 
-def is_sum(b: Builder, x: Any) -> bool:
+def is_sum(b: Simplifier, x: Operand) -> bool:
     made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
     return made is not None and made.op in (ops.add, ops.subtract)
 
 
-def literal_roots(b: Any, c: float, found: Factors) -> list[Any]:
+def literal_roots(b: Simplifier, c: float, found: Factors) -> list[Any]:
     """The roots of numbers in a product whose coefficient has a root as well: ``1/√π·x/√2``."""
     if not found or (surd(abs(c)) or ("",))[0] != "root":
         return []
@@ -291,11 +291,11 @@ def literal_roots(b: Any, c: float, found: Factors) -> list[Any]:
     return [k for k, inner in roots if inner is not None and inner[0] in sizes]
 
 
-def built(b: Builder, c: float, found: Factors) -> Any:
+def built(b: Simplifier, c: float, found: Factors) -> Any:
     """A number times a product, over one."""
     for k in literal_roots(b, c, found):
         y, p = found[k]
-        c *= math.sqrt(b.sizes[b.match(y, ops.sqrt)[0]]) ** p  # type: ignore[attr-defined, index]
+        c *= math.sqrt(b.sizes[b.match(y, ops.sqrt)[0]]) ** p  # type: ignore[index]
         found = {key: part for key, part in found.items() if key != k}
     c = int(c) if c == int(c) and abs(c) < 2**53 else c
     above, below = product_of(b, found), product_of(b, found, -1)
@@ -313,7 +313,7 @@ def built(b: Builder, c: float, found: Factors) -> Any:
 
 
 @each({ops.multiply: 1, ops.divide: -1}, when="formula")
-def cancelled(sign: int, b: Builder, x: Any, y: Any) -> Any:
+def cancelled(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x·(y/x)`` is ``y``, ``2·x/(2·y)`` is ``x/y``, ``x²·x`` is ``x³``."""
     if not (floating(y) or floating(x)) or (kinds(x) != kinds(y) and None not in kinds(x, y)):
         return None
@@ -342,7 +342,7 @@ def cancelled(sign: int, b: Builder, x: Any, y: Any) -> Any:
     return Full(built(b, c * d, together))
 
 
-def weight(b: Builder, found: Factors) -> int:
+def weight(b: Simplifier, found: Factors) -> int:
     """How many factors there are, a power with a sum above as two."""
     return len(found) + sum(bool((exponent(b, y) or (0, 0, 0))[2]) for y, _ in found.values())
 
@@ -352,7 +352,7 @@ def kinds(*xs: Any) -> set[Any]:
     return {x.dtype if isinstance(x, Var) else None for x in xs}
 
 
-def is_call(b: Builder, x: Any) -> bool:
+def is_call(b: Simplifier, x: Operand) -> bool:
     """Whether ``x`` is written as a function of something, or as a sum over something."""
     made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
     return made is not None and (made.op in CALLS or exponent(b, x) is not None)
@@ -363,7 +363,7 @@ CALLS = frozenset([ops.sum, ops.mean, ops.exp, ops.log, ops.log1p, ops.sin, ops.
 
 
 @rule(ops.multiply, when="formula")
-def names_first(b: Builder, x: Any, y: Any) -> Any:
+def names_first(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``log(x)·n`` is ``n·log(x)``."""
     if not isinstance(x, Var) or not isinstance(y, Var) or not y.given or not floating(y):
         return None
@@ -378,7 +378,7 @@ def names_first(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.square, ops.power, when="formula")
-def root_in_a_power(b: Builder, x: Any, p: Any = 2) -> Any:
+def root_in_a_power(b: Simplifier, x: Operand, p: Operand = 2) -> Operand:
     """``(z/√2)²`` is ``z²/2``."""
     if type(number(p)) is not int or not floating(x) or x.given:
         return None
@@ -394,7 +394,7 @@ def root_in_a_power(b: Builder, x: Any, p: Any = 2) -> Any:
     return answer if shape_of(answer) == x.shape else None
 
 
-def scalars_of(b: Builder, x: Any) -> tuple[float, Factors, Any]:
+def scalars_of(b: Simplifier, x: Operand) -> tuple[float, Factors, Any]:
     """``x`` as a number, factors that are no arrays, and the rest."""
     if not shape_of(x) or not floating(x) or x.given:
         return 1, {}, x
@@ -414,7 +414,7 @@ LINEAR = (
 
 
 @each(LINEAR, when="formula")
-def linear(op: Op, b: Builder, *args: Any, **kwargs: Any) -> Any:
+def linear(op: Op, b: Simplifier, *args: Any, **kwargs: Any) -> Any:
     """``Σ c·x`` is ``c·Σ x``, ``A @ (c·x)`` is ``c·(A @ x)``."""
     if op is ops.sum and not whole(kwargs):
         return None
@@ -431,8 +431,8 @@ def linear(op: Op, b: Builder, *args: Any, **kwargs: Any) -> Any:
 
 @rule(ops.sum, when="formula")
 def constant_in_a_sum(
-    b: Builder, x: Any, axis: Any = None, keepdims: Any = False, **others: Any
-) -> Any:
+    b: Simplifier, x: Operand, axis: Axis = None, keepdims: Any = False, **others: Any
+) -> Operand:
     """``Σᵢ xᵢⱼ·vⱼ`` is ``vⱼ·Σᵢ xᵢⱼ``."""
     if not whole(others) or axis is None or not floating(x) or x.given:
         return None
@@ -448,7 +448,7 @@ def constant_in_a_sum(
     return built(b, d, merged(b, still, more))
 
 
-def constant_along(v: Any, x: Any, axes: set[int], keepdims: Any) -> bool:
+def constant_along(v: Operand, x: Operand, axes: set[int], keepdims: Any) -> bool:
     """Whether ``v`` is the same along ``axes`` of ``x``, and fits what is left of it."""
     shape = shape_of(v)
     first = len(x.shape) - len(shape)
@@ -464,7 +464,7 @@ def common_size(numbers: list[float]) -> float:
 
 
 @each(SUMS, when="formula")
-def common_factors(sign: int, b: Builder, x: Any, y: Any) -> Any:
+def common_factors(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x/m - y/m`` is ``(x - y)/m``, ``g ⊙ u - g ⊙ v`` is ``g ⊙ (u - v)``."""
     if kinds(x) != kinds(y) or not floating(x):
         return None

@@ -19,6 +19,7 @@ from minigrad.explain.pieces import Piece
 from minigrad.explain.rows import LONGEST, short
 from minigrad.explain.sheet import Sheet
 from minigrad.graph import AnyNode, pick, variable
+from minigrad.typing import Array
 from minigrad.writing.formulas import Formula
 from minigrad.writing.styles import Symbol
 
@@ -80,7 +81,7 @@ class Pass:
         """What each quantity on the way changes by, the first first."""
         chart = self.chart
         begin = np.ones_like(chart.value(self.bottom))[()]
-        changes: dict[AnyNode, Any] = {self.bottom: begin}
+        changes: dict[AnyNode, Array] = {self.bottom: begin}
         rows = [Push(self.bottom, chart.called(self.bottom), begin)]
         for u in reversed(chart.order):
             piece = chart.pieces[u]
@@ -91,7 +92,7 @@ class Pass:
             rows.append(Push(u, chart.called(u), changes[u], self.expression(piece, known)))
         return rows
 
-    def expression(self, piece: Piece, known: dict[AnyNode, Any]) -> Formula | None:
+    def expression(self, piece: Piece, known: dict[AnyNode, Array]) -> Formula | None:
         """The change of the top of ``piece`` in the names of the changes below."""
         if piece.size > LONGEST:
             return None
@@ -152,7 +153,7 @@ class OnPaper:
             sheet.tracer.ruling = ruling
 
 
-def pushed(piece: Piece, known: dict[AnyNode, Any], rule: Any) -> Any:
+def pushed(piece: Piece, known: dict[AnyNode, Array], rule: Any) -> Any:
     """What reaches the top of ``piece`` from the changes below it."""
     changes = dict(known)
     for node in reversed(list(piece.inside)):

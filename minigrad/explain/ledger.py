@@ -27,6 +27,7 @@ from minigrad.graph import AnyNode, ancestors, routes
 from minigrad.program.builder import is_
 from minigrad.reading.names import Names, told_apart
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 from minigrad.writing.formulas import Formula, sum_of_products
 from minigrad.writing.notation import DERIVATIVES
 from minigrad.writing.styles import TEXT, Symbol
@@ -67,7 +68,7 @@ class Chart:
         self._given = {t.node: t.name for t in (output, *wrt) if t.name}
         every = sorted(ancestors(self.output), key=lambda n: n.seq)
         self.on: set[AnyNode] = leading(every, self.wrt)
-        self._leaf: dict[AnyNode, Any] = {t.node: t._value for t in wrt}
+        self._leaf: dict[AnyNode, Array] = {t.node: t._value for t in wrt}
         above = [n for n in self.on if any(p in self.on for p in n.parents)]
         shapes = {a.shape for n in above for a in n.args if isinstance(a, np.ndarray)}
         few = len(every) < CROWDED
@@ -200,7 +201,7 @@ class Chart:
     # --- numbers ------------------------------------------------------------------------
 
     @cached_property
-    def gradients(self) -> dict[AnyNode, Any]:
+    def gradients(self) -> dict[AnyNode, Array]:
         """Named node -> the gradient of the output with respect to it."""
         return self._walked[0]
 
@@ -210,8 +211,8 @@ class Chart:
         return self._walked[1]
 
     @cached_property
-    def _walked(self) -> tuple[dict[AnyNode, Any], dict[Link, Any]]:
-        gradients: dict[AnyNode, Any] = {self.output: ones(self.value(self.output))}
+    def _walked(self) -> tuple[dict[AnyNode, Array], dict[Link, Any]]:
+        gradients: dict[AnyNode, Array] = {self.output: ones(self.value(self.output))}
         steps: dict[Link, Any] = {}
         for u in self.order:
             g = gradients[u]
@@ -312,7 +313,7 @@ class Chart:
         if sum(self.pieces[u].size for u in self.order) > 3 * LONGEST:
             return []
         sheet = self.sheet()
-        pending: dict[AnyNode, Any] = {self.output: None}
+        pending: dict[AnyNode, Array] = {self.output: None}
         same: list[tuple[Any, AnyNode]] = []
         try:
             with traced(sheet.tracer):
@@ -457,7 +458,7 @@ class Chart:
                 same = sheet.replay(u)
                 sheet.named(u, u.ans)
                 made = {n: sheet.formula(sheet.stand[n]) for n in piece.inside if n is not u}
-                pending: dict[AnyNode, Any] = {u: self.adjoint(sheet, u)}
+                pending: dict[AnyNode, Array] = {u: self.adjoint(sheet, u)}
                 for node, inside in piece.inside.items():
                     if (g := pending.get(node)) is None:
                         continue
@@ -484,5 +485,5 @@ def step_text(step: Step) -> str:
     return sum_of_products(step, TEXT)
 
 
-def ones(x: Any) -> Any:
+def ones(x: Array) -> Any:
     return np.ones_like(x)[()]

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad import ops
-from minigrad.explain.factors import reframed
+from minigrad.explain.factors import Simplifier, reframed
 from minigrad.ops import matrices
-from minigrad.program.builder import Builder, is_identity, shape_of
+from minigrad.program.builder import is_identity, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import SUMS, each, rule
+from minigrad.typing import Axis, Operand
 from minigrad.writing.notation import identity, inverse_transposed, outer
 
 
 @rule(ops.swapaxes, ops.transpose, when="formula")
-def transpose_of_inverse(b: Builder, x: Any, **axes: Any) -> Any:
+def transpose_of_inverse(b: Simplifier, x: Operand, **axes: Any) -> Operand:
     """``(A⁻¹)ᵀ`` is ``A⁻ᵀ``."""
     inner = b.match(x, matrices.inv)
     if inner is None and (back := b.match(x, inverse_transposed)) is not None:
@@ -27,14 +28,14 @@ def transpose_of_inverse(b: Builder, x: Any, **axes: Any) -> Any:
 
 
 @rule(ops.transpose, when="formula")
-def transposed_outer(b: Builder, x: Any, axes: Any = None) -> Any:
+def transposed_outer(b: Simplifier, x: Operand, axes: Axis = None) -> Operand:
     """``(x yᵀ)ᵀ`` is ``y xᵀ``."""
     inner = b.match(x, outer)
     return None if inner is None or axes is not None else b.emit(outer, *inner[::-1])
 
 
 @rule(ops.matmul, when="formula")
-def scaled_columns(b: Builder, x: Any, y: Any) -> Any:
+def scaled_columns(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``(A ⊙ v) @ u`` is ``A @ (v ⊙ u)``."""
     inner = b.match(x, ops.multiply) if len(shape_of(y)) == 1 else None
     for a, v in (inner, inner[::-1]) if inner is not None and not x.given else ():
@@ -44,20 +45,20 @@ def scaled_columns(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(matrices.inv, when="formula")
-def inverse_of_transpose(b: Builder, x: Any) -> Any:
+def inverse_of_transpose(b: Simplifier, x: Operand) -> Operand:
     """``(Aᵀ)⁻¹`` is ``A⁻ᵀ``."""
     return inverse(b, x) if len(shape_of(x)) == 2 and b.match(x, ops.transpose) else None
 
 
 @rule(matrices.solve, when="formula")
-def solution(b: Builder, a: Any, y: Any) -> Any:
+def solution(b: Simplifier, a: Any, y: Operand) -> Operand:
     """The solution of ``A x = y`` is ``A⁻¹ y``."""
     if len(shape_of(a)) != 2 or not isinstance(a, Var):
         return None
     return b.emit(ops.matmul, inverse(b, a), y)
 
 
-def inverse(b: Builder, a: Var) -> Var:
+def inverse(b: Simplifier, a: Var) -> Var:
     """``a⁻¹``, or ``A⁻ᵀ`` if ``a`` is ``Aᵀ``."""
     flipped = b.match(a, ops.transpose)
     op, args = (matrices.inv, (a,)) if flipped is None else (inverse_transposed, flipped)
@@ -65,7 +66,7 @@ def inverse(b: Builder, a: Var) -> Var:
 
 
 @rule(ops.matmul, when="formula")
-def times_identity(b: Builder, x: Any, y: Any) -> Any:
+def times_identity(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``A @ I`` is ``A``."""
     for u, v in ((x, y), (y, x)):
         if is_identity(v) or (isinstance(v, Var) and b.match(v, identity) is not None):
@@ -76,7 +77,7 @@ def times_identity(b: Builder, x: Any, y: Any) -> Any:
 # --- columns -------------------------------------------------------------------------------
 
 
-def vector(b: Builder, x: Any, axis: int) -> Any:
+def vector(b: Simplifier, x: Operand, axis: int) -> Operand:
     """The vector that lies along ``axis`` of a matrix (a row may be the vector itself); or None."""
     if axis == 1 and isinstance(x, Var) and len(x.shape) == 1:
         return x
@@ -90,7 +91,7 @@ def vector(b: Builder, x: Any, axis: int) -> Any:
 
 
 @rule(ops.matmul, when="formula")
-def product_with_column(b: Builder, x: Any, y: Any) -> Any:
+def product_with_column(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``A @ v[:, None]`` is ``(A @ v)[:, None]``, and a column with a row is an outer product."""
     v = vector(b, y, 0)
     if v is not None and len(shape_of(x)) == 2 and vector(b, x, 0) is None and shape_of(x)[1] > 1:
@@ -101,7 +102,7 @@ def product_with_column(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.elements, ops.reshape, when="formula")
-def column_as_vector(b: Builder, x: Any, **kwargs: Any) -> Any:
+def column_as_vector(b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
     """``v[:, None][:, 0]`` is ``v``."""
     v = vector(b, x, 0)
     if v is None:
@@ -115,7 +116,7 @@ FIRST_COLUMN = [repr((Ellipsis, 0)), repr((slice(None), 0))]
 
 
 @each(SUMS, when="formula")
-def common_matrix(sign: int, b: Builder, x: Any, y: Any) -> Any:
+def common_matrix(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``X @ u - X @ v`` is ``X @ (u - v)``."""
     u, v = b.match(x, ops.matmul), b.match(y, ops.matmul)
     if u is None or v is None or x.given or y.given:
@@ -132,7 +133,7 @@ def common_matrix(sign: int, b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.contract, when="formula")
-def spelt_out(b: Builder, *arrays: Any, subscripts: str = "", **_: Any) -> Any:
+def spelt_out(b: Simplifier, *arrays: Any, subscripts: str = "", **_: Any) -> Any:
     """``ij,jk->ik`` is a matrix product, ``i,j->ij`` an outer one, ``ij->ji`` a transpose."""
     into, out = subscripts.split("->")
     words = into.split(",")
@@ -168,7 +169,7 @@ def spelt_out(b: Builder, *arrays: Any, subscripts: str = "", **_: Any) -> Any:
     return b.emit(ops.matmul, one, other)
 
 
-def chain(b: Builder, arrays: Any, words: list[str], out: str) -> Any:
+def chain(b: Simplifier, arrays: Any, words: list[str], out: str) -> Any:
     """``ij,j,k->ik`` two at a time."""
     first, second, third = words
     shared = {*first} & {*second}

@@ -12,6 +12,7 @@ import numpy as np
 from minigrad.explain.ledger import Link
 from minigrad.graph import AnyNode
 from minigrad.reading.wording import visible
+from minigrad.typing import Array
 from minigrad.writing.styles import LATEX, Style
 
 SMALL = 16
@@ -77,7 +78,7 @@ def math(inner: str) -> str:
     return f'<math displaystyle="true"><mrow>{inner}</mrow></math>' if inner else ""
 
 
-def matrix(value: Any) -> str:
+def matrix(value: Array) -> str:
     """A small array as a matrix in MathML, a number as such; else empty.
 
     Examples

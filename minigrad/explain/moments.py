@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.factors import constant_along
+from minigrad.explain.factors import Simplifier, constant_along
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Full, axes_of, is_, number, shape_of
+from minigrad.program.builder import Full, axes_of, is_, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import each, floating, rule, whole
+from minigrad.typing import Axis, Operand
 from minigrad.writing.notation import deviation, variance
 
 VIEWS = frozenset([ops.reshape, ops.expand_dims, ops.elements, ops.broadcast_to])
@@ -21,7 +22,7 @@ VIEWS = frozenset([ops.reshape, ops.expand_dims, ops.elements, ops.broadcast_to]
 
 
 @rule(ops.sum, when="closed formula")
-def sum_of_deviations(b: Any, x: Any, axis: Any = None, **others: Any) -> Any:
+def sum_of_deviations(b: Simplifier, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """What is left of numbers without their mean sums to 0."""
     if not whole(others) or not isinstance(x, Var):
         return None
@@ -32,7 +33,7 @@ def sum_of_deviations(b: Any, x: Any, axis: Any = None, **others: Any) -> Any:
     return Full(0)
 
 
-def ancestors_of(b: Any, x: Any) -> set[Var]:
+def ancestors_of(b: Simplifier, x: Operand) -> set[Var]:
     """The names that ``x`` is made of."""
     found, stack = set(), [x]
     while stack:
@@ -45,7 +46,7 @@ def ancestors_of(b: Any, x: Any) -> set[Var]:
     return found
 
 
-def centred(b: Any, x: Any, axes: set[int]) -> bool:
+def centred(b: Simplifier, x: Operand, axes: set[int]) -> bool:
     """Whether ``x`` is what something is without its mean, times what is the same along it."""
     made = b.origin(x)
     if made is None:
@@ -68,7 +69,7 @@ def centred(b: Any, x: Any, axes: set[int]) -> bool:
     return False
 
 
-def is_mean(b: Any, m: Any, x: Any, axes: set[int]) -> bool:
+def is_mean(b: Simplifier, m: Any, x: Operand, axes: set[int]) -> bool:
     """Whether ``m`` is the mean of ``x`` along ``axes``."""
     if not isinstance(x, Var) or not all(a < len(x.shape) for a in axes):
         return False
@@ -91,7 +92,7 @@ def is_mean(b: Any, m: Any, x: Any, axes: set[int]) -> bool:
 
 
 @rule(ops.divide, when="formula")
-def variance_of(b: Any, x: Any, y: Any) -> Any:
+def variance_of(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``Σ (x - mean(x))²/n`` is var(x)."""
     total = b.made(x, ops.sum)
     if total is None or x.given or not whole(total.kwargs):
@@ -119,7 +120,7 @@ def variance_of(b: Any, x: Any, y: Any) -> Any:
 
 
 @rule(ops.sqrt, when="formula")
-def deviation_of(b: Builder, x: Any) -> Any:
+def deviation_of(b: Simplifier, x: Operand) -> Operand:
     """``√var(x)`` is std(x)."""
     made = b.made(x, variance)
     if made is None or x.given:
@@ -130,7 +131,7 @@ def deviation_of(b: Builder, x: Any) -> Any:
 # --- axes that broadcasting puts back --------------------------------------------------------
 
 
-def kept_in_vain(b: Any, x: Any, y: Any) -> Any:
+def kept_in_vain(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """The reduction ``y`` without the axes that it keeps, where ``x`` broadcasts without them."""
     made = b.made_by.get(y) if isinstance(y, Var) and not y.given else None
     if made is None or made.op not in (ops.mean, variance, deviation):
@@ -151,7 +152,7 @@ def kept_in_vain(b: Any, x: Any, y: Any) -> Any:
 
 
 @each((ops.add, ops.subtract, ops.multiply, ops.divide), when="formula")
-def unkept(op: Op, b: Any, x: Any, y: Any) -> Any:
+def unkept(op: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
 
     if not floating(x) or not floating(y):
         return None

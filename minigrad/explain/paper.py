@@ -14,6 +14,7 @@ from minigrad.graph import AnyNode, inspector, modes, tracing
 from minigrad.ops.record import Op
 from minigrad.program.tracer import Tracer
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 
 
 class Paper(Tracer):
@@ -47,7 +48,7 @@ class Paper(Tracer):
             args = (self.rooted(*args), self.rooted(*args[::-1]))
         return super().apply(op, args, kwargs)
 
-    def rooted(self, x: Any, like: Any) -> Any:
+    def rooted(self, x: Array, like: Array) -> Any:
         """``√n`` of a length as such, if ``x`` is that."""
         if not isinstance(x, float) or x.is_integer() or not math.isfinite(x):
             return x
@@ -55,7 +56,7 @@ class Paper(Tracer):
         near = n in self.lengths and math.isclose(x, math.sqrt(n), rel_tol=1e-15)
         return super().apply(ops.sqrt, (self.length(n, like),), {}) if near else x
 
-    def length(self, n: int, like: Any) -> Tensor:
+    def length(self, n: int, like: Array) -> Tensor:
         """A stand-in for a length, which is not reduced with other numbers."""
         if n not in self.sizes:
             kind = getattr(like, "dtype", np.dtype(float))
@@ -81,7 +82,7 @@ def guarded(node: AnyNode) -> int | None:
     return None
 
 
-def guard_of(c: Any) -> float:
+def guard_of(c: Array) -> float:
     """How far a bound is from 0, or from 1."""
     bound = float(c)
     return bound if bound < 0.5 else 1 - bound

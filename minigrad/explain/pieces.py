@@ -11,6 +11,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.graph import AnyNode, fit, routes
 from minigrad.ops.record import Op
+from minigrad.typing import Array
 
 Call = Callable[[AnyNode, int, Any], Any]
 ACTIVATIONS: frozenset[Op | None] = frozenset(
@@ -39,12 +40,12 @@ class Piece:
     inside: dict[AnyNode, list[int]]
     below: list[AnyNode]
 
-    def flow(self, seed: Any, call: Call) -> dict[AnyNode, Any]:
+    def flow(self, seed: Array, call: Call) -> dict[AnyNode, Array]:
         """What reaches each node below when ``seed`` starts at the top."""
         reached = self.flows(seed, call, keep=False)
         return {node: c for node, c in reached.items() if node not in self.inside}
 
-    def flows(self, seed: Any, call: Call, keep: bool = True) -> dict[AnyNode, Any]:
+    def flows(self, seed: Array, call: Call, keep: bool = True) -> dict[AnyNode, Array]:
         """What reaches each node, those inside too if they are to be kept."""
         pending = {self.top: seed}
         for node, inside in self.inside.items():
@@ -98,7 +99,7 @@ def leading(every: Sequence[AnyNode], goals: Collection[AnyNode]) -> set[AnyNode
     return on.intersection(every)
 
 
-def passed(node: AnyNode, i: int, g: Any) -> Any:
+def passed(node: AnyNode, i: int, g: Array) -> Any:
     """What passes back to argument ``i`` of ``node``, in numbers."""
     op: Any = node.op
     with np.errstate(all="ignore"):

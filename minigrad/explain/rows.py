@@ -12,6 +12,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.errors import Site
 from minigrad.graph import AnyNode
+from minigrad.typing import Array
 from minigrad.writing.formulas import Formula
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Row:
         return f"<{self.quantity} = {self.formula} = {self.number}>"
 
 
-def short(x: Any) -> str:
+def short(x: Array) -> str:
     """A number or an array in a few characters.
 
     Examples

@@ -9,13 +9,12 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.entries import weighted
-from minigrad.explain.factors import Factors, built, factors, merged, reframed, unpadded
+from minigrad.explain.factors import Factors, Simplifier, built, factors, merged, reframed, unpadded
 from minigrad.explain.linear import inverse
 from minigrad.ops import matrices
 from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op
 from minigrad.program.builder import (
-    Builder,
     Full,
     axes_of,
     is_,
@@ -26,29 +25,30 @@ from minigrad.program.builder import (
 )
 from minigrad.program.equations import Var
 from minigrad.program.rules import coefficient, floating, rule, scaled, whole
+from minigrad.typing import Axis, Operand
 from minigrad.writing.notation import above, below, identity, inverse_transposed, onehot
 
 # --- factors -------------------------------------------------------------------------------
 
 
-def change(found: Factors, y: Any, p: float) -> None:
+def change(found: Factors, y: Operand, p: float) -> None:
     """Multiply a product by ``y**p``."""
     found.setdefault(key_of(y), [y, 0])[1] += p
 
 
-def made_as(b: Any, y: Any, op: Op) -> Any:
+def made_as(b: Simplifier, y: Operand, op: Op) -> Operand:
     """Arguments of ``op``, if ``y`` is its result, by name or not."""
     made = b.origin(y)
     return made.args if made is not None and made.op is op else None
 
 
-def one_and(b: Any, z: Any) -> Any:
+def one_and(b: Simplifier, z: Operand) -> Operand:
     """``u`` where ``z`` is ``1 + u``."""
     inner = made_as(b, z, ops.add) or ()
     return next((v for u, v in (inner, inner[::-1]) if is_(u, 1)), None) if inner else None
 
 
-def spelt_out(b: Any, y: Any) -> tuple[Any, int, int] | None:
+def spelt_out(b: Simplifier, y: Operand) -> tuple[Any, int, int] | None:
     """``u, j, k`` where ``y`` is ``σ(u)^j·σ(-u)^k``; of ``exp(-u)`` that is -1, 1."""
     inner, sign, j, k = b.match(y, ops.sigmoid), 1, 1, 0
     if inner is None and (inner := made_as(b, y, ops.exp)) is not None:
@@ -65,7 +65,7 @@ def spelt_out(b: Any, y: Any) -> tuple[Any, int, int] | None:
     return (inner[0], j, k) if sign > 0 else (inner[0], k, j)
 
 
-def sigmoids(b: Any, found: Factors) -> Factors:
+def sigmoids(b: Simplifier, found: Factors) -> Factors:
     """``exp(u)/(1 + exp(u))`` is σ(u), and so is ``1/(1 + exp(-u))``; ``σ(u)·exp(-u)`` is σ(-u)."""
     families: dict[Any, list[Any]] = {}
     for y, p in found.values():
@@ -92,7 +92,7 @@ def sigmoids(b: Any, found: Factors) -> Factors:
     return found
 
 
-def shares(b: Any, found: Factors) -> Factors:
+def shares(b: Simplifier, found: Factors) -> Factors:
     """``exp(u)/Σ exp(u)`` is softmax(u)."""
     for z, q in list(found.values()):
         total = b.origin(z) if q < 0 else None
@@ -114,7 +114,7 @@ def shares(b: Any, found: Factors) -> Factors:
     return found
 
 
-def called(b: Any, op: Op, x: Any, **kwargs: Any) -> Any:
+def called(b: Simplifier, op: Op, x: Operand, **kwargs: Any) -> Operand:
     """``op`` of a name, by the name that the result has."""
     if isinstance(x, Var) and x in b.values:
         value = op.forward(b.values[x], **kwargs)
@@ -125,7 +125,7 @@ def called(b: Any, op: Op, x: Any, **kwargs: Any) -> Any:
     return b.emit(op, x, **kwargs)
 
 
-def names_of_products(b: Any, found: Factors) -> Factors:
+def names_of_products(b: Simplifier, found: Factors) -> Factors:
     """``u/a`` is ``1/v`` where ``a = u·v``, and ``a·v`` is ``u`` where ``a = u/v``."""
     for a, p in list(found.values()):
         made = b.results.get(a) if isinstance(a, Var) and a.given else None
@@ -149,7 +149,7 @@ def names_of_products(b: Any, found: Factors) -> Factors:
     return found
 
 
-def chosen(b: Any, found: Factors) -> Factors:
+def chosen(b: Simplifier, found: Factors) -> Factors:
     """``onehot(t)·p/p[t]`` is onehot(t)."""
     for y, p in list(found.values()):
         hot = b.match(y, onehot) if p > 0 else None
@@ -163,7 +163,7 @@ def chosen(b: Any, found: Factors) -> Factors:
     return found
 
 
-def entries(b: Any, found: Factors) -> Factors:
+def entries(b: Simplifier, found: Factors) -> Factors:
     """One entry of an array, kept as an axis, is a number beside that array."""
     for y, p in list(found.values()):
         inner = b.match(y, ops.reshape)
@@ -182,7 +182,7 @@ REDUCTIONS = (names_of_products, sigmoids, shares, entries, chosen, weighted)
 
 
 @rule(ops.subtract, when="formula")
-def rest_of_sigmoid(b: Builder, x: Any, y: Any) -> Any:
+def rest_of_sigmoid(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``1 - σ(-u)`` is ``σ(u)``."""
     inner = b.match(y, ops.sigmoid)
     if inner is None or not is_(x, 1) or y.given:
@@ -192,7 +192,7 @@ def rest_of_sigmoid(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.subtract, when="closed")
-def rest_within_a_sum(b: Any, x: Any, y: Any) -> Any:
+def rest_within_a_sum(b: Any, x: Operand, y: Operand) -> Operand:
     """``1 - u - σ(-v)`` is ``σ(v) - u``."""
     minus = b.match((b.match(y, ops.sigmoid) or (None,))[0], ops.negative)
     terms = b.terms(x) if minus is not None and floating(x) and not x.given else None
@@ -203,7 +203,7 @@ def rest_within_a_sum(b: Any, x: Any, y: Any) -> Any:
 
 
 @rule(ops.bitwise_and, when="formula")
-def infinite_and_zero(b: Builder, x: Any, y: Any) -> Any:
+def infinite_and_zero(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``(u == 0) & isinf(u)`` holds never."""
     for one, other in ((x, y), (y, x)):
         zero, large = b.match(one, ops.equal), b.match(other, ops.isinf)
@@ -213,7 +213,7 @@ def infinite_and_zero(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.exp, when="formula")
-def share_of_a_sum(b: Builder, x: Any) -> Any:
+def share_of_a_sum(b: Simplifier, x: Operand) -> Operand:
     """``exp(-log(1 + eᵘ))`` is ``σ(-u)``; ``exp(u - log Σ eᵘ)`` is softmax(u).
 
     The negative of a difference is written as the difference the other way.
@@ -237,7 +237,7 @@ def share_of_a_sum(b: Builder, x: Any) -> Any:
     return b.emit(ops.softmax, u, axis=axis) if wide else None
 
 
-def unpadded_sum(b: Builder, x: Any) -> Any:
+def unpadded_sum(b: Simplifier, x: Operand) -> Operand:
     """What ``x`` shows with an axis of length 1 somewhere; ``x`` itself, if with none."""
     for op in (ops.elements, ops.reshape, ops.expand_dims):
         if (inner := reframed(b, x, op) if isinstance(x, Var) else None) is not None:
@@ -246,7 +246,7 @@ def unpadded_sum(b: Builder, x: Any) -> Any:
 
 
 @rule(ops.sigmoid, when="closed")
-def beside_its_rest(b: Any, x: Any) -> Any:
+def beside_its_rest(b: Simplifier, x: Operand) -> Operand:
     """``σ(-u)`` is ``1 - σ(u)`` where both are written."""
     minus = b.match(x, ops.negative) if b.rests else None
     if minus is None or not b.knows(ops.sigmoid, *minus):
@@ -254,7 +254,7 @@ def beside_its_rest(b: Any, x: Any) -> Any:
     return b.emit(ops.subtract, x.dtype.type(1), b.emit(ops.sigmoid, *minus))
 
 
-def positive(b: Any, mask: Any) -> Any:
+def positive(b: Simplifier, mask: Operand) -> Operand:
     """``u`` where a truth value is ``u > 0``, or at a tie as well; None for others."""
     made = b.made_by.get(mask) if isinstance(mask, Var) and mask.dtype.kind == "b" else None
     if made is None or made.op not in (ops.greater, ops.greater_equal):
@@ -264,21 +264,21 @@ def positive(b: Any, mask: Any) -> Any:
 
 
 @rule(ops.multiply, when="closed")
-def step_between(b: Any, x: Any, y: Any) -> Any:
+def step_between(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``1[u > 0]`` is half at 0, where there is a sign of ``u`` beside it, which is 0 there."""
     u = positive(b, y) if b.kinked and number(x) is not None else None
     return None if u is None else scaled(b, number(x), b.emit(above, u, u.dtype.type(0)))
 
 
 @rule(branch, when="closed")
-def step_of_choice(b: Any, condition: Any, x: Any, y: Any) -> Any:
+def step_of_choice(b: Simplifier, condition: Operand, x: Operand, y: Operand) -> Operand:
     """The same for ``where(u > 0, 1, 0)``."""
     u = positive(b, condition) if b.kinked and is_(x, 1) and is_(y, 0) else None
     return None if u is None else b.emit(above, u, u.dtype.type(0))
 
 
 @rule(below, when="closed")
-def step_from_below(b: Any, x: Any, y: Any) -> Any:
+def step_from_below(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``1[u < 0]`` is ``1 - 1[u > 0]``."""
     if not b.kinked or not floating(x) or not is_(y, 0):
         return None
@@ -286,7 +286,7 @@ def step_from_below(b: Any, x: Any, y: Any) -> Any:
 
 
 @rule(ops.multiply, when="closed")
-def sigmoid_of_distance(b: Any, x: Any, y: Any) -> Any:
+def sigmoid_of_distance(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``sign(u)·σ(-|u|)`` is ``1[u > 0] - σ(u)``, as stable code for log(1 + eᵘ) has it."""
     if not floating(x) and not floating(y):
         return None
@@ -312,7 +312,7 @@ def sigmoid_of_distance(b: Any, x: Any, y: Any) -> Any:
 # --- sums ------------------------------------------------------------------------------
 
 
-def known_total(b: Any, x: Any, axis: Any) -> float | None:
+def known_total(b: Simplifier, x: Operand, axis: Axis) -> float | None:
     """What ``x`` adds up to along its last axis or all, wherever; None where that is not known."""
     axes, shape = axes_of(x, axis), shape_of(x)
     if (c := number(x)) is not None:
@@ -342,7 +342,7 @@ def known_total(b: Any, x: Any, axis: Any) -> float | None:
     return 1.0
 
 
-def total_of_values(b: Any, x: Var, axis: Any) -> float | None:
+def total_of_values(b: Simplifier, x: Var, axis: Axis) -> float | None:
     """1, where the values of a name add up to that."""
     values = b.values.get(x) if x.given else None
     if not isinstance(values, np.ndarray) or values.ndim == 0 or values.dtype.kind != "f":
@@ -354,7 +354,9 @@ def total_of_values(b: Any, x: Var, axis: Any) -> float | None:
 
 
 @rule(ops.sum, when="closed")
-def sum_of_terms(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any) -> Any:
+def sum_of_terms(
+    b: Simplifier, x: Operand, axis: Axis = None, keepdims: Any = False, **others: Any
+) -> Operand:
     """``Σ (p - onehot(y))`` is 0, ``Σ (1 + log p)·p`` is ``1 + Σ p log p``."""
     if not whole(others) or not floating(x) or x.given or b.summing:
         return None
@@ -368,7 +370,7 @@ def sum_of_terms(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **othe
     constant = 0.0 if abs(constant) < 1e-12 else constant
     b.summing = True
     try:
-        answer: Any = None
+        answer: Operand = None
         for (c, y), t in zip(terms, totals):
             if t is None:
                 part = b.emit(ops.sum, y, axis=axis, **({"keepdims": True} if keepdims else {}))
@@ -382,7 +384,7 @@ def sum_of_terms(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **othe
 
 
 @rule(ops.sum, when="closed")
-def entry_of(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: Any) -> Any:
+def entry_of(b: Any, x: Operand, axis: Any = None, keepdims: Any = False, **others: Any) -> Operand:
     """``Σ onehot(t)·p`` is ``p[t]``."""
     if not whole(others) or not floating(x) or x.given or len(x.shape) != 1:
         return None
@@ -401,7 +403,7 @@ def entry_of(b: Any, x: Any, axis: Any = None, keepdims: Any = False, **others: 
 # --- symmetric matrices ----------------------------------------------------------------
 
 
-def symmetric(b: Any, a: Any) -> bool:
+def symmetric(b: Simplifier, a: Any) -> bool:
     """Whether ``a`` is a constant that equals its transpose, or the inverse of one; noted."""
     if (inner := b.match(a, matrices.inv)) is not None and not a.given:
         return symmetric(b, inner[0])
@@ -415,13 +417,13 @@ def symmetric(b: Any, a: Any) -> bool:
 
 
 @rule(ops.transpose, when="closed")
-def transposed_symmetric(b: Any, x: Any, axes: Any = None) -> Any:
+def transposed_symmetric(b: Simplifier, x: Operand, axes: Axis = None) -> Operand:
     """``Aᵀ`` is ``A``."""
     return x if axes is None and symmetric(b, x) else None
 
 
 @rule(ops.matmul, when="closed")
-def row_times_symmetric(b: Any, x: Any, y: Any) -> Any:
+def row_times_symmetric(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x A`` is ``A x``."""
     if len(shape_of(x)) != 1 or len(shape_of(y)) != 2 or not symmetric(b, y):
         return None
@@ -429,7 +431,7 @@ def row_times_symmetric(b: Any, x: Any, y: Any) -> Any:
 
 
 @rule(ops.matmul, when="closed")
-def projected_twice(b: Any, x: Any, y: Any) -> Any:
+def projected_twice(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``H H x`` is ``H x``, where the constant H is a projection."""
     inner = b.match(y, ops.matmul) if isinstance(y, Var) and not y.given else None
     values = b.known.get(x) if isinstance(x, Var) else None
@@ -443,6 +445,6 @@ def projected_twice(b: Any, x: Any, y: Any) -> Any:
 
 
 @rule(inverse_transposed, when="closed")
-def inverse_of_symmetric(b: Any, x: Any) -> Any:
+def inverse_of_symmetric(b: Simplifier, x: Operand) -> Operand:
     """``A⁻ᵀ`` is ``A⁻¹``."""
     return inverse(b, x) if symmetric(b, x) else None

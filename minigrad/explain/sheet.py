@@ -39,6 +39,7 @@ from minigrad.reading.inline import inlined
 from minigrad.reading.names import CROWD, Names
 from minigrad.reading.purity import pure
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 from minigrad.writing.formulas import Formula
 from minigrad.writing.styles import Symbol
 
@@ -69,9 +70,9 @@ class Sheet:
     sizes: tuple[int, ...] = ()
     nameless: dict[int, tuple[str, Any]] = field(default_factory=dict)
     tracer: Paper = field(init=False)
-    stand: dict[AnyNode, Any] = field(default_factory=dict)
+    stand: dict[AnyNode, Array] = field(default_factory=dict)
     symbols: dict[AnyNode, Symbol] = field(default_factory=dict)
-    values: dict[AnyNode, Any] = field(default_factory=dict)
+    values: dict[AnyNode, Array] = field(default_factory=dict)
     arrays: dict[str, Any] = field(default_factory=dict)
     written: dict[tuple[AnyNode, int], Any] = field(default_factory=dict)
     metadata: dict[AnyNode, dict[str, Any]] = field(default_factory=dict)
@@ -80,19 +81,19 @@ class Sheet:
     passes: dict[AnyNode, tuple[AnyNode, Before]] = field(default_factory=dict)
     newest: int = 0
     ones: set[AnyNode] = field(default_factory=set)
-    _leaves: dict[AnyNode, Any] | None = None
+    _leaves: dict[AnyNode, Array] | None = None
 
     def __post_init__(self) -> None:
         self.tracer = Paper(self.sizes)
 
-    def seed(self, like: Any) -> Tensor:
+    def seed(self, like: Array) -> Tensor:
         """The 1 that a derivative begins with; rules record themselves on it."""
         t = self.tracer.input(np.ones(np.shape(like), like.dtype)[()], f"v{len(self.symbols)}")
         assert t.node is not None
         self.ones.add(t.node)
         return t
 
-    def symbol(self, value: Any, symbol: Symbol) -> Tensor:
+    def symbol(self, value: Array, symbol: Symbol) -> Tensor:
         """A stand-in for ``value``; one of NumPy's for arrays of other libraries."""
         plain = isinstance(value, np.ndarray | np.generic | int | float)
         like = value if plain else np.broadcast_to(np.ones((), value.dtype), value.shape)
@@ -102,7 +103,7 @@ class Sheet:
         self.values[t.node] = value
         return t
 
-    def named(self, node: AnyNode, value: Any) -> Any:
+    def named(self, node: AnyNode, value: Array) -> Any:
         """A stand-in for a node, by its name."""
         if node not in self.stand:
             self.stand[node] = self.symbol(value, Symbol(self.called(node)))
@@ -135,7 +136,7 @@ class Sheet:
             name = self.short(value)
         return self.array(value, name, node)
 
-    def array(self, value: Any, name: str, node: AnyNode) -> Any:
+    def array(self, value: Array, name: str, node: AnyNode) -> Any:
         """A stand-in for a constant that ``node`` uses, by its name."""
         if isinstance(value, int | float) and not isinstance(node.ans, tuple):
             kind = node.ans.dtype
@@ -249,7 +250,7 @@ class Sheet:
                 self.tracer.notes.setdefault(f"{name}: as it was then, {value.shape}")
                 self.written[node, i] = self.array(value, name, node)
 
-    def began(self, name: str, value: Any, before: Before, node: AnyNode) -> Any:
+    def began(self, name: str, value: Array, before: Before, node: AnyNode) -> Any:
         """An array that a variable was before the loop: by another name for it, or ``x_0``."""
         for other, held in before.variables.items():
             if isinstance(held, np.ndarray) and held.shape == value.shape and alike(held, value):
@@ -257,7 +258,7 @@ class Sheet:
         self.tracer.notes.setdefault(f"{name}_0: {name} before the loop, {value.shape}")
         return self.array(value, f"{name}_0", node)
 
-    def element(self, part: Any, before: Before, value: Any, node: AnyNode) -> Any:
+    def element(self, part: Any, before: Before, value: Array, node: AnyNode) -> Any:
         """``X[0]``, where ``X[t]`` was read in another pass, or what ran through ``X``."""
         through = before.loops.get(part.id) if isinstance(part, ast.Name) else None
         if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Name):
@@ -382,7 +383,7 @@ class Sheet:
         kwargs = self.metadata.get(node, node.kwargs)
         return self.tracer.apply(node.op, tuple(args), dict(kwargs))  # type: ignore[arg-type]
 
-    def rule(self, node: AnyNode, i: int, g: Any, fitted: bool = True) -> Any:
+    def rule(self, node: AnyNode, i: int, g: Array, fitted: bool = True) -> Any:
         """What passes back to argument ``i`` of ``node``, as an expression."""
         op: Any = node.op
         free = guarded(node)
@@ -471,7 +472,7 @@ class Sheet:
         constants: dict[Var, Any] = {}
         found: dict[tuple[str, Any], Var] = {}  # I is written for the identity of any size
 
-        def named(x: Any) -> Any:
+        def named(x: Array) -> Any:
             value = (
                 getattr(program.constants.get(x), "_value", program.constants.get(x))
                 if (isinstance(x, Var) and x in program.constants)
@@ -495,6 +496,6 @@ class Sheet:
         )
 
 
-def same(t: Any, value: Any) -> bool:
+def same(t: Array, value: Array) -> bool:
     """Whether a stand-in is for this value."""
     return alike(t._value, value)

@@ -13,6 +13,7 @@ from minigrad.explain.paper import BOUNDS
 from minigrad.explain.pieces import Piece, leading, passed
 from minigrad.graph import AnyNode, Slots, ancestors
 from minigrad.ops.record import Op
+from minigrad.typing import Array
 
 TINY = 1e-6
 """What passes on less of what arrives than this is said to stop it."""
@@ -50,7 +51,7 @@ def walk(goal: AnyNode, output: AnyNode) -> tuple[list[Stop], Any, int]:
     }
     stops: list[Stop] = []
 
-    def call(node: AnyNode, i: int, g: Any) -> Any:
+    def call(node: AnyNode, i: int, g: Array) -> Any:
         c = passed(node, i, g)
         stops.extend(stop(node, i, g, c))
         return c
@@ -59,7 +60,7 @@ def walk(goal: AnyNode, output: AnyNode) -> tuple[list[Stop], Any, int]:
     return stops, gradient, sum(p is goal for n in inside for p in n.parents)
 
 
-def stop(node: AnyNode, i: int, g: Any, c: Any) -> Iterator[Stop]:
+def stop(node: AnyNode, i: int, g: Array, c: Array) -> Iterator[Stop]:
     """Whether argument ``i`` of ``node`` gets less than arrives."""
     if isinstance(c, Slots) or isinstance(g, tuple):
         return

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad import ops
-from minigrad.explain.factors import Factors, built, exponent, factors, is_sum
-from minigrad.program.builder import Builder, key_of, number, shape_of
+from minigrad.explain.factors import Factors, Simplifier, built, exponent, factors, is_sum
+from minigrad.program.builder import key_of, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import floating, rule, scaled
+from minigrad.typing import Operand
 
 
-def lowest(b: Builder, those: list[Factors]) -> list[Factors]:
+def lowest(b: Simplifier, those: list[Factors]) -> list[Factors]:
     """Products with powers of one x^n, each as the lowest of them times powers of x."""
     least: dict[Any, int] = {}
     for parts in (exponent(b, y) for f in those for y, p in f.values() if p == 1):
@@ -37,7 +38,7 @@ def lowest(b: Builder, those: list[Factors]) -> list[Factors]:
 
 
 @rule(ops.divide, when="closed")
-def fraction_below(b: Any, x: Any, y: Any) -> Any:
+def fraction_below(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x/(1 + u/c)`` is ``c·x/(c + u)``."""
     if not floating(y) or y.given or not is_sum(b, y):
         return None
@@ -56,7 +57,7 @@ def fraction_below(b: Any, x: Any, y: Any) -> Any:
     return None
 
 
-def turned_difference(b: Any, x: Any, y: Any = None) -> Any:
+def turned_difference(b: Simplifier, x: Operand, y: Operand = None) -> Operand:
     """``-c·(u - v)`` is ``c·(v - u)``."""
     c, z = (-1, x) if y is None else (number(x), y)
     inner = b.match(z, ops.subtract) if isinstance(z, Var) and not z.given else None
@@ -70,7 +71,7 @@ for _op in (ops.negative, ops.multiply):
 
 
 @rule(ops.exp, when="closed")
-def exponential_of_a_name(b: Any, x: Any) -> Any:
+def exponential_of_a_name(b: Simplifier, x: Operand) -> Operand:
     """The exponential of what is called a log-softmax is the softmax."""
     made = b.origin(x)
     if made is None or made.op is not ops.log_softmax or made.args[0] not in b.values:
@@ -80,7 +81,7 @@ def exponential_of_a_name(b: Any, x: Any) -> Any:
 
 
 @rule(ops.matmul, when="closed")
-def row_times_product(b: Any, x: Any, y: Any) -> Any:
+def row_times_product(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x (B Aᵀ)`` is ``A Bᵀ x``."""
     inner = b.match(y, ops.matmul) if len(shape_of(x)) == 1 and len(shape_of(y)) == 2 else None
     if inner is None or y.given or all(b.match(z, ops.transpose) is None for z in inner):

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from minigrad import ops
-from minigrad.explain.factors import built, factors, linear, merged, scalars_of
+from minigrad.explain.factors import Simplifier, built, factors, linear, merged, scalars_of
 from minigrad.nn.windows import overlay, windows
 from minigrad.ops.padding import framed
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, is_, key_of, shape_of
+from minigrad.program.builder import is_, key_of, shape_of
 from minigrad.program.equations import Equation, Var, forward
 from minigrad.program.rules import each, rule
+from minigrad.typing import Axis, Index, Operand
 from minigrad.writing.forms import SPECIAL
 from minigrad.writing.formulas import FOOTNOTES, FormulaWriter
 from minigrad.writing.notation import NOTATION, function, infix
@@ -102,7 +103,7 @@ FOOTNOTES |= {
 # --- reading the steps -----------------------------------------------------------------
 
 
-def stripped(b: Builder, x: Any, moves: frozenset[Op] = MOVES) -> Any:
+def stripped(b: Simplifier, x: Operand, moves: frozenset[Op] = MOVES) -> Operand:
     """What ``x`` is, in another order and shape."""
     while isinstance(x, Var) and not x.given and (e := b.made_by.get(x)) is not None:
         if e.op not in moves:
@@ -111,13 +112,13 @@ def stripped(b: Builder, x: Any, moves: frozenset[Op] = MOVES) -> Any:
     return x
 
 
-def seen(b: Builder, x: Any) -> Any:
+def seen(b: Simplifier, x: Operand) -> Operand:
     """The array that ``x`` shows the windows of, its frame left out; None for others."""
     inner = b.match(stripped(b, x), windows)
     return None if inner is None else stripped(b, inner[0], FRAMED)
 
 
-def abbreviated(b: Builder, op: Op, inputs: list[Any], result: Any) -> Any:
+def abbreviated(b: Simplifier, op: Op, inputs: list[Any], result: Any) -> Any:
     """The steps from ``inputs`` to ``result`` as one equation of ``op``; None if others enter."""
     ends, needed, stack = set(inputs), set(), [result]
     while stack:
@@ -142,13 +143,13 @@ def abbreviated(b: Builder, op: Op, inputs: list[Any], result: Any) -> Any:
     return b._known[key]
 
 
-def last_step(b: Builder, op: Op, x: Any, kwargs: dict[str, Any]) -> Var:
+def last_step(b: Simplifier, op: Op, x: Operand, kwargs: dict[str, Any]) -> Var:
     """``op`` of ``x`` as it is, whatever rules there are."""
     shape, dtype = b.outcome(op, (x,), kwargs)
     return b.keep(op, (x,), kwargs, Var("t", shape, dtype))  # type: ignore[no-any-return]
 
 
-def product_of_windows(b: Builder, x: Any) -> tuple[Any, Any, bool] | None:
+def product_of_windows(b: Simplifier, x: Operand) -> tuple[Any, Any, bool] | None:
     """The array whose windows enter a matrix product, the other factor, and whether flipped."""
     inner = b.match(stripped(b, x), ops.matmul)
     for one, other in () if inner is None else (inner, inner[::-1]):
@@ -161,7 +162,7 @@ def product_of_windows(b: Builder, x: Any) -> tuple[Any, Any, bool] | None:
 
 
 @each((ops.reshape, ops.moveaxis), when="formula")
-def correlation(op: Op, b: Builder, x: Any, **kwargs: Any) -> Any:
+def correlation(op: Op, b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
     """The last step of a convolution, or of its gradient by the kernel."""
     found = product_of_windows(b, x)
     if found is None or found[2] is not (op is ops.reshape) or not all_variables(found[:2]):
@@ -169,7 +170,7 @@ def correlation(op: Op, b: Builder, x: Any, **kwargs: Any) -> Any:
     return abbreviated(b, correlated, [*found[:2]], last_step(b, op, x, kwargs))
 
 
-def all_variables(xs: Any) -> bool:
+def all_variables(xs: Operand) -> bool:
     return all(isinstance(x, Var) for x in xs)
 
 
@@ -177,7 +178,7 @@ each([overlay], when="formula")(linear)
 
 
 @rule(overlay, when="formula")
-def adjoint(b: Builder, x: Any, **kwargs: Any) -> Any:
+def adjoint(b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
     """A transposed convolution, or what pooling passes on."""
     inner = b.match(stripped(b, x), ops.matmul)
     if inner is not None:
@@ -189,7 +190,7 @@ def adjoint(b: Builder, x: Any, **kwargs: Any) -> Any:
 
 
 @rule(ops.elements, when="formula")
-def cropped(b: Builder, x: Any, index: Any = None) -> Any:
+def cropped(b: Simplifier, x: Operand, index: Index = None) -> Operand:
     """The frame of a convolution or of pooling is cut off."""
     made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
     parts = index if isinstance(index, tuple) else (index,)
@@ -206,7 +207,7 @@ def cropped(b: Builder, x: Any, index: Any = None) -> Any:
 
 
 @rule(ops.max, when="formula")
-def maximum_of_windows(b: Builder, x: Any, **kwargs: Any) -> Any:
+def maximum_of_windows(b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
     """``max`` of what each window sees."""
     of = seen(b, x)
     if not isinstance(of, Var) or kwargs.get("axis") != 2:
@@ -215,7 +216,7 @@ def maximum_of_windows(b: Builder, x: Any, **kwargs: Any) -> Any:
 
 
 @rule(ops.mean, when="formula")
-def mean_of_windows(b: Builder, x: Any, **kwargs: Any) -> Any:
+def mean_of_windows(b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
     """``mean`` of what each window sees."""
     of = seen(b, x)
     if not isinstance(of, Var) or kwargs.get("axis") != 2:
@@ -224,7 +225,7 @@ def mean_of_windows(b: Builder, x: Any, **kwargs: Any) -> Any:
 
 
 @rule(ops.sum, when="formula")
-def taken_from_windows(b: Builder, x: Any, axis: Any = None, **kwargs: Any) -> Any:
+def taken_from_windows(b: Simplifier, x: Operand, axis: Axis = None, **kwargs: Any) -> Operand:
     """The sum of what windows see, where another array is largest in them."""
     if not isinstance(x, Var) or axis != -3 or len(x.shape) != 5 or x.given:
         return None
@@ -241,7 +242,7 @@ def taken_from_windows(b: Builder, x: Any, axis: Any = None, **kwargs: Any) -> A
     return abbreviated_with(b, picked, [g, act], done)
 
 
-def pooled(b: Builder, x: Any, kwargs: dict[str, Any]) -> Any:
+def pooled(b: Simplifier, x: Operand, kwargs: dict[str, Any]) -> Operand:
     """What the largest entries, or all, of windows get."""
     inner = stripped(b, x)
     stretched = b.match(inner, ops.broadcast_to)
@@ -270,7 +271,7 @@ def pooled(b: Builder, x: Any, kwargs: dict[str, Any]) -> Any:
     return abbreviated_with(b, winner, [g, act], done)
 
 
-def abbreviated_with(b: Builder, op: Op, inputs: list[Any], result: Any) -> Any:
+def abbreviated_with(b: Simplifier, op: Op, inputs: list[Any], result: Any) -> Any:
     """`abbreviated`, where the largest entries may have a name of their own."""
     found = abbreviated(b, op, inputs, result)
     if found is not None:
@@ -279,7 +280,7 @@ def abbreviated_with(b: Builder, op: Op, inputs: list[Any], result: Any) -> Any:
     return abbreviated(b, op, [*inputs, *others], result)
 
 
-def named_on_the_way(b: Builder, inputs: list[Any], result: Any) -> list[Var]:
+def named_on_the_way(b: Simplifier, inputs: list[Any], result: Any) -> list[Var]:
     found: dict[Var, None] = {}
     seen_, stack = set(inputs), [result]
     while stack:
@@ -295,13 +296,13 @@ def named_on_the_way(b: Builder, inputs: list[Any], result: Any) -> list[Var]:
     return list(found)
 
 
-def of_windows(b: Builder, mask: Any) -> Any:
+def of_windows(b: Simplifier, mask: Operand) -> Operand:
     """The array whose windows' entries ``mask`` compares with the largest; None for others."""
     made = b.made_by.get(mask) if isinstance(mask, Var) and mask.dtype.kind == "b" else None
     return seen(b, made.args[0]) if made is not None and made.op is ops.equal else None
 
 
-def counts(b: Builder, y: Any) -> bool:
+def counts(b: Simplifier, y: Operand) -> bool:
     """Whether ``y`` is how many share the first place."""
     y = stripped(b, y)
     least = b.match(y, ops.maximum)

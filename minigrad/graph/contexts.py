@@ -6,14 +6,16 @@ from contextlib import ContextDecorator
 from contextvars import ContextVar
 from typing import Any
 
+from minigrad.typing import Array
+
 
 class Entry:
     """A value that a switch has until it is closed, by whomever."""
 
     __slots__ = ("closed", "outer", "value")
 
-    def __init__(self, value: Any, outer: Entry | None) -> None:
-        self.value: Any = value
+    def __init__(self, value: Array, outer: Entry | None) -> None:
+        self.value: Array = value
         self.outer: Entry | None = outer
         self.closed: bool = False
 
@@ -74,9 +76,9 @@ class Mode(ContextDecorator):
 
     __slots__ = ("open", "value", "variable")
 
-    def __init__(self, variable: ContextVar[Any] | Switch, value: Any) -> None:
+    def __init__(self, variable: ContextVar[Any] | Switch, value: Array) -> None:
         self.variable: ContextVar[Any] | Switch = variable
-        self.value: Any = value
+        self.value: Array = value
         self.open: list[Entry | Held] = []
 
     def _recreate_cm(self) -> Mode:
@@ -133,7 +135,7 @@ class Modes:
         self.special: set[int] = set()
 
     @staticmethod
-    def set(variable: Any, value: Any) -> Mode:
+    def set(variable: Any, value: Array) -> Mode:
         """A context (or decorator) in which ``variable`` has ``value``."""
         return Mode(variable, value)
 

@@ -14,6 +14,7 @@ from weakref import WeakSet
 import numpy as np
 
 from minigrad.ops.record import Op
+from minigrad.typing import Array
 
 next_seq: Callable[[], int] = count(1).__next__
 
@@ -50,10 +51,10 @@ class Node:
     args: tuple[Any, ...]
     parents: tuple[AnyNode | None, ...]
     kwargs: dict[str, Any]
-    ans: Any
+    ans: Array
     seq: int
     kept: Any
-    grad: Any
+    grad: Array
     __slots__ = ("ans", "args", "grad", "kept", "kwargs", "op", "parents", "seq", "where")
 
     def __init__(
@@ -62,7 +63,7 @@ class Node:
         args: tuple[Any, ...],
         parents: tuple[AnyNode | None, ...],
         kwargs: dict[str, Any],
-        ans: Any,
+        ans: Array,
         seq: int,
     ) -> None:
         self.op = op
@@ -84,12 +85,12 @@ class Node1:
     """
 
     __slots__ = ("a", "ans", "grad", "kwargs", "op", "parent", "seq", "where")
-    grad: Any
+    grad: Array
     op: Op
-    a: Any
+    a: Array
     parent: AnyNode
     kwargs: dict[str, Any]
-    ans: Any
+    ans: Array
     seq: int
     where: Any
 
@@ -109,14 +110,14 @@ class Node2:
     """Node's twin for two arrays without metadata."""
 
     __slots__ = ("a", "ans", "b", "grad", "kept", "op", "pa", "pb", "seq", "where")
-    grad: Any
+    grad: Array
     kwargs: ClassVar[dict[str, Any]] = {}
     op: Op
-    a: Any
-    b: Any
+    a: Array
+    b: Array
     pa: AnyNode | None
     pb: AnyNode | None
-    ans: Any
+    ans: Array
     seq: int
     where: Any
     kept: Any
@@ -133,7 +134,7 @@ class Node2:
         return Node.__repr__(self)  # type: ignore[arg-type]
 
 
-def node1(op: Op, a: Any, parent: AnyNode, kwargs: dict[str, Any], ans: Any) -> Node1:
+def node1(op: Op, a: Array, parent: AnyNode, kwargs: dict[str, Any], ans: Array) -> Node1:
     """A new node of one array."""
     node = Node1()
     node.op = op
@@ -145,7 +146,7 @@ def node1(op: Op, a: Any, parent: AnyNode, kwargs: dict[str, Any], ans: Any) -> 
     return node
 
 
-def node2(op: Op, a: Any, b: Any, pa: AnyNode | None, pb: AnyNode | None, ans: Any) -> Node2:
+def node2(op: Op, a: Array, b: Array, pa: AnyNode | None, pb: AnyNode | None, ans: Array) -> Node2:
     """A new node of two arrays."""
     node = Node2()
     node.op = op
@@ -166,10 +167,10 @@ class Leaf(Node):
     op: Op | None
     args: tuple[Any, ...]
     parents: tuple[AnyNode | None, ...]
-    ans: Any
+    ans: Array
     seq: int
     kept: Any
-    grad: Any
+    grad: Array
 
     def __init__(self) -> None:
         self.op = self.ans = self.kept = None
@@ -212,16 +213,16 @@ class Dual(Variable):
     kwargs: dict[str, Any] = NOTHING
     kept: Any = None
     seq: int = 0
-    ans: Any
-    grad: Any
+    ans: Array
+    grad: Array
     pusher: Any
-    tangent: Any
+    tangent: Array
 
     def __init__(self) -> None:
         pass
 
 
-def dual(pusher: Any, tangent: Any, value: Any) -> Dual:
+def dual(pusher: Any, tangent: Array, value: Array) -> Dual:
     """A new node of ``value`` with a tangent, which nobody else differentiates."""
     node = Dual()
     node.pusher = pusher
@@ -239,7 +240,7 @@ class Nested(Dual):
     parents: tuple[AnyNode | None, ...]
     seq: int
 
-    def __init__(self, pusher: Any, tangent: Any, value: Any, primal: AnyNode | None) -> None:
+    def __init__(self, pusher: Any, tangent: Array, value: Array, primal: AnyNode | None) -> None:
         self.pusher = pusher
         self.tangent = tangent
         self.ans = value

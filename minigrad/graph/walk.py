@@ -18,6 +18,7 @@ from minigrad.graph.contexts import inspector, modes, tracing
 from minigrad.graph.nodes import AnyNode, Node1, Node2, Passive, Slots, next_seq, picked
 from minigrad.ops.record import Op
 from minigrad.ops.shape import broadcasts, unbroadcast
+from minigrad.typing import Array
 
 float64 = np.float64
 ndarray = np.ndarray
@@ -102,7 +103,7 @@ def backward_pass(
     lift: Callable[[Any, AnyNode], Any] | None = None,
     ends: bool = False,
     limits: bool | str = True,
-) -> dict[AnyNode, Any]:
+) -> dict[AnyNode, Array]:
     """Gradients of the sum of ``seed * output`` over the given outputs.
 
     Parameters
@@ -138,11 +139,11 @@ def backward_pass(
             inner = inner or node.op is not None
             if node.seq < oldest:
                 oldest = node.seq
-    pending: dict[AnyNode, Any] = {}
+    pending: dict[AnyNode, Array] = {}
     heap: list[tuple[int, AnyNode]] = []
-    found: dict[AnyNode, Any] = {}
+    found: dict[AnyNode, Array] = {}
 
-    def send(parent: AnyNode, c: Any) -> None:
+    def send(parent: AnyNode, c: Array) -> None:
         """Add ``c`` to what ``parent`` has received; a leaf passes nothing on."""
         if parent.op is None:
             if wanted is None or parent in wanted:
@@ -223,7 +224,7 @@ def backward_pass(
 
 def contributions(
     node: AnyNode,
-    g: Any,
+    g: Array,
     lift: Callable[[Any, AnyNode], Any] | None,
     inspect: Any,
     limits: bool | str,
@@ -279,8 +280,8 @@ MIXED = 32
 
 
 def slope_at_zero(
-    node: AnyNode, ans: Any, g: Any, lift: Callable[[Any, AnyNode], Any], traced: bool
-) -> Any:
+    node: AnyNode, ans: Array, g: Array, lift: Callable[[Any, AnyNode], Any], traced: bool
+) -> Array:
     """``dg / d ans`` where both are 0, and 0 elsewhere; None where that is so nowhere.
 
     With r for ``ans``, ``g r'`` is ``(g / r) (r² / 2)'``, and its derivative asks for the first
@@ -291,11 +292,11 @@ def slope_at_zero(
     source = getattr(g, "node", None)
     if source is None:
         return None
-    zero: Any = (node.ans == 0) & (g._value == 0)
+    zero: Array = (node.ans == 0) & (g._value == 0)
     if not traced and not np.any(zero):
         return None
 
-    def probe(seed: Any) -> Any:
+    def probe(seed: Array) -> Array:
         """The slopes, where every element of ``g`` depends on its own of ``ans`` alone."""
         found = backward_pass([(source, seed)], {node}, lift, ends=True, limits=False).get(node)
         return None if found is None else found * seed
@@ -318,7 +319,7 @@ def slope_at_zero(
     return np.where(zero, slope, 0)
 
 
-def fit(c: Any, a: Any, op: Op, argnum: int) -> Any:
+def fit(c: Array, a: Array, op: Op, argnum: int) -> Array:
     """The contribution ``c`` to the gradient of ``a``, checked, in its shape and dtype.
 
     Raises

@@ -13,15 +13,16 @@ from minigrad import ops
 from minigrad.errors import variable_name
 from minigrad.graph import tracing
 from minigrad.tensor import Tensor
+from minigrad.typing import Array
 
 
-def in_memory(x: Any) -> Any:
+def in_memory(x: Array) -> Array:
     """The values to check, or None for Dask's, say, that would have to be computed."""
     values = x._value if isinstance(x, Tensor) else x
     return np.asarray(values) if isinstance(values, np.ndarray | np.generic) else None
 
 
-def array(x: Any, loss: str, role: str) -> Any:
+def array(x: Array, loss: str, role: str) -> Array:
     """``x`` as a Tensor or an array of real numbers."""
     if not isinstance(getattr(x, "dtype", None), np.dtype):
         nested = isinstance(x, list | tuple) and ops.holds_tensor(x)
@@ -36,11 +37,11 @@ def array(x: Any, loss: str, role: str) -> Any:
     return x
 
 
-def called(x: Any, role: str) -> str:
+def called(x: Array, role: str) -> str:
     return variable_name(x) or f"the {role}"
 
 
-def pair(prediction: Any, target: Any, loss: str) -> tuple[Any, Any]:
+def pair(prediction: Array, target: Array, loss: str) -> tuple[Any, Any]:
     """Both as arrays of the same shape.
 
     Raises
@@ -79,7 +80,7 @@ def remedy(p: tuple[int, ...], t: tuple[int, ...], prediction: str, target: str)
 
 
 def within(
-    x: Any, low: float, high: float, loss: str, given: Any, remedy: str, role: str = "target"
+    x: Array, low: float, high: float, loss: str, given: Array, remedy: str, role: str = "target"
 ) -> None:
     """Refuse numbers of ``x``, made of ``given``, outside ``[low, high]``; a NaN is outside."""
     values = in_memory(x)
@@ -92,7 +93,7 @@ def within(
             )
 
 
-def classes(scores: Any, target: Any, loss: str, axis: int = -1) -> tuple[Any, Any]:
+def classes(scores: Array, target: Array, loss: str, axis: int = -1) -> tuple[Any, Any]:
     """Scores, and class indices as integers of the scores' shape without ``axis``."""
     z, y = array(scores, loss, "logits"), array(target, loss, "target")
     number, expected = axis_of_classes(z, axis, loss)
@@ -117,7 +118,7 @@ def classes(scores: Any, target: Any, loss: str, axis: int = -1) -> tuple[Any, A
     return z, y
 
 
-def axis_of_classes(z: Any, axis: int, loss: str) -> tuple[int, tuple[int, ...]]:
+def axis_of_classes(z: Array, axis: int, loss: str) -> tuple[int, tuple[int, ...]]:
     """Number of classes, and the shape of ``z`` without their axis."""
     if not z.ndim:
         raise ValueError(f"{loss}: the logits are a single number; they need an axis of classes")
@@ -137,7 +138,7 @@ def reduced(losses: Any, reduction: str, loss: str) -> Any:
     raise ValueError(f'{loss}: reduction must be "mean", "sum" or "none", not {reduction!r}')
 
 
-def signs(t: Any, loss: str, given: Any) -> None:
+def signs(t: Array, loss: str, given: Array) -> None:
     """Refuse labels 0 and 1 in ``t``, made of ``given``, where −1 and +1 are meant.
 
     Other numbers are weights of a kind, as in PyTorch: nobody writes them by mistake.
@@ -151,7 +152,7 @@ def signs(t: Any, loss: str, given: Any) -> None:
         )
 
 
-def weights(weight: Any, number: int, loss: str) -> Any:
+def weights(weight: Array, number: int, loss: str) -> Array:
     """Weights of classes as an array of ``number`` of them."""
     w = array(weight, loss, "weight")
     if w.shape != (number,):
@@ -162,7 +163,7 @@ def weights(weight: Any, number: int, loss: str) -> Any:
     return w
 
 
-def broadcast_weight(weight: Any, shape: tuple[int, ...], loss: str, role: str) -> Any:
+def broadcast_weight(weight: Array, shape: tuple[int, ...], loss: str, role: str) -> Array:
     """A weight that can be broadcast to the losses' ``shape``."""
     w = array(weight, loss, role)
     try:

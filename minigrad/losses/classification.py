@@ -21,13 +21,14 @@ from minigrad.losses.checks import (
     weights,
     within,
 )
+from minigrad.typing import Array
 
 # --- two classes -----------------------------------------------------------------------
 
 
 def binary_cross_entropy(
-    probability: Any, target: Any, reduction: str = "mean", weight: Any = None
-) -> Any:
+    probability: Array, target: Array, reduction: str = "mean", weight: Array = None
+) -> Array:
     """``−(y log p + (1 − y) log(1 − p))`` of probabilities p.
 
     A logarithm counts as at least −100, as in PyTorch (−87 in float32), so that a p of
@@ -66,25 +67,25 @@ def binary_cross_entropy(
     return reduced(weighted(losses, weight, loss), reduction, loss)
 
 
-def weighted(losses: Any, weight: Any, loss: str) -> Any:
+def weighted(losses: Any, weight: Array, loss: str) -> Array:
     """Each loss times its weight, if there is one."""
     if weight is None:
         return losses
     return losses * broadcast_weight(weight, np.shape(losses), loss, "weight")
 
 
-def bounded_log(x: Any) -> Any:
+def bounded_log(x: Array) -> Array:
     tiny = float(np.finfo(np.result_type(x.dtype, np.float16)).tiny)
     return np.log(np.maximum(x, max(math.exp(-100), tiny)))
 
 
 def binary_cross_entropy_with_logits(
-    logit: Any,
-    target: Any,
+    logit: Array,
+    target: Array,
     reduction: str = "mean",
-    weight: Any = None,
-    pos_weight: Any = None,
-) -> Any:
+    weight: Array = None,
+    pos_weight: Array = None,
+) -> Array:
     """``−(y log σ(z) + (1 − y) log σ(−z))`` of logits z; its derivative is ``σ(z) − y``.
 
     Parameters
@@ -119,7 +120,7 @@ def binary_cross_entropy_with_logits(
     return reduced(weighted(losses, weight, loss), reduction, loss)
 
 
-def hinge(score: Any, target: Any, reduction: str = "mean") -> Any:
+def hinge(score: Array, target: Array, reduction: str = "mean") -> Array:
     """``max(0, 1 − t s)`` of scores s and labels t, which are −1 and +1.
 
     Derivative: ``-t`` where ``t s < 1``, else 0; over m in a mean.
@@ -148,7 +149,7 @@ def hinge(score: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced(ops.relu(1 - t * s), reduction, "hinge")
 
 
-def soft_margin(score: Any, target: Any, reduction: str = "mean") -> Any:
+def soft_margin(score: Array, target: Array, reduction: str = "mean") -> Array:
     """``log(1 + exp(−t s))`` of scores s and labels t, which are −1 and +1.
 
     Its derivative is ``−t σ(−t s)``.  Arguments and errors as for `hinge`.
@@ -168,14 +169,14 @@ def soft_margin(score: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 def cross_entropy(
-    logits: Any,
-    target: Any,
+    logits: Array,
+    target: Array,
     axis: int = -1,
     label_smoothing: float = 0.0,
     reduction: str = "mean",
-    weight: Any = None,
+    weight: Array = None,
     ignore_index: int | None = None,
-) -> Any:
+) -> Array:
     """``−Σ_c w_c y_c log softmax(z)_c``; unweighted, its derivative is ``softmax(z) − y``.
 
     Parameters
@@ -233,13 +234,13 @@ def cross_entropy(
 
 
 def nll(
-    log_probability: Any,
-    target: Any,
+    log_probability: Array,
+    target: Array,
     axis: int = -1,
     reduction: str = "mean",
-    weight: Any = None,
+    weight: Array = None,
     ignore_index: int | None = None,
-) -> Any:
+) -> Array:
     """``−w_y log q_y``, the negative log-likelihood of classes y, given ``log q``.
 
     Derivative: ``-w_y`` at the right class, 0 at the others; over the sum of the weights in a
@@ -266,7 +267,7 @@ def nll(
 
 
 def labelled(
-    scores: Any, target: Any, axis: int, loss: str, ignore_index: int | None
+    scores: Array, target: Array, axis: int, loss: str, ignore_index: int | None
 ) -> tuple[Any, Any, Any]:
     """Scores, class indices, and which examples count (None: all of them)."""
     if ignore_index is None:
@@ -279,15 +280,15 @@ def labelled(
 
 
 def of_labels(
-    log_q: Any,
-    y: Any,
-    counted: Any,
+    log_q: Array,
+    y: Array,
+    counted: Array,
     axis: int,
-    weight: Any,
+    weight: Array,
     smoothing: float,
     reduction: str,
     loss: str,
-) -> Any:
+) -> Array:
     """Losses of examples with class indices ``y``; the mean weighs as they do."""
     share = None if counted is None else counted.astype(log_q.dtype)
     if weight is not None:
@@ -303,26 +304,26 @@ def of_labels(
     return np.sum(losses) / np.sum(share)
 
 
-def smoothed(losses: Any, log_q: Any, smoothing: float, axis: int) -> Any:
+def smoothed(losses: Any, log_q: Array, smoothing: float, axis: int) -> Array:
     """The losses, a share ``smoothing`` of them for labels spread evenly over the classes."""
     if not smoothing:
         return losses
     return (1 - smoothing) * losses - smoothing * np.mean(log_q, axis=axis)
 
 
-def along(w: Any, axis: int, ndim: int) -> Any:
+def along(w: Array, axis: int, ndim: int) -> Array:
     """A vector laid along ``axis`` of an array of ``ndim`` axes."""
     return np.reshape(w, tuple(-1 if i == axis % ndim else 1 for i in range(ndim)))
 
 
-def chosen(scores: Any, y: Any, axis: int) -> Any:
+def chosen(scores: Array, y: Array, axis: int) -> Array:
     """Of each example the score of its class."""
     places: list[Any] = list(np.indices(y.shape, sparse=True))
     places.insert(axis % scores.ndim, y)
     return scores[tuple(places)]
 
 
-def probabilities(logits: Any, target: Any, axis: int, loss: str) -> tuple[Any, Any]:
+def probabilities(logits: Array, target: Array, axis: int, loss: str) -> tuple[Any, Any]:
     """Both as arrays of the same shape, the target summing to 1 along ``axis``."""
     z, y = pair(logits, target, loss)
     axis_of_classes(z, axis, loss)
@@ -337,12 +338,12 @@ def probabilities(logits: Any, target: Any, axis: int, loss: str) -> tuple[Any, 
 
 
 def multiclass_hinge(
-    scores: Any,
-    target: Any,
+    scores: Array,
+    target: Array,
     margin: float = 1.0,
     reduction: str = "mean",
-    weight: Any = None,
-) -> Any:
+    weight: Array = None,
+) -> Array:
     """``Σ_{j ≠ y} max(0, s_j − s_y + Δ)``, the loss of a support vector machine.
 
     Derivative: 1 by every ``s_j`` inside the margin, minus their number by ``s_y``; over the
@@ -387,7 +388,7 @@ def multiclass_hinge(
     return reduced(losses, reduction, "multiclass_hinge")
 
 
-def kl_divergence(logits: Any, target: Any, axis: int = -1, reduction: str = "mean") -> Any:
+def kl_divergence(logits: Array, target: Array, axis: int = -1, reduction: str = "mean") -> Array:
     """``D(p‖q) = Σ_c p_c (log p_c − log q_c)`` of a target p and ``q = softmax(logits)``.
 
     Derivative: ``q - p`` by the logits; over the examples in a

@@ -20,18 +20,19 @@ from minigrad.losses.checks import (
     within,
 )
 from minigrad.losses.classification import chosen
+from minigrad.typing import Array
 
 # --- margins ---------------------------------------------------------------------------
 
 
 def multi_margin(
-    scores: Any,
-    target: Any,
+    scores: Array,
+    target: Array,
     p: int = 1,
     margin: float = 1.0,
-    weight: Any = None,
+    weight: Array = None,
     reduction: str = "mean",
-) -> Any:
+) -> Array:
     """``1/C Σ_{j ≠ y} max(0, s_j − s_y + Δ)ᵖ`` of C classes; see `multiclass_hinge`.
 
     Derivative: by ``s_j``, ``p/C (s_j - s_y + Δ)ᵖ⁻¹`` where that is above 0; by ``s_y`` minus
@@ -74,7 +75,7 @@ def multi_margin(
     return reduced(losses, reduction, loss)
 
 
-def multilabel_margin(scores: Any, target: Any, reduction: str = "mean") -> Any:
+def multilabel_margin(scores: Array, target: Array, reduction: str = "mean") -> Array:
     """``1/C Σ_{j right} Σ_{i wrong} max(0, 1 − (s_j − s_i))``: right labels shall score higher.
 
     Derivative: for every pair inside the margin 1/C by ``s_i`` and -1/C by ``s_j``.
@@ -119,8 +120,8 @@ def multilabel_margin(scores: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 def multilabel_soft_margin(
-    logits: Any, target: Any, weight: Any = None, reduction: str = "mean"
-) -> Any:
+    logits: Array, target: Array, weight: Array = None, reduction: str = "mean"
+) -> Array:
     """``−1/C Σ_c w_c (y_c log σ(z_c) + (1 − y_c) log σ(−z_c))``: every class is asked for itself.
 
     Derivative: ``w_c (σ(z_c) - y_c) / C``; over the examples in a mean.
@@ -158,14 +159,14 @@ def multilabel_soft_margin(
 
 
 def ctc(
-    log_probabilities: Any,
-    target: Any,
-    input_lengths: Any = None,
-    target_lengths: Any = None,
+    log_probabilities: Array,
+    target: Array,
+    input_lengths: Array = None,
+    target_lengths: Array = None,
     blank: int = 0,
     reduction: str = "mean",
     zero_infinity: bool = False,
-) -> Any:
+) -> Array:
     """``−log Σ p(π)`` over all paths π that spell the target, repeats and blanks left out.
 
     Derivative: at step t, ``-Σ p(π | target)`` over the paths π that have the class there.
@@ -230,7 +231,7 @@ def ctc(
     return reduced(losses, reduction, loss)
 
 
-def _forward(x: Any, y: Any, steps: Any, sizes: Any, blank: int) -> Any:
+def _forward(x: Array, y: Array, steps: Any, sizes: Any, blank: int) -> Array:
     """Log p of each line: α over the labels with blanks around them, time after time."""
     batch, n = y.shape
     path = np.full((batch, 2 * n + 1), blank)
@@ -251,7 +252,7 @@ def _forward(x: Any, y: Any, steps: Any, sizes: Any, blank: int) -> Any:
     return np.where(steps > 0, ans, np.where(sizes > 0, -math.inf, 0.0).astype(x.dtype))
 
 
-def _labels(target: Any) -> Any:
+def _labels(target: Array) -> Array:
     y = in_memory(target)
     y = np.asarray(target if y is None else y)
     if y.dtype.kind not in "iu" or y.ndim not in (1, 2):
@@ -262,7 +263,7 @@ def _labels(target: Any) -> Any:
     return y
 
 
-def _lengths(given: Any, batch: int, most: int, name: str) -> Any:
+def _lengths(given: Array, batch: int, most: int, name: str) -> Array:
     """Lengths of a batch as an array, each from 0 to ``most``."""
     n = np.full(batch, most) if given is None else np.atleast_1d(np.asarray(given))
     if n.shape != (batch,) or n.dtype.kind not in "iu" or np.any((n < 0) | (n > most)):
@@ -270,7 +271,7 @@ def _lengths(given: Any, batch: int, most: int, name: str) -> Any:
     return n
 
 
-def _lines(y: Any, target_lengths: Any, batch: int) -> tuple[Any, Any]:
+def _lines(y: Array, target_lengths: Array, batch: int) -> tuple[Any, Any]:
     """Targets in lines of the same length, and how much of each counts."""
     if y.ndim == 2:
         if len(y) != batch:

@@ -8,13 +8,14 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.losses.checks import array, called, pair, reduced, signs
+from minigrad.typing import Array
 
 # --- scores ----------------------------------------------------------------------------
 
 
 def margin_ranking(
-    score: Any, other: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
-) -> Any:
+    score: Array, other: Array, target: Array, margin: float = 0.0, reduction: str = "mean"
+) -> Array:
     """``max(0, −t (s₁ − s₂) + Δ)``: s₁ shall be larger where t = 1, s₂ where t = −1.
 
     Derivative: ``-t`` by s₁ and ``t`` by s₂ where the loss is above 0; over m in a mean.
@@ -50,8 +51,8 @@ def margin_ranking(
 
 
 def hinge_embedding(
-    distance: Any, target: Any, margin: float = 1.0, reduction: str = "mean"
-) -> Any:
+    distance: Array, target: Array, margin: float = 1.0, reduction: str = "mean"
+) -> Array:
     """``d`` of pairs that belong together (t = 1), ``max(0, Δ − d)`` of others (t = −1).
 
     Derivative: 1 where t = 1; where t = -1, -1 for ``d < Δ``, else 0; over m in a mean.
@@ -90,8 +91,8 @@ def hinge_embedding(
 
 
 def cosine_embedding(
-    x: Any, other: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
-) -> Any:
+    x: Array, other: Array, target: Array, margin: float = 0.0, reduction: str = "mean"
+) -> Array:
     """``1 − cos(x₁, x₂)`` where t = 1, ``max(0, cos(x₁, x₂) − Δ)`` where t = −1.
 
     Derivative: of ``c = cos(x₁, x₂)`` by x₁: ``(x₂/‖x₂‖ - c x₁/‖x₁‖) / ‖x₁‖``, times -1 where t =
@@ -138,15 +139,15 @@ def cosine_embedding(
 
 
 def triplet_margin(
-    anchor: Any,
-    positive: Any,
-    negative: Any,
+    anchor: Array,
+    positive: Array,
+    negative: Array,
     margin: float = 1.0,
     p: float = 2.0,
     eps: float = 1e-6,
     swap: bool = False,
     reduction: str = "mean",
-) -> Any:
+) -> Array:
     """``max(0, d(a, p) − d(a, n) + Δ)``: the anchor a shall be nearer to p than to n.
 
     Derivative: where the loss is above 0, the unit vectors between the points:
@@ -188,7 +189,7 @@ def triplet_margin(
     a, b = vectors(anchor, positive, loss)
     _, c = vectors(a, negative, loss)
 
-    def distance(u: Any, v: Any) -> Any:
+    def distance(u: Array, v: Array) -> Array:
         return np.linalg.norm(u - v + eps, ord=p, axis=-1)
 
     far = distance(a, c)
@@ -197,7 +198,7 @@ def triplet_margin(
     return reduced(ops.relu(distance(a, b) - far + margin), reduction, loss)
 
 
-def vectors(x: Any, other: Any, loss: str) -> tuple[Any, Any]:
+def vectors(x: Array, other: Array, loss: str) -> tuple[Any, Any]:
     """Both as arrays of the same shape that end in an axis of features."""
     a, b = pair(x, other, loss)
     if not a.ndim:

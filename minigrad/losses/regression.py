@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from minigrad.losses.checks import broadcast_weight, pair, reduced, within
+from minigrad.typing import Array
 
 
-def mse(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def mse(prediction: Array, target: Array, reduction: str = "mean") -> Array:
     """Mean squared error, ``1/m Σ e²`` with ``e = prediction − target``.
 
     Its derivative is ``2e/m``.  `half_mse` has no 2, `half_sum_squared_error` neither 2
@@ -42,7 +43,7 @@ def mse(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced((p - t) ** 2, reduction, "mse")
 
 
-def half_mse(prediction: Any, target: Any) -> Any:
+def half_mse(prediction: Array, target: Array) -> Array:
     """Half the mean squared error, ``1/(2m) Σ e²``; its derivative is ``e/m``.
 
     Arguments and errors as for `mse`.
@@ -58,7 +59,7 @@ def half_mse(prediction: Any, target: Any) -> Any:
     return 0.5 * np.mean((p - t) ** 2)
 
 
-def sum_squared_error(prediction: Any, target: Any) -> Any:
+def sum_squared_error(prediction: Array, target: Array) -> Array:
     """Sum of squared errors, ``Σ e²``; its derivative is ``2e``.
 
     Arguments and errors as for `mse`.
@@ -74,7 +75,7 @@ def sum_squared_error(prediction: Any, target: Any) -> Any:
     return np.sum((p - t) ** 2)
 
 
-def half_sum_squared_error(prediction: Any, target: Any) -> Any:
+def half_sum_squared_error(prediction: Array, target: Array) -> Array:
     """Half the sum of squared errors, ``½ Σ e²``; its derivative is ``e``.
 
     Arguments and errors as for `mse`.
@@ -90,7 +91,7 @@ def half_sum_squared_error(prediction: Any, target: Any) -> Any:
     return 0.5 * np.sum((p - t) ** 2)
 
 
-def mae(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def mae(prediction: Array, target: Array, reduction: str = "mean") -> Array:
     """Mean absolute error, ``1/m Σ |e|``; its derivative is ``sign(e)/m``, 0 at 0.
 
     Arguments and errors as for `mse`.
@@ -105,7 +106,7 @@ def mae(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced(np.abs(p - t), reduction, "mae")
 
 
-def huber(prediction: Any, target: Any, delta: float = 1.0, reduction: str = "mean") -> Any:
+def huber(prediction: Array, target: Array, delta: float = 1.0, reduction: str = "mean") -> Array:
     """Squared near 0, absolute beyond: ``½e²`` if ``|e| ≤ δ``, else ``δ(|e| − ½δ)``.
 
     Derivative: ``e`` where ``|e| ≤ δ``, else ``δ sign(e)``: the error, clipped; over m in a mean.
@@ -138,7 +139,9 @@ def huber(prediction: Any, target: Any, delta: float = 1.0, reduction: str = "me
     return reduced(near * (size - 0.5 * near), reduction, "huber")
 
 
-def smooth_l1(prediction: Any, target: Any, beta: float = 1.0, reduction: str = "mean") -> Any:
+def smooth_l1(
+    prediction: Array, target: Array, beta: float = 1.0, reduction: str = "mean"
+) -> Array:
     """``½e²/β`` if ``|e| < β``, else ``|e| − ½β``: `huber` divided by δ = β.
 
     Derivative: ``e/β`` where ``|e| < β``, else ``sign(e)``; over m in a mean.
@@ -171,13 +174,13 @@ def smooth_l1(prediction: Any, target: Any, beta: float = 1.0, reduction: str = 
 
 
 def gaussian_nll(
-    prediction: Any,
-    target: Any,
-    variance: Any,
+    prediction: Array,
+    target: Array,
+    variance: Array,
     full: bool = False,
     eps: float = 1e-6,
     reduction: str = "mean",
-) -> Any:
+) -> Array:
     """``½ (log v + e²/v)`` of a normal distribution with mean ``prediction`` and variance v.
 
     Derivative: with ``e = prediction - target``: ``e/v`` by the prediction, ``½ (1/v - e²/v²)``
@@ -220,7 +223,7 @@ def gaussian_nll(
     return reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction, loss)
 
 
-def repeated(prediction: Any, target: Any) -> tuple[Any, Any]:
+def repeated(prediction: Array, target: Array) -> tuple[Any, Any]:
     """Both, the one of lengths 1 repeated; as they are where they have not as many axes."""
     if np.ndim(prediction) != np.ndim(target):
         return prediction, target
@@ -232,13 +235,13 @@ def repeated(prediction: Any, target: Any) -> tuple[Any, Any]:
 
 
 def poisson_nll(
-    prediction: Any,
-    target: Any,
+    prediction: Array,
+    target: Array,
     log_input: bool = True,
     full: bool = False,
     eps: float = 1e-8,
     reduction: str = "mean",
-) -> Any:
+) -> Array:
     """``exp(x) − t x`` of counts t whose rate is ``exp(x)``; ``x − t log(x + ε)`` of a rate x.
 
     Derivative: ``exp(x) - t`` of a logarithm x, ``1 - t/(x + ε)`` of a rate x; over m in a mean.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigrad import ops
@@ -13,6 +11,7 @@ from minigrad.nn.checks import count, floating
 from minigrad.nn.layers import parameter
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
+from minigrad.typing import Array, DType
 
 
 class ReLU(Applied, function=ops.relu):
@@ -310,12 +309,12 @@ class PReLU(Module):
     weight: Tensor
 
     def __init__(
-        self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = np.float64
+        self, num_parameters: int = 1, init: float = 0.25, *, dtype: DType = np.float64
     ) -> None:
         n = count("PReLU", "num_parameters", num_parameters)
         self.weight = parameter(np.full(n, init, floating("PReLU", dtype)))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """The same shape."""
         return F.prelu(x, self.weight)
 

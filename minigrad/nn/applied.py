@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,16 +14,17 @@ from minigrad.nn.checks import fraction, generator
 from minigrad.nn.module import Module
 from minigrad.ops.record import Op, refuse_keyword
 from minigrad.ops.shape import arrayed
+from minigrad.typing import Array, Function, Random
 
 
 class Applied(Module):
     """A function as a layer: its arguments, but for arrays, are told to the layer, in its order."""
 
-    function: ClassVar[Callable[..., Any]]
+    function: ClassVar[Function]
     taken: ClassVar[tuple[str, ...]]
     called: ClassVar[inspect.Signature]
 
-    def __init_subclass__(cls, function: Callable[..., Any] | None = None, arrays: int = 1) -> None:
+    def __init_subclass__(cls, function: Function | None = None, arrays: int = 1) -> None:
         if function is None:
             return
         plain = isinstance(function, Op)  # which is no method, and writes its docstring late
@@ -64,7 +64,7 @@ class Identity(Module):
     def __init__(self, *args: Any, **options: Any) -> None:
         pass
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """``x`` itself."""
         return x
 
@@ -262,17 +262,17 @@ class MaxUnpool3d(Applied, function=F.max_unpool3d, arrays=2):
 
 
 class _Drawn(Module):
-    drop: ClassVar[Callable[..., Any]]
+    drop: ClassVar[Function]
 
-    def __init_subclass__(cls, drop: Callable[..., Any] | None = None) -> None:
+    def __init_subclass__(cls, drop: Function | None = None) -> None:
         if drop is not None:
             cls.drop = staticmethod(drop)
 
-    def __init__(self, p: float = 0.5, rng: Any = None) -> None:
+    def __init__(self, p: float = 0.5, rng: Random = None) -> None:
         self.p = fraction(type(self).__name__, "p", p)
         self.rng = generator(type(self).__name__, rng)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """The same shape."""
         return type(self).drop(x, self.p, self.rng) if self.training else x
 
@@ -373,10 +373,10 @@ class RReLU(Module):
     array([-0.2,  2. ])
     """
 
-    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, *, rng: Any = None) -> None:
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, *, rng: Random = None) -> None:
         self.lower, self.upper, self.rng = lower, upper, generator("RReLU", rng)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """The same shape."""
         return F.rrelu(x, self.lower, self.upper, self.training, self.rng)
 
@@ -407,7 +407,7 @@ class Flatten(Module):
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """The axes from start to end as one."""
         x = arrayed(x)
         shape, n = np.shape(x), np.ndim(x)
@@ -443,7 +443,7 @@ class Unflatten(Module):
     def __init__(self, axis: int, sizes: tuple[int, ...]) -> None:
         self.axis, self.sizes = axis, tuple(sizes)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """More axes in place of one."""
         x = arrayed(x)
         shape, axis = np.shape(x), self.axis % max(np.ndim(x), 1)

@@ -20,6 +20,7 @@ from minigrad.nn.layers import Linear, parameter
 from minigrad.nn.module import Module
 from minigrad.nn.normalisation import LayerNorm
 from minigrad.tensor import Tensor
+from minigrad.typing import Array, DType, Random
 
 
 class MultiHeadAttention(Module):
@@ -78,8 +79,8 @@ class MultiHeadAttention(Module):
         dropout: float = 0.0,
         bias: bool = True,
         *,
-        rng: Any = None,
-        dtype: Any = np.float64,
+        rng: Random = None,
+        dtype: DType = np.float64,
     ) -> None:
         who = "MultiHeadAttention"
         e = self.embed_dim = count(who, "embed_dim", embed_dim)
@@ -97,15 +98,15 @@ class MultiHeadAttention(Module):
 
     def forward(
         self,
-        query: Any,
-        key: Any = None,
-        value: Any = None,
-        key_padding_mask: Any = None,
-        attn_mask: Any = None,
+        query: Array,
+        key: Array = None,
+        value: Array = None,
+        key_padding_mask: Array = None,
+        attn_mask: Array = None,
         is_causal: bool = False,
         need_weights: bool = False,
         average_attn_weights: bool = True,
-    ) -> Any:
+    ) -> Array:
         """What each query found.
 
         Parameters
@@ -165,8 +166,8 @@ class MultiHeadAttention(Module):
         return [ops.swapaxes(ops.reshape(p, (*np.shape(p)[:-1], *heads)), -2, -3) for p in parts]
 
     def _mask(
-        self, padding: Any, mask: Any, q: tuple[int, ...], k: tuple[int, ...], batched: bool
-    ) -> Any:
+        self, padding: Any, mask: Array, q: tuple[int, ...], k: tuple[int, ...], batched: bool
+    ) -> Array:
         """Both masks as one, boolean where both are, of shape (..., heads, targets, sources)."""
         who, sources = "MultiHeadAttention", k[-2]
         both = None
@@ -197,7 +198,7 @@ class MultiHeadAttention(Module):
         return f"{self.embed_dim}, heads={self.num_heads}"
 
 
-def _allowed(mask: Any) -> Any:
+def _allowed(mask: Array) -> Array:
     """A mask whose True forbids as one whose True allows."""
     mask = mask if hasattr(mask, "dtype") else ops.array(mask)
     return np.logical_not(mask) if mask.dtype.kind == "b" else mask
@@ -254,8 +255,8 @@ class TransformerEncoderLayer(Module):
         norm_first: bool = False,
         bias: bool = True,
         *,
-        rng: Any = None,
-        dtype: Any = np.float64,
+        rng: Random = None,
+        dtype: DType = np.float64,
     ) -> None:
         who = "TransformerEncoderLayer"
         known = {"relu": ops.relu, "gelu": ops.gelu}
@@ -277,14 +278,14 @@ class TransformerEncoderLayer(Module):
 
     def forward(
         self,
-        src: Any,
-        src_mask: Any = None,
-        src_key_padding_mask: Any = None,
+        src: Array,
+        src_mask: Array = None,
+        src_key_padding_mask: Array = None,
         is_causal: bool = False,
-    ) -> Any:
+    ) -> Array:
         """The same shape, (batch, length, features); masks as in `MultiHeadAttention`."""
 
-        def attend(x: Any) -> Any:
+        def attend(x: Array) -> Array:
             return self.dropout(
                 self.self_attn(
                     x,
@@ -294,7 +295,7 @@ class TransformerEncoderLayer(Module):
                 )
             )
 
-        def think(x: Any) -> Any:
+        def think(x: Array) -> Array:
             return self.dropout(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
         x = src
@@ -349,11 +350,11 @@ class TransformerEncoder(Module):
 
     def forward(
         self,
-        src: Any,
-        mask: Any = None,
-        src_key_padding_mask: Any = None,
+        src: Array,
+        mask: Array = None,
+        src_key_padding_mask: Array = None,
         is_causal: bool = False,
-    ) -> Any:
+    ) -> Array:
         """The same shape, (batch, length, features); masks as in `MultiHeadAttention`."""
         x = src
         for layer in self.layers:

@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad.errors import label
 from minigrad.ops.shape import arrayed
+from minigrad.typing import Array, DType, Random
 
 
 def count(who: str, name: str, value: Any, least: int = 1) -> int:
@@ -72,7 +73,7 @@ def seed(number: int | None = None) -> None:
     DEFAULT.bit_generator.state = np.random.default_rng(number).bit_generator.state
 
 
-def generator(who: str, rng: Any) -> np.random.Generator:
+def generator(who: str, rng: Random) -> np.random.Generator:
     """A ``Generator`` as it is, a fresh one of a seed, or the one that `seed` seeds.
 
     Raises
@@ -92,7 +93,7 @@ def generator(who: str, rng: Any) -> np.random.Generator:
     )
 
 
-def floating(who: str, dtype: Any) -> np.dtype[Any]:
+def floating(who: str, dtype: DType) -> np.dtype[Any]:
     """``dtype`` as a floating-point one."""
     kind: np.dtype[Any] = np.dtype(dtype)
     if kind.kind != "f":
@@ -100,7 +101,7 @@ def floating(who: str, dtype: Any) -> np.dtype[Any]:
     return kind
 
 
-def laid_out(who: str, x: Any, rank: int | tuple[int, ...], layout: str) -> Any:
+def laid_out(who: str, x: Array, rank: int | tuple[int, ...], layout: str) -> Array:
     """``x`` as an array whose rank is ``rank`` (or one of several).
 
     Raises
@@ -114,7 +115,7 @@ def laid_out(who: str, x: Any, rank: int | tuple[int, ...], layout: str) -> Any:
     return x
 
 
-def sized(who: str, x: Any, axis: int, size: int, what: str) -> None:
+def sized(who: str, x: Array, axis: int, size: int, what: str) -> None:
     """Refuse ``x`` unless its ``axis`` has the length ``size``."""
     shape = np.shape(x)
     if len(shape) < (-axis if axis < 0 else axis + 1) or shape[axis] != size:

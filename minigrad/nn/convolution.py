@@ -12,6 +12,7 @@ from minigrad.nn.functional.convolution import convolution, transposed
 from minigrad.nn.layers import uniform
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
+from minigrad.typing import Array, DType, Random, Sizes
 
 
 class _Base(Module):
@@ -37,7 +38,9 @@ class _Base(Module):
             )
         return n, m
 
-    def _draw(self, shape: tuple[int, ...], outputs: int, bias: bool, rng: Any, dtype: Any) -> None:
+    def _draw(
+        self, shape: tuple[int, ...], outputs: int, bias: bool, rng: Random, dtype: DType
+    ) -> None:
         rng, dtype = generator(type(self).__name__, rng), floating(type(self).__name__, dtype)
         fan_in = math.prod(shape[1:])
         self.weight = uniform(rng, shape, fan_in, dtype)
@@ -60,15 +63,15 @@ class _Conv(_Base):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes | str = 0,
+        dilation: Sizes = 1,
         groups: int = 1,
         bias: bool = True,
         *,
-        rng: Any = None,
-        dtype: Any = np.float64,
+        rng: Random = None,
+        dtype: DType = np.float64,
     ) -> None:
         who, n = type(self).__name__, self.axes
         inputs, outputs = self._channels(in_channels, out_channels, groups)
@@ -85,7 +88,7 @@ class _Conv(_Base):
             raise ValueError(f'{who}: padding must be integers, "same" or "valid", not {padding!r}')
         self._draw((outputs, inputs // self.groups, *size), outputs, bias, rng, dtype)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """From (batch, in_channels, ...) to (batch, out_channels, ...)."""
         size = (self.stride, self.padding, self.dilation, self.groups)
         return convolution(type(self).__name__, x, self.weight, self.bias, *size)
@@ -178,16 +181,16 @@ class _ConvTranspose(_Base):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes | str = 0,
+        output_padding: Sizes = 0,
         groups: int = 1,
         bias: bool = True,
-        dilation: Any = 1,
+        dilation: Sizes = 1,
         *,
-        rng: Any = None,
-        dtype: Any = np.float64,
+        rng: Random = None,
+        dtype: DType = np.float64,
     ) -> None:
         who, n = type(self).__name__, self.axes
         inputs, outputs = self._channels(in_channels, out_channels, groups)
@@ -198,7 +201,7 @@ class _ConvTranspose(_Base):
         self.dilation = counts(who, "dilation", dilation, n)
         self._draw((inputs, outputs // self.groups, *size), outputs, bias, rng, dtype)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """From (batch, in_channels, ...) to (batch, out_channels, ...)."""
         size = (self.stride, self.padding, self.output_padding, self.groups, self.dilation)
         return transposed(type(self).__name__, x, self.weight, self.bias, *size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from minigrad.autodiff.recorded import gradients
@@ -10,9 +9,10 @@ from minigrad.errors import label
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor, concrete
 from minigrad.tree import tree_map
+from minigrad.typing import Array, Function
 
 
-def value_and_grad(module: Module, f: Callable[..., Any], has_aux: bool = False) -> Any:
+def value_and_grad(module: Module, f: Function, has_aux: bool = False) -> Any:
     """What gives the value of ``f`` and its gradients by the parameters of ``module``.
 
     ``f`` calls the module; no ``.grad`` changes.  The answer can be compiled, and
@@ -71,7 +71,7 @@ def value_and_grad(module: Module, f: Callable[..., Any], has_aux: bool = False)
     return value_and_gradients
 
 
-def detached(x: Any) -> Any:
+def detached(x: Array) -> Array:
     """``x`` without a way back to what it was computed from; in a trace still a Tensor."""
     if not isinstance(x, Tensor):
         return x

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.nn.checks import generator as _generator
+from minigrad.typing import DType, Random
 
 Shape = tuple[int, ...]
 
@@ -44,7 +45,7 @@ def fans(shape: Shape) -> tuple[int, int]:
     return shape[1] * kernel, shape[0] * kernel
 
 
-def zeros(shape: Shape, dtype: Any = np.float64) -> Any:
+def zeros(shape: Shape, dtype: DType = np.float64) -> Any:
     """All 0.
 
     Parameters
@@ -61,7 +62,7 @@ def zeros(shape: Shape, dtype: Any = np.float64) -> Any:
     return np.zeros(shape, dtype)
 
 
-def ones(shape: Shape, dtype: Any = np.float64) -> Any:
+def ones(shape: Shape, dtype: DType = np.float64) -> Any:
     """All 1.
 
     Parameters
@@ -79,7 +80,7 @@ def ones(shape: Shape, dtype: Any = np.float64) -> Any:
 
 
 def uniform(
-    shape: Shape, rng: Any, low: float = 0.0, high: float = 1.0, dtype: Any = np.float64
+    shape: Shape, rng: Random, low: float = 0.0, high: float = 1.0, dtype: DType = np.float64
 ) -> Any:
     """Uniform on [low, high).
 
@@ -109,7 +110,7 @@ def uniform(
 
 
 def normal(
-    shape: Shape, rng: Any, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float64
+    shape: Shape, rng: Random, mean: float = 0.0, std: float = 1.0, dtype: DType = np.float64
 ) -> Any:
     """Normal of ``mean`` and standard deviation ``std``.
 
@@ -138,7 +139,7 @@ def normal(
     return _drawn("normal", rng).normal(mean, std, shape).astype(dtype)
 
 
-def xavier_uniform(shape: Shape, rng: Any, gain: float = 1.0, dtype: Any = np.float64) -> Any:
+def xavier_uniform(shape: Shape, rng: Random, gain: float = 1.0, dtype: DType = np.float64) -> Any:
     """Uniform on ±gain √(6 / (fan_in + fan_out)).
 
     X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
@@ -171,7 +172,7 @@ def xavier_uniform(shape: Shape, rng: Any, gain: float = 1.0, dtype: Any = np.fl
     return uniform(shape, rng, -bound, bound, dtype)
 
 
-def xavier_normal(shape: Shape, rng: Any, gain: float = 1.0, dtype: Any = np.float64) -> Any:
+def xavier_normal(shape: Shape, rng: Random, gain: float = 1.0, dtype: DType = np.float64) -> Any:
     """Normal of standard deviation gain √(2 / (fan_in + fan_out)); Glorot and Bengio (2010).
 
     Parameters
@@ -199,7 +200,9 @@ def xavier_normal(shape: Shape, rng: Any, gain: float = 1.0, dtype: Any = np.flo
     return normal(shape, rng, 0.0, gain * math.sqrt(2 / sum(fans(shape))), dtype)
 
 
-def he_uniform(shape: Shape, rng: Any, gain: float = math.sqrt(2), dtype: Any = np.float64) -> Any:
+def he_uniform(
+    shape: Shape, rng: Random, gain: float = math.sqrt(2), dtype: DType = np.float64
+) -> Any:
     """Uniform on ±gain √(3 / fan_in); the gain √2 is for ReLU.
 
     K. He et al., "Delving Deep into Rectifiers" (2015), equation 10.
@@ -229,7 +232,9 @@ def he_uniform(shape: Shape, rng: Any, gain: float = math.sqrt(2), dtype: Any = 
     return uniform(shape, rng, -bound, bound, dtype)
 
 
-def he_normal(shape: Shape, rng: Any, gain: float = math.sqrt(2), dtype: Any = np.float64) -> Any:
+def he_normal(
+    shape: Shape, rng: Random, gain: float = math.sqrt(2), dtype: DType = np.float64
+) -> Any:
     """Normal of standard deviation gain / √fan_in; the gain √2 is for ReLU (He et al., 2015).
 
     Parameters
@@ -256,7 +261,7 @@ def he_normal(shape: Shape, rng: Any, gain: float = math.sqrt(2), dtype: Any = n
     return normal(shape, rng, 0.0, gain / math.sqrt(fans(shape)[0]), dtype)
 
 
-def _drawn(who: str, rng: Any) -> np.random.Generator:
+def _drawn(who: str, rng: Random) -> np.random.Generator:
     if rng is None:
         raise TypeError(f"nn.init.{who}: pass a Generator, np.random.default_rng(seed)")
     return _generator(f"nn.init.{who}", rng)

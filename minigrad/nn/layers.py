@@ -7,7 +7,6 @@ A layer is its parameters, first drawn as PyTorch draws them, and one call of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,15 @@ from minigrad.nn import functional as F
 from minigrad.nn.checks import count, floating, generator, sized
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
+from minigrad.typing import Array, DType, Function, Random
 
 
-def parameter(values: Any) -> Tensor:
+def parameter(values: Array) -> Tensor:
     """A Tensor that training changes."""
     return Tensor(values, requires_grad=True)
 
 
-def uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, dtype: Any) -> Tensor:
+def uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, dtype: DType) -> Tensor:
     """A parameter uniform on ±1/√fan_in."""
     bound = 1 / math.sqrt(fan_in)
     return parameter(rng.uniform(-bound, bound, shape).astype(dtype))
@@ -69,8 +69,8 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        rng: Any = None,
-        dtype: Any = np.float64,
+        rng: Random = None,
+        dtype: DType = np.float64,
     ) -> None:
         inputs = count("Linear", "in_features", in_features)
         outputs = count("Linear", "out_features", out_features)
@@ -78,7 +78,7 @@ class Linear(Module):
         self.weight = uniform(rng, (outputs, inputs), inputs, dtype)
         self.bias = uniform(rng, (outputs,), inputs, dtype) if bias else None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """From (..., inputs) to (..., outputs)."""
         sized("Linear", x, -1, self.weight.shape[1], "inputs")
         return F.linear(x, self.weight, self.bias)
@@ -125,8 +125,8 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         *,
-        rng: Any = None,
-        dtype: Any = np.float64,
+        rng: Random = None,
+        dtype: DType = np.float64,
     ) -> None:
         rows = count("Embedding", "num_embeddings", num_embeddings)
         columns = count("Embedding", "embedding_dim", embedding_dim)
@@ -140,7 +140,7 @@ class Embedding(Module):
         self.padding_idx = padding_idx
         self.weight = parameter(drawn.astype(dtype))
 
-    def forward(self, indices: Any) -> Any:
+    def forward(self, indices: Array) -> Array:
         """From integers to one more axis, of the length embedding_dim."""
         return F.embedding(indices, self.weight, self.padding_idx)
 
@@ -187,13 +187,15 @@ class EmbeddingBag(Embedding):
         include_last_offset: bool = False,
         padding_idx: int | None = None,
         *,
-        rng: Any = None,
-        dtype: Any = np.float64,
+        rng: Random = None,
+        dtype: DType = np.float64,
     ) -> None:
         super().__init__(num_embeddings, embedding_dim, padding_idx, rng=rng, dtype=dtype)
         self.mode, self.include_last_offset = mode, include_last_offset
 
-    def forward(self, indices: Any, offsets: Any = None, per_sample_weights: Any = None) -> Any:
+    def forward(
+        self, indices: Array, offsets: Array = None, per_sample_weights: Array = None
+    ) -> Array:
         """From integers in bags to (bags, embedding_dim)."""
         return F.embedding_bag(
             indices, self.weight, offsets, self.mode, per_sample_weights,
@@ -238,8 +240,8 @@ class Bilinear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        rng: Any = None,
-        dtype: Any = np.float64,
+        rng: Random = None,
+        dtype: DType = np.float64,
     ) -> None:
         n = count("Bilinear", "in1_features", in1_features)
         m = count("Bilinear", "in2_features", in2_features)
@@ -248,7 +250,7 @@ class Bilinear(Module):
         self.weight = uniform(rng, (outputs, n, m), n, dtype)
         self.bias = uniform(rng, (outputs,), n, dtype) if bias else None
 
-    def forward(self, x: Any, other: Any) -> Any:
+    def forward(self, x: Array, other: Array) -> Array:
         """From (..., n) and (..., m) to (..., outputs)."""
         return F.bilinear(x, other, self.weight, self.bias)
 
@@ -276,9 +278,9 @@ class Sequential(Module):
       2: Linear(16, 3)  51 parameters
     """
 
-    layers: list[Callable[..., Any]]
+    layers: list[Function]
 
-    def __init__(self, *layers: Callable[..., Any]) -> None:
+    def __init__(self, *layers: Function) -> None:
         if not layers:
             raise ValueError("Sequential: there are no layers; Sequential(layer, layer, ...)")
         for i, layer in enumerate(layers):
@@ -293,7 +295,7 @@ class Sequential(Module):
         """The layers, named by their numbers."""
         return {str(i): layer for i, layer in enumerate(self.layers)}
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """The output of the last layer."""
         for layer in self.layers:
             x = layer(x)

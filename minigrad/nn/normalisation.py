@@ -12,9 +12,10 @@ from minigrad.nn.functional.normalisation import moments
 from minigrad.nn.layers import parameter
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
+from minigrad.typing import Array, DType
 
 
-def detached(x: Any) -> Any:
+def detached(x: Array) -> Array:
     """``x``, and no gradient flows through."""
     return x.detach() if isinstance(x, Tensor) else x
 
@@ -60,7 +61,7 @@ class LayerNorm(Module):
         elementwise_affine: bool = True,
         bias: bool = True,
         *,
-        dtype: Any = np.float64,
+        dtype: DType = np.float64,
     ) -> None:
         n = len(normalized_shape) if isinstance(normalized_shape, list | tuple) else 1
         if not n:
@@ -72,7 +73,7 @@ class LayerNorm(Module):
         self.weight = parameter(np.ones(self.normalized_shape, dtype)) if affine else None
         self.bias = parameter(np.zeros(self.normalized_shape, dtype)) if affine and bias else None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """The same shape."""
         n = len(self.normalized_shape)
         for i, size in enumerate(self.normalized_shape):
@@ -145,7 +146,7 @@ class BatchNorm1d(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
-        dtype: Any = np.float64,
+        dtype: DType = np.float64,
     ) -> None:
         who = type(self).__name__
         n = count(who, "num_features", num_features)
@@ -160,7 +161,7 @@ class BatchNorm1d(Module):
         self.running_var = Tensor(np.ones(n, dtype)) if track else None
         self.num_batches_tracked = Tensor(np.int64(0)) if track else None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """The same shape."""
         who, (ranks, layout) = type(self).__name__, self.LAYOUTS
         x = laid_out(who, x, ranks, f"input of shape {layout}")
@@ -173,7 +174,7 @@ class BatchNorm1d(Module):
                 self._keep(np.size(x) // self.num_features, mean, variance)
         return F.batch_norm(x, mean, variance, self.weight, self.bias, self.eps)
 
-    def _keep(self, n: int, mean: Any, variance: Any) -> None:
+    def _keep(self, n: int, mean: Array, variance: Array) -> None:
         """Let the running statistics know of a batch of ``n`` values per channel."""
         if n < 2:
             raise ValueError(
@@ -265,7 +266,7 @@ class GroupNorm(Module):
         eps: float = 1e-5,
         affine: bool = True,
         *,
-        dtype: Any = np.float64,
+        dtype: DType = np.float64,
     ) -> None:
         self.num_groups = count("GroupNorm", "num_groups", num_groups)
         n = self.num_channels = count("GroupNorm", "num_channels", num_channels)
@@ -275,7 +276,7 @@ class GroupNorm(Module):
         self.weight = parameter(np.ones(n, dtype)) if affine else None
         self.bias = parameter(np.zeros(n, dtype)) if affine else None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """The same shape."""
         sized("GroupNorm", x, 1, self.num_channels, "channels")
         return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
@@ -323,7 +324,7 @@ class RMSNorm(Module):
         eps: float | None = None,
         elementwise_affine: bool = True,
         *,
-        dtype: Any = np.float64,
+        dtype: DType = np.float64,
     ) -> None:
         n = len(normalized_shape) if isinstance(normalized_shape, list | tuple) else 1
         if not n:
@@ -333,7 +334,7 @@ class RMSNorm(Module):
         ones = np.ones(self.normalized_shape, dtype)
         self.weight = parameter(ones) if elementwise_affine else None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """The same shape."""
         n = len(self.normalized_shape)
         for i, size in enumerate(self.normalized_shape):
@@ -380,7 +381,7 @@ class InstanceNorm1d(Module):
         eps: float = 1e-5,
         affine: bool = False,
         *,
-        dtype: Any = np.float64,
+        dtype: DType = np.float64,
     ) -> None:
         who = type(self).__name__
         n = self.num_features = count(who, "num_features", num_features)
@@ -388,7 +389,7 @@ class InstanceNorm1d(Module):
         self.weight = parameter(np.ones(n, dtype)) if affine else None
         self.bias = parameter(np.zeros(n, dtype)) if affine else None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """The same shape."""
         who, (rank, layout) = type(self).__name__, self.LAYOUT
         x = laid_out(who, x, rank, f"input of shape {layout}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
+from minigrad.typing import Array, Sizes
 
 
 class _Pad(Module):
@@ -37,7 +38,7 @@ class _Pad(Module):
         {(1, 1, *[4] * axes)}
         """
 
-    def __init__(self, padding: Any, value: float = 0.0) -> None:
+    def __init__(self, padding: Sizes, value: float = 0.0) -> None:
         widths = padding if isinstance(padding, list | tuple) else (padding,) * (2 * self.axes)
         if len(widths) != 2 * self.axes:
             raise ValueError(
@@ -46,7 +47,7 @@ class _Pad(Module):
             )
         self.padding, self.value = tuple(widths), value
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """More places along the last axes."""
         return F.pad(x, self.padding, self.mode, self.value)
 

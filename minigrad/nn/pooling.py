@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from minigrad.nn import functional as F
 from minigrad.nn.checks import counts, generator
 from minigrad.nn.module import Module
+from minigrad.typing import Array, Function, Random, Sizes
 
 # --- windows of one size -----------------------------------------------------------------
 
@@ -26,14 +26,14 @@ class _Pool(Module):
     """
 
     axes: ClassVar[int]
-    pool: ClassVar[Callable[..., Any]]
+    pool: ClassVar[Function]
 
-    def __init_subclass__(cls, axes: int = 0, pool: Callable[..., Any] | None = None) -> None:
+    def __init_subclass__(cls, axes: int = 0, pool: Function | None = None) -> None:
         if pool is not None:
             cls.axes, cls.pool = axes, staticmethod(pool)
 
     def __init__(
-        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False
+        self, kernel_size: Sizes, stride: Sizes = None, padding: Sizes = 0, ceil_mode: bool = False
     ) -> None:
         who, n = type(self).__name__, self.axes
         self.kernel_size: tuple[int, ...] = counts(who, "kernel_size", kernel_size, n)
@@ -50,17 +50,17 @@ class _Pool(Module):
 class _MaxPool(_Pool):
     def __init__(
         self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        dilation: Any = 1,
+        kernel_size: Sizes,
+        stride: Sizes = None,
+        padding: Sizes = 0,
+        dilation: Sizes = 1,
         ceil_mode: bool = False,
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode)
         who = type(self).__name__
         self.dilation: tuple[int, ...] = counts(who, "dilation", dilation, self.axes)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """Fewer places."""
         size, step, around = self.kernel_size, self.stride, self.padding
         return type(self).pool(x, size, step, around, self.dilation, self.ceil_mode)
@@ -69,16 +69,16 @@ class _MaxPool(_Pool):
 class _AvgPool(_Pool):
     def __init__(
         self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
+        kernel_size: Sizes,
+        stride: Sizes = None,
+        padding: Sizes = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode)
         self.count_include_pad = count_include_pad
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """Fewer places."""
         size, step, around = self.kernel_size, self.stride, self.padding
         return type(self).pool(x, size, step, around, self.ceil_mode, self.count_include_pad)
@@ -156,15 +156,15 @@ class AvgPool3d(_AvgPool, axes=3, pool=F.avg_pool3d):
 class _Adaptive(Module):
     """Pooling into ``output_size`` windows along each axis, however long it is."""
 
-    pool: ClassVar[Callable[..., Any]]
+    pool: ClassVar[Function]
 
-    def __init_subclass__(cls, pool: Callable[..., Any]) -> None:
+    def __init_subclass__(cls, pool: Function) -> None:
         cls.pool = staticmethod(pool)
 
-    def __init__(self, output_size: Any) -> None:
+    def __init__(self, output_size: Sizes) -> None:
         self.output_size = output_size
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """From (batch, channels, ...) to (batch, channels, *output_size)."""
         return type(self).pool(x, self.output_size)
 
@@ -264,16 +264,16 @@ class FractionalMaxPool2d(Module):
 
     def __init__(
         self,
-        kernel_size: Any,
-        output_size: Any = None,
+        kernel_size: Sizes,
+        output_size: Sizes = None,
         output_ratio: Any = None,
         *,
-        rng: Any = None,
+        rng: Random = None,
     ) -> None:
         self.kernel_size, self.rng = kernel_size, generator("FractionalMaxPool2d", rng)
         self.output_size, self.output_ratio = output_size, output_ratio
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """From (batch, channels, height, width) to images of the lengths that are wanted."""
         return F.fractional_max_pool2d(
             x, self.kernel_size, self.output_size, self.output_ratio, rng=self.rng

@@ -12,6 +12,7 @@ from minigrad.nn.layers import uniform
 from minigrad.nn.module import Module
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import Tensor
+from minigrad.typing import Array, DType, Random
 
 
 class _Cell(Module):
@@ -23,8 +24,8 @@ class _Cell(Module):
         hidden_size: int,
         bias: bool = True,
         *,
-        rng: Any = None,
-        dtype: Any = np.float64,
+        rng: Random = None,
+        dtype: DType = np.float64,
     ) -> None:
         who = type(self).__name__
         inputs = count(who, "input_size", input_size)
@@ -40,7 +41,7 @@ class _Cell(Module):
     def _weights(self) -> tuple[Any, Any, Any, Any]:
         return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
 
-    def _rest(self, x: Any) -> Any:
+    def _rest(self, x: Array) -> Array:
         """The state before the first step: zeros."""
         return np.zeros((*np.shape(x)[:-1], self.hidden_size), self.weight_hh.dtype)
 
@@ -90,8 +91,8 @@ class RNNCell(_Cell):
         bias: bool = True,
         nonlinearity: str = "tanh",
         *,
-        rng: Any = None,
-        dtype: Any = np.float64,
+        rng: Random = None,
+        dtype: DType = np.float64,
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(
@@ -100,7 +101,7 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias, rng=rng, dtype=dtype)
         self.nonlinearity = nonlinearity
 
-    def forward(self, x: Any, h: Any = None) -> Any:
+    def forward(self, x: Array, h: Array = None) -> Array:
         """The next state; without ``h`` the last was 0."""
         x = arrayed(x)
         h = self._rest(x) if h is None else h
@@ -122,7 +123,7 @@ class GRUCell(_Cell):
 
     gates = 3
 
-    def forward(self, x: Any, h: Any = None) -> Any:
+    def forward(self, x: Array, h: Array = None) -> Array:
         """The next state; without ``h`` the last was 0."""
         x = arrayed(x)
         return F.gru_cell(x, self._rest(x) if h is None else h, *self._weights())
@@ -144,7 +145,7 @@ class LSTMCell(_Cell):
 
     gates = 4
 
-    def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
+    def forward(self, x: Array, state: Any = None) -> tuple[Any, Any]:
         """The next state (h, c); without ``state`` the last was 0."""
         x = arrayed(x)
         state = (self._rest(x), self._rest(x)) if state is None else state
@@ -173,8 +174,8 @@ class _Recurrent(Module):
         dropout: float = 0.0,
         bidirectional: bool = False,
         *,
-        rng: Any = None,
-        dtype: Any = np.float64,
+        rng: Random = None,
+        dtype: DType = np.float64,
     ) -> None:
         who = type(self).__name__
         inputs = count(who, "input_size", input_size)
@@ -198,11 +199,11 @@ class _Recurrent(Module):
     def _ends(self) -> tuple[str, ...]:
         return ("", "_reverse") if self.bidirectional else ("",)
 
-    def _cell(self, x: Any, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
+    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
         """One step: the next state, the output first."""
         raise NotImplementedError
 
-    def _run(self, x: Any, states: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+    def _run(self, x: Array, states: tuple[Any, ...]) -> tuple[Any, list[Any]]:
         """From (time, batch, features), and the states of every layer and direction."""
         ends = []
         for layer in range(self.num_layers):
@@ -222,7 +223,7 @@ class _Recurrent(Module):
                 x = F.dropout(x, self.dropout, self.rng)
         return x, [np.stack(parts) for parts in zip(*ends, strict=True)]
 
-    def _states(self, x: Any, given: Any, n: int) -> tuple[Any, ...]:
+    def _states(self, x: Array, given: Any, n: int) -> tuple[Any, ...]:
         """The ``n`` states before the first step: those given, or zeros."""
         shape = (self.num_layers * len(self._ends()), np.shape(x)[1], self.hidden_size)
         if given is None:
@@ -234,7 +235,7 @@ class _Recurrent(Module):
                 )
         return tuple(given)
 
-    def _along(self, x: Any, given: Any, n: int) -> tuple[Any, list[Any]]:
+    def _along(self, x: Array, given: Any, n: int) -> tuple[Any, list[Any]]:
         """`_run`, for sequences of whatever layout."""
         layout = "(batch, time, features)" if self.batch_first else "(time, batch, features)"
         x = laid_out(type(self).__name__, x, (2, 3), f"input of shape {layout}")
@@ -248,7 +249,7 @@ class _Recurrent(Module):
         y, ends = self._run(x, self._states(x, given, n))
         return np.swapaxes(y, 0, 1) if self.batch_first else y, ends
 
-    def forward(self, x: Any, h: Any = None) -> tuple[Any, Any]:
+    def forward(self, x: Array, h: Array = None) -> tuple[Any, Any]:
         """The last layer's outputs, and every layer's last state."""
         y, (end,) = self._along(x, h if h is None else [h], 1)
         return y, end
@@ -304,8 +305,8 @@ class RNN(_Recurrent):
         dropout: float = 0.0,
         bidirectional: bool = False,
         *,
-        rng: Any = None,
-        dtype: Any = np.float64,
+        rng: Random = None,
+        dtype: DType = np.float64,
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(f'RNN: nonlinearity must be "tanh" or "relu", not {nonlinearity!r}')
@@ -315,7 +316,7 @@ class RNN(_Recurrent):
             rng=rng, dtype=dtype,
         )  # fmt: skip
 
-    def _cell(self, x: Any, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
+    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
         return (F.rnn_cell(x, state[0], *weights, self.nonlinearity),)
 
 
@@ -332,7 +333,7 @@ class GRU(_Recurrent):
 
     gates = 3
 
-    def _cell(self, x: Any, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
+    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
         return (F.gru_cell(x, state[0], *weights),)
 
 
@@ -356,10 +357,10 @@ class LSTM(_Recurrent):
 
     gates = 4
 
-    def _cell(self, x: Any, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
+    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
         return F.lstm_cell(x, (state[0], state[1]), *weights)
 
-    def forward(self, x: Any, state: Any = None) -> tuple[Any, tuple[Any, Any]]:
+    def forward(self, x: Array, state: Any = None) -> tuple[Any, tuple[Any, Any]]:
         """The last layer's outputs, and every layer's last state (h, c)."""
         if state is not None and (not isinstance(state, list | tuple) or len(state) != 2):
             raise TypeError("LSTM: the state is a pair (h, c)")

@@ -11,6 +11,7 @@ from minigrad import ops
 from minigrad.nn.checks import count, generator
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
+from minigrad.typing import Array, Random
 
 
 class SpectralNorm(Module):
@@ -57,7 +58,7 @@ class SpectralNorm(Module):
     v: Tensor
 
     def __init__(
-        self, layer: Module, n_power_iterations: int = 1, eps: float = 1e-12, *, rng: Any = None
+        self, layer: Module, n_power_iterations: int = 1, eps: float = 1e-12, *, rng: Random = None
     ) -> None:
         who = "SpectralNorm"
         weight = getattr(layer, "weight", None)
@@ -73,7 +74,7 @@ class SpectralNorm(Module):
         v = generator(who, rng).standard_normal(W.shape[1]).astype(W.dtype)
         self.u, self.v = map(Tensor, self._improved(W, v, 15))
 
-    def _improved(self, W: Any, v: Any, rounds: int) -> tuple[Any, Any]:
+    def _improved(self, W: Array, v: Array, rounds: int) -> tuple[Any, Any]:
         """Both singular vectors after so many rounds of the power method."""
         u = W @ v
         for _ in range(rounds):
@@ -81,18 +82,18 @@ class SpectralNorm(Module):
             v = self._unit(u @ W)
         return u, v
 
-    def _unit(self, x: Any) -> Any:
+    def _unit(self, x: Array) -> Array:
         return x / np.maximum(np.sqrt((x * x).sum()), self.eps)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """The layer's output, with its weights divided by σ."""
-        weight: Any = self.layer.weight
+        weight: Array = self.layer.weight
         W = ops.reshape(weight, (np.shape(weight)[0], -1))
         u, v = self.u.data, self.v.data
         if self.training and self.n_power_iterations:
             held = ops.reshape(weight.data, np.shape(W))
             u, v = self._improved(held, v, self.n_power_iterations)
             self.u.data, self.v.data = u, v
-        scaled: Any = copy.copy(self.layer)
+        scaled: Array = copy.copy(self.layer)
         scaled.weight = weight / (u @ (W @ v))
         return scaled(x)

@@ -17,6 +17,7 @@ from minigrad import ops
 from minigrad.errors import label
 from minigrad.nn.checks import counts, laid_out
 from minigrad.ops.record import Op
+from minigrad.typing import Array
 
 LAYOUT = {
     1: "(batch, channels, length)",
@@ -25,7 +26,7 @@ LAYOUT = {
 }
 
 
-def _windows(x: Any, size: Any, stride: Any, dilation: Any) -> Any:
+def _windows(x: Array, size: Any, stride: Any, dilation: Any) -> Array:
     n = len(size)
     spans = tuple(d * (k - 1) + 1 for k, d in zip(size, dilation))
     seen = sliding_window_view(x, spans, tuple(range(-n, 0)))
@@ -37,7 +38,7 @@ def _windows(x: Any, size: Any, stride: Any, dilation: Any) -> Any:
     return seen.transpose(*range(lead), *range(lead + n, lead + 2 * n), *range(lead, lead + n))
 
 
-def _overlay(y: Any, lengths: Any, size: Any, stride: Any, dilation: Any) -> Any:
+def _overlay(y: Array, lengths: Any, size: Any, stride: Any, dilation: Any) -> Array:
     n = len(size)
     x = np.zeros((*y.shape[: -2 * n], *lengths), y.dtype)
     lead = (slice(None),) * (x.ndim - n)
@@ -87,7 +88,7 @@ overlay: Op = Op(
 
 
 def batched(
-    who: str, x: Any, n: int, layout: str | None = None
+    who: str, x: Array, n: int, layout: str | None = None
 ) -> tuple[Any, Callable[[Any], Any]]:
     """``x`` with a batch, and the function that takes it from the result if there was none."""
     layout = layout or LAYOUT[n]
@@ -98,8 +99,8 @@ def batched(
 
 
 def frame(
-    who: str, x: Any, size: Any, padding: Any, stride: Any, dilation: Any, fill: float = 0.0
-) -> Any:
+    who: str, x: Array, size: Any, padding: Any, stride: Any, dilation: Any, fill: float = 0.0
+) -> Array:
     """``x`` with ``fill`` around it; refused where no window fits."""
     n = len(size)
     if padding == "same":

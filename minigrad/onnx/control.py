@@ -12,6 +12,7 @@ from minigrad import ops
 from minigrad.onnx.operators import OPERATORS
 from minigrad.onnx.operators.table import whole
 from minigrad.onnx.reading import array, attributes
+from minigrad.typing import Function
 
 Values = dict[str, Any]
 
@@ -20,7 +21,7 @@ Values = dict[str, Any]
 class Operation:
     """One node: what computes it, of which names, giving which."""
 
-    call: Callable[..., Any]
+    call: Function
     inputs: list[str]
     outputs: list[str]
     attributes: dict[str, Any]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from minigrad.program.trace import arguments, called, record
 from minigrad.reading.files import replace_file
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
+from minigrad.typing import Function
 
 __all__ = ["export"]
 
@@ -40,7 +40,7 @@ def library() -> Any:
 
 
 def export(
-    f: Callable[..., Any],
+    f: Function,
     path: str | os.PathLike[str] | None,
     *args: Any,
     dynamic_axes: Any = None,

@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad.onnx.sizes import Full, Line, Ratio, Size, Triangle
 from minigrad.reading.wording import unused
+from minigrad.typing import DType
 
 OPSET = 18
 """The version of ONNX's operators that is written: what runtimes since 2023 read."""
@@ -54,7 +55,7 @@ class Value:
     dtype: np.dtype[Any]
     shape: tuple[Any, ...]
 
-    def __init__(self, graph: Graph, name: str, dtype: Any, shape: Any = ()) -> None:
+    def __init__(self, graph: Graph, name: str, dtype: DType, shape: Any = ()) -> None:
         self.graph, self.name, self.dtype, self.shape = graph, name, np.dtype(dtype), tuple(shape)
 
     @property
@@ -88,7 +89,7 @@ class Graph:
     helper: Any
     numpy_helper: Any
 
-    def __init__(self, dtype: Any = None) -> None:
+    def __init__(self, dtype: DType = None) -> None:
         from onnx import helper, numpy_helper
 
         self.helper, self.numpy_helper = helper, numpy_helper
@@ -108,7 +109,7 @@ class Graph:
         self.taken.add(name)
         return name
 
-    def kind(self, dtype: Any) -> Any:
+    def kind(self, dtype: DType) -> Any:
         """What an array of ``dtype`` is in the graph.
 
         Raises
@@ -123,7 +124,7 @@ class Graph:
             raise TypeError(f"onnx.export: ONNX does not compute with numbers of dtype {dtype}")
         return dtype
 
-    def element(self, dtype: Any) -> int:
+    def element(self, dtype: DType) -> int:
         """ONNX's number for a dtype."""
         return int(self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
@@ -156,7 +157,7 @@ class Graph:
             return self.Or(self.And(condition, a), self.And(self.Not(condition), b))
         return self.op("Where", condition, a, b)
 
-    def cast(self, x: Value, dtype: Any) -> Any:
+    def cast(self, x: Value, dtype: DType) -> Any:
         """``x`` as ``dtype``, which is one of the graph's kinds."""
         dtype = np.dtype(dtype)
         if x.dtype == dtype:
@@ -179,7 +180,7 @@ class Graph:
 
     # --- constants ------------------------------------------------------------------------
 
-    def number(self, x: Any, dtype: Any) -> Any:
+    def number(self, x: Any, dtype: DType) -> Any:
         """One number of ``dtype``."""
         return self.array(np.asarray(x, dtype))
 
@@ -276,7 +277,7 @@ class Graph:
         y.shape = tuple(x.shape[i] for i in order) if len(x.shape) == len(order) else ()
         return y
 
-    def full(self, shape: Any, x: Any, dtype: Any) -> Any:
+    def full(self, shape: Any, x: Any, dtype: DType) -> Any:
         """An array of one number."""
         tensor = self.numpy_helper.from_array(np.asarray([x], dtype))
         y: Value = self.op("ConstantOfShape", self.sizes(shape), value=tensor)

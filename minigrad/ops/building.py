@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.shape import arrayed, holds_tensor, reshape
+from minigrad.typing import Array, Function
 
 
 class Joiner:
@@ -40,7 +40,7 @@ c_: Joiner = Joiner("c_", -1, columns=True)
 
 
 @composed(np.apply_over_axes, complex=True)
-def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: Any) -> Any:
+def apply_over_axes(func: Function, a: ArrayLike, axes: Any) -> Array:
     """``func(a, axis)`` for one axis after the other, as `numpy.apply_over_axes`.
 
     Derivative: that of ``func``, one axis after the other, by the chain rule.
@@ -95,10 +95,10 @@ class vectorize:
     array([1., 2.])
     """
 
-    pyfunc: Callable[..., Any]
+    pyfunc: Function
     excluded: frozenset[Any]
 
-    def __init__(self, pyfunc: Callable[..., Any], excluded: Any = ()) -> None:
+    def __init__(self, pyfunc: Function, excluded: Any = ()) -> None:
         if not callable(pyfunc):
             raise TypeError(f"vectorize: pyfunc must be a function, not {pyfunc!r}")
         self.pyfunc, self.excluded = pyfunc, frozenset(excluded)

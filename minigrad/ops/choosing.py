@@ -9,10 +9,11 @@ import numpy as np
 from minigrad.ops.indexing import in_range, settled, take_along_axis
 from minigrad.ops.record import ArrayLike, Op, composed
 from minigrad.ops.shape import arrayed, broadcast_to, reshape, speaks_numpy
+from minigrad.typing import Array
 
 
 @composed(np.choose, complex=True)
-def choose(a: ArrayLike, choices: Any, *, mode: str = "raise") -> Any:
+def choose(a: ArrayLike, choices: Any, *, mode: str = "raise") -> Array:
     """From several arrays, the element of the one that ``a`` names, as `numpy.choose`.
 
     Derivative: ``dy`` goes to the element that was chosen, 0 to the others.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,26 +10,27 @@ from minigrad.ops.kinds import conjugated
 from minigrad.ops.products import mH, mT
 from minigrad.ops.record import composed, is_complex, primitive
 from minigrad.ops.reduction import others
+from minigrad.typing import Array
 
 
 class SlogdetResult(NamedTuple):
     """Sign and logarithm of the absolute value of a determinant."""
 
-    sign: Any
-    logabsdet: Any
+    sign: Array
+    logabsdet: Array
 
 
-def scaled(g: Any, matrix: Any) -> Any:
+def scaled(g: Array, matrix: Array) -> Array:
     """Every matrix of a batch times its number."""
     return g[..., None, None] * matrix
 
 
-def orientation(u: Any, vh: Any) -> Any:
+def orientation(u: Array, vh: Array) -> Array:
     """Determinant, 1 or -1, of a product of two orthogonal matrices; on the circle if unitary."""
     return np.sign(np.linalg.det(u @ vh))
 
 
-def minors(a: Any) -> Any:
+def minors(a: Array) -> Array:
     """At ``i, j`` the matrix without row ``i`` and column ``j``, and the adjoint's factors."""
     n = np.shape(a)[-1]
     keep = np.stack([np.delete(np.eye(n), i, 0) for i in range(n)])
@@ -37,7 +38,7 @@ def minors(a: Any) -> Any:
     return rows @ a[..., None, None, :, :] @ columns, mT(rows), mT(columns)
 
 
-def cofactors_along_rule(g: Any, ans: Any, h: Any, a: Any) -> Any:
+def cofactors_along_rule(g: Array, ans: Array, h: Array, a: Array) -> Array:
     """Third derivatives: a cofactor is a determinant, of a minor, up to its sign.
 
     They are second derivatives of smaller determinants, so that this ends at any order.
@@ -52,7 +53,7 @@ def cofactors_along_rule(g: Any, ans: Any, h: Any, a: Any) -> Any:
     )
 
 
-def symmetric_rule(g: Any, ans: Any, h: Any, a: Any) -> Any:
+def symmetric_rule(g: Array, ans: Array, h: Array, a: Array) -> Array:
     """Second derivatives are symmetric."""
     return cofactors_along(g, a)
 
@@ -63,7 +64,7 @@ def symmetric_rule(g: Any, ans: Any, h: Any, a: Any) -> Any:
     fresh=True,
     complex=True,
 )
-def cofactors_along(h: Any, a: Any) -> Any:
+def cofactors_along(h: Array, a: Array) -> Array:
     """Change of `cofactors` along ``h``: the second derivatives of the determinant times ``h``.
 
     With the singular vectors as bases a is diagonal.  There, with ``p_ik`` the product
@@ -87,7 +88,7 @@ def cofactors_along(h: Any, a: Any) -> Any:
     fresh=True,
     complex=True,
 )
-def cofactors(a: Any) -> Any:
+def cofactors(a: Array) -> Array:
     """``det(a) a⁻ᵀ``, by the singular values so that it exists for every rank."""
     u, s, vh = np.linalg.svd(a)
     return scaled(orientation(u, vh), conjugated(u * others(s, -1)[..., None, :]) @ conjugated(vh))
@@ -100,7 +101,7 @@ def cofactors(a: Any) -> Any:
     fresh=True,
     complex=True,
 )
-def det(a: Any) -> Any:
+def det(a: Array) -> Array:
     """Determinant, as `numpy.linalg.det`; its derivatives are exact for singular matrices too.
 
     Third derivatives take O(n⁵) operations, and each further order O(n²) times as many.
@@ -128,7 +129,7 @@ def det(a: Any) -> Any:
     return np.linalg.det(a)
 
 
-def slogdet_rule(g: Any, ans: Any, a: Any) -> Any:
+def slogdet_rule(g: Array, ans: Array, a: Array) -> Array:
     """``Ā = (ḡ + i Im(s̄ s)) A⁻ᵀ``: the logarithm of the determinant is ``log|d| + i arg d``."""
     gs, glog = g
     turned = glog + 1j * np.imag(gs * ans[0]) if is_complex(a) else glog
@@ -136,12 +137,12 @@ def slogdet_rule(g: Any, ans: Any, a: Any) -> Any:
 
 
 @primitive(vjps=(slogdet_rule,), name="linalg.slogdet", fresh=True, complex=True)
-def signed_logdet(a: Any) -> Any:
+def signed_logdet(a: Array) -> Array:
     return tuple(np.linalg.slogdet(a))
 
 
 @composed(np.linalg.slogdet, name="linalg.slogdet", complex=True)
-def slogdet(a: Any) -> SlogdetResult:
+def slogdet(a: Array) -> SlogdetResult:
     """Sign and logarithm of the determinant, as `numpy.linalg.slogdet`.
 
     Derivative: of the logarithm ``a⁻ᵀ``; the sign only jumps.

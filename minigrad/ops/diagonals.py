@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
@@ -11,6 +9,7 @@ from minigrad.ops.indexing import scatter
 from minigrad.ops.order import moveaxis
 from minigrad.ops.record import ArrayLike, composed, primitive
 from minigrad.ops.shape import ravel, reshape, unbroadcast
+from minigrad.typing import Array
 
 
 @primitive(
@@ -20,7 +19,7 @@ from minigrad.ops.shape import ravel, reshape, unbroadcast
     linear="jointly",
     complex=True,
 )
-def tril(m: Any, k: int = 0) -> Any:
+def tril(m: Array, k: int = 0) -> Array:
     """Lower triangle, zeros above the ``k``-th diagonal, as `numpy.tril`.
 
     Derivative: ``dm = tril(dy, k)``.
@@ -35,7 +34,7 @@ def tril(m: Any, k: int = 0) -> Any:
     linear="jointly",
     complex=True,
 )
-def triu(m: Any, k: int = 0) -> Any:
+def triu(m: Array, k: int = 0) -> Array:
     """Upper triangle, zeros below the ``k``-th diagonal, as `numpy.triu`.
 
     Derivative: ``dm = triu(dy, k)``.
@@ -51,7 +50,7 @@ def stripe(rows: int, columns: int, k: int) -> slice:
 
 
 @composed(np.diagonal, complex=True)
-def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """Diagonals of the matrices in the plane of two axes, as `numpy.diagonal`.
 
     Derivative: ``dy`` on the diagonals, 0 elsewhere.
@@ -81,7 +80,7 @@ def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> A
 
 
 @composed(np.diag, complex=True)
-def diag(v: ArrayLike, k: int = 0) -> Any:
+def diag(v: ArrayLike, k: int = 0) -> Array:
     """The ``k``-th diagonal of a matrix, or the matrix of a diagonal, as `numpy.diag`.
 
     Derivative: of a matrix, ``dy`` on the diagonal and 0 elsewhere; of a vector, the diagonal of
@@ -108,7 +107,7 @@ def diag(v: ArrayLike, k: int = 0) -> Any:
 
 
 @composed(np.diagflat, complex=True)
-def diagflat(v: Any, k: int = 0) -> Any:
+def diagflat(v: Array, k: int = 0) -> Array:
     """The matrix whose ``k``-th diagonal has all elements, as `numpy.diagflat`.
 
     Derivative: the ``k``-th diagonal of ``dy``.

@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.ops.kinds import conjugated
 from minigrad.ops.products import mH, mT
 from minigrad.ops.record import ArrayLike, Rule, composed, is_complex, primitive
+from minigrad.typing import Array
 
 # --- what factorisations share ---------------------------------------------------------
 
@@ -24,30 +25,30 @@ def textbook(rule: Rule) -> Rule:
     """
 
     @functools.wraps(rule)
-    def conjugating(g: Any, ans: Any, *args: Any, **kwargs: Any) -> Any:
+    def conjugating(g: Array, ans: Array, *args: Any, **kwargs: Any) -> Array:
         g = tuple(map(conjugated, g)) if isinstance(ans, tuple) else conjugated(g)
         return conjugated(rule(g, ans, *args, **kwargs))
 
     return conjugating
 
 
-def over(x: Any, gap: Any) -> Any:
+def over(x: Array, gap: Array) -> Array:
     """``x / gap``, with 0 for 0 / 0: nothing asks for what does not exist there."""
     quiet = (gap == 0) & (x == 0)
     return np.where(quiet, 0.0, x / np.where(quiet, 1.0, gap))
 
 
-def gaps(w: Any) -> Any:
+def gaps(w: Array) -> Array:
     """``w_k - w_i`` at ``i, k``."""
     return w[..., None, :] - w[..., :, None]
 
 
-def twist(v: Any, gv: Any) -> Any:
+def twist(v: Array, gv: Array) -> Array:
     """By how much turning the phase of every column of ``v`` changes the result."""
     return np.imag(np.sum(conjugated(v) * gv, axis=-2))
 
 
-def fixed_phase(gv: Any, v: Any, change: Any, row: int) -> Any:
+def fixed_phase(gv: Array, v: Array, change: Array, row: int) -> Array:
     """``gv``, with what keeps one row of ``v`` real, where turning columns has ``change``."""
     here = np.arange(np.shape(v)[-2])[:, None] == row % max(1, np.shape(v)[-2])
     return gv - 1j * over(change[..., None, :] * here, np.where(here, np.real(v), 1.0))
@@ -59,8 +60,8 @@ def fixed_phase(gv: Any, v: Any, change: Any, row: int) -> Any:
 class EighResult(NamedTuple):
     """Eigenvalues, ascending, and eigenvectors in columns."""
 
-    eigenvalues: Any
-    eigenvectors: Any
+    eigenvalues: Array
+    eigenvectors: Array
 
 
 def weights(n: int, UPLO: str) -> Any:
@@ -70,7 +71,7 @@ def weights(n: int, UPLO: str) -> Any:
 
 
 @textbook
-def eigh_rule(g: Any, ans: Any, a: Any, UPLO: str = "L") -> Any:
+def eigh_rule(g: Array, ans: Array, a: Array, UPLO: str = "L") -> Array:
     """``Ā = V (diag(w̄) + F∘(VᴴV̄ - V̄ᴴV) / 2) Vᴴ``, with ``F_ik = 1 / (w_k - w_i)``.
 
     One triangle is read, for both: what belongs to the other is its too.
@@ -85,7 +86,7 @@ def eigh_rule(g: Any, ans: Any, a: Any, UPLO: str = "L") -> Any:
     return (v @ (turned + gw[..., None, :] * eye) @ mH(v)) * weights(n, UPLO)
 
 
-def eigh_jvp(ts: Any, ans: Any, a: Any, UPLO: str = "L") -> Any:
+def eigh_jvp(ts: Any, ans: Array, a: Array, UPLO: str = "L") -> Array:
     """``dw = diag(Vᴴ dA V)``, ``dV = V (F∘(Vᴴ dA V))``, of dA the triangle that is read."""
     w, v = ans
     n = np.shape(w)[-1]
@@ -100,7 +101,7 @@ def eigh_jvp(ts: Any, ans: Any, a: Any, UPLO: str = "L") -> Any:
 
 
 @primitive(vjps=(eigh_rule,), name="linalg.eigh", fresh=True, jvp=eigh_jvp, complex=True)
-def symmetric_eig(a: Any, UPLO: Any = "L") -> Any:
+def symmetric_eig(a: Array, UPLO: Any = "L") -> Array:
     return tuple(np.linalg.eigh(a, UPLO))
 
 
@@ -122,7 +123,7 @@ def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
 
 
 @composed(np.linalg.eigvalsh, name="linalg.eigvalsh", complex=True)
-def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Any:
+def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Array:
     """Eigenvalues of Hermitian matrices, ascending, as `numpy.linalg.eigvalsh`.
 
     Derivative: ``∂λ/∂A = v vᵀ`` with the eigenvector v; λ must be simple.
@@ -143,17 +144,17 @@ def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Any:
 class EigResult(NamedTuple):
     """Eigenvalues, and eigenvectors in columns."""
 
-    eigenvalues: Any
-    eigenvectors: Any
+    eigenvalues: Array
+    eigenvectors: Array
 
 
-def largest_of(v: Any) -> Any:
+def largest_of(v: Array) -> Array:
     """Where the largest element of every column is."""
     rows = np.arange(np.shape(v)[-2])[:, None]
     return rows == np.argmax(np.abs(v), axis=-2)[..., None, :]
 
 
-def fixed(gv: Any, v: Any) -> Any:
+def fixed(gv: Array, v: Array) -> Array:
     """What the scale of eigenvectors takes away: unit length, and the largest element real.
 
     That is how LAPACK's geev leaves them.
@@ -166,7 +167,7 @@ def fixed(gv: Any, v: Any) -> Any:
     return gv
 
 
-def eig_rule(g: Any, ans: Any, a: Any) -> Any:
+def eig_rule(g: Array, ans: Array, a: Array) -> Array:
     """``Ā = V⁻ᵀ (diag(w̄) + F∘(Vᵀ V̄)) Vᵀ``, with ``F_ik = 1 / (w_k - w_i)``.
 
     Giles (2008), section 3.1, and the scale of the eigenvectors.
@@ -178,7 +179,7 @@ def eig_rule(g: Any, ans: Any, a: Any) -> Any:
 
 
 @primitive(vjps=(eig_rule,), name="linalg.eig", fresh=True, complex=True)
-def general_eig(a: Any) -> Any:
+def general_eig(a: Array) -> Array:
     return tuple(np.linalg.eig(a))
 
 
@@ -200,7 +201,7 @@ def eig(a: ArrayLike) -> EigResult:
 
 
 @composed(np.linalg.eigvals, name="linalg.eigvals", complex=True)
-def eigvals(a: ArrayLike) -> Any:
+def eigvals(a: ArrayLike) -> Array:
     """Eigenvalues of square matrices, as `numpy.linalg.eigvals`.
 
     Derivative: ``∂λ/∂A = (u vᵀ / uᵀv)``, v a right and u a left eigenvector; λ must be simple.

@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad.ops.record import Op, composed, register
 from minigrad.ops.shape import arrayed
+from minigrad.typing import Array
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
 
@@ -68,7 +69,7 @@ def spelled_out(subscripts: str, arrays: list[Any], optimize: Any = False) -> st
     return ",".join(terms) + "->" + output.replace("...", unnamed)
 
 
-def onto_diagonal(c: Any, letters: str, term: str) -> Any:
+def onto_diagonal(c: Array, letters: str, term: str) -> Array:
     """The adjoint of taking a diagonal: ``c`` where repeated letters agree, 0 elsewhere."""
     fresh = iter([letter for letter in LETTERS if letter not in term])
     terms, eyes, output = [letters], [], ""
@@ -82,8 +83,8 @@ def onto_diagonal(c: Any, letters: str, term: str) -> Any:
 
 
 def einsum_rule(
-    g: Any, ans: Any, *operands: Any, argnum: int, subscripts: str, optimize: Any = False
-) -> Any:
+    g: Array, ans: Array, *operands: Any, argnum: int, subscripts: str, optimize: Any = False
+) -> Array:
     """The same sum, with ``g`` in the place of the operand.
 
     An axis that the operand alone has was summed away: its gradient is repeated along

@@ -25,13 +25,14 @@ from minigrad.ops.record import (
     primitive,
 )
 from minigrad.ops.shape import speaks_numpy
+from minigrad.typing import Array
 
 ndarray = np.ndarray
 LN2, LN10 = math.log(2.0), math.log(10.0)
 DEGREE = math.pi / 180
 
 
-def zero(g: Any, ans: Any, *args: Any, **kwargs: Any) -> Any:
+def zero(g: Array, ans: Array, *args: Any, **kwargs: Any) -> Array:
     """The rule of what is constant between its jumps."""
     return np.zeros_like(ans)
 
@@ -84,7 +85,7 @@ remainder: Op = elementwise(
 
 
 @composed(np.divmod)
-def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
+def divmod(x1: Array, x2: Array) -> tuple[Any, Any]:
     """Quotient and remainder, as `numpy.divmod`.
 
     Derivative: of the remainder ``∂r/∂x1 = 1`` and ``∂r/∂x2 = -q``; the quotient only jumps.
@@ -111,7 +112,7 @@ SMALL = {p: int(p) for p in (3, 4, 5, 6, -2, -3, -4)}
 HALVES = (-0.5, 1.5, -1.5)
 
 
-def raised(x: Any, p: Any) -> Any:
+def raised(x: Array, p: Any) -> Array:
     """``x ** p``; a product or a root where the exponent is small.
 
     C's ``pow`` takes twenty times as long.  NumPy does the same for -1, 0, ½, 1 and 2.
@@ -129,7 +130,7 @@ def raised(x: Any, p: Any) -> Any:
     return x**p
 
 
-def whole(x: Any, n: int) -> Any:
+def whole(x: Array, n: int) -> Array:
     """``x ** n`` by repeated squaring, of ``1 / x`` where n is negative."""
     if n < 0:
         x, n = np.reciprocal(x), -n
@@ -138,7 +139,7 @@ def whole(x: Any, n: int) -> Any:
     return whole(x * x, n // 2) * x if n % 2 else whole(x * x, n // 2)
 
 
-def power_base(g: Any, ans: Any, x: Any, p: Any) -> Any:
+def power_base(g: Array, ans: Array, x: Array, p: Any) -> Array:
     """``g p x^(p-1)``, and 0 for p = 0 even at x = 0."""
     if isinstance(p, (int, float)):
         if p == 2:
@@ -150,7 +151,7 @@ def power_base(g: Any, ans: Any, x: Any, p: Any) -> Any:
     return g * p * np.where((x == 0) & (p == 0), 1.0, x) ** (p - 1)
 
 
-def power_exponent(g: Any, ans: Any, x: Any, p: Any) -> Any:
+def power_exponent(g: Array, ans: Array, x: Array, p: Any) -> Array:
     """``g x^p log x``, and 0 at x = 0, where x^p stays 0 for every positive p."""
     x = np.where((x == 0) & (np.real(p) >= 0), 1.0, x)
     return g * ans * np.log(x if ans.dtype.kind == x.dtype.kind else x.astype(ans.dtype))
@@ -183,7 +184,7 @@ log10: Op = elementwise(np.log10, lambda g, ans, x: g / (x * LN10), cost=3, comp
 log1p: Op = elementwise(np.log1p, lambda g, ans, x: g / (1 + x), cost=8, complex=True)
 
 
-def weight(x: Any, y: Any) -> Any:
+def weight(x: Array, y: Array) -> Array:
     """``σ(x - y)``, the part of ``eˣ`` in ``eˣ + eʸ``; all or nothing where both are infinite.
 
     Its own derivative is a product of two such parts, neither of which is a difference that
@@ -222,13 +223,13 @@ arccos: Op = elementwise(
 arctan: Op = elementwise(np.arctan, lambda g, ans, x: g / (1 + x**2), cost=10, complex=True)
 
 
-def radius(y: Any, x: Any) -> Any:
+def radius(y: Array, x: Array) -> Array:
     """``√(x² + y²)``, and 1 at the origin, where the angle has no derivative."""
     r = np.hypot(y, x)
     return np.where(r == 0, 1.0, r)
 
 
-def arctan2_rule(g: Any, along: Any, y: Any, x: Any) -> Any:
+def arctan2_rule(g: Array, along: Array, y: Array, x: Array) -> Array:
     """``g along / r²``, without squares that would underflow."""
     r = radius(y, x)
     return g * (along / r) / r
@@ -258,7 +259,7 @@ radians: Op = elementwise(np.radians, lambda g, ans, x: g * DEGREE)
 degrees: Op = elementwise(np.degrees, lambda g, ans, x: g / DEGREE)
 
 
-def sinc_slope(x: Any) -> Any:
+def sinc_slope(x: Array) -> Array:
     """``(cos πx - sinc x) / x``; by its series near 0, where that cancels."""
     near = np.abs(x) < 0.25
     far = np.where(near, 1.0, x)
@@ -293,7 +294,7 @@ fabs: Op = elementwise(
 )
 
 
-def turned(t: Any, ans: Any, x: Any) -> Any:
+def turned(t: Array, ans: Array, x: Array) -> Array:
     """``(t - s Re(s̄ t)) / |x|``: the sign of a complex number moves on the circle only."""
     if x.dtype.kind != "c":
         return zero(t, ans)
@@ -316,7 +317,7 @@ copysign: Op = elementwise(
 heaviside: Op = elementwise(np.heaviside, zero, lambda g, ans, x, y: g * (x == 0))
 
 
-def winner(g: Any, ans: Any, won: Any, x: Any, y: Any) -> Any:
+def winner(g: Array, ans: Array, won: Array, x: Array, y: Array) -> Array:
     """The gradient of ``x`` where it ``won`` over ``y``, or is NaN; a tie shares it evenly."""
     tied = x == y
     unknown = ans != ans
@@ -352,7 +353,7 @@ fmin: Op = elementwise(
 )
 
 
-def _clip(a: Any, a_min: Any, a_max: Any) -> Any:
+def _clip(a: Array, a_min: Array, a_max: Array) -> Array:
     return np.clip(a, a_min, a_max)
 
 
@@ -374,12 +375,12 @@ bounded: Op = elementwise(
 @composed(np.clip, shell=True)
 def clip(
     a: ArrayLike,
-    a_min: Any = None,
-    a_max: Any = None,
+    a_min: Array = None,
+    a_max: Array = None,
     *,
     min: Any = None,
     max: Any = None,
-) -> Any:
+) -> Array:
     """``a`` limited to ``[a_min, a_max]``, as `numpy.clip`; a bound of None is no bound.
 
     Derivative: by ``a`` 1 within the bounds, 0 beyond; by a bound 1 where it is taken.
@@ -404,7 +405,7 @@ def clip(
     return bounded(a, lo, hi)
 
 
-def _where(condition: Any, x: Any, y: Any) -> Any:
+def _where(condition: Array, x: Array, y: Array) -> Array:
     return np.where(condition, x, y)
 
 
@@ -425,7 +426,7 @@ branch: Op = elementwise(
 
 
 @composed(np.where, shell=True, complex=True)
-def where(condition: ArrayLike, x: Any = None, y: Any = None) -> Any:
+def where(condition: ArrayLike, x: Array = None, y: Array = None) -> Array:
     """``x`` where ``condition`` holds, ``y`` elsewhere, as `numpy.where`.
 
     The branch that is not selected gets a gradient of zero; if its own derivative is
@@ -454,7 +455,7 @@ def where(condition: ArrayLike, x: Any = None, y: Any = None) -> Any:
 
 
 @primitive(np.round, np.around, vjps=(zero,), name="round", complex=True)
-def round(a: Any, decimals: int = 0) -> Any:
+def round(a: Array, decimals: int = 0) -> Array:
     """``a`` rounded to ``decimals``; the derivative is zero."""
     return np.round(a, decimals)
 
@@ -466,8 +467,8 @@ def round(a: Any, decimals: int = 0) -> Any:
     jvp=lambda ts, ans, x, **_: ts[0] * np.isfinite(x),
 )
 def nan_to_num(
-    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
-) -> Any:
+    x: Array, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Array:
     """``x`` with NaN and infinities replaced; the gradient is zero where it was.
 
     Derivative: ``dx = dy`` where x is finite, else 0.
@@ -509,7 +510,7 @@ ldexp: Op = elementwise(
 
 
 @composed(*[f for name, f in vars(np).items() if name == "fix"])  # NumPy is about to drop it
-def fix(x: Any) -> Any:
+def fix(x: Array) -> Array:
     """``x`` rounded towards zero, as `numpy.fix`.
 
     Derivative: 0, where it does not jump.
@@ -527,7 +528,7 @@ exponent_of: Op = Op("frexp", lambda x: np.frexp(x)[1], None, arity=1, fresh=Tru
 
 
 @composed(np.frexp)
-def frexp(x: Any) -> tuple[Any, Any]:
+def frexp(x: Array) -> tuple[Any, Any]:
     """Mantissa in [½, 1) and exponent of 2, as `numpy.frexp`; the exponent only jumps.
 
     Derivative: of the mantissa ``2^-e``; the exponent is a whole number.
@@ -561,7 +562,7 @@ def modf(x: ArrayLike) -> tuple[Any, Any]:
 
 
 @composed(np.angle, complex=True)
-def angle(z: ArrayLike, deg: bool = False) -> Any:
+def angle(z: ArrayLike, deg: bool = False) -> Array:
     """The angle of numbers in the complex plane: of real ones 0, or a half turn below 0.
 
     Derivative: 0 on the real line, where it does not jump; by a complex z, with
@@ -579,7 +580,7 @@ def angle(z: ArrayLike, deg: bool = False) -> Any:
 
 
 @composed(np.real_if_close, complex=True)
-def real_if_close(a: ArrayLike, tol: float = 100) -> Any:
+def real_if_close(a: ArrayLike, tol: float = 100) -> Array:
     """The real parts, if all imaginary parts are within ``tol`` machine precisions of 0.
 
     Derivative: that of `real`, or ``dy`` itself where the numbers stay complex.

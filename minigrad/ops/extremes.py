@@ -10,9 +10,10 @@ import numpy as np
 from minigrad.ops.record import ArrayLike, composed, primitive
 from minigrad.ops.reduction import NoValue, axes_of, count, from_end, options, restore
 from minigrad.ops.shape import speaks_numpy
+from minigrad.typing import Array, Axis
 
 
-def extreme_share(ans: Any, a: Any, axis: Any, where: Any) -> Any:
+def extreme_share(ans: Array, a: Array, axis: Axis, where: Array) -> Array:
     """The part of each element in the extreme, NaN being one; ties share evenly."""
     top = restore(ans, a, axis)
     hit = a == top
@@ -24,14 +25,22 @@ def extreme_share(ans: Any, a: Any, axis: Any, where: Any) -> Any:
     return hit / np.maximum(ties, 1)
 
 
-def extreme_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any) -> Any:
+def extreme_rule(
+    g: Array, ans: Array, a: Array, axis: Axis = None, where: Array = True, **_: Any
+) -> Array:
     """The gradient goes to the extreme elements; complex ones are ordered by their real parts."""
     return restore(g, a, axis) * extreme_share(ans, a, axis, where)
 
 
 def extreme_jvp(
-    ts: Any, ans: Any, a: Any, axis: Any = None, keepdims: bool = False, where: Any = True, **_: Any
-) -> Any:
+    ts: Any,
+    ans: Array,
+    a: Array,
+    axis: Axis = None,
+    keepdims: bool = False,
+    where: Array = True,
+    **_: Any,
+) -> Array:
     """The tangents of the extreme elements, ties averaged."""
     share = extreme_share(ans, a, axis, where)
     return np.sum(ts[0] * share, axis=from_end(a, axis), keepdims=bool(keepdims))
@@ -48,13 +57,13 @@ def extreme_jvp(
     complex=True,
 )
 def max(
-    a: Any,
-    axis: Any = None,
+    a: Array,
+    axis: Axis = None,
     *,
     keepdims: bool = False,
-    initial: Any = NoValue,
-    where: Any = True,
-) -> Any:
+    initial: Array = NoValue,
+    where: Array = True,
+) -> Array:
     """Largest element over ``axis``, as `numpy.max`; ties share the gradient evenly.
 
     Derivative: 1 at the largest element, 0 at the others.
@@ -105,13 +114,13 @@ def max(
     complex=True,
 )
 def min(
-    a: Any,
-    axis: Any = None,
+    a: Array,
+    axis: Axis = None,
     *,
     keepdims: bool = False,
-    initial: Any = NoValue,
-    where: Any = True,
-) -> Any:
+    initial: Array = NoValue,
+    where: Array = True,
+) -> Array:
     """Smallest element over ``axis``, as `numpy.min`; ties share the gradient evenly.
 
     Derivative: 1 at the smallest element, 0 at the others.
@@ -129,7 +138,7 @@ def min(
 
 
 @composed(np.ptp)
-def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+def ptp(a: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
     """Largest minus smallest element, as `numpy.ptp`.
 
     Derivative: 1 at the largest element, -1 at the smallest, shared evenly between equal ones.
@@ -144,7 +153,7 @@ def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 
 @composed(np.median)
-def median(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Any:
+def median(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Array:
     """Middle element, or the mean of the two middle ones, as `numpy.median`.
 
     Derivative: 1 at the middle element, or ½ at the two middle ones; 0 elsewhere.

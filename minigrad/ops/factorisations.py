@@ -13,34 +13,35 @@ from minigrad.ops.eigen import fixed_phase, gaps, over, symmetric_eig, textbook,
 from minigrad.ops.kinds import conjugated
 from minigrad.ops.products import mH
 from minigrad.ops.record import ArrayLike, Op, composed, is_complex, primitive
+from minigrad.typing import Array
 
 
 class QRResult(NamedTuple):
     """Orthonormal columns and upper triangle."""
 
-    Q: Any
-    R: Any
+    Q: Array
+    R: Array
 
 
 class SVDResult(NamedTuple):
     """Left singular vectors, singular values, and right singular vectors in rows."""
 
-    U: Any
-    S: Any
-    Vh: Any
+    U: Array
+    S: Array
+    Vh: Array
 
 
 # --- Cholesky --------------------------------------------------------------------------
 
 
-def halved(m: Any) -> Any:
+def halved(m: Array) -> Array:
     """Φ: the lower triangle, its diagonal halved."""
     n = np.shape(m)[-1]
     return m * (np.tri(n) - 0.5 * np.eye(n))
 
 
 @textbook
-def cholesky_rule(g: Any, ans: Any, a: Any) -> Any:
+def cholesky_rule(g: Array, ans: Array, a: Array) -> Array:
     """``Ā = sym(L⁻ᴴ Φ(Lᴴ L̄) L⁻¹)``, with Φ the lower triangle, its diagonal halved.
 
     Murray, "Differentiation of the Cholesky decomposition" (2016), equation 9.
@@ -50,7 +51,7 @@ def cholesky_rule(g: Any, ans: Any, a: Any) -> Any:
     return 0.5 * (s + mH(s))
 
 
-def cholesky_jvp(ts: Any, ans: Any, a: Any) -> Any:
+def cholesky_jvp(ts: Any, ans: Array, a: Array) -> Array:
     """``L Φ(L⁻¹ sym(dA) L⁻ᴴ)``; Murray (2016), equation 8."""
     inverse = np.linalg.inv(ans)
     return ans @ halved(inverse @ (0.5 * (ts[0] + mH(ts[0]))) @ mH(inverse))
@@ -59,7 +60,7 @@ def cholesky_jvp(ts: Any, ans: Any, a: Any) -> Any:
 @primitive(
     vjps=(cholesky_rule,), name="linalg.cholesky", fresh=True, jvp=cholesky_jvp, complex=True
 )
-def lower_cholesky(a: Any) -> Any:
+def lower_cholesky(a: Array) -> Array:
     factor = np.linalg.cholesky(a)
     if type(factor) is np.ndarray:
         return factor
@@ -67,7 +68,7 @@ def lower_cholesky(a: Any) -> Any:
 
 
 @composed(np.linalg.cholesky, name="linalg.cholesky", complex=True)
-def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Any:
+def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Array:
     """Lower triangle ``L`` with ``L Lᴴ = a``, as `numpy.linalg.cholesky`.
 
     Derivative: ``da = ½ y⁻ᵀ (Φ + Φᵀ) y⁻¹``, Φ the lower triangle of ``yᵀ dy``, its diagonal
@@ -89,7 +90,7 @@ def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Any:
 
 
 @textbook
-def qr_rule(g: Any, ans: Any, a: Any) -> Any:
+def qr_rule(g: Array, ans: Array, a: Array) -> Array:
     """``Ā = (Q̄ + Q copyltu(R R̄ᴴ - Q̄ᴴ Q)) R⁻ᴴ``; copyltu mirrors the lower triangle.
 
     Seeger et al., "Auto-differentiating linear algebra" (2017), section 3.3.
@@ -102,12 +103,12 @@ def qr_rule(g: Any, ans: Any, a: Any) -> Any:
 
 
 @primitive(vjps=(qr_rule,), name="linalg.qr", fresh=True, complex=True)
-def tall_qr(a: Any) -> Any:
+def tall_qr(a: Array) -> Array:
     return tuple(np.linalg.qr(a))
 
 
 @composed(np.linalg.qr, name="linalg.qr", complex=True)
-def qr(a: ArrayLike, mode: str = "reduced") -> Any:
+def qr(a: ArrayLike, mode: str = "reduced") -> Array:
     """Orthonormal ``Q`` and upper triangle ``R`` with ``Q R = a``, as `numpy.linalg.qr`.
 
     Derivative: with ``M = R dRᵀ - dQᵀ Q``: ``da = (dQ + Q copyltu(M)) R⁻ᵀ``, copyltu mirroring
@@ -144,7 +145,7 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
 
 
 @textbook
-def svd_rule(g: Any, ans: Any, a: Any, full_matrices: bool = False) -> Any:
+def svd_rule(g: Array, ans: Array, a: Array, full_matrices: bool = False) -> Array:
     """``Ā = U (Σ̄ + [F∘(UᴴŪ - ŪᴴU)]Σ + Σ[F∘(VᴴV̄ - V̄ᴴV)]) Vᴴ``, and what leaves the spaces.
 
     ``F_ik = 1 / (s_k² - s_i²)`` off the diagonal, where for complex matrices the phases add
@@ -156,7 +157,7 @@ def svd_rule(g: Any, ans: Any, a: Any, full_matrices: bool = False) -> Any:
     m, n = np.shape(a)[-2:]
     row, column = s[..., None, :], s[..., :, None]
     eye = np.eye(np.shape(s)[-1])
-    phases: Any = 0.0
+    phases: Array = 0.0
     if is_complex(u):  # LAPACK's reduction to two diagonals leaves one row real
         change = twist(u, gu) + twist(v, gv)
         gu, gv = (
@@ -177,11 +178,11 @@ def svd_rule(g: Any, ans: Any, a: Any, full_matrices: bool = False) -> Any:
 
 
 @primitive(vjps=(svd_rule,), name="linalg.svd", fresh=True, complex=True)
-def thin_svd(a: Any, full_matrices: bool = False) -> Any:
+def thin_svd(a: Array, full_matrices: bool = False) -> Array:
     return tuple(np.linalg.svd(a, full_matrices=full_matrices))
 
 
-def full_svd_rule(g: Any, ans: Any, a: Any) -> Any:
+def full_svd_rule(g: Array, ans: Array, a: Array) -> Array:
     """`svd_rule` of the leading singular vectors; the others are any basis of the rest."""
     (gu, gs, gvh), (u, s, vh), k = g, ans, np.shape(ans[1])[-1]
     if np.any(gu[..., k:] != 0) or np.any(gvh[..., k:, :] != 0):
@@ -202,13 +203,13 @@ full_svd: Op = Op(
 )
 
 
-def svdvals_rule(g: Any, ans: Any, a: Any) -> Any:
+def svdvals_rule(g: Array, ans: Array, a: Array) -> Array:
     """``Ā = U diag(s̄) Vᴴ``."""
     u, _, vh = np.linalg.svd(a, full_matrices=False)
     return conjugated((u * g[..., None, :]) @ vh)
 
 
-def svdvals_jvp(ts: Any, ans: Any, x: Any) -> Any:
+def svdvals_jvp(ts: Any, ans: Array, x: Array) -> Array:
     """``Re diag(Uᴴ dA V)``."""
     u, _, vh = np.linalg.svd(x, full_matrices=False)
     return np.real(np.sum(conjugated(u) * (ts[0] @ mH(vh)), axis=-2))
@@ -222,7 +223,7 @@ def svdvals_jvp(ts: Any, ans: Any, x: Any) -> Any:
     jvp=svdvals_jvp,
     complex=True,
 )
-def svdvals(x: Any) -> Any:
+def svdvals(x: Array) -> Array:
     """Singular values, descending, as `numpy.linalg.svdvals`.
 
     Derivative: ``∂s_i/∂x = u_i v_iᵀ`` with the singular vectors; s_i must be simple and above 0.
@@ -230,7 +231,7 @@ def svdvals(x: Any) -> Any:
     return np.linalg.svd(x, compute_uv=False)
 
 
-def hermitian_svd(a: Any, compute_uv: bool) -> Any:
+def hermitian_svd(a: Array, compute_uv: bool) -> Array:
     """Of a Hermitian matrix, of which the lower triangle is read: by its eigenvalues."""
     w, v = symmetric_eig(a)
     order = np.argsort(np.abs(w), axis=-1)[..., ::-1]
@@ -245,7 +246,7 @@ def hermitian_svd(a: Any, compute_uv: bool) -> Any:
 @composed(np.linalg.svd, name="linalg.svd", complex=True)
 def svd(
     a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
-) -> Any:
+) -> Array:
     """Singular value decomposition ``U diag(S) Vh = a``, as `numpy.linalg.svd`.
 
     Singular vectors of a repeated singular value have no derivative: asking for it

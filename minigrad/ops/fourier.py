@@ -8,7 +8,7 @@ under a convention without conjugates a transform is its own adjoint.  Cooley an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from minigrad.ops.kinds import conjugated
 from minigrad.ops.order import roll
 from minigrad.ops.record import ArrayLike, composed, primitive
+from minigrad.typing import Array, Axis, Function
 
 OPPOSITE: dict[str | None, str] = {
     None: "forward",
@@ -27,7 +28,7 @@ OPPOSITE: dict[str | None, str] = {
 """Norms of the transform in the other direction."""
 
 
-def cut_or_padded(x: Any, lengths: Sequence[int], axes: Sequence[int]) -> Any:
+def cut_or_padded(x: Array, lengths: Sequence[int], axes: Sequence[int]) -> Array:
     """``x`` with the given lengths along the axes: cut, or filled up with zeros."""
     found = np.shape(x)
     if all(found[k] == n for k, n in zip(axes, lengths, strict=True)):
@@ -39,7 +40,7 @@ def cut_or_padded(x: Any, lengths: Sequence[int], axes: Sequence[int]) -> Any:
     return np.pad(x[tuple(slices)], widths)
 
 
-def back(transform: Callable[..., Any], g: Any, a: Any, s: Any, axes: Any, norm: Any) -> Any:
+def back(transform: Function, g: Array, a: Array, s: Any, axes: Any, norm: Any) -> Array:
     """The same transform of ``g``, and what was cut or filled up undone."""
     c = cut_or_padded(transform(g, s, axes, norm), [np.shape(a)[k] for k in axes], axes)
     return c if a.dtype.kind == "c" else np.real(c)
@@ -51,7 +52,7 @@ def doubled(n: int, half: int) -> Any:
     return np.where(once, 1.0, 2.0)
 
 
-def real_back(g: Any, a: Any, s: Any, axes: Any, norm: Any) -> Any:
+def real_back(g: Array, a: Array, s: Any, axes: Any, norm: Any) -> Array:
     """``w_k`` times the inverse transform of ``g``: every frequency stands for ``w_k`` of them."""
     c = np.fft.ifftn(g, s, axes, norm)
     half = s[-1] // 2 + 1
@@ -68,7 +69,7 @@ def real_back(g: Any, a: Any, s: Any, axes: Any, norm: Any) -> Any:
     complex=True,
     cost=20,
 )
-def forwards(a: Any, s: Any, axes: Any, norm: Any = None) -> Any:
+def forwards(a: Array, s: Any, axes: Any, norm: Any = None) -> Array:
     return np.fft.fftn(a, s, axes, norm)
 
 
@@ -80,7 +81,7 @@ def forwards(a: Any, s: Any, axes: Any, norm: Any = None) -> Any:
     complex=True,
     cost=20,
 )
-def backwards(a: Any, s: Any, axes: Any, norm: Any = None) -> Any:
+def backwards(a: Array, s: Any, axes: Any, norm: Any = None) -> Array:
     return np.fft.ifftn(a, s, axes, norm)
 
 
@@ -91,7 +92,7 @@ def backwards(a: Any, s: Any, axes: Any, norm: Any = None) -> Any:
     linear="jointly",
     cost=20,
 )
-def real_forwards(a: Any, s: Any, axes: Any, norm: Any = None) -> Any:
+def real_forwards(a: Array, s: Any, axes: Any, norm: Any = None) -> Array:
     return np.fft.rfftn(a, s, axes, norm)
 
 
@@ -103,11 +104,11 @@ def real_forwards(a: Any, s: Any, axes: Any, norm: Any = None) -> Any:
     complex=True,
     cost=20,
 )
-def real_backwards(a: Any, s: Any, axes: Any, norm: Any = None) -> Any:
+def real_backwards(a: Array, s: Any, axes: Any, norm: Any = None) -> Array:
     return np.fft.irfftn(a, s, axes, norm)
 
 
-def transformed(op: Any, a: Any, s: Any, axes: Any, norm: Any, halved: bool = False) -> Any:
+def transformed(op: Any, a: Array, s: Any, axes: Any, norm: Any, halved: bool = False) -> Array:
     """``op`` with all lengths spelled out, and axes counted from the end."""
     shape = np.shape(a)
     if axes is None:
@@ -136,7 +137,7 @@ def transformed(op: Any, a: Any, s: Any, axes: Any, norm: Any, halved: bool = Fa
 
 
 @composed(np.fft.fft, name="fft.fft", complex=True)
-def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """Discrete Fourier transform along an axis, as `numpy.fft.fft`.
 
     Derivative: linear: ``da = fft(dy)`` (of real numbers the real part), the matrix
@@ -152,7 +153,7 @@ def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) ->
 
 
 @composed(np.fft.ifft, name="fft.ifft", complex=True)
-def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """Inverse of `fft`, as `numpy.fft.ifft`.
 
     Derivative: linear: ``da = ifft(dy)`` (of real numbers the real part), the matrix
@@ -168,7 +169,7 @@ def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -
 
 
 @composed(np.fft.rfft, name="fft.rfft")
-def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """Non-negative frequencies of a real signal, along an axis, as `numpy.fft.rfft`.
 
     Derivative: linear: ``da = Re Σ_k dy_k exp(-2πi jk/n)``, over the frequencies that are kept.
@@ -183,7 +184,7 @@ def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -
 
 
 @composed(np.fft.irfft, name="fft.irfft", complex=True)
-def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """Inverse of `rfft`, as `numpy.fft.irfft`.
 
     Derivative: linear: `rfft` of ``dy`` over n, conjugated, frequencies that stand for two
@@ -199,7 +200,7 @@ def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) 
 
 
 @composed(np.fft.hfft, name="fft.hfft", complex=True)
-def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """Transform of a signal with a real spectrum, of which half is given, as `numpy.fft.hfft`.
 
     Derivative: linear: the adjoint, frequencies that stand for two counted twice.
@@ -214,7 +215,7 @@ def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -
 
 
 @composed(np.fft.ihfft, name="fft.ihfft")
-def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
+def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
     """Inverse of `hfft`, as `numpy.fft.ihfft`.
 
     Derivative: linear: the adjoint, as of `rfft`.
@@ -229,7 +230,7 @@ def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) 
 
 
 @composed(np.fft.fftn, name="fft.fftn", complex=True)
-def fftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+def fftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
     """Discrete Fourier transform over several axes, as `numpy.fft.fftn`.
 
     Derivative: linear: ``da = fftn(dy)``, as of `fft`.
@@ -244,7 +245,7 @@ def fftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Any
 
 
 @composed(np.fft.fft2, name="fft.fft2", complex=True)
-def fft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
+def fft2(a: ArrayLike, s: Any = None, axes: Axis = (-2, -1), norm: Any = None) -> Array:
     """Discrete Fourier transform over two axes, as `numpy.fft.fft2`.
 
     Derivative: linear: ``da = fft2(dy)``, as of `fft`.
@@ -259,7 +260,7 @@ def fft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) ->
 
 
 @composed(np.fft.ifftn, name="fft.ifftn", complex=True)
-def ifftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+def ifftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
     """Inverse of `fftn`, as `numpy.fft.ifftn`.
 
     Derivative: linear: ``da = ifftn(dy)``, as of `ifft`.
@@ -274,7 +275,7 @@ def ifftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> An
 
 
 @composed(np.fft.ifft2, name="fft.ifft2", complex=True)
-def ifft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
+def ifft2(a: ArrayLike, s: Any = None, axes: Axis = (-2, -1), norm: Any = None) -> Array:
     """Inverse of `fft2`, as `numpy.fft.ifft2`.
 
     Derivative: linear: ``da = ifft2(dy)``, as of `ifft`.
@@ -289,7 +290,7 @@ def ifft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -
 
 
 @composed(np.fft.rfftn, name="fft.rfftn")
-def rfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+def rfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
     """Transform of a real signal over several axes, half of the last, as `numpy.fft.rfftn`.
 
     Derivative: linear: the adjoint, as of `rfft`.
@@ -304,7 +305,7 @@ def rfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> An
 
 
 @composed(np.fft.rfft2, name="fft.rfft2")
-def rfft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
+def rfft2(a: ArrayLike, s: Any = None, axes: Axis = (-2, -1), norm: Any = None) -> Array:
     """Transform of a real signal over two axes, half of the last, as `numpy.fft.rfft2`.
 
     Derivative: linear: the adjoint, as of `rfft`.
@@ -319,7 +320,7 @@ def rfft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -
 
 
 @composed(np.fft.irfftn, name="fft.irfftn", complex=True)
-def irfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Any:
+def irfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> Array:
     """Inverse of `rfftn`, as `numpy.fft.irfftn`.
 
     Derivative: linear: the adjoint, as of `irfft`.
@@ -334,7 +335,7 @@ def irfftn(a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None) -> A
 
 
 @composed(np.fft.irfft2, name="fft.irfft2", complex=True)
-def irfft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
+def irfft2(a: ArrayLike, s: Any = None, axes: Axis = (-2, -1), norm: Any = None) -> Array:
     """Inverse of `rfft2`, as `numpy.fft.irfft2`.
 
     Derivative: linear: the adjoint, as of `irfft`.
@@ -348,7 +349,7 @@ def irfft2(a: ArrayLike, s: Any = None, axes: Any = (-2, -1), norm: Any = None) 
     return transformed(real_backwards, a, s, axes, norm, True)
 
 
-def shifted(x: Any, axes: Any, sign: int) -> Any:
+def shifted(x: Array, axes: Axis, sign: int) -> Array:
     shape = np.shape(x)
     if axes is None:
         axes = range(len(shape))
@@ -357,7 +358,7 @@ def shifted(x: Any, axes: Any, sign: int) -> Any:
 
 
 @composed(np.fft.fftshift, name="fft.fftshift", complex=True)
-def fftshift(x: ArrayLike, axes: Any = None) -> Any:
+def fftshift(x: ArrayLike, axes: Axis = None) -> Array:
     """Frequency zero moved to the middle, as `numpy.fft.fftshift`.
 
     Derivative: linear: ``dx = ifftshift(dy)``.
@@ -372,7 +373,7 @@ def fftshift(x: ArrayLike, axes: Any = None) -> Any:
 
 
 @composed(np.fft.ifftshift, name="fft.ifftshift", complex=True)
-def ifftshift(x: ArrayLike, axes: Any = None) -> Any:
+def ifftshift(x: ArrayLike, axes: Axis = None) -> Array:
     """Inverse of `fftshift`, as `numpy.fft.ifftshift`.
 
     Derivative: linear: ``dx = fftshift(dy)``.

@@ -25,20 +25,21 @@ from minigrad.ops.shape import (
     reshape,
     speaks_numpy,
 )
+from minigrad.typing import Array, Index
 
 # --- indices ---------------------------------------------------------------------------
 
 _BASIC = (int, slice, np.integer, np.bool_, type(None), type(Ellipsis))
 
 
-def is_basic(index: Any) -> bool:
+def is_basic(index: Index) -> bool:
     """Whether ``index`` has no arrays in it, and so selects every element at most once."""
     if type(index) is tuple:
         return all(isinstance(part, _BASIC) for part in index)
     return isinstance(index, _BASIC)
 
 
-def selects_once(index: Any) -> bool:
+def selects_once(index: Index) -> bool:
     """Whether ``index`` selects no element twice: basic ones, boolean masks, and both."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(
@@ -46,7 +47,7 @@ def selects_once(index: Any) -> bool:
     )
 
 
-def renames_axes(index: Any) -> bool:
+def renames_axes(index: Index) -> bool:
     """Whether ``index`` selects everything, and at most puts axes of length 1 between."""
     for part in index if type(index) is tuple else (index,):
         if part is not None and part is not Ellipsis and (type(part) is not slice or part != WHOLE):
@@ -69,7 +70,7 @@ def as_slice(part: Any) -> Any:
     return slice(part, part + 1 or None) if isinstance(part, int | np.integer) else part
 
 
-def settle_index(index: Any) -> Any:
+def settle_index(index: Index) -> Any:
     """``index`` with arrays of its own, which nobody else can alter."""
     if isinstance(index, tuple):
         return tuple([settle_index(part) for part in index])
@@ -86,7 +87,7 @@ settled: Op = Op(
 )  # an op, so that Tensors in an index become arrays
 
 
-def getitem_rule(g: Any, ans: Any, a: Any, index: Any) -> Any:
+def getitem_rule(g: Array, ans: Array, a: Array, index: Index) -> Array:
     """The gradient goes back to where the elements came from."""
     if type(index) is not int and renames_axes(index):
         return g.reshape(a.shape)
@@ -95,7 +96,7 @@ def getitem_rule(g: Any, ans: Any, a: Any, index: Any) -> Any:
 
 
 @primitive(vjps=(getitem_rule,), name="getitem", view=True, linear="jointly", complex=True)
-def elements(a: Any, index: Any) -> Any:
+def elements(a: Array, index: Index) -> Array:
     """getitem(a, index): ``a[index]``, with an index of plain arrays."""
     return a[index]
 
@@ -106,7 +107,7 @@ def elements(a: Any, index: Any) -> Any:
     linear="jointly",
     complex=True,
 )
-def scatter(values: Any, shape: tuple[int, ...], index: Any) -> Any:
+def scatter(values: Array, shape: tuple[int, ...], index: Index) -> Array:
     """Zeros of ``shape`` with ``values`` added at ``index``; repeated indices accumulate.
 
     Derivative: ``dvalues = dy[index]``.
@@ -129,7 +130,7 @@ MANY = 1000
 """Numbers from which on it pays to compute where each of them goes."""
 
 
-def at(ufunc: Any, out: Any, index: Any, values: Any) -> Any:
+def at(ufunc: Any, out: Any, index: Index, values: Array) -> Array:
     """``ufunc.at(out, index, values)``, of many rows by the places of their numbers.
 
     NumPy takes the numbers of a flat array, one by one, five times as fast as rows.
@@ -151,7 +152,7 @@ def at(ufunc: Any, out: Any, index: Any, values: Any) -> Any:
     return ufunc.at(out.reshape(-1), places.reshape(-1), values.reshape(-1))
 
 
-def selected(function: Any, *inputs: Any, where: Any, **options: Any) -> Any:
+def selected(function: Any, *inputs: Any, where: Array, **options: Any) -> Array:
     """A ufunc computed ``where`` it shall be, 0 elsewhere: NumPy promises nothing there.
 
     Elsewhere it is not computed at all, so that what it would make there spoils no gradient.
@@ -166,7 +167,7 @@ def selected(function: Any, *inputs: Any, where: Any, **options: Any) -> Any:
     mask = np.broadcast_to(where, shape)
     found = function(*(broadcast_to(x, shape)[mask] if np.ndim(x) else x for x in arrays))
 
-    def placed(y: Any) -> Any:
+    def placed(y: Array) -> Array:
         y = y if np.shape(y) == (np.sum(mask),) else broadcast_to(y, (int(np.sum(mask)),))
         return scatter(y, shape=shape, index=(mask,)) if shape else np.sum(y)
 
@@ -174,7 +175,7 @@ def selected(function: Any, *inputs: Any, where: Any, **options: Any) -> Any:
 
 
 @composed(shell=True, complex=True)
-def getitem(a: Any, index: Any) -> Any:
+def getitem(a: Array, index: Index) -> Array:
     """``a[index]``: basic, boolean, integer-array and mixed indices, as NumPy's.
 
     Derivative: ``dy`` added up at the index, 0 elsewhere.
@@ -203,7 +204,7 @@ def getitem(a: Any, index: Any) -> Any:
 # --- taking ----------------------------------------------------------------------------
 
 
-def places_in(indices: Any) -> Any:
+def places_in(indices: Array) -> Array:
     """``indices`` as an array of integers (a Tensor of them stays one)."""
     index = arrayed(indices)
     if not speaks_numpy(index):
@@ -216,7 +217,7 @@ def places_in(indices: Any) -> Any:
     return index.astype(np.intp) if index.dtype.kind == "b" else index
 
 
-def in_range(index: Any, n: int, mode: str) -> Any:
+def in_range(index: Index, n: int, mode: str) -> Any:
     """``index`` into ``n`` elements, as ``mode`` asks: "raise", "wrap" or "clip"."""
     if mode == "wrap":
         return index % n
@@ -228,7 +229,7 @@ def in_range(index: Any, n: int, mode: str) -> Any:
 
 
 @composed(np.take, complex=True)
-def take(a: ArrayLike, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
+def take(a: ArrayLike, indices: Array, axis: int | None = None, *, mode: str = "raise") -> Array:
     """Elements of ``a`` (or its slices along ``axis``) at ``indices``, as `numpy.take`.
 
     Derivative: ``dy`` added up at ``indices``, 0 elsewhere.
@@ -252,7 +253,7 @@ def take(a: ArrayLike, indices: Any, axis: int | None = None, *, mode: str = "ra
 
 
 @composed(np.take_along_axis, complex=True)
-def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Any:
+def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Array:
     """Elements that ``indices`` point to along ``axis``, as `numpy.take_along_axis`.
 
     Derivative: ``dy`` added up where ``indices`` point, 0 elsewhere.
@@ -289,7 +290,7 @@ def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -
 
 
 @composed(np.compress, complex=True)
-def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+def compress(condition: Array, a: Array, axis: int | None = None) -> Array:
     """Slices along ``axis`` where ``condition`` holds, as `numpy.compress`.
 
     Derivative: ``dy`` at the slices that were taken, 0 elsewhere.
@@ -311,7 +312,7 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
 
 
 @composed(np.extract, complex=True)
-def extract(condition: Any, arr: Any) -> Any:
+def extract(condition: Array, arr: Array) -> Array:
     """Elements where ``condition`` holds, in one axis, as `numpy.extract`.
 
     Derivative: ``dy`` at the elements that were taken, 0 elsewhere.
@@ -326,7 +327,7 @@ def extract(condition: Any, arr: Any) -> Any:
 
 
 @composed(np.delete, complex=True)
-def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Any:
+def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Array:
     """All but the elements ``obj`` along ``axis``, as `numpy.delete`.
 
     Derivative: ``dy`` at the elements that stayed, 0 at those deleted.
@@ -344,7 +345,7 @@ def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Any:
 
 
 @composed(np.insert, complex=True)
-def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None) -> Any:
+def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None) -> Array:
     """``values`` put before the elements ``obj`` along ``axis``, as `numpy.insert`.
 
     Derivative: ``values`` gets the part of ``dy`` that it became, ``arr`` the rest.
@@ -376,7 +377,7 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
 
 
 @composed(np.bincount, complex=True)
-def bincount(x: Any, /, weights: ArrayLike = None, minlength: int = 0) -> Any:
+def bincount(x: Array, /, weights: ArrayLike = None, minlength: int = 0) -> Array:
     """Sums of the weights of equal integers, as `numpy.bincount`.
 
     Derivative: by the weights: ``dweights = dy[x]``; the integers are constants.
@@ -405,7 +406,7 @@ def bincount(x: Any, /, weights: ArrayLike = None, minlength: int = 0) -> Any:
 
 
 @composed(np.repeat, complex=True)
-def repeat(a: ArrayLike, repeats: Any, axis: int | None = None) -> Any:
+def repeat(a: ArrayLike, repeats: Any, axis: int | None = None) -> Array:
     """Each element (or slice along ``axis``) several times in a row, as `numpy.repeat`.
 
     Derivative: the sum of ``dy`` over the copies of each element.
@@ -442,7 +443,7 @@ def repeat(a: ArrayLike, repeats: Any, axis: int | None = None) -> Any:
 
 
 @composed(np.resize, complex=True)
-def resize(a: Any, new_shape: Any) -> Any:
+def resize(a: Array, new_shape: Any) -> Array:
     """A new shape filled with the elements, over and over if need be, as `numpy.resize`.
 
     Derivative: the sum of ``dy`` over the places that each element fills.

@@ -10,6 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.ops.record import ArrayLike, Op, composed, primitive
 from minigrad.ops.shape import arrayed, atleast_1d, atleast_2d, atleast_3d, reshape
+from minigrad.typing import Array
 
 MANY = 128
 """Arrays joined at once; more are joined in groups, as each looks for its place among them."""
@@ -18,7 +19,7 @@ MANY = 128
 # --- joining ---------------------------------------------------------------------------
 
 
-def concatenate_rule(g: Any, ans: Any, *arrays: Any, argnum: int, axis: int = 0) -> Any:
+def concatenate_rule(g: Array, ans: Array, *arrays: Any, argnum: int, axis: int = 0) -> Array:
     """Each array gets its own stretch of the gradient."""
     k = normalize_axis_index(axis, len(g.shape))
     start = sum([a.shape[k] for a in arrays[:argnum]])
@@ -219,7 +220,7 @@ def block(arrays: Any) -> Any:
     return _assembled(arrays, n - depth, n)
 
 
-def _depth(x: Any, ndims: list[int]) -> int:
+def _depth(x: Array, ndims: list[int]) -> int:
     """How deep ``x`` is nested; the ranks of its blocks are appended to ``ndims``."""
     if not isinstance(x, list):
         ndims.append(np.ndim(x))
@@ -230,14 +231,14 @@ def _depth(x: Any, ndims: list[int]) -> int:
     return 1 + depths.pop()
 
 
-def _assembled(x: Any, axis: int, ndim: int) -> Any:
+def _assembled(x: Array, axis: int, ndim: int) -> Array:
     if isinstance(x, list):
         return concatenate([_assembled(v, axis + 1, ndim) for v in x], axis)
     return reshape(x, (*[1] * (ndim - np.ndim(x)), *np.shape(x)))
 
 
 @composed(np.append, complex=True)
-def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+def append(arr: Array, values: Array, axis: int | None = None) -> Array:
     """``values`` joined to the end of ``arr``, as `numpy.append`.
 
     Derivative: each part of ``dy`` goes back to the array it came from.
@@ -261,7 +262,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     linear="jointly",
     complex=True,
 )
-def pieces(ary: Any, ends: Any, axis: int = 0) -> Any:
+def pieces(ary: Array, ends: Any, axis: int = 0) -> Array:
     """Consecutive stretches that end at ``ends``; the last is the rest."""
     front = (slice(None),) * axis
     return tuple(ary[(*front, slice(i, j))] for i, j in zip((0, *ends), (*ends, None), strict=True))
@@ -327,7 +328,7 @@ def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return array_split(ary, indices_or_sections, axis)
 
 
-def split_along(name: str, ary: Any, indices_or_sections: Any, axis: int) -> list[Any]:
+def split_along(name: str, ary: Array, indices_or_sections: Any, axis: int) -> list[Any]:
     """`split` along a fixed axis, which must be there."""
     ary = arrayed(ary)
     if np.ndim(ary) <= axis:
@@ -373,7 +374,7 @@ def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
 
 
 @composed(np.dsplit, complex=True)
-def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def dsplit(ary: Array, indices_or_sections: Any) -> list[Any]:
     """Pieces behind each other, as `numpy.dsplit`.
 
     Derivative: the gradients of the pieces, joined again.
@@ -394,7 +395,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     linear="jointly",
     complex=True,
 )
-def unstack(x: Any, *, axis: int = 0) -> Any:
+def unstack(x: Array, *, axis: int = 0) -> Array:
     """A tuple of the slices along ``axis``, as `numpy.unstack`.
 
     Derivative: the gradients of the slices, stacked again.

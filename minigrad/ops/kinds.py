@@ -8,9 +8,10 @@ import numpy as np
 
 from minigrad.ops.record import Op, composed, elementwise, is_complex, primitive
 from minigrad.ops.shape import reshape
+from minigrad.typing import Array, DType
 
 
-def astype_rule(g: Any, ans: Any, x: Any, dtype: Any, **_: Any) -> Any:
+def astype_rule(g: Array, ans: Array, x: Array, dtype: DType, **_: Any) -> Array:
     g = np.real(g) if is_complex(g) and not is_complex(x) else g
     return g.astype(x.dtype)
 
@@ -22,7 +23,7 @@ def astype_rule(g: Any, ans: Any, x: Any, dtype: Any, **_: Any) -> Any:
     linear="jointly",
     complex=True,
 )
-def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
+def astype(x: Array, dtype: DType, *, copy: bool = True) -> Array:
     """``x`` in another dtype; through integers and booleans no gradient flows.
 
     Derivative: ``dx = dy``, in the dtype of ``x``.
@@ -41,18 +42,18 @@ def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
     return x.astype(dtype)
 
 
-def imag_rule(g: Any, ans: Any, val: Any) -> Any:
+def imag_rule(g: Array, ans: Array, val: Array) -> Array:
     """``-i g``: the imaginary part of ``dz`` is the real part of ``-i dz``."""
     return -1j * g if val.dtype.kind == "c" else np.zeros_like(ans)
 
 
-def conjugated(x: Any) -> Any:
+def conjugated(x: Array) -> Array:
     """The conjugate of complex numbers, and real numbers themselves."""
     return np.conjugate(x) if is_complex(x) else x
 
 
 @primitive(np.real, vjps=(lambda g, ans, val: g,), view=True, linear="jointly", complex=True)
-def real(val: Any) -> Any:
+def real(val: Array) -> Array:
     """The real part: real numbers themselves.
 
     Derivative: 1, of real and complex numbers (JAX's convention).
@@ -61,7 +62,7 @@ def real(val: Any) -> Any:
 
 
 @primitive(np.imag, vjps=(imag_rule,), linear="jointly", complex=True)
-def imag(val: Any) -> Any:
+def imag(val: Array) -> Array:
     """The imaginary part: 0, for real numbers.
 
     Derivative: 0, for real numbers; of a complex one ``-i`` (JAX's convention).
@@ -79,7 +80,7 @@ conj: Op = conjugate
 
 
 @composed(shell=True, complex=True)
-def viewed(x: Any, dtype: Any) -> Any:
+def viewed(x: Array, dtype: Any) -> Array:
     """Complex numbers as pairs of real ones along the last axis, or the reverse.
 
     Raises

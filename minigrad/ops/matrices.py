@@ -21,6 +21,7 @@ from minigrad.ops.kinds import conjugated
 from minigrad.ops.products import mH, mT
 from minigrad.ops.record import ArrayLike, composed, primitive
 from minigrad.ops.shape import arrayed, unbroadcast
+from minigrad.typing import Array, Axis, DType
 
 LinAlgError = np.linalg.LinAlgError
 
@@ -36,7 +37,7 @@ LinAlgError = np.linalg.LinAlgError
     jvp=lambda ts, ans, a: -ans @ ts[0] @ ans,
     complex=True,
 )
-def inv(a: Any) -> Any:
+def inv(a: Array) -> Array:
     """Inverse of square matrices, as `numpy.linalg.inv`.
 
     Derivative: ``da = -yᵀ @ dy @ yᵀ``.
@@ -64,21 +65,21 @@ def inv(a: Any) -> Any:
     return np.linalg.inv(a)
 
 
-def solve_left(g: Any, ans: Any, a: Any, b: Any) -> Any:
+def solve_left(g: Array, ans: Array, a: Array, b: Array) -> Array:
     """``Ā = -A⁻ᵀ g xᵀ``."""
     if np.ndim(b) == 1:
         g, ans = g[..., None], ans[..., None]
     return unbroadcast(-np.linalg.solve(mT(a), g) @ mT(ans), np.shape(a))
 
 
-def solve_right(g: Any, ans: Any, a: Any, b: Any) -> Any:
+def solve_right(g: Array, ans: Array, a: Array, b: Array) -> Array:
     """``b̄ = A⁻ᵀ g``."""
     if np.ndim(b) == 1:
         return unbroadcast(np.linalg.solve(mT(a), g[..., None])[..., 0], np.shape(b))
     return unbroadcast(np.linalg.solve(mT(a), g), np.shape(b))
 
 
-def lined_up(t: Any, own: int, ndim: int) -> Any:
+def lined_up(t: Array, own: int, ndim: int) -> Array:
     """A tangent of ``own`` axes that broadcasts as one of ``ndim``, also with one in front."""
     shape = np.shape(t)
     front = len(shape) - own
@@ -87,7 +88,7 @@ def lined_up(t: Any, own: int, ndim: int) -> Any:
     )
 
 
-def solve_jvp(ts: Any, ans: Any, a: Any, b: Any) -> Any:
+def solve_jvp(ts: Any, ans: Array, a: Array, b: Array) -> Array:
     """``A⁻¹ (db - dA x)``."""
     vector = np.ndim(b) == 1
     da, db = ts
@@ -110,7 +111,7 @@ def solve_jvp(ts: Any, ans: Any, a: Any, b: Any) -> Any:
     jvp=solve_jvp,
     complex=True,
 )
-def solve(a: Any, b: Any) -> Any:
+def solve(a: Array, b: Array) -> Array:
     """``x`` with ``a x = b``, as `numpy.linalg.solve`.
 
     Derivative: ``db = a⁻ᵀ dy`` and ``da = -db yᵀ``.
@@ -141,7 +142,7 @@ def solve(a: Any, b: Any) -> Any:
     return np.linalg.solve(a, b)
 
 
-def pinv_rule(g: Any, ans: Any, a: Any, **_: Any) -> Any:
+def pinv_rule(g: Array, ans: Array, a: Array, **_: Any) -> Array:
     """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973).
 
     Holds while the rank stays what it is.
@@ -153,11 +154,11 @@ def pinv_rule(g: Any, ans: Any, a: Any, **_: Any) -> Any:
 
 
 @primitive(vjps=(textbook(pinv_rule),), name="linalg.pinv", fresh=True, complex=True)
-def pseudo_inverse(a: Any, rcond: Any = None) -> Any:
+def pseudo_inverse(a: Array, rcond: Any = None) -> Array:
     return np.linalg.pinv(a, rcond)
 
 
-def as_read(a: Any) -> Any:
+def as_read(a: Array) -> Array:
     """The Hermitian matrix of which ``a`` is the lower triangle, as LAPACK reads it."""
     n = np.shape(a)[-1]
     below = a * np.tri(n, k=-1, dtype=bool)
@@ -165,7 +166,7 @@ def as_read(a: Any) -> Any:
 
 
 @composed(np.linalg.pinv, name="linalg.pinv", complex=True)
-def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
+def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Array:
     """Moore-Penrose inverse, as `numpy.linalg.pinv`; differentiable at constant rank.
 
     Derivative: ``da = -yᵀ @ dy @ yᵀ`` for square regular ``a``; else two terms more for what is
@@ -195,18 +196,18 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
     return pseudo_inverse(a) if rcond is None else pseudo_inverse(a, rcond=rcond)
 
 
-def columns(b: Any) -> Any:
+def columns(b: Array) -> Array:
     """``b`` as a matrix: a vector is a column."""
     return b[:, None] if np.ndim(b) == 1 else b
 
 
-def cut_pinv(a: Any, rcond: Any) -> Any:
+def cut_pinv(a: Array, rcond: Any) -> Array:
     """The inverse that `lstsq` applies: its default cutoff is not that of `pinv`."""
     return pinv(a, rtol=None) if rcond is None else pinv(a, rcond)
 
 
 @textbook
-def lstsq_left(g: Any, ans: Any, a: Any, b: Any, rcond: Any = None) -> Any:
+def lstsq_left(g: Array, ans: Array, a: Array, b: Array, rcond: Any = None) -> Array:
     """What ``A⁺ b``, the residuals ``Σ |b - A x|²`` and the singular values pass back."""
     gx, gresiduals, _, gs = g
     x, b, gx = columns(ans[0]), columns(b), columns(gx)
@@ -217,7 +218,7 @@ def lstsq_left(g: Any, ans: Any, a: Any, b: Any, rcond: Any = None) -> Any:
 
 
 @textbook
-def lstsq_right(g: Any, ans: Any, a: Any, b: Any, rcond: Any = None) -> Any:
+def lstsq_right(g: Array, ans: Array, a: Array, b: Array, rcond: Any = None) -> Array:
     """``A⁺ᴴ x̄``, and ``2 (b - A x)`` times the gradient of the residuals."""
     gx, gresiduals, _, _ = g
     db = mH(cut_pinv(a, rcond)) @ columns(gx)
@@ -233,7 +234,7 @@ def lstsq_right(g: Any, ans: Any, a: Any, b: Any, rcond: Any = None) -> Any:
     fresh=True,
     complex=True,
 )
-def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+def lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
     """Least-squares solution, squared residuals, rank and singular values.
 
     Derivative: of the solution ``x = a⁺ b``: ``db = a⁺ᵀ dx``, and by ``a`` the rule of the
@@ -254,7 +255,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 
 
 @composed(np.linalg.tensorinv, name="linalg.tensorinv", complex=True)
-def tensorinv(a: ArrayLike, ind: int = 2) -> Any:
+def tensorinv(a: ArrayLike, ind: int = 2) -> Array:
     """Inverse with respect to `tensordot` over ``ind`` axes, as `numpy.linalg.tensorinv`.
 
     Derivative: ``-y · dy · y`` with the axes exchanged, as of the inverse of the matrix that it
@@ -280,7 +281,7 @@ def tensorinv(a: ArrayLike, ind: int = 2) -> Any:
 
 
 @composed(np.linalg.tensorsolve, name="linalg.tensorsolve", complex=True)
-def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Any = None) -> Any:
+def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Axis = None) -> Array:
     """``x`` with ``tensordot(a, x, x.ndim) = b``, as `numpy.linalg.tensorsolve`.
 
     Derivative: as of `solve`, for the matrix that ``a`` is.
@@ -314,7 +315,7 @@ def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Any = None) -> Any:
 
 
 @composed(np.linalg.matrix_power, name="linalg.matrix_power", complex=True)
-def matrix_power(a: ArrayLike, n: int) -> Any:
+def matrix_power(a: ArrayLike, n: int) -> Array:
     """``n``-th power of square matrices by repeated squaring, as `numpy.linalg.matrix_power`.
 
     Derivative: for n = 2, ``da = dy @ aᵀ + aᵀ @ dy``: one term for each factor.
@@ -420,7 +421,7 @@ def multi_dot(arrays: Any) -> Any:
 
 
 @composed(np.linalg.outer, name="linalg.outer", complex=True)
-def outer(x1: ArrayLike, x2: ArrayLike, /) -> Any:
+def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """Outer product of two vectors, as `numpy.linalg.outer`.
 
     Derivative: ``dx1 = dy @ x2`` and ``dx2 = dyᵀ @ x1``.
@@ -444,7 +445,7 @@ def outer(x1: ArrayLike, x2: ArrayLike, /) -> Any:
 
 
 @composed(np.linalg.cross, name="linalg.cross", complex=True)
-def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Any:
+def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     """Vector product of 3-vectors along ``axis``, as `numpy.linalg.cross`.
 
     Derivative: ``dx1 = cross(x2, dy)`` and ``dx2 = cross(dy, x1)``.
@@ -469,7 +470,7 @@ def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Any:
 
 
 @composed(np.linalg.diagonal, name="linalg.diagonal", complex=True)
-def diagonal(x: Any, /, *, offset: int = 0) -> Any:
+def diagonal(x: Array, /, *, offset: int = 0) -> Array:
     """Diagonals of matrices, as `numpy.linalg.diagonal`.
 
     Derivative: ``dy`` on the diagonals, 0 elsewhere.
@@ -485,7 +486,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Any:
 
 
 @composed(np.linalg.trace, name="linalg.trace", complex=True)
-def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+def trace(x: Array, /, *, offset: int = 0, dtype: DType = None) -> Array:
     """Sums of the diagonals of matrices, as `numpy.linalg.trace`.
 
     Derivative: ``dx = dy I``: ``dy`` on the diagonal.

@@ -10,20 +10,21 @@ from minigrad.ops.kinds import conjugated
 from minigrad.ops.norms import direction
 from minigrad.ops.record import ArrayLike, composed, is_complex, primitive
 from minigrad.ops.reduction import NoValue, mask, restore, shared_out, taking_part
+from minigrad.typing import Array, Axis, DType
 
 
 @composed(np.var, complex=True)
 def var(
     a: ArrayLike,
-    axis: Any = None,
-    dtype: Any = None,
+    axis: Axis = None,
+    dtype: DType = None,
     *,
     ddof: float = 0,
     keepdims: bool = False,
-    where: Any = True,
-    mean: Any = NoValue,
+    where: Array = True,
+    mean: Array = NoValue,
     correction: Any = NoValue,
-) -> Any:
+) -> Array:
     """Variance over ``axis``, as `numpy.var`; ``ddof`` may be fractional.
 
     Derivative: ``da = dy·2·(a - mean(a)) / n``, n being the number of elements less ``ddof``.
@@ -40,7 +41,7 @@ def var(
     return shared_out(ans, freedom(off, axis, where, ddof, correction, keepdims))
 
 
-def deviations(a: Any, axis: Any, dtype: Any, where: Any, mean: Any) -> Any:
+def deviations(a: Array, axis: Axis, dtype: DType, where: Array, mean: Array) -> Array:
     """How far the elements are off their mean; 0 of those that take no part."""
     if dtype is not None:
         a = a.astype(dtype)
@@ -50,7 +51,7 @@ def deviations(a: Any, axis: Any, dtype: Any, where: Any, mean: Any) -> Any:
     return mask(a - centre, where)
 
 
-def freedom(x: Any, axis: Any, where: Any, ddof: Any, correction: Any, keepdims: Any) -> Any:
+def freedom(x: Array, axis: Axis, where: Array, ddof: Any, correction: Any, keepdims: Any) -> Array:
     """By what sums of squares of ``x`` are divided: elements less ``ddof``, at least 0."""
     n = taking_part(x, axis, where) - (ddof if correction is NoValue else correction)
     n = n * (n > 0) + 0.0  # which is never -0
@@ -63,15 +64,15 @@ def freedom(x: Any, axis: Any, where: Any, ddof: Any, correction: Any, keepdims:
 @composed(np.std, complex=True)
 def std(
     a: ArrayLike,
-    axis: Any = None,
-    dtype: Any = None,
+    axis: Axis = None,
+    dtype: DType = None,
     *,
     ddof: float = 0,
     keepdims: bool = False,
-    where: Any = True,
-    mean: Any = NoValue,
+    where: Array = True,
+    mean: Array = NoValue,
     correction: Any = NoValue,
-) -> Any:
+) -> Array:
     """Standard deviation over ``axis``, as `numpy.std`.
 
     Derivative: ``da = dy·(a - mean(a)) / (n·y)``, n being the number of elements less ``ddof``.
@@ -87,20 +88,20 @@ def std(
     return root_mean_square(off, n=n, axis=axis, keepdims=bool(keepdims))
 
 
-def freedom_of(n: Any, x: Any, axis: Any) -> Any:
+def freedom_of(n: Any, x: Array, axis: Axis) -> Array:
     """``n``, for all or for each, as something to divide ``x`` by."""
     return restore(n, x, axis) if np.ndim(n) else n
 
 
 def root_mean_square_rule(
-    g: Any, ans: Any, x: Any, n: Any, axis: Any = None, keepdims: bool = False
-) -> Any:
+    g: Array, ans: Array, x: Array, n: Any, axis: Axis = None, keepdims: bool = False
+) -> Array:
     """``x / (n r)``; 0 where all of ``x`` is 0."""
     g, ans, root = restore(g, x, axis), restore(ans, x, axis), freedom_of(n, x, axis) ** 0.5
     return g * (conjugated(direction(x, ans * root, axis=axis)) / root)
 
 
-def half_square_rule(g: Any, ans: Any, x: Any, n: Any, axis: Any = None, **_: Any) -> Any:
+def half_square_rule(g: Array, ans: Array, x: Array, n: Any, axis: Axis = None, **_: Any) -> Array:
     return shared_out(restore(g, x, axis) * conjugated(x), freedom_of(n, x, axis))
 
 
@@ -111,7 +112,7 @@ def half_square_rule(g: Any, ans: Any, x: Any, n: Any, axis: Any = None, **_: An
     complex=True,
     half_square=(half_square_rule,),
 )
-def root_mean_square(x: Any, *, n: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def root_mean_square(x: Array, *, n: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """``√(Σ |x|² / n)``."""
     squares = np.real(x * np.conj(x)) if is_complex(x) else x * x
     return np.sqrt(shared_out(np.sum(squares, axis=axis, keepdims=keepdims), n))

@@ -13,11 +13,12 @@ from minigrad.ops.kinds import conjugated
 from minigrad.ops.record import Op, composed, is_complex, primitive, register
 from minigrad.ops.reduction import restore
 from minigrad.ops.shape import arrayed
+from minigrad.typing import Array, Axis
 
 
 def power_norm_rule(
-    g: Any, ans: Any, x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False
-) -> Any:
+    g: Array, ans: Array, x: Array, ord: float = 2, axis: Axis = None, keepdims: bool = False
+) -> Array:
     """``sign(x) (|x| / ‖x‖)^(p-1)``; 0 where ``x`` is 0, or, for p < 0, its norm."""
     g, ans = restore(g, x, axis), restore(ans, x, axis)
     if ord == 2:
@@ -33,7 +34,7 @@ def power_norm_rule(
     name="linalg.reach",
     complex=True,
 )
-def reach(x: Any, length: Any, /, *, ord: float = 2, axis: Any = None) -> Any:
+def reach(x: Array, length: Array, /, *, ord: float = 2, axis: Axis = None) -> Array:
     """The norm of ``x``, given as ``length``, where squares are no numbers too; 1 where it is 0."""
     in_memory = isinstance(length, np.ndarray | np.generic)
     if in_memory and ordinary(length, ord):
@@ -54,7 +55,7 @@ def reach(x: Any, length: Any, /, *, ord: float = 2, axis: Any = None) -> Any:
     fresh=True,
     complex=True,
 )
-def direction(x: Any, length: Any, /, *, ord: float = 2, axis: Any = None) -> Any:
+def direction(x: Array, length: Array, /, *, ord: float = 2, axis: Axis = None) -> Array:
     """``x / ‖x‖``, also where the squares of ``x`` are no numbers; 0 where ``x`` is 0.
 
     The norm is given, with its axes kept unless it is one number.
@@ -68,33 +69,33 @@ def direction(x: Any, length: Any, /, *, ord: float = 2, axis: Any = None) -> An
     return x / np.where(length == 0, 1.0, length)
 
 
-def along(g: Any, u: Any, length: Any, ord: float = 2, axis: Any = None) -> Any:
+def along(g: Array, u: Array, length: Array, ord: float = 2, axis: Axis = None) -> Array:
     """``Σ g u`` for each ``length``, a real number where ``u`` is complex."""
     share = np.sum(g * u, axis=axis, keepdims=np.ndim(length) > 0)
     return np.real(share) if is_complex(share) else share
 
 
-def unit(x: Any, axis: Any) -> Any:
+def unit(x: Array, axis: Axis) -> Array:
     """By what ``x`` can be divided, for elements of ordinary size."""
     largest = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
     return np.where((largest == 0) | np.isinf(largest), 1, largest)
 
 
 def half_square_rule(
-    g: Any, ans: Any, x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False
-) -> Any:
+    g: Array, ans: Array, x: Array, ord: float = 2, axis: Axis = None, keepdims: bool = False
+) -> Array:
     """Of the square of the Euclidean norm; others have a square with kinks, or without slope."""
     return restore(g, x, axis) * (conjugated(x) if ord == 2 else zero(x, x))
 
 
-def ordinary(length: Any, ord: float) -> bool:
+def ordinary(length: Array, ord: float) -> bool:
     """Whether no power of an element can have become 0, subnormal, or infinite."""
     info = np.finfo(length.dtype)
     least = float(info.tiny) ** (1 / max(ord, 1)) / float(info.eps)
     return bool(np.all((length > least) & (length < math.inf)))
 
 
-def p_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
+def p_norm(x: Array, ord: float = 2, axis: Axis = None, keepdims: bool = False) -> Array:
     """``(Σ |x|^p)^(1/p)``."""
     if ord == 2:
         squares = np.real(x * np.conj(x)) if is_complex(x) else x * x
@@ -111,20 +112,20 @@ power_norm: Op = primitive(
 )(p_norm)
 
 
-def floating(x: Any) -> Any:
+def floating(x: Array) -> Array:
     """``x`` as an array of floating-point numbers."""
     x = arrayed(x)
     return x if np.result_type(x).kind in "fc" else np.multiply(x, 1.0)
 
 
-def largest(x: Any, axis: Any, keepdims: bool) -> Any:
+def largest(x: Array, axis: Axis, keepdims: bool) -> Array:
     """Largest magnitude, 0 of none at all."""
     if x.size == 0:
         return np.max(x, axis=axis, keepdims=keepdims, initial=0)
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-def length_of(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
+def length_of(x: Array, ord: Any, axis: Axis, keepdims: bool) -> Array:
     """Norm of the vectors along ``axis`` (one, several, or None for all)."""
     if isinstance(ord, str):
         raise ValueError(f"linalg.norm: ord={ord!r} is for matrices, not for vectors")
@@ -139,7 +140,7 @@ def length_of(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
     return power_norm(x, ord=2 if ord is None else ord, axis=axis, keepdims=keepdims)
 
 
-def size_of(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+def size_of(x: Array, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Array:
     """Norm of the matrices whose rows and columns are the two axes."""
     if ord in (None, "fro", "f"):
         return power_norm(x, axis=axis, keepdims=keepdims)
@@ -159,7 +160,7 @@ def size_of(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
 
 
 @composed(np.linalg.norm, name="linalg.norm", complex=True)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Array:
     """Norm of vectors or matrices, as `numpy.linalg.norm`.
 
     Derivative: of vectors, ``x/y``; of matrices as `matrix_norm`.
@@ -211,7 +212,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 
 @composed(np.linalg.vector_norm, name="linalg.vector_norm", complex=True)
-def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: Any = 2) -> Array:
     """Norm of vectors, along one axis, several, or all, as `numpy.linalg.vector_norm`.
 
     Derivative: for ord = 2, ``dx = dy·x / y``, and 0 at 0.
@@ -227,7 +228,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
 
 
 @composed(np.linalg.matrix_norm, name="linalg.matrix_norm", complex=True)
-def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
     """Norm of the matrices in the last two axes, as `numpy.linalg.matrix_norm`.
 
     Derivative: of Frobenius' norm ``x/y``; of the spectral norm ``u vᵀ``; of the nuclear norm
@@ -244,7 +245,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 
 
 @composed(np.linalg.cond, name="linalg.cond", complex=True)
-def cond(x: Any, p: Any = None) -> Any:
+def cond(x: Array, p: Any = None) -> Array:
     """Condition number of matrices, as `numpy.linalg.cond`, for ``p`` as in `norm`.
 
     Derivative: for p = None or 2, that of the quotient of the largest and the smallest singular

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.ops.record import ArrayLike, composed, primitive
+from minigrad.typing import Array, Axis
 
 # --- axes in another order -------------------------------------------------------------
 
@@ -31,7 +32,7 @@ def inverse(axes: Any) -> tuple[int, ...]:
     linear="jointly",
     complex=True,
 )
-def transpose(a: Any, axes: Any = None) -> Any:
+def transpose(a: Array, axes: Axis = None) -> Array:
     """Axes permuted (reversed by default), as `numpy.transpose`.
 
     Derivative: ``dy`` with its axes permuted back.
@@ -67,7 +68,7 @@ def transpose(a: Any, axes: Any = None) -> Any:
     linear="jointly",
     complex=True,
 )
-def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+def swapaxes(a: Array, axis1: int, axis2: int) -> Array:
     """Two axes exchanged, as `numpy.swapaxes`.
 
     Derivative: ``da = swapaxes(dy, axis1, axis2)``.
@@ -82,7 +83,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     linear="jointly",
     complex=True,
 )
-def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+def moveaxis(a: Array, source: Any, destination: Any) -> Array:
     """Axes moved to other places, as `numpy.moveaxis`.
 
     Derivative: ``da = moveaxis(dy, destination, source)``.
@@ -91,7 +92,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
 
 
 @composed(np.rollaxis, complex=True)
-def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Any:
+def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
     """``axis`` moved back until it stands before ``start``, as `numpy.rollaxis`.
 
     Derivative: ``dy`` with the axis moved back.
@@ -123,7 +124,7 @@ def negated(shift: Any) -> Any:
     linear="jointly",
     complex=True,
 )
-def flip(m: Any, axis: Any = None) -> Any:
+def flip(m: Array, axis: Any = None) -> Array:
     """Elements in reverse order along ``axis`` (all by default), as `numpy.flip`.
 
     Derivative: ``dm = flip(dy)``: reversed once more.
@@ -138,7 +139,7 @@ def flip(m: Any, axis: Any = None) -> Any:
     linear="jointly",
     complex=True,
 )
-def roll(a: Any, shift: Any, axis: Any = None) -> Any:
+def roll(a: Array, shift: Any, axis: Axis = None) -> Array:
     """Elements shifted along ``axis``, re-entering at the front, as `numpy.roll`.
 
     Derivative: ``da = roll(dy, -shift)``.
@@ -153,7 +154,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     linear="jointly",
     complex=True,
 )
-def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+def rot90(m: Array, k: int = 1, axes: Any = (0, 1)) -> Array:
     """Turned by ``k`` right angles in the plane of ``axes``, as `numpy.rot90`.
 
     Derivative: ``dm = rot90(dy, -k)``.
@@ -162,7 +163,7 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 
 @composed(np.fliplr, complex=True)
-def fliplr(m: ArrayLike) -> Any:
+def fliplr(m: ArrayLike) -> Array:
     """Columns in reverse order, as `numpy.fliplr`.
 
     Derivative: ``dm = fliplr(dy)``.
@@ -184,7 +185,7 @@ def fliplr(m: ArrayLike) -> Any:
 
 
 @composed(np.flipud, complex=True)
-def flipud(m: Any) -> Any:
+def flipud(m: Array) -> Array:
     """Rows in reverse order, as `numpy.flipud`.
 
     Derivative: ``dm = flipud(dy)``.

@@ -10,6 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from minigrad.ops.indexing import take
 from minigrad.ops.record import ArrayLike, Op, composed, primitive, register
 from minigrad.ops.shape import arrayed, broadcast_to, holds_tensor, speaks_numpy
+from minigrad.typing import Array
 
 _REPEATING = ("edge", "reflect", "symmetric", "wrap")
 _MIRRORS = ("reflect", "symmetric")
@@ -34,12 +35,12 @@ _SUMMARIES: dict[str, Any] = {
     fresh=True,
     complex=True,
 )
-def framed(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
+def framed(array: Array, pad_width: Any, constant_values: Any = 0) -> Array:
     """pad(array, pad_width, constant_values=...): constants around an array."""
     return np.pad(array, pad_width, constant_values=constant_values)
 
 
-def rounded(array: Any, pad_width: Any, mode: Any, values: Any) -> Any:
+def rounded(array: Array, pad_width: Any, mode: Any, values: Array) -> Array:
     """pad(array, pad_width, mode, ...): whole numbers or booleans, as NumPy rounds them."""
     key = "end_values" if mode == "linear_ramp" else "stat_length"
     given: Any = {} if (None, None) in values else {key: values}
@@ -49,7 +50,7 @@ def rounded(array: Any, pad_width: Any, mode: Any, values: Any) -> Any:
 whole: Op = register(Op("pad.whole", rounded, None, fresh=True, arity=1))
 
 
-def _framed(array: ArrayLike, pairs: list[tuple[int, int]], values: Any) -> Any:
+def _framed(array: ArrayLike, pairs: list[tuple[int, int]], values: Array) -> Array:
     """``array`` in a frame of constants."""
     if has_tensors(values):
         return bordered(array, pairs, values_like(array, values))
@@ -62,7 +63,7 @@ def _framed(array: ArrayLike, pairs: list[tuple[int, int]], values: Any) -> Any:
     return array
 
 
-def _extended(array: ArrayLike, pairs: list[tuple[int, int]], mode: str, values: Any) -> Any:
+def _extended(array: ArrayLike, pairs: list[tuple[int, int]], mode: str, values: Array) -> Array:
     """``array`` continued by ramps to ``values``, or by summaries of so many elements."""
     values = values_like(array, values) if has_tensors(values) else np.asarray(values)
     spread = broadcast_to if speaks_numpy(values) else np.broadcast_to
@@ -77,7 +78,7 @@ def _extended(array: ArrayLike, pairs: list[tuple[int, int]], mode: str, values:
 
 
 @composed(np.pad, complex=True)
-def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
+def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any) -> Array:
     """``array`` with ``pad_width`` elements more at each end of its axes, as `numpy.pad`.
 
     Derivative: ``dy`` without the border; where the border repeats elements, its gradient is
@@ -149,12 +150,12 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **options: Any
     return array
 
 
-def has_tensors(values: Any) -> bool:
+def has_tensors(values: Array) -> bool:
     """Whether ``values`` is a Tensor, or nested lists with Tensors among."""
     return speaks_numpy(values) or (isinstance(values, list | tuple) and holds_tensor(values))
 
 
-def values_like(array: Any, values: Any) -> Any:
+def values_like(array: Array, values: Array) -> Array:
     """The Tensor ``values`` in the dtype that they have within ``array``."""
     values, kind = arrayed(values), np.result_type(array)
     if kind.kind == "c" or (kind.kind == "f" and np.result_type(values).kind != "c"):
@@ -162,12 +163,12 @@ def values_like(array: Any, values: Any) -> Any:
     return values
 
 
-def laid_along(values: Any, axis: int, ndim: int) -> Any:
+def laid_along(values: Array, axis: int, ndim: int) -> Array:
     """A vector laid along ``axis`` of an array of ``ndim`` axes."""
     return np.reshape(values, [-1 if i == axis else 1 for i in range(ndim)])
 
 
-def repeated(array: Any, axis: int, pair: tuple[int, int], mode: Any, odd: bool) -> Any:
+def repeated(array: Array, axis: int, pair: tuple[int, int], mode: Any, odd: bool) -> Array:
     """``array`` with elements of its own at the ends of ``axis``, mirrored oddly or as they are.
 
     What is mirrored an odd number of times counts negatively, and the edges make up for it:
@@ -188,7 +189,7 @@ def repeated(array: Any, axis: int, pair: tuple[int, int], mode: Any, odd: bool)
     return found * s + edges[0] * first + edges[1] * last
 
 
-def bordered(array: Any, pairs: list[tuple[int, int]], values: Any) -> Any:
+def bordered(array: Array, pairs: list[tuple[int, int]], values: Array) -> Array:
     """``array`` with ``values`` at the ends of its axes, of which there are Tensors among."""
     values = broadcast_to(values, (len(pairs), 2))
     for axis, pair in enumerate(pairs):
@@ -201,7 +202,7 @@ def bordered(array: Any, pairs: list[tuple[int, int]], values: Any) -> Any:
     return array
 
 
-def extended(array: Any, axis: int, pair: tuple[int, int], mode: str, given: Any) -> Any:
+def extended(array: Array, axis: int, pair: tuple[int, int], mode: str, given: Any) -> Array:
     """``array`` with ramps to given values, or summaries of itself, at the ends of ``axis``."""
     front, n = (slice(None),) * axis, np.shape(array)[axis]
     if not n:

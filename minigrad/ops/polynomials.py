@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad.ops.record import ArrayLike, composed, primitive
 from minigrad.ops.shape import arrayed
+from minigrad.typing import Array
 
 
 def vector(p: Any) -> Any:
@@ -28,7 +29,7 @@ def vector(p: Any) -> Any:
 
 
 @composed(np.polyval, complex=True)
-def polyval(p: ArrayLike, x: ArrayLike) -> Any:
+def polyval(p: ArrayLike, x: ArrayLike) -> Array:
     """The polynomial with coefficients ``p``, highest first, at ``x``, as `numpy.polyval`.
 
     Derivative: by the coefficients the powers of x, highest first; by x, ``p'(x)``.
@@ -39,14 +40,14 @@ def polyval(p: ArrayLike, x: ArrayLike) -> Any:
     >>> mg.grad(mg.polyval, argnums=(0, 1))([3.0, 1.0], 2.0)[1]
     np.float64(3.0)
     """
-    ans: Any = np.zeros_like(x)
+    ans: Array = np.zeros_like(x)
     for coefficient in p:  # Horner's scheme
         ans = ans * x + coefficient
     return ans
 
 
 @composed(np.vander, complex=True)
-def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Any:
+def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Array:
     """Powers of ``x`` in columns, the highest first, as `numpy.vander`.
 
     Derivative: ``∂xᵖ/∂x = p xᵖ⁻¹``, summed over the columns.
@@ -70,7 +71,7 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Any:
     return np.power(x[:, None], exponents)
 
 
-def aligned(a1: Any, a2: Any) -> tuple[Any, Any]:
+def aligned(a1: Array, a2: Array) -> tuple[Any, Any]:
     """Two polynomials with as many coefficients, zeros in front of the shorter one."""
     a1, a2 = (np.reshape(p, (1,)) if not np.ndim(p) else p for p in (a1, a2))
     n = max(np.size(a1), np.size(a2))
@@ -79,7 +80,7 @@ def aligned(a1: Any, a2: Any) -> tuple[Any, Any]:
 
 
 @composed(np.polyadd, complex=True)
-def polyadd(a1: ArrayLike, a2: ArrayLike) -> Any:
+def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
     """The sum of two polynomials, as `numpy.polyadd`.
 
     Derivative: ``dy`` for both, without the leading places that an array does not have.
@@ -95,7 +96,7 @@ def polyadd(a1: ArrayLike, a2: ArrayLike) -> Any:
 
 
 @composed(np.polysub, complex=True)
-def polysub(a1: ArrayLike, a2: ArrayLike) -> Any:
+def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
     """The difference of two polynomials, as `numpy.polysub`.
 
     Derivative: ``dy`` for the first, ``-dy`` for the second.
@@ -111,7 +112,7 @@ def polysub(a1: ArrayLike, a2: ArrayLike) -> Any:
 
 
 @composed(np.polymul, complex=True)
-def polymul(a1: ArrayLike, a2: ArrayLike) -> Any:
+def polymul(a1: ArrayLike, a2: ArrayLike) -> Array:
     """The product of two polynomials, as `numpy.polymul`.
 
     Derivative: the correlation of ``dy`` with the other polynomial, as of `convolve`.
@@ -157,7 +158,7 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Any, Any]:
 
 
 @composed(np.polyder, complex=True)
-def polyder(p: ArrayLike, m: int = 1) -> Any:
+def polyder(p: ArrayLike, m: int = 1) -> Array:
     """The ``m``-th derivative of a polynomial, as `numpy.polyder`.
 
     Raises
@@ -179,7 +180,7 @@ def polyder(p: ArrayLike, m: int = 1) -> Any:
 
 
 @composed(np.polyint, complex=True)
-def polyint(p: ArrayLike, m: int = 1, k: ArrayLike = None) -> Any:
+def polyint(p: ArrayLike, m: int = 1, k: ArrayLike = None) -> Array:
     """The ``m``-th integral of a polynomial with constants ``k``, as `numpy.polyint`.
 
     Derivative: ``dp_k`` is ``dy_k`` divided by the power that the term has afterwards.
@@ -208,7 +209,7 @@ def polyint(p: ArrayLike, m: int = 1, k: ArrayLike = None) -> Any:
 
 
 @composed(np.poly, complex=True)
-def poly(seq_of_zeros: ArrayLike) -> Any:
+def poly(seq_of_zeros: ArrayLike) -> Array:
     """The polynomial with these zeros, as `numpy.poly`.
 
     Derivative: by Vieta: ``-1`` times the coefficients of the polynomial of the other zeros.
@@ -233,13 +234,13 @@ def poly(seq_of_zeros: ArrayLike) -> Any:
         seq_of_zeros = seq_of_zeros * np.float64(1)
     if seq_of_zeros.dtype == np.float16:
         seq_of_zeros = seq_of_zeros.astype(np.float64)
-    ans: Any = np.ones(1, seq_of_zeros.dtype)
+    ans: Array = np.ones(1, seq_of_zeros.dtype)
     for z in np.reshape(seq_of_zeros, (-1,)):
         ans = np.convolve(ans, np.stack([np.ones((), seq_of_zeros.dtype), -z]))
     return ans if np.size(seq_of_zeros) else 1.0
 
 
-def roots_rule(g: Any, ans: Any, p: Any) -> Any:
+def roots_rule(g: Array, ans: Array, p: Any) -> Array:
     """``dr/dp_k = -r^(n-k) / p'(r)``: where a coefficient moves, the root keeps p at zero."""
     steepness = np.polyval(np.polyder(p), ans)
     return -(g / steepness) @ np.vander(ans, np.size(p))
@@ -269,7 +270,7 @@ def polyfit(
     full: bool = False,
     w: ArrayLike = None,
     cov: Any = False,
-) -> Any:
+) -> Array:
     """The polynomial of degree ``deg`` next to the points, by least squares, as `numpy.polyfit`.
 
     Derivative: that of the least-squares solution ``p = V⁺ y``, V the matrix of powers of x.

@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from minigrad.ops.kinds import conjugated
 from minigrad.ops.record import ArrayLike, Op, composed, primitive, register
 from minigrad.ops.shape import firm, unbroadcast
+from minigrad.typing import Array, DType
 
 ndarray = np.ndarray
 dot_product: Any = np.dot  # the name below is the op's
@@ -18,17 +19,17 @@ dot_product: Any = np.dot  # the name below is the op's
 # --- matmul ----------------------------------------------------------------------------
 
 
-def mT(a: Any) -> Any:
+def mT(a: Array) -> Array:
     """The last two axes exchanged."""
     return np.swapaxes(a, -1, -2)
 
 
-def mH(a: Any) -> Any:
+def mH(a: Array) -> Array:
     """The conjugate of the last two axes exchanged."""
     return conjugated(mT(a))
 
 
-def multiplied(a: Any, b: Any) -> Any:
+def multiplied(a: Array, b: Array) -> Array:
     """``a @ b``, a batch of matrices times one matrix as one product of all rows.
 
     Derivative: ``da = dy @ bᵀ`` and ``db = aᵀ @ dy``, summed over batches that were broadcast.
@@ -45,7 +46,7 @@ def multiplied(a: Any, b: Any) -> Any:
     return a @ b
 
 
-def matmul_left(g: Any, ans: Any, a: Any, b: Any) -> Any:
+def matmul_left(g: Array, ans: Array, a: Array, b: Array) -> Array:
     """``g bᵀ``; an outer product where ``b`` is a vector."""
     if b.ndim == 2:
         return multiplied(g, b.T)
@@ -56,7 +57,7 @@ def matmul_left(g: Any, ans: Any, a: Any, b: Any) -> Any:
     return unbroadcast(g @ mT(b), a.shape)
 
 
-def matmul_right(g: Any, ans: Any, a: Any, b: Any) -> Any:
+def matmul_right(g: Array, ans: Array, a: Array, b: Array) -> Array:
     """``aᵀ g``; an outer product where ``a`` is a vector."""
     if a.ndim == 2 and b.ndim <= 2:
         return multiplied(a.T, g)
@@ -115,13 +116,13 @@ matmul: Op = register(
 # --- products of vectors and matrices --------------------------------------------------
 
 
-def multiple(a: Any, b: Any) -> Any:
+def multiple(a: Array, b: Array) -> Array:
     """``a * b``; NumPy's products make an array of a Python number first, in its own dtype."""
     return np.multiply(firm(a), firm(b))
 
 
 @composed(np.dot, complex=True)
-def dot(a: ArrayLike, b: ArrayLike) -> Any:
+def dot(a: ArrayLike, b: ArrayLike) -> Array:
     """Sum over the last axis of ``a`` and the second-to-last of ``b``, as `numpy.dot`.
 
     Derivative: for matrices ``da = dy @ bᵀ`` and ``db = aᵀ @ dy``; for vectors ``dy`` times the
@@ -139,7 +140,7 @@ def dot(a: ArrayLike, b: ArrayLike) -> Any:
 
 
 @composed(np.inner, complex=True)
-def inner(a: ArrayLike, b: ArrayLike) -> Any:
+def inner(a: ArrayLike, b: ArrayLike) -> Array:
     """Sum over the last axes of both, as `numpy.inner`.
 
     Derivative: for matrices ``da = dy @ b`` and ``db = dyᵀ @ a``; for vectors ``dy`` times the
@@ -157,7 +158,7 @@ def inner(a: ArrayLike, b: ArrayLike) -> Any:
 
 
 @composed(np.outer, complex=True)
-def outer(a: Any, b: Any) -> Any:
+def outer(a: Array, b: Array) -> Array:
     """Every element of ``a`` times every element of ``b``, as `numpy.outer`.
 
     Derivative: ``da = dy @ b`` and ``db = dyᵀ @ a``.
@@ -172,7 +173,7 @@ def outer(a: Any, b: Any) -> Any:
 
 
 @composed(np.vdot, complex=True)
-def vdot(a: Any, b: Any) -> Any:
+def vdot(a: Array, b: Array) -> Array:
     """Sum of products of all elements, in order, as `numpy.vdot`.
 
     Derivative: ``da = dy·b`` and ``db = dy·a`` of real numbers.
@@ -188,7 +189,7 @@ def vdot(a: Any, b: Any) -> Any:
 
 
 @composed(np.vecdot, np.linalg.vecdot, complex=True)
-def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Any:
+def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     """Sum of products along ``axis``, the other axes broadcast, as `numpy.vecdot`.
 
     Derivative: ``dx1 = dy·x2`` and ``dx2 = dy·x1`` of real numbers.
@@ -218,7 +219,7 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Any:
 
 
 @composed(*([np.matvec] if hasattr(np, "matvec") else []), complex=True)
-def matvec(x1: Any, x2: ArrayLike, /) -> Any:
+def matvec(x1: Array, x2: ArrayLike, /) -> Array:
     """Matrices times vectors, both in batches, as `numpy.matvec` (of NumPy 2.2).
 
     Derivative: ``dA = dy vᵀ`` and ``dv = Aᵀ dy``.
@@ -240,7 +241,7 @@ def matvec(x1: Any, x2: ArrayLike, /) -> Any:
 
 
 @composed(*([np.vecmat] if hasattr(np, "vecmat") else []), complex=True)
-def vecmat(x1: ArrayLike, x2: Any, /) -> Any:
+def vecmat(x1: ArrayLike, x2: Array, /) -> Array:
     """Vectors times matrices, both in batches, as `numpy.vecmat` (of NumPy 2.2).
 
     Derivative: ``dv = A dy`` and ``dA = v dyᵀ`` of real numbers.
@@ -262,7 +263,7 @@ def vecmat(x1: ArrayLike, x2: Any, /) -> Any:
 
 
 @composed(np.matrix_transpose, np.linalg.matrix_transpose, complex=True)
-def matrix_transpose(x: ArrayLike, /) -> Any:
+def matrix_transpose(x: ArrayLike, /) -> Array:
     """The last two axes exchanged, as `numpy.matrix_transpose`.
 
     Derivative: ``dx = dyᵀ``.
@@ -284,7 +285,7 @@ def matrix_transpose(x: ArrayLike, /) -> Any:
 
 
 @composed(np.trace, complex=True)
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
+def trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: DType = None) -> Array:
     """Sum along a diagonal, as `numpy.trace`.
 
     Examples
@@ -301,7 +302,7 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
 
 
 @composed(np.tensordot, np.linalg.tensordot, complex=True)
-def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> Any:
+def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> Array:
     """Sum of products over given axes of ``a`` and ``b``, as `numpy.tensordot`.
 
     Derivative: each by contracting ``dy`` with the other over its axes that are left.
@@ -345,7 +346,7 @@ def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> Any:
 
 
 @composed(np.kron, complex=True)
-def kron(a: ArrayLike, b: ArrayLike) -> Any:
+def kron(a: ArrayLike, b: ArrayLike) -> Array:
     """Kronecker's product, a block of ``b`` for every element of ``a``, as `numpy.kron`.
 
     Derivative: ``da_ij = Σ dY_ij ⊙ b`` and ``db = Σ_ij a_ij dY_ij``, ``dY_ij`` the block of
@@ -374,7 +375,7 @@ def cross(
     axisb: int = -1,
     axisc: int = -1,
     axis: int | None = None,
-) -> Any:
+) -> Array:
     """Vector product of 3-vectors, as `numpy.cross`; 2-vectors lie in the plane z = 0.
 
     Derivative: ``da = cross(b, dy)`` and ``db = cross(dy, a)``.
@@ -407,7 +408,7 @@ def cross(
 # --- convolution -----------------------------------------------------------------------
 
 
-def convolve_rule(g: Any, other: Any, x: Any, mode: Any) -> Any:
+def convolve_rule(g: Array, other: Any, x: Array, mode: Any) -> Array:
     """``dx_k = Σ_m g_(k+m) other_m``, with ``g`` taken back to the full convolution."""
     n, m = np.size(x), np.size(other)
     shortest = min(n, m)
@@ -427,7 +428,7 @@ def convolve_rule(g: Any, other: Any, x: Any, mode: Any) -> Any:
     linear="each",
     complex=True,
 )
-def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
+def convolve(a: Array, v: Array, mode: Any = "full") -> Array:
     """``c_k = Σ_m a_m v_(k-m)``, as `numpy.convolve`; mode full, same or valid.
 
     Derivative: ``da_m = Σ_k dy_k v_(k-m)``: the correlation of ``dy`` with the other sequence.
@@ -450,7 +451,7 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
 
 
 @composed(np.correlate, complex=True)
-def correlate(a: ArrayLike, v: ArrayLike, mode: Any = "valid") -> Any:
+def correlate(a: ArrayLike, v: ArrayLike, mode: Any = "valid") -> Array:
     """Cross-correlation of two sequences, as `numpy.correlate`.
 
     Derivative: ``dv`` is the correlation of ``a`` with ``dy``, ``da`` the convolution of ``dy``

@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.reduction import axes_of, count, trusted
 from minigrad.ops.shape import arrayed, speaks_numpy
+from minigrad.typing import Array, Axis
 
 
 def plotting(alpha: float, beta: float) -> Any:
@@ -17,18 +18,18 @@ def plotting(alpha: float, beta: float) -> Any:
     return lambda n, q: n * q + (alpha + q * (1 - alpha - beta)) - 1
 
 
-def closest(n: Any, q: Any) -> Any:
+def closest(n: Any, q: Array) -> Array:
     """The nearest element, counted from 1; of two that are as near, the even one."""
     place = n * q - 1.5
     below = np.floor(place)
     return np.where((place == below) & (below % 2 == 1), below, below + 1)
 
 
-def halfway(n: Any, q: Any) -> Any:
+def halfway(n: Any, q: Array) -> Array:
     return 0.5 * (np.floor((n - 1) * q) + np.ceil((n - 1) * q))
 
 
-def between(t: Any) -> Any:
+def between(t: Array) -> Array:
     return t
 
 
@@ -58,7 +59,7 @@ DISCRETE = frozenset({"inverted_cdf", "closest_observation", "lower", "higher", 
 """Methods that give elements, and nothing between: whole numbers stay whole."""
 
 
-def weighted_quantiles(ordered: Any, weights: Any, q: Any) -> Any:
+def weighted_quantiles(ordered: Array, weights: Array, q: Array) -> Array:
     """The first of the ordered elements with a share ``q`` of the weights up to there."""
     shares = np.cumsum(weights, axis=-1)
     shares = shares / shares[..., -1:]
@@ -67,7 +68,7 @@ def weighted_quantiles(ordered: Any, weights: Any, q: Any) -> Any:
     return np.take_along_axis(ordered, np.minimum(place, np.shape(ordered)[-1] - 1), -1)
 
 
-def interpolated(ordered: Any, last: Any, q: Any, method: str, share: Any = None) -> Any:
+def interpolated(ordered: Array, last: Array, q: Array, method: str, share: Array = None) -> Array:
     """Between the sorted elements around the place of ``q``; ``last`` is that of the last one.
 
     ``share`` is the dtype of how far between them the place is.
@@ -91,14 +92,14 @@ def interpolated(ordered: Any, last: Any, q: Any, method: str, share: Any = None
 
 def quantiles(
     name: str,
-    a: Any,
-    q: Any,
-    axis: Any,
+    a: Array,
+    q: Array,
+    axis: Axis,
     method: str,
     keepdims: Any,
-    weights: Any = None,
+    weights: Array = None,
     whole: int = 1,
-) -> Any:
+) -> Array:
     """Quantiles by any method, of ``q`` in parts of ``whole``.
 
     By the name, of what is not NaN, which sorting puts first.
@@ -123,7 +124,7 @@ def quantiles(
     if n == 0:
         raise ValueError(f"{name} needs at least one element, the shape is {shape}")
 
-    def laid_out(x: Any) -> Any:
+    def laid_out(x: Array) -> Array:
         return np.reshape(np.transpose(x, (*kept, *axes)), (*[shape[i] for i in kept], n))
 
     flat = laid_out(a)
@@ -146,7 +147,7 @@ def quantiles(
     return np.reshape(ans, (*np.shape(q), *rest))[()]
 
 
-def weights_like(name: str, weights: Any, a: Any, axes: tuple[int, ...]) -> Any:
+def weights_like(name: str, weights: Array, a: Array, axes: tuple[int, ...]) -> Array:
     """Weights of the shape of ``a``, given as such or along ``axes`` alone; none negative."""
     w = arrayed(weights)
     if np.any(w < 0):
@@ -166,12 +167,12 @@ def weights_like(name: str, weights: Any, a: Any, axes: tuple[int, ...]) -> Any:
 def quantile(
     a: ArrayLike,
     q: ArrayLike,
-    axis: Any = None,
+    axis: Axis = None,
     *,
     method: str = "linear",
     keepdims: bool = False,
-    weights: Any = None,
-) -> Any:
+    weights: Array = None,
+) -> Array:
     """What a share ``q`` of the elements lies below, as `numpy.quantile`, by all its methods.
 
     Derivative: the weights with which elements enter: ``1 - t`` and ``t`` for the two around a
@@ -197,12 +198,12 @@ def quantile(
 def percentile(
     a: ArrayLike,
     q: ArrayLike,
-    axis: Any = None,
+    axis: Axis = None,
     *,
     method: str = "linear",
     keepdims: bool = False,
-    weights: Any = None,
-) -> Any:
+    weights: Array = None,
+) -> Array:
     """What ``q`` percent of the elements lie below, as `numpy.percentile`; see `quantile`.
 
     Derivative: as `quantile`; by ``q`` a hundredth of it.
@@ -220,12 +221,12 @@ def percentile(
 def nanquantile(
     a: ArrayLike,
     q: ArrayLike,
-    axis: Any = None,
+    axis: Axis = None,
     *,
     method: str = "linear",
     keepdims: bool = False,
-    weights: Any = None,
-) -> Any:
+    weights: Array = None,
+) -> Array:
     """`quantile` of the elements that are not NaN, as `numpy.nanquantile`.
 
     Derivative: as `quantile` of the others; 0 by what is NaN.
@@ -243,12 +244,12 @@ def nanquantile(
 def nanpercentile(
     a: ArrayLike,
     q: ArrayLike,
-    axis: Any = None,
+    axis: Axis = None,
     *,
     method: str = "linear",
     keepdims: bool = False,
-    weights: Any = None,
-) -> Any:
+    weights: Array = None,
+) -> Array:
     """`percentile` of the elements that are not NaN, as `numpy.nanpercentile`.
 
     Derivative: as `percentile` of the others; 0 by what is NaN.
@@ -263,7 +264,7 @@ def nanpercentile(
 
 
 @composed(np.nanmedian)
-def nanmedian(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Any:
+def nanmedian(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) -> Array:
     """Middle of the elements that are not NaN, as `numpy.nanmedian`.
 
     Derivative: as `median` of the others; 0 by what is NaN.

@@ -20,17 +20,18 @@ from minigrad.ops.signature import ArrayLike as ArrayLike
 from minigrad.ops.signature import Calling, parameters, positional, shown
 from minigrad.ops.signature import refuse_keyword as refuse_keyword
 from minigrad.ops.signature import refuse_keywords as refuse_keywords
+from minigrad.typing import Array, Function
 
-Rule = Callable[..., Any]
-F = TypeVar("F", bound=Callable[..., Any])
+Rule = Function
+F = TypeVar("F", bound=Function)
 
 registry: dict[str, Op] = {}
 """Every op by name."""
 
-implementations: dict[Any, Callable[..., Any]] = {}
+implementations: dict[Any, Function] = {}
 """NumPy's function (or ``(ufunc, method)``) -> the function that stands for it."""
 
-public: dict[str, Callable[..., Any]] = {}
+public: dict[str, Function] = {}
 """What the library offers by name: ops, and functions composed of them."""
 
 REAL_ONLY = "it takes real numbers, not complex ones; choose with .real, .imag or np.abs"
@@ -48,7 +49,7 @@ class Kink(NamedTuple):
         None where that one does not jump.
     """
 
-    at: Callable[..., Any]
+    at: Function
     slopes: Callable[..., tuple[tuple[Any, Any] | None, ...]]
 
 
@@ -199,7 +200,7 @@ class Op:
     def __init__(
         self,
         name: str,
-        forward: Callable[..., Any],
+        forward: Function,
         vjps: tuple[Rule | None, ...] | Rule | None,
         *,
         arity: int | None = None,
@@ -236,7 +237,7 @@ class Op:
         return self.parameters[: int(min(most, len(self.parameters)))]
 
     @classmethod
-    def checked(cls, name: str, forward: Callable[..., Any], vjps: Any) -> Op:
+    def checked(cls, name: str, forward: Function, vjps: Any) -> Op:
         """An op from outside, its rules counted.
 
         Raises
@@ -353,7 +354,7 @@ def name_after(wrapper: Any, f: Any) -> None:
     functools.update_wrapper(wrapper, f, assigned=assigned, updated=())
 
 
-def unaliased(function: Callable[..., Any]) -> Callable[..., Any]:
+def unaliased(function: Function) -> Function:
     """``function``, never returning one of its own arguments: it would be locked, or shared."""
 
     @functools.wraps(function)
@@ -366,7 +367,7 @@ def unaliased(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def hang_door(apply: Callable[..., Any]) -> None:
+def hang_door(apply: Function) -> None:
     """Make calling an op go through ``apply``."""
     Op.__call__ = apply  # type: ignore[method-assign]
 
@@ -383,7 +384,7 @@ def elementwise(
     function: Any,
     *vjps: Rule | None,
     name: str | None = None,
-    forward: Callable[..., Any] | None = None,
+    forward: Function | None = None,
     doc: str | None = None,
     **facts: Unpack[Facts],
 ) -> Op:
@@ -406,10 +407,10 @@ def primitive(
     vjps: tuple[Rule | None, ...] | Rule,
     name: str | None = None,
     **facts: Unpack[Facts],
-) -> Callable[[Callable[..., Any]], Op]:
+) -> Callable[[Function], Op]:
     """Decorator: the forward function below is an op that stands for ``functions``."""
 
-    def record(forward: Callable[..., Any]) -> Op:
+    def record(forward: Function) -> Op:
         label = name or (functions[0].__name__ if functions else forward.__name__)
         op = Op(label, forward, vjps, doc=forward.__doc__, **facts)
         if op.arity > 0:
@@ -447,7 +448,7 @@ def hang_teller(function: Callable[..., Exception]) -> None:
     tell = function
 
 
-def is_complex(x: Any) -> bool:
+def is_complex(x: Array) -> bool:
     """Whether ``x``, or what a list holds, is of complex dtype."""
     if isinstance(x, list | tuple):
         return any(map(is_complex, x))

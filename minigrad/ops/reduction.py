@@ -11,13 +11,14 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from minigrad.ops.record import ArrayLike, Op, composed, plain, primitive
 from minigrad.ops.rows import summed, total
 from minigrad.ops.shape import shape_of
+from minigrad.typing import Array, Axis, DType
 
 NoValue: Any = np._NoValue
 ndarray = np.ndarray
 FLOATING = (np.floating, ndarray)
 
 
-def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
+def axes_of(x: Array, axis: Axis) -> tuple[int, ...]:
     """The reduced axes, counted from the front.
 
     Raises
@@ -35,12 +36,12 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     return normalize_axis_tuple(axis, n)
 
 
-def from_end(x: Any, axis: Any) -> tuple[int, ...]:
+def from_end(x: Array, axis: Axis) -> tuple[int, ...]:
     """The reduced axes, counted from the end."""
     return tuple([a - len(shape_of(x)) for a in axes_of(x, axis)])
 
 
-def count(x: Any, axis: Any) -> int:
+def count(x: Array, axis: Axis) -> int:
     """How many elements each result was reduced from."""
     if axis is None:
         return x.size if hasattr(x, "size") else np.size(x)
@@ -48,7 +49,7 @@ def count(x: Any, axis: Any) -> int:
     return math.prod([shape[a] for a in axes_of(x, axis)])
 
 
-def kept(x: Any, axis: Any) -> tuple[int, ...]:
+def kept(x: Array, axis: Axis) -> tuple[int, ...]:
     """The shape without the reduced axes."""
     if axis is None:
         return ()
@@ -56,7 +57,7 @@ def kept(x: Any, axis: Any) -> tuple[int, ...]:
     return tuple([n for i, n in enumerate(shape_of(x)) if i not in axes])
 
 
-def restore(g: Any, x: Any, axis: Any) -> Any:
+def restore(g: Array, x: Array, axis: Axis) -> Array:
     """A reduced array with its reduced axes back, of length 1."""
     shape = shape_of(x)
     if len(shape_of(g)) == len(shape):
@@ -67,7 +68,7 @@ def restore(g: Any, x: Any, axis: Any) -> Any:
     return g.reshape(tuple([1 if i in axes else n for i, n in enumerate(shape)]))
 
 
-def spread(g: Any, x: Any, axis: Any) -> Any:
+def spread(g: Array, x: Array, axis: Axis) -> Array:
     """The gradient of a sum along ``axis``: ``g`` for every element of ``x``."""
     if type(x) is ndarray and x.size < 2**16 and isinstance(g, FLOATING):
         full = np.empty(x.shape, g.dtype)  # a view of stride 0 is slow to make and to read
@@ -79,7 +80,7 @@ def spread(g: Any, x: Any, axis: Any) -> Any:
     return np.broadcast_to(restore(g, x, axis), shape_of(x))
 
 
-def mask(g: Any, where: Any) -> Any:
+def mask(g: Array, where: Array) -> Array:
     """``g`` where the elements took part, 0 elsewhere."""
     return g if where is True else np.where(where, g, 0)
 
@@ -93,28 +94,36 @@ def options(**given: Any) -> dict[str, Any]:
 
 
 def sum_jvp(
-    ts: Any, ans: Any, a: Any, axis: Any = None, keepdims: Any = False, where: Any = True, **_: Any
-) -> Any:
+    ts: Any,
+    ans: Array,
+    a: Array,
+    axis: Axis = None,
+    keepdims: Any = False,
+    where: Array = True,
+    **_: Any,
+) -> Array:
     """The sum of the tangents; ``initial`` is constant."""
     return np.sum(
         mask(ts[0], where), axis=from_end(a, axis), keepdims=bool(keepdims), dtype=ans.dtype
     )
 
 
-def sum_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any) -> Any:
+def sum_rule(
+    g: Array, ans: Array, a: Array, axis: Axis = None, where: Array = True, **_: Any
+) -> Array:
     return mask(spread(g, a, axis), where)
 
 
 @primitive(np.sum, vjps=(sum_rule,), fresh=True, reduction=np.add, jvp=sum_jvp, complex=True)
 def sum(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
+    a: Array,
+    axis: Axis = None,
+    dtype: DType = None,
     *,
     keepdims: bool = False,
-    initial: Any = NoValue,
-    where: Any = True,
-) -> Any:
+    initial: Array = NoValue,
+    where: Array = True,
+) -> Array:
     """Sum over ``axis``, as `numpy.sum`: every element gets the gradient of its sum.
 
     Derivative: ``da = dy`` at each element.
@@ -160,21 +169,23 @@ def sum(
     )
 
 
-def taking_part(a: Any, axis: Any, where: Any) -> Any:
+def taking_part(a: Array, axis: Axis, where: Array) -> Array:
     """How many elements each mean is over, for every element."""
     if where is True:
         return count(a, axis)
     return np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=True)
 
 
-def shared_out(x: Any, n: Any) -> Any:
+def shared_out(x: Array, n: Any) -> Array:
     """``x / n``, also where float16 has no number as large as ``n``."""
     if isinstance(n, (int, float)) and n > 65504 and np.result_type(x) == np.float16:
         return x * (1 / n)
     return x / n
 
 
-def mean_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_: Any) -> Any:
+def mean_rule(
+    g: Array, ans: Array, a: Array, axis: Axis = None, where: Array = True, **_: Any
+) -> Array:
     if where is True:
         return spread(shared_out(g, count(a, axis)), a, axis)
     share = restore(g, a, axis) / np.maximum(taking_part(a, axis, where), 1)
@@ -183,13 +194,13 @@ def mean_rule(g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, **_
 
 @primitive(np.mean, vjps=(mean_rule,), fresh=True, linear="jointly", complex=True)
 def mean(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
+    a: Array,
+    axis: Axis = None,
+    dtype: DType = None,
     *,
     keepdims: bool = False,
-    where: Any = True,
-) -> Any:
+    where: Array = True,
+) -> Array:
     """Arithmetic mean over ``axis``, as `numpy.mean`.
 
     Derivative: ``da = dy / n`` at each of the n elements averaged over.
@@ -229,7 +240,7 @@ def mean(
     return np.mean(a, axis=axis, dtype=dtype, keepdims=bool(keepdims))
 
 
-def trusted(a: Any) -> Any:
+def trusted(a: Array) -> Array:
     """1 where ``a`` is a number, 0 where it is NaN."""
     return ~np.isnan(a)
 
@@ -237,13 +248,13 @@ def trusted(a: Any) -> Any:
 @composed(np.nansum, complex=True)
 def nansum(
     a: ArrayLike,
-    axis: Any = None,
-    dtype: Any = None,
+    axis: Axis = None,
+    dtype: DType = None,
     *,
     keepdims: bool = False,
-    initial: Any = NoValue,
-    where: Any = True,
-) -> Any:
+    initial: Array = NoValue,
+    where: Array = True,
+) -> Array:
     """Sum over ``axis`` of the elements that are not NaN, as `numpy.nansum`.
 
     Derivative: ``dy`` at each element that is not NaN, 0 at those that are.
@@ -263,12 +274,12 @@ def nansum(
 @composed(np.nanmean, complex=True)
 def nanmean(
     a: ArrayLike,
-    axis: Any = None,
-    dtype: Any = None,
+    axis: Axis = None,
+    dtype: DType = None,
     *,
     keepdims: bool = False,
-    where: Any = True,
-) -> Any:
+    where: Array = True,
+) -> Array:
     """Mean over ``axis`` of the elements that are not NaN, as `numpy.nanmean`.
 
     Derivative: ``dy / n`` at each of the n elements that are not NaN, 0 at those that are.
@@ -286,12 +297,12 @@ def nanmean(
 @composed(np.average, complex=True)
 def average(
     a: ArrayLike,
-    axis: Any = None,
+    axis: Axis = None,
     weights: ArrayLike = None,
     returned: bool = False,
     *,
     keepdims: Any = False,
-) -> Any:
+) -> Array:
     """Weighted mean, as `numpy.average`; the weights are differentiated too.
 
     Derivative: ``∂y/∂aᵢ = wᵢ / Σw`` and ``∂y/∂wᵢ = (aᵢ - y) / Σw``.
@@ -333,7 +344,7 @@ def average(
 # --- products --------------------------------------------------------------------------
 
 
-def others(x: Any, axis: int) -> Any:
+def others(x: Array, axis: int) -> Array:
     """Product of all *other* elements along ``axis``: right with zeros among them."""
     if x.shape[axis] == 0:
         return x
@@ -346,8 +357,14 @@ def others(x: Any, axis: int) -> Any:
 
 
 def prod_rule(
-    g: Any, ans: Any, a: Any, axis: Any = None, where: Any = True, initial: Any = NoValue, **_: Any
-) -> Any:
+    g: Array,
+    ans: Array,
+    a: Array,
+    axis: Axis = None,
+    where: Array = True,
+    initial: Array = NoValue,
+    **_: Any,
+) -> Array:
     shape = np.shape(a)
     x = a if where is True else np.where(where, a, 1.0)
     axes = axes_of(a, axis)
@@ -362,14 +379,14 @@ def prod_rule(
 
 @primitive(np.prod, vjps=(prod_rule,), fresh=True, reduction=np.multiply, complex=True)
 def prod(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
+    a: Array,
+    axis: Axis = None,
+    dtype: DType = None,
     *,
     keepdims: bool = False,
-    initial: Any = NoValue,
-    where: Any = True,
-) -> Any:
+    initial: Array = NoValue,
+    where: Array = True,
+) -> Array:
     """Product over ``axis``, as `numpy.prod`; the gradient is right with zeros too.
 
     Derivative: the product of the other elements.

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.typing import Array, Axis
+
 ndarray = np.ndarray
-total: Any = np.add.reduce
+total: Array = np.add.reduce
 
 LONG = 1024
 """Rows of more elements are added in pairs, which rounds less."""
@@ -30,12 +32,12 @@ def ones(n: int, kind: str) -> Any:
     return vector
 
 
-def integral(axis: Any) -> bool:
+def integral(axis: Axis) -> bool:
     """Whether ``axis`` is an axis, or some: NumPy tells what is wrong with 1.0, which equals 1."""
     return type(axis) is int or (type(axis) is tuple and all(type(i) is int for i in axis))
 
 
-def summed(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def summed(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The sum of an array or Tensor along ``axis``, as `numpy.sum`."""
     if type(x) is not ndarray:
         return x.sum(axis=axis, keepdims=keepdims)
@@ -59,7 +61,7 @@ def summed(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return total(x, axis, None, None, keepdims)
 
 
-def extreme(ufunc: Any, x: Any, axis: Any, keepdims: bool = False) -> Any:
+def extreme(ufunc: Any, x: Array, axis: Axis, keepdims: bool = False) -> Array:
     """``ufunc.reduce`` of an array: `numpy.maximum`, say."""
     n = x.ndim
     if n > 1 and integral(axis) and (axis == -1 or axis == n - 1):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from minigrad.ops.order import moveaxis
 from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.scan import cumprod, cumsum, diff
 from minigrad.ops.shape import arrayed, ravel, reshape
+from minigrad.typing import Array, Axis, DType, Function
 
 # --- slopes and integrals --------------------------------------------------------------
 
@@ -25,8 +25,8 @@ def along(axis: int, *part: Any) -> tuple[Any, ...]:
 
 @composed(np.interp)
 def interp(
-    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
-) -> Any:
+    x: Array, xp: Array, fp: Array, left: Any = None, right: Any = None, period: Any = None
+) -> Array:
     """The line through the points ``(xp, fp)`` at ``x``, as `numpy.interp`.
 
     Derivative: by ``x`` the slope of the line, at an inner point that on its right; by ``fp`` the
@@ -69,7 +69,7 @@ def interp(
     return np.where(x > xp[-1], fp[-1] if right is None else right, ans)[()]
 
 
-def slopes(f: Any, h: Any, axis: int, edge_order: int) -> Any:
+def slopes(f: Any, h: Array, axis: int, edge_order: int) -> Array:
     """Second-order differences inside, of order ``edge_order`` at the ends.
 
     ``h`` is the distance of the samples, or all distances.
@@ -110,13 +110,13 @@ def slopes(f: Any, h: Any, axis: int, edge_order: int) -> Any:
     return np.concatenate([start, inner, end], axis=axis)
 
 
-def _real(x: Any) -> Any:
+def _real(x: Array) -> Array:
     """``x`` in floating point, where whole numbers would wrap around."""
     return np.multiply(x, 1.0) if np.ndim(x) and np.result_type(x).kind in "iu" else x
 
 
 @composed(np.gradient, complex=True)
-def gradient(f: ArrayLike, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+def gradient(f: ArrayLike, *varargs: Any, axis: Axis = None, edge_order: int = 1) -> Array:
     """Slopes of a sampled function by central differences, as `numpy.gradient`.
 
     ``varargs`` are the distances or the coordinates of the samples, for all axes or for
@@ -168,7 +168,7 @@ def gradient(f: ArrayLike, *varargs: Any, axis: Any = None, edge_order: int = 1)
 
 
 @composed(np.trapezoid, complex=True)
-def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: Any = 1.0, axis: int = -1) -> Any:
+def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: Any = 1.0, axis: int = -1) -> Array:
     """Integral along ``axis`` by trapezoids, as `numpy.trapezoid`.
 
     Derivative: by ``y`` half the widths of the two neighbouring intervals; by ``x`` the mean
@@ -190,7 +190,9 @@ def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: Any = 1.0, axis: int = -1) 
 
 
 @composed(np.unwrap, complex=True)
-def unwrap(p: ArrayLike, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Any:
+def unwrap(
+    p: ArrayLike, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi
+) -> Array:
     """Angles without jumps of more than half a ``period``, as `numpy.unwrap`.
 
     Derivative: ``dp = dy``.
@@ -214,7 +216,7 @@ def unwrap(p: ArrayLike, discont: Any = None, axis: int = -1, *, period: Any = 2
 
 
 @composed(np.ediff1d, complex=True)
-def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+def ediff1d(ary: Array, to_end: Any = None, to_begin: Any = None) -> Array:
     """Differences of all elements in a row, as `numpy.ediff1d`.
 
     Derivative: ``dary_i = dy_(i-1) - dy_i``; both ends get what stands at their own places.
@@ -232,8 +234,8 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 
 def _cumulative(
-    name: str, scan: Any, first: float, x: Any, axis: Any, dtype: Any, with_first: bool
-) -> Any:
+    name: str, scan: Any, first: float, x: Array, axis: Any, dtype: Any, with_first: bool
+) -> Array:
     if np.ndim(x) == 0:
         x = np.reshape(x, 1)
     if axis is None and np.ndim(x) != 1:
@@ -248,8 +250,8 @@ def _cumulative(
 
 @composed(*([np.cumulative_sum] if hasattr(np, "cumulative_sum") else []), complex=True)
 def cumulative_sum(
-    x: ArrayLike, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
-) -> Any:
+    x: ArrayLike, /, *, axis: Axis = None, dtype: DType = None, include_initial: bool = False
+) -> Array:
     """Running sum along ``axis``, as `numpy.cumulative_sum` (of NumPy 2.1).
 
     Derivative: the sum of ``dy`` from the element's place to the end, as `cumsum`.
@@ -265,8 +267,8 @@ def cumulative_sum(
 
 @composed(*([np.cumulative_prod] if hasattr(np, "cumulative_prod") else []), complex=True)
 def cumulative_prod(
-    x: ArrayLike, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
-) -> Any:
+    x: ArrayLike, /, *, axis: Axis = None, dtype: DType = None, include_initial: bool = False
+) -> Array:
     """Running product along ``axis``, as `numpy.cumulative_prod` (of NumPy 2.1).
 
     Derivative: as `cumprod`: the products without that element, from its place on.
@@ -298,9 +300,9 @@ def linspace(
     num: int = 50,
     endpoint: bool = True,
     retstep: bool = False,
-    dtype: Any = None,
+    dtype: DType = None,
     axis: int = 0,
-) -> Any:
+) -> Array:
     """Evenly spaced numbers between ends that may be Tensors, as `numpy.linspace`.
 
     Derivative: ``∂y_i/∂start = 1 - t_i`` and ``∂y_i/∂stop = t_i``, t from 0 to 1.
@@ -331,9 +333,9 @@ def logspace(
     num: int = 50,
     endpoint: bool = True,
     base: ArrayLike = 10.0,
-    dtype: Any = None,
+    dtype: DType = None,
     axis: int = 0,
-) -> Any:
+) -> Array:
     """Powers of ``base`` with evenly spaced exponents, as `numpy.logspace`.
 
     Derivative: ``∂y_i/∂start = (1 - t_i) y_i log(base)`` and ``∂y_i/∂stop = t_i y_i log(base)``,
@@ -360,9 +362,9 @@ def geomspace(
     stop: ArrayLike,
     num: int = 50,
     endpoint: bool = True,
-    dtype: Any = None,
+    dtype: DType = None,
     axis: int = 0,
-) -> Any:
+) -> Array:
     """Numbers of constant ratio between two ends of one sign, as `numpy.geomspace`.
 
     Derivative: ``∂y_i/∂start = (1 - t_i) y_i / start`` and ``∂y_i/∂stop = t_i y_i / stop``, t
@@ -386,7 +388,7 @@ def geomspace(
 
 
 @composed(np.piecewise, complex=True)
-def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
+def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Array:
     """The function (or number) of the last condition that holds, as `numpy.piecewise`.
 
     Derivative: that of the function which was chosen, element by element.
@@ -430,8 +432,8 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any)
 
 @composed(np.apply_along_axis, complex=True)
 def apply_along_axis(
-    func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
-) -> Any:
+    func1d: Function, axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
+) -> Array:
     """``func1d`` of every vector along ``axis``, as `numpy.apply_along_axis`.
 
     Derivative: that of ``func1d``, vector by vector.

@@ -22,23 +22,24 @@ from minigrad.ops.record import (
 from minigrad.ops.reduction import NoValue, prod, sum
 from minigrad.ops.shape import arrayed, holds_tensor
 from minigrad.ops.softmax import logsumexp
+from minigrad.typing import Array, Axis, DType
 
 # --- scans -----------------------------------------------------------------------------
 
 
-def backwards(scan: Any, x: Any, axis: int) -> Any:
+def backwards(scan: Any, x: Array, axis: int) -> Array:
     """A scan from the end."""
     return np.flip(scan(np.flip(x, axis), axis=axis), axis)
 
 
-def cumsum_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
+def cumsum_rule(g: Array, ans: Array, a: Array, axis: Any = None, **_: Any) -> Array:
     if axis is None or np.ndim(a) == 0:
         return np.reshape(backwards(np.cumsum, g, 0), np.shape(a))
     return backwards(np.cumsum, g, axis)
 
 
 @primitive(np.cumsum, vjps=(cumsum_rule,), fresh=True, linear="jointly", complex=True)
-def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+def cumsum(a: Array, axis: Any = None, dtype: Any = None) -> Array:
     """Running sum along ``axis`` (of all elements by default), as `numpy.cumsum`.
 
     Derivative: ``da = cumsum(dy[::-1])[::-1]``: every element acts on all sums from its place on.
@@ -46,7 +47,7 @@ def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     return np.cumsum(a, axis=axis, dtype=dtype)
 
 
-def cumprod_rule(g: Any, ans: Any, a: Any, axis: Any = None, **_: Any) -> Any:
+def cumprod_rule(g: Array, ans: Array, a: Array, axis: Any = None, **_: Any) -> Array:
     """``da_k = Σ_{i≥k} g_i Π_{j≤i, j≠k} a_j``, right with zeros in ``a``.
 
     The inner sum is an affine recurrence, s_k = g_k + a_(k+1) s_(k+1); it and the
@@ -80,7 +81,7 @@ def affine(factors: Any, terms: Any) -> Any:
 
 
 @primitive(np.cumprod, vjps=(cumprod_rule,), fresh=True, complex=True)
-def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+def cumprod(a: Array, axis: Any = None, dtype: Any = None) -> Array:
     """Running product along ``axis`` (of all elements by default), as `numpy.cumprod`.
 
     Derivative: ``∂y_k/∂a_i`` is the product of ``a_j`` over ``j ≤ k`` without i: 0 for ``k < i``,
@@ -96,7 +97,7 @@ def diff(
     axis: int = -1,
     prepend: ArrayLike = NoValue,
     append: ArrayLike = NoValue,
-) -> Any:
+) -> Array:
     """``n``-th differences of neighbours along ``axis``, as `numpy.diff`.
 
     Derivative: for n = 1, ``da_i = dy_(i-1) - dy_i``; for others so n times.
@@ -143,9 +144,9 @@ def _first_axis(name: str, reduction: Any) -> Any:
     """A reduction as ``ufunc.reduce`` has it: over the first axis by default."""
 
     def reduce(
-        array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False,
-        initial: Any = None, where: Any = True,
-    ) -> Any:  # fmt: skip
+        array: Array, axis: Axis = 0, dtype: DType = None, out: Any = None, keepdims: bool = False,
+        initial: Array = None, where: Array = True,
+    ) -> Array:  # fmt: skip
         refuse_keyword(name, "out", out)
         given = {"dtype": dtype, "initial": initial}
         given = {key: value for key, value in given.items() if value is not None}
@@ -159,7 +160,7 @@ def _first_axis(name: str, reduction: Any) -> Any:
 def _first_scan(name: str, scan: Any) -> Any:
     """A scan as ``ufunc.accumulate`` has it: along the first axis by default."""
 
-    def accumulate(array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+    def accumulate(array: Array, axis: int = 0, dtype: DType = None, out: Any = None) -> Array:
         refuse_keyword(name, "out", out)
         if axis is None:
             raise ValueError(f"{name}: the axis must be an integer, not None")
@@ -168,7 +169,7 @@ def _first_scan(name: str, scan: Any) -> Any:
     return accumulate
 
 
-def slices_of(array: Any, axis: Any, name: str) -> tuple[list[Any], int]:
+def slices_of(array: Array, axis: Axis, name: str) -> tuple[list[Any], int]:
     """The slices along an axis, and that axis counted from the front."""
     array = arrayed(array)
     if not isinstance(axis, int):
@@ -178,14 +179,14 @@ def slices_of(array: Any, axis: Any, name: str) -> tuple[list[Any], int]:
     return [array[(*front, i)] for i in range(np.shape(array)[axis])], axis
 
 
-def promoted(ufunc: np.ufunc, x: Any) -> Any:
+def promoted(ufunc: np.ufunc, x: Array) -> Array:
     """``x`` in the dtype that ``ufunc`` of two such arrays has."""
     none = np.empty(0, np.result_type(x))
     kind = ufunc(none, none).dtype
     return x if kind == none.dtype else np.multiply(x, 1).astype(kind)
 
 
-def like(array: Any, initial: Any) -> Any:
+def like(array: Array, initial: Array) -> Array:
     """What a reduction starts from, which does not change its dtype."""
     return initial if holds_tensor([initial]) else np.result_type(array).type(initial)
 
@@ -195,8 +196,8 @@ def _fold(ufunc: np.ufunc) -> Any:
     name = f"{ufunc.__name__}.reduce"
 
     def reduction(
-        array: Any, axis: Any, keepdims: bool = False, initial: Any = None, **refused: Any
-    ) -> Any:
+        array: Array, axis: Axis, keepdims: bool = False, initial: Array = None, **refused: Any
+    ) -> Array:
         refuse_keywords(name, refused)
         single = not np.ndim(array) and axis in (0, -1)  # one slice, as NumPy has it
         slices, axis = ([array], 0) if single else slices_of(array, axis, name)
@@ -223,7 +224,7 @@ def _running(ufunc: np.ufunc) -> Any:
     """``ufunc.accumulate``, likewise."""
     name = f"{ufunc.__name__}.accumulate"
 
-    def scan(array: Any, axis: int, dtype: Any = None) -> Any:
+    def scan(array: Array, axis: int, dtype: DType = None) -> Array:
         refuse_keyword(name, "dtype", dtype)
         slices, axis = slices_of(array, axis, name)
         if len(slices) == 1:
@@ -239,8 +240,8 @@ def _segments(ufunc: np.ufunc) -> Any:
     name = f"{ufunc.__name__}.reduceat"
 
     def reduceat(
-        array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
-    ) -> Any:
+        array: Array, indices: Array, axis: int = 0, dtype: DType = None, out: Any = None
+    ) -> Array:
         refuse_keyword(name, "dtype", dtype)
         refuse_keyword(name, "out", out)
         array = arrayed(array)
@@ -259,7 +260,7 @@ def _segments(ufunc: np.ufunc) -> Any:
     return reduceat
 
 
-def _log_total(x: Any, initial: Any = None, **options: Any) -> Any:
+def _log_total(x: Array, initial: Array = None, **options: Any) -> Array:
     x = promoted(np.logaddexp, x)
     ans = logsumexp(x, **options)
     return ans if initial is None else np.logaddexp(ans, like(x, initial))

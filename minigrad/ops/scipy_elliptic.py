@@ -12,9 +12,10 @@ import scipy.special as sp
 from minigrad.ops.record import primitive
 from minigrad.ops.scipy_rows import row
 from minigrad.ops.shape import unbroadcast
+from minigrad.typing import Array
 
 
-def half_turns(phi: Any) -> tuple[Any, Any]:
+def half_turns(phi: Array) -> tuple[Any, Any]:
     """``φ = kπ + ψ`` with ψ between -π/2 and π/2: k, and ψ."""
     k = np.round(phi / math.pi)
     return k, phi - k * math.pi
@@ -25,26 +26,26 @@ def k_slope(p: Any) -> Any:
     return sp.elliprd(0.0, 1.0, p) / 6
 
 
-def e_slope(m: Any) -> Any:
+def e_slope(m: Array) -> Array:
     """``dE/dm``."""
     return -sp.elliprd(0.0, 1 - m, 1.0) / 6
 
 
-def f_by_m(phi: Any, m: Any) -> Any:
+def f_by_m(phi: Array, m: Array) -> Array:
     """The derivative of the incomplete integral F by its parameter."""
     k, psi = half_turns(phi)
     s, c = np.sin(psi), np.cos(psi)
     return s**3 / 6 * sp.elliprd(c**2, 1.0, 1 - m * s**2) + turned(k, k_slope, 1 - m)
 
 
-def e_by_m(phi: Any, m: Any) -> Any:
+def e_by_m(phi: Array, m: Array) -> Array:
     """The derivative of the incomplete integral E by its parameter."""
     k, psi = half_turns(phi)
     s, c = np.sin(psi), np.cos(psi)
     return turned(k, e_slope, m) - s**3 / 6 * sp.elliprd(c**2, 1 - m * s**2, 1.0)
 
 
-def turned(k: Any, slope: Any, m: Any) -> Any:
+def turned(k: Any, slope: Array, m: Array) -> Array:
     """What ``k`` half turns add: ``2 k slope(m)``."""
     return np.where(k == 0, 0.0, 2 * k * slope(np.where(k == 0, 0.5, m)))
 
@@ -86,17 +87,17 @@ def symmetric(*factors: tuple[Any, float]) -> Any:
     return np.where(at_zero < 1, total, np.inf)
 
 
-def d_by_first(x: Any, y: Any, z: Any) -> Any:
+def d_by_first(x: Array, y: Array, z: Array) -> Array:
     """``∂R_D/∂x``."""
     return -0.75 * symmetric((x, 1.5), (y, 0.5), (z, 1.5))
 
 
-def d_by_last(x: Any, y: Any, z: Any) -> Any:
+def d_by_last(x: Array, y: Array, z: Array) -> Array:
     """``∂R_D/∂z``."""
     return -2.25 * symmetric((x, 0.5), (y, 0.5), (z, 2.5))
 
 
-def g_by_first(x: Any, y: Any, z: Any) -> Any:
+def g_by_first(x: Array, y: Array, z: Array) -> Array:
     """``∂R_G/∂x``, ``(R_F - x R_D(y, z, x)/3)/4``; ``R_G`` is √x/2 where both others are 0."""
     alone = (y == 0) & (z == 0) & (x > 0)
     y = np.where(alone, 1.0, y)
@@ -108,14 +109,14 @@ def g_by_first(x: Any, y: Any, z: Any) -> Any:
     )
 
 
-def j_by_first(ans: Any, x: Any, y: Any, z: Any, p: Any) -> Any:
+def j_by_first(ans: Array, x: Array, y: Array, z: Array, p: Any) -> Array:
     """``∂R_J/∂x``; the principal value by partial fractions where p < 0."""
     whole = np.where(p > 0, p, 1.0)
     far = (sp.elliprd(y, z, x) - ans) / (2 * np.where(p > 0, -1.0, x - p))
     return np.where(p > 0, -0.75 * symmetric((x, 1.5), (y, 0.5), (z, 0.5), (whole, 1.0)), far)
 
 
-def j_by_last(ans: Any, x: Any, y: Any, z: Any, p: Any) -> Any:
+def j_by_last(ans: Array, x: Array, y: Array, z: Array, p: Any) -> Array:
     """``∂R_J/∂p``; where p < 0 by Euler's theorem, R_J being homogeneous of degree -3/2."""
     whole = np.where(p > 0, p, 1.0)
     shares = x * j_by_first(ans, x, y, z, p) + y * j_by_first(ans, y, x, z, p)
@@ -123,14 +124,14 @@ def j_by_last(ans: Any, x: Any, y: Any, z: Any, p: Any) -> Any:
     return np.where(p > 0, -1.5 * symmetric((x, 0.5), (y, 0.5), (z, 0.5), (whole, 2.0)), far)
 
 
-def c_by_first(ans: Any, x: Any, y: Any) -> Any:
+def c_by_first(ans: Array, x: Array, y: Array) -> Array:
     """``∂R_C/∂x``; the principal value where y < 0."""
     near, far = np.where(y > 0, y, 1.0), np.where(y > 0, -1.0, y)
     beyond = (ans - 1 / np.sqrt(np.where(y > 0, 1.0, x))) / (2 * (far - x))
     return np.where(y > 0, -sp.elliprd(near, near, x) / 6, beyond)
 
 
-def c_by_last(ans: Any, x: Any, y: Any) -> Any:
+def c_by_last(ans: Array, x: Array, y: Array) -> Array:
     """``∂R_C/∂y``; the principal value where y < 0."""
     near, far = np.where(y > 0, y, 1.0), np.where(y > 0, -1.0, y)
     beyond = (np.sqrt(np.where(y > 0, 1.0, x)) / far - ans) / (2 * (far - x))
@@ -210,7 +211,7 @@ row(
 )
 
 
-def mean_slope(ans: Any, a: Any, b: Any) -> Any:
+def mean_slope(ans: Array, a: Array, b: Array) -> Array:
     """``∂/∂a`` of the mean of a and b; along both axes that is 0, and its slope infinite."""
     end = np.equal(a, 0) | np.equal(b, 0)
     a, b = np.where(end, 1.0, a), np.where(end & np.equal(b, 0), 0.0, np.where(end, np.inf, b))
@@ -229,17 +230,17 @@ row(
 # --- Jacobi's elliptic functions (22.13) -------------------------------------------------
 
 
-def jacobi_slope(g: Any, ans: Any, m: Any, turned: Any) -> Any:
+def jacobi_slope(g: Array, ans: Array, m: Array, turned: Array) -> Array:
     """What ``g`` says of m and φ, where φ moves by ``turned``; but for ``∂dn/∂m`` at a fixed φ."""
     sn, cn, dn, _ = ans
     return (g[0] * cn - g[1] * sn - g[2] * m * sn * cn / dn + g[3]) * turned
 
 
-def jacobi_by_u(g: Any, ans: Any, u: Any, m: Any) -> Any:
+def jacobi_by_u(g: Array, ans: Array, u: Array, m: Array) -> Array:
     return unbroadcast(jacobi_slope(g, ans, m, ans[2]), np.shape(u))
 
 
-def jacobi_by_m(g: Any, ans: Any, u: Any, m: Any) -> Any:
+def jacobi_by_m(g: Array, ans: Array, u: Array, m: Array) -> Array:
     """``u = F(φ, m)``, so that ``∂φ/∂m = -dn ∂F/∂m``."""
     turned = -ans[2] * f_by_m(ans[3], m)
     held = -g[2] * ans[0] ** 2 / (2 * ans[2])
@@ -252,7 +253,7 @@ def jacobi_by_m(g: Any, ans: Any, u: Any, m: Any) -> Any:
     name="special.ellipj",
     fresh=True,
 )
-def ellipj(u: Any, m: Any) -> Any:
+def ellipj(u: Array, m: Array) -> Array:
     """Jacobi's ``(sn, cn, dn, φ)``, as `scipy.special.ellipj`.
 
     Derivatives: by u ``cn dn``, ``-sn dn``, ``-m sn cn``, ``dn``; by m those of φ times

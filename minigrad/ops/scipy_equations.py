@@ -10,6 +10,7 @@ import scipy.special as sp
 
 from minigrad.ops.scipy_rows import several
 from minigrad.ops.scipy_slopes import DEGREE, ROOT_PI
+from minigrad.typing import Array
 
 several(
     sp.sici,
@@ -42,7 +43,7 @@ several(
 # --- integrals of Bessel and Airy functions (chapters 9 and 10), Fresnel's beyond x (7) ------
 
 
-def sine_of_zero(function: Any, x: Any) -> Any:
+def sine_of_zero(function: Any, x: Array) -> Array:
     """``(function(x) - 1)/x`` for an even function that is 1 at 0, its slope there being 0."""
     return np.where(x == 0, 0.0, (function(x) - 1) / np.where(x == 0, 1.0, x))
 
@@ -108,7 +109,7 @@ modified_fresnel(sp.modfresnelm, -1, "-")
 # --- given with their slopes: the second derivative is the equation's ------------------------
 
 
-def equation(function: Any, second: Any, told: str, at: tuple[float, ...]) -> None:
+def equation(function: Any, second: Array, told: str, at: tuple[float, ...]) -> None:
     """Record of a function that SciPy gives with its slope; ``second(y, slope, *arguments)``."""
     several(
         function,
@@ -172,7 +173,7 @@ def modified_mathieu(function: Any, characteristic: Any, told: str) -> None:
     )
 
 
-def sine_value(m: Any, q: Any) -> Any:
+def sine_value(m: Array, q: Array) -> Array:
     """Mathieu's characteristic value b; any for m = 0, of which the sine is 0."""
     return np.where(np.equal(m, 0), 0.0, sp.mathieu_b(np.maximum(m, 1), q))
 
@@ -187,13 +188,13 @@ modified_mathieu(sp.mathieu_modsem1, sp.mathieu_b, f"Mathieu's modified ``Ms¹``
 modified_mathieu(sp.mathieu_modsem2, sp.mathieu_b, f"Mathieu's modified ``Ms²`` {WAVE} 1.295557")
 
 
-def angular(x: Any, y: Any, slope: Any, m: Any, known: Any, share: Any) -> Any:
+def angular(x: Array, y: Array, slope: Array, m: Array, known: Array, share: Array) -> Array:
     """``((1 - x²) y′)′ + (λ - share - m²/(1 - x²)) y = 0``; the prolate radial one, too."""
     width = 1 - x**2
     return (2 * x * slope - (known - share - m**2 / width) * y) / width
 
 
-def radial(x: Any, y: Any, slope: Any, m: Any, known: Any, share: Any) -> Any:
+def radial(x: Array, y: Array, slope: Array, m: Array, known: Array, share: Array) -> Array:
     """``((1 + x²) y′)′ - (λ + share - m²/(1 + x²)) y = 0``, of oblate coordinates."""
     width = 1 + x**2
     return ((known + share - m**2 / width) * y - 2 * x * slope) / width
@@ -205,7 +206,7 @@ def spheroidal(function: Any, value: Any, sign: int, form: Any, x: float, told: 
     SciPy's functions of the second kind are not held to the equation, and have no row.
     """
 
-    def second(y: Any, slope: Any, m: Any, n: Any, c: Any, *rest: Any) -> Any:
+    def second(y: Array, slope: Array, m: Array, n: Any, c: Array, *rest: Any) -> Array:
         known = rest[0] if len(rest) > 1 else value(m, n, c)
         return form(rest[-1], y, slope, m, known, sign * (c * rest[-1]) ** 2)
 

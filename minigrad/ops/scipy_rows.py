@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad.ops.record import Rule, elementwise, implementations, primitive
 from minigrad.ops.shape import unbroadcast
+from minigrad.typing import Array
 
 UNRULED = "no derivative in closed form is known"
 
@@ -40,7 +41,7 @@ def stands(function: Any, op: Any) -> None:
 LETTERS = "x", "y", "z", "u", "v"
 
 
-def is_zero(c: Any) -> bool:
+def is_zero(c: Array) -> bool:
     """Whether a result is not asked for; its slope may be infinite where another's is not."""
     return isinstance(c, np.ndarray | np.generic | float) and not np.any(c)
 
@@ -56,7 +57,7 @@ def several(
     results, derivatives, value = told.split(" | ")
     called, known = function.__name__, function.nin - 1
 
-    def rule(g: Any, ans: Any, *args: Any) -> Any:
+    def rule(g: Array, ans: Array, *args: Any) -> Array:
         asked = [(c, slope) for c, slope in zip(g, slopes, strict=True) if not is_zero(c)]
         total = sum(c * slope(ans, *args) for c, slope in asked or [(g[0], lambda *_: 1.0)])
         return unbroadcast(total, np.shape(args[-1])) if known else total

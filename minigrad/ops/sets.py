@@ -9,6 +9,7 @@ import numpy as np
 from minigrad.ops.indexing import take
 from minigrad.ops.record import ArrayLike, Op, composed
 from minigrad.ops.shape import ravel
+from minigrad.typing import Array
 
 
 @composed(np.unique)
@@ -21,7 +22,7 @@ def unique(
     *,
     equal_nan: bool = True,
     sorted: bool = True,
-) -> Any:
+) -> Array:
     """The different elements (or slices along ``axis``), ascending, as `numpy.unique`.
 
     Derivative: ``dy`` goes to the first of the equal elements.
@@ -40,7 +41,7 @@ def unique(
     return ans if len(ans) > 1 else ans[0]
 
 
-def _distinct(ar: Any, axis: Any, equal_nan: bool) -> Any:
+def _distinct(ar: Array, axis: Any, equal_nan: bool) -> Array:
     return np.unique(ar, True, True, True, axis, equal_nan=equal_nan)[1:]
 
 
@@ -50,28 +51,28 @@ distinct: Op = Op("unique", _distinct, None, arity=1, fresh=True, dynamic=True)
 class UniqueAllResult(NamedTuple):
     """The different elements, where each is first, what each element is, and how many there are."""
 
-    values: Any
+    values: Array
     indices: Any
     inverse_indices: Any
-    counts: Any
+    counts: Array
 
 
 class UniqueCountsResult(NamedTuple):
     """The different elements, and how many there are of each."""
 
-    values: Any
-    counts: Any
+    values: Array
+    counts: Array
 
 
 class UniqueInverseResult(NamedTuple):
     """The different elements, and which of them each element is."""
 
-    values: Any
+    values: Array
     inverse_indices: Any
 
 
 @composed(*([np.unique_all] if hasattr(np, "unique_all") else []))
-def unique_all(x: ArrayLike) -> Any:
+def unique_all(x: ArrayLike) -> Array:
     """`unique` with all that it can tell, as `numpy.unique_all`.
 
     Derivative: of the values: ``dy`` goes to the first of the equal elements; the rest are whole
@@ -88,7 +89,7 @@ def unique_all(x: ArrayLike) -> Any:
 
 
 @composed(*([np.unique_counts] if hasattr(np, "unique_counts") else []))
-def unique_counts(x: ArrayLike) -> Any:
+def unique_counts(x: ArrayLike) -> Array:
     """The different elements and their numbers, as `numpy.unique_counts`.
 
     Derivative: of the values: ``dy`` goes to the first of the equal elements.
@@ -103,7 +104,7 @@ def unique_counts(x: ArrayLike) -> Any:
 
 
 @composed(*([np.unique_inverse] if hasattr(np, "unique_inverse") else []))
-def unique_inverse(x: ArrayLike) -> Any:
+def unique_inverse(x: ArrayLike) -> Array:
     """The different elements and which each element is, as `numpy.unique_inverse`.
 
     Derivative: of the values: ``dy`` goes to the first of the equal elements.
@@ -119,7 +120,7 @@ def unique_inverse(x: ArrayLike) -> Any:
 
 
 @composed(*([np.unique_values] if hasattr(np, "unique_values") else []))
-def unique_values(x: ArrayLike) -> Any:
+def unique_values(x: ArrayLike) -> Array:
     """The different elements, ascending, as `numpy.unique_values` (whose order may differ).
 
     Derivative: ``dy`` goes to the first of the equal elements.
@@ -134,7 +135,7 @@ def unique_values(x: ArrayLike) -> Any:
 
 
 @composed(np.union1d)
-def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Any:
+def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Array:
     """The different elements of both, as `numpy.union1d`; equal ones are the first array's.
 
     Derivative: ``dy`` goes to the elements that are returned, 0 to the others.
@@ -148,7 +149,7 @@ def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Any:
     return unique(np.concatenate([ravel(ar1), ravel(ar2)]))
 
 
-def _common(ar1: Any, ar2: Any, assume_unique: bool) -> Any:
+def _common(ar1: Array, ar2: Array, assume_unique: bool) -> Array:
     return np.intersect1d(ar1, ar2, assume_unique, return_indices=True)[1:]
 
 
@@ -158,7 +159,7 @@ common: Op = Op("intersect1d", _common, None, arity=2, fresh=True, dynamic=True)
 @composed(np.intersect1d)
 def intersect1d(
     ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False
-) -> Any:
+) -> Array:
     """The elements that are in both, as `numpy.intersect1d`; they are the first array's.
 
     Derivative: ``dy`` goes to the first array's elements that are returned, 0 to the others.
@@ -176,7 +177,7 @@ def intersect1d(
 
 
 @composed(np.setdiff1d)
-def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Any:
+def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Array:
     """The different elements of the first that are not in the second, as `numpy.setdiff1d`.
 
     Derivative: ``dy`` goes to the elements that are returned, 0 to the others.
@@ -193,7 +194,7 @@ def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> An
 
 
 @composed(np.setxor1d)
-def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Any:
+def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Array:
     """The elements that are in one of the two only, as `numpy.setxor1d`.
 
     Derivative: ``dy`` goes to the elements that are returned, 0 to the others.
@@ -212,7 +213,7 @@ def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Any
 
 
 @composed(np.trim_zeros, complex=True)
-def trim_zeros(filt: ArrayLike, trim: str = "fb") -> Any:
+def trim_zeros(filt: ArrayLike, trim: str = "fb") -> Array:
     """A vector without the zeros in front (``"f"``) and at its end (``"b"``), as NumPy's.
 
     Derivative: ``dy`` at the elements that stayed, 0 at those cut off.

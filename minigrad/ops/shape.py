@@ -18,6 +18,7 @@ from minigrad.ops.record import (
     register,
 )
 from minigrad.ops.rows import summed
+from minigrad.typing import Array, Axis, DType, Function
 
 # --- arrays from nested lists ----------------------------------------------------------
 
@@ -25,27 +26,27 @@ from minigrad.ops.rows import summed
 NUMPYS = (np.ndarray, np.generic)  # ready: a union would be made at every call
 
 
-def speaks_numpy(x: Any) -> bool:
+def speaks_numpy(x: Array) -> bool:
     """Whether ``x`` is a Tensor or another duck array, rather than NumPy's own."""
     return hasattr(type(x), "__array_function__") and not isinstance(x, NUMPYS)
 
 
-def holds_tensor(x: Any) -> bool:
+def holds_tensor(x: Array) -> bool:
     """Whether a nested list contains a Tensor (or another duck array)."""
     return any(holds_tensor(v) if isinstance(v, list | tuple) else speaks_numpy(v) for v in x)
 
 
-def shape_of(x: Any) -> tuple[int, ...]:
+def shape_of(x: Array) -> tuple[int, ...]:
     """`numpy.shape`, which is slow to find its way to a Tensor."""
     return x.shape if hasattr(x, "shape") else np.shape(x)
 
 
-def arrayed(x: Any) -> Any:
+def arrayed(x: Array) -> Array:
     """``x``, or the array that a nested list stands for."""
     return array(x) if isinstance(x, list | tuple) else x
 
 
-def firm(x: Any) -> Any:
+def firm(x: Array) -> Array:
     """``x`` for NumPy's functions that make arrays of Python's numbers, in a dtype of their own."""
     if isinstance(x, bool | int | float | complex):
         return np.asarray(x)[()]
@@ -53,7 +54,7 @@ def firm(x: Any) -> Any:
 
 
 @composed(shell=True, complex=True)
-def array(data: Any, dtype: Any = None) -> Any:
+def array(data: Any, dtype: DType = None) -> Any:
     """A Tensor from nested lists that contain Tensors; else an array, as `numpy.array`.
 
     Derivative: every Tensor in the lists gets the gradient of its own place.
@@ -99,7 +100,7 @@ def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     return extra >= 0 and all(n in (1, m) for n, m in zip(shape, to[extra:], strict=True))
 
 
-def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
     """Sum ``g`` over the axes along which an array of ``shape`` was broadcast.
 
     Examples
@@ -126,7 +127,7 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     linear="jointly",
     complex=True,
 )
-def broadcast_to(array: Any, shape: Any) -> Any:
+def broadcast_to(array: Array, shape: Any) -> Array:
     """A read-only array of ``shape`` that repeats ``array``, as `numpy.broadcast_to`.
 
     Derivative: ``dy`` summed over the axes along which the array was repeated.
@@ -179,7 +180,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     return tuple(grids) if sparse else broadcast_arrays(*grids)
 
 
-def outer_of(op: Callable[..., Any], a: Any, b: Any) -> Any:
+def outer_of(op: Function, a: Array, b: Array) -> Array:
     """``op`` of every element of ``a`` with every element of ``b``: a ufunc's ``outer``."""
     a, b = arrayed(a), firm(arrayed(b))
     return op(reshape(a, (*np.shape(a), *[1] * np.ndim(b))), b)
@@ -188,7 +189,7 @@ def outer_of(op: Callable[..., Any], a: Any, b: Any) -> Any:
 # --- the same elements in another shape ------------------------------------------------
 
 
-def reshape_back(g: Any, ans: Any, a: Any, *_: Any, **__: Any) -> Any:
+def reshape_back(g: Array, ans: Array, a: Array, *_: Any, **__: Any) -> Array:
     """The rule of what changes the shape alone."""
     return np.reshape(g, np.shape(a))
 
@@ -219,7 +220,7 @@ class Reshape(Op):
         return np.transpose(super().__call__(np.transpose(arrayed(a)), backwards, **kwargs))
 
 
-def reshaped(a: Any, shape: Any = None, *, newshape: Any = None) -> Any:
+def reshaped(a: Array, shape: Any = None, *, newshape: Any = None) -> Array:
     """The same elements in another shape, as `numpy.reshape`.
 
     Derivative: ``da = reshape(dy, shape(a))``.
@@ -277,7 +278,7 @@ reshape.places = ("a", "shape", "order")
 
 
 @composed(np.ravel, complex=True)
-def ravel(a: Any, order: str = "C") -> Any:
+def ravel(a: Array, order: str = "C") -> Array:
     """All elements in one axis, as `numpy.ravel`.
 
     Derivative: ``dy`` in the shape of the argument.
@@ -300,7 +301,7 @@ def ravel(a: Any, order: str = "C") -> Any:
 
 
 @primitive(np.squeeze, vjps=(reshape_back,), view=True, linear="jointly", complex=True)
-def squeeze(a: Any, axis: Any = None) -> Any:
+def squeeze(a: Array, axis: Axis = None) -> Array:
     """Axes of length 1 removed, as `numpy.squeeze`.
 
     Derivative: ``da = reshape(dy, shape(a))``.
@@ -309,7 +310,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
 
 
 @primitive(np.expand_dims, vjps=(reshape_back,), view=True, linear="jointly", complex=True)
-def expand_dims(a: Any, axis: Any) -> Any:
+def expand_dims(a: Array, axis: Any) -> Array:
     """Axes of length 1 inserted, as `numpy.expand_dims`.
 
     Derivative: ``dy`` without the new axes.
@@ -366,7 +367,7 @@ def atleast_3d(*arys: Any) -> Any:
     (1, 2, 1)
     """
 
-    def three(a: Any) -> Any:
+    def three(a: Array) -> Array:
         if np.ndim(a) >= 3:
             return a
         return reshape(a, (*np.shape(a), 1) if np.ndim(a) == 2 else (1, -1, 1))
@@ -378,7 +379,7 @@ def atleast_3d(*arys: Any) -> Any:
 
 
 @composed(np.tile, complex=True)
-def tile(A: ArrayLike, reps: Any) -> Any:
+def tile(A: ArrayLike, reps: Any) -> Array:
     """``A`` repeated like tiles, ``reps`` times along each axis, as `numpy.tile`.
 
     Derivative: the sum of ``dy`` over the copies of each element.
@@ -401,7 +402,7 @@ def tile(A: ArrayLike, reps: Any) -> Any:
 
 
 @primitive(np.copy, vjps=(lambda g, ans, a, **_: g,), fresh=True, linear="jointly", complex=True)
-def copy(a: Any) -> Any:
+def copy(a: Array) -> Array:
     """A copy, as `numpy.copy`; gradients flow through.
 
     Derivative: ``da = dy``.
@@ -416,10 +417,10 @@ filled: Op = Op("full_like", np.full_like, None, fresh=True, complex=True)
 def full_like(
     a: ArrayLike,
     fill_value: ArrayLike,
-    dtype: Any = None,
+    dtype: DType = None,
     *,
     shape: Any = None,
-) -> Any:
+) -> Array:
     """``fill_value`` in the shape and dtype of ``a``, as `numpy.full_like`.
 
     Derivative: by the value, the sum of ``dy``; by ``a`` there is none, as its values are not
@@ -438,7 +439,7 @@ def full_like(
 
 
 @composed(np.full, complex=True)
-def full(shape: Any, fill_value: ArrayLike, dtype: Any = None) -> Any:
+def full(shape: Any, fill_value: ArrayLike, dtype: DType = None) -> Array:
     """An array of ``shape`` that is ``fill_value`` throughout, as `numpy.full`.
 
     Derivative: by the value, the sum of ``dy``.

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.typing import Function
+
 ArrayLike = Any
 """What NumPy's functions take for an array: `composed` makes arrays of nested lists."""
 
@@ -93,7 +95,7 @@ def refuse_keywords(name: str, keywords: dict[str, Any]) -> None:
         refuse_keyword(name, key, value)
 
 
-def answering(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
+def answering(function: Function, name: str = "") -> Function:
     """``function``, which says of a keyword that it does not have what is written instead.
 
     A method ``__init__`` speaks in the name of its class.
@@ -116,7 +118,7 @@ def answering(function: Callable[..., Any], name: str = "") -> Callable[..., Any
     return call
 
 
-def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+def parameters(function: Function) -> tuple[str, ...]:
     """Names of a function's parameters; of a ufunc, its inputs; none where Python is not told."""
     function = inspect.unwrap(function)
     if isinstance(function, np.ufunc):
@@ -124,7 +126,7 @@ def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(p.name for p in listed(function) if p.kind is not P.VAR_POSITIONAL)
 
 
-def listed(function: Callable[..., Any]) -> list[inspect.Parameter]:
+def listed(function: Function) -> list[inspect.Parameter]:
     """The parameters of a function; none of a ufunc, and where Python is not told."""
     if isinstance(function, np.ufunc):
         return []
@@ -134,7 +136,7 @@ def listed(function: Callable[..., Any]) -> list[inspect.Parameter]:
         return []
 
 
-def positional(forward: Callable[..., Any]) -> tuple[float, float]:
+def positional(forward: Function) -> tuple[float, float]:
     """The least and largest number of positional arguments that ``forward`` takes."""
     if isinstance(forward, np.ufunc):
         return forward.nin, forward.nin
@@ -145,9 +147,7 @@ def positional(forward: Callable[..., Any]) -> tuple[float, float]:
     return sum(p.default is p.empty for p in places), len(places)
 
 
-def shown(
-    names: Sequence[str], places: Sequence[str], forward: Callable[..., Any]
-) -> inspect.Signature:
+def shown(names: Sequence[str], places: Sequence[str], forward: Function) -> inspect.Signature:
     """The signature of an op: its parameters, those beyond ``places`` by keyword only."""
     own = {p.name: p for p in listed(inspect.unwrap(forward))}
     if any(p.kind is P.VAR_POSITIONAL for p in own.values()):
@@ -165,7 +165,7 @@ def shown(
     return inspect.Signature(sorted(both, key=lambda p: p.kind))
 
 
-def merged(function: Callable[..., Any], numpy_functions: Sequence[Any]) -> inspect.Signature:
+def merged(function: Function, numpy_functions: Sequence[Any]) -> inspect.Signature:
     """The signature of ``function`` with what only NumPy's function has, in NumPy's order."""
     own = listed(function)
     known = {p.name: p for p in own}
@@ -196,7 +196,7 @@ class Calling:
 
     order: list[str]
 
-    def __init__(self, name: str, function: Callable[..., Any], *numpy_functions: Any) -> None:
+    def __init__(self, name: str, function: Function, *numpy_functions: Any) -> None:
         own = listed(function)
         self.name = name
         self.signature: inspect.Signature = merged(function, numpy_functions)

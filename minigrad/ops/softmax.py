@@ -15,9 +15,10 @@ from minigrad.ops.record import primitive
 from minigrad.ops.reduction import from_end, kept, restore
 from minigrad.ops.rows import extreme, summed
 from minigrad.ops.shape import shape_of, speaks_numpy
+from minigrad.typing import Array, Axis
 
 
-def top_of(x: Any, axis: Any) -> Any:
+def top_of(x: Array, axis: Axis) -> Array:
     """The largest element, to be subtracted before exponentials."""
     if np.size(x) == 0:
         return 0.0
@@ -26,7 +27,7 @@ def top_of(x: Any, axis: Any) -> Any:
     return (np.float64(x) if isinstance(x, int | float) else x).max(axis=axis, keepdims=True)
 
 
-def shift_of(x: Any, axis: Any) -> Any:
+def shift_of(x: Array, axis: Axis) -> Array:
     """The largest element, 0 where that is infinite or NaN."""
     top = top_of(x, axis)
     if type(top) is float:  # of nothing
@@ -38,7 +39,7 @@ def shift_of(x: Any, axis: Any) -> Any:
     return np.where(np.isfinite(top), top, 0.0)
 
 
-def shares(ans: Any, x: Any, axis: Any) -> Any:
+def shares(ans: Array, x: Array, axis: Axis) -> Array:
     """softmax(x), given the log-sum-exp; 0 where all are -inf."""
     ans = restore(ans, x, axis)
     empty = ans == -math.inf
@@ -47,11 +48,13 @@ def shares(ans: Any, x: Any, axis: Any) -> Any:
     return np.exp(x - ans)
 
 
-def logsumexp_rule(g: Any, ans: Any, x: Any, axis: Any = None, **_: Any) -> Any:
+def logsumexp_rule(g: Array, ans: Array, x: Array, axis: Axis = None, **_: Any) -> Array:
     return restore(g, x, axis) * shares(ans, x, axis)
 
 
-def logsumexp_jvp(ts: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def logsumexp_jvp(
+    ts: Any, ans: Array, x: Array, axis: Axis = None, keepdims: bool = False
+) -> Array:
     """``Σ softmax(x) t``."""
     if len(shape_of(x)) == 1 and axis != () and not keepdims:
         return ts[0] @ shares(ans, x, axis)
@@ -65,7 +68,7 @@ def logsumexp_jvp(ts: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = 
     warns=frozenset({"divide", "over"}),
     jvp=logsumexp_jvp,
 )
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """``log Σ exp(x)`` over ``axis``, without overflow; its gradient is softmax(x).
 
     Derivative: ``exp(x - y)``: softmax.
@@ -77,17 +80,17 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return ans if keepdims else ans.reshape(kept(x, axis))[()]
 
 
-def softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
+def softmax_rule(g: Array, ans: Array, x: Array, axis: Axis = -1) -> Array:
     return ans * (g - summed(g * ans, axis, True))
 
 
-def softmax_jvp(ts: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
+def softmax_jvp(ts: Any, ans: Array, x: Array, axis: Axis = -1) -> Array:
     """``s ∘ (t - Σ s t)``: the Jacobian is symmetric."""
     return softmax_rule(ts[0], ans, x, from_end(x, axis))
 
 
 @primitive(vjps=(softmax_rule,), fresh=True, cost=10, jvp=softmax_jvp)
-def softmax(x: Any, axis: Any = -1) -> Any:
+def softmax(x: Array, axis: Axis = -1) -> Array:
     """``exp(x) / Σ exp(x)`` along ``axis`` (the last by default), without overflow.
 
     Derivative: ``dx = y·(dy - sum(dy·y))``.
@@ -106,17 +109,17 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     return e
 
 
-def log_softmax_rule(g: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
+def log_softmax_rule(g: Array, ans: Array, x: Array, axis: Axis = -1) -> Array:
     return g - np.exp(ans) * summed(g, axis, True)
 
 
-def log_softmax_jvp(ts: Any, ans: Any, x: Any, axis: Any = -1) -> Any:
+def log_softmax_jvp(ts: Any, ans: Array, x: Array, axis: Axis = -1) -> Array:
     """``t - Σ softmax(x) t``."""
     return ts[0] - summed(np.exp(ans) * ts[0], from_end(x, axis), True)
 
 
 @primitive(vjps=(log_softmax_rule,), fresh=True, cost=10, jvp=log_softmax_jvp)
-def log_softmax(x: Any, axis: Any = -1) -> Any:
+def log_softmax(x: Array, axis: Axis = -1) -> Array:
     """``log softmax(x)`` along ``axis`` (the last by default), without overflow.
 
     The derivative of entry i by x is ``eᵢ - softmax(x)``.

@@ -9,9 +9,10 @@ import numpy as np
 from minigrad.ops.indexing import take_along_axis
 from minigrad.ops.record import ArrayLike, Op, composed, primitive
 from minigrad.ops.shape import ravel
+from minigrad.typing import Array
 
 
-def sort_rule(g: Any, ans: Any, a: Any, axis: int | None = -1, **_: Any) -> Any:
+def sort_rule(g: Array, ans: Array, a: Array, axis: int | None = -1, **_: Any) -> Array:
     """Each element gets the gradient of the place that it was sorted to."""
     if axis is None:
         return np.reshape(sort_rule(g, ans, np.reshape(a, -1)), np.shape(a))
@@ -19,7 +20,7 @@ def sort_rule(g: Any, ans: Any, a: Any, axis: int | None = -1, **_: Any) -> Any:
     return np.take_along_axis(g, places, axis)
 
 
-def sort_jvp(ts: Any, ans: Any, a: Any, axis: int | None = -1, **_: Any) -> Any:
+def sort_jvp(ts: Any, ans: Array, a: Array, axis: int | None = -1, **_: Any) -> Array:
     """The tangents in the order of the elements."""
     t, n = ts[0], np.ndim(a)
     order = np.argsort(a, axis=axis, kind="stable")
@@ -30,7 +31,7 @@ def sort_jvp(ts: Any, ans: Any, a: Any, axis: int | None = -1, **_: Any) -> Any:
 
 
 @primitive(np.sort, vjps=(sort_rule,), fresh=True, jvp=sort_jvp)
-def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:
+def sort(a: Array, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Array:
     """Elements in ascending order along ``axis``, as `numpy.sort`.
 
     Derivative: ``dy`` goes back to where each element came from.
@@ -39,7 +40,7 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None)
 
 
 @composed(np.partition)
-def partition(a: ArrayLike, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Any:
+def partition(a: ArrayLike, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Array:
     """The ``kth`` smallest element in its place, smaller ones before, as `numpy.partition`.
 
     Derivative: ``dy`` goes back to where each element came from.
@@ -62,7 +63,7 @@ def partition(a: ArrayLike, kth: Any, axis: int | None = -1, kind: str = "intros
     return take_along_axis(a, np.argpartition(a, kth, axis), axis)
 
 
-def first_extreme(a: Any, axis: int, extreme: str) -> Any:
+def first_extreme(a: Array, axis: int, extreme: str) -> Array:
     """Where the running extreme along ``axis`` was first reached; a NaN is one for good."""
     running = np.moveaxis(getattr(np, extreme).accumulate(a, axis), axis, 0)
     moved = np.zeros(running.shape, bool)
@@ -75,7 +76,7 @@ running_extreme: Op = Op("running_extreme", first_extreme, None, fresh=True)
 
 
 @composed((np.maximum, "accumulate"))
-def cummax(a: ArrayLike, axis: int = 0) -> Any:
+def cummax(a: ArrayLike, axis: int = 0) -> Array:
     """Running maximum along ``axis``, as ``numpy.maximum.accumulate``; ties go to the first.
 
     Derivative: ``dy`` of every place goes to the element that is the maximum there.
@@ -90,7 +91,7 @@ def cummax(a: ArrayLike, axis: int = 0) -> Any:
 
 
 @composed((np.minimum, "accumulate"))
-def cummin(a: ArrayLike, axis: int = 0) -> Any:
+def cummin(a: ArrayLike, axis: int = 0) -> Array:
     """Running minimum along ``axis``, as ``numpy.minimum.accumulate``; ties go to the first.
 
     Derivative: ``dy`` of every place goes to the element that is the minimum there.
@@ -104,7 +105,7 @@ def cummin(a: ArrayLike, axis: int = 0) -> Any:
     return running("cummin", "minimum", a, axis)
 
 
-def running(name: str, extreme: str, a: Any, axis: int) -> Any:
+def running(name: str, extreme: str, a: Array, axis: int) -> Array:
     """Running extremes, taken from the places where they were first reached."""
     if axis is None:
         raise ValueError(f"{name}: the axis must be an integer, not None")

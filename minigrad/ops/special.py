@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 
 from minigrad.ops.record import ArrayLike, Kink, Op, composed, elementwise
+from minigrad.typing import Array
 
 
-def _sigmoid(x: Any) -> Any:
+def _sigmoid(x: Array) -> Array:
     if type(x) is np.float64:  # errstate would cost more than the function itself
         return np.float64(1 / (1 + math.exp(-x))) if x > -700 else np.exp(x)
     return _sigmoids(x)
 
 
 @np.errstate(over="ignore")  # exp(-x) may reach inf; 1/inf is the right 0
-def _sigmoids(x: Any) -> Any:
+def _sigmoids(x: Array) -> Array:
     e = np.exp(-x)
     e += 1
     return np.reciprocal(e)
@@ -66,7 +67,7 @@ relu: Op = elementwise(
 )
 
 
-def _erf(x: Any) -> Any:
+def _erf(x: Array) -> Array:
     kind = np.result_type(x)
     kind = kind if kind.kind in "fc" else np.dtype(np.float64)
     try:
@@ -81,7 +82,7 @@ def _erf(x: Any) -> Any:
     return ans if ans.dtype == kind else ans.astype(kind)
 
 
-def erf_rule(g: Any, ans: Any, x: Any) -> Any:
+def erf_rule(g: Array, ans: Array, x: Array) -> Array:
     with np.errstate(over="ignore", under="ignore"):  # x² may reach inf; exp(-inf) is the right 0
         return g * (2 / math.sqrt(math.pi)) * np.exp(-(x**2))
 
@@ -125,7 +126,7 @@ bent: Op = elementwise(
 
 
 @composed(shell=True)
-def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Any:
+def leaky_relu(x: Array, negative_slope: Any = 0.01) -> Array:
     """``x`` above 0, ``negative_slope * x`` up to 0; the slope is differentiated too.
 
     Derivative: 1 above 0, ``negative_slope`` up to 0; by the slope, ``x`` up to 0.
@@ -155,7 +156,7 @@ saturating: Op = elementwise(
 
 
 @composed(shell=True)
-def elu(x: Any, alpha: Any = 1.0) -> Any:
+def elu(x: Array, alpha: Any = 1.0) -> Array:
     """``x`` above 0, ``alpha * (exp(x) - 1)`` up to 0; alpha is differentiated too.
 
     Derivative: 1 above 0, ``y + alpha`` up to 0; by ``alpha``, ``exp(x) - 1`` up to 0.
@@ -170,7 +171,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
 
 
 @composed()
-def silu(x: ArrayLike) -> Any:
+def silu(x: ArrayLike) -> Array:
     """``x σ(x)``, also called swish.
 
     Derivative: ``σ(x) (1 + x (1 - σ(x)))``.
@@ -187,7 +188,7 @@ def silu(x: ArrayLike) -> Any:
 ROOT, CUBIC = math.sqrt(2 / math.pi), 0.044715
 
 
-def tanh_of_cubic(x: Any) -> Any:
+def tanh_of_cubic(x: Array) -> Array:
     """``tanh(√(2/π) (x + 0.044715 x³))``, which is about ``2 Φ(x) - 1``."""
     t = ROOT * CUBIC * (x * x)
     t += ROOT  # arrays are written into; of a Tensor it is a new one
@@ -195,14 +196,14 @@ def tanh_of_cubic(x: Any) -> Any:
     return np.tanh(t)
 
 
-def _tanh_gelu(x: Any) -> Any:
+def _tanh_gelu(x: Array) -> Array:
     ans = 1 + tanh_of_cubic(x)
     ans *= x
     ans *= 0.5
     return ans
 
 
-def tanh_gelu_rule(g: Any, ans: Any, x: Any) -> Any:
+def tanh_gelu_rule(g: Array, ans: Array, x: Array) -> Array:
     """``½ (1 + t + x (1 - t²) √(2/π) (1 + 3 · 0.044715 x²))``."""
     t = tanh_of_cubic(x)
     slope = 3 * ROOT * CUBIC * (x * x)
@@ -234,7 +235,7 @@ tanh_gelu: Op = elementwise(
 
 
 @composed()
-def gelu(x: ArrayLike, approximate: str | bool = "none") -> Any:
+def gelu(x: ArrayLike, approximate: str | bool = "none") -> Array:
     """The Gaussian error linear unit ``x Φ(x)`` (Hendrycks and Gimpel, 2016).
 
     Derivative: ``Φ(x) + x φ(x)`` with the normal distribution function Φ and density φ.

@@ -25,18 +25,19 @@ from minigrad.ops.reduction import (
 )
 from minigrad.ops.scan import cumprod, cumsum
 from minigrad.ops.shape import arrayed
+from minigrad.typing import Array, Axis, DType
 
 # --- passing over NaN ------------------------------------------------------------------
 
 
-def without_nan(a: Any, value: float) -> Any:
+def without_nan(a: Array, value: float) -> Array:
     """``a`` with ``value`` in place of NaN."""
     return np.where(trusted(a), a, np.asarray(value, np.result_type(a, np.float16))[()])
 
 
 def nan_extreme(
-    extreme: Any, worst: float, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any
-) -> Any:
+    extreme: Any, worst: float, a: Array, axis: Any, keepdims: Any, initial: Array, where: Array
+) -> Array:
     """The extreme of what is not NaN; NaN where nothing else is left."""
     a = arrayed(a)
     given = options(initial=initial)
@@ -53,13 +54,13 @@ def nan_extreme(
 
 @composed(np.nanmax)
 def nanmax(
-    a: Any,
-    axis: Any = None,
+    a: Array,
+    axis: Axis = None,
     *,
     keepdims: bool = False,
-    initial: Any = NoValue,
-    where: Any = True,
-) -> Any:
+    initial: Array = NoValue,
+    where: Array = True,
+) -> Array:
     """Largest element that is not NaN, as `numpy.nanmax`; ties share the gradient evenly.
 
     Derivative: 1 at the largest element, 0 at the others.
@@ -75,13 +76,13 @@ def nanmax(
 
 @composed(np.nanmin)
 def nanmin(
-    a: Any,
-    axis: Any = None,
+    a: Array,
+    axis: Axis = None,
     *,
     keepdims: bool = False,
-    initial: Any = NoValue,
-    where: Any = True,
-) -> Any:
+    initial: Array = NoValue,
+    where: Array = True,
+) -> Array:
     """Smallest element that is not NaN, as `numpy.nanmin`; ties share the gradient evenly.
 
     Derivative: 1 at the smallest element, 0 at the others.
@@ -98,13 +99,13 @@ def nanmin(
 @composed(np.nanprod)
 def nanprod(
     a: ArrayLike,
-    axis: Any = None,
-    dtype: Any = None,
+    axis: Axis = None,
+    dtype: DType = None,
     *,
     keepdims: bool = False,
-    initial: Any = NoValue,
-    where: Any = True,
-) -> Any:
+    initial: Array = NoValue,
+    where: Array = True,
+) -> Array:
     """Product of the elements that are not NaN, as `numpy.nanprod`.
 
     Derivative: the product of the others; 0 by what is NaN.
@@ -122,7 +123,7 @@ def nanprod(
 
 
 @composed(np.nancumsum)
-def nancumsum(a: ArrayLike, axis: Any = None, dtype: Any = None) -> Any:
+def nancumsum(a: ArrayLike, axis: Axis = None, dtype: DType = None) -> Array:
     """Running sum with NaN counted as 0, as `numpy.nancumsum`.
 
     Derivative: as `cumsum`; 0 by what is NaN.
@@ -137,7 +138,7 @@ def nancumsum(a: ArrayLike, axis: Any = None, dtype: Any = None) -> Any:
 
 
 @composed(np.nancumprod)
-def nancumprod(a: ArrayLike, axis: Any = None, dtype: Any = None) -> Any:
+def nancumprod(a: ArrayLike, axis: Axis = None, dtype: DType = None) -> Array:
     """Running product with NaN counted as 1, as `numpy.nancumprod`.
 
     Derivative: as `cumprod`; 0 by what is NaN.
@@ -154,15 +155,15 @@ def nancumprod(a: ArrayLike, axis: Any = None, dtype: Any = None) -> Any:
 @composed(np.nanvar)
 def nanvar(
     a: ArrayLike,
-    axis: Any = None,
-    dtype: Any = None,
+    axis: Axis = None,
+    dtype: DType = None,
     *,
     ddof: float = 0,
     keepdims: bool = False,
-    where: Any = True,
-    mean: Any = NoValue,
+    where: Array = True,
+    mean: Array = NoValue,
     correction: Any = NoValue,
-) -> Any:
+) -> Array:
     """Variance of the elements that are not NaN, as `numpy.nanvar`.
 
     Derivative: as `var` of the others; 0 by what is NaN.
@@ -183,15 +184,15 @@ def nanvar(
 @composed(np.nanstd)
 def nanstd(
     a: ArrayLike,
-    axis: Any = None,
-    dtype: Any = None,
+    axis: Axis = None,
+    dtype: DType = None,
     *,
     ddof: float = 0,
     keepdims: bool = False,
-    where: Any = True,
-    mean: Any = NoValue,
+    where: Array = True,
+    mean: Array = NoValue,
     correction: Any = NoValue,
-) -> Any:
+) -> Array:
     """Standard deviation of the elements that are not NaN, as `numpy.nanstd`.
 
     Derivative: as `std` of the others; 0 by what is NaN.
@@ -214,16 +215,16 @@ def nanstd(
 
 @composed(np.cov, complex=True)
 def cov(
-    m: Any,
-    y: Any = None,
+    m: Array,
+    y: Array = None,
     rowvar: bool = True,
     bias: bool = False,
     ddof: int | None = None,
     fweights: Any = None,
     aweights: ArrayLike = None,
     *,
-    dtype: Any = None,
-) -> Any:
+    dtype: DType = None,
+) -> Array:
     """Covariances of variables, one in each row, as `numpy.cov`.
 
     Derivative: ``dX = (dC + dCᵀ) (X - mean) / (N - ddof)`` for variables in rows.
@@ -240,7 +241,7 @@ def cov(
     array([-1. , -0.5,  1.5])
     """
 
-    def rows(x: Any) -> Any:
+    def rows(x: Array) -> Array:
         x = arrayed(x)
         if np.ndim(x) > 2:
             raise ValueError(f"cov takes at most two axes, the shape is {np.shape(x)}")
@@ -251,7 +252,7 @@ def cov(
     x = rows(m) if y is None else np.concatenate([rows(m), rows(y)])
     ddof = (0 if bias else 1) if ddof is None else ddof
     n = np.shape(x)[1]
-    weights: Any = None
+    weights: Array = None
     for w in (fweights, aweights):
         if w is not None:
             w = arrayed(w)
@@ -269,7 +270,7 @@ def cov(
 
 
 @composed(np.corrcoef)
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+def corrcoef(x: Array, y: Array = None, rowvar: bool = True, *, dtype: DType = None) -> Array:
     """Correlations of variables, one in each row, as `numpy.corrcoef`.
 
     Derivative: by the quotient rule from ``C = cov(x)``, as ``R_ij = C_ij / √(C_ii C_jj)``.

@@ -12,11 +12,12 @@ from numpy.lib.stride_tricks import sliding_window_view as numpy_view
 from minigrad.ops.indexing import scatter, take
 from minigrad.ops.order import moveaxis
 from minigrad.ops.record import ArrayLike, Op, composed, elementwise, plain
+from minigrad.typing import Array, Axis
 
 # --- Bessel's function -------------------------------------------------------------------
 
 
-def _bessel(x: Any, order: int) -> Any:
+def _bessel(x: Array, order: int) -> Array:
     """``(1/2π) ∫ exp(x cos θ) cos(n θ) dθ`` round the circle, as a sum over even steps.
 
     The integrand has the circle for a period, so that the sum is exact to rounding with
@@ -79,7 +80,7 @@ def kaiser(M: int, beta: Any) -> Any:
 
 
 @composed(numpy_view, complex=True)
-def sliding_window_view(x: ArrayLike, window_shape: Any, axis: Any = None) -> Any:
+def sliding_window_view(x: ArrayLike, window_shape: Any, axis: Axis = None) -> Array:
     """What windows of ``window_shape`` see at every place, as `numpy.lib.stride_tricks` has it.
 
     Derivative: the sum of ``dy`` over the windows that see the element.
@@ -123,7 +124,7 @@ def sliding_window_view(x: ArrayLike, window_shape: Any, axis: Any = None) -> An
 histogram_bin_edges: Op = plain(np.histogram_bin_edges)
 
 
-def _counted(a: Any, bins: Any, range: Any, density: Any) -> Any:
+def _counted(a: Array, bins: Any, range: Any, density: Any) -> Array:
     return np.histogram(a, bins, range, density)
 
 
@@ -133,7 +134,7 @@ counted: Op = Op("histogram", _counted, None, arity=2, fresh=True)
 @composed(np.histogram)
 def histogram(
     a: ArrayLike, bins: Any = 10, range: Any = None, density: Any = None, weights: ArrayLike = None
-) -> Any:
+) -> Array:
     """Numbers of elements, or sums of their weights, between edges, as `numpy.histogram`.
 
     Derivative: by the weights, ``dy`` of the bin that an element is in.

@@ -28,6 +28,7 @@ from minigrad.optim.schedules import Schedule, rate_at
 from minigrad.optim.stopping import Epochs, Progress, Rule
 from minigrad.tensor import own
 from minigrad.tree import flatten, tree_map
+from minigrad.typing import Array, Function, Random
 
 SMALL = 100
 """Up to so many numbers, a history keeps the parameters of every step."""
@@ -51,13 +52,13 @@ def start(x0: Any, who: str) -> Any:
     return tree_map(lambda x: own(array_of(x), True), x0)
 
 
-def keeps(x: Any, keep: bool | None) -> bool:
+def keeps(x: Array, keep: bool | None) -> bool:
     """Whether a history shall keep the parameters."""
     return sum(np.size(v) for v in flatten(x)[0]) <= SMALL if keep is None else keep
 
 
 def minimize(
-    f: Callable[..., Any],
+    f: Function,
     x0: Any,
     lr: float | Schedule = 0.1,
     steps: int | None = None,
@@ -168,7 +169,7 @@ def minimize(
     return descent.now.x, descent.history
 
 
-def distributed(f: Callable[..., Any], client: Any, batches: Any) -> Callable[..., Any]:
+def distributed(f: Function, client: Any, batches: Any) -> Function:
     """``value_and_grad(f)`` over data in parts."""
     from minigrad import parallel
 
@@ -355,7 +356,7 @@ class Batches:
     [4.] [0]
     """
 
-    def __init__(self, *arrays: Any, size: int = 32, rng: Any = None) -> None:
+    def __init__(self, *arrays: Any, size: int = 32, rng: Random = None) -> None:
         if not isinstance(size, int) or size < 1:
             raise ValueError(f"Batches: size must be a whole number of at least 1, not {size!r}")
         lengths = {len(a) if np.ndim(a) else 0 for a in arrays}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.optim.optimisers import Optimiser, State
+from minigrad.typing import Array
 
 
 class SGD(Optimiser):
@@ -40,8 +41,8 @@ class SGD(Optimiser):
 
     @staticmethod
     def update(
-        x: Any,
-        g: Any,
+        x: Array,
+        g: Array,
         state: State,
         lr: float = 1e-3,
         momentum: float = 0.0,
@@ -81,8 +82,8 @@ class Adagrad(Optimiser):
 
     @staticmethod
     def update(
-        x: Any,
-        g: Any,
+        x: Array,
+        g: Array,
         state: State,
         lr: float = 1e-2,
         lr_decay: float = 0.0,
@@ -120,8 +121,8 @@ class RMSprop(Optimiser):
 
     @staticmethod
     def update(
-        x: Any,
-        g: Any,
+        x: Array,
+        g: Array,
         state: State,
         lr: float = 1e-2,
         alpha: float = 0.99,
@@ -166,8 +167,8 @@ class Adam(Optimiser):
 
     @staticmethod
     def update(
-        x: Any,
-        g: Any,
+        x: Array,
+        g: Array,
         state: State,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -208,8 +209,8 @@ class AdamW(Optimiser):
 
     @staticmethod
     def update(
-        x: Any,
-        g: Any,
+        x: Array,
+        g: Array,
         state: State,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -242,8 +243,8 @@ class Lion(Optimiser):
 
     @staticmethod
     def update(
-        x: Any,
-        g: Any,
+        x: Array,
+        g: Array,
         state: State,
         lr: float = 1e-4,
         betas: tuple[float, float] = (0.9, 0.99),

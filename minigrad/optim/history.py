@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.reading.files import replace_file
 from minigrad.tree import flatten
+from minigrad.typing import Tree
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ class History:
         return ax
 
 
-def _places(tree: Any, prefix: str = "") -> list[str]:
+def _places(tree: Tree, prefix: str = "") -> list[str]:
     """What to call every number in ``tree``: θ, θ[0], w, w[1, 2], layer.b."""
     if isinstance(tree, dict):
         return [
@@ -188,7 +189,7 @@ def _places(tree: Any, prefix: str = "") -> list[str]:
     return [f"{name}[{', '.join(map(str, i))}]" if i else name for i in indices]
 
 
-def _numbers(tree: Any) -> list[Any]:
+def _numbers(tree: Tree) -> list[Any]:
     """All numbers in ``tree``, as Python's."""
     if tree is None:
         return []

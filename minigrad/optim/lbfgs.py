@@ -13,18 +13,19 @@ from minigrad.autodiff import value_and_grad
 from minigrad.optim.descent import keeps, silently, start
 from minigrad.optim.history import History, Row
 from minigrad.tree import flatten
+from minigrad.typing import Tree
 
 
 class _NotFinite(Exception):
     """The loss is, so that SciPy's line search would lose its way."""
 
 
-def flat(tree: Any) -> Any:
+def flat(tree: Tree) -> Any:
     """All numbers of ``tree``, one after another."""
     return np.concatenate([np.ravel(v).astype(np.float64) for v in flatten(tree)[0]])
 
 
-def nested_like(tree: Any, vector: Any) -> Any:
+def nested_like(tree: Tree, vector: Any) -> Any:
     """The numbers of ``vector`` in the structure, shapes and dtypes of ``tree``."""
     leaves, rebuild = flatten(tree)
     parts = np.split(vector, np.cumsum([np.size(v) for v in leaves])[:-1])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from minigrad.graph import Leaf
 from minigrad.optim.schedules import rate_at
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten, shown
+from minigrad.typing import Array, Function
 
 State = dict[str, Any]
 
@@ -77,7 +78,7 @@ def parameters_of(parameters: Any, who: str, once: bool = False) -> list[Tensor]
     return each
 
 
-def finite(x: Any) -> bool:
+def finite(x: Array) -> bool:
     """Whether ``x`` holds no NaN and no infinity."""
     if isinstance(x, float):
         return math.isfinite(x)
@@ -153,7 +154,7 @@ def groups_of(parameters: Any, who: str) -> list[tuple[list[Tensor], dict[str, A
     return found
 
 
-def _is_group(x: Any) -> bool:
+def _is_group(x: Array) -> bool:
     return isinstance(x, dict) and "params" in x
 
 
@@ -205,7 +206,7 @@ class Optimiser:
     4.0
     """
 
-    update: ClassVar[Callable[..., Any]]
+    update: ClassVar[Function]
     defaults: ClassVar[dict[str, Any]]
     __signature__: ClassVar[inspect.Signature]
 
@@ -298,7 +299,9 @@ class Optimiser:
         self.steps += 1
 
     @classmethod
-    def delta(cls, x: Any, g: Any, state: State, *, maximize: bool = False, **options: Any) -> Any:
+    def delta(
+        cls, x: Array, g: Array, state: State, *, maximize: bool = False, **options: Any
+    ) -> Any:
         """What is subtracted from x: the formula, of ``−g`` to climb."""
         return cls.update(x, -g if maximize else g, state, **options)
 

@@ -14,8 +14,9 @@ from minigrad.autodiff.call import array_of
 from minigrad.ops.shape import arrayed, firm, holds_tensor, speaks_numpy
 from minigrad.tensor import Tensor, concrete
 from minigrad.tree import flatten, tree_map
+from minigrad.typing import Function
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Function)
 
 HARMLESS = frozenset(
     "assume_sorted blocksize check_finite copy disp overwrite_a overwrite_ab overwrite_b "
@@ -24,7 +25,7 @@ HARMLESS = frozenset(
 """What SciPy is told about its work, and not about the answer."""
 
 
-def like(theirs: Callable[..., Any], by: str, alone: bool = False) -> Callable[[F], F]:
+def like(theirs: Function, by: str, alone: bool = False) -> Callable[[F], F]:
     """Decorator: take arguments as ``theirs`` does; refuse those that are not ours by name.
 
     ``by`` names the parameters that may hold Tensors; the others are told as numbers.  With

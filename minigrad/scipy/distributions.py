@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.ops.shape import arrayed, firm
 from minigrad.tensor import concrete
+from minigrad.typing import Array, Function
 
-Function = Callable[..., Any]
 
-
-def within(inside: Any, x: Any, safe: float) -> Any:
+def within(inside: Array, x: Array, safe: float) -> Array:
     """``x`` where it is in the support, ``safe`` elsewhere, so that no formula fails there."""
     return chosen(inside, x, safe)
 
 
-def doubled(x: Any) -> Any:
+def doubled(x: Array) -> Array:
     """``x``, of which SciPy's distributions make doubles where it is of less precision."""
     x = firm(arrayed(x))
     small = getattr(x, "dtype", None) in (np.float16, np.float32)
     return x.astype(np.float64) if small else x
 
 
-def chosen(inside: Any, value: Any, other: Any) -> Any:
+def chosen(inside: Array, value: Array, other: Any) -> Array:
     """``value`` inside of the support and ``other`` beside it; a number for a number."""
     return number(np.where(inside, value, other))
 
@@ -45,9 +43,7 @@ class Distribution:
     point: ClassVar[str]
     moved: ClassVar[tuple[str, ...]]
 
-    def __init__(
-        self, name: str, density: Callable[..., Any], allowed: Callable[..., Any] | None
-    ) -> None:
+    def __init__(self, name: str, density: Function, allowed: Function | None) -> None:
         self.name, self._density, self._allowed = name, density, allowed
         self.shapes = tuple(inspect.signature(density).parameters)[1:]
         moved = (f"{key}={int(key == 'scale')}" for key in self.moved)
@@ -93,7 +89,7 @@ class Distribution:
         return x, shapes, scale, valid
 
 
-def mark(holds: Callable[..., Any], values: tuple[Any, ...]) -> Any:
+def mark(holds: Function, values: tuple[Any, ...]) -> Any:
     """1 where ``values`` are such that ``holds``, NaN elsewhere: a factor of what is answered."""
     known = [concrete(v) for v in values]
     if any(v is None for v in known):
@@ -102,7 +98,7 @@ def mark(holds: Callable[..., Any], values: tuple[Any, ...]) -> Any:
     return 1.0 if np.all(found) else np.where(found, 1.0, np.nan)
 
 
-def marked(value: Any, valid: Any) -> Any:
+def marked(value: Array, valid: Array) -> Array:
     """``value``, NaN where it is not ``valid``."""
     return value if type(valid) is float else value * valid
 
@@ -131,15 +127,15 @@ class Continuous(Distribution):
     def __init__(
         self,
         name: str,
-        logpdf: Callable[..., Any],
+        logpdf: Function,
         *,
-        support: Callable[..., Any] | None = None,
+        support: Function | None = None,
         safe: float = 0.5,
-        cdf: Callable[..., Any] | None = None,
-        sf: Callable[..., Any] | None = None,
-        logcdf: Callable[..., Any] | None = None,
-        logsf: Callable[..., Any] | None = None,
-        allowed: Callable[..., Any] | None = None,
+        cdf: Function | None = None,
+        sf: Function | None = None,
+        logcdf: Function | None = None,
+        logsf: Function | None = None,
+        allowed: Function | None = None,
     ) -> None:
         super().__init__(name, logpdf, allowed)
         self._support, self._safe = support, safe
@@ -155,7 +151,7 @@ class Continuous(Distribution):
         density: Function = lambda scale, x, *shapes: np.exp(self._density(x, *shapes)) / scale
         return self._of(density, 0.0, 0.0, args, kwargs)
 
-    def _have(self, what: str, function: Callable[..., Any] | None) -> Callable[..., Any]:
+    def _have(self, what: str, function: Function | None) -> Function:
         if function is None:
             raise TypeError(f"{self.name}.{what} is not in the mirror: there is no formula for it")
         return function
@@ -217,16 +213,16 @@ class Discrete(Distribution):
     def __init__(
         self,
         name: str,
-        logpmf: Callable[..., Any],
-        support: Callable[..., Any],
-        cdf: Callable[..., Any] | None = None,
+        logpmf: Function,
+        support: Function,
+        cdf: Function | None = None,
         safe: float = 1.0,
-        allowed: Callable[..., Any] | None = None,
+        allowed: Function | None = None,
     ) -> None:
         super().__init__(name, logpmf, allowed)
         self._support, self._cdf, self._safe = support, cdf, safe
 
-    def _of(self, args: Any, kwargs: Any, function: Callable[..., Any], outside: float) -> Any:
+    def _of(self, args: Any, kwargs: Any, function: Function, outside: float) -> Any:
         """A function of k in the support, and what it is elsewhere."""
         k, shapes, _, valid = self._standard(args, kwargs)
         inside = np.logical_and(np.equal(np.floor(k), k), self._support(k, *shapes))

@@ -18,6 +18,7 @@ from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed, firm
 from minigrad.scipy.calling import floating, like
+from minigrad.typing import Array, Axis
 
 PADDING = {
     "reflect": "symmetric",
@@ -32,7 +33,7 @@ PADDING = {
 """SciPy's name of what is beyond the edges -> NumPy's."""
 
 
-def per_axis(who: str, name: str, value: Any, n: int) -> list[Any]:
+def per_axis(who: str, name: str, value: Array, n: int) -> list[Any]:
     """``value`` for each of ``n`` axes, of one or of as many."""
     many = isinstance(value, list | tuple) or np.ndim(value)
     values = list(value) if many else [value] * n
@@ -41,13 +42,13 @@ def per_axis(who: str, name: str, value: Any, n: int) -> list[Any]:
     return values
 
 
-def chosen(axes: Any, n: int) -> list[int]:
+def chosen(axes: Axis, n: int) -> list[int]:
     """The ``axes`` as places, all by default."""
     listed = range(n) if axes is None else axes if isinstance(axes, list | tuple) else (axes,)
     return [operator.index(np.lib.array_utils.normalize_axis_index(i, n)) for i in listed]
 
 
-def as_given(who: str, value: Any, like: Any) -> Any:
+def as_given(who: str, value: Array, like: Any) -> Array:
     """``value`` with the dtype of the input, as SciPy answers.
 
     Raises
@@ -63,7 +64,9 @@ def as_given(who: str, value: Any, like: Any) -> Any:
     return value.astype(like.dtype) if value.dtype != like.dtype else value
 
 
-def framed(who: str, x: Any, before: list[int], after: list[int], mode: str, cval: Any) -> Any:
+def framed(
+    who: str, x: Array, before: list[int], after: list[int], mode: str, cval: Array
+) -> Array:
     """``x`` with what ``mode`` puts around it."""
     if mode not in PADDING:
         raise ValueError(f"{who}: mode must be one of {', '.join(PADDING)}, not {mode!r}")
@@ -75,14 +78,14 @@ def framed(who: str, x: Any, before: list[int], after: list[int], mode: str, cva
 # --- filters that are linear -------------------------------------------------------------
 
 
-def _inside(x: Any, weights: Any) -> Any:
+def _inside(x: Array, weights: Array) -> Array:
     """Sums over windows that lie inside; SciPy's loop, whose own frame is cut off."""
     whole = sn.correlate(x, weights, mode="constant", output=np.result_type(x, weights))
     ends = zip(np.shape(x), np.shape(weights), strict=True)
     return whole[tuple(slice(k // 2, k // 2 + n - k + 1) for n, k in ends)].copy()
 
 
-def _spread(g: Any, ans: Any, x: Any, weights: Any) -> Any:
+def _spread(g: Array, ans: Array, x: Array, weights: Array) -> Array:
     """Every window gets ``g`` times the weights: the correlation with the turned weights."""
     around = [(k - 1, k - 1) for k in np.shape(weights)]
     return correlated(
@@ -102,13 +105,13 @@ correlated: Op = Op(
 
 @like(sn.correlate, "input weights", alone=True)
 def correlate(
-    input: Any,
-    weights: Any,
+    input: Array,
+    weights: Array,
     mode: str = "reflect",
-    cval: Any = 0.0,
+    cval: Array = 0.0,
     origin: Any = 0,
-    axes: Any = None,
-) -> Any:
+    axes: Axis = None,
+) -> Array:
     """``Σ_k w_k x_{i+k}``, the weights centred on every place, as `scipy.ndimage.correlate`.
 
     Derivative: ``dx`` is the convolution of ``dy`` with the weights, what lies in the frame
@@ -142,14 +145,14 @@ def correlate(
 
 def weighted(
     who: str,
-    input: Any,
-    weights: Any,
+    input: Array,
+    weights: Array,
     mode: str,
-    cval: Any,
+    cval: Array,
     origin: Any,
-    axes: Any,
+    axes: Axis,
     share: float = 1.0,
-) -> Any:
+) -> Array:
     """What `correlate` says, in the name of ``who``; the sums are divided by ``share``."""
     x, w = firm(arrayed(input)), floating(weights)
     n = np.ndim(x)
@@ -175,13 +178,13 @@ def weighted(
 
 @like(sn.convolve, "input weights", alone=True)
 def convolve(
-    input: Any,
-    weights: Any,
+    input: Array,
+    weights: Array,
     mode: str = "reflect",
-    cval: Any = 0.0,
+    cval: Array = 0.0,
     origin: Any = 0,
-    axes: Any = None,
-) -> Any:
+    axes: Axis = None,
+) -> Array:
     """`correlate` with the weights turned around, ``Σ_k w_k x_{i−k}``.
 
     Derivative: that of `correlate`.
@@ -194,7 +197,9 @@ def convolve(
     return turned("convolve", input, weights, mode, cval, origin, axes)
 
 
-def turned(who: str, input: Any, weights: Any, mode: str, cval: Any, origin: Any, axes: Any) -> Any:
+def turned(
+    who: str, input: Array, weights: Array, mode: str, cval: Array, origin: Any, axes: Axis
+) -> Array:
     """What `convolve` says, in the name of ``who``."""
     w, n = arrayed(weights), np.ndim(input)
     along = chosen(axes, n)
@@ -210,9 +215,9 @@ def along_one(name: str, whole: str, found: str, filtered: Any) -> Any:
     """`correlate` or `convolve`, the ``whole``, along one axis."""
 
     def filter1d(
-        input: Any, weights: Any, axis: int = -1, mode: str = "reflect", cval: Any = 0.0,
+        input: Array, weights: Array, axis: int = -1, mode: str = "reflect", cval: Array = 0.0,
         origin: int = 0,
-    ) -> Any:  # fmt: skip
+    ) -> Array:  # fmt: skip
         return filtered(name, input, weights, mode, cval, origin, axis)
 
     filter1d.__doc__ = f"""`{whole}` along one axis.
@@ -234,8 +239,13 @@ convolve1d: Any = along_one("convolve1d", "convolve", "array([[1.5, 3. , 4. ]])"
 
 @like(sn.uniform_filter1d, "input", alone=True)
 def uniform_filter1d(
-    input: Any, size: int, axis: int = -1, mode: str = "reflect", cval: Any = 0.0, origin: int = 0
-) -> Any:
+    input: Array,
+    size: int,
+    axis: int = -1,
+    mode: str = "reflect",
+    cval: Array = 0.0,
+    origin: int = 0,
+) -> Array:
     """The mean of ``size`` neighbours along one axis.
 
     Derivative: every neighbour gets ``dy / size``.
@@ -257,14 +267,14 @@ def uniform_filter1d(
 
 @like(sn.uniform_filter, "input", alone=True)
 def uniform_filter(
-    input: Any,
+    input: Array,
     size: Any = 3,
     mode: Any = "reflect",
-    cval: Any = 0.0,
+    cval: Array = 0.0,
     origin: Any = 0,
     *,
-    axes: Any = None,
-) -> Any:
+    axes: Axis = None,
+) -> Array:
     """`uniform_filter1d` along every axis.
 
     Derivative: that of `uniform_filter1d`.
@@ -287,7 +297,7 @@ def uniform_filter(
     return x
 
 
-def slope(x: Any, axis: int, mode: Any, cval: Any, across: list[float]) -> Any:
+def slope(x: Array, axis: int, mode: Any, cval: Array, across: list[float]) -> Array:
     """The difference of both neighbours along ``axis``, weighted ``across`` the other axes."""
     x = arrayed(x)
     modes = per_axis("sobel", "mode", mode, np.ndim(x))
@@ -300,7 +310,7 @@ def slope(x: Any, axis: int, mode: Any, cval: Any, across: list[float]) -> Any:
 
 
 @like(sn.sobel, "input", alone=True)
-def sobel(input: Any, axis: int = -1, mode: Any = "reflect", cval: Any = 0.0) -> Any:
+def sobel(input: Array, axis: int = -1, mode: Any = "reflect", cval: Array = 0.0) -> Array:
     """Sobel's slope along an axis: ``[-1, 0, 1]``, by ``[1, 2, 1]`` across the others.
 
     Derivative: that of `correlate`.
@@ -314,7 +324,7 @@ def sobel(input: Any, axis: int = -1, mode: Any = "reflect", cval: Any = 0.0) ->
 
 
 @like(sn.prewitt, "input", alone=True)
-def prewitt(input: Any, axis: int = -1, mode: Any = "reflect", cval: Any = 0.0) -> Any:
+def prewitt(input: Array, axis: int = -1, mode: Any = "reflect", cval: Array = 0.0) -> Array:
     """Prewitt's slope along an axis: ``[-1, 0, 1]``, by ``[1, 1, 1]`` across the others.
 
     Derivative: that of `correlate`.
@@ -328,7 +338,7 @@ def prewitt(input: Any, axis: int = -1, mode: Any = "reflect", cval: Any = 0.0) 
 
 
 @like(sn.laplace, "input", alone=True)
-def laplace(input: Any, mode: Any = "reflect", cval: Any = 0.0, *, axes: Any = None) -> Any:
+def laplace(input: Array, mode: Any = "reflect", cval: Array = 0.0, *, axes: Axis = None) -> Array:
     """The sum of second differences, ``[1, -2, 1]`` along every axis.
 
     Derivative: that of `correlate`.
@@ -352,9 +362,9 @@ def extreme(name: str, which: str, found: str, find: Any) -> Any:
     """One of the filters that ``find`` something of the neighbours, one axis after the other."""
 
     def extreme_filter(
-        input: Any, size: Any = None, mode: Any = "reflect", cval: Any = 0.0, origin: Any = 0, *,
-        axes: Any = None,
-    ) -> Any:  # fmt: skip
+        input: Array, size: Any = None, mode: Any = "reflect", cval: Array = 0.0,
+        origin: Any = 0, *, axes: Axis = None,
+    ) -> Array:  # fmt: skip
         x = arrayed(input)
         if size is None:
             raise ValueError(f"{name}: give size=")

@@ -15,9 +15,10 @@ from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import like
 from minigrad.scipy.filters import as_given, chosen, per_axis, turned
 from minigrad.tensor import concrete
+from minigrad.typing import Array, Axis
 
 
-def bell(sigma: Any, order: int, radius: int) -> Any:
+def bell(sigma: Array, order: int, radius: int) -> Array:
     """The normal density at −radius … radius, summing to 1, or its derivative."""
     z = np.arange(-radius, radius + 1.0) / sigma
     density = np.exp(-(z**2) / 2)
@@ -29,16 +30,16 @@ def bell(sigma: Any, order: int, radius: int) -> Any:
 
 @like(sn.gaussian_filter1d, "input sigma", alone=True)
 def gaussian_filter1d(
-    input: Any,
-    sigma: Any,
+    input: Array,
+    sigma: Array,
     axis: int = -1,
     order: int = 0,
     mode: str = "reflect",
-    cval: Any = 0.0,
+    cval: Array = 0.0,
     truncate: float = 4.0,
     *,
     radius: Any = None,
-) -> Any:
+) -> Array:
     """The convolution with a normal density along one axis, or with its derivative.
 
     Derivative: as of `correlate`; by ``sigma`` through the weights.
@@ -85,16 +86,16 @@ def gaussian_filter1d(
 
 @like(sn.gaussian_filter, "input sigma", alone=True)
 def gaussian_filter(
-    input: Any,
-    sigma: Any,
+    input: Array,
+    sigma: Array,
     order: Any = 0,
     mode: Any = "reflect",
-    cval: Any = 0.0,
+    cval: Array = 0.0,
     truncate: float = 4.0,
     *,
     radius: Any = None,
-    axes: Any = None,
-) -> Any:
+    axes: Axis = None,
+) -> Array:
     """`gaussian_filter1d` along every axis.
 
     Derivative: that of `gaussian_filter1d`, also by ``sigma``.
@@ -119,14 +120,14 @@ def gaussian_filter(
 
 @like(sn.gaussian_laplace, "input sigma", alone=True)
 def gaussian_laplace(
-    input: Any,
-    sigma: Any,
+    input: Array,
+    sigma: Array,
     mode: Any = "reflect",
-    cval: Any = 0.0,
+    cval: Array = 0.0,
     *,
-    axes: Any = None,
+    axes: Axis = None,
     **options: Any,
-) -> Any:
+) -> Array:
     """The Laplacian of `gaussian_filter`, by second derivatives of the density.
 
     Derivative: that of `gaussian_filter1d`.
@@ -144,7 +145,7 @@ def gaussian_laplace(
 
 
 def by_order(
-    x: Any, sigma: Any, mode: Any, cval: Any, axes: Any, order: int, options: dict[str, Any]
+    x: Array, sigma: Array, mode: Any, cval: Array, axes: Axis, order: int, options: dict[str, Any]
 ) -> list[Any]:
     """`gaussian_filter` with the ``order``-th derivative along one of the ``axes`` after the other.
 
@@ -165,14 +166,14 @@ def by_order(
 
 @like(sn.gaussian_gradient_magnitude, "input sigma", alone=True)
 def gaussian_gradient_magnitude(
-    input: Any,
-    sigma: Any,
+    input: Array,
+    sigma: Array,
     mode: Any = "reflect",
-    cval: Any = 0.0,
+    cval: Array = 0.0,
     *,
-    axes: Any = None,
+    axes: Axis = None,
     **options: Any,
-) -> Any:
+) -> Array:
     """The length of the gradient of `gaussian_filter`.
 
     Derivative: through ``√Σ gᵢ²``, each part that of `gaussian_filter1d`; 0 where it is 0.

@@ -7,7 +7,6 @@ derivatives up to the third order are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ from minigrad.autodiff import jacobian
 from minigrad.autodiff.call import array_of
 from minigrad.ops.shape import arrayed
 from minigrad.tree import tree_map
-
-Function = Callable[..., Any]
+from minigrad.typing import Array, Function
 
 
 def tupled(args: Any) -> tuple[Any, ...]:
@@ -41,7 +39,7 @@ def firsts(fun: Function, jac: Any) -> Function:
     return (lambda *args: fun(*args)[0]) if jac is True else fun
 
 
-def polished(f: Function, x: Any, args: tuple[Any, ...]) -> Any:
+def polished(f: Function, x: Array, args: tuple[Any, ...]) -> Array:
     """Two steps of Newton's method towards a zero of ``f``, recorded."""
     shape = np.shape(x)
     n = int(np.prod(shape))
@@ -52,6 +50,6 @@ def polished(f: Function, x: Any, args: tuple[Any, ...]) -> Any:
     return x
 
 
-def start_of(x0: Any) -> Any:
+def start_of(x0: Array) -> Array:
     """``x0`` as a vector of doubles."""
     return np.atleast_1d(np.asarray(arrays_of(arrayed(x0)), dtype=float))

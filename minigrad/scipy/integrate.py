@@ -17,10 +17,10 @@ from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.indexing import settled
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
-from minigrad.typing import Function
 from minigrad.scipy.calling import absent, like
 from minigrad.scipy.implicit import arrays_of, tupled
 from minigrad.tree import flatten
+from minigrad.typing import Array, Function
 
 __all__ = [
     "cumulative_trapezoid", "odeint", "quad", "simpson", "solve_ivp", "trapezoid",
@@ -37,14 +37,14 @@ def integral(field: Function, options: dict[str, Any]) -> Op:
     Its rules integrate with another such op, so that there are derivatives of every order.
     """
 
-    def forward(low: Any, high: Any, *flat: Any) -> Any:
+    def forward(low: Array, high: Array, *flat: Any) -> Array:
         f: Function = lambda x: by_args("quad", field(x, *flat))
         low, high = float(low), float(high)
         if f(0.5 * (low + high) if np.isfinite(low + high) else finite(low, high)).ndim == 0:
             return np.float64(si.quad(lambda x: float(f(x)), low, high, **options)[0])
         return si.quad_vec(f, low, high)[0]
 
-    def rule(g: Any, ans: Any, low: Any, high: Any, *flat: Any, argnum: int) -> Any:
+    def rule(g: Array, ans: Array, low: Array, high: Array, *flat: Any, argnum: int) -> Array:
         if argnum < 2:
             end = high if argnum else low
             if not np.isfinite(end):
@@ -52,7 +52,7 @@ def integral(field: Function, options: dict[str, Any]) -> Op:
             return np.sum(g * field(end, *flat)) * (1 if argnum else -1)
         i = argnum - 2
 
-        def slope(x: Any, g: Any, *flat: Any) -> Any:
+        def slope(x: Array, g: Array, *flat: Any) -> Array:
             at = lambda v: field(x, *flat[:i], v, *flat[i + 1 :])
             return vjp(at, flat[i])[1](g)[0]
 
@@ -61,7 +61,7 @@ def integral(field: Function, options: dict[str, Any]) -> Op:
     return Op("integrate.quad", forward, rule, fresh=True)
 
 
-def by_args(name: str, value: Any) -> Any:
+def by_args(name: str, value: Array) -> Array:
     """``value`` as an array of real numbers; refuse what depends on a Tensor that ``args`` lack."""
     for leaf in flatten(value)[0]:
         if getattr(leaf, "node", None) is not None:
@@ -83,8 +83,8 @@ def finite(low: float, high: float) -> float:
 @like(si.quad, "a b args")
 def quad(
     func: Function,
-    a: Any,
-    b: Any,
+    a: Array,
+    b: Array,
     args: Any = (),
     epsabs: float = 1.49e-8,
     epsrel: float = 1.49e-8,
@@ -132,7 +132,7 @@ def quad(
 
 
 @like(si.trapezoid, "y x dx", alone=True)
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+def trapezoid(y: Array, x: Array = None, dx: Array = 1.0, axis: int = -1) -> Array:
     """The integral of samples by the trapezoidal rule, as `numpy.trapezoid`.
 
     Derivative: ``dy`` times the widths, half of them at the ends.
@@ -147,8 +147,8 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 @like(si.cumulative_trapezoid, "y x dx", alone=True)
 def cumulative_trapezoid(
-    y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: Any = None
-) -> Any:
+    y: Array, x: Array = None, dx: Array = 1.0, axis: int = -1, initial: Array = None
+) -> Array:
     """The integral of samples up to each of them, by the trapezoidal rule.
 
     Derivative: as of `numpy.cumsum`, times the widths.
@@ -173,7 +173,7 @@ def cumulative_trapezoid(
     return np.moveaxis(total, -1, axis)
 
 
-def widths(who: str, y: Any, x: Any, dx: Any, axis: int) -> Any:
+def widths(who: str, y: Array, x: Array, dx: Array, axis: int) -> Array:
     """The distances of samples ``y`` along their last axis, which was ``axis``."""
     n = np.shape(y)[-1]
     if x is None:
@@ -187,7 +187,7 @@ def widths(who: str, y: Any, x: Any, dx: Any, axis: int) -> Any:
 
 
 @like(si.simpson, "y x dx", alone=True)
-def simpson(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+def simpson(y: Array, x: Array = None, dx: Array = 1.0, axis: int = -1) -> Array:
     """The integral of samples by Simpson's rule, as `scipy.integrate.simpson`.
 
     Derivative: the weights of the samples; by ``x`` through the widths.  Of an even number of
@@ -219,7 +219,7 @@ def simpson(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return total + last - over(b**3, 6 * a * (a + b)) * y[..., -3]
 
 
-def over(a: Any, b: Any) -> Any:
+def over(a: Array, b: Array) -> Array:
     """``a / b``, and 0 where b is: of an interval that is given twice."""
     none = np.equal(b, 0)
     return np.where(none, 0, a / np.where(none, 1, b))
@@ -229,8 +229,8 @@ def over(a: Any, b: Any) -> Any:
 
 
 def solution(
-    name: str, f: Function, y0: Any, t: Any, args: tuple[Any, ...], options: dict[str, Any]
-) -> Any:
+    name: str, f: Function, y0: Array, t: Array, args: tuple[Any, ...], options: dict[str, Any]
+) -> Array:
     """Rows of y(t) for ``dy/dt = f(t, y, *args)``, y(t₀) = y0."""
     leaves, rebuild = flatten(list(args))
     t = arrayed(t) * np.float64(1)
@@ -248,7 +248,7 @@ def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
     every order.
     """
 
-    def forward(start: Any, t: Any, *flat: Any) -> Any:
+    def forward(start: Any, t: Array, *flat: Any) -> Array:
         slope = lambda s, y: by_args(name, field(s, y, *flat))
         start, steps = np.asarray(start, dtype=float), np.diff(t)
         if not np.isfinite(t).all() or not ((steps >= 0).all() or (steps <= 0).all()):
@@ -262,12 +262,12 @@ def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
             rows = found.y.T
         return rows[np.cumsum(new) - 1]
 
-    def rule(g: Any, ans: Any, start: Any, t: Any, *flat: Any) -> tuple[Any, ...]:
+    def rule(g: Array, ans: Array, start: Any, t: Array, *flat: Any) -> tuple[Any, ...]:
         """L. S. Pontryagin's adjoint λ and ``∫ λᵀ ∂f/∂θ dt``; by a time, ``λᵀ f`` there."""
         n, m = np.shape(ans)[1], np.shape(ans)[0]
         sizes = [int(np.size(v)) for v in flat]
 
-        def backwards(s: Any, z: Any, *known: Any) -> Any:
+        def backwards(s: Any, z: Array, *known: Any) -> Array:
             value, pull = vjp(lambda y, *v: field(s, y, *v), z[:n], *known)
             pulled = [np.reshape(c, (-1,)) for c in pull(z[n : 2 * n])]
             return np.concatenate([np.reshape(value, (-1,)), *(-c for c in pulled)])
@@ -291,13 +291,13 @@ def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
 @like(si.odeint, "y0 t args")
 def odeint(
     func: Function,
-    y0: Any,
-    t: Any,
+    y0: Array,
+    t: Array,
     args: Any = (),
     tfirst: bool = False,
     rtol: float = 1e-8,
     atol: float = 1e-8,
-) -> Any:
+) -> Array:
     """The solution of ``dy/dt = func(y, t, *args)`` at the times t, one row each.
 
     Derivative: the adjoint: ``λ' = -(∂f/∂y)ᵀ λ`` back in time, ``dargs = ∫ λᵀ ∂f/∂args dt``,
@@ -337,11 +337,11 @@ class Solution:
     """What `solve_ivp` returns: times ``t``, and ``y``, one column each."""
 
     t: Any
-    y: Any
+    y: Array
     success: bool
     status: int
 
-    def __init__(self, t: Any, y: Any) -> None:
+    def __init__(self, t: Array, y: Array) -> None:
         self.t, self.y, self.success, self.status = t, y, True, 0
         self.message = "The solver successfully reached the end of the integration interval."
 
@@ -353,7 +353,7 @@ class Solution:
 def solve_ivp(
     fun: Function,
     t_span: Any,
-    y0: Any,
+    y0: Array,
     method: str = "RK45",
     t_eval: Any = None,
     args: Any = (),

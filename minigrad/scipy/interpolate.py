@@ -12,6 +12,7 @@ from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.indexing import settled
 from minigrad.ops.shape import arrayed, speaks_numpy
 from minigrad.scipy.calling import absent, floating, like
+from minigrad.typing import Array
 
 __all__ = ["CubicSpline", "interp1d"]
 __getattr__, __dir__ = absent("interpolate", __all__)
@@ -50,15 +51,15 @@ class CubicSpline:
     array([-0.0625,  0.5625,  0.5625, -0.0625])
     """
 
-    x: Any
-    y: Any
+    x: Array
+    y: Array
     axis: int
     extrapolate: bool
 
     def __init__(
         self,
-        x: Any,
-        y: Any,
+        x: Array,
+        y: Array,
         axis: int = 0,
         bc_type: str = "not-a-knot",
         extrapolate: Any = None,
@@ -85,7 +86,7 @@ class CubicSpline:
         self.x, self.y = x, y
         self._slopes = slopes(x, y, bc_type)
 
-    def __call__(self, x: Any, nu: int = 0, extrapolate: bool | None = None) -> Any:
+    def __call__(self, x: Array, nu: int = 0, extrapolate: bool | None = None) -> Array:
         """The spline, or its ``nu``-th derivative, at ``x``; the axes of ``x`` take the axis."""
         x = arrayed(x)
         found, n = self._along(x, nu), np.ndim(x)
@@ -97,7 +98,7 @@ class CubicSpline:
         places = [self.axis + j for j in range(n)]
         return np.moveaxis(found, [*range(n)], places) if n and self.axis else found
 
-    def _along(self, x: Any, nu: int) -> Any:
+    def _along(self, x: Array, nu: int) -> Array:
         if nu not in (0, 1, 2, 3):
             raise ValueError(f"CubicSpline: nu must be 0 to 3, not {nu!r}")
         i = piece(self.x, x)
@@ -116,19 +117,19 @@ class CubicSpline:
         return 2 * c + 6 * d * t if nu == 2 else 6 * d + 0 * t
 
 
-def check_rising(who: str, x: Any) -> None:
+def check_rising(who: str, x: Array) -> None:
     """Refuse points that do not rise; of a program, which are not known yet, their shape alone."""
     rising: Any = np.ndim(x) == 1 and len(x) > 1 and np.all(np.diff(x) > 0)
     if not speaks_numpy(rising) and not rising:
         raise ValueError(f"{who}: x must be a rising vector of two points at least")
 
 
-def piece(x: Any, at: Any) -> Any:
+def piece(x: Array, at: Array) -> Array:
     """Which of the pieces between the points ``x`` the places ``at`` lie in."""
     return np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
 
 
-def slopes(x: Any, y: Any, bc_type: str) -> Any:
+def slopes(x: Array, y: Array, bc_type: str) -> Array:
     """The slopes at the points, so that the second derivative is continuous.
 
     ``s_{i−1}/h_{i−1} + 2 (1/h_{i−1} + 1/h_i) s_i + s_{i+1}/h_i = 3 (Δ_{i−1}/h_{i−1}² +
@@ -170,13 +171,13 @@ def slopes(x: Any, y: Any, bc_type: str) -> Any:
 
 @like(scipy.interpolate.interp1d, "x y fill_value")
 def interp1d(
-    x: Any,
-    y: Any,
+    x: Array,
+    y: Array,
     kind: Any = "linear",
     axis: int = -1,
     bounds_error: bool | None = None,
-    fill_value: Any = np.nan,
-) -> Any:
+    fill_value: Array = np.nan,
+) -> Array:
     """A function through points: lines (``"linear"``), steps, or a spline (``"cubic"``).
 
     Derivative: by the values y linear in them; by the place, the slope of the curve.
@@ -234,7 +235,7 @@ def interp1d(
     if not onward:
         low, high = (floating(v).astype(values.dtype) for v in (low, high))
 
-    def line(at: Any) -> Any:
+    def line(at: Array) -> Array:
         at = floating(at)
         below, above = at < known[0], at > known[-1]
         outside = np.any(below | above)
@@ -262,7 +263,7 @@ def interp1d(
     return line
 
 
-def nearest(x: Any, at: Any, side: str) -> Any:
+def nearest(x: Array, at: Array, side: str) -> Array:
     """Which of the points ``x`` is nearest; halfway the lower one for ``side="left"``."""
     return np.searchsorted((x[1:] + x[:-1]) / 2, at, side=side)  # type: ignore[call-overload]
 

@@ -18,6 +18,7 @@ from minigrad.scipy.calling import absent, like
 from minigrad.scipy.structured import block_diag as block_diag
 from minigrad.scipy.structured import solve_banded as solve_banded
 from minigrad.scipy.structured import toeplitz as toeplitz
+from minigrad.typing import Array
 
 __all__ = [
     "block_diag", "cho_factor", "cho_solve", "cholesky", "expm", "lu", "lu_factor", "lu_solve",
@@ -29,7 +30,7 @@ __getattr__, __dir__ = absent("linalg", __all__)
 # --- triangular systems ------------------------------------------------------------------
 
 
-def _solve_triangular(a: Any, b: Any, trans: int, lower: bool, unit_diagonal: bool) -> Any:
+def _solve_triangular(a: Array, b: Array, trans: int, lower: bool, unit_diagonal: bool) -> Array:
     return sl.solve_triangular(a, b, trans, lower, unit_diagonal)
 
 
@@ -39,8 +40,8 @@ def _triangle(m: Any, lower: bool, unit_diagonal: bool) -> Any:
 
 
 def _of_matrix(
-    g: Any, ans: Any, a: Any, b: Any, trans: int, lower: bool, unit_diagonal: bool
-) -> Any:
+    g: Array, ans: Array, a: Array, b: Array, trans: int, lower: bool, unit_diagonal: bool
+) -> Array:
     """``Ā = −A⁻ᵀ g xᵀ``, its triangle."""
     back = _triangular(a, g, trans=1 - trans, lower=lower, unit_diagonal=unit_diagonal)
     left, right = (back, ans) if not trans else (ans, back)
@@ -49,8 +50,8 @@ def _of_matrix(
 
 
 def _of_right_hand_side(
-    g: Any, ans: Any, a: Any, b: Any, trans: int, lower: bool, unit_diagonal: bool
-) -> Any:
+    g: Array, ans: Array, a: Array, b: Array, trans: int, lower: bool, unit_diagonal: bool
+) -> Array:
     return _triangular(a, g, trans=1 - trans, lower=lower, unit_diagonal=unit_diagonal)
 
 
@@ -65,8 +66,8 @@ _triangular: Op = Op(
 
 @like(sl.solve_triangular, "a b")
 def solve_triangular(
-    a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
-) -> Any:
+    a: Array, b: Array, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
+) -> Array:
     """The x with ``A x = b``, A triangular (``trans=1``: with ``Aᵀ x = b``, 2: ``Aᴴ x = b``).
 
     Derivative: ``db = A⁻ᵀ dx`` and ``dA = -db xᵀ``, of which the triangle is kept.
@@ -101,7 +102,7 @@ def solve_triangular(
 
 
 @like(sl.cholesky, "a")
-def cholesky(a: Any, lower: bool = False) -> Any:
+def cholesky(a: Array, lower: bool = False) -> Array:
     """The triangular root of a positive definite matrix: ``A = Uᴴ U``, or ``L Lᴴ``.
 
     Derivative: ``dA = ½ L⁻ᵀ (Φ + Φᵀ) L⁻¹``, Φ the lower triangle of ``Lᵀ dL``, its diagonal
@@ -118,7 +119,7 @@ def cholesky(a: Any, lower: bool = False) -> Any:
 
 
 @like(sl.cho_factor, "a")
-def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
+def cho_factor(a: Array, lower: bool = False) -> tuple[Any, bool]:
     """`cholesky`, for `cho_solve`; the other triangle holds zeros.
 
     Derivative: that of `cholesky`.
@@ -132,7 +133,7 @@ def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
 
 
 @like(sl.cho_solve, "c_and_lower b")
-def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
+def cho_solve(c_and_lower: tuple[Any, bool], b: Array) -> Array:
     """The x with ``A x = b``, given `cho_factor` of A.
 
     Derivative: ``db = A⁻¹ dx``; by the factor through both triangular systems.
@@ -147,7 +148,7 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
     return solve_triangular(c, y, trans=2 if lower else 0, lower=lower)
 
 
-def _lu_cotangent(gl: Any, gu: Any, lower: Any, upper: Any) -> Any:
+def _lu_cotangent(gl: Array, gu: Array, lower: Array, upper: Array) -> Array:
     """``L⁻ᵀ (tril(Lᵀ L̄, −1) + triu(Ū Uᵀ)) U⁻ᵀ`` of ``L U``, and what hangs over a square block.
 
     What is below it is ``L₂ = A₂ U⁻¹``, what is beside it ``U₂ = L⁻¹ A₂``.
@@ -169,7 +170,7 @@ def _in_order(m: Any, order: Any) -> Any:
     return np.take_along_axis(m, order[..., None], -2)
 
 
-def _packed_rule(g: Any, ans: Any, a: Any) -> Any:
+def _packed_rule(g: Array, ans: Array, a: Array) -> Array:
     """`_lu_cotangent` of L and U in one matrix, each row where it came from."""
     packed, pivots = ans
     m, n = np.shape(packed)[-2:]
@@ -180,7 +181,7 @@ def _packed_rule(g: Any, ans: Any, a: Any) -> Any:
     return _in_order(whole, np.argsort(rows(pivots, m=m), axis=-1))
 
 
-def exchanged(pivots: Any, m: int) -> Any:
+def exchanged(pivots: Array, m: int) -> Array:
     """The order of ``m`` rows that exchanges in turn lead to.
 
     Examples
@@ -201,7 +202,7 @@ def exchanged(pivots: Any, m: int) -> Any:
 rows: Op = Op("linalg.rows", exchanged, None, arity=1, fresh=True)
 
 
-def _packed_of(a: Any) -> Any:
+def _packed_of(a: Array) -> Array:
     if a.size:
         return sl.lu_factor(a)
     return a.copy(), np.zeros((*a.shape[:-2], min(a.shape[-2:])), int)  # SciPy refuses no matrix
@@ -218,7 +219,7 @@ _factor = Op(
 
 
 @like(sl.lu_factor, "a")
-def lu_factor(a: Any) -> tuple[Any, Any]:
+def lu_factor(a: Array) -> tuple[Any, Any]:
     """``A = P L U``, L and U in one matrix, and the rows that were exchanged.
 
     Derivative: that of `lu`; the rows that were exchanged are constant.
@@ -232,12 +233,12 @@ def lu_factor(a: Any) -> tuple[Any, Any]:
     return packed, pivots
 
 
-def _lu_of(a: Any) -> Any:
+def _lu_of(a: Array) -> Array:
     order, lower, upper = sl.lu(a, p_indices=True)
     return (order if a.size else np.zeros(lower.shape[:-1], int)), lower, upper
 
 
-def _lu_rule(g: Any, ans: Any, a: Any) -> Any:
+def _lu_rule(g: Array, ans: Array, a: Array) -> Array:
     order, lower, upper = ans
     k = np.shape(lower)[-1]
     whole = _lu_cotangent(np.tril(g[1], -1), np.triu(g[2][..., :k, :]), lower, upper)
@@ -255,7 +256,7 @@ _lu = Op(
 
 
 @like(sl.lu, "a")
-def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Any, ...]:
+def lu(a: Array, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Any, ...]:
     """``A = P L U`` with a permutation P, L lower (its diagonal 1) and U upper triangular.
 
     Derivative: ``dA = P L⁻ᵀ (tril(Lᵀ dL, -1) + triu(dU Uᵀ)) U⁻ᵀ``; P is constant.
@@ -284,7 +285,7 @@ def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Any
     return take(eye, order, axis=0), lower, upper
 
 
-def _polar_rule(g: Any, ans: Any, a: Any) -> Any:
+def _polar_rule(g: Array, ans: Array, a: Array) -> Array:
     """``Ā = Ū P⁻¹ + 2 A Y`` where ``P Y + Y P = sym(P̄ − Uᴴ Ū P⁻¹)``, of ``U P``, ``P² = Aᴴ A``."""
     (gu, gp), (u, p) = g, ans
     left = mH(np.linalg.solve(p, mH(gu)))
@@ -303,7 +304,7 @@ _polar = Op(
 
 
 @like(sl.polar, "a")
-def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
+def polar(a: Array, side: str = "right") -> tuple[Any, Any]:
     """``A = U P``, or ``P U``: orthonormal U, positive semidefinite P, as stretches and turns.
 
     Parameters
@@ -338,7 +339,7 @@ def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
 
 
 @like(sl.lu_solve, "lu_and_piv b")
-def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:
+def lu_solve(lu_and_piv: tuple[Any, Any], b: Array, trans: int = 0) -> Array:
     """The x with ``A x = b``, given `lu_factor` of A (``trans=1``: ``Aᵀ x = b``, 2: ``Aᴴ x = b``).
 
     Derivative: ``db = A⁻ᵀ dx``; by the factors through both triangular systems.
@@ -361,7 +362,7 @@ def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:
 # --- functions of matrices ---------------------------------------------------------------
 
 
-def _expm_rule(g: Any, ans: Any, a: Any) -> Any:
+def _expm_rule(g: Array, ans: Array, a: Array) -> Array:
     """The upper right block of ``exp [[Aᵀ, g], [0, Aᵀ]]``; N. Higham (2008), theorem 3.6."""
     n, t = np.shape(a)[-1], mT(a)
     lower = np.concatenate([np.zeros_like(t), t], axis=-1)
@@ -372,7 +373,7 @@ _expm: Op = Op("linalg.expm", sl.expm, (_expm_rule,), fresh=True, arity=1, compl
 
 
 @like(sl.expm, "A")
-def expm(A: Any) -> Any:
+def expm(A: Array) -> Array:
     """The exponential of square matrices, ``Σ Aᵏ / k!``.
 
     Derivative: ``dA = ∫₀¹ exp(s Aᵀ) dy exp((1 - s) Aᵀ) ds``: the exponential along ``dy``, of
@@ -387,7 +388,7 @@ def expm(A: Any) -> Any:
     return _expm(square("expm", A, batches=True))
 
 
-def _sylvester_of_q(g: Any, ans: Any, a: Any, b: Any, q: Any) -> Any:
+def _sylvester_of_q(g: Array, ans: Array, a: Array, b: Array, q: Array) -> Array:
     return _sylvester(mT(a), mT(b), g)
 
 
@@ -405,7 +406,7 @@ _sylvester: Op = Op(
 
 
 @like(sl.solve_sylvester, "a b q")
-def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
+def solve_sylvester(a: Array, b: Array, q: Array) -> Array:
     """The X with ``A X + X B = Q``.
 
     Derivative: with S from ``Aᵀ S + S Bᵀ = dX``: ``dQ = S``, ``dA = -S Xᵀ``, ``dB = -Xᵀ S``.
@@ -439,7 +440,7 @@ _sqrtm = Op(
 
 
 @like(sl.sqrtm, "A")
-def sqrtm(A: Any) -> Any:
+def sqrtm(A: Array) -> Array:
     """The principal root of a square matrix; complex where it has none that is real.
 
     Derivative: S from ``yᵀ S + S yᵀ = dy``, y being the root.
@@ -453,7 +454,7 @@ def sqrtm(A: Any) -> Any:
     return _sqrtm(square("sqrtm", A))
 
 
-def square(name: str, a: Any, batches: bool = False) -> Any:
+def square(name: str, a: Array, batches: bool = False) -> Array:
     """``a`` as a square matrix, or ``batches`` of them."""
     a = arrayed(a)
     shape = np.shape(a)

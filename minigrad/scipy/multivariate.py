@@ -10,6 +10,7 @@ import scipy.special as sp
 
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import concrete
+from minigrad.typing import Array
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -25,7 +26,9 @@ class multivariate_normal:
     """
 
     @staticmethod
-    def logpdf(x: Any, mean: Any = 0.0, cov: Any = 1.0, allow_singular: bool = False) -> Any:
+    def logpdf(
+        x: Array, mean: Array = 0.0, cov: Array = 1.0, allow_singular: bool = False
+    ) -> Array:
         """``−½ (δᵀ Σ⁻¹ δ + log det Σ + n log 2π)`` with ``δ = x − mean``.
 
         Parameters
@@ -52,12 +55,12 @@ class multivariate_normal:
         return np.reshape(value, shape)
 
     @staticmethod
-    def pdf(x: Any, mean: Any = 0.0, cov: Any = 1.0, allow_singular: bool = False) -> Any:
+    def pdf(x: Array, mean: Array = 0.0, cov: Array = 1.0, allow_singular: bool = False) -> Array:
         """The density."""
         return np.exp(multivariate_normal.logpdf(x, mean, cov, allow_singular))
 
     @staticmethod
-    def entropy(mean: Any = None, cov: Any = 1.0) -> Any:
+    def entropy(mean: Array = None, cov: Array = 1.0) -> Array:
         """``½ log det(2πe Σ)``, wherever the mean is."""
         n = 1 if mean is None else np.size(mean)
         cov = covariance(cov, np.shape(cov)[-1] if np.ndim(cov) else n)
@@ -85,7 +88,7 @@ class multivariate_t:
     """
 
     @staticmethod
-    def logpdf(x: Any, loc: Any = 0.0, shape: Any = 1.0, df: Any = 1.0) -> Any:
+    def logpdf(x: Array, loc: Array = 0.0, shape: Any = 1.0, df: Array = 1.0) -> Array:
         """``log Γ(h)/(Γ(ν/2) √det(νπ Σ)) − h log(1 + δᵀ Σ⁻¹ δ/ν)``, h = (ν + n)/2, δ = x − μ.
 
         Parameters
@@ -123,12 +126,12 @@ class multivariate_t:
         return np.reshape(constant - half * np.log1p(squares / df), lead)
 
     @staticmethod
-    def pdf(x: Any, loc: Any = 0.0, shape: Any = 1.0, df: Any = 1.0) -> Any:
+    def pdf(x: Array, loc: Array = 0.0, shape: Any = 1.0, df: Array = 1.0) -> Array:
         """The density, of the arguments of `logpdf`."""
         return np.exp(multivariate_t.logpdf(x, loc, shape, df))
 
 
-def deviations(who: str, x: Any, mean: Any, cov: Any) -> tuple[Any, tuple[int, ...]]:
+def deviations(who: str, x: Array, mean: Array, cov: Array) -> tuple[Any, tuple[int, ...]]:
     """Rows x − mean, and the shape of the answer.
 
     How many coordinates there are is said by ``cov``, or the mean; of one, a vector x has many.
@@ -145,20 +148,20 @@ def deviations(who: str, x: Any, mean: Any, cov: Any) -> tuple[Any, tuple[int, .
     return np.reshape(x - mean, (-1, n)), np.shape(x)[:-1]
 
 
-def standardised(d: Any, cov: Any) -> tuple[Any, Any]:
+def standardised(d: Array, cov: Array) -> tuple[Any, Any]:
     """``δᵀ Σ⁻¹ δ`` of every row δ, and ``log det Σ``."""
     root = np.linalg.cholesky(covariance(cov, np.shape(d)[1]))
     z = np.linalg.solve(root, d.T)
     return np.sum(z * z, axis=0), 2 * np.sum(np.log(np.diagonal(root)))
 
 
-def covariance(cov: Any, n: int) -> Any:
+def covariance(cov: Array, n: int) -> Array:
     """A covariance as a matrix, of which a number or a vector is the diagonal."""
     cov = arrayed(cov)
     return cov if np.ndim(cov) == 2 else np.eye(n) * cov
 
 
-def singular(cov: Any, d: Any) -> tuple[Any, Any, Any]:
+def singular(cov: Array, d: Array) -> tuple[Any, Any, Any]:
     """Log of the pseudo-determinant with 2π, squared distances, and what is outside the space."""
     w, v = np.linalg.eigh(cov)
     share = 1e6 * np.finfo(float).eps
@@ -179,7 +182,7 @@ class dirichlet:
     """
 
     @staticmethod
-    def logpdf(x: Any, alpha: Any) -> Any:
+    def logpdf(x: Array, alpha: Array) -> Array:
         """``Σ (αᵢ − 1) log xᵢ − log B(α)``; x is (n,) or (n, m), its columns summing to 1.
 
         Raises
@@ -202,6 +205,6 @@ class dirichlet:
         return np.sum(sp.xlogy(a - 1, x), axis=0) - log_beta
 
     @staticmethod
-    def pdf(x: Any, alpha: Any) -> Any:
+    def pdf(x: Array, alpha: Array) -> Array:
         """The density."""
         return np.exp(dirichlet.logpdf(x, alpha))

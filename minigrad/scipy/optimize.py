@@ -12,7 +12,6 @@ from minigrad.autodiff import grad, hessian, jacobian
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
-from minigrad.typing import Function
 from minigrad.scipy.calling import absent, like
 from minigrad.scipy.implicit import (
     arrays_of,
@@ -31,6 +30,7 @@ from minigrad.scipy.roots import ridder as ridder
 from minigrad.scipy.roots import root as root
 from minigrad.scipy.roots import root_scalar as root_scalar
 from minigrad.scipy.roots import toms748 as toms748
+from minigrad.typing import Array, Function
 
 __all__ = [
     "bisect", "brenth", "brentq", "curve_fit", "fixed_point", "least_squares", "minimize",
@@ -42,7 +42,7 @@ __getattr__, __dir__ = absent("optimize", __all__)
 @like(so.minimize, "x0 args constraints")
 def minimize(
     fun: Function,
-    x0: Any,
+    x0: Array,
     args: Any = (),
     method: Any = None,
     jac: Any = None,
@@ -53,7 +53,7 @@ def minimize(
     tol: Any = None,
     callback: Any = None,
     options: Any = None,
-) -> Any:
+) -> Array:
     """The x at which ``fun(x, *args)`` is least; ``.x`` and ``.fun`` have derivatives by ``args``.
 
     Derivative: ``dx = -H⁻¹ ∂²f/∂x∂args dargs``; elements that lie on a bound stay there.  With
@@ -171,7 +171,7 @@ def plain(limits: list[Limit]) -> list[Any]:
     return found
 
 
-def bound(fun: Function, x: Any, args: tuple[Any, ...], limits: list[Limit]) -> Any:
+def bound(fun: Function, x: Array, args: tuple[Any, ...], limits: list[Limit]) -> Array:
     """The minimum next to ``x``, recorded, where what binds there goes on to bind."""
     active = []
     for f, low, high in limits:
@@ -190,7 +190,7 @@ def bound(fun: Function, x: Any, args: tuple[Any, ...], limits: list[Limit]) -> 
     slope = arrays_of(grad(lambda v: fun(v, *args))(x))
     shadow = np.linalg.lstsq(arrays_of(jacobian(binds)(x)).T, slope, rcond=None)[0]
 
-    def zero(z: Any, *rest: Any) -> Any:
+    def zero(z: Array, *rest: Any) -> Array:
         v, prices = z[:n], z[n:]
         along = grad(lambda v: fun(v, *rest) - np.sum(prices * binds(v)))(v)
         return np.concatenate([along, binds(v)])
@@ -198,7 +198,7 @@ def bound(fun: Function, x: Any, args: tuple[Any, ...], limits: list[Limit]) -> 
     return polished(zero, np.concatenate([x, shadow]), args)[:n]
 
 
-def ends(bounds: Any, x: Any) -> tuple[Any, Any]:
+def ends(bounds: Any, x: Array) -> tuple[Any, Any]:
     """The lower and upper bounds of every element of ``x``."""
     if bounds is None:
         return np.full(x.shape, -np.inf), np.full(x.shape, np.inf)
@@ -210,7 +210,7 @@ def ends(bounds: Any, x: Any) -> tuple[Any, Any]:
     return np.broadcast_to(low, x.shape), np.broadcast_to(high, x.shape)
 
 
-def least(fun: Function, x: Any, args: tuple[Any, ...], low: Any, high: Any) -> Any:
+def least(fun: Function, x: Array, args: tuple[Any, ...], low: Array, high: Array) -> Array:
     """The minimum next to ``x``, recorded; elements on their bounds are constants."""
     slope: Function = lambda x, *rest: grad(lambda v: fun(v, *rest))(x)
     near = 1e-7 * np.maximum(1.0, np.abs(x))
@@ -232,7 +232,7 @@ def least(fun: Function, x: Any, args: tuple[Any, ...], low: Any, high: Any) -> 
 @like(so.least_squares, "x0 args")
 def least_squares(
     fun: Function,
-    x0: Any,
+    x0: Array,
     jac: Any = "2-point",
     bounds: Any = (-np.inf, np.inf),
     method: str = "trf",
@@ -241,7 +241,7 @@ def least_squares(
     gtol: Any = 1e-8,
     max_nfev: Any = None,
     args: Any = (),
-) -> Any:
+) -> Array:
     """The x at which ``½ Σ fun(x, *args)²`` is least; ``.x`` has derivatives by ``args``.
 
     Derivative: ``dx = -H⁻¹ ∂(Jᵀf)/∂args dargs``, H the second derivative of the sum.
@@ -300,10 +300,10 @@ def least_squares(
 @like(so.curve_fit, "xdata ydata p0 sigma")
 def curve_fit(
     f: Function,
-    xdata: Any,
-    ydata: Any,
-    p0: Any = None,
-    sigma: Any = None,
+    xdata: Array,
+    ydata: Array,
+    p0: Array = None,
+    sigma: Array = None,
     absolute_sigma: bool = False,
     bounds: Any = (-np.inf, np.inf),
 ) -> tuple[Any, Any]:
@@ -348,7 +348,7 @@ def curve_fit(
     n = len(start)
     data = arrayed(xdata), arrayed(ydata), deviation(sigma, ydata)
 
-    def off(p: Any, x: Any, y: Any, scale: Any) -> Any:
+    def off(p: Any, x: Array, y: Array, scale: Array) -> Array:
         rest = f(x, *[p[i] for i in range(n)]) - y
         return np.linalg.solve(scale, rest) if np.ndim(scale) == 2 else np.ravel(rest / scale)
 
@@ -380,7 +380,7 @@ def ones_within(bounds: Any, n: int) -> Any:
     return np.where(below & above, (least + most) / 2, one)
 
 
-def deviation(sigma: Any, ydata: Any) -> Any:
+def deviation(sigma: Array, ydata: Array) -> Array:
     """What residuals are divided by: deviations, or the Cholesky factor of a covariance."""
     if sigma is None:
         return 1.0

@@ -13,29 +13,30 @@ from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
 from minigrad.scipy.calling import floating, like
 from minigrad.tensor import concrete
+from minigrad.typing import Array
 
 # --- recursive filters -------------------------------------------------------------------
 
 
-def _recursive(b: Any, a: Any, x: Any) -> Any:
+def _recursive(b: Array, a: Array, x: Array) -> Array:
     return ss.lfilter(b, a, x, axis=-1)
 
 
-def _by_lags(g: Any, y: Any, lags: int) -> Any:
+def _by_lags(g: Array, y: Array, lags: int) -> Array:
     """``Σ_n g_n y_{n−k}`` for every lag k."""
     n = np.shape(y)[-1]
     return np.stack([np.sum(g[..., k:] * y[..., : max(n - k, 0)]) for k in range(lags)])
 
 
-def _of_zeros(g: Any, ans: Any, b: Any, a: Any, x: Any) -> Any:
+def _of_zeros(g: Array, ans: Array, b: Array, a: Array, x: Array) -> Array:
     return _by_lags(g, recursive(np.ones(1, b.dtype), a, x), np.shape(b)[0])
 
 
-def _of_poles(g: Any, ans: Any, b: Any, a: Any, x: Any) -> Any:
+def _of_poles(g: Array, ans: Array, b: Array, a: Array, x: Array) -> Array:
     return -_by_lags(g, recursive(np.ones(1, b.dtype), a, ans), np.shape(a)[0])
 
 
-def _of_signal(g: Any, ans: Any, b: Any, a: Any, x: Any) -> Any:
+def _of_signal(g: Array, ans: Array, b: Array, a: Array, x: Array) -> Array:
     """The same filter, backward in time."""
     return recursive(b, a, g[..., ::-1])[..., ::-1]
 
@@ -46,7 +47,7 @@ recursive: Op = Op(
 """The y with ``Σ_k a_k y_{n−k} = Σ_k b_k x_{n−k}`` along the last axis, from rest."""
 
 
-def coefficients(who: str, b: Any, a: Any) -> tuple[Any, Any]:
+def coefficients(who: str, b: Array, a: Array) -> tuple[Any, Any]:
     """Both vectors of a filter, as vectors."""
     b, a = np.atleast_1d(floating(b)), np.atleast_1d(floating(a))
     for name, v in (("b", b), ("a", a)):
@@ -58,7 +59,7 @@ def coefficients(who: str, b: Any, a: Any) -> tuple[Any, Any]:
 
 
 @like(ss.lfilter, "b a x zi", alone=True)
-def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
+def lfilter(b: Array, a: Array, x: Array, axis: int = -1, zi: Array = None) -> Array:
     """``a₀ y_n = Σ_k b_k x_{n−k} − Σ_{k>0} a_k y_{n−k}`` along ``axis``.
 
     Derivative: ``dx`` is the same filter run over ``dy`` from the end; by b and a the
@@ -106,7 +107,7 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     return np.moveaxis(y, -1, axis), np.moveaxis(end, -1, axis)
 
 
-def continued(b: Any, a: Any, x: Any, state: Any) -> tuple[Any, Any]:
+def continued(b: Array, a: Array, x: Array, state: Array) -> tuple[Any, Any]:
     """The filter from a ``state`` on, and the state at the end; a₀ is 1.
 
     The state is what ``Σ b_k x_{n−k} − Σ a_k y_{n−k}`` of the past adds to the next numbers.
@@ -128,7 +129,7 @@ def continued(b: Any, a: Any, x: Any, state: Any) -> tuple[Any, Any]:
 
 
 @like(ss.lfilter_zi, "b a", alone=True)
-def lfilter_zi(b: Any, a: Any) -> Any:
+def lfilter_zi(b: Array, a: Array) -> Array:
     """The state of `lfilter` in which a signal of ones has been for ever.
 
     Derivative: that of the linear system which the state solves.
@@ -153,7 +154,7 @@ def lfilter_zi(b: Any, a: Any) -> Any:
     return np.linalg.solve(np.eye(order) + companion, b[1:] - a[1:] * b[0])
 
 
-def sections(who: str, sos: Any) -> Any:
+def sections(who: str, sos: Array) -> Array:
     """Second-order sections, (n, 6) with ones in column 3."""
     sos = floating(sos)
     if np.ndim(sos) != 2 or np.shape(sos)[1] != 6:
@@ -164,7 +165,7 @@ def sections(who: str, sos: Any) -> Any:
 
 
 @like(ss.sosfilt, "sos x zi", alone=True)
-def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
+def sosfilt(sos: Array, x: Array, axis: int = -1, zi: Array = None) -> Array:
     """Filters of second order one after the other, each a row (b₀, b₁, b₂, 1, a₁, a₂).
 
     Derivative: that of `lfilter`, section by section.
@@ -214,8 +215,8 @@ def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
 
 
 def both_ways(
-    who: str, filtered: Any, start: Any, x: Any, axis: int, padtype: Any, padlen: Any
-) -> Any:
+    who: str, filtered: Any, start: Any, x: Array, axis: int, padtype: Any, padlen: Any
+) -> Array:
     """``filtered(x, state)`` forward and then backward, from what ``padtype`` adds at the ends."""
     x = np.moveaxis(floating(x), axis, -1)
     if padtype not in ("odd", "even", "constant", None):
@@ -238,8 +239,8 @@ def both_ways(
 
 @like(ss.filtfilt, "b a x", alone=True)
 def filtfilt(
-    b: Any, a: Any, x: Any, axis: int = -1, padtype: Any = "odd", padlen: Any = None
-) -> Any:
+    b: Array, a: Array, x: Array, axis: int = -1, padtype: Any = "odd", padlen: Any = None
+) -> Array:
     """`lfilter` forward and then backward, without a shift in phase.
 
     Derivative: that of `lfilter`, twice.
@@ -275,7 +276,9 @@ def filtfilt(
 
 
 @like(ss.sosfiltfilt, "sos x", alone=True)
-def sosfiltfilt(sos: Any, x: Any, axis: int = -1, padtype: Any = "odd", padlen: Any = None) -> Any:
+def sosfiltfilt(
+    sos: Array, x: Array, axis: int = -1, padtype: Any = "odd", padlen: Any = None
+) -> Array:
     """`sosfilt` forward and then backward; the parameters are those of `filtfilt`.
 
     Derivative: that of `lfilter`, section by section, twice.
@@ -297,7 +300,7 @@ def sosfiltfilt(sos: Any, x: Any, axis: int = -1, padtype: Any = "odd", padlen: 
         states.append(scale * lfilter_zi(sos[i, :3], sos[i, 3:]))
         scale = scale * np.sum(sos[i, :3]) / np.sum(sos[i, 3:])
 
-    def start(x: Any) -> Any:
+    def start(x: Array) -> Array:
         return np.stack([s * x for s in states])
 
     if padlen is None and padtype is not None:

@@ -11,23 +11,23 @@ from minigrad.autodiff import grad, jacobian
 from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
-from minigrad.typing import Function
 from minigrad.scipy.calling import like
 from minigrad.scipy.implicit import arrays_of, firsts, polished, start_of, with_numbers
+from minigrad.typing import Array, Function
 
 
 @like(so.newton, "x0 args")
 def newton(
     func: Function,
-    x0: Any,
+    x0: Array,
     fprime: Any = None,
     args: Any = (),
     tol: float = 1.48e-8,
     maxiter: int = 50,
     fprime2: Any = None,
-    x1: Any = None,
+    x1: Array = None,
     rtol: float = 0.0,
-) -> Any:
+) -> Array:
     """The x next to ``x0`` with ``func(x, *args) = 0``: one for each element of ``x0``.
 
     Derivative: ``dx = -(∂f/∂x)⁻¹ ∂f/∂args dargs``.
@@ -79,14 +79,14 @@ def newton(
 @like(so.root, "x0 args")
 def root(
     fun: Function,
-    x0: Any,
+    x0: Array,
     args: Any = (),
     method: str = "hybr",
     jac: Any = None,
     tol: Any = None,
     callback: Any = None,
     options: Any = None,
-) -> Any:
+) -> Array:
     """The x near ``x0`` with ``fun(x, *args) = 0``; ``.x`` is differentiable by ``args``.
 
     Derivative: ``dx = -(∂f/∂x)⁻¹ ∂f/∂args dargs``.
@@ -141,12 +141,12 @@ def root(
 @like(so.fixed_point, "x0 args")
 def fixed_point(
     func: Function,
-    x0: Any,
+    x0: Array,
     args: Any = (),
     xtol: float = 1e-10,
     maxiter: int = 500,
     method: str = "del2",
-) -> Any:
+) -> Array:
     """The x with ``func(x, *args) = x``, differentiable by ``args``.
 
     Derivative: ``dx = (1 - ∂f/∂x)⁻¹ ∂f/∂args dargs``.
@@ -179,9 +179,9 @@ def bracketing(name: str, inventor: str) -> Function:
     theirs = getattr(so, name)
 
     def solve(
-        f: Function, a: Any, b: Any, args: Any = (), xtol: Any = None, rtol: Any = None,
+        f: Function, a: Array, b: Array, args: Any = (), xtol: Any = None, rtol: Any = None,
         maxiter: int = 100,
-    ) -> Any:  # fmt: skip
+    ) -> Array:  # fmt: skip
         args, known = with_numbers(args)
         rest = {k: v for k, v in (("xtol", xtol), ("rtol", rtol)) if v is not None}
         here = lambda x: float(arrays_of(f(x, *known)))
@@ -233,12 +233,12 @@ def root_scalar(
     method: Any = None,
     bracket: Any = None,
     fprime: Any = None,
-    x0: Any = None,
-    x1: Any = None,
+    x0: Array = None,
+    x1: Array = None,
     xtol: Any = None,
     rtol: Any = None,
     maxiter: Any = None,
-) -> Any:
+) -> Array:
     """The number x with ``f(x, *args) = 0``; ``.root`` is differentiable by ``args``.
 
     Derivative: ``dx = -(∂f/∂x)⁻¹ ∂f/∂args dargs``.

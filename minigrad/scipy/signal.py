@@ -20,6 +20,7 @@ from minigrad.scipy.smoothing import detrend as detrend
 from minigrad.scipy.smoothing import hilbert as hilbert
 from minigrad.scipy.smoothing import resample as resample
 from minigrad.scipy.smoothing import savgol_filter as savgol_filter
+from minigrad.typing import Array, Axis
 
 __all__ = [
     "convolve", "convolve2d", "correlate", "correlate2d", "detrend", "fftconvolve", "filtfilt",
@@ -30,7 +31,7 @@ __getattr__, __dir__ = absent("signal", __all__)
 
 
 @like(ss.convolve, "in1 in2", alone=True)
-def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
+def convolve(in1: Array, in2: Array, mode: str = "full", method: str = "auto") -> Array:
     """The convolution of two arrays of as many axes, as `scipy.signal.convolve`.
 
     Derivative: ``din1`` is the correlation of ``dy`` with in2, ``din2`` that with in1.
@@ -65,7 +66,7 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
         return fftconvolve(a, b, mode)
     first, second = (b, a) if np.size(b) > np.size(a) else (a, b)
     kernel = np.shape(second)
-    full: Any = 0.0
+    full: Array = 0.0
     for place in np.ndindex(*kernel):
         around = [(p, k - 1 - p) for p, k in zip(place, kernel)]
         shifted = second[place] * np.pad(first, around)
@@ -77,7 +78,7 @@ LONG = 64
 """Sizes of the smaller array beyond which transforms are faster than sums."""
 
 
-def checked(name: str, in1: Any, in2: Any, mode: str) -> tuple[Any, Any]:
+def checked(name: str, in1: Array, in2: Array, mode: str) -> tuple[Any, Any]:
     """The two arrays, of as many axes."""
     a, b = arrayed(in1), arrayed(in2)
     if np.ndim(a) != np.ndim(b):
@@ -87,7 +88,7 @@ def checked(name: str, in1: Any, in2: Any, mode: str) -> tuple[Any, Any]:
     return a, b
 
 
-def part(full: Any, a: Any, b: Any, mode: str, axes: Any, name: str) -> Any:
+def part(full: Array, a: Array, b: Array, mode: str, axes: Any, name: str) -> Array:
     """What ``mode`` asks for of the whole convolution."""
     if mode == "full":
         return full
@@ -107,7 +108,7 @@ def part(full: Any, a: Any, b: Any, mode: str, axes: Any, name: str) -> Any:
 
 
 @like(ss.fftconvolve, "in1 in2", alone=True)
-def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
+def fftconvolve(in1: Array, in2: Array, mode: str = "full", axes: Axis = None) -> Array:
     """`convolve` by Fourier transforms; the same numbers to rounding, fast for long arrays.
 
     Derivative: that of `convolve`.
@@ -145,7 +146,7 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
 
 
 @like(ss.oaconvolve, "in1 in2", alone=True)
-def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
+def oaconvolve(in1: Array, in2: Array, mode: str = "full", axes: Axis = None) -> Array:
     """`fftconvolve`, whose numbers it has.
 
     Derivative: that of `convolve`.
@@ -159,7 +160,7 @@ def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
 
 
 @like(ss.correlate, "in1 in2", alone=True)
-def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
+def correlate(in1: Array, in2: Array, mode: str = "full", method: str = "auto") -> Array:
     """The correlation ``Σ in1[n + k] in2[n]*``, as `scipy.signal.correlate`.
 
     Derivative: as of `convolve`, with in2 turned around.
@@ -176,8 +177,8 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
 
 @like(ss.convolve2d, "in1 in2", alone=True)
 def convolve2d(
-    in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
-) -> Any:
+    in1: Array, in2: Array, mode: str = "full", boundary: str = "fill", fillvalue: Array = 0
+) -> Array:
     """`convolve` of two matrices.
 
     Derivative: that of `convolve`.
@@ -204,7 +205,7 @@ def convolve2d(
     return plane("convolve2d", arrayed(in1), arrayed(in2), mode, boundary, fillvalue)
 
 
-def plane(who: str, a: Any, b: Any, mode: str, boundary: str, fillvalue: Any) -> Any:
+def plane(who: str, a: Array, b: Array, mode: str, boundary: str, fillvalue: Array) -> Array:
     """What `convolve2d` says, in the name of ``who``; of correlations "same" is as SciPy has it."""
     if np.ndim(a) != 2 or np.ndim(b) != 2:
         raise ValueError(f"{who}: in1 {np.shape(a)} and in2 {np.shape(b)} must be matrices")
@@ -213,7 +214,7 @@ def plane(who: str, a: Any, b: Any, mode: str, boundary: str, fillvalue: Any) ->
     if boundary not in BOUNDARIES:
         raise ValueError(f'{who}: boundary must be "fill", "wrap" or "symm", not {boundary!r}')
     options = {"constant_values": fillvalue} if BOUNDARIES[boundary] == "constant" else {}
-    full: Any = a.astype(np.result_type(a, b))
+    full: Array = a.astype(np.result_type(a, b))
     if mode != "valid":
         around = [(k - 1, k - 1) for k in np.shape(b)]
         full = np.pad(full, around, BOUNDARIES[boundary], **options)  # type: ignore[call-overload]
@@ -237,8 +238,8 @@ BOUNDARIES = {
 
 @like(ss.correlate2d, "in1 in2", alone=True)
 def correlate2d(
-    in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
-) -> Any:
+    in1: Array, in2: Array, mode: str = "full", boundary: str = "fill", fillvalue: Array = 0
+) -> Array:
     """`correlate` of two matrices; the parameters are those of `convolve2d`.
 
     Derivative: as of `convolve`, with in2 turned around.

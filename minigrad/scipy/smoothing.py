@@ -14,11 +14,12 @@ from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import floating, like
 from minigrad.scipy.filters import correlate1d
+from minigrad.typing import Array
 
 
 @like(ss.savgol_filter, "x", alone=True)
 def savgol_filter(
-    x: Any,
+    x: Array,
     window_length: int,
     polyorder: int,
     deriv: int = 0,
@@ -26,7 +27,7 @@ def savgol_filter(
     axis: int = -1,
     mode: str = "interp",
     cval: float = 0.0,
-) -> Any:
+) -> Array:
     """The value, or a derivative, of the polynomial nearest to each window of a signal.
 
     Derivative: the filter is linear; ``dx`` gets ``dy`` by the same weights.
@@ -77,7 +78,7 @@ def savgol_filter(
 
 
 @like(ss.detrend, "data", alone=True)
-def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0) -> Any:
+def detrend(data: Array, axis: int = -1, type: str = "linear", bp: Any = 0) -> Array:
     """``data`` without its mean, or without the line through it, between the places ``bp``.
 
     Derivative: the same of ``dy``, as it is a projection.
@@ -119,7 +120,7 @@ def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0) -> Any
 
 
 @like(ss.hilbert, "x", alone=True)
-def hilbert(x: Any, N: Any = None, axis: int = -1) -> Any:
+def hilbert(x: Array, N: Any = None, axis: int = -1) -> Array:
     """The analytic signal ``x + i H(x)``: its transform without negative frequencies.
 
     Derivative: linear, through both transforms.
@@ -148,7 +149,7 @@ def hilbert(x: Any, N: Any = None, axis: int = -1) -> Any:
 
 
 @like(ss.resample, "x t", alone=True)
-def resample(x: Any, num: int, t: Any = None, axis: int = 0, window: Any = None) -> Any:
+def resample(x: Array, num: int, t: Array = None, axis: int = 0, window: Any = None) -> Array:
     """``num`` samples of a periodic signal, by its Fourier transform.
 
     Derivative: linear, through both transforms.
@@ -185,7 +186,7 @@ def resample(x: Any, num: int, t: Any = None, axis: int = 0, window: Any = None)
     shared = least % 2 == 0 and n != num  # the frequency that stands for two
     low = (least + 1) // 2
     gap: Any = lambda m: np.zeros((*np.shape(x)[:-1], m), x.dtype)
-    y: Any
+    y: Array
     if real:
         spectrum: Any = np.fft.rfft(x)
         scale = np.ones(least // 2 + 1, x.dtype)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import scipy.sparse as sparse
 import scipy.sparse.linalg as spl
@@ -13,13 +11,14 @@ from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import absent, like
+from minigrad.typing import Array
 
 __all__ = ["spsolve"]
 __getattr__, __dir__ = absent("sparse.linalg", __all__)
 
 
 @like(spl.spsolve, "b")
-def spsolve(A: Any, b: Any) -> Any:
+def spsolve(A: Array, b: Array) -> Array:
     """The x with ``A x = b`` for a constant sparse A; differentiable by b.
 
     Derivative: ``db = A⁻ᵀ dx``.

@@ -21,6 +21,7 @@ from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op, implementations
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import concrete
+from minigrad.typing import Array, Axis
 
 __all__ = [
     "lambertw", "log_softmax", "logsumexp", "multigammaln", "polygamma", "sinc", "softmax",
@@ -71,7 +72,7 @@ sinc: Op = ops.sinc
 softplus: Op = ops.softplus
 
 
-def zeta(x: Any, q: Any = None) -> Any:
+def zeta(x: Array, q: Array = None) -> Array:
     """Riemann's ζ, or Hurwitz's ``Σ (k + q)^−x``, differentiable by q.
 
     Derivative: ``-x ζ(x + 1, q)`` by q; by x none is known in closed form.
@@ -84,7 +85,7 @@ def zeta(x: Any, q: Any = None) -> Any:
     return sp.zeta(x) if q is None else scipy_special.hurwitz(x, q)
 
 
-def polygamma(n: int, x: Any) -> Any:
+def polygamma(n: int, x: Array) -> Array:
     """The n-th derivative of ψ, ``(−1)^(n+1) n! ζ(n + 1, x)``.
 
     Derivative: by x, `polygamma` of order ``n + 1``.
@@ -110,7 +111,7 @@ def polygamma(n: int, x: Any) -> Any:
     return (-1.0) ** (n + 1) * math.factorial(n) * zeta(n + 1.0, x)
 
 
-def multigammaln(a: Any, d: int) -> Any:
+def multigammaln(a: Array, d: int) -> Array:
     """The logarithm of Γ in d dimensions, ``¼ d (d − 1) log π + Σ log Γ(a − j/2)``.
 
     Derivative: ``Σ_j ψ(a - j/2)``.
@@ -137,7 +138,7 @@ def multigammaln(a: Any, d: int) -> Any:
     return d * (d - 1) / 4 * math.log(math.pi) + np.sum(parts, axis=-1)
 
 
-def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
+def logsumexp(a: Array, axis: Axis = None, b: Array = None, keepdims: bool = False) -> Array:
     """``log Σ b exp(a)`` without overflow, as `scipy.special.logsumexp`.
 
     Derivative: ``b exp(a - y)`` by a, ``exp(a - y)`` by b.
@@ -157,7 +158,7 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -
     return total if keepdims else np.squeeze(total, axis=axis)
 
 
-def softmax(x: Any, axis: Any = None) -> Any:
+def softmax(x: Array, axis: Axis = None) -> Array:
     """``exp(x) / Σ exp(x)``, over all elements by default, as `scipy.special.softmax`.
 
     Derivative: ``dx = y·(dy - sum(dy·y))``.
@@ -173,7 +174,7 @@ def softmax(x: Any, axis: Any = None) -> Any:
     return ops.softmax(x, axis=axis)
 
 
-def log_softmax(x: Any, axis: Any = None) -> Any:
+def log_softmax(x: Array, axis: Axis = None) -> Array:
     """The logarithm of `softmax`.
 
     Derivative: ``dx = dy - exp(y)·sum(dy)``.
@@ -189,12 +190,12 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     return ops.log_softmax(x, axis=axis)
 
 
-def _principal(x: Any) -> Any:
+def _principal(x: Array) -> Array:
     found = sp.lambertw(x)
     return np.where(found.imag == 0, found.real, np.nan)[()]
 
 
-def _lambertw_rule(g: Any, ans: Any, x: Any) -> Any:
+def _lambertw_rule(g: Array, ans: Array, x: Array) -> Array:
     """``W′ = exp(−W) / (1 + W)``."""
     return g * np.exp(-ans) / (1 + ans)
 
@@ -202,7 +203,7 @@ def _lambertw_rule(g: Any, ans: Any, x: Any) -> Any:
 _lambertw = Op("special.lambertw", _principal, (_lambertw_rule,), elementwise=True, fresh=True)
 
 
-def lambertw(z: Any) -> Any:
+def lambertw(z: Array) -> Array:
     """The W with ``W exp(W) = z``: the principal branch for real ``z ≥ −1/e``, real too.
 
     For other numbers, for which W is complex, NaN.

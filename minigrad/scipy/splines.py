@@ -19,13 +19,14 @@ from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed, firm
 from minigrad.scipy.calling import floating, like
 from minigrad.scipy.filters import PADDING, as_given, chosen, framed, per_axis
+from minigrad.typing import Array
 
 
-def _mirrored(x: Any, order: int, mode: str) -> Any:
+def _mirrored(x: Array, order: int, mode: str) -> Array:
     return sn.spline_filter1d(x, order, -1, np.result_type(x, np.float64), mode)
 
 
-def _filtered_back(g: Any, ans: Any, x: Any, order: int, mode: str) -> Any:
+def _filtered_back(g: Array, ans: Array, x: Array, order: int, mode: str) -> Array:
     """The filter is symmetric; with a mirror at the ends but for their weights, which are ½.
 
     Of few places SciPy's filter starts a little beside that: there it is taken as it is.
@@ -60,8 +61,8 @@ def spline_order(who: str, order: Any, least: int) -> int:
 
 @like(sn.spline_filter1d, "input", alone=True)
 def spline_filter1d(
-    input: Any, order: int = 3, axis: int = -1, output: Any = np.float64, mode: str = "mirror"
-) -> Any:
+    input: Array, order: int = 3, axis: int = -1, output: Any = np.float64, mode: str = "mirror"
+) -> Array:
     """The coefficients of the B-splines of an ``order`` through values along one axis.
 
     Derivative: the same filter, which is symmetric, of ``dy``.
@@ -89,8 +90,8 @@ def spline_filter1d(
 
 @like(sn.spline_filter, "input", alone=True)
 def spline_filter(
-    input: Any, order: int = 3, output: Any = np.float64, mode: str = "mirror"
-) -> Any:
+    input: Array, order: int = 3, output: Any = np.float64, mode: str = "mirror"
+) -> Array:
     """`spline_filter1d` along every axis.
 
     Derivative: that of `spline_filter1d`.
@@ -115,7 +116,7 @@ def spline_filter(
     return x
 
 
-def basis(t: Any, order: int) -> list[Any]:
+def basis(t: Array, order: int) -> list[Any]:
     """The B-splines that are not 0 at a share ``t`` of the way between two knots, one apart.
 
     C. de Boor, "A Practical Guide to Splines" (1978), chapter X.
@@ -130,7 +131,7 @@ def basis(t: Any, order: int) -> list[Any]:
     return parts
 
 
-def folded(i: Any, n: int, mode: str) -> Any:
+def folded(i: Array, n: int, mode: str) -> Array:
     """Places beyond the edges as those that stand for them."""
     if n == 1 or mode == "nearest":
         return np.clip(i, 0, n - 1)
@@ -162,13 +163,13 @@ def mapped(p: Any, n: int, mode: str) -> Any:
 
 @like(sn.map_coordinates, "input coordinates cval", alone=True)
 def map_coordinates(
-    input: Any,
-    coordinates: Any,
+    input: Array,
+    coordinates: Array,
     order: int = 3,
     mode: str = "constant",
     cval: float = 0.0,
     prefilter: bool = True,
-) -> Any:
+) -> Array:
     """The values of ``input`` at ``coordinates``, by splines between places.
 
     Derivative: ``input`` gets the weights of the interpolation, through the spline's filter;
@@ -204,8 +205,8 @@ def map_coordinates(
 
 
 def at_places(
-    who: str, input: Any, coordinates: Any, order: int, mode: str, cval: Any, prefilter: bool
-) -> Any:
+    who: str, input: Array, coordinates: Array, order: int, mode: str, cval: Array, prefilter: bool
+) -> Array:
     """What `map_coordinates` says, in the name of ``who``."""
     a = given = firm(arrayed(input))
     at = arrayed(coordinates) * np.float64(1)
@@ -228,7 +229,7 @@ def at_places(
     return as_given(who, value, given)
 
 
-def interpolated(a: Any, places: list[Any], order: int, mode: str, cval: Any) -> Any:
+def interpolated(a: Array, places: list[Any], order: int, mode: str, cval: Array) -> Array:
     """The spline with coefficients ``a`` at ``places``."""
     half = order // 2
     choices = []
@@ -238,7 +239,7 @@ def interpolated(a: Any, places: list[Any], order: int, mode: str, cval: Any) ->
         first = np.floor(known + 0.5 * (order % 2 == 0))
         parts = basis(p - first + 0.5 * (order % 2 == 0), order)
         choices.append([(first - half + j, part) for j, part in enumerate(parts)])
-    total: Any = 0.0
+    total: Array = 0.0
     for corner in product(*choices):
         index, share, inside = [], 1.0, True
         for (place, part), size in zip(corner, np.shape(a), strict=True):
@@ -260,15 +261,15 @@ def grid(shape: tuple[int, ...]) -> Any:
 
 @like(sn.affine_transform, "input matrix offset cval", alone=True)
 def affine_transform(
-    input: Any,
-    matrix: Any,
-    offset: Any = 0.0,
+    input: Array,
+    matrix: Array,
+    offset: Array = 0.0,
     output_shape: Any = None,
     order: int = 3,
     mode: str = "constant",
     cval: float = 0.0,
     prefilter: bool = True,
-) -> Any:
+) -> Array:
     """The values at ``M o + offset`` for every place o, as `scipy.ndimage.affine_transform`.
 
     Derivative: that of `map_coordinates`, through the coordinates by ``matrix`` and ``offset``.
@@ -312,13 +313,13 @@ def affine_transform(
 
 @like(sn.shift, "input shift cval", alone=True)
 def shift(
-    input: Any,
-    shift: Any,
+    input: Array,
+    shift: Array,
     order: int = 3,
     mode: str = "constant",
     cval: float = 0.0,
     prefilter: bool = True,
-) -> Any:
+) -> Array:
     """The input moved by ``shift`` places, one number for all axes or one each.
 
     Derivative: that of `map_coordinates`; by ``shift``, minus the slopes.
@@ -343,7 +344,7 @@ def shift(
 
 @like(sn.zoom, "input cval", alone=True)
 def zoom(
-    input: Any,
+    input: Array,
     zoom: Any,
     order: int = 3,
     mode: str = "constant",
@@ -351,7 +352,7 @@ def zoom(
     prefilter: bool = True,
     *,
     grid_mode: bool = False,
-) -> Any:
+) -> Array:
     """The input with ``zoom`` times as many places along each axis, rounded.
 
     Derivative: that of `map_coordinates`.
@@ -380,15 +381,15 @@ def zoom(
 
 @like(sn.rotate, "input angle cval", alone=True)
 def rotate(
-    input: Any,
-    angle: Any,
+    input: Array,
+    angle: Array,
     axes: Any = (1, 0),
     reshape: bool = True,
     order: int = 3,
     mode: str = "constant",
     cval: float = 0.0,
     prefilter: bool = True,
-) -> Any:
+) -> Array:
     """The input turned by ``angle`` degrees in the plane of two axes.
 
     Derivative: that of `map_coordinates`; by ``angle``, too.

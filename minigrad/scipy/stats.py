@@ -20,6 +20,7 @@ from minigrad.scipy.multivariate import LOG_2PI
 from minigrad.scipy.multivariate import dirichlet as dirichlet
 from minigrad.scipy.multivariate import multivariate_normal as multivariate_normal
 from minigrad.scipy.multivariate import multivariate_t as multivariate_t
+from minigrad.typing import Array
 
 __all__ = [
     "bernoulli", "beta", "binom", "cauchy", "chi", "chi2", "dirichlet", "expon", "f", "fisk",
@@ -30,11 +31,11 @@ __all__ = [
 __getattr__, __dir__ = absent("stats", __all__)
 
 
-def positive(x: Any, *shapes: Any) -> Any:
+def positive(x: Array, *shapes: Any) -> Array:
     return x > 0
 
 
-def from_zero(x: Any, power: Any) -> Any:
+def from_zero(x: Array, power: Array) -> Array:
     """In the support of a density that goes as ``x**power``, which has a value at 0 up to 0."""
     return np.logical_or(x > 0, np.logical_and(np.equal(x, 0), power <= 0))
 
@@ -43,7 +44,7 @@ def share(p: Any) -> Any:
     return np.logical_and(p >= 0, p <= 1)
 
 
-def softplus(x: Any) -> Any:
+def softplus(x: Array) -> Array:
     return np.logaddexp(x, 0.0)
 
 

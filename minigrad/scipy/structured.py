@@ -11,6 +11,7 @@ from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import like
+from minigrad.typing import Array
 
 
 def block_diag(*arrs: Any) -> Any:
@@ -36,7 +37,7 @@ def block_diag(*arrs: Any) -> Any:
 
 
 @like(sl.toeplitz, "c r", alone=True)
-def toeplitz(c: Any, r: Any = None) -> Any:
+def toeplitz(c: Array, r: Array = None) -> Array:
     """The matrix with first column ``c`` and first row ``r`` that is constant on diagonals.
 
     Without a row it is Hermitian: the row is the column, conjugated.
@@ -60,7 +61,7 @@ def toeplitz(c: Any, r: Any = None) -> Any:
 
 
 @like(sl.solve_banded, "ab b")
-def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any) -> Any:
+def solve_banded(l_and_u: tuple[int, int], ab: Array, b: Array) -> Array:
     """The x with ``A x = b``, A given by its diagonals, the highest first, as SciPy has them.
 
     Derivative: ``db = A⁻ᵀ dx`` and ``dA = -db xᵀ``, of which the diagonals are kept.

@@ -17,6 +17,7 @@ from minigrad import ops
 from minigrad.data import CONTINUOUS, NUMERIC
 from minigrad.errors import label
 from minigrad.tensor.tensor import Tensor
+from minigrad.typing import Array
 
 
 class Buffer(Tensor):
@@ -48,7 +49,7 @@ class Buffer(Tensor):
     def dtype(self) -> Any:
         return self._dtype
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: Any, value: Array) -> None:
         key = ops.indexing.settled(key)
         place = self._place[key]
         shape = np.shape(value)
@@ -169,14 +170,14 @@ class At:
     def __getitem__(self, key: Any) -> At:
         return At(self.t, key)
 
-    def set(self, value: Any) -> Tensor:
+    def set(self, value: Array) -> Tensor:
         """A copy of ``t`` with ``value`` there."""
         t = self.t
         whole = Buffer(t, np.arange(t.size).reshape(t.shape), t.dtype)
         whole[self.key] = value
         return whole.read()
 
-    def add(self, value: Any) -> Tensor:
+    def add(self, value: Array) -> Tensor:
         """A copy of ``t`` with ``value`` added there, as often as the place is named."""
         t, key = self.t, ops.indexing.settled(self.key)
         place = np.empty(t.shape, bool)[key]
@@ -185,19 +186,19 @@ class At:
         value = ops.broadcast_to(ops.astype(value, t.dtype), np.shape(place))
         return t + ops.indexing.scatter(value, shape=t.shape, index=key)  # type: ignore[no-any-return]
 
-    def multiply(self, value: Any) -> Tensor:
+    def multiply(self, value: Array) -> Tensor:
         """A copy of ``t`` with what is there multiplied, as often as the place is named."""
         return self._in_turn(ops.multiply, value)
 
-    def min(self, value: Any) -> Tensor:
+    def min(self, value: Array) -> Tensor:
         """A copy of ``t`` with the smaller of what is there and ``value``."""
         return self._in_turn(ops.minimum, value)
 
-    def max(self, value: Any) -> Tensor:
+    def max(self, value: Array) -> Tensor:
         """A copy of ``t`` with the larger of what is there and ``value``."""
         return self._in_turn(ops.maximum, value)
 
-    def _in_turn(self, op: Any, value: Any) -> Tensor:
+    def _in_turn(self, op: Any, value: Array) -> Tensor:
         """``op`` of what is there and ``value``: first where places are named first, and so on."""
         t = self.t
         places = np.arange(t.size).reshape(t.shape)[ops.indexing.settled(self.key)]

@@ -34,6 +34,7 @@ from minigrad.graph import (
 from minigrad.ops.indexing import elements, is_basic
 from minigrad.ops.record import REAL_ONLY, Op, is_complex
 from minigrad.tensor.tensor import Tensor
+from minigrad.typing import Array, Index
 
 float32: type[np.float32] = np.float32
 float64: type[np.float64] = np.float64
@@ -54,7 +55,7 @@ FOREIGN = {
 # --- what passes -----------------------------------------------------------------------
 
 
-def wrap(ans: Any, node: AnyNode | None) -> Tensor:
+def wrap(ans: Array, node: AnyNode | None) -> Tensor:
     """A Tensor of value ``ans`` that ``node`` produced."""
     t = new(Tensor)
     t._value = ans
@@ -62,7 +63,7 @@ def wrap(ans: Any, node: AnyNode | None) -> Tensor:
     return t
 
 
-def operand(x: Any) -> tuple[Any, Any, bool]:
+def operand(x: Array) -> tuple[Any, Any, bool]:
     """Value and node of what a person may pass as an array, and whether it is a Tensor."""
     if isinstance(x, Tensor):
         return x._value, x.node, True
@@ -99,7 +100,7 @@ def metadata(op: Op, kwargs: dict[str, Any]) -> dict[str, Any]:
     return {key: _frozen(op, key, v) for key, v in kwargs.items()}
 
 
-def _frozen(op: Op, key: str, v: Any) -> Any:
+def _frozen(op: Op, key: str, v: Array) -> Any:
     kind = type(v)
     if kind in NUMBERS or v is None or kind is str or kind is slice:
         return v
@@ -118,7 +119,7 @@ def _frozen(op: Op, key: str, v: Any) -> Any:
     return v
 
 
-def concrete(x: Any) -> Any:
+def concrete(x: Array) -> Any:
     """The value of ``x`` for checks in Python; None while a trace is on, where it has none yet."""
     if isinstance(x, Tensor):
         return None if modes.special and tracing.get() is not None else x._value
@@ -131,7 +132,7 @@ def check_real(op: Op, args: Any, values: Any, kwargs: Any) -> None:
         raise TypeError(f"{call_text(op, args, kwargs)}: {REAL_ONLY}")
 
 
-def plainly(x: Any) -> Any:
+def plainly(x: Array) -> Any:
     """``x`` without Tensors, for functions that no gradient flows through."""
     if isinstance(x, Tensor):
         return x._value
@@ -258,7 +259,7 @@ def single(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
     return t
 
 
-def pair(op: Op, x: Any, y: Any) -> Any:
+def pair(op: Op, x: Array, y: Array) -> Any:
     """``apply`` for two arguments, while nobody looks on; None where they are not the usual ones.
 
     What is usual: a Tensor, with another one, an array of numbers, or a number.
@@ -316,7 +317,7 @@ def _wrap_up(
     values: list[Any],
     parents: list[Any],
     kwargs: Any,
-    ans: Any,
+    ans: Array,
     inspect: Any = None,
 ) -> Any:
     """The result of ``op`` as Tensors, recorded if any of ``parents`` is."""
@@ -349,7 +350,7 @@ def _wrap_up(
 
 
 def _record(
-    op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Any
+    op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Array
 ) -> AnyNode:
     vjps = op.vjps
     if type(vjps) is tuple and None in vjps:
@@ -389,7 +390,7 @@ def no_derivative(op: Op, args: Any, kwargs: Any, i: int) -> TypeError:
 def infix(op: Op, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
     """The method behind an infix operator; ``reflected``: of a right operand."""
 
-    def method(self: Tensor, other: Any) -> Any:
+    def method(self: Tensor, other: Array) -> Any:
         x, y = (other, self) if reflected else (self, other)
         if not modes.special:
             ans = pair(op, x, y)
@@ -403,7 +404,7 @@ def infix(op: Op, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
     return method
 
 
-def brackets(self: Tensor, index: Any) -> Any:
+def brackets(self: Tensor, index: Index) -> Any:
     """``self[index]``."""
     if type(index) is int or is_basic(index):
         if not modes.special:
@@ -415,12 +416,12 @@ def brackets(self: Tensor, index: Any) -> Any:
     return ops.getitem(self, index)
 
 
-def is_labelled(x: Any) -> bool:
+def is_labelled(x: Array) -> bool:
     """Whether ``x`` is an array of xarray."""
     return type(x).__module__.partition(".")[0] == "xarray"
 
 
-def looked_on(op: Op, x: Any, y: Any) -> Any:
+def looked_on(op: Op, x: Array, y: Array) -> Any:
     """An infix operator between unusual operands, or while somebody looks on."""
     for operand in (x, y):
         if getattr(type(operand), "__array_ufunc__", 0) is None:  # NumPy's way to decline

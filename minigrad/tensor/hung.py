@@ -11,9 +11,10 @@ from minigrad.errors import label
 from minigrad.ops.hints import METHODS as METHODS_ELSEWHERE
 from minigrad.ops.record import Op
 from minigrad.tensor.tensor import Tensor
+from minigrad.typing import Array, Function
 
 
-def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
+def method(function: Function) -> Callable[..., Tensor]:
     """A function of the library as a method."""
     if isinstance(function, Op):
 
@@ -30,10 +31,10 @@ def method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     return call
 
 
-def compared(function: Callable[..., Any]) -> Callable[..., Any]:
+def compared(function: Function) -> Function:
     """A comparison as a method, which leaves it to operands that decline NumPy's functions."""
 
-    def call(self: Tensor, other: Any) -> Any:
+    def call(self: Tensor, other: Array) -> Any:
         if getattr(type(other), "__array_ufunc__", 0) is None:
             return NotImplemented
         return function(self, other)
@@ -89,7 +90,7 @@ METHODS = (
     "diagonal trace dot conj conjugate clip round astype copy argmax argmin argsort any all "
     "nonzero searchsorted argpartition"
 ).split()
-OPERATORS: dict[str, Callable[..., Any]] = {
+OPERATORS: dict[str, Function] = {
     "invert": ops.invert, "neg": ops.negative, "pos": ops.positive, "abs": ops.absolute,
     "and": ops.bitwise_and, "or": ops.bitwise_or, "xor": ops.bitwise_xor,
     "rand": ops.bitwise_and, "ror": ops.bitwise_or, "rxor": ops.bitwise_xor,

@@ -15,6 +15,7 @@ from minigrad.errors import label
 from minigrad.graph import Variable, ancestors, modes, tracing, variable
 from minigrad.numbers import asked_by_others, asking, refusal
 from minigrad.ops.record import Op, implementations
+from minigrad.typing import Array, DType
 
 if TYPE_CHECKING:
     from minigrad.tensor.tensor import Tensor
@@ -23,7 +24,7 @@ float64 = np.float64
 ndarray = np.ndarray
 
 
-def as_numpys(ans: Any) -> Any:
+def as_numpys(ans: Array) -> Any:
     """What a function of NumPy's returned: in a program no number of Python's any more."""
     if modes.special and (tracer := tracing.get()) is not None:
         return tracer.strong(ans)
@@ -85,7 +86,7 @@ class Protocols:
         return as_numpys(ans) if type(function) is Op else ans
 
     def __array__(
-        self: Any, dtype: Any = None, copy: bool | None = None
+        self: Any, dtype: DType = None, copy: bool | None = None
     ) -> np.ndarray[Any, np.dtype[np.object_]]:  # so that NumPy's stubs promise no floats
         self._look("np.asarray()")
         if self.node is not None and not rounds_in_words(dtype, sys._getframe(1)):
@@ -159,7 +160,7 @@ class Protocols:
             raise TypeError(f"{label(self)} is a single number: it cannot be iterated or unpacked")
         return iter(ops.unstack(self))
 
-    def __contains__(self: Any, value: Any) -> bool:
+    def __contains__(self: Any, value: Array) -> bool:
         return bool(np.any(self._look("in") == getattr(value, "_value", value)))
 
     def __bool__(self: Any) -> bool:
@@ -222,7 +223,7 @@ def is_stand_in(t: Any) -> bool:
     return recorder is not None and bool(recorder.made(t))
 
 
-def rounds_in_words(dtype: Any, frame: FrameType) -> bool:
+def rounds_in_words(dtype: DType, frame: FrameType) -> bool:
     """Whether ``np.int64(t)`` or its like is called in ``frame``: the derivative is zero."""
     if dtype is None or np.dtype(dtype).kind not in "iub":
         return False

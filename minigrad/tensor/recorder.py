@@ -30,6 +30,7 @@ from minigrad.ops.record import Op
 from minigrad.tensor.door import check_real, no_derivative, operand, plainly, wrap
 from minigrad.tensor.tensor import Tensor
 from minigrad.tree import flatten
+from minigrad.typing import Array, Index
 
 
 class Firm(float):
@@ -58,11 +59,11 @@ class Recorder:
 
     def __init__(self) -> None:
         self.start: int = next_seq()
-        self.captured: dict[AnyNode, Any] = {}
+        self.captured: dict[AnyNode, Array] = {}
         self.weak: dict[AnyNode | None, float | None] = {}
         self._outside: dict[int, tuple[Tensor, AnyNode]] = {}
 
-    def stand_in(self, value: Any) -> Tensor:
+    def stand_in(self, value: Array) -> Tensor:
         """A Tensor of ``value`` that everything is recorded from."""
         return wrap(value, Passive(None, (), (), NOTHING, value, next_seq()))
 
@@ -164,7 +165,7 @@ class Recorder:
             self.weak[array.node] = Firm(size)
         return array
 
-    def strong(self, ans: Any) -> Any:
+    def strong(self, ans: Array) -> Any:
         """What a function of NumPy's gave, which is no number of Python's."""
         for t in ans if isinstance(ans, tuple | list) else [ans]:
             if isinstance(t, Tensor) and t.node in self.weak:
@@ -173,7 +174,7 @@ class Recorder:
                     self.weak[t.node] = Firm(size)
         return ans
 
-    def index(self, index: Any) -> Any:
+    def index(self, index: Index) -> Any:
         """An index with arrays of its own; Tensors stay."""
         if isinstance(index, tuple):
             return tuple(self.index(part) for part in index)
@@ -181,7 +182,7 @@ class Recorder:
             return ops.array(index)
         return settle_index(index)
 
-    def kept(self, v: Any) -> Any:
+    def kept(self, v: Array) -> Any:
         """Metadata that nobody can change later; Tensors stay, as part of this trace."""
         if isinstance(v, Tensor):
             return wrap(v._value, self.node_of(v))
@@ -192,7 +193,7 @@ class Recorder:
         return v
 
     def node(
-        self, op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Any
+        self, op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Array
     ) -> Node:
         """What the call leaves behind; passive unless a gradient flows through."""
         active = [p is not None and type(p) is not Passive for p in parents]
@@ -217,18 +218,18 @@ class Recorder:
         return kind(pick, (node.ans,), (node,), {"index": index}, y, next_seq())
 
 
-def read(v: Any) -> Any:
+def read(v: Array) -> Any:
     """Metadata with the values of its Tensors."""
     if isinstance(v, tuple):
         return tuple(read(part) for part in v)
     return v._value if isinstance(v, Tensor) else v
 
 
-def is_mask(v: Any) -> bool:
+def is_mask(v: Array) -> bool:
     return isinstance(v, Tensor) and v.dtype.kind == "b"
 
 
-def tensors_in(v: Any) -> Iterator[Tensor]:
+def tensors_in(v: Array) -> Iterator[Tensor]:
     """The Tensors among metadata."""
     if isinstance(v, Tensor):
         yield v

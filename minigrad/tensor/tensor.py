@@ -30,6 +30,7 @@ from minigrad.graph import (
     writing,
 )
 from minigrad.tensor.protocols import Protocols
+from minigrad.typing import Array, DType
 
 if TYPE_CHECKING:
     from minigrad.tensor.methods import Methods
@@ -93,11 +94,11 @@ class Tensor(Protocols, Methods):
 
     def __init__(
         self,
-        data: Any,
+        data: Array,
         requires_grad: bool = False,
         *,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DType = None,
     ) -> None:
         self.name = name
         self._value = own(data, requires_grad, dtype)
@@ -120,7 +121,7 @@ class Tensor(Protocols, Methods):
         return data.view() if type(data) is ndarray else data
 
     @data.setter
-    def data(self, value: Any) -> None:
+    def data(self, value: Array) -> None:
         self._leaf_only("its data cannot be replaced; make a new Tensor, or .detach() it first")
         if modes.special and (tracer := tracing.get()) is not None:
             tracer.update(self, value)
@@ -151,7 +152,7 @@ class Tensor(Protocols, Methods):
         return found
 
     @grad.setter
-    def grad(self, value: Any) -> None:
+    def grad(self, value: Array) -> None:
         if value is None and type(self.node) is Leaf:
             self.node.grad = None
             return
@@ -286,7 +287,7 @@ class Tensor(Protocols, Methods):
                 "not at every call: return gradients with mg.value_and_grad or mg.gradients"
             )
 
-    def backward(self, gradient: Any = None, *, keep: bool = False) -> None:
+    def backward(self, gradient: Array = None, *, keep: bool = False) -> None:
         """Add the gradient of this Tensor to ``.grad`` of every leaf it depends on.
 
         Parameters
@@ -324,7 +325,7 @@ class Tensor(Protocols, Methods):
             old = getattr(node, "grad", None) if isinstance(node, Leaf) else None
             node.grad = g if old is None else old + g
 
-    def seed(self, gradient: Any = None) -> Any:
+    def seed(self, gradient: Array = None) -> Any:
         """The gradient of this Tensor itself, checked, to start a backward walk with."""
         if self.node is None:
             raise RuntimeError(
@@ -363,7 +364,7 @@ class Tensor(Protocols, Methods):
 
     # --- what would write into it ---------------------------------------------------------
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: Any, value: Array) -> None:
         if modes.special and (write := writing.get()) is not None:
             write(self, key, value)
             return
@@ -391,7 +392,7 @@ class Tensor(Protocols, Methods):
 
     # --- methods that are more than a function --------------------------------------------
 
-    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+    def __rdivmod__(self, other: Array) -> tuple[Tensor, Tensor]:
         return ops.divmod(other, self)
 
     def __round__(self, ndigits: int | None = None) -> Tensor:
@@ -401,7 +402,7 @@ class Tensor(Protocols, Methods):
         """The same elements in another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
         return ops.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore[no-any-return]
 
-    def view(self, dtype: Any = None, *shape: Any) -> Tensor:
+    def view(self, dtype: DType = None, *shape: Any) -> Tensor:
         """Itself; or complex numbers as pairs of real ones along the last axis, or the reverse."""
         if shape or isinstance(dtype, int | tuple | list):
             raise TypeError("view(dtype) is NumPy's: for another shape write t.reshape(...)")
@@ -418,7 +419,7 @@ class Tensor(Protocols, Methods):
 
 
 def _rebuild(
-    kind: type[Tensor], data: Any, requires_grad: bool, name: str | None, grad: Any
+    kind: type[Tensor], data: Array, requires_grad: bool, name: str | None, grad: Array
 ) -> Tensor:
     t = new(kind)
     t._value = own(data, False, None)
@@ -432,7 +433,7 @@ def _rebuild(
 # --- in and out ------------------------------------------------------------------------
 
 
-def own(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool = True) -> Any:
+def own(data: Array, requires_grad: bool = False, dtype: DType = None, lock: bool = True) -> Any:
     """A private copy of ``data``, which must not be a Tensor that requires a gradient."""
     if isinstance(data, Tensor):
         if data.node is not None:
@@ -446,7 +447,7 @@ def own(data: Any, requires_grad: bool = False, dtype: Any = None, lock: bool = 
     return owned(data, requires_grad, dtype, lock)
 
 
-def handed_out(found: dict[AnyNode, Any]) -> dict[AnyNode, Any]:
+def handed_out(found: dict[AnyNode, Array]) -> dict[AnyNode, Array]:
     """Gradients that may be handed out: no two share memory, none is read-only."""
     seen: set[int] = set()
     for node, g in found.items():

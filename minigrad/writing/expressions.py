@@ -17,6 +17,7 @@ from minigrad.ops.record import Op
 from minigrad.program.builder import shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.tracer import identical
+from minigrad.typing import Index
 from minigrad.writing import literals
 from minigrad.writing.helpers import Helpers
 from minigrad.writing.names import identifier
@@ -204,7 +205,7 @@ class Expressions:
         self.constants[name] = x
         return name
 
-    def index(self, index: Any) -> str:
+    def index(self, index: Index) -> str:
         """What stands between the brackets."""
         if isinstance(index, tuple) and index:
             return ", ".join(self.index(part) for part in index)
@@ -242,7 +243,7 @@ def has_elements(x: Any) -> bool:
     return len(shape_of(x)) > 0 and 0 not in shape_of(x)
 
 
-def once_each(index: Any) -> bool:
+def once_each(index: Index) -> bool:
     """Whether no element is selected twice."""
     if isinstance(index, tuple) and any(counts(part) for part in index):
         return True

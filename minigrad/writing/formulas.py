@@ -17,6 +17,7 @@ from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program.builder import equal_entries, shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var, evaluate, forward
+from minigrad.typing import Index
 from minigrad.writing.forms import NOTHING, SPECIAL
 from minigrad.writing.metadata import between, is_default, python_text
 from minigrad.writing.notation import NOTATION
@@ -169,7 +170,7 @@ class Formula:
         return self.text
 
 
-def is_slice(index: Any) -> bool:
+def is_slice(index: Index) -> bool:
     """Whether an index picks a block, which is written as what is padded."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(isinstance(p, slice) or p is Ellipsis for p in parts)
@@ -298,7 +299,7 @@ class FormulaWriter:
             return self.mixed(lambda name: f"{key}={python_text(value, name)}")
         return self.mixed(lambda name: f"{key}=s_[{between(value, name)}]")
 
-    def index(self, index: Any) -> str:
+    def index(self, index: Index) -> str:
         """What stands between the brackets."""
         return self.mixed(lambda name: between(index, name))
 

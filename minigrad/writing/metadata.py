@@ -12,6 +12,7 @@ import numpy as np
 from minigrad.ops.record import Op
 from minigrad.program.equations import Var
 from minigrad.reading.wording import visible
+from minigrad.typing import Index
 from minigrad.writing.numbers import decimal
 
 
@@ -36,7 +37,7 @@ def defaults(op: Op) -> dict[str, Any]:
     return {p.name: p.default for p in known if isinstance(p.default, kinds)}
 
 
-def between(index: Any, name: Callable[[Var], str]) -> str:
+def between(index: Index, name: Callable[[Var], str]) -> str:
     """An index as it stands between the brackets."""
     words = python_text(index, name)
     return words[1:-1].rstrip(",") if isinstance(index, tuple) and index else words

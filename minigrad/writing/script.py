@@ -29,6 +29,7 @@ from minigrad.program.equations import Equation, Program, Var, variables_in
 from minigrad.program.rules import rules
 from minigrad.program.simplify import rebuilt
 from minigrad.program.trace import trace
+from minigrad.typing import Index
 from minigrad.writing.notation import NOTATION
 from minigrad.writing.numbers import plainly
 from minigrad.writing.terms import Pattern, Term, fill
@@ -292,7 +293,7 @@ def gathered(e: Equation, args: Sequence[Term]) -> Term:
     return Term(f"nd.scatter({sizes}, {runs(index)}, {args[0].code})")
 
 
-def runs(index: Any) -> str:
+def runs(index: Index) -> str:
     """Whole numbers as runs of ``start, count, step``.
 
     Examples

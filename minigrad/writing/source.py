@@ -20,6 +20,7 @@ from minigrad import ops
 from minigrad.program.equations import Equation, Program, Var, writers
 from minigrad.reading.files import replace_file
 from minigrad.tree import beside, fields_of, flatten
+from minigrad.typing import Index, Tree
 from minigrad.writing import literals
 from minigrad.writing.expressions import BRIEF, Expressions, is_view, once_each
 from minigrad.writing.literals import WIDTH
@@ -122,7 +123,7 @@ class SourceWriter(Expressions):
         text += [*(f"{name:<{width}} : {kind}" for name, kind in rows), *([""] if rows else [])]
         return textwrap.indent("\n".join([*text, returns, '"""']), "    ")
 
-    def fixed(self, tree: Any) -> str:
+    def fixed(self, tree: Tree) -> str:
         """What the docstring says of an argument that is fixed."""
         try:
             code = literals.code(tree)
@@ -168,7 +169,7 @@ class SourceWriter(Expressions):
             line = f"return {self.tall(tree, 0)}"
         self.lines.append(line)
 
-    def with_aliases(self, tree: Any) -> Any:
+    def with_aliases(self, tree: Tree) -> Any:
         """The result, in which gradients that are one are told apart: ``db = dz``."""
         leaves, rebuild = flatten(tree, whole=True)
         gradients = [f"d{v.name}" for v in self.program.inputs]
@@ -182,7 +183,7 @@ class SourceWriter(Expressions):
                         leaves[i] = Term(name)
         return rebuild(leaves)
 
-    def tall(self, tree: Any, room: int) -> str:
+    def tall(self, tree: Tree, room: int) -> str:
         """Nested results, one in a line, where ``room`` characters do not hold them."""
         code = self.tree(tree)
         if len(code) <= room or not isinstance(tree, dict | list | tuple) or not tree:
@@ -194,7 +195,7 @@ class SourceWriter(Expressions):
         start, stop = self.brackets(tree)
         return f"{start}\n" + textwrap.indent("".join(parts), "    ") + stop
 
-    def tree(self, tree: Any) -> str:
+    def tree(self, tree: Tree) -> str:
         """Nested results in one line."""
         if isinstance(tree, dict):
             return "{" + ", ".join(f"{self.key(k)}: {self.tree(v)}" for k, v in tree.items()) + "}"
@@ -206,7 +207,7 @@ class SourceWriter(Expressions):
             return tree.code
         return self.text[tree].code if isinstance(tree, Var) else self.code(tree)
 
-    def brackets(self, tree: Any) -> tuple[str, str]:
+    def brackets(self, tree: Tree) -> tuple[str, str]:
         if isinstance(tree, dict):
             return "{", "}"
         if hasattr(tree, "_fields"):
@@ -223,7 +224,7 @@ class SourceWriter(Expressions):
             )
         return self.code(key)
 
-    def places(self, place: str, tree: Any) -> Iterator[tuple[str, Any]]:
+    def places(self, place: str, tree: Tree) -> Iterator[tuple[str, Any]]:
         """Leaves of an argument with the source that gets them."""
         if isinstance(tree, dict):
             for k, v in tree.items():
@@ -329,7 +330,7 @@ class SourceWriter(Expressions):
                 for i, (index, value) in enumerate(parts):
                     self.put(v, index, value, " += " if i and not apart else " = ")
 
-    def put(self, v: Var, index: Any, value: Term, symbol: str) -> None:
+    def put(self, v: Var, index: Index, value: Term, symbol: str) -> None:
         place, code = self.index(index), value.code
         if symbol == " += " and code.startswith("-") and LEVELS[value.level] >= LEVELS["product"]:
             symbol, code = " -= ", code[1:]

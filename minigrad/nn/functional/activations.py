@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad import ops
 from minigrad.errors import label
 from minigrad.ops.shape import arrayed
+from minigrad.typing import Array
 
 ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805
 """The constants of `selu`, which keep mean 0 and variance 1 (Klambauer et al., 2017)."""
 
 
-def selu(x: Any) -> Any:
+def selu(x: Array) -> Array:
     """``λ x`` for x > 0, ``λ α (exp(x) − 1)`` else.
 
     Derivative: λ for x > 0, ``λ α exp(x)`` else.
@@ -31,7 +30,7 @@ def selu(x: Any) -> Any:
     return SCALE * ops.elu(x, alpha=ALPHA)
 
 
-def celu(x: Any, alpha: float = 1.0) -> Any:
+def celu(x: Array, alpha: float = 1.0) -> Array:
     """``max(0, x) + min(0, α (exp(x/α) − 1))``; J. T. Barron (2017).
 
     Derivative: 1 for x > 0, ``exp(x/α)`` up to 0.
@@ -54,7 +53,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     return ops.where(x > 0, x, alpha * ops.expm1(below / alpha))
 
 
-def glu(x: Any, axis: int = -1) -> Any:
+def glu(x: Array, axis: int = -1) -> Array:
     """``a σ(b)`` of the two halves a and b of x along ``axis``.
 
     Derivative: ``da = dy σ(b)`` and ``db = dy a σ(b) (1 - σ(b))``.
@@ -79,7 +78,7 @@ def glu(x: Any, axis: int = -1) -> Any:
     return a * ops.sigmoid(b)
 
 
-def prelu(x: Any, weight: Any) -> Any:
+def prelu(x: Array, weight: Array) -> Array:
     """``max(0, x) + a min(0, x)`` with learned slopes a, one or one per channel (axis 1).
 
     Derivative: by x, 1 above 0 and a below; by a, ``Σ dy min(0, x)``.
@@ -114,7 +113,7 @@ def prelu(x: Any, weight: Any) -> Any:
     return ops.where(x > 0, x, weight * x)
 
 
-def mish(x: Any) -> Any:
+def mish(x: Array) -> Array:
     """``x tanh(log(1 + exp(x)))``; D. Misra (2019).
 
     Derivative: ``t + x (1 - t²) σ(x)`` with ``t = tanh(log(1 + exp(x)))``.
@@ -128,7 +127,7 @@ def mish(x: Any) -> Any:
     return x * ops.tanh(ops.softplus(x))
 
 
-def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Array:
     """x, cut at ``min_val`` and ``max_val``; its derivative is 0 from there on.
 
     Raises
@@ -148,7 +147,7 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     return ops.where(x > min_val, ops.where(x < max_val, x, max_val), min_val)
 
 
-def relu6(x: Any) -> Any:
+def relu6(x: Array) -> Array:
     """``min(max(0, x), 6)``.
 
     Derivative: 1 between 0 and 6, else 0.
@@ -162,7 +161,7 @@ def relu6(x: Any) -> Any:
     return hardtanh(x, 0.0, 6.0)
 
 
-def hardsigmoid(x: Any) -> Any:
+def hardsigmoid(x: Array) -> Array:
     """``min(max(0, x/6 + ½), 1)``; A. Howard et al., "Searching for MobileNetV3" (2019).
 
     Derivative: 1/6 between -3 and 3, else 0.
@@ -176,7 +175,7 @@ def hardsigmoid(x: Any) -> Any:
     return relu6(x + 3) / 6
 
 
-def hardswish(x: Any) -> Any:
+def hardswish(x: Array) -> Array:
     """``x`` times `hardsigmoid` of it; A. Howard et al. (2019).
 
     Derivative: ``(2x + 3)/6`` between -3 and 3; 1 above, 0 below.
@@ -190,7 +189,7 @@ def hardswish(x: Any) -> Any:
     return x * hardsigmoid(x)
 
 
-def softshrink(x: Any, lambd: float = 0.5) -> Any:
+def softshrink(x: Array, lambd: float = 0.5) -> Array:
     """X moved by λ towards 0, and 0 within λ of it.
 
     Derivative: 1 where ``|x| > λ``, else 0.
@@ -212,7 +211,7 @@ def softshrink(x: Any, lambd: float = 0.5) -> Any:
     return ops.where(x > lambd, x - lambd, ops.where(x < -lambd, x + lambd, 0 * x))
 
 
-def hardshrink(x: Any, lambd: float = 0.5) -> Any:
+def hardshrink(x: Array, lambd: float = 0.5) -> Array:
     """x, and 0 within λ of 0.
 
     Derivative: 1 where ``|x| > λ``, else 0.
@@ -227,7 +226,7 @@ def hardshrink(x: Any, lambd: float = 0.5) -> Any:
     return ops.where(np.logical_or(x > lambd, x < -lambd), x, 0 * x)
 
 
-def softsign(x: Any) -> Any:
+def softsign(x: Array) -> Array:
     """``x / (1 + |x|)``.
 
     Derivative: ``1 / (1 + |x|)²``.
@@ -242,7 +241,7 @@ def softsign(x: Any) -> Any:
     return x / (1 + ops.absolute(x))
 
 
-def tanhshrink(x: Any) -> Any:
+def tanhshrink(x: Array) -> Array:
     """``x − tanh(x)``.
 
     Derivative: ``tanh²(x)``.
@@ -256,7 +255,7 @@ def tanhshrink(x: Any) -> Any:
     return x - ops.tanh(x)
 
 
-def threshold(x: Any, threshold: float, value: float) -> Any:
+def threshold(x: Array, threshold: float, value: float) -> Array:
     """X above ``threshold``, ``value`` elsewhere.
 
     Derivative: 1 above ``threshold``, else 0.
@@ -271,7 +270,7 @@ def threshold(x: Any, threshold: float, value: float) -> Any:
     return ops.where(x > threshold, x, value)
 
 
-def softmin(x: Any, axis: int = -1) -> Any:
+def softmin(x: Array, axis: int = -1) -> Array:
     """``softmax(−x)``.
 
     Derivative: ``dx = -y·(dy - sum(dy·y))``.

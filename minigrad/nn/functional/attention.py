@@ -12,19 +12,20 @@ from minigrad.errors import label
 from minigrad.nn.functional.noise import dropout
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import concrete
+from minigrad.typing import Array, Random
 
 
 def scaled_dot_product_attention(
-    query: Any,
-    key: Any,
-    value: Any,
-    attn_mask: Any = None,
+    query: Array,
+    key: Array,
+    value: Array,
+    attn_mask: Array = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
-    rng: Any = None,
+    rng: Random = None,
     scale: float | None = None,
     enable_gqa: bool = False,
-) -> Any:
+) -> Array:
     """``softmax(Q Kᵀ / √d + mask) V``.
 
     Derivative: with the weights A and ``dA = dy Vᵀ``: ``dS = A (dA - Σ dA A)`` row by row,
@@ -71,7 +72,7 @@ def scaled_dot_product_attention(
     return ops.matmul(dropout(weights, dropout_p, rng), value)
 
 
-def attention_weights(query: Any, key: Any, mask: Any, is_causal: bool) -> Any:
+def attention_weights(query: Array, key: Array, mask: Array, is_causal: bool) -> Array:
     """``softmax(Q Kᵀ / √d + mask)``; the arguments of `scaled_dot_product_attention`."""
     who = "scaled_dot_product_attention"
     query, key = arrayed(query), arrayed(key)
@@ -92,24 +93,24 @@ def attention_weights(query: Any, key: Any, mask: Any, is_causal: bool) -> Any:
     return ops.softmax(scores, axis=-1)
 
 
-def both(a: Any, b: Any) -> Any:
+def both(a: Any, b: Array) -> Array:
     """One mask of two, each boolean (True: may look) or added to the scores."""
     if all(kind_of(m) == "b" for m in (a, b)):
         return np.logical_and(a, b)
     return additive(a) + additive(b)
 
 
-def additive(mask: Any) -> Any:
+def additive(mask: Array) -> Array:
     """A mask as what is added to scores."""
     return np.where(mask, 0.0, -math.inf) if kind_of(mask) == "b" else mask
 
 
-def kind_of(mask: Any) -> str:
+def kind_of(mask: Array) -> str:
     """The kind of a mask's dtype: "b" for who may look, "f" for what is added."""
     return str(mask.dtype.kind)
 
 
-def _masked(who: str, scores: Any, mask: Any) -> Any:
+def _masked(who: str, scores: Array, mask: Array) -> Array:
     kind = kind_of(mask)
     if kind not in "bf":
         raise TypeError(

@@ -10,19 +10,20 @@ import numpy as np
 from minigrad import ops
 from minigrad.nn.functional.products import embedding
 from minigrad.ops.shape import arrayed, speaks_numpy
+from minigrad.typing import Array
 
 MODES = ("sum", "mean", "max")
 
 
 def embedding_bag(
-    indices: Any,
-    weight: Any,
-    offsets: Any = None,
+    indices: Array,
+    weight: Array,
+    offsets: Array = None,
     mode: str = "mean",
-    per_sample_weights: Any = None,
+    per_sample_weights: Array = None,
     include_last_offset: bool = False,
     padding_idx: int | None = None,
-) -> Any:
+) -> Array:
     """The sum, mean or maximum of the rows of ``weight`` that each bag of integers names.
 
     Derivative: as of `embedding` and the sum, mean or maximum after it; equal largest elements
@@ -75,7 +76,7 @@ def embedding_bag(
             "embedding_bag takes indices of shape (bags, n), or (n,) with offsets=; the shape is "
             f"{np.shape(indices)}, {'without' if offsets is None else 'with'} offsets="
         )
-    full: Any = np.ones(np.shape(indices), bool)
+    full: Array = np.ones(np.shape(indices), bool)
     if padding_idx is not None:
         full = indices != padding_idx % np.shape(weight)[0]
     if offsets is not None:
@@ -93,7 +94,7 @@ def embedding_bag(
     return total / count.astype(np.result_type(rows)) if mode == "mean" else total
 
 
-def bags(offsets: Any, n: int, ended: bool) -> tuple[Any, Any]:
+def bags(offsets: Array, n: int, ended: bool) -> tuple[Any, Any]:
     """The places of every bag's integers in a line for each, and which of them are there."""
     starts = arrayed(offsets)
     if speaks_numpy(starts):

@@ -7,7 +7,6 @@ Everywhere a batch is optional.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,18 +15,19 @@ from minigrad import ops
 from minigrad.errors import label
 from minigrad.nn.checks import count, counts, laid_out
 from minigrad.nn.windows import LAYOUT, batched, frame, overlay, windows
+from minigrad.typing import Array, Function, Sizes
 
 
 def convolution(
     who: str,
-    x: Any,
-    weight: Any,
-    bias: Any,
+    x: Array,
+    weight: Array,
+    bias: Array,
     stride: Any,
     padding: Any,
     dilation: Any,
     groups: int,
-) -> Any:
+) -> Array:
     """Convolution over as many axes as the kernel has, in the name of ``who``."""
     n = np.ndim(weight) - 2
     x, unbatched = batched(who, x, n)
@@ -57,15 +57,15 @@ def convolution(
 
 def transposed(
     who: str,
-    x: Any,
-    weight: Any,
-    bias: Any = None,
+    x: Array,
+    weight: Array,
+    bias: Array = None,
     stride: Any = 1,
     padding: Any = 0,
     output_padding: Any = 0,
     groups: int = 1,
     dilation: Any = 1,
-) -> Any:
+) -> Array:
     """The adjoint of `convolution` with the same weights, over as many axes as they have."""
     n = np.ndim(weight) - 2
     x, unbatched = batched(who, x, n)
@@ -107,13 +107,13 @@ def transposed(
     return unbatched(shifted(y, bias, n))
 
 
-def checked_bias(who: str, bias: Any, outputs: int) -> None:
+def checked_bias(who: str, bias: Array, outputs: int) -> None:
     """Refuse a bias of other shape than (outputs,)."""
     if bias is not None and np.shape(bias) != (outputs,):
         raise ValueError(f"{who}: the bias has shape {np.shape(bias)}, not {(outputs,)}")
 
 
-def shifted(y: Any, bias: Any, n: int) -> Any:
+def shifted(y: Array, bias: Array, n: int) -> Array:
     """Every channel of ``y``, axis 1, plus its bias."""
     return y if bias is None else y + ops.reshape(bias, (-1,) + (1,) * n)
 
@@ -122,14 +122,14 @@ def shifted(y: Any, bias: Any, n: int) -> Any:
 
 
 def conv1d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
+    x: Array,
+    weight: Array,
+    bias: Array = None,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
     groups: int = 1,
-) -> Any:
+) -> Array:
     """Convolution (cross-correlation, as is the custom) along one axis.
 
     Derivative: ``dx`` is `conv_transpose1d` of ``dy``, ``dw_k = Σ_n dy_n x_(n+k)``,
@@ -156,14 +156,14 @@ def conv1d(
 
 
 def conv2d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
+    x: Array,
+    weight: Array,
+    bias: Array = None,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
     groups: int = 1,
-) -> Any:
+) -> Array:
     """Convolution over two axes: x is (batch, channels, height, width).
 
     Derivative: ``dx`` is `conv_transpose2d` of ``dy``, ``dw`` the correlation of x with ``dy``,
@@ -186,14 +186,14 @@ def conv2d(
 
 
 def conv3d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
+    x: Array,
+    weight: Array,
+    bias: Array = None,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
     groups: int = 1,
-) -> Any:
+) -> Array:
     """Convolution over three axes: x is (batch, channels, depth, height, width).
 
     Derivative: ``dx`` is `conv_transpose3d` of ``dy``, ``dw`` the correlation of x with ``dy``,
@@ -213,20 +213,20 @@ def conv3d(
     return convolution("conv3d", x, weight, bias, stride, padding, dilation, groups)
 
 
-def _transposed(n: int) -> Callable[..., Any]:
+def _transposed(n: int) -> Function:
     who = f"conv_transpose{n}d"
     kernel = ", ".join(("depth", "height", "width")[3 - n :]) if n > 1 else "kernel"
 
     def call(
-        x: Any,
-        weight: Any,
-        bias: Any = None,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
+        x: Array,
+        weight: Array,
+        bias: Array = None,
+        stride: Sizes = 1,
+        padding: Sizes | str = 0,
+        output_padding: Sizes = 0,
         groups: int = 1,
-        dilation: Any = 1,
-    ) -> Any:
+        dilation: Sizes = 1,
+    ) -> Array:
         laid_out(who, weight, n + 2, f"weights of shape (channels, outputs / groups, {kernel})")
         groups = count(who, "groups", groups)
         return transposed(who, x, weight, bias, stride, padding, output_padding, groups, dilation)
@@ -263,15 +263,17 @@ def _transposed(n: int) -> Callable[..., Any]:
     return call
 
 
-conv_transpose1d: Callable[..., Any] = _transposed(1)
-conv_transpose2d: Callable[..., Any] = _transposed(2)
-conv_transpose3d: Callable[..., Any] = _transposed(3)
+conv_transpose1d: Function = _transposed(1)
+conv_transpose2d: Function = _transposed(2)
+conv_transpose3d: Function = _transposed(3)
 
 
 # --- the windows themselves ------------------------------------------------------------
 
 
-def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+def unfold(
+    x: Array, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes | str = 0, stride: Sizes = 1
+) -> Array:
     """What every window sees, as columns: from (batch, channels, height, width) to
     (batch, channels · kernel, places).
 
@@ -297,8 +299,13 @@ def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride
 
 
 def fold(
-    x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> Any:
+    x: Array,
+    output_size: Sizes,
+    kernel_size: Sizes,
+    dilation: Sizes = 1,
+    padding: Sizes = 0,
+    stride: Sizes = 1,
+) -> Array:
     """Columns added up where their windows are, the adjoint of `unfold`.
 
     Derivative: `unfold` of ``dy``: what every window sees of it.

@@ -11,18 +11,19 @@ from minigrad.nn.checks import counts, generator
 from minigrad.nn.windows import batched
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import drawn
+from minigrad.typing import Array, Random, Sizes
 
 
 def fractional_max_pool2d(
-    x: Any,
-    kernel_size: Any,
-    output_size: Any = None,
+    x: Array,
+    kernel_size: Sizes,
+    output_size: Sizes = None,
     output_ratio: Any = None,
     return_indices: bool = False,
     *,
-    rng: Any = None,
-    samples: Any = None,
-) -> Any:
+    rng: Random = None,
+    samples: Array = None,
+) -> Array:
     """The largest element of windows that lie at random, as far apart as the output wants.
 
     Window i of an axis of length n begins at ``⌊(i + u) α⌋ - ⌊u α⌋`` with ``α = (n - kernel) /
@@ -68,15 +69,15 @@ def fractional_max_pool2d(
 
 
 def fractional_max_pool3d(
-    x: Any,
-    kernel_size: Any,
-    output_size: Any = None,
+    x: Array,
+    kernel_size: Sizes,
+    output_size: Sizes = None,
     output_ratio: Any = None,
     return_indices: bool = False,
     *,
-    rng: Any = None,
-    samples: Any = None,
-) -> Any:
+    rng: Random = None,
+    samples: Array = None,
+) -> Array:
     """The largest element of boxes that lie at random; see `fractional_max_pool2d`.
 
     Derivative: ``dy`` goes to the largest element of its box; equal ones share it evenly.
@@ -114,8 +115,9 @@ def fractional_max_pool3d(
 
 
 def _pool(
-    n: int, x: Any, kernel: Any, size: Any, ratio: Any, return_indices: bool, rng: Any, samples: Any
-) -> Any:  # fmt: skip
+    n: int, x: Array, kernel: Any, size: Any, ratio: Any, return_indices: bool, rng: Random,
+    samples: Array,
+) -> Array:  # fmt: skip
     order = (1, 0) if n == 2 else (0, 1, 2)  # of the samples, as PyTorch's
     who = f"fractional_max_pool{n}d"
     x, unbatched = batched(who, x, n)
@@ -150,7 +152,7 @@ def _pool(
     return largest, unbatched(ops.take_along_axis(places, first, -1)[..., 0])
 
 
-def starts(u: Any, out: int, kernel: int, length: int) -> Any:
+def starts(u: Array, out: int, kernel: int, length: int) -> Array:
     """Where ``out`` windows begin: ``⌊(i + u) α⌋ - ⌊u α⌋``, and the last at the end."""
     u = u[..., None]
     i, last = np.arange(out), length - kernel

@@ -12,11 +12,12 @@ from minigrad.errors import label
 from minigrad.nn.checks import count, counts
 from minigrad.nn.functional import pooling
 from minigrad.ops.shape import arrayed
+from minigrad.typing import Array, Sizes
 
 # --- channels and places -----------------------------------------------------------------
 
 
-def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
+def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     """From (..., channels · r², height, width) to (..., channels, height · r, width · r).
 
     Derivative: `pixel_unshuffle` of ``dy``.
@@ -47,7 +48,7 @@ def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
     return ops.reshape(y, (*lead, c // r**2, h * r, w * r))
 
 
-def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
+def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     """The inverse of `pixel_shuffle`.
 
     Derivative: `pixel_shuffle` of ``dy``.
@@ -74,7 +75,7 @@ def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
     return ops.reshape(y, (*lead, c * r * r, h // r, w // r))
 
 
-def channel_shuffle(x: Any, groups: int) -> Any:
+def channel_shuffle(x: Array, groups: int) -> Array:
     """The channels of ``groups`` in turn: the first of each, the second of each, ...
 
     Derivative: ``dy`` with its channels in the old order.
@@ -104,7 +105,7 @@ AROUND = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "ci
 """PyTorch's name of what is laid around -> NumPy's."""
 
 
-def pad(x: Any, pad: Any, mode: str = "constant", value: float = 0.0) -> Any:
+def pad(x: Array, pad: Any, mode: str = "constant", value: float = 0.0) -> Array:
     """``x`` with more places around, as many as ``pad`` says, the last axis first.
 
     Derivative: ``dy`` where ``x`` is, and what lies around it added where it comes from.
@@ -150,14 +151,14 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float = 0.0) -> Any:
     return ops.pad(_cropped(x, pairs), more, mode=AROUND[mode], **options)
 
 
-def _cropped(x: Any, pairs: list[tuple[int, int]]) -> Any:
+def _cropped(x: Array, pairs: list[tuple[int, int]]) -> Array:
     """``x`` without the places that negative widths take away."""
     if all(min(pair) >= 0 for pair in pairs):
         return x
     return x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, np.shape(x)))]
 
 
-def _images(who: str, x: Any) -> tuple[int, ...]:
+def _images(who: str, x: Array) -> tuple[int, ...]:
     shape = tuple(np.shape(arrayed(x)))
     if len(shape) < 3:
         raise ValueError(
@@ -188,13 +189,13 @@ POOLS = {
 
 
 def interpolate(
-    x: Any,
-    size: Any = None,
+    x: Array,
+    size: Sizes = None,
     scale_factor: Any = None,
     mode: str = "nearest",
     align_corners: bool = False,
     recompute_scale_factor: bool = False,
-) -> Any:
+) -> Array:
     """x, (batch, channels, ...), with axes of other lengths.
 
     Derivative: ``dy`` shared out to the elements with the weights with which they entered.
@@ -270,7 +271,7 @@ def interpolate(
     return x
 
 
-def mixed(x: Any, axis: int, share: Any) -> Any:
+def mixed(x: Array, axis: int, share: Array) -> Array:
     """``x`` with an axis of other elements, each of which takes its share of the old ones."""
     y = ops.matmul(ops.moveaxis(x, axis, -1), share.astype(x.dtype))
     return ops.moveaxis(y, -1, axis)
@@ -281,7 +282,7 @@ def corners(length: int, new: int) -> Any:
     return np.arange(new) * ((length - 1) / (new - 1) if new > 1 else 0.0)
 
 
-def shares(at: Any, length: int, kernel: Any) -> Any:
+def shares(at: Array, length: int, kernel: Any) -> Array:
     """What each new element, a column, takes of ``length`` old ones, of which it is at ``at``.
 
     Beyond the ends the first and the last count again.
@@ -299,12 +300,12 @@ def shares(at: Any, length: int, kernel: Any) -> Any:
     return found
 
 
-def hat(t: Any) -> dict[int, Any]:
+def hat(t: Array) -> dict[int, Any]:
     """The weights of both neighbours of a point ``t`` behind the first of them."""
     return {0: 1 - t, 1: t}
 
 
-def keys(t: Any, a: float = -0.75) -> dict[int, Any]:
+def keys(t: Array, a: float = -0.75) -> dict[int, Any]:
     """The weights of the four neighbours of a point ``t`` behind the second of them.
 
     R. Keys, "Cubic convolution interpolation for digital image processing" (1981).

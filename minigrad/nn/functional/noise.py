@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -13,15 +11,16 @@ from minigrad.nn.checks import fraction, generator
 from minigrad.nn.windows import batched
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import drawn
+from minigrad.typing import Array, Function, Random
 
 
-def mask(who: str, x: Any, shape: tuple[int, ...], p: float, rng: Any) -> Any:
+def mask(who: str, x: Array, shape: tuple[int, ...], p: float, rng: Random) -> Array:
     """Ones, and zeros with probability ``p``, of the dtype of ``x``."""
     kind = x.dtype if hasattr(x, "dtype") and x.dtype.kind == "f" else np.dtype(np.float64)
     return (drawn(generator(who, rng), shape) >= p).astype(kind)
 
 
-def dropout(x: Any, p: float = 0.5, rng: Any = None) -> Any:
+def dropout(x: Array, p: float = 0.5, rng: Random = None) -> Array:
     """Every element 0 with probability ``p``, the others divided by 1 − p.
 
     Derivative: ``dy / (1 - p)`` where the element stayed, 0 where it was dropped.
@@ -43,11 +42,11 @@ def dropout(x: Any, p: float = 0.5, rng: Any = None) -> Any:
     return x * (kept / kept.dtype.type(1 - p))
 
 
-def of_channels(n: int, axes: str) -> Callable[..., Any]:
+def of_channels(n: int, axes: str) -> Function:
     """`dropout` of whole channels, which have ``n`` axes."""
     name, shape = f"dropout{n}d", (1, 4, *[1] * (n - 1), 2)
 
-    def drop(x: Any, p: float = 0.5, rng: Any = None) -> Any:
+    def drop(x: Array, p: float = 0.5, rng: Random = None) -> Array:
         p = fraction(name, "p", p)
         x, unbatched = batched(name, x, n)
         kept = mask(name, x, (*np.shape(x)[:2], *[1] * n), p, rng)
@@ -75,16 +74,16 @@ def of_channels(n: int, axes: str) -> Callable[..., Any]:
     return drop
 
 
-dropout1d: Callable[..., Any] = of_channels(1, "length")
-dropout2d: Callable[..., Any] = of_channels(2, "height, width")
-dropout3d: Callable[..., Any] = of_channels(3, "depth, height, width")
+dropout1d: Function = of_channels(1, "length")
+dropout2d: Function = of_channels(2, "height, width")
+dropout3d: Function = of_channels(3, "depth, height, width")
 
 
 SATURATED = -1.0507009873554805 * 1.6732632423543772
 """What `selu` goes to far on the left."""
 
 
-def saturated(who: str, x: Any, shape: tuple[int, ...], p: float, rng: Any) -> Any:
+def saturated(who: str, x: Array, shape: tuple[int, ...], p: float, rng: Random) -> Array:
     """``x`` with some elements at `SATURATED`, scaled and moved to mean 0 and variance 1 again."""
     kept = mask(who, x, shape, p, rng)
     kind = kept.dtype.type
@@ -93,7 +92,7 @@ def saturated(who: str, x: Any, shape: tuple[int, ...], p: float, rng: Any) -> A
     return (x * kept + away) * kind(scale) - kind(scale * p * SATURATED)
 
 
-def alpha_dropout(x: Any, p: float = 0.5, rng: Any = None) -> Any:
+def alpha_dropout(x: Array, p: float = 0.5, rng: Random = None) -> Array:
     """`dropout` that goes with `selu`: mean 0 and variance 1 stay what they are.
 
     Derivative: the scale ``dy / √((1 - p)(1 + p s²))`` where the element stayed, s being what
@@ -113,7 +112,7 @@ def alpha_dropout(x: Any, p: float = 0.5, rng: Any = None) -> Any:
     return saturated("alpha_dropout", x, np.shape(x), fraction("alpha_dropout", "p", p), rng)
 
 
-def feature_alpha_dropout(x: Any, p: float = 0.5, rng: Any = None) -> Any:
+def feature_alpha_dropout(x: Array, p: float = 0.5, rng: Random = None) -> Array:
     """`alpha_dropout` of whole channels, axis 1.
 
     Derivative: that of `alpha_dropout`, the same for all of a channel.
@@ -131,8 +130,8 @@ def feature_alpha_dropout(x: Any, p: float = 0.5, rng: Any = None) -> Any:
 
 
 def rrelu(
-    x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, rng: Any = None
-) -> Any:
+    x: Array, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, rng: Random = None
+) -> Array:
     """``x`` where it is positive, ``a x`` elsewhere: a drawn while training, else its mean.
 
     Derivative: 1 where x is positive, a elsewhere.
@@ -162,8 +161,8 @@ def rrelu(
 
 
 def gumbel_softmax(
-    x: Any, tau: float = 1.0, hard: bool = False, axis: int = -1, rng: Any = None
-) -> Any:
+    x: Array, tau: float = 1.0, hard: bool = False, axis: int = -1, rng: Random = None
+) -> Array:
     """A draw from the classes with log-probabilities ``x``: softmax of ``(x + noise)/tau``.
 
     Derivative: that of softmax, divided by ``tau``; of ``hard`` draws the same, as if they were

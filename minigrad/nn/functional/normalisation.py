@@ -11,9 +11,10 @@ from minigrad import ops
 from minigrad.errors import label
 from minigrad.nn.checks import count
 from minigrad.ops.shape import arrayed
+from minigrad.typing import Array, Axis
 
 
-def last_axes(who: str, x: Any, axes: Any) -> tuple[int, ...]:
+def last_axes(who: str, x: Array, axes: Axis) -> tuple[int, ...]:
     """The last ``axes`` axes, or those whose lengths are given instead, as in PyTorch."""
     if not isinstance(axes, list | tuple):
         return tuple(range(-count(who, "axes", axes), 0))
@@ -24,7 +25,9 @@ def last_axes(who: str, x: Any, axes: Any) -> tuple[int, ...]:
     return tuple(range(-len(axes), 0))
 
 
-def layer_norm(x: Any, axes: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+def layer_norm(
+    x: Array, axes: Axis, weight: Array = None, bias: Array = None, eps: float = 1e-5
+) -> Array:
     """``(x − μ) / √(σ² + ε) · w + b``, with mean and variance over the last ``axes`` axes.
 
     Derivative: with ``x̂ = (x - μ)/√(σ² + ε)`` and ``u = dy w``:
@@ -49,13 +52,13 @@ def layer_norm(x: Any, axes: Any, weight: Any = None, bias: Any = None, eps: flo
 
 
 def batch_norm(
-    x: Any,
-    mean: Any = None,
-    variance: Any = None,
-    weight: Any = None,
-    bias: Any = None,
+    x: Array,
+    mean: Array = None,
+    variance: Array = None,
+    weight: Array = None,
+    bias: Array = None,
     eps: float = 1e-5,
-) -> Any:
+) -> Array:
     """``(x − μ) / √(σ² + ε) · w + b`` for every channel, axis 1.
 
     Derivative: with ``x̂ = (x - μ)/√(σ² + ε)`` of the batch itself:
@@ -77,13 +80,13 @@ def batch_norm(
     if mean is None or variance is None:
         mean, variance = moments(x)
     parts: list[Any] = [mean, variance, weight, bias]
-    m: Any
-    v: Any
+    m: Array
+    v: Array
     m, v, w, b = (p if p is None else ops.reshape(p, per_channel) for p in parts)
     return _affine((x - m) / ops.sqrt(v + eps), w, b)
 
 
-def moments(x: Any) -> tuple[Any, Any]:
+def moments(x: Array) -> tuple[Any, Any]:
     """Mean and (biased) variance of every channel of x, axis 1."""
     over = (0, *range(2, np.ndim(x)))
     mean = ops.mean(x, axis=over, keepdims=True)
@@ -92,8 +95,8 @@ def moments(x: Any) -> tuple[Any, Any]:
 
 
 def group_norm(
-    x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
-) -> Any:
+    x: Array, num_groups: int, weight: Array = None, bias: Array = None, eps: float = 1e-5
+) -> Array:
     """``(x − μ) / √(σ² + ε) · w + b`` over groups of channels (axis 1) and all places.
 
     Derivative: that of `batch_norm`, means taken over the group.
@@ -120,7 +123,7 @@ def group_norm(
     return _per_channel(ops.reshape(layer_norm(parts, 1, eps=eps), shape), weight, bias)
 
 
-def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+def instance_norm(x: Array, weight: Array = None, bias: Array = None, eps: float = 1e-5) -> Array:
     """``(x − μ) / √(σ² + ε) · w + b`` over the places of every channel of every example.
 
     Derivative: that of `batch_norm`, means taken over the places of one channel of one example.
@@ -148,7 +151,7 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-
     return _per_channel(layer_norm(x, np.ndim(x) - 2, eps=eps), weight, bias)
 
 
-def rms_norm(x: Any, axes: Any, weight: Any = None, eps: float | None = None) -> Any:
+def rms_norm(x: Array, axes: Axis, weight: Array = None, eps: float | None = None) -> Array:
     """``x / √(mean x² + ε) · w`` over the last ``axes`` axes; ε is the dtype's by default.
 
     Derivative: with ``r = √(mean x² + ε)`` and ``u = dy w``: ``dx = (u - x mean(u x)/r²) / r``;
@@ -169,7 +172,7 @@ def rms_norm(x: Any, axes: Any, weight: Any = None, eps: float | None = None) ->
     return _affine(scaled, weight, None)
 
 
-def channelled(who: str, x: Any) -> Any:
+def channelled(who: str, x: Array) -> Array:
     """``x`` as an array of shape (batch, channels, ...)."""
     x = arrayed(x)
     if np.ndim(x) < 2:
@@ -179,20 +182,20 @@ def channelled(who: str, x: Any) -> Any:
     return x
 
 
-def _per_channel(x: Any, weight: Any, bias: Any) -> Any:
+def _per_channel(x: Array, weight: Array, bias: Array) -> Array:
     shape = (-1,) + (1,) * (np.ndim(x) - 2)
     w, b = (p if p is None else ops.reshape(p, shape) for p in (weight, bias))
     return _affine(x, w, b)
 
 
-def _affine(x: Any, weight: Any, bias: Any) -> Any:
+def _affine(x: Array, weight: Array, bias: Array) -> Array:
     x = x if weight is None else x * weight
     return x if bias is None else x + bias
 
 
 def local_response_norm(
-    x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Any:
+    x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Array:
     """``x / (k + α mean(x²))^β``, the mean over ``size`` neighbouring channels, axis 1.
 
     Derivative: with ``d = k + α mean(x²)``: ``dy/d^β``, and ``-2αβ/size x Σ dy y/d`` over the

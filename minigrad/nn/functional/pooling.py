@@ -11,6 +11,7 @@ from minigrad import ops
 from minigrad.errors import label
 from minigrad.nn.checks import counts
 from minigrad.nn.windows import batched, frame, windows
+from minigrad.typing import Array, Sizes
 
 # --- windows of one size -----------------------------------------------------------------
 
@@ -18,14 +19,14 @@ from minigrad.nn.windows import batched, frame, windows
 def pooled(
     who: str,
     n: int,
-    x: Any,
+    x: Array,
     kernel: Any,
     stride: Any,
     padding: Any,
     dilation: Any,
     fill: float,
     ceil_mode: bool = False,
-) -> Any:
+) -> Array:
     """What each window of a pooling layer sees, along axis 2; x has a batch."""
     size = counts(who, "kernel_size", kernel, n)
     stride = size if stride is None else counts(who, "stride", stride, n)
@@ -47,8 +48,8 @@ def pooled(
 
 
 def reaching_over(
-    x: Any, lengths: Any, size: Any, padding: Any, stride: Any, dilation: Any, fill: float
-) -> Any:
+    x: Array, lengths: Any, size: Any, padding: Any, stride: Any, dilation: Any, fill: float
+) -> Array:
     """``x`` with what a last window that begins inside, but does not end there, sees."""
     more = []
     for length, k, p, s, d in zip(lengths, size, padding, stride, dilation):
@@ -65,14 +66,14 @@ def reaching_over(
 def _max_pool(
     who: str,
     n: int,
-    x: Any,
+    x: Array,
     kernel: Any,
     stride: Any,
     padding: Any,
     dilation: Any,
     ceil: bool,
     return_indices: bool = False,
-) -> Any:
+) -> Array:
     x, unbatched = batched(who, x, n)
     seen = pooled(who, n, x, kernel, stride, padding, dilation, -math.inf, ceil)
     largest = unbatched(ops.max(seen, axis=2))
@@ -89,14 +90,14 @@ def _max_pool(
 
 
 def max_pool1d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    x: Array,
+    kernel_size: Sizes,
+    stride: Sizes = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Any:
+) -> Array:
     """The largest element of every window; see `max_pool2d`.
 
     Derivative: ``dy`` goes to the largest element of its window; equal ones share it evenly.
@@ -111,14 +112,14 @@ def max_pool1d(
 
 
 def max_pool2d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    x: Array,
+    kernel_size: Sizes,
+    stride: Sizes = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Any:
+) -> Array:
     """The largest element of every window, x being (batch, channels, height, width).
 
     Derivative: ``dy`` goes to the largest element of its window; equal ones share it evenly.
@@ -141,14 +142,14 @@ def max_pool2d(
 
 
 def max_pool3d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    x: Array,
+    kernel_size: Sizes,
+    stride: Sizes = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Any:
+) -> Array:
     """The largest element of every window of three axes; see `max_pool2d`.
 
     Derivative: ``dy`` goes to the largest element of its window; equal ones share it evenly.
@@ -166,14 +167,14 @@ def max_pool3d(
 def _average(
     who: str,
     n: int,
-    x: Any,
+    x: Array,
     kernel: Any,
     stride: Any,
     padding: Any,
     include_pad: bool,
     ceil_mode: bool,
     divisor: int | None = None,
-) -> Any:
+) -> Array:
     x, unbatched = batched(who, x, n)
     seen = pooled(who, n, x, kernel, stride, padding, 1, 0.0, ceil_mode)
     if divisor is not None:
@@ -189,7 +190,7 @@ def _average(
         steps = size if stride is None else counts(who, "stride", stride, n)
         lengths = np.shape(x)[2:]
         inside = reaching_over(inside, lengths, size, sides, steps, (1,) * n, 0.0)
-        counted: Any = windows(inside, size=size, stride=steps, dilation=(1,) * n)
+        counted: Array = windows(inside, size=size, stride=steps, dilation=(1,) * n)
         counted = np.sum(counted, axis=tuple(range(2, 2 + n)))
     else:
         counted = pooled(who, n, inside, kernel, stride, padding, 1, 0.0, ceil_mode)
@@ -198,13 +199,13 @@ def _average(
 
 
 def avg_pool1d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
+    x: Array,
+    kernel_size: Sizes,
+    stride: Sizes = None,
+    padding: Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
-) -> Any:
+) -> Array:
     """The mean of every window; see `avg_pool2d`.
 
     Derivative: every element of a window of n gets ``dy / n``; windows that overlap add up.
@@ -219,14 +220,14 @@ def avg_pool1d(
 
 
 def avg_pool2d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
+    x: Array,
+    kernel_size: Sizes,
+    stride: Sizes = None,
+    padding: Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Any:
+) -> Array:
     """The mean of every window, x being (batch, channels, height, width).
 
     Derivative: every element of a window of n gets ``dy / n``; windows that overlap add up.
@@ -247,14 +248,14 @@ def avg_pool2d(
 
 
 def avg_pool3d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
+    x: Array,
+    kernel_size: Sizes,
+    stride: Sizes = None,
+    padding: Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Any:
+) -> Array:
     """The mean of every window of three axes; see `avg_pool2d`.
 
     Derivative: every element of a window of n gets ``dy / n``; windows that overlap add up.
@@ -273,8 +274,8 @@ def avg_pool3d(
 
 
 def _norms(
-    who: str, n: int, x: Any, norm_type: float, kernel: Any, stride: Any, ceil_mode: bool
-) -> Any:
+    who: str, n: int, x: Array, norm_type: float, kernel: Any, stride: Any, ceil_mode: bool
+) -> Array:
     if not norm_type:
         raise ValueError(f"{who}: norm_type must not be 0")
     x, unbatched = batched(who, x, n)
@@ -288,8 +289,8 @@ def _norms(
 
 
 def lp_pool1d(
-    x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Any:
+    x: Array, norm_type: float, kernel_size: Sizes, stride: Sizes = None, ceil_mode: bool = False
+) -> Array:
     """The norm of every window, ``(Σ |x|^p)^(1/p)``; see `lp_pool2d`.
 
     Derivative: for p = 2 ``dy x/y``, for others ``dy sign(x) |x/y|^(p-1)``.
@@ -303,8 +304,8 @@ def lp_pool1d(
 
 
 def lp_pool2d(
-    x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Any:
+    x: Array, norm_type: float, kernel_size: Sizes, stride: Sizes = None, ceil_mode: bool = False
+) -> Array:
     """The norm of every window, ``(Σ |x|^p)^(1/p)``, x being (batch, channels, height, width).
 
     Derivative: for p = 2 ``dy x/y``, for others ``dy sign(x) |x/y|^(p-1)``.
@@ -328,8 +329,8 @@ def lp_pool2d(
 
 
 def lp_pool3d(
-    x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Any:
+    x: Array, norm_type: float, kernel_size: Sizes, stride: Sizes = None, ceil_mode: bool = False
+) -> Array:
     """The norm of every window of three axes; see `lp_pool2d`.
 
     Derivative: for p = 2 ``dy x/y``, for others ``dy sign(x) |x/y|^(p-1)``.
@@ -357,7 +358,7 @@ def spans(length: int, places: int) -> list[tuple[int, int]]:
     return [(i * length // places, -(-(i + 1) * length // places)) for i in range(places)]
 
 
-def along_axes(who: str, n: int, x: Any, output_size: Any, one: Any) -> Any:
+def along_axes(who: str, n: int, x: Array, output_size: Any, one: Any) -> Array:
     """``one(x, axis, windows)`` for each of the last ``n`` axes."""
     x, unbatched = batched(who, x, n)
     sizes = output_size if isinstance(output_size, list | tuple) else (output_size,) * n
@@ -372,14 +373,14 @@ def along_axes(who: str, n: int, x: Any, output_size: Any, one: Any) -> Any:
     return unbatched(x)
 
 
-def _mean_of(x: Any, axis: int, found: list[tuple[int, int]]) -> Any:
+def _mean_of(x: Array, axis: int, found: list[tuple[int, int]]) -> Array:
     share = np.zeros((np.shape(x)[axis], len(found)), x.dtype)
     for i, (first, end) in enumerate(found):
         share[first:end, i] = 1 / (end - first)
     return ops.moveaxis(ops.matmul(ops.moveaxis(x, axis, -1), share), -1, axis)
 
 
-def _max_of(x: Any, axis: int, found: list[tuple[int, int]]) -> Any:
+def _max_of(x: Array, axis: int, found: list[tuple[int, int]]) -> Array:
     width = max(end - first for first, end in found)
     places = np.array([[first + j for j in range(width)] for first, _ in found])
     inside = places < np.array([[end] for _, end in found])
@@ -387,7 +388,7 @@ def _max_of(x: Any, axis: int, found: list[tuple[int, int]]) -> Any:
     return ops.moveaxis(ops.max(ops.where(inside, seen, -math.inf), axis=-1), -1, axis)
 
 
-def adaptive_avg_pool1d(x: Any, output_size: Any) -> Any:
+def adaptive_avg_pool1d(x: Array, output_size: Sizes) -> Array:
     """Means of windows that cover the axis; see `adaptive_avg_pool2d`.
 
     Derivative: every element of a window of n gets ``dy / n``; windows that overlap add up.
@@ -400,7 +401,7 @@ def adaptive_avg_pool1d(x: Any, output_size: Any) -> Any:
     return along_axes("adaptive_avg_pool1d", 1, x, output_size, _mean_of)
 
 
-def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
+def adaptive_avg_pool2d(x: Array, output_size: Sizes) -> Array:
     """Means of as many windows as ``output_size`` says, x being (batch, channels, height, width).
 
     Derivative: every element of a window of n gets ``dy / n``; windows that overlap add up.
@@ -417,7 +418,7 @@ def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
     return along_axes("adaptive_avg_pool2d", 2, x, output_size, _mean_of)
 
 
-def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
+def adaptive_avg_pool3d(x: Array, output_size: Sizes) -> Array:
     """Means of windows that cover three axes; see `adaptive_avg_pool2d`.
 
     Derivative: every element of a window of n gets ``dy / n``; windows that overlap add up.
@@ -431,7 +432,7 @@ def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
     return along_axes("adaptive_avg_pool3d", 3, x, output_size, _mean_of)
 
 
-def adaptive_max_pool1d(x: Any, output_size: Any) -> Any:
+def adaptive_max_pool1d(x: Array, output_size: Sizes) -> Array:
     """The largest of windows that cover the axis; see `adaptive_avg_pool2d`.
 
     Derivative: ``dy`` goes to the largest element of its window.
@@ -444,7 +445,7 @@ def adaptive_max_pool1d(x: Any, output_size: Any) -> Any:
     return along_axes("adaptive_max_pool1d", 1, x, output_size, _max_of)
 
 
-def adaptive_max_pool2d(x: Any, output_size: Any) -> Any:
+def adaptive_max_pool2d(x: Array, output_size: Sizes) -> Array:
     """The largest of windows that cover both axes; see `adaptive_avg_pool2d`.
 
     Derivative: ``dy`` goes to the largest element of its window.
@@ -458,7 +459,7 @@ def adaptive_max_pool2d(x: Any, output_size: Any) -> Any:
     return along_axes("adaptive_max_pool2d", 2, x, output_size, _max_of)
 
 
-def adaptive_max_pool3d(x: Any, output_size: Any) -> Any:
+def adaptive_max_pool3d(x: Array, output_size: Sizes) -> Array:
     """The largest of windows that cover three axes; see `adaptive_avg_pool2d`.
 
     Derivative: ``dy`` goes to the largest element of its window.

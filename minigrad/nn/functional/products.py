@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -12,9 +11,10 @@ from minigrad.errors import label
 from minigrad.nn.checks import count, laid_out, sized
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import Tensor, concrete
+from minigrad.typing import Array
 
 
-def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+def linear(x: Array, weight: Array, bias: Array = None) -> Array:
     """``x Wᵀ + b``.
 
     Derivative: ``dx = dy @ weight``, ``dweight = dyᵀ @ x`` and ``dbias = sum(dy, 0)``.
@@ -39,7 +39,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return affine("linear", x, weight, bias)
 
 
-def affine(who: str, x: Any, weight: Any, bias: Any) -> Any:
+def affine(who: str, x: Array, weight: Array, bias: Array) -> Array:
     x = arrayed(x)
     weight = laid_out(who, weight, 2, "weights of shape (outputs, inputs)")
     sized(who, x, -1, np.shape(weight)[1], "inputs")
@@ -51,7 +51,7 @@ def affine(who: str, x: Any, weight: Any, bias: Any) -> Any:
     return ops.reshape(y, (*shape[:-1], np.shape(y)[-1])) if len(shape) > 2 else y
 
 
-def bilinear(x: Any, other: Any, weight: Any, bias: Any = None) -> Any:
+def bilinear(x: Array, other: Array, weight: Array, bias: Array = None) -> Array:
     """``x₁ᵀ W_k x₂ + b_k`` for every output k.
 
     Derivative: ``dW_k = Σ dy_k x₁ x₂ᵀ`` over the examples, ``dx₁ = Σ_k dy_k W_k x₂``,
@@ -85,7 +85,7 @@ def bilinear(x: Any, other: Any, weight: Any, bias: Any = None) -> Any:
     return y if bias is None else y + bias
 
 
-def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
+def embedding(indices: Array, weight: Array, padding_idx: int | None = None) -> Array:
     """The rows of ``weight`` that ``indices`` name.
 
     Derivative: ``dweight`` is ``dy`` added up in the rows that were named.
@@ -143,7 +143,7 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
 # --- how alike -------------------------------------------------------------------------
 
 
-def cosine_similarity(x: Any, other: Any, axis: int = 1, eps: float = 1e-8) -> Any:
+def cosine_similarity(x: Array, other: Array, axis: int = 1, eps: float = 1e-8) -> Array:
     """``x₁·x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε))`` along ``axis``.
 
     Derivative: ``(x₂/‖x₂‖ - y x₁/‖x₁‖) / ‖x₁‖`` by x₁, and with 1 and 2 exchanged by x₂.
@@ -160,8 +160,8 @@ def cosine_similarity(x: Any, other: Any, axis: int = 1, eps: float = 1e-8) -> A
 
 
 def pairwise_distance(
-    x: Any, other: Any, p: float = 2.0, eps: float = 1e-6, keepdims: bool = False
-) -> Any:
+    x: Array, other: Array, p: float = 2.0, eps: float = 1e-6, keepdims: bool = False
+) -> Array:
     """The p-norm of ``x₁ − x₂ + ε`` along the last axis.
 
     Derivative: for p = 2, the unit vector ``(x₁ - x₂ + ε)/y`` by x₁, minus that by x₂.
@@ -176,7 +176,7 @@ def pairwise_distance(
     return np.linalg.norm(difference, ord=p, axis=-1, keepdims=keepdims)
 
 
-def normalize(x: Any, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Any:
+def normalize(x: Array, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Array:
     """``x / max(‖x‖, ε)`` with the p-norm along ``axis``.
 
     Derivative: for p = 2, ``dx = (dy - y Σ dy y) / ‖x‖``: what is left of ``dy`` at right angles
@@ -193,7 +193,7 @@ def normalize(x: Any, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Any:
     return x / ops.maximum(norm, eps)
 
 
-def pdist(x: Any, p: float = 2.0) -> Any:
+def pdist(x: Array, p: float = 2.0) -> Array:
     """The p-norms of ``xᵢ − xⱼ`` for every pair i < j of rows, from (n, features).
 
     Derivative: for p = 2, ``(xᵢ - xⱼ)/y`` by xᵢ, minus that by xⱼ; 0 for equal rows.
@@ -213,7 +213,7 @@ def pdist(x: Any, p: float = 2.0) -> Any:
     return np.linalg.norm(x[i] - x[j], ord=p, axis=-1)
 
 
-def one_hot(x: Any, num_classes: int = -1) -> Any:
+def one_hot(x: Array, num_classes: int = -1) -> Array:
     """Vectors that are 1 at the integers ``x`` and 0 elsewhere, of whole numbers.
 
     No gradient flows through them.

@@ -10,9 +10,10 @@ from minigrad import ops
 from minigrad.errors import label
 from minigrad.nn.functional.products import affine
 from minigrad.ops.shape import arrayed
+from minigrad.typing import Array
 
 
-def _gates(who: str, x: Any, h: Any, w: Any, u: Any, b: Any, c: Any) -> tuple[Any, Any]:
+def _gates(who: str, x: Array, h: Array, w: Array, u: Array, b: Array, c: Array) -> tuple[Any, Any]:
     """``W x + b`` and ``U h + c``, the shapes of x and h checked."""
     hidden = np.shape(u)[1]
     x, h = arrayed(x), arrayed(h)
@@ -29,14 +30,14 @@ def _gates(who: str, x: Any, h: Any, w: Any, u: Any, b: Any, c: Any) -> tuple[An
 
 
 def rnn_cell(
-    x: Any,
-    h: Any,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any = None,
-    bias_hh: Any = None,
+    x: Array,
+    h: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array = None,
+    bias_hh: Array = None,
     nonlinearity: str = "tanh",
-) -> Any:
+) -> Array:
     """``h' = tanh(W x + b + U h + c)``, or relu in place of tanh (J. L. Elman, 1990).
 
     Derivative: with ``δ = dh' (1 - h'²)``: ``dW = δ xᵀ``, ``dU = δ hᵀ``, ``db = dc = δ``,
@@ -67,8 +68,13 @@ def rnn_cell(
 
 
 def gru_cell(
-    x: Any, h: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = None, bias_hh: Any = None
-) -> Any:
+    x: Array,
+    h: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array = None,
+    bias_hh: Array = None,
+) -> Array:
     """``h' = (1 − z) n + z h`` with gates r and z, and ``n = tanh(W x + b + r (U h + c))``.
 
     Derivative: ``∂h'/∂h`` directly is z; ``∂h'/∂n = 1 - z`` and ``∂h'/∂z = h - n``, then through
@@ -91,12 +97,12 @@ def gru_cell(
 
 
 def lstm_cell(
-    x: Any,
+    x: Array,
     state: tuple[Any, Any],
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any = None,
-    bias_hh: Any = None,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array = None,
+    bias_hh: Array = None,
 ) -> tuple[Any, Any]:
     """``c' = f c + i g`` and ``h' = o tanh(c')``: the new state ``(h', c')``.
 

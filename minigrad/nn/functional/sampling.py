@@ -15,17 +15,18 @@ from minigrad.nn.functional.images import hat, keys
 from minigrad.nn.windows import batched
 from minigrad.ops.indexing import settled
 from minigrad.ops.shape import arrayed, speaks_numpy
+from minigrad.typing import Array, Sizes
 
 # --- grids -------------------------------------------------------------------------------
 
 
 def grid_sample(
-    x: Any,
-    grid: Any,
+    x: Array,
+    grid: Array,
     mode: str = "bilinear",
     padding_mode: str = "zeros",
     align_corners: bool = False,
-) -> Any:
+) -> Array:
     """``x`` at the places of ``grid``, between its entries, as in a spatial transformer.
 
     Derivative: by x, ``dy`` shared out with the weights of the interpolation; by the grid, the
@@ -88,14 +89,14 @@ def grid_sample(
         if mode != "bicubic":
             at = brought_inside(at, length, padding_mode, align_corners)
         steps.append(neighbours(at, mode))
-    total: Any = 0.0
+    total: Array = 0.0
     for corner in itertools.product(*steps):
         value = read(x, [place for place, _ in corner], padding_mode, align_corners)
         total = total + value * math.prod([w for _, w in corner])[:, None]
     return total
 
 
-def neighbours(at: Any, mode: str) -> list[tuple[Any, Any]]:
+def neighbours(at: Array, mode: str) -> list[tuple[Any, Any]]:
     """The entries along one axis that count at a place, and how much each of them does."""
     if mode == "nearest":
         return [(np.rint(at), np.ones_like(at))]
@@ -105,7 +106,7 @@ def neighbours(at: Any, mode: str) -> list[tuple[Any, Any]]:
     return [(first + offset, w) for offset, w in kernel(t).items()]
 
 
-def brought_inside(at: Any, length: int, padding_mode: str, align_corners: bool) -> Any:
+def brought_inside(at: Array, length: int, padding_mode: str, align_corners: bool) -> Array:
     """Places along an axis, the ones outside moved to the border or mirrored at it."""
     if padding_mode == "zeros":
         return at
@@ -121,7 +122,7 @@ def brought_inside(at: Any, length: int, padding_mode: str, align_corners: bool)
     return np.clip(at, 0, length - 1)
 
 
-def read(x: Any, places: list[Any], padding_mode: str, align_corners: bool) -> Any:
+def read(x: Array, places: list[Any], padding_mode: str, align_corners: bool) -> Array:
     """The entries of ``x`` at whole places along each axis; (batch, channels, ...)."""
     lengths, inside, flat = np.shape(x)[2:], True, 0
     for at, length in zip(places, lengths):
@@ -137,7 +138,7 @@ def read(x: Any, places: list[Any], padding_mode: str, align_corners: bool) -> A
     return np.where(np.expand_dims(inside, 1), found, 0.0)
 
 
-def affine_grid(theta: Any, size: Any, align_corners: bool = False) -> Any:
+def affine_grid(theta: Array, size: Any, align_corners: bool = False) -> Array:
     """The grid of an affine map for `grid_sample`: ``θ (x, y, 1)ᵀ`` of every place.
 
     Derivative: ``dθ = Σ dy (x, y, 1)`` over the places.
@@ -178,8 +179,8 @@ def affine_grid(theta: Any, size: Any, align_corners: bool = False) -> Any:
 
 
 def _unpool(
-    n: int, x: Any, indices: Any, kernel: Any, stride: Any, padding: Any, output_size: Any
-) -> Any:
+    n: int, x: Array, indices: Array, kernel: Any, stride: Any, padding: Any, output_size: Any
+) -> Array:
     who = f"max_unpool{n}d"
     x, unbatched = batched(who, x, n)
     size = counts(who, "kernel_size", kernel, n)
@@ -213,13 +214,13 @@ def _unpool(
 
 
 def max_unpool1d(
-    x: Any,
-    indices: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    output_size: Any = None,
-) -> Any:
+    x: Array,
+    indices: Array,
+    kernel_size: Sizes,
+    stride: Sizes = None,
+    padding: Sizes = 0,
+    output_size: Sizes = None,
+) -> Array:
     """Every largest element where it came from, zeros elsewhere; see `max_unpool2d`.
 
     Derivative: ``dy`` at the places that were filled.
@@ -234,13 +235,13 @@ def max_unpool1d(
 
 
 def max_unpool2d(
-    x: Any,
-    indices: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    output_size: Any = None,
-) -> Any:
+    x: Array,
+    indices: Array,
+    kernel_size: Sizes,
+    stride: Sizes = None,
+    padding: Sizes = 0,
+    output_size: Sizes = None,
+) -> Array:
     """Every largest element where ``max_pool2d(..., return_indices=True)`` found it, else zeros.
 
     Derivative: ``dy`` at the places that were filled.
@@ -266,13 +267,13 @@ def max_unpool2d(
 
 
 def max_unpool3d(
-    x: Any,
-    indices: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    output_size: Any = None,
-) -> Any:
+    x: Array,
+    indices: Array,
+    kernel_size: Sizes,
+    stride: Sizes = None,
+    padding: Sizes = 0,
+    output_size: Sizes = None,
+) -> Array:
     """Every largest element where it came from, zeros elsewhere; see `max_unpool2d`.
 
     Derivative: ``dy`` at the places that were filled.

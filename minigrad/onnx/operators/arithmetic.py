@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial, reduce
 from typing import Any
 
@@ -13,13 +12,14 @@ from minigrad import ops
 from minigrad.nn import functional as F
 from minigrad.onnx.operators.table import Operator, table, whole
 from minigrad.ops.record import Op
+from minigrad.typing import Array, Axis, Function
 
 
-def floating(x: Any) -> bool:
+def floating(x: Array) -> bool:
     return np.result_type(x).kind == "f"
 
 
-def div(a: Any, b: Any) -> Any:
+def div(a: Array, b: Array) -> Array:
     """Whole numbers are cut off towards 0."""
     if floating(a):
         return ops.divide(a, b)
@@ -27,7 +27,9 @@ def div(a: Any, b: Any) -> Any:
     return np.asarray(q, np.result_type(a))
 
 
-def clip(x: Any, low: Any = None, high: Any = None, *, min: Any = None, max: Any = None) -> Any:
+def clip(
+    x: Array, low: Array = None, high: Array = None, *, min: Array = None, max: Array = None
+) -> Array:
     for f, end in (
         (ops.maximum, min if low is None else low),
         (ops.minimum, max if high is None else high),
@@ -37,7 +39,7 @@ def clip(x: Any, low: Any = None, high: Any = None, *, min: Any = None, max: Any
     return x
 
 
-def cast(x: Any, *, to: int, saturate: int = 1) -> Any:
+def cast(x: Array, *, to: int, saturate: int = 1) -> Array:
     from onnx import helper
 
     try:
@@ -47,7 +49,7 @@ def cast(x: Any, *, to: int, saturate: int = 1) -> Any:
     return ops.astype(x, dtype=dtype)
 
 
-def is_inf(x: Any, *, detect_negative: int = 1, detect_positive: int = 1) -> Any:
+def is_inf(x: Array, *, detect_negative: int = 1, detect_positive: int = 1) -> Array:
     up = ops.equal(x, math.inf) if detect_positive else ops.not_equal(x, x) & False
     return ops.logical_or(up, ops.equal(x, -math.inf)) if detect_negative else up
 
@@ -56,9 +58,9 @@ def is_inf(x: Any, *, detect_negative: int = 1, detect_positive: int = 1) -> Any
 
 
 def reduction(
-    f: Callable[..., Any], x: Any, over: Any = None, *, axes: Any = None, keepdims: int = 1,
+    f: Function, x: Array, over: Any = None, *, axes: Any = None, keepdims: int = 1,
     noop_with_empty_axes: int = 0,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     """Over axes that are an input since version 13 or 18, and an attribute before."""
     axes = whole(over) if over is not None else axes
     if not axes and noop_with_empty_axes:
@@ -66,11 +68,11 @@ def reduction(
     return f(x, axis=tuple(axes) if axes else None, keepdims=bool(keepdims))
 
 
-def total(x: Any, **over: Any) -> Any:
+def total(x: Array, **over: Any) -> Array:
     return ops.sum(x, **over).astype(np.result_type(x))
 
 
-def extreme(f: Callable[..., Any], of_nothing: float, x: Any, **over: Any) -> Any:
+def extreme(f: Function, of_nothing: float, x: Array, **over: Any) -> Array:
     """The largest or smallest; of no numbers an infinity, or the last whole number of its dtype."""
     if np.size(x):
         return f(x, **over)
@@ -81,15 +83,15 @@ def extreme(f: Callable[..., Any], of_nothing: float, x: Any, **over: Any) -> An
 
 
 def place(
-    f: Callable[..., Any], x: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0
-) -> Any:
+    f: Function, x: Array, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0
+) -> Array:
     if select_last_index:
         n = np.shape(x)[axis]
         return n - 1 - f(ops.flip(x, axis), axis=axis, keepdims=bool(keepdims))
     return f(x, axis=axis, keepdims=bool(keepdims))
 
 
-def cumsum(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
+def cumsum(x: Array, axis: Axis, *, exclusive: int = 0, reverse: int = 0) -> Array:
     (along,) = whole(axis)
     x = ops.flip(x, along) if reverse else x
     ans = ops.cumsum(x, axis=along)
@@ -98,8 +100,8 @@ def cumsum(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
 
 
 def top_k(
-    x: Any, count: Any = None, *, k: Any = None, axis: int = -1, largest: int = 1, sorted: int = 1
-) -> Any:
+    x: Array, count: Any = None, *, k: Any = None, axis: int = -1, largest: int = 1, sorted: int = 1
+) -> Array:
     n = k if count is None else whole(count)[0]
     order = np.argsort(ops.negative(x) if largest else x, axis=axis, kind="stable")
     order = np.take(order, np.arange(n), axis)
@@ -107,9 +109,9 @@ def top_k(
 
 
 def gemm(
-    a: Any, b: Any, c: Any = None, *, alpha: float = 1.0, beta: float = 1.0, transA: int = 0,
+    a: Array, b: Array, c: Array = None, *, alpha: float = 1.0, beta: float = 1.0, transA: int = 0,
     transB: int = 0,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     y = (a.T if transA else a) @ (b.T if transB else b)
     y = y if alpha == 1 else y * alpha
     return y if c is None else y + (c if beta == 1 else c * beta)

@@ -12,14 +12,15 @@ from minigrad.nn import functional as F
 from minigrad.nn.functional.images import corners, hat, keys, mixed, shares
 from minigrad.onnx.operators.networks import pairs_of
 from minigrad.onnx.operators.table import Operator, table, whole
+from minigrad.typing import Array
 
 
-def numbers(x: Any) -> list[float]:
+def numbers(x: Array) -> list[float]:
     """An input of numbers as a list; empty if it is left out."""
     return [] if x is None else np.asarray(getattr(x, "data", x), float).reshape(-1).tolist()
 
 
-def places(length: int, new: int, scale: Any, how: str) -> Any:
+def places(length: int, new: int, scale: Array, how: str) -> Array:
     """Where the ``new`` elements of an axis are among its ``length`` old ones.
 
     In single precision, as runtimes compute it, so that ties are broken alike.
@@ -52,11 +53,11 @@ def nearest(at: Any, how: str, scale: float) -> Any:
 
 
 def resize(
-    x: Any, roi: Any = None, scales: Any = None, sizes: Any = None, *, mode: str = "nearest",
+    x: Array, roi: Array = None, scales: Any = None, sizes: Any = None, *, mode: str = "nearest",
     coordinate_transformation_mode: str = "half_pixel", nearest_mode: str = "round_prefer_floor",
     cubic_coeff_a: float = -0.75, extrapolation_value: float = 0.0, exclude_outside: int = 0,
     antialias: int = 0, axes: Any = None, keep_aspect_ratio_policy: str = "stretch", opset: int,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     """Axis by axis: a choice of elements, or a product with what each new one takes."""
     if opset < 11:
         scales, coordinate_transformation_mode, nearest_mode = roi, "asymmetric", "simple"
@@ -85,14 +86,20 @@ def resize(
     return x
 
 
-def upsample(x: Any, scales: Any, *, mode: str = "nearest") -> Any:
+def upsample(x: Array, scales: Any, *, mode: str = "nearest") -> Array:
     """`resize` as it was until version 9."""
     return resize(x, scales, mode=mode, opset=9)
 
 
 def col2im(
-    x: Any, image: Any, block: Any, *, dilations: Any = None, pads: Any = None, strides: Any = None
-) -> Any:
+    x: Array,
+    image: Any,
+    block: Any,
+    *,
+    dilations: Any = None,
+    pads: Any = None,
+    strides: Any = None,
+) -> Array:
     size, kernel = whole(image), whole(block)
     pairs = pairs_of(pads, "NOTSET", x, kernel, strides, dilations)
     if len(size) != 2 or any(a != b for a, b in pairs):
@@ -106,9 +113,9 @@ def col2im(
 
 
 def grid_sample(
-    x: Any, grid: Any, *, mode: str = "bilinear", padding_mode: str = "zeros",
+    x: Array, grid: Array, *, mode: str = "bilinear", padding_mode: str = "zeros",
     align_corners: int = 0,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     """Modes have other names since version 20."""
     mode = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
     return F.grid_sample(x, grid, mode, padding_mode, bool(align_corners))

@@ -13,10 +13,11 @@ from minigrad.nn import functional as F
 from minigrad.nn.functional.convolution import convolution, transposed
 from minigrad.nn.functional.pooling import _average, _max_pool
 from minigrad.onnx.operators.table import Operator, table, whole
+from minigrad.typing import Array
 
 
 def pairs_of(
-    pads: Any, auto_pad: str, x: Any, kernel: Any, strides: Any, dilations: Any
+    pads: Any, auto_pad: str, x: Array, kernel: Any, strides: Any, dilations: Any
 ) -> list[tuple[int, int]]:
     """What is added at both ends of each axis."""
     n = len(kernel)
@@ -32,7 +33,9 @@ def pairs_of(
     return found
 
 
-def framed(x: Any, pairs: list[tuple[int, int]], fill: float = 0.0) -> tuple[Any, tuple[int, ...]]:
+def framed(
+    x: Array, pairs: list[tuple[int, int]], fill: float = 0.0
+) -> tuple[Any, tuple[int, ...]]:
     """``x`` and the padding that is alike at both ends; other ends are added here."""
     if all(a == b for a, b in pairs):
         return x, tuple(a for a, _ in pairs)
@@ -40,9 +43,9 @@ def framed(x: Any, pairs: list[tuple[int, int]], fill: float = 0.0) -> tuple[Any
 
 
 def conv(
-    x: Any, w: Any, b: Any = None, *, auto_pad: str = "NOTSET", dilations: Any = None,
+    x: Array, w: Array, b: Array = None, *, auto_pad: str = "NOTSET", dilations: Any = None,
     group: int = 1, kernel_shape: Any = None, pads: Any = None, strides: Any = None,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     kernel = np.shape(w)[2:]
     strides, dilations = strides or [1] * len(kernel), dilations or [1] * len(kernel)
     x, padding = framed(x, pairs_of(pads, auto_pad, x, kernel, strides, dilations))
@@ -50,10 +53,10 @@ def conv(
 
 
 def conv_transpose(
-    x: Any, w: Any, b: Any = None, *, auto_pad: str = "NOTSET", dilations: Any = None,
+    x: Array, w: Array, b: Array = None, *, auto_pad: str = "NOTSET", dilations: Any = None,
     group: int = 1, kernel_shape: Any = None, output_padding: Any = None, pads: Any = None,
     strides: Any = None,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     kernel = np.shape(w)[2:]
     n = len(kernel)
     ends = pads or [0] * 2 * n
@@ -66,10 +69,10 @@ def conv_transpose(
 
 
 def max_pool(
-    x: Any, *, kernel_shape: Any, auto_pad: str = "NOTSET", ceil_mode: int = 0,
+    x: Array, *, kernel_shape: Any, auto_pad: str = "NOTSET", ceil_mode: int = 0,
     dilations: Any = None, pads: Any = None, storage_order: int = 0, strides: Any = None,
     outputs: int,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     n = len(kernel_shape)
     strides, dilations = strides or [1] * n, dilations or [1] * n
     pairs = pairs_of(pads, auto_pad, x, kernel_shape, strides, dilations)
@@ -92,9 +95,9 @@ def max_pool(
 
 
 def average_pool(
-    x: Any, *, kernel_shape: Any, auto_pad: str = "NOTSET", ceil_mode: int = 0,
+    x: Array, *, kernel_shape: Any, auto_pad: str = "NOTSET", ceil_mode: int = 0,
     count_include_pad: int = 0, dilations: Any = None, pads: Any = None, strides: Any = None,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     n = len(kernel_shape)
     strides = strides or [1] * n
     pairs = pairs_of(pads, auto_pad, x, kernel_shape, strides, [1] * n)
@@ -107,14 +110,14 @@ def average_pool(
     )  # fmt: skip
 
 
-def spatial(x: Any) -> tuple[int, ...]:
+def spatial(x: Array) -> tuple[int, ...]:
     return tuple(range(2, np.ndim(x)))
 
 
 def batch_normalization(
-    x: Any, scale: Any, bias: Any, mean: Any, var: Any, *, epsilon: float = 1e-5,
+    x: Array, scale: Array, bias: Array, mean: Array, var: Array, *, epsilon: float = 1e-5,
     momentum: float = 0.9, training_mode: int = 0, spatial: int = 1,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     if training_mode:
         raise NotImplementedError("onnx.load: BatchNormalization while training is not known")
     line = (1, -1, *[1] * (np.ndim(x) - 2))
@@ -123,27 +126,33 @@ def batch_normalization(
 
 
 def layer_normalization(
-    x: Any, scale: Any, bias: Any = None, *, axis: int = -1, epsilon: float = 1e-5,
+    x: Array, scale: Array, bias: Array = None, *, axis: int = -1, epsilon: float = 1e-5,
     stash_type: int = 1,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     return F.layer_norm(x, np.ndim(x) - axis % np.ndim(x), scale, bias, epsilon)
 
 
-def instance_normalization(x: Any, scale: Any, bias: Any, *, epsilon: float = 1e-5) -> Any:
+def instance_normalization(x: Array, scale: Array, bias: Array, *, epsilon: float = 1e-5) -> Array:
     line = (1, -1, *[1] * (np.ndim(x) - 2))
     scale, bias = ops.reshape(scale, line), ops.reshape(bias, line)
     return layer_normalization(x, scale, bias, axis=2, epsilon=epsilon)
 
 
 def group_normalization(
-    x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = 1
-) -> Any:
+    x: Array,
+    scale: Array,
+    bias: Array,
+    *,
+    num_groups: int,
+    epsilon: float = 1e-5,
+    stash_type: int = 1,
+) -> Array:
     if np.shape(scale)[0] != np.shape(x)[1]:  # one for each group, before version 21
         scale, bias = (ops.repeat(v, np.shape(x)[1] // num_groups) for v in (scale, bias))
     return F.group_norm(x, num_groups, scale, bias, epsilon)
 
 
-def softmax(f: Any, x: Any, *, axis: Any = None, opset: int) -> Any:
+def softmax(f: Any, x: Array, *, axis: Any = None, opset: int) -> Array:
     """Until version 13 over all axes from ``axis`` on."""
     if opset >= 13:
         return f(x, axis=-1 if axis is None else axis)
@@ -152,31 +161,33 @@ def softmax(f: Any, x: Any, *, axis: Any = None, opset: int) -> Any:
 
 
 def dropout(
-    x: Any, rate: Any = None, training: Any = None, *, ratio: float = 0.5, seed: int = 0,
+    x: Array, rate: Array = None, training: Array = None, *, ratio: float = 0.5, seed: int = 0,
     is_test: int = 1, outputs: int,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     """As it is after training."""
     if training is not None and any(whole(training)):
         raise NotImplementedError("onnx.load: Dropout while training is not known")
     return (x, np.ones(np.shape(x), bool)) if outputs > 1 else x
 
 
-def hard_sigmoid(x: Any, *, alpha: float = 0.2, beta: float = 0.5) -> Any:
+def hard_sigmoid(x: Array, *, alpha: float = 0.2, beta: float = 0.5) -> Array:
     return ops.clip(alpha * x + beta, 0.0, 1.0)
 
 
-def lp_normalization(x: Any, *, axis: int = -1, p: int = 2) -> Any:
+def lp_normalization(x: Array, *, axis: int = -1, p: int = 2) -> Array:
     size = ops.absolute(x) if p == 1 else x * x
     total = ops.sum(size, axis=axis, keepdims=True)
     return x / (total if p == 1 else ops.sqrt(total))
 
 
-def mean_variance(x: Any, *, axes: Any = (0, 2, 3)) -> Any:
+def mean_variance(x: Array, *, axes: Any = (0, 2, 3)) -> Array:
     centred = x - ops.mean(x, axis=tuple(axes), keepdims=True)
     return centred / ops.sqrt(ops.mean(centred**2, axis=tuple(axes), keepdims=True) + 1e-9)
 
 
-def lrn(x: Any, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Any:
+def lrn(
+    x: Array, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0
+) -> Array:
     """Over neighbouring channels (Krizhevsky et al., 2012)."""
     before = (size - 1) // 2
     n = np.shape(x)[1]
@@ -187,24 +198,24 @@ def lrn(x: Any, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: flo
     return x / (bias + alpha / size * total) ** beta
 
 
-def lp_pool(x: Any, *, kernel_shape: Any, p: int = 2, **options: Any) -> Any:
+def lp_pool(x: Array, *, kernel_shape: Any, p: int = 2, **options: Any) -> Array:
     mean = average_pool(ops.absolute(x) ** p, kernel_shape=kernel_shape, **options)
     return (mean * math.prod(kernel_shape)) ** (1 / p)
 
 
 def negative_log_likelihood(
-    log_p: Any, target: Any, weight: Any = None, *, reduction: str = "mean",
+    log_p: Array, target: Array, weight: Array = None, *, reduction: str = "mean",
     ignore_index: Any = None,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     return losses.nll(
         log_p, target, axis=1, reduction=reduction, weight=weight, ignore_index=ignore_index
     )
 
 
 def softmax_cross_entropy(
-    scores: Any, target: Any, weight: Any = None, *, reduction: str = "mean",
+    scores: Array, target: Array, weight: Array = None, *, reduction: str = "mean",
     ignore_index: Any = None, outputs: int,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     log_p = ops.log_softmax(scores, axis=1)
     loss = negative_log_likelihood(
         log_p, target, weight, reduction=reduction, ignore_index=ignore_index

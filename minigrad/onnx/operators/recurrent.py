@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.onnx.operators.table import Operator, table
+from minigrad.typing import Array
 
 Step = Callable[[Any, Any, Any], tuple[Any, Any]]
 
@@ -25,7 +26,7 @@ def refused(who: str, **given: Any) -> None:
             raise NotImplementedError(f"onnx.load: {who} with {name} is not known")
 
 
-def run(x: Any, backward: bool, h: Any, c: Any, step: Step) -> tuple[Any, Any, Any]:
+def run(x: Array, backward: bool, h: Array, c: Array, step: Step) -> tuple[Any, Any, Any]:
     """All states of a direction, and the last ones."""
     found = []
     for t in reversed(range(np.shape(x)[0])) if backward else range(np.shape(x)[0]):
@@ -57,8 +58,8 @@ def fitting(who: str, count: int, rows: int, hidden: int, **given: Any) -> None:
 
 
 def layer(
-    who: str, x: Any, w: Any, r: Any, b: Any, h0: Any, c0: Any, direction: str, hidden: int,
-    layout: int, gates: int, cell: Callable[..., Step],
+    who: str, x: Array, w: Array, r: Array, b: Array, h0: Array, c0: Array, direction: str,
+    hidden: int, layout: int, gates: int, cell: Callable[..., Step],
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     refused(who, layout=layout)
     ways, given = directions(direction), {"W": w, "R": r, "B": b, "initial_h": h0, "initial_c": c0}
@@ -87,16 +88,16 @@ def check_activations(activations: Any, expected: list[str], who: str) -> None:
 
 
 def lstm(
-    x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h0: Any = None, c0: Any = None,
-    peepholes: Any = None, *, hidden_size: int, direction: str = "forward", layout: int = 0,
-    activations: Any = None, clip: float = 0.0, input_forget: int = 0,
-) -> Any:  # fmt: skip
+    x: Array, w: Array, r: Array, b: Array = None, lengths: Array = None, h0: Array = None,
+    c0: Array = None, peepholes: Array = None, *, hidden_size: int, direction: str = "forward",
+    layout: int = 0, activations: Any = None, clip: float = 0.0, input_forget: int = 0,
+) -> Array:  # fmt: skip
     """Gates i, o, f, c, one below the other."""
     refused("LSTM", sequence_lens=lengths, P=peepholes, clip=clip, input_forget=input_forget)
     check_activations(activations, ["Sigmoid", "Tanh", "Tanh"], "LSTM")
 
-    def cell(w: Any, r: Any, bw: Any, br: Any) -> Step:
-        def step(x: Any, h: Any, c: Any) -> tuple[Any, Any]:
+    def cell(w: Array, r: Array, bw: Array, br: Array) -> Step:
+        def step(x: Array, h: Array, c: Array) -> tuple[Any, Any]:
             i, o, f, g = np.split(x @ w.T + h @ r.T + (bw + br), 4, axis=-1)
             c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
             return ops.sigmoid(o) * ops.tanh(c), c
@@ -107,18 +108,18 @@ def lstm(
 
 
 def gru(
-    x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h0: Any = None, *,
+    x: Array, w: Array, r: Array, b: Array = None, lengths: Array = None, h0: Array = None, *,
     hidden_size: int, direction: str = "forward", layout: int = 0, activations: Any = None,
     clip: float = 0.0, linear_before_reset: int = 0,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     """Gates z, r, h, one below the other."""
     refused("GRU", sequence_lens=lengths, clip=clip)
     check_activations(activations, ["Sigmoid", "Tanh"], "GRU")
 
-    def cell(w: Any, r: Any, bw: Any, br: Any) -> Step:
+    def cell(w: Array, r: Array, bw: Array, br: Array) -> Step:
         n = hidden_size
 
-        def step(x: Any, h: Any, c: Any) -> tuple[Any, Any]:
+        def step(x: Array, h: Array, c: Array) -> tuple[Any, Any]:
             a = x @ w.T + bw
             both = h @ r[: 2 * n].T + br[: 2 * n]
             z, reset = np.split(ops.sigmoid(a[..., : 2 * n] + both), 2, axis=-1)
@@ -135,17 +136,17 @@ def gru(
 
 
 def rnn(
-    x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h0: Any = None, *,
+    x: Array, w: Array, r: Array, b: Array = None, lengths: Array = None, h0: Array = None, *,
     hidden_size: int, direction: str = "forward", layout: int = 0, activations: Any = None,
     clip: float = 0.0,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     refused("RNN", sequence_lens=lengths, clip=clip)
     kinds = {a.decode() if isinstance(a, bytes) else a for a in activations or ["Tanh"]}
     if kinds not in ({"Tanh"}, {"Relu"}):
         raise NotImplementedError("onnx.load: RNN with other activations is not known")
     bend = ops.tanh if kinds == {"Tanh"} else ops.relu
 
-    def cell(w: Any, r: Any, bw: Any, br: Any) -> Step:
+    def cell(w: Array, r: Array, bw: Array, br: Array) -> Step:
         return lambda x, h, c: (bend(x @ w.T + h @ r.T + (bw + br)), c)
 
     y, h, _ = layer("RNN", x, w, r, b, h0, None, direction, hidden_size, layout, 1, cell)

@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.onnx.operators.table import Operator, table, whole
+from minigrad.typing import Array
 
 
 def position(at: Any, default: int) -> int:
@@ -32,7 +33,7 @@ def sequence_erase(sequence: Any, at: Any = None) -> Any:
     return (kept,)
 
 
-def split_to_sequence(x: Any, split: Any = None, *, axis: int = 0, keepdims: int = 1) -> Any:
+def split_to_sequence(x: Array, split: Any = None, *, axis: int = 0, keepdims: int = 1) -> Array:
     n = np.shape(x)[axis]
     if split is None or np.ndim(split) == 0:
         size = 1 if split is None else whole(split)[0]
@@ -46,7 +47,7 @@ def split_to_sequence(x: Any, split: Any = None, *, axis: int = 0, keepdims: int
     return (list(parts),)
 
 
-def optional_get_element(x: Any) -> Any:
+def optional_get_element(x: Array) -> Array:
     if x is None:
         raise ValueError("OptionalGetElement: there is no element")
     return (x,)

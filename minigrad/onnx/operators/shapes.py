@@ -10,6 +10,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.onnx.operators.table import Operator, table, whole
 from minigrad.ops.indexing import getitem, scatter
+from minigrad.typing import Array, Index
 
 
 def constant(
@@ -30,33 +31,33 @@ def constant_of_shape(shape: Any, *, value: Any = None) -> Any:
     return np.full(whole(shape), value.reshape(-1)[0], value.dtype)
 
 
-def reshape(x: Any, to: Any = None, *, shape: Any = None, allowzero: int = 0) -> Any:
+def reshape(x: Array, to: Any = None, *, shape: Any = None, allowzero: int = 0) -> Array:
     sizes = whole(to) if to is not None else list(shape)
     if not allowzero:
         sizes = [np.shape(x)[i] if n == 0 else n for i, n in enumerate(sizes)]
     return ops.reshape(x, tuple(sizes))
 
 
-def flatten(x: Any, *, axis: int = 1) -> Any:
+def flatten(x: Array, *, axis: int = 1) -> Array:
     sizes = np.shape(x)
     axis = axis + len(sizes) if axis < 0 else axis
     return ops.reshape(x, (math.prod(sizes[:axis]), math.prod(sizes[axis:])))
 
 
-def squeeze(x: Any, over: Any = None, *, axes: Any = None) -> Any:
+def squeeze(x: Array, over: Any = None, *, axes: Any = None) -> Array:
     axes = whole(over) if over is not None else axes
     return ops.squeeze(x, axis=tuple(axes) if axes else None)
 
 
-def unsqueeze(x: Any, over: Any = None, *, axes: Any = None) -> Any:
+def unsqueeze(x: Array, over: Any = None, *, axes: Any = None) -> Array:
     axes = whole(over) if over is not None else axes
     return ops.expand_dims(x, axis=tuple(axes))
 
 
 def split(
-    x: Any, lengths: Any = None, *, split: Any = None, axis: int = 0, num_outputs: Any = None,
+    x: Array, lengths: Array = None, *, split: Any = None, axis: int = 0, num_outputs: Any = None,
     outputs: int,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     sizes = whole(lengths) if lengths is not None else split
     if sizes is None:
         n = np.shape(x)[axis]
@@ -66,9 +67,9 @@ def split(
 
 
 def cut(
-    x: Any, first: Any = None, last: Any = None, over: Any = None, by: Any = None, *,
+    x: Array, first: Any = None, last: Any = None, over: Any = None, by: Any = None, *,
     starts: Any = None, ends: Any = None, axes: Any = None,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     starts = whole(first) if first is not None else starts
     ends = whole(last) if last is not None else ends
     axes = whole(over) if over is not None else axes or range(len(starts))
@@ -81,18 +82,18 @@ def cut(
     return getitem(x, tuple(index))
 
 
-def gather_elements(x: Any, indices: Any, *, axis: int = 0) -> Any:
+def gather_elements(x: Array, indices: Array, *, axis: int = 0) -> Array:
     grid: list[Any] = list(np.ix_(*[np.arange(n) for n in np.shape(indices)]))
     grid[axis] = indices
     return getitem(x, tuple(grid))
 
 
-def parts(indices: Any) -> tuple[Any, ...]:
+def parts(indices: Array) -> tuple[Any, ...]:
     """Arrays of places along each axis, of what the last axis holds together."""
     return tuple(indices[..., i] for i in range(np.shape(indices)[-1]))
 
 
-def gather_nd(x: Any, indices: Any, *, batch_dims: int = 0) -> Any:
+def gather_nd(x: Array, indices: Array, *, batch_dims: int = 0) -> Array:
     if not batch_dims:
         return getitem(x, parts(indices))
     grid = np.ix_(*[np.arange(n) for n in np.shape(x)[:batch_dims]])
@@ -101,7 +102,7 @@ def gather_nd(x: Any, indices: Any, *, batch_dims: int = 0) -> Any:
     return getitem(x, (*front, *parts(indices)))
 
 
-def placed(x: Any, index: Any, values: Any, reduction: str) -> Any:
+def placed(x: Array, index: Index, values: Array, reduction: str) -> Array:
     if reduction == "add":
         return x + scatter(values, shape=np.shape(x), index=index)
     if reduction != "none":
@@ -111,22 +112,22 @@ def placed(x: Any, index: Any, values: Any, reduction: str) -> Any:
     return ops.where(taken, 0, x) + scatter(values, shape=np.shape(x), index=index)
 
 
-def scatter_nd(x: Any, indices: Any, values: Any, *, reduction: str = "none") -> Any:
+def scatter_nd(x: Array, indices: Array, values: Array, *, reduction: str = "none") -> Array:
     return placed(x, parts(np.asarray(indices)), values, reduction)
 
 
 def scatter_elements(
-    x: Any, indices: Any, values: Any, *, axis: int = 0, reduction: str = "none"
-) -> Any:
+    x: Array, indices: Array, values: Array, *, axis: int = 0, reduction: str = "none"
+) -> Array:
     grid: list[Any] = list(np.ix_(*[np.arange(n) for n in np.shape(indices)]))
     grid[axis] = np.asarray(indices)
     return placed(x, tuple(grid), values, reduction)
 
 
 def pad(
-    x: Any, widths: Any = None, fill: Any = None, over: Any = None, *, mode: str = "constant",
+    x: Array, widths: Any = None, fill: Array = None, over: Any = None, *, mode: str = "constant",
     pads: Any = None, value: float = 0.0,
-) -> Any:  # fmt: skip
+) -> Array:  # fmt: skip
     widths = whole(widths) if widths is not None else list(pads)
     axes = whole(over) if over is not None else range(np.ndim(x))
     n = len(widths) // 2
@@ -153,7 +154,7 @@ def arange(start: Any, limit: Any, delta: Any) -> Any:
     return np.arange(*ends)
 
 
-def one_hot(indices: Any, depth: Any, values: Any, *, axis: int = -1) -> Any:
+def one_hot(indices: Array, depth: Any, values: Array, *, axis: int = -1) -> Array:
     (n,) = whole(depth)
     index = np.asarray(indices).astype(np.int64) % n
     hot = np.moveaxis(index[..., None] == np.arange(n), -1, axis)
@@ -161,12 +162,12 @@ def one_hot(indices: Any, depth: Any, values: Any, *, axis: int = -1) -> Any:
     return ops.where(hot, on, off)
 
 
-def trilu(x: Any, k: Any = None, *, upper: int = 1) -> Any:
+def trilu(x: Array, k: Any = None, *, upper: int = 1) -> Array:
     by = 0 if k is None else whole(k)[0]
     return ops.triu(x, by) if upper else ops.tril(x, by)
 
 
-def depth_to_space(x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
+def depth_to_space(x: Array, *, blocksize: int, mode: str = "DCR") -> Array:
     n, c, h, w = np.shape(x)
     b = blocksize
     if mode == "DCR":
@@ -176,14 +177,14 @@ def depth_to_space(x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
     return ops.reshape(y, (n, c // (b * b), h * b, w * b))
 
 
-def space_to_depth(x: Any, *, blocksize: int) -> Any:
+def space_to_depth(x: Array, *, blocksize: int) -> Array:
     n, c, h, w = np.shape(x)
     b = blocksize
     y = ops.transpose(ops.reshape(x, (n, c, h // b, b, w // b, b)), (0, 3, 5, 1, 2, 4))
     return ops.reshape(y, (n, c * b * b, h // b, w // b))
 
 
-def eye_like(x: Any, *, dtype: Any = None, k: int = 0) -> Any:
+def eye_like(x: Array, *, dtype: Any = None, k: int = 0) -> Array:
     from onnx import helper
 
     kind = np.result_type(x) if dtype is None else helper.tensor_dtype_to_np_dtype(dtype)

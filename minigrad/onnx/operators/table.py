@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from minigrad.typing import Function
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Operator:
         The attributes that it takes; None for any.
     """
 
-    call: Callable[..., Any]
+    call: Function
     versioned: bool
     many: bool
     known: frozenset[str] | None
@@ -34,14 +35,14 @@ class Operator:
         return ", ".join(f"the attribute {name}" for name in given if name not in self.known)
 
 
-def operator(call: Callable[..., Any]) -> Operator:
+def operator(call: Function) -> Operator:
     """A row of the table, read off the signature: attributes are keywords."""
     parameters = inspect.signature(call).parameters
     keywords = {n for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
     return Operator(call, "opset" in keywords, "outputs" in keywords, frozenset(keywords))
 
 
-def table(**calls: Callable[..., Any]) -> dict[str, Operator]:
+def table(**calls: Function) -> dict[str, Operator]:
     """Rows by the names of the operators."""
     return {name: operator(call) for name, call in calls.items()}
 

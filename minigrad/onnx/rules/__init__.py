@@ -19,6 +19,7 @@ from minigrad.onnx.sizes import Full, Line, Size, Varying
 from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op, registry
 from minigrad.program.equations import Equation, Var
+from minigrad.typing import DType
 
 RULES: dict[Op, Any] = {**reducing.RULES, **searching.RULES, **shaping.RULES, **indexing.RULES}
 """Op -> its rule, ``rule(g, out, *values, **metadata)``."""
@@ -108,7 +109,7 @@ def promoted(g: Graph, e: Equation, args: list[Any]) -> list[Value]:
     return [as_kind(g, args[0], np.bool_), *rest] if condition else rest
 
 
-def as_kind(g: Graph, x: Any, dtype: Any) -> Any:
+def as_kind(g: Graph, x: Any, dtype: DType) -> Any:
     """A value of ``dtype``, as the graph has it."""
     kind = g.kind(dtype)
     if isinstance(x, Value):

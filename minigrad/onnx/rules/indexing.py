@@ -14,6 +14,8 @@ from minigrad.onnx.graph import Graph, Value
 from minigrad.onnx.sizes import Full, Line, Size, Triangle
 from minigrad.ops.indexing import elements, scatter
 from minigrad.ops.record import Op
+from minigrad.program.equations import Var
+from minigrad.typing import Index
 
 TOP, BOTTOM = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
@@ -22,7 +24,7 @@ def is_array(part: Any) -> bool:
     return isinstance(part, Value | np.ndarray | list | Line | Full | Triangle)
 
 
-def spelled_out(index: Any, ndim: int) -> list[Any]:
+def spelled_out(index: Index, ndim: int) -> list[Any]:
     """One part for each axis, and None for new ones; masks are the places where they hold."""
     parts = list(index) if isinstance(index, tuple) else [index]
     found: list[Any] = []
@@ -60,7 +62,7 @@ class Picked:
         Axes that are gone, where there are no arrays.
     """
 
-    def __init__(self, index: Any, ndim: int) -> None:
+    def __init__(self, index: Index, ndim: int) -> None:
         parts = spelled_out(index, ndim)
         arrays = [p for p in parts if is_array(p)]
         whole = [i for i, p in enumerate(parts) if is_array(p) or (arrays and is_number(p))]
@@ -146,7 +148,7 @@ def block_shape(p: Picked, out: Any) -> tuple[Any, ...]:
     return tuple(out[before : before + block])
 
 
-def getitem(g: Graph, out: Any, a: Value, *, index: Any) -> Any:
+def getitem(g: Graph, out: Var, a: Value, *, index: Index) -> Any:
     p = Picked(index, a.ndim)
     x = sliced(g, a, p.slices)
     for axis, n in reversed(p.numbers):
@@ -165,7 +167,7 @@ def getitem(g: Graph, out: Any, a: Value, *, index: Any) -> Any:
     return g.transpose(x, back)
 
 
-def put(g: Graph, out: Any, values: Value, *, shape: Any, index: Any) -> Any:
+def put(g: Graph, out: Var, values: Value, *, shape: Any, index: Index) -> Any:
     """The adjoint: every part of the index is an array of places, in a grid."""
     p = Picked(index, len(shape))
     if not p.arrays:

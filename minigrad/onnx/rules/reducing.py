@@ -16,9 +16,11 @@ from minigrad.ops.einsum import contract
 from minigrad.ops.moments import root_mean_square
 from minigrad.ops.norms import direction, power_norm, reach
 from minigrad.ops.record import Op
+from minigrad.program.equations import Var
+from minigrad.typing import Axis, DType
 
 
-def axes_of(x: Value, axis: Any) -> list[int]:
+def axes_of(x: Value, axis: Axis) -> list[int]:
     """Axes that a reduction goes over."""
     if axis is None:
         return list(range(x.ndim))
@@ -39,7 +41,7 @@ def reduced(g: Graph, kind: str, x: Value, axes: list[int], keepdims: bool) -> A
     return g.cast(y, x.dtype)
 
 
-def truth_as_numbers(g: Graph, x: Value, out: Any) -> Any:
+def truth_as_numbers(g: Graph, x: Value, out: Var) -> Any:
     kind = g.kind(out.dtype)
     return g.cast(x, np.int64 if kind.kind == "b" else kind)
 
@@ -51,8 +53,8 @@ def asked(g: Graph, where: Any) -> Any:
 
 
 def reduction(
-    kind: str, neutral: float, g: Graph, out: Any, a: Value, *, axis: Any = None,
-    keepdims: bool = False, initial: Any = None, where: Any = True, dtype: Any = None,
+    kind: str, neutral: float, g: Graph, out: Var, a: Value, *, axis: Axis = None,
+    keepdims: bool = False, initial: Any = None, where: Any = True, dtype: DType = None,
 ) -> Any:  # fmt: skip
     """``kind`` over the elements where ``where`` holds, and ``initial``."""
     x = truth_as_numbers(g, a, out)
@@ -77,7 +79,7 @@ def reduction(
 
 
 def mean(
-    g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: bool = False, dtype: Any = None,
+    g: Graph, out: Var, a: Value, *, axis: Axis = None, keepdims: bool = False, dtype: DType = None,
     where: Any = True,
 ) -> Any:  # fmt: skip
     x = g.cast(a, g.kind(out.dtype))
@@ -102,7 +104,7 @@ def place(
 
 
 def quantified(
-    kind: str, g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: Any = False,
+    kind: str, g: Graph, out: Var, a: Value, *, axis: Axis = None, keepdims: Any = False,
     where: Any = True,
 ) -> Any:  # fmt: skip
     """Whether any, or all, elements are true."""
@@ -112,7 +114,9 @@ def quantified(
     return g.cast(reduced(g, kind, x, axes_of(a, axis), keepdims is True), np.bool_)
 
 
-def count_nonzero(g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: bool = False) -> Any:
+def count_nonzero(
+    g: Graph, out: Var, a: Value, *, axis: Axis = None, keepdims: bool = False
+) -> Any:
     ones = g.cast(g.cast(a, np.bool_), np.int64)
     return reduced(g, "ReduceSum", ones, axes_of(a, axis), keepdims)
 
@@ -120,7 +124,7 @@ def count_nonzero(g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: b
 # --- softmax ---------------------------------------------------------------------------
 
 
-def logsumexp(g: Graph, out: Any, x: Value, *, axis: Any = None, keepdims: bool = False) -> Any:
+def logsumexp(g: Graph, out: Var, x: Value, *, axis: Axis = None, keepdims: bool = False) -> Any:
     axes = axes_of(x, axis)
     x = g.cast(x, g.kind(out.dtype))
     if not axes:
@@ -131,7 +135,7 @@ def logsumexp(g: Graph, out: Any, x: Value, *, axis: Any = None, keepdims: bool 
     return total if keepdims else g.op("Squeeze", total, g.whole(axes))
 
 
-def normalised(kind: str, g: Graph, out: Any, x: Value, *, axis: Any = -1) -> Any:
+def normalised(kind: str, g: Graph, out: Var, x: Value, *, axis: Axis = -1) -> Any:
     axes = axes_of(x, axis)
     y = g.cast(x, g.kind(out.dtype))
     if len(axes) == 1:
@@ -144,7 +148,7 @@ def normalised(kind: str, g: Graph, out: Any, x: Value, *, axis: Any = -1) -> An
 
 
 def vector_norm(
-    g: Graph, out: Any, x: Value, *, ord: Any = 2, axis: Any = None, keepdims: bool = False
+    g: Graph, out: Var, x: Value, *, ord: Any = 2, axis: Axis = None, keepdims: bool = False
 ) -> Any:
     axes = axes_of(x, axis)
     if ord == 2:
@@ -154,17 +158,17 @@ def vector_norm(
     return g.Pow(total, g.number(1 / ord, x.dtype))
 
 
-def reach_of(g: Graph, out: Any, x: Value, length: Value, **_: Any) -> Any:
+def reach_of(g: Graph, out: Var, x: Value, length: Value, **_: Any) -> Any:
     return g.Where(length.equals(g.number(0, length.dtype)), g.number(1, length.dtype), length)
 
 
-def direction_of(g: Graph, out: Any, x: Value, length: Value, **_: Any) -> Any:
+def direction_of(g: Graph, out: Var, x: Value, length: Value, **_: Any) -> Any:
     """``x`` by its length; where squares are no numbers, ONNX has none for it."""
     return x / reach_of(g, out, x, length)
 
 
 def mean_of_squares_root(
-    g: Graph, out: Any, x: Value, *, n: Any, axis: Any = None, keepdims: bool = False
+    g: Graph, out: Var, x: Value, *, n: Any, axis: Axis = None, keepdims: bool = False
 ) -> Any:
     total = reduced(g, "ReduceSum", x * x, axes_of(x, axis), keepdims)
     n = n if isinstance(n, Value) else g.array(np.asarray(n, x.dtype))
@@ -186,13 +190,13 @@ def flattened(g: Graph, x: Value, axis: Any) -> tuple[Value, int]:
     return y, 0
 
 
-def cumsum(g: Graph, out: Any, a: Value, *, axis: Any = None, dtype: Any = None) -> Any:
+def cumsum(g: Graph, out: Var, a: Value, *, axis: Axis = None, dtype: DType = None) -> Any:
     x, along = flattened(g, a, axis)
     x = g.cast(x, g.kind(out.dtype))
     return g.CumSum(x, g.array(np.int64(along)))
 
 
-def cumprod(g: Graph, out: Any, a: Value, *, axis: Any = None, dtype: Any = None) -> Any:
+def cumprod(g: Graph, out: Var, a: Value, *, axis: Axis = None, dtype: DType = None) -> Any:
     """Row by row of a triangle of ones: the products of what stands up to each place."""
     x, along = flattened(g, a, axis)
     shape = x.shape
@@ -210,7 +214,7 @@ def cumprod(g: Graph, out: Any, a: Value, *, axis: Any = None, dtype: Any = None
 
 
 def in_order(
-    output: int, g: Graph, out: Any, a: Value, *, axis: Any = -1, kind: Any = None,
+    output: int, g: Graph, out: Var, a: Value, *, axis: Axis = -1, kind: Any = None,
     stable: Any = None, order: Any = None,
 ) -> Any:  # fmt: skip
     """Sorted elements, or their places; the first of equal ones comes first."""
@@ -221,7 +225,7 @@ def in_order(
     return y if a.ndim else g.reshape(y, out.shape)
 
 
-def matmul(g: Graph, out: Any, a: Value, b: Value) -> Any:
+def matmul(g: Graph, out: Var, a: Value, b: Value) -> Any:
     """Vectors as matrices: runtimes fuse transposes into products, and forget vectors.
 
     Whole numbers of less than four bytes, which ONNX does not multiply, wrap at the end.
@@ -236,7 +240,7 @@ def matmul(g: Graph, out: Any, a: Value, b: Value) -> Any:
     return g.op("Squeeze", ans, g.whole(gone)) if gone else ans
 
 
-def einsum(g: Graph, out: Any, *operands: Value, subscripts: str, optimize: Any = False) -> Any:
+def einsum(g: Graph, out: Var, *operands: Value, subscripts: str, optimize: Any = False) -> Any:
     """A letter has one size: axes of length 1 that are broadcast are spelled out."""
     kind = g.kind(out.dtype)
     equation = subscripts.replace(" ", "")
@@ -252,7 +256,7 @@ def einsum(g: Graph, out: Any, *operands: Value, subscripts: str, optimize: Any 
     return g.Einsum(*[g.cast(x, kind) for x in wide], equation=equation)
 
 
-def convolve(g: Graph, out: Any, a: Value, v: Value, *, mode: str = "full") -> Any:
+def convolve(g: Graph, out: Var, a: Value, v: Value, *, mode: str = "full") -> Any:
     """All windows of the longer vector, with zeros around, times the other in reverse."""
     if any(isinstance(n, Size) for n in (*a.shape, *v.shape)):
         raise ValueError("onnx.export: convolve of vectors whose length varies is not written")
@@ -269,7 +273,7 @@ def convolve(g: Graph, out: Any, a: Value, v: Value, *, mode: str = "full") -> A
     return g.MatMul(g.op("Gather", wide, g.array(places)), v)
 
 
-def determinant(g: Graph, out: Any, a: Value) -> Any:
+def determinant(g: Graph, out: Var, a: Value) -> Any:
     return g.Det(g.cast(a, g.kind(out.dtype)))
 
 

@@ -9,10 +9,11 @@ import numpy as np
 from minigrad import ops
 from minigrad.onnx.graph import Graph, Value
 from minigrad.ops.record import Op
+from minigrad.program.equations import Var
 
 
 def searchsorted(
-    g: Graph, out: Any, a: Value, v: Value, *, side: str = "left", sorter: Any = None
+    g: Graph, out: Var, a: Value, v: Value, *, side: str = "left", sorter: Any = None
 ) -> Any:
     """How many elements are smaller."""
     if sorter is not None:
@@ -23,7 +24,7 @@ def searchsorted(
     return g.op("ReduceSum", g.cast(below, np.int64), g.whole([v.ndim]), keepdims=0)
 
 
-def digitize(g: Graph, out: Any, x: Value, bins: Value, *, right: bool = False) -> Any:
+def digitize(g: Graph, out: Var, x: Value, bins: Value, *, right: bool = False) -> Any:
     """How many edges are below; edges descend where the first is above the last."""
     kind = g.kind(np.result_type(x.dtype, bins.dtype))
     edges, wide = g.cast(bins, kind), g.op("Unsqueeze", g.cast(x, kind), g.whole([x.ndim]))
@@ -36,7 +37,7 @@ def digitize(g: Graph, out: Any, x: Value, bins: Value, *, right: bool = False) 
 
 
 def isclose(
-    g: Graph, out: Any, a: Value, b: Value, *, rtol: Any = 1e-5, atol: Any = 1e-8,
+    g: Graph, out: Var, a: Value, b: Value, *, rtol: Any = 1e-5, atol: Any = 1e-8,
     equal_nan: bool = False,
 ) -> Any:  # fmt: skip
     kind = g.kind(np.result_type(a.dtype, b.dtype, np.float64))
@@ -48,7 +49,7 @@ def isclose(
 
 
 def isin(
-    g: Graph, out: Any, element: Value, test_elements: Value, *, invert: bool = False, **_: Any
+    g: Graph, out: Var, element: Value, test_elements: Value, *, invert: bool = False, **_: Any
 ) -> Any:
     kind = g.kind(np.result_type(element.dtype, test_elements.dtype))
     wide = g.op("Unsqueeze", g.cast(element, kind), g.whole([element.ndim]))

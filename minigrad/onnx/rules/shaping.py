@@ -16,22 +16,24 @@ from minigrad.onnx.sizes import Size
 from minigrad.ops.joining import joined, layered, pieces
 from minigrad.ops.padding import framed
 from minigrad.ops.record import Op
+from minigrad.program.equations import Var
+from minigrad.typing import Axis
 
 
-def reshape(g: Graph, out: Any, a: Value, **_: Any) -> Any:
+def reshape(g: Graph, out: Var, a: Value, **_: Any) -> Any:
     if _.get("order", "C") not in ("C", None):
         raise ValueError("onnx.export: elements are taken in C order")
     return g.reshape(a, out.shape)
 
 
-def permuted(op: Op, g: Graph, out: Any, a: Value, **metadata: Any) -> Any:
+def permuted(op: Op, g: Graph, out: Var, a: Value, **metadata: Any) -> Any:
     """The order of the axes, read off what the op makes of axes of different lengths."""
     probe = np.broadcast_to(np.empty(()), tuple(range(2, 2 + a.ndim)))
     order = [n - 2 for n in np.shape(op.forward(probe, **metadata))]
     return g.transpose(a, order)
 
 
-def expand(g: Graph, out: Any, array: Value, **_: Any) -> Any:
+def expand(g: Graph, out: Var, array: Value, **_: Any) -> Any:
     return g.expand(array, out.shape)
 
 
@@ -45,7 +47,7 @@ def reversed_along(g: Graph, a: Value, axes: list[int]) -> Any:
     return y
 
 
-def flip(g: Graph, out: Any, m: Value, *, axis: Any = None) -> Any:
+def flip(g: Graph, out: Var, m: Value, *, axis: Axis = None) -> Any:
     return reversed_along(g, m, axes_of(m, axis))
 
 
@@ -62,7 +64,7 @@ def rot90(g: Graph, out: Any, m: Value, *, k: int = 1, axes: Any = (0, 1)) -> An
     return reversed_along(g, g.transpose(m, order), [j])
 
 
-def roll(g: Graph, out: Any, a: Value, *, shift: Any, axis: Any = None) -> Any:
+def roll(g: Graph, out: Var, a: Value, *, shift: Any, axis: Axis = None) -> Any:
     x = a
     if axis is None:
         x = g.op("Reshape", a, g.whole([-1]))
@@ -85,7 +87,7 @@ def roll(g: Graph, out: Any, a: Value, *, shift: Any, axis: Any = None) -> Any:
     return g.reshape(x, a.shape)
 
 
-def astype(g: Graph, out: Any, x: Value, **_: Any) -> Any:
+def astype(g: Graph, out: Var, x: Value, **_: Any) -> Any:
     y: Value = g.op("Cast", x, to=g.element(g.kind(out.dtype)))
     y.dtype = g.kind(out.dtype)
     return y
@@ -94,12 +96,12 @@ def astype(g: Graph, out: Any, x: Value, **_: Any) -> Any:
 # --- joining and splitting -------------------------------------------------------------
 
 
-def concatenate(g: Graph, out: Any, *arrays: Value, axis: int = 0) -> Any:
+def concatenate(g: Graph, out: Var, *arrays: Value, axis: int = 0) -> Any:
     kind = g.kind(out.dtype)
     return g.op("Concat", *[g.cast(x, kind) for x in arrays], axis=int(axis))
 
 
-def stack(g: Graph, out: Any, *arrays: Value, axis: int = 0) -> Any:
+def stack(g: Graph, out: Var, *arrays: Value, axis: int = 0) -> Any:
     kind, at = g.kind(out.dtype), g.whole([int(axis) % len(out.shape)])
     parts = [g.op("Unsqueeze", g.cast(x, kind), at) for x in arrays]
     return g.op("Concat", *parts, axis=int(axis))
@@ -117,7 +119,7 @@ def unstack(g: Graph, out: Any, x: Value, *, axis: int = 0) -> Any:
     return tuple(g.op("Gather", x, g.array(np.int64(i)), axis=axis) for i in range(len(out)))
 
 
-def pad(g: Graph, out: Any, array: Value, *, pad_width: Any, constant_values: Any = 0) -> Any:
+def pad(g: Graph, out: Var, array: Value, *, pad_width: Any, constant_values: Any = 0) -> Any:
     n = array.ndim
     values = np.broadcast_to(np.asarray(constant_values), (n, 2))
     kind = g.kind(out.dtype)
@@ -137,7 +139,7 @@ def pad(g: Graph, out: Any, array: Value, *, pad_width: Any, constant_values: An
 # --- triangles -------------------------------------------------------------------------
 
 
-def triangle(upper: int, g: Graph, out: Any, m: Value, *, k: int = 0) -> Any:
+def triangle(upper: int, g: Graph, out: Var, m: Value, *, k: int = 0) -> Any:
     x = g.expand(m, out.shape)
     kind = x.dtype
     wide = g.cast(x, np.int64) if kind.kind == "b" else x
@@ -153,7 +155,7 @@ def places(g: Graph, n: Any, k: int, stride: int, dilation: int) -> Any:
     return g.op("Unsqueeze", begin, g.whole([0])) + g.array(np.arange(k)[:, None] * dilation)
 
 
-def seen(g: Graph, out: Any, x: Value, *, size: Any, stride: Any, dilation: Any) -> Any:
+def seen(g: Graph, out: Var, x: Value, *, size: Any, stride: Any, dilation: Any) -> Any:
     """One axis after the other: each becomes two, the place in the window and the window."""
     n = len(size)
     lead = x.ndim - n
@@ -166,7 +168,7 @@ def seen(g: Graph, out: Any, x: Value, *, size: Any, stride: Any, dilation: Any)
 
 
 def laid_over(
-    g: Graph, out: Any, y: Value, *, lengths: Any, size: Any, stride: Any, dilation: Any
+    g: Graph, out: Var, y: Value, *, lengths: Any, size: Any, stride: Any, dilation: Any
 ) -> Any:
     """The adjoint: both axes of each pair become one, elements of one place added up."""
     n = len(size)
