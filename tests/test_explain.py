@@ -239,6 +239,22 @@ def test_large_graphs_are_abridged() -> None:
     assert explanation.to_html() and explanation.to_latex() and explanation.to_markdown()
 
 
+def test_many_inputs_and_many_contributions_are_abridged() -> None:
+    ws = [mg.Tensor(0.1 * i, requires_grad=True) for i in range(150)]
+    L: Any = 0.0
+    for w in ws:
+        L = L + w**2
+    many = mg.explain(L, ws)
+    assert "⋯ (119 more gradients, in .gradients)" in str(many) and len(many.gradients) == 150
+    for text in (str(many), many.to_latex(), many.to_markdown()):
+        assert "more gradients" in text and len(text) < 25_000
+    v, h = mg.Tensor(np.eye(2), requires_grad=True), np.ones(2)
+    for _ in range(50):
+        h = np.tanh(v @ h)
+    total = next(row for row in mg.explain(h.sum(), v).rows if row.total)
+    assert total.formula.endswith("dv via h_2 + dv via h_1") and "(38 more)" in total.formula
+
+
 # --- tensors ---------------------------------------------------------------------------
 
 

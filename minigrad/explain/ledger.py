@@ -183,8 +183,18 @@ class Chart:
                     found[node] = n
         return found
 
+    @cached_property
+    def _counted(self) -> dict[AnyNode, int]:
+        """How many paths lead from the output down to each named node."""
+        found = dict.fromkeys(self.order, 0) | {self.output: 1}
+        for node in self.order:
+            for p in self.pieces[node].below:
+                found[p] += found[node]
+        return found
+
     def count(self, goal: AnyNode) -> int:
-        return self.counts(goal).get(self.output, 0)
+        """How many paths lead from the output down to ``goal``."""
+        return self._counted.get(goal, 0)
 
     def routes(self, goal: AnyNode) -> Iterator[tuple[AnyNode, ...]]:
         """The paths from the output down to ``goal``, one after the other."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -39,6 +40,8 @@ COLUMN = 46
 ROWS = 30
 """Most rows that are shown, the last ones of those that are too many left out."""
 LAST = 6
+ENDS = 6
+"""So many parts are written of either end of a long sum or product."""
 SHOWN = 6
 """Most paths that are written out."""
 
@@ -119,7 +122,7 @@ class Explanation(Document):
         first, left_out, last = self.shown
         lines: list[str] = []
         if chart.chained and len(self.rows) > 1:
-            for v in self.chained_wrt:
+            for v in self.finals:
                 lines += self._head(v)
         elif not chart.chained:
             lines.append(f"{self._totals_head}")
@@ -130,7 +133,9 @@ class Explanation(Document):
         lines += table
         if chart.chained:
             lines += self._sums()
-        lines += [self._total(v) for v in (self.chained_wrt if chart.chained else chart.wrt)]
+        lines += [self._total(v) for v in self.finals]
+        if self.unwritten:
+            lines.append(f"⋯ ({self.unwritten:,} more gradients, in .gradients)")
         lines += self._closed()
         definition = self.definition
         if definition is not None:
@@ -162,12 +167,22 @@ class Explanation(Document):
             formulas += [made] if made is not None else []
         return formulas + ([self.definition] if self.definition is not None else [])
 
-    @property
-    def chained_wrt(self) -> list[AnyNode]:
-        """What is not reached by a single link: its row would say it all."""
+    @cached_property
+    def _asked(self) -> list[AnyNode]:
+        """The quantities asked for; in a chain those that no single link leads to."""
         chart = self.chart
-        direct = [chart.output]
-        return [v for v in chart.wrt if chart.users[v] != direct or chart.count(v) != 1]
+        direct = [chart.output] if chart.chained else None
+        return [v for v in chart.wrt if chart.users[v] != direct]
+
+    @property
+    def finals(self) -> list[AnyNode]:
+        """The quantities whose gradients have lines of their own."""
+        return self._asked[:ROWS]
+
+    @property
+    def unwritten(self) -> int:
+        """How many more there are."""
+        return len(self._asked) - len(self.finals)
 
     def _total(self, v: AnyNode) -> str:
         left = self.chart.ratio(self.chart.output, v, True)
@@ -192,7 +207,7 @@ class Explanation(Document):
     def _totals_head(self) -> str:
         """What a ledger is about, and what its left sides mean."""
         chart = self.chart
-        of = ", ".join(visible(chart.ratio(chart.output, v, True)) for v in chart.wrt)
+        of = ", ".join(middle([visible(chart.ratio(chart.output, v, True)) for v in chart.wrt]))
         output, name = (visible(chart.called(n)) for n in (chart.output, self.rows[0].bottom))
         shape = np.shape(chart.value(chart.output))
         what = f"{output}.sum()" if shape else output
@@ -220,7 +235,7 @@ class Explanation(Document):
     def _sums(self) -> list[str]:
         """The products of numbers along the paths, where there are several."""
         found = []
-        for v in self.chart.wrt:
+        for v in self.finals:
             n = self.chart.count(v)
             for route in islice(self.chart.routes(v), SHOWN) if n > 1 else ():
                 parts = [self.chart.steps[link] for link in links(route)]
@@ -322,7 +337,8 @@ class Explanation(Document):
         if row.total:
             own = self._ratio(self.chart.output, row.bottom, style)
             plus = " + " if style is LATEX else "<mo>+</mo>"
-            return plus.join(self._via(u, own, style) for u in self.chart.users[row.bottom])
+            users = self.chart.users[row.bottom]
+            return plus.join(self._middle(users, lambda u: self._via(u, own, style), style))
         return row.expression.write(style).code
 
     def _product(self, v: AnyNode, style: Style) -> str:
@@ -331,15 +347,21 @@ class Explanation(Document):
         dot, plus = (r" \cdot ", " + ") if style is LATEX else ("<mo>·</mo>", "<mo>+</mo>")
         routes = list(islice(chart.routes(v), SHOWN))
         n = chart.count(v)
-        words = [dot.join(self._short_product(route, style)) for route in routes]
+        words = [
+            dot.join(self._middle(links(route), lambda uv: self._ratio(uv[0], uv[1], style), style))
+            for route in routes
+        ]
         if n > len(routes):
             words.append(style.word(f"⋯ ({n:,} paths)") if style is MATHML else r"\cdots")
         return plus.join(words)
 
-    def _short_product(self, route: tuple[AnyNode, ...], style: Style) -> list[str]:
-        found = [self._ratio(*link, style) for link in links(route)]
+    @staticmethod
+    def _middle(parts: Sequence[Any], write: Callable[[Any], str], style: Style) -> list[str]:
+        """A long list without its middle, which is not written either."""
+        if len(parts) <= 2 * ENDS:
+            return [*map(write, parts)]
         dots = r"\cdots" if style is LATEX else "<mo>⋯</mo>"
-        return found if len(found) <= 12 else [*found[:6], dots, *found[-6:]]
+        return [*map(write, parts[:ENDS]), dots, *map(write, parts[-ENDS:])]
 
     def equations(self, style: Style) -> list[tuple[str, str, str, Row | None]]:
         """Left side, right side, value, and the row that it belongs to, line by line."""
@@ -347,7 +369,7 @@ class Explanation(Document):
         found: list[tuple[str, str, str, Row | None]] = []
         if chart.chained and len(self.rows) > 1:
             output = chart.output
-            for v in self.chained_wrt:
+            for v in self.finals:
                 found += [(self._ratio(output, v, style), self._product(v, style), "", None)]
         first, left_out, last = self.shown
         for row in (*first, *last):
@@ -361,9 +383,11 @@ class Explanation(Document):
             value = row.number if chart.chained or not row.shape else ""
             value = "" if row.formula == value else value
             found.append((left, self._formula(row, style), value, row))
-        for v in self.chained_wrt if chart.chained else chart.wrt:
+        for v in self.finals:
             left = self._ratio(chart.output, v, style)
             found.append((left, "", short(chart.gradients[v]), None))
+        if self.unwritten:
+            found.append(("", style.word(f"⋯ ({self.unwritten:,} more gradients)"), "", None))
         space = r" \quad " if style is LATEX else GAP
         for v in chart.wrt if self.simplify else ():
             left = self._ratio(chart.output, v, style)
@@ -384,7 +408,7 @@ class Explanation(Document):
         """A table with a row for each step; formulas as code, which every reader shows."""
         chart = self.chart
         head = (
-            [code_span(line) for v in self.chained_wrt for line in self._head(v)]
+            [code_span(line) for v in self.finals for line in self._head(v)]
             if chart.chained and len(self.rows) > 1
             else []
         )
@@ -398,7 +422,9 @@ class Explanation(Document):
                 lines += [f"| {code_span(left or row.quantity)} | {code_span(right)} | | |"]
             cells = [row.quantity, row.formula, self._last(row).strip(), self.site(row)]
             lines.append(f"| {' | '.join(code_span(c) if c else '' for c in cells)} |")
-        totals = [code_span(self._total(v)) for v in chart.wrt]
+        totals = [code_span(self._total(v)) for v in self.finals]
+        if self.unwritten:
+            totals.append(f"⋯ ({self.unwritten:,} more gradients)")
         if self.simplify:
             totals += ["\n".join(["| gradient | reason |", "|---|---|", *self._closed_rows()])]
         return (

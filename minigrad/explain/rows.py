@@ -66,6 +66,9 @@ class Row:
         if self.expression is None:
             return self.abridged
         own = f"{self.chart.prefix}{self.chart.called(self.bottom)}"
+        if self.total:
+            users = self.chart.users[self.bottom]
+            return " + ".join(middle([f"{own} via {self.chart.called(u)}" for u in users]))
         return self.expression.accumulated(own) or self.expression.text
 
     @property

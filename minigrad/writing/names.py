@@ -50,8 +50,8 @@ def greek_letter(word: str) -> str | None:
     return unicodedata.lookup(f"GREEK {case} LETTER {name}")
 
 
-def _greek_word(letter: str) -> str | None:
-    return next((word for word in GREEK if greek_letter(word) == letter), None)
+_WORDS = {greek_letter(word): word for word in GREEK}
+"""The letters that have a command in LaTeX."""
 
 
 def parts_of(name: str) -> tuple[str, str]:
@@ -75,7 +75,7 @@ def latex_name(name: str) -> str:
 
 
 def _latex_letter(word: str) -> str:
-    known = word if word in GREEK else _greek_word(word)
+    known = word if word in GREEK else _WORDS.get(word)
     if known:
         return f"\\{known}"
     if word.isdigit() or (len(word) == 1 and word.isalpha()) or not word:
