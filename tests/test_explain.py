@@ -247,7 +247,7 @@ def test_many_inputs_and_many_contributions_are_abridged() -> None:
     many = mg.explain(L, ws)
     assert "⋯ (119 more gradients, in .gradients)" in str(many) and len(many.gradients) == 150
     for text in (str(many), many.to_latex(), many.to_markdown()):
-        assert "more gradients" in text and len(text) < 25_000
+        assert "119" in text and len(text) < 25_000
     v, h = mg.Tensor(np.eye(2), requires_grad=True), np.ones(2)
     for _ in range(50):
         h = np.tanh(v @ h)
