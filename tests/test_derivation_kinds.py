@@ -237,6 +237,15 @@ def simplest_number_first() -> Report:
     return mg.check_derivation(sharpe, {"dsharpe/dw": mu / v - 2 * r / v**3 * (S @ w.data)})
 
 
+@wrong("dL/dw", "at m goes to the smallest entry, where the largest receives it")
+def received_by_the_smallest() -> Report:
+    r = rng(40)
+    x, w = leaf(r.normal(size=(3, 4))), leaf(r.normal(size=4))
+    m = np.max(np.exp(x) + w, axis=1)
+    least = np.argmin(np.exp(x.data) + w.data, axis=1)
+    return mg.check_derivation(np.sum(m**2), {"dL/dw": 2 * m.data @ np.eye(4)[least]})
+
+
 def states(A: Any, h: Any) -> list[Any]:
     hs = [h]
     for _ in range(4):

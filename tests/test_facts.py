@@ -12,6 +12,7 @@ from all_samples import SAMPLES
 from minigrad import ops
 from minigrad.graph import ancestors
 from minigrad.ops.record import Op, registry
+from minigrad.program import signs as signs_of_zero
 from tables import each
 
 RECORDS = list(registry.values())
@@ -165,3 +166,32 @@ def test_what_warns_is_silenced_by_its_own_function(op: Op, x: float) -> None:
 def test_costs_are_of_the_right_order() -> None:
     assert ops.add.cost < ops.exp.cost < ops.power.cost
     assert all(0 < op.cost < 100 for op in RECORDS)
+
+
+TAKEN = [op for op in RECORDS if op.elementwise and 1 <= len(op.parameters) <= 2]
+
+
+@each("op", [op for op in TAKEN if op in signs_of_zero.OWN and op is not ops.ldexp])
+def test_who_sees_the_sign_of_a_zero(op: Op) -> None:
+    """Against what the op gives for both zeros, beside each of some numbers."""
+    sees, alike = set(), True
+    for i in range(n := len(op.parameters)):
+        for other in (-np.inf, -2.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 2.0, np.inf):
+            given = np.full((2, n), other)
+            given[:, i] = 0.0, -0.0
+            with np.errstate(all="ignore"):
+                a, b = (np.asarray(op.forward(*row)) for row in given)
+            same = np.array_equal(a, b, equal_nan=True)
+            signs = a.dtype.kind != "f" or np.isnan(a) or np.signbit(a) == np.signbit(b)
+            if not same or (not signs and a != 0):
+                sees.add(i)
+            alike = alike and same and bool(signs)
+    assert signs_of_zero.READ.get(op, ()) == tuple(sorted(sees))
+    assert alike or op not in signs_of_zero.HIDE
+
+
+def test_others_may_see_the_sign_of_a_zero() -> None:
+    gamma = pytest.importorskip("minigrad.scipy").special.gamma
+    compiled = mg.compile(lambda x: gamma(x + 0.0))
+    for _ in range(2):
+        assert compiled(np.array([-0.0, 0.0])).tolist() == [np.inf] * 2

@@ -443,7 +443,8 @@ def test_wrong_calls() -> None:
     raises("dynamic_axes is a dict", TypeError, f, None, x, dynamic_axes=[0])
     raises("names 'y', and the arguments are x", ValueError, f, None, x, dynamic_axes={"y": [0]})
     raises("x has no axis 2", ValueError, f, None, x, dynamic_axes={"x": [2]})
-    raises("x is no array", ValueError, f, None, 1.0, dynamic_axes={"x": [0]})
+    for given in (1.0, [1.0, 2.0], np.array(1.0)):
+        raises("x is no array", ValueError, f, None, given, dynamic_axes={"x": [0]})
     raises("has a name, not 3", TypeError, f, None, x, dynamic_axes={"x": {0: 3}})
     raises("empty along axis 0", ValueError, f, None, x[:0], dynamic_axes={"x": [0]})
     raises("output_names are 1 different names", ValueError, f, None, x, output_names=["a", "b"])

@@ -101,6 +101,8 @@ def test_other_arguments_are_tried_where_that_is_cheap_and_harmless() -> None:
         assert (x < 0).any()
     assert np.isfinite(near).all()
     assert not np.isfinite(far).all()
+    most = proof.numbers(MATRIX.dtype, ("max",)) / np.finfo(float).max ** 0.25
+    assert 0.99 < most[0] <= 1, "the product of four is finite"
 
 
 def warned(f: Any, *args: Any) -> tuple[Any, list[str]]:

@@ -354,7 +354,7 @@ def kinds(*xs: Any) -> set[Any]:
 
 def is_call(b: Simplifier, x: Operand) -> bool:
     """Whether ``x`` is written as a function of something, or as a sum over something."""
-    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    made = b.made_by.get(x) if isinstance(x, Var) else None
     return made is not None and (made.op in CALLS or exponent(b, x) is not None)
 
 

@@ -14,7 +14,6 @@ from minigrad.ops.shape import firm, unbroadcast
 from minigrad.typing import Array, DType
 
 ndarray = np.ndarray
-dot_product: Any = np.dot  # the name below is the op's
 
 # --- matmul ----------------------------------------------------------------------------
 

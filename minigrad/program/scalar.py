@@ -140,7 +140,7 @@ def numpy_spelling(e: Equation) -> str | None:
     out = e.out
     if not isinstance(out, Var) or out.shape or not (out.dtype in SINGLE or out.dtype == np.bool_):
         return None
-    if any(isinstance(a, Var) and a.shape for a in e.args) or not all(map(is_plain, e.args)):
+    if not all(map(is_plain, e.args)):
         return None
     kinds = {a.dtype for a in e.args if isinstance(a, Var)}
     logical = all(map(is_truth, e.args))

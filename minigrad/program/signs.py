@@ -35,6 +35,9 @@ HIDE = frozenset(
 )  # fmt: skip
 """Ops whose answer is the same for both zeros."""
 
+OWN = frozenset(op for op in vars(ops).values() if isinstance(op, Op))
+"""Those of which `READ` tells: others have poles at zero, too."""
+
 SUMS = (ops.add, ops.subtract)
 
 
@@ -72,8 +75,8 @@ def reads(e: Equation) -> Collection[int]:
         return ()
     if op in READ:
         return READ[op]
-    known = op.elementwise or op.linear or op.ufunc or op.reduction or op.vjps is None
-    return () if known or op in HIDE else ALL
+    plain = op.elementwise or op.linear or op.ufunc or op.reduction or op.vjps is None
+    return () if (op in OWN and plain) or op in HIDE else ALL
 
 
 def hides(e: Equation) -> bool:

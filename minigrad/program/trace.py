@@ -347,8 +347,8 @@ class Reader:
                 equation = self.equation(node)
                 if equation is not None:
                     equations.append(equation)
-        parameters = {key: self.swapped(value, inputs=True) for key, value in arguments.items()}
-        return Program(name, parameters, self.constants, equations, self.swapped(result))
+        parameters = {key: self.swapped(value, True) for key, value in arguments.items()}
+        return Program(name, parameters, self.constants, equations, self.swapped(result, False))
 
     def places(self) -> dict[int, str]:
         """What the user calls the Tensors that his function did not get as arguments."""
@@ -362,7 +362,7 @@ class Reader:
                         found.setdefault(id(value), path.replace(".", "_") if inside else path)
         return found
 
-    def swapped(self, tree: Any, inputs: bool = False) -> Any:
+    def swapped(self, tree: Any, inputs: bool) -> Any:
         """A tree of Tensors as one of variables."""
         leaves, rebuild = flatten(tree, whole=True)
         return rebuild([self.atom(x) if not inputs or isinstance(x, Tensor) else x for x in leaves])

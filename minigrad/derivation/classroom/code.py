@@ -71,7 +71,7 @@ def text_of(path: Path) -> str:
 def plain_python(cell: str) -> str:
     """A cell without what only IPython understands; as it is where it is Python already."""
     with suppress(SyntaxError, ValueError):
-        compile(cell, "cell", "exec", TOP_LEVEL_AWAIT, dont_inherit=True)
+        compile(cell, "cell", "exec", TOP_LEVEL_AWAIT)
         return cell
     first = MAGIC_CELL.match(cell.lstrip())
     if first is not None:

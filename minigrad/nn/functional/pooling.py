@@ -25,7 +25,7 @@ def pooled(
     padding: Any,
     dilation: Any,
     fill: float,
-    ceil_mode: bool = False,
+    ceil_mode: bool,
 ) -> Array:
     """What each window of a pooling layer sees, along axis 2; x has a batch."""
     size = counts(who, "kernel_size", kernel, n)
