@@ -184,6 +184,21 @@ def test_matrix_formulas(f: Any, formula: str | None) -> None:
     check(explanation)
 
 
+def test_counts_masks_and_what_a_loop_spells_out() -> None:
+    u = mg.Tensor(np.array([0.5, -1.0, 2.0]), requires_grad=True)
+    y, b = np.array([3, 1, 4]), np.array([True, False, True])
+    L1 = -np.mean(y * u)
+    L2 = np.std(u)
+    L3 = 2 * np.sum(u[b])
+    assert mg.explain(L1, u).rows[0].formula == "-y/3"
+    assert mg.explain(L2, u).rows[0].formula == "(u - mean(u))/(3·L2)"
+    assert mg.explain(L3, u).rows[0].formula == "2·b"
+    w, cost = mg.Tensor(0.5, requires_grad=True), 0.0
+    for t in [1.5, 2.5]:
+        cost = cost + np.sin(w * t)
+    assert "1.5·cos(1.5·w)" in [row.formula for row in mg.explain(cost, w).rows]
+
+
 # --- paths -----------------------------------------------------------------------------
 
 
@@ -563,6 +578,13 @@ def test_greek_names_and_indices() -> None:
     )
     assert "<mi>θ</mi>" in mg.explain(W_out, theta).to_html()
     assert "<msub><mi>w</mi><mn>1</mn></msub>" in mg.explain(W_out, theta).to_html()
+    e, β̂_1 = (mg.Tensor(x, requires_grad=True) for x in (0.1, 0.2))
+    y_hat = np.exp(e) * β̂_1
+    rows = mg.explain(y_hat, [e, β̂_1]).rows
+    assert [row.formula for row in rows] == ["y_hat", "exp(e)"]
+    assert rows[1].quantity == "dy_hat/dβ̂_1" and rows[1].expression.latex == r"\exp\left(e\right)"
+    assert r"\partial \hat{y}}{\partial \hat{\beta}_{1}" in mg.explain(y_hat, β̂_1).to_latex()
+    assert ">^</mo></mover>" in mg.explain(y_hat, e).to_html()
 
 
 def test_a_gradient_is_not_taken_for_another_name() -> None:

@@ -56,6 +56,15 @@ def scattered_number(b: Simplifier, x: Operand, shape: Any = None, index: Index 
     return None if c is None else b.emit(ops.multiply, c, hot(b, y, shape))
 
 
+@rule(ops.scatter, when="formula")
+def masked_number(b: Simplifier, x: Operand, shape: Any = None, index: Index = None) -> Operand:
+    """A number wherever a mask holds is that times the mask."""
+    if not isinstance(index, Var) or index.dtype.kind != "b" or index.shape != tuple(shape):
+        return None
+    c = same_everywhere(b, x)
+    return None if c is None else b.emit(ops.multiply, c, index)
+
+
 @rule(ops.scatter, when="closed")
 def back_where_they_were(
     b: Simplifier, x: Operand, shape: Any = None, index: Index = None

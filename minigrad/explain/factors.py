@@ -348,8 +348,8 @@ def weight(b: Simplifier, found: Factors) -> int:
 
 
 def kinds(*xs: Any) -> set[Any]:
-    """The dtypes of variables; None for numbers, which have none."""
-    return {x.dtype if isinstance(x, Var) else None for x in xs}
+    """The dtypes of variables; None for numbers and counts, which take that of the others."""
+    return {x.dtype if isinstance(x, Var) and x.dtype.kind not in "iu" else None for x in xs}
 
 
 def is_call(b: Simplifier, x: Operand) -> bool:

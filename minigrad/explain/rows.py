@@ -144,4 +144,4 @@ def middle(words: list[str], most: int = 12) -> list[str]:
 
 
 def name_in_ratio(name: str) -> str:
-    return name if re.fullmatch(r"[\w.\[\]'\"]+", name) else f"({name})"
+    return name if re.fullmatch(r"[\w\u0300-\u036f.\[\]'\"]+", name) else f"({name})"

@@ -263,13 +263,13 @@ class Sheet:
         through = before.loops.get(part.id) if isinstance(part, ast.Name) else None
         if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Name):
             through = part.value
-        if through is None or not pure(through, before.variables):
+        spelt = (type(None), ast.List, ast.Tuple)  # whose numbers are numbers
+        if isinstance(through, spelt) or not pure(through, before.variables):
             return None
         base = evaluated(through, before.variables, Stand(lambda n: None, lambda x, _: x, ()), {})
         if not isinstance(base, np.ndarray | list | tuple) or len(base) > CROWD:
             return None
-        first = before.number - 1
-        for k in sorted(range(len(base)), key=lambda k: k != first):
+        for k in sorted(range(len(base)), key=lambda k: k != before.number - 1):
             if isinstance(base[k], np.ndarray | int | float) and alike(base[k], value):
                 return self.array(value, f"{ast.unparse(through)}[{k}]", node)
         return None
@@ -278,11 +278,8 @@ class Sheet:
         """A stand-in for a quantity of the graph; None for what is none."""
         if node.seq >= self.newest or node not in self.names.nodes:
             return None
-        if node in self.stand:
-            return self.stand[node]
-        if not self.opaque(node):
-            return None
-        return self.named(node, self.value_of(node))
+        known = node in self.stand or self.opaque(node)
+        return self.named(node, self.value_of(node)) if known else None
 
     def value_of(self, node: AnyNode) -> Any:
         if node.op is not None:

@@ -14,6 +14,7 @@ from minigrad.program.builder import axes_of, key_of, shape_of, uniform
 from minigrad.program.equations import Equation
 from minigrad.writing.metadata import is_default, python_text
 from minigrad.writing.notation import (
+    EXP,
     HADAMARD,
     NOTATION,
     TRANSPOSED,
@@ -60,6 +61,8 @@ def _multiply(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
         return _multiple(w, c, args)
     if shape_of(e.args[0]) and not shape_of(e.args[1]) and uniform(e.args[1]) is None:
         return w.style.fill(w.style.times, *args[::-1])  # what is no array comes first
+    if args[1].code.isdigit() and not args[0].code.isdigit():
+        return w.style.fill(w.style.times, *args[::-1])  # nor what is called by its number: 5·n
     if w.formula.entrywise or not all(shape_of(a) and uniform(a) is None for a in e.args):
         return None
     return w.style.fill(HADAMARD[w.style.column], *args)
@@ -137,6 +140,13 @@ def raised(style: Style, base: Term, exponent: Term) -> Term:
     if style.plain and re.fullmatch(r"-?\d+", exponent.code):
         return style.term(f"{base:atom}{exponent.code.translate(SUPERSCRIPTS)}", "power")
     return style.fill(style.power, base, exponent)
+
+
+@special(ops.exp)
+def _exp(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
+    """``exp(x)``, where the user calls something else e."""
+    taken = not w.style.plain and any(s.name == "e" for s in w.formula.symbols.values())
+    return w.style.fill(EXP[w.style.column], *args) if taken else None
 
 
 @special(ops.divide)

@@ -13,8 +13,13 @@ GREEK = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
     "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 ).split()
-_INDEXED = re.compile(r"([^\W\d_]+?)_?(\d+)")
-_SUBSCRIPT = re.compile(r"([^\W\d_]+)_([^\W_]+)")
+_INDEXED = re.compile(r"((?:[^\W\d_]|[\u0300-\u036f])+?)_?(\d+)")
+_SUBSCRIPT = re.compile(r"((?:[^\W\d_]|[\u0300-\u036f])+)_([^\W_]+)")
+_RUN = re.compile(r"(?!in$)[ijklmn]{2}")
+"""An index of two letters, which is no word."""
+_ACCENTED = re.compile(r"([^\W\d_]|[a-z]{2,7})_(hat|bar|tilde|dot)")
+_MARKS = {"\u0302": "hat", "\u0304": "bar", "\u0303": "tilde", "\u0307": "dot"}
+_ABOVE = {"hat": "^", "bar": "¯", "tilde": "~", "dot": "˙"}
 _LATEX = {
     "\\": r"\backslash ",
     "^": r"\wedge ",
@@ -25,7 +30,9 @@ _LATEX = {
     "`": "",
 }
 _LATEX |= {c: "\\" + c for c in "{}$&%#_"}
-_PATH = re.compile(r"""[^\W\d]\w*(\.\w+|\[('[^'\\]*'|"[^"\\]*"|-?\w+)\]|\(\))*['′]?ᵀ?( via .+)?""")
+_PATH = re.compile(
+    r"""[^\W\d][\w\u0300-\u036f]*(\.\w+|\[('[^'\\]*'|"[^"\\]*"|-?\w+)\]|\(\))*['′]?ᵀ?( via .+)?"""
+)
 
 _CALL = re.compile(r"\d+|[\w.]+\(([^()]|\([^()]*\))*\)′*")
 """A number that is a length, and a call: ``32``, ``range(n)``."""
@@ -60,6 +67,17 @@ def parts_of(name: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else (name, "")
 
 
+def accented(name: str) -> tuple[str, str]:
+    """A letter and its accent: ``y_hat`` and ŷ are y with a hat."""
+    match = _ACCENTED.fullmatch(name)
+    if match:
+        return match[1], match[2]
+    letters = unicodedata.normalize("NFD", name)
+    if len(letters) == 2 and letters[1] in _MARKS:
+        return letters[0], _MARKS[letters[1]]
+    return name, ""
+
+
 def latex_name(name: str) -> str:
     r"""A variable's name in LaTeX, whatever is in it.
 
@@ -67,11 +85,22 @@ def latex_name(name: str) -> str:
     --------
     >>> print(latex_name("w1"), latex_name("theta"), latex_name("loss"), latex_name("a&b"))
     w_{1} \theta \mathrm{loss} \mathrm{a\&b}
+    >>> print(latex_name("w_ij"), latex_name("y_hat"), latex_name("x\u0302"), latex_name("W'"))
+    w_{ij} \hat{y} \hat{x} W'
     """
     if name.startswith("δ") and len(name) > 1:
         return rf"\delta {latex_name(name[1:])}"
-    base, index = (_latex_letter(part) for part in parts_of(name))
-    return f"{base}_{{{index}}}" if index else base
+    bare = name.rstrip("'′")
+    if bare != name and bare:
+        return latex_name(bare) + "'" * (len(name) - len(bare))
+    letter, accent = accented(name)
+    if accent:
+        return rf"\{accent}{{{_latex_letter(letter)}}}"
+    base, index = parts_of(name)
+    if not index:
+        return _latex_letter(base)
+    run = _RUN.fullmatch(index)
+    return f"{latex_name(base)}_{{{index if run else _latex_letter(index)}}}"
 
 
 def _latex_letter(word: str) -> str:
@@ -97,10 +126,15 @@ def mathml_name(name: str) -> str:
     """A variable's name in MathML, whatever is in it."""
     if name.startswith("δ") and len(name) > 1:
         return f"<mrow><mi>δ</mi>{mathml_name(name[1:])}</mrow>"
+    letter, accent = accented(name)
+    if accent:
+        inner = mathml_name(letter)
+        return f'<mover accent="true">{inner}<mo>{_ABOVE[accent]}</mo></mover>'
     base, index = parts_of(name)
     word = f"<mi>{html.escape(greek_letter(base) or visible(base))}</mi>"
     if not index:
         return word
+    word = mathml_name(base)
     kind = "mn" if index.isdigit() else "mi"
     return f"<msub>{word}<{kind}>{html.escape(greek_letter(index) or index)}</{kind}></msub>"
 

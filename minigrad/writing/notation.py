@@ -116,6 +116,8 @@ TRANSPOSED: Row = {
     "mathml": ("power", "<msup><mrow>{0:atom}</mrow><mo>⊤</mo></msup>"),
 }
 
+EXP: Row = function(r"\exp", "exp", "exp")
+"""Where e is something of the user's."""
 NOTATION: dict[Op, Row] = {
     # --- arithmetic
     ops.add: infix("sum", ("sum", "matmul"), " + ", "+", "+") | operator("sum", "+"),
