@@ -402,6 +402,24 @@ def test_single_numbers_are_read_and_stacked_plainly() -> None:
     assert g(np.array([1.0, -1.0])).tolist() == [True, False]
 
 
+def test_outer_products_of_a_power_iteration_are_one() -> None:
+    """However columns and rows are written, and with another sum before them."""
+
+    def f(A: Any) -> Any:
+        v = np.ones(4)
+        for _ in range(5):
+            v = np.tanh(A @ v)
+        return v @ A @ v + np.sum(A**2)
+
+    A = np.random.default_rng(0).normal(size=(4, 4))
+    g = mg.grad(f)
+    compiled = mg.compile(g)
+    for _ in range(2):
+        A = A * 0.9
+        same(compiled(A), g(A), 1e-11)
+    assert compiled.latest.code.count("concatenate(") == 2  # of all columns, of all rows
+
+
 def test_products_of_slices_are_one() -> None:
     """By the matrix on either side; the bias is added to all of them."""
     x, U, b = np.ones((5, 2, 3)), np.ones((3, 3)), np.ones(3)

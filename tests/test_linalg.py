@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import functools
 import itertools
 import warnings
 from typing import Any
@@ -465,3 +466,56 @@ def test_full_singular_vectors_are_values_without_a_gradient(shape: tuple[int, .
     )
     with pytest.raises(ValueError, match=r"linalg\.svd.*use full_matrices=False"):
         rest.sum().backward()
+
+
+def contraction(rng: np.random.Generator, n: int) -> tuple[str, list[np.ndarray]]:
+    """A random sum of products of ``n`` arrays: batches, sums, diagonals, outer products."""
+    sizes = {c: int(rng.integers(1, 4)) for c in "abcde"}
+    terms = ["".join(rng.choice(list(sizes), rng.integers(0, 4))) for _ in range(n)]
+    if rng.random() < 0.7:  # no diagonals
+        terms = ["".join(dict.fromkeys(t)) for t in terms]
+    letters = sorted({*"".join(terms)})
+    output = "".join(rng.permutation(letters)[: rng.integers(0, len(letters) + 1)])
+    return (
+        ",".join(terms) + "->" + output,
+        [rng.normal(size=[sizes[c] for c in t]) for t in terms],
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "int64"])
+def test_contractions_by_products_of_matrices(dtype: str) -> None:
+    """Values by NumPy's loop; slopes by it, too, since the sum is linear in each array."""
+    rng = np.random.default_rng(0)
+    tolerance = 1e-4 if dtype == "float32" else 1e-11
+    for n in [1] * 10 + [2] * 150 + [3] * 60:
+        words, arrays = contraction(rng, n)
+        arrays = [(10 * a).astype(dtype) for a in arrays]
+        expected = np.einsum(words, *arrays)
+        close = functools.partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance * 1e3)
+        given = mg.einsum(words, *map(mg.Tensor, arrays)).numpy()
+        close(given, expected, err_msg=words)
+        assert given.dtype == expected.dtype
+        f = mg.compile(functools.partial(np.einsum, words))
+        for _ in range(2):
+            close(f(*arrays), expected, err_msg=words)
+        if dtype != "float64":
+            continue
+        weights = np.asarray(rng.normal(size=expected.shape))
+        loss = lambda *x, words=words, w=weights: (np.einsum(words, *x) * w).sum()
+        for g in (mg.grad(loss, (*range(n),)), mg.compile(mg.grad(loss, (*range(n),)))):
+            for i, slope in enumerate(g(*arrays)):
+                along = rng.normal(size=slope.shape)
+                changed = [*arrays[:i], along, *arrays[i + 1 :]]
+                close(np.sum(slope * along), loss(*changed), err_msg=f"{words} by {i}")
+
+
+def test_large_contractions_go_pair_by_pair() -> None:
+    rng = np.random.default_rng(0)
+    A, B, C = rng.normal(size=(3, 20, 20))
+    np.testing.assert_allclose(
+        mg.einsum("ij,jk,kl->il", mg.Tensor(A), B, C).numpy(), A @ B @ C, rtol=1e-12
+    )
+    f = mg.compile(lambda *x: np.einsum("ij,jk,kl->il", *x))
+    for _ in range(2):
+        np.testing.assert_allclose(f(A, B, C), A @ B @ C, rtol=1e-12)
+    assert "einsum" not in f.latest.code and f.latest.code.count("dot(") == 2

@@ -6,9 +6,11 @@ every axis, no ellipsis, the output explicit.
 
 from __future__ import annotations
 
+import functools
+import math
 import operator
 import string
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +19,9 @@ from minigrad.ops.shape import arrayed
 from minigrad.typing import Array
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
+
+BLAS = frozenset(map(np.dtype, "fdFD"))
+"""Dtypes of which BLAS computes products."""
 
 
 def lettered(labels: Any) -> str:
@@ -69,6 +74,93 @@ def spelled_out(subscripts: str, arrays: list[Any], optimize: Any = False) -> st
     return ",".join(terms) + "->" + output.replace("...", unnamed)
 
 
+class Product(NamedTuple):
+    """A sum of products as one of matrices, each a batch of them where ``batch`` axes are shared.
+
+    Attributes
+    ----------
+    left, right : tuple
+        In which order the axes of an operand are taken, and the shape it has then.
+    shape, axes : tuple
+        The shape of the product with its axes apart, and their order in the answer.
+    """
+
+    left: tuple[tuple[int, ...], tuple[int, ...]]
+    right: tuple[tuple[int, ...], tuple[int, ...]]
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+
+
+@functools.lru_cache(maxsize=4096)
+def as_product(
+    subscripts: str, first_shape: tuple[int, ...], second_shape: tuple[int, ...]
+) -> Product | None:
+    """Rows of one, by what is summed, times columns of the other; None, where it is no such thing.
+
+    Examples
+    --------
+    >>> as_product("ij,kj->ik", (3, 4), (5, 4))
+    Product(left=((0, 1), (3, 4)), right=((1, 0), (4, 5)), shape=(3, 5), axes=(0, 1))
+    """
+    inputs, output = subscripts.split("->")
+    first, second = inputs.split(",")
+    pairs = [*zip(first, first_shape, strict=True), *zip(second, second_shape, strict=True)]
+    size = dict(pairs)
+    each_once = len({*first}) == len(first) and len({*second}) == len(second)
+    if not each_once or any(size[c] != n or n == 0 for c, n in pairs):
+        return None
+    batch = [c for c in output if c in first and c in second]
+    summed = [c for c in first if c in second and c not in output]
+    rows = [c for c in first if c not in second]
+    columns = [c for c in second if c not in first]
+    if not summed or not {*rows, *columns} <= {*output} or (batch and not (rows and columns)):
+        return None
+
+    def laid_out(term: str, *groups: list[str]) -> Any:
+        axes = tuple([term.index(c) for group in groups for c in group])
+        return axes, tuple([math.prod(size[c] for c in group) for group in groups if group])
+
+    order = batch + rows + columns
+    return Product(
+        laid_out(first, batch, rows, summed),
+        laid_out(second, batch, summed, columns),
+        tuple([size[c] for c in order]),
+        tuple([order.index(c) for c in output]),
+    )
+
+
+MUCH = 2**16
+"""Products of numbers in one loop over everything from which a path is worth looking for."""
+
+
+def pays(subscripts: str, operands: Any) -> bool:
+    """Whether products of pairs take less than one loop over everything."""
+    inputs, output = subscripts.split("->")
+    sizes: dict[str, int] = {}
+    for term, x in zip(inputs.split(","), operands, strict=True):
+        sizes.update((c, max(n, sizes.get(c, 0))) for c, n in zip(term, np.shape(x), strict=True))
+    work = math.prod(sizes.values())
+    answer = math.prod(sizes[c] for c in output)
+    return work >= MUCH and work >= 8 * max(answer, *map(np.size, operands))
+
+
+def summed_products(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
+    """By products of matrices where they can do it, else in one loop over everything."""
+    plain = optimize is False and all(type(x) is np.ndarray and x.dtype in BLAS for x in operands)
+    if plain and len(operands) == 2 and operands[0].dtype == operands[1].dtype:
+        found = as_product(subscripts, operands[0].shape, operands[1].shape)
+        if found:
+            a, b = (
+                x.transpose(axes).reshape(shape)
+                for x, (axes, shape) in zip(operands, found[:2], strict=True)
+            )
+            product = a @ b
+            return product.reshape(found.shape).transpose(found.axes) if found.shape else product
+    if plain and len(operands) > 2 and pays(subscripts, operands):
+        optimize = True
+    return np.einsum(subscripts, *operands, optimize=optimize)
+
+
 def onto_diagonal(c: Array, letters: str, term: str) -> Array:
     """The adjoint of taking a diagonal: ``c`` where repeated letters agree, 0 elsewhere."""
     fresh = iter([letter for letter in LETTERS if letter not in term])
@@ -97,9 +189,8 @@ def einsum_rule(
     elsewhere = {*output, *"".join(terms)}
     kept = [c for c, n in length.items() if n != 1 and c in elsewhere]
     others = operands[:argnum] + operands[argnum + 1 :]
-    c = np.einsum(
-        ",".join([output, *terms]) + "->" + "".join(kept), g, *others, optimize=bool(optimize)
-    )
+    words = ",".join([output, *terms]) + "->" + "".join(kept)
+    c = summed_products(g, *others, subscripts=words, optimize=bool(optimize))
     if list(length) != kept:
         c = c[tuple([slice(None) if letter in kept else None for letter in length])]
     shape = tuple(length.values())
@@ -108,14 +199,10 @@ def einsum_rule(
     return c if len(length) == len(term) else onto_diagonal(c, "".join(length), term)
 
 
-def _contract(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
-    return np.einsum(subscripts, *operands, optimize=optimize)
-
-
 contract: Op = register(
     Op(
         "einsum",
-        _contract,
+        summed_products,
         einsum_rule,
         linear="each",
         doc="Sum of products, the subscripts spelled out.",

@@ -92,6 +92,8 @@ def ordinary(length: Array, ord: float) -> bool:
     """Whether no power of an element can have become 0, subnormal, or infinite."""
     info = np.finfo(length.dtype)
     least = float(info.tiny) ** (1 / max(ord, 1)) / float(info.eps)
+    if not length.shape:
+        return bool(least < length < math.inf)
     return bool(np.all((length > least) & (length < math.inf)))
 
 

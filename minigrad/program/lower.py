@@ -13,13 +13,14 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.elementwise import branch
-from minigrad.ops.indexing import elements
+from minigrad.ops.indexing import elements, renames_axes
 from minigrad.ops.joining import joined
 from minigrad.ops.norms import direction, power_norm
 from minigrad.ops.record import Op
 from minigrad.ops.reduction import axes_of
 from minigrad.ops.softmax import shift_of, top_of
 from minigrad.ops.special import CUBIC, ROOT, tanh_gelu
+from minigrad.program import contractions as contractions
 from minigrad.program.builder import Builder, alike, moderate, number, shape_of
 from minigrad.program.entries import added_up
 from minigrad.program.equations import Program, Var
@@ -29,9 +30,6 @@ from minigrad.program.slices import together
 
 LARGE = 2**15
 """Reductions of products of more elements are fused into loops, not given to BLAS."""
-
-COLUMN = [type(...), type(None)]
-"""Of the index that makes a column of a vector, the types."""
 
 PARTS = 64
 """Products and sums of a recurrence are taken together, so many at a time."""
@@ -252,6 +250,21 @@ def logsumexp(b: Builder, x: Any, axis: Any = None, keepdims: bool = False) -> A
 @rule(ops.add, when="lower")
 def products_together(b: Builder, x: Any, y: Any) -> Any:
     """``AᵀB + CᵀD`` is one product of longer matrices, for small ones: steps of a recurrence."""
+    product = stacked_product(b, x, y)
+    for rest, z in inner_sum(b, x) if product is None else ():
+        if (inner := stacked_product(b, z, y)) is not None:
+            return b.emit(ops.add, rest, inner)
+    return product
+
+
+def inner_sum(b: Builder, x: Any) -> list[tuple[Any, Any]]:
+    """Both orders of what ``x`` adds up, arrays of its shape."""
+    inner = b.match(x, ops.add)
+    return [inner, inner[::-1]] if inner and alike(*inner) else []
+
+
+def stacked_product(b: Builder, x: Any, y: Any) -> Any:
+    """``AᵀB + CᵀD`` as one product."""
     left, right = (product_of_rows(b, z) for z in (x, y))
     if not left or not right:
         return None
@@ -269,14 +282,21 @@ def product_of_rows(b: Builder, x: Any) -> tuple[Any, Any] | None:
         return (tall[0], product[1]) if tall else None
     factors = b.match(x, ops.multiply) or ()
     for column, row in (factors, factors[::-1]) if factors else ():
-        e = b.made(column, elements)
-        index = e.kwargs["index"] if e is not None else None
-        if e is not None and type(index) is tuple and [*map(type, index)] == COLUMN:
-            vectors = e.args[0], row
-            if all(len(shape_of(v)) == 1 for v in vectors):
-                first, second = (b.emit(ops.reshape, v, shape=(1, -1)) for v in vectors)
-                return first, second
+        vectors = stood_up(b, column, -1), stood_up(b, row, 0)
+        if vectors[0] is not None and vectors[1] is not None:
+            first, second = (b.emit(ops.reshape, v, shape=(1, -1)) for v in vectors)
+            return first, second
     return None
+
+
+def stood_up(b: Builder, x: Any, axis: int) -> Any:
+    """The vector of which ``x`` is a column (``axis`` -1) or a row (0), as `outer` makes them."""
+    if axis == 0 and isinstance(x, Var) and len(x.shape) == 1:
+        return x
+    e = b.made(x, elements)
+    if e is None or len(shape_of(e.args[0])) != 1 or not renames_axes(e.kwargs["index"]):
+        return None
+    return e.args[0] if len(x.shape) == 2 and x.shape[axis] == 1 else None
 
 
 @rule(ops.add, when="lower")

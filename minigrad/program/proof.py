@@ -122,14 +122,18 @@ def where_finite(x: Any, expected: Any) -> Any:
 
 
 def elsewhere(program: Program, leaves: Sequence[Any]) -> Iterator[list[Any]]:
-    """Other arguments of the kind of ``leaves``: numbers near these, and hostile ones."""
+    """Other arguments of the kind of ``leaves``: numbers near these, and hostile ones.
+
+    Which products of several factors underflow depends on the order: there only such near.
+    """
     size = elements(program)
     foreign = any(not is_ours(e.op) for e in program.equations)  # who knows what it does
     if foreign or not leaves or size > MUCH:
         return
     rng = np.random.default_rng(0)
     sets = [NEAR] if size > LITTLE else [NEAR, NEAR]
-    if all(takes_anything(e.op) for e in program.equations):
+    several = any(e.op is ops.contract and len(e.args) > 2 for e in program.equations)
+    if not several and all(takes_anything(e.op) for e in program.equations):
         blas = any(e.op in BLAS for e in program.equations)
         sets += [FAR[:2] + FAR[5:] if blas else FAR] * (1 if size > LITTLE else 4)
     for special in sets:
@@ -140,7 +144,7 @@ NEAR: tuple[Any, ...] = (0.0, -0.0, 1.0, -1.0, 0.5)
 FAR: tuple[Any, ...] = (0.0, -0.0, np.inf, -np.inf, np.nan, "max", "tiny", "smallest_subnormal")
 
 
-BLAS = frozenset({ops.matmul, ops.einsum, ops.convolve})
+BLAS = frozenset({ops.matmul, ops.contract, ops.convolve})
 """Ops that may skip what is multiplied by 0, or not: it depends on how their arguments lie."""
 
 

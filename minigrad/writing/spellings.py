@@ -135,6 +135,14 @@ def is_of_one_dtype(w: Any, x: Var) -> bool:
     return inner is None or inner.op not in (ops.multiply, ops.divide) or is_of_one_dtype(w, first)
 
 
+@spelled(ops.contract)
+def _contracted(w: Any, e: Equation, args: list[Term]) -> Term:
+    """As NumPy has it, the subscripts first."""
+    words = [repr(e.kwargs["subscripts"]).replace("'", '"'), *(a.code for a in args)]
+    words += w.keywords(e.op, {k: v for k, v in e.kwargs.items() if k != "subscripts"})
+    return Term(f"np.einsum({', '.join(words)})")
+
+
 def power(x: Term, p: Term) -> Term:
     hugged = re.fullmatch(r"[\w.]+", x.code) and re.fullmatch(r"-?[\w.]+", p.code)
     return Term(f"{x.at('atom')}{'**' if hugged else ' ** '}{p.at('unary')}", "power")
