@@ -56,6 +56,7 @@ def op(rule: Any, forward: Any = lambda x: x**3) -> Any:
 
 ALIGN: list[Any] = [
     ("matmul, transposed", lambda: X @ W, ValueError, r"X @ W: X \(2, 3\) and W \(4, 3\) do not align: 3 != 4; did you mean W\.T\?"),
+    ("matmul, batch transposed", lambda: X @ np.ones((5, 2, 3)), ValueError, r"do not align: 3 != 2; did you mean .*\.mT\?"),
     ("matmul, first transposed", lambda: W @ W, ValueError, r"W @ W.*3 != 4; did you mean W\.T"),
     ("matmul, hopeless", lambda: X @ flat, ValueError, r"X @ flat: X \(2, 3\) and flat \(4,\).*3 != 4"),
     ("matmul, array first", lambda: flat @ X, ValueError, r"flat @ X: flat \(4,\) and X \(2, 3\).*4 != 2"),

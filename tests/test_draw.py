@@ -309,6 +309,8 @@ def test_formulas_come_from_explain(monkeypatch: pytest.MonkeyPatch) -> None:
     s = np.tanh(h)
     text = mg.draw(s).dot.replace("\xa0", " ")
     assert "label=<d1 of matmul in h  (4×3)>" in text
+    edges = [e for v in Picture(s, wrt=W).vertices for e in v.uses]
+    assert [e.formula for e in edges if not e.differentiable] == [""], "X is a constant"
     assert "label=<d0 of tanh in s  (5×3)>" in text
 
 

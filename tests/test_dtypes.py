@@ -174,3 +174,16 @@ def test_log_sum_of_nothing_has_the_dtype_of_what_is_not_there(dtype: Any) -> No
     got = np.logaddexp.reduce(mg.Tensor(x)).data
     assert got.dtype == expected.dtype == dtype
     np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "complex128"])
+def test_what_is_put_into_an_array_takes_its_dtype(kind: str) -> None:
+    x = np.ones(3, kind)
+    for put in (
+        lambda v: mg.insert(x, 1, v),
+        lambda v: mg.pad(x, 1, constant_values=v),
+        lambda v: mg.pad(x, 1, "linear_ramp", end_values=v),
+    ):
+        got, expected = put(mg.Tensor(2.5, requires_grad=True)).data, np.asarray(put(2.5))
+        assert got.dtype == expected.dtype == kind
+        np.testing.assert_array_equal(got, expected)

@@ -158,7 +158,10 @@ def test_a_function_of_any_sizes() -> None:
     assert general.rows[0].formula == "((1 - y)/(1 - p) - y/p)/m"
     assert general.rows[1].shapes == "(n, m) @ (m,) → (n,)"
     assert general.closed["w"][-1] == ("Xᵀ(p - y)/m", "p and (1 - p) cancel")
-    assert "for w (n,), X (m, n), y (m,)" in str(general)
+    first, *steps = str(general).splitlines()
+    assert first == "for w (n,), X (m, n), y (m,)"
+    wide = 2 + max(len(row.quantity) for row in general.rows)
+    assert {line.index(" = ") for line in steps[: len(general.rows)]} == {wide}
     assert r"\frac{X^{\top} \, \left(p - y\right)}{m}" in general.to_latex()
     assert "| `dp` | `((1 - y)/(1 - p) - y/p)/m` | `(m,)` |" in general.to_markdown()
 

@@ -382,3 +382,12 @@ def test_names_are_escaped() -> None:
     assert "\n&" not in repr(answer)
     text = answer._repr_html_()
     assert "<b>" not in text and "&lt;b&gt;\\n&amp;" in text
+
+
+@pytest.mark.parametrize("k, told", [(1.23, True), (5.0, False)])
+def test_a_constant_of_many_digits_only_is_taken_for_a_value(k: float, told: bool) -> None:
+    w, v = mg.Tensor(0.3, requires_grad=True), mg.Tensor(2.0, requires_grad=True)
+    c = 0.3 * k
+    p = w * k
+    L = v * c
+    assert ("it holds the values of p" in str(mg.why(w, L))) == told, p

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
+from minigrad.gradcheck import extrapolate
 
 # --- right rules -----------------------------------------------------------------------
 
@@ -406,3 +407,12 @@ def test_the_report_reads_well() -> None:
     )
     assert math.isclose(2 * autodiff, numeric, rel_tol=1e-6)
     assert row.isprintable()
+
+
+def test_extrapolation_takes_the_powers_of_the_step_out_one_by_one() -> None:
+    """Of ``x + x³ + x⁵ + x⁷`` at 0 the first column is off by h², the second by h⁴, ..."""
+    f = lambda x: x + x**3 + x**5 + x**7
+    ladder = [(h, f(-h), 0.0, f(h)) for h in 0.5 ** np.arange(0, 10, 2)]
+    value, error = extrapolate(ladder, 1e-16, 0.0)
+    assert value == pytest.approx(1.0, abs=1e-13)
+    assert error < 1e-15

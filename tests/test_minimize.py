@@ -480,6 +480,11 @@ def test_lbfgs_is_scipys() -> None:
     step = history.rows[0].theta["x"] - history.rows[0].update["x"]
     assert history.rows[1].theta["x"] == pytest.approx(step)
     assert "CONVERGENCE" in history.reason.upper()
+    sizes = {"a": np.zeros(2), "b": np.zeros(()), "c": np.zeros((2, 3))}
+    away = lambda p: sum(np.sum((v - i) ** 2) for i, v in enumerate(p.values()))
+    q, _ = optim.lbfgs(away, sizes)
+    for i, name in enumerate(sizes):
+        np.testing.assert_allclose(q[name], np.full(sizes[name].shape, float(i)), atol=1e-9)
     p, history = optim.lbfgs(rosenbrock, {"x": -1.2, "y": np.array([1.0])}, 3)
     assert len(history) == 4
 

@@ -275,7 +275,9 @@ def test_back_from_a_max_pool(n: int) -> None:
         np.put_along_axis(laid, places.reshape(2, 3, -1), y.reshape(2, 3, -1), 2)
         return laid.reshape(x.shape)
 
-    agree(lambda y: getattr(F, f"max_unpool{n}d")(y, places, 2), by_hand, pooled)
+    unpool = getattr(F, f"max_unpool{n}d")
+    agree(lambda y: unpool(y, places, 2), by_hand, pooled)
+    agree(lambda y: unpool(y, places, 2, output_size=x.shape), by_hand, pooled)
 
 
 def read_at(x: Array, at: tuple[float, ...], mode: str, padding: str, corners: bool) -> Array:

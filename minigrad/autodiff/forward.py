@@ -100,7 +100,7 @@ class Pusher:
             ans = self.slope(op, *args)
             if ans is not None:
                 return ans
-        if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
+        if len(args) != op.arity or not kwargs.keys() <= op.metadata:
             args, kwargs = op.bind(args, kwargs)
         tangents: list[Any] = []
         mine = False

@@ -230,9 +230,7 @@ def poly(seq_of_zeros: ArrayLike) -> Array:
             "poly takes a vector of zeros here: of a matrix, write poly(np.linalg.eigvalsh(A)), "
             "if its eigenvalues are real"
         )
-    if seq_of_zeros.dtype.kind in "iub":
-        seq_of_zeros = seq_of_zeros * np.float64(1)
-    if seq_of_zeros.dtype == np.float16:
+    if seq_of_zeros.dtype.kind in "iub" or seq_of_zeros.dtype == np.float16:
         seq_of_zeros = seq_of_zeros.astype(np.float64)
     ans: Array = np.ones(1, seq_of_zeros.dtype)
     for z in np.reshape(seq_of_zeros, (-1,)):

@@ -230,7 +230,7 @@ def ediff1d(ary: Array, to_end: Any = None, to_begin: Any = None) -> Array:
     parts = [to_begin, diff(ravel(ary)), to_end]
     kind = np.result_type(parts[1])
     parts = [ravel(part).astype(kind) for part in parts if part is not None]
-    return np.concatenate(parts) if len(parts) > 1 else parts[0]
+    return np.concatenate(parts)
 
 
 def _cumulative(

@@ -79,7 +79,7 @@ def clip_grad_norm(parameters: Any, limit: float) -> float:
     found = [p for p in parameters_of(parameters, "clip_grad_norm") if p.grad is not None]
     norm = norm_of([p.grad for p in found])
     if not math.isfinite(norm):
-        worst = next((p for p in found if not math.isfinite(norm_of([p.grad]))), found[0])
+        worst = next(p for p in found if not math.isfinite(norm_of([p.grad])))
         raise FloatingPointError(
             f"clip_grad_norm: the gradient of {label(worst)} {worst.shape} is not finite"
         )

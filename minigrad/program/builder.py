@@ -268,12 +268,12 @@ def sample(v: Var) -> Any:
 def fold(op: Op, args: Any, kwargs: Any) -> Any:
     """The value of ``op`` on constants, if that is small enough to stand in a program."""
     small = [uniform(x) if uniform(x) is not None else x for x in args]
-    if op.elementwise and not kwargs and any(isinstance(x, np.ndarray) for x in args):
+    if op.elementwise and any(isinstance(x, np.ndarray) for x in args):
         if any(isinstance(x, np.ndarray) for x in small):
             return None
         shape, dtype = outcome(op, args, kwargs)
         with np.errstate(all="ignore"):
-            value = np.asarray(op.forward(*map(weakly, args, small)), dtype)
+            value = np.asarray(op.forward(*map(weakly, args, small), **kwargs), dtype)
         return np.broadcast_to(value, shape)
     if sum(np.size(x) for x in args if isinstance(x, np.ndarray)) > FOLDED:
         return None

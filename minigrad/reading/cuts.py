@@ -53,7 +53,7 @@ class Cut:
     value: str
     why: str
     site: Site
-    flat: bool = False
+    flat: bool
 
 
 @dataclass
