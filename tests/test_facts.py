@@ -39,6 +39,8 @@ def test_what_is_fresh_shares_no_memory_and_a_view_does() -> None:
                     shared.setdefault(node.op, set()).add(some)
     assert not [op for op, found in shared.items() if op.fresh and True in found]
     assert not [op for op, found in shared.items() if op.view and True not in found]
+    at_times = {op.name for op, found in shared.items() if True in found and not op.view}
+    assert at_times == {"imag", "pick", "einsum", "linalg.reach"}  # of some arguments only
     lent = {op.name for op, found in shared.items() if True not in found and not op.fresh}
     assert lent == {"round"}  # which gives whole numbers back as they are
     assert sum(op.fresh for op in shared) > 100 and sum(op.view for op in shared) > 10
