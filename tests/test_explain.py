@@ -199,6 +199,17 @@ def test_counts_masks_and_what_a_loop_spells_out() -> None:
     assert "1.5·cos(1.5·w)" in [row.formula for row in mg.explain(cost, w).rows]
 
 
+def test_what_is_said_of_a_step_is_true() -> None:
+    u, w = (mg.Tensor(x, requires_grad=True) for x in (np.array([0.5, -1.0]), 0.5))
+    A = np.sum(np.arcsin(u / 5))
+    assert mg.explain(A, u, simplify=True).closed["u"][-1].reason == "like terms are collected"
+    S = 3 * np.eye(2) + w
+    D = np.linalg.det(S)
+    assert "dw: summed over all entries, because w was broadcast" in str(mg.explain(D, w))
+    N = np.linalg.norm(S, "nuc")
+    assert "moveaxis" not in str(mg.explain(N, w))
+
+
 # --- paths -----------------------------------------------------------------------------
 
 

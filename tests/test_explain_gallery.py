@@ -169,6 +169,8 @@ def test_embeddings_and_convolutions() -> None:
     explanation = mg.explain(N, [x, w, b], simplify=True)
     assert rows(explanation)["db"] == "sum(dy, axis=(0, 2, 3))"
     assert finals(explanation)["b"] == "2·sum(y, axis=(0, 2, 3))"
+    R = np.sum(mg.relu(mg.nn.functional.conv2d(x, w)))
+    assert rows(mg.explain(R, w))["dw"] == "x ⋆ 1[x ⋆ w > 0]"
 
 
 def test_what_is_added_to_a_slice_is_padded() -> None:

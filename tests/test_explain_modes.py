@@ -179,6 +179,11 @@ def test_examples_say_what_shapes_there_are() -> None:
     assert general.closed["W"][-1][0] == "Xᵀ(softmax(X W) - onehot(y))/k"
 
 
+def test_a_second_derivative_has_one_name_for_its_variable() -> None:
+    general = mg.explain(mg.grad(mg.grad(lambda a: a**3)))
+    assert [(row.quantity, row.formula) for row in general.rows] == [("dL/da", "6·a")]
+
+
 def test_quadratic_forms_and_numbers_of_any_sizes() -> None:
     def form(x: Any, A: Any) -> Any:
         return x @ A @ x

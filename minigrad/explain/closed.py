@@ -318,10 +318,11 @@ def simplified(formula: Formula, constant: dict[Var, Any]) -> tuple[Formula, str
     if again.text == formula.text or not agree(formula, again, frozenset(b.facts) | b.fixed):
         return None
     facts = [text.format(formula.symbols[v].name) for v, text in b.facts.items()]
-    left = denominators(again)
-    gone = [d for d in denominators(formula) if d not in left]
+    left, before = denominators(again), denominators(formula)
+    gone = [d for d in before if d not in left]
     verb = "cancels" if len(gone) == 1 else "cancel"
-    done = f"{' and '.join(gone)} {verb}" if 0 < len(gone) < 4 else "like terms are collected"
+    cancelled = 0 < len(gone) < 4 and all(d in before for d in left)  # none is only rewritten
+    done = f"{' and '.join(gone)} {verb}" if cancelled else "like terms are collected"
     return again, "; ".join([done, *facts])
 
 

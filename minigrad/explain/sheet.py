@@ -392,9 +392,9 @@ class Sheet:
         if fitted and op.elementwise and p is not None and self.names.known(p):
             shape, whole = np.shape(node.args[i]), np.shape(node.ans)
             if shape != whole and len(whole) > 1 and (not shape or whole[0] not in shape[:1]):
-                name = self.called(p)
+                name, over = self.called(p), "the batch" if shape else "all entries"
                 self.tracer.notes.setdefault(
-                    f"d{name}: summed over the batch, because {name} was broadcast"
+                    f"d{name}: summed over {over}, because {name} was broadcast"
                 )
         ruling, self.tracer.ruling = self.tracer.ruling, True
         try:

@@ -153,7 +153,8 @@ def size_of(x: Array, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Array:
         return ans if keepdims else np.squeeze(ans, axis)
     if ord not in (2, -2, "nuc"):
         raise ValueError(f"linalg.norm: ord={ord!r} is no norm of matrices")
-    s = np.linalg.svdvals(np.moveaxis(x, axis, (-2, -1)))
+    last = [i % np.ndim(x) for i in axis] == [np.ndim(x) - 2, np.ndim(x) - 1]
+    s = np.linalg.svdvals(x if last else np.moveaxis(x, axis, (-2, -1)))
     if ord == "nuc":
         ans = np.sum(s, axis=-1)
     else:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import Site, user_frames
-from minigrad.graph import AnyNode, ancestors, pick
+from minigrad.graph import AnyNode, ancestors, pick, variable
 from minigrad.reading.statements import (
     SYMBOLS,
     Statement,
@@ -205,8 +205,11 @@ class Names:
                 of = value.node.parents[0] if value.node.op is pick else None
                 if of in self.nodes:
                     self.outputs.setdefault((of, value.node.kwargs["index"]), value.name or name)
-                if value.node in self.nodes:
-                    self._enter(value.node, value.name or name, scope, name)
+                node = value.node
+                while node.op is variable:  # a Tensor again, to be differentiated by
+                    node = node.parents[0]
+                if node in self.nodes:
+                    self._enter(node, value.name or name, scope, name)
                 return
             name, value = value.name or name, value._value
         if name not in (known := self._by_id.setdefault(id(value), {})):

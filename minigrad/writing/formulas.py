@@ -277,7 +277,8 @@ class FormulaWriter:
     def operand(self, e: Equation, i: int) -> Term:
         """Argument ``i`` of ``e``; truth values that are reckoned with as numbers 1 and 0."""
         term = self.argument(e.args[i], self.room(e, i))
-        asked = e.op.vjps is None or (e.op is ops.branch and i == 0)
+        asked = e.op.vjps is None and "steps" not in e.kwargs  # not of signs for several steps
+        asked |= e.op is ops.branch and i == 0
         truth = isinstance(e.out, Var) and e.out.dtype.kind == "b"
         return self.indicator(term) if self.is_mask(e.args[i]) and not asked | truth else term
 
