@@ -255,6 +255,13 @@ def test_slices_and_gates_as_the_user_wrote_them(show: Shown) -> None:
 # --- a derivation laid over the graph ----------------------------------------------------
 
 
+def test_no_word_of_the_table_is_broken_on_a_phone(show: Shown) -> None:
+    report = mg.check_derivation(L, {"dL/da": -0.9378, "da/dz": 0.1875, "dL/dw": -0.0879187})
+    tab = show(Picture(L), "#step=999", report=report, viewport={"width": 390, "height": 844})
+    heights = "[...document.querySelectorAll('#compared th')].map((e) => e.offsetHeight)"
+    assert max(tab.evaluate(heights)) < 30  # one line
+
+
 def test_the_first_wrong_edge_is_red_and_its_cause_is_told(show: Shown) -> None:
     report = mg.check_derivation(L, WRONG)
     tab = show(Picture(L), "#step=999", report=report)
