@@ -391,6 +391,29 @@ def test_slices_are_taken_together(step: Any, order: str) -> None:
     assert "in_ops" not in compiled.latest.code
 
 
+def test_true_among_numbers_is_one() -> None:
+    """The larger of 0.5 and True is 1.0, not True."""
+    for f in (lambda x: np.maximum(x, True), lambda x: np.minimum(np.clip(x, 0, None), False)):
+        compiled = mg.compile(f)
+        for x in (0.5, 2.5, np.float32(0.5)):
+            assert type(np.float64(compiled(x))) is np.float64
+            assert compiled(x) == f(x) and np.asarray(compiled(x)).dtype == f(x).dtype
+        assert "in_ops" not in compiled.latest.code
+
+
+def test_numbers_of_python_in_an_op_of_the_users() -> None:
+    """They take the precision of what is beside them, as in the op itself."""
+    op = mg.defop(
+        "apart", lambda x, y, by=1.0: np.tanh(x - by * y), [lambda g, ans, x, y, by=1.0: g] * 2
+    )
+    f = mg.compile(lambda x, y: op(np.sin(x).sum(), y, by=0.5))
+    for y in (0.1, 0.2, 3, 4):
+        x = np.array([1.0, 2.0], np.float32)
+        expected = np.tanh(np.sin(x).sum() - np.float32(0.5 * y))
+        assert f(x, y).dtype == np.float32
+        np.testing.assert_allclose(f(x, y), expected, rtol=1e-6)
+
+
 def test_single_numbers_are_read_and_stacked_plainly() -> None:
     f = mg.compile(lambda x: np.stack([x[1] - x[0], x[0] * x[1], x[2]]))
     assert f(np.array([1.0, 3.0, 5.0])).tolist() == [2.0, 3.0, 5.0]

@@ -321,6 +321,12 @@ class Program:
         return n
 
 
+def is_ours(op: Op) -> bool:
+    """Whether it is known that an op only computes: it is not the user's."""
+    module = getattr(op.forward, "__module__", None) or "numpy"
+    return module.partition(".")[0] in ("minigrad", "numpy", "scipy", "_operator")
+
+
 def evaluate(program: Program, values: Mapping[Var, Any], call: Callable[..., Any]) -> Any:
     """The result of ``program``, with ``call(op, args, kwargs)`` for each equation."""
     env: dict[Var, Any] = dict(values)

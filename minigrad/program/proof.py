@@ -20,7 +20,15 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program import scalar
-from minigrad.program.equations import Equation, Program, Var, evaluate, forward, without_dead_code
+from minigrad.program.equations import (
+    Equation,
+    Program,
+    Var,
+    evaluate,
+    forward,
+    is_ours,
+    without_dead_code,
+)
 from minigrad.program.kernel import Kernel
 from minigrad.program.lower import lower
 from minigrad.program.rounding import (
@@ -29,7 +37,6 @@ from minigrad.program.rounding import (
     different,
     doubled,
     elements,
-    is_ours,
     rounding,
     values_of,
 )

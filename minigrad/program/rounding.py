@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.record import Op
-from minigrad.program.equations import Equation, Program, Var, evaluate, forward
+from minigrad.program.equations import Equation, Program, Var, evaluate, forward, is_ours
 from minigrad.program.lower import lower
 from minigrad.tree import flatten
 
@@ -195,12 +195,6 @@ def signed(x: Any, rng: np.random.Generator) -> Any:
         return x
     signs = rng.choice([-1.0, 1.0], x.shape).astype(x.dtype)
     return np.where(undefined, np.copysign(x, signs), x)[()]
-
-
-def is_ours(op: Op) -> bool:
-    """Whether it is known that an op only computes: it is not the user's."""
-    module = getattr(op.forward, "__module__", None) or "numpy"
-    return module.partition(".")[0] in ("minigrad", "numpy", "scipy", "_operator")
 
 
 def in_single_precision(

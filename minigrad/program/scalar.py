@@ -155,7 +155,8 @@ def numpy_spelling(e: Equation) -> str | None:
         return NUMBERS[e.op]
     if e.op in CHOOSING:
         values = e.args[e.op is branch :]
-        same = all(not isinstance(a, Var) or a.dtype == out.dtype for a in values)
+        same = all(getattr(a, "dtype", out.dtype) == out.dtype for a in values)
+        same = same and not any(type(a) is bool for a in values)
         return NUMBERS[e.op] if same and (e.op is not branch or is_truth(e.args[0])) else None
     if not kinds <= SINGLE:
         return None

@@ -35,6 +35,7 @@ from minigrad.graph import (
     variable,
 )
 from minigrad.ops.record import Op
+from minigrad.program.equations import is_ours
 from minigrad.program.live import Captured, Draw
 from minigrad.reading.names import held, is_a
 from minigrad.tensor import Tensor, plainly, wrap
@@ -270,7 +271,7 @@ class Tracer(Recorder):
             What `weak` says of the answer; False if it is an array.
         """
         soft = [p in self.weak for p in parents]
-        if not (op.elementwise or op.vjps is None or op in ARITHMETIC):
+        if is_ours(op) and not (op.elementwise or op.vjps is None or op in ARITHMETIC):
             if op is ops.broadcast_to and self.weak.get(parents[0]) is not None:
                 self.refuse_whole(op)  # of whole numbers it is an array of such
             return None, False
