@@ -519,3 +519,16 @@ def test_large_contractions_go_pair_by_pair() -> None:
     for _ in range(2):
         np.testing.assert_allclose(f(A, B, C), A @ B @ C, rtol=1e-12)
     assert "einsum" not in f.latest.code and f.latest.code.count("dot(") == 2
+
+
+@pytest.mark.parametrize("last", [0.0, 1e-12, 1e-5, 0.1, 1.0, 1e160])
+def test_cofactors_of_any_condition(last: float) -> None:
+    """Of [[a, b], [c, d]] they are [[d, -c], [-b, a]]; beside a regular matrix in a batch, too."""
+    for A in (np.array([[2.0, 3.0], [4.0, 6.0 + last]]), np.diag([1.0, last])):
+        (a, b), (c, d) = A
+        expected = np.array([[d, -c], [-b, a]])
+        batch = mg.grad(lambda x: np.linalg.det(x).sum())(np.stack([A, np.eye(2)]))
+        tolerance = 1e-13 * np.abs(A).max()
+        np.testing.assert_allclose(batch[0], expected, rtol=1e-12, atol=tolerance)
+        np.testing.assert_allclose(batch[1], np.eye(2), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(mg.grad(np.linalg.det)(A), expected, rtol=1e-12, atol=tolerance)

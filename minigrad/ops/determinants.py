@@ -82,6 +82,18 @@ def cofactors_along(h: Array, a: Array) -> Array:
     return scaled(orientation(u, vh), conjugated(u) @ (along - p * mT(turned)) @ conjugated(vh))
 
 
+def accurate_inverse(a: Array) -> Array | None:
+    """The inverse of real matrices of condition below 1,000; None, if one has another."""
+    if a.dtype.kind != "f" or not a.size:
+        return None
+    try:
+        inverse = np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        return None
+    norms = [np.abs(x).sum(axis=-1).max(axis=-1) for x in (a, inverse)]
+    return inverse if (norms[0] * norms[1] < 1000).all() else None
+
+
 @primitive(
     vjps=(lambda g, ans, a: cofactors_along(g, a),),
     name="linalg.cofactors",
@@ -89,7 +101,13 @@ def cofactors_along(h: Array, a: Array) -> Array:
     complex=True,
 )
 def cofactors(a: Array) -> Array:
-    """``det(a) a⁻ᵀ``, by the singular values so that it exists for every rank."""
+    """``det(a) a⁻ᵀ``, by the singular values where an inverse has too few digits, or none.
+
+    So it exists for every rank; the inverse takes a tenth of the time.
+    """
+    inverse = accurate_inverse(a)
+    if inverse is not None:
+        return scaled(np.linalg.det(a), mT(inverse))
     u, s, vh = np.linalg.svd(a)
     return scaled(orientation(u, vh), conjugated(u * others(s, -1)[..., None, :]) @ conjugated(vh))
 
