@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.derivation.backward import calls, held, watch
 from minigrad.derivation.backward.mistakes import slips
 from minigrad.derivation.formulas.grammar import written
 
@@ -362,3 +363,24 @@ def backward(theta, eta, y):
     with np.errstate(all="ignore"):
         report = mg.check_backward(m.forward, m.backward, *given)
     assert report.ok, report
+
+
+def test_what_nested_values_hold() -> None:
+    t, u = mg.Tensor(1.0), mg.Tensor(2.0)
+    made = {"a": [t, (u, 3)], "b": t, "c": u}
+    assert list(calls.in_step(made, {"a": [1, (2, 3)], "b": [], "d": 2})) == [
+        (t, 1), (u, 2), (t, []),
+    ]  # fmt: skip
+    endless: list[Any] = [np.array(1.0)]
+    endless.append(endless)
+    assert len(list(held.leaves_of(endless))) == 7
+    assert [at for at, _ in held.leaves_of({"W": [0.5, np.ones(2)], "n": 3})] == [
+        ("W", 0), ("W", 1),
+    ]  # fmt: skip
+
+
+def test_what_each_of_several_values_reads() -> None:
+    read = lambda code: [sorted(x) for x in watch.each_of(ast.parse(code).body[0].value)]
+    assert read("(f(a), b + c)")[1] == ["b", "c"]
+    assert [set(x) & {"a", "b"} for x in read("[g * 2 for g in (a, b)]")] == [{"a"}, {"b"}]
+    assert read("[g for g in (a, b) if g > 0]") == read("[g for g in a]") == []

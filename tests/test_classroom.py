@@ -98,6 +98,10 @@ def test_what_went_wrong_is_said(grades: Grades) -> None:
     assert sum(grades.histogram.values()) == 7
     assert "bob" in str(grades)
     assert "1/4" in str(grades)
+    _, line, *rows = str(grades).splitlines()
+    gaps = [i for i, c in enumerate(line) if c == " "]
+    assert set(line) == {"-", " "}
+    assert all(row[i : i + 1] in ("", " ") for row in rows[: len(grades.grades)] for i in gaps)
     with pytest.raises(KeyError, match="'zoe' handed nothing in"):
         grades["zoe"]
 

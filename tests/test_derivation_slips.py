@@ -16,7 +16,8 @@ import pytest
 
 import minigrad as mg
 import slips_campaign
-from minigrad.derivation.slips import SLIPS
+from minigrad.derivation import factors
+from minigrad.derivation.slips import SLIPS, functions
 
 check = mg.check_derivation
 
@@ -391,3 +392,51 @@ def test_long_chains_in_linear_time() -> None:
         return time.process_time() - start
 
     assert seconds(1200) < 5 * seconds(300)
+
+
+def test_usual_slopes_are_what_they_are_called() -> None:
+    for op, rows in functions.SLOPES.items():
+        positive = op in (mg.ops.log, mg.ops.sqrt, mg.ops.reciprocal)
+        x = np.array([0.3 if positive else -0.4, 0.9, 1.7])
+        a = op.forward(x)
+        values = {"x": x, "a": a, "σ": mg.ops.sigmoid.forward}
+        values |= {f: getattr(np, f) for f in "abs cos cosh exp log sign sin sqrt tanh".split()}
+        worth = lambda words, values=values: eval(words.format("a", x="x", a="a"), values)
+        for wrong, right, slope in rows:
+            np.testing.assert_allclose(slope(x, a), worth(wrong) + 0 * x, err_msg=wrong)
+            np.testing.assert_allclose(op.rule(0)(np.ones(3), a, x), worth(right), err_msg=right)
+        for other, _, slope, words in functions.WRITTEN_OUT:
+            if other is op:
+                np.testing.assert_allclose(slope(x, a), worth(words))
+                np.testing.assert_allclose(slope(x, a), op.rule(0)(np.ones(3), a, x))
+
+
+def test_a_factor_too_many_in_one_part() -> None:
+    X, y, reg = normal(3, 8, 5), normal(4, 8), 0.37
+    W = leaf(normal(5, 5))
+    w = W.data
+    penalty = reg * np.sum(W**2)
+    L = np.mean((X @ W - y) ** 2) + penalty
+    hand = 2 / 8 * X.T @ (X @ w - y) + reg * (2 * reg * w)
+    words = "in the part through penalty a factor reg too many"
+    says(check(L, {W: hand}), "dL/dW", words, "extra_local_factor")
+    s = np.tanh(W)
+    L = np.sum(s * y[:5]) + np.sum(W**3)
+    hand = (1 - s.data**2) * y[:5] * s.data + 3 * w**2
+    words = "in the part through s a factor s too many"
+    says(check(L, {W: hand}), "dL/dW", words, "extra_local_factor")
+
+
+@pytest.mark.parametrize(
+    "x, words",
+    [(0.5, "½"), (1 / 3, "⅓"), (2 / 3, "⅔"), (0.25, "¼"), (0.75, "¾"), (1 / 7, "1/7"), (2.0, "2"),
+     (5 / 7, "0.714286"), (1.5, "1.5"), (-0.5, "-0.5"), (0.0, "0"), (4 / 3, "4/3"), (1.1, "1.1")],
+)  # fmt: skip
+def test_numbers_as_people_write_them(x: float, words: str) -> None:
+    assert factors.number(x) == words
+
+
+def test_which_factors_are_simple() -> None:
+    assert all(factors.is_simple(s * n) for s in (1, -1) for n in (1, 2, 3, 4, 5, 6, 8, 10, 100))
+    assert all(factors.is_simple(x) for x in (1 / 2, 1 / 6, 1 / 100, 2 / 3, 3 / 4, 3 / 2, 4 / 3))
+    assert not any(map(factors.is_simple, (7, 1 / 7, 0.4, 2.5, 9, 11, 101, 1e-9, 0.9999)))
