@@ -70,6 +70,9 @@ def test_greek_hats_and_primes() -> None:
         right(mg.check_derivation(L, {key: d}))
     for key in ("dL/dθ", r"\partial L/\partial\theta", "∇θ", "dθ"):
         right(mg.check_derivation(L, {key: 2 * d}))
+    ẑ = theta * 3
+    E = (ẑ - 1) ** 2
+    right(mg.check_derivation(E, {r"\frac{\partial E}{\partial \theta}": r"6(\hat{z} - 1)"}))
 
 
 def test_a_bare_name_is_a_value_or_a_derivative() -> None:

@@ -596,6 +596,9 @@ def test_greek_names_and_indices() -> None:
     assert rows[1].quantity == "dy_hat/dβ̂_1" and rows[1].expression.latex == r"\exp\left(e\right)"
     assert r"\partial \hat{y}}{\partial \hat{\beta}_{1}" in mg.explain(y_hat, β̂_1).to_latex()
     assert ">^</mo></mover>" in mg.explain(y_hat, e).to_html()
+    lines = str(mg.explain(y_hat, [e, β̂_1])).splitlines()  # two columns in a terminal
+    assert lines[1].index("=") - lines[0].index("=") == 1
+    assert "def f(β̂_1, y_hat):" in mg.trace(lambda β̂_1, y_hat: β̂_1 * y_hat, 1.0, 2.0).source
 
 
 def test_a_gradient_is_not_taken_for_another_name() -> None:

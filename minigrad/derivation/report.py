@@ -12,7 +12,7 @@ from minigrad.derivation import feedback
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.judges import Error
 from minigrad.reading.pages import narrow, piece, quoted
-from minigrad.reading.wording import printed, visible
+from minigrad.reading.wording import columns, padded, printed, visible
 
 NOISE = 1e-12
 """A relative error that is shown as none."""
@@ -193,10 +193,10 @@ class Report:
 
     def __str__(self) -> str:
         cells = [HEADINGS, *(row.cells for row in self.rows)]
-        widths = [max(len(line[i]) for line in cells) for i in range(len(HEADINGS))]
+        widths = [max(columns(line[i]) for line in cells) for i in range(len(HEADINGS))]
         lines = [
             "  ".join(
-                c.ljust(w) if i in (0, 5) else c.rjust(w)
+                padded(c, w, right=i not in (0, 5))
                 for i, (c, w) in enumerate(zip(line, widths, strict=True))
             ).rstrip()
             for line in cells

@@ -16,7 +16,7 @@ from minigrad.explain.markup import CSS, Document, cell, code_span, links, math
 from minigrad.explain.remarks import conventions, legend
 from minigrad.graph import AnyNode
 from minigrad.reading.pages import piece
-from minigrad.reading.wording import visible
+from minigrad.reading.wording import columns, padded, visible
 from minigrad.writing.styles import MATHML, Style
 
 MOST = 3
@@ -59,7 +59,7 @@ class Forward(Document):
         if not routes or len(routes) > MOST or max(map(len, routes)) < 3:
             return []
         left = visible(chart.ratio(chart.output, v, True))
-        pad = " " * len(left)
+        pad = " " * columns(left)
         forward, reverse = [], []
         for route in routes:
             parts = [visible(chart.ratio(*link)) for link in links(route)]
@@ -110,11 +110,11 @@ class Forward(Document):
 
     def lines(self, v: AnyNode) -> list[str]:
         rows = self.passes[self.chart.called(v)]
-        left = max(len(visible(row.quantity)) for row in rows)
+        left = max(columns(visible(row.quantity)) for row in rows)
         cells = [(visible(r.quantity), r.formula if r.expression else r.number, r) for r in rows]
         mid = max(len(formula) for _, formula, _ in cells if len(formula) <= 46 or len(cells) == 1)
         return [
-            f"  {quantity:<{left}} = {formula:<{mid}}"
+            f"  {padded(quantity, left)} = {padded(formula, mid)}"
             + (f"    = {row.number}" if row.expression is not None else "")
             for quantity, formula, row in cells
         ]

@@ -26,7 +26,7 @@ from minigrad.explain.markup import Document, aligned, code_span
 from minigrad.explain.report import LAST, ROWS, Explanation
 from minigrad.reading.names import Scope, elsewhere, is_tensor, names
 from minigrad.reading.purity import bound
-from minigrad.reading.wording import visible
+from minigrad.reading.wording import columns, padded, visible
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
 from minigrad.writing.names import latex_name
@@ -95,9 +95,10 @@ class General(Document):
         """Aligned text, without values."""
         shapes = ", ".join(f"{visible(p)} {s}" for p, s in self.shapes.items())
         rows = self.rows
-        left, mid = (max(len(row[i]) for row in rows) for i in (0, 1))
+        left, mid = (max(columns(row[i]) for row in rows) for i in (0, 1))
         lines = [
-            f"  {quantity:<{left}} = {formula:<{mid}}   {shape if shape != '()' else ''}".rstrip()
+            f"  {padded(quantity, left)} = {padded(formula, mid)}   "
+            f"{shape if shape != '()' else ''}".rstrip()
             for quantity, formula, shape in rows
         ]
         if len(lines) > ROWS:

@@ -29,8 +29,8 @@ from minigrad.explain.rows import Row, middle, short
 from minigrad.explain.workings import Line, workings
 from minigrad.graph import AnyNode
 from minigrad.reading.files import replace_file, writable
+from minigrad.reading.wording import columns, padded, visible
 from minigrad.reading.wording import shortened as crop
-from minigrad.reading.wording import visible
 from minigrad.writing.formulas import Formula, sum_of_products
 from minigrad.writing.styles import LATEX, MATHML, Style
 
@@ -85,10 +85,10 @@ class Explanation(Document):
         for v in self.chart.wrt if self.simplify else ():
             steps = self.closed[self.chart.called(v)]
             left = visible(self.chart.ratio(self.chart.output, v, True))
-            width = max((len(step.text) for step in steps), default=0)
+            width = max((columns(step.text) for step in steps), default=0)
             for k, step in enumerate(steps):
-                head = left if not k else " " * len(left)
-                lines.append(f"{head} = {step.text:<{width}}    ({step.reason})")
+                head = left if not k else " " * columns(left)
+                lines.append(f"{head} = {padded(step.text, width)}    ({step.reason})")
             if not steps:
                 lines.append(f"{left}: too long for one formula")
         return lines
@@ -226,7 +226,7 @@ class Explanation(Document):
         line = f"{left} = {' + '.join([*products, *more])}"
         if len(line) <= WIDTH or len(products) == 1:
             return [line]
-        pad = " " * len(left)
+        pad = " " * columns(left)
         return [
             f"{left if not i else pad} {'=' if not i else '+'} {p}"
             for i, p in enumerate([*products, *more])
@@ -247,8 +247,8 @@ class Explanation(Document):
                 through = " ← ".join(visible(self.chart.called(x)) for x in route)
                 product = f"{words} = {short(np.prod(parts))}" if len(parts) > 1 else words
                 found.append((through, product))
-        width = max((len(t) for t, _ in found), default=0)
-        return [f"  {t:<{width}} : {p}" for t, p in found]
+        width = max((columns(t) for t, _ in found), default=0)
+        return [f"  {padded(t, width)} : {p}" for t, p in found]
 
     def _table(self, rows: list[Row], source: bool) -> list[str]:
         cells: list[tuple[str, str, str, str]] = []
@@ -257,19 +257,19 @@ class Explanation(Document):
             cells += [(left, right, "", "") for left, right in before]
             site = self.site(row) if source else ""
             cells.append((quantity, row.formula, self._last(row), site))
-        left = max((len(c[0]) for c in cells), default=0)
-        mid = max((len(c[1]) for c in cells if len(c[1]) <= COLUMN), default=0)
+        left = max((columns(c[0]) for c in cells), default=0)
+        mid = max((n for c in cells if (n := columns(c[1])) <= COLUMN), default=0)
         sign = "    = " if self.chart.chained else "   "
         lines = [
-            f"{quantity:<{left}} = {formula:<{mid}}{sign}{last}"
+            f"{padded(quantity, left)} = {padded(formula, mid)}{sign}{last}"
             if last
-            else f"{quantity:<{left}} = {formula}"
+            else f"{padded(quantity, left)} = {formula}"
             for quantity, formula, last, _ in cells
         ]
         if source:
-            right = max((len(line) for line in lines), default=0)
+            right = max(map(columns, lines), default=0)
             lines = [
-                f"{line:<{right}}    # {c[3]}" if c[3] else line
+                f"{padded(line, right)}    # {c[3]}" if c[3] else line
                 for line, c in zip(lines, cells, strict=True)
             ]
         return [line.rstrip() for line in lines]

@@ -37,7 +37,7 @@ from minigrad.tree import beside, children, flatten, tree_map
 
 def identifier(name: str) -> str:
     """What the user wrote as a name that Python takes: ``params['W']`` is ``W``."""
-    words = re.findall(r"\w+", name)
+    words = re.findall(r"[\w\u0300-\u036f]+", name)
     last = words[-1] if words else "c"
     if last.isdigit():
         last = "_".join(words)

@@ -50,6 +50,26 @@ def printed(text: str) -> str:
     return "\n".join(visible(line) if line.strip(" ") else line for line in lines)
 
 
+def columns(text: str) -> int:
+    """How many columns of a terminal a line takes: none for accents, two for wide letters.
+
+    Examples
+    --------
+    >>> columns("loss"), columns("x\u0302"), columns("\u640d\u5931")
+    (4, 1, 4)
+    """
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in ("W", "F") for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) != 0 for c in text)
+
+
+def padded(text: str, width: int, right: bool = False) -> str:
+    """``text`` with blanks up to a width, or on the right of so many columns."""
+    gap = " " * (width - columns(text))
+    return gap + text if right else text + gap
+
+
 def shortened(text: str, width: int = 28) -> str:
     """``text`` in at most ``width`` characters, the middle left out.
 

@@ -78,6 +78,12 @@ def accented(name: str) -> tuple[str, str]:
     return name, ""
 
 
+def letter_with(name: str, accent: str) -> str:
+    """A letter with its accent, as Python reads it: ŷ of ``y`` and ``hat``."""
+    marks = {word: mark for mark, word in _MARKS.items()}
+    return unicodedata.normalize("NFKC", (greek_letter(name) or name) + marks.get(accent, ""))
+
+
 def latex_name(name: str) -> str:
     r"""A variable's name in LaTeX, whatever is in it.
 

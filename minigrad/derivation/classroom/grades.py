@@ -16,6 +16,7 @@ from pathlib import Path
 from minigrad.derivation.feedback import row_style
 from minigrad.reading.files import replace_file
 from minigrad.reading.pages import narrow, page, piece, quoted
+from minigrad.reading.wording import columns, padded
 
 HEADINGS = ("student", "points", "status", "first wrong step", "cause")
 BAR = 30
@@ -97,8 +98,8 @@ class Grades:
 
     def __str__(self) -> str:
         cells = [HEADINGS, *(tuple(crop(c) for c in g.cells) for g in self.grades)]
-        widths = [max(len(line[i]) for line in cells) for i in range(len(HEADINGS))]
-        lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
+        widths = [max(columns(line[i]) for line in cells) for i in range(len(HEADINGS))]
+        lines = ["  ".join(padded(c, w) for c, w in zip(line, widths, strict=True)).rstrip()
                  for line in cells]  # fmt: skip
         lines.insert(1, "  ".join("-" * w for w in widths))
         slips = self.histogram

@@ -16,6 +16,7 @@ from itertools import takewhile
 from minigrad.derivation.formulas.grammar import FUNCTIONS as CALLED
 from minigrad.derivation.formulas.grammar import SPELLINGS, NoFormula
 from minigrad.derivation.formulas.indices import AT, DELTA, SUM
+from minigrad.writing.names import letter_with
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;:!|{} ]|\*\*|\d+\.?\d*|\.\d+|[A-Za-z]\d*|[^\s]")
 WORDS = re.compile(r"[^\W\d]\w*|\*\*|\d+\.?\d*|\.\d+|[^\s]")
@@ -300,8 +301,9 @@ class Reader:
             inside = "".join(self.braced()).replace("\\", "")
             if SPELLINGS.get(inside, inside) in CALLED and not self.known(inside):
                 return self.called(inside)
-            name = f"{inside}_{ACCENTS[token]}" if ACCENTS[token] else inside
-            return self.subscripted(name if self.known(name) else name.replace("_", ""))
+            accent = ACCENTS[token]
+            spelt = [f"{inside}_{accent}", letter_with(inside, accent)] if accent else [inside]
+            return self.subscripted(next(filter(self.known, spelt), f"{inside}{accent}"))
         if token in FUNCTIONS and not self.known(token.lstrip("\\")):
             return self.called(FUNCTIONS[token])
         if token == "sum" and self.here == "_":
