@@ -301,6 +301,13 @@ def normal_equations() -> Any:
     return mg.explain(L, X, simplify=True)
 
 
+@ends(A="4·A (Aᵀ A - I)", B="4·(B - Bᵀ)", C="3·Cᵀ Cᵀ")
+def transposes() -> Any:
+    A, B, C, I = param(3, 3), param(3, 3), param(3, 3), np.eye(3)  # noqa: E741
+    L = np.sum((A.T @ A - I) ** 2) + np.sum((B - B.T) ** 2) + np.trace(C @ C @ C)
+    return mg.explain(L, [A, B, C], simplify=True)
+
+
 @pytest.mark.parametrize("name", GRAPHS)
 def test_what_books_print(name: str) -> None:
     make, finals = GRAPHS[name]

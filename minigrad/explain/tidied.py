@@ -8,7 +8,7 @@ from minigrad import ops
 from minigrad.explain.factors import Factors, Simplifier, built, exponent, factors, is_sum
 from minigrad.program.builder import key_of, number, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import floating, rule, scaled
+from minigrad.program.rules import SUMS, coefficient, each, floating, rule, scaled
 from minigrad.typing import Operand
 
 
@@ -87,3 +87,38 @@ def row_times_product(b: Simplifier, x: Operand, y: Operand) -> Operand:
     if inner is None or y.given or all(b.match(z, ops.transpose) is None for z in inner):
         return None
     return b.emit(ops.matmul, b.emit(ops.transpose, y), x)
+
+
+def turned_inside(b: Simplifier, x: Operand) -> Operand:
+    """``xᵀ``, with transposes of what has a name alone."""
+    c, y = coefficient(b, x)
+    if c != 1:
+        return scaled(b, c, turned_inside(b, y))
+    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    shapes = [shape_of(z) for z in made.args] if made is not None else []
+    if made is not None and made.op is ops.transpose:
+        return made.args[0]
+    if made is not None and made.op is ops.matmul and all(len(s) == 2 for s in shapes):
+        return b.emit(ops.matmul, *(turned_inside(b, z) for z in made.args[::-1]))
+    if made is not None and made.op in SUMS and shapes == [made.out.shape] * 2:
+        return b.emit(made.op, *(turned_inside(b, z) for z in made.args))
+    return b.emit(ops.transpose, x)
+
+
+@each(SUMS, when="closed")
+def beside_its_transpose(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
+    """``X + Xᵀ`` is ``2·X`` where X is AᵀA or the like, and 0 where it is A - Aᵀ."""
+    if len(shape_of(x)) != 2 or shape_of(x) != shape_of(y):
+        return None
+    (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
+    for own, k, other, n in ((u, c, v, sign * d), (v, sign * d, u, c)):
+        inner = b.match(own, ops.transpose) if isinstance(own, Var) and not own.given else None
+        if inner is None or not isinstance(inner[0], Var) or inner[0].given:
+            continue
+        turned = turned_inside(b, inner[0])
+        if key_of(turned) == key_of(other):
+            return scaled(b, n + k, other)
+        parts = b.match(turned, ops.subtract) if isinstance(turned, Var) else None
+        if parts is not None and key_of(b.emit(ops.subtract, *parts[::-1])) == key_of(other):
+            return scaled(b, n - k, other)
+    return None
