@@ -532,3 +532,12 @@ def test_cofactors_of_any_condition(last: float) -> None:
         np.testing.assert_allclose(batch[0], expected, rtol=1e-12, atol=tolerance)
         np.testing.assert_allclose(batch[1], np.eye(2), rtol=1e-12, atol=1e-15)
         np.testing.assert_allclose(mg.grad(np.linalg.det)(A), expected, rtol=1e-12, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("words", "shape"), [("ii->i", (0, 3)), ("ii", (1, 3)), ("...ii->...i", (2, 3, 0))]
+)
+def test_diagonals_of_axes_of_several_lengths_are_refused(words: str, shape: Any) -> None:
+    """NumPy reads memory that is not the array's, where one of them is 0."""
+    with pytest.raises(ValueError, match=r"operand 0 has shape .*takes a diagonal, of axes of one"):
+        mg.einsum(words, mg.Tensor(np.ones(shape)))

@@ -71,6 +71,13 @@ def spelled_out(subscripts: str, arrays: list[Any], optimize: Any = False) -> st
         term.replace("...", unnamed[len(unnamed) - n :])
         for term, n in zip(terms, extra, strict=True)
     ]
+    for i, (term, a) in enumerate(zip(terms, arrays, strict=True)):
+        pairs = list(zip(term, np.shape(a), strict=True))
+        if any(n != dict(pairs)[c] for c, n in pairs):  # NumPy reads foreign memory, if n is 0
+            raise ValueError(
+                f"einsum: operand {i} has shape {np.shape(a)}, but a repeated letter in {term!r} "
+                "takes a diagonal, of axes of one length"
+            )
     return ",".join(terms) + "->" + output.replace("...", unnamed)
 
 

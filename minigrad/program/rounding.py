@@ -159,6 +159,8 @@ def rounding(
 
     def call(op: Op, args: Any, kwargs: Any) -> Any:
         ans = op.forward(*map(disturbed, args), **kwargs)
+        if op in PRODUCTS:
+            return underflown(ans, [ans], rng)
         return underflown(ans, args, rng) if op in SCALING else ans
 
     values = dict(zip(program.inputs, map(doubled, leaves), strict=True))
@@ -241,6 +243,9 @@ COMPOSED = frozenset({ops.softmax, ops.log_softmax, ops.logsumexp})
 
 SCALING = frozenset({ops.multiply, ops.divide, ops.square, ops.power, ops.exp, ops.reciprocal})
 """Ops that round to few digits, or to 0, what is smaller than normal numbers are."""
+
+PRODUCTS = frozenset({ops.matmul, ops.contract})
+"""Sums of products: they may be 0 for other reasons."""
 
 
 def underflown(ans: Any, args: Sequence[Any], rng: np.random.Generator) -> Any:

@@ -143,7 +143,7 @@ class Statements:
         if e.op in JOINS and e.kwargs.keys() <= {"axis"}:
             parts = "".join(f"{self.argument(a)}, " for a in e.args)
             if all(isinstance(a, Var) and not a.shape and a.dtype == e.out.dtype for a in e.args):
-                dtype = self.bound(f"{e.out.dtype}", e.out.dtype)
+                dtype = self.bound(self.name("dtype"), e.out.dtype)
                 return f"{out}[...] = {parts}" if out else f"array(({parts}), {dtype})"
             join, axis = JOINS[e.op], self.argument(e.kwargs.get("axis", 0))
             return f"{self.bound(join.__name__, join)}(({parts}), {axis}{tail})"
