@@ -432,6 +432,7 @@ def test_outer_products_of_a_power_iteration_are_one() -> None:
         v = np.ones(4)
         for _ in range(5):
             v = np.tanh(A @ v)
+            v = np.tanh(A.T @ v)
         return v @ A @ v + np.sum(A**2)
 
     A = np.random.default_rng(0).normal(size=(4, 4))

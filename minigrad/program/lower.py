@@ -280,6 +280,10 @@ def product_of_rows(b: Builder, x: Any) -> tuple[Any, Any] | None:
     if product:
         tall = b.match(product[0], ops.transpose)
         return (tall[0], product[1]) if tall else None
+    turned = b.match(x, ops.transpose)
+    if turned and len(x.shape) == 2:
+        found = product_of_rows(b, turned[0])
+        return found and found[::-1]
     factors = b.match(x, ops.multiply) or ()
     for column, row in (factors, factors[::-1]) if factors else ():
         vectors = stood_up(b, column, -1), stood_up(b, row, 0)
