@@ -237,6 +237,20 @@ def simplest_number_first() -> Report:
     return mg.check_derivation(sharpe, {"dsharpe/dw": mu / v - 2 * r / v**3 * (S @ w.data)})
 
 
+@wrong("dL/dz", "only entries where z < 0 are wrong")
+def wrong_on_one_side() -> Report:
+    z, u = leaf([-1.5, -0.5, -0.7, 0.2, 0.4, 0.6, 0.8, 1.2]), rng(42).normal(size=8)
+    hand = np.cos(z.data) * u
+    hand[:3] += 0.3, -1.1, 0.7
+    return mg.check_derivation(np.sum(np.sin(z) * u), {"dL/dz": hand})
+
+
+@wrong("dL/dv", r"the power of v is wrong: it is the truth times v\*\*0.5")
+def power_of_a_positive_value() -> Report:
+    v, c = leaf(rng(43).uniform(0.2, 0.9, 6)), rng(44).normal(size=6)
+    return mg.check_derivation(np.sum(c / v), {"dL/dv": -c * v.data**-1.5})
+
+
 @wrong("dL/dw", "at m goes to the smallest entry, where the largest receives it")
 def received_by_the_smallest() -> Report:
     r = rng(40)

@@ -16,7 +16,7 @@ import pytest
 
 import minigrad as mg
 import slips_campaign
-from minigrad.derivation import factors
+from minigrad.derivation import factors, search
 from minigrad.derivation.slips import SLIPS, functions
 
 check = mg.check_derivation
@@ -440,3 +440,15 @@ def test_which_factors_are_simple() -> None:
     assert all(factors.is_simple(s * n) for s in (1, -1) for n in (1, 2, 3, 4, 5, 6, 8, 10, 100))
     assert all(factors.is_simple(x) for x in (1 / 2, 1 / 6, 1 / 100, 2 / 3, 3 / 4, 3 / 2, 4 / 3))
     assert not any(map(factors.is_simple, (7, 1 / 7, 0.4, 2.5, 9, 11, 101, 1e-9, 0.9999)))
+
+
+def test_factors_of_units_are_what_they_are_called() -> None:
+    for value, words in search.UNITS:
+        if (log := re.match(r"(log|ln )(\d+)", words)) is not None:
+            expected = np.log(float(log[2])) ** (1 if log[1] == "ln " else -1)
+        elif "degrees" in words:
+            expected = np.degrees(1.0) if "for" in words else np.radians(1.0)
+        else:
+            code = words.replace("2π", "2*π").replace("√2", "2**0.5")
+            expected = eval(code, {"π": np.pi})
+        assert value == pytest.approx(expected, rel=1e-14), words

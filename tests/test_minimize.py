@@ -480,6 +480,7 @@ def test_lbfgs_is_scipys() -> None:
     step = history.rows[0].theta["x"] - history.rows[0].update["x"]
     assert history.rows[1].theta["x"] == pytest.approx(step)
     assert "CONVERGENCE" in history.reason.upper()
+    assert not history.plain, "steps are not those of gradient descent"
     sizes = {"a": np.zeros(2), "b": np.zeros(()), "c": np.zeros((2, 3))}
     away = lambda p: sum(np.sum((v - i) ** 2) for i, v in enumerate(p.values()))
     q, _ = optim.lbfgs(away, sizes)

@@ -44,7 +44,7 @@ def fraction_below(b: Simplifier, x: Operand, y: Operand) -> Operand:
         return None
     op = b.made_by[y].op
     for k, (one, other) in enumerate((b.made_by[y].args, b.made_by[y].args[::-1])):
-        if number(one) not in (1, 2) or not isinstance(other, Var):
+        if number(one) not in (1, 2):
             continue
         d, found = factors(b, other)
         below = {key: [z, -p] for key, (z, p) in found.items() if p < 0}
