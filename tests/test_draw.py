@@ -169,6 +169,16 @@ def test_paths_that_cannot_be_listed() -> None:
     assert "∂x/∂w" in dot.caption(boxes.view(picture))[0]
 
 
+def test_products_in_a_caption_are_of_two_and_more() -> None:
+    x, v = leaf(3.0), leaf([1.0, 2.0])
+    y, u = x**2, 2 * x
+    z, s = u**2, np.sum(v)
+    caption = lambda top, wrt: dot.caption(boxes.view(Picture(top, wrt=wrt)))
+    assert caption(y, x) == ["∂y/∂x = 6"]
+    assert caption(z, x) == ["∂z/∂x = ∂z/∂u · ∂u/∂x = 12 · 2 = 24"]
+    assert caption(s, v) == ["∂s/∂v   (2,)"]
+
+
 def test_two_paths_in_a_caption() -> None:
     h = leaf(0.7, "h")
     p = h * 2

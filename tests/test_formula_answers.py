@@ -397,3 +397,29 @@ LATEX = [
 def test_latex_is_read(latex: str, python: str) -> None:
     known = {"a", "y", "m", "x", "z", "X", "P", "Y", "y_hat", "w1", "x1", "L"}
     assert as_python(latex, known.__contains__).replace(" ", "") == python.replace(" ", "")
+
+
+def test_a_term_is_missing() -> None:
+    x = mg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    L = np.sum(x**2 + x)
+    report = mg.check_derivation(L, {"dL/dx": "2*x"})
+    assert "the term + 1 is missing: write 2 * x + 1" in report.first_error.remark
+    assert mg.check_derivation(L, {"dL/dx": "2*x + 1"}).ok
+
+
+def test_data_that_the_forward_pass_transposes() -> None:
+    r = np.random.default_rng(5)
+    X, w = r.normal(size=(3, 4)), mg.Tensor(r.normal(size=3), requires_grad=True)
+    L = np.sum((X.T @ w) ** 2)
+    assert mg.check_derivation(L, {"dL/dw": "2*X@X.T@w"}).ok
+    assert not mg.check_derivation(L, {"dL/dw": "2*X@X.T@w/3"}).ok
+
+
+def test_functions_of_the_caller_beside_others() -> None:
+    def cube(z: Any) -> Any:
+        return z**3
+
+    x = mg.Tensor([0.1, 0.2, -0.3], requires_grad=True)
+    L = np.sum(cube(np.exp(x)))
+    assert mg.check_derivation(L, {"dL/dx": "cube'(exp(x))*exp(x)"}).ok
+    assert not mg.check_derivation(L, {"dL/dx": "cube(exp(x))*exp(x)"}).ok
