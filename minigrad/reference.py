@@ -182,10 +182,7 @@ def answers(op: Op) -> dict[str, list[str]]:
     if not differentiable:
         nothing = ["array, number or bool", "    No gradient flows through."]
         return {"Returns": nothing, "Raises": raises}
-    returns = [
-        "Tensor or array",
-        "    A Tensor if an argument is one; of NumPy's shape and dtype.",
-    ]
+    returns = ["Tensor or array", "    A Tensor if an argument is one; of NumPy's shape and dtype."]
     return {"Returns": returns, "Raises": raises}
 
 

@@ -35,8 +35,6 @@ from minigrad.tensor import Tensor, handed_out, own, wrap
 from minigrad.tree import CONTAINERS, flatten, is_leaf, tree_map
 from minigrad.typing import Function
 
-F = Function
-
 # --- variables -------------------------------------------------------------------------
 
 
@@ -134,7 +132,7 @@ _AS_IT_IS = nullcontext()
 _FIRST = operator.itemgetter(0)
 
 
-def parted(result: Any, value: F = array_of) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+def parted(result: Any, value: Function = array_of) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     """`flatten` of what a function returned, with the ``value`` of what is beside the parts."""
     traced = value is array_of and modes.special and tracing.get() is not None
     if is_leaf(result) or traced:  # who traces takes care of all that is returned
@@ -161,7 +159,7 @@ class Call:
 
     def __init__(
         self,
-        f: F,
+        f: Function,
         args: Sequence[Any],
         argnums: Sequence[int],
         kwargs: Any,
@@ -291,7 +289,7 @@ def check_holomorphic(call: Call) -> None:
             )
 
 
-def check_scalar(f: F, y: Any, holomorphic: bool = False) -> None:
+def check_scalar(f: Function, y: Any, holomorphic: bool = False) -> None:
     """Check that ``y`` is one floating-point number, a complex one if ``holomorphic``."""
     kind = getattr(getattr(y, "dtype", None), "kind", None)
     if holomorphic:

@@ -7,14 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autodiff.call import (
-    F,
-    check_callable,
-    node_of,
-    recording_on,
-    unhidden,
-    variable_for,
-)
+from minigrad.autodiff.call import check_callable, node_of, recording_on, unhidden, variable_for
 from minigrad.autodiff.derived import derived
 from minigrad.constants import SMALL, sampled_entries
 from minigrad.graph import (
@@ -33,10 +26,10 @@ from minigrad.graph import (
 from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, wrap
 from minigrad.tree import flatten
-from minigrad.typing import Array
+from minigrad.typing import Array, Function
 
 
-def checkpoint(f: F) -> F:
+def checkpoint(f: Function) -> Function:
     """``f`` with only its inputs recorded; the backward pass computes it again.
 
     What ``f`` computes inside is not kept.  A chain of n steps that is cut into √n
@@ -167,7 +160,9 @@ class Piece:
 
     constants: int
 
-    def __init__(self, f: F, leaves: list[Any], rebuild: F, active: list[int]) -> None:
+    def __init__(
+        self, f: Function, leaves: list[Any], rebuild: Function, active: list[int]
+    ) -> None:
         self.f = f
         self.leaves: list[Any] = list(leaves)
         self.rebuild = rebuild

@@ -14,8 +14,6 @@ from typing import Any
 from minigrad.ops.record import name_after
 from minigrad.typing import Function
 
-F = Function
-
 
 class Derived:
     """``make(f, *options)``, which calls ``run``.
@@ -26,12 +24,14 @@ class Derived:
         The function that it was made of.
     """
 
-    run: F
-    make: F
-    f: F
+    run: Function
+    make: Function
+    f: Function
     options: tuple[Any, ...]
 
-    def __init__(self, run: F, make: F, f: F, options: tuple[Any, ...]) -> None:
+    def __init__(
+        self, run: Function, make: Function, f: Function, options: tuple[Any, ...]
+    ) -> None:
         name_after(self, f)
         self.run, self.make, self.f, self.options = run, make, f, options
 
@@ -47,12 +47,12 @@ class Derived:
     def __reduce__(self) -> Any:
         return by_name(self) or (self.make, (self.f, *self.options))
 
-    def of(self, f: F) -> Any:
+    def of(self, f: Function) -> Any:
         """The same of another function."""
         return self.make(f, *self.options)
 
 
-def derived(make: F, f: F, *options: Any) -> Callable[[F], Any]:
+def derived(make: Function, f: Function, *options: Any) -> Callable[[Function], Any]:
     """Decorator: what is defined is ``make(f, *options)``."""
     return lambda run: Derived(run, make, f, options)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autodiff.call import F, parted, unhidden, variable_for
+from minigrad.autodiff.call import parted, unhidden, variable_for
 from minigrad.autodiff.tangents import fitted, in_order, push_through, tangent
 from minigrad.batch.rules import align
 from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
@@ -36,7 +36,7 @@ from minigrad.graph import (
 from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, check_real, handed_out, no_derivative, operand, plainly, wrap
 from minigrad.tree import flatten
-from minigrad.typing import Array, Index
+from minigrad.typing import Array, Function, Index
 
 Lift = Callable[[Any, AnyNode], Any]
 float64 = np.float64
@@ -360,8 +360,8 @@ def can_push(args: Sequence[Any]) -> bool:
 
 
 def push_along(
-    f: F, args: Sequence[Any], tangents: Sequence[Any], kwargs: Any, pusher: Pusher
-) -> tuple[list[Any], list[Any], F]:
+    f: Function, args: Sequence[Any], tangents: Sequence[Any], kwargs: Any, pusher: Pusher
+) -> tuple[list[Any], list[Any], Function]:
     """Call ``f`` with tangents on the leaves of ``args`` (None: on none).
 
     Returns

@@ -15,7 +15,6 @@ import numpy as np
 
 from minigrad.autodiff.call import (
     Call,
-    F,
     array_of,
     check_callable,
     check_holomorphic,
@@ -34,13 +33,14 @@ from minigrad.errors import label
 from minigrad.graph import modes, pushing, tracing
 from minigrad.tensor import Tensor, own, wrap
 from minigrad.tree import flatten, leaves_like, tree_map
+from minigrad.typing import Function
 
 # --- grad ------------------------------------------------------------------------------
 
 
 def value_and_grad(
-    f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
-) -> F:
+    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Function:
     """A function that returns the value of ``f`` and its gradient.
 
     Parameters
@@ -94,7 +94,7 @@ def value_and_grad(
 
 
 def reversed_through(
-    f: F,
+    f: Function,
     argnums: Sequence[int],
     has_aux: bool,
     holomorphic: bool,
@@ -130,8 +130,8 @@ def reversed_through(
 
 
 def grad(
-    f: F, argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
-) -> F:
+    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Function:
     """A function that returns the gradient of ``f``.
 
     Parameters
@@ -189,7 +189,7 @@ def grad(
 # --- products with the Jacobian --------------------------------------------------------
 
 
-def vjp(f: F, *args: Any, **kwargs: Any) -> tuple[Any, F]:
+def vjp(f: Function, *args: Any, **kwargs: Any) -> tuple[Any, Function]:
     """Value of ``f(*args)``, and the function that pulls a cotangent back.
 
     Parameters
@@ -246,7 +246,7 @@ def vjp(f: F, *args: Any, **kwargs: Any) -> tuple[Any, F]:
     return value, pullback
 
 
-def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Value of ``f(*args)`` and its derivative in the direction ``tangents``: forward mode.
 
     One pass: tangents are pushed along while ``f`` runs, and nothing is recorded, so that
@@ -295,7 +295,7 @@ def jvp(f: F, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     return value, rebuild(pushed_through(call, outputs, "jvp", given, recorded))
 
 
-def linearize(f: F, *args: Any) -> tuple[Any, F]:
+def linearize(f: Function, *args: Any) -> tuple[Any, Function]:
     """Value of ``f(*args)``, and the linear map of tangents there, to be used many times.
 
     Parameters

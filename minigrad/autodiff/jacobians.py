@@ -9,7 +9,6 @@ import numpy as np
 
 from minigrad.autodiff.call import (
     Call,
-    F,
     check_callable,
     check_differentiable,
     check_scalar,
@@ -21,13 +20,7 @@ from minigrad.autodiff.call import (
     variable_for,
 )
 from minigrad.autodiff.derived import derived
-from minigrad.autodiff.forward import (
-    Pusher,
-    TooLarge,
-    can_push,
-    handed,
-    push_along,
-)
+from minigrad.autodiff.forward import Pusher, TooLarge, can_push, handed, push_along
 from minigrad.autodiff.functions import grad, jvp
 from minigrad.autodiff.tangents import in_order, push_through, stand_in
 from minigrad.batch import batched
@@ -37,14 +30,15 @@ from minigrad.graph import reached, running
 from minigrad.ops.record import is_complex
 from minigrad.tensor import Tensor, handed_out, wrap
 from minigrad.tree import flatten, leaves_like
+from minigrad.typing import Function
 
 ROOM = 2**22
 """Elements of the largest array while columns or rows of a Jacobian are computed together."""
 
 
 def jacobian(
-    f: F, argnums: int | Sequence[int] = 0, mode: str = "auto", holomorphic: bool = False
-) -> F:
+    f: Function, argnums: int | Sequence[int] = 0, mode: str = "auto", holomorphic: bool = False
+) -> Function:
     """A function that returns the Jacobian of ``f``, of shape ``output + argument``.
 
     Outputs and arguments may be nested; the result nests the arguments' structure in
@@ -119,14 +113,16 @@ def is_small(args: Any, given: Sequence[int]) -> bool:
     return sum([np.size(x) for x in found]) <= FEW
 
 
-def check_outputs(f: F, outputs: Sequence[Any]) -> None:
+def check_outputs(f: Function, outputs: Sequence[Any]) -> None:
     for y in outputs:
         if not (is_number(y) or hasattr(y, "dtype")):
             name = getattr(f, "__name__", "the function")
             raise TypeError(f"{name} returned {label(y)}; jacobian needs arrays of numbers")
 
 
-def recorded_blocks(f: F, args: Any, given: Any, kwargs: Any, mode: str) -> tuple[Any, F]:
+def recorded_blocks(
+    f: Function, args: Any, given: Any, kwargs: Any, mode: str
+) -> tuple[Any, Function]:
     """For each output the blocks of all arguments, from what one call has recorded."""
     call = Call(f, args, given, kwargs, strict=True)
     outputs, rebuild = parted(call.result)
@@ -179,7 +175,7 @@ def blocks_of(columns: Any, y: Any, inputs: Sequence[Any]) -> list[Any]:
     return found
 
 
-def pushed_columns(f: F, args: Any, given: Any, kwargs: Any) -> tuple[Any, F]:
+def pushed_columns(f: Function, args: Any, given: Any, kwargs: Any) -> tuple[Any, Function]:
     """The blocks, by tangents that travel with the values; in several passes if they are many."""
     leaves: list[Any] = []
     builds = []
@@ -282,7 +278,7 @@ def no_slope(shape: tuple[int, ...], x: Tensor) -> Any:
 # --- second derivatives ----------------------------------------------------------------
 
 
-def hessian(f: F, argnums: int | Sequence[int] = 0) -> F:
+def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """A function that returns the matrix of second derivatives of ``f``: forward over reverse.
 
     For an argument of shape ``s`` it has shape ``s + s``; nested arguments give blocks,
@@ -339,7 +335,7 @@ def hessian(f: F, argnums: int | Sequence[int] = 0) -> F:
     return differentiated  # type: ignore[no-any-return]
 
 
-def hvp(f: F, x: Any, v: Any) -> Any:
+def hvp(f: Function, x: Any, v: Any) -> Any:
     """Product of the Hessian of ``f`` at ``x`` with ``v``, at the cost of two gradients.
 
     ``x`` and ``v`` have the same structure, and so has the result.

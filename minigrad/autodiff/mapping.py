@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.autodiff.call import F, check_callable, unhidden
+from minigrad.autodiff.call import check_callable, unhidden
 from minigrad.autodiff.derived import derived
 from minigrad.batch import batched
 from minigrad.batch.rules import Many
@@ -23,7 +23,7 @@ from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, handed_out
 from minigrad.tensor.recorder import Recorder, tensors_in
 from minigrad.tree import CONTAINERS, flatten
-from minigrad.typing import Array, Tree
+from minigrad.typing import Array, Function, Tree
 
 
 class Example(Recorder):
@@ -94,7 +94,7 @@ class Example(Recorder):
         return found
 
 
-def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0) -> F:
+def vmap(f: Function, in_axes: Any = 0, out_axes: Any = 0) -> Function:
     """``f`` for many examples at once, as `jax.vmap`.
 
     ``f`` runs once, on one example; every op is then done for all examples along an axis more.

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autodiff.call import F
 from minigrad.errors import label
 from minigrad.graph import backward_pass, modes, tracing
 from minigrad.ops.record import Op, registry
 from minigrad.tensor import Tensor, handed_out, wrap
 from minigrad.tree import flatten
+from minigrad.typing import Function
 
 
 def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bool = False) -> Any:
@@ -97,12 +97,12 @@ def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bo
 
 def defop(
     name: str,
-    forward: F,
-    vjps: Sequence[F | None] | F,
+    forward: Function,
+    vjps: Sequence[Function | None] | Function,
     *,
     complex: bool = False,
     replace: bool = False,
-) -> F:
+) -> Function:
     """Add an op from outside: the same record that every op of the library is.
 
     Parameters

@@ -51,11 +51,7 @@ def read(
 
 
 def written(
-    b: Simplifier,
-    program: Program,
-    stands: dict[Var, Var],
-    whole: Program,
-    known: dict[Var, Any],
+    b: Simplifier, program: Program, stands: dict[Var, Var], whole: Program, known: dict[Var, Any]
 ) -> Program:
     """``program`` as the builder leaves it."""
     value: dict[Var, Any] = {v: c if plainest(c) is None else plainest(c) for v, c in known.items()}

@@ -15,14 +15,7 @@ import numpy as np
 
 from minigrad.explain.closed import Step as Closed
 from minigrad.explain.ledger import Chart, step_text
-from minigrad.explain.markup import (
-    GAP,
-    Document,
-    cell,
-    code_span,
-    in_words,
-    links,
-)
+from minigrad.explain.markup import GAP, Document, cell, code_span, in_words, links
 from minigrad.explain.page import page
 from minigrad.explain.remarks import conventions, legend
 from minigrad.explain.rows import Row, middle, short

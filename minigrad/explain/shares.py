@@ -14,15 +14,7 @@ from minigrad.explain.linear import inverse
 from minigrad.ops import matrices
 from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op
-from minigrad.program.builder import (
-    Full,
-    axes_of,
-    is_,
-    is_identity,
-    key_of,
-    number,
-    shape_of,
-)
+from minigrad.program.builder import Full, axes_of, is_, is_identity, key_of, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import coefficient, floating, rule, scaled, whole
 from minigrad.typing import Axis, Operand

@@ -37,14 +37,7 @@ from minigrad.graph.nodes import (
     running,
     variable,
 )
-from minigrad.graph.walk import (
-    ancestors,
-    backward_pass,
-    fit,
-    leaves,
-    reached,
-    routes,
-)
+from minigrad.graph.walk import ancestors, backward_pass, fit, leaves, reached, routes
 
 __all__ = [
     "NOTHING", "AnyNode", "Dual", "Leaf", "Nested", "Node", "Node1", "Node2", "Passive", "Slots",

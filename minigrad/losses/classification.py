@@ -338,11 +338,7 @@ def probabilities(logits: Array, target: Array, axis: int, loss: str) -> tuple[A
 
 
 def multiclass_hinge(
-    scores: Array,
-    target: Array,
-    margin: float = 1.0,
-    reduction: str = "mean",
-    weight: Array = None,
+    scores: Array, target: Array, margin: float = 1.0, reduction: str = "mean", weight: Array = None
 ) -> Array:
     """``Σ_{j ≠ y} max(0, s_j − s_y + Δ)``, the loss of a support vector machine.
 

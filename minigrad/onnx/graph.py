@@ -6,8 +6,10 @@ its operator.  So the rules in `minigrad.onnx.rules` read like formulas.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -28,10 +30,10 @@ BOOLEAN = frozenset(
 WHOLE = frozenset("Shape ArgMax ArgMin NonZero".split())
 
 
-def two(kind: str, turned: bool = False) -> Callable[[Any, Any], Any]:
+def two(kind: str, turned: bool = False) -> Callable[[Value, Any], Value]:
     """A node of two operands as a method; ``turned`` where the other one comes first."""
 
-    def node(self: Any, other: Any) -> Any:
+    def node(self: Value, other: Any) -> Value:
         both = self, self._like(other)
         return self.graph.op(kind, *(both[::-1] if turned else both))
 
@@ -62,7 +64,7 @@ class Value:
     def ndim(self) -> int:
         return len(self.shape)
 
-    def _like(self, x: Any) -> Any:
+    def _like(self, x: Any) -> Value:
         return x if isinstance(x, Value) else self.graph.number(x, self.dtype)
 
     __add__, __radd__ = two("Add"), two("Add", turned=True)
@@ -73,7 +75,7 @@ class Value:
     __gt__, __ge__ = two("Greater"), two("GreaterOrEqual")
     equals = two("Equal")
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Value:
         return self.graph.op("Neg", self)
 
 
@@ -109,7 +111,7 @@ class Graph:
         self.taken.add(name)
         return name
 
-    def kind(self, dtype: DType) -> Any:
+    def kind(self, dtype: DType) -> np.dtype[Any]:
         """What an array of ``dtype`` is in the graph.
 
         Raises
@@ -130,13 +132,19 @@ class Graph:
 
     # --- nodes ----------------------------------------------------------------------------
 
-    def __getattr__(self, kind: str) -> Any:
+    def __getattr__(self, kind: str) -> Callable[..., Value]:
         if not kind[0].isupper():
             raise AttributeError(kind)
         return lambda *inputs, **attributes: self.op(kind, *inputs, **attributes)
 
-    def op(self, kind: str, *inputs: Value | None, outputs: int = 1, **attributes: Any) -> Any:
-        """A node of ``kind``; its output, or a tuple of several."""
+    def op(self, kind: str, *inputs: Value | None, **attributes: Any) -> Value:
+        """The output of a node of ``kind``."""
+        return self.several(kind, *inputs, outputs=1, **attributes)[0]
+
+    def several(
+        self, kind: str, *inputs: Value | None, outputs: int, **attributes: Any
+    ) -> tuple[Value, ...]:
+        """The outputs of a node of ``kind``."""
         names = [self.unique(f"t{len(self.nodes) + 1}") for _ in range(outputs)]
         given = ["" if x is None else x.name for x in inputs]
         self.nodes.append(self.helper.make_node(kind, given, names, name=names[0], **attributes))
@@ -148,25 +156,24 @@ class Graph:
             dtype = np.int64
         elif kind == "Cast":
             dtype = self.helper.tensor_dtype_to_np_dtype(attributes["to"])
-        found = tuple(Value(self, name, dtype) for name in names)
-        return found if outputs > 1 else found[0]
+        return tuple(Value(self, name, dtype) for name in names)
 
-    def Where(self, condition: Value, a: Value, b: Value) -> Any:
+    def Where(self, condition: Value, a: Value, b: Value) -> Value:
         """``a`` where the condition holds, else ``b``; runtimes choose between numbers only."""
         if a.dtype.kind == "b":
             return self.Or(self.And(condition, a), self.And(self.Not(condition), b))
         return self.op("Where", condition, a, b)
 
-    def cast(self, x: Value, dtype: DType) -> Any:
+    def cast(self, x: Value, dtype: DType) -> Value:
         """``x`` as ``dtype``, which is one of the graph's kinds."""
         dtype = np.dtype(dtype)
         if x.dtype == dtype:
             return x
-        y: Value = self.op("Cast", x, to=self.element(dtype))
+        y = self.op("Cast", x, to=self.element(dtype))
         y.dtype, y.shape = dtype, x.shape
         return y
 
-    def named(self, x: Value, name: str) -> Any:
+    def named(self, x: Value, name: str) -> Value:
         """``x`` under a name that is not taken."""
         last = self.nodes[-1] if self.nodes else None
         if last is not None and last.op_type != "Constant" and x.name in last.output:
@@ -180,11 +187,11 @@ class Graph:
 
     # --- constants ------------------------------------------------------------------------
 
-    def number(self, x: Any, dtype: DType) -> Any:
+    def number(self, x: Any, dtype: DType) -> Value:
         """One number of ``dtype``."""
         return self.array(np.asarray(x, dtype))
 
-    def array(self, x: Any, name: str | None = None) -> Any:
+    def array(self, x: Any, name: str | None = None) -> Value:
         """A constant: with a name a weight of the model, else a node; equal nodes are one."""
         x = np.asarray(x)
         x = np.array(x, self.kind(x.dtype), order="C")
@@ -202,13 +209,13 @@ class Graph:
         known = self.constants[key]
         return Value(self, known.name, known.dtype, known.shape)
 
-    def whole(self, numbers: Any) -> Any:
+    def whole(self, numbers: Any) -> Value:
         """One axis of whole numbers."""
         return self.array(np.asarray(numbers, np.int64).reshape(-1))
 
     # --- sizes ----------------------------------------------------------------------------
 
-    def length(self, symbol: str) -> Any:
+    def length(self, symbol: str) -> Value:
         """One of the sizes that vary, read off an input: an array of one number."""
         if symbol not in self.lengths:
             name, axis = self.dimensions[symbol]
@@ -216,7 +223,7 @@ class Graph:
             self.lengths[symbol] = self.op("Shape", of, start=axis, end=axis + 1)
         return self.lengths[symbol]
 
-    def size(self, n: Any) -> Any:
+    def size(self, n: Any) -> Value:
         """A size, which may vary, as an array of one number."""
         if not isinstance(n, Size):
             return self.whole([n])
@@ -234,13 +241,13 @@ class Graph:
             self.lengths[n] = total
         return self.lengths[n]
 
-    def sizes(self, shape: Any) -> Any:
+    def sizes(self, shape: Any) -> Value:
         """A shape, some of which may vary."""
         if not any(isinstance(n, Size) for n in shape):
             return self.whole(shape)
         return self.op("Concat", *[self.size(n) for n in shape], axis=0)
 
-    def range(self, n: Any) -> Any:
+    def range(self, n: Any) -> Value:
         """0, 1, ..., n - 1."""
         if not isinstance(n, Size):
             return self.array(np.arange(n))
@@ -249,7 +256,7 @@ class Graph:
 
     # --- shapes ---------------------------------------------------------------------------
 
-    def reshape(self, x: Value, shape: Any) -> Any:
+    def reshape(self, x: Value, shape: Any) -> Value:
         """``x`` in another shape, of which one size may be left open."""
         shape = tuple(shape)
         varying = [isinstance(n, Size) for n in shape]
@@ -257,36 +264,36 @@ class Graph:
             target = self.whole([-1 if v else n for n, v in zip(shape, varying, strict=True)])
         else:
             target = self.sizes(shape)
-        y: Value = self.op("Reshape", x, target, allowzero=1)
+        y = self.op("Reshape", x, target, allowzero=1)
         y.shape = shape
         return y
 
-    def expand(self, x: Value, shape: Any) -> Any:
+    def expand(self, x: Value, shape: Any) -> Value:
         """``x`` broadcast."""
         shape = tuple(shape)
-        y: Value = self.op("Expand", x, self.sizes(shape)) if shape != x.shape else x
+        y = self.op("Expand", x, self.sizes(shape)) if shape != x.shape else x
         y.shape = shape
         return y
 
-    def transpose(self, x: Value, order: Any) -> Any:
+    def transpose(self, x: Value, order: Any) -> Value:
         """``x`` with its axes in another order."""
         order = [int(i) for i in order]
         if order == sorted(order):
             return x
-        y: Value = self.op("Transpose", x, perm=order)
+        y = self.op("Transpose", x, perm=order)
         y.shape = tuple(x.shape[i] for i in order) if len(x.shape) == len(order) else ()
         return y
 
-    def full(self, shape: Any, x: Any, dtype: DType) -> Any:
+    def full(self, shape: Any, x: Any, dtype: DType) -> Value:
         """An array of one number."""
         tensor = self.numpy_helper.from_array(np.asarray([x], dtype))
-        y: Value = self.op("ConstantOfShape", self.sizes(shape), value=tensor)
+        y = self.op("ConstantOfShape", self.sizes(shape), value=tensor)
         y.dtype, y.shape = np.dtype(dtype), tuple(shape)
         return y
 
     # --- anything -------------------------------------------------------------------------
 
-    def constant(self, x: Any, name: str | None = None) -> Any:
+    def constant(self, x: Any, name: str | None = None) -> Value:
         """A number, an array, or one that depends on the sizes that vary."""
         if isinstance(x, Size):
             return self.op("Squeeze", self.size(x))
@@ -303,19 +310,20 @@ class Graph:
             return self.full(x.shape, x.flat[0], self.kind(x.dtype))
         return self.array(x, name)
 
-    def ratio(self, x: Ratio) -> Any:
+    def ratio(self, x: Ratio) -> Value:
         dtype = self.kind(x.dtype)
-        above: Any = None
+        terms = []
         for symbols, factor in x.above.items():
-            term: Any = self.number(factor, dtype)
+            term = self.number(factor, dtype)
             for s in symbols:
                 term = term * self.cast(self.op("Squeeze", self.length(s)), dtype)
-            above = term if above is None else above + term
+            terms.append(term)
+        above = reduce(operator.add, terms)
         for s in x.below:
             above = above / self.cast(self.op("Squeeze", self.length(s)), dtype)
         return above
 
-    def line(self, x: Line) -> Any:
+    def line(self, x: Line) -> Value:
         start = self.array(x.start)
         y: Any = start
         if np.any(x.step):
@@ -324,7 +332,7 @@ class Graph:
             y = start + self.op("Reshape", steps, self.whole(column)) * self.array(x.step)
         return self.expand(y, x.shape)
 
-    def triangle(self, x: Triangle) -> Any:
+    def triangle(self, x: Triangle) -> Value:
         rows, columns = (self.range(n) for n in x.shape)
         below = columns <= self.op("Unsqueeze", rows, self.whole([1])) + np.int64(x.k)
         kind = self.kind(x.dtype)

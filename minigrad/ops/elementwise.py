@@ -287,10 +287,7 @@ absolute: Op = elementwise(
 )
 abs = absolute
 fabs: Op = elementwise(
-    np.fabs,
-    lambda g, ans, x: g * np.sign(x),
-    half_square=(lambda g, ans, x: g * x,),
-    kink=corner,
+    np.fabs, lambda g, ans, x: g * np.sign(x), half_square=(lambda g, ans, x: g * x,), kink=corner
 )
 
 
@@ -374,12 +371,7 @@ bounded: Op = elementwise(
 
 @composed(np.clip, shell=True)
 def clip(
-    a: ArrayLike,
-    a_min: Array = None,
-    a_max: Array = None,
-    *,
-    min: Any = None,
-    max: Any = None,
+    a: ArrayLike, a_min: Array = None, a_max: Array = None, *, min: Any = None, max: Any = None
 ) -> Array:
     """``a`` limited to ``[a_min, a_max]``, as `numpy.clip`; a bound of None is no bound.
 

@@ -195,11 +195,7 @@ def full_svd_rule(g: Array, ans: Array, a: Array) -> Array:
 
 
 full_svd: Op = Op(
-    "linalg.svd",
-    lambda a: tuple(np.linalg.svd(a)),
-    (full_svd_rule,),
-    fresh=True,
-    complex=True,
+    "linalg.svd", lambda a: tuple(np.linalg.svd(a)), (full_svd_rule,), fresh=True, complex=True
 )
 
 

@@ -9,22 +9,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.ops.order import moveaxis
-from minigrad.ops.record import (
-    ArrayLike,
-    Op,
-    composed,
-    plain,
-    primitive,
-    refuse_keyword,
-)
-from minigrad.ops.shape import (
-    arrayed,
-    broadcast_to,
-    expand_dims,
-    ravel,
-    reshape,
-    speaks_numpy,
-)
+from minigrad.ops.record import ArrayLike, Op, composed, plain, primitive, refuse_keyword
+from minigrad.ops.shape import arrayed, broadcast_to, expand_dims, ravel, reshape, speaks_numpy
 from minigrad.typing import Array, Index
 
 # --- indices ---------------------------------------------------------------------------

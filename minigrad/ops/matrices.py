@@ -228,11 +228,7 @@ def lstsq_right(g: Array, ans: Array, a: Array, b: Array, rcond: Any = None) -> 
 
 
 @primitive(
-    np.linalg.lstsq,
-    vjps=(lstsq_left, lstsq_right),
-    name="linalg.lstsq",
-    fresh=True,
-    complex=True,
+    np.linalg.lstsq, vjps=(lstsq_left, lstsq_right), name="linalg.lstsq", fresh=True, complex=True
 )
 def lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
     """Least-squares solution, squared residuals, rank and singular values.

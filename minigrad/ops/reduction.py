@@ -194,12 +194,7 @@ def mean_rule(
 
 @primitive(np.mean, vjps=(mean_rule,), fresh=True, linear="jointly", complex=True)
 def mean(
-    a: Array,
-    axis: Axis = None,
-    dtype: DType = None,
-    *,
-    keepdims: bool = False,
-    where: Array = True,
+    a: Array, axis: Axis = None, dtype: DType = None, *, keepdims: bool = False, where: Array = True
 ) -> Array:
     """Arithmetic mean over ``axis``, as `numpy.mean`.
 

@@ -247,12 +247,7 @@ def jacobi_by_m(g: Array, ans: Array, u: Array, m: Array) -> Array:
     return unbroadcast(held + jacobi_slope(g, ans, m, turned), np.shape(m))
 
 
-@primitive(
-    sp.ellipj,
-    vjps=(jacobi_by_u, jacobi_by_m),
-    name="special.ellipj",
-    fresh=True,
-)
+@primitive(sp.ellipj, vjps=(jacobi_by_u, jacobi_by_m), name="special.ellipj", fresh=True)
 def ellipj(u: Array, m: Array) -> Array:
     """Jacobi's ``(sn, cn, dn, φ)``, as `scipy.special.ellipj`.
 

@@ -8,15 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.record import (
-    ArrayLike,
-    Documented,
-    Op,
-    composed,
-    plain,
-    primitive,
-    register,
-)
+from minigrad.ops.record import ArrayLike, Documented, Op, composed, plain, primitive, register
 from minigrad.ops.rows import summed
 from minigrad.typing import Array, Axis, DType, Function
 
@@ -415,11 +407,7 @@ filled: Op = Op("full_like", np.full_like, None, fresh=True, complex=True)
 
 @composed(np.full_like, complex=True)
 def full_like(
-    a: ArrayLike,
-    fill_value: ArrayLike,
-    dtype: DType = None,
-    *,
-    shape: Any = None,
+    a: ArrayLike, fill_value: ArrayLike, dtype: DType = None, *, shape: Any = None
 ) -> Array:
     """``fill_value`` in the shape and dtype of ``a``, as `numpy.full_like`.
 

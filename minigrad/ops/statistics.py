@@ -15,14 +15,7 @@ from minigrad.ops.extremes import max, min
 from minigrad.ops.kinds import conjugated
 from minigrad.ops.moments import std, var
 from minigrad.ops.record import ArrayLike, composed
-from minigrad.ops.reduction import (
-    NoValue,
-    average,
-    options,
-    prod,
-    sum,
-    trusted,
-)
+from minigrad.ops.reduction import NoValue, average, options, prod, sum, trusted
 from minigrad.ops.scan import cumprod, cumsum
 from minigrad.ops.shape import arrayed
 from minigrad.typing import Array, Axis, DType

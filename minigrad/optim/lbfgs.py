@@ -33,12 +33,7 @@ def nested_like(tree: Tree, vector: Any) -> Any:
 
 
 def lbfgs(
-    f: Callable[[Any], Any],
-    x0: Any,
-    steps: int = 1000,
-    *,
-    keep: bool | None = None,
-    **options: Any,
+    f: Callable[[Any], Any], x0: Any, steps: int = 1000, *, keep: bool | None = None, **options: Any
 ) -> tuple[Any, History]:
     """Minimise ``f`` by the quasi-Newton method L-BFGS, as SciPy has it.
 

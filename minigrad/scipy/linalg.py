@@ -208,14 +208,7 @@ def _packed_of(a: Array) -> Array:
     return a.copy(), np.zeros((*a.shape[:-2], min(a.shape[-2:])), int)  # SciPy refuses no matrix
 
 
-_factor = Op(
-    "linalg.lu_factor",
-    _packed_of,
-    (_packed_rule,),
-    arity=1,
-    fresh=True,
-    complex=True,
-)
+_factor = Op("linalg.lu_factor", _packed_of, (_packed_rule,), arity=1, fresh=True, complex=True)
 
 
 @like(sl.lu_factor, "a")
@@ -245,14 +238,7 @@ def _lu_rule(g: Array, ans: Array, a: Array) -> Array:
     return _in_order(whole, order)
 
 
-_lu = Op(
-    "linalg.lu",
-    _lu_of,
-    (_lu_rule,),
-    arity=1,
-    fresh=True,
-    complex=True,
-)
+_lu = Op("linalg.lu", _lu_of, (_lu_rule,), arity=1, fresh=True, complex=True)
 
 
 @like(sl.lu, "a")

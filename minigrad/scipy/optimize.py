@@ -13,14 +13,7 @@ from minigrad.ops.glossary import OF_SCIPY
 from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import absent, like
-from minigrad.scipy.implicit import (
-    arrays_of,
-    firsts,
-    polished,
-    start_of,
-    tupled,
-    with_numbers,
-)
+from minigrad.scipy.implicit import arrays_of, firsts, polished, start_of, tupled, with_numbers
 from minigrad.scipy.roots import bisect as bisect
 from minigrad.scipy.roots import brenth as brenth
 from minigrad.scipy.roots import brentq as brentq

@@ -41,12 +41,7 @@ def _filtered_back(g: Array, ans: Array, x: Array, order: int, mode: str) -> Arr
 
 
 spline_coefficients: Op = Op(
-    "ndimage.spline_filter1d",
-    _mirrored,
-    (_filtered_back,),
-    fresh=True,
-    linear="each",
-    complex=True,
+    "ndimage.spline_filter1d", _mirrored, (_filtered_back,), fresh=True, linear="each", complex=True
 )
 """The coefficients of B-splines through values along the last axis."""
 

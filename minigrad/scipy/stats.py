@@ -99,8 +99,7 @@ t: Continuous = Continuous(
     sf=lambda x, df: sp.stdtr(df, -x),
 )
 gennorm: Continuous = Continuous(
-    "gennorm",
-    lambda x, beta: np.log(beta / 2) - sp.gammaln(1 / beta) - np.abs(x) ** beta,
+    "gennorm", lambda x, beta: np.log(beta / 2) - sp.gammaln(1 / beta) - np.abs(x) ** beta
 )
 skewnorm: Continuous = Continuous(
     "skewnorm",

@@ -218,7 +218,6 @@ class At:
 
 
 _at = property(
-    At,
-    doc="A place in it: ``t.at[i].set(v)``, ``add``, ``multiply``, ``min``, ``max`` are copies.",
+    At, doc="A place in it: ``t.at[i].set(v)``, ``add``, ``multiply``, ``min``, ``max`` are copies."
 )
 setattr(Tensor, "at", _at)  # noqa: B010

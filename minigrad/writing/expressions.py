@@ -22,14 +22,7 @@ from minigrad.writing import literals
 from minigrad.writing.helpers import Helpers
 from minigrad.writing.names import identifier
 from minigrad.writing.notation import NOTATION
-from minigrad.writing.spellings import (
-    METHODS,
-    SPELLED,
-    WARNS,
-    is_default,
-    numpy_function,
-    operator,
-)
+from minigrad.writing.spellings import METHODS, SPELLED, WARNS, is_default, numpy_function, operator
 from minigrad.writing.terms import Term, fill
 
 BRIEF = 10

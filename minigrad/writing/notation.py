@@ -149,11 +149,7 @@ NOTATION: dict[Op, Row] = {
         "latex": ("atom", r"\left\|{0:open}\right\|"),
         "mathml": ("atom", "<mrow><mo>‖</mo>{0:open}<mo>‖</mo></mrow>"),
     },
-    identity: {
-        "text": ("atom", "I"),
-        "latex": ("atom", "I"),
-        "mathml": ("atom", "<mi>I</mi>"),
-    },
+    identity: {"text": ("atom", "I"), "latex": ("atom", "I"), "mathml": ("atom", "<mi>I</mi>")},
     inverse_transposed: {
         "text": ("atom", "{0:atom}⁻ᵀ"),
         "latex": ("power", r"{0:atom}^{{-\top}}"),

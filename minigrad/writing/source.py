@@ -25,9 +25,7 @@ from minigrad.writing import literals
 from minigrad.writing.expressions import BRIEF, Expressions, is_view, once_each
 from minigrad.writing.literals import WIDTH
 from minigrad.writing.names import identifier
-from minigrad.writing.spellings import (
-    WARNS,
-)
+from minigrad.writing.spellings import WARNS
 from minigrad.writing.terms import LEVELS, Term
 
 __all__ = ["SourceWriter", "save", "source"]

@@ -68,7 +68,9 @@ def write(g: Graph, e: Equation, env: dict[Var, Value]) -> None:
         env[v] = Value(g, y.name, y.dtype, v.shape)
 
 
-def ruled(g: Graph, e: Equation, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def ruled(
+    g: Graph, e: Equation, args: list[Any], kwargs: dict[str, Any]
+) -> Value | tuple[Value, ...]:
     """By the rule of an op that is no function of single elements; arrays come first."""
     rule = RULES[e.op]
     of = [p for p in inspect.signature(rule).parameters.values() if p.kind is not p.KEYWORD_ONLY]
@@ -80,7 +82,8 @@ def ruled(g: Graph, e: Equation, args: list[Any], kwargs: dict[str, Any]) -> Any
     for a, x in zip(args, arrays, strict=False):
         if not isinstance(a, Value):
             x.shape = getattr(a, "shape", np.shape(a) if not isinstance(a, Varying) else ())
-    return rule(g, e.out, *arrays, **kwargs)
+    found: Value | tuple[Value, ...] = rule(g, e.out, *arrays, **kwargs)
+    return found
 
 
 def shaped(x: Any) -> Any:
@@ -109,7 +112,7 @@ def promoted(g: Graph, e: Equation, args: list[Any]) -> list[Value]:
     return [as_kind(g, args[0], np.bool_), *rest] if condition else rest
 
 
-def as_kind(g: Graph, x: Any, dtype: DType) -> Any:
+def as_kind(g: Graph, x: Any, dtype: DType) -> Value:
     """A value of ``dtype``, as the graph has it."""
     kind = g.kind(dtype)
     if isinstance(x, Value):

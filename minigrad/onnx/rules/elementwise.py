@@ -33,12 +33,12 @@ def double(x: Value) -> bool:
     return bool(x.dtype == np.float64)
 
 
-def sign_of(g: Graph, x: Value, like: Value) -> Any:
+def sign_of(g: Graph, x: Value, like: Value) -> Value:
     """``x``, negative where ``like`` is (−0 included)."""
     return g.Where(negative(g, like), -x, x)
 
 
-def negative(g: Graph, x: Value) -> Any:
+def negative(g: Graph, x: Value) -> Value:
     """Whether the sign of ``x`` is −, that of −0 too."""
     if x.dtype.kind != "f":
         return x < 0
@@ -48,12 +48,12 @@ def negative(g: Graph, x: Value) -> Any:
 # --- exponentials and logarithms -------------------------------------------------------
 
 
-def expm1(g: Graph, x: Value) -> Any:
+def expm1(g: Graph, x: Value) -> Value:
     """``tanh(x/2) (exp(x) + 1)``, which is exact near 0 as well."""
     return g.Where(x > 40, g.Exp(x), g.Tanh(x * 0.5) * (g.Exp(x) + 1))
 
 
-def log1p(g: Graph, x: Value) -> Any:
+def log1p(g: Graph, x: Value) -> Value:
     """``x log(u) / (u − 1)`` with ``u = 1 + x`` (W. Kahan): the rounding of u cancels."""
     u = x + 1
     d = u - 1
@@ -61,28 +61,28 @@ def log1p(g: Graph, x: Value) -> Any:
     return g.Where(level, g.Where(x > 1, g.Log(u), x), x * g.Log(u) / g.Where(level, u, d))
 
 
-def softplus(g: Graph, x: Value) -> Any:
+def softplus(g: Graph, x: Value) -> Value:
     return maximum(g, x, g.number(0, x.dtype)) + log1p(g, g.Exp(-g.Abs(x)))
 
 
-def logaddexp(g: Graph, x: Value, y: Value) -> Any:
+def logaddexp(g: Graph, x: Value, y: Value) -> Value:
     """``max + log(1 + exp(−|x − y|))``; two equal infinities have no difference."""
     gap = g.Where(x.equals(y), g.number(0, x.dtype), g.Abs(x - y))
     return g.Max(x, y) + log1p(g, g.Exp(-gap))
 
 
-def logaddexp2(g: Graph, x: Value, y: Value) -> Any:
+def logaddexp2(g: Graph, x: Value, y: Value) -> Value:
     return logaddexp(g, x * math.log(2), y * math.log(2)) * (1 / math.log(2))
 
 
 # --- trigonometry ----------------------------------------------------------------------
 
 
-def tan(g: Graph, x: Value) -> Any:
+def tan(g: Graph, x: Value) -> Value:
     return g.Sin(x) / g.Cos(x)
 
 
-def arctan(g: Graph, x: Value) -> Any:
+def arctan(g: Graph, x: Value) -> Value:
     """In float64 one step of Newton's method from the value in float32."""
     if not double(x):
         return g.Atan(x)
@@ -98,15 +98,15 @@ def arctan(g: Graph, x: Value) -> Any:
     return g.Where(large, far, y + step)
 
 
-def arcsin(g: Graph, x: Value) -> Any:
+def arcsin(g: Graph, x: Value) -> Value:
     return arctan(g, x / g.Sqrt((1 - x) * (1 + x))) if double(x) else g.Asin(x)
 
 
-def arccos(g: Graph, x: Value) -> Any:
+def arccos(g: Graph, x: Value) -> Value:
     return 2 * arctan(g, g.Sqrt((1 - x) / (1 + x))) if double(x) else g.Acos(x)
 
 
-def arctan2(g: Graph, y: Value, x: Value) -> Any:
+def arctan2(g: Graph, y: Value, x: Value) -> Value:
     """By quadrants; the signs of zeros count, as NumPy has it."""
     none = g.And(x.equals(0), y.equals(0))
     ratio = g.Abs(y) / g.Where(none, g.number(1, x.dtype), g.Abs(x))
@@ -115,7 +115,7 @@ def arctan2(g: Graph, y: Value, x: Value) -> Any:
     return sign_of(g, g.Where(negative(g, x), math.pi - angle, angle), y)
 
 
-def sinh(g: Graph, x: Value) -> Any:
+def sinh(g: Graph, x: Value) -> Value:
     """``(u + u / (u + 1)) / 2`` with ``u = exp|x| − 1``, and the sign of x."""
     if not double(x):
         return g.Sinh(x)
@@ -124,11 +124,11 @@ def sinh(g: Graph, x: Value) -> Any:
     return sign_of(g, ans, x)
 
 
-def cosh(g: Graph, x: Value) -> Any:
+def cosh(g: Graph, x: Value) -> Value:
     return 0.5 * (g.Exp(x) + g.Exp(-x)) if double(x) else g.Cosh(x)
 
 
-def arcsinh(g: Graph, x: Value) -> Any:
+def arcsinh(g: Graph, x: Value) -> Value:
     """``log(1 + a + a² / (1 + √(1 + a²)))`` with ``a = |x|``, and the sign of x."""
     if not double(x):
         return g.Asinh(x)
@@ -139,7 +139,7 @@ def arcsinh(g: Graph, x: Value) -> Any:
     return sign_of(g, g.Where(large, g.Log(a) + math.log(2), near), x)
 
 
-def arccosh(g: Graph, x: Value) -> Any:
+def arccosh(g: Graph, x: Value) -> Value:
     """``log(1 + t + √(2t + t²))`` with ``t = x − 1``."""
     if not double(x):
         return g.Acosh(x)
@@ -149,16 +149,16 @@ def arccosh(g: Graph, x: Value) -> Any:
     return g.Where(large, g.Log(g.Max(x, g.number(1, x.dtype))) + math.log(2), near)
 
 
-def arctanh(g: Graph, x: Value) -> Any:
+def arctanh(g: Graph, x: Value) -> Value:
     return 0.5 * log1p(g, 2 * x / (1 - x)) if double(x) else g.Atanh(x)
 
 
-def sinc(g: Graph, x: Value) -> Any:
+def sinc(g: Graph, x: Value) -> Value:
     z = g.Where(x.equals(0), g.number(1, x.dtype), x) * math.pi
     return g.Where(x.equals(0), g.number(1, x.dtype), g.Sin(z) / z)
 
 
-def hypot(g: Graph, x: Value, y: Value) -> Any:
+def hypot(g: Graph, x: Value, y: Value) -> Value:
     """``m √((x/m)² + (y/m)²)`` with the larger of both, which does not overflow."""
     m = g.Max(g.Abs(x), g.Abs(y))
     endless = g.Or(g.Abs(x).equals(math.inf), g.Abs(y).equals(math.inf))
@@ -182,7 +182,7 @@ def erfcx_coefficients() -> Any:
     return interpolate(scaled, 26)
 
 
-def erf(g: Graph, x: Value) -> Any:
+def erf(g: Graph, x: Value) -> Value:
     """In float64 ``1 − exp(−z²) p(z)`` with a polynomial p, summed as Clenshaw does."""
     if not double(x):
         return g.Erf(x)
@@ -198,11 +198,11 @@ def erf(g: Graph, x: Value) -> Any:
 # --- rounding and remainders -----------------------------------------------------------
 
 
-def trunc(g: Graph, x: Value) -> Any:
+def trunc(g: Graph, x: Value) -> Value:
     return sign_of(g, g.Floor(g.Abs(x)), x)
 
 
-def remainder(g: Graph, x: Value, y: Value) -> Any:
+def remainder(g: Graph, x: Value, y: Value) -> Value:
     """With the sign of ``y``."""
     if x.dtype.kind != "f":
         return g.Mod(x, y)
@@ -211,13 +211,13 @@ def remainder(g: Graph, x: Value, y: Value) -> Any:
     return g.Where(other, r + y, r)
 
 
-def floor_divide(g: Graph, x: Value, y: Value) -> Any:
+def floor_divide(g: Graph, x: Value, y: Value) -> Value:
     """``(x − x mod y) / y``, which is whole but for rounding."""
     q = (x - remainder(g, x, y)) / y
     return g.Where(y.equals(0), x / y, g.Round(q)) if x.dtype.kind == "f" else q
 
 
-def rounded(g: Graph, a: Value, decimals: int = 0) -> Any:
+def rounded(g: Graph, a: Value, decimals: int = 0) -> Value:
     if a.dtype.kind != "f" and decimals >= 0:
         return a
     factor = 10.0 ** abs(decimals)
@@ -226,7 +226,7 @@ def rounded(g: Graph, a: Value, decimals: int = 0) -> Any:
     return g.Round(a / factor) * factor
 
 
-def heaviside(g: Graph, x: Value, at: Value) -> Any:
+def heaviside(g: Graph, x: Value, at: Value) -> Value:
     one, zero = g.number(1, x.dtype), g.number(0, x.dtype)
     return g.Where(x > 0, one, g.Where(x < 0, zero, g.Where(x.equals(0), at, x)))
 
@@ -237,7 +237,7 @@ def heaviside(g: Graph, x: Value, at: Value) -> Any:
 def extreme(kind: str) -> Formula:
     """The larger or smaller of two, NaN where one is."""
 
-    def formula(g: Graph, x: Value, y: Value) -> Any:
+    def formula(g: Graph, x: Value, y: Value) -> Value:
         if x.dtype.kind == "b":
             return g.Or(x, y) if kind == "Max" else g.And(x, y)
         ans = g.op(kind, x, y)
@@ -258,13 +258,13 @@ maximum: Formula = extreme("Max")
 minimum: Formula = extreme("Min")
 
 
-def clip(g: Graph, x: Value, low: Value, high: Value) -> Any:
+def clip(g: Graph, x: Value, low: Value, high: Value) -> Value:
     return minimum(g, maximum(g, x, low), high)
 
 
 def nan_to_num(
     g: Graph, x: Value, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
-) -> Any:
+) -> Value:
     if x.dtype.kind != "f":
         return x
     top = np.finfo(x.dtype).max
@@ -279,7 +279,7 @@ def either(whole: Formula, truth: Formula) -> Formula:
     return lambda g, *xs: (truth if xs[0].dtype.kind == "b" else whole)(g, *xs)
 
 
-def relu(g: Graph, x: Value) -> Any:
+def relu(g: Graph, x: Value) -> Value:
     return g.Relu(x) if x.dtype.kind == "f" else g.Max(x, g.number(0, x.dtype))
 
 

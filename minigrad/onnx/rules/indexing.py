@@ -94,7 +94,7 @@ def is_number(p: Any) -> bool:
     return isinstance(p, int | np.integer | Size) and not isinstance(p, bool)
 
 
-def sliced(g: Graph, x: Value, slices: list[tuple[int, slice]]) -> Any:
+def sliced(g: Graph, x: Value, slices: list[tuple[int, slice]]) -> Value:
     if not slices:
         return x
     steps = [1 if s.step is None else int(s.step) for _, s in slices]
@@ -110,7 +110,7 @@ def sliced(g: Graph, x: Value, slices: list[tuple[int, slice]]) -> Any:
     return g.op("Slice", x, g.sizes(starts), g.sizes(stops), axes, g.whole(steps))
 
 
-def as_value(g: Graph, p: Any) -> Any:
+def as_value(g: Graph, p: Any) -> Value:
     """Part of an index as whole numbers of 64 bits."""
     if isinstance(p, Value):
         return g.cast(p, np.int64)
@@ -119,7 +119,7 @@ def as_value(g: Graph, p: Any) -> Any:
     return g.cast(g.constant(p), np.int64)
 
 
-def joint(g: Graph, arrays: list[tuple[int, Any]], shape: Any) -> Any:
+def joint(g: Graph, arrays: list[tuple[int, Any]], shape: Any) -> Value:
     """Several arrays of places, broadcast to ``shape``, as the last axis of one."""
     last = g.whole([len(shape)])
     parts = [g.op("Unsqueeze", g.expand(as_value(g, p), shape), last) for _, p in arrays]
@@ -148,7 +148,7 @@ def block_shape(p: Picked, out: Any) -> tuple[Any, ...]:
     return tuple(out[before : before + block])
 
 
-def getitem(g: Graph, out: Var, a: Value, *, index: Index) -> Any:
+def getitem(g: Graph, out: Var, a: Value, *, index: Index) -> Value:
     p = Picked(index, a.ndim)
     x = sliced(g, a, p.slices)
     for axis, n in reversed(p.numbers):
@@ -167,7 +167,7 @@ def getitem(g: Graph, out: Var, a: Value, *, index: Index) -> Any:
     return g.transpose(x, back)
 
 
-def put(g: Graph, out: Var, values: Value, *, shape: Any, index: Index) -> Any:
+def put(g: Graph, out: Var, values: Value, *, shape: Any, index: Index) -> Value:
     """The adjoint: every part of the index is an array of places, in a grid."""
     p = Picked(index, len(shape))
     if not p.arrays:
@@ -206,7 +206,7 @@ def put(g: Graph, out: Var, values: Value, *, shape: Any, index: Index) -> Any:
     return g.transpose(x, np.argsort(target))
 
 
-def stretch(g: Graph, s: slice, count: Any, length: Any) -> Any:
+def stretch(g: Graph, s: slice, count: Any, length: Any) -> Value:
     """The places of a slice in an axis."""
     step = 1 if s.step is None else int(s.step)
     start = s.start
@@ -218,7 +218,7 @@ def stretch(g: Graph, s: slice, count: Any, length: Any) -> Any:
     return places * step + g.constant(start if isinstance(start, Size) else np.int64(start))
 
 
-def put_slices(g: Graph, values: Value, shape: Any, p: Picked) -> Any:
+def put_slices(g: Graph, values: Value, shape: Any, p: Picked) -> Value:
     """Zeros around ``values``, or between them."""
     gone = dict(p.numbers)
     kept = [i for i in range(len(shape)) if i not in gone]

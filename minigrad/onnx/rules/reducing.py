@@ -29,24 +29,22 @@ def axes_of(x: Value, axis: Axis) -> list[int]:
     return [int(i) % x.ndim for i in (axis if isinstance(axis, tuple | list) else (axis,))]
 
 
-def reduced(g: Graph, kind: str, x: Value, axes: list[int], keepdims: bool) -> Any:
+def reduced(g: Graph, kind: str, x: Value, axes: list[int], keepdims: bool) -> Value:
     """Over some axes; ONNX Runtime adds and compares signed numbers of four and eight bytes."""
     if not axes:
         return x
     odd = x.dtype.kind in "iu" and x.dtype not in (np.dtype(np.int32), np.dtype(np.int64))
-    y: Value = g.op(
-        kind, g.cast(x, np.int64) if odd else x, g.whole(axes), keepdims=int(bool(keepdims))
-    )
+    y = g.op(kind, g.cast(x, np.int64) if odd else x, g.whole(axes), keepdims=int(bool(keepdims)))
     y.dtype = np.dtype(np.int64) if odd else x.dtype
     return g.cast(y, x.dtype)
 
 
-def truth_as_numbers(g: Graph, x: Value, out: Var) -> Any:
+def truth_as_numbers(g: Graph, x: Value, out: Var) -> Value:
     kind = g.kind(out.dtype)
     return g.cast(x, np.int64 if kind.kind == "b" else kind)
 
 
-def asked(g: Graph, where: Any) -> Any:
+def asked(g: Graph, where: Any) -> Value:
     """The elements that a reduction looks at, as truth values."""
     mask = where if isinstance(where, Value) else g.constant(np.asarray(where))
     return g.cast(mask, np.bool_)
@@ -55,7 +53,7 @@ def asked(g: Graph, where: Any) -> Any:
 def reduction(
     kind: str, neutral: float, g: Graph, out: Var, a: Value, *, axis: Axis = None,
     keepdims: bool = False, initial: Any = None, where: Any = True, dtype: DType = None,
-) -> Any:  # fmt: skip
+) -> Value:  # fmt: skip
     """``kind`` over the elements where ``where`` holds, and ``initial``."""
     x = truth_as_numbers(g, a, out)
     x.shape = a.shape
@@ -81,7 +79,7 @@ def reduction(
 def mean(
     g: Graph, out: Var, a: Value, *, axis: Axis = None, keepdims: bool = False, dtype: DType = None,
     where: Any = True,
-) -> Any:  # fmt: skip
+) -> Value:  # fmt: skip
     x = g.cast(a, g.kind(out.dtype))
     if where is True:
         return reduced(g, "ReduceMean", x, axes_of(a, axis), keepdims)
@@ -94,7 +92,7 @@ def mean(
 
 def place(
     kind: str, g: Graph, out: Any, a: Value, *, axis: Any = None, keepdims: Any = False
-) -> Any:
+) -> Value:
     """The place of the largest or smallest element."""
     x = g.cast(a, np.int64) if a.dtype.kind == "b" else a
     if axis is None:
@@ -106,7 +104,7 @@ def place(
 def quantified(
     kind: str, g: Graph, out: Var, a: Value, *, axis: Axis = None, keepdims: Any = False,
     where: Any = True,
-) -> Any:  # fmt: skip
+) -> Value:  # fmt: skip
     """Whether any, or all, elements are true."""
     x = g.cast(g.cast(a, np.bool_), np.int64)
     if where is not True:
@@ -116,7 +114,7 @@ def quantified(
 
 def count_nonzero(
     g: Graph, out: Var, a: Value, *, axis: Axis = None, keepdims: bool = False
-) -> Any:
+) -> Value:
     ones = g.cast(g.cast(a, np.bool_), np.int64)
     return reduced(g, "ReduceSum", ones, axes_of(a, axis), keepdims)
 
@@ -124,7 +122,7 @@ def count_nonzero(
 # --- softmax ---------------------------------------------------------------------------
 
 
-def logsumexp(g: Graph, out: Var, x: Value, *, axis: Axis = None, keepdims: bool = False) -> Any:
+def logsumexp(g: Graph, out: Var, x: Value, *, axis: Axis = None, keepdims: bool = False) -> Value:
     axes = axes_of(x, axis)
     x = g.cast(x, g.kind(out.dtype))
     if not axes:
@@ -135,7 +133,7 @@ def logsumexp(g: Graph, out: Var, x: Value, *, axis: Axis = None, keepdims: bool
     return total if keepdims else g.op("Squeeze", total, g.whole(axes))
 
 
-def normalised(kind: str, g: Graph, out: Var, x: Value, *, axis: Axis = -1) -> Any:
+def normalised(kind: str, g: Graph, out: Var, x: Value, *, axis: Axis = -1) -> Value:
     axes = axes_of(x, axis)
     y = g.cast(x, g.kind(out.dtype))
     if len(axes) == 1:
@@ -149,7 +147,7 @@ def normalised(kind: str, g: Graph, out: Var, x: Value, *, axis: Axis = -1) -> A
 
 def vector_norm(
     g: Graph, out: Var, x: Value, *, ord: Any = 2, axis: Axis = None, keepdims: bool = False
-) -> Any:
+) -> Value:
     axes = axes_of(x, axis)
     if ord == 2:
         return g.Sqrt(reduced(g, "ReduceSum", x * x, axes, keepdims))
@@ -158,18 +156,18 @@ def vector_norm(
     return g.Pow(total, g.number(1 / ord, x.dtype))
 
 
-def reach_of(g: Graph, out: Var, x: Value, length: Value, **_: Any) -> Any:
+def reach_of(g: Graph, out: Var, x: Value, length: Value, **_: Any) -> Value:
     return g.Where(length.equals(g.number(0, length.dtype)), g.number(1, length.dtype), length)
 
 
-def direction_of(g: Graph, out: Var, x: Value, length: Value, **_: Any) -> Any:
+def direction_of(g: Graph, out: Var, x: Value, length: Value, **_: Any) -> Value:
     """``x`` by its length; where squares are no numbers, ONNX has none for it."""
     return x / reach_of(g, out, x, length)
 
 
 def mean_of_squares_root(
     g: Graph, out: Var, x: Value, *, n: Any, axis: Axis, keepdims: bool
-) -> Any:
+) -> Value:
     total = reduced(g, "ReduceSum", x * x, axes_of(x, axis), keepdims)
     n = n if isinstance(n, Value) else g.array(np.asarray(n, x.dtype))
     return g.Sqrt(total / n)
@@ -190,13 +188,13 @@ def flattened(g: Graph, x: Value, axis: Any) -> tuple[Value, int]:
     return y, 0
 
 
-def cumsum(g: Graph, out: Var, a: Value, *, axis: Axis = None, dtype: DType = None) -> Any:
+def cumsum(g: Graph, out: Var, a: Value, *, axis: Axis = None, dtype: DType = None) -> Value:
     x, along = flattened(g, a, axis)
     x = g.cast(x, g.kind(out.dtype))
     return g.CumSum(x, g.array(np.int64(along)))
 
 
-def cumprod(g: Graph, out: Var, a: Value, *, axis: Axis = None, dtype: DType = None) -> Any:
+def cumprod(g: Graph, out: Var, a: Value, *, axis: Axis = None, dtype: DType = None) -> Value:
     """Row by row of a triangle of ones: the products of what stands up to each place."""
     x, along = flattened(g, a, axis)
     shape = x.shape
@@ -216,16 +214,16 @@ def cumprod(g: Graph, out: Var, a: Value, *, axis: Axis = None, dtype: DType = N
 def in_order(
     output: int, g: Graph, out: Var, a: Value, *, axis: Axis = -1, kind: Any = None,
     stable: Any = None, order: Any = None,
-) -> Any:  # fmt: skip
+) -> Value:  # fmt: skip
     """Sorted elements, or their places; the first of equal ones comes first."""
     x, along = flattened(g, a, axis)
     count = g.size(x.shape[along])
-    y = g.op("TopK", x, count, outputs=2, axis=along, largest=0)[output]
+    y = g.several("TopK", x, count, outputs=2, axis=along, largest=0)[output]
     y.dtype = np.dtype(np.int64) if output else x.dtype
     return y if a.ndim else g.reshape(y, out.shape)
 
 
-def matmul(g: Graph, out: Var, a: Value, b: Value) -> Any:
+def matmul(g: Graph, out: Var, a: Value, b: Value) -> Value:
     """Vectors as matrices: runtimes fuse transposes into products, and forget vectors.
 
     Whole numbers of less than four bytes, which ONNX does not multiply, wrap at the end.
@@ -240,7 +238,7 @@ def matmul(g: Graph, out: Var, a: Value, b: Value) -> Any:
     return g.op("Squeeze", ans, g.whole(gone)) if gone else ans
 
 
-def einsum(g: Graph, out: Var, *operands: Value, subscripts: str, optimize: Any = False) -> Any:
+def einsum(g: Graph, out: Var, *operands: Value, subscripts: str, optimize: Any = False) -> Value:
     """A letter has one size: axes of length 1 that are broadcast are spelled out."""
     kind = g.kind(out.dtype)
     equation = subscripts.replace(" ", "")
@@ -256,7 +254,7 @@ def einsum(g: Graph, out: Var, *operands: Value, subscripts: str, optimize: Any 
     return g.Einsum(*[g.cast(x, kind) for x in wide], equation=equation)
 
 
-def convolve(g: Graph, out: Var, a: Value, v: Value, *, mode: str = "full") -> Any:
+def convolve(g: Graph, out: Var, a: Value, v: Value, *, mode: str = "full") -> Value:
     """All windows of the longer vector, with zeros around, times the other in reverse."""
     if any(isinstance(n, Size) for n in (*a.shape, *v.shape)):
         raise ValueError("onnx.export: convolve of vectors whose length varies is not written")
@@ -273,11 +271,11 @@ def convolve(g: Graph, out: Var, a: Value, v: Value, *, mode: str = "full") -> A
     return g.MatMul(g.op("Gather", wide, g.array(places)), v)
 
 
-def determinant(g: Graph, out: Var, a: Value) -> Any:
+def determinant(g: Graph, out: Var, a: Value) -> Value:
     return g.Det(g.cast(a, g.kind(out.dtype)))
 
 
-def slogdet(g: Graph, out: Any, a: Value) -> Any:
+def slogdet(g: Graph, out: Any, a: Value) -> tuple[Value, ...]:
     d = g.Det(g.cast(a, g.kind(out[1].dtype)))
     return g.Sign(d), g.Log(g.Abs(d))
 

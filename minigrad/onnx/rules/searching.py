@@ -14,7 +14,7 @@ from minigrad.program.equations import Var
 
 def searchsorted(
     g: Graph, out: Var, a: Value, v: Value, *, side: str = "left", sorter: Any = None
-) -> Any:
+) -> Value:
     """How many elements are smaller."""
     if sorter is not None:
         raise NotImplementedError("onnx.export: searchsorted with a sorter is not written")
@@ -24,7 +24,7 @@ def searchsorted(
     return g.op("ReduceSum", g.cast(below, np.int64), g.whole([v.ndim]), keepdims=0)
 
 
-def digitize(g: Graph, out: Var, x: Value, bins: Value, *, right: bool = False) -> Any:
+def digitize(g: Graph, out: Var, x: Value, bins: Value, *, right: bool = False) -> Value:
     """How many edges are below; edges descend where the first is above the last."""
     kind = g.kind(np.result_type(x.dtype, bins.dtype))
     edges, wide = g.cast(bins, kind), g.op("Unsqueeze", g.cast(x, kind), g.whole([x.ndim]))
@@ -39,7 +39,7 @@ def digitize(g: Graph, out: Var, x: Value, bins: Value, *, right: bool = False) 
 def isclose(
     g: Graph, out: Var, a: Value, b: Value, *, rtol: Any = 1e-5, atol: Any = 1e-8,
     equal_nan: bool = False,
-) -> Any:  # fmt: skip
+) -> Value:  # fmt: skip
     kind = g.kind(np.result_type(a.dtype, b.dtype, np.float64))
     x, y = g.cast(a, kind), g.cast(b, kind)
     finite = (y - y).equals(0)
@@ -50,7 +50,7 @@ def isclose(
 
 def isin(
     g: Graph, out: Var, element: Value, test_elements: Value, *, invert: bool = False, **_: Any
-) -> Any:
+) -> Value:
     kind = g.kind(np.result_type(element.dtype, test_elements.dtype))
     wide = g.op("Unsqueeze", g.cast(element, kind), g.whole([element.ndim]))
     flat = g.op("Reshape", g.cast(test_elements, kind), g.whole([-1]))

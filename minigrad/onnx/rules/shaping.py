@@ -20,38 +20,38 @@ from minigrad.program.equations import Var
 from minigrad.typing import Axis
 
 
-def reshape(g: Graph, out: Var, a: Value, **_: Any) -> Any:
+def reshape(g: Graph, out: Var, a: Value, **_: Any) -> Value:
     if _.get("order", "C") not in ("C", None):
         raise ValueError("onnx.export: elements are taken in C order")
     return g.reshape(a, out.shape)
 
 
-def permuted(op: Op, g: Graph, out: Var, a: Value, **metadata: Any) -> Any:
+def permuted(op: Op, g: Graph, out: Var, a: Value, **metadata: Any) -> Value:
     """The order of the axes, read off what the op makes of axes of different lengths."""
     probe = np.broadcast_to(np.empty(()), tuple(range(2, 2 + a.ndim)))
     order = [n - 2 for n in np.shape(op.forward(probe, **metadata))]
     return g.transpose(a, order)
 
 
-def expand(g: Graph, out: Var, array: Value, **_: Any) -> Any:
+def expand(g: Graph, out: Var, array: Value, **_: Any) -> Value:
     return g.expand(array, out.shape)
 
 
-def reversed_along(g: Graph, a: Value, axes: list[int]) -> Any:
+def reversed_along(g: Graph, a: Value, axes: list[int]) -> Value:
     if not axes:
         return a
     least = np.iinfo(np.int64).min
     ends = [g.whole([n] * len(axes)) for n in (-1, least)]
-    y: Value = g.op("Slice", a, *ends, g.whole(axes), g.whole([-1] * len(axes)))
+    y = g.op("Slice", a, *ends, g.whole(axes), g.whole([-1] * len(axes)))
     y.shape = a.shape
     return y
 
 
-def flip(g: Graph, out: Var, m: Value, *, axis: Axis = None) -> Any:
+def flip(g: Graph, out: Var, m: Value, *, axis: Axis = None) -> Value:
     return reversed_along(g, m, axes_of(m, axis))
 
 
-def rot90(g: Graph, out: Any, m: Value, *, k: int = 1, axes: Any = (0, 1)) -> Any:
+def rot90(g: Graph, out: Any, m: Value, *, k: int = 1, axes: Any = (0, 1)) -> Value:
     i, j = (int(axis) % m.ndim for axis in axes)
     order = list(range(m.ndim))
     order[i], order[j] = j, i
@@ -64,7 +64,7 @@ def rot90(g: Graph, out: Any, m: Value, *, k: int = 1, axes: Any = (0, 1)) -> An
     return reversed_along(g, g.transpose(m, order), [j])
 
 
-def roll(g: Graph, out: Var, a: Value, *, shift: Any, axis: Axis = None) -> Any:
+def roll(g: Graph, out: Var, a: Value, *, shift: Any, axis: Axis = None) -> Value:
     x = a
     if axis is None:
         x = g.op("Reshape", a, g.whole([-1]))
@@ -87,8 +87,8 @@ def roll(g: Graph, out: Var, a: Value, *, shift: Any, axis: Axis = None) -> Any:
     return g.reshape(x, a.shape)
 
 
-def astype(g: Graph, out: Var, x: Value, **_: Any) -> Any:
-    y: Value = g.op("Cast", x, to=g.element(g.kind(out.dtype)))
+def astype(g: Graph, out: Var, x: Value, **_: Any) -> Value:
+    y = g.op("Cast", x, to=g.element(g.kind(out.dtype)))
     y.dtype = g.kind(out.dtype)
     return y
 
@@ -96,30 +96,29 @@ def astype(g: Graph, out: Var, x: Value, **_: Any) -> Any:
 # --- joining and splitting -------------------------------------------------------------
 
 
-def concatenate(g: Graph, out: Var, *arrays: Value, axis: int = 0) -> Any:
+def concatenate(g: Graph, out: Var, *arrays: Value, axis: int = 0) -> Value:
     kind = g.kind(out.dtype)
     return g.op("Concat", *[g.cast(x, kind) for x in arrays], axis=int(axis))
 
 
-def stack(g: Graph, out: Var, *arrays: Value, axis: int = 0) -> Any:
+def stack(g: Graph, out: Var, *arrays: Value, axis: int = 0) -> Value:
     kind, at = g.kind(out.dtype), g.whole([int(axis) % len(out.shape)])
     parts = [g.op("Unsqueeze", g.cast(x, kind), at) for x in arrays]
     return g.op("Concat", *parts, axis=int(axis))
 
 
-def split(g: Graph, out: Any, ary: Value, *, ends: Any, axis: int = 0) -> Any:
+def split(g: Graph, out: Any, ary: Value, *, ends: Any, axis: int = 0) -> tuple[Value, ...]:
     axis = int(axis) % ary.ndim
     lengths = g.sizes([v.shape[axis] for v in out])
-    found = g.op("Split", ary, lengths, outputs=len(out), axis=axis)
-    return found if isinstance(found, tuple) else (found,)
+    return g.several("Split", ary, lengths, outputs=len(out), axis=axis)
 
 
-def unstack(g: Graph, out: Any, x: Value, *, axis: int = 0) -> Any:
+def unstack(g: Graph, out: Any, x: Value, *, axis: int = 0) -> tuple[Value, ...]:
     axis = int(axis) % x.ndim
     return tuple(g.op("Gather", x, g.array(np.int64(i)), axis=axis) for i in range(len(out)))
 
 
-def pad(g: Graph, out: Var, array: Value, *, pad_width: Any, constant_values: Any = 0) -> Any:
+def pad(g: Graph, out: Var, array: Value, *, pad_width: Any, constant_values: Any = 0) -> Value:
     n = array.ndim
     values = np.broadcast_to(np.asarray(constant_values), (n, 2))
     kind = g.kind(out.dtype)
@@ -139,7 +138,7 @@ def pad(g: Graph, out: Var, array: Value, *, pad_width: Any, constant_values: An
 # --- triangles -------------------------------------------------------------------------
 
 
-def triangle(upper: int, g: Graph, out: Var, m: Value, *, k: int = 0) -> Any:
+def triangle(upper: int, g: Graph, out: Var, m: Value, *, k: int = 0) -> Value:
     x = g.expand(m, out.shape)
     kind = x.dtype
     wide = g.cast(x, np.int64) if kind.kind == "b" else x
@@ -149,13 +148,13 @@ def triangle(upper: int, g: Graph, out: Var, m: Value, *, k: int = 0) -> Any:
 # --- windows ---------------------------------------------------------------------------
 
 
-def places(g: Graph, n: Any, k: int, stride: int, dilation: int) -> Any:
+def places(g: Graph, n: Any, k: int, stride: int, dilation: int) -> Value:
     """Where in its axis each of ``k`` elements of each of ``n`` windows lies, (k, n)."""
     begin = g.range(n) * stride if isinstance(n, Size) else g.array(np.arange(n) * stride)
     return g.op("Unsqueeze", begin, g.whole([0])) + g.array(np.arange(k)[:, None] * dilation)
 
 
-def seen(g: Graph, out: Var, x: Value, *, size: Any, stride: Any, dilation: Any) -> Any:
+def seen(g: Graph, out: Var, x: Value, *, size: Any, stride: Any, dilation: Any) -> Value:
     """One axis after the other: each becomes two, the place in the window and the window."""
     n = len(size)
     lead = x.ndim - n
@@ -169,7 +168,7 @@ def seen(g: Graph, out: Var, x: Value, *, size: Any, stride: Any, dilation: Any)
 
 def laid_over(
     g: Graph, out: Var, y: Value, *, lengths: Any, size: Any, stride: Any, dilation: Any
-) -> Any:
+) -> Value:
     """The adjoint: both axes of each pair become one, elements of one place added up."""
     n = len(size)
     lead = y.ndim - 2 * n
