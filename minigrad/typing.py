@@ -19,6 +19,8 @@ Index: TypeAlias = Any
 Tree: TypeAlias = Any
 """Dicts, lists and tuples of arrays, nested, or one array."""
 
+Tangents: TypeAlias = Sequence[Array]
+"""One for each argument; None where an argument does not change."""
 Function: TypeAlias = Callable[..., Any]
 Axis: TypeAlias = int | Sequence[int] | None
 DType: TypeAlias = DTypeLike | None

@@ -366,7 +366,7 @@ def agree(first: Formula, second: Formula, fixed: frozenset[Var]) -> bool:
     return True
 
 
-def worth(formula: Formula, value: Any) -> bool:
+def worth(formula: Formula, value: Operand) -> bool:
     """Whether a formula is worth the number beside it, to the digits that its terms have."""
     digits, rounding = (1e-4, 1e-6) if formula.single else (1e-8, 1e-14)
     found, largest = formula.evaluated()

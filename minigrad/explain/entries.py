@@ -115,7 +115,7 @@ def one_hot_of(b: Simplifier, x: Operand) -> tuple[Any, Any] | None:
     return None if of is None else (of[0], v)
 
 
-def weighted(b: Any, found: Any) -> Any:
+def weighted(b: Any, found: Operand) -> Operand:
     """``p·(onehot(t)ᵀ (v/p[t]))`` is ``onehot(t)ᵀ v``."""
     for y, q in list(found.values()):
         t, v = (one_hot_of(b, y) if q == 1 else None) or (None, None)

@@ -51,7 +51,7 @@ def inverse_of_transpose(b: Simplifier, x: Operand) -> Operand:
 
 
 @rule(matrices.solve, when="formula")
-def solution(b: Simplifier, a: Any, y: Operand) -> Operand:
+def solution(b: Simplifier, a: Operand, y: Operand) -> Operand:
     """The solution of ``A x = y`` is ``A⁻¹ y``."""
     if len(shape_of(a)) != 2 or not isinstance(a, Var):
         return None
@@ -169,7 +169,7 @@ def spelt_out(b: Simplifier, *arrays: Any, subscripts: str = "", **_: Any) -> An
     return b.emit(ops.matmul, one, other)
 
 
-def chain(b: Simplifier, arrays: Any, words: list[str], out: str) -> Any:
+def chain(b: Simplifier, arrays: Operand, words: list[str], out: str) -> Operand:
     """``ij,j,k->ik`` two at a time."""
     first, second, third = words
     shared = {*first} & {*second}

@@ -395,7 +395,7 @@ def entry_of(b: Any, x: Operand, axis: Any = None, keepdims: Any = False, **othe
 # --- symmetric matrices ----------------------------------------------------------------
 
 
-def symmetric(b: Simplifier, a: Any) -> bool:
+def symmetric(b: Simplifier, a: Operand) -> bool:
     """Whether ``a`` is a constant that equals its transpose, or the inverse of one; noted."""
     if (inner := b.match(a, matrices.inv)) is not None and not a.given:
         return symmetric(b, inner[0])

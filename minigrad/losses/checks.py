@@ -41,7 +41,7 @@ def called(x: Array, role: str) -> str:
     return variable_name(x) or f"the {role}"
 
 
-def pair(prediction: Array, target: Array, loss: str) -> tuple[Any, Any]:
+def pair(prediction: Array, target: Array, loss: str) -> tuple[Array, Array]:
     """Both as arrays of the same shape.
 
     Raises
@@ -93,7 +93,7 @@ def within(
             )
 
 
-def classes(scores: Array, target: Array, loss: str, axis: int = -1) -> tuple[Any, Any]:
+def classes(scores: Array, target: Array, loss: str, axis: int = -1) -> tuple[Array, Array]:
     """Scores, and class indices as integers of the scores' shape without ``axis``."""
     z, y = array(scores, loss, "logits"), array(target, loss, "target")
     number, expected = axis_of_classes(z, axis, loss)

@@ -268,7 +268,7 @@ def nll(
 
 def labelled(
     scores: Array, target: Array, axis: int, loss: str, ignore_index: int | None
-) -> tuple[Any, Any, Any]:
+) -> tuple[Array, Array, Array]:
     """Scores, class indices, and which examples count (None: all of them)."""
     if ignore_index is None:
         return *classes(scores, target, loss, axis), None
@@ -323,7 +323,7 @@ def chosen(scores: Array, y: Array, axis: int) -> Array:
     return scores[tuple(places)]
 
 
-def probabilities(logits: Array, target: Array, axis: int, loss: str) -> tuple[Any, Any]:
+def probabilities(logits: Array, target: Array, axis: int, loss: str) -> tuple[Array, Array]:
     """Both as arrays of the same shape, the target summing to 1 along ``axis``."""
     z, y = pair(logits, target, loss)
     axis_of_classes(z, axis, loss)

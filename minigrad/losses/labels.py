@@ -271,7 +271,7 @@ def _lengths(given: Array, batch: int, most: int, name: str) -> Array:
     return n
 
 
-def _lines(y: Array, target_lengths: Array, batch: int) -> tuple[Any, Any]:
+def _lines(y: Array, target_lengths: Array, batch: int) -> tuple[Array, Array]:
     """Targets in lines of the same length, and how much of each counts."""
     if y.ndim == 2:
         if len(y) != batch:

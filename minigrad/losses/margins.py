@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigrad import ops
@@ -198,7 +196,7 @@ def triplet_margin(
     return reduced(ops.relu(distance(a, b) - far + margin), reduction, loss)
 
 
-def vectors(x: Array, other: Array, loss: str) -> tuple[Any, Any]:
+def vectors(x: Array, other: Array, loss: str) -> tuple[Array, Array]:
     """Both as arrays of the same shape that end in an axis of features."""
     a, b = pair(x, other, loss)
     if not a.ndim:

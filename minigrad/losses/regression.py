@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -223,7 +222,7 @@ def gaussian_nll(
     return reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction, loss)
 
 
-def repeated(prediction: Array, target: Array) -> tuple[Any, Any]:
+def repeated(prediction: Array, target: Array) -> tuple[Array, Array]:
     """Both, the one of lengths 1 repeated; as they are where they have not as many axes."""
     if np.ndim(prediction) != np.ndim(target):
         return prediction, target

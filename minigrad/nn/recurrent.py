@@ -145,7 +145,7 @@ class LSTMCell(_Cell):
 
     gates = 4
 
-    def forward(self, x: Array, state: Any = None) -> tuple[Any, Any]:
+    def forward(self, x: Array, state: Any = None) -> tuple[Array, Array]:
         """The next state (h, c); without ``state`` the last was 0."""
         x = arrayed(x)
         state = (self._rest(x), self._rest(x)) if state is None else state
@@ -199,7 +199,7 @@ class _Recurrent(Module):
     def _ends(self) -> tuple[str, ...]:
         return ("", "_reverse") if self.bidirectional else ("",)
 
-    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
+    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Array, ...]:
         """One step: the next state, the output first."""
         raise NotImplementedError
 
@@ -223,7 +223,7 @@ class _Recurrent(Module):
                 x = F.dropout(x, self.dropout, self.rng)
         return x, [np.stack(parts) for parts in zip(*ends, strict=True)]
 
-    def _states(self, x: Array, given: Any, n: int) -> tuple[Any, ...]:
+    def _states(self, x: Array, given: Any, n: int) -> tuple[Array, ...]:
         """The ``n`` states before the first step: those given, or zeros."""
         shape = (self.num_layers * len(self._ends()), np.shape(x)[1], self.hidden_size)
         if given is None:
@@ -249,7 +249,7 @@ class _Recurrent(Module):
         y, ends = self._run(x, self._states(x, given, n))
         return np.swapaxes(y, 0, 1) if self.batch_first else y, ends
 
-    def forward(self, x: Array, h: Array = None) -> tuple[Any, Any]:
+    def forward(self, x: Array, h: Array = None) -> tuple[Array, Array]:
         """The last layer's outputs, and every layer's last state."""
         y, (end,) = self._along(x, h if h is None else [h], 1)
         return y, end
@@ -316,7 +316,7 @@ class RNN(_Recurrent):
             rng=rng, dtype=dtype,
         )  # fmt: skip
 
-    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
+    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Array, ...]:
         return (F.rnn_cell(x, state[0], *weights, self.nonlinearity),)
 
 
@@ -333,7 +333,7 @@ class GRU(_Recurrent):
 
     gates = 3
 
-    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
+    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Array, ...]:
         return (F.gru_cell(x, state[0], *weights),)
 
 
@@ -357,7 +357,7 @@ class LSTM(_Recurrent):
 
     gates = 4
 
-    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Any, ...]:
+    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Array, ...]:
         return F.lstm_cell(x, (state[0], state[1]), *weights)
 
     def forward(self, x: Array, state: Any = None) -> tuple[Any, tuple[Any, Any]]:

@@ -74,7 +74,7 @@ class SpectralNorm(Module):
         v = generator(who, rng).standard_normal(W.shape[1]).astype(W.dtype)
         self.u, self.v = map(Tensor, self._improved(W, v, 15))
 
-    def _improved(self, W: Array, v: Array, rounds: int) -> tuple[Any, Any]:
+    def _improved(self, W: Array, v: Array, rounds: int) -> tuple[Array, Array]:
         """Both singular vectors after so many rounds of the power method."""
         u = W @ v
         for _ in range(rounds):

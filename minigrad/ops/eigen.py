@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.ops.kinds import conjugated
 from minigrad.ops.products import mH, mT
 from minigrad.ops.record import ArrayLike, Rule, composed, is_complex, primitive
-from minigrad.typing import Array
+from minigrad.typing import Array, Tangents
 
 # --- what factorisations share ---------------------------------------------------------
 
@@ -86,7 +86,7 @@ def eigh_rule(g: Array, ans: Array, a: Array, UPLO: str = "L") -> Array:
     return (v @ (turned + gw[..., None, :] * eye) @ mH(v)) * weights(n, UPLO)
 
 
-def eigh_jvp(ts: Any, ans: Array, a: Array, UPLO: str = "L") -> Array:
+def eigh_jvp(ts: Tangents, ans: Array, a: Array, UPLO: str = "L") -> Array:
     """``dw = diag(Vᴴ dA V)``, ``dV = V (F∘(Vᴴ dA V))``, of dA the triangle that is read."""
     w, v = ans
     n = np.shape(w)[-1]

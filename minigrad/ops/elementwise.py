@@ -85,7 +85,7 @@ remainder: Op = elementwise(
 
 
 @composed(np.divmod)
-def divmod(x1: Array, x2: Array) -> tuple[Any, Any]:
+def divmod(x1: Array, x2: Array) -> tuple[Array, Array]:
     """Quotient and remainder, as `numpy.divmod`.
 
     Derivative: of the remainder ``∂r/∂x1 = 1`` and ``∂r/∂x2 = -q``; the quotient only jumps.
@@ -520,7 +520,7 @@ exponent_of: Op = Op("frexp", lambda x: np.frexp(x)[1], None, arity=1, fresh=Tru
 
 
 @composed(np.frexp)
-def frexp(x: Array) -> tuple[Any, Any]:
+def frexp(x: Array) -> tuple[Array, Array]:
     """Mantissa in [½, 1) and exponent of 2, as `numpy.frexp`; the exponent only jumps.
 
     Derivative: of the mantissa ``2^-e``; the exponent is a whole number.
@@ -536,7 +536,7 @@ def frexp(x: Array) -> tuple[Any, Any]:
 
 
 @composed(np.modf)
-def modf(x: ArrayLike) -> tuple[Any, Any]:
+def modf(x: ArrayLike) -> tuple[Array, Array]:
     """Fractional and integral part, as `numpy.modf`.
 
     Derivative: of the fractional part 1, of the integral part 0.

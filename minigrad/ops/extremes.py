@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.ops.record import ArrayLike, composed, primitive
 from minigrad.ops.reduction import NoValue, axes_of, count, from_end, options, restore
 from minigrad.ops.shape import speaks_numpy
-from minigrad.typing import Array, Axis
+from minigrad.typing import Array, Axis, Tangents
 
 
 def extreme_share(ans: Array, a: Array, axis: Axis, where: Array) -> Array:
@@ -33,7 +33,7 @@ def extreme_rule(
 
 
 def extreme_jvp(
-    ts: Any,
+    ts: Tangents,
     ans: Array,
     a: Array,
     axis: Axis = None,

@@ -5,7 +5,7 @@ Of complex ones the phases are those that LAPACK leaves, which the rules keep.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from minigrad.ops.eigen import fixed_phase, gaps, over, symmetric_eig, textbook,
 from minigrad.ops.kinds import conjugated
 from minigrad.ops.products import mH
 from minigrad.ops.record import ArrayLike, Op, composed, is_complex, primitive
-from minigrad.typing import Array
+from minigrad.typing import Array, Tangents
 
 
 class QRResult(NamedTuple):
@@ -51,7 +51,7 @@ def cholesky_rule(g: Array, ans: Array, a: Array) -> Array:
     return 0.5 * (s + mH(s))
 
 
-def cholesky_jvp(ts: Any, ans: Array, a: Array) -> Array:
+def cholesky_jvp(ts: Tangents, ans: Array, a: Array) -> Array:
     """``L Φ(L⁻¹ sym(dA) L⁻ᴴ)``; Murray (2016), equation 8."""
     inverse = np.linalg.inv(ans)
     return ans @ halved(inverse @ (0.5 * (ts[0] + mH(ts[0]))) @ mH(inverse))
@@ -205,7 +205,7 @@ def svdvals_rule(g: Array, ans: Array, a: Array) -> Array:
     return conjugated((u * g[..., None, :]) @ vh)
 
 
-def svdvals_jvp(ts: Any, ans: Array, x: Array) -> Array:
+def svdvals_jvp(ts: Tangents, ans: Array, x: Array) -> Array:
     """``Re diag(Uᴴ dA V)``."""
     u, _, vh = np.linalg.svd(x, full_matrices=False)
     return np.real(np.sum(conjugated(u) * (ts[0] @ mH(vh)), axis=-2))

@@ -116,7 +116,7 @@ MANY = 1000
 """Numbers from which on it pays to compute where each of them goes."""
 
 
-def at(ufunc: Any, out: Any, index: Index, values: Array) -> Array:
+def at(ufunc: np.ufunc, out: Any, index: Index, values: Array) -> Array:
     """``ufunc.at(out, index, values)``, of many rows by the places of their numbers.
 
     NumPy takes the numbers of a flat array, one by one, five times as fast as rows.

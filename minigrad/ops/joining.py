@@ -269,7 +269,7 @@ def pieces(ary: Array, ends: Any, axis: int = 0) -> Array:
 
 
 @composed(np.array_split, complex=True)
-def array_split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def array_split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """A list of consecutive pieces, nearly equal or cut at indices, as `numpy.array_split`.
 
     Derivative: the gradients of the pieces, joined again.
@@ -303,7 +303,7 @@ def array_split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list
 
 
 @composed(np.split, complex=True)
-def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """A list of equal pieces, or pieces cut at indices, as `numpy.split`.
 
     Derivative: the gradients of the pieces, joined again.
@@ -328,7 +328,7 @@ def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return array_split(ary, indices_or_sections, axis)
 
 
-def split_along(name: str, ary: Array, indices_or_sections: Any, axis: int) -> list[Any]:
+def split_along(name: str, ary: Array, indices_or_sections: Any, axis: int) -> list[Array]:
     """`split` along a fixed axis, which must be there."""
     ary = arrayed(ary)
     if np.ndim(ary) <= axis:
@@ -337,7 +337,7 @@ def split_along(name: str, ary: Array, indices_or_sections: Any, axis: int) -> l
 
 
 @composed(np.vsplit, complex=True)
-def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
+def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
     """Pieces below each other, as `numpy.vsplit`.
 
     Derivative: the gradients of the pieces, joined again.
@@ -359,7 +359,7 @@ def vsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
 
 
 @composed(np.hsplit, complex=True)
-def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
+def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
     """Pieces beside each other, as `numpy.hsplit`.
 
     Derivative: the gradients of the pieces, joined again.
@@ -374,7 +374,7 @@ def hsplit(ary: ArrayLike, indices_or_sections: Any) -> list[Any]:
 
 
 @composed(np.dsplit, complex=True)
-def dsplit(ary: Array, indices_or_sections: Any) -> list[Any]:
+def dsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
     """Pieces behind each other, as `numpy.dsplit`.
 
     Derivative: the gradients of the pieces, joined again.

@@ -21,7 +21,7 @@ from minigrad.ops.kinds import conjugated
 from minigrad.ops.products import mH, mT
 from minigrad.ops.record import ArrayLike, composed, primitive
 from minigrad.ops.shape import arrayed, unbroadcast
-from minigrad.typing import Array, Axis, DType
+from minigrad.typing import Array, Axis, DType, Tangents
 
 LinAlgError = np.linalg.LinAlgError
 
@@ -88,7 +88,7 @@ def lined_up(t: Array, own: int, ndim: int) -> Array:
     )
 
 
-def solve_jvp(ts: Any, ans: Array, a: Array, b: Array) -> Array:
+def solve_jvp(ts: Tangents, ans: Array, a: Array, b: Array) -> Array:
     """``A⁻¹ (db - dA x)``."""
     vector = np.ndim(b) == 1
     da, db = ts

@@ -11,7 +11,7 @@ from minigrad.ops.shape import arrayed
 from minigrad.typing import Array
 
 
-def vector(p: Any) -> Any:
+def vector(p: Array) -> Array:
     """Coefficients as a vector; leading zeros say nothing and go.
 
     Raises
@@ -71,7 +71,7 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Arra
     return np.power(x[:, None], exponents)
 
 
-def aligned(a1: Array, a2: Array) -> tuple[Any, Any]:
+def aligned(a1: Array, a2: Array) -> tuple[Array, Array]:
     """Two polynomials with as many coefficients, zeros in front of the shorter one."""
     a1, a2 = (np.reshape(p, (1,)) if not np.ndim(p) else p for p in (a1, a2))
     n = max(np.size(a1), np.size(a2))
@@ -127,7 +127,7 @@ def polymul(a1: ArrayLike, a2: ArrayLike) -> Array:
 
 
 @composed(np.polydiv, complex=True)
-def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Any, Any]:
+def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
     """Quotient and remainder of two polynomials, as `numpy.polydiv`.
 
     Derivative: of ``u = q v + r``, the rules of its product and sum, solved for q and r.
@@ -238,14 +238,14 @@ def poly(seq_of_zeros: ArrayLike) -> Array:
     return ans if np.size(seq_of_zeros) else 1.0
 
 
-def roots_rule(g: Array, ans: Array, p: Any) -> Array:
+def roots_rule(g: Array, ans: Array, p: Array) -> Array:
     """``dr/dp_k = -r^(n-k) / p'(r)``: where a coefficient moves, the root keeps p at zero."""
     steepness = np.polyval(np.polyder(p), ans)
     return -(g / steepness) @ np.vander(ans, np.size(p))
 
 
 @primitive(np.roots, vjps=(roots_rule,), fresh=True, dynamic=True, complex=True)
-def roots(p: Any) -> Any:
+def roots(p: Array) -> Array:
     """Roots of the polynomial with coefficients ``p``, highest first, as `numpy.roots`.
 
     A root moves by ``-rⁿ⁻ᵏ / p'(r)`` where coefficient k does; double roots have no derivative.

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from minigrad.ops.record import ArrayLike, Op, composed, plain, primitive
 from minigrad.ops.rows import summed, total
 from minigrad.ops.shape import shape_of
-from minigrad.typing import Array, Axis, DType
+from minigrad.typing import Array, Axis, DType, Tangents
 
 NoValue: Any = np._NoValue
 ndarray = np.ndarray
@@ -94,7 +94,7 @@ def options(**given: Any) -> dict[str, Any]:
 
 
 def sum_jvp(
-    ts: Any,
+    ts: Tangents,
     ans: Array,
     a: Array,
     axis: Axis = None,

@@ -15,13 +15,13 @@ from minigrad.ops.shape import unbroadcast
 from minigrad.typing import Array
 
 
-def half_turns(phi: Array) -> tuple[Any, Any]:
+def half_turns(phi: Array) -> tuple[Array, Array]:
     """``φ = kπ + ψ`` with ψ between -π/2 and π/2: k, and ψ."""
     k = np.round(phi / math.pi)
     return k, phi - k * math.pi
 
 
-def k_slope(p: Any) -> Any:
+def k_slope(p: Array) -> Array:
     """``dK/dm`` at ``m = 1 - p``; K is ``R_F(0, 1 - m, 1)`` (19.25)."""
     return sp.elliprd(0.0, 1.0, p) / 6
 
@@ -45,7 +45,7 @@ def e_by_m(phi: Array, m: Array) -> Array:
     return turned(k, e_slope, m) - s**3 / 6 * sp.elliprd(c**2, 1 - m * s**2, 1.0)
 
 
-def turned(k: Any, slope: Array, m: Array) -> Array:
+def turned(k: Array, slope: Array, m: Array) -> Array:
     """What ``k`` half turns add: ``2 k slope(m)``."""
     return np.where(k == 0, 0.0, 2 * k * slope(np.where(k == 0, 0.5, m)))
 
@@ -109,14 +109,14 @@ def g_by_first(x: Array, y: Array, z: Array) -> Array:
     )
 
 
-def j_by_first(ans: Array, x: Array, y: Array, z: Array, p: Any) -> Array:
+def j_by_first(ans: Array, x: Array, y: Array, z: Array, p: Array) -> Array:
     """``∂R_J/∂x``; the principal value by partial fractions where p < 0."""
     whole = np.where(p > 0, p, 1.0)
     far = (sp.elliprd(y, z, x) - ans) / (2 * np.where(p > 0, -1.0, x - p))
     return np.where(p > 0, -0.75 * symmetric((x, 1.5), (y, 0.5), (z, 0.5), (whole, 1.0)), far)
 
 
-def j_by_last(ans: Array, x: Array, y: Array, z: Array, p: Any) -> Array:
+def j_by_last(ans: Array, x: Array, y: Array, z: Array, p: Array) -> Array:
     """``∂R_J/∂p``; where p < 0 by Euler's theorem, R_J being homogeneous of degree -3/2."""
     whole = np.where(p > 0, p, 1.0)
     shares = x * j_by_first(ans, x, y, z, p) + y * j_by_first(ans, y, x, z, p)

@@ -206,7 +206,7 @@ def spheroidal(function: Any, value: Any, sign: int, form: Any, x: float, told: 
     SciPy's functions of the second kind are not held to the equation, and have no row.
     """
 
-    def second(y: Array, slope: Array, m: Array, n: Any, c: Array, *rest: Any) -> Array:
+    def second(y: Array, slope: Array, m: Array, n: Array, c: Array, *rest: Any) -> Array:
         known = rest[0] if len(rest) > 1 else value(m, n, c)
         return form(rest[-1], y, slope, m, known, sign * (c * rest[-1]) ** 2)
 

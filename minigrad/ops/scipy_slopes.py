@@ -57,7 +57,7 @@ def exprel_slope(x: Array) -> Array:
     )
 
 
-def power_by_exponent(log: Any, p: Any) -> Any:
+def power_by_exponent(log: Any, p: Array) -> Array:
     """The derivative of ``(exp(p log) - 1)/p`` by p; ``1/p²`` at the power 0, or infinite."""
     end, rising = np.isneginf(log), np.greater(p, 0)
     log = np.where(end, 1.0, log)
@@ -65,7 +65,7 @@ def power_by_exponent(log: Any, p: Any) -> Any:
     return np.where(end, np.where(rising, 1 / np.where(rising, p, 1.0) ** 2, np.inf), inside)
 
 
-def root_by_exponent(y: Array, p: Any) -> Array:
+def root_by_exponent(y: Array, p: Array) -> Array:
     """The derivative of ``log(1 + p y)/p`` by p, where that is finite."""
     v = p * y
     return y**2 * either(
@@ -77,7 +77,7 @@ def root_by_exponent(y: Array, p: Any) -> Array:
     )
 
 
-def base_by_exponent(base: Any, y: Array, p: Any) -> Array:
+def base_by_exponent(base: Any, y: Array, p: Array) -> Array:
     """The derivative of ``base = (1 + p y)^(1/p)`` by p; its right limit where base is 0."""
     end = np.equal(p * y, -1)
     away = np.where(end, p, 1.0)
@@ -85,7 +85,7 @@ def base_by_exponent(base: Any, y: Array, p: Any) -> Array:
     return np.where(end, limit, base * root_by_exponent(np.where(end, 0.0, y), p))
 
 
-def huber_by_width(d: Array, r: Any) -> Array:
+def huber_by_width(d: Array, r: Array) -> Array:
     """``∂/∂δ δ²(√(1 + (r/δ)²) - 1)``, as ``r⁴/(h (h + δ)²)`` with h = √(δ² + r²)."""
     h = np.hypot(d, r)
     none = np.equal(h, 0)
@@ -124,13 +124,13 @@ def beta_density(a: Array, b: Array, x: Array) -> Array:
 # --- distributions whose functions these are ---------------------------------------------
 
 
-def student_density(n: Any, t: Array) -> Array:
+def student_density(n: Array, t: Array) -> Array:
     """The density of Student's distribution with n degrees of freedom."""
     log = -sp.betaln(n / 2, 0.5) - np.log(n) / 2
     return np.exp(log - (n + 1) / 2 * np.log1p(t**2 / n))
 
 
-def fisher_density(n: Any, m: Array, x: Array) -> Array:
+def fisher_density(n: Array, m: Array, x: Array) -> Array:
     """The density of Fisher's F distribution."""
     share = n * x / (n * x + m)
     return beta_density(n / 2, m / 2, share) * n * m / (n * x + m) ** 2
@@ -144,7 +144,7 @@ def gamma_by_rate(a: Array, b: Array, x: Array) -> Array:
 # --- exponential, logarithmic and trigonometric integrals (chapter 6) --------------------
 
 
-def expn_slope(g: Array, ans: Array, n: Any, x: Array) -> Array:
+def expn_slope(g: Array, ans: Array, n: Array, x: Array) -> Array:
     """``-E(n-1, x)``; ``E(0, x)`` is ``exp(-x)/x``."""
     lower = sp.expn(np.where(n < 1, 0, n - 1), x)
     return -g * np.where(n < 1, np.exp(-x) * (1 / x + 1 / x**2), lower)
@@ -164,12 +164,12 @@ def struve_part(v: Array, x: Array) -> Array:
 # --- orthogonal polynomials (chapter 18) -------------------------------------------------
 
 
-def below(n: Any, value: Any) -> Any:
+def below(n: Array, value: Any) -> Array:
     """``value``, the polynomial of degree n - 1, and 0 where there is none."""
     return np.where(n == 0, 0.0, value)
 
 
-def lower(n: Any) -> Any:
+def lower(n: Array) -> Array:
     """The degree below ``n``, 0 at least."""
     return np.where(n == 0, n, n - 1)
 
@@ -182,7 +182,7 @@ def normal_slope(z: Array) -> Array:
     return ROOT_2PI * np.exp(z**2 / 2)
 
 
-def poisson_mixture(x: Array, n: Any, c: Array) -> Array:
+def poisson_mixture(x: Array, n: Array, c: Array) -> Array:
     """The density of the noncentral χ² distribution: by a series in ``c x``, far out by I's."""
 
     def near(z: Array) -> Array:
@@ -227,7 +227,7 @@ def beip_ratio(x: Array) -> Array:
 # --- polynomials of shifted and scaled arguments (chapter 18), angles, profiles -------------
 
 
-def profile(x: Array, s: Any, c: Array) -> tuple[Any, Any]:
+def profile(x: Array, s: Array, c: Array) -> tuple[Array, Array]:
     """``d/dζ`` and ``d/dσ`` of the profile, the real part of ``w(ζ/(σ√2))/(σ√2π)``, ζ = x + iγ.
 
     With Faddeeva's w, and far out by its asymptotic series, ``i/π Σ (2n-1)!! σ²ⁿ/ζ²ⁿ⁺¹``.
@@ -250,7 +250,7 @@ def profile(x: Array, s: Any, c: Array) -> tuple[Any, Any]:
 # --- binomials beside their zeros, noncentral distributions, Kolmogorov's -------------------
 
 
-def binom_slope(ans: Array, n: Any, e: Array) -> Array:
+def binom_slope(ans: Array, n: Array, e: Array) -> Array:
     """``-binom(n, k) ψ(e)`` for e = k + 1 or n - k + 1; finite where binom is 0 and ψ is not."""
     inside = (e < 0.5) & (n > -1)
     top, low = np.where(inside, n, 0.0), np.where(inside, e, 0.0)
@@ -258,12 +258,12 @@ def binom_slope(ans: Array, n: Any, e: Array) -> Array:
     return np.where(inside, beyond, -ans * sp.psi(np.where(inside, 1.0, e)))
 
 
-def mixture_by_centre(ans: Array, x: Array, n: Any, c: Array) -> Array:
+def mixture_by_centre(ans: Array, x: Array, n: Array, c: Array) -> Array:
     """The derivative of the noncentral χ² distribution by its noncentrality."""
     return (sp.chndtr(x, n + 2, c) - ans) / 2
 
 
-def student_mixture(n: Any, d: Array, t: Array) -> Array:
+def student_mixture(n: Array, d: Array, t: Array) -> Array:
     """The density of the noncentral Student distribution."""
     log = -(d**2) / 2 + np.log(n) * n / 2 - (n + 1) / 2 * np.log(n + t**2)
     z = d * t / np.sqrt(2 * (n + t**2))
@@ -271,7 +271,7 @@ def student_mixture(n: Any, d: Array, t: Array) -> Array:
     return np.exp(log) * (even + z * n * sp.hyp1f1(n / 2 + 1, 1.5, z**2) / ROOT_PI)
 
 
-def student_by_centre(n: Any, d: Array, t: Array) -> Array:
+def student_by_centre(n: Array, d: Array, t: Array) -> Array:
     """``-∂F/∂δ`` of the noncentral Student distribution, ``E φ(t √(V/n) - δ)``, V being χ²."""
     z = d * t / np.sqrt(2 * (n + t**2))
     even = sp.hyp1f1(n / 2, 0.5, z**2)
@@ -280,21 +280,21 @@ def student_by_centre(n: Any, d: Array, t: Array) -> Array:
     return np.exp(log) / ROOT_2PI * (even + odd)
 
 
-def centre_slope(x: Array, n: Any, c: Array, p: Any) -> Array:
+def centre_slope(x: Array, n: Array, c: Array, p: Array) -> Array:
     """`mixture_by_centre` at the noncentrality of p; NaN where no noncentrality has that p."""
     reached = np.abs(sp.chndtr(x, n, c) - p) < 1e-6
     slope = (sp.chndtr(x, n + 2, c) - p) / 2
     return np.where(reached, slope, np.nan)
 
 
-def fisher_mixture(n: Any, m: Array, c: Array, x: Array) -> Array:
+def fisher_mixture(n: Array, m: Array, c: Array, x: Array) -> Array:
     """The density of the noncentral F distribution."""
     share = n * x / (n * x + m)
     series = sp.hyp1f1((n + m) / 2, n / 2, c * share / 2)
     return np.exp(-c / 2) * fisher_density(n, m, x) * series
 
 
-def fisher_by_centre(ans: Array, n: Any, m: Array, c: Array, x: Array) -> Array:
+def fisher_by_centre(ans: Array, n: Array, m: Array, c: Array, x: Array) -> Array:
     """The derivative of the noncentral F distribution by its noncentrality."""
     return (sp.ncfdtr(n + 2, m, c, x * n / (n + 2)) - ans) / 2
 
@@ -314,7 +314,7 @@ def kolmogorov_slope(y: Array) -> Array:
     return np.where(y > 0.02, slope, 0.0)
 
 
-def smirnov_slope(n: Any, d: Array) -> Array:
+def smirnov_slope(n: Array, d: Array) -> Array:
     """The slope of ``(1-d)ⁿ + d Σ_j C(n, j) (d + j/n)^(j-1) (1 - d - j/n)^(n-j)`` by d."""
     n, wide = np.floor(n), np.expand_dims(d, -1)
     j, m = np.arange(1, max(int(np.max(n)), 1) + 1), np.expand_dims(n, -1)

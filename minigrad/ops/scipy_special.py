@@ -60,6 +60,7 @@ from minigrad.ops.scipy_slopes import (
     student_mixture,
     tukey_slope,
 )
+from minigrad.typing import Array
 
 # --- under other names already -----------------------------------------------------------
 
@@ -411,7 +412,7 @@ row(
 )
 
 
-def failures(k: Any, n: Any, p: Any) -> Any:
+def failures(k: Array, n: Array, p: Array) -> Array:
     """The slope of the negative binomial distribution by p; SciPy cuts k and n to whole numbers."""
     return beta_density(np.trunc(n), np.trunc(k) + 1, p)
 

@@ -15,7 +15,7 @@ from minigrad.ops.record import primitive
 from minigrad.ops.reduction import from_end, kept, restore
 from minigrad.ops.rows import extreme, summed
 from minigrad.ops.shape import shape_of, speaks_numpy
-from minigrad.typing import Array, Axis
+from minigrad.typing import Array, Axis, Tangents
 
 
 def top_of(x: Array, axis: Axis) -> Array:
@@ -53,7 +53,7 @@ def logsumexp_rule(g: Array, ans: Array, x: Array, axis: Axis = None, **_: Any) 
 
 
 def logsumexp_jvp(
-    ts: Any, ans: Array, x: Array, axis: Axis = None, keepdims: bool = False
+    ts: Tangents, ans: Array, x: Array, axis: Axis = None, keepdims: bool = False
 ) -> Array:
     """``Σ softmax(x) t``."""
     if len(shape_of(x)) == 1 and axis != () and not keepdims:
@@ -84,7 +84,7 @@ def softmax_rule(g: Array, ans: Array, x: Array, axis: Axis = -1) -> Array:
     return ans * (g - summed(g * ans, axis, True))
 
 
-def softmax_jvp(ts: Any, ans: Array, x: Array, axis: Axis = -1) -> Array:
+def softmax_jvp(ts: Tangents, ans: Array, x: Array, axis: Axis = -1) -> Array:
     """``s ∘ (t - Σ s t)``: the Jacobian is symmetric."""
     return softmax_rule(ts[0], ans, x, from_end(x, axis))
 
@@ -113,7 +113,7 @@ def log_softmax_rule(g: Array, ans: Array, x: Array, axis: Axis = -1) -> Array:
     return g - np.exp(ans) * summed(g, axis, True)
 
 
-def log_softmax_jvp(ts: Any, ans: Array, x: Array, axis: Axis = -1) -> Array:
+def log_softmax_jvp(ts: Tangents, ans: Array, x: Array, axis: Axis = -1) -> Array:
     """``t - Σ softmax(x) t``."""
     return ts[0] - summed(np.exp(ans) * ts[0], from_end(x, axis), True)
 

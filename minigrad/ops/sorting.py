@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.ops.indexing import take_along_axis
 from minigrad.ops.record import ArrayLike, Op, composed, primitive
 from minigrad.ops.shape import ravel
-from minigrad.typing import Array
+from minigrad.typing import Array, Tangents
 
 
 def sort_rule(g: Array, ans: Array, a: Array, axis: int | None = -1, **_: Any) -> Array:
@@ -20,7 +20,7 @@ def sort_rule(g: Array, ans: Array, a: Array, axis: int | None = -1, **_: Any) -
     return np.take_along_axis(g, places, axis)
 
 
-def sort_jvp(ts: Any, ans: Array, a: Array, axis: int | None = -1, **_: Any) -> Array:
+def sort_jvp(ts: Tangents, ans: Array, a: Array, axis: int | None = -1, **_: Any) -> Array:
     """The tangents in the order of the elements."""
     t, n = ts[0], np.ndim(a)
     order = np.argsort(a, axis=axis, kind="stable")

@@ -33,7 +33,7 @@ PADDING = {
 """SciPy's name of what is beyond the edges -> NumPy's."""
 
 
-def per_axis(who: str, name: str, value: Array, n: int) -> list[Any]:
+def per_axis(who: str, name: str, value: Array, n: int) -> list[Array]:
     """``value`` for each of ``n`` axes, of one or of as many."""
     many = isinstance(value, list | tuple) or np.ndim(value)
     values = list(value) if many else [value] * n

@@ -146,7 +146,7 @@ def gaussian_laplace(
 
 def by_order(
     x: Array, sigma: Array, mode: Any, cval: Array, axes: Axis, order: int, options: dict[str, Any]
-) -> list[Any]:
+) -> list[Array]:
     """`gaussian_filter` with the ``order``-th derivative along one of the ``axes`` after the other.
 
     As in SciPy all axes are smoothed, by the mode of the one of the derivative.

@@ -212,7 +212,7 @@ _factor = Op("linalg.lu_factor", _packed_of, (_packed_rule,), arity=1, fresh=Tru
 
 
 @like(sl.lu_factor, "a")
-def lu_factor(a: Array) -> tuple[Any, Any]:
+def lu_factor(a: Array) -> tuple[Array, Array]:
     """``A = P L U``, L and U in one matrix, and the rows that were exchanged.
 
     Derivative: that of `lu`; the rows that were exchanged are constant.
@@ -242,7 +242,7 @@ _lu = Op("linalg.lu", _lu_of, (_lu_rule,), arity=1, fresh=True, complex=True)
 
 
 @like(sl.lu, "a")
-def lu(a: Array, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Any, ...]:
+def lu(a: Array, permute_l: bool = False, *, p_indices: bool = False) -> tuple[Array, ...]:
     """``A = P L U`` with a permutation P, L lower (its diagonal 1) and U upper triangular.
 
     Derivative: ``dA = P L⁻ᵀ (tril(Lᵀ dL, -1) + triu(dU Uᵀ)) U⁻ᵀ``; P is constant.
@@ -290,7 +290,7 @@ _polar = Op(
 
 
 @like(sl.polar, "a")
-def polar(a: Array, side: str = "right") -> tuple[Any, Any]:
+def polar(a: Array, side: str = "right") -> tuple[Array, Array]:
     """``A = U P``, or ``P U``: orthonormal U, positive semidefinite P, as stretches and turns.
 
     Parameters

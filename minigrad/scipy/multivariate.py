@@ -148,7 +148,7 @@ def deviations(who: str, x: Array, mean: Array, cov: Array) -> tuple[Any, tuple[
     return np.reshape(x - mean, (-1, n)), np.shape(x)[:-1]
 
 
-def standardised(d: Array, cov: Array) -> tuple[Any, Any]:
+def standardised(d: Array, cov: Array) -> tuple[Array, Array]:
     """``δᵀ Σ⁻¹ δ`` of every row δ, and ``log det Σ``."""
     root = np.linalg.cholesky(covariance(cov, np.shape(d)[1]))
     z = np.linalg.solve(root, d.T)
@@ -161,7 +161,7 @@ def covariance(cov: Array, n: int) -> Array:
     return cov if np.ndim(cov) == 2 else np.eye(n) * cov
 
 
-def singular(cov: Array, d: Array) -> tuple[Any, Any, Any]:
+def singular(cov: Array, d: Array) -> tuple[Array, Array, Array]:
     """Log of the pseudo-determinant with 2π, squared distances, and what is outside the space."""
     w, v = np.linalg.eigh(cov)
     share = 1e6 * np.finfo(float).eps

@@ -191,7 +191,7 @@ def bound(fun: Function, x: Array, args: tuple[Any, ...], limits: list[Limit]) -
     return polished(zero, np.concatenate([x, shadow]), args)[:n]
 
 
-def ends(bounds: Any, x: Array) -> tuple[Any, Any]:
+def ends(bounds: Any, x: Array) -> tuple[Array, Array]:
     """The lower and upper bounds of every element of ``x``."""
     if bounds is None:
         return np.full(x.shape, -np.inf), np.full(x.shape, np.inf)
@@ -299,7 +299,7 @@ def curve_fit(
     sigma: Array = None,
     absolute_sigma: bool = False,
     bounds: Any = (-np.inf, np.inf),
-) -> tuple[Any, Any]:
+) -> tuple[Array, Array]:
     """The parameters p for which ``f(xdata, *p)`` is nearest to ``ydata``, and their covariance.
 
     Derivative: that of `least_squares`, by ``xdata``, ``ydata`` and ``sigma``.

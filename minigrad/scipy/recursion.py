@@ -47,7 +47,7 @@ recursive: Op = Op(
 """The y with ``Σ_k a_k y_{n−k} = Σ_k b_k x_{n−k}`` along the last axis, from rest."""
 
 
-def coefficients(who: str, b: Array, a: Array) -> tuple[Any, Any]:
+def coefficients(who: str, b: Array, a: Array) -> tuple[Array, Array]:
     """Both vectors of a filter, as vectors."""
     b, a = np.atleast_1d(floating(b)), np.atleast_1d(floating(a))
     for name, v in (("b", b), ("a", a)):
@@ -107,7 +107,7 @@ def lfilter(b: Array, a: Array, x: Array, axis: int = -1, zi: Array = None) -> A
     return np.moveaxis(y, -1, axis), np.moveaxis(end, -1, axis)
 
 
-def continued(b: Array, a: Array, x: Array, state: Array) -> tuple[Any, Any]:
+def continued(b: Array, a: Array, x: Array, state: Array) -> tuple[Array, Array]:
     """The filter from a ``state`` on, and the state at the end; a₀ is 1.
 
     The state is what ``Σ b_k x_{n−k} − Σ a_k y_{n−k}`` of the past adds to the next numbers.

@@ -78,7 +78,7 @@ LONG = 64
 """Sizes of the smaller array beyond which transforms are faster than sums."""
 
 
-def checked(name: str, in1: Array, in2: Array, mode: str) -> tuple[Any, Any]:
+def checked(name: str, in1: Array, in2: Array, mode: str) -> tuple[Array, Array]:
     """The two arrays, of as many axes."""
     a, b = arrayed(in1), arrayed(in2)
     if np.ndim(a) != np.ndim(b):

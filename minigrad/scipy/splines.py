@@ -111,7 +111,7 @@ def spline_filter(
     return x
 
 
-def basis(t: Array, order: int) -> list[Any]:
+def basis(t: Array, order: int) -> list[Array]:
     """The B-splines that are not 0 at a share ``t`` of the way between two knots, one apart.
 
     C. de Boor, "A Practical Guide to Splines" (1978), chapter X.

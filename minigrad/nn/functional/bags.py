@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -94,7 +93,7 @@ def embedding_bag(
     return total / count.astype(np.result_type(rows)) if mode == "mean" else total
 
 
-def bags(offsets: Array, n: int, ended: bool) -> tuple[Any, Any]:
+def bags(offsets: Array, n: int, ended: bool) -> tuple[Array, Array]:
     """The places of every bag's integers in a line for each, and which of them are there."""
     starts = arrayed(offsets)
     if speaks_numpy(starts):

@@ -300,12 +300,12 @@ def shares(at: Array, length: int, kernel: Any) -> Array:
     return found
 
 
-def hat(t: Array) -> dict[int, Any]:
+def hat(t: Array) -> dict[int, Array]:
     """The weights of both neighbours of a point ``t`` behind the first of them."""
     return {0: 1 - t, 1: t}
 
 
-def keys(t: Array, a: float = -0.75) -> dict[int, Any]:
+def keys(t: Array, a: float = -0.75) -> dict[int, Array]:
     """The weights of the four neighbours of a point ``t`` behind the second of them.
 
     R. Keys, "Cubic convolution interpolation for digital image processing" (1981).

@@ -86,7 +86,7 @@ def batch_norm(
     return _affine((x - m) / ops.sqrt(v + eps), w, b)
 
 
-def moments(x: Array) -> tuple[Any, Any]:
+def moments(x: Array) -> tuple[Array, Array]:
     """Mean and (biased) variance of every channel of x, axis 1."""
     over = (0, *range(2, np.ndim(x)))
     mean = ops.mean(x, axis=over, keepdims=True)

@@ -13,7 +13,9 @@ from minigrad.ops.shape import arrayed
 from minigrad.typing import Array
 
 
-def _gates(who: str, x: Array, h: Array, w: Array, u: Array, b: Array, c: Array) -> tuple[Any, Any]:
+def _gates(
+    who: str, x: Array, h: Array, w: Array, u: Array, b: Array, c: Array
+) -> tuple[Array, Array]:
     """``W x + b`` and ``U h + c``, the shapes of x and h checked."""
     hidden = np.shape(u)[1]
     x, h = arrayed(x), arrayed(h)
@@ -103,7 +105,7 @@ def lstm_cell(
     weight_hh: Array,
     bias_ih: Array = None,
     bias_hh: Array = None,
-) -> tuple[Any, Any]:
+) -> tuple[Array, Array]:
     """``c' = f c + i g`` and ``h' = o tanh(c')``: the new state ``(h', c')``.
 
     Derivative: ``∂c'/∂c = f``, ``∂c'/∂i = g``, ``∂c'/∂f = c``, ``∂c'/∂g = i``,
