@@ -109,7 +109,8 @@ def _lines(view: View, values: bool, gradients: bool, local: bool, direction: st
         yield f"  label=<{space}{left.join(text(line, 240) for line in lines)}{left}>"
     detail = len(view.items) <= CROWD
     for item in view.items:
-        on_path = item.id in path if isinstance(item, Vertex) else _crossed(item, path)
+        ends = [item] if isinstance(item, Vertex) else item.exits if path else []
+        on_path = any(v.id in path for v in ends)
         yield f"  {_node(item, values, gradients, on_path, detail)}"
     for i, frame in enumerate(view.frames):
         ids = " ".join(f"n{view.home[v.id].id};" for v in frame.members)
@@ -120,10 +121,6 @@ def _lines(view: View, values: bool, gradients: bool, local: bool, direction: st
     for arrow in view.arrows:
         yield f"  {_edge(arrow, local, path, detail)}"
     yield "}"
-
-
-def _crossed(box: Box, path: set[int]) -> bool:
-    return bool(path) and any(v.id in path for v in box.exits)
 
 
 def _node(item: Item, values: bool, gradients: bool, on_path: bool, detail: bool) -> str:

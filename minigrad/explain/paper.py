@@ -76,16 +76,10 @@ def guarded(node: AnyNode) -> int | None:
         others = [a for j, a in enumerate(node.args) if j != i]
         if node.parents[i] is None or np.shape(x) != np.shape(node.ans):
             continue
-        if all(np.ndim(c) == 0 and 0 < abs(guard_of(c)) <= GUARD for c in others):
+        if all(np.ndim(c) == 0 and any(0 < abs(d) <= GUARD for d in (c, 1 - c)) for c in others):
             free = all(not np.any(x == c) for c in others)
             return i if free and np.array_equal(x, node.ans) else None
     return None
-
-
-def guard_of(c: Array) -> float:
-    """How far a bound is from 0, or from 1."""
-    bound = float(c)
-    return bound if bound < 0.5 else 1 - bound
 
 
 BOUNDS = frozenset([ops.maximum, ops.minimum, ops.fmax, ops.fmin, ops.bounded])

@@ -20,7 +20,31 @@ def detached(x: Array) -> Array:
     return x.detach() if isinstance(x, Tensor) else x
 
 
-class LayerNorm(Module):
+class _OverLastAxes(Module):
+    """What is scaled over its last axes, of given lengths."""
+
+    normalized_shape: tuple[int, ...]
+
+    def _normalizes(self, shape: Any) -> tuple[int, ...]:
+        """Take ``normalized_shape``, and return it as lengths."""
+        who, n = type(self).__name__, len(shape) if isinstance(shape, list | tuple) else 1
+        if not n:
+            raise ValueError(f"{who}: normalized_shape must name one axis at least")
+        self.normalized_shape = counts(who, "normalized_shape", shape, n)
+        return self.normalized_shape
+
+    def _axes(self, x: Array) -> int:
+        """How many axes of ``x`` it scales over; they must have these lengths."""
+        n = len(self.normalized_shape)
+        for i, size in enumerate(self.normalized_shape):
+            sized(type(self).__name__, x, i - n, size, "features")
+        return n
+
+    def details(self) -> str:
+        return ", ".join(map(str, self.normalized_shape))
+
+
+class LayerNorm(_OverLastAxes):
     """Every example scaled to mean 0 and variance 1 over its last axes; then ``w``, ``b``.
 
     Parameters
@@ -50,7 +74,6 @@ class LayerNorm(Module):
     0.0000 1.0000
     """
 
-    normalized_shape: tuple[int, ...]
     weight: Tensor | None
     bias: Tensor | None
 
@@ -63,25 +86,14 @@ class LayerNorm(Module):
         *,
         dtype: DType = np.float64,
     ) -> None:
-        n = len(normalized_shape) if isinstance(normalized_shape, list | tuple) else 1
-        if not n:
-            raise ValueError("LayerNorm: normalized_shape must name one axis at least")
-        self.normalized_shape = counts("LayerNorm", "normalized_shape", normalized_shape, n)
-        self.eps = eps
-        dtype = floating("LayerNorm", dtype)
-        affine = elementwise_affine
-        self.weight = parameter(np.ones(self.normalized_shape, dtype)) if affine else None
-        self.bias = parameter(np.zeros(self.normalized_shape, dtype)) if affine and bias else None
+        shape, affine = self._normalizes(normalized_shape), elementwise_affine
+        self.eps, dtype = eps, floating("LayerNorm", dtype)
+        self.weight = parameter(np.ones(shape, dtype)) if affine else None
+        self.bias = parameter(np.zeros(shape, dtype)) if affine and bias else None
 
     def forward(self, x: Array) -> Array:
         """The same shape."""
-        n = len(self.normalized_shape)
-        for i, size in enumerate(self.normalized_shape):
-            sized("LayerNorm", x, i - n, size, "features")
-        return F.layer_norm(x, n, self.weight, self.bias, self.eps)
-
-    def details(self) -> str:
-        return ", ".join(map(str, self.normalized_shape))
+        return F.layer_norm(x, self._axes(x), self.weight, self.bias, self.eps)
 
 
 class BatchNorm1d(Module):
@@ -285,7 +297,7 @@ class GroupNorm(Module):
         return f"{self.num_groups}, {self.num_channels}"
 
 
-class RMSNorm(Module):
+class RMSNorm(_OverLastAxes):
     """Every example divided by its root mean square over its last axes; then ``w``.
 
     Parameters
@@ -314,7 +326,6 @@ class RMSNorm(Module):
     array([ 1., -1.])
     """
 
-    normalized_shape: tuple[int, ...]
     eps: float | None
     weight: Tensor | None
 
@@ -326,23 +337,13 @@ class RMSNorm(Module):
         *,
         dtype: DType = np.float64,
     ) -> None:
-        n = len(normalized_shape) if isinstance(normalized_shape, list | tuple) else 1
-        if not n:
-            raise ValueError("RMSNorm: normalized_shape must name one axis at least")
-        self.normalized_shape = counts("RMSNorm", "normalized_shape", normalized_shape, n)
+        shape = self._normalizes(normalized_shape)
         self.eps, dtype = eps, floating("RMSNorm", dtype)
-        ones = np.ones(self.normalized_shape, dtype)
-        self.weight = parameter(ones) if elementwise_affine else None
+        self.weight = parameter(np.ones(shape, dtype)) if elementwise_affine else None
 
     def forward(self, x: Array) -> Array:
         """The same shape."""
-        n = len(self.normalized_shape)
-        for i, size in enumerate(self.normalized_shape):
-            sized("RMSNorm", x, i - n, size, "features")
-        return F.rms_norm(x, n, self.weight, self.eps)
-
-    def details(self) -> str:
-        return ", ".join(map(str, self.normalized_shape))
+        return F.rms_norm(x, self._axes(x), self.weight, self.eps)
 
 
 class InstanceNorm1d(Module):

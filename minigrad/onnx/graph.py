@@ -228,17 +228,13 @@ class Graph:
         if not isinstance(n, Size):
             return self.whole([n])
         if n not in self.lengths:
-            total: Any = None
+            terms = []
             for symbols, factor in n.terms.items():
-                term: Any = None
-                for s in symbols:
-                    term = self.length(s) if term is None else term * self.length(s)
-                if term is None:
-                    term = self.whole([factor])
-                elif factor != 1:
-                    term = term * self.whole([factor])
-                total = term if total is None else total + term
-            self.lengths[n] = total
+                factors = [self.length(s) for s in symbols]
+                if factor != 1 or not symbols:
+                    factors.append(self.whole([factor]))
+                terms.append(reduce(operator.mul, factors))
+            self.lengths[n] = reduce(operator.add, terms)
         return self.lengths[n]
 
     def sizes(self, shape: Any) -> Value:
