@@ -63,7 +63,7 @@ def terms_of(b: Simplifier, x: Operand, sign: float, found: dict[Any, list[Any]]
     stack, n = [(x, sign)], 0
     while stack:
         y, c = stack.pop()
-        inner = b.made_by.get(y) if isinstance(y, Var) and not y.given else None
+        inner = b.nameless(y)
         if inner is not None and inner.op in (ops.add, ops.subtract) and n < 16:
             left, right = inner.args
             stack += [(right, c if inner.op is ops.add else -c), (left, c)]

@@ -52,7 +52,7 @@ def product_with_vector(b: Simplifier, x: Operand, axis: Axis = None, **others: 
 @rule(ops.reshape, when="formula")
 def kept_dimensions(b: Simplifier, x: Operand, shape: Any = None, **_: Any) -> Operand:
     """A sum whose axes are put back kept them."""
-    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    made = b.nameless(x)
     if made is None or made.op is not ops.sum or not made.kwargs.keys() <= {"axis", "keepdims"}:
         return None
     of, axis = shape_of(made.args[0]), made.kwargs.get("axis")
@@ -67,7 +67,7 @@ def kept_dimensions(b: Simplifier, x: Operand, shape: Any = None, **_: Any) -> O
 @rule(ops.reshape, when="formula")
 def repeated(b: Simplifier, x: Operand, shape: Any = None, **_: Any) -> Operand:
     """What is stretched along an axis of its own, joined to the one before, is repeated."""
-    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    made = b.nameless(x)
     if made is None or made.op is not ops.broadcast_to or not isinstance(made.args[0], Var):
         return None
     u, wide, k = made.args[0], x.shape, 0
@@ -96,7 +96,7 @@ def repeated(b: Simplifier, x: Operand, shape: Any = None, **_: Any) -> Operand:
 
 def turned(b: Simplifier, x: Operand) -> Operand:
     """``u`` where ``x`` is a vector ``u[::-1]``; None for others."""
-    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    made = b.nameless(x)
     if made is None or len(x.shape) != 1 or made.op not in (ops.flip, ops.elements):
         return None
     return made.args[0] if made.op is ops.flip or backwards(made.kwargs["index"]) else None

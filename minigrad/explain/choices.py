@@ -131,7 +131,7 @@ def larger_where_it_is(b: Simplifier, x: Operand, y: Operand) -> Operand:
 
 def is_part(b: Simplifier, v: Operand, those: list[Op], u: Operand) -> bool:
     """Whether ``v`` is one of ``those`` of ``u`` and 0."""
-    made = b.made_by.get(v) if isinstance(v, Var) and not v.given else None
+    made = b.nameless(v)
     if made is None or made.op not in those:
         return False
     return any(z is u for z in made.args) and all(z is u or is_(z, 0) for z in made.args)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,10 @@ from minigrad.explain.factors import (
     common_size,
     factors,
     is_sum,
+    leaves,
     merged,
     normal,
+    product,
 )
 from minigrad.explain.paper import UNREADABLE
 from minigrad.explain.shares import REDUCTIONS, known_total
@@ -99,7 +102,7 @@ class Algebra(Simplifier):
 
 def summands(b: Simplifier, x: Operand, c: float = 1) -> Iterator[tuple[float, Any]]:
     """What ``x`` is the sum of, with signs."""
-    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    made = b.nameless(x)
     if made is not None and made.op in (ops.add, ops.subtract):
         yield from summands(b, made.args[0], c)
         yield from summands(b, made.args[1], c if made.op is ops.add else -c)
@@ -121,22 +124,23 @@ def multiplied_out(b: Simplifier, c: float, found: Factors) -> Terms | None:
         if steps > TERMS or len(todo) > TERMS:
             return None
         if not sums:
-            key = frozenset((k, p) for k, (_, p) in found.items())
-            d, _ = done.get(key, (0.0, found))
-            done[key] = d + c, found
+            add(done, {frozenset((k, p) for k, (_, p) in found.items()): (c, found)})
             continue
         first = next((k for k in sums if has_fractions(b, found[k][0])), sums[0])
         y, p = found[first]
-        rest = {k: list(v) for k, v in found.items() if k != first}
+        rest = {k: v for k, v in found.items() if k != first}
         if p > 1:
             rest[first] = [y, p - 1]
         for sign, term in reversed([*summands(b, y)]):
             d, inner = factors(b, term)
-            product = {k: list(v) for k, v in rest.items()}
-            for k, (z, q) in inner.items():
-                product.setdefault(k, [z, 0])[1] += q
-            todo.append((c * d * sign, {k: v for k, v in product.items() if v[1]}))
+            todo.append((c * d * sign, product(rest, inner)))
     return {k: part for k, part in done.items() if part[0]}
+
+
+def add(terms: Terms, more: Terms) -> None:
+    """Add products to a sum of such."""
+    for key, (c, found) in more.items():
+        terms[key] = terms.get(key, (0.0, found))[0] + c, found
 
 
 def has_fractions(b: Simplifier, x: Operand) -> bool:
@@ -146,15 +150,7 @@ def has_fractions(b: Simplifier, x: Operand) -> bool:
 
 def size_of(b: Simplifier, x: Operand) -> int:
     """How many names and numbers are written for ``x``."""
-    n, stack = 0, [x]
-    while stack and n < 400:
-        y = stack.pop()
-        made = b.made_by.get(y) if isinstance(y, Var) and not y.given else None
-        if made is None:
-            n += 1
-        else:
-            stack += made.args
-    return n
+    return sum(1 for _ in islice(leaves(b, x), 400))
 
 
 def gathered(b: Simplifier, terms: Terms) -> Any:
@@ -199,10 +195,7 @@ def expanded(op: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
 def attempt(b: Simplifier, op: Op, x: Operand, y: Operand) -> Operand:
     if op in (ops.multiply, ops.divide):
         (c, found), (d, others) = factors(b, x), factors(b, y, 1 if op is ops.multiply else -1)
-        product = {k: list(v) for k, v in found.items()}
-        for k, (z, p) in others.items():
-            product.setdefault(k, [z, 0])[1] += p
-        terms = multiplied_out(b, c * d, {k: v for k, v in product.items() if v[1]})
+        terms = multiplied_out(b, c * d, product(found, others))
     else:
         terms = {}
         for sign, part in ((1, x), (1 if op is ops.add else -1, y)):
@@ -210,10 +203,9 @@ def attempt(b: Simplifier, op: Op, x: Operand, y: Operand) -> Operand:
             if more is None:
                 c, found = factors(b, part)
                 more = multiplied_out(b, sign * c, found)
-            for k, (c, f) in (more or {}).items():
-                terms[k] = terms.get(k, (0.0, f))[0] + c, f
             if more is None:
                 return None
+            add(terms, more)
         terms = {k: part for k, part in terms.items() if part[0]}
     if not terms:
         return None
@@ -239,10 +231,9 @@ def over_one_denominator(b: Simplifier, terms: Terms) -> Any:
     above: Terms = {}
     for c, found in terms.values():
         more = multiplied_out(b, c, merged(b, found, powers))
-        for key, (d, rest) in (more or {}).items():
-            above[key] = above.get(key, (0.0, rest))[0] + d, rest
         if more is None:
             return None
+        add(above, more)
     sums = gathered(b, {k: part for k, part in above.items() if part[0]})
     if sums is None:
         return None

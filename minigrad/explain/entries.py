@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.factors import Simplifier, built, factors, merged, scalars_of
+from minigrad.explain.factors import Simplifier, built, change, factors, merged, scalars_of
 from minigrad.ops.joining import joined
 from minigrad.program.builder import Full, is_, is_identity, key_of, number, shape_of
 from minigrad.program.equations import Var
@@ -124,8 +124,7 @@ def weighted(b: Any, found: Operand) -> Operand:
             made = b.made(z, ops.elements) if p < 0 else None
             if made is None or key_of(made.kwargs["index"]) != key_of(t):
                 continue
-            above = key_of(made.args[0])
-            if found.get(above, (0, 0))[1] <= 0:
+            if found.get(key_of(made.args[0]), (0, 0))[1] <= 0:
                 continue
             inner[key][1] += 1
             rest = built(b, c, {k: part for k, part in inner.items() if part[1]})
@@ -136,9 +135,9 @@ def weighted(b: Any, found: Operand) -> Operand:
             elif shape_of(rest) == shape_of(t):
                 done = b.emit(ops.matmul, hots, rest)
             if done is not None:
-                found[above][1] -= 1
-                found[key_of(y)][1] -= 1
-                found.setdefault(key_of(done), [done, 0])[1] += 1
+                change(found, made.args[0], -1)
+                change(found, y, -1)
+                change(found, done, 1)
             break
     return found
 

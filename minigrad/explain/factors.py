@@ -7,6 +7,7 @@ in front.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -70,13 +71,33 @@ class Simplifier(Builder):
         self.known: dict[Var, Any] = {}
         self.fixed: set[Var] = set()
 
-    def origin(self, x: Operand) -> Equation | None:
-        """The equation of ``x``, names left alone."""
+    def nameless(self, x: Operand) -> Equation | None:
+        """The equation of ``x``, where that has no name."""
         return self.made_by.get(x) if isinstance(x, Var) and not x.given else None
+
+    def origin(self, x: Operand) -> Equation | None:
+        """The equation of ``x``, seen through its name where closed forms are looked for."""
+        return self.nameless(x)
 
     def terms(self, x: Operand) -> list[tuple[float, Operand]] | None:
         """What ``x`` is the sum of when it is multiplied out, with coefficients."""
         raise NotImplementedError
+
+
+def leaves(b: Simplifier, x: Operand) -> Iterator[Operand]:
+    """The names and numbers that are written for ``x``, each as often as it is."""
+    stack = [x]
+    while stack:
+        y = stack.pop()
+        if (made := b.nameless(y)) is not None:
+            stack += made.args
+        else:
+            yield y
+
+
+def change(found: Factors, y: Operand, p: float) -> None:
+    """Multiply a product by ``y**p``."""
+    found.setdefault(key_of(y), [y, 0])[1] += p
 
 
 def factors(b: Simplifier, x: Operand, p: float = 1) -> tuple[float, Factors]:
@@ -87,10 +108,10 @@ def factors(b: Simplifier, x: Operand, p: float = 1) -> tuple[float, Factors]:
         n = number(y)
         if n is not None and (n or q >= 0):
             c *= float(n) ** q
-        elif not isinstance(y, Var):
-            found.setdefault(key_of(y), [y, 0])[1] += q
-        elif (inner := opened(b, y)) is None or len(found) > MANY:
-            found.setdefault(id(y), [y, 0])[1] += q
+            continue
+        inner = opened(b, y) if isinstance(y, Var) else None
+        if inner is None or len(found) > MANY:
+            change(found, y, q)
         else:
             stack += [(z, q * r) for z, r in reversed(inner)]
     return c, normal(b, found)
@@ -113,13 +134,18 @@ def opened(b: Simplifier, y: Var) -> list[tuple[Any, Any]] | None:
     return None
 
 
-def merged(b: Simplifier, *those: Factors) -> Factors:
-    """The product of products."""
+def product(*those: Factors) -> Factors:
+    """The product of products, as it is."""
     together: Factors = {}
     for found in those:
         for key, (z, p) in found.items():
             together.setdefault(key, [z, 0])[1] += p
-    return normal(b, {k: part for k, part in together.items() if part[1]})
+    return {k: part for k, part in together.items() if part[1]}
+
+
+def merged(b: Simplifier, *those: Factors) -> Factors:
+    """The product of products."""
+    return normal(b, product(*those))
 
 
 def normal(b: Simplifier, found: Factors) -> Factors:
@@ -142,7 +168,7 @@ def roots_squared(b: Simplifier, found: Factors) -> Factors:
         if abs(p) >= 2 or (of in found and total != int(total)):
             full = int(total)
             found[key][1] = int(2 * (total - full))
-            found.setdefault(of, [inner[0], 0])[1] = full
+            found[of] = [inner[0], full]
     return found
 
 
@@ -177,9 +203,9 @@ def named_powers(b: Simplifier, found: Factors) -> Factors:
             continue
         found[key][1] = 0
         power = b.emit(ops.power, x, b.emit(ops.add, n, k + more) if k + more else n)
-        found.setdefault(key_of(power), [power, 0])[1] += 1
-        for z, (u, q) in base.items():
-            found.setdefault(z, [u, 0])[1] -= q * more
+        change(found, power, 1)
+        for u, q in base.values():
+            change(found, u, -q * more)
     return found
 
 
@@ -188,17 +214,16 @@ def signs(b: Simplifier, found: Factors) -> Factors:
     for y, p in list(found.values()):
         of = b.match(y, ops.sign) if p > 0 else None
         if of is not None and found.get(key_of(of[0]), (0, 0))[1] >= 1:
-            far = b.emit(ops.absolute, *of)
-            found[key_of(y)][1] -= 1
-            found[key_of(of[0])][1] -= 1
-            found.setdefault(key_of(far), [far, 0])[1] += 1
+            change(found, y, -1)
+            change(found, of[0], -1)
+            change(found, b.emit(ops.absolute, *of), 1)
             continue
         for z, q in list(found.values()) if of is not None else ():
             inner = b.match(z, ops.absolute)
             if of is not None and inner is not None and inner[0] is of[0] and q:
-                found[key_of(y)][1] -= 1
-                found[key_of(z)][1] -= 1 if q > 0 else -1
-                found.setdefault(key_of(of[0]), [of[0], 0])[1] += 1 if q > 0 else -1
+                change(found, y, -1)
+                change(found, z, -1 if q > 0 else 1)
+                change(found, of[0], 1 if q > 0 else -1)
                 break
     return found
 
@@ -206,17 +231,16 @@ def signs(b: Simplifier, found: Factors) -> Factors:
 def names_of_quotients(b: Simplifier, found: Factors) -> Factors:
     """``u/v`` by its name."""
     for below, (v, q) in list(found.items()):
-        for above, (u, p) in list(found.items()) if q < 0 and len(found) <= MANY else ():
+        for u, p in list(found.values()) if q < 0 and len(found) <= MANY else ():
             if not p > 0 > found[below][1] or not isinstance(u, Var):
                 continue
             root = b.keep(ops.sqrt, (v,), {}, None) if b.knows(ops.sqrt, v) else None
             for divisor in (v, root) if root is not None else (v,):
                 if (name := named(b, u, divisor)) is not None:
-                    found[above][1] -= 1
-                    found[below][1] += 1
-                    found.setdefault(id(name), [name, 0])[1] += 1
+                    for z, k in ((u, -1), (v, 1), (name, 1)):
+                        change(found, z, k)
                     if divisor is root:  # 1/v = 1/(√v·√v)
-                        found.setdefault(id(root), [root, 0])[1] -= 1
+                        change(found, root, -1)
                     break
     return found
 
@@ -229,15 +253,14 @@ def named(b: Simplifier, x: Operand, y: Operand) -> Var | None:
 
 def inverse_by_cofactors(b: Simplifier, found: Factors) -> Factors:
     """``cofactors(A)/det A`` is ``A⁻ᵀ``."""
-    for above, (y, p) in list(found.items()):
+    for y, p in list(found.values()):
         u = b.match(y, determinants.cofactors) if p > 0 else None
-        for below, (z, q) in list(found.items()) if u is not None else ():
+        for z, q in list(found.values()) if u is not None else ():
             v = b.match(unpadded(b, z), determinants.det) if q < 0 else None
             if v is not None and u is not None and v[0] is u[0]:
-                found[above][1] -= 1
-                found[below][1] += 1
-                made = b.keep(inverse_transposed, u, {}, Var("t", y.shape, y.dtype))
-                found.setdefault(id(made), [made, 0])[1] += 1
+                change(found, y, -1)
+                change(found, z, 1)
+                change(found, b.keep(inverse_transposed, u, {}, Var("t", y.shape, y.dtype)), 1)
     return found
 
 
@@ -278,7 +301,7 @@ def product_of(b: Simplifier, found: Factors, sign: int = 1) -> Any:
 
 
 def is_sum(b: Simplifier, x: Operand) -> bool:
-    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    made = b.nameless(x)
     return made is not None and made.op in (ops.add, ops.subtract)
 
 

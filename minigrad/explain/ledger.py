@@ -20,7 +20,15 @@ from minigrad.explain import closed
 from minigrad.explain.layers import short_names
 from minigrad.explain.paper import UNREADABLE, traced
 from minigrad.explain.passes import Before, passes
-from minigrad.explain.pieces import ACTIVATIONS, WRITTEN_OUT, Piece, edges_to, leading, passed
+from minigrad.explain.pieces import (
+    ACTIVATIONS,
+    WRITTEN_OUT,
+    Piece,
+    edges_to,
+    leading,
+    passed,
+    unnamed,
+)
 from minigrad.explain.rows import LONGEST, Row, name_in_ratio
 from minigrad.explain.sheet import Sheet
 from minigrad.graph import AnyNode, ancestors, routes
@@ -256,14 +264,7 @@ class Chart:
 
     def side(self, node: AnyNode) -> bool:
         """Whether ``node``, off the way and unnamed, is too much to be written out."""
-        seen: set[AnyNode] = set()
-        stack = [node]
-        while stack and len(seen) <= SIDE:
-            n = stack.pop()
-            if n not in seen and n.op is not None and not self.key(n):
-                seen.add(n)
-                stack += [p for p in n.parents if p is not None]
-        return len(seen) > SIDE
+        return len(unnamed([node], lambda n: n.op is None or self.key(n), SIDE + 1)) > SIDE
 
     def opaque(self, node: AnyNode) -> bool:
         """Whether ``node`` appears as a name in formulas."""
@@ -459,7 +460,8 @@ class Chart:
         if written is not None and any("steps" in e.kwargs for e in written.program.equations):
             return []  # which a sign stands for
         sheet = self.sheet()
-        arrives = piece.flows(self.gradients[u], passed)
+        arrives: dict[AnyNode, Array] = {}
+        piece.flow(self.gradients[u], passed, arrives.setdefault)
         found: list[tuple[Formula | None, Formula]] = []
         of = self.called(self.output)
         try:
@@ -468,20 +470,19 @@ class Chart:
                 same = sheet.replay(u)
                 sheet.named(u, u.ans)
                 made = {n: sheet.formula(sheet.stand[n]) for n in piece.inside if n is not u}
-                pending: dict[AnyNode, Array] = {u: self.adjoint(sheet, u)}
-                for node, inside in piece.inside.items():
-                    if (g := pending.get(node)) is None:
-                        continue
-                    if node is not u:
-                        expression = made[node]
-                        found.append((expression, sheet.formula(g, (same, u))))
-                        others = (("latex", expression.latex), ("mathml", expression.mathml))
-                        symbol = Symbol(expression.text, of, self.prefix, others)
-                        g = sheet.symbol(arrives[node], symbol)
-                    for i in inside:
-                        parent, c = node.parents[i], sheet.rule(node, i, g)
-                        pending[parent] = pending[parent] + c if parent in pending else c  # type: ignore[index]
-                last = sheet.formula(pending[v], (same, u))
+
+                def named(node: AnyNode, g: Array) -> Array:
+                    """The gradient under the name of what ``node`` is."""
+                    if node is u:
+                        return g
+                    expression = made[node]
+                    found.append((expression, sheet.formula(g, (same, u))))
+                    others = (("latex", expression.latex), ("mathml", expression.mathml))
+                    symbol = Symbol(expression.text, of, self.prefix, others)
+                    return sheet.symbol(arrives[node], symbol)
+
+                below = piece.flow(self.adjoint(sheet, u), sheet.rule, named)
+                last = sheet.formula(below[v], (same, u))
         except UNREADABLE:
             return []
         return [*found, (None, last)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.factors import Simplifier, constant_along
+from minigrad.explain.factors import Simplifier, constant_along, leaves
 from minigrad.ops.record import Op
 from minigrad.program.builder import Full, axes_of, is_, number, shape_of
 from minigrad.program.equations import Var
@@ -28,22 +28,9 @@ def sum_of_deviations(b: Simplifier, x: Operand, axis: Axis = None, **others: An
         return None
     if not centred(b, x, axes_of(x, axis)):
         return None
-    for v in ancestors_of(b, x).intersection(b.results):
+    for v in {y for y in leaves(b, x) if isinstance(y, Var) and y in b.results}:
         b.facts[v] = "deviations from a mean sum to 0"
     return Full(0)
-
-
-def ancestors_of(b: Simplifier, x: Operand) -> set[Var]:
-    """The names that ``x`` is made of."""
-    found, stack = set(), [x]
-    while stack:
-        y = stack.pop()
-        made = b.made_by.get(y) if isinstance(y, Var) and not y.given else None
-        if made is not None:
-            stack += made.args
-        elif isinstance(y, Var):
-            found.add(y)
-    return found
 
 
 def centred(b: Simplifier, x: Operand, axes: set[int]) -> bool:
@@ -133,7 +120,7 @@ def deviation_of(b: Simplifier, x: Operand) -> Operand:
 
 def kept_in_vain(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """The reduction ``y`` without the axes that it keeps, where ``x`` broadcasts without them."""
-    made = b.made_by.get(y) if isinstance(y, Var) and not y.given else None
+    made = b.nameless(y)
     if made is None or made.op not in (ops.mean, variance, deviation):
         return None
     if not made.kwargs.get("keepdims") or not whole(

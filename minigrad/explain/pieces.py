@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from minigrad.ops.record import Op
 from minigrad.typing import Array
 
 Call = Callable[[AnyNode, int, Any], Any]
+Arrival = Callable[[AnyNode, Any], Any]
 ACTIVATIONS: frozenset[Op | None] = frozenset(
     {ops.sigmoid, ops.tanh, ops.relu, ops.softplus, ops.softmax, ops.bent, ops.saturating}
 )
@@ -40,20 +41,19 @@ class Piece:
     inside: dict[AnyNode, list[int]]
     below: list[AnyNode]
 
-    def flow(self, seed: Array, call: Call) -> dict[AnyNode, Array]:
-        """What reaches each node below when ``seed`` starts at the top."""
-        reached = self.flows(seed, call, keep=False)
-        return {node: c for node, c in reached.items() if node not in self.inside}
+    def flow(self, seed: Array, call: Call, at: Arrival | None = None) -> dict[AnyNode, Array]:
+        """What reaches each node below when ``seed`` starts at the top.
 
-    def flows(self, seed: Array, call: Call, keep: bool = True) -> dict[AnyNode, Array]:
-        """What reaches each node, those inside too if they are to be kept."""
+        ``at(node, g)`` is asked what goes on from each node that ``g`` reaches on the way.
+        """
         pending = {self.top: seed}
         for node, inside in self.inside.items():
-            g = pending.get(node) if keep else pending.pop(node, None)
+            g = pending.pop(node, None)
             if g is None:
                 continue
             if type(node.ans) is tuple:
                 g = g.filled(node.ans)
+            g = g if at is None else at(node, g)
             for i in inside:
                 parent, c = node.parents[i], call(node, i, g)
                 pending[parent] = pending[parent] + c if parent in pending else c  # type: ignore[index]
@@ -97,6 +97,25 @@ def leading(every: Sequence[AnyNode], goals: Collection[AnyNode]) -> set[AnyNode
         if any(p in on for p in node.parents):
             on.add(node)
     return on.intersection(every)
+
+
+def unnamed(
+    start: Iterable[AnyNode], named: Callable[[AnyNode], bool], most: int | None = None
+) -> set[AnyNode]:
+    """The nodes of ``start``, and what they were computed from, up to named ones, or so many."""
+    seen: set[AnyNode] = set()
+    stack = list(start)
+    while stack and len(seen) != most:
+        node = stack.pop()
+        if node not in seen and not named(node):
+            seen.add(node)
+            stack += parents(node)
+    return seen
+
+
+def parents(node: AnyNode) -> list[AnyNode]:
+    """What ``node`` was computed from that is in the graph."""
+    return [p for p in node.parents if p is not None]
 
 
 def passed(node: AnyNode, i: int, g: Array) -> Any:

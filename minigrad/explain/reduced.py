@@ -66,7 +66,7 @@ def written(
             rename(b, value[e.out], stands[e.out])
             value[e.out] = stands[e.out]
     result = tree_map(lambda x: value.get(x, x) if isinstance(x, Var) else x, program.result)
-    made_by = b.made_by.get(result) if isinstance(result, Var) and not result.given else None
+    made_by = b.nameless(result)
     if made_by is not None and made_by.op is ops.broadcast_to:
         result = made_by.args[0]  # which is worth the same for every entry
     return without_dead_code(program.replace(equations=b.equations, result=result))

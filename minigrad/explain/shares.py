@@ -9,7 +9,16 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.entries import weighted
-from minigrad.explain.factors import Factors, Simplifier, built, factors, merged, reframed, unpadded
+from minigrad.explain.factors import (
+    Factors,
+    Simplifier,
+    built,
+    change,
+    factors,
+    merged,
+    reframed,
+    unpadded,
+)
 from minigrad.explain.linear import inverse
 from minigrad.ops import matrices
 from minigrad.ops.elementwise import branch
@@ -21,11 +30,6 @@ from minigrad.typing import Axis, Operand
 from minigrad.writing.notation import above, below, identity, inverse_transposed, onehot
 
 # --- factors -------------------------------------------------------------------------------
-
-
-def change(found: Factors, y: Operand, p: float) -> None:
-    """Multiply a product by ``y**p``."""
-    found.setdefault(key_of(y), [y, 0])[1] += p
 
 
 def made_as(b: Simplifier, y: Operand, op: Op) -> Operand:

@@ -8,7 +8,7 @@ simplified as on paper.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.explain.paper import Paper, guarded
 from minigrad.explain.passes import Before, at_first
+from minigrad.explain.pieces import parents, unnamed
 from minigrad.explain.reduced import plainest, read
 from minigrad.explain.sources import (
     LITERAL,
@@ -313,7 +314,7 @@ class Sheet:
 
     def bring(self, node: AnyNode) -> None:
         """Make stand-ins of the arguments of ``node``, replaying what has no name."""
-        todo = self.unnamed(p for p in node.parents if p is not None)
+        todo = unnamed(parents(node), lambda n: n in self.stand or self.opaque(n))
         sides = dict(self._sides(node))
         for other in sorted(todo, key=lambda n: n.seq):
             for i, p in enumerate(other.parents):
@@ -340,28 +341,9 @@ class Sheet:
             if p is not None:
                 yield p, node.args[i]
 
-    def unnamed(self, start: Iterable[AnyNode]) -> set[AnyNode]:
-        """Nodes without a name that ``start`` was computed from, themselves included."""
-        seen: set[AnyNode] = set()
-        stack = list(start)
-        while stack:
-            node = stack.pop()
-            if node in seen or node in self.stand or self.opaque(node):
-                continue
-            seen.add(node)
-            stack += [p for p in node.parents if p is not None]
-        return seen
-
     def beneath(self, top: AnyNode) -> set[AnyNode]:
         """The unnamed nodes that ``top`` was computed from, up to the named ones."""
-        seen: set[AnyNode] = set()
-        stack = [p for p in top.parents if p is not None]
-        while stack and len(seen) < CROWD:
-            node = stack.pop()
-            if node not in seen and not self.opaque(node):
-                seen.add(node)
-                stack += [p for p in node.parents if p is not None]
-        return seen
+        return unnamed(parents(top), self.opaque, CROWD)
 
     def replay(self, node: AnyNode) -> Any:
         """The operation of ``node`` on what stands for its arguments."""

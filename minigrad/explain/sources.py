@@ -14,7 +14,6 @@ import builtins
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from minigrad import ops
 from minigrad.graph import AnyNode, variable
 from minigrad.ops.record import Op, implementations
 from minigrad.reading.names import is_module, is_tensor
-from minigrad.reading.purity import MATH, is_in, pure, resolved
+from minigrad.reading.purity import MATH, is_in, looked_up, pure
 from minigrad.tensor import Tensor, wrap
 from minigrad.writing.numbers import fraction
 
@@ -112,21 +111,14 @@ class Rewriter(ast.NodeTransformer):
         if isinstance(tree, ast.Call):
             counts = isinstance(tree.func, ast.Name) and tree.func.id == "len"
             return self.number(tree, text) if (counts and arithmetic) or self.made(tree) else None
-        try:
-            value = resolved(tree, self.variables)
-        except (LookupError, AttributeError, TypeError):
-            return None
+        value = looked_up(tree, self.variables)
+        path = isinstance(tree, ast.Attribute | ast.Subscript)
+        owner = looked_up(tree.value, self.variables) if path else None  # type: ignore[attr-defined]
         if is_tensor(value):
-            if isinstance(tree, ast.Attribute | ast.Subscript):
-                inner = resolved(tree.value, self.variables)
-                if is_tensor(inner):
-                    return None
-            return self.tensor(value, text)
+            return None if is_tensor(owner) else self.tensor(value, text)
         if isinstance(value, np.ndarray):
-            inner = None if isinstance(tree, ast.Name) else resolved(tree.value, self.variables)  # type: ignore[attr-defined]
-            if isinstance(inner, np.ndarray) or is_tensor(inner):
-                return None
-            return self.put(self.stand.symbol(value, text))
+            part = isinstance(owner, np.ndarray) or is_tensor(owner)
+            return None if part else self.put(self.stand.symbol(value, text))
         if isinstance(value, bool) or is_module(value):
             return None
         if isinstance(value, float | np.floating):
@@ -138,15 +130,15 @@ class Rewriter(ast.NodeTransformer):
 
     def made(self, tree: ast.Call) -> bool:
         """Whether an array is spelt out: ``np.array([1, 2])``."""
-        try:
-            makes = resolved(tree.func, self.variables) in (np.array, np.arange, np.eye)
-        except (LookupError, AttributeError, TypeError):
-            return False
+        makes = looked_up(tree.func, self.variables) in (np.array, np.arange, np.eye)
         return makes and all(isinstance(part, SPELT) for a in tree.args for part in ast.walk(a))
 
     def number(self, tree: ast.expr, text: str) -> ast.expr | None:
+        return self.put(self.stand.symbol(self.value(tree), text))
+
+    def value(self, tree: ast.expr) -> Any:
         code = compile(ast.fix_missing_locations(ast.Expression(tree)), "<statement>", "eval")
-        return self.put(self.stand.symbol(eval(code, {}, dict(self.variables)), text))
+        return eval(code, {}, dict(self.variables))
 
     def tensor(self, t: Any, text: str) -> ast.expr:
         if t.node is None:
@@ -195,13 +187,8 @@ class Rewriter(ast.NodeTransformer):
 
     def callable_path(self, func: ast.expr) -> bool:
         """Whether ``func`` is a function itself, not a method of data."""
-        try:
-            owner = resolved(func.value, self.variables)  # type: ignore[attr-defined]
-        except (LookupError, AttributeError, TypeError):
-            return False
-        return isinstance(owner, ModuleType) or not (
-            is_tensor(owner) or isinstance(owner, np.ndarray)
-        )
+        owner = looked_up(func.value, self.variables)  # type: ignore[attr-defined]
+        return owner is not None and not (is_tensor(owner) or isinstance(owner, np.ndarray))
 
     def visit_keyword(self, node: ast.keyword) -> Any:
         """Metadata stays what it is."""
@@ -217,15 +204,11 @@ class Rewriter(ast.NodeTransformer):
 
     def index(self, part: ast.expr) -> ast.expr:
         if isinstance(part, ast.Name | ast.Attribute):
-            try:
-                value = resolved(part, self.variables)
-            except (LookupError, AttributeError, TypeError):
-                value = None
+            value = looked_up(part, self.variables)
             if isinstance(value, int | np.integer) and not isinstance(value, bool):
                 return self.put(self.stand.symbol(np.array(value), ast.unparse(part)))
         if isinstance(part, ast.Call):
-            code = compile(ast.fix_missing_locations(ast.Expression(part)), "<statement>", "eval")
-            value = eval(code, {}, dict(self.variables))
+            value = self.value(part)
             if isinstance(value, range | list):
                 return self.put(self.stand.symbol(np.array(value), ast.unparse(part)))
         return self.visit(part)  # type: ignore[no-any-return]
@@ -374,9 +357,8 @@ def operands(node: AnyNode, tree: ast.expr, variables: Mapping[str, Any]) -> lis
 
 def called(node: AnyNode, tree: ast.Call, variables: Mapping[str, Any]) -> list[ast.expr]:
     """The same for a call of a function of NumPy's, or of a method."""
-    try:
-        f = resolved(tree.func, variables)
-    except (LookupError, AttributeError, TypeError):
+    f = looked_up(tree.func, variables)
+    if f is None:
         if not isinstance(tree.func, ast.Attribute):
             return []
         f = getattr(np, tree.func.attr, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad import ops
-from minigrad.explain.factors import Factors, Simplifier, built, exponent, factors, is_sum
+from minigrad.explain.factors import Factors, Simplifier, built, change, exponent, factors, is_sum
 from minigrad.program.builder import key_of, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import SUMS, coefficient, each, floating, rule, scaled
@@ -31,8 +31,8 @@ def lowest(b: Simplifier, those: list[Factors]) -> list[Factors]:
                 less = least[key_of(x), key_of(n)]
                 if k > less:
                     y = b.emit(ops.power, x, b.emit(ops.add, n, less) if less else n)
-                    split.setdefault(key_of(x), [x, 0])[1] += k - less
-            split.setdefault(key_of(y), [y, 0])[1] += p
+                    change(split, x, k - less)
+            change(split, y, p)
         answer.append(split)
     return answer
 

@@ -118,18 +118,26 @@ def seen(b: Simplifier, x: Operand) -> Operand:
     return None if inner is None else stripped(b, inner[0], FRAMED)
 
 
-def abbreviated(b: Simplifier, op: Op, inputs: list[Any], result: Any) -> Any:
-    """The steps from ``inputs`` to ``result`` as one equation of ``op``; None if others enter."""
-    ends, needed, stack = set(inputs), set(), [result]
+def abbreviated(b: Simplifier, op: Op, inputs: list[Any], result: Any, others: bool = False) -> Any:
+    """The steps from ``inputs`` to ``result`` as one equation of ``op``.
+
+    Where other names enter, they are inputs too if ``others`` may be; else there is None.
+    """
+    met, needed, more, stack = set(inputs), set(), [], [result]
     while stack:
         x = stack.pop()
-        if x in ends or x in needed:
+        if x in met:
             continue
+        met.add(x)
         made = b.made_by.get(x)
         if made is None or (x.given and x is not result):
-            return None
-        needed.add(x)
-        stack += made.reads()
+            more.append(x)
+        else:
+            needed.add(x)
+            stack += made.reads()
+    if more and not others:
+        return None
+    inputs = [*inputs, *more]
     equations = [e for e in b.equations if e.out in needed]
     steps = Steps(list(dict.fromkeys(inputs)), equations, result)
     if len(steps.inputs) < len(inputs):
@@ -192,7 +200,7 @@ def adjoint(b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
 @rule(ops.elements, when="formula")
 def cropped(b: Simplifier, x: Operand, index: Index = None) -> Operand:
     """The frame of a convolution or of pooling is cut off."""
-    made = b.made_by.get(x) if isinstance(x, Var) and not x.given else None
+    made = b.nameless(x)
     parts = index if isinstance(index, tuple) else (index,)
     if made is None or made.op not in (convolved, winner, spread):
         return None
@@ -239,7 +247,7 @@ def taken_from_windows(b: Simplifier, x: Operand, axis: Axis = None, **kwargs: A
     if not all_variables((act, g)):
         return None
     done = last_step(b, ops.sum, x, {"axis": axis, **kwargs})
-    return abbreviated_with(b, picked, [g, act], done)
+    return abbreviated(b, picked, [g, act], done, others=True)  # the largest may have a name
 
 
 def pooled(b: Simplifier, x: Operand, kwargs: dict[str, Any]) -> Operand:
@@ -268,32 +276,7 @@ def pooled(b: Simplifier, x: Operand, kwargs: dict[str, Any]) -> Operand:
     if not all_variables((act, g)) or act is g:
         return None
     done = last_step(b, overlay, x, kwargs)
-    return abbreviated_with(b, winner, [g, act], done)
-
-
-def abbreviated_with(b: Simplifier, op: Op, inputs: list[Any], result: Any) -> Any:
-    """`abbreviated`, where the largest entries may have a name of their own."""
-    found = abbreviated(b, op, inputs, result)
-    if found is not None:
-        return found
-    others = named_on_the_way(b, inputs, result)
-    return abbreviated(b, op, [*inputs, *others], result)
-
-
-def named_on_the_way(b: Simplifier, inputs: list[Any], result: Any) -> list[Var]:
-    found: dict[Var, None] = {}
-    seen_, stack = set(inputs), [result]
-    while stack:
-        x = stack.pop()
-        if x in seen_:
-            continue
-        seen_.add(x)
-        made = b.made_by.get(x)
-        if x is not result and (made is None or x.given):
-            found[x] = None
-        elif made is not None:
-            stack += made.reads()
-    return list(found)
+    return abbreviated(b, winner, [g, act], done, others=True)
 
 
 def of_windows(b: Simplifier, mask: Operand) -> Operand:

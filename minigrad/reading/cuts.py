@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad.errors import Site, is_user
 from minigrad.graph import no_grad
-from minigrad.reading.purity import is_in, resolved
+from minigrad.reading.purity import is_in, looked_up
 from minigrad.reading.statements import tree_of
 
 FACTS = frozenset("shape ndim size dtype itemsize nbytes name grad requires_grad".split())
@@ -253,10 +253,7 @@ class Flow:
     # --- small things ----------------------------------------------------------------------
 
     def value(self, tree: ast.expr) -> Any:
-        try:
-            return resolved(tree, self.variables)
-        except (LookupError, AttributeError, TypeError):
-            return None
+        return looked_up(tree, self.variables)
 
     def stands_for(self, tree: ast.expr, what: Any) -> bool:
         return isinstance(tree, ast.Call) and self.value(tree.func) is what

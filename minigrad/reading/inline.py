@@ -14,7 +14,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from minigrad.errors import is_user
-from minigrad.reading.purity import DEPTH, bound, method_of, resolved
+from minigrad.reading.purity import DEPTH, bound, looked_up, method_of
 from minigrad.reading.statements import tree_of
 
 MOST = 2_000
@@ -153,10 +153,7 @@ class Inliner:
 
 def users(func: ast.expr, variables: Mapping[str, Any]) -> tuple[Any, ast.expr | None] | None:
     """The user's function that is called, and of a method what it belongs to."""
-    try:
-        f = resolved(func, variables)
-    except (LookupError, AttributeError, TypeError):
-        return None
+    f = looked_up(func, variables)
     owner: ast.expr | None = None
     if isinstance(f, MethodType):
         owner = func.value if isinstance(func, ast.Attribute) else None

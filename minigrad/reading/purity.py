@@ -90,6 +90,14 @@ def resolved(tree: ast.expr, variables: Mapping[str, Any]) -> Any:
     raise LookupError(ast.unparse(tree))
 
 
+def looked_up(tree: ast.expr, variables: Mapping[str, Any]) -> Any:
+    """`resolved`, and None for what is no path."""
+    try:
+        return resolved(tree, variables)
+    except (LookupError, AttributeError, TypeError):
+        return None
+
+
 def key(tree: ast.expr, variables: Mapping[str, Any]) -> Any:
     """A string or a whole number between brackets."""
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
@@ -120,9 +128,8 @@ def pure(tree: ast.AST, variables: Mapping[str, Any], depth: int = DEPTH) -> boo
 
 def harmless(func: ast.expr, variables: Mapping[str, Any], depth: int) -> bool:
     """Whether a call of ``func`` does nothing but compute."""
-    try:
-        f = resolved(func, variables)
-    except (LookupError, AttributeError, TypeError):
+    f = looked_up(func, variables)
+    if f is None:
         return isinstance(func, ast.Attribute) and func.attr in METHODS
     if isinstance(f, Op) or is_in(f, BUILTINS) or is_in(f, MAKERS) or is_in(f, implementations):
         return True
