@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.ops.record import Op, implementations, public
+from minigrad.typing import Function
 
 DIFFERENTIABLE, CONSTANT, OWN, REFUSED, ASIDE = "✓", "constant", "by `mg.`", "refused", "—"
 
@@ -72,7 +73,7 @@ def reason(name: str, table: dict[str, str]) -> str | None:
     return next((why for why, names in table.items() if name in names.split()), None)
 
 
-def judged(name: str, function: Any, key: str) -> Entry:
+def judged(name: str, function: Function, key: str) -> Entry:
     """What becomes of ``function``, by what is registered for it."""
     op = implementations.get(function)
     if op is None:

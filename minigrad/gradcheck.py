@@ -23,7 +23,7 @@ from minigrad.data import CONTINUOUS
 from minigrad.graph import ancestors, no_grad
 from minigrad.tensor import Tensor, plainly
 from minigrad.tree import flatten
-from minigrad.typing import Function
+from minigrad.typing import Array, Function
 
 FEW = 200
 """Arguments of up to so many elements are checked one by one, larger ones at random."""
@@ -273,7 +273,7 @@ class _Problem:
                 rows.append(self.worst(line, exact[i], x, rtol, atol, i))
         return rows
 
-    def worst(self, line: _Line, exact: Any, x: Any, rtol: float, atol: float, i: int) -> Entry:
+    def worst(self, line: _Line, exact: Array, x: Array, rtol: float, atol: float, i: int) -> Entry:
         """The row of one array: its elements one by one, or directions narrowed down."""
         rows = []
         if x.size <= FEW:
@@ -309,12 +309,12 @@ def coarsest(total: Any) -> float:
     return max((float(np.finfo(d).eps) for d in dtypes if d.kind in CONTINUOUS), default=0.0)
 
 
-def as_real(x: Any) -> Any:
+def as_real(x: Array) -> Any:
     """Complex numbers as pairs of real ones, along a new last axis."""
     return x if x.dtype.kind != "c" else np.stack([x.real, x.imag], -1)
 
 
-def real_parts(y: Any) -> list[Any]:
+def real_parts(y: Array) -> list[Any]:
     """What is real of an output: its real and its imaginary part."""
     return [np.real(y), np.imag(y)] if y.dtype.kind == "c" else [y]
 
@@ -358,7 +358,7 @@ class _Line:
         self.floor = 4 * self.eps * self.size / reach
 
     def judge(
-        self, exact: Any, part: Any, signs: Any, rtol: float, atol: float
+        self, exact: Array, part: Any, signs: Any, rtol: float, atol: float
     ) -> tuple[str, float, float, float, float, str]:
         """Verdict, both derivatives, their uncertainty and gap, and a note."""
         x = self.point[self.i]

@@ -16,6 +16,7 @@ from minigrad.autodiff import grad
 from minigrad.errors import label as called
 from minigrad.graph import no_grad
 from minigrad.tree import flatten
+from minigrad.typing import Function
 
 __all__ = ["activation", "decision_boundary", "descent", "loss"]
 
@@ -466,6 +467,6 @@ def activation(
     return _finish(ax, "x", "")
 
 
-def _name(f: Any) -> str:
+def _name(f: Function) -> str:
     name = str(getattr(f, "name", None) or getattr(f, "__name__", "f"))
     return "f" if name == "<lambda>" else name

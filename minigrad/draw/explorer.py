@@ -30,6 +30,7 @@ from minigrad.draw.values import is_scalar, summary
 from minigrad.reading.wording import shortened as short
 from minigrad.reading.wording import visible
 from minigrad.tensor.door import wrap
+from minigrad.typing import Array
 from minigrad.writing.names import mathml_name
 from minigrad.writing.notation import NOTATION
 from minigrad.writing.styles import MATHML
@@ -294,13 +295,13 @@ def _sum(shares: Sequence[Any]) -> Any:
 # --- numbers ---------------------------------------------------------------------------
 
 
-def _number(value: Any) -> Any:
+def _number(value: Array) -> Any:
     """A number as JSON knows it; NaN and the infinities by name."""
     value = float(np.asarray(value).reshape(()))
     return value if math.isfinite(value) else str(value)
 
 
-def content(value: Any, cells: int) -> Any:
+def content(value: Array, cells: int) -> Any:
     """A value: a number, or an array in words and as the cells of a heat map."""
     if value is None:
         return None
@@ -313,7 +314,7 @@ def content(value: Any, cells: int) -> Any:
     return found
 
 
-def _heat(value: Any, cells: int) -> dict[str, Any]:
+def _heat(value: Array, cells: int) -> dict[str, Any]:
     """At most about ``cells`` of the entries of ``value`` in rows, every k-th where it is large.
 
     Further dimensions become rows, and a vector is folded like the lines of a text.
@@ -340,6 +341,6 @@ def _heat(value: Any, cells: int) -> dict[str, Any]:
     return {"rows": [[_rounded(v) for v in row] for row in rows], "note": note, "grid": grid}
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: Array) -> Any:
     value = float(value)
     return float(f"{value:.5g}") if math.isfinite(value) else str(value)

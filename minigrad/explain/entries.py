@@ -23,7 +23,7 @@ def value_of(b: Simplifier, x: Operand) -> Operand:
     return b.values.get(x) if isinstance(x, Var) else x
 
 
-def row_choice(b: Simplifier, shape: Any, index: Index) -> Any:
+def row_choice(b: Simplifier, shape: tuple[int, ...], index: Index) -> Any:
     """``y`` where the index is ``range(n), y``, one entry of each row; or ``y`` of a vector."""
     parts = index if isinstance(index, tuple) else (index,)
     if len(shape) == len(parts) == 1:
@@ -38,7 +38,7 @@ def row_choice(b: Simplifier, shape: Any, index: Index) -> Any:
     return y if np.array_equal(np.ravel(rows), np.arange(shape[0])) else None
 
 
-def hot(b: Simplifier, y: Operand, shape: Any) -> Operand:
+def hot(b: Simplifier, y: Operand, shape: tuple[int, ...]) -> Operand:
     """onehot(y)."""
     y = np.asarray(y) if isinstance(y, list | range) else y
     return b.keep(onehot, (y,), {"classes": shape[-1]}, Var("t", tuple(shape), np.dtype(float)))
@@ -144,7 +144,7 @@ def weighted(b: Any, found: Operand) -> Operand:
 
 @rule(ops.sum, when="closed")
 def sum_of_spread(
-    b: Simplifier, x: Operand, axis: Axis = None, keepdims: Any = False, **others: Any
+    b: Simplifier, x: Operand, axis: Axis = None, keepdims: bool = False, **others: Any
 ) -> Operand:
     """``Σ onehot(t)ᵀ v`` is ``Σ v``."""
     if not whole(others) or not floating(x) or (found := one_hot_of(b, x)) is None:

@@ -454,7 +454,7 @@ def linear(op: Op, b: Simplifier, *args: Any, **kwargs: Any) -> Any:
 
 @rule(ops.sum, when="formula")
 def constant_in_a_sum(
-    b: Simplifier, x: Operand, axis: Axis = None, keepdims: Any = False, **others: Any
+    b: Simplifier, x: Operand, axis: Axis = None, keepdims: bool = False, **others: Any
 ) -> Operand:
     """``Σᵢ xᵢⱼ·vⱼ`` is ``vⱼ·Σᵢ xᵢⱼ``."""
     if not whole(others) or axis is None or not floating(x) or x.given:

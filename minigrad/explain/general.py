@@ -29,6 +29,7 @@ from minigrad.reading.purity import bound
 from minigrad.reading.wording import columns, padded, visible
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
+from minigrad.typing import Function
 from minigrad.writing.names import latex_name
 
 PRIMES = (101, 103, 107, 109, 113)
@@ -185,7 +186,7 @@ def explained(output: Tensor, leaves: list[Tensor], scope: Scope, given: dict[st
 
 
 def attempted(
-    f: Any, called: list[str], arrays: Sequence[Any], wanted: Sequence[int]
+    f: Function, called: list[str], arrays: Sequence[Any], wanted: Sequence[int]
 ) -> tuple[Tensor, list[Tensor], Scope] | None:
     """What ``f`` makes of the arrays, and the variables it had; None where it makes no number."""
     args = [
@@ -219,14 +220,14 @@ def attempted(
     return output, leaves, scope
 
 
-def lengths_for(f: Any) -> list[int]:
+def lengths_for(f: Function) -> list[int]:
     """Lengths that do not occur in the source of ``f``."""
     code = getattr(inspect.unwrap(f), "__code__", None)
     spelt = set(flatten(getattr(code, "co_consts", ()))[0])
     return [n for n in PRIMES if n not in spelt]
 
 
-def guesses(called: list[str], f: Any) -> Iterator[list[Any]]:
+def guesses(called: list[str], f: Function) -> Iterator[list[Any]]:
     """Arrays of likely shapes, the likeliest first."""
     if len(called) > MOST:
         return
@@ -254,7 +255,7 @@ def guesses(called: list[str], f: Any) -> Iterator[list[Any]]:
                 yield [*arrays[:-1], rng.integers(0, 2, m)]
 
 
-def captured_shapes(f: Any) -> list[tuple[int, ...]]:
+def captured_shapes(f: Function) -> list[tuple[int, ...]]:
     """Shapes that fit arrays which ``f`` reads and is not given."""
     f = inspect.unwrap(f)
     if not isinstance(f, FunctionType):
@@ -266,7 +267,7 @@ def captured_shapes(f: Any) -> list[tuple[int, ...]]:
     return [*((n,) for n in sides), *itertools.product(sides, repeat=2)]
 
 
-def enlarged(examples: Any, f: Any) -> Iterator[list[Any]]:
+def enlarged(examples: Any, f: Function) -> Iterator[list[Any]]:
     """The examples with lengths that can be told apart; as they are, if that does not work."""
     given = [getattr(a, "_value", a) for a in examples]
     free = iter(lengths_for(f))

@@ -13,6 +13,7 @@ from minigrad.explain.factors import Simplifier
 from minigrad.program.builder import FOLDED, equal_entries
 from minigrad.program.equations import Equation, Program, Var, without_dead_code
 from minigrad.tree import tree_map
+from minigrad.typing import Array
 
 
 def read(
@@ -72,7 +73,7 @@ def written(
     return without_dead_code(program.replace(equations=b.equations, result=result))
 
 
-def plainest(x: Any) -> Any:
+def plainest(x: Array) -> Any:
     """An array of one number as such; None for others."""
     x = getattr(x, "_value", x)
     if np.ndim(x) == 0:

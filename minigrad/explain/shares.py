@@ -351,7 +351,7 @@ def total_of_values(b: Simplifier, x: Var, axis: Axis) -> float | None:
 
 @rule(ops.sum, when="closed")
 def sum_of_terms(
-    b: Simplifier, x: Operand, axis: Axis = None, keepdims: Any = False, **others: Any
+    b: Simplifier, x: Operand, axis: Axis = None, keepdims: bool = False, **others: Any
 ) -> Operand:
     """``Σ (p - onehot(y))`` is 0, ``Σ (1 + log p)·p`` is ``1 + Σ p log p``."""
     if not whole(others) or not floating(x) or x.given or b.summing:

@@ -178,7 +178,7 @@ class Sheet:
                 return
             top = below
 
-    def compare(self, top: AnyNode, tree: Any, variables: Any) -> AnyNode | None:
+    def compare(self, top: AnyNode, tree: ast.expr, variables: Any) -> AnyNode | None:
         """Match ``tree`` with what made ``top``; answer what a variable was assigned again from."""
         self.newest = top.seq
         stand = Stand(self.stood, lambda x, name: self.array(x, name, top), self.sizes)
@@ -201,7 +201,9 @@ class Sheet:
                 self.written.setdefault((found, i), constant)
         return node
 
-    def with_unseen(self, top: AnyNode, text: str, tree: Any, variables: Any, stand: Stand) -> Any:
+    def with_unseen(
+        self, top: AnyNode, text: str, tree: ast.expr, variables: Any, stand: Stand
+    ) -> Any:
         """What ``tree`` is if the call ``text`` in it gave an array that is in the graph."""
         within = [top, *sorted(self.beneath(top), key=lambda n: -n.seq)]
         for value in arrays_within(within)[:MOST_STATEMENTS]:
@@ -217,7 +219,9 @@ class Sheet:
         known = self.names.known(node) or self.passes.get(node, (None,))[0] is node
         return node.op is None or (self.opaque(node) and known)
 
-    def align(self, top: AnyNode, tree: Any, variables: Any, before: Before | None = None) -> None:
+    def align(
+        self, top: AnyNode, tree: ast.expr, variables: Any, before: Before | None = None
+    ) -> None:
         """Read off the syntax what constants are that were not found by evaluating it."""
         stand = Stand(self.stood, lambda x, name: self.array(x, name, top), self.sizes)
         self.newest = top.seq
@@ -295,7 +299,7 @@ class Sheet:
         return self._leaves[node]
 
     def before(
-        self, top: AnyNode, tree: Any, variables: Any, stand: Stand, path: str
+        self, top: AnyNode, tree: ast.expr, variables: Any, stand: Stand, path: str
     ) -> tuple[AnyNode, Any] | None:
         """What ``path`` was when ``tree`` made ``top`` of it: ``z`` in ``z = z*2``."""
         inside = sorted(self.beneath(top), key=lambda n: -n.seq)

@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.errors import label
 from minigrad.losses.checks import array
 from minigrad.tree import flatten
+from minigrad.typing import Function
 
 
 def l2_penalty(parameters: Any, strength: float = 1.0) -> Any:
@@ -44,7 +45,7 @@ def l1_penalty(parameters: Any, strength: float = 1.0) -> Any:
     return strength * total(parameters, strength, "l1_penalty", np.abs)
 
 
-def total(parameters: Any, strength: float, loss: str, f: Any) -> Any:
+def total(parameters: Any, strength: float, loss: str, f: Function) -> Any:
     if not strength >= 0:
         raise ValueError(f"{loss}: strength must not be negative, as {label(strength)} is")
     if isinstance(parameters, Iterator):

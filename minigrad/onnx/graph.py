@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad.onnx.sizes import Full, Line, Ratio, Size, Triangle
 from minigrad.reading.wording import unused
-from minigrad.typing import DType
+from minigrad.typing import Array, DType
 
 OPSET = 18
 """The version of ONNX's operators that is written: what runtimes since 2023 read."""
@@ -64,7 +64,7 @@ class Value:
     def ndim(self) -> int:
         return len(self.shape)
 
-    def _like(self, x: Any) -> Value:
+    def _like(self, x: Array) -> Value:
         return x if isinstance(x, Value) else self.graph.number(x, self.dtype)
 
     __add__, __radd__ = two("Add"), two("Add", turned=True)
@@ -187,11 +187,11 @@ class Graph:
 
     # --- constants ------------------------------------------------------------------------
 
-    def number(self, x: Any, dtype: DType) -> Value:
+    def number(self, x: Array, dtype: DType) -> Value:
         """One number of ``dtype``."""
         return self.array(np.asarray(x, dtype))
 
-    def array(self, x: Any, name: str | None = None) -> Value:
+    def array(self, x: Array, name: str | None = None) -> Value:
         """A constant: with a name a weight of the model, else a node; equal nodes are one."""
         x = np.asarray(x)
         x = np.array(x, self.kind(x.dtype), order="C")
@@ -280,7 +280,7 @@ class Graph:
         y.shape = tuple(x.shape[i] for i in order) if len(x.shape) == len(order) else ()
         return y
 
-    def full(self, shape: Any, x: Any, dtype: DType) -> Value:
+    def full(self, shape: Any, x: Array, dtype: DType) -> Value:
         """An array of one number."""
         tensor = self.numpy_helper.from_array(np.asarray([x], dtype))
         y = self.op("ConstantOfShape", self.sizes(shape), value=tensor)
@@ -289,7 +289,7 @@ class Graph:
 
     # --- anything -------------------------------------------------------------------------
 
-    def constant(self, x: Any, name: str | None = None) -> Value:
+    def constant(self, x: Array, name: str | None = None) -> Value:
         """A number, an array, or one that depends on the sizes that vary."""
         if isinstance(x, Size):
             return self.op("Squeeze", self.size(x))

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from minigrad.ops.order import moveaxis
 from minigrad.ops.record import ArrayLike, Op, composed, plain, primitive, refuse_keyword
 from minigrad.ops.shape import arrayed, broadcast_to, expand_dims, ravel, reshape, speaks_numpy
-from minigrad.typing import Array, Index
+from minigrad.typing import Array, Function, Index
 
 # --- indices ---------------------------------------------------------------------------
 
@@ -138,7 +138,7 @@ def at(ufunc: np.ufunc, out: Any, index: Index, values: Array) -> Array:
     return ufunc.at(out.reshape(-1), places.reshape(-1), values.reshape(-1))
 
 
-def selected(function: Any, *inputs: Any, where: Array, **options: Any) -> Array:
+def selected(function: Function, *inputs: Any, where: Array, **options: Any) -> Array:
     """A ufunc computed ``where`` it shall be, 0 elsewhere: NumPy promises nothing there.
 
     Elsewhere it is not computed at all, so that what it would make there spoils no gradient.

@@ -202,7 +202,7 @@ def bordered(array: Array, pairs: list[tuple[int, int]], values: Array) -> Array
     return array
 
 
-def extended(array: Array, axis: int, pair: tuple[int, int], mode: str, given: Any) -> Array:
+def extended(array: Array, axis: int, pair: tuple[int, int], mode: str, given: Array) -> Array:
     """``array`` with ramps to given values, or summaries of itself, at the ends of ``axis``."""
     front, n = (slice(None),) * axis, np.shape(array)[axis]
     if not n:

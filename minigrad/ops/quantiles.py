@@ -18,14 +18,14 @@ def plotting(alpha: float, beta: float) -> Any:
     return lambda n, q: n * q + (alpha + q * (1 - alpha - beta)) - 1
 
 
-def closest(n: Any, q: Array) -> Array:
+def closest(n: Array, q: Array) -> Array:
     """The nearest element, counted from 1; of two that are as near, the even one."""
     place = n * q - 1.5
     below = np.floor(place)
     return np.where((place == below) & (below % 2 == 1), below, below + 1)
 
 
-def halfway(n: Any, q: Array) -> Array:
+def halfway(n: Array, q: Array) -> Array:
     return 0.5 * (np.floor((n - 1) * q) + np.ceil((n - 1) * q))
 
 

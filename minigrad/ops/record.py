@@ -347,7 +347,7 @@ def by_name(name: str) -> Op:
     return registry[name]
 
 
-def name_after(wrapper: Any, f: Any) -> None:
+def name_after(wrapper: Any, f: Function) -> None:
     """Give ``wrapper`` the name, signature and docstring of ``f``, but not have one written."""
     written = ["__doc__"] if isinstance(f, Op) else []
     assigned = [name for name in functools.WRAPPER_ASSIGNMENTS if name not in written]
@@ -420,7 +420,7 @@ def primitive(
     return record
 
 
-def plain(function: Any, **facts: Unpack[Facts]) -> Op:
+def plain(function: Function, **facts: Unpack[Facts]) -> Op:
     """Let NumPy's ``function`` answer with plain arrays: no gradient flows through."""
     ufunc = function if isinstance(function, np.ufunc) else None
     facts = {"fresh": True, "ufunc": ufunc, **facts}

@@ -285,7 +285,7 @@ def cumulative_prod(
 # --- ranges ----------------------------------------------------------------------------
 
 
-def _shares(start: Any, stop: Any, num: int, endpoint: bool, name: str) -> Any:
+def _shares(start: Array, stop: Array, num: int, endpoint: bool, name: str) -> Any:
     """How far from start to stop each place is, along a first axis."""
     if num < 0:
         raise ValueError(f"{name}: the number of samples must not be negative, got {num}")
@@ -328,8 +328,8 @@ def linspace(
 
 @composed(np.logspace, complex=True)
 def logspace(
-    start: Any,
-    stop: Any,
+    start: Array,
+    stop: Array,
     num: int = 50,
     endpoint: bool = True,
     base: ArrayLike = 10.0,

@@ -121,7 +121,7 @@ def diff(
         raise ValueError("diff needs at least one axis, got a single number")
     axis = normalize_axis_index(axis, np.ndim(a))
 
-    def edge(value: Any) -> Any:
+    def edge(value: Array) -> Any:
         if np.ndim(value):
             return value
         return np.broadcast_to(value, [1 if i == axis else m for i, m in enumerate(np.shape(a))])

@@ -12,7 +12,7 @@ import scipy.special as sp
 from minigrad.ops.record import primitive
 from minigrad.ops.scipy_rows import row
 from minigrad.ops.shape import unbroadcast
-from minigrad.typing import Array
+from minigrad.typing import Array, Function
 
 
 def half_turns(phi: Array) -> tuple[Array, Array]:
@@ -45,7 +45,7 @@ def e_by_m(phi: Array, m: Array) -> Array:
     return turned(k, e_slope, m) - s**3 / 6 * sp.elliprd(c**2, 1 - m * s**2, 1.0)
 
 
-def turned(k: Array, slope: Array, m: Array) -> Array:
+def turned(k: Array, slope: Function, m: Array) -> Array:
     """What ``k`` half turns add: ``2 k slope(m)``."""
     return np.where(k == 0, 0.0, 2 * k * slope(np.where(k == 0, 0.5, m)))
 

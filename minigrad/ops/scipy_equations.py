@@ -10,7 +10,7 @@ import scipy.special as sp
 
 from minigrad.ops.scipy_rows import several
 from minigrad.ops.scipy_slopes import DEGREE, ROOT_PI
-from minigrad.typing import Array
+from minigrad.typing import Array, Function
 
 several(
     sp.sici,
@@ -43,7 +43,7 @@ several(
 # --- integrals of Bessel and Airy functions (chapters 9 and 10), Fresnel's beyond x (7) ------
 
 
-def sine_of_zero(function: Any, x: Array) -> Array:
+def sine_of_zero(function: Function, x: Array) -> Array:
     """``(function(x) - 1)/x`` for an even function that is 1 at 0, its slope there being 0."""
     return np.where(x == 0, 0.0, (function(x) - 1) / np.where(x == 0, 1.0, x))
 
@@ -90,7 +90,7 @@ several(
 )
 
 
-def modified_fresnel(function: Any, sign: int, name: str) -> None:
+def modified_fresnel(function: Function, sign: int, name: str) -> None:
     turn = sign * 1j
     several(
         function,
@@ -109,7 +109,7 @@ modified_fresnel(sp.modfresnelm, -1, "-")
 # --- given with their slopes: the second derivative is the equation's ------------------------
 
 
-def equation(function: Any, second: Array, told: str, at: tuple[float, ...]) -> None:
+def equation(function: Function, second: Function, told: str, at: tuple[float, ...]) -> None:
     """Record of a function that SciPy gives with its slope; ``second(y, slope, *arguments)``."""
     several(
         function,
@@ -152,7 +152,7 @@ equation(
 # --- Mathieu's functions, x in degrees (28.2, 28.20), spheroidal wave functions (30.2) -------
 
 
-def mathieu(function: Any, characteristic: Any, told: str) -> None:
+def mathieu(function: Function, characteristic: Any, told: str) -> None:
     """``y″ = -(a - 2q cos 2x) y``; SciPy's x is in degrees, its slope in radians."""
     several(
         function,
@@ -163,7 +163,7 @@ def mathieu(function: Any, characteristic: Any, told: str) -> None:
     )
 
 
-def modified_mathieu(function: Any, characteristic: Any, told: str) -> None:
+def modified_mathieu(function: Function, characteristic: Any, told: str) -> None:
     """``y″ = (a - 2q cosh 2x) y``."""
     equation(
         function,

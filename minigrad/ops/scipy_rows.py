@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.ops.record import Rule, elementwise, implementations, primitive
+from minigrad.ops.record import Op, Rule, elementwise, implementations, primitive
 from minigrad.ops.shape import unbroadcast
-from minigrad.typing import Array
+from minigrad.typing import Array, Function
 
 UNRULED = "no derivative in closed form is known"
 
 
 def row(
-    function: Any, *rules: Rule | None, doc: str | None = None, letter: str | None = None
+    function: Function, *rules: Rule | None, doc: str | None = None, letter: str | None = None
 ) -> None:
     """Record of one of SciPy's ufuncs; its name in errors is SciPy's."""
     elementwise(
@@ -31,7 +31,7 @@ def row(
     )
 
 
-def stands(function: Any, op: Any) -> None:
+def stands(function: Function, op: Op) -> None:
     """Let ``op``, which the library has already, stand for SciPy's ``function``."""
     implementations[function] = op
 

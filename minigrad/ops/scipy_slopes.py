@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sp
 
-from minigrad.typing import Array
+from minigrad.typing import Array, Function
 
 ROOT_PI, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2 * math.pi)
 
@@ -20,7 +20,7 @@ ROOT_PI, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2 * math.pi)
 # --- where a formula is 0/0, or cancels --------------------------------------------------
 
 
-def either(inside: Array, x: Array, near: Array, far: Array, safe: float) -> Array:
+def either(inside: Array, x: Array, near: Function, far: Function, safe: float) -> Array:
     """``near(x)`` inside, ``far(x)`` elsewhere; ``safe`` is a place that both bear."""
     return np.where(inside, near(np.where(inside, x, safe)), far(np.where(inside, safe, x)))
 
@@ -164,7 +164,7 @@ def struve_part(v: Array, x: Array) -> Array:
 # --- orthogonal polynomials (chapter 18) -------------------------------------------------
 
 
-def below(n: Array, value: Any) -> Array:
+def below(n: Array, value: Array) -> Array:
     """``value``, the polynomial of degree n - 1, and 0 where there is none."""
     return np.where(n == 0, 0.0, value)
 
@@ -211,7 +211,7 @@ BEI = [(-1) ** k * (k + 0.5) / math.factorial(2 * k + 1) ** 2 for k in range(6)]
 H0 = [(-1) ** k * 2 / math.pi / odd_factorial(k + 1) ** 2 for k in range(12)]
 
 
-def beside_zero(x: Array, near: Array, function: Any) -> Array:
+def beside_zero(x: Array, near: Array, function: Function) -> Array:
     """``function(x)/x``; by the series ``near`` around 0."""
     return either(np.abs(x) < 1, x, near, lambda x: function(x) / x, 1.0)
 

@@ -60,7 +60,7 @@ from minigrad.ops.scipy_slopes import (
     student_mixture,
     tukey_slope,
 )
-from minigrad.typing import Array
+from minigrad.typing import Array, Function
 
 # --- under other names already -----------------------------------------------------------
 
@@ -281,7 +281,7 @@ row(sp.k1e, lambda g, ans, x: g * (ans - (sp.k0e(x) + sp.kve(2.0, x)) / 2))
 row(sp.kve, None, lambda g, ans, v, x: g * (ans - (sp.kve(v - 1, x) + sp.kve(v + 1, x)) / 2))
 
 
-def hankel(function: Any, scaled: complex) -> None:
+def hankel(function: Function, scaled: complex) -> None:
     """One of the four Hankel functions; ``scaled`` is the exponent of its scale."""
     row(
         function,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.ops.record import ArrayLike, Documented, Op, composed, plain, primitive, register
 from minigrad.ops.rows import summed
-from minigrad.typing import Array, Axis, DType, Function
+from minigrad.typing import Array, Axis, DType, Function, Sizes
 
 # --- arrays from nested lists ----------------------------------------------------------
 
@@ -119,7 +119,7 @@ def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
     linear="jointly",
     complex=True,
 )
-def broadcast_to(array: Array, shape: Any) -> Array:
+def broadcast_to(array: Array, shape: int | Sequence[int]) -> Array:
     """A read-only array of ``shape`` that repeats ``array``, as `numpy.broadcast_to`.
 
     Derivative: ``dy`` summed over the axes along which the array was repeated.
@@ -212,7 +212,7 @@ class Reshape(Op):
         return np.transpose(super().__call__(np.transpose(arrayed(a)), backwards, **kwargs))
 
 
-def reshaped(a: Array, shape: Any = None, *, newshape: Any = None) -> Array:
+def reshaped(a: Array, shape: Sizes = None, *, newshape: Any = None) -> Array:
     """The same elements in another shape, as `numpy.reshape`.
 
     Derivative: ``da = reshape(dy, shape(a))``.
@@ -407,7 +407,7 @@ filled: Op = Op("full_like", np.full_like, None, fresh=True, complex=True)
 
 @composed(np.full_like, complex=True)
 def full_like(
-    a: ArrayLike, fill_value: ArrayLike, dtype: DType = None, *, shape: Any = None
+    a: ArrayLike, fill_value: ArrayLike, dtype: DType = None, *, shape: Sizes = None
 ) -> Array:
     """``fill_value`` in the shape and dtype of ``a``, as `numpy.full_like`.
 
@@ -427,7 +427,7 @@ def full_like(
 
 
 @composed(np.full, complex=True)
-def full(shape: Any, fill_value: ArrayLike, dtype: DType = None) -> Array:
+def full(shape: int | Sequence[int], fill_value: ArrayLike, dtype: DType = None) -> Array:
     """An array of ``shape`` that is ``fill_value`` throughout, as `numpy.full`.
 
     Derivative: by the value, the sum of ``dy``.

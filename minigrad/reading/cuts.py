@@ -20,6 +20,7 @@ from minigrad.errors import Site, is_user
 from minigrad.graph import no_grad
 from minigrad.reading.purity import is_in, looked_up
 from minigrad.reading.statements import tree_of
+from minigrad.typing import Function
 
 FACTS = frozenset("shape ndim size dtype itemsize nbytes name grad requires_grad".split())
 """Attributes that are no function of the values."""
@@ -199,7 +200,7 @@ class Flow:
         why = self.ends(tree, f)
         return LIVE if why is None else self.cut(tree, which, why)
 
-    def ends(self, tree: ast.Call, f: Any) -> str | None:
+    def ends(self, tree: ast.Call, f: Function) -> str | None:
         """Why nothing is recorded behind a call; None where something is."""
         name = tree.func.attr if isinstance(tree.func, ast.Attribute) else ""
         if is_in(f, CASTS):
@@ -258,7 +259,7 @@ class Flow:
     def stands_for(self, tree: ast.expr, what: Any) -> bool:
         return isinstance(tree, ast.Call) and self.value(tree.func) is what
 
-    def cut(self, tree: Any, value: ast.AST, why: str) -> tuple[Cut, ...]:
+    def cut(self, tree: ast.expr, value: ast.AST, why: str) -> tuple[Cut, ...]:
         site = Site(self.filename, tree.lineno, self.function)
         return (Cut(ast.unparse(tree), ast.unparse(value), why, site, why in FLAT),)
 
@@ -275,5 +276,5 @@ def joined(a: Any, b: Any) -> Any:
     return tuple(dict.fromkeys([*(a or ()), *(b or ())])) or None
 
 
-def file_of(f: Any) -> str:
+def file_of(f: Function) -> str:
     return str(f.__code__.co_filename)

@@ -213,7 +213,7 @@ def assign(target: ast.expr, value: ast.expr, local: dict[str, ast.expr]) -> Non
         raise NotPlain
 
 
-def element(tree: Any) -> Any:
+def element(tree: ast.expr) -> Any:
     """``(a, b)[0]`` is ``a``."""
     if not isinstance(tree, ast.Subscript) or not isinstance(tree.value, ast.Tuple):
         return tree

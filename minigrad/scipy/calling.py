@@ -14,7 +14,7 @@ from minigrad.autodiff.call import array_of
 from minigrad.ops.shape import arrayed, firm, holds_tensor, speaks_numpy
 from minigrad.tensor import Tensor, concrete
 from minigrad.tree import flatten, tree_map
-from minigrad.typing import Function
+from minigrad.typing import Array, Function
 
 F = TypeVar("F", bound=Function)
 
@@ -67,7 +67,7 @@ def like(theirs: Function, by: str, alone: bool = False) -> Callable[[F], F]:
     return decorate
 
 
-def counts(x: Any) -> bool:
+def counts(x: Array) -> bool:
     """Whether ``x`` is a Tensor that a gradient could reach, or whose numbers are not there yet."""
     return speaks_numpy(x) and (x.dtype.kind in "fc" or concrete(x) is None)
 
@@ -99,7 +99,7 @@ def refuse(name: str, key: str, value: Any, default: Any) -> None:
         raise TypeError(f"{name}: {key}= is not supported here; leave it out")
 
 
-def floating(value: Any) -> Any:
+def floating(value: Array) -> Any:
     """``value`` as an array of floating-point or complex numbers; whole ones become doubles.
 
     Raises

@@ -15,7 +15,7 @@ from minigrad.autodiff import jacobian
 from minigrad.autodiff.call import array_of
 from minigrad.ops.shape import arrayed
 from minigrad.tree import tree_map
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Tree
 
 
 def tupled(args: Any) -> tuple[Any, ...]:
@@ -23,7 +23,7 @@ def tupled(args: Any) -> tuple[Any, ...]:
     return args if isinstance(args, tuple) else (args,)
 
 
-def arrays_of(tree: Any) -> Any:
+def arrays_of(tree: Tree) -> Any:
     """Arguments without Tensors."""
     return tree_map(array_of, tree)
 

@@ -248,7 +248,7 @@ def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
     every order.
     """
 
-    def forward(start: Any, t: Array, *flat: Any) -> Array:
+    def forward(start: Array, t: Array, *flat: Any) -> Array:
         slope = lambda s, y: by_args(name, field(s, y, *flat))
         start, steps = np.asarray(start, dtype=float), np.diff(t)
         if not np.isfinite(t).all() or not ((steps >= 0).all() or (steps <= 0).all()):
@@ -262,7 +262,7 @@ def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
             rows = found.y.T
         return rows[np.cumsum(new) - 1]
 
-    def rule(g: Array, ans: Array, start: Any, t: Array, *flat: Any) -> tuple[Array, ...]:
+    def rule(g: Array, ans: Array, start: Array, t: Array, *flat: Any) -> tuple[Array, ...]:
         """L. S. Pontryagin's adjoint λ and ``∫ λᵀ ∂f/∂θ dt``; by a time, ``λᵀ f`` there."""
         n, m = np.shape(ans)[1], np.shape(ans)[0]
         sizes = [int(np.size(v)) for v in flat]

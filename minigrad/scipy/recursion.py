@@ -13,7 +13,7 @@ from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
 from minigrad.scipy.calling import floating, like
 from minigrad.tensor import concrete
-from minigrad.typing import Array
+from minigrad.typing import Array, Function
 
 # --- recursive filters -------------------------------------------------------------------
 
@@ -215,7 +215,7 @@ def sosfilt(sos: Array, x: Array, axis: int = -1, zi: Array = None) -> Array:
 
 
 def both_ways(
-    who: str, filtered: Any, start: Any, x: Array, axis: int, padtype: Any, padlen: Any
+    who: str, filtered: Function, start: Function, x: Array, axis: int, padtype: Any, padlen: Any
 ) -> Array:
     """``filtered(x, state)`` forward and then backward, from what ``padtype`` adds at the ends."""
     x = np.moveaxis(floating(x), axis, -1)

@@ -17,7 +17,7 @@ from minigrad.ops.record import Op
 from minigrad.program.builder import shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.tracer import identical
-from minigrad.typing import Index
+from minigrad.typing import Index, Operand
 from minigrad.writing import literals
 from minigrad.writing.helpers import Helpers
 from minigrad.writing.names import identifier
@@ -107,7 +107,7 @@ class Expressions:
         self.taken.add(candidate)
         return candidate
 
-    def keep(self, v: Var, c: Any) -> None:
+    def keep(self, v: Var, c: Operand) -> None:
         """Print a constant above the function, unless it is another one transposed."""
         for name, known in self.constants.items():
             if c.ndim == 2 and identical(known.T, c):
@@ -160,7 +160,7 @@ class Expressions:
             for x in args
         ]
 
-    def argument(self, x: Any, kinds: list[Any] | None = None, scalar: bool = False) -> Term:
+    def argument(self, x: Operand, kinds: list[Any] | None = None, scalar: bool = False) -> Term:
         """A variable, or a constant beside arrays of the dtypes ``kinds``."""
         if isinstance(x, Var):
             return self.text[x]
@@ -170,7 +170,7 @@ class Expressions:
             return literals.weak(x, kinds)
         return Term(self.code(x), "unary" if self.code(x).startswith("-") else "atom")
 
-    def code(self, x: Any) -> str:
+    def code(self, x: Operand) -> str:
         """A constant or metadata as source."""
         try:
             return literals.code(x, self.special)
@@ -179,7 +179,7 @@ class Expressions:
                 f"{self.program.name}: {error}: return arrays, numbers and strings"
             ) from None
 
-    def special(self, x: Any) -> str | None:
+    def special(self, x: Operand) -> str | None:
         """Variables in metadata, and arrays that are too long for a line."""
         if isinstance(x, Var):
             return self.text[x].code
@@ -188,7 +188,7 @@ class Expressions:
             return code if len(code) <= BRIEF * 4 and "\n" not in code else self.constant(x)
         return None
 
-    def constant(self, x: Any) -> str:
+    def constant(self, x: Operand) -> str:
         """The name above the function of an array that is too long for a line."""
         for name, c in self.constants.items():
             if c is x:
@@ -221,18 +221,18 @@ def is_numpys(op: Op) -> bool:
     return op in SPELLED or "python" in NOTATION.get(op, {}) or numpy_function(op) is not None
 
 
-def is_single(x: Any) -> bool:
+def is_single(x: Operand) -> bool:
     """Whether a constant has less than double precision, which Python's numbers have."""
     return isinstance(x, np.floating) and x.dtype != np.float64
 
 
-def is_firm(x: Any, kinds: list[Any]) -> bool:
+def is_firm(x: Operand, kinds: list[Any]) -> bool:
     """Whether the dtype of a number beside arrays of the dtypes ``kinds`` changes the result's."""
     number = isinstance(x, np.float64 | np.int64) and bool(kinds)
     return number and np.result_type(*kinds, x) != np.result_type(*kinds, x.item())
 
 
-def has_elements(x: Any) -> bool:
+def has_elements(x: Operand) -> bool:
     return len(shape_of(x)) > 0 and 0 not in shape_of(x)
 
 

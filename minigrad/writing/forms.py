@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from minigrad import ops
 from minigrad.ops import norms
@@ -12,6 +12,7 @@ from minigrad.ops.joining import joined
 from minigrad.ops.record import Op
 from minigrad.program.builder import axes_of, key_of, shape_of, uniform
 from minigrad.program.equations import Equation
+from minigrad.typing import Operand
 from minigrad.writing.metadata import is_default, python_text
 from minigrad.writing.notation import (
     EXP,
@@ -68,7 +69,7 @@ def _multiply(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     return w.style.fill(HADAMARD[w.style.column], *args)
 
 
-def _multiple(w: FormulaWriter, c: Any, args: list[Term]) -> Term:
+def _multiple(w: FormulaWriter, c: Operand, args: list[Term]) -> Term:
     """``c·x``, the sign of c in front of it all, and ``x/n`` for a share."""
     over, root = fraction(abs(float(c)), w.formula.sizes), surd(abs(float(c)))
     if args[1].code == w.style.name("π") and float(c) == int(c) > 0:

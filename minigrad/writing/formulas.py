@@ -17,7 +17,7 @@ from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program.builder import equal_entries, shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var, evaluate, forward
-from minigrad.typing import Index
+from minigrad.typing import Index, Operand
 from minigrad.writing.forms import NOTHING, SPECIAL
 from minigrad.writing.metadata import between, is_default, python_text
 from minigrad.writing.notation import NOTATION
@@ -282,7 +282,7 @@ class FormulaWriter:
         truth = isinstance(e.out, Var) and e.out.dtype.kind == "b"
         return self.indicator(term) if self.is_mask(e.args[i]) and not asked | truth else term
 
-    def is_mask(self, x: Any) -> bool:
+    def is_mask(self, x: Operand) -> bool:
         """Whether ``x`` is an expression that is true or false."""
         return isinstance(x, Var) and x.dtype.kind == "b" and x in self.terms
 
@@ -341,7 +341,7 @@ class FormulaWriter:
         uses = [u.op.elementwise for u in program.equations if any(a is e.out for a in u.args)]
         return bool(uses) and all(uses) and e.out is not program.result
 
-    def argument(self, x: Any, room: tuple[int, ...] = ()) -> Term:
+    def argument(self, x: Operand, room: tuple[int, ...] = ()) -> Term:
         """A variable or a constant; ``room`` is the shape it is stretched to anyhow."""
         if isinstance(x, Var):
             if x in self.terms:
@@ -365,7 +365,7 @@ class FormulaWriter:
             return number
         return self.full(shape, number, c)
 
-    def full(self, shape: tuple[int, ...], number: Term, c: Any) -> Term:
+    def full(self, shape: tuple[int, ...], number: Term, c: Operand) -> Term:
         """An array of one number."""
         size = python_text(shape)
         if self.style.plain:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -93,7 +92,7 @@ def attention_weights(query: Array, key: Array, mask: Array, is_causal: bool) ->
     return ops.softmax(scores, axis=-1)
 
 
-def both(a: Any, b: Array) -> Array:
+def both(a: Array, b: Array) -> Array:
     """One mask of two, each boolean (True: may look) or added to the scores."""
     if all(kind_of(m) == "b" for m in (a, b)):
         return np.logical_and(a, b)

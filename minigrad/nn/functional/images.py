@@ -311,10 +311,10 @@ def keys(t: Array, a: float = -0.75) -> dict[int, Array]:
     R. Keys, "Cubic convolution interpolation for digital image processing" (1981).
     """
 
-    def near(d: Any) -> Any:
+    def near(d: Array) -> Any:
         return ((a + 2) * d - (a + 3)) * d * d + 1
 
-    def far(d: Any) -> Any:
+    def far(d: Array) -> Any:
         return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
     return {-1: far(t + 1), 0: near(t), 1: near(1 - t), 2: far(2 - t)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,7 @@ def read(x: Array, places: list[Any], padding_mode: str, align_corners: bool) ->
     return np.where(np.expand_dims(inside, 1), found, 0.0)
 
 
-def affine_grid(theta: Array, size: Any, align_corners: bool = False) -> Array:
+def affine_grid(theta: Array, size: Sequence[int], align_corners: bool = False) -> Array:
     """The grid of an affine map for `grid_sample`: ``θ (x, y, 1)ᵀ`` of every place.
 
     Derivative: ``dθ = Σ dy (x, y, 1)`` over the places.

@@ -102,7 +102,7 @@ def place(
 
 
 def quantified(
-    kind: str, g: Graph, out: Var, a: Value, *, axis: Axis = None, keepdims: Any = False,
+    kind: str, g: Graph, out: Var, a: Value, *, axis: Axis = None, keepdims: bool = False,
     where: Any = True,
 ) -> Value:  # fmt: skip
     """Whether any, or all, elements are true."""
