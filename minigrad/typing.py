@@ -24,7 +24,7 @@ Tangents: TypeAlias = Sequence[Array]
 Function: TypeAlias = Callable[..., Any]
 Axis: TypeAlias = int | Sequence[int] | None
 DType: TypeAlias = DTypeLike | None
-Random: TypeAlias = np.random.Generator | int | None
+Random: TypeAlias = "np.random.Generator | int | None"  # NumPy loads its random numbers late
 """A generator, the seed of one, or None for the one that `nn.seed` seeds."""
 Sizes: TypeAlias = int | Sequence[int] | None
 """One number for all axes, or one for each; None where others decide."""
