@@ -166,7 +166,7 @@ def direction_of(g: Graph, out: Var, x: Value, length: Value, **_: Any) -> Value
 
 
 def mean_of_squares_root(
-    g: Graph, out: Var, x: Value, *, n: Any, axis: Axis, keepdims: bool
+    g: Graph, out: Var, x: Value, *, n: Any, axis: Axis = None, keepdims: bool = False
 ) -> Value:
     total = reduced(g, "ReduceSum", x * x, axes_of(x, axis), keepdims)
     n = n if isinstance(n, Value) else g.array(np.asarray(n, x.dtype))
