@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.derivation.backward.flows import Edge
-from minigrad.graph import AnyNode, Node, ancestors, next_seq, variable
+from minigrad.graph import AnyNode, Node, ancestors, next_seq
+from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, wrap
+
+use: Op = Op("use", lambda x: x, (lambda g, ans, x: g,), linear="jointly", doc="Some uses of x.")
+"""What a value is for some of its uses: it has a name of its own, as no other value does."""
 
 
 def split(
@@ -34,7 +38,7 @@ def split(
             if k is not None:
                 if made[k] is None:
                     value = node.args[i]
-                    made[k] = Node(variable, (value,), (new[parent],), {}, value, next_seq())  # type: ignore[index]
+                    made[k] = Node(use, (value,), (new[parent],), {}, value, next_seq())  # type: ignore[index]
                 parents.append(made[k])
             else:
                 parents.append(None if parent is None else new[parent])
