@@ -10,6 +10,7 @@ import pytest
 import minigrad as mg
 from complex_samples import CALLS, Call, plane
 from minigrad.ops.record import registry
+from tables import each
 
 each_call = pytest.mark.parametrize("c", CALLS, ids=lambda c: c.op)
 
@@ -55,7 +56,7 @@ def close(got: Any, expected: Any, tol: float = 1e-7) -> None:
     np.testing.assert_allclose(got, expected, rtol=tol, atol=tol * size)
 
 
-@each_call
+@each("c", CALLS)
 def test_value(c: Call) -> None:
     expected = c.f(*c.args)
     got = c.f(*[mg.Tensor(a, requires_grad=True) for a in c.args])

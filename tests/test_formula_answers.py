@@ -256,6 +256,16 @@ def test_what_is_infinite_or_no_number_is_compared_entry_by_entry() -> None:
     assert "yours 4 at [1], where 3 belongs" in row.remark or "entry 1" in row.remark
 
 
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 6])
+def test_a_coincidence_of_any_power_is_not_right(n: int) -> None:
+    x, w = 1.0, mg.Tensor(0.3, requires_grad=True)
+    z = w * x
+    L = z**n
+    report = mg.check_derivation(L, {"dL/dw": f"{n}*z**{n - 1}"})
+    assert report.first_error is not None and report.first_error.diagnosis.kind == "coincidence"
+    assert mg.check_derivation(L, {"dL/dw": f"{n}*z**{n - 1}*x"}).ok
+
+
 def test_a_coincidence_at_the_data_is_not_right() -> None:
     x = 1.0
     w = mg.Tensor(0.3, requires_grad=True)

@@ -79,7 +79,8 @@ class Formulas(Reading):
         """Which numbers of a formula may stand for constants that it does not name.
 
         A ½ may be ``x = 0.5`` itself; only numbers that formulas seldom have of their own
-        are looked for as multiples and powers, and a repair does not put in any.
+        are looked for as multiples and powers, and a repair does not put in any.  Of 1, every
+        number is a multiple, which says nothing.
         """
         used = set(names_in(tree))
         scalars = {n: np.float64(v) for n, v in self.points.data.constants.items()
@@ -91,7 +92,8 @@ class Formulas(Reading):
                 continue
             shapes = [(1.0, 1)] if plain else [(r, p) for p in POWERS for r in TIMES]
             pairs += [(k, (r, n, p)) for n, v in scalars.items() for r, p in shapes
-                      if v and abs(k - r * v**p) < 1e-12 * abs(k)]  # fmt: skip
+                      if v and (r == 1 or abs(v) != 1) and abs(k - r * v**p) < 1e-12 * abs(k)
+                      ]  # fmt: skip
         sets = range(min(len(pairs), 4) + 1)
         return [dict(s) for r in sets for s in itertools.combinations(pairs[:4], r)]
 
