@@ -14,6 +14,7 @@ import test_rules
 from all_samples import SAMPLES, Sample
 from formulas import value_of
 from minigrad.program import passes
+from minigrad.writing import script
 from minigrad.writing.formulas import Formula
 from minigrad.writing.styles import LATEX, MATHML, Symbol
 from test_compile import BY_VALUE, weighted
@@ -103,3 +104,16 @@ def forms() -> Iterable[Case]:
 )
 def test_what_is_written_is_worth_the_same(cases: Any, least: int, simplified: bool) -> None:
     assert check(cases(), simplified) >= least
+
+
+def test_places_and_sums_of_places_in_scripts() -> None:
+    """Runs of places are start, count and step."""
+
+    def written(f: Callable[[Any], Any]) -> str:
+        (e,) = passes.recorded(f, np.ones(3)).equations
+        return script.moved(e, [script.Term("a")]).code
+
+    assert written(lambda x: x[::-1]) == "nd.take([3], [2,3,-1], a)"
+    for index, runs in (([2, 2, 2], "[2,3,0]"), ([0, 1, 2], None), ([2, 2, 0], "[2,2,0,0,1,0]")):
+        code = written(lambda g, i=index: mg.ops.scatter(g, (3,), np.array(i)))
+        assert code == (f"nd.scatter([3], {runs}, a)" if runs else "nd.take([3], [0,3,1], a)")
