@@ -433,3 +433,12 @@ def test_functions_of_the_caller_beside_others() -> None:
     L = np.sum(cube(np.exp(x)))
     assert mg.check_derivation(L, {"dL/dx": "cube'(exp(x))*exp(x)"}).ok
     assert not mg.check_derivation(L, {"dL/dx": "cube(exp(x))*exp(x)"}).ok
+
+
+@pytest.mark.parametrize(
+    "text, words", [(r"\frac{y}{", "it ends too early"), ("2 y +", "'2 y +' is not a number")]
+)
+def test_what_cannot_be_read(text: str, words: str) -> None:
+    x, y = mg.Tensor([1.0, 2.0], requires_grad=True), np.array([3.0, 4.0])
+    L = np.sum(x * y)
+    assert words in mg.check_derivation(L, {"dL/dx": text}).first_error.remark
