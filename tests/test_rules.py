@@ -121,6 +121,16 @@ MATRICES: list[Function] = [
     lambda x, y, c, d: [x[0:1], x[::-1], x[None, 0:2], x[0:2, None], x[..., 0:2, :]],
     lambda x, y, c, d: mg.grad(lambda x: (x[np.arange(2), [0, 2]] * y[:, 0]).sum())(x).sum(axis=1),
 ]
+CONTRACTIONS: list[Function] = [
+    lambda x, y, c, d: [np.einsum("ij,kj->ik", x, y), np.einsum("ij,ij->", x, y)],
+    lambda x, y, c, d: [np.einsum("ij,kj->ki", x, y), np.einsum("ij,kl->ij", x, y)],
+    lambda x, y, c, d: [np.einsum("ij,j->i", x, y[0]), np.einsum("ij,ij->i", x, y)],
+    lambda x, y, c, d: np.einsum("aij,akj->aik", np.stack([x, y]), np.stack([y, y])),
+]
+SEVERAL: list[Function] = [  # in which order they are multiplied decides what overflows
+    lambda x, y, c, d: np.einsum("ij,kj,kl->il", x, y, x),
+    lambda x, y, c, d: np.einsum("ij,ik,jl,kl->", x, y, x.T @ x, y.T @ y),
+]
 ANY = [(), (3,), (2, 3), (2, 1), (1, 3), (1,), (0, 3), (2, 2, 3), (2, 1, 3)]
 GROUPS = [
     (ELEMENTWISE, ANY, ["f8", "f8", "f4", "f2", "i8", "u1", "?"]),
@@ -128,6 +138,8 @@ GROUPS = [
     (REDUCTIONS, ANY[1:], ["f8", "f8", "f4", "f2", "i8", "?"]),
     (SHAPES, ANY[1:], ["f8", "f4", "i8", "?"]),
     (MATRICES, [(2, 3)], ["f8", "f8", "f4", "f2", "i8"]),
+    (CONTRACTIONS, [(2, 3)], ["f8", "f8", "f4", "f2", "i8"]),
+    (SEVERAL, [(2, 3)], ["f8", "f4", "i8"]),
 ]
 WILD = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, 1e-310, 1e-160, 1e160, 1e300,
         -1.7e308, 1e38, 1e-38, 6e4, 0.5, -3.0]  # fmt: skip
@@ -176,7 +188,7 @@ def cases(seed: int) -> Any:
     rng = np.random.default_rng(seed)
     for functions, shapes, dtypes in GROUPS:
         for f in functions:
-            wild = bool(rng.random() < 0.6)
+            wild = functions is not SEVERAL and bool(rng.random() < 0.6)
             args = [argument(rng, shapes, dtypes, wild)]
             args.append(argument(rng, shapes, dtypes, wild))
             if rng.random() < 0.5:
