@@ -22,6 +22,7 @@ from minigrad.explain.pieces import parents, unnamed
 from minigrad.explain.reduced import plainest, read
 from minigrad.explain.sources import (
     LITERAL,
+    RECKONING,
     UNSEEN,
     Foreign,
     Stand,
@@ -74,7 +75,7 @@ class Sheet:
     stand: dict[AnyNode, Array] = field(default_factory=dict)
     symbols: dict[AnyNode, Symbol] = field(default_factory=dict)
     values: dict[AnyNode, Array] = field(default_factory=dict)
-    arrays: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[tuple[str, str], Any] = field(default_factory=dict)
     written: dict[tuple[AnyNode, int], Any] = field(default_factory=dict)
     metadata: dict[AnyNode, dict[str, Any]] = field(default_factory=dict)
     literals: set[tuple[AnyNode, int | None]] = field(default_factory=set)
@@ -135,6 +136,8 @@ class Sheet:
             if not isinstance(value, np.ndarray) or plainest(value) is not None or not value.size:
                 return value
             name = self.short(value)
+        if op in RECKONING and isinstance(value, np.ndarray) and value.dtype.kind in "iu":
+            value = value.astype(float)
         return self.array(value, name, node)
 
     def array(self, value: Array, name: str, node: AnyNode) -> Any:
@@ -142,13 +145,13 @@ class Sheet:
         if isinstance(value, int | float) and not isinstance(node.ans, tuple):
             kind = node.ans.dtype
             value = kind.type(value) if kind.kind == "f" else value  # Python's numbers adapt
-        key = name.removesuffix(".T")
-        while key in self.arrays and not same(self.arrays[key], value if key == name else value.T):
-            key = name = f"{key}′"
-        if key not in self.arrays:
-            self.arrays[key] = self.symbol(value if key == name else value.T, Symbol(key))
-        t = self.arrays[key]
-        return t if key == name else t.T
+        key, kind = name.removesuffix(".T"), getattr(getattr(value, "dtype", None), "kind", "")
+        own = value if key == name else value.T
+        while (key, kind) in self.arrays and not same(self.arrays[key, kind], own):
+            key = f"{key}′"
+        if (key, kind) not in self.arrays:
+            self.arrays[key, kind] = self.symbol(own, Symbol(key))
+        return self.arrays[key, kind] if own is value else self.arrays[key, kind].T
 
     def learn(self, node: AnyNode) -> None:
         """Read the statement that ``node`` is part of: what its constants are made of."""
@@ -268,8 +271,7 @@ class Sheet:
         through = before.loops.get(part.id) if isinstance(part, ast.Name) else None
         if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Name):
             through = part.value
-        spelt = (type(None), ast.List, ast.Tuple)  # whose numbers are numbers
-        if isinstance(through, spelt) or not pure(through, before.variables):
+        if isinstance(through, ast.List | ast.Tuple | None) or not pure(through, before.variables):
             return None
         base = evaluated(through, before.variables, Stand(lambda n: None, lambda x, _: x, ()), {})
         if not isinstance(base, np.ndarray | list | tuple) or len(base) > CROWD:

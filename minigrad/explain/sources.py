@@ -27,6 +27,7 @@ from minigrad.tensor import Tensor, wrap
 from minigrad.writing.numbers import fraction
 
 ARITHMETIC = (ast.BinOp, ast.UnaryOp)
+BITWISE = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift, ast.Invert)
 SPELT = (ast.Constant, ast.List, ast.Tuple, ast.UnaryOp, ast.USub, ast.Load)
 """What arrays are spelt out with."""
 LITERAL = object()
@@ -86,6 +87,7 @@ class Rewriter(ast.NodeTransformer):
     foreign: list[str] = field(default_factory=list)
     bound: set[str] = field(default_factory=set)
     arithmetic: bool = False
+    indexing: bool = False
 
     def put(self, value: Any) -> ast.expr:
         name = f"_{len(self.env)}"
@@ -95,7 +97,8 @@ class Rewriter(ast.NodeTransformer):
     # --- what is read -------------------------------------------------------------------
 
     def visit(self, node: ast.AST) -> Any:
-        within, self.arithmetic = self.arithmetic, isinstance(node, ARITHMETIC)
+        reckons = isinstance(node, ARITHMETIC) and not isinstance(node.op, BITWISE)
+        within, self.arithmetic = self.arithmetic, reckons
         leaf = None
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
             leaf = self.leaf(node, within)
@@ -117,8 +120,10 @@ class Rewriter(ast.NodeTransformer):
         if is_tensor(value):
             return None if is_tensor(owner) else self.tensor(value, text)
         if isinstance(value, np.ndarray):
-            part = isinstance(owner, np.ndarray) or is_tensor(owner)
-            return None if part else self.put(self.stand.symbol(value, text))
+            if isinstance(owner, np.ndarray) or is_tensor(owner):
+                return None
+            counts = arithmetic and not self.indexing and value.dtype.kind in "iu"
+            return self.put(self.stand.symbol(value.astype(float) if counts else value, text))
         if isinstance(value, bool) or is_module(value):
             return None
         if isinstance(value, float | np.floating):
@@ -198,7 +203,9 @@ class Rewriter(ast.NodeTransformer):
         """Indices keep their names; numbers and slices are what they are."""
         node.value = self.visit(node.value)
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        within, self.indexing = self.indexing, True
         made = [self.index(part) for part in parts]
+        self.indexing = within
         node.slice = ast.Tuple(made, ast.Load()) if isinstance(node.slice, ast.Tuple) else made[0]
         return node
 
@@ -316,6 +323,9 @@ OPERATORS: dict[type, Op] = {
     ast.MatMult: ops.matmul,
     ast.Pow: ops.power,
 }
+
+RECKONING = {*OPERATORS.values()} - {ops.power}
+"""Operations to which whole numbers are numbers like others."""
 
 
 def beside(
