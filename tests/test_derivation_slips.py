@@ -452,3 +452,12 @@ def test_factors_of_units_are_what_they_are_called() -> None:
             code = words.replace("2π", "2*π").replace("√2", "2**0.5")
             expected = eval(code, {"π": np.pi})
         assert value == pytest.approx(expected, rel=1e-14), words
+
+
+@pytest.mark.parametrize("k, words", [(1, r"factor σ'\(y\) is missing"), (2, "factor ∂a/∂y is")])
+def test_a_sigmoid_written_out_is_called_so_and_nothing_else_is(k: int, words: str) -> None:
+    z, w, u = leaf(normal(6, 4)), leaf(normal(7, 4)), normal(8, 4)
+    y = z * w
+    a = 1 / (1 + np.exp(-k * y))
+    L = np.sum(a * u)
+    says(check(L, {w: u * z.data}), "dL/dw", words, "missing_local_factor")
