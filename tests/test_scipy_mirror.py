@@ -1057,3 +1057,19 @@ def test_images_are_shifted_as_by_scipy(by: Any) -> None:
         np.testing.assert_allclose(found.data, expected, rtol=1e-9, atol=1e-9)
     with pytest.raises(ValueError, match="shift: one number or 2, not"):
         ms.ndimage.shift(mg.Tensor(x, requires_grad=True), [1.0, 2.0, 3.0])
+
+
+def test_splines_of_few_and_more_points() -> None:
+    x, y, at = np.array([0.0, 0.4, 1.5, 1.7, 3.1]), rng.normal(size=(5, 2)), np.linspace(-0.5, 4, 9)
+    for n in range(2, 6):
+        for ends in ("not-a-knot", "natural", "clamped"):
+            theirs = scipy.interpolate.CubicSpline(x[:n], y[:n], bc_type=ends)
+            ours = ms.interpolate.CubicSpline(x[:n], mg.Tensor(y[:n]), bc_type=ends)
+            np.testing.assert_allclose(ours(at).data, theirs(at), atol=1e-10)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_polar_rule_of_both_parts(side: str) -> None:
+    weights = rng.normal(size=(2, 3, 3))
+    total = lambda a: sum(np.sum(w * part) for w, part in zip(weights, L.polar(a, side)))
+    assert mg.gradcheck(total, A)
