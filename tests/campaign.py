@@ -53,6 +53,7 @@ REFUSED = (
     "whole numbers",
     "must depend",
     "is refused",
+    "of axes of one length",
 )
 
 ENGINE: list[str] = []
