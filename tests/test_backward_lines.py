@@ -69,7 +69,7 @@ def test_it_is_right() -> None:
     ("old", "new", "cause", "instead"),
     [
         ("    dz -= eps / C\n", "", r"the term - eps / C is missing", "eps / C"),
-        ("-= 1 - eps", "-= 1", r"the factor 1 - eps is missing", "-= 1 * (1 - eps)"),
+        ("-= 1 - eps", "-= 1", r"the factor 1 - eps is missing", "-= 1 - eps"),
         ("dn.mean(-1,", "dn.mean(0,", r"axis 0 stands where axis 1 belongs", "dn.mean(1, "),
         ("norm * (dn * norm)", "norm * (dz * norm)", "in the part through std the local",
          "dn * norm"),

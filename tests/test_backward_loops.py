@@ -190,7 +190,7 @@ def backward(cache):
     ("old", "new", "line", "cause"),
     [
         ("/ y.size", "/ len(y)", 4, r"len\(y\) stands where y.size"),
-        ("acts[i] ** 2", "acts[i]", 9, r"acts\[i\] is raised to no power, where 2"),
+        ("acts[i] ** 2", "acts[i]", 9, r"acts\[i\] stands where acts\[i\] \*\* 2 belongs"),
         (" * (1 - acts[i] ** 2)", "", 9, r"the factor 1 - acts\[i\] \*\* 2 is missing"),
     ],
 )

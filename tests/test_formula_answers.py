@@ -177,7 +177,7 @@ WRONG = [
     (matrices, "dcost/dA", "A^{-T} B^T A^{-T}", "its sign is flipped"),
     (matrices, "dp/dx2", "diag(p) + outer(p, p)", "where - outer(p, p) belongs"),
     (matrices, "dcost/dA", "np.linalg.qr(A)", "the function qr is not understood"),
-    (penalised, "dv/dc", "(1.5 - c^2)/(c^2 + 1.5)", "c ** 2 + 1.5 is raised to no power, where 2"),
+    (penalised, "dv/dc", "(1.5 - c^2)/(c^2 + 1.5)", "(c ** 2 + 1.5) ** 2 belongs"),
     (penalised, "dJ/dc", "2*D.T @ D @ c - tau + (c < k)", "c < k stands where c > k belongs"),
     (penalised, "dJ/dc", "2*c - tau + (c > k)", "c stands where D.T @ (D @ c) belongs"),
     (penalised, "dJ/dc", "2*D.T @ D @ c - tau + (c > k) + 1", "without the term 1"),

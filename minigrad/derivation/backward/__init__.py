@@ -70,9 +70,9 @@ def check_backward(
 
     Notes
     -----
-    Only these functions are executed, the forward one twice or more, with the same random
-    numbers each time.  Where a forward function cannot be recorded, gradients of the inputs
-    are judged by finite differences, and the report says so.
+    Only these functions are executed, twice or more, with the same random numbers each time, and
+    with others like those given where a suggestion is tried.  Where a forward function cannot be
+    recorded, gradients of the inputs are judged by finite differences, and the report says so.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def check_backward(
     wanted: Callable[[Runs], Any] = lambda runs: Namer(runs.variables, given).wanted
     runs = check.run(wanted)
     why = runs.why
-    judge = Judge(check, runs, given, passes == "all")
+    judge = Judge(check, runs, given, passes == "all", runs.stopped is not None)
     stop = line_of_stop(judge, runs.stopped) if runs.stopped is not None else None
     if runs.stopped is not None and stop is None:
         raise runs.stopped
@@ -154,6 +154,10 @@ def line_of(claim: Claim, judge: Judge, text: Any, first: bool) -> Line:
     remark = re.sub(r"\b(\w+)_via_\d+\b", r"\1", remark)
     head, given, names = remark.partition("given your ")
     remark = head + given + " and ".join(dict.fromkeys(names.split(" and ")))
+    if claim.returned and claim.events and claim.through is None and claim.row.verdict == "correct":
+        mine, belongs = np.shape(claim.events[-1].after), np.shape(judge.flows.total[claim.node])
+        if mine != belongs and len(mine) >= len(belongs):
+            remark = remark or f"right, but of shape {mine}, where {belongs} belongs"
     key = claim.key
     for given, meant in judge.nameless.items():
         whole = rf"(?<!\w)(d?){re.escape(given)}(?!\w)"
@@ -180,6 +184,12 @@ def note_of(judge: Judge, runs: Runs, why: str) -> str:
     if judge.collector.ungraded:
         keys = ", ".join(map(repr, dict.fromkeys(judge.collector.ungraded)))
         return f"not graded: {keys}, as no variable of the forward function is called so"
+    inputs = set(judge.collector.inputs) - {c.node for c in judge.claims if c.returned}
+    lost = [c.path for c in judge.claims if c.node in inputs and c.whole and judge.right(c)]
+    if judge.runs.answer is None and not any(c.path.startswith("self.") for c in judge.claims):
+        return "it returns nothing: what its variables were in the end was graded"
+    if lost:
+        return f"computed and not returned: {', '.join(dict.fromkeys(lost))}"
     if judge.claims and not any(np.any(judge.flows.total[c.node]) for c in judge.claims):
         return "all of these gradients are 0 for these inputs, where many a slip does not show"
     return ""

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import copy, deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType, MethodType
 from typing import Any
 
 import numpy as np
 
+from minigrad.derivation.backward.inputs import Make, in_double, in_step, refilled, without_tensors
 from minigrad.derivation.backward.machine import Start
 from minigrad.derivation.backward.recorder import Patched, recorded_writes, same_chance
-from minigrad.derivation.backward.variables import Variables, is_layer, layers_in, own_names
+from minigrad.derivation.backward.variables import Variables, layers_in, own_names
 from minigrad.derivation.backward.watch import Watch, watching
 from minigrad.errors import is_user, label
 from minigrad.reading.names import Scope
@@ -88,83 +89,25 @@ def student_of(forward: Any, backward: Any) -> tuple[Student, bool]:
     return Student(forward, backward, instance), False
 
 
-# --- inputs ----------------------------------------------------------------------------
-
-
-Make = Callable[[str, Any], Any]
-
-
-def refilled(
-    tree: Any, path: str, floats: bool, make: Make, seen: dict[int, Any] | None = None
-) -> Any:
-    """A copy of ``tree`` with what ``make`` makes of its arrays of floats, given their paths.
-
-    Objects of the user's classes are copied with what they hold, each once.
-    """
-    seen = {} if seen is None else seen
-
-    def go(value: Any, step: str, floats: bool = floats) -> Any:
-        return refilled(value, f"{path}{step}", floats, make, seen)
-
-    if id(tree) in seen:
-        return seen[id(tree)]
-    if isinstance(tree, Tensor):
-        tree = tree._value
-    if isinstance(tree, np.ndarray) and tree.dtype.kind == "f":
-        return seen.setdefault(id(tree), make(path, tree))
-    if floats and isinstance(tree, float | np.floating):
-        return make(path, float(tree))
-    if isinstance(tree, dict):
-        return {k: go(v, f"[{k!r}]") for k, v in tree.items()}
-    if type(tree) in (list, tuple):
-        return type(tree)(go(v, f"[{i}]", False) for i, v in enumerate(tree))
-    if is_layer(tree):
-        made = seen[id(tree)] = copy(tree)
-        vars(made).update({k: go(v, f".{k}", False) for k, v in vars(tree).items()})
-        return made
-    return deepcopy(tree)
-
-
-def without_tensors(tree: Any) -> Any:
-    """A copy of ``tree`` with arrays in place of Tensors."""
-    if isinstance(tree, Tensor):
-        return np.array(tree._value)[()]
-    if isinstance(tree, dict):
-        return {k: without_tensors(v) for k, v in tree.items()}
-    if type(tree) in (list, tuple):
-        return type(tree)(without_tensors(v) for v in tree)
-    return deepcopy(tree)
-
-
-def in_step(t: Any, a: Any, depth: int = 6) -> Iterator[tuple[Tensor, Any]]:
-    """Tensors of one run with what stands in their places in the other."""
-    if isinstance(t, Tensor):
-        yield t, a
-    elif not depth or type(t).__name__ != type(a).__name__:
-        return
-    elif isinstance(t, dict):
-        for key in t.keys() & a.keys():
-            yield from in_step(t[key], a[key], depth - 1)
-    elif isinstance(t, list | tuple):
-        for one, other in zip(t, a, strict=False):
-            yield from in_step(one, other, depth - 1)
-    elif hasattr(t, "__dict__") and (is_layer(t) or not callable(t)):
-        yield from in_step(vars(t), vars(a), depth - 1)
-
-
 def parts_of(result: Any) -> list[Any]:
     """The results of a function, one or several."""
     return list(result) if isinstance(result, tuple) else [result]
 
 
-def parameters(f: Any) -> list[inspect.Parameter]:
-    """The parameters that can be given by position."""
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+def plain_answer(answer: Any) -> Any:
+    """What is returned, as a tuple where it is an array of anything."""
+    holds_any = isinstance(answer, np.ndarray) and answer.dtype == object and answer.ndim == 1
+    return tuple(answer) if holds_any else answer
+
+
+def parameters(f: Any, every: bool = False) -> list[inspect.Parameter]:
+    """The parameters that can be given by position, or all but ``**options``."""
     try:
         found = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):
         return []
-    return [p for p in found if p.kind in kinds]
+    named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p for p in found if p.kind in named or (every and p.kind is not p.VAR_KEYWORD)]
 
 
 # --- the runs --------------------------------------------------------------------------
@@ -221,17 +164,37 @@ class Check:
     """One check being run."""
 
     student: Student
-    args: tuple[Any, ...]
+    args: list[Any]
     given: Any
     places: list[int]
     names: list[str]
 
     def __init__(self, student: Student, inputs: tuple[Any, ...], upstream: Any) -> None:
-        self.student, self.args, self.given = student, inputs, upstream
+        self.given = upstream
         names = [p.name for p in parameters(student.forward)]
         self.places = [0]
         """Where among the results the outputs are."""
         self.names = names + [f"x{i}" for i in range(len(names), len(inputs))]
+        self.args, instance = in_double(
+            student.backward or student.forward, dict(zip(self.names, inputs, strict=False)),
+            student.instance,
+        )  # fmt: skip
+        self.student = replace(student, instance=instance)
+
+    def elsewhere(self, seed: int) -> Check:
+        """The same check of other numbers, like those: in another order, and each nearby."""
+        chance = np.random.default_rng(seed)
+
+        def make(path: str, value: Any) -> Any:
+            order = chance.permutation(np.size(value))
+            moved = np.ravel(value)[order] * chance.uniform(0.8, 1.2, np.size(value))
+            moved = moved.reshape(np.shape(value))
+            return moved if np.any(value) else chance.uniform(0.1, 0.2, np.shape(value))
+
+        other = copy(self)
+        other.args, instance = self.refill(False, make)
+        other.student = replace(self.student, instance=instance)
+        return other
 
     def run(self, wanted: Callable[[Runs], Callable[[str], bool]]) -> Runs:
         """All three runs; ``wanted`` tells which variables of the last are looked at."""
@@ -260,12 +223,12 @@ class Check:
             if student.backward is not None:
                 # What the forward function left: its variables may be asked for by name.
                 left = {n: v for w in reversed(watches[:1]) for n, v in w.final.items()}
-                call = self.bound(runs, backward, result, args, left)
+                call, options = self.bound(runs, backward, result, args, left)
                 watches.clear()
-                runs.start = Start.of(backward, call)
+                runs.start = Start.of(backward, call, options)
                 with watching(choose):
                     try:
-                        runs.answer = backward(*call)
+                        runs.answer = plain_answer(backward(*call, **options))
                     except Exception as error:
                         runs.stopped = error
                 if runs.stopped is not None and not watches:
@@ -361,7 +324,7 @@ class Check:
         """Parameters of the backward function that are gradients from above."""
         if self.student.backward is None:
             return []
-        found = [p.name for p in parameters(self.student.backward)]
+        found = [p.name for p in parameters(self.student.backward, True)]
         if isinstance(self.given, Mapping):
             return [n for n in found if n in self.given]
         named = [n for n in found if n not in self.names and not CACHE.fullmatch(n)]
@@ -398,7 +361,7 @@ class Check:
 
     def bound(
         self, runs: Runs, backward: Any, result: Any, args: Any, left: Mapping[str, Any]
-    ) -> list[Any]:
+    ) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of the backward function.
 
         Raises
@@ -408,41 +371,55 @@ class Check:
         """
         named = dict(zip(self.names, args, strict=False))
         rest = [part for k, part in enumerate(parts_of(result)) if k not in self.places]
-        ups, call = self.ups(), []
-        wanted = parameters(backward)
+        ups = self.ups()
+        call: list[Any] = []
+        options: dict[str, Any] = {}
+        wanted = parameters(backward, True)
         free = [p for p in wanted if p.name not in named and p.name not in ups]
         scalar = all(v.ndim == 0 for v in runs.values)
+        open_ = all(p.kind is p.VAR_POSITIONAL for p in wanted)  # a decorator's
         if not ups and free and len(free) > len(rest) and free[0].name not in left:
             ups = [free.pop(0).name]
-        elif not ups and self.given is None and not scalar:
+        elif not ups and self.given is None and not scalar and not open_:
             raise TypeError(
                 f"{CHECK}: the output of {self.student.forward.__name__} has shape "
                 f"{runs.values[0].shape}, and {self.student.name} takes no gradient of it: let the "
                 "forward function go on to the loss, or give the gradient from above a parameter"
             )
         seeds = self.seeds(runs, ups)
+        if open_ and not scalar:
+            call.append(seeds[0])
         runs.upstream = dict(zip(ups or ["upstream"], seeds, strict=True))
-        if len(free) == 1 and len(rest) > 1:
+        if len(free) == 1 and len(rest) > 1 and free[0].kind is not free[0].VAR_POSITIONAL:
             rest = [tuple(rest)]
+        by_name = len(free) > len(rest)
         for p in wanted:
+            if p.kind is p.VAR_POSITIONAL:
+                call += rest
+                rest = []
+                continue
             if p.name in named:
-                call.append(named[p.name])
+                value = named[p.name]
             elif p.name in ups:
                 seed = runs.upstream[p.name]
-                call.append(np.array(seed) if np.ndim(seed) else float(seed))
-            elif rest and (CACHE.fullmatch(p.name) or p.name not in left):
-                call.append(rest.pop(0))
+                value = np.array(seed) if np.ndim(seed) else float(seed)
+            elif rest and (p.name not in left or (CACHE.fullmatch(p.name) and not by_name)):
+                value = rest.pop(0)
             elif p.name in left:
-                call.append(left[p.name])
+                value = left[p.name]
             elif p.default is not p.empty:
-                call.append(p.default)
+                value = p.default
             else:
                 raise TypeError(
                     f"{CHECK}: what is the parameter {p.name} of {self.student.name}? It is no "
                     f"input of the forward function ({', '.join(self.names)}), no variable of it, "
                     "and no cache that it returns"
                 )
-        return call
+            if p.kind is p.KEYWORD_ONLY:
+                options[p.name] = value
+            else:
+                call.append(value)
+        return call, options
 
     def seeds(self, runs: Runs, ups: list[str]) -> list[Any]:
         """The gradients from above, one for each output.
@@ -473,5 +450,29 @@ class Check:
                     f"{CHECK}: the gradient from above has shape {seed.shape}, the output "
                     f"{value.shape}"
                 )
+            if not np.all(np.isfinite(seed)):
+                raise ValueError(
+                    f"{CHECK}: the gradient from above has entries that are not finite, by which "
+                    "nothing can be judged"
+                )
             found.append(seed)
         return found
+
+
+def slopes(f: Any, args: tuple[Any, ...], k: int, cache: dict[Any, Any]) -> Any:
+    """The gradient of ``f`` with respect to argument ``k``, by central differences."""
+    key = (k, *map(id, args))
+    if key in cache:
+        return cache[key][0]
+    x = np.array(args[k], float)
+    found = np.zeros(x.shape)
+    h = 1e-4 * max(0.1, float(np.max(np.abs(x), initial=0.0)))
+    for i in np.ndindex(*x.shape):
+        ys = []
+        for step in (h, -h, 2 * h, -2 * h):
+            moved = x.copy()
+            moved[i] += step
+            ys.append(float(f(*args[:k], moved[()], *args[k + 1 :])))
+        found[i] = (8 * (ys[0] - ys[1]) - (ys[2] - ys[3])) / (12 * h)
+    cache[key] = found[()], args
+    return found[()]

@@ -80,3 +80,13 @@ def reshaped(value: Any, truth: Any) -> Any:
         return value
     moved = np.reshape(value, shape)
     return moved if np.ndim(value) != len(shape) or close(moved, truth) else value
+
+
+def apart(claims: list[Claim]) -> list[Claim]:
+    """The claims without those parts that others hold some of."""
+    kept: list[Claim] = []
+    for claim in claims:
+        taken = {e for c in kept for e in c.through or ()}
+        if taken.isdisjoint(claim.through or ()):
+            kept.append(claim)
+    return kept

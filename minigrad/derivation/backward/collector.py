@@ -289,8 +289,8 @@ class Collector:
         node = None if place is None else self.inputs[place]
         for name in [] if key is None else [key, *readings(key)]:
             variable = self.namer.variable(name)
-            if variable is not None:
-                node = node or self.namer.variables[variable][0].node
+            nodes = [t.node for t in self.namer.variables[variable]] if variable is not None else []
+            node = node or next((n for n in nodes[:1] if n in self.flows.total), None)
         final = self.runs.watch.final if self.runs.watch is not None else {}
         same = [c for c in reversed(found) if c.path and equal(c.value, number)]
         alike = [c for c in same if held_at(c.path, final) is value or

@@ -15,14 +15,12 @@ import numpy as np
 from minigrad.derivation.backward.numbers import (
     BREAK,
     CONTINUE,
+    YIELDED,
     Frame,
     Held,
-    Kind,
-    Native,
     Own,
     Return,
     attribute,
-    called,
     compared,
     each,
     item,
@@ -236,18 +234,7 @@ class Compiler:
             named: dict[str, Any] = {}
             for name, value in options:
                 named.update({name: value(f)} if name is not None else mapping(value(f)))
-            kind = type(callee)
-            if kind is Native:
-                found = called(callee, given, named)
-                f.machine.spend(found)
-                return found
-            if kind is Own:
-                return f.machine.call(callee, given, named)
-            if kind is Kind:
-                return f.machine.made(callee.kind, given, named)
-            if kind is Held and (method := callee.method("__call__", f.machine)) is not None:
-                return f.machine.call(method, given, named)
-            raise Unknown(kind.__name__)
+            return f.machine.apply(callee, given, named)
 
         return run
 
@@ -367,6 +354,46 @@ class Compiler:
     def _if(self, node: Any) -> Code:
         test, body, other = self.code(node.test), node.body, node.orelse
         return lambda f: f.machine.block(body if truth(test(f)) else other, f)
+
+    def _match(self, node: Any) -> Code:
+        held = self.code(node.subject)
+        cases = [(self._pattern(c.pattern), self.code(c.guard) if c.guard else None, c.body)
+                 for c in node.cases]  # fmt: skip
+
+        def run(f: Frame) -> Any:
+            value = held(f)
+            for fits, guard, body in cases:
+                if fits(f, value) and (guard is None or truth(guard(f))):
+                    return f.machine.block(body, f)
+            return None
+
+        return run
+
+    def _pattern(self, node: Any) -> Callable[[Frame, Any], bool]:
+        """Whether a value is of a pattern: constants, and anything at all."""
+        if isinstance(node, ast.MatchOr):
+            parts = [self._pattern(p) for p in node.patterns]
+            return lambda f, value: any(p(f, value) for p in parts)
+        if isinstance(node, ast.MatchAs) and node.pattern is None:
+            name = node.name
+
+            def bind(f: Frame, value: Any) -> bool:
+                f.vars.update({name: value} if name else {})
+                return True
+
+            return bind
+        if isinstance(node, ast.MatchValue):
+            constant = self.code(node.value)
+            return lambda f, value: truth(compared(ast.Eq, value, constant(f)))
+        raise Unknown("a pattern")
+
+    def _yield(self, node: Any) -> Code:
+        value = self.code(node.value)
+
+        def run(f: Frame) -> None:
+            f.vars.setdefault(YIELDED, []).append(value(f))
+
+        return run
 
     def _pass(self, node: Any) -> Code:
         return lambda f: None

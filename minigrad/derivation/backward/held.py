@@ -132,7 +132,9 @@ def bytes_of(value: Any) -> Any:
         return tuple(map(bytes_of, value))
     if type(value) is dict:
         return tuple((k, bytes_of(v)) for k, v in value.items())
-    return np.asarray(value).tobytes() if isinstance(value, float | int | np.number) else id(value)
+    if type(value) is range:
+        return value
+    return np.asarray(value).tobytes() if isinstance(value, float | int | np.number) else object()
 
 
 def adding(statement: Statement, shift: Sequence[Any]) -> Hook:
@@ -166,6 +168,8 @@ def bent_value(value: Any) -> Any:
         return ~value
     if isinstance(value, float | np.floating):
         return value * 1.5 + 0.01
+    if type(value) is int:  # an axis, an index, a size
+        return value + 1
     if type(value) in (list, tuple):
         return type(value)(map(bent_value, value))
     if type(value) is dict:

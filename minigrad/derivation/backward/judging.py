@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.calls import Check, Runs
-from minigrad.derivation.backward.claims import VAGUEST, Claim
+from minigrad.derivation.backward.calls import Check, Runs, slopes
+from minigrad.derivation.backward.claims import VAGUEST, Claim, apart
 from minigrad.derivation.backward.collector import Collector
 from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.lines import blamed
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
-from minigrad.derivation.backward.repairing import Slip
+from minigrad.derivation.backward.repairing import Search, Slip
+from minigrad.derivation.backward.scaling import per_example
 from minigrad.derivation.backward.splitting import renewed, split
 from minigrad.derivation.backward.telling import same, search_in, told
 from minigrad.derivation.backward.unnamed import unnamed
@@ -38,6 +39,8 @@ NUMBERS = ("factor", "sign", "sum_for_mean", "mean_for_sum")
 """Causes that another line explains better."""
 PLAIN = ("dropped_path",)
 """Causes that no other line can be to blame for."""
+GUESSED = ("wrong_node", "neighbour", "value")
+"""Causes that agree with the numbers, where the line may say that it was another."""
 NAMELESS = re.compile(r"a constant \(|(?<!\w)(?:t\d+|below_\d+_)(?!\w)")
 """Causes that speak of what the student has no name for."""
 
@@ -72,8 +75,13 @@ class Judge:
     collector: Collector
     claims: list[Claim]
 
-    def __init__(self, check: Check, runs: Runs, given: dict[str, str], every_pass: bool) -> None:
+    def __init__(
+        self, check: Check, runs: Runs, given: dict[str, str], every_pass: bool,
+        assumed: bool = False,
+    ) -> None:  # fmt: skip
         self.check, self.runs, self.given, self.every_pass = check, runs, given, every_pass
+        self.assumed = assumed
+        """Whether gradients of results leave out the mean over examples."""
         self.tolerances: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-9}
         if not runs.outputs:
             self.opaque()
@@ -81,6 +89,11 @@ class Judge:
         self.namer = Namer(runs.variables, given)
         self.flows: Flows = Flows(self.output.node)
         self.claims = self.collected()
+        self.scale, self.scaled = per_example(self.claims, self.flows, assumed)
+        """What some gradients are multiplied by, where the mean is taken in the end."""
+        if self.scale > 1:
+            self.flows.scale(self.scale, self.scaled)
+            self.claims = self.collected()
         self.nameless: dict[str, str] = {}
         """What values are called for the time of a check that have no name, and what they are."""
         self.unread: list[Claim] = []
@@ -88,6 +101,21 @@ class Judge:
         """Whether one line is known to be wrong, and no other."""
         self.graded: dict[tuple[int, ...], list[tuple[Row, str]]] = {}
         """What came of grading some claims together: leaving one out may be tried, then done."""
+
+    def anew(self) -> Judge:
+        """The same, of every pass of a loop."""
+        return Judge(self.check, self.runs, self.given, True, self.assumed)
+
+    def elsewhere(self, chance: int) -> Search | None:
+        """A search among other numbers, where what agrees by accident here does not."""
+        check = self.check.elsewhere(chance)
+        try:
+            runs = check.run(lambda runs: Namer(runs.variables, self.given).wanted)
+            if runs.stopped is not None or runs.why:
+                return None
+            return search_in(Judge(check, runs, self.given, self.every_pass, self.assumed))
+        except Exception:  # of numbers that the student's functions do not take
+            return None
 
     def widen(self) -> None:
         """Add what has no name, where no change of one line makes all right."""
@@ -223,7 +251,9 @@ class Judge:
         claim.source = found.source or claim.source
         # An operation that is the inverse one in the line itself is no mean.
         inverted = found.words.startswith(("times ", "divided by ")) and "mean" in cause.kind
-        said = cause.kind not in UNSAID and cause.detail != DISPLACED
+        said = cause.kind not in UNSAID and cause.detail != DISPLACED and len(cause.kinds) < 2
+        said = said and (cause.kind not in GUESSED or found.kind in (cause.kind, "other"))
+        said = said and (found.kind == "sign" or "in its derivative" not in cause.detail)
         part = cause.kind in ("sign", "factor") and cause.factor is None
         plainer = inverted or found.kind == "assigned"
         plainer = plainer or (part and not found.statement.fresh)
@@ -239,6 +269,12 @@ class Judge:
         right = all(self.right(c) for c in self.claims if c.returned)
         search = None if right or self.runs.stopped is not None else search_in(self)
         slip = search.found() if search is not None else None
+        if search is not None and slip is None and self.scale == 1:
+            other = Judge(self.check, self.runs, self.given, self.every_pass, True)
+            search = search_in(other) if other.scale > 1 else None
+            slip = search.found() if search is not None else None
+            if slip is not None:
+                return other.with_slip(slip)
         if slip is not None and slip.kind != "other":
             return self.with_slip(slip)
         judge, graded = self.without_slip(right)
@@ -252,14 +288,14 @@ class Judge:
     def with_slip(self, slip: Slip) -> tuple[Judge, list[Claim]]:
         """Every pass of a loop that has the line that is wrong in it."""
         again = sum(same(x.statement, slip.statement) for x in self.runs.watch.steps) > 1
-        judge = Judge(self.check, self.runs, self.given, True) if again else self
+        judge = self.anew() if again else self
         return judge, told(judge, slip)
 
     def without_slip(self, right: bool) -> tuple[Judge, list[Claim]]:
         """Every pass of a loop, where one before the last is wrong."""
         self.widen()
         if not right and not self.every_pass:
-            every = Judge(self.check, self.runs, self.given, True)
+            every = self.anew()
             every.widen()
             if len(every.claims) > len(self.claims):
                 graded = every.judge()
@@ -372,14 +408,20 @@ class Judge:
             for c in claims:
                 key = f"d{known.of(out)}/d{known.of(nodes[id(c)])}"
                 by_key.setdefault(key, []).append(c)
-                hand.setdefault(key, c.value)
+                hand.setdefault(key, c.value / self.scale_of(c))
             output = wrap(self.output._value, out)
             rows = self.rows(output, hand)
             for key, same in by_key.items():
                 for c in same:
-                    c.key, c.row = key, rows[key]
+                    c.key, c.row, m = key, rows[key], self.scale_of(c)
                     if c is not same[0] and not close(c.value, same[0].value):
-                        c.row = self.rows(output, {key: c.value})[key]
+                        c.row = self.rows(output, {key: c.value / m})[key]
+                    if m > 1 and c.row.autodiff is not None:
+                        c.row = replace(c.row, hand=c.value, autodiff=m * c.row.autodiff,
+                                        error=worst(c.value, m * c.row.autodiff))  # fmt: skip
+
+    def scale_of(self, claim: Claim) -> int:
+        return self.scale if claim.node in self.scaled else 1
 
     def rows(self, output: Tensor, hand: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -433,30 +475,15 @@ class Judge:
                 formula = f"{left.rsplit('/d', 1)[0]} * {formula}"
             if (via and not claim.through) or " via " in formula:
                 continue
-            known = len(formula) < 90 and self.sayable(formula)
+            search = search_in(self)
+            known = len(formula) < 90 and search is not None and search.confirms(claim, formula)
             return f"{claim.path or 'd' + name} = {formula}" if known else ""
         return ""
-
-    def sayable(self, formula: str) -> bool:
-        """Whether the student has all the names of a formula."""
-        mine = self.runs.watch.met if self.runs.watch is not None else {}
-        used = re.findall(r"(?<![\w.])[^\W\d]\w*", formula)
-        return not mine or all(n in mine or n in ("np", "axis", "keepdims") for n in used)
 
     def called(self, node: AnyNode) -> str:
         """A variable that is this value, one that still is in the end first; empty of none."""
         found = {n: ts for n, ts in self.namer.variables.items() if any(t.node is node for t in ts)}
         return min(found, key=lambda n: found[n][-1].node is not node, default="")
-
-
-def apart(claims: list[Claim]) -> list[Claim]:
-    """The claims without those parts that others hold some of."""
-    kept: list[Claim] = []
-    for claim in claims:
-        taken = {e for c in kept for e in c.through or ()}
-        if taken.isdisjoint(claim.through or ()):
-            kept.append(claim)
-    return kept
 
 
 def first_wrong(claims: list[Claim]) -> Claim | None:
@@ -466,22 +493,3 @@ def first_wrong(claims: list[Claim]) -> Claim | None:
 def as_numpy(call: re.Match[str]) -> str:
     """``np.sum(`` for ``sum(``, as students write it."""
     return f"np.{call[0]}" if hasattr(np, call[1]) else call[0]
-
-
-def slopes(f: Any, args: tuple[Any, ...], k: int, cache: dict[Any, Any]) -> Any:
-    """The gradient of ``f`` with respect to argument ``k``, by central differences."""
-    key = (k, *map(id, args))
-    if key in cache:
-        return cache[key][0]
-    x = np.array(args[k], float)
-    found = np.zeros(x.shape)
-    h = 1e-4 * max(0.1, float(np.max(np.abs(x), initial=0.0)))
-    for i in np.ndindex(*x.shape):
-        ys = []
-        for step in (h, -h, 2 * h, -2 * h):
-            moved = x.copy()
-            moved[i] += step
-            ys.append(float(f(*args[:k], moved[()], *args[k + 1 :])))
-        found[i] = (8 * (ys[0] - ys[1]) - (ys[2] - ys[3])) / (12 * h)
-    cache[key] = found[()], args
-    return found[()]

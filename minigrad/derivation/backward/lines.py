@@ -18,10 +18,22 @@ from minigrad.derivation.formulas.repairs import factors
 
 MANY = 200
 """Statements of more parts are left alone."""
+FIRST = 5
+"""So many kinds of slips in what is computed come before those in where it is written."""
 LONG = 100
 """Longer lines are not written out."""
 Change = tuple[str, ast.stmt | None, str]
 """The kind of slip, the statement without it, and the slip in words."""
+
+
+def field_of(part: Any) -> str:
+    """Where the expression of a statement stands: of a loop or a condition, in its first line."""
+    return {ast.For: "iter", ast.If: "test", ast.While: "test"}.get(type(part), "value")
+
+
+def expression_of(part: Any) -> Any:
+    """The expression of a statement; None where there is none."""
+    return getattr(part, field_of(part), None)
 
 
 def change_kinds(
@@ -48,9 +60,14 @@ def change_kinds(
             chain(steps(aim.slice), slips(aim.slice, whole, shapes)),
         )
         places = [((kind, *moved(index, words)) for kind, index, words in f) for f in tried]
-    yield from places or (iter(()), iter(()))
-    for slips_of_kind in kinds(part.value, names, shapes, functions):
-        yield ((kind, replaced(part, value=value), words) for kind, value, words in slips_of_kind)
+    where = field_of(part)
+    if where != "value":  # what people get wrong in a header are its numbers and its direction
+        names, functions = [], ()
+    for k, slips_of_kind in enumerate(kinds(expression_of(part), names, shapes, functions)):
+        if k == FIRST:
+            yield from places or (iter(()), iter(()))
+        yield ((kind, replaced(part, **{where: value}), words)
+               for kind, value, words in slips_of_kind)  # fmt: skip
 
 
 def steps(index: Any) -> Iterator[tuple[str, ast.expr, str]]:
@@ -118,3 +135,25 @@ def blamed(claim: Claim, flows: Flows) -> int:
         if 0 < np.sum(touched) < fewest and not np.any(wrong & ~touched):
             best, fewest = statement, int(np.sum(touched))
     return best.first
+
+
+class Plainer(ast.NodeTransformer):
+    """Products and quotients without a 1 that changes nothing."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        node = ast.BinOp(self.visit(node.left), node.op, self.visit(node.right))
+        left, right = (ast.unparse(x) == "1" for x in (node.left, node.right))
+        if left and isinstance(node.op, ast.Mult):
+            return node.right
+        return node.left if right and isinstance(node.op, ast.Mult | ast.Div) else node
+
+
+def as_written(new: ast.stmt | None) -> str:
+    """A statement, or the header of one, where it is not too long to be told."""
+    if isinstance(new, ast.For | ast.If | ast.While):
+        new = replaced(new, body=[ast.Pass()], orelse=[])
+    if new is None:
+        return ""
+    plain = Plainer().visit(ast.parse(ast.unparse(ast.fix_missing_locations(new))))
+    text = ast.unparse(ast.fix_missing_locations(plain)).split("\n    pass")[0]
+    return text if len(text) <= LONG else ""

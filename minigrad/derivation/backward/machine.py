@@ -20,11 +20,15 @@ from minigrad.derivation.backward.numbers import (
     BUILTINS,
     NUMPY,
     OPAQUE,
+    YIELDED,
     Frame,
     Held,
     Kind,
+    Native,
     Own,
     Return,
+    called,
+    each,
     native_of,
 )
 from minigrad.derivation.backward.tables import Unknown, exactly
@@ -46,12 +50,14 @@ class Start:
 
     function: Any
     args: list[Any]
+    options: dict[str, Any]
 
     @classmethod
-    def of(cls, function: Any, args: Any) -> Start:
+    def of(cls, function: Any, args: Any, options: Mapping[str, Any] | None = None) -> Start:
         """As they are now: the call itself may change what it is given."""
         seen: dict[int, Any] = {}
-        return cls(copied(function, seen), [copied(a, seen) for a in args])
+        return cls(copied(function, seen), [copied(a, seen) for a in args],
+                   {k: copied(v, seen) for k, v in (options or {}).items()})  # fmt: skip
 
 
 class Machine:
@@ -91,9 +97,11 @@ class Machine:
             For what is not computed here; and whatever the statements raise.
         """
         own = self.copied(start.function)
+        own = own.method("__call__", self) if type(own) is Held else own
         if type(own) is not Own:
             raise Unknown("no function of the user's")
-        return self.call(own, [self.copied(a) for a in start.args], {})
+        options = {k: self.copied(v) for k, v in start.options.items()}
+        return self.call(own, [self.copied(a) for a in start.args], options)
 
     # --- what is handed in --------------------------------------------------------------
 
@@ -136,9 +144,29 @@ class Machine:
             if isinstance(body, ast.Lambda):
                 return self.compiler.code(body.body)(frame)
             signal = self.block(body.body, frame)
+            if YIELDED in frame.vars:  # all at once: what is between two of them comes before
+                return frame.vars[YIELDED]
             return signal.value if type(signal) is Return else None
         finally:
             self.depth -= 1
+
+    def apply(self, callee: Any, given: list[Any], named: dict[str, Any]) -> Any:
+        """What a call of anything returns."""
+        kind = type(callee)
+        if kind is Native and callee.name == "map" and len(given) > 1:
+            rows = zip(*map(each, given[1:]), strict=False)
+            return [self.apply(given[0], list(row), {}) for row in rows]
+        if kind is Native:
+            found = called(callee, given, named)
+            self.spend(found)
+            return found
+        if kind is Own:
+            return self.call(callee, given, named)
+        if kind is Kind:
+            return self.made(callee.kind, given, named)
+        if kind is Held and (method := callee.method("__call__", self)) is not None:
+            return self.call(method, given, named)
+        raise Unknown(kind.__name__)
 
     def body(self, own: Own) -> Any:
         """The tree of a function."""
@@ -190,6 +218,11 @@ class Machine:
     def made(self, kind: Any, args: list[Any], options: dict[str, Any]) -> Held:
         """An object of a class of the student's."""
         made = Held(kind, {})
+        fields = list(vars(kind).get("__dataclass_fields__", ()))
+        if fields and len(args) <= len(fields):
+            made.attrs.update(zip(fields, args, strict=False))
+            made.attrs.update({k: v for k, v in options.items() if k in fields})
+            return made
         begin = made.method("__init__", self)
         if begin is not None:
             self.call(begin, args, options)
@@ -270,11 +303,11 @@ def rebuilt(value: Any, kind: type, seen: dict[int, Any]) -> Any:
 
 def of_class(value: Any, kind: type, seen: dict[int, Any]) -> Any:
     """A copy of an object of the student's, a class of theirs, or a function of NumPy's."""
-    if kind is type and theirs(value):
-        return Kind(value)
     known = native_of(value)
     if known is not None:
         return known
+    if kind is type and theirs(value):
+        return Kind(value)
     if theirs(kind) and (attrs := attributes(value)) is not None:
         held = Held(kind, {})
         seen[id(value)] = held

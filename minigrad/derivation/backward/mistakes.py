@@ -35,15 +35,16 @@ def kinds(
     f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any], functions: Sequence[str] = ()
 ) -> Iterator[Iterator[Repair]]:
     """The same, kind by kind; ``functions`` may have been forgotten."""
-    for kind in (_axes, _reductions, _sizes, _steps, _halves, _sides, _turned, signs, _negatives,
-                 _exchanged, _terms, _tiles):  # fmt: skip
+    for kind in (_axes, _reductions, _sizes, _whole, _steps, _halves, _sides, _turned, signs,
+                 _negatives, _exchanged, _terms, _tiles):  # fmt: skip
         yield kind(f)
     yield _blocks(f, shapes)
-    for more in (_ones, _paths, _masks):
+    for more in (_ones, _paths):
         yield more(f, names, shapes)
     *likely, terms, factor, products = by_kind(f, names, shapes)
-    yield from (*likely, factor, _inside(f, names, shapes), _wrapped(f, shapes, functions),
-                _wider(f, names, shapes), _alike(f), terms, products)  # fmt: skip
+    yield from (*likely, _masks(f, names, shapes), factor, _inside(f, names, shapes),
+                _wrapped(f, shapes, functions), _wider(f, names, shapes), _alike(f), terms,
+                products)  # fmt: skip
 
 
 def _axes(f: ast.expr) -> Iterator[Repair]:
@@ -83,11 +84,41 @@ def _reductions(f: ast.expr) -> Iterator[Repair]:
             yield "wrong_node", changed(f, call.func, make), f"{was} stands where {other} belongs"
 
 
+def _whole(f: ast.expr) -> Iterator[Repair]:
+    """A number one off in a range or an index, or another size; a loop in the other direction."""
+    for part in places(f, (ast.Call, ast.Subscript)):
+        called = written(part.func) if isinstance(part, ast.Call) else ""
+        inside: list[Any] = [*part.args] if called == "range" else []  # type: ignore[attr-defined]
+        if isinstance(part, ast.Subscript):
+            inside = [x for x in places(part.slice, ast.Constant) if type(x.value) is int]  # type: ignore[attr-defined]
+        for x in inside:
+            text = written(x)
+            whole = re.fullmatch(r"-?\d+", text)
+            for k in (-1, 1):
+                new = name(str(int(text) + k) if whole else f"{text} {k:+d}")
+                words = f"{text} stands where {written(new)} belongs"
+                yield "wrong_node", changed(f, x, always(new)), words
+        if called == "range":
+            new = name(f"reversed({written(part)})")
+            yield "order", changed(f, part, always(new)), "it goes through in the wrong direction"
+    for call in calls(f):
+        if written(call.func) == "reversed" and call.args:
+            words = "it goes through in the wrong direction"
+            yield "order", changed(f, call, always(call.args[0])), words
+            held = call.args[0].value if isinstance(call.args[0], ast.Subscript) else None
+            if held is not None:
+                new = name(f"reversed({written(held)})")
+                yield "slice", changed(f, call, always(new)), "it does not go through all of it"
+    if isinstance(f, ast.Name | ast.Attribute):
+        new = name(f"reversed({written(f)})")
+        yield "order", new, "it goes through in the wrong direction"
+
+
 def _sizes(f: ast.expr) -> Iterator[Repair]:
     """``len(y)`` for ``y.size``."""
     for x in places(f, (ast.Call, ast.Subscript, ast.Attribute)):
         mine = written(x)
-        match = re.fullmatch(r"len\((.+)\)|(.+)\.shape\[\d\]|(.+)\.size", mine)
+        match = re.fullmatch(r"len\((.+)\)|(.+)\.shape\[\d\]|(.+)\.size|(\w+)\.sum\(\)", mine)
         of = next(filter(None, match.groups()), "") if match else ""
         for other in (f"{of}.size", f"len({of})", f"{of}.shape[1]") if of else ():
             if other != mine:

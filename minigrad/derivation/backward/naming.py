@@ -33,10 +33,12 @@ def last_part(path: str) -> tuple[str, str]:
 
 def readings(path: str) -> list[str]:
     """The names of which ``path`` may be the gradient."""
-    name, _ = last_part(path)
+    name, inside = last_part(path)
     found = [m[1] for form in FORMS if (m := form.fullmatch(name)) and name not in ALL]
     if inside_gradients(path):
         found.append(name)  # grads['W1']
+    if inside and name in ("g", "grad", "gradient"):
+        found.append(last_part(inside)[0])  # W1.grad
     return found
 
 

@@ -6,6 +6,7 @@ Numbers, in lists, tuples, dicts and objects of the student's; of all others not
 from __future__ import annotations
 
 import ast
+import itertools
 import math
 import operator
 import re
@@ -56,6 +57,8 @@ class Return:
 
 
 BREAK, CONTINUE = Opaque(), Opaque()
+YIELDED = "(yield)"
+"""Where a function keeps what it yields."""
 
 
 class Native:
@@ -278,6 +281,7 @@ WIDE: dict[str, Callable[..., Any]] = {
     "dict": lambda x=(), **more: {**(x if exactly(x, dict) else dict(map(each, each(x)))), **more},
     "sum": _sum, "str": text_of, "print": lambda *args, **options: None,
     "sorted": lambda x: sorted(map(plain_or_text, each(x))),
+    "map": lambda x: x,  # calls functions of the student's, so it is done by the machine
     "any": lambda x: any(map(truth, each(x))), "all": lambda x: all(map(truth, each(x))),
 }  # fmt: skip
 
@@ -303,8 +307,8 @@ MORE = ("any all argsort atleast_2d diff isnan logaddexp nan_to_num nonzero rint
         "cross power flipud fliplr logical_and logical_or logical_not linspace count_nonzero "
         "empty_like asfarray ascontiguousarray take triu_indices vdot kron hypot arctan arctan2 "
         "arcsin arccos float_power mod remainder fmod fabs average median nansum cumprod "
-        "take_along_axis put_along_axis array_equal isclose allclose block split array_split "
-        "hsplit vsplit dsplit dstack greater less equal not_equal").split()  # fmt: skip
+        "amax amin take_along_axis put_along_axis array_equal isclose allclose block split "
+        "array_split hsplit vsplit dsplit dstack greater less equal not_equal").split()  # fmt: skip
 LINALG = "cholesky det inv norm pinv slogdet solve trace eigh".split()
 SMALL = 250_000
 """Matrices with more entries are not inverted."""
@@ -320,6 +324,7 @@ SIZES: dict[str, Callable[..., float]] = {
         n + 2 * max(np.ravel(width).tolist(), default=0) for n in np.shape(a)),
     "kron": lambda a, b: np.size(a) * np.size(b), "vdot": lambda a, b: 1,
     "linspace": lambda a, b, n=50, *_: n, "triu_indices": lambda n, *_: n * n,
+    "windows": lambda a, shape, *_: np.size(a) * math.prod(np.ravel(shape).tolist()),
     "diff": lambda a, *_: np.size(a), "block": lambda a: LARGEST, "dstack": lambda a: sum(
         map(np.size, a)),
     "take": lambda a, i, *_: np.size(a) * np.size(i),
@@ -339,8 +344,13 @@ PARTS: dict[str, dict[str, Native]] = {
     "add": {"at": _at(np.add)}, "subtract": {"at": _at(np.subtract)},
     "maximum": {"at": _at(np.maximum)},
 }  # fmt: skip
+WINDOWS = np.lib.stride_tricks.sliding_window_view
+NUMPY["lib"] = Space(stride_tricks=Space(sliding_window_view=Native("windows", WINDOWS)))
 FOUND: dict[int, Native] = {
-    id(n.function): n for s in (NUMPY, NUMPY["linalg"]) for n in s.values() if type(n) is Native
+    id(n.function): n
+    for s in (NUMPY, NUMPY["linalg"], NUMPY["lib"]["stride_tricks"])
+    for n in s.values()
+    if type(n) is Native
 }
 MORE_METHODS = METHODS | {"any", "all", "argmax", "argmin", "fill", "item", "nonzero", "tolist",
                           "diagonal", "trace", "argsort", "sort", "round", "cumprod",
@@ -353,8 +363,17 @@ HELD: dict[type, set[str]] = {
 }
 
 
+def _product(*xs: Any, repeat: int = 1) -> list[Any]:
+    lists = [each(x) for x in xs] * operator.index(repeat)
+    if math.prod(map(len, lists)) >= LONG:
+        raise Unknown("product")
+    return list(itertools.product(*lists))
+
+
 def native_of(value: Any) -> Native | None:
     """The function of NumPy's that ``value`` is, from ``from numpy import exp``."""
+    if value is itertools.product:
+        return Native("product", _product, True)
     known = FOUND.get(id(value))
     return known if known is not None and known.function is value else None
 
@@ -414,7 +433,8 @@ def called(native: Native, args: list[Any], options: dict[str, Any]) -> Any:
         size = 0
     if size >= LARGEST or (name in LINALG and any(np.size(a) > SMALL for a in args)):
         raise Unknown(name)
-    return native.function(*args, **options)
+    found = native.function(*args, **options)
+    return tuple(found) if isinstance(found, tuple) else found
 
 
 def compared(op: type, left: Any, right: Any) -> Any:

@@ -8,6 +8,7 @@ its variables are called, be it in a loop, in a helper, or of what has no name.
 from __future__ import annotations
 
 import ast
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -31,20 +32,25 @@ from minigrad.derivation.backward.held import (
     value_at,
 )
 from minigrad.derivation.backward.lines import (
-    LONG,
     MANY,
     Change,
+    as_written,
     change_kinds,
+    expression_of,
+    field_of,
     replaced,
     target,
 )
 from minigrad.derivation.backward.machine import FAILURES, Machine, copied
 from minigrad.derivation.backward.numbers import Frame
-from minigrad.derivation.backward.rerun import EARLY, ONCE, WORK, Goal, Rerun
-from minigrad.derivation.backward.watch import Source, Statement
-from minigrad.derivation.formulas.grammar import written
+from minigrad.derivation.backward.rerun import EARLY, ONCE, WORK, Goal, Rerun, first_off
+from minigrad.derivation.backward.watch import Source, Statement, read_in
 from minigrad.derivation.formulas.repairs import binary, places, without_numbers
 
+SHARES = (0.75, 0.2, 0.05)
+"""Of the work, by how likely it is that a line is wrong."""
+TWINS = 3
+"""Other numbers are tried so often, where nothing is wrong among the first."""
 MORE = 60_000
 """And so many operations after one was found that leaves something odd."""
 SMALL, LIKELY = 3, 600
@@ -74,6 +80,8 @@ Wanted = tuple[str, Any, Any, Claim | None]
 class Search(Rerun):
     """A backward function that returns something wrong, and is run again."""
 
+    wanted: list[Wanted]
+
     def found(self) -> Slip | None:
         """The first change that makes all right."""
         return self.looked_for(self.returned(), WORK)
@@ -81,8 +89,26 @@ class Search(Rerun):
     def of(self, claim: Claim) -> Slip | None:
         """The first change that makes one gradient right, and leaves right what is."""
         right = [c for c in self.claims if close(c.value, target(c, self.flows)) and c is not claim]
-        return self.looked_for([(c.path, c.value, target(c, self.flows), c)
-                                for c in (claim, *right)], WORK // 4, claim)  # fmt: skip
+        wanted: list[Wanted] = [
+            (c.path, c.value, target(c, self.flows), c) for c in (claim, *right)
+        ]
+        wanted += [("", x, x, None) for x in self.kept]
+        return self.looked_for(wanted, WORK // 4, claim)
+
+    def confirms(self, claim: Claim, text: str) -> bool:
+        """Whether a gradient is right where it is assigned a formula."""
+        right = [c for c in self.claims if close(c.value, target(c, self.flows)) and c is not claim]
+        node: Any = claim.events[-1].statement.node if claim.events else None
+        if not (isinstance(node, ast.Assign) and len(node.targets) == 1) or claim.source:
+            return False
+        self.wanted = [(c.path, c.value, target(c, self.flows), c) for c in (claim, *right)]
+        self.alone = True
+        with suppress(SyntaxError), np.errstate(all="ignore"):
+            new = ast.parse(text, mode="eval").body
+            return self.understood(self.wanted, True) and self.holds(
+                claim.events[-1].statement, replaced(node, value=new)
+            )
+        return False
 
     def looked_for(
         self, wanted: list[Wanted], work: int, claim: Claim | None = None
@@ -90,6 +116,7 @@ class Search(Rerun):
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the mean of nothing
             self.left, self.probes, self.alone = work, work // 2, claim is not None
+            self.wanted = wanted
             if not self.understood(wanted, claim is not None):
                 return None
             self.statements = self.to_be_tried()
@@ -116,8 +143,11 @@ class Search(Rerun):
             for c in self.claims
             if c.events and c.through is None and not close(c.value, self.flows.total[c.node])
         }
-        fine, values = self.fine() - off, self.values_again() - claimed
-        rank = [2 * (s.node in values) or int(s.node in fine) for s in statements]
+        fine, known = self.fine() - off, self.values_again() - claimed
+        made = {s.node: map(np.asarray, self.made_by(s, None)) for s in statements}
+        whole = {node for node, values in made.items() if all(x.dtype.kind in "iu" for x in values)
+                 and not isinstance(node, ast.For | ast.If | ast.While)}  # fmt: skip
+        rank = [1 if s.node in fine | whole else 2 * (s.node in known) for s in statements]
         ranks = [[s for s, r in zip(statements, rank, strict=True) if r == k] for k in range(3)]
         theirs = {source.name for source in self.sources}
 
@@ -125,6 +155,7 @@ class Search(Rerun):
             """What has no name, or is made elsewhere: a helper's line is the one to change."""
             call = getattr(getattr(s.node, "value", None), "func", None)
             made = getattr(call, "id", getattr(call, "attr", "")) in theirs
+            made = made or isinstance(s.node, ast.For | ast.If | ast.While)
             return made or s.node not in claimed or isinstance(s.node, ast.Return)
 
         return [sorted(some, key=later) for some in ranks]
@@ -209,7 +240,7 @@ class Search(Rerun):
     def by_shift(self, statement: Statement, shift: list[Any]) -> Slip:
         """What is wrong in a line that is known by its numbers."""
         names, _shapes, _ = self.vocabulary(statement)
-        k = next(k for k, d in enumerate(shift) if np.max(np.abs(d)) > 1e-9)
+        k = first_off(shift)
         early = self.early[statement.node][k:]  # type: ignore[index]
         trees = {n: ast.parse(n, mode="eval").body for n in names if early}
         held = {n: self.read(statement.node, early[0], tree) for n, tree in trees.items()}
@@ -276,14 +307,20 @@ class Search(Rerun):
         """The statements that what is wrong depends on, in the order of execution."""
         self.known = {s.node: (s, source) for source in self.sources
                  for s in source.statements.values() if s.node is not None}  # fmt: skip
+        for source in self.sources:
+            for node in ast.walk(source.tree):
+                if isinstance(node, ast.For | ast.If | ast.While):
+                    line = node.lineno + source.first - 1
+                    read = read_in(expression_of(node))
+                    self.known[node] = Statement(line, line, (), read, True, node=node), source
         wrong = [g for g in self.goals if not g.right]
         found = []
         for node in self.scopes:
-            if node not in self.known or getattr(node, "value", None) is None:
+            if node not in self.known or expression_of(node) is None:
                 continue
             if not any(map(np.any, self.made_by(self.known[node][0], None))) and is_made(node):
                 continue
-            if len(places(node.value, ast.AST)) > MANY:  # type: ignore[attr-defined]
+            if len(places(expression_of(node), ast.AST)) > MANY:
                 continue
             if handed_over(node):
                 continue
@@ -318,24 +355,26 @@ class Search(Rerun):
         """
         if self.number_too_many([s for some in ranks for s in some]):
             return
-        for again, statements in zip((False, False, True), ranks, strict=True):
+        whole, self.left = self.left, 0
+        for k, (share, statements) in enumerate(zip(SHARES, ranks, strict=True)):
             self.shifts |= {s: self.shift(s) for s in statements}
             sure = [s for s in statements if self.shifts[s] and s in self.exact]
             rest = [s for s in statements if s not in sure]
-            left, self.left = self.left, self.left // 2
-            if self.tried(sure, again):
-                return
-            self.left = max(self.left, 0) + left // 2 if self.best is None else MORE
-            if self.tried(rest, again):
-                return
+            parts = [some for some in (sure, rest) if some]
+            for some in parts:
+                self.left = max(self.left, 0) + int(share * whole / len(parts))
+                if self.best is not None:
+                    self.left = MORE
+                if self.tried(some, k == 2):
+                    return
 
     def number_too_many(self, statements: list[Statement]) -> bool:
         """Whether a number in one line is the slip: what other lines would have to make up for
         it is none of theirs, unless its own line has a wrong axis, mean or size.
         """
         for s in statements:
-            for kind, value, words in without_numbers(s.node.value):  # type: ignore[union-attr]
-                number = kind, replaced(s.node, value=value), words
+            for kind, value, words in without_numbers(expression_of(s.node)):
+                number = kind, replaced(s.node, **{field_of(s.node): value}), words
                 if self.holds(s, number[1]):
                     likely = chain.from_iterable(
                         islice(change_kinds(s.node, *self.vocabulary(s)), 6)
@@ -399,6 +438,36 @@ class Search(Rerun):
     # --- the line alone -------------------------------------------------------------------
 
     def holds(self, statement: Statement, changed: Any) -> bool:
+        """Whether all is right with another statement there, and of other numbers, too."""
+        return self.holds_here(statement, changed) and (
+            self.twin is None or self.twin.holds_here(statement, changed)
+        )
+
+    @functools.cached_property
+    def twin(self) -> Search | None:
+        """The same search among other numbers; None where there are none."""
+        for chance in range(TWINS):
+            other = self.elsewhere(chance)
+            if other is None:
+                continue
+            some = [other.alike(c) for *_, c in self.wanted if c is not None]
+            wanted = some if self.alone else other.returned()
+            with suppress(*FAILURES), np.errstate(all="ignore"):
+                other.understood([w for w in wanted if w is not None], True)
+            was = {(g.at, g.mark) for g in self.goals if g.right}
+            other.goals = [g for g in other.goals if np.all(np.isfinite(g.target))
+                           and (g.right or (g.at, g.mark) not in was)]  # fmt: skip
+            if not other.stops and any(not g.right for g in other.goals):
+                return other  # type: ignore[no-any-return]
+        return None
+
+    def alike(self, claim: Claim) -> Wanted | None:
+        """What is called the same as a gradient, and made at the same time."""
+        key: Any = lambda x: (x.path, x.order, x.line, np.shape(x.value), x.through is None)
+        same = (c for c in self.claims if key(c) == key(claim) and c.through is None)
+        return next(((c.path, c.value, target(c, self.flows), c) for c in same), None)
+
+    def holds_here(self, statement: Statement, changed: Any) -> bool:
         """Whether all is right with another statement in the place of one."""
         try:
             found = self.outcome(2 * self.cost + 1000, {statement.node: changed}, self.goals)  # type: ignore[dict-item]
@@ -416,13 +485,12 @@ class Search(Rerun):
     def slip(self, statement: Statement, change: Any) -> Slip:
         """A change as it is told."""
         new = change[1]
-        text = as_written(new)
         source = self.known[statement.node][1]
         values = lambda claims: self.values(statement, new, claims)
         words = change[2]
         if new is None and isinstance(statement.node, ast.Assign):
             words = f"{statement.targets[0]} is changed here, before all is computed that needs it"
-        slip = Slip(change[0], words, text, statement, source, values)
+        slip = Slip(change[0], words, as_written(new), statement, source, values)
         with np.errstate(all="ignore"):
             before, after = self.made_by(statement, None), self.made_by(statement, new)
         slip.was, slip.now = next(
@@ -430,9 +498,3 @@ class Search(Rerun):
             (np.nan, np.nan),
         )
         return slip
-
-
-def as_written(new: ast.stmt | None) -> str:
-    """A statement, where it is not too long to be told."""
-    text = written(ast.fix_missing_locations(new)) if new is not None else ""
-    return text if len(text) <= LONG else ""

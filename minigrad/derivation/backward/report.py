@@ -123,6 +123,8 @@ class BackwardReport:
         if first.row.diagnosis is not None and first.row.diagnosis.kind == "raises":
             return f"{head}: it stops there"
         cells = first.row.cells
+        if cells[1] == cells[2]:  # it is no number, or the same one
+            return f"{head}: {first.name}"
         return f"{head}: {first.name} is {cells[1]}, and {cells[2]} belongs"
 
     @property

@@ -22,7 +22,7 @@ from minigrad.derivation.backward.held import (
     steps_of,
     value_at,
 )
-from minigrad.derivation.backward.lines import is_real, target
+from minigrad.derivation.backward.lines import expression_of, is_real, target
 from minigrad.derivation.backward.machine import FAILURES, Hook, Machine, Start, copied
 from minigrad.derivation.backward.numbers import Frame, Own
 from minigrad.derivation.backward.watch import Source, Statement, Watch
@@ -100,6 +100,8 @@ class Rerun:
         """The run as it is."""
         self.cost = self.used = 0
         """What one run costs, and what the last one has cost."""
+        self.elsewhere: Callable[[int], Any] = lambda chance: None
+        """The same of other numbers."""
         self.stops = self.alone = False
         """Whether it raises an error; whether one gradient alone is looked at."""
 
@@ -239,7 +241,7 @@ class Rerun:
             return False
         if not shift or changed is None or statement not in self.exact:
             return True
-        k = next((k for k, d in enumerate(shift) if np.max(np.abs(d)) > 1e-9), EARLY)
+        k = first_off(shift)
         if k >= len(self.early[statement.node]):  # type: ignore[index]
             return True
         was, now = (self.set_by(statement, part, k) for part in (statement.node, changed))
@@ -257,7 +259,7 @@ class Rerun:
         for scope in scopes:
             frame = self.frame(statement.node, scope.copy())
             try:
-                values.append(bytes_of(self.compiler.code(changed.value)(frame)))
+                values.append(bytes_of(self.compiler.code(expression_of(changed))(frame)))
             except FAILURES:
                 return None
         aims = getattr(changed, "targets", None) or [getattr(changed, "target", None)]
@@ -286,7 +288,7 @@ class Rerun:
                 value = value_at(steps_of(statement.targets[0]), frame.vars)
                 found.append(np.nan if value is None else np.array(value))
             elif node is statement.node:
-                value = self.compiler.code(changed.value if changed else node.value)(frame)  # type: ignore[attr-defined]
+                value = self.compiler.code(expression_of(changed or node))(frame)
                 found.append(np.array(value) if is_number(value) else np.nan)
 
         self.rerun(statement, changed, note)
@@ -336,3 +338,9 @@ class Rerun:
         if alike and np.all(np.isfinite(after)):
             aim = aim + (after - claim.value)  # of parts that are added to others
         return Goal(steps_of(claim.events[-1].path), after, aim, self.marks[claim])
+
+
+def first_off(shift: Sequence[Any]) -> int:
+    """When a statement first sets something that is not what belongs there."""
+    sizes = [float(np.max(np.abs(d), initial=0.0)) for d in shift]
+    return next(k for k, size in enumerate(sizes) if size >= 1e-9 * max(sizes))

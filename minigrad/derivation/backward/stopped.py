@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.judging import Judge
-from minigrad.derivation.backward.repairing import Search, as_written
+from minigrad.derivation.backward.lines import as_written
+from minigrad.derivation.backward.repairing import Search
 from minigrad.derivation.backward.report import Line
 from minigrad.derivation.backward.telling import search_in
 from minigrad.derivation.backward.watch import Source, Statement

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +25,9 @@ def search_in(judge: Any) -> Search | None:
     means = lambda path: bool(readings(path)) and path not in judge.namer.variables
     code = getattr(judge.check.student.forward, "__code__", None)
     beside = [source_of(code)] if code is not None else []
-    return Search(runs.start, runs.watch, judge.claims, judge.flows, kept, means, beside)
+    found = Search(runs.start, runs.watch, judge.claims, judge.flows, kept, means, beside)
+    found.elsewhere = judge.elsewhere
+    return found
 
 
 def told(judge: Any, slip: Slip) -> list[Claim]:
@@ -66,7 +69,10 @@ def nameless_claim(judge: Any, slip: Slip) -> Claim:
     when = next((w.when for w in helpers if any(same(s.statement, slip.statement)
                                                 for s in w.steps)), len(events))  # fmt: skip
     order = events.index(made[0]) if made else when
-    name = next(iter(slip.statement.targets), f"what {slip.source.name} returns")
+    header = isinstance(slip.statement.node, ast.For | ast.If | ast.While)
+    rest = "the condition" if hasattr(slip.statement.node, "test") else "the loop"
+    rest = rest if header else f"what {slip.source.name} returns"
+    name = next(iter(slip.statement.targets), rest)
     claim = Claim(name, made, slip.was, judge.output.node, slip.statement.first, order)
     cause = Diagnosis(slip.kind, None, slip.words, (slip.kind,))
     claim.row = Row(name, slip.was, slip.now, None, worst(slip.was, slip.now), "wrong", cause)

@@ -234,7 +234,7 @@ class Search:
         """The values from which ``reader`` follows, were ``p`` the gradient of one."""
         total = self.flows.total
         for m in self.cone(reader.node) if self.left > 0 else ():
-            if np.shape(total[m]) == np.shape(p) and self.follows(m, p, reader):
+            if m in total and np.shape(total[m]) == np.shape(p) and self.follows(m, p, reader):
                 yield m
 
     def part(self, p: Any, reader: Reader, right: bool) -> Iterator[Place]:

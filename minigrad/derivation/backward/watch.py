@@ -34,6 +34,8 @@ def watching(choose: Callable[[FrameType], Look | None]) -> Iterator[None]:
 
     def start(frame: FrameType, event: str, arg: Any) -> Any:
         theirs = before(frame, event, arg) if before is not None else None
+        if sys.gettrace() is not start:  # a tracer in C puts itself in our place when called
+            sys.settrace(start)
         look = choose(frame)
         if look is None:
             return theirs

@@ -199,13 +199,16 @@ def _powers(f: ast.expr) -> Iterator[Repair]:
     for x in [*places(f, (ast.Name, ast.Call, ast.Subscript)), *sums]:
         for k in (2, -1, 3):
             power = ast.UnaryOp(ast.USub(), ast.Constant(1)) if k < 0 else ast.Constant(k)
-            words = f"{written(x)} is raised to no power, where {k} belongs"
-            yield "factor", changed(f, x, also(ast.Pow(), power)), words
+            new = binary(x, ast.Pow(), power)
+            words = f"{written(x)} stands where {written(new)} belongs"
+            yield "factor", changed(f, x, always(new)), words
 
 
 INSTEAD = {"sum": ["mean", "trace"], "mean": ["sum"], "sin": ["cos"], "cos": ["sin"],
            "tanh": ["sigmoid"], "sigmoid": ["tanh"], "log": ["exp"],
-           "min": ["max"], "max": ["min"]}  # fmt: skip
+           "min": ["max"], "max": ["min"], "amin": ["amax"], "amax": ["amin"],
+           "argmin": ["argmax"], "argmax": ["argmin"], "minimum": ["maximum"],
+           "maximum": ["minimum"], "cumsum": ["sum"]}  # fmt: skip
 
 
 def _functions(f: ast.expr) -> Iterator[Repair]:
@@ -274,6 +277,8 @@ def _terms(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iter
     """A term that is missing: of the whole, of a name, or of a number."""
     scalars = [n for n in names if shapes[n] == ()]
     spots = [f, *places(f, (ast.Name, ast.Attribute, ast.Constant, ast.Subscript))]
+    spots = [x for x in spots if not isinstance(x, ast.Constant)
+             or type(x.value) in (int, float)]  # fmt: skip
     signs: list[tuple[str, ast.operator]] = [("+", ast.Add()), ("-", ast.Sub())]
     for spot in spots:
         text = written(spot)
@@ -316,6 +321,7 @@ def factors(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
     spots: list[ast.expr] = [f]
     for x in operations(f, ast.Add, ast.Sub):
         spots += [x.left, x.right]
+    spots += [e for x in places(f, ast.Tuple) if x is f for e in x.elts]  # type: ignore[attr-defined]
     wanted = [name(form.format(n)) for form in ("{}", "(1 - {})", "(1 - {}**2)") for n in names]
     wanted.append(ast.Constant(2))
     for spot in spots:
