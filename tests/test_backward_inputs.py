@@ -64,6 +64,13 @@ def test_what_is_lost_is_told() -> None:
     assert "computed and not returned: db" in str(mg.check_backward(m.forward, m.through, X, W, B))
     m = module(AFFINE.replace("    return dx, dw, db\n", ""))
     assert "it returns nothing" in str(mg.check_backward(m.forward, m.through, X, W, B))
+    for wrong in (
+        "{'x': dx, 'w': dx + 0 * x, 'b': db}",
+        "{'b': db, 'x': x, 'w': dw}",
+        "dx, dx, db",
+    ):
+        m = module(AFFINE.replace("dx, dw, db", wrong))
+        assert not mg.check_backward(m.forward, m.through, X[:3], np.eye(3) + 1, np.ones(3)), wrong
     with pytest.raises(ValueError, match="the gradient from above has entries that are not finite"):
         mg.check_backward(m.forward, m.through, X, W, B, upstream=np.full((4, 2), np.nan))
 

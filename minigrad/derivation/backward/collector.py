@@ -185,7 +185,8 @@ class Collector:
     def placed(self, found: list[Claim], answer: Any) -> Iterator[tuple[Any, int | None]]:
         """What is returned, each value with the input that it stands for by its place."""
         groups, arguments = self.groups(), list(self.arguments().values())
-        by_place = len(answer) == len(groups) and self.in_order(found, answer, groups)
+        twice = len({id(v) for v in answer if v is not None}) < sum(v is not None for v in answer)
+        by_place = len(answer) == len(groups) and (twice or self.in_order(found, answer, groups))
         if not by_place or not all(map(self.matched, answer, arguments)):
             for places in arguments:  # the one argument that is a list
                 if len(places) > 1 and (found_in := self.matched(answer, places)):
@@ -296,6 +297,9 @@ class Collector:
         alike = [c for c in same if held_at(c.path, final) is value or
                  (key is not None and c.node is node)]  # fmt: skip
         alike.sort(key=lambda c: self.first_of(c) is not node)
+        if node is not None:  # it may stand in the place of another
+            alike = [c for c in alike if c.node is node or (
+                not c.returned and self.first_of(c) is node)]  # fmt: skip
         for claim in alike[:1]:
             first: Any = self.first_of(claim)
             claim.node = first if first in self.inputs else node or claim.node
