@@ -40,6 +40,7 @@ KINDS = {
     "order": "the order in which entries stand",
     "entries": "some of its entries only",
     "raises": "an error that the line raises",
+    "unreturned": "what is returned",
 }
 LEVELS = (1, 2, 3)
 

@@ -21,6 +21,7 @@ from minigrad.derivation.backward.naming import Namer
 from minigrad.derivation.backward.report import BackwardReport as BackwardReport
 from minigrad.derivation.backward.report import Line as Line
 from minigrad.derivation.backward.stopped import line_of_stop
+from minigrad.derivation.backward.unreturned import line_of_no_return, notes
 from minigrad.errors import label
 
 PASSES = ("last", "all")
@@ -129,6 +130,8 @@ def check_backward(
     ]  # fmt: skip
     lines.sort(key=lambda x: order_of(x, graded, judge.unread))
     lines += [stop[0]] if stop is not None else []
+    lost = line_of_no_return(judge.collector, judge.claims) if stop is None else None
+    lines += [lost] if lost is not None else []
     other = [stop[1]] if stop is not None and stop[1] is not source else []
     shown = [
         source,
@@ -181,15 +184,9 @@ def note_of(judge: Judge, runs: Runs, why: str) -> str:
             "the forward function could not be recorded, so gradients of the inputs were judged "
             f"by finite differences, and no others ({why})"
         )
-    if judge.collector.ungraded:
-        keys = ", ".join(map(repr, dict.fromkeys(judge.collector.ungraded)))
-        return f"not graded: {keys}, as no variable of the forward function is called so"
-    inputs = set(judge.collector.inputs) - {c.node for c in judge.claims if c.returned}
-    lost = [c.path for c in judge.claims if c.node in inputs and c.whole and judge.right(c)]
-    if judge.runs.answer is None and not any(c.path.startswith("self.") for c in judge.claims):
-        return "it returns nothing: what its variables were in the end was graded"
-    if lost:
-        return f"computed and not returned: {', '.join(dict.fromkeys(lost))}"
+    found = [*notes(judge.collector, judge.claims)] if runs.stopped is None else []
     if judge.claims and not any(np.any(judge.flows.total[c.node]) for c in judge.claims):
-        return "all of these gradients are 0 for these inputs, where many a slip does not show"
-    return ""
+        found.append(
+            "all of these gradients are 0 for these inputs, where many a slip does not show"
+        )
+    return "; ".join(found)

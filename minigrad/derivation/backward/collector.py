@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.calls import Runs
-from minigrad.derivation.backward.claims import Claim, reshaped
+from minigrad.derivation.backward.claims import Claim, all_apart, leaves_of, reshaped
 from minigrad.derivation.backward.flows import Edge, Flows, close
-from minigrad.derivation.backward.naming import Namer, readings
+from minigrad.derivation.backward.naming import ALL, Namer, last_part, readings
 from minigrad.derivation.backward.stages import Timed, chain_below, staged
 from minigrad.derivation.backward.variables import layers_in
 from minigrad.derivation.backward.watch import Event, Statement, equal, held_at, read_in
@@ -35,6 +35,10 @@ class Collector:
         self.inputs = [t.node for _, t in runs.inputs]
         self.ungraded: list[str] = []
         """Keys of what is returned that nobody knows the meaning of."""
+        self.order: list[str] = []
+        """What is returned, where that is another order than that of the inputs."""
+        self.nones: list[str] = []
+        """Inputs in whose places None is returned."""
 
     def claims(self, every_pass: bool) -> list[Claim]:
         watch = self.runs.watch
@@ -48,12 +52,21 @@ class Collector:
         for claim in attributes or (inputs if self.runs.answer is None else ()):
             if claim.order == max(c.order for c in found if c.path == claim.path):
                 claim.returned = True
+        for claim in self.applied(inputs, attributes):
+            claim.returned = True
         found += self.held_in_layers(found)
         found.sort(key=lambda c: c.order)
         for claim in found:
             if not claim.returned and not close(claim.value, self.flows.total[claim.node]):
                 self.as_part(claim)
         return self.settled(found)
+
+    def applied(self, inputs: list[Claim], attributes: list[Claim]) -> Iterator[Claim]:
+        """The last gradients of a layer's parameters that are variables, and not kept by it."""
+        kept = {self.first_of(c) for c in attributes}
+        own = {t.node for path, t in self.runs.inputs if path.startswith("self.")}
+        last = {c.path: c for c in inputs if c.named_whole and self.first_of(c) in own - kept}
+        yield from last.values()
 
     def cut_out(self, claim: Claim) -> bool:
         """Whether it is no more than a part of what comes from above."""
@@ -184,9 +197,9 @@ class Collector:
 
     def placed(self, found: list[Claim], answer: Any) -> Iterator[tuple[Any, int | None]]:
         """What is returned, each value with the input that it stands for by its place."""
-        groups, arguments = self.groups(), list(self.arguments().values())
-        twice = len({id(v) for v in answer if v is not None}) < sum(v is not None for v in answer)
-        by_place = len(answer) == len(groups) and (twice or self.in_order(found, answer, groups))
+        arguments = list(self.arguments().values())
+        groups = self.places(found, answer)
+        by_place = bool(groups)
         if not by_place or not all(map(self.matched, answer, arguments)):
             for places in arguments:  # the one argument that is a list
                 if len(places) > 1 and (found_in := self.matched(answer, places)):
@@ -207,6 +220,10 @@ class Collector:
             for name, value in vars(layer).items() if place != "self" else ():
                 path = f"{place}.{name}"
                 nodes = [paths.get(f"{place}.{x}") for x in readings(name)]
+                if name in (*ALL, "g"):  # of the only array beside it
+                    inside = {n for path, n in paths.items() if path.startswith(f"{place}.")}
+                    nodes = [*inside & {*self.flows.total}]
+                    nodes = nodes if len(nodes) == 1 else []
                 node = next((n for n in nodes if n in self.flows.total), None)
                 known = any(c.path == path or c.value is value for c in found)
                 if node is None or known or not isinstance(value, np.ndarray | float):
@@ -221,11 +238,14 @@ class Collector:
 
     def listed(self) -> Iterator[tuple[Any, int | None]]:
         """The gradients in lists that a layer keeps: ``self.dweights`` of ``self.weights``."""
+        lists: dict[str, list[int]] = {}
+        for i, (path, t) in enumerate(self.runs.inputs):
+            if (of := re.match(r"self\.(\w+)\[", path)) and t.node in self.flows.total:
+                lists.setdefault(of[1], []).append(i)
         for name, held in self.held_lists():
-            for reading in readings(name) if name.startswith("self.") else ():
-                of = re.compile(rf"self\.{re.escape(reading)}\[")
-                places = [i for i, (path, _) in enumerate(self.runs.inputs) if of.match(path)]
-                yield from self.matched(held, places) if places else []
+            for reading in lists if last_part(name)[0] in ALL else readings(name):
+                if name.startswith("self.") and reading in lists:
+                    yield from self.matched(held, lists[reading])
 
     def held_lists(self) -> Iterator[tuple[str, list[Any]]]:
         """The lists that the backward function had in the end, in variables and attributes."""
@@ -247,16 +267,42 @@ class Collector:
 
     def in_order(self, found: list[Claim], answer: Any, groups: list[int | None]) -> bool:
         """Whether what is returned by name stands in the order of the inputs."""
+        named = [self.inputs_named(found, value) for value in answer]
+        wrong = any(
+            place is not None and len(nodes) == 1 and self.inputs[place] not in nodes
+            for nodes, place in zip(named, groups, strict=True)
+        )
+        return not wrong or not all_apart(named)
+
+    def called(self, value: Any) -> str:
+        """The variable of the backward function that a value is; ... of none."""
         final = self.runs.watch.final if self.runs.watch is not None else {}
-        for value, place in zip(answer, groups, strict=True):
-            for claim in found:
-                node: Any = self.first_of(claim)
-                same = claim.path and held_at(claim.path, final) is value
-                if same and node in self.inputs and place is not None:
-                    alone = sum(held_at(c.path, final) is value for c in found) == 1
-                    if alone and self.inputs[place] is not node:
-                        return False
-        return True
+        return next((n for n, v in final.items() if v is value), "...")
+
+    def inputs_named(self, found: list[Claim], value: Any) -> set[AnyNode]:
+        """The inputs of which a value is the gradient by its names."""
+        final = self.runs.watch.final if self.runs.watch is not None else {}
+        same = [c for c in found if c.path and held_at(c.path, final) is value]
+        nodes: list[Any] = [self.first_of(c) for c in same]
+        return {n for n in nodes if n in self.inputs}
+
+    def places(self, found: list[Claim], answer: Any) -> list[int | None]:
+        """The input that each value returned stands for by its place; empty where none can be told.
+
+        Of fewer values than inputs, those inputs of which there is a gradient by name, where
+        one value is returned for two of them.
+        """
+        groups = self.groups()
+        if len(answer) == len(groups):
+            if self.in_order(found, answer, groups):
+                return groups
+            self.order = [self.called(value) for value in answer]
+            return []
+        if all_apart([self.inputs_named(found, value) for value in answer]):
+            return []
+        known = {self.first_of(c) for c in found if c.path}
+        kept = [k for k in groups if k is not None and self.inputs[k] in known]
+        return [*kept, *[None] * len(answer)][: len(answer)]
 
     def groups(self) -> list[int | None]:
         """Of each argument, which input it is; None for those of several arrays."""
@@ -280,6 +326,7 @@ class Collector:
     ) -> None:
         """One returned value: by what it is called, by its key, or by its place."""
         if value is None:
+            self.nones += [] if place is None else [self.runs.inputs[place][0]]
             return
         try:
             number = np.asarray(value)
@@ -297,19 +344,23 @@ class Collector:
         alike = [c for c in same if held_at(c.path, final) is value or
                  (key is not None and c.node is node)]  # fmt: skip
         alike.sort(key=lambda c: self.first_of(c) is not node)
-        if node is not None:  # it may stand in the place of another
-            alike = [c for c in alike if c.node is node or (
-                not c.returned and self.first_of(c) is node)]  # fmt: skip
+        displaced = False
         for claim in alike[:1]:
             first: Any = self.first_of(claim)
+            if first is not node and {first, node} <= {*self.inputs} and node in self.flows.total:
+                truth = self.flows.total[node]
+                if not close(reshaped(number, truth), truth):  # it stands for another input
+                    displaced = True
+                    break
             claim.node = first if first in self.inputs else node or claim.node
             claim.returned = claim.node in self.flows.total
             return
-        name = next((n for n, v in final.items() if v is value), "")
+        name = "" if displaced else next((n for n, v in final.items() if v is value), "")
         if node is None and key and number.dtype.kind == "f":
             self.ungraded.append(key)
         if node is not None and node in self.flows.total:
-            name, line = (name, line) if name else self.gathered(value, line)
+            if not name and not displaced:
+                name, line = self.gathered(value, line)
             events = [e for e in (self.runs.watch.events if name else [])
                       if e.item is value or (e.item is None and e.path == name)]  # fmt: skip
             if events and (events[-1].item is value or equal(events[-1].after, number)):
@@ -322,6 +373,9 @@ class Collector:
                 name or (key if key and place is None else ""), events, number, node, line, order
             )
             claim.returned = True
+            if displaced:
+                of = self.runs.inputs[self.inputs.index(node)][0]
+                claim.note = f"{alike[0].path} is returned where the gradient of {of} belongs"
             found.append(claim)
 
     def expression(self, key: str | None, value: Any) -> list[Event]:
@@ -436,12 +490,3 @@ def returned_as(statement: Any, answer: Any, value: Any) -> ast.expr | None:
         return tree
     places = [i for i, v in enumerate(answer) if v is value]
     return tree.elts[places[0]] if places and len(tree.elts) == len(answer) else None
-
-
-def leaves_of(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The arrays in nested lists and dicts, each with where it is: ``[0]['W']``."""
-    if isinstance(value, dict) or type(value) in (list, tuple):
-        for k, v in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from leaves_of(v, f"{path}[{k!r}]")
-    else:
-        yield path, value

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.calls import Check, Runs, slopes
+from minigrad.derivation.backward.calls import Check, Runs
 from minigrad.derivation.backward.claims import VAGUEST, Claim, apart
 from minigrad.derivation.backward.collector import Collector
-from minigrad.derivation.backward.flows import Flows, close
+from minigrad.derivation.backward.flows import Flows, close, slopes
 from minigrad.derivation.backward.lines import blamed
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
 from minigrad.derivation.backward.repairing import Search, Slip
@@ -369,10 +369,12 @@ class Judge:
             if claim.through is not None:
                 extra[f"part{k}_"] = named(claim.node_value, made[k], f"{name or 'x'}_via_{k + 1}")
                 k += 1
+        paths = {t.node: path for path, t in self.runs.inputs}
         for c in claims:
-            if c.through is None and not self.variable(c) and c.node.op is not None:
+            if c.through is None and not self.variable(c):
                 given = f"below_{len(self.nameless)}_"
-                self.nameless[given] = Words(names([self.output.node], found)).describe(c.node)
+                known = Words(names([self.output.node], found))
+                self.nameless[given] = paths.get(c.node) or known.describe(c.node)
                 extra[given] = named(c.node.ans, new.get(c.node, c.node), given)
         older = [(n, t) for n, ts in self.runs.variables.items() for t in reversed(ts)]
         for i, (name, t) in enumerate(older):

@@ -12,8 +12,8 @@ from typing import Any
 from minigrad.tensor import Tensor
 
 FORMS = [re.compile(p) for p in (
-    r"d(?:[LJEC]|loss|cost)_?d_?(.+)", r"d_?(.+)", r"[∂∇](.+)", r"(?:grad|g)_(.+)", r"g(.+)",
-    r"grad(?:ient)?_?(.+)", r"(.+?)_?(?:grad|gradient|bar|adj)",
+    r"d(?:[LJEC]|[ljec](?=_d)|loss|cost)_?d_?(.+)", r"d_?(.+)", r"[∂∇](.+)",
+    r"(?:grad|g)_(.+)", r"g(.+)", r"grad(?:ient)?_?(.+)", r"(.+?)_?(?:grad|gradient|bar|adj)",
 )]  # fmt: skip
 """Ways to name the gradient of ``(.+)``."""
 ALL = {"grad", "grads", "gradient", "gradients"}
@@ -34,7 +34,8 @@ def last_part(path: str) -> tuple[str, str]:
 def readings(path: str) -> list[str]:
     """The names of which ``path`` may be the gradient."""
     name, inside = last_part(path)
-    found = [m[1] for form in FORMS if (m := form.fullmatch(name)) and name not in ALL]
+    plain = name.lstrip("_")
+    found = [m[1] for form in FORMS if (m := form.fullmatch(plain)) and plain not in ALL]
     if inside_gradients(path):
         found.append(name)  # grads['W1']
     if inside and name in ("g", "grad", "gradient"):
@@ -91,9 +92,11 @@ class Namer:
             return Meaning(self.given[path], True)
         found = readings(path)
         for name in found:  # of self.dW rather the gradient of self.W than of another W
-            beside = path.removesuffix(last_part(path)[0]) + name
-            if path.startswith("self.") and beside in self.variables:
-                return Meaning(beside, True)
+            above = path.removesuffix(last_part(path)[0])
+            beside = [f"{above}{name}", f"{above}_{name}", *self.longer(f"{above}{name}")]
+            for one in beside if path.startswith("self.") else ():
+                if one in self.variables:
+                    return Meaning(one, True)
         for name in found:
             variable = self.variable(name) or aliases.get(name)
             if variable is not None:
@@ -104,6 +107,13 @@ class Namer:
             if variable:
                 return Meaning(variable, False)
         return None
+
+    def longer(self, path: str) -> list[str]:
+        """The parameter of a layer whose name begins so, if it is the only one."""
+        found = [n for n in self.variables if re.fullmatch(re.escape(path) + "[a-z]+", n)]
+        nodes = [t.node for n in found for t in self.variables[n]]
+        leaves = all(node is not None and node.op is None for node in nodes)
+        return found if len(found) == 1 and leaves else []
 
     def variable(self, name: str) -> str | None:
         """The variable of the forward function that is called ``name``, or nearly so."""

@@ -13,6 +13,10 @@ MARKS = {"correct": "✓", "rounded": "✓", "wrong": "✗", "carried": "~", "mi
 VERDICTS = {mark: v for v, mark in reversed(MARKS.items()) if v != "missing"}
 
 
+ENDED = {"raises": "it stops there", "unreturned": "nothing is returned"}
+"""How a function ends without its gradients, by the kind of slip."""
+
+
 @dataclass(frozen=True, repr=False)
 class Line:
     """One gradient that a line of the backward function computes.
@@ -120,8 +124,9 @@ class BackwardReport:
             count = sum(x.verdict != "unread" for x in self.lines)
             return f"{self.name} is right: {count} gradient{'s' * (count != 1)} checked"
         head = f"{self.name}: line {first.line} is the first wrong one"
-        if first.row.diagnosis is not None and first.row.diagnosis.kind == "raises":
-            return f"{head}: it stops there"
+        kind = first.row.diagnosis.kind if first.row.diagnosis is not None else ""
+        if kind in ENDED:
+            return f"{head}: {ENDED[kind]}"
         cells = first.row.cells
         if cells[1] == cells[2]:  # it is no number, or the same one
             return f"{head}: {first.name}"

@@ -1,0 +1,217 @@
+"""What is returned or kept is graded, whatever it is called; what cannot be is refused or said."""
+
+from __future__ import annotations
+
+import linecache
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+
+HEAD = """import numpy as np
+def forward(x, w, b):
+    h = np.tanh(x @ w + b)
+    return h, (x, w, b, h)
+"""
+BODY = """def backward(dout, cache):
+    x, w, b, h = cache
+    dz = dout * (1 - h**2)
+    dx = dz @ w.T
+    dw = x.T @ dz
+    db = dz.sum(0)
+"""
+ENDED = HEAD + BODY + "    return "
+G = np.random.default_rng(0)
+ARGS = (G.normal(size=(3, 3)), G.normal(size=(3, 3)), G.normal(size=3))
+
+
+def scope_of(source: str) -> dict[str, Any]:
+    name = f"<verdict {abs(hash(source))}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    scope: dict[str, Any] = {"__name__": "student"}
+    exec(compile(source, name, "exec"), scope)
+    return scope
+
+
+def graded(source: str, *args: Any, **options: Any) -> Any:
+    scope = scope_of(source)
+    return mg.check_backward(scope["forward"], scope.get("backward"), *(args or ARGS), **options)
+
+
+@pytest.mark.parametrize(
+    ("ending", "remark"),
+    [
+        ("dx, dx, db", "dx is returned where the gradient of w belongs"),
+        ("dw, dw, db", "dw is returned where the gradient of x belongs"),
+        ("{'x': dw, 'w': dx, 'b': db}", "dw is returned where the gradient of x belongs"),
+        ("{'dx': dx, 'dw': dx, 'db': db}", "dx is returned where the gradient of w belongs"),
+        ("None", "its gradients end with its variables: write return dx, dw, db"),
+    ],
+)
+def test_what_is_returned_for_another_input_is_wrong(ending: str, remark: str) -> None:
+    report = graded(ENDED + ending + "\n")
+    assert report.first_error is not None, report
+    assert remark in report.first_error.remark
+    assert report.first_error.code.strip() == f"return {ending}"
+
+
+@pytest.mark.parametrize(
+    ("ending", "note"),
+    [
+        ("dx, dw", "computed and not returned: db"),
+        ("dw, dx, db", "returned in another order than the inputs: dw, dx, db"),
+        ("dx, None, db", "computed and not returned: dw"),
+        ("dz @ w.T, None, db", "the gradients of w, for which None is returned"),
+    ],
+)
+def test_what_is_right_and_incomplete_is_noted(ending: str, note: str) -> None:
+    report = graded(ENDED.replace("    dw = x.T @ dz\n", "") + ending + "\n" if "@" in ending
+                    else ENDED + ending + "\n")  # fmt: skip
+    assert report.ok, report
+    assert note in report.note
+
+
+def test_a_loss_with_one_gradient_twice() -> None:
+    source = """import numpy as np
+def forward(U, V, y):
+    e = U @ V - y
+    loss = 0.5 * np.sum(e * e)
+    dU = e @ V.T
+    dV = U.T @ e
+    return loss, dV, dV
+"""
+    first = graded(source, ARGS[0], ARGS[1], np.ones((3, 3))).first_error
+    assert first is not None
+    assert first.remark == "dV is returned where the gradient of U belongs"
+
+
+LAYER = """import numpy as np
+class Held:
+    def __init__(self, value):
+        self.value, self.grad = value, np.zeros_like(value)
+class Layer:
+    def __init__(self, W, b):
+        {init}
+    def forward(self, x):
+        self.x = x
+        return x @ {W} + {b}
+    def backward(self, g):
+        {dW} = self.x.T @ g
+        {db} = g.{how}(0)
+        return g @ {W}.T
+"""
+KEPT = [
+    ("self.W, self.b = Held(W), Held(b)", "self.W.value", "self.b.value", "self.W.grad",
+     "self.b.grad"),
+    ("self.params = [W, b]; self.grads = [W * 0, b * 0]", "self.params[0]", "self.params[1]",
+     "self.grads[0][...]", "self.grads[1][...]"),
+    ("self.weight, self.bias = W, b", "self.weight", "self.bias", "self.dW", "self.db"),
+    ("self._W, self._b = W, b", "self._W", "self._b", "self._dW", "self._db"),
+    ("self.W, self.b = W, b", "self.W", "self.b", "dW", "db"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["sum", "mean"])
+@pytest.mark.parametrize("kept", KEPT, ids=lambda k: k[4])
+def test_gradients_are_graded_wherever_a_layer_keeps_them(kept: Any, how: str) -> None:
+    places = dict(zip(("init", "W", "b", "dW", "db"), kept, strict=True))
+    layer = scope_of(LAYER.format(**places, how=how))["Layer"](ARGS[1], ARGS[2])
+    report = mg.check_backward(layer, None, ARGS[0])
+    assert report.ok is (how == "sum"), report
+    if how == "mean":
+        assert "g.mean(0)" in report.first_error.code
+
+
+def test_gradients_that_a_layer_does_not_keep_are_noted() -> None:
+    source = LAYER.format(init="self.W, self.b = W, b", W="self.W", b="self.b",
+                          dW="self.step_W", db="self.step_b", how="mean")  # fmt: skip
+    report = mg.check_backward(scope_of(source)["Layer"](ARGS[1], ARGS[2]), None, ARGS[0])
+    assert "not graded: the gradients of self.W, self.b" in report.note
+
+
+def test_a_layer_whose_forward_pass_returns_nothing() -> None:
+    source = """import numpy as np
+class Dense:
+    def __init__(self, weights):
+        self.weights = weights
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.output = np.tanh(inputs @ self.weights)
+    def backward(self, dvalues):
+        dz = dvalues * (1 - self.output ** 2)
+        self.dweights = self.inputs.T @ dz
+        self.dinputs = dz @ self.weights
+"""
+    report = mg.check_backward(scope_of(source)["Dense"](ARGS[1]), None, ARGS[0])
+    assert report.first_error is not None
+    assert report.first_error.name == "self.dinputs"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rounding_of_coarser_types_is_no_error(seed: int) -> None:
+    r = np.random.default_rng(seed)
+    data = [r.normal(size=s).astype(np.float32) for s in ((4, 3), (3, 2), 2)]
+    assert graded(ENDED + "dx, dw, db\n", *data)
+    assert not graded(ENDED.replace("h**2", "h") + "dx, dw, db\n", *data)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "error"),
+    [
+        (ENDED + "dx, dw, db\n", {"upstream": np.full((3, 3), np.nan)},
+         "entries that are not finite"),
+        (ENDED.replace("np.tanh(", "np.random.default_rng().random() * np.tanh(") + "dx, dw, db\n",
+         {}, "run twice on the same inputs, forward gives different values"),
+        (HEAD + BODY + "    yield dx\n", {}, "yields its gradients: let it return them"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_graded_is_refused_by_its_reason(
+    source: str, options: Any, error: str
+) -> None:
+    with pytest.raises((TypeError, ValueError), match=error):
+        graded(source, **options)
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    [
+        "def logged(f):\n    def inner(*a, **k):\n        return f(*a, **k)\n    return inner\n",
+        "class logged:\n    def __init__(self, f): self.f = f\n"
+        "    def __call__(self, *a): return self.f(*a)\n",
+    ],
+)
+def test_wrappers_are_looked_through(wrapper: str) -> None:
+    source = HEAD + wrapper + "@logged\n" + BODY + "    return dx, dw, db\n"
+    assert graded(source).ok
+    assert graded(source.replace("h**2", "h")).first_error.name == "dz"
+
+
+def test_complex_intermediates_are_differenced() -> None:
+    source = """import numpy as np
+def forward(x):
+    f = np.fft.fft(x)
+    return (np.abs(f) ** 2).sum(), (x, f)
+def backward(cache):
+    x, f = cache
+    dx = 2 * len(x) * np.real(np.fft.ifft(f))
+    return dx
+"""
+    report = graded(source, ARGS[0][0])
+    assert report.ok, report
+    assert "complex numbers" in report.note
+
+
+def test_the_part_of_a_tuple_that_is_called_like_the_parameter() -> None:
+    source = """import numpy as np
+def forward(x, w):
+    caches = [(x, w)]
+    out = x @ w
+    return np.sum(out ** 2), (out, caches)
+def backward(out, caches):
+    (x, w), = caches
+    dout = 2 * out
+    return dout @ w.T, x.T @ dout
+"""
+    assert graded(source, *ARGS[:2])
