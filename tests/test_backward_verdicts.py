@@ -215,3 +215,71 @@ def backward(out, caches):
     return dout @ w.T, x.T @ dout
 """
     assert graded(source, *ARGS[:2])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("dv[t] = dS.T @ k[t]", "dv[t] = dS @ k[t]"), ("dk[t] = dS @ v[t]", "dk[t] = v[t] @ dS")],
+)
+def test_a_line_that_raises_in_a_loop_is_the_first_wrong_one(old: str, new: str) -> None:
+    source = """import numpy as np
+def forward(q, k, v):
+    S, out, states = np.zeros((q.shape[1], v.shape[1])), np.zeros_like(v), []
+    for t in range(len(q)):
+        S = S + np.outer(k[t], v[t])
+        out[t] = S.T @ q[t]
+        states.append(S)
+    return out, (q, k, v, states)
+def backward(dout, cache):
+    q, k, v, states = cache
+    dq, dk, dv = (np.zeros_like(a) for a in (q, k, v))
+    dS = np.zeros_like(states[0])
+    for t in range(len(q) - 1, -1, -1):
+        dq[t] = states[t] @ dout[t]
+        dS = dS + np.outer(q[t], dout[t])
+        dk[t] = dS @ v[t]
+        dv[t] = dS.T @ k[t]
+    return dq, dk, dv
+"""
+    data = [G.normal(size=s) for s in ((4, 3), (4, 3), (4, 2))]
+    report = graded(source.replace(old, new), *data)
+    assert report.first_error.code.strip() == new
+    assert "do not fit" in report.first_error.remark
+    assert [x.line for x in report.lines if x.verdict == "wrong"] == [report.first_error.line]
+
+
+def test_a_file_that_was_edited_after_it_was_imported(tmp_path: Any) -> None:
+    path = tmp_path / "student.py"
+    source = ENDED.replace("h**2", "h") + "dx, dw, db\n"
+    path.write_text(source)
+    scope: dict[str, Any] = {"__name__": "student"}
+    exec(compile(source, str(path), "exec"), scope)
+    path.write_text("# mended\n" + ENDED + "dx, dw, db\n")
+    report = mg.check_backward(scope["forward"], scope["backward"], *ARGS)
+    assert not report.ok
+    assert report.first_error.code == ""
+    assert "was edited after it was imported" in report.note
+
+
+def test_each_pass_of_a_loop_over_layers_of_other_shapes() -> None:
+    source = """import numpy as np
+def linear(A, W):
+    return A @ W, (A, W)
+def forward(x, parameters):
+    A, caches = x, []
+    for n in (1, 2, 3):
+        A, cache = linear(A, parameters["W" + str(n)])
+        caches.append(cache)
+    return np.sum(A**2), (A, caches)
+def back(dA, cache):
+    A_prev, W = cache
+    return dA @ W.T, A_prev.T @ dA
+def backward(A, caches):
+    grads, dA_prev = {}, 2 * A
+    for n in (3, 2, 1):
+        dA_prev, dW_temp = back(dA_prev, caches[n - 1])
+        grads["dW" + str(n)] = dW_temp
+    return grads
+"""
+    weights = {f"W{k + 1}": G.normal(size=s) for k, s in enumerate(((3, 2), (2, 3), (3, 1)))}
+    assert graded(source, ARGS[0], weights, passes="all").ok

@@ -20,7 +20,7 @@ from minigrad.derivation.backward.judging import Judge, first_wrong
 from minigrad.derivation.backward.naming import Namer
 from minigrad.derivation.backward.report import BackwardReport as BackwardReport
 from minigrad.derivation.backward.report import Line as Line
-from minigrad.derivation.backward.stopped import line_of_stop
+from minigrad.derivation.backward.stopped import done_before, line_of_stop
 from minigrad.derivation.backward.unreturned import line_of_no_return, notes
 from minigrad.errors import label
 
@@ -117,6 +117,8 @@ def check_backward(
             "after the variables of the forward function, or say names={'delta': 'z'}"
         )
     judge, graded = judge.verdicts() if judge.claims else (judge, [])
+    if stop is not None:
+        graded = [c for c in graded if done_before(c, judge)]
     source = runs.watch.source if runs.watch is not None else None
     text = source.text if source is not None else lambda line: ""
     first = first_wrong(graded)
@@ -185,6 +187,11 @@ def note_of(judge: Judge, runs: Runs, why: str) -> str:
             f"by finite differences, and no others ({why})"
         )
     found = [*notes(judge.collector, judge.claims)] if runs.stopped is None else []
+    if runs.watch is not None and runs.watch.source.stale:
+        found.append(
+            f"{runs.watch.source.filename} was edited after it was imported: what was imported was "
+            "graded, without its lines; import it again (importlib.reload)"
+        )
     if judge.claims and not any(np.any(judge.flows.total[c.node]) for c in judge.claims):
         found.append(
             "all of these gradients are 0 for these inputs, where many a slip does not show"

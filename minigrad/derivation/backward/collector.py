@@ -169,7 +169,10 @@ class Collector:
         if len(versions) > 1 and made == len(versions) + 1 == j + 1:
             return None
         k = len(versions) - 1 - (j if made > 1 else 0)
-        return versions[max(0, k)]
+        found = versions[max(0, k)]
+        alike = [n for n in versions if np.shape(self.flows.total[n]) == np.shape(value)]
+        other = j < made - 1 and found not in alike
+        return (alike[0] if len(alike) == 1 else None) if other else found
 
     def returns(self, found: list[Claim], order: int) -> None:
         """Mark what is returned; what has no name of its own is a claim, too."""
@@ -230,6 +233,7 @@ class Collector:
                     continue
                 made = [(w, e) for w in self.runs.helpers for e in w.events
                         if e.path == f"self.{name}" and w.final.get("self") is layer]  # fmt: skip
+                made = made or [(watch, e) for e in watch.events if e.path == path]
                 line, order = (made[-1][1].statement.first, made[-1][0].when) if made else (0, 0)
                 source = made[-1][0].source if made else None
                 events = [e for w, e in made if w is made[-1][0]]
@@ -352,6 +356,7 @@ class Collector:
                 if not close(reshaped(number, truth), truth):  # it stands for another input
                     displaced = True
                     break
+            first = node if node in self.inputs else first
             claim.node = first if first in self.inputs else node or claim.node
             claim.returned = claim.node in self.flows.total
             return

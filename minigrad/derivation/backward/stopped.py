@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.judging import Judge
+from minigrad.derivation.backward.claims import Claim
+from minigrad.derivation.backward.judging import WRONG, Judge
 from minigrad.derivation.backward.lines import as_written
 from minigrad.derivation.backward.repairing import Search
 from minigrad.derivation.backward.report import Line
 from minigrad.derivation.backward.telling import search_in
-from minigrad.derivation.backward.watch import Source, Statement
+from minigrad.derivation.backward.watch import Source, Statement, source_of
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.report import Row, worst
+from minigrad.errors import is_user
 
 
 def line_of_stop(judge: Judge, error: Exception) -> tuple[Line, Source] | None:
@@ -43,12 +45,32 @@ def line_of_stop(judge: Judge, error: Exception) -> tuple[Line, Source] | None:
 
 def place_of(judge: Judge, error: Exception) -> tuple[Source, int] | None:
     """The innermost of the student's functions that the error came through, and the line."""
-    runs = judge.runs
-    watched = {id(w.code): w.source for w in (*runs.helpers, runs.watch) if w is not None}
+    watch = judge.runs.watch
     for frame, number in reversed([*traceback.walk_tb(error.__traceback__)]):
-        if id(frame.f_code) in watched and number is not None:
-            return watched[id(frame.f_code)], number
+        code = frame.f_code
+        if is_user(code.co_filename) and number is not None and watch is not None:
+            return (watch.source if code is watch.code else source_of(code)), number
     return None
+
+
+def done_before(claim: Claim, judge: Judge) -> bool:
+    """Whether a gradient was to stay as it was when the function stopped.
+
+    Only of inputs is it sure that their names mean them, and of what no loop and no later line
+    would have gone on with.
+    """
+    if claim.row.verdict not in WRONG:
+        return True
+    source = judge.runs.watch.source
+    if source.tree is None or not claim.events:
+        return False
+    last = max(e.statement.last for e in claim.events)
+    loops = [x for x in ast.walk(source.tree) if isinstance(x, ast.For | ast.While)]
+    lines = {n + source.first - 1 for x in loops for n in range(x.lineno, (x.end_lineno or 0) + 1)}
+    later = {path for s in source.statements.values() if s.first > last
+             for path in (*s.targets, *s.touches)}  # fmt: skip
+    of_input = claim.named_whole and claim.node in judge.collector.inputs
+    return of_input and last not in lines and claim.path not in later
 
 
 def said(error: Exception) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import linecache
 import re
 import sys
 import textwrap
 import tokenize
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -115,6 +116,8 @@ class Source:
     """Variables that it returns by their names."""
     tree: Any = None
     """As a tree, where it can be read."""
+    stale: bool = False
+    """Whether the file has other lines by now than what is run."""
 
     def text(self, line: int) -> str:
         """The line as the student wrote it."""
@@ -130,11 +133,13 @@ def source_of(code: CodeType) -> Source:
 @functools.lru_cache(maxsize=64)
 def _source_of(code: CodeType, filename: str) -> Source:
     """By the file, too: code of two files is equal where the files are alike."""
+    stale = is_stale(code)
     try:
-        lines, first = inspect.getsourcelines(code)
+        lines, first = ([], code.co_firstlineno) if stale else inspect.getsourcelines(code)
     except (OSError, TypeError, IndexError, SyntaxError, tokenize.TokenError):
         lines, first = [], code.co_firstlineno
     found = Source(code.co_name, filename, max(first, 1), [t.rstrip("\n") for t in lines])
+    found.stale = stale
     try:
         tree = ast.parse(textwrap.dedent("".join(lines)))
         found.tree = lambda_in(tree, code)
@@ -159,6 +164,37 @@ def _source_of(code: CodeType, filename: str) -> Source:
                 if isinstance(key, ast.Constant):
                     found.entries[str(key.value)] = value.lineno + found.first - 1
     return found
+
+
+def is_stale(code: CodeType) -> bool:
+    """Whether the file was edited after it was imported: what it says now is other code."""
+    linecache.checkcache(code.co_filename)
+    lines = linecache.getlines(code.co_filename)
+    if not lines or any(
+        "@py" in n for n in (*code.co_names, *code.co_varnames)
+    ):  # as pytest has it
+        return False
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        stack = [compiled(code.co_filename, tuple(lines))]
+        found = []
+        while stack:
+            one = stack.pop()
+            found += [one] if one.co_name == code.co_name else []
+            stack += [c for c in one.co_consts if isinstance(c, CodeType)]
+        here = [c for c in found if c.co_firstlineno == code.co_firstlineno]
+        return not any(is_same(c, code) for c in here)
+    return False
+
+
+@functools.lru_cache(maxsize=8)
+def compiled(filename: str, lines: tuple[str, ...]) -> CodeType:
+    return compile("".join(lines), filename, "exec", dont_inherit=True)
+
+
+def is_same(a: CodeType, b: CodeType) -> bool:
+    """Whether two functions do the same, those inside them aside."""
+    plain = [[repr(c) for c in x.co_consts if not isinstance(c, CodeType)] for x in (a, b)]
+    return a.co_code == b.co_code and a.co_names == b.co_names and plain[0] == plain[1]
 
 
 def lambda_in(tree: ast.AST, code: CodeType) -> Any:
