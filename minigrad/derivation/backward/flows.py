@@ -21,9 +21,10 @@ def close(a: Any, b: Any) -> bool:
     """Whether two gradients are the same number, but for rounding."""
     if np.shape(a) != np.shape(b):
         return False
-    peak = float(np.max(np.abs(b), initial=0.0))
+    peak = float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b)))
     fine = 1e-3 if getattr(a, "dtype", None) == np.float32 else 1e-6
-    return bool(np.allclose(a, b, rtol=fine, atol=1e-3 * fine * min(1.0, peak) + 1e-15))
+    least = 1e-3 * fine * min(1.0, peak) + 1e-15
+    return bool(np.allclose(a, b, rtol=fine, atol=least, equal_nan=True))
 
 
 @dataclass

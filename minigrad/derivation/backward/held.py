@@ -163,11 +163,12 @@ def change_at(path: str, variables: Mapping[str, Any], change: Callable[[Any], A
 def bent_value(value: Any) -> Any:
     """Other numbers, in what holds them."""
     if type(value) is np.ndarray and value.dtype.kind == "f":
-        return value * np.linspace(1.3, 1.7, value.size).reshape(value.shape) + 0.01
+        bend = np.linspace(1.3, 1.7, value.size).reshape(value.shape)
+        return np.where(np.isfinite(value), value, 1.0) * bend + 0.01
     if type(value) is np.ndarray and value.dtype.kind == "b":
         return ~value
     if isinstance(value, float | np.floating):
-        return value * 1.5 + 0.01
+        return (value if np.isfinite(value) else 1.0) * 1.5 + 0.01
     if type(value) is int:  # an axis, an index, a size
         return value + 1
     if type(value) in (list, tuple):
