@@ -35,6 +35,9 @@ from minigrad.program.statements import (
 from minigrad.program.structure import nested
 from minigrad.program.tiles import NARROW, Runner, collector
 
+FIXED = Var("fixed", (), np.dtype(float))
+"""The memory of any constant that stands in an equation."""
+
 
 class Kernel(Statements):
     """Plans and writes the run of one lowered program.
@@ -104,8 +107,9 @@ class Kernel(Statements):
         """Variables whose memory the caller gets: they are made anew in every run."""
         for e in self.program.equations:
             within = [a for a in e.args if isinstance(a, Var)] if may_be_view(e) else []
+            fixed = may_be_view(e) and any(isinstance(a, np.ndarray) for a in e.args)
             for v in e.outs:
-                own = set() if is_view(e) else {v}
+                own = {FIXED} if fixed else set() if is_view(e) else {v}
                 self.roots[v] = own.union(*(self.memory_of(a) for a in within))
         return set().union(*(self.memory_of(v) for v in self.program.outputs if isinstance(v, Var)))
 
@@ -370,7 +374,7 @@ class Kernel(Statements):
     def result(self) -> str:
         """The results in their structure, no two sharing memory, none that of an argument."""
         given: set[Var] = set()
-        outside = {*self.program.inputs, *self.program.constants}
+        outside = {*self.program.inputs, *self.program.constants, FIXED}
         words = []
         for x in self.program.outputs:
             if isinstance(x, Var):
