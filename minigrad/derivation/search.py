@@ -8,6 +8,7 @@ agrees with the digits given by accident.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -47,6 +48,9 @@ UNITS = [(np.pi / 180, "degrees where radians belong"), (180 / np.pi, "degrees f
          (np.pi, "π"), (1 / np.pi, "1/π"), (2 * np.pi, "2π"), (1 / (2 * np.pi), "1/(2π)"),
          (np.sqrt(2), "√2"), (1 / np.sqrt(2), "1/√2")]  # fmt: skip
 """Factors of units and constants."""
+
+together: ContextVar[list[float]] = ContextVar("together", default=[float("inf")])  # noqa: B039
+"""How much walking all searches that are done for one report may still cost."""
 
 Judge = Callable[[Any], bool]
 Finding = tuple[tuple[str, ...], str]
@@ -111,7 +115,7 @@ class Search(Vocabulary):
         self.means, self.sums, lengths = sizes(q)
         self.lengths = sorted({*self.sums, *self.means, *lengths})
         self.sieve = Sieve(q, base) if q.fits and q.index is None else None
-        self.left = STEPS
+        self.left = int(min(STEPS, together.get()[0] / 2))
         self.numbers_only = False
         """Whether only single numbers are looked for among the local factors."""
         self.pairs: list[tuple[Candidate, Finding]] = []

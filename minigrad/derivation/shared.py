@@ -10,6 +10,7 @@ from minigrad.derivation.edits import scaled
 from minigrad.derivation.factors import ratio_of
 from minigrad.derivation.judges import evaluate
 from minigrad.derivation.quantities import Quantity
+from minigrad.derivation.search import together
 from minigrad.derivation.walk import Changes, Edge, Edit
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names
@@ -65,14 +66,17 @@ def arriving(q: Quantity, node: AnyNode, c: float) -> dict[Edge, Edit]:
 
 def follows(q: Quantity, slip: Slip, close: Close) -> bool:
     """Whether ``q`` is what the slip makes of it, and passes where it was made."""
-    if not all(node in q.part.inside for node, _ in slip.edits):
+    if together.get()[0] < 0 or not all(node in q.part.inside for node, _ in slip.edits):
         return False
     edits = dict(slip.edits)
     for node, _ in slip.edits:  # what arrives there is wrong for all arguments alike
         way = next(iter(slip.edits.values()))
         edits.update({(node, i): way for i in q.part.inside[node]})
+    start = q.graph.steps
     try:
         value = evaluate(q, Changes(edits))
     except (ValueError, TypeError, IndexError):
         return False
+    finally:
+        together.get()[0] -= q.graph.steps - start
     return close(q, value)

@@ -174,6 +174,10 @@ class Runs:
     """Whether one function goes forward and backward."""
 
 
+WORK, WALKS = 200_000, 75_000
+"""What all searches of one report may cost: for the wrong line, and for causes by numbers."""
+
+
 class Check:
     """One check being run."""
 
@@ -185,6 +189,8 @@ class Check:
 
     def __init__(self, student: Student, inputs: tuple[Any, ...], upstream: Any) -> None:
         self.given = upstream
+        self.work, self.walks = [WORK], [float(WALKS)]
+        """What is left of both: copies of the check share it."""
         names = [p.name for p in parameters(student.forward)]
         self.places = [0]
         """Where among the results the outputs are."""

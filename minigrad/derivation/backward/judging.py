@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.calls import Check, Runs
+from minigrad.derivation.backward.calls import WORK, Check, Runs
 from minigrad.derivation.backward.claims import VAGUEST, Claim, apart
 from minigrad.derivation.backward.collector import Collector
 from minigrad.derivation.backward.flows import Flows, close, slopes
@@ -25,6 +25,7 @@ from minigrad.derivation.backward.watch import Statement
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.grading import check_derivation
 from minigrad.derivation.report import Row, worst
+from minigrad.derivation.search import together
 from minigrad.derivation.slips.entries import DISPLACED
 from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode
@@ -53,13 +54,14 @@ def named(value: Any, node: AnyNode, name: str | None = None) -> Tensor:
 
 
 @contextmanager
-def looked_up_in(scopes: list[Scope]) -> Iterator[None]:
-    """While open, names of the user are those in ``scopes``."""
-    token = elsewhere.set(scopes)
+def looked_up_in(scopes: list[Scope], walks: Any = (float("inf"),)) -> Iterator[None]:
+    """While open, names of the user are those in ``scopes``, and causes may cost ``walks``."""
+    tokens = elsewhere.set(scopes), together.set([*walks] if type(walks) is tuple else walks)
     try:
         yield
     finally:
-        elsewhere.reset(token)
+        elsewhere.reset(tokens[0])
+        together.reset(tokens[1])
 
 
 class Judge:
@@ -271,6 +273,7 @@ class Judge:
         slip = search.found() if search is not None else None
         if search is not None and slip is None and self.scale == 1:
             other = Judge(self.check, self.runs, self.given, self.every_pass, True)
+            self.check.work[0] += WORK * (other.scale > 1)
             search = search_in(other) if other.scale > 1 else None
             slip = search.found() if search is not None else None
             if slip is not None:
@@ -288,8 +291,7 @@ class Judge:
     def with_slip(self, slip: Slip) -> tuple[Judge, list[Claim]]:
         """Every pass of a loop that has the line that is wrong in it."""
         again = sum(same(x.statement, slip.statement) for x in self.runs.watch.steps) > 1
-        judge = self.anew() if again else self
-        return judge, told(judge, slip)
+        return (judge := self.anew() if again else self), told(judge, slip)
 
     def without_slip(self, right: bool) -> tuple[Judge, list[Claim]]:
         """Every pass of a loop, where one before the last is wrong."""
@@ -403,7 +405,7 @@ class Judge:
         out = new.get(self.output.node, self.output.node)
         nodes = {id(c): made[parts.index(c)] if c.through else new.get(c.node, c.node)
                  for c in claims}  # fmt: skip
-        with looked_up_in(scopes):
+        with looked_up_in(scopes, self.check.walks):
             known = names([out])
             hand: dict[str, Any] = {}
             by_key: dict[str, list[Claim]] = {}
@@ -456,7 +458,7 @@ class Judge:
         name = self.variable(claim)
         if claim.written or not name:
             return claim.written
-        with looked_up_in(self.runs.scopes):
+        with looked_up_in(self.runs.scopes, self.check.walks):
             try:
                 rows = explain(self.output, wrap(self.flows.total[claim.node], claim.node)).rows
             except Exception:  # a formula is a courtesy

@@ -43,7 +43,7 @@ from minigrad.derivation.backward.lines import (
 )
 from minigrad.derivation.backward.machine import FAILURES, Machine, copied
 from minigrad.derivation.backward.numbers import Frame
-from minigrad.derivation.backward.rerun import EARLY, ONCE, WORK, Goal, Rerun, first_off
+from minigrad.derivation.backward.rerun import EARLY, ONCE, Goal, Rerun, first_off
 from minigrad.derivation.backward.watch import Source, Statement, read_in
 from minigrad.derivation.formulas.repairs import binary, places, without_numbers
 
@@ -84,7 +84,7 @@ class Search(Rerun):
 
     def found(self) -> Slip | None:
         """The first change that makes all right."""
-        return self.looked_for(self.returned(), WORK)
+        return self.looked_for(self.returned(), self.purse[0])
 
     def of(self, claim: Claim) -> Slip | None:
         """The first change that makes one gradient right, and leaves right what is."""
@@ -93,7 +93,7 @@ class Search(Rerun):
             (c.path, c.value, target(c, self.flows), c) for c in (claim, *right)
         ]
         wanted += [("", x, x, None) for x in self.kept]
-        return self.looked_for(wanted, WORK // 4, claim)
+        return self.looked_for(wanted, self.purse[0] // 2, claim)
 
     def confirms(self, claim: Claim, text: str) -> bool:
         """Whether a gradient is right where it is assigned a formula."""
@@ -396,9 +396,9 @@ class Search(Rerun):
             for statement, changes in zip(statements, of_one_kind, strict=True):
                 for change in changes if statement in self.statements else ():
                     count[statement] += 1
-                    if self.left < 0 or count[statement] > most:
+                    if min(self.left, self.purse[0]) < 0 or count[statement] > most:
                         break
-                    self.left -= 10
+                    self.left, self.purse[0] = self.left - 10, self.purse[0] - 10
                     here = self.local(statement, change[1])
                     if here in seen[statement]:
                         continue

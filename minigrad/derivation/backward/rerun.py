@@ -27,8 +27,6 @@ from minigrad.derivation.backward.machine import FAILURES, Hook, Machine, Start,
 from minigrad.derivation.backward.numbers import Frame, Own
 from minigrad.derivation.backward.watch import Source, Statement, Watch
 
-WORK = 200_000
-"""So many operations are computed in search of a change."""
 EARLY = 6
 """Of so many passes of a loop copies are kept."""
 UNKNOWNS = 48
@@ -77,7 +75,9 @@ class Rerun:
         self.kept = kept
         """What is returned beside gradients, and is to stay as it is."""
         self.compiler = Compiler()
-        self.left, self.probes = WORK, WORK // 2
+        self.left = self.probes = 0
+        self.purse: list[int] = [0]
+        """What all searches together may still compute."""
         self.scopes: dict[ast.stmt, dict[str, Any]] = {}
         """The variables that each statement saw the last time, the first executed first."""
         self.owners: dict[ast.stmt, Own] = {}
@@ -121,7 +121,7 @@ class Rerun:
             or any(x.dtype.kind != "f" or not np.all(np.isfinite(x)) for x in made)
         ):
             return None
-        if self.probes < 2 * size * self.cost:
+        if min(self.probes, self.purse[0]) < 2 * size * self.cost:
             return None
         sizes = np.cumsum([x.size for x in made])[:-1]
 
@@ -272,11 +272,14 @@ class Rerun:
 
     def ran(self, machine: Machine) -> Any:
         """What a run returns; None where it stops as it did in Python."""
+        before = machine.left
         try:
             return machine.run(self.start)
         except FAILURES:
             if not self.stops:
                 raise
+        finally:
+            self.purse[0] -= before - machine.left
         return None
 
     def made_by(self, statement: Statement, changed: Any) -> list[Any]:

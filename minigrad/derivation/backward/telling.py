@@ -26,6 +26,7 @@ def search_in(judge: Any) -> Search | None:
     code = getattr(judge.check.student.forward, "__code__", None)
     beside = [source_of(code)] if code is not None else []
     found = Search(runs.start, runs.watch, judge.claims, judge.flows, kept, means, beside)
+    found.purse = judge.check.work
     found.elsewhere = judge.elsewhere
     return found
 

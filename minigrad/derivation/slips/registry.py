@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from minigrad.derivation.search import SHARE, Candidate, Search
+from minigrad.derivation.search import SHARE, Candidate, Search, together
 
 Found = Iterator[tuple[Any, ...]]
 
@@ -41,6 +41,8 @@ class Slip:
     def __call__(self, search: Search) -> Iterator[Candidate]:
         graph = search.graph
         start, allowed = graph.steps, search.left // SHARE
+        if together.get()[0] < 0:
+            return
         with suppress(ArithmeticError):  # of the caller's numbers, 0 and 1e300 among them
             for value, *parts in self.find(search):
                 if value is not None and not (len(parts) == 2 and parts[0] == parts[1]):
@@ -49,6 +51,7 @@ class Slip:
                 if graph.steps - start > allowed:
                     break
         search.left -= min(graph.steps - start, allowed)
+        together.get()[0] -= graph.steps - start
 
 
 SLIPS: list[Slip] = []
