@@ -403,6 +403,20 @@ def test_a_part_of_a_constant_is_the_callers_own() -> None:
     assert "in_ops" not in f.latest.code
 
 
+@pytest.mark.parametrize("mask", [lambda x: np.logical_and(x, x), lambda x: x > 1, np.floor])
+def test_second_derivatives_beside_what_has_none(mask: Any) -> None:
+    """The distance from a mask: its square has a slope by ``x`` alone."""
+
+    def f(x: Any) -> Any:
+        return np.sum(np.cbrt(np.hypot(x, mask(x))))
+
+    x = np.array([1.5, 2.5, 0.5])
+    for g in (lambda x: mg.hvp(f, x, np.cos(x)), mg.grad(lambda x: mg.grad(f)(x).sum())):
+        compiled = mg.compile(g)
+        for y in (x, x * 1.1):
+            same(compiled(y), g(y), 1e-12)
+
+
 def test_true_among_numbers_is_one() -> None:
     """The larger of 0.5 and True is 1.0, not True."""
     for f in (lambda x: np.maximum(x, True), lambda x: np.minimum(np.clip(x, 0, None), False)):

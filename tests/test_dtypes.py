@@ -187,3 +187,14 @@ def test_what_is_put_into_an_array_takes_its_dtype(kind: str) -> None:
         got, expected = put(mg.Tensor(2.5, requires_grad=True)).data, np.asarray(put(2.5))
         assert got.dtype == expected.dtype == kind
         np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("other", [10, 2.5, np.float64(2), np.arange(3, dtype=np.int8)])
+def test_choices_of_python_take_the_precision_of_the_others(other: Any) -> None:
+    """Between several conditions, too; NumPy says which dtype."""
+    mask = np.array([True, False, True])
+    for x in (np.float32(0.5), np.ones(3, np.float16)):
+        expected = np.select([mask, ~mask], [x, other])
+        given = mg.select([mask, ~mask], [mg.Tensor(x), other])
+        assert given.dtype == expected.dtype
+        np.testing.assert_array_equal(given.numpy(), expected)

@@ -253,7 +253,7 @@ def contributions(
         slope = slope_at_zero(node, ans, g, lift, limits == "traced")
     if slope is not None:
         for argnum, parent in enumerate(parents):
-            if parent is not None:
+            if parent is not None and type(parent) is not Passive:
                 c = op.half_square[argnum](slope, ans, *values, **node.kwargs)
                 yield parent, fit(c, args[argnum], op, argnum)
     if op.joint:

@@ -73,7 +73,9 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
         if np.result_type(mask).kind != "b":
             raise TypeError(f"select: conditions must be boolean, not {np.result_type(mask)}")
         ans = np.where(mask, arrayed(choice), ans)
-    return ans
+    given = [x if type(x) in (int, float, complex) else arrayed(x) for x in (*choicelist, default)]
+    kind = np.result_type(*given)
+    return ans if np.result_type(ans) == kind else ans.astype(kind)
 
 
 mesh: Op = Op("ix_", np.ix_, None, arity=-1)
