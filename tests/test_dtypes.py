@@ -198,3 +198,26 @@ def test_choices_of_python_take_the_precision_of_the_others(other: Any) -> None:
         given = mg.select([mask, ~mask], [mg.Tensor(x), other])
         assert given.dtype == expected.dtype
         np.testing.assert_array_equal(given.numpy(), expected)
+
+
+@pytest.mark.parametrize("bound", [True, False, 1, 5, -3, 0.5, np.array([True, False])])
+def test_one_bound_of_truth_values(bound: Any) -> None:
+    """They stay such between such; NumPy says what else they become."""
+    x = np.array([True, False])
+    for lo, hi in ((None, bound), (bound, None)):
+        expected = np.clip(x, lo, hi)
+        for given in (mg.clip(mg.Tensor(x), lo, hi), mg.compile(lambda x: np.clip(x, lo, hi))(x)):  # noqa: B023
+            assert given.dtype == expected.dtype
+            np.testing.assert_array_equal(np.array(given), expected)
+
+
+@pytest.mark.parametrize("number", [1, 0.5, True])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int8", "bool"])
+def test_numbers_of_python_joined_to_arrays(number: Any, dtype: str) -> None:
+    """Without an axis they take the precision of the arrays; NumPy says which dtype."""
+    x = np.ones((2, 2), dtype)
+    for f in (lambda x: np.concatenate([number, x], axis=None), lambda x: np.append(x, number)):
+        expected = f(x)
+        for given in (f(mg.Tensor(x)), mg.compile(f)(x)):
+            assert given.dtype == expected.dtype
+            np.testing.assert_array_equal(np.array(given), expected)

@@ -389,12 +389,15 @@ def clip(
     if lo is None and hi is None:
         return a
     kind = np.result_type(a, np.int8)
-    limits = np.finfo(kind) if kind.kind == "f" else np.iinfo(kind)
-    if lo is None:
-        lo = -math.inf if kind.kind == "f" else limits.min
-    if hi is None:
-        hi = math.inf if kind.kind == "f" else limits.max
-    return bounded(a, lo, hi)
+    least: float
+    most: float
+    if np.result_type(a, hi if lo is None else lo) == np.bool_:
+        least, most = False, True
+    elif kind.kind == "f":
+        least, most = -math.inf, math.inf
+    else:
+        least, most = np.iinfo(kind).min, np.iinfo(kind).max
+    return bounded(a, least if lo is None else lo, most if hi is None else hi)
 
 
 def _where(condition: Array, x: Array, y: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.ops.record import ArrayLike, Op, composed, primitive
-from minigrad.ops.shape import arrayed, atleast_1d, atleast_2d, atleast_3d, reshape
+from minigrad.ops.shape import arrayed, atleast_1d, atleast_2d, atleast_3d, firm, reshape
 from minigrad.typing import Array
 
 MANY = 128
@@ -73,8 +73,14 @@ def concatenate(arrays: Any, axis: int | None = 0) -> Any:
     array([5., 7.])
     """
     arrays = list(arrays)
-    if axis is None:
-        arrays, axis = [reshape(a, -1) for a in arrays], 0
+    if axis is None:  # only so NumPy lets Python's numbers take the others' precision
+        weak = [type(a) in (int, float, complex) for a in arrays]
+        arrays = [a if w else arrayed(a) for a, w in zip(arrays, weak, strict=True)]
+        kind = np.result_type(*arrays) if any(weak) else None
+        arrays = [
+            np.array([a], kind) if w else reshape(a, -1) for a, w in zip(arrays, weak, strict=True)
+        ]
+        axis = 0
     return in_groups(joined, arrays, axis)
 
 
@@ -249,7 +255,7 @@ def append(arr: Array, values: Array, axis: int | None = None) -> Array:
     >>> mg.append(mg.Tensor([1.0, 2.0]), 3.0)
     Tensor([1., 2., 3.])
     """
-    return concatenate([arr, values], axis)
+    return concatenate([firm(arr), firm(values)], axis)
 
 
 # --- splitting -------------------------------------------------------------------------
