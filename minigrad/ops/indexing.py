@@ -25,6 +25,20 @@ def is_basic(index: Index) -> bool:
     return isinstance(index, _BASIC)
 
 
+def one_entry(index: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The place of the only element that ``index`` selects of ``shape``; None for all others.
+
+    Examples
+    --------
+    >>> one_entry((0, -1), (2, 3)), one_entry(0, (2, 3))
+    ((0, 2), None)
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    if len(parts) != len(shape) or not all(type(p) is int for p in parts):
+        return None
+    return tuple(p % n for p, n in zip(parts, shape, strict=True))
+
+
 def selects_once(index: Index) -> bool:
     """Whether ``index`` selects no element twice: basic ones, boolean masks, and both."""
     parts = index if isinstance(index, tuple) else (index,)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.ops.indexing import is_basic
+from minigrad.ops.indexing import is_basic, one_entry
 from minigrad.ops.joining import layered
 from minigrad.program.builder import Builder
 from minigrad.program.equations import Equation, Program, Var, without_dead_code
@@ -111,7 +111,7 @@ def added(b: Builder, out: Var, places: Places, rest: list[Term], value: dict[Va
         return [(value.get(x, x) if isinstance(x, Var) else x, minus) for x, minus in terms]
 
     sums = [(index, total(b, now(terms))) for index, terms in places.values()]
-    entries = {i: x for index, x in sums if (i := entry(index, out.shape)) is not None}
+    entries = {i: x for index, x in sums if (i := one_entry(index, out.shape)) is not None}
     if len(entries) == len(sums) and 2 * len(sums) >= math.prod(out.shape):
         parts = [entries.get(i, out.dtype.type(0)) for i in np.ndindex(out.shape)]
         row = b.emit(layered, *parts)
@@ -127,11 +127,3 @@ def total(b: Builder, terms: list[Term]) -> Any:
     for y, minus in others:
         x = b.emit(ops.subtract if minus else ops.add, x, y)
     return x
-
-
-def entry(index: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The one entry that ``index`` selects of an array, counted from the front."""
-    parts = index if isinstance(index, tuple) else (index,)
-    if len(parts) != len(shape) or not all(type(p) is int for p in parts):
-        return None
-    return tuple(p % n for p, n in zip(parts, shape, strict=True))

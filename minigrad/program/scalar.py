@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.elementwise import bounded, branch
-from minigrad.ops.indexing import elements
+from minigrad.ops.indexing import elements, one_entry
 from minigrad.program.equations import Equation, Program, Var, evaluate, forward, replaced
 
 NUMBERS = {
@@ -323,14 +323,8 @@ def is_entry(step: Any) -> bool:
     if not isinstance(step, Equation) or step.op is not elements:
         return False
     (a,) = step.args
-    index = step.kwargs["index"]
-    parts = index if isinstance(index, tuple) else (index,)
-    return (
-        isinstance(a, Var)
-        and a.dtype == np.float64
-        and len(a.shape) == len(parts)
-        and all(type(p) is int for p in parts)
-    )
+    double = isinstance(a, Var) and a.dtype == np.float64
+    return double and bool(one_entry(step.kwargs["index"], a.shape))
 
 
 def body(

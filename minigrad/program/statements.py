@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.ops.indexing import elements, is_basic, selects_once
+from minigrad.ops.indexing import elements, is_basic, one_entry, selects_once
 from minigrad.ops.joining import joined, layered
 from minigrad.ops.reduction import axes_of
 from minigrad.program.builder import sample, shape_of, uniform
@@ -69,14 +69,6 @@ def selected_once(index: Any) -> bool:
         for p in parts
     )
     return counts or (not any(isinstance(p, Var) for p in parts) and bool(selects_once(index)))
-
-
-def entry(e: Equation) -> str:
-    """Which one element of an array an equation reads, as it is written; "" for others."""
-    (a,), index = e.args, e.kwargs["index"]
-    parts = index if isinstance(index, tuple) else (index,)
-    one = isinstance(a, Var) and len(a.shape) == len(parts) and all(type(p) is int for p in parts)
-    return ", ".join(map(str, parts)) if one else ""
 
 
 def plain_reduction(e: Equation) -> bool:
@@ -190,8 +182,9 @@ class Statements:
 
     def on_numbers(self, e: Equation) -> str | None:
         """An equation of NumPy scalars: Python's operators are faster than ufuncs."""
-        if e.op is elements and (place := entry(e)):
-            return f"{self.text[e.args[0]]}[{place}]"
+        if e.op is elements and isinstance(e.args[0], Var):
+            place = one_entry(e.kwargs["index"], e.args[0].shape)
+            return f"{self.text[e.args[0]]}[{', '.join(map(str, place))}]" if place else None
         if (e.op not in OPERATORS and e.op is not ops.negative) or e.out.dtype.kind != "f":
             return None
         if any(not isinstance(a, Var | int | float | np.number) or shape_of(a) for a in e.args):
