@@ -19,7 +19,6 @@ from minigrad.explain.factors import (
     Factors,
     Simplifier,
     built,
-    common_size,
     factors,
     is_sum,
     leaves,
@@ -34,7 +33,7 @@ from minigrad.ops import matrices
 from minigrad.ops.record import Op
 from minigrad.program.builder import Full, key_of, shape_of
 from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
-from minigrad.program.rules import each, floating, rule, rules, scaled, whole
+from minigrad.program.rules import common_size, each, floating, rule, rules, scaled, whole
 from minigrad.tree import tree_map
 from minigrad.typing import Axis, Operand
 from minigrad.writing.formulas import Formula, FormulaWriter

@@ -18,7 +18,16 @@ from minigrad.ops import determinants
 from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, Full, Rules, key_of, number, shape_of
 from minigrad.program.equations import Equation, Var
-from minigrad.program.rules import SUMS, each, floating, rule, scaled, whole
+from minigrad.program.rules import (
+    SUMS,
+    common_size,
+    constant_along,
+    each,
+    floating,
+    rule,
+    scaled,
+    whole,
+)
 from minigrad.program.textbook import raised
 from minigrad.typing import Axis, Function, Operand
 from minigrad.writing.notation import identity, inverse_transposed, onehot, outer, repetition
@@ -469,21 +478,6 @@ def constant_in_a_sum(
     inner = b.emit(ops.sum, rest, axis=axis, **({"keepdims": True} if keepdims else {}))
     d, more = factors(b, inner)
     return built(b, d, merged(b, still, more))
-
-
-def constant_along(v: Operand, x: Operand, axes: set[int], keepdims: Any) -> bool:
-    """Whether ``v`` is the same along ``axes`` of ``x``, and fits what is left of it."""
-    shape = shape_of(v)
-    first = len(x.shape) - len(shape)
-    same = all(a < first or shape[a - first] == 1 for a in axes)
-    return same and (bool(keepdims) or all(a < first for a in axes))
-
-
-def common_size(numbers: list[float]) -> float:
-    """The number that all are multiples of, if it is one of them and no fraction."""
-    size = min(map(abs, numbers))
-    equal = all(abs(c) == size for c in numbers)
-    return size if equal or (size > 1 and all(c % size == 0 for c in numbers)) else 1
 
 
 @each(SUMS, when="formula")

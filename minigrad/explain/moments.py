@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.factors import Simplifier, constant_along, leaves
+from minigrad.explain.factors import Simplifier, leaves
 from minigrad.ops.record import Op
 from minigrad.program.builder import Full, axes_of, is_, number, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import each, floating, rule, whole
+from minigrad.program.rules import constant_along, each, floating, rule, whole
 from minigrad.typing import Axis, Operand
 from minigrad.writing.notation import deviation, variance
 

@@ -2,8 +2,8 @@
 
 Records are written in plain NumPy and know nothing of ``Tensor``.  Given ndarrays a
 rule runs at NumPy's own speed; given Tensors the same rule records itself, which is how
-gradients of gradients come about.  The record is also the public function: calling it
-is passing through the one door (``tensor.apply``), which hangs itself in here.
+gradients of gradients come about.  The record is also the public function: to call it is
+to pass through the one door (``tensor.apply``), which hangs itself in here.
 """
 
 from __future__ import annotations

@@ -22,8 +22,9 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Rule, Rules, alike, moderate, number
+from minigrad.program.builder import Builder, Rule, Rules, alike, moderate, number, shape_of
 from minigrad.program.equations import Var
+from minigrad.typing import Operand
 
 _table: list[tuple[tuple[Op, ...], frozenset[str], Rule]] = []
 
@@ -110,3 +111,18 @@ def whole(kwargs: Any) -> bool:
         v is None or v is np._NoValue or k in ("axis", "keepdims") or (k == "where" and v is True)
         for k, v in kwargs.items()
     )
+
+
+def constant_along(v: Operand, x: Operand, axes: set[int], keepdims: Any) -> bool:
+    """Whether ``v`` is the same along ``axes`` of ``x``, and fits what is left of it."""
+    shape = shape_of(v)
+    first = len(x.shape) - len(shape)
+    same = all(a < first or shape[a - first] == 1 for a in axes)
+    return same and (bool(keepdims) or all(a < first for a in axes))
+
+
+def common_size(numbers: list[float]) -> float:
+    """The number that all are multiples of, if it is one of them and no fraction."""
+    size = min(map(abs, numbers))
+    equal = all(abs(c) == size for c in numbers)
+    return size if equal or (size > 1 and all(c % size == 0 for c in numbers)) else 1
