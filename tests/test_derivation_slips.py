@@ -216,6 +216,23 @@ def test_what_belongs_to_something_else() -> None:
     says(check(L, {a: da * a.data}), "dL/da", r"factor a too many", "extra_local_factor")
 
 
+def test_a_weight_taken_for_one_that_is_transposed() -> None:
+    X, W, V = normal(9, 5, 4), leaf(normal(10, 4, 3)), leaf(normal(11, 4, 3))
+    h = np.tanh(X @ W)
+    L = np.sum((h @ V.T - X) ** 2)
+    do = 2 * (h.data @ V.data.T - X)
+    dW = X.T @ ((do @ W.data) * (1 - h.data**2))
+    says(check(L, {W: dW}), "dL/dW", r"^W stands where V belongs$", "wrong_node")
+
+
+def test_the_slope_of_a_number_taken_at_an_array() -> None:
+    x, w = normal(9, 2), leaf(normal(10, 2))
+    s = w @ x
+    L = 3 * np.tanh(s)
+    words = r"^it equals tanh'\(s\) evaluated at x where s belongs"
+    says(check(L, {w: 3 * (1 - np.tanh(x) ** 2) * x}), "dL/dw", words, "wrong_node")
+
+
 def test_slices_order_and_products() -> None:
     h, x = leaf(normal(15, 3)), leaf(normal(16, 3))
     W, g = leaf(normal(17, 4, 6)), normal(18, 4)

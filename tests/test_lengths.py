@@ -146,6 +146,12 @@ def test_compiled_second_derivatives_do_not_keep_where_they_were_traced(f, secon
             np.testing.assert_allclose(compiled(x), eager(x), rtol=1e-12, atol=1e-15)
 
 
+def test_second_derivatives_at_zero_where_nothing_else_is_recorded():
+    with mg.no_grad():
+        np.testing.assert_array_equal(mg.hessian(lambda x: np.linalg.norm(x) ** 2)(np.zeros(2)),
+                                      2 * np.eye(2))  # fmt: skip
+
+
 def test_a_first_derivative_is_traced_without_the_limit():
     program = mg.trace(mg.grad(lambda x: np.linalg.norm(x) ** 2), np.ones(2))
     assert "logical_and" not in program.source

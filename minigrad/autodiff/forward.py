@@ -254,7 +254,7 @@ class Pusher:
                 return ans
             self.check(op, args, kwargs, tangents)
             whole = outputs if type(ans) is tuple else outputs[0]
-            ts = tangent(op, values, tangents, kwargs, whole, self.n)
+            ts = tangent(op, values, tangents, kwargs, whole, self.n, live=True)
         finally:
             pushing.reset(token)
         duals = [

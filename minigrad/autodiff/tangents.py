@@ -50,7 +50,7 @@ def tangent(
     kwargs: Any,
     ans: Array,
     n: int | None,
-    live: bool = True,
+    live: bool,
 ) -> Any:
     """The tangent of what ``op`` returned, given those of its arguments (None: zero).
 

@@ -125,7 +125,7 @@ def repeated(
         return old_ans
     together = [isinstance(a, Many) for a in args]
     values = [a.values if isinstance(a, Many) else a for a in args]
-    ans = at_once(op, values, kwargs, together, old_args, old_ans, n)
+    ans = at_once(op, values, kwargs, together, old_args, old_ans, n, live=True)
     return tuple([Many(y) for y in ans]) if isinstance(old_ans, tuple) else Many(ans)
 
 
@@ -137,7 +137,7 @@ def at_once(
     old_args: Any,
     old_ans: Array,
     n: int,
-    live: bool = True,
+    live: bool,
 ) -> Array:
     """``op`` of ``values``, of which those that are ``together`` are for all examples.
 

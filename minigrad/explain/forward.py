@@ -131,7 +131,7 @@ def numeric_rule(node: AnyNode, ts: list[Any]) -> Any:
     if node.op in (pick, variable):
         return ts[0][node.kwargs["index"]] if node.op is pick else ts[0]
     with np.errstate(all="ignore"):
-        return tangent(node.op, node.args, ts, node.kwargs, node.ans, None)  # type: ignore[arg-type]
+        return tangent(node.op, node.args, ts, node.kwargs, node.ans, None, live=False)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -148,7 +148,7 @@ class OnPaper:
         kwargs = sheet.metadata.get(node, node.kwargs)
         ruling, sheet.tracer.ruling = sheet.tracer.ruling, True
         try:
-            return tangent(node.op, args, ts, kwargs, sheet.stand[node], None)  # type: ignore[arg-type]
+            return tangent(node.op, args, ts, kwargs, sheet.stand[node], None, live=True)  # type: ignore[arg-type]
         finally:
             sheet.tracer.ruling = ruling
 

@@ -420,17 +420,15 @@ def called(native: Native, args: list[Any], options: dict[str, Any]) -> Any:
     args = [allowed(a) for a in args]
     options = {k: allowed(v) for k, v in options.items()}
     name = native.name
-    sized = SIZES.get(name) or (ROOM.get(name) if name in ROOM else None)
+    sized = SIZES.get(name) or ROOM.get(name)
     if name in ROOM and not options.keys() <= KEYWORDS:
         raise Unknown(name)
     held = getattr(native.function, "__self__", None)
     first = [held] if type(held) is np.ndarray else []
     if sized is not None:
         size = sized(*first, *args)
-    elif len(args) + len(first) + len(options) > 1:
-        size = broadcast_size(*first, *args, *options.values())
     else:
-        size = 0
+        size = broadcast_size(*first, *args, *options.values())
     if size >= LARGEST or (name in LINALG and any(np.size(a) > SMALL for a in args)):
         raise Unknown(name)
     found = native.function(*args, **options)

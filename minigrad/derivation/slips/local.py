@@ -274,19 +274,18 @@ def another_output(s: Search) -> Found:
 def slope_elsewhere(s: Search) -> Found:
     """The slope of a single number taken at an array of another layer."""
     base = s.base.value
-    if len(s.segments) > 1:
+    values = [(name, v) for name, v in s.values() if np.shape(v) == base.shape]
+    if len(s.segments) > 1 or base.size == 1:
         return
-    values = list(s.values())
     for node, i in s.edges:
         single = len(node.args) == 1 and np.size(node.ans) == 1 and node.op not in BLIND
         if not single or node.op is None or not node.op.elementwise:
             continue
         d = float(np.sum(RuleCall(node, i, node.ans, node.args)(np.ones_like(node.ans))))
         for name, value in values:
-            if np.shape(value) == base.shape and np.size(value) > 1 and d:
-                there = node.op.forward(value, **node.kwargs)
-                slope = node.op.rule(i)(np.ones(base.shape), there, value, **node.kwargs)  # type: ignore[misc]
-                yield base / d * slope, s.factor_name((node, i)), name, s.operand(node, 0)
+            there = node.op.forward(value, **node.kwargs)
+            slope = node.op.rule(i)(np.ones(base.shape), there, value, **node.kwargs)  # type: ignore[misc]
+            yield base / d * slope, s.factor_name((node, i)), name, s.operand(node, 0)
 
 
 def substitutes(s: Search, values: list[tuple[str, Any]]) -> Iterator[tuple[Edge, int, str, Any]]:

@@ -105,7 +105,7 @@ def is_named(s: Search, node: AnyNode, j: int) -> bool:
 def amount_of_a_part(s: Search) -> Found:
     """One part halved, doubled, divided by the number of examples; likely numbers first."""
     gap = s.q.hand - s.base.value if s.q.fits else None
-    fits = [fitted(gap, p) if gap is not None and p.size > 1 else None for _, p in s.parts]
+    fits = [fitted(gap, p) if gap is not None else None for _, p in s.parts]
     for c, kind in s.amounts:
         for (segment, part), best in zip(s.parts, fits, strict=True):
             near = best is None or abs(best - c) < 0.02 * max(1.0, abs(c))
