@@ -24,7 +24,7 @@ from minigrad.debug import debug as debug
 from minigrad.gradcheck import gradcheck as gradcheck
 from minigrad.graph import no_grad as no_grad
 from minigrad.ops import *
-from minigrad.ops.record import hang_describer as _hang_describer
+from minigrad.ops import record as _record
 from minigrad.tensor import Tensor as Tensor
 from minigrad.tensor import buffer as buffer
 
@@ -37,7 +37,7 @@ def _described(op: _Any) -> str:
     return str(_import_module("minigrad.reference").described(op))
 
 
-_hang_describer(_described)
+_record.describe = _described
 
 if _TYPE_CHECKING:
     from minigrad import losses as losses

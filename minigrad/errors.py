@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.ops import record
 from minigrad.ops.products import matmul
-from minigrad.ops.record import hang_teller
 
 PACKAGE = os.path.dirname(__file__)
 _INSIDE = (PACKAGE, os.path.dirname(np.__file__))
@@ -202,4 +202,4 @@ def _broadcast_advice(arrays: tuple[Any, ...]) -> str:
     return f"{text}: aligned from the right, lengths must be equal or 1"
 
 
-hang_teller(retold)
+record.tell = retold

@@ -6,6 +6,7 @@ in front.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -16,7 +17,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops import determinants
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Full, Rules, key_of, number, shape_of
+from minigrad.program.builder import Builder, Full, Rules, axes_of, key_of, number, shape_of
 from minigrad.program.equations import Equation, Var
 from minigrad.program.rules import (
     SUMS,
@@ -128,27 +129,27 @@ def factors(b: Simplifier, x: Operand, p: float = 1) -> tuple[float, Factors]:
 
 def opened(b: Simplifier, y: Var) -> list[tuple[Any, Any]] | None:
     """What ``y`` is the product of, with exponents; None for sums, names and the like."""
-    if y.given or y.dtype.kind != "f":
+    made = b.nameless(y)
+    if made is None or y.dtype.kind != "f":
         return None
-    if (inner := b.match(y, ops.multiply)) is not None:
-        return [(inner[0], 1), (inner[1], 1)]
-    if (inner := b.match(y, ops.divide)) is not None:
-        return [(inner[0], 1), (inner[1], -1)]
-    if (inner := b.match(y, ops.negative)) is not None:
-        return [(-1, 1), (inner[0], 1)]
-    if (inner := b.match(y, ops.square)) is not None:
-        return [(inner[0], 2)]
-    if (inner := b.match(y, ops.power)) is not None and type(number(inner[1])) is int:
-        return [(inner[0], number(inner[1]))]
-    return None
+    if made.op is ops.negative:
+        return [(-1, 1), (made.args[0], 1)]
+    if made.op is ops.power:
+        p = number(made.args[1])
+        return [(made.args[0], p)] if type(p) is int else None
+    exponents = EXPONENTS.get(made.op)
+    return list(zip(made.args, exponents, strict=True)) if exponents else None
+
+
+EXPONENTS: dict[Op, tuple[int, ...]] = {ops.multiply: (1, 1), ops.divide: (1, -1), ops.square: (2,)}
+"""Op -> to which powers its arguments are factors of the result."""
 
 
 def product(*those: Factors) -> Factors:
     """The product of products, as it is."""
     together: Factors = {}
-    for found in those:
-        for key, (z, p) in found.items():
-            together.setdefault(key, [z, 0])[1] += p
+    for z, p in (part for found in those for part in found.values()):
+        change(together, z, p)
     return {k: part for k, part in together.items() if part[1]}
 
 
@@ -159,9 +160,8 @@ def merged(b: Simplifier, *those: Factors) -> Factors:
 
 def normal(b: Simplifier, found: Factors) -> Factors:
     """Roots, quotients that have a name, and cofactors over their determinant, as one factor."""
-    more = b.reductions
     first = (roots_squared, named_powers, signs, names_of_quotients, inverse_by_cofactors)
-    for reduce in (*first, *more):
+    for reduce in (*first, *b.reductions):
         found = {key: part for key, part in reduce(b, found).items() if part[1]}
     return found
 
@@ -296,31 +296,25 @@ def unpadded(b: Simplifier, z: Operand) -> Operand:
 
 def product_of(b: Simplifier, found: Factors, sign: int = 1) -> Any:
     """The product of the factors with positive exponents, or of the others for sign -1."""
-    answer: Operand = None
     parts = [(y, abs(p)) for y, p in found.values() if p * sign > 0]
     if sign < 0:  # below, numbers and names come first
-        sizes = b.sizes
-        is_size = [isinstance(y, Var) and y in sizes for y, _ in parts]
-        order = sorted(range(len(parts)), key=lambda i: (not is_size[i], is_sum(b, parts[i][0])))
-        parts = [parts[i] for i in order]
-    for y, p in parts:
-        power = raised(b, y, p)
-        answer = power if answer is None else b.emit(ops.multiply, answer, power)
-    return answer
+        sizes = {id(y) for y in b.sizes}
+        parts.sort(key=lambda part: (id(part[0]) not in sizes, is_sum(b, part[0])))
+    powers = (raised(b, y, p) for y, p in parts)
+    return functools.reduce(functools.partial(b.emit, ops.multiply), powers) if parts else None
 
 
 def is_sum(b: Simplifier, x: Operand) -> bool:
     made = b.nameless(x)
-    return made is not None and made.op in (ops.add, ops.subtract)
+    return made is not None and made.op in SUMS
 
 
 def literal_roots(b: Simplifier, c: float, found: Factors) -> list[Any]:
     """The roots of numbers in a product whose coefficient has a root as well: ``1/√π·x/√2``."""
     if not found or (surd(abs(c)) or ("",))[0] != "root":
         return []
-    sizes = b.sizes
     roots = [(k, b.match(y, ops.sqrt)) for k, (y, _) in found.items()]
-    return [k for k, inner in roots if inner is not None and inner[0] in sizes]
+    return [k for k, inner in roots if inner is not None and inner[0] in b.sizes]
 
 
 def built(b: Simplifier, c: float, found: Factors) -> Any:
@@ -350,8 +344,6 @@ def cancelled(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     if not (floating(y) or floating(x)) or (kinds(x) != kinds(y) and None not in kinds(x, y)):
         return None
     (c, above), (d, below) = factors(b, x), factors(b, y, sign)
-    if number(x) is not None and number(y) is not None:
-        return None
     if not math.isfinite(c * d) or not c * d:
         return None
     together = merged(b, above, below)
@@ -397,9 +389,7 @@ CALLS = frozenset([ops.sum, ops.mean, ops.exp, ops.log, ops.log1p, ops.sin, ops.
 @rule(ops.multiply, when="formula")
 def names_first(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``log(x)·n`` is ``n·log(x)``."""
-    if not isinstance(x, Var) or not isinstance(y, Var) or not y.given or not floating(y):
-        return None
-    if x.shape != y.shape:
+    if not isinstance(x, Var) or not floating(y) or not y.given or x.shape != y.shape:
         return None
     if is_call(b, x):
         return b.emit(ops.multiply, y, x)
@@ -468,8 +458,7 @@ def constant_in_a_sum(
     """``Σᵢ xᵢⱼ·vⱼ`` is ``vⱼ·Σᵢ xᵢⱼ``."""
     if not whole(others) or axis is None or not floating(x) or x.given:
         return None
-    n = len(x.shape)
-    axes = {a % n for a in (axis if isinstance(axis, tuple) else (axis,))}
+    axes = axes_of(x, axis)
     c, found = factors(b, x)
     still = {k: part for k, part in found.items() if constant_along(part[0], x, axes, keepdims)}
     rest = built(b, c, {k: part for k, part in found.items() if k not in still})

@@ -256,20 +256,14 @@ def contributions(
             if parent is not None and type(parent) is not Passive:
                 c = op.half_square[argnum](slope, ans, *values, **node.kwargs)
                 yield parent, fit(c, args[argnum], op, argnum)
-    if op.joint:
-        together = op.vjps(g, ans, *values, **node.kwargs)  # type: ignore[operator, misc]
-        for argnum, (parent, c) in enumerate(zip(parents, together, strict=True)):
-            if parent is not None:
-                c = fit(c, args[argnum], op, argnum)
-                if inspect is not None:
-                    inspect.after_rule(node, argnum, g, c)
-                yield parent, c
-        return
+    vjps: Any = op.vjps
+    together = vjps(g, ans, *values, **node.kwargs) if op.joint else ()
     for argnum, parent in enumerate(parents):
         if parent is not None and type(parent) is not Passive:
             rule = op.rule(argnum)
             assert rule is not None, f"{op.name} was recorded without a rule"
-            c = fit(rule(g, ans, *values, **node.kwargs), args[argnum], op, argnum)
+            c = together[argnum] if op.joint else rule(g, ans, *values, **node.kwargs)
+            c = fit(c, args[argnum], op, argnum)
             if inspect is not None:
                 inspect.after_rule(node, argnum, g, c)
             yield parent, c

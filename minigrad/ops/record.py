@@ -367,11 +367,6 @@ def unaliased(function: Function) -> Function:
     return call
 
 
-def hang_door(apply: Function) -> None:
-    """Make calling an op go through ``apply``."""
-    Op.__call__ = apply  # type: ignore[method-assign]
-
-
 def register(op: Op, *functions: Any) -> Op:
     """Enter ``op`` in the registry, standing for NumPy's ``functions``."""
     registry[op.name] = public[op.name] = op
@@ -427,25 +422,11 @@ def plain(function: Function, **facts: Unpack[Facts]) -> Op:
     return register(Op(function.__name__, function, None, **facts), function)
 
 
-def tell(name: str, args: Any, kwargs: Any, error: Exception) -> Exception:
-    """``error`` as the user shall see it, who called ``name``; ``errors`` hangs itself in here."""
-    return error
-
+tell: Callable[[str, Any, Any, Exception], Exception] = lambda name, args, kwargs, error: error
+"""An error as the user shall see it, who called ``name``; `minigrad.errors` sets this."""
 
 describe: Callable[[Op], str] = repr
-"""What help says of an op without docstring; the readings hang themselves in here."""
-
-
-def hang_describer(function: Callable[[Op], str]) -> None:
-    """Describe ops without docstring with ``function``."""
-    global describe
-    describe = function
-
-
-def hang_teller(function: Callable[..., Exception]) -> None:
-    """Tell what goes wrong in composed functions with ``function``."""
-    global tell
-    tell = function
+"""What help says of an op without docstring; `minigrad.reference` sets this."""
 
 
 def is_complex(x: Array) -> bool:

@@ -17,11 +17,10 @@ from minigrad.ops.indexing import elements, renames_axes
 from minigrad.ops.joining import joined
 from minigrad.ops.norms import direction, power_norm
 from minigrad.ops.record import Op
-from minigrad.ops.reduction import axes_of
 from minigrad.ops.softmax import shift_of, top_of
 from minigrad.ops.special import CUBIC, ROOT, tanh_gelu
 from minigrad.program import contractions as contractions
-from minigrad.program.builder import Builder, alike, moderate, number, shape_of
+from minigrad.program.builder import Builder, alike, axes_of, moderate, number, shape_of
 from minigrad.program.entries import added_up
 from minigrad.program.equations import Program, Var
 from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
@@ -117,7 +116,7 @@ def mean(b: Builder, x: Any, axis: Any = None, keepdims: bool = False, **others:
     """A sum, divided: half precision and whole numbers are summed in another dtype."""
     if not whole(others) or not floating(x) or x.dtype.itemsize < 4 or not x.shape:
         return None
-    n = math.prod(x.shape[a] for a in axes_of(_like(x), axis))
+    n = math.prod(x.shape[a] for a in axes_of(x, axis))
     total = b.emit(ops.sum, x, axis=axis, keepdims=keepdims)
     if not n or not isinstance(total, Var):
         return None
@@ -165,18 +164,14 @@ def sum_of_matrix(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
     shape = shape_of(x)
     if len(shape) < 3 or 0 in shape or axis is None or math.prod(shape) > 2 * LARGE:
         return None
-    axes, last = tuple(sorted(axes_of(_like(x), axis))), len(shape) - 1
+    axes, last = axes_of(x, axis), len(shape) - 1
     keepdims = others.pop("keepdims", False)
-    if not whole(others) or axes not in ((last,), tuple(range(last))):
+    if not whole(others) or axes not in ({last}, {*range(last)}):
         return None
     matrix = b.emit(ops.reshape, x, shape=(math.prod(shape[:-1]), shape[-1]))
-    ans = b.emit(ops.sum, matrix, axis=1 if axes == (last,) else 0)
+    ans = b.emit(ops.sum, matrix, axis=1 if axes == {last} else 0)
     kept = [1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes]
     return b.emit(ops.reshape, ans, shape=tuple(kept))
-
-
-def _like(x: Any) -> Any:
-    return np.broadcast_to(np.float64(0), shape_of(x))
 
 
 @rule(ops.greater, when="lower")
@@ -192,7 +187,7 @@ def mask_of_relu(b: Builder, x: Any, y: Any) -> Any:
 def sum_of_products(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
     """The sum of all products is a product of vectors."""
     inner = b.match(x, ops.multiply)
-    every = axis is None or axes_of(_like(x), axis) == tuple(range(len(shape_of(x))))
+    every = len(axes_of(x, axis)) == len(shape_of(x))
     if inner is None or not every or not whole(others) or others.get("keepdims"):
         return None
     u, v = inner
@@ -242,8 +237,7 @@ def logsumexp(b: Builder, x: Any, axis: Any = None, keepdims: bool = False) -> A
     ans = b.emit(ops.add, b.emit(ops.log, total), top)
     if keepdims:
         return ans
-    gone = {a % len(shape_of(x)) for a in axes_of(_like(x), axis)}
-    kept = tuple(n for i, n in enumerate(shape_of(x)) if i not in gone)
+    kept = tuple(n for i, n in enumerate(shape_of(x)) if i not in axes_of(x, axis))
     return b.emit(ops.reshape, ans, shape=kept)
 
 

@@ -16,8 +16,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.indexing import elements
-from minigrad.ops.reduction import axes_of
-from minigrad.program.builder import sample, uniform
+from minigrad.program.builder import axes_of, uniform
 from minigrad.program.equations import Equation, Program, Var, variables_in
 from minigrad.program.lower import largest, shift
 from minigrad.program.rules import whole
@@ -77,7 +76,7 @@ def rows_of(e: Equation) -> int | None:
         return None
     x = arrays[0]
     if op in (*COLLECTED, *TOPS) and x.shape and whole(e.kwargs):
-        axes = axes_of(sample(x), e.kwargs.get("axis"))
+        axes = axes_of(x, e.kwargs.get("axis"))
         return None if op in TOPS and 0 in axes else x.shape[0]
     if not shape:
         return None
@@ -99,7 +98,7 @@ def keeps_rows(index: Any) -> bool:
 
 def collects(e: Equation) -> bool:
     """Whether ``e`` reduces over the rows themselves."""
-    return e.op in COLLECTED and 0 in axes_of(sample(e.args[0]), e.kwargs.get("axis"))
+    return e.op in COLLECTED and 0 in axes_of(e.args[0], e.kwargs.get("axis"))
 
 
 def cost(e: Equation) -> float:

@@ -79,10 +79,7 @@ class CubicSpline:
                 f"not {bc_type!r}"
             )
         check_rising("CubicSpline", x)
-        if not np.ndim(y) or np.shape(y)[0] != len(x):
-            raise ValueError(
-                f"CubicSpline: there are {len(x)} points, and y has shape {np.shape(y)}"
-            )
+        check_as_many("CubicSpline", x, y)
         self.x, self.y = x, y
         self._slopes = slopes(x, y, bc_type)
 
@@ -122,6 +119,12 @@ def check_rising(who: str, x: Array) -> None:
     rising: Any = np.ndim(x) == 1 and len(x) > 1 and np.all(np.diff(x) > 0)
     if not speaks_numpy(rising) and not rising:
         raise ValueError(f"{who}: x must be a rising vector of two points at least")
+
+
+def check_as_many(who: str, x: Array, y: Array, axis: int = 0) -> None:
+    """Refuse values that are more or fewer than the points."""
+    if not np.ndim(y) or np.shape(y)[axis] != len(x):
+        raise ValueError(f"{who}: there are {len(x)} points, and y has shape {np.shape(y)}")
 
 
 def piece(x: Array, at: Array) -> Array:
@@ -213,10 +216,7 @@ def interp1d(
         raise ValueError(f'interp1d: kind must be "linear", "cubic" or a step, not {kind!r}')
     known, values = floating(x), floating(y)
     if np.ndim(known) == 1:
-        if not np.ndim(values) or np.shape(values)[axis] != len(known):
-            raise ValueError(
-                f"interp1d: there are {len(known)} points, and y has shape {np.shape(values)}"
-            )
+        check_as_many("interp1d", known, values, axis)
         order = np.argsort(settled(known), kind="stable")
         known, values = known[order], np.take(values, order, axis)
     check_rising("interp1d", known)
@@ -231,7 +231,7 @@ def interp1d(
     if onward and bounds_error:
         raise ValueError("interp1d: bounds_error=True does not go with extrapolation")
     strict = not onward if bounds_error is None else bounds_error
-    low, high = fill_value if isinstance(fill_value, tuple) else (fill_value, fill_value)
+    low, high = fill_value if isinstance(fill_value, tuple) else (fill_value,) * 2
     if not onward:
         low, high = (floating(v).astype(values.dtype) for v in (low, high))
 
