@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.errors import Site, is_user, variable_name
+from minigrad.typing import Array
 
 ndarray = np.ndarray
 
@@ -44,7 +45,7 @@ class Sample(NamedTuple):
     site: tuple[str, int, str] | None
 
 
-def keep(x: Any) -> Any:
+def keep(x: Any) -> Array:
     """What tells later what ``x``, an ndarray, was: a copy, or a `Sample` of a large one.
 
     None if nobody can write to it.
@@ -57,7 +58,7 @@ def keep(x: Any) -> Any:
     return Sample(entries, entries.tobytes(), (x.shape, x.strides), using())
 
 
-def as_kept(kept: Any, x: Any) -> Any:
+def as_kept(kept: Any, x: Any) -> Array:
     """``x``, or a copy of it, as it was when it was kept.
 
     Raises
@@ -79,14 +80,14 @@ def as_kept(kept: Any, x: Any) -> Any:
     )
 
 
-def itself(kept: Any, x: Any) -> Any:
+def itself(kept: Any, x: Any) -> Array:
     """`as_kept`, but ``x`` itself wherever it has not changed: people know it by name."""
     was = as_kept(kept, x)
     same = was is x or (was.shape == x.shape and was.tobytes() == x.tobytes())
     return x if same else was
 
 
-def sampled_entries(x: Any) -> Any:
+def sampled_entries(x: Any) -> Array:
     """A view of some entries of ``x``, at a step that meets one column after another."""
     flags = x.flags
     if flags.c_contiguous:

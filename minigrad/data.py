@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.ops.shape import speaks_numpy
+from minigrad.typing import Array, DType
 
 NUMERIC = "fciub"
 """Kinds of dtype that a Tensor may have."""
@@ -37,7 +38,7 @@ def keep_freed_memory() -> None:
 keep_freed_memory()
 
 
-def owned(data: Any, requires_grad: bool, dtype: Any, lock: bool) -> Any:
+def owned(data: Array, requires_grad: bool, dtype: DType, lock: bool) -> Array:
     """A private copy of ``data``, locked; duck arrays as they are, numbers as scalars.
 
     Raises
@@ -78,7 +79,7 @@ def owned(data: Any, requires_grad: bool, dtype: Any, lock: bool) -> Any:
     return settle(data) if lock else data[()] if data.shape == () else data
 
 
-def unmasked(data: Any) -> None:
+def unmasked(data: Array) -> None:
     """Refuse an array some of whose elements are masked: as plain numbers they would count."""
     if type(data) is not np.ndarray and isinstance(data, np.ma.MaskedArray) and data.mask.any():
         raise TypeError(
@@ -87,7 +88,7 @@ def unmasked(data: Any) -> None:
         )
 
 
-def settle(data: Any) -> Any:
+def settle(data: Array) -> Array:
     """``data`` locked if it is an array, a NumPy scalar if it is 0-dimensional.
 
     Here and in the fast paths ``write`` is given by place, which takes a third of the time.

@@ -104,7 +104,7 @@ class Inspector:
                     "gradient would be wrong; compute with a copy, or make it a mg.Tensor"
                 )
 
-    def after_rule(self, node: AnyNode, argnum: int, g: Array, c: Any) -> None:
+    def after_rule(self, node: AnyNode, argnum: int, g: Array, c: Array) -> None:
         """Raise if a finite gradient gave one that is not."""
         bad = what_is_wrong(c)
         if not bad or what_is_wrong(g):
@@ -139,7 +139,7 @@ def what_is_wrong(values: Any) -> str:
     return "NaN" if np.any(np.isnan(values)) else "infinity"
 
 
-def trapped(g: Array, c: Any) -> bool:
+def trapped(g: Array, c: Array) -> bool:
     """Whether ``c`` is not finite where a gradient of exactly 0 arrived."""
     g, c = plainly(g), plainly(c)
     return np.shape(g) == np.shape(c) and bool(np.any((g == 0) & ~np.isfinite(c)))
@@ -150,7 +150,7 @@ def saved(node: AnyNode) -> tuple[Any, ...]:
     return (*node.args, *arrays_in(node.kwargs), node.ans)
 
 
-def arrays_in(value: Any) -> list[Any]:
+def arrays_in(value: object) -> list[Any]:
     """The arrays among metadata: masks, indices, and tuples of them."""
     if isinstance(value, dict):
         value = tuple(value.values())
@@ -159,7 +159,7 @@ def arrays_in(value: Any) -> list[Any]:
     return [value] if isinstance(value, np.ndarray) else []
 
 
-def checksum(value: Any) -> int | None:
+def checksum(value: object) -> int | None:
     """A checksum of an array's values; None for what cannot change."""
     if not isinstance(value, np.ndarray):
         return None

@@ -20,6 +20,7 @@ import numpy as np
 
 from minigrad.ops import record
 from minigrad.ops.products import matmul
+from minigrad.ops.record import Op
 
 PACKAGE = os.path.dirname(__file__)
 _INSIDE = (PACKAGE, os.path.dirname(np.__file__))
@@ -77,7 +78,7 @@ def caller_site() -> Site | None:
     return None
 
 
-def variable_name(value: Any) -> str | None:
+def variable_name(value: object) -> str | None:
     """What the user calls ``value``: its ``name``, else the variable that holds it."""
     given = getattr(value, "name", None) if hasattr(value, "requires_grad") else None
     if given:
@@ -94,7 +95,7 @@ def variable_name(value: Any) -> str | None:
     return None
 
 
-def label(value: Any) -> str:
+def label(value: object) -> str:
     """How to call ``value`` in a message: its name, or a short picture of it."""
     name = variable_name(value)
     if name:
@@ -131,7 +132,7 @@ def call_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     return f"{name}({', '.join(words)})"
 
 
-def failure(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Exception:
+def failure(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Exception:
     """The error to raise when ``op`` failed on ``args``: same type, in the user's words."""
     return told(call_text(op, args, kwargs), args, error, advice(op, args, error))
 
@@ -164,7 +165,7 @@ def told(call: str, args: tuple[Any, ...], error: Exception, advice: str | None)
     return new
 
 
-def advice(op: Any, args: tuple[Any, ...], error: Exception) -> str | None:
+def advice(op: Op, args: tuple[Any, ...], error: Exception) -> str | None:
     """What is wrong and what to do, for the mistakes that people make most."""
     arrays = tuple(np.float64(a) if isinstance(a, int | float) else a for a in args)
     arrays = tuple(a for a in arrays if hasattr(a, "shape"))

@@ -301,7 +301,7 @@ class _Problem:
         return min(rows, key=lambda r: r[:2])[2]
 
 
-def coarsest(total: Any) -> float:
+def coarsest(total: Array) -> float:
     """Relative precision of the coarsest numbers that ``total`` was computed through."""
     if not isinstance(total, Tensor) or total.node is None:
         return 0.0
@@ -358,7 +358,7 @@ class _Line:
         self.floor = 4 * self.eps * self.size / reach
 
     def judge(
-        self, exact: Array, part: Any, signs: Any, rtol: float, atol: float
+        self, exact: Array, part: Any, signs: Array, rtol: float, atol: float
     ) -> tuple[str, float, float, float, float, str]:
         """Verdict, both derivatives, their uncertainty and gap, and a note."""
         x = self.point[self.i]
@@ -393,7 +393,7 @@ class _Line:
             return "correct", a, d, err, gap, ""
         return "inconclusive", a, d, err, gap, "the differences are too noisy to decide"
 
-    def ladder(self, direction: Any, part: Any) -> list[tuple[float, float, float, float]]:
+    def ladder(self, direction: Array, part: Any) -> list[tuple[float, float, float, float]]:
         """Steps, large to small, with the function at minus the step, here, and at plus."""
         x = self.point[self.i]
         near = np.abs(x.ravel()[part]).astype(float)
@@ -424,7 +424,7 @@ class _Line:
             rungs.append((h, here - slope[1] * h, here, here + slope[0] * h))
         return rungs
 
-    def moved(self, direction: Any, h: float) -> Any:
+    def moved(self, direction: Array, h: float) -> Any:
         x = self.point[self.i]
         return (x + (h * direction).reshape(x.shape)).astype(x.dtype)
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 import minigrad as mg
+from minigrad.typing import Function
 
 
 def misspelt(text: str) -> Exception:
@@ -73,7 +74,7 @@ def load(shell: Any) -> None:
     """Register the magics with a shell of IPython's."""
     for function, kind in ((explain, "line"), (draw, "line"), (grade, "cell")):
 
-        def magic(*given: str, function: Any = function) -> Any:
+        def magic(*given: str, function: Function = function) -> Any:
             return function(*given, shell)
 
         magic.__doc__ = function.__doc__

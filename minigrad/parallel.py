@@ -19,7 +19,7 @@ from minigrad.autodiff import value_and_grad as here
 from minigrad.autodiff.call import array_of
 from minigrad.errors import label
 from minigrad.tree import flatten, tree_map
-from minigrad.typing import Function
+from minigrad.typing import Array, Function
 
 __all__ = ["Parallel", "partitions", "value_and_grad"]
 
@@ -163,7 +163,7 @@ class Part:
         compiled = hasattr(f, "static")  # then so is the gradient, as one program
         return f.of(here(f.f)) if compiled else here(f)
 
-    def __call__(self, params: Any, part: Any, place: int) -> Sum | None:
+    def __call__(self, params: Array, part: Any, place: int) -> Sum | None:
         """The weight, value and gradient of ``part``; None where it has no examples."""
         batch = part if isinstance(part, tuple | list) else (part,)
         try:
@@ -253,7 +253,9 @@ class Parallel:
     part: Part
     split_every: int
 
-    def __init__(self, f: Any, client: Any, backend: str, part: Part, split_every: int) -> None:
+    def __init__(
+        self, f: Function, client: Any, backend: str, part: Part, split_every: int
+    ) -> None:
         self.f, self.client, self.backend = f, client, backend
         self.part, self.split_every = part, split_every
         self.retries: int = 0
@@ -262,7 +264,7 @@ class Parallel:
     def __repr__(self) -> str:
         return f"<parallel {getattr(self.f, '__name__', 'f')} by {self.backend}>"
 
-    def __call__(self, params: Any, *data: Any) -> tuple[Any, Any]:
+    def __call__(self, params: Array, *data: Any) -> tuple[Any, Any]:
         """The value over all parts, and its gradient in the structure of ``params``."""
         parameters = tree_map(lambda x: np.array(array_of(x))[()], params)
         parts = parts_of(data)
@@ -275,7 +277,7 @@ class Parallel:
 
     # --- joblib ---------------------------------------------------------------------------
 
-    def _joblib(self, params: Any, parts: list[Any]) -> Sum | None:
+    def _joblib(self, params: Array, parts: list[Any]) -> Sum | None:
         try:
             import joblib
         except ImportError:
@@ -291,7 +293,7 @@ class Parallel:
 
     # --- Dask -----------------------------------------------------------------------------
 
-    def _dask(self, params: Any, parts: list[Any]) -> Sum | None:
+    def _dask(self, params: Array, parts: list[Any]) -> Sum | None:
         dask = imported()
         if self.client is None:
             return dask.compute(self._tree(dask, params, self.part, parts))[0]  # type: ignore[no-any-return]
@@ -312,12 +314,12 @@ class Parallel:
                 self.retries += 1
         raise AssertionError
 
-    def _send(self, x: Any) -> Any:
+    def _send(self, x: object) -> Any:
         """``x`` on every worker."""
         (future,) = self.client.scatter([x], broadcast=True, hash=False)
         return future
 
-    def _tree(self, dask: Any, params: Any, part: Any, parts: list[Any]) -> Any:
+    def _tree(self, dask: Any, params: Array, part: object, parts: list[Any]) -> Any:
         """The tasks of a step: each part, and sums of sums."""
         call, add = dask.delayed(applied, pure=False), dask.delayed(merged, pure=False)
         sums = [call(part, params, p, i) for i, p in enumerate(parts)]
@@ -327,7 +329,7 @@ class Parallel:
         return sums[0]
 
 
-def applied(part: Part, params: Any, data: Any, place: int) -> Sum | None:
+def applied(part: Part, params: Array, data: Array, place: int) -> Sum | None:
     return part(params, data, place)
 
 
@@ -373,7 +375,7 @@ def parts_of(data: tuple[Any, ...]) -> list[Any]:
     return parts
 
 
-def is_dask_array(x: Any) -> bool:
+def is_dask_array(x: object) -> bool:
     return hasattr(x, "dask") and hasattr(x, "chunks") and hasattr(x, "rechunk")
 
 

@@ -16,7 +16,7 @@ from minigrad.autodiff import grad
 from minigrad.errors import label as called
 from minigrad.graph import no_grad
 from minigrad.tree import flatten
-from minigrad.typing import Function
+from minigrad.typing import Array, Function
 
 __all__ = ["activation", "decision_boundary", "descent", "loss"]
 
@@ -65,7 +65,9 @@ def _plain(value: Any) -> Any:
 # --- the loss --------------------------------------------------------------------------
 
 
-def loss(losses: Any, ax: Any = None, *, label: str | None = None, log: bool | None = None) -> Any:
+def loss(
+    losses: Array, ax: Any = None, *, label: str | None = None, log: bool | None = None
+) -> Any:
     """The loss over the iterations.
 
     Parameters
@@ -230,11 +232,11 @@ def descent(
     return _finish(ax, "θ₁", "θ₂")
 
 
-def _coordinates(theta: Any) -> list[float]:
+def _coordinates(theta: Array) -> list[float]:
     return [v for leaf in flatten(theta)[0] for v in np.ravel(_plain(leaf)).astype(float).tolist()]
 
 
-def _ranges(points: Any, bounds: Any) -> list[tuple[float, float]]:
+def _ranges(points: Array, bounds: Any) -> list[tuple[float, float]]:
     """Low and high of every parameter: around the path, and on both sides of a crossed 0."""
     if bounds is not None:
         given = np.broadcast_to(np.asarray(bounds, float), (points.shape[1], 2))
@@ -269,7 +271,7 @@ def _drawn(ax: Any, gid: str) -> list[Any]:
     return [line for line in ax.lines if line.get_gid() == gid]
 
 
-def _over_curve(ax: Any, value: Any, points: Any, ranges: Any, label: Any, levels: int) -> None:
+def _over_curve(ax: Any, value: Any, points: Array, ranges: Any, label: Any, levels: int) -> None:
     low, high = ranges[0]
     for old in _drawn(ax, "function"):
         low, high = min(low, old.get_xdata()[0]), max(high, old.get_xdata()[-1])
@@ -280,7 +282,7 @@ def _over_curve(ax: Any, value: Any, points: Any, ranges: Any, label: Any, level
     ax.plot(points[:, 0], heights, **_path_style(len(_drawn(ax, "path")), label))
 
 
-def _over_contour(ax: Any, value: Any, points: Any, ranges: Any, label: Any, levels: int) -> None:
+def _over_contour(ax: Any, value: Any, points: Array, ranges: Any, label: Any, levels: int) -> None:
     drawn = _drawn(ax, "path")
     (left, right), (bottom, top) = ranges
     if drawn:
@@ -304,7 +306,7 @@ def _over_contour(ax: Any, value: Any, points: Any, ranges: Any, label: Any, lev
 
 def decision_boundary(
     predict: Callable[[Any], Any],
-    X: Any,
+    X: Array,
     y: Any = None,
     ax: Any = None,
     *,
@@ -398,7 +400,7 @@ def decision_boundary(
     return _finish(ax, "x₁", "x₂")
 
 
-def _margins(scores: Any, level: float) -> list[Any]:
+def _margins(scores: Array, level: float) -> list[Any]:
     """By how much every class is ahead of the others, at every point."""
     if scores.shape[-1] == 1:
         return [level - scores[..., 0], scores[..., 0] - level]

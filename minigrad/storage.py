@@ -14,6 +14,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from minigrad.errors import label
 from minigrad.graph import Leaf
 from minigrad.reading.files import replace_file
 from minigrad.tensor import Tensor
-from minigrad.typing import Function, Tree
+from minigrad.typing import Array, Function, Tree
 
 STRUCTURE, CHECKSUM = "minigrad", "checksum"
 PLAIN = "fiubcSUmM"
@@ -31,7 +32,7 @@ PLAIN = "fiubcSUmM"
 Arrays = list[np.ndarray[Any, Any]]
 
 
-def save(path: Any, tree: Tree) -> None:
+def save(path: str | PathLike[str], tree: Tree) -> None:
     """Write nested dicts, lists and tuples of arrays, Tensors and plain values to a file.
 
     The file is complete or not there: it is written under another name, which then
@@ -70,7 +71,7 @@ def save(path: Any, tree: Tree) -> None:
     replace_file(path, write(json.dumps(structure), writer.arrays))
 
 
-def load(path: Any) -> Any:
+def load(path: str | PathLike[str]) -> Any:
     """Read what `save` wrote: the same structure, dtypes, shapes and shared objects, bit for bit.
 
     A ``.safetensors`` file of other origin is a dict of its arrays.
@@ -172,7 +173,7 @@ class _Writer:
             "arrays, Tensors, numbers, strings and None"
         )
 
-    def leaf(self, x: Any, place: str) -> dict[str, Any]:
+    def leaf(self, x: object, place: str) -> dict[str, Any]:
         if isinstance(x, Tensor):
             if x.node is not None and type(x.node) is not Leaf:
                 raise TypeError(
@@ -198,7 +199,7 @@ class _Reader:
         self.arrays = arrays
         self.known: dict[int, Any] = {}
 
-    def decode(self, x: Any) -> Any:
+    def decode(self, x: object) -> Any:
         if isinstance(x, list):
             return [self.decode(v) for v in x]
         if not isinstance(x, dict):
@@ -284,7 +285,7 @@ def _to_safetensors(structure: str, arrays: Arrays) -> bytes:
     return bytes(data)
 
 
-def _header(data: Any) -> dict[str, Any]:
+def _header(data: Array) -> dict[str, Any]:
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > len(data) - 8:
         raise _DamagedError("it is no .safetensors file, or cut off")
@@ -294,7 +295,7 @@ def _header(data: Any) -> dict[str, Any]:
     return header
 
 
-def _checksum_at(data: Any, header: dict[str, Any]) -> slice:
+def _checksum_at(data: Array, header: dict[str, Any]) -> slice:
     first, last = header[CHECKSUM]["data_offsets"]
     start = 8 + int.from_bytes(data[:8], "little")
     if last - first != 32:

@@ -6,14 +6,14 @@ import dataclasses
 import functools
 import types
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import copy
 from typing import Any
 
-from minigrad.typing import Function, Tree
+from minigrad.typing import Function, Keywords, Tree
 
 CONTAINERS = (dict, list, tuple)  # ready: a union would be made at every call
-NOTHING: Mapping[str, Any] = types.MappingProxyType({})
+NOTHING: Keywords = types.MappingProxyType({})
 TOO_DEEP = "the nested lists, tuples or dicts contain themselves, or are nested too deeply"
 
 
@@ -39,7 +39,7 @@ def flatten(tree: Tree, whole: bool = False) -> tuple[list[Any], Callable[[list[
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
 
-    def rebuild(values: list[Any]) -> Any:
+    def rebuild(values: list[Any]) -> Tree:
         try:
             return build(iter(values))
         except RecursionError:
@@ -48,7 +48,7 @@ def flatten(tree: Tree, whole: bool = False) -> tuple[list[Any], Callable[[list[
     return leaves, rebuild
 
 
-def is_leaf(t: Any) -> bool:
+def is_leaf(t: object) -> bool:
     """Whether ``t`` holds no more."""
     return not isinstance(t, CONTAINERS) and fields_of(t) is None
 
@@ -77,7 +77,7 @@ def storage(kind: Any) -> Any:
     return next((base for base in (OrderedDict, *CONTAINERS) if issubclass(kind, base)), kind)
 
 
-def children(t: Any) -> list[tuple[Any, Any]] | None:
+def children(t: object) -> list[tuple[Any, Any]] | None:
     """Keys and values one level below ``t``; None for a leaf."""
     if isinstance(t, dict):
         return list(storage(type(t)).items(t))
@@ -87,7 +87,7 @@ def children(t: Any) -> list[tuple[Any, Any]] | None:
     return None if fields is None else [(name, getattr(t, name, None)) for name in fields]
 
 
-def beside(t: Any) -> Mapping[str, Any]:
+def beside(t: object) -> Keywords:
     """Attributes of a container that are no parts of it, by name.
 
     An object of a class of the user's has them: a dict, a list, a tuple, or a dataclass with more
@@ -120,7 +120,7 @@ def beside(t: Any) -> Mapping[str, Any]:
     return found
 
 
-def dictionary(t: Any) -> Mapping[str, Any]:
+def dictionary(t: object) -> Keywords:
     """The attributes of ``t`` that no slot holds; none of a dict that is its own."""
     held = getattr(t, "__dict__", NOTHING)
     return NOTHING if held is t else held
@@ -138,7 +138,7 @@ def members(kind: Any) -> dict[str, Any]:
     }
 
 
-def put(t: Any, name: str, value: Any) -> None:
+def put(t: object, name: str, value: object) -> None:
     """Set what `beside` reads, of a frozen dataclass and behind a property too."""
     kind: Any = type(t)
     member = members(kind).get(name)
@@ -148,7 +148,7 @@ def put(t: Any, name: str, value: Any) -> None:
         t.__dict__[name] = value
 
 
-def rebuilt(t: Any, values: list[Any], more: Mapping[str, Any] = NOTHING) -> Any:
+def rebuilt(t: object, values: list[Any], more: Keywords = NOTHING) -> Tree:
     """A container like ``t`` that holds other ``values``, and ``more`` beside them."""
     new = _refilled(t, values)
     for name, value in more.items():
@@ -156,7 +156,7 @@ def rebuilt(t: Any, values: list[Any], more: Mapping[str, Any] = NOTHING) -> Any
     return new
 
 
-def _refilled(t: Any, values: list[Any]) -> Any:
+def _refilled(t: object, values: list[Any]) -> Tree:
     kind: Any = type(t)
     base = storage(kind)
     if isinstance(t, tuple):
@@ -188,7 +188,7 @@ def plain_base(kind: Any) -> Any:
     return next((base for base in (dict, list) if issubclass(kind, base)), object)
 
 
-def copied_its_own_way(kind: Any) -> bool:
+def copied_its_own_way(kind: type) -> bool:
     """Whether only a copy of a container of this class is sure to be one."""
     base = plain_base(kind)
     return any(getattr(kind, name, None) is not getattr(base, name, None) for name in COPYING)
@@ -202,7 +202,7 @@ def tuple_of(kind: Any, values: Any) -> Any:
         return kind(values)
 
 
-def _visit(t: Any, leaves: list[Any], whole: bool) -> Callable[[Any], Any]:
+def _visit(t: object, leaves: list[Any], whole: bool) -> Callable[[Any], Any]:
     """Append the leaves of ``t``; returns what builds its structure of an iterator.
 
     A function inside `flatten` would hold itself, and keep the leaves until the garbage
@@ -252,7 +252,7 @@ def leaves_like(tree: Tree, pattern: Any, what: str, whole: bool = False) -> lis
     return found
 
 
-def _match(t: Any, p: Any, place: str, found: list[Any], whole: bool) -> None:
+def _match(t: object, p: Any, place: str, found: list[Any], whole: bool) -> None:
     if isinstance(p, dict):
         if not isinstance(t, dict) or t.keys() != p.keys():
             raise ValueError(f"{place} must be a dict with the keys {list(p)}, not {shown(t)}")
@@ -282,7 +282,7 @@ def _match(t: Any, p: Any, place: str, found: list[Any], whole: bool) -> None:
             _match(given[name], held[name], f"{place}.{name}", found, whole)
 
 
-def shown(t: Any) -> str:
+def shown(t: object) -> str:
     """What ``t`` is, in a few words."""
     if isinstance(t, dict):
         return f"one with {list(t)}"
@@ -292,11 +292,11 @@ def shown(t: Any) -> str:
     return f"an array of shape {shape}" if shape else f"{t!r}"
 
 
-def _only(values: list[Any]) -> Any:
+def _only(values: list[Any]) -> Tree:
     return values[0]
 
 
-def tree_map(f: Function, tree: Tree, whole: bool = False) -> Any:
+def tree_map(f: Function, tree: Tree, whole: bool = False) -> Tree:
     """The same structure with ``f`` of every leaf."""
     leaves, rebuild = flatten(tree, whole)
     return rebuild([f(leaf) for leaf in leaves])

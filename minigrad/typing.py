@@ -4,7 +4,7 @@
 Tensors and stand-ins alike, which have no type in common but that of all objects.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +22,8 @@ Tree: TypeAlias = Any
 Tangents: TypeAlias = Sequence[Array]
 """One for each argument; None where an argument does not change."""
 Function: TypeAlias = Callable[..., Any]
+Keywords: TypeAlias = Mapping[str, Any]
+"""What is given by name: metadata of an op, variables of a scope."""
 Axis: TypeAlias = int | Sequence[int] | None
 DType: TypeAlias = DTypeLike | None
 Random: TypeAlias = "np.random.Generator | int | None"  # NumPy loads its random numbers late

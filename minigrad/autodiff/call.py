@@ -33,16 +33,16 @@ from minigrad.graph import (
 )
 from minigrad.tensor import Tensor, handed_out, own, wrap
 from minigrad.tree import CONTAINERS, flatten, is_leaf, tree_map
-from minigrad.typing import Function
+from minigrad.typing import Array, Function, Keywords
 
 # --- variables -------------------------------------------------------------------------
 
 
-def is_number(x: Any) -> bool:
+def is_number(x: Array) -> bool:
     return isinstance(x, int | float | complex | np.number) and not isinstance(x, bool)
 
 
-def variable_for(x: Any, outlives: bool) -> Any:
+def variable_for(x: Array, outlives: bool) -> Any:
     """A Tensor to differentiate by, or ``x`` itself where that makes no sense.
 
     An array is copied if the graph may outlive the call, so that its owner may change
@@ -84,7 +84,7 @@ def check_differentiable(argument: Any, variables: list[Any], i: int) -> None:
         )
 
 
-def node_of(x: Any) -> AnyNode | None:
+def node_of(x: Array) -> AnyNode | None:
     return x.node if isinstance(x, Tensor) else None
 
 
@@ -112,12 +112,12 @@ def unhidden(outputs: list[Any]) -> list[Any]:
     return outputs
 
 
-def is_variable(x: Any) -> bool:
+def is_variable(x: Array) -> bool:
     """Whether ``x`` can be differentiated by: in a program, whole numbers have nodes too."""
     return type(x) is Tensor and x.node is not None and x._value.dtype.kind in CONTINUOUS
 
 
-def array_of(x: Any) -> Any:
+def array_of(x: Array) -> Array:
     """``x`` without its graph, if it is a Tensor."""
     return x.data if isinstance(x, Tensor) else x
 
@@ -132,7 +132,9 @@ _AS_IT_IS = nullcontext()
 _FIRST = operator.itemgetter(0)
 
 
-def parted(result: Any, value: Function = array_of) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+def parted(
+    result: Array, value: Function = array_of
+) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     """`flatten` of what a function returned, with the ``value`` of what is beside the parts."""
     traced = value is array_of and modes.special and tracing.get() is not None
     if is_leaf(result) or traced:  # who traces takes care of all that is returned
@@ -162,7 +164,7 @@ class Call:
         f: Function,
         args: Sequence[Any],
         argnums: Sequence[int],
-        kwargs: Any,
+        kwargs: Keywords,
         strict: bool = False,
         outlives: bool = False,
     ) -> None:
@@ -274,7 +276,7 @@ def numbers(argnums: int | Sequence[int], n: int) -> list[int]:
     return numbers
 
 
-def check_callable(f: Any, who: str) -> None:
+def check_callable(f: Function, who: str) -> None:
     if not callable(f):
         raise TypeError(f"mg.{who} takes a function, not {label(f)}: mg.{who}(f)(x)")
 
@@ -289,7 +291,7 @@ def check_holomorphic(call: Call) -> None:
             )
 
 
-def check_scalar(f: Function, y: Any, holomorphic: bool = False) -> None:
+def check_scalar(f: Function, y: Array, holomorphic: bool = False) -> None:
     """Check that ``y`` is one floating-point number, a complex one if ``holomorphic``."""
     kind = getattr(getattr(y, "dtype", None), "kind", None)
     if holomorphic:

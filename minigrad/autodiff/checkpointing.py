@@ -119,7 +119,7 @@ def reached_outside(
     return outside, constants
 
 
-def fingerprint(x: Any) -> int:
+def fingerprint(x: Array) -> int:
     """A number that differs between values that differ, almost surely; of large arrays a sample."""
     if type(x) is float or type(x) is int:
         return hash(x) if x == x else 0
@@ -133,7 +133,7 @@ def fingerprint(x: Any) -> int:
     return hash(repr(x)) if isinstance(x, complex | np.generic | slice) else 0
 
 
-def alike(a: Any, b: Any) -> bool:
+def alike(a: Array, b: Array) -> bool:
     """Whether two results are the same, but for the rounding of another order of operations."""
     if np.shape(a) != np.shape(b):
         return False

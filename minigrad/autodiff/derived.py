@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad.ops.record import name_after
-from minigrad.typing import Function
+from minigrad.typing import Array, Function
 
 
 class Derived:
@@ -57,7 +57,7 @@ def derived(make: Function, f: Function, *options: Any) -> Callable[[Function], 
     return lambda run: Derived(run, make, f, options)
 
 
-def by_name(x: Any) -> str | None:
+def by_name(x: Array) -> str | None:
     """The name under which ``x`` can be imported, if it is a decorated function of a module."""
     name = getattr(x, "__qualname__", "")
     place: Any = sys.modules.get(getattr(x, "__module__", None) or "")

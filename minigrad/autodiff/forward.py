@@ -36,7 +36,7 @@ from minigrad.graph import (
 from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, check_real, handed_out, no_derivative, operand, plainly, wrap
 from minigrad.tree import flatten
-from minigrad.typing import Array, Function, Index
+from minigrad.typing import Array, Function, Index, Keywords
 
 Lift = Callable[[Any, AnyNode], Any]
 float64 = np.float64
@@ -90,7 +90,7 @@ class Pusher:
             return dual(self, t, value)
         return Nested(self, t, value, primal)
 
-    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def apply(self, op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
         """``op`` with its tangent; None if it has none here, or if the graph is to keep it."""
         if op.vjps is None:
             return None
@@ -102,7 +102,7 @@ class Pusher:
                 return ans
         if len(args) != op.arity or not kwargs.keys() <= op.metadata:
             args, kwargs = op.bind(args, kwargs)
-        tangents: list[Any] = []
+        tangents: list[Array] = []
         mine = False
         for x in args:
             node = None
@@ -119,7 +119,7 @@ class Pusher:
                 return self.push_tensors(op, args, kwargs) if self.outermost(args) else None
         return self.push(op, args, tangents, kwargs) if mine else None
 
-    def outermost(self, args: Sequence[Any]) -> bool:
+    def outermost(self, args: Sequence[Array]) -> bool:
         """Whether there are tangents of this pusher, and all others are pushed farther out.
 
         Those of somebody inside, who is done, are part of what was recorded.
@@ -130,7 +130,7 @@ class Pusher:
             p is self or (p is not None and p.depth < self.depth) for p in pushers
         )
 
-    def element(self, x: Tensor, index: Index) -> Any:
+    def element(self, x: Tensor, index: Index) -> Array:
         """``x[index]``, a basic index; None if `push` is not all."""
         node = x.node
         if type(node) is not Dual or node.pusher is not self:
@@ -146,7 +146,7 @@ class Pusher:
             index = (slice(None), *(index if type(index) is tuple else (index,)))
         return self.pushed(ans, t[index])
 
-    def slope(self, op: Op, x: Array, y: Array) -> Any:
+    def slope(self, op: Op, x: Array, y: Array) -> Array:
         """`push`, of an elementwise op of two operands, written out; None if that is not all."""
         if type(x) is Tensor:
             a, t, node = x._value, None, x.node
@@ -187,7 +187,7 @@ class Pusher:
         d = None if u is None else right(u, ans, a, b)  # type: ignore[misc]
         return self.pushed(ans, d if c is None else c if d is None else c + d)
 
-    def lined_up(self, t: Array, ans: Array) -> Any:
+    def lined_up(self, t: Array, ans: Array) -> Array:
         """A stack of tangents that broadcasts against ``ans``; refused if it would be too large."""
         if self.limit and ans.size * self.n > self.limit:
             raise TooLarge(ans.size)
@@ -209,7 +209,9 @@ class Pusher:
         x._value, x.node = ans, node
         return x
 
-    def push(self, op: Op, args: Any, tangents: list[Any], kwargs: dict[str, Any]) -> Any:
+    def push(
+        self, op: Op, args: tuple[Array, ...], tangents: list[Array], kwargs: dict[str, Any]
+    ) -> Array:
         """Values and tangents are arrays: nobody else looks on."""
         values = [x._value if type(x) is Tensor else operand(x)[0] for x in args]
         if kwargs:
@@ -238,7 +240,7 @@ class Pusher:
             ]
         )
 
-    def push_tensors(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def push_tensors(self, op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
         """Values or tangents are themselves being differentiated, by whoever is outside."""
         token = pushing.set(self.outer)
         try:
@@ -263,7 +265,7 @@ class Pusher:
         ]
         return tuple(duals) if type(ans) is tuple else duals[0]
 
-    def value(self, y: Array) -> Any:
+    def value(self, y: Array) -> Array:
         """A result as the caller gets it: plain, unless somebody else differentiates it."""
         if type(y) is not Tensor:
             return y
@@ -279,14 +281,14 @@ class Pusher:
         return wrap(x._value, x.node.parents[0] if x.node.op is variable else None)
 
     @staticmethod
-    def check(op: Op, args: Any, kwargs: Any, tangents: Any) -> None:
+    def check(op: Op, args: tuple[Array, ...], kwargs: Keywords, tangents: Any) -> None:
         vjps = op.vjps
         if type(vjps) is tuple and None in vjps:
             for i, (rule, t) in enumerate(zip(vjps, tangents, strict=True)):
                 if rule is None and t is not None:
                     raise no_derivative(op, args, kwargs, i)
 
-    def settled(self, outputs: Sequence[Any]) -> list[Any]:
+    def settled(self, outputs: Sequence[Array]) -> list[Array]:
         """Tensors of ``outputs``, with tangents in the place of what was recorded since.
 
         What depends on other things than the tangents of this pusher stays recorded.
@@ -316,9 +318,9 @@ class Pusher:
             return node.op is variable or type(node.tangent) is Tensor
         return is_asked_for(node)
 
-    def tangents(self, outputs: Sequence[Any]) -> list[Any]:
+    def tangents(self, outputs: Sequence[Array]) -> list[Array]:
         """Tangents of Tensors; None where they depend on none."""
-        answers: list[Any] = [None] * len(outputs)
+        answers: list[Array] = [None] * len(outputs)
         roots = {}
         for i, y in enumerate(outputs):
             if type(y) is Tensor and y.node is not None:
@@ -340,7 +342,7 @@ class Pusher:
         return answers
 
 
-def arrayed(x: Array) -> Any:
+def arrayed(x: Array) -> Array:
     """A list that holds Tensors as a Tensor; another one as an array."""
     if not isinstance(x, list | tuple):
         return x
@@ -349,7 +351,7 @@ def arrayed(x: Array) -> Any:
     return array(x)
 
 
-def can_push(args: Sequence[Any]) -> bool:
+def can_push(args: Sequence[Array]) -> bool:
     """Whether tangents can travel with the values: no value is recorded, no op watched."""
     if modes.special and (tracing.get() is not None or inspector.get() is not None):
         return False
@@ -360,8 +362,8 @@ def can_push(args: Sequence[Any]) -> bool:
 
 
 def push_along(
-    f: Function, args: Sequence[Any], tangents: Sequence[Any], kwargs: Any, pusher: Pusher
-) -> tuple[list[Any], list[Any], Function]:
+    f: Function, args: Sequence[Array], tangents: Sequence[Array], kwargs: Keywords, pusher: Pusher
+) -> tuple[list[Array], list[Array], Function]:
     """Call ``f`` with tangents on the leaves of ``args`` (None: on none).
 
     Returns
@@ -390,7 +392,7 @@ def push_along(
     return values, handed(found, outputs, pusher.n), rebuild
 
 
-def handed(found: Sequence[Any], outputs: Sequence[Any], n: int | None = None) -> list[Any]:
+def handed(found: Sequence[Array], outputs: Sequence[Array], n: int | None = None) -> list[Array]:
     """Tangents that may be handed out: zeros for None, arrays that nobody else has."""
     front = () if n is None else (n,)
     full = {

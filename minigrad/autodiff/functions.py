@@ -33,7 +33,7 @@ from minigrad.errors import label
 from minigrad.graph import modes, pushing, tracing
 from minigrad.tensor import Tensor, own, wrap
 from minigrad.tree import flatten, leaves_like, tree_map
-from minigrad.typing import Function
+from minigrad.typing import Array, Function, Keywords
 
 # --- grad ------------------------------------------------------------------------------
 
@@ -99,7 +99,7 @@ def reversed_through(
     has_aux: bool,
     holomorphic: bool,
     args: Sequence[Any],
-    kwargs: Any,
+    kwargs: Keywords,
     valued: bool,
 ) -> tuple[Any, Any, list[Any]]:
     """The value of ``f`` (unless nobody wants it, as ``valued`` says), aux, and gradients."""
@@ -227,7 +227,7 @@ def vjp(f: Function, *args: Any, **kwargs: Any) -> tuple[Any, Function]:
     recorded = call.recorded_by_caller(outputs)
     value = call.result if recorded else rebuild([array_of(y) for y in outputs])
 
-    def pullback(cotangent: Any) -> tuple[Any, ...]:
+    def pullback(cotangent: Array) -> tuple[Any, ...]:
         given = leaves_like(cotangent, value, "the cotangent")
         deep = recorded or any(node_of(u) is not None for u in given)
         seeds = []
@@ -353,7 +353,7 @@ def pushed_through(
     return handed([found.get(node_of(y)) for y in outputs], outputs)  # type: ignore[arg-type]
 
 
-def direction(who: str, x: Any, t: Any) -> Any:
+def direction(who: str, x: Array, t: Array) -> Any:
     """The tangent ``t`` of the argument ``x``, checked; None where there can be none.
 
     Raises

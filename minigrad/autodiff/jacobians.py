@@ -30,7 +30,7 @@ from minigrad.graph import reached, running
 from minigrad.ops.record import is_complex
 from minigrad.tensor import Tensor, handed_out, wrap
 from minigrad.tree import flatten, leaves_like
-from minigrad.typing import Function
+from minigrad.typing import Array, Function, Keywords
 
 ROOM = 2**22
 """Elements of the largest array while columns or rows of a Jacobian are computed together."""
@@ -107,7 +107,7 @@ FEW = 4
 """Elements of all arguments together for which tangents cost no more than a backward pass."""
 
 
-def is_small(args: Any, given: Sequence[int]) -> bool:
+def is_small(args: tuple[Array, ...], given: Sequence[int]) -> bool:
     """Whether there are so few columns that recording would not pay, however few the rows."""
     found = [x for i in given for x in flatten(args[i])[0]]
     return sum([np.size(x) for x in found]) <= FEW
@@ -121,7 +121,7 @@ def check_outputs(f: Function, outputs: Sequence[Any]) -> None:
 
 
 def recorded_blocks(
-    f: Function, args: Any, given: Any, kwargs: Any, mode: str
+    f: Function, args: tuple[Array, ...], given: Any, kwargs: Keywords, mode: str
 ) -> tuple[Any, Function]:
     """For each output the blocks of all arguments, from what one call has recorded."""
     call = Call(f, args, given, kwargs, strict=True)
@@ -160,7 +160,7 @@ def directions(inputs: Sequence[Any], start: int, stop: int) -> list[Any]:
     return tangents
 
 
-def blocks_of(columns: Any, y: Any, inputs: Sequence[Any]) -> list[Any]:
+def blocks_of(columns: Array, y: Array, inputs: Sequence[Any]) -> list[Any]:
     """Tangents of an output along all directions as one block for each input."""
     found: list[Any] = []
     at, shape = 0, getattr(y, "shape", ())
@@ -175,7 +175,9 @@ def blocks_of(columns: Any, y: Any, inputs: Sequence[Any]) -> list[Any]:
     return found
 
 
-def pushed_columns(f: Function, args: Any, given: Any, kwargs: Any) -> tuple[Any, Function]:
+def pushed_columns(
+    f: Function, args: tuple[Array, ...], given: Any, kwargs: Keywords
+) -> tuple[Any, Function]:
     """The blocks, by tangents that travel with the values; in several passes if they are many."""
     leaves: list[Any] = []
     builds = []
@@ -218,7 +220,7 @@ def pushed_columns(f: Function, args: Any, given: Any, kwargs: Any) -> tuple[Any
     return blocks, rebuild
 
 
-def columns_through(call: Call, outputs: Any, n: int, recorded: bool) -> list[list[Any]]:
+def columns_through(call: Call, outputs: Array, n: int, recorded: bool) -> list[list[Any]]:
     """The blocks of all outputs, by tangents pushed through what was recorded."""
     inputs = [x if node_of(x) is not None else None for x in call.inputs]
     roots = [node_of(y) for y in outputs]
@@ -243,7 +245,7 @@ def columns_through(call: Call, outputs: Any, n: int, recorded: bool) -> list[li
 # --- reverse: rows ---------------------------------------------------------------------
 
 
-def rows_of(call: Call, y: Any, recorded: bool) -> list[Any]:
+def rows_of(call: Call, y: Array, recorded: bool) -> list[Any]:
     """The Jacobian of ``y`` by each input; None for what is not differentiated."""
     shape = np.shape(y)
     if node_of(y) is None or not y.size:
@@ -335,7 +337,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return differentiated  # type: ignore[no-any-return]
 
 
-def hvp(f: Function, x: Any, v: Any) -> Any:
+def hvp(f: Function, x: Array, v: Array) -> Any:
     """Product of the Hessian of ``f`` at ``x`` with ``v``, at the cost of two gradients.
 
     ``x`` and ``v`` have the same structure, and so has the result.

@@ -7,6 +7,7 @@ ordinary ops, and so is itself recorded, traced, or pushed along where somebody 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, handed_out
 from minigrad.tensor.recorder import Recorder, tensors_in
 from minigrad.tree import CONTAINERS, flatten
-from minigrad.typing import Array, Function, Tree
+from minigrad.typing import Array, Axis, Function, Tree
 
 
 class Example(Recorder):
@@ -59,7 +60,7 @@ class Example(Recorder):
             "is the same for all examples with in_axes=None"
         )
 
-    def data(self, t: Tensor) -> Any:
+    def data(self, t: Tensor) -> Array:
         """``t.data``, if it is the same for all examples."""
         self.refuse(t, ".data")
         return t._value.view() if isinstance(t._value, np.ndarray) else t._value
@@ -69,7 +70,7 @@ class Example(Recorder):
             f"vmap: {label(t)}.data = ... would be set once for every example: return the new value"
         )
 
-    def draw(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def draw(self, rng: Any, shape: tuple[int, ...]) -> Array:
         """Random numbers, the same for all examples, as from one key in JAX."""
         return rng.random(shape)
 
@@ -78,7 +79,9 @@ class Example(Recorder):
         self.cut.add(found.node)
         return found
 
-    def node(self, op: Op, args: Any, values: Any, parents: Any, kwargs: Any, ans: Array) -> Any:
+    def node(
+        self, op: Op, args: Sequence[Array], values: Array, parents: Any, kwargs: Any, ans: Array
+    ) -> Array:
         node = super().node(op, args, values, parents, kwargs, ans)
         of = [*parents, *(t.node for t in tensors_in(kwargs))]
         if any(map(self.differs, of)):
@@ -138,7 +141,7 @@ def vmap(f: Function, in_axes: Any = 0, out_axes: Any = 0) -> Function:
     check_callable(f, "vmap")
 
     @derived(vmap, f, in_axes, out_axes)
-    def mapped(*args: Any, **kwargs: Any) -> Any:
+    def mapped(*args: Array, **kwargs: Any) -> Array:
         axes = in_axes
         if isinstance(axes, list | tuple):
             if len(axes) != len(args):
@@ -183,7 +186,7 @@ def width(tree: Tree) -> int:
     return len(flatten(list(tree))[0])
 
 
-def spread_out(axes: Any, tree: Tree, what: str) -> list[Any]:
+def spread_out(axes: Axis, tree: Tree, what: str) -> list[Any]:
     """One entry of ``axes`` for each leaf of ``tree``, which it describes from the top down."""
     if axes is None or isinstance(axes, int | np.integer):
         return [axes] * width([tree])
@@ -200,9 +203,9 @@ def spread_out(axes: Any, tree: Tree, what: str) -> list[Any]:
     return [place for a, t in pairs for place in spread_out(a, t, what)]
 
 
-def examples(leaves: list[Any], places: list[Any]) -> tuple[list[Any], int]:
+def examples(leaves: list[Array], places: list[Any]) -> tuple[list[Array], int]:
     """Examples of each leaf along its first axis, None where it is not mapped; their number."""
-    many: list[Any] = []
+    many: list[Array] = []
     counts: dict[int, str] = {}
     for x, place in zip(leaves, places, strict=True):
         if place is None:
@@ -230,8 +233,8 @@ def examples(leaves: list[Any], places: list[Any]) -> tuple[list[Any], int]:
 
 
 def gathered(
-    outputs: list[Any], known: Any, n: int, places: list[Any], recorder: Example
-) -> list[Any]:
+    outputs: list[Array], known: Any, n: int, places: list[Any], recorder: Example
+) -> list[Array]:
     """What ``f`` returned, for all examples."""
     roots = [y.node if isinstance(y, Tensor) else None for y in outputs]
     targets = list(dict.fromkeys(root for root in roots if root is not None))

@@ -12,10 +12,12 @@ from minigrad.graph import backward_pass, modes, tracing
 from minigrad.ops.record import Op, registry
 from minigrad.tensor import Tensor, handed_out, wrap
 from minigrad.tree import flatten
-from minigrad.typing import Function
+from minigrad.typing import Array, Function
 
 
-def gradients(outputs: Any, inputs: Any, gradients: Any = None, create_graph: bool = False) -> Any:
+def gradients(
+    outputs: Array, inputs: Array, gradients: Array = None, create_graph: bool = False
+) -> Any:
     """Gradients of recorded ``outputs`` with respect to ``inputs``; no ``.grad`` changes.
 
     Parameters

@@ -32,7 +32,7 @@ from minigrad.graph import (
 )
 from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, wrap
-from minigrad.typing import Array
+from minigrad.typing import Array, Keywords
 
 Lift = Callable[[Any, AnyNode], Any]
 float64 = np.float64
@@ -45,13 +45,13 @@ SEQ = operator.attrgetter("seq")
 
 def tangent(
     op: Op,
-    args: Sequence[Any],
-    tangents: Sequence[Any],
+    args: Sequence[Array],
+    tangents: Sequence[Array],
     kwargs: Any,
     ans: Array,
     n: int | None,
     live: bool,
-) -> Any:
+) -> Array:
     """The tangent of what ``op`` returned, given those of its arguments (None: zero).
 
     Parameters
@@ -97,8 +97,13 @@ def tangent(
 
 
 def through_rules(
-    op: Op, args: Sequence[Any], tangents: Sequence[Any], kwargs: Any, ans: Array, n: int | None
-) -> Any:
+    op: Op,
+    args: Sequence[Array],
+    tangents: Sequence[Array],
+    kwargs: Keywords,
+    ans: Array,
+    n: int | None,
+) -> Array:
     """An elementwise rule multiplies by the slope, forward as well as backward."""
     total: Any = None
     ndim = len(ans.shape)
@@ -113,8 +118,15 @@ def through_rules(
 
 
 def through(
-    op: Op, full: Any, together: Any, args: Any, kwargs: Any, ans: Array, n: int | None, live: bool
-) -> Any:
+    op: Op,
+    full: Any,
+    together: Any,
+    args: Sequence[Array],
+    kwargs: Any,
+    ans: Array,
+    n: int | None,
+    live: bool,
+) -> Array:
     """``op`` itself, of arguments with tangents in their places, which ``together`` tells."""
     if n is not None:
         return at_once(op, full, kwargs, together, args, ans, n, live)
@@ -128,7 +140,7 @@ def stand_in(y: Array) -> Tensor:
     return wrap(node.ans, node)
 
 
-def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Array) -> Any:
+def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Array) -> Array:
     """The derivative, by the gradient ``u``, of what the rules make of ``u`` and the tangents."""
     outputs = ans if type(ans) is tuple else (ans,)
     us = [
@@ -161,12 +173,14 @@ def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Array) -> Any
     return answers if type(ans) is tuple else answers[0]
 
 
-def one_after_the_other(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Array, n: int) -> Any:
+def one_after_the_other(
+    op: Op, args: Sequence[Array], tangents: Any, kwargs: Any, ans: Array, n: int
+) -> Array:
     """Many tangents by transposed rules: recorded for one, and done again for all."""
     token = pushing.set(None)
     try:
         known: dict[AnyNode, Array] = {}
-        ones: list[Any] = []
+        ones: list[Array] = []
         for a, t in zip(args, tangents, strict=True):
             if t is None:
                 ones.append(None)
@@ -191,7 +205,7 @@ def one_after_the_other(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Arra
     return tuple(answers) if type(pushed) is tuple else answers[0]
 
 
-def fitted(t: Array, y: Array, n: int | None) -> Any:
+def fitted(t: Array, y: Array, n: int | None) -> Array:
     """The tangent ``t`` in the shape and dtype of the value ``y``."""
     kind = type(t)
     if kind is float64 and type(y) is float64 and n is None:
@@ -256,7 +270,7 @@ def in_order(roots: Iterable[AnyNode]) -> list[AnyNode]:
     return sorted(ancestors(*roots), key=SEQ)
 
 
-def lifted(node: AnyNode, ts: list[Any], lift: Lift | None) -> tuple[Any, Any, Any, Any]:
+def lifted(node: AnyNode, ts: list[Array], lift: Lift | None) -> tuple[Array, Array, Array, Array]:
     """Arguments, tangents, metadata and answer of a node, as Tensors if they are to be recorded."""
     if lift is None:
         return node.args, ts, node.kwargs, node.ans

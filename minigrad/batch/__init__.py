@@ -28,7 +28,7 @@ def batched(
     n: int,
     lift: Lift | None = None,
     cut: Collection[AnyNode] = (),
-) -> list[Any]:
+) -> list[Array]:
     """Values of ``targets``, computed again from what is ``known``.
 
     Parameters
@@ -116,7 +116,7 @@ def one_of(v: Array, i: int) -> Array:
 
 
 def repeated(
-    op: Op, args: list[Any], kwargs: dict[str, Any], old_args: Any, old_ans: Array, n: int
+    op: Op, args: list[Array], kwargs: dict[str, Any], old_args: Array, old_ans: Array, n: int
 ) -> Array:
     """``op`` of arguments of which some are `Many`, given those and the answer of one example."""
     if not any(map(holds_many, (*args, *kwargs.values()))):
@@ -131,10 +131,10 @@ def repeated(
 
 def at_once(
     op: Op,
-    values: Sequence[Any],
+    values: Sequence[Array],
     kwargs: dict[str, Any],
     together: list[bool],
-    old_args: Any,
+    old_args: Array,
     old_ans: Array,
     n: int,
     live: bool,
@@ -157,7 +157,7 @@ def at_once(
     return ans
 
 
-def one_by_one(op: Op, args: list[Any], kwargs: dict[str, Any], old_ans: Array, n: int) -> Array:
+def one_by_one(op: Op, args: list[Array], kwargs: dict[str, Any], old_ans: Array, n: int) -> Array:
     """What has no rule, example by example."""
     each = [
         run(op, *[one_of(a, i) for a in args], **{k: one_of(v, i) for k, v in kwargs.items()})

@@ -40,7 +40,7 @@ def holds_many(v: Array) -> bool:
     return isinstance(v, Many) or (isinstance(v, tuple) and any(map(holds_many, v)))
 
 
-def run(op: Op, *args: Any, **kwargs: Any) -> Any:
+def run(op: Op, *args: Array, **kwargs: Any) -> Array:
     """``op``, through the door only where that records something."""
     for a in args:
         if type(a) is Tensor:
@@ -68,7 +68,7 @@ def align(x: Array, ndim: int) -> Array:
     return x if missing <= 0 else x.reshape((shape[0], *[1] * missing, *shape[1:]))
 
 
-def from_end(axis: Any, ndim: int) -> Any:
+def from_end(axis: Any, ndim: int) -> Array:
     """Axes counted from the end, where one more in front does not matter."""
     if isinstance(axis, tuple | list):
         return tuple([from_end(a, ndim) for a in axis])
@@ -96,7 +96,7 @@ class Batch:
     """
 
     op: Op
-    args: Sequence[Any]
+    args: Sequence[Array]
     kwargs: dict[str, Any]
     together: list[bool]
     shapes: list[Shape]
@@ -104,13 +104,13 @@ class Batch:
     n: int
     live: bool
 
-    def run(self, *args: Any, **more: Any) -> Any:
+    def run(self, *args: Array, **more: Any) -> Array:
         """The op of other arguments, with the metadata of the call and ``more``."""
         if self.live:
             return run(self.op, *args, **self.kwargs, **more)
         return self.op.forward(*args, **self.kwargs, **more)
 
-    def aligned(self, ndim: int) -> list[Any]:
+    def aligned(self, ndim: int) -> list[Array]:
         """The arguments, those of many examples as if of ``ndim`` axes each."""
         pairs = zip(self.args, self.together, strict=True)
         return [align(a, ndim) if t else a for a, t in pairs]
@@ -119,18 +119,18 @@ class Batch:
 Rule = Callable[[Batch], Any]
 
 
-def broadcasting(c: Batch) -> Any:
+def broadcasting(c: Batch) -> Array:
     ndim = max([len(c.shape), *map(len, c.shapes)])  # metadata may broadcast as well
     return c.run(*c.aligned(ndim))
 
 
-def same(c: Batch) -> Any:
+def same(c: Batch) -> Array:
     """What does not care for axes in front: the last ones, or none, are worked on."""
     ndim = max(map(len, c.shapes))
     return c.run(*c.aligned(ndim))
 
 
-def alike(c: Batch) -> Any:
+def alike(c: Batch) -> Array:
     """Arguments of one shape, which the rules take for granted."""
     whole = [
         a if t else np.broadcast_to(a, (c.n, *np.shape(a)))
@@ -139,7 +139,7 @@ def alike(c: Batch) -> Any:
     return c.run(*whole)
 
 
-def place(c: Batch) -> Any:
+def place(c: Batch) -> Array:
     """Where an extreme element is: along an axis, or among all."""
     axis = c.kwargs.pop("axis", None)
     if axis is not None:
@@ -148,28 +148,28 @@ def place(c: Batch) -> Any:
     return np.reshape(found, (c.n, *c.shape))
 
 
-def first_only(c: Batch) -> Any:
+def first_only(c: Batch) -> Array:
     """Element by element of the first argument, while the others are the same for all."""
     return None if any(c.together[1:]) else c.run(*c.args)
 
 
-def second_only(c: Batch) -> Any:
+def second_only(c: Batch) -> Array:
     """Element by element of the second argument, while the first is the same for all."""
     return None if c.together[0] else c.run(*c.args)
 
 
-def triangle(c: Batch) -> Any:
+def triangle(c: Batch) -> Array:
     return c.run(c.args[0]) if len(c.shapes[0]) > 1 else None
 
 
-def reduction(c: Batch) -> Any:
+def reduction(c: Batch) -> Array:
     """The same axes, counted from the end; all of them are all but the first."""
     one = np.broadcast_to(np.float64(0), c.shapes[0])
     axis = c.kwargs.pop("axis", -1 if c.op in (ops.softmax, ops.log_softmax) else None)
     return c.run(c.args[0], axis=from_end(axes_of(one, axis), len(c.shapes[0])))
 
 
-def scan(c: Batch) -> Any:
+def scan(c: Batch) -> Array:
     """Along one axis, or along all elements."""
     axis = c.kwargs.pop("axis", -1 if c.op in (ops.sort, ops.argsort, ops.argpartition) else None)
     if axis is None or not c.shapes[0]:
@@ -179,21 +179,21 @@ def scan(c: Batch) -> Any:
     return c.run(c.args[0], axis=from_end(axis, len(c.shapes[0])))
 
 
-def reshaped(c: Batch) -> Any:
+def reshaped(c: Batch) -> Array:
     return np.reshape(c.args[0], (c.n, *c.shape))
 
 
-def stretched(c: Batch) -> Any:
+def stretched(c: Batch) -> Array:
     return np.broadcast_to(align(c.args[0], len(c.shape)), (c.n, *c.shape))
 
 
-def transposed(c: Batch) -> Any:
+def transposed(c: Batch) -> Array:
     ndim, axes = len(c.shapes[0]), c.kwargs.get("axes")
     order = range(ndim)[::-1] if axes is None else [int(a) % ndim for a in np.atleast_1d(axes)]
     return np.transpose(c.args[0], (0, *(a + 1 for a in order)))
 
 
-def numbered(c: Batch) -> Any:
+def numbered(c: Batch) -> Array:
     """Ops whose metadata number axes."""
     ndim = len(c.shapes[0])
     for key in ("axis", "axis1", "axis2", "source", "destination", "axes"):
@@ -209,7 +209,7 @@ def numbered(c: Batch) -> Any:
     return c.run(c.args[0])
 
 
-def together_along(c: Batch) -> Any:
+def together_along(c: Batch) -> Array:
     """Concatenations and stacks: who is there once is there for every example."""
     args = [
         a if t else np.broadcast_to(a, (c.n, *s))
@@ -219,19 +219,19 @@ def together_along(c: Batch) -> Any:
     return c.run(*args, axis=axis if axis < 0 else axis + 1)
 
 
-def apart_along(c: Batch) -> Any:
+def apart_along(c: Batch) -> Array:
     axis = c.kwargs.pop("axis", 0)
     return c.run(c.args[0], axis=axis if axis < 0 else axis + 1)
 
 
-def padded(c: Batch) -> Any:
+def padded(c: Batch) -> Array:
     if np.ndim(c.kwargs.get("constant_values", 0)):
         return None
     c.kwargs["pad_width"] = ((0, 0), *c.kwargs["pad_width"])
     return c.run(c.args[0])
 
 
-def product(c: Batch) -> Any:
+def product(c: Batch) -> Array:
     """Vectors together are the rows of a matrix; matrices together multiply one by one."""
     (a, b), (many_a, many_b), (s, t) = c.args, c.together, c.shapes
     if many_a and many_b and len(s) == len(t) == 1:
@@ -249,7 +249,7 @@ def product(c: Batch) -> Any:
     return np.squeeze(ans, -1 if column else -2) if row else ans
 
 
-def contracted(c: Batch) -> Any:
+def contracted(c: Batch) -> Array:
     """One letter more, for the examples."""
     inputs, output = c.kwargs["subscripts"].split("->")
     letter = next((x for x in LETTERS if x not in c.kwargs["subscripts"]), None)
@@ -260,7 +260,7 @@ def contracted(c: Batch) -> Any:
     return c.run(*c.args)
 
 
-def solved(c: Batch) -> Any:
+def solved(c: Batch) -> Array:
     (a, b), (many_a, many_b), (s, t) = c.args, c.together, c.shapes
     vector = len(t) == 1
     b = b[..., None] if vector else b
@@ -269,7 +269,7 @@ def solved(c: Batch) -> Any:
     return np.squeeze(ans, -1) if vector else ans
 
 
-def indexed(c: Batch) -> Any:
+def indexed(c: Batch) -> Array:
     """Getting elements, and putting them back."""
     index = c.kwargs["index"]
     parts = index if isinstance(index, tuple) else (index,)

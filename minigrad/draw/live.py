@@ -135,7 +135,7 @@ def packed(value: np.ndarray[Any, Any]) -> dict[str, Any]:
     return {"shape": list(value.shape), "kind": kind, "text": text}
 
 
-def _same(x: Array, y: Any) -> bool:
+def _same(x: Array, y: Array) -> bool:
     """Whether two arrays hold the same numbers, signs of zeros and NaN included."""
     return bool(
         np.array_equal(x, y, equal_nan=True) and np.array_equal(np.signbit(x), np.signbit(y))

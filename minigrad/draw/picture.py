@@ -328,7 +328,7 @@ class Picture:
         return reached
 
 
-def recorded(t: Any, what: str) -> AnyNode:
+def recorded(t: object, what: str) -> AnyNode:
     """The node of the Tensor ``t``.
 
     Raises

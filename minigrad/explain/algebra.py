@@ -58,7 +58,7 @@ def negative_power(b: Simplifier, x: Operand, p: Operand) -> Operand:
     return b.emit(ops.divide, 1, x if q == -1 else b.emit(ops.power, x, -q))
 
 
-def terms_of(b: Simplifier, x: Operand, sign: float, found: dict[Any, list[Any]]) -> int:
+def terms_of(b: Simplifier, x: Operand, sign: float, found: dict[Any, list[Operand]]) -> int:
     """Add what ``x`` is a sum of to ``found``, by key; answer how many terms that were."""
     stack, n = [(x, sign)], 0
     while stack:
@@ -78,7 +78,7 @@ def terms_of(b: Simplifier, x: Operand, sign: float, found: dict[Any, list[Any]]
 @each(SUMS, when="formula")
 def like_terms(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x + 1 + (x - 1)`` is ``2·x``."""
-    found: dict[Any, list[Any]] = {}
+    found: dict[Any, list[Operand]] = {}
     n = terms_of(b, x, 1, found) + terms_of(b, y, sign, found)
     if len(found) == n or n < 3:
         return None

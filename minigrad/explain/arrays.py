@@ -176,7 +176,7 @@ def dropped_axes(b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
 
 
 @rule(ops.moveaxis, when="formula")
-def moved_nowhere(b: Simplifier, x: Operand, source: Any = 0, destination: Any = 0) -> Operand:
+def moved_nowhere(b: Simplifier, x: Operand, source: Axis = 0, destination: Axis = 0) -> Operand:
     """An axis that stays where it is."""
     n = len(shape_of(x))
     if not isinstance(source, int) or not isinstance(destination, int):
@@ -221,7 +221,7 @@ def negative_of_stretched(b: Simplifier, x: Operand) -> Operand:
 
 
 @rule(ops.broadcast_to, when="formula")
-def stretched_twice(b: Simplifier, x: Operand, **_: Any) -> Operand:
+def stretched_twice(b: Simplifier, x: Operand, **_: object) -> Operand:
     """A number that is stretched twice is stretched once."""
     inner = b.match(x, ops.broadcast_to)
     return None if inner is None or x.given or shape_of(inner[0]) else Full(inner[0])

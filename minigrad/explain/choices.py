@@ -167,7 +167,7 @@ def times(b: Simplifier, c: float, z: Operand) -> Operand:
     return scaled(b, c, z) if isinstance(z, Var) else c * z
 
 
-def choice_in(b: Simplifier, x: Operand) -> tuple[float, Any, Factors] | None:
+def choice_in(b: Simplifier, x: Operand) -> tuple[float, Operand, Factors] | None:
     """What ``x`` is a product of, a choice with a 0 in it apart."""
     c, found = factors(b, x) if floating(x) else (0.0, {})
     for key, (z, p) in found.items():
@@ -214,7 +214,7 @@ def common_to_both(b: Simplifier, condition: Operand, x: Operand, y: Operand) ->
 JOINED = (ops.bitwise_and, ops.bitwise_or, ops.logical_and, ops.logical_or, ops.multiply, ops.add)
 
 
-def conditions(b: Simplifier, x: Operand) -> list[Any]:
+def conditions(b: Simplifier, x: Operand) -> list[Operand]:
     """The comparisons that a condition is made of."""
     found, stack = [], [x]
     while stack:

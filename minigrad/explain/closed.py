@@ -89,7 +89,7 @@ class Algebra(Simplifier):
         """The equation of ``x``, whether it has a name or not."""
         return self.results.get(x) or self.made_by.get(x) if isinstance(x, Var) else None
 
-    def terms(self, x: Operand) -> list[tuple[float, Any]] | None:
+    def terms(self, x: Operand) -> list[tuple[float, Operand]] | None:
         terms = multiplied_out(self, *factors(self, x))
         if terms is None:
             return None
@@ -99,7 +99,7 @@ class Algebra(Simplifier):
 # --- sums of products ------------------------------------------------------------------
 
 
-def summands(b: Simplifier, x: Operand, c: float = 1) -> Iterator[tuple[float, Any]]:
+def summands(b: Simplifier, x: Operand, c: float = 1) -> Iterator[tuple[float, Operand]]:
     """What ``x`` is the sum of, with signs."""
     made = b.nameless(x)
     if made is not None and made.op in (ops.add, ops.subtract):
@@ -152,7 +152,7 @@ def size_of(b: Simplifier, x: Operand) -> int:
     return sum(1 for _ in islice(leaves(b, x), 400))
 
 
-def gathered(b: Simplifier, terms: Terms) -> Any:
+def gathered(b: Simplifier, terms: Terms) -> Operand:
     """The sum of the terms, with what all of them share in front."""
     if not terms:
         return None
@@ -215,9 +215,9 @@ def attempt(b: Simplifier, op: Op, x: Operand, y: Operand) -> Operand:
     return None
 
 
-def over_one_denominator(b: Simplifier, terms: Terms) -> Any:
+def over_one_denominator(b: Simplifier, terms: Terms) -> Operand:
     """``1/(1 + u) - u/(1 + u)²`` is ``1/(1 + u)²``."""
-    powers: dict[Any, list[Any]] = {}
+    powers: dict[Any, list[Operand]] = {}
     for _, found in terms.values():
         for key, (z, p) in found.items():
             if p < 0 and is_sum(b, z):
@@ -320,7 +320,7 @@ def denominators(formula: Formula) -> list[str]:
     """What a formula divides by, factor by factor, as it is written."""
     writer = FormulaWriter(formula, TEXT, {})
     made: dict[Any, Any] = {}
-    todo: list[Any] = []
+    todo: list[Operand] = []
     for e in formula.program.equations:
         writer.write(e)
         made[e.out] = e

@@ -12,7 +12,7 @@ from minigrad.ops.joining import joined
 from minigrad.program.builder import Full, is_, is_identity, key_of, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import SUMS, each, floating, rule, scaled, whole
-from minigrad.typing import Axis, Index, Operand
+from minigrad.typing import Axis, Index, Operand, Sizes
 from minigrad.writing.notation import diagonal, diagonal_matrix, identity, onehot
 
 # --- one-hot rows --------------------------------------------------------------------------
@@ -23,7 +23,7 @@ def value_of(b: Simplifier, x: Operand) -> Operand:
     return b.values.get(x) if isinstance(x, Var) else x
 
 
-def row_choice(b: Simplifier, shape: tuple[int, ...], index: Index) -> Any:
+def row_choice(b: Simplifier, shape: tuple[int, ...], index: Index) -> Operand:
     """``y`` where the index is ``range(n), y``, one entry of each row; or ``y`` of a vector."""
     parts = index if isinstance(index, tuple) else (index,)
     if len(shape) == len(parts) == 1:
@@ -107,7 +107,7 @@ def spread_again(b: Simplifier, x: Operand, shape: Any = None, index: Index = No
     return b.emit(ops.matmul, b.emit(ops.transpose, hot(b, t, (*x.shape, *shape))), x)
 
 
-def one_hot_of(b: Simplifier, x: Operand) -> tuple[Any, Any] | None:
+def one_hot_of(b: Simplifier, x: Operand) -> tuple[Operand, Operand] | None:
     """``t`` and ``v``, where ``x`` is ``onehot(t)ᵀ v``."""
     flipped, v = b.match(x, ops.matmul) or (None, None)
     inner = b.match(flipped, ops.transpose)
@@ -236,7 +236,7 @@ def entries_of_diagonal(b: Simplifier, x: Operand, index: Index = None) -> Opera
 
 
 @rule(ops.reshape, when="formula")
-def matrix_of_diagonal(b: Simplifier, x: Operand, shape: Any = None, **_: Any) -> Operand:
+def matrix_of_diagonal(b: Simplifier, x: Operand, shape: Sizes = None, **_: object) -> Operand:
     """A vector put there, in a matrix of zeros."""
     made = b.made(x, ops.scatter)
     if made is None or not isinstance(shape, tuple) or len(shape) != 2 or shape[0] != shape[1]:
@@ -289,7 +289,7 @@ def is_zero(x: Operand) -> bool:
 
 
 @rule(joined, when="formula")
-def nothing_beside(b: Simplifier, *arrays: Any, axis: Axis = 0) -> Any:
+def nothing_beside(b: Simplifier, *arrays: Operand, axis: Axis = 0) -> Operand:
     """What has no entries adds none."""
     kept = [x for x in arrays if 0 not in shape_of(x)]
     if len(kept) == len(arrays) or not kept:
@@ -328,7 +328,7 @@ def same_entries(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
 
 
 @rule(ops.scatter, ops.elements, when="formula")
-def turned(b: Simplifier, x: Operand, shape: Any = None, index: Index = None) -> Operand:
+def turned(b: Simplifier, x: Operand, shape: Sizes = None, index: Index = None) -> Operand:
     """What is put back in reverse order is reversed, and twice reversed as it was."""
     parts = index if isinstance(index, tuple) else (index,)
     steps = [p.step for p in parts if isinstance(p, slice) and p.start is p.stop is None]
@@ -352,7 +352,7 @@ def turned(b: Simplifier, x: Operand, shape: Any = None, index: Index = None) ->
 
 
 @rule(ops.convolve, when="formula")
-def framed_in_zeros(b: Simplifier, x: Operand, y: Operand, mode: Any = "full") -> Operand:
+def framed_in_zeros(b: Simplifier, x: Operand, y: Operand, mode: str = "full") -> Operand:
     """A valid convolution with zeros around is a full one."""
     made = b.made(x, joined)
     if mode != "valid" or made is None or len(made.args) != 3:

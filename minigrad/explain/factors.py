@@ -127,7 +127,7 @@ def factors(b: Simplifier, x: Operand, p: float = 1) -> tuple[float, Factors]:
     return c, normal(b, found)
 
 
-def opened(b: Simplifier, y: Var) -> list[tuple[Any, Any]] | None:
+def opened(b: Simplifier, y: Var) -> list[tuple[Operand, Operand]] | None:
     """What ``y`` is the product of, with exponents; None for sums, names and the like."""
     made = b.nameless(y)
     if made is None or y.dtype.kind != "f":
@@ -181,7 +181,7 @@ def roots_squared(b: Simplifier, found: Factors) -> Factors:
     return found
 
 
-def exponent(b: Simplifier, y: Operand) -> tuple[Any, Any, int] | None:
+def exponent(b: Simplifier, y: Operand) -> tuple[Operand, Operand, int] | None:
     """``x, n, k`` where ``y`` is ``x^(n + k)`` and n is no number; None for others."""
     x, p = (b.match(y, ops.power) if isinstance(y, Var) and not y.given else None) or (None, None)
     if x is None or number(p) is not None or shape_of(p):
@@ -294,7 +294,7 @@ def unpadded(b: Simplifier, z: Operand) -> Operand:
     return z
 
 
-def product_of(b: Simplifier, found: Factors, sign: int = 1) -> Any:
+def product_of(b: Simplifier, found: Factors, sign: int = 1) -> Operand:
     """The product of the factors with positive exponents, or of the others for sign -1."""
     parts = [(y, abs(p)) for y, p in found.values() if p * sign > 0]
     if sign < 0:  # below, numbers and names come first
@@ -309,7 +309,7 @@ def is_sum(b: Simplifier, x: Operand) -> bool:
     return made is not None and made.op in SUMS
 
 
-def literal_roots(b: Simplifier, c: float, found: Factors) -> list[Any]:
+def literal_roots(b: Simplifier, c: float, found: Factors) -> list[Operand]:
     """The roots of numbers in a product whose coefficient has a root as well: ``1/√π·x/√2``."""
     if not found or (surd(abs(c)) or ("",))[0] != "root":
         return []
@@ -317,7 +317,7 @@ def literal_roots(b: Simplifier, c: float, found: Factors) -> list[Any]:
     return [k for k, inner in roots if inner is not None and inner[0] in b.sizes]
 
 
-def built(b: Simplifier, c: float, found: Factors) -> Any:
+def built(b: Simplifier, c: float, found: Factors) -> Operand:
     """A number times a product, over one."""
     for k in literal_roots(b, c, found):
         y, p = found[k]
@@ -371,7 +371,7 @@ def weight(b: Simplifier, found: Factors) -> int:
     return len(found) + sum(bool((exponent(b, y) or (0, 0, 0))[2]) for y, _ in found.values())
 
 
-def kinds(*xs: Any) -> set[Any]:
+def kinds(*xs: Operand) -> set[Any]:
     """The dtypes of variables; None for numbers and counts, which take that of the others."""
     return {x.dtype if isinstance(x, Var) and x.dtype.kind not in "iu" else None for x in xs}
 
@@ -416,7 +416,7 @@ def root_in_a_power(b: Simplifier, x: Operand, p: Operand = 2) -> Operand:
     return answer if shape_of(answer) == x.shape else None
 
 
-def scalars_of(b: Simplifier, x: Operand) -> tuple[float, Factors, Any]:
+def scalars_of(b: Simplifier, x: Operand) -> tuple[float, Factors, Operand]:
     """``x`` as a number, factors that are no arrays, and the rest."""
     if not shape_of(x) or not floating(x) or x.given:
         return 1, {}, x
@@ -436,7 +436,7 @@ LINEAR = (
 
 
 @each(LINEAR, when="formula")
-def linear(op: Op, b: Simplifier, *args: Any, **kwargs: Any) -> Any:
+def linear(op: Op, b: Simplifier, *args: Operand, **kwargs: Any) -> Operand:
     """``Σ c·x`` is ``c·Σ x``, ``A @ (c·x)`` is ``c·(A @ x)``."""
     if op is ops.sum and not whole(kwargs):
         return None

@@ -19,7 +19,7 @@ from minigrad.explain.pieces import Piece
 from minigrad.explain.rows import LONGEST, short
 from minigrad.explain.sheet import Sheet
 from minigrad.graph import AnyNode, pick, variable
-from minigrad.typing import Array
+from minigrad.typing import Array, Function
 from minigrad.writing.formulas import Formula
 from minigrad.writing.styles import Symbol
 
@@ -126,7 +126,7 @@ class Pass:
         return forward, reverse, links
 
 
-def numeric_rule(node: AnyNode, ts: list[Any]) -> Any:
+def numeric_rule(node: AnyNode, ts: list[Any]) -> Array:
     """The rule of forward mode on numbers."""
     if node.op in (pick, variable):
         return ts[0][node.kwargs["index"]] if node.op is pick else ts[0]
@@ -153,7 +153,7 @@ class OnPaper:
             sheet.tracer.ruling = ruling
 
 
-def pushed(piece: Piece, known: dict[AnyNode, Array], rule: Any) -> Any:
+def pushed(piece: Piece, known: dict[AnyNode, Array], rule: Function) -> Array:
     """What reaches the top of ``piece`` from the changes below it."""
     changes = dict(known)
     for node in reversed(list(piece.inside)):

@@ -29,7 +29,7 @@ from minigrad.reading.purity import bound
 from minigrad.reading.wording import columns, padded, visible
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
-from minigrad.typing import Function
+from minigrad.typing import Array, Function
 from minigrad.writing.names import latex_name
 
 PRIMES = (101, 103, 107, 109, 113)
@@ -130,7 +130,7 @@ class General(Document):
         return "\n".join(lines) + "\n"
 
 
-def general(made: Any, examples: Any = None) -> General:
+def general(made: object, examples: Any = None) -> General:
     """The gradient that ``made`` returns, explained for any sizes.
 
     Parameters
@@ -281,7 +281,7 @@ def enlarged(examples: Any, f: Function) -> Iterator[list[Any]]:
     yield given
 
 
-def enlarge(a: Any, instead: dict[int, int]) -> Any:
+def enlarge(a: Array, instead: dict[int, int]) -> Any:
     """``a`` with other lengths: its entries again and again, rows that sum to 1 filled with 0."""
     shares = np.ndim(a) == 2 and np.allclose(np.sum(a, axis=1), 1)
     for axis, n in enumerate(np.shape(a)):

@@ -133,7 +133,7 @@ def common_matrix(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
 
 
 @rule(ops.contract, when="formula")
-def spelt_out(b: Simplifier, *arrays: Any, subscripts: str = "", **_: Any) -> Any:
+def spelt_out(b: Simplifier, *arrays: Operand, subscripts: str = "", **_: object) -> Operand:
     """``ij,jk->ik`` is a matrix product, ``i,j->ij`` an outer one, ``ij->ji`` a transpose."""
     into, out = subscripts.split("->")
     words = into.split(",")

@@ -13,7 +13,7 @@ from minigrad.ops.record import Op
 from minigrad.program.builder import Full, axes_of, is_, number, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import constant_along, each, floating, rule, whole
-from minigrad.typing import Axis, Operand
+from minigrad.typing import Array, Axis, Operand
 from minigrad.writing.notation import deviation, variance
 
 VIEWS = frozenset([ops.reshape, ops.expand_dims, ops.elements, ops.broadcast_to])
@@ -56,7 +56,7 @@ def centred(b: Simplifier, x: Operand, axes: set[int]) -> bool:
     return False
 
 
-def is_mean(b: Simplifier, m: Any, x: Operand, axes: set[int]) -> bool:
+def is_mean(b: Simplifier, m: Array, x: Operand, axes: set[int]) -> bool:
     """Whether ``m`` is the mean of ``x`` along ``axes``."""
     if not isinstance(x, Var) or not all(a < len(x.shape) for a in axes):
         return False

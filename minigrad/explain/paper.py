@@ -41,14 +41,14 @@ class Paper(Tracer):
         self.notes: dict[str, None] = {}
         self.ruling = False
 
-    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Array:
         if self.ruling and op is ops.divide and type(args[1]) is int and args[1] in self.lengths:
             args = (args[0], self.length(args[1], args[0]))
         if self.ruling and op in (ops.divide, ops.multiply):
             args = (self.rooted(*args), self.rooted(*args[::-1]))
         return super().apply(op, args, kwargs)
 
-    def rooted(self, x: Array, like: Array) -> Any:
+    def rooted(self, x: Array, like: Array) -> Array:
         """``√n`` of a length as such, if ``x`` is that."""
         if not isinstance(x, float) or x.is_integer() or not math.isfinite(x):
             return x

@@ -16,6 +16,7 @@ from minigrad.graph import AnyNode
 from minigrad.reading.inline import inlined
 from minigrad.reading.names import Names, Scope
 from minigrad.reading.statements import Statement
+from minigrad.typing import Keywords
 
 MOST = 2_000
 """More values than these are not named."""
@@ -45,7 +46,7 @@ class Before:
     name: str
     number: int
     tree: ast.expr
-    variables: Mapping[str, Any]
+    variables: Keywords
     loops: Mapping[str, ast.expr | None]
     moving: frozenset[str]
 
@@ -76,10 +77,10 @@ class Assigned:
 
 def passes(named: list[AnyNode], known: Names) -> dict[AnyNode, Before]:
     """Earlier values of the variables that are assigned in loops, by their nodes."""
-    trees: dict[Assigned, tuple[ast.expr, Mapping[str, Any]]] = {}
+    trees: dict[Assigned, tuple[ast.expr, Keywords]] = {}
     moving: set[str] = set()
 
-    def tree(of: Assigned) -> tuple[ast.expr, Mapping[str, Any]]:
+    def tree(of: Assigned) -> tuple[ast.expr, Keywords]:
         if of not in trees:
             written = of.statement.values[of.variable], of.scope.seen
             trees[of] = inlined(*written) or written
@@ -123,7 +124,7 @@ def passes(named: list[AnyNode], known: Names) -> dict[AnyNode, Before]:
 
 
 def read(
-    top: AnyNode, tree: ast.expr, variables: Mapping[str, Any], known: Names
+    top: AnyNode, tree: ast.expr, variables: Keywords, known: Names
 ) -> Iterator[tuple[AnyNode, str]]:
     """The results without a name that an expression read, and what they were called there."""
     stack = [(top, tree)]

@@ -118,7 +118,7 @@ def parents(node: AnyNode) -> list[AnyNode]:
     return [p for p in node.parents if p is not None]
 
 
-def passed(node: AnyNode, i: int, g: Array) -> Any:
+def passed(node: AnyNode, i: int, g: Array) -> Array:
     """What passes back to argument ``i`` of ``node``, in numbers."""
     op: Any = node.op
     with np.errstate(all="ignore"):

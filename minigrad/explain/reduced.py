@@ -13,7 +13,7 @@ from minigrad.explain.factors import Simplifier
 from minigrad.program.builder import FOLDED, equal_entries
 from minigrad.program.equations import Equation, Program, Var, without_dead_code
 from minigrad.tree import tree_map
-from minigrad.typing import Array
+from minigrad.typing import Array, Operand
 
 
 def read(
@@ -82,7 +82,7 @@ def plainest(x: Array) -> Any:
     return np.broadcast_to(x.flat[0], x.shape) if same else None
 
 
-def rename(b: Simplifier, made: Any, v: Var) -> None:
+def rename(b: Simplifier, made: Operand, v: Var) -> None:
     """Write ``v`` wherever what ``made`` is would be written."""
     e: Equation | None = b.made_by.get(made) if isinstance(made, Var) else None
     if e is not None:

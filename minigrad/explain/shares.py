@@ -44,7 +44,7 @@ def one_and(b: Simplifier, z: Operand) -> Operand:
     return next((v for u, v in (inner, inner[::-1]) if is_(u, 1)), None) if inner else None
 
 
-def spelt_out(b: Simplifier, y: Operand) -> tuple[Any, int, int] | None:
+def spelt_out(b: Simplifier, y: Operand) -> tuple[Operand, int, int] | None:
     """``u, j, k`` where ``y`` is ``σ(u)^j·σ(-u)^k``; of ``exp(-u)`` that is -1, 1."""
     inner, sign, j, k = b.match(y, ops.sigmoid), 1, 1, 0
     if inner is None and (inner := made_as(b, y, ops.exp)) is not None:
@@ -63,7 +63,7 @@ def spelt_out(b: Simplifier, y: Operand) -> tuple[Any, int, int] | None:
 
 def sigmoids(b: Simplifier, found: Factors) -> Factors:
     """``exp(u)/(1 + exp(u))`` is σ(u), and so is ``1/(1 + exp(-u))``; ``σ(u)·exp(-u)`` is σ(-u)."""
-    families: dict[Any, list[Any]] = {}
+    families: dict[Any, list[Operand]] = {}
     for y, p in found.values():
         if (part := spelt_out(b, y)) is not None:
             families.setdefault(key_of(part[0]), []).append((y, p, *part))

@@ -41,7 +41,7 @@ from minigrad.reading.inline import inlined
 from minigrad.reading.names import CROWD, Names
 from minigrad.reading.purity import pure
 from minigrad.tensor import Tensor
-from minigrad.typing import Array
+from minigrad.typing import Array, Operand
 from minigrad.writing.formulas import Formula
 from minigrad.writing.styles import Symbol
 
@@ -105,18 +105,18 @@ class Sheet:
         self.values[t.node] = value
         return t
 
-    def named(self, node: AnyNode, value: Array) -> Any:
+    def named(self, node: AnyNode, value: Array) -> Operand:
         """A stand-in for a node, by its name."""
         if node not in self.stand:
             self.stand[node] = self.symbol(value, Symbol(self.called(node)))
         return self.stand[node]
 
-    def argument(self, node: AnyNode, i: int) -> Any:
+    def argument(self, node: AnyNode, i: int) -> Operand:
         """Argument ``i`` of ``node``: a stand-in, an expression, or a constant."""
         parent = node.parents[i]
         return self.constant(node, i) if parent is None else self.stand[parent]
 
-    def constant(self, node: AnyNode, i: int) -> Any:
+    def constant(self, node: AnyNode, i: int) -> Operand:
         """A constant: as the user wrote it, by his name for it, or as it is."""
         value = node.args[i]
         if isinstance(value, tuple):
@@ -140,7 +140,7 @@ class Sheet:
             value = value.astype(float)
         return self.array(value, name, node)
 
-    def array(self, value: Array, name: str, node: AnyNode) -> Any:
+    def array(self, value: Array, name: str, node: AnyNode) -> Operand:
         """A stand-in for a constant that ``node`` uses, by its name."""
         if isinstance(value, int | float) and not isinstance(node.ans, tuple):
             kind = node.ans.dtype
@@ -266,7 +266,7 @@ class Sheet:
         self.tracer.notes.setdefault(f"{name}_0: {name} before the loop, {value.shape}")
         return self.array(value, f"{name}_0", node)
 
-    def element(self, part: Any, before: Before, value: Array, node: AnyNode) -> Any:
+    def element(self, part: Any, before: Before, value: Array, node: AnyNode) -> Operand:
         """``X[0]``, where ``X[t]`` was read in another pass, or what ran through ``X``."""
         through = before.loops.get(part.id) if isinstance(part, ast.Name) else None
         if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Name):
@@ -281,14 +281,14 @@ class Sheet:
                 return self.array(value, f"{ast.unparse(through)}[{k}]", node)
         return None
 
-    def stood(self, node: AnyNode) -> Any:
+    def stood(self, node: AnyNode) -> Operand:
         """A stand-in for a quantity of the graph; None for what is none."""
         if node.seq >= self.newest or node not in self.names.nodes:
             return None
         known = node in self.stand or self.opaque(node)
         return self.named(node, self.value_of(node)) if known else None
 
-    def value_of(self, node: AnyNode) -> Any:
+    def value_of(self, node: AnyNode) -> Operand:
         if node.op is not None:
             return node.ans
         if self._leaves is None:
@@ -391,7 +391,7 @@ class Sheet:
             self.tracer.ruling = ruling
         return fit(c, node.args[i], op, i) if fitted else c
 
-    def formula(self, result: Any, *same: tuple[Any, AnyNode], **style: Any) -> Formula:
+    def formula(self, result: object, *same: tuple[Any, AnyNode], **style: Any) -> Formula:
         """What is written for ``result``.
 
         Parameters
@@ -457,7 +457,7 @@ class Sheet:
         constants: dict[Var, Any] = {}
         found: dict[tuple[str, Any], Var] = {}  # I is written for the identity of any size
 
-        def named(x: Array) -> Any:
+        def named(x: Array) -> Operand:
             value = (
                 getattr(program.constants.get(x), "_value", program.constants.get(x))
                 if (isinstance(x, Var) and x in program.constants)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import builtins
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from minigrad.ops.record import Op, implementations
 from minigrad.reading.names import is_module, is_tensor
 from minigrad.reading.purity import MATH, is_in, looked_up, pure
 from minigrad.tensor import Tensor, wrap
+from minigrad.typing import Array, Keywords
 from minigrad.writing.numbers import fraction
 
 ARITHMETIC = (ast.BinOp, ast.UnaryOp)
@@ -81,15 +82,15 @@ class Rewriter(ast.NodeTransformer):
     """
 
     stand: Stand
-    variables: Mapping[str, Any]
-    instead: Mapping[str, Any] = field(default_factory=dict)
+    variables: Keywords
+    instead: Keywords = field(default_factory=dict)
     env: dict[str, Any] = field(default_factory=dict)
     foreign: list[str] = field(default_factory=list)
     bound: set[str] = field(default_factory=set)
     arithmetic: bool = False
     indexing: bool = False
 
-    def put(self, value: Any) -> ast.expr:
+    def put(self, value: object) -> ast.expr:
         name = f"_{len(self.env)}"
         self.env[name] = value
         return ast.Name(name, ast.Load())
@@ -145,7 +146,7 @@ class Rewriter(ast.NodeTransformer):
         code = compile(ast.fix_missing_locations(ast.Expression(tree)), "<statement>", "eval")
         return eval(code, {}, dict(self.variables))
 
-    def tensor(self, t: Any, text: str) -> ast.expr:
+    def tensor(self, t: Array, text: str) -> ast.expr:
         if t.node is None:
             return self.put(self.stand.symbol(t._value, t.name or text))
         known = self.stand.node(t.node)
@@ -225,9 +226,7 @@ class Foreign(Exception):
     """A variable that holds something else by now."""
 
 
-def evaluated(
-    tree: ast.expr, variables: Mapping[str, Any], stand: Stand, instead: Mapping[str, Any]
-) -> Any:
+def evaluated(tree: ast.expr, variables: Keywords, stand: Stand, instead: Keywords) -> Any:
     """What ``tree`` is on stand-ins; None where it cannot be had, or must not be.
 
     Raises
@@ -254,7 +253,7 @@ UNSEEN = "_unseen"
 """Stands for a call that must not be made again."""
 
 
-def without_call(tree: ast.expr, variables: Mapping[str, Any]) -> tuple[str, ast.expr] | None:
+def without_call(tree: ast.expr, variables: Keywords) -> tuple[str, ast.expr] | None:
     """The one call in ``tree`` that is not to be made again, and ``tree`` without it."""
     if pure(tree, variables):
         return None
@@ -283,7 +282,7 @@ class Replaced(ast.NodeTransformer):
 
 
 def matched(
-    top: AnyNode, made: Any, known: Callable[[AnyNode], bool]
+    top: AnyNode, made: object, known: Callable[[AnyNode], bool]
 ) -> Iterator[tuple[AnyNode, int | None, Any]]:
     """The recorded graph beside the one that the statement left on stand-ins.
 
@@ -329,7 +328,7 @@ RECKONING = {*OPERATORS.values()} - {ops.power}
 
 
 def beside(
-    top: AnyNode, tree: ast.expr, variables: Mapping[str, Any], known: Callable[[AnyNode], bool]
+    top: AnyNode, tree: ast.expr, variables: Keywords, known: Callable[[AnyNode], bool]
 ) -> Iterator[tuple[AnyNode, int, ast.expr]]:
     """The constants of a recorded graph, each with the expression that it was written as.
 
@@ -348,7 +347,7 @@ def beside(
                 stack.append((p, part))
 
 
-def operands(node: AnyNode, tree: ast.expr, variables: Mapping[str, Any]) -> list[ast.expr]:
+def operands(node: AnyNode, tree: ast.expr, variables: Keywords) -> list[ast.expr]:
     """The expressions of the arguments of ``node``, if ``tree`` is that operation."""
     if isinstance(tree, ast.BinOp) and OPERATORS.get(type(tree.op)) is node.op:
         return [tree.left, tree.right]
@@ -365,7 +364,7 @@ def operands(node: AnyNode, tree: ast.expr, variables: Mapping[str, Any]) -> lis
     return []
 
 
-def called(node: AnyNode, tree: ast.Call, variables: Mapping[str, Any]) -> list[ast.expr]:
+def called(node: AnyNode, tree: ast.Call, variables: Keywords) -> list[ast.expr]:
     """The same for a call of a function of NumPy's, or of a method."""
     f = looked_up(tree.func, variables)
     if f is None:

@@ -51,7 +51,7 @@ def walk(goal: AnyNode, output: AnyNode) -> tuple[list[Stop], Any, int]:
     }
     stops: list[Stop] = []
 
-    def call(node: AnyNode, i: int, g: Array) -> Any:
+    def call(node: AnyNode, i: int, g: Array) -> Array:
         c = passed(node, i, g)
         stops.extend(stop(node, i, g, c))
         return c
@@ -80,7 +80,7 @@ def stop(node: AnyNode, i: int, g: Array, c: Array) -> Iterator[Stop]:
         yield Stop(node, i, "some", silent, most)
 
 
-def slopes_of(node: AnyNode, i: int) -> Any:
+def slopes_of(node: AnyNode, i: int) -> Array:
     """What argument ``i`` would get if 1 arrived everywhere."""
     one: Any = np.ones_like(node.ans)[()] if type(node.ans) is not tuple else None
     if one is None:

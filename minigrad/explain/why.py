@@ -43,6 +43,7 @@ from minigrad.reading.wording import shortened as crop
 from minigrad.reading.wording import visible
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
+from minigrad.typing import Array
 
 MOST = 6
 """Most places that are listed."""
@@ -131,7 +132,7 @@ class Why:
         return piece("why", "".join(parts))
 
 
-def why(t: Any, output: Any = None) -> Why:
+def why(t: Array, output: Any = None) -> Why:
     """Say why the gradient with respect to ``t`` is zero, ``None`` or cut, and where.
 
     Parameters

@@ -37,7 +37,7 @@ class Steps:
     equations: list[Equation]
     result: Var
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Operand) -> Any:
         env: dict[Var, Any] = dict(zip(self.inputs, args, strict=True))
         for e in self.equations:
             env[e.out] = forward(e.op, *e.filled(env.__getitem__))
@@ -118,7 +118,9 @@ def seen(b: Simplifier, x: Operand) -> Operand:
     return None if inner is None else stripped(b, inner[0], FRAMED)
 
 
-def abbreviated(b: Simplifier, op: Op, inputs: list[Any], result: Any, others: bool = False) -> Any:
+def abbreviated(
+    b: Simplifier, op: Op, inputs: list[Operand], result: Operand, others: bool = False
+) -> Operand:
     """The steps from ``inputs`` to ``result`` as one equation of ``op``.
 
     Where other names enter, they are inputs too if ``others`` may be; else there is None.
@@ -157,7 +159,7 @@ def last_step(b: Simplifier, op: Op, x: Operand, kwargs: dict[str, Any]) -> Var:
     return b.keep(op, (x,), kwargs, Var("t", shape, dtype))  # type: ignore[no-any-return]
 
 
-def product_of_windows(b: Simplifier, x: Operand) -> tuple[Any, Any, bool] | None:
+def product_of_windows(b: Simplifier, x: Operand) -> tuple[Operand, Operand, bool] | None:
     """The array whose windows enter a matrix product, the other factor, and whether flipped."""
     inner = b.match(stripped(b, x), ops.matmul)
     for one, other in () if inner is None else (inner, inner[::-1]):

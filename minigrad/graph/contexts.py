@@ -101,7 +101,7 @@ class Mode(ContextDecorator):
             self.leave(depth)
             raise
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         depth = len(self.open) - 1
         try:
             self.leave(depth)

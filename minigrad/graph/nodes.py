@@ -48,7 +48,7 @@ class Node:
 
     where: Any
     op: Op | None
-    args: tuple[Any, ...]
+    args: tuple[Array, ...]
     parents: tuple[AnyNode | None, ...]
     kwargs: dict[str, Any]
     ans: Array
@@ -60,7 +60,7 @@ class Node:
     def __init__(
         self,
         op: Op | None,
-        args: tuple[Any, ...],
+        args: tuple[Array, ...],
         parents: tuple[AnyNode | None, ...],
         kwargs: dict[str, Any],
         ans: Array,
@@ -95,7 +95,7 @@ class Node1:
     where: Any
 
     @property
-    def args(self) -> tuple[Any, ...]:
+    def args(self) -> tuple[Array, ...]:
         return (self.a,)
 
     @property
@@ -123,7 +123,7 @@ class Node2:
     kept: Any
 
     @property
-    def args(self) -> tuple[Any, ...]:
+    def args(self) -> tuple[Array, ...]:
         return (self.a, self.b)
 
     @property
@@ -165,7 +165,7 @@ class Leaf(Node):
 
     __slots__ = ("__weakref__",)
     op: Op | None
-    args: tuple[Any, ...]
+    args: tuple[Array, ...]
     parents: tuple[AnyNode | None, ...]
     ans: Array
     seq: int
@@ -208,7 +208,7 @@ class Dual(Variable):
 
     __slots__ = ("pusher", "tangent")
     op: Op | None = None
-    args: tuple[Any, ...] = ()
+    args: tuple[Array, ...] = ()
     parents: tuple[AnyNode | None, ...] = ()
     kwargs: dict[str, Any] = NOTHING
     kept: Any = None
@@ -236,7 +236,7 @@ class Nested(Dual):
 
     __slots__ = ("args", "op", "parents", "seq")
     op: Op | None
-    args: tuple[Any, ...]
+    args: tuple[Array, ...]
     parents: tuple[AnyNode | None, ...]
     seq: int
 
@@ -300,7 +300,7 @@ class Slots(dict[int, Any]):
             total[i] = total[i] + g if i in total else g
         return total
 
-    def filled(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    def filled(self, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
         return tuple(self[i] if i in self else np.zeros_like(y) for i, y in enumerate(outputs))
 
 

@@ -98,7 +98,7 @@ def routes(
 
 
 def backward_pass(
-    seeds: list[tuple[AnyNode, Any]],
+    seeds: list[tuple[AnyNode, Array]],
     wanted: Collection[AnyNode] | None = None,
     lift: Callable[[Any, AnyNode], Any] | None = None,
     ends: bool = False,
@@ -228,7 +228,7 @@ def contributions(
     lift: Callable[[Any, AnyNode], Any] | None,
     inspect: Any,
     limits: bool | str,
-) -> Iterator[tuple[AnyNode, Any]]:
+) -> Iterator[tuple[AnyNode, Array]]:
     """What ``node`` passes back: each parent with its share of the gradient."""
     op, parents, ans = node.op, node.parents, node.ans
     assert op is not None

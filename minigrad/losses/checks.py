@@ -5,8 +5,6 @@ Broadcasting and indexing would let pass in silence what is checked here.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigrad import ops
@@ -128,7 +126,7 @@ def axis_of_classes(z: Array, axis: int, loss: str) -> tuple[int, tuple[int, ...
     return shape.pop(axis), tuple(shape)
 
 
-def reduced(losses: Any, reduction: str, loss: str) -> Any:
+def reduced(losses: Array, reduction: str, loss: str) -> Array:
     if reduction == "mean":
         return np.mean(losses)
     if reduction == "sum":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -67,7 +66,7 @@ def binary_cross_entropy(
     return reduced(weighted(losses, weight, loss), reduction, loss)
 
 
-def weighted(losses: Any, weight: Array, loss: str) -> Array:
+def weighted(losses: Array, weight: Array, loss: str) -> Array:
     """Each loss times its weight, if there is one."""
     if weight is None:
         return losses
@@ -304,7 +303,7 @@ def of_labels(
     return np.sum(losses) / np.sum(share)
 
 
-def smoothed(losses: Any, log_q: Array, smoothing: float, axis: int) -> Array:
+def smoothed(losses: Array, log_q: Array, smoothing: float, axis: int) -> Array:
     """The losses, a share ``smoothing`` of them for labels spread evenly over the classes."""
     if not smoothing:
         return losses
@@ -318,7 +317,7 @@ def along(w: Array, axis: int, ndim: int) -> Array:
 
 def chosen(scores: Array, y: Array, axis: int) -> Array:
     """Of each example the score of its class."""
-    places: list[Any] = list(np.indices(y.shape, sparse=True))
+    places: list[Array] = list(np.indices(y.shape, sparse=True))
     places.insert(axis % scores.ndim, y)
     return scores[tuple(places)]
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from minigrad.errors import label
 from minigrad.losses.checks import array
 from minigrad.tree import flatten
-from minigrad.typing import Function
+from minigrad.typing import Array, Function, Tree
 
 
-def l2_penalty(parameters: Any, strength: float = 1.0) -> Any:
+def l2_penalty(parameters: Tree, strength: float = 1.0) -> Array:
     """``½ λ Σ θ²``; its derivative is ``λθ``, so that λ is an optimiser's weight decay.
 
     Parameters
@@ -31,7 +30,7 @@ def l2_penalty(parameters: Any, strength: float = 1.0) -> Any:
     return 0.5 * strength * total(parameters, strength, "l2_penalty", lambda x: x * x)
 
 
-def l1_penalty(parameters: Any, strength: float = 1.0) -> Any:
+def l1_penalty(parameters: Tree, strength: float = 1.0) -> Array:
     """``λ Σ |θ|``; its derivative is ``λ sign(θ)``, 0 at 0.
 
     Arguments as for `l2_penalty`.
@@ -45,7 +44,7 @@ def l1_penalty(parameters: Any, strength: float = 1.0) -> Any:
     return strength * total(parameters, strength, "l1_penalty", np.abs)
 
 
-def total(parameters: Any, strength: float, loss: str, f: Function) -> Any:
+def total(parameters: Tree, strength: float, loss: str, f: Function) -> Array:
     if not strength >= 0:
         raise ValueError(f"{loss}: strength must not be negative, as {label(strength)} is")
     if isinstance(parameters, Iterator):

@@ -34,7 +34,7 @@ class Applied(Module):
         cls.called = inspect.Signature(parameters)
         setattr(cls, "__signature__", cls.called)  # noqa: B010
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Array, **options: Any) -> None:
         who, signature = type(self).__name__, self.called
         for key in options.keys() - set(self.taken):
             refuse_keyword(who, key, options.pop(key), self.taken)
@@ -43,7 +43,7 @@ class Applied(Module):
         except TypeError as error:
             raise TypeError(f"{who}: {error}; it takes {', '.join(self.taken)}") from None
 
-    def forward(self, *arrays: Any) -> Any:
+    def forward(self, *arrays: Array) -> Any:
         """What the function makes of the arrays."""
         return type(self).function(*arrays, **self.options)
 
@@ -61,7 +61,7 @@ class Identity(Module):
     3.0
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Array, **options: Any) -> None:
         pass
 
     def forward(self, x: Array) -> Array:

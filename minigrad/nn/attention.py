@@ -151,7 +151,7 @@ class MultiHeadAttention(Module):
             return y
         return y, ops.mean(weights, axis=-3) if average_attn_weights else weights
 
-    def _projected(self, inputs: list[Any]) -> list[Any]:
+    def _projected(self, inputs: list[Array]) -> list[Array]:
         """Queries, keys and values as (..., heads, length, d)."""
         weight, bias, e = self.in_proj_weight, self.in_proj_bias, self.embed_dim
         if inputs[0] is inputs[1] is inputs[2]:  # one product in place of three
@@ -166,7 +166,12 @@ class MultiHeadAttention(Module):
         return [ops.swapaxes(ops.reshape(p, (*np.shape(p)[:-1], *heads)), -2, -3) for p in parts]
 
     def _mask(
-        self, padding: Any, mask: Array, q: tuple[int, ...], k: tuple[int, ...], batched: bool
+        self,
+        padding: Sequence[int],
+        mask: Array,
+        q: tuple[int, ...],
+        k: tuple[int, ...],
+        batched: bool,
     ) -> Array:
         """Both masks as one, boolean where both are, of shape (..., heads, targets, sources)."""
         who, sources = "MultiHeadAttention", k[-2]

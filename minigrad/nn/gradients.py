@@ -57,7 +57,7 @@ def value_and_grad(module: Module, f: Function, has_aux: bool = False) -> Any:
         )
     parameters = module.parameters()
 
-    def value_and_gradients(*args: Any, **kwargs: Any) -> Any:
+    def value_and_gradients(*args: Array, **kwargs: Any) -> Any:
         value, aux = f(*args, **kwargs) if has_aux else (f(*args, **kwargs), None)
         if not isinstance(value, Tensor) or value.node is None:
             raise TypeError(

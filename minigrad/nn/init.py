@@ -8,12 +8,11 @@ gradient) at its size through many layers.  Shapes are (outputs, inputs, *kernel
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from minigrad.nn.checks import generator as _generator
-from minigrad.typing import DType, Random
+from minigrad.typing import Array, DType, Random
 
 Shape = tuple[int, ...]
 
@@ -45,7 +44,7 @@ def fans(shape: Shape) -> tuple[int, int]:
     return shape[1] * kernel, shape[0] * kernel
 
 
-def zeros(shape: Shape, dtype: DType = np.float64) -> Any:
+def zeros(shape: Shape, dtype: DType = np.float64) -> Array:
     """All 0.
 
     Parameters
@@ -62,7 +61,7 @@ def zeros(shape: Shape, dtype: DType = np.float64) -> Any:
     return np.zeros(shape, dtype)
 
 
-def ones(shape: Shape, dtype: DType = np.float64) -> Any:
+def ones(shape: Shape, dtype: DType = np.float64) -> Array:
     """All 1.
 
     Parameters
@@ -81,7 +80,7 @@ def ones(shape: Shape, dtype: DType = np.float64) -> Any:
 
 def uniform(
     shape: Shape, rng: Random, low: float = 0.0, high: float = 1.0, dtype: DType = np.float64
-) -> Any:
+) -> Array:
     """Uniform on [low, high).
 
     Parameters
@@ -111,7 +110,7 @@ def uniform(
 
 def normal(
     shape: Shape, rng: Random, mean: float = 0.0, std: float = 1.0, dtype: DType = np.float64
-) -> Any:
+) -> Array:
     """Normal of ``mean`` and standard deviation ``std``.
 
     Parameters
@@ -139,7 +138,9 @@ def normal(
     return _drawn("normal", rng).normal(mean, std, shape).astype(dtype)
 
 
-def xavier_uniform(shape: Shape, rng: Random, gain: float = 1.0, dtype: DType = np.float64) -> Any:
+def xavier_uniform(
+    shape: Shape, rng: Random, gain: float = 1.0, dtype: DType = np.float64
+) -> Array:
     """Uniform on ±gain √(6 / (fan_in + fan_out)).
 
     X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
@@ -172,7 +173,7 @@ def xavier_uniform(shape: Shape, rng: Random, gain: float = 1.0, dtype: DType = 
     return uniform(shape, rng, -bound, bound, dtype)
 
 
-def xavier_normal(shape: Shape, rng: Random, gain: float = 1.0, dtype: DType = np.float64) -> Any:
+def xavier_normal(shape: Shape, rng: Random, gain: float = 1.0, dtype: DType = np.float64) -> Array:
     """Normal of standard deviation gain √(2 / (fan_in + fan_out)); Glorot and Bengio (2010).
 
     Parameters
@@ -202,7 +203,7 @@ def xavier_normal(shape: Shape, rng: Random, gain: float = 1.0, dtype: DType = n
 
 def he_uniform(
     shape: Shape, rng: Random, gain: float = math.sqrt(2), dtype: DType = np.float64
-) -> Any:
+) -> Array:
     """Uniform on ±gain √(3 / fan_in); the gain √2 is for ReLU.
 
     K. He et al., "Delving Deep into Rectifiers" (2015), equation 10.
@@ -234,7 +235,7 @@ def he_uniform(
 
 def he_normal(
     shape: Shape, rng: Random, gain: float = math.sqrt(2), dtype: DType = np.float64
-) -> Any:
+) -> Array:
     """Normal of standard deviation gain / √fan_in; the gain √2 is for ReLU (He et al., 2015).
 
     Parameters

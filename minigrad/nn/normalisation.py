@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigrad.nn import functional as F
@@ -12,7 +10,7 @@ from minigrad.nn.functional.normalisation import moments
 from minigrad.nn.layers import parameter
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
-from minigrad.typing import Array, DType
+from minigrad.typing import Array, DType, Sizes
 
 
 def detached(x: Array) -> Array:
@@ -25,7 +23,7 @@ class _OverLastAxes(Module):
 
     normalized_shape: tuple[int, ...]
 
-    def _normalizes(self, shape: Any) -> tuple[int, ...]:
+    def _normalizes(self, shape: Sizes) -> tuple[int, ...]:
         """Take ``normalized_shape``, and return it as lengths."""
         who, n = type(self).__name__, len(shape) if isinstance(shape, list | tuple) else 1
         if not n:
@@ -79,7 +77,7 @@ class LayerNorm(_OverLastAxes):
 
     def __init__(
         self,
-        normalized_shape: Any,
+        normalized_shape: Sizes,
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
@@ -331,7 +329,7 @@ class RMSNorm(_OverLastAxes):
 
     def __init__(
         self,
-        normalized_shape: Any,
+        normalized_shape: Sizes,
         eps: float | None = None,
         elementwise_affine: bool = True,
         *,

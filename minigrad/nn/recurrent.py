@@ -38,7 +38,7 @@ class _Cell(Module):
         self.bias_ih: Tensor | None = uniform(rng, (n,), hidden, dtype) if bias else None
         self.bias_hh: Tensor | None = uniform(rng, (n,), hidden, dtype) if bias else None
 
-    def _weights(self) -> tuple[Any, Any, Any, Any]:
+    def _weights(self) -> tuple[Array, Array, Array, Array]:
         return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
 
     def _rest(self, x: Array) -> Array:
@@ -145,7 +145,7 @@ class LSTMCell(_Cell):
 
     gates = 4
 
-    def forward(self, x: Array, state: Any = None) -> tuple[Array, Array]:
+    def forward(self, x: Array, state: Array = None) -> tuple[Array, Array]:
         """The next state (h, c); without ``state`` the last was 0."""
         x = arrayed(x)
         state = (self._rest(x), self._rest(x)) if state is None else state
@@ -199,11 +199,11 @@ class _Recurrent(Module):
     def _ends(self) -> tuple[str, ...]:
         return ("", "_reverse") if self.bidirectional else ("",)
 
-    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Array, ...]:
+    def _cell(self, x: Array, state: tuple[Array, ...], weights: Weights) -> tuple[Array, ...]:
         """One step: the next state, the output first."""
         raise NotImplementedError
 
-    def _run(self, x: Array, states: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+    def _run(self, x: Array, states: tuple[Array, ...]) -> tuple[Array, list[Array]]:
         """From (time, batch, features), and the states of every layer and direction."""
         ends = []
         for layer in range(self.num_layers):
@@ -223,7 +223,7 @@ class _Recurrent(Module):
                 x = F.dropout(x, self.dropout, self.rng)
         return x, [np.stack(parts) for parts in zip(*ends, strict=True)]
 
-    def _states(self, x: Array, given: Any, n: int) -> tuple[Array, ...]:
+    def _states(self, x: Array, given: Array, n: int) -> tuple[Array, ...]:
         """The ``n`` states before the first step: those given, or zeros."""
         shape = (self.num_layers * len(self._ends()), np.shape(x)[1], self.hidden_size)
         if given is None:
@@ -235,7 +235,7 @@ class _Recurrent(Module):
                 )
         return tuple(given)
 
-    def _along(self, x: Array, given: Any, n: int) -> tuple[Any, list[Any]]:
+    def _along(self, x: Array, given: Array, n: int) -> tuple[Array, list[Array]]:
         """`_run`, for sequences of whatever layout."""
         layout = "(batch, time, features)" if self.batch_first else "(time, batch, features)"
         x = laid_out(type(self).__name__, x, (2, 3), f"input of shape {layout}")
@@ -316,7 +316,7 @@ class RNN(_Recurrent):
             rng=rng, dtype=dtype,
         )  # fmt: skip
 
-    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Array, ...]:
+    def _cell(self, x: Array, state: tuple[Array, ...], weights: Weights) -> tuple[Array, ...]:
         return (F.rnn_cell(x, state[0], *weights, self.nonlinearity),)
 
 
@@ -333,7 +333,7 @@ class GRU(_Recurrent):
 
     gates = 3
 
-    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Array, ...]:
+    def _cell(self, x: Array, state: tuple[Array, ...], weights: Weights) -> tuple[Array, ...]:
         return (F.gru_cell(x, state[0], *weights),)
 
 
@@ -357,10 +357,10 @@ class LSTM(_Recurrent):
 
     gates = 4
 
-    def _cell(self, x: Array, state: tuple[Any, ...], weights: Weights) -> tuple[Array, ...]:
+    def _cell(self, x: Array, state: tuple[Array, ...], weights: Weights) -> tuple[Array, ...]:
         return F.lstm_cell(x, (state[0], state[1]), *weights)
 
-    def forward(self, x: Array, state: Any = None) -> tuple[Any, tuple[Any, Any]]:
+    def forward(self, x: Array, state: Array = None) -> tuple[Array, tuple[Array, Array]]:
         """The last layer's outputs, and every layer's last state (h, c)."""
         if state is not None and (not isinstance(state, list | tuple) or len(state) != 2):
             raise TypeError("LSTM: the state is a pair (h, c)")

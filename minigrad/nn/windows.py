@@ -7,7 +7,7 @@ order.  A convolution is then one matrix product, pooling one reduction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,9 @@ LAYOUT = {
 }
 
 
-def _windows(x: Array, size: Any, stride: Any, dilation: Any) -> Array:
+def _windows(
+    x: Array, size: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> Array:
     n = len(size)
     spans = tuple(d * (k - 1) + 1 for k, d in zip(size, dilation))
     seen = sliding_window_view(x, spans, tuple(range(-n, 0)))
@@ -38,7 +40,13 @@ def _windows(x: Array, size: Any, stride: Any, dilation: Any) -> Array:
     return seen.transpose(*range(lead), *range(lead + n, lead + 2 * n), *range(lead, lead + n))
 
 
-def _overlay(y: Array, lengths: Any, size: Any, stride: Any, dilation: Any) -> Array:
+def _overlay(
+    y: Array,
+    lengths: Sequence[int],
+    size: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+) -> Array:
     n = len(size)
     x = np.zeros((*y.shape[: -2 * n], *lengths), y.dtype)
     lead = (slice(None),) * (x.ndim - n)
@@ -89,7 +97,7 @@ overlay: Op = Op(
 
 def batched(
     who: str, x: Array, n: int, layout: str | None = None
-) -> tuple[Any, Callable[[Any], Any]]:
+) -> tuple[Array, Callable[[Any], Any]]:
     """``x`` with a batch, and the function that takes it from the result if there was none."""
     layout = layout or LAYOUT[n]
     x = laid_out(who, x, (n + 1, n + 2), f"input of shape {layout}")

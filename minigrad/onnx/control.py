@@ -12,7 +12,7 @@ from minigrad import ops
 from minigrad.onnx.operators import OPERATORS
 from minigrad.onnx.operators.table import whole
 from minigrad.onnx.reading import array, attributes
-from minigrad.typing import Function
+from minigrad.typing import Array, Function
 
 Values = dict[str, Any]
 
@@ -164,7 +164,7 @@ def stacked(collected: list[tuple[Any, ...]], empty: list[Any]) -> list[Any]:
     return [ops.stack(list(parts)) for parts in zip(*collected, strict=True)]
 
 
-def truth(x: Any) -> bool:
+def truth(x: Array) -> bool:
     """A condition, of shape () or (1,)."""
     if np.size(x) != 1:
         raise ValueError(f"a condition has the shape {np.shape(x)}")
@@ -215,19 +215,19 @@ def body_of(graph: Any, opset: int) -> Body:
     )
 
 
-def choice(n: Any, opset: int) -> Choice:
+def choice(n: Array, opset: int) -> Choice:
     graphs = {a.name: a.g for a in n.attribute}
     names = ((True, "then_branch"), (False, "else_branch"))
     branches = {chosen: body_of(graphs[name], opset) for chosen, name in names}
     return Choice(list(n.input), list(n.output), branches)
 
 
-def loop(n: Any, opset: int) -> Loop:
+def loop(n: Array, opset: int) -> Loop:
     inputs = [*n.input, "", ""][: max(2, len(n.input))]
     return Loop(inputs, list(n.output), body_of(n.attribute[0].g, opset))
 
 
-def scan(n: Any, opset: int) -> Scan:
+def scan(n: Array, opset: int) -> Scan:
     if opset < 9:
         raise NotImplementedError(
             f"onnx.load: Scan ({n.name or n.output[0]}) of version 8 goes over batches, and is not "
@@ -253,7 +253,7 @@ CONTROL: dict[str, Callable[[Any, int], Any]] = {"If": choice, "Loop": loop, "Sc
 """Name -> what makes a step of a node that holds graphs."""
 
 
-def step_of(n: Any, opset: int) -> Any:
+def step_of(n: Array, opset: int) -> Any:
     """A node as what computes it."""
     if n.op_type in CONTROL:
         return CONTROL[n.op_type](n, opset)

@@ -19,7 +19,7 @@ from minigrad.program.trace import arguments, called, record
 from minigrad.reading.files import replace_file
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
-from minigrad.typing import Function
+from minigrad.typing import Array, DType, Function
 
 __all__ = ["export"]
 
@@ -162,7 +162,7 @@ def names_of(module: Module) -> dict[int, str]:
     return {id(t): name for name, t in reversed(module._tensors().items())}
 
 
-def is_batch(x: Any) -> bool:
+def is_batch(x: Array) -> bool:
     return isinstance(x, np.ndarray | Tensor) and np.ndim(x) > 0
 
 
@@ -216,7 +216,12 @@ class GraphWriter:
     axes: Any
 
     def __init__(
-        self, program: Program, names: dict[int, str], axes: Any, dtype: Any, outputs: Any
+        self,
+        program: Program,
+        names: dict[int, str],
+        axes: dict[str, dict[int, str]],
+        dtype: DType,
+        outputs: Any,
     ) -> None:
         self.program, self.names, self.axes = program, names, axes
         if dtype is not None and np.dtype(dtype) not in (np.float16, np.float32, np.float64):
@@ -256,7 +261,7 @@ class GraphWriter:
             ) from None
         return model
 
-    def info(self, name: str, dtype: Any, shape: Any) -> Any:
+    def info(self, name: str, dtype: DType, shape: tuple[int, ...]) -> Any:
         sizes = [(n.symbol or repr(n)) if isinstance(n, Size) else int(n) for n in shape]
         return self.g.helper.make_tensor_value_info(name, self.g.element(dtype), sizes)
 
@@ -297,7 +302,7 @@ class GraphWriter:
             names.append(name if given is not None else self.g.unique(printable(name)))
         return list(zip(names, leaves, strict=True))
 
-    def output(self, name: str, x: Any) -> Any:
+    def output(self, name: str, x: Array) -> Any:
         g = self.g
         if isinstance(x, Var):
             y, shape = self.env[x], x.shape

@@ -57,7 +57,7 @@ class Value:
     dtype: np.dtype[Any]
     shape: tuple[Any, ...]
 
-    def __init__(self, graph: Graph, name: str, dtype: DType, shape: Any = ()) -> None:
+    def __init__(self, graph: Graph, name: str, dtype: DType, shape: tuple[int, ...] = ()) -> None:
         self.graph, self.name, self.dtype, self.shape = graph, name, np.dtype(dtype), tuple(shape)
 
     @property
@@ -223,7 +223,7 @@ class Graph:
             self.lengths[symbol] = self.op("Shape", of, start=axis, end=axis + 1)
         return self.lengths[symbol]
 
-    def size(self, n: Any) -> Value:
+    def size(self, n: Array) -> Value:
         """A size, which may vary, as an array of one number."""
         if not isinstance(n, Size):
             return self.whole([n])
@@ -243,7 +243,7 @@ class Graph:
             return self.whole(shape)
         return self.op("Concat", *[self.size(n) for n in shape], axis=0)
 
-    def range(self, n: Any) -> Value:
+    def range(self, n: Array) -> Value:
         """0, 1, ..., n - 1."""
         if not isinstance(n, Size):
             return self.array(np.arange(n))

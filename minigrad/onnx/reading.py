@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.typing import Array
+
 Names = dict[str, Any]
 
 
@@ -87,7 +89,7 @@ def bring_in(model: Any, folder: Path) -> None:
             del t.external_data[:]
 
 
-def external(t: Any, folder: Path) -> bytes:
+def external(t: Array, folder: Path) -> bytes:
     """The bytes of a constant that lies beside the model.
 
     Raises
@@ -124,7 +126,7 @@ def external(t: Any, folder: Path) -> bytes:
     return content
 
 
-def array(t: Any) -> Any:
+def array(t: Array) -> Any:
     """A constant as an array.
 
     Raises

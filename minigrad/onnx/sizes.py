@@ -17,6 +17,7 @@ import numpy as np
 
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.tree import flatten
+from minigrad.typing import Array
 
 
 class Size:
@@ -108,7 +109,7 @@ def products(at: Points) -> tuple[list[tuple[str, ...]], Any]:
     return of, np.array([[math.prod(p[s] for s in c) for c in of] for p in at], float)
 
 
-def fitted(values: Any, at: Points) -> dict[tuple[str, ...], float] | None:
+def fitted(values: Array, at: Points) -> dict[tuple[str, ...], float] | None:
     """Factors of the sum of products that ``values`` are at the points, if they are one."""
     of, table = products(at)
     n = len(of)
@@ -173,7 +174,7 @@ def merged_numbers(values: list[Any], at: Points, what: str) -> Any:
     raise Unclear(what)
 
 
-def along(shape: tuple[int, ...], axis: int, start: Any, step: Any) -> Any:
+def along(shape: tuple[int, ...], axis: int, start: Array, step: Any) -> Any:
     """``start + i · step`` at place i along ``axis``."""
     if not np.any(step):
         return np.broadcast_to(start, shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ class Joiner:
     def __repr__(self) -> str:
         return f"mg.{self._name}"
 
-    def __getitem__(self, parts: Any) -> Any:
+    def __getitem__(self, parts: Array) -> Any:
         parts = parts if isinstance(parts, tuple) else (parts,)
         if any(isinstance(p, str) for p in parts):
             raise TypeError(f"mg.{self._name}: directives in words are not supported; use np.stack")
@@ -40,7 +41,7 @@ c_: Joiner = Joiner("c_", -1, columns=True)
 
 
 @composed(np.apply_over_axes, complex=True)
-def apply_over_axes(func: Function, a: ArrayLike, axes: Any) -> Array:
+def apply_over_axes(func: Function, a: ArrayLike, axes: int | Sequence[int]) -> Array:
     """``func(a, axis)`` for one axis after the other, as `numpy.apply_over_axes`.
 
     Derivative: that of ``func``, one axis after the other, by the chain rule.
@@ -103,7 +104,7 @@ class vectorize:
             raise TypeError(f"vectorize: pyfunc must be a function, not {pyfunc!r}")
         self.pyfunc, self.excluded = pyfunc, frozenset(excluded)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Array, **kwargs: Any) -> Any:
         named: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}
         spread = {k: arrayed(v) for k, v in named.items() if k not in self.excluded}
         shape = np.broadcast_shapes(*(np.shape(v) for v in spread.values()))

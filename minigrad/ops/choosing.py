@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigrad.ops.indexing import in_range, settled, take_along_axis
@@ -13,7 +11,7 @@ from minigrad.typing import Array
 
 
 @composed(np.choose, complex=True)
-def choose(a: ArrayLike, choices: Any, *, mode: str = "raise") -> Array:
+def choose(a: ArrayLike, choices: Array, *, mode: str = "raise") -> Array:
     """From several arrays, the element of the one that ``a`` names, as `numpy.choose`.
 
     Derivative: ``dy`` goes to the element that was chosen, 0 to the others.
@@ -44,7 +42,7 @@ def choose(a: ArrayLike, choices: Any, *, mode: str = "raise") -> Array:
 
 
 @composed(np.select, complex=True)
-def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+def select(condlist: Array, choicelist: Array, default: Array = 0) -> Array:
     """The choice of the first condition that holds, else ``default``, as `numpy.select`.
 
     Derivative: ``dy`` goes to the choice that was taken, 0 to the others.
@@ -82,7 +80,7 @@ mesh: Op = Op("ix_", np.ix_, None, arity=-1)
 
 
 @composed(np.ix_, complex=True)
-def ix_(*args: Any) -> Any:
+def ix_(*args: Array) -> Array:
     """Sequences laid along an axis each, as `numpy.ix_`: an open mesh, for indexing.
 
     Whole numbers and booleans give arrays that no gradient flows through.

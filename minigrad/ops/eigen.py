@@ -25,7 +25,7 @@ def textbook(rule: Rule) -> Rule:
     """
 
     @functools.wraps(rule)
-    def conjugating(g: Array, ans: Array, *args: Any, **kwargs: Any) -> Array:
+    def conjugating(g: Array, ans: Array, *args: Array, **kwargs: Any) -> Array:
         g = tuple(map(conjugated, g)) if isinstance(ans, tuple) else conjugated(g)
         return conjugated(rule(g, ans, *args, **kwargs))
 
@@ -64,7 +64,7 @@ class EighResult(NamedTuple):
     eigenvectors: Array
 
 
-def weights(n: int, UPLO: str) -> Any:
+def weights(n: int, UPLO: str) -> Array:
     """2 in the triangle that is read, which stands for the other one too, 1 on the diagonal."""
     lower = 2 * np.tri(n) - np.eye(n)
     return lower if UPLO in "Ll" else lower.T

@@ -34,7 +34,7 @@ def lettered(labels: Any) -> str:
     return term
 
 
-def spelled_out(subscripts: str, arrays: list[Any], optimize: Any = False) -> str:
+def spelled_out(subscripts: str, arrays: list[Array], optimize: Any = False) -> str:
     """``subscripts`` with an explicit output, and letters in place of every ellipsis.
 
     Raises
@@ -123,7 +123,7 @@ def as_product(
     if not summed or not {*rows, *columns} <= {*output} or (batch and not (rows and columns)):
         return None
 
-    def laid_out(term: str, *groups: list[str]) -> Any:
+    def laid_out(term: str, *groups: list[str]) -> Array:
         axes = tuple([term.index(c) for group in groups for c in group])
         return axes, tuple([math.prod(size[c] for c in group) for group in groups if group])
 
@@ -140,7 +140,7 @@ MUCH = 2**16
 """Products of numbers in one loop over everything from which a path is worth looking for."""
 
 
-def pays(subscripts: str, operands: Any) -> bool:
+def pays(subscripts: str, operands: Array) -> bool:
     """Whether products of pairs take less than one loop over everything."""
     inputs, output = subscripts.split("->")
     sizes: dict[str, int] = {}
@@ -151,7 +151,7 @@ def pays(subscripts: str, operands: Any) -> bool:
     return work >= MUCH and work >= 8 * max(answer, *map(np.size, operands))
 
 
-def summed_products(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
+def summed_products(*operands: Array, subscripts: str, optimize: Any = False) -> Array:
     """By products of matrices where they can do it, else in one loop over everything."""
     plain = optimize is False and all(type(x) is np.ndarray and x.dtype in BLAS for x in operands)
     if plain and len(operands) == 2 and operands[0].dtype == operands[1].dtype:
@@ -182,7 +182,7 @@ def onto_diagonal(c: Array, letters: str, term: str) -> Array:
 
 
 def einsum_rule(
-    g: Array, ans: Array, *operands: Any, argnum: int, subscripts: str, optimize: Any = False
+    g: Array, ans: Array, *operands: Array, argnum: int, subscripts: str, optimize: Any = False
 ) -> Array:
     """The same sum, with ``g`` in the place of the operand.
 
@@ -219,7 +219,7 @@ contract: Op = register(
 
 
 @composed(np.einsum, complex=True)
-def einsum(*operands: Any, optimize: Any = False) -> Any:
+def einsum(*operands: Array, optimize: Any = False) -> Array:
     """Sum of products over repeated subscripts, as `numpy.einsum`.
 
     Derivative: by one operand, einsum of ``dy`` and the others: of ``"ij,jk->ik"``,

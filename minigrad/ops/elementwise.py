@@ -32,7 +32,7 @@ LN2, LN10 = math.log(2.0), math.log(10.0)
 DEGREE = math.pi / 180
 
 
-def zero(g: Array, ans: Array, *args: Any, **kwargs: Any) -> Array:
+def zero(g: Array, ans: Array, *args: Array, **kwargs: Any) -> Array:
     """The rule of what is constant between its jumps."""
     return np.zeros_like(ans)
 
@@ -112,7 +112,7 @@ SMALL = {p: int(p) for p in (3, 4, 5, 6, -2, -3, -4)}
 HALVES = (-0.5, 1.5, -1.5)
 
 
-def raised(x: Array, p: Any) -> Array:
+def raised(x: Array, p: Array) -> Array:
     """``x ** p``; a product or a root where the exponent is small.
 
     C's ``pow`` takes twenty times as long.  NumPy does the same for -1, 0, ½, 1 and 2.
@@ -139,7 +139,7 @@ def whole(x: Array, n: int) -> Array:
     return whole(x * x, n // 2) * x if n % 2 else whole(x * x, n // 2)
 
 
-def power_base(g: Array, ans: Array, x: Array, p: Any) -> Array:
+def power_base(g: Array, ans: Array, x: Array, p: Array) -> Array:
     """``g p x^(p-1)``, and 0 for p = 0 even at x = 0."""
     if isinstance(p, (int, float)):
         if p == 2:
@@ -151,7 +151,7 @@ def power_base(g: Array, ans: Array, x: Array, p: Any) -> Array:
     return g * p * np.where((x == 0) & (p == 0), 1.0, x) ** (p - 1)
 
 
-def power_exponent(g: Array, ans: Array, x: Array, p: Any) -> Array:
+def power_exponent(g: Array, ans: Array, x: Array, p: Array) -> Array:
     """``g x^p log x``, and 0 at x = 0, where x^p stays 0 for every positive p."""
     x = np.where((x == 0) & (np.real(p) >= 0), 1.0, x)
     return g * ans * np.log(x if ans.dtype.kind == x.dtype.kind else x.astype(ans.dtype))
@@ -371,7 +371,7 @@ bounded: Op = elementwise(
 
 @composed(np.clip, shell=True)
 def clip(
-    a: ArrayLike, a_min: Array = None, a_max: Array = None, *, min: Any = None, max: Any = None
+    a: ArrayLike, a_min: Array = None, a_max: Array = None, *, min: Array = None, max: Array = None
 ) -> Array:
     """``a`` limited to ``[a_min, a_max]``, as `numpy.clip`; a bound of None is no bound.
 
@@ -462,7 +462,7 @@ def round(a: Array, decimals: int = 0) -> Array:
     jvp=lambda ts, ans, x, **_: ts[0] * np.isfinite(x),
 )
 def nan_to_num(
-    x: Array, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+    x: Array, copy: bool = True, nan: Array = 0.0, posinf: Array = None, neginf: Array = None
 ) -> Array:
     """``x`` with NaN and infinities replaced; the gradient is zero where it was.
 

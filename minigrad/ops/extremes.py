@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ def extreme_share(ans: Array, a: Array, axis: Axis, where: Array) -> Array:
 
 
 def extreme_rule(
-    g: Array, ans: Array, a: Array, axis: Axis = None, where: Array = True, **_: Any
+    g: Array, ans: Array, a: Array, axis: Axis = None, where: Array = True, **_: object
 ) -> Array:
     """The gradient goes to the extreme elements; complex ones are ordered by their real parts."""
     return restore(g, a, axis) * extreme_share(ans, a, axis, where)
@@ -39,7 +38,7 @@ def extreme_jvp(
     axis: Axis = None,
     keepdims: bool = False,
     where: Array = True,
-    **_: Any,
+    **_: object,
 ) -> Array:
     """The tangents of the extreme elements, ties averaged."""
     share = extreme_share(ans, a, axis, where)

@@ -46,7 +46,7 @@ def back(transform: Function, g: Array, a: Array, s: Any, axes: Any, norm: Any) 
     return c if a.dtype.kind == "c" else np.real(c)
 
 
-def doubled(n: int, half: int) -> Any:
+def doubled(n: int, half: int) -> Array:
     """2 for frequencies that stand for two, 1 for zero and the middle one of an even number."""
     once = [k == 0 or 2 * k == n for k in range(half)]
     return np.where(once, 1.0, 2.0)
@@ -137,7 +137,7 @@ def transformed(op: Any, a: Array, s: Any, axes: Any, norm: Any, halved: bool = 
 
 
 @composed(np.fft.fft, name="fft.fft", complex=True)
-def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
+def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
     """Discrete Fourier transform along an axis, as `numpy.fft.fft`.
 
     Derivative: linear: ``da = fft(dy)`` (of real numbers the real part), the matrix
@@ -153,7 +153,7 @@ def fft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) ->
 
 
 @composed(np.fft.ifft, name="fft.ifft", complex=True)
-def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
+def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
     """Inverse of `fft`, as `numpy.fft.ifft`.
 
     Derivative: linear: ``da = ifft(dy)`` (of real numbers the real part), the matrix
@@ -169,7 +169,7 @@ def ifft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -
 
 
 @composed(np.fft.rfft, name="fft.rfft")
-def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
+def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
     """Non-negative frequencies of a real signal, along an axis, as `numpy.fft.rfft`.
 
     Derivative: linear: ``da = Re Σ_k dy_k exp(-2πi jk/n)``, over the frequencies that are kept.
@@ -184,7 +184,7 @@ def rfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -
 
 
 @composed(np.fft.irfft, name="fft.irfft", complex=True)
-def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
+def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
     """Inverse of `rfft`, as `numpy.fft.irfft`.
 
     Derivative: linear: `rfft` of ``dy`` over n, conjugated, frequencies that stand for two
@@ -200,7 +200,7 @@ def irfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) 
 
 
 @composed(np.fft.hfft, name="fft.hfft", complex=True)
-def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
+def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
     """Transform of a signal with a real spectrum, of which half is given, as `numpy.fft.hfft`.
 
     Derivative: linear: the adjoint, frequencies that stand for two counted twice.
@@ -215,7 +215,7 @@ def hfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -
 
 
 @composed(np.fft.ihfft, name="fft.ihfft")
-def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: Any = None) -> Array:
+def ihfft(a: ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = None) -> Array:
     """Inverse of `hfft`, as `numpy.fft.ihfft`.
 
     Derivative: linear: the adjoint, as of `rfft`.

@@ -25,7 +25,7 @@ def is_basic(index: Index) -> bool:
     return isinstance(index, _BASIC)
 
 
-def one_entry(index: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+def one_entry(index: Index, shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """The place of the only element that ``index`` selects of ``shape``; None for all others.
 
     Examples
@@ -65,12 +65,12 @@ def takes_one_axis(part: Any) -> bool:
     return isinstance(part, slice | int | np.integer) and type(part) is not bool
 
 
-def as_slice(part: Any) -> Any:
+def as_slice(part: Any) -> Array:
     """An integer index as a slice of length 1."""
     return slice(part, part + 1 or None) if isinstance(part, int | np.integer) else part
 
 
-def settle_index(index: Index) -> Any:
+def settle_index(index: Index) -> Array:
     """``index`` with arrays of its own, which nobody else can alter."""
     if isinstance(index, tuple):
         return tuple([settle_index(part) for part in index])
@@ -152,7 +152,7 @@ def at(ufunc: np.ufunc, out: Any, index: Index, values: Array) -> Array:
     return ufunc.at(out.reshape(-1), places.reshape(-1), values.reshape(-1))
 
 
-def selected(function: Function, *inputs: Any, where: Array, **options: Any) -> Array:
+def selected(function: Function, *inputs: Array, where: Array, **options: Any) -> Array:
     """A ufunc computed ``where`` it shall be, 0 elsewhere: NumPy promises nothing there.
 
     Elsewhere it is not computed at all, so that what it would make there spoils no gradient.
@@ -217,7 +217,7 @@ def places_in(indices: Array) -> Array:
     return index.astype(np.intp) if index.dtype.kind == "b" else index
 
 
-def in_range(index: Index, n: int, mode: str) -> Any:
+def in_range(index: Index, n: int, mode: str) -> Array:
     """``index`` into ``n`` elements, as ``mode`` asks: "raise", "wrap" or "clip"."""
     if mode == "wrap":
         return index % n
@@ -406,7 +406,7 @@ def bincount(x: Array, /, weights: ArrayLike = None, minlength: int = 0) -> Arra
 
 
 @composed(np.repeat, complex=True)
-def repeat(a: ArrayLike, repeats: Any, axis: int | None = None) -> Array:
+def repeat(a: ArrayLike, repeats: Array, axis: int | None = None) -> Array:
     """Each element (or slice along ``axis``) several times in a row, as `numpy.repeat`.
 
     Derivative: the sum of ``dy`` over the copies of each element.

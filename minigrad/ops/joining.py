@@ -19,7 +19,7 @@ MANY = 128
 # --- joining ---------------------------------------------------------------------------
 
 
-def concatenate_rule(g: Array, ans: Array, *arrays: Any, argnum: int, axis: int = 0) -> Array:
+def concatenate_rule(g: Array, ans: Array, *arrays: Array, argnum: int, axis: int = 0) -> Array:
     """Each array gets its own stretch of the gradient."""
     k = normalize_axis_index(axis, len(g.shape))
     start = sum([a.shape[k] for a in arrays[:argnum]])
@@ -27,12 +27,12 @@ def concatenate_rule(g: Array, ans: Array, *arrays: Any, argnum: int, axis: int 
 
 
 @primitive(vjps=concatenate_rule, name="concatenate", fresh=True, linear="jointly", complex=True)
-def joined(*arrays: Any, axis: int = 0) -> Any:
+def joined(*arrays: Array, axis: int = 0) -> Array:
     """concatenate(arrays, axis): arrays joined along an axis that they have."""
     return np.concatenate(arrays, axis=axis)
 
 
-def in_groups(op: Op, arrays: list[Any], axis: int) -> Any:
+def in_groups(op: Op, arrays: list[Array], axis: int) -> Array:
     """``op`` of any number of arrays, in time linear in their number."""
     if len(arrays) <= MANY:
         return op(*arrays, axis=axis)
@@ -41,7 +41,7 @@ def in_groups(op: Op, arrays: list[Any], axis: int) -> Any:
 
 
 @composed(np.concatenate, complex=True)
-def concatenate(arrays: Any, axis: int | None = 0) -> Any:
+def concatenate(arrays: Array, axis: int | None = 0) -> Array:
     """Arrays joined along ``axis`` (all elements, if None), as `numpy.concatenate`.
 
     Derivative: each array gets the part of ``dy`` that it became.
@@ -94,7 +94,7 @@ concat = concatenate
     linear="jointly",
     complex=True,
 )
-def layered(*arrays: Any, axis: int = 0) -> Any:
+def layered(*arrays: Array, axis: int = 0) -> Array:
     """stack(arrays, axis): arrays of one shape joined along a new axis."""
     kinds = {*map(type, arrays)}
     if axis in (0, -1) and kinds == {np.float64}:  # a fifth of the time
@@ -107,7 +107,7 @@ def layered(*arrays: Any, axis: int = 0) -> Any:
 
 
 @composed(np.stack, complex=True)
-def stack(arrays: Any, axis: int = 0) -> Any:
+def stack(arrays: Array, axis: int = 0) -> Array:
     """Arrays of one shape joined along a new axis, as `numpy.stack`.
 
     Derivative: each array gets the slice of ``dy`` that it became.
@@ -141,7 +141,7 @@ def stack(arrays: Any, axis: int = 0) -> Any:
 
 
 @composed(np.vstack, complex=True)
-def vstack(tup: Any) -> Any:
+def vstack(tup: Array) -> Array:
     """Arrays below each other, vectors as rows, as `numpy.vstack`.
 
     Derivative: each array gets the rows of ``dy`` that it became.
@@ -157,7 +157,7 @@ def vstack(tup: Any) -> Any:
 
 
 @composed(np.hstack, complex=True)
-def hstack(tup: Any) -> Any:
+def hstack(tup: Array) -> Array:
     """Arrays beside each other, as `numpy.hstack`.
 
     Derivative: each array gets the part of ``dy`` that it became.
@@ -173,7 +173,7 @@ def hstack(tup: Any) -> Any:
 
 
 @composed(np.dstack, complex=True)
-def dstack(tup: Any) -> Any:
+def dstack(tup: Array) -> Array:
     """Arrays behind each other, as `numpy.dstack`.
 
     Derivative: each array gets the slices of ``dy`` that it became.
@@ -189,7 +189,7 @@ def dstack(tup: Any) -> Any:
 
 
 @composed(np.column_stack, complex=True)
-def column_stack(tup: Any) -> Any:
+def column_stack(tup: Array) -> Array:
     """Arrays beside each other, vectors as columns, as `numpy.column_stack`.
 
     Derivative: each array gets the columns of ``dy`` that it became.
@@ -206,7 +206,7 @@ def column_stack(tup: Any) -> Any:
 
 
 @composed(np.block, complex=True)
-def block(arrays: Any) -> Any:
+def block(arrays: Array) -> Array:
     """An array from nested lists of blocks, as `numpy.block`.
 
     Derivative: each block gets the part of ``dy`` where it stands.

@@ -11,7 +11,7 @@ from minigrad.ops.shape import reshape
 from minigrad.typing import Array, DType
 
 
-def astype_rule(g: Array, ans: Array, x: Array, dtype: DType, **_: Any) -> Array:
+def astype_rule(g: Array, ans: Array, x: Array, dtype: DType, **_: object) -> Array:
     g = np.real(g) if is_complex(g) and not is_complex(x) else g
     return g.astype(x.dtype)
 

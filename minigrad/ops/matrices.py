@@ -142,7 +142,7 @@ def solve(a: Array, b: Array) -> Array:
     return np.linalg.solve(a, b)
 
 
-def pinv_rule(g: Array, ans: Array, a: Array, **_: Any) -> Array:
+def pinv_rule(g: Array, ans: Array, a: Array, **_: object) -> Array:
     """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973).
 
     Holds while the rank stays what it is.
@@ -369,7 +369,7 @@ def cheapest_order(sizes: list[int]) -> tuple[int, dict[tuple[int, int], int]]:
     return cost[0, n - 1], split
 
 
-def product(chain: list[Any], split: dict[tuple[int, int], int], i: int, j: int) -> Any:
+def product(chain: list[Array], split: dict[tuple[int, int], int], i: int, j: int) -> Array:
     """Matrices ``i`` to ``j`` multiplied; no closure, which as a cycle would keep them alive."""
     if i == j:
         return chain[i]
@@ -378,7 +378,7 @@ def product(chain: list[Any], split: dict[tuple[int, int], int], i: int, j: int)
 
 
 @composed(np.linalg.multi_dot, name="linalg.multi_dot", complex=True)
-def multi_dot(arrays: Any) -> Any:
+def multi_dot(arrays: Array) -> Array:
     """Product of several matrices in the cheapest order, as `numpy.linalg.multi_dot`.
 
     Derivative: by each matrix: (those before)ᵀ ``dy`` (those after)ᵀ.

@@ -88,20 +88,22 @@ def std(
     return root_mean_square(off, n=n, axis=axis, keepdims=bool(keepdims))
 
 
-def freedom_of(n: Any, x: Array, axis: Axis) -> Array:
+def freedom_of(n: Array, x: Array, axis: Axis) -> Array:
     """``n``, for all or for each, as something to divide ``x`` by."""
     return restore(n, x, axis) if np.ndim(n) else n
 
 
 def root_mean_square_rule(
-    g: Array, ans: Array, x: Array, n: Any, axis: Axis = None, keepdims: bool = False
+    g: Array, ans: Array, x: Array, n: Array, axis: Axis = None, keepdims: bool = False
 ) -> Array:
     """``x / (n r)``; 0 where all of ``x`` is 0."""
     g, ans, root = restore(g, x, axis), restore(ans, x, axis), freedom_of(n, x, axis) ** 0.5
     return g * (conjugated(direction(x, ans * root, axis=axis)) / root)
 
 
-def half_square_rule(g: Array, ans: Array, x: Array, n: Any, axis: Axis = None, **_: Any) -> Array:
+def half_square_rule(
+    g: Array, ans: Array, x: Array, n: Array, axis: Axis = None, **_: object
+) -> Array:
     return shared_out(restore(g, x, axis) * conjugated(x), freedom_of(n, x, axis))
 
 
@@ -112,7 +114,7 @@ def half_square_rule(g: Array, ans: Array, x: Array, n: Any, axis: Axis = None, 
     complex=True,
     half_square=(half_square_rule,),
 )
-def root_mean_square(x: Array, *, n: Any, axis: Axis = None, keepdims: bool = False) -> Array:
+def root_mean_square(x: Array, *, n: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """``√(Σ |x|² / n)``."""
     squares = np.real(x * np.conj(x)) if is_complex(x) else x * x
     return np.sqrt(shared_out(np.sum(squares, axis=axis, keepdims=keepdims), n))

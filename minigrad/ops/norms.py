@@ -248,7 +248,7 @@ def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: Any = "fro") -> Arr
 
 
 @composed(np.linalg.cond, name="linalg.cond", complex=True)
-def cond(x: Array, p: Any = None) -> Array:
+def cond(x: Array, p: Array = None) -> Array:
     """Condition number of matrices, as `numpy.linalg.cond`, for ``p`` as in `norm`.
 
     Derivative: for p = None or 2, that of the quotient of the largest and the smallest singular

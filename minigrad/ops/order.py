@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
 # --- the same elements in another order ------------------------------------------------
 
 
-def negated(shift: Any) -> Any:
+def negated(shift: Any) -> Array:
     """The shift, or shifts, back."""
     return -shift if np.ndim(shift) == 0 else tuple(-s for s in shift)
 
@@ -139,7 +140,7 @@ def flip(m: Array, axis: Any = None) -> Array:
     linear="jointly",
     complex=True,
 )
-def roll(a: Array, shift: Any, axis: Axis = None) -> Array:
+def roll(a: Array, shift: int | Sequence[int], axis: Axis = None) -> Array:
     """Elements shifted along ``axis``, re-entering at the front, as `numpy.roll`.
 
     Derivative: ``da = roll(dy, -shift)``.

@@ -35,7 +35,7 @@ _SUMMARIES: dict[str, Any] = {
     fresh=True,
     complex=True,
 )
-def framed(array: Array, pad_width: Any, constant_values: Any = 0) -> Array:
+def framed(array: Array, pad_width: Any, constant_values: Array = 0) -> Array:
     """pad(array, pad_width, constant_values=...): constants around an array."""
     return np.pad(array, pad_width, constant_values=constant_values)
 
@@ -208,7 +208,7 @@ def extended(array: Array, axis: int, pair: tuple[int, int], mode: str, given: A
     if not n:
         raise ValueError(f"pad: axis {axis} is empty: mode={mode!r} finds nothing to go on from")
 
-    def filling(side: int) -> Any:
+    def filling(side: int) -> Array:
         if mode == "linear_ramp":
             edge = array[(*front, slice(0, 1) if side == 0 else slice(n - 1, n))]
             kind = np.result_type(array).type(0).real.dtype

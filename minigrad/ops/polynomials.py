@@ -267,7 +267,7 @@ def polyfit(
     rcond: float | None = None,
     full: bool = False,
     w: ArrayLike = None,
-    cov: Any = False,
+    cov: Array = False,
 ) -> Array:
     """The polynomial of degree ``deg`` next to the points, by least squares, as `numpy.polyfit`.
 

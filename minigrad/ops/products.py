@@ -407,7 +407,7 @@ def cross(
 # --- convolution -----------------------------------------------------------------------
 
 
-def convolve_rule(g: Array, other: Any, x: Array, mode: Any) -> Array:
+def convolve_rule(g: Array, other: Array, x: Array, mode: str) -> Array:
     """``dx_k = Σ_m g_(k+m) other_m``, with ``g`` taken back to the full convolution."""
     n, m = np.size(x), np.size(other)
     shortest = min(n, m)

@@ -13,7 +13,7 @@ from minigrad.ops.shape import arrayed, speaks_numpy
 from minigrad.typing import Array, Axis
 
 
-def plotting(alpha: float, beta: float) -> Any:
+def plotting(alpha: float, beta: float) -> Array:
     """Places by R. J. Hyndman and Y. Fan, "Sample Quantiles in Statistical Packages" (1996)."""
     return lambda n, q: n * q + (alpha + q * (1 - alpha - beta)) - 1
 
@@ -33,7 +33,7 @@ def between(t: Array) -> Array:
     return t
 
 
-METHODS: dict[str, tuple[Any, Any]] = {
+METHODS: dict[str, tuple[Array, Array]] = {
     "inverted_cdf": (lambda n, q: np.ceil(n * q - 1), between),
     "averaged_inverted_cdf": (
         lambda n, q: n * q - 1,

@@ -100,7 +100,7 @@ def sum_jvp(
     axis: Axis = None,
     keepdims: Any = False,
     where: Array = True,
-    **_: Any,
+    **_: object,
 ) -> Array:
     """The sum of the tangents; ``initial`` is constant."""
     return np.sum(
@@ -109,7 +109,7 @@ def sum_jvp(
 
 
 def sum_rule(
-    g: Array, ans: Array, a: Array, axis: Axis = None, where: Array = True, **_: Any
+    g: Array, ans: Array, a: Array, axis: Axis = None, where: Array = True, **_: object
 ) -> Array:
     return mask(spread(g, a, axis), where)
 
@@ -176,7 +176,7 @@ def taking_part(a: Array, axis: Axis, where: Array) -> Array:
     return np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=True)
 
 
-def shared_out(x: Array, n: Any) -> Array:
+def shared_out(x: Array, n: Array) -> Array:
     """``x / n``, also where float16 has no number as large as ``n``."""
     if isinstance(n, (int, float)) and n > 65504 and np.result_type(x) == np.float16:
         return x * (1 / n)
@@ -184,7 +184,7 @@ def shared_out(x: Array, n: Any) -> Array:
 
 
 def mean_rule(
-    g: Array, ans: Array, a: Array, axis: Axis = None, where: Array = True, **_: Any
+    g: Array, ans: Array, a: Array, axis: Axis = None, where: Array = True, **_: object
 ) -> Array:
     if where is True:
         return spread(shared_out(g, count(a, axis)), a, axis)
@@ -358,7 +358,7 @@ def prod_rule(
     axis: Axis = None,
     where: Array = True,
     initial: Array = NoValue,
-    **_: Any,
+    **_: object,
 ) -> Array:
     shape = np.shape(a)
     x = a if where is True else np.where(where, a, 1.0)

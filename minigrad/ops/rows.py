@@ -8,7 +8,6 @@ A product with ones adds all of them at once.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,7 @@ SHORT, MANY = 32, 16
 
 
 @lru_cache(maxsize=64)
-def ones(n: int, kind: str) -> Any:
+def ones(n: int, kind: str) -> Array:
     """A vector of ones to multiply by, of the dtype with the letter ``kind``."""
     vector = np.ones(n, kind)
     vector.setflags(write=False)

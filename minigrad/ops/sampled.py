@@ -18,14 +18,14 @@ from minigrad.typing import Array, Axis, DType, Function
 # --- slopes and integrals --------------------------------------------------------------
 
 
-def along(axis: int, *part: Any) -> tuple[Any, ...]:
+def along(axis: int, *part: Array) -> tuple[Array, ...]:
     """The index that is ``slice(*part)`` along ``axis``."""
     return (*[slice(None)] * axis, slice(*part))
 
 
 @composed(np.interp)
 def interp(
-    x: Array, xp: Array, fp: Array, left: Any = None, right: Any = None, period: Any = None
+    x: Array, xp: Array, fp: Array, left: Array = None, right: Array = None, period: Array = None
 ) -> Array:
     """The line through the points ``(xp, fp)`` at ``x``, as `numpy.interp`.
 
@@ -75,7 +75,7 @@ def slopes(f: Any, h: Array, axis: int, edge_order: int) -> Array:
     ``h`` is the distance of the samples, or all distances.
     """
 
-    def at(*part: Any) -> Any:
+    def at(*part: Array) -> Array:
         return f[along(axis, *part)]
 
     n = np.ndim(f)
@@ -116,7 +116,7 @@ def _real(x: Array) -> Array:
 
 
 @composed(np.gradient, complex=True)
-def gradient(f: ArrayLike, *varargs: Any, axis: Axis = None, edge_order: int = 1) -> Array:
+def gradient(f: ArrayLike, *varargs: Array, axis: Axis = None, edge_order: int = 1) -> Array:
     """Slopes of a sampled function by central differences, as `numpy.gradient`.
 
     ``varargs`` are the distances or the coordinates of the samples, for all axes or for
@@ -168,7 +168,7 @@ def gradient(f: ArrayLike, *varargs: Any, axis: Axis = None, edge_order: int = 1
 
 
 @composed(np.trapezoid, complex=True)
-def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: Any = 1.0, axis: int = -1) -> Array:
+def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: Array = 1.0, axis: int = -1) -> Array:
     """Integral along ``axis`` by trapezoids, as `numpy.trapezoid`.
 
     Derivative: by ``y`` half the widths of the two neighbouring intervals; by ``x`` the mean
@@ -191,7 +191,7 @@ def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: Any = 1.0, axis: int = -1) 
 
 @composed(np.unwrap, complex=True)
 def unwrap(
-    p: ArrayLike, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi
+    p: ArrayLike, discont: Array = None, axis: int = -1, *, period: Array = 2 * math.pi
 ) -> Array:
     """Angles without jumps of more than half a ``period``, as `numpy.unwrap`.
 
@@ -216,7 +216,7 @@ def unwrap(
 
 
 @composed(np.ediff1d, complex=True)
-def ediff1d(ary: Array, to_end: Any = None, to_begin: Any = None) -> Array:
+def ediff1d(ary: Array, to_end: Array = None, to_begin: Array = None) -> Array:
     """Differences of all elements in a row, as `numpy.ediff1d`.
 
     Derivative: ``dary_i = dy_(i-1) - dy_i``; both ends get what stands at their own places.
@@ -285,7 +285,7 @@ def cumulative_prod(
 # --- ranges ----------------------------------------------------------------------------
 
 
-def _shares(start: Array, stop: Array, num: int, endpoint: bool, name: str) -> Any:
+def _shares(start: Array, stop: Array, num: int, endpoint: bool, name: str) -> Array:
     """How far from start to stop each place is, along a first axis."""
     if num < 0:
         raise ValueError(f"{name}: the number of samples must not be negative, got {num}")
@@ -388,7 +388,7 @@ def geomspace(
 
 
 @composed(np.piecewise, complex=True)
-def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Array:
+def piecewise(x: ArrayLike, condlist: Array, funclist: Any, *args: Array, **kw: Any) -> Array:
     """The function (or number) of the last condition that holds, as `numpy.piecewise`.
 
     Derivative: that of the function which was chosen, element by element.
@@ -432,7 +432,7 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any)
 
 @composed(np.apply_along_axis, complex=True)
 def apply_along_axis(
-    func1d: Function, axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
+    func1d: Function, axis: int, arr: ArrayLike, *args: Array, **kwargs: Any
 ) -> Array:
     """``func1d`` of every vector along ``axis``, as `numpy.apply_along_axis`.
 

@@ -63,7 +63,7 @@ def cumprod_rule(g: Array, ans: Array, a: Array, axis: Any = None, **_: Any) -> 
     return np.reshape(np.moveaxis(before * affine(x[1:], g), 0, k), np.shape(a))
 
 
-def affine(factors: Any, terms: Any) -> Any:
+def affine(factors: Array, terms: Array) -> Array:
     """``s_k = terms_k + factors_k s_(k+1)``, from the end, in as many steps as n has digits.
 
     Each step doubles how many terms a sum reaches: d of them, and the product of the d
@@ -121,12 +121,12 @@ def diff(
         raise ValueError("diff needs at least one axis, got a single number")
     axis = normalize_axis_index(axis, np.ndim(a))
 
-    def edge(value: Array) -> Any:
+    def edge(value: Array) -> Array:
         if np.ndim(value):
             return value
         return np.broadcast_to(value, [1 if i == axis else m for i, m in enumerate(np.shape(a))])
 
-    parts: Sequence[Any] = [edge(prepend)] if prepend is not NoValue else []
+    parts: Sequence[Array] = [edge(prepend)] if prepend is not NoValue else []
     parts = [*parts, a, *([edge(append)] if append is not NoValue else [])]
     if len(parts) > 1 and n:
         a = np.concatenate(parts, axis=axis)
@@ -140,7 +140,7 @@ def diff(
 # --- methods of ufuncs -----------------------------------------------------------------
 
 
-def _first_axis(name: str, reduction: Any) -> Any:
+def _first_axis(name: str, reduction: Any) -> Array:
     """A reduction as ``ufunc.reduce`` has it: over the first axis by default."""
 
     def reduce(
@@ -157,7 +157,7 @@ def _first_axis(name: str, reduction: Any) -> Any:
     return reduce
 
 
-def _first_scan(name: str, scan: Any) -> Any:
+def _first_scan(name: str, scan: Any) -> Array:
     """A scan as ``ufunc.accumulate`` has it: along the first axis by default."""
 
     def accumulate(array: Array, axis: int = 0, dtype: DType = None, out: Any = None) -> Array:
@@ -169,7 +169,7 @@ def _first_scan(name: str, scan: Any) -> Any:
     return accumulate
 
 
-def slices_of(array: Array, axis: Axis, name: str) -> tuple[list[Any], int]:
+def slices_of(array: Array, axis: Axis, name: str) -> tuple[list[Array], int]:
     """The slices along an axis, and that axis counted from the front."""
     array = arrayed(array)
     if not isinstance(axis, int):
@@ -191,7 +191,7 @@ def like(array: Array, initial: Array) -> Array:
     return initial if holds_tensor([initial]) else np.result_type(array).type(initial)
 
 
-def _fold(ufunc: np.ufunc) -> Any:
+def _fold(ufunc: np.ufunc) -> Array:
     """``ufunc.reduce``: of the first two slices, of that and the third, and so on."""
     name = f"{ufunc.__name__}.reduce"
 
@@ -220,7 +220,7 @@ def _fold(ufunc: np.ufunc) -> Any:
     return reduction
 
 
-def _running(ufunc: np.ufunc) -> Any:
+def _running(ufunc: np.ufunc) -> Array:
     """``ufunc.accumulate``, likewise."""
     name = f"{ufunc.__name__}.accumulate"
 
@@ -235,7 +235,7 @@ def _running(ufunc: np.ufunc) -> Any:
     return scan
 
 
-def _segments(ufunc: np.ufunc) -> Any:
+def _segments(ufunc: np.ufunc) -> Array:
     """``ufunc.reduceat``: each stretch reduced, from one index up to the next."""
     name = f"{ufunc.__name__}.reduceat"
 

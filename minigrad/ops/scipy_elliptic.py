@@ -72,7 +72,7 @@ SAMPLES = np.exp(np.arange(-90.0, 60.0, STEP))
 """Where integrands are sampled, relative to the largest argument."""
 
 
-def symmetric(*factors: tuple[Any, float]) -> Any:
+def symmetric(*factors: tuple[Array, float]) -> Array:
     """``∫ Π (t + x)^-power dt`` from 0 to ∞, over the factors ``(x, power)``.
 
     By the trapezoidal rule in log t, whose error is ``exp(-2π²/STEP)``: the integrand is

@@ -152,7 +152,7 @@ equation(
 # --- Mathieu's functions, x in degrees (28.2, 28.20), spheroidal wave functions (30.2) -------
 
 
-def mathieu(function: Function, characteristic: Any, told: str) -> None:
+def mathieu(function: Function, characteristic: Function, told: str) -> None:
     """``y″ = -(a - 2q cos 2x) y``; SciPy's x is in degrees, its slope in radians."""
     several(
         function,
@@ -163,7 +163,7 @@ def mathieu(function: Function, characteristic: Any, told: str) -> None:
     )
 
 
-def modified_mathieu(function: Function, characteristic: Any, told: str) -> None:
+def modified_mathieu(function: Function, characteristic: Function, told: str) -> None:
     """``y″ = (a - 2q cosh 2x) y``."""
     equation(
         function,
@@ -206,7 +206,7 @@ def spheroidal(function: Any, value: Any, sign: int, form: Any, x: float, told: 
     SciPy's functions of the second kind are not held to the equation, and have no row.
     """
 
-    def second(y: Array, slope: Array, m: Array, n: Array, c: Array, *rest: Any) -> Array:
+    def second(y: Array, slope: Array, m: Array, n: Array, c: Array, *rest: Array) -> Array:
         known = rest[0] if len(rest) > 1 else value(m, n, c)
         return form(rest[-1], y, slope, m, known, sign * (c * rest[-1]) ** 2)
 

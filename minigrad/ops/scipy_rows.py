@@ -47,7 +47,7 @@ def is_zero(c: Array) -> bool:
 
 
 def several(
-    function: Any, *slopes: Any, told: str, at: tuple[float, ...] = (0.7,), complex: bool = False
+    function: Any, *slopes: Array, told: str, at: tuple[float, ...] = (0.7,), complex: bool = False
 ) -> None:
     """Record of a ufunc of several results, by its last argument.
 
@@ -57,12 +57,12 @@ def several(
     results, derivatives, value = told.split(" | ")
     called, known = function.__name__, function.nin - 1
 
-    def rule(g: Array, ans: Array, *args: Any) -> Array:
+    def rule(g: Array, ans: Array, *args: Array) -> Array:
         asked = [(c, slope) for c, slope in zip(g, slopes, strict=True) if not is_zero(c)]
         total = sum(c * slope(ans, *args) for c, slope in asked or [(g[0], lambda *_: 1.0)])
         return unbroadcast(total, np.shape(args[-1])) if known else total
 
-    def forward(*args: Any) -> Any:
+    def forward(*args: Array) -> Array:
         return function(*args)
 
     names = LETTERS[:1] if not known else [f"x{i + 1}" for i in range(function.nin)]

@@ -46,7 +46,7 @@ def firm(x: Array) -> Array:
 
 
 @composed(shell=True, complex=True)
-def array(data: Any, dtype: DType = None) -> Any:
+def array(data: Array, dtype: DType = None) -> Array:
     """A Tensor from nested lists that contain Tensors; else an array, as `numpy.array`.
 
     Derivative: every Tensor in the lists gets the gradient of its own place.
@@ -128,7 +128,7 @@ def broadcast_to(array: Array, shape: int | Sequence[int]) -> Array:
 
 
 @composed(np.broadcast_arrays, complex=True)
-def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
+def broadcast_arrays(*args: Array) -> tuple[Array, ...]:
     """All arrays broadcast against each other, as `numpy.broadcast_arrays`.
 
     Derivative: ``dy`` summed over the axes along which the array was repeated.
@@ -145,7 +145,7 @@ def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
 
 
 @composed(np.meshgrid, complex=True)
-def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+def meshgrid(*xi: Array, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Array:
     """Coordinates of a grid from those of its axes, as `numpy.meshgrid`.
 
     Derivative: ``dy`` summed over the axes along which the coordinates were repeated.
@@ -181,7 +181,7 @@ def outer_of(op: Function, a: Array, b: Array) -> Array:
 # --- the same elements in another shape ------------------------------------------------
 
 
-def reshape_back(g: Array, ans: Array, a: Array, *_: Any, **__: Any) -> Array:
+def reshape_back(g: Array, ans: Array, a: Array, *_: object, **__: Any) -> Array:
     """The rule of what changes the shape alone."""
     return np.reshape(g, np.shape(a))
 
@@ -200,7 +200,7 @@ class Reshape(Op):
     __doc__ = Documented("The record of `reshape`, which also takes the first index as fastest.")
     __signature__: Any = signature(lambda a, shape=None, order="C", *, newshape=None: a)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Array, **kwargs: Any) -> Any:
         if len(args) > 2:
             args, kwargs = args[:2], {"order": args[2], **kwargs}
         order = kwargs.pop("order", "C")
@@ -212,7 +212,7 @@ class Reshape(Op):
         return np.transpose(super().__call__(np.transpose(arrayed(a)), backwards, **kwargs))
 
 
-def reshaped(a: Array, shape: Sizes = None, *, newshape: Any = None) -> Array:
+def reshaped(a: Array, shape: Sizes = None, *, newshape: Sizes = None) -> Array:
     """The same elements in another shape, as `numpy.reshape`.
 
     Derivative: ``da = reshape(dy, shape(a))``.
@@ -302,7 +302,7 @@ def squeeze(a: Array, axis: Axis = None) -> Array:
 
 
 @primitive(np.expand_dims, vjps=(reshape_back,), view=True, linear="jointly", complex=True)
-def expand_dims(a: Array, axis: Any) -> Array:
+def expand_dims(a: Array, axis: int | Sequence[int]) -> Array:
     """Axes of length 1 inserted, as `numpy.expand_dims`.
 
     Derivative: ``dy`` without the new axes.
@@ -310,14 +310,14 @@ def expand_dims(a: Array, axis: Any) -> Array:
     return np.expand_dims(a, axis)
 
 
-def for_each(function: Callable[[Any], Any], arrays: tuple[Any, ...]) -> Any:
+def for_each(function: Callable[[Any], Any], arrays: tuple[Array, ...]) -> Array:
     """The result for one array, a tuple of results for several."""
     results = tuple(function(arrayed(a)) for a in arrays)
     return results[0] if len(results) == 1 else results
 
 
 @composed(np.atleast_1d, complex=True)
-def atleast_1d(*arys: Any) -> Any:
+def atleast_1d(*arys: Array) -> Array:
     """Numbers as arrays of one axis, as `numpy.atleast_1d`; a tuple for several arguments.
 
     Derivative: ``dy`` in the shape of the argument.
@@ -332,7 +332,7 @@ def atleast_1d(*arys: Any) -> Any:
 
 
 @composed(np.atleast_2d, complex=True)
-def atleast_2d(*arys: Any) -> Any:
+def atleast_2d(*arys: Array) -> Array:
     """Vectors as rows of a matrix, as `numpy.atleast_2d`; a tuple for several arguments.
 
     Derivative: ``dy`` in the shape of the argument.
@@ -347,7 +347,7 @@ def atleast_2d(*arys: Any) -> Any:
 
 
 @composed(np.atleast_3d, complex=True)
-def atleast_3d(*arys: Any) -> Any:
+def atleast_3d(*arys: Array) -> Array:
     """Matrices with a third axis, as `numpy.atleast_3d`; a tuple for several arguments.
 
     Derivative: ``dy`` in the shape of the argument.

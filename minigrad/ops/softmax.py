@@ -7,7 +7,6 @@ undefined: softmax and log_softmax are NaN there, and log-sum-exp is -inf, +inf 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -48,7 +47,7 @@ def shares(ans: Array, x: Array, axis: Axis) -> Array:
     return np.exp(x - ans)
 
 
-def logsumexp_rule(g: Array, ans: Array, x: Array, axis: Axis = None, **_: Any) -> Array:
+def logsumexp_rule(g: Array, ans: Array, x: Array, axis: Axis = None, **_: object) -> Array:
     return restore(g, x, axis) * shares(ans, x, axis)
 
 

@@ -12,7 +12,7 @@ from minigrad.ops.shape import ravel
 from minigrad.typing import Array, Tangents
 
 
-def sort_rule(g: Array, ans: Array, a: Array, axis: int | None = -1, **_: Any) -> Array:
+def sort_rule(g: Array, ans: Array, a: Array, axis: int | None = -1, **_: object) -> Array:
     """Each element gets the gradient of the place that it was sorted to."""
     if axis is None:
         return np.reshape(sort_rule(g, ans, np.reshape(a, -1)), np.shape(a))
@@ -20,7 +20,7 @@ def sort_rule(g: Array, ans: Array, a: Array, axis: int | None = -1, **_: Any) -
     return np.take_along_axis(g, places, axis)
 
 
-def sort_jvp(ts: Tangents, ans: Array, a: Array, axis: int | None = -1, **_: Any) -> Array:
+def sort_jvp(ts: Tangents, ans: Array, a: Array, axis: int | None = -1, **_: object) -> Array:
     """The tangents in the order of the elements."""
     t, n = ts[0], np.ndim(a)
     order = np.argsort(a, axis=axis, kind="stable")
@@ -40,7 +40,7 @@ def sort(a: Array, axis: int | None = -1, kind: Any = None, *, stable: Any = Non
 
 
 @composed(np.partition)
-def partition(a: ArrayLike, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Array:
+def partition(a: ArrayLike, kth: Array, axis: int | None = -1, kind: str = "introselect") -> Array:
     """The ``kth`` smallest element in its place, smaller ones before, as `numpy.partition`.
 
     Derivative: ``dy`` goes back to where each element came from.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -126,7 +125,7 @@ bent: Op = elementwise(
 
 
 @composed(shell=True)
-def leaky_relu(x: Array, negative_slope: Any = 0.01) -> Array:
+def leaky_relu(x: Array, negative_slope: Array = 0.01) -> Array:
     """``x`` above 0, ``negative_slope * x`` up to 0; the slope is differentiated too.
 
     Derivative: 1 above 0, ``negative_slope`` up to 0; by the slope, ``x`` up to 0.
@@ -156,7 +155,7 @@ saturating: Op = elementwise(
 
 
 @composed(shell=True)
-def elu(x: Array, alpha: Any = 1.0) -> Array:
+def elu(x: Array, alpha: Array = 1.0) -> Array:
     """``x`` above 0, ``alpha * (exp(x) - 1)`` up to 0; alpha is differentiated too.
 
     Derivative: 1 above 0, ``y + alpha`` up to 0; by ``alpha``, ``exp(x) - 1`` up to 0.

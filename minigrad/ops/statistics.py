@@ -213,7 +213,7 @@ def cov(
     rowvar: bool = True,
     bias: bool = False,
     ddof: int | None = None,
-    fweights: Any = None,
+    fweights: Array = None,
     aweights: ArrayLike = None,
     *,
     dtype: DType = None,

@@ -58,7 +58,7 @@ i0: Op = elementwise(
 
 
 @composed(np.kaiser)
-def kaiser(M: int, beta: Any) -> Any:
+def kaiser(M: int, beta: Array) -> Array:
     """Kaiser's window of ``M`` points, ``I₀(β √(1 − t²)) / I₀(β)``, as `numpy.kaiser`.
 
     Derivative: by ``beta``, the quotient rule with ``I₀' = I₁``.

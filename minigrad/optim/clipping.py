@@ -9,9 +9,10 @@ import numpy as np
 
 from minigrad.errors import label
 from minigrad.optim.optimisers import parameters_of
+from minigrad.typing import Tree
 
 
-def clip_grad_value(parameters: Any, limit: float) -> None:
+def clip_grad_value(parameters: Tree, limit: float) -> None:
     """Every element of every gradient into ``[−limit, limit]``.
 
     Parameters
@@ -41,7 +42,7 @@ def clip_grad_value(parameters: Any, limit: float) -> None:
             p.grad = np.clip(p.grad, -limit, limit)
 
 
-def clip_grad_norm(parameters: Any, limit: float) -> float:
+def clip_grad_norm(parameters: Tree, limit: float) -> float:
     """All gradients together, as one vector, to a length of at most ``limit``.
 
     They are multiplied by ``limit / (norm + 1e-6)`` if that is below 1, as in PyTorch.

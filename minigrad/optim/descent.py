@@ -39,7 +39,7 @@ def silently() -> Any:
     return np.errstate(over="ignore", divide="ignore", invalid="ignore")
 
 
-def start(x0: Any, who: str) -> Any:
+def start(x0: Array, who: str) -> Any:
     """A private copy of ``x0``, in plain floating-point numbers and locked arrays.
 
     Raises
@@ -59,7 +59,7 @@ def keeps(x: Array, keep: bool | None) -> bool:
 
 def minimize(
     f: Function,
-    x0: Any,
+    x0: Array,
     lr: float | Schedule = 0.1,
     steps: int | None = None,
     momentum: float = 0.0,

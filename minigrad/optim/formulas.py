@@ -8,8 +8,6 @@ keeps what it remembers.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigrad.optim.optimisers import Optimiser, State
@@ -49,7 +47,7 @@ class SGD(Optimiser):
         dampening: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
-    ) -> Any:
+    ) -> Array:
         """The step of one parameter."""
         if weight_decay:
             g = g + weight_decay * x
@@ -90,7 +88,7 @@ class Adagrad(Optimiser):
         weight_decay: float = 0.0,
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
-    ) -> Any:
+    ) -> Array:
         """The step of one parameter."""
         if weight_decay:
             g = g + weight_decay * x
@@ -130,7 +128,7 @@ class RMSprop(Optimiser):
         weight_decay: float = 0.0,
         momentum: float = 0.0,
         centered: bool = False,
-    ) -> Any:
+    ) -> Array:
         """The step of one parameter."""
         if weight_decay:
             g = g + weight_decay * x
@@ -175,7 +173,7 @@ class Adam(Optimiser):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         amsgrad: bool = False,
-    ) -> Any:
+    ) -> Array:
         """The step of one parameter."""
         if weight_decay:
             g = g + weight_decay * x
@@ -217,7 +215,7 @@ class AdamW(Optimiser):
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
-    ) -> Any:
+    ) -> Array:
         """The step of one parameter."""
         step = Adam.update(x, g, state, lr, betas, eps, amsgrad=amsgrad)
         return step + lr * weight_decay * x
@@ -249,7 +247,7 @@ class Lion(Optimiser):
         lr: float = 1e-4,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.0,
-    ) -> Any:
+    ) -> Array:
         """The step of one parameter."""
         b1, b2 = betas
         m = state.get("m", 0.0)

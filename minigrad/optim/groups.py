@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.optim.optimisers import parameters_of
+from minigrad.typing import Tree
 
 
-def decay_groups(parameters: Any, weight_decay: float = 0.01) -> list[dict[str, Any]]:
+def decay_groups(parameters: Tree, weight_decay: float = 0.01) -> list[dict[str, Any]]:
     """Two groups for an optimiser: what decays, and what does not.
 
     Matrices and what has more axes (weights, tables of embeddings, filters) decay;

@@ -196,7 +196,7 @@ def _numbers(tree: Tree) -> list[Any]:
     return [v for leaf in flatten(tree)[0] for v in np.ravel(leaf).tolist()]
 
 
-def _cell(value: Any, format: str) -> str:
+def _cell(value: object, format: str) -> str:
     if value is None:
         return ""
     return str(value) if isinstance(value, int) else f"{value:{format}}"

@@ -13,7 +13,7 @@ from minigrad.autodiff import value_and_grad
 from minigrad.optim.descent import keeps, silently, start
 from minigrad.optim.history import History, Row
 from minigrad.tree import flatten
-from minigrad.typing import Tree
+from minigrad.typing import Array, Tree
 
 
 class _NotFinite(Exception):
@@ -25,7 +25,7 @@ def flat(tree: Tree) -> Any:
     return np.concatenate([np.ravel(v).astype(np.float64) for v in flatten(tree)[0]])
 
 
-def nested_like(tree: Tree, vector: Any) -> Any:
+def nested_like(tree: Tree, vector: Array) -> Any:
     """The numbers of ``vector`` in the structure, shapes and dtypes of ``tree``."""
     leaves, rebuild = flatten(tree)
     parts = np.split(vector, np.cumsum([np.size(v) for v in leaves])[:-1])
@@ -33,7 +33,12 @@ def nested_like(tree: Tree, vector: Any) -> Any:
 
 
 def lbfgs(
-    f: Callable[[Any], Any], x0: Any, steps: int = 1000, *, keep: bool | None = None, **options: Any
+    f: Callable[[Any], Any],
+    x0: Array,
+    steps: int = 1000,
+    *,
+    keep: bool | None = None,
+    **options: Any,
 ) -> tuple[Any, History]:
     """Minimise ``f`` by the quasi-Newton method L-BFGS, as SciPy has it.
 
@@ -88,7 +93,7 @@ def lbfgs(
     nested = partial(nested_like, x)
     both = value_and_grad(f)
 
-    def objective(vector: Any) -> tuple[float, Any]:
+    def objective(vector: Array) -> tuple[float, Any]:
         with silently():
             loss, gradient = both(nested(vector))
         value, slope = float(np.ravel(loss)[0]), flat(gradient)

@@ -22,7 +22,7 @@ from minigrad.graph import Leaf
 from minigrad.optim.schedules import rate_at
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten, shown
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Tree
 
 State = dict[str, Any]
 
@@ -33,7 +33,7 @@ NESTS = (dict, list, tuple, Tensor, np.ndarray)
 # --- parameters ------------------------------------------------------------------------
 
 
-def parameters_of(parameters: Any, who: str, once: bool = False) -> list[Tensor]:
+def parameters_of(parameters: Tree, who: str, once: bool = False) -> list[Tensor]:
     """The Tensors in ``parameters``, each once.
 
     Raises
@@ -89,7 +89,7 @@ def finite(x: Array) -> bool:
 # --- options ---------------------------------------------------------------------------
 
 
-def _checked(who: str, name: str, value: Any, default: Any) -> Any:
+def _checked(who: str, name: str, value: object, default: object) -> Any:
     """The option ``name`` in the type of its default.
 
     Raises
@@ -126,7 +126,7 @@ def _number(who: str, name: str, value: Any, below: float) -> float:
 # --- groups ----------------------------------------------------------------------------
 
 
-def groups_of(parameters: Any, who: str) -> list[tuple[list[Tensor], dict[str, Any]]]:
+def groups_of(parameters: Tree, who: str) -> list[tuple[list[Tensor], dict[str, Any]]]:
     """The Tensors of each group, and the options that are its own.
 
     Raises
@@ -222,7 +222,7 @@ class Optimiser:
         parameters = inspect.Parameter("parameters", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         cls.__signature__ = inspect.Signature([parameters, *options])
 
-    def __init__(self, parameters: Any, *args: Any, **options: Any) -> None:
+    def __init__(self, parameters: Tree, *args: Any, **options: Any) -> None:
         groups = groups_of(parameters, type(self).__name__)
         self.parameters: list[Tensor] = [p for tensors, _ in groups for p in tensors]
         self.options: dict[str, Any] = self.checked(*args, **options)
@@ -259,7 +259,7 @@ class Optimiser:
         return rate_at(self.options["lr"], self.steps)
 
     @lr.setter
-    def lr(self, value: Any) -> None:
+    def lr(self, value: object) -> None:
         self.options = self.checked(**{**self.options, "lr": value})
 
     def zero_grad(self) -> None:

@@ -28,12 +28,13 @@ from minigrad.program.builder import (
 )
 from minigrad.program.equations import Var
 from minigrad.program.rules import SUMS, coefficient, each, floating, rule, scaled, whole
+from minigrad.typing import Axis, Index, Operand, Sizes
 
 # --- sums and products -----------------------------------------------------------------
 
 
 @rule(ops.multiply)
-def product(b: Builder, x: Any, y: Any) -> Any:
+def product(b: Builder, x: Operand, y: Operand) -> Operand:
     """Numbers to the front, as one: ``x·(2·(-y))`` is ``-2·(x·y)``."""
     if number(x) is None and number(y) is None:
         return product_of_multiples(b, x, y)
@@ -49,7 +50,7 @@ def product(b: Builder, x: Any, y: Any) -> Any:
     return scaled(b, c * d, z) if moderate(c, z.dtype) else None
 
 
-def product_of_multiples(b: Builder, x: Any, y: Any) -> Any:
+def product_of_multiples(b: Builder, x: Operand, y: Operand) -> Operand:
     """``(2·x)·(3·y)`` is ``6·(x·y)``; small factors stay at what they make small."""
     dtype = getattr(x, "dtype", None)  # True has none
     if dtype is None or dtype != getattr(y, "dtype", None):
@@ -70,14 +71,14 @@ def product_of_multiples(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.negative)
-def opposite(b: Builder, x: Any) -> Any:
+def opposite(b: Builder, x: Operand) -> Operand:
     """``-(-x)`` is ``x``, ``-(2·x)`` is ``(-2)·x``."""
     c, y = coefficient(b, x)
     return None if c == 1 else scaled(b, -c, y)
 
 
 @rule(ops.divide)
-def quotient(b: Builder, x: Any, y: Any) -> Any:
+def quotient(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x/1`` is ``x``; signs and numbers of the numerator to the front."""
     if is_(y, 1):
         return x
@@ -92,7 +93,7 @@ def quotient(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.add)
-def total(b: Builder, x: Any, y: Any) -> Any:
+def total(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x + 0`` is ``x``, ``x + (-y)`` is ``x - y``, ``x + x`` is ``2·x``."""
     if not b.signed and (is_(x, 0) or is_(y, 0)):
         return y if is_(x, 0) else x
@@ -106,7 +107,7 @@ def total(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.subtract)
-def difference(b: Builder, x: Any, y: Any) -> Any:
+def difference(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x - 0`` is ``x``, ``0 - y`` is ``-y``, ``x - (-y)`` is ``x + y``."""
     if not b.signed and is_(y, 0):
         return x
@@ -119,7 +120,7 @@ def difference(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.power)
-def power(b: Builder, x: Any, p: Any) -> Any:
+def power(b: Builder, x: Operand, p: Operand) -> Operand:
     """``x**1`` is ``x``."""
     return x if is_(p, 1) else None
 
@@ -128,24 +129,24 @@ def power(b: Builder, x: Any, p: Any) -> Any:
 
 
 @rule(ops.positive, ops.copy)
-def itself(b: Builder, x: Any, **_: Any) -> Any:
+def itself(b: Builder, x: Operand, **_: object) -> Operand:
     return x
 
 
 @rule(ops.astype)
-def cast(b: Builder, x: Any, **_: Any) -> Any:
+def cast(b: Builder, x: Operand, **_: object) -> Operand:
     """A cast to the dtype that ``x`` has already."""
     return x
 
 
 @rule(ops.sum, ops.mean, ops.max, ops.min, ops.prod)
-def reduced(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+def reduced(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """Over no axis, or of a number: nothing.  Sums begin with 0, so that none is -0."""
     return x if whole(others) and (axis == () or not shape_of(x)) and not b.signed else None
 
 
 @each((ops.sum, ops.mean, ops.max, ops.min, ops.prod))
-def unmasked(op: Op, b: Builder, x: Any, **kwargs: Any) -> Any:
+def unmasked(op: Op, b: Builder, x: Operand, **kwargs: Any) -> Operand:
     """``where=True`` masks nothing; one axis needs no tuple, and its own dtype no mention."""
     plain = {k: v for k, v in kwargs.items() if k != "where" or v is not True}
     if floating(x) and plain.get("dtype") is not None and np.dtype(plain["dtype"]) == x.dtype:
@@ -158,13 +159,13 @@ def unmasked(op: Op, b: Builder, x: Any, **kwargs: Any) -> Any:
 
 
 @rule(ops.reshape, ops.squeeze, ops.expand_dims, ops.broadcast_to)
-def reshaped(b: Builder, x: Any, **kwargs: Any) -> Any:
+def reshaped(b: Builder, x: Operand, **kwargs: Any) -> Operand:
     """Nothing, where the shape is that of ``x`` already."""
     return x
 
 
 @rule(ops.reshape)
-def reshaped_twice(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
+def reshaped_twice(b: Builder, x: Operand, shape: Sizes = None, **_: object) -> Operand:
     """Only the last shape counts."""
     if shape is None:
         return None
@@ -175,7 +176,7 @@ def reshaped_twice(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
 
 
 @rule(elements)
-def everything(b: Builder, x: Any, index: Any = None) -> Any:
+def everything(b: Builder, x: Operand, index: Index = None) -> Operand:
     """``x[...]``, ``x[()]``, and ``x[0:n]`` of n rows, are ``x``."""
     parts = [p for p in (index if isinstance(index, tuple) else (index,)) if p is not Ellipsis]
     if not all(type(p) is slice for p in parts):
@@ -190,7 +191,7 @@ def everything(b: Builder, x: Any, index: Any = None) -> Any:
 
 
 @rule(ops.swapaxes)
-def swapped_twice(b: Builder, x: Any, axis1: int = 0, axis2: int = 0) -> Any:
+def swapped_twice(b: Builder, x: Operand, axis1: int = 0, axis2: int = 0) -> Operand:
     """The same two axes swapped back."""
     equation = b.made(x, ops.swapaxes)
     if equation is None:
@@ -201,14 +202,14 @@ def swapped_twice(b: Builder, x: Any, axis1: int = 0, axis2: int = 0) -> Any:
 
 
 @rule(ops.swapaxes)
-def transposed(b: Builder, x: Any, axis1: int = 0, axis2: int = 0) -> Any:
+def transposed(b: Builder, x: Operand, axis1: int = 0, axis2: int = 0) -> Operand:
     """The transpose of a matrix."""
     matrix = len(shape_of(x)) == 2 and axis1 % 2 != axis2 % 2
     return b.emit(ops.transpose, x) if matrix else None
 
 
 @rule(ops.transpose)
-def untransposed(b: Builder, x: Any, axes: Any = None) -> Any:
+def untransposed(b: Builder, x: Operand, axes: Axis = None) -> Operand:
     """Axes in the order in which they are; those of a matrix need no naming."""
     n = len(shape_of(x))
     order = None if axes is None else [int(a) % max(n, 1) for a in np.ravel(axes)]
@@ -218,7 +219,7 @@ def untransposed(b: Builder, x: Any, axes: Any = None) -> Any:
 
 
 @rule(ops.transpose)
-def transposed_twice(b: Builder, x: Any, axes: Any = None) -> Any:
+def transposed_twice(b: Builder, x: Operand, axes: Axis = None) -> Operand:
     """The transpose of a transpose."""
     equation = b.made(x, ops.transpose)
     if equation is None or axes is not None or equation.kwargs.get("axes") is not None:
@@ -227,7 +228,7 @@ def transposed_twice(b: Builder, x: Any, axes: Any = None) -> Any:
 
 
 @each((ops.add, ops.subtract, ops.multiply, ops.divide))
-def unstretched(op: Op, b: Builder, x: Any, y: Any) -> Any:
+def unstretched(op: Op, b: Builder, x: Operand, y: Operand) -> Operand:
     """Elementwise ops broadcast by themselves."""
     u, v = (b.match(z, ops.broadcast_to) for z in (x, y))
     if u is None and v is None:
@@ -239,17 +240,17 @@ def unstretched(op: Op, b: Builder, x: Any, y: Any) -> Any:
 # --- logic -----------------------------------------------------------------------------
 
 
-def is_bool(x: Any) -> bool:
+def is_bool(x: Operand) -> bool:
     return isinstance(x, Var) and x.dtype.kind == "b"
 
 
 @rule(ops.bitwise_and, ops.bitwise_or, ops.maximum, ops.minimum)
-def either(b: Builder, x: Any, y: Any) -> Any:
+def either(b: Builder, x: Operand, y: Operand) -> Operand:
     """Of ``x`` and ``x``: ``x``."""
     return x if x is y else None
 
 
-def truth_of(x: Any) -> bool | None:
+def truth_of(x: Operand) -> bool | None:
     """What a constant of truth values is everywhere."""
     if isinstance(x, np.ndarray) and x.dtype.kind == "b" and x.size and not any(x.strides):
         return bool(x.flat[0])
@@ -257,7 +258,7 @@ def truth_of(x: Any) -> bool | None:
 
 
 @rule(ops.bitwise_and)
-def both(b: Builder, x: Any, y: Any) -> Any:
+def both(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x & True`` is ``x``, ``x & False`` is False."""
     for u, v in ((x, y), (y, x)):
         c = truth_of(u)
@@ -267,13 +268,13 @@ def both(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.bitwise_or)
-def one_of(b: Builder, x: Any, y: Any) -> Any:
+def one_of(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x | False`` is ``x``."""
     return next((v for u, v in ((x, y), (y, x)) if truth_of(u) is False), None)
 
 
 @rule(ops.not_equal)
-def truth(b: Builder, x: Any, y: Any) -> Any:
+def truth(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x != 0`` is ``x``, if that is a boolean."""
     return x if is_(y, 0) and is_bool(x) else None
 
@@ -282,7 +283,7 @@ def truth(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.negative, when="run")
-def opposite_of_difference(b: Builder, x: Any) -> Any:
+def opposite_of_difference(b: Builder, x: Operand) -> Operand:
     """``-(x - y)`` is ``y - x``."""
     if not b.signed and (inner := b.match(x, ops.subtract)) is not None:
         return b.emit(ops.subtract, inner[1], inner[0])
@@ -290,7 +291,7 @@ def opposite_of_difference(b: Builder, x: Any) -> Any:
 
 
 @rule(ops.multiply, when="run")
-def multiple_of_difference(b: Builder, x: Any, y: Any) -> Any:
+def multiple_of_difference(b: Builder, x: Operand, y: Operand) -> Operand:
     """``-2·(x - y)`` is ``2·(y - x)``."""
     c, inner = number(x), b.match(y, ops.subtract)
     if c is None or not c < 0 or inner is None or y.given or not floating(y) or b.signed:
@@ -299,7 +300,7 @@ def multiple_of_difference(b: Builder, x: Any, y: Any) -> Any:
 
 
 @each(SUMS, when="run")
-def common_factor(sign: int, b: Builder, x: Any, y: Any) -> Any:
+def common_factor(sign: int, b: Builder, x: Operand, y: Operand) -> Operand:
     """``c·x + c·y`` is ``c·(x + y)``, and ``c·x - c·y`` is ``c·(x - y)`` for the sign -1."""
     (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
     d = sign * d
@@ -313,7 +314,7 @@ def common_factor(sign: int, b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.sum, when="run")
-def sum_of_opposites(b: Builder, x: Any, **kwargs: Any) -> Any:
+def sum_of_opposites(b: Builder, x: Operand, **kwargs: Any) -> Operand:
     """``Σ -x`` is ``-Σ x``: the sum is smaller."""
     c, y = coefficient(b, x)
     if c != -1 or not whole(kwargs) or b.signed:
@@ -322,7 +323,7 @@ def sum_of_opposites(b: Builder, x: Any, **kwargs: Any) -> Any:
 
 
 @rule(ops.reshape, when="run")
-def reshaped_opposite(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
+def reshaped_opposite(b: Builder, x: Operand, shape: Sizes = None, **_: object) -> Operand:
     """Signs to the front."""
     c, y = coefficient(b, x)
     if c != -1 or shape is None:
@@ -331,7 +332,7 @@ def reshaped_opposite(b: Builder, x: Any, shape: Any = None, **_: Any) -> Any:
 
 
 @rule(ops.divide, when="run")
-def mean(b: Builder, x: Any, y: Any) -> Any:
+def mean(b: Builder, x: Operand, y: Operand) -> Operand:
     """``Σ x / n`` is the mean of n numbers."""
     equation = b.made(x, ops.sum)
     if equation is None or x.given or x.dtype not in (np.float32, np.float64):
@@ -344,7 +345,7 @@ def mean(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(root_mean_square)
-def deviation(b: Builder, x: Any, n: Any, **how: Any) -> Any:
+def deviation(b: Builder, x: Operand, n: Operand, **how: Any) -> Operand:
     """``√(Σ x²/n)``, as it is computed of real numbers."""
     if not floating(x) or x.dtype.itemsize < 4:
         return None  # half precision has no room for n
@@ -353,7 +354,7 @@ def deviation(b: Builder, x: Any, n: Any, **how: Any) -> Any:
 
 
 @rule(ops.sum, when="run")
-def sum_with_identity(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+def sum_with_identity(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """``Σ_j x_j I_ij`` is ``x_i``: columns of a Jacobian begin with the identity."""
     inner = b.match(x, ops.multiply)
     if inner is None or not whole(others) or len(x.shape) != 2 or axis not in (1, -1, (1,), (-1,)):
@@ -371,7 +372,7 @@ def sum_with_identity(b: Builder, x: Any, axis: Any = None, **others: Any) -> An
 
 
 @rule(ops.matmul, when="run")
-def product_with_identity(b: Builder, x: Any, y: Any) -> Any:
+def product_with_identity(b: Builder, x: Operand, y: Operand) -> Operand:
     """``I x`` and ``x I`` are ``x``."""
     for u, v in ((x, y), (y, x)):
         if isinstance(v, Var) and is_identity(b.constants.get(v)) and not b.signed:
@@ -380,7 +381,7 @@ def product_with_identity(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.moveaxis)
-def axes_of_matrix(b: Builder, x: Any, source: Any, destination: Any) -> Any:
+def axes_of_matrix(b: Builder, x: Operand, source: Axis, destination: Axis) -> Operand:
     """Moving an axis of a matrix transposes it, or does nothing."""
     if not isinstance(x, Var) or len(x.shape) != 2:
         return None
@@ -390,7 +391,7 @@ def axes_of_matrix(b: Builder, x: Any, source: Any, destination: Any) -> Any:
 
 
 @rule(ops.sum, when="run")
-def sum_of_scattered(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+def sum_of_scattered(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """One value was put in each row: its sum is that value."""
     equation = b.made(x, ops.scatter)
     if equation is None or not whole(others) or b.signed:
@@ -409,7 +410,7 @@ def sum_of_scattered(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any
 
 
 @rule(ops.transpose, ops.swapaxes, when="run formula")
-def transposed_product(b: Builder, x: Any, **axes: Any) -> Any:
+def transposed_product(b: Builder, x: Operand, **axes: Any) -> Operand:
     """``(A B)ᵀ`` is ``Bᵀ Aᵀ``: where A is a transpose itself, nothing needs transposing."""
     inner = b.match(x, ops.matmul)
     if inner is None or x.given or not all(len(shape_of(z)) == len(x.shape) for z in inner):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -20,8 +20,9 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Var, replaced, variables_in
+from minigrad.typing import Axis, Function, Keywords, Operand
 
-Rule = Callable[..., Any]
+Rule = Function
 Rules = dict[Op, list[Rule]]
 LARGE = 2**10
 """Rows of matrices that are looked at."""
@@ -77,11 +78,11 @@ class Builder:
         self._known: dict[Any, Any] = {}
         self._outcomes: dict[Any, tuple[tuple[int, ...], Any]] = {}
 
-    def emit(self, op: Op, *args: Any, **kwargs: Any) -> Any:
+    def emit(self, op: Op, *args: Operand, **kwargs: Any) -> Operand:
         """``op`` of variables and constants: a variable or a constant."""
         return self.emit_as(None, op, args, kwargs)
 
-    def emit_as(self, like: Var | None, op: Op, args: Any, kwargs: Any) -> Any:
+    def emit_as(self, like: Var | None, op: Op, args: Any, kwargs: Any) -> Operand:
         """`emit`, where the result is known to be an array ``like`` a variable."""
         folding = self.folding and op not in self.unfolded
         if folding and constant(args) and (not kwargs or constant(kwargs.values())):
@@ -99,7 +100,7 @@ class Builder:
                 return simpler if like is None else typed(simpler, dtype)
         return self.keep(op, args, kwargs, Var("t", shape, dtype))
 
-    def stretched(self, x: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    def stretched(self, x: Operand, shape: tuple[int, ...], dtype: Any) -> Operand:
         """``x``, which has as many entries or fewer, in that shape."""
         if isinstance(x, Var):
             return x if x.shape == shape else self.emit(ops.broadcast_to, x, shape=shape)
@@ -107,7 +108,7 @@ class Builder:
 
     def replay(
         self, equations: Iterable[Equation], value: dict[Var, Any], signed: Container[Var] = ()
-    ) -> Iterator[tuple[Equation, Any]]:
+    ) -> Iterator[tuple[Equation, Operand]]:
         """Equations emitted anew; ``value`` tells what became of the variables before them.
 
         Yields each equation of one output with what it is now.  ``signed`` are variables of
@@ -134,31 +135,33 @@ class Builder:
         return self._known[key]
 
     @staticmethod
-    def key(op: Op, args: Any, kwargs: Any) -> Any:
+    def key(op: Op, args: Sequence[Operand], kwargs: Keywords) -> Any:
         """What is equal for equations that compute the same."""
         if not kwargs:
             return (op, *map(key_of, args))
         return (op, *map(key_of, args), *((k, key_of(v)) for k, v in sorted(kwargs.items())))
 
-    def knows(self, op: Op, *args: Any, **kwargs: Any) -> bool:
+    def knows(self, op: Op, *args: Operand, **kwargs: Any) -> bool:
         """Whether ``op`` of these was emitted before."""
         return self.key(op, args, kwargs) in self._known
 
-    def call(self, made: Equation, v: Any) -> None:
+    def call(self, made: Equation, v: Operand) -> None:
         """Let ``v`` stand for what ``made`` computes, wherever that is emitted again."""
         self._known[self.key(made.op, made.args, made.kwargs)] = v
 
-    def made(self, x: Any, op: Op) -> Equation | None:
+    def made(self, x: Operand, op: Op) -> Equation | None:
         """The equation of ``x``, if it is one of ``op``."""
         equation = self.made_by.get(x) if isinstance(x, Var) else None
         return equation if equation is not None and equation.op is op else None
 
-    def match(self, x: Any, op: Op) -> tuple[Any, ...] | None:
+    def match(self, x: Operand, op: Op) -> tuple[Operand, ...] | None:
         """Arguments of the op that made ``x``, if it is ``op``."""
         equation = self.made_by.get(x) if isinstance(x, Var) else None
         return equation.args if equation is not None and equation.op is op else None
 
-    def outcome(self, op: Op, args: Any, kwargs: Any) -> tuple[tuple[int, ...], Any]:
+    def outcome(
+        self, op: Op, args: Sequence[Operand], kwargs: Keywords
+    ) -> tuple[tuple[int, ...], Any]:
         """`outcome`, found once for arguments of one kind."""
         if op.elementwise and not kwargs:
             return outcome(op, args, kwargs)
@@ -172,7 +175,7 @@ class Builder:
         return self._outcomes[key]
 
 
-def constant(xs: Iterable[Any]) -> bool:
+def constant(xs: Iterable[Operand]) -> bool:
     """Whether there is no variable among ``xs``."""
     for x in xs:
         if type(x) is Var or (isinstance(x, tuple | list) and any(True for _ in variables_in(x))):
@@ -180,7 +183,7 @@ def constant(xs: Iterable[Any]) -> bool:
     return True
 
 
-def key_of(x: Any) -> Any:
+def key_of(x: Operand) -> Any:
     """Something hashable that is equal for equal arguments."""
     if isinstance(x, Var):
         return id(x)
@@ -198,27 +201,27 @@ def key_of(x: Any) -> Any:
 # --- shapes and dtypes -----------------------------------------------------------------
 
 
-def shape_of(x: Any) -> tuple[int, ...]:
+def shape_of(x: Operand) -> tuple[int, ...]:
     return x.shape if isinstance(x, Var) else np.shape(x)
 
 
-def axes_of(x: Any, axis: Any) -> set[int]:
+def axes_of(x: Operand, axis: Axis) -> set[int]:
     """The axes of ``x`` that a reduction along ``axis`` is over."""
     n = len(shape_of(x))
     return set(range(n)) if axis is None or not n else {int(a) % n for a in np.atleast_1d(axis)}
 
 
-def fits(x: Any, dtype: Any) -> bool:
+def fits(x: Operand, dtype: Any) -> bool:
     """Whether ``x`` may stand where something of ``dtype`` stood."""
     return bool((x.dtype if hasattr(x, "dtype") else np.result_type(x)) == dtype)
 
 
-def typed(x: Any, dtype: Any) -> Any:
+def typed(x: Operand, dtype: Any) -> Operand:
     """A constant as NumPy's: Python's numbers would take the dtype of what they meet."""
     return dtype.type(x) if isinstance(x, int | float) and not isinstance(x, np.generic) else x
 
 
-def alike(x: Any, y: Any) -> bool:
+def alike(x: Operand, y: Operand) -> bool:
     """Whether two variables have one shape and dtype."""
     return bool(
         isinstance(x, Var) and isinstance(y, Var) and x.shape == y.shape and x.dtype == y.dtype
@@ -226,13 +229,13 @@ def alike(x: Any, y: Any) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def _kind_of_result(op: Op, kinds: tuple[Any, ...]) -> Any:
+def _kind_of_result(op: Op, kinds: tuple[Operand, ...]) -> Any:
     samples = [k(1) if isinstance(k, type) else np.ones((1,), k) for k in kinds]
     with np.errstate(all="ignore"):
         return np.asarray(op.forward(*samples)).dtype
 
 
-def outcome(op: Op, args: Any, kwargs: Any) -> tuple[tuple[int, ...], Any]:
+def outcome(op: Op, args: Sequence[Operand], kwargs: Keywords) -> tuple[tuple[int, ...], Any]:
     """Shape and dtype of the result, found by computing as little as possible."""
     if op.elementwise and not kwargs:
         kinds = tuple(
@@ -253,19 +256,19 @@ def outcome(op: Op, args: Any, kwargs: Any) -> tuple[tuple[int, ...], Any]:
     return np.shape(ans), np.asarray(ans).dtype
 
 
-def two_axes(x: Any, place: int) -> tuple[int, ...]:
+def two_axes(x: Operand, place: int) -> tuple[int, ...]:
     """The shape of an operand of a matrix product, a vector as a row or a column."""
     shape = shape_of(x)
     return shape if len(shape) > 1 else ((1, *shape) if place == 0 else (*shape, 1))
 
 
-def sample(v: Var) -> Any:
+def sample(v: Var) -> Operand:
     """An array like ``v`` that takes no memory."""
     one = np.ones((), v.dtype) if v.dtype.kind in "fb" else np.zeros((), v.dtype)
     return np.broadcast_to(one, v.shape) if v.shape else one[()]
 
 
-def fold(op: Op, args: Any, kwargs: Any) -> Any:
+def fold(op: Op, args: Sequence[Operand], kwargs: Keywords) -> Operand:
     """The value of ``op`` on constants, if that is small enough to stand in a program."""
     small = [uniform(x) if uniform(x) is not None else x for x in args]
     if op.elementwise and any(isinstance(x, np.ndarray) for x in args):
@@ -284,14 +287,14 @@ def fold(op: Op, args: Any, kwargs: Any) -> Any:
     return ans[()] if isinstance(ans, np.ndarray) and ans.ndim == 0 else ans
 
 
-def weakly(x: Any, value: Any) -> Any:
+def weakly(x: Operand, value: Operand) -> Operand:
     return value if isinstance(x, np.ndarray) else x
 
 
 # --- constants -------------------------------------------------------------------------
 
 
-def uniform(x: Any) -> Any:
+def uniform(x: Operand) -> Operand:
     """The number that all elements of the constant ``x`` are; None if they differ."""
     if isinstance(x, bool | np.bool_):
         return None
@@ -302,13 +305,13 @@ def uniform(x: Any) -> Any:
     return None
 
 
-def is_identity(x: Any) -> bool:
+def is_identity(x: Operand) -> bool:
     """Whether a constant is an identity matrix, of two rows at least."""
     square = isinstance(x, np.ndarray) and x.ndim == 2 and 1 < x.shape[0] == x.shape[1] <= LARGE
     return square and np.array_equal(x, np.eye(len(x)))
 
 
-def equal_entries(x: Any) -> bool:
+def equal_entries(x: Operand) -> bool:
     """Whether all elements of an array are one number, zeros of one sign."""
     if not x.size or not (x == x.flat[0]).all():
         return False
@@ -316,7 +319,7 @@ def equal_entries(x: Any) -> bool:
     return bool(one != 0 or x.dtype.kind != "f" or (np.signbit(x) == np.signbit(one)).all())
 
 
-def number(x: Any) -> Any:
+def number(x: Operand) -> Operand:
     """A constant as Python's number, which takes the dtype of what it is combined with.
 
     None for what is no constant, or one of more digits than Python's numbers have.
@@ -326,7 +329,7 @@ def number(x: Any) -> Any:
     return c if isinstance(c, int | float) and not isinstance(c, np.generic) else None
 
 
-def is_(x: Any, value: float) -> bool:
+def is_(x: Operand, value: float) -> bool:
     c = uniform(x)
     return c is not None and bool(c == value)
 
@@ -337,7 +340,7 @@ def _range(dtype: Any) -> tuple[float, float]:
     return eps, 1 / eps
 
 
-def moderate(c: Any, dtype: Any) -> bool:
+def moderate(c: Operand, dtype: Any) -> bool:
     """Whether to multiply by ``c`` early or late makes a difference of rounding only.
 
     Numbers far from 1 overflow the dtype, or let what they meet do so; half precision

@@ -34,6 +34,7 @@ from minigrad.program.places import ATOMS, Place, snapshot
 from minigrad.reading.names import is_a
 from minigrad.tensor import Tensor
 from minigrad.tree import children, members
+from minigrad.typing import Function
 
 
 def is_own(module: str | None) -> bool:
@@ -130,15 +131,15 @@ class Search:
     functions: list[FunctionType] = field(default_factory=list)
     seen: dict[int, Any] = field(default_factory=dict)
 
-    def note(self, kind: str, home: Any, key: str, value: Any, name: str) -> None:
+    def note(self, kind: str, home: object, key: str, value: object, name: str) -> None:
         self.places.append(Place(kind, home, key, value, name))
 
-    def note_items(self, x: Any, home: Any, name: str) -> None:
+    def note_items(self, x: object, home: object, name: str) -> None:
         """Note the items of ``home`` that ``x``, which may be itself, holds."""
         skip = frozenset(key for user, _, key in self.skipped if user == id(x))
         self.places.append(Place("items", home, "", snapshot(home, skip), name, skip))
 
-    def visit(self, x: Any, name: str) -> None:
+    def visit(self, x: object, name: str) -> None:
         """Note what can be reached from ``x``, which the user calls ``name``."""
         stack = [(x, name)]
         while stack:
@@ -266,7 +267,7 @@ class Search:
             yield from self.globals_of(f, code, f.__globals__)
 
     def globals_of(
-        self, f: Any, code: CodeType, namespace: dict[str, Any]
+        self, f: Function, code: CodeType, namespace: dict[str, Any]
     ) -> Iterator[tuple[Any, str]]:
         for name in sorted(globals_in(code) - namespace.keys()):
             self.note("hidden", namespace, name, None, name)
@@ -319,7 +320,7 @@ class Search:
         for between in kind.__mro__[: kind.__mro__.index(base) if base in kind.__mro__ else 0]:
             self.note("hidden", between.__dict__, key, None, name)
 
-    def instance(self, x: Any, name: str) -> Iterator[tuple[Any, str]]:
+    def instance(self, x: object, name: str) -> Iterator[tuple[Any, str]]:
         """Attributes of an object, and what its class defines."""
         kind: Any = type(x)
         made_of = getattr(x, "f", None) if is_own(kind.__module__) and callable(x) else None
@@ -345,7 +346,7 @@ class Search:
             self.note("attribute", x, "__class__", kind, f"{name}.__class__")
         yield kind, kind.__name__
 
-    def hideouts(self, x: Any, own: Any, names: set[str], name: str) -> None:
+    def hideouts(self, x: object, own: object, names: set[str], name: str) -> None:
         """Note names that are the class's, or nobody's, and that an object may have later."""
         kind: Any = type(x)
         layer = is_layer(kind)
@@ -367,7 +368,7 @@ def is_layer(kind: type) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)
-def foreign(kind: Any) -> bool:
+def foreign(kind: type) -> bool:
     """Whether a class is an installed library's, whose code nobody looks at."""
     return "-packages" in (getattr(sys.modules.get(kind.__module__), "__file__", None) or "")
 
@@ -376,7 +377,7 @@ CONVENTIONAL = frozenset("np numpy mg minigrad".split())
 """Names under which everybody imports these modules."""
 
 
-def hideable(value: Any) -> bool:
+def hideable(value: object) -> bool:
     """Whether what a class holds gives way to an object's own, and puts nothing there itself."""
     return is_a(value, FunctionType) or not hasattr(type(value), "__get__")
 

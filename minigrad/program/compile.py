@@ -20,7 +20,7 @@ import types
 import warnings
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -47,6 +47,7 @@ from minigrad.program.tracer import Tracer
 from minigrad.reading.names import is_a
 from minigrad.tensor import Tensor
 from minigrad.tree import beside, children, flatten, tree_map
+from minigrad.typing import Array, Function, Keywords, Tree
 
 KEPT = 64
 """Kernels of one function that are kept."""
@@ -61,7 +62,7 @@ STRIKES = 2
 """Traces that may change what the function captured, as caches do that are being filled."""
 
 
-def compile(f: Callable[..., Any], *, static: Sequence[str | int] = ()) -> Compiled:
+def compile(f: Function, *, static: Sequence[str | int] = ()) -> Compiled:
     """``f``, traced at its first call and run as generated NumPy from then on.
 
     Parameters
@@ -120,7 +121,7 @@ class Compiled(functools.partial[Any]):
         How often it was traced again, for arguments of another kind.
     """
 
-    f: Callable[..., Any]
+    f: Function
     static: tuple[str | int, ...]
     known: OrderedDict[Run, None]
     traces: int
@@ -131,7 +132,7 @@ class Compiled(functools.partial[Any]):
     _strikes: int
     _lock: Any
 
-    def __new__(cls, f: Callable[..., Any], static: Sequence[str | int] = ()) -> Compiled:
+    def __new__(cls, f: Function, static: Sequence[str | int] = ()) -> Compiled:
         self = super().__new__(cls, f)
         name_after(self, f)
         self.f = f
@@ -146,13 +147,13 @@ class Compiled(functools.partial[Any]):
     def __repr__(self) -> str:
         return f"<compiled {called(self.f)}, traced {self.traces} times>"
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: object, owner: object = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
     def __reduce__(self) -> Any:
         return by_name(self) or (Compiled, (self.f, self.static))
 
-    def of(self, f: Callable[..., Any]) -> Any:
+    def of(self, f: Function) -> Any:
         """The same of another function."""
         return Compiled(f, self.static)
 
@@ -205,7 +206,7 @@ class Compiled(functools.partial[Any]):
                 self._install(form, run)
         return run.answer(form, args, kwargs)
 
-    def _form(self, args: Any, kwargs: Any) -> Form:
+    def _form(self, args: Sequence[Any], kwargs: Keywords) -> Form:
         form = Form(self.f, args, kwargs, self.static, frozenset(self._vary))
         news = {
             place
@@ -224,7 +225,9 @@ class Compiled(functools.partial[Any]):
                 return run
         return None
 
-    def _made(self, form: Form, args: Any, kwargs: Any) -> tuple[Form, Run | None, Any]:
+    def _made(
+        self, form: Form, args: Sequence[Any], kwargs: Keywords
+    ) -> tuple[Form, Run | None, Any]:
         """A kernel, and what the trace returned.
 
         There is none for a function that captures what somebody else is differentiating or
@@ -272,7 +275,7 @@ class Compiled(functools.partial[Any]):
             return form, None, other[0]
         return form, self._kept(form, run, before, noise), result
 
-    def _other(self, result: Any, args: Any, kwargs: Any) -> tuple[Any] | None:
+    def _other(self, result: Tree, args: Sequence[Any], kwargs: Keywords) -> tuple[Any] | None:
         """What the function itself gives, if a trace, which gives it Tensors, is told otherwise."""
         with modes.set(tracing, None):
             try:
@@ -364,7 +367,7 @@ class Compiled(functools.partial[Any]):
 
     def _chain(self) -> None:
         """Let the newest entry be what is called, and each ask the next."""
-        following: Callable[..., Any] = self._find
+        following: Function = self._find
         for run in self.known:
             for scope in run.entries.values():
                 scope["_next"] = following
@@ -392,7 +395,7 @@ def warn(text: str) -> None:
     warnings.warn(text, RuntimeWarning, stacklevel=depth)
 
 
-def checked(f: Callable[..., Any], given: Any) -> tuple[str | int, ...]:
+def checked(f: Function, given: Any) -> tuple[str | int, ...]:
     """``static`` as a tuple, of what are parameters."""
     static: tuple[Any, ...] = (given,) if isinstance(given, str | int) else tuple(given)
     parameters = signature_of(f)
@@ -432,7 +435,7 @@ def owner_of(x: Any) -> Any:
     return x
 
 
-def is_fresh(x: Any, known: Collection[int]) -> bool:
+def is_fresh(x: object, known: Collection[int]) -> bool:
     """Whether an object that may be changed was made by the function: none that is ``known``."""
     if isinstance(x, Tensor | np.ndarray | type | types.FunctionType | types.ModuleType):
         return False
@@ -454,7 +457,7 @@ def differences(a: Run, b: Run) -> list[str]:
     return words
 
 
-def skeleton(x: Any) -> Any:
+def skeleton(x: object) -> Any:
     """The containers of a result, without what is in them."""
     parts = children(x)
     if parts is None:
@@ -462,7 +465,7 @@ def skeleton(x: Any) -> Any:
     return type(x), [(key, skeleton(part)) for key, part in (*parts, *beside(x).items())]
 
 
-def check_same(result: Any, expected: Any) -> None:
+def check_same(result: Tree, expected: Array) -> None:
     """Raise if what a trace gave is not what the function itself gives."""
     if skeleton(result) != skeleton(expected):
         raise ValueError("another structure")

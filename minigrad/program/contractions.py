@@ -11,10 +11,11 @@ from minigrad.ops.einsum import as_product
 from minigrad.program.builder import Builder
 from minigrad.program.equations import Var
 from minigrad.program.rules import floating, rule
+from minigrad.typing import Operand
 
 
 @rule(ops.contract, when="lower")
-def pair_by_pair(b: Builder, *operands: Any, subscripts: str, optimize: Any = False) -> Any:
+def pair_by_pair(b: Builder, *operands: Operand, subscripts: str, optimize: Any = False) -> Operand:
     """Of three operands or more, two at a time, in the order that takes the fewest steps."""
     if len(operands) < 3 or not all(isinstance(x, Var) for x in operands):
         return None
@@ -34,7 +35,7 @@ def pair_by_pair(b: Builder, *operands: Any, subscripts: str, optimize: Any = Fa
 
 
 @rule(ops.contract, when="lower")
-def by_matmul(b: Builder, *operands: Any, subscripts: str, optimize: Any = False) -> Any:
+def by_matmul(b: Builder, *operands: Operand, subscripts: str, optimize: Any = False) -> Operand:
     """Of two operands, a product of matrices where it is one."""
     if len(operands) != 2 or not all(map(floating, operands)):
         return None
@@ -49,5 +50,5 @@ def by_matmul(b: Builder, *operands: Any, subscripts: str, optimize: Any = False
     return turned(b, product, found.axes)
 
 
-def turned(b: Builder, x: Any, axes: tuple[int, ...]) -> Any:
+def turned(b: Builder, x: Operand, axes: tuple[int, ...]) -> Operand:
     return x if axes == (*range(len(axes)),) else b.emit(ops.transpose, x, axes=axes)

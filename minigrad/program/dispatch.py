@@ -10,7 +10,7 @@ Nothing of the user's gets into that source: what is not ours is bound to a name
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import Any
 
@@ -24,6 +24,7 @@ from minigrad.program.tracer import WHOLE_TYPES as WHOLE
 from minigrad.reading.names import is_a
 from minigrad.tensor import Tensor
 from minigrad.tree import beside, children, dictionary, fields_of, members, storage, tree_map
+from minigrad.typing import Function, Keywords
 
 MISSING = object()
 """Stands for an argument that a call does not have."""
@@ -73,9 +74,9 @@ class Form:
 
     def __init__(
         self,
-        f: Callable[..., Any],
-        args: Any,
-        kwargs: Any,
+        f: Function,
+        args: Sequence[Any],
+        kwargs: Keywords,
         static: Any,
         vary: frozenset[str],
     ) -> None:
@@ -215,7 +216,7 @@ class Writer:
         self.count: int = 0
         self.parts: int = 0
 
-    def test(self, x: Any, place: str, path: str, name: str, aside: bool = False) -> None:
+    def test(self, x: object, place: str, path: str, name: str, aside: bool = False) -> None:
         """Append the tests of what is at ``place``, and give its inputs their names."""
         parts = children(x)
         if parts is None:
@@ -244,13 +245,13 @@ class Writer:
         if type(x) not in OWN:
             self.beside(x, here, path, name)
 
-    def method(self, x: Any, name: str, plain: str) -> str:
+    def method(self, x: object, name: str, plain: str) -> str:
         """``plain``, or the method of what a container is stored in, if its class has another."""
         kind, base = type(x), storage(type(x))
         same_one = getattr(kind, name) is getattr(base, name)
         return plain if same_one else self.bind(getattr(base, name))
 
-    def beside(self, x: Any, here: str, path: str, name: str) -> None:
+    def beside(self, x: object, here: str, path: str, name: str) -> None:
         """Append the tests of what a container at ``here`` holds beside its parts."""
         kind: Any = type(x)
         more, held, fields = beside(x), dictionary(x), fields_of(x) or ()
@@ -273,7 +274,7 @@ class Writer:
         for key, part in more.items():
             self.test(part, places[key], f"{path}.{key}", name, True)
 
-    def leaf(self, x: Any, place: str, path: str, name: str, aside: bool) -> None:
+    def leaf(self, x: object, place: str, path: str, name: str, aside: bool) -> None:
         if name in self.form.fixed or not self.form.is_input(x, path, aside):
             value = self.bind(x)
             if isinstance(x, np.ndarray) and x.dtype != object:
@@ -304,7 +305,7 @@ class Writer:
             self.tests.append(f"{-LARGEST} < {v} < {LARGEST}")
         self.move(x, v, weak)
 
-    def move(self, x: Any, v: str, weak: bool) -> None:
+    def move(self, x: object, v: str, weak: bool) -> None:
         """What makes of the argument what the kernel takes."""
         kind = bool if getattr(getattr(x, "dtype", None), "kind", "") == "b" else float
         if self.numeric:
@@ -326,7 +327,7 @@ OWN = (dict, list, tuple)
 ATOMIC = (int, float, complex, str, bytes, type(None), np.generic, np.ndarray, np.dtype, type)
 
 
-def children_are_fields(x: Any) -> bool:
+def children_are_fields(x: object) -> bool:
     return not isinstance(x, dict | list | tuple)
 
 
@@ -335,13 +336,13 @@ def copied(x: Any) -> Any:
     return np.array(x) if isinstance(x, np.ndarray) else int(x) if type(x) in WHOLE else x
 
 
-def is_plain(x: Any) -> bool:
+def is_plain(x: object) -> bool:
     """Whether a number or an array is no other library's, and of no kind that kernels know not."""
     known = isinstance(x, int | float | np.generic | np.ndarray)
     return known and not isinstance(x, np.ma.MaskedArray)
 
 
-def is_weak(x: Any) -> bool:
+def is_weak(x: object) -> bool:
     """Whether a number takes the dtype of the arrays beside it."""
     return type(x) in WHOLE or (isinstance(x, int | float) and not isinstance(x, np.generic))
 
@@ -365,7 +366,7 @@ def covers(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
     return all(x == y or (x == WEAK and y == DOUBLE) for x, y in pairs)
 
 
-def frozen(x: Any, place: str, aside: bool = False) -> Any:
+def frozen(x: object, place: str, aside: bool = False) -> Any:
     """Something hashable that is equal for values that a program may be shared by."""
     if isinstance(x, np.ndarray) and x.dtype != object:
         return x.shape, x.dtype.str, x.tobytes()
@@ -387,10 +388,10 @@ def frozen(x: Any, place: str, aside: bool = False) -> Any:
 class Itself:
     """An object that has no hash, to which nothing else is equal."""
 
-    def __init__(self, x: Any) -> None:
+    def __init__(self, x: object) -> None:
         self.x = x
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         return type(other) is Itself and self.x is other.x
 
     def __hash__(self) -> int:

@@ -19,6 +19,7 @@ from minigrad.program.builder import Builder
 from minigrad.program.equations import Equation, Program, Var, without_dead_code
 from minigrad.program.signs import seen
 from minigrad.tree import tree_map
+from minigrad.typing import Operand
 
 SUMS = (ops.add, ops.subtract)
 Term = tuple[Any, bool]
@@ -86,7 +87,7 @@ def sums_of_places(program: Program) -> dict[Any, tuple[Places, list[Term]]]:
     return found
 
 
-def terms_of(e: Equation, made: Any, uses: dict[Var, int], inner: set[Var]) -> Iterator[Term]:
+def terms_of(e: Equation, made: Operand, uses: dict[Var, int], inner: set[Var]) -> Iterator[Term]:
     """What ``e`` adds up, from left to right; sums that only it needs are ``inner`` ones."""
     stack: list[Term] = [(e.args[1], e.op is ops.subtract), (e.args[0], False)]
     while stack:
@@ -104,7 +105,7 @@ def alike(x: Var, y: Var) -> bool:
     return x.shape == y.shape and x.dtype == y.dtype
 
 
-def added(b: Builder, out: Var, places: Places, rest: list[Term], value: dict[Var, Any]) -> Any:
+def added(b: Builder, out: Var, places: Places, rest: list[Term], value: dict[Var, Any]) -> Operand:
     """What goes to each place, added up and put there; then the rest."""
 
     def now(terms: list[Term]) -> list[Term]:
@@ -121,7 +122,7 @@ def added(b: Builder, out: Var, places: Places, rest: list[Term], value: dict[Va
     return total(b, [*((x, False) for x in whole), *now(rest)])
 
 
-def total(b: Builder, terms: list[Term]) -> Any:
+def total(b: Builder, terms: list[Term]) -> Operand:
     (x, minus), *others = terms
     x = b.emit(ops.negative, x) if minus else x
     for y, minus in others:

@@ -14,8 +14,9 @@ import itertools
 import keyword
 import math
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from minigrad.graph import recording
 from minigrad.ops.record import Op
 from minigrad.program.live import Draw, held
 from minigrad.tree import flatten, leaves_like, tree_map
+from minigrad.typing import Array, Function, Keywords
 
 
 @dataclass(eq=False)
@@ -91,14 +93,14 @@ class Equation:
         return f"{outs} = {self.op.name}({', '.join(words)})"
 
 
-def shown(x: Any) -> str:
+def shown(x: object) -> str:
     """A constant or a variable in an equation."""
     if isinstance(x, np.ndarray):
         return f"<{x.dtype} {x.shape}>"
     return str(x.item()) if isinstance(x, np.generic) else repr(x)
 
 
-def variables_in(x: Any) -> Iterator[Var]:
+def variables_in(x: object) -> Iterator[Var]:
     """The variables among an argument or metadata, which may be nested."""
     if isinstance(x, Var):
         yield x
@@ -107,7 +109,7 @@ def variables_in(x: Any) -> Iterator[Var]:
             yield from variables_in(part)
 
 
-def replaced(x: Any, value: Callable[[Var], Any]) -> Any:
+def replaced(x: object, value: Callable[[Var], Any]) -> Any:
     """An argument or metadata with ``value(v)`` for each of its variables."""
     if isinstance(x, Var):
         return value(x)
@@ -116,7 +118,7 @@ def replaced(x: Any, value: Callable[[Var], Any]) -> Any:
     return x
 
 
-writers: dict[str, Callable[..., Any]] = {}
+writers: dict[str, Function] = {}
 """How a program is printed: ``source`` and ``save``, which `minigrad.writing` hangs in here."""
 
 
@@ -235,7 +237,7 @@ class Program:
         result = tree_map(lambda x: names.get(x, x) if isinstance(x, Var) else x, self.result, True)
         return "\n".join([*lines, f"return {result!r}"])
 
-    def save(self, path: Any) -> None:
+    def save(self, path: str | PathLike[str]) -> None:
         """Write a file that runs by itself: it imports NumPy alone.
 
         Large constants go into ``NAME.constants.npz`` beside it.  Each file is written aside
@@ -327,7 +329,7 @@ def is_ours(op: Op) -> bool:
     return module.partition(".")[0] in ("minigrad", "numpy", "scipy", "_operator")
 
 
-def evaluate(program: Program, values: Mapping[Var, Any], call: Callable[..., Any]) -> Any:
+def evaluate(program: Program, values: Mapping[Var, Any], call: Function) -> Any:
     """The result of ``program``, with ``call(op, args, kwargs)`` for each equation."""
     env: dict[Var, Any] = dict(values)
     for v, constant in program.constants.items():  # a captured Tensor may want its gradient
@@ -344,12 +346,12 @@ def evaluate(program: Program, values: Mapping[Var, Any], call: Callable[..., An
     return rebuild([env[x] if isinstance(x, Var) else x for x in leaves])
 
 
-def through_door(op: Op, args: Any, kwargs: Any) -> Any:
+def through_door(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
     """``op`` on Tensors."""
     return op(*args, **kwargs)
 
 
-def forward(op: Op, args: Any, kwargs: Any) -> Any:
+def forward(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
     """``op`` on plain arrays."""
     return op.forward(*args, **kwargs)
 

@@ -11,7 +11,7 @@ import dis
 import functools
 import types
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -22,6 +22,7 @@ from minigrad.program.places import Place
 from minigrad.program.tracer import LARGEST
 from minigrad.reading.names import is_a
 from minigrad.tree import children, members, put, rebuilt, storage
+from minigrad.typing import Keywords
 
 MANY = 2**12
 """Entries of containers that are looked through."""
@@ -38,7 +39,7 @@ def variable(place: Place) -> bool:
     return type(x) is float or (is_a(x, np.floating, np.ndarray) and x.dtype.kind in "fiu")
 
 
-def state_of(x: Any) -> Mapping[str, Any]:
+def state_of(x: object) -> Keywords:
     """The attributes of an object that may be copied, such as one of the user's, or a layer."""
     kind: Any = type(x)
     if is_a(x, dict, list, tuple, type, *WHOLE) or not is_a(getattr(x, "__dict__", None), dict):
@@ -54,7 +55,7 @@ WHOLE = (types.ModuleType, FunctionType, types.MethodType, functools.partial, *w
 """What has attributes and is not taken apart by them."""
 
 
-def callable_own(x: Any) -> bool:
+def callable_own(x: object) -> bool:
     """Whether ``x`` is a function made of a function, by this package."""
     return is_own(type(x).__module__) and hasattr(type(x), "of")
 
@@ -167,11 +168,11 @@ class Lift:
             return new
         return self.container(x)
 
-    def now(self, home: Any, name: Any, part: Any) -> Any:
+    def now(self, home: object, name: Any, part: object) -> Any:
         swap = self.swaps.get((id(home), name))
         return self.copy(part) if swap is None else swap
 
-    def container(self, x: Any) -> Any:
+    def container(self, x: object) -> Any:
         """A container or an object, filled when those inside it that know it can find it."""
         held = list(self.parts(x))
         if is_a(x, tuple):

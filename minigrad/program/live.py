@@ -38,7 +38,7 @@ class Draw:
 
     name = "drawn"
 
-    def __init__(self, rng: Any, shape: tuple[int, ...]) -> None:
+    def __init__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> None:
         self.rng = rng
         self.shape = shape
         self.kept = False

@@ -26,6 +26,7 @@ from minigrad.program.equations import Program, Var
 from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
 from minigrad.program.simplify import rebuilt
 from minigrad.program.slices import together
+from minigrad.typing import Axis, Operand
 
 LARGE = 2**15
 """Reductions of products of more elements are fused into loops, not given to BLAS."""
@@ -38,19 +39,19 @@ shift: Op = Op("shift", shift_of, None, fresh=True)
 
 
 @rule(ops.sigmoid, when="lower")
-def sigmoid(b: Builder, x: Any) -> Any:
+def sigmoid(b: Builder, x: Operand) -> Operand:
     if not floating(x):
         return None
     return b.emit(ops.divide, 1, b.emit(ops.add, 1, b.emit(ops.exp, b.emit(ops.negative, x))))
 
 
 @rule(ops.relu, when="lower")
-def relu(b: Builder, x: Any) -> Any:
+def relu(b: Builder, x: Operand) -> Operand:
     return b.emit(ops.maximum, x, 0)
 
 
 @rule(tanh_gelu, when="lower")
-def gelu(b: Builder, x: Any) -> Any:
+def gelu(b: Builder, x: Operand) -> Operand:
     if not floating(x):
         return None
     inner = b.emit(ops.multiply, ROOT * CUBIC, b.emit(ops.multiply, x, x))
@@ -58,31 +59,31 @@ def gelu(b: Builder, x: Any) -> Any:
     return b.emit(ops.multiply, b.emit(ops.multiply, b.emit(ops.add, 1, t), x), 0.5)
 
 
-def softplus_of(b: Builder, x: Any) -> Any:
+def softplus_of(b: Builder, x: Operand) -> Operand:
     """``log(1 + e^x)``: NumPy's logaddexp is one slow loop."""
     small = b.emit(ops.log1p, b.emit(ops.exp, b.emit(ops.negative, b.emit(ops.absolute, x))))
     return b.emit(ops.add, b.emit(ops.maximum, x, 0), small)
 
 
 @rule(ops.softplus, when="lower")
-def softplus(b: Builder, x: Any) -> Any:
+def softplus(b: Builder, x: Operand) -> Operand:
     return softplus_of(b, x) if floating(x) else None
 
 
 @rule(ops.log_sigmoid, when="lower")
-def log_sigmoid(b: Builder, x: Any) -> Any:
+def log_sigmoid(b: Builder, x: Operand) -> Operand:
     if not floating(x):
         return None
     return b.emit(ops.negative, softplus_of(b, b.emit(ops.negative, x)))
 
 
 @rule(ops.square, when="lower")
-def square(b: Builder, x: Any) -> Any:
+def square(b: Builder, x: Operand) -> Operand:
     return b.emit(ops.multiply, x, x)
 
 
 @rule(ops.power, when="lower")
-def power(b: Builder, x: Any, p: Any) -> Any:
+def power(b: Builder, x: Operand, p: Operand) -> Operand:
     """Small whole powers as products."""
     n = number(p)
     if n == 2:
@@ -102,7 +103,7 @@ def power(b: Builder, x: Any, p: Any) -> Any:
 
 
 @rule(ops.divide, when="lower")
-def division_by_number(b: Builder, x: Any, y: Any) -> Any:
+def division_by_number(b: Builder, x: Operand, y: Operand) -> Operand:
     """A product is faster; by a power of 2 it is the same."""
     c = number(y)
     exact = c and math.isfinite(c) and abs(math.frexp(c)[0]) == 0.5
@@ -112,7 +113,9 @@ def division_by_number(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.mean, when="lower")
-def mean(b: Builder, x: Any, axis: Any = None, keepdims: bool = False, **others: Any) -> Any:
+def mean(
+    b: Builder, x: Operand, axis: Axis = None, keepdims: bool = False, **others: Any
+) -> Operand:
     """A sum, divided: half precision and whole numbers are summed in another dtype."""
     if not whole(others) or not floating(x) or x.dtype.itemsize < 4 or not x.shape:
         return None
@@ -124,7 +127,7 @@ def mean(b: Builder, x: Any, axis: Any = None, keepdims: bool = False, **others:
 
 
 @rule(ops.sum, when="lower")
-def sum_of_multiples(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+def sum_of_multiples(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """``Σ c x`` is ``c Σ x``: it is cheaper to scale the sum, if that is no larger."""
     c, y = coefficient(b, x)
     if y is x or abs(c) < 1 or not whole(others) or (c < 0 and b.signed):
@@ -133,7 +136,7 @@ def sum_of_multiples(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any
 
 
 @rule(ops.matmul, when="lower")
-def product_of_multiples(b: Builder, x: Any, y: Any) -> Any:
+def product_of_multiples(b: Builder, x: Operand, y: Operand) -> Operand:
     """``A (c x)`` is ``c (A x)``, where that is smaller, in size and in value."""
     (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
     size = math.prod(b.outcome(ops.matmul, (x, y), {})[0])
@@ -149,7 +152,7 @@ def product_of_multiples(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.matmul, when="lower")
-def one_product(b: Builder, x: Any, y: Any) -> Any:
+def one_product(b: Builder, x: Operand, y: Operand) -> Operand:
     """A batch of products with one matrix is one product."""
     shape = shape_of(x)
     if len(shape) < 3 or len(shape_of(y)) != 2 or 0 in shape or not isinstance(x, Var):
@@ -159,7 +162,7 @@ def one_product(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.sum, when="lower")
-def sum_of_matrix(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+def sum_of_matrix(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """Sums over all axes but the last, or over the last, as sums of a matrix."""
     shape = shape_of(x)
     if len(shape) < 3 or 0 in shape or axis is None or math.prod(shape) > 2 * LARGE:
@@ -175,7 +178,7 @@ def sum_of_matrix(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
 
 
 @rule(ops.greater, when="lower")
-def mask_of_relu(b: Builder, x: Any, y: Any) -> Any:
+def mask_of_relu(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x > 0`` is ``max(x, 0) > 0``: what was kept for the next layer does for both."""
     if number(y) != 0 or not b.knows(ops.maximum, x, 0):
         return None
@@ -184,7 +187,7 @@ def mask_of_relu(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.sum, when="lower")
-def sum_of_products(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
+def sum_of_products(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """The sum of all products is a product of vectors."""
     inner = b.match(x, ops.multiply)
     every = len(axes_of(x, axis)) == len(shape_of(x))
@@ -198,20 +201,20 @@ def sum_of_products(b: Builder, x: Any, axis: Any = None, **others: Any) -> Any:
 
 
 @rule(power_norm, when="lower")
-def length(b: Builder, x: Any, ord: Any = 2, **how: Any) -> Any:
+def length(b: Builder, x: Operand, ord: Operand = 2, **how: Any) -> Operand:
     if not floating(x) or ord != 2:
         return None
     return b.emit(ops.sqrt, b.emit(ops.sum, b.emit(ops.square, x), **how))
 
 
 @rule(direction, when="formula")
-def quotient_by_length(b: Builder, x: Any, length: Any, **_: Any) -> Any:
+def quotient_by_length(b: Builder, x: Operand, length: Operand, **_: object) -> Operand:
     """``x / ‖x‖`` where that is not 0."""
     return b.emit(ops.divide, x, b.emit(branch, b.emit(ops.equal, length, 0), 1.0, length))
 
 
 @rule(ops.softmax, when="lower")
-def softmax(b: Builder, x: Any, axis: Any = -1) -> Any:
+def softmax(b: Builder, x: Operand, axis: Axis = -1) -> Operand:
     if 0 in shape_of(x):
         return None
     e = b.emit(ops.exp, b.emit(ops.subtract, x, b.emit(largest, x, axis=axis)))
@@ -219,7 +222,7 @@ def softmax(b: Builder, x: Any, axis: Any = -1) -> Any:
 
 
 @rule(ops.log_softmax, when="lower")
-def log_softmax(b: Builder, x: Any, axis: Any = -1) -> Any:
+def log_softmax(b: Builder, x: Operand, axis: Axis = -1) -> Operand:
     if 0 in shape_of(x):
         return None
     z = b.emit(ops.subtract, x, b.emit(largest, x, axis=axis))
@@ -228,7 +231,7 @@ def log_softmax(b: Builder, x: Any, axis: Any = -1) -> Any:
 
 
 @rule(ops.logsumexp, when="lower")
-def logsumexp(b: Builder, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def logsumexp(b: Builder, x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     if not shape_of(x) or not math.prod(shape_of(x)):
         return None
     top = b.emit(shift, x, axis=axis)
@@ -242,7 +245,7 @@ def logsumexp(b: Builder, x: Any, axis: Any = None, keepdims: bool = False) -> A
 
 
 @rule(ops.add, when="lower")
-def products_together(b: Builder, x: Any, y: Any) -> Any:
+def products_together(b: Builder, x: Operand, y: Operand) -> Operand:
     """``AᵀB + CᵀD`` is one product of longer matrices, for small ones: steps of a recurrence."""
     product = stacked_product(b, x, y)
     for rest, z in inner_sum(b, x) if product is None else ():
@@ -251,13 +254,13 @@ def products_together(b: Builder, x: Any, y: Any) -> Any:
     return product
 
 
-def inner_sum(b: Builder, x: Any) -> list[tuple[Any, Any]]:
+def inner_sum(b: Builder, x: Operand) -> list[tuple[Operand, Operand]]:
     """Both orders of what ``x`` adds up, arrays of its shape."""
     inner = b.match(x, ops.add)
     return [inner, inner[::-1]] if inner and alike(*inner) else []
 
 
-def stacked_product(b: Builder, x: Any, y: Any) -> Any:
+def stacked_product(b: Builder, x: Operand, y: Operand) -> Operand:
     """``AᵀB + CᵀD`` as one product."""
     left, right = (product_of_rows(b, z) for z in (x, y))
     if not left or not right:
@@ -268,7 +271,7 @@ def stacked_product(b: Builder, x: Any, y: Any) -> Any:
     return b.emit(ops.matmul, b.emit(ops.transpose, rows(b, a, c)), rows(b, p, q))
 
 
-def product_of_rows(b: Builder, x: Any) -> tuple[Any, Any] | None:
+def product_of_rows(b: Builder, x: Operand) -> tuple[Operand, Operand] | None:
     """A and B where ``x`` is ``AᵀB``; of one row each, if it is an outer product of vectors."""
     product = b.match(x, ops.matmul)
     if product:
@@ -287,7 +290,7 @@ def product_of_rows(b: Builder, x: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def stood_up(b: Builder, x: Any, axis: int) -> Any:
+def stood_up(b: Builder, x: Operand, axis: int) -> Operand:
     """The vector of which ``x`` is a column (``axis`` -1) or a row (0), as `outer` makes them."""
     if axis == 0 and isinstance(x, Var) and len(x.shape) == 1:
         return x
@@ -298,7 +301,7 @@ def stood_up(b: Builder, x: Any, axis: int) -> Any:
 
 
 @rule(ops.add, when="lower")
-def sums_together(b: Builder, x: Any, y: Any) -> Any:
+def sums_together(b: Builder, x: Operand, y: Operand) -> Operand:
     """``Σ A + Σ B`` over rows is the sum of one longer matrix."""
     parts = []
     for z in (x, y):
@@ -313,19 +316,19 @@ def sums_together(b: Builder, x: Any, y: Any) -> Any:
     return b.emit(ops.sum, rows(b, *parts), axis=0)
 
 
-def fits_below(x: Any, y: Any) -> bool:
+def fits_below(x: Operand, y: Operand) -> bool:
     """Whether the rows of two matrices can lie in one."""
     return bool(x.shape[1] == y.shape[1] and x.dtype == y.dtype)
 
 
-def small_matrix(x: Any) -> bool:
+def small_matrix(x: Operand) -> bool:
     """Whether calls cost more than the work on ``x``."""
     return floating(x) and len(x.shape) == 2 and 0 < math.prod(x.shape) < LARGE // 4
 
 
-def rows(b: Builder, *parts: Any) -> Any:
+def rows(b: Builder, *parts: Operand) -> Operand:
     """The rows of all parts in one matrix."""
-    flat: list[Any] = []
+    flat: list[Operand] = []
     for part in parts:
         e = b.made(part, joined)
         together = e is not None and e.kwargs == {"axis": 0} and len(e.args) < PARTS
@@ -334,7 +337,7 @@ def rows(b: Builder, *parts: Any) -> Any:
 
 
 @rule(ops.exp, when="lower")
-def exp_of_log(b: Builder, x: Any) -> Any:
+def exp_of_log(b: Builder, x: Operand) -> Operand:
     """``exp(z - log s)`` is ``exp(z) / s``, where exp(z) is known and below 1."""
     inner = b.match(x, ops.subtract)
     log = b.match(inner[1], ops.log) if inner else None
@@ -347,7 +350,7 @@ def exp_of_log(b: Builder, x: Any) -> Any:
 
 
 @rule(ops.exp, when="lower")
-def exp_of_log_sum(b: Builder, x: Any) -> Any:
+def exp_of_log_sum(b: Builder, x: Operand) -> Operand:
     """``exp(x - log Σ exp x)`` is ``exp(x - top) / Σ exp(x - top)``, which is known.
 
     What `logsumexp` does where all of x is -inf, 0 instead of NaN, is done here as well: Σ is 0
@@ -367,7 +370,7 @@ def exp_of_log_sum(b: Builder, x: Any) -> Any:
     return b.emit(ops.divide, b.emit(ops.exp, shifted), b.emit(ops.maximum, total, 1.0))
 
 
-def log_of_sum(b: Builder, x: Any) -> tuple[Any, Any] | None:
+def log_of_sum(b: Builder, x: Operand) -> tuple[Operand, Operand] | None:
     """Σ and top where ``x`` is ``log Σ + top``, as `logsumexp` is lowered."""
     whole = b.match(x, ops.reshape)  # of all elements, without axes
     total = b.match(whole[0] if whole else x, ops.add)
@@ -378,7 +381,7 @@ def log_of_sum(b: Builder, x: Any) -> tuple[Any, Any] | None:
 
 
 @rule(branch, when="lower")
-def nothing_to_share(b: Builder, condition: Any, x: Any, y: Any) -> Any:
+def nothing_to_share(b: Builder, condition: Operand, x: Operand, y: Operand) -> Operand:
     """Where Σ e is 0, so is each e = exp(z), and e / max(Σ e, 1)."""
     shared = b.match(y, ops.divide)
     safe = b.match(shared[1], ops.maximum) if shared else None
@@ -393,7 +396,7 @@ def nothing_to_share(b: Builder, condition: Any, x: Any, y: Any) -> Any:
 
 
 @rule(ops.equal, when="lower")
-def nothing_to_sum(b: Builder, x: Any, y: Any) -> Any:
+def nothing_to_sum(b: Builder, x: Operand, y: Operand) -> Operand:
     """``log Σ + top`` is -inf where the sum is 0: the top is finite."""
     found = log_of_sum(b, x) if number(y) == -math.inf else None
     if not found:

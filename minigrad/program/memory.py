@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.typing import DType
+
 WASTE = 4
 """A buffer may be so many times too large for what it is given."""
 
@@ -68,7 +70,7 @@ class Memory:
         bisect.insort(self.free, (self.sizes[buffer], buffer))
 
     def view(
-        self, buffer: int, shape: tuple[int, ...], dtype: Any, start: int | None = None
+        self, buffer: int, shape: tuple[int, ...], dtype: DType, start: int | None = None
     ) -> str:
         """The name of the array of this shape and dtype in ``buffer``."""
         return self.views.setdefault((buffer, shape, dtype, start), f"b{len(self.views)}")

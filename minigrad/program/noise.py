@@ -49,7 +49,7 @@ class Noise:
             )
 
 
-def unchanged(now: Any, before: Any) -> bool:
+def unchanged(now: object, before: object) -> bool:
     """Whether two states are one: Python's are tuples of many whole numbers."""
     return bool(now == before) if type(now) is tuple else same(now, before)
 

@@ -28,7 +28,6 @@ return t3
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from minigrad.program.builder import Rules
@@ -36,6 +35,7 @@ from minigrad.program.chains import reassociated
 from minigrad.program.equations import Program, without_dead_code
 from minigrad.program.simplify import RUNNING, rebuilt, simplified
 from minigrad.program.trace import record
+from minigrad.typing import Function
 
 __all__ = [
     "folded",
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-def recorded(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Program:
+def recorded(f: Function, *args: Any, **kwargs: Any) -> Program:
     """The program of ``f`` as it was traced, before any pass.
 
     Examples

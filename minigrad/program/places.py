@@ -55,7 +55,7 @@ TOLD_BY_DIGITS = float | complex | np.inexact | range | slice
 """What is equal to others that a function can tell it from."""
 
 
-def exact(x: Any) -> Any:
+def exact(x: object) -> Any:
     """What is equal for values that are the `same`, and has a hash if ``x`` has one.
 
     Examples
@@ -71,7 +71,7 @@ def exact(x: Any) -> Any:
     return type(x), x
 
 
-def has_value(x: Any) -> bool:
+def has_value(x: object) -> bool:
     """Whether an object is equal to others by what it holds."""
     kind: Any = type(x)
     return kind.__eq__ is not object.__eq__ and kind.__hash__ is not None
@@ -226,7 +226,7 @@ class Variable(Place):
         )
 
 
-def kind_of(x: Any) -> tuple[Any, ...]:
+def kind_of(x: object) -> tuple[Any, ...]:
     return type(x), getattr(x, "shape", ()), getattr(x, "dtype", None)
 
 
@@ -243,7 +243,7 @@ def keys_test(home: str, keys: tuple[Any, ...], bind: Bind) -> str:
     return f"({identical} or {bind(same)}((*{home},), {known}))"
 
 
-def items_test(container: Any, before: tuple[Any, ...], skip: frozenset[Any], bind: Bind) -> str:
+def items_test(container: object, before: tuple[Any, ...], skip: frozenset[Any], bind: Bind) -> str:
     """The condition under which a container holds what it held, as source."""
     home, kind = bind(container), type(container)
     whole = f"{bind(unchanged)}({home}, {bind(before)}, {bind(skip)})"
@@ -278,7 +278,7 @@ def snapshot(container: Any, skip: frozenset[Any] = frozenset()) -> tuple[Any, .
     return tuple([SKIPPED if i in skip else x for i, x in enumerate(parts)] if skip else parts)
 
 
-def keyed(container: Any, parts: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
+def keyed(container: object, parts: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
     """What `snapshot` gave of a list or a dict, by key."""
     if not is_a(container, dict):
         return iter(enumerate(parts))
@@ -286,7 +286,9 @@ def keyed(container: Any, parts: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
     return zip(parts[:n], parts[n:], strict=True)
 
 
-def unchanged(container: Any, before: tuple[Any, ...], skip: frozenset[Any] = frozenset()) -> bool:
+def unchanged(
+    container: object, before: tuple[Any, ...], skip: frozenset[Any] = frozenset()
+) -> bool:
     """Whether a container holds the same objects."""
     now = snapshot(container, skip)
     return len(now) == len(before) and (
@@ -294,6 +296,6 @@ def unchanged(container: Any, before: tuple[Any, ...], skip: frozenset[Any] = fr
     )
 
 
-def same_part(a: Any, b: Any) -> bool:
+def same_part(a: object, b: object) -> bool:
     """Whether a container holds what it held: its arrays have places of their own."""
     return a is b or (is_a(a, *ATOMS) and same(a, b))

@@ -41,8 +41,9 @@ from minigrad.program.rounding import (
     values_of,
 )
 from minigrad.program.simplify import simplified
+from minigrad.typing import Array, DType, Function, Keywords
 
-Run = Callable[..., Any]
+Run = Function
 
 
 def fault(
@@ -109,7 +110,7 @@ def fault_at(program: Program, run: Run, leaves: list[Any]) -> str | None:
     return different(got, expected, spreads)
 
 
-def careful(op: Op, args: Any, kwargs: Any) -> Any:
+def careful(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
     """``op``, unless NumPy itself has two answers: the sign of a NaN, a root of -inf."""
     if op in (ops.signbit, ops.copysign) and any(np.isnan(a).any() for a in args):
         raise ValueError("NaN has no sign")
@@ -118,7 +119,7 @@ def careful(op: Op, args: Any, kwargs: Any) -> Any:
     return forward(op, args, kwargs)
 
 
-def where_finite(x: Any, expected: Any) -> Any:
+def where_finite(x: Any, expected: Array) -> Any:
     """``x``, and 0 where what is expected is no number: how it comes about may differ."""
     if not isinstance(expected, np.ndarray | np.floating) or expected.dtype.kind != "f":
         return x
@@ -155,7 +156,7 @@ BLAS = frozenset({ops.matmul, ops.contract, ops.convolve})
 """Ops that may skip what is multiplied by 0, or not: it depends on how their arguments lie."""
 
 
-def moved(x: Any, rng: np.random.Generator, special: tuple[Any, ...]) -> Any:
+def moved(x: object, rng: np.random.Generator, special: tuple[Any, ...]) -> Any:
     """Floating numbers like ``x``, of either sign, and ``special`` ones among them."""
     x = doubled(x)
     if not isinstance(x, np.floating | np.ndarray) or x.dtype.kind != "f" or x.itemsize > 8:
@@ -172,7 +173,7 @@ def moved(x: Any, rng: np.random.Generator, special: tuple[Any, ...]) -> Any:
 
 
 @functools.cache
-def numbers(dtype: Any, special: tuple[Any, ...]) -> Any:
+def numbers(dtype: DType, special: tuple[Any, ...]) -> Any:
     """``special`` numbers of a dtype, some by name; products of a few of the largest are finite."""
     kind = np.finfo(dtype)
     values = [getattr(kind, c) if isinstance(c, str) else c for c in special]
@@ -197,7 +198,7 @@ def told(program: Program, wrong: str) -> None:
     )
 
 
-def guarded(x: Any) -> Any:
+def guarded(x: object) -> Any:
     """An argument that cannot be written to."""
     if type(x) is np.ndarray:
         x = x.view()

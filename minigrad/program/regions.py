@@ -20,6 +20,7 @@ from minigrad.program.builder import axes_of, uniform
 from minigrad.program.equations import Equation, Program, Var, variables_in
 from minigrad.program.lower import largest, shift
 from minigrad.program.rules import whole
+from minigrad.typing import Index
 
 WORTH = 1_000_000
 """Nanoseconds of work from which tiles pay: threads have to be woken."""
@@ -89,7 +90,7 @@ def rows_of(e: Equation) -> int | None:
     return shape[0] if op is elements and keeps_rows(e.kwargs["index"]) else None
 
 
-def keeps_rows(index: Any) -> bool:
+def keeps_rows(index: Index) -> bool:
     """Whether an index picks within rows."""
     parts = index if isinstance(index, tuple) else (index,)
     basic = all(isinstance(p, slice | int | None) and not isinstance(p, bool) for p in parts)

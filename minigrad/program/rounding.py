@@ -20,6 +20,7 @@ from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Program, Var, evaluate, forward, is_ours
 from minigrad.program.lower import lower
 from minigrad.tree import flatten
+from minigrad.typing import Array, Keywords, Tree
 
 CLOSE = 64
 """Units in the last place that need no explanation."""
@@ -39,7 +40,7 @@ PATTERN = 2**16
 """Last digits that are drawn, and used again and again."""
 
 
-def values_of(result: Any) -> list[Any]:
+def values_of(result: Tree) -> list[Any]:
     """Numbers and arrays of a result, in order."""
     return [getattr(x, "_value", x) for x in flatten(result, whole=True)[0]]
 
@@ -70,7 +71,7 @@ def different(
     return "it returns other numbers"
 
 
-def close(got: Any, expected: Any) -> bool:
+def close(got: Array, expected: Array) -> bool:
     """Whether two arrays agree to the last few digits."""
     got, expected = np.asarray(got), np.asarray(expected)
     if got.dtype.kind not in "fc":
@@ -89,7 +90,7 @@ def close(got: Any, expected: Any) -> bool:
         )
 
 
-def explained(got: Any, expected: Any, spread: Any) -> bool:
+def explained(got: Array, expected: Array, spread: Any) -> bool:
     """Whether rounding can be the reason why two arrays differ."""
     with np.errstate(all="ignore"):
         if np.asarray(got).dtype.kind not in "fc":
@@ -101,7 +102,7 @@ def explained(got: Any, expected: Any, spread: Any) -> bool:
         return all(within(g, e, s, most, share, kind) for g, e, s in parts)
 
 
-def within(got: Any, expected: Any, spread: Any, most: float, share: float, kind: Any) -> bool:
+def within(got: Array, expected: Array, spread: Any, most: float, share: float, kind: Any) -> bool:
     """Whether two arrays are no further apart than ``spread`` explains, as far as that is known."""
     size = np.abs(expected)
     left = np.isfinite(spread) & ~(np.abs(got - expected) <= CLOSE * kind.eps * size)
@@ -145,7 +146,7 @@ def rounding(
     rng = np.random.default_rng(0)
     patterns: dict[Any, Any] = {}
 
-    def disturbed(x: Any) -> Any:
+    def disturbed(x: object) -> Any:
         if not isinstance(x, np.ndarray | np.inexact) or x.dtype.kind not in "fc":
             return x
         if x.dtype not in patterns:
@@ -157,7 +158,7 @@ def rounding(
         moved = [part * pattern[: part.size] for (part,) in pieces(x)]
         return signed(np.concatenate(moved).reshape(x.shape), rng)
 
-    def call(op: Op, args: Any, kwargs: Any) -> Any:
+    def call(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
         ans = op.forward(*map(disturbed, args), **kwargs)
         if op in PRODUCTS:
             return underflown(ans, [ans], rng)
@@ -234,7 +235,7 @@ def halved(x: Any) -> Any:
     return x.astype(np.float32) if getattr(x, "dtype", None) == np.float64 else x
 
 
-def in_single(op: Op, args: Any, kwargs: Any) -> Any:
+def in_single(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
     return op.forward(*map(halved, args), **kwargs)
 
 
@@ -248,7 +249,7 @@ PRODUCTS = frozenset({ops.matmul, ops.contract})
 """Sums of products: they may be 0 for other reasons."""
 
 
-def underflown(ans: Any, args: Sequence[Any], rng: np.random.Generator) -> Any:
+def underflown(ans: Array, args: Sequence[Any], rng: np.random.Generator) -> Any:
     """An answer with its last digit disturbed where that is no relative one."""
     if ans.dtype.kind != "f":
         return ans
@@ -274,7 +275,7 @@ def summed(e: Equation) -> float:
     return float(np.finfo(kinds[0]).eps) * math.sqrt(n)
 
 
-def doubled(x: Any) -> Any:
+def doubled(x: object) -> Any:
     """A number of Python's as NumPy's."""
     return np.float64(x) if type(x) is float else x
 

@@ -24,7 +24,7 @@ from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program.builder import Builder, Rule, Rules, alike, moderate, number, shape_of
 from minigrad.program.equations import Var
-from minigrad.typing import Operand
+from minigrad.typing import Keywords, Operand
 
 _table: list[tuple[tuple[Op, ...], frozenset[str], Rule]] = []
 
@@ -70,12 +70,12 @@ def rules(*tags: str) -> Rules:
 # --- numbers in front of things --------------------------------------------------------
 
 
-def floating(x: Any) -> bool:
+def floating(x: Operand) -> bool:
     """Whether ``x`` is a variable whose numbers have no last one: signs are not lost."""
     return isinstance(x, Var) and x.dtype.kind == "f"
 
 
-def coefficient(b: Builder, x: Any) -> tuple[Any, Any]:
+def coefficient(b: Builder, x: Operand) -> tuple[Operand, Operand]:
     """``x`` as a number times something of its own shape and dtype: ``-3 y`` is ``(-3, y)``.
 
     What has a name of its own is left alone: ``dz = da * a`` shall stay that.  So are
@@ -96,7 +96,7 @@ def coefficient(b: Builder, x: Any) -> tuple[Any, Any]:
     return c, y
 
 
-def scaled(b: Builder, c: Any, x: Any) -> Any:
+def scaled(b: Builder, c: Operand, x: Operand) -> Operand:
     """``c x`` for a number ``c``."""
     if c == 1:
         return x
@@ -105,7 +105,7 @@ def scaled(b: Builder, c: Any, x: Any) -> Any:
     return b.emit(ops.multiply, c, x)
 
 
-def whole(kwargs: Any) -> bool:
+def whole(kwargs: Keywords) -> bool:
     """Whether a reduction is over whole axes: without mask, initial value or other dtype."""
     return all(
         v is None or v is np._NoValue or k in ("axis", "keepdims") or (k == "where" and v is True)
@@ -113,7 +113,7 @@ def whole(kwargs: Any) -> bool:
     )
 
 
-def constant_along(v: Operand, x: Operand, axes: set[int], keepdims: Any) -> bool:
+def constant_along(v: Operand, x: Operand, axes: set[int], keepdims: bool) -> bool:
     """Whether ``v`` is the same along ``axes`` of ``x``, and fits what is left of it."""
     shape = shape_of(v)
     first = len(x.shape) - len(shape)

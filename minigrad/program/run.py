@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +28,7 @@ from minigrad.program.structure import nested
 from minigrad.program.tracer import Tracer
 from minigrad.tensor import Tensor, wrap
 from minigrad.tree import flatten
+from minigrad.typing import Array, Function, Keywords, Tree
 
 SHORT = 60
 """Lines of kernels that are written into each entry."""
@@ -68,7 +69,7 @@ class Run:
     run: Any
 
     def __init__(
-        self, program: Program, form: Form, tracer: Tracer, places: list[Place], result: Any
+        self, program: Program, form: Form, tracer: Tracer, places: list[Place], result: Tree
     ) -> None:
         self.program = program
         self.key = form.key
@@ -98,7 +99,7 @@ class Run:
         exec(builtins.compile(self.code, f"{__file__}: {self.program.name}", "exec"), scope)
         self.run = scope["run"]
 
-    def prove(self, recorded: Program, form: Form, result: Any) -> None:
+    def prove(self, recorded: Program, form: Form, result: Tree) -> None:
         """Compare the kernel with the ops; if they differ, use those."""
         given = [np.float64(x) if type(x) is float else x for x in form.ordered(form.named)]
         if len(given) != len(self.inputs):
@@ -156,13 +157,13 @@ class Run:
         """Whether all that it captured is what it was."""
         return all(p.holds() for p in self.places)
 
-    def answer(self, form: Form, args: Any, kwargs: Any) -> Any:
+    def answer(self, form: Form, args: Sequence[Any], kwargs: Keywords) -> Any:
         """The result of a call of this form."""
         if self.recorded and recording.get():
             return form.f(*args, **kwargs)
         return self.finished(self.run(*self.taken(form.ordered(self.program.parameters))))
 
-    def first(self, result: Any) -> Any:
+    def first(self, result: Tree) -> Any:
         """What the trace returned, recorded, as the result of the call that it was made for."""
         leaves, rebuild = flatten(result, whole=True)
         for draw in self.draws:
@@ -176,7 +177,7 @@ class Run:
             ]
         )
 
-    def finished(self, ans: Any) -> Any:
+    def finished(self, ans: Array) -> Any:
         """The result, after the data of Tensors are set to what comes with it."""
         if not self.updates:
             return ans
@@ -185,7 +186,7 @@ class Run:
             t._value = settle(np.array(value, t.dtype))
         return ans
 
-    def enter(self, form: Form, f: Callable[..., Any]) -> None:
+    def enter(self, form: Form, f: Function) -> None:
         """Write the entry for calls of this form, with what is captured as it is now."""
         for p in self.places:
             if p.kind == "items":
@@ -282,7 +283,7 @@ class Run:
         return [*lines, "return result"]
 
 
-def number_or_copy(x: Any, python: bool) -> Any:
+def number_or_copy(x: object, python: bool) -> Any:
     """A result as Python's number or NumPy's; an array, a constant, with memory of its own."""
     if isinstance(x, np.ndarray) and x.ndim:
         return x.copy()

@@ -167,12 +167,12 @@ def numpy_spelling(e: Equation) -> str | None:
     return f"({one} * {NUMBERS[e.op]})" if e.op in NUMBERS else None
 
 
-def is_plain(a: Any) -> bool:
+def is_plain(a: object) -> bool:
     """Whether ``a`` is a variable, or one of Python's numbers, which takes any precision."""
     return isinstance(a, Var) or type(a) in (bool, float) or (type(a) is int and abs(a) <= 2**53)
 
 
-def numpy_literal(a: Any, e: Equation, bind: Callable[[Any], str]) -> str:
+def numpy_literal(a: object, e: Equation, bind: Callable[[Any], str]) -> str:
     """A constant of an equation of NumPy's numbers, in the precision of what is beside it."""
     if isinstance(a, bool):
         return bind(np.bool_(a))
@@ -216,7 +216,7 @@ def spelling(e: Equation) -> str | None:
     return NUMBERS.get(e.op)
 
 
-def is_single(a: Any) -> bool:
+def is_single(a: object) -> bool:
     """Whether ``a`` is one number that Python's floats can hold, or true or false."""
     if isinstance(a, Var):
         return a.shape == () and (a.dtype == np.float64 or a.dtype.kind == "b")
@@ -227,7 +227,7 @@ def is_single(a: Any) -> bool:
     return isinstance(a, float | np.float16 | np.float32)
 
 
-def is_truth(a: Any) -> bool:
+def is_truth(a: object) -> bool:
     return a.dtype.kind == "b" if isinstance(a, Var) else isinstance(a, bool | np.bool_)
 
 
@@ -381,7 +381,7 @@ def outer(code: str) -> bool:
     return False
 
 
-def literal(x: Any) -> str:
+def literal(x: object) -> str:
     """A constant as Python source: whole numbers as floats."""
     if isinstance(x, np.generic | np.ndarray):
         x = x.item() if np.ndim(x) == 0 else x.flat[0].item()

@@ -7,7 +7,6 @@ ones, and single numbers are added by Python's operators.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,12 +19,13 @@ from minigrad.program.builder import sample, shape_of, uniform
 from minigrad.program.equations import Equation, Var, variables_in
 from minigrad.program.memory import Memory
 from minigrad.program.rules import whole
+from minigrad.typing import DType, Function, Index
 
 ALONE = 2**13
 """Elements up to which BLAS uses one thread; in tiles, threads of its own would be in the way."""
 
 OPERATORS = {ops.add: "+", ops.subtract: "-", ops.multiply: "*", ops.divide: "/"}
-JOINS: dict[Any, Callable[..., Any]] = {joined: np.concatenate, layered: np.stack}
+JOINS: dict[Any, Function] = {joined: np.concatenate, layered: np.stack}
 RESHAPES = (ops.reshape, ops.squeeze, ops.expand_dims)
 
 
@@ -57,7 +57,7 @@ def may_be_view(e: Equation) -> bool:
     return not any(isinstance(p, Var | np.ndarray) and shape_of(p) for p in parts)
 
 
-def selected_once(index: Any) -> bool:
+def selected_once(index: Index) -> bool:
     """Whether an index selects no element twice: where one part counts, none does."""
     parts = index if isinstance(index, tuple) else (index,)
     counts = any(
@@ -245,7 +245,7 @@ class Statements:
             return f"dot({self.text[x]}, {ones}{tail})"
         return None
 
-    def ones(self, shape: tuple[int, ...], dtype: Any) -> str:
+    def ones(self, shape: tuple[int, ...], dtype: DType) -> str:
         key = ("ones", shape, dtype)
         if key not in self._constants:
             self._constants[key] = self.bound(self.name("c"), np.ones(shape, dtype))
@@ -281,7 +281,7 @@ class Statements:
         one = isinstance(e.out, Var) and not e.out.shape
         return f"asarray({code})[()]" if one else code  # a number, not a view of a buffer
 
-    def argument(self, a: Any) -> str:
+    def argument(self, a: object) -> str:
         """An argument or metadata of a call."""
         if isinstance(a, Var):
             return self.text[a]

@@ -16,9 +16,10 @@ from minigrad.tree import (
     storage,
     tuple_of,
 )
+from minigrad.typing import Tree
 
 
-def nested(tree: Any, words: Iterator[str], bind: Callable[[Any], str], lines: list[str]) -> str:
+def nested(tree: Tree, words: Iterator[str], bind: Callable[[Any], str], lines: list[str]) -> str:
     """Source that builds the structure of ``tree`` of ``words``, one for each leaf.
 
     Keys, and containers other than Python's own, are bound to names by ``bind``; what it takes
@@ -61,7 +62,7 @@ def nested(tree: Any, words: Iterator[str], bind: Callable[[Any], str], lines: l
     return name
 
 
-def emptied(tree: Any, bind: Callable[[Any], str]) -> str | None:
+def emptied(tree: Tree, bind: Callable[[Any], str]) -> str | None:
     """Source of a container like ``tree`` without what it holds; None where only a copy is one."""
     kind = type(tree)
     if kind is OrderedDict:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minigrad import ops
 from minigrad.program.builder import Builder, number
 from minigrad.program.equations import Var
 from minigrad.program.rules import coefficient, rule, scaled
+from minigrad.typing import Operand
 
 
-def powers(b: Builder, x: Any) -> tuple[Any, Any]:
+def powers(b: Builder, x: Operand) -> tuple[Operand, Operand]:
     """``x`` as a power: ``y**3`` gives ``(y, 3)``."""
     if (inner := b.match(x, ops.power)) is not None and isinstance(number(inner[1]), int | float):
         return inner[0], number(inner[1])
@@ -19,13 +18,13 @@ def powers(b: Builder, x: Any) -> tuple[Any, Any]:
     return x, 1
 
 
-def raised(b: Builder, x: Any, p: Any) -> Any:
+def raised(b: Builder, x: Operand, p: Operand) -> Operand:
     p = int(p) if p == int(p) else p
     return x if p == 1 else b.emit(ops.power, x, p)
 
 
 @rule(ops.multiply, when="read")
-def product_of_powers(b: Builder, x: Any, y: Any) -> Any:
+def product_of_powers(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x²·x`` is ``x³``."""
     (u, p), (v, q) = powers(b, x), powers(b, y)
     if u is v and isinstance(u, Var) and p + q != 0:
@@ -38,7 +37,7 @@ def product_of_powers(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.multiply, when="read")
-def product_of_fractions(b: Builder, x: Any, y: Any) -> Any:
+def product_of_fractions(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x·(y/z)`` is ``(x·y)/z``."""
     if (inner := b.match(y, ops.divide)) is not None and number(x) is None:
         return b.emit(ops.divide, b.emit(ops.multiply, x, inner[0]), inner[1])
@@ -48,7 +47,7 @@ def product_of_fractions(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.multiply, when="read")
-def reciprocal_factor(b: Builder, x: Any, y: Any) -> Any:
+def reciprocal_factor(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x·y**-2`` is ``x / y²``."""
     for u, v in ((x, y), (y, x)):
         w, p = powers(b, v)
@@ -58,7 +57,7 @@ def reciprocal_factor(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.divide, when="read")
-def quotient_of_powers(b: Builder, x: Any, y: Any) -> Any:
+def quotient_of_powers(b: Builder, x: Operand, y: Operand) -> Operand:
     """``(x/y)/y`` is ``x/y²``, ``x³/x`` is ``x²``."""
     v, q = powers(b, y)
     if (inner := b.match(x, ops.divide)) is not None:
@@ -74,7 +73,7 @@ def quotient_of_powers(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.divide, when="read")
-def fraction_in_fraction(b: Builder, x: Any, y: Any) -> Any:
+def fraction_in_fraction(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x/(y/z)`` is ``x·z/y``."""
     if (inner := b.match(y, ops.divide)) is not None:
         return b.emit(ops.divide, b.emit(ops.multiply, x, inner[1]), inner[0])
@@ -82,7 +81,7 @@ def fraction_in_fraction(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.power, when="read")
-def power_of_power(b: Builder, x: Any, p: Any) -> Any:
+def power_of_power(b: Builder, x: Operand, p: Operand) -> Operand:
     """``(x²)³`` is ``x⁶``."""
     u, q = powers(b, x)
     if q != 1 and isinstance(number(p), int) and isinstance(q, int):
@@ -91,7 +90,7 @@ def power_of_power(b: Builder, x: Any, p: Any) -> Any:
 
 
 @rule(ops.add, when="read")
-def sum_of_multiples(b: Builder, x: Any, y: Any) -> Any:
+def sum_of_multiples(b: Builder, x: Operand, y: Operand) -> Operand:
     """``2·x + x`` is ``3·x``."""
     (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
     if u is v and isinstance(u, Var):
@@ -100,7 +99,7 @@ def sum_of_multiples(b: Builder, x: Any, y: Any) -> Any:
 
 
 @rule(ops.subtract, when="read")
-def difference_of_multiples(b: Builder, x: Any, y: Any) -> Any:
+def difference_of_multiples(b: Builder, x: Operand, y: Operand) -> Operand:
     """``3·x - x`` is ``2·x``."""
     (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
     if u is v and isinstance(u, Var) and c != d:

@@ -13,7 +13,7 @@ import gc
 import inspect
 import keyword
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from enum import Enum
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -33,6 +33,7 @@ from minigrad.reading.wording import unused
 from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import tensors_in
 from minigrad.tree import beside, children, flatten, tree_map
+from minigrad.typing import Function, Keywords, Tree
 
 
 def identifier(name: str) -> str:
@@ -49,7 +50,7 @@ def identifier(name: str) -> str:
 # --- reading the graph -----------------------------------------------------------------
 
 
-def trace(f: Callable[..., Any], *args: Any, static: Any = (), **kwargs: Any) -> Program:
+def trace(f: Function, *args: Any, static: Any = (), **kwargs: Any) -> Program:
     r"""The program that ``f`` is for arguments like these; of a matrix, its trace.
 
     NumPy's ``trace`` has the same name: given an array, this is the sum of its diagonal.
@@ -92,7 +93,7 @@ def trace(f: Callable[..., Any], *args: Any, static: Any = (), **kwargs: Any) ->
     return simplified(record(f, args, kwargs, static))
 
 
-def record(f: Callable[..., Any], args: Any, kwargs: Any, static: Any = ()) -> Program:
+def record(f: Function, args: Sequence[Any], kwargs: Keywords, static: Any = ()) -> Program:
     """The program of ``f`` as it was recorded, step by step."""
     named = arguments(f, args, kwargs)
     tracer = Tracer()
@@ -108,7 +109,7 @@ def record(f: Callable[..., Any], args: Any, kwargs: Any, static: Any = ()) -> P
 
 
 def recorded(
-    f: Callable[..., Any],
+    f: Function,
     named: dict[str, Any],
     positional: int,
     fixed: Collection[str],
@@ -167,14 +168,14 @@ class Unreturnable(TypeError):
     """A function returns what no program can make."""
 
 
-def made_anew(name: str, x: Any) -> Unreturnable:
+def made_anew(name: str, x: object) -> Unreturnable:
     return Unreturnable(
         f"{name} returns something made anew at each call (of type {type(x).__name__}), and a "
         "program returns numbers, arrays, and lists, tuples, dicts and dataclasses of them"
     )
 
 
-def hides(tracer: Tracer, x: Any) -> bool:
+def hides(tracer: Tracer, x: object) -> bool:
     """Whether what is no number and no array holds something computed in this trace.
 
     So do closures, generators, sets and objects of the user's; what goes on when it is looked at,
@@ -200,14 +201,14 @@ MANY = 2**14
 """Objects within a result that are looked at."""
 
 
-def called(f: Any) -> str:
+def called(f: Function) -> str:
     """The name of a function."""
     while not hasattr(f, "__name__") and hasattr(f, "func"):
         f = f.func
     return str(getattr(f, "__name__", "f"))
 
 
-def stand_in(tracer: Tracer, tree: Any, name: str, vary: Collection[str] = ()) -> Any:
+def stand_in(tracer: Tracer, tree: Tree, name: str, vary: Collection[str] = ()) -> Any:
     """The argument with inputs in place of its numbers and arrays."""
     leaves, rebuild = flatten(tree, whole=True)
     places = list(paths(name, tree))
@@ -221,16 +222,16 @@ def stand_in(tracer: Tracer, tree: Any, name: str, vary: Collection[str] = ()) -
     )
 
 
-def is_varying(x: Any, aside: bool) -> bool:
+def is_varying(x: object, aside: bool) -> bool:
     return is_input(x) and (not aside or type(x) is Tensor)
 
 
-def held_in(name: str, tree: Any) -> dict[str, Any]:
+def held_in(name: str, tree: Tree) -> dict[str, Any]:
     """All that an argument holds, by place, but what is computed once and then kept."""
     return {path: x for path, x, aside in paths(name, tree, cached=False)}
 
 
-def is_input(x: Any) -> bool:
+def is_input(x: object) -> bool:
     """Whether an argument varies between calls: floats and arrays do."""
     if isinstance(x, np.ndarray):
         return x.dtype.kind in "fiubc"
@@ -242,7 +243,7 @@ def is_input(x: Any) -> bool:
 
 
 def paths(
-    name: str, tree: Any, aside: bool = False, cached: bool = True
+    name: str, tree: Tree, aside: bool = False, cached: bool = True
 ) -> Iterator[tuple[str, Any, bool]]:
     """Leaves of an argument with what the user would write to get them, and how they are held.
 
@@ -260,7 +261,7 @@ def paths(
             yield from paths(f"{name}.{key}", value, True, cached)
 
 
-def place_of(name: str, tree: Any, key: Any) -> str:
+def place_of(name: str, tree: Tree, key: object) -> str:
     """What the user would write for the part ``key`` of a container."""
     if isinstance(tree, dict):
         return f"{name}[{key!r}]"
@@ -270,7 +271,7 @@ def place_of(name: str, tree: Any, key: Any) -> str:
     return f"{name}.{key}"
 
 
-def signature_of(f: Callable[..., Any]) -> list[inspect.Parameter]:
+def signature_of(f: Function) -> list[inspect.Parameter]:
     """The parameters of ``f``; none if they are not known."""
     try:
         return list(inspect.signature(f).parameters.values())
@@ -278,7 +279,7 @@ def signature_of(f: Callable[..., Any]) -> list[inspect.Parameter]:
         return []
 
 
-def arguments(f: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
+def arguments(f: Function, args: Sequence[Any], kwargs: Keywords) -> dict[str, Any]:
     """Arguments by the names of their parameters, positional ones first, no two alike."""
     parameters = signature_of(f)
     taken = {*kwargs, *(p.name for p in parameters)}
@@ -301,7 +302,7 @@ def arguments(f: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
     return {**dict(zip(names, args, strict=False)), **kwargs}
 
 
-def fixed_names(f: Callable[..., Any], named: dict[str, Any], static: Any) -> set[str]:
+def fixed_names(f: Function, named: dict[str, Any], static: Any) -> set[str]:
     """Which arguments ``static`` names, or counts."""
     parameters = signature_of(f)
     order = list(named)
@@ -329,7 +330,7 @@ class Reader:
         self.constants: dict[Var, Any] = {}
         self.shared: dict[int, tuple[Any, Var]] = {}
 
-    def program(self, name: str, arguments: dict[str, Any], result: Any) -> Program:
+    def program(self, name: str, arguments: dict[str, Any], result: Tree) -> Program:
         for node, path in self.tracer.inputs.items():
             self.vars[node] = self.var(identifier(path), node.ans, True)
         tensors = any(isinstance(t, Tensor) for t in self.tracer.captured.values())
@@ -362,7 +363,7 @@ class Reader:
                         found.setdefault(id(value), path.replace(".", "_") if inside else path)
         return found
 
-    def swapped(self, tree: Any, inputs: bool) -> Any:
+    def swapped(self, tree: Tree, inputs: bool) -> Any:
         """A tree of Tensors as one of variables."""
         leaves, rebuild = flatten(tree, whole=True)
         return rebuild([self.atom(x) if not inputs or isinstance(x, Tensor) else x for x in leaves])
@@ -434,13 +435,13 @@ class Reader:
             return self.vars[v.node]
         return tuple(self.metadata(part) for part in v) if isinstance(v, tuple) else v
 
-    def atom(self, x: Any) -> Any:
+    def atom(self, x: object) -> Any:
         """A result: a variable or a constant."""
         if isinstance(x, Tensor):
             return self.constant(x._value) if x.node is None else self.vars[x.node]
         return self.constant(x) if isinstance(x, np.ndarray) else x
 
-    def constant(self, x: Any) -> Any:
+    def constant(self, x: object) -> Any:
         """Numbers as they are, arrays of one value as such, other arrays by name."""
         if not isinstance(x, np.ndarray):
             return x

@@ -13,7 +13,7 @@ import operator
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any, NoReturn
@@ -40,6 +40,7 @@ from minigrad.program.live import Captured, Draw
 from minigrad.reading.names import held, is_a
 from minigrad.tensor import Tensor, plainly, wrap
 from minigrad.tensor.recorder import Firm, Recorder, read
+from minigrad.typing import Array, Keywords
 
 ARITHMETIC = frozenset(
     {
@@ -133,7 +134,7 @@ class Tracer(Recorder):
         finally:
             sys.setprofile(hook)
 
-    def learn(self, variables: Mapping[str, Any]) -> None:
+    def learn(self, variables: Keywords) -> None:
         """Note what a function of the user calls its Tensors and arrays."""
         self.closure.update(variables)
         for name, value in held(variables, deep=True):
@@ -145,7 +146,7 @@ class Tracer(Recorder):
 
     # --- recording ----------------------------------------------------------------------
 
-    def input(self, x: Any, name: str) -> Tensor:
+    def input(self, x: object, name: str) -> Tensor:
         """A stand-in for the argument ``x``."""
         t = self.entered(x)
         assert t.node is not None
@@ -158,7 +159,7 @@ class Tracer(Recorder):
         self.captured[t.node] = x
         return t
 
-    def draw(self, rng: Any, shape: tuple[int, ...]) -> Tensor:
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
         """A stand-in for numbers that are drawn anew at each call."""
         draw = Draw(rng, shape)
         t = self.entered(draw.waiting)
@@ -202,7 +203,7 @@ class Tracer(Recorder):
         value = self.value_of(t)
         return wrap(value, Passive(variable, (value,), (node,), NOTHING, value, next_seq()))
 
-    def update(self, t: Tensor, value: Any) -> None:
+    def update(self, t: Tensor, value: object) -> None:
         """``t.data = value``, done at each call."""
         value = plainly(value) if not isinstance(value, Tensor) else value
         new = value if isinstance(value, Tensor) else wrap(settle(np.array(value, t.dtype)), None)
@@ -259,7 +260,12 @@ class Tracer(Recorder):
         return [self.frozen(x) if type(x) is np.ndarray else x for x in values], parents
 
     def promoted(
-        self, op: Op, args: Any, kept: Any, values: list[Any], parents: list[AnyNode | None]
+        self,
+        op: Op,
+        args: tuple[Array, ...],
+        kept: Any,
+        values: list[Any],
+        parents: list[AnyNode | None],
     ) -> tuple[tuple[Any, ...] | None, Any]:
         """How Python's numbers among the arguments of ``op`` count, as NumPy 2 has it.
 
@@ -348,12 +354,12 @@ class Tracer(Recorder):
 
     # --- what the engine tells -------------------------------------------------------------
 
-    def before_rules(self, node: AnyNode, g: Any) -> None:
+    def before_rules(self, node: AnyNode, g: Array) -> None:
         """Note that ``g`` is the gradient of ``node``: it will be named after it."""
         if isinstance(g, Tensor) and g.node is not None:
             self.gradient_of.setdefault(g.node, []).append(node)
 
-    def after_rule(self, node: AnyNode, argnum: int, g: Any, c: Any) -> None:
+    def after_rule(self, node: AnyNode, argnum: int, g: Array, c: Any) -> None:
         """Nothing: the rule has recorded itself."""
 
 
@@ -373,7 +379,7 @@ def narrows(op: Op, given: list[Any], values: list[Any], kwargs: dict[str, Any])
     return bool(kinds_of(narrow) != kinds_of(wide))
 
 
-def kinds_of(x: Any) -> Any:
+def kinds_of(x: object) -> Any:
     """The dtypes of an answer, or the dtype that it is."""
     if isinstance(x, tuple | list):
         return [kinds_of(part) for part in x]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import FunctionType, MethodType
 from typing import Any
@@ -20,7 +19,7 @@ from minigrad.errors import Site, is_user
 from minigrad.graph import no_grad
 from minigrad.reading.purity import is_in, looked_up
 from minigrad.reading.statements import tree_of
-from minigrad.typing import Function
+from minigrad.typing import Function, Keywords
 
 FACTS = frozenset("shape ndim size dtype itemsize nbytes name grad requires_grad".split())
 """Attributes that are no function of the values."""
@@ -75,7 +74,7 @@ class Flow:
 
     filename: str
     function: str
-    variables: Mapping[str, Any]
+    variables: Keywords
     live: set[str]
     dead: dict[str, tuple[Cut, ...]] = field(default_factory=dict)
     returned: list[Any] = field(default_factory=list)
@@ -256,7 +255,7 @@ class Flow:
     def value(self, tree: ast.expr) -> Any:
         return looked_up(tree, self.variables)
 
-    def stands_for(self, tree: ast.expr, what: Any) -> bool:
+    def stands_for(self, tree: ast.expr, what: object) -> bool:
         return isinstance(tree, ast.Call) and self.value(tree.func) is what
 
     def cut(self, tree: ast.expr, value: ast.AST, why: str) -> tuple[Cut, ...]:

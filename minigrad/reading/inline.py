@@ -16,6 +16,7 @@ from typing import Any
 from minigrad.errors import is_user
 from minigrad.reading.purity import DEPTH, bound, looked_up, method_of
 from minigrad.reading.statements import tree_of
+from minigrad.typing import Keywords
 
 MOST = 2_000
 """Expressions of more parts are not written out."""
@@ -26,9 +27,7 @@ class NotPlain(Exception):
     """A function that is more than an expression of its parameters."""
 
 
-def inlined(
-    tree: ast.expr, variables: Mapping[str, Any]
-) -> tuple[ast.expr, Mapping[str, Any]] | None:
+def inlined(tree: ast.expr, variables: Keywords) -> tuple[ast.expr, Keywords] | None:
     """``tree`` with calls of the user's functions written out, and what the names in it are.
 
     None where nothing is to be written out, or something cannot be.
@@ -62,7 +61,7 @@ class Inliner:
     def expand(
         self,
         tree: Any,
-        variables: Mapping[str, Any],
+        variables: Keywords,
         given: Mapping[str, ast.expr] | None,
         depth: int,
     ) -> Any:
@@ -88,9 +87,7 @@ class Inliner:
                 setattr(made, name, self.expand(value, variables, given, depth))
         return element(made)
 
-    def name(
-        self, tree: ast.Name, variables: Mapping[str, Any], given: Mapping[str, ast.expr]
-    ) -> ast.expr:
+    def name(self, tree: ast.Name, variables: Keywords, given: Mapping[str, ast.expr]) -> ast.expr:
         """What a name in a function stands for in the caller's place."""
         if tree.id in given:
             self.parts += sum(isinstance(part, ast.expr) for part in ast.walk(given[tree.id]))
@@ -104,7 +101,7 @@ class Inliner:
     def called(
         self,
         func: ast.expr,
-        variables: Mapping[str, Any],
+        variables: Keywords,
         given: Mapping[str, ast.expr] | None,
         depth: int,
     ) -> tuple[Any, ast.expr | None] | None:
@@ -121,7 +118,7 @@ class Inliner:
         self,
         tree: ast.Call,
         function: tuple[Any, ast.expr | None],
-        variables: Mapping[str, Any],
+        variables: Keywords,
         given: Mapping[str, ast.expr] | None,
         depth: int,
     ) -> ast.expr:
@@ -151,7 +148,7 @@ class Inliner:
         raise NotPlain
 
 
-def users(func: ast.expr, variables: Mapping[str, Any]) -> tuple[Any, ast.expr | None] | None:
+def users(func: ast.expr, variables: Keywords) -> tuple[Any, ast.expr | None] | None:
     """The user's function that is called, and of a method what it belongs to."""
     f = looked_up(func, variables)
     owner: ast.expr | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -30,6 +30,7 @@ from minigrad.reading.statements import (
 )
 from minigrad.reading.wording import unused
 from minigrad.tree import flatten
+from minigrad.typing import Keywords
 
 FRAMES = 10
 CROWD = 200
@@ -44,13 +45,13 @@ UNREAD = (type, ModuleType, FunctionType, MethodType)
 class Scope:
     """The variables of one place in the user's code."""
 
-    variables: Mapping[str, Any]
+    variables: Keywords
     filename: str = ""
     function: str = "<module>"
     first: int = 0
     line: int = 0
     code: CodeType | None = None
-    around: Mapping[str, Any] = field(default_factory=dict)
+    around: Keywords = field(default_factory=dict)
 
     @property
     def seen(self) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def callers() -> list[Scope]:
     return scopes
 
 
-def is_a(x: Any, *kinds: type) -> bool:
+def is_a(x: object, *kinds: type) -> bool:
     """``isinstance`` by the type alone: a caller's object may raise when it is asked anything.
 
     A dead weak proxy and a lazy stand-in of a web framework do.
@@ -107,11 +108,11 @@ def is_a(x: Any, *kinds: type) -> bool:
     return issubclass(type(x), kinds)
 
 
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: object) -> bool:
     return hasattr(type(x), "backward") and hasattr(type(x), "_value")
 
 
-def held(variables: Mapping[str, Any], deep: bool) -> Iterator[tuple[str, Any]]:
+def held(variables: Keywords, deep: bool) -> Iterator[tuple[str, Any]]:
     """Named values, and those in containers and modules: ``W``, ``params['W']``, ``net.W``."""
     for name, value in variables.items():
         if name.startswith("_") or not name.isidentifier():
@@ -121,7 +122,7 @@ def held(variables: Mapping[str, Any], deep: bool) -> Iterator[tuple[str, Any]]:
             yield from _inside(name, value, 3)
 
 
-def attributes(value: Any) -> Any:
+def attributes(value: object) -> Any:
     """The attributes that an object of a user's class holds itself; no code of theirs is run."""
     if type(value).__module__.partition(".")[0] in ("numpy", "builtins", "minigrad"):
         return None
@@ -157,7 +158,7 @@ def _inside(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
             yield from _inside(inner, v, depth - 1)
 
 
-def is_module(value: Any) -> bool:
+def is_module(value: object) -> bool:
     """Whether ``value`` is a layer, or made of such."""
     return callable(getattr(type(value), "named_parameters", None))
 
@@ -335,7 +336,7 @@ class Names:
                 self._made.setdefault(of, []).append(node)
         return self._made[owner]
 
-    def _inside_a_call(self, statement: Statement, node: AnyNode, value: Any) -> bool:
+    def _inside_a_call(self, statement: Statement, node: AnyNode, value: object) -> bool:
         """Whether a function that the statement calls spells the number out."""
         scope = self._home.get(self.node[self._owners()[node]])
         called = (scope.seen.get(name) for name in statement.loads) if scope is not None else ()

@@ -11,7 +11,6 @@ import ast
 import builtins
 import inspect
 import math
-from collections.abc import Mapping
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -21,6 +20,7 @@ from minigrad.errors import is_user
 from minigrad.ops.record import Op, implementations
 from minigrad.reading.names import is_module, is_tensor
 from minigrad.reading.statements import tree_of
+from minigrad.typing import Function, Keywords
 
 MATH = {
     f: getattr(np, f) for f in "sqrt exp log log2 log10 sin cos tan tanh sinh cosh floor".split()
@@ -69,7 +69,7 @@ EXPRESSIONS = (
 DEPTH = 4
 
 
-def resolved(tree: ast.expr, variables: Mapping[str, Any]) -> Any:
+def resolved(tree: ast.expr, variables: Keywords) -> Any:
     """What a path such as ``np.linalg.inv`` or ``self.W1`` stands for.
 
     Raises
@@ -90,7 +90,7 @@ def resolved(tree: ast.expr, variables: Mapping[str, Any]) -> Any:
     raise LookupError(ast.unparse(tree))
 
 
-def looked_up(tree: ast.expr, variables: Mapping[str, Any]) -> Any:
+def looked_up(tree: ast.expr, variables: Keywords) -> Any:
     """`resolved`, and None for what is no path."""
     try:
         return resolved(tree, variables)
@@ -98,7 +98,7 @@ def looked_up(tree: ast.expr, variables: Mapping[str, Any]) -> Any:
         return None
 
 
-def key(tree: ast.expr, variables: Mapping[str, Any]) -> Any:
+def key(tree: ast.expr, variables: Keywords) -> Any:
     """A string or a whole number between brackets."""
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
         return -key(tree.operand, variables)
@@ -108,7 +108,7 @@ def key(tree: ast.expr, variables: Mapping[str, Any]) -> Any:
     return found
 
 
-def pure(tree: ast.AST, variables: Mapping[str, Any], depth: int = DEPTH) -> bool:
+def pure(tree: ast.AST, variables: Keywords, depth: int = DEPTH) -> bool:
     """Whether evaluating ``tree`` does nothing but compute."""
     if isinstance(tree, ast.Call):
         if not harmless(tree.func, variables, depth):
@@ -126,7 +126,7 @@ def pure(tree: ast.AST, variables: Mapping[str, Any], depth: int = DEPTH) -> boo
     return all(pure(part, variables, depth) for part in ast.iter_child_nodes(tree))
 
 
-def harmless(func: ast.expr, variables: Mapping[str, Any], depth: int) -> bool:
+def harmless(func: ast.expr, variables: Keywords, depth: int) -> bool:
     """Whether a call of ``func`` does nothing but compute."""
     f = looked_up(func, variables)
     if f is None:
@@ -149,7 +149,7 @@ def harmless(func: ast.expr, variables: Mapping[str, Any], depth: int) -> bool:
     return depth > 0 and is_user(f.__code__.co_filename) and pure_function(f, depth - 1)
 
 
-def method_of(f: Any) -> Any:
+def method_of(f: Function) -> Any:
     """The method that is called, where an object of a class is, or a layer."""
     if isinstance(f, FunctionType | MethodType | type):
         return f
@@ -206,7 +206,7 @@ def bound(f: FunctionType) -> dict[str, Any]:
     return {**f.__globals__, **{name: cell.cell_contents for name, cell in cells}}
 
 
-def pure_statement(part: ast.stmt, variables: Mapping[str, Any], depth: int) -> bool:
+def pure_statement(part: ast.stmt, variables: Keywords, depth: int) -> bool:
     if isinstance(part, ast.Assign):
         plain = all(
             isinstance(t, ast.Name | ast.Tuple | ast.Store)

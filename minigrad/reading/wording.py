@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections.abc import Container
-from typing import Any
 
 ISOLATES = "\u2068\u2069"
 """Around text that runs from right to left."""
 
 
-def visible(text: Any) -> str:
+def visible(text: object) -> str:
     r"""``text`` with what would not show (newlines, controls, direction marks) spelt out.
 
     Text written from right to left is isolated, so that it does not turn its neighbours round.

@@ -72,7 +72,7 @@ def counts(x: Array) -> bool:
     return speaks_numpy(x) and (x.dtype.kind in "fc" or concrete(x) is None)
 
 
-def told(name: str, key: str, value: Any) -> Any:
+def told(name: str, key: str, value: Array) -> Any:
     """``value`` with numbers in place of Tensors.
 
     Raises
@@ -86,7 +86,7 @@ def told(name: str, key: str, value: Any) -> Any:
         raise TypeError(f"{name}: {key}= takes no Tensor with a gradient: {error}") from None
 
 
-def refuse(name: str, key: str, value: Any, default: Any) -> None:
+def refuse(name: str, key: str, value: Array, default: Any) -> None:
     """Pass over what asks for the default, or does not change the answer.
 
     Raises

@@ -25,12 +25,12 @@ def doubled(x: Array) -> Array:
     return x.astype(np.float64) if small else x
 
 
-def chosen(inside: Array, value: Array, other: Any) -> Array:
+def chosen(inside: Array, value: Array, other: Array) -> Array:
     """``value`` inside of the support and ``other`` beside it; a number for a number."""
     return number(np.where(inside, value, other))
 
 
-def number(found: Any) -> Any:
+def number(found: Array) -> Array:
     """``found``, and of an array without axes its number."""
     return found[()] if isinstance(found, np.ndarray) else found
 
@@ -54,8 +54,8 @@ class Distribution:
         return f"<distribution {self.name}>"
 
     def _standard(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Any, list[Any], Any, Any]:
+        self, args: tuple[Array, ...], kwargs: dict[str, Any]
+    ) -> tuple[Array, list[Array], Array, Array]:
         """X in standard form, the shapes, the scale, and 1, or NaN where SciPy answers NaN."""
         names = (self.point, *self.shapes, *self.moved)
         if len(args) > len(names):
@@ -89,7 +89,7 @@ class Distribution:
         return x, shapes, scale, valid
 
 
-def mark(holds: Function, values: tuple[Any, ...]) -> Any:
+def mark(holds: Function, values: tuple[Array, ...]) -> Array:
     """1 where ``values`` are such that ``holds``, NaN elsewhere: a factor of what is answered."""
     known = [concrete(v) for v in values]
     if any(v is None for v in known):
@@ -141,12 +141,12 @@ class Continuous(Distribution):
         self._support, self._safe = support, safe
         self._cdf, self._sf, self._logcdf, self._logsf = cdf, sf, logcdf, logsf
 
-    def logpdf(self, *args: Any, **kwargs: Any) -> Any:
+    def logpdf(self, *args: Array, **kwargs: Any) -> Array:
         """The logarithm of the density."""
         density: Function = lambda scale, x, *shapes: self._density(x, *shapes) - np.log(scale)
         return self._of(density, -math.inf, -math.inf, args, kwargs)
 
-    def pdf(self, *args: Any, **kwargs: Any) -> Any:
+    def pdf(self, *args: Array, **kwargs: Any) -> Array:
         """The density."""
         density: Function = lambda scale, x, *shapes: np.exp(self._density(x, *shapes)) / scale
         return self._of(density, 0.0, 0.0, args, kwargs)
@@ -156,7 +156,7 @@ class Continuous(Distribution):
             raise TypeError(f"{self.name}.{what} is not in the mirror: there is no formula for it")
         return function
 
-    def _of(self, function: Function, left: float, right: float, args: Any, kwargs: Any) -> Any:
+    def _of(self, function: Function, left: float, right: float, args: Any, kwargs: Any) -> Array:
         """A function that is ``left`` in front of the support, and ``right`` behind it."""
         x, shapes, scale, valid = self._standard(args, kwargs)
         if self._support is None:
@@ -166,24 +166,24 @@ class Continuous(Distribution):
         outside = left if left == right else np.where(x < self._safe, left, right)
         return marked(chosen(inside, value, outside), valid)
 
-    def cdf(self, *args: Any, **kwargs: Any) -> Any:
+    def cdf(self, *args: Array, **kwargs: Any) -> Array:
         """The probability of at most x."""
         cdf = self._have("cdf", self._cdf)
         return self._of(lambda _, *x: cdf(*x), 0.0, 1.0, args, kwargs)
 
-    def sf(self, *args: Any, **kwargs: Any) -> Any:
+    def sf(self, *args: Array, **kwargs: Any) -> Array:
         """The probability of more than x."""
         cdf = self._have("sf", self._cdf)
         function = self._sf or (lambda *x: 1 - cdf(*x))
         return self._of(lambda _, *x: function(*x), 1.0, 0.0, args, kwargs)
 
-    def logcdf(self, *args: Any, **kwargs: Any) -> Any:
+    def logcdf(self, *args: Array, **kwargs: Any) -> Array:
         """The logarithm of `cdf`."""
         cdf = self._have("logcdf", self._cdf)
         function = self._logcdf or (lambda *x: np.log(cdf(*x)))
         return self._of(lambda _, *x: function(*x), -math.inf, 0.0, args, kwargs)
 
-    def logsf(self, *args: Any, **kwargs: Any) -> Any:
+    def logsf(self, *args: Array, **kwargs: Any) -> Array:
         """The logarithm of `sf`."""
         cdf = self._have("logsf", self._cdf)
         survival = self._sf or (lambda *x: 1 - cdf(*x))
@@ -222,22 +222,22 @@ class Discrete(Distribution):
         super().__init__(name, logpmf, allowed)
         self._support, self._cdf, self._safe = support, cdf, safe
 
-    def _of(self, args: Any, kwargs: Any, function: Function, outside: float) -> Any:
+    def _of(self, args: Any, kwargs: Any, function: Function, outside: float) -> Array:
         """A function of k in the support, and what it is elsewhere."""
         k, shapes, _, valid = self._standard(args, kwargs)
         inside = np.logical_and(np.equal(np.floor(k), k), self._support(k, *shapes))
         value = function(within(inside, k, self._safe), *shapes)
         return marked(chosen(inside, value, outside), valid)
 
-    def logpmf(self, *args: Any, **kwargs: Any) -> Any:
+    def logpmf(self, *args: Array, **kwargs: Any) -> Array:
         """The logarithm of the probability of k."""
         return self._of(args, kwargs, self._density, -math.inf)
 
-    def pmf(self, *args: Any, **kwargs: Any) -> Any:
+    def pmf(self, *args: Array, **kwargs: Any) -> Array:
         """The probability of k."""
         return self._of(args, kwargs, lambda *v: np.exp(self._density(*v)), 0.0)
 
-    def cdf(self, *args: Any, **kwargs: Any) -> Any:
+    def cdf(self, *args: Array, **kwargs: Any) -> Array:
         """The probability of at most k."""
         if self._cdf is None:
             raise TypeError(f"{self.name}.cdf is not in the mirror: there is no formula for it")
@@ -247,6 +247,6 @@ class Discrete(Distribution):
         value = self._cdf(within(inside, k, self._safe), *shapes)
         return marked(chosen(inside, value, np.where(k < self._safe, 0.0, 1.0)), valid)
 
-    def logcdf(self, *args: Any, **kwargs: Any) -> Any:
+    def logcdf(self, *args: Array, **kwargs: Any) -> Array:
         """The logarithm of `cdf`."""
         return np.log(self.cdf(*args, **kwargs))

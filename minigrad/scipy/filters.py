@@ -18,7 +18,7 @@ from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed, firm
 from minigrad.scipy.calling import floating, like
-from minigrad.typing import Array, Axis
+from minigrad.typing import Array, Axis, Function, Sizes
 
 PADDING = {
     "reflect": "symmetric",
@@ -48,7 +48,7 @@ def chosen(axes: Axis, n: int) -> list[int]:
     return [operator.index(np.lib.array_utils.normalize_axis_index(i, n)) for i in listed]
 
 
-def as_given(who: str, value: Array, like: Any) -> Array:
+def as_given(who: str, value: Array, like: Array) -> Array:
     """``value`` with the dtype of the input, as SciPy answers.
 
     Raises
@@ -109,7 +109,7 @@ def correlate(
     weights: Array,
     mode: str = "reflect",
     cval: Array = 0.0,
-    origin: Any = 0,
+    origin: Sizes = 0,
     axes: Axis = None,
 ) -> Array:
     """``Σ_k w_k x_{i+k}``, the weights centred on every place, as `scipy.ndimage.correlate`.
@@ -149,7 +149,7 @@ def weighted(
     weights: Array,
     mode: str,
     cval: Array,
-    origin: Any,
+    origin: Sizes,
     axes: Axis,
     share: float = 1.0,
 ) -> Array:
@@ -198,7 +198,7 @@ def convolve(
 
 
 def turned(
-    who: str, input: Array, weights: Array, mode: str, cval: Array, origin: Any, axes: Axis
+    who: str, input: Array, weights: Array, mode: str, cval: Array, origin: Sizes, axes: Axis
 ) -> Array:
     """What `convolve` says, in the name of ``who``."""
     w, n = arrayed(weights), np.ndim(input)
@@ -211,7 +211,7 @@ def turned(
     return weighted(who, input, w, mode, cval, back, axes)
 
 
-def along_one(name: str, whole: str, found: str, filtered: Any) -> Any:
+def along_one(name: str, whole: str, found: str, filtered: Array) -> Array:
     """`correlate` or `convolve`, the ``whole``, along one axis."""
 
     def filter1d(
@@ -268,10 +268,10 @@ def uniform_filter1d(
 @like(sn.uniform_filter, "input", alone=True)
 def uniform_filter(
     input: Array,
-    size: Any = 3,
-    mode: Any = "reflect",
+    size: Sizes = 3,
+    mode: str = "reflect",
     cval: Array = 0.0,
-    origin: Any = 0,
+    origin: Sizes = 0,
     *,
     axes: Axis = None,
 ) -> Array:
@@ -297,7 +297,7 @@ def uniform_filter(
     return x
 
 
-def slope(x: Array, axis: int, mode: Any, cval: Array, across: list[float]) -> Array:
+def slope(x: Array, axis: int, mode: str, cval: Array, across: list[float]) -> Array:
     """The difference of both neighbours along ``axis``, weighted ``across`` the other axes."""
     x = arrayed(x)
     modes = per_axis("sobel", "mode", mode, np.ndim(x))
@@ -310,7 +310,7 @@ def slope(x: Array, axis: int, mode: Any, cval: Array, across: list[float]) -> A
 
 
 @like(sn.sobel, "input", alone=True)
-def sobel(input: Array, axis: int = -1, mode: Any = "reflect", cval: Array = 0.0) -> Array:
+def sobel(input: Array, axis: int = -1, mode: str = "reflect", cval: Array = 0.0) -> Array:
     """Sobel's slope along an axis: ``[-1, 0, 1]``, by ``[1, 2, 1]`` across the others.
 
     Derivative: that of `correlate`.
@@ -324,7 +324,7 @@ def sobel(input: Array, axis: int = -1, mode: Any = "reflect", cval: Array = 0.0
 
 
 @like(sn.prewitt, "input", alone=True)
-def prewitt(input: Array, axis: int = -1, mode: Any = "reflect", cval: Array = 0.0) -> Array:
+def prewitt(input: Array, axis: int = -1, mode: str = "reflect", cval: Array = 0.0) -> Array:
     """Prewitt's slope along an axis: ``[-1, 0, 1]``, by ``[1, 1, 1]`` across the others.
 
     Derivative: that of `correlate`.
@@ -338,7 +338,7 @@ def prewitt(input: Array, axis: int = -1, mode: Any = "reflect", cval: Array = 0
 
 
 @like(sn.laplace, "input", alone=True)
-def laplace(input: Array, mode: Any = "reflect", cval: Array = 0.0, *, axes: Axis = None) -> Array:
+def laplace(input: Array, mode: str = "reflect", cval: Array = 0.0, *, axes: Axis = None) -> Array:
     """The sum of second differences, ``[1, -2, 1]`` along every axis.
 
     Derivative: that of `correlate`.
@@ -358,12 +358,12 @@ def laplace(input: Array, mode: Any = "reflect", cval: Array = 0.0, *, axes: Axi
 # --- the largest and the smallest --------------------------------------------------------
 
 
-def extreme(name: str, which: str, found: str, find: Any) -> Any:
+def extreme(name: str, which: str, found: str, find: Function) -> Array:
     """One of the filters that ``find`` something of the neighbours, one axis after the other."""
 
     def extreme_filter(
-        input: Array, size: Any = None, mode: Any = "reflect", cval: Array = 0.0,
-        origin: Any = 0, *, axes: Axis = None,
+        input: Array, size: Sizes = None, mode: str = "reflect", cval: Array = 0.0,
+        origin: Sizes = 0, *, axes: Axis = None,
     ) -> Array:  # fmt: skip
         x = arrayed(input)
         if size is None:

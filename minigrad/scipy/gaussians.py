@@ -15,7 +15,7 @@ from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import like
 from minigrad.scipy.filters import as_given, chosen, per_axis, turned
 from minigrad.tensor import concrete
-from minigrad.typing import Array, Axis
+from minigrad.typing import Array, Axis, Sizes
 
 
 def bell(sigma: Array, order: int, radius: int) -> Array:
@@ -88,12 +88,12 @@ def gaussian_filter1d(
 def gaussian_filter(
     input: Array,
     sigma: Array,
-    order: Any = 0,
-    mode: Any = "reflect",
+    order: Sizes = 0,
+    mode: str = "reflect",
     cval: Array = 0.0,
     truncate: float = 4.0,
     *,
-    radius: Any = None,
+    radius: Sizes = None,
     axes: Axis = None,
 ) -> Array:
     """`gaussian_filter1d` along every axis.
@@ -122,7 +122,7 @@ def gaussian_filter(
 def gaussian_laplace(
     input: Array,
     sigma: Array,
-    mode: Any = "reflect",
+    mode: str = "reflect",
     cval: Array = 0.0,
     *,
     axes: Axis = None,
@@ -145,7 +145,7 @@ def gaussian_laplace(
 
 
 def by_order(
-    x: Array, sigma: Array, mode: Any, cval: Array, axes: Axis, order: int, options: dict[str, Any]
+    x: Array, sigma: Array, mode: str, cval: Array, axes: Axis, order: int, options: dict[str, Any]
 ) -> list[Array]:
     """`gaussian_filter` with the ``order``-th derivative along one of the ``axes`` after the other.
 
@@ -168,7 +168,7 @@ def by_order(
 def gaussian_gradient_magnitude(
     input: Array,
     sigma: Array,
-    mode: Any = "reflect",
+    mode: str = "reflect",
     cval: Array = 0.0,
     *,
     axes: Axis = None,

@@ -18,17 +18,17 @@ from minigrad.tree import tree_map
 from minigrad.typing import Array, Function, Tree
 
 
-def tupled(args: Any) -> tuple[Any, ...]:
+def tupled(args: Any) -> tuple[Array, ...]:
     """``args`` as SciPy takes them: one that is no tuple stands for itself."""
     return args if isinstance(args, tuple) else (args,)
 
 
-def arrays_of(tree: Tree) -> Any:
+def arrays_of(tree: Tree) -> Array:
     """Arguments without Tensors."""
     return tree_map(array_of, tree)
 
 
-def with_numbers(args: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def with_numbers(args: Any) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """``args`` as a tuple, and the same without Tensors."""
     args = tupled(args)
     return args, arrays_of(args)
@@ -39,7 +39,7 @@ def firsts(fun: Function, jac: Any) -> Function:
     return (lambda *args: fun(*args)[0]) if jac is True else fun
 
 
-def polished(f: Function, x: Array, args: tuple[Any, ...]) -> Array:
+def polished(f: Function, x: Array, args: tuple[Array, ...]) -> Array:
     """Two steps of Newton's method towards a zero of ``f``, recorded."""
     shape = np.shape(x)
     n = int(np.prod(shape))

@@ -37,14 +37,14 @@ def integral(field: Function, options: dict[str, Any]) -> Op:
     Its rules integrate with another such op, so that there are derivatives of every order.
     """
 
-    def forward(low: Array, high: Array, *flat: Any) -> Array:
+    def forward(low: Array, high: Array, *flat: Array) -> Array:
         f: Function = lambda x: by_args("quad", field(x, *flat))
         low, high = float(low), float(high)
         if f(0.5 * (low + high) if np.isfinite(low + high) else finite(low, high)).ndim == 0:
             return np.float64(si.quad(lambda x: float(f(x)), low, high, **options)[0])
         return si.quad_vec(f, low, high)[0]
 
-    def rule(g: Array, ans: Array, low: Array, high: Array, *flat: Any, argnum: int) -> Array:
+    def rule(g: Array, ans: Array, low: Array, high: Array, *flat: Array, argnum: int) -> Array:
         if argnum < 2:
             end = high if argnum else low
             if not np.isfinite(end):
@@ -52,7 +52,7 @@ def integral(field: Function, options: dict[str, Any]) -> Op:
             return np.sum(g * field(end, *flat)) * (1 if argnum else -1)
         i = argnum - 2
 
-        def slope(x: Array, g: Array, *flat: Any) -> Array:
+        def slope(x: Array, g: Array, *flat: Array) -> Array:
             at = lambda v: field(x, *flat[:i], v, *flat[i + 1 :])
             return vjp(at, flat[i])[1](g)[0]
 
@@ -89,8 +89,8 @@ def quad(
     epsabs: float = 1.49e-8,
     epsrel: float = 1.49e-8,
     limit: int = 50,
-    points: Any = None,
-) -> tuple[Any, float]:
+    points: Array = None,
+) -> tuple[Array, float]:
     """``∫_a^b func(x, *args) dx`` and an estimate of its error, as `scipy.integrate.quad`.
 
     Derivative: ``f(b)`` by b, ``-f(a)`` by a, ``∫ ∂f/∂args dx`` by ``args``.
@@ -229,7 +229,7 @@ def over(a: Array, b: Array) -> Array:
 
 
 def solution(
-    name: str, f: Function, y0: Array, t: Array, args: tuple[Any, ...], options: dict[str, Any]
+    name: str, f: Function, y0: Array, t: Array, args: tuple[Array, ...], options: dict[str, Any]
 ) -> Array:
     """Rows of y(t) for ``dy/dt = f(t, y, *args)``, y(t₀) = y0."""
     leaves, rebuild = flatten(list(args))
@@ -248,7 +248,7 @@ def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
     every order.
     """
 
-    def forward(start: Array, t: Array, *flat: Any) -> Array:
+    def forward(start: Array, t: Array, *flat: Array) -> Array:
         slope = lambda s, y: by_args(name, field(s, y, *flat))
         start, steps = np.asarray(start, dtype=float), np.diff(t)
         if not np.isfinite(t).all() or not ((steps >= 0).all() or (steps <= 0).all()):
@@ -262,12 +262,12 @@ def solver(name: str, field: Function, options: dict[str, Any]) -> Op:
             rows = found.y.T
         return rows[np.cumsum(new) - 1]
 
-    def rule(g: Array, ans: Array, start: Array, t: Array, *flat: Any) -> tuple[Array, ...]:
+    def rule(g: Array, ans: Array, start: Array, t: Array, *flat: Array) -> tuple[Array, ...]:
         """L. S. Pontryagin's adjoint λ and ``∫ λᵀ ∂f/∂θ dt``; by a time, ``λᵀ f`` there."""
         n, m = np.shape(ans)[1], np.shape(ans)[0]
         sizes = [int(np.size(v)) for v in flat]
 
-        def backwards(s: Any, z: Array, *known: Any) -> Array:
+        def backwards(s: Any, z: Array, *known: Array) -> Array:
             value, pull = vjp(lambda y, *v: field(s, y, *v), z[:n], *known)
             pulled = [np.reshape(c, (-1,)) for c in pull(z[n : 2 * n])]
             return np.concatenate([np.reshape(value, (-1,)), *(-c for c in pulled)])
@@ -352,10 +352,10 @@ class Solution:
 @like(si.solve_ivp, "t_span y0 t_eval args")
 def solve_ivp(
     fun: Function,
-    t_span: Any,
+    t_span: Array,
     y0: Array,
     method: str = "RK45",
-    t_eval: Any = None,
+    t_eval: Array = None,
     args: Any = (),
     rtol: float = 1e-6,
     atol: float = 1e-8,

@@ -34,7 +34,7 @@ def _solve_triangular(a: Array, b: Array, trans: int, lower: bool, unit_diagonal
     return sl.solve_triangular(a, b, trans, lower, unit_diagonal)
 
 
-def _triangle(m: Any, lower: bool, unit_diagonal: bool) -> Any:
+def _triangle(m: Array, lower: bool, unit_diagonal: bool) -> Array:
     """The part of a gradient that belongs to what is read of a triangular matrix."""
     return np.tril(m, -unit_diagonal) if lower else np.triu(m, int(unit_diagonal))
 
@@ -119,7 +119,7 @@ def cholesky(a: Array, lower: bool = False) -> Array:
 
 
 @like(sl.cho_factor, "a")
-def cho_factor(a: Array, lower: bool = False) -> tuple[Any, bool]:
+def cho_factor(a: Array, lower: bool = False) -> tuple[Array, bool]:
     """`cholesky`, for `cho_solve`; the other triangle holds zeros.
 
     Derivative: that of `cholesky`.
@@ -133,7 +133,7 @@ def cho_factor(a: Array, lower: bool = False) -> tuple[Any, bool]:
 
 
 @like(sl.cho_solve, "c_and_lower b")
-def cho_solve(c_and_lower: tuple[Any, bool], b: Array) -> Array:
+def cho_solve(c_and_lower: tuple[Array, bool], b: Array) -> Array:
     """The x with ``A x = b``, given `cho_factor` of A.
 
     Derivative: ``db = A⁻¹ dx``; by the factor through both triangular systems.
@@ -165,7 +165,7 @@ def _lu_cotangent(gl: Array, gu: Array, lower: Array, upper: Array) -> Array:
     return np.concatenate([top, below], -2) if np.shape(below)[-2] else top
 
 
-def _in_order(m: Any, order: Any) -> Any:
+def _in_order(m: Array, order: Any) -> Array:
     """The rows of ``m`` in an order, which each matrix of a stack has for itself."""
     return np.take_along_axis(m, order[..., None], -2)
 
@@ -325,7 +325,7 @@ def polar(a: Array, side: str = "right") -> tuple[Array, Array]:
 
 
 @like(sl.lu_solve, "lu_and_piv b")
-def lu_solve(lu_and_piv: tuple[Any, Any], b: Array, trans: int = 0) -> Array:
+def lu_solve(lu_and_piv: tuple[Array, Array], b: Array, trans: int = 0) -> Array:
     """The x with ``A x = b``, given `lu_factor` of A (``trans=1``: ``Aᵀ x = b``, 2: ``Aᴴ x = b``).
 
     Derivative: ``db = A⁻ᵀ dx``; by the factors through both triangular systems.

@@ -131,7 +131,7 @@ class multivariate_t:
         return np.exp(multivariate_t.logpdf(x, loc, shape, df))
 
 
-def deviations(who: str, x: Array, mean: Array, cov: Array) -> tuple[Any, tuple[int, ...]]:
+def deviations(who: str, x: Array, mean: Array, cov: Array) -> tuple[Array, tuple[int, ...]]:
     """Rows x − mean, and the shape of the answer.
 
     How many coordinates there are is said by ``cov``, or the mean; of one, a vector x has many.

@@ -154,7 +154,7 @@ def conditions(constraints: Any) -> list[Limit]:
     return found
 
 
-def plain(limits: list[Limit]) -> list[Any]:
+def plain(limits: list[Limit]) -> list[Array]:
     """The ``limits`` as SciPy takes them, of numbers."""
     found = []
     for f, low, high in limits:
@@ -164,7 +164,7 @@ def plain(limits: list[Limit]) -> list[Any]:
     return found
 
 
-def bound(fun: Function, x: Array, args: tuple[Any, ...], limits: list[Limit]) -> Array:
+def bound(fun: Function, x: Array, args: tuple[Array, ...], limits: list[Limit]) -> Array:
     """The minimum next to ``x``, recorded, where what binds there goes on to bind."""
     active = []
     for f, low, high in limits:
@@ -183,7 +183,7 @@ def bound(fun: Function, x: Array, args: tuple[Any, ...], limits: list[Limit]) -
     slope = arrays_of(grad(lambda v: fun(v, *args))(x))
     shadow = np.linalg.lstsq(arrays_of(jacobian(binds)(x)).T, slope, rcond=None)[0]
 
-    def zero(z: Array, *rest: Any) -> Array:
+    def zero(z: Array, *rest: Array) -> Array:
         v, prices = z[:n], z[n:]
         along = grad(lambda v: fun(v, *rest) - np.sum(prices * binds(v)))(v)
         return np.concatenate([along, binds(v)])
@@ -203,7 +203,7 @@ def ends(bounds: Any, x: Array) -> tuple[Array, Array]:
     return np.broadcast_to(low, x.shape), np.broadcast_to(high, x.shape)
 
 
-def least(fun: Function, x: Array, args: tuple[Any, ...], low: Array, high: Array) -> Array:
+def least(fun: Function, x: Array, args: tuple[Array, ...], low: Array, high: Array) -> Array:
     """The minimum next to ``x``, recorded; elements on their bounds are constants."""
     slope: Function = lambda x, *rest: grad(lambda v: fun(v, *rest))(x)
     near = 1e-7 * np.maximum(1.0, np.abs(x))
@@ -341,7 +341,7 @@ def curve_fit(
     n = len(start)
     data = arrayed(xdata), arrayed(ydata), deviation(sigma, ydata)
 
-    def off(p: Any, x: Array, y: Array, scale: Array) -> Array:
+    def off(p: Array, x: Array, y: Array, scale: Array) -> Array:
         rest = f(x, *[p[i] for i in range(n)]) - y
         return np.linalg.solve(scale, rest) if np.ndim(scale) == 2 else np.ravel(rest / scale)
 
@@ -363,7 +363,7 @@ def parameters_of(f: Function) -> int:
     return n
 
 
-def ones_within(bounds: Any, n: int) -> Any:
+def ones_within(bounds: Any, n: int) -> Array:
     """Where SciPy starts: the middle of two bounds, 1 from a single one, and 1 without any."""
     ends = (bounds.lb, bounds.ub) if isinstance(bounds, so.Bounds) else arrays_of(tuple(bounds))
     low, high = (np.broadcast_to(np.asarray(v, dtype=float), (n,)) for v in ends)
@@ -397,7 +397,7 @@ def minimize_scalar(
     method: Any = None,
     tol: Any = None,
     options: Any = None,
-) -> Any:
+) -> Array:
     """The number x at which ``fun(x, *args)`` is least; ``.x`` is differentiable by ``args``.
 
     Derivative: ``dx = -(f″)⁻¹ ∂f′/∂args dargs``; nothing where x lies on a bound.

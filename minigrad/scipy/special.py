@@ -46,7 +46,7 @@ class Mirrored:  # a ufunc of SciPy's as it is, but for its help: that has the d
         self.__wrapped__, self.op = ufunc, op
         self.__name__ = self.__qualname__ = ufunc.__name__
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Array, **kwargs: Any) -> Any:
         return self.__wrapped__(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:

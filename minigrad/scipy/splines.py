@@ -19,7 +19,7 @@ from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed, firm
 from minigrad.scipy.calling import floating, like
 from minigrad.scipy.filters import PADDING, as_given, chosen, framed, per_axis
-from minigrad.typing import Array
+from minigrad.typing import Array, Sizes
 
 
 def _mirrored(x: Array, order: int, mode: str) -> Array:
@@ -116,9 +116,9 @@ def basis(t: Array, order: int) -> list[Array]:
 
     C. de Boor, "A Practical Guide to Splines" (1978), chapter X.
     """
-    parts: list[Any] = [1.0]
+    parts: list[Array] = [1.0]
     for d in range(1, order + 1):
-        more: list[Any] = [0.0] * (d + 1)
+        more: list[Array] = [0.0] * (d + 1)
         for r, part in enumerate(parts):
             more[r] = more[r] + (r + 1 - t) / d * part
             more[r + 1] = more[r + 1] + (t + d - 1 - r) / d * part
@@ -139,7 +139,7 @@ def folded(i: Array, n: int, mode: str) -> Array:
     return np.where(i >= n, 2 * n - 2 - i, i)
 
 
-def mapped(p: Any, n: int, mode: str) -> Any:
+def mapped(p: Array, n: int, mode: str) -> Array:
     """Coordinates beyond the edges as those that stand for them, where `folded` does not do."""
     known = settled(p)
     if mode == "nearest":  # beyond half a spline there is but the edge
@@ -224,7 +224,7 @@ def at_places(
     return as_given(who, value, given)
 
 
-def interpolated(a: Array, places: list[Any], order: int, mode: str, cval: Array) -> Array:
+def interpolated(a: Array, places: list[Array], order: int, mode: str, cval: Array) -> Array:
     """The spline with coefficients ``a`` at ``places``."""
     half = order // 2
     choices = []
@@ -249,7 +249,7 @@ def interpolated(a: Array, places: list[Any], order: int, mode: str, cval: Array
     return total
 
 
-def grid(shape: tuple[int, ...]) -> Any:
+def grid(shape: tuple[int, ...]) -> Array:
     """The coordinates of every place."""
     return np.indices(shape).astype(float)
 
@@ -340,7 +340,7 @@ def shift(
 @like(sn.zoom, "input cval", alone=True)
 def zoom(
     input: Array,
-    zoom: Any,
+    zoom: Sizes,
     order: int = 3,
     mode: str = "constant",
     cval: float = 0.0,

@@ -9,7 +9,6 @@ Outside of the support a density is 0, and so is its gradient.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import scipy.special as sp
@@ -31,7 +30,7 @@ __all__ = [
 __getattr__, __dir__ = absent("stats", __all__)
 
 
-def positive(x: Array, *shapes: Any) -> Array:
+def positive(x: Array, *shapes: Array) -> Array:
     return x > 0
 
 
@@ -40,7 +39,7 @@ def from_zero(x: Array, power: Array) -> Array:
     return np.logical_or(x > 0, np.logical_and(np.equal(x, 0), power <= 0))
 
 
-def share(p: Any) -> Any:
+def share(p: Array) -> Array:
     return np.logical_and(p >= 0, p <= 1)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import scipy.linalg as sl
 
@@ -14,7 +12,7 @@ from minigrad.scipy.calling import like
 from minigrad.typing import Array
 
 
-def block_diag(*arrs: Any) -> Any:
+def block_diag(*arrs: Array) -> Array:
     """Matrices one after the other along the diagonal, zeros elsewhere.
 
     Derivative: each matrix gets the block of ``dy`` where it stands.

@@ -16,8 +16,9 @@ import numpy as np
 from minigrad import ops
 from minigrad.data import CONTINUOUS, NUMERIC
 from minigrad.errors import label
+from minigrad.ops.record import Op
 from minigrad.tensor.tensor import Tensor
-from minigrad.typing import Array
+from minigrad.typing import Array, DType
 
 
 class Buffer(Tensor):
@@ -25,7 +26,7 @@ class Buffer(Tensor):
 
     __slots__ = ("_dtype", "_place", "_starts", "_whole", "_written")
 
-    def __init__(self, initial: Any, place: Any, dtype: Any) -> None:
+    def __init__(self, initial: Array, place: Any, dtype: np.dtype[Any]) -> None:
         self._written: list[Any] = [initial]
         self._starts = [0]
         self._place = place
@@ -116,7 +117,7 @@ class Buffer(Tensor):
         return self.read().__reduce__()
 
 
-def buffer(shape: int | tuple[int, ...], fill: float = 0.0, *, dtype: Any = float) -> Buffer:
+def buffer(shape: int | tuple[int, ...], fill: float = 0.0, *, dtype: DType = float) -> Buffer:
     """An array to be filled by index, through which gradients flow.
 
     ``b[key] = value`` takes any index of NumPy's and records the write; reading gives what
@@ -198,7 +199,7 @@ class At:
         """A copy of ``t`` with the larger of what is there and ``value``."""
         return self._in_turn(ops.maximum, value)
 
-    def _in_turn(self, op: Any, value: Array) -> Tensor:
+    def _in_turn(self, op: Op, value: Array) -> Tensor:
         """``op`` of what is there and ``value``: first where places are named first, and so on."""
         t = self.t
         places = np.arange(t.size).reshape(t.shape)[ops.indexing.settled(self.key)]

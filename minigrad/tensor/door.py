@@ -7,7 +7,7 @@ operands.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ def wrap(ans: Array, node: AnyNode | None) -> Tensor:
     return t
 
 
-def operand(x: Array) -> tuple[Any, Any, bool]:
+def operand(x: Array) -> tuple[Array, Array, bool]:
     """Value and node of what a person may pass as an array, and whether it is a Tensor."""
     if isinstance(x, Tensor):
         return x._value, x.node, True
@@ -100,7 +100,7 @@ def metadata(op: Op, kwargs: dict[str, Any]) -> dict[str, Any]:
     return {key: _frozen(op, key, v) for key, v in kwargs.items()}
 
 
-def _frozen(op: Op, key: str, v: Array) -> Any:
+def _frozen(op: Op, key: str, v: Array) -> Array:
     kind = type(v)
     if kind in NUMBERS or v is None or kind is str or kind is slice:
         return v
@@ -119,20 +119,20 @@ def _frozen(op: Op, key: str, v: Array) -> Any:
     return v
 
 
-def concrete(x: Array) -> Any:
+def concrete(x: Array) -> Array:
     """The value of ``x`` for checks in Python; None while a trace is on, where it has none yet."""
     if isinstance(x, Tensor):
         return None if modes.special and tracing.get() is not None else x._value
     return x
 
 
-def check_real(op: Op, args: Any, values: Any, kwargs: Any) -> None:
+def check_real(op: Op, args: Any, values: Array, kwargs: Any) -> None:
     """Refuse complex numbers, for an op that is not known to be right for them."""
     if any(map(is_complex, (*values, *kwargs.values()))):
         raise TypeError(f"{call_text(op, args, kwargs)}: {REAL_ONLY}")
 
 
-def plainly(x: Array) -> Any:
+def plainly(x: Array) -> Array:
     """``x`` without Tensors, for functions that no gradient flows through."""
     if isinstance(x, Tensor):
         return x._value
@@ -141,7 +141,7 @@ def plainly(x: Array) -> Any:
     return x
 
 
-def drawn(rng: Any, shape: tuple[int, ...]) -> Any:
+def drawn(rng: Any, shape: tuple[int, ...]) -> Array:
     """``rng.random(shape)``; in a trace, a stand-in for what is drawn at each call."""
     if modes.special and (tracer := tracing.get()) is not None:
         return tracer.draw(rng, shape)
@@ -151,7 +151,7 @@ def drawn(rng: Any, shape: tuple[int, ...]) -> Any:
 # --- the door --------------------------------------------------------------------------
 
 
-def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
+def apply(op: Op, *args: Array, **kwargs: Any) -> Array:
     """The one door: run ``op`` and record it if a gradient may be asked for.
 
     Parameters
@@ -185,7 +185,7 @@ def apply(op: Op, *args: Any, **kwargs: Any) -> Any:
     return general(op, args, kwargs)
 
 
-def noticed(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def noticed(op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
     """What becomes of an op where somebody looks on; None: what always does."""
     if (tracer := tracing.get()) is not None:
         return tracer.apply(op, args, kwargs)
@@ -198,7 +198,7 @@ def noticed(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return general(op, args, kwargs)
 
 
-def general(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def general(op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
     """``apply`` for any number of arguments, unusual ones among them."""
     if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
         args, kwargs = op.bind(args, kwargs)
@@ -239,7 +239,7 @@ def general(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return _wrap_up(op, args, values, parents, kwargs, ans, inspect)
 
 
-def single(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
+def single(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Array:
     """``apply`` for one Tensor and `metadata`, while nobody looks on."""
     a, parent = x._value, x.node
     if not op.complex and type(a) is not float64 and a.dtype.kind == "c":
@@ -259,7 +259,7 @@ def single(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Any:
     return t
 
 
-def pair(op: Op, x: Array, y: Array) -> Any:
+def pair(op: Op, x: Array, y: Array) -> Array:
     """``apply`` for two arguments, while nobody looks on; None where they are not the usual ones.
 
     What is usual: a Tensor, with another one, an array of numbers, or a number.
@@ -314,12 +314,12 @@ def pair(op: Op, x: Array, y: Array) -> Any:
 def _wrap_up(
     op: Op,
     args: Any,
-    values: list[Any],
-    parents: list[Any],
+    values: list[Array],
+    parents: Sequence[AnyNode | None],
     kwargs: Any,
     ans: Array,
     inspect: Any = None,
-) -> Any:
+) -> Array:
     """The result of ``op`` as Tensors, recorded if any of ``parents`` is."""
     if type(ans) is tuple or type(ans) is list:
         ans = tuple([settle(y) for y in ans])
@@ -350,7 +350,12 @@ def _wrap_up(
 
 
 def _record(
-    op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Array
+    op: Op,
+    args: Sequence[Array],
+    values: list[Array],
+    parents: Sequence[Any],
+    kwargs: Any,
+    ans: Array,
 ) -> AnyNode:
     vjps = op.vjps
     if type(vjps) is tuple and None in vjps:
@@ -390,7 +395,7 @@ def no_derivative(op: Op, args: Any, kwargs: Any, i: int) -> TypeError:
 def infix(op: Op, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
     """The method behind an infix operator; ``reflected``: of a right operand."""
 
-    def method(self: Tensor, other: Array) -> Any:
+    def method(self: Tensor, other: Array) -> Array:
         x, y = (other, self) if reflected else (self, other)
         if not modes.special:
             ans = pair(op, x, y)
@@ -404,7 +409,7 @@ def infix(op: Op, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
     return method
 
 
-def brackets(self: Tensor, index: Index) -> Any:
+def brackets(self: Tensor, index: Index) -> Array:
     """``self[index]``."""
     if type(index) is int or is_basic(index):
         if not modes.special:
@@ -421,7 +426,7 @@ def is_labelled(x: Array) -> bool:
     return type(x).__module__.partition(".")[0] == "xarray"
 
 
-def looked_on(op: Op, x: Array, y: Array) -> Any:
+def looked_on(op: Op, x: Array, y: Array) -> Array:
     """An infix operator between unusual operands, or while somebody looks on."""
     for operand in (x, y):
         if getattr(type(operand), "__array_ufunc__", 0) is None:  # NumPy's way to decline

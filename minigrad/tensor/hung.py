@@ -67,7 +67,7 @@ class Elsewhere:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __get__(self, t: Any, kind: Any = None) -> NoReturn:
+    def __get__(self, t: object, kind: object = None) -> NoReturn:
         instead = METHODS_ELSEWHERE.get(self.name) or self.call()
         told = f"a Tensor has no attribute {self.name!r}: write {instead}"
         raise AttributeError(told, name=self.name, obj=t)

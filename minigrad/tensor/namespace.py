@@ -13,14 +13,14 @@ import numpy as np
 
 from minigrad.ops.record import public
 from minigrad.tensor.tensor import Tensor
-from minigrad.typing import DType
+from minigrad.typing import Array, DType
 
 __array_api_version__ = "2024.12"
 __array_namespace_info__ = np.__array_namespace_info__
 
 
 def asarray(
-    obj: Any, /, *, dtype: DType = None, device: Any = None, copy: bool | None = None
+    obj: Array, /, *, dtype: DType = None, device: Any = None, copy: bool | None = None
 ) -> Any:
     """``obj`` as an array: a Tensor as it is, other numbers as `numpy.asarray`.
 

@@ -15,7 +15,7 @@ from minigrad.errors import label
 from minigrad.graph import Variable, ancestors, modes, tracing, variable
 from minigrad.numbers import asked_by_others, asking, refusal
 from minigrad.ops.record import Op, implementations
-from minigrad.typing import Array, DType
+from minigrad.typing import Array, DType, Keywords
 
 if TYPE_CHECKING:
     from minigrad.tensor.tensor import Tensor
@@ -78,7 +78,9 @@ class Protocols:
             raise ValueError(f"a Tensor lives where its data live, on the cpu, not on {device!r}")
         return self
 
-    def __array_function__(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    def __array_function__(
+        self: Any, func: Any, types: Any, args: tuple[Array, ...], kwargs: Keywords
+    ) -> Any:
         function = implementations.get(func)
         if function is None:
             raise _not_covered(f"{func.__module__}.{func.__name__}".removeprefix("numpy."))
@@ -217,7 +219,7 @@ class Protocols:
         return self.__copy__()
 
 
-def is_stand_in(t: Any) -> bool:
+def is_stand_in(t: object) -> bool:
     """Whether ``t`` was made by a function that is being recorded, or stands for its argument."""
     recorder = tracing.get() if modes.special else None
     return recorder is not None and bool(recorder.made(t))

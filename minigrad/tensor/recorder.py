@@ -91,7 +91,7 @@ class Recorder:
         """Whether gradients flow through what is done now."""
         return recording.get()
 
-    def refuse(self, t: Tensor, what: str) -> Any:
+    def refuse(self, t: Tensor, what: str) -> None:
         """Raise: the value of ``t`` must not be looked at."""
         raise NotImplementedError
 
@@ -102,7 +102,7 @@ class Recorder:
             t._value, Passive(variable, (t._value,), (node,), NOTHING, t._value, next_seq())
         )
 
-    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def apply(self, op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
         """``tensor.apply`` that records everything."""
         if op is settled:  # an index keeps its Tensors
             return self.index(args[0])
@@ -137,9 +137,9 @@ class Recorder:
             return wrap(ans, node)
         return tuple(wrap(y, self.picked(node, i)) for i, y in enumerate(ans))
 
-    def operands(self, op: Op, args: Any) -> tuple[list[Any], list[AnyNode | None]]:
+    def operands(self, op: Op, args: Any) -> tuple[list[Array], list[AnyNode | None]]:
         """The values of arguments, and where they come from."""
-        values: list[Any] = []
+        values: list[Array] = []
         parents: list[AnyNode | None] = []
         for x in args:
             if isinstance(x, list | tuple) and ops.holds_tensor(x):
@@ -150,8 +150,13 @@ class Recorder:
         return values, parents
 
     def promoted(
-        self, op: Op, args: Any, kept: Any, values: list[Any], parents: list[AnyNode | None]
-    ) -> tuple[tuple[Any, ...] | None, Any]:
+        self,
+        op: Op,
+        args: tuple[Array, ...],
+        kept: object,
+        values: list[Array],
+        parents: list[AnyNode | None],
+    ) -> tuple[tuple[Array, ...] | None, Any]:
         """How Python's numbers among the arguments count; `Tracer` knows."""
         raise NotImplementedError
 
@@ -165,7 +170,7 @@ class Recorder:
             self.weak[array.node] = Firm(size)
         return array
 
-    def strong(self, ans: Array) -> Any:
+    def strong(self, ans: Array) -> Array:
         """What a function of NumPy's gave, which is no number of Python's."""
         for t in ans if isinstance(ans, tuple | list) else [ans]:
             if isinstance(t, Tensor) and t.node in self.weak:
@@ -174,7 +179,7 @@ class Recorder:
                     self.weak[t.node] = Firm(size)
         return ans
 
-    def index(self, index: Index) -> Any:
+    def index(self, index: Index) -> Array:
         """An index with arrays of its own; Tensors stay."""
         if isinstance(index, tuple):
             return tuple(self.index(part) for part in index)
@@ -182,7 +187,7 @@ class Recorder:
             return ops.array(index)
         return settle_index(index)
 
-    def kept(self, v: Array) -> Any:
+    def kept(self, v: Array) -> Array:
         """Metadata that nobody can change later; Tensors stay, as part of this trace."""
         if isinstance(v, Tensor):
             return wrap(v._value, self.node_of(v))
@@ -193,7 +198,13 @@ class Recorder:
         return v
 
     def node(
-        self, op: Op, args: Any, values: list[Any], parents: list[Any], kwargs: Any, ans: Array
+        self,
+        op: Op,
+        args: Any,
+        values: list[Array],
+        parents: list[AnyNode | None],
+        kwargs: Any,
+        ans: Array,
     ) -> Node:
         """What the call leaves behind; passive unless a gradient flows through."""
         active = [p is not None and type(p) is not Passive for p in parents]
@@ -218,7 +229,7 @@ class Recorder:
         return kind(pick, (node.ans,), (node,), {"index": index}, y, next_seq())
 
 
-def read(v: Array) -> Any:
+def read(v: Array) -> Array:
     """Metadata with the values of its Tensors."""
     if isinstance(v, tuple):
         return tuple(read(part) for part in v)

@@ -375,7 +375,7 @@ class Tensor(Protocols, Methods):
             "or fill a mg.buffer(shape) and build it in one go"
         )
 
-    def __delitem__(self, key: Any) -> NoReturn:
+    def __delitem__(self, key: object) -> NoReturn:
         raise TypeError(
             f"del {label(self)}[...]: Tensors are never written into; index what to keep"
         )
@@ -413,7 +413,7 @@ class Tensor(Protocols, Methods):
         order = axes[0] if len(axes) == 1 else axes or None
         return ops.transpose(self, order)  # type: ignore[no-any-return]
 
-    def compress(self, condition: Any, axis: int | None = None) -> Tensor:
+    def compress(self, condition: Array, axis: int | None = None) -> Tensor:
         """The elements (or slices along ``axis``) where ``condition`` holds."""
         return ops.compress(condition, self, axis)  # type: ignore[no-any-return]
 

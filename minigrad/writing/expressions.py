@@ -243,7 +243,7 @@ def once_each(index: Index) -> bool:
     return bool(selects_once(index))
 
 
-def counts(part: Any) -> bool:
+def counts(part: object) -> bool:
     """Whether no place comes twice in part of an index."""
     if not isinstance(part, np.ndarray) or part.dtype.kind not in "iu" or part.ndim != 1:
         return False

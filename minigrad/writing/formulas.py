@@ -17,7 +17,7 @@ from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program.builder import equal_entries, shape_of, uniform
 from minigrad.program.equations import Equation, Program, Var, evaluate, forward
-from minigrad.typing import Index, Operand
+from minigrad.typing import Index, Keywords, Operand
 from minigrad.writing.forms import NOTHING, SPECIAL
 from minigrad.writing.metadata import between, is_default, python_text
 from minigrad.writing.notation import NOTATION
@@ -67,7 +67,7 @@ class Formula:
         """The value of what is written, and the largest number on the way, which it rounds."""
         largest = 0.0
 
-        def call(op: Op, args: Any, kwargs: Any) -> Any:
+        def call(op: Op, args: Any, kwargs: Keywords) -> Any:
             nonlocal largest
             ans = forward(op, args, kwargs)
             for part in ans if isinstance(ans, tuple) else (ans,):
@@ -295,7 +295,7 @@ class FormulaWriter:
         shown = self.style.function(name)
         return self.style.term(self.style.call.format(shown, self.style.comma.join(words)))
 
-    def keyword(self, key: str, value: Any) -> str:
+    def keyword(self, key: str, value: object) -> str:
         if key != "index" or isinstance(value, int | Var):
             return self.mixed(lambda name: f"{key}={python_text(value, name)}")
         return self.mixed(lambda name: f"{key}=s_[{between(value, name)}]")

@@ -24,6 +24,7 @@ from minigrad.ops.record import Op
 from minigrad.ops.rows import extreme, summed
 from minigrad.reading.purity import bound
 from minigrad.reading.statements import names_in
+from minigrad.typing import Function
 from minigrad.writing import literals
 from minigrad.writing.names import identifier, quoted
 
@@ -65,7 +66,7 @@ SHADOWED = {w for w in dir(builtins) if w not in ("sum", "abs", "pow", "round")}
 """Names that no function takes from elsewhere, but where an op of ours is called so."""
 
 
-def written_as(function: Any, called: str, name: str) -> str:
+def written_as(function: Function, called: str, name: str) -> str:
     """What is written down for ``function``, which is ``called`` so there, under ``name``."""
     return WRITTEN[function].lstrip().replace(f"def {called}(", f"def {name}(")
 
@@ -89,7 +90,7 @@ class Helpers:
         self.taken = taken
         self._called: dict[Any, tuple[str, Any]] = {}
 
-    def called(self, word: str, value: Any) -> str:
+    def called(self, word: str, value: object) -> str:
         """What ``value`` is called here: as ``word``, unless that is another's name."""
         key = (word, id(value))
         if key not in self._called:
@@ -154,7 +155,7 @@ class Helpers:
         ]
         return written_out(node, lines, name, names, defaults)
 
-    def _enter(self, word: str, value: Any, shown: str) -> str:
+    def _enter(self, word: str, value: object, shown: str) -> str:
         """Keep what ``word`` stands for in a copied function."""
         value = value.forward if isinstance(value, Op) else value
         name = self.called(word, value)
@@ -192,7 +193,7 @@ class Helpers:
         return name
 
 
-def is_own(function: Any) -> bool:
+def is_own(function: Function) -> bool:
     """Whether a function is minigrad's or the user's, rather than a library's."""
     module = str(function.__module__)
     return module.split(".")[0] == "minigrad" or is_user(function.__code__.co_filename)
@@ -203,7 +204,7 @@ def dotted(name: str) -> bool:
     return all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split("."))
 
 
-def importable(value: Any) -> tuple[str, str] | None:
+def importable(value: object) -> tuple[str, str] | None:
     """The module to import ``value`` from, and its name there; None if there is none."""
     module, name = (str(getattr(value, key, "")) for key in ("__module__", "__name__"))
     if isinstance(value, np.ufunc):  # which does not know where it lives
@@ -221,7 +222,7 @@ def defaults_of(node: Any) -> list[Any]:
     return [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
 
 
-def values_of_defaults(function: Any) -> list[Any]:
+def values_of_defaults(function: Function) -> list[Any]:
     """Their values, in the same order."""
     named = function.__kwdefaults__ or {}
     code = function.__code__
@@ -229,7 +230,7 @@ def values_of_defaults(function: Any) -> list[Any]:
     return [*(function.__defaults__ or ()), *(named[k] for k in keywords if k in named)]
 
 
-def definition(function: Any) -> tuple[Any, list[str]] | None:
+def definition(function: Function) -> tuple[Any, list[str]] | None:
     """The syntax tree of ``function`` and the lines of its file."""
     try:
         lines, _ = inspect.findsource(function)
@@ -290,7 +291,7 @@ def written_out(
 def with_defaults(args: ast.arguments, codes: dict[Any, str]) -> ast.arguments:
     """The parameters of a lambda, some defaults written otherwise."""
 
-    def name(default: Any) -> Any:
+    def name(default: object) -> Any:
         return ast.Name(codes[default]) if default in codes else default
 
     return ast.arguments(
@@ -304,13 +305,13 @@ def with_defaults(args: ast.arguments, codes: dict[Any, str]) -> ast.arguments:
     )
 
 
-def after(node: Any, skipped: int, size: int = 0) -> Any:
+def after(node: ast.AST, skipped: int, size: int = 0) -> Any:
     """The place of ``size`` bytes that come ``skipped`` bytes after the start of ``node``."""
     line, column = start(node)
     return (line, column + skipped), (line, column + skipped + size)
 
 
-def before(node: Any, text: str, whole: bool = True) -> Any:
+def before(node: ast.AST, text: str, whole: bool = True) -> Any:
     """The place of ``text`` and, if ``whole``, of ``node`` behind it."""
     line, column = start(node)
     return (line, column - len(text)), end(node) if whole else start(node)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.reading.wording import visible
+from minigrad.typing import DType
 from minigrad.writing.names import quoted
 from minigrad.writing.numbers import plainly
 from minigrad.writing.terms import Term
@@ -35,7 +36,7 @@ KNOWN = {
 }
 
 
-def number(x: Any) -> Term:
+def number(x: object) -> Term:
     """A single number, its dtype included.
 
     Examples
@@ -50,14 +51,14 @@ def number(x: Any) -> Term:
     return digits(x)
 
 
-def strong(x: Any) -> Term:
+def strong(x: object) -> Term:
     """A number of NumPy's, whose dtype counts."""
     if not isinstance(x, np.generic):
         return digits(x)
     return Term(f"np.{kind_of(x.dtype)}({exact(x)})")
 
 
-def kind_of(dtype: Any) -> str:
+def kind_of(dtype: DType) -> str:
     """NumPy's name of a dtype, the same on every machine."""
     name: str = np.dtype(dtype).name
     return {"float128": "longdouble", "float96": "longdouble"}.get(name, name)
@@ -79,7 +80,7 @@ def digits(x: Any) -> Term:
     return Term(code, "unary" if code.startswith("-") else "atom")
 
 
-def weak(x: Any, others: list[Any]) -> Term:
+def weak(x: object, others: list[Any]) -> Term:
     """A number beside arrays with the dtypes ``others``, whose dtype it takes if that does.
 
     Examples
@@ -162,7 +163,7 @@ def code(x: Any, other: Callable[[Any], str | None] = lambda x: None) -> str:
     if known is not None:
         return known
 
-    def inner(part: Any) -> str:
+    def inner(part: object) -> str:
         return code(part, other)
 
     if x is None or x is Ellipsis:
@@ -257,7 +258,7 @@ def filled(text: str) -> str:
     return textwrap.fill(text, WIDTH - 8, break_long_words=False, break_on_hyphens=False)
 
 
-def zeros(shape: tuple[int, ...], dtype: Any) -> str:
+def zeros(shape: tuple[int, ...], dtype: DType) -> str:
     """An array of zeros."""
     kind = "" if dtype == np.float64 else f", np.{kind_of(dtype)}"
     return f"np.zeros({shape[0] if len(shape) == 1 else shape}{kind})"

@@ -43,7 +43,7 @@ def between(index: Index, name: Callable[[Var], str]) -> str:
     return words[1:-1].rstrip(",") if isinstance(index, tuple) and index else words
 
 
-def python_text(x: Any, name: Callable[[Var], str] = repr) -> str:
+def python_text(x: object, name: Callable[[Var], str] = repr) -> str:
     """Metadata as Python writes it."""
     if isinstance(x, Var):
         return name(x)

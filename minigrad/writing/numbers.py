@@ -57,7 +57,7 @@ def fraction(x: float, sizes: tuple[int, ...] = ()) -> tuple[int, int] | None:
     return (near.numerator, near.denominator) if exact else None
 
 
-def tidy(x: Any) -> Any:
+def tidy(x: object) -> Any:
     """A number without what rounding left in its last digit.
 
     Examples
@@ -121,7 +121,7 @@ def close(x: float, y: float) -> bool:
     return abs(x - y) <= 5e-16 * abs(y)
 
 
-def plainly(x: Any) -> Any:
+def plainly(x: object) -> Any:
     """A number as one of Python's own, whatever class it came in."""
     x = x.item() if isinstance(x, np.generic) else x
     for kind in (bool, int, float):
@@ -130,7 +130,7 @@ def plainly(x: Any) -> Any:
     return x
 
 
-def decimal(x: Any) -> str:
+def decimal(x: object) -> str:
     """A number with all its digits; an integer without a point."""
     x = plainly(x)
     if isinstance(x, float) and math.isfinite(x) and x == int(x) and abs(x) < 1e15:

@@ -13,7 +13,7 @@ import inspect
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from minigrad.program.equations import Equation, Program, Var, variables_in
 from minigrad.program.rules import rules
 from minigrad.program.simplify import rebuilt
 from minigrad.program.trace import trace
-from minigrad.typing import Index
+from minigrad.typing import Index, Keywords
 from minigrad.writing.notation import NOTATION
 from minigrad.writing.numbers import plainly
 from minigrad.writing.terms import Pattern, Term, fill
@@ -78,7 +78,7 @@ class Unwritable(ValueError):
 
 
 def functions(
-    op: Op, args: Sequence[Any], ans: Any, kwargs: Mapping[str, Any], wanted: Sequence[int]
+    op: Op, args: Sequence[Any], ans: Any, kwargs: Keywords, wanted: Sequence[int]
 ) -> str | None:
     """``[forward, [rule, …]]`` of an op for arguments like ``args``; None if that fails.
 
@@ -145,9 +145,7 @@ def _part(op: Op, i: int) -> Op:
     return Op(op.name, lambda *xs, **kwargs: op.forward(*xs, **kwargs)[i], None, linear=op.linear)
 
 
-def forward(
-    op: Op, ans: Any, kwargs: Mapping[str, Any], names: Sequence[str], given: Sequence[Any]
-) -> str:
+def forward(op: Op, ans: Any, kwargs: Keywords, names: Sequence[str], given: Sequence[Any]) -> str:
     """What an op computes: as it is called, or as what it is made of."""
     variables = tuple(Var(n, x.shape, x.dtype, True) for n, x in zip(names, given))
     out = Var("y", ans.shape, ans.dtype)
@@ -254,7 +252,7 @@ def calling(e: Equation, pattern: Pattern, args: Sequence[Term]) -> Term:
 # --- what is only moved ------------------------------------------------------------------
 
 
-def numbered(x: Any, start: int = 1) -> Any:
+def numbered(x: object, start: int = 1) -> Any:
     """Elements that know their place, counted from ``start``."""
     n = math.prod(shape_of(x))
     return np.arange(start, start + n, dtype=np.float64).reshape(shape_of(x))
@@ -318,7 +316,7 @@ def runs(index: Index) -> str:
 # --- literals ----------------------------------------------------------------------------
 
 
-def metadata(op: Op, kwargs: Mapping[str, Any]) -> dict[str, str]:
+def metadata(op: Op, kwargs: Keywords) -> dict[str, str]:
     """Metadata as JavaScript, what goes without saying included."""
     known: dict[str, Any] = dict(kwargs)
     if not isinstance(op.forward, np.ufunc) and op.metadata:
@@ -329,7 +327,7 @@ def metadata(op: Op, kwargs: Mapping[str, Any]) -> dict[str, str]:
     return {key: code for key, code in found.items() if code is not None}
 
 
-def word(key: str, value: Any) -> str | None:
+def word(key: str, value: object) -> str | None:
     """One piece of metadata; None where there is no word for it."""
     if value is None or value is np._NoValue:
         return "null"
@@ -342,7 +340,7 @@ def word(key: str, value: Any) -> str | None:
     return None
 
 
-def literal(x: Any) -> Term:
+def literal(x: object) -> Term:
     """A constant: a number or an array.
 
     Examples
@@ -362,7 +360,7 @@ def literal(x: Any) -> Term:
     return Term(f"nd.array({sizes}, [{','.join(number(v).code for v in flat)}])")
 
 
-def number(x: Any) -> Term:
+def number(x: object) -> Term:
     """A number as JavaScript.
 
     Examples

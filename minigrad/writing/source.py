@@ -212,7 +212,7 @@ class SourceWriter(Expressions):
             return f"{self.helpers.namedtuple(type(tree))}(", ")"
         return ("(", ")") if isinstance(tree, tuple) else ("[", "]")
 
-    def key(self, key: Any) -> str:
+    def key(self, key: object) -> str:
         """A key of a dict, which is found again by what is written."""
         plain = isinstance(key, str | int | float | tuple | None)
         if not plain or (isinstance(key, float) and key != key):

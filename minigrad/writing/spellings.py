@@ -18,6 +18,7 @@ from minigrad import ops
 from minigrad.ops.record import Op, implementations
 from minigrad.program.builder import shape_of
 from minigrad.program.equations import Equation, Var
+from minigrad.typing import Function
 from minigrad.writing import literals
 from minigrad.writing.literals import kind_of
 from minigrad.writing.notation import NOTATION
@@ -56,7 +57,7 @@ def numpy_function(op: Op) -> tuple[str, Any] | None:
 
 
 @functools.cache
-def parameters(function: Any) -> dict[str, Any]:
+def parameters(function: Function) -> dict[str, Any]:
     """The parameters of a function with their defaults; none where Python does not know."""
     try:
         found = inspect.signature(function).parameters
@@ -65,7 +66,7 @@ def parameters(function: Any) -> dict[str, Any]:
     return {name: p.default for name, p in found.items()}
 
 
-def is_default(key: str, value: Any, function: Any) -> bool:
+def is_default(key: str, value: object, function: Function) -> bool:
     """Whether ``function`` does the same without this keyword."""
     if isinstance(value, np.ndarray | Var | tuple):
         return False

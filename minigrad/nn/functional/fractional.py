@@ -115,7 +115,7 @@ def fractional_max_pool3d(
 
 
 def _pool(
-    n: int, x: Array, kernel: Any, size: Any, ratio: Any, return_indices: bool, rng: Random,
+    n: int, x: Array, kernel: Sizes, size: Sizes, ratio: Any, return_indices: bool, rng: Random,
     samples: Array,
 ) -> Array:  # fmt: skip
     order = (1, 0) if n == 2 else (0, 1, 2)  # of the samples, as PyTorch's

@@ -277,7 +277,7 @@ def mixed(x: Array, axis: int, share: Array) -> Array:
     return ops.moveaxis(y, -1, axis)
 
 
-def corners(length: int, new: int) -> Any:
+def corners(length: int, new: int) -> Array:
     """Places of ``new`` elements, the first and last of which are where the old ones are."""
     return np.arange(new) * ((length - 1) / (new - 1) if new > 1 else 0.0)
 
@@ -311,10 +311,10 @@ def keys(t: Array, a: float = -0.75) -> dict[int, Array]:
     R. Keys, "Cubic convolution interpolation for digital image processing" (1981).
     """
 
-    def near(d: Array) -> Any:
+    def near(d: Array) -> Array:
         return ((a + 2) * d - (a + 3)) * d * d + 1
 
-    def far(d: Array) -> Any:
+    def far(d: Array) -> Array:
         return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
     return {-1: far(t + 1), 0: near(t), 1: near(1 - t), 2: far(2 - t)}

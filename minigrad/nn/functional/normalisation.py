@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -79,7 +78,7 @@ def batch_norm(
     per_channel = (-1,) + (1,) * (np.ndim(x) - 2)
     if mean is None or variance is None:
         mean, variance = moments(x)
-    parts: list[Any] = [mean, variance, weight, bias]
+    parts: list[Array] = [mean, variance, weight, bias]
     m: Array
     v: Array
     m, v, w, b = (p if p is None else ops.reshape(p, per_channel) for p in parts)

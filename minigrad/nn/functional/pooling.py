@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,10 +20,10 @@ def pooled(
     who: str,
     n: int,
     x: Array,
-    kernel: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
     fill: float,
     ceil_mode: bool,
 ) -> Array:
@@ -48,7 +48,13 @@ def pooled(
 
 
 def reaching_over(
-    x: Array, lengths: Any, size: Any, padding: Any, stride: Any, dilation: Any, fill: float
+    x: Array,
+    lengths: Sequence[int],
+    size: Sequence[int],
+    padding: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    fill: float,
 ) -> Array:
     """``x`` with what a last window that begins inside, but does not end there, sees."""
     more = []
@@ -67,10 +73,10 @@ def _max_pool(
     who: str,
     n: int,
     x: Array,
-    kernel: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
     ceil: bool,
     return_indices: bool = False,
 ) -> Array:
@@ -168,9 +174,9 @@ def _average(
     who: str,
     n: int,
     x: Array,
-    kernel: Any,
-    stride: Any,
-    padding: Any,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Sizes,
     include_pad: bool,
     ceil_mode: bool,
     divisor: int | None = None,
@@ -274,7 +280,7 @@ def avg_pool3d(
 
 
 def _norms(
-    who: str, n: int, x: Array, norm_type: float, kernel: Any, stride: Any, ceil_mode: bool
+    who: str, n: int, x: Array, norm_type: float, kernel: Sizes, stride: Sizes, ceil_mode: bool
 ) -> Array:
     if not norm_type:
         raise ValueError(f"{who}: norm_type must not be 0")
@@ -358,7 +364,7 @@ def spans(length: int, places: int) -> list[tuple[int, int]]:
     return [(i * length // places, -(-(i + 1) * length // places)) for i in range(places)]
 
 
-def along_axes(who: str, n: int, x: Array, output_size: Any, one: Any) -> Array:
+def along_axes(who: str, n: int, x: Array, output_size: Sizes, one: Array) -> Array:
     """``one(x, axis, windows)`` for each of the last ``n`` axes."""
     x, unbatched = batched(who, x, n)
     sizes = output_size if isinstance(output_size, list | tuple) else (output_size,) * n

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigrad import ops
@@ -100,7 +98,7 @@ def gru_cell(
 
 def lstm_cell(
     x: Array,
-    state: tuple[Any, Any],
+    state: tuple[Array, Array],
     weight_ih: Array,
     weight_hh: Array,
     bias_ih: Array = None,

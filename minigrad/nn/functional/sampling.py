@@ -97,7 +97,7 @@ def grid_sample(
     return total
 
 
-def neighbours(at: Array, mode: str) -> list[tuple[Any, Any]]:
+def neighbours(at: Array, mode: str) -> list[tuple[Array, Array]]:
     """The entries along one axis that count at a place, and how much each of them does."""
     if mode == "nearest":
         return [(np.rint(at), np.ones_like(at))]
@@ -123,7 +123,7 @@ def brought_inside(at: Array, length: int, padding_mode: str, align_corners: boo
     return np.clip(at, 0, length - 1)
 
 
-def read(x: Array, places: list[Any], padding_mode: str, align_corners: bool) -> Array:
+def read(x: Array, places: list[Array], padding_mode: str, align_corners: bool) -> Array:
     """The entries of ``x`` at whole places along each axis; (batch, channels, ...)."""
     lengths, inside, flat = np.shape(x)[2:], True, 0
     for at, length in zip(places, lengths):

@@ -100,7 +100,13 @@ def cumsum(x: Array, axis: Axis, *, exclusive: int = 0, reverse: int = 0) -> Arr
 
 
 def top_k(
-    x: Array, count: Any = None, *, k: Any = None, axis: int = -1, largest: int = 1, sorted: int = 1
+    x: Array,
+    count: Array = None,
+    *,
+    k: Array = None,
+    axis: int = -1,
+    largest: int = 1,
+    sorted: int = 1,
 ) -> Array:
     n = k if count is None else whole(count)[0]
     order = np.argsort(ops.negative(x) if largest else x, axis=axis, kind="stable")

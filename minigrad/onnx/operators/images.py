@@ -40,7 +40,7 @@ def places(length: int, new: int, scale: Array, how: str) -> Array:
     raise NotImplementedError(f"onnx.load: Resize with coordinates of {how} is not known")
 
 
-def nearest(at: Any, how: str, scale: float) -> Any:
+def nearest(at: Array, how: str, scale: float) -> Array:
     """The place among the old elements that is taken for the one at ``at``."""
     if how == "simple":
         how = "ceil" if scale < 1 else "floor"
@@ -93,7 +93,7 @@ def upsample(x: Array, scales: Any, *, mode: str = "nearest") -> Array:
 
 def col2im(
     x: Array,
-    image: Any,
+    image: Array,
     block: Any,
     *,
     dilations: Any = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,12 @@ from minigrad.typing import Array
 
 
 def pairs_of(
-    pads: Any, auto_pad: str, x: Array, kernel: Any, strides: Any, dilations: Any
+    pads: Sequence[int],
+    auto_pad: str,
+    x: Array,
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
 ) -> list[tuple[int, int]]:
     """What is added at both ends of each axis."""
     n = len(kernel)
@@ -35,7 +41,7 @@ def pairs_of(
 
 def framed(
     x: Array, pairs: list[tuple[int, int]], fill: float = 0.0
-) -> tuple[Any, tuple[int, ...]]:
+) -> tuple[Array, tuple[int, ...]]:
     """``x`` and the padding that is alike at both ends; other ends are added here."""
     if all(a == b for a, b in pairs):
         return x, tuple(a for a, _ in pairs)
@@ -198,7 +204,7 @@ def lrn(
     return x / (bias + alpha / size * total) ** beta
 
 
-def lp_pool(x: Array, *, kernel_shape: Any, p: int = 2, **options: Any) -> Array:
+def lp_pool(x: Array, *, kernel_shape: Sequence[int], p: int = 2, **options: Any) -> Array:
     mean = average_pool(ops.absolute(x) ** p, kernel_shape=kernel_shape, **options)
     return (mean * math.prod(kernel_shape)) ** (1 / p)
 

@@ -26,7 +26,7 @@ def refused(who: str, **given: Any) -> None:
             raise NotImplementedError(f"onnx.load: {who} with {name} is not known")
 
 
-def run(x: Array, backward: bool, h: Array, c: Array, step: Step) -> tuple[Any, Any, Any]:
+def run(x: Array, backward: bool, h: Array, c: Array, step: Step) -> tuple[Array, Array, Array]:
     """All states of a direction, and the last ones."""
     found = []
     for t in reversed(range(np.shape(x)[0])) if backward else range(np.shape(x)[0]):
@@ -60,7 +60,7 @@ def fitting(who: str, count: int, rows: int, hidden: int, **given: Any) -> None:
 def layer(
     who: str, x: Array, w: Array, r: Array, b: Array, h0: Array, c0: Array, direction: str,
     hidden: int, layout: int, gates: int, cell: Callable[..., Step],
-) -> tuple[Any, Any, Any]:  # fmt: skip
+) -> tuple[Array, Array, Array]:  # fmt: skip
     refused(who, layout=layout)
     ways, given = directions(direction), {"W": w, "R": r, "B": b, "initial_h": h0, "initial_c": c0}
     fitting(who, len(ways), gates * hidden, hidden, X=x, **given)
@@ -97,7 +97,7 @@ def lstm(
     check_activations(activations, ["Sigmoid", "Tanh", "Tanh"], "LSTM")
 
     def cell(w: Array, r: Array, bw: Array, br: Array) -> Step:
-        def step(x: Array, h: Array, c: Array) -> tuple[Any, Any]:
+        def step(x: Array, h: Array, c: Array) -> tuple[Array, Array]:
             i, o, f, g = np.split(x @ w.T + h @ r.T + (bw + br), 4, axis=-1)
             c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
             return ops.sigmoid(o) * ops.tanh(c), c
@@ -119,7 +119,7 @@ def gru(
     def cell(w: Array, r: Array, bw: Array, br: Array) -> Step:
         n = hidden_size
 
-        def step(x: Array, h: Array, c: Array) -> tuple[Any, Any]:
+        def step(x: Array, h: Array, c: Array) -> tuple[Array, Array]:
             a = x @ w.T + bw
             both = h @ r[: 2 * n].T + br[: 2 * n]
             z, reset = np.split(ops.sigmoid(a[..., : 2 * n] + both), 2, axis=-1)

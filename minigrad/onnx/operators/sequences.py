@@ -6,8 +6,6 @@ its only output.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigrad import ops
@@ -15,11 +13,11 @@ from minigrad.onnx.operators.table import Operator, table, whole
 from minigrad.typing import Array
 
 
-def position(at: Any, default: int) -> int:
+def position(at: Array, default: int) -> int:
     return default if at is None else whole(at)[0]
 
 
-def sequence_insert(sequence: Any, part: Any, at: Any = None) -> Any:
+def sequence_insert(sequence: Array, part: Array, at: Array = None) -> Array:
     i = position(at, len(sequence))
     if not -len(sequence) <= i <= len(sequence):
         raise IndexError(f"SequenceInsert at {i} of {len(sequence)}")
@@ -27,13 +25,13 @@ def sequence_insert(sequence: Any, part: Any, at: Any = None) -> Any:
     return ([*sequence[:i], part, *sequence[i:]],)
 
 
-def sequence_erase(sequence: Any, at: Any = None) -> Any:
+def sequence_erase(sequence: Array, at: Array = None) -> Array:
     kept = list(sequence)
     del kept[position(at, -1)]
     return (kept,)
 
 
-def split_to_sequence(x: Array, split: Any = None, *, axis: int = 0, keepdims: int = 1) -> Array:
+def split_to_sequence(x: Array, split: Array = None, *, axis: int = 0, keepdims: int = 1) -> Array:
     n = np.shape(x)[axis]
     if split is None or np.ndim(split) == 0:
         size = 1 if split is None else whole(split)[0]

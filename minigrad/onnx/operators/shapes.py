@@ -10,13 +10,13 @@ import numpy as np
 from minigrad import ops
 from minigrad.onnx.operators.table import Operator, table, whole
 from minigrad.ops.indexing import getitem, scatter
-from minigrad.typing import Array, Index
+from minigrad.typing import Array, Index, Sizes
 
 
 def constant(
-    *, value: Any = None, value_float: Any = None, value_floats: Any = None, value_int: Any = None,
-    value_ints: Any = None,
-) -> Any:  # fmt: skip
+    *, value: Array = None, value_float: Any = None, value_floats: Any = None,
+    value_int: Any = None, value_ints: Any = None,
+) -> Array:  # fmt: skip
     if value is not None:
         return value
     if value_float is not None or value_floats is not None:
@@ -24,7 +24,7 @@ def constant(
     return np.asarray(value_ints if value_int is None else value_int, np.int64)
 
 
-def constant_of_shape(shape: Any, *, value: Any = None) -> Any:
+def constant_of_shape(shape: tuple[int, ...], *, value: Array = None) -> Array:
     value = np.zeros(1, np.float32) if value is None else value
     if min(whole(shape), default=0) < 0:
         raise ValueError(f"onnx.load: ConstantOfShape of the shape {tuple(whole(shape))}")
@@ -55,8 +55,8 @@ def unsqueeze(x: Array, over: Any = None, *, axes: Any = None) -> Array:
 
 
 def split(
-    x: Array, lengths: Array = None, *, split: Any = None, axis: int = 0, num_outputs: Any = None,
-    outputs: int,
+    x: Array, lengths: Array = None, *, split: Array = None, axis: int = 0,
+    num_outputs: Sizes = None, outputs: int,
 ) -> Array:  # fmt: skip
     sizes = whole(lengths) if lengths is not None else split
     if sizes is None:
@@ -67,14 +67,14 @@ def split(
 
 
 def cut(
-    x: Array, first: Any = None, last: Any = None, over: Any = None, by: Any = None, *,
-    starts: Any = None, ends: Any = None, axes: Any = None,
+    x: Array, first: Array = None, last: Array = None, over: Any = None, by: Array = None, *,
+    starts: Array = None, ends: Array = None, axes: Any = None,
 ) -> Array:  # fmt: skip
     starts = whole(first) if first is not None else starts
     ends = whole(last) if last is not None else ends
     axes = whole(over) if over is not None else axes or range(len(starts))
     steps = whole(by) if by is not None else [1] * len(starts)
-    index: list[Any] = [slice(None)] * np.ndim(x)
+    index: list[Array] = [slice(None)] * np.ndim(x)
     for i, j, axis, step in zip(starts, ends, axes, steps, strict=True):
         n = np.shape(x)[axis]
         below = step < 0 and j < -n  # before the first: there is no number for it
@@ -83,12 +83,12 @@ def cut(
 
 
 def gather_elements(x: Array, indices: Array, *, axis: int = 0) -> Array:
-    grid: list[Any] = list(np.ix_(*[np.arange(n) for n in np.shape(indices)]))
+    grid: list[Array] = list(np.ix_(*[np.arange(n) for n in np.shape(indices)]))
     grid[axis] = indices
     return getitem(x, tuple(grid))
 
 
-def parts(indices: Array) -> tuple[Any, ...]:
+def parts(indices: Array) -> tuple[Array, ...]:
     """Arrays of places along each axis, of what the last axis holds together."""
     return tuple(indices[..., i] for i in range(np.shape(indices)[-1]))
 
@@ -119,13 +119,13 @@ def scatter_nd(x: Array, indices: Array, values: Array, *, reduction: str = "non
 def scatter_elements(
     x: Array, indices: Array, values: Array, *, axis: int = 0, reduction: str = "none"
 ) -> Array:
-    grid: list[Any] = list(np.ix_(*[np.arange(n) for n in np.shape(indices)]))
+    grid: list[Array] = list(np.ix_(*[np.arange(n) for n in np.shape(indices)]))
     grid[axis] = np.asarray(indices)
     return placed(x, tuple(grid), values, reduction)
 
 
 def pad(
-    x: Array, widths: Any = None, fill: Array = None, over: Any = None, *, mode: str = "constant",
+    x: Array, widths: Array = None, fill: Array = None, over: Any = None, *, mode: str = "constant",
     pads: Any = None, value: float = 0.0,
 ) -> Array:  # fmt: skip
     widths = whole(widths) if widths is not None else list(pads)
@@ -147,14 +147,14 @@ def pad(
     return ops.pad(x, pairs, mode=mode)
 
 
-def arange(start: Any, limit: Any, delta: Any) -> Any:
+def arange(start: Array, limit: Array, delta: Array) -> Array:
     ends: Any = [np.asarray(getattr(v, "data", v)).reshape(-1)[0] for v in (start, limit, delta)]
     if ends[2] == 0:
         raise ValueError(f"onnx.load: Range from {ends[0]} to {ends[1]} by 0 does not end")
     return np.arange(*ends)
 
 
-def one_hot(indices: Array, depth: Any, values: Array, *, axis: int = -1) -> Array:
+def one_hot(indices: Array, depth: Array, values: Array, *, axis: int = -1) -> Array:
     (n,) = whole(depth)
     index = np.asarray(indices).astype(np.int64) % n
     hot = np.moveaxis(index[..., None] == np.arange(n), -1, axis)
@@ -162,7 +162,7 @@ def one_hot(indices: Array, depth: Any, values: Array, *, axis: int = -1) -> Arr
     return ops.where(hot, on, off)
 
 
-def trilu(x: Array, k: Any = None, *, upper: int = 1) -> Array:
+def trilu(x: Array, k: Array = None, *, upper: int = 1) -> Array:
     by = 0 if k is None else whole(k)[0]
     return ops.triu(x, by) if upper else ops.tril(x, by)
 

@@ -6,7 +6,7 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
-from minigrad.typing import Function
+from minigrad.typing import Array, Function
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def table(**calls: Function) -> dict[str, Operator]:
     return {name: operator(call) for name, call in calls.items()}
 
 
-def whole(x: Any) -> list[int]:
+def whole(x: Array) -> list[int]:
     """An input of whole numbers, such as axes, as a list.
 
     Raises

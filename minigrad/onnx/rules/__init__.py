@@ -19,7 +19,7 @@ from minigrad.onnx.sizes import Full, Line, Size, Varying
 from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op, registry
 from minigrad.program.equations import Equation, Var
-from minigrad.typing import DType
+from minigrad.typing import Array, DType
 
 RULES: dict[Op, Any] = {**reducing.RULES, **searching.RULES, **shaping.RULES, **indexing.RULES}
 """Op -> its rule, ``rule(g, out, *values, **metadata)``."""
@@ -86,12 +86,12 @@ def ruled(
     return found
 
 
-def shaped(x: Any) -> Any:
+def shaped(x: Array) -> Any:
     """A constant as `Graph.constant` takes it: Python's numbers as NumPy's."""
     return x if isinstance(x, Varying) else np.asarray(x)
 
 
-def dtype_of(x: Any) -> Any:
+def dtype_of(x: Array) -> Any:
     """What counts when dtypes are promoted: Python's numbers take that of what is beside them."""
     if isinstance(x, Line):
         return x.start.dtype
@@ -112,7 +112,7 @@ def promoted(g: Graph, e: Equation, args: list[Any]) -> list[Value]:
     return [as_kind(g, args[0], np.bool_), *rest] if condition else rest
 
 
-def as_kind(g: Graph, x: Any, dtype: DType) -> Value:
+def as_kind(g: Graph, x: Array, dtype: DType) -> Value:
     """A value of ``dtype``, as the graph has it."""
     kind = g.kind(dtype)
     if isinstance(x, Value):

@@ -20,6 +20,7 @@ from minigrad.onnx.operators.arithmetic import ELEMENTWISE
 from minigrad.ops.elementwise import bounded, branch
 from minigrad.ops.record import Op
 from minigrad.ops.special import CUBIC, ROOT, bent, saturating, tanh_gelu
+from minigrad.typing import Array
 
 Formula = Callable[..., Value]
 
@@ -175,7 +176,7 @@ def erfcx_coefficients() -> Any:
     """Chebyshev coefficients of ``exp(z²) erfc(z)`` for z from 0 to 6, in ``8 / (z + 2) − 2.5``."""
     interpolate = np.polynomial.chebyshev.chebinterpolate
 
-    def scaled(s: Any) -> Any:
+    def scaled(s: Array) -> Any:
         z = 4 / (s * 0.75 + 1.25) - 2
         return np.array([math.exp(v * v) * math.erfc(v) for v in z])
 
@@ -263,7 +264,12 @@ def clip(g: Graph, x: Value, low: Value, high: Value) -> Value:
 
 
 def nan_to_num(
-    g: Graph, x: Value, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+    g: Graph,
+    x: Value,
+    copy: bool = True,
+    nan: Array = 0.0,
+    posinf: Array = None,
+    neginf: Array = None,
 ) -> Value:
     if x.dtype.kind != "f":
         return x

@@ -17,7 +17,7 @@ from minigrad.ops.moments import root_mean_square
 from minigrad.ops.norms import direction, power_norm, reach
 from minigrad.ops.record import Op
 from minigrad.program.equations import Var
-from minigrad.typing import Axis, DType
+from minigrad.typing import Array, Axis, DType
 
 
 def axes_of(x: Value, axis: Axis) -> list[int]:
@@ -52,7 +52,7 @@ def asked(g: Graph, where: Any) -> Value:
 
 def reduction(
     kind: str, neutral: float, g: Graph, out: Var, a: Value, *, axis: Axis = None,
-    keepdims: bool = False, initial: Any = None, where: Any = True, dtype: DType = None,
+    keepdims: bool = False, initial: Array = None, where: Any = True, dtype: DType = None,
 ) -> Value:  # fmt: skip
     """``kind`` over the elements where ``where`` holds, and ``initial``."""
     x = truth_as_numbers(g, a, out)
@@ -156,17 +156,17 @@ def vector_norm(
     return g.Pow(total, g.number(1 / ord, x.dtype))
 
 
-def reach_of(g: Graph, out: Var, x: Value, length: Value, **_: Any) -> Value:
+def reach_of(g: Graph, out: Var, x: Value, length: Value, **_: object) -> Value:
     return g.Where(length.equals(g.number(0, length.dtype)), g.number(1, length.dtype), length)
 
 
-def direction_of(g: Graph, out: Var, x: Value, length: Value, **_: Any) -> Value:
+def direction_of(g: Graph, out: Var, x: Value, length: Value, **_: object) -> Value:
     """``x`` by its length; where squares are no numbers, ONNX has none for it."""
     return x / reach_of(g, out, x, length)
 
 
 def mean_of_squares_root(
-    g: Graph, out: Var, x: Value, *, n: Any, axis: Axis = None, keepdims: bool = False
+    g: Graph, out: Var, x: Value, *, n: Array, axis: Axis = None, keepdims: bool = False
 ) -> Value:
     total = reduced(g, "ReduceSum", x * x, axes_of(x, axis), keepdims)
     n = n if isinstance(n, Value) else g.array(np.asarray(n, x.dtype))

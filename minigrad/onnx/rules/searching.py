@@ -10,6 +10,7 @@ from minigrad import ops
 from minigrad.onnx.graph import Graph, Value
 from minigrad.ops.record import Op
 from minigrad.program.equations import Var
+from minigrad.typing import Array
 
 
 def searchsorted(
@@ -37,7 +38,7 @@ def digitize(g: Graph, out: Var, x: Value, bins: Value, *, right: bool = False) 
 
 
 def isclose(
-    g: Graph, out: Var, a: Value, b: Value, *, rtol: Any = 1e-5, atol: Any = 1e-8,
+    g: Graph, out: Var, a: Value, b: Value, *, rtol: Array = 1e-5, atol: Array = 1e-8,
     equal_nan: bool = False,
 ) -> Value:  # fmt: skip
     kind = g.kind(np.result_type(a.dtype, b.dtype, np.float64))
@@ -49,7 +50,7 @@ def isclose(
 
 
 def isin(
-    g: Graph, out: Var, element: Value, test_elements: Value, *, invert: bool = False, **_: Any
+    g: Graph, out: Var, element: Value, test_elements: Value, *, invert: bool = False, **_: object
 ) -> Value:
     kind = g.kind(np.result_type(element.dtype, test_elements.dtype))
     wide = g.op("Unsqueeze", g.cast(element, kind), g.whole([element.ndim]))

@@ -17,7 +17,7 @@ from minigrad.ops.joining import joined, layered, pieces
 from minigrad.ops.padding import framed
 from minigrad.ops.record import Op
 from minigrad.program.equations import Var
-from minigrad.typing import Axis
+from minigrad.typing import Array, Axis
 
 
 def reshape(g: Graph, out: Var, a: Value, **_: Any) -> Value:
@@ -87,7 +87,7 @@ def roll(g: Graph, out: Var, a: Value, *, shift: Any, axis: Axis = None) -> Valu
     return g.reshape(x, a.shape)
 
 
-def astype(g: Graph, out: Var, x: Value, **_: Any) -> Value:
+def astype(g: Graph, out: Var, x: Value, **_: object) -> Value:
     y = g.op("Cast", x, to=g.element(g.kind(out.dtype)))
     y.dtype = g.kind(out.dtype)
     return y
@@ -107,7 +107,7 @@ def stack(g: Graph, out: Var, *arrays: Value, axis: int = 0) -> Value:
     return g.op("Concat", *parts, axis=int(axis))
 
 
-def split(g: Graph, out: Any, ary: Value, *, ends: Any, axis: int = 0) -> tuple[Value, ...]:
+def split(g: Graph, out: Any, ary: Value, *, ends: Array, axis: int = 0) -> tuple[Value, ...]:
     axis = int(axis) % ary.ndim
     lengths = g.sizes([v.shape[axis] for v in out])
     return g.several("Split", ary, lengths, outputs=len(out), axis=axis)
@@ -118,7 +118,7 @@ def unstack(g: Graph, out: Any, x: Value, *, axis: int = 0) -> tuple[Value, ...]
     return tuple(g.op("Gather", x, g.array(np.int64(i)), axis=axis) for i in range(len(out)))
 
 
-def pad(g: Graph, out: Var, array: Value, *, pad_width: Any, constant_values: Any = 0) -> Value:
+def pad(g: Graph, out: Var, array: Value, *, pad_width: Any, constant_values: Array = 0) -> Value:
     n = array.ndim
     values = np.broadcast_to(np.asarray(constant_values), (n, 2))
     kind = g.kind(out.dtype)
@@ -148,13 +148,13 @@ def triangle(upper: int, g: Graph, out: Var, m: Value, *, k: int = 0) -> Value:
 # --- windows ---------------------------------------------------------------------------
 
 
-def places(g: Graph, n: Any, k: int, stride: int, dilation: int) -> Value:
+def places(g: Graph, n: Array, k: int, stride: int, dilation: int) -> Value:
     """Where in its axis each of ``k`` elements of each of ``n`` windows lies, (k, n)."""
     begin = g.range(n) * stride if isinstance(n, Size) else g.array(np.arange(n) * stride)
     return g.op("Unsqueeze", begin, g.whole([0])) + g.array(np.arange(k)[:, None] * dilation)
 
 
-def seen(g: Graph, out: Var, x: Value, *, size: Any, stride: Any, dilation: Any) -> Value:
+def seen(g: Graph, out: Var, x: Value, *, size: Array, stride: Any, dilation: Any) -> Value:
     """One axis after the other: each becomes two, the place in the window and the window."""
     n = len(size)
     lead = x.ndim - n
@@ -167,7 +167,7 @@ def seen(g: Graph, out: Var, x: Value, *, size: Any, stride: Any, dilation: Any)
 
 
 def laid_over(
-    g: Graph, out: Var, y: Value, *, lengths: Any, size: Any, stride: Any, dilation: Any
+    g: Graph, out: Var, y: Value, *, lengths: Any, size: Array, stride: Any, dilation: Any
 ) -> Value:
     """The adjoint: both axes of each pair become one, elements of one place added up."""
     n = len(size)
