@@ -257,6 +257,8 @@ MIXED = [
         lambda a: (np.multiply.outer(SINGLE[0], a), np.multiply.outer(a, SINGLE[0])),
         lambda a: (np.float_power(a / 3, SINGLE), np.where(SINGLE, a, 2.0)),
         lambda a: (np.clip(a / 3, SINGLE[0, 0], None), np.clip(SINGLE, a / 3, 9.0)),
+        lambda a: (np.clip(a / 3, 0, None) * SINGLE, np.clip(a / 3, 0.0, 9.0) * SINGLE),
+        lambda a: (np.pad(a / 3, 0) * SINGLE, np.real_if_close(a / 3) * SINGLE, a / 3 * SINGLE),
         lambda a: (mg.elu(a / 3 - 2, SINGLE[0, 0]), np.where(SINGLE > 1, SINGLE, a / 3)),
         lambda a: np.linspace(a, SINGLE[0, 0], 3),
         lambda a: mg.value_and_grad(lambda x, c: np.sum(x * c * SINGLE) * 0.5)(np.ones(3), a),

@@ -85,7 +85,9 @@ class Protocols:
         if function is None:
             raise _not_covered(f"{func.__module__}.{func.__name__}".removeprefix("numpy."))
         ans = function(*args, **kwargs)
-        return as_numpys(ans) if type(function) is Op else ans
+        if type(function) is Op:
+            return as_numpys(ans)
+        return ans._firm() if isinstance(ans, Protocols) else ans  # it may be an argument itself
 
     def __array__(
         self: Any, dtype: DType = None, copy: bool | None = None
