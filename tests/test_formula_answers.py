@@ -436,7 +436,7 @@ def test_functions_of_the_caller_beside_others() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, words", [(r"\frac{y}{", "it ends too early"), ("2 y +", "'2 y +' is not a number")]
+    "text, words", [(r"\frac{y}{", "it ends too early"), ("2 y +", "'2 y +': it ends too early")]
 )
 def test_what_cannot_be_read(text: str, words: str) -> None:
     x, y = mg.Tensor([1.0, 2.0], requires_grad=True), np.array([3.0, 4.0])

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.derivation.signals import learning_rate, signal, stepped
 from minigrad.errors import label
 from minigrad.graph import AnyNode, backward_pass
 from minigrad.reading.names import Names
@@ -286,11 +287,12 @@ class Keys:
             ends = way(text)
             if ends is not None:
                 return Key(key, "derivative", *ends)
+        if (layer := self.signal(text)) is not None:
+            return Key(key, "derivative", self.output.node, layer)
         update = UPDATE.match(text)
-        if update is not None:
-            found = self.update(key, *update.groups())
-            if found is not None:
-                return found
+        found = self.update(key, *update.groups()) if update is not None else self.step(key, text)
+        if found is not None:
+            return found
         entry = ENTRY.match(text)
         if entry is not None:
             whole = self.spelled_out(entry[1])
@@ -392,6 +394,25 @@ class Keys:
             by = self.called(ends[1])
             raise ValueError(f"{self.call}: {key!r} updates {name} by a derivative by {by}")
         return Key(key, "update", *ends, rate=rate)
+
+    def signal(self, text: str) -> AnyNode | None:
+        """What an error signal, ``δ2``, is the derivative by; None for other names."""
+        return signal(text, self.spelled, self.names.nodes)
+
+    def step(self, key: str, text: str) -> Key | None:
+        """``w_new``: after a step of the learning rate that the caller's variables hold."""
+        name = stepped(canonical(text))
+        node = self.spelled.get(name) if name is not None else None
+        if node is None or node.op is not None:
+            return None
+        rate = learning_rate(self.names)
+        if rate is None:
+            w = self.names.of(node)
+            raise ValueError(
+                f"{self.call}: {key!r}: after which step? write "
+                f"'{w} - 0.1*d{self.called(self.output.node)}/d{w}', with the learning rate"
+            )
+        return Key(key, "update", self.output.node, node, rate=-rate)
 
     def rate(self, text: str, key: str) -> float:
         try:

@@ -34,6 +34,8 @@ LOOSE, TIGHT = 1e-7, 1e-10
 """Relative tolerances far from the data, and close to it, where slips make small differences."""
 NO_FORMULA = "is not a formula"
 TIMES, POWERS = (1.0, 2.0, 0.5, 3.0, 4.0, 0.25, 1 / 3), (1, 2, -1, -2)
+TIED = np.arange(1.0, 4.0)
+"""By so much an exponent gets smaller in derivatives."""
 OWN = {0.0, 1.0, 2.0, 0.5}
 PLAIN = {0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 0.5, 0.25, 0.1, 10.0, 1 / 3}
 """Numbers that formulas have of their own; others were computed from the data."""
@@ -54,6 +56,8 @@ class Formulas(Reading):
 
     def truth(self, answer: Answer, row: Any) -> Any:
         """The function that tells the truth at a point; None where nobody can."""
+        if (updated := self.updated(answer.key)) is not None:
+            return updated
         for u, v, index in self.ends(answer.key):
             place = index if index is not None else ...
             if u not in self.points.data.nodes or v not in self.points.data.nodes:
@@ -154,7 +158,7 @@ class Formulas(Reading):
         Numbers that come from the data stand in it then, or in the graph.
         """
         if self.holds(tree, truth, other):
-            return True
+            return self.is_general(tree, truth, other)
         names = names_in(tree)
         fixed = self.points.untold or not set(map(float, numbers_in(tree))) <= PLAIN
         fixed = fixed or any(isinstance(self.beside_graph(n), float) for n in names)
@@ -164,16 +168,31 @@ class Formulas(Reading):
             return True
         return any(map(self.unmoved, names)) and self.holds(tree, truth, other, [])
 
+    def is_general(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> bool:
+        """Whether a formula that names exponents, of no whole number, holds for other ones."""
+        named = set(names_in(tree))
+        held = {float(n.args[i]) for (n, i), name in self.points.exponents.items() if name in named}
+        written = set(map(float, numbers_in(tree)))
+        ties = {t for e in held for t in (e, 1 / e, 1 / e - 1, 1 - e, 1 + e, *(e - TIED))}
+        if any(e.is_integer() for e in held) or not held or ties & written - {1.0}:
+            return True
+        points = self.points.powers
+        return not points or self.holds(tree, truth, other, points)
+
     def repaired(self, tree: ast.expr, truth: Any, other: ast.expr | None = None) -> Any:
         """The smallest change that makes a formula the truth, or another formula."""
         points = self.points.close if self.points.branches else None
+        if not self.is_general(tree, truth, other):
+            points = self.points.powers
         if any(map(self.unmoved, names_in(tree))):
             points = []
 
         def holds(t: ast.expr) -> bool:
             return self.holds(t, truth, other, points, strict=True)
 
-        names = [*self.everything(), *self.beside()]
+        said = [n for part in (tree, other) if part is not None for n in names_in(part)]
+        named = [*self.everything(), *self.beside(), *filter(self.known, said)]
+        names = list(dict.fromkeys(named))
         shapes = {n: np.shape(self.lookup(n, self.points.data)) for n in names}
         work = sum(math.prod(shapes[n]) for n in names_in(tree) if n in shapes)
         return first_right(tree, names, shapes, holds, REPAIRS * FEW // (FEW + work))

@@ -89,7 +89,7 @@ COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 SIGNS = {"·": "*", "×": "*", "⊙": "*", "∘": "*", "−": "-", "–": "-", "÷": "/", "ᵀ": ".T", "⊤": ".T",
-         "²": "**2", "³": "**3", "½": "(1/2)", "′": "'", "^": "**", "∂": "d"}  # fmt: skip
+         "²": "**2", "³": "**3", "′": "'", "^": "**", "∂": "d"}  # fmt: skip
 DERIVATIVE = re.compile(r"\bd([^\W\d]\w*)\s*/\s*d([^\W\d]\w*)")
 TURNED = re.compile(r"\^\s*[T⊤](?!\w)")
 CONDITION = r"[^\[\]{}()]*(?:[<>]|[=!]=)[^\[\]{}()]*"
@@ -116,6 +116,12 @@ def eye(n: Any) -> Any:
     if not 0 <= n <= MOST:
         raise NoFormula(f"eye({n:g}): at most {MOST} rows")
     return np.eye(int(n))
+
+
+def ones(n: Any) -> Any:
+    """A vector of ones."""
+    within(n)
+    return np.ones(int(n))
 
 
 def einsum(letters: Any, *arrays: Any) -> Any:
@@ -153,7 +159,7 @@ def within(size: int) -> None:
         raise NoFormula(f"an array of {size:,} entries is too large for a formula")
 
 
-FUNCTIONS.update(eye=eye, len=len, einsum=einsum)
+FUNCTIONS.update(eye=eye, ones=ones, len=len, einsum=einsum)
 
 
 def normal(text: str) -> str:
@@ -165,7 +171,7 @@ def normal(text: str) -> str:
 
 def signed(text: str) -> str:
     """``text`` with Python's signs."""
-    text = TURNED.sub(".T", conditions(text))
+    text = re.sub(r"ᵀ(?=\w)", "ᵀ ", TURNED.sub(".T", conditions(text)))
     for sign, python in SIGNS.items():
         text = text.replace(sign, python)
     return text
@@ -213,7 +219,7 @@ def _tree(text: str) -> ast.expr:
 
 def juxtaposed(text: str) -> bool:
     """Whether parts stand beside each other without a sign: ``A x``, ``Xᵀ(h - y)``."""
-    text = signed(text)
+    text = PRIME.sub(r"\1(", signed(text))
     if re.search(r"['\",\[]", text):
         return False
     try:

@@ -9,31 +9,117 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from minigrad.derivation.formulas.grammar import NoFormula
 
 AT, SUM, DELTA = "AT_", "SUM_", "DELTA_"
+ALONG, ACROSS = "ALONG_", "ACROSS_"
+"""The entries of a row, and of a transposed one."""
 MOST = 4
 """Of so many letters on the left, all orders are tried."""
 Shape = Callable[[str], "tuple[int, ...] | None"]
+Whole = Callable[[str], "int | None"]
 
 
 def has_indices(tree: ast.expr) -> bool:
     return any(isinstance(x, ast.Name) and x.id in (AT, SUM, DELTA) for x in ast.walk(tree))
 
 
-def orders(tree: ast.expr, shape: Shape, left: str = "") -> Iterator[ast.expr]:
-    """The formula in arrays, for the orders that the axes of the answer may have.
+def ways(
+    tree: ast.expr, shape: Shape, left: Mapping[str, int | None], whole: Whole
+) -> Iterator[ast.expr | NoFormula]:
+    """The formula in arrays, in the ways to read its subscripts; and why others fail.
+
+    A letter may be a number of the caller's (``U_o``), a row with one entry a number
+    (``A_i`` of shape (1, m)), an example a column (``X_i`` of shape (n, m)), and a vector
+    have the axis of the rows beside it (``x_i - μ``).
 
     Parameters
     ----------
     tree : expression with AT_, SUM_ and DELTA_
     shape : callable
         The shape of a variable.
-    left : str
-        The letters of the quantity itself, where its name has some.
+    left : dict
+        The letters of the quantity itself, where its name has some, and how far they run.
+    whole : callable
+        The whole number that a variable holds, else None.
+    """
+    seen: set[str] = set()
+    summed = summed_in(tree)
+    for spread, numbered, flattened in itertools.product((False, True), repeat=3):
+        new = ast.parse(ast.unparse(tree), mode="eval").body
+        if spread:
+            new = Spread(shape).visit(new)
+        for call in calls(new, AT):
+            if numbered:
+                _number(call, lambda c: None if c in summed or c in left else whole(c))
+            if flattened:
+                _flatten(call, shape)
+        _turn(new, shape)
+        if (text := ast.unparse(new)) in seen:
+            continue
+        seen.add(text)
+        try:
+            yield from orders(new, shape, left) if has_indices(new) else [new]
+        except NoFormula as error:
+            yield error
+
+
+@dataclass
+class Spread(ast.NodeTransformer):
+    """Vectors without subscripts, along the axis of rows."""
+
+    shape: Shape
+
+    def visit_Name(self, name: ast.Name) -> ast.AST:
+        found = self.shape(name.id)
+        known = found is not None and len(found) == 1 and found[0] > 1
+        return ast.parse(f"{AT}({name.id}, {ALONG})", mode="eval").body if known else name
+
+    def visit_Call(self, call: ast.Call) -> ast.AST:
+        if isinstance(call.func, ast.Name) and call.func.id in (AT, DELTA):
+            return call
+        call.args = [self.visit(a) for a in call.args]
+        return call
+
+    def visit_BinOp(self, x: ast.BinOp) -> ast.AST:
+        return x if isinstance(x.op, ast.MatMult) else self.generic_visit(x)
+
+    def visit_Attribute(self, x: ast.Attribute) -> ast.AST:
+        return x
+
+
+def _number(call: ast.Call, whole: Whole) -> None:
+    for k, place in enumerate(call.args[1:], 1):
+        if isinstance(place, ast.Name) and (n := whole(place.id)) is not None:
+            call.args[k] = ast.Constant(n)
+
+
+def _flatten(call: ast.Call, shape: Shape) -> None:
+    name, places = ast.unparse(call.args[0]), subscripts(call)
+    lengths = shape(name)
+    if places[1:] == [ALONG] and lengths is not None and 1 in lengths:
+        call.args = [ast.parse(f"squeeze({name})", mode="eval").body, call.args[1]]
+
+
+def _turn(tree: ast.expr, shape: Shape) -> None:
+    """Exchange the axes of rows that are columns, as the lengths of other arrays say."""
+    rows = [call for call in calls(tree, AT) if subscripts(call)[1:] == [ALONG]]
+    others = {
+        c: n for call in calls(tree, AT) if call not in rows
+        for c, n in zip(subscripts(call), shape(ast.unparse(call.args[0])) or (), strict=False)
+    }  # fmt: skip
+    for call in rows:
+        lengths = shape(ast.unparse(call.args[0])) or ()
+        n = others.get(subscripts(call)[0])
+        if n is not None and len(lengths) == 2 and lengths[0] != n == lengths[1]:
+            call.args[1:] = call.args[:0:-1]
+
+
+def orders(tree: ast.expr, shape: Shape, left: Mapping[str, int | None]) -> Iterator[ast.expr]:
+    """The formula in arrays, for the orders that the axes of the answer may have.
 
     Raises
     ------
@@ -43,10 +129,13 @@ def orders(tree: ast.expr, shape: Shape, left: str = "") -> Iterator[ast.expr]:
     letters, summed = letters_of(tree), summed_in(tree)
     free = [c for c in letters if c not in summed]
     lengths = lengths_of(tree, shape)
+    _fit(left, lengths)
     first = [c for c in left if c in free]
     given = first if len(first) == len(free) else free
     for order in [given, *itertools.permutations(sorted(free))][: 25 if len(free) <= MOST else 1]:
         if given is first and exchanged(order, first, lengths):
+            continue
+        if {ALONG, ACROSS} <= {*order} and order.index(ALONG) > order.index(ACROSS):
             continue
         axes = [*order, *(c for c in letters if c in summed)]
         new = Arrays(axes, lengths, shape).visit(ast.parse(ast.unparse(tree), mode="eval").body)
@@ -56,6 +145,17 @@ def orders(tree: ast.expr, shape: Shape, left: str = "") -> Iterator[ast.expr]:
         found = ast.parse(whole, mode="eval").body
         found.axes = axes  # type: ignore[attr-defined]
         yield found
+
+
+def _fit(left: Mapping[str, int | None], lengths: Mapping[str, int]) -> None:
+    """Refuse letters that run otherwise in the formula than in what it is of."""
+    off = [c for c, n in left.items() if n is not None and lengths.get(c, n) not in (1, n)]
+    if not off:
+        return
+    swapped = len(off) == 2 and lengths[off[0]] == left[off[1]] and lengths[off[1]] == left[off[0]]
+    hint = f"; {off[0]} and {off[1]} are exchanged" if swapped else ""
+    c = off[0]
+    raise NoFormula(f"{c} runs over {left[c]} entries on the left and over {lengths[c]} here{hint}")
 
 
 def exchanged(order: Sequence[str], left: Sequence[str], lengths: dict[str, int]) -> bool:
@@ -154,7 +254,8 @@ def as_written(text: str, axes: Sequence[str]) -> str:
         places = match[3].split(", ")
         found = [c for c, p in zip(axes, places, strict=False) if p == ":"]
         found = found[::-1] if match[2] else found
-        return f"{match[1]}_{''.join(found)}" if len(places) == len(axes) else match[0]
+        letters = "".join(c for c in found if len(c) == 1)
+        return f"{match[1]}_{letters}" if len(places) == len(axes) and letters else match[0]
 
     text = re.sub(r"(\w+)(\.T)?\[((?::|None)(?:, (?::|None))*)\]", letters, text)
     text = re.sub(r"\[(?:(?::|0)(?:, )?)+\]$", "", text)

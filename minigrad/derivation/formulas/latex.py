@@ -15,7 +15,7 @@ from itertools import takewhile
 
 from minigrad.derivation.formulas.grammar import FUNCTIONS as CALLED
 from minigrad.derivation.formulas.grammar import SPELLINGS, NoFormula
-from minigrad.derivation.formulas.indices import AT, DELTA, SUM
+from minigrad.derivation.formulas.indices import ACROSS, ALONG, AT, DELTA, SUM
 from minigrad.writing.names import letter_with
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;:!|{} ]|\*\*|\d+\.?\d*|\.\d+|[A-Za-z]\d*|[^\s]")
@@ -29,6 +29,8 @@ FUNCTIONS = {r"\exp": "exp", r"\log": "log", r"\ln": "log", r"\sin": "sin", r"\c
 ACCENTS = {r"\hat": "hat", r"\bar": "bar", r"\tilde": "tilde", r"\vec": "", r"\mathbf": "",
            r"\boldsymbol": "", r"\mathrm": "", r"\text": "", r"\mathit": "", r"\bm": "",
            r"\widehat": "hat", r"\operatorname": ""}  # fmt: skip
+BARE = {name.removeprefix("\\") for name in FUNCTIONS} - {"sum", "max", "min", "sigma"} | {"sqrt"}
+"""Functions that are written without brackets, ``cos y``, in plain text as well."""
 LONGEST_NAME = 20
 LAMBDAS = ("lam", "lambda_", "lambd", "lmbda", "lamda", "reg")
 OVER = {"/", r"\oslash", "⊘"}
@@ -83,7 +85,7 @@ def as_python(
         For what is not understood.
     """
     found = [t for t in tokens.findall(UPRIGHT.sub(r"\1T", text)) if t not in NOTHING]
-    return Reader(text, known, rank, axes or rank, found).read()
+    return Reader(text, known, rank, axes or rank, found, tokens is WORDS).read()
 
 
 @dataclass(eq=False)
@@ -95,6 +97,7 @@ class Reader:
     rank: Rank
     axes: Rank
     tokens: list[str]
+    words: bool = False
     i: int = 0
 
     @property
@@ -147,6 +150,8 @@ class Reader:
         ranks = self.rank(left), self.rank(right)
         if ranks == (1, 1) and right.endswith(".T"):
             return f"outer({left}, {right[:-2]})"
+        if f", {ALONG})" in left and f", {ALONG})" in right and right.endswith(".T"):
+            return f"{left}*{right[:-2].replace(f', {ALONG})', f', {ACROSS})')}"  # x_n x_nᵀ
         matrices = min(ranks) > 0 and max(ranks) > 1
         return f"{left}{'@' if matrices or left.endswith('.T') else '*'}{right}"
 
@@ -164,10 +169,13 @@ class Reader:
                 continue
             example = self.example()
             raised = "" if example else self.group()
+            if self.known(f"{base}{example or raised}") and not self.known(base):
+                base = f"{base}{example or raised}"  # δ^{(2)}
+                continue
             if raised in ("-1", "-T") and self.rank(base) == 2:
                 base = f"inv({base}){'.T' if raised == '-T' else ''}"
             elif example:  # of a matrix, a row
-                base = f"{AT}({base}, {example}{', o' * (self.axes(base) - 1)})"
+                base = self.row(base, example)
             elif raised in TRANSPOSE or raised == "T":
                 base = f"{base}.T"
             elif raised in ("'", r"\prime"):
@@ -213,6 +221,10 @@ class Reader:
             return self.fraction()
         if token == r"\sqrt":
             return f"sqrt({self.group()})"
+        if token == "√":
+            return f"sqrt({self.atom()})"
+        if quotient := self.quotient(token):
+            return quotient
         if token in ACCENTS or token.startswith("\\") or token.isidentifier():
             return self.name(token)
         if token[0].isdigit() or token[0] == ".":
@@ -282,6 +294,31 @@ class Reader:
         self.i = start
         return f"(({self.group()})/({self.group()}))"
 
+    def quotient(self, token: str) -> str:
+        """``∂L/∂z`` and ``dL/dz_i`` as ``D_(L, z)``; else empty."""
+        start = self.i
+        upper = self.take() if token == "∂" and self.here else token.removeprefix("d")
+        slash, *lower = self.tokens[self.i : self.i + (3 if token == "∂" else 2)] or [""]
+        by = lower[-1] if token == "∂" and lower else "".join(lower).removeprefix("d")
+        marked = lower[:1] == ["∂"] if token == "∂" else "".join(lower[:1]).startswith("d")
+        name, letters = by, ""
+        if by and not self.known(by):
+            name, _, letters = by.rpartition("_")
+        told = token == "∂" or (token != upper and self.known(upper))
+        if not told or slash != "/" or not marked or not self.known(name):
+            self.i = start
+            return ""
+        self.i += 1 + len(lower)
+        places = [*self.example_after(), *letters]
+        whole = f"D_({upper}, {name})"
+        if len(places) == 1:
+            return self.row(whole, places[0])
+        return f"{AT}({whole}, {', '.join(places)})" if places else whole
+
+    def row(self, name: str, place: str) -> str:
+        """``x_n`` of a matrix ``X``: one of its rows."""
+        return f"{AT}({name}, {place}{f', {ALONG}' * (self.axes(name) - 1)})"
+
     def braced(self) -> list[str]:
         """The tokens of ``{...}``, passed over."""
         if self.here != "{":
@@ -311,7 +348,9 @@ class Reader:
         if token == r"\lambda":  # which Python keeps for itself
             return self.subscripted(next(filter(self.known, LAMBDAS), LAMBDAS[0]))
         bare = token.removeprefix("\\")
-        if self.here == "(" and SPELLINGS.get(bare, bare) in CALLED and not self.known(bare):
+        bracketed = self.here in ("(", "'", "′")
+        bracketed |= bare in BARE and self.here not in {"", *ENDS, *TIMES}
+        if bracketed and SPELLINGS.get(bare, bare) in CALLED and not self.known(bare):
             return self.called(bare)
         if bare != token:
             return self.subscripted(bare)
@@ -324,7 +363,8 @@ class Reader:
         ):
             self.tokens[self.i : self.i] = ["_", last]  # a word of plain text: h_i
             return self.name(base)
-        after = takewhile(str.isalnum, self.tokens[self.i : self.i + LONGEST_NAME])
+        following = [] if self.words else self.tokens[self.i : self.i + LONGEST_NAME]
+        after = takewhile(str.isalnum, following)
         words = list(itertools.accumulate([token, *takewhile(str.isidentifier, after)]))
         name = next(filter(self.known, reversed(words)), token)
         if name == token and self.tokens[self.i + len(words) - 1 :][:1] == ["("]:
@@ -353,7 +393,7 @@ class Reader:
         if self.known(name) and len(places) == self.axes(name) and all(map(is_place, places)):
             return f"{AT}({name}, {', '.join(places)})"
         if self.known(name) and self.axes(name) == 2 and is_place(inside) and not inside.isdigit():
-            return f"{AT}({name}, {inside}, o)"  # a row
+            return self.row(name, inside)
         if self.known(name) and self.known(inside) and not is_place(inside):
             return self.applied(name)  # h_\theta(x) is h
         return f"{name}{inside}" if inside.isalnum() else f"{name}[{inside}]"
@@ -391,7 +431,10 @@ class Reader:
             return f"{SUM}({', '.join([inner, *letters])})" if letters else f"sum({inner})"
         if self.here in ("(", "{", "["):
             return f"{function}{self.atom()}"
-        return f"{function}({self.power()})"
+        found = self.power()
+        while re.fullmatch(r"[\d.*π]+", found) and self.here.isidentifier():  # cos 2x
+            found += f"*{self.power()}"
+        return f"{function}({found})"
 
 
 def is_place(c: str) -> bool:

@@ -108,6 +108,9 @@ class Points:
                     self.values.setdefault(parent, arg)
                 elif varies(arg):
                     self._meet(node, i, arg)
+        self.exponents: dict[tuple[AnyNode, int], str] = {
+            at: n for at, n in self.named.items() if n in self.kept
+        }
         self.named = {at: n for at, n in self.named.items() if n not in self.kept}
         self.data: Point = self.at(None)
         self.others: list[Point] = self._some(True)
@@ -148,6 +151,11 @@ class Points:
         return self._some(True, moved_a_little)
 
     @cached_property
+    def powers(self) -> list[Point]:
+        """Points at which the exponents that have names are other numbers as well."""
+        return self._some(True, exponents=True) if self.exponents else []
+
+    @cached_property
     def turned(self) -> list[Point]:
         """Points at which parameters have other signs, where functions with kinks are recorded."""
         return self._turned(True)
@@ -169,13 +177,16 @@ class Points:
         trees = [tree_of(code) if code is not None else None for code in codes]
         return any(t is None or any(isinstance(x, BRANCHING) for x in ast.walk(t)) for t in trees)
 
-    def _some(self, constants: bool, move: Move | None = None) -> list[Point]:
+    def _some(
+        self, constants: bool, move: Move | None = None, exponents: bool = False
+    ) -> list[Point]:
         """Two points where everything is defined, if there are."""
         found: list[Point] = []
         for k in range(4):
             with np.errstate(all="ignore"):
                 try:
-                    point = self.at(np.random.default_rng(SEED + k), constants, move or moved)
+                    rng = np.random.default_rng(SEED + k)
+                    point = self.at(rng, constants, move or moved, exponents)
                 except (ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError):
                     continue
             values = [v for v in point.values.values() if type(v) is not tuple]
@@ -183,17 +194,20 @@ class Points:
                 found.append(point)
         return found
 
-    def at(self, rng: Any, constants: bool = True, move: Move | None = None) -> Point:
+    def at(
+        self, rng: Any, constants: bool = True, move: Move | None = None, exponents: bool = False
+    ) -> Point:
         """The computation with everything moved; at the data without ``rng``."""
         move = move or moved
         point, mover = Point(), rng if constants else None
-        for node, i in self.named:
-            name, value = self.named[node, i], node.args[i]
+        named = {**self.named, **self.exponents} if exponents else self.named
+        for node, i in named:
+            name, value = named[node, i], node.args[i]
             held = (name[:-2], value.T) if name.endswith(".T") else (name, value)
             self._enter(point, *held, mover, move)
         for written in self.computed.values():
             for name in names_in(written):
-                if name not in self.kept:
+                if exponents or name not in self.kept:
                     self._enter(point, name, self.names.value(name), mover, move)
         for node in self.nodes:
             if node.op is None:
@@ -224,7 +238,7 @@ class Points:
             return value_of(written, lambda name: point.constants.get(name, self.names.value(name)))
         name = self.named.get((node, i))
         if name is None:
-            return arg
+            return point.constants.get(self.exponents.get((node, i), ""), arg)
         return point.constants[name[:-2]].T if name.endswith(".T") else point.constants[name]
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.naming import plainest, readings
+from minigrad.derivation.backward.naming import readings
 from minigrad.derivation.backward.watch import held_at
 from minigrad.derivation.factors import multiple
 from minigrad.derivation.formulas.grammar import (
@@ -33,9 +34,10 @@ from minigrad.derivation.formulas.grammar import (
     value_of,
     written,
 )
-from minigrad.derivation.formulas.indices import has_indices, orders
+from minigrad.derivation.formulas.indices import has_indices, ways
 from minigrad.derivation.formulas.latex import TOKEN, WORDS, as_python, is_latex
-from minigrad.derivation.formulas.own import read_own, renamed
+from minigrad.derivation.formulas.notation import UNITS, fractions, parted, raised, sized
+from minigrad.derivation.formulas.own import CALL, read_own, renamed
 from minigrad.derivation.formulas.points import Point, Points, tensors_of
 from minigrad.derivation.formulas.symbolic import is_symbolic, spelled
 from minigrad.derivation.keys import Keys, unlatex
@@ -89,9 +91,6 @@ MOST = 20
 LONGEST_NAME = 40
 """Longer names are compared by their beginning."""
 NUMBERS = {"pi": np.pi, "π": np.pi}
-IDENTITY = r"(?<![\w\\])(?:\\mathbf\{I\}|I)(?![\w\[{(])"
-SIZES = 12
-"""An identity matrix without a size may be of so many."""
 
 
 class Reading:
@@ -154,17 +153,20 @@ class Reading:
         """
         if len(text) > LONGEST:
             raise NoFormula(f"a formula has at most {LONGEST} characters")
-        text = PRIMED.sub(self.transposed, renamed(text))
+        text = fractions(PRIMED.sub(self.transposed, renamed(text)))
         if "^T " in text and "**" not in text:  # the product of matrices, however it is written
             text = text.replace("*", " ")
         latex = is_latex(text)
-        plain = not latex and not juxtaposed(text) and not self.with_subscripts(text)
-        if plain and not self.has_identity(text):
+        plain = not (
+            latex or juxtaposed(text) or self.with_subscripts(text) or self.multiplied(text)
+        )
+        units = list(self.units(text))
+        if plain and not units:
             return parsed(text)
-        truths = [t for ends in self.ends(key) if (t := self.truth_at_data(*ends)) is not None]
+        truths = self.truths(key)
         found: list[tuple[bool, bool, ast.expr]] = []
         failed: NoFormula | None = None
-        texts = self.sized(text, latex)
+        texts = sized(raised(parted(text, self.known)), units, self.sizes(), latex)
         read = chain.from_iterable(self.readings_of(t, key, latex, plain) for t in texts)
         for tree in read:
             if isinstance(tree, NoFormula):
@@ -177,27 +179,34 @@ class Reading:
                 found.append((False, False, tree))
                 continue
             right = any(alike(value, np.asarray(t, float)) for t in truths)
-            found.append((right, any(value.shape == np.shape(t) for t in truths), tree))
+            found.append((right, any(fit(value.shape, np.shape(t)) for t in truths), tree))
             if right:
                 break
         if found:
             return max(found, key=lambda f: f[:2])[2]
-        if latex and failed is not None:
+        if failed is not None:
             raise failed
         return parsed(text)
 
-    def has_identity(self, text: str) -> bool:
-        return bool(re.search(IDENTITY, text)) and not self.known("I")
+    def units(self, text: str) -> Iterator[str]:
+        """Which of ``I`` and ``1ᵀ``, of no size that is written, a formula has."""
+        for name, pattern in UNITS.items():
+            if re.search(pattern, parted(text, self.known)) and not (
+                name == "eye" and self.known("I")
+            ):
+                yield name
 
-    def sized(self, text: str, latex: bool) -> Iterator[str]:
-        """A formula with ``I`` as the identity of the sizes that there are."""
-        if not self.has_identity(text):
-            yield text
-            return
+    def sizes(self) -> list[int]:
+        """How long the axes are that there are."""
         shapes = {np.shape(v) for v in self.points.data.values.values() if type(v) is not tuple}
-        eye = r"\\operatorname{eye}" if latex else "eye"
-        for n in sorted({n for shape in shapes for n in shape})[:SIZES]:
-            yield re.sub(IDENTITY, f"{eye}({n})", text)
+        return sorted({n for shape in shapes for n in shape})
+
+    def multiplied(self, text: str) -> bool:
+        """Whether a variable that is called like a function is multiplied: ``Σ(x - μ)``."""
+        return any(
+            SPELLINGS.get(name, name) in FUNCTIONS and self.known(name)
+            for name, _ in re.findall(CALL, text)
+        )
 
     def transposed(self, primed: re.Match[str]) -> str:
         """``X'X`` as ``X^T X``, where ``X`` is an array; ``f'(z)`` is a derivative."""
@@ -212,21 +221,36 @@ class Reading:
         if plain:
             yield parsed(text)
             return
-        for sign, power in {"²": "^2", "³": "^3"}.items():
-            text = text.replace(sign, power)
-        words = conditions(re.sub(r"ᵀ|⊤|\.T\b", "^T ", text)) if not latex else text
+        words = text if latex else conditions(re.sub(r"⊤|\.T\b", "^T ", text))
         for rank in (self.rank, lambda part: 0):
             try:
                 python = as_python(words, self.known, rank, TOKEN if latex else WORDS, self.rank)
                 tree = syntax(python)
-                ways = orders(tree, self.shape, letters_in(key)) if has_indices(tree) else [tree]
-                for way in ways:
-                    check(way)
+                found = ways(tree, self.shape, self.letters(key), self.whole)
+                for way in found if has_indices(tree) else [tree]:
+                    if not isinstance(way, NoFormula):
+                        check(way)
                     yield way
             except NoFormula as error:
                 yield error
             except RecursionError:
                 yield NoFormula(f"{text[:40]!r}... is nested too deeply")
+
+    def letters(self, key: Any) -> dict[str, int | None]:
+        """The subscripts of the quantity itself, and how far they run: ``ij`` of ``dL/dW_{ij}``."""
+        text = unlatex(key) if isinstance(key, str) else ""
+        match = re.search(r"([^\W_]+)_\{?([a-z]{1,3})\}?$", text)
+        if match is None:
+            return {}
+        ends = self.ends(key) if not self.known(match[0].lstrip("d∂")) else []
+        lengths: Any = np.shape(self.points.data.values.get(ends[0][1], 0.0)) if ends else ()
+        known = len(lengths) == len(match[2])
+        return {c: lengths[k] if known else None for k, c in enumerate(match[2])}
+
+    def whole(self, name: str) -> int | None:
+        """The whole number that the caller's variable holds."""
+        held = self.held(name)
+        return int(held) if isinstance(held, int | np.integer) and held >= 0 else None
 
     def with_subscripts(self, text: str) -> bool:
         """Whether names have subscripts that are no part of them: ``h_i``."""
@@ -241,6 +265,22 @@ class Reading:
         except (ValueError, TypeError, KeyError):
             return None
         return found if index is None else found[index]
+
+    def truths(self, key: Any) -> list[Any]:
+        """What is asked for, at the data."""
+        if (updated := self.updated(key)) is not None:
+            return [updated(self.points.data)]
+        return [t for ends in self.ends(key) if (t := self.truth_at_data(*ends)) is not None]
+
+    def updated(self, key: Any) -> Callable[[Point], Any] | None:
+        """What a parameter is after a step, at a point; None for other keys."""
+        try:
+            found = self.reader.read(key)
+        except (ValueError, TypeError):
+            return None
+        if found.kind != "update" or found.v not in self.points.data.nodes:
+            return None
+        return lambda point: point.values[found.v] + found.rate * point.derivative(found.u, found.v)
 
     def ends(self, key: Any) -> list[tuple[AnyNode, AnyNode, Any]]:
         """Of what by what a key is the derivative, and which entries of it."""
@@ -290,6 +330,7 @@ class Reading:
 
     def find(self, name: str, point: Point) -> Any:
         """What a name is at a point; None where it is nothing."""
+        name = unicodedata.normalize("NFKC", name)
         node = self.names.find(name)
         if node is not None and node in point.values:
             return point.values[node]
@@ -310,6 +351,8 @@ class Reading:
     def held(self, name: str) -> Any:
         """What the caller's variable, or path, holds."""
         root = re.split(r"[.\[]", name)[0]
+        if not root.isidentifier():
+            return None
         found = held_at(name, {root: self.names.value(root)})
         return found._value if isinstance(found, Tensor) else found
 
@@ -364,6 +407,7 @@ class Reading:
                 return np.asarray(value._value if isinstance(value, Tensor) else value, float)
         pairs = [(self.names.find(ends[1]), self.names.find(ends[2]))] if ends else []
         pairs += [(self.output.node, self.names.find(n)) for n in readings(name)]
+        pairs += [(self.output.node, self.reader.signal(name))]
         for u, v in pairs:
             if u is not None and v is not None:
                 return point.derivative(u, v)
@@ -377,6 +421,11 @@ class Reading:
             return times * np.float64(point.constants[name]) ** power
 
         return value_of(tree, lambda name: self.lookup(name, point), number)
+
+
+def plainest(name: str) -> str:
+    """A name without underscores and capitals; ``Σ`` and ``σ`` stay different letters."""
+    return "".join(c.lower() if c.isascii() else c for c in name if c != "_")
 
 
 def sides(text: str) -> list[str]:
@@ -411,15 +460,14 @@ def times(x: Any, value: Any) -> float | None:
     return k if bool(np.allclose(x, k * value, rtol=1e-9, atol=0)) else None
 
 
-def letters_in(key: Any) -> str:
-    """The subscripts of the quantity itself: ``ij`` of ``dL/dW_{ij}``."""
-    text = unlatex(key) if isinstance(key, str) else ""
-    found = re.search(r"_\{?([a-z]{1,3})\}?$", text)
-    return found[1] if found else ""
+def fit(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether shapes are the same but for axes of length 1."""
+    return [n for n in a if n != 1] == [n for n in b if n != 1]
 
 
 def alike(a: Any, b: Any, rtol: float = 1e-7) -> bool:
     """Whether two values are equal but for rounding; one number may stand for equal entries."""
+    a = a.reshape(b.shape) if fit(a.shape, b.shape) else a
     if a.shape != b.shape and a.shape != ():
         return False
     peak = float(np.max(np.abs(b[np.isfinite(b)]), initial=0.0))

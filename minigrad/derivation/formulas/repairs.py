@@ -27,7 +27,7 @@ def by_kind(
 ) -> Iterator[Iterator[Repair]]:
     """The same, kind by kind."""
     yield iter([("sign", negative(formula), "its sign is flipped")])
-    for kind in (_without, signs, _numbers, _letters, _powers, _functions, _branches, _matrices):
+    for kind in KINDS:
         yield kind(formula)
     yield _others(formula, names, shapes)
     yield factors(formula, ())
@@ -168,16 +168,35 @@ def signs(f: ast.expr) -> Iterator[Repair]:
         if not times:
             mine, right = "divided by", "times it"
         yield "factor", new, f"{mine} {written(x.right)}, where it is {right}"
+    for call in calls(f):
+        if len(call.args) == 1 and written(call.func) in ALONE:
+            new = ast.Call(call.func, [negative(call.args[0])], call.keywords)
+            words = f"{written(call)} stands where {written(new)} belongs"
+            yield "sign", changed(f, call, always(new)), words
 
 
 def _numbers(f: ast.expr) -> Iterator[Repair]:
     for x in places(f, ast.Constant):
         value = getattr(x, "value", None)
-        for k in NUMBERS if type(value) in (int, float) else ():
+        near = (value + 1.0, value - 1.0) if type(value) in (int, float) else ()  # type: ignore[operator]
+        for k in dict.fromkeys((*NUMBERS, *near)) if near else ():
             if k != value:
                 right = int(k) if k.is_integer() else k
                 words = f"{value:g} stands where {right:g} belongs"
                 yield "factor", changed(f, x, always(ast.Constant(right))), words
+
+
+def _complements(f: ast.expr) -> Iterator[Repair]:
+    """``a`` for ``1 - a``, or the other way."""
+    for x in places(f, (ast.Name, ast.BinOp)):
+        new: Any = binary(ast.Constant(1), ast.Sub(), x)
+        if isinstance(x, ast.BinOp):
+            one = isinstance(x.left, ast.Constant) and x.left.value == 1
+            if not (one and isinstance(x.op, ast.Sub)):
+                continue
+            new = x.right
+        words = f"{written(x)} stands where {written(new)} belongs"
+        yield "wrong_node", changed(f, x, always(new)), words
 
 
 def _letters(f: ast.expr) -> Iterator[Repair]:
@@ -331,6 +350,11 @@ def factors(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
             for op, what in ((ast.Mult(), "factor"), (ast.Div(), "division by")):
                 words = f"the {what} {text}{of} is missing"
                 yield "missing_local_factor", changed(f, spot, also(op, factor)), words
+
+
+KINDS = (_without, signs, _numbers, _complements, _letters, _powers, _functions, _branches,
+         _matrices)  # fmt: skip
+"""The slips that need no other names, the likeliest first."""
 
 
 def first_right(

@@ -1,0 +1,64 @@
+r"""Signs of formulas that neither Python nor LaTeX has: ``A⁻ᵀ``, ``½``, ``2λI``, ``1ᵀ(S − Y)``."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+
+RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵀ]+")
+LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵀ", "0123456789+-T")
+TRANSPOSE = r"\^\s*\{?\s*(?:T\b|\\top|⊤|\\intercal)|⊤|ᵀ"
+UNITS = {
+    "eye": r"(?<![^\W\d])(?<!\\)(?:\\mathbf\{I\}|I)(?![\w\[{(])",
+    "ones": rf"(?<![\w.\\^{{])1(?=\s*(?:{TRANSPOSE}))"
+    r"|(?<=[ᵀ⊤])\s*1(?![\w.\[{])|(?<=\^T)\s*1(?![\w.\[{])|(?:𝟏|\\(?:math(?:bf|bb)|bm)\s*(?>\{1\}|1))(?!\s*_?\s*[\[{(])",
+}
+"""Identity matrices and vectors of ones, as they are written."""
+SIZES, MOST = 12, 2
+"""So many sizes are tried, of so many at a time."""
+
+
+def fractions(text: str) -> str:
+    """``½`` as ``(1/2)``."""
+
+    def spelled(sign: re.Match[str]) -> str:
+        return f"({Fraction(unicodedata.numeric(sign[0])).limit_denominator(10)})"
+
+    return re.sub("[¼-¾⅐-⅞]", spelled, text)
+
+
+def raised(text: str) -> str:
+    """``A⁻ᵀ`` as ``A^{-T}``."""
+
+    def spelled(signs: re.Match[str]) -> str:
+        inside = signs[0].translate(LOWERED)
+        return "^T " if inside == "T" else f"^{{{inside}}}"
+
+    return RAISED.sub(spelled, text)
+
+
+def parted(text: str, known: Callable[[str], bool]) -> str:
+    """``λI`` as ``λ I``, and ``σ²I`` as ``σ² I``."""
+
+    def spelled(word: re.Match[str]) -> str:
+        apart = known(RAISED.sub("", word[1])) and not known(word[0])
+        return f"{word[1]} I" if apart else word[0]
+
+    return re.sub(r"(?<![^\W\d])([^\W\d]\w*)I(?![\w\[{(])", spelled, text)
+
+
+def sized(text: str, units: Sequence[str], sizes: Sequence[int], latex: bool) -> Iterator[str]:
+    """A formula with its identity matrices and vectors of ones of the sizes that there are."""
+    pattern = "|".join(f"(?P<{name}>{UNITS[name]})" for name in units)
+    places = list(re.finditer(pattern, text)) if units else []
+    for lengths in itertools.product(sizes[:SIZES], repeat=min(len(places), MOST)):
+        length = iter([*lengths, *lengths[-1:] * len(places)])
+
+        def spelled(unit: re.Match[str], length: Iterator[int] = length) -> str:
+            name = rf"\operatorname{{{unit.lastgroup}}}" if latex else unit.lastgroup
+            return f" {name}({next(length)})"
+
+        yield re.sub(pattern, spelled, text) if places else text

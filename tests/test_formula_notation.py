@@ -1,0 +1,167 @@
+"""Formulas and keys as textbooks and homework threads write them, in plain text."""
+
+# Strings refer to variables that nothing else reads.
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+
+check = mg.check_derivation
+
+
+def leaf(values: Any) -> Any:
+    return mg.Tensor(np.asarray(values, float), requires_grad=True)
+
+
+def normal(seed: int, *shape: int) -> Any:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def layers(hand: Any) -> Any:
+    lr, x, y = 0.3, normal(0, 3, 1), np.array([[1.0], [0.0]])  # noqa: F841
+    W1, W2, b1 = leaf(normal(1, 4, 3)), leaf(normal(2, 2, 4)), leaf(normal(3, 4, 1))
+    z1 = W1 @ x + b1
+    a1 = mg.sigmoid(z1)
+    a2 = mg.sigmoid(W2 @ a1)
+    C = 0.5 * np.sum((y - a2) ** 2)
+    return check(C, hand)
+
+
+def mixture(hand: Any) -> Any:
+    x = normal(4, 6)
+    π, μ, σ = leaf([0.4, 0.6]), leaf([-1.0, 1.5]), leaf([0.8, 1.3])
+    p = π * np.exp(-0.5 * ((x[:, None] - μ) / σ) ** 2) / (np.sqrt(2 * np.pi) * σ)
+    s = np.sum(p, axis=1)
+    L = np.sum(np.log(s))
+    γ = p / s[:, None]  # noqa: F841
+    return check(L, hand)
+
+
+def density(hand: Any) -> Any:
+    x, μ, Σ = normal(5, 2), leaf(normal(6, 2)), leaf([[1.5, 0.3], [0.3, 0.8]])
+    L = -0.5 * np.log(np.linalg.det(Σ)) - 0.5 * (x - μ) @ np.linalg.inv(Σ) @ (x - μ)
+    return check(L, hand)
+
+
+def rows(hand: Any) -> Any:
+    X, T, k = normal(7, 5, 3), normal(8, 5, 2), 0.4
+    W, b = leaf(normal(9, 3, 2)), leaf(normal(10, 2))
+    Z = X @ W + b
+    E = 0.5 * np.sum((Z - T) ** 2) + k * np.sum(b**2)
+    return check(E, hand)
+
+
+def words(hand: Any) -> Any:
+    o = 2
+    U, v = leaf(normal(11, 5, 3)), leaf(normal(12, 3))
+    ŷ = mg.softmax(U @ v)
+    J = -np.log(ŷ[o])
+    return check(J, hand)
+
+
+def columns(hand: Any) -> Any:
+    X, Y, m = normal(13, 3, 5), np.array([[1.0, 0, 0, 1, 1]]), 5
+    w, b = leaf(normal(14, 3, 1)), leaf(0.2)
+    A = mg.sigmoid(w.T @ X + b)
+    J = -np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A)) / m
+    return check(J, hand)
+
+
+def norms(hand: Any) -> Any:
+    D, g, x = 5, normal(15, 4, 5), leaf(normal(16, 4, 5))  # noqa: F841
+    μ = np.mean(x, axis=0)
+    v = np.mean((x - μ) ** 2, axis=0)
+    h = (x - μ) / np.sqrt(v)
+    L = np.sum(g * h)
+    return check(L, hand)
+
+
+def path(hand: Any) -> Any:
+    s, d, θ, P = leaf(1.2), 4, leaf(0.3), 1.2
+    y = s**2 / np.sqrt(d)
+    z = np.sin(y) * np.cos(2 * θ) + P * y
+    return check(z, hand)
+
+
+RIGHT = [
+    (layers, {"δ2": "(a2 − y) ⊙ a2 ⊙ (1 − a2)", "δ^{(1)}": "(W2ᵀ δ2) ⊙ σ′(z1)",
+              "∂C/∂W2": "δ2 a1ᵀ", "W2_new": "W2 − lr δ2 a1ᵀ", r"\delta_1": "W2ᵀδ2 a1(1−a1)"}),
+    (mixture, {"∂L/∂μ_k": "Σ_n γ_nk (x_n − μ_k)/σ_k²", "∂L/∂π_k": "Σ_n γ_nk π_k⁻¹"}),
+    (density, {"∂L/∂μ": "Σ⁻¹(x − μ)", "∂L/∂Σ": "−½(Σ⁻¹ − Σ⁻¹(x−μ)(x−μ)ᵀΣ⁻ᵀ)"}),
+    (rows, {"∂E/∂W": "Σ_n x_n (z_n − t_n)ᵀ", "∂E/∂b": "1ᵀ(Z−T) + 2kb", "∂E/∂Z": "Z − T"}),
+    (rows, {"∂E/∂W": "Xᵀ(XW + 1bᵀ − T)".replace("1bᵀ", "𝟏 bᵀ"), "∂E/∂b": "(Z−T)ᵀ1 + 2kb"}),
+    (rows, {"∂E/∂b": r"\mathbf{1}^\top (Z - T) + 2kb", "∂²E/∂b²": "(5 + 2k)I"}),
+    (rows, {"∂E/∂W_ij": "Σ_n X_ni (Z_nj − T_nj)"}),
+    (words, {"∂J/∂v": "−U_o + Σ_w ŷ_w U_w"}),
+    (columns, {"∂J/∂w": "1/m Σ_i X_i (A_i − Y_i)", "∂J/∂b": "1/m Σ_i (A_i − Y_i)"}),
+    (norms, {"∂L/∂v": "−½ Σ_i ∂L/∂h_i (x_i − μ) v^(−3/2)", "∂L/∂μ": "−Σ_i g_i/√v"}),
+    (path, {"∂z/∂s": "(cos y cos 2θ + P) 2s/√d", "∂z/∂θ": "−2 sin 2θ sin y"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("graph", "hand"), RIGHT, ids=[str(h) for _, h in RIGHT])
+def test_right_ones_are_right(graph: Any, hand: Any) -> None:
+    report = graph(hand)
+    assert report.ok, report
+
+
+WRONG = [
+    (layers, {"δ1": "(W2ᵀ δ2) ⊙ σ(z1)"}, "σ stands where σ' belongs"),
+    (layers, {"δ2": "a2 − y"}, "the local factor σ'(W2 @ a1) is missing"),
+    (layers, {"W2_new": "W2 + lr δ2 a1ᵀ"}, "+ lr * δ2 @ a1.T stands where - lr * δ2 @ a1.T"),
+    (mixture, {"∂L/∂μ_k": "Σ_n γ_nk (μ_k − x_n)/σ_k²"}, "its sign is flipped"),
+    (density, {"∂L/∂μ": "Σ(x − μ)"}, "linalg.inv(Σ) stands where"),
+    (density, {"∂L/∂Σ": "−½(Σ⁻¹ + Σ⁻¹(x−μ)(x−μ)ᵀΣ⁻¹)"}, "stands where - outer(inv(Σ)"),
+    (rows, {"∂E/∂W": "Σ_n (z_n − t_n) x_nᵀ"}, "transposed"),
+    (rows, {"∂E/∂b": "1ᵀ(Z+T) + 2kb"}, "+ T stands where - T belongs"),
+    (rows, {"∂E/∂W_ij": "Σ_n X_nj (Z_ni − T_ni)"}, "i and j are exchanged"),
+    (rows, {"∂E/∂W_ji": "Σ_n X_ni (Z_nj − T_nj)"}, "j and i are exchanged"),
+    (words, {"∂J/∂v": "U_o + Σ_w ŷ_w U_w"}, "the sign of U[2, :]"),
+    (path, {"∂z/∂θ": "−2 sin 2θ cos y"}, "cos stands where sin belongs"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("graph", "hand", "said"), WRONG, ids=[str(h) for _, h, _ in WRONG])
+def test_wrong_ones_are_wrong(graph: Any, hand: Any, said: str) -> None:
+    report = graph(hand)
+    assert not report.ok
+    assert said in report.first_error.remark
+
+
+def test_exponents_with_names_are_no_numbers() -> None:
+    ρ, a, x1, x2 = 0.5, 0.4, leaf(2.0), leaf(3.0)
+    u = (a * x1**ρ + (1 - a) * x2**ρ) ** (1 / ρ)
+    for right in ("a x1^(ρ−1) u^(1−ρ)", "a x1^(-1/2) u^(1/2)", "a √u/√x1"):
+        assert check(u, {"∂u/∂x1": right}).ok, right
+    first = check(u, {"∂u/∂x1": "a x1^(ρ−1) u^ρ"}).first_error
+    assert "for these numbers only, not for others; ρ stands where 1 - ρ belongs" in first.remark
+    first = check(u, {"∂u/∂x2": "a x2^(ρ−1) u^(1−ρ)"}).first_error
+    assert "a stands where 1 - a belongs" in first.remark
+
+
+def test_the_smallest_change_is_named() -> None:
+    k, n, p, r = 7, 10, leaf(0.6), leaf(-0.5)
+    L = k * np.log(p) + (n - k) * np.log(1 - p) + np.log(1 + np.exp(r)) + r**13
+    said = {
+        "k/p − (n−k)/(1−p) = (k − p)/(p(1−p))": ("p", "the factor n of p is missing"),
+        "k/(1 − p) − (n−k)/(1−p)": ("p", "1 - p stands where p belongs"),
+        "1/(1 + exp(r)) + 13 r^12": ("r", "exp(r) stands where exp(-r) belongs"),
+        "σ(r) + 13 r^11": ("r", "11 stands where 12 belongs"),
+    }
+    for formula, (by, words) in said.items():
+        assert words in check(L, {f"dL/d{by}": formula}).first_error.remark
+
+
+def test_a_step_needs_its_learning_rate() -> None:
+    w, x = leaf(2.0), 3.0
+    L = w**2 * x
+    with pytest.raises(ValueError, match=r"'w_new': after which step\? write 'w - 0.1\*dL/dw'"):
+        check(L, {"w_new": 0.8})
+    eta = 0.1
+    assert check(L, {"w_new": 2.0 - eta * 12}).ok
+    assert not check(L, {"new w": 2.0 + eta * 12}).ok
