@@ -222,6 +222,15 @@ class Known:
         self.tests: dict[str, float | None] = found.get("tests", {})  # seconds; None: it fails
         self.lines: dict[str, dict[str, list[int]]] = found.get("lines", {})
 
+    @functools.cached_property
+    def breadth(self) -> dict[str, int]:
+        """How many lines a test runs: one that runs few is likely to be about them."""
+        count: Counter[int] = Counter()
+        for lines in self.lines.values():
+            for tests in lines.values():
+                count.update(tests)
+        return {test: count[i] for i, test in enumerate(self.tests)}
+
     def save(self) -> None:
         data = {"tests": self.tests, "lines": self.lines}
         self.path.write_text(json.dumps(data, separators=(",", ":")))
@@ -375,18 +384,17 @@ def outlived(run: Callable[[], bool]) -> bool:
 
 
 def in_turn(tests: set[str], known: Known, first: Sequence[str]) -> list[str]:
-    """Tests in an order that changes the file at each step, and each file's quick ones first.
+    """Tests in an order that changes the file at each step; those that run few lines first.
 
-    Those of the files ``first`` come before all others.
+    Each file's slow ones come last, and the files ``first`` before all others.
     """
     by_file: dict[str, list[str]] = defaultdict(list)
     for test in sorted(tests):
         by_file[test.partition("::")[0]].append(test)
+    narrow = known.breadth.__getitem__
     for found in by_file.values():
-        random.Random(0).shuffle(found)
-        found.sort(key=lambda test: (known.tests[test] or 0) > QUICK)
-    files = sorted(by_file)
-    random.Random(0).shuffle(files)
+        found.sort(key=lambda test: ((known.tests[test] or 0) > QUICK, narrow(test)))
+    files = sorted(by_file, key=lambda file: narrow(by_file[file][0]))
     files.sort(key=lambda file: not any(word in file for word in first))
     return [
         by_file[file][i]

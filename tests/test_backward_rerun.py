@@ -10,6 +10,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.derivation.backward.expressions import Compiler
+from minigrad.derivation.backward.held import numbers_in
 from minigrad.derivation.backward.machine import Machine, Start
 from minigrad.derivation.backward.tables import Unknown
 from test_backward_lines import module
@@ -237,6 +238,24 @@ def test_what_would_not_end_is_given_up(body: str) -> None:
     m = module(f"def go(a):\n    {body}\n    return a")
     with pytest.raises(Unknown):
         Machine(Compiler(), 5_000).run(Start.of(m.go, [np.ones(3)]))
+
+
+def test_what_a_line_may_use_of_what_there_is() -> None:
+    a = np.ones(3)
+    held = {
+        "a": a,
+        "keep": a > 0,
+        "layers": {"W": a, 2: a, "in": {"in": {"k": 2, "in": {"no": 1}}}},
+        "n": 3,
+        "rate": np.float32(0.1),
+        "train": True,
+        "on": a[0] > 0,
+        "at": a.astype(int),
+        "z": a + 1j,
+        "name": "a",
+    }
+    found = ["a", "keep", "layers['W']", "layers['in']['in']['k']", "n", "rate"]
+    assert [name for name, _ in numbers_in(held)] == found
 
 
 def test_it_computes_as_python_does_and_on_copies() -> None:

@@ -233,6 +233,14 @@ def test_the_slope_of_a_number_taken_at_an_array() -> None:
     says(check(L, {w: 3 * (1 - np.tanh(x) ** 2) * x}), "dL/dw", words, "wrong_node")
 
 
+def test_an_operand_taken_for_another_with_all_that_follows() -> None:
+    X, W, b, c = normal(9, 5, 4), leaf(normal(10, 4, 3)), leaf(normal(11, 3)), leaf(normal(12, 3))
+    L = np.sum(np.tanh(X @ W + b) ** 3 + c)
+    h = np.tanh(X @ W.data + c.data)
+    dW = X.T @ (3 * h**2 * (1 - h**2))
+    says(check(L, {W: dW}), "dL/dW", r"^c stands where b belongs$", "wrong_node")
+
+
 def test_slices_order_and_products() -> None:
     h, x = leaf(normal(15, 3)), leaf(normal(16, 3))
     W, g = leaf(normal(17, 4, 6)), normal(18, 4)

@@ -298,6 +298,17 @@ def test_a_row_for_each_pass_of_a_loop() -> None:
     assert "with h_1, h_2: h in the passes of the loop before the last" in str(explanation)
 
 
+def test_no_name_for_what_a_function_made_of_it() -> None:
+    x, rate = param(2), 2.0
+    shifted = lambda x: x + 2.0
+    L = np.sum(shifted(x) ** 2)
+    shifted = lambda x: x * rate  # by now
+    assert rows(mg.explain(L, x))["dx"] == "2·(x + 2)"
+    mixed = lambda a, b: np.square(x) * (a + b)
+    L = np.sum(mixed(rng.normal(size=2), rng.normal(size=2)))
+    assert rows(mg.explain(L, x))["dx"] == "2·c1 ⊙ x"
+
+
 def test_passes_over_pairs_and_what_they_add() -> None:
     w, total = param(), 0.0
     for x, y in [(1.0, 2.0), (2.0, 3.0), (3.0, 5.0)]:

@@ -459,15 +459,6 @@ class Collector:
 
     def settled(self, found: list[Claim]) -> list[Claim]:
         """Wrong parts get the uses that the other parts leave; two claims are not about one."""
-        for claim in found:
-            if claim.through is None and not claim.whole and not claim.returned:
-                total = self.flows.total[claim.node]
-                others = [c for c in found if c.node is claim.node and c.through]
-                taken = {e for c in others for e in c.through or ()}
-                left = [e for e in self.flows.users.get(claim.node, []) if e not in taken]
-                if close(claim.value, total) or not others or not left:
-                    continue
-                claim.through = left
         for claim in found:  # all that there is of a gradient, by its name, and not all of it
             if claim.named_whole and claim.through:
                 others = [c for c in found if c.node is claim.node and c is not claim]

@@ -231,16 +231,9 @@ class Judge:
         if claim is None or claim.note or self.settled:
             return
         cause = claim.row.diagnosis
-        beside = [c for c in self.claims if c.order == claim.order and c is not claim
-                  and c.row is not None and c.row.verdict in WRONG]  # fmt: skip
-        found, own = None, False
-        for one in (claim, *beside):  # of more numbers, another may tell more
-            search = search_in(self)
-            more = search.of(one) if search is not None else None
-            mine = more is not None and any(same(e.statement, more.statement) for e in one.events)
-            if more is not None and (one is claim or not mine):
-                found, own = more, mine
-                break
+        search = search_in(self)
+        found = search.of(claim) if search is not None else None
+        own = found is not None and any(same(e.statement, found.statement) for e in claim.events)
         if found is None or (not own and cause.kind in PLAIN):
             return
         self.say(claim, found, own)

@@ -221,12 +221,11 @@ class Search:
         if votes:
             plain = {m: some_times(value, total[m]) for m in votes}
             best = max(votes, key=lambda m: (votes[m], plain[m], m in self.collector.named, -m.seq))
-            most = [m for m in votes if votes[m] == votes[best]]
             as_named = named is not None and named.node in votes
-            right = any(close(value, self.flows.total[m]) for m in most)
+            right = any(close(value, total[m]) for m in votes)
             # Residuals and the like: the one line that uses it may have had to divide it.
             alone = len({reader.node for reader in using}) == 1
-            free = named is None and alone and some_times(value, self.flows.total[best])
+            free = named is None and alone and plain[best]
             return None if as_named or right or free else (best, None)
         return next(iter(parts), None)
 
