@@ -12,6 +12,7 @@ import minigrad as mg
 from minigrad.derivation.backward.expressions import Compiler
 from minigrad.derivation.backward.held import numbers_in
 from minigrad.derivation.backward.machine import Machine, Start
+from minigrad.derivation.backward.repairing import Search
 from minigrad.derivation.backward.tables import Unknown
 from test_backward_lines import module
 
@@ -129,6 +130,30 @@ def graph() -> Any:
     return np.abs(r.normal(size=(4, 4))), r.normal(size=(4, 3)), [*r.normal(size=(2, 3, 3))]
 
 
+AGAIN = """
+import numpy as np
+def forward(x, y, w):
+    return np.sum(np.tanh(x @ w) * np.tanh(y @ w)), (x, y, w)
+
+def backward(cache):
+    x, y, w = cache
+    f, g = np.tanh(x @ w), np.tanh(y @ w)
+    ds = []
+    for own, other in ((f, g), (g, f)):
+        ds.append(other * (1 - own ** 2))
+    s, t = ds
+    dw = x.T @ s + y.T @ t
+    dx, dy = s @ w.T, t @ w.T
+    left = [dw, dy, dx]
+    return left.pop(), left.pop(), left.pop()
+"""
+
+
+def pair() -> Any:
+    r = np.random.default_rng(4)
+    return r.normal(size=(4, 3)), r.normal(size=(4, 3)), r.normal(size=(3, 3))
+
+
 CASES = [
     (LSTM, lstm, "dc * i * (1 - g ** 2)", "dc * i * (1 - g)", "dg =", "2 belongs"),
     (LSTM, lstm, "dc_next = f * dc", "dc_next = i * dc", "dc_next =", "i stands where f"),
@@ -140,6 +165,8 @@ CASES = [
     (NORM, image, "np.einsum(", "-np.einsum(", "self.g[", "sign"),
     (LAYERS, graph, "A.T @ back", "A @ back", "delta =", "A is not transposed"),
     (LAYERS, graph, "slope(Hs[l + 1])", "slope(Hs[l])", "back =", r"Hs\[l\]"),
+    (AGAIN, pair, "(1 - own ** 2)", "(1 - own)", "ds.append", "own"),
+    (AGAIN, pair, "x.T @ s + y.T @ t", "x.T @ s - y.T @ t", "dw =", "sign"),
 ]
 
 
@@ -160,6 +187,17 @@ def test_the_line_and_what_should_stand_there(
     assert line in first.code and re.search(words, first.remark), first.remark
     m = module(text.replace(first.code.strip(), first.instead))  # it is right in Python, too
     assert mg.check_backward(m.forward, m.backward, *inputs())
+
+
+def test_a_search_that_fails_leaves_the_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: Any) -> None:
+        raise NotImplementedError
+
+    text = AGAIN.replace("- own ** 2", "- own")
+    m = module(text)
+    monkeypatch.setattr(Search, "to_be_tried", failing)
+    report = mg.check_backward(m.forward, m.backward, *pair())
+    assert report.first_error is not None and not report.first_error.instead
 
 
 class Odd:

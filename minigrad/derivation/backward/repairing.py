@@ -103,7 +103,7 @@ class Search(Rerun):
             return False
         self.wanted = [(c.path, c.value, target(c, self.flows), c) for c in (claim, *right)]
         self.alone = True
-        with suppress(SyntaxError), np.errstate(all="ignore"):
+        with suppress(Exception), np.errstate(all="ignore"):
             new = ast.parse(text, mode="eval").body
             return self.understood(self.wanted, True) and self.holds(
                 claim.events[-1].statement, replaced(node, value=new)
@@ -113,7 +113,7 @@ class Search(Rerun):
     def looked_for(
         self, wanted: list[Wanted], work: int, claim: Claim | None = None
     ) -> Slip | None:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
+        with np.errstate(all="ignore"), warnings.catch_warnings(), suppress(Exception):
             warnings.simplefilter("ignore")  # the mean of nothing
             self.left, self.probes, self.alone = work, work // 2, claim is not None
             self.wanted = wanted
@@ -128,6 +128,7 @@ class Search(Rerun):
             if self.best is not None:
                 return self.slip(*self.best)
             return self.by_numbers([s for some in ranks[:2] for s in some]) if not claim else None
+        return None  # a search that fails has found nothing, and the verdicts stand without it
 
     def returned(self) -> list[Wanted]:
         """What is to be found in the end."""
@@ -320,9 +321,7 @@ class Search(Rerun):
                 continue
             if not any(map(np.any, self.made_by(self.known[node][0], None))) and is_made(node):
                 continue
-            if len(places(expression_of(node), ast.AST)) > MANY:
-                continue
-            if handed_over(node):
+            if len(places(expression_of(node), ast.AST)) > MANY or handed_over(node):
                 continue
             if isinstance(node, ast.Return) or self.leads_to(node, wrong):
                 found.append(self.known[node][0])

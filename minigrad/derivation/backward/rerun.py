@@ -259,7 +259,7 @@ class Rerun:
         for scope in scopes:
             frame = self.frame(statement.node, scope.copy())
             try:
-                values.append(bytes_of(self.compiler.code(expression_of(changed))(frame)))
+                values.append(bytes_of(self.compiler.code(argued(changed))(frame)))
             except FAILURES:
                 return None
         aims = getattr(changed, "targets", None) or [getattr(changed, "target", None)]
@@ -290,9 +290,9 @@ class Rerun:
             if node is statement.node and statement.targets:
                 value = value_at(steps_of(statement.targets[0]), frame.vars)
                 found.append(np.nan if value is None else np.array(value))
-            elif node is statement.node:
-                value = self.compiler.code(expression_of(changed or node))(frame)
-                found.append(np.array(value) if is_number(value) else np.nan)
+            elif node is statement.node:  # on a copy: ``return ds.pop()`` changes what it reads
+                value = self.read(node, copied(frame.vars, {}), argued(changed or node))
+                found.append(np.nan if value is None else np.array(value))
 
         self.rerun(statement, changed, note)
         return found
@@ -341,6 +341,13 @@ class Rerun:
         if alike and np.all(np.isfinite(after)):
             aim = aim + (after - claim.value)  # of parts that are added to others
         return Goal(steps_of(claim.events[-1].path), after, aim, self.marks[claim])
+
+
+def argued(part: Any) -> Any:
+    """What a statement computes: of ``ds.append(dx)``, which is not to be done twice, ``dx``."""
+    value = expression_of(part)
+    called = isinstance(part, ast.Expr) and isinstance(value, ast.Call)
+    return ast.Tuple(value.args, ast.Load()) if called else value
 
 
 def first_off(shift: Sequence[Any]) -> int:
