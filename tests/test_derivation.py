@@ -557,6 +557,15 @@ def test_differences_along_a_direction_that_disagree() -> None:
     assert "autodiff and finite differences disagree" in only.note
 
 
+@pytest.mark.parametrize("n", [3, 20])
+def test_a_factorisation_that_reads_one_triangle_agrees_with_differences(n: int) -> None:
+    a = np.random.default_rng(n).normal(size=(n, n))
+    S = mg.Tensor(a @ a.T + np.eye(n), requires_grad=True)
+    L = np.sum(np.log(np.diag(np.linalg.cholesky(S))))
+    (only,) = mg.check_derivation(L, {S: np.linalg.inv(S.data) / 2}).rows
+    assert only.agrees and not only.note, only
+
+
 def test_the_remedy_is_shown_for_a_wrong_link() -> None:
     *_, z, a, L = neuron()
     report = mg.check_derivation(L, {"da/dz": 0.31})

@@ -27,6 +27,7 @@ from minigrad.derivation.judges import (
     conventions,
     disagree,
     evaluate,
+    folded,
     nearest,
     numeric,
 )
@@ -214,7 +215,7 @@ class Grading(Forward):
             self.numerics[q.v] = found.value if sure else exact
         judged = self.judge_derivative(q, exact, found, self.derivatives[:i], [])
         self.remember(q, judged)
-        note, agrees = judged.note, not disagree(q, exact, found)
+        note, agrees = judged.note, not disagree(q, *folded(q, exact, found))
         if q.note:
             note = f"{q.note}; {note}" if note else q.note
         if not agrees:

@@ -190,6 +190,8 @@ def numeric(q: Quantity, exact: Any, known: Mapping[AnyNode, Any] = NO_GRADIENTS
             return Numeric(*(picked_entries(q, c, wanted, size) for c in (value, error)))
         return Numeric(value.reshape(q.expected), error.reshape(q.expected))
     direction = signs(x.shape)
+    if mirrored(x, exact):
+        direction = np.triu(direction) + np.triu(direction, 1).T
     value, error = along(f, x, direction, here, projected(q, exact, direction))
     if q.layout == "gradient":
         value, error = value.sum(), error.max()
@@ -264,6 +266,24 @@ def disagree(q: Quantity, exact: Any, found: Numeric) -> bool:
     peak = np.max(np.abs(np.where(sure, found.value, 0.0)), initial=0.0)
     gap = np.abs(np.where(sure, exact - found.value, 0.0))
     return bool(np.any(gap > 1e-4 * peak + 50 * np.where(sure, found.error, 0.0) + 1e-10))
+
+
+def mirrored(x: Any, exact: Any) -> bool:
+    """Whether a matrix equals its transpose, and its gradient does."""
+    return all(
+        a.ndim == 2 and a.shape[0] == a.shape[1] and np.allclose(a, a.T, 1e-8, 1e-12)
+        for a in map(np.asarray, (x, exact))
+    )
+
+
+def folded(q: Quantity, exact: Any, found: Numeric) -> tuple[Any, Numeric]:
+    """Both gradients of a symmetric matrix, of what two entries get together.
+
+    Cholesky reads one triangle, for both.
+    """
+    if found.direction is not None or not mirrored(q.graph.values[q.v], exact):
+        return exact, found
+    return 2 * exact, Numeric(found.value + found.value.T, found.error + found.error.T)
 
 
 # --- kinks -----------------------------------------------------------------------------
