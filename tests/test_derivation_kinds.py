@@ -358,3 +358,25 @@ def test_objects_that_refuse_to_be_shown() -> None:
     report = mg.check_derivation(L, {"dL/dr": Shy(), "dL/dL": 1.0})
     assert report.first_error.quantity == "dL/dr"
     assert "<Shy>" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("of", "truth"),
+    [
+        (lambda A: np.sum(np.linalg.eigh(A)[0]), lambda A: np.eye(3)),
+        (lambda A: np.sum(np.linalg.svd(A)[1]), lambda A: np.eye(3)),  # of a positive one, U is V
+        (lambda A: np.sum(np.log(np.abs(np.diag(np.linalg.qr(A)[1])))), np.linalg.inv),
+        (lambda A: np.linalg.slogdet(A)[1], np.linalg.inv),
+        (lambda A: 2 * np.sum(np.log(np.diag(np.linalg.cholesky(A)))), np.linalg.inv),
+    ],
+    ids=["eigh", "svd", "qr", "slogdet", "cholesky"],
+)
+def test_factors_of_matrices(of: Callable[[Any], Any], truth: Callable[[Any], Any]) -> None:
+    A = mg.Tensor([[2.0, 0.3, 0.1], [0.3, 1.5, -0.4], [0.1, -0.4, 3.0]], requires_grad=True)
+    L = of(A)
+    right = truth(A.data)
+    report = mg.check_derivation(L, {"dL/dA": right})
+    assert report.ok and not report.rows[0].remark
+    assert mg.check_derivation(L, {"dL/dA": -right}).first_error.diagnosis.kind == "sign"
+    report = mg.check_derivation(L, {"dL/dA": right + np.arange(9.0).reshape(3, 3)})
+    assert report.first_error.diagnosis.kind == "other"

@@ -10,6 +10,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.derivation.quantities import Quantity
+from minigrad.derivation.walk import shape_of
 
 FEW = 5
 """One of so many lengths of axes may have been taken for another."""
@@ -91,7 +92,7 @@ def sizes(q: Quantity) -> tuple[set[int], set[int], set[int]]:
     for node, inside in q.part.inside.items():
         op: Any = node.op
         for i in inside:
-            shape, out = np.shape(node.args[i]), np.shape(node.ans)
+            shape, out = shape_of(node.args[i]), shape_of(node.ans)
             lengths |= set(shape)
             if op in (ops.sum, ops.mean):
                 into = sums if op is ops.sum else means
@@ -102,7 +103,7 @@ def sizes(q: Quantity) -> tuple[set[int], set[int], set[int]]:
             elif op.elementwise and np.prod(shape) < np.prod(out):
                 sums.add(int(np.prod(out)) // max(1, int(np.prod(shape))))
             elif op is ops.matmul and getattr(node.parents[i], "op", op) is None:
-                other = np.shape(node.args[1 - i])
+                other = shape_of(node.args[1 - i])
                 sums.add(int(np.prod(other[:-1])) if i else other[-1])
     divisors: set[int] = set()
     for node, inside in q.part.inside.items():

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.quantities import Quantity
-from minigrad.derivation.walk import NOTHING, Changes, Edge, Edit, Part, RuleCall
+from minigrad.derivation.walk import NOTHING, Changes, Edge, Edit, Part, RuleCall, size_of
 from minigrad.gradcheck import extrapolate
 from minigrad.graph import AnyNode, fit
 from minigrad.ops.shape import unbroadcast
@@ -163,7 +163,7 @@ def numeric(q: Quantity, exact: Any, known: Mapping[AnyNode, Any] = NO_GRADIENTS
         return np.asarray(rest + sum(np.sum(known[n] * new[n]) for n in ends), float)
 
     here = f(x) if ends else np.asarray(graph.values[q.u], float)
-    work = sum(np.size(node.ans) + 20 for node in near.inside)
+    work = sum(size_of(node.ans) + 20 for node in near.inside)
     if q.layout in ("diagonal", "local"):
         together = np.ones(x.shape)  # moving all elements at once moves each by its own
         if work <= WORK and x.size <= ENTRIES:
@@ -259,12 +259,18 @@ def slope(
 
 
 def disagree(q: Quantity, exact: Any, found: Numeric) -> bool:
-    """Whether autodiff is outside the uncertainty of the finite differences."""
+    """Whether autodiff is outside the uncertainty of the finite differences.
+
+    Of a symmetric matrix, some functions read one triangle alone, which differences notice.
+    """
+    value = found.value
     if found.direction is not None:
         exact = projected(q, exact, found.direction)
-    sure = np.isfinite(found.error) & np.isfinite(found.value) & np.isfinite(exact)
-    peak = np.max(np.abs(np.where(sure, found.value, 0.0)), initial=0.0)
-    gap = np.abs(np.where(sure, exact - found.value, 0.0))
+    elif all(x.ndim == 2 and np.array_equal(x, x.T) for x in (exact, q.graph.values[q.v])):
+        exact, value = exact + exact.T, value + value.T
+    sure = np.isfinite(found.error) & np.isfinite(value) & np.isfinite(exact)
+    peak = np.max(np.abs(np.where(sure, value, 0.0)), initial=0.0)
+    gap = np.abs(np.where(sure, exact - value, 0.0))
     return bool(np.any(gap > 1e-4 * peak + 50 * np.where(sure, found.error, 0.0) + 1e-10))
 
 

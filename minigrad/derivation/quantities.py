@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad.derivation.keys import Key
 from minigrad.derivation.values import Hand, flattenings
-from minigrad.derivation.walk import Edge, Graph, Part
+from minigrad.derivation.walk import Edge, Graph, Part, shape_of, size_of
 from minigrad.graph import AnyNode
 
 Pairs = tuple[tuple[int, int], ...]
@@ -115,7 +115,7 @@ class Quantity:
             return u
         if self.layout == "factor":
             node, i = self.edge  # type: ignore[misc]
-            return np.shape(node.args[1 - i])
+            return shape_of(node.args[1 - i])
         paired = {j for _, j in self.pairs}
         rest = tuple(n for j, n in enumerate(v) if j not in paired)
         return {"gradient": v, "diagonal": v, "local": u}.get(self.layout, (*u, *rest))
@@ -238,7 +238,7 @@ class Quantity:
         for edge in product_edges(self.part):
             node, i = edge
             found = self.changed(layout="factor", edge=edge, pairs=())
-            other = np.shape(node.args[1 - i])
+            other = shape_of(node.args[1 - i])
             name = "the factor that the product leaves"
             if self.hand.shape == other:
                 yield found.changed(note=name)
@@ -295,7 +295,7 @@ def product_edges(part: Part) -> Iterator[Edge]:
     graph = part.graph
     u = graph.shape(part.u)
     for node, inside in part.inside.items():
-        if node.op is None or len(node.args) != 2 or len(inside) != 1 or np.shape(node.ans) != u:
+        if node.op is None or len(node.args) != 2 or len(inside) != 1 or shape_of(node.ans) != u:
             continue
         i = inside[0]
         if not is_product(node, i) or sum(len(places) for places in part.inside.values()) != len(
@@ -306,7 +306,7 @@ def product_edges(part: Part) -> Iterator[Edge]:
         below = graph.between(node.parents[i], part.v)  # type: ignore[arg-type]
         probe = np.random.default_rng(0).normal(size=u)
         if np.array_equal(above.flow(probe), probe) and all(
-            len(n.args) == 1 and np.size(n.ans) == np.size(n.args[0]) for n in below.inside
+            len(n.args) == 1 and size_of(n.ans) == size_of(n.args[0]) for n in below.inside
         ):
             yield node, i
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.derivation.judges import Base, signs
 from minigrad.derivation.quantities import Quantity
-from minigrad.derivation.walk import Edge, Edit, RuleCall
+from minigrad.derivation.walk import Edge, Edit, RuleCall, shape_of
 from minigrad.graph import AnyNode
 from minigrad.ops.shape import unbroadcast
 
@@ -70,7 +70,7 @@ class Sieve:
         call = RuleCall(node, i, node.ans, node.args)
 
         def moves(c: Any) -> float:
-            whole = unbroadcast(np.asarray(c), np.shape(node.args[i]))
+            whole = unbroadcast(np.asarray(c), shape_of(node.args[i]))
             return float(np.vdot(whole, tangents[parent]))
 
         if edge not in self._through:

@@ -12,7 +12,7 @@ from minigrad import ops
 from minigrad.derivation.edits import BLIND
 from minigrad.derivation.factors import is_simple
 from minigrad.derivation.quantities import Quantity
-from minigrad.derivation.walk import Edge, Graph, RuleCall
+from minigrad.derivation.walk import Edge, Graph, RuleCall, size_of
 from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode
 from minigrad.reading.names import held
@@ -43,7 +43,7 @@ class Vocabulary(Words):
     def gradients(self) -> dict[AnyNode, Any]:
         """The derivatives of ``u`` by all nodes that it was computed from."""
         u = self.q.u
-        if np.size(self.graph.values[u]) != 1:
+        if size_of(self.graph.values[u]) != 1:
             return {}
         return self.graph.gradients(u)
 
@@ -91,7 +91,7 @@ class Vocabulary(Words):
         node, i = edge
         if node.op is None or node.op in BLIND:
             return False
-        if self.numbers_only and (len(node.args) < 2 or np.size(node.args[1 - i]) > 1):
+        if self.numbers_only and (len(node.args) < 2 or size_of(node.args[1 - i]) > 1):
             return False
         if node.op in (ops.multiply, ops.divide) and node.parents[1 - i] is None:
             other = node.args[1 - i]
@@ -134,7 +134,7 @@ class Vocabulary(Words):
                 same = arg if isinstance(arg, int | float) else id(arg)
                 if parent is None and same not in seen and type(arg) is not tuple:
                     name = self.names.constant(node, i)
-                    if name is not None or np.size(arg) > 1 or not is_simple(float(np.sum(arg))):
+                    if name is not None or size_of(arg) > 1 or not is_simple(float(np.sum(arg))):
                         seen.add(same)
                         yield name or self.operand(node, i), arg
 

@@ -59,7 +59,7 @@ class Graph:
         self._rounded: dict[tuple[AnyNode, float], dict[AnyNode, Any]] = {}
 
     def shape(self, node: AnyNode) -> tuple[int, ...]:
-        return tuple(np.shape(self.values[node]))
+        return shape_of(self.values[node])
 
     def between(self, u: AnyNode, v: AnyNode) -> Part:
         """The nodes and edges on the paths from ``v`` to ``u``."""
@@ -175,6 +175,16 @@ class Graph:
             args = [a if p is None else new.get(p, a) for a, p in pairs]
             new[node] = node.op.forward(*args, **node.kwargs)
         return new
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of a value; several results together have none."""
+    return () if type(x) is tuple else tuple(np.shape(x))
+
+
+def size_of(x: Any) -> int:
+    """How many entries a value has, several results together."""
+    return sum(map(size_of, x)) if type(x) is tuple else int(np.size(x))
 
 
 @dataclass(frozen=True)
@@ -320,7 +330,8 @@ class Part:
             if arrived is not None:
                 arrived[node] = g
             op: Any = node.op
-            self.graph.steps += 1 + (np.size(node.args[0]) >> 8 if node.args else 0)
+            first = node.args[0] if node.args else 0
+            self.graph.steps += 1 + (size_of(first) >> 8)
             args, ans = node.args, node.ans
             if values:
                 pairs = zip(args, node.parents, strict=True)

@@ -14,7 +14,7 @@ from minigrad import ops
 from minigrad.derivation.factors import is_simple
 from minigrad.derivation.formulas.constants import computed_by
 from minigrad.derivation.formulas.grammar import written
-from minigrad.derivation.walk import Edge
+from minigrad.derivation.walk import Edge, size_of
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names
 
@@ -100,7 +100,7 @@ class Words:
             return self.operand(node, 1 - i)
         if op is ops.divide and i == 0:
             return f"1/{self.operand(node, 1)}"
-        if op is ops.power and i == 0 and node.parents[1] is None and np.size(node.args[1]) == 1:
+        if op is ops.power and i == 0 and node.parents[1] is None and size_of(node.args[1]) == 1:
             p = float(np.sum(node.args[1]))
             x = self.operand(node, 0)
             return f"{p:g}·{x}" if p == 2 else f"{p:g}·{x}^{p - 1:g}"

@@ -326,7 +326,8 @@ class Names:
             n for n in members if n.op is node.op
             and is_a(n.args[i], int, float, np.generic) and n.args[i] == value
         ]  # fmt: skip
-        return sites[alike.index(node)] if len(sites) == len(alike) else None
+        told = node in alike and len(sites) == len(alike)
+        return sites[alike.index(node)] if told else None
 
     def _members(self, owner: AnyNode) -> list[AnyNode]:
         """The nodes that the statement of a named node made, oldest first."""

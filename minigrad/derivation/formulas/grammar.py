@@ -31,7 +31,7 @@ arccos arctan sinh cosh tanh arcsinh arccosh arctanh sigmoid log_sigmoid relu le
 softplus softmax log_softmax logsumexp gelu silu erf reciprocal negative""".split()
 OTHERS = """sum mean max min var std prod dot matmul inner outer kron einsum maximum minimum where
 transpose swapaxes reshape ravel squeeze expand_dims diag diagonal trace tril triu flip roll
-cumsum cumprod diff convolve correlate power multiply add subtract divide clip heaviside hypot
+cumsum cumprod diff cross convolve correlate power multiply add subtract divide clip heaviside hypot
 arctan2 logaddexp floor ones_like zeros_like""".split()
 MATRICES = "inv pinv det norm solve matrix_power".split()
 SPECIAL = """digamma polygamma gammaln erfc ndtr ndtri i0 i1 iv jv betaln
@@ -234,7 +234,8 @@ def juxtaposed(text: str) -> bool:
 
 
 KEYWORDS: dict[str | None, str] = {"axis": "axis", "dim": "axis", "keepdims": "keepdims",
-                                   "keepdim": "keepdims", "n": "n", "mode": "mode"}  # fmt: skip
+                                   "keepdim": "keepdims", "n": "n", "mode": "mode",
+                                   "shift": "shift"}  # fmt: skip
 GRAMMAR: dict[type, tuple[Callable[[Any], bool], str]] = {
     ast.BinOp: (lambda x: type(x.op) in OPERATIONS, "only + - * / ** and @ are understood"),
     ast.UnaryOp: (lambda x: type(x.op) in (ast.USub, ast.UAdd, ast.Invert),

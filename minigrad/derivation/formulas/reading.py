@@ -42,6 +42,7 @@ from minigrad.derivation.formulas.points import Point, Points, tensors_of
 from minigrad.derivation.formulas.symbolic import is_symbolic, spelled
 from minigrad.derivation.keys import Keys, unlatex
 from minigrad.derivation.values import PRINTED
+from minigrad.derivation.walk import shape_of
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names, names
 from minigrad.tensor import Tensor
@@ -198,7 +199,7 @@ class Reading:
 
     def sizes(self) -> list[int]:
         """How long the axes are that there are."""
-        shapes = {np.shape(v) for v in self.points.data.values.values() if type(v) is not tuple}
+        shapes = {shape_of(v) for v in self.points.data.values.values() if type(v) is not tuple}
         return sorted({n for shape in shapes for n in shape})
 
     def multiplied(self, text: str) -> bool:
@@ -451,7 +452,7 @@ def is_computed(x: Any) -> bool:
 
 def times(x: Any, value: Any) -> float | None:
     """How many times ``value`` an array is, where that is a whole number, or 1 over one."""
-    if np.shape(x) != np.shape(value) or type(value) is tuple or not np.any(x):
+    if shape_of(x) != shape_of(value) or type(value) is tuple or not np.any(x):
         return None
     x, value = np.asarray(x, float), np.asarray(value, float)
     k = multiple(x, value) if x.ndim else 1.0

@@ -12,7 +12,7 @@ from minigrad.derivation.edits import GETITEM
 from minigrad.derivation.factors import is_simple, number
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
-from minigrad.derivation.walk import Edge, RuleCall
+from minigrad.derivation.walk import Edge, RuleCall, shape_of
 
 MANY = 1_000
 """Entries of larger arrays are not looked for at other places."""
@@ -116,7 +116,7 @@ def places(s: Search, wrong: Any) -> Iterator[str]:
         if np.array_equal(wrong, wrong & (counts == 0)):
             yield "rows that are not used are wrong"
     for name, value in s.values():
-        if np.shape(value) == wrong.shape and np.any(value > 0) and np.any(value < 0):
+        if shape_of(value) == wrong.shape and np.any(value > 0) and np.any(value < 0):
             for mask, sign in ((np.asarray(value) < 0, "<"), (np.asarray(value) > 0, ">")):
                 if np.array_equal(wrong, mask & wrong) and np.sum(wrong) > 0.8 * np.sum(mask):
                     yield f"entries where {name} {sign} 0 are wrong"

@@ -13,7 +13,7 @@ from minigrad.derivation.edits import BLIND, EXTREMES, axis_words, scaled, times
 from minigrad.derivation.factors import number
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
-from minigrad.derivation.walk import Edit, RuleCall
+from minigrad.derivation.walk import Edit, RuleCall, shape_of, size_of
 from minigrad.graph import AnyNode
 
 Local = Callable[[Any, Any], Any]
@@ -64,9 +64,9 @@ SLOPES: dict[Any, list[tuple[str, str, Local]]] = {
     ops.absolute: [
         ("{x}", "sign({x})", lambda x, a: x),
         ("abs({x})", "sign({x})", lambda x, a: a),
-        ("-1", "sign({x})", lambda x, a: -np.ones(np.shape(x))),
+        ("-1", "sign({x})", lambda x, a: -np.ones(shape_of(x))),
         ("2 * {x}", "sign({x})", lambda x, a: 2 * x),
-        ("1", "sign({x})", lambda x, a: np.ones(np.shape(x))),
+        ("1", "sign({x})", lambda x, a: np.ones(shape_of(x))),
     ],
     ops.square: [("sign({x})", "2 * {x}", lambda x, a: np.sign(x))],
     ops.reciprocal: [
@@ -94,10 +94,10 @@ def link_name(s: Search, m: AnyNode, t: AnyNode) -> str:
     """The derivative over several ops: ``σ'(z)`` where they are a sigmoid written out."""
     out, x = (np.asarray(s.graph.values[n], float) for n in (m, t))
     inner = s.describe(t)
-    if np.size(x) == 1 and all(is_scaling(n, i) for n, i in s.graph.between(m, t).active()):
+    if size_of(x) == 1 and all(is_scaling(n, i) for n, i in s.graph.between(m, t).active()):
         return number(float(np.sum(s.graph.between(m, t).flow(np.ones(np.shape(out))))))
     for op, called, *_ in WRITTEN_OUT:
-        if np.shape(out) == np.shape(x) and np.allclose(out, op.forward(x), rtol=1e-12, atol=0):
+        if np.shape(out) == shape_of(x) and np.allclose(out, op.forward(x), rtol=1e-12, atol=0):
             return f"{called}'{inner}" if inner.startswith("(") else f"{called}'({inner})"
     return f"∂{s.names.of(m)}/∂{inner}"
 
@@ -144,7 +144,7 @@ def function_of(node: AnyNode, i: int) -> Any:
 def slope_of_another(s: Search) -> Found:
     """σ' for the slope of something that is made with σ: x σ(x), written out."""
     x = np.asarray(s.graph.values[s.q.v])
-    above = {n for n, _ in s.edges if s.marked(n) and np.shape(n.ans) == np.shape(x)}
+    above = {n for n, _ in s.edges if s.marked(n) and shape_of(n.ans) == shape_of(x)}
     for m in sorted(above, key=lambda n: n.seq)[:NEAR] if x.shape else ():
         part = s.graph.between(m, s.q.v)
         g = s.gradients.get(m) if len(part.inside) > 1 and part.diagonal else None
@@ -166,7 +166,7 @@ def powers(s: Search) -> Found:
 
 def wrong_bases(s: Search, node: AnyNode) -> Iterator[tuple[str, str, Any]]:
     """What is written for the slope of x**p by x: both as words, and its value."""
-    if np.size(node.args[1]) != 1:
+    if size_of(node.args[1]) != 1:
         return
     x, p = node.args[0], float(np.sum(node.args[1]))
     name = s.operand(node, 0)
@@ -175,7 +175,7 @@ def wrong_bases(s: Search, node: AnyNode) -> Iterator[tuple[str, str, Any]]:
         (raised(name, p), x**p),
         (f"{p:g} * {raised(name, p + 1)}", p * x ** (p + 1)),
         (f"{p - 1:g} * {raised(name, p - 1)}", (p - 1) * x ** (p - 1) if p > 2 else 0 * x),
-        (f"{p:g}", np.full(np.shape(x), p)),
+        (f"{p:g}", np.full(shape_of(x), p)),
     ]:
         yield wrong, f"{p:g} * {raised(name, p - 1)}", d
 
@@ -242,7 +242,7 @@ def one_branch(s: Search) -> Found:
         if op is None or not op.elementwise or op in BLIND or (len(node.args) > 1 and op.symbol):
             continue
         others = [k for k in range(len(node.args)) if k != i]
-        if any(node.parents[k] is not None or np.size(node.args[k]) > 1 for k in others):
+        if any(node.parents[k] is not None or size_of(node.args[k]) > 1 for k in others):
             continue
         x = np.asarray(node.args[i])
         if not (np.any(x > 0) and np.any(x < 0)):
@@ -255,7 +255,7 @@ def one_branch(s: Search) -> Found:
                 changed = s.edited({(node, i): instead(np.where(side, value, d))})
                 yield changed, f"{there} is taken for {what}"
         left, right = np.unique(d[x < 0]), np.unique(d[x > 0])
-        if len(left) == len(right) == 1 and np.shape(d) == np.shape(x):
+        if len(left) == len(right) == 1 and np.shape(d) == shape_of(x):
             turned = np.where(x > 0, left[0], right[0])
             words = f"of the two sides of {name} = 0 is exchanged"
             yield s.edited({(node, i): instead(turned)}), words
@@ -271,7 +271,7 @@ def written_out(s: Search) -> Found:
                 continue
             a, z = s.names.of(m), s.describe(t)
             for name, value in s.values():
-                if np.shape(value) == out.shape and value is not s.graph.values[m]:
+                if shape_of(value) == out.shape and value is not s.graph.values[m]:
                     found = s.jumped(m, t, times(slope(None, value)))
                     yield found, called, z, name, a, called, z, formula.format(a)
 
@@ -286,7 +286,7 @@ def all_share(s: Search) -> Found:
     groups = [[e] for e in edges] + ([edges] if len(edges) > 1 else [])
     for group in groups:
         op: Any = group[0][0].op
-        n = np.size(group[0][0].args[0]) // max(1, np.size(group[0][0].ans))
+        n = size_of(group[0][0].args[0]) // max(1, size_of(group[0][0].ans))
         other = ops.min if op is ops.max else ops.max
         yield (
             s.edited(dict.fromkeys(group, received_by(other))),
@@ -314,14 +314,14 @@ def received_by(op: Any) -> Edit:
 
 def averaged(g: Any, call: RuleCall, mean: bool) -> Any:
     """The rule of a mean, or of a sum, in place of that of a maximum."""
-    shape = np.shape(call.args[0])
-    share = max(1, np.size(call.ans)) / np.prod(shape) if mean else 1.0
+    shape = shape_of(call.args[0])
+    share = max(1, size_of(call.ans)) / np.prod(shape) if mean else 1.0
     return share * np.broadcast_to(opened(g, call), shape)
 
 
 def opened(g: Any, call: RuleCall) -> Any:
     """What arrives at a reduction, with the axes that it removed."""
-    axis, shape = call.node.kwargs.get("axis"), np.shape(call.args[0])
+    axis, shape = call.node.kwargs.get("axis"), shape_of(call.args[0])
     if call.node.kwargs.get("keepdims") or axis is None or np.ndim(g) == len(shape):
         return g
     return np.expand_dims(g, axis)
@@ -331,7 +331,7 @@ def opened(g: Any, call: RuleCall) -> Any:
 def wrongly_summed(s: Search) -> Found:
     """What was broadcast receives a sum: over another axis, or of one term alone."""
     for node, i in s.edges:
-        op, shape, out = node.op, np.shape(node.args[i]), np.shape(node.ans)
+        op, shape, out = node.op, shape_of(node.args[i]), shape_of(node.ans)
         if op is None or not op.elementwise or type(node.ans) is tuple or shape == out:
             continue
         name = s.operand(node, i)
@@ -376,9 +376,9 @@ def one_copy(s: Search) -> Found:
     for node, i in s.edges:
         op, x = node.op, node.args[i]
         copies = op is not None and op.linear == "jointly" and len(node.args) == 1 and np.ndim(x)
-        if op is None or not copies or np.size(node.ans) <= np.size(x):
+        if op is None or not copies or size_of(node.ans) <= size_of(x):
             continue
-        numbers = np.arange(1.0, np.size(x) + 1).reshape(np.shape(x))
+        numbers = np.arange(1.0, size_of(x) + 1).reshape(shape_of(x))
         source = np.ravel(op.forward(numbers, **node.kwargs))
         if not np.all(np.isin(source, numbers)):
             continue
@@ -386,7 +386,7 @@ def one_copy(s: Search) -> Found:
             kept = np.zeros(source.shape)
             places = np.arange(len(source))[order]
             kept[places[np.unique(source[order], return_index=True)[1]]] = 1.0
-            mask = kept.reshape(np.shape(node.ans))
+            mask = kept.reshape(shape_of(node.ans))
             yield s.edited({(node, i): scaled(mask)}), s.describe(node), which
 
 
@@ -399,7 +399,7 @@ def diagonal_alone(g: Any, call: RuleCall) -> Any:
 
 
 def summed_over(axes: tuple[int, ...]) -> Edit:
-    return lambda g, call: resummed(call(g), axes, np.shape(call.args[call.i]))
+    return lambda g, call: resummed(call(g), axes, shape_of(call.args[call.i]))
 
 
 def alone(axes: tuple[int, ...], everywhere: bool) -> Edit:
@@ -408,14 +408,14 @@ def alone(axes: tuple[int, ...], everywhere: bool) -> Edit:
 
 def whole(g: Any, call: RuleCall) -> Any:
     """The sum over all axes, for each entry alike."""
-    return np.full(np.shape(call.args[call.i]), np.sum(call(g)))
+    return np.full(shape_of(call.args[call.i]), np.sum(call(g)))
 
 
 def picked(axes: tuple[int, ...], end: int) -> Edit:
     """The first or the last term of a sum."""
 
     def edit(g: Any, call: RuleCall) -> Any:
-        c, shape = call(g), np.shape(call.args[call.i])
+        c, shape = call(g), shape_of(call.args[call.i])
         if np.ndim(c) <= max(axes):
             raise ValueError("no sum is taken")
         window = tuple(end if k in axes else slice(None) for k in range(np.ndim(c)))
@@ -444,4 +444,4 @@ def one_term(c: Any, axes: tuple[int, ...], call: RuleCall, everywhere: bool) ->
         raise ValueError("the terms differ")
     if everywhere:
         term = np.where(some > 0, term, np.sum(c) / max(1, np.count_nonzero(c)))
-    return term.reshape(np.shape(call.args[call.i]))
+    return term.reshape(shape_of(call.args[call.i]))

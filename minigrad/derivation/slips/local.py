@@ -17,7 +17,7 @@ from minigrad.derivation.search import Search
 from minigrad.derivation.slips.functions import link_name
 from minigrad.derivation.slips.registry import Found, slip
 from minigrad.derivation.vocabulary import role
-from minigrad.derivation.walk import Edge, Edit, RuleCall
+from minigrad.derivation.walk import Edge, Edit, RuleCall, shape_of, size_of
 from minigrad.graph import AnyNode
 
 PAIRED = 12
@@ -33,7 +33,7 @@ SMALL_GRAPH, SMALL_ARRAYS = 40, 10_000
 
 def skip(g: Any, call: RuleCall) -> Any:
     """What arrives, as it is; without a matrix it may be broadcast to what follows."""
-    shape = np.shape(call.args[call.i])
+    shape = shape_of(call.args[call.i])
     if call.node.op is ops.matmul and np.shape(g) != shape and np.ndim(g) == len(shape):
         return np.broadcast_to(g, shape)
     return g
@@ -58,7 +58,7 @@ def missing_in_all_parts(s: Search) -> Found:
     base = s.base.value
     divisors = [n.args[1] for n, i in s.edges if n.op is ops.divide and i == 0]
     for name, value in s.named_values():
-        if np.all(value) and spreads(np.shape(value), base.shape):
+        if np.all(value) and spreads(shape_of(value), base.shape):
             yield base / value, name
             if any(value is d for d in divisors):
                 yield base * value, f"1/{name}"
@@ -70,8 +70,8 @@ def taken_in_all_parts(s: Search) -> Found:
     base = s.base.value
     if base.size < 4 or np.any(s.q.unit) or len(s.edges) < 2:
         return
-    values = [(n, v) for n, v in s.named_values() if np.all(v) and np.size(v) > 1]
-    values = [(n, v) for n, v in values if spreads(np.shape(v), base.shape)]
+    values = [(n, v) for n, v in s.named_values() if np.all(v) and size_of(v) > 1]
+    values = [(n, v) for n, v in values if spreads(shape_of(v), base.shape)]
     for (a, wrong), (b, right) in permutations(values[:PAIRED], 2):
         if np.shape(wrong) == np.shape(right) and not np.array_equal(wrong, right):
             yield base * right / wrong, a, b
@@ -86,7 +86,7 @@ def another_power(s: Search) -> Found:
         return
     for node in dict.fromkeys(n for n, _ in s.edges[:MANY]):
         for i, x in enumerate(node.args):
-            if type(x) is tuple or not spreads(np.shape(x), base.shape) or not np.all(x):
+            if type(x) is tuple or not spreads(shape_of(x), base.shape) or not np.all(x):
                 continue
             for k in POWERS if np.all(np.asarray(x) > 0) else WHOLE_POWERS:
                 yield base * np.asarray(x, float) ** k, s.operand(node, i), k
@@ -98,7 +98,7 @@ def missing_on_the_way(s: Search) -> Found:
     factors = [(s.short(n), n.ans) for n in s.graph.nodes if n.op is ops.sigmoid]
     for node in {n: None for n, _ in s.edges if s.q.u is not s.q.v}:
         for name, a in factors:
-            if np.shape(a) != np.shape(node.ans) or np.size(a) < 2:
+            if shape_of(a) != shape_of(node.ans) or size_of(a) < 2:
                 continue
             for text, f in ((name, a), (f"(1 - {name})", 1 - a)):
                 yield s.edited({e: scaled(1 / f) for e in s.edges if e[0] is node}), text
@@ -128,9 +128,9 @@ def operand_left_out(s: Search) -> Found:
 def left_out_altogether(s: Search) -> Found:
     """An array, such as a mask, that multiplies a value and its derivative, forgotten in both."""
     for node, i in s.edges:
-        if node.op is not ops.multiply or np.size(node.args[1 - i]) < 2:
+        if node.op is not ops.multiply or size_of(node.args[1 - i]) < 2:
             continue
-        if np.shape(node.args[i]) == np.shape(node.ans):
+        if shape_of(node.args[i]) == shape_of(node.ans):
             values = s.graph.replay({node: node.args[i]})
             s.graph.steps += len(s.graph.nodes)
             yield s.seen_values(values, {(node, i): skip}), s.operand(node, 1 - i)
@@ -141,7 +141,7 @@ def two_missing(s: Search) -> Found:
     """Two local factors left out."""
     edges = [e for e in s.edges if s.is_factor(e)] if s.ample else []
     if s.sieve is not None:  # of large arrays, slopes of functions only
-        edges = [(n, i) for n, i in edges if len(n.args) == 1 or np.size(n.args[1 - i]) == 1]
+        edges = [(n, i) for n, i in edges if len(n.args) == 1 or size_of(n.args[1 - i]) == 1]
     for a, b in combinations(edges[:5], 2):
         yield s.edited({a: skip, b: skip}), s.factor_name(a), s.factor_name(b)
 
@@ -186,7 +186,7 @@ def multiplied(s: Search, factors: list[tuple[str, Any]]) -> Found:
             yield base * d, name
     if base.size > 1 or len(s.edges) > 1:
         for node in {n: None for n, _ in s.edges}:
-            shape = np.shape(node.ans)
+            shape = shape_of(node.ans)
             for name, d in factors:
                 if d.shape == shape and shape != ():
                     yield s.edited({e: scaled(d) for e in s.edges if e[0] is node}), name
@@ -205,7 +205,7 @@ def at_input(s: Search) -> Found:
 
 def seen(s: Search, node: AnyNode, i: int, name: str, value: Any) -> Found:
     """The rule of a function of one argument, with another value in place of its output."""
-    if np.shape(value) != np.shape(node.ans):
+    if shape_of(value) != shape_of(node.ans):
         return
     prime, place = s.factor_name((node, i)), s.describe(node)
     words = f"it equals {prime} with {name} in place of {place}"
@@ -226,9 +226,9 @@ def swapped(s: Search) -> Found:
             yield found, *by_output(s, edge[0], value, (name, s.operand(edge[0], j)))
     for node, i in s.edges:
         other: Any = node.parents[1 - i] if node.op is ops.matmul else None
-        if other is not None and other.op is ops.transpose and np.ndim(other.ans) == 2:
+        if other is not None and other.op is ops.transpose and len(shape_of(other.ans)) == 2:
             for name, value in s.values():
-                if np.shape(value) == np.shape(other.args[0]) and value is not other.args[0]:
+                if shape_of(value) == shape_of(other.args[0]) and value is not other.args[0]:
                     edit = substituted(1 - i, np.transpose(value))
                     yield s.edited({(node, i): edit}), name, s.operand(other, 0)
 
@@ -274,11 +274,11 @@ def another_output(s: Search) -> Found:
 def slope_elsewhere(s: Search) -> Found:
     """The slope of a single number taken at an array of another layer."""
     base = s.base.value
-    values = [(name, v) for name, v in s.values() if np.shape(v) == base.shape]
+    values = [(name, v) for name, v in s.values() if shape_of(v) == base.shape]
     if len(s.segments) > 1 or base.size == 1:
         return
     for node, i in s.edges:
-        single = len(node.args) == 1 and np.size(node.ans) == 1 and node.op not in BLIND
+        single = len(node.args) == 1 and size_of(node.ans) == 1 and node.op not in BLIND
         if not single or node.op is None or not node.op.elementwise:
             continue
         d = float(np.sum(RuleCall(node, i, node.ans, node.args)(np.ones_like(node.ans))))
@@ -298,13 +298,13 @@ def substitutes(s: Search, values: list[tuple[str, Any]]) -> Iterator[tuple[Edge
             s.graph.steps += 1
             for j in [1 - i] if op in (ops.multiply, ops.matmul) else range(len(node.args)):
                 arg = node.args[j]
-                if np.shape(value) == np.shape(arg) and value is not arg and tells(value, arg):
+                if shape_of(value) == shape_of(arg) and value is not arg and tells(value, arg):
                     yield (node, i), j, name, value
 
 
 def tells(value: Any, arg: Any) -> bool:
     """Whether one may be told from the other times a small number, which is a ``factor``."""
-    if np.size(value) > 1 or not np.all(value) or not np.all(arg):
+    if size_of(value) > 1 or not np.all(value) or not np.all(arg):
         return True
     return not is_simple(float(np.sum(value)) / float(np.sum(arg)))
 
@@ -325,7 +325,7 @@ def sign_of_an_operand(s: Search) -> Found:
             continue
         other: Any = ops.subtract if node.op is ops.add else ops.add
         moved = other.forward(*node.args)
-        if np.shape(moved) == np.shape(node.ans):
+        if np.shape(moved) == shape_of(node.ans):
             left, right = s.operand(node, 0), s.operand(node, 1)
             wrong, belongs = other.symbol, node.op.symbol
             yield s.seen_values({node: moved}), left, wrong, right, belongs
@@ -337,7 +337,7 @@ def operand_forgotten(s: Search) -> Found:
     for node in s.q.graph.nodes:
         if node.op in (ops.add, ops.subtract):
             for k, arg in enumerate(node.args):
-                if np.shape(arg) == np.shape(node.ans):
+                if shape_of(arg) == shape_of(node.ans):
                     words = s.operand(node, k), s.describe_inside(node)
                     yield s.seen_values({node: arg}), *words
 
@@ -354,18 +354,18 @@ def array_of_the_caller(s: Search) -> Found:
 def misread(s: Search) -> Found:
     """One operand of the forward pass mistaken for another, with all that follows."""
     graph = s.graph
-    small = sum(np.size(n.args[0]) for n in graph.nodes if n.args) < SMALL_ARRAYS
+    small = sum(size_of(n.args[0]) for n in graph.nodes if n.args) < SMALL_ARRAYS
     if not s.ample or len(graph.nodes) > SMALL_GRAPH or not small or np.any(s.q.unit):
         return
     values = list(s.values())
     for node in graph.nodes:
-        if node.op is None or type(node.ans) is tuple:
+        if node.op is None or tuple in (type(node.ans), *map(type, node.args)):
             continue
         for j, (arg, parent) in enumerate(zip(node.args, node.parents, strict=True)):
             if parent is None and not isinstance(arg, np.ndarray | np.generic | int | float):
                 continue
             for name, value in values:
-                if np.shape(value) != np.shape(arg) or np.array_equal(value, arg):
+                if shape_of(value) != shape_of(arg) or np.array_equal(value, arg):
                     continue
                 args = [value if k == j else a for k, a in enumerate(node.args)]
                 try:
@@ -387,12 +387,12 @@ def another_step(s: Search) -> Found:
         return
     for order, words in ((uses, "late"), (uses[::-1], "early")):
         states = [n.args[1 - i] for n, i in order]
-        if len({np.shape(x) for x in states}) > 1:
+        if len({shape_of(x) for x in states}) > 1:
             return
         edits = {e: substituted(1 - e[1], x) for e, x in zip(order, states[1:], strict=False)}
         (last, i), belongs = order[-1], s.operand(order[-1][0], 1 - order[-1][1])
         for name, value in s.values():
-            if np.shape(value) == np.shape(states[-1]) and value is not states[-1]:
+            if shape_of(value) == np.shape(states[-1]) and value is not states[-1]:
                 found = s.edited({**edits, (last, i): substituted(1 - i, value)})
                 yield (
                     found,
@@ -412,7 +412,7 @@ def turned(s: Search) -> Found:
             if np.ndim(other) > 1 and np.shape(other)[-1] == np.shape(other)[-2]:
                 edit = substituted(1 - i, np.swapaxes(other, -1, -2))
                 yield s.edited({(node, i): edit}), s.operand(node, 1 - i)
-            out = np.shape(node.ans)
+            out = shape_of(node.ans)
             if len(out) > 1 and out[-1] == out[-2]:
                 edit = transposed_arrival
                 yield s.edited({(node, i): edit}), f"what arrives from {s.describe(node)}"
@@ -439,7 +439,7 @@ def elementwise_for_matrix(s: Search) -> Found:
 def matrix_for_elementwise(s: Search) -> Found:
     """``@`` for ``*``."""
     for node, i in s.edges:
-        if node.op is None or not node.op.elementwise or np.ndim(node.ans) != 2:
+        if node.op is None or not node.op.elementwise or len(shape_of(node.ans)) != 2:
             continue
         name = s.factor_name((node, i))
         for left in (False, True):
@@ -455,6 +455,6 @@ def matrix_product(g: Any, call: RuleCall, left: bool) -> Any:
 
 
 def shaped(value: Any, call: RuleCall) -> Any:
-    if np.shape(value) != np.shape(call.args[call.i]):
+    if shape_of(value) != shape_of(call.args[call.i]):
         raise ValueError("of another shape")
     return value

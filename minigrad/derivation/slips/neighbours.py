@@ -19,7 +19,7 @@ from minigrad.derivation.edits import (
 from minigrad.derivation.factors import multiple, ratio_of
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
-from minigrad.derivation.walk import Edit, RuleCall
+from minigrad.derivation.walk import Edit, RuleCall, shape_of, size_of
 from minigrad.graph import AnyNode
 from minigrad.ops.record import by_name
 from minigrad.ops.scan import cumprod, cumsum
@@ -72,7 +72,7 @@ def another_gradient_summed(s: Search) -> Found:
 def value_itself(s: Search) -> Found:
     """A value of the forward pass handed in as a derivative."""
     for name, value in s.named_values():
-        if np.shape(value) == s.base.value.shape and np.size(value) > 1:
+        if shape_of(value) == s.base.value.shape and size_of(value) > 1:
             right = (value != 0) & np.isclose(value, s.base.value, rtol=1e-9, atol=0)
             if not np.any(right):  # else it is some of the entries that are wrong
                 yield np.asarray(value, float), name
@@ -173,7 +173,7 @@ def kernel_not_flipped(s: Search) -> Found:
     inside = s.q.part.inside
     for leaf in feeding(s):
         value: Any = s.graph.values.get(leaf)
-        if not 0 < np.ndim(value) <= FLIPPED or np.size(value) > SMALL:
+        if not 0 < np.ndim(value) <= FLIPPED or size_of(value) > SMALL:
             continue
         ndim = np.ndim(value)
         for axes in dict.fromkeys([(ndim - 1,), tuple(range(ndim))[-2:], tuple(range(ndim))]):
@@ -201,7 +201,7 @@ def sign_of_a_value(s: Search) -> Found:
     """A value seen with the wrong sign at all places: the sine of a rotation turned back."""
     for node in feeding(s) if s.ample else ():
         value: Any = s.graph.values.get(node)
-        if type(value) is not tuple and np.size(value) <= SMALL:
+        if type(value) is not tuple and size_of(value) <= SMALL:
             yield s.seen_values({node: -np.asarray(value)}), s.describe(node)
 
 
@@ -245,7 +245,7 @@ def same_slice(s: Search) -> Found:
     for node, i in s.edges:
         for k, parent in enumerate(node.parents):
             if k != i and parent is not None and parent.op is GETITEM:
-                key = parent.parents[0] or id(parent.args[0]), np.shape(parent.ans)
+                key = parent.parents[0] or id(parent.args[0]), shape_of(parent.ans)
                 groups.setdefault(key, []).append(parent)
     for group in groups.values():
         for source in dict.fromkeys([group[0], group[-1]]) if len(group) > 1 else []:
@@ -278,7 +278,7 @@ def shifted(s: Search) -> Found:
     for node, i in s.edges:
         if node.op is not PAD or i != 0:
             continue
-        inner, outer = np.shape(node.args[0]), np.shape(node.ans)
+        inner, outer = shape_of(node.args[0]), shape_of(node.ans)
         room = [range(n - m + 1) for n, m in zip(outer, inner, strict=True)]
         begins = tuple(b for b, _ in widths(node.kwargs["pad_width"], len(inner)))
         for at in itertools.islice(itertools.product(*room), FEW):
@@ -298,13 +298,13 @@ def another_slice(s: Search) -> Found:
     for node, i in s.edges:
         if node.op is not CONCATENATE or type(node.ans) is tuple:
             continue
-        axis = int(node.kwargs.get("axis", 0) or 0) % max(1, np.ndim(node.ans))
-        lengths = [np.shape(a)[axis] for a in node.args]
+        axis = int(node.kwargs.get("axis", 0) or 0) % max(1, len(shape_of(node.ans)))
+        lengths = [shape_of(a)[axis] for a in node.args]
         mine, start = lengths[i], sum(lengths[:i])
         place = s.describe(node)
         for at in range(sum(lengths) - mine + 1):
             if at != start:
-                window = [slice(None)] * np.ndim(node.ans)
+                window = [slice(None)] * len(shape_of(node.ans))
                 window[axis] = slice(at, at + mine)
                 edit = lambda g, call, w=tuple(window): g[w]
                 found = f"{at}:{at + mine}", place, f"{start}:{start + mine}"

@@ -13,7 +13,7 @@ from minigrad.derivation.search import Search
 from minigrad.derivation.slips.functions import SLOPES, instead
 from minigrad.derivation.slips.local import skip
 from minigrad.derivation.slips.registry import Found, slip
-from minigrad.derivation.walk import Edge, Edit
+from minigrad.derivation.walk import Edge, Edit, shape_of
 
 MANY = 400
 """Groups of up to so many passes are looked at."""
@@ -24,7 +24,7 @@ def passes(s: Search) -> Iterator[list[Edge]]:
     """Edges through the same argument of the same operation, of the same shapes."""
     groups: dict[Any, list[Edge]] = {}
     for node, i in s.edges if s.q.layout != "jacobian" else ():  # whose entries have no loop
-        key = node.op, i, np.shape(node.ans), np.shape(node.args[i])
+        key = node.op, i, shape_of(node.ans), shape_of(node.args[i])
         groups.setdefault(key, []).append((node, i))
     yield from (g for g in groups.values() if 1 < len(g) <= MANY)
 
@@ -70,7 +70,7 @@ def turned_in_each(s: Search) -> Found:
 
 
 def is_square(value: Any) -> bool:
-    shape = np.shape(value)
+    shape = shape_of(value)
     return len(shape) > 1 and len(set(shape[-2:])) == 1
 
 
@@ -104,7 +104,7 @@ def at_input_in_each(s: Search) -> Found:
         order = sorted((n for n, _ in group), key=lambda n: n.seq)
         outs = [n.ans for n in order]
         for name, value in s.values():
-            if np.shape(value) == np.shape(node.ans):
+            if shape_of(value) == shape_of(node.ans):
                 for seen, when in (([value, *outs[:-1]], "before"), ([*outs[1:], value], "after")):
                     shown = {n: seen_as(x) for n, x in zip(order, seen, strict=True)}
                     found = s.edited({(n, k): shown[n] for n, k in group})

@@ -15,6 +15,7 @@ from minigrad.derivation.factors import multiple, number
 from minigrad.derivation.search import Search, Segment
 from minigrad.derivation.slips.local import skip
 from minigrad.derivation.slips.registry import Found, slip
+from minigrad.derivation.walk import size_of
 from minigrad.graph import AnyNode
 
 FEW = 6
@@ -90,7 +91,7 @@ def number_missing_in_a_part(s: Search) -> Found:
     for segment, part in s.parts:
         for node in segment.chain:
             for j, arg in enumerate(node.args):
-                if type(arg) is not tuple and np.size(arg) == 1 and is_named(s, node, j):
+                if type(arg) is not tuple and size_of(arg) == 1 and is_named(s, node, j):
                     k = float(np.sum(arg))
                     if k not in (0.0, 1.0):
                         yield changed(s, part, 1 / k), named(s, segment), s.operand(node, j)

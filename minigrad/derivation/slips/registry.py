@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from minigrad.derivation.search import SHARE, Candidate, Search, together
 
 Found = Iterator[tuple[Any, ...]]
@@ -43,7 +45,8 @@ class Slip:
         start, allowed = graph.steps, search.left // SHARE
         if together.get()[0] < 0:
             return
-        with suppress(ArithmeticError):  # of the caller's numbers, 0 and 1e300 among them
+        # Of the caller's numbers, 0 and 1e300 among them; of matrices that are not positive.
+        with suppress(ArithmeticError, np.linalg.LinAlgError):
             for value, *parts in self.find(search):
                 if value is not None and not (len(parts) == 2 and parts[0] == parts[1]):
                     yield Candidate(self.kind, value, self.sentence.format(*parts), search.made)

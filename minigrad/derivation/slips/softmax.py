@@ -10,7 +10,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.derivation.search import Search
 from minigrad.derivation.slips.registry import Found, slip
-from minigrad.derivation.walk import Edit
+from minigrad.derivation.walk import Edit, shape_of
 from minigrad.graph import AnyNode
 
 Way = tuple[Callable[[Any], Any], str]
@@ -82,7 +82,7 @@ WAYS: dict[Any, Callable[..., Any]] = {ops.softmax: softmax_ways, ops.log_softma
 def softmax(s: Search) -> Found:
     """Softmax entry by entry, without the sum over its row, or summed over the wrong axis."""
     for node, i in s.edges:
-        if node.op not in WAYS or i != 0 or not np.ndim(node.ans):
+        if node.op not in WAYS or i != 0 or not len(shape_of(node.ans)):
             continue
         axis = node.kwargs.get("axis", -1)
         name = s.short(node)
@@ -100,15 +100,15 @@ def softmax(s: Search) -> Found:
 def written_out_softmax(s: Search) -> Iterator[tuple[AnyNode, AnyNode, int]]:
     """Where exp and its sum are written out: the probabilities, and the logits below them."""
     for m in {n: None for n, _ in s.edges}:
-        if m.op is not ops.divide or not np.ndim(m.ans) or np.any(m.ans < 0):
+        if m.op is not ops.divide or not len(shape_of(m.ans)) or np.any(m.ans < 0):
             continue
-        for axis in range(np.ndim(m.ans)):
+        for axis in range(len(shape_of(m.ans))):
             if not np.allclose(np.sum(m.ans, axis=axis), 1, rtol=1e-9):
                 continue
             below: list[Any] = [n.parents[i] for n, i in s.graph.between(m, s.q.v).active()]
             for t in dict.fromkeys(below):
                 x: Any = s.graph.values.get(t)
-                same = np.shape(x) == np.shape(m.ans) and (t is s.q.v or s.marked(t))
+                same = shape_of(x) == shape_of(m.ans) and (t is s.q.v or s.marked(t))
                 if same and np.allclose(ops.softmax.forward(x, axis=axis), m.ans):
                     yield m, t, axis
                     break
