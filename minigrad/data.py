@@ -79,9 +79,15 @@ def owned(data: Array, requires_grad: bool, dtype: DType, lock: bool) -> Array:
     return settle(data) if lock else data[()] if data.shape == () else data
 
 
+def is_masked(x: Any) -> bool:
+    """Whether ``x`` is a masked array; for a plain one `numpy.ma` is not imported."""
+    array = isinstance(x, np.ndarray) and type(x) is not np.ndarray
+    return array and isinstance(x, np.ma.MaskedArray)
+
+
 def unmasked(data: Array) -> None:
     """Refuse an array some of whose elements are masked: as plain numbers they would count."""
-    if type(data) is not np.ndarray and isinstance(data, np.ma.MaskedArray) and data.mask.any():
+    if is_masked(data) and data.mask.any():
         raise TypeError(
             f"the data are a masked array, shape {data.shape}, and some of it is masked: take "
             "np.where(mask, other, values), or .compressed()"

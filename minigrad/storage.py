@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.data import is_masked
 from minigrad.errors import label
 from minigrad.graph import Leaf
 from minigrad.reading.files import replace_file
@@ -185,8 +186,8 @@ class _Writer:
         return {"array": self.stored(x, place)}
 
     def stored(self, x: Any, place: str) -> int:
-        if isinstance(x, np.ma.MaskedArray) or x.dtype.kind not in PLAIN:
-            what = "a masked array" if isinstance(x, np.ma.MaskedArray) else f"of dtype {x.dtype}"
+        if is_masked(x) or x.dtype.kind not in PLAIN:
+            what = "a masked array" if is_masked(x) else f"of dtype {x.dtype}"
             raise TypeError(f"mg.save: {place} is {what}; it stores numbers and strings only")
         self.arrays.append(np.asarray(x))
         return len(self.arrays) - 1

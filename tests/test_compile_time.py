@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.program import passes
+from minigrad.program import passes, regions
 from minigrad.program.kernel import Kernel
 from minigrad.program.lower import lower
 from minigrad.program.memory import Memory
@@ -62,6 +62,21 @@ def test_a_long_recurrence_is_right() -> None:
     expected = f(POINT)
     np.testing.assert_allclose(value, expected[0], rtol=1e-13)
     np.testing.assert_allclose(gradient, expected[1], rtol=1e-11)
+
+
+def test_a_layer_and_its_gradient_take_turns_in_the_same_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(regions, "WORTH", np.inf)  # no tiles
+
+    def loss(W1: Any, W2: Any, X: Any) -> Any:
+        return (mg.relu(X @ W1) @ W2).sum()
+
+    W1, W2, X = np.ones((8, 256)), np.ones((256, 2)), np.ones((128, 8))
+    program = mg.trace(mg.value_and_grad(loss, argnums=(0, 1)), W1, W2, X)
+    hidden = X @ W1
+    mask = hidden > 0
+    assert sum(Kernel(lower(program)).memory.sizes) < hidden.nbytes + 1.2 * mask.nbytes
 
 
 def test_memory_is_handed_out_best_fit_first() -> None:

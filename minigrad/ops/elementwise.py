@@ -125,7 +125,8 @@ def raised(x: Array, p: Array) -> Array:
         return whole(x, SMALL[p])
     if p in HALVES:
         root = np.sqrt(x)
-        root = np.abs(root, out=root) if p == -0.5 else x * root  # of -0.0 it is -0.0
+        # of -0.0 it is -0.0
+        root = np.abs(root, out=root if root.ndim else None) if p == -0.5 else x * root
         return root if p > 0 else np.reciprocal(root)
     return x**p
 

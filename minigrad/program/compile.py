@@ -35,7 +35,7 @@ from minigrad.program.dispatch import MISSING, Form
 from minigrad.program.equations import Program
 from minigrad.program.lifting import Lift, variable, written
 from minigrad.program.live import Captured
-from minigrad.program.memory import HEAVY, give_back
+from minigrad.program.memory import HEAVY, cleared
 from minigrad.program.noise import Noise
 from minigrad.program.places import LARGE, Place, Variable, has_value, same
 from minigrad.program.progress import shown
@@ -199,9 +199,7 @@ class Compiled(functools.partial[Any]):
                     return run.first(result)
                 if run.ready:
                     del result  # and with it the graph that the trace has left
-                    if elements(run.program) > HEAVY:
-                        give_back()
-                    return run.ready.pop()
+                    return cleared(run.ready) if elements(run.program) > HEAVY else run.ready.pop()
             else:
                 self._install(form, run)
         return run.answer(form, args, kwargs)

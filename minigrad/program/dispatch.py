@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.data import is_masked
 from minigrad.graph import modes, tracing
 from minigrad.program.places import LARGE, TOLD_BY_DIGITS, Place, exact, keys_test, same
 from minigrad.program.trace import arguments, fixed_names, is_input, place_of, signature_of
@@ -339,7 +340,7 @@ def copied(x: Any) -> Any:
 def is_plain(x: object) -> bool:
     """Whether a number or an array is no other library's, and of no kind that kernels know not."""
     known = isinstance(x, int | float | np.generic | np.ndarray)
-    return known and not isinstance(x, np.ma.MaskedArray)
+    return known and not is_masked(x)
 
 
 def is_weak(x: object) -> bool:

@@ -22,6 +22,7 @@ from minigrad.program.lower import lower
 from minigrad.program.memory import Memory
 from minigrad.program.regions import Region, collects, regions, tiled
 from minigrad.program.scalar import Stretch, stretched
+from minigrad.program.schedule import frugal
 from minigrad.program.signs import seen
 from minigrad.program.statements import (
     ALONE,
@@ -92,6 +93,7 @@ class Kernel(Statements):
         self.escaping = self.escapes()
         self.viewed = {r for v, roots in self.roots.items() for r in roots if r is not v}
         plan = list(program.equations) if tile else regions(program)
+        plan = frugal(plan, self.memory_of, self.escaping)
         self.scattered: dict[Var, Equation] = {}
         self.waiting = self.waits(plan)
         plan = self.delayed(plan)
