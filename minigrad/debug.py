@@ -114,12 +114,8 @@ class Inspector:
         assert op is not None
         call = record.call if record is not None else op.name
         at = f", recorded at {record.site}" if record is not None else ""
-        hint = ""
-        if op.elementwise and trapped(g, c):
-            hint = (
-                "; the gradient that arrived there was 0, times a derivative that is not finite: "
-                f"{SELECTED}"
-            )
+        why = "the gradient that arrived there was 0, times a derivative that is not finite"
+        hint = f"; {why}: {SELECTED}" if op.elementwise and trapped(g, c) else ""
         raise FloatingPointError(
             f"the derivative of {call} made {bad} of a finite gradient{at}{hint}"
         )

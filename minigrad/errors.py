@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,15 @@ import numpy as np
 from minigrad.ops import record
 from minigrad.ops.products import matmul
 from minigrad.ops.record import Op
+
+
+def needed(module: str, how: str, kind: type[Exception] = ImportError) -> Any:
+    """The module of an optional package, or an error that says ``how`` to get it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise kind(how) from error
+
 
 PACKAGE = os.path.dirname(__file__)
 _INSIDE = (PACKAGE, os.path.dirname(np.__file__))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -251,9 +252,7 @@ class _Problem:
         def value(points: list[Any]) -> float:
             """The weighted outputs, without recording more than their computation needs."""
             ts = [Tensor(p, requires_grad=second) for p in points]
-            if second:
-                return float(plainly(self.weighted(g, ts)[0]))
-            with no_grad():
+            with nullcontext() if second else no_grad():
                 return float(plainly(self.weighted(g, ts)[0]))
 
         again = value(self.point)
@@ -277,10 +276,10 @@ class _Problem:
         """The row of one array: its elements one by one, or directions narrowed down."""
         rows = []
         if x.size <= FEW:
-            chosen = [(k,) for k in range(x.size)]
+            chosen = [*range(x.size)]
         else:
             rng = np.random.default_rng(self.seed + 1)
-            chosen = [(int(k),) for k in rng.choice(x.size, 16, replace=False)]
+            chosen = [int(k) for k in rng.choice(x.size, 16, replace=False)]
             for _ in range(8):
                 signs = rng.choice([-1.0, 1.0], x.size)
                 part = np.arange(x.size)
@@ -290,8 +289,8 @@ class _Problem:
                     halves = np.array_split(part, 2)
                     gaps = [line.judge(exact, half, signs, rtol, atol)[4] for half in halves]
                     part = halves[int(np.argmax(gaps))]
-                chosen.append((int(part[0]),))
-        for (k,) in chosen:
+                chosen.append(int(part[0]))
+        for k in chosen:
             verdict, a, d, err, gap, note = line.judge(
                 exact, np.array([k]), np.ones(x.size), rtol, atol
             )

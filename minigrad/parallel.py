@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad.autodiff import value_and_grad as here
 from minigrad.autodiff.call import array_of
-from minigrad.errors import label
+from minigrad.errors import label, needed
 from minigrad.tree import flatten, tree_map
 from minigrad.typing import Array, Function
 
@@ -278,18 +278,11 @@ class Parallel:
     # --- joblib ---------------------------------------------------------------------------
 
     def _joblib(self, params: Array, parts: list[Any]) -> Sum | None:
-        try:
-            import joblib
-        except ImportError:
-            raise ImportError("this needs joblib: pip install joblib") from None
+        joblib = needed("joblib", "this needs joblib: pip install joblib")
         jobs = 1 if self.client is None else self.client
         pool = joblib.Parallel(n_jobs=jobs) if isinstance(jobs, int) else jobs
         calls = (joblib.delayed(self.part)(params, p, i) for i, p in enumerate(parts))
-        sums = pool(calls)
-        while len(sums) > 1:
-            k = self.split_every
-            sums = [merged(sums[i : i + k], self.part.reduce) for i in range(0, len(sums), k)]
-        return sums[0]  # type: ignore[no-any-return]
+        return self._together(pool(calls), merged)  # type: ignore[no-any-return]
 
     # --- Dask -----------------------------------------------------------------------------
 
@@ -322,7 +315,10 @@ class Parallel:
     def _tree(self, dask: Any, params: Array, part: object, parts: list[Any]) -> Any:
         """The tasks of a step: each part, and sums of sums."""
         call, add = dask.delayed(applied, pure=False), dask.delayed(merged, pure=False)
-        sums = [call(part, params, p, i) for i, p in enumerate(parts)]
+        return self._together([call(part, params, p, i) for i, p in enumerate(parts)], add)
+
+    def _together(self, sums: list[Any], add: Function) -> Any:
+        """All sums as one, `split_every` at a time."""
         while len(sums) > 1:
             k = self.split_every
             sums = [add(sums[i : i + k], self.part.reduce) for i in range(0, len(sums), k)]
@@ -341,13 +337,8 @@ def imported() -> Any:
     ImportError
         Saying what to install.
     """
-    try:
-        import dask
-    except ImportError:
-        raise ImportError(
-            "this needs Dask: pip install 'dask[array,distributed]', or backend='joblib'"
-        ) from None
-    return dask
+    how = "this needs Dask: pip install 'dask[array,distributed]', or backend='joblib'"
+    return needed("dask", how)
 
 
 def parts_of(data: tuple[Any, ...]) -> list[Any]:

@@ -7,6 +7,7 @@ the user's own functions on plain arrays, slopes from differentiating them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from minigrad.autodiff import grad
 from minigrad.errors import label as called
+from minigrad.errors import needed
 from minigrad.graph import no_grad
 from minigrad.tree import flatten
 from minigrad.typing import Array, Function
@@ -35,13 +37,8 @@ GRID: dict[str, object] = {"color": "#888888", "alpha": 0.25, "linewidth": 0.8}
 def _axes(ax: Any, name: str) -> Any:
     if ax is not None:
         return ax
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(
-            f"plots.{name} draws with matplotlib, which is not installed: "
-            "pip install 'minigrad[viz]'"
-        ) from error
+    how = f"plots.{name} draws with matplotlib, which is not installed: pip install 'minigrad[viz]'"
+    pyplot = needed("matplotlib.pyplot", how)
     return pyplot.subplots(figsize=(5.6, 4.0), layout="constrained")[1]
 
 
@@ -209,11 +206,8 @@ def descent(
         raise ValueError("plots.descent: no point of the path is finite")
 
     def value(point: Any) -> float:
-        parts, start = [], 0
-        for shape in shapes:
-            size = int(np.prod(shape))
-            parts.append(np.reshape(point[start : start + size], shape)[()])
-            start += size
+        pieces = np.split(point, np.cumsum(list(map(math.prod, shapes)))[:-1])
+        parts = [np.reshape(x, shape)[()] for x, shape in zip(pieces, shapes, strict=True)]
         with no_grad(), np.errstate(all="ignore"):
             answer = _plain(f(rebuild(parts)))
         if answer.size != 1:
@@ -225,10 +219,10 @@ def descent(
 
     ax = _axes(ax, "descent")
     ranges = _ranges(points, bounds)
-    draw = _over_curve if points.shape[1] == 1 else _over_contour
-    draw(ax, value, points, ranges, label, levels)
     if points.shape[1] == 1:
+        _over_curve(ax, value, points, ranges, label)
         return _finish(ax, "θ", "J(θ)")
+    _over_contour(ax, value, points, ranges, label, levels)
     return _finish(ax, "θ₁", "θ₂")
 
 
@@ -271,7 +265,7 @@ def _drawn(ax: Any, gid: str) -> list[Any]:
     return [line for line in ax.lines if line.get_gid() == gid]
 
 
-def _over_curve(ax: Any, value: Any, points: Array, ranges: Any, label: Any, levels: int) -> None:
+def _over_curve(ax: Any, value: Any, points: Array, ranges: Any, label: Any) -> None:
     low, high = ranges[0]
     for old in _drawn(ax, "function"):
         low, high = min(low, old.get_xdata()[0]), max(high, old.get_xdata()[-1])

@@ -280,12 +280,11 @@ def of_arrays(op: Op) -> list[str]:
 
 def tried(op: Op, call: str, given: dict[str, Any], more: list[Any]) -> list[str]:
     """The call, or the gradient of its sum, and what comes out."""
-    if op.vjps is None or op.rule(0) is None:
-        return [f">>> {call}", *repr(op(*given.values(), *more)).splitlines()]
-    first = next(iter(given))
-    of = grad(lambda x, *others: op(x, *others, *more).sum())
-    slopes = of(*given.values()).round(3)
-    if np.all(slopes == slopes.flat[0]):  # which shows nothing
-        return [f">>> {call}", *repr(op(*given.values(), *more)).splitlines()]
-    ans = repr(slopes).splitlines()
-    return [f">>> mg.grad(lambda {first}: {call}.sum())({first}).round(3)", *ans]
+    if op.vjps is not None and op.rule(0) is not None:
+        first = next(iter(given))
+        of = grad(lambda x, *others: op(x, *others, *more).sum())
+        slopes = of(*given.values()).round(3)
+        if not np.all(slopes == slopes.flat[0]):  # which would show nothing
+            ans = repr(slopes).splitlines()
+            return [f">>> mg.grad(lambda {first}: {call}.sum())({first}).round(3)", *ans]
+    return [f">>> {call}", *repr(op(*given.values(), *more)).splitlines()]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.data import is_masked
-from minigrad.errors import label
+from minigrad.errors import label, needed
 from minigrad.graph import Leaf
 from minigrad.reading.files import replace_file
 from minigrad.tensor import Tensor
@@ -262,14 +262,11 @@ def _from_npz(data: bytes) -> tuple[str | None, Any]:
 
 
 def _safetensors(who: str) -> Any:
-    try:
-        import safetensors.numpy
-    except ImportError:
-        raise ImportError(
-            f"{who}: .safetensors files need the package safetensors "
-            "(pip install safetensors); .npz files need none"
-        ) from None
-    return safetensors.numpy
+    return needed(
+        "safetensors.numpy",
+        f"{who}: .safetensors files need the package safetensors (pip install safetensors); "
+        ".npz files need none",
+    )
 
 
 def _to_safetensors(structure: str, arrays: Arrays) -> bytes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 import pathlib
 import random
 import re
+import sys
 import warnings
 import xml.etree.ElementTree as ET
 from itertools import pairwise
@@ -646,15 +646,8 @@ def test_pictures_are_written_whole_or_not(tmp_path: pathlib.Path) -> None:
 
 
 def test_matplotlib_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
     explanation = published()
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"matplotlib.*pip install 'minigrad\[viz\]'"):
         explanation.plot()
 

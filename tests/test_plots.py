@@ -249,7 +249,7 @@ def test_a_new_figure_without_axes() -> None:
 
 
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     message = (
         r"plots.activation draws with matplotlib, .* not installed: pip install 'minigrad\[viz\]'"
     )

@@ -11,6 +11,7 @@ elsewhere, which serves as well.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -277,10 +278,7 @@ def _one_pass(stretch: list[Vertex], period: int) -> str:
 
 def _runs_through_modules(stretch: list[Vertex]) -> bool:
     """Whether what repeats are equal modules, each with parameters of its own, and no loop."""
-    uses: dict[Vertex, int] = {}
-    for v in stretch:
-        for e in v.inputs:
-            uses[e.source] = uses.get(e.source, 0) + 1
+    uses = Counter(e.source for v in stretch for e in v.inputs)
     return any(n == 1 and _module(v) for v, n in uses.items())
 
 
@@ -469,16 +467,10 @@ def _abridged(picture: Picture, boxes: list[Box], limit: int, most: int) -> list
 
 
 def _merged(items: Iterable[Item]) -> Box:
-    members: list[Vertex] = []
-    for item in items:
-        members += item.members if isinstance(item, Box) else [item]
+    members = [v for item in items for v in (item.members if isinstance(item, Box) else [item])]
     members.sort(key=lambda v: v.id)
-    counts: dict[str, int] = {}
-    for v in members:
-        if v.op:
-            counts[v.op] = counts.get(v.op, 0) + 1
-    common = sorted(counts, key=lambda op: -counts[op])
-    text = shown([f"{op} × {counts[op]:,}" for op in common], 3)
+    counts = Counter(v.op for v in members if v.op)
+    text = shown([f"{op} × {n:,}" for op, n in counts.most_common()], 3)
     return Box("rest", f"{sum(counts.values()):,} operations", text, members)
 
 

@@ -9,6 +9,7 @@ and Ito, https://jfly.uni-koeln.de/color/, their tints as fillings.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from html import escape
@@ -210,12 +211,10 @@ def _edge(arrow: Arrow, local: bool, path: set[int], detail: bool) -> str:
 
 def label(arrow: Arrow) -> str:
     """The local derivative along an arrow: a number, or a formula and a shape."""
-    if isinstance(arrow.target, Box):
-        if arrow.derivative is not None:
-            return number(arrow.derivative)
+    if isinstance(arrow.target, Box) and arrow.derivative is not None:
+        return number(arrow.derivative)
+    if isinstance(arrow.target, Box) or len(arrow.edges) > 1:
         return f"{len(arrow.edges):,} edges" if len(arrow.edges) > 1 else ""
-    if len(arrow.edges) > 1:
-        return f"{len(arrow.edges):,} edges"
     edge = arrow.edges[0]
     if edge.source.scalar and edge.target.scalar:
         return summary(edge.local)[0] if edge.local is not None else edge.formula
@@ -286,9 +285,5 @@ def _product(chain: list[Link]) -> tuple[str, str]:
 
 
 def _total(chain: list[Link]) -> float | None:
-    total = 1.0
-    for link in chain:
-        if link.value is None:
-            return None
-        total *= link.value
-    return total
+    values = [link.value for link in chain if link.value is not None]
+    return math.prod(values) if len(values) == len(chain) else None

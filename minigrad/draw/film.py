@@ -20,6 +20,7 @@ from minigrad.draw import painter
 from minigrad.draw.boxes import Arrow, Item, View
 from minigrad.draw.layout import LayoutError
 from minigrad.draw.scene import Rect, Scene, Shape, Stroke, Tip, Words
+from minigrad.errors import needed
 
 PACE = 0.9
 """Seconds that a step is seen."""
@@ -117,12 +118,8 @@ def film(scene: Scene, view: View, kind: str) -> bytes:
 
 
 def _gif(images: Iterator[Any], seconds: list[float]) -> bytes:
-    try:
-        image = import_module("PIL.Image")
-    except ImportError as error:
-        raise LayoutError(
-            "draw: a .gif is written by Pillow, which is not installed: pip install 'minigrad[viz]'"
-        ) from error
+    how = "draw: a .gif is written by Pillow, which is not installed: pip install 'minigrad[viz]'"
+    image = needed("PIL.Image", how, LayoutError)
     first, *others = (image.fromarray(i).convert("P", palette=1, colors=128) for i in images)
     file = io.BytesIO()
     times = [round(1000 * s) for s in seconds]

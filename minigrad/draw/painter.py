@@ -11,6 +11,7 @@ from typing import Any
 
 from minigrad.draw.layout import LayoutError
 from minigrad.draw.scene import Rect, Scene, Shape, Stroke, Tip, Words
+from minigrad.errors import needed
 
 FONT = "DejaVu Sans"
 """Comes with Matplotlib."""
@@ -59,14 +60,13 @@ def frames(
 
 @contextmanager
 def _canvas(scene: Scene, dpi: float = 72) -> Iterator[tuple[Any, list[tuple[Any, Any]]]]:
-    try:
-        matplotlib = import_module("matplotlib")
-    except ImportError as error:
-        raise LayoutError(
-            "draw: there is no Matplotlib to paint the picture with (nor Graphviz, which can write "
-            ".png and .pdf too): pip install 'minigrad[viz]' brings both. "
-            ".svg, .tex, .dot, .html and the text drawing (print) need neither"
-        ) from error
+    matplotlib = needed(
+        "matplotlib",
+        "draw: there is no Matplotlib to paint the picture with (nor Graphviz, which can write "
+        ".png and .pdf too): pip install 'minigrad[viz]' brings both. "
+        ".svg, .tex, .dot, .html and the text drawing (print) need neither",
+        LayoutError,
+    )
     backend = import_module("matplotlib.backends.backend_agg")
     figures = import_module("matplotlib.figure")
     look = {

@@ -222,15 +222,9 @@ class Picture:
             for i, parent in enumerate(node.parents)
         ]
         op = node.op
-        vertex = self._add(
-            "op" if op else "leaf",
-            self.names.of(node),
-            self.names.known(node),
-            op.name if op else "",
-            node.ans,
-            node,
-        )
-        self.at[node] = vertex
+        kind, word = ("op", op.name) if op else ("leaf", "")
+        name, named = self.names.of(node), self.names.known(node)
+        vertex = self.at[node] = self._add(kind, name, named, word, node.ans, node)
         for argnum, source in enumerate(sources):
             if source.value is None:  # a leaf: its value is with whoever uses it
                 source.value = node.args[argnum]

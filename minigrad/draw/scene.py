@@ -145,20 +145,16 @@ class _Drafter:
 
     def scene(self) -> Scene:
         across, down = (self.breadth, self.length)[:: 1 if self.upright else -1]
-        parts: list[tuple[Arrow | Item | None, list[Shape]]] = []
-        for i, arrow in enumerate(self.view.arrows):
-            parts.append((arrow, self._link(arrow, i)))
-        for i, item in enumerate(self.view.items):
-            parts.append((item, self._node(item, i)))
-        note: list[Shape] = []
-        for i, line in enumerate(self.caption):
-            note.append(
-                Words(line, MARGIN, MARGIN + down + LINE * (i + 1.5), self.ink, middle=False)
-            )
+        links = [(arrow, self._link(arrow, i)) for i, arrow in enumerate(self.view.arrows)]
+        nodes = [(item, self._node(item, i)) for i, item in enumerate(self.view.items)]
+        note: list[Shape] = [
+            Words(line, MARGIN, MARGIN + down + LINE * (i + 1.5), self.ink, middle=False)
+            for i, line in enumerate(self.caption)
+        ]
         wide = max([across, *(breadth(line) + 4 for line in self.caption)])
         tall = down + LINE * (len(note) + 1 if note else 0)
         paper = PAPER if self.dark else "#ffffff"
-        return Scene(wide + 2 * MARGIN, tall + 2 * MARGIN, paper, [*parts, (None, note)])
+        return Scene(wide + 2 * MARGIN, tall + 2 * MARGIN, paper, [*links, *nodes, (None, note)])
 
     # --- places ----------------------------------------------------------------------
 
@@ -255,10 +251,9 @@ class _Drafter:
         spot, words = self.links[i].label, self.labels[i]
         if spot is None:
             return []
-        if self.upright:
-            x, y = self._turn(spot.depth, spot.line)
-            return [Words(words, x + 5, y + 3.5, self.ink, size=10, middle=False, role="label")]
         x, y = self._turn(spot.depth, spot.line)
+        if self.upright:
+            return [Words(words, x + 5, y + 3.5, self.ink, size=10, middle=False, role="label")]
         return [Words(words, x, y - 4, self.ink, size=10, room=spot.along, role="label")]
 
     # --- nodes -----------------------------------------------------------------------

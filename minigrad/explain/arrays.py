@@ -175,17 +175,6 @@ def dropped_axes(b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
     return inner if shape_of(inner) == shape else None
 
 
-@rule(ops.moveaxis, when="formula")
-def moved_nowhere(b: Simplifier, x: Operand, source: Axis = 0, destination: Axis = 0) -> Operand:
-    """An axis that stays where it is."""
-    n = len(shape_of(x))
-    if not isinstance(source, int) or not isinstance(destination, int):
-        return None
-    if source % n == destination % n:
-        return x
-    return b.emit(ops.transpose, x) if n == 2 else None
-
-
 @rule(ops.multiply, when="formula")
 def stretched_factor(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``(full(c)·u)·v`` is ``c·(u·v)``."""

@@ -17,7 +17,6 @@ from minigrad.explain.ledger import Chart
 from minigrad.explain.paper import UNREADABLE, traced
 from minigrad.explain.pieces import Piece
 from minigrad.explain.rows import LONGEST, short
-from minigrad.explain.sheet import Sheet
 from minigrad.graph import AnyNode, pick, variable
 from minigrad.typing import Array, Function
 from minigrad.writing.formulas import Formula
@@ -106,7 +105,7 @@ class Pass:
                 below = {
                     p: sheet.symbol(t, Symbol(f"δ{chart.called(p)}")) for p, t in known.items()
                 }
-                change = pushed(piece, below, OnPaper(sheet))
+                change = pushed(piece, below, sheet.tangent)
                 entrywise = chart.chained and piece.elementwise
                 return sheet.formula(change, (same, u), entrywise=entrywise)
         except UNREADABLE:
@@ -128,29 +127,8 @@ class Pass:
 
 def numeric_rule(node: AnyNode, ts: list[Any]) -> Array:
     """The rule of forward mode on numbers."""
-    if node.op in (pick, variable):
-        return ts[0][node.kwargs["index"]] if node.op is pick else ts[0]
     with np.errstate(all="ignore"):
         return tangent(node.op, node.args, ts, node.kwargs, node.ans, None, live=False)  # type: ignore[arg-type]
-
-
-@dataclass
-class OnPaper:
-    """The rule of forward mode on stand-ins."""
-
-    sheet: Sheet
-
-    def __call__(self, node: AnyNode, ts: list[Any]) -> Any:
-        if node.op in (pick, variable):
-            return ts[0][node.kwargs["index"]] if node.op is pick else ts[0]
-        sheet = self.sheet
-        args = [sheet.argument(node, j) for j in range(len(node.args))]
-        kwargs = sheet.metadata.get(node, node.kwargs)
-        ruling, sheet.tracer.ruling = sheet.tracer.ruling, True
-        try:
-            return tangent(node.op, args, ts, kwargs, sheet.stand[node], None, live=True)  # type: ignore[arg-type]
-        finally:
-            sheet.tracer.ruling = ruling
 
 
 def pushed(piece: Piece, known: dict[AnyNode, Array], rule: Function) -> Array:
@@ -158,6 +136,8 @@ def pushed(piece: Piece, known: dict[AnyNode, Array], rule: Function) -> Array:
     changes = dict(known)
     for node in reversed(list(piece.inside)):
         ts = [None if p is None else changes.get(p) for p in node.parents]
-        if any(t is not None for t in ts):
+        if node.op in (pick, variable) and ts[0] is not None:
+            changes[node] = ts[0][node.kwargs["index"]] if node.op is pick else ts[0]
+        elif any(t is not None for t in ts):
             changes[node] = rule(node, ts)
     return changes[piece.top]

@@ -8,7 +8,9 @@ Elsewhere it is what one quantity passes on to another, ``dW = Xᵀ @ dz``.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -185,10 +187,9 @@ class Chart:
         """How many paths lead from each named node down to ``goal``."""
         found = {goal: 1}
         for node in reversed(self.order):
-            if node is not goal:
-                n = sum(found.get(p, 0) for p in self.pieces[node].below)
-                if n:
-                    found[node] = n
+            n = sum(found.get(p, 0) for p in self.pieces[node].below)
+            if node is not goal and n:
+                found[node] = n
         return found
 
     @cached_property
@@ -372,10 +373,7 @@ class Chart:
                 sheet.symbol(self.steps[u, v], Symbol(name + self.called(u), of, self.prefix))
                 for u in self.users[v]
             ]
-            result = parts[0]
-            for part in parts[1:]:
-                result = result + part
-            return sheet.formula(result)
+            return sheet.formula(functools.reduce(operator.add, parts))
 
     def definition(self, u: AnyNode) -> Formula | None:
         """What ``u`` is, in the names of what it was computed from."""
@@ -435,10 +433,8 @@ class Chart:
             return []
         kept = [r for r in written if not any(is_(f.program.result, 0) for f in r)] or written
         factors = [[f for f in r if not is_(f.program.result, 1)] or r[:1] for r in kept]
-        steps: list[Step] = [factors]
-        steps.append([[combined]])
-        final = self.expressions(u).get(v)
-        if final is not None:
+        steps: list[Step] = [factors, [[combined]]]
+        if (final := self.expressions(u).get(v)) is not None:
             steps.append([[final]])
         texts = [step_text(step).replace(" · ", "·") for step in steps]
         return [s for s, t, before in zip(steps, texts, ["", *texts], strict=False) if t != before]

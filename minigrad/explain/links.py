@@ -65,23 +65,15 @@ def local_expression(
         with traced(sheet.tracer):
             sheet.bring(node)
             same = sheet.replay(node) if entrywise else None
+            name, one = names.of(node), np.ones_like
             if several:
-                sheet.stand[node] = tuple(
-                    sheet.symbol(y, Symbol(f"{names.of(node)}[{i}]"))
-                    for i, y in enumerate(node.ans)
-                )
-                g: Any = tuple(
-                    sheet.symbol(np.ones_like(y), Symbol(f"d{names.of(node)}[{i}]"))
-                    for i, y in enumerate(node.ans)
-                )
+                outputs = [(y, f"{name}[{i}]") for i, y in enumerate(node.ans)]
+                sheet.stand[node] = tuple(sheet.symbol(y, Symbol(word)) for y, word in outputs)
+                g: Any = tuple(sheet.symbol(one(y), Symbol(f"d{word}")) for y, word in outputs)
             else:
                 sheet.named(node, node.ans)
-                one = np.ones_like(node.ans)[()]
-                g = (
-                    sheet.seed(one)
-                    if entrywise
-                    else sheet.symbol(one, Symbol(f"d{names.of(node)}"))
-                )
+                seed = one(node.ans)[()]
+                g = sheet.seed(seed) if entrywise else sheet.symbol(seed, Symbol(f"d{name}"))
             c = sheet.rule(node, argnum, g, fitted=not entrywise)
             known = [(same, node)] if entrywise else []
             return sheet.formula(c, *known, entrywise=entrywise)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.errors import needed
 from minigrad.explain.closed import Step as Closed
 from minigrad.explain.ledger import Chart, step_text
 from minigrad.explain.markup import GAP, Document, cell, code_span, in_words, links
@@ -420,18 +421,8 @@ class Explanation(Document):
             totals.append(f"⋯ ({self.unwritten:,} more gradients)")
         if self.simplify:
             totals += ["\n".join(["| gradient | reason |", "|---|---|", *self._closed_rows()])]
-        return (
-            "\n".join(
-                [
-                    *"\n\n".join(head).split("\n"),
-                    "",
-                    *lines,
-                    "",
-                    "\n\n".join([*totals, *map(cell, self.remarks)]),
-                ]
-            ).strip()
-            + "\n"
-        )
+        ends = "\n\n".join([*totals, *map(cell, self.remarks)])
+        return "\n".join(["\n\n".join(head), "", *lines, "", ends]).strip() + "\n"
 
     def to_html(self) -> str:
         """A fragment of HTML that needs nothing else: formulas and small arrays are MathML."""
@@ -448,15 +439,10 @@ class Explanation(Document):
         ImportError
             When matplotlib is not installed.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError(
-                "explain draws with matplotlib, which is not installed: pip install 'minigrad[viz]'"
-            ) from error
         from minigrad.explain.typeset import figure
 
-        return figure(self, Figure)
+        how = "explain draws with matplotlib, which is not installed: pip install 'minigrad[viz]'"
+        return figure(self, needed("matplotlib.figure", how).Figure)
 
     def to_png(self, path: str | os.PathLike[str], dpi: int = 160) -> Path:
         """Write the picture to ``path``; the file is complete or untouched.

@@ -8,7 +8,7 @@ simplified as on paper.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.autodiff.tangents import tangent
 from minigrad.explain.paper import Paper, guarded
 from minigrad.explain.passes import Before, at_first
 from minigrad.explain.pieces import parents, unnamed
@@ -41,7 +42,7 @@ from minigrad.reading.inline import inlined
 from minigrad.reading.names import CROWD, Names
 from minigrad.reading.purity import pure
 from minigrad.tensor import Tensor
-from minigrad.typing import Array, Operand
+from minigrad.typing import Array, Function, Operand
 from minigrad.writing.formulas import Formula
 from minigrad.writing.styles import Symbol
 
@@ -321,7 +322,7 @@ class Sheet:
     def bring(self, node: AnyNode) -> None:
         """Make stand-ins of the arguments of ``node``, replaying what has no name."""
         todo = unnamed(parents(node), lambda n: n in self.stand or self.opaque(n))
-        sides = dict(self._sides(node))
+        sides = {p: node.args[i] for i, p in enumerate(node.parents) if p is not None}
         for other in sorted(todo, key=lambda n: n.seq):
             for i, p in enumerate(other.parents):
                 if p is not None and p not in self.stand:
@@ -335,17 +336,10 @@ class Sheet:
         """Of an op with several outputs those that have a name by it."""
         if type(node.ans) is not tuple:
             return made
-        pairs = enumerate(zip(made, node.ans, strict=True))
         return tuple(
             self.symbol(y, Symbol(name)) if (name := self.names.outputs.get((node, i))) else t
-            for i, (t, y) in pairs
+            for i, (t, y) in enumerate(zip(made, node.ans, strict=True))
         )
-
-    @staticmethod
-    def _sides(node: AnyNode) -> Iterator[tuple[AnyNode, Any]]:
-        for i, p in enumerate(node.parents):
-            if p is not None:
-                yield p, node.args[i]
 
     def beneath(self, top: AnyNode) -> set[AnyNode]:
         """The unnamed nodes that ``top`` was computed from, up to the named ones."""
@@ -374,8 +368,6 @@ class Sheet:
         free = guarded(node)
         if free is not None:
             return fit(g, node.args[i], op, i) if fitted else g
-        args = [self.argument(node, j) for j in range(len(node.args))]
-        kwargs = self.metadata.get(node, node.kwargs)
         p = node.parents[i]
         if fitted and op.elementwise and p is not None and self.names.known(p):
             shape, whole = np.shape(node.args[i]), np.shape(node.ans)
@@ -384,12 +376,25 @@ class Sheet:
                 self.tracer.notes.setdefault(
                     f"d{name}: summed over {over}, because {name} was broadcast"
                 )
+        c = self.ruled(node, lambda ans, args, kwargs: op.rule(i)(g, ans, *args, **kwargs))
+        return fit(c, node.args[i], op, i) if fitted else c
+
+    def tangent(self, node: AnyNode, ts: list[Any]) -> Operand:
+        """What ``node`` changes by where its arguments change by ``ts``, as an expression."""
+        return self.ruled(
+            node,
+            lambda ans, args, kwargs: tangent(node.op, args, ts, kwargs, ans, None, live=True),  # type: ignore[arg-type]
+        )
+
+    def ruled(self, node: AnyNode, rule: Function) -> Operand:
+        """``rule(ans, args, kwargs)`` on what stands for ``node`` and its arguments."""
+        args = [self.argument(node, j) for j in range(len(node.args))]
+        kwargs = self.metadata.get(node, node.kwargs)
         ruling, self.tracer.ruling = self.tracer.ruling, True
         try:
-            c = op.rule(i)(g, self.stand[node], *args, **kwargs)
+            return rule(self.stand[node], args, kwargs)
         finally:
             self.tracer.ruling = ruling
-        return fit(c, node.args[i], op, i) if fitted else c
 
     def formula(self, result: object, *same: tuple[Any, AnyNode], **style: Any) -> Formula:
         """What is written for ``result``.
@@ -458,14 +463,10 @@ class Sheet:
         found: dict[tuple[str, Any], Var] = {}  # I is written for the identity of any size
 
         def named(x: Array) -> Operand:
-            value = (
-                getattr(program.constants.get(x), "_value", program.constants.get(x))
-                if (isinstance(x, Var) and x in program.constants)
-                else x
-            )
-            if not isinstance(value, np.ndarray) or not value.ndim or plainest(value) is not None:
-                return x
-            if not value.size:
+            given = program.constants.get(x) if isinstance(x, Var) else x
+            value: Any = getattr(given, "_value", given)
+            array = isinstance(value, np.ndarray) and value.ndim and value.size
+            if not array or plainest(value) is not None:
                 return x
             name = self.short(value)
             if (name, value.shape) not in found:

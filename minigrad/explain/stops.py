@@ -82,9 +82,8 @@ def stop(node: AnyNode, i: int, g: Array, c: Array) -> Iterator[Stop]:
 
 def slopes_of(node: AnyNode, i: int) -> Array:
     """What argument ``i`` would get if 1 arrived everywhere."""
-    one: Any = np.ones_like(node.ans)[()] if type(node.ans) is not tuple else None
-    if one is None:
-        one = tuple(map(np.ones_like, node.ans))
+    ans = node.ans
+    one = tuple(map(np.ones_like, ans)) if type(ans) is tuple else np.ones_like(ans)[()]
     with np.errstate(all="ignore"):
         return np.abs(np.asarray(passed(node, i, one)))
 

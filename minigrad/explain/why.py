@@ -195,21 +195,15 @@ def why(t: Array, output: Any = None) -> Why:
 def latest(t: Tensor, scopes: list[Scope]) -> Tensor | None:
     """The number that the caller computed last; another result where there is none."""
     for scope in scopes:
-        found = [
+        found: list[Tensor] = [
             x
             for _, x in held(scope.variables, deep=True)
             if is_tensor(x) and x is not t and (x.node is None or x.node.op is not None)
         ]
-        for wanted in (
-            [x for x in found if x.node is not None and x.size == 1],
-            [x for x in found if x.node is not None],
-        ):
-            if wanted:
-                newest: Tensor = max(wanted, key=lambda x: x.node.seq)
-                return newest
+        if recorded := [x for x in found if x.node is not None]:
+            return max(recorded, key=lambda x: (x.size == 1, x.node.seq))
         if found:
-            last: Tensor = found[-1]
-            return last
+            return found[-1]
     return None
 
 
@@ -351,11 +345,8 @@ def _remedy(cuts: list[Cut]) -> str:
 
 
 def _places(cuts: list[Cut]) -> list[Place]:
-    found = []
-    for c in cuts:
-        whole = f"{c.why}" if c.value == c.code else f"{c.value} leaves the record, {c.why}"
-        found.append(Place(c.code, whole, "", c.site))
-    return found
+    leave = [f"{c.value} leaves the record, " if c.value != c.code else "" for c in cuts]
+    return [Place(c.code, f"{first}{c.why}", "", c.site) for first, c in zip(leave, cuts)]
 
 
 def _without_path(t: Tensor, output: Tensor, known: Names, t_name: str, o_name: str) -> Why:

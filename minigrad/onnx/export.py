@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import label
+from minigrad.errors import label, needed
 from minigrad.nn.module import Module
 from minigrad.onnx.graph import IR_VERSION, OPSET, SURROGATES, Graph, Value, printable
 from minigrad.onnx.rules import write
@@ -32,11 +32,7 @@ def library() -> Any:
     ImportError
         Saying what to install.
     """
-    try:
-        import onnx
-    except ImportError:
-        raise ImportError("models of ONNX need the package onnx: pip install onnx") from None
-    return onnx
+    return needed("onnx", "models of ONNX need the package onnx: pip install onnx")
 
 
 def export(

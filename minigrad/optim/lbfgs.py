@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.autodiff import value_and_grad
+from minigrad.errors import needed
 from minigrad.optim.descent import keeps, silently, start
 from minigrad.optim.history import History, Row
 from minigrad.tree import flatten
@@ -83,10 +84,8 @@ def lbfgs(
     >>> print(f"{best['x']:.4f} {best['y']:.4f}")
     1.0000 1.0000
     """
-    try:
-        from scipy.optimize import minimize
-    except ImportError as error:
-        raise ImportError("lbfgs needs SciPy, which is not installed: pip install scipy") from error
+    how = "lbfgs needs SciPy, which is not installed: pip install scipy"
+    minimize = needed("scipy.optimize", how).minimize
     if not isinstance(steps, int) or steps < 1:
         raise ValueError(f"lbfgs: steps must be a whole number of at least 1, not {steps!r}")
     x = start(x0, "lbfgs")

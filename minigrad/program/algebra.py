@@ -381,13 +381,14 @@ def product_with_identity(b: Builder, x: Operand, y: Operand) -> Operand:
 
 
 @rule(ops.moveaxis)
-def axes_of_matrix(b: Builder, x: Operand, source: Axis, destination: Axis) -> Operand:
-    """Moving an axis of a matrix transposes it, or does nothing."""
-    if not isinstance(x, Var) or len(x.shape) != 2:
+def moved_axis(b: Builder, x: Operand, source: Axis, destination: Axis) -> Operand:
+    """An axis stays where it is; moving one of a matrix transposes it."""
+    n = len(shape_of(x))
+    if type(source) is not int or type(destination) is not int or not n:
         return None
-    if type(source) is not int or type(destination) is not int:
-        return None
-    return x if source % 2 == destination % 2 else b.emit(ops.transpose, x)
+    if source % n == destination % n:
+        return x
+    return b.emit(ops.transpose, x) if n == 2 else None
 
 
 @rule(ops.sum, when="run")

@@ -276,7 +276,8 @@ def fold(op: Op, args: Sequence[Operand], kwargs: Keywords) -> Operand:
             return None
         shape, dtype = outcome(op, args, kwargs)
         with np.errstate(all="ignore"):
-            value = np.asarray(op.forward(*map(weakly, args, small), **kwargs), dtype)
+            weak = (s if isinstance(x, np.ndarray) else x for x, s in zip(args, small, strict=True))
+            value = np.asarray(op.forward(*weak, **kwargs), dtype)
         return np.broadcast_to(value, shape)
     if sum(np.size(x) for x in args if isinstance(x, np.ndarray)) > FOLDED:
         return None

@@ -6,7 +6,7 @@ Python multiplies from left to right, and so does a backward pass that meets a l
 
 from __future__ import annotations
 
-import functools
+import math
 from typing import Any
 
 from minigrad import ops
@@ -98,6 +98,6 @@ def cost_of(e: Equation, made_by: dict[Any, Equation], chain: set[int]) -> int:
     while stack:
         x, y = stack[-1].args
         out = stack.pop().out
-        total += x.shape[-1] * max(1, functools.reduce(int.__mul__, out.shape, 1))
+        total += x.shape[-1] * max(1, math.prod(out.shape))
         stack += [made_by[z] for z in (x, y) if id(z) not in chain]
     return total

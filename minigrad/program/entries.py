@@ -15,13 +15,12 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops.indexing import is_basic, one_entry
 from minigrad.ops.joining import layered
-from minigrad.program.builder import Builder
-from minigrad.program.equations import Equation, Program, Var, without_dead_code
+from minigrad.program.builder import Builder, alike
+from minigrad.program.equations import Equation, Program, Var
+from minigrad.program.rules import SUMS
 from minigrad.program.signs import seen
-from minigrad.tree import tree_map
 from minigrad.typing import Operand
 
-SUMS = (ops.add, ops.subtract)
 Term = tuple[Any, bool]
 """What is added, or subtracted, if the second is true."""
 Places = dict[str, tuple[Any, list[Term]]]
@@ -58,8 +57,7 @@ def added_up(program: Program) -> Program:
     for e, _ in b.replay(program.equations, value):
         if e.out in found:
             value[e.out] = added(b, e.out, *found[e.out], value)
-    result = tree_map(lambda x: value.get(x, x) if isinstance(x, Var) else x, program.result, True)
-    return without_dead_code(program.replace(equations=b.equations, result=result))
+    return program.rewritten(b.equations, value)
 
 
 def sums_of_places(program: Program) -> dict[Any, tuple[Places, list[Term]]]:
@@ -76,7 +74,7 @@ def sums_of_places(program: Program) -> dict[Any, tuple[Places, list[Term]]]:
         places: Places = {}
         rest: list[Term] = []
         for x, minus in terms_of(e, made, uses, inner):
-            scattered = made.get(x) if isinstance(x, Var) and alike(x, e.out) else None
+            scattered = made.get(x) if alike(x, e.out) else None
             index = scattered.kwargs["index"] if scattered and scattered.op is ops.scatter else ...
             if scattered is None or index is ... or not is_basic(index):
                 rest.append((x, minus))
@@ -92,17 +90,13 @@ def terms_of(e: Equation, made: Operand, uses: dict[Var, int], inner: set[Var]) 
     stack: list[Term] = [(e.args[1], e.op is ops.subtract), (e.args[0], False)]
     while stack:
         x, minus = stack.pop()
-        below = made.get(x) if isinstance(x, Var) and uses[x] == 1 and alike(x, e.out) else None
+        below = made.get(x) if alike(x, e.out) and uses[x] == 1 else None
         if below is None or below.op not in SUMS:
             yield x, minus
         else:
             inner.add(x)
             turned = minus != (below.op is ops.subtract)
             stack += [(below.args[1], turned), (below.args[0], minus)]
-
-
-def alike(x: Var, y: Var) -> bool:
-    return x.shape == y.shape and x.dtype == y.dtype
 
 
 def added(b: Builder, out: Var, places: Places, rest: list[Term], value: dict[Var, Any]) -> Operand:

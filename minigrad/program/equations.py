@@ -14,8 +14,10 @@ import itertools
 import keyword
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -300,6 +302,11 @@ class Program:
         """The same program with some parts exchanged."""
         return dataclasses.replace(self, **changes)
 
+    def rewritten(self, equations: list[Equation], value: Mapping[Var, Any]) -> Program:
+        """What ``equations`` compute; ``value`` tells what became of the variables before them."""
+        result = tree_map(lambda x: value.get(x, x) if isinstance(x, Var) else x, self.result, True)
+        return without_dead_code(self.replace(equations=equations, result=result))
+
     @functools.cached_property
     def dying(self) -> list[tuple[Var, ...]]:
         """For each equation, the variables that nothing needs after it."""
@@ -313,14 +320,8 @@ class Program:
 
     def uses(self) -> dict[Var, int]:
         """How often each variable is read, results included."""
-        n: dict[Var, int] = {}
-        for equation in self.equations:
-            for v in equation.reads():
-                n[v] = n.get(v, 0) + 1
-        for v in self.outputs:
-            if isinstance(v, Var):
-                n[v] = n.get(v, 0) + 1
-        return n
+        read = (v for equation in self.equations for v in equation.reads())
+        return Counter(chain(read, (v for v in self.outputs if isinstance(v, Var))))
 
 
 def is_ours(op: Op) -> bool:

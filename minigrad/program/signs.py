@@ -13,6 +13,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Program, Var, variables_in
+from minigrad.program.rules import SUMS
 
 READ: dict[Op, tuple[int, ...]] = {
     ops.copysign: (1,),
@@ -37,8 +38,6 @@ HIDE = frozenset(
 
 OWN = frozenset(op for op in vars(ops).values() if isinstance(op, Op))
 """Those of which `READ` tells: others have poles at zero, too."""
-
-SUMS = (ops.add, ops.subtract)
 
 
 def seen(program: Program) -> set[Var]:

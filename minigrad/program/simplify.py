@@ -7,10 +7,9 @@ from typing import Any
 from minigrad.program import algebra, textbook
 from minigrad.program.builder import Builder, Rules
 from minigrad.program.chains import reassociated
-from minigrad.program.equations import Program, Var, without_dead_code
+from minigrad.program.equations import Program, Var
 from minigrad.program.rules import rules
 from minigrad.program.signs import seen
-from minigrad.tree import tree_map
 
 __all__ = ["READING", "RUNNING", "algebra", "rebuilt", "simplified", "textbook"]
 
@@ -33,8 +32,7 @@ def rebuilt(
         fresh = isinstance(ans, Var) and not ans.given and ans in b.made_by
         if named and fresh and equation.out.given:
             ans.name, ans.given, ans.also = equation.out.name, True, equation.out.also
-    result = tree_map(lambda x: value.get(x, x) if isinstance(x, Var) else x, program.result, True)
-    return without_dead_code(program.replace(equations=b.equations, result=result))
+    return program.rewritten(b.equations, value)
 
 
 def simplified(program: Program) -> Program:

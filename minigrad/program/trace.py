@@ -216,14 +216,12 @@ def stand_in(tracer: Tracer, tree: Tree, name: str, vary: Collection[str] = ()) 
         raise ValueError(f"{name} contains itself")
     return rebuild(
         [
-            tracer.input(x, path) if path in vary or is_varying(x, aside) else x
+            tracer.input(x, path)
+            if path in vary or (is_input(x) and (not aside or type(x) is Tensor))
+            else x
             for path, x, aside in places
         ]
     )
-
-
-def is_varying(x: object, aside: bool) -> bool:
-    return is_input(x) and (not aside or type(x) is Tensor)
 
 
 def held_in(name: str, tree: Tree) -> dict[str, Any]:
@@ -342,12 +340,8 @@ class Reader:
             self.constants[v] = t
         leaves, _rebuild = flatten(result, whole=True)
         roots = [x.node for x in leaves if isinstance(x, Tensor) and x.node is not None]
-        equations = []
-        for node in sorted(self.reached(roots), key=lambda n: n.seq):
-            if node not in self.vars:
-                equation = self.equation(node)
-                if equation is not None:
-                    equations.append(equation)
+        nodes = (n for n in sorted(self.reached(roots), key=lambda n: n.seq) if n not in self.vars)
+        equations = [e for node in nodes if (e := self.equation(node)) is not None]
         parameters = {key: self.swapped(value, True) for key, value in arguments.items()}
         return Program(name, parameters, self.constants, equations, self.swapped(result, False))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import inspect
 import keyword
 import sys
@@ -294,15 +295,10 @@ def with_defaults(args: ast.arguments, codes: dict[Any, str]) -> ast.arguments:
     def name(default: object) -> Any:
         return ast.Name(codes[default]) if default in codes else default
 
-    return ast.arguments(
-        args.posonlyargs,
-        args.args,
-        args.vararg,
-        args.kwonlyargs,
-        [name(d) for d in args.kw_defaults],
-        args.kwarg,
-        [name(d) for d in args.defaults],
-    )
+    new = copy.copy(args)
+    new.kw_defaults = [name(d) for d in args.kw_defaults]
+    new.defaults = [name(d) for d in args.defaults]
+    return new
 
 
 def after(node: ast.AST, skipped: int, size: int = 0) -> Any:
