@@ -613,9 +613,9 @@ def test_ctc_counts_every_path(blank: int) -> None:
     """All paths of classes over time, each collapsed: repeats first, then blanks."""
     log_p = np.log(rng.dirichlet(np.ones(3), size=(4, 3)))  # 4 steps, a batch of 3
     first, second = (c for c in range(3) if c != blank)
-    lines = [[first, second], [second, second], [first]]
-    target = np.array([line + [0] * (2 - len(line)) for line in lines])
-    steps, sizes = np.array([4, 3, 2]), np.array([2, 2, 1])
+    lines = [[first, second, second], [second, second], [first]]
+    target = np.array([line + [0] * (3 - len(line)) for line in lines])
+    steps, sizes = np.array([4, 3, 2]), np.array([3, 2, 1])
 
     def by_hand(log_p: Any, b: int) -> float:
         total = 0.0
@@ -631,7 +631,7 @@ def test_ctc_counts_every_path(blank: int) -> None:
     assert ctc(log_p, reduction="sum") == pytest.approx(each.sum())
     assert ctc(log_p) == pytest.approx((each / sizes).mean())
     alone = losses.ctc(log_p[:, 0], target[0], blank=blank)
-    assert alone == pytest.approx(each[0] / 2)
+    assert alone == pytest.approx(each[0] / 3)
     slopes = mg.grad(lambda x: ctc(x, reduction="sum"))(log_p)
     for t, b, c in [(0, 0, 0), (1, 0, 2), (2, 1, 1), (1, 2, 1), (3, 2, 0)]:
         there, back = log_p.copy(), log_p.copy()

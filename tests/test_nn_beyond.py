@@ -86,6 +86,7 @@ LAYERS: list[tuple[Any, Any, Any]] = [
     (lambda m: m.Flatten(2, 3), X3, None),
     (lambda m: m.Flatten(0), X2, None),
     (lambda m: m.Unflatten(1, (2, -1)), X2, None),
+    (lambda m: m.Unflatten(-1, (2, -1)), X1[0, 0, :4], None),
     (lambda m: m.CosineSimilarity(), X1, X1[::-1].copy()),
     (lambda m: m.PairwiseDistance(3.0), X1, X1[::-1].copy()),
 ]

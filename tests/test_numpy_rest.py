@@ -178,6 +178,15 @@ def test_small_floats_stay_small(name: str) -> None:
         assert f(mg.Tensor(x), *more).dtype == f(x, *more).dtype == dtype
 
 
+def test_a_median_of_truth_values_and_pieces_of_another_dtype() -> None:
+    on = np.array([True, False, True, True])
+    for median in (np.median, np.nanmedian):
+        np.testing.assert_array_equal(median(mg.Tensor(on[:2])), median(on[:2] * 1.0))
+    x, pieces = np.array([1, 2, 3], np.float32), [lambda v: v * np.float64(0.1), 2]
+    f = lambda x: np.piecewise(x, [x > 1, x <= 1], pieces)
+    np.testing.assert_array_equal(f(mg.Tensor(x)), f(x), strict=True)
+
+
 def test_functions_that_were_meant_otherwise() -> None:
     with pytest.raises(TypeError, match=r"the derivative of a function is mg\.grad"):
         mg.gradient(lambda x: x)

@@ -499,6 +499,14 @@ def test_axes_from_the_end_and_an_edge_for_each_side() -> None:
     agree(f, (x,), mg.onnx.export(f, None, x))
 
 
+@pytest.mark.parametrize("m", [2, 3])
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+def test_convolution_by_few_and_many(mode: str, m: int) -> None:
+    x, v = np.array([1.0, -2.0, 0.5, 3.0]), np.array([1.0, 10.0, 100.0])[:m]
+    f = lambda x, v: np.convolve(x, v, mode)
+    agree(f, (x, v), mg.onnx.export(f, None, x, v))
+
+
 @pytest.mark.parametrize("order", [1, 2, 3, 2.5])
 def test_norms_of_every_order(order: float) -> None:
     x = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])

@@ -99,6 +99,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("Einsum", {"a": A, "b": B}, {"equation": "ij,kj->ik"}),
     ("Where", {"c": A > 0, "a": A, "b": B}, {}),
     ("Concat", {"a": A, "b": B}, {"axis": -1}), ("Flatten", {"x": F32}, {"axis": 2}),
+    ("Flatten", {"x": F32}, {"axis": 0}), ("Flatten", {"x": F32}, {"axis": -1}),
     ("ConstantOfShape", {"s": np.array([2, 3])}, {}),
     ("DepthToSpace", {"x": np.arange(16.0).reshape(1, 4, 2, 2)}, {"blocksize": 2}),
     ("DepthToSpace", {"x": np.arange(16.0).reshape(1, 4, 2, 2)}, {"blocksize": 2, "mode": "CRD"}),

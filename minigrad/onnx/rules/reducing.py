@@ -262,10 +262,8 @@ def convolve(g: Graph, out: Var, a: Value, v: Value, *, mode: str = "full") -> V
     a, v = (x if x.ndim else g.reshape(x, (1,)) for x in (a, v))
     a, v = (g.cast(x, kind) for x in ((a, v) if a.shape[0] >= v.shape[0] else (v, a)))
     n, m = a.shape[0], v.shape[0]
-    around = {"full": (m - 1, m - 1), "same": ((m - 1) - (m - 1) // 2, (m - 1) // 2)}
+    around = {"full": (m - 1, m - 1), "same": (m // 2, (m - 1) // 2)}
     before, after = around.get(mode, (0, 0))
-    if mode == "same":
-        before, after = m // 2, m - 1 - m // 2
     wide = g.op("Pad", a, g.whole([before, after]))
     places = np.arange(n + before + after - m + 1)[:, None] + np.arange(m)[::-1]
     return g.MatMul(g.op("Gather", wide, g.array(places)), v)
