@@ -34,7 +34,7 @@ import io
 import json
 import mmap
 import os
-import random
+import re
 import resource
 import signal
 import sys
@@ -211,6 +211,24 @@ def spots(file: str) -> dict[int, str]:
 
     visit(ast.parse(source), "")
     return {i: names[i] + text.strip() for i, text in enumerate(source.splitlines(), 1)}
+
+
+def words_in(text: str) -> set[str]:
+    return set(re.findall(r"[a-z0-9]{3,}", text.lower()))
+
+
+def words_around(file: str, line: int) -> set[str]:
+    """The words of the statement that a line is in, or of its head: names of what it makes."""
+    source = (ROOT / file).read_text(encoding="utf-8")
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0):
+            found = {*range(node.lineno, min(line, node.lineno + FEW) + 1), line}
+    return words_in("\n".join(source.splitlines()[i - 1] for i in found))
+
+
+FEW = 12
+"""Lines of a statement that are likely to name what it is about."""
 
 
 class Known:
@@ -536,12 +554,12 @@ class Campaign:
     def at_imports(self, chosen: list[Mutant]) -> None:
         """Mutants of what stands in no function that tests call."""
         for mutant in chosen:
-            near = in_turn(
-                self.known.of_line(mutant.file, mutant.line), self.known, self.options.first
-            )
-            rest = in_turn(self.known.of_file(mutant.file), self.known, self.options.first)
+            words = words_around(mutant.file, mutant.line)
+            found = in_turn(self.known.of_file(mutant.file), self.known, self.options.first)
+            near = self.known.of_line(mutant.file, mutant.line)
+            found.sort(key=lambda test: (test not in near, -len(words & words_in(test))))
             order, files = [], set()
-            for name in dict.fromkeys([*near, *rest]):
+            for name in found:
                 file = name.partition("::")[0]
                 if file in files or len(files) < 12:
                     files.add(file)
