@@ -287,6 +287,9 @@ def test_grading_on_the_command_line(room: Path, tmp_path: Path, capsys: Any) ->
     assert main(["grade", reference, ada, bob, "--points", "8"]) == 1
     assert "4/8" in capsys.readouterr().out
     assert main(["grade", reference, finn]) == 2
+    capsys.readouterr()
+    main(["grade", reference, str(room / "in")])
+    assert re.findall("^(ada|bob)\\b", capsys.readouterr().out, re.MULTILINE) == ["ada", "bob"]
 
 
 def test_the_module_runs() -> None:

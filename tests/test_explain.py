@@ -710,6 +710,8 @@ def test_errors() -> None:
         mg.explain(L, other)
     with pytest.raises(ValueError, match=f"paths: {message}"):
         mg.paths(L, other)
+    with pytest.raises(TypeError, match=r"paths: wrt=.* \(float\) is not a Tensor"):
+        mg.paths(L, 3.0)
     params = {"used": w, "idle": [other]}
     del other
     with pytest.raises(ValueError, match=r"does not depend on params\['idle'\]\[0\]"):

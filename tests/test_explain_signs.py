@@ -281,6 +281,33 @@ def test_a_cell_whose_gates_are_split() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("f", "formula"),
+    [
+        (lambda x, y, k: np.abs(x) * x, "2·abs(x)"),
+        (lambda x, y, k: np.sign(x) * x**3, "3·x ⊙ abs(x)"),
+        (lambda x, y, k: k * np.log(y) * y * x, "k ⊙ y ⊙ log(y)"),
+        (lambda x, y, k: (x + y) ** 3 - x**3 - 3 * x**2 * y, "3·y²"),
+    ],
+)
+def test_products_and_powers_are_put_together(f: Any, formula: str) -> None:
+    x, y, k = (mg.Tensor(v, requires_grad=True) for v in ([3, -2, 1.0], [0.4, 2, 0.3], [3, 2, 1.0]))
+    assert final(mg.explain(np.sum(f(x, y, k)), x, simplify=True), "x") == formula
+
+
+@pytest.mark.parametrize(
+    ("f", "formula"),
+    [
+        (lambda x, y: np.linalg.norm(x, axis=1, keepdims=True), "x/norm(x, axis=1, keepdims=True)"),
+        (lambda x, y: mg.log_softmax(x, axis=1) * y,
+         "ones((2, 3))·y - softmax(x) ⊙ sum(ones((2, 3))·y, axis=1, keepdims=True)"),
+    ],
+)  # fmt: skip
+def test_what_is_asked_of_a_function_is_written(f: Any, formula: str) -> None:
+    x, y = param(2, 3), mg.Tensor([0.4, 2.0, 0.3], requires_grad=True)
+    assert rows(mg.explain(np.sum(f(x, y)), x))["dx"] == formula
+
+
 # --- names -----------------------------------------------------------------------------------
 
 

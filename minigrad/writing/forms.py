@@ -219,9 +219,7 @@ def _sum(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
 def _softmax(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """Over the last axis, unless another is named."""
     last = len(shape_of(e.args[0])) - 1
-    if set(e.kwargs) - {"axis"} or e.kwargs.get("axis", -1) not in (-1, last):
-        return None
-    return w.call(e.op.name, [f"{args[0]:open}"])
+    return w.call(e.op.name, [f"{args[0]:open}"]) if e.kwargs == {"axis": last} else None
 
 
 @special(onehot)

@@ -262,7 +262,7 @@ class FormulaWriter:
         if pattern is not None and not asked:
             return self.style.fill(pattern, *args)
         words = [f"{a:open}" for a in args]
-        if e.op.arity < 0 and e.op.vjps is not None:
+        if e.op.arity == -1 and e.op.vjps is not None:
             words = [f"[{', '.join(words)}]"] if self.style.plain else words
         words += [self.keyword(k, v) for k, v in asked.items()]
         if e.op.letter is not None:
