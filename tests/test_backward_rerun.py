@@ -342,7 +342,7 @@ def test_computed_as_numpy_does() -> None:
                  "np.where(a > 0, a, -a)[..., None]", "c['k'] * a.shape[0]", "~(a > 0) * 1.0",
                  "np.einsum('ij,jk->ik', a, b)", "a[np.arange(3), [0, 1, 2]]",
                  "a if i else b", "(a > 0).astype(float)", "np.eye(3, dtype=float)[:, i]",
-                 "np.dot(a, b)", "np.outer(a[0], b[:, 0])", "np.repeat(a, 2, axis=0)", "b.dot(b.T)",
+                 "np.dot(a, b)", "np.dot(a[0], a[1])", "np.outer(a[0], b[:, 0])", "np.repeat(a, 2, axis=0)", "b.dot(b.T)",
                  "np.diag(a[:, :3])", "np.diag(a[0])", "np.tensordot(a, b, axes=1)",
                  "a[0].astype('f4')",
                  "np.concatenate([a, b.T[:, :]], axis=0)", "np.full_like(a, i)", "max(h[0][0], i)",

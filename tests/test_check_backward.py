@@ -118,6 +118,19 @@ def test_scalars_and_variables_by_name() -> None:
     assert carried == ["dw", "db"]
 
 
+def test_each_of_several_outputs_counts() -> None:
+    def forward(x: Any, w: Any) -> Any:
+        a = x @ w
+        b = np.tanh(x)
+        return a, b
+
+    def backward(da: Any, db: Any, x: Any, w: Any, b: Any) -> Any:
+        dx = da @ w.T + db * (1 - b**2)
+        return dx, x.T @ da
+
+    assert mg.check_backward(forward, backward, X, X[:3, :2])
+
+
 def test_other_names_by_a_mapping() -> None:
     def forward(x: Any, w: Any) -> Any:
         z2 = x @ w

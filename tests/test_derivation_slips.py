@@ -241,6 +241,47 @@ def test_an_operand_taken_for_another_with_all_that_follows() -> None:
     says(check(L, {W: dW}), "dL/dW", r"^c stands where b belongs$", "wrong_node")
 
 
+def test_slopes_of_the_pass_before() -> None:
+    W, hs = leaf(normal(9, 3, 3)), [normal(10, 3)]
+    for x in normal(11, 3, 3):
+        hs.append(np.tanh(W @ hs[-1] + x))
+    L = np.sum(hs[-1])
+    h, g, dW = [hs[0], *(x.data for x in hs[1:])], np.ones(3), np.zeros((3, 3))
+    for t in (3, 2, 1):
+        dz = g * (1 - h[t - 1] ** 2)
+        dW, g = dW + np.outer(dz, h[t - 1]), W.data.T @ dz
+    words = r"evaluated at the value of the pass before, .* in each of 3 passes"
+    says(check(L, {W: dW}), "dL/dW", words, "wrong_node")
+
+
+def test_factors_of_products() -> None:
+    a, b, c = (leaf(normal(i, 4)) for i in (9, 10, 11))
+    L = np.sum(np.einsum("i,i,i->i", a, b, c) ** 2)
+    da = 2 * a.data * b.data * c.data * b.data
+    says(check(L, {a: da}), "dL/da", r"^c is missing from the product", "missing_local_factor")
+    z, y = leaf(normal(12, 5, 3)), np.eye(3)[[0, 1, 2, 1, 0]]
+    p = mg.softmax(z)
+    L = -np.sum(y * np.log(p))
+    dz = (p.data - y) * p.data * (1 - p.data)
+    says(check(L, {z: dz}), "dL/dz", r"^a factor p \* \(1 - p\) too many$", "extra_local_factor")
+
+
+def test_amounts() -> None:
+    X, w = normal(9, 6, 2), leaf(normal(10, 2))
+    L = np.sum(np.exp(X @ w))
+    dw = X.T @ np.exp(X @ w.data)
+    words = r"a mean over 6 where the sum belongs, and beside that it is ½ times"
+    says(check(L, {w: dw / 12}), "dL/dw", words, "mean_for_sum")
+    says(check(L, {w: np.mean(dw)}), "dL/dw", r"^it is averaged over everything", "other")
+    square = np.sum(w**2)
+    M = np.mean(X @ w) + square
+    wrong = X.mean(0) - 2 * w.data / 6
+    says(check(M, {w: wrong}), "dM/dw", r"through square is -1/6 times", "factor")
+    v = leaf(3.5)
+    K = (v * 2) ** 2 * 0.5 + v * 3
+    says(check(K, {"dK/dv": "10.0"}), "dK/dv", r"\(v \* 2\) is ½ of what it should be", "factor")
+
+
 def test_slices_order_and_products() -> None:
     h, x = leaf(normal(15, 3)), leaf(normal(16, 3))
     W, g = leaf(normal(17, 4, 6)), normal(18, 4)
