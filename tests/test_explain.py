@@ -715,7 +715,12 @@ def test_errors() -> None:
     params = {"used": w, "idle": [other]}
     del other
     with pytest.raises(ValueError, match=r"does not depend on params\['idle'\]\[0\]"):
-        mg.explain(L, params)
+        mg.explain(L, params["idle"])
+    for mode in ("reverse", "forward"):
+        found = mg.explain(L, params, mode=mode)
+        said = "dL/dparams['idle'][0] = 0: no path leads from params['idle'][0] to L"
+        assert said in str(found)
+        assert found.gradients["params['idle'][0]"] == 0.0
 
 
 def test_of_itself() -> None:

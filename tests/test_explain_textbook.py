@@ -167,6 +167,53 @@ def test_determinants() -> None:
     assert formulas(mg.explain(M, A)) == {"dA": "A⁻ᵀ"}
 
 
+def final_of(f: Any, *args: Any) -> list[str]:
+    """The last lines of the gradients of what is called y, by what is called x, A or u and v."""
+    y = f(*args)
+    names = {1: ["x"], 2: ["u", "v"]}[len(args)]
+    for x, name in zip(args, names, strict=True):
+        x.name = name
+    y.name = "y"
+    return [final(mg.explain(y, x, simplify=True), name) for x, name in zip(args, names)]
+
+
+REGULAR = [
+    (np.linalg.det, [[2.0, 0.3], [0.2, 1.5]], "y·x⁻ᵀ"),
+    (np.prod, [1.5, -2.0, 3.0], "y/x"),
+    (lambda x: np.sum(np.prod(x, axis=1)), [[1.5, 2.0], [3.0, -1.0]], "prod(x, axis=1)[:, None]/x"),
+    (lambda x: np.sum(np.cumprod(x)), [1.5, 2.0, 3.0], "cumsum(cumprod(x)[::-1])[::-1]/x"),
+    (np.sinc, 0.7, "(cos(π·x) - y)/x"),
+    (np.sinc, 0.1, "(cos(π·x) - y)/x"),
+    (lambda x: np.exp(x) / (1 + np.exp(x)), 0.4, "y·(1 - y)"),
+]
+
+
+@pytest.mark.parametrize(("f", "at", "formula"), REGULAR, ids=[f for _, _, f in REGULAR])
+def test_detours_that_no_value_takes(f: Any, at: Any, formula: str) -> None:
+    assert final_of(f, mg.Tensor(at, requires_grad=True)) == [formula]
+
+
+@pytest.mark.parametrize(
+    ("f", "at"),
+    [
+        (np.linalg.det, [[1.0, 2.0], [2.0, 4.0]]),
+        (np.prod, [1.5, 0.0, 3.0]),
+        (lambda x: np.sum(np.cumprod(x)), [1.5, 0.0, 3.0]),
+        (np.sinc, 1e-9),
+        (np.sinc, 0.0),
+    ],
+)
+def test_detours_that_values_take_are_written(f: Any, at: Any) -> None:
+    x = mg.Tensor(at, requires_grad=True)
+    y = f(x)
+    check(mg.explain(y, x))
+
+
+def test_angles() -> None:
+    u, v = mg.Tensor(1.7, requires_grad=True), mg.Tensor(0.4, requires_grad=True)
+    assert final_of(np.arctan2, u, v) == ["v/(u² + v²)", "-u/(u² + v²)"]
+
+
 def test_indices_keep_their_names() -> None:
     C, ix = param(27, 2), rng.integers(0, 27, (16, 3))
     emb = C[ix]

@@ -87,8 +87,8 @@ def explain(
     Raises
     ------
     TypeError, ValueError
-        When something is no Tensor, was not recorded, or has no path to ``output``; for
-        another mode, and for steps or a closed form in forward mode.
+        When something is no Tensor or was not recorded, and where nothing of ``wrt`` has a path
+        to ``output``; for another mode, and for steps or a closed form in forward mode.
 
     Notes
     -----

@@ -46,6 +46,25 @@ def quotient_with_a_name(b: Simplifier, x: Operand, y: Operand) -> Operand:
     return None
 
 
+@rule(ops.square, ops.power, when="formula")
+def hypotenuse_squared(b: Simplifier, x: Operand, p: Operand = 2) -> Operand:
+    """``hypot(u, v)²`` is ``u² + v²``."""
+    sides = b.match(x, ops.hypot) if isinstance(x, Var) and not x.given else None
+    if sides is None or number(p) != 2:
+        return None
+    return b.emit(ops.add, *(b.emit(ops.power, u, 2) for u in sides))
+
+
+@rule(ops.subtract, when="formula")
+def rest_of_one(b: Simplifier, x: Operand, y: Operand) -> Operand:
+    """``a - a²`` is ``a·(1 - a)``, where it is called a."""
+    of = (b.match(y, ops.power) or b.match(y, ops.square)) if isinstance(y, Var) else None
+    squared = of is not None and of[0] is x and (len(of) == 1 or number(of[1]) == 2)
+    if not squared or not isinstance(x, Var) or not x.given or y.given:
+        return None
+    return b.emit(ops.multiply, x, b.emit(ops.subtract, 1, x))
+
+
 @rule(ops.power, when="formula")
 def negative_power(b: Simplifier, x: Operand, p: Operand) -> Operand:
     """``x^-3`` is 1/x³, ``x^0`` is 1."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minigrad.errors import label
 from minigrad.explain.ledger import Chart
 from minigrad.graph import ancestors
@@ -32,8 +34,7 @@ def chart(call: str, output: Any, wrt: Any) -> Chart:
     TypeError
         For what is no Tensor.
     ValueError
-        For what was not recorded, and where a derivative is zero because no path leads
-        from ``wrt`` to ``output``.
+        For what was not recorded, and where no path leads from any of ``wrt`` to ``output``.
     """
     if not isinstance(output, Tensor):
         raise TypeError(
@@ -58,14 +59,19 @@ def chart(call: str, output: Any, wrt: Any) -> Chart:
     refuse_complex(call, output)
     known = names([output.node])
     above = known.nodes
-    for t in wanted:
-        if t.node not in above:
-            of, by = label(output), name_of(t, known)
-            raise ValueError(
-                f"{call}: {of} does not depend on {by}, no path leads from {by} to {of}: "
-                f"the derivative of {of} by {by} is zero"
-            )
-    return Chart(output, wanted, known)
+    of = label(output)
+    unused = {name_of(t, known): t for t in wanted if t.node not in above}
+    if len(unused) == len(wanted):
+        by = next(iter(unused))
+        raise ValueError(
+            f"{call}: {of} does not depend on {by}, no path leads from {by} to {of}: "
+            f"the derivative of {of} by {by} is zero"
+        )
+    read = Chart(output, [t for t in wanted if t.node in above], known)
+    for by, t in unused.items():
+        read.unused[by] = np.zeros(t.shape)[()]
+        read.notes.setdefault(f"d{of}/d{by} = 0: no path leads from {by} to {of}")
+    return read
 
 
 def name_of(t: Tensor, known: Names | None) -> str:

@@ -104,6 +104,7 @@ class Chart:
         )
         self.nameless: dict[int, tuple[str, Any]] = {}
         self.notes: dict[str, None] = {}
+        self.unused: dict[str, Any] = {}  # name -> zeros, where no path leads to the output
         self._formulas: dict[AnyNode, dict[AnyNode, Formula]] = {}
 
     def key(self, node: AnyNode) -> bool:

@@ -100,7 +100,8 @@ class Explanation(Document):
     @cached_property
     def gradients(self) -> dict[str, Any]:
         """Name -> the gradient of the output with respect to it."""
-        return {self.chart.called(v): self.chart.gradients[v] for v in self.chart.wrt}
+        found = {self.chart.called(v): self.chart.gradients[v] for v in self.chart.wrt}
+        return {**found, **self.chart.unused}
 
     # --- text ---------------------------------------------------------------------------
 

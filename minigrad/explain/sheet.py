@@ -21,6 +21,7 @@ from minigrad.explain.paper import Paper, guarded
 from minigrad.explain.passes import Before, at_first
 from minigrad.explain.pieces import parents, unnamed
 from minigrad.explain.reduced import plainest, read
+from minigrad.explain.regular import regular
 from minigrad.explain.sources import (
     LITERAL,
     RECKONING,
@@ -376,7 +377,8 @@ class Sheet:
                 self.tracer.notes.setdefault(
                     f"d{name}: summed over {over}, because {name} was broadcast"
                 )
-        c = self.ruled(node, lambda ans, args, kwargs: op.rule(i)(g, ans, *args, **kwargs))
+        back = regular(node) or op.rule(i)
+        c = self.ruled(node, lambda ans, args, kwargs: back(g, ans, *args, **kwargs))
         return fit(c, node.args[i], op, i) if fitted else c
 
     def tangent(self, node: AnyNode, ts: list[Any]) -> Operand:
