@@ -216,6 +216,9 @@ def test_python_numbers_take_the_dtype_of_arrays_at_every_call() -> None:
     assert [step(w, 0.1 * i).dtype for i in (1, 2, 3)] == [np.float32] * 3
     assert step(w, np.float64(0.1)).dtype == np.float64
     assert step(w, 0.1).dtype == np.float32
+    joined = mg.compile(lambda w, x: np.concatenate([x, w, x], axis=None))
+    for x in (0.1, 0.2, np.float64(0.1), np.float16(0.1), 2):
+        assert joined(w, x).dtype == np.concatenate([x, w], axis=None).dtype
     assert step(np.ones(3), 0.1).dtype == np.float64
     mixed = mg.compile(lambda w, a: np.where(w > a, w * (2 * a) ** 2, np.exp(a) * w))
     for a in (0.5, 0.25):

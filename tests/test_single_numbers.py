@@ -118,6 +118,11 @@ def test_what_is_needed_of_single_numbers_keeps_its_type() -> None:
                 np.testing.assert_allclose(got, want, rtol=1e-14)
 
 
+@pytest.mark.parametrize("p", [-1.5, -0.5, 1.5, -2, 3])
+def test_powers_of_an_array_without_axes(p: float) -> None:
+    assert mg.power(np.array(4.0), p) == 4.0**p
+
+
 @pytest.mark.parametrize("p", [-2, -2.0, -1.0])
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_powers_are_installed(p: Any, kind: Any) -> None:

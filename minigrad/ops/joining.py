@@ -74,12 +74,11 @@ def concatenate(arrays: Array, axis: int | None = 0) -> Array:
     """
     arrays = list(arrays)
     if axis is None:  # only so NumPy lets Python's numbers take the others' precision
-        weak = [type(a) in (int, float, complex) for a in arrays]
-        arrays = [a if w else arrayed(a) for a, w in zip(arrays, weak, strict=True)]
-        kind = np.result_type(*arrays) if any(weak) else None
-        arrays = [
-            np.array([a], kind) if w else reshape(a, -1) for a, w in zip(arrays, weak, strict=True)
-        ]
+        arrays = [a if type(a) in (int, float, complex) else arrayed(a) for a in arrays]
+        kinds = [(np.ndim(a), a.dtype) for a in arrays if hasattr(a, "dtype")]
+        firm = [dtype for n, dtype in kinds if n or dtype != float]  # a double may be Python's
+        one = np.ones(1, np.result_type(*firm) if firm else bool)
+        arrays = [reshape(a, -1) if np.ndim(a) else a * one for a in arrays]
         axis = 0
     return in_groups(joined, arrays, axis)
 
@@ -413,4 +412,4 @@ def unstack(x: Array, *, axis: int = 0) -> Array:
     """
     if np.ndim(x) == 0:
         raise ValueError("a single number cannot be unstacked")
-    return tuple(np.moveaxis(x, axis, 0))
+    return tuple(np.moveaxis(x, axis, 0) if axis else x)
