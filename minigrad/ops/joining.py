@@ -76,7 +76,7 @@ def concatenate(arrays: Array, axis: int | None = 0) -> Array:
     if axis is None:  # only so NumPy lets Python's numbers take the others' precision
         arrays = [a if type(a) in (int, float, complex) else arrayed(a) for a in arrays]
         kinds = [(np.ndim(a), a.dtype) for a in arrays if hasattr(a, "dtype")]
-        firm = [dtype for n, dtype in kinds if n or dtype != float]  # a double may be Python's
+        firm = [dtype for n, dtype in kinds if n or dtype != np.float64]  # a double may be Python's
         one = np.ones(1, np.result_type(*firm) if firm else bool)
         arrays = [reshape(a, -1) if np.ndim(a) else a * one for a in arrays]
         axis = 0
