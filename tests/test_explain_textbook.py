@@ -364,3 +364,14 @@ def test_a_step_that_cannot_be_found_leaves_those_before(monkeypatch: Any) -> No
     short = str(mg.explain(L, w, simplify=True))
     assert "(chain rule)" in short
     assert whole.startswith(short)
+
+
+def test_entries_that_numbers_tell() -> None:
+    X, F = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 3.0]]), param(2, 2)
+    a = X[0, 0] * F[0, 0] + X[1, 1] * F[1, 1]
+    b = X[0, 1] * F[0, 0] - X[1, 2] * F[1, 1]
+    L = a**2 + b
+    explanation = mg.explain(L, F, simplify=True)
+    assert formulas(explanation)["dF via a"] == "dF[0, 0] += da·X[0, 0]; dF[1, 1] += da·X[1, 1]"
+    said = "dF[0, 0] += X[0, 1] + 2·a·X[0, 0]; dF[1, 1] += -X[1, 2] + 2·a·X[1, 1]"
+    assert explanation.closed["F"][-1].text == said

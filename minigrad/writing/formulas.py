@@ -161,7 +161,7 @@ class Formula:
         writer = FormulaWriter(self, style, named)
         for before in self.program.equations:
             writer.write(before)
-        words = [added(writer, e, name) for e in parts]
+        words = added_to_entries(writer, parts, name) or [added(writer, e, name) for e in parts]
         if None in words:
             return None
         return with_definitions(style, Term("; ".join(map(str, words))), writer.definitions).code
@@ -174,6 +174,28 @@ def is_slice(index: Index) -> bool:
     """Whether an index picks a block, which is written as what is padded."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(isinstance(p, slice) or p is Ellipsis for p in parts)
+
+
+def is_one_place(index: Index) -> bool:
+    """Whether an index picks no entry twice, being of numbers, one at least."""
+    parts = index if isinstance(index, tuple) else (index,)
+    numbers = [isinstance(p, int | np.integer) for p in parts]
+    plain = [
+        k or isinstance(p, slice) or p is Ellipsis for k, p in zip(numbers, parts, strict=True)
+    ]
+    return any(numbers) and all(plain)
+
+
+def added_to_entries(writer: FormulaWriter, parts: list[Equation], name: str) -> list[str | None]:
+    """``dF[0, 1] += a + b`` for each entry, where all are told by numbers; else nothing."""
+    found: dict[str, str] = {}
+    for e in parts:
+        if not is_one_place(e.kwargs["index"]):
+            return []
+        words, value = writer.index(e.kwargs["index"]), e.args[0]
+        term = f"{writer.argument(value, shape_of(value)):open}"
+        found[words] = f"{found[words]} + {term}" if words in found else term
+    return [f"{name}[{k}] += {found[k].replace('+ -', '- ')}" for k in sorted(found)]
 
 
 def added(writer: FormulaWriter, e: Equation, name: str) -> str | None:
