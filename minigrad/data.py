@@ -76,7 +76,7 @@ def owned(data: Array, requires_grad: bool, dtype: DType, lock: bool) -> Array:
             f"data of dtype {data.dtype} cannot require a gradient: write floats (1.0 instead "
             "of 1), or convert with .astype(float) or dtype=float"
         )
-    return settle(data) if lock else data[()] if data.shape == () else data
+    return locked(data) if lock else data[()] if data.shape == () else data
 
 
 def is_masked(x: Any) -> bool:
@@ -94,7 +94,7 @@ def unmasked(data: Array) -> None:
         )
 
 
-def settle(data: Array) -> Array:
+def locked(data: Array) -> Array:
     """``data`` locked if it is an array, a NumPy scalar if it is 0-dimensional.
 
     Here and in the fast paths ``write`` is given by place, which takes a third of the time.
@@ -105,7 +105,7 @@ def settle(data: Array) -> Array:
         data.setflags(False)  # type: ignore[call-arg]
     elif isinstance(data, np.ndarray):  # matrices, masked arrays, memory maps
         unmasked(data)
-        return settle(np.array(data))
+        return locked(np.array(data))
     elif type(data) is complex:  # of Python's complex number and a scalar
         return np.complex128(data)
     return data

@@ -144,7 +144,7 @@ def call_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 
 def failure(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Exception:
     """The error to raise when ``op`` failed on ``args``: same type, in the user's words."""
-    return told(call_text(op, args, kwargs), args, error, advice(op, args, error))
+    return rephrased(call_text(op, args, kwargs), args, error, advice(op, args, error))
 
 
 def retold(name: str, args: Any, kwargs: dict[str, Any], error: Exception) -> Exception:
@@ -152,13 +152,15 @@ def retold(name: str, args: Any, kwargs: dict[str, Any], error: Exception) -> Ex
     if re.match(rf"{re.escape(name)}\b", str(error)) or not isinstance(error, _ORDINARY):
         return error
     parts = [v for a in args for v in (a if isinstance(a, list | tuple) else [a])]
-    return told(call_of(name, args, kwargs), tuple(parts), error, getattr(error, "advice", None))
+    return rephrased(
+        call_of(name, args, kwargs), tuple(parts), error, getattr(error, "advice", None)
+    )
 
 
 _ORDINARY = (ValueError, TypeError, IndexError, ArithmeticError)
 
 
-def told(call: str, args: tuple[Any, ...], error: Exception, advice: str | None) -> Exception:
+def rephrased(call: str, args: tuple[Any, ...], error: Exception, advice: str | None) -> Exception:
     """An error of the type of ``error`` that begins with ``call``."""
     reason = getattr(error, "reason", None)
     if reason is None:

@@ -20,7 +20,7 @@ TOO_DEEP = "the nested lists, tuples or dicts contain themselves, or are nested 
 def flatten(tree: Tree, whole: bool = False) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     """Leaves of ``tree``, and the function that builds the same structure of others.
 
-    Those of the ``whole`` tree include what is `beside` the parts of containers.
+    Those of the ``whole`` tree include what is `attributes_beside` the parts of containers.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def children(t: object) -> list[tuple[Any, Any]] | None:
     return None if fields is None else [(name, getattr(t, name, None)) for name in fields]
 
 
-def beside(t: object) -> Keywords:
+def attributes_beside(t: object) -> Keywords:
     """Attributes of a container that are no parts of it, by name.
 
     An object of a class of the user's has them: a dict, a list, a tuple, or a dataclass with more
@@ -105,7 +105,7 @@ def beside(t: object) -> Keywords:
     kind: Any = type(t)
     if kind in CONTAINERS:
         return NOTHING
-    held = dictionary(t)
+    held = attribute_dict(t)
     slots = members(kind)
     if not held and not slots:
         return NOTHING
@@ -120,7 +120,7 @@ def beside(t: object) -> Keywords:
     return found
 
 
-def dictionary(t: object) -> Keywords:
+def attribute_dict(t: object) -> Keywords:
     """The attributes of ``t`` that no slot holds; none of a dict that is its own."""
     held = getattr(t, "__dict__", NOTHING)
     return NOTHING if held is t else held
@@ -138,8 +138,8 @@ def members(kind: Any) -> dict[str, Any]:
     }
 
 
-def put(t: object, name: str, value: object) -> None:
-    """Set what `beside` reads, of a frozen dataclass and behind a property too."""
+def set_attribute(t: object, name: str, value: object) -> None:
+    """Set what `attributes_beside` reads, of a frozen dataclass and behind a property too."""
     kind: Any = type(t)
     member = members(kind).get(name)
     if member is not None:
@@ -152,7 +152,7 @@ def rebuilt(t: object, values: list[Any], more: Keywords = NOTHING) -> Tree:
     """A container like ``t`` that holds other ``values``, and ``more`` beside them."""
     new = _refilled(t, values)
     for name, value in more.items():
-        put(new, name, value)
+        set_attribute(new, name, value)
     return new
 
 
@@ -163,8 +163,8 @@ def _refilled(t: object, values: list[Any]) -> Tree:
         new = tuple_of(kind, values)
     else:
         new = copy(t) if copied_its_own_way(kind) else plain_base(kind).__new__(kind)
-    for name, value in beside(t).items():
-        put(new, name, value)
+    for name, value in attributes_beside(t).items():
+        set_attribute(new, name, value)
     if isinstance(t, dict):
         if getattr(t, "__dict__", None) is t:
             object.__setattr__(new, "__dict__", new)  # its keys are its attributes
@@ -220,7 +220,7 @@ def _visit(t: object, leaves: list[Any], whole: bool) -> Callable[[Any], Any]:
     if type(t) is dict:
         keys = list(t)
         return lambda it: {key: build(it) for key, build in zip(keys, builds, strict=True)}
-    if not whole or not (held := beside(t)):
+    if not whole or not (held := attributes_beside(t)):
         return lambda it: rebuilt(t, [build(it) for build in builds])
     more = {name: _visit(value, leaves, whole) for name, value in held.items()}
     return lambda it: rebuilt(
@@ -232,7 +232,7 @@ def leaves_like(tree: Tree, pattern: Any, what: str, whole: bool = False) -> lis
     """Leaves of ``tree`` in the order of those of ``pattern``, whose structure it must have.
 
     Dicts are matched by key, in whatever order they were filled.  Of the ``whole`` tree also
-    those `beside` the parts of containers.
+    those `attributes_beside` the parts of containers.
 
     Raises
     ------
@@ -255,25 +255,27 @@ def leaves_like(tree: Tree, pattern: Any, what: str, whole: bool = False) -> lis
 def _match(t: object, p: Any, place: str, found: list[Any], whole: bool) -> None:
     if isinstance(p, dict):
         if not isinstance(t, dict) or t.keys() != p.keys():
-            raise ValueError(f"{place} must be a dict with the keys {list(p)}, not {shown(t)}")
+            raise ValueError(
+                f"{place} must be a dict with the keys {list(p)}, not {description(t)}"
+            )
         for key in p:
             _match(t[key], p[key], f"{place}[{key!r}]", found, whole)
     elif isinstance(p, list | tuple):
         if not isinstance(t, list | tuple) or len(t) != len(p):
             kind = type(p).__name__
-            raise ValueError(f"{place} must be a {kind} of length {len(p)}, not {shown(t)}")
+            raise ValueError(f"{place} must be a {kind} of length {len(p)}, not {description(t)}")
         for i, (u, q) in enumerate(zip(t, p, strict=True)):
             _match(u, q, f"{place}[{i}]", found, whole)
     elif (fields := fields_of(p)) is not None:
         if type(t) is not type(p):
-            raise ValueError(f"{place} must be a {type(p).__name__}, not {shown(t)}")
+            raise ValueError(f"{place} must be a {type(p).__name__}, not {description(t)}")
         for name in fields:
             _match(getattr(t, name), getattr(p, name), f"{place}.{name}", found, whole)
     else:
         found.append(t)
         return
     if whole and type(p) not in CONTAINERS:
-        held, given = beside(p), beside(t)
+        held, given = attributes_beside(p), attributes_beside(t)
         if given.keys() != held.keys():
             raise ValueError(
                 f"{place} must have the attributes {list(held)} beside its parts, not {list(given)}"
@@ -282,7 +284,7 @@ def _match(t: object, p: Any, place: str, found: list[Any], whole: bool) -> None
             _match(given[name], held[name], f"{place}.{name}", found, whole)
 
 
-def shown(t: object) -> str:
+def description(t: object) -> str:
     """What ``t`` is, in a few words."""
     if isinstance(t, dict):
         return f"one with {list(t)}"

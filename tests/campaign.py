@@ -36,7 +36,7 @@ from minigrad.ops.record import registry
 from minigrad.program import regions
 from minigrad.program.compile import STRIKES
 from minigrad.program.equations import Var
-from minigrad.program.live import held
+from minigrad.program.live import frozen_draws
 from minigrad.program.rounding import different, rounding, values_of
 from minigrad.program.trace import arguments, recorded
 from minigrad.program.tracer import Tracer
@@ -157,7 +157,7 @@ class Trial:
         f = called_with(self.f, self.form.plain(), len(args))
         program, _ = recorded(f, arguments(f, args, {}), len(args), (), (), Tracer())
         given = zip(program.parameters.values(), args, strict=True)
-        with held(program.constants.values()):
+        with frozen_draws(program.constants.values()):
             yield from rounding(program, [a for v, a in given if isinstance(v, Var)])
 
     def agrees_with_engine(self, have: list[Any], args: list[Any], want: list[Any]) -> bool:

@@ -24,7 +24,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.errors import label
-from minigrad.tree import beside, children
+from minigrad.tree import attributes_beside, children
 
 # --- containers ---------------------------------------------------------------------------
 
@@ -297,7 +297,10 @@ def differs(a: Any, b: Any, path: str = "") -> str | None:
     parts, others = children(a), children(b)
     if parts is None or others is None:
         return None if same_leaf(a, b) else f"{path}: {label(a)} in place of {label(b)}"
-    parts, others = [*parts, *beside(a).items()], [*others, *beside(b).items()]
+    parts, others = (
+        [*parts, *attributes_beside(a).items()],
+        [*others, *attributes_beside(b).items()],
+    )
     if type(a) is not type(b) or [k for k, _ in parts] != [k for k, _ in others]:
         return f"{path}: {label(a)} in place of {label(b)}"
     found = (differs(u, v, f"{path}.{k}") for (k, u), (_, v) in zip(parts, others, strict=True))

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 import campaign_containers as campaign
 import minigrad as mg
-from minigrad.tree import beside, rebuilt
+from minigrad.tree import attributes_beside, rebuilt
 
 
 @dataclass
@@ -156,7 +156,7 @@ def test_rebuilt_and_beside() -> None:
 
     d = Slotted(x=1)
     d.plain = 2
-    assert beside(d) == {"plain": 2}
+    assert attributes_beside(d) == {"plain": 2}
     again = rebuilt(d, [5], {"plain": 3})
     assert (dict(again), again.plain, d.plain) == ({"x": 5}, 3, 2)
 

@@ -13,7 +13,7 @@ import pytest
 import minigrad as mg
 from all_samples import SAMPLES, Sample
 from minigrad import ops
-from minigrad.program.entries import added_up
+from minigrad.program.entries import merge_scatters
 from minigrad.tree import flatten
 from test_random_programs import program
 
@@ -340,7 +340,7 @@ def test_terms_for_the_same_entries_are_added_up_first(
         same(compiled(x), g(x), 1e-11 if dtype == "float64" else 1e-5)
         assert compiled(x)[1].dtype == dtype
     assert "in_ops" not in compiled.latest.code
-    added = added_up(compiled.program)
+    added = merge_scatters(compiled.program)
     put = [repr(e.kwargs["index"]) for e in added.equations if e.op is ops.scatter]
     assert len(put) == len(set(put)) < sum(e.op is ops.scatter for e in compiled.program.equations)
 

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.program.places import same
+from minigrad.program.places import same_value
 from minigrad.tree import flatten
 
 
@@ -320,16 +320,24 @@ def test_statics_that_are_no_parameters() -> None:
 
 
 def test_same() -> None:
-    assert same(float("nan"), float("nan")) and not same(0.0, -0.0) and not same(1, True)
-    assert same([1, {"a": (2.0,)}], [1, {"a": (2.0,)}]) and not same([0.0], [-0.0])
-    assert same(Key(1), Key(1)) and not same(Key(1), Key(2)) and not same(object(), object())
-    assert not same(np.array([0.0]), np.array([-0.0]))
-    assert same(np.array([np.nan]), np.array([np.nan]))
+    assert (
+        same_value(float("nan"), float("nan"))
+        and not same_value(0.0, -0.0)
+        and not same_value(1, True)
+    )
+    assert same_value([1, {"a": (2.0,)}], [1, {"a": (2.0,)}]) and not same_value([0.0], [-0.0])
+    assert (
+        same_value(Key(1), Key(1))
+        and not same_value(Key(1), Key(2))
+        and not same_value(object(), object())
+    )
+    assert not same_value(np.array([0.0]), np.array([-0.0]))
+    assert same_value(np.array([np.nan]), np.array([np.nan]))
     big = np.zeros((300, 300))
     other = big.copy()
-    assert same(big, other)
+    assert same_value(big, other)
     other[299, 299] = -0.0
-    assert not same(big, other) and not same(big.T, other.T)
+    assert not same_value(big, other) and not same_value(big.T, other.T)
 
 
 # --- in company ------------------------------------------------------------------------

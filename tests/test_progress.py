@@ -63,7 +63,7 @@ def test_nothing_of_what_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("impatient")
 def test_stages_and_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    with progress.shown("\033[31mred") as say:
+    with progress.progress_line("\033[31mred") as say:
         say("simplifying 3 equations")
         time.sleep(0.1)
     assert "mg.compile(\\x1b[31mred): simplifying 3 equations" in terminal.getvalue()
@@ -72,7 +72,7 @@ def test_stages_and_names(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("impatient")
 def test_errors_take_it_away_and_no_thread_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    with pytest.raises(ZeroDivisionError), progress.shown("f"):
+    with pytest.raises(ZeroDivisionError), progress.progress_line("f"):
         time.sleep(0.1)
         raise ZeroDivisionError
     assert terminal.getvalue().endswith("\r\033[K")

@@ -237,13 +237,13 @@ def test_the_sign_of_what_is_undefined_is_not_known() -> None:
 def test_luck_is_in_proportion() -> None:
     """What a few trials have left where it was is held to the others, in proportion too."""
     expected, spread = np.array([1e16, 1e-3, 0.0]), np.array([2.0, 0.0, 0.0])
-    off = lambda *by: rounding.explained(expected + by, expected, spread)
+    off = lambda *by: rounding.within_rounding(expected + by, expected, spread)
     assert off(4.0, 1e-18, 1e-3)
     assert not off(0.0, 1e-5, 0.0)
     assert not off(1e4, 0.0, 0.0)
     assert not off(0.0, 0.0, 100.0)
-    assert rounding.explained(np.float64(1 + 1e-15), np.float64(1), np.float64(2e-16))
-    assert not rounding.explained(np.float64(1.001), np.float64(1), np.array(2e-16))
+    assert rounding.within_rounding(np.float64(1 + 1e-15), np.float64(1), np.float64(2e-16))
+    assert not rounding.within_rounding(np.float64(1.001), np.float64(1), np.array(2e-16))
 
 
 @pytest.mark.filterwarnings("error:the compiled")
@@ -253,7 +253,9 @@ def test_quotients_of_what_underflows_are_not_known() -> None:
     tiny = np.array([5e-324, -5e-324, 1e-323])
     expected = [(0.6 * tiny) / np.hypot(tiny * 0.4, tiny)]
     spread = estimate(program, [tiny], expected)
-    assert rounding.explained(0.6 * (tiny / np.hypot(tiny * 0.4, tiny)), expected[0], spread[0])
+    assert rounding.within_rounding(
+        0.6 * (tiny / np.hypot(tiny * 0.4, tiny)), expected[0], spread[0]
+    )
     one = estimate(program, [np.ones(3)], [0.6 / np.hypot(0.4, np.ones(3))])
     assert (one[0] < 1e-14).all()
 
@@ -265,8 +267,10 @@ def test_steps_of_an_op_round_as_well() -> None:
     expected = [np.asarray(mg.log_softmax(x))]
     spread = estimate(program, [x], expected)[0]
     assert 1e-17 < spread[0] < 1e-14
-    assert rounding.explained(expected[0] + np.array([2e-16, 0, 0, 0]), expected[0], spread)
-    assert not rounding.explained(expected[0] + np.array([1e-13, 0, 0, 0]), expected[0], spread)
+    assert rounding.within_rounding(expected[0] + np.array([2e-16, 0, 0, 0]), expected[0], spread)
+    assert not rounding.within_rounding(
+        expected[0] + np.array([1e-13, 0, 0, 0]), expected[0], spread
+    )
 
 
 def test_complex_numbers_are_compared_in_both_parts() -> None:

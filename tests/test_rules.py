@@ -16,7 +16,7 @@ import pytest
 import minigrad as mg
 from minigrad.ops.record import Op
 from minigrad.program import passes
-from minigrad.program.equations import Program, Var, evaluate, forward
+from minigrad.program.equations import Program, Var, call_forward, evaluate
 from minigrad.program.lower import LOWER
 from minigrad.program.rounding import rounding, values_of
 from minigrad.program.simplify import rebuilt
@@ -162,7 +162,7 @@ def compare(before: Program, after: Program, args: list[Any]) -> None:
     """Shapes and dtypes the same; finite numbers as far apart as rounding explains."""
     given = zip(before.parameters.values(), args, strict=True)
     values = {v: a for v, a in given if isinstance(v, Var)}  # single whole numbers are fixed
-    expected, got = (values_of(evaluate(p, values, forward)) for p in (before, after))
+    expected, got = (values_of(evaluate(p, values, call_forward)) for p in (before, after))
     spread = None
     for i, (e, g) in enumerate(zip(expected, got, strict=True)):
         e, g = np.asarray(e), np.asarray(g)
@@ -302,7 +302,8 @@ def test_signs_of_zeros_where_somebody_looks(look: Any) -> None:
             values = dict(zip(before.inputs, (x, y), strict=True))
             for after in (passes.simplified(before), rebuilt(before, LOWER)):
                 for e, g in zip(
-                    *(values_of(evaluate(p, values, forward)) for p in (before, after)), strict=True
+                    *(values_of(evaluate(p, values, call_forward)) for p in (before, after)),
+                    strict=True,
                 ):
                     inf = np.isinf(np.asarray(e, float))
                     assert (np.asarray(e)[inf] == np.asarray(g)[inf]).all(), f"{before.listing}"

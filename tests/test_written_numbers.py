@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from minigrad.writing.numbers import Surd, decimal, fraction, plainly, surd, tidy, worth
+from minigrad.writing.numbers import Surd, decimal, fraction, python_number, surd, tidy, worth
 
 
 def test_quotients_are_found_again() -> None:
@@ -100,4 +100,4 @@ def test_decimals() -> None:
     assert [decimal(x) for x in (2.0, -3.0, 0.1, True, 7)] == ["2", "-3", "0.1", "True", "7"]
     assert decimal(1e15) == "1000000000000000.0" and decimal(1e14) == "100000000000000"
     assert decimal(math.inf) == "inf" and decimal(1e300) == "1e+300"
-    assert plainly(True) is True and type(plainly(2.5)) is float
+    assert python_number(True) is True and type(python_number(2.5)) is float

@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.autodiff.call import parted, unhidden, variable_for
 from minigrad.autodiff.tangents import fitted, in_order, push_through, tangent
 from minigrad.batch.rules import align
-from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
+from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, locked
 from minigrad.errors import failure
 from minigrad.graph import (
     AnyNode,
@@ -141,7 +141,7 @@ class Pusher:
         except Exception:
             return None  # told by `push`
         if type(ans) is ndarray:
-            ans = settle(ans)
+            ans = locked(ans)
         if self.n is not None:
             index = (slice(None), *(index if type(index) is tuple else (index,)))
         return self.pushed(ans, t[index])
@@ -177,7 +177,7 @@ class Pusher:
         if type(ans) is ndarray and ans.dtype.kind == "f" and ans.ndim:
             ans.setflags(False)  # type: ignore[call-arg]
         elif type(ans) is not float64:
-            ans = settle(ans)
+            ans = locked(ans)
             if ans.dtype.kind not in CONTINUOUS:
                 return None
         if self.n is not None and type(ans) is ndarray:
@@ -221,9 +221,9 @@ class Pusher:
         except Exception as error:
             raise failure(op, args, kwargs, error) from error
         if type(ans) is tuple or type(ans) is list:
-            ans = tuple([settle(y) for y in ans])
+            ans = tuple([locked(y) for y in ans])
         elif type(ans) is not float64:
-            ans = settle(np.asarray(ans)) if isinstance(ans, int | float) else settle(ans)
+            ans = locked(np.asarray(ans)) if isinstance(ans, int | float) else locked(ans)
             if ans.dtype.kind not in CONTINUOUS:
                 return wrap(ans, None)
             if self.limit and ans.size * self.n > self.limit:

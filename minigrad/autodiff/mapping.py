@@ -17,7 +17,7 @@ from minigrad.autodiff.call import check_callable, unhidden
 from minigrad.autodiff.derived import derived
 from minigrad.batch import batched
 from minigrad.batch.rules import Many
-from minigrad.data import settle
+from minigrad.data import locked
 from minigrad.errors import caller_site, label
 from minigrad.graph import AnyNode, modes, tracing, variable
 from minigrad.ops.record import Op
@@ -158,7 +158,7 @@ def vmap(f: Function, in_axes: Any = 0, out_axes: Any = 0) -> Function:
                 called.append(x)
                 continue
             one = xs[0]
-            stand_in = recorder.stand_in(settle(one._value if isinstance(one, Tensor) else one))
+            stand_in = recorder.stand_in(locked(one._value if isinstance(one, Tensor) else one))
             known[stand_in.node] = Many(xs)
             recorder.many.add(stand_in.node)
             called.append(stand_in)

@@ -11,7 +11,7 @@ from minigrad.derivation.grading import check_derivation
 from minigrad.derivation.values import read
 from minigrad.errors import label
 from minigrad.graph import ancestors
-from minigrad.reading.names import callers, held
+from minigrad.reading.names import callers, named_values
 from minigrad.tensor import Tensor
 
 
@@ -68,7 +68,7 @@ def cmp(name: str, value: Any, tensor: Any, *, output: Any = None) -> None:
 def newest(tensor: Tensor) -> Tensor:
     """The newest scalar among the caller's variables that depends on ``tensor``."""
     for scope in callers():
-        found = [t for _, t in held(scope.variables, True) if isinstance(t, Tensor)]
+        found = [t for _, t in named_values(scope.variables, True) if isinstance(t, Tensor)]
         scalars = [t for t in found if t.node is not None and t.size == 1 and t is not tensor]
         for t in sorted(scalars, key=lambda t: -t.node.seq):
             if tensor.node in ancestors(t.node):

@@ -15,7 +15,7 @@ from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.walk import Edge, Graph, RuleCall, size_of
 from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode
-from minigrad.reading.names import held
+from minigrad.reading.names import named_values
 
 
 class Vocabulary(Words):
@@ -142,7 +142,7 @@ class Vocabulary(Words):
         """Numbers that the caller has a name for, in dicts as well."""
         seen: set[float] = {0.0, 1.0}
         for scope in self.names.scopes[:2]:
-            for name, x in held(scope.variables, True):
+            for name, x in named_values(scope.variables, True):
                 if isinstance(x, float | np.floating) and abs(x) not in seen and np.isfinite(x):
                     seen.add(abs(float(x)))
                     yield name, float(x)
@@ -152,7 +152,7 @@ class Vocabulary(Words):
         used = [a for n in self.graph.nodes for a in n.args if isinstance(a, np.ndarray)]
         used += [p.hand for p in [self.q, *self.given]]
         for scope in self.names.scopes[:2]:
-            for name, x in held(scope.variables, True):
+            for name, x in named_values(scope.variables, True):
                 plain = isinstance(x, np.ndarray) and x.size > 2 and x.dtype.kind in "fiub"
                 if plain and not any(np.array_equal(x, u) for u in used):
                     yield name, np.asarray(x, float)

@@ -21,16 +21,16 @@ from minigrad.explain import (  # noqa: F401 (their rules come first)
 )
 from minigrad.explain.factors import Simplifier, named
 from minigrad.ops.elementwise import branch
-from minigrad.program.builder import Full, is_, key_of, number, shape_of
+from minigrad.program.builder import Full, as_number, equals, key_of, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import SUMS, coefficient, each, floating, rule, rules, scaled
+from minigrad.program.rules import SUMS, coefficient, each, is_float, rule, rules, scaled
 from minigrad.typing import Operand
 
 
 @rule(ops.divide, when="formula")
 def quotient_with_a_name(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x·u/y`` is ``x·a`` if u/y is called a, and ``x·(1 - a)`` if y = 1 + u and 1/y is."""
-    if x is y and floating(x):
+    if x is y and is_float(x):
         return Full(1)
     u, v = b.match(x, ops.multiply) or (1, x)
     terms = b.match(y, ops.add) or ()
@@ -39,7 +39,7 @@ def quotient_with_a_name(b: Simplifier, x: Operand, y: Operand) -> Operand:
             continue
         if (a := named(b, factor, y)) is not None:
             return b.emit(ops.multiply, rest, a)
-        if any(factor is t for t in terms) and any(is_(t, 1) for t in terms):
+        if any(factor is t for t in terms) and any(equals(t, 1) for t in terms):
             for one in (1, 1.0):
                 if (a := named(b, one, y)) is not None:
                     return b.emit(ops.multiply, rest, b.emit(ops.subtract, 1, a))
@@ -50,7 +50,7 @@ def quotient_with_a_name(b: Simplifier, x: Operand, y: Operand) -> Operand:
 def hypotenuse_squared(b: Simplifier, x: Operand, p: Operand = 2) -> Operand:
     """``hypot(u, v)²`` is ``u² + v²``."""
     sides = b.match(x, ops.hypot) if isinstance(x, Var) and not x.given else None
-    if sides is None or number(p) != 2:
+    if sides is None or as_number(p) != 2:
         return None
     return b.emit(ops.add, *(b.emit(ops.power, u, 2) for u in sides))
 
@@ -59,7 +59,7 @@ def hypotenuse_squared(b: Simplifier, x: Operand, p: Operand = 2) -> Operand:
 def rest_of_one(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``a - a²`` is ``a·(1 - a)``, where it is called a."""
     of = (b.match(y, ops.power) or b.match(y, ops.square)) if isinstance(y, Var) else None
-    squared = of is not None and of[0] is x and (len(of) == 1 or number(of[1]) == 2)
+    squared = of is not None and of[0] is x and (len(of) == 1 or as_number(of[1]) == 2)
     if not squared or not isinstance(x, Var) or not x.given or y.given:
         return None
     return b.emit(ops.multiply, x, b.emit(ops.subtract, 1, x))
@@ -68,8 +68,8 @@ def rest_of_one(b: Simplifier, x: Operand, y: Operand) -> Operand:
 @rule(ops.power, when="formula")
 def negative_power(b: Simplifier, x: Operand, p: Operand) -> Operand:
     """``x^-3`` is 1/x³, ``x^0`` is 1."""
-    q = number(p)
-    if q == 0 and floating(x):
+    q = as_number(p)
+    if q == 0 and is_float(x):
         return Full(1)
     if isinstance(q, bool) or not isinstance(q, int | float) or not q < 0:
         return None
@@ -88,7 +88,7 @@ def terms_of(b: Simplifier, x: Operand, sign: float, found: dict[Any, list[Opera
             stack += [(right, c if inner.op is ops.add else -c), (left, c)]
             continue
         n += 1
-        d, y = (number(y), 1) if number(y) is not None else coefficient(b, y)
+        d, y = (as_number(y), 1) if as_number(y) is not None else coefficient(b, y)
         entry = found.setdefault(key_of(y), [0, y])
         entry[0] += c * d
     return n
@@ -121,7 +121,7 @@ def difference_of_equals(b: Simplifier, x: Operand, y: Operand) -> Operand:
 @rule(ops.divide, when="formula")
 def nothing_divided(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``0/y`` is 0."""
-    return Full(0) if is_(x, 0) and isinstance(y, Var) else None
+    return Full(0) if equals(x, 0) and isinstance(y, Var) else None
 
 
 @rule(ops.exp, when="formula")
@@ -138,7 +138,7 @@ def exponential_of_logarithm(b: Simplifier, x: Operand) -> Operand:
 @rule(ops.multiply, ops.matmul, when="formula")
 def nothing(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x·0`` and ``X @ 0`` are 0."""
-    return Full(0) if is_(x, 0) or is_(y, 0) else None
+    return Full(0) if equals(x, 0) or equals(y, 0) else None
 
 
 @rule(branch, when="formula")
@@ -154,10 +154,10 @@ def decided(b: Simplifier, condition: Operand, x: Operand, y: Operand) -> Operan
 @rule(ops.divide, when="formula")
 def coefficient_of_quotient(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``(2·x)/y`` is ``2·(x/y)``."""
-    if number(x) is not None and number(x) < 0:
-        return b.emit(ops.negative, b.emit(ops.divide, -number(x), y))
+    if as_number(x) is not None and as_number(x) < 0:
+        return b.emit(ops.negative, b.emit(ops.divide, -as_number(x), y))
     c, u = coefficient(b, x)
-    if c == 1 or number(y) is not None or shape_of(u) != shape_of(x):
+    if c == 1 or as_number(y) is not None or shape_of(u) != shape_of(x):
         return None
     return scaled(b, c, b.emit(ops.divide, u, y))
 
@@ -167,12 +167,12 @@ def common_coefficient(sign: int, b: Simplifier, x: Operand, y: Operand) -> Oper
     """``2·x + 2·y`` is ``2·(x + y)``, ``2·x + (-3)·y`` is ``2·x - 3·y``."""
     (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
     d *= sign
-    both = number(u) is None and number(v) is None
+    both = as_number(u) is None and as_number(v) is None
     if abs(c) == abs(d) != 1 and both:
         return scaled(b, c, b.emit(ops.add if c == d else ops.subtract, u, v))
-    if abs(c) != 1 and number(v) is not None and abs(number(v)) == abs(c):
-        return scaled(b, c, b.emit(ops.add if number(v) * sign == c else ops.subtract, u, 1))
-    if d == -1 and ((c == -1 and both) or is_(x, -1)):
+    if abs(c) != 1 and as_number(v) is not None and abs(as_number(v)) == abs(c):
+        return scaled(b, c, b.emit(ops.add if as_number(v) * sign == c else ops.subtract, u, 1))
+    if d == -1 and ((c == -1 and both) or equals(x, -1)):
         return scaled(b, -1, b.emit(ops.add, u if both else 1, v))
     if d < 0 < sign:
         return b.emit(ops.subtract, x, scaled(b, -d, v))
@@ -201,17 +201,17 @@ def more_or_equal(b: Simplifier, x: Operand, y: Operand) -> Operand:
 @rule(ops.subtract, when="formula")
 def more_by_a_number(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x - (-2)`` is ``x + 2``."""
-    if number(y) is None or number(y) >= 0 or not floating(x):
+    if as_number(y) is None or as_number(y) >= 0 or not is_float(x):
         return None
-    return b.emit(ops.add, x, -number(y))
+    return b.emit(ops.add, x, -as_number(y))
 
 
 @rule(ops.add, when="formula")
 def less_a_number(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x + (-2)`` is ``x - 2``."""
     for u, v in ((x, y), (y, x)):
-        if number(v) is not None and number(v) < 0 and floating(u):
-            return b.emit(ops.subtract, u, -number(v))
+        if as_number(v) is not None and as_number(v) < 0 and is_float(u):
+            return b.emit(ops.subtract, u, -as_number(v))
     return None
 
 

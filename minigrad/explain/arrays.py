@@ -10,9 +10,9 @@ from minigrad import ops
 from minigrad.explain.factors import Simplifier, built, merged, reframed, scalars_of
 from minigrad.explain.linear import vector
 from minigrad.ops.record import Op
-from minigrad.program.builder import Full, key_of, shape_of, uniform
+from minigrad.program.builder import Full, key_of, shape_of, uniform_value
 from minigrad.program.equations import Var
-from minigrad.program.rules import each, rule, whole
+from minigrad.program.rules import each, is_plain_reduction, rule
 from minigrad.typing import Axis, Index, Operand
 from minigrad.writing.notation import outer, repetition
 
@@ -34,7 +34,12 @@ def outer_product(b: Simplifier, x: Operand, y: Operand) -> Operand:
 def product_with_vector(b: Simplifier, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """``Σⱼ Aᵢⱼ·vⱼ`` is ``A @ v``."""
     inner = b.match(x, ops.multiply)
-    if inner is None or len(shape_of(x)) != 2 or not whole(others) or others.get("keepdims"):
+    if (
+        inner is None
+        or len(shape_of(x)) != 2
+        or not is_plain_reduction(others)
+        or others.get("keepdims")
+    ):
         return None
     if not isinstance(axis, int):
         return None
@@ -168,7 +173,12 @@ def unstretched_choice(b: Simplifier, condition: Operand, x: Operand, y: Operand
 def dropped_axes(b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
     """A sum whose axes are dropped did not keep them."""
     made = b.made(x, ops.sum)
-    if made is None or x.given or not made.kwargs.get("keepdims") or not whole(made.kwargs):
+    if (
+        made is None
+        or x.given
+        or not made.kwargs.get("keepdims")
+        or not is_plain_reduction(made.kwargs)
+    ):
         return None
     inner = b.emit(ops.sum, made.args[0], axis=made.kwargs.get("axis"))
     shape, _ = b.outcome(ops.reshape if "shape" in kwargs else ops.squeeze, (x,), kwargs)
@@ -197,7 +207,7 @@ def number_of(b: Simplifier, x: Operand) -> Operand:
     inner = b.match(x, ops.broadcast_to)
     if inner is not None and not x.given:
         return inner[0] if not shape_of(inner[0]) else None
-    return uniform(x) if not isinstance(x, Var) else None
+    return uniform_value(x) if not isinstance(x, Var) else None
 
 
 @rule(ops.negative, when="formula")

@@ -10,7 +10,7 @@ from minigrad.errors import label
 from minigrad.explain.ledger import Chart
 from minigrad.graph import ancestors
 from minigrad.ops.record import is_complex
-from minigrad.reading.names import Names, callers, held, names
+from minigrad.reading.names import Names, callers, named_values, names
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
 
@@ -77,5 +77,5 @@ def chart(call: str, output: Any, wrt: Any) -> Chart:
 def name_of(t: Tensor, known: Names | None) -> str:
     """What the user calls a Tensor, in the graph or not: ``w``, or ``params[3]``."""
     scopes = known.scopes if known is not None else callers()
-    places = (held(s.variables, deep=True) for s in scopes)
+    places = (named_values(s.variables, deep=True) for s in scopes)
     return next((name for place in places for name, x in place if x is t and not t.name), label(t))

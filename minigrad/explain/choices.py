@@ -8,9 +8,9 @@ from typing import Any
 from minigrad import ops
 from minigrad.explain.factors import Factors, Simplifier, built, factors, merged, unpadded
 from minigrad.ops.record import Op
-from minigrad.program.builder import Full, is_, key_of, number, shape_of
+from minigrad.program.builder import Full, as_number, equals, key_of, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import SUMS, each, floating, rule, scaled
+from minigrad.program.rules import SUMS, each, is_float, rule, scaled
 from minigrad.typing import Operand
 from minigrad.writing.notation import above, below
 
@@ -23,7 +23,7 @@ STEPS = {ops.greater: (ops.greater_equal, above), ops.less: (ops.less_equal, bel
 @each(SUMS, when="formula")
 def shared_tie(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``g·(u > v) + g·(u >= v)`` is 2g where u > v, and g where they tie."""
-    if not floating(x) or not floating(y):
+    if not is_float(x) or not is_float(y):
         return None
     (c, strict), (d, loose) = factors(b, x), factors(b, y)
     masks = [
@@ -52,14 +52,14 @@ def equal(f: Factors, g: Factors) -> bool:
 @rule(ops.multiply, when="formula")
 def multiple_of_truth(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``0.5·(2·(x > 0))`` is ``1·(x > 0)``, which is no truth value."""
-    c, inner = number(x), b.match(y, ops.multiply)
-    if c is None or inner is None or number(inner[0]) is None:
+    c, inner = as_number(x), b.match(y, ops.multiply)
+    if c is None or inner is None or as_number(inner[0]) is None:
         return None
     truth = inner[1]
     if not isinstance(truth, Var) or truth.dtype.kind != "b":
         return None
     return b.keep(
-        ops.multiply, (y.dtype.type(c * number(inner[0])), truth), {}, Var("t", y.shape, y.dtype)
+        ops.multiply, (y.dtype.type(c * as_number(inner[0])), truth), {}, Var("t", y.shape, y.dtype)
     )
 
 
@@ -67,7 +67,7 @@ def multiple_of_truth(b: Simplifier, x: Operand, y: Operand) -> Operand:
 def moved(other: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``1 - u > 0`` is ``u < 1``."""
     inner = b.match(x, ops.subtract)
-    if inner is None or not is_(y, 0) or number(inner[0]) is None:
+    if inner is None or not equals(y, 0) or as_number(inner[0]) is None:
         return None
     return b.emit(other, inner[1], inner[0])
 
@@ -75,12 +75,12 @@ def moved(other: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
 @each({above: below, below: above}, when="formula")
 def from_zero(other: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``1[u > 0]`` is the same whichever 0 that is, and whichever side it stands on."""
-    if floating(y) and is_(x, 0):
+    if is_float(y) and equals(x, 0):
         return b.emit(other, y, y.dtype.type(0))
     minus = b.match(x, ops.negative)
-    if minus is not None and floating(x) and is_(y, 0):
+    if minus is not None and is_float(x) and equals(y, 0):
         return b.emit(other, minus[0], x.dtype.type(0))
-    if not floating(x) or not is_(y, 0) or type(y) is x.dtype.type:
+    if not is_float(x) or not equals(y, 0) or type(y) is x.dtype.type:
         return None
     return b.emit(above if other is below else below, x, x.dtype.type(0))
 
@@ -88,13 +88,13 @@ def from_zero(other: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
 @rule(above, below, when="formula")
 def tie_with_itself(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``1[x > x]`` is ½ everywhere."""
-    return Full(0.5) if x is y and floating(x) else None
+    return Full(0.5) if x is y and is_float(x) else None
 
 
 @each(SUMS, when="formula")
 def one_and_sign(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x + x·sign(u)`` is twice ``x·1[u > 0]``."""
-    if not floating(x) and not floating(y):
+    if not is_float(x) and not is_float(y):
         return None
     (c, found), (d, more) = factors(b, x), factors(b, y)
     d *= sign
@@ -104,7 +104,7 @@ def one_and_sign(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     key = next((k for k in most if k not in least), None)
     u = b.match(most[key][0], ops.sign) if key is not None and most[key][1] == 1 else None
     rest = {k: part for k, part in most.items() if k != key}
-    if u is None or not floating(u[0]) or not equal(least, rest):
+    if u is None or not is_float(u[0]) or not equal(least, rest):
         return None
     front = c if least is found else d
     step = b.emit(above if c * d > 0 else below, u[0], u[0].dtype.type(0))
@@ -114,14 +114,14 @@ def one_and_sign(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
 @rule(ops.multiply, when="formula")
 def larger_where_it_is(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``max(0, u)·1[u > 0]`` is ``max(0, u)``."""
-    if not floating(x) or not floating(y):
+    if not is_float(x) or not is_float(y):
         return None
     (c, found), (d, more) = factors(b, x), factors(b, y)
     found = merged(b, found, more)
     for key, (z, p) in found.items():
         for step, larger in ((above, ops.maximum), (below, ops.minimum)):
             u, zero = b.match(z, step) or (None, None)
-            if u is None or not is_(zero, 0) or p < 1:
+            if u is None or not equals(zero, 0) or p < 1:
                 continue
             kept = [ops.relu, larger] if step is above else [larger]
             if any(q > 0 and is_part(b, v, kept, u) for v, q in found.values()):
@@ -134,7 +134,7 @@ def is_part(b: Simplifier, v: Operand, those: list[Op], u: Operand) -> bool:
     made = b.nameless(v)
     if made is None or made.op not in those:
         return False
-    return any(z is u for z in made.args) and all(z is u or is_(z, 0) for z in made.args)
+    return any(z is u for z in made.args) and all(z is u or equals(z, 0) for z in made.args)
 
 
 # --- choices -------------------------------------------------------------------------------
@@ -149,9 +149,9 @@ def either_choice(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     (c, u, first), (d, v, second) = parts  # type: ignore[misc]
     if key_of(u[0]) != key_of(v[0]):
         return None
-    if is_(u[1], 0) and is_(v[2], 0):
+    if equals(u[1], 0) and equals(v[2], 0):
         left, right = (sign * d, v[1], second), (c, u[2], first)
-    elif is_(u[2], 0) and is_(v[1], 0):
+    elif equals(u[2], 0) and equals(v[1], 0):
         left, right = (c, u[1], first), (sign * d, v[2], second)
     else:
         return None
@@ -169,10 +169,10 @@ def times(b: Simplifier, c: float, z: Operand) -> Operand:
 
 def choice_in(b: Simplifier, x: Operand) -> tuple[float, Operand, Factors] | None:
     """What ``x`` is a product of, a choice with a 0 in it apart."""
-    c, found = factors(b, x) if floating(x) else (0.0, {})
+    c, found = factors(b, x) if is_float(x) else (0.0, {})
     for key, (z, p) in found.items():
         inner = b.match(z, ops.branch) if p == 1 else None
-        if inner is not None and any(is_(part, 0) for part in inner[1:]):
+        if inner is not None and any(equals(part, 0) for part in inner[1:]):
             return c, inner, {k: part for k, part in found.items() if k != key}
     return None
 
@@ -180,11 +180,11 @@ def choice_in(b: Simplifier, x: Operand) -> tuple[float, Operand, Factors] | Non
 @rule(ops.branch, when="formula")
 def common_to_both(b: Simplifier, condition: Operand, x: Operand, y: Operand) -> Operand:
     """``where(c, x/n, y/n)`` is ``where(c, x, y)/n``."""
-    if not isinstance(condition, Var) or not any(floating(z) for z in (x, y)):
+    if not isinstance(condition, Var) or not any(is_float(z) for z in (x, y)):
         return None
-    if any(not floating(z) and not is_(z, 0) for z in (x, y)):
+    if any(not is_float(z) and not equals(z, 0) for z in (x, y)):
         return None
-    (c, first), (d, second) = (factors(b, z) if floating(z) else (0.0, {}) for z in (x, y))
+    (c, first), (d, second) = (factors(b, z) if is_float(z) else (0.0, {}) for z in (x, y))
     if not c or not d:
         common: Factors = first if d == 0 else second
         common = {k: part for k, part in common.items() if not shape_of(part[0])}
@@ -202,7 +202,9 @@ def common_to_both(b: Simplifier, condition: Operand, x: Operand, y: Operand) ->
         built(b, e / size, {k: v for k, v in f.items() if k not in common}) if e else one(0)
         for e, f in ((c, first), (d, second))
     ]
-    inner = b.emit(ops.branch, condition, *(one(z) if number(z) is not None else z for z in rests))
+    inner = b.emit(
+        ops.branch, condition, *(one(z) if as_number(z) is not None else z for z in rests)
+    )
     if not isinstance(inner, Var):
         return None
     return built(b, size, merged(b, common, {key_of(inner): [inner, 1]}))
@@ -230,13 +232,13 @@ def conditions(b: Simplifier, x: Operand) -> list[Operand]:
 @rule(ops.branch, when="free")
 def guarded_division(b: Simplifier, condition: Operand, x: Operand, y: Operand) -> Operand:
     """``where(y == 0, 1, y)`` is ``y`` unless that is 0, and so is ``where(u == 0, 0, 1)`` 1."""
-    if number(x) is None:
+    if as_number(x) is None:
         return None
     for made in conditions(b, condition):
-        if made.op is not ops.equal or number(made.args[1]) is None:
+        if made.op is not ops.equal or as_number(made.args[1]) is None:
             continue
         of = made.args[0]
-        if of is y or is_(y, 1) or not (of.given if isinstance(of, Var) else True):
+        if of is y or equals(y, 1) or not (of.given if isinstance(of, Var) else True):
             b.freed = True
             return Full(y)
     return None
@@ -248,9 +250,9 @@ def counted(b: Simplifier, x: Operand, **kwargs: Any) -> Operand:
     asked = b.match(x, ops.branch) if isinstance(x, Var) and not x.given else None
     mask, u, v = asked or (None, None, None)
     made = b.made_by.get(mask) if isinstance(mask, Var) else None
-    if made is None or {number(u), number(v)} != {0, 1} or mask.shape != x.shape:
+    if made is None or {as_number(u), as_number(v)} != {0, 1} or mask.shape != x.shape:
         return None
-    if is_(u, 0):
+    if equals(u, 0):
         if made.op not in OPPOSITES:
             return None
         mask = b.emit(OPPOSITES[made.op], *made.args)
@@ -265,7 +267,7 @@ OPPOSITES = {ops.equal: ops.not_equal, ops.not_equal: ops.equal}
 def at_least_one(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """How many are equal is at least 1."""
     made = b.made(x, ops.sum)
-    if made is None or not is_(y, 1) or made.args[0].dtype.kind != "b":
+    if made is None or not equals(y, 1) or made.args[0].dtype.kind != "b":
         return None
     b.freed = True
     return x
@@ -278,7 +280,7 @@ def shared_by_one(b: Simplifier, x: Operand, y: Operand) -> Operand:
     mask = made.args[0] if made is not None else None
     if not isinstance(mask, Var) or mask.dtype.kind != "b":
         return None
-    if x is not mask and (not floating(x) or id(mask) not in factors(b, x)[1]):
+    if x is not mask and (not is_float(x) or id(mask) not in factors(b, x)[1]):
         return None
     b.freed = True
     return b.emit(ops.multiply, 1.0, x) if x is mask else x
@@ -294,33 +296,33 @@ def a_number(b: Simplifier, x: Operand) -> Operand:
 @rule(ops.real, when="formula")
 def already_real(b: Simplifier, x: Operand) -> Operand:
     """The real part of what is real."""
-    return x if floating(x) else None
+    return x if is_float(x) else None
 
 
 @rule(ops.less_equal, when="formula")
 def at_most_infinity(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x <= inf`` holds always."""
-    return Full(True) if is_(y, math.inf) else None
+    return Full(True) if equals(y, math.inf) else None
 
 
 @rule(ops.greater_equal, when="formula")
 def at_least_minus_infinity(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x >= -inf`` holds always."""
-    return Full(True) if is_(y, -math.inf) else None
+    return Full(True) if equals(y, -math.inf) else None
 
 
 @rule(ops.bounded, when="formula")
 def bounded_on_one_side(b: Simplifier, x: Operand, low: Operand, high: Operand) -> Operand:
     """``clip(x, 0, inf)`` is the larger of ``x`` and 0."""
-    if is_(high, math.inf):
+    if equals(high, math.inf):
         return b.emit(ops.maximum, x, low)
-    return b.emit(ops.minimum, x, high) if is_(low, -math.inf) else None
+    return b.emit(ops.minimum, x, high) if equals(low, -math.inf) else None
 
 
 @rule(ops.multiply, when="formula")
 def beyond(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``(u - min(u, v))·1[u < v]`` is 0: there the smaller one is ``u``."""
-    if not floating(x) and not floating(y):
+    if not is_float(x) and not is_float(y):
         return None
     (_, f), (_, g) = factors(b, x), factors(b, y)
     found = {**f, **g}

@@ -32,8 +32,16 @@ from minigrad.explain.tidied import lowest
 from minigrad.ops import matrices
 from minigrad.ops.record import Op
 from minigrad.program.builder import Full, key_of, shape_of
-from minigrad.program.equations import Equation, Var, evaluate, forward, without_dead_code
-from minigrad.program.rules import common_size, each, floating, rule, rules, scaled, whole
+from minigrad.program.equations import Equation, Var, call_forward, evaluate, without_dead_code
+from minigrad.program.rules import (
+    common_size,
+    each,
+    is_float,
+    is_plain_reduction,
+    rule,
+    rules,
+    scaled,
+)
 from minigrad.tree import tree_map
 from minigrad.typing import Axis, Operand
 from minigrad.writing.formulas import Formula, FormulaWriter
@@ -182,7 +190,7 @@ def gathered(b: Simplifier, terms: Terms) -> Operand:
 @each((ops.multiply, ops.divide, ops.add, ops.subtract), when="closed")
 def expanded(op: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """The rule for one of the four operations."""
-    if b.busy or not (floating(x) or floating(y)):
+    if b.busy or not (is_float(x) or is_float(y)):
         return None
     b.busy = True
     try:
@@ -273,7 +281,7 @@ def vector_behind(b: Simplifier, x: Operand, y: Operand) -> Operand:
 @rule(ops.sum, when="closed")
 def known_sum(b: Simplifier, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """Each row of an array of shares sums to 1."""
-    if not whole(others) or axis is None or not isinstance(x, Var):
+    if not is_plain_reduction(others) or axis is None or not isinstance(x, Var):
         return None
     total = known_total(b, x, axis)
     return None if total is None else Full(total)
@@ -347,7 +355,7 @@ def agree(first: Formula, second: Formula, fixed: frozenset[Var]) -> bool:
             moving = k and v not in fixed and v.dtype.kind == "f"
             values[v] = (x * (1 + 0.2 * rng.random(np.shape(x)))).astype(v.dtype) if moving else x
         with np.errstate(all="ignore"):
-            x, y = (evaluate(f.program, values, forward) for f in (first, second))
+            x, y = (evaluate(f.program, values, call_forward) for f in (first, second))
         digits = 1e-4 if first.single else 1e-8
         shape = np.broadcast_shapes(np.shape(x), np.shape(y))
         scale = float(np.max(np.abs(x), initial=0.0))

@@ -12,7 +12,7 @@ import numpy as np
 
 from minigrad.explain.forward import Pass, Push
 from minigrad.explain.ledger import Chart
-from minigrad.explain.markup import CSS, Document, cell, code_span, links, math
+from minigrad.explain.markup import CSS, Document, cell, code_span, math, route_steps
 from minigrad.explain.remarks import conventions, legend
 from minigrad.graph import AnyNode
 from minigrad.reading.pages import piece
@@ -63,7 +63,7 @@ class Forward(Document):
         pad = " " * columns(left)
         forward, reverse = [], []
         for route in routes:
-            parts = [visible(chart.ratio(*link)) for link in links(route)]
+            parts = [visible(chart.ratio(*link)) for link in route_steps(route)]
             one, other = parts[-1], parts[0]
             for k, part in enumerate(reversed(parts[:-1])):
                 one = f"{part} · ({one})" if k else f"{part} · {one}"
@@ -101,11 +101,11 @@ class Forward(Document):
         if forward == reverse == 1:
             alone = len(chart.wrt) == 1
             more = "" if alone else f", one for each of {len(chart.wrt)} inputs; reverse: 1 for all"
-            return f"forward: 1 pass over {counted(n, 'link')}{more or '; reverse: the same'}"
+            return f"forward: 1 pass over {count_text(n, 'link')}{more or '; reverse: the same'}"
         ends = (("forward", forward, name), ("reverse", reverse, of))
         return "; ".join(
-            f"{mode}: {counted(k, 'pass')} (one for each entry of {x}) × {counted(n, 'link')} "
-            f"= {k * n:,}"
+            f"{mode}: {count_text(k, 'pass')} (one for each entry of {x}) × "
+            f"{count_text(n, 'link')} = {k * n:,}"
             for mode, k, x in ends
         )
 
@@ -179,7 +179,7 @@ class Forward(Document):
         return self.to_html()
 
 
-def counted(n: int, what: str) -> str:
+def count_text(n: int, what: str) -> str:
     """``1 link``, ``3 passes``."""
     plural = f"{what}es" if what.endswith("s") else f"{what}s"
     return f"{n:,} {what if n == 1 else plural}"

@@ -9,9 +9,9 @@ import numpy as np
 from minigrad import ops
 from minigrad.explain.factors import Simplifier, built, change, factors, merged, scalars_of
 from minigrad.ops.joining import joined
-from minigrad.program.builder import Full, is_, is_identity, key_of, number, shape_of
+from minigrad.program.builder import Full, as_number, equals, is_identity, key_of, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import SUMS, each, floating, rule, scaled, whole
+from minigrad.program.rules import SUMS, each, is_float, is_plain_reduction, rule, scaled
 from minigrad.typing import Axis, Index, Operand, Sizes
 from minigrad.writing.notation import diagonal, diagonal_matrix, identity, onehot
 
@@ -49,7 +49,7 @@ def scattered_number(b: Simplifier, x: Operand, shape: Any = None, index: Index 
     """A number in each row, where ``y`` says, is that times onehot(y)."""
     y = row_choice(b, shape, index)
     c = same_everywhere(b, x) if y is not None else None
-    if y is not None and c is None and len(shape) == 2 and floating(x):
+    if y is not None and c is None and len(shape) == 2 and is_float(x):
         if any(b.made(z, ops.elements) for z, _ in factors(b, x)[1].values()):
             return None  # which meets what it was taken from
         return b.emit(ops.multiply, hot(b, y, shape), b.emit(ops.reshape, x, shape=(shape[0], 1)))
@@ -71,7 +71,7 @@ def back_where_they_were(
 ) -> Operand:
     """``1/P[range(n), y]``, put back there, is ``onehot(y)/P``."""
     y = row_choice(b, shape, index)
-    if y is None or not floating(x):
+    if y is None or not is_float(x):
         return None
     c, found = factors(b, x)
     parts: dict[Any, Any] = {}
@@ -96,7 +96,7 @@ def back_where_they_were(
 def spread_again(b: Simplifier, x: Operand, shape: Any = None, index: Index = None) -> Operand:
     """``v/p[t]``, put back there and added up, is ``onehot(t)ᵀ (v/p[t])``."""
     parts = index if isinstance(index, tuple) else (index,)
-    if not floating(x) or len(x.shape) != 1 or len(shape) != 1 or len(parts) != 1:
+    if not is_float(x) or len(x.shape) != 1 or len(shape) != 1 or len(parts) != 1:
         return None
     t = parts[0]
     if not isinstance(t, Var | np.ndarray) or t.dtype.kind not in "iu" or shape_of(t) != x.shape:
@@ -119,7 +119,7 @@ def weighted(b: Any, found: Operand) -> Operand:
     """``p·(onehot(t)ᵀ (v/p[t]))`` is ``onehot(t)ᵀ v``."""
     for y, q in list(found.values()):
         t, v = (one_hot_of(b, y) if q == 1 else None) or (None, None)
-        c, inner = factors(b, v) if floating(v) else (1.0, {})
+        c, inner = factors(b, v) if is_float(v) else (1.0, {})
         for key, (z, p) in list(inner.items()):
             made = b.made(z, ops.elements) if p < 0 else None
             if made is None or key_of(made.kwargs["index"]) != key_of(t):
@@ -147,15 +147,15 @@ def sum_of_spread(
     b: Simplifier, x: Operand, axis: Axis = None, keepdims: bool = False, **others: Any
 ) -> Operand:
     """``Σ onehot(t)ᵀ v`` is ``Σ v``."""
-    if not whole(others) or not floating(x) or (found := one_hot_of(b, x)) is None:
+    if not is_plain_reduction(others) or not is_float(x) or (found := one_hot_of(b, x)) is None:
         return None
     return b.emit(ops.sum, found[1], **({"axis": axis, "keepdims": True} if keepdims else {}))
 
 
 def same_everywhere(b: Simplifier, x: Operand) -> Operand:
     """The number, or what is one, that all entries of ``x`` are; None if they may differ."""
-    if number(x) is not None or not shape_of(x):
-        return number(x) if number(x) is not None else x
+    if as_number(x) is not None or not shape_of(x):
+        return as_number(x) if as_number(x) is not None else x
     for op in (ops.broadcast_to, ops.reshape):
         if (inner := b.match(x, op)) is not None:
             return same_everywhere(b, inner[0])
@@ -169,7 +169,7 @@ def same_everywhere(b: Simplifier, x: Operand) -> Operand:
 @rule(ops.sum, when="formula")
 def sum_of_one_hot(b: Simplifier, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """Each row of onehot(y) has one 1."""
-    if not whole(others) or not floating(x):
+    if not is_plain_reduction(others) or not is_float(x):
         return None
     if axis not in (-1, len(x.shape) - 1) and not (axis is None and len(x.shape) == 1):
         return None
@@ -179,7 +179,7 @@ def sum_of_one_hot(b: Simplifier, x: Operand, axis: Axis = None, **others: Any) 
 
 def total_of_rows(b: Simplifier, x: Operand, n: int) -> Operand:
     """What each row of a sum of one-hot rows and of numbers adds up to; None for others."""
-    if (c := number(x)) is not None:
+    if (c := as_number(x)) is not None:
         return c * n
     if not isinstance(x, Var) or (x.given and x.shape):
         return None
@@ -285,7 +285,7 @@ def triangle(b: Simplifier, x: Operand, y: Operand) -> Operand:
 
 
 def is_zero(x: Operand) -> bool:
-    return not isinstance(x, Var) and np.size(x) > 0 and is_(x, 0)
+    return not isinstance(x, Var) and np.size(x) > 0 and equals(x, 0)
 
 
 @rule(joined, when="formula")

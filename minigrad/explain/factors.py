@@ -17,17 +17,17 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops import determinants
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Full, Rules, axes_of, key_of, number, shape_of
+from minigrad.program.builder import Builder, Full, Rules, as_number, axes_of, key_of, shape_of
 from minigrad.program.equations import Equation, Var
 from minigrad.program.rules import (
     SUMS,
     common_size,
     constant_along,
     each,
-    floating,
+    is_float,
+    is_plain_reduction,
     rule,
     scaled,
-    whole,
 )
 from minigrad.program.textbook import raised
 from minigrad.typing import Axis, Function, Operand
@@ -115,7 +115,7 @@ def factors(b: Simplifier, x: Operand, p: float = 1) -> tuple[float, Factors]:
     c, found, stack = 1.0, {}, [(x, p)]  # type: tuple[float, Factors, list[Any]]
     while stack:
         y, q = stack.pop()
-        n = number(y)
+        n = as_number(y)
         if n is not None and (n or q >= 0):
             c *= float(n) ** q
             continue
@@ -135,7 +135,7 @@ def opened(b: Simplifier, y: Var) -> list[tuple[Operand, Operand]] | None:
     if made.op is ops.negative:
         return [(-1, 1), (made.args[0], 1)]
     if made.op is ops.power:
-        p = number(made.args[1])
+        p = as_number(made.args[1])
         return [(made.args[0], p)] if type(p) is int else None
     exponents = EXPONENTS.get(made.op)
     return list(zip(made.args, exponents, strict=True)) if exponents else None
@@ -184,12 +184,12 @@ def roots_squared(b: Simplifier, found: Factors) -> Factors:
 def exponent(b: Simplifier, y: Operand) -> tuple[Operand, Operand, int] | None:
     """``x, n, k`` where ``y`` is ``x^(n + k)`` and n is no number; None for others."""
     x, p = (b.match(y, ops.power) if isinstance(y, Var) and not y.given else None) or (None, None)
-    if x is None or number(p) is not None or shape_of(p):
+    if x is None or as_number(p) is not None or shape_of(p):
         return None
     for op, sign in ((ops.add, 1), (ops.subtract, -1)):
         n, k = b.match(p, op) or (p, None)
-        if type(number(k)) in (int, float) and number(k) == int(number(k)) and not p.given:
-            return x, n, sign * int(number(k))
+        if type(as_number(k)) in (int, float) and as_number(k) == int(as_number(k)) and not p.given:
+            return x, n, sign * int(as_number(k))
     return x, p, 0
 
 
@@ -341,25 +341,25 @@ def built(b: Simplifier, c: float, found: Factors) -> Operand:
 @each({ops.multiply: 1, ops.divide: -1}, when="formula")
 def cancelled(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x·(y/x)`` is ``y``, ``2·x/(2·y)`` is ``x/y``, ``x²·x`` is ``x³``."""
-    if not (floating(y) or floating(x)) or (kinds(x) != kinds(y) and None not in kinds(x, y)):
+    if not (is_float(y) or is_float(x)) or (kinds(x) != kinds(y) and None not in kinds(x, y)):
         return None
     (c, above), (d, below) = factors(b, x), factors(b, y, sign)
     if not math.isfinite(c * d) or not c * d:
         return None
     together = merged(b, above, below)
-    reduced = number(y) is None and abs(c) != 1 != abs(d)
-    inverse = sign < 0 and number(y) is None and abs(d) != 1
+    reduced = as_number(y) is None and abs(c) != 1 != abs(d)
+    inverse = sign < 0 and as_number(y) is None and abs(d) != 1
     inverse &= not (abs(c) == 1 and (1 / d) % 1 == 0)
     inverse |= sign > 0 and any(
-        f and number(z) is None and all(p < 0 for _, p in f.values())
+        f and as_number(z) is None and all(p < 0 for _, p in f.values())
         for f, z in ((above, x), (below, y))
     )
     if not (
         weight(b, together) < weight(b, above) + weight(b, below)
         or reduced
         or inverse
-        or (number(x) is None and c != 1 and (c < 0 or sign > 0))
-        or (number(y) is None and d != 1 and (d < 0 or sign > 0))
+        or (as_number(x) is None and c != 1 and (c < 0 or sign > 0))
+        or (as_number(y) is None and d != 1 and (d < 0 or sign > 0))
         or literal_roots(b, c * d, together)
     ):
         return None
@@ -389,7 +389,7 @@ CALLS = frozenset([ops.sum, ops.mean, ops.exp, ops.log, ops.log1p, ops.sin, ops.
 @rule(ops.multiply, when="formula")
 def names_first(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``log(x)·n`` is ``n·log(x)``."""
-    if not isinstance(x, Var) or not floating(y) or not y.given or x.shape != y.shape:
+    if not isinstance(x, Var) or not is_float(y) or not y.given or x.shape != y.shape:
         return None
     if is_call(b, x):
         return b.emit(ops.multiply, y, x)
@@ -402,23 +402,23 @@ def names_first(b: Simplifier, x: Operand, y: Operand) -> Operand:
 @rule(ops.square, ops.power, when="formula")
 def root_in_a_power(b: Simplifier, x: Operand, p: Operand = 2) -> Operand:
     """``(z/√2)²`` is ``z²/2``."""
-    if type(number(p)) is not int or not floating(x) or x.given:
+    if type(as_number(p)) is not int or not is_float(x) or x.given:
         return None
     c, found = factors(b, x)
     roots = any(b.match(y, ops.sqrt) and not y.given for y, _ in found.values())
-    size = c ** number(p)
+    size = c ** as_number(p)
     plain = Fraction(size).limit_denominator(64)
     near = abs(float(plain) - size) <= 4e-16 * abs(size) and size
     if not roots and (not near or c == float(Fraction(c).limit_denominator(64))):
         return None
-    power = {k: [y, q * number(p)] for k, (y, q) in found.items()}
+    power = {k: [y, q * as_number(p)] for k, (y, q) in found.items()}
     answer = built(b, float(plain) if near else size, normal(b, power))
     return answer if shape_of(answer) == x.shape else None
 
 
 def scalars_of(b: Simplifier, x: Operand) -> tuple[float, Factors, Operand]:
     """``x`` as a number, factors that are no arrays, and the rest."""
-    if not shape_of(x) or not floating(x) or x.given:
+    if not shape_of(x) or not is_float(x) or x.given:
         return 1, {}, x
     c, found = factors(b, x)
     outside = {k: part for k, part in found.items() if not shape_of(part[0])}
@@ -438,7 +438,7 @@ LINEAR = (
 @each(LINEAR, when="formula")
 def linear(op: Op, b: Simplifier, *args: Operand, **kwargs: Any) -> Operand:
     """``Σ c·x`` is ``c·Σ x``, ``A @ (c·x)`` is ``c·(A @ x)``."""
-    if op is ops.sum and not whole(kwargs):
+    if op is ops.sum and not is_plain_reduction(kwargs):
         return None
     parts = [scalars_of(b, x) for x in args]
     if all(rest is x for (_, _, rest), x in zip(parts, args, strict=True)):
@@ -446,7 +446,7 @@ def linear(op: Op, b: Simplifier, *args: Operand, **kwargs: Any) -> Operand:
     c = math.prod(d for d, _, _ in parts)
     found = merged(b, *(scalars for _, scalars, _ in parts))
     inner = b.emit(op, *(rest for _, _, rest in parts), **kwargs)
-    if (n := number(inner)) is None:
+    if (n := as_number(inner)) is None:
         return built(b, c, merged(b, found, {key_of(inner): [inner, 1]}))
     return Full(built(b, c * float(n), found))
 
@@ -456,7 +456,7 @@ def constant_in_a_sum(
     b: Simplifier, x: Operand, axis: Axis = None, keepdims: bool = False, **others: Any
 ) -> Operand:
     """``Σᵢ xᵢⱼ·vⱼ`` is ``vⱼ·Σᵢ xᵢⱼ``."""
-    if not whole(others) or axis is None or not floating(x) or x.given:
+    if not is_plain_reduction(others) or axis is None or not is_float(x) or x.given:
         return None
     axes = axes_of(x, axis)
     c, found = factors(b, x)
@@ -472,7 +472,7 @@ def constant_in_a_sum(
 @each(SUMS, when="formula")
 def common_factors(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x/m - y/m`` is ``(x - y)/m``, ``g ⊙ u - g ⊙ v`` is ``g ⊙ (u - v)``."""
-    if kinds(x) != kinds(y) or not floating(x):
+    if kinds(x) != kinds(y) or not is_float(x):
         return None
     (c, above), (d, below) = factors(b, x), factors(b, y)
     common = {k: part for k, part in above.items() if below.get(k, (0, 0))[1] == part[1]}
@@ -487,7 +487,7 @@ def common_factors(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     elif c < 0:  # a difference begins with what is added
         c, d, rests = sign * d, sign * c, rests[::-1]
     (u, v) = (built(b, k / e, rest) for k, rest in zip((c, d), rests, strict=True))
-    if not all(floating(z) or number(z) is not None for z in (u, v)):
+    if not all(is_float(z) or as_number(z) is not None for z in (u, v)):
         return None  # truth values are not added
     inner = b.emit(ops.add if sign > 0 else ops.subtract, u, v)
     if not isinstance(inner, Var):

@@ -26,15 +26,15 @@ from minigrad.explain.pieces import (
     ACTIVATIONS,
     WRITTEN_OUT,
     Piece,
+    descendants,
     edges_to,
-    leading,
-    passed,
+    pull_back,
     unnamed,
 )
 from minigrad.explain.rows import LONGEST, Row, name_in_ratio
 from minigrad.explain.sheet import Sheet
 from minigrad.graph import AnyNode, ancestors, routes
-from minigrad.program.builder import is_
+from minigrad.program.builder import equals
 from minigrad.reading.names import Names, told_apart
 from minigrad.tensor import Tensor
 from minigrad.typing import Array
@@ -77,7 +77,7 @@ class Chart:
         self.names = known
         self._given = {t.node: t.name for t in (output, *wrt) if t.name}
         every = sorted(ancestors(self.output), key=lambda n: n.seq)
-        self.on: set[AnyNode] = leading(every, self.wrt)
+        self.on: set[AnyNode] = descendants(every, self.wrt)
         self._leaf: dict[AnyNode, Array] = {t.node: t._value for t in wrt}
         above = [n for n in self.on if any(p in self.on for p in n.parents)]
         shapes = {a.shape for n in above for a in n.args if isinstance(a, np.ndarray)}
@@ -237,7 +237,7 @@ class Chart:
         for u in self.order:
             g = gradients[u]
             seed = ones(self.value(u)) if self.chained else g
-            for v, step in self.pieces[u].flow(seed, passed).items():
+            for v, step in self.pieces[u].flow(seed, pull_back).items():
                 steps[u, v] = step
                 c = step * g if self.chained else step
                 gradients[v] = gradients[v] + c if v in gradients else c
@@ -432,8 +432,8 @@ class Chart:
                 combined = sheet.formula(piece.flow(one, sheet.rule)[v], **style)
         except UNREADABLE:
             return []
-        kept = [r for r in written if not any(is_(f.program.result, 0) for f in r)] or written
-        factors = [[f for f in r if not is_(f.program.result, 1)] or r[:1] for r in kept]
+        kept = [r for r in written if not any(equals(f.program.result, 0) for f in r)] or written
+        factors = [[f for f in r if not equals(f.program.result, 1)] or r[:1] for r in kept]
         steps: list[Step] = [factors, [[combined]]]
         if (final := self.expressions(u).get(v)) is not None:
             steps.append([[final]])
@@ -458,7 +458,7 @@ class Chart:
             return []  # which a sign stands for
         sheet = self.sheet()
         arrives: dict[AnyNode, Array] = {}
-        piece.flow(self.gradients[u], passed, arrives.setdefault)
+        piece.flow(self.gradients[u], pull_back, arrives.setdefault)
         found: list[tuple[Formula | None, Formula]] = []
         of = self.called(self.output)
         try:

@@ -69,7 +69,7 @@ def aligned(lines: list[str]) -> str:
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
-def links(route: tuple[AnyNode, ...]) -> list[Link]:
+def route_steps(route: tuple[AnyNode, ...]) -> list[Link]:
     """The steps of a route."""
     return list(pairwise(route))
 

@@ -10,9 +10,9 @@ import numpy as np
 from minigrad import ops
 from minigrad.explain.factors import Simplifier, leaves
 from minigrad.ops.record import Op
-from minigrad.program.builder import Full, axes_of, is_, number, shape_of
+from minigrad.program.builder import Full, as_number, axes_of, equals, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import constant_along, each, floating, rule, whole
+from minigrad.program.rules import constant_along, each, is_float, is_plain_reduction, rule
 from minigrad.typing import Array, Axis, Operand
 from minigrad.writing.notation import deviation, variance
 
@@ -24,7 +24,7 @@ VIEWS = frozenset([ops.reshape, ops.expand_dims, ops.elements, ops.broadcast_to]
 @rule(ops.sum, when="closed formula")
 def sum_of_deviations(b: Simplifier, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """What is left of numbers without their mean sums to 0."""
-    if not whole(others) or not isinstance(x, Var):
+    if not is_plain_reduction(others) or not isinstance(x, Var):
         return None
     if not centred(b, x, axes_of(x, axis)):
         return None
@@ -66,11 +66,11 @@ def is_mean(b: Simplifier, m: Array, x: Operand, axes: set[int]) -> bool:
     if made is not None and made.op is ops.divide:
         total = b.origin(made.args[0])
         n = int(np.prod([x.shape[a] for a in axes]))
-        over = number(made.args[1]) or b.sizes.get(made.args[1])
+        over = as_number(made.args[1]) or b.sizes.get(made.args[1])
         made = total if total is not None and total.op is ops.sum and over == n else None
     elif made is not None and made.op is not ops.mean:
         made = None
-    if made is None or made.args[0] is not x or not whole(made.kwargs):
+    if made is None or made.args[0] is not x or not is_plain_reduction(made.kwargs):
         return False
     return axes == axes_of(x, made.kwargs.get("axis"))
 
@@ -82,13 +82,13 @@ def is_mean(b: Simplifier, m: Array, x: Operand, axes: set[int]) -> bool:
 def variance_of(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``Σ (x - mean(x))²/n`` is var(x)."""
     total = b.made(x, ops.sum)
-    if total is None or x.given or not whole(total.kwargs):
+    if total is None or x.given or not is_plain_reduction(total.kwargs):
         return None
     squared = b.match(total.args[0], ops.square) or b.match(total.args[0], ops.power)
-    if squared is None or (len(squared) == 2 and not is_(squared[1], 2)):
+    if squared is None or (len(squared) == 2 and not equals(squared[1], 2)):
         return None
     apart = b.match(squared[0], ops.subtract)
-    n = number(y) if number(y) is not None else b.sizes.get(y) if isinstance(y, Var) else None
+    n = as_number(y) if as_number(y) is not None else b.sizes.get(y) if isinstance(y, Var) else None
     if apart is None or n is None or squared[0].given or not isinstance(apart[0], Var):
         return None
     of, axis = apart[0], total.kwargs.get("axis")
@@ -123,7 +123,7 @@ def kept_in_vain(b: Simplifier, x: Operand, y: Operand) -> Operand:
     made = b.nameless(y)
     if made is None or made.op not in (ops.mean, variance, deviation):
         return None
-    if not made.kwargs.get("keepdims") or not whole(
+    if not made.kwargs.get("keepdims") or not is_plain_reduction(
         {k: v for k, v in made.kwargs.items() if k != "ddof"}
     ):
         return None
@@ -141,7 +141,7 @@ def kept_in_vain(b: Simplifier, x: Operand, y: Operand) -> Operand:
 @each((ops.add, ops.subtract, ops.multiply, ops.divide), when="formula")
 def unkept(op: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
 
-    if not floating(x) or not floating(y):
+    if not is_float(x) or not is_float(y):
         return None
     u, v = kept_in_vain(b, y, x), kept_in_vain(b, x, y)
     if u is None and v is None:

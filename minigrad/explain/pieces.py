@@ -13,7 +13,7 @@ from minigrad.graph import AnyNode, fit, routes
 from minigrad.ops.record import Op
 from minigrad.typing import Array
 
-Call = Callable[[AnyNode, int, Any], Any]
+Pullback = Callable[[AnyNode, int, Any], Any]
 Arrival = Callable[[AnyNode, Any], Any]
 ACTIVATIONS: frozenset[Op | None] = frozenset(
     {ops.sigmoid, ops.tanh, ops.relu, ops.softplus, ops.softmax, ops.bent, ops.saturating}
@@ -41,7 +41,7 @@ class Piece:
     inside: dict[AnyNode, list[int]]
     below: list[AnyNode]
 
-    def flow(self, seed: Array, call: Call, at: Arrival | None = None) -> dict[AnyNode, Array]:
+    def flow(self, seed: Array, call: Pullback, at: Arrival | None = None) -> dict[AnyNode, Array]:
         """What reaches each node below when ``seed`` starts at the top.
 
         ``at(node, g)`` is asked what goes on from each node that ``g`` reaches on the way.
@@ -90,7 +90,7 @@ class Piece:
         )
 
 
-def leading(every: Sequence[AnyNode], goals: Collection[AnyNode]) -> set[AnyNode]:
+def descendants(every: Sequence[AnyNode], goals: Collection[AnyNode]) -> set[AnyNode]:
     """The nodes of ``every``, oldest first, that are computed from ``goals``, and these."""
     on = set(goals)
     for node in every:
@@ -118,7 +118,7 @@ def parents(node: AnyNode) -> list[AnyNode]:
     return [p for p in node.parents if p is not None]
 
 
-def passed(node: AnyNode, i: int, g: Array) -> Array:
+def pull_back(node: AnyNode, i: int, g: Array) -> Array:
     """What passes back to argument ``i`` of ``node``, in numbers."""
     op: Any = node.op
     with np.errstate(all="ignore"):

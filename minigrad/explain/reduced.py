@@ -16,7 +16,7 @@ from minigrad.tree import tree_map
 from minigrad.typing import Array, Operand
 
 
-def read(
+def simplify_formula(
     program: Program,
     stands: dict[Var, Var],
     whole: Program,
@@ -41,27 +41,29 @@ def read(
         Whether two programs are worth the same, given the values of their variables.
     """
     b = Simplifier(FREE, values, sizes)
-    short = written(b, program, stands, whole, known)
+    short = replayed(b, program, stands, whole, known)
     if not b.freed:
         return short, {**b.made_by, **b.results}
     pencil = Simplifier(FORMULAS, values, sizes)
-    guarded = written(pencil, program, stands, whole, known)
+    guarded = replayed(pencil, program, stands, whole, known)
     if same(short, guarded):
         return short, {**b.made_by, **b.results}
     return guarded, {**pencil.made_by, **pencil.results}
 
 
-def written(
+def replayed(
     b: Simplifier, program: Program, stands: dict[Var, Var], whole: Program, known: dict[Var, Any]
 ) -> Program:
     """``program`` as the builder leaves it."""
-    value: dict[Var, Any] = {v: c if plainest(c) is None else plainest(c) for v, c in known.items()}
+    value: dict[Var, Any] = {
+        v: c if as_uniform(c) is None else as_uniform(c) for v, c in known.items()
+    }
     for v, c in whole.constants.items():
         array = getattr(c, "_value", c)
-        value[v] = array if plainest(array) is None else plainest(array)
+        value[v] = array if as_uniform(array) is None else as_uniform(array)
 
     for e, made in b.replay(whole.equations, value):
-        plain = plainest(made) if isinstance(made, np.ndarray) else None
+        plain = as_uniform(made) if isinstance(made, np.ndarray) else None
         value[e.out] = made if plain is None else plain
         if e.out in stands:
             rename(b, value[e.out], stands[e.out])
@@ -73,7 +75,7 @@ def written(
     return without_dead_code(program.replace(equations=b.equations, result=result))
 
 
-def plainest(x: Array) -> Any:
+def as_uniform(x: Array) -> Any:
     """An array of one number as such; None for others."""
     x = getattr(x, "_value", x)
     if np.ndim(x) == 0:

@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.errors import needed
 from minigrad.explain.closed import Step as Closed
 from minigrad.explain.ledger import Chart, step_text
-from minigrad.explain.markup import GAP, Document, cell, code_span, in_words, links
+from minigrad.explain.markup import GAP, Document, cell, code_span, in_words, route_steps
 from minigrad.explain.page import page
 from minigrad.explain.remarks import conventions, legend
 from minigrad.explain.rows import Row, middle, short
@@ -214,7 +214,8 @@ class Explanation(Document):
         left = visible(chart.ratio(chart.output, v, True))
         routes = list(islice(chart.routes(v), SHOWN))
         products = [
-            " · ".join(middle([visible(chart.ratio(*link)) for link in links(r)])) for r in routes
+            " · ".join(middle([visible(chart.ratio(*link)) for link in route_steps(r)]))
+            for r in routes
         ]
         n = chart.count(v)
         more = [f"⋯ ({n:,} paths, {len(routes)} of them shown)"] if n > len(routes) else []
@@ -233,7 +234,7 @@ class Explanation(Document):
         for v in self.finals:
             n = self.chart.count(v)
             for route in islice(self.chart.routes(v), SHOWN) if n > 1 else ():
-                parts = [self.chart.steps[link] for link in links(route)]
+                parts = [self.chart.steps[link] for link in route_steps(route)]
                 if len(parts) > 6 or np.ndim(parts[0]):
                     continue
                 words = " · ".join(
@@ -343,7 +344,9 @@ class Explanation(Document):
         routes = list(islice(chart.routes(v), SHOWN))
         n = chart.count(v)
         words = [
-            dot.join(self._middle(links(route), lambda uv: self._ratio(uv[0], uv[1], style), style))
+            dot.join(
+                self._middle(route_steps(route), lambda uv: self._ratio(uv[0], uv[1], style), style)
+            )
             for route in routes
         ]
         if n > len(routes):

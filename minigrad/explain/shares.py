@@ -23,9 +23,9 @@ from minigrad.explain.linear import inverse
 from minigrad.ops import matrices
 from minigrad.ops.elementwise import branch
 from minigrad.ops.record import Op
-from minigrad.program.builder import Full, axes_of, is_, is_identity, key_of, number, shape_of
+from minigrad.program.builder import Full, as_number, axes_of, equals, is_identity, key_of, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import coefficient, floating, rule, scaled, whole
+from minigrad.program.rules import coefficient, is_float, is_plain_reduction, rule, scaled
 from minigrad.typing import Axis, Operand
 from minigrad.writing.notation import above, below, identity, inverse_transposed, onehot
 
@@ -41,7 +41,7 @@ def made_as(b: Simplifier, y: Operand, op: Op) -> Operand:
 def one_and(b: Simplifier, z: Operand) -> Operand:
     """``u`` where ``z`` is ``1 + u``."""
     inner = made_as(b, z, ops.add) or ()
-    return next((v for u, v in (inner, inner[::-1]) if is_(u, 1)), None) if inner else None
+    return next((v for u, v in (inner, inner[::-1]) if equals(u, 1)), None) if inner else None
 
 
 def spelt_out(b: Simplifier, y: Operand) -> tuple[Operand, int, int] | None:
@@ -53,7 +53,7 @@ def spelt_out(b: Simplifier, y: Operand) -> tuple[Operand, int, int] | None:
         inner, j, k = made_as(b, e, ops.exp), 0, -1
     elif inner is None:
         one, rest = b.match(y, ops.subtract) or (None, None)
-        inner, j, k = b.match(rest, ops.sigmoid) if is_(one, 1) else None, 0, 1
+        inner, j, k = b.match(rest, ops.sigmoid) if equals(one, 1) else None, 0, 1
     if inner is None:
         return None
     if (minus := b.match(inner[0], ops.negative)) is not None:
@@ -94,7 +94,7 @@ def shares(b: Simplifier, found: Factors) -> Factors:
         total = b.origin(z) if q < 0 else None
         if total is None or total.op is not ops.sum:
             total = b.origin(unpadded(b, z)) if q < 0 and isinstance(z, Var) else None
-        if total is None or total.op is not ops.sum or not whole(total.kwargs):
+        if total is None or total.op is not ops.sum or not is_plain_reduction(total.kwargs):
             continue
         e = total.args[0]
         u = made_as(b, e, ops.exp)
@@ -106,11 +106,11 @@ def shares(b: Simplifier, found: Factors) -> Factors:
         if shape_of(z) == kept or n == 1:
             change(found, e, -1)
             change(found, z, 1)
-            change(found, called(b, ops.softmax, u[0], axis=along), 1)
+            change(found, op_by_name(b, ops.softmax, u[0], axis=along), 1)
     return found
 
 
-def called(b: Simplifier, op: Op, x: Operand, **kwargs: Any) -> Operand:
+def op_by_name(b: Simplifier, op: Op, x: Operand, **kwargs: Any) -> Operand:
     """``op`` of a name, by the name that the result has."""
     if isinstance(x, Var) and x in b.values:
         value = op.forward(b.values[x], **kwargs)
@@ -134,13 +134,13 @@ def names_of_products(b: Simplifier, found: Factors) -> Factors:
         has = {key: part[1] for key, part in found.items()}
         first, second = has.get(key_of(u), 0), has.get(key_of(v), 0) * (-1 if over else 1)
         sign = 1 if p > 0 else -1
-        if is_(u, 1):
+        if equals(u, 1):
             first = 0
         if sign * first < 0 or sign * second < 0:
             b.fixed.update(z for z in (a, u, v) if isinstance(z, Var))
             change(found, a, -sign)
             change(found, v, -sign if over else sign)
-            if not is_(u, 1):
+            if not equals(u, 1):
                 change(found, u, sign)
     return found
 
@@ -181,7 +181,7 @@ REDUCTIONS = (names_of_products, sigmoids, shares, entries, chosen, weighted)
 def rest_of_sigmoid(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``1 - σ(-u)`` is ``σ(u)``."""
     inner = b.match(y, ops.sigmoid)
-    if inner is None or not is_(x, 1) or y.given:
+    if inner is None or not equals(x, 1) or y.given:
         return None
     c, u = coefficient(b, inner[0])
     return b.emit(ops.sigmoid, scaled(b, -c, u)) if c < 0 else None
@@ -191,8 +191,8 @@ def rest_of_sigmoid(b: Simplifier, x: Operand, y: Operand) -> Operand:
 def rest_within_a_sum(b: Any, x: Operand, y: Operand) -> Operand:
     """``1 - u - σ(-v)`` is ``σ(v) - u``."""
     minus = b.match((b.match(y, ops.sigmoid) or (None,))[0], ops.negative)
-    terms = b.terms(x) if minus is not None and floating(x) and not x.given else None
-    if not any(is_(z, 1) and c == 1 for c, z in terms or ()):
+    terms = b.terms(x) if minus is not None and is_float(x) and not x.given else None
+    if not any(equals(z, 1) and c == 1 for c, z in terms or ()):
         return None
     rest = b.emit(ops.subtract, x, x.dtype.type(1))
     return b.emit(ops.add, b.emit(ops.sigmoid, *minus), rest)
@@ -203,7 +203,7 @@ def infinite_and_zero(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``(u == 0) & isinf(u)`` holds never."""
     for one, other in ((x, y), (y, x)):
         zero, large = b.match(one, ops.equal), b.match(other, ops.isinf)
-        if zero and large and is_(zero[1], 0) and zero[0] is large[0]:
+        if zero and large and equals(zero[1], 0) and zero[0] is large[0]:
             return Full(False)
     return None
 
@@ -217,13 +217,13 @@ def share_of_a_sum(b: Simplifier, x: Operand) -> Operand:
     if (minus := b.match(x, ops.negative)) is not None:
         inner = b.match(minus[0], ops.logaddexp) or ()
         for zero, u in (inner, inner[::-1]) if inner else ():
-            if is_(zero, 0):
+            if equals(zero, 0):
                 ends = b.match(u, ops.subtract)
                 back = b.emit(ops.subtract, *ends[::-1]) if ends else b.emit(ops.negative, u)
                 return b.emit(ops.sigmoid, back)
     u, total = b.match(x, ops.subtract) or (None, None)
     made = b.made(total, ops.logsumexp) or b.made(unpadded_sum(b, total), ops.logsumexp)
-    if made is None or made.args[0] is not u or not whole(made.kwargs):
+    if made is None or made.args[0] is not u or not is_plain_reduction(made.kwargs):
         return None
     axis = made.kwargs.get("axis")
     if not isinstance(axis, int):
@@ -256,27 +256,27 @@ def positive(b: Simplifier, mask: Operand) -> Operand:
     if made is None or made.op not in (ops.greater, ops.greater_equal):
         return None
     u, zero = made.args
-    return u if floating(u) and is_(zero, 0) else None
+    return u if is_float(u) and equals(zero, 0) else None
 
 
 @rule(ops.multiply, when="closed")
 def step_between(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``1[u > 0]`` is half at 0, where there is a sign of ``u`` beside it, which is 0 there."""
-    u = positive(b, y) if b.kinked and number(x) is not None else None
-    return None if u is None else scaled(b, number(x), b.emit(above, u, u.dtype.type(0)))
+    u = positive(b, y) if b.kinked and as_number(x) is not None else None
+    return None if u is None else scaled(b, as_number(x), b.emit(above, u, u.dtype.type(0)))
 
 
 @rule(branch, when="closed")
 def step_of_choice(b: Simplifier, condition: Operand, x: Operand, y: Operand) -> Operand:
     """The same for ``where(u > 0, 1, 0)``."""
-    u = positive(b, condition) if b.kinked and is_(x, 1) and is_(y, 0) else None
+    u = positive(b, condition) if b.kinked and equals(x, 1) and equals(y, 0) else None
     return None if u is None else b.emit(above, u, u.dtype.type(0))
 
 
 @rule(below, when="closed")
 def step_from_below(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``1[u < 0]`` is ``1 - 1[u > 0]``."""
-    if not b.kinked or not floating(x) or not is_(y, 0):
+    if not b.kinked or not is_float(x) or not equals(y, 0):
         return None
     return b.emit(ops.subtract, x.dtype.type(1), b.emit(above, x, x.dtype.type(0)))
 
@@ -284,7 +284,7 @@ def step_from_below(b: Simplifier, x: Operand, y: Operand) -> Operand:
 @rule(ops.multiply, when="closed")
 def sigmoid_of_distance(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``sign(u)·σ(-|u|)`` is ``1[u > 0] - σ(u)``, as stable code for log(1 + eᵘ) has it."""
-    if not floating(x) and not floating(y):
+    if not is_float(x) and not is_float(y):
         return None
     (c, found), (d, more) = factors(b, x), factors(b, y)
     found = merged(b, found, more)
@@ -311,19 +311,24 @@ def sigmoid_of_distance(b: Simplifier, x: Operand, y: Operand) -> Operand:
 def known_total(b: Simplifier, x: Operand, axis: Axis) -> float | None:
     """What ``x`` adds up to along its last axis or all, wherever; None where that is not known."""
     axes, shape = axes_of(x, axis), shape_of(x)
-    if (c := number(x)) is not None:
+    if (c := as_number(x)) is not None:
         return float(c) * math.prod(shape[a] for a in axes)
     if is_identity(x) or b.match(x, identity) is not None:
         return 1.0 if len(axes) == 1 else None
     if not isinstance(x, Var) or not shape or axes != {len(shape) - 1}:
         return total_of_values(b, x, axis) if isinstance(x, Var) else None
     inner = b.match(x, ops.broadcast_to)
-    if inner is not None and number(inner[0]) is not None:
-        return float(number(inner[0])) * shape[-1]
+    if inner is not None and as_number(inner[0]) is not None:
+        return float(as_number(inner[0])) * shape[-1]
     made = b.origin(x)
     if b.match(x, onehot):
         return 1.0
-    if made is not None and made.op is ops.sum and len(shape) == 1 and whole(made.kwargs):
+    if (
+        made is not None
+        and made.op is ops.sum
+        and len(shape) == 1
+        and is_plain_reduction(made.kwargs)
+    ):
         rows = shape_of(made.args[0])[:-1]  # of which each adds up to the same
         along = axes_of(made.args[0], made.kwargs.get("axis"))
         total = known_total(b, made.args[0], -1) if along == {*range(len(rows))} else None
@@ -354,7 +359,7 @@ def sum_of_terms(
     b: Simplifier, x: Operand, axis: Axis = None, keepdims: bool = False, **others: Any
 ) -> Operand:
     """``Σ (p - onehot(y))`` is 0, ``Σ (1 + log p)·p`` is ``1 + Σ p log p``."""
-    if not whole(others) or not floating(x) or x.given or b.summing:
+    if not is_plain_reduction(others) or not is_float(x) or x.given or b.summing:
         return None
     terms = b.terms(x)
     if terms is None or len(terms) < 2 or any(shape_of(y) != x.shape for _, y in terms):
@@ -382,7 +387,7 @@ def sum_of_terms(
 @rule(ops.sum, when="closed")
 def entry_of(b: Any, x: Operand, axis: Any = None, keepdims: Any = False, **others: Any) -> Operand:
     """``Σ onehot(t)·p`` is ``p[t]``."""
-    if not whole(others) or not floating(x) or x.given or len(x.shape) != 1:
+    if not is_plain_reduction(others) or not is_float(x) or x.given or len(x.shape) != 1:
         return None
     c, found = factors(b, x)
     hot = [k for k, (y, p) in found.items() if p == 1 and b.match(y, onehot)]

@@ -20,7 +20,7 @@ from minigrad.autodiff.tangents import tangent
 from minigrad.explain.paper import Paper, guarded
 from minigrad.explain.passes import Before, at_first
 from minigrad.explain.pieces import parents, unnamed
-from minigrad.explain.reduced import plainest, read
+from minigrad.explain.reduced import as_uniform, simplify_formula
 from minigrad.explain.regular import regular
 from minigrad.explain.sources import (
     LITERAL,
@@ -28,9 +28,9 @@ from minigrad.explain.sources import (
     UNSEEN,
     Foreign,
     Stand,
-    alike,
     arrays_within,
-    beside,
+    constants_by_syntax,
+    equal_values,
     evaluated,
     matched,
     without_call,
@@ -135,7 +135,7 @@ class Sheet:
         if small and (name is None or exponent):
             return value
         if name is None:
-            if not isinstance(value, np.ndarray) or plainest(value) is not None or not value.size:
+            if not isinstance(value, np.ndarray) or as_uniform(value) is not None or not value.size:
                 return value
             name = self.short(value)
         if op in RECKONING and isinstance(value, np.ndarray) and value.dtype.kind in "iu":
@@ -149,7 +149,7 @@ class Sheet:
             value = kind.type(value) if kind.kind == "f" else value  # Python's numbers adapt
         key, kind = name.removesuffix(".T"), getattr(getattr(value, "dtype", None), "kind", "")
         own = value if key == name else value.T
-        while (key, kind) in self.arrays and not same(self.arrays[key, kind], own):
+        while (key, kind) in self.arrays and not stands_for(self.arrays[key, kind], own):
             key = f"{key}′"
         if (key, kind) not in self.arrays:
             self.arrays[key, kind] = self.symbol(own, Symbol(key))
@@ -214,7 +214,7 @@ class Sheet:
         for value in arrays_within(within)[:MOST_STATEMENTS]:
             guess = self.symbol(value, Symbol(text))
             made = evaluated(tree, variables, stand, {UNSEEN: guess})
-            if isinstance(made, Tensor) and alike(made._value, top.ans):
+            if isinstance(made, Tensor) and equal_values(made._value, top.ans):
                 self.tracer.notes.setdefault(f"{text}: as it was then, {value.shape}")
                 return made
         return None
@@ -230,7 +230,7 @@ class Sheet:
         """Read off the syntax what constants are that were not found by evaluating it."""
         stand = Stand(self.stood, lambda x, name: self.array(x, name, top), self.sizes)
         self.newest = top.seq
-        for node, i, part in beside(top, tree, variables, self.by_name):
+        for node, i, part in constants_by_syntax(top, tree, variables, self.by_name):
             value = node.args[i]
             if (node, i) in self.written or isinstance(part, ast.Constant):
                 continue
@@ -242,20 +242,20 @@ class Sheet:
                     continue
                 if part.id in before.moving:
                     self.literals.add((node, i))
-                    if isinstance(value, np.ndarray) and value.ndim and plainest(value) is None:
+                    if isinstance(value, np.ndarray) and value.ndim and as_uniform(value) is None:
                         self.written[node, i] = self.began(part.id, value, before, node)
-                elif alike(variables.get(part.id), value):
+                elif equal_values(variables.get(part.id), value):
                     self.written[node, i] = self.array(value, part.id, node)
             elif before is not None and (text := at_first(part, before)) is not None:
-                if isinstance(value, np.ndarray) and value.ndim and plainest(value) is None:
+                if isinstance(value, np.ndarray) and value.ndim and as_uniform(value) is None:
                     self.tracer.notes.setdefault(f"{text}: before the loop, {value.shape}")
                     self.written[node, i] = self.array(value, text, node)
             elif pure(part, variables):
                 with suppress(Foreign):
                     made = evaluated(part, variables, stand, {})
-                    if isinstance(made, Tensor) and alike(made._value, value):
+                    if isinstance(made, Tensor) and equal_values(made._value, value):
                         self.written[node, i] = made
-            elif isinstance(value, np.ndarray) and value.ndim and plainest(value) is None:
+            elif isinstance(value, np.ndarray) and value.ndim and as_uniform(value) is None:
                 name = ast.unparse(part)
                 self.tracer.notes.setdefault(f"{name}: as it was then, {value.shape}")
                 self.written[node, i] = self.array(value, name, node)
@@ -263,7 +263,11 @@ class Sheet:
     def began(self, name: str, value: Array, before: Before, node: AnyNode) -> Any:
         """An array that a variable was before the loop: by another name for it, or ``x_0``."""
         for other, held in before.variables.items():
-            if isinstance(held, np.ndarray) and held.shape == value.shape and alike(held, value):
+            if (
+                isinstance(held, np.ndarray)
+                and held.shape == value.shape
+                and equal_values(held, value)
+            ):
                 return self.array(value, other, node)
         self.tracer.notes.setdefault(f"{name}_0: {name} before the loop, {value.shape}")
         return self.array(value, f"{name}_0", node)
@@ -279,7 +283,7 @@ class Sheet:
         if not isinstance(base, np.ndarray | list | tuple) or len(base) > CROWD:
             return None
         for k in sorted(range(len(base)), key=lambda k: k != before.number - 1):
-            if isinstance(base[k], np.ndarray | int | float) and alike(base[k], value):
+            if isinstance(base[k], np.ndarray | int | float) and equal_values(base[k], value):
                 return self.array(value, f"{ast.unparse(through)}[{k}]", node)
         return None
 
@@ -316,7 +320,7 @@ class Sheet:
                 made = evaluated(tree, variables, stand, {path: guess})
             except Foreign:
                 return None
-            if isinstance(made, Tensor) and alike(made._value, top.ans):
+            if isinstance(made, Tensor) and equal_values(made._value, top.ans):
                 return node, made
         return None
 
@@ -431,7 +435,7 @@ class Sheet:
             n: s.name for n, s in self.symbols.items() if s.name.isdigit() and n in reader.vars
         }
         sizes |= {reader.vars[n]: int(name) for n, name in spelt.items()}
-        short, results = read(asked, stands, program, known, held, sizes, alike)
+        short, results = simplify_formula(asked, stands, program, known, held, sizes, alike)
         return finished(short, made=results)
 
     def finished(self, reader: Reader, program: Program, made: Any = None, **style: Any) -> Formula:
@@ -468,7 +472,7 @@ class Sheet:
             given = program.constants.get(x) if isinstance(x, Var) else x
             value: Any = getattr(given, "_value", given)
             array = isinstance(value, np.ndarray) and value.ndim and value.size
-            if not array or plainest(value) is not None:
+            if not array or as_uniform(value) is not None:
                 return x
             name = self.short(value)
             if (name, value.shape) not in found:
@@ -484,6 +488,6 @@ class Sheet:
         )
 
 
-def same(t: Array, value: Array) -> bool:
+def stands_for(t: Array, value: Array) -> bool:
     """Whether a stand-in is for this value."""
-    return alike(t._value, value)
+    return equal_values(t._value, value)

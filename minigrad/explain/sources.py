@@ -297,18 +297,23 @@ def matched(
         node, twin = stack.pop()
         while twin is not None and twin.op is variable:
             twin = twin.parents[0]
-        if twin is None or node in seen or node.op is not twin.op or not alike(node.ans, twin.ans):
+        if (
+            twin is None
+            or node in seen
+            or node.op is not twin.op
+            or not equal_values(node.ans, twin.ans)
+        ):
             continue
         seen.add(node)
-        if any(is_tensor(v) for v in flat(twin.kwargs.values())):
+        if any(is_tensor(v) for v in flattened(twin.kwargs.values())):
             yield node, None, twin.kwargs
         for i, (p, q) in enumerate(zip(node.parents, twin.parents, strict=False)):
             if p is not None:
                 if not known(p):
                     stack.append((p, q))
-            elif q is not None and alike(node.args[i], twin.args[i]):
+            elif q is not None and equal_values(node.args[i], twin.args[i]):
                 yield node, i, wrap(twin.args[i], q)
-            elif isinstance(node.args[i], float | np.floating) and alike(
+            elif isinstance(node.args[i], float | np.floating) and equal_values(
                 node.args[i], twin.args[i]
             ):
                 yield node, i, LITERAL
@@ -327,7 +332,7 @@ RECKONING = {*OPERATORS.values()} - {ops.power}
 """Operations to which whole numbers are numbers like others."""
 
 
-def beside(
+def constants_by_syntax(
     top: AnyNode, tree: ast.expr, variables: Keywords, known: Callable[[AnyNode], bool]
 ) -> Iterator[tuple[AnyNode, int, ast.expr]]:
     """The constants of a recorded graph, each with the expression that it was written as.
@@ -360,11 +365,11 @@ def operands(node: AnyNode, tree: ast.expr, variables: Keywords) -> list[ast.exp
     if isinstance(tree, ast.Attribute):
         return [tree.value] if node.op is ops.transpose and tree.attr == "T" else []
     if isinstance(tree, ast.Call) and not any(isinstance(a, ast.Starred) for a in tree.args):
-        return called(node, tree, variables)
+        return call_operands(node, tree, variables)
     return []
 
 
-def called(node: AnyNode, tree: ast.Call, variables: Keywords) -> list[ast.expr]:
+def call_operands(node: AnyNode, tree: ast.Call, variables: Keywords) -> list[ast.expr]:
     """The same for a call of a function of NumPy's, or of a method."""
     f = looked_up(tree.func, variables)
     if f is None:
@@ -386,24 +391,24 @@ def arrays_within(nodes: Iterable[AnyNode]) -> list[Any]:
     found: dict[int, Any] = {}
     for node in nodes:
         given = [a for a, p in zip(node.args, node.parents, strict=True) if p is None]
-        for x in flat([*given, *node.kwargs.values()]):
+        for x in flattened([*given, *node.kwargs.values()]):
             if isinstance(x, np.ndarray) and x.ndim and x.size > 1:
                 found.setdefault(hash((x.shape, x.tobytes())), x)
     return [*found.values()]
 
 
-def flat(values: Any) -> Iterator[Any]:
+def flattened(values: Any) -> Iterator[Any]:
     for v in values:
         if isinstance(v, tuple):
-            yield from flat(v)
+            yield from flattened(v)
         else:
             yield v
 
 
-def alike(x: Any, y: Any) -> bool:
+def equal_values(x: Any, y: Any) -> bool:
     """Whether two values are the same, to the last digits."""
     if type(x) is tuple or type(y) is tuple:
-        return type(x) is type(y) and len(x) == len(y) and all(map(alike, x, y))
+        return type(x) is type(y) and len(x) == len(y) and all(map(equal_values, x, y))
     x, y = np.asarray(x), np.asarray(y)
     if x.shape != y.shape or "b" in (kinds := {x.dtype.kind, y.dtype.kind}) != {"b"}:
         return False

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.explain.paper import BOUNDS
-from minigrad.explain.pieces import Piece, leading, passed
+from minigrad.explain.pieces import Piece, descendants, pull_back
 from minigrad.graph import AnyNode, Slots, ancestors
 from minigrad.ops.record import Op
 from minigrad.typing import Array
@@ -43,7 +43,7 @@ class Stop:
 def walk(goal: AnyNode, output: AnyNode) -> tuple[list[Stop], Any, int]:
     """The stops on the way from ``output`` to ``goal``, the gradient, and its summands."""
     every = sorted(ancestors(output), key=lambda n: n.seq)
-    on = leading(every, {goal})
+    on = descendants(every, {goal})
     inside = {
         n: [i for i, p in enumerate(n.parents) if p in on]
         for n in reversed(every)
@@ -52,7 +52,7 @@ def walk(goal: AnyNode, output: AnyNode) -> tuple[list[Stop], Any, int]:
     stops: list[Stop] = []
 
     def call(node: AnyNode, i: int, g: Array) -> Array:
-        c = passed(node, i, g)
+        c = pull_back(node, i, g)
         stops.extend(stop(node, i, g, c))
         return c
 
@@ -85,10 +85,10 @@ def slopes_of(node: AnyNode, i: int) -> Array:
     ans = node.ans
     one = tuple(map(np.ones_like, ans)) if type(ans) is tuple else np.ones_like(ans)[()]
     with np.errstate(all="ignore"):
-        return np.abs(np.asarray(passed(node, i, one)))
+        return np.abs(np.asarray(pull_back(node, i, one)))
 
 
-def counted(n: int, size: int) -> str:
+def entries_text(n: int, size: int) -> str:
     """``all 5 entries``, ``2 of 5 entries``."""
     if size == 1:
         return "the value"

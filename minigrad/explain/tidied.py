@@ -6,9 +6,9 @@ from typing import Any
 
 from minigrad import ops
 from minigrad.explain.factors import Factors, Simplifier, built, change, exponent, factors, is_sum
-from minigrad.program.builder import key_of, number, shape_of
+from minigrad.program.builder import as_number, key_of, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import SUMS, coefficient, each, floating, rule, scaled
+from minigrad.program.rules import SUMS, coefficient, each, is_float, rule, scaled
 from minigrad.typing import Operand
 
 
@@ -40,18 +40,18 @@ def lowest(b: Simplifier, those: list[Factors]) -> list[Factors]:
 @rule(ops.divide, when="closed")
 def fraction_below(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``x/(1 + u/c)`` is ``c·x/(c + u)``."""
-    if not floating(y) or y.given or not is_sum(b, y):
+    if not is_float(y) or y.given or not is_sum(b, y):
         return None
     op = b.made_by[y].op
     for k, (one, other) in enumerate((b.made_by[y].args, b.made_by[y].args[::-1])):
-        if number(one) not in (1, 2):
+        if as_number(one) not in (1, 2):
             continue
         d, found = factors(b, other)
         below = {key: [z, -p] for key, (z, p) in found.items() if p < 0}
         if d != int(d) or not below or any(shape_of(z) for z, _ in below.values()):
             continue
         c, u = built(b, 1, below), built(b, d, {k: v for k, v in found.items() if k not in below})
-        first = built(b, number(one), below)
+        first = built(b, as_number(one), below)
         whole_sum = b.emit(op, *((first, u) if k == 0 else (u, first)))
         return b.emit(ops.divide, b.emit(ops.multiply, c, x), whole_sum)
     return None
@@ -59,7 +59,7 @@ def fraction_below(b: Simplifier, x: Operand, y: Operand) -> Operand:
 
 def turned_difference(b: Simplifier, x: Operand, y: Operand = None) -> Operand:
     """``-c·(u - v)`` is ``c·(v - u)``."""
-    c, z = (-1, x) if y is None else (number(x), y)
+    c, z = (-1, x) if y is None else (as_number(x), y)
     inner = b.match(z, ops.subtract) if isinstance(z, Var) and not z.given else None
     if inner is None or c is None or c >= 0:
         return None

@@ -28,7 +28,7 @@ from minigrad.explain.stops import (
     SIDES,
     TINY,
     Stop,
-    counted,
+    entries_text,
     slopes_of,
     walk,
 )
@@ -36,7 +36,7 @@ from minigrad.graph import AnyNode, Leaf, ancestors
 from minigrad.ops.elementwise import zero
 from minigrad.ops.record import Op
 from minigrad.reading.cuts import Cut, Flow
-from minigrad.reading.names import Names, Scope, callers, held, is_module, is_tensor, layout
+from minigrad.reading.names import Names, Scope, callers, is_module, is_tensor, layout, named_values
 from minigrad.reading.pages import piece
 from minigrad.reading.statements import function_tree
 from minigrad.reading.wording import shortened as crop
@@ -197,7 +197,7 @@ def latest(t: Tensor, scopes: list[Scope]) -> Tensor | None:
     for scope in scopes:
         found: list[Tensor] = [
             x
-            for _, x in held(scope.variables, deep=True)
+            for _, x in named_values(scope.variables, deep=True)
             if is_tensor(x) and x is not t and (x.node is None or x.node.op is not None)
         ]
         if recorded := [x for x in found if x.node is not None]:
@@ -272,18 +272,18 @@ def _place(s: Stop, known: Names, called: Any) -> Place:
 def _in_words(s: Stop, op: Op, which: str, names: list[str]) -> str:
     """Why argument ``which`` of an operation gets nothing, or nearly nothing."""
     if s.kind == "nan":
-        entries = counted(s.count, int(np.size(s.node.args[s.i])))
+        entries = entries_text(s.count, int(np.size(s.node.args[s.i])))
         return f"the derivative by {which} is infinite or no number at {entries}"
     rule = op.vjps[s.i] if isinstance(op.vjps, tuple) and s.i < len(op.vjps) else op.vjps
     if rule is zero:
         return f"its derivative by {which} is 0 wherever there is one: it is flat between jumps"
     slopes = slopes_of(s.node, s.i)
     flat, size = int((slopes == 0).sum()), slopes.size
-    entries, most = counted(flat, size), float(np.max(slopes, initial=0.0))
+    entries, most = entries_text(flat, size), float(np.max(slopes, initial=0.0))
     others = [k for k in range(len(names)) if k != s.i]
     be, lie = ("is", "lies") if size == 1 else ("are", "lie")
     if s.kind == "tiny" and op in SATURATING and most <= TINY:
-        return f"saturated at {counted(size, size)}: no slope is larger than {short(most)}"
+        return f"saturated at {entries_text(size, size)}: no slope is larger than {short(most)}"
     if op in PRODUCTS and not any(np.any(s.node.args[k]) for k in others):
         return f"its derivative by {which} has the factor {' · '.join(names[k] for k in others)}: 0"
     entrywise = op.elementwise or op in INDICES or op in EXTREMES
@@ -371,7 +371,7 @@ def _constant(t: Tensor, t_name: str, scopes: list[Scope]) -> Why:
     roots = {
         path
         for scope in scopes
-        for path, x in held(scope.variables, deep=True)
+        for path, x in named_values(scope.variables, deep=True)
         if is_tensor(x) and x is not t and isinstance(x.node, Leaf)
     }
     cuts = cuts_between(roots, t, scopes)
@@ -384,7 +384,7 @@ def paths_of(t: Tensor, scopes: list[Scope]) -> set[str]:
     """All that the caller may write for ``t``, and the layers that hold it."""
     found = set()
     for scope in scopes:
-        for path, x in held(scope.variables, deep=True):
+        for path, x in named_values(scope.variables, deep=True):
             if x is t:
                 found.add(path)
                 base = path.split("[")[0].split(".")[0]
@@ -397,7 +397,7 @@ def cuts_between(roots: set[str], output: Tensor, scopes: list[Scope]) -> list[C
     """The expressions of the caller's that leave the record between ``roots`` and ``output``."""
     for scope in scopes:
         tree = syntax(scope)
-        names = [path for path, x in held(scope.variables, deep=True) if x is output]
+        names = [path for path, x in named_values(scope.variables, deep=True) if x is output]
         if tree is None or not names:
             continue
         flow = Flow(scope.filename, scope.function, scope.seen, set(roots), kept=frozenset(roots))
@@ -417,7 +417,7 @@ def values_of(t: Tensor, known: Names) -> Iterator[Place]:
     """Constants of the record that are the values of what was computed from ``t``."""
     after: dict[str, Any] = {}
     for scope in known.scopes:
-        for path, x in held(scope.variables, deep=True):
+        for path, x in named_values(scope.variables, deep=True):
             if is_tensor(x) and x.node is not None and len(after) < 50:
                 newer = t.node is not None and x.node.seq >= t.node.seq
                 if path not in after and newer and t.node in ancestors(x.node):

@@ -13,8 +13,8 @@ from minigrad.explain.factors import Simplifier, built, factors, linear, merged,
 from minigrad.nn.windows import overlay, windows
 from minigrad.ops.padding import framed
 from minigrad.ops.record import Op
-from minigrad.program.builder import is_, key_of, shape_of
-from minigrad.program.equations import Equation, Var, forward
+from minigrad.program.builder import equals, key_of, shape_of
+from minigrad.program.equations import Equation, Var, call_forward
 from minigrad.program.rules import each, rule
 from minigrad.typing import Axis, Index, Operand
 from minigrad.writing.forms import SPECIAL
@@ -40,11 +40,11 @@ class Steps:
     def __call__(self, *args: Operand) -> Any:
         env: dict[Var, Any] = dict(zip(self.inputs, args, strict=True))
         for e in self.equations:
-            env[e.out] = forward(e.op, *e.filled(env.__getitem__))
+            env[e.out] = call_forward(e.op, *e.filled(env.__getitem__))
         return env[self.result]
 
 
-def sign(name: str, arity: int) -> Op:
+def abbreviation(name: str, arity: int) -> Op:
     """An op that is written as one sign, and computed by the steps that it stands for."""
     return Op(name, lambda *args, steps: steps(*args), None, arity=arity)
 
@@ -54,13 +54,13 @@ def signed(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
     return w.style.fill(w.pattern(e.op), *args)
 
 
-correlated: Op = sign("correlated", 2)
-convolved: Op = sign("convolved", 2)
-winner: Op = sign("winner", 2)
-largest: Op = sign("maxpool", 1)
-spread: Op = sign("spread", 1)
-averaged: Op = sign("avgpool", 1)
-picked: Op = sign("picked", 2)
+correlated: Op = abbreviation("correlated", 2)
+convolved: Op = abbreviation("convolved", 2)
+winner: Op = abbreviation("winner", 2)
+largest: Op = abbreviation("maxpool", 1)
+spread: Op = abbreviation("spread", 1)
+averaged: Op = abbreviation("avgpool", 1)
+picked: Op = abbreviation("picked", 2)
 
 NOTATION[correlated] = infix("product", ("power", "power"), " ⋆ ", r"\star", "⋆")
 NOTATION[convolved] = infix("product", ("power", "power"), " ∗ ", r"\ast", "∗")
@@ -291,5 +291,5 @@ def counts(b: Simplifier, y: Operand) -> bool:
     """Whether ``y`` is how many share the first place."""
     y = stripped(b, y)
     least = b.match(y, ops.maximum)
-    made = b.made(least[0] if least is not None and is_(least[1], 1) else y, ops.sum)
+    made = b.made(least[0] if least is not None and equals(least[1], 1) else y, ops.sum)
     return made is not None and of_windows(b, made.args[0]) is not None

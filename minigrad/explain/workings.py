@@ -21,7 +21,7 @@ def workings(chart: Chart, steps: bool | None) -> dict[Row, list[Line]]:
     if not wanted:
         return {}
     if chart.chained:
-        return {row: links(chart, row, bool(steps)) for row in chart.rows}
+        return {row: link_steps(chart, row, bool(steps)) for row in chart.rows}
     seen: set[tuple[AnyNode, str]] = set()
     found: dict[Row, list[Line]] = {}
     for row in chart.rows if len(chart.rows) <= MOST else ():
@@ -42,6 +42,6 @@ MOST = 60
 """Rows of longer ledgers are not derived."""
 
 
-def links(chart: Chart, row: Row, deeper: bool) -> list[Line]:
+def link_steps(chart: Chart, row: Row, deeper: bool) -> list[Line]:
     """The steps to a link of the chain."""
     return [(None, step) for step in chart.derivation(row.top, row.bottom, deeper=deeper)[:-1]]

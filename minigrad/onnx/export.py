@@ -15,7 +15,7 @@ from minigrad.onnx.rules import write
 from minigrad.onnx.sizes import Merging, Size, Unclear, Varying, points
 from minigrad.program.compile import Compiled
 from minigrad.program.equations import Program, Var, without_dead_code
-from minigrad.program.trace import arguments, called, record
+from minigrad.program.trace import arguments, function_name, record
 from minigrad.reading.files import replace_file
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
@@ -148,8 +148,8 @@ def traced(
         return Merging(at).program(programs), names, axes
     except Unclear as error:
         raise ValueError(
-            f"onnx.export: {called(f)} depends on the size of {', '.join(symbols)} in {error}, in "
-            "a way that is no formula of it: fix the size, with dynamic_axes={}"
+            f"onnx.export: {function_name(f)} depends on the size of {', '.join(symbols)} in "
+            f"{error}, in a way that is no formula of it: fix the size, with dynamic_axes={{}}"
         ) from None
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from minigrad.autodiff import value_and_grad
 from minigrad.autodiff.call import array_of
-from minigrad.data import settle
+from minigrad.data import locked
 from minigrad.errors import label
 from minigrad.optim.formulas import SGD
 from minigrad.optim.history import History, Row
@@ -229,7 +229,7 @@ class _Descent:
                         self.method.delta(v, g, s, **options)
                         for v, g, s in zip(leaves, gradients, states)
                     ]
-                    leaves = [settle(v - u) for v, u in zip(leaves, updates)]
+                    leaves = [locked(v - u) for v, u in zip(leaves, updates)]
                 if not all(map(finite, leaves)):
                     which = "update" if all(map(finite, gradients)) else "gradient"
                     return self.failed(f"the {which} is not finite", count)

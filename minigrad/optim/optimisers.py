@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.data import settle
+from minigrad.data import locked
 from minigrad.errors import label, variable_name
 from minigrad.graph import Leaf
 from minigrad.optim.schedules import rate_at
 from minigrad.tensor import Tensor
-from minigrad.tree import flatten, shown
+from minigrad.tree import description, flatten
 from minigrad.typing import Array, Function, Tree
 
 State = dict[str, Any]
@@ -295,7 +295,7 @@ class Optimiser:
         options = self._options_of_each()
         steps = [self.delta(p.data, g, s, **options[id(p)]) for p, g, s in now]
         for (p, _, _), delta in zip(now, steps):
-            p._value = settle(p._value - delta)
+            p._value = locked(p._value - delta)
         self.steps += 1
 
     @classmethod
@@ -343,7 +343,7 @@ class Optimiser:
             "state",
         }:
             raise ValueError(
-                f"{who}: a saved state has steps, options and state; this is {shown(saved)}"
+                f"{who}: a saved state has steps, options and state; this is {description(saved)}"
             )
         options, state = saved["options"], saved["state"]
         groups = saved.get("groups", [{} for _ in self.groups])

@@ -19,15 +19,23 @@ from minigrad.ops.record import Op
 from minigrad.program.builder import (
     Builder,
     Full,
-    alike,
-    is_,
+    as_number,
+    equals,
     is_identity,
-    moderate,
-    number,
+    is_safe_factor,
+    same_shape_and_dtype,
     shape_of,
 )
 from minigrad.program.equations import Var
-from minigrad.program.rules import SUMS, coefficient, each, floating, rule, scaled, whole
+from minigrad.program.rules import (
+    SUMS,
+    coefficient,
+    each,
+    is_float,
+    is_plain_reduction,
+    rule,
+    scaled,
+)
 from minigrad.typing import Axis, Index, Operand, Sizes
 
 # --- sums and products -----------------------------------------------------------------
@@ -36,18 +44,18 @@ from minigrad.typing import Axis, Index, Operand, Sizes
 @rule(ops.multiply)
 def product(b: Builder, x: Operand, y: Operand) -> Operand:
     """Numbers to the front, as one: ``x·(2·(-y))`` is ``-2·(x·y)``."""
-    if number(x) is None and number(y) is None:
+    if as_number(x) is None and as_number(y) is None:
         return product_of_multiples(b, x, y)
-    behind = number(x) is None
+    behind = as_number(x) is None
     if behind:
         x, y = y, x
     if isinstance(y, Var) and y.dtype.kind == "b":
         return None  # NumPy has no negative of them
-    c = number(x)
+    c = as_number(x)
     d, z = coefficient(b, y)
-    if d == 1 or not moderate(c * d, z.dtype):
+    if d == 1 or not is_safe_factor(c * d, z.dtype):
         return scaled(b, c, y) if behind or c in (1, -1) or x is not c else None
-    return scaled(b, c * d, z) if moderate(c, z.dtype) else None
+    return scaled(b, c * d, z) if is_safe_factor(c, z.dtype) else None
 
 
 def product_of_multiples(b: Builder, x: Operand, y: Operand) -> Operand:
@@ -61,7 +69,7 @@ def product_of_multiples(b: Builder, x: Operand, y: Operand) -> Operand:
         c, u = 1, x  # it is cheaper to scale the smaller array
     if shape_of(v) != shape:
         d, v = 1, y
-    if (u is x and v is y) or not moderate(c * d, dtype):
+    if (u is x and v is y) or not is_safe_factor(c * d, dtype):
         return None
     if abs(c * d) >= 1:
         return scaled(b, c * d, b.emit(ops.multiply, u, v))
@@ -80,12 +88,16 @@ def opposite(b: Builder, x: Operand) -> Operand:
 @rule(ops.divide)
 def quotient(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x/1`` is ``x``; signs and numbers of the numerator to the front."""
-    if is_(y, 1):
+    if equals(y, 1):
         return x
     c, u = coefficient(b, x)
     if c == 1:
         return None
-    if (d := number(y)) is not None and moderate(d, u.dtype) and moderate(c / d, u.dtype):
+    if (
+        (d := as_number(y)) is not None
+        and is_safe_factor(d, u.dtype)
+        and is_safe_factor(c / d, u.dtype)
+    ):
         return scaled(b, c / d, u)
     if c == -1 and np.broadcast_shapes(shape_of(u), shape_of(y)) == shape_of(u):
         return b.emit(ops.negative, b.emit(ops.divide, u, y))
@@ -95,13 +107,13 @@ def quotient(b: Builder, x: Operand, y: Operand) -> Operand:
 @rule(ops.add)
 def total(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x + 0`` is ``x``, ``x + (-y)`` is ``x - y``, ``x + x`` is ``2·x``."""
-    if not b.signed and (is_(x, 0) or is_(y, 0)):
-        return y if is_(x, 0) else x
+    if not b.signed and (equals(x, 0) or equals(y, 0)):
+        return y if equals(x, 0) else x
     if x is y:
         return b.emit(ops.multiply, 2, x)
-    if (inner := b.match(y, ops.negative)) is not None and floating(y):
+    if (inner := b.match(y, ops.negative)) is not None and is_float(y):
         return b.emit(ops.subtract, x, inner[0])
-    if (inner := b.match(x, ops.negative)) is not None and floating(x):
+    if (inner := b.match(x, ops.negative)) is not None and is_float(x):
         return b.emit(ops.subtract, y, inner[0])
     return None
 
@@ -109,9 +121,9 @@ def total(b: Builder, x: Operand, y: Operand) -> Operand:
 @rule(ops.subtract)
 def difference(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x - 0`` is ``x``, ``0 - y`` is ``-y``, ``x - (-y)`` is ``x + y``."""
-    if not b.signed and is_(y, 0):
+    if not b.signed and equals(y, 0):
         return x
-    if not b.signed and is_(x, 0) and isinstance(y, Var) and y.dtype.kind != "b":
+    if not b.signed and equals(x, 0) and isinstance(y, Var) and y.dtype.kind != "b":
         return b.emit(ops.negative, y)
     c, z = coefficient(b, y)
     if c < 0:
@@ -122,7 +134,7 @@ def difference(b: Builder, x: Operand, y: Operand) -> Operand:
 @rule(ops.power)
 def power(b: Builder, x: Operand, p: Operand) -> Operand:
     """``x**1`` is ``x``."""
-    return x if is_(p, 1) else None
+    return x if equals(p, 1) else None
 
 
 # --- what changes nothing --------------------------------------------------------------
@@ -142,14 +154,18 @@ def cast(b: Builder, x: Operand, **_: object) -> Operand:
 @rule(ops.sum, ops.mean, ops.max, ops.min, ops.prod)
 def reduced(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """Over no axis, or of a number: nothing.  Sums begin with 0, so that none is -0."""
-    return x if whole(others) and (axis == () or not shape_of(x)) and not b.signed else None
+    return (
+        x
+        if is_plain_reduction(others) and (axis == () or not shape_of(x)) and not b.signed
+        else None
+    )
 
 
 @each((ops.sum, ops.mean, ops.max, ops.min, ops.prod))
 def unmasked(op: Op, b: Builder, x: Operand, **kwargs: Any) -> Operand:
     """``where=True`` masks nothing; one axis needs no tuple, and its own dtype no mention."""
     plain = {k: v for k, v in kwargs.items() if k != "where" or v is not True}
-    if floating(x) and plain.get("dtype") is not None and np.dtype(plain["dtype"]) == x.dtype:
+    if is_float(x) and plain.get("dtype") is not None and np.dtype(plain["dtype"]) == x.dtype:
         del plain["dtype"]
     axis = plain.get("axis")
     if isinstance(axis, tuple) and len(axis) == 1:
@@ -276,7 +292,7 @@ def one_of(b: Builder, x: Operand, y: Operand) -> Operand:
 @rule(ops.not_equal)
 def truth(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x != 0`` is ``x``, if that is a boolean."""
-    return x if is_(y, 0) and is_bool(x) else None
+    return x if equals(y, 0) and is_bool(x) else None
 
 
 # --- what saves work, but is not how derivations are written ---------------------------
@@ -293,8 +309,8 @@ def opposite_of_difference(b: Builder, x: Operand) -> Operand:
 @rule(ops.multiply, when="run")
 def multiple_of_difference(b: Builder, x: Operand, y: Operand) -> Operand:
     """``-2·(x - y)`` is ``2·(y - x)``."""
-    c, inner = number(x), b.match(y, ops.subtract)
-    if c is None or not c < 0 or inner is None or y.given or not floating(y) or b.signed:
+    c, inner = as_number(x), b.match(y, ops.subtract)
+    if c is None or not c < 0 or inner is None or y.given or not is_float(y) or b.signed:
         return None
     return b.emit(ops.multiply, -c, b.emit(ops.subtract, inner[1], inner[0]))
 
@@ -304,7 +320,7 @@ def common_factor(sign: int, b: Builder, x: Operand, y: Operand) -> Operand:
     """``c·x + c·y`` is ``c·(x + y)``, and ``c·x - c·y`` is ``c·(x - y)`` for the sign -1."""
     (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
     d = sign * d
-    if not (abs(c) == abs(d) > 1 and alike(u, v)):
+    if not (abs(c) == abs(d) > 1 and same_shape_and_dtype(u, v)):
         return None  # the sum of what a factor below 1 makes small may be too large
     if b.signed and c < 0 and d < 0:
         return None  # c·0 for what adds up to nothing
@@ -317,7 +333,7 @@ def common_factor(sign: int, b: Builder, x: Operand, y: Operand) -> Operand:
 def sum_of_opposites(b: Builder, x: Operand, **kwargs: Any) -> Operand:
     """``Σ -x`` is ``-Σ x``: the sum is smaller."""
     c, y = coefficient(b, x)
-    if c != -1 or not whole(kwargs) or b.signed:
+    if c != -1 or not is_plain_reduction(kwargs) or b.signed:
         return None
     return b.emit(ops.negative, b.emit(ops.sum, y, **kwargs))
 
@@ -338,16 +354,16 @@ def mean(b: Builder, x: Operand, y: Operand) -> Operand:
     if equation is None or x.given or x.dtype not in (np.float32, np.float64):
         return None
     z = equation.args[0]
-    if not isinstance(z, Var) or z.dtype != x.dtype or not whole(equation.kwargs):
+    if not isinstance(z, Var) or z.dtype != x.dtype or not is_plain_reduction(equation.kwargs):
         return None
     n = math.prod(z.shape) / max(math.prod(x.shape), 1)
-    return b.emit(ops.mean, z, **equation.kwargs) if n > 1 and number(y) == n else None
+    return b.emit(ops.mean, z, **equation.kwargs) if n > 1 and as_number(y) == n else None
 
 
 @rule(root_mean_square)
 def deviation(b: Builder, x: Operand, n: Operand, **how: Any) -> Operand:
     """``√(Σ x²/n)``, as it is computed of real numbers."""
-    if not floating(x) or x.dtype.itemsize < 4:
+    if not is_float(x) or x.dtype.itemsize < 4:
         return None  # half precision has no room for n
     total = b.emit(ops.sum, b.emit(ops.square, x), **how)
     return b.emit(ops.sqrt, b.emit(ops.divide, total, n))
@@ -357,7 +373,12 @@ def deviation(b: Builder, x: Operand, n: Operand, **how: Any) -> Operand:
 def sum_with_identity(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """``Σ_j x_j I_ij`` is ``x_i``: columns of a Jacobian begin with the identity."""
     inner = b.match(x, ops.multiply)
-    if inner is None or not whole(others) or len(x.shape) != 2 or axis not in (1, -1, (1,), (-1,)):
+    if (
+        inner is None
+        or not is_plain_reduction(others)
+        or len(x.shape) != 2
+        or axis not in (1, -1, (1,), (-1,))
+    ):
         return None
     for u, v in (inner, inner[::-1]):
         if (
@@ -395,7 +416,7 @@ def moved_axis(b: Builder, x: Operand, source: Axis, destination: Axis) -> Opera
 def sum_of_scattered(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """One value was put in each row: its sum is that value."""
     equation = b.made(x, ops.scatter)
-    if equation is None or not whole(others) or b.signed:
+    if equation is None or not is_plain_reduction(others) or b.signed:
         return None
     index, (rows, *rest) = equation.kwargs["index"], equation.kwargs["shape"]
     if len(rest) != 1 or axis not in (1, -1) or not isinstance(index, tuple) or len(index) != 2:

@@ -19,7 +19,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.record import Op
-from minigrad.program.equations import Equation, Var, replaced, variables_in
+from minigrad.program.equations import Equation, Var, substitute, variables_in
 from minigrad.typing import Axis, Function, Keywords, Operand
 
 Rule = Function
@@ -85,10 +85,10 @@ class Builder:
     def emit_as(self, like: Var | None, op: Op, args: Any, kwargs: Any) -> Operand:
         """`emit`, where the result is known to be an array ``like`` a variable."""
         folding = self.folding and op not in self.unfolded
-        if folding and constant(args) and (not kwargs or constant(kwargs.values())):
+        if folding and all_constant(args) and (not kwargs or all_constant(kwargs.values())):
             folded = fold(op, args, kwargs)
             if folded is not None and like is not None:
-                folded = typed(folded, like.dtype) if shape_of(folded) == like.shape else None
+                folded = with_dtype(folded, like.dtype) if shape_of(folded) == like.shape else None
             if folded is not None:
                 return folded
         shape, dtype = (like.shape, like.dtype) if like else self.outcome(op, args, kwargs)
@@ -96,8 +96,8 @@ class Builder:
             simpler = rule(self, *args, **kwargs)
             if type(simpler) is Full:
                 simpler = self.stretched(simpler.of, shape, dtype)
-            if simpler is not None and shape_of(simpler) == shape and fits(simpler, dtype):
-                return simpler if like is None else typed(simpler, dtype)
+            if simpler is not None and shape_of(simpler) == shape and has_dtype(simpler, dtype):
+                return simpler if like is None else with_dtype(simpler, dtype)
         return self.keep(op, args, kwargs, Var("t", shape, dtype))
 
     def stretched(self, x: Operand, shape: tuple[int, ...], dtype: Any) -> Operand:
@@ -175,7 +175,7 @@ class Builder:
         return self._outcomes[key]
 
 
-def constant(xs: Iterable[Operand]) -> bool:
+def all_constant(xs: Iterable[Operand]) -> bool:
     """Whether there is no variable among ``xs``."""
     for x in xs:
         if type(x) is Var or (isinstance(x, tuple | list) and any(True for _ in variables_in(x))):
@@ -211,17 +211,17 @@ def axes_of(x: Operand, axis: Axis) -> set[int]:
     return set(range(n)) if axis is None or not n else {int(a) % n for a in np.atleast_1d(axis)}
 
 
-def fits(x: Operand, dtype: Any) -> bool:
+def has_dtype(x: Operand, dtype: Any) -> bool:
     """Whether ``x`` may stand where something of ``dtype`` stood."""
     return bool((x.dtype if hasattr(x, "dtype") else np.result_type(x)) == dtype)
 
 
-def typed(x: Operand, dtype: Any) -> Operand:
+def with_dtype(x: Operand, dtype: Any) -> Operand:
     """A constant as NumPy's: Python's numbers would take the dtype of what they meet."""
     return dtype.type(x) if isinstance(x, int | float) and not isinstance(x, np.generic) else x
 
 
-def alike(x: Operand, y: Operand) -> bool:
+def same_shape_and_dtype(x: Operand, y: Operand) -> bool:
     """Whether two variables have one shape and dtype."""
     return bool(
         isinstance(x, Var) and isinstance(y, Var) and x.shape == y.shape and x.dtype == y.dtype
@@ -250,9 +250,9 @@ def outcome(op: Op, args: Sequence[Operand], kwargs: Keywords) -> tuple[tuple[in
         dropped = [axis for axis, x in zip((-2, -1), args, strict=True) if len(shape_of(x)) == 1]
         kept = tuple(s for i, s in enumerate(shape, -len(shape)) if i not in dropped)
         return kept, np.result_type(*(x.dtype for x in args))
-    samples = [replaced(x, sample) for x in args]
+    samples = [substitute(x, sample) for x in args]
     with np.errstate(all="ignore"):
-        ans = op.forward(*samples, **{k: replaced(v, sample) for k, v in kwargs.items()})
+        ans = op.forward(*samples, **{k: substitute(v, sample) for k, v in kwargs.items()})
     return np.shape(ans), np.asarray(ans).dtype
 
 
@@ -270,7 +270,7 @@ def sample(v: Var) -> Operand:
 
 def fold(op: Op, args: Sequence[Operand], kwargs: Keywords) -> Operand:
     """The value of ``op`` on constants, if that is small enough to stand in a program."""
-    small = [uniform(x) if uniform(x) is not None else x for x in args]
+    small = [uniform_value(x) if uniform_value(x) is not None else x for x in args]
     if op.elementwise and any(isinstance(x, np.ndarray) for x in args):
         if any(isinstance(x, np.ndarray) for x in small):
             return None
@@ -295,7 +295,7 @@ def weakly(x: Operand, value: Operand) -> Operand:
 # --- constants -------------------------------------------------------------------------
 
 
-def uniform(x: Operand) -> Operand:
+def uniform_value(x: Operand) -> Operand:
     """The number that all elements of the constant ``x`` are; None if they differ."""
     if isinstance(x, bool | np.bool_):
         return None
@@ -320,18 +320,18 @@ def equal_entries(x: Operand) -> bool:
     return bool(one != 0 or x.dtype.kind != "f" or (np.signbit(x) == np.signbit(one)).all())
 
 
-def number(x: Operand) -> Operand:
+def as_number(x: Operand) -> Operand:
     """A constant as Python's number, which takes the dtype of what it is combined with.
 
     None for what is no constant, or one of more digits than Python's numbers have.
     """
-    c = uniform(x)
+    c = uniform_value(x)
     c = c.item() if isinstance(c, np.generic) else c
     return c if isinstance(c, int | float) and not isinstance(c, np.generic) else None
 
 
-def is_(x: Operand, value: float) -> bool:
-    c = uniform(x)
+def equals(x: Operand, value: float) -> bool:
+    c = uniform_value(x)
     return c is not None and bool(c == value)
 
 
@@ -341,7 +341,7 @@ def _range(dtype: Any) -> tuple[float, float]:
     return eps, 1 / eps
 
 
-def moderate(c: Operand, dtype: Any) -> bool:
+def is_safe_factor(c: Operand, dtype: Any) -> bool:
     """Whether to multiply by ``c`` early or late makes a difference of rounding only.
 
     Numbers far from 1 overflow the dtype, or let what they meet do so; half precision

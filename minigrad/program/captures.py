@@ -41,7 +41,7 @@ def is_own(module: str | None) -> bool:
     return (module or "").partition(".")[0] == "minigrad"
 
 
-def theirs(code: CodeType) -> bool:
+def is_searched(code: CodeType) -> bool:
     """Whether code is the user's own, or a layer's: not that of an installed library."""
     name = code.co_filename
     return (is_user(name) and "site-packages" not in name) or LAYERS in name
@@ -64,19 +64,19 @@ def names_in(code: CodeType) -> Iterator[str]:
 def words_in(code: CodeType) -> Iterator[str]:
     """Strings in code that may be names of attributes."""
     for c in code.co_consts:
-        yield from words_in(c) if is_a(c, CodeType) else spoken(c)
+        yield from words_in(c) if is_a(c, CodeType) else attribute_names(c)
 
 
 MATCHES = dis.opmap["MATCH_CLASS"]
 
 
-def spoken(x: Any) -> Iterator[str]:
+def attribute_names(x: Any) -> Iterator[str]:
     """Names in a string, such as that of an attribute, and in tuples of them."""
     if is_a(x, str):
         yield from (word for word in x.split(".") if word.isidentifier())
     elif is_a(x, tuple, frozenset):
         for part in x:
-            yield from spoken(part)
+            yield from attribute_names(part)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -99,10 +99,12 @@ def computes_names(code: CodeType) -> bool:
     if "getattr" not in code.co_names:
         return False
     steps = [s for s in dis.get_instructions(code) if s.opname not in SILENT]
-    return any(s.argval == "getattr" and not spelled(steps[i + 1 :]) for i, s in enumerate(steps))
+    return any(
+        s.argval == "getattr" and not has_literal_name(steps[i + 1 :]) for i, s in enumerate(steps)
+    )
 
 
-def spelled(steps: list[dis.Instruction]) -> bool:
+def has_literal_name(steps: list[dis.Instruction]) -> bool:
     """Whether a call's last arguments are a string and at most one variable, the default."""
     end = next((i for i, s in enumerate(steps) if s.opname.startswith("CALL")), 0)
     last = steps[max(0, end - 2) : end]
@@ -145,7 +147,7 @@ class Search:
         while stack:
             x, name = stack.pop()
             if type(x) is str:
-                self.words.update(spoken(x))
+                self.words.update(attribute_names(x))
                 self.names |= self.words
             if id(x) in self.seen or type(x) in ATOMS or is_a(x, np.generic):
                 continue
@@ -188,7 +190,7 @@ class Search:
         """The variables of a module of the user's; the environment."""
         if x is os and not self.names.isdisjoint(("environ", "getenv")):
             yield os.environ, "os.environ"
-        if is_user(getattr(x, "__file__", None) or ("" if made(x) else PYTHON)):
+        if is_user(getattr(x, "__file__", None) or ("" if made_at_runtime(x) else PYTHON)):
             yield from self.attributes(x, x.__dict__, name)
 
     def container(self, x: Any, name: str) -> Iterator[tuple[Any, str]]:
@@ -224,7 +226,7 @@ class Search:
         elif is_a(x, weakref.ref):
             yield x(), f"{name}()"
         elif is_a(x, operator.attrgetter, operator.methodcaller):
-            self.names.update(spoken(x.__reduce__()[1]))
+            self.names.update(attribute_names(x.__reduce__()[1]))
         else:
             yield from self.instance(x, name)
 
@@ -245,12 +247,12 @@ class Search:
                 continue
             if (id(f), id(cell), name) in self.skipped:
                 continue
-            if theirs(code):
+            if is_searched(code):
                 self.note("cell", cell, name, value, name)
             functions = is_a(value, dict) and all(map(callable, value.values()))  # by types, say
-            if theirs(code) or callable(value) or functions:
+            if is_searched(code) or callable(value) or functions:
                 yield value, name
-        if not theirs(code):
+        if not is_searched(code):
             return
         self.functions.append(f)
         self.names.update(names_in(code))
@@ -337,7 +339,7 @@ class Search:
         slots = {key for key in self.names & members(kind).keys() if hasattr(x, key)}
         yield from self.attributes(x, {**held, **{key: getattr(x, key) for key in slots}}, name)
         every = ANY in self.names and not layer
-        if every or foreign(kind):  # whose methods may look at anything
+        if every or is_third_party(kind):  # whose methods may look at anything
             self.note_items(x, held, name)
             parts = ((v, f"{name}.{k}") for k, v in held.items())
             yield from (part for part in parts if every or is_a(part[0], np.ndarray))
@@ -368,7 +370,7 @@ def is_layer(kind: type) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)
-def foreign(kind: type) -> bool:
+def is_third_party(kind: type) -> bool:
     """Whether a class is an installed library's, whose code nobody looks at."""
     return "-packages" in (getattr(sys.modules.get(kind.__module__), "__file__", None) or "")
 
@@ -397,7 +399,7 @@ UNCALLED = frozenset("__init__ __new__ __del__ __repr__ __str__ __init_subclass_
 PYTHON = functools.__file__
 
 
-def made(module: types.ModuleType) -> bool:
+def made_at_runtime(module: types.ModuleType) -> bool:
     """Whether a module was made by the user's code, and comes from no file."""
     return getattr(module, "__spec__", None) is None
 

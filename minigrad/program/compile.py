@@ -30,23 +30,23 @@ from minigrad.autodiff.derived import by_name
 from minigrad.errors import is_user, label
 from minigrad.graph import Leaf, modes, recording, tracing
 from minigrad.ops.record import name_after
-from minigrad.program.captures import Search, names_in, search, theirs
+from minigrad.program.captures import Search, is_searched, names_in, search
 from minigrad.program.dispatch import MISSING, Form
 from minigrad.program.equations import Program
-from minigrad.program.lifting import Lift, variable, written
+from minigrad.program.lifting import Lift, assigned_names, can_be_input
 from minigrad.program.live import Captured
 from minigrad.program.memory import HEAVY, cleared
 from minigrad.program.noise import Noise
-from minigrad.program.places import LARGE, Place, Variable, has_value, same
-from minigrad.program.progress import shown
+from minigrad.program.places import LARGE, Place, Variable, has_value, same_value
+from minigrad.program.progress import progress_line
 from minigrad.program.rounding import elements
 from minigrad.program.run import Run
 from minigrad.program.simplify import simplified
-from minigrad.program.trace import Unreturnable, called, made_anew, recorded, signature_of
+from minigrad.program.trace import Unreturnable, function_name, made_anew, recorded, signature_of
 from minigrad.program.tracer import Tracer
 from minigrad.reading.names import is_a
 from minigrad.tensor import Tensor
-from minigrad.tree import beside, children, flatten, tree_map
+from minigrad.tree import attributes_beside, children, flatten, tree_map
 from minigrad.typing import Array, Function, Keywords, Tree
 
 KEPT = 64
@@ -145,7 +145,7 @@ class Compiled(functools.partial[Any]):
         return self
 
     def __repr__(self) -> str:
-        return f"<compiled {called(self.f)}, traced {self.traces} times>"
+        return f"<compiled {function_name(self.f)}, traced {self.traces} times>"
 
     def __get__(self, instance: object, owner: object = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
@@ -165,8 +165,8 @@ class Compiled(functools.partial[Any]):
     def program(self) -> Program:
         if self.latest is None:
             raise RuntimeError(
-                f"{called(self.f)} has not been traced yet: call it once with arguments, or use "
-                "mg.trace(f, *args)"
+                f"{function_name(self.f)} has not been traced yet: call it once with arguments, or "
+                "use mg.trace(f, *args)"
             )
         return self.latest.program
 
@@ -209,7 +209,7 @@ class Compiled(functools.partial[Any]):
         news = {
             place
             for place, n in form.whole.items()
-            if not same(self._numbers.setdefault(place, n), n) and place not in self._stuck
+            if not same_value(self._numbers.setdefault(place, n), n) and place not in self._stuck
         }
         if news - self._vary:
             self._vary = self._vary | news  # other threads go on with theirs
@@ -234,7 +234,7 @@ class Compiled(functools.partial[Any]):
         What has changed since an earlier trace is an input now; if the function does not
         let it, or then gives something else, it is a constant for good.
         """
-        before = search([(self.f, called(self.f)), *form.statics])
+        before = search([(self.f, function_name(self.f)), *form.statics])
         if any(is_foreign(p) for p in before.places):
             return form, None, self.f(*args, **kwargs)
         noise = Noise(before)
@@ -285,8 +285,9 @@ class Compiled(functools.partial[Any]):
             except ValueError:
                 self._strikes = STRIKES + 1
                 warn(
-                    f"{called(self.f)} looks at the types of its arguments, which are Tensors in a "
-                    "program, and does something else for them: it is called as it is from now on"
+                    f"{function_name(self.f)} looks at the types of its arguments, which are "
+                    "Tensors in a program, and does something else for them: it is called as it "
+                    "is from now on"
                 )
                 return (expected,)
         return None
@@ -302,30 +303,30 @@ class Compiled(functools.partial[Any]):
             for place in before.places
             for p in (place, *place.items())
             if (large(p) or p.identity in changed or id(p.value) in written_to)
-            and variable(p)
+            and can_be_input(p)
             and p.identity not in self._stuck
         ]
-        assigned = written(before.functions) if found else ()
+        assigned = assigned_names(before.functions) if found else ()
         return [p for p in found if p.kind not in ("cell", "global") or p.key not in assigned]
 
     def _traced(self, form: Form, before: Search, lifts: list[Place]) -> tuple[Run, Any]:
         """Trace ``f`` with some of what it captures as inputs."""
         tracer = Tracer()
-        roots = [(self.f, called(self.f)), *form.statics]
+        roots = [(self.f, function_name(self.f)), *form.statics]
         lift = Lift([x for x, _ in roots], lifts)
         lift.exchange(lambda p: tracer.capture(Captured(p.read, p.name)))
         f, named = lift.copy(self.f), form.named
         if lift.taken:
             named = {name: tree_map(lift.copy, x, whole=True) for name, x in named.items()}
-        with modes.set(tracing, None), shown(called(self.f)) as say:
+        with modes.set(tracing, None), progress_line(function_name(self.f)) as say:
             program, result = recorded(f, named, form.positional, form.fixed, form.varying, tracer)
             leaves = flatten(result, whole=True)[0]
             lift.check(leaves)
             fresh = next((x for x in leaves if is_fresh(x, before.seen)), None)
             if fresh is not None:
-                raise made_anew(called(self.f), fresh)
+                raise made_anew(function_name(self.f), fresh)
             say(f"simplifying {len(program.equations)} equations")
-            names = before.names.union(*(names_in(c) for c in tracer.codes if theirs(c)))
+            names = before.names.union(*(names_in(c) for c in tracer.codes if is_searched(c)))
             if lift.taken and lift.is_passed([(lift.copy(x), name) for x, name in roots], names):
                 raise ValueError("the function gets to what it captured in another way as well")
             found = search(roots, names, frozenset(lift.taken))  # what it made as well
@@ -340,7 +341,7 @@ class Compiled(functools.partial[Any]):
 
     def _kept(self, form: Form, run: Run, before: Search, noise: Noise) -> Run:
         """Note ``run`` for later calls, if the function has left what it captured alone."""
-        noise.check(called(self.f), run.draws)
+        noise.check(function_name(self.f), run.draws)
         self.traces += 1
         self.latest = run
         touched = [p.name for p in before.places if not p.holds()]
@@ -348,8 +349,8 @@ class Compiled(functools.partial[Any]):
             self._strikes += 1
             if self._strikes > STRIKES:
                 warn(
-                    f"{called(self.f)} changes {touched[0]} as it runs, which a program cannot: "
-                    "it is called as it is from now on; return the new value instead"
+                    f"{function_name(self.f)} changes {touched[0]} as it runs, which a program "
+                    "cannot: it is called as it is from now on; return the new value instead"
                 )
             return run
         self.known[run] = None
@@ -379,9 +380,9 @@ class Compiled(functools.partial[Any]):
         runs = list(self.known)[-4:]
         reasons = {r for a, b in pairwise(runs) for r in differences(a, b)}
         warn(
-            f"{called(self.f)} has been traced {self.traces} times, each for several hundred "
-            f"microseconds: {', '.join(sorted(reasons)) or 'its arguments'} changes between calls; "
-            "pass numbers as floats or arrays, and arrays in few different shapes"
+            f"{function_name(self.f)} has been traced {self.traces} times, each for several "
+            f"hundred microseconds: {', '.join(sorted(reasons)) or 'its arguments'} changes "
+            "between calls; pass numbers as floats or arrays, and arrays in few different shapes"
         )
 
 
@@ -405,7 +406,8 @@ def checked(f: Function, given: Any) -> tuple[str | int, ...]:
         known = s in names if isinstance(s, str) else 0 <= s < len(names)
         if parameters and not known and not open_ended:
             raise ValueError(
-                f"static: {called(f)} has no parameter {s!r}; its parameters are {', '.join(names)}"
+                f"static: {function_name(f)} has no parameter {s!r}; its parameters are "
+                f"{', '.join(names)}"
             )
     return static
 
@@ -460,7 +462,7 @@ def skeleton(x: object) -> Any:
     parts = children(x)
     if parts is None:
         return None
-    return type(x), [(key, skeleton(part)) for key, part in (*parts, *beside(x).items())]
+    return type(x), [(key, skeleton(part)) for key, part in (*parts, *attributes_beside(x).items())]
 
 
 def check_same(result: Tree, expected: Array) -> None:

@@ -10,7 +10,7 @@ from minigrad import ops
 from minigrad.ops.einsum import as_product
 from minigrad.program.builder import Builder
 from minigrad.program.equations import Var
-from minigrad.program.rules import floating, rule
+from minigrad.program.rules import is_float, rule
 from minigrad.typing import Operand
 
 
@@ -37,7 +37,7 @@ def pair_by_pair(b: Builder, *operands: Operand, subscripts: str, optimize: Any 
 @rule(ops.contract, when="lower")
 def by_matmul(b: Builder, *operands: Operand, subscripts: str, optimize: Any = False) -> Operand:
     """Of two operands, a product of matrices where it is one."""
-    if len(operands) != 2 or not all(map(floating, operands)):
+    if len(operands) != 2 or not all(map(is_float, operands)):
         return None
     found = as_product(subscripts, *(x.shape for x in operands))
     if found is None:

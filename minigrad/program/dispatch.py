@@ -18,13 +18,28 @@ import numpy as np
 
 from minigrad.data import is_masked
 from minigrad.graph import modes, tracing
-from minigrad.program.places import LARGE, TOLD_BY_DIGITS, Place, exact, keys_test, same
-from minigrad.program.trace import arguments, fixed_names, is_input, place_of, signature_of
+from minigrad.program.places import (
+    LARGE,
+    TOLD_BY_DIGITS,
+    Place,
+    comparison_key,
+    keys_test,
+    same_value,
+)
+from minigrad.program.trace import arguments, fixed_names, is_input, part_path, signature_of
 from minigrad.program.tracer import LARGEST
 from minigrad.program.tracer import WHOLE_TYPES as WHOLE
 from minigrad.reading.names import is_a
 from minigrad.tensor import Tensor
-from minigrad.tree import beside, children, dictionary, fields_of, members, storage, tree_map
+from minigrad.tree import (
+    attribute_dict,
+    attributes_beside,
+    children,
+    fields_of,
+    members,
+    storage,
+    tree_map,
+)
 from minigrad.typing import Function, Keywords
 
 MISSING = object()
@@ -123,11 +138,11 @@ class Form:
         """
         parts = children(x)
         if parts is not None:
-            more = beside(x)
-            found: list[Any] = [(type(x), tuple(exact(key) for key, _ in parts), *more)]
-            self.types.append((*dictionary(x),) if type(x) not in OWN else ())
+            more = attributes_beside(x)
+            found: list[Any] = [(type(x), tuple(comparison_key(key) for key, _ in parts), *more)]
+            self.types.append((*attribute_dict(x),) if type(x) not in OWN else ())
             for key, part in parts:
-                found += self.describe(part, place_of(place, x, key), name, aside)
+                found += self.describe(part, part_path(place, x, key), name, aside)
             for key, part in more.items():
                 found += self.describe(part, f"{place}.{key}", name, True)
             return found
@@ -242,7 +257,7 @@ class Writer:
             else:
                 own = self.method(x, "__getitem__", "")
                 got = f"{own}({here}, {word})" if own else f"{here}[{word}]"
-            self.test(part, got, place_of(path, x, key), name, aside)
+            self.test(part, got, part_path(path, x, key), name, aside)
         if type(x) not in OWN:
             self.beside(x, here, path, name)
 
@@ -255,7 +270,7 @@ class Writer:
     def beside(self, x: object, here: str, path: str, name: str) -> None:
         """Append the tests of what a container at ``here`` holds beside its parts."""
         kind: Any = type(x)
-        more, held, fields = beside(x), dictionary(x), fields_of(x) or ()
+        more, held, fields = attributes_beside(x), attribute_dict(x), fields_of(x) or ()
         places = {}
         if getattr(x, "__dict__", x) is x:
             pass
@@ -282,7 +297,7 @@ class Writer:
                 value = self.bind(np.array(x))
             here = f"_t{self.parts}"
             self.parts += 1
-            other = f"{self.bind(same)}({here}, {value})"
+            other = f"{self.bind(same_value)}({here}, {value})"
             if type(x) in (bool, int, str, bytes):
                 other = f"{here}.__class__ is {self.bind(type(x))} and {here} == {value}"
             self.tests.append(f"(({here} := {place}) is {value} or {other})")
@@ -372,7 +387,7 @@ def frozen(x: object, place: str, aside: bool = False) -> Any:
     if isinstance(x, np.ndarray) and x.dtype != object:
         return x.shape, x.dtype.str, x.tobytes()
     if isinstance(x, TOLD_BY_DIGITS):
-        return exact(x)
+        return comparison_key(x)
     try:
         hash(x)
     except TypeError:
@@ -383,7 +398,7 @@ def frozen(x: object, place: str, aside: bool = False) -> Any:
             f"{place} ({what}) is a static argument and cannot be compared: "
             "pass something hashable, or an array"
         ) from None
-    return exact(x)
+    return comparison_key(x)
 
 
 class Itself:

@@ -15,10 +15,10 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops.indexing import is_basic, one_entry
 from minigrad.ops.joining import layered
-from minigrad.program.builder import Builder, alike
+from minigrad.program.builder import Builder, same_shape_and_dtype
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.rules import SUMS
-from minigrad.program.signs import seen
+from minigrad.program.signs import signs_seen
 from minigrad.typing import Operand
 
 Term = tuple[Any, bool]
@@ -27,7 +27,7 @@ Places = dict[str, tuple[Any, list[Term]]]
 """Places of an array, as they are written: the index, and the terms that go there."""
 
 
-def added_up(program: Program) -> Program:
+def merge_scatters(program: Program) -> Program:
     """``program`` with one sum for each place of an array to which several terms go.
 
     Examples
@@ -56,7 +56,7 @@ def added_up(program: Program) -> Program:
     value: dict[Var, Any] = {}
     for e, _ in b.replay(program.equations, value):
         if e.out in found:
-            value[e.out] = added(b, e.out, *found[e.out], value)
+            value[e.out] = emit_places(b, e.out, *found[e.out], value)
     return program.rewritten(b.equations, value)
 
 
@@ -65,7 +65,7 @@ def sums_of_places(program: Program) -> dict[Any, tuple[Places, list[Term]]]:
     made = {e.out: e for e in program.equations if isinstance(e.out, Var)}
     if sum(e.op is ops.scatter for e in made.values()) < 2:
         return {}
-    uses, signed = program.uses(), seen(program)
+    uses, signed = program.uses(), signs_seen(program)
     inner: set[Var] = set()
     found = {}
     for e in reversed(program.equations):
@@ -74,7 +74,7 @@ def sums_of_places(program: Program) -> dict[Any, tuple[Places, list[Term]]]:
         places: Places = {}
         rest: list[Term] = []
         for x, minus in terms_of(e, made, uses, inner):
-            scattered = made.get(x) if alike(x, e.out) else None
+            scattered = made.get(x) if same_shape_and_dtype(x, e.out) else None
             index = scattered.kwargs["index"] if scattered and scattered.op is ops.scatter else ...
             if scattered is None or index is ... or not is_basic(index):
                 rest.append((x, minus))
@@ -90,7 +90,7 @@ def terms_of(e: Equation, made: Operand, uses: dict[Var, int], inner: set[Var]) 
     stack: list[Term] = [(e.args[1], e.op is ops.subtract), (e.args[0], False)]
     while stack:
         x, minus = stack.pop()
-        below = made.get(x) if alike(x, e.out) and uses[x] == 1 else None
+        below = made.get(x) if same_shape_and_dtype(x, e.out) and uses[x] == 1 else None
         if below is None or below.op not in SUMS:
             yield x, minus
         else:
@@ -99,13 +99,15 @@ def terms_of(e: Equation, made: Operand, uses: dict[Var, int], inner: set[Var]) 
             stack += [(below.args[1], turned), (below.args[0], minus)]
 
 
-def added(b: Builder, out: Var, places: Places, rest: list[Term], value: dict[Var, Any]) -> Operand:
+def emit_places(
+    b: Builder, out: Var, places: Places, rest: list[Term], value: dict[Var, Any]
+) -> Operand:
     """What goes to each place, added up and put there; then the rest."""
 
     def now(terms: list[Term]) -> list[Term]:
         return [(value.get(x, x) if isinstance(x, Var) else x, minus) for x, minus in terms]
 
-    sums = [(index, total(b, now(terms))) for index, terms in places.values()]
+    sums = [(index, emit_sum(b, now(terms))) for index, terms in places.values()]
     entries = {i: x for index, x in sums if (i := one_entry(index, out.shape)) is not None}
     if len(entries) == len(sums) and 2 * len(sums) >= math.prod(out.shape):
         parts = [entries.get(i, out.dtype.type(0)) for i in np.ndindex(out.shape)]
@@ -113,10 +115,10 @@ def added(b: Builder, out: Var, places: Places, rest: list[Term], value: dict[Va
         whole = [row if len(out.shape) == 1 else b.emit(ops.reshape, row, shape=out.shape)]
     else:
         whole = [b.emit(ops.scatter, x, shape=out.shape, index=index) for index, x in sums]
-    return total(b, [*((x, False) for x in whole), *now(rest)])
+    return emit_sum(b, [*((x, False) for x in whole), *now(rest)])
 
 
-def total(b: Builder, terms: list[Term]) -> Operand:
+def emit_sum(b: Builder, terms: list[Term]) -> Operand:
     (x, minus), *others = terms
     x = b.emit(ops.negative, x) if minus else x
     for y, minus in others:

@@ -25,7 +25,7 @@ import numpy as np
 
 from minigrad.graph import recording
 from minigrad.ops.record import Op
-from minigrad.program.live import Draw, held
+from minigrad.program.live import Draw, frozen_draws
 from minigrad.tree import flatten, leaves_like, tree_map
 from minigrad.typing import Array, Function, Keywords
 
@@ -86,16 +86,18 @@ class Equation:
 
     def filled(self, value: Callable[[Var], Any]) -> tuple[list[Any], dict[str, Any]]:
         """Arguments and metadata, with ``value(v)`` for each variable."""
-        args = [value(a) if type(a) is Var else replaced(a, value) for a in self.args]
-        return args, {k: replaced(v, value) for k, v in self.kwargs.items()}
+        args = [value(a) if type(a) is Var else substitute(a, value) for a in self.args]
+        return args, {k: substitute(v, value) for k, v in self.kwargs.items()}
 
     def __repr__(self) -> str:
-        words = [shown(a) for a in self.args] + [f"{k}={shown(v)}" for k, v in self.kwargs.items()]
+        words = [atom_text(a) for a in self.args] + [
+            f"{k}={atom_text(v)}" for k, v in self.kwargs.items()
+        ]
         outs = ", ".join(v.name for v in self.outs)
         return f"{outs} = {self.op.name}({', '.join(words)})"
 
 
-def shown(x: object) -> str:
+def atom_text(x: object) -> str:
     """A constant or a variable in an equation."""
     if isinstance(x, np.ndarray):
         return f"<{x.dtype} {x.shape}>"
@@ -111,12 +113,12 @@ def variables_in(x: object) -> Iterator[Var]:
             yield from variables_in(part)
 
 
-def replaced(x: object, value: Callable[[Var], Any]) -> Any:
+def substitute(x: object, value: Callable[[Var], Any]) -> Any:
     """An argument or metadata with ``value(v)`` for each of its variables."""
     if isinstance(x, Var):
         return value(x)
     if isinstance(x, tuple) and any(True for _ in variables_in(x)):
-        return tuple(replaced(part, value) for part in x)
+        return tuple(substitute(part, value) for part in x)
     return x
 
 
@@ -197,7 +199,7 @@ class Program:
     @property
     def source(self) -> str:
         """The program as NumPy that a careful person would have written."""
-        with held(self.constants.values()):
+        with frozen_draws(self.constants.values()):
             return str(writers["source"](self))
 
     def __str__(self) -> str:
@@ -235,7 +237,7 @@ class Program:
                 taken.add(name)
             now = lambda v: names.get(v, v)
             args, kwargs = e.filled(now)
-            lines.append(repr(Equation(replaced(e.out, now), e.op, tuple(args), kwargs)))
+            lines.append(repr(Equation(substitute(e.out, now), e.op, tuple(args), kwargs)))
         result = tree_map(lambda x: names.get(x, x) if isinstance(x, Var) else x, self.result, True)
         return "\n".join([*lines, f"return {result!r}"])
 
@@ -285,7 +287,7 @@ class Program:
         recorded = any(hasattr(x, "_value") for x in values.values()) or any(
             getattr(c, "node", None) is not None for c in captured
         )
-        return evaluate(self, values, through_door if recorded else forward)
+        return evaluate(self, values, call_recorded if recorded else call_forward)
 
     def _checked(self, v: Var, x: Any) -> Any:
         if isinstance(x, int | float) and not v.shape:
@@ -324,7 +326,7 @@ class Program:
         return Counter(chain(read, (v for v in self.outputs if isinstance(v, Var))))
 
 
-def is_ours(op: Op) -> bool:
+def is_library_op(op: Op) -> bool:
     """Whether it is known that an op only computes: it is not the user's."""
     module = getattr(op.forward, "__module__", None) or "numpy"
     return module.partition(".")[0] in ("minigrad", "numpy", "scipy", "_operator")
@@ -334,7 +336,7 @@ def evaluate(program: Program, values: Mapping[Var, Any], call: Function) -> Any
     """The result of ``program``, with ``call(op, args, kwargs)`` for each equation."""
     env: dict[Var, Any] = dict(values)
     for v, constant in program.constants.items():  # a captured Tensor may want its gradient
-        env[v] = constant if call is through_door else getattr(constant, "_value", constant)
+        env[v] = constant if call is call_recorded else getattr(constant, "_value", constant)
     for equation, dying in zip(program.equations, program.dying, strict=True):
         ans = call(equation.op, *equation.filled(env.__getitem__))
         if isinstance(equation.out, tuple):
@@ -347,12 +349,12 @@ def evaluate(program: Program, values: Mapping[Var, Any], call: Function) -> Any
     return rebuild([env[x] if isinstance(x, Var) else x for x in leaves])
 
 
-def through_door(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
+def call_recorded(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
     """``op`` on Tensors."""
     return op(*args, **kwargs)
 
 
-def forward(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
+def call_forward(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
     """``op`` on plain arrays."""
     return op.forward(*args, **kwargs)
 

@@ -16,14 +16,14 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops import indexing
-from minigrad.program.equations import Equation, Program, Var, replaced
+from minigrad.program.equations import Equation, Program, Var, substitute
 from minigrad.program.joints import is_joint, joints
 from minigrad.program.lower import lower
 from minigrad.program.memory import Memory
 from minigrad.program.regions import Region, collects, regions, tiled
 from minigrad.program.scalar import Stretch, stretched
 from minigrad.program.schedule import frugal
-from minigrad.program.signs import seen
+from minigrad.program.signs import signs_seen
 from minigrad.program.statements import (
     ALONE,
     RESHAPES,
@@ -33,7 +33,7 @@ from minigrad.program.statements import (
     selected_once,
     ufunc_of,
 )
-from minigrad.program.structure import nested
+from minigrad.program.structure import structure_source
 from minigrad.program.tiles import NARROW, Runner, collector
 
 FIXED = Var("fixed", (), np.dtype(float))
@@ -123,7 +123,7 @@ class Kernel(Statements):
         """Scattered values that wait for the one sum that they are part of."""
         plain = [e for e in plan if isinstance(e, Equation)]
         made = {e.out: e for e in plain if e.op is ops.scatter and e.out.shape}
-        signed = seen(self.program) if made else ()  # x + 0 may not be -0
+        signed = signs_seen(self.program) if made else ()  # x + 0 may not be -0
         waiting = set()
         for user in plain:
             if user.op not in (ops.add, ops.subtract):
@@ -388,7 +388,7 @@ class Kernel(Statements):
                 words.append(f"{self.bound(self.name('c'), np.array(x))}.copy()")
             else:
                 words.append(self.bound(self.name("c"), x))
-        return nested(
+        return structure_source(
             self.program.result, iter(words), lambda x: self.bound(self.name("s"), x), self.lines
         )
 
@@ -415,7 +415,7 @@ def tile_kernel(
         args = tuple(
             np.broadcast_to(a.flat[0], (rows, *a.shape[1:]))
             if isinstance(a, np.ndarray) and len(out.shape) == a.ndim and a.shape[0] == region.rows
-            else replaced(a, partial(inside, e))
+            else substitute(a, partial(inside, e))
             for a in e.args
         )
         shape = out.shape if collects(e) else (rows, *out.shape[1:])

@@ -17,18 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.program.captures import is_own, names_in, search, theirs
+from minigrad.program.captures import is_own, is_searched, names_in, search
 from minigrad.program.places import Place
 from minigrad.program.tracer import LARGEST
 from minigrad.reading.names import is_a
-from minigrad.tree import children, members, put, rebuilt, storage
+from minigrad.tree import children, members, rebuilt, set_attribute, storage
 from minigrad.typing import Keywords
 
 MANY = 2**12
 """Entries of containers that are looked through."""
 
 
-def variable(place: Place) -> bool:
+def can_be_input(place: Place) -> bool:
     """Whether a place can become an input: a variable that holds an array or a number."""
     x = place.value
     held = place.kind == "attribute" and place.key in state_of(place.home)
@@ -55,7 +55,7 @@ WHOLE = (types.ModuleType, FunctionType, types.MethodType, functools.partial, *w
 """What has attributes and is not taken apart by them."""
 
 
-def callable_own(x: object) -> bool:
+def is_derived_function(x: object) -> bool:
     """Whether ``x`` is a function made of a function, by this package."""
     return is_own(type(x).__module__) and hasattr(type(x), "of")
 
@@ -101,10 +101,10 @@ class Lift:
         elif is_a(x, functools.partial) and not is_own(type(x).__module__):
             yield from ((x, i, part) for i, part in enumerate((x.func, *x.args)))
             yield from ((x.keywords, key, part) for key, part in x.keywords.items())
-        elif callable_own(x):
+        elif is_derived_function(x):
             yield x, "f", x.f
         elif is_a(x, FunctionType):
-            if theirs(x.__code__):
+            if is_searched(x.__code__):
                 yield from self.captured(x)
                 yield x, "__defaults__", x.__defaults__
                 yield x, "__kwdefaults__", x.__kwdefaults__
@@ -162,7 +162,7 @@ class Lift:
             named = {key: self.now(x.keywords, key, part) for key, part in x.keywords.items()}
             f, *args = (self.now(x, i, part) for i, part in enumerate((x.func, *x.args)))
             return functools.partial(f, *args, **named)
-        if callable_own(x):
+        if is_derived_function(x):
             self.memo[id(x)] = x  # while it is looked into, it is itself
             new = self.memo[id(x)] = x.of(self.copy(x.f))
             return new
@@ -184,7 +184,7 @@ class Lift:
         else:
             new = self.memo[id(x)] = empty(type(x))
             for _, key, part in held:
-                put(new, key, self.now(x, key, part))
+                set_attribute(new, key, self.now(x, key, part))
         self.memo[id(x)] = new
         self.made.append((new, list(self.parts(new))))
         return new
@@ -242,7 +242,7 @@ def empty(kind: Any) -> Any:
 PLAIN = (int, float, complex, str, bytes, type(None), np.ndarray, np.generic, np.dtype)
 
 
-def written(functions: list[FunctionType]) -> set[str]:
+def assigned_names(functions: list[FunctionType]) -> set[str]:
     """Names of variables that functions assign to although they are not theirs."""
     found = set()
     stack = [f.__code__ for f in functions]

@@ -57,7 +57,7 @@ class Draw:
 
 
 @contextmanager
-def held(constants: Iterable[Any]) -> Iterator[None]:
+def frozen_draws(constants: Iterable[Any]) -> Iterator[None]:
     """Looks at constants in here draw nothing: all of them see the same numbers."""
     draws = [c for c in constants if isinstance(c, Draw)]
     fresh = [c for c in draws if c.waiting is None]

@@ -20,12 +20,19 @@ from minigrad.ops.record import Op
 from minigrad.ops.softmax import shift_of, top_of
 from minigrad.ops.special import CUBIC, ROOT, tanh_gelu
 from minigrad.program import contractions as contractions
-from minigrad.program.builder import Builder, alike, axes_of, moderate, number, shape_of
-from minigrad.program.entries import added_up
+from minigrad.program.builder import (
+    Builder,
+    as_number,
+    axes_of,
+    is_safe_factor,
+    same_shape_and_dtype,
+    shape_of,
+)
+from minigrad.program.entries import merge_scatters
 from minigrad.program.equations import Program, Var
-from minigrad.program.rules import coefficient, floating, rule, rules, scaled, whole
+from minigrad.program.rules import coefficient, is_float, is_plain_reduction, rule, rules, scaled
 from minigrad.program.simplify import rebuilt
-from minigrad.program.slices import together
+from minigrad.program.slices import batch_slices
 from minigrad.typing import Axis, Operand
 
 LARGE = 2**15
@@ -40,7 +47,7 @@ shift: Op = Op("shift", shift_of, None, fresh=True)
 
 @rule(ops.sigmoid, when="lower")
 def sigmoid(b: Builder, x: Operand) -> Operand:
-    if not floating(x):
+    if not is_float(x):
         return None
     return b.emit(ops.divide, 1, b.emit(ops.add, 1, b.emit(ops.exp, b.emit(ops.negative, x))))
 
@@ -52,7 +59,7 @@ def relu(b: Builder, x: Operand) -> Operand:
 
 @rule(tanh_gelu, when="lower")
 def gelu(b: Builder, x: Operand) -> Operand:
-    if not floating(x):
+    if not is_float(x):
         return None
     inner = b.emit(ops.multiply, ROOT * CUBIC, b.emit(ops.multiply, x, x))
     t = b.emit(ops.tanh, b.emit(ops.multiply, b.emit(ops.add, inner, ROOT), x))
@@ -67,12 +74,12 @@ def softplus_of(b: Builder, x: Operand) -> Operand:
 
 @rule(ops.softplus, when="lower")
 def softplus(b: Builder, x: Operand) -> Operand:
-    return softplus_of(b, x) if floating(x) else None
+    return softplus_of(b, x) if is_float(x) else None
 
 
 @rule(ops.log_sigmoid, when="lower")
 def log_sigmoid(b: Builder, x: Operand) -> Operand:
-    if not floating(x):
+    if not is_float(x):
         return None
     return b.emit(ops.negative, softplus_of(b, b.emit(ops.negative, x)))
 
@@ -85,10 +92,10 @@ def square(b: Builder, x: Operand) -> Operand:
 @rule(ops.power, when="lower")
 def power(b: Builder, x: Operand, p: Operand) -> Operand:
     """Small whole powers as products."""
-    n = number(p)
+    n = as_number(p)
     if n == 2:
         return b.emit(ops.multiply, x, x)
-    if not floating(x) or x.dtype.itemsize < 4:
+    if not is_float(x) or x.dtype.itemsize < 4:
         return None
     if n == 3:
         return b.emit(ops.multiply, b.emit(ops.multiply, x, x), x)
@@ -105,9 +112,9 @@ def power(b: Builder, x: Operand, p: Operand) -> Operand:
 @rule(ops.divide, when="lower")
 def division_by_number(b: Builder, x: Operand, y: Operand) -> Operand:
     """A product is faster; by a power of 2 it is the same."""
-    c = number(y)
+    c = as_number(y)
     exact = c and math.isfinite(c) and abs(math.frexp(c)[0]) == 0.5
-    if exact and floating(x) and shape_of(x) and moderate(c, x.dtype):
+    if exact and is_float(x) and shape_of(x) and is_safe_factor(c, x.dtype):
         return b.emit(ops.multiply, 1 / c, x)
     return None
 
@@ -117,7 +124,7 @@ def mean(
     b: Builder, x: Operand, axis: Axis = None, keepdims: bool = False, **others: Any
 ) -> Operand:
     """A sum, divided: half precision and whole numbers are summed in another dtype."""
-    if not whole(others) or not floating(x) or x.dtype.itemsize < 4 or not x.shape:
+    if not is_plain_reduction(others) or not is_float(x) or x.dtype.itemsize < 4 or not x.shape:
         return None
     n = math.prod(x.shape[a] for a in axes_of(x, axis))
     total = b.emit(ops.sum, x, axis=axis, keepdims=keepdims)
@@ -130,7 +137,7 @@ def mean(
 def sum_of_multiples(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """``Σ c x`` is ``c Σ x``: it is cheaper to scale the sum, if that is no larger."""
     c, y = coefficient(b, x)
-    if y is x or abs(c) < 1 or not whole(others) or (c < 0 and b.signed):
+    if y is x or abs(c) < 1 or not is_plain_reduction(others) or (c < 0 and b.signed):
         return None
     return scaled(b, c, b.emit(ops.sum, y, axis=axis, **others))
 
@@ -148,7 +155,7 @@ def product_of_multiples(b: Builder, x: Operand, y: Operand) -> Operand:
         return None
     if (u is x and v is y) or getattr(x, "dtype", None) != getattr(y, "dtype", None):
         return None
-    return scaled(b, c * d, b.emit(ops.matmul, u, v)) if moderate(c * d, x.dtype) else None
+    return scaled(b, c * d, b.emit(ops.matmul, u, v)) if is_safe_factor(c * d, x.dtype) else None
 
 
 @rule(ops.matmul, when="lower")
@@ -169,7 +176,7 @@ def sum_of_matrix(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> O
         return None
     axes, last = axes_of(x, axis), len(shape) - 1
     keepdims = others.pop("keepdims", False)
-    if not whole(others) or axes not in ({last}, {*range(last)}):
+    if not is_plain_reduction(others) or axes not in ({last}, {*range(last)}):
         return None
     matrix = b.emit(ops.reshape, x, shape=(math.prod(shape[:-1]), shape[-1]))
     ans = b.emit(ops.sum, matrix, axis=1 if axes == {last} else 0)
@@ -180,7 +187,7 @@ def sum_of_matrix(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> O
 @rule(ops.greater, when="lower")
 def mask_of_relu(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x > 0`` is ``max(x, 0) > 0``: what was kept for the next layer does for both."""
-    if number(y) != 0 or not b.knows(ops.maximum, x, 0):
+    if as_number(y) != 0 or not b.knows(ops.maximum, x, 0):
         return None
     h = b.emit(ops.maximum, x, 0)
     return b.keep(ops.greater, (h, y), {}, Var("t", h.shape, np.dtype(bool)))
@@ -191,10 +198,10 @@ def sum_of_products(b: Builder, x: Operand, axis: Axis = None, **others: Any) ->
     """The sum of all products is a product of vectors."""
     inner = b.match(x, ops.multiply)
     every = len(axes_of(x, axis)) == len(shape_of(x))
-    if inner is None or not every or not whole(others) or others.get("keepdims"):
+    if inner is None or not every or not is_plain_reduction(others) or others.get("keepdims"):
         return None
     u, v = inner
-    if not (floating(u) and alike(u, v) and u.shape) or math.prod(u.shape) > LARGE:
+    if not (is_float(u) and same_shape_and_dtype(u, v) and u.shape) or math.prod(u.shape) > LARGE:
         return None
     u, v = (b.emit(ops.reshape, z, shape=(-1,)) for z in (u, v))
     return b.emit(ops.matmul, u, v)
@@ -202,7 +209,7 @@ def sum_of_products(b: Builder, x: Operand, axis: Axis = None, **others: Any) ->
 
 @rule(power_norm, when="lower")
 def length(b: Builder, x: Operand, ord: Operand = 2, **how: Any) -> Operand:
-    if not floating(x) or ord != 2:
+    if not is_float(x) or ord != 2:
         return None
     return b.emit(ops.sqrt, b.emit(ops.sum, b.emit(ops.square, x), **how))
 
@@ -257,7 +264,7 @@ def products_together(b: Builder, x: Operand, y: Operand) -> Operand:
 def inner_sum(b: Builder, x: Operand) -> list[tuple[Operand, Operand]]:
     """Both orders of what ``x`` adds up, arrays of its shape."""
     inner = b.match(x, ops.add)
-    return [inner, inner[::-1]] if inner and alike(*inner) else []
+    return [inner, inner[::-1]] if inner and same_shape_and_dtype(*inner) else []
 
 
 def stacked_product(b: Builder, x: Operand, y: Operand) -> Operand:
@@ -266,9 +273,9 @@ def stacked_product(b: Builder, x: Operand, y: Operand) -> Operand:
     if not left or not right:
         return None
     (a, p), (c, q) = left, right
-    if not all(map(small_matrix, (a, c, p, q))) or not (fits_below(a, c) and fits_below(p, q)):
+    if not all(map(small_matrix, (a, c, p, q))) or not (can_stack(a, c) and can_stack(p, q)):
         return None
-    return b.emit(ops.matmul, b.emit(ops.transpose, rows(b, a, c)), rows(b, p, q))
+    return b.emit(ops.matmul, b.emit(ops.transpose, stacked_rows(b, a, c)), stacked_rows(b, p, q))
 
 
 def product_of_rows(b: Builder, x: Operand) -> tuple[Operand, Operand] | None:
@@ -283,14 +290,14 @@ def product_of_rows(b: Builder, x: Operand) -> tuple[Operand, Operand] | None:
         return found and found[::-1]
     factors = b.match(x, ops.multiply) or ()
     for column, row in (factors, factors[::-1]) if factors else ():
-        vectors = stood_up(b, column, -1), stood_up(b, row, 0)
+        vectors = vector_along(b, column, -1), vector_along(b, row, 0)
         if vectors[0] is not None and vectors[1] is not None:
             first, second = (b.emit(ops.reshape, v, shape=(1, -1)) for v in vectors)
             return first, second
     return None
 
 
-def stood_up(b: Builder, x: Operand, axis: int) -> Operand:
+def vector_along(b: Builder, x: Operand, axis: int) -> Operand:
     """The vector of which ``x`` is a column (``axis`` -1) or a row (0), as `outer` makes them."""
     if axis == 0 and isinstance(x, Var) and len(x.shape) == 1:
         return x
@@ -308,25 +315,25 @@ def sums_together(b: Builder, x: Operand, y: Operand) -> Operand:
         e = b.made(z, ops.sum)
         if e is None or e.kwargs.get("axis") not in (0, (0,)) or e.kwargs.get("keepdims"):
             return None
-        if not whole(e.kwargs) or not small_matrix(e.args[0]):
+        if not is_plain_reduction(e.kwargs) or not small_matrix(e.args[0]):
             return None
         parts.append(e.args[0])
-    if not fits_below(*parts) or not alike(x, y):
+    if not can_stack(*parts) or not same_shape_and_dtype(x, y):
         return None
-    return b.emit(ops.sum, rows(b, *parts), axis=0)
+    return b.emit(ops.sum, stacked_rows(b, *parts), axis=0)
 
 
-def fits_below(x: Operand, y: Operand) -> bool:
+def can_stack(x: Operand, y: Operand) -> bool:
     """Whether the rows of two matrices can lie in one."""
     return bool(x.shape[1] == y.shape[1] and x.dtype == y.dtype)
 
 
 def small_matrix(x: Operand) -> bool:
     """Whether calls cost more than the work on ``x``."""
-    return floating(x) and len(x.shape) == 2 and 0 < math.prod(x.shape) < LARGE // 4
+    return is_float(x) and len(x.shape) == 2 and 0 < math.prod(x.shape) < LARGE // 4
 
 
-def rows(b: Builder, *parts: Operand) -> Operand:
+def stacked_rows(b: Builder, *parts: Operand) -> Operand:
     """The rows of all parts in one matrix."""
     flat: list[Operand] = []
     for part in parts:
@@ -359,7 +366,7 @@ def exp_of_log_sum(b: Builder, x: Operand) -> Operand:
     inner = b.match(x, ops.subtract)
     safe = b.match(inner[1], branch) if inner else None
     found = log_of_sum(b, safe[2]) if safe else None
-    if not inner or not safe or not found or number(safe[1]) != 0:
+    if not inner or not safe or not found or as_number(safe[1]) != 0:
         return None
     if safe[0] is not b.emit(ops.equal, safe[2], -math.inf):
         return None
@@ -386,11 +393,11 @@ def nothing_to_share(b: Builder, condition: Operand, x: Operand, y: Operand) -> 
     shared = b.match(y, ops.divide)
     safe = b.match(shared[1], ops.maximum) if shared else None
     whole = b.match(condition, ops.reshape)
-    if not shared or not safe or b.made(shared[0], ops.exp) is None or number(x) != 0:
+    if not shared or not safe or b.made(shared[0], ops.exp) is None or as_number(x) != 0:
         return None
     none = whole[0] if whole and math.prod(shape_of(whole[0])) == 1 else condition
     sums = b.match(safe[0], ops.sum)
-    if not sums or sums[0] is not shared[0] or number(safe[1]) != 1:
+    if not sums or sums[0] is not shared[0] or as_number(safe[1]) != 1:
         return None
     return y if none is b.emit(ops.equal, safe[0], 0) else None
 
@@ -398,7 +405,7 @@ def nothing_to_share(b: Builder, condition: Operand, x: Operand, y: Operand) -> 
 @rule(ops.equal, when="lower")
 def nothing_to_sum(b: Builder, x: Operand, y: Operand) -> Operand:
     """``log Σ + top`` is -inf where the sum is 0: the top is finite."""
-    found = log_of_sum(b, x) if number(y) == -math.inf else None
+    found = log_of_sum(b, x) if as_number(y) == -math.inf else None
     if not found:
         return None
     none = b.emit(ops.equal, found[0], 0)
@@ -410,4 +417,4 @@ LOWER = rules("lower", "run")
 
 def lower(program: Program) -> Program:
     """``program`` in terms of what NumPy does in one pass."""
-    return rebuilt(together(added_up(program)), LOWER, named=False)
+    return rebuilt(batch_slices(merge_scatters(program)), LOWER, named=False)

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.program.captures import Search
 from minigrad.program.live import Draw
-from minigrad.program.places import same
+from minigrad.program.places import same_value
 from minigrad.reading.names import is_a
 
 
@@ -51,7 +51,7 @@ class Noise:
 
 def unchanged(now: object, before: object) -> bool:
     """Whether two states are one: Python's are tuples of many whole numbers."""
-    return bool(now == before) if type(now) is tuple else same(now, before)
+    return bool(now == before) if type(now) is tuple else same_value(now, before)
 
 
 def state(source: Any) -> Any:

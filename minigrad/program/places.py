@@ -24,7 +24,7 @@ SMALL = 4096
 Bind = Callable[[Any], str]
 
 
-def same(a: Any, b: Any) -> bool:
+def same_value(a: Any, b: Any) -> bool:
     """Whether a program traced with ``a`` is right for ``b``: equal to the last bit.
 
     Examples
@@ -41,11 +41,11 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray):
         return a.dtype != object and identical(a, b)
     if isinstance(a, TOLD_BY_DIGITS | frozenset):
-        return bool(exact(a) == exact(b))
+        return bool(comparison_key(a) == comparison_key(b))
     if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
+        return len(a) == len(b) and all(map(same_value, a, b))
     if isinstance(a, dict):
-        return list(a) == list(b) and all(map(same, a.values(), b.values()))
+        return list(a) == list(b) and all(map(same_value, a.values(), b.values()))
     if isinstance(a, ATOMS) or has_value(a):
         return bool(a == b)
     return False
@@ -55,8 +55,8 @@ TOLD_BY_DIGITS = float | complex | np.inexact | range | slice
 """What is equal to others that a function can tell it from."""
 
 
-def exact(x: object) -> Any:
-    """What is equal for values that are the `same`, and has a hash if ``x`` has one.
+def comparison_key(x: object) -> Any:
+    """What is equal for values that are the `same_value`, and has a hash if ``x`` has one.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def exact(x: object) -> Any:
     if isinstance(x, TOLD_BY_DIGITS):
         return type(x), repr(x)
     if isinstance(x, tuple | frozenset):
-        parts = map(exact, x)
+        parts = map(comparison_key, x)
         return type(x), tuple(parts) if isinstance(x, tuple) else frozenset(parts)
     return type(x), x
 
@@ -199,7 +199,7 @@ class Place:
             return f"{bind(identical)}({bind(self.home)}(), {bind(self.value)})"
         now, value = self.now(bind), bind(self.value)
         if is_a(self.value, *ATOMS):
-            return f"({now} is {value} or {bind(same)}({now}, {value}))"
+            return f"({now} is {value} or {bind(same_value)}({now}, {value}))"
         return f"{now} is {value}"
 
 
@@ -240,7 +240,7 @@ def keys_test(home: str, keys: tuple[Any, ...], bind: Bind) -> str:
     if all(type(key) is str for key in keys):
         return f"(*{home},) == {known}"
     identical = f"all({bind(map)}({bind(is_)}, {home}, {known}))"
-    return f"({identical} or {bind(same)}((*{home},), {known}))"
+    return f"({identical} or {bind(same_value)}((*{home},), {known}))"
 
 
 def items_test(container: object, before: tuple[Any, ...], skip: frozenset[Any], bind: Bind) -> str:
@@ -298,4 +298,4 @@ def unchanged(
 
 def same_part(a: object, b: object) -> bool:
     """Whether a container holds what it held: its arrays have places of their own."""
-    return a is b or (is_a(a, *ATOMS) and same(a, b))
+    return a is b or (is_a(a, *ATOMS) and same_value(a, b))

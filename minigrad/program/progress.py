@@ -15,7 +15,7 @@ EVERY = 0.5
 
 
 @contextmanager
-def shown(name: str) -> Iterator[Callable[[str], None]]:
+def progress_line(name: str) -> Iterator[Callable[[str], None]]:
     """Say what goes on with the function ``name``, if it takes long, on a terminal.
 
     Yields

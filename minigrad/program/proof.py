@@ -24,9 +24,9 @@ from minigrad.program.equations import (
     Equation,
     Program,
     Var,
+    call_forward,
     evaluate,
-    forward,
-    is_ours,
+    is_library_op,
     without_dead_code,
 )
 from minigrad.program.kernel import Kernel
@@ -116,7 +116,7 @@ def careful(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
         raise ValueError("NaN has no sign")
     if op is ops.power and np.isneginf(args[0]).any():
         raise ValueError("a power is NaN, and a root inf")
-    return forward(op, args, kwargs)
+    return call_forward(op, args, kwargs)
 
 
 def where_finite(x: Any, expected: Array) -> Any:
@@ -135,7 +135,7 @@ def elsewhere(program: Program, leaves: Sequence[Any]) -> Iterator[list[Any]]:
     Which products of several factors underflow depends on the order: there only such near.
     """
     size = elements(program)
-    foreign = any(not is_ours(e.op) for e in program.equations)  # who knows what it does
+    foreign = any(not is_library_op(e.op) for e in program.equations)  # who knows what it does
     if foreign or not leaves or size > MUCH:
         return
     rng = np.random.default_rng(0)
@@ -145,7 +145,7 @@ def elsewhere(program: Program, leaves: Sequence[Any]) -> Iterator[list[Any]]:
         blas = any(e.op in BLAS for e in program.equations)
         sets += [FAR[:2] + FAR[5:] if blas else FAR] * (1 if size > LITTLE else 4)
     for special in sets:
-        yield [moved(x, rng, special) for x in leaves]
+        yield [random_like(x, rng, special) for x in leaves]
 
 
 NEAR: tuple[Any, ...] = (0.0, -0.0, 1.0, -1.0, 0.5)
@@ -156,7 +156,7 @@ BLAS = frozenset({ops.matmul, ops.contract, ops.convolve})
 """Ops that may skip what is multiplied by 0, or not: it depends on how their arguments lie."""
 
 
-def moved(x: object, rng: np.random.Generator, special: tuple[Any, ...]) -> Any:
+def random_like(x: object, rng: np.random.Generator, special: tuple[Any, ...]) -> Any:
     """Floating numbers like ``x``, of either sign, and ``special`` ones among them."""
     x = doubled(x)
     if not isinstance(x, np.floating | np.ndarray) or x.dtype.kind != "f" or x.itemsize > 8:
@@ -188,7 +188,7 @@ def takes_anything(op: Op) -> bool:
     )  # fmt: skip
 
 
-def told(program: Program, wrong: str) -> None:
+def warn_of_fault(program: Program, wrong: str) -> None:
     """Warn that a kernel was wrong."""
     warnings.warn(
         f"the compiled {program.name} was wrong, and is run op by op instead, which is right and "
@@ -250,7 +250,7 @@ def computed(program: Program, equations: list[Equation], leaves: Sequence[Any])
     values = dict(zip(program.inputs, leaves, strict=True))
     try:
         with np.errstate(all="ignore"):
-            expected = values_of(evaluate(part, values, forward))
+            expected = values_of(evaluate(part, values, call_forward))
             got = values_of(executable(simplified(part))(*leaves))
         return different(got, expected, rounding(part, leaves, expected)) is None
     except Exception:

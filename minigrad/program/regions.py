@@ -16,10 +16,10 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.indexing import elements
-from minigrad.program.builder import axes_of, uniform
+from minigrad.program.builder import axes_of, uniform_value
 from minigrad.program.equations import Equation, Program, Var, variables_in
 from minigrad.program.lower import largest, shift
-from minigrad.program.rules import whole
+from minigrad.program.rules import is_plain_reduction
 from minigrad.typing import Index
 
 WORTH = 1_000_000
@@ -73,10 +73,10 @@ def rows_of(e: Equation) -> int | None:
     op, shape = e.op, e.out.shape
     arrays = [a for a in e.args if isinstance(a, Var)]
     others = [a for a in e.args if not isinstance(a, Var) and np.ndim(a)]
-    if not arrays or any(uniform(a) is None for a in others):
+    if not arrays or any(uniform_value(a) is None for a in others):
         return None
     x = arrays[0]
-    if op in (*COLLECTED, *TOPS) and x.shape and whole(e.kwargs):
+    if op in (*COLLECTED, *TOPS) and x.shape and is_plain_reduction(e.kwargs):
         axes = axes_of(x, e.kwargs.get("axis"))
         return None if op in TOPS and 0 in axes else x.shape[0]
     if not shape:

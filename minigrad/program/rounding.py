@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.record import Op
-from minigrad.program.equations import Equation, Program, Var, evaluate, forward, is_ours
+from minigrad.program.equations import Equation, Program, Var, call_forward, evaluate, is_library_op
 from minigrad.program.lower import lower
 from minigrad.tree import flatten
 from minigrad.typing import Array, Keywords, Tree
@@ -61,23 +61,23 @@ def different(
         kinds = [np.asarray(x).dtype.newbyteorder("=") for x in (g, e)]  # kernels turn bytes
         if np.shape(g) != np.shape(e) or kinds[0] != kinds[1]:
             return f"it returns {kinds[0]} {np.shape(g)} in place of {kinds[1]} {np.shape(e)}"
-        if not close(g, e):
+        if not nearly_equal(g, e):
             doubtful.append(i)
     if not doubtful:
         return None
     for spread in spreads:
-        if all(explained(got[i], expected[i], spread[i]) for i in doubtful):
+        if all(within_rounding(got[i], expected[i], spread[i]) for i in doubtful):
             return None
     return "it returns other numbers"
 
 
-def close(got: Array, expected: Array) -> bool:
+def nearly_equal(got: Array, expected: Array) -> bool:
     """Whether two arrays agree to the last few digits."""
     got, expected = np.asarray(got), np.asarray(expected)
     if got.dtype.kind not in "fc":
         return bool(np.array_equal(got, expected))
     if got.size > PIECE:
-        return all(close(g, e) for g, e in pieces(got, expected))
+        return all(nearly_equal(g, e) for g, e in pieces(got, expected))
     with np.errstate(all="ignore"):
         kind = np.finfo(got.dtype)
         limit = np.abs(expected) * (CLOSE * kind.eps) + kind.smallest_normal
@@ -90,7 +90,7 @@ def close(got: Array, expected: Array) -> bool:
         )
 
 
-def explained(got: Array, expected: Array, spread: Any) -> bool:
+def within_rounding(got: Array, expected: Array, spread: Any) -> bool:
     """Whether rounding can be the reason why two arrays differ."""
     with np.errstate(all="ignore"):
         if np.asarray(got).dtype.kind not in "fc":
@@ -173,11 +173,11 @@ def rounding(
     quiet = functools.partial(np.errstate, all="ignore")  # not for whoever asks, meanwhile
     with quiet():
         if exact is None:
-            exact = values_of(evaluate(program, values, forward))
+            exact = values_of(evaluate(program, values, call_forward))
         runs = [(program, exact)]
         if any(e.op in COMPOSED for e in program.equations):  # whose steps round as well
             steps = lower(program)
-            runs.append((steps, values_of(evaluate(steps, values, forward))))
+            runs.append((steps, values_of(evaluate(steps, values, call_forward))))
     spread: list[Any] = [None] * len(exact)
     for _ in range(times):
         for part, unmoved in runs:
@@ -208,7 +208,7 @@ def in_single_precision(
     It takes half the time of the program itself, and no array has to be disturbed.
     """
     known = [v.dtype.char for e in program.equations for v in e.outs]
-    if not set(known) <= set("d?lq") or not all(is_ours(e.op) for e in program.equations):
+    if not set(known) <= set("d?lq") or not all(is_library_op(e.op) for e in program.equations):
         return
     single = {v: halved(x) for v, x in values.items()}
     try:

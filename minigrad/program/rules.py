@@ -22,7 +22,15 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.record import Op
-from minigrad.program.builder import Builder, Rule, Rules, alike, moderate, number, shape_of
+from minigrad.program.builder import (
+    Builder,
+    Rule,
+    Rules,
+    as_number,
+    is_safe_factor,
+    same_shape_and_dtype,
+    shape_of,
+)
 from minigrad.program.equations import Var
 from minigrad.typing import Keywords, Operand
 
@@ -70,7 +78,7 @@ def rules(*tags: str) -> Rules:
 # --- numbers in front of things --------------------------------------------------------
 
 
-def floating(x: Operand) -> bool:
+def is_float(x: Operand) -> bool:
     """Whether ``x`` is a variable whose numbers have no last one: signs are not lost."""
     return isinstance(x, Var) and x.dtype.kind == "f"
 
@@ -82,15 +90,15 @@ def coefficient(b: Builder, x: Operand) -> tuple[Operand, Operand]:
     whole numbers, which overflow, and numbers far from 1, which let others overflow.
     """
     c, y = 1, x
-    while floating(y) and not y.given:
-        if (inner := b.match(y, ops.negative)) is not None and alike(inner[0], x):
+    while is_float(y) and not y.given:
+        if (inner := b.match(y, ops.negative)) is not None and same_shape_and_dtype(inner[0], x):
             c, y = -c, inner[0]
             continue
         inner = b.match(y, ops.multiply)
-        d = number(inner[0]) if inner is not None else None
-        if inner is None or d is None or not alike(inner[1], x):
+        d = as_number(inner[0]) if inner is not None else None
+        if inner is None or d is None or not same_shape_and_dtype(inner[1], x):
             break
-        if not (moderate(d, x.dtype) and moderate(c * d, x.dtype)):
+        if not (is_safe_factor(d, x.dtype) and is_safe_factor(c * d, x.dtype)):
             break
         c, y = c * d, inner[1]
     return c, y
@@ -105,7 +113,7 @@ def scaled(b: Builder, c: Operand, x: Operand) -> Operand:
     return b.emit(ops.multiply, c, x)
 
 
-def whole(kwargs: Keywords) -> bool:
+def is_plain_reduction(kwargs: Keywords) -> bool:
     """Whether a reduction is over whole axes: without mask, initial value or other dtype."""
     return all(
         v is None or v is np._NoValue or k in ("axis", "keepdims") or (k == "where" and v is True)

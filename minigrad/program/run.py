@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.data import settle
+from minigrad.data import locked
 from minigrad.graph import Leaf, Passive, recording
 from minigrad.program import scalar
 from minigrad.program.dispatch import Bind, Form, covers, entry_of
-from minigrad.program.equations import Program, Var, evaluate, forward
+from minigrad.program.equations import Program, Var, call_forward, evaluate
 from minigrad.program.kernel import Kernel
-from minigrad.program.live import Draw, held
+from minigrad.program.live import Draw, frozen_draws
 from minigrad.program.lower import lower
 from minigrad.program.places import Place
-from minigrad.program.proof import fault, told
-from minigrad.program.structure import nested
+from minigrad.program.proof import fault, warn_of_fault
+from minigrad.program.structure import structure_source
 from minigrad.program.tracer import Tracer
 from minigrad.tensor import Tensor, wrap
 from minigrad.tree import flatten
@@ -105,7 +105,7 @@ class Run:
         if len(given) != len(self.inputs):
             raise ValueError("the program has other inputs than calls of this form give")
         ops = functools.partial(by_ops, recorded)
-        with held(self.program.constants.values()):
+        with frozen_draws(self.program.constants.values()):
             if self.updates or self.draws:
                 with np.errstate(all="ignore"):
                     result = ops(*given)
@@ -118,7 +118,7 @@ class Run:
 
             wrong = self.unwritten or fault(recorded, run, given, expected, self.spoilt)
         if wrong is not None:
-            told(recorded, wrong)
+            warn_of_fault(recorded, wrong)
             self.numeric = False
             self.written([f"return in_ops({', '.join(self.names)})"], {"in_ops": ops})
         elif not self.updates and not self.draws:
@@ -183,7 +183,7 @@ class Run:
             return ans
         ans, *new = ans
         for t, value in zip(self.updates, new, strict=True):
-            t._value = settle(np.array(value, t.dtype))
+            t._value = locked(np.array(value, t.dtype))
         return ans
 
     def enter(self, form: Form, f: Function) -> None:
@@ -212,7 +212,7 @@ class Run:
         """A scalar program where ``math`` gave up: NumPy has an infinity or NaN for it."""
         given = [v.dtype.type(x) for v, x in zip(self.inputs, leaves, strict=True)]
         values = dict(zip(self.inputs, given, strict=True))
-        ans = evaluate(self.program, values, forward)
+        ans = evaluate(self.program, values, call_forward)
         found, rebuild = flatten(ans, whole=True)
         return rebuild([number_or_copy(x, self.numeric) for x in found])
 
@@ -249,7 +249,7 @@ class Run:
             for x in lowered.outputs
         ]
         made: list[str] = []
-        result = nested(lowered.result, iter(words), bind, made)
+        result = structure_source(lowered.result, iter(words), bind, made)
         return [
             "try:",
             *(f"    {line}" for line in (*read, *body, *made)),
@@ -311,4 +311,4 @@ def is_recorded(outputs: list[Any]) -> bool:
 
 def by_ops(program: Program, *leaves: Any) -> Any:
     """The result of a program, op by op."""
-    return evaluate(program, dict(zip(program.inputs, leaves, strict=True)), forward)
+    return evaluate(program, dict(zip(program.inputs, leaves, strict=True)), call_forward)

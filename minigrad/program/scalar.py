@@ -18,7 +18,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops.elementwise import bounded, branch
 from minigrad.ops.indexing import elements, one_entry
-from minigrad.program.equations import Equation, Program, Var, evaluate, forward, replaced
+from minigrad.program.equations import Equation, Program, Var, call_forward, evaluate, substitute
 
 NUMBERS = {
     ops.add: "({} + {})",
@@ -266,7 +266,7 @@ class Stretch:
         inputs = [Var(f"x{i}", (), v.dtype) for i, v in enumerate(self.entering)]
         swap = dict(zip(self.entering, inputs, strict=True))
         equations = [
-            Equation(e.out, e.op, tuple(replaced(a, lambda v: swap.get(v, v)) for a in e.args))
+            Equation(e.out, e.op, tuple(substitute(a, lambda v: swap.get(v, v)) for a in e.args))
             for e in self.equations
         ]
         names = [v.name for v in inputs]
@@ -287,7 +287,7 @@ class Stretch:
 
         def in_numpy(*given: Any) -> Any:
             values = {v: v.dtype.type(x) for v, x in zip(inputs, given, strict=True)}
-            found = evaluate(program, values, forward)
+            found = evaluate(program, values, call_forward)
             return tuple([v.dtype.type(x) for v, x in zip(result, found, strict=True)])
 
         scope = dict(NAMESPACE, float64=np.float64, bool_=np.bool_, in_numpy=in_numpy)

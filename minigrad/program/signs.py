@@ -40,7 +40,7 @@ OWN = frozenset(op for op in vars(ops).values() if isinstance(op, Op))
 """Those of which `READ` tells: others have poles at zero, too."""
 
 
-def seen(program: Program) -> set[Var]:
+def signs_seen(program: Program) -> set[Var]:
     """The variables of which somebody sees which sign a zero among them has.
 
     Examples
@@ -53,8 +53,8 @@ def seen(program: Program) -> set[Var]:
     """
     found: set[Var] = set()
     for e in reversed(program.equations):
-        handed_on = not found.isdisjoint(e.outs) and not hides(e)
-        read = reads(e)
+        handed_on = not found.isdisjoint(e.outs) and not hides_sign(e)
+        read = sign_arguments(e)
         for i, a in enumerate(e.args):
             if handed_on or i in read:
                 found.update(variables_in(a))
@@ -67,7 +67,7 @@ def seen(program: Program) -> set[Var]:
 ALL: Collection[int] = range(2**31)
 
 
-def reads(e: Equation) -> Collection[int]:
+def sign_arguments(e: Equation) -> Collection[int]:
     """The arguments of which ``e`` reads signs: of an op that nothing is known about, all."""
     op = e.op
     if op is ops.power and isinstance(p := e.args[1], int | float) and p >= 0:
@@ -78,7 +78,7 @@ def reads(e: Equation) -> Collection[int]:
     return () if (op in OWN and plain) or op in HIDE else ALL
 
 
-def hides(e: Equation) -> bool:
+def hides_sign(e: Equation) -> bool:
     """Whether the answer is the same, whatever sign a zero among the arguments has."""
     if e.op in HIDE or all(v.dtype.kind != "f" for v in e.outs):
         return True

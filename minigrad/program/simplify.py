@@ -9,7 +9,7 @@ from minigrad.program.builder import Builder, Rules
 from minigrad.program.chains import reassociated
 from minigrad.program.equations import Program, Var
 from minigrad.program.rules import rules
-from minigrad.program.signs import seen
+from minigrad.program.signs import signs_seen
 
 __all__ = ["READING", "RUNNING", "algebra", "rebuilt", "simplified", "textbook"]
 
@@ -26,7 +26,7 @@ def rebuilt(
 ) -> Program:
     """``program`` emitted anew through a `Builder` with rules by op, with its names or without."""
     b = Builder(by_op, folding, sharing, program.constants)
-    signed = seen(program) if by_op else ()
+    signed = signs_seen(program) if by_op else ()
     value: dict[Var, Any] = {}
     for equation, ans in b.replay(program.equations, value, signed):
         fresh = isinstance(ans, Var) and not ans.given and ans in b.made_by

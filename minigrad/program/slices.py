@@ -20,7 +20,7 @@ MUCH = 2**17
 """Elements from which on the work counts, and the memory that all of it takes."""
 
 
-def together(program: Program) -> Program:
+def batch_slices(program: Program) -> Program:
     """``program`` with products and sums of all slices of an array taken at once.
 
     Examples
@@ -36,13 +36,13 @@ def together(program: Program) -> Program:
     t5 = add(t3, t4)
     return t5
     """
-    while found := alike(program):
+    while found := sliced_operations(program):
         program = at_once(program, found)
     return program
 
 
 @dataclass
-class Alike:
+class SlicedOperation:
     """One operation on all slices of ``x``: with ``other``, on its right or on its left.
 
     Attributes
@@ -70,25 +70,25 @@ class Alike:
         return every and max(math.prod(self.shape()), math.prod(self.x.shape)) <= MUCH
 
 
-def alike(program: Program) -> list[Alike]:
+def sliced_operations(program: Program) -> list[SlicedOperation]:
     """What is done to all slices of an array."""
     slices = {e.out: (e.args[0], *place) for e in program.equations if (place := axis_of(e))}
     if not slices:
         return []
     uses = program.uses()
     sums = {e.out: e for e in program.equations if e.op is ops.add and uses.get(e.out) == 1}
-    found: dict[Any, Alike] = {}
+    found: dict[Any, SlicedOperation] = {}
     for e in program.equations:
-        for part, other, rest in ways(e, slices, sums):
+        for part, other, rest in operands_of(e, slices, sums):
             x, axis, i = slices[part]
             right = e.args[-1] is other or e.op is ops.add
             if fits(e, x, axis, other, right):
                 key = x, axis, e.op, other, right
-                found.setdefault(key, Alike(*key)).done.setdefault(i, (e, rest))
+                found.setdefault(key, SlicedOperation(*key)).done.setdefault(i, (e, rest))
     return [a for a in found.values() if a.complete()]
 
 
-def ways(e: Equation, slices: Any, sums: Any) -> Iterator[tuple[Var, Var, Any]]:
+def operands_of(e: Equation, slices: Any, sums: Any) -> Iterator[tuple[Var, Var, Any]]:
     """A slice, what it is combined with, and what had been added to it: of ``e``, in all ways."""
     if e.op not in (ops.add, ops.matmul) or not all(isinstance(a, Var) for a in e.args):
         return
@@ -111,7 +111,7 @@ def fits(e: Equation, x: Var, axis: int, other: Var, right: bool) -> bool:
     return len(other.shape) == 2 and (right or len(x.shape) == 2)
 
 
-def at_once(program: Program, found: list[Alike]) -> Program:
+def at_once(program: Program, found: list[SlicedOperation]) -> Program:
     """``program`` with the operations done to whole arrays, of which slices are taken."""
     before: dict[int, list[Equation]] = {}
     instead: dict[int, list[Equation]] = {}

@@ -15,10 +15,10 @@ from minigrad import ops
 from minigrad.ops.indexing import elements, is_basic, one_entry, selects_once
 from minigrad.ops.joining import joined, layered
 from minigrad.ops.reduction import axes_of
-from minigrad.program.builder import sample, shape_of, uniform
+from minigrad.program.builder import sample, shape_of, uniform_value
 from minigrad.program.equations import Equation, Var, variables_in
 from minigrad.program.memory import Memory
-from minigrad.program.rules import whole
+from minigrad.program.rules import is_plain_reduction
 from minigrad.typing import DType, Function, Index
 
 ALONE = 2**13
@@ -76,7 +76,9 @@ def plain_reduction(e: Equation) -> bool:
     x = e.args[0]
     if e.op.reduction is None or not isinstance(x, Var) or not x.shape or 0 in x.shape:
         return False
-    return whole(e.kwargs) and not any(True for v in e.kwargs.values() for _ in variables_in(v))
+    return is_plain_reduction(e.kwargs) and not any(
+        True for v in e.kwargs.values() for _ in variables_in(v)
+    )
 
 
 class Statements:
@@ -155,7 +157,7 @@ class Statements:
             return [self.argument(a) for a in e.args]
         if dtypes[-1] != e.out.dtype:
             return None
-        shapes = [shape_of(x) for x in e.args if isinstance(x, Var) or uniform(x) is None]
+        shapes = [shape_of(x) for x in e.args if isinstance(x, Var) or uniform_value(x) is None]
         short = np.broadcast_shapes(*shapes) == e.out.shape
         return [
             self.text[a] if isinstance(a, Var) else self.constant(a, dtype, short)
@@ -164,7 +166,7 @@ class Statements:
 
     def constant(self, a: Any, dtype: Any, short: bool) -> str:
         """A constant as an array of ``dtype``."""
-        one = uniform(a)
+        one = uniform_value(a)
         if one is None and np.ndim(a) == 0:
             one = a
         if one is None:

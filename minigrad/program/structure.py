@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from minigrad.tree import (
-    beside,
+    attributes_beside,
     children,
     copied_its_own_way,
     plain_base,
-    put,
     rebuilt,
+    set_attribute,
     storage,
     tuple_of,
 )
 from minigrad.typing import Tree
 
 
-def nested(tree: Tree, words: Iterator[str], bind: Callable[[Any], str], lines: list[str]) -> str:
+def structure_source(
+    tree: Tree, words: Iterator[str], bind: Callable[[Any], str], lines: list[str]
+) -> str:
     """Source that builds the structure of ``tree`` of ``words``, one for each leaf.
 
     Keys, and containers other than Python's own, are bound to names by ``bind``; what it takes
@@ -28,7 +30,7 @@ def nested(tree: Tree, words: Iterator[str], bind: Callable[[Any], str], lines: 
     parts = children(tree)
     if parts is None:
         return next(words)
-    inside = [nested(part, words, bind, lines) for _, part in parts]
+    inside = [structure_source(part, words, bind, lines) for _, part in parts]
     kind: Any = type(tree)
     if kind is list:
         return f"[{', '.join(inside)}]"
@@ -38,11 +40,14 @@ def nested(tree: Tree, words: Iterator[str], bind: Callable[[Any], str], lines: 
     pairs = [(bind(key), word) for (key, _), word in zip(parts, inside, strict=True)]
     if kind is dict:
         return "{" + ", ".join(f"{key}: {word}" for key, word in pairs) + "}"
-    more = {key: nested(part, words, bind, lines) for key, part in beside(tree).items()}
+    more = {
+        key: structure_source(part, words, bind, lines)
+        for key, part in attributes_beside(tree).items()
+    }
     made = f"{bind(tuple_of)}({bind(kind)}, {text})" if isinstance(tree, tuple) else None
     if made and not more:
         return made
-    empty = made or (None if isinstance(tree, list) else emptied(tree, bind))
+    empty = made or (None if isinstance(tree, list) else empty_source(tree, bind))
     if empty is None:
         held = ", ".join(f"{bind(key)}: {word}" for key, word in more.items())
         return f"{bind(rebuilt)}({bind(tree)}, {text}, {{{held}}})"
@@ -58,11 +63,11 @@ def nested(tree: Tree, words: Iterator[str], bind: Callable[[Any], str], lines: 
     elif made is None:  # frozen, say
         set_ = bind(object.__setattr__)
         lines += [f"{set_}({name}, {key}, {word})" for key, word in pairs]
-    lines += [f"{bind(put)}({name}, {bind(key)}, {word})" for key, word in more.items()]
+    lines += [f"{bind(set_attribute)}({name}, {bind(key)}, {word})" for key, word in more.items()]
     return name
 
 
-def emptied(tree: Tree, bind: Callable[[Any], str]) -> str | None:
+def empty_source(tree: Tree, bind: Callable[[Any], str]) -> str | None:
     """Source of a container like ``tree`` without what it holds; None where only a copy is one."""
     kind = type(tree)
     if kind is OrderedDict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minigrad import ops
-from minigrad.program.builder import Builder, number
+from minigrad.program.builder import Builder, as_number
 from minigrad.program.equations import Var
 from minigrad.program.rules import coefficient, rule, scaled
 from minigrad.typing import Operand
@@ -11,8 +11,10 @@ from minigrad.typing import Operand
 
 def powers(b: Builder, x: Operand) -> tuple[Operand, Operand]:
     """``x`` as a power: ``y**3`` gives ``(y, 3)``."""
-    if (inner := b.match(x, ops.power)) is not None and isinstance(number(inner[1]), int | float):
-        return inner[0], number(inner[1])
+    if (inner := b.match(x, ops.power)) is not None and isinstance(
+        as_number(inner[1]), int | float
+    ):
+        return inner[0], as_number(inner[1])
     if (inner := b.match(x, ops.square)) is not None:
         return inner[0], 2
     return x, 1
@@ -39,7 +41,7 @@ def product_of_powers(b: Builder, x: Operand, y: Operand) -> Operand:
 @rule(ops.multiply, when="read")
 def product_of_fractions(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x·(y/z)`` is ``(x·y)/z``."""
-    if (inner := b.match(y, ops.divide)) is not None and number(x) is None:
+    if (inner := b.match(y, ops.divide)) is not None and as_number(x) is None:
         return b.emit(ops.divide, b.emit(ops.multiply, x, inner[0]), inner[1])
     if (inner := b.match(x, ops.divide)) is not None:
         return b.emit(ops.divide, b.emit(ops.multiply, inner[0], y), inner[1])
@@ -51,7 +53,7 @@ def reciprocal_factor(b: Builder, x: Operand, y: Operand) -> Operand:
     """``x·y**-2`` is ``x / y²``."""
     for u, v in ((x, y), (y, x)):
         w, p = powers(b, v)
-        if p < 0 and number(u) is None:
+        if p < 0 and as_number(u) is None:
             return b.emit(ops.divide, u, raised(b, w, -p))
     return None
 
@@ -64,7 +66,7 @@ def quotient_of_powers(b: Builder, x: Operand, y: Operand) -> Operand:
         u, p = powers(b, inner[1])
         if u is v:
             return b.emit(ops.divide, inner[0], raised(b, v, p + q))
-        if number(y) is None:
+        if as_number(y) is None:
             return b.emit(ops.divide, inner[0], b.emit(ops.multiply, inner[1], y))
     u, p = powers(b, x)
     if u is v and p > q > 0 and isinstance(u, Var):
@@ -84,8 +86,8 @@ def fraction_in_fraction(b: Builder, x: Operand, y: Operand) -> Operand:
 def power_of_power(b: Builder, x: Operand, p: Operand) -> Operand:
     """``(x²)³`` is ``x⁶``."""
     u, q = powers(b, x)
-    if q != 1 and isinstance(number(p), int) and isinstance(q, int):
-        return raised(b, u, q * number(p))
+    if q != 1 and isinstance(as_number(p), int) and isinstance(q, int):
+        return raised(b, u, q * as_number(p))
     return None
 
 

@@ -22,17 +22,17 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.autodiff.call import unhidden
-from minigrad.data import settle
+from minigrad.data import locked
 from minigrad.errors import label
 from minigrad.graph import AnyNode, inspector, modes, pick, tracing, variable
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.live import Draw
 from minigrad.program.tracer import Tracer, identical, watched
-from minigrad.reading.names import Scope, callers, held, is_a
+from minigrad.reading.names import Scope, callers, is_a, named_values
 from minigrad.reading.wording import unused
 from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import tensors_in
-from minigrad.tree import beside, children, flatten, tree_map
+from minigrad.tree import attributes_beside, children, flatten, tree_map
 from minigrad.typing import Function, Keywords, Tree
 
 
@@ -102,7 +102,7 @@ def record(f: Function, args: Sequence[Any], kwargs: Keywords, static: Any = ())
     if changed or any(type(c) is Draw for c in tracer.captured.values()):
         what = f"sets {label(changed[0])}.data" if changed else "draws numbers"
         raise TypeError(
-            f"{called(f)} {what} at each call, and a program only returns values: "
+            f"{function_name(f)} {what} at each call, and a program only returns values: "
             "use mg.compile, or call eval() on the module first"
         )
     return program
@@ -143,7 +143,7 @@ def recorded(
         now = held_in(name, stand_ins[name])
         if now.keys() != leaves.keys() or any(now[key] is not x for key, x in leaves.items()):
             raise TypeError(
-                f"{called(f)} changes what {name} holds as it runs, which a program cannot: "
+                f"{function_name(f)} changes what {name} holds as it runs, which a program cannot: "
                 "return the new values instead"
             )
     if tracer.refused is not None:
@@ -151,16 +151,18 @@ def recorded(
     if tracer.clock is not None:
         name, site = tracer.clock
         raise TypeError(
-            f"{name}() in {called(f)}{f', at {site}' if site else ''}, would be fixed in the "
-            "program for every later call: pass what it gives as an argument"
+            f"{name}() in {function_name(f)}{f', at {site}' if site else ''}, would be fixed in "
+            "the program for every later call: pass what it gives as an argument"
         )
     for x in unhidden(flatten(result, whole=True)[0]):
-        if hides(tracer, x):
-            raise made_anew(called(f), x)
+        if holds_traced_value(tracer, x):
+            raise made_anew(function_name(f), x)
         if isinstance(x, Tensor) and tracer.weak.get(x.node) is not None:
-            raise TypeError(f"{called(f)} returns a whole number, which a program has fixed")
+            raise TypeError(f"{function_name(f)} returns a whole number, which a program has fixed")
     new = tuple(value for _, value in tracer.updates.values())
-    program = Reader(tracer).program(called(f), parameters, (result, *new) if new else result)
+    program = Reader(tracer).program(
+        function_name(f), parameters, (result, *new) if new else result
+    )
     return program, result
 
 
@@ -175,7 +177,7 @@ def made_anew(name: str, x: object) -> Unreturnable:
     )
 
 
-def hides(tracer: Tracer, x: object) -> bool:
+def holds_traced_value(tracer: Tracer, x: object) -> bool:
     """Whether what is no number and no array holds something computed in this trace.
 
     So do closures, generators, sets and objects of the user's; what goes on when it is looked at,
@@ -201,7 +203,7 @@ MANY = 2**14
 """Objects within a result that are looked at."""
 
 
-def called(f: Function) -> str:
+def function_name(f: Function) -> str:
     """The name of a function."""
     while not hasattr(f, "__name__") and hasattr(f, "func"):
         f = f.func
@@ -211,7 +213,7 @@ def called(f: Function) -> str:
 def stand_in(tracer: Tracer, tree: Tree, name: str, vary: Collection[str] = ()) -> Any:
     """The argument with inputs in place of its numbers and arrays."""
     leaves, rebuild = flatten(tree, whole=True)
-    places = list(paths(name, tree))
+    places = list(leaf_paths(name, tree))
     if len(places) != len(leaves):
         raise ValueError(f"{name} contains itself")
     return rebuild(
@@ -226,7 +228,7 @@ def stand_in(tracer: Tracer, tree: Tree, name: str, vary: Collection[str] = ()) 
 
 def held_in(name: str, tree: Tree) -> dict[str, Any]:
     """All that an argument holds, by place, but what is computed once and then kept."""
-    return {path: x for path, x, aside in paths(name, tree, cached=False)}
+    return {path: x for path, x, aside in leaf_paths(name, tree, cached=False)}
 
 
 def is_input(x: object) -> bool:
@@ -240,7 +242,7 @@ def is_input(x: object) -> bool:
     )
 
 
-def paths(
+def leaf_paths(
     name: str, tree: Tree, aside: bool = False, cached: bool = True
 ) -> Iterator[tuple[str, Any, bool]]:
     """Leaves of an argument with what the user would write to get them, and how they are held.
@@ -253,13 +255,13 @@ def paths(
         yield name, tree, aside
         return
     for key, value in parts:
-        yield from paths(place_of(name, tree, key), value, aside, cached)
-    for key, value in beside(tree).items():
+        yield from leaf_paths(part_path(name, tree, key), value, aside, cached)
+    for key, value in attributes_beside(tree).items():
         if cached or not isinstance(getattr(type(tree), key, None), functools.cached_property):
-            yield from paths(f"{name}.{key}", value, True, cached)
+            yield from leaf_paths(f"{name}.{key}", value, True, cached)
 
 
-def place_of(name: str, tree: Tree, key: object) -> str:
+def part_path(name: str, tree: Tree, key: object) -> str:
     """What the user would write for the part ``key`` of a container."""
     if isinstance(tree, dict):
         return f"{name}[{key!r}]"
@@ -350,7 +352,7 @@ class Reader:
         found: dict[int, str] = {}
         for deep in (False, True):
             for scope in (*callers(), Scope(self.tracer.closure)):
-                for name, value in held(scope.variables, deep):
+                for name, value in named_values(scope.variables, deep):
                     if is_a(value, Tensor):
                         path = value.name or name
                         inside = "[" not in path and "." in path
@@ -450,5 +452,5 @@ class Reader:
             name = self.tracer.constants.get(id(known), "c")
             v = self.var(identifier(name), x, True)
             self.shared[id(x)] = x, v
-            self.constants[v] = settle(x.copy()) if copy is None else copy
+            self.constants[v] = locked(x.copy()) if copy is None else copy
         return self.shared[id(x)][1]

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minigrad import ops
-from minigrad.data import settle
+from minigrad.data import locked
 from minigrad.errors import Site, caller_site, is_user, label, user_frames, variable_name
 from minigrad.graph import (
     NOTHING,
@@ -35,9 +35,9 @@ from minigrad.graph import (
     variable,
 )
 from minigrad.ops.record import Op
-from minigrad.program.equations import is_ours
+from minigrad.program.equations import is_library_op
 from minigrad.program.live import Captured, Draw
-from minigrad.reading.names import held, is_a
+from minigrad.reading.names import is_a, named_values
 from minigrad.tensor import Tensor, plainly, wrap
 from minigrad.tensor.recorder import Firm, Recorder, read
 from minigrad.typing import Array, Keywords
@@ -137,7 +137,7 @@ class Tracer(Recorder):
     def learn(self, variables: Keywords) -> None:
         """Note what a function of the user calls its Tensors and arrays."""
         self.closure.update(variables)
-        for name, value in held(variables, deep=True):
+        for name, value in named_values(variables, deep=True):
             if is_a(value, Tensor):
                 if value.node is not None and value.node.op is not variable:
                     self.names.setdefault(value.node, value.name or name)
@@ -172,7 +172,7 @@ class Tracer(Recorder):
         number = isinstance(given, float) and not isinstance(given, np.generic)
         weak = number or type(given) in WHOLE_TYPES
         value = np.float64(given) if weak else given
-        t = self.stand_in(settle(value.view() if type(value) is np.ndarray else value))
+        t = self.stand_in(locked(value.view() if type(value) is np.ndarray else value))
         if weak:
             kind = Firm if type(given) is np.int64 else float
             self.weak[t.node] = None if number else kind(LARGEST)
@@ -206,7 +206,7 @@ class Tracer(Recorder):
     def update(self, t: Tensor, value: object) -> None:
         """``t.data = value``, done at each call."""
         value = plainly(value) if not isinstance(value, Tensor) else value
-        new = value if isinstance(value, Tensor) else wrap(settle(np.array(value, t.dtype)), None)
+        new = value if isinstance(value, Tensor) else wrap(locked(np.array(value, t.dtype)), None)
         if new.shape != t.shape:
             raise ValueError(
                 f"{label(t)}.data has shape {t.shape}, the new data {new.shape}; "
@@ -277,7 +277,7 @@ class Tracer(Recorder):
             What `weak` says of the answer; False if it is an array.
         """
         soft = [p in self.weak for p in parents]
-        if is_ours(op) and not (op.elementwise or op.vjps is None or op in ARITHMETIC):
+        if is_library_op(op) and not (op.elementwise or op.vjps is None or op in ARITHMETIC):
             if op is ops.broadcast_to and self.weak.get(parents[0]) is not None:
                 self.refuse_whole(op)  # of whole numbers it is an array of such
             return None, False
@@ -338,7 +338,7 @@ class Tracer(Recorder):
             return x
         known = self._frozen.get(id(x))
         if known is None or not identical(known[1], x):
-            known = self._frozen[id(x)] = x, settle(x.copy("K"))
+            known = self._frozen[id(x)] = x, locked(x.copy("K"))
             self.copies[id(known[1])] = x, known[1]
         return known[1]
 
@@ -395,18 +395,18 @@ def identical(a: Any, b: Any) -> bool:
     if a.nbytes <= 65536 or a.dtype.kind != "f" or a.dtype.itemsize > 8:
         return bool(a.tobytes() == b.tobytes())
     bits = f"u{a.dtype.itemsize}"
-    parts = ((a, b),) if a.ndim == 1 and a.size < 2**16 else zip(rows(a), rows(b), strict=True)
+    parts = ((a, b),) if a.ndim == 1 and a.size < 2**16 else zip(chunks(a), chunks(b), strict=True)
     return all((p.view(bits) == q.view(bits)).all() for p, q in parts)
 
 
-def rows(a: Any) -> Iterator[Any]:
+def chunks(a: Any) -> Iterator[Any]:
     """An array in pieces of some thousand elements, so that what is made of one is small."""
     if a.ndim == 1 or a.size // a.shape[0] < 2**16:
         step = max(1, 2**16 // (a.size // a.shape[0]))
         yield from (a[i : i + step] for i in range(0, a.shape[0], step))
     else:
         for part in a:
-            yield from rows(part)
+            yield from chunks(part)
 
 
 RESUME = operator.methodcaller("enable")
@@ -438,7 +438,7 @@ def watched(tracer: Tracer) -> Iterator[None]:
                 tracer.learn({n: globals_[n] for n in code.co_names if n in globals_})
             if known:
                 tracer.learn(frame.f_locals)
-        elif event == "c_call" and arg in CLOCKS and tracer.clock is None and asked(frame):
+        elif event == "c_call" and arg in CLOCKS and tracer.clock is None and read_for_user(frame):
             tracer.clock = (
                 f"{arg.__module__ or arg.__self__.__name__}.{arg.__name__}",
                 site_of(frame),
@@ -460,7 +460,7 @@ def watched(tracer: Tracer) -> Iterator[None]:
             RESUME(before)
 
 
-def asked(frame: FrameType) -> bool:
+def read_for_user(frame: FrameType) -> bool:
     """Whether a clock (or the system's noise) is read for the user: not for a log entry, say."""
     name = frame.f_code.co_filename
     if any(getattr(c, "__code__", None) is frame.f_code for c in gc.callbacks):

@@ -112,7 +112,7 @@ def is_tensor(x: object) -> bool:
     return hasattr(type(x), "backward") and hasattr(type(x), "_value")
 
 
-def held(variables: Keywords, deep: bool) -> Iterator[tuple[str, Any]]:
+def named_values(variables: Keywords, deep: bool) -> Iterator[tuple[str, Any]]:
     """Named values, and those in containers and modules: ``W``, ``params['W']``, ``net.W``."""
     for name, value in variables.items():
         if name.startswith("_") or not name.isidentifier():
@@ -197,7 +197,7 @@ class Names:
         self._layouts: dict[tuple[Any, ...], str] | None = None
         for deep in (False, True):  # a variable is a better name than a place in a container
             for scope in self.scopes[: 6 if deep else None]:
-                for name, value in held(scope.variables, deep):
+                for name, value in named_values(scope.variables, deep):
                     self._meet(name, value, scope)
 
     def _meet(self, name: str, value: Any, scope: Scope) -> None:

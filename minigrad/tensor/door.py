@@ -1,8 +1,8 @@
 """The door: every operation on a Tensor passes through ``apply``, and is recorded there.
 
 Calling an op is passing through it, and so is every Python operator.  What is common has
-a way of its own, which differs in speed only: ``single`` for one Tensor, ``pair`` for two
-operands.
+a way of its own, which differs in speed only: ``apply_unary`` for one Tensor,
+``apply_binary`` for two operands.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.constants import keep
-from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, settle
+from minigrad.data import CONTINUOUS, NUMBERS, NUMERIC, locked
 from minigrad.errors import call_text, failure, label, variable_name
 from minigrad.graph import (
     NOTHING,
@@ -171,21 +171,21 @@ def apply(op: Op, *args: Array, **kwargs: Any) -> Array:
     The error of the forward function, told in the user's words.
     """
     if modes.special:
-        ans = noticed(op, args, kwargs)
+        ans = apply_observed(op, args, kwargs)
         if ans is not None:
             return ans
     if len(args) == op.twin:
         if len(args) == 1:
             if type(args[0]) is Tensor and (not kwargs or kwargs.keys() <= op.metadata):
-                return single(op, args[0], metadata(op, kwargs) if kwargs else NOTHING)
+                return apply_unary(op, args[0], metadata(op, kwargs) if kwargs else NOTHING)
         elif len(args) == 2 and not kwargs:
-            ans = pair(op, *args)
+            ans = apply_binary(op, *args)
             if ans is not None:
                 return ans
-    return general(op, args, kwargs)
+    return apply_general(op, args, kwargs)
 
 
-def noticed(op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
+def apply_observed(op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
     """What becomes of an op where somebody looks on; None: what always does."""
     if (tracer := tracing.get()) is not None:
         return tracer.apply(op, args, kwargs)
@@ -195,10 +195,10 @@ def noticed(op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
             return ans
     if recording.get() and inspector.get() is None:
         return None
-    return general(op, args, kwargs)
+    return apply_general(op, args, kwargs)
 
 
-def general(op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
+def apply_general(op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
     """``apply`` for any number of arguments, unusual ones among them."""
     if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
         args, kwargs = op.bind(args, kwargs)
@@ -236,10 +236,10 @@ def general(op: Op, args: tuple[Array, ...], kwargs: dict[str, Any]) -> Array:
         inspect = inspector.get()
         if inspect is not None:
             inspect.after_forward(op, args, tuple(values), kwargs, ans)
-    return _wrap_up(op, args, values, parents, kwargs, ans, inspect)
+    return _finish(op, args, values, parents, kwargs, ans, inspect)
 
 
-def single(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Array:
+def apply_unary(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Array:
     """``apply`` for one Tensor and `metadata`, while nobody looks on."""
     a, parent = x._value, x.node
     if not op.complex and type(a) is not float64 and a.dtype.kind == "c":
@@ -252,14 +252,14 @@ def single(op: Op, x: Tensor, kwargs: dict[str, Any]) -> Array:
     if kind is ndarray and ans.dtype.kind == "f" and ans.ndim:
         ans.setflags(False)
     elif kind is not float64 and kind is not float32:
-        return _wrap_up(op, (x,), [a], [parent], kwargs, ans)
+        return _finish(op, (x,), [a], [parent], kwargs, ans)
     t = new(Tensor)
     t._value = ans
     t.node = None if parent is None else node1(op, a, parent, kwargs, ans)
     return t
 
 
-def pair(op: Op, x: Array, y: Array) -> Array:
+def apply_binary(op: Op, x: Array, y: Array) -> Array:
     """``apply`` for two arguments, while nobody looks on; None where they are not the usual ones.
 
     What is usual: a Tensor, with another one, an array of numbers, or a number.
@@ -293,7 +293,7 @@ def pair(op: Op, x: Array, y: Array) -> Array:
     if kind is ndarray and ans.dtype.kind == "f" and ans.ndim:
         ans.setflags(False)
     elif kind is not float64 and kind is not float32:
-        return _wrap_up(op, (x, y), [a, b], [pa, pb], {}, ans)
+        return _finish(op, (x, y), [a, b], [pa, pb], {}, ans)
     t = new(Tensor)
     t._value = ans
     if pa is pb is None:
@@ -311,7 +311,7 @@ def pair(op: Op, x: Array, y: Array) -> Array:
     return t
 
 
-def _wrap_up(
+def _finish(
     op: Op,
     args: Any,
     values: list[Array],
@@ -322,7 +322,7 @@ def _wrap_up(
 ) -> Array:
     """The result of ``op`` as Tensors, recorded if any of ``parents`` is."""
     if type(ans) is tuple or type(ans) is list:
-        ans = tuple([settle(y) for y in ans])
+        ans = tuple([locked(y) for y in ans])
         if all(p is None for p in parents):
             return tuple(wrap(y, None) for y in ans)
         node = _record(op, args, values, parents, kwargs, ans)
@@ -340,7 +340,7 @@ def _wrap_up(
             f"{call_text(op, args, kwargs)} returned {type(ans).__name__} "
             f"{getattr(ans, 'dtype', '')}: a forward function returns arrays of numbers"
         )
-    ans = settle(ans)
+    ans = locked(ans)
     if all(p is None for p in parents) or ans.dtype.kind not in CONTINUOUS:
         return wrap(ans, None)
     node = _record(op, args, values, parents, kwargs, ans)
@@ -392,28 +392,28 @@ def no_derivative(op: Op, args: Any, kwargs: Any, i: int) -> TypeError:
 # --- infix operators -------------------------------------------------------------------
 
 
-def infix(op: Op, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
+def operator_method(op: Op, reflected: bool = False) -> Callable[[Tensor, Any], Any]:
     """The method behind an infix operator; ``reflected``: of a right operand."""
 
     def method(self: Tensor, other: Array) -> Array:
         x, y = (other, self) if reflected else (self, other)
         if not modes.special:
-            ans = pair(op, x, y)
+            ans = apply_binary(op, x, y)
         elif op.elementwise and (pusher := at_work()) is not None:
             ans = pusher.slope(op, x, y)
         else:
             ans = None
-        return looked_on(op, x, y) if ans is None else ans
+        return compare_observed(op, x, y) if ans is None else ans
 
     method.__name__ = f"__{'r' * reflected}{op.name}__"
     return method
 
 
-def brackets(self: Tensor, index: Index) -> Array:
+def index_tensor(self: Tensor, index: Index) -> Array:
     """``self[index]``."""
     if type(index) is int or is_basic(index):
         if not modes.special:
-            return single(elements, self, {"index": index})
+            return apply_unary(elements, self, {"index": index})
         if (pusher := at_work()) is not None:
             ans = pusher.element(self, index)
             if ans is not None:
@@ -426,14 +426,14 @@ def is_labelled(x: Array) -> bool:
     return type(x).__module__.partition(".")[0] == "xarray"
 
 
-def looked_on(op: Op, x: Array, y: Array) -> Array:
+def compare_observed(op: Op, x: Array, y: Array) -> Array:
     """An infix operator between unusual operands, or while somebody looks on."""
     for operand in (x, y):
         if getattr(type(operand), "__array_ufunc__", 0) is None:  # NumPy's way to decline
             return NotImplemented
     if is_labelled(y):  # it holds Tensors, and computes with them itself
         return NotImplemented
-    return general(op, (x, y), {}) if not modes.special else apply(op, x, y)
+    return apply_general(op, (x, y), {}) if not modes.special else apply(op, x, y)
 
 
 INFIX = {
@@ -447,9 +447,9 @@ INFIX = {
     "matmul": ops.matmul,
 }
 for _name, _op in INFIX.items():
-    setattr(Tensor, f"__{_name}__", infix(_op))
-    setattr(Tensor, f"__r{_name}__", infix(_op, reflected=True))
+    setattr(Tensor, f"__{_name}__", operator_method(_op))
+    setattr(Tensor, f"__r{_name}__", operator_method(_op, reflected=True))
 
-setattr(Tensor, "__getitem__", brackets)  # noqa: B010
+setattr(Tensor, "__getitem__", index_tensor)  # noqa: B010
 
 setattr(ops.record.Op, "__call__", apply)  # noqa: B010

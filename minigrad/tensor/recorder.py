@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.data import CONTINUOUS, settle
+from minigrad.data import CONTINUOUS, locked
 from minigrad.errors import failure
 from minigrad.graph import (
     NOTHING,
@@ -129,7 +129,7 @@ class Recorder:
         if op.by_shape or (op.vjps is None and not recorded):
             return ans
         several = isinstance(ans, tuple | list)
-        ans = tuple(settle(np.asarray(y)) for y in ans) if several else settle(np.asarray(ans))
+        ans = tuple(locked(np.asarray(y)) for y in ans) if several else locked(np.asarray(ans))
         node = self.node(op, args, values, parents, kept, ans) if recorded else None
         if weak is not False:
             self.weak[node] = weak
@@ -194,7 +194,7 @@ class Recorder:
         if isinstance(v, list | tuple):
             return tuple(self.kept(part) for part in v)
         if type(v) is np.ndarray and v.flags.writeable:
-            return settle(v.copy())
+            return locked(v.copy())
         return v
 
     def node(

@@ -14,7 +14,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.ops.indexing import selects_once
 from minigrad.ops.record import Op
-from minigrad.program.builder import shape_of, uniform
+from minigrad.program.builder import shape_of, uniform_value
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.tracer import identical
 from minigrad.typing import Index, Operand
@@ -164,7 +164,7 @@ class Expressions:
         """A variable, or a constant beside arrays of the dtypes ``kinds``."""
         if isinstance(x, Var):
             return self.text[x]
-        if isinstance(x, np.ndarray) and scalar and uniform(x) is not None:
+        if isinstance(x, np.ndarray) and scalar and uniform_value(x) is not None:
             return literals.weak(x.flat[0], kinds or [x.dtype])
         if kinds and not isinstance(x, np.ndarray):
             return literals.weak(x, kinds)

@@ -10,7 +10,7 @@ from minigrad import ops
 from minigrad.ops import norms
 from minigrad.ops.joining import joined
 from minigrad.ops.record import Op
-from minigrad.program.builder import axes_of, key_of, shape_of, uniform
+from minigrad.program.builder import axes_of, key_of, shape_of, uniform_value
 from minigrad.program.equations import Equation
 from minigrad.typing import Operand
 from minigrad.writing.metadata import is_default, python_text
@@ -55,16 +55,16 @@ def _multiply(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     if e.out.dtype.kind == "b":
         return w.style.fill(w.pattern(ops.bitwise_and), *args)
     for i, a in enumerate(e.args):
-        if uniform(a) == 1 and shape_of(e.args[1 - i]) == e.out.shape:
+        if uniform_value(a) == 1 and shape_of(e.args[1 - i]) == e.out.shape:
             return args[1 - i]  # a truth value as a number: others are simplified before
-    c = uniform(e.args[0])
+    c = uniform_value(e.args[0])
     if c is not None and shape_of(e.args[1]) == e.out.shape:
         return _multiple(w, c, args)
-    if shape_of(e.args[0]) and not shape_of(e.args[1]) and uniform(e.args[1]) is None:
+    if shape_of(e.args[0]) and not shape_of(e.args[1]) and uniform_value(e.args[1]) is None:
         return w.style.fill(w.style.times, *args[::-1])  # what is no array comes first
     if args[1].code.isdigit() and not args[0].code.isdigit():
         return w.style.fill(w.style.times, *args[::-1])  # nor what is called by its number: 5·n
-    if w.formula.entrywise or not all(shape_of(a) and uniform(a) is None for a in e.args):
+    if w.formula.entrywise or not all(shape_of(a) and uniform_value(a) is None for a in e.args):
         return None
     return w.style.fill(HADAMARD[w.style.column], *args)
 
@@ -124,9 +124,9 @@ def _add(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
 
 @special(ops.power, ops.float_power)
 def _power(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
-    if uniform(e.args[1]) == 0.5:
+    if uniform_value(e.args[1]) == 0.5:
         return w.style.fill(w.pattern(ops.sqrt), args[0])
-    if uniform(e.args[1]) == -1 and len(shape_of(e.args[0])) > 1:  # X⁻¹ is the inverse
+    if uniform_value(e.args[1]) == -1 and len(shape_of(e.args[0])) > 1:  # X⁻¹ is the inverse
         return w.style.fill(w.pattern(ops.divide), w.style.constant(1), args[0])
     return raised(w.style, *args)
 
@@ -153,7 +153,11 @@ def _exp(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
 @special(ops.divide)
 def _divide(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """1/y² as y⁻², where a derivation is to be shown step by step."""
-    if not w.formula.inverse or uniform(e.args[0]) != 1 or uniform(e.args[1]) is not None:
+    if (
+        not w.formula.inverse
+        or uniform_value(e.args[0]) != 1
+        or uniform_value(e.args[1]) is not None
+    ):
         return None
     maker = next((m for m in w.formula.program.equations if m.out is e.args[1]), None)
     base, exponent = args[1], 1
@@ -323,7 +327,7 @@ def _broadcast(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
     if w.formula.entrywise:
         return args[0]
     if not shape_of(e.args[0]):
-        return w.full(e.out.shape, args[0], uniform(e.args[0]))
+        return w.full(e.out.shape, args[0], uniform_value(e.args[0]))
     return _shaped(w, "broadcast_to", e, args)
 
 
@@ -366,7 +370,7 @@ def _scatter(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
 @special(joined)
 def _joined(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
     """A piece between zeros is padded."""
-    arrays = [i for i, x in enumerate(e.args) if uniform(x) != 0]
+    arrays = [i for i, x in enumerate(e.args) if uniform_value(x) != 0]
     if len(arrays) != 1 or len(e.args) == 1:
         return None
     (k,), axis, n = arrays, e.kwargs.get("axis", 0), len(e.out.shape)

@@ -15,8 +15,8 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.ops.record import Op
-from minigrad.program.builder import equal_entries, shape_of, uniform
-from minigrad.program.equations import Equation, Program, Var, evaluate, forward
+from minigrad.program.builder import equal_entries, shape_of, uniform_value
+from minigrad.program.equations import Equation, Program, Var, call_forward, evaluate
 from minigrad.typing import Index, Keywords, Operand
 from minigrad.writing.forms import NOTHING, SPECIAL
 from minigrad.writing.metadata import between, is_default, python_text
@@ -61,7 +61,7 @@ class Formula:
     def evaluate(self) -> Any:
         """The value of what is written."""
         with np.errstate(all="ignore"):
-            return evaluate(self.program, self.values, forward)
+            return evaluate(self.program, self.values, call_forward)
 
     def evaluated(self) -> tuple[Any, float]:
         """The value of what is written, and the largest number on the way, which it rounds."""
@@ -69,7 +69,7 @@ class Formula:
 
         def call(op: Op, args: Any, kwargs: Keywords) -> Any:
             nonlocal largest
-            ans = forward(op, args, kwargs)
+            ans = call_forward(op, args, kwargs)
             for part in ans if isinstance(ans, tuple) else (ans,):
                 part = np.asarray(part)  # which other libraries' arrays become
                 found = np.abs(part) if part.dtype.kind == "f" else np.zeros(1)
@@ -210,8 +210,8 @@ def added(writer: FormulaWriter, e: Equation, name: str) -> str | None:
     for maker in writer.formula.program.equations:
         if maker.out is values and maker.op is ops.broadcast_to:
             values = maker.args[0]  # which NumPy does by itself
-    if not isinstance(values, Var) and uniform(values) is not None:
-        values = uniform(values)
+    if not isinstance(values, Var) and uniform_value(values) is not None:
+        values = uniform_value(values)
     return f"np.add.at({name}, {words}, {writer.argument(values, shape_of(values)):open})"
 
 
@@ -369,7 +369,7 @@ class FormulaWriter:
             if x in self.terms:
                 return self.terms[x]
             return self.style.symbol(self.formula.symbols.get(x) or Symbol(x.name))
-        c = x if isinstance(x, complex) else uniform(x)
+        c = x if isinstance(x, complex) else uniform_value(x)
         if np.size(x) == 0:
             return self.call("zeros", [python_text(np.shape(x))])
         if isinstance(x, np.ndarray) and x.dtype.kind == "b" and x.size and not any(x.strides):

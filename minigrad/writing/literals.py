@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.reading.wording import visible
 from minigrad.typing import DType
 from minigrad.writing.names import quoted
-from minigrad.writing.numbers import plainly
+from minigrad.writing.numbers import python_number
 from minigrad.writing.terms import Term
 
 WIDTH = 92
@@ -76,7 +76,7 @@ def digits(x: Any) -> Term:
     if not isinstance(x, int) and not np.isfinite(x):
         word = "np.nan" if np.isnan(x) else "np.inf"
         return Term(word) if not x < 0 else Term(f"-{word}", "unary")
-    code = str(x.dtype.type(x)) if isinstance(x, np.generic) else repr(plainly(x))
+    code = str(x.dtype.type(x)) if isinstance(x, np.generic) else repr(python_number(x))
     return Term(code, "unary" if code.startswith("-") else "atom")
 
 
@@ -92,10 +92,10 @@ def weak(x: object, others: list[Any]) -> Term:
     """
     if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
         return number(x)
-    result = np.result_type(*others, x if isinstance(x, np.generic) else plainly(x))
+    result = np.result_type(*others, x if isinstance(x, np.generic) else python_number(x))
     if result == np.longdouble and result != np.float64 and isinstance(x, np.generic):
         return strong(x)
-    value = plainly(x)
+    value = python_number(x)
     whole = math.isfinite(value) and value == int(value) and abs(value) < 1e6
     negative_zero = not value and math.copysign(1, value) < 0
     if whole and not negative_zero and np.result_type(*others, 1) == result:

@@ -121,7 +121,7 @@ def close(x: float, y: float) -> bool:
     return abs(x - y) <= 5e-16 * abs(y)
 
 
-def plainly(x: object) -> Any:
+def python_number(x: object) -> Any:
     """A number as one of Python's own, whatever class it came in."""
     x = x.item() if isinstance(x, np.generic) else x
     for kind in (bool, int, float):
@@ -132,7 +132,7 @@ def plainly(x: object) -> Any:
 
 def decimal(x: object) -> str:
     """A number with all its digits; an integer without a point."""
-    x = plainly(x)
+    x = python_number(x)
     if isinstance(x, float) and math.isfinite(x) and x == int(x) and abs(x) < 1e15:
         x = int(x)
     return repr(x)

@@ -31,7 +31,7 @@ from minigrad.program.simplify import rebuilt
 from minigrad.program.trace import trace
 from minigrad.typing import Index, Keywords
 from minigrad.writing.notation import NOTATION
-from minigrad.writing.numbers import plainly
+from minigrad.writing.numbers import python_number
 from minigrad.writing.terms import Pattern, Term, fill
 
 UNTRACEABLE = (TypeError, ValueError, LookupError, AttributeError, NotImplementedError)
@@ -368,7 +368,7 @@ def number(x: object) -> Term:
     >>> [number(x).code for x in (2, -0.5, np.inf, np.nan, True)]
     ['2', '-0.5', 'Infinity', 'NaN', 'true']
     """
-    x = plainly(np.asarray(x).reshape(-1)[0] if isinstance(x, np.ndarray) and x.size else x)
+    x = python_number(np.asarray(x).reshape(-1)[0] if isinstance(x, np.ndarray) and x.size else x)
     if isinstance(x, bool):
         return Term(str(x).lower())
     if not isinstance(x, int | float):

@@ -19,7 +19,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.program.equations import Equation, Program, Var, writers
 from minigrad.reading.files import replace_file
-from minigrad.tree import beside, fields_of, flatten
+from minigrad.tree import attributes_beside, fields_of, flatten
 from minigrad.typing import Index, Tree
 from minigrad.writing import literals
 from minigrad.writing.expressions import BRIEF, Expressions, is_view, once_each
@@ -136,7 +136,7 @@ class SourceWriter(Expressions):
             if isinstance(tree, Var) or not found:
                 continue
             flat = isinstance(tree, list | tuple) and all(isinstance(x, Var) for x in tree)
-            flat = flat and not beside(tree)
+            flat = flat and not attributes_beside(tree)
             names = [self.named(v) for _, v in found]
             if (
                 flat
@@ -239,7 +239,7 @@ class SourceWriter(Expressions):
         else:
             yield place, tree
             return
-        for name, v in beside(tree).items():
+        for name, v in attributes_beside(tree).items():
             if any(isinstance(x, Var) for x in flatten(v, whole=True)[0]):
                 got = f"{place}.{name}" if identifier(name) == name else None
                 yield from self.places(got or f"getattr({place}, {self.code(name)})", v)

@@ -22,7 +22,7 @@ from minigrad.writing.names import (
     mathml_name,
     mathml_word,
 )
-from minigrad.writing.numbers import VULGAR, Surd, decimal, fraction, plainly, surd, tidy
+from minigrad.writing.numbers import VULGAR, Surd, decimal, fraction, python_number, surd, tidy
 from minigrad.writing.terms import Pattern, Term, fill
 
 
@@ -116,7 +116,7 @@ class Style:
 
     def constant(self, x: Any, sizes: tuple[int, ...] = ()) -> Term:
         """A number."""
-        x = tidy(plainly(x))
+        x = tidy(python_number(x))
         if isinstance(x, bool):
             return self.term(self.word(str(x)))
         if isinstance(x, complex):

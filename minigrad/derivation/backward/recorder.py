@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.data import settle
+from minigrad.data import locked
 from minigrad.errors import is_user
 from minigrad.graph import modes, writing
 from minigrad.ops.record import Op
@@ -84,7 +84,7 @@ def _filled(make: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         args = tuple(a._value if isinstance(a, Tensor) else a for a in args)
         made = make(*args, **kwargs)
-        return wrap(settle(made), None) if made.dtype.kind == "f" and made.ndim else made
+        return wrap(locked(made), None) if made.dtype.kind == "f" and made.ndim else made
 
     return call
 
@@ -99,7 +99,7 @@ def _copied(make: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(a, list | tuple) and ops.holds_tensor(a):
             return ops.array(a)
         made = make(a, *args, **kwargs)
-        return wrap(settle(made.copy()), None) if made.dtype.kind == "f" and made.ndim else made
+        return wrap(locked(made.copy()), None) if made.dtype.kind == "f" and made.ndim else made
 
     return call
 

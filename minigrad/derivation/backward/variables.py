@@ -8,7 +8,7 @@ from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from minigrad.errors import is_user
-from minigrad.reading.names import Scope, held
+from minigrad.reading.names import Scope, named_values
 from minigrad.tensor import Tensor, wrap
 
 
@@ -86,7 +86,7 @@ class Variables:
 
 def own_names(scopes: list[Scope]) -> list[Scope]:
     """The scopes, without the helpers' names for what the function itself holds somewhere."""
-    inside = held(scopes[0].variables, True) if scopes else ()
+    inside = named_values(scopes[0].variables, True) if scopes else ()
     kept = {t.node for _, t in inside if isinstance(t, Tensor)}
     return scopes[:1] + [
         replace(s, variables={n: v for n, v in s.variables.items()
