@@ -552,7 +552,7 @@ def backward(W, X, y):
         ("    dW = dW / len(y)\n", "", "", "5|mean"),
         ("dW += np.outer(X[i], p)", "dW = np.outer(X[i], p)", "dW", "."),
         ("dW += np.outer(X[i], p)", "dW -= np.outer(X[i], p)", "dW", "sign"),
-        ("        p[y[i]] -= 1\n", "", "dW", "."),
+        ("        p[y[i]] -= 1\n", "", "p", "."),
     ],
 )
 

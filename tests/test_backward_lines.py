@@ -115,7 +115,7 @@ def backward(cache):
         ("dU = x.T @ dh", "dU = -x.T @ dh", "dU = x.T @ dh"),
         ("dh = dh * t * (1 - s ** 2)", "dh = -dh * t * (1 - s ** 2)", "dh = dh * t * (1 - s ** 2)"),
         ("dh = dh * t * (1 - s ** 2)", "dh = dh * t", "dh = dh * t * (1 - s ** 2)"),
-        ("dh = dh * t * (1 - s ** 2)", "dh = dh * s * (1 - t ** 2)", ""),
+        ("dh = dh * t * (1 - s ** 2)", "dh = dh * s * (1 - t ** 2)", "dh = dh * t * (1 - s ** 2)"),
     ],
 )
 def test_of_two_factors_a_gradient_may_go_on_to_either(old: str, new: str, instead: str) -> None:

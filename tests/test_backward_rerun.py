@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.derivation.backward.calls import WORK
 from minigrad.derivation.backward.expressions import Compiler
 from minigrad.derivation.backward.held import numbers_in
 from minigrad.derivation.backward.machine import Machine, Start
-from minigrad.derivation.backward.repairing import Search
+from minigrad.derivation.backward.repairing import CHANGE, Search
 from minigrad.derivation.backward.tables import Unknown
 from test_backward_lines import module
 
@@ -130,6 +131,38 @@ def graph() -> Any:
     return np.abs(r.normal(size=(4, 4))), r.normal(size=(4, 3)), [*r.normal(size=(2, 3, 3))]
 
 
+STACK = """
+import numpy as np
+def back(g, x, w):
+    dz = g * w
+    return dz, g * x
+
+def forward(x, params):
+    xs, skips = [x], []
+    for p in params:
+        skips.append(np.sin(xs[-1]))
+        xs.append(np.tanh(xs[-1] * p["w"]) + 0.5 * xs[-1])
+    return sum(np.sum(s * s) for s in skips) + np.sum(xs[-1]), (xs, skips, params)
+
+def backward(cache):
+    xs, skips, params = cache
+    g = np.ones_like(xs[0])
+    from_skips = [2 * s * np.cos(x) for s, x in zip(skips, xs)]
+    grads = []
+    for l in range(len(params) - 1, -1, -1):
+        h = np.tanh(xs[l] * params[l]["w"])
+        inner, dw = back(g * (1 - h ** 2), xs[l], params[l]["w"])
+        g = inner + 0.5 * g + from_skips[l]
+        grads.insert(0, {"w": dw})
+    return g, grads
+"""
+
+
+def stack() -> Any:
+    r = np.random.default_rng(2)
+    return r.normal(size=3), [{"w": w} for w in r.normal(size=(3, 3))]
+
+
 AGAIN = """
 import numpy as np
 def forward(x, y, w):
@@ -165,6 +198,21 @@ CASES = [
     (NORM, image, "np.einsum(", "-np.einsum(", "self.g[", "sign"),
     (LAYERS, graph, "A.T @ back", "A @ back", "delta =", "A is not transposed"),
     (LAYERS, graph, "slope(Hs[l + 1])", "slope(Hs[l])", "back =", r"Hs\[l\]"),
+    (LSTM, lstm, "dc * i * (1 - g ** 2)", "dc * i * g * (1 - g)", "dg =", r"1 - g \*\* 2"),
+    (LSTM, lstm, " + Wo.T @ do", "", "dz =", r"\+ Wo.T @ do is missing"),
+    (LSTM, lstm, "np.outer(df, z)", "np.outer(di, z)", "dWf +=", "di stands where df"),
+    (SPRING, spring, "range(len(xs) - 2, -1, -1)", "range(len(xs) - 2, 0, -1)", "for n", "0"),
+    (STACK, stack, " + from_skips[l]", "", "g = inner", r"\+ from_skips\[l\] is missing"),
+    (STACK, stack, "insert(0, {", "append({", "grads.append", "the beginning belongs"),
+    (STACK, stack, "return dz, g * x", "return dz, g * w", "return dz", "w stands where x"),
+    (
+        STACK,
+        stack,
+        'tanh(xs[l] * params[l]["w"])',
+        'tanh(xs[l + 1] * params[l]["w"])',
+        "h =",
+        r"xs\[l",
+    ),
     (AGAIN, pair, "(1 - own ** 2)", "(1 - own)", "ds.append", "own"),
     (AGAIN, pair, "x.T @ s + y.T @ t", "x.T @ s - y.T @ t", "dw =", "sign"),
 ]
@@ -187,6 +235,33 @@ def test_the_line_and_what_should_stand_there(
     assert line in first.code and re.search(words, first.remark), first.remark
     m = module(text.replace(first.code.strip(), first.instead))  # it is right in Python, too
     assert mg.check_backward(m.forward, m.backward, *inputs())
+
+
+@pytest.mark.parametrize("case", {c[0]: c for c in CASES}.values(), ids=lambda c: c[1].__name__)
+def test_what_a_search_may_cost_is_bounded(
+    case: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work is counted, not timed: of runs of the interpreter, and of changes that are tried."""
+    spent, run, local = [0], Machine.run, Search.local
+
+    def counted(self: Machine, start: Start) -> Any:
+        before = self.left
+        try:
+            return run(self, start)
+        finally:
+            spent[0] += before - self.left
+
+    def tried(self: Search, *args: Any) -> Any:
+        spent[0] += CHANGE
+        return local(self, *args)
+
+    monkeypatch.setattr(Machine, "run", counted)
+    monkeypatch.setattr(Search, "local", tried)
+    monkeypatch.setattr(Search, "settles", lambda self, *args: False)  # no change is ever enough
+    source, inputs, old, new, *_ = case
+    m = module(source.replace(old, new))
+    assert not mg.check_backward(m.forward, m.backward, *inputs())
+    assert 0 < spent[0] < 1.3 * WORK
 
 
 def test_a_search_that_fails_leaves_the_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,8 +45,8 @@ def graded(source: str, *args: Any, **options: Any) -> Any:
     [
         ("dx, dx, db", "dx is returned where the gradient of w belongs"),
         ("dw, dw, db", "dw is returned where the gradient of x belongs"),
-        ("{'x': dw, 'w': dx, 'b': db}", "dw is returned where the gradient of x belongs"),
-        ("{'dx': dx, 'dw': dx, 'db': db}", "dx is returned where the gradient of w belongs"),
+        ("{'x': dw, 'w': dx, 'b': db}", "dw and dx are exchanged"),
+        ("{'dx': dx, 'dw': dx, 'db': db}", "dx stands where dw belongs"),
         ("None", "its gradients end with its variables: write return dx, dw, db"),
     ],
 )

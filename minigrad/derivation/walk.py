@@ -207,7 +207,7 @@ class RuleCall:
 def without_nothing(g: Any, c: Any) -> Any:
     """What a rule gives, with 0 where nothing arrives at an infinite slope."""
     real = isinstance(c, np.ndarray | np.floating) and c.dtype.kind == "f"
-    if not real or not np.any(np.isnan(c)) or np.shape(g) != np.shape(c):
+    if not real or not np.isnan(c).any() or np.shape(g) != np.shape(c):
         return c
     return np.where((np.asarray(g) == 0) & np.isnan(c), 0.0, c)[()]
 

@@ -174,7 +174,7 @@ class Runs:
     """Whether one function goes forward and backward."""
 
 
-WORK, WALKS = 200_000, 75_000
+WORK, WALKS = 300_000, 25_000
 """What all searches of one report may cost: for the wrong line, and for causes by numbers."""
 
 

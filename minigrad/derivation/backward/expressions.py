@@ -15,11 +15,12 @@ import numpy as np
 from minigrad.derivation.backward.numbers import (
     BREAK,
     CONTINUE,
+    RETURN,
+    RETURNED,
     YIELDED,
     Frame,
     Held,
     Own,
-    Return,
     attribute,
     compared,
     each,
@@ -317,7 +318,12 @@ class Compiler:
 
     def _return(self, node: Any) -> Code:
         value = self.code(node.value)
-        return lambda f: Return(value(f))
+
+        def run(f: Frame) -> Any:
+            f.vars[RETURNED] = value(f)
+            return RETURN
+
+        return run
 
     def _for(self, node: Any) -> Code:
         over, aim, body = self.code(node.iter), self._target(node.target), node.body

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +26,7 @@ class Words:
 
     numbers: dict[str, Any]
     functions: list[str]
+    indices: list[ast.expr]
 
     @classmethod
     def of(cls, tree: ast.AST) -> Words:
@@ -37,11 +40,17 @@ class Words:
                     for op in (ast.Add(), ast.Sub()):
                         near = ast.Subscript(x.value, shifted(x.slice, op), ast.Load())
                         numbers[written(near)] = near
+        indices = [x.slice for x in ast.walk(tree) if isinstance(x, ast.Subscript)]
+        indices = [x for x in indices if not isinstance(x, ast.Slice | ast.Tuple | ast.Constant)]
         called = [x for x in ast.walk(tree) if isinstance(x, ast.Call) and len(x.args) == 1]
         plain = [
             x for x in called if not x.keywords and isinstance(x.func, ast.Name | ast.Attribute)
         ]
-        return cls(numbers, [written(x.func) for x in plain])
+        return cls(
+            numbers,
+            [written(x.func) for x in plain],
+            list({written(x): x for x in indices}.values()),
+        )
 
 
 def steps_of(path: str) -> tuple[Any, ...]:
@@ -124,17 +133,38 @@ def leaves_of(held: Any, depth: int = 6) -> Iterator[tuple[tuple[Any, ...], Any]
             yield from (((key, *at), leaf) for at, leaf in leaves_of(value, depth - 1))
 
 
+BRIEF = 64
+"""Numbers of larger arrays are not kept to be compared."""
+
+
 def bytes_of(value: Any) -> Any:
     """What is equal where numbers are."""
     if type(value) is np.ndarray:
-        return value.shape, value.tobytes()
+        short = value.tobytes() if value.size < BRIEF else hashed(value)
+        return value.shape, short
     if type(value) in (list, tuple):
         return tuple(map(bytes_of, value))
     if type(value) is dict:
         return tuple((k, bytes_of(v)) for k, v in value.items())
     if type(value) is range:
         return value
-    return np.asarray(value).tobytes() if isinstance(value, float | int | np.number) else object()
+    number = isinstance(value, float | int | np.number)
+    return ((), np.asarray(value).tobytes()) if number else object()
+
+
+def is_brief(made: Any) -> bool:
+    """Whether `bytes_of` is of few numbers: of one small array."""
+    return (
+        type(made) is tuple
+        and len(made) == 2
+        and isinstance(made[1], bytes)
+        and (math.prod(made[0]) < BRIEF)
+    )
+
+
+def hashed(value: Any) -> bytes:
+    """A digest of an array, in place of a copy."""
+    return hashlib.blake2b(np.ascontiguousarray(value).data, digest_size=16).digest()
 
 
 def adding(statement: Statement, shift: Sequence[Any]) -> Hook:
@@ -150,14 +180,20 @@ def adding(statement: Statement, shift: Sequence[Any]) -> Hook:
 
 def change_at(path: str, variables: Mapping[str, Any], change: Callable[[Any], Any]) -> None:
     """Change the numbers that a statement has set."""
-    *above, last = steps_of(path)
-    held: Any = variables
-    for step in above:
-        held = held.attrs if type(held) is Held else held
-        held = held[step] if type(held) is dict and step in held else None
+    changed_in(variables, steps_of(path), change)
+
+
+def changed_in(held: Any, steps: Sequence[Any], change: Callable[[Any], Any]) -> Any:
+    if not steps:
+        return change(held)
     inside: Any = held.attrs if type(held) is Held else held
-    if type(inside) is dict and last in inside:
-        inside[last] = change(inside[last])
+    if type(inside) is dict and steps[0] in inside:
+        inside[steps[0]] = changed_in(inside[steps[0]], steps[1:], change)
+    elif type(inside) is tuple and type(steps[0]) is int and steps[0] < len(inside):
+        parts = list(inside)
+        parts[steps[0]] = changed_in(parts[steps[0]], steps[1:], change)
+        return tuple(parts)
+    return held
 
 
 def bent_value(value: Any) -> Any:

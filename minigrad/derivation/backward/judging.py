@@ -14,7 +14,7 @@ from minigrad.derivation.backward.calls import WORK, Check, Runs
 from minigrad.derivation.backward.claims import VAGUEST, Claim, apart
 from minigrad.derivation.backward.collector import Collector
 from minigrad.derivation.backward.flows import Flows, close, slopes
-from minigrad.derivation.backward.lines import blamed
+from minigrad.derivation.backward.lines import blamed, target
 from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
 from minigrad.derivation.backward.repairing import Search, Slip
 from minigrad.derivation.backward.scaling import per_example
@@ -42,6 +42,8 @@ PLAIN = ("dropped_path",)
 """Causes that no other line can be to blame for."""
 GUESSED = ("wrong_node", "neighbour", "value")
 """Causes that agree with the numbers, where the line may say that it was another."""
+TWICE = 1
+"""So many other values of one gradient are explained beside the first."""
 NAMELESS = re.compile(r"a constant \(|(?<!\w)(?:t\d+|below_\d+_)(?!\w)")
 """Causes that speak of what the student has no name for."""
 
@@ -255,6 +257,8 @@ class Judge:
         plainer = plainer or (not own and cause.kind in NUMBERS)
         if not said or plainer or NAMELESS.search(cause.detail):
             claim.note = claim.note or found.words
+        elif claim.note and found.kind == "dropped_path":
+            claim.note = found.words
 
     def verdicts(self) -> tuple[Judge, list[Claim]]:
         """What is to be reported: every pass of a loop, where one before the last is wrong.
@@ -262,15 +266,18 @@ class Judge:
         What is wrong in the last pass may only follow from an earlier one.
         """
         right = all(self.right(c) for c in self.claims if c.returned)
-        search = None if right or self.runs.stopped is not None else search_in(self)
-        slip = search.found() if search is not None else None
-        if search is not None and slip is None and self.scale == 1:
-            other = Judge(self.check, self.runs, self.given, self.every_pass, True)
-            self.check.work[0] += WORK * (other.scale > 1)
-            search = search_in(other) if other.scale > 1 else None
-            slip = search.found() if search is not None else None
-            if slip is not None:
-                return other.with_slip(slip)
+        slip = None
+        if not right and self.runs.stopped is None:
+            judges = [self, *self.before_the_mean()]
+            self.check.work[0] //= len(judges)
+            for judge in judges:
+                search = search_in(judge)
+                slip = search.found() if search is not None else None
+                if slip is not None and judge is not self:
+                    return judge.with_slip(slip)
+                if slip is not None:
+                    break
+                self.check.work[0] = max(self.check.work[0], 0) + WORK * (len(judges) - 1) // 2
         if slip is not None and slip.kind != "other":
             return self.with_slip(slip)
         judge, graded = self.without_slip(right)
@@ -280,6 +287,13 @@ class Judge:
             if first is None or (first.row.diagnosis.kind == "other" and not first.note):
                 return Judge(self.check, self.runs, self.given, self.every_pass).with_slip(slip)
         return judge, graded
+
+    def before_the_mean(self) -> list[Judge]:
+        """The same, were gradients of results left without the mean over examples."""
+        if self.scale > 1:
+            return []
+        other = Judge(self.check, self.runs, self.given, self.every_pass, True)
+        return [other] if other.scale > 1 else []
 
     def with_slip(self, slip: Slip) -> tuple[Judge, list[Claim]]:
         """Every pass of a loop that has the line that is wrong in it."""
@@ -409,13 +423,24 @@ class Judge:
             output = wrap(self.output._value, out)
             rows = self.rows(output, hand)
             for key, same in by_key.items():
+                others = [c for c in same if not close(c.value, same[0].value)]
                 for c in same:
                     c.key, c.row, m = key, rows[key], self.scale_of(c)
-                    if c is not same[0] and not close(c.value, same[0].value):
+                    if c in others[:TWICE]:
                         c.row = self.rows(output, {key: c.value / m})[key]
+                    elif c in others:
+                        c.row = self.unexplained(c)
                     if m > 1 and c.row.autodiff is not None:
                         c.row = replace(c.row, hand=c.value, autodiff=m * c.row.autodiff,
                                         error=worst(c.value, m * c.row.autodiff))  # fmt: skip
+
+    def unexplained(self, claim: Claim) -> Row:
+        """One of many values of a gradient: right, or wrong for whatever cause."""
+        truth = target(claim, self.flows)
+        right = close(claim.value, truth)
+        cause = None if right else Diagnosis("other", None, "no known slip explains it", ("other",))
+        verdict = "correct" if right else "wrong"
+        return Row(claim.key, claim.value, truth, None, worst(claim.value, truth), verdict, cause)
 
     def scale_of(self, claim: Claim) -> int:
         return self.scale if claim.node in self.scaled else 1

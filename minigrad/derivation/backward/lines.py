@@ -11,15 +11,13 @@ import numpy as np
 
 from minigrad.derivation.backward.claims import Claim
 from minigrad.derivation.backward.flows import Flows
-from minigrad.derivation.backward.mistakes import kinds, shifted, slips
+from minigrad.derivation.backward.mistakes import likely_kinds, other_kinds, shifted, slips
 from minigrad.derivation.backward.tables import NUMBERS, exactly
 from minigrad.derivation.formulas.grammar import written
-from minigrad.derivation.formulas.repairs import factors
+from minigrad.derivation.formulas.repairs import Repair, factors
 
 MANY = 200
 """Statements of more parts are left alone."""
-FIRST = 5
-"""So many kinds of slips in what is computed come before those in where it is written."""
 LONG = 100
 """Longer lines are not written out."""
 Change = tuple[str, ast.stmt | None, str]
@@ -38,36 +36,39 @@ def expression_of(part: Any) -> Any:
 
 def change_kinds(
     part: Any, names: list[str], shapes: Mapping[str, Any], functions: Sequence[str] = ()
-) -> Iterator[Iterator[Change]]:
-    """Statements that are one slip away, in where they write and in what, kind by kind.
+) -> tuple[Iterator[Iterator[Change]], Iterator[Iterator[Change]]]:
+    """Statements that are one slip away, kind by kind: the likely kinds, and the others.
 
     ``names`` are the numbers that may be used.
     """
-    yield gathered(part)
-    name = "target" if isinstance(part, ast.AugAssign) else "targets"
-    aim: Any = getattr(part, "target", None) or (getattr(part, "targets", None) or [None])[0]
-    places: list[Iterator[Change]] = []
-    if isinstance(aim, ast.Subscript) and not isinstance(aim.slice, ast.Constant):
-        whole = [n for n in names if shapes[n] == ()]
-
-        def moved(index: ast.expr, words: str) -> tuple[Any, str]:
-            new: Any = ast.Subscript(aim.value, index, aim.ctx)
-            words = f"it is written to {written(aim)}, where {written(new)} belongs ({words})"
-            return replaced(part, **{name: new if name == "target" else [new]}), words
-
-        tried = (
-            factors(aim.slice, whole),
-            chain(steps(aim.slice), slips(aim.slice, whole, shapes)),
-        )
-        places = [((kind, *moved(index, words)) for kind, index, words in f) for f in tried]
-    where = field_of(part)
+    where, f = field_of(part), expression_of(part)
     if where != "value":  # what people get wrong in a header are its numbers and its direction
         names, functions = [], ()
-    for k, slips_of_kind in enumerate(kinds(expression_of(part), names, shapes, functions)):
-        if k == FIRST:
-            yield from places or (iter(()), iter(()))
-        yield ((kind, replaced(part, **{where: value}), words)
-               for kind, value, words in slips_of_kind)  # fmt: skip
+
+    def within(kind: Iterator[Repair]) -> Iterator[Change]:
+        return ((k, replaced(part, **{where: value}), words) for k, value, words in kind)
+
+    first, rest = likely_kinds(f, names, shapes)
+    likely = chain([gathered(part)], map(within, first), places(part, names, shapes),
+                   map(within, rest))  # fmt: skip
+    return likely, map(within, other_kinds(f, names, shapes, functions))
+
+
+def places(part: Any, names: list[str], shapes: Mapping[str, Any]) -> list[Iterator[Change]]:
+    """Slips in where a statement writes: a factor in an index, and all others."""
+    name = "target" if isinstance(part, ast.AugAssign) else "targets"
+    aim: Any = getattr(part, "target", None) or (getattr(part, "targets", None) or [None])[0]
+    if not isinstance(aim, ast.Subscript) or isinstance(aim.slice, ast.Constant):
+        return [iter(()), iter(())]
+    whole = [n for n in names if shapes[n] == ()]
+
+    def moved(index: ast.expr, words: str) -> tuple[Any, str]:
+        new: Any = ast.Subscript(aim.value, index, aim.ctx)
+        words = f"it is written to {written(aim)}, where {written(new)} belongs ({words})"
+        return replaced(part, **{name: new if name == "target" else [new]}), words
+
+    tried = factors(aim.slice, whole), chain(steps(aim.slice), slips(aim.slice, names, shapes))
+    return [((kind, *moved(index, words)) for kind, index, words in f) for f in tried]
 
 
 def steps(index: Any) -> Iterator[tuple[str, ast.expr, str]]:
@@ -79,6 +80,8 @@ def steps(index: Any) -> Iterator[tuple[str, ast.expr, str]]:
 
 def gathered(part: Any) -> Iterator[Change]:
     """``=`` for ``+=`` and the like; a statement that is one too many."""
+    if isinstance(part, ast.Expr):
+        yield from at_the_other_end(part.value)
     one = isinstance(part, ast.Assign) and len(part.targets) == 1
     if one and not isinstance(part.targets[0], ast.Tuple):
         for op, sign in ((ast.Add(), "+="), (ast.Sub(), "-=")):
@@ -94,6 +97,17 @@ def gathered(part: Any) -> Iterator[Change]:
         yield "extra_local_factor", None, "without this line"
     if one and written(part.targets[0]) in [written(n) for n in ast.walk(part.value)]:
         yield "extra_local_factor", None, "without this line"
+
+
+def at_the_other_end(call: Any) -> Iterator[Change]:
+    """``grads.insert(0, dW)`` for ``grads.append(dW)``, and the reverse."""
+    ends = {"append": ("end", "insert", "beginning"), "insert": ("beginning", "append", "end")}
+    here, method, there = ends.get(getattr(getattr(call, "func", None), "attr", ""), ("", "", ""))
+    if method:
+        args = [ast.Constant(0), *call.args] if method == "insert" else call.args[1:]
+        new = ast.Call(ast.Attribute(call.func.value, method, ast.Load()), args, [])
+        words = f"it is put at the {here} of {written(call.func.value)}, where the {there} belongs"
+        yield "order", ast.Expr(new), words
 
 
 def replaced(part: Any, **fields: Any) -> Any:

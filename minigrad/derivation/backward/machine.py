@@ -20,13 +20,13 @@ from minigrad.derivation.backward.numbers import (
     BUILTINS,
     NUMPY,
     OPAQUE,
+    RETURNED,
     YIELDED,
     Frame,
     Held,
     Kind,
     Native,
     Own,
-    Return,
     called,
     each,
     native_of,
@@ -143,10 +143,9 @@ class Machine:
         try:
             if isinstance(body, ast.Lambda):
                 return self.compiler.code(body.body)(frame)
-            signal = self.block(body.body, frame)
-            if YIELDED in frame.vars:  # all at once: what is between two of them comes before
-                return frame.vars[YIELDED]
-            return signal.value if type(signal) is Return else None
+            self.block(body.body, frame)
+            # All at once: what is between two of them comes before.
+            return frame.vars.pop(YIELDED, frame.vars.pop(RETURNED, None))
         finally:
             self.depth -= 1
 

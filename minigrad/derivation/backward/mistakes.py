@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import copy
 import itertools
+import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -25,25 +27,42 @@ from minigrad.derivation.formulas.repairs import (
     signs,
 )
 
+Kinds = Iterator[Iterator[Repair]]
+
 
 def slips(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
-    """Expressions that are one slip away, those of code first."""
-    return itertools.chain.from_iterable(kinds(f, names, shapes))
+    """Expressions that are one slip away, the likely ones first."""
+    kinds = (*likely_kinds(f, names, shapes), other_kinds(f, names, shapes))
+    return itertools.chain.from_iterable(itertools.chain(*kinds))
 
 
-def kinds(
+def likely_kinds(
+    f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]
+) -> tuple[Kinds, Kinds]:
+    """The same, kind by kind, of the kinds that are frequent: those of code first."""
+    first = (kind(f) for kind in (_axes, _reductions, _sizes, _steps, _whole))
+
+    def rest() -> Kinds:
+        yield _namesakes(f, names, shapes)
+        for kind in (_halves, _sides, _turned, signs, _negatives, _exchanged, _terms, _tiles,
+                     _slopes):  # fmt: skip
+            yield kind(f)
+        yield _siblings(f, names)
+        yield _blocks(f, shapes)
+        for more in (_ones, _paths):
+            yield more(f, names, shapes)
+        *likely, _, factor, _ = by_kind(f, names, shapes)
+        yield from (*likely, _masks(f, names, shapes), factor, _inside(f, names, shapes))
+
+    return first, rest()
+
+
+def other_kinds(
     f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any], functions: Sequence[str] = ()
-) -> Iterator[Iterator[Repair]]:
-    """The same, kind by kind; ``functions`` may have been forgotten."""
-    for kind in (_axes, _reductions, _sizes, _whole, _steps, _halves, _sides, _turned, signs,
-                 _negatives, _exchanged, _terms, _tiles):  # fmt: skip
-        yield kind(f)
-    yield _blocks(f, shapes)
-    for more in (_ones, _paths):
-        yield more(f, names, shapes)
-    *likely, terms, factor, products = by_kind(f, names, shapes)
-    yield from (*likely, _masks(f, names, shapes), factor, _inside(f, names, shapes),
-                _wrapped(f, shapes, functions), _wider(f, names, shapes), _alike(f), terms,
+) -> Kinds:
+    """The kinds that are rarer, or many; ``functions`` may have been forgotten."""
+    *_, terms, _, products = by_kind(f, names, shapes)
+    yield from (_wrapped(f, shapes, functions), _wider(f, names, shapes), _alike(f), terms,
                 products)  # fmt: skip
 
 
@@ -158,6 +177,79 @@ def shifted(index: Any, op: ast.operator) -> ast.expr:
     if back and index.right.value == 1 and type(index.op) is not type(op):
         return index.left  # type: ignore[no-any-return]
     return ast.BinOp(index, op, ast.Constant(1))
+
+
+def _slopes(f: ast.expr) -> Iterator[Repair]:
+    """The slope of a sigmoid, ``s * (1 - s)``, for that of tanh, ``1 - s**2``, and the reverse."""
+    for x in operations(f, ast.Mult):
+        if isinstance(x.right, ast.BinOp) and isinstance(x.right.op, ast.Sub):
+            one, s = written(x.right.left), written(x.right.right)
+            last = x.left.right if isinstance(x.left, ast.BinOp) else x.left
+            if (
+                one == "1"
+                and written(last) == s
+                and isinstance(getattr(x.left, "op", ast.Mult()), ast.Mult)
+            ):
+                slope = name(f"1 - {s}**2")
+                new = slope if last is x.left else ast.BinOp(x.left.left, ast.Mult(), slope)  # type: ignore[attr-defined]
+                words = f"{s} * (1 - {s}) stands where 1 - {s} ** 2 belongs"
+                yield "wrong_derivative", changed(f, x, always(new)), words
+    for x in operations(f, ast.Sub):
+        squared = re.fullmatch(r"(\w+) ?\*\* ?2", written(x.right))
+        if squared and written(x.left) == "1":
+            new = changed(f, x, always(name(f"{squared[1]} * (1 - {squared[1]})")))
+            words = f"1 - {squared[1]} ** 2 stands where {squared[1]} * (1 - {squared[1]}) belongs"
+            yield "wrong_derivative", new, words
+
+
+def _namesakes(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
+    """``k2`` for ``k1``, ``i`` for ``j``: a name in the place of one that differs by a letter."""
+    mine = dict.fromkeys(written(x) for x in places(f, ast.Name))
+    for a, b in itertools.combinations(mine, 2):
+        if differ_by_a_letter(a, b):
+            yield "order", renamed(f, {a: b, b: a}), f"{a} and {b} are exchanged"
+    for x in places(f, ast.Name):
+        a = written(x)
+        for b in names if a in shapes else ():
+            if differ_by_a_letter(a, b) and shapes[a] == shapes[b]:
+                new = changed(f, x, always(name(b)))
+                yield "wrong_node", new, f"{a} stands where {b} belongs"
+
+
+def differ_by_a_letter(a: str, b: str) -> bool:
+    return len(a) == len(b) and sum(map(operator.ne, a, b)) == 1
+
+
+def _siblings(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
+    """``dz @ Uz.T`` for ``dz @ Uz.T + dr @ Ur.T``: a term that another has with other letters."""
+    letters = sorted({c for n in names if n.isidentifier() for c in n})
+    terms = [side for x in operations(f, ast.Add, ast.Sub) for side in (x.left, x.right)]
+    for term in terms:
+        mine = words_in(term)
+        for a, b in itertools.product(sorted({c for n in mine for c in n}), letters):
+            new = renamed(term, {n: n.replace(a, b) for n in mine})
+            read = {written(x) for x in places(new, ast.Name)} - mine
+            read |= {written(x) for x in places(new, ast.Subscript)}
+            if a != b and read <= {*names}:
+                words = f"the term + {written(new)} is missing"
+                yield "dropped_path", ast.BinOp(f, ast.Add(), new), words
+
+
+def words_in(f: ast.expr) -> set[str]:
+    """The names, and the keys that are texts."""
+    keys = (x.value for x in places(f, ast.Constant) if isinstance(x, ast.Constant))
+    return {written(x) for x in places(f, ast.Name)} | {k for k in keys if isinstance(k, str)}
+
+
+def renamed(f: ast.expr, names: Mapping[str, str]) -> Any:
+    """The expression with other names, and other keys that are texts."""
+    new = copy.deepcopy(f)
+    for x in ast.walk(new):
+        if isinstance(x, ast.Name):
+            x.id = names.get(x.id, x.id)
+        elif isinstance(x, ast.Constant) and isinstance(x.value, str):
+            x.value = names.get(x.value, x.value)
+    return new
 
 
 def _halves(f: ast.expr) -> Iterator[Repair]:
@@ -308,6 +400,11 @@ def _inside(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Ite
     """``X.T @ d`` for ``X.T @ (d * y)``, ``np.outer(h, d)`` for ``np.outer(r * h, d)``."""
     parts = [side for x in operations(f, ast.MatMult) for side in (x.left, x.right)]
     parts += [a for call in calls(f) for a in call.args]
+    parts += [
+        call.func.value for call in calls(f)
+        if isinstance(call.func, ast.Attribute) and call.func.attr in ("sum", "mean", "dot")
+        and written(call.func.value) != "np"
+    ]  # fmt: skip
     for x in parts:
         mine = written(x)
         for other in names:

@@ -47,18 +47,9 @@ class Opaque:
 OPAQUE = Opaque()
 
 
-class Return:
-    """A function ends, with a value."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-BREAK, CONTINUE = Opaque(), Opaque()
-YIELDED = "(yield)"
-"""Where a function keeps what it yields."""
+BREAK, CONTINUE, RETURN = Opaque(), Opaque(), Opaque()
+YIELDED, RETURNED = "(yield)", "(return)"
+"""Where a function keeps what it yields, and what it returns."""
 
 
 class Native:

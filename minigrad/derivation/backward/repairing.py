@@ -10,9 +10,9 @@ from __future__ import annotations
 import ast
 import functools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations_with_replacement, islice
 from typing import Any
 
@@ -42,13 +42,17 @@ from minigrad.derivation.backward.lines import (
     target,
 )
 from minigrad.derivation.backward.machine import FAILURES, Machine, copied
-from minigrad.derivation.backward.numbers import Frame
+from minigrad.derivation.backward.numbers import RETURNED, Frame
 from minigrad.derivation.backward.rerun import EARLY, ONCE, Goal, Rerun, first_off
 from minigrad.derivation.backward.watch import Source, Statement, read_in
 from minigrad.derivation.formulas.repairs import binary, places, without_numbers
 
-SHARES = (0.75, 0.2, 0.05)
+SHARES = (0.6, 0.25, 0.15)
 """Of the work, by how likely it is that a line is wrong."""
+LIKELIER = 0.7
+"""Of the work, for the likely kinds of slips: they are looked for in all lines first."""
+CHANGE = 25
+"""What it costs to make a change, and to compute its line alone."""
 TWINS = 3
 """Other numbers are tried so often, where nothing is wrong among the first."""
 MORE = 60_000
@@ -71,6 +75,23 @@ class Slip:
     was: Any = np.nan
     """What the line computes, where that is first another number than without the slip."""
     now: Any = np.nan
+
+
+@dataclass
+class Tries:
+    """Changes of some statements, kind by kind, and what came of those that were tried."""
+
+    statements: list[Statement]
+    likely: Iterator[tuple[Iterator[Change], ...]]
+    others: Iterator[tuple[Iterator[Change], ...]]
+    was: list[Any]
+    """What each statement sets as it is."""
+    again: bool
+    """Whether they set what the forward function has computed."""
+
+    def __post_init__(self) -> None:
+        self.seen = [{x} for x in self.was]
+        self.count = [0] * len(self.was)
 
 
 Wanted = tuple[str, Any, Any, Claim | None]
@@ -148,16 +169,18 @@ class Search(Rerun):
         made = {s.node: map(np.asarray, self.made_by(s, None)) for s in statements}
         whole = {node for node, values in made.items() if all(x.dtype.kind in "iu" for x in values)
                  and not isinstance(node, ast.For | ast.If | ast.While)}  # fmt: skip
-        rank = [1 if s.node in fine | whole else 2 * (s.node in known) for s in statements]
+        less = fine | whole | (self.mixed - off)
+        rank = [1 if s.node in less else 2 * (s.node in known) for s in statements]
         ranks = [[s for s, r in zip(statements, rank, strict=True) if r == k] for k in range(3)]
         theirs = {source.name for source in self.sources}
 
-        def later(s: Statement) -> bool:
+        def later(s: Statement) -> int:
             """What has no name, or is made elsewhere: a helper's line is the one to change."""
-            call = getattr(getattr(s.node, "value", None), "func", None)
-            made = getattr(call, "id", getattr(call, "attr", "")) in theirs
-            made = made or isinstance(s.node, ast.For | ast.If | ast.While)
-            return made or s.node not in claimed or isinstance(s.node, ast.Return)
+            of = [x.func for x in ast.walk(expression_of(s.node)) if isinstance(x, ast.Call)]
+            made = any(getattr(f, "id", getattr(f, "attr", "")) in theirs for f in of)
+            if made or isinstance(s.node, ast.For | ast.If | ast.While):
+                return 2
+            return int(s.node not in claimed or isinstance(s.node, ast.Return))
 
         return [sorted(some, key=later) for some in ranks]
 
@@ -184,16 +207,18 @@ class Search(Rerun):
         self.sources = list(machine.sources.values())
         assert machine.root is not None
         held = {"return": answer, **machine.root.vars}
-        leaves = list(leaves_of(held))
+        returned, others = (list(leaves_of(x)) for x in ({"return": answer}, machine.root.vars))
         self.look_when([one for *_, one in wanted if one is not None])
         for path, value, aim, one in wanted:
             if one is not None and one in self.marks:
                 self.goals.append(self.marked(one))
                 continue
             named = steps_of(path)
-            mine = [(named, value_at(named, held)), *leaves]
-            at = next((at for at, leaf in mine if leaf is not None
-                       and close(reshaped(leaf, value), value)), None)  # fmt: skip
+            mine = [*returned, (named, value_at(named, held)), *others]
+            places = [at for at, leaf in mine if leaf is not None
+                      and close(reshaped(leaf, value), value)]  # fmt: skip
+            taken = {g.at for g in self.goals}  # of two that are the same, each has its own
+            at = next((at for at in places if at not in taken), next(iter(places), None))
             if at is not None:
                 self.goals.append(Goal(at, value, aim))
             elif not (partly or close(value, aim)):
@@ -296,7 +321,7 @@ class Search(Rerun):
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             kinds = change_kinds(statement.node, *self.vocabulary(statement))
-            for change in chain.from_iterable(kinds):
+            for change in chain.from_iterable(chain(*kinds)):
                 value = self.set_by(statement, change[1], -1) if change[1] is not None else None
                 if value is not None and close(reshaped(value, aim), aim):
                     return change
@@ -306,7 +331,7 @@ class Search(Rerun):
 
     def to_be_tried(self) -> list[Statement]:
         """The statements that what is wrong depends on, in the order of execution."""
-        self.known = {s.node: (s, source) for source in self.sources
+        self.known = {s.node: (returning(s), source) for source in self.sources
                  for s in source.statements.values() if s.node is not None}  # fmt: skip
         for source in self.sources:
             for node in ast.walk(source.tree):
@@ -314,37 +339,52 @@ class Search(Rerun):
                     line = node.lineno + source.first - 1
                     read = read_in(expression_of(node))
                     self.known[node] = Statement(line, line, (), read, True, node=node), source
-        wrong = [g for g in self.goals if not g.right]
         found = []
         for node in self.scopes:
             if node not in self.known or expression_of(node) is None:
                 continue
             if not any(map(np.any, self.made_by(self.known[node][0], None))) and is_made(node):
                 continue
-            if len(places(expression_of(node), ast.AST)) > MANY or handed_over(node):
+            if len(places(expression_of(node), ast.AST)) > MANY:
                 continue
-            if isinstance(node, ast.Return) or self.leads_to(node, wrong):
+            if self.owners[node] is self.last.root.own and handed_over(node):
+                continue
+            if self.leads_to(node):
                 found.append(self.known[node][0])
         return found
 
-    def leads_to(self, node: ast.stmt, wrong: list[Goal]) -> bool:
+    def leads_to(self, node: ast.stmt) -> bool:
         """Whether all that is wrong is something else where a statement sets other numbers."""
-        if not self.known[node][0].targets:  # grads.append(dW)
+        statement = self.known[node][0]
+        if not statement.targets:  # grads.append(dW)
             return True
+        parts = getattr(getattr(node, "value", None), "elts", ())
+        alone = statement.targets
+        if isinstance(node, ast.Return):
+            alone = tuple(f"{RETURNED}[{k}]" for k in range(len(parts)))
+        ways = [statement.targets, *([t] for t in alone)]
+        wrong = {k for k, g in enumerate(self.goals) if not g.right}
+        moved = [self.moved_by(node, targets) for targets in ways]
+        if wrong not in moved:
+            self.mixed.add(node)
+        return moved[0] >= wrong
+
+    def moved_by(self, node: ast.stmt, targets: Sequence[str]) -> set[int]:
+        """Which of the goals are something else where a statement sets other numbers."""
 
         def bend(done: ast.stmt, frame: Frame) -> None:
             if done is node:
-                for path in self.known[node][0].targets:
+                for path in targets:
                     change_at(path, frame.vars, bent_value)
 
         try:
-            found = self.outcome(2 * ONCE, {}, wrong, bend)
+            found = self.outcome(2 * ONCE, {}, self.goals, bend)
         except FAILURES:
-            return True
-        for goal, value in zip(wrong, found, strict=True):
-            if value is not None and close(reshaped(value, goal.target), goal.was):
-                return False
-        return True
+            return {*range(len(self.goals))}
+        return {
+            k for k, (goal, value) in enumerate(zip(self.goals, found, strict=True))
+            if value is None or not close(reshaped(value, goal.was), goal.was)
+        }  # fmt: skip
 
     def first(self, ranks: list[list[Statement]]) -> None:
         """Look for the first change that makes all right, the likeliest kinds first.
@@ -355,17 +395,27 @@ class Search(Rerun):
         if self.number_too_many([s for some in ranks for s in some]):
             return
         whole, self.left = self.left, 0
-        for k, (share, statements) in enumerate(zip(SHARES, ranks, strict=True)):
+        tries: list[list[Tries]] = []
+        for k, statements in enumerate(ranks):
             self.shifts |= {s: self.shift(s) for s in statements}
             sure = [s for s in statements if self.shifts[s] and s in self.exact]
             rest = [s for s in statements if s not in sure]
-            parts = [some for some in (sure, rest) if some]
-            for some in parts:
-                self.left = max(self.left, 0) + int(share * whole / len(parts))
-                if self.best is not None:
-                    self.left = MORE
-                if self.tried(some, k == 2):
-                    return
+            tries.append([self.tries(some, k == 2) for some in (sure, rest) if some])
+        for likely, probable in ((True, LIKELIER), (False, 1 - LIKELIER)):
+            for share, parts in zip(SHARES, tries, strict=True):
+                for part in parts:
+                    work = int(probable * share * whole / len(parts))
+                    self.left = MORE if self.best is not None else max(self.left, 0) + work
+                    for changes in part.likely if likely else chain(part.likely, part.others):
+                        if self.tried(part, changes):
+                            return
+                        if min(self.left, self.purse[0]) < 0:
+                            break
+
+    def tries(self, statements: list[Statement], again: bool) -> Tries:
+        both = zip(*(change_kinds(s.node, *self.vocabulary(s)) for s in statements), strict=True)
+        likely, others = (zip(*each, strict=True) for each in both)
+        return Tries(statements, likely, others, [self.local(s, s.node) for s in statements], again)
 
     def number_too_many(self, statements: list[Statement]) -> bool:
         """Whether a number in one line is the slip: what other lines would have to make up for
@@ -375,41 +425,41 @@ class Search(Rerun):
             for kind, value, words in without_numbers(expression_of(s.node)):
                 number = kind, replaced(s.node, **{field_of(s.node): value}), words
                 if self.holds(s, number[1]):
-                    likely = chain.from_iterable(
-                        islice(change_kinds(s.node, *self.vocabulary(s)), 6)
-                    )
+                    kinds, _ = change_kinds(s.node, *self.vocabulary(s))
+                    likely = chain.from_iterable(islice(kinds, 6))
                     return any(
                         self.holds(s, change[1]) and self.settles(s, change)
                         for change in (*likely, number)
                     )
         return False
 
-    def tried(self, statements: list[Statement], again: bool) -> bool:
-        """Try all changes of some statements, kind by kind; true where all is settled."""
+    def tried(self, tries: Tries, of_one_kind: Sequence[Iterator[Change]]) -> bool:
+        """Try changes of one kind of some statements; true where all is settled."""
         most = LIKELY if self.numbers() < SMALL else 100 * LIKELY
-        count = dict.fromkeys(statements, 0)
-        each = [change_kinds(s.node, *self.vocabulary(s)) for s in statements]
-        was = {s: self.local(s, s.node) for s in statements}
-        seen = {s: {was[s]} for s in statements}
-        for of_one_kind in zip(*each, strict=True):
-            for statement, changes in zip(statements, of_one_kind, strict=True):
-                for change in changes if statement in self.statements else ():
-                    count[statement] += 1
-                    if min(self.left, self.purse[0]) < 0 or count[statement] > most:
-                        break
-                    self.left, self.purse[0] = self.left - 10, self.purse[0] - 10
-                    here = self.local(statement, change[1])
-                    if here in seen[statement]:
-                        continue
-                    seen[statement].add(here)
-                    if again and type(here) is tuple and here[3] not in self.forward:
-                        continue  # it has computed what the forward function has
-                    alike = shape_of(here) == shape_of(was[statement])
-                    if alike and not self.fits(statement, change[1]):
-                        continue
-                    if self.holds(statement, change[1]) and self.settles(statement, change):
-                        return True
+        for k, changes in enumerate(of_one_kind):
+            statement, was, seen = tries.statements[k], tries.was[k], tries.seen[k]
+            for change in changes if statement in self.statements else ():
+                tries.count[k] += 1
+                if min(self.left, self.purse[0]) < 0 or tries.count[k] > most:
+                    break
+                self.left, self.purse[0] = self.left - CHANGE, self.purse[0] - CHANGE
+                here = self.local(statement, change[1])
+                if here in seen:
+                    continue
+                seen.add(here)
+                if tries.again and type(here) is tuple and not self.known_value(here[3]):
+                    continue  # it has computed what the forward function has
+                alike = shape_of(here) == shape_of(was)
+                if alike and not self.fits(statement, change[1]):
+                    continue
+                if self.holds(statement, change[1]) and self.settles(statement, change):
+                    return True
         return False
+
+    def known_value(self, found: Any) -> bool:
+        """Whether the forward function has computed a value, or all of several."""
+        several = type(found) is tuple and not any(isinstance(x, bytes) for x in found)
+        return found in self.forward or (several and all(map(self.known_value, found)))
 
     def settles(self, statement: Statement, change: Any) -> bool:
         """Whether what is called by its name is right, too, with a change; else, what led to
@@ -497,3 +547,9 @@ class Search(Rerun):
             (np.nan, np.nan),
         )
         return slip
+
+
+def returning(statement: Statement) -> Statement:
+    """A statement that returns something as one that sets it."""
+    returns = isinstance(statement.node, ast.Return)
+    return replace(statement, targets=(RETURNED,)) if returns else statement

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from minigrad.derivation.backward.held import (
     Words,
     adding,
     bytes_of,
+    is_brief,
     is_number,
     numbers_in,
     steps_of,
@@ -26,6 +28,7 @@ from minigrad.derivation.backward.lines import expression_of, is_real, target
 from minigrad.derivation.backward.machine import FAILURES, Hook, Machine, Start, copied
 from minigrad.derivation.backward.numbers import Frame, Own
 from minigrad.derivation.backward.watch import Source, Statement, Watch
+from minigrad.derivation.formulas.grammar import written
 
 EARLY = 6
 """Of so many passes of a loop copies are kept."""
@@ -94,6 +97,8 @@ class Rerun:
         self.forward = {bytes_of(np.asarray(x)) for n in flows.total for x in (n.ans, *n.args)}
         self.best: Any = None
         """The change that was found, and its statement."""
+        self.mixed: set[ast.stmt] = set()
+        """The statements on which something depends that is right."""
         self.statements: list[Statement] = []
         self.written: dict[Any, Words] = {}
         self.last: Any = None
@@ -114,10 +119,11 @@ class Rerun:
         """
         made = [np.asarray(x) for x in self.made_by(statement, None)]
         size = sum(x.size for x in made)
+        aim = np.concatenate([np.ravel(g.target) for g in self.goals])
         if (
             not made
             or not statement.targets
-            or not size <= UNKNOWNS
+            or not size <= min(UNKNOWNS, len(aim) - 1)
             or any(x.dtype.kind != "f" or not np.all(np.isfinite(x)) for x in made)
         ):
             return None
@@ -137,10 +143,7 @@ class Rerun:
             some = np.linspace(-1.0, 2.0, size)
             if not close(moved(some), start + columns @ some):
                 return None
-            aim = np.concatenate([np.ravel(g.target) for g in self.goals])
             found, _, rank, _ = np.linalg.lstsq(columns, aim - start, rcond=1e-9)
-            if size >= len(aim):
-                return None
             if rank == size:
                 self.exact.add(statement)
             if not close(start + columns @ found, aim):
@@ -218,6 +221,12 @@ class Rerun:
         for text, value in list(found.items()):
             if np.ndim(value) == 1 and len(text) < 20:
                 found.setdefault(f"{text}[:, None]", np.empty((len(value), 1)))
+        held = [n for n, v in scope.items() if type(v) in (list, tuple)]
+        for n, index in itertools.product(held, self.written[known[0].tree].indices):
+            tree = ast.Subscript(ast.Name(n, ast.Load()), index, ast.Load())
+            value = self.read(statement.node, scope, tree) if written(tree) not in found else None
+            if is_real(value):
+                found[written(tree)] = value
         functions = dict.fromkeys(f for s in known for f in self.written[s.tree].functions)
         functions |= dict.fromkeys(COMMON)
         return list(found), {n: np.shape(v) for n, v in found.items()}, list(functions)
@@ -248,23 +257,27 @@ class Rerun:
         return was is None or (now is not None and close(now, was + shift[k]))
 
     def local(self, statement: Statement, changed: Any) -> Any:
-        """What a statement would set, the last time and the first: the same for changes that
+        """What a statement would set, the last time and at first: the same for changes that
         come to the same, and for those that cannot be computed.
         """
         if changed is None:
             return "left out"
-        early = self.early[statement.node]  # type: ignore[index]
-        scopes = [self.scopes[statement.node], *early[:1][: len(early) - 1]]  # type: ignore[index]
-        values = []
-        for scope in scopes:
-            frame = self.frame(statement.node, scope.copy())
-            try:
-                values.append(bytes_of(self.compiler.code(argued(changed))(frame)))
-            except FAILURES:
-                return None
+        values = [self.computed(statement, changed, self.scopes[statement.node])]  # type: ignore[index]
+        for scope in self.early[statement.node][:-1]:  # type: ignore[index]
+            if None not in values[-1:] and (len(values) == 1 or is_brief(values[0])):
+                values.append(self.computed(statement, changed, scope))
+        if None in values:
+            return None
         aims = getattr(changed, "targets", None) or [getattr(changed, "target", None)]
         where = tuple(ast.dump(t) for t in aims if isinstance(t, ast.Subscript))
         return type(changed), type(getattr(changed, "op", None)), where, *values
+
+    def computed(self, statement: Statement, changed: Any, scope: dict[str, Any]) -> Any:
+        """What the expression of a statement is there; None where it cannot be computed."""
+        frame = self.frame(statement.node, scope.copy())
+        with suppress(*FAILURES):
+            return bytes_of(self.compiler.code(argued(changed))(frame))
+        return None
 
     def rerun(self, statement: Statement, changed: Any, after: Any) -> None:
         swapped: Any = {} if changed is None else {statement.node: changed}

@@ -10,6 +10,7 @@ from minigrad.derivation.backward.claims import Claim
 from minigrad.derivation.backward.flows import close
 from minigrad.derivation.backward.lines import target
 from minigrad.derivation.backward.naming import readings
+from minigrad.derivation.backward.numbers import RETURNED
 from minigrad.derivation.backward.repairing import Search, Slip
 from minigrad.derivation.backward.watch import Statement, source_of
 from minigrad.derivation.diagnosis import Diagnosis
@@ -44,7 +45,7 @@ def told(judge: Any, slip: Slip) -> list[Claim]:
         c in then and close(then[c], aim[c]))]  # fmt: skip
     first = next((c for c in (*parts, *mine) if c in follows), None)
     values = {c: c.value for c in wrong if c is not first}
-    cause = next(iter(slip.statement.targets), f"line {slip.statement.first}")
+    cause = next(iter(targets(slip)), f"line {slip.statement.first}")
     for c in values:
         c.value = aim[c]
     judge.grade_anew(judge.claims)
@@ -73,7 +74,7 @@ def nameless_claim(judge: Any, slip: Slip) -> Claim:
     header = isinstance(slip.statement.node, ast.For | ast.If | ast.While)
     rest = "the condition" if hasattr(slip.statement.node, "test") else "the loop"
     rest = rest if header else f"what {slip.source.name} returns"
-    name = next(iter(slip.statement.targets), rest)
+    name = next(iter(targets(slip)), rest)
     claim = Claim(name, made, slip.was, judge.output.node, slip.statement.first, order)
     cause = Diagnosis(slip.kind, None, slip.words, (slip.kind,))
     claim.row = Row(name, slip.was, slip.now, None, worst(slip.was, slip.now), "wrong", cause)
@@ -83,3 +84,8 @@ def nameless_claim(judge: Any, slip: Slip) -> Claim:
 def same(a: Statement, b: Statement) -> bool:
     """Whether one statement is the other, or an expression of it."""
     return (a.whole or a).node is b.node
+
+
+def targets(slip: Slip) -> list[str]:
+    """The variables that a line sets."""
+    return [t for t in slip.statement.targets if t != RETURNED]

@@ -24,7 +24,7 @@ NEAR = 6
 """A line takes a gradient on by so many operations at most."""
 Place = tuple[AnyNode, list[Edge] | None]
 LOST = "what {0} was before is lost here, unread: write {0} = {0} + ..."
-MOST = 40_000
+MOST = 20_000
 """So many operations are run to find out: more would cost seconds."""
 
 

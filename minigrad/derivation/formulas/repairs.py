@@ -341,15 +341,17 @@ def factors(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
     for x in operations(f, ast.Add, ast.Sub):
         spots += [x.left, x.right]
     spots += [e for x in places(f, ast.Tuple) if x is f for e in x.elts]  # type: ignore[attr-defined]
-    wanted = [name(form.format(n)) for form in ("{}", "(1 - {})", "(1 - {}**2)") for n in names]
-    wanted.append(ast.Constant(2))
-    for spot in spots:
-        of = "" if spot is f else f" of {written(spot)}"
-        for factor in wanted:
-            text = written(factor)
-            for op, what in ((ast.Mult(), "factor"), (ast.Div(), "division by")):
-                words = f"the {what} {text}{of} is missing"
-                yield "missing_local_factor", changed(f, spot, also(op, factor)), words
+    ways: tuple[tuple[ast.operator, str], ...] = (
+        (ast.Mult(), "factor"),
+        (ast.Div(), "division by"),
+    )
+    for form, (op, what) in itertools.product(("{}", "(1 - {})", "(1 - {}**2)"), ways):
+        wanted: list[ast.expr] = [name(form.format(n)) for n in names]
+        wanted += [ast.Constant(2)] if form == "{}" else []
+        for spot, factor in itertools.product(spots, wanted):
+            of = "" if spot is f else f" of {written(spot)}"
+            words = f"the {what} {written(factor)}{of} is missing"
+            yield "missing_local_factor", changed(f, spot, also(op, factor)), words
 
 
 KINDS = (_without, signs, _numbers, _complements, _letters, _powers, _functions, _branches,
