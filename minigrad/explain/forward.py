@@ -99,7 +99,7 @@ class Pass:
         sheet = chart.sheet()
         try:
             with traced(sheet.tracer):
-                sheet.bring(u)
+                sheet.stand_in_arguments(u)
                 same = sheet.replay(u)
                 sheet.named(u, u.ans)
                 below = {

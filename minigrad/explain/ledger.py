@@ -298,7 +298,7 @@ class Chart:
             if piece.size <= LONGEST:
                 try:
                     with traced(sheet.tracer):
-                        sheet.bring(u)
+                        sheet.stand_in_arguments(u)
                         same = sheet.replay(u)
                         entrywise = self.chained and piece.elementwise
                         written: dict[AnyNode, Formula] = {}
@@ -310,7 +310,7 @@ class Chart:
                             ]
                             by_name = [] if plain else [(same, u)]
                             if those:
-                                sheet.stand[u] = same if plain else sheet.named(u, u.ans)
+                                sheet.stand_ins[u] = same if plain else sheet.named(u, u.ans)
                             found = piece.flow(self.adjoint(sheet, u), sheet.rule) if those else {}
                             for v in those:
                                 written[v] = sheet.formula(found[v], *by_name, entrywise=entrywise)
@@ -333,10 +333,10 @@ class Chart:
                 pending[self.output] = sheet.seed(self.value(self.output))
                 for u in reversed(self.order):  # what is computed twice has its name twice
                     if u.op is not None and u is not v:
-                        sheet.bring(u)
+                        sheet.stand_in_arguments(u)
                         made = sheet.replay(u)
                         if u is self.output and self.chained and self.pieces[u].monomials(v):
-                            sheet.stand[u] = made
+                            sheet.stand_ins[u] = made
                             continue
                         same.append((made, u))
                         sheet.named(u, u.ans)
@@ -383,7 +383,7 @@ class Chart:
             return None
         try:
             with traced(sheet.tracer):
-                sheet.bring(u)
+                sheet.stand_in_arguments(u)
                 return sheet.formula(sheet.replay(u), entrywise=self.pieces[u].elementwise)
         except UNREADABLE:
             return None
@@ -422,8 +422,8 @@ class Chart:
         style: dict[str, Any] = {"entrywise": True}
         try:
             with traced(sheet.tracer):
-                sheet.bring(u)
-                sheet.stand[u] = sheet.replay(u)
+                sheet.stand_in_arguments(u)
+                sheet.stand_ins[u] = sheet.replay(u)
                 one = sheet.seed(u.ans)
                 written = [
                     [sheet.formula(sheet.rule(n, i, one), inverse=True, **style) for n, i in route]
@@ -463,10 +463,10 @@ class Chart:
         of = self.called(self.output)
         try:
             with traced(sheet.tracer):
-                sheet.bring(u)
+                sheet.stand_in_arguments(u)
                 same = sheet.replay(u)
                 sheet.named(u, u.ans)
-                made = {n: sheet.formula(sheet.stand[n]) for n in piece.inside if n is not u}
+                made = {n: sheet.formula(sheet.stand_ins[n]) for n in piece.inside if n is not u}
 
                 def named(node: AnyNode, g: Array) -> Array:
                     """The gradient under the name of what ``node`` is."""

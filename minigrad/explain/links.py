@@ -63,12 +63,12 @@ def local_expression(
         sheet.tracer = paper(sheet.sizes)
     try:
         with traced(sheet.tracer):
-            sheet.bring(node)
+            sheet.stand_in_arguments(node)
             same = sheet.replay(node) if entrywise else None
             name, one = names.of(node), np.ones_like
             if several:
                 outputs = [(y, f"{name}[{i}]") for i, y in enumerate(node.ans)]
-                sheet.stand[node] = tuple(sheet.symbol(y, Symbol(word)) for y, word in outputs)
+                sheet.stand_ins[node] = tuple(sheet.symbol(y, Symbol(word)) for y, word in outputs)
                 g: Any = tuple(sheet.symbol(one(y), Symbol(f"d{word}")) for y, word in outputs)
             else:
                 sheet.named(node, node.ans)
