@@ -1,7 +1,11 @@
 """Lowering: ops that NumPy computes in several passes, as the passes.
 
-Between the passes memory can be reused and loops fused, and what the forward and the
-backward pass share is computed once.  The rules emit ops like the rules of algebra do.
+``softmax(x)`` becomes ``e = exp(x - max x)`` and ``e / Σ e``.  Between the passes memory can be
+reused and loops fused, and what the forward and the backward pass share is computed once.
+
+Each function below is a rewrite rule (`minigrad.program.rules`): it is given the builder and the
+arguments of the op, and answers with what it has emitted instead, or with None to leave the op
+as it is.
 """
 
 from __future__ import annotations
@@ -42,11 +46,16 @@ PARTS = 64
 """Products and sums of a recurrence are taken together, so many at a time."""
 
 largest: Op = Op("largest", top_of, None, fresh=True)
+"""The largest element along an axis, which stays: what softmax subtracts."""
 shift: Op = Op("shift", shift_of, None, fresh=True)
+"""The same where it is finite, and 0 elsewhere: what logsumexp subtracts."""
+
+# --- activations -----------------------------------------------------------------------
 
 
 @rule(ops.sigmoid, when="lower")
 def sigmoid(b: Builder, x: Operand) -> Operand:
+    """``1 / (1 + exp(-x))``."""
     if not is_float(x):
         return None
     return b.emit(ops.divide, 1, b.emit(ops.add, 1, b.emit(ops.exp, b.emit(ops.negative, x))))
@@ -54,11 +63,22 @@ def sigmoid(b: Builder, x: Operand) -> Operand:
 
 @rule(ops.relu, when="lower")
 def relu(b: Builder, x: Operand) -> Operand:
+    """``max(x, 0)``."""
     return b.emit(ops.maximum, x, 0)
+
+
+@rule(ops.greater, when="lower")
+def mask_of_relu(b: Builder, x: Operand, y: Operand) -> Operand:
+    """``x > 0`` is ``max(x, 0) > 0``: what was kept for the next layer does for both."""
+    if as_number(y) != 0 or not b.knows(ops.maximum, x, 0):
+        return None
+    h = b.emit(ops.maximum, x, 0)
+    return b.keep(ops.greater, (h, y), {}, Var("t", h.shape, np.dtype(bool)))
 
 
 @rule(tanh_gelu, when="lower")
 def gelu(b: Builder, x: Operand) -> Operand:
+    """``x / 2 (1 + tanh(√(2/π) (x + 0.044715 x³)))``."""
     if not is_float(x):
         return None
     inner = b.emit(ops.multiply, ROOT * CUBIC, b.emit(ops.multiply, x, x))
@@ -79,13 +99,18 @@ def softplus(b: Builder, x: Operand) -> Operand:
 
 @rule(ops.log_sigmoid, when="lower")
 def log_sigmoid(b: Builder, x: Operand) -> Operand:
+    """``-log(1 + e^-x)``."""
     if not is_float(x):
         return None
     return b.emit(ops.negative, softplus_of(b, b.emit(ops.negative, x)))
 
 
+# --- powers, quotients and reductions --------------------------------------------------
+
+
 @rule(ops.square, when="lower")
 def square(b: Builder, x: Operand) -> Operand:
+    """``x x``."""
     return b.emit(ops.multiply, x, x)
 
 
@@ -142,32 +167,6 @@ def sum_of_multiples(b: Builder, x: Operand, axis: Axis = None, **others: Any) -
     return scaled(b, c, b.emit(ops.sum, y, axis=axis, **others))
 
 
-@rule(ops.matmul, when="lower")
-def product_of_multiples(b: Builder, x: Operand, y: Operand) -> Operand:
-    """``A (c x)`` is ``c (A x)``, where that is smaller, in size and in value."""
-    (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
-    size = math.prod(b.outcome(ops.matmul, (x, y), {})[0])
-    if abs(c) < 1 or size >= math.prod(shape_of(x)):
-        c, u = 1, x
-    if abs(d) < 1 or size >= math.prod(shape_of(y)):
-        d, v = 1, y
-    if c * d < 0 and b.signed:
-        return None
-    if (u is x and v is y) or getattr(x, "dtype", None) != getattr(y, "dtype", None):
-        return None
-    return scaled(b, c * d, b.emit(ops.matmul, u, v)) if is_safe_factor(c * d, x.dtype) else None
-
-
-@rule(ops.matmul, when="lower")
-def one_product(b: Builder, x: Operand, y: Operand) -> Operand:
-    """A batch of products with one matrix is one product."""
-    shape = shape_of(x)
-    if len(shape) < 3 or len(shape_of(y)) != 2 or 0 in shape or not isinstance(x, Var):
-        return None
-    rows = b.emit(ops.reshape, x, shape=(math.prod(shape[:-1]), shape[-1]))
-    return b.emit(ops.reshape, b.emit(ops.matmul, rows, y), shape=(*shape[:-1], shape_of(y)[-1]))
-
-
 @rule(ops.sum, when="lower")
 def sum_of_matrix(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """Sums over all axes but the last, or over the last, as sums of a matrix."""
@@ -182,15 +181,6 @@ def sum_of_matrix(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> O
     ans = b.emit(ops.sum, matrix, axis=1 if axes == {last} else 0)
     kept = [1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes]
     return b.emit(ops.reshape, ans, shape=tuple(kept))
-
-
-@rule(ops.greater, when="lower")
-def mask_of_relu(b: Builder, x: Operand, y: Operand) -> Operand:
-    """``x > 0`` is ``max(x, 0) > 0``: what was kept for the next layer does for both."""
-    if as_number(y) != 0 or not b.knows(ops.maximum, x, 0):
-        return None
-    h = b.emit(ops.maximum, x, 0)
-    return b.keep(ops.greater, (h, y), {}, Var("t", h.shape, np.dtype(bool)))
 
 
 @rule(ops.sum, when="lower")
@@ -220,8 +210,41 @@ def quotient_by_length(b: Builder, x: Operand, length: Operand, **_: object) -> 
     return b.emit(ops.divide, x, b.emit(branch, b.emit(ops.equal, length, 0), 1.0, length))
 
 
+# --- products of matrices --------------------------------------------------------------
+
+
+@rule(ops.matmul, when="lower")
+def product_of_multiples(b: Builder, x: Operand, y: Operand) -> Operand:
+    """``A (c x)`` is ``c (A x)``, where that is smaller, in size and in value."""
+    (c, u), (d, v) = coefficient(b, x), coefficient(b, y)
+    size = math.prod(b.outcome(ops.matmul, (x, y), {})[0])
+    if abs(c) < 1 or size >= math.prod(shape_of(x)):
+        c, u = 1, x
+    if abs(d) < 1 or size >= math.prod(shape_of(y)):
+        d, v = 1, y
+    if c * d < 0 and b.signed:
+        return None
+    if (u is x and v is y) or getattr(x, "dtype", None) != getattr(y, "dtype", None):
+        return None
+    return scaled(b, c * d, b.emit(ops.matmul, u, v)) if is_safe_factor(c * d, x.dtype) else None
+
+
+@rule(ops.matmul, when="lower")
+def one_product(b: Builder, x: Operand, y: Operand) -> Operand:
+    """A batch of products with one matrix is one product."""
+    shape = shape_of(x)
+    if len(shape) < 3 or len(shape_of(y)) != 2 or 0 in shape or not isinstance(x, Var):
+        return None
+    rows = b.emit(ops.reshape, x, shape=(math.prod(shape[:-1]), shape[-1]))
+    return b.emit(ops.reshape, b.emit(ops.matmul, rows, y), shape=(*shape[:-1], shape_of(y)[-1]))
+
+
+# --- softmax and its logarithm ---------------------------------------------------------
+
+
 @rule(ops.softmax, when="lower")
 def softmax(b: Builder, x: Operand, axis: Axis = -1) -> Operand:
+    """``e / Σ e`` with ``e = exp(x - max x)``."""
     if 0 in shape_of(x):
         return None
     e = b.emit(ops.exp, b.emit(ops.subtract, x, b.emit(largest, x, axis=axis)))
@@ -230,6 +253,7 @@ def softmax(b: Builder, x: Operand, axis: Axis = -1) -> Operand:
 
 @rule(ops.log_softmax, when="lower")
 def log_softmax(b: Builder, x: Operand, axis: Axis = -1) -> Operand:
+    """``z - log Σ exp z`` with ``z = x - max x``."""
     if 0 in shape_of(x):
         return None
     z = b.emit(ops.subtract, x, b.emit(largest, x, axis=axis))
@@ -249,6 +273,9 @@ def logsumexp(b: Builder, x: Operand, axis: Axis = None, keepdims: bool = False)
         return ans
     kept = tuple(n for i, n in enumerate(shape_of(x)) if i not in axes_of(x, axis))
     return b.emit(ops.reshape, ans, shape=kept)
+
+
+# --- steps of a recurrence, taken together ---------------------------------------------
 
 
 @rule(ops.add, when="lower")
@@ -341,6 +368,9 @@ def stacked_rows(b: Builder, *parts: Operand) -> Operand:
         together = e is not None and e.kwargs == {"axis": 0} and len(e.args) < PARTS
         flat += e.args if e is not None and together else [part]
     return b.emit(joined, *flat, axis=0)
+
+
+# --- exponentials that are known -------------------------------------------------------
 
 
 @rule(ops.exp, when="lower")

@@ -1,8 +1,13 @@
 """The door: every operation on a Tensor passes through ``apply``, and is recorded there.
 
-Calling an op is passing through it, and so is every Python operator.  What is common has
-a way of its own, which differs in speed only: ``apply_unary`` for one Tensor,
-``apply_binary`` for two operands.
+Calling an op is passing through it, and so is every Python operator.  An operation takes four
+steps: the values are taken out of its arguments (`operand`, `metadata`), the forward function
+computes with them, the answer is wrapped (`wrap`), and where a gradient may flow a node is
+recorded (`_record`).
+
+``apply`` chooses who does so: whoever looks on, such as a tracer (`apply_observed`); the fast
+paths `apply_unary` and `apply_binary`, which differ in speed only; or `apply_general`, which
+takes all that there is.
 """
 
 from __future__ import annotations
@@ -42,6 +47,9 @@ ndarray = np.ndarray
 new = object.__new__
 
 
+# --- what goes in, and what comes out --------------------------------------------------
+
+
 FOREIGN = {
     "scipy": "{}.toarray()",
     "pandas": "{}.to_numpy()",
@@ -50,9 +58,6 @@ FOREIGN = {
     "torch": "{}.numpy()",
 }
 """Who makes arrays that an operator would treat otherwise than NumPy's, and their values."""
-
-
-# --- what passes -----------------------------------------------------------------------
 
 
 def wrap(ans: Array, node: AnyNode | None) -> Tensor:
@@ -101,6 +106,7 @@ def metadata(op: Op, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _frozen(op: Op, key: str, v: Array) -> Array:
+    """Metadata as it is now; an error where a Tensor in it requires a gradient."""
     kind = type(v)
     if kind in NUMBERS or v is None or kind is str or kind is slice:
         return v
@@ -149,6 +155,9 @@ def drawn(rng: Any, shape: tuple[int, ...]) -> Array:
 
 
 # --- the door --------------------------------------------------------------------------
+
+
+# --- an operation ----------------------------------------------------------------------
 
 
 def apply(op: Op, *args: Array, **kwargs: Any) -> Array:
@@ -357,6 +366,7 @@ def _record(
     kwargs: Any,
     ans: Array,
 ) -> AnyNode:
+    """The node of an operation, with samples of its constants that may be written into later."""
     vjps = op.vjps
     if type(vjps) is tuple and None in vjps:
         for i, (rule, parent) in enumerate(zip(vjps, parents, strict=True)):
@@ -403,7 +413,7 @@ def operator_method(op: Op, reflected: bool = False) -> Callable[[Tensor, Any], 
             ans = pusher.slope(op, x, y)
         else:
             ans = None
-        return compare_observed(op, x, y) if ans is None else ans
+        return apply_operator(op, x, y) if ans is None else ans
 
     method.__name__ = f"__{'r' * reflected}{op.name}__"
     return method
@@ -426,7 +436,7 @@ def is_labelled(x: Array) -> bool:
     return type(x).__module__.partition(".")[0] == "xarray"
 
 
-def compare_observed(op: Op, x: Array, y: Array) -> Array:
+def apply_operator(op: Op, x: Array, y: Array) -> Array:
     """An infix operator between unusual operands, or while somebody looks on."""
     for operand in (x, y):
         if getattr(type(operand), "__array_ufunc__", 0) is None:  # NumPy's way to decline
