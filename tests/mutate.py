@@ -222,8 +222,11 @@ def words_around(file: str, line: int) -> set[str]:
     source = (ROOT / file).read_text(encoding="utf-8")
     found = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0):
-            found = {*range(node.lineno, min(line, node.lineno + FEW) + 1), line}
+        if not isinstance(node, ast.stmt):
+            continue
+        start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+        if start <= line <= (node.end_lineno or 0):
+            found = {*range(start, min(max(line, node.lineno), start + FEW) + 1), line}
     return words_in("\n".join(source.splitlines()[i - 1] for i in found))
 
 
@@ -539,6 +542,7 @@ class Campaign:
 
     def afresh(self, mutant: Mutant | None, order: list[str]) -> bool:
         """Run tests in a fork of a process that has not imported the package."""
+        assert "minigrad" not in sys.modules, "a mutant would not be imported"
 
         def run() -> bool:
             sys.meta_path.insert(0, Changed(mutant))
@@ -613,9 +617,9 @@ class Campaign:
             else:
                 apart.append(mutant)
         print(f"{len(chosen)} in functions, {len(apart)} at imports", file=sys.stderr, flush=True)
+        self.at_imports(apart)  # while this process has not imported the package
         if chosen:
             self.in_functions(chosen)
-        self.at_imports(apart)
         self.report()
 
     def report(self) -> None:
