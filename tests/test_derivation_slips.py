@@ -280,6 +280,10 @@ def test_amounts() -> None:
     v = leaf(3.5)
     K = (v * 2) ** 2 * 0.5 + v * 3
     says(check(K, {"dK/dv": "10.0"}), "dK/dv", r"\(v \* 2\) is ½ of what it should be", "factor")
+    v = leaf(3.0)
+    u = v * 1
+    K = u**2 * 0.5 + v * 3
+    says(check(K, {"dK/dv": "3.0"}), "dK/dv", r"^the path through u is missing", "dropped_path")
 
 
 def test_slices_order_and_products() -> None:
