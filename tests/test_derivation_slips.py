@@ -342,7 +342,7 @@ def test_which_entries_are_wrong() -> None:
         r"rows used more than once only the last part is kept",
         "assigned",
     )
-    z, gz = leaf(normal(30, 4, 3)), normal(31, 4, 3)
+    z, gz = leaf(0.3 * normal(30, 4, 3)), normal(31, 4, 3)
     f = np.where(z.data > 0, 1.0, np.exp(z.data))
     M = np.sum(mg.elu(z) * gz)
     right = gz * f
@@ -352,6 +352,8 @@ def test_which_entries_are_wrong() -> None:
         r"only entries where z < 0 are wrong: there it is 1.5 times",
         "entries",
     )
+    dz = np.where(z.data > 0, right * 1.5, right)
+    says(check(M, {z: dz}), "dM/dz", r"^only entries where z > 0 are wrong", "entries")
     theta, X, y = leaf(normal(32, 4)), normal(33, 9, 4), normal(34, 9)
     J = np.sum((X @ theta - y) ** 2) + 0.3 * np.sum(theta[1:] ** 2)
     d = 2 * X.T @ (X @ theta.data - y) + 0.6 * theta.data

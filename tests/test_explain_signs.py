@@ -325,6 +325,11 @@ def test_a_row_for_each_pass_of_a_loop() -> None:
     assert "with h_1, h_2: h in the passes of the loop before the last" in str(explanation)
 
 
+def test_a_number_that_is_the_same_for_all_is_not_spread_out() -> None:
+    x, k = param(3), param()
+    assert rows(mg.explain(np.sum(x * k + 1), x))["dx"] == "k"
+
+
 def test_no_name_for_what_a_function_made_of_it() -> None:
     x, rate = param(2), 2.0
     shifted = lambda x: x + 2.0

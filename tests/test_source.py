@@ -271,6 +271,7 @@ x, y, A = N(size=3), N(size=3) + 4, N(size=(3, 3))
         (lambda x: x + np.zeros((2, 3)) + 1, [x], "x + np.zeros((2, 3)) + 1"),
         (lambda x: np.where(x > 0, 1.0, 0.0), [x], "np.where(x > 0, 1.0, 0.0)"),
         (lambda x: x.sum(axis=0) + x.max(), [np.float64(3.0)], "2 * x"),
+        (lambda c: np.broadcast_to(c, (3,)), [2.5], "np.broadcast_to(c, (3,))"),
         (
             lambda x: x / x.sum(axis=-1).reshape(2, 1),
             [np.ones((2, 3))],

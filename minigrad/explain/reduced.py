@@ -55,10 +55,8 @@ def replayed(
     b: Simplifier, program: Program, stands: dict[Var, Var], whole: Program, known: dict[Var, Any]
 ) -> Program:
     """``program`` as the builder leaves it."""
-    value: dict[Var, Any] = {
-        v: c if as_uniform(c) is None else as_uniform(c) for v, c in known.items()
-    }
-    for v, c in whole.constants.items():
+    value: dict[Var, Any] = {}
+    for v, c in {**known, **whole.constants}.items():
         array = getattr(c, "_value", c)
         value[v] = array if as_uniform(array) is None else as_uniform(array)
 

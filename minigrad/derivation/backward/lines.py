@@ -142,8 +142,7 @@ def blamed(claim: Claim, flows: Flows) -> int:
     for statement in statements:
         touched = np.zeros(np.shape(wrong), bool)
         for e in claim.events:
-            same = e.before is not None and np.shape(e.before) == np.shape(wrong)
-            same = same and np.shape(e.after) == np.shape(wrong)
+            same = np.shape(e.before) == np.shape(e.after) == np.shape(wrong)
             if e.statement is statement and not statement.fresh and same:
                 touched = touched | (e.before != e.after)
         if 0 < np.sum(touched) < fewest and not np.any(wrong & ~touched):

@@ -116,9 +116,10 @@ def places(s: Search, wrong: Any) -> Iterator[str]:
         if np.array_equal(wrong, wrong & (counts == 0)):
             yield "rows that are not used are wrong"
     for name, value in s.values():
-        if shape_of(value) == wrong.shape and np.any(value > 0) and np.any(value < 0):
+        if shape_of(value) == wrong.shape:
             for mask, sign in ((np.asarray(value) < 0, "<"), (np.asarray(value) > 0, ">")):
-                if np.array_equal(wrong, mask & wrong) and np.sum(wrong) > 0.8 * np.sum(mask):
+                most = not np.all(mask) and np.sum(wrong) > 0.8 * np.sum(mask)
+                if most and np.array_equal(wrong, mask & wrong):
                     yield f"entries where {name} {sign} 0 are wrong"
     yield from diagonal_places(wrong)
     yield from lines_of(wrong)
