@@ -539,6 +539,17 @@ def test_tiles() -> None:
     assert "region" in step.latest.code
 
 
+@pytest.mark.parametrize("f", [mg.logsumexp, mg.grad(mg.logsumexp)])
+def test_what_is_finite_beside_infinity_does_not_overflow(f: Any) -> None:
+    """exp(1000 - ∞) is 0, whatever is subtracted before."""
+    step = mg.compile(f)
+    step(np.ones(4))
+    for x in ([np.inf, 1000.0, 0.0, -np.inf], [1000.0] * 4, [np.nan, 1000.0, 0.0, 1.0]):
+        x = np.array(x)
+        with np.errstate(over="raise", divide="raise", invalid="ignore"):
+            np.testing.assert_allclose(step(x), f(x), rtol=1e-12)
+
+
 def test_tiles_with_rows_and_columns() -> None:
     rng = np.random.default_rng(0)
     x, gain, bias = rng.normal(size=(1003, 257)), rng.normal(size=257), rng.normal(size=257)

@@ -60,7 +60,7 @@ def summed(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return total(x, axis, None, None, keepdims)
 
 
-def extreme(ufunc: np.ufunc, x: Array, axis: Axis, keepdims: bool = False) -> Array:
+def extreme(ufunc: Any, x: Array, axis: Axis, keepdims: bool = False) -> Array:
     """``ufunc.reduce`` of an array: `numpy.maximum`, say."""
     n = x.ndim
     if n > 1 and integral(axis) and (axis == -1 or axis == n - 1):
@@ -68,4 +68,4 @@ def extreme(ufunc: np.ufunc, x: Array, axis: Axis, keepdims: bool = False) -> Ar
         if 0 < m <= SHORT and x.size >= MANY * m:
             columns = x.reshape((-1, m)).T.copy()
             return ufunc.reduce(columns).reshape((*x.shape[:-1], *[1] * keepdims))
-    return ufunc.reduce(x, axis=axis, keepdims=keepdims)
+    return ufunc.reduce(x, axis, None, None, keepdims)
