@@ -60,7 +60,7 @@ def summed(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return total(x, axis, None, None, keepdims)
 
 
-def extreme(ufunc: Any, x: Array, axis: Axis, keepdims: bool = False) -> Array:
+def extreme(ufunc: Array, x: Array, axis: Axis, keepdims: bool = False) -> Array:
     """``ufunc.reduce`` of an array: `numpy.maximum`, say."""
     n = x.ndim
     if n > 1 and integral(axis) and (axis == -1 or axis == n - 1):
