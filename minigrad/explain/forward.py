@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad.autodiff.tangents import tangent
 from minigrad.explain.ledger import Chart
-from minigrad.explain.paper import UNREADABLE, traced
+from minigrad.explain.paper import readable
 from minigrad.explain.pieces import Piece
 from minigrad.explain.rows import LONGEST, short
 from minigrad.graph import AnyNode, pick, variable
@@ -97,19 +97,15 @@ class Pass:
             return None
         chart, u = self.chart, piece.top
         sheet = chart.sheet()
-        try:
-            with traced(sheet.tracer):
-                sheet.stand_in_arguments(u)
-                same = sheet.replay(u)
-                sheet.named(u, u.ans)
-                below = {
-                    p: sheet.symbol(t, Symbol(f"δ{chart.called(p)}")) for p, t in known.items()
-                }
-                change = pushed(piece, below, sheet.tangent)
-                entrywise = chart.chained and piece.elementwise
-                return sheet.formula(change, (same, u), entrywise=entrywise)
-        except UNREADABLE:
-            return None
+        with readable(sheet.tracer):
+            sheet.stand_in_arguments(u)
+            same = sheet.replay(u)
+            sheet.named(u, u.ans)
+            below = {p: sheet.symbol(t, Symbol(f"δ{chart.called(p)}")) for p, t in known.items()}
+            change = pushed(piece, below, sheet.tangent)
+            entrywise = chart.chained and piece.elementwise
+            return sheet.formula(change, (same, u), entrywise=entrywise)
+        return None
 
     def costs(self) -> tuple[int, int, int]:
         """Passes of forward mode, passes of reverse mode, and products of links in each."""

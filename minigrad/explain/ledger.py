@@ -12,6 +12,7 @@ import functools
 import math
 import operator
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 
 from minigrad.explain import closed
 from minigrad.explain.layers import short_names
-from minigrad.explain.paper import UNREADABLE, traced
+from minigrad.explain.paper import UNREADABLE, readable, traced
 from minigrad.explain.passes import Before, passes
 from minigrad.explain.pieces import (
     ACTIVATIONS,
@@ -293,33 +294,31 @@ class Chart:
     def expressions(self, u: AnyNode) -> dict[AnyNode, Formula]:
         """The formulas of the steps from ``u``; empty where they are too long to write."""
         if u not in self._formulas:
-            piece, sheet = self.pieces[u], self.sheet()
             self._formulas[u] = {}
-            if piece.size <= LONGEST:
-                try:
-                    with traced(sheet.tracer):
-                        sheet.stand_in_arguments(u)
-                        same = sheet.replay(u)
-                        entrywise = self.chained and piece.elementwise
-                        written: dict[AnyNode, Formula] = {}
-                        for plain in (False, True):
-                            those = [
-                                v
-                                for v in piece.below
-                                if (self.chained and piece.monomial(v)) == plain
-                            ]
-                            by_name = [] if plain else [(same, u)]
-                            if those:
-                                sheet.stand_ins[u] = same if plain else sheet.named(u, u.ans)
-                            found = piece.flow(self.adjoint(sheet, u), sheet.rule) if those else {}
-                            for v in those:
-                                written[v] = sheet.formula(found[v], *by_name, entrywise=entrywise)
-                    self._formulas[u] = {
-                        v: f for v, f in written.items() if closed.worth(f, self.steps[u, v])
-                    }
-                except UNREADABLE:
-                    pass
+            with suppress(*UNREADABLE):
+                found = self._written(u).items() if self.pieces[u].size <= LONGEST else ()
+                worth = closed.worth
+                self._formulas[u] = {v: f for v, f in found if worth(f, self.steps[u, v])}
         return self._formulas[u]
+
+    def _written(self, u: AnyNode) -> dict[AnyNode, Formula]:
+        """What the rules leave for the steps from ``u``."""
+        piece, sheet = self.pieces[u], self.sheet()
+        entrywise = self.chained and piece.elementwise
+        written: dict[AnyNode, Formula] = {}
+        with traced(sheet.tracer):
+            sheet.stand_in_arguments(u)
+            same = sheet.replay(u)
+            for plain in (False, True):  # true: powers, whose derivative is not called by them
+                those = [v for v in piece.below if (self.chained and piece.monomial(v)) == plain]
+                if not those:
+                    continue
+                by_name = [] if plain else [(same, u)]
+                sheet.stand_ins[u] = same if plain else sheet.named(u, u.ans)
+                found = piece.flow(self.adjoint(sheet, u), sheet.rule)
+                for v in those:
+                    written[v] = sheet.formula(found[v], *by_name, entrywise=entrywise)
+        return written
 
     def closed(self, v: AnyNode) -> list[closed.Step]:
         """The gradient with respect to ``v`` as one formula, step by step; empty if too long."""
@@ -328,29 +327,27 @@ class Chart:
         sheet = self.sheet()
         pending: dict[AnyNode, Array] = {self.output: None}
         same: list[tuple[Any, AnyNode]] = []
-        try:
-            with traced(sheet.tracer):
-                pending[self.output] = sheet.seed(self.value(self.output))
-                for u in reversed(self.order):  # what is computed twice has its name twice
-                    if u.op is not None and u is not v:
-                        sheet.stand_in_arguments(u)
-                        made = sheet.replay(u)
-                        if u is self.output and self.chained and self.pieces[u].monomials(v):
-                            sheet.stand_ins[u] = made
-                            continue
-                        same.append((made, u))
-                        sheet.named(u, u.ans)
-                for u in self.order:
-                    g = pending.get(u)
-                    if g is None or u is v or u.op is None:
+        formula: Formula | None = None
+        with readable(sheet.tracer):
+            pending[self.output] = sheet.seed(self.value(self.output))
+            for u in reversed(self.order):  # what is computed twice has its name twice
+                if u.op is not None and u is not v:
+                    sheet.stand_in_arguments(u)
+                    made = sheet.replay(u)
+                    if u is self.output and self.chained and self.pieces[u].monomials(v):
+                        sheet.stand_ins[u] = made
                         continue
-                    for w, c in self.pieces[u].flow(g, sheet.rule).items():
-                        pending[w] = pending[w] + c if w in pending else c
-                entrywise = self.chained and all(self.pieces[u].elementwise for u in self.order)
-                formula = sheet.formula(pending[v], *same, entrywise=entrywise)
-        except UNREADABLE:
-            return []
-        if not closed.worth(formula, self.gradients[v]):
+                    same.append((made, u))
+                    sheet.named(u, u.ans)
+            for u in self.order:
+                g = pending.get(u)
+                if g is None or u is v or u.op is None:
+                    continue
+                for w, c in self.pieces[u].flow(g, sheet.rule).items():
+                    pending[w] = pending[w] + c if w in pending else c
+            entrywise = self.chained and all(self.pieces[u].elementwise for u in self.order)
+            formula = sheet.formula(pending[v], *same, entrywise=entrywise)
+        if formula is None or not closed.worth(formula, self.gradients[v]):
             return []
         used = dict.fromkeys(n.op for u in self.order for n in self.pieces[u].inside)
         rules = [DERIVATIVES[op] for op in used if op in DERIVATIVES]
@@ -381,12 +378,10 @@ class Chart:
         sheet = self.sheet()
         if self.pieces[u].size > LONGEST:
             return None
-        try:
-            with traced(sheet.tracer):
-                sheet.stand_in_arguments(u)
-                return sheet.formula(sheet.replay(u), entrywise=self.pieces[u].elementwise)
-        except UNREADABLE:
-            return None
+        with readable(sheet.tracer):
+            sheet.stand_in_arguments(u)
+            return sheet.formula(sheet.replay(u), entrywise=self.pieces[u].elementwise)
+        return None
 
     def derivation(self, u: AnyNode, v: AnyNode, deeper: bool = False) -> list[Step]:
         """How the link ``du/dv`` comes about, operation by operation.
@@ -420,17 +415,17 @@ class Chart:
             return []
         sheet = self.sheet()
         style: dict[str, Any] = {"entrywise": True}
-        try:
-            with traced(sheet.tracer):
-                sheet.stand_in_arguments(u)
-                sheet.stand_ins[u] = sheet.replay(u)
-                one = sheet.seed(u.ans)
-                written = [
-                    [sheet.formula(sheet.rule(n, i, one), inverse=True, **style) for n, i in route]
-                    for route in routes
-                ]
-                combined = sheet.formula(piece.flow(one, sheet.rule)[v], **style)
-        except UNREADABLE:
+        combined: Formula | None = None
+        with readable(sheet.tracer):
+            sheet.stand_in_arguments(u)
+            sheet.stand_ins[u] = sheet.replay(u)
+            one = sheet.seed(u.ans)
+            written = [
+                [sheet.formula(sheet.rule(n, i, one), inverse=True, **style) for n, i in route]
+                for route in routes
+            ]
+            combined = sheet.formula(piece.flow(one, sheet.rule)[v], **style)
+        if combined is None:
             return []
         kept = [r for r in written if not any(equals(f.program.result, 0) for f in r)] or written
         factors = [[f for f in r if not equals(f.program.result, 1)] or r[:1] for r in kept]
@@ -460,29 +455,26 @@ class Chart:
         arrives: dict[AnyNode, Array] = {}
         piece.flow(self.gradients[u], pull_back, arrives.setdefault)
         found: list[tuple[Formula | None, Formula]] = []
-        of = self.called(self.output)
-        try:
-            with traced(sheet.tracer):
-                sheet.stand_in_arguments(u)
-                same = sheet.replay(u)
-                sheet.named(u, u.ans)
-                made = {n: sheet.formula(sheet.stand_ins[n]) for n in piece.inside if n is not u}
+        of, last = self.called(self.output), None
+        with readable(sheet.tracer):
+            sheet.stand_in_arguments(u)
+            same = sheet.replay(u)
+            sheet.named(u, u.ans)
+            made = {n: sheet.formula(sheet.stand_ins[n]) for n in piece.inside if n is not u}
 
-                def named(node: AnyNode, g: Array) -> Array:
-                    """The gradient under the name of what ``node`` is."""
-                    if node is u:
-                        return g
-                    expression = made[node]
-                    found.append((expression, sheet.formula(g, (same, u))))
-                    others = (("latex", expression.latex), ("mathml", expression.mathml))
-                    symbol = Symbol(expression.text, of, self.prefix, others)
-                    return sheet.symbol(arrives[node], symbol)
+            def named(node: AnyNode, g: Array) -> Array:
+                """The gradient under the name of what ``node`` is."""
+                if node is u:
+                    return g
+                expression = made[node]
+                found.append((expression, sheet.formula(g, (same, u))))
+                others = (("latex", expression.latex), ("mathml", expression.mathml))
+                symbol = Symbol(expression.text, of, self.prefix, others)
+                return sheet.symbol(arrives[node], symbol)
 
-                below = piece.flow(self.adjoint(sheet, u), sheet.rule, named)
-                last = sheet.formula(below[v], (same, u))
-        except UNREADABLE:
-            return []
-        return [*found, (None, last)]
+            below = piece.flow(self.adjoint(sheet, u), sheet.rule, named)
+            last = sheet.formula(below[v], (same, u))
+        return [*found, (None, last)] if last is not None else []
 
 
 Step = list[list[Formula]]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.explain.paper import UNREADABLE, Paper, traced
+from minigrad.explain.paper import Paper, readable
 from minigrad.explain.sheet import Sheet
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names
@@ -61,21 +61,19 @@ def local_expression(
     sheet = Sheet(names, lambda n: True, names.of)
     if paper is not None:
         sheet.tracer = paper(sheet.sizes)
-    try:
-        with traced(sheet.tracer):
-            sheet.stand_in_arguments(node)
-            same = sheet.replay(node) if entrywise else None
-            name, one = names.of(node), np.ones_like
-            if several:
-                outputs = [(y, f"{name}[{i}]") for i, y in enumerate(node.ans)]
-                sheet.stand_ins[node] = tuple(sheet.symbol(y, Symbol(word)) for y, word in outputs)
-                g: Any = tuple(sheet.symbol(one(y), Symbol(f"d{word}")) for y, word in outputs)
-            else:
-                sheet.named(node, node.ans)
-                seed = one(node.ans)[()]
-                g = sheet.seed(seed) if entrywise else sheet.symbol(seed, Symbol(f"d{name}"))
-            c = sheet.rule(node, argnum, g, fitted=not entrywise)
-            known = [(same, node)] if entrywise else []
-            return sheet.formula(c, *known, entrywise=entrywise)
-    except UNREADABLE:
-        return None
+    with readable(sheet.tracer):
+        sheet.stand_in_arguments(node)
+        same = sheet.replay(node) if entrywise else None
+        name, one = names.of(node), np.ones_like
+        if several:
+            outputs = [(y, f"{name}[{i}]") for i, y in enumerate(node.ans)]
+            sheet.stand_ins[node] = tuple(sheet.symbol(y, Symbol(word)) for y, word in outputs)
+            g: Any = tuple(sheet.symbol(one(y), Symbol(f"d{word}")) for y, word in outputs)
+        else:
+            sheet.named(node, node.ans)
+            seed = one(node.ans)[()]
+            g = sheet.seed(seed) if entrywise else sheet.symbol(seed, Symbol(f"d{name}"))
+        c = sheet.rule(node, argnum, g, fitted=not entrywise)
+        known = [(same, node)] if entrywise else []
+        return sheet.formula(c, *known, entrywise=entrywise)
+    return None

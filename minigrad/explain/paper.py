@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -102,3 +102,10 @@ UNREADABLE = (
     ArithmeticError,
 )
 """What rules that look at their numbers, or call what is not covered, raise on stand-ins."""
+
+
+@contextmanager
+def readable(tracer: Tracer) -> Iterator[None]:
+    """`traced`, and left at once where a rule cannot be run on stand-ins."""
+    with suppress(*UNREADABLE), traced(tracer):
+        yield
