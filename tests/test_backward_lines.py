@@ -155,6 +155,8 @@ def test_what_is_one_slip_away_is_found(wrong: str, right: str) -> None:
     tree = ast.parse(wrong, mode="eval").body
     found = {written(r[1]): r[2] for r in slips(tree, list(names), names)}
     assert found[written(ast.parse(right, mode="eval").body)]
+    if isinstance(tree, ast.Call):
+        assert not any("direction" in words for _, _, words in slips(tree, list(names), names))
 
 
 def square_forward(x, w):

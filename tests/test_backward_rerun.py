@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ import pytest
 import minigrad as mg
 from minigrad.derivation.backward.calls import WORK
 from minigrad.derivation.backward.expressions import Compiler
-from minigrad.derivation.backward.held import numbers_in
+from minigrad.derivation.backward.held import is_made, numbers_in
 from minigrad.derivation.backward.machine import Machine, Start
 from minigrad.derivation.backward.repairing import CHANGE, Search
 from minigrad.derivation.backward.tables import Unknown
@@ -369,6 +370,15 @@ def test_what_a_line_may_use_of_what_there_is() -> None:
     }
     found = ["a", "keep", "layers['W']", "layers['in']['in']['k']", "n", "rate"]
     assert [name for name, _ in numbers_in(held)] == found
+
+
+@pytest.mark.parametrize(
+    ("line", "only"),
+    [("dW = np.zeros_like(W)", True), ("dW = np.empty((2, 3))", True), ("dW = 0.0", True),
+     ("dW = x.T @ dz", False), ("dW = np.ones(3) * dz", False)],
+)  # fmt: skip
+def test_what_is_only_begun(line: str, only: bool) -> None:
+    assert is_made(ast.parse(line).body[0]) is only
 
 
 def test_it_computes_as_python_does_and_on_copies() -> None:

@@ -69,6 +69,7 @@ ALIGN: list[Any] = [
     ("vdot", lambda: np.vdot(X, flat), ValueError, r"\(6,\)|\(2, 3\)"),
     ("add", lambda: X + flat, ValueError, r"X \+ flat: X \(2, 3\) and flat \(4,\) do not broadcast"),
     ("subtract, array first", lambda: flat - X, ValueError, r"flat - X: flat \(4,\) and X \(2, 3\)"),
+    ("multiply, of nothing alike", lambda: X * np.ones((4, 5)), ValueError, r"do not broadcast: aligned from the right"),
     ("multiply, missing axis", lambda: X * Tensor([1.0, 2.0], name="row"), ValueError, r"X \* row.*did you mean row\[:, None\]\?"),
     ("divide, transposed", lambda: X / X.data.T, ValueError, r"X / .*\(2, 3\).*\(3, 2\).*\.T\?"),
     ("maximum", lambda: np.maximum(vec, flat), ValueError, r"maximum\(vec, flat\): vec \(3,\) and flat \(4,\)"),

@@ -71,6 +71,8 @@ def test_one_part_by_the_wrong_amount() -> None:
     says(check(L, {W: dd - dr}), "dL/dW", r"the path through reg_loss has the wrong sign", "sign")
     says(check(L, {W: dd}), "dL/dW", r"the path through reg_loss is missing", "dropped_path")
     says(check(L, {W: dd / 2 + 2 * dr}), "dL/dW", r"data is ½ of .* reg_loss is 2 times", "factor")
+    words = r"data is missing, and the part through reg_loss has the wrong sign"
+    says(check(L, {W: -dr}), "dL/dW", words, "factor")
     says(check(L, {W: 0 * w}), "dL/dW", r"it is 0, as though L did not depend on W", "dropped_path")
 
 

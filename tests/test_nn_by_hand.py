@@ -861,6 +861,7 @@ def test_how_alike(axis: int) -> None:
         )  # fmt: skip
     assert F.pairwise_distance(x, y, keepdims=True).shape == (3, 4, 1)
     np.testing.assert_array_equal(F.normalize(np.zeros((2, 2))), np.zeros((2, 2)))
+    np.testing.assert_allclose(F.normalize(np.array([[3e-6, -4e-6]])), [[0.6, -0.8]], rtol=1e-12)
 
 
 # --- activations with a shape of their own -------------------------------------------------

@@ -261,13 +261,13 @@ def append(arr: Array, values: Array, axis: int | None = None) -> Array:
 
 
 @primitive(
-    vjps=(lambda g, ans, ary, ends, axis=0: np.concatenate(g, axis),),
+    vjps=(lambda g, ans, ary, ends, axis: np.concatenate(g, axis),),
     name="array_split",
     view=True,
     linear="jointly",
     complex=True,
 )
-def pieces(ary: Array, ends: Any, axis: int = 0) -> Array:
+def pieces(ary: Array, ends: Any, axis: int) -> Array:
     """Consecutive stretches that end at ``ends``; the last is the rest."""
     front = (slice(None),) * axis
     return tuple(ary[(*front, slice(i, j))] for i, j in zip((0, *ends), (*ends, None), strict=True))
