@@ -60,6 +60,7 @@ ALIGN: list[Any] = [
     ("matmul, first transposed", lambda: W @ W, ValueError, r"W @ W.*3 != 4; did you mean W\.T"),
     ("matmul, hopeless", lambda: X @ flat, ValueError, r"X @ flat: X \(2, 3\) and flat \(4,\).*3 != 4"),
     ("matmul, array first", lambda: flat @ X, ValueError, r"flat @ X: flat \(4,\) and X \(2, 3\).*4 != 2"),
+    ("matmul, of the first", lambda: X @ np.ones((2, 5)), ValueError, r"do not align: 3 != 2; did you mean X\.T\?"),
     ("np.matmul", lambda: np.matmul(X, W), ValueError, r"X @ W.*did you mean W\.T"),
     ("matmul with a number", lambda: X @ 2.0, ValueError, r"X @ 2.*single number; write \* instead of @"),
     ("matmul of a scalar", lambda: rate @ X, ValueError, r"rate @ X.*rate is a single number; write \*"),
