@@ -81,6 +81,15 @@ def norms(hand: Any) -> Any:
     return check(L, hand)
 
 
+def clipped(hand: Any) -> Any:
+    π, σ, x, δ = leaf([0.4, 0.6]), leaf(0.8), leaf([[-1.0, 0.5], [2.0, 0.1]]), 1.0
+    p = π * np.exp(-0.5 * (x / σ) ** 2) / (np.sqrt(2 * np.pi) * σ)
+    h = np.where(np.abs(x) <= δ, 0.5 * x**2, δ * (np.abs(x) - 0.5 * δ))
+    s = np.sum(p, axis=1)
+    L = np.sum(s**2) + np.sum(h) + np.sum(np.clip(x, 0, 1)) + mg.sigmoid(σ)
+    return check(L, hand)
+
+
 def path(hand: Any) -> Any:
     s, d, θ, P = leaf(1.2), 4, leaf(0.3), 1.2
     y = s**2 / np.sqrt(d)
@@ -100,6 +109,9 @@ RIGHT = [
     (words, {"∂J/∂v": "−U_o + Σ_w ŷ_w U_w"}),
     (columns, {"∂J/∂w": "1/m Σ_i X_i (A_i − Y_i)", "∂J/∂b": "1/m Σ_i (A_i − Y_i)"}),
     (norms, {"∂L/∂v": "−½ Σ_i ∂L/∂h_i (x_i − μ) v^(−3/2)", "∂L/∂μ": "−Σ_i g_i/√v"}),
+    (clipped, {"∂L/∂π": "sum(dp ⊙ exp(-½·(x/σ)²), axis=0)/(√(2π)·σ)", "∂L/∂p": "2·s[:, None]"}),
+    (clipped, {"∂p/∂π": "p/π", "∂L/∂h": "x/x", "∂L/∂σ": "sum(dp (x²/σ³ − 1/σ) p) + σ(σ)(1−σ(σ))"}),
+    (clipped, {"∂L/∂x": "−dp p x/σ² + 1[(x >= 0) & (x <= 1)] + where(abs(x) <= δ, x, δ·sign(x))"}),
     (path, {"∂z/∂s": "(cos y cos 2θ + P) 2s/√d", "∂z/∂θ": "−2 sin 2θ sin y"}),
 ]  # fmt: skip
 

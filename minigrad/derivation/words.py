@@ -59,8 +59,8 @@ class Words:
         arg = node.args[i]
         if np.size(arg) == 1 and is_simple(float(np.sum(arg))):
             return f"{float(np.sum(arg)):g}"
-        computed = computed_by(self.names, node, i)
-        if computed is not None:
+        computed, told = computed_by(self.names, node, i) or (None, False)
+        if computed is not None and told:
             return f"({written(computed)})"
         return f"{float(np.sum(arg)):g}" if np.size(arg) == 1 else f"a constant {np.shape(arg)}"
 

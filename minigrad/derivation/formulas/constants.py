@@ -15,8 +15,11 @@ MOST = 100
 """Of longer statements, no more parts are looked at."""
 
 
-def computed_by(names: Names, node: AnyNode, i: int) -> ast.expr | None:
-    """The expression that computes the constant ``node.args[i]``; None where none is seen."""
+def computed_by(names: Names, node: AnyNode, i: int) -> tuple[ast.expr, bool] | None:
+    """The expression that computes the constant ``node.args[i]``; None where none is seen.
+
+    And whether it is told from a number that is written elsewhere in the statement.
+    """
     owner = names.owner(node)
     found = next(names.assignments(owner), None) if owner is not None else None
     if found is None:
@@ -36,7 +39,10 @@ def computed_by(names: Names, node: AnyNode, i: int) -> ast.expr | None:
         try:
             check(part)
             if names_in(part) and np.array_equal(value_of(part, held), node.args[i]):
-                return part
+                inside = {id(x) for x in ast.walk(part)}
+                numbers: Any = [x.value for x in parts if isinstance(x, ast.Constant)
+                           and type(x.value) in (int, float) and id(x) not in inside]  # fmt: skip
+                return part, not np.isin(node.args[i], numbers).any()
         except (NoFormula, ValueError, TypeError, IndexError, ArithmeticError):
             continue
     return None

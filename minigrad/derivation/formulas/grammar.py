@@ -92,7 +92,8 @@ SIGNS = {"·": "*", "×": "*", "⊙": "*", "∘": "*", "−": "-", "–": "-", "
          "²": "**2", "³": "**3", "′": "'", "^": "**", "∂": "d"}  # fmt: skip
 DERIVATIVE = re.compile(r"\bd([^\W\d]\w*)\s*/\s*d([^\W\d]\w*)")
 TURNED = re.compile(r"\^\s*[T⊤](?!\w)")
-CONDITION = r"[^\[\]{}()]*(?:[<>]|[=!]=)[^\[\]{}()]*"
+PART = r"(?:[^\[\]{}()]|\([^\[\]{}()]*\))*"
+CONDITION = rf"(?=[^\[\]{{}}]*(?:[<>]|[=!]=)){PART}"
 INDICATOR = re.compile(
     rf"(?<![\w.])(?:1|I|𝟙|𝟏)_?\s*(?:\[({CONDITION})\]|\{{({CONDITION})\}}|\(({CONDITION})\))"
     rf"|(?<![\w.\])])\[({CONDITION})\]"
@@ -220,7 +221,7 @@ def _tree(text: str) -> ast.expr:
 def juxtaposed(text: str) -> bool:
     """Whether parts stand beside each other without a sign: ``A x``, ``Xᵀ(h - y)``."""
     text = PRIME.sub(r"\1(", signed(text))
-    if re.search(r"['\",\[]", text):
+    if re.search(r"['\"]", text):
         return False
     try:
         parts = list(ast.walk(ast.parse(text.strip(), mode="eval")))

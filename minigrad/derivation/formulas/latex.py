@@ -63,6 +63,7 @@ def as_python(
     rank: Rank = lambda text: 0,
     tokens: re.Pattern[str] = TOKEN,
     axes: Rank | None = None,
+    calls: bool = False,
 ) -> str:
     """A formula in LaTeX as Python.
 
@@ -78,6 +79,8 @@ def as_python(
         ``WORDS`` for plain text, in which names are words.
     axes : callable, optional
         How many axes a variable has, and so how many subscripts; ``rank`` by default.
+    calls : bool
+        Whether ``σ(z)`` is a function, though a variable is called so.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def as_python(
         For what is not understood.
     """
     found = [t for t in tokens.findall(UPRIGHT.sub(r"\1T", text)) if t not in NOTHING]
-    return Reader(text, known, rank, axes or rank, found, tokens is WORDS).read()
+    return Reader(text, known, rank, axes or rank, found, tokens is WORDS, calls).read()
 
 
 @dataclass(eq=False)
@@ -98,6 +101,7 @@ class Reader:
     axes: Rank
     tokens: list[str]
     words: bool = False
+    calls: bool = False
     i: int = 0
 
     @property
@@ -162,7 +166,7 @@ class Reader:
         return self.power()
 
     def power(self) -> str:
-        base = self.atom()
+        base = self.postfix(self.atom())
         while self.here in ("^", "**"):
             if self.take() == "**":
                 base = f"{base}**{self.signed()}"
@@ -350,7 +354,8 @@ class Reader:
         bare = token.removeprefix("\\")
         bracketed = self.here in ("(", "'", "′")
         bracketed |= bare in BARE and self.here not in {"", *ENDS, *TIMES}
-        if bracketed and SPELLINGS.get(bare, bare) in CALLED and not self.known(bare):
+        free = self.here == "(" and self.calls
+        if bracketed and SPELLINGS.get(bare, bare) in CALLED and (free or not self.known(bare)):
             return self.called(bare)
         if bare != token:
             return self.subscripted(bare)
@@ -429,12 +434,45 @@ class Reader:
         if function == "Σ":
             inner = self.product()
             return f"{SUM}({', '.join([inner, *letters])})" if letters else f"sum({inner})"
-        if self.here in ("(", "{", "["):
+        if self.here == "(":
+            return f"{function}{self.arguments()}"
+        if self.here in ("{", "["):
             return f"{function}{self.atom()}"
         found = self.power()
         while re.fullmatch(r"[\d.*π]+", found) and self.here.isidentifier():  # cos 2x
             found += f"*{self.power()}"
         return f"{function}({found})"
+
+    def arguments(self) -> str:
+        """``(x, axis=0)``."""
+        found: list[str] = []
+        self.take("(")
+        while self.here != ")":
+            keyword = self.tokens[self.i + 1 : self.i + 2] == ["="]
+            name = f"{self.take()}{self.take()}" if keyword else ""
+            argument = self.sum()
+            if self.here in COMPARED and not keyword:
+                argument += f" {COMPARED[self.take()]} {self.sum()}"
+            found.append(f"{name}{argument}")
+            if self.here != ")":
+                self.take(",")
+        self.take(")")
+        return f"({', '.join(found)})"
+
+    def postfix(self, base: str) -> str:
+        """What follows a part of plain text: ``[:, 0]``, ``.sum(axis=0)``."""
+        while self.words and (self.here == "[" or (self.here == "." and base.isidentifier())):
+            if self.take() == ".":
+                name = self.take()
+                base = f"{base}.{name}{self.arguments() if self.here == '(' else ''}"
+                continue
+            depth, inside = 1, ""
+            while depth:
+                token = self.take()
+                depth += (token == "[") - (token == "]")
+                inside += f"{token} " if token == "," else token
+            base = f"{base}[{inside}"
+        return base
 
 
 def is_place(c: str) -> bool:

@@ -62,3 +62,15 @@ def sized(text: str, units: Sequence[str], sizes: Sequence[int], latex: bool) ->
             return f" {name}({next(length)})"
 
         yield re.sub(pattern, spelled, text) if places else text
+
+
+def sides(text: str) -> list[str]:
+    """The parts of an equation: what stands between equality signs, those in brackets aside."""
+    found, depth, start = [], 0, 0
+    for i, c in enumerate(text):
+        depth += (c in "([{") - (c in ")]}")
+        doubled = text[i - 1 : i] in ("<", ">", "=", "!") or text[i + 1 : i + 2] == "="
+        if c == "=" and depth <= 0 and not (doubled and i):
+            found.append(text[start:i])
+            start = i + 1
+    return [*found, text[start:]]

@@ -122,8 +122,11 @@ class Points:
             self.named[node, i] = name
             if node.op is ops.power and i == 1:
                 self.kept.add(name)
-        elif (written := computed_by(self.names, node, i)) is not None:
-            self.computed[node, i] = written
+        elif (found := computed_by(self.names, node, i)) is not None:
+            written, told = found
+            if told:
+                self.computed[node, i] = written
+            self.untold = self.untold or not told
         elif np.ndim(arg) or not is_simple(float(arg)) or self._spelled_alike(node, i):
             self.untold = True
 

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ from minigrad.derivation.formulas.grammar import (
 )
 from minigrad.derivation.formulas.indices import has_indices, ways
 from minigrad.derivation.formulas.latex import TOKEN, WORDS, as_python, is_latex
-from minigrad.derivation.formulas.notation import UNITS, fractions, parted, raised, sized
+from minigrad.derivation.formulas.notation import UNITS, fractions, parted, raised, sides, sized
 from minigrad.derivation.formulas.own import CALL, read_own, renamed
 from minigrad.derivation.formulas.points import Point, Points, tensors_of
 from minigrad.derivation.formulas.symbolic import is_symbolic, spelled
@@ -125,6 +125,9 @@ class Reading:
                 found.lines += self.lines(part, key)
             with np.errstate(all="ignore"):
                 found.value = np.asarray(self.value(found.last, self.points.data), float)
+            for truth in map(np.asarray, self.truths(key)):
+                if found.value.ndim == truth.ndim and alike(found.value, truth):
+                    found.value = np.broadcast_to(found.value, truth.shape)
         except NoFormula as error:
             found.error = str(error)
         except FAILURES as error:
@@ -168,6 +171,9 @@ class Reading:
         found: list[tuple[bool, bool, ast.expr]] = []
         failed: NoFormula | None = None
         texts = sized(raised(parted(text, self.known)), units, self.sizes(), latex)
+        if self.known("π"):  # which is the number in √(2π) all the same
+            whole = [raised(re.sub(r"(?<=2)\s*·?\s*π", " pi", text))]
+            texts = chain(texts, whole if whole != [raised(text)] else ())
         read = chain.from_iterable(self.readings_of(t, key, latex, plain) for t in texts)
         for tree in read:
             if isinstance(tree, NoFormula):
@@ -185,9 +191,15 @@ class Reading:
                 break
         if found:
             return max(found, key=lambda f: f[:2])[2]
-        if failed is not None:
+        if latex and failed is not None:
             raise failed
-        return parsed(text)
+        try:
+            tree = parsed(text)
+        except NoFormula as error:
+            raise failed or error from None
+        if failed is not None and not all(n in NUMBERS or self.known(n) for n in names_in(tree)):
+            raise failed
+        return tree
 
     def units(self, text: str) -> Iterator[str]:
         """Which of ``I`` and ``1ᵀ``, of no size that is written, a formula has."""
@@ -223,9 +235,10 @@ class Reading:
             yield parsed(text)
             return
         words = text if latex else conditions(re.sub(r"⊤|\.T\b", "^T ", text))
-        for rank in (self.rank, lambda part: 0):
+        tokens, calls = TOKEN if latex else WORDS, (False, True)[: 1 + self.multiplied(text)]
+        for called, rank in product(calls, (self.rank, lambda part: 0)):
             try:
-                python = as_python(words, self.known, rank, TOKEN if latex else WORDS, self.rank)
+                python = as_python(words, self.known, rank, tokens, self.rank, called)
                 tree = syntax(python)
                 found = ways(tree, self.shape, self.letters(key), self.whole)
                 for way in found if has_indices(tree) else [tree]:
@@ -352,9 +365,7 @@ class Reading:
     def held(self, name: str) -> Any:
         """What the caller's variable, or path, holds."""
         root = re.split(r"[.\[]", name)[0]
-        if not root.isidentifier():
-            return None
-        found = held_at(name, {root: self.names.value(root)})
+        found = held_at(name, {root: self.names.value(root)}) if root.isidentifier() else None
         return found._value if isinstance(found, Tensor) else found
 
     def alias(self, name: str) -> Alias | None:
@@ -367,6 +378,8 @@ class Reading:
         return self.aliases[name]
 
     def origin(self, held: Any) -> Alias | None:
+        if any(a is held for n in self.points.nodes for a in n.args):
+            return None  # a constant of the graph that stays what it is, a mask say
         for slopes in (False, True) if is_computed(held) else ():
             for node, value in self.of_nodes(self.points.data, slopes).items():
                 if (k := times(held, value)) is not None:
@@ -429,18 +442,6 @@ def plainest(name: str) -> str:
     return "".join(c.lower() if c.isascii() else c for c in name if c != "_")
 
 
-def sides(text: str) -> list[str]:
-    """The parts of an equation: what stands between equality signs, those in brackets aside."""
-    found, depth, start = [], 0, 0
-    for i, c in enumerate(text):
-        depth += (c in "([{") - (c in ")]}")
-        doubled = text[i - 1 : i] in ("<", ">", "=", "!") or text[i + 1 : i + 2] == "="
-        if c == "=" and depth <= 0 and not (doubled and i):
-            found.append(text[start:i])
-            start = i + 1
-    return [*found, text[start:]]
-
-
 def is_computed(x: Any) -> bool:
     """Whether a number, or an array, has more digits than people write."""
     if isinstance(x, np.ndarray) and x.size > 2:
@@ -468,7 +469,10 @@ def fit(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
 
 def alike(a: Any, b: Any, rtol: float = 1e-7) -> bool:
     """Whether two values are equal but for rounding; one number may stand for equal entries."""
-    a = a.reshape(b.shape) if fit(a.shape, b.shape) else a
+    if fit(a.shape, b.shape):
+        a = a.reshape(b.shape)
+    elif a.ndim == b.ndim and all(n in (1, m) for n, m in zip(a.shape, b.shape, strict=True)):
+        a = np.broadcast_to(a, b.shape)
     if a.shape != b.shape and a.shape != ():
         return False
     peak = float(np.max(np.abs(b[np.isfinite(b)]), initial=0.0))
