@@ -31,7 +31,7 @@ def keep_freed_memory() -> None:
     long as the matrix products.  Freeing one large block, never touched and so without
     cost, raises the threshold for the process.
     """
-    with suppress(MemoryError):  # where a process may have little
+    with suppress(MemoryError):  # a process may be limited to little memory
         np.empty(2**25 - 2**16, np.uint8)
 
 

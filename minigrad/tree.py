@@ -62,7 +62,7 @@ def fields_of(t: Any) -> tuple[str, ...] | None:
     fields = getattr(kind, "__dataclass_fields__", None)
     if fields is None or callable(t) or kind.__module__.partition(".")[0] == "minigrad":
         return None
-    if isinstance(t, CONTAINERS):  # whose parts are their items
+    if isinstance(t, CONTAINERS):  # their parts are items, not fields
         return None
     return tuple(field.name for field in dataclasses.fields(t))
 
@@ -285,7 +285,7 @@ def _match(t: object, p: Any, place: str, found: list[Any], whole: bool) -> None
 
 
 def description(t: object) -> str:
-    """What ``t`` is, in a few words."""
+    """The type of ``t``, in a few words."""
     if isinstance(t, dict):
         return f"one with {list(t)}"
     if isinstance(t, list | tuple):
@@ -299,6 +299,6 @@ def _only(values: list[Any]) -> Tree:
 
 
 def tree_map(f: Function, tree: Tree, whole: bool = False) -> Tree:
-    """The same structure with ``f`` of every leaf."""
+    """``tree`` with ``f`` applied to every leaf."""
     leaves, rebuild = flatten(tree, whole)
     return rebuild([f(leaf) for leaf in leaves])

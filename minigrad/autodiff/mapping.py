@@ -235,7 +235,7 @@ def examples(leaves: list[Array], places: list[Any]) -> tuple[list[Array], int]:
 def gathered(
     outputs: list[Array], known: Any, n: int, places: list[Any], recorder: Example
 ) -> list[Array]:
-    """What ``f`` returned, for all examples."""
+    """The results of ``f`` for all examples, along an axis of their own."""
     roots = [y.node if isinstance(y, Tensor) else None for y in outputs]
     targets = list(dict.fromkeys(root for root in roots if root is not None))
     found = dict(zip(targets, batched(targets, known, n, cut=recorder.cut), strict=True))

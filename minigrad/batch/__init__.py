@@ -109,7 +109,7 @@ def detached(v: Array) -> Array:
 
 
 def one_of(v: Array, i: int) -> Array:
-    """What example ``i`` has for ``v``."""
+    """The value of ``v`` for example ``i``."""
     if isinstance(v, Many):
         return v.values[i]
     return tuple([one_of(part, i) for part in v]) if isinstance(v, tuple) else v
@@ -158,7 +158,7 @@ def at_once(
 
 
 def one_by_one(op: Op, args: list[Array], kwargs: dict[str, Any], old_ans: Array, n: int) -> Array:
-    """What has no rule, example by example."""
+    """An op without batching rule, applied example by example."""
     each = [
         run(op, *[one_of(a, i) for a in args], **{k: one_of(v, i) for k, v in kwargs.items()})
         for i in range(n)

@@ -154,7 +154,7 @@ def face(item: Item, values: bool, gradients: bool, detail: bool = True) -> list
     vertex = item if isinstance(item, Vertex) else item.exit
     if isinstance(item, Box):
         lines = [Line(clean(item.title, 40), "title"), Line(clean(item.text, 48), "formula")]
-    elif item.kind == "constant" and not item.named:  # it is its value
+    elif item.kind == "constant" and not item.named:  # shown as its value alone
         return [Line(clean(line), "value") for line in summary(item.value)]
     else:
         role = "title" if item.named or item.kind == "output" else "quiet"

@@ -218,7 +218,7 @@ def _chain(leaf: Vertex) -> dict[str, Any]:
     picture = leaf.picture
     output, wrt = (wrap(v.value, v.node) for v in (picture.output, leaf))
     explanation = Explanation(Chart(output, [wrt], picture.names), None)
-    with np.errstate(all="ignore"):  # it computes what was computed before
+    with np.errstate(all="ignore"):  # the forward pass has warned already
         text = "\n".join(visible(line) for line in str(explanation).splitlines())
         rows = [[left, right, value] for left, right, value, _ in explanation.equations(MATHML)]
     return {"chain": text, "chainMath": rows}

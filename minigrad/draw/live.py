@@ -101,7 +101,7 @@ def _parts(value: Array) -> tuple[Any, ...]:
 
 
 def _products(v: Vertex) -> int:
-    """What a product of matrices costs, in elements."""
+    """The cost of a product of matrices, as a number of elements."""
     if v.node is None or v.node.op is not ops.matmul:
         return 0
     return int(np.size(v.value) * np.shape(v.node.args[0])[-1] // 10)

@@ -108,7 +108,7 @@ class Algebra(Simplifier):
 
 
 def summands(b: Simplifier, x: Operand, c: float = 1) -> Iterator[tuple[float, Operand]]:
-    """What ``x`` is the sum of, with signs."""
+    """The terms of the sum ``x``, each with its sign."""
     made = b.nameless(x)
     if made is not None and made.op in (ops.add, ops.subtract):
         yield from summands(b, made.args[0], c)

@@ -290,7 +290,7 @@ def is_zero(x: Operand) -> bool:
 
 @rule(joined, when="formula")
 def nothing_beside(b: Simplifier, *arrays: Operand, axis: Axis = 0) -> Operand:
-    """What has no entries adds none."""
+    """Empty arrays are left out of a concatenation."""
     kept = [x for x in arrays if 0 not in shape_of(x)]
     if len(kept) == len(arrays) or not kept:
         return None

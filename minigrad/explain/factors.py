@@ -255,7 +255,7 @@ def names_of_quotients(b: Simplifier, found: Factors) -> Factors:
 
 
 def named(b: Simplifier, x: Operand, y: Operand) -> Var | None:
-    """What x/y is called, if it has a name."""
+    """The variable with a name that is x/y, if there is one."""
     a = b.keep(ops.divide, (x, y), {}, None) if b.knows(ops.divide, x, y) else None
     return a if isinstance(a, Var) and a.given else None
 
@@ -286,7 +286,7 @@ def reframed(b: Simplifier, z: Operand, op: Op) -> Operand:
 
 
 def unpadded(b: Simplifier, z: Operand) -> Operand:
-    """What ``z`` is with axes of length 1 behind it."""
+    """``z`` without the axes of length 1 at its end."""
     for op in (ops.elements, ops.reshape, ops.expand_dims):
         inner = reframed(b, z, op)
         if inner is not None and z.shape[: len(shape_of(inner))] == shape_of(inner):

@@ -268,7 +268,7 @@ def step_between(b: Simplifier, x: Operand, y: Operand) -> Operand:
 
 @rule(branch, when="closed")
 def step_of_choice(b: Simplifier, condition: Operand, x: Operand, y: Operand) -> Operand:
-    """The same for ``where(u > 0, 1, 0)``."""
+    """``where(u > 0, 1, 0)`` is half at 0 as well, as in `step_between`."""
     u = positive(b, condition) if b.kinked and equals(x, 1) and equals(y, 0) else None
     return None if u is None else b.emit(above, u, u.dtype.type(0))
 
@@ -329,7 +329,7 @@ def known_total(b: Simplifier, x: Operand, axis: Axis) -> float | None:
         and len(shape) == 1
         and is_plain_reduction(made.kwargs)
     ):
-        rows = shape_of(made.args[0])[:-1]  # of which each adds up to the same
+        rows = shape_of(made.args[0])[:-1]  # each row adds up to the same
         along = axes_of(made.args[0], made.kwargs.get("axis"))
         total = known_total(b, made.args[0], -1) if along == {*range(len(rows))} else None
         if total is not None:

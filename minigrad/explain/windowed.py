@@ -104,7 +104,7 @@ FOOTNOTES |= {
 
 
 def stripped(b: Simplifier, x: Operand, moves: frozenset[Op] = MOVES) -> Operand:
-    """What ``x`` is, in another order and shape."""
+    """``x`` before transposes and reshapes."""
     while isinstance(x, Var) and not x.given and (e := b.made_by.get(x)) is not None:
         if e.op not in moves:
             break
@@ -253,7 +253,7 @@ def taken_from_windows(b: Simplifier, x: Operand, axis: Axis = None, **kwargs: A
 
 
 def pooled(b: Simplifier, x: Operand, kwargs: dict[str, Any]) -> Operand:
-    """What the largest entries, or all, of windows get."""
+    """The gradient of max or average pooling."""
     inner = stripped(b, x)
     stretched = b.match(inner, ops.broadcast_to)
     if stretched is not None:

@@ -316,7 +316,7 @@ def along(w: Array, axis: int, ndim: int) -> Array:
 
 
 def chosen(scores: Array, y: Array, axis: int) -> Array:
-    """Of each example the score of its class."""
+    """The score of its class, for each example."""
     places: list[Array] = list(np.indices(y.shape, sparse=True))
     places.insert(axis % scores.ndim, y)
     return scores[tuple(places)]

@@ -146,7 +146,7 @@ def array(t: Array) -> Any:
 
 
 def attributes(node: Any) -> Names:
-    """What a node has besides its inputs."""
+    """The attributes of a node, by name."""
     from onnx import AttributeProto as Kind
     from onnx import helper
 

@@ -183,7 +183,7 @@ def along(shape: tuple[int, ...], axis: int, start: Array, step: Any) -> Any:
 
 
 def triangle(values: list[Any], shape: tuple[Any, ...]) -> Triangle | None:
-    """What masks of causal attention are."""
+    """Arrays of one value in a lower triangle and one outside, as causal masks; None for others."""
     first = values[0]
     inside, outside = first[-1, 0], first[0, -1]
     if inside == outside:

@@ -125,7 +125,7 @@ def raised(x: Array, p: Array) -> Array:
         return whole(x, SMALL[p])
     if p in HALVES:
         root = np.sqrt(x)
-        # of -0.0 it is -0.0
+        # keeps the sign of -0.0
         root = np.abs(root, out=root if root.ndim else None) if p == -0.5 else x * root
         return root if p > 0 else np.reciprocal(root)
     return x**p

@@ -46,7 +46,7 @@ def e_by_m(phi: Array, m: Array) -> Array:
 
 
 def turned(k: Array, slope: Function, m: Array) -> Array:
-    """What ``k`` half turns add: ``2 k slope(m)``."""
+    """The contribution of ``k`` half periods: ``2 k slope(m)``."""
     return np.where(k == 0, 0.0, 2 * k * slope(np.where(k == 0, 0.5, m)))
 
 

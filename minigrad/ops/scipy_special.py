@@ -149,7 +149,7 @@ row(
 # --- gamma and beta functions (chapters 5 and 8) -----------------------------------------
 
 
-hurwitz: Any = getattr(import_module("scipy.special._ufuncs"), "_zeta", sp.zeta)  # what zeta calls
+hurwitz: Any = getattr(import_module("scipy.special._ufuncs"), "_zeta", sp.zeta)  # zeta's own ufunc
 row(sp.gamma, lambda g, ans, x: g * ans * sp.psi(x), letter="Γ")
 row(sp.gammaln, lambda g, ans, x: g * sp.psi(x))
 row(sp.loggamma, lambda g, ans, x: g * sp.psi(x))

@@ -208,7 +208,7 @@ def everything(b: Builder, x: Operand, index: Index = None) -> Operand:
 
 @rule(ops.swapaxes)
 def swapped_twice(b: Builder, x: Operand, axis1: int = 0, axis2: int = 0) -> Operand:
-    """The same two axes swapped back."""
+    """Swapping the same two axes twice changes nothing."""
     equation = b.made(x, ops.swapaxes)
     if equation is None:
         return None
@@ -262,12 +262,12 @@ def is_bool(x: Operand) -> bool:
 
 @rule(ops.bitwise_and, ops.bitwise_or, ops.maximum, ops.minimum)
 def either(b: Builder, x: Operand, y: Operand) -> Operand:
-    """Of ``x`` and ``x``: ``x``."""
+    """``x & x``, ``max(x, x)`` and the like are ``x``."""
     return x if x is y else None
 
 
 def truth_of(x: Operand) -> bool | None:
-    """What a constant of truth values is everywhere."""
+    """The truth value of all entries of a constant; None if they differ, or for others."""
     if isinstance(x, np.ndarray) and x.dtype.kind == "b" and x.size and not any(x.strides):
         return bool(x.flat[0])
     return bool(x) if isinstance(x, bool | np.bool_) else None

@@ -249,7 +249,7 @@ class Search:
                 continue
             if is_searched(code):
                 self.note("cell", cell, name, value, name)
-            functions = is_a(value, dict) and all(map(callable, value.values()))  # by types, say
+            functions = is_a(value, dict) and all(map(callable, value.values()))  # a table
             if is_searched(code) or callable(value) or functions:
                 yield value, name
         if not is_searched(code):

@@ -50,7 +50,7 @@ def reassociated(program: Program) -> Program:
 
 
 def factors(e: Equation, made_by: dict[Any, Equation], inner: set[Var]) -> list[Any]:
-    """What ``e`` multiplies, from left to right."""
+    """The factors of the product ``e``, from left to right."""
     found: list[Any] = []
     stack = list(e.args[::-1])
     while stack:

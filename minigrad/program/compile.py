@@ -198,7 +198,7 @@ class Compiled(functools.partial[Any]):
                 if run.recorded and recording.get():
                     return run.first(result)
                 if run.ready:
-                    del result  # and with it the graph that the trace has left
+                    del result  # frees the graph that the trace has left
                     return cleared(run.ready) if elements(run.program) > HEAVY else run.ready.pop()
             else:
                 self._install(form, run)
@@ -329,7 +329,7 @@ class Compiled(functools.partial[Any]):
             names = before.names.union(*(names_in(c) for c in tracer.codes if is_searched(c)))
             if lift.taken and lift.is_passed([(lift.copy(x), name) for x, name in roots], names):
                 raise ValueError("the function gets to what it captured in another way as well")
-            found = search(roots, names, frozenset(lift.taken))  # what it made as well
+            found = search(roots, names, frozenset(lift.taken))  # also what the lifted copy reaches
             places = found.places + unreached(tracer, found.seen, flatten(form.named)[0])
             variables = [Variable(p.kind, p.home, p.key, p.value, p.name) for p in lift.variables]
             simple = simplified(program)

@@ -332,7 +332,7 @@ class Kernel(Statements):
         """The call of a region, and the kernels of its tiles."""
         n = region.rows
         made = {v for e in region.equations for v in e.outs}
-        outside: dict[tuple[Var, bool], None] = {}  # and whether it is read row by row
+        outside: dict[tuple[Var, bool], None] = {}  # (variable, whether it is read row by row)
         for e in region.equations:
             for v in e.reads():
                 if v not in made:

@@ -89,5 +89,5 @@ def rewritten(program: Program, rules: Rules = RUNNING) -> Program:
 
 
 def shared(program: Program) -> Program:
-    """What is computed twice, computed once."""
+    """Common subexpressions computed once."""
     return rebuilt(program, {}, folding=False)

@@ -279,7 +279,7 @@ def snapshot(container: Any, skip: frozenset[Any] = frozenset()) -> tuple[Any, .
 
 
 def keyed(container: object, parts: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
-    """What `snapshot` gave of a list or a dict, by key."""
+    """(key, part) of each part of a `snapshot` of a list or a dict."""
     if not is_a(container, dict):
         return iter(enumerate(parts))
     n = len(parts) // 2

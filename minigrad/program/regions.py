@@ -123,7 +123,7 @@ def tiled(v: Var, rows: int, e: Equation) -> bool:
 def regions(program: Program) -> list[Any]:
     """The steps of ``program``: equations and regions, in an order that works."""
     level: dict[Var, int] = {}
-    rows: dict[Var, int] = {}  # of what is computed row by row
+    rows: dict[Var, int] = {}  # variable computed row by row -> its number of rows
     placed: list[tuple[int, int | None, Equation]] = []
     work: dict[int | None, float] = {}
     of = [rows_of(e) for e in program.equations]

@@ -86,7 +86,7 @@ class Run:
         self.single: bool = not self.numeric and scalar.is_single_numbers(program)
         self.names = [f"x{i}" for i in range(len(self.inputs))]
         self.unwritten = ""
-        self.ready: list[Any] = []  # what the proof has computed already
+        self.ready: list[Any] = []  # the answer, if the proof has computed it already
         try:
             self.written(*self._write())
         except Exception as error:  # the ops can do it all the same

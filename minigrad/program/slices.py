@@ -71,7 +71,7 @@ class SlicedOperation:
 
 
 def sliced_operations(program: Program) -> list[SlicedOperation]:
-    """What is done to all slices of an array."""
+    """The operations that are done to every slice of an array."""
     slices = {e.out: (e.args[0], *place) for e in program.equations if (place := axis_of(e))}
     if not slices:
         return []

@@ -53,7 +53,7 @@ def structure_source(
         return f"{bind(rebuilt)}({bind(tree)}, {text}, {{{held}}})"
     name = f"_d{len(lines)}"
     lines.append(f"{name} = {empty}")
-    if getattr(tree, "__dict__", None) is tree:  # its keys are its attributes
+    if getattr(tree, "__dict__", None) is tree:  # a dict whose keys are its attributes
         lines.append(f"{bind(object.__setattr__)}({name}, '__dict__', {name})")
     if isinstance(tree, dict):
         set_item = bind(storage(kind).__setitem__)

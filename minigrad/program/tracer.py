@@ -453,7 +453,7 @@ def watched(tracer: Tracer) -> Iterator[None]:
     try:
         yield
     finally:
-        tracer.hook = None  # which holds the tracer
+        tracer.hook = None  # a cycle: the hook holds the tracer
         if before is None or heard is not None:
             sys.setprofile(heard)
         else:

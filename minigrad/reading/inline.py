@@ -35,7 +35,7 @@ def inlined(tree: ast.expr, variables: Keywords) -> tuple[ast.expr, Keywords] | 
     writer = Inliner(dict(variables))
     try:
         made = writer.expand(tree, variables, None, DEPTH)
-    except (NotPlain, RecursionError, ValueError):  # of a variable without a value
+    except (NotPlain, RecursionError, ValueError):  # ValueError: a closure variable without a value
         return None
     return (made, writer.seen) if writer.calls else None
 

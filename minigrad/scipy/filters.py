@@ -200,7 +200,7 @@ def convolve(
 def turned(
     who: str, input: Array, weights: Array, mode: str, cval: Array, origin: Sizes, axes: Axis
 ) -> Array:
-    """What `convolve` says, in the name of ``who``."""
+    """`convolve`; errors name the function ``who``."""
     w, n = arrayed(weights), np.ndim(input)
     along = chosen(axes, n)
     along = sorted(along) if len(along) == n else along

@@ -201,7 +201,7 @@ def simpson(y: Array, x: Array = None, dx: Array = 1.0, axis: int = -1) -> Array
     y = np.moveaxis(arrayed(y), axis, -1)
     n = np.shape(y)[-1]
     if x is not None or (n > 2 and n % 2 == 0):
-        y = y * np.float64(1)  # where SciPy's widths are doubles
+        y = y * np.float64(1)  # SciPy's step widths are doubles
     h = widths("simpson", y, x, dx, axis)
     h = h if x is None else h * np.float64(1)
     if n == 2:

@@ -37,7 +37,7 @@ def _of_poles(g: Array, ans: Array, b: Array, a: Array, x: Array) -> Array:
 
 
 def _of_signal(g: Array, ans: Array, b: Array, a: Array, x: Array) -> Array:
-    """The same filter, backward in time."""
+    """The filter applied backward in time."""
     return recursive(b, a, g[..., ::-1])[..., ::-1]
 
 

@@ -89,7 +89,7 @@ def checked(name: str, in1: Array, in2: Array, mode: str) -> tuple[Array, Array]
 
 
 def part(full: Array, a: Array, b: Array, mode: str, axes: Any, name: str) -> Array:
-    """What ``mode`` asks for of the whole convolution."""
+    """The part of the full convolution that ``mode`` selects."""
     if mode == "full":
         return full
     cut = [slice(None)] * np.ndim(full)

@@ -61,7 +61,7 @@ class Mirrored:  # a ufunc of SciPy's as it is, but for its help: that has the d
 
 @_cache  # one object each, as everywhere
 def __getattr__(name: str) -> Any:
-    """What has no rule is SciPy's own."""
+    """SciPy's own function, where there is no rule."""
     found = getattr(sp, name)
     if isinstance(found, np.ufunc) and isinstance(op := implementations.get(found), Op):
         return Mirrored(found, op)

@@ -105,7 +105,7 @@ def _matmul(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
 
 
 def flipped(x: Term) -> str:
-    """What is written for the transpose of ``x``."""
+    """The transpose of ``x`` as text."""
     for end, other in (("⁻ᵀ", "⁻¹"), ("⁻¹", "⁻ᵀ"), ("ᵀ", "")):
         if x.level == "atom" and x.code.endswith(end):
             return f"{x.code.removesuffix(end)}{other}"
@@ -237,13 +237,13 @@ def _onehot(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
 
 @special(identity)
 def _identity(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
-    """As large as there is room for."""
+    """The identity matrix, written without its size."""
     return w.style.fill(NOTATION[identity][w.style.column])
 
 
 @special(ops.flip)
 def _flip(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
-    """Of a vector by the slice that everybody writes."""
+    """A vector reversed is written ``x[::-1]``."""
     if len(shape_of(e.args[0])) != 1:
         return None
     return _getitem(
@@ -253,7 +253,7 @@ def _flip(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
 
 @special(ops.cumsum, ops.cumprod)
 def _cumulated(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
-    """Of a vector along its only axis."""
+    """A vector's cumulative sum needs no axis."""
     if len(shape_of(e.args[0])) != 1 or set(e.kwargs) - {"axis"}:
         return None
     return w.call(e.op.name, [f"{args[0]:open}"])
@@ -349,7 +349,7 @@ def _getitem(w: FormulaWriter, e: Equation, args: list[Term]) -> Term:
 
 @special(ops.scatter)
 def _scatter(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
-    """What is added to a slice has zeros around it."""
+    """A slice put into zeros is written as padding."""
     shape, index = e.kwargs["shape"], e.kwargs["index"]
     parts = index if isinstance(index, tuple) else (index,)
     if any(part is Ellipsis for part in parts):
@@ -358,7 +358,7 @@ def _scatter(w: FormulaWriter, e: Equation, args: list[Term]) -> Term | None:
         parts = (*parts[:k], *(slice(None),) * gap, *parts[k + 1 :])
     if len(parts) > len(shape) or not all(isinstance(part, slice) for part in parts):
         words = [f"{args[0]:open}", w.index(index)]
-        return None if w.style.plain else w.call("scatter", words)  # as large as there is room
+        return None if w.style.plain else w.call("scatter", words)
     ends = [part.indices(n) for part, n in zip(parts, shape, strict=False)]
     if any(step != 1 for *_, step in ends):
         return None

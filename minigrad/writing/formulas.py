@@ -71,7 +71,7 @@ class Formula:
             nonlocal largest
             ans = call_forward(op, args, kwargs)
             for part in ans if isinstance(ans, tuple) else (ans,):
-                part = np.asarray(part)  # which other libraries' arrays become
+                part = np.asarray(part)  # arrays of other libraries, too
                 found = np.abs(part) if part.dtype.kind == "f" else np.zeros(1)
                 largest = max(largest, float(np.max(found, initial=0.0, where=found < np.inf)))
             return ans
@@ -209,7 +209,7 @@ def added(writer: FormulaWriter, e: Equation, name: str) -> str | None:
     values = e.args[0]
     for maker in writer.formula.program.equations:
         if maker.out is values and maker.op is ops.broadcast_to:
-            values = maker.args[0]  # which NumPy does by itself
+            values = maker.args[0]  # NumPy broadcasts by itself
     if not isinstance(values, Var) and uniform_value(values) is not None:
         values = uniform_value(values)
     return f"np.add.at({name}, {words}, {writer.argument(values, shape_of(values)):open})"

@@ -108,7 +108,7 @@ def rational(x: Surd) -> bool:
 
 
 def worth(x: Surd) -> float:
-    """What is written."""
+    """The number that a surd stands for."""
     if x.kind == "log":
         top, bottom = (math.log(n) if n > 1 else 1 for n in x[1:3])
         return top / bottom

@@ -118,7 +118,7 @@ def _pool(
     n: int, x: Array, kernel: Sizes, size: Sizes, ratio: Any, return_indices: bool, rng: Random,
     samples: Array,
 ) -> Array:  # fmt: skip
-    order = (1, 0) if n == 2 else (0, 1, 2)  # of the samples, as PyTorch's
+    order = (1, 0) if n == 2 else (0, 1, 2)  # the order in which PyTorch draws samples
     who = f"fractional_max_pool{n}d"
     x, unbatched = batched(who, x, n)
     kernel, lengths = counts(who, "kernel_size", kernel, n), np.shape(x)[2:]

@@ -259,7 +259,7 @@ def interpolate(
     if mode == "area":
         return POOLS[n](x, sizes)
     for axis, (length, new, ratio) in enumerate(zip(lengths, sizes, ratios), 2):
-        if length == new and "linear" in mode:  # as PyTorch has it, whatever the ratio
+        if length == new and "linear" in mode:  # PyTorch copies then, whatever the ratio
             continue
         if mode.startswith("nearest"):
             middle = 0.5 if mode == "nearest-exact" else 0.0

@@ -25,7 +25,7 @@ def pairs_of(
     strides: Sequence[int],
     dilations: Sequence[int],
 ) -> list[tuple[int, int]]:
-    """What is added at both ends of each axis."""
+    """The padding before and after each axis."""
     n = len(kernel)
     if auto_pad == "VALID" or (auto_pad == "NOTSET" and pads is None):
         return [(0, 0)] * n
@@ -170,7 +170,7 @@ def dropout(
     x: Array, rate: Array = None, training: Array = None, *, ratio: float = 0.5, seed: int = 0,
     is_test: int = 1, outputs: int,
 ) -> Array:  # fmt: skip
-    """As it is after training."""
+    """Batch normalisation with the statistics of training."""
     if training is not None and any(whole(training)):
         raise NotImplementedError("onnx.load: Dropout while training is not known")
     return (x, np.ones(np.shape(x), bool)) if outputs > 1 else x
