@@ -136,7 +136,7 @@ def rounding(
 ) -> Iterator[list[Any]]:
     """For each output, how far its elements move as the last digits of all ops' arguments do.
 
-    Each estimate is of one trial more, and larger than the one before.
+    Each estimate is of one run more, and larger than the one before.
 
     Long sums have errors besides, which grow with the square root of their number (Higham,
     *Accuracy and Stability of Numerical Algorithms*, 2002, §4.2).
@@ -174,22 +174,24 @@ def rounding(
     with quiet():
         if exact is None:
             exact = values_of(evaluate(program, values, call_forward))
-        runs = [(program, exact)]
-        if any(e.op in COMPOSED for e in program.equations):  # whose steps round as well
-            steps = lower(program)
-            runs.append((steps, values_of(evaluate(steps, values, call_forward))))
+    parts = [program]
+    if any(e.op in COMPOSED for e in program.equations):  # whose steps round as well
+        parts.append(lower(program))
+    still = {0: exact}
     spread: list[Any] = [None] * len(exact)
     for _ in range(times):
-        for part, unmoved in runs:
+        for k, part in enumerate(parts):
             with quiet():
+                if k not in still:
+                    still[k] = values_of(evaluate(part, values, call_forward))
                 moved = values_of(evaluate(part, values, call))
-                for i, (x, y) in enumerate(zip(unmoved, moved, strict=True)):
+                for i, (x, y) in enumerate(zip(still[k], moved, strict=True)):
                     if isinstance(x, int | float | np.generic | np.ndarray):
                         away = np.abs(widened(y) - widened(x))
                         if np.asarray(x).dtype.kind in "fc":
                             away += np.abs(widened(x)) * sums
                         spread[i] = away if spread[i] is None else np.maximum(spread[i], away)
-        yield spread
+            yield spread
 
 
 def signed(x: Any, rng: np.random.Generator) -> Any:
