@@ -329,6 +329,8 @@ def test_a_row_for_each_pass_of_a_loop() -> None:
 def test_a_number_that_is_the_same_for_all_is_not_spread_out() -> None:
     x, k = param(3), param()
     assert rows(mg.explain(np.sum(x * k + 1), x))["dx"] == "k"
+    x, k = mg.Tensor([1.0, 2.0], requires_grad=True), mg.Tensor(2.5, requires_grad=True)
+    assert rows(mg.explain(np.sum(x**k * x), x))["dx"] == "x^k + k·x^k"
 
 
 def test_no_name_for_what_a_function_made_of_it() -> None:
