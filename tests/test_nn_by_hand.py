@@ -842,6 +842,12 @@ def test_embedding() -> None:
     assert layer.weight.data[:4].all()
 
 
+@pytest.mark.parametrize("make", [nn.RNN, nn.LSTM, nn.GRU])
+def test_recurrent_layers_without_a_batch(make: Any) -> None:
+    layer, x = make(3, 2, rng=0), rng.normal(size=(5, 3))
+    np.testing.assert_allclose(layer(x)[0].data, layer(x[:, None])[0].data[:, 0], rtol=1e-12)
+
+
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_how_alike(axis: int) -> None:
     x, y = rng.normal(size=(2, 3, 4, 2))
