@@ -129,8 +129,6 @@ def regions(program: Program) -> list[Any]:
     of = [rows_of(e) for e in program.equations]
     for n, e in zip(of, program.equations, strict=True):
         work[n] = work.get(n, 0) + cost(e)
-    if not any(work[n] >= WORTH for n in work if n is not None):
-        return list(program.equations)
     for n, e in zip(of, program.equations, strict=True):
         n = None if n is None or n < 2 or work[n] < WORTH else n
         at = -1 if n is None else 0  # whole arrays: after that region, -1 before all
