@@ -99,7 +99,7 @@ def attributes_beside(t: object) -> Keywords:
     ...     pass
     >>> batch = Batch([1, 2])
     >>> batch.weight = 0.5
-    >>> beside(batch), beside([1, 2])
+    >>> attributes_beside(batch), attributes_beside([1, 2])
     ({'weight': 0.5}, mappingproxy({}))
     """
     kind: Any = type(t)

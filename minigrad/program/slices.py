@@ -28,7 +28,7 @@ def batch_slices(program: Program) -> Program:
     >>> import numpy as np
     >>> from minigrad.program.passes import recorded
     >>> program = recorded(lambda x, W: np.tanh(x[0] @ W) + x[1] @ W, np.ones((2, 3)), np.eye(3))
-    >>> print(together(program).listing)
+    >>> print(batch_slices(program).listing)
     t1 = matmul(x, W)
     t2 = getitem(t1, index=(0,))
     t3 = tanh(t2)
