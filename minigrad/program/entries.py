@@ -43,7 +43,7 @@ def merge_scatters(program: Program) -> Program:
     t14 = scatter(t13, shape=(2,), index=0)
     dp = add(t12, t14)
     return dp
-    >>> print(added_up(program).listing.split("t9 = ")[1])
+    >>> print(merge_scatters(program).listing.split("t9 = ")[1])
     multiply(t7, t2)
     t10 = add(t6, t9)
     t11 = stack(t10, t8)

@@ -29,7 +29,7 @@ def same_value(a: Any, b: Any) -> bool:
 
     Examples
     --------
-    >>> same(0.0, -0.0), same(float("nan"), float("nan")), same(1, True)
+    >>> same_value(0.0, -0.0), same_value(float("nan"), float("nan")), same_value(1, True)
     (False, True, False)
     """
     if a is b:
@@ -60,7 +60,7 @@ def comparison_key(x: object) -> Any:
 
     Examples
     --------
-    >>> exact(frozenset({1})) == exact(frozenset({1.0}))
+    >>> comparison_key(frozenset({1})) == comparison_key(frozenset({1.0}))
     False
     """
     if isinstance(x, TOLD_BY_DIGITS):

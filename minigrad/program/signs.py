@@ -48,7 +48,7 @@ def signs_seen(program: Program) -> set[Var]:
     >>> import minigrad as mg
     >>> from minigrad.program import passes
     >>> program = passes.recorded(lambda x, y: mg.exp(x) / (x + 2) / mg.sin(y), 1.0, 1.0)
-    >>> [v.name for v in program.inputs if v in seen(program)]
+    >>> [v.name for v in program.inputs if v in signs_seen(program)]
     ['y']
     """
     found: set[Var] = set()
