@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -427,9 +427,17 @@ def index(v: Vertex) -> str:
 
 def _with_constants(box: Box) -> Box:
     """``box`` with the unnamed constants that only it uses."""
+    return _with_sources(box, lambda v: v.kind == "constant" and not v.named)
+
+
+def _with_sources(box: Box, wanted: Callable[[Vertex], bool]) -> Box:
+    """A box with those ``wanted`` of the leaves and constants that are used nowhere else."""
     inside = {v.id for v in box.members}
-    own = [v for v in _sources(box.members) if v.kind == "constant" and not v.named]
-    own = [v for v in own if all(e.target.id in inside for e in v.uses)]
+    own = [
+        v
+        for v in _sources(box.members)
+        if wanted(v) and v.id not in inside and all(e.target.id in inside for e in v.uses)
+    ]
     box.members = _in_order([*box.members, *own])
     return box
 
@@ -476,14 +484,4 @@ def _merged(items: Iterable[Item]) -> Box:
 
 def _with_own_sources(box: Box, picture: Picture) -> Box:
     """``box`` with all leaves and constants that only it uses, but for those asked for."""
-    inside = {v.id for v in box.members}
-    own = [
-        v
-        for v in _sources(box.members)
-        if v not in picture.wrt
-        and v is not picture.output
-        and v.id not in inside
-        and all(e.target.id in inside for e in v.uses)
-    ]
-    box.members = _in_order([*box.members, *own])
-    return box
+    return _with_sources(box, lambda v: v not in picture.wrt and v is not picture.output)

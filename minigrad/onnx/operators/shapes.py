@@ -82,10 +82,15 @@ def cut(
     return getitem(x, tuple(index))
 
 
-def gather_elements(x: Array, indices: Array, *, axis: int = 0) -> Array:
-    grid: list[Array] = list(np.ix_(*[np.arange(n) for n in np.shape(indices)]))
+def along(indices: Array, axis: int) -> Index:
+    """The index that takes an element at each of ``indices`` along ``axis``."""
+    grid: list[Array] = list(np.ix_(*map(np.arange, np.shape(indices))))
     grid[axis] = indices
-    return getitem(x, tuple(grid))
+    return tuple(grid)
+
+
+def gather_elements(x: Array, indices: Array, *, axis: int = 0) -> Array:
+    return getitem(x, along(indices, axis))
 
 
 def parts(indices: Array) -> tuple[Array, ...]:
@@ -96,7 +101,7 @@ def parts(indices: Array) -> tuple[Array, ...]:
 def gather_nd(x: Array, indices: Array, *, batch_dims: int = 0) -> Array:
     if not batch_dims:
         return getitem(x, parts(indices))
-    grid = np.ix_(*[np.arange(n) for n in np.shape(x)[:batch_dims]])
+    grid = np.ix_(*map(np.arange, np.shape(x)[:batch_dims]))
     more = np.ndim(indices) - 1 - batch_dims
     front = tuple(g.reshape(*g.shape, *[1] * more) for g in grid)
     return getitem(x, (*front, *parts(indices)))
@@ -119,9 +124,7 @@ def scatter_nd(x: Array, indices: Array, values: Array, *, reduction: str = "non
 def scatter_elements(
     x: Array, indices: Array, values: Array, *, axis: int = 0, reduction: str = "none"
 ) -> Array:
-    grid: list[Array] = list(np.ix_(*[np.arange(n) for n in np.shape(indices)]))
-    grid[axis] = np.asarray(indices)
-    return placed(x, tuple(grid), values, reduction)
+    return placed(x, along(np.asarray(indices), axis), values, reduction)
 
 
 def pad(
