@@ -327,3 +327,13 @@ def test_modes_are_described_as_those_of_images(name: str) -> None:
     lines = (getattr(ndimage, name).__doc__ or "").splitlines()
     told = [lines[i + 1] for i, line in enumerate(lines) if line.strip().startswith("mode : ")]
     assert all("eyond the" in line for line in told), told
+
+
+@pytest.mark.parametrize("order", [0, 1, 3])
+@pytest.mark.parametrize("mode", ["mirror", "reflect", "grid-mirror", "wrap", "nearest"])
+def test_coordinates_beyond_the_edges(mode: str, order: int) -> None:
+    x = np.array([0.3, -1.0, 2.0, 0.7, 5.0])
+    places = np.array([[-11.5, -7.2, -3.3, -0.5, 0.0, 2.5, 4.5, 4.6, 9.3, 13.7]])
+    ours = ndimage.map_coordinates(mg.Tensor(x), places, order=order, mode=mode)
+    theirs = sn.map_coordinates(x, places, order=order, mode=mode)
+    np.testing.assert_allclose(ours.data, theirs, atol=1e-14)
