@@ -197,7 +197,7 @@ CASES = [
     (SPRING, spring, "lam_a * vs[n]", "lam_a * vs[n + 1]", "dc =", "n"),
     (NORM, image, "self.xn).mean(axis=(2, 3)", "self.xn).mean(axis=(1, 2, 3)", "second =", "axis"),
     (NORM, image, "np.einsum(", "-np.einsum(", "self.g[", "sign"),
-    (LAYERS, graph, "A.T @ back", "A @ back", "delta =", "A is not transposed"),
+    (LAYERS, graph, "A.T @ back", "A @ back", "delta =", "A is (not )?transposed"),
     (LAYERS, graph, "slope(Hs[l + 1])", "slope(Hs[l])", "back =", r"Hs\[l\]"),
     (LSTM, lstm, "dc * i * (1 - g ** 2)", "dc * i * g * (1 - g)", "dg =", r"1 - g \*\* 2"),
     (LSTM, lstm, " + Wo.T @ do", "", "dz =", r"\+ Wo.T @ do is missing"),

@@ -87,7 +87,71 @@ def forward(U, V, y):
     assert first.remark == "dV is returned where the gradient of U belongs"
 
 
+NET = """import numpy as np
+from collections import namedtuple
+from types import SimpleNamespace
+P = namedtuple("P", "w b")
+def forward(x, t, {given}):
+    {taken}
+    h = np.tanh(x @ w + b)
+    return np.sum((h - t) ** 2), (x, t, w, h)
+def backward(cache):
+    x, t, w, h = cache
+    dh = 2 * (h - t)
+    e = dh * (1 - h ** 2)
+    u, v = x.T @ e, e.sum()
+    {ending}
+"""
+WAYS = [
+    ("w, b", "", "return u, v"),
+    ("w, b", "", "return x.T @ e, e.sum()"),
+    ("w, b", "", "dw, grad_bias = u, v; return dw, grad_bias"),
+    ("w, b", "", "return {'weight': u, 'bias': v}"),
+    ("w, b", "", "return SimpleNamespace(db=v, dw=u)"),
+    ("p", "[w, b]", "return {'x': e @ w.T, 'p': [u, v]}"),
+    ("p", "[w, b]", "return e @ w.T, (u, v)"),
+    ("p", "[(w, b)]", "return e @ w.T, [[u, v]]"),
+    ("p", "P(w, b)", "return P(u, v)"),
+    ("p", "P(w, b)", "return P(b=v, w=u)._asdict()"),
+    ("p", "{'l': {'w': w}, 'b': b}", "return {'l': {'dw': u}, 'b': v}"),
+]
+
+
+@pytest.mark.parametrize(("given", "held", "ending"), WAYS)
+def test_gradients_are_graded_whatever_holds_them(given: str, held: str, ending: str) -> None:
+    takes = {"P(w, b)": "w, b = p.w, p.b", "[(w, b)]": "(w, b), = p", "[w, b]": "w, b = p"}
+    taken = takes.get(held, "w, b = p['l']['w'], p['b']") if held else "pass"
+    source = NET.format(given=given, taken=taken, ending=ending)
+    for text, right in ((source, True), (source.replace("e.sum()", "e.mean()"), False)):
+        scope = scope_of(text)
+        p = eval(held or "w, b", scope | {"w": G.normal(size=(3, 2)), "b": 0.3})
+        given_ = (p,) if held else p
+        x, t = G.normal(size=(4, 3)), G.normal(size=(4, 2))
+        report = mg.check_backward(scope["forward"], scope["backward"], x, t, *given_)
+        assert report.ok is right, report
+        assert right or "is right" not in report.headline
+
+
+def test_what_nobody_can_tell_is_not_called_right() -> None:
+    source = NET.format(given="w, v, b", taken="h = x @ v", ending="return x.T @ h, e.sum()")
+    scope = scope_of(source.replace("x @ w + b", "x @ w + b + h"))
+    w = G.normal(size=(3, 2))
+    args = G.normal(size=(4, 3)), G.normal(size=(4, 2)), w, 2 * w, 0.3
+    report = mg.check_backward(scope["forward"], scope["backward"], *args)
+    assert not report.ok and report.first_error is None
+    assert report.headline == "backward: 2 gradients checked and right, but not [0]"
+    assert "not graded: [0], as no variable" in report.note
+    assert report.note.endswith("of one alone of x, t, w, v: return them by name")
+
+
 LAYER = """import numpy as np
+class Outer:
+    def __init__(self, inner):
+        self.inner = inner
+    def forward(self, x):
+        return self.inner.forward(x)
+    def backward(self, g):
+        return self.inner.backward(g)
 class Held:
     def __init__(self, value):
         self.value, self.grad = value, np.zeros_like(value)
@@ -99,7 +163,7 @@ class Layer:
         return x @ {W} + {b}
     def backward(self, g):
         {dW} = self.x.T @ g
-        {db} = g.{how}(0)
+        {db} = g.{how}({axis})
         return g @ {W}.T
 """
 KEPT = [
@@ -109,26 +173,44 @@ KEPT = [
      "self.grads[0][...]", "self.grads[1][...]"),
     ("self.weight, self.bias = W, b", "self.weight", "self.bias", "self.dW", "self.db"),
     ("self._W, self._b = W, b", "self._W", "self._b", "self._dW", "self._db"),
+    ("self.params, self.grads = [W, b], [None, None]", "self.params[0]", "self.params[1]",
+     "self.grads[0]", "self.grads[1]"),
+    ("self.W, self.b, self.grads = W, b, {}", "self.W", "self.b", "self.grads['dW']",
+     "self.grads['db']"),
+    ("self.g, self.b = W, b", "self.g", "self.b", "self.dg", "self.db"),
+    ("self.params = {'in': W, 'out': b}", "self.params['in']", "self.params['out']",
+     "self.dW_in", "self.db_out"),
     ("self.W, self.b = W, b", "self.W", "self.b", "dW", "db"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("how", ["sum", "mean"])
+@pytest.mark.parametrize("b", [ARGS[2], 0.3], ids=["array", "number"])
+@pytest.mark.parametrize("deep", [False, True])
 @pytest.mark.parametrize("kept", KEPT, ids=lambda k: k[4])
-def test_gradients_are_graded_wherever_a_layer_keeps_them(kept: Any, how: str) -> None:
+def test_gradients_are_graded_wherever_a_layer_keeps_them(
+    kept: Any, deep: bool, b: Any, how: str
+) -> None:
     places = dict(zip(("init", "W", "b", "dW", "db"), kept, strict=True))
-    layer = scope_of(LAYER.format(**places, how=how))["Layer"](ARGS[1], ARGS[2])
-    report = mg.check_backward(layer, None, ARGS[0])
+    axis = 0 if isinstance(b, np.ndarray) else ""
+    scope = scope_of(LAYER.format(**places, how=how, axis=axis))
+    if (deep and kept[4] == "db") or (axis == "" and "..." in kept[4]):
+        return  # they end with the call; a number cannot be filled
+    layer = scope["Layer"](ARGS[1], b)
+    report = mg.check_backward(scope["Outer"](layer) if deep else layer, None, ARGS[0])
     assert report.ok is (how == "sum"), report
     if how == "mean":
-        assert "g.mean(0)" in report.first_error.code
+        assert f"g.mean({axis})" in report.first_error.code
 
 
 def test_gradients_that_a_layer_does_not_keep_are_noted() -> None:
     source = LAYER.format(init="self.W, self.b = W, b", W="self.W", b="self.b",
-                          dW="self.step_W", db="self.step_b", how="mean")  # fmt: skip
+                          dW="self.step_W", db="self.step_b", how="mean", axis=0)  # fmt: skip
     report = mg.check_backward(scope_of(source)["Layer"](ARGS[1], ARGS[2]), None, ARGS[0])
     assert "not graded: the gradients of self.W, self.b" in report.note
+    assert not report.ok and report.headline.endswith(
+        "1 gradient checked and right, but not the gradient of self.W, the gradient of self.b"
+    )
 
 
 def test_a_layer_whose_forward_pass_returns_nothing() -> None:

@@ -21,7 +21,7 @@ from minigrad.derivation.backward.naming import Namer
 from minigrad.derivation.backward.report import BackwardReport as BackwardReport
 from minigrad.derivation.backward.report import Line as Line
 from minigrad.derivation.backward.stopped import done_before, line_of_stop
-from minigrad.derivation.backward.unreturned import line_of_no_return, notes
+from minigrad.derivation.backward.unreturned import left_ungraded, line_of_no_return, notes
 from minigrad.errors import label
 
 PASSES = ("last", "all")
@@ -141,7 +141,9 @@ def check_backward(
         *{id(c.source): c.source for c in graded if c.row.verdict == "wrong"}.values(),
     ]
     numbered = [(s.first + i, t) for s in shown if s is not None for i, t in enumerate(s.lines)]
-    return BackwardReport(student.name, lines, numbered, not why, note_of(judge, runs, why))
+    left = [] if why or stop is not None else left_ungraded(judge.collector, judge.claims)
+    note = note_of(judge, runs, why)
+    return BackwardReport(student.name, lines, numbered, not why, note, left)
 
 
 def line_of(claim: Claim, judge: Judge, text: Any, first: bool) -> Line:

@@ -10,17 +10,29 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from copy import copy, deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from types import FrameType, MethodType
 from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.inputs import Make, in_double, in_step, refilled, without_tensors
+from minigrad.derivation.backward.inputs import (
+    Counts,
+    Make,
+    among,
+    in_double,
+    in_step,
+    never,
+    plainly,
+    refilled,
+    told_in,
+    without_tensors,
+)
 from minigrad.derivation.backward.machine import Start
+from minigrad.derivation.backward.naming import ALL
 from minigrad.derivation.backward.recorder import Patched, recorded_writes, same_chance
 from minigrad.derivation.backward.variables import Variables, layers_in, own_names
-from minigrad.derivation.backward.watch import Watch, watching
+from minigrad.derivation.backward.watch import STEP, Watch, watching
 from minigrad.errors import is_user, label
 from minigrad.graph import ancestors
 from minigrad.reading.names import Scope
@@ -104,6 +116,13 @@ def student_of(forward: Any, backward: Any) -> tuple[Student, bool]:
 def parts_of(result: Any) -> list[Any]:
     """The results of a function, one or several."""
     return list(result) if isinstance(result, tuple) else [result]
+
+
+def is_alone(attributes: Mapping[str, Any]) -> bool:
+    """Whether an object has one number, and a place for its gradient."""
+    numbers = [n for n, v in attributes.items() if isinstance(v, float | np.ndarray)]
+    gradients = {*ALL, "g"} & attributes.keys()
+    return bool(gradients) and len({*numbers} - gradients) == 1
 
 
 def plain_answer(answer: Any) -> Any:
@@ -212,7 +231,7 @@ class Check:
             return moved if np.any(value) else chance.uniform(0.1, 0.2, np.shape(value))
 
         other = copy(self)
-        other.args, instance = self.refill(False, make)
+        other.args, instance = self.refill(never, make)
         other.student = replace(self.student, instance=instance)
         return other
 
@@ -270,17 +289,35 @@ class Check:
     def record(self, again: Callable[[], None]) -> Runs:
         """The run on Tensors; where it fails, why."""
         runs, why = Runs([]), ""
-        for floats in (True, False):
+        for counts in (self.among(), plainly, never):
             again()
             try:
-                return self.on_tensors(floats)
+                return self.on_tensors(counts)
             except Exception as error:
                 why = why or f"{type(error).__name__}: {error}".split("\n")[0]
                 runs.why = why
-        self.leaves(True, runs.inputs)
+        self.leaves(plainly, runs.inputs)
         return runs
 
-    def leaves(self, floats: bool, found: list[tuple[str, Tensor]]) -> tuple[list[Any], Any]:
+    def among(self) -> Counts:
+        """The numbers that are inputs as arrays are: those beside some, or with a gradient."""
+        holders: set[str] = set()
+
+        def note(path: str, value: Any) -> None:
+            steps = STEP.findall(path)
+            holders.update("".join(steps[:k]) for k in range(1, len(steps)))
+
+        self.refill(never, note)
+        fields = {n for n, a in zip(self.names, self.args, strict=False) if is_dataclass(a)}
+        layers = list(layers_in(self.student.instance))
+        fields |= {path for path, held in layers if is_alone(vars(held))}
+        kinds = {type(held) for _, held in layers}
+        methods = [f for kind in kinds for f in vars(kind).values()]
+        return among(
+            holders, fields, told_in(self.student.backward or self.student.forward, *methods)
+        )
+
+    def leaves(self, counts: Counts, found: list[tuple[str, Tensor]]) -> tuple[list[Any], Any]:
         """The inputs as Tensors, each noted by its path."""
 
         def make(path: str, value: Any) -> Tensor:
@@ -288,12 +325,12 @@ class Check:
             found.append((path, t))
             return wrap(t._value, t.node)
 
-        return self.refill(floats, make)
+        return self.refill(counts, make)
 
-    def refill(self, floats: bool, make: Make) -> tuple[list[Any], Any]:
+    def refill(self, counts: Counts, make: Make) -> tuple[list[Any], Any]:
         """The arguments and the instance with what ``make`` makes of their arrays."""
-        args = [refilled(a, n, floats, make) for n, a in zip(self.names, self.args, strict=False)]
-        return args, refilled(self.student.instance, "self", False, make)
+        args = [refilled(a, n, counts, make) for n, a in zip(self.names, self.args, strict=False)]
+        return args, refilled(self.student.instance, "self", counts, make)
 
     def total(self, runs: Runs) -> Callable[..., Any]:
         """The sum of the outputs times what comes from above, by the values of the inputs."""
@@ -301,7 +338,7 @@ class Check:
 
         def f(*values: Any) -> Any:
             feed = iter(values)
-            args, instance = self.refill(True, lambda path, value: np.array(next(feed))[()])
+            args, instance = self.refill(plainly, lambda path, value: np.array(next(feed))[()])
             forward, _ = self.student.on(instance, tensors=False)
             runs.again()
             result = forward(*args)
@@ -311,9 +348,9 @@ class Check:
 
         return f
 
-    def on_tensors(self, floats: bool) -> Runs:
+    def on_tensors(self, counts: Counts) -> Runs:
         runs, seen = Runs([]), Variables()
-        args, instance = self.leaves(floats, runs.inputs)
+        args, instance = self.leaves(counts, runs.inputs)
         forward, _ = self.student.on(instance, tensors=True)
         with recorded_writes(), watching(seen.choose):
             result = forward(*args)

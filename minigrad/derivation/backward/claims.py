@@ -6,7 +6,6 @@ others later, a part: what arrives through some of the uses of the value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -102,12 +101,3 @@ def all_apart(sets: list[set[Any]]) -> bool:
         for size in range(2, min(len(sets), 4) + 1)
         for some in combinations(sets, size)
     )
-
-
-def leaves_of(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The arrays in nested lists and dicts, each with where it is: ``[0]['W']``."""
-    if isinstance(value, dict) or type(value) in (list, tuple):
-        for k, v in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from leaves_of(v, f"{path}[{k!r}]")
-    else:
-        yield path, value

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from minigrad.derivation.backward.calls import Runs
-from minigrad.derivation.backward.claims import Claim, all_apart, leaves_of, reshaped
+from minigrad.derivation.backward.claims import Claim, reshaped
 from minigrad.derivation.backward.flows import Edge, Flows, close
+from minigrad.derivation.backward.handed import Handed, Layout
 from minigrad.derivation.backward.naming import ALL, Namer, last_part, readings
 from minigrad.derivation.backward.stages import Timed, chain_below, staged
 from minigrad.derivation.backward.variables import layers_in
@@ -34,9 +34,7 @@ class Collector:
         self.named = {t.node for ts in namer.variables.values() for t in ts}
         self.inputs = [t.node for _, t in runs.inputs]
         self.ungraded: list[str] = []
-        """Keys of what is returned that nobody knows the meaning of."""
-        self.order: list[str] = []
-        """What is returned, where that is another order than that of the inputs."""
+        """What is returned that nobody knows the meaning of."""
         self.nones: list[str] = []
         """Inputs in whose places None is returned."""
 
@@ -45,7 +43,11 @@ class Collector:
         events = watch.events if watch is not None else []
         generations = self.generations(events)
         found = [c for path, made in generations.items() for c in self.of(path, made, every_pass)]
-        self.returns(found, len(events))
+        inputs_of = lambda value: self.inputs_named(found, value)
+        self.layout = Layout(self.runs, self.flows, inputs_of, lambda: self.named_in(found))
+        handed = self.layout.returned(self.runs.answer)
+        handed += self.layout.listed(self.containers())
+        unknown = [h for h in handed if not self.returned(found, h, len(events))]
         # A layer hands out the gradients of its parameters as attributes, and no local ones then.
         inputs = [c for c in found if self.first_of(c) in self.inputs]
         attributes = [c for c in inputs if c.path.startswith("self.")]
@@ -55,6 +57,7 @@ class Collector:
         for claim in self.applied(inputs, attributes):
             claim.returned = True
         found += self.held_in_layers(found)
+        self.laid(found, handed, unknown, len(events))
         found.sort(key=lambda c: c.order)
         for claim in found:
             if not claim.returned and not close(claim.value, self.flows.total[claim.node]):
@@ -174,82 +177,73 @@ class Collector:
         other = j < made - 1 and found not in alike
         return (alike[0] if len(alike) == 1 else None) if other else found
 
-    def returns(self, found: list[Claim], order: int) -> None:
-        """Mark what is returned; what has no name of its own is a claim, too."""
-        answer, watch = self.runs.answer, self.runs.watch
-        source = watch.source if watch is not None else None
-        last = max((s.last for s in source.statements.values()), default=0) if source else 0
-        lines = source.entries if source else {}
-        entries: list[tuple[str | None, Any, int | None, int]] = []
-        if isinstance(answer, dict):
-            entries = [(str(k), v, None, lines.get(str(k), last)) for k, v in answer.items()]
-        elif isinstance(answer, tuple | list):
-            for value, place in self.placed(found, answer):
-                if isinstance(value, dict):
-                    entries += [
-                        (str(k), v, None, lines.get(str(k), last)) for k, v in value.items()
-                    ]
-                else:
-                    entries.append((None, value, place, last))
-        elif answer is not None:
-            groups = self.groups()
-            entries = [(None, answer, groups[0] if groups else None, last)]
-        entries += [(None, value, place, last) for value, place in self.listed()]
-        for key, value, place, line in entries:
-            self.returned(found, key, value, place, line, order)
+    def laid(
+        self, found: list[Claim], row: list[Handed], unknown: list[Handed], order: int
+    ) -> None:
+        """Give what nobody knows yet the inputs that are left: of what is returned, and kept."""
+        taken = {c.node for c in found if c.returned}
+        unknown = [h for h in unknown if not self.handed_on(h.value, row, unknown)]
+        self.layout.settle(row, unknown, taken)
+        for h in unknown:
+            if h.place is None or not self.returned(found, h, order):
+                self.ungraded.append(h.label)
+        left = {i for i in self.layout.free({c.node for c in found if c.returned})
+                if self.runs.inputs[i][0].startswith("self.")}  # fmt: skip
+        kept = [k for k in self.kept() if not any(equal(c.value, k[2]) for c in found)
+                and not any(map(self.namer.variable, readings(last_part(k[0])[0])))]  # fmt: skip
+        those = [Handed(value) for *_, value in kept] if left else []
+        others = {n for i, n in enumerate(self.inputs) if i not in left}
+        self.layout.settle(those, those, others, ordered=False)
+        for (path, layer, value), h in zip(kept, those, strict=False):
+            if h.place is not None:
+                found.append(self.kept_in(layer, path, value, self.inputs[h.place]))
 
-    def placed(self, found: list[Claim], answer: Any) -> Iterator[tuple[Any, int | None]]:
-        """What is returned, each value with the input that it stands for by its place."""
-        arguments = list(self.arguments().values())
-        groups = self.places(found, answer)
-        by_place = bool(groups)
-        if not by_place or not all(map(self.matched, answer, arguments)):
-            for places in arguments:  # the one argument that is a list
-                if len(places) > 1 and (found_in := self.matched(answer, places)):
-                    yield from found_in
-                    return
-        for i, value in enumerate(answer):
-            lists = arguments[i : i + 1] if by_place else arguments
-            several = (p for p in lists if len(p) > 1 and not isinstance(value, dict))
-            places = next((p for p in several if self.matched(value, p)), [])
-            arguments = [p for p in arguments if by_place or p is not places]
-            yield from self.matched(value, places) or [(value, groups[i] if by_place else None)]
+    def kept(self) -> Iterator[tuple[str, Any, Any]]:
+        """What a layer, and those in it, keep that is called like a gradient."""
+        watch, paths = self.runs.watch, {path: t.node for path, t in self.runs.inputs}
+        for place, layer in layers_in(watch.final.get("self")) if watch is not None else ():
+            for name, value in vars(layer).items():
+                path = f"{place}.{name}"
+                own = paths.get(path) in self.flows.total  # a weight that is called ``g``
+                if isinstance(value, np.ndarray | float) and readings(path) and not own:
+                    yield path, layer, value
+
+    def containers(self) -> Iterator[tuple[str, str, Any]]:
+        """What holds several, in a layer and those in it: where it is, its name, and what."""
+        watch = self.runs.watch
+        for place, layer in layers_in(watch.final.get("self")) if watch is not None else ():
+            for name, value in vars(layer).items():
+                if isinstance(value, dict | list | tuple):
+                    yield place, name, value
 
     def held_in_layers(self, found: list[Claim]) -> Iterator[Claim]:
         """The gradients that layers inside a layer keep in the end: ``self.hidden.dW``."""
-        watch = self.runs.watch
         paths = {path: t.node for path, t in self.runs.inputs}
-        for place, layer in layers_in(watch.final.get("self")) if watch is not None else ():
-            for name, value in vars(layer).items() if place != "self" else ():
-                path = f"{place}.{name}"
-                nodes = [paths.get(f"{place}.{x}") for x in readings(name)]
-                if name in (*ALL, "g"):  # of the only array beside it
-                    inside = {n for path, n in paths.items() if path.startswith(f"{place}.")}
-                    nodes = [*inside & {*self.flows.total}]
-                    nodes = nodes if len(nodes) == 1 else []
-                node = next((n for n in nodes if n in self.flows.total), None)
-                known = any(c.path == path or c.value is value for c in found)
-                if node is None or known or not isinstance(value, np.ndarray | float):
-                    continue
-                made = [(w, e) for w in self.runs.helpers for e in w.events
-                        if e.path == f"self.{name}" and w.final.get("self") is layer]  # fmt: skip
-                made = made or [(watch, e) for e in watch.events if e.path == path]
-                line, order = (made[-1][1].statement.first, made[-1][0].when) if made else (0, 0)
-                source = made[-1][0].source if made else None
-                events = [e for w, e in made if w is made[-1][0]]
-                yield Claim(path, events, np.asarray(value), node, line, order, returned=True,
-                            source=source)  # fmt: skip
+        for path, layer, value in self.kept():
+            name, place = last_part(path)
+            nodes = [paths.get(f"{place}.{x}") for x in readings(name)]
+            if name in (*ALL, "g"):  # of the only array beside it
+                inside = {n for path, n in paths.items() if path.startswith(f"{place}.")}
+                nodes = [*inside & {*self.flows.total}]
+                nodes = nodes if len(nodes) == 1 else []
+            node = next((n for n in nodes if n in self.flows.total), None)
+            known = any(c.path == path or c.value is value for c in found)
+            if node is not None and not known and place != "self":
+                yield self.kept_in(layer, path, value, node)
 
-    def listed(self) -> Iterator[tuple[Any, int | None]]:
-        """The gradients in lists that a layer keeps: ``self.dweights`` of ``self.weights``."""
-        lists: dict[str, list[int]] = {}
-        for i, (path, t) in enumerate(self.runs.inputs):
-            if (of := re.match(r"self\.(\w+)\[", path)) and t.node in self.flows.total:
-                lists.setdefault(of[1], []).append(i)
-        for name, held in self.held_lists():
-            for reading in lists if last_part(name)[0] in ALL else readings(name):
-                if name.startswith("self.") and reading in lists:
-                    yield from self.matched(held, lists[reading])
+    def kept_in(self, layer: Any, path: str, value: Any, node: AnyNode) -> Claim:
+        """The claim about what a layer keeps."""
+        watch, name = self.runs.watch, f"self.{last_part(path)[0]}"
+        made = [(w, e) for w in self.runs.helpers for e in w.events
+                if e.path == name and w.final.get("self") is layer]  # fmt: skip
+        made = made or [(watch, e) for e in watch.events if e.path == path]
+        line, order = watch.source.last, 0
+        if made:
+            line, order = made[-1][1].statement.first, made[-1][0].when
+        source = made[-1][0].source if made else None
+        events = [e for w, e in made if w is made[-1][0]]
+        number = reshaped(np.asarray(value), self.flows.total[node])
+        return Claim(path, events, number, node, line, order, returned=True, source=source)
 
     def held_lists(self) -> Iterator[tuple[str, list[Any]]]:
         """The lists that the backward function had in the end, in variables and attributes."""
@@ -259,30 +253,6 @@ class Collector:
             if type(held) is list:
                 yield name, held
 
-    def matched(self, value: Any, places: list[int]) -> list[tuple[Any, int | None]]:
-        """What is returned, each array with its input, where all keys or all shapes agree."""
-        inputs = [self.runs.inputs[i] for i in places]
-        keys = [re.sub(r"^\w+", "", path) for path, _ in inputs]
-        leaves = dict(leaves_of(value))
-        if len(keys) > 1 and set(keys) == set(leaves):
-            return [(leaves[k], i) for k, i in zip(keys, places, strict=True)]
-        same = [np.shape(v) for v in leaves.values()] == [t.shape for _, t in inputs]
-        return list(zip(leaves.values(), places, strict=True)) if same else []
-
-    def in_order(self, found: list[Claim], answer: Any, groups: list[int | None]) -> bool:
-        """Whether what is returned by name stands in the order of the inputs."""
-        named = [self.inputs_named(found, value) for value in answer]
-        wrong = any(
-            place is not None and len(nodes) == 1 and self.inputs[place] not in nodes
-            for nodes, place in zip(named, groups, strict=True)
-        )
-        return not wrong or not all_apart(named)
-
-    def called(self, value: Any) -> str:
-        """The variable of the backward function that a value is; ... of none."""
-        final = self.runs.watch.final if self.runs.watch is not None else {}
-        return next((n for n, v in final.items() if v is value), "...")
-
     def inputs_named(self, found: list[Claim], value: Any) -> set[AnyNode]:
         """The inputs of which a value is the gradient by its names."""
         final = self.runs.watch.final if self.runs.watch is not None else {}
@@ -290,54 +260,25 @@ class Collector:
         nodes: list[Any] = [self.first_of(c) for c in same]
         return {n for n in nodes if n in self.inputs}
 
-    def places(self, found: list[Claim], answer: Any) -> list[int | None]:
-        """The input that each value returned stands for by its place; empty where none can be told.
+    def named_in(self, found: list[Claim]) -> set[Any]:
+        """The values of which there is a gradient by name."""
+        return {self.first_of(c) for c in found if c.path}
 
-        Of fewer values than inputs, those inputs of which there is a gradient by name, where
-        one value is returned for two of them.
+    def returned(self, found: list[Claim], h: Handed, order: int) -> bool:
+        """Mark what is returned, by what it is called, by its key, or by its place.
+
+        False where nobody knows what it is the gradient of.
         """
-        groups = self.groups()
-        if len(answer) == len(groups):
-            if self.in_order(found, answer, groups):
-                return groups
-            self.order = [self.called(value) for value in answer]
-            return []
-        if all_apart([self.inputs_named(found, value) for value in answer]):
-            return []
-        known = {self.first_of(c) for c in found if c.path}
-        kept = [k for k in groups if k is not None and self.inputs[k] in known]
-        return [*kept, *[None] * len(answer)][: len(answer)]
-
-    def groups(self) -> list[int | None]:
-        """Of each argument, which input it is; None for those of several arrays."""
-        return [p[0] if len(p) == 1 else None for p in self.arguments().values()]
-
-    def arguments(self) -> dict[str, list[int]]:
-        """The inputs that each argument holds."""
-        found: dict[str, list[int]] = {}
-        for i, (path, _) in enumerate(self.runs.inputs):
-            found.setdefault(re.split(r"[.\[]", path)[0], []).append(i)
-        return found
-
-    def returned(
-        self,
-        found: list[Claim],
-        key: str | None,
-        value: Any,
-        place: int | None,
-        line: int,
-        order: int,
-    ) -> None:
-        """One returned value: by what it is called, by its key, or by its place."""
+        key, value, place, line = h.key, h.value, h.place, self.line_of(h)
         if value is None:
             self.nones += [] if place is None else [self.runs.inputs[place][0]]
-            return
+            return True
         try:
             number = np.asarray(value)
         except ValueError:  # lists of lists that no argument has
-            return
+            return True
         if number.dtype.kind not in "fiub":
-            return
+            return True
         node = None if place is None else self.inputs[place]
         for name in [] if key is None else [key, *readings(key)]:
             variable = self.namer.variable(name)
@@ -359,29 +300,53 @@ class Collector:
             first = node if node in self.inputs else first
             claim.node = first if first in self.inputs else node or claim.node
             claim.returned = claim.node in self.flows.total
-            return
+            h.place = self.inputs.index(claim.node) if claim.node in self.inputs else None
+            return True
+        if node is None:
+            return number.dtype.kind != "f"
+        h.place = self.inputs.index(node) if node in self.inputs else None
+        if node not in self.flows.total:
+            return True
         name = "" if displaced else next((n for n, v in final.items() if v is value), "")
-        if node is None and key and number.dtype.kind == "f":
-            self.ungraded.append(key)
-        if node is not None and node in self.flows.total:
-            if not name and not displaced:
-                name, line = self.gathered(value, line)
-            events = [e for e in (self.runs.watch.events if name else [])
-                      if e.item is value or (e.item is None and e.path == name)]  # fmt: skip
-            if events and (events[-1].item is value or equal(events[-1].after, number)):
-                order = self.runs.watch.events.index(events[-1])
-            if not events and (events := self.expression(key, value)):
-                step = events[0].step
-                order = sum(e.step < step for e in self.runs.watch.events)
-            line = events[-1].statement.first if events else line
-            claim = Claim(
-                name or (key if key and place is None else ""), events, number, node, line, order
-            )
-            claim.returned = True
-            if displaced:
-                of = self.runs.inputs[self.inputs.index(node)][0]
-                claim.note = f"{alike[0].path} is returned where the gradient of {of} belongs"
-            found.append(claim)
+        if not name and not displaced:
+            name, line = self.gathered(value, line)
+        events = [e for e in (self.runs.watch.events if name else [])
+                  if e.item is value or (e.item is None and e.path == name)]  # fmt: skip
+        if events and (events[-1].item is value or equal(events[-1].after, number)):
+            order = self.runs.watch.events.index(events[-1])
+        if not events and (events := self.expression(key, value)):
+            step = events[0].step
+            order = sum(e.step < step for e in self.runs.watch.events)
+        line = events[-1].statement.first if events else line
+        called = name or (key if key and place is None else "")
+        number = reshaped(number, self.flows.total[node])
+        claim = Claim(called, events, number, node, line, order, returned=True)
+        if displaced:
+            of = self.runs.inputs[self.inputs.index(node)][0]
+            claim.note = f"{alike[0].path} is returned where the gradient of {of} belongs"
+        found.append(claim)
+        return True
+
+    def line_of(self, h: Handed) -> int:
+        """Where a value is written that is returned: the line of its key, or the last one."""
+        source = self.runs.watch.source if self.runs.watch is not None else None
+        return source.entries.get(str(h.key), source.last) if source is not None else 0
+
+    def handed_on(self, value: Any, row: list[Handed], unknown: list[Handed]) -> bool:
+        """Whether it is no gradient, but what the forward function has computed.
+
+        What it has left or named so, where the other values returned are called like gradients.
+        """
+        runs, name = self.runs, self.layout.name_of(value)
+        if np.ndim(value) == 0 and any(np.ndim(v) == 0 and close(value, v) for v in runs.values):
+            return True
+        known = [h.key or self.layout.name_of(h.value) for h in row if h not in unknown]
+        if not known or any(n == "..." for n in known):
+            return False
+        met, t = runs.alike.get(id(value), (None, None))
+        left = met is value and t is not None and (not runs.both or t.node in self.flows.total)
+        values = [] if runs.both else self.namer.variables.get(name, [])
+        return left or any(equal(np.asarray(value), t._value) for t in values)
 
     def expression(self, key: str | None, value: Any) -> list[Event]:
         """The expression that is returned, or stands in a dict, without a variable of its own."""

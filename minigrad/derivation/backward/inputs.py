@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from copy import copy, deepcopy
 from typing import Any
@@ -10,23 +11,27 @@ import numpy as np
 
 from minigrad.derivation.backward.naming import last_part, readings
 from minigrad.derivation.backward.variables import is_layer
+from minigrad.derivation.backward.watch import STEP
 from minigrad.tensor import Tensor
 
 Make = Callable[[str, Any], Any]
+Counts = Callable[[str], bool]
+"""Whether the number at a path is an input."""
 
 
 def refilled(
-    tree: Any, path: str, floats: bool, make: Make, seen: dict[int, Any] | None = None,
+    tree: Any, path: str, counts: Counts, make: Make, seen: dict[int, Any] | None = None,
     kinds: str = "f",
 ) -> Any:  # fmt: skip
-    """A copy of ``tree`` with what ``make`` makes of its arrays of floats, given their paths.
+    """A copy of ``tree`` with what ``make`` makes of its arrays of floats, given their paths, and
+    of the numbers that count.
 
     Objects of the user's classes are copied with what they hold, each once.
     """
     seen = {} if seen is None else seen
 
-    def go(value: Any, step: str, floats: bool = floats) -> Any:
-        return refilled(value, f"{path}{step}", floats, make, seen, kinds)
+    def go(value: Any, step: str) -> Any:
+        return refilled(value, f"{path}{step}", counts, make, seen, kinds)
 
     if id(tree) in seen:
         return seen[id(tree)]
@@ -34,17 +39,52 @@ def refilled(
         tree = tree._value
     if isinstance(tree, np.ndarray) and tree.dtype.kind in kinds:
         return seen.setdefault(id(tree), make(path, tree))
-    if floats and isinstance(tree, float | np.floating):
+    if isinstance(tree, float | np.floating) and counts(path):
         return make(path, float(tree))
     if isinstance(tree, dict):
         return {k: go(v, f"[{k!r}]") for k, v in tree.items()}
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(go(v, f"[{k!r}]") for k, v in zip(tree._fields, tree, strict=True)))
     if type(tree) in (list, tuple):
-        return type(tree)(go(v, f"[{i}]", False) for i, v in enumerate(tree))
+        return type(tree)(go(v, f"[{i}]") for i, v in enumerate(tree))
     if is_layer(tree):
         made = seen[id(tree)] = copy(tree)
-        vars(made).update({k: go(v, f".{k}", False) for k, v in vars(tree).items()})
+        vars(made).update({k: go(v, f".{k}") for k, v in vars(tree).items()})
         return made
     return deepcopy(tree)
+
+
+def never(path: str) -> bool:
+    return False
+
+
+def plainly(path: str) -> bool:
+    """A number that is an argument, or stands under a key."""
+    return re.search(r"\[\d|\.", path) is None
+
+
+def among(holders: set[str], fields: set[str], told: set[str]) -> Counts:
+    """A number beside arrays, or an attribute whose gradient is told."""
+
+    def counts(path: str) -> bool:
+        *above, last = STEP.findall(path)
+        holder = "".join(above)
+        names = [s.strip("._[]'") for s in (*above[-1:], last)] if above else []
+        if any(name.startswith(t) for name in names for t in told if t):  # dW of weight
+            return True
+        if last[0] == ".":
+            return holder in fields
+        return plainly(path) or (holder if above[:1] == ["self"] else above[0]) in holders
+
+    return counts
+
+
+def told_in(*functions: Any) -> set[str]:
+    """What functions name that may be the gradient of something: of what it is one."""
+    codes = [code for f in functions if (code := getattr(f, "__code__", None)) is not None]
+    told = [n for c in codes
+            for n in (*c.co_varnames[c.co_argcount :], *c.co_names, *c.co_consts)]  # fmt: skip
+    return {r for n in told if isinstance(n, str) for r in readings(n)}
 
 
 def in_double(function: Any, inputs: dict[str, Any], instance: Any) -> tuple[Any, Any]:
@@ -53,18 +93,16 @@ def in_double(function: Any, inputs: dict[str, Any], instance: Any) -> tuple[Any
     Of which there are gradients, the names in ``function`` tell; of all, if no input
     is real.
     """
-    code = getattr(function, "__code__", None)
-    told = (*code.co_varnames[code.co_argcount :], *code.co_names, *code.co_consts) if code else ()
-    found = {r for n in told if isinstance(n, str) for r in readings(n)}
+    found = told_in(function)
     real: list[str] = []
-    refilled((inputs, instance), "", True, lambda path, value: real.append(path))
+    refilled((inputs, instance), "", plainly, lambda path, value: real.append(path))
 
     def make(path: str, value: Any) -> Any:
         wanted = value.dtype.kind == "f" or not real or last_part(path)[0] in found
         return np.array(value, float) if wanted else value.copy()
 
-    args = [refilled(a, n, False, make, kinds="fiu") for n, a in inputs.items()]
-    return args, refilled(instance, "self", False, make, kinds="fiu")
+    args = [refilled(a, n, never, make, kinds="fiu") for n, a in inputs.items()]
+    return args, refilled(instance, "self", never, make, kinds="fiu")
 
 
 def without_tensors(tree: Any) -> Any:
@@ -73,6 +111,8 @@ def without_tensors(tree: Any) -> Any:
         return np.array(tree._value)[()]
     if isinstance(tree, dict):
         return {k: without_tensors(v) for k, v in tree.items()}
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*map(without_tensors, tree))
     if type(tree) in (list, tuple):
         return type(tree)(without_tensors(v) for v in tree)
     return deepcopy(tree)

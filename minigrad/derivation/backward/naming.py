@@ -129,7 +129,7 @@ class Namer:
 
     def loosely(self, path: str, variable: str) -> bool:
         """Whether a name is that of a variable but for capitals: ``grad_a`` beside ``A``."""
-        short = last_part(variable)[0]
+        short = last_part(variable)[0].lstrip("_")
         return path not in self.given and short not in readings(path)
 
     def alike(self, variable: str) -> list[str]:

@@ -77,6 +77,9 @@ class BackwardReport:
         Whether the forward function was recorded; if not, gradients were judged by finite
         differences, those of the inputs only.
     note : str
+    ungraded : list of str
+        What is returned and is like no input's gradient, while some have none; parameters of a
+        layer whose gradients are kept nowhere.
     """
 
     name: str
@@ -84,11 +87,13 @@ class BackwardReport:
     source: list[tuple[int, str]] = field(default_factory=list)
     recorded: bool = True
     note: str = ""
+    ungraded: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
-        """Whether no line is wrong."""
-        return all(x.verdict in ("correct", "rounded", "unread") for x in self.lines)
+        """Whether no line is wrong, and nothing is left ungraded."""
+        right = ("correct", "rounded", "unread")
+        return not self.ungraded and all(x.verdict in right for x in self.lines)
 
     def __bool__(self) -> bool:
         return self.ok
@@ -122,7 +127,10 @@ class BackwardReport:
         first = self.first_error
         if first is None:
             count = sum(x.verdict != "unread" for x in self.lines)
-            return f"{self.name} is right: {count} gradient{'s' * (count != 1)} checked"
+            checked = f"{count} gradient{'s' * (count != 1)} checked"
+            if self.ungraded:
+                return f"{self.name}: {checked} and right, but not {', '.join(self.ungraded)}"
+            return f"{self.name} is right: {checked}"
         head = f"{self.name}: line {first.line} is the first wrong one"
         kind = first.row.diagnosis.kind if first.row.diagnosis is not None else ""
         if kind in ENDED:

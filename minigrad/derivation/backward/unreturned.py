@@ -25,7 +25,7 @@ def line_of_no_return(collector: Collector, claims: list[Claim]) -> Line | None:
     found = [c for c in claims if collector.first_of(c) in collector.inputs]
     if not found or not all(is_local(c.path, watch) for c in found):
         return None
-    last = max((s.last for s in watch.source.statements.values()), default=watch.source.first)
+    last = watch.source.last
     names = ", ".join(dict.fromkeys(c.path for c in found))
     words = f"its gradients end with its variables: write return {names}"
     cause = Diagnosis("unreturned", None, words, ("unreturned",))
@@ -39,28 +39,52 @@ def is_local(path: str, watch: Any) -> bool:
     return path in code.co_varnames[code.co_argcount + code.co_kwonlyargcount :]
 
 
+class Left:
+    """The inputs that have a gradient and none among what is handed out."""
+
+    def __init__(self, collector: Collector, claims: list[Claim]) -> None:
+        runs, layout = collector.runs, collector.layout
+        final = runs.watch.final if runs.watch is not None else {}
+        graded = {c.node for c in claims if c.returned}
+        self.inputs = [runs.inputs[i] for i in layout.free(graded)]
+        computed = {collector.first_of(c): c.path for c in claims if is_local(c.path, runs.watch)}
+        self.lost = [computed[t.node] for _, t in self.inputs if t.node in computed]
+        """Gradients that are computed and not returned."""
+        self.kept = [
+            path for path, t in self.inputs
+            if "self" in final and path.startswith("self.") and t.node not in computed and t.ndim
+        ]  # fmt: skip
+        """Parameters of a layer, which keeps no gradient of theirs."""
+        self.unknown = list(dict.fromkeys(collector.ungraded)) if self.inputs else []
+        """What is returned and may be a gradient of theirs."""
+
+
+def left_ungraded(collector: Collector, claims: list[Claim]) -> list[str]:
+    """What is not known to be right: what nobody can tell of what is returned, and what is owed."""
+    left = Left(collector, claims)
+    return [*left.unknown, *(f"the gradient of {path}" for path in left.kept)]
+
+
 def notes(collector: Collector, claims: list[Claim]) -> Iterator[str]:
     """What is not graded, or stands in another order, for the reader to know."""
+    left = Left(collector, claims)
     if collector.ungraded:
-        keys = ", ".join(map(repr, dict.fromkeys(collector.ungraded)))
-        yield f"not graded: {keys}, as no variable of the forward function is called so"
-    runs, flows = collector.runs, collector.flows
-    final = runs.watch.final if runs.watch is not None else {}
-    graded = {c.node for c in claims if c.returned}
-    left = [(path, t.node) for path, t in runs.inputs if t.node not in graded]
-    left = [(path, node) for path, node in left if np.any(flows.total.get(node, 0.0))]
-    computed = {collector.first_of(c): c.path for c in claims if is_local(c.path, runs.watch)}
-    lost = [computed[node] for _, node in left if node in computed]
-    if lost and runs.answer is not None:
-        yield f"computed and not returned: {', '.join(dict.fromkeys(lost))}"
-    if collector.order:
-        yield f"returned in another order than the inputs: {', '.join(collector.order)}"
-    kept = [path for path, node in left if path.startswith("self.") and node not in computed]
-    if "self" in final and kept:
+        names = ", ".join(dict.fromkeys(collector.ungraded))
+        words = "as no variable of the forward function is called so"
+        if left.unknown:
+            free = ", ".join(path for path, _ in left.inputs)
+            words += f", nor is it of the shape of one alone of {free}: return them by name"
+        yield f"not graded: {names}, {words}"
+    if left.lost and collector.runs.answer is not None:
+        yield f"computed and not returned: {', '.join(dict.fromkeys(left.lost))}"
+    if collector.layout.order:
+        order = ", ".join(collector.layout.order)
+        yield f"returned in another order than the inputs: {order}"
+    if left.kept:
         yield (
-            f"not graded: the gradients of {', '.join(kept)}, as none is kept under a name such as "
-            f"self.d{kept[0].removeprefix('self.')}"
+            f"not graded: the gradients of {', '.join(left.kept)}, as none is kept under a name "
+            f"such as self.d{left.kept[0].removeprefix('self.')}"
         )
-    none = [path for path, node in left if path in collector.nones]
+    none = [path for path, _ in left.inputs if path in collector.nones]
     if none:
         yield f"not graded: the gradients of {', '.join(none)}, for which None is returned"

@@ -119,6 +119,11 @@ class Source:
     stale: bool = False
     """Whether the file has other lines by now than what is run."""
 
+    @property
+    def last(self) -> int:
+        """The line of its last statement."""
+        return max((s.last for s in self.statements.values()), default=self.first)
+
     def text(self, line: int) -> str:
         """The line as the student wrote it."""
         k = line - self.first

@@ -1,0 +1,332 @@
+"""What is handed out, laid beside the inputs that it may be the gradients of.
+
+By names first, then by the keys and shapes of what holds it, then by its place.  What is left
+is the gradient of the input whose gradient it is, or of the only one of its shape that is left
+between those of its neighbours; what still is left is known to be ungraded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from minigrad.derivation.backward.calls import Runs
+from minigrad.derivation.backward.claims import all_apart
+from minigrad.derivation.backward.flows import Flows, close
+from minigrad.derivation.backward.held import steps_of
+from minigrad.derivation.backward.naming import ALL, readings
+from minigrad.graph import AnyNode
+
+Steps = tuple[Any, ...]
+Named = Callable[[Any], set[AnyNode]]
+"""The inputs of which a value is the gradient by its names."""
+DEEP = 6
+
+
+@dataclass(eq=False)
+class Handed:
+    """One value that is handed out.
+
+    Attributes
+    ----------
+    value : array
+    key : str or None
+        What it is called by what holds it.
+    place : int or None
+        Of the input that it stands for by what holds it.
+    steps : tuple
+        How it is found in what is returned.
+    """
+
+    value: Any
+    key: str | None = None
+    place: int | None = None
+    steps: Steps = ()
+
+    @property
+    def label(self) -> str:
+        return repr(self.key) if self.key is not None else "".join(f"[{k!r}]" for k in self.steps)
+
+
+def items_of(value: Any) -> list[tuple[Any, Any]] | None:
+    """The parts of what holds others, by key, by number or by name; None of what holds none."""
+    if isinstance(value, dict):
+        return list(value.items())
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return list(zip(value._fields, value, strict=True))
+    if isinstance(value, list | tuple):
+        return list(enumerate(value))
+    held = getattr(value, "__dict__", None)
+    if type(held) is not dict or callable(value) or isinstance(value, type | ModuleType):
+        return None
+    return list(held.items())
+
+
+def leaves_of(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, Any]]:
+    """The values in what holds others, each with how it is found: ``(0, 'W')``."""
+    items = items_of(value) if len(steps) < DEEP else None
+    if items is None:
+        yield steps, value
+    for k, v in items or ():
+        yield from leaves_of(v, (*steps, k))
+
+
+def keys_of(path: str) -> Steps:
+    """The keys that lead to an input; of a key that is no literal, all of them are one."""
+    try:
+        return steps_of(path)
+    except (ValueError, SyntaxError):
+        return re.split(r"[.\[]", path)[0], path
+
+
+def alike(step: Any, given: Any) -> bool:
+    """Whether a key is that of an input, or of its gradient."""
+    if step == given or not (isinstance(step, str) and isinstance(given, str)):
+        return bool(step == given)
+    return given.lstrip("_") in (step, *readings(step))
+
+
+class Layout:
+    """What is handed out and the inputs, side by side."""
+
+    def __init__(self, runs: Runs, flows: Flows, named: Named, known: Callable[[], set[AnyNode]]):
+        self.runs, self.flows, self.named, self.known = runs, flows, named, known
+        """``known``: the inputs of which there is a gradient by name."""
+        self.inputs = [t.node for _, t in runs.inputs]
+        self.paths = [keys_of(path) for path, _ in runs.inputs]
+        self.order: list[str] = []
+        """What is returned, where that is another order than that of the inputs."""
+        self.arguments: dict[str, list[int]] = {}
+        """The inputs that each argument holds."""
+        for i, path in enumerate(self.paths):
+            self.arguments.setdefault(path[0], []).append(i)
+
+    # --- by what holds it ------------------------------------------------------------------
+
+    def returned(self, answer: Any) -> list[Handed]:
+        """What is returned, each value with the input that it stands for."""
+        if answer is None:
+            return []
+        items = items_of(answer)
+        if items is None:
+            first = self.groups()[:1] or [None]
+            alone = Handed(answer, place=first[0])
+            return [alone if self.fits(alone) else replace(alone, place=self.only(alone))]
+        if all(isinstance(k, int) for k, _ in items):
+            return list(self.placed([v for _, v in items]))
+        for places in self.arguments.values():
+            found = self.by_keys(answer, places) if len(places) > 1 else []
+            if any(len(h.steps) > 1 for h in found):
+                return found
+        return [h for k, v in items for h in self.called(str(k), v, (k,))]
+
+    def called(self, key: str, value: Any, steps: Steps) -> Iterator[Handed]:
+        """What stands under a key: one value, or what holds those of an argument."""
+        if items_of(value) is None:
+            yield Handed(value, key, steps=steps)
+            return
+        for name, places in self.arguments.items():
+            if alike(key, name) and (found := self.matched(value, places, sure=True)):
+                yield from (replace(h, steps=(*steps, *h.steps)) for h in found)
+                return
+        yield from self.loose(value, steps)
+
+    def loose(self, value: Any, steps: Steps) -> Iterator[Handed]:
+        """What stands in what no argument has: under keys, or with nothing that tells it."""
+        for at, leaf in leaves_of(value, steps):
+            yield Handed(leaf, at[-1] if isinstance(at[-1], str) else None, steps=at)
+
+    def placed(self, answer: list[Any]) -> Iterator[Handed]:
+        """What is returned in a row, each value with the input that it stands for by its place."""
+        arguments = list(self.arguments.values())
+        groups = self.places(answer)
+        by_place = bool(groups)
+        if not by_place or not all(map(self.matched, answer, arguments)):
+            for places in arguments:  # the one argument that is a list
+                if len(places) > 1 and (found := self.matched(answer, places)):
+                    yield from found
+                    return
+        for i, value in enumerate(answer):
+            lists = arguments[i : i + 1] if by_place else arguments
+            several = [p for p in lists if items_of(value) is not None
+                       and (by_place or not isinstance(value, dict))]  # fmt: skip
+            places = next((p for p in several if self.matched(value, p, sure=by_place)), [])
+            arguments = [p for p in arguments if by_place or p is not places]
+            if places:
+                for h in self.matched(value, places, sure=by_place):
+                    yield replace(h, steps=(i, *h.steps))
+            elif items_of(value) is None:
+                yield Handed(value, place=groups[i] if by_place else None, steps=(i,))
+            else:
+                yield from self.loose(value, (i,))
+
+    def listed(self, containers: Iterator[tuple[str, str, Any]]) -> Iterator[Handed]:
+        """The gradients in what a layer keeps: ``self.dweights`` of ``self.weights``."""
+        for place, name, held in containers:
+            at = len(keys_of(place))
+            own: dict[str, list[int]] = {}
+            for i, path in enumerate(self.paths):
+                inside = path[:at] == keys_of(place) and len(path) > at + 1 and path[at] != name
+                if inside and self.inputs[i] in self.flows.total:
+                    own.setdefault(path[at], []).append(i)
+            for reading in own if name in ALL else readings(name):
+                yield from self.matched(held, own.get(reading, []), depth=at + 1)
+            if name in ALL and isinstance(held, dict):  # of what the layer has under those keys
+                beside = [i for i, path in enumerate(self.paths) if path[:-1] == keys_of(place)
+                          and any(alike(k, path[at]) for k in held)]  # fmt: skip
+                yield from self.by_keys(held, beside, depth=at)
+
+    def matched(
+        self, value: Any, places: list[int], depth: int = 1, sure: bool = False
+    ) -> list[Handed]:
+        """Each value in what holds some with its input, where all keys or all shapes agree.
+
+        ``sure``: that it is meant, so that the number of values is enough.
+        """
+        leaves = list(leaves_of(value))
+        found = self.by_keys(value, places, depth) if len(places) > 1 else []
+        if found or len(leaves) != len(places):
+            return found
+        shapes = [self.runs.inputs[i][1].shape for i in places]
+        if not sure and [np.shape(v) for _, v in leaves] != shapes:
+            return []
+        return [Handed(v, place=i, steps=at) for (at, v), i in zip(leaves, places, strict=True)]
+
+    def by_keys(self, value: Any, places: list[int], depth: int = 1) -> list[Handed]:
+        """Each value with its input, where each has the keys of one, or of its gradient."""
+        leaves, found = list(leaves_of(value)), []
+        if len(leaves) != len(places) or items_of(value) is None:
+            return []
+        for i in places:
+            path = self.paths[i][depth:]
+            same = [(at, v) for at, v in leaves
+                    if len(at) == len(path) and all(map(alike, at, path))]  # fmt: skip
+            exact = [(at, v) for at, v in same if at == path] or same
+            if len(exact) != 1:
+                return []
+            found.append(Handed(exact[0][1], place=i, steps=exact[0][0]))
+        return found if len({h.steps for h in found}) == len(found) else []
+
+    # --- by its place ------------------------------------------------------------------------
+
+    def in_order(self, answer: list[Any], groups: list[int | None]) -> bool:
+        """Whether what is returned by name stands in the order of the inputs."""
+        named = [self.told(value) for value in answer]
+        wrong = any(
+            place is not None and len(nodes) == 1 and self.inputs[place] not in nodes
+            for nodes, place in zip(named, groups, strict=True)
+        )
+        return not wrong or not all_apart(named)
+
+    def told(self, value: Any) -> set[AnyNode]:
+        """The inputs of which a value is the gradient by its names, or else by its numbers."""
+        equal = [n for n in self.inputs if np.any(self.flows.total.get(n, 0.0))
+                 and is_same(value, self.flows.total[n])]  # fmt: skip
+        return self.named(value) or set(equal)
+
+    def places(self, answer: list[Any]) -> list[int | None]:
+        """The input that each value returned stands for by its place; empty where none can be told.
+
+        Of fewer values than inputs, those inputs of which there is a gradient by name, where
+        one value is returned for two of them.
+        """
+        groups = self.groups()
+        if len(answer) == len(groups):
+            if self.in_order(answer, groups):
+                return groups
+            self.order = [self.named_or_of(value) for value in answer]
+            return []
+        if all_apart([self.told(value) for value in answer]):
+            return []
+        known = self.known()
+        kept = [k for k in groups if k is not None and self.inputs[k] in known]
+        return [*kept, *[None] * len(answer)][: len(answer)]
+
+    def groups(self) -> list[int | None]:
+        """Of each argument, which input it is; None for those of several arrays."""
+        return [p[0] if len(p) == 1 else None for p in self.arguments.values()]
+
+    def named_or_of(self, value: Any) -> str:
+        """What a value is called, or else of what it is the gradient."""
+        name, nodes = self.name_of(value), self.told(value)
+        paths = [path for path, t in self.runs.inputs if t.node in nodes]
+        return f"that of {paths[0]}" if name == "..." and paths else name
+
+    def name_of(self, value: Any) -> str:
+        """The variable of the backward function that a value is; ... of none."""
+        final = self.runs.watch.final if self.runs.watch is not None else {}
+        return next((n for n, v in final.items() if v is value), "...")
+
+    # --- by the gradient that it is ------------------------------------------------------------
+
+    def truth(self, place: int | None) -> Any:
+        """The gradient of an input; None where the output does not depend on it."""
+        return None if place is None else self.flows.total.get(self.inputs[place])
+
+    def free(self, taken: set[Any]) -> list[int]:
+        """The inputs that have a gradient, and none among what is ``taken``."""
+        return [i for i, node in enumerate(self.inputs)
+                if node not in taken and np.any(self.flows.total.get(node, 0.0))]  # fmt: skip
+
+    def fits(self, h: Handed) -> bool:
+        truth = self.truth(h.place)
+        return truth is not None and np.shape(h.value) == np.shape(truth)
+
+    def only(self, h: Handed) -> int | None:
+        """The first input of a value's shape, or else the first one."""
+        found = [i for i in range(len(self.inputs)) if self.fits(replace(h, place=i))]
+        return found[0] if found else h.place
+
+    def settle(
+        self, row: Sequence[Handed], open_: list[Handed], taken: set[Any], ordered: bool = True
+    ) -> None:
+        """Find the inputs of what is open in a row of values, of which the others have theirs.
+
+        ``ordered``: that the row stands in the order of the inputs, as far as is known.
+        """
+        free = self.free(taken)
+        for h in open_:
+            equal = [i for i in free if is_same(h.value, self.truth(i))]
+            if equal:
+                h.place = equal[0]
+                free.remove(equal[0])
+        left = [h for h in open_ if h.place is None and self.may_be(h)]
+        while left:
+            spans = {id(h): self.between(row, h, free) for h in left}
+            for h in left:
+                like = [x for x in left if spans[id(x)] == spans[id(h)]]
+                if len(like) == len(spans[id(h)]) and (ordered or len(like) == 1):
+                    break
+            else:
+                return
+            for x, i in zip(like, spans[id(h)], strict=True):
+                x.place = i
+                free.remove(i)
+            left = [x for x in left if x.place is None]
+
+    def between(self, row: Sequence[Handed], h: Handed, free: list[int]) -> list[int]:
+        """The free inputs of a value's shape, between those of its neighbours."""
+        known = [x.place for x in row if x.place is not None]
+        first, last = -1, len(self.inputs)
+        if known == sorted(known):
+            k = next(i for i, x in enumerate(row) if x is h)
+            first = max((x.place for x in row[:k] if x.place is not None), default=first)
+            last = min((x.place for x in row[k:] if x.place is not None), default=last)
+        return [i for i in free if first < i < last and self.fits(replace(h, place=i))]
+
+    def may_be(self, h: Handed) -> bool:
+        """Whether a value is a gradient, as far as its name tells."""
+        name = self.name_of(h.value)
+        return name == "..." or bool(readings(name))
+
+
+def is_same(value: Any, truth: Any) -> bool:
+    """Whether a value is a gradient, in whatever shape."""
+    if items_of(value) is not None or value is None or np.size(value) != np.size(truth):
+        return False
+    return close(np.reshape(value, np.shape(truth)), truth)
