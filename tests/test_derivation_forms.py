@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.derivation.keys import unlatex
 from minigrad.derivation.values import Missing, Unreadable, read
 
 
@@ -467,3 +468,7 @@ def test_a_formula_per_example_is_right_where_the_rest_is() -> None:
     report = mg.check_derivation(E, {"dE/dout": "-2*(d - out)", "dE/dw": "-2*X.T @ (d - out)/3"})
     assert report.ok, report
     assert "per example" in report.conventions[0]
+
+
+def test_fractions_without_braces() -> None:
+    assert unlatex(r"\frac1m") == "1/m" and unlatex(r"\frac{dL}W x") == "dL/W x"

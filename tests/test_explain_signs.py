@@ -333,6 +333,11 @@ def test_a_number_that_is_the_same_for_all_is_not_spread_out() -> None:
     assert rows(mg.explain(np.sum(x**k * x), x))["dx"] == "x^k + k·x^k"
 
 
+def test_a_bound_that_only_guards_is_left_out() -> None:
+    p = mg.Tensor([0.2, 0.5], requires_grad=True)
+    assert rows(mg.explain(np.sum(np.log(np.maximum(p, 1e-9))), p))["dp"] == "1/p"
+
+
 def test_no_name_for_what_a_function_made_of_it() -> None:
     x, rate = param(2), 2.0
     shifted = lambda x: x + 2.0

@@ -354,3 +354,13 @@ def test_mistakes_are_named(call: Callable[[], Any], message: str) -> None:
     pattern = message.replace("(", r"\(").replace(")", r"\)")
     with pytest.raises(ValueError, match=pattern):
         call()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_whole_channels_are_dropped(n: int) -> None:
+    x = np.ones((4, 5, *[3] * n))
+    y = getattr(F, f"dropout{n}d")(x, 0.5, np.random.default_rng(0))
+    y = y.reshape(4, 5, -1)
+    assert {*np.unique(y)} == {0.0, 2.0} and (y == y[..., :1]).all()
+    with pytest.raises(ValueError, match=f"dropout{n}d"):
+        getattr(F, f"dropout{n}d")(x[None, None], 0.5, np.random.default_rng(0))

@@ -187,6 +187,13 @@ def test_a_median_of_truth_values_and_pieces_of_another_dtype() -> None:
     np.testing.assert_array_equal(f(mg.Tensor(x)), f(x), strict=True)
 
 
+@pytest.mark.parametrize("name", ["iscomplex", "isreal", "iscomplexobj", "isrealobj"])
+def test_what_is_complex(name: str) -> None:
+    f = getattr(np, name)
+    for x in (np.array([1 + 1j, 2.0]), np.ones(2)):
+        np.testing.assert_array_equal(f(mg.Tensor(x)), f(x))
+
+
 def test_functions_that_were_meant_otherwise() -> None:
     with pytest.raises(TypeError, match=r"the derivative of a function is mg\.grad"):
         mg.gradient(lambda x: x)

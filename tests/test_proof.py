@@ -61,6 +61,13 @@ def test_memory() -> None:
     assert faulty(once, lambda x: x[0]).startswith("what it returns is memory of an argument")
 
 
+def test_infinities_and_what_is_no_number_are_equal_to_themselves() -> None:
+    a, kind = np.array([np.inf, np.nan, 1.0, -np.inf]), np.finfo(float)
+    with np.errstate(invalid="ignore"):
+        assert rounding.within(a, a, np.zeros(4), 1.0, 0.0, kind)
+        assert not rounding.within(a, a[::-1], np.zeros(4), 1.0, 0.0, kind)
+
+
 def test_rounding_explains_what_cancels() -> None:
     """A gradient at an optimum is 0 but for rounding, however that is done."""
     x = np.array([[0.3, -0.1, -0.2], [0.1, 0.2, -0.3]])

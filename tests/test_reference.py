@@ -14,6 +14,7 @@ import pytest
 import minigrad as mg
 from minigrad.ops.glossary import GLOSSARY, completed, explained
 from minigrad.ops.record import Op, registry
+from minigrad.reference import summary
 from tables import each
 
 ELEMENTWISE = [
@@ -148,3 +149,8 @@ def test_examples_of_ops_run(name):
 def test_programs_have_a_signature_and_so_has_their_class():
     assert "equations" in inspect.signature(mg.Program).parameters
     assert list(inspect.signature(mg.trace(lambda a, b: a * b, 1.0, 2.0)).parameters) == ["a", "b"]
+
+
+def test_what_numpy_has_is_told() -> None:
+    told = [summary(registry[name]) for name in ("add", "sigmoid", "einsum")]
+    assert [text.partition(", as ")[2] for text in told] == ["`numpy.add`.", "", "`numpy.einsum`."]
