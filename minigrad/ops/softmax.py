@@ -62,11 +62,7 @@ def logsumexp_jvp(
 
 
 @primitive(
-    vjps=(logsumexp_rule,),
-    fresh=True,
-    cost=10,
-    warns=frozenset({"divide"}),
-    jvp=logsumexp_jvp,
+    vjps=(logsumexp_rule,), fresh=True, cost=10, warns=frozenset({"divide"}), jvp=logsumexp_jvp
 )
 def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """``log Σ exp(x)`` over ``axis``, without overflow; its gradient is softmax(x).

@@ -89,12 +89,7 @@ class Form:
     pattern: tuple[Any, ...]
 
     def __init__(
-        self,
-        f: Function,
-        args: Sequence[Any],
-        kwargs: Keywords,
-        static: Any,
-        vary: frozenset[str],
+        self, f: Function, args: Sequence[Any], kwargs: Keywords, static: Any, vary: frozenset[str]
     ) -> None:
         self.f = f
         self.named = arguments(f, args, kwargs)

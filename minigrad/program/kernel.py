@@ -65,10 +65,7 @@ class Kernel(Statements):
     waiting: set[Var]
 
     def __init__(
-        self,
-        program: Program,
-        destinations: dict[Var, str] | None = None,
-        tile: bool = False,
+        self, program: Program, destinations: dict[Var, str] | None = None, tile: bool = False
     ) -> None:
         super().__init__(Memory(NARROW if tile else NARROW // 4), ALONE if tile else 2**16)
         self.program = program

@@ -18,11 +18,7 @@ READING = rules("read")
 
 
 def rebuilt(
-    program: Program,
-    by_op: Rules,
-    named: bool = True,
-    folding: bool = True,
-    sharing: bool = True,
+    program: Program, by_op: Rules, named: bool = True, folding: bool = True, sharing: bool = True
 ) -> Program:
     """``program`` emitted anew through a `Builder` with rules by op, with its names or without."""
     b = Builder(by_op, folding, sharing, program.constants)

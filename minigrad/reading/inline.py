@@ -59,11 +59,7 @@ class Inliner:
     parts: int = 0
 
     def expand(
-        self,
-        tree: Any,
-        variables: Keywords,
-        given: Mapping[str, ast.expr] | None,
-        depth: int,
+        self, tree: Any, variables: Keywords, given: Mapping[str, ast.expr] | None, depth: int
     ) -> Any:
         """``tree`` of a place where ``variables`` are seen; ``given`` are those of a function."""
         self.parts += 1
@@ -99,11 +95,7 @@ class Inliner:
         return tree
 
     def called(
-        self,
-        func: ast.expr,
-        variables: Keywords,
-        given: Mapping[str, ast.expr] | None,
-        depth: int,
+        self, func: ast.expr, variables: Keywords, given: Mapping[str, ast.expr] | None, depth: int
     ) -> tuple[Any, ast.expr | None] | None:
         """The user's function that is called, and of a method what it belongs to."""
         theirs = renamed(func, given or {})

@@ -53,6 +53,11 @@ class Distribution:
     def __repr__(self) -> str:
         return f"<distribution {self.name}>"
 
+    def _have(self, what: str, function: Function | None) -> Function:
+        if function is None:
+            raise TypeError(f"{self.name}.{what} is not in the mirror: there is no formula for it")
+        return function
+
     def _standard(
         self, args: tuple[Array, ...], kwargs: dict[str, Any]
     ) -> tuple[Array, list[Array], Array, Array]:
@@ -151,11 +156,6 @@ class Continuous(Distribution):
         density: Function = lambda scale, x, *shapes: np.exp(self._density(x, *shapes)) / scale
         return self._of(density, 0.0, 0.0, args, kwargs)
 
-    def _have(self, what: str, function: Function | None) -> Function:
-        if function is None:
-            raise TypeError(f"{self.name}.{what} is not in the mirror: there is no formula for it")
-        return function
-
     def _of(self, function: Function, left: float, right: float, args: Any, kwargs: Any) -> Array:
         """A function that is ``left`` in front of the support, and ``right`` behind it."""
         x, shapes, scale, valid = self._standard(args, kwargs)
@@ -239,12 +239,11 @@ class Discrete(Distribution):
 
     def cdf(self, *args: Array, **kwargs: Any) -> Array:
         """The probability of at most k."""
-        if self._cdf is None:
-            raise TypeError(f"{self.name}.cdf is not in the mirror: there is no formula for it")
+        cdf = self._have("cdf", self._cdf)
         k, shapes, _, valid = self._standard(args, kwargs)
         k = np.floor(k)
         inside = self._support(k, *shapes)
-        value = self._cdf(within(inside, k, self._safe), *shapes)
+        value = cdf(within(inside, k, self._safe), *shapes)
         return marked(chosen(inside, value, np.where(k < self._safe, 0.0, 1.0)), valid)
 
     def logcdf(self, *args: Array, **kwargs: Any) -> Array:

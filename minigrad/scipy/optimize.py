@@ -156,12 +156,11 @@ def conditions(constraints: Any) -> list[Limit]:
 
 def plain(limits: list[Limit]) -> list[Array]:
     """The ``limits`` as SciPy takes them, of numbers."""
-    found = []
-    for f, low, high in limits:
-        value: Any = lambda x, f=f: arrays_of(f(x))
-        slope: Any = lambda x, f=f: arrays_of(jacobian(f)(x))
-        found.append(so.NonlinearConstraint(value, low, high, slope))
-    return found
+    plainly: Function = lambda f: lambda x: arrays_of(f(x))
+    return [
+        so.NonlinearConstraint(plainly(f), low, high, plainly(jacobian(f)))
+        for f, low, high in limits
+    ]
 
 
 def bound(fun: Function, x: Array, args: tuple[Array, ...], limits: list[Limit]) -> Array:

@@ -277,19 +277,8 @@ def root_scalar(
     here = lambda x: float(arrays_of(f(x, *known)))
     slope = lambda x: float(arrays_of((fprime or grad(f))(np.float64(x), *known)))
     down = slope if bracket is None and method in (None, "newton") else None
-    found = so.root_scalar(
-        here,
-        (),
-        method,
-        arrays_of(bracket),
-        down,
-        None,
-        arrays_of(x0),
-        arrays_of(x1),
-        xtol,
-        rtol,
-        maxiter,
-    )
+    bracket, *starts = map(arrays_of, (bracket, x0, x1))
+    found = so.root_scalar(here, (), method, bracket, down, None, *starts, xtol, rtol, maxiter)
     if not found.converged:
         raise RuntimeError(f"root_scalar: SciPy found none: {found.flag}")
     found.root = polished(f, np.float64(found.root), args)
