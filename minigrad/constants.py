@@ -39,7 +39,7 @@ users: Users = Users()
 class Sample(NamedTuple):
     """A large array: some of its entries, as they were, its layout, and the line that used it."""
 
-    entries: Any
+    entries: Array
     content: bytes
     layout: tuple[Any, ...]
     site: tuple[str, int, str] | None

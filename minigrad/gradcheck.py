@@ -221,7 +221,7 @@ class _Problem:
     def weighted(self, g: Callable[[list[Any]], list[Any]], xs: list[Any]) -> tuple[Any, float]:
         """One number of all outputs of ``g``, and the size of its summands."""
         rng = np.random.default_rng(self.seed)
-        total: Any = 0.0
+        total: Array = 0.0
         size = 0.0
         found = g(xs)
         if len(found) == 1 and np.size(plainly(found[0])) == 1:

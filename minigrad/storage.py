@@ -213,7 +213,7 @@ class _Reader:
             return self.arrays[x["scalar"]][()]
         n = x["tensor"] if "tensor" in x else x["array"]
         if n not in self.known:
-            values: Any = self.arrays[n]
+            values: Array = self.arrays[n]
             if "tensor" in x:
                 values = Tensor(values, requires_grad=x["requires_grad"], name=x["name"])
             self.known[n] = values

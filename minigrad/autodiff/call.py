@@ -33,7 +33,7 @@ from minigrad.graph import (
 )
 from minigrad.tensor import Tensor, handed_out, own, wrap
 from minigrad.tree import CONTAINERS, flatten, is_leaf, tree_map
-from minigrad.typing import Array, Function, Keywords
+from minigrad.typing import Array, Function, Keywords, Tree
 
 # --- variables -------------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ class Call:
 
     __slots__ = ("builds", "inputs", "nested", "nodes", "outer", "result")
     nodes: set[Any]
-    result: Any
+    result: Tree
 
     def __init__(
         self,

@@ -105,7 +105,7 @@ def through_rules(
     n: int | None,
 ) -> Array:
     """An elementwise rule multiplies by the slope, forward as well as backward."""
-    total: Any = None
+    total: Array = None
     ndim = len(ans.shape)
     for rule, t in zip(op.vjps, tangents, strict=True):  # type: ignore[arg-type]
         if t is not None:
@@ -153,7 +153,7 @@ def transposed(op: Op, args: Any, tangents: Any, kwargs: Any, ans: Array) -> Arr
     live = any(type(x) is Tensor for x in (*args, *tangents, *outputs))
     token = pushing.set(None)
     try:
-        along: Any = 0.0
+        along: Array = 0.0
         for i, t in enumerate(tangents):
             if t is not None:
                 rule = op.rule(i)

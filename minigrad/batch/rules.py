@@ -33,7 +33,7 @@ class Many:
     __slots__ = ("values",)
 
     def __init__(self, values: Array) -> None:
-        self.values: Any = values
+        self.values: Array = values
 
 
 def holds_many(v: Array) -> bool:
@@ -301,7 +301,7 @@ def picked_out(op: Op, a: Array, many: bool, parts: Any, kw: Any, n: int) -> Arr
     ndim = max(np.ndim(p.values) - 1 if isinstance(p, Many) else np.ndim(p) for p in arrays)
     at = [i for i, p in enumerate(parts) if not isinstance(p, slice | type(None) | type(Ellipsis))]
     index = [align(p.values, ndim) if isinstance(p, Many) else p for p in parts]
-    front: Any = np.arange(n).reshape((n, *[1] * ndim))
+    front: Array = np.arange(n).reshape((n, *[1] * ndim))
     size = len(kw["shape"]) if op is scatter else np.ndim(a) - many
     place = 0  # of the axes of the indices, in the answer of one example
     if at == list(range(at[0], at[-1] + 1)):

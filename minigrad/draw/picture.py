@@ -55,7 +55,7 @@ class Vertex:
     name: str
     named: bool
     op: str
-    value: Any
+    value: Array
     node: AnyNode | None
     inputs: list[Edge]
     uses: list[Edge]

@@ -9,6 +9,7 @@ from typing import Any
 from minigrad.draw.picture import Vertex
 from minigrad.draw.values import item, partial
 from minigrad.graph import routes
+from minigrad.typing import Array
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Link:
 
     source: Vertex
     target: Vertex
-    value: Any
+    value: Array
 
     @property
     def text(self) -> str:

@@ -39,7 +39,7 @@ class Push:
 
     node: AnyNode
     name: str
-    value: Any
+    value: Array
     expression: Formula | None = None
 
     @property

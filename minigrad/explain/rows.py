@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Row:
     chart: Chart
     top: AnyNode
     bottom: AnyNode
-    value: Any
+    value: Array
     total: bool = False
 
     @property

@@ -105,7 +105,7 @@ class Why:
     text: str
     places: list[Place] = field(default_factory=list)
     advice: str = ""
-    gradient: Any = None
+    gradient: Array = None
 
     def __str__(self) -> str:
         lines = [visible(self.text)]

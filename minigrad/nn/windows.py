@@ -17,7 +17,7 @@ from minigrad import ops
 from minigrad.errors import label
 from minigrad.nn.checks import counts, laid_out
 from minigrad.ops.record import Op
-from minigrad.typing import Array
+from minigrad.typing import Array, Index
 
 LAYOUT = {
     1: "(batch, channels, length)",
@@ -34,7 +34,7 @@ def _windows(
     seen = sliding_window_view(x, spans, tuple(range(-n, 0)))
     places = tuple(slice(None, None, s) for s in stride)
     offsets = tuple(slice(None, None, d) for d in dilation)
-    index: Any = (..., *places, *offsets)
+    index: Index = (..., *places, *offsets)
     seen = seen[index]
     lead = x.ndim - n
     return seen.transpose(*range(lead), *range(lead + n, lead + 2 * n), *range(lead, lead + n))

@@ -58,8 +58,8 @@ class Line:
 
     shape: tuple[Any, ...]
     axis: int
-    start: Any
-    step: Any
+    start: Array
+    step: Array
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Full:
     """An array of one number, where its length varies, or the number does."""
 
     shape: tuple[Any, ...]
-    value: Any
+    value: Array
     dtype: Any
 
 
@@ -77,8 +77,8 @@ class Triangle:
 
     shape: tuple[Any, ...]
     k: int
-    inside: Any
-    outside: Any
+    inside: Array
+    outside: Array
     dtype: Any
 
 

@@ -94,7 +94,7 @@ def solve_jvp(ts: Tangents, ans: Array, a: Array, b: Array) -> Array:
     da, db = ts
     x = ans[..., None] if vector else ans
     ndim = len(np.shape(x))
-    right: Any = 0.0
+    right: Array = 0.0
     if db is not None:
         right = lined_up(db[..., None] if vector else db, np.ndim(b) + vector, ndim)
     if da is not None:

@@ -175,7 +175,7 @@ def repeated(array: Array, axis: int, pair: tuple[int, int], mode: Any, odd: boo
     so that a constant goes on as a constant, and a line as a line.
     """
     n = np.shape(array)[axis]
-    places: Any = np.arange(n)
+    places: Array = np.arange(n)
     found = take(array, np.pad(places, pair, mode), axis)
     if not odd or n == 1:
         return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minigrad.ops.record import ArrayLike, composed, primitive
@@ -300,7 +298,7 @@ def polyfit(
         )
     if deg < 0:
         raise ValueError(f"polyfit: the degree must not be negative, as {deg} is")
-    columns: Any = np.vander(x + 0.0, deg + 1)
+    columns: Array = np.vander(x + 0.0, deg + 1)
     values = y + 0.0
     if w is not None:
         w = w + 0.0

@@ -129,7 +129,7 @@ def quantiles(
 
     flat = laid_out(a)
     numbers = trusted(flat)
-    last: Any = n - 1
+    last: Array = n - 1
     if nan:
         last = (np.sum(numbers, axis=-1, keepdims=True) - 1).astype(np.result_type(q))
     if weights is None:

@@ -418,7 +418,7 @@ def piecewise(x: ArrayLike, condlist: Array, funclist: Any, *args: Array, **kw: 
             f"piecewise: {len(masks)} conditions need as many functions, or one more: "
             f"got {len(funclist)}"
         )
-    flat: Any = reshape(x, -1)
+    flat: Array = reshape(x, -1)
     ans, free = np.zeros_like(flat), np.ones(np.size(x), bool)
     for mask, function in zip(masks[::-1], funclist[::-1], strict=True):
         mask = np.reshape(np.broadcast_to(mask, shape), -1) & free

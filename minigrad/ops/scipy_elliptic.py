@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
 
 import numpy as np
 import scipy.special as sp
@@ -83,7 +82,7 @@ def symmetric(*factors: tuple[Array, float]) -> Array:
     scale = functools.reduce(np.maximum, [x for x, _ in each])
     t = np.where(scale > 0, scale, 1.0) * SAMPLES
     total = STEP * np.sum(t * math.prod((t + x) ** -p for x, p in each), axis=-1)
-    at_zero: Any = sum(p * (x[..., 0] == 0) for x, p in each)
+    at_zero: Array = sum(p * (x[..., 0] == 0) for x, p in each)
     return np.where(at_zero < 1, total, np.inf)
 
 

@@ -52,8 +52,8 @@ class UniqueAllResult(NamedTuple):
     """The different elements, where each is first, what each element is, and how many there are."""
 
     values: Array
-    indices: Any
-    inverse_indices: Any
+    indices: Array
+    inverse_indices: Array
     counts: Array
 
 
@@ -68,7 +68,7 @@ class UniqueInverseResult(NamedTuple):
     """The different elements, and which of them each element is."""
 
     values: Array
-    inverse_indices: Any
+    inverse_indices: Array
 
 
 @composed(*([np.unique_all] if hasattr(np, "unique_all") else []))

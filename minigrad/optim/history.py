@@ -45,7 +45,7 @@ class Row:
 
     iteration: int
     epoch: int
-    theta: Any
+    theta: Tree
     update: Any
     loss: float
 

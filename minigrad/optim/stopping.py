@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from minigrad.optim.clipping import norm_of
 from minigrad.tree import flatten
+from minigrad.typing import Tree
 
 
 @dataclass
@@ -47,11 +47,11 @@ class Progress:
     [(1, 1.0), (2, 0.25), (3, 0.0625)]
     """
 
-    x: Any
+    x: Tree
     step: int = 0
     epoch: int = 0
     loss: float = math.inf
-    gradient: Any = None
+    gradient: Tree = None
     lr: float = 0.0
     losses: list[float] = field(default_factory=list)
     lowest: list[float] = field(default_factory=list)

@@ -35,7 +35,7 @@ FOLDED = 2**16
 class Full:
     """A rule's answer: a number or a variable, broadcast to the shape that is wanted."""
 
-    of: Any
+    of: Operand
 
 
 class Builder:

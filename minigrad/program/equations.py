@@ -27,7 +27,7 @@ from minigrad.graph import recording
 from minigrad.ops.record import Op
 from minigrad.program.live import Draw, frozen_draws
 from minigrad.tree import flatten, leaves_like, tree_map
-from minigrad.typing import Array, Function, Keywords
+from minigrad.typing import Array, Function, Keywords, Tree
 
 
 @dataclass(eq=False)
@@ -177,7 +177,7 @@ class Program:
     parameters: dict[str, Any]
     constants: dict[Var, Any]
     equations: list[Equation]
-    result: Any
+    result: Tree
     __signature__: ClassVar[Called] = Called()
 
     def __post_init__(self) -> None:

@@ -67,7 +67,7 @@ class Run:
     lines: list[str]
     scope: dict[str, Any]
     code: str
-    run: Any
+    run: Function
 
     def __init__(
         self, program: Program, form: Form, tracer: Tracer, places: list[Place], result: Tree

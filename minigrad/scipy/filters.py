@@ -233,8 +233,8 @@ def along_one(name: str, whole: str, found: str, filtered: Array) -> Array:
     return like(getattr(sn, name), "input weights", alone=True)(filter1d)
 
 
-correlate1d: Any = along_one("correlate1d", "correlate", "array([[1. , 1.5, 3. ]])", weighted)
-convolve1d: Any = along_one("convolve1d", "convolve", "array([[1.5, 3. , 4. ]])", turned)
+correlate1d: Function = along_one("correlate1d", "correlate", "array([[1. , 1.5, 3. ]])", weighted)
+convolve1d: Function = along_one("convolve1d", "convolve", "array([[1.5, 3. , 4. ]])", turned)
 
 
 @like(sn.uniform_filter1d, "input", alone=True)
@@ -404,8 +404,12 @@ def extreme(name: str, which: str, found: str, find: Function) -> Array:
     return like(getattr(sn, name), "input", alone=True)(extreme_filter)
 
 
-maximum_filter: Any = extreme("maximum_filter", "largest", "array([3., 3., 3., 2., 2.])", np.max)
-minimum_filter: Any = extreme("minimum_filter", "smallest", "array([0., 0., 1., 0., 0.])", np.min)
+maximum_filter: Function = extreme(
+    "maximum_filter", "largest", "array([3., 3., 3., 2., 2.])", np.max
+)
+minimum_filter: Function = extreme(
+    "minimum_filter", "smallest", "array([0., 0., 1., 0., 0.])", np.min
+)
 
 
 _describe(vars(), OF_IMAGES)

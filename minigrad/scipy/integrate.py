@@ -336,7 +336,7 @@ def odeint(
 class Solution:
     """What `solve_ivp` returns: times ``t``, and ``y``, one column each."""
 
-    t: Any
+    t: Array
     y: Array
     success: bool
     status: int

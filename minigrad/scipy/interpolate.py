@@ -116,7 +116,7 @@ class CubicSpline:
 
 def check_rising(who: str, x: Array) -> None:
     """Refuse points that do not rise; of a program, which are not known yet, their shape alone."""
-    rising: Any = np.ndim(x) == 1 and len(x) > 1 and np.all(np.diff(x) > 0)
+    rising: Array = np.ndim(x) == 1 and len(x) > 1 and np.all(np.diff(x) > 0)
     if not speaks_numpy(rising) and not rising:
         raise ValueError(f"{who}: x must be a rising vector of two points at least")
 

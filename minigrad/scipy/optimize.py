@@ -178,7 +178,7 @@ def bound(fun: Function, x: Array, args: tuple[Array, ...], limits: list[Limit])
     if not active:
         return least(fun, x, args, *ends(None, x))
     n = x.size
-    binds: Any = lambda v: np.concatenate([f(v)[i] - at for f, i, at in active])
+    binds: Function = lambda v: np.concatenate([f(v)[i] - at for f, i, at in active])
     slope = arrays_of(grad(lambda v: fun(v, *args))(x))
     shadow = np.linalg.lstsq(arrays_of(jacobian(binds)(x)).T, slope, rcond=None)[0]
 

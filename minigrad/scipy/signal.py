@@ -20,7 +20,7 @@ from minigrad.scipy.smoothing import detrend as detrend
 from minigrad.scipy.smoothing import hilbert as hilbert
 from minigrad.scipy.smoothing import resample as resample
 from minigrad.scipy.smoothing import savgol_filter as savgol_filter
-from minigrad.typing import Array, Axis
+from minigrad.typing import Array, Axis, Function
 
 __all__ = [
     "convolve", "convolve2d", "correlate", "correlate2d", "detrend", "fftconvolve", "filtfilt",
@@ -139,8 +139,8 @@ def fftconvolve(in1: Array, in2: Array, mode: str = "full", axes: Axis = None) -
     along = sorted({int(i) % np.ndim(a) for i in every})
     sizes = [np.shape(a)[i] + np.shape(b)[i] - 1 for i in along]
     whole = np.iscomplexobj(a) or np.iscomplexobj(b)
-    fft: Any = np.fft.fftn if whole else np.fft.rfftn
-    back: Any = np.fft.ifftn if whole else np.fft.irfftn
+    fft: Function = np.fft.fftn if whole else np.fft.rfftn
+    back: Function = np.fft.ifftn if whole else np.fft.irfftn
     full = back(fft(a, sizes, along) * fft(b, sizes, along), sizes, along)
     return part(full, a, b, mode, along, "fftconvolve")
 

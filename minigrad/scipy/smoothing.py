@@ -14,7 +14,7 @@ from minigrad.ops.glossary import describe as _describe
 from minigrad.ops.shape import arrayed
 from minigrad.scipy.calling import floating, like
 from minigrad.scipy.filters import correlate1d
-from minigrad.typing import Array
+from minigrad.typing import Array, Function
 
 
 @like(ss.savgol_filter, "x", alone=True)
@@ -185,10 +185,10 @@ def resample(x: Array, num: int, t: Array = None, axis: int = 0, window: Any = N
     least, real = min(n, num), not np.iscomplexobj(x)
     shared = least % 2 == 0 and n != num  # the frequency that stands for two
     low = (least + 1) // 2
-    gap: Any = lambda m: np.zeros((*np.shape(x)[:-1], m), x.dtype)
+    gap: Function = lambda m: np.zeros((*np.shape(x)[:-1], m), x.dtype)
     y: Array
     if real:
-        spectrum: Any = np.fft.rfft(x)
+        spectrum: Array = np.fft.rfft(x)
         scale = np.ones(least // 2 + 1, x.dtype)
         scale[low:] = (2 if num < n else 0.5) if shared else 1
         kept = spectrum[..., : least // 2 + 1] * scale

@@ -89,7 +89,7 @@ class Tensor(Protocols, Methods):
 
     __slots__ = ("__weakref__", "_leaf", "_name", "_value", "node")
     _leaf: Leaf
-    _value: Any
+    _value: Array
     node: Any
 
     def __init__(
