@@ -21,6 +21,7 @@ from minigrad.derivation.backward.naming import Namer
 from minigrad.derivation.backward.report import BackwardReport as BackwardReport
 from minigrad.derivation.backward.report import Line as Line
 from minigrad.derivation.backward.stopped import done_before, line_of_stop
+from minigrad.derivation.backward.telling import instead
 from minigrad.derivation.backward.unreturned import left_ungraded, line_of_no_return, notes
 from minigrad.errors import label
 
@@ -170,9 +171,9 @@ def line_of(claim: Claim, judge: Judge, text: Any, first: bool) -> Line:
         whole = rf"(?<!\w)(d?){re.escape(given)}(?!\w)"
         escaped = meant.replace("\\", r"\\")
         remark, key = (re.sub(whole, rf"\g<1>{escaped}", x) for x in (remark, key))
-    instead = judge.instead(claim) if first else ""
+    should = instead(judge, claim) if first else ""
     text = text if claim.source is None else claim.source.text
-    return Line(claim.line, text(claim.line), name, key, claim.row.verdict, remark, instead,
+    return Line(claim.line, text(claim.line), name, key, claim.row.verdict, remark, should,
                 claim.row)  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from minigrad.derivation.backward.inputs import (
     among,
     in_double,
     in_step,
+    nearby,
     never,
     plainly,
     refilled,
@@ -224,14 +225,8 @@ class Check:
         """The same check of other numbers, like those: in another order, and each nearby."""
         chance = np.random.default_rng(seed)
 
-        def make(path: str, value: Any) -> Any:
-            order = chance.permutation(np.size(value))
-            moved = np.ravel(value)[order] * chance.uniform(0.8, 1.2, np.size(value))
-            moved = moved.reshape(np.shape(value))
-            return moved if np.any(value) else chance.uniform(0.1, 0.2, np.shape(value))
-
         other = copy(self)
-        other.args, instance = self.refill(never, make)
+        other.args, instance = self.refill(never, lambda _, value: nearby(value, chance))
         other.student = replace(self.student, instance=instance)
         return other
 
@@ -255,7 +250,7 @@ class Check:
                 return watch.look
 
             if student.backward is None:
-                runs.start = Start.of(forward, args)
+                runs.start = Start.of(forward, args, {})
             with watching(choose):
                 result = forward(*args)
             self.values(runs, result, args, instance)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.derivation.backward.natives import attribute, text_of
 from minigrad.derivation.backward.numbers import (
     BREAK,
     CONTINUE,
@@ -21,7 +22,6 @@ from minigrad.derivation.backward.numbers import (
     Frame,
     Held,
     Own,
-    attribute,
     compared,
     each,
     item,
@@ -30,7 +30,6 @@ from minigrad.derivation.backward.numbers import (
     operated,
     plain,
     put,
-    text_of,
     truth,
     wide,
 )
@@ -83,7 +82,7 @@ class Compiler:
                 found = plainly(a, b)
             else:
                 found = operated(op, a, b)
-            f.machine.spend(found)
+            f.machine.spend(found, *((a, b) if matrices else ()))
             return found
 
         return run

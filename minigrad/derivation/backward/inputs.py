@@ -132,3 +132,21 @@ def in_step(t: Any, a: Any, depth: int = 6) -> Iterator[tuple[Tensor, Any]]:
             yield from in_step(one, other, depth - 1)
     elif hasattr(t, "__dict__") and (is_layer(t) or not callable(t)):
         yield from in_step(vars(t), vars(a), depth - 1)
+
+
+def nearby(value: Any, chance: np.random.Generator) -> Any:
+    """Other numbers like some: in another order, each nearby; zeros that begin something, not 0.
+
+    What is one-hot, or distributions, or symmetric, stays so.
+    """
+    value = np.asarray(value)
+    if not np.any(value):
+        return chance.uniform(0.1, 0.2, value.shape)
+    rows = chance.permutation(len(value)) if value.ndim else ()
+    if value.ndim == 2 and value.shape[0] == value.shape[1] and np.array_equal(value, value.T):
+        return chance.uniform(0.8, 1.2) * value[np.ix_(rows, rows)]
+    sums = np.sum(value, axis=-1) if value.ndim > 1 else 0.0
+    if np.all(np.isin(value, (0, 1))) or np.allclose(sums, 1.0, rtol=1e-6):
+        return value[rows] if value.ndim else value
+    moved = chance.permutation(value.ravel()) * chance.uniform(0.8, 1.2, value.size)
+    return moved.reshape(value.shape)

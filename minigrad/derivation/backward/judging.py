@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -19,18 +18,17 @@ from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
 from minigrad.derivation.backward.repairing import Search, Slip
 from minigrad.derivation.backward.scaling import per_example
 from minigrad.derivation.backward.splitting import renewed, split
-from minigrad.derivation.backward.telling import same, search_in, told
+from minigrad.derivation.backward.telling import looked_up_in, same, search_in, told
 from minigrad.derivation.backward.unnamed import unnamed
 from minigrad.derivation.backward.watch import Statement
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.grading import check_derivation
 from minigrad.derivation.report import Row, worst
-from minigrad.derivation.search import together
 from minigrad.derivation.slips.entries import DISPLACED
 from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode
 from minigrad.ops.record import Op
-from minigrad.reading.names import Scope, elsewhere, names
+from minigrad.reading.names import Scope, names
 from minigrad.tensor import Tensor, apply, wrap
 
 RIGHT, WRONG = ("correct", "rounded"), ("wrong", "carried")
@@ -53,17 +51,6 @@ def named(value: Any, node: AnyNode, name: str | None = None) -> Tensor:
     if name:
         t.name = name
     return t
-
-
-@contextmanager
-def looked_up_in(scopes: list[Scope], walks: Any = (float("inf"),)) -> Iterator[None]:
-    """While open, names of the user are those in ``scopes``, and causes may cost ``walks``."""
-    tokens = elsewhere.set(scopes), together.set([*walks] if type(walks) is tuple else walks)
-    try:
-        yield
-    finally:
-        elsewhere.reset(tokens[0])
-        together.reset(tokens[1])
 
 
 class Judge:
@@ -170,6 +157,8 @@ class Judge:
         """What each statement adds to a wrong total, where some of it is right."""
         if claim.through or len(claim.events) < 2 or self.right(claim):
             return
+        if any(e.late for e in claim.events):  # what each added is not known
+            return
         sums: dict[Statement, Any] = {}
         for e in claim.events:
             alone = e is claim.events[0] or e.statement.fresh
@@ -216,8 +205,7 @@ class Judge:
                 odd = [c for c in odd if any(d in fine and self.telling(d)
                                              for d in self.below(c, active))]  # fmt: skip
             odd += [c for c in active if c.row.verdict == "wrong" and not c.returned
-                    and c not in odd and c.row.diagnosis.kind == "other"
-                    and self.collector.cut_out(c)]  # fmt: skip
+                    and c not in odd and self.of_another(c)]  # fmt: skip
             odd = odd or self.misled(active)
             if not odd:
                 break
@@ -227,6 +215,15 @@ class Judge:
             if claim.row.verdict == "wrong" and claim.through is None:
                 claim.line = blamed(claim, self.flows)
         return active
+
+    def of_another(self, claim: Claim) -> bool:
+        """Whether it is rather of something else than its name says: of another shape, a part
+        of what comes from above, or only other where it is not used.
+        """
+        cause = claim.row.diagnosis
+        if cause.kind == "entries":
+            return "not used" in cause.detail
+        return cause.kind == "shape" or (cause.kind == "other" and self.collector.cut_out(claim))
 
     def reread(self, claim: Claim | None) -> None:
         """Look for the slip in the line itself, where the numbers do not tell it."""
@@ -467,41 +464,6 @@ class Judge:
             return False
         return True
 
-    # --- what should stand there ---------------------------------------------------------------
-
-    def instead(self, claim: Claim) -> str:
-        """The formula of a gradient, in the student's names; empty where there is none."""
-        from minigrad.explain import explain  # it takes long to load, and is seldom needed
-
-        name = self.variable(claim)
-        if claim.written or not name:
-            return claim.written
-        with looked_up_in(self.runs.scopes, self.check.walks):
-            try:
-                rows = explain(self.output, wrap(self.flows.total[claim.node], claim.node)).rows
-            except Exception:  # a formula is a courtesy
-                return ""
-        through = {self.called(n) for e in claim.through or () for n in
-                   self.flows.next_named(e, self.collector.named)}  # fmt: skip
-        for row in rows:
-            quantity = str(row.quantity)
-            left, _, via = quantity.partition(" via ")
-            right = left.rsplit("/d", 1)[-1] if "/d" in left else left[1:]
-            if right != name or (via and claim.through and via not in through):
-                continue
-            formula = str(row.formula).replace(" ⊙ ", " * ").replace("·", " * ")
-            formula = re.sub(r"\breshape\(([^(),]+), \(1, [\d, ]*\)\)", r"(\1)", formula)
-            formula = re.sub(r"(?<![\w.])\((\w+)\)", r"\1", formula)
-            formula = re.sub(r"\b([a-z_]+)\(", as_numpy, formula)
-            if "/d" in left:
-                formula = f"{left.rsplit('/d', 1)[0]} * {formula}"
-            if (via and not claim.through) or " via " in formula:
-                continue
-            search = search_in(self)
-            known = len(formula) < 90 and search is not None and search.confirms(claim, formula)
-            return f"{claim.path or 'd' + name} = {formula}" if known else ""
-        return ""
-
     def called(self, node: AnyNode) -> str:
         """A variable that is this value, one that still is in the end first; empty of none."""
         found = {n: ts for n, ts in self.namer.variables.items() if any(t.node is node for t in ts)}
@@ -510,8 +472,3 @@ class Judge:
 
 def first_wrong(claims: list[Claim]) -> Claim | None:
     return next((c for c in claims if c.row.verdict == "wrong"), None)
-
-
-def as_numpy(call: re.Match[str]) -> str:
-    """``np.sum(`` for ``sum(``, as students write it."""
-    return f"np.{call[0]}" if hasattr(np, call[1]) else call[0]

@@ -46,7 +46,9 @@ def change_kinds(
         names, functions = [], ()
 
     def within(kind: Iterator[Repair]) -> Iterator[Change]:
-        return ((k, replaced(part, **{where: value}), words) for k, value, words in kind)
+        for slip, value, words in kind:
+            if not isinstance(part, ast.Expr) or isinstance(value, ast.Call):
+                yield slip, replaced(part, **{where: value}), words
 
     first, rest = likely_kinds(f, names, shapes)
     likely = chain([gathered(part)], map(within, first), places(part, names, shapes),

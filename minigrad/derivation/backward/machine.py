@@ -8,6 +8,8 @@ student's are asked nothing, and what would not end, or fill the memory, is not 
 from __future__ import annotations
 
 import ast
+import collections
+import math
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,9 +18,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward.expressions import Compiler
+from minigrad.derivation.backward.natives import BUILTINS, MATH, NUMPY, called, native_of
 from minigrad.derivation.backward.numbers import (
-    BUILTINS,
-    NUMPY,
     OPAQUE,
     RETURNED,
     YIELDED,
@@ -27,9 +28,8 @@ from minigrad.derivation.backward.numbers import (
     Kind,
     Native,
     Own,
-    called,
     each,
-    native_of,
+    fields_of,
 )
 from minigrad.derivation.backward.tables import Unknown, exactly
 from minigrad.derivation.backward.watch import Source, source_of
@@ -38,6 +38,8 @@ from minigrad.reading.names import attributes
 
 FAILURES = (Unknown, ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError,
             RecursionError, MemoryError)  # fmt: skip
+LARGE = 2_000_000
+"""With arrays of more numbers a function is not run again and again."""
 DEEP = 40
 """Calls in calls."""
 KEYS = (str, int, float, bool)
@@ -53,8 +55,11 @@ class Start:
     options: dict[str, Any]
 
     @classmethod
-    def of(cls, function: Any, args: Any, options: Mapping[str, Any] | None = None) -> Start:
-        """As they are now: the call itself may change what it is given."""
+    def of(cls, function: Any, args: Any, options: Mapping[str, Any] | None = None) -> Start | None:
+        """As they are now: the call itself may change what it is given; None of large arrays."""
+        own = getattr(getattr(function, "__self__", None), "__dict__", {})
+        if entries_in([args, options or {}, own]) > LARGE:
+            return None
         seen: dict[int, Any] = {}
         return cls(copied(function, seen), [copied(a, seen) for a in args],
                    {k: copied(v, seen) for k, v in (options or {}).items()})  # fmt: skip
@@ -108,8 +113,11 @@ class Machine:
     def copied(self, value: Any) -> Any:
         return copied(value, self.copies)
 
-    def spend(self, value: Any = None) -> None:
+    def spend(self, value: Any = None, *factors: Any) -> None:
+        """Count an operation, by its entries; a product of matrices by those of its factors."""
         self.left -= 1 if type(value) is not np.ndarray else 1 + value.size // 1000
+        if factors:
+            self.left -= math.isqrt(math.prod(map(np.size, (value, *factors)))) // 5000
         if self.left < 0:
             raise Unknown("too much work")
 
@@ -157,7 +165,8 @@ class Machine:
             return [self.apply(given[0], list(row), {}) for row in rows]
         if kind is Native:
             found = called(callee, given, named)
-            self.spend(found)
+            product = callee.name in ("matmul", "dot", "inner", "tensordot", "einsum")
+            self.spend(found, *(g for g in given if product and type(g) is np.ndarray))
             return found
         if kind is Own:
             return self.call(callee, given, named)
@@ -217,7 +226,7 @@ class Machine:
     def made(self, kind: Any, args: list[Any], options: dict[str, Any]) -> Held:
         """An object of a class of the student's."""
         made = Held(kind, {})
-        fields = list(vars(kind).get("__dataclass_fields__", ()))
+        fields = list(vars(kind).get("__dataclass_fields__", ())) or fields_of(kind)
         if fields and len(args) <= len(fields):
             made.attrs.update(zip(fields, args, strict=False))
             made.attrs.update({k: v for k, v in options.items() if k in fields})
@@ -244,6 +253,14 @@ class Machine:
             if signal is not None:
                 return signal
         return None
+
+
+def entries_in(value: Any) -> int:
+    """How many numbers the arrays have that lists and dicts hold."""
+    if type(value) is np.ndarray:
+        return value.size
+    inside = value.values() if type(value) is dict else value
+    return sum(map(entries_in, inside)) if type(value) in (dict, list, tuple) else 0
 
 
 def copied(value: Any, seen: dict[int, Any]) -> Any:
@@ -278,7 +295,9 @@ def rebuilt(value: Any, kind: type, seen: dict[int, Any]) -> Any:
         return made
     if kind is tuple:
         return tuple(copied(v, seen) for v in value)
-    if kind is dict:
+    if kind is set:
+        return {copied(v, seen) for v in value if type(v) in PLAIN or theirs(type(v))}
+    if kind in (dict, collections.OrderedDict):
         inner: dict[Any, Any] = {}
         seen[id(value)] = inner
         inner.update((k, copied(v, seen)) for k, v in value.items() if plain_key(k))
@@ -296,7 +315,7 @@ def rebuilt(value: Any, kind: type, seen: dict[int, Any]) -> Any:
     if kind is types.MethodType and is_user(value.__func__.__code__.co_filename):
         return Own(value.__func__, copied(value.__self__, seen))
     if kind is types.ModuleType:
-        return NUMPY if value is np else OPAQUE
+        return {np: NUMPY, math: MATH}.get(value, OPAQUE)
     return of_class(value, kind, seen)
 
 
@@ -305,8 +324,11 @@ def of_class(value: Any, kind: type, seen: dict[int, Any]) -> Any:
     known = native_of(value)
     if known is not None:
         return known
-    if kind is type and theirs(value):
+    if kind is type and (theirs(value) or fields_of(value)):
         return Kind(value)
+    if fields := fields_of(kind):
+        parts = [copied(v, seen) for v in tuple.__iter__(value)]
+        return Held(kind, dict(zip(fields, parts, strict=True)))
     if theirs(kind) and (attrs := attributes(value)) is not None:
         held = Held(kind, {})
         seen[id(value)] = held

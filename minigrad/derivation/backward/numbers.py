@@ -1,4 +1,4 @@
-"""What the closed interpreter computes with, and which functions it may call.
+"""What the closed interpreter computes with.
 
 Numbers, in lists, tuples, dicts and objects of the student's; of all others nothing is asked.
 """
@@ -6,8 +6,6 @@ Numbers, in lists, tuples, dicts and objects of the student's; of all others not
 from __future__ import annotations
 
 import ast
-import itertools
-import math
 import operator
 import re
 from collections.abc import Callable
@@ -17,11 +15,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward import tables
-from minigrad.derivation.backward.room import ROOM, broadcast_size, entries
+from minigrad.derivation.backward.room import broadcast_size, entries
 from minigrad.derivation.backward.tables import (
-    KEYWORDS,
     LARGEST,
-    METHODS,
     NUMBERS,
     OPERATIONS,
     WIDEST,
@@ -97,6 +93,8 @@ class Held:
                 return Own(found, self)
             if type(found) is staticmethod:
                 return Own(found.__func__)
+            if type(found) is property:
+                return machine.call(Own(found.fget, self), [], {})
             if found is not None:
                 return machine.copied(found)
         return None
@@ -208,7 +206,15 @@ def item(held: Any, index: Any) -> Any:
             return held[allowed(index)]
         if exactly(index, *NUMBERS) or (type(index) is np.ndarray and index.ndim == 0):
             return held[operator.index(index)]
+    if kind is Held and fields_of(held.kind):
+        return item(each(held), index)
     raise Unknown(kind.__name__)
+
+
+def fields_of(kind: type) -> tuple[str, ...]:
+    """The names of the parts of a named tuple; none of another class."""
+    found = vars(kind).get("_fields", ())
+    return found if issubclass(kind, tuple) and type(found) is tuple else ()
 
 
 def each(value: Any) -> Any:
@@ -216,222 +222,31 @@ def each(value: Any) -> Any:
     kind = type(value)
     if kind is np.ndarray and value.ndim and len(value) < LONG:
         return list(plain(value))
-    if kind in (list, tuple, range, str):
+    if kind in (list, tuple, range, str, set):
         if len(value) < LONG:
             return list(value)
     elif kind is dict:
         return list(value)
+    elif kind is Held and fields_of(value.kind):
+        return list(value.attrs.values())
     raise Unknown(kind.__name__)
 
 
-# --- what may be called ----------------------------------------------------------------
-
-
-def _range(*args: Any) -> Any:
-    return range(*(operator.index(a) for a in map(plain, args)))
-
-
-def _length(x: Any) -> int:
-    if exactly(x, np.ndarray, list, tuple, dict, str, range):
-        return len(x)
-    raise Unknown("len")
-
-
-def _sum(x: Any, start: Any = 0) -> Any:
-    for v in each(x):
-        start = operated(ast.Add(), start, v)
-    return start
-
-
-def _zip(*xs: Any, strict: bool = False) -> list[Any]:
-    return list(zip(*map(each, xs), strict=False))
-
-
-def text_of(x: Any = "") -> str:
-    if exactly(x, int, str, float):
-        return str(x)
-    if exactly(x, *NUMBERS):
-        return str(x.item())
-    raise Unknown("str")
-
-
-def _shown(form: str, *args: Any) -> str:
-    if re.sub(r"\{\d?\}", "", form).count("{"):
-        raise Unknown("format")
-    return form.format(*map(text_of, args))
+def member(x: Any) -> Any:
+    """What a set may hold: objects by what they are, and keys."""
+    return x if exactly(x, Held, Own) else key_of(x)
 
 
 def plain_or_text(x: Any) -> Any:
     return x if exactly(x, str) else plain(x)
 
 
-WIDE: dict[str, Callable[..., Any]] = {
-    "len": _length, "range": _range, "reversed": lambda x: each(x)[::-1],
-    "enumerate": lambda x, start=0: list(enumerate(each(x), start)), "zip": _zip,
-    "list": lambda x=(): each(x), "tuple": lambda x=(): tuple(each(x)),
-    "dict": lambda x=(), **more: {**(x if exactly(x, dict) else dict(map(each, each(x)))), **more},
-    "sum": _sum, "str": text_of, "print": lambda *args, **options: None,
-    "sorted": lambda x: sorted(map(plain_or_text, each(x))),
-    "map": lambda x: x,  # calls functions of the student's, so it is done by the machine
-    "any": lambda x: any(map(truth, each(x))), "all": lambda x: all(map(truth, each(x))),
-}  # fmt: skip
-
-
-BUILTINS: dict[str, Any] = {
-    **{name: Native(name, f) for name, f in tables.BUILTINS.items()},
-    "round": Native("round", round), "bool": Native("bool", bool), "pow": Native("pow", pow),
-    **{name: Native(name, f, True) for name, f in WIDE.items()},
-}  # fmt: skip
-del BUILTINS["pow"]
-
-
-def _at(function: Any) -> Native:
-    def at(held: Any, index: Any, values: Any) -> None:
-        wide(held, np.asarray(values))
-        function.at(held, index, values)
-
-    return Native("at", at)
-
-
-MORE = ("any all argsort atleast_2d diff isnan logaddexp nan_to_num nonzero rint searchsorted "
-        "sinc triu tril unique zeros ones full empty full copy pad moveaxis rollaxis ravel "
-        "cross power flipud fliplr logical_and logical_or logical_not linspace count_nonzero "
-        "empty_like asfarray ascontiguousarray take triu_indices vdot kron hypot arctan arctan2 "
-        "arcsin arccos float_power mod remainder fmod fabs average median nansum cumprod "
-        "amax amin take_along_axis put_along_axis array_equal isclose allclose block split "
-        "array_split hsplit vsplit dsplit dstack greater less equal not_equal").split()  # fmt: skip
-LINALG = "cholesky det inv norm pinv slogdet solve trace eigh".split()
-SMALL = 250_000
-"""Matrices with more entries are not inverted."""
-
-
-def shape_size(shape: Any, *_: Any) -> float:
-    return float(math.prod(np.ravel(shape).tolist()))
-
-
-SIZES: dict[str, Callable[..., float]] = {
-    "zeros": shape_size, "ones": shape_size, "empty": shape_size, "full": shape_size,
-    "pad": lambda a, width, *_: math.prod(
-        n + 2 * max(np.ravel(width).tolist(), default=0) for n in np.shape(a)),
-    "kron": lambda a, b: np.size(a) * np.size(b), "vdot": lambda a, b: 1,
-    "linspace": lambda a, b, n=50, *_: n, "triu_indices": lambda n, *_: n * n,
-    "windows": lambda a, shape, *_: np.size(a) * math.prod(np.ravel(shape).tolist()),
-    "diff": lambda a, *_: np.size(a), "block": lambda a: LARGEST, "dstack": lambda a: sum(
-        map(np.size, a)),
-    "take": lambda a, i, *_: np.size(a) * np.size(i),
-    "take_along_axis": lambda a, i, *_: np.size(a) * np.size(i),
-}  # fmt: skip
-
-
-def named_in(space: Any, names: Any) -> dict[str, Native]:
-    return {n: Native(n, getattr(space, n)) for n in names if hasattr(space, n)}
-
-
-NUMPY = Space(named_in(np, (*tables.FUNCTIONS, *MORE)))
-NUMPY.update({k: v for k, v in tables.CONSTANTS.items() if k not in TYPES})
-NUMPY.update({"inf": np.inf, "nan": np.nan, "e": np.e})
-NUMPY["linalg"] = Space(named_in(np.linalg, LINALG))
-PARTS: dict[str, dict[str, Native]] = {
-    "add": {"at": _at(np.add)}, "subtract": {"at": _at(np.subtract)},
-    "maximum": {"at": _at(np.maximum)},
-}  # fmt: skip
-WINDOWS = np.lib.stride_tricks.sliding_window_view
-NUMPY["lib"] = Space(stride_tricks=Space(sliding_window_view=Native("windows", WINDOWS)))
-FOUND: dict[int, Native] = {
-    id(n.function): n
-    for s in (NUMPY, NUMPY["linalg"], NUMPY["lib"]["stride_tricks"])
-    for n in s.values()
-    if type(n) is Native
-}
-MORE_METHODS = METHODS | {"any", "all", "argmax", "argmin", "fill", "item", "nonzero", "tolist",
-                          "diagonal", "trace", "argsort", "sort", "round", "cumprod",
-                          "conj"}  # fmt: skip
-ATTRIBUTES = ("T", "shape", "size", "ndim", "dtype")
-HELD: dict[type, set[str]] = {
-    list: {"append", "extend", "insert", "pop", "reverse", "copy", "clear"},
-    dict: {"items", "keys", "values", "get", "copy", "update", "pop", "setdefault"},
-    str: {"format", "startswith", "endswith"},
-}
-
-
-def _product(*xs: Any, repeat: int = 1) -> list[Any]:
-    lists = [each(x) for x in xs] * operator.index(repeat)
-    if math.prod(map(len, lists)) >= LONG:
-        raise Unknown("product")
-    return list(itertools.product(*lists))
-
-
-def native_of(value: Any) -> Native | None:
-    """The function of NumPy's that ``value`` is, from ``from numpy import exp``."""
-    if value is itertools.product:
-        return Native("product", _product, True)
-    known = FOUND.get(id(value))
-    return known if known is not None and known.function is value else None
-
-
-def attribute(held: Any, name: str, machine: Any) -> Any:
-    kind = type(held)
-    if kind is Held:
-        if name in held.attrs:
-            return held.attrs[name]
-        found = held.method(name, machine)
-        if found is None:
-            raise Unknown(name)
-        return found
-    if kind is Space:
-        if name in held:
-            return held[name]
-    elif kind is Native:
-        return PARTS[held.name][name]
-    elif kind in HELD and name in HELD[kind]:
-        return Native(name, method_of(held, name), True)
-    elif kind is np.ndarray or kind in SCALARS:
-        if name in ATTRIBUTES:
-            return getattr(np.asarray(held) if name != "T" else held, name)
-        if name in MORE_METHODS:
-            return Native(name, getattr(np.asarray(held), name))
-    raise Unknown(name)
-
-
-def method_of(held: Any, name: str) -> Callable[..., Any]:
-    """A method of a list, a dict or a text; of what lists would go through, lists."""
-    if name in ("items", "keys", "values"):
-        return lambda: list(getattr(held, name)())
-    if name == "format":
-        return lambda *args: _shown(held, *args)
-    if name == "extend":
-        return lambda more: held.__iadd__(joined(ast.Add, held, each(more))[len(held) :])
-    return getattr(held, name)  # type: ignore[no-any-return]
-
-
-def called(native: Native, args: list[Any], options: dict[str, Any]) -> Any:
-    """What a function of the tables answers."""
-    if native.wide:
-        return native.function(*args, **options)
-    args = [allowed(a) for a in args]
-    options = {k: allowed(v) for k, v in options.items()}
-    name = native.name
-    sized = SIZES.get(name) or ROOM.get(name)
-    if name in ROOM and not options.keys() <= KEYWORDS:
-        raise Unknown(name)
-    held = getattr(native.function, "__self__", None)
-    first = [held] if type(held) is np.ndarray else []
-    if sized is not None:
-        size = sized(*first, *args)
-    else:
-        size = broadcast_size(*first, *args, *options.values())
-    if size >= LARGEST or (name in LINALG and any(np.size(a) > SMALL for a in args)):
-        raise Unknown(name)
-    found = native.function(*args, **options)
-    return tuple(found) if isinstance(found, tuple) else found
-
-
 def compared(op: type, left: Any, right: Any) -> Any:
     if op in (ast.Is, ast.IsNot):
         return (left is right) is (op is ast.Is)
     if op in (ast.In, ast.NotIn):
-        if exactly(right, dict):
-            found = key_of(left) in right
+        if exactly(right, dict, set):
+            found = member(left) in right
         else:
             found = any(plain_or_text(left) == plain_or_text(x) for x in each(right))
         return found is (op is ast.In)

@@ -26,6 +26,15 @@ BUILTINS: dict[str, Callable[..., Any]] = {
 METHODS = {"astype", "clip", "copy", "cumsum", "dot", "flatten", "max", "mean", "min", "prod",
            "ravel", "repeat", "reshape", "squeeze", "std", "sum", "swapaxes", "transpose",
            "var"}  # fmt: skip
+MORE = ("any all argsort atleast_2d diff isnan logaddexp nan_to_num nonzero rint searchsorted "
+        "sinc triu tril unique zeros ones full empty full copy pad moveaxis rollaxis ravel "
+        "cross power flipud fliplr logical_and logical_or logical_not linspace count_nonzero "
+        "empty_like asfarray ascontiguousarray take triu_indices vdot kron hypot arctan arctan2 "
+        "arcsin arccos float_power mod remainder fmod fabs average median nansum cumprod "
+        "amax amin take_along_axis put_along_axis array_equal isclose allclose block split "
+        "array_split hsplit vsplit dsplit dstack greater less equal not_equal diagflat flatnonzero "
+        "fill_diagonal ix_ amin argwhere sign isfinite").split()  # fmt: skip
+LINALG = "cholesky det inv norm pinv slogdet solve trace eigh".split()
 TYPES = {"float": np.dtype(float), "int": np.dtype(int), "bool": np.dtype(bool)}
 CONSTANTS = {"newaxis": None, "pi": np.pi, "e": np.e, "float64": np.dtype("f8"),
              "float32": np.dtype("f4")}  # fmt: skip

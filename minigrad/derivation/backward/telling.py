@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from minigrad.derivation.backward.claims import Claim
 from minigrad.derivation.backward.flows import close
@@ -15,6 +20,20 @@ from minigrad.derivation.backward.repairing import Search, Slip
 from minigrad.derivation.backward.watch import Statement, source_of
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.report import Row, worst
+from minigrad.derivation.search import together
+from minigrad.reading.names import Scope, elsewhere
+from minigrad.tensor import wrap
+
+
+@contextmanager
+def looked_up_in(scopes: list[Scope], walks: Any = (float("inf"),)) -> Iterator[None]:
+    """While open, names of the user are those in ``scopes``, and causes may cost ``walks``."""
+    tokens = elsewhere.set(scopes), together.set([*walks] if type(walks) is tuple else walks)
+    try:
+        yield
+    finally:
+        elsewhere.reset(tokens[0])
+        together.reset(tokens[1])
 
 
 def search_in(judge: Any) -> Search | None:
@@ -89,3 +108,42 @@ def same(a: Statement, b: Statement) -> bool:
 def targets(slip: Slip) -> list[str]:
     """The variables that a line sets."""
     return [t for t in slip.statement.targets if t != RETURNED]
+
+
+def instead(judge: Any, claim: Claim) -> str:
+    """The formula of a gradient, in the student's names; empty where there is none."""
+    from minigrad.explain import explain  # it takes long to load, and is seldom needed
+
+    name = judge.variable(claim)
+    if claim.written or not name:
+        return claim.written
+    with looked_up_in(judge.runs.scopes, judge.check.walks):
+        try:
+            rows = explain(judge.output, wrap(judge.flows.total[claim.node], claim.node)).rows
+        except Exception:  # a formula is a courtesy
+            return ""
+    through = {judge.called(n) for e in claim.through or () for n in
+               judge.flows.next_named(e, judge.collector.named)}  # fmt: skip
+    for row in rows:
+        quantity = str(row.quantity)
+        left, _, via = quantity.partition(" via ")
+        right = left.rsplit("/d", 1)[-1] if "/d" in left else left[1:]
+        if right != name or (via and claim.through and via not in through):
+            continue
+        formula = str(row.formula).replace(" ⊙ ", " * ").replace("·", " * ")
+        formula = re.sub(r"\breshape\(([^(),]+), \(1, [\d, ]*\)\)", r"(\1)", formula)
+        formula = re.sub(r"(?<![\w.])\((\w+)\)", r"\1", formula)
+        formula = re.sub(r"\b([a-z_]+)\(", as_numpy, formula)
+        if "/d" in left:
+            formula = f"{left.rsplit('/d', 1)[0]} * {formula}"
+        if (via and not claim.through) or " via " in formula:
+            continue
+        search = search_in(judge)
+        known = len(formula) < 90 and search is not None and search.confirms(claim, formula)
+        return f"{claim.path or 'd' + name} = {formula}" if known else ""
+    return ""
+
+
+def as_numpy(call: re.Match[str]) -> str:
+    """``np.sum(`` for ``sum(``, as students write it."""
+    return f"np.{call[0]}" if hasattr(np, call[1]) else call[0]

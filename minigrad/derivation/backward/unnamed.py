@@ -250,7 +250,7 @@ class Search:
     def follows(self, m: AnyNode, p: Any, reader: Reader) -> bool:
         """Whether a gradient is what follows, were ``p`` what arrives at ``m``."""
         node, cone = reader.node, self.cone(reader.node)
-        self.left -= len(cone)
+        self.left -= sum(1 + np.size(n.ans) // 1000 for n in cone if type(n.ans) is not tuple)
         gap = Flows(m, p - self.flows.total[m], within=cone)
         if node not in gap.total:
             return False

@@ -297,6 +297,11 @@ def held_at(path: str, variables: Any) -> Any:
 
 # --- what happened ---------------------------------------------------------------------
 
+PASSES, FEW = 500, 3
+"""Of a statement, so many executions are looked at; of large arrays, so few."""
+ROOM = 50_000_000
+"""Bytes of the numbers that are kept before arrays count as large."""
+
 
 @dataclass(eq=False)
 class Event:
@@ -310,6 +315,8 @@ class Event:
     """What was put into the list at ``path``, where it is that."""
     step: int = -1
     """The step of the call in which it was."""
+    late: bool = False
+    """Whether it is what many passes changed together."""
 
 
 @dataclass(eq=False)
@@ -349,24 +356,44 @@ class Watch:
         self._sources: list[set[int]] = []
         self._put: dict[str, dict[int, Any]] = {}
         self._last: Statement | None = None
+        self._passes: dict[int, int] = {}
+        self._late: dict[int, Statement] = {}
+        """Statements that were executed, and what they changed was not looked at."""
+        self._room = ROOM
 
     def look(self, frame: FrameType, event: str, arg: Any) -> None:
         """Note what the statement that has just run changed."""
         if frame is not self.frame:
             return
-        variables = frame.f_locals
-        for name, value in variables.items():
-            self.met.setdefault(name, value)
         following = self.source.statements.get(frame.f_lineno) if event == "line" else None
         last = self._last
         same = last is not None and following is last and last.last > last.first
         if last is not None and not same:
-            self._compare(variables, last)
+            self._executed(frame, last)
         self._last = following
         if event == "return":
-            self.final, self.frame, self.answer = dict(variables), None, arg
+            self._catch_up(frame.f_locals)
+            self.final, self.frame, self.answer = dict(frame.f_locals), None, arg
 
-    def _compare(self, variables: Any, statement: Statement) -> None:
+    def _executed(self, frame: FrameType, statement: Statement) -> None:
+        """Note what a statement changed: of many passes, only the first each for itself."""
+        count = self._passes[id(statement)] = self._passes.get(id(statement), 0) + 1
+        if count > (PASSES if self._room > 0 else FEW):
+            self._late.pop(id(statement), None)
+            self._late[id(statement)] = statement
+        else:
+            self._catch_up(frame.f_locals)
+            self._compare(frame.f_locals, statement)
+
+    def _catch_up(self, variables: Any) -> None:
+        """Note what all the passes changed that were not looked at."""
+        for name, value in variables.items():
+            self.met.setdefault(name, value)
+        late, self._late = [*self._late.values()], {}
+        for statement in late:
+            self._compare(variables, statement, late=True)
+
+    def _compare(self, variables: Any, statement: Statement, late: bool = False) -> None:
         step = Step(statement)
         self.steps.append(step)
         for path in dict.fromkeys((*statement.targets, *statement.touches)):
@@ -380,10 +407,11 @@ class Watch:
                 continue
             step.changes[path] = old, value
             self._seen[path] = value
+            self._room -= 0 if value is None else value.nbytes
             named = self.wanted(path) or path in self.source.returned
             if value is not None and (value.dtype.kind == "f" or named):
                 at = len(self.steps) - 1
-                self.events.append(Event(path, statement, old, value, None, at))
+                self.events.append(Event(path, statement, old, value, None, at, late))
 
     def made_from(self, k: int) -> set[int]:
         """The events that event ``k`` was computed for, directly or through others."""
