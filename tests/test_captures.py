@@ -551,6 +551,18 @@ def test_backward_within_a_gradient() -> None:
     assert mg.grad(apart)(2.0) == 6.0
 
 
+@pytest.mark.parametrize(
+    "f", [np.ravel, np.atleast_1d, np.sum, np.mean, lambda n: np.expand_dims(n, 0), np.cumsum]
+)
+def test_whole_numbers_stay_whole_beside_dropout(f: Any) -> None:
+    """What is drawn cannot be drawn again, to see whether the function gives the same."""
+    drop, n = mg.nn.Dropout(0.5, rng=np.random.default_rng(0)), 1
+    step = mg.compile(lambda x: (drop(x), f(n)))
+    for n in (1, 2, 3):
+        got = np.asarray(step(np.ones(2))[1])
+        assert got.dtype == np.asarray(f(n)).dtype and got == f(n)
+
+
 def test_dropout_goes_on_where_gradients_stop() -> None:
     layers = [mg.nn.Dropout(0.5, rng=np.random.default_rng(0)) for _ in range(2)]
     w = mg.Tensor(np.ones(64), requires_grad=True)

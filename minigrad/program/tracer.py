@@ -278,8 +278,10 @@ class Tracer(Recorder):
         """
         soft = [p in self.weak for p in parents]
         if is_library_op(op) and not (op.elementwise or op.vjps is None or op in ARITHMETIC):
-            if op is ops.broadcast_to and self.weak.get(parents[0]) is not None:
-                self.refuse_whole(op)  # of whole numbers it is an array of such
+            if any(self.weak.get(p) is not None for p in parents):
+                given = self.pythons(values, parents)
+                if narrows(op, given, values, {key: read(v) for key, v in kept.items()}):
+                    self.refuse_whole(op)  # of whole numbers it is an array of such
             return None, False
         firm = [
             v.dtype
@@ -299,9 +301,7 @@ class Tracer(Recorder):
             dtype = np.result_type(*firm, np.float64 if double else 1.0)
             if dtype == np.float64:
                 return None, False
-            given = [
-                self.python(v, p) if s else v for v, p, s in zip(values, parents, soft, strict=True)
-            ]
+            given = self.pythons(values, parents)
             if not narrows(op, given, values, {key: read(v) for key, v in kept.items()}):
                 return None, False
             self.cast = True
@@ -321,6 +321,12 @@ class Tracer(Recorder):
         if answer.dtype != np.float64 and answer.dtype.kind != "b":
             self.refuse_whole(op)
         return None, False
+
+    def pythons(self, values: list[Any], parents: list[AnyNode | None]) -> list[Any]:
+        """The values, with the numbers that the function itself would have for stand-ins."""
+        return [
+            self.python(v, p) if p in self.weak else v for v, p in zip(values, parents, strict=True)
+        ]
 
     def python(self, value: Any, node: AnyNode | None) -> Any:
         """The number that the function itself would have in place of a stand-in."""
