@@ -802,6 +802,12 @@ def test_special_functions() -> None:
     assert ms.special.gammaln(m.ravel()[0]) == sp.gammaln(m.ravel()[0])
 
 
+def test_matrices_that_are_constant_along_diagonals():
+    c, r = np.array([1.0, 2.0, 3.0]), np.array([9.0, -1.0])
+    np.testing.assert_array_equal(ms.linalg.toeplitz(c), sl.toeplitz(c))
+    np.testing.assert_array_equal(ms.linalg.toeplitz(c, r), sl.toeplitz(c, r))
+
+
 def test_permutations_of_lu_and_what_polar_refuses():
     a = np.random.default_rng(4).normal(size=(2, 4, 3)) * (1 + 1j)
     for ours, theirs in zip(ms.linalg.lu(mg.Tensor(a)), sl.lu(a), strict=True):
