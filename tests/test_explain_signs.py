@@ -333,6 +333,14 @@ def test_a_number_that_is_the_same_for_all_is_not_spread_out() -> None:
     assert rows(mg.explain(np.sum(x**k * x), x))["dx"] == "x^k + k·x^k"
 
 
+def test_both_sides_of_an_equation_stand_apart() -> None:
+    pytest.importorskip("matplotlib")
+    x = param(2)
+    figure = mg.explain(np.sum(x**2), x).plot()
+    sides = [text.get_position()[0] for text in figure.texts]
+    assert all(left < right for left, right in zip(sides[::2], sides[1::2], strict=True))
+
+
 def test_a_bound_that_only_guards_is_left_out() -> None:
     p = mg.Tensor([0.2, 0.5], requires_grad=True)
     assert rows(mg.explain(np.sum(np.log(np.maximum(p, 1e-9))), p))["dp"] == "1/p"

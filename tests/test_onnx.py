@@ -339,6 +339,13 @@ def test_sizes_that_are_no_formula_are_an_error() -> None:
     agree(halved, [np.ones(8)], mg.onnx.export(halved, None, np.ones(8)))
 
 
+def test_gradients_of_slices_of_any_length() -> None:
+    f = mg.grad(lambda x: (x[1:] ** 2).sum() + x[::2].sum())
+    model = mg.onnx.export(f, None, np.ones(4), dynamic_axes={"x": [0]})
+    for n in (2, 5, 8):
+        agree(f, [rng.normal(size=n)], model)
+
+
 def test_numbers_that_depend_on_the_size() -> None:
     def f(x: Any) -> Any:
         n = len(x)

@@ -383,7 +383,7 @@ class Chart:
             return sheet.formula(sheet.replay(u), entrywise=self.pieces[u].elementwise)
         return None
 
-    def derivation(self, u: AnyNode, v: AnyNode, deeper: bool = False) -> list[Step]:
+    def derivation(self, u: AnyNode, v: AnyNode, deeper: bool) -> list[Step]:
         """How the link ``du/dv`` comes about, operation by operation.
 
         Parameters
@@ -404,7 +404,7 @@ class Chart:
             outer = WRITTEN_OUT[u.op](inner)
             known = Names(ancestors(outer.node), [])
             known.node |= {inner.node: self.called(v), outer.node: self.called(u)}
-            return Chart(outer, [inner], known).derivation(outer.node, inner.node)
+            return Chart(outer, [inner], known).derivation(outer.node, inner.node, deeper=False)
         single = np.shape(value) == () and all(
             type(n.ans) is not tuple and np.shape(n.ans) == () for n in piece.inside
         )
