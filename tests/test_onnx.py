@@ -340,7 +340,7 @@ def test_sizes_that_are_no_formula_are_an_error() -> None:
 
 
 def test_gradients_of_slices_of_any_length() -> None:
-    f = mg.grad(lambda x: (x[1:] ** 2).sum() + x[::2].sum())
+    f = mg.grad(lambda x: (x[1:] ** 2).sum())
     model = mg.onnx.export(f, None, np.ones(4), dynamic_axes={"x": [0]})
     for n in (2, 5, 8):
         agree(f, [rng.normal(size=n)], model)
