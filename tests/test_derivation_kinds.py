@@ -380,3 +380,15 @@ def test_factors_of_matrices(of: Callable[[Any], Any], truth: Callable[[Any], An
     assert mg.check_derivation(L, {"dL/dA": -right}).first_error.diagnosis.kind == "sign"
     report = mg.check_derivation(L, {"dL/dA": right + np.arange(9.0).reshape(3, 3)})
     assert report.first_error.diagnosis.kind == "other"
+
+
+def test_parts_without_a_name_are_told_apart() -> None:
+    X, F = np.array([[1.0, 2.0, 0.5], [0.3, 1.0, 3.0]]), mg.Tensor([0.7, -1.0], requires_grad=True)
+    a = X[0, 0] * F[0] + X[0, 1] * F[1]
+    b = X[1, 0] * F[0] + X[1, 1] * F[1]
+    L = a**2 + np.exp(b)
+    hand = 2 * a.item() * np.array([1.0, 2.0]) + np.exp(b.item()) * np.array([0.3, 0.0])
+    said = mg.check_derivation(L, {"dL/dF": hand}).first_error.remark
+    assert said == "the path through F[1] in b is missing"
+    said = mg.check_derivation(L, {"d2L/dF2": 2 * np.outer(X[0, :2], X[0, :2])}).first_error.remark
+    assert "1 *" not in said and not re.search(r"\bt\d", said)

@@ -90,6 +90,16 @@ def clipped(hand: Any) -> Any:
     return check(L, hand)
 
 
+def springs(hand: Any) -> Any:
+    k, h, W = 3.0, 1.0, normal(17, 2, 2)
+    r, q = leaf([1.2, 0.9]), leaf([0.0, 0.1])
+    dvec = r - q
+    dist = np.sqrt(np.sum(dvec**2))
+    E = 0.5 * k * (dist - h) ** 2 + 0.5 * r @ (W + W.T) @ r
+    S = W + W.T  # noqa: F841
+    return check(E, hand)
+
+
 def path(hand: Any) -> Any:
     s, d, θ, P = leaf(1.2), 4, leaf(0.3), 1.2
     y = s**2 / np.sqrt(d)
@@ -112,6 +122,7 @@ RIGHT = [
     (clipped, {"∂L/∂π": "sum(dp ⊙ exp(-½·(x/σ)²), axis=0)/(√(2π)·σ)", "∂L/∂p": "2·s[:, None]"}),
     (clipped, {"∂p/∂π": "p/π", "∂L/∂h": "x/x", "∂L/∂σ": "sum(dp (x²/σ³ − 1/σ) p) + σ(σ)(1−σ(σ))"}),
     (clipped, {"∂L/∂x": "−dp p x/σ² + 1[(x >= 0) & (x <= 1)] + where(abs(x) <= δ, x, δ·sign(x))"}),
+    (springs, {"∂dist/∂q": "−dvec/dist", "∂E/∂r": "k (1 − h dist²/dist³) dvec + Sr"}),
     (path, {"∂z/∂s": "(cos y cos 2θ + P) 2s/√d", "∂z/∂θ": "−2 sin 2θ sin y"}),
 ]  # fmt: skip
 
@@ -134,6 +145,8 @@ WRONG = [
     (rows, {"∂E/∂W_ij": "Σ_n X_nj (Z_ni − T_ni)"}, "i and j are exchanged"),
     (rows, {"∂E/∂W_ji": "Σ_n X_ni (Z_nj − T_nj)"}, "j and i are exchanged"),
     (words, {"∂J/∂v": "U_o + Σ_w ŷ_w U_w"}, "the sign of U[2, :]"),
+    (springs, {"∂dist/∂r": "dvec/dist²"}, "without the power 2: write dvec / dist"),
+    (springs, {"∂E/∂r": "Sr"}, "the path through dvec, dist is missing"),
     (path, {"∂z/∂θ": "−2 sin 2θ cos y"}, "cos stands where sin belongs"),
 ]  # fmt: skip
 

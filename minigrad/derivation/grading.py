@@ -37,6 +37,7 @@ from minigrad.derivation.search import Search
 from minigrad.derivation.shared import Slip, follows, places
 from minigrad.derivation.tolerance import Options
 from minigrad.derivation.walk import NOTHING
+from minigrad.derivation.words import Words
 from minigrad.graph import AnyNode
 
 LIKELY = 2
@@ -178,6 +179,7 @@ class Grading(Forward):
             rows = self.graded()
             for convention in (examples, layouts):
                 rows = convention(self, rows)
+        rows = [self.readable(row) for row in rows]
         self.graph.forget()
         return Report([*rows, *self.failed], tuple(self.conventions))
 
@@ -195,6 +197,12 @@ class Grading(Forward):
         rows += [self.derivative_row(q, i) for i, q in enumerate(self.derivatives)]
         rows = [self.with_followers(row) for row in rows]
         return rows + [self.update_row(q) for q in self.updates]
+
+    def readable(self, row: Row) -> Row:
+        """A row whose words pass over what has no name."""
+        told, cause = Words(self.names).told, row.diagnosis
+        cause = None if cause is None else replace(cause, detail=told(cause.detail))
+        return replace(row, diagnosis=cause, note=told(row.note))
 
     def with_followers(self, row: Row) -> Row:
         """A row, with what else follows from the slip that was found in it."""

@@ -86,6 +86,10 @@ class Vocabulary(Words):
                     stack.append(user)
         return named.pop() if len(named) == 1 else None
 
+    def above(self, node: AnyNode) -> str:
+        above = self.named_above(node)
+        return self.names.of(above) if above is not None and above is not self.q.u else ""
+
     def is_factor(self, edge: Edge) -> bool:
         """Whether leaving the rule of ``edge`` out leaves out what a person calls a factor."""
         node, i = edge

@@ -69,6 +69,11 @@ class Words:
         """A node by its name, or written out to a small depth."""
         if self.names.known(node) or node.op is None or not depth:
             return self.names.of(node)
+        if node.op is ops.elements:
+            place = spelled(node.kwargs["index"])
+            return f"{self.operand(node, 0)}[{place}]"
+        if node.op is ops.multiply and (one := one_of(node)) is not None:
+            return self.operand(node, 1 - one)
         parts = [
             self.describe(p, depth - 1) if p is not None else self.operand(node, i)
             for i, p in enumerate(node.parents)
@@ -132,7 +137,25 @@ class Words:
         named = [self.names.of(n) for n in nodes if self.names.known(n)]
         if named:
             return "through " + ", ".join(named[:3])
-        return f"through {self.describe(nodes[0])}"
+        return f"through {self.placed(nodes[0])}"
+
+    def placed(self, node: AnyNode) -> str:
+        """An entry and what it is part of, ``q[1:] in z``, of which there are often several."""
+        inside = self.above(node) if node.op is ops.elements else ""
+        return f"{self.describe(node)}{f' in {inside}' if inside else ''}"
+
+    def above(self, node: AnyNode) -> str:
+        """The named quantity that an operation without a name is part of; else empty."""
+        return ""
+
+    def told(self, words: str) -> str:
+        """Words to be read: what has no name is passed over."""
+
+        def one(name: re.Match[str]) -> str:
+            node = self.names.find(name[0])
+            return name[0] if node is None or self.names.known(node) else "…"
+
+        return re.sub(r"\bt\d+\b", one, words)
 
     def through(self, below: AnyNode, user: AnyNode, chain: Sequence[AnyNode]) -> str:
         """A part of the graph by the named nodes of its ``chain``, else by where it begins."""
@@ -140,5 +163,22 @@ class Words:
         if named:
             return "through " + ", ".join(named[:3])
         if chain:
-            return f"through {self.describe(chain[0])}"
+            return f"through {self.placed(chain[0])}"
         return f"of {self.describe(below)} in {self.describe(user)}"
+
+
+def spelled(index: Any) -> str:
+    """What stands between the brackets of an index."""
+    if isinstance(index, tuple):
+        return ", ".join(map(spelled, index))
+    if isinstance(index, slice):
+        ends = ["" if k is None else str(k) for k in (index.start, index.stop, index.step)]
+        return ":".join(ends if ends[2] else ends[:2])
+    plain = index is None or index is Ellipsis or np.ndim(index) == 0
+    return "..." if index is Ellipsis or not plain else str(index)
+
+
+def one_of(node: AnyNode) -> int | None:
+    """Which argument of a product is the number 1."""
+    alone = [i for i, p in enumerate(node.parents) if p is None and np.ndim(node.args[i]) == 0]
+    return next((i for i in alone if node.args[i] == 1), None)

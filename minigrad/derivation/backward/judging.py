@@ -42,7 +42,7 @@ GUESSED = ("wrong_node", "neighbour", "value")
 """Causes that agree with the numbers, where the line may say that it was another."""
 TWICE = 1
 """So many other values of one gradient are explained beside the first."""
-NAMELESS = re.compile(r"a constant \(|(?<!\w)(?:t\d+|below_\d+_)(?!\w)")
+NAMELESS = re.compile(r"a constant \(|…|(?<!\w)(?:t\d+|below_\d+_)(?!\w)")
 """Causes that speak of what the student has no name for."""
 
 

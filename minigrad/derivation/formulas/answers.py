@@ -24,7 +24,8 @@ from minigrad.derivation.formulas.grammar import (
     written,
 )
 from minigrad.derivation.formulas.indices import as_written
-from minigrad.derivation.formulas.reading import Answer, Reading, Tie, alike
+from minigrad.derivation.formulas.points import alike
+from minigrad.derivation.formulas.reading import Answer, Reading, Tie
 from minigrad.derivation.formulas.repairs import explained, first_right
 
 WRONG = ("wrong", "carried")

@@ -17,7 +17,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.derivation.factors import is_simple
 from minigrad.derivation.formulas.constants import computed_by
-from minigrad.derivation.formulas.grammar import names_in, value_of
+from minigrad.derivation.formulas.grammar import NoFormula, names_in, value_of
 from minigrad.graph import NOTHING, AnyNode, Leaf, Node, backward_pass, next_seq
 from minigrad.reading.names import Names
 from minigrad.reading.statements import tree_of
@@ -232,13 +232,20 @@ class Points:
         if name not in point.constants and isinstance(value, int | float | np.number | np.ndarray):
             point.constants[name] = value if rng is None else move(value, rng, True)
 
+    def _constant(self, point: Point, name: str) -> Any:
+        """What a variable holds at a point."""
+        found = point.constants.get(name, self.names.value(name))
+        if found is None:
+            raise NoFormula(f"no variable is called {name!r}")
+        return found
+
     def _argument(self, point: Point, node: AnyNode, i: int) -> Any:
         parent, arg = node.parents[i], node.args[i]
         if parent is not None:
             return point.values[parent]
         written = self.computed.get((node, i))
         if written is not None:
-            return value_of(written, lambda name: point.constants.get(name, self.names.value(name)))
+            return value_of(written, lambda name: self._constant(point, name))
         name = self.named.get((node, i))
         if name is None:
             return point.constants.get(self.exponents.get((node, i), ""), arg)
@@ -308,3 +315,20 @@ def distributed(x: Any) -> int | None:
 def tensors_of(*found: Any) -> dict[AnyNode, Any]:
     """The values of Tensors, by node."""
     return {t.node: t._value for t in found if isinstance(t, Tensor) and t.node is not None}
+
+
+def fit(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether shapes are the same but for axes of length 1."""
+    return [n for n in a if n != 1] == [n for n in b if n != 1]
+
+
+def alike(a: Any, b: Any, rtol: float = 1e-7) -> bool:
+    """Whether two values are equal but for rounding; one number may stand for equal entries."""
+    if fit(a.shape, b.shape):
+        a = a.reshape(b.shape)
+    elif a.ndim == b.ndim and all(n in (1, m) for n, m in zip(a.shape, b.shape, strict=True)):
+        a = np.broadcast_to(a, b.shape)
+    if a.shape != b.shape and a.shape != ():
+        return False
+    peak = float(np.max(np.abs(b[np.isfinite(b)]), initial=0.0))
+    return bool(np.allclose(a, b, rtol, 1e-3 * rtol * peak + 1e-14, equal_nan=True))

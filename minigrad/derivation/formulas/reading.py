@@ -20,6 +20,7 @@ from minigrad.derivation.backward.naming import readings
 from minigrad.derivation.backward.watch import held_at
 from minigrad.derivation.factors import multiple
 from minigrad.derivation.formulas.grammar import (
+    DERIVATIVE,
     FAILURES,
     FUNCTIONS,
     LONGEST,
@@ -36,9 +37,17 @@ from minigrad.derivation.formulas.grammar import (
 )
 from minigrad.derivation.formulas.indices import has_indices, ways
 from minigrad.derivation.formulas.latex import TOKEN, WORDS, as_python, is_latex
-from minigrad.derivation.formulas.notation import UNITS, fractions, parted, raised, sides, sized
+from minigrad.derivation.formulas.notation import (
+    RAISED,
+    UNITS,
+    fractions,
+    parted,
+    raised,
+    sides,
+    sized,
+)
 from minigrad.derivation.formulas.own import CALL, read_own, renamed
-from minigrad.derivation.formulas.points import Point, Points, tensors_of
+from minigrad.derivation.formulas.points import Point, Points, alike, fit, tensors_of
 from minigrad.derivation.formulas.symbolic import is_symbolic, spelled
 from minigrad.derivation.keys import Keys, unlatex
 from minigrad.derivation.values import PRINTED
@@ -157,13 +166,12 @@ class Reading:
         """
         if len(text) > LONGEST:
             raise NoFormula(f"a formula has at most {LONGEST} characters")
-        text = fractions(PRIMED.sub(self.transposed, renamed(text)))
+        text = self.divided(fractions(PRIMED.sub(self.transposed, renamed(text))))
         if "^T " in text and "**" not in text:  # the product of matrices, however it is written
             text = text.replace("*", " ")
         latex = is_latex(text)
-        plain = not (
-            latex or juxtaposed(text) or self.with_subscripts(text) or self.multiplied(text)
-        )
+        ways = (juxtaposed, self.with_subscripts, self.multiplied, self.run_together)
+        plain = not (latex or any(way(text) for way in ways))
         units = list(self.units(text))
         if plain and not units:
             return parsed(text)
@@ -221,6 +229,22 @@ class Reading:
             for name, _ in re.findall(CALL, text)
         )
 
+    def run_together(self, text: str) -> bool:
+        """Whether a word is a product of variables: ``Wg``."""
+        words = re.findall(r"(?<![\w.])[^\W\d_]{2,4}(?![\w.(])", text)
+        return any(all(map(self.known, word)) and not self.known(word) for word in words)
+
+    def divided(self, text: str) -> str:
+        """``dvec/dist`` with brackets, where it is a quotient of variables and no derivative."""
+
+        def one(quotient: re.Match[str]) -> str:
+            u, v = quotient[1], RAISED.sub("", quotient[2])
+            derivative = self.known(u) and self.known(v)
+            plain = not derivative and self.known(f"d{u}") and self.known(f"d{v}")
+            return f"d{u}/(d{v}){quotient[2].removeprefix(v)}" if plain else quotient[0]
+
+        return DERIVATIVE.sub(one, text)
+
     def transposed(self, primed: re.Match[str]) -> str:
         """``X'X`` as ``X^T X``, where ``X`` is an array; ``f'(z)`` is a derivative."""
         name = primed[1].lstrip("\\")
@@ -239,7 +263,7 @@ class Reading:
         for called, rank in product(calls, (self.rank, lambda part: 0)):
             try:
                 python = as_python(words, self.known, rank, tokens, self.rank, called)
-                tree = syntax(python)
+                tree = syntax(self.divided(python))
                 found = ways(tree, self.shape, self.letters(key), self.whole)
                 for way in found if has_indices(tree) else [tree]:
                     if not isinstance(way, NoFormula):
@@ -318,7 +342,7 @@ class Reading:
         """The shape of a formula; None where it cannot be told."""
         try:
             with np.errstate(all="ignore"):
-                tree = parsed(formula) if isinstance(formula, str) else formula
+                tree = parsed(self.divided(formula)) if isinstance(formula, str) else formula
                 return tuple(np.shape(self.value(tree, self.points.data)))
         except FAILURES:
             return None
@@ -460,23 +484,6 @@ def times(x: Any, value: Any) -> float | None:
     if not k or min(abs(k - round(k)), abs(1 / k - round(1 / k))) > 1e-9 * abs(k):
         return None
     return k if bool(np.allclose(x, k * value, rtol=1e-9, atol=0)) else None
-
-
-def fit(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    """Whether shapes are the same but for axes of length 1."""
-    return [n for n in a if n != 1] == [n for n in b if n != 1]
-
-
-def alike(a: Any, b: Any, rtol: float = 1e-7) -> bool:
-    """Whether two values are equal but for rounding; one number may stand for equal entries."""
-    if fit(a.shape, b.shape):
-        a = a.reshape(b.shape)
-    elif a.ndim == b.ndim and all(n in (1, m) for n, m in zip(a.shape, b.shape, strict=True)):
-        a = np.broadcast_to(a, b.shape)
-    if a.shape != b.shape and a.shape != ():
-        return False
-    peak = float(np.max(np.abs(b[np.isfinite(b)]), initial=0.0))
-    return bool(np.allclose(a, b, rtol, 1e-3 * rtol * peak + 1e-14, equal_nan=True))
 
 
 def _is_quantity(tree: ast.expr) -> bool:
