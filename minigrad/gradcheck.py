@@ -24,7 +24,7 @@ from minigrad.data import CONTINUOUS
 from minigrad.graph import ancestors, no_grad
 from minigrad.tensor import Tensor, plainly
 from minigrad.tree import flatten
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Shape
 
 FEW = 200
 """Arguments of up to so many elements are checked one by one, larger ones at random."""
@@ -55,7 +55,7 @@ class Entry:
     """
 
     name: str
-    index: tuple[int, ...]
+    index: Shape
     autodiff: float
     numeric: float
     uncertainty: float

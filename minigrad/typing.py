@@ -24,6 +24,7 @@ Tangents: TypeAlias = Sequence[Array]
 Function: TypeAlias = Callable[..., Any]
 Keywords: TypeAlias = Mapping[str, Any]
 """What is given by name: metadata of an op, variables of a scope."""
+Shape: TypeAlias = tuple[int, ...]
 Axis: TypeAlias = int | Sequence[int] | None
 DType: TypeAlias = DTypeLike | None
 Random: TypeAlias = "np.random.Generator | int | None"  # NumPy loads its random numbers late

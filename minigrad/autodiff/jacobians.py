@@ -30,7 +30,7 @@ from minigrad.graph import reached, running
 from minigrad.ops.record import is_complex
 from minigrad.tensor import Tensor, handed_out, wrap
 from minigrad.tree import flatten, leaves_like
-from minigrad.typing import Array, Function, Keywords
+from minigrad.typing import Array, Function, Keywords, Shape
 
 ROOM = 2**22
 """Elements of the largest array while columns or rows of a Jacobian are computed together."""
@@ -273,7 +273,7 @@ def rows_of(call: Call, y: Array, recorded: bool) -> list[Any]:
     return columns if recorded else list(handed_out(dict(enumerate(columns))).values())  # type: ignore[arg-type]
 
 
-def no_slope(shape: tuple[int, ...], x: Tensor) -> Any:
+def no_slope(shape: Shape, x: Tensor) -> Any:
     return np.zeros((*shape, *x.shape), x.dtype)[()]
 
 

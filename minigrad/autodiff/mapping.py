@@ -24,7 +24,7 @@ from minigrad.ops.record import Op
 from minigrad.tensor import Tensor, handed_out
 from minigrad.tensor.recorder import Recorder, tensors_in
 from minigrad.tree import CONTAINERS, flatten
-from minigrad.typing import Array, Axis, Function, Tree
+from minigrad.typing import Array, Axis, Function, Shape, Tree
 
 
 class Example(Recorder):
@@ -70,7 +70,7 @@ class Example(Recorder):
             f"vmap: {label(t)}.data = ... would be set once for every example: return the new value"
         )
 
-    def draw(self, rng: Any, shape: tuple[int, ...]) -> Array:
+    def draw(self, rng: Any, shape: Shape) -> Array:
         """Random numbers, the same for all examples, as from one key in JAX."""
         return rng.random(shape)
 

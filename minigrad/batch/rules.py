@@ -22,9 +22,7 @@ from minigrad.ops.reduction import axes_of
 from minigrad.ops.sorting import running_extreme
 from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import tensors_in
-from minigrad.typing import Array
-
-Shape = tuple[int, ...]
+from minigrad.typing import Array, Shape
 
 
 class Many:

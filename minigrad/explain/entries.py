@@ -12,7 +12,7 @@ from minigrad.ops.joining import joined
 from minigrad.program.builder import Full, as_number, equals, is_identity, key_of, shape_of
 from minigrad.program.equations import Var
 from minigrad.program.rules import SUMS, each, is_float, is_plain_reduction, rule, scaled
-from minigrad.typing import Axis, Index, Operand, Sizes
+from minigrad.typing import Axis, Index, Operand, Shape, Sizes
 from minigrad.writing.notation import diagonal, diagonal_matrix, identity, onehot
 
 # --- one-hot rows --------------------------------------------------------------------------
@@ -23,7 +23,7 @@ def value_of(b: Simplifier, x: Operand) -> Operand:
     return b.values.get(x) if isinstance(x, Var) else x
 
 
-def row_choice(b: Simplifier, shape: tuple[int, ...], index: Index) -> Operand:
+def row_choice(b: Simplifier, shape: Shape, index: Index) -> Operand:
     """``y`` where the index is ``range(n), y``, one entry of each row; or ``y`` of a vector."""
     parts = index if isinstance(index, tuple) else (index,)
     if len(shape) == len(parts) == 1:
@@ -38,7 +38,7 @@ def row_choice(b: Simplifier, shape: tuple[int, ...], index: Index) -> Operand:
     return y if np.array_equal(np.ravel(rows), np.arange(shape[0])) else None
 
 
-def hot(b: Simplifier, y: Operand, shape: tuple[int, ...]) -> Operand:
+def hot(b: Simplifier, y: Operand, shape: Shape) -> Operand:
     """onehot(y)."""
     y = np.asarray(y) if isinstance(y, list | range) else y
     return b.keep(onehot, (y,), {"classes": shape[-1]}, Var("t", tuple(shape), np.dtype(float)))

@@ -30,7 +30,7 @@ from minigrad.program.rules import (
     scaled,
 )
 from minigrad.program.textbook import raised
-from minigrad.typing import Axis, Function, Operand
+from minigrad.typing import Axis, Function, Operand, Shape
 from minigrad.writing.notation import identity, inverse_transposed, onehot, outer, repetition
 from minigrad.writing.numbers import surd
 
@@ -141,7 +141,7 @@ def opened(b: Simplifier, y: Var) -> list[tuple[Operand, Operand]] | None:
     return list(zip(made.args, exponents, strict=True)) if exponents else None
 
 
-EXPONENTS: dict[Op, tuple[int, ...]] = {ops.multiply: (1, 1), ops.divide: (1, -1), ops.square: (2,)}
+EXPONENTS: dict[Op, Shape] = {ops.multiply: (1, 1), ops.divide: (1, -1), ops.square: (2,)}
 """Op -> to which powers its arguments are factors of the result."""
 
 

@@ -18,7 +18,7 @@ from minigrad.explain.paper import readable
 from minigrad.explain.pieces import Piece
 from minigrad.explain.rows import LONGEST, short
 from minigrad.graph import AnyNode, pick, variable
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Shape
 from minigrad.writing.formulas import Formula
 from minigrad.writing.styles import Symbol
 
@@ -55,7 +55,7 @@ class Push:
         return short(self.value)
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         return tuple(np.shape(self.value))
 
     def __repr__(self) -> str:

@@ -29,7 +29,7 @@ from minigrad.reading.purity import bound
 from minigrad.reading.wording import columns, padded, visible
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
-from minigrad.typing import Array, Function
+from minigrad.typing import Array, Function, Shape
 from minigrad.writing.names import latex_name
 
 PRIMES = (101, 103, 107, 109, 113)
@@ -232,7 +232,7 @@ def guesses(called: list[str], f: Function) -> Iterator[list[Any]]:
     if len(called) > MOST:
         return
     m, n, k, *_ = lengths_for(f)
-    shapes: list[tuple[int, ...]] = [(), (m,), (n,), (m, n), (n, k), (m, k), (k,), (n, n)]
+    shapes: list[Shape] = [(), (m,), (n,), (m, n), (n, k), (m, k), (k,), (n, n)]
     shapes += [s for s in captured_shapes(f) if len(called) < 3 and s not in shapes]
     rng = np.random.default_rng(0)
     mixed = {
@@ -240,7 +240,7 @@ def guesses(called: list[str], f: Function) -> Iterator[list[Any]]:
     }
     positive = {s: rng.uniform(0.2, 0.9, size=s) / max(sum(s), 1) for s in shapes}
 
-    def strangeness(choice: tuple[tuple[int, ...], ...]) -> float:
+    def strangeness(choice: tuple[Shape, ...]) -> float:
         total = 0.0
         for name, shape in zip(called, choice, strict=True):
             usual = 2 if name[0].isupper() else 0 if name in NUMBERS else 1
@@ -255,7 +255,7 @@ def guesses(called: list[str], f: Function) -> Iterator[list[Any]]:
                 yield [*arrays[:-1], rng.integers(0, 2, m)]
 
 
-def captured_shapes(f: Function) -> list[tuple[int, ...]]:
+def captured_shapes(f: Function) -> list[Shape]:
     """Shapes that fit arrays which ``f`` reads and is not given."""
     f = inspect.unwrap(f)
     if not isinstance(f, FunctionType):

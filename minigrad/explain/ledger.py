@@ -38,7 +38,7 @@ from minigrad.graph import AnyNode, ancestors, routes
 from minigrad.program.builder import equals
 from minigrad.reading.names import Names, told_apart
 from minigrad.tensor import Tensor
-from minigrad.typing import Array
+from minigrad.typing import Array, Shape
 from minigrad.writing.formulas import Formula, sum_of_products
 from minigrad.writing.notation import DERIVATIVES
 from minigrad.writing.styles import TEXT, Symbol
@@ -70,7 +70,7 @@ class Chart:
     """
 
     layers: dict[AnyNode, tuple[str, str]]
-    sizes: tuple[int, ...]
+    sizes: Shape
 
     def __init__(self, output: Tensor, wrt: Sequence[Tensor], known: Names) -> None:
         self.output: AnyNode = output.node

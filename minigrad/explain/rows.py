@@ -12,7 +12,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.errors import Site
 from minigrad.graph import AnyNode
-from minigrad.typing import Array
+from minigrad.typing import Array, Shape
 from minigrad.writing.formulas import Formula
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Row:
         return None if self.total else self.chart.names.site(self.top)
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         return tuple(np.shape(self.value))
 
     @property

@@ -24,7 +24,7 @@ from minigrad.ops.record import Op, implementations
 from minigrad.reading.names import is_module, is_tensor
 from minigrad.reading.purity import MATH, is_in, looked_up, pure
 from minigrad.tensor import Tensor, wrap
-from minigrad.typing import Array, Keywords
+from minigrad.typing import Array, Keywords, Shape
 from minigrad.writing.numbers import fraction
 
 ARITHMETIC = (ast.BinOp, ast.UnaryOp)
@@ -61,7 +61,7 @@ class Stand:
 
     node: Callable[[AnyNode], Any]
     symbol: Callable[[Any, str], Any]
-    sizes: tuple[int, ...]
+    sizes: Shape
 
 
 @dataclass(eq=False)

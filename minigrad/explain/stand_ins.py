@@ -38,7 +38,7 @@ from minigrad.reading.inline import inlined
 from minigrad.reading.names import CROWD, Names
 from minigrad.reading.purity import pure
 from minigrad.tensor import Tensor
-from minigrad.typing import Array, Operand
+from minigrad.typing import Array, Operand, Shape
 from minigrad.writing.styles import Symbol
 
 MOST_STATEMENTS = 8
@@ -84,7 +84,7 @@ class StandIns:
     names: Names
     opaque: Callable[[AnyNode], bool]
     called: Callable[[AnyNode], str]
-    sizes: tuple[int, ...] = ()
+    sizes: Shape = ()
     nameless: dict[int, tuple[str, Any]] = field(default_factory=dict)
     tracer: Paper = field(init=False)
     stand_ins: dict[AnyNode, Array] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from minigrad import ops
 from minigrad.errors import variable_name
 from minigrad.graph import tracing
 from minigrad.tensor import Tensor
-from minigrad.typing import Array
+from minigrad.typing import Array, Shape
 
 
 def in_memory(x: Array) -> Array:
@@ -60,7 +60,7 @@ def pair(prediction: Array, target: Array, loss: str) -> tuple[Array, Array]:
     return p, t
 
 
-def remedy(p: tuple[int, ...], t: tuple[int, ...], prediction: str, target: str) -> str:
+def remedy(p: Shape, t: Shape, prediction: str, target: str) -> str:
     if len(p) > len(t):
         short, long, name, other = t, p, target, prediction
     else:
@@ -116,7 +116,7 @@ def classes(scores: Array, target: Array, loss: str, axis: int = -1) -> tuple[Ar
     return z, y
 
 
-def axis_of_classes(z: Array, axis: int, loss: str) -> tuple[int, tuple[int, ...]]:
+def axis_of_classes(z: Array, axis: int, loss: str) -> tuple[int, Shape]:
     """Number of classes, and the shape of ``z`` without their axis."""
     if not z.ndim:
         raise ValueError(f"{loss}: the logits are a single number; they need an axis of classes")
@@ -161,7 +161,7 @@ def weights(weight: Array, number: int, loss: str) -> Array:
     return w
 
 
-def broadcast_weight(weight: Array, shape: tuple[int, ...], loss: str, role: str) -> Array:
+def broadcast_weight(weight: Array, shape: Shape, loss: str, role: str) -> Array:
     """A weight that can be broadcast to the losses' ``shape``."""
     w = array(weight, loss, role)
     try:

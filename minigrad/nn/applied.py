@@ -14,7 +14,7 @@ from minigrad.nn.checks import fraction, generator
 from minigrad.nn.module import Module
 from minigrad.ops.record import Op, refuse_keyword
 from minigrad.ops.shape import arrayed
-from minigrad.typing import Array, Function, Random
+from minigrad.typing import Array, Function, Random, Shape
 
 
 class Applied(Module):
@@ -440,7 +440,7 @@ class Unflatten(Module):
     (5, 2, 3)
     """
 
-    def __init__(self, axis: int, sizes: tuple[int, ...]) -> None:
+    def __init__(self, axis: int, sizes: Shape) -> None:
         self.axis, self.sizes = axis, tuple(sizes)
 
     def forward(self, x: Array) -> Array:

@@ -20,7 +20,7 @@ from minigrad.nn.layers import Linear, parameter
 from minigrad.nn.module import Module
 from minigrad.nn.normalisation import LayerNorm
 from minigrad.tensor import Tensor
-from minigrad.typing import Array, DType, Random
+from minigrad.typing import Array, DType, Random, Shape
 
 
 class MultiHeadAttention(Module):
@@ -166,12 +166,7 @@ class MultiHeadAttention(Module):
         return [ops.swapaxes(ops.reshape(p, (*np.shape(p)[:-1], *heads)), -2, -3) for p in parts]
 
     def _mask(
-        self,
-        padding: Sequence[int],
-        mask: Array,
-        q: tuple[int, ...],
-        k: tuple[int, ...],
-        batched: bool,
+        self, padding: Sequence[int], mask: Array, q: Shape, k: Shape, batched: bool
     ) -> Array:
         """Both masks as one, boolean where both are, of shape (..., heads, targets, sources)."""
         who, sources = "MultiHeadAttention", k[-2]

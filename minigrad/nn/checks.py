@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.errors import label
 from minigrad.ops.shape import arrayed
-from minigrad.typing import Array, DType, Random
+from minigrad.typing import Array, DType, Random, Shape
 
 
 def count(who: str, name: str, value: Any, least: int = 1) -> int:
@@ -29,7 +29,7 @@ def count(who: str, name: str, value: Any, least: int = 1) -> int:
     return number
 
 
-def counts(who: str, name: str, value: Any, n: int, least: int = 1) -> tuple[int, ...]:
+def counts(who: str, name: str, value: Any, n: int, least: int = 1) -> Shape:
     """``value`` as ``n`` integers, of a single one or of ``n``."""
     values = value if isinstance(value, list | tuple) else (value,)
     values = values * n if len(values) == 1 else values
@@ -101,7 +101,7 @@ def floating(who: str, dtype: DType) -> np.dtype[Any]:
     return kind
 
 
-def laid_out(who: str, x: Array, rank: int | tuple[int, ...], layout: str) -> Array:
+def laid_out(who: str, x: Array, rank: int | Shape, layout: str) -> Array:
     """``x`` as an array whose rank is ``rank`` (or one of several).
 
     Raises

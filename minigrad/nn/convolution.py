@@ -12,7 +12,7 @@ from minigrad.nn.functional.convolution import convolution, transposed
 from minigrad.nn.layers import uniform
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
-from minigrad.typing import Array, DType, Random, Sizes
+from minigrad.typing import Array, DType, Random, Shape, Sizes
 
 
 class _Base(Module):
@@ -22,9 +22,9 @@ class _Base(Module):
     defaults: ClassVar[dict[str, int]]
     weight: Tensor
     bias: Tensor | None
-    stride: tuple[int, ...]
-    padding: str | tuple[int, ...]
-    dilation: tuple[int, ...]
+    stride: Shape
+    padding: str | Shape
+    dilation: Shape
     groups: int
 
     def _channels(self, inputs: Any, outputs: Any, groups: Any) -> tuple[int, int]:
@@ -38,9 +38,7 @@ class _Base(Module):
             )
         return n, m
 
-    def _draw(
-        self, shape: tuple[int, ...], outputs: int, bias: bool, rng: Random, dtype: DType
-    ) -> None:
+    def _draw(self, shape: Shape, outputs: int, bias: bool, rng: Random, dtype: DType) -> None:
         rng, dtype = generator(type(self).__name__, rng), floating(type(self).__name__, dtype)
         fan_in = math.prod(shape[1:])
         self.weight = uniform(rng, shape, fan_in, dtype)
@@ -175,7 +173,7 @@ class _ConvTranspose(_Base):
     defaults: ClassVar[dict[str, int]] = {
         "stride": 1, "padding": 0, "output_padding": 0, "dilation": 1,
     }  # fmt: skip
-    output_padding: tuple[int, ...]
+    output_padding: Shape
 
     def __init__(
         self,

@@ -12,9 +12,7 @@ import math
 import numpy as np
 
 from minigrad.nn.checks import generator as _generator
-from minigrad.typing import Array, DType, Random
-
-Shape = tuple[int, ...]
+from minigrad.typing import Array, DType, Random, Shape
 
 
 def fans(shape: Shape) -> tuple[int, int]:

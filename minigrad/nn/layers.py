@@ -15,7 +15,7 @@ from minigrad.nn import functional as F
 from minigrad.nn.checks import count, floating, generator, sized
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
-from minigrad.typing import Array, DType, Function, Random
+from minigrad.typing import Array, DType, Function, Random, Shape
 
 
 def parameter(values: Array) -> Tensor:
@@ -23,7 +23,7 @@ def parameter(values: Array) -> Tensor:
     return Tensor(values, requires_grad=True)
 
 
-def uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, dtype: DType) -> Tensor:
+def uniform(rng: np.random.Generator, shape: Shape, fan_in: int, dtype: DType) -> Tensor:
     """A parameter uniform on ±1/√fan_in."""
     bound = 1 / math.sqrt(fan_in)
     return parameter(rng.uniform(-bound, bound, shape).astype(dtype))

@@ -16,6 +16,7 @@ import numpy as np
 
 from minigrad.graph import Leaf
 from minigrad.tensor import Tensor
+from minigrad.typing import Shape
 
 
 class Module:
@@ -202,7 +203,7 @@ class Module:
         return "\n".join(_lines(self, ""))
 
 
-def _inside(part: Any, name: str, above: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+def _inside(part: Any, name: str, above: Shape) -> Iterator[tuple[str, Any]]:
     """``part`` and everything in it, with dotted names; a module inside itself is not entered."""
     if isinstance(part, Module | list | tuple | dict):
         if id(part) in above:

@@ -10,7 +10,7 @@ from minigrad.nn.functional.normalisation import moments
 from minigrad.nn.layers import parameter
 from minigrad.nn.module import Module
 from minigrad.tensor import Tensor
-from minigrad.typing import Array, DType, Sizes
+from minigrad.typing import Array, DType, Shape, Sizes
 
 
 def detached(x: Array) -> Array:
@@ -21,9 +21,9 @@ def detached(x: Array) -> Array:
 class _OverLastAxes(Module):
     """What is scaled over its last axes, of given lengths."""
 
-    normalized_shape: tuple[int, ...]
+    normalized_shape: Shape
 
-    def _normalizes(self, shape: Sizes) -> tuple[int, ...]:
+    def _normalizes(self, shape: Sizes) -> Shape:
         """Take ``normalized_shape``, and return it as lengths."""
         who, n = type(self).__name__, len(shape) if isinstance(shape, list | tuple) else 1
         if not n:
@@ -135,10 +135,7 @@ class BatchNorm1d(Module):
     Tensor([0.2, 1. ])
     """
 
-    LAYOUTS: tuple[tuple[int, ...], str] = (
-        (2, 3),
-        "(batch, channels) or (batch, channels, length)",
-    )
+    LAYOUTS: tuple[Shape, str] = ((2, 3), "(batch, channels) or (batch, channels, length)")
     num_features: int
     eps: float
     momentum: float | None
@@ -217,7 +214,7 @@ class BatchNorm2d(BatchNorm1d):
     (array([0., 0., 0.]), array([1., 1., 1.]))
     """
 
-    LAYOUTS: tuple[tuple[int, ...], str] = ((4,), "(batch, channels, height, width)")
+    LAYOUTS: tuple[Shape, str] = ((4,), "(batch, channels, height, width)")
 
 
 class BatchNorm3d(BatchNorm1d):
@@ -231,7 +228,7 @@ class BatchNorm3d(BatchNorm1d):
     ((1, 2, 3, 3, 3), array([1., 1.]))
     """
 
-    LAYOUTS: tuple[tuple[int, ...], str] = ((5,), "(batch, channels, depth, height, width)")
+    LAYOUTS: tuple[Shape, str] = ((5,), "(batch, channels, depth, height, width)")
 
 
 class GroupNorm(Module):

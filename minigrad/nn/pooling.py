@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from minigrad.nn import functional as F
 from minigrad.nn.checks import counts, generator
 from minigrad.nn.module import Module
-from minigrad.typing import Array, Function, Random, Sizes
+from minigrad.typing import Array, Function, Random, Shape, Sizes
 
 # --- windows of one size -----------------------------------------------------------------
 
@@ -36,10 +36,10 @@ class _Pool(Module):
         self, kernel_size: Sizes, stride: Sizes = None, padding: Sizes = 0, ceil_mode: bool = False
     ) -> None:
         who, n = type(self).__name__, self.axes
-        self.kernel_size: tuple[int, ...] = counts(who, "kernel_size", kernel_size, n)
+        self.kernel_size: Shape = counts(who, "kernel_size", kernel_size, n)
         stride = self.kernel_size if stride is None else counts(who, "stride", stride, n)
-        self.stride: tuple[int, ...] = stride
-        self.padding: tuple[int, ...] = counts(who, "padding", padding, n, least=0)
+        self.stride: Shape = stride
+        self.padding: Shape = counts(who, "padding", padding, n, least=0)
         self.ceil_mode: bool = ceil_mode
 
     def details(self) -> str:
@@ -58,7 +58,7 @@ class _MaxPool(_Pool):
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode)
         who = type(self).__name__
-        self.dilation: tuple[int, ...] = counts(who, "dilation", dilation, self.axes)
+        self.dilation: Shape = counts(who, "dilation", dilation, self.axes)
 
     def forward(self, x: Array) -> Array:
         """Fewer places."""

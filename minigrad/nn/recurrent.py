@@ -12,7 +12,7 @@ from minigrad.nn.layers import uniform
 from minigrad.nn.module import Module
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import Tensor
-from minigrad.typing import Array, DType, Random
+from minigrad.typing import Array, DType, Random, Shape
 
 
 class _Cell(Module):
@@ -187,10 +187,7 @@ class _Recurrent(Module):
         n = self.gates * hidden
         for layer in range(self.num_layers):
             for end in self._ends():
-                shapes: dict[str, tuple[int, ...]] = {
-                    "weight_ih": (n, inputs),
-                    "weight_hh": (n, hidden),
-                }
+                shapes: dict[str, Shape] = {"weight_ih": (n, inputs), "weight_hh": (n, hidden)}
                 shapes |= {"bias_ih": (n,), "bias_hh": (n,)} if bias else {}
                 for key, shape in shapes.items():
                     setattr(self, f"{key}_l{layer}{end}", uniform(self.rng, shape, hidden, dtype))

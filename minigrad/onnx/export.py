@@ -19,7 +19,7 @@ from minigrad.program.trace import arguments, function_name, record
 from minigrad.reading.files import replace_file
 from minigrad.tensor import Tensor
 from minigrad.tree import flatten
-from minigrad.typing import Array, DType, Function
+from minigrad.typing import Array, DType, Function, Shape
 
 __all__ = ["export"]
 
@@ -257,7 +257,7 @@ class GraphWriter:
             ) from None
         return model
 
-    def info(self, name: str, dtype: DType, shape: tuple[int, ...]) -> Any:
+    def info(self, name: str, dtype: DType, shape: Shape) -> Any:
         sizes = [(n.symbol or repr(n)) if isinstance(n, Size) else int(n) for n in shape]
         return self.g.helper.make_tensor_value_info(name, self.g.element(dtype), sizes)
 

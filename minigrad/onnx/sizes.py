@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.tree import flatten
-from minigrad.typing import Array
+from minigrad.typing import Array, Shape
 
 
 class Size:
@@ -174,7 +174,7 @@ def merged_numbers(values: list[Any], at: Points, what: str) -> Any:
     raise Unclear(what)
 
 
-def along(shape: tuple[int, ...], axis: int, start: Array, step: Any) -> Any:
+def along(shape: Shape, axis: int, start: Array, step: Any) -> Any:
     """``start + i · step`` at place i along ``axis``."""
     if not np.any(step):
         return np.broadcast_to(start, shape)

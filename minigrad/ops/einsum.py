@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad.ops.record import Op, composed, register
 from minigrad.ops.shape import arrayed
-from minigrad.typing import Array
+from minigrad.typing import Array, Shape
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
 
@@ -92,16 +92,14 @@ class Product(NamedTuple):
         The shape of the product with its axes apart, and their order in the answer.
     """
 
-    left: tuple[tuple[int, ...], tuple[int, ...]]
-    right: tuple[tuple[int, ...], tuple[int, ...]]
-    shape: tuple[int, ...]
-    axes: tuple[int, ...]
+    left: tuple[Shape, Shape]
+    right: tuple[Shape, Shape]
+    shape: Shape
+    axes: Shape
 
 
 @functools.lru_cache(maxsize=4096)
-def as_product(
-    subscripts: str, first_shape: tuple[int, ...], second_shape: tuple[int, ...]
-) -> Product | None:
+def as_product(subscripts: str, first_shape: Shape, second_shape: Shape) -> Product | None:
     """Rows of one, by what is summed, times columns of the other; None, where it is no such thing.
 
     Examples

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from minigrad.ops.order import moveaxis
 from minigrad.ops.record import ArrayLike, Op, composed, plain, primitive, refuse_keyword
 from minigrad.ops.shape import arrayed, broadcast_to, expand_dims, ravel, reshape, speaks_numpy
-from minigrad.typing import Array, Function, Index
+from minigrad.typing import Array, Function, Index, Shape
 
 # --- indices ---------------------------------------------------------------------------
 
@@ -25,7 +25,7 @@ def is_basic(index: Index) -> bool:
     return isinstance(index, _BASIC)
 
 
-def one_entry(index: Index, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+def one_entry(index: Index, shape: Shape) -> Shape | None:
     """The place of the only element that ``index`` selects of ``shape``; None for all others.
 
     Examples
@@ -107,7 +107,7 @@ def elements(a: Array, index: Index) -> Array:
     linear="jointly",
     complex=True,
 )
-def scatter(values: Array, shape: tuple[int, ...], index: Index) -> Array:
+def scatter(values: Array, shape: Shape, index: Index) -> Array:
     """Zeros of ``shape`` with ``values`` added at ``index``; repeated indices accumulate.
 
     Derivative: ``dvalues = dy[index]``.

@@ -13,7 +13,7 @@ from minigrad.ops.kinds import conjugated
 from minigrad.ops.record import Op, composed, is_complex, primitive, register
 from minigrad.ops.reduction import restore
 from minigrad.ops.shape import arrayed
-from minigrad.typing import Array, Axis
+from minigrad.typing import Array, Axis, Shape
 
 
 def power_norm_rule(
@@ -142,7 +142,7 @@ def length_of(x: Array, ord: Any, axis: Axis, keepdims: bool) -> Array:
     return power_norm(x, ord=2 if ord is None else ord, axis=axis, keepdims=keepdims)
 
 
-def size_of(x: Array, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Array:
+def size_of(x: Array, ord: Any, axis: Shape, keepdims: bool) -> Array:
     """Norm of the matrices whose rows and columns are the two axes."""
     if ord in (None, "fro", "f"):
         return power_norm(x, axis=axis, keepdims=keepdims)

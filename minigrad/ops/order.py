@@ -9,12 +9,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.ops.record import ArrayLike, composed, primitive
-from minigrad.typing import Array, Axis
+from minigrad.typing import Array, Axis, Shape
 
 # --- axes in another order -------------------------------------------------------------
 
 
-def inverse(axes: Any) -> tuple[int, ...]:
+def inverse(axes: Any) -> Shape:
     """The permutation that undoes the permutation ``axes``, whose entries may be negative."""
     order = [i % len(axes) for i in axes]
     return tuple(sorted(range(len(axes)), key=order.__getitem__))

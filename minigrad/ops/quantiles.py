@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.reduction import axes_of, count, trusted
 from minigrad.ops.shape import arrayed, speaks_numpy
-from minigrad.typing import Array, Axis
+from minigrad.typing import Array, Axis, Shape
 
 
 def plotting(alpha: float, beta: float) -> Array:
@@ -147,7 +147,7 @@ def quantiles(
     return np.reshape(ans, (*np.shape(q), *rest))[()]
 
 
-def weights_like(name: str, weights: Array, a: Array, axes: tuple[int, ...]) -> Array:
+def weights_like(name: str, weights: Array, a: Array, axes: Shape) -> Array:
     """Weights of the shape of ``a``, given as such or along ``axes`` alone; none negative."""
     w = arrayed(weights)
     if np.any(w < 0):

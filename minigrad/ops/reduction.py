@@ -11,14 +11,14 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from minigrad.ops.record import ArrayLike, Op, composed, plain, primitive
 from minigrad.ops.rows import summed, total
 from minigrad.ops.shape import shape_of
-from minigrad.typing import Array, Axis, DType, Tangents
+from minigrad.typing import Array, Axis, DType, Shape, Tangents
 
 NoValue: Any = np._NoValue
 ndarray = np.ndarray
 FLOATING = (np.floating, ndarray)
 
 
-def axes_of(x: Array, axis: Axis) -> tuple[int, ...]:
+def axes_of(x: Array, axis: Axis) -> Shape:
     """The reduced axes, counted from the front.
 
     Raises
@@ -36,7 +36,7 @@ def axes_of(x: Array, axis: Axis) -> tuple[int, ...]:
     return normalize_axis_tuple(axis, n)
 
 
-def from_end(x: Array, axis: Axis) -> tuple[int, ...]:
+def from_end(x: Array, axis: Axis) -> Shape:
     """The reduced axes, counted from the end."""
     return tuple([a - len(shape_of(x)) for a in axes_of(x, axis)])
 
@@ -49,7 +49,7 @@ def count(x: Array, axis: Axis) -> int:
     return math.prod([shape[a] for a in axes_of(x, axis)])
 
 
-def kept(x: Array, axis: Axis) -> tuple[int, ...]:
+def kept(x: Array, axis: Axis) -> Shape:
     """The shape without the reduced axes."""
     if axis is None:
         return ()

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.ops.record import ArrayLike, Documented, Op, composed, plain, primitive, register
 from minigrad.ops.rows import summed
-from minigrad.typing import Array, Axis, DType, Function, Sizes
+from minigrad.typing import Array, Axis, DType, Function, Shape, Sizes
 
 # --- arrays from nested lists ----------------------------------------------------------
 
@@ -28,7 +28,7 @@ def holds_tensor(x: Array) -> bool:
     return any(holds_tensor(v) if isinstance(v, list | tuple) else speaks_numpy(v) for v in x)
 
 
-def shape_of(x: Array) -> tuple[int, ...]:
+def shape_of(x: Array) -> Shape:
     """`numpy.shape`, which is slow to find its way to a Tensor."""
     return x.shape if hasattr(x, "shape") else np.shape(x)
 
@@ -84,7 +84,7 @@ def array(data: Array, dtype: DType = None) -> Array:
 # --- broadcasting ----------------------------------------------------------------------
 
 
-def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+def broadcasts(shape: Shape, to: Shape) -> bool:
     """Whether an array of ``shape`` broadcasts to shape ``to``."""
     extra = len(to) - len(shape)
     if extra >= 0 and to[extra:] == shape:
@@ -92,7 +92,7 @@ def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     return extra >= 0 and all(n in (1, m) for n, m in zip(shape, to[extra:], strict=True))
 
 
-def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
+def unbroadcast(g: Array, shape: Shape) -> Array:
     """Sum ``g`` over the axes along which an array of ``shape`` was broadcast.
 
     Examples

@@ -11,7 +11,7 @@ from minigrad.ops.einsum import as_product
 from minigrad.program.builder import Builder
 from minigrad.program.equations import Var
 from minigrad.program.rules import is_float, rule
-from minigrad.typing import Operand
+from minigrad.typing import Operand, Shape
 
 
 @rule(ops.contract, when="lower")
@@ -50,5 +50,5 @@ def by_matmul(b: Builder, *operands: Operand, subscripts: str, optimize: Any = F
     return turned(b, product, found.axes)
 
 
-def turned(b: Builder, x: Operand, axes: tuple[int, ...]) -> Operand:
+def turned(b: Builder, x: Operand, axes: Shape) -> Operand:
     return x if axes == (*range(len(axes)),) else b.emit(ops.transpose, x, axes=axes)

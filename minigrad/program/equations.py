@@ -27,7 +27,7 @@ from minigrad.graph import recording
 from minigrad.ops.record import Op
 from minigrad.program.live import Draw, frozen_draws
 from minigrad.tree import flatten, leaves_like, tree_map
-from minigrad.typing import Array, Function, Keywords, Tree
+from minigrad.typing import Array, Function, Keywords, Shape, Tree
 
 
 @dataclass(eq=False)
@@ -39,7 +39,7 @@ class Var:
     """
 
     name: str
-    shape: tuple[int, ...]
+    shape: Shape
     dtype: np.dtype[Any]
     given: bool = False
     also: tuple[str, ...] = ()

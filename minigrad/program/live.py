@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.typing import Shape
+
 
 class Captured:
     """A variable of the user's, such as one of a closure, that holds an array or a number.
@@ -38,7 +40,7 @@ class Draw:
 
     name = "drawn"
 
-    def __init__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> None:
+    def __init__(self, rng: np.random.Generator, shape: Shape) -> None:
         self.rng = rng
         self.shape = shape
         self.kept = False

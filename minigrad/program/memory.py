@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.tree import tree_map
-from minigrad.typing import DType
+from minigrad.typing import DType, Shape
 
 WASTE = 4
 """A buffer may be so many times too large for what it is given."""
@@ -55,7 +55,7 @@ class Memory:
 
     narrow: int = 16
     sizes: list[int] = field(default_factory=list)
-    views: dict[tuple[int, tuple[int, ...], Any, int | None], str] = field(default_factory=dict)
+    views: dict[tuple[int, Shape, Any, int | None], str] = field(default_factory=dict)
     free: list[tuple[int, int]] = field(default_factory=list)
 
     def take(self, nbytes: int) -> int:
@@ -74,9 +74,7 @@ class Memory:
         """Take ``buffer`` back."""
         bisect.insort(self.free, (self.sizes[buffer], buffer))
 
-    def view(
-        self, buffer: int, shape: tuple[int, ...], dtype: DType, start: int | None = None
-    ) -> str:
+    def view(self, buffer: int, shape: Shape, dtype: DType, start: int | None = None) -> str:
         """The name of the array of this shape and dtype in ``buffer``."""
         return self.views.setdefault((buffer, shape, dtype, start), f"b{len(self.views)}")
 
@@ -85,7 +83,7 @@ class Memory:
         """The names of all arrays, as a target of an assignment."""
         return "".join(f"{name}, " for name in self.views.values())
 
-    def turned(self, shape: tuple[int, ...]) -> bool:
+    def turned(self, shape: Shape) -> bool:
         """Whether an array of this shape lies column by column."""
         return len(shape) == 2 and 1 < shape[1] <= self.narrow and shape[0] >= 4 * shape[1]
 

@@ -14,8 +14,9 @@ from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Program, Var, variables_in
 from minigrad.program.rules import SUMS
+from minigrad.typing import Shape
 
-READ: dict[Op, tuple[int, ...]] = {
+READ: dict[Op, Shape] = {
     ops.copysign: (1,),
     ops.signbit: (0,),
     ops.arctan2: (0, 1),

@@ -15,6 +15,7 @@ from minigrad import ops
 from minigrad.ops.indexing import elements
 from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Program, Var, without_dead_code
+from minigrad.typing import Shape
 
 MUCH = 2**17
 """Elements from which on the work counts, and the memory that all of it takes."""
@@ -58,7 +59,7 @@ class SlicedOperation:
     right: bool
     done: dict[int, tuple[Equation, Any]] = field(default_factory=dict)
 
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         """The shape of the operation on ``x`` itself."""
         if self.op is ops.add:
             return self.x.shape

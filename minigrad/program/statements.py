@@ -19,7 +19,7 @@ from minigrad.program.builder import sample, shape_of, uniform_value
 from minigrad.program.equations import Equation, Var, variables_in
 from minigrad.program.memory import Memory
 from minigrad.program.rules import is_plain_reduction
-from minigrad.typing import DType, Function, Index
+from minigrad.typing import DType, Function, Index, Shape
 
 ALONE = 2**13
 """Elements up to which BLAS uses one thread; in tiles, threads of its own would be in the way."""
@@ -230,9 +230,7 @@ class Statements:
         over = "None" if len(axes) == len(x.shape) else axes[0] if len(axes) == 1 else axes
         return f"{f}({self.text[x]}, {over}, None, {out}, {keepdims})"
 
-    def by_product(
-        self, e: Equation, axes: tuple[int, ...], keepdims: bool, out: str | None
-    ) -> str | None:
+    def by_product(self, e: Equation, axes: Shape, keepdims: bool, out: str | None) -> str | None:
         """A sum over one axis of a small matrix as a product with ones."""
         x, tail = e.args[0], f", {out}" if out else ""
         small = x.dtype.kind == "f" and x.dtype.itemsize in (4, 8) and x.dtype == e.out.dtype
@@ -247,7 +245,7 @@ class Statements:
             return f"dot({self.text[x]}, {ones}{tail})"
         return None
 
-    def ones(self, shape: tuple[int, ...], dtype: DType) -> str:
+    def ones(self, shape: Shape, dtype: DType) -> str:
         key = ("ones", shape, dtype)
         if key not in self._constants:
             self._constants[key] = self.bound(self.name("c"), np.ones(shape, dtype))

@@ -40,7 +40,7 @@ from minigrad.program.live import Captured, Draw
 from minigrad.reading.names import is_a, named_values
 from minigrad.tensor import Tensor, plainly, wrap
 from minigrad.tensor.recorder import Firm, Recorder, read
-from minigrad.typing import Array, Keywords
+from minigrad.typing import Array, Keywords, Shape
 
 ARITHMETIC = frozenset(
     {
@@ -159,7 +159,7 @@ class Tracer(Recorder):
         self.captured[t.node] = x
         return t
 
-    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
+    def draw(self, rng: np.random.Generator, shape: Shape) -> Tensor:
         """A stand-in for numbers that are drawn anew at each call."""
         draw = Draw(rng, shape)
         t = self.entered(draw.waiting)

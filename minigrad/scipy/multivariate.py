@@ -10,7 +10,7 @@ import scipy.special as sp
 
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import concrete
-from minigrad.typing import Array
+from minigrad.typing import Array, Shape
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -131,7 +131,7 @@ class multivariate_t:
         return np.exp(multivariate_t.logpdf(x, loc, shape, df))
 
 
-def deviations(who: str, x: Array, mean: Array, cov: Array) -> tuple[Array, tuple[int, ...]]:
+def deviations(who: str, x: Array, mean: Array, cov: Array) -> tuple[Array, Shape]:
     """Rows x − mean, and the shape of the answer.
 
     How many coordinates there are is said by ``cov``, or the mean; of one, a vector x has many.

@@ -19,7 +19,7 @@ from minigrad.ops.record import Op
 from minigrad.ops.shape import arrayed, firm
 from minigrad.scipy.calling import floating, like
 from minigrad.scipy.filters import PADDING, as_given, chosen, framed, per_axis
-from minigrad.typing import Array, Sizes
+from minigrad.typing import Array, Shape, Sizes
 
 
 def _mirrored(x: Array, order: int, mode: str) -> Array:
@@ -249,7 +249,7 @@ def interpolated(a: Array, places: list[Array], order: int, mode: str, cval: Arr
     return total
 
 
-def grid(shape: tuple[int, ...]) -> Array:
+def grid(shape: Shape) -> Array:
     """The coordinates of every place."""
     return np.indices(shape).astype(float)
 

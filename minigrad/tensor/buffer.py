@@ -18,7 +18,7 @@ from minigrad.data import CONTINUOUS, NUMERIC
 from minigrad.errors import label
 from minigrad.ops.record import Op
 from minigrad.tensor.tensor import Tensor
-from minigrad.typing import Array, DType
+from minigrad.typing import Array, DType, Shape
 
 
 class Buffer(Tensor):
@@ -43,7 +43,7 @@ class Buffer(Tensor):
         return self.read().node
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         return self._place.shape  # type: ignore[no-any-return]
 
     @property
@@ -117,7 +117,7 @@ class Buffer(Tensor):
         return self.read().__reduce__()
 
 
-def buffer(shape: int | tuple[int, ...], fill: float = 0.0, *, dtype: DType = float) -> Buffer:
+def buffer(shape: int | Shape, fill: float = 0.0, *, dtype: DType = float) -> Buffer:
     """An array to be filled by index, through which gradients flow.
 
     ``b[key] = value`` takes any index of NumPy's and records the write; reading gives what

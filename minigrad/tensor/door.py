@@ -39,7 +39,7 @@ from minigrad.graph import (
 from minigrad.ops.indexing import elements, is_basic
 from minigrad.ops.record import REAL_ONLY, Op, is_complex
 from minigrad.tensor.tensor import Tensor
-from minigrad.typing import Array, Index
+from minigrad.typing import Array, Index, Shape
 
 float32: type[np.float32] = np.float32
 float64: type[np.float64] = np.float64
@@ -147,7 +147,7 @@ def plainly(x: Array) -> Array:
     return x
 
 
-def drawn(rng: Any, shape: tuple[int, ...]) -> Array:
+def drawn(rng: Any, shape: Shape) -> Array:
     """``rng.random(shape)``; in a trace, a stand-in for what is drawn at each call."""
     if modes.special and (tracer := tracing.get()) is not None:
         return tracer.draw(rng, shape)

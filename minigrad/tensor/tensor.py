@@ -30,7 +30,7 @@ from minigrad.graph import (
     writing,
 )
 from minigrad.tensor.protocols import Protocols
-from minigrad.typing import Array, DType
+from minigrad.typing import Array, DType, Shape
 
 if TYPE_CHECKING:
     from minigrad.tensor.methods import Methods
@@ -205,7 +205,7 @@ class Tensor(Protocols, Methods):
         self._name = value
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         return self._value.shape  # type: ignore[no-any-return]
 
     @property

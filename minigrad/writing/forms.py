@@ -12,7 +12,7 @@ from minigrad.ops.joining import joined
 from minigrad.ops.record import Op
 from minigrad.program.builder import axes_of, key_of, shape_of, uniform_value
 from minigrad.program.equations import Equation
-from minigrad.typing import Operand
+from minigrad.typing import Operand, Shape
 from minigrad.writing.metadata import is_default, python_text
 from minigrad.writing.notation import (
     EXP,
@@ -314,7 +314,7 @@ def behind(n: int) -> str:
     return "[:, None]" if n == 2 else "[..., None]"
 
 
-def _new_axis(shape: tuple[int, ...], made: tuple[int, ...]) -> int | None:
+def _new_axis(shape: Shape, made: Shape) -> int | None:
     """Where one axis of length 1 was put in, if that is all."""
     for k in range(len(shape)):
         if made == (*shape[:k], 1, *shape[k:]) and shape:

@@ -17,7 +17,7 @@ from minigrad import ops
 from minigrad.ops.record import Op
 from minigrad.program.builder import equal_entries, shape_of, uniform_value
 from minigrad.program.equations import Equation, Program, Var, call_forward, evaluate
-from minigrad.typing import Index, Keywords, Operand
+from minigrad.typing import Index, Keywords, Operand, Shape
 from minigrad.writing.forms import NOTHING, SPECIAL
 from minigrad.writing.metadata import between, is_default, python_text
 from minigrad.writing.notation import NOTATION
@@ -53,7 +53,7 @@ class Formula:
     program: Program
     symbols: dict[Var, Symbol]
     values: dict[Var, Any]
-    sizes: tuple[int, ...] = ()
+    sizes: Shape = ()
     entrywise: bool = False
     inverse: bool = False
     made: dict[Var, Equation] = field(default_factory=dict)
@@ -350,7 +350,7 @@ class FormulaWriter:
             return f"_{{{index}}}"
         return f"<msub><mi></mi><mrow>{index}</mrow></msub>"
 
-    def room(self, e: Equation, i: int) -> tuple[int, ...]:
+    def room(self, e: Equation, i: int) -> Shape:
         """The shape that the other arguments of an elementwise op have together."""
         if not e.op.elementwise:
             return ()
@@ -363,7 +363,7 @@ class FormulaWriter:
         uses = [u.op.elementwise for u in program.equations if any(a is e.out for a in u.args)]
         return bool(uses) and all(uses) and e.out is not program.result
 
-    def argument(self, x: Operand, room: tuple[int, ...] = ()) -> Term:
+    def argument(self, x: Operand, room: Shape = ()) -> Term:
         """A variable or a constant; ``room`` is the shape it is stretched to anyhow."""
         if isinstance(x, Var):
             if x in self.terms:
@@ -387,7 +387,7 @@ class FormulaWriter:
             return number
         return self.full(shape, number, c)
 
-    def full(self, shape: tuple[int, ...], number: Term, c: Operand) -> Term:
+    def full(self, shape: Shape, number: Term, c: Operand) -> Term:
         """An array of one number."""
         size = python_text(shape)
         if self.style.plain:

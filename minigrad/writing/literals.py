@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.reading.wording import visible
-from minigrad.typing import DType
+from minigrad.typing import DType, Shape
 from minigrad.writing.names import quoted
 from minigrad.writing.numbers import python_number
 from minigrad.writing.terms import Term
@@ -258,7 +258,7 @@ def filled(text: str) -> str:
     return textwrap.fill(text, WIDTH - 8, break_long_words=False, break_on_hyphens=False)
 
 
-def zeros(shape: tuple[int, ...], dtype: DType) -> str:
+def zeros(shape: Shape, dtype: DType) -> str:
     """An array of zeros."""
     kind = "" if dtype == np.float64 else f", np.{kind_of(dtype)}"
     return f"np.zeros({shape[0] if len(shape) == 1 else shape}{kind})"

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.typing import Shape
+
 VULGAR = {(1, 2): "½", (1, 4): "¼", (3, 4): "¾"}
 """Fractions that have a character of their own."""
 WHOLE = 64
@@ -33,7 +35,7 @@ class Surd(NamedTuple):
     pi: int = 0
 
 
-def fraction(x: float, sizes: tuple[int, ...] = ()) -> tuple[int, int] | None:
+def fraction(x: float, sizes: Shape = ()) -> tuple[int, int] | None:
     """A number as the fraction that a person would write, if there is one.
 
     2/500 where the lengths of arrays say that 500 is what is divided by.

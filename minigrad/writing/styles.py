@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from minigrad.reading.wording import visible
+from minigrad.typing import Shape
 from minigrad.writing.names import (
     is_expression,
     is_path,
@@ -114,7 +115,7 @@ class Style:
         """Whether a name can be read as nothing but a name."""
         return is_path(name) or not (self.plain or is_expression(name))
 
-    def constant(self, x: Any, sizes: tuple[int, ...] = ()) -> Term:
+    def constant(self, x: Any, sizes: Shape = ()) -> Term:
         """A number."""
         x = tidy(python_number(x))
         if isinstance(x, bool):

@@ -12,7 +12,7 @@ from minigrad.errors import label
 from minigrad.nn.checks import count, counts
 from minigrad.nn.functional import pooling
 from minigrad.ops.shape import arrayed
-from minigrad.typing import Array, Sizes
+from minigrad.typing import Array, Shape, Sizes
 
 # --- channels and places -----------------------------------------------------------------
 
@@ -158,7 +158,7 @@ def _cropped(x: Array, pairs: list[tuple[int, int]]) -> Array:
     return x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, np.shape(x)))]
 
 
-def _images(who: str, x: Array) -> tuple[int, ...]:
+def _images(who: str, x: Array) -> Shape:
     shape = tuple(np.shape(arrayed(x)))
     if len(shape) < 3:
         raise ValueError(
@@ -170,7 +170,7 @@ def _images(who: str, x: Array) -> tuple[int, ...]:
 
 # --- interpolation -----------------------------------------------------------------------
 
-MODES: dict[str, tuple[int, ...]] = {
+MODES: dict[str, Shape] = {
     "nearest": (1, 2, 3),
     "nearest-exact": (1, 2, 3),
     "linear": (1,),

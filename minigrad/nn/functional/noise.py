@@ -11,10 +11,10 @@ from minigrad.nn.checks import fraction, generator
 from minigrad.nn.windows import batched
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import drawn
-from minigrad.typing import Array, Function, Random
+from minigrad.typing import Array, Function, Random, Shape
 
 
-def mask(who: str, x: Array, shape: tuple[int, ...], p: float, rng: Random) -> Array:
+def mask(who: str, x: Array, shape: Shape, p: float, rng: Random) -> Array:
     """Ones, and zeros with probability ``p``, of the dtype of ``x``."""
     kind = x.dtype if hasattr(x, "dtype") and x.dtype.kind == "f" else np.dtype(np.float64)
     return (drawn(generator(who, rng), shape) >= p).astype(kind)
@@ -83,7 +83,7 @@ SATURATED = -1.0507009873554805 * 1.6732632423543772
 """What `selu` goes to far on the left."""
 
 
-def saturated(who: str, x: Array, shape: tuple[int, ...], p: float, rng: Random) -> Array:
+def saturated(who: str, x: Array, shape: Shape, p: float, rng: Random) -> Array:
     """``x`` with some elements at `SATURATED`, scaled and moved to mean 0 and variance 1 again."""
     kept = mask(who, x, shape, p, rng)
     kind = kept.dtype.type

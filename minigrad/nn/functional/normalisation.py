@@ -10,10 +10,10 @@ from minigrad import ops
 from minigrad.errors import label
 from minigrad.nn.checks import count
 from minigrad.ops.shape import arrayed
-from minigrad.typing import Array, Axis
+from minigrad.typing import Array, Axis, Shape
 
 
-def last_axes(who: str, x: Array, axes: Axis) -> tuple[int, ...]:
+def last_axes(who: str, x: Array, axes: Axis) -> Shape:
     """The last ``axes`` axes, or those whose lengths are given instead, as in PyTorch."""
     if not isinstance(axes, list | tuple):
         return tuple(range(-count(who, "axes", axes), 0))

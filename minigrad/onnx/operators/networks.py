@@ -14,7 +14,7 @@ from minigrad.nn import functional as F
 from minigrad.nn.functional.convolution import convolution, transposed
 from minigrad.nn.functional.pooling import _average, _max_pool
 from minigrad.onnx.operators.table import Operator, table, whole
-from minigrad.typing import Array
+from minigrad.typing import Array, Shape
 
 
 def pairs_of(
@@ -39,9 +39,7 @@ def pairs_of(
     return found
 
 
-def framed(
-    x: Array, pairs: list[tuple[int, int]], fill: float = 0.0
-) -> tuple[Array, tuple[int, ...]]:
+def framed(x: Array, pairs: list[tuple[int, int]], fill: float = 0.0) -> tuple[Array, Shape]:
     """``x`` and the padding that is alike at both ends; other ends are added here."""
     if all(a == b for a, b in pairs):
         return x, tuple(a for a, _ in pairs)
@@ -116,7 +114,7 @@ def average_pool(
     )  # fmt: skip
 
 
-def spatial(x: Array) -> tuple[int, ...]:
+def spatial(x: Array) -> Shape:
     return tuple(range(2, np.ndim(x)))
 
 

@@ -15,7 +15,7 @@ from minigrad.onnx.sizes import Full, Line, Size, Triangle
 from minigrad.ops.indexing import elements, scatter
 from minigrad.ops.record import Op
 from minigrad.program.equations import Var
-from minigrad.typing import Array, Index
+from minigrad.typing import Array, Index, Shape
 
 TOP, BOTTOM = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
@@ -119,14 +119,14 @@ def as_value(g: Graph, p: Any) -> Value:
     return g.cast(g.constant(p), np.int64)
 
 
-def joint(g: Graph, arrays: list[tuple[int, Any]], shape: tuple[int, ...]) -> Value:
+def joint(g: Graph, arrays: list[tuple[int, Any]], shape: Shape) -> Value:
     """Several arrays of places, broadcast to ``shape``, as the last axis of one."""
     last = g.whole([len(shape)])
     parts = [g.op("Unsqueeze", g.expand(as_value(g, p), shape), last) for _, p in arrays]
     return parts[0] if len(parts) == 1 else g.op("Concat", *parts, axis=len(shape))
 
 
-def orders(p: Picked, shape: tuple[int, ...], block: int) -> tuple[list[int], list[int]]:
+def orders(p: Picked, shape: Shape, block: int) -> tuple[list[int], list[int]]:
     """The axes of the arrays first; and those of the answer, as NumPy has them."""
     at = [i for i, _ in p.arrays]
     rest = [i for i in range(p.ndim) if i not in at]
