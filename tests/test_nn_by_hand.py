@@ -842,6 +842,11 @@ def test_embedding() -> None:
     assert layer.weight.data[:4].all()
 
 
+def test_normalize_small_vectors_and_unflatten_one() -> None:
+    np.testing.assert_allclose(F.normalize(np.array([[3e-6, -4e-6]])), [[0.6, -0.8]], rtol=1e-12)
+    assert nn.Unflatten(-1, (2, 3))(np.ones(6)).shape == (2, 3)
+
+
 @pytest.mark.parametrize("make", [nn.RNN, nn.LSTM, nn.GRU])
 def test_recurrent_layers_without_a_batch(make: Any) -> None:
     layer, x = make(3, 2, rng=0), rng.normal(size=(5, 3))
@@ -867,7 +872,6 @@ def test_how_alike(axis: int) -> None:
         )  # fmt: skip
     assert F.pairwise_distance(x, y, keepdims=True).shape == (3, 4, 1)
     np.testing.assert_array_equal(F.normalize(np.zeros((2, 2))), np.zeros((2, 2)))
-    np.testing.assert_allclose(F.normalize(np.array([[3e-6, -4e-6]])), [[0.6, -0.8]], rtol=1e-12)
 
 
 # --- activations with a shape of their own -------------------------------------------------
