@@ -15,7 +15,7 @@ from draw_graphs import random_graph
 from minigrad.draw import Picture, dot, sketch, tikz
 from minigrad.draw.arrange import Link, Spot, arranged, rising
 from minigrad.draw.boxes import view
-from minigrad.draw.scene import Rect, Stroke, Words, scene
+from minigrad.draw.scene import Rect, Stroke, Tip, Words, scene
 from minigrad.reading.wording import visible
 from test_draw_forms import HOSTILE, SVG, hostile
 
@@ -60,6 +60,14 @@ def test_nodes_keep_apart_and_lines_run_on(seed: int, direction: str) -> None:
         numbers = [float(v) for v in re.findall(r"-?[\d.]+", path.attrib["d"])]
         for (x, y), (x0, y0, x1, y1) in ((numbers[:2], a), (numbers[-2:], b)):
             assert x0 - 0.2 <= x <= x1 + 0.2 and y0 - 0.2 <= y <= y1 + 0.2
+
+
+def test_tips_of_arrows_are_as_wide_on_both_sides() -> None:
+    L, leaves = hostile()
+    for _, shapes in scene(view(Picture(L, leaves[0]), False)).parts:
+        for tip in (shape for shape in shapes if type(shape) is Tip):
+            (x, y), (x0, y0), (x1, y1) = tip.corners
+            assert x0 == x1 < x and y0 < y < y1 and y - y0 == pytest.approx(y1 - y)
 
 
 @pytest.mark.parametrize("collapse", [False, True, 10])
