@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,9 +15,11 @@ import minigrad as mg
 from minigrad.derivation.backward.calls import WORK
 from minigrad.derivation.backward.expressions import Compiler
 from minigrad.derivation.backward.held import is_made, numbers_in
+from minigrad.derivation.backward.inputs import nearby
 from minigrad.derivation.backward.machine import Machine, Start
 from minigrad.derivation.backward.repairing import CHANGE, Search
 from minigrad.derivation.backward.tables import Unknown
+from minigrad.derivation.backward.watch import PASSES, Watch
 from test_backward_lines import module
 
 LSTM = """
@@ -164,6 +168,42 @@ def stack() -> Any:
     return r.normal(size=3), [{"w": w} for w in r.normal(size=(3, 3))]
 
 
+TARGETS = """
+import numpy as np
+from collections import OrderedDict, namedtuple
+from math import sqrt
+Cache = namedtuple("Cache", "x p t n")
+
+class Scale:
+    def __init__(self, by):
+        self.by = by
+    @property
+    def twice(self):
+        return 2 * self.by
+
+def forward(x, w, t):
+    s = np.exp(x @ w)
+    p = s / s.sum(axis=1, keepdims=True)
+    return -np.sum(t * np.log(p)) / len(x) / sqrt(4), (Cache(x, p, t, len(x)), w)
+
+def backward(cache):
+    kept, w = cache
+    done = set()
+    dz = (kept.p - kept.t) / kept.n / Scale(1.0).twice
+    parts = OrderedDict()
+    for name in ("x", "w", "x"):
+        if name not in done:
+            done.add(name)
+            parts[name] = dz @ w.T if name == "x" else kept.x.T @ dz
+    return parts["x"], parts["w"]
+"""
+
+
+def targets() -> Any:
+    r = np.random.default_rng(3)
+    return r.normal(size=(5, 4)), r.normal(size=(4, 3)), np.eye(3)[[0, 2, 1, 1, 0]]
+
+
 AGAIN = """
 import numpy as np
 def forward(x, y, w):
@@ -214,6 +254,8 @@ CASES = [
         "h =",
         r"xs\[l",
     ),
+    (TARGETS, targets, " / kept.n", "", "dz =", "division by kept.n"),
+    (TARGETS, targets, "kept.p - kept.t", "kept.p + kept.t", "dz =", "- kept.t"),
     (AGAIN, pair, "(1 - own ** 2)", "(1 - own)", "ds.append", "own"),
     (AGAIN, pair, "x.T @ s + y.T @ t", "x.T @ s - y.T @ t", "dw =", "sign"),
 ]
@@ -263,6 +305,52 @@ def test_what_a_search_may_cost_is_bounded(
     m = module(source.replace(old, new))
     assert not mg.check_backward(m.forward, m.backward, *inputs())
     assert 0 < spent[0] < 1.3 * WORK
+
+
+def test_of_many_passes_the_first_are_looked_at_and_what_is_left() -> None:
+    source = """
+import numpy as np
+def forward(x):
+    return np.sum(x ** 2), x
+
+def backward(x):
+    dx = np.zeros(3)
+    for k in range(20_000):
+        dx[k % 3] += 2 * x[k % 3] * 3 / 20_000
+    return dx
+"""
+    m = module(source.replace("20_000", "9_000"))
+    with recorded_watches() as watches:
+        assert mg.check_backward(m.forward, m.backward, np.arange(1.0, 4.0))
+    assert max(len(w.steps) for w in watches) < 2 * PASSES
+
+
+@contextmanager
+def recorded_watches() -> Iterator[list[Watch]]:
+    made: list[Watch] = []
+    with pytest.MonkeyPatch.context() as patch:
+        begin = Watch.__init__
+
+        def noted(self: Watch, *args: Any) -> None:
+            begin(self, *args)
+            made.append(self)
+
+        patch.setattr(Watch, "__init__", noted)
+        yield made
+
+
+@pytest.mark.parametrize("given", [np.eye(4)[[2, 0, 1, 1]], np.full((3, 4), 0.25)])
+def test_other_numbers_stay_distributions(given: Any) -> None:
+    made = nearby(given, np.random.default_rng(0))
+    np.testing.assert_allclose(made.sum(axis=1), 1.0)
+    assert sorted(made.ravel()) == sorted(given.ravel())
+
+
+def test_other_numbers_stay_symmetric_and_zeros_become_others() -> None:
+    a, chance = np.array([[2.0, 1.0], [1.0, 5.0]]), np.random.default_rng(0)
+    made = nearby(a, chance)
+    np.testing.assert_allclose(made, made.T)
+    assert not np.allclose(made, a) and np.all(nearby(np.zeros(3), chance) > 0)
 
 
 def test_a_search_that_fails_leaves_the_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
