@@ -107,7 +107,7 @@ def stack(g: Graph, out: Var, *arrays: Value, axis: int = 0) -> Value:
     return g.op("Concat", *parts, axis=int(axis))
 
 
-def split(g: Graph, out: Any, ary: Value, *, ends: Array, axis: int = 0) -> tuple[Value, ...]:
+def split(g: Graph, out: Any, ary: Value, *, ends: Array, axis: int) -> tuple[Value, ...]:
     axis = int(axis) % ary.ndim
     lengths = g.sizes([v.shape[axis] for v in out])
     return g.several("Split", ary, lengths, outputs=len(out), axis=axis)
