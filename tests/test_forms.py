@@ -200,6 +200,8 @@ def test_whole_numbers_become_inputs_where_they_only_enter_arithmetic() -> None:
         lambda x, n: x * (n // 2),
         lambda x, n: np.arange(12) * n,
         lambda x, n: x.astype(np.float32) * n,
+        lambda x, n: x * (2 * n if np.cumprod(n).dtype.kind == "f" else n * n),  # the same at 2
+        lambda x, n: x * (2 * n if np.stack([n, n]).dtype.kind == "f" else n * n),
     ],
 )
 @pytest.mark.parametrize("kind", [int, np.int64])
