@@ -526,3 +526,27 @@ def test_computed_as_numpy_does() -> None:
         made = module(f"import numpy as np\ndef go(a, b, i, h, c): return {text}").go
         start = Start.of(made, [scope[n] for n in "abihc"])
         np.testing.assert_array_equal(Machine(Compiler(), 10_000).run(start), eval(text, scope))
+
+
+def test_a_line_that_raises_is_told_where_nothing_else_can_be_judged() -> None:
+    m = module(
+        """
+import numpy as np
+def forward(x, ws):
+    out = x
+    for w in ws:
+        out = out @ w
+    return np.sum(out), (x, ws)
+
+def backward(cache):
+    x, ws = cache
+    dout = np.ones((len(x), ws[-1].shape[1]))
+    for w in ws:
+        dout = dout @ w.T
+    return dout
+"""
+    )
+    rng = np.random.default_rng(0)
+    ws = [rng.normal(size=(3, 4)), rng.normal(size=(4, 2))]
+    report = mg.check_backward(m.forward, m.backward, rng.normal(size=(5, 3)), ws)
+    assert report.first_error is not None and "dout @ w.T" in report.first_error.code

@@ -204,8 +204,9 @@ class Judge:
             if not (asked and all(c in fine for c in asked)):
                 odd = [c for c in odd if any(d in fine and self.telling(d)
                                              for d in self.below(c, active))]  # fmt: skip
-            odd += [c for c in active if c.row.verdict == "wrong" and not c.returned
-                    and c not in odd and self.of_another(c)]  # fmt: skip
+            others = [c for c in active if c.row.verdict == "wrong" and not c.returned]
+            if asked or self.runs.stopped is not None:
+                odd += [c for c in others if c not in odd and self.of_another(c)]
             odd = odd or self.misled(active)
             if not odd:
                 break
@@ -443,6 +444,8 @@ class Judge:
         return self.scale if claim.node in self.scaled else 1
 
     def rows(self, output: Tensor, hand: dict[str, Any]) -> dict[str, Any]:
+        if not hand:
+            return {}
         try:
             report = check_derivation(output, hand, **self.tolerances)
         except (ValueError, TypeError) as error:  # of a shape that nothing explains, say
