@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from minigrad.derivation.backward.calls import Runs
 from minigrad.derivation.backward.claims import Claim, reshaped
 from minigrad.derivation.backward.flows import Edge, Flows, close
-from minigrad.derivation.backward.handed import Handed, Layout
+from minigrad.derivation.backward.handed import Handed, Layout, items_of
 from minigrad.derivation.backward.naming import ALL, Namer, last_part, readings
 from minigrad.derivation.backward.stages import Timed, chain_below, staged
 from minigrad.derivation.backward.variables import layers_in
@@ -50,7 +51,8 @@ class Collector:
         unknown = [h for h in handed if not self.returned(found, h, len(events))]
         # A layer hands out the gradients of its parameters as attributes, and no local ones then.
         inputs = [c for c in found if self.first_of(c) in self.inputs]
-        attributes = [c for c in inputs if c.path.startswith("self.")]
+        attributes = [c for c in inputs if c.path.startswith("self.") and (
+            c.whole or np.shape(c.value) == np.shape(self.flows.total[c.node]))]  # fmt: skip
         for claim in attributes or (inputs if self.runs.answer is None else ()):
             if claim.order == max(c.order for c in found if c.path == claim.path):
                 claim.returned = True
@@ -189,7 +191,8 @@ class Collector:
                 self.ungraded.append(h.label)
         left = {i for i in self.layout.free({c.node for c in found if c.returned})
                 if self.runs.inputs[i][0].startswith("self.")}  # fmt: skip
-        kept = [k for k in self.kept() if not any(equal(c.value, k[2]) for c in found)
+        known = [c.value for c in found if c.returned]
+        kept = [k for k in self.kept() if not any(equal(value, k[2]) for value in known)
                 and not any(map(self.namer.variable, readings(last_part(k[0])[0])))]  # fmt: skip
         those = [Handed(value) for *_, value in kept] if left else []
         others = {n for i, n in enumerate(self.inputs) if i not in left}
@@ -200,8 +203,8 @@ class Collector:
 
     def kept(self) -> Iterator[tuple[str, Any, Any]]:
         """What a layer, and those in it, keep that is called like a gradient."""
-        watch, paths = self.runs.watch, {path: t.node for path, t in self.runs.inputs}
-        for place, layer in layers_in(watch.final.get("self")) if watch is not None else ():
+        paths = {path: t.node for path, t in self.runs.inputs}
+        for place, layer in self.layers():
             for name, value in vars(layer).items():
                 path = f"{place}.{name}"
                 own = paths.get(path) in self.flows.total  # a weight that is called ``g``
@@ -210,11 +213,31 @@ class Collector:
 
     def containers(self) -> Iterator[tuple[str, str, Any]]:
         """What holds several, in a layer and those in it: where it is, its name, and what."""
-        watch = self.runs.watch
-        for place, layer in layers_in(watch.final.get("self")) if watch is not None else ():
+        for place, layer in self.layers():
             for name, value in vars(layer).items():
                 if isinstance(value, dict | list | tuple):
                     yield place, name, value
+
+    def layers(self) -> list[tuple[str, Any]]:
+        """A layer and those in it, in the end, but for those that share a parameter: what one of
+        these keeps is no more than its own part of the gradient.
+        """
+        watch = self.runs.watch
+        found = list(layers_in(watch.final.get("self"))) if watch is not None else []
+        own = {t.node for path, t in self.runs.inputs if path.startswith("self.")}
+        held = {path: {t.node for v in vars(layer).values() for t in self.known(v)} & own
+                for path, layer in found}  # fmt: skip
+        count = Counter(node for nodes in held.values() for node in nodes)
+        return [(path, layer) for path, layer in found
+                if path == "self" or all(count[node] == 1 for node in held[path])]  # fmt: skip
+
+    def known(self, value: Any) -> Iterator[Any]:
+        """The Tensors of the forward pass that an attribute is, or holds."""
+        parts = items_of(value) if isinstance(value, dict | list | tuple) else [("", value)]
+        for _, v in parts or ():
+            met, t = self.runs.alike.get(id(v), (None, None))
+            if isinstance(v, np.ndarray) and met is v:
+                yield t
 
     def held_in_layers(self, found: list[Claim]) -> Iterator[Claim]:
         """The gradients that layers inside a layer keep in the end: ``self.hidden.dW``."""
@@ -284,6 +307,8 @@ class Collector:
             variable = self.namer.variable(name)
             nodes = [t.node for t in self.namer.variables[variable]] if variable is not None else []
             node = node or next((n for n in nodes[:1] if n in self.flows.total), None)
+        if node is not None and node.op is not None and equal(number, np.asarray(node.ans)):
+            return True  # a value of the forward pass, under its own name
         final = self.runs.watch.final if self.runs.watch is not None else {}
         same = [c for c in reversed(found) if c.path and equal(c.value, number)]
         alike = [c for c in same if held_at(c.path, final) is value or
