@@ -194,7 +194,7 @@ class Runs:
     """Whether one function goes forward and backward."""
 
 
-WORK, WALKS = 250_000, 25_000
+WORK, WALKS = 300_000, 25_000
 """What all searches of one report may cost: for the wrong line, and for causes by numbers."""
 
 
