@@ -209,7 +209,7 @@ def test_gradients_that_a_layer_does_not_keep_are_noted() -> None:
     report = mg.check_backward(scope_of(source)["Layer"](ARGS[1], ARGS[2]), None, ARGS[0])
     assert "not graded: the gradients of self.W, self.b" in report.note
     assert not report.ok and report.headline.endswith(
-        "1 gradient checked and right, but not the gradient of self.W, the gradient of self.b"
+        "1 gradient checked and right, but not self.step_W, self.step_b"
     )
 
 

@@ -22,7 +22,7 @@ from minigrad.derivation.backward.report import BackwardReport as BackwardReport
 from minigrad.derivation.backward.report import Line as Line
 from minigrad.derivation.backward.stopped import done_before, line_of_stop
 from minigrad.derivation.backward.telling import instead
-from minigrad.derivation.backward.unreturned import left_ungraded, line_of_no_return, notes
+from minigrad.derivation.backward.unreturned import Left, line_of_no_return, notes
 from minigrad.errors import label
 
 PASSES = ("last", "all")
@@ -142,7 +142,7 @@ def check_backward(
         *{id(c.source): c.source for c in graded if c.row.verdict == "wrong"}.values(),
     ]
     numbered = [(s.first + i, t) for s in shown if s is not None for i, t in enumerate(s.lines)]
-    left = [] if why or stop is not None else left_ungraded(judge.collector, judge.claims)
+    left = [] if why or stop is not None else Left(judge.collector, judge.claims).unknown
     note = note_of(judge, runs, why)
     return BackwardReport(student.name, lines, numbered, not why, note, left)
 

@@ -183,6 +183,8 @@ class Runs:
     watch: Any = None
     helpers: list[Watch] = field(default_factory=list)
     """The user's functions that the backward function called."""
+    layer: Any = None
+    """The layer whose method the backward function is."""
     answer: Any = None
     why: str = ""
     stopped: Exception | None = None
@@ -276,6 +278,7 @@ class Check:
                 runs.answer = rest[0] if len(rest) == 1 else tuple(rest)
             runs.watch = next((w for w in watches if w.events), watches[0] if watches else None)
             runs.helpers = [w for w in watches if w is not runs.watch and w.events][-HELPERS:]
+            runs.layer = watches[0].final.get("self") if watches else None
             runs.again = again
         return runs
 

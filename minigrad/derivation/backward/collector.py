@@ -34,7 +34,7 @@ class Collector:
         self.runs, self.namer, self.aliases, self.flows = runs, namer, aliases, flows
         self.named = {t.node for ts in namer.variables.values() for t in ts}
         self.inputs = [t.node for _, t in runs.inputs]
-        self.ungraded: list[str] = []
+        self.ungraded: list[Handed] = []
         """What is returned that nobody knows the meaning of."""
         self.nones: list[str] = []
         """Inputs in whose places None is returned."""
@@ -188,7 +188,7 @@ class Collector:
         self.layout.settle(row, unknown, taken)
         for h in unknown:
             if h.place is None or not self.returned(found, h, order):
-                self.ungraded.append(h.label)
+                self.ungraded.append(h)
         left = {i for i in self.layout.free({c.node for c in found if c.returned})
                 if self.runs.inputs[i][0].startswith("self.")}  # fmt: skip
         known = [c.value for c in found if c.returned]
@@ -222,8 +222,7 @@ class Collector:
         """A layer and those in it, in the end, but for those that share a parameter: what one of
         these keeps is no more than its own part of the gradient.
         """
-        watch = self.runs.watch
-        found = list(layers_in(watch.final.get("self"))) if watch is not None else []
+        found = list(layers_in(self.runs.layer))
         own = {t.node for path, t in self.runs.inputs if path.startswith("self.")}
         held = {path: {t.node for v in vars(layer).values() for t in self.known(v)} & own
                 for path, layer in found}  # fmt: skip

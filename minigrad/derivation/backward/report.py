@@ -78,8 +78,8 @@ class BackwardReport:
         differences, those of the inputs only.
     note : str
     ungraded : list of str
-        What is returned and is like no input's gradient, while some have none; parameters of a
-        layer whose gradients are kept nowhere.
+        What is returned, is no input's gradient by name, key, place or value, and is of the size
+        of one that has none.
     """
 
     name: str

@@ -55,21 +55,26 @@ class Left:
             if "self" in final and path.startswith("self.") and t.node not in computed and t.ndim
         ]  # fmt: skip
         """Parameters of a layer, which keeps no gradient of theirs."""
-        self.unknown = list(dict.fromkeys(collector.ungraded)) if self.inputs else []
-        """What is returned and may be a gradient of theirs."""
+        sizes = {t.size for _, t in self.inputs}
+        fits = [h.label for h in collector.ungraded if np.size(h.value) in sizes]
+        self.unknown = list(dict.fromkeys([*fits, *self.set_beside(collector, claims)]))
+        """What is handed out and may be a gradient of theirs."""
 
-
-def left_ungraded(collector: Collector, claims: list[Claim]) -> list[str]:
-    """What is not known to be right: what nobody can tell of what is returned, and what is owed."""
-    left = Left(collector, claims)
-    return [*left.unknown, *(f"the gradient of {path}" for path in left.kept)]
+    def set_beside(self, collector: Collector, claims: list[Claim]) -> list[str]:
+        """The attributes that a backward function sets, of the size of a parameter in ``kept``."""
+        runs, known = collector.runs, {c.path for c in claims}
+        sizes = {t.size for path, t in self.inputs if path in self.kept}
+        events = [e for w in (runs.watch, *runs.helpers) if self.kept for e in w.events]
+        return [e.path for e in events
+                if e.path.startswith("self.") and e.path not in known
+                and np.size(e.after) in sizes]  # fmt: skip
 
 
 def notes(collector: Collector, claims: list[Claim]) -> Iterator[str]:
     """What is not graded, or stands in another order, for the reader to know."""
     left = Left(collector, claims)
     if collector.ungraded:
-        names = ", ".join(dict.fromkeys(collector.ungraded))
+        names = ", ".join(dict.fromkeys(h.label for h in collector.ungraded))
         words = "as no variable of the forward function is called so"
         if left.unknown:
             free = ", ".join(path for path, _ in left.inputs)
