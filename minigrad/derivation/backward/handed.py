@@ -76,6 +76,11 @@ def leaves_of(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, Any]]:
         yield from leaves_of(v, (*steps, k))
 
 
+def last_key(steps: Steps) -> str | None:
+    """What a value is called by what holds it."""
+    return steps[-1] if steps and isinstance(steps[-1], str) else None
+
+
 def keys_of(path: str) -> Steps:
     """The keys that lead to an input; of a key that is no literal, all of them are one."""
     try:
@@ -139,7 +144,7 @@ class Layout:
     def loose(self, value: Any, steps: Steps) -> Iterator[Handed]:
         """What stands in what no argument has: under keys, or with nothing that tells it."""
         for at, leaf in leaves_of(value, steps):
-            yield Handed(leaf, at[-1] if isinstance(at[-1], str) else None, steps=at)
+            yield Handed(leaf, last_key(at), steps=at)
 
     def placed(self, answer: list[Any]) -> Iterator[Handed]:
         """What is returned in a row, each value with the input that it stands for by its place."""
@@ -195,7 +200,7 @@ class Layout:
         shapes = [self.runs.inputs[i][1].shape for i in places]
         if not sure and [np.shape(v) for _, v in leaves] != shapes:
             return []
-        return [Handed(v, place=i, steps=at) for (at, v), i in zip(leaves, places, strict=True)]
+        return [Handed(v, last_key(at), i, at) for (at, v), i in zip(leaves, places, strict=True)]
 
     def by_keys(self, value: Any, places: list[int], depth: int = 1) -> list[Handed]:
         """Each value with its input, where each has the keys of one, or of its gradient."""
@@ -209,7 +214,7 @@ class Layout:
             exact = [(at, v) for at, v in same if at == path] or same
             if len(exact) != 1:
                 return []
-            found.append(Handed(exact[0][1], place=i, steps=exact[0][0]))
+            found.append(Handed(exact[0][1], last_key(exact[0][0]), i, exact[0][0]))
         return found if len({h.steps for h in found}) == len(found) else []
 
     # --- by its place ------------------------------------------------------------------------
