@@ -279,7 +279,7 @@ class Tracer(Recorder):
         soft = [p in self.weak for p in parents]
         if is_library_op(op) and not (op.elementwise or op.vjps is None or op in ARITHMETIC):
             if any(self.weak.get(p) is not None for p in parents):
-                given = self.pythons(values, parents)
+                given = [np.asarray(x) for x in self.pythons(values, parents)]
                 if narrows(op, given, values, {key: read(v) for key, v in kept.items()}):
                     self.refuse_whole(op)  # of whole numbers it is an array of such
             return None, False
