@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.calls import CHECK, Check, Runs, student_of
+from minigrad.derivation.backward.calls import Check, Runs
 from minigrad.derivation.backward.claims import Claim
 from minigrad.derivation.backward.judging import Judge, first_wrong
 from minigrad.derivation.backward.naming import Namer
 from minigrad.derivation.backward.report import BackwardReport as BackwardReport
 from minigrad.derivation.backward.report import Line as Line
 from minigrad.derivation.backward.stopped import done_before, line_of_stop
+from minigrad.derivation.backward.student import CHECK, student_of
 from minigrad.derivation.backward.telling import instead
 from minigrad.derivation.backward.unreturned import Left, line_of_no_return, notes
 from minigrad.errors import label
