@@ -131,6 +131,12 @@ def widened(x: Any) -> Any:
     return np.asarray(x, complex if np.iscomplexobj(x) else float)
 
 
+def strayed(x: Any, y: Any, sums: float) -> Any:
+    """How far an answer has moved, and by how much its long sums may be off besides."""
+    away = np.abs(widened(y) - widened(x))
+    return away + np.abs(widened(x)) * sums if np.asarray(x).dtype.kind in "fc" else away
+
+
 def rounding(
     program: Program, leaves: Sequence[Any], exact: Sequence[Any] | None = None
 ) -> Iterator[list[Any]]:
@@ -187,9 +193,7 @@ def rounding(
                 moved = values_of(evaluate(part, values, call))
                 for i, (x, y) in enumerate(zip(still[k], moved, strict=True)):
                     if isinstance(x, int | float | np.generic | np.ndarray):
-                        away = np.abs(widened(y) - widened(x))
-                        if np.asarray(x).dtype.kind in "fc":
-                            away += np.abs(widened(x)) * sums
+                        away = strayed(x, y, sums)
                         spread[i] = away if spread[i] is None else np.maximum(spread[i], away)
             yield spread
 
