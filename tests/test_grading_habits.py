@@ -460,3 +460,24 @@ def test_another_subscript_is_named() -> None:
     key = r"\frac{\partial p_i}{\partial z_j}"
     assert graded(L, key, r"p_i(\delta_{ij} - p_j)").verdict == "correct"
     assert "p_i stands where p_j belongs" in graded(L, key, r"p_i(\delta_{ij} - p_i)").remark
+
+
+@pytest.mark.parametrize("adds", ["nonlocal dw; dw = dw + {}", "dw[:] += {}"])
+def test_what_an_inner_function_adds_to_a_variable_of_the_outer_one(adds: str) -> None:
+    text = f"""
+        def forward(w, x):
+            z = x * w
+            return np.sum(np.sin(z)), (x, z)
+        def backward(cache):
+            x, z = cache
+            dw = np.zeros(3)
+            def add(i):
+                {adds.format("np.cos(z[i]) * x[i]")}
+            for i in range(len(x)):
+                add(i)
+            return dw
+    """
+    right, wrong = module(text), module(text.replace("* x[i]", "* z[i]"))
+    assert mg.check_backward(right.forward, right.backward, r(3), r(4, 3)).ok
+    first = mg.check_backward(wrong.forward, wrong.backward, r(3), r(4, 3)).first_error
+    assert first.code.strip() == adds.format("np.cos(z[i]) * z[i]"), first

@@ -185,6 +185,8 @@ class Check:
                 runs.answer = rest[0] if len(rest) == 1 else tuple(rest)
             runs.watch = next((w for w in watches if w.events), watches[0] if watches else None)
             runs.helpers = [w for w in watches if w is not runs.watch and w.events][-HELPERS:]
+            if runs.watch is not None and runs.watch is watches[0]:
+                runs.watch.take_in(runs.helpers)
             runs.layer = watches[0].final.get("self") if watches else None
             runs.again = again
         return runs

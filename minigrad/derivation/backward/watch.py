@@ -14,10 +14,10 @@ import re
 import sys
 import textwrap
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType, FrameType
 from typing import Any
 
@@ -334,6 +334,11 @@ class Step:
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
+def base_of(path: str) -> str:
+    """The variable at the head of ``path``."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
 class Watch:
     """What one call of a function did to its variables that are real numbers, or ``wanted``."""
 
@@ -360,6 +365,20 @@ class Watch:
         self._late: dict[int, Statement] = {}
         """Statements that were executed, and what they changed was not looked at."""
         self._room = ROOM
+
+    def take_in(self, inner: Sequence[Watch]) -> None:
+        """Note as its own what functions inside it did to its variables."""
+        taken = 0
+        for watch in inner:
+            shared = {*self.code.co_cellvars} & {*watch.code.co_freevars}
+            at = watch.when + taken
+            step = self.events[at - 1].step if at else -1
+            mine = [replace(e, step=step) for e in watch.events if base_of(e.path) in shared]
+            for k, e in enumerate(mine):
+                before = [*self.events[:at], *mine[:k]] if e.before is None else []
+                e.before = next((x.after for x in reversed(before) if x.path == e.path), e.before)
+            self.events[at:at] = mine
+            taken += len(mine)
 
     def look(self, frame: FrameType, event: str, arg: Any) -> None:
         """Note what the statement that has just run changed."""
