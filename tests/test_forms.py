@@ -202,6 +202,7 @@ def test_whole_numbers_become_inputs_where_they_only_enter_arithmetic() -> None:
         lambda x, n: x.astype(np.float32) * n,
         lambda x, n: x * (2 * n if np.cumprod(n).dtype.kind == "f" else n * n),  # the same at 2
         lambda x, n: x * (2 * n if np.stack([n, n]).dtype.kind == "f" else n * n),
+        lambda x, n: x * (2 * n if np.result_type(-n, np.int8).kind == "f" else n * n),
     ],
 )
 @pytest.mark.parametrize("kind", [int, np.int64])

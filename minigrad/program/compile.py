@@ -33,7 +33,7 @@ from minigrad.ops.record import name_after
 from minigrad.program.captures import Search, is_searched, names_in, search
 from minigrad.program.dispatch import MISSING, Form
 from minigrad.program.equations import Program
-from minigrad.program.lifting import Lift, assigned_names, can_be_input
+from minigrad.program.lifting import Lift, asks_for_types, assigned_names, can_be_input
 from minigrad.program.live import Captured
 from minigrad.program.memory import HEAVY, cleared
 from minigrad.program.noise import Noise
@@ -240,8 +240,11 @@ class Compiled(functools.partial[Any]):
         noise = Noise(before)
         lifts = self._lifts(before)
         known = self._stuck, self._vary
+        asks = any(asks_for_types(f.__code__) for f in before.functions)
         while lifts or form.whole.keys() & form.vary:
             try:
+                if asks and (form.whole.keys() & form.vary or any(map(is_whole, lifts))):
+                    raise TypeError("a whole number whose type is asked for is fixed")
                 run, result = self._traced(form, before, lifts)
                 if not run.draws and not run.updates:
                     with modes.set(tracing, None):
@@ -250,7 +253,7 @@ class Compiled(functools.partial[Any]):
             except Exception:
                 noise.rewind()
                 vary = form.whole.keys() & form.vary
-                whole = vary.union(p.identity for p in lifts if type(p.value) is int)
+                whole = vary.union(p.identity for p in lifts if is_whole(p))
                 stuck = whole or {p.identity for p in lifts}  # a size, rather than a factor
                 self._stuck = self._stuck | stuck
                 self._vary = self._vary - vary
@@ -455,6 +458,11 @@ def differences(a: Run, b: Run) -> list[str]:
     if not words:
         words = [p.name for p in a.places if not p.holds()]
     return words
+
+
+def is_whole(place: Place) -> bool:
+    """Whether what a function captures there is one of Python's whole numbers."""
+    return type(place.value) is int
 
 
 def skeleton(x: object) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.errors import is_user
 from minigrad.program.captures import is_own, is_searched, names_in, search
 from minigrad.program.places import Place
 from minigrad.program.tracer import LARGEST
@@ -50,6 +51,10 @@ def state_of(x: object) -> Keywords:
     held = {k: m.__get__(x, kind) for k, m in members(kind).items() if hasattr(x, k)}
     return {**x.__dict__, **held}
 
+
+TYPES = frozenset("dtype result_type issubdtype can_cast is_integer itemsize".split())
+"""Names in functions of the user's for which a whole number may be something else than the
+float that a program has in its place."""
 
 WHOLE = (types.ModuleType, FunctionType, types.MethodType, functools.partial, *weakref.ProxyTypes)
 """What has attributes and is not taken apart by them."""
@@ -254,3 +259,11 @@ def assigned_names(functions: list[FunctionType]) -> set[str]:
             if free or step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
                 found.add(str(step.argval))
     return found
+
+
+def asks_for_types(code: types.CodeType) -> bool:
+    """Whether code of the user's may do something else for a whole number than for a float."""
+    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
+    return is_user(code.co_filename) and (
+        not TYPES.isdisjoint(code.co_names) or any(map(asks_for_types, inner))
+    )
