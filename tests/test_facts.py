@@ -197,3 +197,20 @@ def test_others_may_see_the_sign_of_a_zero() -> None:
     compiled = mg.compile(lambda x: gamma(x + 0.0))
     for _ in range(2):
         assert compiled(np.array([-0.0, 0.0])).tolist() == [np.inf] * 2
+
+
+def test_short_rules_give_what_the_rules_give() -> None:
+    tried: dict[Op, int] = {}
+    for s in SAMPLES:
+        outputs = s.f(*[mg.Tensor(a, requires_grad=True) for a in s.args])
+        for node in ancestors(outputs.node) if isinstance(outputs, mg.Tensor) else ():
+            op, values = node.op, node.args
+            if op is None or op.regular is None or not op.regular[0](*values, **node.kwargs):
+                continue
+            g = np.random.default_rng(0).normal(size=np.shape(node.ans))
+            short = op.regular[1](g, node.ans, *values, **node.kwargs)
+            with np.errstate(all="ignore"):
+                long = op.rule(0)(g, node.ans, *values, **node.kwargs)
+            np.testing.assert_allclose(short, long, rtol=1e-7, atol=1e-9)
+            tried[op] = tried.get(op, 0) + 1
+    assert {*tried} == {op for op in RECORDS if op.regular} and min(tried.values()) > 1

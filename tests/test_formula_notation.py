@@ -190,3 +190,15 @@ def test_a_step_needs_its_learning_rate() -> None:
     eta = 0.1
     assert check(L, {"w_new": 2.0 - eta * 12}).ok
     assert not check(L, {"new w": 2.0 + eta * 12}).ok
+
+
+@pytest.mark.parametrize("act", [mg.leaky_relu, mg.elu, mg.relu, np.tanh])
+def test_delta_is_by_the_sum_that_an_activation_is_taken_of(act: Any) -> None:
+    rng = np.random.default_rng(0)
+    X, W1, W2 = (
+        mg.Tensor(rng.normal(size=s), requires_grad=True) for s in [(4, 3), (3, 2), (2, 1)]
+    )
+    a1 = act(X @ W1)
+    L = np.sum((a1 @ W2) ** 2)
+    slope = mg.grad(lambda z: np.sum(act(z)))(X.data @ W1.data)
+    assert mg.check_derivation(L, {"δ1": mg.gradients(L, a1) * slope}).ok

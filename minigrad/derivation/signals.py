@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.explain.pieces import ACTIVATIONS
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names
 
 DELTA = re.compile(r"^(?:δ|\\?delta)[\s_^]*[({]*\s*(\w*)\s*[)}]*$")
 NEW = re.compile(r"^(.+?)(?:new|next|updated|\+|⁺)$|^(?:new|updated)(.+)$")
 SUMS = {ops.add, ops.subtract, ops.matmul}
-ACTIVATIONS = {ops.sigmoid, ops.tanh, ops.relu, ops.leaky_relu, ops.elu, ops.softplus, ops.gelu,
-               ops.silu, ops.softmax, ops.maximum, ops.log_softmax, ops.divide}  # fmt: skip
+APPLIED = ACTIVATIONS | {ops.maximum, ops.log_softmax, ops.divide}
 """What layers apply to their sums; σ may be a quotient."""
 RATES = (
     ("lr", "learning_rate", "eta", "η", "step_size", "stepsize", "step"),
@@ -41,7 +41,7 @@ def signal(text: str, called: Mapping[str, AnyNode | None], nodes: Any) -> AnyNo
     if match is None:
         return None
     layer = match[1].replace("_", "")
-    sums = {n.parents[0] for n in nodes if n.op in ACTIVATIONS and n.parents[0] is not None}
+    sums = {n.parents[0] for n in nodes if n.op in APPLIED and n.parents[0] is not None}
     sums = {n for n in sums if n.op is not None and n.op in SUMS}
     if not layer:
         return sums.pop() if len(sums) == 1 else None
@@ -51,7 +51,7 @@ def signal(text: str, called: Mapping[str, AnyNode | None], nodes: Any) -> AnyNo
             continue
         if node.op in SUMS:
             found.add(node)
-        elif node.op in ACTIVATIONS and node.parents[0] is not None:
+        elif node.op in APPLIED and node.parents[0] is not None:
             found.add(node.parents[0])
     if not found and layer == "L":
         return max(sums, key=lambda n: n.seq, default=None)

@@ -16,7 +16,6 @@ from minigrad.autodiff.tangents import tangent
 from minigrad.explain.paper import guarded
 from minigrad.explain.pieces import parents, unnamed
 from minigrad.explain.reduced import as_uniform, simplify_formula
-from minigrad.explain.regular import regular
 from minigrad.explain.stand_ins import StandIns
 from minigrad.graph import AnyNode, fit, pick
 from minigrad.program.equations import Equation, Program, Var
@@ -94,7 +93,10 @@ class Sheet(StandIns):
                 self.tracer.notes.setdefault(
                     f"d{name}: summed over {over}, because {name} was broadcast"
                 )
-        back = regular(node) or op.rule(i)
+        back = op.rule(i)
+        if op.regular and isinstance(node.args[0], np.ndarray | np.generic):
+            holds, short = op.regular
+            back = short if holds(*node.args, **node.kwargs) else back
         c = self.ruled(node, lambda ans, args, kwargs: back(g, ans, *args, **kwargs))
         return fit(c, node.args[i], op, i) if fitted else c
 

@@ -115,6 +115,10 @@ def cofactors(a: Array) -> Array:
 @primitive(
     np.linalg.det,
     vjps=(lambda g, ans, a: scaled(g, cofactors(a)),),
+    regular=(
+        lambda a: accurate_inverse(a) is not None,
+        lambda g, ans, a: scaled(g * ans, mT(np.linalg.inv(a))),
+    ),
     name="linalg.det",
     fresh=True,
     complex=True,

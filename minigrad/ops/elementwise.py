@@ -271,7 +271,15 @@ def sinc_slope(x: Array) -> Array:
     return np.where(near, series * math.pi**2 * x, (np.cos(math.pi * far) - np.sinc(far)) / far)
 
 
-sinc: Op = elementwise(np.sinc, lambda g, ans, x: g * sinc_slope(x), complex=True)
+sinc: Op = elementwise(
+    np.sinc,
+    lambda g, ans, x: g * sinc_slope(x),
+    regular=(
+        lambda x: bool(np.all(np.abs(x) > 0.01)),  # closer to 0 the quotient loses digits
+        lambda g, ans, x: g * ((np.cos(math.pi * x) - ans) / x),
+    ),
+    complex=True,
+)
 
 
 # --- kinks and steps -------------------------------------------------------------------

@@ -75,6 +75,7 @@ class Facts(TypedDict, total=False):
     complex: bool
     leading: bool
     half_square: tuple[Rule, ...]
+    regular: tuple[Callable[..., bool], Rule] | None
 
 
 class Shown:
@@ -167,6 +168,9 @@ class Op:
     half_square : tuple of callable
         Of what is like a length, 0 at a point where it has no derivative: the rules of half
         its square, which has one.  A second derivative needs them there.
+    regular : (callable, callable) or None
+        The rule of its only array as textbooks print it, where the rule itself takes a detour to
+        be right everywhere; and before it, whether it holds: ``holds(*arrays, **metadata)``.
     leading : bool
         It works on the last axes of its arrays; axes in front are examples, each by itself.
     """
@@ -190,6 +194,7 @@ class Op:
     dynamic: bool = False
     leading: bool = False
     half_square: tuple[Rule, ...] = ()
+    regular: tuple[Callable[..., bool], Rule] | None = None
     cost: float = 0.5
     kink: Kink | None = None
     warns: frozenset[str] = frozenset()

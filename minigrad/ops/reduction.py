@@ -372,7 +372,22 @@ def prod_rule(
     return mask(restore(g, a, axis) * rest, where)
 
 
-@primitive(np.prod, vjps=(prod_rule,), fresh=True, reduction=np.multiply, complex=True)
+def has_no_zeros(a: Array, **_: object) -> bool:
+    """Whether a product can be divided by each of its factors."""
+    return bool(np.all((a != 0) & np.isfinite(a)))
+
+
+@primitive(
+    np.prod,
+    vjps=(prod_rule,),
+    regular=(
+        has_no_zeros,
+        lambda g, ans, a, axis=None, where=True, **_: mask(restore(g * ans, a, axis) / a, where),
+    ),
+    fresh=True,
+    reduction=np.multiply,
+    complex=True,
+)
 def prod(
     a: Array,
     axis: Axis = None,

@@ -19,7 +19,7 @@ from minigrad.ops.record import (
     refuse_keyword,
     refuse_keywords,
 )
-from minigrad.ops.reduction import NoValue, prod, sum
+from minigrad.ops.reduction import NoValue, has_no_zeros, prod, sum
 from minigrad.ops.shape import arrayed, holds_tensor
 from minigrad.ops.softmax import logsumexp
 from minigrad.typing import Array, Axis, DType
@@ -80,7 +80,16 @@ def affine(factors: Array, terms: Array) -> Array:
     return s
 
 
-@primitive(np.cumprod, vjps=(cumprod_rule,), fresh=True, complex=True)
+@primitive(
+    np.cumprod,
+    vjps=(cumprod_rule,),
+    regular=(
+        lambda a, axis=None, **_: has_no_zeros(a) and (np.ndim(a) == 1 or axis is not None),
+        lambda g, ans, a, axis=None, **_: backwards(np.cumsum, g * ans, axis or 0) / a,
+    ),
+    fresh=True,
+    complex=True,
+)
 def cumprod(a: Array, axis: Any = None, dtype: Any = None) -> Array:
     """Running product along ``axis`` (of all elements by default), as `numpy.cumprod`.
 

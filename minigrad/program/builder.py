@@ -288,10 +288,6 @@ def fold(op: Op, args: Sequence[Operand], kwargs: Keywords) -> Operand:
     return ans[()] if isinstance(ans, np.ndarray) and ans.ndim == 0 else ans
 
 
-def weakly(x: Operand, value: Operand) -> Operand:
-    return value if isinstance(x, np.ndarray) else x
-
-
 # --- constants -------------------------------------------------------------------------
 
 

@@ -62,7 +62,7 @@ def _sum(x: Any, start: Any = 0) -> Any:
 
 
 def _zip(*xs: Any, strict: bool = False) -> list[Any]:
-    return list(zip(*map(each, xs), strict=False))
+    return list(zip(*map(each, xs), strict=strict is True))
 
 
 def text_of(x: Any = "") -> str:
@@ -106,10 +106,9 @@ WIDE: dict[str, Callable[..., Any]] = {
 
 BUILTINS: dict[str, Any] = {
     **{name: Native(name, f) for name, f in tables.BUILTINS.items()},
-    "round": Native("round", round), "bool": Native("bool", bool), "pow": Native("pow", pow),
+    "round": Native("round", round), "bool": Native("bool", bool),
     **{name: Native(name, f, True) for name, f in WIDE.items()},
 }  # fmt: skip
-del BUILTINS["pow"]
 
 
 def _at(function: Any) -> Native:
