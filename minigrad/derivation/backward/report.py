@@ -129,7 +129,7 @@ class BackwardReport:
             count = sum(x.verdict != "unread" for x in self.lines)
             checked = f"{count} gradient{'s' * (count != 1)} checked"
             if self.ungraded:
-                return f"{self.name}: {checked} and right, but not {', '.join(self.ungraded)}"
+                return f"{self.name}: {checked} and right; not graded: {', '.join(self.ungraded)}"
             return f"{self.name} is right: {checked}"
         head = f"{self.name}: line {first.line} is the first wrong one"
         kind = first.row.diagnosis.kind if first.row.diagnosis is not None else ""

@@ -75,10 +75,11 @@ def notes(collector: Collector, claims: list[Claim]) -> Iterator[str]:
     left = Left(collector, claims)
     if collector.ungraded:
         names = ", ".join(dict.fromkeys(h.label for h in collector.ungraded))
+        sizes = {np.size(h.value) for h in collector.ungraded}
+        free = " or ".join(path for path, t in left.inputs if t.size in sizes)
         words = "as no variable of the forward function is called so"
-        if left.unknown:
-            free = ", ".join(path for path, _ in left.inputs)
-            words += f", nor is it of the shape of one alone of {free}: return them by name"
+        if free:
+            words += f"; it may be the gradient of {free}: return gradients by name"
         yield f"not graded: {names}, {words}"
     if left.lost and collector.runs.answer is not None:
         yield f"computed and not returned: {', '.join(dict.fromkeys(left.lost))}"

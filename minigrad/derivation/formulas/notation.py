@@ -14,7 +14,8 @@ TRANSPOSE = r"\^\s*\{?\s*(?:T\b|\\top|⊤|\\intercal)|⊤|ᵀ"
 UNITS = {
     "eye": r"(?<![^\W\d])(?<!\\)(?:\\mathbf\{I\}|I)(?![\w\[{(])",
     "ones": rf"(?<![\w.\\^{{])1(?=\s*(?:{TRANSPOSE}))"
-    r"|(?<=[ᵀ⊤])\s*1(?![\w.\[{])|(?<=\^T)\s*1(?![\w.\[{])|(?:𝟏|\\(?:math(?:bf|bb)|bm)\s*(?>\{1\}|1))(?!\s*_?\s*[\[{(])",
+    r"|(?<=[ᵀ⊤])\s*1(?![\w.\[{])|(?<=\^T)\s*1(?![\w.\[{])"
+    r"|(?:𝟏|\\(?:math(?:bf|bb)|bm)\s*(?>\{1\}|1))(?!\s*_?\s*[\[{(])",
 }
 """Identity matrices and vectors of ones, as they are written."""
 SIZES, MOST = 12, 2
