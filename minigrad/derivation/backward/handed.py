@@ -7,7 +7,6 @@ between those of its neighbours; what still is left is known to be ungraded.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -20,6 +19,7 @@ from minigrad.derivation.backward.claims import all_apart
 from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.held import steps_of
 from minigrad.derivation.backward.naming import ALL, readings
+from minigrad.derivation.backward.watch import base_of
 from minigrad.graph import AnyNode
 
 Steps = tuple[Any, ...]
@@ -86,7 +86,7 @@ def keys_of(path: str) -> Steps:
     try:
         return steps_of(path)
     except (ValueError, SyntaxError):
-        return re.split(r"[.\[]", path)[0], path
+        return base_of(path), path
 
 
 def alike(step: Any, given: Any) -> bool:
