@@ -141,6 +141,10 @@ def test_what_nobody_can_tell_is_not_called_right() -> None:
     assert not report.ok and report.first_error is None
     assert report.headline == "backward: 2 gradients checked and right; not graded: [0]"
     assert "not graded: [0], as no variable" in report.note
+    assert report.marks()[report.source[-1]] == "?"
+    assert f"<td>?</td><td style='text-align:right'>{report.source[-1][0]}</td>" in (
+        report._repr_html_()
+    )
     assert report.note.endswith("it may be the gradient of w or v: return gradients by name")
 
 
@@ -206,11 +210,18 @@ def test_gradients_are_graded_wherever_a_layer_keeps_them(
 def test_gradients_that_a_layer_does_not_keep_are_noted() -> None:
     source = LAYER.format(init="self.W, self.b = W, b", W="self.W", b="self.b",
                           dW="self.step_W", db="self.step_b", how="mean", axis=0)  # fmt: skip
-    report = mg.check_backward(scope_of(source)["Layer"](ARGS[1], ARGS[2]), None, ARGS[0])
+    scope = scope_of(source)
+    layer = scope["Layer"](ARGS[1], ARGS[2])
+    report = mg.check_backward(layer, None, ARGS[0])
     assert "not graded: the gradients of self.W, self.b" in report.note
     assert not report.ok and report.headline.endswith(
         "1 gradient checked and right; not graded: self.step_W, self.step_b"
     )
+    for r in (report, mg.check_backward(scope["Outer"](layer), None, ARGS[0])):
+        assert [t.strip() for n, t in r.source if r.marks().get((n, t)) == "?"] == [
+            "self.step_W = self.x.T @ g",
+            "self.step_b = g.mean(0)",
+        ]
 
 
 def test_a_layer_whose_forward_pass_returns_nothing() -> None:

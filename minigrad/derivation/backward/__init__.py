@@ -137,15 +137,18 @@ def check_backward(
     lost = line_of_no_return(judge.collector, judge.claims) if stop is None else None
     lines += [lost] if lost is not None else []
     other = [stop[1]] if stop is not None and stop[1] is not source else []
+    left = {} if why or stop is not None else Left(judge.collector, judge.claims).unknown
     shown = [
         source,
         *other,
-        *{id(c.source): c.source for c in graded if c.row.verdict == "wrong"}.values(),
+        *(c.source for c in graded if c.row.verdict == "wrong"),
+        *(s for s, _ in left.values()),
     ]
-    numbered = [(s.first + i, t) for s in shown if s is not None for i, t in enumerate(s.lines)]
-    left = [] if why or stop is not None else Left(judge.collector, judge.claims).unknown
+    once = {id(s): s for s in shown if s is not None}.values()
+    numbered = [(s.first + i, t) for s in once for i, t in enumerate(s.lines)]
+    doubtful = {(n, s.text(n)) for s, n in left.values() if s is not None}
     note = note_of(judge, runs, why)
-    return BackwardReport(student.name, lines, numbered, not why, note, left)
+    return BackwardReport(student.name, lines, numbered, not why, note, [*left], doubtful)
 
 
 def line_of(claim: Claim, judge: Judge, text: Any, first: bool) -> Line:

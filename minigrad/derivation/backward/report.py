@@ -80,6 +80,8 @@ class BackwardReport:
     ungraded : list of str
         What is returned, is no input's gradient by name, key, place or value, and is of the size
         of one that has none.
+    doubtful : set of (int, str)
+        Numbered lines that hand out what is ungraded.
     """
 
     name: str
@@ -88,6 +90,7 @@ class BackwardReport:
     recorded: bool = True
     note: str = ""
     ungraded: list[str] = field(default_factory=list)
+    doubtful: set[tuple[int, str]] = field(default_factory=set)
 
     @property
     def ok(self) -> bool:
@@ -151,7 +154,7 @@ class BackwardReport:
         return [*found, f"there should stand: {first.instead}"] if first.instead else found
 
     def marks(self) -> dict[tuple[int, str], str]:
-        """Line -> ✓, ✗ or ~ (right, given what was wrong before).
+        """Line -> ✓, ✗, ~ (right, given what was wrong before) or ? (not all of it is graded).
 
         By number and text: a helper in another file has the same numbers.
         """
@@ -160,7 +163,8 @@ class BackwardReport:
             mark = MARKS.get(x.verdict, "")
             if mark == "✗" or (mark and (x.line, x.code) not in found):
                 found[x.line, x.code] = mark
-        return found
+        unsure = {line: "?" for line in self.doubtful if found.get(line) != "✗"}
+        return found | unsure
 
     def __str__(self) -> str:
         marks = self.marks()

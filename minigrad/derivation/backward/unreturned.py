@@ -10,8 +10,12 @@ import numpy as np
 from minigrad.derivation.backward.claims import Claim
 from minigrad.derivation.backward.collector import Collector
 from minigrad.derivation.backward.report import Line
+from minigrad.derivation.backward.watch import Source
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.report import Row, worst
+
+Place = tuple[Source | None, int]
+"""A line of a function."""
 
 
 def line_of_no_return(collector: Collector, claims: list[Claim]) -> Line | None:
@@ -56,18 +60,20 @@ class Left:
         ]  # fmt: skip
         """Parameters of a layer, which keeps no gradient of theirs."""
         sizes = {t.size for _, t in self.inputs}
-        fits = [h.label for h in collector.ungraded if np.size(h.value) in sizes]
-        self.unknown = list(dict.fromkeys([*fits, *self.set_beside(collector, claims)]))
-        """What is handed out and may be a gradient of theirs."""
+        source = runs.watch.source if runs.watch is not None else None
+        fits = {h.label: (source, collector.line_of(h)) for h in collector.ungraded
+                if np.size(h.value) in sizes}  # fmt: skip
+        self.unknown: dict[str, Place] = {**fits, **self.set_beside(collector, claims)}
+        """What is handed out and may be a gradient of theirs, and its line."""
 
-    def set_beside(self, collector: Collector, claims: list[Claim]) -> list[str]:
+    def set_beside(self, collector: Collector, claims: list[Claim]) -> dict[str, Place]:
         """The attributes that a backward function sets, of the size of a parameter in ``kept``."""
         runs, known = collector.runs, {c.path for c in claims}
         sizes = {t.size for path, t in self.inputs if path in self.kept}
-        events = [e for w in (runs.watch, *runs.helpers) if self.kept for e in w.events]
-        return [e.path for e in events
+        calls = [runs.watch, *runs.helpers] if self.kept else []
+        return {e.path: (w.source, e.statement.first) for w in calls for e in w.events
                 if e.path.startswith("self.") and e.path not in known
-                and np.size(e.after) in sizes]  # fmt: skip
+                and np.size(e.after) in sizes}  # fmt: skip
 
 
 def notes(collector: Collector, claims: list[Claim]) -> Iterator[str]:
