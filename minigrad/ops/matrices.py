@@ -246,8 +246,7 @@ def lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
     >>> mg.jacobian(line)(np.array([1.0, 3.0, 5.0]))[0].round(3)  # of where it starts
     array([ 0.833,  0.333, -0.167])
     """
-    x, residuals, rank, s = np.linalg.lstsq(a, b, rcond)
-    return x, residuals, np.int64(rank), s
+    return tuple(np.linalg.lstsq(a, b, rcond))
 
 
 @composed(np.linalg.tensorinv, name="linalg.tensorinv", complex=True)

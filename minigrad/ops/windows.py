@@ -121,14 +121,14 @@ def sliding_window_view(x: ArrayLike, window_shape: Any, axis: Axis = None) -> A
 # --- histograms --------------------------------------------------------------------------
 
 
-histogram_bin_edges: Op = plain(np.histogram_bin_edges)
+histogram_bin_edges: Op = plain(np.histogram_bin_edges, fresh=False)  # those that are given
 
 
 def _counted(a: Array, bins: Any, range: Any, density: Any) -> Array:
     return np.histogram(a, bins, range, density)
 
 
-counted: Op = Op("histogram", _counted, None, arity=2, fresh=True)
+counted: Op = Op("histogram", _counted, None, arity=2)
 
 
 @composed(np.histogram)

@@ -107,6 +107,7 @@ class Kernel(Statements):
         for e in self.program.equations:
             within = [a for a in e.args if isinstance(a, Var)] if may_be_view(e) else []
             fixed = may_be_view(e) and any(isinstance(a, np.ndarray) for a in e.args)
+            fixed = fixed or e.op is ops.broadcast_to  # all of its elements lie in one place
             for v in e.outs:
                 own = {FIXED} if fixed else set() if is_view(e) else {v}
                 self.roots[v] = own.union(*(self.memory_of(a) for a in within))
