@@ -31,7 +31,7 @@ class Level(enum.IntEnum):
     one = 1
 
 
-def check(f: Callable[..., Any], calls: list[Any], **options: Any) -> None:
+def check(f: Callable[..., Any], calls: list[Any], rtol: float = 1e-14, **options: Any) -> None:
     """Compare call by call; what takes no argument is called, and changes something."""
     step = mg.compile(f, **options)
     for given in calls:
@@ -43,7 +43,7 @@ def check(f: Callable[..., Any], calls: list[Any], **options: Any) -> None:
         assert list(map(repr, keys_of(got))) == list(map(repr, keys_of(expected)))
         for a, b in zip(flatten(got)[0], flatten(expected)[0], strict=True):
             assert np.asarray(a).dtype == np.asarray(b).dtype
-            np.testing.assert_allclose(a, b, rtol=1e-14)
+            np.testing.assert_allclose(a, b, rtol=rtol)
             np.testing.assert_array_equal(np.signbit(a), np.signbit(b))
 
 
@@ -222,6 +222,51 @@ def test_copies_are_what_they_are_copies_of() -> None:
     with pytest.raises(TypeError, match="a copy of w would fix its value"):
         mg.compile(lambda x: copy.deepcopy(w) * x)(1.0)
     assert copy.deepcopy({w: 1.0}).keys() != {w: 1.0}.keys()
+
+
+NUMBERS: dict[str, Any] = {  # one of Python's numbers c, and what comes of it, beside an array
+    "truth times number": lambda c, x: c * (c > 0) * x,
+    "whole number of truths": lambda c, x: ((c > 0) + (c > 1)) * (x + 0.5),
+    "angle of a negative": lambda c, x: np.arctan2(-(c > 0), -1.0 - x),
+    "angle of a product": lambda c, x: np.arctan2((c > 0) * (0 - (c < 9)), -1.0 - x),
+    "truth from one": lambda c, x: (1 - (c > 0)) * (x + 0.5),
+    "half a truth": lambda c, x: (c > 0) / 2 * x,
+    "both": lambda c, x: ((c > 0) & (c < 1)) * c * x,
+    "in an array": lambda c, x: np.stack([c > 0, c > 1]) * 2,
+    "parts": lambda c, x: (np.real(c) * x, np.imag(c) + x, c.real * x, c.conjugate() * x),
+    "share": lambda c, x: np.quantile(1.0 * x, abs(c) / 2),
+    "shares": lambda c, x: np.percentile(1.0 * x, [abs(c), 50.0]),
+    "order of a norm": lambda c, x: np.linalg.norm(x, np.float64(3)) * c,
+    "frame": lambda c, x: np.pad(x, 1, constant_values=c),
+}
+
+
+@pytest.mark.parametrize("kind", ["f4", "i1", "?"])
+@pytest.mark.parametrize("f", NUMBERS.values(), ids=NUMBERS)
+def test_what_comes_of_numbers_keeps_dtypes(f: Any, kind: str) -> None:
+    x = np.array([1, 3, 2]).astype(kind)
+    with np.errstate(invalid="ignore"):  # a negative frame of truth values
+        check(f, [(c, x) for c in (1.5, -0.5, 0.5)], rtol=1e-7 if kind == "f4" else 1e-14)
+
+
+@pytest.mark.parametrize(
+    "f, what",
+    [
+        (lambda c, x: ~(c > 0) * x, r"invert\(\) needs"),
+        (lambda c, x: ((c > 0) + (c > 1)) * x, r"multiply\(\) needs"),
+        (lambda c, x: (c > 0) + (c > 1), "returns"),
+    ],
+)
+def test_whole_numbers_of_truths(f: Any, what: str) -> None:
+    counted = mg.compile(f)
+    with pytest.warns(RuntimeWarning, match=f"{what} a whole number that varies, and a program"):
+        np.testing.assert_array_equal(counted(1.5, WHOLE), f(1.5, WHOLE))
+    for c in (2.0, 0.5, -1.0):
+        got, want = counted(c, WHOLE), f(c, WHOLE)
+        assert type(got) is type(want)
+        np.testing.assert_array_equal(got, want)
+    with pytest.raises(TypeError, match=f"{what} a whole number that varies, and a program has"):
+        mg.trace(f, 1.5, WHOLE)
 
 
 # --- results -------------------------------------------------------------------------------

@@ -131,6 +131,8 @@ def length_of(x: Array, ord: Any, axis: Axis, keepdims: bool) -> Array:
     """Norm of the vectors along ``axis`` (one, several, or None for all)."""
     if isinstance(ord, str):
         raise ValueError(f"linalg.norm: ord={ord!r} is for matrices, not for vectors")
+    if isinstance(ord, np.generic):
+        ord = ord.item()  # the powers keep the dtype of x
     if ord == math.inf:
         return largest(np.abs(x), axis, keepdims)
     if ord == -math.inf:

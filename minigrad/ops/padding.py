@@ -158,7 +158,7 @@ def has_tensors(values: Array) -> bool:
 def values_like(array: Array, values: Array) -> Array:
     """The Tensor ``values`` in the dtype that they have within ``array``."""
     values, kind = arrayed(values), np.result_type(array)
-    if kind.kind == "c" or (kind.kind == "f" and np.result_type(values).kind != "c"):
+    if kind.kind == "c" or np.result_type(values).kind != "c":
         values = np.multiply(values, 1).astype(kind)
     return values
 

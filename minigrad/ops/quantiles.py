@@ -112,7 +112,8 @@ def quantiles(
     if nan and count(a, axis) == 0:
         a, weights = np.nanmean(a, axis, keepdims=True), None  # NaN stands for none at all
     kind = np.result_type(a)
-    share = kind if type(q) in (int, float) and kind.kind == "f" else None
+    weak = not np.ndim(q) and np.result_type(a, q) == kind  # as one of Python's, say
+    share = kind if weak and kind.kind == "f" else None
     q = np.float64(q) if type(q) in (int, float) else arrayed(q)
     q = np.divide(q, whole) if whole != 1 else q
     inside = (q >= 0) & (q <= 1)

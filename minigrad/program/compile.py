@@ -39,10 +39,11 @@ from minigrad.program.memory import HEAVY, cleared
 from minigrad.program.noise import Noise
 from minigrad.program.places import LARGE, Place, Variable, has_value, same_value
 from minigrad.program.progress import progress_line
+from minigrad.program.promotion import Unwritable
 from minigrad.program.rounding import elements
 from minigrad.program.run import Run
 from minigrad.program.simplify import simplified
-from minigrad.program.trace import Unreturnable, function_name, made_anew, recorded, signature_of
+from minigrad.program.trace import function_name, made_anew, recorded, signature_of
 from minigrad.program.tracer import Tracer
 from minigrad.reading.names import is_a
 from minigrad.tensor import Tensor
@@ -261,10 +262,10 @@ class Compiled(functools.partial[Any]):
                 form = self._form(args, kwargs)
         try:
             run, result = self._traced(form, before, [])
-        except Unreturnable as error:
+        except Unwritable as error:
             noise.rewind()
             self._strikes = STRIKES + 1
-            warn(f"{error}: it is called as it is from now on")
+            warn(f"{error}: {function_name(self.f)} is called as it is from now on")
             return form, None, self.f(*args, **kwargs)
         except Exception:  # of the function itself, perhaps, which says nothing of its inputs
             noise.rewind()

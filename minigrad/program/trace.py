@@ -27,11 +27,12 @@ from minigrad.errors import label
 from minigrad.graph import AnyNode, inspector, modes, pick, tracing, variable
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.live import Draw
+from minigrad.program.promotion import VARYING, Unwritable
 from minigrad.program.tracer import Tracer, identical, watched
 from minigrad.reading.names import Scope, callers, is_a, named_values
 from minigrad.reading.wording import unused
 from minigrad.tensor import Tensor
-from minigrad.tensor.recorder import tensors_in
+from minigrad.tensor.recorder import Truth, tensors_in
 from minigrad.tree import attributes_beside, children, flatten, tree_map
 from minigrad.typing import Function, Keywords, Tree
 
@@ -157,8 +158,9 @@ def recorded(
     for x in unhidden(flatten(result, whole=True)[0]):
         if holds_traced_value(tracer, x):
             raise made_anew(function_name(f), x)
-        if isinstance(x, Tensor) and tracer.weak.get(x.node) is not None:
-            raise TypeError(f"{function_name(f)} returns a whole number, which a program has fixed")
+        size = tracer.weak.get(x.node) if isinstance(x, Tensor) else None
+        if size is not None and type(size) is not Truth:
+            raise Unwritable(f"{function_name(f)} returns {VARYING}")
     new = tuple(value for _, value in tracer.updates.values())
     program = Reader(tracer).program(
         function_name(f), parameters, (result, *new) if new else result
@@ -166,12 +168,8 @@ def recorded(
     return program, result
 
 
-class Unreturnable(TypeError):
-    """A function returns what no program can make."""
-
-
-def made_anew(name: str, x: object) -> Unreturnable:
-    return Unreturnable(
+def made_anew(name: str, x: object) -> Unwritable:
+    return Unwritable(
         f"{name} returns something made anew at each call (of type {type(x).__name__}), and a "
         "program returns numbers, arrays, and lists, tuples, dicts and dataclasses of them"
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import gc
-import math
 import operator
 import os
 import sys
@@ -20,7 +19,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from minigrad import ops
 from minigrad.data import locked
 from minigrad.errors import Site, caller_site, is_user, label, user_frames, variable_name
 from minigrad.graph import (
@@ -35,26 +33,12 @@ from minigrad.graph import (
     variable,
 )
 from minigrad.ops.record import Op
-from minigrad.program.equations import is_library_op
 from minigrad.program.live import Captured, Draw
+from minigrad.program.promotion import Promotion
 from minigrad.reading.names import is_a, named_values
 from minigrad.tensor import Tensor, plainly, wrap
-from minigrad.tensor.recorder import Firm, Recorder, read
+from minigrad.tensor.recorder import Firm
 from minigrad.typing import Array, Keywords, Shape
-
-ARITHMETIC = frozenset(
-    {
-        ops.add, ops.subtract, ops.multiply, ops.divide, ops.power,
-        ops.negative, ops.positive, ops.absolute, ops.floor_divide, ops.remainder, ops.round,
-    }
-)  # fmt: skip
-"""What two of Python's numbers give another of Python's numbers by."""
-
-WHOLE: dict[Op, Any] = {ops.add: sum, ops.subtract: sum, ops.multiply: math.prod, ops.negative: sum}
-"""What whole numbers stay whole by, and the bound of the answer by the bounds of both."""
-
-EXACT = 2.0**53
-"""Whole numbers up to which are doubles."""
 
 LARGEST = 2**31
 """Whole numbers below which may be inputs."""
@@ -74,7 +58,7 @@ CLOCKS = frozenset(
 """Functions that answer differently at each call."""
 
 
-class Tracer(Recorder):
+class Tracer(Promotion):
     """What the door does with every call while a function is being traced.
 
     Attributes
@@ -88,10 +72,6 @@ class Tracer(Recorder):
     gradient_of : dict
         node -> the nodes that it is the gradient of: where ``z = w x + b``, that of z is
         that of b.
-    cast : bool
-        Whether one of Python's numbers has taken another dtype than that of a double.
-    doubles : set
-        Nodes of floats of a class of their own: beside arrays NumPy makes doubles of them.
     copies : dict
         id of the copy of an array -> the array, and its copy.
     updates : dict
@@ -113,8 +93,6 @@ class Tracer(Recorder):
         self.constants: dict[int, str] = {}
         self.closure: dict[str, Any] = {}
         self.gradient_of: dict[AnyNode, list[AnyNode]] = {}
-        self.cast: bool = False
-        self.doubles: set[AnyNode | None] = set()
         self.updates: dict[int, tuple[Tensor, Tensor]] = {}
         self.codes: set[CodeType] = set()
         self.clock: tuple[str, Site | None] | None = None
@@ -259,85 +237,6 @@ class Tracer(Recorder):
         values, parents = super().operands(op, args)
         return [self.frozen(x) if type(x) is np.ndarray else x for x in values], parents
 
-    def promoted(
-        self,
-        op: Op,
-        args: tuple[Array, ...],
-        kept: Any,
-        values: list[Any],
-        parents: list[AnyNode | None],
-    ) -> tuple[tuple[Any, ...] | None, Any]:
-        """How Python's numbers among the arguments of ``op`` count, as NumPy 2 has it.
-
-        Returns
-        -------
-        casts : tuple or None
-            The arguments, with those numbers in the dtype of the arrays beside them.
-        weak : False, None or float
-            What `weak` says of the answer; False if it is an array.
-        """
-        soft = [p in self.weak for p in parents]
-        if is_library_op(op) and not (op.elementwise or op.vjps is None or op in ARITHMETIC):
-            if any(self.weak.get(p) is not None for p in parents):
-                given = [np.asarray(x) for x in self.pythons(values, parents)]
-                if narrows(op, given, values, {key: read(v) for key, v in kept.items()}):
-                    self.refuse_whole(op)  # of whole numbers it is an array of such
-            return None, False
-        firm = [
-            v.dtype
-            for v, s in zip(values, soft, strict=True)
-            if not s and isinstance(getattr(v, "dtype", None), np.dtype)
-        ]
-        sizes = [
-            self.weak[p] if s else abs(v) if type(v) is int else None
-            for v, p, s in zip(values, parents, soft, strict=True)
-        ]
-        whole = any(s and size is not None for s, size in zip(soft, sizes, strict=True))
-        numpys = any(type(size) is Firm for size in sizes)
-        if firm:
-            if whole and not any(dtype.kind == "f" for dtype in firm):
-                self.refuse_whole(op)
-            double = numpys or not self.doubles.isdisjoint(parents)
-            dtype = np.result_type(*firm, np.float64 if double else 1.0)
-            if dtype == np.float64:
-                return None, False
-            given = self.pythons(values, parents)
-            if not narrows(op, given, values, {key: read(v) for key, v in kept.items()}):
-                return None, False
-            self.cast = True
-            return tuple(
-                x.astype(dtype) if s else x for x, s in zip(args, soft, strict=True)
-            ), False
-        if not whole or None in sizes:
-            return None, None if op in ARITHMETIC and not numpys else False
-        if op in WHOLE:
-            size = WHOLE[op](sizes)
-            if size > EXACT:
-                self.refuse_whole(op)
-            return None, Firm(size) if numpys else size
-        if op is ops.divide:
-            return None, False if numpys else None
-        answer = np.asarray(op.forward(*(int(v) for v in values)))
-        if answer.dtype != np.float64 and answer.dtype.kind != "b":
-            self.refuse_whole(op)
-        return None, False
-
-    def pythons(self, values: list[Any], parents: list[AnyNode | None]) -> list[Any]:
-        """The values, with the numbers that the function itself would have for stand-ins."""
-        return [
-            self.python(v, p) if p in self.weak else v for v, p in zip(values, parents, strict=True)
-        ]
-
-    def python(self, value: Any, node: AnyNode | None) -> Any:
-        """The number that the function itself would have in place of a stand-in."""
-        size = self.weak[node]
-        if size is None:
-            return float(value)
-        return np.int64(value) if type(size) is Firm else int(value)
-
-    def refuse_whole(self, op: Op) -> NoReturn:
-        raise TypeError(f"{op.name} of whole numbers is fixed in a program: pass a float")
-
     def frozen(self, x: Any) -> Any:
         """The array ``x`` as it is now, however the function changes it later."""
         if not x.flags.writeable or not x.shape:
@@ -367,29 +266,6 @@ class Tracer(Recorder):
 
     def after_rule(self, node: AnyNode, argnum: int, g: Array, c: Any) -> None:
         """Nothing: the rule has recorded itself."""
-
-
-def narrows(op: Op, given: list[Any], values: list[Any], kwargs: dict[str, Any]) -> bool:
-    """Whether ``op`` takes Python's numbers among ``given`` in the dtype of the arrays there.
-
-    ``values`` has doubles in their place.  A ufunc says what it takes; other functions, some of
-    which make arrays of their arguments first, are asked by what they give.
-    """
-    if isinstance(op.forward, np.ufunc):
-        soft = [type(x) in (float, int) for x in given]
-        kinds = [type(x) if s else np.result_type(x) for x, s in zip(given, soft, strict=True)]
-        taken = op.forward.resolve_dtypes((*kinds, *[None] * op.forward.nout))
-        return any(s and kind != np.float64 for kind, s in zip(taken, soft, strict=False))
-    with np.errstate(all="ignore"):
-        narrow, wide = (op.forward(*x, **kwargs) for x in (given, values))
-    return bool(kinds_of(narrow) != kinds_of(wide))
-
-
-def kinds_of(x: object) -> Any:
-    """The dtypes of an answer, or the dtype that it is."""
-    if isinstance(x, tuple | list):
-        return [kinds_of(part) for part in x]
-    return x if isinstance(x, np.dtype) else np.asarray(x).dtype
 
 
 def identical(a: Any, b: Any) -> bool:

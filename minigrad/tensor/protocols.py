@@ -85,6 +85,8 @@ class Protocols:
         if function is None:
             raise _not_covered(f"{func.__module__}.{func.__name__}".removeprefix("numpy."))
         ans = function(*args, **kwargs)
+        if func in PARTS:
+            return ans
         if type(function) is Op:
             return as_numpys(ans)
         return ans._firm() if isinstance(ans, Protocols) else ans  # it may be an argument itself
@@ -219,6 +221,10 @@ class Protocols:
 
     def __deepcopy__(self: Any, memo: Any) -> Any:
         return self.__copy__()
+
+
+PARTS = (np.real, np.imag)
+"""NumPy's functions that give what attributes of their argument are: numbers of Python's, too."""
 
 
 def is_stand_in(t: object) -> bool:

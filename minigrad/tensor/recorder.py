@@ -37,6 +37,10 @@ class Firm(float):
     """The largest that a whole number of NumPy's can be: beside arrays it counts as a double."""
 
 
+class Truth(float):
+    """The largest that one of Python's truth values can be, which count as 0 and 1."""
+
+
 class Recorder:
     """Records every op on what it has made stand-ins for, and on what comes from outside.
 
@@ -166,7 +170,7 @@ class Recorder:
             return t
         size = self.weak[t.node]
         array: Tensor = self.apply(ops.reshape, (t, ()), {})
-        if size is not None:
+        if size is not None and type(size) is not Truth:
             self.weak[array.node] = Firm(size)
         return array
 
@@ -175,7 +179,7 @@ class Recorder:
         for t in ans if isinstance(ans, tuple | list) else [ans]:
             if isinstance(t, Tensor) and t.node in self.weak:
                 size = self.weak.pop(t.node)
-                if size is not None:
+                if size is not None and type(size) is not Truth:
                     self.weak[t.node] = Firm(size)
         return ans
 
