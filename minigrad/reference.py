@@ -1,7 +1,6 @@
 """What ``help`` says of an op: its docstring is written from its record when it is asked for.
 
-The derivatives are those that its rules give, in general position: of a rule that guards
-against a special point, the other branch is printed.
+The derivatives are those that its rules give, in general position.
 """
 
 from __future__ import annotations
@@ -20,8 +19,6 @@ import numpy as np
 from minigrad import ops
 from minigrad.autodiff import grad
 from minigrad.explain.links import local_formula
-from minigrad.explain.paper import Paper
-from minigrad.ops.elementwise import branch
 from minigrad.ops.glossary import GLOSSARY, explained, raised, unnamed
 from minigrad.ops.record import Op, registry
 from minigrad.reading.names import Scope, names
@@ -36,17 +33,6 @@ POINTS = (
     (-1.3,) * 4,
 )
 """Arguments to be tried, until value and derivatives are finite."""
-
-
-class General(Paper):
-    """Rules run where nothing is special: of guarded expressions the branch that is taken."""
-
-    def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self.ruling and op is branch:
-            condition = args[0]._value if isinstance(args[0], Tensor) else args[0]
-            if np.ndim(condition) == 0:
-                return args[1] if condition else args[2]
-        return super().apply(op, args, kwargs)
 
 
 def described(op: Op) -> str:
@@ -154,7 +140,7 @@ def derivatives(op: Op) -> list[tuple[str, str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         every = [
-            (op.parameters[i], local_formula(ans.node, i, called, paper=General))
+            (op.parameters[i], local_formula(ans.node, i, called))
             for i in range(op.arity)
             if op.rule(i) is not None
         ]

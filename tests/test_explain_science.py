@@ -445,3 +445,35 @@ def test_only_projections_are_said_to_be_some(size: float) -> None:
     found = mg.explain(L, v, simplify=True)
     check(found)
     assert found.closed["v"][-1].text == ("2·H v" if size == 1 else "2·H H v")
+
+
+@pytest.mark.filterwarnings("ignore:.*non-integer:DeprecationWarning", "ignore:.*truncated:RuntimeWarning")
+def test_special_functions_are_explained_by_whatever_name() -> None:
+    special = pytest.importorskip("minigrad.scipy.special")
+    read = 0
+    for name in dir(special):
+        function = getattr(special, name)
+        op = getattr(function, "op", None)
+        args = [mg.Tensor(v, True, name=c) for v, c in zip((0.3, 0.6, 0.45), "abc", strict=True)]
+        if op is None or op.arity > len(args):
+            continue
+        try:
+            y = function(*args[: op.arity])
+        except TypeError:  # of whole numbers, and which ones is not asked here
+            continue
+        if not isinstance(y, mg.Tensor) or not y.requires_grad:
+            continue
+        if np.iscomplexobj(y._value):
+            continue
+        text = str(mg.explain(y, args[: op.arity]))
+        assert "⋯" not in text, text
+        assert "where(" not in text, text  # guards of a rule are decided by the numbers
+        read += 1
+    assert read > 80
+
+
+def test_guards_of_rules_are_told_where_numbers_meet_them() -> None:
+    special = pytest.importorskip("minigrad.scipy.special")
+    x, y = mg.Tensor([0.0, 2.0], True, name="x"), mg.Tensor([3.0, 4.0], True, name="y")
+    z = special.xlogy(x, y)
+    assert "where(x == 0, 0, x/where(x == 0, 1, y))" in str(mg.explain(z, y))

@@ -6,16 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.explain.paper import Paper, readable
+from minigrad.explain.paper import readable
 from minigrad.explain.sheet import Sheet
 from minigrad.graph import AnyNode
 from minigrad.reading.names import Names
 from minigrad.writing.styles import Symbol
 
 
-def local_formula(
-    node: AnyNode, argnum: int, names: Names, paper: type[Paper] | None = None
-) -> str:
+def local_formula(node: AnyNode, argnum: int, names: Names) -> str:
     """The derivative of ``node`` by one of its arguments, in the user's names.
 
     Parameters
@@ -26,8 +24,6 @@ def local_formula(
         Which of its arguments.
     names : Names
         What the user calls the nodes of the graph.
-    paper : type, optional
-        The tracer that the rule runs on.
 
     Returns
     -------
@@ -45,13 +41,11 @@ def local_formula(
     >>> local_formula(a.node, 0, names([a.node]))
     'a·(1 - a)'
     """
-    found = local_expression(node, argnum, names, paper)
+    found = local_expression(node, argnum, names)
     return "" if found is None else str(found.text)
 
 
-def local_expression(
-    node: AnyNode, argnum: int, names: Names, paper: type[Paper] | None = None
-) -> Any:
+def local_expression(node: AnyNode, argnum: int, names: Names) -> Any:
     """What `local_formula` writes, to be written in any style; None where there is none."""
     op: Any = node.op
     if op is None or node.parents[argnum] is None or op.rule(argnum) is None:
@@ -59,8 +53,6 @@ def local_expression(
     several = type(node.ans) is tuple
     entrywise = not several and (op.elementwise or np.ndim(node.ans) == 0)
     sheet = Sheet(names, lambda n: True, names.of)
-    if paper is not None:
-        sheet.tracer = paper(sheet.sizes)
     with readable(sheet.tracer):
         sheet.stand_in_arguments(node)
         same = sheet.replay(node) if entrywise else None

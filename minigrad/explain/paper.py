@@ -1,4 +1,4 @@
-"""The tracer that rules are run under: lengths stay lengths, idle bounds are left out."""
+"""The tracer that rules are run under: lengths stay lengths, what is idle is left out."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Paper(Tracer):
     lengths : collection of int
     notes : dict
         What was left out, once each.
-    ruling : bool
-        Whether a rule is running.
+    ruling : int
+        While a rule is running, where its nodes begin; else 0.
     """
 
     repeated = False
@@ -39,14 +39,27 @@ class Paper(Tracer):
         self.lengths: frozenset[int] = frozenset(lengths)
         self.sizes: dict[int, Tensor] = {}
         self.notes: dict[str, None] = {}
-        self.ruling = False
+        self.ruling = 0
 
     def apply(self, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Array:
         if self.ruling and op is ops.divide and type(args[1]) is int and args[1] in self.lengths:
             args = (args[0], self.length(args[1], args[0]))
         if self.ruling and op in (ops.divide, ops.multiply):
             args = (self.rooted(*args), self.rooted(*args[::-1]))
-        return super().apply(op, args, kwargs)
+        made = super().apply(op, args, kwargs)
+        return self.taken(made, *args) if self.ruling and op is ops.branch else made
+
+    def taken(self, choice: Array, condition: Array, x: Array, y: Array) -> Array:
+        """The side that a rule takes everywhere, where it chooses by a condition of its own."""
+        node = condition.node if isinstance(condition, Tensor) else None
+        while node is not None and node.op is ops.not_equal and node.args[0].dtype == bool:
+            node = node.parents[0]  # where(condition != 0, x, y)
+        if node is None or node.seq < self.ruling or 0 < np.sum(node.ans) < np.size(node.ans):
+            return choice
+        side = x if np.all(node.ans) else y
+        if isinstance(side, Tensor):
+            return side if side.shape == choice.shape else choice
+        return choice if choice.shape else choice.dtype.type(side)
 
     def rooted(self, x: Array, like: Array) -> Array:
         """``√n`` of a length as such, if ``x`` is that."""

@@ -17,7 +17,7 @@ from minigrad.explain.paper import guarded
 from minigrad.explain.pieces import parents, unnamed
 from minigrad.explain.reduced import as_uniform, simplify_formula
 from minigrad.explain.stand_ins import StandIns
-from minigrad.graph import AnyNode, fit, pick
+from minigrad.graph import AnyNode, fit, next_seq, pick
 from minigrad.program.equations import Equation, Program, Var
 from minigrad.program.trace import Reader
 from minigrad.tensor import Tensor
@@ -111,7 +111,7 @@ class Sheet(StandIns):
         """``rule(ans, args, kwargs)`` on what stands for ``node`` and its arguments."""
         args = [self.argument(node, j) for j in range(len(node.args))]
         kwargs = self.metadata.get(node, node.kwargs)
-        ruling, self.tracer.ruling = self.tracer.ruling, True
+        ruling, self.tracer.ruling = self.tracer.ruling, next_seq()
         try:
             return rule(self.stand_ins[node], args, kwargs)
         finally:

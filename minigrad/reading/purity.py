@@ -131,6 +131,8 @@ def harmless(func: ast.expr, variables: Keywords, depth: int) -> bool:
     f = looked_up(func, variables)
     if f is None:
         return isinstance(func, ast.Attribute) and func.attr in METHODS
+    if type(f).__module__.startswith("minigrad.scipy."):
+        f = getattr(f, "__wrapped__", f)  # a ufunc of SciPy's
     if isinstance(f, Op) or is_in(f, BUILTINS) or is_in(f, MAKERS) or is_in(f, implementations):
         return True
     if isinstance(func, ast.Attribute) and MATH.get(func.attr) and f is getattr(math, func.attr):
@@ -144,7 +146,7 @@ def harmless(func: ast.expr, variables: Keywords, depth: int) -> bool:
     if module.split(".")[0] == "minigrad":
         known = module.startswith(("minigrad.losses", "minigrad.nn.functional", "minigrad.ops"))
         parameters = inspect.signature(f).parameters
-        own = isinstance(f, MethodType) and func.attr in METHODS  # type: ignore[attr-defined]
+        own = isinstance(f, MethodType) and f.__name__ in METHODS
         return own or (known and not RANDOM.intersection(parameters))
     return depth > 0 and is_user(f.__code__.co_filename) and pure_function(f, depth - 1)
 
