@@ -447,7 +447,8 @@ def test_only_projections_are_said_to_be_some(size: float) -> None:
     assert found.closed["v"][-1].text == ("2·H v" if size == 1 else "2·H H v")
 
 
-@pytest.mark.filterwarnings("ignore:.*non-integer:DeprecationWarning", "ignore:.*truncated:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:.*non-integer:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*truncated:RuntimeWarning")
 def test_special_functions_are_explained_by_whatever_name() -> None:
     special = pytest.importorskip("minigrad.scipy.special")
     read = 0
