@@ -264,13 +264,13 @@ def counts_with_more_zeros() -> Any:
     return mg.explain(ll, pi, simplify=True)
 
 
-@ends(R="dR[0] += -s1; dR[1] += s1 where s1 = E·(R[0] - R[1])/d²")
+@ends(R="0; dR[0] += -s1; dR[1] += s1 where s1 = E·(R[0] - R[1])/d²")
 def a_charge_beside_another() -> Any:
     R = param(3, 2)
     d = np.linalg.norm(R[0] - R[1])
     E = 2.0 / d
     explanation = mg.explain(E, R, simplify=True)
-    row = "dR[0] += s1; dR[1] += -s1 where s1 = dd·(R[0] - R[1])/d"
+    row = "0; dR[0] += s1; dR[1] += -s1 where s1 = dd·(R[0] - R[1])/d"
     assert explanation.rows[-1].formula == row
     return explanation
 

@@ -142,7 +142,7 @@ class Formula:
         return equations[-1] if equations and equations[-1].out is self.program.result else None
 
     def accumulated(self, name: str, style: Style = TEXT) -> str | None:
-        """``np.add.at(dC, ix, demb)``, where the last steps add to entries of ``name``."""
+        """``0; np.add.at(dC, ix, demb)``, where the last steps add to entries of ``name``."""
         made = {e.out: e for e in self.program.equations if isinstance(e.out, Var)}
         parts, stack = [], [self.program.result]
         while stack:
@@ -164,7 +164,7 @@ class Formula:
         words = added_to_entries(writer, parts, name) or [added(writer, e, name) for e in parts]
         if None in words:
             return None
-        return with_definitions(style, Term("; ".join(map(str, words))), writer.definitions).code
+        return with_definitions(style, Term("; ".join(["0", *map(str, words)])), writer.definitions).code
 
     def __str__(self) -> str:
         return self.text
