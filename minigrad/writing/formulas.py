@@ -164,7 +164,9 @@ class Formula:
         words = added_to_entries(writer, parts, name) or [added(writer, e, name) for e in parts]
         if None in words:
             return None
-        return with_definitions(style, Term("; ".join(["0", *map(str, words)])), writer.definitions).code
+        return with_definitions(
+            style, Term("; ".join(["0", *map(str, words)])), writer.definitions
+        ).code
 
     def __str__(self) -> str:
         return self.text
