@@ -88,8 +88,10 @@ def forward(U, V, y):
 
 
 NET = """import numpy as np
-from collections import namedtuple
-from types import SimpleNamespace
+from collections import deque, namedtuple
+from dataclasses import make_dataclass
+from types import MappingProxyType, SimpleNamespace
+Slots = make_dataclass("Slots", "wb", slots=True)
 P = namedtuple("P", "w b")
 def forward(x, t, {given}):
     {taken}
@@ -114,6 +116,16 @@ WAYS = [
     ("p", "P(w, b)", "return P(u, v)"),
     ("p", "P(w, b)", "return P(b=v, w=u)._asdict()"),
     ("p", "{'l': {'w': w}, 'b': b}", "return {'l': {'dw': u}, 'b': v}"),
+    ("w, b", "", "return u.tolist(), v"),
+    ("w, b", "", "return {'w': u.tolist(), 'b': v}"),
+    ("w, b", "", "return u + 0j, np.array(v, object)"),
+    ("w, b", "", "return np.ma.array(u), np.ma.array(v)"),
+    ("w, b", "", "return deque([u, v])"),
+    ("w, b", "", "return MappingProxyType({'w': u, 'b': v})"),
+    ("w, b", "", "return Slots(u, v)"),
+    ("w, b", "", "o = np.empty((2, 1), object); o[:, 0] = u, v; return o"),
+    ("w, b", "", "dw, db = u, v; return dw, dw, dw, db, db"),
+    ("w, b", "", "return u, v, ((((((([1.0, [u]],),),),),),),)"),
 ]
 
 
@@ -122,7 +134,8 @@ def test_gradients_are_graded_whatever_holds_them(given: str, held: str, ending:
     takes = {"P(w, b)": "w, b = p.w, p.b", "[(w, b)]": "(w, b), = p", "[w, b]": "w, b = p"}
     taken = takes.get(held, "w, b = p['l']['w'], p['b']") if held else "pass"
     source = NET.format(given=given, taken=taken, ending=ending)
-    for text, right in ((source, True), (source.replace("e.sum()", "e.mean()"), False)):
+    slips = ("e.sum()", "e.mean()"), ("x.T @ e", "2 * x.T @ e")
+    for text, right in ((source, True), *((source.replace(*slip), False) for slip in slips)):
         scope = scope_of(text)
         p = eval(held or "w, b", scope | {"w": G.normal(size=(3, 2)), "b": 0.3})
         given_ = (p,) if held else p
@@ -258,6 +271,7 @@ def test_rounding_of_coarser_types_is_no_error(seed: int) -> None:
         (ENDED.replace("np.tanh(", "np.random.default_rng().random() * np.tanh(") + "dx, dw, db\n",
          {}, "run twice on the same inputs, forward gives different values"),
         (HEAD + BODY + "    yield dx\n", {}, "yields its gradients: let it return them"),
+        (ENDED + "map(np.abs, (dx, dw, db))\n", {}, "yields its gradients: let it return them"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_graded_is_refused_by_its_reason(

@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.derivation.backward.calls import Runs
 from minigrad.derivation.backward.claims import Claim, reshaped
 from minigrad.derivation.backward.flows import Edge, Flows, close
-from minigrad.derivation.backward.handed import Handed, Layout, items_of
+from minigrad.derivation.backward.handed import Handed, Layout, is_same, items_of, numbers_of
 from minigrad.derivation.backward.naming import ALL, Namer, last_part, readings
 from minigrad.derivation.backward.stages import Timed, chain_below, staged
 from minigrad.derivation.backward.variables import layers_in
@@ -295,17 +295,10 @@ class Collector:
         if value is None:
             self.nones += [] if place is None else [self.runs.inputs[place][0]]
             return True
-        try:
-            number = np.asarray(value)
-        except ValueError:  # lists of lists that no argument has
+        number = numbers_of(value)
+        if number is None:
             return True
-        if number.dtype.kind not in "fiub":
-            return True
-        node = None if place is None else self.inputs[place]
-        for name in [] if key is None else [key, *readings(key)]:
-            variable = self.namer.variable(name)
-            nodes = [t.node for t in self.namer.variables[variable]] if variable is not None else []
-            node = node or next((n for n in nodes[:1] if n in self.flows.total), None)
+        node = self.keyed(key, number) if place is None else self.inputs[place]
         if node is not None and node.op is not None and equal(number, np.asarray(node.ans)):
             return True  # a value of the forward pass, under its own name
         final = self.runs.watch.final if self.runs.watch is not None else {}
@@ -327,7 +320,7 @@ class Collector:
             h.place = self.inputs.index(claim.node) if claim.node in self.inputs else None
             return True
         if node is None:
-            return number.dtype.kind != "f"
+            return bool(number.dtype.kind != "f")
         h.place = self.inputs.index(node) if node in self.inputs else None
         if node not in self.flows.total:
             return True
@@ -350,6 +343,14 @@ class Collector:
             claim.note = f"{alike[0].path} is returned where the gradient of {of} belongs"
         found.append(claim)
         return True
+
+    def keyed(self, key: str | None, number: Any) -> AnyNode | None:
+        """What stands under a key that is its own name, or that of its gradient."""
+        names = [] if key is None else [key, *readings(key)]
+        held = [self.namer.variables.get(self.namer.variable(x) or "", [])[:1] for x in names]
+        nodes = [t.node for ts in held for t in ts if t.node in self.flows.total]
+        equal = [n for n in nodes if is_same(number, self.flows.total[n])]
+        return next(iter((*equal, *nodes)), None)
 
     def line_of(self, h: Handed) -> int:
         """Where a value is written that is returned: the line of its key, or the last one."""

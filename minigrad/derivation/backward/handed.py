@@ -7,9 +7,9 @@ between those of its neighbours; what still is left is known to be ungraded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType
+from types import MemberDescriptorType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -55,16 +55,48 @@ class Handed:
 
 def items_of(value: Any) -> list[tuple[Any, Any]] | None:
     """The parts of what holds others, by key, by number or by name; None of what holds none."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return list(value.items())
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return list(zip(value._fields, value, strict=True))
-    if isinstance(value, list | tuple):
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return list(enumerate(value))
-    held = getattr(value, "__dict__", None)
-    if type(held) is not dict or callable(value) or isinstance(value, type | ModuleType):
+    if (
+        callable(value)
+        or isinstance(value, type | ModuleType)
+        or hasattr(type(value), "__array__")  # an array of a class that has attributes
+    ):
         return None
-    return list(held.items())
+    kinds = [vars(kind) for kind in type(value).__mro__ if "__slots__" in vars(kind)]
+    slots = [n for k in kinds for n, found in k.items() if isinstance(found, MemberDescriptorType)]
+    held = getattr(value, "__dict__", None if not slots else {})
+    if type(held) is not dict:
+        return None
+    return [*((n, getattr(value, n)) for n in slots if hasattr(value, n)), *held.items()]
+
+
+def numbers_of(value: Any) -> Any:
+    """An array of real numbers, of objects and of complex ones, too; None of what is none."""
+    try:
+        found = np.asarray(value)
+        if found.dtype.kind == "c" and not found.imag.any():
+            return found.real
+        found = found.astype(float) if found.dtype == object else found
+    except (TypeError, ValueError):
+        return None
+    return found if found.dtype.kind in "fiub" else None
+
+
+def shape_of(value: Any) -> tuple[int, ...] | None:
+    number = numbers_of(value)
+    return None if number is None else number.shape
+
+
+def is_table(value: Any) -> bool:
+    """Whether it is an array that is written as lists."""
+    leaves = [v for _, v in leaves_of(value)] if isinstance(value, list | tuple) else []
+    numbers = all(np.isscalar(v) and not isinstance(v, str | bytes) for v in leaves)
+    return len(leaves) > 1 and numbers and numbers_of(value) is not None
 
 
 def leaves_of(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, Any]]:
@@ -139,7 +171,10 @@ class Layout:
             if alike(key, name) and (found := self.matched(value, places, sure=True)):
                 yield from (replace(h, steps=(*steps, *h.steps)) for h in found)
                 return
-        yield from self.loose(value, steps)
+        if is_table(value):
+            yield Handed(value, key, steps=steps)
+        else:
+            yield from self.loose(value, steps)
 
     def loose(self, value: Any, steps: Steps) -> Iterator[Handed]:
         """What stands in what no argument has: under keys, or with nothing that tells it."""
@@ -165,7 +200,7 @@ class Layout:
             if places:
                 for h in self.matched(value, places, sure=by_place):
                     yield replace(h, steps=(i, *h.steps))
-            elif items_of(value) is None:
+            elif items_of(value) is None or is_table(value):
                 yield Handed(value, place=groups[i] if by_place else None, steps=(i,))
             else:
                 yield from self.loose(value, (i,))
@@ -198,7 +233,9 @@ class Layout:
         if found or len(leaves) != len(places):
             return found
         shapes = [self.runs.inputs[i][1].shape for i in places]
-        if not sure and [np.shape(v) for _, v in leaves] != shapes:
+        if not sure and [shape_of(v) for _, v in leaves] != shapes:
+            return []
+        if not sure and len(places) == 1 and self.is_other(leaves[0][1], places[0]):
             return []
         return [Handed(v, last_key(at), i, at) for (at, v), i in zip(leaves, places, strict=True)]
 
@@ -238,7 +275,7 @@ class Layout:
         """The input that each value returned stands for by its place; empty where none can be told.
 
         Of fewer values than inputs, those inputs of which there is a gradient by name, where
-        one value is returned for two of them.
+        one value is returned for two of them; of more, none.
         """
         groups = self.groups()
         if len(answer) == len(groups):
@@ -246,7 +283,7 @@ class Layout:
                 return groups
             self.order = [self.named_or_of(value) for value in answer]
             return []
-        if all_apart([self.told(value) for value in answer]):
+        if len(answer) > len(groups) or all_apart([self.told(value) for value in answer]):
             return []
         known = self.known()
         kept = [k for k in groups if k is not None and self.inputs[k] in known]
@@ -255,6 +292,11 @@ class Layout:
     def groups(self) -> list[int | None]:
         """Of each argument, which input it is; None for those of several arrays."""
         return [p[0] if len(p) == 1 else None for p in self.arguments.values()]
+
+    def is_other(self, value: Any, place: int) -> bool:
+        """Whether it is the gradient of other inputs."""
+        told = self.told(value)
+        return bool(told) and self.inputs[place] not in told
 
     def named_or_of(self, value: Any) -> str:
         """What a value is called, or else of what it is the gradient."""
@@ -280,7 +322,7 @@ class Layout:
 
     def fits(self, h: Handed) -> bool:
         truth = self.truth(h.place)
-        return truth is not None and np.shape(h.value) == np.shape(truth)
+        return truth is not None and shape_of(h.value) == np.shape(truth)
 
     def only(self, h: Handed) -> int | None:
         """The first input of a value's shape, or else the first one."""
@@ -330,15 +372,15 @@ class Layout:
         if name != "...":
             return bool(readings(name))
         computed = [n.ans for n in self.flows.total if n.op is not None]
-        return not any(close(h.value, x) for x in computed if np.shape(x) == np.shape(h.value))
+        number = numbers_of(h.value)
+        return number is not None and not any(
+            close(number, x) for x in computed if np.shape(x) == number.shape
+        )
 
 
 def is_same(value: Any, truth: Any) -> bool:
     """Whether a value is a gradient, in whatever shape."""
-    if items_of(value) is not None or (
-        not hasattr(value, "dtype") and not isinstance(value, float)
-    ):
+    number = numbers_of(value)
+    if type(value) is int or number is None or number.size != np.size(truth):
         return False
-    if np.asarray(value).dtype.kind not in "fiub" or np.size(value) != np.size(truth):
-        return False
-    return close(np.reshape(value, np.shape(truth)), truth)
+    return close(number.reshape(np.shape(truth)), truth)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any
@@ -100,10 +100,10 @@ def is_alone(attributes: Mapping[str, Any]) -> bool:
 
 def plain_answer(answer: Any) -> Any:
     """What is returned, as a tuple where it is an array of anything."""
-    if inspect.isgenerator(answer):
+    if isinstance(answer, Iterator):
         raise TypeError(f"{CHECK}: it yields its gradients: let it return them in a tuple")
-    holds_any = isinstance(answer, np.ndarray) and answer.dtype == object and answer.ndim == 1
-    return tuple(answer) if holds_any else answer
+    holds_any = isinstance(answer, np.ndarray) and answer.dtype == object
+    return tuple(answer.flat) if holds_any and any(map(np.ndim, answer.flat)) else answer
 
 
 def parameters(f: Any, every: bool = False) -> list[inspect.Parameter]:

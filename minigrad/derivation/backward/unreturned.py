@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad.derivation.backward.claims import Claim
 from minigrad.derivation.backward.collector import Collector
+from minigrad.derivation.backward.handed import numbers_of
 from minigrad.derivation.backward.report import Line
 from minigrad.derivation.backward.watch import Source
 from minigrad.derivation.diagnosis import Diagnosis
@@ -62,7 +63,7 @@ class Left:
         sizes = {t.size for _, t in self.inputs}
         source = runs.watch.source if runs.watch is not None else None
         fits = {h.label: (source, collector.line_of(h)) for h in collector.ungraded
-                if np.size(h.value) in sizes}  # fmt: skip
+                if np.size(numbers_of(h.value)) in sizes}  # fmt: skip
         self.unknown: dict[str, Place] = {**fits, **self.set_beside(collector, claims)}
         """What is handed out and may be a gradient of theirs, and its line."""
 
