@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import threading
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,15 @@ def test_gradients_are_graded_whatever_holds_them(given: str, held: str, ending:
         assert right or "is right" not in report.headline
 
 
+@pytest.mark.parametrize("b", [3, np.int64(3), np.array(3), np.float32(0.3)], ids=repr)
+def test_numbers_of_any_kind_are_graded_where_their_gradient_is_named(b: Any) -> None:
+    source = NET.format(given="w, b", taken="pass", ending="dw, db = u, FACTORv; return dw, db")
+    for factor, right in (("", True), ("2 * ", False)):
+        scope = scope_of(source.replace("FACTOR", factor))
+        args = G.normal(size=(4, 3)), G.normal(size=(4, 2)), 0.1 * G.normal(size=(3, 2)), b
+        assert mg.check_backward(scope["forward"], scope["backward"], *args).ok is right
+
+
 def test_what_nobody_can_tell_is_not_called_right() -> None:
     source = NET.format(given="w, v, b", taken="h = x @ v", ending="return x.T @ h, e.sum()")
     scope = scope_of(source.replace("x @ w + b", "x @ w + b + h"))
@@ -235,6 +245,37 @@ def test_gradients_that_a_layer_does_not_keep_are_noted() -> None:
             "self.step_W = self.x.T @ g",
             "self.step_b = g.mean(0)",
         ]
+
+
+@pytest.mark.parametrize(
+    ("more", "slip", "error"),
+    [
+        ("    def __getattr__(self, name): return self.more[name]\n", "2 *", None),
+        ("    lock = property(lambda self: 1 / 0)\n", "2 *", None),
+        ("    __slots__ = 'W', 'x', 'dW'\n", "", "Layer has __slots__, .* leave __slots__ out"),
+        ("    def backward(s, g): s.dW = 2 * s.x.T @ g; return g @ s.W.T\n", "",
+         "first parameter of Layer.backward is called s, .* call it self"),
+    ],
+)  # fmt: skip
+def test_layers_that_are_written_otherwise(more: str, slip: str, error: str | None) -> None:
+    source = f"""
+class Layer:
+    def __init__(self, W):
+        self.W = W
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+    def backward(self, g):
+        self.dW = {slip} self.x.T @ g
+        return g @ self.W.T
+{more}"""
+    layer = scope_of(source)["Layer"](ARGS[1])
+    if error is not None:
+        with pytest.raises(TypeError, match=error):
+            mg.check_backward(layer, None, ARGS[0])
+        return
+    layer.opened = threading.Lock()  # cannot be copied
+    assert mg.check_backward(layer, None, ARGS[0]).first_error.name == "self.dW"
 
 
 def test_a_layer_whose_forward_pass_returns_nothing() -> None:

@@ -298,6 +298,8 @@ def test_errors_say_what_is_missing() -> None:
         mg.check_backward(forward, nameless, X)
     with pytest.raises(TypeError, match="forward is 3, not a function or a layer"):
         mg.check_backward(3, nameless, X)
+    with pytest.raises(TypeError, match=r"none of the inputs \(x\) is an array or a real number"):
+        mg.check_backward(forward, nameless, "2")
     with pytest.raises(TypeError, match="give the inputs of"):
         mg.check_backward(forward, nameless)
     with pytest.raises(TypeError, match=r"Dense is a class that needs arguments"):

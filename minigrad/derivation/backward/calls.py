@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from copy import copy, deepcopy
+from copy import copy
 from dataclasses import dataclass, field, is_dataclass, replace
 from types import FrameType
 from typing import Any
@@ -21,6 +21,7 @@ from minigrad.derivation.backward.inputs import (
     among,
     in_double,
     in_step,
+    kept,
     nearby,
     never,
     plainly,
@@ -144,8 +145,13 @@ class Check:
         student = self.student
         with same_chance(student.forward, student.backward) as again:
             runs = self.record(again)
+            if not runs.inputs:
+                raise TypeError(
+                    f"{CHECK}: none of the inputs ({', '.join(self.names)}) is an array or a real "
+                    "number: give np.array([1.0, 2.0]) for [1.0, 2.0], and 2.0 for 2"
+                )
             again()
-            instance = deepcopy(student.instance)
+            _, instance = self.refill(never, kept)
             forward, backward = student.on(instance, tensors=False)
             args = without_tensors(self.args)
             watches: list[Watch] = []
@@ -196,7 +202,7 @@ class Check:
     def record(self, again: Callable[[], None]) -> Runs:
         """The run on Tensors; where it fails, why."""
         runs, why = Runs([]), ""
-        for counts in (self.among(), plainly, never):
+        for counts in (self.among(whole=True), self.among(), plainly, never):
             again()
             try:
                 return self.on_tensors(counts)
@@ -206,7 +212,7 @@ class Check:
         self.leaves(plainly, runs.inputs)
         return runs
 
-    def among(self) -> Counts:
+    def among(self, whole: bool = False) -> Counts:
         """The numbers that are inputs as arrays are: those beside some, or with a gradient."""
         holders: set[str] = set()
 
@@ -221,7 +227,10 @@ class Check:
         kinds = {type(held) for _, held in layers}
         methods = [f for kind in kinds for f in vars(kind).values()]
         return among(
-            holders, fields, told_in(self.student.backward or self.student.forward, *methods)
+            holders,
+            fields,
+            told_in(self.student.backward or self.student.forward, *methods),
+            whole,
         )
 
     def leaves(self, counts: Counts, found: list[tuple[str, Tensor]]) -> tuple[list[Any], Any]:
@@ -329,7 +338,7 @@ class Check:
 
     def refuse_chance(self, runs: Runs) -> None:
         """Raise a ValueError where the forward function gives other values when run again."""
-        forward, _ = self.student.on(deepcopy(self.student.instance), tensors=False)
+        forward, _ = self.student.on(self.refill(never, kept)[1], tensors=False)
         parts = parts_of(forward(*without_tensors(self.args)))
         for k, v in zip(self.places, runs.values, strict=True):
             now = np.asarray(parts[k], float)

@@ -15,7 +15,7 @@ from minigrad.derivation.backward.watch import STEP
 from minigrad.tensor import Tensor
 
 Make = Callable[[str, Any], Any]
-Counts = Callable[[str], bool]
+Counts = Callable[[str, Any], bool]
 """Whether the number at a path is an input."""
 
 
@@ -39,7 +39,8 @@ def refilled(
         tree = tree._value
     if isinstance(tree, np.ndarray) and tree.dtype.kind in kinds:
         return seen.setdefault(id(tree), make(path, tree))
-    if isinstance(tree, float | np.floating) and counts(path):
+    number = isinstance(tree, float | int | np.floating | np.integer) and type(tree) is not bool
+    if number and counts(path, tree):
         return make(path, float(tree))
     if isinstance(tree, dict):
         return {k: go(v, f"[{k!r}]") for k, v in tree.items()}
@@ -48,25 +49,35 @@ def refilled(
     if type(tree) in (list, tuple):
         return type(tree)(go(v, f"[{i}]") for i, v in enumerate(tree))
     if is_layer(tree):
-        made = seen[id(tree)] = copy(tree)
+        made = seen[id(tree)] = like(tree)
         vars(made).update({k: go(v, f".{k}") for k, v in vars(tree).items()})
         return made
-    return deepcopy(tree)
+    return np.float64(tree) if isinstance(tree, np.floating) else copied(tree)
 
 
-def never(path: str) -> bool:
+def never(path: str, value: Any) -> bool:
     return False
 
 
-def plainly(path: str) -> bool:
-    """A number that is an argument, or stands under a key."""
+def is_plain(path: str) -> bool:
+    """Whether it is that of an argument, or of a key."""
     return re.search(r"\[\d|\.", path) is None
 
 
-def among(holders: set[str], fields: set[str], told: set[str]) -> Counts:
-    """A number beside arrays, or an attribute whose gradient is told."""
+def plainly(path: str, value: Any) -> bool:
+    """A number that is an argument, or stands under a key."""
+    return is_plain(path) and not isinstance(value, int | np.integer)
 
-    def counts(path: str) -> bool:
+
+def among(holders: set[str], fields: set[str], told: set[str], whole: bool) -> Counts:
+    """A number beside arrays, or an attribute whose gradient is told.
+
+    ``whole``: a whole number whose gradient is told, too.
+    """
+
+    def counts(path: str, value: Any) -> bool:
+        if isinstance(value, int | np.integer):
+            return whole and is_plain(path) and last_part(path)[0] in told
         *above, last = STEP.findall(path)
         holder = "".join(above)
         names = [s.strip("._[]'") for s in (*above[-1:], last)] if above else []
@@ -74,7 +85,7 @@ def among(holders: set[str], fields: set[str], told: set[str]) -> Counts:
             return True
         if last[0] == ".":
             return holder in fields
-        return plainly(path) or (holder if above[:1] == ["self"] else above[0]) in holders
+        return is_plain(path) or (holder if above[:1] == ["self"] else above[0]) in holders
 
     return counts
 
@@ -115,7 +126,28 @@ def without_tensors(tree: Any) -> Any:
         return type(tree)(*map(without_tensors, tree))
     if type(tree) in (list, tuple):
         return type(tree)(without_tensors(v) for v in tree)
-    return deepcopy(tree)
+    return copied(tree)
+
+
+def kept(path: str, value: Any) -> Any:
+    """What `refilled` makes of an array: another with the same numbers."""
+    return value.copy()
+
+
+def like(layer: Any) -> Any:
+    """An object of the same class, to be given attributes."""
+    try:
+        return copy(layer)
+    except Exception:  # its __getattr__ asks for attributes that are not there yet
+        return object.__new__(type(layer))
+
+
+def copied(value: Any) -> Any:
+    """A copy; of what has none, such as a file or a lock, itself."""
+    try:
+        return deepcopy(value)
+    except Exception:
+        return value
 
 
 def in_step(t: Any, a: Any, depth: int = 6) -> Iterator[tuple[Tensor, Any]]:

@@ -61,7 +61,7 @@ def student_of(forward: Any, backward: Any) -> tuple[Student, bool]:
     Raises
     ------
     TypeError
-        Where there is nothing to call.
+        Where there is nothing to call, and for a layer whose gradients cannot be seen.
     """
     both = callable(getattr(forward, "forward", None)) and callable(
         getattr(forward, "backward", None)
@@ -75,15 +75,37 @@ def student_of(forward: Any, backward: Any) -> tuple[Student, bool]:
                     f"{CHECK}: {forward.__name__} is a class that needs arguments ({error}): "
                     "give an instance of it"
                 ) from None
+        refuse_unseen(forward.forward, forward.backward)
         return Student(forward.forward, forward.backward, forward), backward is not None
     if not callable(forward):
         raise TypeError(f"{CHECK}: forward is {label(forward)}, not a function or a layer")
     instance = getattr(forward, "__self__", None) if isinstance(forward, MethodType) else None
+    refuse_unseen(forward, backward)
     if not callable(backward):
         return Student(forward, None, instance), backward is not None
     if instance is not getattr(backward, "__self__", None):
         instance = None
     return Student(forward, backward, instance), False
+
+
+def refuse_unseen(*methods: Any) -> None:
+    """Raise a TypeError for methods of a layer whose attributes are not found."""
+    for method in methods:
+        code = getattr(inspect.unwrap(method), "__code__", None) if callable(method) else None
+        if not isinstance(method, MethodType) or isinstance(method.__self__, type):
+            continue
+        if not hasattr(method.__self__, "__dict__"):
+            name = type(method.__self__).__name__
+            raise TypeError(
+                f"{CHECK}: {name} has __slots__, and what is kept in them can't be graded: "
+                "leave __slots__ out"
+            )
+        first = code.co_varnames[0] if code is not None and code.co_argcount else "self"
+        if first != "self":
+            raise TypeError(
+                f"{CHECK}: the first parameter of {method.__qualname__} is called {first}, and "
+                "what is kept in it can't be graded: call it self"
+            )
 
 
 def parts_of(result: Any) -> list[Any]:
