@@ -375,3 +375,25 @@ def test_entries_that_numbers_tell() -> None:
     assert formulas(explanation)["dF via a"] == "0; dF[0, 0] += da·X[0, 0]; dF[1, 1] += da·X[1, 1]"
     said = "0; dF[0, 0] += X[0, 1] + 2·a·X[0, 0]; dF[1, 1] += -X[1, 2] + 2·a·X[1, 1]"
     assert explanation.closed["F"][-1].text == said
+
+
+@pytest.mark.parametrize(
+    ("of", "formula"),
+    [
+        (np.arcsin, "1/√(1 - x²)"),
+        (np.arccos, "-1/√(1 - x²)"),
+        (np.arctanh, "1/(1 - x²)"),
+        (np.arctan, "1/(1 + x²)"),
+        (np.arcsinh, "1/√(x² + 1)"),
+    ],
+)
+def test_inverse_functions(of: Any, formula: str) -> None:
+    x = mg.Tensor(0.3, requires_grad=True)
+    y = of(x)
+    assert formulas(mg.explain(y, x)) == {"dy/dx": formula}
+
+
+def test_a_number_stretched_to_a_length() -> None:
+    w, x = mg.Tensor(2.0, requires_grad=True), mg.Tensor([1.0, 3.0], requires_grad=True)
+    y = np.broadcast_to(w, 2) * x
+    assert formulas(mg.explain(y.sum(), [w, x])) == {"dy": "1", "dw": "sum(dy ⊙ x)", "dx": "w·dy"}

@@ -46,6 +46,17 @@ def quotient_with_a_name(b: Simplifier, x: Operand, y: Operand) -> Operand:
     return None
 
 
+@rule(ops.multiply, when="formula")
+def difference_of_squares(b: Simplifier, x: Operand, y: Operand) -> Operand:
+    """``(1 - u)·(1 + u)`` is ``1 - u²``."""
+    less, more = b.match(x, ops.subtract), b.match(y, ops.add)
+    if less is None or more is None or x.given or y.given or not equals(less[0], 1):
+        return None
+    if not any(equals(one, 1) and u is less[1] for one, u in (more, more[::-1])):
+        return None
+    return b.emit(ops.subtract, 1, b.emit(ops.power, less[1], 2))
+
+
 @rule(ops.square, ops.power, when="formula")
 def hypotenuse_squared(b: Simplifier, x: Operand, p: Operand = 2) -> Operand:
     """``hypot(u, v)²`` is ``u² + v²``."""

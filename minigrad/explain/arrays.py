@@ -141,7 +141,7 @@ def shorter(b: Simplifier, x: Operand, most: int) -> Operand:
 def broadcast_padded(b: Simplifier, x: Operand, shape: Any = None, **_: Any) -> Operand:
     """Broadcasting puts axes in front by itself."""
     c, scalars, rest = scalars_of(b, x)
-    u = shorter(b, rest, len(shape))
+    u = shorter(b, rest, len(np.atleast_1d(shape)))
     if u is rest:
         return None
     return Full(built(b, c, {**scalars, key_of(u): [u, 1]}))
