@@ -161,6 +161,9 @@ def test_rows_of_nothing() -> None:
     assert mg.logsumexp(mg.Tensor(np.ones((2, 0))), axis=1).data.tolist() == [-INF, -INF]
     assert mg.softmax(mg.Tensor(np.ones((2, 0)))).shape == (2, 0)
     assert mg.logsumexp(mg.Tensor([INF, 1.0])).item() == INF
+    extremes = np.array([[INF, 1.0], [-INF, -INF], [1e308, 1e308]])
+    with np.errstate(all="raise", under="ignore"):
+        assert mg.logsumexp(extremes, axis=1).tolist() == [INF, -INF, 1e308]
 
 
 def test_pushed_forward_by_rows() -> None:

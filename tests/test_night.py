@@ -120,14 +120,18 @@ def test_a_piece_leaves_the_page_around_it_alone(tab: Any, pages: list[Path]) ->
     assert tab.evaluate("getComputedStyle(document.documentElement).colorScheme") == "normal"
 
 
-ENDS = """() => [...document.querySelectorAll('tr>:nth-child(n+5):last-child')]
+ENDS = """() => [...document.querySelectorAll('tr>:nth-child(n+4):last-child')]
     .map(cell => cell.getBoundingClientRect().right)"""
+WIDER = (
+    "() => { const e = document.querySelector('main, div'); return e.scrollWidth - e.clientWidth; }"
+)
 
 
 def test_a_telephone_shows_verdict_and_cause_without_scrolling(tab: Any, pages: list[Path]) -> None:
     tab.set_viewport_size({"width": 390, "height": 700})
-    graded = [path for path in pages if path.stem == "report" or path.parent.name == "grades"]
+    graded = [p for p in pages if p.stem in ("report", "backward") or p.parent.name == "grades"]
     for path in graded:
         tab.goto(path.as_uri())
         ends = tab.evaluate(ENDS)
         assert ends and max(ends) <= 390, path.name
+        assert tab.evaluate(WIDER) <= 0, path.name

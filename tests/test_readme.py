@@ -19,7 +19,6 @@ from tables import each
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
 def lacks(package: str) -> bool:
@@ -44,7 +43,7 @@ def blocks(page: Path) -> list[tuple[int, str]]:
 def test_examples_of_a_page(page: Path) -> None:
     """All blocks of a page, top to bottom, in one namespace as a reader would run them."""
     names: dict[str, Any] = {}
-    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     report: list[str] = []
     for line, text in blocks(page):
         if any(
@@ -54,9 +53,7 @@ def test_examples_of_a_page(page: Path) -> None:
             continue
         assert ">>>" in text, f"{page.name}:{line}: a python block without an example"
         test = doctest.DocTestParser().get_doctest(text, names, page.name, str(page), line)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, beside the NaN examples
-            runner.run(test, out=report.append, clear_globs=False)
+        runner.run(test, out=report.append, clear_globs=False)
         names = test.globs
     assert not runner.failures, "".join(report)
 

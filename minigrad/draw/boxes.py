@@ -21,6 +21,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.draw.picture import Edge, Picture, Vertex
 from minigrad.draw.values import shown
+from minigrad.graph import pick
 from minigrad.writing.metadata import python_text
 from minigrad.writing.notation import CAPTIONS
 from minigrad.writing.terms import Term, fill
@@ -41,6 +42,9 @@ STATEMENT, WORDS = 12, 48
 """Operations and letters of the longest loop whose passes are written as a statement."""
 
 POWERS = {"2": "²", "3": "³", "0.5": "^½"}
+
+PARTS = (ops.elements, pick)
+"""Ops that take entries of an array, or one of several results."""
 
 
 @dataclass(eq=False)
@@ -398,7 +402,7 @@ def caption(v: Vertex, args: Sequence[Term]) -> Term:
     op = v.node.op if v.node is not None else None
     if op is ops.power and args[1].code in POWERS:
         return Term(f"{args[0]:atom}{POWERS[args[1].code]}", "power")
-    if op is ops.elements and v.node is not None:
+    if op in PARTS:
         return Term(f"{args[0]:atom}[{index(v)}]")
     if op in CAPTIONS:
         return fill(CAPTIONS[op], *args)
@@ -407,7 +411,7 @@ def caption(v: Vertex, args: Sequence[Term]) -> Term:
 
 def operation(v: Vertex) -> str:
     """What is shown of the operation: its name, of entries the slice that picks them."""
-    if v.node is None or v.node.op is not ops.elements or not v.inputs:
+    if v.node is None or v.node.op not in PARTS or not v.inputs:
         return v.op
     return f"{v.inputs[0].source.name}[{index(v)}]"
 

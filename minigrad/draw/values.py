@@ -56,9 +56,13 @@ def summary(value: Array, digits: int = 4) -> list[str]:
     ['0.25']
     >>> summary(np.array([[1.0, 2.0], [3.0, 6.0]]))
     ['(2, 2) float64', 'min 1  mean 3  max 6']
+    >>> summary((np.ones((2, 3)), np.ones((2, 3)))), summary((np.ones((2, 3)), 0.25))
+    (['2 × (2, 3) float64'], ['(2, 3) float64, 0.25'])
     """
     if type(value) is tuple:
-        return [", ".join(" ".join(summary(v, digits)) for v in value)]
+        parts = [summary(v, digits)[0] for v in value]
+        alike = len(set(parts)) == 1 and not is_scalar(value[0])
+        return [f"{len(parts)} × {parts[0]}" if alike else shown(parts)]
     if is_scalar(value):
         if not is_numpy(value):
             return shape_of(value)

@@ -39,7 +39,7 @@ def page(explanation: Explanation) -> str:
         if sited:
             cells.append(f"<code>{html.escape(explanation.site(row))}</code>" if row else "")
         body.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
-    title = "".join(f"<th>{h}</th>" for h in heads)
+    title = "".join(f"<th>{h}</th>" if h else "<td></td>" for h in heads)
     notes = "".join(f"<p>{html.escape(note)}</p>" for note in explanation.remarks)
     table = f"<table><thead><tr>{title}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     return piece("explain", table + notes, CSS)

@@ -32,7 +32,7 @@ def shift_of(x: Array, axis: Axis) -> Array:
     if type(top) is float:  # of nothing
         return top
     if type(top) is np.ndarray and math.isfinite(
-        top.item() if top.size == 1 else np.add.reduce(top, axis=None)
+        top.item() if top.size == 1 else np.vdot(top, top)  # one look, and no warning
     ):
         return top
     top = top_of(np.where(np.isfinite(x), x, -math.inf), axis)

@@ -82,5 +82,5 @@ def page(title: str, body: str, style: str = "") -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}{style}</style>'
-        f"<body><h1>{title}</h1>{body}</body></html>"
+        f"<body><main><h1>{title}</h1>{body}</main></body></html>"
     )

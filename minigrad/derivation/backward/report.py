@@ -12,6 +12,14 @@ from minigrad.reading.wording import printed
 MARKS = {"correct": "✓", "rounded": "✓", "wrong": "✗", "carried": "~", "missing": "✗"}
 VERDICTS = {mark: v for v, mark in reversed(MARKS.items()) if v != "missing"}
 
+LISTING = (
+    ".minigrad-report code{white-space:pre}"
+    "@media(max-width:520px){.minigrad-report :is(table,tbody){display:block}"
+    ".minigrad-report tr{display:grid;grid-template-columns:1em 3em minmax(0,1fr)}"
+    ".minigrad-report tr>:last-child{min-width:0;grid-column:3}"
+    ".minigrad-report code{white-space:pre-wrap;overflow-wrap:anywhere}}"
+)
+"""Style of the source: on a telephone, remarks stand below their lines."""
 
 ENDED = {"raises": "it stops there", "unreturned": "nothing is returned"}
 """How a function ends without its gradients, by the kind of slip."""
@@ -194,9 +202,9 @@ class BackwardReport:
             style = feedback.row_style(VERDICTS.get(mark, ""))
             rows.append(
                 f"<tr{style}><td>{mark}</td><td style='text-align:right'>{n}</td>"
-                f"<td style='text-align:left'><code style='white-space:pre'>{quoted(text)}</code>"
+                f"<td style='text-align:left'><code>{quoted(text)}</code>"
                 f"</td><td style='text-align:left'>{quoted(remarks.get((n, text), ''))}</td></tr>"
             )
         head = "<br>".join(quoted(t) for t in [self.headline, *self.explanation])
         note = f"<p>{quoted(self.note)}</p>" if self.note else ""
-        return piece("report", f"<p>{head}</p><table>{''.join(rows)}</table>{note}")
+        return piece("report", f"<p>{head}</p><table>{''.join(rows)}</table>{note}", LISTING)
