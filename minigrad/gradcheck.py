@@ -385,7 +385,7 @@ class _Line:
         scale = max(abs(a), abs(d))
         if gap <= rtol * scale + atol or scale <= self.floor:
             return "correct", a, d, err, gap, ""
-        if gap > 10 * err + rtol * scale + atol + self.floor:
+        if gap > 10 * err + rtol * scale + atol:
             return "wrong", a, d, err, gap, ""
         # An entry too small to be seen beside the largest does not spoil the verdict.
         if 10 * err <= self.share * max(scale, self.peak):

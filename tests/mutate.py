@@ -556,12 +556,22 @@ class Campaign:
         return outlived(run)
 
     def at_imports(self, chosen: list[Mutant]) -> None:
-        """Mutants of what stands in no function that tests call."""
+        """Mutants of what stands in no function that tests call.
+
+        Their tests run the file, or have its words: what a table says of an op is read elsewhere.
+        """
+        tests = {
+            name: words_in(name) for name, time in self.known.tests.items() if time is not None
+        }
+        often = Counter(word for words in tests.values() for word in words)
         for mutant in chosen:
             words = words_around(mutant.file, mutant.line)
-            found = in_turn(self.known.of_file(mutant.file), self.known, self.options.first)
+            named = {name for name, has in tests.items() if has & words}
+            alike = lambda name, words=words: sum(1 / often[word] for word in words & tests[name])
+            candidates = named | self.known.of_file(mutant.file)
+            found = in_turn(candidates, self.known, self.options.first)
             near = self.known.of_line(mutant.file, mutant.line)
-            found.sort(key=lambda test: (test not in near, -len(words & words_in(test))))
+            found.sort(key=lambda name: (name not in near, -alike(name)))
             order, files = [], set()
             for name in found:
                 file = name.partition("::")[0]

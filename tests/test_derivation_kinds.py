@@ -293,6 +293,211 @@ def slope_in_every_pass() -> Report:
     return mg.check_derivation(L, {"dL/dA": dA})
 
 
+# --- slips that no course makes ---------------------------------------------------------------
+
+
+@wrong("dL/dx", "what the windows of x receive is assigned, not added up: where they overlap")
+def windows_that_are_assigned() -> Report:
+    x, k = leaf(rng(1).normal(size=5)), rng(2).normal(size=3)
+    L = np.sum(np.tanh(x[0:3]) * k[0] + np.tanh(x[1:4]) * k[1] + np.tanh(x[2:5]) * k[2])
+    slope, dx = 1 - np.tanh(x.data) ** 2, np.zeros(5)
+    for j in range(3):
+        dx[j : j + 3] = k[j] * slope[j : j + 3]
+    return mg.check_derivation(L, {"dL/dx": dx})
+
+
+@wrong("dL/dW[0, 1]", r"it is the entry \[2, 0\] of it")
+def entry_of_another_place() -> Report:
+    W, x = leaf(rng(1).normal(size=(3, 2))), rng(2).normal(size=2)
+    h = np.tanh(W @ x)
+    dW = np.outer(2 * h.data * (1 - h.data**2), x)
+    return mg.check_derivation(np.sum(h**2), {"dL/dW[0, 1]": dW[2, 0]})
+
+
+@wrong("dL/dx", "the paths through d and through c are missing")
+def two_of_four_paths() -> Report:
+    x = leaf([0.3, -0.7, 1.1])
+    a, b, c, d = np.sin(x), np.exp(x), x**3, np.tanh(x)
+    return mg.check_derivation(np.sum(a + b + c + d), {"dL/dx": np.cos(x.data) + b.data})
+
+
+@wrong("dL/dx", "the path through a, b is missing")
+def path_whose_edges_others_share() -> Report:
+    x = leaf([0.3, -0.7, 1.1])
+    a = np.sin(x)
+    b = a * x
+    c = a + b
+    L = np.sum(c * np.exp(c))
+    dc = (1 + c.data) * np.exp(c.data)
+    lost = np.exp(c.data) * np.cos(x.data) * x.data
+    dx = dc * (np.cos(x.data) * (1 + x.data) + a.data) - lost
+    return mg.check_derivation(L, {"dL/dx": dx})
+
+
+@wrong("dL/dx", r"in the part through .*out \*\* 2.* the local factor tanh'\(x\) is missing")
+def slope_missing_in_one_part() -> Report:
+    x, W = leaf(rng(3).normal(size=4)), rng(4).normal(size=(4, 4))
+    s = np.tanh(x)
+    out = np.exp(s)
+    L = np.sum(out * (W @ x) + out**2)
+    o, slope = out.data, 1 - s.data**2
+    return mg.check_derivation(L, {"dL/dx": (W @ x.data) * o * slope + W.T @ o + 2 * o**2})
+
+
+def leaky_states(U: Any, W: Any, x: Any, leak: float) -> tuple[Any, list[Any], list[Any]]:
+    h, hs, zs = np.zeros(3), [np.zeros(3)], []
+    for row in x:
+        z = W @ h + U * row
+        h = np.tanh(z) + leak * z
+        hs.append(h.data)
+        zs.append(z.data)
+    return np.sum(h**2), hs, zs
+
+
+def through_leaky_states(by: Callable[[Any], Any], leak: float) -> Report:
+    """``by`` says what a slip makes of the derivative of a state by its sum."""
+    U, W, x = leaf(rng(7).normal(size=3)), leaf(0.3 * rng(5).normal(size=(3, 3))), rng(6)
+    rows = x.normal(size=(4, 3))
+    L, hs, zs = leaky_states(U, W, rows, leak)
+    dh, dU = 2 * hs[-1], np.zeros(3)
+    for t in reversed(range(4)):
+        dz = dh * by(zs[t])
+        dU += dz * rows[t]
+        dh = W.data.T @ dz
+    return mg.check_derivation(L, {"dL/dU": dU})
+
+
+@wrong("dL/dU", r"the path through \(leak \* .* is missing, in each of 4 passes")
+def path_missing_in_every_pass() -> Report:
+    return through_leaky_states(lambda z: 1 - np.tanh(z) ** 2, 0.1)
+
+
+@wrong("dL/dU", r"the contribution of \(leak \* .* has the wrong sign, in each of 4 passes")
+def sign_in_every_pass() -> Report:
+    return through_leaky_states(lambda z: 1 - np.tanh(z) ** 2 - 0.1, 0.1)
+
+
+@wrong("dL/dU", r"the local factor tanh'\(.*\) is missing, in each of 4 passes")
+def slope_missing_in_every_pass() -> Report:
+    return through_leaky_states(lambda z: 1.0, 0.0)
+
+
+@wrong("dL/dw", r"the factor \(1 - a\) is missing")
+def half_of_the_slope_of_a_sigmoid() -> Report:
+    x, w, y = rng(1).normal(size=(5, 3)), leaf(rng(2).normal(size=3)), rng(3).normal(size=5)
+    a = mg.sigmoid(x @ w)
+    return mg.check_derivation(np.sum((a - y) ** 2), {"dL/dw": x.T @ (2 * (a.data - y) * a.data)})
+
+
+@wrong("dL/dx", "the factor c is missing")
+def factor_missing_in_all_parts() -> Report:
+    x, c = leaf([0.5, 1.2, 2.0]), leaf([1.5, -0.3, 0.7])
+    L = np.sum(np.sin(x) * c + np.exp(x) * c)
+    return mg.check_derivation(L, {"dL/dx": np.cos(x.data) + np.exp(x.data)})
+
+
+@wrong("dL/dx", r"the local factors tanh'\(x\) and sin'\(tanh\(x\)\) are missing")
+def two_slopes_missing() -> Report:
+    x, k = leaf([0.5, 1.2, -0.4, 0.9]), np.array([2.0, -1.0, 3.0, 0.3])
+    L = np.sum(np.exp(np.sin(np.tanh(x))) * k)
+    return mg.check_derivation(L, {"dL/dx": k * np.exp(np.sin(np.tanh(x.data)))})
+
+
+@wrong("dL/dz", "b stands where z belongs")
+def constant_for_a_value() -> Report:
+    x, w, b = leaf(rng(1).normal(size=4)), leaf(rng(2).normal(size=4)), rng(3).normal(size=4)
+    z = x * w
+    a = np.tanh(z + b)
+    return mg.check_derivation(np.sum(a * z), {"dL/dz": a.data + b * (1 - a.data**2)})
+
+
+@wrong("dL/dx", r"it equals tanh'\(x\) with q in place of h")
+def output_of_another_function() -> Report:
+    x, c = leaf(rng(1).normal(size=4)), rng(2).normal(size=4)
+    h, q = np.tanh(x), np.cos(x)
+    L = np.sum(h * c + q)
+    return mg.check_derivation(L, {"dL/dx": c * (1 - q.data**2) - np.sin(x.data)})
+
+
+@wrong("dL/dx", "the order of k is reversed along axis 0: k must be flipped here")
+def kernel_as_it_is() -> Report:
+    x, k = leaf(rng(1).normal(size=6)), leaf(rng(2).normal(size=3))
+    y = np.stack([k[0] * x[i] + k[1] * x[i + 1] + k[2] * x[i + 2] for i in range(4)])
+    return mg.check_derivation(np.sum(y**2), {"dL/dx": np.convolve(2 * y.data, k.data[::-1])})
+
+
+@wrong("dL/dx", r"the order of flip\(k\) is reversed along axis 0: flip\(k\) must be flipped")
+def operand_that_was_flipped() -> Report:
+    x, k = leaf(rng(1).normal(size=6)), leaf(rng(2).normal(size=6))
+    y = np.tanh(x * np.flip(k))
+    return mg.check_derivation(np.sum(y), {"dL/dx": (1 - y.data**2) * k.data})
+
+
+@wrong("dL/dA", "B is reshaped where it should be transposed")
+def reshaped_for_transposed() -> Report:
+    A, B = leaf(rng(1).normal(size=(2, 3))), leaf(rng(2).normal(size=(3, 4)))
+    Y = A @ B
+    return mg.check_derivation(np.sum(Y**3), {"dL/dA": (3 * Y.data**2) @ B.data.reshape(4, 3)})
+
+
+@wrong("dL/dz", "its blocks along axis 0 stand in another order: 2, 1, 3 for 1, 2, 3")
+def gates_in_another_order() -> Report:
+    W, x = leaf(rng(1).normal(size=(6, 2))), rng(2).normal(size=2)
+    z = W @ x
+    t, s = np.tanh(z[:2]), mg.sigmoid(z[2:4])
+    L = np.sum(t * s + np.sin(z[4:]))
+    first, second = (1 - t.data**2) * s.data, t.data * s.data * (1 - s.data)
+    return mg.check_derivation(L, {"dL/dz": np.concatenate([second, first, np.cos(z.data[4:])])})
+
+
+@wrong("dL/dp", "s has the wrong sign, wherever it enters")
+def rotation_that_is_not_turned_back() -> Report:
+    angle, p = leaf(0.4), leaf(rng(1).normal(size=(5, 2)))
+    c, s = np.cos(angle), np.sin(angle)
+    q = np.stack([c * p[:, 0] - s * p[:, 1], s * p[:, 0] + c * p[:, 1]], axis=1)
+    dq, C, S = 3 * q.data**2, c.data, s.data
+    dp = np.stack([C * dq[:, 0] - S * dq[:, 1], S * dq[:, 0] + C * dq[:, 1]], axis=1)
+    return mg.check_derivation(np.sum(q**3), {"dL/dp": dp})
+
+
+@wrong("dL/dw", "the same part of x is taken every time, where it moves on")
+def window_that_stands_still() -> Report:
+    w, x = leaf(rng(1).normal(size=3)), leaf(rng(2).normal(size=7))
+    ys = [np.tanh(np.sum(w * x[t : t + 3])) for t in range(4)]
+    L = sum(y**2 for y in ys)
+    dw = sum(2 * y.data * (1 - y.data**2) * x.data[:3] for y in ys)
+    return mg.check_derivation(L, {"dL/dw": dw})
+
+
+@wrong("dL/dx", "it is the value of h, not a derivative")
+def value_for_a_derivative() -> Report:
+    x = leaf(rng(1).normal(size=4))
+    h = np.tanh(x)
+    return mg.check_derivation(np.sum(h**3), {"dL/dx": h.data})
+
+
+@wrong("dL/db", r"-a / b stands where -a / b\*\*2 belongs")
+def denominator_not_squared() -> Report:
+    a, b = leaf([1.0, 2, 3.5]), leaf([2.0, 0.7, 3])
+    y = np.tanh(a / b)
+    return mg.check_derivation(np.sum(y), {"dL/db": -(1 - y.data**2) * a.data / b.data})
+
+
+@wrong("dL/dx", r"σ'\(x\) stands where ∂y/∂x belongs")
+def slope_of_a_sigmoid_for_that_of_a_swish() -> Report:
+    x = leaf(rng(1).normal(size=5))
+    y = x * mg.sigmoid(x)
+    s = 1 / (1 + np.exp(-x.data))
+    return mg.check_derivation(np.sum(y**2), {"dL/dx": 2 * y.data * s * (1 - s)})
+
+
+@wrong("dL/dx", "of what arrives at the copies in .*, the first alone is taken")
+def one_of_two_copies() -> Report:
+    x, c = leaf(rng(1).normal(size=3)), rng(2).normal(size=6)
+    y = np.tanh(np.tile(x, 2))
+    return mg.check_derivation(np.sum(y * c), {"dL/dx": (c * (1 - y.data**2))[:3]})
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c[2].__name__)
 def test_the_cause_is_named(case: tuple[str, str, Callable[[], Report]]) -> None:
     first, words, f = case

@@ -312,6 +312,24 @@ def test_what_is_asked_of_a_function_is_written(f: Any, formula: str) -> None:
 # --- names -----------------------------------------------------------------------------------
 
 
+def test_a_product_that_has_a_name_is_called_by_it() -> None:
+    x, w, t = (mg.Tensor(v, requires_grad=True) for v in ([1.0, 2, 3], [2.0, 4, 5], [1.0, 1, 3]))
+    a = x / w
+    assert final(mg.explain(np.sum(np.exp(t * w) * a), [t, x], simplify=True), "t") == (
+        "x ⊙ exp(t ⊙ w)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "formula"), [((), "arctan2(x, full((3,), 2))"), ((2, 3), "arctan2(x, 2)")]
+)
+def test_equal_entries_are_a_number_where_the_shape_is_seen(
+    shape: tuple[int, ...], formula: str
+) -> None:
+    x = mg.Tensor(np.full(shape, 0.5), requires_grad=True)
+    assert f"L = sum({formula})" in str(mg.explain(np.sum(np.arctan2(x, np.full(3, 2.0))), x))
+
+
 def test_a_row_for_each_pass_of_a_loop() -> None:
     X, Wx, Wh = rng.normal(size=(3, 2)), param(4, 2), param(4, 4)
     h = np.zeros(4)
@@ -337,8 +355,8 @@ def test_both_sides_of_an_equation_stand_apart() -> None:
     pytest.importorskip("matplotlib")
     x = param(2)
     figure = mg.explain(np.sum(x**2), x).plot()
-    sides = [text.get_position()[0] for text in figure.texts]
-    assert all(left < right for left, right in zip(sides[::2], sides[1::2], strict=True))
+    boxes = [text.get_window_extent() for text in figure.texts]
+    assert all(left.x1 < right.x0 for left, right in zip(boxes[::2], boxes[1::2], strict=True))
 
 
 def test_a_bound_that_only_guards_is_left_out() -> None:

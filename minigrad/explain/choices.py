@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from minigrad import ops
-from minigrad.explain.factors import Factors, Simplifier, built, factors, merged, unpadded
+from minigrad.explain.factors import Factors, Simplifier, built, factors, merged, power_of, unpadded
 from minigrad.ops.record import Op
 from minigrad.program.builder import Full, as_number, equals, key_of, shape_of
 from minigrad.program.equations import Var
@@ -190,7 +190,7 @@ def common_to_both(b: Simplifier, condition: Operand, x: Operand, y: Operand) ->
         common = {k: part for k, part in common.items() if not shape_of(part[0])}
         size = c or d
     else:
-        common = {k: part for k, part in first.items() if second.get(k, (0, 0))[1] == part[1]}
+        common = {k: part for k, part in first.items() if power_of(second, k) == part[1]}
         size = c if c == d else 1.0
     if not common and size == 1:
         return None

@@ -24,6 +24,7 @@ from minigrad.explain.factors import (
     leaves,
     merged,
     normal,
+    power_of,
     product,
 )
 from minigrad.explain.paper import UNREADABLE
@@ -169,7 +170,7 @@ def gathered(b: Simplifier, terms: Terms) -> Operand:
     common = {
         k: [z, p]
         for k, (z, p) in parts[0][1].items()
-        if all(f.get(k, (0, 0))[1] == p for _, f in parts[1:])
+        if all(power_of(f, k) == p for _, f in parts[1:])
     }
     if len(parts) == 1:
         return built(b, parts[0][0], parts[0][1])
@@ -229,11 +230,11 @@ def over_one_denominator(b: Simplifier, terms: Terms) -> Operand:
     for _, found in terms.values():
         for key, (z, p) in found.items():
             if p < 0 and is_sum(b, z):
-                powers[key] = [z, max(-p, powers.get(key, (z, 0))[1])]
+                powers[key] = [z, max(-p, power_of(powers, key))]
     if len(powers) != 1 or len(terms) < 2:
         return None
     below = next(iter(powers))
-    if not all(found.get(below, (0, 0))[1] < 0 for _, found in terms.values()):
+    if not all(power_of(found, below) < 0 for _, found in terms.values()):
         return None
     above: Terms = {}
     for c, found in terms.values():

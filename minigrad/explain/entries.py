@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.explain.factors import Simplifier, built, change, factors, merged, scalars_of
+from minigrad.explain.factors import (
+    Simplifier,
+    built,
+    change,
+    factors,
+    merged,
+    power_of,
+    scalars_of,
+)
 from minigrad.ops.joining import joined
 from minigrad.program.builder import Full, as_number, equals, is_identity, key_of, shape_of
 from minigrad.program.equations import Var
@@ -124,7 +132,7 @@ def weighted(b: Any, found: Operand) -> Operand:
             made = b.made(z, ops.elements) if p < 0 else None
             if made is None or key_of(made.kwargs["index"]) != key_of(t):
                 continue
-            if found.get(key_of(made.args[0]), (0, 0))[1] <= 0:
+            if power_of(found, key_of(made.args[0])) <= 0:
                 continue
             inner[key][1] += 1
             rest = built(b, c, {k: part for k, part in inner.items() if part[1]})

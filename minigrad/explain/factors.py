@@ -105,6 +105,11 @@ def leaves(b: Simplifier, x: Operand) -> Iterator[Operand]:
             yield y
 
 
+def power_of(found: Factors, key: Any) -> float:
+    """The exponent of what has this key in a product, 0 if that is no factor."""
+    return found[key][1] if key in found else 0
+
+
 def change(found: Factors, y: Operand, p: float) -> None:
     """Multiply a product by ``y**p``."""
     found.setdefault(key_of(y), [y, 0])[1] += p
@@ -173,7 +178,7 @@ def roots_squared(b: Simplifier, found: Factors) -> Factors:
         if inner is None or y.given:
             continue
         of = key_of(inner[0])
-        total = found.get(of, (0, 0))[1] + p / 2
+        total = power_of(found, of) + p / 2
         if abs(p) >= 2 or (of in found and total != int(total)):
             full = int(total)
             found[key][1] = int(2 * (total - full))
@@ -200,13 +205,13 @@ def named_powers(b: Simplifier, found: Factors) -> Factors:
             continue
         x, n, k = parts
         c, base = factors(b, x)
-        whole = found.get(key_of(x), (x, 0))[1] if k or key_of(x) in found else 0
+        whole = power_of(found, key_of(x))
         if c != 1 or (len(base) != 1 and not k):
             continue
         if len(base) == 1:
             more, base = whole, {key_of(x): [x, 1]}
         else:
-            met = any(found.get(z, (0, 0))[1] * q * k < 0 for z, (_, q) in base.items())
+            met = any(power_of(found, z) * q * k < 0 for z, (_, q) in base.items())
             more = -k if met else 0
         if not more:
             continue
@@ -222,7 +227,7 @@ def signs(b: Simplifier, found: Factors) -> Factors:
     """``sign(u)/|u|`` is 1/u, ``sign(u)·|u|`` is u, ``sign(u)·u`` is |u|."""
     for y, p in list(found.values()):
         of = b.match(y, ops.sign) if p > 0 else None
-        if of is not None and found.get(key_of(of[0]), (0, 0))[1] >= 1:
+        if of is not None and power_of(found, key_of(of[0])) >= 1:
             change(found, y, -1)
             change(found, of[0], -1)
             change(found, b.emit(ops.absolute, *of), 1)
@@ -475,7 +480,7 @@ def common_factors(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     if kinds(x) != kinds(y) or not is_float(x):
         return None
     (c, above), (d, below) = factors(b, x), factors(b, y)
-    common = {k: part for k, part in above.items() if below.get(k, (0, 0))[1] == part[1]}
+    common = {k: part for k, part in above.items() if power_of(below, k) == part[1]}
     rests = [{k: v for k, v in f.items() if k not in common} for f in (above, below)]
     if not common or not any(rests) or all(p < 0 for r in rests for _, p in r.values()):
         return None

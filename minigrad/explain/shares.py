@@ -16,6 +16,7 @@ from minigrad.explain.factors import (
     change,
     factors,
     merged,
+    power_of,
     reframed,
     unpadded,
 )
@@ -100,7 +101,7 @@ def shares(b: Simplifier, found: Factors) -> Factors:
         u = made_as(b, e, ops.exp)
         axis, n = total.kwargs.get("axis"), len(shape_of(e))
         along = -1 if n == 1 else axis
-        if u is None or not isinstance(along, int) or found.get(key_of(e), (e, 0))[1] <= 0:
+        if u is None or not isinstance(along, int) or power_of(found, key_of(e)) <= 0:
             continue
         kept = tuple(1 if i == along % n else k for i, k in enumerate(shape_of(e)))
         if shape_of(z) == kept or n == 1:
@@ -153,7 +154,7 @@ def chosen(b: Simplifier, found: Factors) -> Factors:
             made = b.made(z, ops.elements) if q < 0 else None
             if made is None or key_of(made.kwargs["index"]) != key_of(hot[0]):  # type: ignore[index]
                 continue
-            if found.get(key_of(made.args[0]), (0, 0))[1] > 0:
+            if power_of(found, key_of(made.args[0])) > 0:
                 change(found, made.args[0], -1)
                 change(found, z, 1)
     return found
@@ -293,7 +294,7 @@ def sigmoid_of_distance(b: Simplifier, x: Operand, y: Operand) -> Operand:
         if of is None:
             continue
         far = b.emit(ops.sigmoid, b.emit(ops.negative, b.emit(ops.absolute, *of)))
-        if found.get(key_of(far), (far, 0))[1] != 1:
+        if power_of(found, key_of(far)) != 1:
             continue
         change(found, z, -1)
         change(found, far, -1)

@@ -256,7 +256,7 @@ class SourceWriter(Expressions):
             )
             return
         v = equation.out
-        once = self.uses.get(v, 0) == 1 and not v.given
+        once = self.uses[v] == 1 and not v.given
         if equation.op is ops.scatter:
             self.write_updates(*equation.reads())
             value = self.argument(equation.args[0], [v.dtype], equation.args[0] is not None)
