@@ -110,6 +110,8 @@ def typing_only(node: ast.AST) -> bool:
     """Whether a node says something to checkers of types only."""
     if isinstance(node, ast.If):
         return ast.unparse(node.test) == "TYPE_CHECKING"
+    if isinstance(node, ast.AnnAssign):
+        return ast.unparse(node.annotation) == "TypeAlias"
     if isinstance(node, ast.Assign):
         value = node.value
         union = isinstance(value, ast.BinOp) and isinstance(value.op, ast.BitOr)

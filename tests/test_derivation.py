@@ -674,3 +674,6 @@ def test_zero_is_right_where_there_is_no_path() -> None:
     *_, L = neuron()
     v = mg.Tensor([1.0, 2.0], requires_grad=True)
     assert mg.check_derivation(L, {v: [0.0, 0.0]}).ok
+    for key in (v, (L, v), "dL/dv"):
+        row = mg.check_derivation(L, {key: [0.0, 1.0]}).rows[0]
+        assert row.remark == "L does not depend on v: this derivative is zero"

@@ -334,6 +334,10 @@ def test_per_example_before_the_mean() -> None:
     report = mg.check_derivation(s.J, {**s.hand, s.Z1: -s.hand[s.Z1], s.W1: -s.hand[s.W1]})
     assert (report.first_error.quantity, report.first_error.diagnosis.kind) == ("dJ/dZ1", "sign")
     assert report.conventions
+    one_of_two = {k: s.hand[k] for k in (s.Z2, s.W2)} | {s.b2: s.hand[s.b2] * s.m}
+    report = mg.check_derivation(s.J, one_of_two)
+    assert report.conventions == ("dJ/dZ2: per example, before the mean over 4",)
+    assert [r.quantity for r in report.rows if r.verdict == "wrong"] == ["dJ/db2"]
 
 
 def test_layout_conventions() -> None:

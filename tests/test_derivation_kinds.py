@@ -498,6 +498,21 @@ def one_of_two_copies() -> Report:
     return mg.check_derivation(np.sum(y * c), {"dL/dx": (c * (1 - y.data**2))[:3]})
 
 
+@wrong("dL/db", "what arrives at b is summed over axes 0, 2 where axes 0, 1 belongs")
+def summed_over_an_axis_of_the_same_length() -> Report:
+    b, A, C = leaf(rng(1).normal(size=2)), rng(2).normal(size=(3, 2, 2)), rng(3).random((3, 2, 2))
+    y = np.tanh(A + b)
+    dy = C * (1 - y.data**2)
+    return mg.check_derivation(np.sum(y * C), {"dL/db": dy.sum((0, 2))})
+
+
+@wrong("dL/dW", "a sum where the mean over 18 belongs, and beside that it is ½ times the truth")
+def sum_for_mean_without_the_two_of_a_square() -> Report:
+    W = leaf(rng(4).normal(size=(6, 3)))
+    y = np.tanh(W)
+    return mg.check_derivation(np.mean(y**2), {"dL/dW": y.data * (1 - y.data**2)})
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c[2].__name__)
 def test_the_cause_is_named(case: tuple[str, str, Callable[[], Report]]) -> None:
     first, words, f = case

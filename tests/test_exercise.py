@@ -52,3 +52,13 @@ def test_what_is_refused() -> None:
         mg.exercise(w**2, slips=0)
     with pytest.raises(ValueError, match="no 9 slips can be planted"):
         mg.exercise(w**2, slips=9)
+
+
+def test_leaves_without_names_leave_all_results() -> None:
+    y, s = (
+        np.tanh(mg.Tensor([0.3, -0.5], requires_grad=True)),
+        np.sin(mg.Tensor(0.7, requires_grad=True)),
+    )
+    z = y * s
+    L = np.sum(z)
+    assert set(mg.exercise(L).hand) == {"dL/dz", "dL/dy", "dL/ds"}

@@ -148,7 +148,7 @@ class Maker:
         self.output = output
         self.names: Names = names([output.node])
         known = [n for n in self.names.nodes if self.names.known(n)]
-        wrt = [n for n in leaves(output.node) if n in known] or known[:1]
+        wrt = [n for n in leaves(output.node) if n in known] or known
         self.forward: dict[str, Any] = {self.names.node[n]: self.value_at(n) for n in known}
         """The values of the forward pass, by name."""
         held = [wrap(self.value_at(n), n) for n in sorted(wrt, key=lambda n: n.seq)]

@@ -62,7 +62,7 @@ class Intake(Tolerance):
         ends = {n for q in found for n in (q.u, q.v)}
         self.graph: Graph = Graph(
             [self.output.node, *ends],
-            {t.node: t._value for t in [self.output, *tensors]} | self.reader.zeros,
+            {self.output.node: self.output._value} | self.reader.values,
         )
         self.graph.marked = ends
         if not ends <= self.names.nodes:

@@ -157,8 +157,8 @@ class Keys:
         self.output, self.call = output, call
         self.second: dict[tuple[AnyNode, AnyNode], AnyNode] = {}
         """Gradients that were recorded for second derivatives."""
-        self.zeros: dict[AnyNode, Any] = {}
-        """Those that are constant, with their values."""
+        self.values: dict[AnyNode, Any] = {}
+        """Those of Tensors that keys name, which need not be in the graph of the output."""
         self.use(names)
 
     def use(self, names: Names) -> None:
@@ -176,8 +176,6 @@ class Keys:
         if node is not None:
             return node
         held = self.lookup(text)
-        if isinstance(held, Tensor):
-            return held if held.node is None else held.node
         if held is not None and not callable(held):
             return held
         found = self.spelled.get(canonical(text)) if text else None
@@ -189,11 +187,17 @@ class Keys:
         running = LETTERS.match(text) if held is None else None
         return self.tensor(running[1]) if running is not None else held
 
+    def noted(self, t: Tensor) -> AnyNode:
+        """The node of a Tensor, whose value is kept: the output need not depend on it."""
+        node: AnyNode = t.node
+        self.values[node] = t._value
+        return node
+
     def graph_tensor(self, text: str) -> AnyNode | None:
         """The recorded node that ``text`` names, else None."""
         found = self.tensor(text)
-        if isinstance(found, Tensor):
-            found = found.node
+        if isinstance(found, Tensor) and found.node is not None:
+            return self.noted(found)
         return found if hasattr(found, "parents") else None
 
     def lookup(self, text: str) -> Any:
@@ -231,7 +235,7 @@ class Keys:
         """
         found = self.tensor(x) if isinstance(x, str) else x
         if isinstance(found, Tensor) and found.node is not None:
-            return found.node  # type: ignore[no-any-return]
+            return self.noted(found)
         if hasattr(found, "parents"):
             return found  # type: ignore[no-any-return]
         if isinstance(x, str) and found is None:
@@ -376,7 +380,7 @@ class Keys:
             found = backward_pass([(u, seed)], {v}, wrap).get(v, 0.0)
             if not isinstance(found, Tensor) or found.node is None:
                 found = Tensor(getattr(found, "_value", found), requires_grad=True)
-                self.zeros[found.node] = found._value
+                self.noted(found)
             self.second[u, v] = found.node
         return self.second[u, v]
 
