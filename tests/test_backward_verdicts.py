@@ -126,6 +126,9 @@ WAYS = [
     ("w, b", "", "return Slots(u, v)"),
     ("w, b", "", "o = np.empty((2, 1), object); o[:, 0] = u, v; return o"),
     ("w, b", "", "dw, db = u, v; return dw, dw, dw, db, db"),
+    ("w, b", "", "return map(np.array, (u, v))"),
+    ("w, b", "", "yield u; yield v"),
+    ("w, b", "", "yield from (g for g in (u, v))"),
     ("w, b", "", "return u, v, ((((((([1.0, [u]],),),),),),),)"),
 ]
 
@@ -168,7 +171,36 @@ def test_what_nobody_can_tell_is_not_called_right() -> None:
     assert f"<td>?</td><td style='text-align:right'>{report.source[-1][0]}</td>" in (
         report._repr_html_()
     )
-    assert report.note.endswith("it may be the gradient of w or v: return gradients by name")
+    assert report.note.endswith(
+        "it may be the gradient of w or v: return gradients by name, or "
+        "say names={'[0]': None} of what is none"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ending", "name"),
+    [
+        ("n = 2 * e.sum(); return u, n", "n"),
+        ("n = 2 * e.sum(); return n, u", "n"),
+        ("return {'w': u, 'n': 2 * e.sum()}", "n"),
+        ("return u, ([[2 * e.sum()]], 'n')", "[1][0][0][0]"),
+        ("yield u; yield 2 * e.sum()", "[1]"),
+    ],
+)
+def test_what_is_said_to_be_no_gradient_is_not_graded(ending: str, name: str) -> None:
+    scope = scope_of(NET.format(given="w, b", taken="pass", ending=ending))
+    args = G.normal(size=(4, 3)), G.normal(size=(4, 2)), G.normal(size=(3, 2)), 0.3
+    check = lambda names: mg.check_backward(scope["forward"], scope["backward"], *args, names=names)
+    assert not check(None).ok
+    assert check({name: None}).ok
+
+
+def test_slips_in_what_is_yielded_are_found_in_its_line() -> None:
+    source = NET.format(given="w, b", taken="pass", ending="yield np.cos(u)\n    yield v")
+    scope = scope_of(source)
+    args = G.normal(size=(4, 3)), G.normal(size=(4, 2)), G.normal(size=(3, 2)), 0.3
+    report = mg.check_backward(scope["forward"], scope["backward"], *args)
+    assert report.first_error.code.strip() == "yield np.cos(u)"
 
 
 LAYER = """import numpy as np
@@ -311,8 +343,8 @@ def test_rounding_of_coarser_types_is_no_error(seed: int) -> None:
          "entries that are not finite"),
         (ENDED.replace("np.tanh(", "np.random.default_rng().random() * np.tanh(") + "dx, dw, db\n",
          {}, "run twice on the same inputs, forward gives different values"),
-        (HEAD + BODY + "    yield dx\n", {}, "yields its gradients: let it return them"),
-        (ENDED + "map(np.abs, (dx, dw, db))\n", {}, "yields its gradients: let it return them"),
+        (ENDED + "dx, dw, db\n", {"names": {"dz": "q"}}, "forward function has no variable 'q'"),
+        (ENDED + "dx, dw, db\n", {"names": {"dz": 3}}, "names is a dict such as .*, not {'dz': 3}"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_graded_is_refused_by_its_reason(

@@ -34,7 +34,7 @@ def check_backward(
     backward: Any,
     *inputs: Any,
     upstream: Any = None,
-    names: Mapping[str, str] | None = None,
+    names: Mapping[str, str | None] | None = None,
     passes: str = "last",
 ) -> BackwardReport:
     """Grade a backward function written by hand: which line is wrong first, and why.
@@ -55,7 +55,8 @@ def check_backward(
     names : dict, optional
         Name in the backward function -> the variable of the forward function that it is the
         gradient of, where it is not called ``dX``, ``dL_dX``, ``X_grad``, ``grad_X`` or
-        ``grads["X"]``: ``{"delta2": "z2"}``.
+        ``grads["X"]``: ``{"delta2": "z2"}``.  None of what is returned and is no gradient, by its
+        variable, key or place: ``{"norm": None}``, ``{"[2]": None}``.
     passes : {"last", "all"}
         Of a line in a loop, which passes are graded; all of them where the last is wrong
         for what an earlier one did.
@@ -102,13 +103,13 @@ def check_backward(
         inputs = (backward, *inputs)
     if not inputs:
         raise TypeError(f"{CHECK}: give the inputs of {label(forward)}, too")
-    if not isinstance(names, Mapping | None):
-        raise TypeError(f"{CHECK}: names is a dict such as {{'delta': 'z'}}, not {names!r}")
-    given = dict(names or {})
+    given = as_given(names)
     check = Check(student, inputs, upstream)
     wanted: Callable[[Runs], Any] = lambda runs: Namer(runs.variables, given).wanted
     runs = check.run(wanted)
     why = runs.why
+    if runs.outputs:
+        refuse_unknown(given, runs)
     judge = Judge(check, runs, given, passes == "all", runs.stopped is not None)
     stop = line_of_stop(judge, runs.stopped) if runs.stopped is not None else None
     if runs.stopped is not None and stop is None:
@@ -149,6 +150,21 @@ def check_backward(
     doubtful = {(n, s.text(n)) for s, n in left.values() if s is not None}
     note = note_of(judge, runs, why)
     return BackwardReport(student.name, lines, numbered, not why, note, [*left], doubtful)
+
+
+def as_given(names: Any) -> dict[str, str | None]:
+    """What names mean, as the caller says."""
+    given = {} if names is None else names
+    if not isinstance(given, Mapping) or not all(isinstance(x, str | None) for x in given.values()):
+        raise TypeError(f"{CHECK}: names is a dict such as {{'delta': 'z'}}, not {names!r}")
+    return dict(given)
+
+
+def refuse_unknown(given: Mapping[str, str | None], runs: Runs) -> None:
+    """Raise a ValueError for names that are no variables of the forward function."""
+    for name in filter(None, given.values()):
+        if Namer(runs.variables).variable(name) is None:
+            raise ValueError(f"{CHECK}: names: the forward function has no variable {name!r}")
 
 
 def line_of(claim: Claim, judge: Judge, text: Any, first: bool) -> Line:

@@ -45,7 +45,8 @@ class Collector:
         generations = self.generations(events)
         found = [c for path, made in generations.items() for c in self.of(path, made, every_pass)]
         inputs_of = lambda value: self.inputs_named(found, value)
-        self.layout = Layout(self.runs, self.flows, inputs_of, lambda: self.named_in(found))
+        known = lambda: self.named_in(found)
+        self.layout = Layout(self.runs, self.flows, inputs_of, known, self.namer.denied)
         handed = self.layout.returned(self.runs.answer)
         handed += self.layout.listed(self.containers())
         unknown = [h for h in handed if not self.returned(found, h, len(events))]
@@ -208,6 +209,7 @@ class Collector:
             for name, value in vars(layer).items():
                 path = f"{place}.{name}"
                 own = paths.get(path) in self.flows.total  # a weight that is called ``g``
+                own = own or self.namer.denied(path)
                 if isinstance(value, np.ndarray | float) and readings(path) and not own:
                     yield path, layer, value
 
@@ -292,6 +294,8 @@ class Collector:
         False where nobody knows what it is the gradient of.
         """
         key, value, place, line = h.key, h.value, h.place, self.line_of(h)
+        if self.layout.denies(h):
+            return True
         if value is None:
             self.nones += [] if place is None else [self.runs.inputs[place][0]]
             return True
@@ -382,6 +386,8 @@ class Collector:
                 dicts = [n for n in ast.walk(tree) if isinstance(n, ast.Dict)] if tree else []
                 pairs = [p for d in dicts for p in zip(d.keys, d.values, strict=True)]
                 found = {getattr(a, "value", None): b for a, b in pairs}.get(key)
+            elif watch.yielded:
+                found = getattr(tree, "value", None) if watch.yielded.get(k) is value else None
             else:
                 found = returned_as(step.statement.node, watch.answer, value)
             if isinstance(found, ast.Name | ast.Dict | ast.Tuple):

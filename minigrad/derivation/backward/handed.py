@@ -49,8 +49,13 @@ class Handed:
     steps: Steps = ()
 
     @property
+    def said(self) -> str:
+        """What the caller may call it: by its key, or by its place."""
+        return self.key if self.key is not None else "".join(f"[{k!r}]" for k in self.steps)
+
+    @property
     def label(self) -> str:
-        return repr(self.key) if self.key is not None else "".join(f"[{k!r}]" for k in self.steps)
+        return repr(self.key) if self.key is not None else self.said
 
 
 def items_of(value: Any) -> list[tuple[Any, Any]] | None:
@@ -92,13 +97,6 @@ def shape_of(value: Any) -> tuple[int, ...] | None:
     return None if number is None else number.shape
 
 
-def is_table(value: Any) -> bool:
-    """Whether it is an array that is written as lists."""
-    leaves = [v for _, v in leaves_of(value)] if isinstance(value, list | tuple) else []
-    numbers = all(np.isscalar(v) and not isinstance(v, str | bytes) for v in leaves)
-    return len(leaves) > 1 and numbers and numbers_of(value) is not None
-
-
 def leaves_of(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, Any]]:
     """The values in what holds others, each with how it is found: ``(0, 'W')``."""
     items = items_of(value) if len(steps) < DEEP else None
@@ -131,9 +129,14 @@ def alike(step: Any, given: Any) -> bool:
 class Layout:
     """What is handed out and the inputs, side by side."""
 
-    def __init__(self, runs: Runs, flows: Flows, named: Named, known: Callable[[], set[AnyNode]]):
+    def __init__(
+        self, runs: Runs, flows: Flows, named: Named, known: Callable[[], set[AnyNode]],
+        denied: Callable[..., bool],
+    ) -> None:  # fmt: skip
         self.runs, self.flows, self.named, self.known = runs, flows, named, known
         """``known``: the inputs of which there is a gradient by name."""
+        self.denied = denied
+        """Whether one of some names is said to be no gradient."""
         self.inputs = [t.node for _, t in runs.inputs]
         self.paths = [keys_of(path) for path, _ in runs.inputs]
         self.order: list[str] = []
@@ -154,13 +157,14 @@ class Layout:
             first = self.groups()[:1] or [None]
             alone = Handed(answer, place=first[0])
             return [alone if self.fits(alone) else replace(alone, place=self.only(alone))]
-        if all(isinstance(k, int) for k, _ in items):
-            return list(self.placed([v for _, v in items]))
+        answer = {k: v for k, v in items if not self.denies(Handed(v, last_key((k,)), None, (k,)))}
+        if all(isinstance(k, int) for k in answer):
+            return list(self.placed(answer))
         for places in self.arguments.values():
             found = self.by_keys(answer, places) if len(places) > 1 else []
             if any(len(h.steps) > 1 for h in found):
                 return found
-        return [h for k, v in items for h in self.called(str(k), v, (k,))]
+        return [h for k, v in answer.items() for h in self.called(str(k), v, (k,))]
 
     def called(self, key: str, value: Any, steps: Steps) -> Iterator[Handed]:
         """What stands under a key: one value, or what holds those of an argument."""
@@ -171,7 +175,7 @@ class Layout:
             if alike(key, name) and (found := self.matched(value, places, sure=True)):
                 yield from (replace(h, steps=(*steps, *h.steps)) for h in found)
                 return
-        if is_table(value):
+        if self.is_table(value):
             yield Handed(value, key, steps=steps)
         else:
             yield from self.loose(value, steps)
@@ -181,18 +185,22 @@ class Layout:
         for at, leaf in leaves_of(value, steps):
             yield Handed(leaf, last_key(at), steps=at)
 
-    def placed(self, answer: list[Any]) -> Iterator[Handed]:
+    def denies(self, h: Handed) -> bool:
+        """Whether it is said to be no gradient: by its key, its place or its variable."""
+        return self.denied(h.said, self.name_of(h.value))
+
+    def placed(self, answer: dict[int, Any]) -> Iterator[Handed]:
         """What is returned in a row, each value with the input that it stands for by its place."""
         arguments = list(self.arguments.values())
-        groups = self.places(answer)
+        groups = self.places([*answer.values()])
         by_place = bool(groups)
-        if not by_place or not all(map(self.matched, answer, arguments)):
+        if not by_place or not all(map(self.matched, answer.values(), arguments)):
             for places in arguments:  # the one argument that is a list
                 if len(places) > 1 and (found := self.matched(answer, places)):
                     yield from found
                     return
-        for i, value in enumerate(answer):
-            lists = arguments[i : i + 1] if by_place else arguments
+        for k, (i, value) in enumerate(answer.items()):
+            lists = arguments[k : k + 1] if by_place else arguments
             several = [p for p in lists if items_of(value) is not None
                        and (by_place or not isinstance(value, dict))]  # fmt: skip
             places = next((p for p in several if self.matched(value, p, sure=by_place)), [])
@@ -200,8 +208,8 @@ class Layout:
             if places:
                 for h in self.matched(value, places, sure=by_place):
                     yield replace(h, steps=(i, *h.steps))
-            elif items_of(value) is None or is_table(value):
-                yield Handed(value, place=groups[i] if by_place else None, steps=(i,))
+            elif items_of(value) is None or self.is_table(value):
+                yield Handed(value, place=groups[k] if by_place else None, steps=(i,))
             else:
                 yield from self.loose(value, (i,))
 
@@ -253,6 +261,13 @@ class Layout:
                 return []
             found.append(Handed(exact[0][1], last_key(exact[0][0]), i, exact[0][0]))
         return found if len({h.steps for h in found}) == len(found) else []
+
+    def is_table(self, value: Any) -> bool:
+        """Whether it is an array of an input's shape that is written as lists."""
+        numbers = isinstance(value, list | tuple) and all(
+            np.isscalar(v) and not isinstance(v, str | bytes) for _, v in leaves_of(value)
+        )
+        return numbers and shape_of(value) in [t.shape for _, t in self.runs.inputs]
 
     # --- by its place ------------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ class Judge:
 
     check: Check
     runs: Runs
-    given: dict[str, str]
+    given: dict[str, str | None]
     every_pass: bool
     output: Tensor
     namer: Namer
@@ -67,7 +67,7 @@ class Judge:
     claims: list[Claim]
 
     def __init__(
-        self, check: Check, runs: Runs, given: dict[str, str], every_pass: bool,
+        self, check: Check, runs: Runs, given: dict[str, str | None], every_pass: bool,
         assumed: bool = False,
     ) -> None:  # fmt: skip
         self.check, self.runs, self.given, self.every_pass = check, runs, given, every_pass

@@ -70,11 +70,12 @@ class Namer:
     variables : dict
         Name in the forward function -> the Tensors that it was.
     given : dict
-        What the caller says: name in the backward function -> name in the forward one.
+        What the caller says: name in the backward function -> name in the forward one, None of
+        what is no gradient.
     """
 
     variables: Mapping[str, list[Tensor]]
-    given: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._short: dict[str, list[str]] = {}
@@ -89,7 +90,8 @@ class Namer:
         """What ``path`` is the gradient of; None where it is none."""
         aliases = aliases or {}
         if path in self.given:
-            return Meaning(self.given[path], True)
+            variable = self.given[path]
+            return None if variable is None else Meaning(variable, True)
         found = readings(path)
         for name in found:  # of self.dW rather the gradient of self.W than of another W
             above = path.removesuffix(last_part(path)[0])
@@ -107,6 +109,10 @@ class Namer:
             if variable:
                 return Meaning(variable, False)
         return None
+
+    def denied(self, *names: Any) -> bool:
+        """Whether the caller says that one of these is no gradient."""
+        return any(name in self.given and self.given[name] is None for name in names)
 
     def longer(self, path: str) -> list[str]:
         """The parameter of a layer whose name begins so, if it is the only one."""

@@ -121,9 +121,9 @@ def is_alone(attributes: Mapping[str, Any]) -> bool:
 
 
 def plain_answer(answer: Any) -> Any:
-    """What is returned, as a tuple where it is an array of anything."""
+    """What is returned, as a tuple where it is an array of anything, or yielded."""
     if isinstance(answer, Iterator):
-        raise TypeError(f"{CHECK}: it yields its gradients: let it return them in a tuple")
+        return tuple(answer)
     holds_any = isinstance(answer, np.ndarray) and answer.dtype == object
     return tuple(answer.flat) if holds_any and any(map(np.ndim, answer.flat)) else answer
 

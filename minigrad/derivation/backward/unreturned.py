@@ -74,6 +74,7 @@ class Left:
         calls = [runs.watch, *runs.helpers] if self.kept else []
         return {e.path: (w.source, e.statement.first) for w in calls for e in w.events
                 if e.path.startswith("self.") and e.path not in known
+                and not collector.namer.denied(e.path)
                 and np.size(e.after) in sizes}  # fmt: skip
 
 
@@ -86,7 +87,8 @@ def notes(collector: Collector, claims: list[Claim]) -> Iterator[str]:
         free = " or ".join(path for path, t in left.inputs if t.size in sizes)
         words = "as no variable of the forward function is called so"
         if free:
-            words += f"; it may be the gradient of {free}: return gradients by name"
+            words += f"; it may be the gradient of {free}: return gradients by name, or say "
+            words += f"names={{{collector.ungraded[0].said!r}: None}} of what is none"
         yield f"not graded: {names}, {words}"
     if left.lost and collector.runs.answer is not None:
         yield f"computed and not returned: {', '.join(dict.fromkeys(left.lost))}"

@@ -355,6 +355,8 @@ class Watch:
         self.steps: list[Step] = []
         self.final: dict[str, Any] = {}
         self.answer: Any = None
+        self.yielded: dict[int, Any] = {}
+        """What steps of a generator have yielded."""
         self.met: dict[str, Any] = {}
         """Every variable, as it was first bound."""
         self._seen: dict[str, Any] = {}
@@ -392,7 +394,11 @@ class Watch:
         self._last = following
         if event == "return":
             self._catch_up(frame.f_locals)
-            self.final, self.frame, self.answer = dict(frame.f_locals), None, arg
+            self.final, self.answer = dict(frame.f_locals), arg
+            if not self.code.co_flags & inspect.CO_GENERATOR:  # one may go on
+                self.frame = None
+            elif arg is not None:
+                self.yielded[len(self.steps) - 1] = arg
 
     def _executed(self, frame: FrameType, statement: Statement) -> None:
         """Note what a statement changed: of many passes, only the first each for itself."""
