@@ -347,6 +347,26 @@ def test_a_hand_in_works_on_a_copy_and_keeps_what_it_found(room: Path, tmp_path:
     assert len(list(folder.iterdir())) == 3
 
 
+def test_what_a_hand_in_would_have_set_is_missing(tmp_path: Path) -> None:
+    """Where it stopped before, left None, or gives what has points under no name at all."""
+    start = "x, y, a = 0.5, 1.5, 0.5621765008857981\ndw = (a - y) * a * (1 - a) * x\n"
+    codes = {"amy": "db = oops\n", "ben": "", "cy": "db = None\n", "dee": "db = dw / x\noops\n"}
+    for name, code in codes.items():
+        (tmp_path / f"{name}.py").write_text(start + code)
+    x, y = 0.5, 1.5
+    w, b = mg.Tensor(0.3, requires_grad=True), mg.Tensor(0.1, requires_grad=True)
+    z = w * x + b
+    a = mg.sigmoid(z)
+    L = 0.5 * (y - a) ** 2
+    grades = mg.grade(L, tmp_path, {"dL/dw": 3, "grad_b": 1}, timeout=60)
+    assert [(g.status, g.points) for g in grades] == [("wrong", 3.0)] * 3 + [("right", 4.0)]
+    assert [(g.first, g.kind) for g in grades] == [
+        ("db", "missing"), ("grad_b", "missing"), ("db", "missing"), ("", "")
+    ]  # fmt: skip
+    assert "stopped with NameError" in grades["dee"].cause
+    assert grades["ben"].cause == "not handed in: grad_b"
+
+
 @pytest.mark.parametrize(
     ("cell", "plain"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from minigrad.reading.pages import TINTS
@@ -72,11 +72,19 @@ def hint(report: Any, level: int = 1) -> str:
     return f"look at {place}{where} again, for {what}"
 
 
-def score(rows: Iterable[Any], points: float | Mapping[str, float] | None = None) -> float:
-    """Points for what is right, or right given an earlier slip; see `Report.score`."""
-    verdicts = {r.quantity: r.verdict for r in rows}
+def score(
+    verdicts: Mapping[str, str],
+    points: float | Mapping[str, float] | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> float:
+    """Points for what is right, or right given an earlier slip; see `Report.score`.
+
+    ``aliases`` are other spellings of the quantities.
+    """
     if isinstance(points, Mapping):
-        return float(sum(p for q, p in points.items() if verdicts.get(q) in CREDITED))
+        other = aliases or {}
+        found = {q: q if q in verdicts else other.get(q) for q in points}
+        return float(sum(p for q, p in points.items() if verdicts.get(found[q] or "") in CREDITED))
     share = sum(v in CREDITED for v in verdicts.values()) / max(1, len(verdicts))
     return share * (1.0 if points is None else float(points))
 

@@ -31,6 +31,7 @@ from minigrad.derivation.judges import (
     nearest,
     numeric,
 )
+from minigrad.derivation.keys import spellings
 from minigrad.derivation.quantities import Quantity
 from minigrad.derivation.report import Report, Row, as_number, worst
 from minigrad.derivation.search import Search
@@ -181,7 +182,17 @@ class Grading(Forward):
                 rows = convention(self, rows)
         rows = [self.readable(row) for row in rows]
         self.graph.forget()
-        return Report([*rows, *self.failed], tuple(self.conventions))
+        return Report([*rows, *self.failed], tuple(self.conventions), self.aliases())
+
+    def aliases(self) -> dict[str, str]:
+        """Other spellings of the derivatives that were handed in."""
+        called = self.reader.called
+        return {
+            spelling: q.text
+            for q in self.derivatives if q.index is None
+            for of in ([None] if q.u is self.output.node else []) + [called(q.u)]
+            for spelling in spellings(of, called(q.v))
+        }  # fmt: skip
 
     def graded(self) -> list[Row]:
         """All rows, under the conventions known so far."""

@@ -463,3 +463,21 @@ def places(text: str) -> tuple[Any, ...]:
 def last_part(name: str) -> str:
     """``W1`` of ``params['W1']`` and of ``net.W1``."""
     return re.sub(r"^.*[.\[]['\"]?([^.\[\]'\"]+)['\"]?\]?$", r"\1", name)
+
+
+def spellings(of: str | None, by: str) -> Iterator[str]:
+    """Ways to write the derivative by ``by`` of ``of``; of the output, where that is None.
+
+    Examples
+    --------
+    >>> sorted(spellings("a", "z"))
+    ['da/dz', 'da_dz', '∂a/∂z', '∂a_∂z']
+    >>> {"dL/dW", "grad_W", "dW"} <= set(spellings(None, "params['W']"))
+    True
+    """
+    for name in dict.fromkeys((by, last_part(by))):
+        for above in (of,) if of is not None else OUTPUTS:
+            yield from (f"{d}{above}{s}{d}{name}" for d in "d∂" for s in "/_")
+        if of is None:
+            yield from (f"{d}{name}" for d in ("d", "d_", "grad_", "∇", "∇_"))
+            yield from (f"{name}{d}" for d in (".grad", "_grad"))

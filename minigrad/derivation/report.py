@@ -113,10 +113,13 @@ class Report:
         then updates, then entries that could not be graded.
     conventions : tuple of str
         What was found to be written in a way of its own throughout.
+    aliases : dict
+        Other spellings of the quantities: ``dL/dW`` of what was handed in as ``dW``.
     """
 
     rows: list[Row] = field(default_factory=list)
     conventions: tuple[str, ...] = ()
+    aliases: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -141,7 +144,8 @@ class Report:
         Parameters
         ----------
         points : float or dict, optional
-            In all, shared evenly; or quantity -> points.  1 by default.
+            In all, shared evenly; or quantity -> points, in any spelling, 0 for what was
+            not handed in.  1 by default.
 
         Examples
         --------
@@ -150,10 +154,10 @@ class Report:
         >>> y = x**2
         >>> L = 2 * y
         >>> report = mg.check_derivation(L, {"dL/dy": 4.0, "dL/dx": 24.0})
-        >>> report.score(10), report.score({"dL/dy": 1, "dL/dx": 3})
+        >>> report.score(10), report.score({"dL/dy": 1, "grad_x": 3})
         (5.0, 3.0)
         """
-        return feedback.score(self.rows, points)
+        return feedback.score({r.quantity: r.verdict for r in self.rows}, points, self.aliases)
 
     def hint(self, level: int = 1) -> str:
         """The first wrong step in stages: 1 where, 2 what kind of slip, 3 why and the remedy.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from minigrad.derivation import feedback
@@ -124,9 +124,13 @@ class BackwardReport:
 
         ``points`` are in all, or by the names of the gradients: ``{"dW": 2, "db": 1}``.
         """
-        by_name = isinstance(points, dict)
-        rows = [replace(x, quantity=x.name) for x in self.lines] if by_name else self.lines
-        return feedback.score(rows, points)
+        verdicts = {x.name or x.quantity: x.verdict for x in self.lines}
+        return feedback.score(verdicts, points, self.aliases)
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Other spellings of the gradients' names."""
+        return {x.quantity: x.name for x in self.lines}
 
     def hint(self, level: int = 1) -> str:
         """The first wrong line in stages: 1 where, 2 what kind of slip, 3 why and the remedy."""

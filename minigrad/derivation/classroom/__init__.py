@@ -24,8 +24,8 @@ from typing import Any
 from minigrad.derivation.classroom.code import KINDS, cells_of
 from minigrad.derivation.classroom.grades import Grade as Grade
 from minigrad.derivation.classroom.grades import Grades as Grades
-from minigrad.derivation.classroom.runner import Result, failed, main, said, told
-from minigrad.derivation.feedback import CREDITED, highest
+from minigrad.derivation.classroom.runner import Result, failed, main, noted, said, told
+from minigrad.derivation.feedback import highest, score
 from minigrad.derivation.grading import check_derivation
 from minigrad.errors import label
 from minigrad.reading.names import elsewhere, names
@@ -99,18 +99,19 @@ def grade(
     others = {p for p in handed.values() if isinstance(p, Path)}
 
     def one(answers: Any) -> Result:
+        note = ""
         if isinstance(answers, Path):
             path = None if known is not None else reference
             todo = {"reference": path and str(path), "cells": cells, "names": called}
             found = in_a_process(todo, answers, others, timeout)
             if found.get("status") != "answers":
                 return found
-            answers = found["answers"]
+            answers, note = found["answers"], found["note"]
         if known is None:
             return failed("failed", "a dict of answers needs a Tensor as the reference")
         token = elsewhere.set(known.scopes)
         try:
-            return told(check_derivation(reference, answers))
+            return noted(told(check_derivation(reference, answers)), note)
         except Exception as error:
             return failed("failed", said(error))
         finally:
@@ -169,11 +170,14 @@ def by_student(files: list[Path], folder: Path) -> dict[str, Any]:
 def result(student: str, found: Result, points: Points) -> Grade:
     """A student's grade."""
     verdicts = {r["quantity"]: r["verdict"] for r in found["rows"]}
-    if isinstance(points, Mapping):
-        earned = sum(p for q, p in points.items() if verdicts.get(q) in CREDITED)
-    else:
-        share = sum(v in CREDITED for v in verdicts.values()) / max(1, len(verdicts))
-        earned = share * highest(points)
+    aliases = found.get("aliases") or {}
+    earned = score(verdicts, points, aliases)
+    wanted = points if isinstance(points, Mapping) and verdicts else {}
+    lacking = [q for q in wanted if q not in verdicts and q not in aliases]
+    if lacking:
+        found = noted(found, f"not handed in: {', '.join(lacking)}")
+    if lacking and found["status"] == "right":
+        found |= {"status": "wrong", "first": lacking[0], "kind": "missing"}
     kept = {k: found[k] for k in ("status", "first", "kind", "cause", "rows", "text", "html")}
     return Grade(student, round(float(earned), 6), highest(points), **kept)
 

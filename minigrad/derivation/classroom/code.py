@@ -22,6 +22,7 @@ from minigrad.derivation.backward.naming import Namer, readings
 from minigrad.tensor import Tensor
 
 KINDS = (".py", ".ipynb")
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.comprehension)
 TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 OF_PYTHON = ("time", "timeit", "capture", "prun")
@@ -135,6 +136,21 @@ def execute(cell: str, filename: str, scope: dict[str, Any]) -> None:
         exec(code, scope)
 
 
+def unreached(cells: list[str], scope: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables that cells would have set, had they not stopped: None each."""
+    found: dict[str, Any] = {}
+    for cell in cells:
+        with suppress(SyntaxError, ValueError):
+            todo: list[ast.AST] = [ast.parse(cell)]
+            while todo:
+                node = todo.pop()
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    found[node.id] = None
+                if not isinstance(node, SCOPES):
+                    todo += ast.iter_child_nodes(node)
+    return {name: None for name in found if name not in scope}
+
+
 class Silent:
     """Stands for IPython's shell: does nothing, whatever it is asked for."""
 
@@ -172,6 +188,8 @@ def output_of(scope: Mapping[str, Any]) -> Tensor:
 def hand_in(scope: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[Any, Any]:
     """The answers in a student's variables: a dict, or variables called like gradients.
 
+    Of a variable that is None nothing was written.
+
     Raises
     ------
     ValueError
@@ -182,15 +200,17 @@ def hand_in(scope: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[Any,
             return dict(scope[name])
     tensors = {n: [t] for n, t in reference.items() if isinstance(t, Tensor) and t.node is not None}
     namer = Namer(tensors)
-    found = {}
+    found, of = {}, {}
     for name, value in scope.items():
-        numeric = isinstance(value, int | float | np.number | np.ndarray | list | str)
+        numeric = isinstance(value, int | float | np.number | np.ndarray | list | str | None)
         if name.startswith("_") or not numeric or name in tensors or not readings(name):
             continue
         meaning = namer.meaning(name)
         if meaning is not None and meaning.whole:
-            found[name] = value
-    if not found:
+            found[name], of[name] = value, meaning.variable
+    written = {of[name] for name, value in found.items() if value is not None}
+    found = {n: v for n, v in found.items() if v is not None or of[n] not in written}
+    if not written:
         raise ValueError(
             "no answers were found: hand in a dict called hand, or variables called dW, grad_W, ..."
         )

@@ -18,7 +18,13 @@ from typing import Any
 import numpy as np
 
 from minigrad.derivation.backward import BackwardReport, check_backward
-from minigrad.derivation.classroom.code import cells_of, hand_in, left_by, output_of
+from minigrad.derivation.classroom.code import (
+    cells_of,
+    hand_in,
+    left_by,
+    output_of,
+    unreached,
+)
 from minigrad.derivation.grading import check_derivation
 from minigrad.reading.names import Scope, elsewhere
 from minigrad.tensor import Tensor
@@ -43,6 +49,7 @@ def told(report: Any) -> Result:
              "remark": x.remark}
             for x in lines
         ],
+        "aliases": report.aliases,
         "text": str(report),
         "html": report._repr_html_(),
     }  # fmt: skip
@@ -84,14 +91,23 @@ def graded(reference: Path, cells: list[str], submission: Path) -> Result:
     scope, wrong = left_by(reference, cells)
     if wrong is not None:
         raise ValueError(f"the reference fails: {said(wrong)}") from wrong
-    mine, stopped = left_by(submission, cells_of(submission), given_to(scope))
+    mine, stopped = ran(submission, given_to(scope))
     try:
         found = held_against(scope, mine, str(reference))
     except Exception:
         if stopped is not None:
             raise stopped from None
         raise
-    return noted(found, stopped)
+    return noted(found, ended(stopped))
+
+
+def ran(
+    submission: Path, given: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], Exception | None]:
+    """A student's variables, None for those that are missing since the code stopped by an error."""
+    cells = cells_of(submission)
+    mine, stopped = left_by(submission, cells, given)
+    return {**mine, **(unreached(cells, mine) if stopped is not None else {})}, stopped
 
 
 def held_against(scope: dict[str, Any], mine: dict[str, Any], filename: str) -> Result:
@@ -119,11 +135,15 @@ def said(error: BaseException) -> str:
         return type(error).__name__
 
 
-def noted(found: Result, stopped: Exception | None) -> Result:
-    """A result, with the error that the code ended with, though there were answers."""
-    if stopped is None:
+def ended(stopped: Exception | None) -> str:
+    """The error that the code ended with, though there were answers."""
+    return f"its code stopped with {said(stopped)}" if stopped is not None else ""
+
+
+def noted(found: Result, words: str) -> Result:
+    """A result, and what else is to be said of it."""
+    if not words:
         return found
-    words = f"its code stopped with {said(stopped)}"
     return {
         **found,
         "headline": f"{found['headline']}; {words}",
@@ -156,7 +176,7 @@ def main(order: str) -> None:
             found = graded(Path(todo["reference"]), todo["cells"], submission)
         else:
             names = dict.fromkeys(todo["names"])
-            mine, stopped = left_by(submission, cells_of(submission))
+            mine, stopped = ran(submission)
             wanted = {n: Tensor(0.0, requires_grad=True) for n in names}
             try:
                 handed = hand_in(mine, wanted)
@@ -165,7 +185,7 @@ def main(order: str) -> None:
                     raise stopped from None
                 raise
             answers = {str(k): plainly(v) for k, v in handed.items()}
-            found = {"status": "answers", "answers": answers}
+            found = {"status": "answers", "answers": answers, "note": ended(stopped)}
     except Exception as error:
         found = failed("failed", said(error))
     Path(todo["result"]).write_text(json.dumps(found))
