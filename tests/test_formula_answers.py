@@ -100,6 +100,18 @@ def matrices(hand: Any) -> Any:
     return mg.check_derivation(cost, hand)
 
 
+def small(hand: Any) -> Any:
+    x, u, c = (
+        mg.Tensor([0.1, 0.2, -0.15], requires_grad=True),
+        mg.Tensor(0.3, requires_grad=True),
+        np.array([0.3, 0.2, 0.25]),
+    )
+    z = x * u
+    y = np.tanh(z)
+    M = np.sum(y * c)
+    return mg.check_derivation(M, hand)
+
+
 def penalised(hand: Any) -> Any:
     rng = np.random.default_rng(3)
     D, k, tau = np.diff(np.eye(4), axis=0), rng.normal(size=4), 0.3
@@ -141,6 +153,7 @@ RIGHT += [
     (matrices, {"dcost/dx2": r"-2 \cos(x2)\sin(x2) + (diag(p) - p p^T)(B + B^T) p"}),
     (penalised, {"dv/dc": "(1.5 - c^2)/(c^2 + 1.5)^2",
         "dP/dc": r"1[k < c] - tau + 2 D^T D c + (1.5 - c^2)/(c^2 + 1.5)^2 + 2 c ψ(c^2 + 1)"}),
+    (small, {"y": "tanh(z)", "z": "x * u", "dM/du": "sum(c * x * (1 - y**2))"}),
     (penalised, {"dJ/dc": "where(k > c, -tau, 1 - tau) + 2*D.T @ D @ c"}),
 ]  # fmt: skip
 

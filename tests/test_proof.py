@@ -166,6 +166,21 @@ def test_a_kernel_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "KeyError" in said[0]
 
 
+def test_the_equation_whose_kernel_cannot_be_written_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ufunc_of = statements.ufunc_of
+
+    def refuse(e: Any) -> Any:
+        if ufunc_of(e) is np.exp:
+            raise KeyError("exp")
+        return ufunc_of(e)
+
+    program = passes.recorded(lambda x: np.exp(np.sin(x)) * 3, MATRIX)
+    monkeypatch.setattr(statements, "ufunc_of", refuse)
+    assert proof.culprit(program, [MATRIX]) == "`t2 = exp(t1)`"
+
+
 def estimate(*args: Any) -> list[Any]:
     """The last and largest."""
     *_, spread = rounding.rounding(*args)

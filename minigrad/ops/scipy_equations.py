@@ -203,12 +203,12 @@ def radial(x: Array, y: Array, slope: Array, m: Array, known: Array, share: Arra
 def spheroidal(function: Any, value: Any, sign: int, form: Any, x: float, told: str) -> None:
     """Of ``m, n, c, x``, or ``m, n, c, λ, x``; ``share`` is ``c²x²``, negative if oblate.
 
+    SciPy's functions of another λ are nearer to the equation of the true one than of theirs.
     SciPy's functions of the second kind are not held to the equation, and have no row.
     """
 
     def second(y: Array, slope: Array, m: Array, n: Array, c: Array, *rest: Array) -> Array:
-        known = rest[0] if len(rest) > 1 else value(m, n, c)
-        return form(rest[-1], y, slope, m, known, sign * (c * rest[-1]) ** 2)
+        return form(rest[-1], y, slope, m, value(m, n, c), sign * (c * rest[-1]) ** 2)
 
     known = [float(value(1, 2, 0.7))] if function.nin == 5 else []
     equation(function, second, told, (1, 2, 0.7, *known, x))

@@ -75,7 +75,7 @@ class Spread(ast.NodeTransformer):
 
     def visit_Name(self, name: ast.Name) -> ast.AST:
         found = self.shape(name.id)
-        known = found is not None and len(found) == 1 and found[0] > 1
+        known = found is not None and len(found) == 1
         return ast.parse(f"{AT}({name.id}, {ALONG})", mode="eval").body if known else name
 
     def visit_Call(self, call: ast.Call) -> ast.AST:
