@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import islice
 from types import FrameType
 from typing import Any
 
@@ -95,13 +96,20 @@ def variable_name(value: object) -> str | None:
         return str(given)
     if value is None or isinstance(value, bool | int | str):
         return None  # shared objects: identity says nothing
-    for depth, frame in enumerate(user_frames()):
-        if depth == 3:
-            break
+    for frame in islice(user_frames(), 3):
         for scope in (frame.f_locals, frame.f_globals):
             for name, held in list(scope.items()):
                 if held is value and name.isidentifier() and not name.startswith("_"):
                     return name
+    return None
+
+
+def list_with(value: object) -> str | None:
+    """The user's variable that is a list or tuple with ``value`` in it."""
+    for frame in islice(user_frames(), 3):
+        for name, held in list(frame.f_locals.items()):
+            if type(held) in (list, tuple) and any(v is value for v in held):
+                return name
     return None
 
 

@@ -231,6 +231,10 @@ def test_memory_is_shared_by_dlpack_without_gradient_only():
     with pytest.raises(TypeError, match="w requires a gradient: as an array it would lose it"):
         w = mg.Tensor([1.0], requires_grad=True)
         np.from_dlpack(w)
+    with pytest.raises(
+        TypeError, match=r"an entry of x requires .* with mg.array\(x\) or mg.stack"
+    ):
+        mg.grad(lambda x: np.sum(np.sin(x)))([1.0, 2.0])
 
 
 def test_shifts_of_integers():

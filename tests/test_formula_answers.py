@@ -167,6 +167,8 @@ def test_right_formulas_are_right(graph: Any, hand: Any) -> None:
 WRONG = [
     (square, r"\frac{\partial E}{\partial W_{ij}}", r"\sum_n X_{nj}(Z_{ni}-T_{ni})", "transposed"),
     (square, "dE/dW", "X.T @ (Z + T)", "+ T stands where - T belongs"),
+    (square, "dE/dW", "Z - T", "Z - T stands where X.T @ (Z - T) belongs"),
+    (penalised, "dJ/dc", "2*D.T @ D @ D - tau + (c > k)", "D stands where c belongs"),
     (regression, "dJ/dw", "Xᵀ(y - X w)/m + 2 lam w", "the sign of X.T @ (y - X @ w) / m"),
     (regression, "dJ/dw", "-Xᵀe/m - 2 lam w**1", "sign"),
     (regression, "dJ/dw", "X.T@e/m + lam*w", "the factor 2 of lam * w is missing"),

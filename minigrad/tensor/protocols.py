@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.errors import label
+from minigrad.errors import label, list_with, variable_name
 from minigrad.graph import Variable, ancestors, modes, tracing, variable
 from minigrad.numbers import asked_by_others, asking, refusal
 from minigrad.ops.record import Op, implementations
@@ -104,10 +104,12 @@ class Protocols:
                 raise TypeError(
                     f"{label(masked)} is a masked array: use np.where(mask, other, values)"
                 )
+            held = list_with(self) if variable_name(self) is None else None
             raise TypeError(
-                f"{label(self)} requires a gradient: as an array it would lose it silently; "
-                "take .data (read-only values) or .detach() on purpose, or build arrays of "
-                "Tensors with mg.array or mg.stack"
+                f"{f'an entry of {held}' if held else label(self)} requires a gradient: as an "
+                "array it would lose it silently; take .data (read-only values) or .detach() on "
+                f"purpose, or build arrays of Tensors with mg.array{f'({held})' * bool(held)} or "
+                f"mg.stack{', or pass an array in place of the list' * bool(held)}"
             )
         array = np.asarray(self.data)  # a view: nobody can unlock it
         if copy:

@@ -34,6 +34,7 @@ def by_kind(
     yield _terms(formula, names, shapes)
     yield factors(formula, names)
     yield _products(formula, names, shapes)
+    yield _others(formula, names, shapes, alike=False)
 
 
 def explained(formula: ast.expr, repair: Repair) -> str:
@@ -282,12 +283,14 @@ def _matrices(f: ast.expr) -> Iterator[Repair]:
         yield "transposed", new, f"the two sides of {written(x)} are exchanged"
 
 
-def _others(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
-    """A name where another belongs."""
+def _others(
+    f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any], alike: bool = True
+) -> Iterator[Repair]:
+    """A name where another belongs, of its shape or of any other."""
     for x in places(f, ast.Name):
         mine = getattr(x, "id", "")
         for other in names if mine in names_in(f) else ():
-            if other != mine and shapes.get(other) == shapes.get(mine):
+            if other != mine and (shapes.get(other) == shapes.get(mine)) is alike:
                 new = changed(f, x, always(name(other)))
                 yield "wrong_node", new, f"{mine} stands where {other} belongs"
 
@@ -326,9 +329,10 @@ def _terms(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iter
 
 def _products(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
     """A matrix that is missing: D.T @ D @ c for c."""
-    for x in places(f, ast.Name):
+    for x in [*places(f, ast.Name), *operations(f, ast.Add, ast.Sub)]:
+        array = isinstance(x, ast.BinOp) or shapes.get(written(x), ()) != ()
         for m in names:
-            if len(shapes[m]) == 2 and shapes.get(written(x), ()) != () and m != written(x):
+            if len(shapes[m]) == 2 and array and m != written(x):
                 for form in (f"{m} @ ({{}})", f"{m}.T @ ({{}})", f"{m}.T @ ({m} @ {{}})"):
                     new = name(form.format(written(x)))
                     words = f"{written(x)} stands where {written(new)} belongs"
