@@ -89,8 +89,13 @@ class GradCheck:
     rows: list[Entry] = field(default_factory=list)
     order: int = 1
 
-    def __bool__(self) -> bool:
+    @property
+    def ok(self) -> bool:
+        """Whether the gradient is correct."""
         return self.verdict == "correct"
+
+    def __bool__(self) -> bool:
+        return self.ok
 
     @property
     def worst(self) -> Entry | None:

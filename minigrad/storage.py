@@ -124,7 +124,7 @@ def _format(path: Any, who: str) -> tuple[str, Function, Function]:
     try:
         name = os.fsdecode(path)
     except TypeError:
-        raise TypeError(f"{who}: the path must be a string or a path, not {path!r:.60}") from None
+        raise TypeError(f"{who}: the path must be a string or a path, not {label(path)}") from None
     for suffix, functions in _FORMATS.items():
         if name.endswith(suffix):
             return name, *functions

@@ -461,6 +461,8 @@ def test_wrong_calls() -> None:
     raises("dtype is float16, float32", TypeError, f, None, x, dtype=np.int32)
     raises("returns nothing", ValueError, lambda x: None, None, x)
     raises("a program has its arguments", TypeError, mg.trace(f, x), None, x)
+    raises("comes before the arguments, and x is none", TypeError, f, x, "net.onnx")
+    raises("examples of the module's arguments", TypeError, nn.Linear(3, 2, rng=0), None)
     raises("of fixed sizes", TypeError, mg.trace(f, x), None, dynamic_axes={"x": [0]})
     raises("eval", TypeError, nn.Dropout(0.5, rng=0), None, x)
     raises("would fix its value", TypeError, lambda x: x if x.sum() > 0 else -x, None, x)

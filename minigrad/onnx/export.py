@@ -96,6 +96,10 @@ def export(
     ['Transpose', 'MatMul', 'Add', 'Relu', 'Identity']
     """
     library()
+    if not isinstance(path, str | os.PathLike | None):
+        raise TypeError(
+            f"onnx.export: the path, or None, comes before the arguments, and {label(path)} is none"
+        )
     program, names, axes = traced(f, args, kwargs, dynamic_axes)
     model = GraphWriter(program, names, axes, dtype, output_names).model()
     if path is not None:
@@ -127,6 +131,8 @@ def traced(
         names = names_of(f.__self__)
     if not callable(f):
         raise TypeError(f"onnx.export takes a function, a module or a program, not {label(f)}")
+    if module and not args and not kwargs:
+        raise TypeError("onnx.export: give examples of the module's arguments, behind the path")
     named = arguments(f, args, kwargs)
     if dynamic is None:
         dynamic = {n: {0: "batch"} for n, x in named.items() if is_batch(x)} if module else {}

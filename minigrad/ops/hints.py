@@ -54,6 +54,11 @@ float32 float64 int32 int64 bool_ | dtypes are NumPy's: np.float32
 ModuleList ModuleDict ParameterList ParameterDict | lists and dicts in attributes are looked into: self.layers = [...]
 DataLoader Dataset | mg.optim.Batches(X, y, size=32)
 BatchNorm | mg.nn.BatchNorm1d, 2d or 3d
+Dense FullyConnected | mg.nn.Linear(inputs, outputs)
+bce BCE | mg.losses.binary_cross_entropy, or of logits binary_cross_entropy_with_logits
+laplacian | np.trace(mg.hessian(f)(x))
+divergence | np.trace(mg.jacobian(f)(x))
+Model | mg.nn.Module, with a method forward
 """)  # noqa: E501
 """Of modules: what users of other libraries look for."""
 
