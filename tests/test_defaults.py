@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import pytest
+import scipy.stats
+
 import minigrad as mg
-import minigrad.scipy
+import minigrad.scipy.stats
 from minigrad.ops.record import implementations
 
 UNGIVEN = {"keepdims": False, "where": True, "axis": -1}
@@ -209,3 +213,12 @@ def test_initial_values_and_transformations_have_theirs() -> None:
             found = defaults(getattr(module, name))
             for option, value in published.items():
                 assert same(found[option], value), (name, option)
+
+
+@pytest.mark.parametrize("name", ["multivariate_normal", "multivariate_t"])
+def test_distributions_of_which_nothing_is_given(name: str) -> None:
+    theirs, ours = getattr(scipy.stats, name), getattr(minigrad.scipy.stats, name)
+    for method in ("logpdf", "pdf"):
+        np.testing.assert_allclose(getattr(ours, method)([0.3]), getattr(theirs, method)([0.3]))
+    if hasattr(ours, "entropy"):
+        np.testing.assert_allclose(ours.entropy(), theirs.entropy())
