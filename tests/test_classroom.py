@@ -223,6 +223,9 @@ def test_cmp_prints_what_everybody_prints_and_the_cause(capsys: Any) -> None:
     assert "exact: False | approximate: False | maxdiff: 18.0" in lines[1]
     assert "it is" in lines[2]  # ½, which is the mean of two as well
     assert "nan" in lines[3]
+    tiny = np.sum(w) * 1e-12
+    mg.cmp("w", [2e-12, 1e-12], w, output=tiny)
+    assert "exact: False | approximate: False" in capsys.readouterr().out
     with pytest.raises(TypeError, match="cmp: 3 is not a Tensor"):
         mg.cmp("x", 1.0, 3)
     del loss

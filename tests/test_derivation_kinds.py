@@ -513,6 +513,34 @@ def sum_for_mean_without_the_two_of_a_square() -> Report:
     return mg.check_derivation(np.mean(y**2), {"dL/dW": y.data * (1 - y.data**2)})
 
 
+def amount_of_a_part(n: int) -> Report:
+    x = leaf(rng(n).normal(size=n))
+    a, b = np.sin(x), np.exp(x)
+    return mg.check_derivation(
+        np.sum(a * b), {"dL/dx": 3.7 * np.cos(x.data) * b.data + a.data * b.data}
+    )
+
+
+@wrong("dL/dx", "the part through a is 3.7 times what it should be")
+def any_amount_that_three_entries_agree_on() -> Report:
+    return amount_of_a_part(3)
+
+
+@wrong("dL/dx", "no known slip explains it")
+def any_amount_of_two_entries() -> Report:
+    return amount_of_a_part(2)
+
+
+@wrong("dL/dx", "only entry 1 is wrong")
+def one_entry_of_the_smallest() -> Report:
+    x, k = leaf(rng(5).normal(size=6)), 1e-12
+    y = np.sin(x)
+    L = np.sum(y) * k
+    dx = k * np.cos(x.data)
+    dx[1] *= 1.37
+    return mg.check_derivation(L, {"dL/dx": dx})
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c[2].__name__)
 def test_the_cause_is_named(case: tuple[str, str, Callable[[], Report]]) -> None:
     first, words, f = case

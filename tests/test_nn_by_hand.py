@@ -847,6 +847,16 @@ def test_normalize_small_vectors_and_unflatten_one() -> None:
     assert nn.Unflatten(-1, (2, 3))(np.ones(6)).shape == (2, 3)
 
 
+@pytest.mark.parametrize("drop", [F.alpha_dropout, F.feature_alpha_dropout])
+def test_alpha_dropout_keeps_mean_and_variance(drop: Any) -> None:
+    p, saturated = 0.3, -1.7580993408473766  # -λα of selu
+    low, high = np.unique(drop(np.ones((50, 40, 2)), p, 1))
+    a = 1 / np.sqrt((1 - p) * (1 + p * saturated**2))
+    np.testing.assert_allclose(
+        [low, high], [a * saturated - a * p * saturated, a - a * p * saturated]
+    )
+
+
 @pytest.mark.parametrize("make", [nn.RNN, nn.LSTM, nn.GRU])
 def test_recurrent_layers_without_a_batch(make: Any) -> None:
     layer, x = make(3, 2, rng=0), rng.normal(size=(5, 3))

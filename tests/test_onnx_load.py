@@ -115,6 +115,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("OneHot", {"i": np.array([0, 2]), "d": np.array(3), "v": FIVE}, {"axis": 0}),
     ("Pad", {"x": A, "p": np.array([0, 1, 2, 0]), "v": np.array(7.0)}, {}),
     ("Pad", {"x": A, "p": np.array([1, -1, 0, 0])}, {}),
+    ("Pad", {"x": A, "p": np.array([0, 1, -1, -1])}, {}),
     ("Pad", {"x": A, "p": np.array([1, 2, 0, 1])}, {"mode": "reflect"}),
     ("Pad", {"x": A, "p": np.array([1, 2])[:2], "v": None, "axes": np.array([1])},
      {"mode": "edge", "constants": ["axes", "p"]}),

@@ -349,7 +349,8 @@ def cancelled(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
     if not (is_float(y) or is_float(x)) or (kinds(x) != kinds(y) and None not in kinds(x, y)):
         return None
     (c, above), (d, below) = factors(b, x), factors(b, y, sign)
-    if not math.isfinite(c * d) or not c * d:
+    size = c * d
+    if not math.isfinite(size) or not size:
         return None
     together = merged(b, above, below)
     reduced = as_number(y) is None and abs(c) != 1 != abs(d)
@@ -365,10 +366,10 @@ def cancelled(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
         or inverse
         or (as_number(x) is None and c != 1 and (c < 0 or sign > 0))
         or (as_number(y) is None and d != 1 and (d < 0 or sign > 0))
-        or literal_roots(b, c * d, together)
+        or literal_roots(b, size, together)
     ):
         return None
-    return Full(built(b, c * d, together))
+    return Full(built(b, size, together))
 
 
 def weight(b: Simplifier, found: Factors) -> int:

@@ -155,7 +155,7 @@ def picks_alone(s: Search) -> bool:
 def displaced(s: Search) -> str:
     """``: the numbers are right, and stand in other places``, where they do; else nothing."""
     hand, value = (np.sort(np.ravel(x[x != 0])) for x in (s.q.hand, s.base.value))
-    if len(hand) < 3 or hand.shape != value.shape or not np.allclose(hand, value, rtol=1e-9):
+    if len(hand) < 3 or hand.shape != value.shape or not np.allclose(hand, value, 1e-9, 0):
         return ""
     return DISPLACED
 

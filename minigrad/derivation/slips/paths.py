@@ -20,7 +20,6 @@ from minigrad.graph import AnyNode
 
 FEW = 6
 """Of so many paths, any several may be forgotten."""
-EXACT = 1e-7
 
 
 def named(s: Search, segment: Segment) -> str:
