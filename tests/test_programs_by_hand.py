@@ -182,6 +182,10 @@ ROWS: dict[str, tuple[Any, list[tuple[tuple[Any, ...], Any]]]] = {
         lambda x: x * 1e200 * 1e200,
         [((np.array([0.0, 1e-200]),), np.array([0, 1e200]))],
     ),
+    "what half precision does not hold": (
+        lambda x: x * 0.002 * 500,  # 3 times the smallest number above 0, which is 2**-24
+        [((np.array([1e-4, 0], np.float16),), np.array([3 * 500 / 2**24, 0], np.float16))],
+    ),
     "a square in half precision": (
         lambda x: (x * 500) ** 2,
         [((np.array([0.0, 0.25], np.float16),), np.array([0, 15625], np.float16))],
