@@ -51,7 +51,8 @@ def described(op: Op) -> str:
         text += [f"    ∂/∂{x} {written(op)} = {formula}" for x, formula in found]
     if "erivative at" not in "".join(text):
         text += ["", *kinks(op)]
-    ours = {"Parameters": explained(op.__signature__), **answers(op), "Examples": example(op)}
+    listed = explained(op.__signature__, called=op.name.rpartition(".")[2])
+    ours = {"Parameters": listed, **answers(op), "Examples": example(op)}
     if "Raises" in parts:
         parts["Raises"] = [*unnamed(ours["Raises"], parts["Raises"]), *parts["Raises"]]
     parts = {name: parts.get(name) or ours.get(name, []) for name in (*ours, *parts)}

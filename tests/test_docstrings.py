@@ -16,6 +16,7 @@ import pytest
 
 import minigrad as mg
 from formulas import Functions, Indicator, Inverted, Root, python
+from minigrad.ops.glossary import OF_LAYERS
 from minigrad.ops.record import Op, public, registry
 
 MODULES = (
@@ -74,6 +75,19 @@ def test_each_has_an_example() -> None:
 def test_each_lists_its_parameters() -> None:
     taking = [name for name, thing in PUBLIC.items() if inspect.signature(thing).parameters]
     assert not [name for name in taking if not section(DOCS[name], "Parameters")]
+
+
+def test_what_a_parameter_means_for_one_function_is_told_by_it() -> None:
+    """Rows of one function are for a parameter that it has: k of polyint is no diagonal."""
+    helps: dict[str, list[str]] = {}
+    for name, thing in PUBLIC.items():
+        helps.setdefault(name.rpartition(".")[2], []).append(inspect.getdoc(thing) or "")
+    rows = {key: row for key, row in OF_LAYERS.items() if "." in key}
+    assert len(rows) > 30
+    for key, (kind, meaning) in rows.items():
+        function, _, parameter = key.partition(".")
+        told = rf"^\**{parameter} : {re.escape(kind)}\n    {re.escape(meaning)}$"
+        assert any(re.search(told, doc, re.MULTILINE) for doc in helps[function]), key
 
 
 def test_each_tells_its_derivative() -> None:

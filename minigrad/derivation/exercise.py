@@ -95,7 +95,7 @@ def exercise(output: Any, slips: int = 1, seed: int | None = None) -> Exercise:
     slips : int
         How many to plant.
     seed : int, optional
-        The same worksheet again.
+        Of the random choice of slips; the same seed makes the same worksheet.
 
     Returns
     -------

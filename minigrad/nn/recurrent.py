@@ -109,7 +109,9 @@ class RNNCell(_Cell):
 
 
 class GRUCell(_Cell):
-    """`nn.functional.gru_cell` with parameters; those of `RNNCell`, 3 hidden rows each.
+    """One step of a gated recurrent unit: `nn.functional.gru_cell` with learned weights.
+
+    They are called as in `RNNCell`, and have ``3 hidden`` rows.
 
     Examples
     --------
@@ -130,7 +132,9 @@ class GRUCell(_Cell):
 
 
 class LSTMCell(_Cell):
-    """`nn.functional.lstm_cell` with parameters; those of `RNNCell`, 4 hidden rows each.
+    """One step of long short-term memory: `nn.functional.lstm_cell` with learned weights.
+
+    They are called as in `RNNCell`, and have ``4 hidden`` rows.
 
     Examples
     --------
@@ -260,7 +264,7 @@ class _Recurrent(Module):
 
 
 class RNN(_Recurrent):
-    """`RNNCell` along sequences, in layers one on the other, forward or both ways.
+    """A recurrent network (Elman's) over sequences: `RNNCell` at each step, in stacked layers.
 
     Parameters
     ----------
@@ -270,9 +274,9 @@ class RNN(_Recurrent):
     batch_first : bool
         Whether sequences are (batch, time, features) and not (time, batch, features).
     dropout : float
-        The share of each layer's output, but the last one's, that is dropped while training.
+        The probability that an output of a layer but the last is dropped in training.
     bidirectional : bool
-        Whether each layer goes back in time, too; both outputs are put together.
+        Whether each layer also runs backward in time; the outputs are concatenated.
     rng, dtype
         As for `Linear`; uniform on ±1/√hidden.
 
@@ -318,7 +322,7 @@ class RNN(_Recurrent):
 
 
 class GRU(_Recurrent):
-    """`GRUCell` along sequences; the parameters are those of `RNN`.
+    """A gated recurrent unit over sequences: `GRUCell` at each step, in stacked layers.
 
     Examples
     --------
@@ -335,7 +339,7 @@ class GRU(_Recurrent):
 
 
 class LSTM(_Recurrent):
-    """`LSTMCell` along sequences; the parameters are those of `RNN`.
+    """Long short-term memory over sequences: `LSTMCell` at each step, in stacked layers.
 
     Raises
     ------

@@ -1,4 +1,7 @@
-"""What NumPy's parameters mean, said once: the Parameters of functions that do not list theirs."""
+"""What NumPy's parameters mean, said once: the Parameters of functions that do not list theirs.
+
+Rows are for a parameter of any function, or for that of one: ``polyint.k``.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,11 @@ ARRAYS = frozenset(
 TABLE = """
 a_min | array_like, optional | The lower bound; broadcast.
 a_max | array_like, optional | The upper bound; broadcast.
-alpha | number or array_like | The limit below; it is differentiated, too.
+alpha | number or array_like | The limit at −∞ is −alpha; differentiable.
 arrays | sequence of array_like | Tensors and arrays may be mixed.
 args | any number |
 arys | array_like, any number |
-assume_unique | bool | Take it for granted that no value occurs twice.
+assume_unique | bool | Whether the arrays are known to have no repeated elements.
 atol | float | Absolute tolerance.
 aweights | array_like, optional | Weights of the observations.
 axes | tuple of int, optional | The axes, in order.
@@ -34,169 +37,193 @@ axis2 | int |
 axisa | int | The axis of ``a`` that holds the vectors.
 axisb | int | The axis of ``b`` that holds the vectors.
 axisc | int | The axis of the result that holds the vectors.
-base | number | Of the powers.
-batch_first | bool | Whether examples lie along the first axis, and time along the second.
-beta | float | The shape of the window.
+base | number | The base of the powers.
+beta | float | The shape parameter of the window.
 bias | bool | Divide by N rather than N − 1.
-bidirectional | bool | Whether another layer reads from the end.
-bins | int or sequence of numbers | How many, or their edges.
-choices | sequence of array_like | What is chosen from.
-choicelist | sequence of array_like | What is taken where its condition is the first that holds.
-compute_uv | bool | Also the vectors, not the singular values alone.
-condition | array_like of bool | It is not differentiated.
+bins | int or sequence of numbers | The number of bins, or their edges.
+choices | sequence of array_like | The arrays to choose from.
+choicelist | sequence of array_like | The values where each condition is the first that holds.
+compute_uv | bool | Return the singular vectors, too.
+condition | array_like of bool | Not differentiated.
 condlist | sequence of array_like of bool |
-copy | bool | Whether memory may be shared makes no difference to Tensors.
+copy | bool | Accepted as in NumPy; it makes no difference to Tensors.
 correction | float | As ``ddof``, by the array API's name.
 ddof | float | Divide by N − ddof.
-decimals | int | Digits after the point; negative: before it.
-default | number or array_like | Where no condition holds.
-deg | int or bool | The degree; of `angle`, whether degrees are wanted.
+decimals | int | The number of digits after the decimal point; negative before it.
+default | number or array_like | The value where no condition holds.
+deg | int | The degree of the polynomial.
 density | bool | Normalise to an integral of 1.
-dropout | float | The probability that a number is left out in training.
-dtype | dtype, optional | Of the result.
+dtype | dtype, optional | The dtype of the result.
 dx | number | The spacing, where ``x`` is not given.
-edge_order | {1, 2} | Order of the differences at the ends.
+edge_order | {1, 2} | The order of the differences at the ends.
 endpoint | bool | Whether the last number is ``stop``.
-equal_nan | bool | Whether a NaN equals another.
+equal_nan | bool | Whether NaNs compare equal.
 fill_value | number or array_like |
-full | bool | Also the diagnostics.
-full_matrices | bool | Square factors.
+full | bool | Return the diagnostics, too.
+full_matrices | bool | Return square factors.
 func | callable | From an array and an axis to an array.
 func1d | callable | From a vector to a vector or number.
 funclist | sequence of callables or numbers | One for each condition.
-fweights | array_like of int, optional | How often each observation counts.
-hermitian | bool | Trust that the matrices are symmetric.
-include_initial | bool | Begin with 0, or 1 of products.
-increasing | bool | The order of the powers.
-ind | int | How many of the first axes are rows.
-index | index | As between brackets.
+fweights | array_like of int, optional | The number of times that each observation counts.
+hermitian | bool | Whether the matrices are known to be symmetric (Hermitian).
+include_initial | bool | Whether the result begins with 0 (with 1 for products).
+increasing | bool | Whether the powers increase from left to right.
+ind | int | The number of leading axes that form the rows.
+index | index | An index, as between brackets.
 indexing | {"xy", "ij"} |
 indices | array_like of int |
-indices_or_sections | int or sequence of int | How many parts, or where to cut.
-initial | number, optional | Where to start from.
-invert | bool | The negation.
-k | int | The diagonal, counted upward from the main one; else how often.
-keepdims | bool | Keep the axes that are reduced, with length 1.
+indices_or_sections | int or sequence of int | The number of parts, or the indices where to split.
+initial | number, optional | The value that the reduction starts with.
+invert | bool | Return the negation.
+k | int | The diagonal: 0 is the main one, positive above it, negative below.
+keepdims | bool | Keep reduced axes, with length 1.
 kind | str, optional | The algorithm; it makes no difference to the result.
-kth | int or sequence of int | The place that is put in order.
-left | number, optional | Below the first point.
+kth | int or sequence of int | The indices to partition at.
+left | number, optional | The value to the left of the first point.
 max | array_like, optional | The upper bound, by the array API's name.
 mean | array_like, optional | The mean, where it is known already.
-method | str | How positions between two elements are answered; "linear" is NumPy's default.
+method | str | How to interpolate between two elements; "linear" by default.
 min | array_like, optional | The lower bound, by the array API's name.
 minlength | int | The least number of bins.
-mode | str | What happens at the ends, or which part is answered, as NumPy names it.
-n | int, optional | Of Fourier transforms the length; else how often, or the power.
-nan | number | In place of NaN.
-neginf | number, optional | In place of −∞; by default the least finite number.
-negative_slope | number or array_like | Below 0; it is differentiated, too.
-norm | {"backward", "ortho", "forward"}, optional | Which direction is scaled.
+mode | {"raise", "wrap", "clip"} | What to do with indices out of bounds.
+n | int, optional | The length of the transformed axis.
+nan | number | The value in place of NaN.
+neginf | number, optional | The value in place of −∞; by default the least finite number.
+negative_slope | number or array_like | The slope below 0; differentiable.
+norm | {"backward", "ortho", "forward"}, optional | The direction that is scaled, as in `numpy.fft`.
 norm_type | float | The order of the norm.
-num | int | How many.
-num_layers | int | How many, each on what the one below says.
-obj | int, slice or sequence of int | Before which elements, or which.
-offset | int | The diagonal, counted upward from the main one.
-ord | number or str, optional | Which norm.
+num | int | The number of values.
+offset | int | The diagonal: 0 is the main one, positive above it, negative below.
+ord | number or str, optional | The order of the norm.
 period | number, optional |
-posinf | number, optional | In place of ∞; by default the largest finite number.
-prepend append | array_like, optional | What stands before, and after.
-q | array_like | Between 0 and 1, of percentiles 100; differentiated between two elements.
-range | (float, float), optional | Of the bins.
-rcond | float, optional | Singular values below this share of the largest count as 0.
-repeats | int or array_like of int | How often each element.
-reps | int or tuple of int | How often along each axis.
+posinf | number, optional | The value in place of ∞; by default the largest finite number.
+prepend append | array_like, optional | Values before and after ``a``.
+q | array_like | From 0 to 1; differentiable between two elements.
+range | (float, float), optional | The range of the bins.
+rcond | float, optional | Singular values below this fraction of the largest count as 0.
+repeats | int or array_like of int | The number of repetitions of each element.
+reps | int or tuple of int | The number of repetitions along each axis.
 return_counts | bool |
 return_index | bool |
 return_indices | bool |
 return_inverse | bool |
-returned | bool | Also the sum of the weights.
-retstep | bool | Also the spacing.
-right | number or bool, optional | Beyond the last point; of bins, which end belongs to them.
+returned | bool | Return the sum of the weights, too.
+retstep | bool | Return the spacing, too.
+right | number, optional | The value to the right of the last point.
 rowvar | bool | Variables in rows, observations in columns.
 rtol | float | Relative tolerance.
-s | sequence of int, optional | Length along each axis.
+s | sequence of int, optional | The lengths of the transformed axes.
 shape new_shape | int or tuple of int |
-shift | int or tuple of int | By how many places.
-side | {"left", "right"} | Of equal elements.
+shift | int or tuple of int | The number of places.
+side | {"left", "right"} | The place among equal elements: before or after them.
 sorted | bool |
-sorter | array_like of int, optional | What would sort ``a``.
-source | int or sequence of int | Where the axes are.
-destination | int or sequence of int | Where they go.
-sparse | bool | With axes of length 1 that broadcast.
+sorter | array_like of int, optional | Indices that sort ``a``.
+source | int or sequence of int | The positions of the axes.
+destination | int or sequence of int | Their new positions.
+sparse | bool | Return axes of length 1 that broadcast.
 stable | bool, optional | It makes no difference to the result.
 start | number or array_like |
 stop | number or array_like |
 to_begin | array_like, optional |
 to_end | array_like, optional |
 tol | float, optional | The tolerance.
-trim | {"fb", "f", "b"} | Which ends.
+trim | {"fb", "f", "b"} | The ends to trim: front, back.
 tup | sequence of array_like | Tensors and arrays may be mixed.
 UPLO | {"L", "U"} | The triangle that is read.
-upper | bool | The upper factor.
+upper | bool | Return the upper factor.
 varargs | number or array_like | The spacing: one for all axes, or one each.
-weights | array_like, optional | Differentiated, too.
-where | array_like of bool, optional | The elements that take part.
+weights | array_like, optional | Differentiable.
+where | array_like of bool, optional | The elements to include.
 window_shape | int or tuple of int |
 xi | array_like, any number | The coordinates along each axis.
-discont | float, optional | Jumps larger than this are undone.
+discont | float, optional | The largest jump that is left as it is; half a period by default.
 N | int, optional | The number of columns.
+angle.deg | bool | Degrees rather than radians.
+convolve.mode correlate.mode | {"full", "same", "valid"} | Which part of the result.
+delete.obj | int, slice or sequence of int | The indices of what is removed.
+diff.n | int | The order of the difference.
+digitize.right | bool | Whether bins include their right edge rather than their left one.
+insert.obj | int, slice or sequence of int | The indices before which values are inserted.
+matrix_power.n | int | The power.
+percentile.q nanpercentile.q | array_like | From 0 to 100; differentiable between two elements.
+polyder.m | int | The order of the derivative.
+polyint.k | array_like, optional | The constants of integration; 0 by default.
+polyint.m | int | The number of integrations.
+qr.mode | {"reduced", "complete", "r"} | As in `numpy.linalg.qr`.
+rot90.k | int | The number of quarter turns.
 """
 
 LAYERS = """
-alpha | number or array_like | The limit below; of RMSprop the share of the past that stays.
-axes | int or tuple of int | How many of the last axes, or their lengths.
-beta | float | Where the square ends and the line begins.
-mode | str | How elements between others are found.
+alpha | number or array_like | The limit at −∞ is −alpha.
+axes | int or tuple of int | The number of last axes to normalise over, or their lengths.
+beta | float | The error at which the loss turns from quadratic to linear.
+mode | str | The interpolation.
 prediction score state h weight_ih weight_hh other | array_like |
-target | array_like | What is to be predicted.
+target | array_like | The true values.
 parameters | iterable of Tensor, or groups of them as dicts |
-strength | float | The factor before the penalty.
+strength | float | The coefficient of the penalty.
 reduction | {"mean", "sum", "none"} |
 output_size | int or tuple of int |
 kernel_size | int or tuple of int |
 stride | int or tuple of int, optional |
-padding | int, tuple of int, or str | On each side of each axis.
-output_padding | int or tuple of int | Added at one side of the output.
-dilation | int or tuple of int | The distance between the kernel's places.
-groups | int | Blocks of channels that know nothing of each other.
-count_include_pad | bool | Whether padding counts in a mean.
-ceil_mode | bool | Whether windows may hang over the end.
-divisor_override | int, optional | Divide by this instead.
-num_features | int | Channels.
-num_groups | int | Blocks of channels that are normalised together.
+padding | int, tuple of int, or str | The padding on each side of each axis.
+output_padding | int or tuple of int | Additional size on one side of the output.
+dilation | int or tuple of int | The spacing between elements of the kernel.
+groups | int | The number of groups of channels that do not mix.
+count_include_pad | bool | Whether the padding counts in the mean.
+ceil_mode | bool | Round the output's size up: windows may pass the end.
+divisor_override | int, optional | The divisor, in place of the window's size.
+num_features | int | The number of channels.
+num_groups | int | The number of groups of channels, normalised each by itself.
 in_channels out_channels input_size hidden_size | int |
-affine | bool | Whether there are a scale and a shift to learn.
-track_running_stats | bool | Whether means for evaluation are kept.
+affine | bool | Whether to learn a scale and a shift for each channel.
+track_running_stats | bool | Whether to keep running statistics for evaluation.
 weight bias_ih bias_hh | array_like, optional |
-bias | bool or array_like | Of layers whether an offset is learned, of functions the offset.
-p | float | A probability, or the order of a norm.
-variance | array_like | As `numpy.var` has it, not divided by N − 1.
-rng | numpy.random.Generator, optional | By default the one that `nn.seed` seeds.
-eps | float | Added where a quotient could be 0/0.
-momentum | float | The share of the past that stays; of running means, of the new that comes.
+bias | array_like, optional |
+p | float | The probability that an element (a channel) is dropped.
+variance | array_like | The population variance, as of `numpy.var`.
+rng | numpy.random.Generator, optional | The random generator; by default that of `nn.seed`.
+eps | float | A small number that keeps the denominator from 0.
+momentum | float | The factor of the previous steps.
 approximate | {"none", "tanh"} |
 lambd threshold | float |
 min_val max_val | float | The bounds.
-options | keywords | Of the function that this layer is.
-layers | modules or functions | In order.
+options | keywords | Those of the function.
+layers | modules or functions | Applied in this order.
 upscale_factor downscale_factor | int |
-value | float | In place of what is below.
+value | float | The value below the threshold.
 lr | float | The learning rate.
-lr_decay | float | The rate is divided by 1 + this times the step.
-weight_decay | float | The factor of the parameters that are added to, or taken off, in each step.
-betas | (float, float) | The shares of the past in both means.
+lr_decay | float | The rate is divided by 1 + lr_decay · step.
+weight_decay | float | The L2 penalty: weight_decay · θ is added to the gradient.
+betas | (float, float) | The decay rates of the means of g and g².
 amsgrad | bool | Divide by the largest second moment so far.
-maximize | bool | Climb.
+maximize | bool | Ascend rather than descend.
 centered | bool | Subtract the mean gradient from the second moment.
-dampening | float | The share of the gradient that momentum does not take.
-nesterov | bool | Look ahead along the momentum.
+dampening | float | v ← μ v + (1 − dampening) g.
+nesterov | bool | Nesterov's momentum.
 initial_accumulator_value | float |
 factor | float |
-steps | int | How many in all.
-final | float | The rate at the end, as a share of the first.
-every | int | How many epochs each rate lasts.
+steps | int | The total number of steps.
+final | float | The last rate, as a fraction of the first.
+every | int | The number of epochs between changes.
 number epochs epoch iteration step | int |
 loss delta lowest | float |
+batch_first | bool | (batch, time, features) rather than (time, batch, features).
+bidirectional | bool | Whether each layer runs in both directions.
+dropout | float | The probability that an output of a layer but the last is dropped in training.
+num_layers | int | The number of stacked layers.
+AdamW.weight_decay Lion.weight_decay | float | Each step subtracts lr · weight_decay · θ, too.
+BatchNorm2d.momentum BatchNorm3d.momentum | float | The weight of the new statistics.
+Conv2d.bias Conv3d.bias ConvTranspose2d.bias ConvTranspose3d.bias | bool | Whether to learn a bias.
+GRU.bias GRUCell.bias LSTM.bias LSTMCell.bias | bool | Whether to learn biases.
+BatchNorm2d.dtype BatchNorm3d.dtype Conv2d.dtype Conv3d.dtype | dtype | The dtype of the parameters.
+ConvTranspose2d.dtype ConvTranspose3d.dtype | dtype | The dtype of the parameters.
+InstanceNorm2d.dtype InstanceNorm3d.dtype | dtype | The dtype of the parameters.
+GRU.dtype GRUCell.dtype LSTM.dtype LSTMCell.dtype | dtype | The dtype of the parameters.
+Lion.betas | (float, float) | The decay rates of the mean in the step, and of the mean that is kept.
+RMSprop.alpha | float | The decay rate of the mean of g².
+Identity.args Identity.options | any number | Ignored.
+normalize.p PairwiseDistance.p pairwise_distance.p | float | The order of the norm.
 """
 
 
@@ -268,15 +295,16 @@ def explained(
     signature: inspect.Signature,
     refused: Collection[str] = (),
     glossary: Mapping[str, tuple[str, str]] = GLOSSARY,
+    called: str = "",
 ) -> list[str]:
-    """What the parameters mean; nothing of those that are refused anyway."""
+    """What the parameters of the function ``called`` so mean, but for those that are refused."""
     lines = []
     for p in signature.parameters.values():
         if p.name in refused:
             continue
         star = "*" * ((p.kind is p.VAR_POSITIONAL) + 2 * (p.kind is p.VAR_KEYWORD))
         optional = "" if p.default is p.empty or star else ", optional"
-        kind, meaning = glossary.get(p.name, ("", ""))
+        kind, meaning = glossary.get(f"{called}.{p.name}") or glossary.get(p.name, ("", ""))
         if p.name == "axis" and isinstance(p.default, int):
             kind, meaning = "int", "Along which axis."
         kind += optional if kind == "array_like" else ""
@@ -366,5 +394,5 @@ def describe(namespace: dict[str, Any], glossary: Mapping[str, tuple[str, str]])
         if name[0] == "_" or not made or not str(thing.__module__).startswith(home):
             continue
         with contextlib.suppress(ValueError, TypeError, AttributeError):
-            listed = explained(inspect.signature(thing), (), glossary)
+            listed = explained(inspect.signature(thing), (), glossary, thing.__name__)
             thing.__doc__ = completed(thing.__doc__, {"Parameters": listed})

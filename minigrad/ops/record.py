@@ -475,7 +475,9 @@ def composed(
         shown.__doc__ = completed(
             function.__doc__,
             {
-                "Parameters": explained(calling.signature, calling.refused),
+                "Parameters": explained(
+                    calling.signature, calling.refused, called=function.__name__
+                ),
                 "Raises": raised(calling.signature, real=not complex),
             },
         )

@@ -40,7 +40,7 @@ def grid_sample(
     ----------
     x : (batch, channels, height, width) or (batch, channels, depth, height, width)
     grid : (batch, ..., 2 or 3)
-        For each entry of the answer its place in x: across first, then down (then deep),
+        For each entry of the answer its place in x: (x, y) or (x, y, z), the last axis of x first,
         from −1 at one edge to 1 at the other.
     mode : {"bilinear", "nearest", "bicubic"}
         "bilinear" is linear along all axes; "bicubic" is for images.
