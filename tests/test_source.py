@@ -389,13 +389,13 @@ def test_names_that_are_taken() -> None:
 
 
 def test_names_that_are_no_names() -> None:
-    def f(np: Any, t1: Any, mask: Any, q: Any) -> Any:
+    def f(np: Any, t: Any, t1: Any, mask: Any, q: Any) -> Any:
         a = mg.Tensor(2.0, name="class")
         θ = t1 * a
-        return mg.sum(mg.exp(θ) * mg.exp(θ + 1)), mg.where(mask > 0, q["my weights"], np)
+        return mg.sum(mg.exp(θ) * mg.exp(θ + t)), mg.where(mask > 0, q["my weights"], np)
 
-    text = checked(f, x, y, x, {"my weights": y})
-    assert "def f(np_, t1, mask, q):" in text
+    text = checked(f, x, 1.0, y, x, {"my weights": y})
+    assert "def f(np_, t, t1, mask, q):" in text
     assert 'q["my weights"]' in text
     assert "θ = " in text
 

@@ -87,7 +87,8 @@ class Expressions:
     def named(self, v: Var, avoided: Any = ()) -> str:
         """The name of ``v``, made unique."""
         if v not in self.name_of:
-            self.name_of[v] = self.unique(identifier(v.name) if v.given else self.stem(v), avoided)
+            name = identifier(v.name) if v.given else self.stem(v)
+            self.name_of[v] = self.unique(name, avoided, numbered=name == "t" and not v.given)
             self.text[v] = Term(self.name_of[v])
         return self.name_of[v]
 
@@ -98,9 +99,9 @@ class Expressions:
             return "t"
         return "mask" if v.dtype.kind == "b" else STEMS.get(made.op, "t")
 
-    def unique(self, name: str, avoided: Any = ()) -> str:
-        """``name``, or with a number behind it if it is taken; ``t`` has always one."""
-        i, candidate = 1, name if name != "t" else "t1"
+    def unique(self, name: str, avoided: Any = (), numbered: bool = False) -> str:
+        """``name``, with a number behind it if it is taken, or if it shall always have one."""
+        i, candidate = 1, f"{name}1" if numbered else name
         while candidate in self.taken or candidate in avoided:
             i += 1
             candidate = f"{name}{i}" if name in ("t", "mask", *STEMS.values()) else f"{name}_{i}"
