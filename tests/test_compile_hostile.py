@@ -14,6 +14,7 @@ import operator
 import pickle
 import random
 import types
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -212,6 +213,27 @@ def tried(x: Any) -> Any:
 def test_other_looks_at_types(f: Any) -> None:
     with pytest.warns(RuntimeWarning, match="looks at the types of its arguments"):
         assert mg.compile(f)(1.0) == 2.0
+
+
+@pytest.mark.parametrize("layer", [mg.nn.BatchNorm1d(2), mg.nn.Dropout(0.5, rng=0)])
+@pytest.mark.parametrize("captured", [False, True])
+def test_looks_at_types_beside_layers_with_a_state(layer: Any, captured: bool) -> None:
+    """The answer, what is set and what is drawn are those of the function itself."""
+    scale = [1.5]
+
+    def f(layer: Any, x: Any) -> Any:
+        exact = type(scale[0]) is float if captured else isinstance(x, np.ndarray)
+        return layer(scale[0] * x + (x if exact else x**3))
+
+    plain, x = copy.deepcopy(layer), np.array([[1.0, -2.0], [0.5, 3.0], [4.0, 1.0]])
+    with warnings.catch_warnings(), mg.no_grad():
+        warnings.filterwarnings("ignore", ".*looks at the types of its arguments")
+        step = mg.compile(functools.partial(f, layer))
+        for k in (1.5, 2.5, 3.5):
+            scale[0] = k
+            np.testing.assert_allclose(step(k * x), f(plain, k * x), rtol=1e-12)
+    for a, b in zip(layer.state_dict().values(), plain.state_dict().values(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
 def test_copies_are_what_they_are_copies_of() -> None:

@@ -247,9 +247,8 @@ class Compiled(functools.partial[Any]):
                 if asks and (form.whole.keys() & form.vary or any(map(is_whole, lifts))):
                     raise TypeError("a whole number whose type is asked for is fixed")
                 run, result = self._traced(form, before, lifts)
-                if not run.draws and not run.updates:
-                    with modes.set(tracing, None):
-                        check_same(result, self.f(*args, **kwargs))
+                if noise.covers(run.draws):
+                    check_same(result, self._itself(run, noise, args, kwargs))
                 return form, self._kept(form, run, before, noise), result
             except Exception:
                 noise.rewind()
@@ -271,30 +270,36 @@ class Compiled(functools.partial[Any]):
             noise.rewind()
             self._stuck, self._vary = known
             raise
-        still = not run.draws and not run.updates and all(p.holds() for p in before.places)
-        other = self._other(result, args, kwargs) if still and before.names & LOOKS else None
-        if other is not None:
-            return form, None, other[0]
-        return form, self._kept(form, run, before, noise), result
-
-    def _other(self, result: Tree, args: Sequence[Any], kwargs: Keywords) -> tuple[Any] | None:
-        """What the function itself gives, if a trace, which gives it Tensors, is told otherwise."""
-        with modes.set(tracing, None):
+        still = noise.covers(run.draws) and all(p.holds() for p in before.places)
+        if still and before.names & LOOKS:
             try:
-                expected = self.f(*args, **kwargs)
+                expected = self._itself(run, noise, args, kwargs)
             except Exception:  # it is for Tensors only
-                return None
+                expected = result
             try:
                 check_same(result, expected)
             except ValueError:
+                noise.rewind()
                 self._strikes = STRIKES + 1
                 warn(
                     f"{function_name(self.f)} looks at the types of its arguments, which are "
                     "Tensors in a program, and does something else for them: it is called as it "
                     "is from now on"
                 )
-                return (expected,)
-        return None
+                return form, None, self.f(*args, **kwargs)
+        return form, self._kept(form, run, before, noise), result
+
+    def _itself(self, run: Run, noise: Noise, args: Sequence[Any], kwargs: Keywords) -> Any:
+        """What the function itself gives: it draws what the trace drew, and sets nothing."""
+        drawn, held = noise.now(), [(t, t._value) for t in run.updates]
+        noise.rewind()
+        try:
+            with modes.set(tracing, None):
+                return self.f(*args, **kwargs)
+        finally:
+            noise.rewind(drawn)
+            for t, value in held:
+                t._value = value
 
     def _lifts(self, before: Search) -> list[Place]:
         """Captured variables to read at each call: large arrays, and what has changed."""
@@ -483,14 +488,13 @@ def check_same(result: Tree, expected: Array) -> None:
         g, w = (getattr(x, "_value", x) for x in (g, w))
         if not isinstance(w, int | float | np.generic | np.ndarray):
             continue
-        if np.shape(g) != np.shape(w) or np.asarray(g).dtype != np.asarray(w).dtype:
+        g, w = np.asarray(g), np.asarray(w)
+        if g.shape != w.shape or g.dtype != w.dtype:
             raise ValueError("another shape or dtype")
-        tolerance = 1e-9 if np.asarray(w).dtype.itemsize == 8 else 1e-3
-        w = np.asarray(w)
-        if w.dtype.kind not in "biufc":
-            if not np.array_equal(g, w):
-                raise ValueError("another value")
-            continue
-        scale = float(np.max(np.abs(w[np.isfinite(w)]), initial=0.0))
-        if not np.allclose(g, w, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
+        same = np.array_equal(g, w)
+        if not same and w.dtype.kind in "biufc":
+            rtol = 1e-9 if w.dtype.itemsize == 8 else 1e-3
+            scale = float(np.max(np.abs(w[np.isfinite(w)]), initial=0.0))
+            same = np.allclose(g, w, rtol=rtol, atol=rtol * scale, equal_nan=True)
+        if not same:
             raise ValueError("another value")

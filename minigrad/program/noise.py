@@ -21,12 +21,19 @@ class Noise:
 
     def __init__(self, found: Search) -> None:
         self.sources = [*found.generators, (np.random, "np.random"), (random, "random")]
-        self.states = [state(source) for source, _ in self.sources]
+        self.states = self.now()
 
-    def rewind(self) -> None:
-        """Take all that was drawn back."""
-        for (source, _), before in zip(self.sources, self.states, strict=True):
+    def now(self) -> list[Any]:
+        return [state(source) for source, _ in self.sources]
+
+    def rewind(self, states: list[Any] | None = None) -> None:
+        """Take all that was drawn back, or go to other states that it was in."""
+        for (source, _), before in zip(self.sources, states or self.states, strict=True):
             set_state(source, before)
+
+    def covers(self, draws: list[Draw]) -> bool:
+        """Whether all generators that ``draws`` are from are known here."""
+        return all(any(d.rng is source for source, _ in self.sources) for d in draws)
 
     def check(self, name: str, draws: list[Draw]) -> None:
         """Raise if the function ``name`` has drawn more than ``draws``."""
