@@ -620,11 +620,23 @@ def test_looking_at_values_is_refused(look: Any, word: str) -> None:
         lambda x: np.nonzero(x)[0],
         lambda x: np.extract(x > 0, x),
         lambda x: np.where(x > 0)[0],
+        lambda x: len(np.array_str(x)),
+        lambda x: np.min_scalar_type(x[0]),
     ],
 )
 def test_shapes_that_depend_on_values_are_refused(f: Any) -> None:
     with pytest.raises(TypeError, match="depends on values"):
         mg.compile(f)(np.array([1.0, -2.0]))
+
+
+def test_quantiles_that_there_are_none_of() -> None:
+    """A program cannot raise where q lies outside, as NumPy does."""
+    step = mg.compile(lambda x, q: np.percentile(x, q))
+    for x in (np.arange(5.0), np.arange(5)):
+        assert step(x, 50.0) == 2.0
+        np.testing.assert_array_equal(step(x, np.array([-1.0, 25.0, 101.0])), [np.nan, 1, np.nan])
+    with pytest.raises(ValueError, match="every q must lie in the range"):
+        mg.compile(lambda x: np.percentile(x, 101.0))(np.arange(5.0))
 
 
 def test_other_errors() -> None:

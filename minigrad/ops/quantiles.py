@@ -143,6 +143,8 @@ def quantiles(
     if kind.kind not in "biu":
         known = last >= 0 if nan else np.all(numbers, axis=-1, keepdims=True)
         ans = np.where(known, ans, math.nan)
+    if speaks_numpy(inside) and np.result_type(ans).kind == "f":  # q is known when it runs
+        ans = np.where(np.ravel(inside), ans, math.nan)
     ans = np.moveaxis(ans, -1, 0)
     rest = [1 if i in axes else m for i, m in enumerate(shape) if keepdims or i not in axes]
     return np.reshape(ans, (*np.shape(q), *rest))[()]
