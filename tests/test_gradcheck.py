@@ -416,3 +416,18 @@ def test_extrapolation_takes_the_powers_of_the_step_out_one_by_one() -> None:
     value, error = extrapolate(ladder, 1e-16, 0.0)
     assert value == pytest.approx(1.0, abs=1e-13)
     assert error < 1e-15
+
+
+def test_rounding_is_no_randomness() -> None:
+    slope = mg.grad(lambda x: np.sin(np.linalg.norm(x, ord=4)))
+    for seed in range(12):  # in some of them a rule rounds otherwise where it is recorded
+        report = mg.gradcheck(slope, np.random.default_rng(seed).standard_normal(6))
+        assert report.verdict == "correct", report
+
+
+@pytest.mark.parametrize("noise", [1e-12, 1.0])
+def test_randomness_is_told(noise: float) -> None:
+    rng = np.random.default_rng(0)
+    report = mg.gradcheck(lambda x: (x * (1 + noise * rng.random(3))).sum(), np.ones(3))
+    assert report.verdict == "inconclusive"
+    assert "returns different values for the same arguments" in str(report)

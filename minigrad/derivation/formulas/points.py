@@ -72,7 +72,7 @@ class Point:
         if not full:
             return self._pulled(u, to, np.ones(shape)[()], v)
         rows = [self._pulled(u, to, np.eye(1, size, k).reshape(shape)[()], v) for k in range(size)]
-        return np.stack(rows).reshape(*shape, *np.shape(self.values[v]))
+        return np.stack(rows).reshape((*shape, *np.shape(self.values[v])))
 
     def gradients(self, u: AnyNode) -> dict[AnyNode, Any]:
         """The derivatives of ``u`` by all nodes."""
