@@ -416,11 +416,16 @@ class Shadowed:
         "np.inner(x, x)", "np.tensordot(x, x, 0)", "np.diag(x[:, 0])", "x > x.T",
         "np.maximum(x, x.T)", "x.clip(x.T)", "np.clip(x, a_min=x.T, a_max=9)",
         "np.where(x > 0, x, x.T)", "x[i, i.T]", "np.full_like(a, 0, shape=n)",
-        "np.repeat(a, repeats=n)", "keys['k']",
+        "np.repeat(a, repeats=n)", "keys['k']", "np.kron(x, x)", "np.linspace(0, 1, n)",
+        "np.triu_indices(10_000)", "np.block([[a, a]])",
+        "np.diagflat(x)", "np.full(n, 1.0)", "np.ones(n)", "np.empty(n)",
+        "np.take(a, i + i.T)", "list(product(x, x))",
+        "np.linalg.inv(x[:501] @ np.ones((1, 501)))",
     ],
 )  # fmt: skip
 def test_nothing_else_is_computed(text: str) -> None:
-    source = "import numpy as np\ndef go(odd, a, f, h, like, hidden, n, x, i, keys):\n    return "
+    source = "from itertools import product\nimport numpy as np\n"
+    source += "def go(odd, a, f, h, like, hidden, n, x, i, keys):\n    return "
     names = [Odd(), np.ones(3), open, [1.0, Odd()], Number(2.0), Shadowed(), 10**9]
     rest = [np.ones((10_000, 1)), np.zeros((10_000, 1), int), {Odd(): 1.0}]
     start = Start.of(module(source + text).go, [*names, *rest])
@@ -509,8 +514,10 @@ def go(a, cache):
 
 def test_computed_as_numpy_does() -> None:
     rng = np.random.default_rng(1)
-    scope: dict[str, Any] = {"np": np, "a": rng.normal(size=(3, 4)), "b": rng.normal(size=(4, 2)),
-                             "i": 1, "h": [np.ones(2), np.zeros(2)], "c": {"k": 2.0}}  # fmt: skip
+    head = "import math\nfrom itertools import product\nimport numpy as np\n"
+    scope: dict[str, Any] = {"a": rng.normal(size=(3, 4)), "b": rng.normal(size=(4, 2)), "i": 1,
+                             "h": [np.ones(2), np.zeros(2)], "c": {"k": 2.0}}  # fmt: skip
+    exec(head, scope)
     for text in ["(a @ b).T[:, i:] ** 2 - 1", "a.sum(axis=0, keepdims=True) / len(a)", "h[i - 1]",
                  "np.where(a > 0, a, -a)[..., None]", "c['k'] * a.shape[0]", "~(a > 0) * 1.0",
                  "np.einsum('ij,jk->ik', a, b)", "a[np.arange(3), [0, 1, 2]]",
@@ -522,8 +529,22 @@ def test_computed_as_numpy_does() -> None:
                  "np.concatenate([a, b.T[:, :]], axis=0)", "np.full_like(a, i)", "max(h[0][0], i)",
                  "np.tile(a[0], (2, 1))", "np.broadcast_to(a[0], (2, 4))", "np.arange(1, 4) ** 2",
                  "np.einsum('ij,jk', a, b)", "np.einsum('...j->j...', a)",
-                 "float(a[0, 0])"]:  # fmt: skip
-        made = module(f"import numpy as np\ndef go(a, b, i, h, c): return {text}").go
+                 "float(a[0, 0])", "[*range(4, 0, -2)]", "sum([1, 2], 3)", "sorted([3, 1, 2])",
+                 "list(zip([1, 2], 'ab', strict=True))", "list(enumerate([4, 5], 1))",
+                 "list(product([1, 2], [3, 4]))", "[*product([0, 1], repeat=2)]",
+                 "dict([(1, 2)], k=3)", "list(map(len, ['a', 'bc']))", "any([0, 1])",
+                 "all([0, 1])", "[5, 6, 7][slice(1, None)]", "len(set([1, 2, 1]))",
+                 "isinstance(1.5, (int, float))",
+                 "'{} and {1}'.format(1, 2) if i > 1 else '{}'.format(i)", "str(2.5)",
+                 "np.kron(a, b)", "np.vdot(a[0], a[1])", "np.pad(a, ((1, 0), (0, 2)))",
+                 "np.linspace(0, 1, 3)", "np.triu_indices(3)[0]", "np.diff(a)",
+                 "np.dstack([a, a])", "np.take(a, [1, 0], axis=1)", "np.diagflat(a[0])",
+                 "np.take_along_axis(a, np.argsort(a), 1)", "a[np.ix_([0, 2], [1])]",
+                 "np.lib.stride_tricks.sliding_window_view(a, (2, 2))", "math.sqrt(2) + math.pi",
+                 "math.erf(0.3) * math.log1p(2)", "np.linalg.inv(a[:, :3])", "a.argmax()",
+                 "a.trace()", "a.tolist()", "a[0].item(2)", "a.cumprod(axis=0)",
+                 "a.round(1)"]:  # fmt: skip
+        made = module(f"{head}def go(a, b, i, h, c): return {text}").go
         start = Start.of(made, [scope[n] for n in "abihc"])
         np.testing.assert_array_equal(Machine(Compiler(), 10_000).run(start), eval(text, scope))
 

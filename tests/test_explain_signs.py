@@ -233,6 +233,15 @@ def test_variances() -> None:
     final(explanation, "Z")
 
 
+def test_variances_of_samples_without_the_axes_that_they_keep() -> None:
+    X = param(4, 3)
+    L = np.sum((X - X.mean(axis=0, keepdims=True)) ** 3 / X.var(axis=0, ddof=1, keepdims=True))
+    assert rows(mg.explain(L, X))["dX"] == (
+        "3·s1²/s2 - 2·sum(s1³, axis=0) ⊙ s1/(3·s2²) - 3·sum(s1², axis=0)/(4·s2) "
+        "where s1 = X - mean(X, axis=0); s2 = var(X, axis=0, ddof=1)"
+    )
+
+
 def test_maxima_and_winners() -> None:
     x = param(4, 5)
     m = np.max(x, axis=1)

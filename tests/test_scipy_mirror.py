@@ -620,6 +620,14 @@ def test_integrals() -> None:
           0.2, 1.7, 0.8, order=2)  # fmt: skip
 
 
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 6])
+def test_integrals_of_samples_that_are_apart_as_they_like(n: int) -> None:
+    y, x = rng.normal(size=n), np.cumsum(rng.uniform(0.5, 1.0, n))
+    for name in ("simpson", "trapezoid", "cumulative_trapezoid"):
+        expected = getattr(scipy.integrate, name)(y, x)
+        np.testing.assert_allclose(getattr(ms.integrate, name)(y, x), expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("n", range(1, 8))
 @pytest.mark.parametrize("spaced", [False, True])
 def test_integrals_of_samples(n: int, spaced: bool) -> None:

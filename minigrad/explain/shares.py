@@ -285,8 +285,6 @@ def step_from_below(b: Simplifier, x: Operand, y: Operand) -> Operand:
 @rule(ops.multiply, when="closed")
 def sigmoid_of_distance(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``sign(u)·σ(-|u|)`` is ``1[u > 0] - σ(u)``, as stable code for log(1 + eᵘ) has it."""
-    if not is_float(x) and not is_float(y):
-        return None
     (c, found), (d, more) = factors(b, x), factors(b, y)
     found = merged(b, found, more)
     for z, p in list(found.values()):
