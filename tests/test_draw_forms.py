@@ -88,12 +88,14 @@ def test_summaries(value: Any, text: list[str]) -> None:
     assert summary(value) == text
 
 
-def test_results_of_an_op_with_several_are_its_entries() -> None:
+def test_results_of_an_op_with_several_are_its_entries(tmp_path: Path) -> None:
     A = mg.Tensor([[2.0, 1.0], [1.0, 3.0]], requires_grad=True)
     E = np.linalg.eigh(A)
     text = str(mg.draw((E[0] ** 2).sum() + np.sin(E[1]).sum(), A))
     assert "= t1[0]: (2,) float64" in text
     assert "= t1[1]: (2, 2) float64" in text
+    sketch = mg.draw((E[0] ** 2).sum(), A, width=400).save(tmp_path / "x.svg").read_text()
+    assert "&#x27;&#x27;" not in sketch  # an arrow without a formula has no label
 
 
 def test_numbers_and_names() -> None:

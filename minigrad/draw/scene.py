@@ -115,10 +115,8 @@ class _Drafter:
         self.path = view.picture.downstream()
         self.faces = [dot.face(item, self.values, self.gradients) for item in view.items]
         self.sizes = [_size(lines) for lines in self.faces]
-        self.labels = [
-            dot.clean(dot.label(arrow)) if self.local and arrow.differentiable else ""
-            for arrow in view.arrows
-        ]
+        words = [dot.label(a) if self.local and a.differentiable else "" for a in view.arrows]
+        self.labels = [dot.clean(text) if text else "" for text in words]
         self.spots = [Spot(w, h) if self.upright else Spot(h, w) for w, h in self.sizes]
         place = {item: i for i, item in enumerate(view.items)}
         self.links = [
