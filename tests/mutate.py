@@ -569,7 +569,7 @@ class Campaign:
         for mutant in chosen:
             words = words_around(mutant.file, mutant.line)
             named = {name for name, has in tests.items() if has & words}
-            alike = lambda name, words=words: sum(1 / often[word] for word in words & tests[name])
+            alike = lambda name, words=words: sum(1 + 1 / often[x] for x in words & tests[name])
             candidates = named | self.known.of_file(mutant.file)
             found = in_turn(candidates, self.known, self.options.first)
             near = self.known.of_line(mutant.file, mutant.line)

@@ -87,6 +87,15 @@ def detached() -> Why:
     return mg.why(w, L)
 
 
+@cut("b.data", "b leaves the record, .data is a plain array")
+def one_of_several() -> Why:
+    w, u = param(3), param(3)
+    a, b = u * 1, w * 2
+    c = b.data
+    L = np.sum(a * c)
+    return mg.why(w, L)
+
+
 @cut("np.argmax(w)", "places are whole numbers")
 def place() -> Why:
     w, C = param(3), param(4, 2)

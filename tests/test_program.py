@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.program.passes import recorded
+from minigrad.program.slices import batch_slices
 from minigrad.tree import flatten
 
 Point = namedtuple("Point", ["x", "y"])
@@ -292,3 +294,25 @@ def test_constants_that_are_equal_but_for_dtype_or_sign() -> None:
         exec(traced.source, scope)
         for got, expected in zip(scope[traced.name](1.0)[1:], (a, b), strict=True):
             assert got.dtype == expected.dtype and got.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, b, W, h: x + b,
+        lambda x, b, W, h: b + x,
+        lambda x, b, W, h: x @ W,
+        lambda x, b, W, h: W @ x,
+        lambda x, b, W, h: (x + h) + b,
+        lambda x, b, W, h: b + (h + x),
+    ],
+)
+def test_what_is_done_to_every_slice_is_done_at_once(f: Any) -> None:
+    rng = np.random.default_rng(3)
+    X, b, W, h = (rng.normal(size=n) for n in ((4, 3), 3, (3, 3), 3))
+    loop = lambda X, b, W, h: [f(X[k], b, W, (k + 1) * h) for k in range(4)]
+    program = recorded(loop, X, b, W, h)
+    at_once = batch_slices(program)
+    assert any(len(e.out.shape) == 2 for e in at_once.equations)
+    assert all(len(e.out.shape) < 2 for e in program.equations)
+    np.testing.assert_allclose(at_once(X, b, W, h), loop(X, b, W, h), rtol=1e-13)
