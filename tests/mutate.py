@@ -270,6 +270,16 @@ class Known:
         tests = list(self.tests)
         return {tests[i] for i in found if self.tests[tests[i]] is not None}
 
+    def rarely(self, file: str, line: int) -> dict[str, int]:
+        """Test -> by how many the rarest line is run that it runs in the function of a line."""
+        function, found = spots(file)[line].partition("|")[0], dict[str, int]()
+        tests = list(self.tests)
+        for name, numbers in self.lines.get(file, {}).items():
+            if name.partition("|")[0] == function:
+                for i in numbers:
+                    found[tests[i]] = min(found.get(tests[i], len(tests)), len(numbers))
+        return found
+
     def of_file(self, file: str) -> set[str]:
         """Tests that run anything of a file."""
         tests = list(self.tests)
@@ -406,18 +416,28 @@ def outlived(run: Callable[[], bool]) -> bool:
     return status == 0
 
 
-def in_turn(tests: set[str], known: Known, first: Sequence[str]) -> list[str]:
-    """Tests in an order that changes the file at each step; those that run few lines first.
+def in_turn(
+    tests: set[str],
+    known: Known,
+    first: Sequence[str],
+    rarely: dict[str, int] | None = None,
+) -> list[str]:
+    """Tests in an order that changes the file at each step.
 
-    Each file's slow ones come last, and the files ``first`` before all others.
+    Those are first that run what few others run, quick ones that run few lines among them; and the
+    files ``first`` before all others.
     """
     by_file: dict[str, list[str]] = defaultdict(list)
     for test in sorted(tests):
         by_file[test.partition("::")[0]].append(test)
-    narrow = known.breadth.__getitem__
+    seldom = rarely or {}
+
+    def rank(test: str) -> tuple[int, bool, int]:
+        return seldom.get(test, 0), (known.tests[test] or 0) > QUICK, known.breadth[test]
+
     for found in by_file.values():
-        found.sort(key=lambda test: ((known.tests[test] or 0) > QUICK, narrow(test)))
-    files = sorted(by_file, key=lambda file: narrow(by_file[file][0]))
+        found.sort(key=rank)
+    files = sorted(by_file, key=lambda file: rank(by_file[file][0]))
     files.sort(key=lambda file: not any(word in file for word in first))
     return [
         by_file[file][i]
@@ -612,7 +632,8 @@ class Campaign:
 
                 for mutant in chosen:
                     found = campaign.known.of_line(mutant.file, mutant.line) & set(items)
-                    order = in_turn(found, campaign.known, campaign.options.first)
+                    rarely = campaign.known.rarely(mutant.file, mutant.line)
+                    order = in_turn(found, campaign.known, campaign.options.first, rarely)
                     alive = campaign.survives(mutant, order, attempt)
                     campaign.count(mutant, "alive" if alive else "killed", f"{len(order)} tests")
                 return True
