@@ -350,3 +350,25 @@ def test_products_of_subnormal_numbers_are_no_fault() -> None:
         warnings.simplefilter("error")
         f(np.array([0.3, 1.7, 0.6, 1.0, 0.4]))
     assert "in_ops" not in f.latest.code
+
+
+@pytest.mark.parametrize("off", [1e-16, 1e-11])
+def test_large_products_may_be_off_by_the_last_digit_of_their_row(
+    off: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(64, 2**14)), rng.normal(size=(2**14, 8))
+    x[0] *= 1e-9  # its digits are its own
+    y[:, 0] *= 1e6
+    program, answer = passes.recorded(np.matmul, x, y), x @ y
+    tried = []
+    monkeypatch.setattr(rounding, "in_single_precision", lambda *args: iter(tried))
+    monkeypatch.setattr(rounding, "evaluate", lambda *args: 1 / 0)  # no run more
+    for i, j in ((0, 0), (0, 1), (5, 0), (5, 1)):
+        got = answer.copy()
+        got[i, j] += off * np.abs(x[i]).max() * np.abs(y[:, j]).max() * 10
+        if off < 1e-15:
+            assert proof.fault(program, lambda x, y, got=got: got.copy(), [x, y], [answer]) is None
+        else:
+            with pytest.raises(ZeroDivisionError):
+                proof.fault(program, lambda x, y, got=got: got.copy(), [x, y], [answer])

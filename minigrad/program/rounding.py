@@ -173,6 +173,7 @@ def rounding(
     values = dict(zip(program.inputs, map(doubled, leaves), strict=True))
     size = elements(program)
     if size > MUCH and exact is not None:
+        yield of_sums(program, exact)
         yield from in_single_precision(program, values, exact)
     times = 8 if size <= LITTLE else 3 if size <= MUCH else 1
     sums = max(map(summed, program.equations), default=0) / 16
@@ -204,6 +205,24 @@ def signed(x: Any, rng: np.random.Generator) -> Any:
         return x
     signs = rng.choice([-1.0, 1.0], x.shape).astype(x.dtype)
     return np.where(undefined, np.copysign(x, signs), x)[()]
+
+
+def of_sums(program: Program, exact: Sequence[Any]) -> list[Any]:
+    """The last digit of the largest in the row and the column of an answer that is a long sum.
+
+    What is small in itself is a difference of such as are large there.
+    """
+    made = {v: e for e in program.equations for v in e.outs}
+    spread = []
+    for v, x in zip(program.outputs, exact, strict=True):
+        e = made.get(v) if isinstance(v, Var) else None
+        size = np.abs(x) if e is not None and summed(e) and np.ndim(x) else np.zeros(np.shape(x))
+        if size.ndim == 2 and (most := largest(size)):
+            size = np.max(size, axis=1, keepdims=True) * (np.max(size, axis=0) / most)
+        elif size.size:
+            size = np.full(size.shape, largest(size))
+        spread.append(size * (LUCK / SPREAD * float(np.finfo(size.dtype).eps)))
+    return spread
 
 
 def in_single_precision(
