@@ -242,6 +242,12 @@ def test_variances_of_samples_without_the_axes_that_they_keep() -> None:
     )
 
 
+def test_factors_stay_within_sums_that_begin_with_a_number() -> None:
+    X = param(2, 3)
+    found = rows(mg.explain(np.sum(np.sum(2 * X, axis=0, initial=3.0) ** 2), X))
+    assert "sum(2·X, axis=0, initial=3.0)" in found["dX"]
+
+
 def test_maxima_and_winners() -> None:
     x = param(4, 5)
     m = np.max(x, axis=1)
@@ -297,6 +303,9 @@ def test_a_cell_whose_gates_are_split() -> None:
         (lambda x, y, k: np.sign(x) * x**3, "3·x ⊙ abs(x)"),
         (lambda x, y, k: k * np.log(y) * y * x, "k ⊙ y ⊙ log(y)"),
         (lambda x, y, k: -x - x**2 / 2, "-(1 + x)"),
+        (lambda x, y, k: -x / (0.5 * y), "-2/y"),
+        (lambda x, y, k: -2 * x**2 / y, "-4·x/y"),
+        (lambda x, y, k: 2 * x * (-3 * y), "-6·y"),
         (lambda x, y, k: (x + y) ** 3 - x**3 - 3 * x**2 * y, "3·y²"),
     ],
 )

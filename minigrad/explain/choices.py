@@ -114,8 +114,6 @@ def one_and_sign(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
 @rule(ops.multiply, when="formula")
 def larger_where_it_is(b: Simplifier, x: Operand, y: Operand) -> Operand:
     """``max(0, u)·1[u > 0]`` is ``max(0, u)``."""
-    if not is_float(x) or not is_float(y):
-        return None
     (c, found), (d, more) = factors(b, x), factors(b, y)
     found = merged(b, found, more)
     for key, (z, p) in found.items():

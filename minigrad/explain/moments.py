@@ -12,7 +12,7 @@ from minigrad.explain.factors import Simplifier, leaves
 from minigrad.ops.record import Op
 from minigrad.program.builder import Full, as_number, axes_of, equals, shape_of
 from minigrad.program.equations import Var
-from minigrad.program.rules import constant_along, each, is_float, is_plain_reduction, rule
+from minigrad.program.rules import constant_along, each, is_plain_reduction, rule
 from minigrad.typing import Array, Axis, Operand
 from minigrad.writing.notation import deviation, variance
 
@@ -141,8 +141,6 @@ def kept_in_vain(b: Simplifier, x: Operand, y: Operand) -> Operand:
 @each((ops.add, ops.subtract, ops.multiply, ops.divide), when="formula")
 def unkept(op: Op, b: Simplifier, x: Operand, y: Operand) -> Operand:
 
-    if not is_float(x) or not is_float(y):
-        return None
     u, v = kept_in_vain(b, y, x), kept_in_vain(b, x, y)
     if u is None and v is None:
         return None
