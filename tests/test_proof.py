@@ -352,23 +352,27 @@ def test_products_of_subnormal_numbers_are_no_fault() -> None:
     assert "in_ops" not in f.latest.code
 
 
-@pytest.mark.parametrize("off", [1e-16, 1e-11])
-def test_large_products_may_be_off_by_the_last_digit_of_their_row(
-    off: float, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("off", [0.5, 1e5])
+def test_large_sums_may_be_off_by_the_last_digit_of_their_row(
+    off: float, dtype: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(64, 2**14)), rng.normal(size=(2**14, 8))
+    x, y = rng.normal(size=(64, 2**14)).astype(dtype), rng.normal(size=(2**14, 8)).astype(dtype)
     x[0] *= 1e-9  # its digits are its own
     y[:, 0] *= 1e6
-    program, answer = passes.recorded(np.matmul, x, y), x @ y
-    tried = []
-    monkeypatch.setattr(rounding, "in_single_precision", lambda *args: iter(tried))
-    monkeypatch.setattr(rounding, "evaluate", lambda *args: 1 / 0)  # no run more
-    for i, j in ((0, 0), (0, 1), (5, 0), (5, 1)):
-        got = answer.copy()
-        got[i, j] += off * np.abs(x[i]).max() * np.abs(y[:, j]).max() * 10
-        if off < 1e-15:
-            assert proof.fault(program, lambda x, y, got=got: got.copy(), [x, y], [answer]) is None
+    answer = [x @ y, y.sum(axis=0)]
+    program = passes.recorded(lambda x, y: (x @ y, y.sum(axis=0)), x, y)
+    for trials in ("in_single_precision", "evaluate"):  # no run more
+        monkeypatch.setattr(rounding, trials, lambda *args: 1 / 0)
+    length = np.linalg.norm(x, axis=1, keepdims=True) * np.linalg.norm(y, axis=0) / 2**7
+    sizes = [length, np.full(8, np.abs(answer[1]).max())]
+    for part, i in ((0, (0, 0)), (0, (0, 1)), (0, (5, 0)), (0, (5, 1)), (1, 0), (1, 5)):
+        got = [a.copy() for a in answer]
+        got[part][i] += off * np.finfo(dtype).eps * sizes[part][i]
+        run = lambda x, y, got=got: [a.copy() for a in got]
+        if off < 1:
+            assert proof.fault(program, run, [x, y], answer) is None
         else:
             with pytest.raises(ZeroDivisionError):
-                proof.fault(program, lambda x, y, got=got: got.copy(), [x, y], [answer])
+                proof.fault(program, run, [x, y], answer)

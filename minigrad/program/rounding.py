@@ -220,8 +220,9 @@ def of_sums(program: Program, exact: Sequence[Any]) -> list[Any]:
         if size.ndim == 2 and (most := largest(size)):
             size = np.max(size, axis=1, keepdims=True) * (np.max(size, axis=0) / most)
         elif size.size:
-            size = np.full(size.shape, largest(size))
-        spread.append(size * (LUCK / SPREAD * float(np.finfo(size.dtype).eps)))
+            size = np.full(size.shape, largest(size), size.dtype)
+        eps = float(np.finfo(size.dtype).eps) if size.dtype.kind == "f" else 0.0
+        spread.append(size * (LUCK / SPREAD * eps))
     return spread
 
 
