@@ -371,6 +371,21 @@ def test_layout_conventions() -> None:
     assert not mg.check_derivation(M, {u: 2 * u.data, (u, h): J.T, h: J @ (2 * u.data)}).ok
 
 
+def test_jacobians_in_denominator_layout() -> None:
+    r = np.random.default_rng(6)
+    W, v = (mg.Tensor(r.normal(size=n), requires_grad=True) for n in ((3, 2), 2))
+    C = r.normal(size=(3, 2))
+    h, Z = W @ v, W.T @ C
+    L = np.sum(h**2) + np.sum(Z**2)
+    of_matrix = np.einsum("kj,il->ijkl", C, np.eye(2)).transpose(2, 3, 0, 1)
+    report = right(
+        mg.check_derivation(L, {"dh/dv": W.data.T, "dZ/dW": of_matrix}, layout="denominator")
+    )
+    assert [r.remark for r in report.rows] == ["in denominator layout"] * 2
+    report = right(mg.check_derivation(L, {"dZ/dW": of_matrix}))
+    assert report.rows[0].remark == "in denominator layout: the transposed Jacobian"
+
+
 def test_blocks_of_a_batch_and_factors_of_products() -> None:
     r = np.random.default_rng(6)
     n, c = 4, 3

@@ -491,6 +491,13 @@ def slope_of_a_sigmoid_for_that_of_a_swish() -> Report:
     return mg.check_derivation(np.sum(y**2), {"dL/dx": 2 * y.data * s * (1 - s)})
 
 
+@wrong("dL/dx", r"tanh\(x\) stands where ∂y/∂x belongs")
+def function_for_the_slope_of_another() -> Report:
+    x = leaf(rng(1).normal(size=5))
+    y = np.sqrt(1 + x**2)
+    return mg.check_derivation(np.sum(y**2), {"dL/dx": 2 * y.data * np.tanh(x.data)})
+
+
 @wrong("dL/dx", "of what arrives at the copies in .*, the first alone is taken")
 def one_of_two_copies() -> Report:
     x, c = leaf(rng(1).normal(size=3)), rng(2).normal(size=6)

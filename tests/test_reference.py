@@ -14,7 +14,7 @@ import pytest
 import minigrad as mg
 from minigrad.ops.glossary import GLOSSARY, completed, explained
 from minigrad.ops.record import Op, registry
-from minigrad.reference import summary
+from minigrad.reference import described, summary
 from tables import each
 
 ELEMENTWISE = [
@@ -69,6 +69,12 @@ def test_formulas_are_the_textbooks(name):
 def test_kinks_are_told():
     assert "At the kink, x = 0, the derivative is 0 by convention." in mg.absolute.__doc__
     assert "At the kink, x1 = x2, the derivative is 0.5 by convention." in mg.maximum.__doc__
+
+
+def test_rules_are_not_listed_where_the_derivative_is_told():
+    for doc in (described(registry[name]) for name in ("gelu", "leaky_relu", "elu")):
+        assert "Derivative:" in doc and "from its rules" not in doc
+    assert "from its rules" in mg.tanh.__doc__
 
 
 def test_what_is_refused_is_not_listed():
