@@ -21,6 +21,7 @@ import numpy as np
 
 from minigrad.autodiff import gradients
 from minigrad.data import CONTINUOUS
+from minigrad.errors import label
 from minigrad.graph import ancestors, no_grad
 from minigrad.tensor import Tensor, plainly
 from minigrad.tree import flatten
@@ -152,6 +153,8 @@ def gradcheck(
     ------
     ValueError
         For another order than 1 and 2.
+    TypeError
+        For what is no function, and for one without a number to differentiate.
 
     Examples
     --------
@@ -164,6 +167,8 @@ def gradcheck(
     """
     if order not in (1, 2):
         raise ValueError(f"gradcheck: order must be 1 or 2, not {order}")
+    if not callable(f):
+        raise TypeError(f"gradcheck takes a function, not {label(f)}: mg.gradcheck(f, x)")
     problem = _Problem(f, args, seed)
     with np.errstate(all="ignore"):
         rows = problem.check(problem.outputs, rtol, atol)

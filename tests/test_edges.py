@@ -194,3 +194,9 @@ def test_running_products_that_overflow_later() -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         given = mg.grad(lambda x: np.cumprod(x)[:3].sum())(np.full(1000, 10.0))
     np.testing.assert_array_equal(given[:300], [111.0, 110.0, 100.0, *[0.0] * 297])
+
+
+@pytest.mark.parametrize("z", [1 + 2j, 1 + 1e-16j, np.complex64(2 + 1e-9j)])
+def test_numbers_of_pythons_are_real_if_close(z: complex) -> None:
+    mine, theirs = mg.real_if_close(z), np.real_if_close(z)
+    assert mine == theirs and np.iscomplexobj(mine) == np.iscomplexobj(theirs)

@@ -431,3 +431,8 @@ def test_randomness_is_told(noise: float) -> None:
     report = mg.gradcheck(lambda x: (x * (1 + noise * rng.random(3))).sum(), np.ones(3))
     assert report.verdict == "inconclusive"
     assert "returns different values for the same arguments" in str(report)
+
+
+def test_what_is_no_function() -> None:
+    with pytest.raises(TypeError, match=r"gradcheck takes a function, not 3: mg.gradcheck\(f, x\)"):
+        mg.gradcheck(3, 1.0)  # type: ignore[arg-type]

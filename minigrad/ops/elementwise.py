@@ -597,7 +597,7 @@ def real_if_close(a: ArrayLike, tol: float = 100) -> Array:
     """
     if not is_complex(a):
         return a
-    limit = tol * np.finfo(a.dtype).eps if tol > 1 else tol
+    limit = tol * np.finfo(np.result_type(a)).eps if tol > 1 else tol
     return np.real(a) if np.all(np.absolute(np.imag(a)) < limit) else a
 
 
