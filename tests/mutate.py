@@ -47,6 +47,7 @@ from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import SourceFileLoader
 from importlib.util import spec_from_file_location
+from itertools import zip_longest
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -378,6 +379,9 @@ class Mapping:
                     here[names[line]] = sorted(own.union(here.get(names[line], ())))
 
 
+LIKELY = 40
+"""Tests that have the rarest words of a line in common with it."""
+
 QUICK = 0.1
 """Seconds of a test that need not wait for others of its file."""
 
@@ -588,12 +592,12 @@ class Campaign:
         often = Counter(word for words in tests.values() for word in words)
         for mutant in chosen:
             words = words_around(mutant.file, mutant.line)
-            named = {name for name, has in tests.items() if has & words}
-            alike = lambda name, words=words: sum(1 + 1 / often[x] for x in words & tests[name])
-            candidates = named | self.known.of_file(mutant.file)
-            found = in_turn(candidates, self.known, self.options.first)
             near = self.known.of_line(mutant.file, mutant.line)
-            found.sort(key=lambda name: (name not in near, -alike(name)))
+            run = in_turn(self.known.of_file(mutant.file), self.known, self.options.first)
+            run.sort(key=lambda name: (name not in near, -len(words & tests[name])))
+            alike = {name: sum(1 / often[x] for x in words & has) for name, has in tests.items()}
+            named = sorted(filter(alike.get, alike), key=alike.__getitem__)[: -LIKELY - 1 : -1]
+            found = dict.fromkeys(x for pair in zip_longest(run, named) for x in pair if x)
             order, files = [], set()
             for name in found:
                 file = name.partition("::")[0]
