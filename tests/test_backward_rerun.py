@@ -17,6 +17,7 @@ from minigrad.derivation.backward.expressions import Compiler
 from minigrad.derivation.backward.held import is_made, numbers_in
 from minigrad.derivation.backward.inputs import nearby
 from minigrad.derivation.backward.machine import Machine, Start
+from minigrad.derivation.backward.natives import SIZES
 from minigrad.derivation.backward.repairing import CHANGE, Search
 from minigrad.derivation.backward.tables import Unknown
 from minigrad.derivation.backward.watch import PASSES, Watch
@@ -547,6 +548,24 @@ def test_computed_as_numpy_does() -> None:
         made = module(f"{head}def go(a, b, i, h, c): return {text}").go
         start = Start.of(made, [scope[n] for n in "abihc"])
         np.testing.assert_array_equal(Machine(Compiler(), 10_000).run(start), eval(text, scope))
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "at_most"),
+    [
+        ("zeros", ((2, 3),), 6), ("pad", (np.ones((2, 3)), ((1, 0), (0, 2))), 42),
+        ("kron", (np.ones((2, 3)), np.ones((4, 5))), 120), ("vdot", (np.ones(3), np.ones(3)), 1),
+        ("linspace", (0, 1, 7), 7), ("linspace", (0, 1), 50), ("triu_indices", (5,), 25),
+        ("diff", (np.ones((3, 4)),), 12), ("dstack", ([np.ones(3), np.ones(3)],), 6),
+        ("take", (np.ones((3, 4)), [0, 1]), 24), ("diagflat", (np.ones(4),), 16),
+        ("take_along_axis", (np.ones((3, 4)), np.zeros((3, 1), int), 1), 36),
+        ("ix_", ([0, 1], [0, 1, 2]), 5),
+    ],
+)  # fmt: skip
+def test_how_large_it_becomes_is_known_before(name: str, args: Any, at_most: int) -> None:
+    made = getattr(np, name)(*args)
+    size = max(map(np.size, made)) if isinstance(made, tuple) else np.size(made)
+    assert size <= SIZES[name](*args) == at_most
 
 
 def test_a_line_that_raises_is_told_where_nothing_else_can_be_judged() -> None:
