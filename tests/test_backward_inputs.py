@@ -118,6 +118,30 @@ def test_gradients_per_example_are_a_convention(old: str, new: str, line: str) -
 
 
 @pytest.mark.parametrize(
+    ("db", "line"), [("dz.sum(0) / len(x)", ""), ("dz.sum(0)", "db = dz.sum(0)")]
+)
+def test_gradients_of_data_are_per_example_too(db: str, line: str) -> None:
+    m = module(
+        f"""
+import numpy as np
+def forward(x, w, b, t):
+    a = np.tanh(x @ w + b)
+    return np.sum(a * t) / len(x), (x, a, t, w)
+def backward(x, a, t, w):
+    dz = t * (1 - a ** 2)
+    dx, dw = dz @ w.T, x.T @ dz / len(x)
+    db = {db}
+    return dx, dw, db
+"""
+    )
+    r = np.random.default_rng(0)
+    data = [r.normal(size=n) for n in ((4, 3), (3, 2), 2, (4, 2))]
+    report = mg.check_backward(m.forward, m.backward, *data)
+    assert report.ok is not bool(line), report
+    assert not line or line in report.first_error.code, report
+
+
+@pytest.mark.parametrize(
     ("source", "old", "new", "line", "instead"),
     [
         (
