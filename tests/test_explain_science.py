@@ -345,6 +345,20 @@ def test_a_filter_whose_state_is_set_twice_in_a_pass() -> None:
     assert "with k_1, k_2: k in the passes of the loop before the last" in text
 
 
+def test_a_loss_that_is_added_to_in_a_loop_over_batches() -> None:
+    W = param(3, 4)
+    for x, y in [(rng.normal(size=(5, 3)), rng.integers(0, 4, 5)) for _ in range(2)]:
+        logits = x @ W
+        loss = mg.losses.cross_entropy(logits, y)
+        loss += 1e-3 * (W**2).sum()
+    explanation = mg.explain(loss, W)
+    check(explanation)
+    rows = {row.quantity: row.formula for row in explanation.rows}
+    assert rows["dlogits"] == "dloss_1·(softmax(logits) - onehot(y))/5"
+    text = str(explanation)
+    assert "with loss_1: what loss was before\n" in text and "without a name" not in text
+
+
 def test_a_state_joined_to_a_one() -> None:
     W, U, X = param(3, 4), param(3, 2), rng.normal(size=(3, 2))
     h = np.zeros(3)

@@ -32,6 +32,8 @@ class Before:
         What the user calls it, and what it is called here: ``h``, ``h_1``.
     number : int
         Of the pass, from 1.
+    ago : int
+        How many passes before the last; 0 of a value that was assigned anew in the same pass.
     tree : ast.expr
         What was assigned.
     variables : Mapping
@@ -45,10 +47,16 @@ class Before:
     variable: str
     name: str
     number: int
+    ago: int
     tree: ast.expr
     variables: Keywords
     loops: Mapping[str, ast.expr | None]
     moving: frozenset[str]
+
+    @property
+    def current(self) -> bool:
+        """Whether what it was made of is as it was."""
+        return not self.ago and not names_in(self.tree) & self.moving
 
 
 @dataclass(frozen=True)
@@ -71,8 +79,17 @@ class Assigned:
         """
         others = [Assigned(name, s, self.scope) for s in self.scope.assignments(name)]
         others.sort(key=lambda of: of.statement.place >= self.statement.place)  # latest first
-        loop = self.statement.outermost
-        return [of for of in others if of.within and of.statement.outermost == loop]
+        return [of for of in others if of.within and self.shares_loop(of.statement)]
+
+    def shares_loop(self, other: Statement) -> bool:
+        return other.outermost == self.statement.outermost
+
+    def changed_since(self, name: str) -> bool:
+        """Whether a variable is assigned again in the rest of the pass."""
+        return any(
+            self.shares_loop(s) and s.place >= self.statement.place
+            for s in self.scope.assignments(name)
+        )
 
 
 def passes(named: list[AnyNode], known: Names) -> dict[AnyNode, Before]:
@@ -93,33 +110,34 @@ def passes(named: list[AnyNode], known: Names) -> dict[AnyNode, Before]:
             return those[0]
         return next((of for of in those if operands(node, *tree(of))), those[0])
 
-    stack: list[tuple[AnyNode, Assigned]] = []
+    stack: list[tuple[AnyNode, Assigned, int]] = []
     for node in named:
         path = known.path(node)
         every = [Assigned(path, *pair) for pair in known.assignments(node)]
         those = [of for of in every if of.within]
         if those and every[0].within:
-            stack.append((node, made_by(node, those)))
-    found: dict[AnyNode, Assigned] = {}
+            stack.append((node, made_by(node, those), 0))
+    found: dict[AnyNode, tuple[Assigned, int]] = {}
     while stack and len(found) < MOST:
-        node, of = stack.pop()
+        node, of, ago = stack.pop()
         for p, name in read(node, *tree(of), known):
             if p not in found and (those := of.sources(name)):
-                found[p] = made_by(p, those)
-                stack.append((p, found[p]))
+                by = made_by(p, those)
+                found[p] = by, ago + (by.statement.place >= of.statement.place)
+                stack.append((p, *found[p]))
     count: dict[str, int] = {}
     turn: dict[Assigned, int] = {}
     answer = {}
     for node in sorted(found, key=lambda n: n.seq):
-        of = found[node]
+        of, ago = found[node]
         name = of.variable
         count[name] = count.get(name, 0) + 1
         short = f"{name}_{count[name]}"
         if name.isidentifier() and known.value(short) is None:
             loops = of.statement.loops or {}
             turn[of] = turn.get(of, 0) + 1
-            pair = tree(of)
-            answer[node] = Before(name, short, turn[of], *pair, loops, frozenset(moving))
+            changed = {m for m in moving if ago or of.changed_since(m)}
+            answer[node] = Before(name, short, turn[of], ago, *tree(of), loops, frozenset(changed))
     return answer
 
 
@@ -143,9 +161,13 @@ def read(
                 stack.append((p, inner))
 
 
+def names_in(part: ast.AST) -> set[str]:
+    return {x.id for x in ast.walk(part) if isinstance(x, ast.Name)}
+
+
 def at_first(part: Any, before: Before) -> str | None:
     """An expression of what variables were before a loop, ``f(h_0)``; None for others."""
-    read = {x.id for x in ast.walk(part) if isinstance(x, ast.Name)} & before.moving
+    read = names_in(part) & before.moving
     if not read or read & {*before.loops}:
         return None
     return ast.unparse(Renamed(read).visit(ast.parse(ast.unparse(part), mode="eval")))

@@ -36,11 +36,15 @@ def legend(chart: Chart, formulas: Sequence[Formula]) -> list[str]:
     often: set[str] = set()  # assigned several times in a pass
     for before in chart.passes.values():
         earlier.setdefault(before.variable, []).append(before.name)
-        if before.name != f"{before.variable}_{before.number}":
+        if before.name != f"{before.variable}_{before.number}" or not before.ago:
             often.add(before.variable)
     loops = [
         f"with {', '.join(middle(names, 4))}: "
-        + (f"what {name} was before, in turn" if name in often else f"{name} {EARLIER}")
+        + (
+            f"what {name} was before{', in turn' * (len(names) > 1)}"
+            if name in often
+            else f"{name} {EARLIER}"
+        )
         for name, names in earlier.items()
     ]
     return layers + loops + arrays
