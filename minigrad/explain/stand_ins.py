@@ -201,10 +201,10 @@ class StandIns:
             top, before = self.passes[node]
             if top not in self.read:
                 self.read.add(top)
-                written = before.tree, before.variables
                 if before.current:
-                    self.match_by_evaluation(top, *written)
-                self.match_by_syntax(top, *written, None if before.current else before)
+                    self.match_by_evaluation(top, before.tree, before.variables)
+                again = None if before.current else before
+                self.match_by_syntax(top, before.tree, before.variables, again)
             return
         owner = self.names.owner(node)
         if owner is None or owner in self.read:
