@@ -387,12 +387,13 @@ def another_step(s: Search) -> Found:
         return
     for order, words in ((uses, "late"), (uses[::-1], "early")):
         states = [n.args[1 - i] for n, i in order]
-        if len({shape_of(x) for x in states}) > 1:
+        shapes = {shape_of(x) for x in states}
+        if len(shapes) > 1:
             return
         edits = {e: substituted(1 - e[1], x) for e, x in zip(order, states[1:], strict=False)}
         (last, i), belongs = order[-1], s.operand(order[-1][0], 1 - order[-1][1])
         for name, value in s.values():
-            if shape_of(value) == np.shape(states[-1]) and value is not states[-1]:
+            if {shape_of(value)} == shapes and value is not last.args[1 - i]:
                 found = s.edited({**edits, (last, i): substituted(1 - i, value)})
                 yield (
                     found,
