@@ -118,6 +118,35 @@ def test_gradients_per_example_are_a_convention(old: str, new: str, line: str) -
 
 
 @pytest.mark.parametrize(
+    "returned",
+    [
+        "3 * p * w, 3 * p * x, mask",
+        "[3 * p * w, mask, 2 * p * x]",
+        "[mask, 3 * p * w, 2 * p * x]",
+        "{'a': mask, 'b': 3 * p * w, 'c': 2 * p * x}",
+    ],
+)
+def test_what_is_called_otherwise_is_taken_for_no_gradient(returned: str) -> None:
+    m = module(
+        f"""
+import numpy as np
+def forward(x, w):
+    p = x * w
+    return np.sum(p ** 2), (x, w, p)
+def backward(x, w, p):
+    mask = (x > 0) * 1.0
+    return {returned}
+"""
+    )
+    r = np.random.default_rng(0)
+    x, w = r.normal(size=3), r.normal(size=3)
+    report = mg.check_backward(m.forward, m.backward, x, w)
+    dx = 2 * x[0] * w[0] ** 2
+    said = f"the gradient of x is {1.5 * dx:.6g}, and {dx:.6g} belongs"
+    assert said in str(report).splitlines()[0]
+
+
+@pytest.mark.parametrize(
     ("db", "line"), [("dz.sum(0) / len(x)", ""), ("dz.sum(0)", "db = dz.sum(0)")]
 )
 def test_gradients_of_data_are_per_example_too(db: str, line: str) -> None:
