@@ -629,6 +629,50 @@ def test_shapes_that_depend_on_values_are_refused(f: Any) -> None:
         mg.compile(f)(np.array([1.0, -2.0]))
 
 
+LAYOUTS: list[Any] = [  # what n decides about a shape
+    lambda x, n: np.any(x, n),
+    lambda x, n: np.all(x, n, None, True),
+    lambda x, n: np.sum(x, n),
+    lambda x, n: np.argsort(x, n),
+    lambda x, n: x.reshape(n + 1, -1),
+    lambda x, n: np.broadcast_to(x, (n, 2, 3)),
+    lambda x, n: np.moveaxis(x, n, 0),
+    lambda x, n: np.rot90(x, n),
+    lambda x, n: np.mean(np.histogram(x, n)[0]),
+]
+
+
+@pytest.mark.parametrize("f", LAYOUTS, ids=range(len(LAYOUTS)))
+def test_numbers_that_decide_about_shapes(f: Any) -> None:
+    """Python's and NumPy's are fixed; one that varies is refused."""
+    x = np.arange(6.0).reshape(2, 3)
+    step = mg.compile(f)
+    for n in (1, np.int64(1), np.int8(1)):
+        same(step(x, n), f(x, n), 1e-14)
+    with pytest.raises(TypeError, match=r"an index of \S.* would fix its value"):
+        mg.compile(f)(x, np.array(1))
+
+
+@pytest.mark.parametrize(
+    "f, what",
+    [
+        (lambda x, i: np.bincount(i, x), r"bincount\(\) depends on values: take numbers that"),
+        (lambda x, i: np.delete(x, i), r"delete\(\) depends on values: take indices that are"),
+        (lambda x, i: np.repeat(x, i), r"repeat\(\) depends on values: take counts that are"),
+    ],
+)
+def test_indices_that_decide_about_shapes(f: Any, what: str) -> None:
+    with pytest.raises(TypeError, match=what):
+        mg.compile(f)(np.arange(3.0), np.array([0, 2, 1]))
+
+
+def test_choices_by_truth() -> None:
+    x = np.array([1.0, -2.0])
+    for choose in (lambda x: np.choose(x > 0, [x, 3 * x]), lambda x: np.choose(x < 0, [-x, x])):
+        np.testing.assert_array_equal(mg.compile(choose)(x), choose(x))
+        np.testing.assert_array_equal(choose(mg.Tensor(x)), choose(x))
+
+
 def test_quantiles_that_there_are_none_of() -> None:
     """A program cannot raise where q lies outside, as NumPy does."""
     step = mg.compile(lambda x, q: np.percentile(x, q))

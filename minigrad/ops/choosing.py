@@ -28,7 +28,7 @@ def choose(a: ArrayLike, choices: Array, *, mode: str = "raise") -> Array:
     array([ 1., -1.,  1.])
     """
     arrays = [arrayed(c) for c in choices]
-    index = in_range(settled(a), len(arrays), mode)
+    index = in_range(np.multiply(settled(a), 1), len(arrays), mode)
     index = index if speaks_numpy(index) else np.asarray(index)
     if not speaks_numpy(index) and index.size and not 0 <= index.min() <= index.max() < len(arrays):
         raise ValueError(

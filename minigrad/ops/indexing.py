@@ -326,6 +326,14 @@ def extract(condition: Array, arr: Array) -> Array:
     return take(arr, np.flatnonzero(condition))
 
 
+def constant(name: str, x: Array, what: str) -> Array:
+    """Indices or counts ``x`` that decide about a shape: in a program they are fixed."""
+    x = settled(x)
+    if speaks_numpy(x):
+        raise TypeError(f"the shape of {name}() depends on values: take {what} that are constant")
+    return x
+
+
 @composed(np.delete, complex=True)
 def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Array:
     """All but the elements ``obj`` along ``axis``, as `numpy.delete`.
@@ -341,7 +349,7 @@ def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Array:
     arr = ravel(arr) if axis is None else arr
     axis = 0 if axis is None else axis
     n = np.shape(arr)[normalize_axis_index(axis, np.ndim(arr))]
-    return take(arr, np.delete(np.arange(n), settled(obj)), axis)
+    return take(arr, np.delete(np.arange(n), constant("delete", obj, "indices")), axis)
 
 
 @composed(np.insert, complex=True)
@@ -393,7 +401,7 @@ def bincount(x: Array, /, weights: ArrayLike = None, minlength: int = 0) -> Arra
     >>> mg.grad(lambda w: mg.bincount([0, 2, 2], w)[2])(np.ones(3))
     array([0., 1., 1.])
     """
-    x = settled(x)
+    x = constant("bincount", x, "numbers")
     counts = np.bincount(x, minlength=minlength)
     if weights is None:
         return counts
@@ -424,9 +432,7 @@ def repeat(a: ArrayLike, repeats: Array, axis: int | None = None) -> Array:
     >>> mg.grad(lambda x: mg.repeat(x, [1, 3]).sum())(np.ones(2))
     array([1., 3.])
     """
-    a, times = a, settled(repeats)
-    if speaks_numpy(times):  # in a trace
-        raise TypeError("the shape of repeat() depends on values: take counts that are constant")
+    times = constant("repeat", repeats, "counts")
     if axis is None or (not np.ndim(a) and axis in (0, -1)):
         a, axis = ravel(a), None
     axis = 0 if axis is None else normalize_axis_index(axis, np.ndim(a))
@@ -463,8 +469,8 @@ def resize(a: Array, new_shape: Any) -> Array:
 
 # --- plain answers ---------------------------------------------------------------------
 
-diag_indices_from: Op = plain(np.diag_indices_from)
-tril_indices_from: Op = plain(np.tril_indices_from)
-triu_indices_from: Op = plain(np.triu_indices_from)
+diag_indices_from: Op = plain(np.diag_indices_from, 1)
+tril_indices_from: Op = plain(np.tril_indices_from, 1)
+triu_indices_from: Op = plain(np.triu_indices_from, 1)
 ravel_multi_index: Op = plain(np.ravel_multi_index)
 unravel_index: Op = plain(np.unravel_index)

@@ -420,11 +420,11 @@ def primitive(
     return record
 
 
-def plain(function: Function, **facts: Unpack[Facts]) -> Op:
+def plain(function: Function, arity: int = -1, **facts: Unpack[Facts]) -> Op:
     """Let NumPy's ``function`` answer with plain arrays: no gradient flows through."""
     ufunc = function if isinstance(function, np.ufunc) else None
     facts = {"fresh": True, "ufunc": ufunc, **facts}
-    return register(Op(function.__name__, function, None, **facts), function)
+    return register(Op(function.__name__, function, None, arity=arity, **facts), function)
 
 
 tell: Callable[[str, Any, Any, Exception], Exception] = lambda name, args, kwargs, error: error

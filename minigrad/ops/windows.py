@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view as numpy_view
 from minigrad.ops.indexing import scatter, take
 from minigrad.ops.order import moveaxis
 from minigrad.ops.record import ArrayLike, Op, composed, elementwise, plain
+from minigrad.ops.shape import speaks_numpy
 from minigrad.typing import Array, Axis
 
 # --- Bessel's function -------------------------------------------------------------------
@@ -153,6 +155,8 @@ def histogram(
     >>> mg.grad(lambda w: mg.histogram(a, 2, (0, 1), weights=w)[0][1])(np.ones(3))
     array([0., 1., 1.])
     """
+    if speaks_numpy(bins) and not np.ndim(bins):
+        bins = operator.index(bins)  # which is refused in a program
     if weights is None:
         return counted(a, bins, range=range, density=density)
     if np.shape(weights) != np.shape(a):

@@ -6,6 +6,7 @@ graph, and a batch does it again for many examples.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,6 +40,12 @@ class Firm(float):
 
 class Truth(float):
     """The largest that one of Python's truth values can be, which count as 0 and 1."""
+
+
+LAYOUT = frozenset(
+    "axis axes axis1 axis2 ends k newshape pad_width s shape source destination".split()
+)
+"""Metadata that decide about shapes."""
 
 
 class Recorder:
@@ -114,6 +121,8 @@ class Recorder:
             args, kwargs = op.bind(args, kwargs)
         values, parents = self.operands(op, args)
         kept = {key: self.kept(v) for key, v in kwargs.items()}
+        for key in LAYOUT & kept.keys():
+            kept[key] = whole(kept[key])
         weak: Any = False
         if self.weak and not self.weak.keys().isdisjoint(parents):
             casts, weak = self.promoted(op, args, kept, values, parents)
@@ -231,6 +240,14 @@ class Recorder:
         y = node.ans[index]
         kind = Node if type(node) is Node and y.dtype.kind in CONTINUOUS else Passive
         return kind(pick, (node.ans,), (node,), {"index": index}, y, next_seq())
+
+
+def whole(v: Any) -> Any:
+    """Whole numbers as Python's; looking at what varies is refused."""
+    if isinstance(v, tuple):
+        return tuple(map(whole, v))
+    number = isinstance(v, np.ndarray) and not v.shape
+    return operator.index(v) if number or isinstance(v, Tensor | np.integer) else v
 
 
 def read(v: Array) -> Array:
