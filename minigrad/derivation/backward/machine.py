@@ -256,11 +256,16 @@ class Machine:
 
 
 def entries_in(value: Any) -> int:
-    """How many numbers the arrays have that lists and dicts hold."""
-    if type(value) is np.ndarray:
-        return value.size
-    inside = value.values() if type(value) is dict else value
-    return sum(map(entries_in, inside)) if type(value) in (dict, list, tuple) else 0
+    """How many numbers the arrays have that lists and dicts hold, which may hold themselves."""
+    found, seen, stack = 0, set[int](), [value]
+    while stack:
+        x = stack.pop()
+        if type(x) is np.ndarray:
+            found += x.size
+        elif type(x) in (dict, list, tuple) and id(x) not in seen:
+            seen.add(id(x))
+            stack += x.values() if type(x) is dict else x
+    return found
 
 
 def copied(value: Any, seen: dict[int, Any]) -> Any:

@@ -46,12 +46,15 @@ def split(
     return new, made
 
 
-def renewed(value: Any, new: dict[AnyNode, AnyNode]) -> Any:
-    """A variable's value on the new graph."""
+def renewed(value: Any, new: dict[AnyNode, AnyNode], around: frozenset[int] = frozenset()) -> Any:
+    """A variable's value on the new graph; what holds itself is left as it is there."""
     if isinstance(value, Tensor) and value.node in new:
         return wrap(value._value, new[value.node])
+    if id(value) in around:
+        return value
+    around |= {id(value)}
     if isinstance(value, dict):
-        return {k: renewed(v, new) for k, v in value.items()}
+        return {k: renewed(v, new, around) for k, v in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(renewed(v, new) for v in value)
+        return type(value)(renewed(v, new, around) for v in value)
     return value
