@@ -288,6 +288,26 @@ def test_amounts() -> None:
     says(check(K, {"dK/dv": "3.0"}), "dK/dv", r"^the path through u is missing", "dropped_path")
 
 
+def test_a_penalty_and_a_sum_of_another_shape() -> None:
+    rng = np.random.default_rng(2)
+    X, T = rng.normal(size=(6, 3)), rng.normal(size=(6, 4))
+    W, b = (mg.Tensor(rng.normal(size=s), requires_grad=True) for s in ((3, 4), 4))
+    Z = X @ W + b
+    L = 0.5 * np.sum((Z - T) ** 2)
+    dZ = Z.data - T
+    dW = X.T @ dZ
+    for hand, kind, words in (
+        ({"dW": dW + 0.1 * W.data}, "penalty", "0.1·W is added, the gradient of a penalty"),
+        ({"dW": dW + 0.1 * W.data**2}, "other", "no known slip explains it"),
+        ({"db": dZ.sum(axis=1)}, "wrong_sum", "it is summed over axis 1 where axis 0 belongs"),
+        ({"db": dZ.sum(axis=1) + 1}, "shape", "shape (6,), where (4,) belongs"),
+    ):
+        found = mg.check_derivation(L, hand).first_error.diagnosis
+        assert found.kind == kind and words in str(found)
+    penalised = L + 0.05 * np.sum(W**2)
+    assert "penalty" not in str(mg.check_derivation(penalised, {"dW": dW}).first_error.diagnosis)
+
+
 def test_slices_order_and_products() -> None:
     h, x = leaf(normal(15, 3)), leaf(normal(16, 3))
     W, g = leaf(normal(17, 4, 6)), normal(18, 4)

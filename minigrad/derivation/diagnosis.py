@@ -111,6 +111,10 @@ def reshaped(
     if spread is not None:
         return spread
     for search in searches:
+        for total, words in search.summed_elsewhere():
+            more = search.rest(total)
+            if more is not None and not more[0]:
+                return verdict(search, (("wrong_sum",), words))
         for total, words in search.oversummed():
             more = search.rest(total)
             if more is not None and not more[0]:

@@ -25,6 +25,7 @@ KINDS = {
     "extra_local_factor": "a factor of the chain rule too many",
     "wrong_node": "a value that stands in the place of another",
     "dropped_path": "a path by which the variable acts, too",
+    "penalty": "a term that is no part of the loss",
     "path": "the share of one of several paths",
     "coincidence": "a formula that holds for these numbers only",
     "formula": "a formula that cannot be computed",

@@ -370,6 +370,24 @@ class Search(Vocabulary):
                     yield total, f"it is summed {over}, where {what[0]} belongs"
                     yield total / n, f"it is averaged {over}, where {what[1]} belongs"
 
+    def summed_elsewhere(self) -> Iterator[tuple[Any, str]]:
+        """What arrives where the quantity was broadcast, summed over other axes."""
+        for node, i in self.edges:
+            op, g = node.op, self.gradients.get(node)
+            back = op.rule(i) if op is not None and op.elementwise else None
+            if back is None or node.parents[i] is not self.q.v or g is None:
+                continue
+            arriving = np.asarray(back(g, node.ans, *node.args, **node.kwargs))
+            lead = arriving.ndim - self.base.value.ndim
+            kept = zip(arriving.shape[lead:], self.base.value.shape, strict=False)
+            right = (*range(lead), *(k for k, (n, m) in enumerate(kept, lead) if n != m))
+            for axes in axis_sets(arriving.ndim) if right else []:
+                total = arriving.sum(axis=axes)
+                fits = total.ndim and total.shape == self.q.hand.shape
+                if axes != right and fits:
+                    words = f"it is summed over {axis_words(axes)}"
+                    yield total, f"{words} where {axis_words(right)} belongs"
+
     def with_hand(self, hand: Any) -> Search:
         """The same search for another hand value."""
         q = self.q.changed(hand=hand, unit=np.zeros(hand.shape))

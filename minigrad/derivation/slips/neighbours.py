@@ -309,3 +309,15 @@ def another_slice(s: Search) -> Found:
                 edit = lambda g, call, w=tuple(window): g[w]
                 found = f"{at}:{at + mine}", place, f"{start}:{start + mine}"
                 yield s.edited({(node, i): edit}, sifted=False), *found
+
+
+@slip("penalty", 50, "{}·{} is added, the gradient of a penalty that is no part of {}")
+def of_a_penalty(s: Search) -> Found:
+    """A multiple of the parameter itself, as weight decay adds it."""
+    value = np.asarray(s.graph.values.get(s.q.v))
+    if s.q.v.op is not None or value.shape != s.q.hand.shape or value.size < 3:
+        return
+    rate = ratio_of(s.q.hand - s.base.value, value)
+    if rate:
+        of, by = (s.names.of(n) for n in (s.q.u, s.q.v))
+        yield s.base.value + rate * value, f"{rate:.4g}", by, of
