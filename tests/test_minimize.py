@@ -406,6 +406,7 @@ def test_a_long_table_is_thinned_out() -> None:
     with pytest.raises(ValueError, match=r"History.table: rows must be at least 2, or None, not 1"):
         history.table(rows=1)
     assert History().table().split() == ["iteration", "loss"]
+    assert repr(History()) == "<History of 0 steps>"
 
 
 def test_large_parameters_are_not_kept() -> None:

@@ -50,7 +50,7 @@ class Row:
     loss: float
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """Every step of a descent.
 
@@ -71,11 +71,19 @@ class History:
             1     3      0.6       9
             2   2.4     0.48    5.76
             3  1.92    0.384  3.6864
+    >>> history
+    <History of 3 steps, loss 9 to 3.6864: 3 steps are done>
     """
 
     rows: list[Row] = field(default_factory=list)
     reason: str = ""
     plain: bool = True
+
+    def __repr__(self) -> str:
+        ends = [f"{row.loss:.5g}" for row in (*self.rows[:1], *self.rows[-1:])]
+        told = f", loss {' to '.join(ends)}" if ends else ""
+        why = f": {self.reason}" if self.reason else ""
+        return f"<History of {len(self)} step{'s' * (len(self) != 1)}{told}{why}>"
 
     def __len__(self) -> int:
         return len(self.rows)
