@@ -359,6 +359,15 @@ def test_a_loss_that_is_added_to_in_a_loop_over_batches() -> None:
     assert text.endswith("with loss_1: what loss was before") and "without a name" not in text
 
 
+def test_numbers_of_earlier_passes_are_not_called_by_what_is_equal_now() -> None:
+    x, s = param(4), 0.0  # type: Any, Any
+    for i in range(4):
+        s += x[i] * (i + 1)
+    rows = {row.quantity: row.formula for row in mg.explain(s, x).rows}
+    assert rows["dx via s"] == "(i + 1)·onehot(i)"
+    assert rows["dx via s_3"] == "3·ds_3·onehot(2)"  # when i was 2; now it is 3
+
+
 def test_a_state_joined_to_a_one() -> None:
     W, U, X = param(3, 4), param(3, 2), rng.normal(size=(3, 2))
     h = np.zeros(3)

@@ -35,7 +35,7 @@ from minigrad.explain.sources import (
 from minigrad.graph import AnyNode
 from minigrad.program.builder import is_identity
 from minigrad.reading.inline import inlined
-from minigrad.reading.names import CROWD, Names
+from minigrad.reading.names import CROWD, Names, base_of
 from minigrad.reading.purity import pure
 from minigrad.tensor import Tensor
 from minigrad.typing import Array, Operand, Shape
@@ -164,6 +164,12 @@ class StandIns:
         if op is ops.divide and i == 1 and np.ndim(value) == 0 and value in self.sizes:
             return self.tracer.length(int(value), node.ans)
         name = self.names.constant(node, i) if (node, i) not in self.literals else None
+        if (
+            name is not None
+            and node in self.passes
+            and base_of(name) in self.passes[node][1].moving
+        ):
+            name = None  # it was another number then
         small = isinstance(value, bool | int | float | np.generic) or np.ndim(value) == 0
         if small and (name is None or exponent):
             return value

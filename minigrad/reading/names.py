@@ -228,7 +228,7 @@ class Names:
         path = self._variable.get(name, "")
         layer, dot, _ = path.rpartition(".")
         scope = self._home.get(name)
-        holder = scope.variables.get(_base(path)) if scope is not None and dot else None
+        holder = scope.variables.get(base_of(path)) if scope is not None and dot else None
         return layer if is_module(holder) else None
 
     def known(self, node: AnyNode) -> bool:
@@ -287,7 +287,7 @@ class Names:
         if statement is not None:
             if float(value) in statement.literals or self._inside_a_call(statement, node, value):
                 return None
-            return next((name for name in found if _base(name) in statement.loads), None)
+            return next((name for name in found if base_of(name) in statement.loads), None)
         # Without the source, what may be a literal is one; small integers are everybody's.
         name, scope = next(iter(found.items()), (None, None))
         if scope is None or len(found) > 1 or is_a(value, int):
@@ -395,7 +395,7 @@ class Names:
         home, path = self._home.get(self.node[owner]), self.path(owner)
         if home is None:
             return
-        base = _base(path)
+        base = base_of(path)
         for scope in (home, *self.scopes):  # a comprehension sees variables of its function
             if scope.variables.get(base) is home.variables.get(base):
                 found = scope.assignments(path) or scope.assignments(base)
@@ -404,9 +404,9 @@ class Names:
                     return
 
 
-def _base(name: str) -> str:
+def base_of(path: str) -> str:
     """The variable that a path such as ``params['W']`` begins with."""
-    return name.split("[")[0].split(".")[0]
+    return path.split("[")[0].split(".")[0]
 
 
 def told_apart(nodes: Iterable[AnyNode], called: Callable[[AnyNode], str]) -> dict[AnyNode, str]:

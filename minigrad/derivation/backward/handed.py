@@ -19,8 +19,8 @@ from minigrad.derivation.backward.claims import all_apart
 from minigrad.derivation.backward.flows import Flows, close
 from minigrad.derivation.backward.held import steps_of
 from minigrad.derivation.backward.naming import ALL, readings
-from minigrad.derivation.backward.watch import base_of
 from minigrad.graph import AnyNode
+from minigrad.reading.names import base_of
 
 Steps = tuple[Any, ...]
 Named = Callable[[Any], set[AnyNode]]

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.reading.names import base_of
 from minigrad.reading.statements import compiled_statements
 
 Look = Callable[[FrameType, str, Any], None]
@@ -332,11 +333,6 @@ class Step:
 
     statement: Statement
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
-
-
-def base_of(path: str) -> str:
-    """The variable at the head of ``path``."""
-    return re.split(r"[.\[]", path, maxsplit=1)[0]
 
 
 class Watch:
