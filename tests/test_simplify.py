@@ -86,6 +86,8 @@ EXAMPLES: list[tuple[str, Function, list[Any], list[str]]] = [
     ("an axis stays", lambda x: np.moveaxis(x, -1, 1), [MATRIX], ["return x"]),
     ("sum with I", lambda x: (x * EYE).sum(axis=1), [ROW], ["return x"]),
     ("I", lambda x: (x * EYE).sum(1, keepdims=True), [ROW], ["t1 = reshape(x, shape=(3, 1))"]),
+    ("I", lambda x: (x * EYE).sum(-1), [ROW], ["return x"]),
+    ("I", lambda x: (x * EYE).sum((1,)), [ROW], ["return x"]),
     ("I x", lambda x: EYE @ (x @ EYE), [ROW], ["return x"]),
     ("swapped back", lambda x: x.swapaxes(0, 1).swapaxes(-2, 0), [CUBE], ["return x"]),
     ("x & x", lambda m: (m & m) | m, [MASK], ["return m"]),

@@ -377,7 +377,7 @@ def sum_with_identity(b: Builder, x: Operand, axis: Axis = None, **others: Any) 
         inner is None
         or not is_plain_reduction(others)
         or len(x.shape) != 2
-        or axis not in (1, -1, (1,), (-1,))
+        or axis not in (1, -1)
     ):
         return None
     for u, v in (inner, inner[::-1]):
