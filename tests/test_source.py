@@ -488,3 +488,14 @@ def test_doubles_beside_single_precision_stay_doubles_in_calls() -> None:
     scope: dict[str, Any] = {}
     exec(program.source, scope)
     assert scope[program.name](np.float32(0.5)).dtype == np.float64
+
+
+def test_a_container_whose_attribute_varies_is_not_called_fixed() -> None:
+    class Names(list[str]):
+        w: Any
+
+    names = Names(["a"])
+    names.w = mg.Tensor([1.0, 2.0], requires_grad=True)
+    text = str(mg.trace(lambda x, p: x * p.w, np.ones(2), names))
+    assert "w = p.w" in text
+    assert "fixed" not in text
