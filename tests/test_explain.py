@@ -22,6 +22,7 @@ import minigrad as mg
 import test_ops  # which fills the table of samples
 from formulas import check, value_of
 from minigrad.explain import local_formula
+from minigrad.explain.typeset import mathematical
 from minigrad.graph import ancestors
 from minigrad.reading.names import names
 from minigrad.writing.styles import LATEX
@@ -627,6 +628,8 @@ def test_forms(tmp_path: pathlib.Path) -> None:
     assert markdown[0] == "`dL/dw = dL/da · da/dz · dz/dw`"
     assert markdown[2] == "| quantity | formula | value | line |"
     assert markdown[4].startswith("| `dL/da` | `-(y - a)` | `-0.937823` | `test_explain.py:")
+    code = mathematical(r"\left(\frac{a}{b} - \left(1 - a\right)^{2}\right)", "")
+    assert code == r"$\left(\frac{a}{b} - (1 - a)^{2}\right)$"  # matplotlib makes low ones small
     path = explanation.to_png(tmp_path / "chain.png")
     assert path.read_bytes().startswith(b"\x89PNG")
     assert [p.name for p in tmp_path.iterdir()] == ["chain.png"]

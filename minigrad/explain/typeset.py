@@ -5,6 +5,7 @@ Matplotlib's own typesetter knows a subset of LaTeX, which is why formulas keep 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from minigrad.explain.markup import latex_value
@@ -15,6 +16,9 @@ GAP = 1.5
 """Between lines, in heights of a letter."""
 PAD = 12
 """Around the picture, in points."""
+
+LOW = re.compile(r"\\left\(((?:(?!\\(?:left|right|frac|sum|prod)).)*)\\right\)")
+"""Parentheses around what is no higher than a letter: stretched, they come out smaller than it."""
 
 
 def figure(explanation: Any, make: Any) -> Any:
@@ -57,6 +61,8 @@ def mathematical(code: str, words: str) -> str:
 
     if not code:
         return ""
+    while (plain := LOW.sub(r"(\1)", code)) != code:
+        code = plain
     formula = f"${code}$".replace(r"\top", r"\mathsf{T}").replace(r"\&", "&")
     try:
         MathTextParser("path").parse(formula)
