@@ -13,7 +13,10 @@ import pytest
 import minigrad as mg
 from all_samples import SAMPLES, Sample
 from minigrad import ops
+from minigrad.program import passes
 from minigrad.program.entries import merge_scatters
+from minigrad.program.kernel import Kernel
+from minigrad.program.lower import lower
 from minigrad.tree import flatten
 from test_random_programs import program
 
@@ -365,6 +368,24 @@ def test_terms_for_the_same_entries_are_added_up_first(
     added = merge_scatters(compiled.program)
     put = [repr(e.kwargs["index"]) for e in added.equations if e.op is ops.scatter]
     assert len(put) == len(set(put)) < sum(e.op is ops.scatter for e in compiled.program.equations)
+
+
+def test_what_is_scattered_waits_for_the_one_sum_that_it_is_part_of() -> None:
+    def f(x: Any, y: Any) -> Any:
+        dx = mg.grad(lambda x: np.sum(x[:2] ** 3))(x)
+        return np.sin(y) + dx, 2 * dx
+
+    def g(x: Any, y: Any) -> Any:
+        return np.exp(f(x, y)[0])
+
+    x, y = np.array([1.0, 2.0, 3.0]), np.array([0.5, 0.1, 0.7])
+    dx = np.array([3.0, 12.0, 0.0])
+    for loss, right in ((f, (np.sin(y) + dx, 2 * dx)), (g, np.exp(np.sin(y) + dx))):
+        compiled = mg.compile(loss)
+        for _ in range(2):
+            np.testing.assert_allclose(compiled(x, y), right, rtol=1e-12)
+    waiting = [Kernel(lower(passes.recorded(loss, x, y))).waiting for loss in (f, g)]
+    assert [len(found) for found in waiting] == [0, 1]
 
 
 def test_the_sign_of_a_zero_that_is_seen_stays() -> None:
