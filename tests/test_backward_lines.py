@@ -385,3 +385,34 @@ def test_what_each_of_several_values_reads() -> None:
     assert read("(f(a), b + c)")[1] == ["b", "c"]
     assert [set(x) & {"a", "b"} for x in read("[g * 2 for g in (a, b)]")] == [{"a"}, {"b"}]
     assert read("[g for g in (a, b) if g > 0]") == read("[g for g in a]") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "cause"),
+    [
+        ("da = a - t; dz = da * (1 - a**2)\n    dw = x.T @ dz; return dw", "da is", "½ times"),
+        ("da = 2 * (a - t); dz = da * (1 - a)\n    dw = x.T @ dz; return dw", "dz is",
+         "1 - a stands"),
+        ("da = 2 * (a - t); dz = da * (1 - a**2)\n    dw = x.T @ da; return dw", "dw is",
+         "tanh'(z)"),
+        ("da = 2 * (a - t); da *= 1 - a**2; dw = -x.T @ da\n    return dw", "dw is",
+         "sign is flipped"),
+    ],
+)  # fmt: skip
+def test_statements_that_share_a_line(body: str, said: str, cause: str) -> None:
+    m = module(
+        f"""
+import numpy as np
+def forward(x, w, t):
+    z = x @ w
+    a = np.tanh(z)
+    return np.sum((a - t) ** 2), (x, a, t)
+def backward(x, a, t):
+    {body}
+"""
+    )
+    r = np.random.default_rng(0)
+    data = [r.normal(size=n) for n in ((4, 3), (3, 2), (4, 2))]
+    lines = str(mg.check_backward(m.forward, m.backward, *data)).splitlines()
+    assert f"is the first wrong one: {said}" in lines[0]
+    assert cause in lines[2]
