@@ -397,3 +397,13 @@ def test_a_number_stretched_to_a_length() -> None:
     w, x = mg.Tensor(2.0, requires_grad=True), mg.Tensor([1.0, 3.0], requires_grad=True)
     y = np.broadcast_to(w, 2) * x
     assert formulas(mg.explain(y.sum(), [w, x])) == {"dy": "1", "dw": "sum(dy ⊙ x)", "dx": "w·dy"}
+
+
+def test_a_column_is_put_back_as_one() -> None:
+    W, X, y = param(3, 1), rng.normal(size=(5, 3)), rng.normal(size=5)
+    out = X @ W
+    L = np.sum((out[:, 0] - y) ** 2)
+    assert formulas(mg.explain(L, W)) == {"dout": "2·(out[:, 0] - y)[:, None]", "dW": "Xᵀ @ dout"}
+    z = param(2, 1, 3)
+    M = (z[:, 0] ** 3).sum()
+    assert formulas(mg.explain(M, z)) == {"dz": "3·(z[:, 0]²)[:, None]"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from minigrad.explain.factors import (
     power_of,
     scalars_of,
 )
+from minigrad.ops.indexing import is_basic
 from minigrad.ops.joining import joined
 from minigrad.program.builder import Full, as_number, equals, is_identity, key_of, shape_of
 from minigrad.program.equations import Var
@@ -333,6 +335,16 @@ def same_entries(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
         return None
     inner = b.emit(ops.add if sign > 0 else ops.subtract, u.args[0], v.args[0])
     return b.emit(ops.scatter, inner, **u.kwargs)
+
+
+@rule(ops.scatter, when="formula")
+def all_entries(b: Simplifier, x: Operand, shape: Shape = (), index: Index = None) -> Operand:
+    """``v`` put back at ``[:, 0]`` of one column is that column."""
+    parts = index if isinstance(index, tuple) else (index,)
+    back = any(isinstance(p, slice) and (p.step or 1) < 0 for p in parts)
+    if back or not is_basic(index) or math.prod(shape_of(x)) != math.prod(shape):
+        return None
+    return b.emit(ops.reshape, x, shape=shape) if shape_of(x) and is_float(x) else None
 
 
 @rule(ops.scatter, ops.elements, when="formula")

@@ -373,12 +373,7 @@ def deviation(b: Builder, x: Operand, n: Operand, **how: Any) -> Operand:
 def sum_with_identity(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> Operand:
     """``Σ_j x_j I_ij`` is ``x_i``: columns of a Jacobian begin with the identity."""
     inner = b.match(x, ops.multiply)
-    if (
-        inner is None
-        or not is_plain_reduction(others)
-        or len(x.shape) != 2
-        or axis not in (1, -1)
-    ):
+    if inner is None or not is_plain_reduction(others) or len(x.shape) != 2 or axis not in (1, -1):
         return None
     for u, v in (inner, inner[::-1]):
         if (
