@@ -236,6 +236,7 @@ def test_parts_and_numbers() -> None:
     z = mg.Tensor(1 + 2j)
     assert (float(z.real.data), float(z.imag.data), complex(z)) == (1.0, 2.0, 1 + 2j)
     assert z.conj().data == 1 - 2j
+    assert mg.Tensor([True]).conj().dtype == bool  # of np.conjugate it is int8
     assert repr(z) == "Tensor(1.+2.j, dtype=complex128)"
     with pytest.raises(TypeError, match="would drop the imaginary part"):
         z.astype(float)

@@ -153,6 +153,10 @@ ROWS: dict[str, tuple[Any, list[tuple[tuple[Any, ...], Any]]]] = {
         lambda x, y: np.logaddexp(x, y),
         [((1.0, 1.0), np.float64(1 + np.log(2))), ((np.inf, np.inf), np.float64(np.inf))],
     ),
+    "logaddexp of two precisions": (
+        lambda x, y: np.logaddexp(x, y),
+        [((np.float64(-1.3), F4(0.5)), np.float64(np.logaddexp(-1.3, 0.5)))],
+    ),
     "fmod by 0": (
         lambda x, y: np.fmod(x, y),
         [((5.0, 3.0), np.float64(2)), ((1.0, 0.0), np.float64(np.nan))],

@@ -92,6 +92,7 @@ def clip(x: float, low: float, high: float) -> float:
 
 
 def logaddexp(x: float, y: float) -> float:
+    x, y = float(x), float(y)  # of two precisions: a sum with the lower one has that
     if x == y:  # also where both are infinite
         return x + LN2
     d = x - y

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from minigrad import ops
 from minigrad.errors import label
 from minigrad.ops.hints import METHODS as METHODS_ELSEWHERE
+from minigrad.ops.kinds import conjugated
 from minigrad.ops.record import Op
 from minigrad.tensor.tensor import Tensor
 from minigrad.typing import Array, Function
@@ -87,7 +88,7 @@ def names_of(self: Tensor) -> list[str]:
 
 METHODS = (
     "sum mean prod max min ptp var std cumsum cumprod ravel swapaxes squeeze repeat take choose "
-    "diagonal trace dot conj conjugate clip round astype copy argmax argmin argsort any all "
+    "diagonal trace dot clip round astype copy argmax argmin argsort any all "
     "nonzero searchsorted argpartition"
 ).split()
 OPERATORS: dict[str, Function] = {
@@ -110,7 +111,8 @@ WRITING = {
 setattr(Tensor, "__dir__", names_of)  # noqa: B010
 for _name in METHODS:
     setattr(Tensor, _name, method(getattr(ops, _name)))
-setattr(Tensor, "flatten", method(ops.ravel))  # noqa: B010
+for _name, _function in (("flatten", ops.ravel), ("conj", conjugated), ("conjugate", conjugated)):
+    setattr(Tensor, _name, method(_function))
 for _name, _op in OPERATORS.items():
     setattr(Tensor, f"__{_name}__", method(_op))
 for _name, _op in COMPARISONS.items():
