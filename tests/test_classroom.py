@@ -173,9 +173,13 @@ def test_backward_functions_are_checked(tmp_path: Path) -> None:
     good = "def backward(dout, cache):\n    x, w = cache\n    dx = dout @ w.T\n    dw = x.T @ dout\n    return dx, dw\n"
     (tmp_path / "good.py").write_text(good)
     (tmp_path / "bad.py").write_text(good.replace("x.T @ dout", "-x.T @ dout"))
-    grades = mg.grade(tmp_path / "reference.py", [tmp_path / "good.py", tmp_path / "bad.py"])
-    assert grades["good"].status == "right"
+    (tmp_path / "none.py").write_text("x = 1\n")
+    files = [tmp_path / f"{name}.py" for name in ("good", "bad", "none")]
+    grades = mg.grade(tmp_path / "reference.py", files, {"dL/dx": 1, "grad_w": 2})
+    assert (grades["good"].status, grades["good"].points) == ("right", 3.0)
     assert (grades["bad"].first, grades["bad"].cause) == ("dw", "its sign is flipped")
+    assert grades["bad"].points == 1.0
+    assert grades["none"].cause == "ValueError: no function called backward was found"
 
 
 def test_errors_of_the_teacher() -> None:

@@ -24,6 +24,7 @@ from minigrad.derivation.backward.stopped import done_before, line_of_stop
 from minigrad.derivation.backward.student import CHECK, student_of
 from minigrad.derivation.backward.telling import instead
 from minigrad.derivation.backward.unreturned import Left, line_of_no_return, notes
+from minigrad.derivation.keys import spellings
 from minigrad.errors import label
 
 PASSES = ("last", "all")
@@ -149,7 +150,18 @@ def check_backward(
     numbered = [(s.first + i, t) for s in once for i, t in enumerate(s.lines)]
     doubtful = {(n, s.text(n)) for s, n in left.values() if s is not None}
     note = note_of(judge, runs, why)
-    return BackwardReport(student.name, lines, numbered, not why, note, [*left], doubtful)
+    return BackwardReport(
+        student.name, lines, numbered, not why, note, [*left], doubtful, aliases(lines)
+    )
+
+
+def aliases(lines: list[Line]) -> dict[str, str]:
+    """Other spellings of the gradients' names."""
+    return {
+        spelling: x.name
+        for x in lines if x.name
+        for spelling in (x.quantity, *spellings(None, x.quantity.rpartition("/d")[2]))
+    }  # fmt: skip
 
 
 def as_given(names: Any) -> dict[str, str | None]:

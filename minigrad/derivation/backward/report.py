@@ -90,6 +90,8 @@ class BackwardReport:
         of one that has none.
     doubtful : set of (int, str)
         Numbered lines that hand out what is ungraded.
+    aliases : dict
+        Other spellings of the gradients' names: ``dL/dW`` of ``dW``.
     """
 
     name: str
@@ -99,6 +101,7 @@ class BackwardReport:
     note: str = ""
     ungraded: list[str] = field(default_factory=list)
     doubtful: set[tuple[int, str]] = field(default_factory=set)
+    aliases: dict[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -126,11 +129,6 @@ class BackwardReport:
         """
         verdicts = {x.name or x.quantity: x.verdict for x in self.lines}
         return feedback.score(verdicts, points, self.aliases)
-
-    @property
-    def aliases(self) -> dict[str, str]:
-        """Other spellings of the gradients' names."""
-        return {x.quantity: x.name for x in self.lines}
 
     def hint(self, level: int = 1) -> str:
         """The first wrong line in stages: 1 where, 2 what kind of slip, 3 why and the remedy."""

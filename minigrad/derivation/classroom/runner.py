@@ -113,10 +113,15 @@ def ran(
 def held_against(scope: dict[str, Any], mine: dict[str, Any], filename: str) -> Result:
     """A student's variables held against those of a teacher."""
     backward = mine.get("backward")
-    if callable(backward) and callable(scope.get("forward")) and "inputs" in scope:
+    asked = callable(scope.get("forward")) and "inputs" in scope
+    if callable(backward) and asked:
         upstream = scope.get("upstream")
         return told(check_backward(scope["forward"], backward, *scope["inputs"], upstream=upstream))
-    output = output_of(scope)
+    try:
+        output = output_of(scope)
+    except ValueError as error:
+        why = "no function called backward was found" if asked else str(error)
+        raise ValueError(why) from None
     token = elsewhere.set([Scope(scope, filename=filename)])
     try:
         report = check_derivation(
