@@ -416,3 +416,26 @@ def backward(x, a, t):
     lines = str(mg.check_backward(m.forward, m.backward, *data)).splitlines()
     assert f"is the first wrong one: {said}" in lines[0]
     assert cause in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [("* h * h", "* h * np.abs(h)", "abs"), ("dh * (", "np.sin(dh) * (", "sin"),
+     ("dh * (", "np.flip(dh) * (", "flip")],
+)  # fmt: skip
+def test_a_function_too_many_is_left_out(old: str, new: str, name: str) -> None:
+    right = "dh = 3 * h * h\n    dz = dh * (1 - h**2)"
+    m = module(
+        f"""
+import numpy as np
+def forward(x, w):
+    h = np.tanh(x @ w)
+    return np.sum(h * h * h), (x, h)
+def backward(x, h):
+    {right.replace(old, new)}
+    return x.T @ dz
+"""
+    )
+    r = np.random.default_rng(0)
+    report = mg.check_backward(m.forward, m.backward, r.normal(size=(4, 3)), r.normal(size=(3, 2)))
+    assert f"without the np.{name}" in str(report).splitlines()[2]
