@@ -520,6 +520,13 @@ def sum_for_mean_without_the_two_of_a_square() -> Report:
     return mg.check_derivation(np.mean(y**2), {"dL/dW": y.data * (1 - y.data**2)})
 
 
+@wrong("dL/dx", "a stands where b belongs, in all parts")
+def a_number_for_another_in_all_parts() -> Report:
+    x, a, b = leaf(rng(1).normal(size=5)), leaf(0.37), leaf(1.91)
+    L = np.sum(np.sin(x) * b + np.exp(x) * b) + a**2
+    return mg.check_derivation(L, {"dL/dx": (np.cos(x.data) + np.exp(x.data)) * a.data})
+
+
 def amount_of_a_part(n: int) -> Report:
     x = leaf(rng(n).normal(size=n))
     a, b = np.sin(x), np.exp(x)

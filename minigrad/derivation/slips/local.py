@@ -70,8 +70,7 @@ def taken_in_all_parts(s: Search) -> Found:
     base = s.base.value
     if base.size < 4 or np.any(s.q.unit) or len(s.edges) < 2:
         return
-    values = [(n, v) for n, v in s.named_values() if np.all(v) and size_of(v) > 1]
-    values = [(n, v) for n, v in values if spreads(shape_of(v), base.shape)]
+    values = [(n, v) for n, v in s.named_values() if np.all(v) and spreads(shape_of(v), base.shape)]
     for (a, wrong), (b, right) in permutations(values[:PAIRED], 2):
         if np.shape(wrong) == np.shape(right) and not np.array_equal(wrong, right):
             yield base * right / wrong, a, b
