@@ -88,7 +88,7 @@ def asking(code: CodeType, at: int) -> tuple[str, tuple[str, ...], tuple[str, ..
     names.append(str(steps[i].argval))
     applied = [
         str(b.argval)
-        for a, b in pairwise(steps[i : here + 1])
+        for a, b in pairwise(steps[i:here])
         if a.opname in LOADS and a.argval == "map" and b.opname in LOADS
     ]
     return "call", tuple(names[::-1]), tuple(applied[:1])
