@@ -382,6 +382,9 @@ class Mapping:
 LIKELY = 40
 """Tests that have the rarest words of a line in common with it."""
 
+FILES = 20
+"""Test files that are collected anew for one mutant."""
+
 QUICK = 0.1
 """Seconds of a test that need not wait for others of its file."""
 
@@ -601,7 +604,7 @@ class Campaign:
             order, files = [], set()
             for name in found:
                 file = name.partition("::")[0]
-                if file in files or len(files) < 12:
+                if file in files or len(files) < FILES:
                     files.add(file)
                     order.append(name)
             alive = self.survives(mutant, order, self.afresh)
