@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad import ops
 from minigrad.program.passes import recorded
 from minigrad.program.slices import batch_slices
 from minigrad.tree import flatten
@@ -76,6 +77,33 @@ def test_signature_and_keywords() -> None:
     agree(program(X=X, params=PARAMS), loss(PARAMS, X))
     assert program.__name__ == "loss"
     assert list(program.parameters) == ["params", "X"]
+
+
+def test_every_op_is_pickled() -> None:
+    """Also those that stand in a module for others, such as pools and what slopes are made of."""
+    found = {
+        id(x): x
+        for name, module in sys.modules.items()
+        if name.startswith("minigrad.")
+        for x in vars(module).values()
+        if type(x) is ops.record.Op
+    }
+    assert len(found) > 200
+    assert all(pickle.loads(pickle.dumps(op)) is op for op in found.values())
+    with pytest.raises(TypeError, match="op own is not one of the library's, and cannot be pickle"):
+        pickle.dumps(mg.defop("own", lambda x: x, [lambda g, ans, x: g]))
+
+
+@pytest.mark.parametrize("name", ["list", "float", "bool", "type", "max", "isinstance"])
+def test_programs_called_as_functions_of_python(name: str) -> None:
+    """What is copied above them still calls those."""
+    step = mg.grad(lambda x: np.linalg.norm(x) * np.median(x))
+    step.__name__ = name
+    x = np.array([3.0, 1.0, 2.0])
+    program = mg.trace(step, x)
+    scope: dict[str, Any] = {}
+    exec(compile(program.source, "<source>", "exec"), scope)
+    np.testing.assert_allclose(scope[name](x), program(x), rtol=1e-14)
 
 
 def test_pickle() -> None:

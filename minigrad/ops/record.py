@@ -9,7 +9,9 @@ to pass through the one door (``tensor.apply``), which hangs itself in here.
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack
 
@@ -285,12 +287,17 @@ class Op:
         return f"<op {self.name}>"
 
     def __reduce__(self) -> Any:
-        if registry.get(self.name) is not self:
-            raise TypeError(
-                f"op {self.name} is not one of the library's, and cannot be pickled: its functions "
-                "would have to be"
-            )
-        return by_name, (self.name,)
+        if registry.get(self.name) is self:
+            return by_name, (self.name,)
+        for module, x in list(sys.modules.items()):
+            if module.startswith("minigrad."):
+                for name, value in vars(x).items():
+                    if value is self:
+                        return in_module, (module, name)
+        raise TypeError(
+            f"op {self.name} is not one of the library's, and cannot be pickled: its functions "
+            "would have to be"
+        )
 
     @property
     def __name__(self) -> str:
@@ -350,6 +357,12 @@ class Op:
 def by_name(name: str) -> Op:
     """The op of the library called ``name``."""
     return registry[name]
+
+
+def in_module(module: str, name: str) -> Op:
+    """The op of the library that ``module`` calls ``name``."""
+    op: Op = getattr(importlib.import_module(module), name)
+    return op
 
 
 def name_after(wrapper: Any, f: Function) -> None:

@@ -77,7 +77,7 @@ class Expressions:
         for v in program.constants:
             self.named(v, globals_)
         self.taken |= globals_
-        self.helpers: Helpers = Helpers(self.taken)
+        self.helpers: Helpers = Helpers(self.taken, program.name)
         self.constants: dict[str, Any] = {}
         for v, c in program.constants.items():
             self.keep(v, np.asarray(getattr(c, "_value", c)))

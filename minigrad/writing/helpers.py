@@ -83,12 +83,15 @@ class Helpers:
         Name -> import statement.
     taken : set
         Names that stand for something else.
+    program : str
+        What the printed program is called, perhaps as a function of Python's.
     """
 
-    def __init__(self, taken: set[str]) -> None:
+    def __init__(self, taken: set[str], program: str) -> None:
         self.source: dict[str, str] = {}
         self.imports: dict[str, str] = {}
         self.taken = taken
+        self.program = program
         self._called: dict[Any, tuple[str, Any]] = {}
 
     def called(self, word: str, value: object) -> str:
@@ -143,12 +146,14 @@ class Helpers:
         node, lines = found
         scope = bound(function)
         words = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        hidden = {self.program} & SHADOWED & words & names_in(function.__code__)
         words &= names_in(function.__code__) - SHADOWED | set(function.__code__.co_freevars)
         names = {
             w: self._enter(w, scope[w], shown)
             for w in sorted(words)
             if w in scope and not (w == "np" and scope[w] is np)
         }
+        names |= {w: self._enter(w, getattr(builtins, w), shown) for w in hidden}
         defaults = [
             (place, self._enter("default", value, shown))
             for place, value in zip(defaults_of(node), values_of_defaults(function), strict=True)
@@ -256,7 +261,9 @@ def written_out(
 
     The text is edited rather than printed anew, so that its comments and layout stay.
     """
-    replaced = {id(n) for place, _ in defaults for n in ast.walk(place)}
+    parts = [place for place, _ in defaults]
+    parts += [getattr(n, key, None) for n in ast.walk(node) for key in ("returns", "annotation")]
+    replaced = {id(n) for part in parts if part is not None for n in ast.walk(part)}
     edits = [
         (start(n), end(n), names[n.id])
         for n in ast.walk(node)
