@@ -364,7 +364,7 @@ def cancelled(sign: int, b: Simplifier, x: Operand, y: Operand) -> Operand:
         weight(b, together) < weight(b, above) + weight(b, below)
         or reduced
         or inverse
-        or (as_number(x) is None and c != 1 and (c < 0 or sign > 0))
+        or (as_number(x) is None and c != 1 and sign > 0)
         or (as_number(y) is None and d != 1 and (d < 0 or sign > 0))
         or literal_roots(b, size, together)
     ):
