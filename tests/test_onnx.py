@@ -110,7 +110,6 @@ def check_gradient(s: Sample) -> None:
         agree(f, arguments(s), model, 1e-11)
 
 
-@pytest.mark.sampled(2)
 @pytest.mark.parametrize("s", FIRST.values(), ids=lambda s: s.op)
 def test_a_sample_of_each_function_equals_onnxruntime(s: Sample) -> None:
     check_value(s)
