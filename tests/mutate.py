@@ -385,6 +385,9 @@ LIKELY = 40
 FILES = 20
 """Test files that are collected anew for one mutant."""
 
+TABLES = ("defaults", "facts", "signatures", "docstrings", "onnx.py", "rules")
+"""Test files that look through whole tables, whatever lines they run."""
+
 QUICK = 0.1
 """Seconds of a test that need not wait for others of its file."""
 
@@ -593,6 +596,11 @@ class Campaign:
             name: words_in(name) for name, time in self.known.tests.items() if time is not None
         }
         often = Counter(word for words in tests.values() for word in words)
+        tables = [
+            name for name, time in self.known.tests.items()
+            if name.startswith(tuple(f"tests/test_{word}" for word in TABLES)) and time is not None
+            and time < QUICK
+        ]  # fmt: skip
         for mutant in chosen:
             words = words_around(mutant.file, mutant.line)
             near = self.known.of_line(mutant.file, mutant.line)
@@ -601,12 +609,9 @@ class Campaign:
             alike = {name: sum(1 / often[x] for x in words & has) for name, has in tests.items()}
             named = sorted(filter(alike.get, alike), key=alike.__getitem__)[: -LIKELY - 1 : -1]
             found = dict.fromkeys(x for pair in zip_longest(run, named) for x in pair if x)
-            order, files = [], set()
-            for name in found:
-                file = name.partition("::")[0]
-                if file in files or len(files) < FILES:
-                    files.add(file)
-                    order.append(name)
+            files = [*dict.fromkeys(name.partition("::")[0] for name in found)][:FILES]
+            order = [name for name in found if name.partition("::")[0] in files]
+            order[LIKELY:LIKELY] = [name for name in tables if name not in order[:LIKELY]]
             alive = self.survives(mutant, order, self.afresh)
             self.count(mutant, "alive" if alive else "killed", f"{len(order)} tests, at imports")
 
