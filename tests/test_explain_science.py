@@ -359,6 +359,20 @@ def test_a_loss_that_is_added_to_in_a_loop_over_batches() -> None:
     assert text.endswith("with loss_1: what loss was before") and "without a name" not in text
 
 
+def test_statements_of_earlier_cells() -> None:
+    cells = [
+        "W, X, y = mg.Tensor(np.eye(3), True), np.ones((2, 3)), np.array([0, 2])",
+        "for k in range(2):\n    loss = mg.losses.cross_entropy(X @ W, y)\n"
+        "    loss += 1e-3 * (W**2).sum()",
+        "for k in range(2):\n    explanation = mg.explain(loss, W)",  # a loop of its own
+    ]
+    scope: dict[str, Any] = {"mg": mg, "np": np, "In": ["", *cells]}
+    for i, cell in enumerate(cells):
+        exec(compile(cell, f"<cell {i}>", "exec"), scope)
+    rows = {row.quantity: row.formula for row in scope["explanation"].rows}
+    assert rows["dW via loss_1"] == "½·dloss_1·(Xᵀ @ (softmax(X @ W) - onehot(y)))"
+
+
 def test_numbers_of_earlier_passes_are_not_called_by_what_is_equal_now() -> None:
     x, s = param(4), 0.0  # type: Any, Any
     for i in range(4):

@@ -465,3 +465,49 @@ def test_what_cannot_be_read(text: str, words: str) -> None:
     x, y = mg.Tensor([1.0, 2.0], requires_grad=True), np.array([3.0, 4.0])
     L = np.sum(x * y)
     assert words in mg.check_derivation(L, {"dL/dx": text}).first_error.remark
+
+
+# --- constants that are computed from others ---------------------------------------------------
+
+
+def penalised(w: Any, strength: float) -> Any:
+    return strength * np.sum(np.abs(w)) + 0.5 * strength * np.sum(w**2)
+
+
+@pytest.mark.parametrize("lam", [0.2, 0.3, 4.0])
+def test_constants_that_a_function_computes(lam: float) -> None:
+    w = mg.Tensor([0.4, -1.1, 0.7], requires_grad=True)
+    loss = penalised(w, lam)
+    assert mg.check_derivation(loss, {"dw": "lam*sign(w) + lam*w"}).ok
+    assert not mg.check_derivation(loss, {"dw": "lam*sign(w) + 0.5*lam*w"}).ok
+    assert not mg.check_derivation(loss, {"dw": "lam*sign(w) + w"}).ok
+
+
+@pytest.mark.parametrize("history", [True, False])
+@pytest.mark.parametrize("lam", [0.2, 0.25, 3.0])
+def test_constants_that_another_cell_computes(lam: float, history: bool) -> None:
+    """Where nobody knows the cell, a number may have come from any other that has a name."""
+    cells = [
+        f"lam, w = {lam}, mg.Tensor([0.4, -1.1, 0.7], requires_grad=True)",
+        "%matplotlib inline",
+        "loss = lam*np.sum(np.exp(w)) + 0.5*lam*np.sum(w**2)",
+        "right = mg.check_derivation(loss, {'dw': 'lam*exp(w) + lam*w'})\n"
+        "wrong = mg.check_derivation(loss, {'dw': 'lam*exp(w) + 0.5*lam*w'})",
+    ]
+    scope: dict[str, Any] = {"mg": mg, "np": np}
+    if history:
+        scope["In"] = ["", *cells]
+    for i in (0, 2, 3):
+        exec(compile(cells[i], f"<cell {i}>", "exec"), scope)
+    assert scope["right"].ok and not scope["wrong"].ok
+
+
+def test_what_is_equal_by_chance_is_no_formula() -> None:
+    a, b = 2.0, 4.0
+    w = mg.Tensor(0.4, requires_grad=True)
+    L = b * w**2
+    c = b / 2
+    assert mg.check_derivation(L, {"dw": "4*c*w"}).ok  # which was computed from b
+    report = mg.check_derivation(L, {"dw": "2*a**2*w"})  # which has nothing to do with it
+    assert not report.ok and "these numbers only" in str(report)
+    assert a**2 == b and c == 2

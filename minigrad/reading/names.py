@@ -22,9 +22,11 @@ import numpy as np
 from minigrad.errors import Site, user_frames
 from minigrad.graph import AnyNode, ancestors, pick, variable
 from minigrad.reading.statements import (
+    MODULE,
     SYMBOLS,
     Statement,
     compiled_statements,
+    earlier_cells,
     operations,
     statements,
 )
@@ -76,6 +78,8 @@ class Scope:
             body = compiled_statements(self.code)
         found = [s for s in body if name in s.targets]
         before = [s for s in found if s.line <= self.line]
+        if not found and self.function in MODULE and isinstance(self.variables.get("In"), list):
+            found = [s for s in earlier_cells(self.variables["In"]) if name in s.targets]
         return (before or found)[::-1]
 
 

@@ -11,11 +11,16 @@ import functools
 import itertools
 import linecache
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
 Place = tuple[int, int]
+
+MODULE = ("<module>", "<cell line: 1>")
+"""What code outside of functions is called."""
+CELLS, CELL_LINES = 100, 100_000
+"""Of a notebook, so many cells are read, none of which has so many lines."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,21 @@ def _statements(source: str, function: str, first: int) -> list[Statement]:
     return [_statement(part, source, loops, outermost) for part, loops, outermost in found]
 
 
+def earlier_cells(cells: list[Any]) -> list[Statement]:
+    """Assignments in the cells of a notebook that have run, in that order."""
+    found: list[Statement] = []
+    for ago, cell in enumerate(cells[-CELLS:][::-1]):
+        up = CELL_LINES * (ago + 1)  # places in other cells are other places
+        for s in _statements(cell, MODULE[0], 0) if isinstance(cell, str) else ():
+            loop = s.outermost and (s.outermost[0] - up, s.outermost[1])
+            found.append(replace(s, place=(s.place[0] - up, s.place[1]), outermost=loop))
+    return sorted(found, key=lambda s: s.place)
+
+
 def function_tree(source: str, function: str, first: int) -> Any:
     """The syntax of one function, or of the whole module; None if it is not found."""
     tree = _parsed(source)
-    if tree is None or function in ("<module>", "<cell line: 1>"):
+    if tree is None or function in MODULE:
         return tree
     return _functions(source).get((function, first))
 

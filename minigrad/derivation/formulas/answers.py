@@ -17,6 +17,7 @@ import numpy as np
 
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.factors import multiple
+from minigrad.derivation.formulas.constants import MULTIPLES, is_unrelated, multiples
 from minigrad.derivation.formulas.grammar import (
     FAILURES,
     names_in,
@@ -34,7 +35,6 @@ REPAIRS, FEW = 3000, 20_000
 LOOSE, TIGHT = 1e-7, 1e-10
 """Relative tolerances far from the data, and close to it, where slips make small differences."""
 NO_FORMULA = "is not a formula"
-TIMES, POWERS = (1.0, 2.0, 0.5, 3.0, 4.0, 0.25, 1 / 3), (1, 2, -1, -2)
 TIED = np.arange(1.0, 4.0)
 """By so much an exponent gets smaller in derivatives."""
 OWN = {0.0, 1.0, 2.0, 0.5}
@@ -95,10 +95,9 @@ class Formulas(Reading):
             plain = k in OWN
             if plain and strict:
                 continue
-            shapes = [(1.0, 1)] if plain else [(r, p) for p in POWERS for r in TIMES]
-            pairs += [(k, (r, n, p)) for n, v in scalars.items() for r, p in shapes
-                      if v and (r == 1 or abs(v) != 1) and abs(k - r * v**p) < 1e-12 * abs(k)
-                      ]  # fmt: skip
+            shapes = [(1.0, 1)] if plain else MULTIPLES
+            pairs += [(k, (r, n, p)) for n, v in scalars.items()
+                      for r, p in multiples(k, v, shapes)]  # fmt: skip
         sets = range(min(len(pairs), 4) + 1)
         return [dict(s) for r in sets for s in itertools.combinations(pairs[:4], r)]
 
@@ -160,9 +159,13 @@ class Formulas(Reading):
         """
         if self.holds(tree, truth, other):
             return self.is_general(tree, truth, other)
+        if any(self.holds(tree, truth, other, points) for points in self.points.guessed):
+            return True
         names = names_in(tree)
         fixed = self.points.untold or not set(map(float, numbers_in(tree))) <= PLAIN
-        fixed = fixed or any(isinstance(self.beside_graph(n), float) for n in names)
+        beside = [n for n in names if isinstance(self.beside_graph(n), float)]
+        known = self.points.data.constants
+        fixed = fixed or not all(is_unrelated(self.names, n, known) for n in beside)
         if fixed and self.holds(tree, truth, other, self.points.near):
             return True
         if self.points.branches and self.holds(tree, truth, other, self.points.close):

@@ -3,16 +3,61 @@
 from __future__ import annotations
 
 import ast
+import builtins
+from collections.abc import Iterable, Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from minigrad.derivation.formulas.grammar import NoFormula, check, names_in, value_of
 from minigrad.graph import AnyNode
-from minigrad.reading.names import Names
+from minigrad.reading.inline import inlined
+from minigrad.reading.names import Names, base_of, is_a
 
 MOST = 100
 """Of longer statements, no more parts are looked at."""
+MULTIPLES = [(r, p) for p in (1, 2, -1, -2) for r in (1.0, 2.0, 0.5, 3.0, 4.0, 0.25, 1 / 3)]
+"""``r v**p``, as which a number often comes from another."""
+DEPTH = 8
+"""Assignments that are followed, one from another."""
+
+
+def multiples(
+    k: float, v: Any, shapes: Sequence[tuple[float, int]] = MULTIPLES
+) -> Iterator[tuple[float, int]]:
+    """As which multiples of powers of ``v`` the number ``k`` may have come about."""
+    for r, p in shapes if v else ():
+        if (r == 1 or abs(v) != 1) and abs(k - r * v**p) < 1e-12 * abs(k):
+            yield r, p
+
+
+def is_written(names: Names, node: AnyNode, k: float) -> bool:
+    """Whether ``k`` is a number of the statement that ``node`` is part of."""
+    owner = names.owner(node)
+    tree = names.expression(owner) if owner is not None else None
+    written: list[Any] = [x.value for x in ast.walk(tree or ast.Tuple([]))
+                          if isinstance(x, ast.Constant)]  # fmt: skip
+    return abs(k) in written
+
+
+def comes_from(names: Names, name: str, depth: int = DEPTH) -> set[str] | None:
+    """The variables that one was computed from, and those that they were; None if not known."""
+    scope = next((s for s in names.scopes if name in s.variables), None)
+    if scope is None or callable(scope.variables[name]) or is_a(scope.variables[name], ModuleType):
+        return set() if scope is not None or hasattr(builtins, name) else None
+    statement = next(iter(scope.assignments(name)), None)
+    if statement is None or not statement.values or not depth:
+        return None
+    found = [comes_from(names, other, depth - 1) for other in statement.loads - {name}]
+    return None if None in found else {name}.union(*filter(None, found))
+
+
+def is_unrelated(names: Names, name: str, others: Iterable[str]) -> bool:
+    """Whether a variable and all the others were computed from different ones."""
+    mine = comes_from(names, name)
+    theirs = [comes_from(names, base_of(other)) for other in others]
+    return mine is not None and all(t is not None and not t & mine for t in theirs)
 
 
 def computed_by(names: Names, node: AnyNode, i: int) -> tuple[ast.expr, bool] | None:
@@ -25,14 +70,18 @@ def computed_by(names: Names, node: AnyNode, i: int) -> tuple[ast.expr, bool] | 
     if found is None:
         return None
     statement, scope = found
+    wholes, seen = [*statement.values.values()], scope.seen
+    written = inlined(wholes[0], seen) if wholes else None
+    if written is not None:  # what the user's own functions compute
+        wholes[0], seen = written[0], dict(written[1])
 
     def held(name: str) -> Any:
-        x = scope.seen.get(name)
+        x = seen.get(name)
         if isinstance(x, bool) or not isinstance(x, int | float | np.number | np.ndarray):
             raise NoFormula(name)
         return x
 
-    parts = [p for whole in statement.values.values() for p in ast.walk(whole)]
+    parts = [p for whole in wholes for p in ast.walk(whole)]
     for part in parts[:MOST]:
         if not isinstance(part, ast.BinOp | ast.UnaryOp | ast.Call | ast.Attribute):
             continue

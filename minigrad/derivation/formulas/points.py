@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.derivation.factors import is_simple
-from minigrad.derivation.formulas.constants import computed_by
+from minigrad.derivation.formulas.constants import computed_by, is_written, multiples
 from minigrad.derivation.formulas.grammar import NoFormula, names_in, value_of
 from minigrad.graph import NOTHING, AnyNode, Leaf, Node, backward_pass, next_seq
 from minigrad.reading.names import Names
@@ -98,6 +98,8 @@ class Points:
         self.named: dict[tuple[AnyNode, int], str] = {}
         self.computed: dict[tuple[AnyNode, int], ast.expr] = {}
         """Constants that a statement computes from others, as ``1 - y`` in ``(1 - y) * log(p)``."""
+        self.unread: dict[tuple[AnyNode, int], float] = {}
+        """Numbers that are written nowhere where they could be."""
         self.untold: bool = False
         """Whether some constant may have been computed from others, nobody knows how."""
         self.kept: set[str] = set()
@@ -129,6 +131,8 @@ class Points:
             self.untold = self.untold or not told
         elif np.ndim(arg) or not is_simple(float(arg)) or self._spelled_alike(node, i):
             self.untold = True
+        elif not is_written(self.names, node, float(arg)):
+            self.unread[node, i] = float(arg)
 
     def _spelled_alike(self, node: AnyNode, i: int) -> bool:
         """Whether a number may be a literal or a variable of the statement: both have its value."""
@@ -142,6 +146,21 @@ class Points:
             return False
         held = [scope.seen.get(name) for name in statement.loads]
         return any(isinstance(x, float) and x == node.args[i] for x in held)
+
+    @cached_property
+    def guessed(self) -> list[list[Point]]:
+        """For each named number, points where those that are unread are computed from it."""
+        found, known = [], self.computed
+        for name, v in self.data.constants.items():
+            ties = {at: next(multiples(k, v), None) for at, k in self.unread.items()
+                    if not np.ndim(v)}  # fmt: skip
+            texts = {at: f"{rp[0]!r} * {name} ** {rp[1]}" for at, rp in ties.items() if rp}
+            if texts and name.isidentifier():
+                trees = {at: ast.parse(text, mode="eval").body for at, text in texts.items()}
+                self.computed = {**known, **trees}
+                found.append(self._some(True))
+        self.computed = known
+        return found
 
     @cached_property
     def near(self) -> list[Point]:
