@@ -18,6 +18,7 @@ from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
 from minigrad.derivation.backward.repairing import Search, Slip
 from minigrad.derivation.backward.scaling import per_example
 from minigrad.derivation.backward.splitting import renewed, split
+from minigrad.derivation.backward.stages import chain_below
 from minigrad.derivation.backward.telling import looked_up_in, same, search_in, told
 from minigrad.derivation.backward.unnamed import unnamed
 from minigrad.derivation.backward.watch import Statement
@@ -207,7 +208,7 @@ class Judge:
             others = [c for c in active if c.row.verdict == "wrong" and not c.returned]
             if asked or self.runs.stopped is not None:
                 odd += [c for c in others if c not in odd and self.of_another(c)]
-            odd = odd or self.misled(active)
+            odd = odd or self.lower(active) or self.misled(active)
             if not odd:
                 break
             self.unread += odd
@@ -216,6 +217,23 @@ class Judge:
             if claim.row.verdict == "wrong" and claim.through is None:
                 claim.line = blamed(claim, self.flows)
         return active
+
+    def lower(self, active: list[Claim]) -> list[Claim]:
+        """What a pass of a loop has as the gradient of what lies below, as ``dz`` before σ.
+
+        What is made of it is right there.
+        """
+
+        def exact(claim: Claim) -> bool:
+            chain = chain_below(self.flows, [claim.node], self.collector.named)
+            return bool(np.any(claim.value)) and any(
+                close(claim.value, self.flows.total[node]) for node, _ in chain[1:]
+            )
+
+        odd = [c for c in active if c.events and not c.returned and c.row.verdict == "wrong"]
+        those = {c.events[-1].statement for c in odd if exact(c) and any(
+            d.row.verdict in RIGHT and np.any(d.value) for d in self.below(c, active))}  # fmt: skip
+        return [c for c in active if c.events and c.events[-1].statement in those]
 
     def of_another(self, claim: Claim) -> bool:
         """Whether it is rather of something else than its name says: of another shape, a part

@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad.derivation.backward.claims import Claim
 from minigrad.derivation.backward.flows import Flows
+from minigrad.derivation.backward.indexing import other_side
 from minigrad.derivation.backward.mistakes import likely_kinds, other_kinds, shifted, slips
 from minigrad.derivation.backward.tables import NUMBERS, exactly
 from minigrad.derivation.formulas.grammar import written
@@ -51,7 +52,8 @@ def change_kinds(
                 yield slip, replaced(part, **{where: value}), words
 
     first, rest = likely_kinds(f, names, shapes)
-    likely = chain([gathered(part)], map(within, first), places(part, names, shapes),
+    likely = chain([gathered(part), in_place(part, names, shapes)], map(within, first),
+                   places(part, names, shapes),
                    map(within, rest))  # fmt: skip
     return likely, map(within, other_kinds(f, names, shapes, functions))
 
@@ -74,7 +76,8 @@ def places(part: Any, names: list[str], shapes: Mapping[str, Any]) -> list[Itera
 
 
 def steps(index: Any) -> Iterator[tuple[str, ast.expr, str]]:
-    """An index one step on, or back."""
+    """The other side of a mask; an index one step on, or back."""
+    yield from other_side(index)
     if not isinstance(index, ast.Slice | ast.Tuple):
         yield "order", shifted(index, ast.Sub()), "one step back"
         yield "order", shifted(index, ast.Add()), "one step on"
@@ -99,6 +102,25 @@ def gathered(part: Any) -> Iterator[Change]:
         yield "extra_local_factor", None, "without this line"
     if one and written(part.targets[0]) in [written(n) for n in ast.walk(part.value)]:
         yield "extra_local_factor", None, "without this line"
+
+
+def in_place(part: Any, names: list[str], shapes: Mapping[str, Any]) -> Iterator[Change]:
+    """``x[mask] = 0`` for ``x[mask] *= slope``, ``x[rows] += y`` where rows repeat."""
+    aim = getattr(part, "target", None) or (getattr(part, "targets", None) or [None])[0]
+    if not isinstance(aim, ast.Subscript) or isinstance(aim.slice, ast.Constant):
+        return
+    if isinstance(part, ast.AugAssign) and isinstance(part.op, ast.Add):
+        if not any(isinstance(x, ast.Slice) for x in ast.walk(aim.slice)):
+            add: Any = ast.parse("np.add.at", mode="eval").body
+            call = ast.Call(add, [aim.value, aim.slice, part.value], [])
+            words = "what belongs to rows that are met more than once is kept once alone"
+            yield "assigned", ast.Expr(call), words
+    elif isinstance(part, ast.Assign):
+        scalars = [ast.parse(n, mode="eval").body for n in names if shapes[n] == ()]
+        for value in (part.value, *scalars):
+            new = ast.AugAssign(aim, ast.Mult(), value)
+            words = f"it is assigned where it should be multiplied: write *= {written(value)}"
+            yield "assigned", new, words
 
 
 def at_the_other_end(call: Any) -> Iterator[Change]:
@@ -153,7 +175,11 @@ def blamed(claim: Claim, flows: Flows) -> int:
 
 
 class Plainer(ast.NodeTransformer):
-    """Products and quotients without a 1 that changes nothing."""
+    """Products, quotients and slices without a 1 that changes nothing."""
+
+    def visit_Slice(self, node: ast.Slice) -> Any:
+        step = node.step if node.step and ast.unparse(node.step) != "1" else None
+        return ast.Slice(node.lower, node.upper, step)
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         node = ast.BinOp(self.visit(node.left), node.op, self.visit(node.right))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from minigrad.derivation.backward.indexing import halves, neighbours, parts, rows
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.formulas.repairs import (
     INSTEAD,
@@ -44,9 +45,10 @@ def likely_kinds(
 
     def rest() -> Kinds:
         yield _namesakes(f, names, shapes)
-        for kind in (_halves, _sides, _turned, signs, _negatives, _exchanged, _terms, _tiles,
-                     _slopes):  # fmt: skip
+        for kind in (halves, neighbours, rows, _sides, _turned, signs, _negatives, _exchanged,
+                     _terms, _tiles, _slopes):  # fmt: skip
             yield kind(f)
+        yield parts(f, names, shapes)
         yield _siblings(f, names)
         yield _blocks(f, shapes)
         for more in (_ones, _paths):
@@ -252,16 +254,6 @@ def renamed(f: ast.expr, names: Mapping[str, str]) -> Any:
     return new
 
 
-def _halves(f: ast.expr) -> Iterator[Repair]:
-    """``x[:n]`` for ``x[n:]``."""
-    for x in places(f, ast.Slice):
-        lower, upper = getattr(x, "lower", None), getattr(x, "upper", None)
-        if (lower is None) != (upper is None):
-            new = changed(f, x, lambda n: ast.Slice(n.upper, n.lower))
-            mine, other = (written(ast.Slice(*p)) for p in ((lower, upper), (upper, lower)))
-            yield "wrong_node", new, f"[{mine}] stands where [{other}] belongs"
-
-
 FLIPPED: dict[type, ast.cmpop] = {
     ast.Gt: ast.Lt(), ast.Lt: ast.Gt(), ast.GtE: ast.Lt(), ast.LtE: ast.Gt(),
     ast.Eq: ast.NotEq(), ast.NotEq: ast.Eq(),
@@ -280,7 +272,7 @@ def _sides(f: ast.expr) -> Iterator[Repair]:
             if len(call.args) != 3:
                 continue
             for k, side in ((1, "where it holds"), (2, "where it does not hold")):
-                for sign in ("-", "0", "1"):
+                for sign in ("-", "0", "1", "-1"):
                     said = written(call.args[k])
                     what = f"-{said}" if sign == "-" else sign
                     words = f"{said} stands {side}, where {what} belongs"

@@ -121,8 +121,11 @@ class Search(Suspects):
         self.alone = True
         with suppress(Exception), np.errstate(all="ignore"):
             new = ast.parse(text, mode="eval").body
-            return self.understood(self.wanted, True) and self.holds(
-                claim.events[-1].statement, replaced(node, value=new)
+            statement, changed = claim.events[-1].statement, replaced(node, value=new)
+            return (
+                self.understood(self.wanted, True)
+                and self.holds(statement, changed)
+                and self.helps(statement, changed)
             )
         return False
 
@@ -340,8 +343,8 @@ class Search(Suspects):
         it is looked at further.
         """
         if self.alone:
-            self.best = statement, change
-            return True
+            self.best = (statement, change) if self.helps(statement, change[1]) else None
+            return self.best is not None
         values = self.values(statement, change[1], self.claims)
         odd = [c for c in self.claims if not c.returned and c in values
                and not close(values[c], target(c, self.flows))
@@ -357,6 +360,19 @@ class Search(Suspects):
             before = {s.statement.node for s in self.watch.steps[: until + 1]}
             self.statements = [s for s in self.statements if s.node in before]
         return False
+
+    def helps(self, statement: Statement, changed: Any) -> bool:
+        """Whether something that is made after a gradient, and is wrong, becomes right with it.
+
+        What is called after a variable may be the gradient of another, and right in its use.
+        """
+        one = next((c for *_, c in self.wanted if c is not None), None)
+        later = [c for c in self.claims if one is not None and c.order > one.order
+                 and c.path != one.path and not close(c.value, target(c, self.flows))]  # fmt: skip
+        if one is None or one.returned or not later:
+            return True
+        values = self.values(statement, changed, later)
+        return any(close(v, target(c, self.flows)) for c, v in values.items())
 
     # --- the line alone -------------------------------------------------------------------
 
