@@ -694,6 +694,32 @@ def test_choices_by_truth() -> None:
         np.testing.assert_array_equal(choose(mg.Tensor(x)), choose(x))
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda i, x: np.choose(i, [x[0], x[1]]),
+        lambda i, x: mg.nn.functional.embedding(i, x),
+        mg.vmap(lambda i, x: mg.nn.functional.embedding(i, x), (0, None)),
+    ],
+)
+def test_indices_that_name_nothing(f: Any) -> None:
+    """What is an error at the first call is one later: -1 is not the last."""
+    x = np.eye(2)
+    for kind in ("i1", "i8", "u1"):
+        step, good = mg.compile(f), np.array([1, 0], kind)
+        np.testing.assert_array_equal(step(good, x), f(good, x))
+        for wrong in (-1, 2)[kind == "u1" :]:
+            for g in (f, step):
+                with pytest.raises((IndexError, ValueError)):
+                    g(np.array([1, wrong], kind), x)
+
+
+def test_rows_of_many_by_small_numbers() -> None:
+    x = np.arange(300.0)[:, None]
+    step = mg.compile(lambda i: mg.nn.functional.embedding(i, x))
+    np.testing.assert_array_equal(step(np.array([3, 127], np.int8)), [[3], [127]])
+
+
 def test_quantiles_that_there_are_none_of() -> None:
     """A program cannot raise where q lies outside, as NumPy does."""
     step = mg.compile(lambda x, q: np.percentile(x, q))

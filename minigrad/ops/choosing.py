@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.ops.indexing import in_range, settled, take_along_axis
+from minigrad.ops.indexing import from_the_front, in_range, settled, take_along_axis
 from minigrad.ops.record import ArrayLike, Op, composed
 from minigrad.ops.shape import arrayed, broadcast_to, reshape, speaks_numpy
 from minigrad.typing import Array
@@ -38,6 +38,7 @@ def choose(a: ArrayLike, choices: Array, *, mode: str = "raise") -> Array:
     kind = np.result_type(*arrays) if isinstance(choices, list | tuple) else None
     layers = np.stack([broadcast_to(c, shape) for c in arrays])
     layers = layers if kind in (None, np.result_type(layers)) else layers.astype(kind)
+    index = from_the_front(index, len(arrays))
     return take_along_axis(layers, np.broadcast_to(index, (1, *shape)), 0)[0]
 
 

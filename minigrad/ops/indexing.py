@@ -228,6 +228,13 @@ def in_range(index: Index, n: int, mode: str) -> Array:
     return index
 
 
+def from_the_front(index: Array, n: int) -> Array:
+    """Indices of which a program shall refuse negative ones: it knows them only as it runs."""
+    if not speaks_numpy(index) or index.dtype.kind == "u":
+        return index
+    return np.where(index < 0, np.int64(n), index)  # n may be too large for their dtype
+
+
 @composed(np.take, complex=True)
 def take(a: ArrayLike, indices: Array, axis: int | None = None, *, mode: str = "raise") -> Array:
     """Elements of ``a`` (or its slices along ``axis``) at ``indices``, as `numpy.take`.

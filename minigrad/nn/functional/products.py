@@ -9,6 +9,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.errors import label
 from minigrad.nn.checks import count, laid_out, sized
+from minigrad.ops.indexing import from_the_front
 from minigrad.ops.shape import arrayed
 from minigrad.tensor import Tensor, concrete
 from minigrad.typing import Array
@@ -130,7 +131,7 @@ def embedding(indices: Array, weight: Array, padding_idx: int | None = None) -> 
                 f"embedding has the rows 0 to {n - 1}, and {label(given)} asks for "
                 f"{low if low < 0 else high}"
             )
-    rows = ops.take(weight, indices, axis=0)
+    rows = ops.take(weight, from_the_front(indices, n), axis=0)
     if padding_idx is None:
         return rows
     if not -n <= padding_idx < n:
