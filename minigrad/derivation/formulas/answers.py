@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.factors import multiple
-from minigrad.derivation.formulas.constants import MULTIPLES, is_unrelated, multiples
+from minigrad.derivation.formulas.constants import MULTIPLES, OWN, is_unrelated, multiples
 from minigrad.derivation.formulas.grammar import (
     FAILURES,
     names_in,
@@ -37,7 +37,6 @@ LOOSE, TIGHT = 1e-7, 1e-10
 NO_FORMULA = "is not a formula"
 TIED = np.arange(1.0, 4.0)
 """By so much an exponent gets smaller in derivatives."""
-OWN = {0.0, 1.0, 2.0, 0.5}
 PLAIN = {0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 0.5, 0.25, 0.1, 10.0, 1 / 3}
 """Numbers that formulas have of their own; others were computed from the data."""
 

@@ -19,6 +19,8 @@ MOST = 100
 """Of longer statements, no more parts are looked at."""
 MULTIPLES = [(r, p) for p in (1, 2, -1, -2) for r in (1.0, 2.0, 0.5, 3.0, 4.0, 0.25, 1 / 3)]
 """``r v**p``, as which a number often comes from another."""
+OWN = {0.0, 1.0, 2.0, 0.5}
+"""Numbers that formulas have of their own."""
 DEPTH = 8
 """Assignments that are followed, one from another."""
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad import ops
 from minigrad.derivation.factors import is_simple
-from minigrad.derivation.formulas.constants import computed_by, is_written, multiples
+from minigrad.derivation.formulas.constants import OWN, computed_by, is_written, multiples
 from minigrad.derivation.formulas.grammar import NoFormula, names_in, value_of
 from minigrad.graph import NOTHING, AnyNode, Leaf, Node, backward_pass, next_seq
 from minigrad.reading.names import Names
@@ -131,7 +131,7 @@ class Points:
             self.untold = self.untold or not told
         elif np.ndim(arg) or not is_simple(float(arg)) or self._spelled_alike(node, i):
             self.untold = True
-        elif not is_written(self.names, node, float(arg)):
+        elif float(arg) not in OWN and not is_written(self.names, node, float(arg)):
             self.unread[node, i] = float(arg)
 
     def _spelled_alike(self, node: AnyNode, i: int) -> bool:
