@@ -14,7 +14,7 @@ import pytest
 import minigrad as mg
 from minigrad.derivation.backward.calls import WORK
 from minigrad.derivation.backward.expressions import Compiler
-from minigrad.derivation.backward.held import is_made, numbers_in
+from minigrad.derivation.backward.held import bytes_of, is_brief, is_made, numbers_in
 from minigrad.derivation.backward.inputs import nearby
 from minigrad.derivation.backward.machine import Machine, Start
 from minigrad.derivation.backward.natives import SIZES
@@ -473,6 +473,15 @@ def test_what_a_line_may_use_of_what_there_is() -> None:
 )  # fmt: skip
 def test_what_is_only_begun(line: str, only: bool) -> None:
     assert is_made(ast.parse(line).body[0]) is only
+
+
+@pytest.mark.parametrize(
+    ("value", "brief"),
+    [(np.ones(3), True), (0.5, True), (np.ones(1000), False), ([np.ones(3)], False),
+     ([np.ones(3), 2.0], False), (range(3), False), ({"a": 1.0}, False), (open, False)],
+)  # fmt: skip
+def test_of_few_numbers(value: Any, brief: bool) -> None:
+    assert is_brief(bytes_of(value)) is brief
 
 
 def test_it_computes_as_python_does_and_on_copies() -> None:
