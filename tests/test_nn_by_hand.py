@@ -847,6 +847,13 @@ def test_normalize_small_vectors_and_unflatten_one() -> None:
     assert nn.Unflatten(-1, (2, 3))(np.ones(6)).shape == (2, 3)
 
 
+def test_pixels_are_shuffled_by_threes() -> None:
+    x = np.arange(9.0).reshape(1, 9, 1, 1)
+    np.testing.assert_array_equal(F.pixel_shuffle(x, 3)[0, 0], np.arange(9.0).reshape(3, 3))
+    with pytest.raises(ValueError, match="pixel_shuffle"):
+        F.pixel_shuffle(np.ones((1, 6, 1, 1)), 3)
+
+
 @pytest.mark.parametrize("drop", [F.alpha_dropout, F.feature_alpha_dropout])
 def test_alpha_dropout_keeps_mean_and_variance(drop: Any) -> None:
     p, saturated = 0.3, -1.7580993408473766  # -λα of selu
