@@ -16,6 +16,7 @@ from minigrad import ops
 from minigrad.graph import AnyNode
 from minigrad.ops.record import Op
 from minigrad.program.equations import is_library_op
+from minigrad.tensor import Tensor
 from minigrad.tensor.recorder import Firm, Recorder, Truth, read
 from minigrad.typing import Array
 
@@ -75,6 +76,12 @@ class Promotion(Recorder):
         if op in SIGNED and self.weak.get(getattr(ans, "node", None)) is not None:
             return super().apply(ops.add, (ans, 0), {})
         return ans
+
+    def kept(self, v: Any) -> Any:
+        """`Recorder.kept`; whole numbers are such, as an index must be."""
+        v = super().kept(v)
+        size = self.weak.get(v.node) if isinstance(v, Tensor) else None
+        return v if size is None or type(size) is Truth else v.astype(np.int64)
 
     def promoted(
         self,
