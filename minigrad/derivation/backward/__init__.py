@@ -109,8 +109,6 @@ def check_backward(
     wanted: Callable[[Runs], Any] = lambda runs: Namer(runs.variables, given).wanted
     runs = check.run(wanted)
     why = runs.why
-    if runs.outputs:
-        refuse_unknown(given, runs)
     judge = Judge(check, runs, given, passes == "all", runs.stopped is not None)
     stop = line_of_stop(judge, runs.stopped) if runs.stopped is not None else None
     if runs.stopped is not None and stop is None:
@@ -170,13 +168,6 @@ def as_given(names: Any) -> dict[str, str | None]:
     if not isinstance(given, Mapping) or not all(isinstance(x, str | None) for x in given.values()):
         raise TypeError(f"{CHECK}: names is a dict such as {{'delta': 'z'}}, not {names!r}")
     return dict(given)
-
-
-def refuse_unknown(given: Mapping[str, str | None], runs: Runs) -> None:
-    """Raise a ValueError for names that are no variables of the forward function."""
-    for name in filter(None, given.values()):
-        if Namer(runs.variables).variable(name) is None:
-            raise ValueError(f"{CHECK}: names: the forward function has no variable {name!r}")
 
 
 def line_of(claim: Claim, judge: Judge, text: Any, first: bool) -> Line:
