@@ -703,7 +703,7 @@ def backward(da, cache):
 """,
     lambda: (rng(1).normal(size=(4, 3)), rng(2).normal(size=(3, 2)), rng(3).normal(size=2)),
     [
-        ("np.where(z > 0, 1, a + 1)", "np.where(z > 0, 1, a)", "dz =", r"a stands where a \+ 1"),
+        ("np.where(z > 0, 1, a + 1)", "np.where(z > 0, 1, a)", "dz =", r"in place of exp\(z\)"),
         ("x.T @ dz", "x.T @ da", "return", "factor|where|slope|'"),
     ],
 )

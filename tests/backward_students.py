@@ -625,7 +625,7 @@ def backward(saved, C, W1, gain, W2, X, Y):
         ("dlogprobs[range(n), Y] = -1.0 / n", "dlogprobs[range(n), Y] = -1.0", "dlogprobs[", "mean over 6|6 times"),
         ("2 * bndiff * dbndiff2", "bndiff * dbndiff2", "dbndiff +=", "½"),
         ("-0.5 * (bnvar", "0.5 * (bnvar", "dbnvar =", "sign"),
-        ("dbnvar / (n - 1)", "dbnvar / n", "dbndiff2 =", "n stands where 5|5/6|⅚"),
+        ("dbnvar / (n - 1)", "dbnvar / n", "dbndiff2 =", "n stands where n - 1 belongs"),
         ("dcounts_sum = -counts_sum_inv ** 2", "dcounts_sum = counts_sum_inv ** 2", "dcounts_sum =", "sign"),
         ("dC[X[k, j]] += demb", "dC[X[k, j]] = demb", "dC[X", "assigned where|rows"),
         ("dhpreact = (1 - h ** 2) * dh", "dhpreact = (1 - h) * dh", "dhpreact =", "."),

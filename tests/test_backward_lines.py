@@ -69,7 +69,7 @@ def test_it_is_right() -> None:
     ("old", "new", "cause", "instead"),
     [
         ("    dz -= eps / C\n", "", r"the term - eps / C is missing", "eps / C"),
-        ("-= 1 - eps", "-= 1", r"the factor 1 - eps is missing", "-= 1 - eps"),
+        ("-= 1 - eps", "-= 1", r"1 stands where 1 - eps belongs", "-= 1 - eps"),
         ("dn.mean(-1,", "dn.mean(0,", r"axis 0 stands where axis 1 belongs", "dn.mean(1, "),
         ("norm * (dn * norm)", "norm * (dz * norm)", "in the part through std the local",
          "dn * norm"),
@@ -128,6 +128,159 @@ def test_of_two_factors_a_gradient_may_go_on_to_either(old: str, new: str, inste
     if report.first_error is not None:
         assert report.first_error.code.strip() == new, report
         assert report.first_error.instead == instead, report
+
+
+WAVES = """
+import numpy as np
+
+def forward(x, w, log_t, u, v, keep, pairs, angle, leak=0.25, p=0.4):
+    k, n, d = 2, len(x), x.shape[1]
+    y = np.zeros_like(x)
+    y[k:] = x[: n - k] * w
+    y[keep] = 0.0
+    c, s = np.cos(angle), np.sin(angle)
+    z = np.stack([y[:, 0] * c - y[:, 1] * s, y[:, 0] * s + y[:, 1] * c], axis=1)
+    hs = [z[0]]
+    for t in range(1, n):
+        hs.append((1 - leak) * hs[-1] + leak * np.sin(z[t] + hs[-1]))
+    h = hs[-1]
+    total = np.sum(h**2) * np.exp(log_t) / 0.8 / np.sqrt(d) / (n - 1)
+    for a, b in pairs:
+        total = total + u[a] * v[b] ** (1 - p)
+    return total, (x, w, log_t, u, v, keep, pairs, c, s, leak, p, z, hs, h)
+
+def backward(cache):
+    x, w, log_t, u, v, keep, pairs, c, s, leak, p, z, hs, h = cache
+    k, n, d = 2, len(x), x.shape[1]
+    du, dv = np.zeros_like(u), np.zeros_like(v)
+    for a, b in pairs:
+        du[a] += v[b] ** (1 - p)
+        dv[b] += u[a] * (1 - p) * v[b] ** -p
+    scale = np.exp(log_t) / 0.8 / np.sqrt(d) / (n - 1)
+    dlog_t = np.sum(h**2) * scale
+    dh = 2 * h * scale
+    dz = np.zeros_like(z)
+
+    def back(t):
+        nonlocal dh
+        dz[t] = leak * dh * np.cos(z[t] + hs[t - 1])
+        dh = dz[t] + (1 - leak) * dh
+
+    for t in range(n - 1, 0, -1):
+        back(t)
+    dz[0] = dh
+    dy = np.stack([dz[:, 0] * c + dz[:, 1] * s, dz[:, 1] * c - dz[:, 0] * s], axis=1)
+    dy[keep] = 0.0
+    dx = np.zeros_like(x)
+    dx[: n - k] = dy[k:] * w
+    dw = np.sum(dy[k:] * x[: n - k], axis=0)
+    return dx, dw, dlog_t, du, dv
+"""
+
+
+def waves() -> Any:
+    r = np.random.default_rng(5)
+    u, v = r.uniform(1, 2, (2, 3))
+    keep, pairs = np.arange(5) == 3, np.array([[0, 1], [2, 0]])
+    return r.normal(size=(5, 2)), r.normal(size=2), 0.3, u, v, keep, pairs, 0.7
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("dx[: n - k] = dy[k:]", "dx[k:] = dy[: n - k]", r"\[k:\] and \[:n - k\] are exchanged"),
+        ("dy[k:] * x[: n - k]", "dy[k:] * x[k:]", r"\[k:\] stands where \[:n - k\]"),
+        ("    dy[keep]", "    dy[~keep]", "the other side of keep"),
+        ("c + dz[:, 1] * s, dz[:, 1] * c - dz[:, 0] * s]",
+         "c - dz[:, 1] * s, dz[:, 1] * c + dz[:, 0] * s]", "s has the wrong sign"),
+        ("dh = dz[t] + (1 - leak) * dh", "dh = dz[t]", r"\+ \(1 - leak\) \* dh is missing"),
+        ("scale = np.exp(log_t) / 0.8", "scale = np.exp(log_t)", "division by 0.8"),
+        ("scale = np.exp(log_t)", "scale = 1", r"the factor np.exp\(log_t\) is missing"),
+        ("dv[b] += u[a]", "dv[a] += u[a]", r"where dv\[b\] belongs"),
+        ("np.sqrt(d) / (n - 1)\n    dlog", "np.sqrt(pairs.size) / (n - 1)\n    dlog",
+         "pairs.size stands where d belongs"),
+        ("(n - 1)\n    dlog", "n\n    dlog", "n stands where n - 1"),
+    ],
+)  # fmt: skip
+def test_slips_of_loops_and_masks_are_undone_in_their_lines(old: str, new: str, words: str) -> None:
+    assert WAVES.count(old) == 1 and mg.check_backward(*functions(WAVES), *waves())
+    text = WAVES.replace(old, new)
+    first = mg.check_backward(*functions(text), *waves()).first_error
+    assert re.search(words, first.remark), first.remark
+    assert mg.check_backward(*functions(text.replace(first.code.strip(), first.instead)), *waves())
+    assert f"{first.code}\n" not in WAVES  # it is the line that was changed
+
+
+def functions(text: str) -> Any:
+    m = module(text)
+    return m.forward, m.backward
+
+
+EQUAL = """
+import numpy as np
+def forward(x, b=0.25, c=0.75):
+    return (1 - b) * np.sum(x**3) + c * np.sum(x), (x, b, c)
+
+def backward(cache):
+    x, b, c = cache
+    return 3 * x**2 + c
+"""
+LIKELIHOOD = """
+import numpy as np
+def forward(x, y):
+    p = 1 / (1 + np.exp(-x))
+    return -np.sum(y * np.log(p) + (1 - y) * np.log(1 - p)), (x, y, p)
+
+def backward(cache):
+    x, y, p = cache
+    dp = y / p - (1 - y) / (1 - p)
+    slope = dp * p
+    return -slope
+"""
+CELL = """
+import numpy as np
+def forward(xs, p, q, c):
+    mem = []
+    for x in xs:
+        mem.append((x, c))
+        c = np.tanh(p * c) + np.sin(x + q * c)
+    return np.sum(c**2), (mem, p, q, c)
+
+def backward(cache):
+    mem, p, q, c = cache
+    dxs, dp, dq = np.zeros((len(mem), len(p))), np.zeros_like(p), np.zeros_like(q)
+    dc = 2 * c
+    for t in range(len(mem) - 1, -1, -1):
+        x, old = mem[t]
+        ds = dc * (1 - np.tanh(p * old) ** 2)
+        dr = dc * np.cos(x + q * old)
+        dxs[t] = dr
+        dp += ds * old
+        dq += dr * old
+        dc = dc * p * q
+    return dxs, dp, dq, dc
+"""
+THREE = np.array([0.3, -1.2, 0.7])
+
+
+@pytest.mark.parametrize(
+    ("text", "inputs", "line", "instead"),
+    [
+        (EQUAL, (THREE,), "3 * x**2", "(1 - b)"),
+        (EQUAL.replace("b=0.25, c=0.75", "b, c"), (THREE, 0.25, 0.75), "3 * x**2", "(1 - b)"),
+        (EQUAL.replace("b=", "*, b=").replace("(cache)", "(cache, *, b=0.25)"), (THREE,),
+         "3 * x**2", "(1 - b)"),
+        (LIKELIHOOD, (THREE, np.array([1.0, 0.0, 1.0])), "slope =", "dp * p * (1 - p)"),
+        (CELL, (np.ones((3, 2)), THREE[:2], THREE[1:], THREE[:2]), "dc = dc * p", ""),
+    ],
+    ids=["default", "argument", "keyword", "the negative loss", "no known slip"],
+)  # fmt: skip
+def test_of_lines_and_numbers_that_could_be_the_first_one_is_named(
+    text: str, inputs: Any, line: str, instead: str
+) -> None:
+    """A number that only equals another here is none; a line that is right at first is none."""
+    first = mg.check_backward(*functions(text), *inputs).first_error
+    assert line in first.code and instead in first.instead, first.remark
 
 
 EXPRESSIONS = [

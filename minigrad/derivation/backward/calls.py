@@ -34,10 +34,12 @@ from minigrad.derivation.backward.recorder import recorded_writes, same_chance
 from minigrad.derivation.backward.student import (
     CHECK,
     Student,
+    defaults_of,
     is_alone,
     parameters,
     parts_of,
     plain_answer,
+    with_defaults,
 )
 from minigrad.derivation.backward.variables import Variables, layers_in, own_names
 from minigrad.derivation.backward.watch import STEP, Watch, watching
@@ -125,6 +127,8 @@ class Check:
         self.places = [0]
         """Where among the results the outputs are."""
         self.names = names + [f"x{i}" for i in range(len(names), len(inputs))]
+        self.counts: Counts = never
+        """Which numbers are inputs."""
         self.args, instance = in_double(
             student.backward or student.forward, dict(zip(self.names, inputs, strict=False)),
             student.instance,
@@ -134,10 +138,13 @@ class Check:
     def elsewhere(self, seed: int) -> Check:
         """The same check of other numbers, like those: in another order, and each nearby."""
         chance = np.random.default_rng(seed)
-
-        other = copy(self)
-        other.args, instance = self.refill(never, lambda _, value: nearby(value, chance))
-        other.student = replace(self.student, instance=instance)
+        moved: Counts = lambda path, value: self.counts(path, value) or plainly(path, value)
+        other, given = copy(self), self.student
+        other.args, instance = self.refill(moved, lambda _, value: nearby(value, chance)[()])
+        near = {n: float(nearby(v, chance)) for f in (given.backward, given.forward)
+                for n, v in defaults_of(f).items() if isinstance(v, float)}  # fmt: skip
+        forward, backward = (with_defaults(f, near) for f in (given.forward, given.backward))
+        other.student = replace(given, forward=forward, backward=backward, instance=instance)
         return other
 
     def run(self, wanted: Callable[[Runs], Callable[[str], bool]]) -> Runs:
@@ -206,6 +213,7 @@ class Check:
         runs, why = Runs([]), ""
         for counts in (self.among(whole=True), self.among(), plainly, never):
             again()
+            self.counts = counts
             try:
                 return self.on_tensors(counts)
             except Exception as error:
@@ -370,7 +378,8 @@ class Check:
         call: list[Any] = []
         options: dict[str, Any] = {}
         wanted = parameters(backward, True)
-        free = [p for p in wanted if p.name not in named and p.name not in ups]
+        known = {*self.names, *(p.name for p in parameters(self.student.forward, True))}
+        free = [p for p in wanted if p.name not in known and p.name not in ups]
         scalar = all(v.ndim == 0 for v in runs.values)
         open_ = all(p.kind is p.VAR_POSITIONAL for p in wanted)  # a decorator's
         if not ups and free and len(free) > len(rest) and free[0].name not in left:

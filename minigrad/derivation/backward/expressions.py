@@ -403,7 +403,7 @@ class Compiler:
     def _pass(self, node: Any) -> Code:
         return lambda f: None
 
-    _assert = _pass
+    _assert = _nonlocal = _pass
 
     def _break(self, node: Any) -> Code:
         return lambda f: BREAK

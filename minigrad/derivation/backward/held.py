@@ -17,21 +17,29 @@ from minigrad.derivation.backward.mistakes import shifted
 from minigrad.derivation.backward.numbers import Frame, Held
 from minigrad.derivation.backward.watch import STEP, Statement
 from minigrad.derivation.formulas.grammar import written
-from minigrad.derivation.formulas.repairs import places
+from minigrad.derivation.formulas.repairs import NUMBERS, places
 
 
 @dataclass
 class Words:
-    """What a function reads, as it is written: numbers, and functions of one argument."""
+    """What a function reads, as it is written: numbers, functions of one argument, slices; and
+    the variables that it sets and does not read.
+    """
 
     numbers: dict[str, Any]
     functions: list[str]
     indices: list[ast.expr]
+    slices: dict[str, ast.AST]
+    unread: set[str]
 
     @classmethod
     def of(cls, tree: ast.AST) -> Words:
         numbers: dict[str, Any] = {}
+        names = [x for x in ast.walk(tree) if isinstance(x, ast.Name)]
+        read = {x.id for x in names if isinstance(x.ctx, ast.Load)}
         for x in ast.walk(tree):
+            if is_constant(x) or is_function_of_one(x):
+                numbers[written(x)] = x
             if not isinstance(x, ast.Subscript | ast.Attribute) or not isinstance(x.ctx, ast.Load):
                 continue
             if len(places(x, ast.AST)) < 20:
@@ -50,7 +58,24 @@ class Words:
             numbers,
             [written(x.func) for x in plain],
             list({written(x): x for x in indices}.values()),
+            {written(x): x for x in ast.walk(tree) if isinstance(x, ast.Slice)},
+            {x.id for x in names} - read,
         )
+
+
+def is_constant(x: Any) -> bool:
+    """``0.8``, which is none of the numbers that are tried anyway."""
+    return isinstance(x, ast.Constant) and type(x.value) is float and x.value not in NUMBERS
+
+
+def is_function_of_one(x: Any) -> bool:
+    """``np.exp(s)``."""
+    return (
+        isinstance(x, ast.Call)
+        and not x.keywords
+        and written(x.func).startswith("np.")
+        and [type(a) for a in x.args] == [ast.Name]
+    )
 
 
 def steps_of(path: str) -> tuple[Any, ...]:
@@ -76,12 +101,17 @@ def numbers_in(held: Mapping[Any, Any], path: str = "", depth: int = 3) -> Itera
         if depth < 3 and not isinstance(key, str):
             continue
         name = path.format(key) if path else key
-        if type(value) is int or is_real(value):
+        if is_whole(value) or is_real(value):
             yield name, value
         elif depth and type(value) is Held:
             yield from numbers_in(value.attrs, f"{escaped(name)}.{{}}", depth - 1)
         elif depth and type(value) is dict:
             yield from numbers_in(value, f"{escaped(name)}[{{!r}}]", depth - 1)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number, of Python's or of NumPy's."""
+    return type(value) is int or isinstance(value, np.integer)
 
 
 def escaped(text: str) -> str:

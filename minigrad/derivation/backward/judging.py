@@ -290,6 +290,9 @@ class Judge:
                 search = search_in(judge)
                 slip = search.found() if search is not None else None
                 if slip is not None and judge is not self:
+                    if slip.kind == "other":  # numbers do not tell that the mean is left out
+                        slip = None
+                        continue
                     return judge.with_slip(slip)
                 if slip is not None:
                     break

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from itertools import chain, combinations, product
 from typing import Any
 
 import numpy as np
 
 from minigrad.derivation.backward.claims import Claim
+from minigrad.derivation.backward.confusions import forgotten
 from minigrad.derivation.backward.flows import Flows
 from minigrad.derivation.backward.indexing import other_side
-from minigrad.derivation.backward.mistakes import likely_kinds, other_kinds, shifted, slips
+from minigrad.derivation.backward.mistakes import (
+    likely_kinds,
+    other_kinds,
+    shifted,
+    slips,
+)
 from minigrad.derivation.backward.tables import NUMBERS, exactly
 from minigrad.derivation.formulas.grammar import written
-from minigrad.derivation.formulas.repairs import Repair, factors
+from minigrad.derivation.formulas.repairs import (
+    Repair,
+    always,
+    binary,
+    changed,
+    factors,
+    name,
+)
+from minigrad.derivation.formulas.repairs import places as within_it
 
 MANY = 200
 """Statements of more parts are left alone."""
@@ -35,27 +51,41 @@ def expression_of(part: Any) -> Any:
     return getattr(part, field_of(part), None)
 
 
-def change_kinds(
-    part: Any, names: list[str], shapes: Mapping[str, Any], functions: Sequence[str] = ()
-) -> tuple[Iterator[Iterator[Change]], Iterator[Iterator[Change]]]:
-    """Statements that are one slip away, kind by kind: the likely kinds, and the others.
-
-    ``names`` are the numbers that may be used.
+@dataclass
+class Usable:
+    """What a statement may use: numbers, with their shapes, functions of one argument, slices, and
+    variables that nothing reads.
     """
+
+    names: list[str]
+    shapes: Mapping[str, Any]
+    functions: Sequence[str] = ()
+    slices: Collection[Any] = ()
+    unread: Sequence[str] = ()
+
+
+def change_kinds(
+    part: Any, use: Usable
+) -> tuple[Iterator[Iterator[Change]], Iterator[Iterator[Change]]]:
+    """Statements that are one slip away, kind by kind: the likely kinds, and the others."""
     where, f = field_of(part), expression_of(part)
     if where != "value":  # what people get wrong in a header are its numbers and its direction
-        names, functions = [], ()
+        use = Usable([], use.shapes)
 
     def within(kind: Iterator[Repair]) -> Iterator[Change]:
         for slip, value, words in kind:
-            if not isinstance(part, ast.Expr) or isinstance(value, ast.Call):
+            if not isinstance(part, ast.Expr) or isinstance(value, ast.Call | ast.Yield):
                 yield slip, replaced(part, **{where: value}), words
 
+    names, shapes = use.names, use.shapes
     first, rest = likely_kinds(f, names, shapes)
-    likely = chain([gathered(part), in_place(part, names, shapes)], map(within, first),
-                   places(part, names, shapes),
-                   map(within, rest))  # fmt: skip
-    return likely, map(within, other_kinds(f, names, shapes, functions))
+    likely = chain(
+        [gathered(part), in_place(part, names, shapes), carried(part, names, shapes),
+         within(forgotten(f, use.unread, shapes))],
+        map(within, first), places(part, names, shapes), [cuts(part, use.slices)],
+        map(within, rest),
+    )  # fmt: skip
+    return likely, map(within, other_kinds(f, names, shapes, use.functions))
 
 
 def places(part: Any, names: list[str], shapes: Mapping[str, Any]) -> list[Iterator[Change]]:
@@ -71,7 +101,8 @@ def places(part: Any, names: list[str], shapes: Mapping[str, Any]) -> list[Itera
         words = f"it is written to {written(aim)}, where {written(new)} belongs ({words})"
         return replaced(part, **{name: new if name == "target" else [new]}), words
 
-    tried = factors(aim.slice, whole), chain(steps(aim.slice), slips(aim.slice, names, shapes))
+    inside = names if within_it(aim.slice, ast.Compare) else whole
+    tried = factors(aim.slice, whole), chain(steps(aim.slice), slips(aim.slice, inside, shapes))
     return [((kind, *moved(index, words)) for kind, index, words in f) for f in tried]
 
 
@@ -81,6 +112,32 @@ def steps(index: Any) -> Iterator[tuple[str, ast.expr, str]]:
     if not isinstance(index, ast.Slice | ast.Tuple):
         yield "order", shifted(index, ast.Sub()), "one step back"
         yield "order", shifted(index, ast.Add()), "one step on"
+
+
+def cuts(part: Any, slices: Collection[Any]) -> Iterator[Change]:
+    """``x[s:]`` for ``x[:n - s]``: a slice for another of the function's, or two exchanged."""
+    mine: list[Any] = within_it(part, ast.Slice) if slices else []
+    for x in mine:
+        for other in slices:
+            if written(other) != written(x):
+                words = f"[{written(x)}] stands where [{written(other)}] belongs"
+                yield "slice", changed(part, x, always(other)), words
+    for a, b in combinations(mine, 2):
+        if written(a) != written(b):
+            new = changed(changed(part, a, always(copy(b))), b, always(a))
+            yield "slice", new, f"[{written(a)}] and [{written(b)}] are exchanged"
+
+
+def carried(part: Any, names: list[str], shapes: Mapping[str, Any]) -> Iterator[Change]:
+    """``dh = W.T @ dz`` for ``dh = (1 - z) * dh + W.T @ dz``: what a loop carries on is lost."""
+    aim = written(part.targets[0]) if isinstance(part, ast.Assign) else ""
+    if aim not in shapes or aim in map(written, ast.walk(part.value)):
+        return
+    for n, form in product(names, ("{}", "(1 - {})")):
+        if shapes[n] in ((), shapes[aim]):
+            term = f"{form.format(n)} * {aim}"
+            new = replaced(part, value=binary(part.value, ast.Add(), name(term)))
+            yield "dropped_path", new, f"the term + {term} is missing"
 
 
 def gathered(part: Any) -> Iterator[Change]:

@@ -152,6 +152,8 @@ class Machine:
             if isinstance(body, ast.Lambda):
                 return self.compiler.code(body.body)(frame)
             self.block(body.body, frame)
+            back = [n for s in body.body if isinstance(s, ast.Nonlocal) for n in s.names]
+            own.around.update({n: frame.vars[n] for n in back})
             # All at once: what is between two of them comes before.
             return frame.vars.pop(YIELDED, frame.vars.pop(RETURNED, None))
         finally:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import ast
-import copy
 import itertools
-import operator
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from minigrad.derivation.backward.indexing import halves, neighbours, parts, rows
+from minigrad.derivation.backward.confusions import (
+    inside,
+    lost,
+    masks,
+    namesakes,
+    ones,
+    paths,
+    siblings,
+    wider,
+    wrapped,
+)
+from minigrad.derivation.backward.indexing import halves, neighbours, other_side, parts, rows
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.formulas.repairs import (
     INSTEAD,
@@ -44,17 +54,21 @@ def likely_kinds(
     first = (kind(f) for kind in (_axes, _reductions, _sizes, _steps, _whole))
 
     def rest() -> Kinds:
-        yield _namesakes(f, names, shapes)
-        for kind in (halves, neighbours, rows, _sides, _turned, signs, _negatives, _exchanged,
+        yield namesakes(f, names, shapes)
+        yield _sides(f)
+        yield _by_one(f, shapes)
+        yield _turned_round(f, shapes)
+        for kind in (halves, neighbours, rows, _turned, signs, _negatives, _exchanged,
                      _terms, _tiles, _slopes):  # fmt: skip
             yield kind(f)
         yield parts(f, names, shapes)
-        yield _siblings(f, names)
+        yield siblings(f, names)
         yield _blocks(f, shapes)
-        for more in (_ones, _paths):
+        for more in (ones, paths):
             yield more(f, names, shapes)
         *likely, _, factor, _ = by_kind(f, names, shapes)
-        yield from (*likely, _masks(f, names, shapes), factor, _inside(f, names, shapes))
+        yield from (*likely, factor, masks(f, names, shapes), inside(f, names, shapes))
+        yield lost(f, names, shapes)
 
     return first, rest()
 
@@ -64,14 +78,20 @@ def other_kinds(
 ) -> Kinds:
     """The kinds that are rarer, or many; ``functions`` may have been forgotten."""
     *_, terms, _, products = by_kind(f, names, shapes)
-    yield from (_wrapped(f, shapes, functions), _wider(f, names, shapes), _alike(f), terms,
+    yield from (wrapped(f, shapes, functions), wider(f, names, shapes), _alike(f), terms,
                 products)  # fmt: skip
 
 
 def _axes(f: ast.expr) -> Iterator[Repair]:
-    """``axis=0`` for ``axis=1``, by its keyword or its place."""
+    """``axis=0`` for ``axis=1``, by its keyword or its place; none for one."""
     for call in calls(f):
         given = [k.value for k in call.keywords if k.arg == "axis"]
+        free = len(call.args) == int(written(call.func).startswith("np."))
+        if free and not given and written(call.func).endswith((".sum", ".mean", ".max")):
+            for k in ("0", "1", "-1"):
+                with_axis = [*call.keywords, ast.keyword("axis", name(k))]
+                new = changed(f, call, lambda c: ast.Call(c.func, c.args, with_axis))  # noqa: B023
+                yield "wrong_sum", new, f"it goes over all axes, where axis {k} belongs"
         method = isinstance(call.func, ast.Attribute) and call.func.attr in ("sum", "mean", "max")
         for axis in given or (call.args[:2] if method else []):
             mine = written(axis)
@@ -156,6 +176,12 @@ def _negatives(f: ast.expr) -> Iterator[Repair]:
     for x in places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
         words = f"{written(x)} stands where -{written(x)} belongs"
         yield "sign", changed(f, x, negative), words
+    for a, count in Counter(written(x) for x in places(f, ast.Name)).items():
+        new = f
+        for x in places(f, ast.Name) if count > 1 else ():  # sin of a rotation back
+            new = changed(new, x, negative) if written(x) == a else new
+        if new is not f:
+            yield "sign", new, f"{a} stands where -{a} belongs, each time"
 
 
 def _steps(f: ast.expr) -> Iterator[Repair]:
@@ -204,56 +230,6 @@ def _slopes(f: ast.expr) -> Iterator[Repair]:
             yield "wrong_derivative", new, words
 
 
-def _namesakes(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
-    """``k2`` for ``k1``, ``i`` for ``j``: a name in the place of one that differs by a letter."""
-    mine = dict.fromkeys(written(x) for x in places(f, ast.Name))
-    for a, b in itertools.combinations(mine, 2):
-        if differ_by_a_letter(a, b):
-            yield "order", renamed(f, {a: b, b: a}), f"{a} and {b} are exchanged"
-    for x in places(f, ast.Name):
-        a = written(x)
-        for b in names if a in shapes else ():
-            if differ_by_a_letter(a, b) and shapes[a] == shapes[b]:
-                new = changed(f, x, always(name(b)))
-                yield "wrong_node", new, f"{a} stands where {b} belongs"
-
-
-def differ_by_a_letter(a: str, b: str) -> bool:
-    return len(a) == len(b) and sum(map(operator.ne, a, b)) == 1
-
-
-def _siblings(f: ast.expr, names: Sequence[str]) -> Iterator[Repair]:
-    """``dz @ Uz.T`` for ``dz @ Uz.T + dr @ Ur.T``: a term that another has with other letters."""
-    letters = sorted({c for n in names if n.isidentifier() for c in n})
-    terms = [side for x in operations(f, ast.Add, ast.Sub) for side in (x.left, x.right)]
-    for term in terms:
-        mine = words_in(term)
-        for a, b in itertools.product(sorted({c for n in mine for c in n}), letters):
-            new = renamed(term, {n: n.replace(a, b) for n in mine})
-            read = {written(x) for x in places(new, ast.Name)} - mine
-            read |= {written(x) for x in places(new, ast.Subscript)}
-            if a != b and read <= {*names}:
-                words = f"the term + {written(new)} is missing"
-                yield "dropped_path", ast.BinOp(f, ast.Add(), new), words
-
-
-def words_in(f: ast.expr) -> set[str]:
-    """The names, and the keys that are texts."""
-    keys = (x.value for x in places(f, ast.Constant) if isinstance(x, ast.Constant))
-    return {written(x) for x in places(f, ast.Name)} | {k for k in keys if isinstance(k, str)}
-
-
-def renamed(f: ast.expr, names: Mapping[str, str]) -> Any:
-    """The expression with other names, and other keys that are texts."""
-    new = copy.deepcopy(f)
-    for x in ast.walk(new):
-        if isinstance(x, ast.Name):
-            x.id = names.get(x.id, x.id)
-        elif isinstance(x, ast.Constant) and isinstance(x.value, str):
-            x.value = names.get(x.value, x.value)
-    return new
-
-
 FLIPPED: dict[type, ast.cmpop] = {
     ast.Gt: ast.Lt(), ast.Lt: ast.Gt(), ast.GtE: ast.Lt(), ast.LtE: ast.Gt(),
     ast.Eq: ast.NotEq(), ast.NotEq: ast.Eq(),
@@ -262,6 +238,9 @@ FLIPPED: dict[type, ast.cmpop] = {
 
 def _sides(f: ast.expr) -> Iterator[Repair]:
     """The wrong side of a mask, or the two values of a choice exchanged."""
+    for x in places(f, ast.Subscript):
+        for kind, index, words in other_side(x.slice):  # type: ignore[attr-defined]
+            yield kind, changed(f, x, lambda n: ast.Subscript(n.value, index)), words  # noqa: B023
     for x in places(f, ast.Compare):
         op = type(x.ops[0]) if isinstance(x, ast.Compare) else ast.Gt
         if op in FLIPPED:
@@ -280,6 +259,27 @@ def _sides(f: ast.expr) -> Iterator[Repair]:
             turned = [call.args[0], call.args[2], call.args[1]]
             new = changed(f, call, lambda c: ast.Call(c.func, turned, c.keywords))  # noqa: B023
             yield "wrong_node", new, "its two values are exchanged"
+
+
+def _turned_round(f: ast.expr, shapes: Mapping[str, Any]) -> Iterator[Repair]:
+    """``dout`` for ``dout[::-1]``, or the other way round: what goes through time backwards."""
+    for x in places(f, ast.Subscript):
+        if written(x.slice) == "::-1":  # type: ignore[attr-defined]
+            words = f"{written(x)} stands where {written(x.value)} belongs"  # type: ignore[attr-defined]
+            yield "order", changed(f, x, lambda n: n.value), words
+    for x in places(f, ast.Name):
+        if shapes.get(written(x), ()) != ():
+            words = f"{written(x)} stands where {written(x)}[::-1] belongs"
+            yield "order", changed(f, x, always(name(f"{written(x)}[::-1]"))), words
+
+
+def _by_one(f: ast.expr, shapes: Mapping[str, Any]) -> Iterator[Repair]:
+    """``n`` for ``n - 1``."""
+    for x in places(f, (ast.Name, ast.Attribute)):
+        for sign, op in (("-", ast.Sub()), ("+", ast.Add())):
+            if shapes.get(written(x)) == ():
+                words = f"{written(x)} stands where {written(x)} {sign} 1 belongs"
+                yield "factor", changed(f, x, also(op, ast.Constant(1))), words
 
 
 def compared(op: ast.cmpop) -> Make:
@@ -378,34 +378,6 @@ def _blocks(f: ast.expr, shapes: Mapping[str, Any]) -> Iterator[Repair]:
             yield "transposed", new, f"each matrix in {mine} has to be transposed"
 
 
-def _ones(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
-    """``p - 1`` for ``p - np.eye(N)``."""
-    sizes = [n for n in names if shapes[n] == ()]
-    sizes += [f"len({n})" for n in names if len(shapes[n]) == 2]
-    for x in operations(f, ast.Sub, ast.Add):
-        for n in sizes if written(x.right) == "1" else ():
-            new = changed(f, x.right, always(name(f"np.eye({n})")))
-            yield "wrong_node", new, f"1 stands everywhere, where np.eye({n}) belongs"
-
-
-def _inside(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
-    """``X.T @ d`` for ``X.T @ (d * y)``, ``np.outer(h, d)`` for ``np.outer(r * h, d)``."""
-    parts = [side for x in operations(f, ast.MatMult) for side in (x.left, x.right)]
-    parts += [a for call in calls(f) for a in call.args]
-    parts += [
-        call.func.value for call in calls(f)
-        if isinstance(call.func, ast.Attribute) and call.func.attr in ("sum", "mean", "dot")
-        and written(call.func.value) != "np"
-    ]  # fmt: skip
-    for x in parts:
-        mine = written(x)
-        for other in names:
-            fits = len(shapes[other]) == len(shapes.get(mine, shapes[other])) > 0
-            if fits and other != mine:
-                new = changed(f, x, also(ast.Mult(), name(other)))
-                yield "missing_local_factor", new, f"the factor {other} of {mine} is missing"
-
-
 def _alike(f: ast.expr) -> Iterator[Repair]:
     """``d - h * (d * h).mean(0)`` for ``d - d.mean(0) - h * (d * h).mean(0)``."""
     sums = [c for c in calls(f) if isinstance(c.func, ast.Attribute)
@@ -425,44 +397,3 @@ def _alike(f: ast.expr) -> Iterator[Repair]:
             for sign, op in (("-", ast.Sub()), ("+", ast.Add())):
                 words = f"the term {sign} {text} is missing"
                 yield "dropped_path", changed(f, spot, also(op, term)), words
-
-
-def _wrapped(f: ast.expr, shapes: Mapping[str, Any], functions: Sequence[str]) -> Iterator[Repair]:
-    """``1 - z ** 2`` for ``1 - np.tanh(z) ** 2``."""
-    for x in places(f, (ast.Name, ast.Attribute, ast.Subscript)):
-        mine = written(x)
-        for function in functions if shapes.get(mine, ()) != () else ():
-            new = changed(f, x, always(name(f"{function}({mine})")))
-            yield "wrong_node", new, f"{mine} stands where {function}({mine}) belongs"
-
-
-def _wider(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
-    """``norm`` for ``gamma``, which is of another shape; ``dy.sum()`` for ``dh``."""
-    for x in places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
-        mine, call = written(x), isinstance(x, ast.Call)
-        for other in names if call or shapes.get(mine, ()) != () else ():
-            if shapes[other] not in ((), shapes.get(mine, ())):
-                new = changed(f, x, always(name(other)))
-                yield "wrong_node", new, f"{mine} stands where {other} belongs"
-
-
-def _masks(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
-    """``h`` for ``(z > 0)``."""
-    for x in places(f, (ast.Name, ast.Attribute)):
-        mine = written(x)
-        for other in names if shapes.get(mine, ()) != () else ():
-            if shapes[other] == shapes[mine]:
-                new = changed(f, x, always(name(f"({other} > 0)")))
-                yield "wrong_node", new, f"{mine} stands where ({other} > 0) belongs"
-
-
-def _paths(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
-    """``self.a`` for ``self.b``, ``a[:1]`` for ``b``."""
-    for x in places(f, (ast.Attribute, ast.Subscript)):
-        mine = written(x)
-        for other in names if mine in shapes or isinstance(x, ast.Subscript) else ():
-            if other != mine and shapes[other] == shapes.get(mine, shapes[other]) != ():
-                yield (
-                    "wrong_node", changed(f, x, always(name(other))),
-                    f"{mine} stands where {other} belongs",
-                )  # fmt: skip

@@ -21,6 +21,7 @@ import numpy as np
 from minigrad.derivation.backward.claims import Claim, reshaped
 from minigrad.derivation.backward.flows import close
 from minigrad.derivation.backward.held import (
+    bytes_of,
     leaves_of,
     shape_of,
     steps_of,
@@ -97,6 +98,8 @@ class Search(Suspects):
     """A backward function that returns something wrong, and is run again."""
 
     wanted: list[Wanted]
+    rank = 0
+    """How much is odd with the best change: nothing, what is the negative gradient, or more."""
 
     def found(self) -> Slip | None:
         """The first change that makes all right."""
@@ -203,22 +206,26 @@ class Search(Suspects):
     # --- the line alone -------------------------------------------------------------------
 
     def by_numbers(self, statements: list[Statement]) -> Slip | None:
-        """The only line for which there are numbers that make all right, if that is known."""
-        if any(self.shifts[s] is None for s in statements):
-            return None
-        found = [s for s in statements if self.shifts[s]]
+        """The line for which there are numbers that make all right: the only one, or one with
+        which all gradients are right that have names.
+
+        A line that is wrong is so the first time; one that is right then only carries a slip on.
+        """
+        given = {bytes_of(a) for a in (*self.start.args, *self.start.options.values())}
+        shifts = {s: shift for s in statements if (shift := self.shifts[s])
+                  and not given.issuperset(map(bytes_of, self.made_by(s, None)))}  # fmt: skip
+        found = sorted(shifts, key=lambda s: first_off(shifts[s]) > 0)
+        alone = len(found) == 1 and all(self.shifts[s] is not None for s in statements)
         for statement in found:
-            slip = self.by_shift(statement, self.shifts[statement] or [])
+            slip = self.by_shift(statement, shifts[statement])
             then = slip.values(self.claims)
-            if len(found) == 1 or all(
-                c.through or close(v, target(c, self.flows)) for c, v in then.items()
-            ):
+            if alone or all(c.through or close(v, target(c, self.flows)) for c, v in then.items()):
                 return slip
         return None
 
     def by_shift(self, statement: Statement, shift: list[Any]) -> Slip:
         """What is wrong in a line that is known by its numbers."""
-        names, _shapes, _ = self.vocabulary(statement)
+        names = self.vocabulary(statement).names
         k = first_off(shift)
         early = self.early[statement.node][k:]  # type: ignore[index]
         trees = {n: ast.parse(n, mode="eval").body for n in names if early}
@@ -256,7 +263,7 @@ class Search(Suspects):
         self.known = {statement.node: (statement, self.watch.source)}
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            kinds = change_kinds(statement.node, *self.vocabulary(statement))
+            kinds = change_kinds(statement.node, self.vocabulary(statement))
             for change in chain.from_iterable(chain(*kinds)):
                 value = self.set_by(statement, change[1], -1) if change[1] is not None else None
                 if value is not None and close(reshaped(value, aim), aim):
@@ -290,7 +297,7 @@ class Search(Suspects):
                             break
 
     def tries(self, statements: list[Statement], again: bool) -> Tries:
-        both = zip(*(change_kinds(s.node, *self.vocabulary(s)) for s in statements), strict=True)
+        both = zip(*(change_kinds(s.node, self.vocabulary(s)) for s in statements), strict=True)
         likely, others = (zip(*each, strict=True) for each in both)
         return Tries(statements, likely, others, [self.local(s, s.node) for s in statements], again)
 
@@ -302,7 +309,7 @@ class Search(Suspects):
             for kind, value, words in without_numbers(expression_of(s.node)):
                 number = kind, replaced(s.node, **{field_of(s.node): value}), words
                 if self.holds(s, number[1]):
-                    kinds, _ = change_kinds(s.node, *self.vocabulary(s))
+                    kinds, _ = change_kinds(s.node, self.vocabulary(s))
                     likely = chain.from_iterable(islice(kinds, 6))
                     return any(
                         self.holds(s, change[1]) and self.settles(s, change)
@@ -346,20 +353,26 @@ class Search(Suspects):
             self.best = (statement, change) if self.helps(statement, change[1]) else None
             return self.best is not None
         values = self.values(statement, change[1], self.claims)
-        odd = [c for c in self.claims if not c.returned and c in values
-               and not close(values[c], target(c, self.flows))
-               and not (c.through and close(values[c], self.flows.total[c.node]))]  # fmt: skip
-        if not odd:
-            self.best = statement, change
-            return True
-        broken = any(close(c.value, target(c, self.flows)) for c in odd)
-        if self.best is None and not broken:
-            self.best = statement, change
-            self.left = min(self.left, MORE)
+        local = [c for c in self.claims if not c.returned and c in values]
+        odd = [c for c in local if not any(close(values[c], aim) for aim in self.aims(c))]
+        negated = all(close(v, -target(c, self.flows)) for c in local for v in (c.value, values[c]))
+        rank = 2 - negated if odd else 0  # of a likelihood, whose gradients are negated in the end
+        if rank == 2 and any(close(c.value, target(c, self.flows)) for c in odd):
+            return False
+        first = self.best is None
+        if first or rank < self.rank:
+            self.best, self.rank = (statement, change), rank
+        self.left = min(self.left, MORE) if first else self.left
+        if first and rank == 2 and not any(made_by(c, statement) for c in odd):
             until = max(e.step for e in odd[0].events)
             before = {s.statement.node for s in self.watch.steps[: until + 1]}
             self.statements = [s for s in self.statements if s.node in before]
-        return False
+        return rank == 0
+
+    def aims(self, claim: Claim) -> list[Any]:
+        """What a gradient may be that is not returned: itself, or all of which it is a part."""
+        aim = target(claim, self.flows)
+        return [aim, self.flows.total[claim.node]] if claim.through else [aim]
 
     def helps(self, statement: Statement, changed: Any) -> bool:
         """Whether something that is made after a gradient, and is wrong, becomes right with it.
@@ -437,3 +450,7 @@ class Search(Suspects):
             (np.nan, np.nan),
         )
         return slip
+
+
+def made_by(claim: Claim, statement: Statement) -> bool:
+    return any(e.statement.node is statement.node for e in claim.events)

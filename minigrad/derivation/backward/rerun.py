@@ -20,11 +20,12 @@ from minigrad.derivation.backward.held import (
     bytes_of,
     is_brief,
     is_number,
+    is_whole,
     numbers_in,
     steps_of,
     value_at,
 )
-from minigrad.derivation.backward.lines import expression_of, is_real, target
+from minigrad.derivation.backward.lines import Usable, expression_of, is_real, target
 from minigrad.derivation.backward.machine import FAILURES, Hook, Machine, Start, copied
 from minigrad.derivation.backward.numbers import Frame, Own
 from minigrad.derivation.backward.watch import Source, Statement, Watch
@@ -203,10 +204,8 @@ class Rerun:
             return value if is_number(value) else None
         return None
 
-    def vocabulary(self, statement: Statement) -> tuple[list[str], dict[str, Any], list[str]]:
-        """What a statement may use: numbers, as the functions write them, and their shapes; and
-        functions of one argument.
-        """
+    def vocabulary(self, statement: Statement) -> Usable:
+        """What a statement may use, as the functions write it."""
         scope = self.scopes[statement.node]  # type: ignore[index]
         found = dict(numbers_in(scope))
         known = [self.known[statement.node][1], *self.beside]
@@ -216,7 +215,7 @@ class Rerun:
         for text, tree in [x for s in known for x in self.written[s.tree].numbers.items()]:
             if text not in found:
                 value = self.read(statement.node, scope, tree)
-                if is_real(value) or type(value) is int:
+                if is_real(value) or is_whole(value):
                     found[text] = value
         for text, value in list(found.items()):
             if np.ndim(value) == 1 and len(text) < 20:
@@ -229,7 +228,9 @@ class Rerun:
                 found[written(tree)] = value
         functions = dict.fromkeys(f for s in known for f in self.written[s.tree].functions)
         functions |= dict.fromkeys(COMMON)
-        return list(found), {n: np.shape(v) for n, v in found.items()}, list(functions)
+        shapes, words = {n: np.shape(v) for n, v in found.items()}, self.written[known[0].tree]
+        unread = [n for n in found if n in words.unread]
+        return Usable(list(found), shapes, list(functions), words.slices.values(), unread)
 
     def set_by(self, statement: Statement, part: Any, k: int) -> Any:
         """What a statement, or another in its place, sets the k-th time."""

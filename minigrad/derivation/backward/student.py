@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -126,6 +126,28 @@ def plain_answer(answer: Any) -> Any:
         return tuple(answer)
     holds_any = isinstance(answer, np.ndarray) and answer.dtype == object
     return tuple(answer.flat) if holds_any and any(map(np.ndim, answer.flat)) else answer
+
+
+def defaults_of(f: Any) -> dict[str, Any]:
+    """What the parameters of a plain function are by default."""
+    if type(f) is not FunctionType:
+        return {}
+    given = f.__defaults__ or ()
+    names = f.__code__.co_varnames[: f.__code__.co_argcount]
+    last = names[len(names) - len(given) :]
+    return dict(zip(last, given, strict=True)) | (f.__kwdefaults__ or {})
+
+
+def with_defaults(f: Any, other: Mapping[str, Any]) -> Any:
+    """The same function with other defaults."""
+    known = defaults_of(f)
+    if not known.keys() & other.keys():
+        return f
+    made = FunctionType(f.__code__, f.__globals__, f.__name__, None, f.__closure__)
+    only = {k: other.get(k, v) for k, v in (f.__kwdefaults__ or {}).items()}
+    made.__kwdefaults__ = only
+    made.__defaults__ = tuple(other.get(k, v) for k, v in known.items() if k not in only)
+    return made
 
 
 def parameters(f: Any, every: bool = False) -> list[inspect.Parameter]:

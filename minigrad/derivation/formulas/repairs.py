@@ -297,6 +297,7 @@ def _others(
 
 def _terms(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
     """A term that is missing: of the whole, of a name, or of a number."""
+    names = [n for n in names if not n[0].isdigit()]  # a constant that is forgotten is a factor
     scalars = [n for n in names if shapes[n] == ()]
     spots = [f, *places(f, (ast.Name, ast.Attribute, ast.Constant, ast.Subscript))]
     spots = [x for x in spots if not isinstance(x, ast.Constant)
