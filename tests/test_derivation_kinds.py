@@ -654,3 +654,20 @@ def test_parts_without_a_name_are_told_apart() -> None:
     assert said == "the path through F[1] in b is missing"
     said = mg.check_derivation(L, {"d2L/dF2": 2 * np.outer(X[0, :2], X[0, :2])}).first_error.remark
     assert "1 *" not in said and not re.search(r"\bt\d", said)
+
+
+def test_half_of_two_numbers_is_no_mean_alone() -> None:
+    A = np.diag([1.0, 3.0])
+    x = mg.Tensor([0.3, -1.2], requires_grad=True)
+    J = np.sum(x * (A @ x))
+    report = mg.check_derivation(J, {"dx": A @ x.data})
+    assert report.rows[0].remark == "the path through (A @ x) is missing"
+    y = mg.Tensor([0.3, -1.2], requires_grad=True)
+    K = np.sum(np.exp(2 * y))
+    half = mg.check_derivation(K, {"dy": np.exp(2 * y.data)}).rows[0]
+    assert "factor 2 is missing" in half.remark or "local factor 2" in half.remark
+    S = np.sum(3 * y)
+    third = mg.check_derivation(S, {"dy": np.full(2, 1.5)}).rows[0]
+    assert third.remark == (
+        "it is ½ times the truth: a factor 2 is missing, or it is a mean over 2"
+    )

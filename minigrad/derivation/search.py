@@ -173,8 +173,9 @@ class Search(Vocabulary):
         """Factors that a value may be off by, with their causes, the likeliest first."""
         found: list[tuple[float, tuple[str, ...], str]] = [(1.0, (), "")]
         powers = {float(np.sum(n.args[1])) for n, i in self.edges if n.op is ops.power and i == 0}
-        for n in self.sums & powers:
-            words = f"the factor {n:g} of a power is missing, or it is a mean over {n:g}"
+        for n in self.sums & {2.0, *powers}:  # of two numbers, a half says both
+            what = f"the factor {n:g} of a power" if n in powers else f"a factor {n:g}"
+            words = f"{what} is missing, or it is a mean over {n:g}"
             found.append((1 / n, ("factor",), f"{times_truth(1 / n)}: {words}"))
         averaged = [(float(n), "sum_for_mean", f"it is a sum where the mean over {n} belongs")
                     for n in self.means]  # fmt: skip
