@@ -111,6 +111,84 @@ def backward(cache):
     return dlogits @ W.T, X.T @ dlogits
 """
 
+EPIDEMIC = """
+import numpy as np
+def forward(beta, gamma, s0, i0, data):
+    dt, S, I, loss = 0.25, [s0], [i0], 0.0
+    for k in range(len(data)):
+        inf = beta * S[-1] * I[-1] * dt
+        rec = gamma * I[-1] * dt
+        S.append(S[-1] - inf)
+        I.append(I[-1] + inf - rec)
+        loss = loss + 0.5 * (I[-1] - data[k]) ** 2
+    return loss, (beta, gamma, S, I, data, dt)
+
+def backward(cache):
+    beta, gamma, S, I, data, dt = cache
+    lamS = lamI = dbeta = dgamma = 0.0
+    for k in reversed(range(len(data))):
+        lamI += I[k + 1] - data[k]
+        dinf = lamI - lamS
+        dbeta += dinf * S[k] * I[k] * dt
+        dgamma += -lamI * I[k] * dt
+        lamS = lamS + dinf * beta * I[k] * dt
+        lamI = lamI + dinf * beta * S[k] * dt - gamma * dt * lamI
+    return dbeta, dgamma, lamS, lamI
+"""
+FILTER = """
+import numpy as np
+def forward(q, r0, ys):
+    P, m, nll, tape = 1.0, 0.3, 0.0, []
+    for y in ys:
+        Pp = P + q
+        s = Pp + r0
+        k = Pp / s
+        e = y - m
+        tape.append((Pp, s, k, e))
+        nll = nll + 0.5 * np.log(s) + 0.5 * e * e / s
+        m = m + k * e
+        P = (1 - k) * Pp
+    return nll, tape
+
+def backward(tape):
+    dq = dr0 = dP = dm = 0.0
+    for Pp, s, k, e in reversed(tape):
+        dk = dm * e - dP * Pp
+        de = dm * k + e / s
+        dPp = dP * (1 - k) + dk / s
+        ds = -dk * Pp / s ** 2 + 0.5 / s - 0.5 * e * e / s ** 2
+        dm = dm - de
+        dPp += ds
+        dr0 += ds
+        dq += dPp
+        dP = dPp
+    return dq, dr0
+"""
+MARGIN = """
+import numpy as np
+def forward(a, b, y):
+    viol = np.maximum(a - b + 0.2, 0)
+    return (np.where(y == 1, viol, -viol)).sum(), (a, b, y, viol)
+
+def backward(cache):
+    a, b, y, viol = cache
+    side = np.where(y == 1, 1, -1)
+    active = (viol > 0) * 1.0
+    return active * side, -active * side
+"""
+
+
+def epidemic() -> Any:
+    return 1.1, 0.43, 0.9, 0.1, np.random.default_rng(0).uniform(0.1, 0.3, size=5)
+
+
+def recorded() -> Any:
+    return 0.3, 0.5, np.random.default_rng(0).normal(size=5)
+
+
+def margins() -> Any:
+    return *np.random.default_rng(0).normal(size=(2, 6)), np.array([1, 0, 0, 1, 1, 0])
+
 
 def gate() -> Any:
     r = np.random.default_rng(0)
@@ -140,6 +218,10 @@ CASES = [
     (PATCH, picks, "np.add.at(dpadded, (ys, xs), dout * 2)", "dpadded[ys, xs] += dout * 2",
      "dout * 2", "met more than once"),
     (PATCH, picks, "[pad:-pad, pad", "[:-2 * pad, pad", "dimage =", "begins at"),
+    (EPIDEMIC, epidemic, " - gamma * dt * lamI", "", "lamI = lamI", "gamma * dt * lamI is missing"),
+    (FILTER, recorded, " - dP * Pp", "", "dk =", "the term - dP * Pp is missing"),
+    (MARGIN, margins, "(viol > 0) * 1.0", "np.ones_like(viol) * 1.0", "active =", "(viol > 0) bel"),
+    (MARGIN, margins, "1, -1)\n    active", "1, 0)\n    active", "side =", "where -1 belongs"),
     (CLASSES, classes, "[np.arange(len(labels)), labels] -=", "[:, labels] -=", "-= 1", "class"),
 ]  # fmt: skip
 

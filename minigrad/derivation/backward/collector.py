@@ -130,7 +130,9 @@ class Collector:
             if not versions or not (last or alone or each or every_pass):
                 continue
             order, event = generation[-1]
-            node = self.version(versions, event.after, len(made), j)
+            # The last value of the forward pass may not be used: then it is of no pass.
+            idle = len(made) == len(versions) + 1 and not np.any(made[0][-1][1].after)
+            node = self.version(versions, event.after, len(made) - idle, max(j - idle, 0))
             if node is None or not (last or j or np.any(event.after)):  # zeros, to be added to
                 continue
             value = reshaped(event.after, self.flows.total[node])

@@ -6,6 +6,7 @@ import ast
 import copy
 import itertools
 import operator
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -106,7 +107,14 @@ def wider(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Itera
 
 
 def masks(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
-    """``h`` for ``(z > 0)``."""
+    """``h`` or ones for ``(z > 0)``."""
+    for call in calls(f):
+        if re.fullmatch(r"np\.(ones|full)(_like)?", written(call.func)):
+            for other in names:
+                for form in ("{}", "({} > 0)", "({} > 0)[:, None]") if shapes[other] else ():
+                    text = form.format(other)
+                    words = f"{written(call)} stands where {text} belongs"
+                    yield "wrong_node", changed(f, call, always(name(text))), words
     for x in places(f, (ast.Name, ast.Attribute)):
         mine = written(x)
         for other in names if shapes.get(mine, ()) != () else ():

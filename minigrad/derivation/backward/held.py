@@ -231,8 +231,8 @@ def bent_value(value: Any) -> Any:
     if type(value) is np.ndarray and value.dtype.kind == "f":
         bend = np.linspace(1.3, 1.7, value.size).reshape(value.shape)
         return np.where(np.isfinite(value), value, 1.0) * bend + 0.01
-    if type(value) is np.ndarray and value.dtype.kind == "b":
-        return ~value
+    if type(value) is np.ndarray and value.dtype.kind in "biu":
+        return ~value if value.dtype.kind == "b" else value + 1
     if isinstance(value, float | np.floating):
         return (value if np.isfinite(value) else 1.0) * 1.5 + 0.01
     if type(value) is int:  # an axis, an index, a size

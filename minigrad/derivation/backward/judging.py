@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.derivation.backward.begun import where_it_begins
 from minigrad.derivation.backward.calls import WORK, Check, Runs
 from minigrad.derivation.backward.claims import VAGUEST, Claim, apart
 from minigrad.derivation.backward.collector import Collector
@@ -18,7 +19,7 @@ from minigrad.derivation.backward.naming import Namer, aliases_of, last_part
 from minigrad.derivation.backward.repairing import Search, Slip
 from minigrad.derivation.backward.scaling import per_example
 from minigrad.derivation.backward.splitting import renewed, split
-from minigrad.derivation.backward.stages import chain_below
+from minigrad.derivation.backward.stages import is_below
 from minigrad.derivation.backward.telling import looked_up_in, same, search_in, told
 from minigrad.derivation.backward.unnamed import unnamed
 from minigrad.derivation.backward.watch import Statement
@@ -223,15 +224,10 @@ class Judge:
 
         What is made of it is right there.
         """
-
-        def exact(claim: Claim) -> bool:
-            chain = chain_below(self.flows, [claim.node], self.collector.named)
-            return bool(np.any(claim.value)) and any(
-                close(claim.value, self.flows.total[node]) for node, _ in chain[1:]
-            )
-
+        flows, known = self.flows, self.collector.named
         odd = [c for c in active if c.events and not c.returned and c.row.verdict == "wrong"]
-        those = {c.events[-1].statement for c in odd if exact(c) and any(
+        odd = [c for c in odd if is_below(c.value, c.node, flows, known)]
+        those = {c.events[-1].statement for c in odd if any(
             d.row.verdict in RIGHT and np.any(d.value) for d in self.below(c, active))}  # fmt: skip
         return [c for c in active if c.events and c.events[-1].statement in those]
 
@@ -297,6 +293,11 @@ class Judge:
                 if slip is not None:
                     break
                 self.check.work[0] = max(self.check.work[0], 0) + WORK * (len(judges) - 1) // 2
+        if slip is None and not right and self.runs.stopped is None:
+            every = self.anew()
+            every.widen()
+            search = search_in(every)
+            slip = where_it_begins(search) if search is not None else None
         if slip is not None and slip.kind != "other":
             return self.with_slip(slip)
         judge, graded = self.without_slip(right)

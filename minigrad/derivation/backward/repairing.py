@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, combinations_with_replacement, islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -40,8 +40,9 @@ from minigrad.derivation.backward.machine import FAILURES, Machine, copied
 from minigrad.derivation.backward.numbers import Frame
 from minigrad.derivation.backward.rerun import EARLY, ONCE, Goal, first_off
 from minigrad.derivation.backward.suspects import Suspects
+from minigrad.derivation.backward.terms import missing_terms, with_term
 from minigrad.derivation.backward.watch import Source, Statement
-from minigrad.derivation.formulas.repairs import binary, without_numbers
+from minigrad.derivation.formulas.repairs import without_numbers
 
 SHARES = (0.6, 0.25, 0.15)
 """Of the work, by how likely it is that a line is wrong."""
@@ -215,7 +216,8 @@ class Search(Suspects):
         shifts = {s: shift for s in statements if (shift := self.shifts[s])
                   and not given.issuperset(map(bytes_of, self.made_by(s, None)))}  # fmt: skip
         found = sorted(shifts, key=lambda s: first_off(shifts[s]) > 0)
-        alone = len(found) == 1 and all(self.shifts[s] is not None for s in statements)
+        known = all(self.shifts[s] is not None or self.is_whole(s) for s in statements)
+        alone = len(found) == 1 and known
         for statement in found:
             slip = self.by_shift(statement, shifts[statement])
             then = slip.values(self.claims)
@@ -223,26 +225,18 @@ class Search(Suspects):
                 return slip
         return None
 
+    def is_whole(self, statement: Statement) -> bool:
+        """Whether it sets sizes or places."""
+        made = self.made_by(statement, None)
+        return all(np.asarray(x).dtype.kind in "iu" for x in made)
+
     def by_shift(self, statement: Statement, shift: list[Any]) -> Slip:
         """What is wrong in a line that is known by its numbers."""
-        names = self.vocabulary(statement).names
         k = first_off(shift)
-        early = self.early[statement.node][k:]  # type: ignore[index]
-        trees = {n: ast.parse(n, mode="eval").body for n in names if early}
-        held = {n: self.read(statement.node, early[0], tree) for n, tree in trees.items()}
-        arrays = {n: v for n, v in held.items() if v is not None}
-        for a, b in combinations_with_replacement(arrays, 2):
-            with suppress(ValueError):
-                product = arrays[a] * arrays[b]
-                for sign, op in ((1, ast.Add()), (-1, ast.Sub())):
-                    if np.any(product) and close(sign * product, shift[k]):
-                        term = ast.parse(f"{a} * {b}", mode="eval").body
-                        node: Any = statement.node
-                        new = replaced(node, value=binary(node.value, op, term))
-                        if self.holds(statement, new):
-                            sign_text = "+" if sign > 0 else "-"
-                            words = f"the term {sign_text} {a} * {b} is missing"
-                            return self.slip(statement, ("dropped_path", new, words))
+        for term in missing_terms(self.numbers_at(statement, k), shift[k]):
+            change = with_term(statement.node, *term)
+            if self.holds(statement, change[1]):
+                return self.slip(statement, change)
         made = self.made_by(statement, None)
         worst_at = np.unravel_index(int(np.argmax(np.abs(shift[k]))), np.shape(shift[k]))
         where = f" at [{', '.join(map(str, worst_at))}]" if worst_at else ""
@@ -252,6 +246,14 @@ class Search(Suspects):
         source = self.known[statement.node][1]
         values = lambda claims: self.values(statement, None, claims, shift)
         return Slip("other", words, "", statement, source, values, was, now)
+
+    def numbers_at(self, statement: Statement, k: int) -> dict[str, Any]:
+        """What a statement may use, as it was the k-th time."""
+        early = self.early[statement.node][k:]  # type: ignore[index]
+        names = self.vocabulary(statement).names if early else []
+        trees = {n: ast.parse(n, mode="eval").body for n in names}
+        held = {n: self.read(statement.node, early[0], tree) for n, tree in trees.items()}
+        return {n: v for n, v in held.items() if v is not None}
 
     def stops_in(self, statement: Statement) -> bool:
         """Whether the run raises an error in a statement, here as in Python."""

@@ -92,3 +92,9 @@ def chain_below(flows: Flows, versions: list[AnyNode], named: set[Any]) -> list[
         node = steps[0][0]
         chain.append(steps[0])
     return chain
+
+
+def is_below(value: Any, node: AnyNode, flows: Flows, named: set[Any]) -> bool:
+    """Whether a value is the gradient of what lies below, and has no other name."""
+    below = chain_below(flows, [node], named)[1:]
+    return bool(np.any(value)) and any(close(value, flows.total[n]) for n, _ in below)

@@ -99,7 +99,8 @@ class Suspects(Rerun):
                     self.known[node] = Statement(line, line, (), read, True, node=node), source
         found = []
         for node in self.scopes:
-            if node not in self.known or expression_of(node) is None:
+            told = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            if node not in self.known or expression_of(node) is None or told:
                 continue
             if not any(map(np.any, self.made_by(self.known[node][0], None))) and is_made(node):
                 continue
