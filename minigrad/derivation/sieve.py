@@ -71,7 +71,8 @@ class Sieve:
 
         def moves(c: Any) -> float:
             whole = unbroadcast(np.asarray(c), shape_of(node.args[i]))
-            return float(np.vdot(whole, tangents[parent]))
+            known = not np.iscomplexobj(whole)
+            return float(np.vdot(whole, tangents[parent])) if known else np.nan
 
         if edge not in self._through:
             self._through[edge] = self.here - moves(call(arrived[node]))

@@ -62,7 +62,9 @@ class Words:
         computed, told = computed_by(self.names, node, i) or (None, False)
         if computed is not None and told:
             return f"({written(computed)})"
-        return f"{float(np.sum(arg)):g}" if np.size(arg) == 1 else f"a constant {np.shape(arg)}"
+        if np.size(arg) == 1:
+            return f"{float(np.sum(arg)):g}"
+        return self.names.part(arg) or f"a constant {np.shape(arg)}"
 
     @remembered
     def describe(self, node: AnyNode, depth: int = 2) -> str:

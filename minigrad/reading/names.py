@@ -359,6 +359,21 @@ class Names:
         name = self._layouts.get(layout(value.T))
         return None if name is None else f"{name}.T"
 
+    def part(self, value: Any) -> str | None:
+        """The user's name of a row or a column of an array: ``X[2]``, ``X[:, 0]``."""
+        if not is_a(value, np.ndarray) or value.base is None:
+            return None
+        everything = ((n, v) for held in self._by_id.values() for n, (v, _) in held.items())
+        for name, array in everything:
+            if not is_a(array, np.ndarray) or not (value.base is array or value.base is array.base):
+                continue
+            start = value.ctypes.data - array.ctypes.data
+            for axis, (n, step) in enumerate(zip(array.shape, array.strides, strict=True)):
+                k = start // step if step > 0 else -1
+                if 0 <= k < n and layout(np.moveaxis(array, axis, 0)[k]) == layout(value):
+                    return f"{name}[{':, ' * axis}{k}]"
+        return None
+
     def _owners(self) -> dict[AnyNode, AnyNode]:
         """The named node whose statement each node is part of."""
         if self._owner is None:
