@@ -308,6 +308,40 @@ def test_lines_are_graded_one_by_one() -> None:
     assert "line 1 is wrong: + y stands where - y belongs" in first.remark
 
 
+def test_the_first_line_that_cannot_be_computed_is_named() -> None:
+    F = [[1.0, 2.0, 0.5], [0.3, -1.0, 2.0]]
+    A, G, w = np.eye(3) * 2, np.array(F), mg.Tensor([0.5, -1.0, 2.0], requires_grad=True)
+    E = np.sum((A @ w) ** 2) + np.sum((G @ w) ** 2)
+    lines = ["2*A.T@A@w + 2*G.T@G@w", "2*A.T@A@w + 2*G@w", "2*(A.T@A + G)@w", "2*)"]
+    shapes = "2 * A.T @ A @ w + 2 * G @ w: shapes (3,) and (2,) do not fit +"
+    for given in (lines, lines[:2], " = ".join(lines[:3])):
+        remark = mg.check_derivation(E, {"dE/dw": given}).first_error.remark
+        assert remark.startswith(f"line 2 does not follow from line 1: {shapes}")
+    remark = mg.check_derivation(E, {"dE/dw": [lines[0], lines[3]]}).first_error.remark
+    assert remark == "line 2: '2*)': ')' is not understood"
+
+
+def test_slips_that_make_complex_numbers_raise_no_warning() -> None:
+    a, r = 0.4, 0.37
+    K, M = (mg.Tensor(x, requires_grad=True) for x in (3.0, 2.0))
+    B = a * K**-r + (1 - a) * M**-r
+    Y = 1.3 * B ** (-1 / r)
+    assert not mg.check_derivation(Y, {"dY/dM": "a*1.3**(-r)*(Y/M)**(1 + r)"}).ok
+
+
+@pytest.mark.parametrize("name", ["X[1]", "X[:, 1]"])
+def test_a_row_of_an_array_has_the_name_of_the_array(name: str) -> None:
+    X, v = (
+        np.random.default_rng(0).normal(size=(3, 3)),
+        mg.Tensor([0.5, -1.0, 2.0], requires_grad=True),
+    )
+    part = X[1] if name == "X[1]" else X[:, 1]
+    C = np.sum((v * part) ** 2)
+    del part
+    found = mg.check_derivation(C, {"dC/dv": 2 * v.data * (X[1] if name == "X[1]" else X[:, 1])})
+    assert str(found.first_error.diagnosis) == f"the local factor {name} is missing"
+
+
 def test_sympy_expressions() -> None:
     a, y, x, z = sympy.symbols("a y x z")
     hand = {"dL/dw": (a - y) * a * (1 - a) * x, "dL/da": sympy.diff((y - a) ** 2 / 2, a)}

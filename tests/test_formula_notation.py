@@ -107,7 +107,54 @@ def path(hand: Any) -> Any:
     return check(z, hand)
 
 
+def normals(hand: Any) -> Any:
+    x, g, M, μ = normal(20, 7, 3), normal(21, 7), normal(22, 3, 3), leaf(normal(23, 3))
+    c = x - μ
+    q = np.sum((c @ M.T) * c * g[:, None])
+    return check(q, hand)
+
+
+def ratios(hand: Any) -> Any:
+    S, G, μ, w = normal(24, 3, 3), normal(25, 2, 3), normal(26, 3), leaf(normal(27, 3))
+    S = S @ S.T
+    m, v = w @ μ, w @ S @ w
+    R = m / np.sqrt(v) + np.sum((G @ w) ** 2)
+    return check(R, hand)
+
+
+def hidden(hand: Any) -> Any:
+    X, W1, W2 = normal(28, 3, 5), leaf(normal(29, 4, 3)), leaf(normal(30, 2, 4))
+    Z1 = W1 @ X
+    A1 = mg.sigmoid(Z1)
+    Z2 = W2 @ A1
+    L = np.sum(np.tanh(Z2) ** 2)
+    return check(L, hand)
+
+
+def robust(hand: Any) -> Any:
+    k, u = 0.8, leaf([1.3, -2.0, 0.4, 0.2])
+    ŷ = np.where(np.abs(u) <= k, 0.5 * u**2, k * (np.abs(u) - 0.5 * k))
+    yhat = u * 2.0
+    L = np.sum(ŷ) + 0.5 * np.sum(yhat**2) + np.sqrt(np.sum(u**2)) + np.sum(np.abs(u))
+    return check(L, hand)
+
+
+HUBER = r"\begin{cases} u & |u| \le k \\ k\operatorname{sgn}(u) & %s \end{cases}"
+REST = r" + 4u + \frac{u}{\|u\|_2} + \operatorname{sgn}(u)"
 RIGHT = [
+    (normals, {"∂q/∂μ": "−Σ_i g_i (M + Mᵀ)(x_i − μ)", "∂q/∂c": "g[:, None] * (c (M + Mᵀ))"}),
+    (normals, {"∂q/∂μ": r"-(M + M^T) \sum_{i=1}^7 g_i (x^{(i)} - \mu)"}),
+    (normals, {"∂q/∂μ": "−Σ_i g_i (c_iᵀ M + c_iᵀ Mᵀ)", "∂²q/∂μ²": "Σ_i g_i (M + Mᵀ)"}),
+    (ratios, {"∂R/∂w": r"\frac{\mu}{\sqrt{w^T S w}} - m \frac{S w}{(w^T S w)^{3/2}} + 2G'G·w"}),
+    (ratios, {"∂R/∂w": r"\frac{\mu}{\sqrt{v}} - \frac{m (S w)}{v^{3/2}} + 2 G^T \cdot G \cdot w"}),
+    (ratios, {"∂R/∂w": "μ/√v − m (S w)/(wᵀ (S w))^(3/2) + 2·Gᵀ·G·w"}),
+    (hidden, {"dZ1": "W2ᵀ dZ2 ∘ A1(1 − A1)", "dW1": "dZ1·Xᵀ"}),
+    (hidden, {"dZ1": "A1(1 − A1) ∘ W2ᵀ dZ2", "dW1": r"dZ1 \cdot X^T"}),
+    (robust, {"dL/du": HUBER % r"\text{otherwise}" + REST}),
+    (robust, {"dL/du": HUBER % r"\text{if } |u| > k" + REST, "dL/dŷ": "u/u"}),
+    (robust, {"dL/du": "where(|u| <= k, u, k*sgn(u)) + 4u + u/||u|| + sgn(u)"}),
+    (robust, {"dL/du": r"where(|u| <= k, u, k*sign(u)) + 2\mathbf{\hat{y}} + u/‖u‖ + sgn(u)"}),
+    (robust, {"dL/dyhat": r"\hat{\mathbf{y}}", "L": "Sum(ŷ) + 2‖u‖² + ‖u‖ + ‖u‖_1"}),
     (layers, {"δ2": "(a2 − y) ⊙ a2 ⊙ (1 − a2)", "δ^{(1)}": "(W2ᵀ δ2) ⊙ σ′(z1)",
               "∂C/∂W2": "δ2 a1ᵀ", "W2_new": "W2 − lr δ2 a1ᵀ", r"\delta_1": "W2ᵀδ2 a1(1−a1)"}),
     (mixture, {"∂L/∂μ_k": "Σ_n γ_nk (x_n − μ_k)/σ_k²", "∂L/∂π_k": "Σ_n γ_nk π_k⁻¹"}),
@@ -134,6 +181,12 @@ def test_right_ones_are_right(graph: Any, hand: Any) -> None:
 
 
 WRONG = [
+    (normals, {"∂q/∂μ": "Σ_i g_i (M + Mᵀ)(x_i − μ)"}, "write -sum_i(g_i * (M + M.T) @ (x_i - μ))"),
+    (normals, {"∂q/∂μ": "−Σ_i g_i 2M (x_i − μ)"}, "M.T is transposed"),
+    (ratios, {"∂R/∂w": r"\frac{\mu}{\sqrt{v}} - m \frac{S w}{v^{3/2}} + G'G·w"}, "2"),
+    (hidden, {"dZ1": "W2ᵀ dZ2 ∘ A1(1 + A1)"}, "write W2.T @ dZ2 * A1 * (1 - A1)"),
+    (robust, {"dL/du": HUBER % "|u| > 2k" + REST}, "2"),
+    (robust, {"dL/dyhat": r"2\hat{y}"}, "without the 2: write yhat"),
     (layers, {"δ1": "(W2ᵀ δ2) ⊙ σ(z1)"}, "σ stands where σ' belongs"),
     (layers, {"δ2": "a2 − y"}, "the local factor σ'(W2 @ a1) is missing"),
     (layers, {"W2_new": "W2 + lr δ2 a1ᵀ"}, "+ lr * δ2 @ a1.T stands where - lr * δ2 @ a1.T"),

@@ -160,7 +160,7 @@ def graded(output: Any, hand: Mapping[Any, Any], options: Options) -> Report:
         isinstance(v, words) or is_symbolic(v) for v in hand.values()
     ):
         from minigrad.derivation.formulas.answers import Formulas  # seldom needed
-        from minigrad.derivation.formulas.reading import is_formula
+        from minigrad.derivation.formulas.given import is_formula
 
         if any(map(is_formula, hand.values())):
             found = Formulas(objective(output, options.upstream), hand)

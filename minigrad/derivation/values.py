@@ -30,6 +30,13 @@ PRINTED = 12
 
 NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 ENTRY = re.compile(rf"[-+]?(?:{NUMBER}(?:\s*/\s*{NUMBER})?|inf|nan)", re.IGNORECASE)
+TRANSPOSED = re.compile(r"([\])])\s*(?:ᵀ|\^\s*\{?\s*(?:T|\\top)\}?)\s*$")
+SIGNED = rf"[-−+]?(?:\d+,\d+(?![\d.,])|{NUMBER}(?:\s*/\s*{NUMBER})?)"
+LIST = re.compile(
+    rf"\(\s*({SIGNED}(?:(?:\s*[,;]\s*|\s+){SIGNED})+)\s*\)$"
+    rf"|(?!\d{{1,3}}(?: \d{{3}})+(?:[.,]\d*)?$)({SIGNED}(?:(?:\s*[,;]\s+|\s*;\s*|\s+){SIGNED})+)$"
+)
+"""Numbers without square brackets; ``1 000`` is one number, and so is ``0,5``."""
 POWER = re.compile(r"\s*[*·×]\s*10\s*(?:\^|\*\*)\s*\{?\s*([-+]?\d+)\s*\}?")
 
 
@@ -84,6 +91,11 @@ def _read(value: Any, digits: int | None) -> Hand:
     value, spacing = held_by(value)
     if value is None or (isinstance(value, str) and value.strip().lower() in NOTHING_WRITTEN):
         raise Missing("nothing was written")
+    value = upright(value) if isinstance(value, str) else value
+    if isinstance(value, str) and (written := LIST.match(value.strip(" $"))):
+        text = written[1] or written[2]
+        text = re.sub(r"(?<=\d),(?=\d)", ".", text).replace(";", " ") if ";" in text else text
+        value = f"[{text}]"
     if isinstance(value, str) and re.search(r"[\[\]]", value):
         hand = pasted(value)
     elif isinstance(value, Decimal):
@@ -96,6 +108,11 @@ def _read(value: Any, digits: int | None) -> Hand:
     if digits is not None and not np.any(hand.unit):
         hand.unit, hand.implied = declared(hand.array, digits), np.zeros(hand.array.shape)
     return hand
+
+
+def upright(text: str) -> str:
+    """A vector, or a matrix, in brackets, that is said to be transposed: without that."""
+    return TRANSPOSED.sub(r"\1", text)
 
 
 def held_by(value: Any) -> tuple[Any, float]:
@@ -249,6 +266,8 @@ def pasted(text: str) -> Hand:
     """What ``print`` shows of an array, or its ``repr``."""
     inside = text[text.index("[") : text.rindex("]") + 1] if "]" in text else text
     inside = inside.replace("−", "-")
+    if ";" in inside:  # as MATLAB writes rows
+        inside = f"[{inside.replace(';', '],[')}]"
     if "..." in inside or "…" in inside:
         raise Unreadable("entries are left out of what was pasted ('...')")
     if re.search(r"\d,\d", inside) and "." not in inside and re.search(r"\d\s+[-+\d]", inside):

@@ -18,6 +18,7 @@ import numpy as np
 from minigrad.derivation.diagnosis import Diagnosis
 from minigrad.derivation.factors import multiple
 from minigrad.derivation.formulas.constants import MULTIPLES, OWN, is_unrelated, multiples
+from minigrad.derivation.formulas.given import Answer, parts_of
 from minigrad.derivation.formulas.grammar import (
     FAILURES,
     names_in,
@@ -26,7 +27,7 @@ from minigrad.derivation.formulas.grammar import (
 )
 from minigrad.derivation.formulas.indices import as_written
 from minigrad.derivation.formulas.points import alike
-from minigrad.derivation.formulas.reading import Answer, Reading, Tie
+from minigrad.derivation.formulas.reading import Reading, Tie
 from minigrad.derivation.formulas.repairs import explained, first_right
 
 WRONG = ("wrong", "carried")
@@ -142,7 +143,7 @@ class Formulas(Reading):
         if not words:
             repair = self.repaired(answer.last, truth)
             if repair is not None:
-                kind, words = repair[0], self.explained(answer.last, repair)
+                kind, words = repair[0], self.hint(answer.last, repair)
             if at_data:
                 chance = "it holds for these numbers only, not for others"
                 words, kind = (f"{chance}; {words}" if words else chance), "coincidence"
@@ -200,9 +201,9 @@ class Formulas(Reading):
         work = sum(math.prod(shapes[n]) for n in names_in(tree) if n in shapes)
         return first_right(tree, names, shapes, holds, REPAIRS * FEW // (FEW + work))
 
-    def explained(self, tree: ast.expr, repair: Any) -> str:
+    def hint(self, tree: ast.expr, repair: Any) -> str:
         """A slip with what is to be written, in the subscripts of the formula."""
-        text = explained(tree, repair)
+        text = explained(tree, repair) if repair is not None else ""
         axes = getattr(tree, "axes", None)
         return as_written(text, axes) if axes else text
 
@@ -211,9 +212,13 @@ class Formulas(Reading):
         words = answer.error
         if len(answer.lines) == 1 and isinstance(answer.last, ast.Name) and row.remark:
             return row  # a word that is no variable
-        if truth is not None and answer.lines:
-            repair = self.repaired(answer.last, truth)
-            words += f"; {self.explained(answer.last, repair)}" if repair is not None else ""
+        several = len(parts_of(answer.given)) > 1 or len(answer.lines) > 1
+        if several or (answer.lines and not self.failure(answer.last)):
+            unread = f"line {len(answer.lines) + 1}: {words}"
+            words = (truth is not None and self.line_by_line(answer, truth)) or unread
+        elif truth is not None and answer.lines:
+            hint = self.hint(answer.last, self.repaired(answer.last, truth))
+            words += f"; {hint}" if hint else ""
         cause = Diagnosis("formula", None, words, ("formula",))
         return replace(row, verdict="wrong", diagnosis=cause, note="")
 
@@ -224,11 +229,9 @@ class Formulas(Reading):
             if right:
                 continue
             repair = self.repaired(tree, truth, answer.lines[i - 1] if i else None)
-            hint = (
-                f": {self.explained(tree, repair)}" if repair is not None else f": {written(tree)}"
-            )
+            hint = "; ".join(filter(None, [self.failure(tree), self.hint(tree, repair)]))
             what = f"line {i + 1} does not follow from line {i}" if i else "line 1 is wrong"
-            return what + hint
+            return f"{what}: {hint or written(tree)}"
         return ""
 
     def applied(self, rows: list[Any]) -> list[Any]:

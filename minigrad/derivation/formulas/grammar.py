@@ -42,7 +42,8 @@ SPELLINGS = {"ln": "log", "σ": "sigmoid", "sum_": "sum", "Σ": "sum", "tr": "tr
              "psi": "digamma", "ψ": "digamma", "Φ": "ndtr", "Phi": "ndtr", "lgamma": "gammaln",
              "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2",
              "pow": "power", "clamp": "clip", "mm": "matmul", "bmm": "matmul", "mv": "matmul",
-             "mul": "multiply", "sub": "subtract", "div": "divide"}  # fmt: skip
+             "mul": "multiply", "sub": "subtract", "div": "divide", "sgn": "sign", "Tr": "trace",
+             **{name.capitalize(): name for name in (*ALONE, *OTHERS)}}  # fmt: skip
 WHOLE = {"sum", "mean", "prod", "max", "min", "std", "var", "cumsum", "cumprod", "softmax", "diag",
          "log_softmax", "logsumexp", "transpose", "swapaxes", "reshape", "expand_dims", "squeeze",
          "flip", "roll", "tril", "triu", "diagonal", "trace", "diff",
@@ -138,7 +139,7 @@ def made(name: str, args: Sequence[Any]) -> int:
     shapes: list[tuple[int, ...]] = [np.shape(a) for a in args]
     sizes: list[int] = [math.prod(shape) for shape in shapes]
     if name == "@":
-        return math.prod(sizes) // max(1, *shapes[0][-1:]) ** 2
+        return math.prod(sizes) // max((1, *shapes[0][-1:])) ** 2
     if name in ("outer", "kron", "convolve", "correlate"):
         return math.prod(sizes)
     if name in ("diag", "tril", "triu") and len(shapes[0]) == 1:
@@ -232,6 +233,11 @@ def juxtaposed(text: str) -> bool:
         else not isinstance(f, ast.Name) or SPELLINGS.get(f.id, f.id) not in FUNCTIONS
         for f in (c.func for c in parts if isinstance(c, ast.Call))
     )  # fmt: skip
+
+
+def dotted(text: str) -> bool:
+    """Whether a product may be one of matrices: ``A·x``."""
+    return "·" in text
 
 
 KEYWORDS: dict[str | None, str] = {"axis": "axis", "dim": "axis", "keepdims": "keepdims",

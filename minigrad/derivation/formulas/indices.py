@@ -11,15 +11,21 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from minigrad.derivation.formulas.grammar import NoFormula
 
 AT, SUM, DELTA = "AT_", "SUM_", "DELTA_"
-ALONG, ACROSS = "ALONG_", "ACROSS_"
-"""The entries of a row, and of a transposed one."""
+ALONG, ACROSS, INNER = "ALONG_", "ACROSS_", "INNER_"
+"""The entries of a row, of a transposed one, and those that a product sums over."""
+BESIDE = "%"
+"""A product without a sign, of which one part is a row: what it means, the kinds of parts say."""
+ARRAY = r"(?:squeeze|eye)\(\w+\)|\w+(?:\[[:, ]*\d[:, \d]*\])?"
+MATRIX = "MATRIX_"
+"""What is put before the name of one while a formula is written out."""
 MOST = 4
 """Of so many letters on the left, all orders are tried."""
-Shape = Callable[[str], "tuple[int, ...] | None"]
+Shape = Callable[["str | ast.expr"], "tuple[int, ...] | None"]
 Whole = Callable[[str], "int | None"]
 
 
@@ -50,14 +56,13 @@ def ways(
     summed = summed_in(tree)
     for spread, numbered, flattened in itertools.product((False, True), repeat=3):
         new = ast.parse(ast.unparse(tree), mode="eval").body
-        if spread:
-            new = Spread(shape).visit(new)
         for call in calls(new, AT):
             if numbered:
                 _number(call, lambda c: None if c in summed or c in left else whole(c))
             if flattened:
                 _flatten(call, shape)
         _turn(new, shape)
+        new = ast.parse(ast.unparse(Rows(shape, spread).visit(new)), mode="eval").body
         if (text := ast.unparse(new)) in seen:
             continue
         seen.add(text)
@@ -68,27 +73,76 @@ def ways(
 
 
 @dataclass
-class Spread(ast.NodeTransformer):
-    """Vectors without subscripts, along the axis of rows."""
+class Rows(ast.NodeTransformer):
+    """Products of rows with matrices and with each other, as sums over their entries.
+
+    Every part has places along which it has entries: a vector ALONG, a transposed one ACROSS,
+    and a matrix both.
+    """
 
     shape: Shape
+    spread: bool
+    """Whether vectors and matrices without subscripts have such entries as well."""
+    made: int = 0
 
-    def visit_Name(self, name: ast.Name) -> ast.AST:
-        found = self.shape(name.id)
-        known = found is not None and len(found) == 1
-        return ast.parse(f"{AT}({name.id}, {ALONG})", mode="eval").body if known else name
+    def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, ast.expr) and not has_indices(node):
+            return self.bare(node) if self.spread else node
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            visited = {AT: 0, DELTA: 0, SUM: 1}.get(name, len(node.args))
+            node.args[:visited] = map(self.visit, node.args[:visited])
+            return node
+        if isinstance(node, ast.Attribute) and node.attr == "T":
+            return exchanged_places(self.visit(node.value))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult | ast.Mod):
+            return self.product(node)
+        return self.generic_visit(node)
 
-    def visit_Call(self, call: ast.Call) -> ast.AST:
-        if isinstance(call.func, ast.Name) and call.func.id in (AT, DELTA):
-            return call
-        call.args = [self.visit(a) for a in call.args]
-        return call
+    def bare(self, node: ast.expr) -> Any:
+        """A vector, or a matrix, without subscripts."""
+        if isinstance(node, ast.Attribute) and node.attr == "T":
+            return exchanged_places(self.bare(node.value))
+        if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.MatMult):
+            return ast.BinOp(self.bare(node.left), node.op, self.bare(node.right))
+        places = [ALONG, ACROSS][: len(self.shape(node) or ())]
+        return called(AT, node, *places) if places else node
 
-    def visit_BinOp(self, x: ast.BinOp) -> ast.AST:
-        return x if isinstance(x.op, ast.MatMult) else self.generic_visit(x)
+    def product(self, x: ast.BinOp) -> Any:
+        if isinstance(x.op, ast.MatMult) and not places_of(x):
+            return x
+        a, b = (self.visit(p) if has_indices(p) else self.bare(p) for p in (x.left, x.right))
+        first, second = places_of(a), places_of(b)
+        lying = first == {ALONG} and second == {ALONG, ACROSS}  # x_n W
+        dots = isinstance(x.op, ast.MatMult) and first == second == {ALONG}
+        if not (lying or dots or (ACROSS in first and ALONG in second)):
+            return ast.BinOp(a, ast.Mult(), b)
+        self.made += 1
+        inner = f"{INNER}{self.made}_"
+        a, b = renamed(a, ALONG if lying or dots else ACROSS, inner), renamed(b, ALONG, inner)
+        found = called(SUM, ast.BinOp(a, ast.Mult(), b), inner)
+        return exchanged_places(found) if lying else found
 
-    def visit_Attribute(self, x: ast.Attribute) -> ast.AST:
-        return x
+
+def called(function: str, part: ast.expr, *places: str) -> ast.Call:
+    return ast.Call(ast.Name(function), [part, *map(ast.Name, places)], [])
+
+
+def places_of(part: ast.expr) -> set[str]:
+    """Along which places a part has entries."""
+    return {x.id for x in ast.walk(part) if isinstance(x, ast.Name)} & {ALONG, ACROSS}
+
+
+def renamed(part: ast.expr, *names: str) -> Any:
+    """A copy with the first name instead of the second, and further pairs."""
+    new = dict(zip(names[::2], names[1::2], strict=True))
+    text = re.sub("|".join(new), lambda m: new[m[0]], ast.unparse(part))
+    return ast.parse(text, mode="eval").body
+
+
+def exchanged_places(part: ast.expr) -> Any:
+    """A part transposed."""
+    return renamed(part, ALONG, ACROSS, ACROSS, ALONG)
 
 
 def _number(call: ast.Call, whole: Whole) -> None:
@@ -241,32 +295,56 @@ class Arrays(ast.NodeTransformer):
             name = f"({name}).T"
             if len(wanted) > 2 or wanted[::-1] != sorted(wanted):
                 raise NoFormula(f"{name}: its subscripts stand in an order that is not understood")
-        if len(self.axes) > len(wanted):
-            kept = [":" if k in wanted else "None" for k in range(len(self.axes))]
-            name = f"({name})[{', '.join(kept)}]"
-        return ast.parse(name, mode="eval").body
+        kept = [":" if k in wanted else "None" for k in range(len(self.axes))]
+        return ast.parse(f"({name})[{', '.join(kept)}]" if kept else name, mode="eval").body
 
 
 def as_written(text: str, axes: Sequence[str]) -> str:
-    """``X[:, :, None]`` as ``X_ni`` again, and sums over axes as ``sum_n``."""
+    """``X[:, :, None]`` as ``X_ni`` again, sums over axes as ``sum_n``, and products of rows."""
 
     def letters(match: re.Match[str]) -> str:
         places = match[3].split(", ")
         found = [c for c, p in zip(axes, places, strict=False) if p == ":"]
-        found = found[::-1] if match[2] else found
-        letters = "".join(c for c in found if len(c) == 1)
-        return f"{match[1]}_{letters}" if len(places) == len(axes) and letters else match[0]
+        if len(places) != len(axes):
+            return match[0]
+        letters = "".join(c for c in (found[::-1] if match[2] else found) if len(c) == 1)
+        whole = not letters and len(found) == 2
+        name = (
+            "δ" if match[1].startswith("eye(") else re.sub(r"^squeeze\((\w+)\)$", r"\1", match[1])
+        )
+        return f"{MATRIX * whole}{name}{'_' * bool(letters)}{letters}{(match[2] or '') * whole}"
 
-    text = re.sub(r"(\w+)(\.T)?\[((?::|None)(?:, (?::|None))*)\]", letters, text)
+    text = re.sub(rf"({ARRAY})(\.T)?\[((?::|None)(?:, (?::|None))*)\]", letters, text)
     text = re.sub(r"\[(?:(?::|0)(?:, )?)+\]$", "", text)
     while (end := re.search(r", axis=(\d+), keepdims=True\)", text)) is not None:
         depth, start = 1, end.start()
         while depth and start:
             start -= 1
             depth += (text[start] == ")") - (text[start] == "(")
-        text = f"{text[:start]}_{axes[int(end[1])]}{text[start : end.start()]}){text[end.end() :]}"
+        letter, inside = axes[int(end[1])], text[start : end.start()]
+        if len(letter) == 1:
+            text = f"{text[:start]}_{letter}{inside}){text[end.end() :]}"
+        else:
+            before, after = text[: start - len("sum")], text[end.end() :]
+            product = product_of(inside[1:])
+            alone = before.endswith("(") and after.startswith((")", ", axis="))
+            text = f"{before}{product if alone else f'({product})'}{after}"
+    text = text.replace(MATRIX, "")
     outer = re.match(r"^(.*: write )\((.*)\)$", text)
     return f"{outer[1]}{outer[2]}" if outer and balanced(outer[2]) else text
+
+
+def product_of(entries: str) -> str:
+    """``A @ x`` of ``A * x``, which was summed over what both have."""
+    found = ast.parse(entries, mode="eval").body
+    if not isinstance(found, ast.BinOp):
+        return entries
+    right = found.right
+    if isinstance(right, ast.Name) and right.id.startswith(MATRIX):
+        found.right = ast.Attribute(right, "T")
+    elif isinstance(right, ast.Attribute) and ast.unparse(right.value).startswith(MATRIX):
+        found.right = right.value
+    return ast.unparse(ast.BinOp(found.left, ast.MatMult(), found.right))
 
 
 def balanced(text: str) -> bool:

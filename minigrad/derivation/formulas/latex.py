@@ -9,60 +9,45 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import takewhile
 
 from minigrad.derivation.formulas.grammar import FUNCTIONS as CALLED
 from minigrad.derivation.formulas.grammar import SPELLINGS, NoFormula
-from minigrad.derivation.formulas.indices import ACROSS, ALONG, AT, DELTA, SUM
-from minigrad.writing.names import letter_with
-
-TOKEN = re.compile(r"\\[A-Za-z]+|\\[,;:!|{} ]|\*\*|\d+\.?\d*|\.\d+|[A-Za-z]\d*|[^\s]")
-WORDS = re.compile(r"[^\W\d]\w*|\*\*|\d+\.?\d*|\.\d+|[^\s]")
-NOTHING = {r"\left", r"\right", r"\,", r"\;", r"\:", r"\!", r"\ ", r"\big", r"\Big", r"\bigl",
-           r"\bigr", r"\displaystyle", r"\limits", r"\quad", "&", "$"}  # fmt: skip
-TIMES = {r"\cdot", r"\times", r"\odot", r"\circ", "*", "·", r"\ast", "⊙"}
-FUNCTIONS = {r"\exp": "exp", r"\log": "log", r"\ln": "log", r"\sin": "sin", r"\cos": "cos",
-             r"\tan": "tan", r"\tanh": "tanh", r"\sinh": "sinh", r"\cosh": "cosh", r"\max": "max",
-             r"\min": "min", r"\sigma": "sigmoid", r"\sum": "Σ", "Σ": "Σ", "∑": "Σ"}  # fmt: skip
-ACCENTS = {r"\hat": "hat", r"\bar": "bar", r"\tilde": "tilde", r"\vec": "", r"\mathbf": "",
-           r"\boldsymbol": "", r"\mathrm": "", r"\text": "", r"\mathit": "", r"\bm": "",
-           r"\widehat": "hat", r"\operatorname": ""}  # fmt: skip
-BARE = {name.removeprefix("\\") for name in FUNCTIONS} - {"sum", "max", "min", "sigma"} | {"sqrt"}
-"""Functions that are written without brackets, ``cos y``, in plain text as well."""
-LONGEST_NAME = 20
-LAMBDAS = ("lam", "lambda_", "lambd", "lmbda", "lamda", "reg")
-OVER = {"/", r"\oslash", "⊘"}
-TRANSPOSE = {"T", r"\top", r"\intercal"}
-UPRIGHT = re.compile(
-    r"(\^\s*\{?\s*)\\(?:mathsf|mathrm|mathbf|mathit|text|rm|sf)\s*(?:\{\s*T\s*\}|T\b)"
+from minigrad.derivation.formulas.indices import ALONG, AT, DELTA, SUM
+from minigrad.derivation.formulas.products import Known, Shape, Sums
+from minigrad.derivation.formulas.tokens import (
+    ACCENTS,
+    BARE,
+    BRACKETS,
+    ENDS,
+    FUNCTIONS,
+    INDICATORS,
+    LAMBDAS,
+    LONGEST_NAME,
+    NORM,
+    NORMS,
+    NOTHING,
+    ONES,
+    SAME,
+    TIMES,
+    TOKEN,
+    TRANSPOSE,
+    UPRIGHT,
+    WORDS,
 )
-"""A transpose in another font."""
-INDICATORS = {r"\mathbb", r"\mathbf", r"\mathds", r"\bm", r"\boldsymbol"}
-ONES = ("1", "I", "𝟙", "𝟏")
-BRACKETS = {"(": ")", "[": "]", "{": "}", r"\{": r"\}"}
-NORMS = {"|": "|", r"\|": r"\|", r"\lVert": r"\rVert", r"\Vert": r"\Vert", r"\lvert": r"\rvert"}
-COMPARED = {">": ">", "<": "<", "=": "==", "≥": ">=", "≤": "<=", r"\ge": ">=", r"\geq": ">=",
-            r"\le": "<=", r"\leq": "<=", r"\neq": "!=", r"\ne": "!=", r"\gt": ">",
-            r"\lt": "<"}  # fmt: skip
-ENDS = {"+", "-", "−", ")", "}", "]", ",", r"\}", "|", *NORMS.values(), *COMPARED}
+from minigrad.writing.names import letter_with
 
 
 def is_latex(text: str) -> bool:
     return "\\" in text or bool(re.search(r"[_^]\s*\{", text))
 
 
-Known = Callable[[str], bool]
-Rank = Callable[[str], int]
-
-
 def as_python(
     text: str,
     known: Known,
-    rank: Rank = lambda text: 0,
+    shape: Shape = lambda text: None,
     tokens: re.Pattern[str] = TOKEN,
-    axes: Rank | None = None,
+    axes: Shape | None = None,
     calls: bool = False,
 ) -> str:
     """A formula in LaTeX as Python.
@@ -73,12 +58,12 @@ def as_python(
     known : callable
         Whether a variable has this name: letters that stand together are one name where it
         is known, a product otherwise.
-    rank : callable
-        How many axes a part has: of matrices and vectors, a product without a sign is ``@``.
+    shape : callable
+        The shape of a part: of matrices and vectors, a product without a sign is ``@``.
     tokens : re.Pattern
         ``WORDS`` for plain text, in which names are words.
     axes : callable, optional
-        How many axes a variable has, and so how many subscripts; ``rank`` by default.
+        The shape of a variable, and so how many subscripts it has; ``shape`` by default.
     calls : bool
         Whether ``σ(z)`` is a function, though a variable is called so.
 
@@ -87,83 +72,19 @@ def as_python(
     NoFormula
         For what is not understood.
     """
-    found = [t for t in tokens.findall(UPRIGHT.sub(r"\1T", text)) if t not in NOTHING]
-    return Reader(text, known, rank, axes or rank, found, tokens is WORDS, calls).read()
+    plain = UPRIGHT.sub(r"\1T", text).translate(SAME)
+    found = [t for t in tokens.findall(plain) if t not in NOTHING]
+    return Reader(text, known, shape, axes or shape, found, tokens is WORDS, calls).read()
 
 
-@dataclass(eq=False)
-class Reader:
-    """A reader by recursive descent: sums, products, powers, atoms."""
-
-    text: str
-    known: Known
-    rank: Rank
-    axes: Rank
-    tokens: list[str]
-    words: bool = False
-    calls: bool = False
-    i: int = 0
-
-    @property
-    def here(self) -> str:
-        return self.tokens[self.i] if self.i < len(self.tokens) else ""
-
-    def take(self, expected: str = "") -> str:
-        token = self.here
-        if not token or (expected and token != expected):
-            wanted = f"{expected!r} is missing" if expected else "it ends too early"
-            raise NoFormula(f"{self.text!r}: {wanted}")
-        self.i += 1
-        return token
+class Reader(Sums):
+    """A reader by recursive descent: powers and atoms, below sums and products."""
 
     def read(self) -> str:
         found = self.sum()
         if self.here:
             raise NoFormula(f"{self.text!r}: {self.here!r} is not understood")
         return found
-
-    def sum(self) -> str:
-        found = ""
-        if self.here in ("+", "-", "−"):
-            found = "-" if self.take() != "+" else ""
-        found += self.product()
-        while self.here in ("+", "-", "−"):
-            sign = "-" if self.take() != "+" else "+"
-            found += f" {sign} {self.product()}"
-        return found
-
-    def product(self) -> str:
-        found = self.power()
-        while self.here and self.here not in ENDS:
-            if self.here in TIMES:
-                self.take()
-                found += f"*{self.signed()}"
-            elif self.here in OVER:
-                self.take()
-                found += f"/{self.signed()}"
-            elif self.here == "@":
-                self.take()
-                found += f"@{self.signed()}"
-            else:
-                following = self.power()
-                found = self.beside(found, following)
-        return found
-
-    def beside(self, left: str, right: str) -> str:
-        """A product without a sign: of matrices and vectors ``@``, of ``p p^T`` all products."""
-        ranks = self.rank(left), self.rank(right)
-        if ranks == (1, 1) and right.endswith(".T"):
-            return f"outer({left}, {right[:-2]})"
-        if f", {ALONG})" in left and f", {ALONG})" in right and right.endswith(".T"):
-            return f"{left}*{right[:-2].replace(f', {ALONG})', f', {ACROSS})')}"  # x_n x_nᵀ
-        matrices = min(ranks) > 0 and max(ranks) > 1
-        return f"{left}{'@' if matrices or left.endswith('.T') else '*'}{right}"
-
-    def signed(self) -> str:
-        if self.here in ("-", "−"):
-            self.take()
-            return f"(-{self.power()})"
-        return self.power()
 
     def power(self) -> str:
         base = self.postfix(self.atom())
@@ -194,7 +115,7 @@ class Reader:
         """``{...}`` or one token."""
         if self.here == "{":
             self.take()
-            sign = "-" if self.here in ("-", "−") else ""
+            sign = "-" if self.here == "-" else ""
             following = self.tokens[self.i + len(sign) : self.i + len(sign) + 2]
             if following[1:] == ["}"] and following[0] in TRANSPOSE:
                 self.i += len(sign) + 2
@@ -212,15 +133,11 @@ class Reader:
         if condition:
             return condition
         if token in BRACKETS:
-            found = self.sum()
-            if self.here in COMPARED:
-                found += f" {COMPARED[self.take()]} {self.sum()}"
+            found = self.compared()
             self.take(BRACKETS[token])
             return f"({found})"
         if token in NORMS:
-            found = self.sum()
-            self.take(NORMS[token])
-            return f"abs({found})" if token in ("|", r"\lvert") else self.norm(found)
+            return self.norm(token)
         if token in (r"\frac", r"\dfrac", r"\tfrac"):
             return self.fraction()
         if token == r"\sqrt":
@@ -251,21 +168,33 @@ class Reader:
             closing = BRACKETS.get(self.here)
             if closing is not None:
                 self.take()
-                left = self.sum()
-                if self.here in COMPARED:
-                    found = f"({left} {COMPARED[self.take()]} {self.sum()})"
-                    self.take(closing)
-                    return found
+                found = self.compared()
+                if self.here == closing and re.search(" ([<>]=?|[=!]=) ", found):
+                    self.take()
+                    return f"({found})"
         self.i = start
         return ""
 
-    def norm(self, inside: str) -> str:
-        """The Euclidean norm of what stands between double bars."""
-        if self.here == "_":
-            self.take()
-            if "".join(self.braced()) != "2":
-                raise NoFormula(f"{self.text!r}: of norms, the Euclidean one is understood")
-        return f"sqrt(sum(({inside})**2))"
+    def norm(self, token: str) -> str:
+        """The absolute value of what stands between bars, or the norm between double bars."""
+        start, double, around = self.i, token == "|" and self.here == "|", self.bar
+        self.bar = NORMS[token]
+        self.i += double
+        found = self.sum()
+        if double and self.tokens[self.i : self.i + 2] != ["|", "|"]:  # ||a| - b|
+            self.i, double = start, False
+            found = self.sum()
+        self.i += double
+        self.take(NORMS[token])
+        self.bar = around
+        if token in ("|", r"\lvert") and not double:
+            return f"abs({found})"
+        kind = "2"
+        if self.here.startswith("_"):
+            kind = self.take()[1:] or "".join(self.braced())
+        if kind not in NORM:
+            raise NoFormula(f"{self.text!r}: of norms, those of 1, 2 and F are understood")
+        return NORM[kind].format(found)
 
     def example(self) -> str:
         """The letter of ``x^{(i)}``, the number of an example; else empty."""
@@ -339,11 +268,13 @@ class Reader:
     def name(self, token: str) -> str:
         """A variable with its accents and subscripts, or a function with its argument."""
         if token in ACCENTS:
-            inside = "".join(self.braced()).replace("\\", "")
+            marks = [token, *self.braced()]
+            accent = "".join(ACCENTS.get(t, "") for t in marks)
+            marks = [t for t in marks if t not in ACCENTS and t not in ("{", "}")]
+            inside = "".join(marks).replace("\\", "")
             if SPELLINGS.get(inside, inside) in CALLED and not self.known(inside):
                 return self.called(inside)
-            accent = ACCENTS[token]
-            spelt = [f"{inside}_{accent}", letter_with(inside, accent)] if accent else [inside]
+            spelt = [f"{inside}_{accent}" if accent else inside, letter_with(inside, accent)]
             return self.subscripted(next(filter(self.known, spelt), f"{inside}{accent}"))
         if token in FUNCTIONS and not self.known(token.lstrip("\\")):
             return self.called(FUNCTIONS[token])
@@ -352,13 +283,14 @@ class Reader:
         if token == r"\lambda":  # which Python keeps for itself
             return self.subscripted(next(filter(self.known, LAMBDAS), LAMBDAS[0]))
         bare = token.removeprefix("\\")
-        bracketed = self.here in ("(", "'", "′")
-        bracketed |= bare in BARE and self.here not in {"", *ENDS, *TIMES}
+        bracketed = self.here in ("(", "'")
+        bracketed |= bare in BARE and self.here not in {"", self.bar, *ENDS, *TIMES}
         free = self.here == "(" and self.calls
         if bracketed and SPELLINGS.get(bare, bare) in CALLED and (free or not self.known(bare)):
             return self.called(bare)
         if bare != token:
-            return self.subscripted(bare)
+            spelt = [bare, letter_with(bare, "")]
+            return self.subscripted(next(filter(self.known, spelt), bare))
         base, _, last = token.rpartition("_")
         if (
             base
@@ -428,7 +360,7 @@ class Reader:
             if raised not in ("'", r"\prime", "prime"):
                 return f"{self.called(function)}**({raised})"
             function += "'"
-        if self.here in ("'", "′"):
+        if self.here == "'":
             self.take()
             function += "'"
         if function == "Σ":
@@ -450,10 +382,7 @@ class Reader:
         while self.here != ")":
             keyword = self.tokens[self.i + 1 : self.i + 2] == ["="]
             name = f"{self.take()}{self.take()}" if keyword else ""
-            argument = self.sum()
-            if self.here in COMPARED and not keyword:
-                argument += f" {COMPARED[self.take()]} {self.sum()}"
-            found.append(f"{name}{argument}")
+            found.append(f"{name}{self.compared()}")
             if self.here != ")":
                 self.take(",")
         self.take(")")

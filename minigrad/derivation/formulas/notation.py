@@ -18,6 +18,12 @@ UNITS = {
     r"|(?:𝟏|\\(?:math(?:bf|bb)|bm)\s*(?>\{1\}|1))(?!\s*_?\s*[\[{(])",
 }
 """Identity matrices and vectors of ones, as they are written."""
+CASES = re.compile(r"\\begin\{d?cases\}(.*?)\\end\{d?cases\}", re.DOTALL)
+SAID = re.compile(
+    r"\\(?:text|textrm|mathrm|mbox)\s*\{\s*(?:if|for|when|where|otherwise|else)?\s*[:,]?\s*\}"
+    r"|\b(?:if|for|when|where|otherwise|else)\b"
+)
+"""Words before the condition of a case, or instead of it."""
 SIZES, MOST = 12, 2
 """So many sizes are tried, of so many at a time."""
 
@@ -63,6 +69,21 @@ def sized(text: str, units: Sequence[str], sizes: Sequence[int], latex: bool) ->
             return f" {name}({next(length)})"
 
         yield re.sub(pattern, spelled, text) if places else text
+
+
+def piecewise(text: str) -> str:
+    r"""``\begin{cases} a & x > 0 \\ b & \text{else} \end{cases}`` as ``where(x > 0, a, b)``."""
+
+    def spelled(cases: re.Match[str]) -> str:
+        found = r"\mathrm{nan}"
+        for row in reversed(re.split(r"\\\\", cases[1].strip().removesuffix(r"\\"))):
+            value, _, condition = row.partition("&")
+            condition = SAID.sub(" ", condition).strip(" ,.")
+            value = value.strip(" ,")
+            found = rf"\mathrm{{where}}({condition}, {value}, {found})" if condition else value
+        return f"({found})"
+
+    return CASES.sub(spelled, text)
 
 
 def sides(text: str) -> list[str]:

@@ -10,7 +10,6 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import chain, product
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from minigrad.derivation.backward.naming import readings
 from minigrad.derivation.backward.watch import held_at
 from minigrad.derivation.factors import multiple
+from minigrad.derivation.formulas.given import Answer, is_formula, parts_of
 from minigrad.derivation.formulas.grammar import (
     DERIVATIVE,
     FAILURES,
@@ -28,6 +28,7 @@ from minigrad.derivation.formulas.grammar import (
     NoFormula,
     check,
     conditions,
+    dotted,
     juxtaposed,
     names_in,
     parsed,
@@ -36,12 +37,13 @@ from minigrad.derivation.formulas.grammar import (
     written,
 )
 from minigrad.derivation.formulas.indices import has_indices, ways
-from minigrad.derivation.formulas.latex import TOKEN, WORDS, as_python, is_latex
+from minigrad.derivation.formulas.latex import as_python, is_latex
 from minigrad.derivation.formulas.notation import (
     RAISED,
     UNITS,
     fractions,
     parted,
+    piecewise,
     raised,
     sides,
     sized,
@@ -49,6 +51,7 @@ from minigrad.derivation.formulas.notation import (
 from minigrad.derivation.formulas.own import CALL, read_own, renamed
 from minigrad.derivation.formulas.points import Point, Points, alike, fit, tensors_of
 from minigrad.derivation.formulas.symbolic import is_symbolic, spelled
+from minigrad.derivation.formulas.tokens import TOKEN, WORDS
 from minigrad.derivation.keys import Keys, unlatex
 from minigrad.derivation.values import PRINTED
 from minigrad.derivation.walk import shape_of
@@ -60,47 +63,17 @@ PRIMED = re.compile(
     r"(?:(?<![^\W\d])(?<!\\)(\\?[^\W\d]\w*)|\))(?:['′]|\^(?:'|\{?\\prime\}?))(?!\s*\(\w+\)|\])"
 )
 """A transpose, as econometricians write it."""
-BLANKS = {"n/a", "na", "nan", "none", "inf", "infinity", "todo", "tbd", "unknown", "pass"}
 Alias = tuple[float, AnyNode, bool]
 """So many times the value of a node, or the derivative by it."""
 Tie = tuple[float, str, int]
 """A number that stands for a constant: so many times it, by name, to which power."""
 
 
-def is_formula(value: Any) -> bool:
-    """Whether an answer is to be read as a formula: it has names in it, and is no placeholder."""
-    if is_symbolic(value):
-        return True
-    if isinstance(value, list | tuple):
-        return bool(value) and all(isinstance(v, str) or is_symbolic(v) for v in value) and any(
-            is_formula(v) for v in value
-        )  # fmt: skip
-    if not isinstance(value, str) or value.strip().lower() in BLANKS:
-        return False
-    number = re.sub(r"\d\.?[eE][+-]?\d|array|tensor|dtype=\w+|float\d*", "", value)
-    return bool(re.search(r"[^\W\d_]", number)) and not re.fullmatch(r"[\s\[\](),\d.+-]*", number)
-
-
-@dataclass
-class Answer:
-    """One quantity's formula, or its lines."""
-
-    key: Any
-    given: Any
-    lines: list[ast.expr] = field(default_factory=list)
-    value: Any = None
-    error: str = ""
-
-    @property
-    def last(self) -> ast.expr:
-        return self.lines[-1]
-
-
 MOST = 20
 """So many of the caller's other arrays are looked at."""
 LONGEST_NAME = 40
 """Longer names are compared by their beginning."""
-NUMBERS = {"pi": np.pi, "π": np.pi}
+NUMBERS = {"pi": np.pi, "π": np.pi, "nan": np.nan}
 
 
 class Reading:
@@ -128,10 +101,10 @@ class Reading:
 
     def answer(self, key: Any, given: Any) -> Answer:
         found = Answer(key, given)
-        parts = list(given) if isinstance(given, list | tuple) else [given]
         try:
-            for part in parts:
-                found.lines += self.lines(part, key)
+            for part in parts_of(given):
+                for tree in self.lines(part, key):
+                    found.lines.append(tree)
             with np.errstate(all="ignore"):
                 found.value = np.asarray(self.value(found.last, self.points.data), float)
             for truth in map(np.asarray, self.truths(key)):
@@ -140,24 +113,33 @@ class Reading:
         except NoFormula as error:
             found.error = str(error)
         except FAILURES as error:
-            text = written(found.last) if found.lines else repr(given)
-            found.error = f"{text} cannot be computed: {error}"
+            found.error = f"{given!r} cannot be computed: {error}"
+            found.error = (found.lines and self.failure(found.last)) or found.error
         return found
 
-    def lines(self, part: Any, key: Any) -> list[ast.expr]:
+    def failure(self, tree: ast.expr) -> str:
+        """Why a formula cannot be computed at the data; empty where it can."""
+        try:
+            with np.errstate(all="ignore"):
+                np.asarray(self.value(tree, self.points.data), float)
+        except NoFormula as error:
+            return str(error)
+        except FAILURES as error:
+            return f"{written(tree)} cannot be computed: {error}"
+        return ""
+
+    def lines(self, part: Any, key: Any) -> Iterator[ast.expr]:
         """A formula, or the formulas between its equality signs."""
         if is_symbolic(part):
-            return [parsed(spelled(part))]
-        pieces = [p for side in sides(part) if (p := side.strip(" &$"))]
-        trees = []
-        for i, text in enumerate(pieces):
-            tree = self.tree(text, key)
-            if i == 0 and len(pieces) > 1 and _is_quantity(tree):
-                continue  # dL/dz = ...
-            trees.append(tree)
-        if not trees:
+            yield parsed(spelled(part))
+            return
+        pieces = [p for side in sides(piecewise(part)) if (p := side.strip(" &$"))]
+        if not pieces:
             raise NoFormula(f"{part!r} is not a formula")
-        return trees
+        for i, text in enumerate(pieces):
+            tree = self.spelled(self.tree(text, key), text)
+            if i or len(pieces) == 1 or not _is_quantity(tree):  # dL/dz = ...
+                yield tree
 
     def tree(self, text: str, key: Any) -> ast.expr:
         """One formula: of the ways to read it, the one that is right, or fits at least.
@@ -170,13 +152,13 @@ class Reading:
         if "^T " in text and "**" not in text:  # the product of matrices, however it is written
             text = text.replace("*", " ")
         latex = is_latex(text)
-        ways = (juxtaposed, self.with_subscripts, self.multiplied, self.run_together)
+        ways = (juxtaposed, dotted, self.with_subscripts, self.multiplied, self.run_together)
         plain = not (latex or any(way(text) for way in ways))
         units = list(self.units(text))
         if plain and not units:
             return parsed(text)
         truths = self.truths(key)
-        found: list[tuple[bool, bool, ast.expr]] = []
+        found: list[tuple[bool, bool, bool, ast.expr]] = []
         failed: NoFormula | None = None
         texts = sized(raised(parted(text, self.known)), units, self.sizes(), latex)
         if self.known("π"):  # which is the number in √(2π) all the same
@@ -191,14 +173,14 @@ class Reading:
                 with np.errstate(all="ignore"):
                     value = np.asarray(self.value(tree, self.points.data), float)
             except FAILURES:
-                found.append((False, False, tree))
+                found.append((False, False, False, tree))
                 continue
             right = any(alike(value, np.asarray(t, float)) for t in truths)
-            found.append((right, any(fit(value.shape, np.shape(t)) for t in truths), tree))
+            found.append((right, any(fit(value.shape, np.shape(t)) for t in truths), True, tree))
             if right:
                 break
         if found:
-            return max(found, key=lambda f: f[:2])[2]
+            return max(found, key=lambda f: f[:3])[3]
         if latex and failed is not None:
             raise failed
         try:
@@ -260,9 +242,9 @@ class Reading:
             return
         words = text if latex else conditions(re.sub(r"⊤|\.T\b", "^T ", text))
         tokens, calls = TOKEN if latex else WORDS, (False, True)[: 1 + self.multiplied(text)]
-        for called, rank in product(calls, (self.rank, lambda part: 0)):
+        for called, shape in product(calls, (self.shape, lambda part: None)):
             try:
-                python = as_python(words, self.known, rank, tokens, self.rank, called)
+                python = as_python(words, self.known, shape, tokens, self.shape, called)
                 tree = syntax(self.divided(python))
                 found = ways(tree, self.shape, self.letters(key), self.whole)
                 for way in found if has_indices(tree) else [tree]:
@@ -383,8 +365,21 @@ class Reading:
         derivative = self.derivative(name, point)
         if derivative is not None:
             return derivative
-        alike = [n for n in self.everything() if plainest(n) == plainest(name) and n != name]
-        return self.find(alike[0], point) if len(alike) == 1 else None
+        alike = self.alike(name)
+        return None if alike is None else self.find(alike, point)
+
+    def alike(self, name: str) -> str | None:
+        """The name that differs from one by underscores and capitals alone."""
+        found = [n for n in self.everything() if plainest(n) == plainest(name) and n != name]
+        return found[0] if len(found) == 1 else None
+
+    def spelled(self, tree: ast.expr, text: str) -> ast.expr:
+        r"""A formula in its words, or those of the variables: ``yhat`` for ``\hat{y}``."""
+        foreign = {n: self.alike(n) for n in names_in(tree) if n not in text}
+        for x in ast.walk(tree):
+            if isinstance(x, ast.Name) and not self.names.find(x.id):
+                x.id = foreign.get(x.id) or x.id
+        return tree
 
     def held(self, name: str) -> Any:
         """What the caller's variable, or path, holds."""
