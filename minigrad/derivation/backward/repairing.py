@@ -312,7 +312,7 @@ class Search(Suspects):
                 number = kind, replaced(s.node, **{field_of(s.node): value}), words
                 if self.holds(s, number[1]):
                     kinds, _ = change_kinds(s.node, self.vocabulary(s))
-                    likely = chain.from_iterable(islice(kinds, 6))
+                    likely = chain.from_iterable(islice(kinds, 7))
                     return any(
                         self.holds(s, change[1]) and self.settles(s, change)
                         for change in (*likely, number)
