@@ -177,6 +177,26 @@ def backward(cache):
     return active * side, -active * side
 """
 
+OPTION = """
+import numpy as np
+from scipy.special import ndtr
+def forward(S, K, T):
+    d1 = (np.log(S / K) + 0.5 * T) / np.sqrt(T)
+    d2 = d1 - np.sqrt(T)
+    return S * ndtr(d1) - K * ndtr(d2), (S, K, T, d1, d2)
+
+def backward(cache):
+    S, K, T, d1, d2 = cache
+    dS = ndtr(d1)
+    dK = -ndtr(d2)
+    dT = S * np.exp(-0.5 * d1 ** 2) / np.sqrt(2 * np.pi) / (2 * np.sqrt(T))
+    return dS, dK, dT
+"""
+
+
+def option() -> Any:
+    return 1.1, 0.95, 0.75
+
 
 def epidemic() -> Any:
     return 1.1, 0.43, 0.9, 0.1, np.random.default_rng(0).uniform(0.1, 0.3, size=5)
@@ -222,6 +242,8 @@ CASES = [
     (FILTER, recorded, " - dP * Pp", "", "dk =", "the term - dP * Pp is missing"),
     (MARGIN, margins, "(viol > 0) * 1.0", "np.ones_like(viol) * 1.0", "active =", "(viol > 0) bel"),
     (MARGIN, margins, "1, -1)\n    active", "1, 0)\n    active", "side =", "where -1 belongs"),
+    (OPTION, option, "dS = ndtr(d1)", "dS = ndtr(d2)", "dS =", "belongs"),
+    (OPTION, option, "dK = -ndtr", "dK = ndtr", "dK =", "sign"),
     (CLASSES, classes, "[np.arange(len(labels)), labels] -=", "[:, labels] -=", "-= 1", "class"),
 ]  # fmt: skip
 

@@ -8,6 +8,7 @@ import itertools
 import math
 import operator
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -185,7 +186,11 @@ def _product(*xs: Any, repeat: int = 1) -> list[Any]:
 
 
 def native_of(value: Any) -> Native | None:
-    """The function of NumPy's that ``value`` is, from ``from numpy import exp``."""
+    """The function of NumPy's or SciPy's that ``value`` is, from ``from numpy import exp``."""
+    name: str = value.__name__ if type(value) is np.ufunc else ""
+    special: Any = getattr(sys.modules.get("scipy.special"), name or " ", None)
+    if name and special is value:
+        return Native(f"special.{name}", special)
     if value is itertools.product:
         return Native("product", _product, True)
     if value is collections.OrderedDict:
