@@ -193,6 +193,27 @@ def backward(cache):
     return dS, dK, dT
 """
 
+MIXTURE = """
+import numpy as np
+def forward(logits, x):
+    top = logits - np.log(np.exp(logits).sum())
+    lp = top - 0.5 * x[:, None] ** 2 * np.arange(1, 4)
+    lse = np.log(np.exp(lp).sum(axis=1))
+    return -lse.mean(), (x, top, lp, lse)
+
+def backward(cache):
+    x, top, lp, lse = cache
+    dlp = -np.exp(lp - lse[:, None]) / len(x)
+    dtop = dlp.sum(axis=0)
+    dlogits = dtop - np.exp(top) * dtop.sum()
+    return dlogits
+"""
+
+
+def mixture() -> Any:
+    r = np.random.default_rng(0)
+    return r.normal(size=3), r.normal(size=5)
+
 
 def option() -> Any:
     return 1.1, 0.95, 0.75
@@ -244,6 +265,7 @@ CASES = [
     (MARGIN, margins, "1, -1)\n    active", "1, 0)\n    active", "side =", "where -1 belongs"),
     (OPTION, option, "dS = ndtr(d1)", "dS = ndtr(d2)", "dS =", "belongs"),
     (OPTION, option, "dK = -ndtr", "dK = ndtr", "dK =", "sign"),
+    (MIXTURE, mixture, "dtop.sum()", "dtop", "dlogits =", "where dtop.sum() belongs"),
     (CLASSES, classes, "[np.arange(len(labels)), labels] -=", "[:, labels] -=", "-= 1", "class"),
 ]  # fmt: skip
 

@@ -88,8 +88,14 @@ def renamed(f: ast.expr, names: Mapping[str, str]) -> Any:
 
 
 def wrapped(f: ast.expr, shapes: Mapping[str, Any], functions: Sequence[str]) -> Iterator[Repair]:
-    """``1 - z ** 2`` for ``1 - np.tanh(z) ** 2``."""
-    for x in places(f, (ast.Name, ast.Attribute, ast.Subscript)):
+    """``1 - z ** 2`` for ``1 - np.tanh(z) ** 2``, ``p * g`` for ``p * g.sum()``."""
+    spots = places(f, (ast.Name, ast.Attribute, ast.Subscript))
+    for x, how in itertools.product(spots, ("", "axis=-1, keepdims=True")):
+        mine = written(x)
+        if shapes.get(mine, ()) != ():
+            new = changed(f, x, always(name(f"{mine}.sum({how})")))
+            yield "wrong_sum", new, f"{mine} stands where {mine}.sum({how}) belongs"
+    for x in spots:
         mine = written(x)
         for function in functions if shapes.get(mine, ()) != () else ():
             new = changed(f, x, always(name(f"{function}({mine})")))
