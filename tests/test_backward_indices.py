@@ -215,6 +215,27 @@ def mixture() -> Any:
     return r.normal(size=3), r.normal(size=5)
 
 
+POOLED = """
+import numpy as np
+def forward(x, w, mask):
+    count = mask.sum(axis=1, keepdims=True)
+    pooled = (x * mask[:, :, None]).sum(axis=1) / count
+    return pooled * w, (x, w, mask, count, pooled)
+
+def backward(dout, cache):
+    x, w, mask, count, pooled = cache
+    dw = (dout * pooled).sum(axis=0)
+    dsum = dout * w / count
+    dx = dsum[:, None, :] * mask[:, :, None]
+    return dx, dw
+"""
+
+
+def padded() -> Any:
+    r = np.random.default_rng(0)
+    return r.normal(size=(3, 4, 2)), r.normal(size=2), np.tri(3, 4, 1)
+
+
 def option() -> Any:
     return 1.1, 0.95, 0.75
 
@@ -266,6 +287,7 @@ CASES = [
     (OPTION, option, "dS = ndtr(d1)", "dS = ndtr(d2)", "dS =", "belongs"),
     (OPTION, option, "dK = -ndtr", "dK = ndtr", "dK =", "sign"),
     (MIXTURE, mixture, "dtop.sum()", "dtop", "dlogits =", "where dtop.sum() belongs"),
+    (POOLED, padded, "w / count", "w / x.shape[1]", "dsum =", "x.shape[1] stands where count"),
     (CLASSES, classes, "[np.arange(len(labels)), labels] -=", "[:, labels] -=", "-= 1", "class"),
 ]  # fmt: skip
 

@@ -105,7 +105,8 @@ def wrapped(f: ast.expr, shapes: Mapping[str, Any], functions: Sequence[str]) ->
 def wider(f: ast.expr, names: Sequence[str], shapes: Mapping[str, Any]) -> Iterator[Repair]:
     """``norm`` for ``gamma``, which is of another shape; ``dy.sum()`` for ``dh``."""
     for x in places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
-        mine, call = written(x), isinstance(x, ast.Call)
+        mine = written(x)
+        call = isinstance(x, ast.Call) or ".shape[" in mine
         for other in names if call or shapes.get(mine, ()) != () else ():
             if shapes[other] not in ((), shapes.get(mine, ())):
                 new = changed(f, x, always(name(other)))
