@@ -109,7 +109,8 @@ def test_no_value_changes_what_goes_by_shape(op: Op) -> None:
 
 
 def test_a_shape_that_depends_on_values() -> None:
-    dynamic = [op for op in (*RECORDS, ops.distinct) if op.dynamic]
+    texts = {"min_scalar_type", "array_repr", "array_str", "array2string"}  # are no arrays at all
+    dynamic = [op for op in (*RECORDS, ops.distinct) if op.dynamic and op.name not in texts]
     assert len(dynamic) == 5
     for op in dynamic:
         shapes = {
