@@ -259,7 +259,7 @@ size | int, or one for each axis | How many neighbours.
 shift | number or array_like | By how many places along each axis; differentiated, too.
 zoom | number, or one for each axis | How many times as many places.
 order | int, or one for each axis | Of splines, or which derivative of a density.
-mode convolve.mode correlate.mode | str, or one for each axis | What is beyond the edges: "reflect", "nearest", "wrap", ...
+mode convolve.mode correlate.mode | str, or one for each axis | Beyond the edges: "reflect", ...
 cval | number | What is beyond them in the mode "constant".
 origin | int, or one for each axis | By how much the neighbours are moved.
 truncate | float | After how many standard deviations the weights end; or
