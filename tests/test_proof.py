@@ -138,6 +138,22 @@ def test_a_wrong_kernel_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert re.search(r"compiled loss was wrong.*first in `t2 = exp\(t1\)`", said[0])
 
 
+def test_what_the_ops_return_is_nobodys_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    ufunc_of = statements.ufunc_of
+    monkeypatch.setattr(
+        statements, "ufunc_of", lambda e: np.sinh if ufunc_of(e) is np.exp else ufunc_of(e)
+    )
+    x, table = MATRIX.copy(), np.ones(3)
+    f = mg.compile(lambda x: (x, x.T, table, np.exp(x).sum()))
+    with pytest.warns(RuntimeWarning, match="was wrong"):
+        f(x)
+    for given in (x, x):
+        same, turned, constant, _ = f(given)
+        np.testing.assert_array_equal(same, x)
+        assert not any(np.shares_memory(y, x) for y in (same, turned))
+        assert not np.shares_memory(constant, table)
+
+
 def test_a_wrong_number_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(scalar.NUMBERS, ops.maximum, "({0} + {1})")
 

@@ -314,5 +314,14 @@ def is_recorded(outputs: list[Any]) -> bool:
 
 
 def by_ops(program: Program, *leaves: Any) -> Any:
-    """The result of a program, op by op."""
-    return evaluate(program, dict(zip(program.inputs, leaves, strict=True)), call_forward)
+    """The result of a program, op by op; nothing of it lies in memory of others."""
+    result = evaluate(program, dict(zip(program.inputs, leaves, strict=True)), call_forward)
+    parts, rebuild = flatten(result, whole=True)
+    constants = (getattr(c, "_value", c) for c in program.constants.values())
+    held = [x for x in (*leaves, *constants) if isinstance(x, np.ndarray)]
+
+    def own(x: Any) -> Any:
+        shared = isinstance(x, np.ndarray) and any(np.may_share_memory(x, y) for y in held)
+        return x.copy() if shared else x
+
+    return rebuild(list(map(own, parts)))
