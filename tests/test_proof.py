@@ -392,3 +392,10 @@ def test_large_sums_may_be_off_by_the_last_digit_of_their_row(
         else:
             with pytest.raises(ZeroDivisionError):
                 proof.fault(program, run, [x, y], answer)
+
+
+def test_small_answers_of_short_sums_have_digits_of_their_own() -> None:
+    x = np.ones((2, 2**20)) * np.where(np.arange(2**20) % 2, 1e10, 1e-4)
+    program, answer = passes.recorded(lambda x: x.sum(axis=0), x), x.sum(axis=0)
+    off = lambda x: x.sum(axis=0) + 1e-7 * (np.arange(2**20) % 2 == 0)
+    assert "other numbers" in str(proof.fault(program, off, [x], [answer]))

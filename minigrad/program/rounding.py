@@ -30,6 +30,9 @@ LUCK = 8
 """How many times the largest spread of an answer any element may be off, the largest in itself
 and, of what is not 0, in proportion: a few trials leave some elements of a sum where they were."""
 
+LONG = 64
+"""Numbers that a sum has at least whose small answers are differences of large ones."""
+
 MUCH = 2**20
 """Elements of all arrays together up to which other arguments are tried as well."""
 LITTLE = 2**12
@@ -216,13 +219,14 @@ def of_sums(program: Program, exact: Sequence[Any]) -> list[Any]:
     spread = []
     for v, x in zip(program.outputs, exact, strict=True):
         e = made.get(v) if isinstance(v, Var) else None
-        size = np.abs(x) if e is not None and summed(e) and np.ndim(x) else np.zeros(np.shape(x))
+        eps = np.finfo(v.dtype).eps if e is not None and v.dtype.kind == "f" else np.inf
+        long = e is not None and np.ndim(x) and summed(e) >= math.sqrt(LONG) * eps
+        size = np.abs(x) if long else np.zeros(np.shape(x))
         if size.ndim == 2 and (most := largest(size)):
             size = np.max(size, axis=1, keepdims=True) * (np.max(size, axis=0) / most)
         elif size.size:
             size = np.full(size.shape, largest(size), size.dtype)
-        eps = float(np.finfo(size.dtype).eps) if size.dtype.kind == "f" else 0.0
-        spread.append(size * (LUCK / SPREAD * eps))
+        spread.append(size * (LUCK / SPREAD * eps) if long else size)
     return spread
 
 
