@@ -21,14 +21,13 @@ MULTIPLES = [(r, p) for p in (1, 2, -1, -2) for r in (1.0, 2.0, 0.5, 3.0, 4.0, 0
 """``r v**p``, as which a number often comes from another."""
 OWN = {0.0, 1.0, 2.0, 0.5}
 """Numbers that formulas have of their own."""
-DEPTH = 8
-"""Assignments that are followed, one from another."""
 
 
 def multiples(
     k: float, v: Any, shapes: Sequence[tuple[float, int]] = MULTIPLES
 ) -> Iterator[tuple[float, int]]:
     """As which multiples of powers of ``v`` the number ``k`` may have come about."""
+    v = np.float64(v)  # whose powers overflow to infinity
     for r, p in shapes if v else ():
         if (r == 1 or abs(v) != 1) and abs(k - r * v**p) < 1e-12 * abs(k):
             yield r, p
@@ -43,16 +42,24 @@ def is_written(names: Names, node: AnyNode, k: float) -> bool:
     return abs(k) in written
 
 
-def comes_from(names: Names, name: str, depth: int = DEPTH) -> set[str] | None:
+def comes_from(names: Names, name: str) -> set[str] | None:
     """The variables that one was computed from, and those that they were; None if not known."""
-    scope = next((s for s in names.scopes if name in s.variables), None)
-    if scope is None or callable(scope.variables[name]) or is_a(scope.variables[name], ModuleType):
-        return set() if scope is not None or hasattr(builtins, name) else None
-    statement = next(iter(scope.assignments(name)), None)
-    if statement is None or not statement.values or not depth:
-        return None
-    found = [comes_from(names, other, depth - 1) for other in statement.loads - {name}]
-    return None if None in found else {name}.union(*filter(None, found))
+    found: set[str] = set()
+    stack = [name]
+    while stack:
+        name = stack.pop()
+        scope = next((s for s in names.scopes if name in s.variables), None)
+        if scope is None and not hasattr(builtins, name):
+            return None
+        value = scope.variables[name] if scope is not None else None
+        if scope is None or name in found or callable(value) or is_a(value, ModuleType):
+            continue
+        statement = next(iter(scope.assignments(name)), None)
+        if statement is None or not statement.values:
+            return None
+        found.add(name)
+        stack += statement.loads
+    return found
 
 
 def is_unrelated(names: Names, name: str, others: Iterable[str]) -> bool:
