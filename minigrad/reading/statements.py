@@ -82,10 +82,15 @@ def _statements(source: str, function: str, first: int) -> list[Statement]:
 
 def earlier_cells(cells: list[Any]) -> list[Statement]:
     """Assignments in the cells of a notebook that have run, in that order."""
+    return _in_cells(tuple(c for c in cells[-CELLS:] if isinstance(c, str)))
+
+
+@functools.lru_cache(maxsize=4)
+def _in_cells(cells: tuple[str, ...]) -> list[Statement]:
     found: list[Statement] = []
-    for ago, cell in enumerate(cells[-CELLS:][::-1]):
+    for ago, cell in enumerate(cells[::-1]):
         up = CELL_LINES * (ago + 1)  # places in other cells are other places
-        for s in _statements(cell, MODULE[0], 0) if isinstance(cell, str) else ():
+        for s in _statements(cell, MODULE[0], 0):
             loop = s.outermost and (s.outermost[0] - up, s.outermost[1])
             found.append(replace(s, place=(s.place[0] - up, s.place[1]), outermost=loop))
     return sorted(found, key=lambda s: s.place)
