@@ -18,7 +18,7 @@ from minigrad import ops
 from minigrad.ops import indexing
 from minigrad.program.equations import Equation, Program, Var, substitute
 from minigrad.program.joints import is_joint, joints
-from minigrad.program.lower import lower
+from minigrad.program.lower import lower_part
 from minigrad.program.memory import Memory
 from minigrad.program.regions import Region, collects, regions, tiled
 from minigrad.program.scalar import Stretch, stretched
@@ -424,7 +424,7 @@ def tile_kernel(
         equations.append(Equation(swap[out], e.op, args, kwargs))
     inputs = {v.name: v for v in given.values()}
     results = tuple(swap[v] for v in (*gathered, *kept))
-    program = lower(Program("tile", inputs, {}, equations, results))
+    program = lower_part(Program("tile", inputs, {}, equations, results))
     collected, stored = program.result[: len(gathered)], program.result[len(gathered) :]
     kernel = Kernel(
         program.replace(result=collected),

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.ops.elementwise import branch
+from minigrad.ops.elementwise import HALVES, SMALL, branch
 from minigrad.ops.indexing import elements, renames_axes
 from minigrad.ops.joining import joined
 from minigrad.ops.norms import direction, power_norm
@@ -116,22 +116,34 @@ def square(b: Builder, x: Operand) -> Operand:
 
 @rule(ops.power, when="lower")
 def power(b: Builder, x: Operand, p: Operand) -> Operand:
-    """Small whole powers as products."""
+    """Small powers as products and roots, with the steps of the op: C's pow is slow."""
     n = as_number(p)
     if n == 2:
         return b.emit(ops.multiply, x, x)
-    if not is_float(x) or x.dtype.itemsize < 4:
+    if not is_float(x) or n is None:
         return None
+    if n < 0 and (n in SMALL or n == -1):
+        return whole(b, b.emit(ops.divide, 1.0, x), -int(n))
+    if n in SMALL:
+        return whole(b, x, int(n))
+    if not (shape_of(x) and type(p) is float and (n in HALVES or n == 0.5)):
+        return None  # of single numbers, NumPy takes pow
+    root = b.emit(ops.sqrt, x)
+    if abs(n) == 1.5:
+        root = b.emit(ops.multiply, x, root)
+    elif n < 0:
+        root = b.emit(ops.absolute, root)  # -0.0 has itself for a root
+    return root if n > 0 else b.emit(ops.divide, 1.0, root)
+
+
+def whole(b: Builder, x: Operand, n: int) -> Operand:
+    """``x ** n`` by repeated squaring."""
+    if n <= 2:
+        return x if n == 1 else b.emit(ops.multiply, x, x)
     if n == 3:
         return b.emit(ops.multiply, b.emit(ops.multiply, x, x), x)
-    if n == 4:
-        return b.emit(ops.square, b.emit(ops.multiply, x, x))
-    if n == -1:
-        return b.emit(ops.divide, 1.0, x)
-    if n == -2:  # as the op does it: a square may be infinite where this is a number
-        inverse = b.emit(ops.divide, 1.0, x)
-        return b.emit(ops.multiply, inverse, inverse)
-    return None
+    half = whole(b, b.emit(ops.multiply, x, x), n // 2)
+    return b.emit(ops.multiply, half, x) if n % 2 else half
 
 
 @rule(ops.divide, when="lower")
@@ -448,3 +460,9 @@ LOWER = rules("lower", "run")
 def lower(program: Program) -> Program:
     """``program`` in terms of what NumPy does in one pass."""
     return rebuilt(batch_slices(merge_scatters(program)), LOWER, named=False)
+
+
+def lower_part(program: Program) -> Program:
+    """Part of a lowered program, its shapes changed; others see which signs its zeros have."""
+    results = [v for v in program.outputs if isinstance(v, Var)]
+    return rebuilt(program, LOWER, named=False, outside=results)

@@ -7,7 +7,6 @@ digit.  What moves by that much is not known any better.
 
 from __future__ import annotations
 
-import functools
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from minigrad.ops.record import Op
 from minigrad.program.equations import Equation, Program, Var, call_forward, evaluate, is_library_op
 from minigrad.program.lower import lower
 from minigrad.tree import flatten
-from minigrad.typing import Array, Keywords, Tree
+from minigrad.typing import Array, Function, Keywords, Tree
 
 CLOSE = 64
 """Units in the last place that need no explanation."""
@@ -152,62 +151,157 @@ def rounding(
 
     ``exact`` is what comes out if they do not move, where that is known.
     """
-    rng = np.random.default_rng(0)
-    patterns: dict[Any, Any] = {}
-
-    def disturbed(x: object) -> Any:
-        if not isinstance(x, np.ndarray | np.inexact) or x.dtype.kind not in "fc":
-            return x
-        if x.dtype not in patterns:
-            digits = rng.choice([-1.0, 1.0], PATTERN) * float(np.finfo(x.dtype).eps)
-            patterns[x.dtype] = (1 + digits).astype(x.dtype)
-        pattern = patterns[x.dtype][rng.integers(PATTERN // 2) :]
-        if x.size <= pattern.size:
-            return signed(x * pattern[: x.size].reshape(x.shape), rng)
-        moved = [part * pattern[: part.size] for (part,) in pieces(x)]
-        return signed(np.concatenate(moved).reshape(x.shape), rng)
-
-    def call(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
-        ans = op.forward(*map(disturbed, args), **kwargs)
-        if op in PRODUCTS:
-            return underflown(ans, [ans], rng)
-        return underflown(ans, args, rng) if op in SCALING else ans
-
     values = dict(zip(program.inputs, map(doubled, leaves), strict=True))
     size = elements(program)
     if size > MUCH and exact is not None:
         yield of_sums(program, exact)
         yield from in_single_precision(program, values, exact)
-    times = 8 if size <= LITTLE else 3 if size <= MUCH else 1
+    times = 16 if size <= LITTLE else 8 if size <= MUCH else 1
     sums = max(map(summed, program.equations), default=0) / 16
-    quiet = functools.partial(np.errstate, all="ignore")  # not for whoever asks, meanwhile
-    with quiet():
-        if exact is None:
-            exact = values_of(evaluate(program, values, call_forward))
     parts = [program]
     if any(e.op in COMPOSED for e in program.equations):  # whose steps round as well
         parts.append(lower(program))
-    still = {0: exact}
-    spread: list[Any] = [None] * len(exact)
+    trials = [Trials(part, values, size <= MUCH) for part in parts]
+    still: list[Any] = [exact, None]
+    spread: list[Any] = [None] * (len(exact) if exact is not None else len(program.outputs))
     for _ in range(times):
-        for k, part in enumerate(parts):
-            with quiet():
-                if k not in still:
-                    still[k] = values_of(evaluate(part, values, call_forward))
-                moved = values_of(evaluate(part, values, call))
-                for i, (x, y) in enumerate(zip(still[k], moved, strict=True)):
-                    if isinstance(x, int | float | np.generic | np.ndarray):
-                        away = strayed(x, y, sums)
-                        spread[i] = away if spread[i] is None else np.maximum(spread[i], away)
-            yield spread
+        for k, trial in enumerate(trials):
+            if still[k] is None or (trial.decisive and not trial.decisions):
+                still[k] = trial.still()
+            moved = trial.moved()
+            for i, (x, y) in enumerate(zip(still[k], moved, strict=True)):
+                if isinstance(x, int | float | np.generic | np.ndarray):
+                    away = strayed(x, y, sums)
+                    spread[i] = away if spread[i] is None else np.maximum(spread[i], away)
+        yield spread
 
 
-def signed(x: Any, rng: np.random.Generator) -> Any:
-    """``x``, with either sign for its NaN: nobody says which they have."""
-    if x.dtype.kind != "f" or not (undefined := np.isnan(x)).any():
+class Trials:
+    """Runs of a program with the last digits of all that its ops are given disturbed.
+
+    Attributes
+    ----------
+    decisive : bool
+        Whether some op decides something by the numbers that it is given.
+    decisions : list
+        What such ops are given where nothing is disturbed, in order.
+    """
+
+    def __init__(self, program: Program, values: dict[Var, Any], decisive: bool) -> None:
+        self.program, self.values = program, values
+        self.decisive = decisive and any(map(decides, program.equations))
+        self.decisions: list[list[Any]] = []
+        self.rng = np.random.default_rng(0)
+        self.patterns: dict[Any, Any] = {}
+
+    def still(self) -> list[Any]:
+        """What comes out if nothing is disturbed."""
+        ops_that_decide = self.deciding()
+
+        def call(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
+            if next(ops_that_decide):
+                self.decisions.append(list(args))
+            return call_forward(op, args, kwargs)
+
+        return self.run(call)
+
+    def moved(self) -> list[Any]:
+        """What comes out of one trial."""
+        ops_that_decide, decisions = self.deciding(), iter(self.decisions)
+
+        def call(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
+            moved = list(map(self.disturbed, args))
+            if next(ops_that_decide):
+                moved = self.displaced(op, moved, next(decisions))
+            ans = op.forward(*moved, **kwargs)
+            if op in PRODUCTS:
+                ans = skipping(ans, op, moved, kwargs, self.rng)
+                return signed(underflown(ans, [ans], self.rng), self.rng, ans == 0)
+            return underflown(ans, args, self.rng) if op in SCALING else ans
+
+        return self.run(call)
+
+    def deciding(self) -> Iterator[bool]:
+        return (self.decisive and decides(e) for e in self.program.equations)
+
+    def run(self, call: Function) -> list[Any]:
+        with np.errstate(all="ignore"):
+            return values_of(evaluate(self.program, self.values, call))
+
+    def disturbed(self, x: object) -> Any:
+        """``x``, each number of it moved by one unit in the last place."""
+        if not isinstance(x, np.ndarray | np.inexact) or x.dtype.kind not in "fc":
+            return x
+        if x.dtype not in self.patterns:
+            digits = self.rng.choice([-1.0, 1.0], PATTERN) * float(np.finfo(x.dtype).eps)
+            self.patterns[x.dtype] = (1 + digits).astype(x.dtype)
+        pattern = self.patterns[x.dtype][self.rng.integers(PATTERN // 2) :]
+        if x.size <= pattern.size:
+            return signed(x * pattern[: x.size].reshape(x.shape), self.rng)
+        moved = [part * pattern[: part.size] for (part,) in pieces(x)]
+        return signed(np.concatenate(moved).reshape(x.shape), self.rng)
+
+    def displaced(self, op: Op, moved: list[Any], still: list[Any]) -> list[Any]:
+        """What an op decides by, anywhere that rounding can take it at worst.
+
+        What is compared may be equal there, and what is asked for its truth or sign be 0.
+        """
+        if len(moved) == 2 and still[0] is still[1]:
+            return [moved[0], moved[0]]
+        away = (np.abs(widened(x) - widened(y)) for x, y in zip(moved, still, strict=True))
+        reach = [SPREAD * a * is_real(x) for a, x in zip(away, moved, strict=True)]
+        found = []
+        for x, y, r in zip(moved, still, reach, strict=True):
+            there = y + self.rng.uniform(-1, 1, np.shape(x)) * r if is_real(x) else x
+            known = np.isfinite(r) & (r > 0)
+            found.append(np.where(known, there, x).astype(x.dtype)[()] if is_real(x) else x)
+        if op in COMPARISONS and len(found) == 2:
+            i = 0 if is_real(found[0]) else 1
+            found[i] = self.met(found[i], found[1 - i], reach[0] + reach[1])
+        elif op in TRUTHS:
+            found = [self.met(x, np.zeros(()), r) for x, r in zip(found, reach, strict=True)]
+        return found
+
+    def met(self, x: Any, other: Any, reach: Any) -> Any:
+        """``x``, half of the numbers that are within ``reach`` of ``other`` there."""
+        if not is_real(x):
+            return x
+        close = (reach > 0) & (np.abs(widened(x) - widened(other)) <= 2 * reach)
+        close &= self.rng.random(np.shape(close)) < 0.5
+        return np.where(close, other, x).astype(x.dtype)[()]
+
+
+def is_real(x: object) -> bool:
+    """Whether ``x`` is a floating number or an array of such."""
+    return isinstance(x, np.ndarray | np.floating) and x.dtype.kind == "f"
+
+
+def decides(e: Equation) -> bool:
+    """Whether small differences of what ``e`` is given may make a large one."""
+    kinds = {getattr(getattr(a, "dtype", None), "kind", "") for a in e.args}
+    return "f" in kinds and (e.op in STEPS or any(v.dtype.kind not in "fc" for v in e.outs))
+
+
+def skipping(
+    ans: Any, op: Op, args: Sequence[Any], kwargs: Keywords, rng: np.random.Generator
+) -> Any:
+    """Products of which those of 0 and what is not finite may be left out: BLAS does either."""
+    if len(args) != 2 or all(np.isfinite(x).all() for x in args):
+        return ans
+    odd = [~np.isfinite(z) * 1.0 for z in args]
+    zero = [(z == 0) * 1.0 for z in args]
+    meet = op.forward(odd[0], zero[1], **kwargs) + op.forward(zero[0], odd[1], **kwargs) > 0
+    rest = op.forward(*(np.where(np.isfinite(z), z, 0).astype(z.dtype) for z in args), **kwargs)
+    either = np.where(rng.random(np.shape(ans)) < 0.5, np.nan, rest)
+    return np.where(meet, either, ans).astype(ans.dtype)[()]
+
+
+def signed(x: Any, rng: np.random.Generator, where: Any = False) -> Any:
+    """``x``, with either sign for its NaN, and ``where`` else nobody says which they have."""
+    if x.dtype.kind != "f" or not (unknown := np.isnan(x) | where).any():
         return x
     signs = rng.choice([-1.0, 1.0], x.shape).astype(x.dtype)
-    return np.where(undefined, np.copysign(x, signs), x)[()]
+    return np.where(unknown, np.copysign(x, signs), x)[()]
 
 
 def of_sums(program: Program, exact: Sequence[Any]) -> list[Any]:
@@ -269,6 +363,26 @@ def in_single(op: Op, args: Sequence[Array], kwargs: Keywords) -> Any:
     return op.forward(*map(halved, args), **kwargs)
 
 
+TRUTHS = frozenset(
+    {
+        ops.signbit, ops.logical_not, ops.logical_and, ops.logical_or, ops.logical_xor,
+        ops.all, ops.any, ops.count_nonzero,
+    }
+)  # fmt: skip
+"""Ops that ask for signs, or for what is 0."""
+
+COMPARISONS = frozenset(
+    {ops.less, ops.less_equal, ops.greater, ops.greater_equal, ops.equal, ops.not_equal}
+)
+
+STEPS = frozenset(
+    {
+        ops.floor, ops.ceil, ops.trunc, ops.rint, ops.round, ops.sign, ops.heaviside,
+        ops.floor_divide, ops.remainder, ops.fmod,
+    }
+)  # fmt: skip
+"""Ops that give floating numbers and jump."""
+
 COMPOSED = frozenset({ops.softmax, ops.log_softmax, ops.logsumexp})
 """Ops of several steps, of which one may cancel."""
 
@@ -289,7 +403,8 @@ def underflown(ans: Array, args: Sequence[Any], rng: np.random.Generator) -> Any
         low = low & (np.asarray(x) != 0)
     if not low.any():
         return ans
-    return np.where(low, ans + rng.integers(-1, 2, low.shape) * kind.smallest_subnormal, ans)[()]
+    digits = (rng.integers(-1, 2, low.shape) * kind.smallest_subnormal).astype(ans.dtype)
+    return np.where(low, ans + digits, ans)[()]
 
 
 def summed(e: Equation) -> float:

@@ -6,7 +6,7 @@ ops hand it on, and some hide it: the exponential of either zero is 1.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
@@ -41,8 +41,10 @@ OWN = frozenset(op for op in vars(ops).values() if isinstance(op, Op))
 """Those of which `READ` tells: others have poles at zero, too."""
 
 
-def signs_seen(program: Program) -> set[Var]:
+def signs_seen(program: Program, outside: Iterable[Var] = ()) -> set[Var]:
     """The variables of which somebody sees which sign a zero among them has.
+
+    Those ``outside`` are seen by what is no part of the program.
 
     Examples
     --------
@@ -52,7 +54,7 @@ def signs_seen(program: Program) -> set[Var]:
     >>> [v.name for v in program.inputs if v in signs_seen(program)]
     ['y']
     """
-    found: set[Var] = set()
+    found = set(outside)
     for e in reversed(program.equations):
         handed_on = not found.isdisjoint(e.outs) and not hides_sign(e)
         read = sign_arguments(e)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from minigrad.program import algebra, textbook
@@ -18,11 +19,19 @@ READING = rules("read")
 
 
 def rebuilt(
-    program: Program, by_op: Rules, named: bool = True, folding: bool = True, sharing: bool = True
+    program: Program,
+    by_op: Rules,
+    named: bool = True,
+    folding: bool = True,
+    sharing: bool = True,
+    outside: Iterable[Var] = (),
 ) -> Program:
-    """``program`` emitted anew through a `Builder` with rules by op, with its names or without."""
+    """``program`` emitted anew through a `Builder` with rules by op, with its names or without.
+
+    Of variables ``outside`` it is seen elsewhere which sign a zero has.
+    """
     b = Builder(by_op, folding, sharing, program.constants)
-    signed = signs_seen(program) if by_op else ()
+    signed = signs_seen(program, outside) if by_op else ()
     value: dict[Var, Any] = {}
     for equation, ans in b.replay(program.equations, value, signed):
         fresh = isinstance(ans, Var) and not ans.given and ans in b.made_by

@@ -24,7 +24,9 @@ from minigrad.typing import DType, Function, Index, Shape
 ALONE = 2**13
 """Elements up to which BLAS uses one thread; in tiles, threads of its own would be in the way."""
 
-OPERATORS = {ops.add: "+", ops.subtract: "-", ops.multiply: "*", ops.divide: "/"}
+OPERATORS = {
+    ops.add: "+", ops.subtract: "-", ops.multiply: "*", ops.divide: "/", ops.power: "**",
+}  # fmt: skip
 JOINS: dict[Any, Function] = {joined: np.concatenate, layered: np.stack}
 RESHAPES = (ops.reshape, ops.squeeze, ops.expand_dims)
 
