@@ -64,7 +64,7 @@ for shape in [(2, 3), (2, 3, 4), (0, 3)]:
 sample("flipud", np.flipud, (3,))
 for shape, shift, axis in [
     ((), 1, None), ((5,), 2, None), ((5,), -7, 0), ((2, 3), 1, None), ((2, 3), 2, 1),
-    ((0, 3), 1, 0),
+    ((0, 3), 1, 0), ((2, 3, 4), -1, -2),
     ((2, 3), (1, 2), (0, 1)), ((2, 3), (1, -1), (1, 1)), ((2, 3), 1, (0, 1)), ((4,), (1, 2), None),
 ]:  # fmt: skip
     sample("roll", lambda x, s=shift, a=axis: np.roll(x, s, a), shape)
