@@ -728,6 +728,9 @@ def test_quantiles_that_there_are_none_of() -> None:
         np.testing.assert_array_equal(step(x, np.array([-1.0, 25.0, 101.0])), [np.nan, 1, np.nan])
     with pytest.raises(ValueError, match="every q must lie in the range"):
         mg.compile(lambda x: np.percentile(x, 101.0))(np.arange(5.0))
+    step = mg.compile(lambda x, w: np.quantile(x, 0.5, weights=w, method="inverted_cdf"))
+    assert step(np.arange(3.0), np.array([1.0, 0.5, 2.0])) == 2.0
+    assert np.isnan(step(np.arange(3.0), np.array([1.0, -0.5, 2.0])))
 
 
 def test_other_errors() -> None:

@@ -65,6 +65,20 @@ def test_values_at_the_edges(name: str) -> None:
             same(s.f(mg.Tensor(x)), expected)
 
 
+@pytest.mark.parametrize(
+    "f, x",
+    [
+        (lambda x: np.linalg.norm(x, 0), np.array([1.0, NAN, 0.0])),
+        (np.linalg.cond, np.zeros((2, 2))),
+        (lambda x: np.linalg.cond(x, -2), np.array([np.zeros((2, 2)), np.diag([1.0, 2.0])])),
+    ],
+)
+def test_values_of_nothing(f: Any, x: Any) -> None:
+    with np.errstate(all="ignore"):
+        same(f(mg.Tensor(x)), f(x))
+        same(mg.compile(f)(x), f(x))
+
+
 GRADIENTS: list[Any] = [
     # function, point, gradient of the sum: closed forms
     (lambda x: mg.logaddexp(x, 1.0), INF, 1.0),

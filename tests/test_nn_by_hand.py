@@ -217,6 +217,7 @@ def test_windows_side_by_side() -> None:
         return np.stack(columns, -1)
 
     agree(lambda x: F.unfold(x, (2, 3), **options), by_hand, x)
+    assert F.unfold(x, 1).flags.writeable
 
 
 @pytest.mark.parametrize("r", [1, 2, 3])

@@ -368,6 +368,12 @@ def test_unary_operators_and_builtins() -> None:
     assert round(leaf(2.567), 1).item() == 2.6
 
 
+def test_shifts() -> None:
+    t = mg.Tensor([1, 3])
+    for got, expected in ((1 << t, [2, 8]), (t << 1, [2, 6]), (16 >> t, [8, 2]), (t >> 1, [0, 1])):
+        np.testing.assert_array_equal(got, expected)
+
+
 def test_divmod() -> None:
     for a, b in (
         (leaf(7.5), 2.0),

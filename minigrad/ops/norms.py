@@ -138,7 +138,8 @@ def length_of(x: Array, ord: Any, axis: Axis, keepdims: bool) -> Array:
     if ord == -math.inf:
         return np.min(np.abs(x), axis=axis, keepdims=keepdims)
     if ord == 0:
-        return np.sum(np.abs(np.sign(x)), axis=axis, keepdims=keepdims)
+        counted = np.where(np.isnan(x), 1.0, np.abs(np.sign(x)))
+        return np.sum(counted, axis=axis, keepdims=keepdims)
     if ord == 1:
         return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
     return power_norm(x, ord=2 if ord is None else ord, axis=axis, keepdims=keepdims)
@@ -256,6 +257,11 @@ def cond(x: Array, p: Array = None) -> Array:
     Derivative: for p = None or 2, that of the quotient of the largest and the smallest singular
     value; else that of ``‖x‖ ‖x⁻¹‖``.
 
+    Raises
+    ------
+    LinAlgError
+        For singular matrices, where ``p`` asks for their inverse.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -265,7 +271,8 @@ def cond(x: Array, p: Array = None) -> Array:
     """
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        ans = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        return np.where(s[..., 0] == 0, math.inf, ans)[()]
     return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
 
 

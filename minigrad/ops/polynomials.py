@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.ops.record import ArrayLike, composed, primitive
-from minigrad.ops.shape import arrayed
+from minigrad.ops.shape import arrayed, some
 from minigrad.typing import Array
 
 
@@ -311,8 +311,7 @@ def polyfit(
         rcond = np.shape(x)[0] * float(np.finfo(np.result_type(x.dtype, np.float16)).eps)
     found, _, rank, _ = np.linalg.lstsq(columns / scale, values, rcond)
     ans = found / (scale[:, None] if np.ndim(y) == 2 else scale)
-    short = rank < deg + 1
-    if isinstance(short, bool | np.bool_ | np.ndarray) and np.any(short):  # not so in a trace
+    if some(rank < deg + 1):
         raise np.linalg.LinAlgError(
             f"polyfit: the points do not determine a polynomial of degree {deg}; lower the degree"
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.reduction import axes_of, count, trusted
-from minigrad.ops.shape import arrayed, speaks_numpy
+from minigrad.ops.shape import arrayed, some, speaks_numpy
 from minigrad.typing import Array, Axis, Shape
 
 
@@ -65,7 +65,11 @@ def weighted_quantiles(ordered: Array, weights: Array, q: Array) -> Array:
     shares = shares / shares[..., -1:]
     shares = np.where(shares == 0, -1.0, shares)  # what weighs nothing is not the smallest
     place = np.sum(shares[..., None, :] < np.reshape(q, (-1, 1)), axis=-1)
-    return np.take_along_axis(ordered, np.minimum(place, np.shape(ordered)[-1] - 1), -1)
+    ans = np.take_along_axis(ordered, np.minimum(place, np.shape(ordered)[-1] - 1), -1)
+    negative = weights < 0
+    if speaks_numpy(negative) and np.result_type(ans).kind == "f":  # known when it runs
+        ans = np.where(np.any(negative, axis=-1, keepdims=True), math.nan, ans)
+    return ans
 
 
 def interpolated(ordered: Array, last: Array, q: Array, method: str, share: Array = None) -> Array:
@@ -117,7 +121,7 @@ def quantiles(
     q = np.float64(q) if type(q) in (int, float) else arrayed(q)
     q = np.divide(q, whole) if whole != 1 else q
     inside = (q >= 0) & (q <= 1)
-    if not speaks_numpy(inside) and not np.all(inside):
+    if some(~inside):
         raise ValueError(f"{name}: every q must lie in the range from the lowest to the highest")
     shape, axes = np.shape(a), axes_of(a, axis)
     kept = [i for i in range(len(shape)) if i not in axes]
@@ -153,7 +157,7 @@ def quantiles(
 def weights_like(name: str, weights: Array, a: Array, axes: Shape) -> Array:
     """Weights of the shape of ``a``, given as such or along ``axes`` alone; none negative."""
     w = arrayed(weights)
-    if np.any(w < 0):
+    if some(w < 0):
         raise ValueError(f"{name}: weights must not be negative")
     shape = np.shape(a)
     if np.shape(w) == tuple(shape[i] for i in axes):

@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.ops.record import ArrayLike, Op, composed, plain, primitive
 from minigrad.ops.rows import summed, total
-from minigrad.ops.shape import shape_of
+from minigrad.ops.shape import shape_of, some
 from minigrad.typing import Array, Axis, DType, Shape, Tangents
 
 NoValue: Any = np._NoValue
@@ -306,6 +306,8 @@ def average(
     ------
     ValueError
         For weights of another shape than ``a``, or than the axes averaged over.
+    ZeroDivisionError
+        For weights that sum to zero.
 
     Examples
     --------
@@ -332,6 +334,8 @@ def average(
     kind = np.result_type(*kinds, *[float] * (kinds[0].kind in "iub"))
     weights = weights if kinds[1] == kind else np.multiply(weights, 1).astype(kind)
     weight = sum(weights, axis=axis, keepdims=bool(keepdims))
+    if some(weight == 0):
+        raise ZeroDivisionError("average: the weights sum to zero")
     ans = sum(a * weights, axis=axis, keepdims=bool(keepdims)) / weight
     return (ans, np.broadcast_to(weight, np.shape(ans))) if returned else ans
 

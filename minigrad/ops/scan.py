@@ -200,7 +200,7 @@ def like(array: Array, initial: Array) -> Array:
     return initial if holds_tensor([initial]) else np.result_type(array).type(initial)
 
 
-def _fold(ufunc: np.ufunc) -> Array:
+def _fold(ufunc: np.ufunc, start: Any) -> Array:
     """``ufunc.reduce``: of the first two slices, of that and the third, and so on."""
     name = f"{ufunc.__name__}.reduce"
 
@@ -211,7 +211,7 @@ def _fold(ufunc: np.ufunc) -> Array:
         single = not np.ndim(array) and axis in (0, -1)  # one slice, as NumPy has it
         slices, axis = ([array], 0) if single else slices_of(array, axis, name)
         if initial is None:
-            initial = ufunc.identity
+            initial = start
         if initial is not None:
             array = promoted(ufunc, array)
             initial = like(array, initial)
@@ -247,6 +247,7 @@ def _running(ufunc: np.ufunc) -> Array:
 def _segments(ufunc: np.ufunc) -> Array:
     """``ufunc.reduceat``: each stretch reduced, from one index up to the next."""
     name = f"{ufunc.__name__}.reduceat"
+    reduce = REDUCTIONS.get(ufunc) or _fold(ufunc, None)  # a stretch of one is what it holds
 
     def reduceat(
         array: Array, indices: Array, axis: int = 0, dtype: DType = None, out: Any = None
@@ -259,7 +260,6 @@ def _segments(ufunc: np.ufunc) -> Array:
         starts = [int(i) for i in indices]
         if any(not 0 <= i < n for i in starts):
             raise IndexError(f"{name}: indices {starts} must lie in 0..{n - 1}")
-        reduce = implementations[ufunc, "reduce"]
         stretches = [
             array[(*front, slice(i, j if i < j else i + 1))]
             for i, j in itertools.pairwise([*starts, n])
@@ -285,7 +285,7 @@ DIFFERENTIABLE = [
     if isinstance(u, np.ufunc) and u.nin == 2 and getattr(op, "elementwise", False)
 ]  # fmt: skip
 for _ufunc in {*REDUCTIONS, *DIFFERENTIABLE}:
-    _reduction = REDUCTIONS.get(_ufunc) or _fold(_ufunc)
+    _reduction = REDUCTIONS.get(_ufunc) or _fold(_ufunc, _ufunc.identity)
     implementations[_ufunc, "reduce"] = _first_axis(f"{_ufunc.__name__}.reduce", _reduction)
 for _ufunc in DIFFERENTIABLE:
     _scan = SCANS.get(_ufunc) or _running(_ufunc)

@@ -23,6 +23,11 @@ def speaks_numpy(x: Array) -> bool:
     return hasattr(type(x), "__array_function__") and not isinstance(x, NUMPYS)
 
 
+def some(condition: Array) -> bool:
+    """Whether it holds anywhere; False in a trace, where only a run will tell."""
+    return not speaks_numpy(condition) and bool(np.any(condition))
+
+
 def holds_tensor(x: Array) -> bool:
     """Whether a nested list contains a Tensor (or another duck array)."""
     return any(holds_tensor(v) if isinstance(v, list | tuple) else speaks_numpy(v) for v in x)

@@ -17,7 +17,7 @@ from minigrad.ops.moments import std, var
 from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.reduction import NoValue, average, options, prod, sum, trusted
 from minigrad.ops.scan import cumprod, cumsum
-from minigrad.ops.shape import arrayed
+from minigrad.ops.shape import arrayed, some
 from minigrad.typing import Array, Axis, DType
 
 # --- passing over NaN ------------------------------------------------------------------
@@ -145,7 +145,7 @@ def nancumprod(a: ArrayLike, axis: Axis = None, dtype: DType = None) -> Array:
     return cumprod(np.where(trusted(a), a, 1), axis=axis, dtype=dtype)
 
 
-@composed(np.nanvar)
+@composed(np.nanvar, complex=True)
 def nanvar(
     a: ArrayLike,
     axis: Axis = None,
@@ -174,7 +174,7 @@ def nanvar(
     )  # fmt: skip
 
 
-@composed(np.nanstd)
+@composed(np.nanstd, complex=True)
 def nanstd(
     a: ArrayLike,
     axis: Axis = None,
@@ -206,6 +206,20 @@ def nanstd(
 # --- covariance ------------------------------------------------------------------------
 
 
+def counted(w: Array, name: str, n: int) -> Array:
+    """Weights of ``n`` observations, refused where `numpy.cov` refuses them."""
+    w = arrayed(w)
+    if np.shape(w) != (n,):
+        raise RuntimeError(f"cov: {name} {np.shape(w)} must have the shape ({n},)")
+    broken = w != np.round(w) if name == "fweights" else False
+    for wrong, what, error in (
+        (broken, "whole numbers", TypeError), (w < 0, "positive or 0", ValueError),
+    ):  # fmt: skip
+        if some(wrong):
+            raise error(f"cov: {name} must be {what}")
+    return np.multiply(w, 1).astype(float) if np.result_type(w).kind == "f" else w
+
+
 @composed(np.cov, complex=True)
 def cov(
     m: Array,
@@ -225,7 +239,11 @@ def cov(
     Raises
     ------
     ValueError
-        For more than two axes.
+        For more than two axes, and weights below 0.
+    RuntimeError
+        For weights that are not one for each observation.
+    TypeError
+        For ``fweights`` that are not whole.
 
     Examples
     --------
@@ -246,10 +264,9 @@ def cov(
     ddof = (0 if bias else 1) if ddof is None else ddof
     n = np.shape(x)[1]
     weights: Array = None
-    for w in (fweights, aweights):
+    for w, name in ((fweights, "fweights"), (aweights, "aweights")):
         if w is not None:
-            w = arrayed(w)
-            w = np.multiply(w, 1).astype(float) if np.result_type(w).kind == "f" else w
+            w = counted(w, name, n)
             weights = w if weights is None else weights * w
     if weights is None:
         off, freedom = x - np.mean(x, axis=1, keepdims=True), n - ddof

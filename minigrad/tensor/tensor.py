@@ -395,6 +395,12 @@ class Tensor(Protocols, Methods):
     def __rdivmod__(self, other: Array) -> tuple[Tensor, Tensor]:
         return ops.divmod(other, self)
 
+    def __rlshift__(self, other: Array) -> Array:
+        return ops.left_shift(other, self)
+
+    def __rrshift__(self, other: Array) -> Array:
+        return ops.right_shift(other, self)
+
     def __round__(self, ndigits: int | None = None) -> Tensor:
         return ops.round(self, ndigits or 0)  # type: ignore[no-any-return]
 

@@ -295,6 +295,7 @@ def unfold(
     x = frame(who, x, size, padding, stride, dilation)
     seen = windows(x, size=size, stride=stride, dilation=dilation)
     shape = np.shape(seen)
+    seen = ops.copy(seen)  # the view of windows of one element, or of none, is read-only
     return unbatched(ops.reshape(seen, (shape[0], math.prod(shape[1:4]), math.prod(shape[4:]))))
 
 
