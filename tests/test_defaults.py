@@ -16,7 +16,10 @@ import scipy.stats
 
 import minigrad as mg
 import minigrad.scipy.stats
-from minigrad.ops.record import implementations
+from minigrad.batch import rules as batched
+from minigrad.onnx import rules as written
+from minigrad.ops.record import Op, implementations, registry
+from minigrad.program.rules import rules
 
 UNGIVEN = {"keepdims": False, "where": True, "axis": -1}
 """What NumPy's marker for "no value" stands for; None for all others."""
@@ -70,6 +73,32 @@ def test_what_is_not_given_is_what_numpy_and_scipy_take() -> None:
             assert own[name] is value or own[name] == value, (theirs, name)
             compared += 1
     assert compared > 1400
+
+
+def rules_of(op: Op) -> Iterator[Any]:
+    """What derives, exports, batches, compiles and explains an op."""
+    vjps = op.vjps if isinstance(op.vjps, tuple) else (op.vjps,)
+    yield from (*vjps, op.jvp, *(op.kink or ()), *(op.regular or ()), *op.half_square)
+    yield from (written.RULES.get(op), batched.RULES.get(op))
+    yield from rules("run", "read", "lower", "formula").get(op, ())
+
+
+ASKED = {"keepdims": False, "where": True, "initial": None}
+"""What stands for NumPy's marker for "no value", where a rule has to ask for it."""
+
+
+def test_what_is_not_given_to_an_op_is_not_given_to_its_rules() -> None:
+    numpys = {ours: theirs for theirs, ours in peers() if isinstance(ours, Op)}
+    compared, none = 0, inspect.Parameter.empty
+    for op in registry.values():
+        own = defaults(numpys.get(op)) | defaults(inspect.unwrap(op.forward))
+        for rule in filter(None, rules_of(op)):
+            for name, value in defaults(rule).items():
+                if value is none or own.get(name, none) is none:
+                    continue
+                assert value in (own[name], ASKED.get(name, own[name])), (op, rule, name)
+                compared += 1
+    assert compared > 150
 
 
 USUAL = {

@@ -66,6 +66,7 @@ def test_fresh_is_not_taken_for_granted() -> None:
         ops.transpose,
         ops.broadcast_to,
         ops.choosing.mesh,
+        ops.histogram_bin_edges,
     ):
         assert not op.fresh
 

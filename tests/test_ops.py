@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+import minigrad.scipy.special
 from all_samples import SAMPLES, Sample, of_each_op
 from finite_differences import numeric_gradient
-from minigrad.ops.record import public
+from minigrad.ops.record import Op, public, registry
+from tables import each
 
 
 def tree_sum(outputs: Any, weights: list[Any]) -> Any:
@@ -132,3 +134,47 @@ def test_every_public_function_has_samples() -> None:
         and not name.startswith("special.")  # test_scipy_special.py has a table of its own
     )
     assert not missing, f"no samples for {missing}: add a row to tests/samples_*.py"
+
+
+# --- rules over a grid, whatever the samples are ------------------------------------------
+
+LESS = [-31.4, -7.7, -2.6, -1.3, -0.78, -0.47, -0.29, -0.04, -1.1e-3]
+GRID = np.array([*LESS, *np.negative(LESS)])
+FEW = np.array([-2.6, -0.47, 0.29, 0.78, 2.6, 7.7])
+ODD = {
+    "ldexp": "whole exponents",
+    "special.eval_hermite": "whole degrees",
+    "special.eval_hermitenorm": "whole degrees",
+    "special.bdtrc": "whole numbers of trials",
+    "special.chndtrinc": "0 where there is no quantile",
+    "special.itstruve0": "SciPy's values are off beyond 25",
+    "special.voigt_profile": "widths below 0",
+    "special.eval_sh_legendre": "SciPy's derivative is off at -1, of degrees that are not whole",
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # SciPy's, of numbers that are not whole
+@each("op", [o for o in registry.values() if o.elementwise and o.vjps and o.name not in ODD])
+@np.errstate(all="ignore")
+def test_rules_are_slopes_wherever_these_are_seen(op: Op) -> None:
+    """Central differences, extrapolated twice, where both extrapolations agree."""
+    one = {1: GRID, 2: GRID, 3: FEW}.get(op.arity, FEW[1:5])
+    grid = [a.ravel() for a in np.meshgrid(*[one * (1 + 0.0173 * i) for i in range(op.arity)])]
+    ans = op.forward(*grid)
+    for i, x in enumerate(grid):
+        rule = op.rule(i)
+        if rule is None or ans.dtype.kind != "f":
+            continue
+
+        def slope(h: float, i: int = i, x: Any = x) -> Any:
+            up, down = (op.forward(*grid[:i], x + k * abs(x), *grid[i + 1 :]) for k in (h, -h))
+            return (up - down) / (2 * h * abs(x))
+
+        far, near, nearest = slope(2e-3), slope(1e-3), slope(5e-4)
+        first, second = (4 * near - far) / 3, (4 * nearest - near) / 3
+        expected = (16 * second - first) / 15
+        error = abs(second - first) + 1e-9 * abs(ans / x)
+        seen = np.isfinite(expected) & (error <= 1e-4 * abs(expected) + 1e-9)
+        got = np.broadcast_to(rule(np.ones_like(ans), ans, *grid), ans.shape)
+        off = ~(abs(got - expected) <= 1e-5 * abs(expected) + 20 * error + 1e-9)
+        assert not np.any(seen & off), (i, [a[seen & off] for a in (*grid, got, expected)])

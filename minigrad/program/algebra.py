@@ -207,7 +207,7 @@ def everything(b: Builder, x: Operand, index: Index = None) -> Operand:
 
 
 @rule(ops.swapaxes)
-def swapped_twice(b: Builder, x: Operand, axis1: int = 0, axis2: int = 0) -> Operand:
+def swapped_twice(b: Builder, x: Operand, axis1: int, axis2: int) -> Operand:
     """Swapping the same two axes twice changes nothing."""
     equation = b.made(x, ops.swapaxes)
     if equation is None:
@@ -218,7 +218,7 @@ def swapped_twice(b: Builder, x: Operand, axis1: int = 0, axis2: int = 0) -> Ope
 
 
 @rule(ops.swapaxes)
-def transposed(b: Builder, x: Operand, axis1: int = 0, axis2: int = 0) -> Operand:
+def transposed(b: Builder, x: Operand, axis1: int, axis2: int) -> Operand:
     """The transpose of a matrix."""
     matrix = len(shape_of(x)) == 2 and axis1 % 2 != axis2 % 2
     return b.emit(ops.transpose, x) if matrix else None
