@@ -16,7 +16,7 @@ from itertools import pairwise
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-from minigrad.errors import PACKAGE, caller_site
+from minigrad.errors import PACKAGE, caller_site, is_user
 
 PLAIN = (
     *(float, int, complex, format, print, str, repr),
@@ -26,6 +26,15 @@ PLAIN = (
 
 ELSEWHERE = frozenset({"numpy", "scipy", "statistics", "random", "fractions", "decimal", "cmath"})
 """Packages that compute: a number that they take is lost."""
+
+SHOWS = frozenset("print pprint warn".split())
+"""Functions that give a text to people."""
+
+LOGS = frozenset("debug info warning error critical exception write".split())
+"""Methods that do."""
+
+PASSES = frozenset("<genexpr> <listcomp> <dictcomp> <setcomp> __repr__ __str__ __format__".split())
+"""Code whose texts go on to who runs it."""
 
 LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FAST", "LOAD_DEREF", "LOAD_FAST_BORROW")
 
@@ -47,6 +56,59 @@ def asked_by_others() -> str | None:
     if kind == "store":
         return "filling an array"
     return f"{'.'.join(names)}(...)" if names else "this line"
+
+
+def asked_for_people(libraries: bool) -> bool:
+    """Whether the text that the caller's caller asks for is for people.
+
+    It is if it goes straight to ``print``, into a log or an error; ``libraries`` tells whether
+    what they ask for is as well, to debug, say.
+    """
+    frame: FrameType | None = sys._getframe(2)
+    if frame is not None and frame.f_code.co_filename.startswith(PACKAGE):  # __format__
+        frame = frame.f_back
+    if libraries and frame is not None and not is_own(frame):
+        return True
+    while frame is not None:
+        for names in calls_around(frame.f_code, frame.f_lasti):
+            f = meant(frame, names)
+            if names[-1] in SHOWS or (names[-1] in LOGS and len(names) > 1):
+                return True
+            if isinstance(f, type) and issubclass(f, BaseException):
+                return True
+        if is_own(frame) and frame.f_code.co_name not in PASSES:
+            return False
+        frame = frame.f_back
+    return False
+
+
+def is_own(frame: FrameType) -> bool:
+    """Whether a frame is of the user's own code, rather than of something installed."""
+    name = frame.f_code.co_filename
+    return is_user(name) and "-packages" not in name
+
+
+@functools.lru_cache(maxsize=4096)
+def calls_around(code: CodeType, at: int) -> tuple[tuple[str, ...], ...]:
+    """The names of what is called with what is computed at an offset, or with what holds it."""
+    steps = list(dis.get_instructions(code))
+    here = sum(s.offset <= at for s in steps) - 1  # what is called may be past the call itself
+    inner = extent(steps[here])
+    around = (s for s in steps[here:] if s.opname.startswith("CALL") and encloses(extent(s), inner))
+    return tuple(names for s in around if (names := asking(code, s.offset)[1]))
+
+
+def encloses(outer: Any, inner: Any) -> bool:
+    """Whether one expression is part of another, as far as is known."""
+    return bool(outer and inner and outer[0] <= inner[0] and inner[1] <= outer[1])
+
+
+def extent(step: dis.Instruction) -> Any:
+    """Where the expression of an instruction begins and ends: lines and columns."""
+    p = step.positions
+    if p is None or None in (p.lineno, p.col_offset, p.end_lineno, p.end_col_offset):
+        return None
+    return (p.lineno, p.col_offset), (p.end_lineno, p.end_col_offset)
 
 
 def meant(frame: FrameType, names: tuple[str, ...]) -> Any:

@@ -10,9 +10,11 @@ import collections
 import copy
 import enum
 import functools
+import logging
 import operator
 import pickle
 import random
+import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator
@@ -187,12 +189,43 @@ def test_whole_numbers_that_are_looked_up(f: Any) -> None:
         (lambda x: {x, 0.5}, r"hash\(\) of x"),
         (lambda x: {"0.5": 2.0}.get(str(x), 3.0) * x, r"str\(\) of x"),
         (lambda x: pickle.loads(pickle.dumps(x)) * x, "a copy of x"),
+        (lambda x: float(str(np.atleast_1d(x))[8:-2]) * x, r"str\(\) of \S+"),
+        (lambda x: len(f"{np.exp(x)}") * x, r"str\(\) of exp\(x\)"),
+        (lambda x: len(", ".join(str(v) for v in [np.exp(x)])) * x, r"str\(\) of v"),
+        (lambda x: len(repr([np.exp(x)])) * x, r"str\(\) of exp\(x\)"),
     ],
 )
 def test_looks_at_numbers(f: Any, what: str) -> None:
     for transformed in (mg.compile(f), lambda x: mg.trace(f, x)):
         with pytest.raises(TypeError, match=f"{what} would fix its value"):
             transformed(0.5)
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda x: print(x),
+        lambda x: print(f"x = {x} {[x]}"),
+        lambda x: print(", ".join([str(v) for v in (x, x)])),
+        lambda x: sys.stdout.write(f"{x}"),
+        lambda x: logging.getLogger(__name__).warning("x = %s", x),
+        lambda x: warnings.warn(f"x = {x}", stacklevel=1),
+    ],
+    ids="print f-string list write log warning".split(),
+)
+@pytest.mark.parametrize("x", [0.5, np.ones(2)])
+@pytest.mark.filterwarnings("ignore:x = ")
+def test_texts_for_people(show: Any, x: Any) -> None:
+    """What is printed once, as the function is traced, decides about nothing."""
+    np.testing.assert_array_equal(mg.compile(lambda x: (show(x), 2 * x)[1])(x), 2 * x)
+
+
+def test_errors_of_ones_own() -> None:
+    def f(x: Any) -> Any:
+        raise KeyError(f"{x} is not known")
+
+    with pytest.raises(KeyError, match="is not known"):
+        mg.compile(f)(np.ones(2))
 
 
 def matched(x: Any) -> Any:

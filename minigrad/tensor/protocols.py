@@ -13,7 +13,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.errors import label, list_with, variable_name
 from minigrad.graph import Variable, ancestors, modes, tracing, variable
-from minigrad.numbers import asked_by_others, asking, refusal
+from minigrad.numbers import asked_by_others, asked_for_people, asking, refusal
 from minigrad.ops.record import Op, implementations
 from minigrad.typing import Array, DType, Keywords
 
@@ -133,8 +133,8 @@ class Protocols:
     # --- Python's protocols -------------------------------------------------------------
 
     def __repr__(self: Any) -> str:
-        if is_stand_in(self) and self.node in tracing.get().weak:
-            self._look("str()")  # of one of Python's numbers: it may be looked up by it
+        if is_stand_in(self) and not asked_for_people(self.node not in tracing.get().weak):
+            self._look("str()")
         data = self._value
         words = []
         if type(data) is ndarray:
