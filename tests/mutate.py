@@ -86,8 +86,22 @@ class Mutant:
         name, equals, _ = self.text.partition(" = ")
         return name if equals and not self.pairs else ""
 
+    @property
+    def bound(self) -> ast.expr | None:
+        """The bound of a comparison that the mutant lets in, or keeps out."""
+        old, new = (ast.parse(words, mode="eval").body for words in self.words.split("  ->  "))
+        if not isinstance(old, ast.Compare) or not isinstance(new, ast.Compare):
+            return None
+        same = isinstance(old.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE)
+        return min(old.left, old.comparators[0], key=within) if same else None
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}  {self.words}"
+
+
+def within(side: ast.expr) -> int:
+    """Bounds first: names of constants, and numbers."""
+    return 0 if isinstance(side, ast.Constant) else 1 if ast.unparse(side).isupper() else 2
 
 
 def changed(node: ast.AST) -> ast.AST | None:
@@ -105,6 +119,11 @@ def changed(node: ast.AST) -> ast.AST | None:
         new.value = not new.value if type(new.value) is bool else new.value + 1
         return new
     return None
+
+
+def inexact(bound: Any) -> bool:
+    """Whether no double is a bound as it is written: what is computed is not equal to it."""
+    return isinstance(bound, float) and bound.as_integer_ratio()[1] > 2**40
 
 
 def typing_only(node: ast.AST) -> bool:
@@ -385,8 +404,11 @@ LIKELY = 40
 FILES = 20
 """Test files that are collected anew for one mutant."""
 
-TABLES = ("defaults", "facts", "signatures", "docstrings", "onnx.py", "rules")
+TABLES = ("defaults", "facts", "complex", "signatures", "docstrings", "onnx.py", "rules")
 """Test files that look through whole tables, whatever lines they run."""
+
+USUAL = {"test", "tests", "minigrad", "ops"}
+"""Words in the names of too many files."""
 
 QUICK = 0.1
 """Seconds of a test that need not wait for others of its file."""
@@ -535,13 +557,16 @@ class Campaign:
 
     def equivalent(self, mutant: Mutant) -> bool:
         """Whether a row of the table has the mutant: each of its keys asks for something."""
-        old = mutant.words.partition("  ->  ")[0]
+        old, bound = mutant.words.partition("  ->  ")[0], mutant.bound
+        if isinstance(bound, ast.Constant) and inexact(bound.value):
+            return True
+        constant = ast.unparse(bound) if bound else mutant.constant
         return any(
             row.get("file", mutant.file) == mutant.file
             and row.get("line", mutant.text) == mutant.text
             and row.get("within", "").replace("{old}", old) in mutant.text
             and row.get("change", mutant.words) == mutant.words
-            and ("names" not in row or mutant.constant in row["names"])
+            and ("names" not in row or constant in row["names"])
             for row in self.table
         )
 
@@ -599,13 +624,19 @@ class Campaign:
         tables = [
             name for name, time in self.known.tests.items()
             if name.startswith(tuple(f"tests/test_{word}" for word in TABLES)) and time is not None
-            and time < QUICK
+            and time < 1
         ]  # fmt: skip
         for mutant in chosen:
             words = words_around(mutant.file, mutant.line)
             near = self.known.of_line(mutant.file, mutant.line)
             run = in_turn(self.known.of_file(mutant.file), self.known, self.options.first)
-            run.sort(key=lambda name: (name not in near, -len(words & tests[name])))
+            own = words_in(mutant.file)
+            run.sort(
+                key=lambda name: (
+                    name not in near, not own & words_in(name.partition("::")[0]) - USUAL,
+                    -len(words & tests[name]),
+                )
+            )  # fmt: skip
             alike = {name: sum(1 / often[x] for x in words & has) for name, has in tests.items()}
             named = sorted(filter(alike.get, alike), key=alike.__getitem__)[: -LIKELY - 1 : -1]
             found = dict.fromkeys(x for pair in zip_longest(run, named) for x in pair if x)

@@ -425,7 +425,7 @@ class Named(dict):  # type: ignore[type-arg]
 
 def homes() -> Any:
     """(what it is, a function that reads it, how it is set)."""
-    space = types.SimpleNamespace(k=1.0)
+    space = types.SimpleNamespace(**{"k": 1.0, "class": 1.0})
     module = types.ModuleType("settings")
     plain = {"k": 1.0}
     proxy, chain = types.MappingProxyType(plain), collections.ChainMap({"k": 1.0})
@@ -458,6 +458,7 @@ def homes() -> Any:
     yield "context", lambda x: x * variable.get(), variable.set
     yield "weak", lambda x: x * reference().k, lambda v: setattr(layer, "k", v)
     yield "getattr", lambda x: x * getattr(space, name), lambda v: setattr(space, "k", v)
+    yield "keyword", lambda x: x * getattr(space, "class"), lambda v: setattr(space, "class", v)
     yield "names", lambda x: x * getattr(space, keys[0]), lambda v: setattr(space, "k", v)
     yield "getter", lambda x: x * getter(space), lambda v: setattr(space, "k", v)
     yield "cache", lambda x: x * own().k, lambda v: setattr(space, "k", v)

@@ -14,6 +14,8 @@ import pytest
 
 import minigrad as mg
 from minigrad.derivation import Report
+from minigrad.derivation.judges import Error
+from minigrad.derivation.report import worst
 
 
 def neuron() -> tuple[Any, ...]:
@@ -177,6 +179,8 @@ def test_the_factor_is_hand_divided_by_truth() -> None:
     assert found.error.index == (0, 0)
     assert found.error.absolute == pytest.approx(1.0)
     assert found.error.relative == pytest.approx(abs(1 / g[0, 0]))
+    assert worst(np.zeros(2), np.zeros(2)) == Error(0.0, 0.0, (0,))
+    assert worst(np.array([0.0, 0.5]), np.zeros(2)) == Error(0.5, np.inf, (1,))
 
 
 def test_a_missing_sum_over_a_broadcast_axis() -> None:

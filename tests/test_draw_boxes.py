@@ -56,6 +56,16 @@ def test_a_loop_goes_by_the_name_of_what_it_computes() -> None:
     assert second.title.startswith("q, p, loop × 4")
 
 
+def test_a_picture_of_as_many_vertices_as_asked_for_is_drawn_whole() -> None:
+    w = leaf(1.5)
+    s = w * 0.5
+    for _ in range(6):
+        s = np.tanh(w * s + s)
+    n = len(Picture(s).vertices)
+    drawn = [mg.draw(s, collapse=most).view.items for most in (n, n - 1)]
+    assert [any(isinstance(i, boxes.Box) for i in items) for items in drawn] == [False, True]
+
+
 def test_statements_that_are_alike_are_no_loop() -> None:
     rng = np.random.default_rng(0)
     z = leaf(rng.normal(size=15))

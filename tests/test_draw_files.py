@@ -20,7 +20,7 @@ import minigrad as mg
 from draw_graphs import leaf, loop
 from minigrad.draw import LayoutError, Picture, film, painter, sketch, tikz
 from minigrad.draw.boxes import view
-from minigrad.draw.scene import Words, scene
+from minigrad.draw.scene import Stroke, Words, scene
 from test_draw_forms import hostile, no_graphviz
 
 x, y = 0.5, 1.5
@@ -33,14 +33,19 @@ L = 0.5 * (y - a) ** 2
 # --- TikZ ------------------------------------------------------------------------------
 
 
+def shapes_of(picture: Picture) -> list[Any]:
+    return [shape for _, shapes in scene(view(picture)).parts for shape in shapes]
+
+
 def test_a_neuron_as_tikz(tmp_path: Path) -> None:
     text = mg.draw(L, w).save(tmp_path / "neuron.tex").read_text("ascii")
     assert text.startswith(r"\documentclass[tikz,border=2pt]{standalone}")
-    assert text.count(r"\node") == sum(
-        isinstance(s, Words) for _, shapes in scene(view(Picture(L, w))).parts for s in shapes
-    )
+    assert text.count(r"\node") == sum(isinstance(s, Words) for s in shapes_of(Picture(L, w)))
     assert r"$\partial $L/$\partial $w = $-$0.1154}" in text
     assert r"\bfseries z = add}" in text
+    steps = [step for s in shapes_of(Picture(L, w)) if isinstance(s, Stroke) for step in s.steps]
+    curves = sum(len(step) == 3 for step in steps)
+    assert text.count(" .. controls ") == curves > 20
     assert "mgpaper" in mg.draw(L, theme="dark").save(tmp_path / "dark.tex").read_text("ascii")
 
 

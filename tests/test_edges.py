@@ -79,6 +79,19 @@ def test_values_of_nothing(f: Any, x: Any) -> None:
         same(mg.compile(f)(x), f(x))
 
 
+KINKS: list[Any] = [
+    ("hardtanh", (-1, 0), (1, 0)),
+    ("relu6", (0, 0), (6, 0)),
+    ("hardsigmoid", (-3, 0), (3, 0)),
+    ("hardswish", (-3, 0), (3, 1)),
+    ("softshrink", (-0.5, 0), (0.5, 0)),
+    ("hardshrink", (-0.5, 0), (0.5, 0)),
+    ("celu", (0, 1)),
+    ("selu", (0, 1.7580993408473766)),
+    ("softsign", (0, 1)),
+    ("tanhshrink", (0, 0)),
+]
+"""Slopes of activations where they jump, as PyTorch 2 gives them."""
 GRADIENTS: list[Any] = [
     # function, point, gradient of the sum: closed forms
     (lambda x: mg.logaddexp(x, 1.0), INF, 1.0),
@@ -102,6 +115,7 @@ GRADIENTS: list[Any] = [
     (lambda a: mg.clip(a, 0.7, 0.2), 0.5, 0.0),
     (lambda lo: mg.clip(0.5, lo, 0.9), 0.7, 1.0),
     (lambda hi: mg.clip(0.5, 0.1, hi), 0.2, 1.0),
+    *[(getattr(mg.nn.functional, name), float(x), slope) for name, *at in KINKS for x, slope in at],
     (lambda x: mg.minimum(x, 2.0), 2.0, 0.5),
     (lambda x: mg.minimum(2.0, x), 2.0, 0.5),
     (lambda x: mg.minimum(x, 2.0), 1.0, 1.0),

@@ -231,6 +231,11 @@ def test_memory_is_shared_by_dlpack_without_gradient_only():
     with pytest.raises(TypeError, match="w requires a gradient: as an array it would lose it"):
         w = mg.Tensor([1.0], requires_grad=True)
         np.from_dlpack(w)
+    t = [mg.Tensor(1.0, requires_grad=True)]
+    with pytest.raises(
+        TypeError, match=r"an entry of t requires .* with mg.array\(t\) or mg.stack"
+    ):
+        np.asarray(t)
     with pytest.raises(
         TypeError, match=r"an entry of x requires .* with mg.array\(x\) or mg.stack"
     ):

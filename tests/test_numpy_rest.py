@@ -178,6 +178,14 @@ def test_small_floats_stay_small(name: str) -> None:
         assert f(mg.Tensor(x), *more).dtype == f(x, *more).dtype == dtype
 
 
+@pytest.mark.parametrize("name, end", [("nanmax", 3.0), ("nanmin", 1.0)])
+def test_extremes_of_what_is_no_nan_and_asked_for(name: str, end: float) -> None:
+    f, x = getattr(np, name), mg.Tensor([1.0, np.nan, 3.0, 4 - 4 * end / 3])
+    assert f(x, where=[True, True, True, False]).item() == end
+    with pytest.raises(ValueError, match="no identity"):
+        f(mg.Tensor(np.zeros(0)))
+
+
 def test_a_median_of_truth_values_and_pieces_of_another_dtype() -> None:
     on = np.array([True, False, True, True])
     for median in (np.median, np.nanmedian):

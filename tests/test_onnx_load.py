@@ -74,6 +74,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
       "Greater GreaterOrEqual Sum".split()],
     ("Mean", {"a": A.astype(np.float32), "b": B.astype(np.float32)}, {}),
     *[(k, {"a": A > 0, "b": B > 0}, {}) for k in ("And", "Or", "Xor")],
+    *[("IsInf", {"x": np.array([np.inf, -np.inf, np.nan, 0.0], "f")}, {f"detect_{way}": 0})
+      for way in ("positive", "negative")],
     ("Not", {"a": A > 0}, {}), ("Pow", {"a": np.abs(A), "b": B}, {}),
     ("Div", {"a": np.array([-7, 7, 5]), "b": np.array([2, -2, 3])}, {}),
     ("Mod", {"a": np.array([-7, 7, 5]), "b": np.array([2, -2, 3])}, {}),
@@ -128,6 +130,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("Slice", {"x": A, "s": np.array([-9, 2]), "e": np.array([9, -9]), "a": np.array([0, 1]),
                "k": np.array([1, -1])}, {}),
     ("Slice", {"x": A, "s": np.array([1]), "e": np.array([2**62])}, {}),
+    ("Slice", {"x": A, "s": np.array([2]), "e": np.array([-3]), "a": np.array([1]),
+               "k": np.array([-1])}, {}),
     ("Squeeze", {"x": A[None]}, {}),
     ("Squeeze", {"x": A[None], "a": np.array([0])}, {"constants": ["a"]}),
     ("Tile", {"x": A, "r": np.array([2, 1])}, {}), ("Transpose", {"x": A}, {}),

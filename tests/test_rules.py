@@ -108,7 +108,7 @@ SHAPES: list[Function] = [
 ]
 MATRICES: list[Function] = [
     lambda x, y, c, d: x.sum(0) + y.sum(0),
-    lambda x, y, c, d: (c * x) @ (d * y.T),
+    lambda x, y, c, d: [(c * x) @ (d * y.T), (2.0 * x) @ (3.0 * y.T)],
     lambda x, y, c, d: [(c * x.T) @ x, x.T @ (c * x), (x @ y.T).T, (x.T @ x).T],
     lambda x, y, c, d: [x.T @ x + y.T @ y, x.T @ y + y.T @ x],
     lambda x, y, c, d: [np.stack([x, y, x]) @ x.T, (np.stack([x, y]) @ x.T).swapaxes(-1, -2)],

@@ -122,7 +122,7 @@ class Graph:
         dtype = np.dtype(dtype)
         if dtype.kind == "f" and self.floating is not None:
             return self.floating
-        if dtype.kind == "c" or dtype.itemsize > 8 or dtype.kind not in "fiub":
+        if dtype.itemsize > 8 or dtype.kind not in "fiub":
             raise TypeError(f"onnx.export: ONNX does not compute with numbers of dtype {dtype}")
         return dtype
 

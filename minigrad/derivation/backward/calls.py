@@ -183,7 +183,7 @@ class Check:
                 self.refuse_chance(runs)
             if student.backward is not None:
                 # What the forward function left: its variables may be asked for by name.
-                left = {n: v for w in reversed(watches[:1]) for n, v in w.final.items()}
+                left = watches[0].final if watches else {}
                 call, options = self.bound(runs, backward, result, args, left)
                 watches.clear()
                 runs.start = Start.of(backward, call, options)

@@ -485,5 +485,5 @@ def _is_quantity(tree: ast.expr) -> bool:
     """Whether a formula is only the name of a derivative: the left side of an equation."""
     text = written(tree)
     return bool(re.fullmatch(r"d\w+/d\w+", text)) or (
-        len(names_in(tree)) == 1 and isinstance(tree, ast.Name) and bool(readings(tree.id))
+        isinstance(tree, ast.Name) and bool(readings(tree.id))
     )
