@@ -22,6 +22,8 @@ UFUNCS = coverage.ufunc_entries()
 
 def test_the_page_is_what_the_command_prints() -> None:
     page = coverage.page()
+    short = [x.__version__.rsplit(".", 1)[0] for x in (np, scipy)]
+    assert f"NumPy {short[0]} and SciPy {short[1]}." in page
     if page.split("\n")[2:4] != PAGE.read_text(encoding="utf-8").split("\n")[2:4]:
         pytest.skip("other versions of NumPy or SciPy than the page is of")
     assert PAGE.read_text(encoding="utf-8") == page, "run python -m minigrad.coverage"

@@ -44,9 +44,9 @@ class Spot:
     along: float
     port: float = 0.0
     rank: int = 0
-    row: int = 0
-    place: float = 0.0
-    depth: float = 0.0
+    row: int = field(init=False)
+    place: float = field(init=False)
+    depth: float = field(init=False)
     ins: list[Spot] = field(default_factory=list)
     outs: list[Spot] = field(default_factory=list)
 
