@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad import ops
+from minigrad.ops.record import registry
 from minigrad.program import passes
 from minigrad.program.lower import lower
 from minigrad.program.scalar import Stretch, stretched
@@ -196,3 +198,43 @@ def test_a_choice_between_numbers_of_two_precisions_has_the_wider_one() -> None:
         for x, y in ((0.25, 3.0), (4.0, -1.0)):
             assert compiled(np.float32(x), np.float64(y)).dtype == np.float64
             assert compiled(np.float16(x), np.float32(y)).dtype == np.float32
+
+
+ENDS = [
+    0.3,
+    0.5,
+    1.0,
+    2.0,
+    7.0,
+    12.0,
+    21.0,
+    31.0,
+    38.0,
+    45.0,
+    710.0,
+    746.0,
+    1e-3,
+    1e5,
+    1e10,
+    2.0**53,
+]
+ENDS += [5e-324, 1e-310, 1e-160, 1e160, 1e308, np.inf, np.nan, 0.0]
+SINGLE = [
+    op for op in registry.values()
+    if op.elementwise and op.vjps and op.arity in (1, 2) and op.name[:8] != "special."
+    and op is not ops.ldexp
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_every_function_of_single_numbers_is_numpys_wherever_it_is_asked_for() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return [
+            op(*[z[i] * 1.0 for z in (x, y)[: op.arity]]) * 1 for op in SINGLE for i in range(6)
+        ]
+
+    compiled, rng, points = mg.compile(f), np.random.default_rng(0), [*ENDS, *np.negative(ENDS)]
+    for _ in range(24):
+        x, y = rng.choice(points, (2, 6))
+        got, want = compiled(x, y), [op.forward(*(x, y)[: op.arity]) * 1.0 for op in SINGLE]
+        np.testing.assert_allclose(np.reshape(got, (-1, 6)), want, rtol=1e-13, atol=1e-300)
