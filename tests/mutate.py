@@ -15,9 +15,11 @@ The default tests (``make test``) are run once, to know which of them run which 
 kept (``--known``), and completed when tests are added.  A mutant of a function lives in a fork
 of the process that has collected the tests, with its code exchanged; one of what stands in no
 function (a table's facts, defaults), or runs at imports only, in a fork that imports the
-package anew.  Tests run in an order that changes their file at each step, for ``--seconds`` of
-processor time.  A test that kills is run without the mutant, too, once, and left out should it
-fail.  PyTorch, JAX and Dask are left out: a fork lacks their threads and would wait for them.
+package anew. Tests run in an order that changes their file at each step, for ``--seconds`` of
+processor time: those that run the line, and then those that run others of the file, since a line is
+not seen to run under a trace function of the package, or where its answer is kept. A test that
+kills is run without the mutant, too, once, and left out should it fail. PyTorch, JAX and Dask are
+left out: a fork lacks their threads and would wait for them.
 """
 
 from __future__ import annotations
@@ -677,6 +679,8 @@ class Campaign:
                     found = campaign.known.of_line(mutant.file, mutant.line) & set(items)
                     rarely = campaign.known.rarely(mutant.file, mutant.line)
                     order = in_turn(found, campaign.known, campaign.options.first, rarely)
+                    more = campaign.known.of_file(mutant.file) & set(items) - found
+                    order += in_turn(more, campaign.known, campaign.options.first)
                     alive = campaign.survives(mutant, order, attempt)
                     campaign.count(mutant, "alive" if alive else "killed", f"{len(order)} tests")
                 return True
