@@ -660,6 +660,7 @@ LAYOUTS: list[Any] = [  # what n decides about a shape
     lambda x, n: np.moveaxis(x, n, 0),
     lambda x, n: np.rot90(x, n),
     lambda x, n: np.mean(np.histogram(x, n)[0]),
+    lambda x, n: np.histogram_bin_edges(x, n),
 ]
 
 

@@ -121,7 +121,7 @@ def quantiles(
     q = np.float64(q) if type(q) in (int, float) else arrayed(q)
     q = np.divide(q, whole) if whole != 1 else q
     inside = (q >= 0) & (q <= 1)
-    if some(~inside):
+    if some(np.logical_not(inside)):
         raise ValueError(f"{name}: every q must lie in the range from the lowest to the highest")
     shape, axes = np.shape(a), axes_of(a, axis)
     kept = [i for i in range(len(shape)) if i not in axes]

@@ -79,7 +79,7 @@ class Tracer(Promotion):
     codes : set
         What has run.
     refused : TypeError or None
-        What was last said of a value that was looked at; whoever caught it went on without.
+        What was said of a value that was looked at; whoever caught it went on without.
     clock : tuple or None
         A function that answers differently each time, and where it was called.
     hook : callable or None
@@ -200,7 +200,12 @@ class Tracer(Promotion):
         return self.updates[id(t)][1]._value if id(t) in self.updates else t._value
 
     def refuse(self, t: Tensor, what: str) -> NoReturn:
-        """Raise: the value of ``t`` must not be looked at."""
+        """Raise: the value of ``t`` must not be looked at.
+
+        What asks in vain may ask for something else, to say so: the first is what matters.
+        """
+        if self.refused is not None:
+            raise self.refused
         site, name = caller_site(), self.called(t)
         self.refused = TypeError(
             f"{what} of {name} would fix its value in the program for every later call"

@@ -47,6 +47,9 @@ LAYOUT = frozenset(
 )
 """Metadata that decide about shapes."""
 
+COUNTED = {ops.histogram_bin_edges: 1}
+"""Op -> the argument that does, if it is a number."""
+
 
 class Recorder:
     """Records every op on what it has made stand-ins for, and on what comes from outside.
@@ -119,6 +122,8 @@ class Recorder:
             return self.index(args[0])
         if len(args) != op.arity or (kwargs and not kwargs.keys() <= op.metadata):
             args, kwargs = op.bind(args, kwargs)
+        if op in COUNTED and not np.ndim(args[COUNTED[op]]):
+            args = tuple(whole(x) if i == COUNTED[op] else x for i, x in enumerate(args))
         values, parents = self.operands(op, args)
         kept = {key: self.kept(v) for key, v in kwargs.items()}
         for key in LAYOUT & kept.keys():
