@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 
 import pytest
 
 from minigrad.writing.numbers import Surd, decimal, fraction, python_number, surd, tidy, worth
+from minigrad.writing.styles import LATEX, TEXT
+from tables import each
 
 
 def test_quotients_are_found_again() -> None:
@@ -94,6 +97,36 @@ def test_what_is_written_is_worth_the_number() -> None:
     assert worth(Surd("ratio", 2, 3, -1)) == pytest.approx(2 / 3 / math.pi, rel=1e-15)
     assert worth(Surd("log", 1, 2)) == 1 / math.log(2)
     assert worth(Surd("log", 10, 2)) == math.log(10) / math.log(2)
+
+
+ROOTS = [Surd("root", n, m, pi) for n in (1, 2, 3) for m in (1, 2, 3) for pi in (-1, 0, 1)]
+RATIOS = [Surd("ratio", n, m, pi) for n in (1, 2, 3) for m in (1, 2, 3) for pi in (-1, 1)]
+LOGARITHMS = [Surd("log", n, m) for n, m in ((2, 1), (10, 1), (1, 3), (3, 2), (2, 10))]
+
+
+@each("x", [*ROOTS, *RATIOS, *LOGARITHMS])
+def test_every_root_ratio_and_logarithm_is_written_as_what_it_is(x: Surd) -> None:
+    latex = re.sub(
+        r"\\(frac|sqrt|ln|pi|left|right)", lambda m: WORDS.get(m[1], ""), LATEX.surd(x).code
+    )
+    for text in (TEXT.surd(x).code, latex.translate(str.maketrans("{}", "()"))):
+        text = re.sub(r"(\d) ?π", r"(\1*π)", text.replace(")(", ")/("))
+        text = re.sub(r"√(\d+|π)", r"√(\1)", text).replace("√", "sqrt")
+        assert eval(text, {"sqrt": math.sqrt, "log": math.log, "π": math.pi}) == pytest.approx(
+            worth(x)
+        )
+
+
+WORDS = {"sqrt": "√", "ln": "log", "pi": "π"}
+
+
+def test_one_root_is_enough() -> None:
+    written = {
+        Surd("root", 2, 3): "√(2/3)",
+        Surd("root", 1, 2): "1/√2",
+        Surd("root", 1, 2, 1): "√(π/2)",
+    }
+    assert {x: TEXT.surd(x).code for x in written} == written
 
 
 def test_decimals() -> None:
