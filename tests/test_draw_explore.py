@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.draw import Exploration, Picture
+from minigrad.draw import Exploration, Picture, explorer
 from minigrad.draw.overlay import between, overlay
+from tables import each
 from test_explorer import HOSTILE, Shown, chain, node, one_neuron, show
 
 __all__ = ["show"]  # fixtures
@@ -109,6 +110,59 @@ def test_save(tmp_path: Path) -> None:
         made.save(tmp_path / "x.svg")
     with pytest.raises(FileNotFoundError, match=r"explore: cannot save .* make it first"):
         made.save(tmp_path / "no" / "x.html")
+
+
+def test_shares_are_slopes_times_gradients_and_add_up_to_one() -> None:
+    a, b = (mg.Tensor(v, requires_grad=True, name=n) for v, n in ((0.3, "a"), (-0.7, "b")))
+    p = a * b
+    q = p * p + np.sin(a) / b
+    carried = explorer.data(Picture(np.tanh(q) * p + q, [a, b]))
+    vertices, edges = carried["vertices"], carried["edges"]
+    for i, vertex in enumerate(vertices):
+        shares = [e for e in edges if e["from"] == i and "flows" in e]
+        for edge in shares:
+            gradient = vertices[edge["to"]]["gradient"]
+            np.testing.assert_allclose(edge["share"], edge["local"] * gradient, rtol=1e-12)
+        if shares:
+            total = sum(e["share"] for e in shares)
+            np.testing.assert_allclose(total, vertex["gradient"], rtol=1e-12)
+    slopes = [vertices[i]["gradient"] for i in carried["wrt"]]
+
+    def of(a: float, b: float) -> Any:
+        q = (a * b) ** 2 + np.sin(a) / b
+        return np.tanh(q) * a * b + q
+
+    h = 1e-5
+    expected = [(of(0.3 + h, -0.7) - of(0.3 - h, -0.7)) / (2 * h)]
+    expected += [(of(0.3, -0.7 + h) - of(0.3, -0.7 - h)) / (2 * h)]
+    np.testing.assert_allclose(slopes, expected, rtol=1e-8)
+
+
+@each(
+    "shape, cells, note",
+    [
+        ((3, 4), 100, ""),
+        ((2, 3, 4), 100, ""),
+        ((10,), 100, ""),
+        ((10,), 25, "in reading order"),
+        ((500, 1), 25, "1 entry in 20, in reading order"),
+        ((40, 30), 64, "1 row in 5 and 1 column in 4"),
+        ((90, 5), 64, "1 row in 8"),
+        ((3, 200), 64, "1 column in 25"),
+    ],
+)
+def test_a_heat_map_has_every_kth_entry(shape: Any, cells: int, note: str) -> None:
+    value = np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
+    found = explorer.content(value, cells)
+    rows, grid = found["rows"], found["grid"]
+    if "step" in grid:
+        expected: Any = value.reshape(-1)[:: grid["step"]].tolist()
+        assert {len(row) for row in rows[:-1]} <= {grid["width"]} and len(rows[-1]) <= grid["width"]
+        rows = sum(rows, [])
+    else:
+        expected = value.reshape(-1, shape[-1])[:: grid["down"], :: grid["right"]].tolist()
+    assert (rows, found["note"]) == (expected, note)
+    assert np.size(expected) <= 1.2 * cells
 
 
 def test_what_is_no_report() -> None:
