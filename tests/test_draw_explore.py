@@ -158,7 +158,7 @@ def test_a_heat_map_has_every_kth_entry(shape: Any, cells: int, note: str) -> No
     if "step" in grid:
         expected: Any = value.reshape(-1)[:: grid["step"]].tolist()
         assert {len(row) for row in rows[:-1]} <= {grid["width"]} and len(rows[-1]) <= grid["width"]
-        rows = sum(rows, [])
+        rows = [x for row in rows for x in row]
     else:
         expected = value.reshape(-1, shape[-1])[:: grid["down"], :: grid["right"]].tolist()
     assert (rows, found["note"]) == (expected, note)
