@@ -281,6 +281,13 @@ def test_a_coincidence_of_any_power_is_not_right(n: int) -> None:
     assert mg.check_derivation(L, {"dL/dw": f"{n}*z**{n - 1}*x"}).ok
 
 
+def test_zeros_that_parameters_begin_with_are_other_numbers_elsewhere() -> None:
+    x, w = np.array([0.5, 1.5, -0.7]), mg.Tensor(np.zeros(3), requires_grad=True)
+    L = np.sum((x * w) ** 2)
+    assert mg.check_derivation(L, {"dL/dw": "2*x**2*w"}).ok
+    assert mg.check_derivation(L, {"dL/dw": "x*w"}).first_error.diagnosis.kind == "coincidence"
+
+
 def test_a_coincidence_at_the_data_is_not_right() -> None:
     x = 1.0
     w = mg.Tensor(0.3, requires_grad=True)
