@@ -196,6 +196,9 @@ for shape in [(3, 2), (2, 3), (2, 3, 2), (2, 2)]:
     sample("linalg.pinv", lambda a: np.linalg.pinv(stepped(a)), shape)
 sample("linalg.pinv", lambda a, b: np.linalg.pinv(np.outer(a, b), rcond=1e-8), (3,), (2,))
 sample("linalg.pinv", lambda a: np.linalg.pinv(stepped(a), rtol=None), (3, 2))
+for shape in ((3, 3), (3, 2), (2, 3)):  # singular values that are not 0 are dropped
+    sample("linalg.pinv", lambda a: np.linalg.pinv(stepped(a), 0.5), shape)
+sample("linalg.pinv", lambda a: np.linalg.pinv(stepped(a), np.array([0.5, 0.01])), (2, 3, 2))
 sample(
     "linalg.tensorinv", lambda a: np.linalg.tensorinv(a + 9 * np.eye(4).reshape(2, 2, 4)), (2, 2, 4)
 )
@@ -222,6 +225,8 @@ for p, q in [((4, 2), (4,)), ((4, 2), (4, 3)), ((2, 2), (2,)), ((2, 3), (2, 2)),
     sample("linalg.lstsq", lambda a, b: np.linalg.lstsq(stepped(a), b)[0], p, q)
     sample("linalg.lstsq", lambda a, b: np.linalg.lstsq(stepped(a), b)[1], p, q)
     sample("linalg.lstsq", lambda a, b: np.linalg.lstsq(stepped(a), b, 1e-12)[::3], p, q)
+    for cutoff in (0.5, 1.5, -1.0):  # LAPACK has its default for what is no share
+        sample("linalg.lstsq", lambda a, b, c=cutoff: np.linalg.lstsq(stepped(a), b, c)[0], p, q)
 for n in (0, 1, 2, 3, 5, 6, -1, -2):
     sample(
         "linalg.matrix_power",

@@ -51,6 +51,9 @@ sample("setdiff1d", lambda x: np.setdiff1d(x, x[1:3]), ODD)
 sample("setxor1d", np.setxor1d, ODD, np.array([0.75, -2.0]))
 sample("trim_zeros", lambda x: np.trim_zeros(x * np.array([0.0, 1, 0, 1, 0])), (5,))
 sample("trim_zeros", lambda x: np.trim_zeros(x * np.array([0.0, 1, 0, 1, 0]), "b"), (5,))
+if np.lib.NumpyVersion(np.__version__) >= "2.2.0":  # which trims along several axes
+    sample("trim_zeros", lambda x: np.trim_zeros(np.pad(x, 1)), (2, 3))
+    sample("trim_zeros", lambda x: np.trim_zeros(np.pad(x, 1), "f", 1), (2, 3))
 
 # --- windows and histograms ------------------------------------------------------------
 

@@ -90,8 +90,15 @@ MISTAKES: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (lambda t: np.polyint(t, 3, [1.0, 2.0]), ValueError, "one constant or 3 of them, not 2"),
     (lambda t: np.poly(t[None]), ValueError, "poly takes a vector of zeros here: of a matrix"),
     (lambda t: np.polymul(t[None], t), ValueError, "polymul takes vectors of coefficients"),
-    (lambda t: np.trim_zeros(t[None]), ValueError, "trim_zeros takes a vector"),
+    (lambda t: np.trim_zeros(t, "front"), ValueError, "trim must be made of 'f' and 'b', not 'fr"),
     (lambda t: np.histogram(t, weights=t[:2]), ValueError, "must have the shape of a"),
+    (lambda t: np.histogram(t, "fd", weights=t), TypeError, "give the number of bins and not 'fd'"),
+    (lambda t: np.interp(t, t, t, period=0), ValueError, "the period must not be 0"),
+    (
+        lambda t: np.quantile(t, 0.5, weights=t * 0, method="inverted_cdf"),
+        ValueError,
+        "weights must be finite, and not all 0",
+    ),
     (
         lambda t: np.lib.stride_tricks.sliding_window_view(t, 9),
         ValueError,

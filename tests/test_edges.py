@@ -65,11 +65,19 @@ def test_values_at_the_edges(name: str) -> None:
             same(s.f(mg.Tensor(x)), expected)
 
 
+@pytest.mark.filterwarnings("ignore:Degrees of freedom")
 @pytest.mark.parametrize(
     "f, x",
     [
         (lambda x: np.linalg.norm(x, 0), np.array([1.0, NAN, 0.0])),
         (np.linalg.cond, np.zeros((2, 2))),
+        (lambda x: np.nanvar(x, 1, ddof=1), np.array([[1.0, NAN], [1.0, 3.0]])),
+        (lambda y: np.interp([1, 1.5, 2, 2.5, 3], [1, 2, 3], y), np.array([1.0, INF, -INF])),
+        (lambda y: np.interp([1, 1.5, 2, 2.5, 3], [1, 2, 3], y), np.array([-INF, 3.0, INF])),
+        (lambda y: np.interp([1, 1.5, 2, 2.5, 3], [1, 2, 3], y), np.array([INF, INF, NAN])),
+        (lambda p: np.unwrap(p, period=255), np.array([1, 128, 257])),
+        (lambda p: np.unwrap(p, period=4), np.array([0, 3, 5, 7])),
+        (lambda x: np.cov(x, dtype=np.float16), np.eye(2)),
         (lambda x: np.linalg.cond(x, -2), np.array([np.zeros((2, 2)), np.diag([1.0, 2.0])])),
     ],
 )

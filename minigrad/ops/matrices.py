@@ -142,7 +142,7 @@ def solve(a: Array, b: Array) -> Array:
     return np.linalg.solve(a, b)
 
 
-def pinv_rule(g: Array, ans: Array, a: Array, **_: object) -> Array:
+def pinv_rule(g: Array, ans: Array, a: Array, rcond: Any = None) -> Array:
     """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973).
 
     Holds while the rank stays what it is.
@@ -150,7 +150,29 @@ def pinv_rule(g: Array, ans: Array, a: Array, **_: object) -> Array:
     p, pH, gH = ans, mH(ans), mH(g)
     n, m = np.shape(ans)[-2:]
     left, right = np.eye(m) - a @ p, np.eye(n) - p @ a
-    return left @ gH @ p @ pH + pH @ p @ gH @ right - pH @ g @ pH
+    da = left @ gH @ p @ pH + pH @ p @ gH @ right - pH @ g @ pH
+    rounding = max(n, m) * np.finfo(np.result_type(a, np.float16)).eps
+    if rcond is None or np.all(rcond <= rounding):
+        return da
+    return da + cut_off(gH, a, np.multiply(rcond, 1.0)[..., None], rounding)
+
+
+def cut_off(gH: Array, a: Array, rcond: Array, rounding: float) -> Array:
+    """What the rule adds where singular values were dropped that are not 0.
+
+    With ``M = Uᴴ dA V``, ``σᵢ`` kept and ``σⱼ`` dropped, ``Uᴴ dPᴴ V`` has at i, j and at j, i
+    ``(σᵢ Mᵢⱼ + σⱼ M̄ⱼᵢ) / (σᵢ (σᵢ² - σⱼ²))``, where that for σⱼ = 0 has ``Mᵢⱼ / σᵢ²``.
+    """
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    kept = s > rcond * s[..., :1]
+    dropped = ~kept & (s > rounding * s[..., :1])
+    pairs = kept[..., :, None] & dropped[..., None, :]
+    high = np.where(pairs, s[..., :, None], 1.0)
+    low = np.where(pairs, s[..., None, :], 0.0)
+    straight = (low / high) ** 2 / (high**2 - low**2)
+    crossed = low / high / (high**2 - low**2)
+    q = mH(u) @ gH @ mH(vh)
+    return u @ ((straight + mT(straight)) * q + (crossed + mT(crossed)) * mH(q)) @ vh
 
 
 @primitive(vjps=(textbook(pinv_rule),), name="linalg.pinv", fresh=True, complex=True)
@@ -206,12 +228,19 @@ def cut_pinv(a: Array, rcond: Any) -> Array:
     return pinv(a, rtol=None) if rcond is None else pinv(a, rcond)
 
 
+def share(rcond: Any) -> Any:
+    """The cutoff that LAPACK makes of ``rcond``: its default of what is no share."""
+    return rcond if rcond is not None and 0 < rcond < 1 else None
+
+
 @textbook
 def lstsq_left(g: Array, ans: Array, a: Array, b: Array, rcond: Any = None) -> Array:
     """What ``A⁺ b``, the residuals ``Σ |b - A x|²`` and the singular values pass back."""
     gx, gresiduals, _, gs = g
-    x, b, gx = columns(ans[0]), columns(b), columns(gx)
-    da = pinv_rule(gx @ mH(b), cut_pinv(a, rcond), a) + conjugated(svdvals_rule(gs, ans[3], a))
+    x, b, gx, rcond = columns(ans[0]), columns(b), columns(gx), share(rcond)
+    da = pinv_rule(gx @ mH(b), cut_pinv(a, rcond), a, rcond) + conjugated(
+        svdvals_rule(gs, ans[3], a)
+    )
     if np.size(gresiduals):
         da = da - 2 * ((b - a @ x) * gresiduals) @ mH(x)
     return da
@@ -221,7 +250,7 @@ def lstsq_left(g: Array, ans: Array, a: Array, b: Array, rcond: Any = None) -> A
 def lstsq_right(g: Array, ans: Array, a: Array, b: Array, rcond: Any = None) -> Array:
     """``A⁺ᴴ x̄``, and ``2 (b - A x)`` times the gradient of the residuals."""
     gx, gresiduals, _, _ = g
-    db = mH(cut_pinv(a, rcond)) @ columns(gx)
+    db = mH(cut_pinv(a, share(rcond))) @ columns(gx)
     if np.size(gresiduals):
         db = db + 2 * (columns(b) - a @ columns(ans[0])) * gresiduals
     return np.reshape(db, np.shape(b))

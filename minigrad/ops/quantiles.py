@@ -167,7 +167,11 @@ def weights_like(name: str, weights: Array, a: Array, axes: Shape) -> Array:
             f"{name}: weights {np.shape(w)} must have the shape {shape} of the array, or that of "
             "the axes they go along"
         )
-    return np.broadcast_to(w, shape)
+    w = np.broadcast_to(w, shape)
+    total = np.sum(w, axis=axes)
+    if some((total == 0) | ~np.isfinite(total)):
+        raise ValueError(f"{name}: weights must be finite, and not all 0")
+    return w
 
 
 @composed(np.quantile)

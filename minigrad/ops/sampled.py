@@ -12,7 +12,7 @@ from minigrad.ops.indexing import getitem, scatter, settled
 from minigrad.ops.order import moveaxis
 from minigrad.ops.record import ArrayLike, composed
 from minigrad.ops.scan import cumprod, cumsum, diff
-from minigrad.ops.shape import arrayed, ravel, reshape
+from minigrad.ops.shape import arrayed, ravel, reshape, some
 from minigrad.typing import Array, Axis, DType, Function
 
 # --- slopes and integrals --------------------------------------------------------------
@@ -35,7 +35,8 @@ def interp(
     Raises
     ------
     ValueError
-        For another number of values than of points; for ``left`` or ``right`` beside ``period``.
+        For another number of values than of points; for ``left`` or ``right`` beside ``period``,
+        and a period of 0.
 
     Examples
     --------
@@ -52,6 +53,8 @@ def interp(
         if left is not None or right is not None:
             raise ValueError("interp: with a period there is no left and no right")
         period = np.abs(period)
+        if some(period == 0):
+            raise ValueError("interp: the period must not be 0")
         x, xp = x % period, xp % period
         order = np.argsort(xp)
         xp, fp = getitem(xp, order), getitem(fp, order)
@@ -65,6 +68,9 @@ def interp(
     level = width == 0
     slope = (y1 - y0) / np.where(level, 1.0, width)
     ans = y0 + slope * (x - x0)
+    rough = ~np.isfinite(slope)  # seen from the other end, and at the points themselves
+    ans = np.where(rough & np.isnan(ans), np.where(y0 == y1, y0, y1 + slope * (x - x1)), ans)
+    ans = np.where(rough & (x == x0), y0, np.where(rough & (x == x1), y1, ans))
     ans = np.where(x < xp[0], fp[0] if left is None else left, ans)
     return np.where(x > xp[-1], fp[-1] if right is None else right, ans)[()]
 
@@ -206,11 +212,13 @@ def unwrap(
     array([0., 0., 1.])
     """
     axis = normalize_axis_index(axis, np.ndim(p))
-    step, half = diff(p, axis=axis), period / 2
+    step = diff(p, axis=axis)
+    half = period // 2 if np.result_type(step, period).kind in "iu" else period / 2
     turned = (step + half) % period - half
-    turned = np.where((turned == -half) & (step > 0), turned + period, turned)
+    upper = (turned == -half) & (step > 0) & (2 * half == period)
+    turned = np.where(upper, turned + period, turned)
     small = np.abs(step) < (half if discont is None else np.maximum(discont, half))
-    jump = np.where(small, 0.0, turned - step)
+    jump = np.where(small, 0, turned - step)
     start = np.zeros_like(p[along(axis, 1)])
     return p + np.concatenate([start, cumsum(jump, axis=axis)], axis=axis)
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from minigrad.ops.indexing import take
 from minigrad.ops.record import ArrayLike, Op, composed
+from minigrad.ops.reduction import axes_of
 from minigrad.ops.shape import ravel
-from minigrad.typing import Array
+from minigrad.typing import Array, Axis
 
 
 @composed(np.unique)
@@ -213,15 +214,15 @@ def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Arr
 
 
 @composed(np.trim_zeros, complex=True)
-def trim_zeros(filt: ArrayLike, trim: str = "fb") -> Array:
-    """A vector without the zeros in front (``"f"``) and at its end (``"b"``), as NumPy's.
+def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Axis = None) -> Array:
+    """An array without the zeros in front (``"f"``) and at its end (``"b"``), as NumPy's.
 
     Derivative: ``dy`` at the elements that stayed, 0 at those cut off.
 
     Raises
     ------
     ValueError
-        For anything but a vector.
+        For a ``trim`` of other letters.
 
     Examples
     --------
@@ -229,11 +230,14 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb") -> Array:
     >>> mg.trim_zeros(np.array([0.0, 1.0, 2.0, 0.0]))
     array([1., 2.])
     """
-    if np.ndim(filt) != 1:
-        raise ValueError(f"trim_zeros takes a vector, the shape is {np.shape(filt)}")
-    (places,) = np.nonzero(filt)
-    if not len(places):
-        return filt[:0]
-    first = places[0] if "f" in trim.lower() else 0
-    end = places[-1] + 1 if "b" in trim.lower() else np.size(filt)
-    return filt[first:end]
+    sides = trim.lower()
+    if sides not in ("f", "b", "fb", "bf"):
+        raise ValueError(f"trim_zeros: trim must be made of 'f' and 'b', not {trim!r}")
+    places = np.nonzero(np.atleast_1d(filt))
+    index = [slice(None)] * np.ndim(filt)
+    for i in axes_of(filt, axis):
+        n, taken = np.shape(filt)[i], places[i]
+        first = np.min(taken, initial=n) if "f" in sides else 0
+        end = np.max(taken + 1, initial=0) if "b" in sides else n
+        index[i] = slice(first, end) if len(taken) else slice(0)
+    return filt[tuple(index)]

@@ -59,7 +59,7 @@ _HARMLESS: dict[str, tuple[Any, ...]] = {
     "dtype": (None,),
     "device": (None, "cpu"),
     "inplace": (False,),
-    "overwrite_input": (False,),
+    "overwrite_input": (False, True),
     "weights": (None,),
     "interpolation": (None,),
 }

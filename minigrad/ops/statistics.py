@@ -145,6 +145,20 @@ def nancumprod(a: ArrayLike, axis: Axis = None, dtype: DType = None) -> Array:
     return cumprod(np.where(trusted(a), a, 1), axis=axis, dtype=dtype)
 
 
+def over_known(
+    measure: Any, a: Array, axis: Axis, dtype: DType, ddof: Any, keepdims: bool, where: Array,
+    mean: Array, correction: Any,
+) -> Array:  # fmt: skip
+    """A variance or its root, of what is not NaN; NaN where no freedom is left."""
+    part = trusted(a) & where
+    ans = measure(
+        np.where(part, a, 0), axis, dtype, ddof=ddof, keepdims=keepdims, where=part, mean=mean,
+        correction=correction,
+    )  # fmt: skip
+    left = np.sum(part, axis=axis, keepdims=keepdims)
+    return np.where(left > (ddof if correction is NoValue else correction), ans, math.nan)[()]
+
+
 @composed(np.nanvar, complex=True)
 def nanvar(
     a: ArrayLike,
@@ -167,11 +181,7 @@ def nanvar(
     >>> mg.grad(mg.nanvar)(np.array([1.0, np.nan, 3.0]))
     array([-1.,  0.,  1.])
     """
-    keep = trusted(a)
-    return var(
-        np.where(keep, a, 0), axis, dtype, ddof=ddof, keepdims=keepdims,
-        where=keep & where, mean=mean, correction=correction,
-    )  # fmt: skip
+    return over_known(var, a, axis, dtype, ddof, keepdims, where, mean, correction)
 
 
 @composed(np.nanstd, complex=True)
@@ -196,17 +206,13 @@ def nanstd(
     >>> mg.grad(mg.nanstd)(np.array([1.0, np.nan, 3.0]))
     array([-0.5,  0. ,  0.5])
     """
-    keep = trusted(a)
-    return std(
-        np.where(keep, a, 0), axis, dtype, ddof=ddof, keepdims=keepdims,
-        where=keep & where, mean=mean, correction=correction,
-    )  # fmt: skip
+    return over_known(std, a, axis, dtype, ddof, keepdims, where, mean, correction)
 
 
 # --- covariance ------------------------------------------------------------------------
 
 
-def counted(w: Array, name: str, n: int) -> Array:
+def weights_of(w: Array, name: str, n: int) -> Array:
     """Weights of ``n`` observations, refused where `numpy.cov` refuses them."""
     w = arrayed(w)
     if np.shape(w) != (n,):
@@ -266,7 +272,7 @@ def cov(
     weights: Array = None
     for w, name in ((fweights, "fweights"), (aweights, "aweights")):
         if w is not None:
-            w = counted(w, name, n)
+            w = weights_of(w, name, n)
             weights = w if weights is None else weights * w
     if weights is None:
         off, freedom = x - np.mean(x, axis=1, keepdims=True), n - ddof
@@ -276,7 +282,8 @@ def cov(
         lost = ddof if aweights is None else ddof * sum(weights * aweights) / total
         off, freedom = x - average(x, axis=1, weights=weights)[:, None], total - lost
         scaled = off * weights
-    return np.squeeze(off @ conjugated(scaled).T / np.maximum(freedom, 0))[()]
+    ans = off @ conjugated(scaled).T / np.maximum(freedom, 0)
+    return np.squeeze(ans if dtype is None else ans.astype(dtype))[()]
 
 
 @composed(np.corrcoef)

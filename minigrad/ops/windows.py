@@ -141,12 +141,15 @@ def histogram(
 
     Derivative: by the weights, ``dy`` of the bin that an element is in.
 
-    Differentiable by the weights; as functions of the data, the numbers only jump.
+    Differentiable by the weights; as functions of the data, the numbers only jump, and the edges
+    count as constants.
 
     Raises
     ------
     ValueError
         For weights of another shape than ``a``.
+    TypeError
+        For weights where the number of bins is to be found.
 
     Examples
     --------
@@ -159,6 +162,8 @@ def histogram(
         bins = operator.index(bins)  # which is refused in a program
     if weights is None:
         return counted(a, bins, range=range, density=density)
+    if isinstance(bins, str):
+        raise TypeError(f"histogram: with weights, give the number of bins and not {bins!r}")
     if np.shape(weights) != np.shape(a):
         raise ValueError(
             f"histogram: weights {np.shape(weights)} must have the shape of a {np.shape(a)}"
