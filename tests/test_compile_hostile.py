@@ -11,6 +11,7 @@ import copy
 import enum
 import functools
 import logging
+import numbers
 import operator
 import pickle
 import random
@@ -175,6 +176,50 @@ LATE: dict[str, Any] = {  # a whole number that has changed is an input, if nobo
     "spread": lambda x, n: x * np.broadcast_to(n, (2,)).dtype.itemsize + np.broadcast_to(n, 2) // 2,
     "kind": lambda x, n: x * (2.0 if np.broadcast_to(n, 2).dtype.kind == "f" else 3.0),
 }
+
+
+OF_NUMBERS = (float, int)
+
+
+def kinds() -> Iterator[Any]:
+    """Functions that agree for 2, whatever type they are told of it."""
+
+    def tried(x: Any, n: Any) -> Any:
+        try:
+            return x * 2 if n.shape == () else x
+        except AttributeError:
+            return x * n
+
+    def named(x: Any, n: Any) -> Any:
+        match n:
+            case int():
+                return x * n
+        return x * 2
+
+    dispatched = functools.singledispatch(lambda n, x: x * 2)
+    dispatched.register(int, lambda n, x: x * n)
+    yield from (tried, named, lambda x, n: dispatched(n, x))
+    yield lambda x, n: x * n if isinstance(n, int) else x * 2
+    yield lambda x, n: x * n if isinstance(n, OF_NUMBERS) else x * 2
+    yield lambda x, n: x * n if isinstance(n, numbers.Number | str) else x * 2
+    yield lambda x, n: x * 2 if isinstance(n, collections.abc.Iterable) else x * n
+    yield lambda x, n: x * n if type(n) is int else x * 2
+    yield lambda x, n: x * n if np.isscalar(n) else x * 2
+    yield lambda x, n: x * 2 if hasattr(n, "ndim") else x * n
+
+
+@pytest.mark.parametrize("f", [*kinds()])
+def test_whole_numbers_whose_type_is_asked_for(f: Any) -> None:
+    check(f, [(1.0, n) for n in (1, 2, 3)])
+
+
+def test_types_that_tell_nothing_apart() -> None:
+    def scaled(tree: Any, n: Any) -> Any:
+        return [scaled(t, n) for t in tree] if isinstance(tree, list | np.ndarray) else tree * n
+
+    f = mg.compile(scaled)
+    assert [f([1.0], n) for n in range(1, 6)] == [[n] for n in range(1, 6)]
+    assert f.retraces == 1
 
 
 @pytest.mark.parametrize("f", LATE.values(), ids=LATE)

@@ -241,7 +241,7 @@ class Compiled(functools.partial[Any]):
         noise = Noise(before)
         lifts = self._lifts(before)
         known = self._stuck, self._vary
-        asks = any(asks_for_types(f.__code__) for f in before.functions)
+        asks = asks_for_types(before)
         while lifts or form.whole.keys() & form.vary:
             try:
                 if asks and (form.whole.keys() & form.vary or any(map(is_whole, lifts))):

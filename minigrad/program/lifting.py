@@ -7,21 +7,24 @@ functions, containers and objects by which it gets there.  The originals are lef
 
 from __future__ import annotations
 
+import builtins
 import dis
 import functools
 import types
 import weakref
-from collections.abc import Callable, Iterator
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import is_user
-from minigrad.program.captures import is_own, is_searched, names_in, search
+from minigrad.program.captures import Search, is_own, is_searched, names_in, search
 from minigrad.program.places import Place
 from minigrad.program.tracer import LARGEST
 from minigrad.reading.names import is_a
+from minigrad.tensor import Tensor
 from minigrad.tree import children, members, rebuilt, set_attribute, storage
 from minigrad.typing import Keywords
 
@@ -52,9 +55,12 @@ def state_of(x: object) -> Keywords:
     return {**x.__dict__, **held}
 
 
-TYPES = frozenset("dtype result_type issubdtype can_cast is_integer itemsize".split())
+TYPES = frozenset(
+    "dtype result_type issubdtype can_cast is_integer itemsize type __class__ isscalar "
+    "AttributeError TypeError Exception".split()
+)
 """Names in functions of the user's for which a whole number may be something else than the
-float that a program has in its place."""
+stand-in that a program has in its place."""
 
 WHOLE = (types.ModuleType, FunctionType, types.MethodType, functools.partial, *weakref.ProxyTypes)
 """What has attributes and is not taken apart by them."""
@@ -120,11 +126,7 @@ class Lift:
             yield from ((x, key, part) for key, part in state_of(x).items())
 
     def captured(self, f: FunctionType) -> Iterator[tuple[Any, Any, Any]]:
-        for cell, name in zip(f.__closure__ or (), f.__code__.co_freevars, strict=True):
-            try:
-                yield cell, name, cell.cell_contents
-            except ValueError:  # filled later
-                continue
+        yield from cells_of(f)
         for name in sorted(set(names_in(f.__code__)) & f.__globals__.keys()):
             yield f.__globals__, name, f.__globals__[name]
 
@@ -244,6 +246,15 @@ def empty(kind: Any) -> Any:
         return kind.__new__(kind)
 
 
+def cells_of(f: FunctionType) -> Iterator[tuple[Any, str, Any]]:
+    """The cells of a function, their names, and what is in them."""
+    for cell, name in zip(f.__closure__ or (), f.__code__.co_freevars, strict=True):
+        try:
+            yield cell, name, cell.cell_contents
+        except ValueError:  # filled later
+            continue
+
+
 PLAIN = (int, float, complex, str, bytes, type(None), np.ndarray, np.generic, np.dtype)
 
 
@@ -261,9 +272,56 @@ def assigned_names(functions: list[FunctionType]) -> set[str]:
     return found
 
 
-def asks_for_types(code: types.CodeType) -> bool:
-    """Whether code of the user's may do something else for a whole number than for a float."""
-    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
-    return is_user(code.co_filename) and (
-        not TYPES.isdisjoint(code.co_names) or any(map(asks_for_types, inner))
-    )
+def asks_for_types(found: Search) -> bool:
+    """Whether what was found may do something else for a whole number than for a stand-in."""
+    return any(map(looks, found.functions)) or any(map(dispatches, found.seen.values()))
+
+
+def looks(f: FunctionType) -> bool:
+    """Whether a function of the user's asks for types, or for what one of the two has."""
+    stack = [f.__code__] if is_user(f.__code__.co_filename) else []
+    closure = {name: value for _, name, value in cells_of(f)}
+    known = ChainMap(closure, f.__globals__, vars(builtins))
+    while stack:
+        code = stack.pop()
+        stack += [c for c in code.co_consts if is_a(c, CodeType)]
+        names = {*code.co_names, *code.co_freevars}
+        if names & TYPES:
+            return True
+        asks = "isinstance" in names or dis.opmap["MATCH_CLASS"] in code.co_code[::2]
+        if asks and any(map(tells_apart, meant_by(names, known))):
+            return True
+        texts = [c for c in code.co_consts if type(c) is str]
+        if names & {"hasattr", "getattr"} and any(
+            hasattr(0, c) != hasattr(Tensor, c) for c in texts
+        ):
+            return True
+    return False
+
+
+def meant_by(names: set[str], known: Mapping[str, Any]) -> list[Any]:
+    """What names may mean, also as attributes of modules among these."""
+    found = [known[n] for n in names if n in known]
+    modules: dict[int, Any] = {}
+    for x in found:
+        if is_a(x, types.ModuleType) and id(x) not in modules:
+            modules[id(x)] = x
+            found += [vars(x)[n] for n in names & vars(x).keys()]
+    return found
+
+
+def dispatches(x: object) -> bool:
+    """Whether ``x`` does something else for each type: a `functools.singledispatch`."""
+    if is_a(x, FunctionType):
+        return "registry" in vars(x)
+    return is_a(x, functools.singledispatchmethod)
+
+
+def tells_apart(kind: Any) -> bool:
+    """Whether whole numbers are of a class, or of one of several, and Tensors are not, or so."""
+    if is_a(kind, tuple, types.UnionType):
+        return any(tells_apart(part) for part in getattr(kind, "__args__", kind))
+    try:
+        return is_a(kind, type) and issubclass(int, kind) != issubclass(Tensor, kind)
+    except TypeError:
+        return False
