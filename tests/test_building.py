@@ -92,6 +92,7 @@ MISTAKES: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (lambda t: np.polymul(t[None], t), ValueError, "polymul takes vectors of coefficients"),
     (lambda t: np.trim_zeros(t, "front"), ValueError, "trim must be made of 'f' and 'b', not 'fr"),
     (lambda t: np.histogram(t, weights=t[:2]), ValueError, "must have the shape of a"),
+    (lambda t: np.ediff1d(t.astype(int), np.nan), TypeError, "float64 at an end does not go with"),
     (lambda t: np.histogram(t, "fd", weights=t), TypeError, "give the number of bins and not 'fd'"),
     (lambda t: np.interp(t, t, t, period=0), ValueError, "the period must not be 0"),
     (
@@ -100,9 +101,9 @@ MISTAKES: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
         "weights must be finite, and not all 0",
     ),
     (
-        lambda t: np.lib.stride_tricks.sliding_window_view(t, 9),
+        lambda t: np.lib.stride_tricks.sliding_window_view(t, len(t) + 1),
         ValueError,
-        "a window of 9 does not fit into axis 0 of length 4",
+        "a window of 5 does not fit into axis 0 of length 4",
     ),
     (
         lambda t: np.lib.stride_tricks.sliding_window_view(t, (2, 2)),

@@ -78,6 +78,8 @@ def test_values_at_the_edges(name: str) -> None:
         (lambda p: np.unwrap(p, period=255), np.array([1, 128, 257])),
         (lambda p: np.unwrap(p, period=4), np.array([0, 3, 5, 7])),
         (lambda x: np.cov(x, dtype=np.float16), np.eye(2)),
+        (lambda x: np.linalg.svd(x, hermitian=True), np.diag([1.0, 0.0])),
+        (lambda x: np.linspace(x, 3.0, 1, retstep=True), np.array([1.0, 2.0])),
         (lambda x: np.linalg.cond(x, -2), np.array([np.zeros((2, 2)), np.diag([1.0, 2.0])])),
     ],
 )

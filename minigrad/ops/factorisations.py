@@ -235,7 +235,7 @@ def hermitian_svd(a: Array, compute_uv: bool) -> Array:
     if not compute_uv:
         return s
     u = np.take_along_axis(v, order[..., None, :], -1)
-    signs = np.take_along_axis(np.sign(w), order, -1)
+    signs = np.take_along_axis(np.sign(np.where(w == 0, 1, w)), order, -1)
     return SVDResult(u, s, mH(u * signs[..., None, :]))
 
 

@@ -229,6 +229,11 @@ def ediff1d(ary: Array, to_end: Array = None, to_begin: Array = None) -> Array:
 
     Derivative: ``dary_i = dy_(i-1) - dy_i``; both ends get what stands at their own places.
 
+    Raises
+    ------
+    TypeError
+        For ends of another kind of numbers than ``ary``.
+
     Examples
     --------
     >>> import numpy as np, minigrad as mg
@@ -237,6 +242,9 @@ def ediff1d(ary: Array, to_end: Array = None, to_begin: Array = None) -> Array:
     """
     parts = [to_begin, diff(ravel(ary)), to_end]
     kind = np.result_type(parts[1])
+    for part in (to_begin, to_end):
+        if part is not None and not np.can_cast(np.result_type(part), kind, "same_kind"):
+            raise TypeError(f"ediff1d: {np.result_type(part)} at an end does not go with {kind}")
     parts = [ravel(part).astype(kind) for part in parts if part is not None]
     return np.concatenate(parts)
 
@@ -331,7 +339,7 @@ def linspace(
     if np.result_type(ans) != kind:
         ans = (np.floor(ans) if kind.kind in "iu" else ans).astype(kind)
     ans = moveaxis(ans, 0, axis)
-    return (ans, step) if retstep else ans
+    return (ans, step if num > endpoint else math.nan) if retstep else ans
 
 
 @composed(np.logspace, complex=True)

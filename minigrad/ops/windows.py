@@ -110,7 +110,7 @@ def sliding_window_view(x: ArrayLike, window_shape: Any, axis: Axis = None) -> A
         )
     for a, size in zip(axes, sizes):
         length = np.shape(x)[a]
-        if size < 0 or length - size + 1 < 0:
+        if size < 0 or length < size:
             raise ValueError(
                 f"sliding_window_view: a window of {size} does not fit into axis {a} of length "
                 f"{length}"
