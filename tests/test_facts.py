@@ -109,6 +109,13 @@ def test_no_value_changes_what_goes_by_shape(op: Op) -> None:
     assert all(np.array_equal(a, answers[0]) for a in answers)
 
 
+def test_arrays_come_before_what_is_said_of_them() -> None:
+    """Of ops without derivative, whose rules do not tell how many arrays they take."""
+    plain = [op for op in RECORDS if op.vjps is None and op.arity > 0 and op.ufunc is None]
+    assert {op.parameters[: op.arity] for op in plain} == {("a",), ("arr",), ("array",)}
+    assert len(plain) > 10
+
+
 def test_a_shape_that_depends_on_values() -> None:
     texts = {"min_scalar_type", "array_repr", "array_str", "array2string"}  # are no arrays at all
     dynamic = [op for op in (*RECORDS, ops.distinct) if op.dynamic and op.name not in texts]

@@ -14,6 +14,7 @@ import scipy.ndimage as sn  # noqa: E402
 import scipy.signal as ss  # noqa: E402
 
 from minigrad.scipy import integrate, interpolate, ndimage, signal  # noqa: E402
+from tables import each  # noqa: E402
 
 rng = np.random.default_rng(15)
 
@@ -285,6 +286,16 @@ def test_calls_without_tensors_are_scipys_own() -> None:
     with pytest.raises(TypeError, match="gaussian_filter: output= is not supported here"):
         ndimage.gaussian_filter(mg.Tensor(x * 0.5), 1.0, output=float)
     assert isinstance(integrate.simpson(x), np.float64)
+
+
+FILTERS = [(m, name) for m in (ndimage, signal) for name in m.__all__]
+SUMS = [(integrate, name) for name in ("trapezoid", "cumulative_trapezoid", "simpson")]
+
+
+@each("module, name", [*FILTERS, *SUMS])
+def test_every_call_without_tensors_is_scipys_own(module: Any, name: str) -> None:
+    with pytest.raises(TypeError, match=rf"^{name}\(\) missing \d required positional argument"):
+        getattr(module, name)()
 
 
 @pytest.mark.parametrize("odd", [None, "bad", {}, np.array(["a"]), object()])
