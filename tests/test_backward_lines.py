@@ -592,3 +592,65 @@ def backward(x, h):
     r = np.random.default_rng(0)
     report = mg.check_backward(m.forward, m.backward, r.normal(size=(4, 3)), r.normal(size=(3, 2)))
     assert f"without the np.{name}" in str(report).splitlines()[2]
+
+
+PHASES = """
+import numpy as np
+def forward(a, phi, seen):
+    z = a * np.exp(1j * phi)
+    far = np.fft.fft(z)
+    e = np.abs(far) ** 2 - seen
+    return np.sum(e ** 2), (a, phi, far, e)
+def backward(cache):
+    a, phi, far, e = cache
+    dfar = 2 * (2 * e) * far
+    dz = len(a) * np.fft.ifft(dfar)
+    w = np.conj(dz) * np.exp(1j * phi)
+    da, dphi = np.real(w), -a * w.imag
+    return da, dphi
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said", "instead"),
+    [
+        ("e) * far", "e) * far", "", ""),
+        ("e) * far", "e) * np.conj(far)", "without the np.conj", "dfar = 2 * (2 * e) * far"),
+        ("= np.conj(dz)", "= dz", "is to be conjugated", "np.conj("),
+        ("np.fft.ifft(dfar)", "np.fft.fft(dfar)", "fft stands where ifft belongs", "np.fft.ifft("),
+        ("w.imag", "w.real", "real stands where imag belongs", ".imag"),
+        ("np.real(w)", "np.imag(w)", "imag stands where real belongs", "np.real(w)"),
+        ("2 * (2 * e)", "2 * e", "2 stands where 4 belongs", "dfar = 4 * e * far"),
+    ],
+)  # fmt: skip
+def test_lines_of_complex_numbers(old: str, new: str, said: str, instead: str) -> None:
+    m, r = module(PHASES.replace(old, new)), np.random.default_rng(0)
+    report = mg.check_backward(m.forward, m.backward, *r.random((3, 6)) + 0.5)
+    assert report.ok is not bool(said), report
+    first = report.first_error
+    assert first is None or (said in first.remark and instead in first.instead), report
+
+
+PAIR = """
+import numpy as np
+def forward(a, b):
+    return np.sum((a * b) ** 2), (a, b)
+def backward(cache):
+    a, b = cache
+    da, db = 2 * a * b * b, 2 * a * b * a
+    return da, db
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "instead"),
+    [
+        ("b * a\n", "b * b\n", "db", "da, db = 2 * a * b * b, 2 * a * b * a"),
+        ("2 * a * b * b", "2 * a * b", "da", "da, db = 2 * a * b ** 2, 2 * a * b * a"),
+        ("a, b = cache", "b, a = cache", "da", "da, db = 2 * b * a * a, 2 * b * a * b"),
+    ],
+)
+def test_statements_that_set_several(old: str, new: str, name: str, instead: str) -> None:
+    m, r = module(PAIR.replace(old, new)), np.random.default_rng(0)
+    report = mg.check_backward(m.forward, m.backward, *r.normal(size=(2, 6)))
+    assert (report.first_error.name, report.first_error.instead) == (name, instead), report

@@ -462,7 +462,7 @@ def test_what_a_line_may_use_of_what_there_is() -> None:
         "z": a + 1j,
         "name": "a",
     }
-    found = ["a", "keep", "layers['W']", "layers['in']['in']['k']", "n", "rate"]
+    found = ["a", "keep", "layers['W']", "layers['in']['in']['k']", "n", "rate", "z"]
     assert [name for name, _ in numbers_in(held)] == found
 
 

@@ -261,7 +261,7 @@ def worst(hand: Any, truth: Any) -> Error:
     gap = np.where(np.isnan(gap), np.where(np.isnan(hand) & np.isnan(truth), 0.0, np.inf), gap)
     gap = np.where(np.equal(hand, truth), 0.0, gap)
     k = np.unravel_index(int(np.argmax(gap)), np.shape(gap)) if np.ndim(gap) else ()
-    size = abs(float(np.asarray(truth)[k]))
+    size = float(abs(np.asarray(truth)[k]))
     off = float(gap[k])
     relative = off / size if size else (float("inf") if off else 0.0)
     return Error(off, relative, tuple(int(i) for i in k))

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,14 @@ from minigrad.derivation.backward.terms import missing_terms, with_term
 from minigrad.derivation.backward.watch import Event, Statement
 
 
+class Aim(NamedTuple):
+    """What a statement would have to set: the ``k``-th time, at ``path``."""
+
+    k: int
+    path: str
+    value: Any
+
+
 def where_it_begins(search: Search) -> Slip | None:
     """The first change with which a gradient is right when it is wrong for the first time."""
     with np.errstate(all="ignore"), warnings.catch_warnings(), suppress(Exception):
@@ -25,14 +33,14 @@ def where_it_begins(search: Search) -> Slip | None:
         if search.understood(search.wanted):
             search.statements = search.to_be_tried()
             by_node: dict[Any, Statement] = {s.node: s for s in search.statements}
-            aims: dict[Any, tuple[int, Any]] = {}
+            aims: dict[Any, Aim] = {}
             for event, aim in first_aims(search):
                 node, at = event.statement.node, passes_up_to(search, event)
                 if node in by_node and at <= len(search.early.get(node, ())):  # type: ignore[arg-type]
-                    aims.setdefault(node, (at - 1, aim))
+                    aims.setdefault(node, Aim(at - 1, event.path, aim))
             for changes in (terms, any_changes):
-                for node, (k, aim) in aims.items():
-                    tried(search, by_node[node], k, aim, changes(search, by_node[node], k, aim))
+                for node, aim in aims.items():
+                    tried(search, by_node[node], aim, changes(search, by_node[node], aim))
                     if search.best is not None:
                         return search.slip(*search.best)
     return None
@@ -53,28 +61,28 @@ def passes_up_to(search: Search, event: Event) -> int:
     return sum(s.statement is event.statement for s in search.watch.steps[: event.step + 1])
 
 
-def terms(search: Search, statement: Statement, k: int, aim: Any) -> Iterator[Change]:
+def terms(search: Search, statement: Statement, aim: Aim) -> Iterator[Change]:
     """A term more, by what is missing in its numbers."""
-    missing = aim - search.set_by(statement, statement.node, k)
-    for term in missing_terms(search.numbers_at(statement, k), missing):
-        yield with_term(statement.node, *term)
+    if len(statement.targets) == 1:
+        missing = aim.value - search.set_by(statement, statement.node, aim.k)
+        for term in missing_terms(search.numbers_at(statement, aim.k), missing):
+            yield with_term(statement.node, *term)
 
 
-def any_changes(search: Search, statement: Statement, *_: Any) -> Iterator[Change]:
+def any_changes(search: Search, statement: Statement, _: Aim) -> Iterator[Change]:
     kinds = change_kinds(statement.node, search.vocabulary(statement))
     return (c for c in chain.from_iterable(chain(*kinds)) if c[1] is not None)
 
 
-def tried(
-    search: Search, statement: Statement, k: int, aim: Any, changes: Iterator[Change]
-) -> None:
-    """Look for a change by which a statement sets what it has to set the k-th time."""
+def tried(search: Search, statement: Statement, aim: Aim, changes: Iterator[Change]) -> None:
+    """Look for a change by which a statement sets what it has to set."""
     least = min(search.left, search.purse[0]) // 2
     for change in changes:
         search.left, search.purse[0] = search.left - CHANGE, search.purse[0] - CHANGE
         if min(search.left, search.purse[0]) < least:
             return
-        value = search.set_by(statement, change[1], k)
-        fits = value is not None and np.shape(value) == np.shape(aim) and close(value, aim)
-        if fits and search.holds(statement, change[1]) and search.settles(statement, change):
+        value = search.set_by(statement, change[1], aim.k, (aim.path,))
+        fits = value is not None and np.shape(value) == np.shape(aim.value)
+        fits = fits and close(value, aim.value) and search.holds(statement, change[1])
+        if fits and search.settles(statement, change):
             return

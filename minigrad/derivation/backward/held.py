@@ -7,14 +7,16 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from minigrad.derivation.backward.lines import is_real
+from minigrad.derivation.backward.lines import is_inexact
 from minigrad.derivation.backward.machine import Hook
 from minigrad.derivation.backward.mistakes import shifted
 from minigrad.derivation.backward.numbers import Frame, Held
+from minigrad.derivation.backward.tables import NUMERIC
 from minigrad.derivation.backward.watch import STEP, Statement
 from minigrad.derivation.formulas.grammar import written
 from minigrad.derivation.formulas.repairs import NUMBERS, places
@@ -95,13 +97,21 @@ def value_at(at: Sequence[Any], held: Any) -> Any:
     return np.asarray(held) if is_number(held) else None
 
 
+def set_in(paths: Sequence[str], variables: Any) -> Any:
+    """What a statement has set: the numbers of its target, or those of several in one row."""
+    values = [value_at(steps_of(path), variables) for path in paths]
+    if len(values) == 1:
+        return values[0]
+    return None if any(v is None for v in values) else np.concatenate([*map(np.ravel, values)])
+
+
 def numbers_in(held: Mapping[Any, Any], path: str = "", depth: int = 3) -> Iterator[Any]:
     """The numbers in variables, attributes and dicts, by their paths."""
     for key, value in list(held.items())[:60]:
         if depth < 3 and not isinstance(key, str):
             continue
         name = path.format(key) if path else key
-        if is_whole(value) or is_real(value):
+        if is_whole(value) or is_inexact(value):
             yield name, value
         elif depth and type(value) is Held:
             yield from numbers_in(value.attrs, f"{escaped(name)}.{{}}", depth - 1)
@@ -120,8 +130,8 @@ def escaped(text: str) -> str:
 
 def is_number(value: Any) -> bool:
     if type(value) is np.ndarray:
-        return value.dtype.kind in "fiub"
-    return isinstance(value, float | int | np.number)
+        return value.dtype.kind in NUMERIC
+    return isinstance(value, float | int | complex | np.number)
 
 
 def shape_of(local: Any) -> Any:
@@ -156,7 +166,7 @@ def leaves_of(held: Any, depth: int = 6) -> Iterator[tuple[tuple[Any, ...], Any]
     elif type(inside) in (list, tuple):
         pairs = list(enumerate(inside))
     for key, value in pairs:
-        if type(value) is np.ndarray or isinstance(value, float | np.floating):
+        if type(value) is np.ndarray or isinstance(value, float | complex | np.inexact):
             yield (key,), np.asarray(value)
     for key, value in pairs if depth else ():
         if type(value) in (dict, list, tuple, Held):
@@ -203,7 +213,11 @@ def adding(statement: Statement, shift: Sequence[Any]) -> Hook:
 
     def add(node: ast.stmt, frame: Frame) -> None:
         if node is statement.node and (more := next(count, None)) is not None:
-            change_at(statement.targets[0], frame.vars, lambda x: x + more)
+            left = np.ravel(more)
+            for path in statement.targets:
+                shape = np.shape(value_at(steps_of(path), frame.vars))
+                part, left = np.split(left, [math.prod(shape)])
+                change_at(path, frame.vars, partial(np.add, part.reshape(shape)))
 
     return add
 
@@ -228,7 +242,7 @@ def changed_in(held: Any, steps: Sequence[Any], change: Callable[[Any], Any]) ->
 
 def bent_value(value: Any) -> Any:
     """Other numbers, in what holds them."""
-    if type(value) is np.ndarray and value.dtype.kind == "f":
+    if type(value) is np.ndarray and value.dtype.kind in "fc":
         bend = np.linspace(1.3, 1.7, value.size).reshape(value.shape)
         return np.where(np.isfinite(value), value, 1.0) * bend + 0.01
     if type(value) is np.ndarray and value.dtype.kind in "biu":

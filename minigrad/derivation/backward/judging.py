@@ -264,7 +264,7 @@ class Judge:
         said = said and (cause.kind not in GUESSED or found.kind in (cause.kind, "other"))
         said = said and (found.kind == "sign" or "in its derivative" not in cause.detail)
         part = cause.kind in ("sign", "factor") and cause.factor is None
-        plainer = inverted or found.kind == "assigned"
+        plainer = inverted or found.kind == "assigned" or not np.any(claim.value)
         plainer = plainer or (part and not found.statement.fresh)
         plainer = plainer or (not own and cause.kind in NUMBERS)
         if not said or plainer or NAMELESS.search(cause.detail):

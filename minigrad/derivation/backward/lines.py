@@ -203,10 +203,11 @@ def target(claim: Claim, flows: Flows) -> Any:
     return flows.total[claim.node]
 
 
-def is_real(value: Any) -> bool:
+def is_inexact(value: Any) -> bool:
+    """Whether it is a float or a complex number, or an array of such, or a mask."""
     if not exactly(value, np.ndarray, *NUMBERS):
         return False
-    return np.asarray(value).dtype.kind in ("fb" if type(value) is np.ndarray else "f")
+    return np.asarray(value).dtype.kind in ("fbc" if type(value) is np.ndarray else "fc")
 
 
 def blamed(claim: Claim, flows: Flows) -> int:
@@ -254,4 +255,8 @@ def as_written(new: ast.stmt | None) -> str:
         return ""
     plain = Plainer().visit(ast.parse(ast.unparse(ast.fix_missing_locations(new))))
     text = ast.unparse(ast.fix_missing_locations(plain)).split("\n    pass")[0]
+    value = expression_of(plain.body[0])
+    if isinstance(new, ast.Assign | ast.Return) and isinstance(value, ast.Tuple):
+        several = ast.unparse(value)
+        text = text.removesuffix(several) + several[1:-1]
     return text if len(text) <= LONG else ""

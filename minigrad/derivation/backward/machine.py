@@ -31,7 +31,7 @@ from minigrad.derivation.backward.numbers import (
     each,
     fields_of,
 )
-from minigrad.derivation.backward.tables import Unknown, exactly
+from minigrad.derivation.backward.tables import NUMERIC, Unknown, exactly
 from minigrad.derivation.backward.watch import Source, source_of
 from minigrad.errors import is_user
 from minigrad.reading.names import attributes
@@ -279,7 +279,7 @@ def copied(value: Any, seen: dict[int, Any]) -> Any:
     if kind is np.ndarray:
         known = seen.get(id(value))
         if known is None:
-            known = np.array(value) if value.dtype.kind in "fiub" else OPAQUE
+            known = np.array(value) if value.dtype.kind in NUMERIC else OPAQUE
             seen[id(value)] = known
             seen[-id(value)] = value  # kept alive, so that its id stays its own
         return known

@@ -64,10 +64,10 @@ def likely_kinds(
         yield parts(f, names, shapes)
         yield siblings(f, names)
         yield _blocks(f, shapes)
-        for more in (ones, paths):
+        for more in (inside, ones, paths):
             yield more(f, names, shapes)
         *likely, _, factor, _ = by_kind(f, names, shapes)
-        yield from (*likely, factor, masks(f, names, shapes), inside(f, names, shapes))
+        yield from (*likely, factor, masks(f, names, shapes))
         yield lost(f, names, shapes)
 
     return first, rest()
@@ -78,6 +78,7 @@ def other_kinds(
 ) -> Kinds:
     """The kinds that are rarer, or many; ``functions`` may have been forgotten."""
     *_, terms, _, products = by_kind(f, names, shapes)
+    yield _complex(f)
     yield from (wrapped(f, shapes, functions), wider(f, names, shapes), _alike(f), terms,
                 products)  # fmt: skip
 
@@ -182,6 +183,19 @@ def _negatives(f: ast.expr) -> Iterator[Repair]:
             new = changed(new, x, negative) if written(x) == a else new
         if new is not f:
             yield "sign", new, f"{a} stands where -{a} belongs, each time"
+
+
+def _complex(f: ast.expr) -> Iterator[Repair]:
+    """``F`` for ``np.conj(F)``, ``F.imag`` for ``F.real``."""
+    for x in places(f, ast.Attribute):
+        was = x.attr  # type: ignore[attr-defined]
+        if was in ("real", "imag"):
+            other = "imag" if was == "real" else "real"
+            new = changed(f, x, lambda n: ast.Attribute(n.value, other))  # noqa: B023
+            yield "wrong_node", new, f"{was} stands where {other} belongs"
+    for x in places(f, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp)):
+        new = changed(f, x, always(name(f"np.conj({written(x)})")))
+        yield "wrong_node", new, f"{written(x)} is to be conjugated"
 
 
 def _steps(f: ast.expr) -> Iterator[Repair]:

@@ -35,6 +35,7 @@ from minigrad.derivation.backward.numbers import (
 )
 from minigrad.derivation.backward.room import ROOM, broadcast_size
 from minigrad.derivation.backward.tables import (
+    FFT,
     KEYWORDS,
     LARGEST,
     LINALG,
@@ -128,6 +129,12 @@ def shape_size(shape: Any, *_: Any) -> float:
     return float(math.prod(np.ravel(shape).tolist()))
 
 
+def transformed(a: Any, *how: Any) -> float:
+    """Of a transform: the lengths that are asked for, and there."""
+    asked = [x for n in how if type(n) is not str for x in np.ravel(1 if n is None else n).tolist()]
+    return float(max(np.size(a), abs(a) if np.ndim(a) == 0 else 1) * math.prod(map(abs, asked)))
+
+
 SIZES: dict[str, Callable[..., float]] = {
     "zeros": shape_size, "ones": shape_size, "empty": shape_size, "full": shape_size,
     "pad": lambda a, width, *_: math.prod(
@@ -141,6 +148,8 @@ SIZES: dict[str, Callable[..., float]] = {
     "take_along_axis": lambda a, i, *_: np.size(a) * np.size(i),
     "diagflat": lambda a, *_: np.size(a) ** 2,
     "ix_": lambda *xs: sum(map(np.size, xs)),
+    **dict.fromkeys(("convolve", "correlate"), lambda a, b, *_: np.size(a) * np.size(b)),
+    **dict.fromkeys(FFT, transformed),
 }  # fmt: skip
 
 
@@ -152,6 +161,7 @@ NUMPY = Space(named_in(np, (*tables.FUNCTIONS, *MORE)))
 NUMPY.update({k: v for k, v in tables.CONSTANTS.items() if k not in TYPES})
 NUMPY.update({"inf": np.inf, "nan": np.nan, "e": np.e})
 NUMPY["linalg"] = Space(named_in(np.linalg, LINALG))
+NUMPY["fft"] = Space(named_in(np.fft, FFT))
 PARTS: dict[str, dict[str, Native]] = {
     "add": {"at": _at(np.add)}, "subtract": {"at": _at(np.subtract)},
     "maximum": {"at": _at(np.maximum)},
@@ -162,14 +172,14 @@ MATH = Space(named_in(math, "sqrt exp log tanh sin cos tan floor ceil log1p expm
 MATH.update({"pi": math.pi, "e": math.e, "inf": math.inf})
 FOUND: dict[int, Native] = {
     id(n.function): n
-    for s in (NUMPY, NUMPY["linalg"], NUMPY["lib"]["stride_tricks"], MATH)
+    for s in (NUMPY, NUMPY["linalg"], NUMPY["fft"], NUMPY["lib"]["stride_tricks"], MATH)
     for n in s.values()
     if type(n) is Native
 }
 MORE_METHODS = METHODS | {"any", "all", "argmax", "argmin", "fill", "item", "nonzero", "tolist",
                           "diagonal", "trace", "argsort", "sort", "round", "cumprod",
-                          "conj"}  # fmt: skip
-ATTRIBUTES = ("T", "shape", "size", "ndim", "dtype")
+                          "conj", "conjugate"}  # fmt: skip
+ATTRIBUTES = ("T", "shape", "size", "ndim", "dtype", "real", "imag")
 HELD: dict[type, set[str]] = {
     list: {"append", "extend", "insert", "pop", "reverse", "copy", "clear"},
     dict: {"items", "keys", "values", "get", "copy", "update", "pop", "setdefault"},
@@ -247,7 +257,7 @@ def called(native: Native, args: list[Any], options: dict[str, Any]) -> Any:
     held = getattr(native.function, "__self__", None)
     first = [held] if type(held) is np.ndarray else []
     if sized is not None:
-        size = sized(*first, *args)
+        size = sized(*first, *args, *(options.values() if name in FFT else ()))
     else:
         size = broadcast_size(*first, *args, *options.values())
     if size >= LARGEST or (name in LINALG and any(np.size(a) > SMALL for a in args)):

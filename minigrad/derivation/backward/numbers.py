@@ -19,6 +19,7 @@ from minigrad.derivation.backward.room import broadcast_size, entries
 from minigrad.derivation.backward.tables import (
     LARGEST,
     NUMBERS,
+    NUMERIC,
     OPERATIONS,
     WIDEST,
     Unknown,
@@ -117,7 +118,7 @@ def plain(value: Any) -> Any:
     """A number or an array of them, which no method of the student's is behind."""
     kind = type(value)
     if kind is np.ndarray:
-        if value.dtype.kind in "fiub" and value.size < LARGEST:
+        if value.dtype.kind in NUMERIC and value.size < LARGEST:
             return value
     elif kind in SCALARS and (kind is not int or value.bit_length() <= WIDEST):
         return value
@@ -132,7 +133,7 @@ def allowed(value: Any) -> Any:
     if value is None or value is ... or issubclass(kind, np.dtype):
         return value
     if kind is str:
-        if re.search(r"\d", value) and np.dtype(value).kind not in "fiub":  # "U99999999"
+        if re.search(r"\d", value) and np.dtype(value).kind not in NUMERIC:  # "U99999999"
             raise Unknown(value)
         return value
     if kind is slice:

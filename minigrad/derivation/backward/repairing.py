@@ -72,6 +72,8 @@ class Slip:
     was: Any = np.nan
     """What the line computes, where that is first another number than without the slip."""
     now: Any = np.nan
+    path: str = ""
+    """Where that is, of several targets."""
 
 
 @dataclass
@@ -233,19 +235,25 @@ class Search(Suspects):
     def by_shift(self, statement: Statement, shift: list[Any]) -> Slip:
         """What is wrong in a line that is known by its numbers."""
         k = first_off(shift)
-        for term in missing_terms(self.numbers_at(statement, k), shift[k]):
+        one = len(statement.targets) == 1
+        for term in missing_terms(self.numbers_at(statement, k), shift[k]) if one else ():
             change = with_term(statement.node, *term)
             if self.holds(statement, change[1]):
                 return self.slip(statement, change)
-        made = self.made_by(statement, None)
-        worst_at = np.unravel_index(int(np.argmax(np.abs(shift[k]))), np.shape(shift[k]))
+        left = np.ravel(shift[k])
+        for path in statement.targets:
+            was = self.made_by(statement, None, (path,))[k]
+            more, left = np.split(left, [np.size(was)])
+            if np.max(np.abs(more), initial=0.0) == np.max(np.abs(shift[k])):
+                break
+        now = was + more.reshape(np.shape(was))
+        worst_at = np.unravel_index(int(np.argmax(np.abs(more))), np.shape(was))
         where = f" at [{', '.join(map(str, worst_at))}]" if worst_at else ""
-        was, now = made[k], made[k] + shift[k]
         words = f"no known slip explains it: yours {was[worst_at]:.6g}{where}, where "
         words += f"{now[worst_at]:.6g} belongs"
         source = self.known[statement.node][1]
         values = lambda claims: self.values(statement, None, claims, shift)
-        return Slip("other", words, "", statement, source, values, was, now)
+        return Slip("other", words, "", statement, source, values, was, now, path)
 
     def numbers_at(self, statement: Statement, k: int) -> dict[str, Any]:
         """What a statement may use, as it was the k-th time."""
@@ -267,7 +275,11 @@ class Search(Suspects):
             warnings.simplefilter("ignore")
             kinds = change_kinds(statement.node, self.vocabulary(statement))
             for change in chain.from_iterable(chain(*kinds)):
-                value = self.set_by(statement, change[1], -1) if change[1] is not None else None
+                value = (
+                    self.set_by(statement, change[1], -1, statement.targets[:1])
+                    if change[1] is not None
+                    else None
+                )
                 if value is not None and close(reshaped(value, aim), aim):
                     return change
         return None
@@ -445,12 +457,13 @@ class Search(Suspects):
         if new is None and isinstance(statement.node, ast.Assign):
             words = f"{statement.targets[0]} is changed here, before all is computed that needs it"
         slip = Slip(change[0], words, as_written(new), statement, source, values)
-        with np.errstate(all="ignore"):
-            before, after = self.made_by(statement, None), self.made_by(statement, new)
-        slip.was, slip.now = next(
-            ((1 * a, 1 * b) for a, b in zip(before, after, strict=False) if not close(a, b)),
-            (np.nan, np.nan),
-        )
+        for path in statement.targets or ("",):
+            with np.errstate(all="ignore"):
+                before, after = (self.made_by(statement, x, (path,)) for x in (None, new))
+            for a, b in zip(before, after, strict=False):
+                if not close(a, b):
+                    slip.was, slip.now, slip.path = 1 * a, 1 * b, path
+                    return slip
         return slip
 
 

@@ -22,10 +22,11 @@ from minigrad.derivation.backward.held import (
     is_number,
     is_whole,
     numbers_in,
+    set_in,
     steps_of,
     value_at,
 )
-from minigrad.derivation.backward.lines import Usable, expression_of, is_real, target
+from minigrad.derivation.backward.lines import Usable, expression_of, is_inexact, target
 from minigrad.derivation.backward.machine import FAILURES, Hook, Machine, Start, copied
 from minigrad.derivation.backward.numbers import Frame, Own
 from minigrad.derivation.backward.watch import Source, Statement, Watch
@@ -215,7 +216,7 @@ class Rerun:
         for text, tree in [x for s in known for x in self.written[s.tree].numbers.items()]:
             if text not in found:
                 value = self.read(statement.node, scope, tree)
-                if is_real(value) or is_whole(value):
+                if is_inexact(value) or is_whole(value):
                     found[text] = value
         for text, value in list(found.items()):
             if np.ndim(value) == 1 and len(text) < 20:
@@ -224,7 +225,7 @@ class Rerun:
         for n, index in itertools.product(held, self.written[known[0].tree].indices):
             tree = ast.Subscript(ast.Name(n, ast.Load()), index, ast.Load())
             value = self.read(statement.node, scope, tree) if written(tree) not in found else None
-            if is_real(value):
+            if is_inexact(value):
                 found[written(tree)] = value
         functions = dict.fromkeys(f for s in known for f in self.written[s.tree].functions)
         functions |= dict.fromkeys(COMMON)
@@ -232,17 +233,17 @@ class Rerun:
         unread = [n for n in found if n in words.unread]
         return Usable(list(found), shapes, list(functions), words.slices.values(), unread)
 
-    def set_by(self, statement: Statement, part: Any, k: int) -> Any:
-        """What a statement, or another in its place, sets the k-th time."""
+    def set_by(self, statement: Statement, part: Any, k: int, paths: Sequence[str] = ()) -> Any:
+        """What a statement, or another in its place, sets the k-th time; at ``paths`` alone."""
         frame = self.frame(statement.node, self.early[statement.node][k].copy())  # type: ignore[index]
-        base = steps_of(statement.targets[0])[0]
-        if base in frame.vars:
+        paths = paths or statement.targets
+        for base in {steps_of(path)[0] for path in paths} & frame.vars.keys():
             frame.vars[base] = copied(frame.vars[base], {})
         try:
             self.compiler.code(part)(frame)
         except FAILURES:
             return None
-        return value_at(steps_of(statement.targets[0]), frame.vars)
+        return set_in(paths, frame.vars)
 
     def fits(self, statement: Statement, changed: Any) -> bool:
         """Whether a change may set the numbers that a statement is known to have to set."""
@@ -296,13 +297,13 @@ class Rerun:
             self.purse[0] -= before - machine.left
         return None
 
-    def made_by(self, statement: Statement, changed: Any) -> list[Any]:
-        """What a statement sets, each time."""
+    def made_by(self, statement: Statement, changed: Any, paths: Sequence[str] = ()) -> list[Any]:
+        """What a statement sets, each time; at ``paths`` alone."""
         found: list[Any] = []
 
         def note(node: ast.stmt, frame: Frame) -> None:
             if node is statement.node and statement.targets:
-                value = value_at(steps_of(statement.targets[0]), frame.vars)
+                value = set_in(paths or statement.targets, frame.vars)
                 found.append(np.nan if value is None else np.array(value))
             elif node is statement.node:  # on a copy: ``return ds.pop()`` changes what it reads
                 value = self.read(node, copied(frame.vars, {}), argued(changed or node))

@@ -33,7 +33,10 @@ MORE = ("any all argsort atleast_2d diff isnan logaddexp nan_to_num nonzero rint
         "arcsin arccos float_power mod remainder fmod fabs average median nansum cumprod "
         "amax amin take_along_axis put_along_axis array_equal isclose allclose block split "
         "array_split hsplit vsplit dsplit dstack greater less equal not_equal diagflat flatnonzero "
-        "fill_diagonal ix_ amin argwhere sign isfinite").split()  # fmt: skip
+        "fill_diagonal ix_ amin argwhere sign isfinite real imag conj conjugate angle convolve "
+        "correlate").split()  # fmt: skip
+FFT = ("fft ifft rfft irfft fft2 ifft2 rfft2 irfft2 fftn ifftn rfftn irfftn fftfreq rfftfreq "
+       "fftshift ifftshift").split()  # fmt: skip
 LINALG = "cholesky det inv norm pinv slogdet solve trace eigh".split()
 TYPES = {"float": np.dtype(float), "int": np.dtype(int), "bool": np.dtype(bool)}
 CONSTANTS = {"newaxis": None, "pi": np.pi, "e": np.e, "float64": np.dtype("f8"),
@@ -51,13 +54,16 @@ SIGNS: dict[type, Callable[[Any], Any]] = {
 }  # fmt: skip
 LARGEST = 10_000_000
 """Arrays with more entries are not made."""
-REAL = (np.floating, np.integer, np.bool_)
+KINDS = (np.number, np.bool_)
 NUMBERS: list[type] = [
     int,
     float,
     bool,
-    *(k for k in np.sctypeDict.values() if issubclass(k, REAL)),
+    complex,
+    *(k for k in np.sctypeDict.values() if issubclass(k, KINDS)),
 ]
+NUMERIC = "fiubc"
+"""The kinds of arrays that are computed with."""
 WIDEST = 64
 """Integers of more bits are not computed with."""
 KEYWORDS = {"axis", "axes", "dtype", "optimize", "keepdims"}

@@ -64,7 +64,7 @@ def told(judge: Any, slip: Slip) -> list[Claim]:
         c in then and close(then[c], aim[c]))]  # fmt: skip
     first = next((c for c in (*parts, *mine) if c in follows), None)
     values = {c: c.value for c in wrong if c is not first}
-    cause = next(iter(targets(slip)), f"line {slip.statement.first}")
+    cause = path_of(slip) or f"line {slip.statement.first}"
     for c in values:
         c.value = aim[c]
     judge.grade_anew(judge.claims)
@@ -93,7 +93,7 @@ def nameless_claim(judge: Any, slip: Slip) -> Claim:
     header = isinstance(slip.statement.node, ast.For | ast.If | ast.While)
     rest = "the condition" if hasattr(slip.statement.node, "test") else "the loop"
     rest = rest if header else f"what {slip.source.name} returns"
-    name = next(iter(targets(slip)), rest)
+    name = path_of(slip) or rest
     claim = Claim(name, made, slip.was, judge.output.node, slip.statement.first, order)
     cause = Diagnosis(slip.kind, None, slip.words, (slip.kind,))
     claim.row = Row(name, slip.was, slip.now, None, worst(slip.was, slip.now), "wrong", cause)
@@ -105,9 +105,10 @@ def same(a: Statement, b: Statement) -> bool:
     return (a.whole or a).node is b.node
 
 
-def targets(slip: Slip) -> list[str]:
-    """The variables that a line sets."""
-    return [t for t in slip.statement.targets if t != RETURNED]
+def path_of(slip: Slip) -> str:
+    """The variable that a line sets otherwise than it should; empty of what has no name."""
+    path = slip.path or next(iter(slip.statement.targets), "")
+    return "" if path == RETURNED else path
 
 
 def instead(judge: Any, claim: Claim) -> str:

@@ -228,7 +228,9 @@ INSTEAD = {"sum": ["mean", "trace"], "mean": ["sum"], "sin": ["cos"], "cos": ["s
            "tanh": ["sigmoid"], "sigmoid": ["tanh"], "log": ["exp"],
            "min": ["max"], "max": ["min"], "amin": ["amax"], "amax": ["amin"],
            "argmin": ["argmax"], "argmax": ["argmin"], "minimum": ["maximum"],
-           "maximum": ["minimum"], "cumsum": ["sum"]}  # fmt: skip
+           "maximum": ["minimum"], "cumsum": ["sum"], "real": ["imag"], "imag": ["real"],
+           "fft": ["ifft"], "ifft": ["fft"], "rfft": ["irfft"], "irfft": ["rfft"],
+           "fft2": ["ifft2"], "ifft2": ["fft2"]}  # fmt: skip
 
 
 def _functions(f: ast.expr) -> Iterator[Repair]:
