@@ -328,7 +328,6 @@ def built(b: Simplifier, c: float, found: Factors) -> Operand:
         y, p = found[k]
         c *= math.sqrt(b.sizes[b.match(y, ops.sqrt)[0]]) ** p  # type: ignore[index]
         found = {key: part for key, part in found.items() if key != k}
-    c = int(c) if c == int(c) and abs(c) < 2**53 else c
     above, below = product_of(b, found), product_of(b, found, -1)
     if below is not None and 0 < abs(c) <= 0.5 and (1 / c) % 1 == 0 and (1 / c) % 5:
         below, c = b.emit(ops.multiply, int(abs(1 / c)), below), 1 if c > 0 else -1
