@@ -802,6 +802,12 @@ def test_special_functions() -> None:
     w = np.array([0.5, 2.0, 1.0])
     np.testing.assert_allclose(ms.special.logsumexp(x, b=w), sp.logsumexp(x, b=w))
     check(lambda x, w: ms.special.logsumexp(x, b=w), x, w)
+    for far in ([-1000.0, -2.0], [2.0, 900.0], [0.0, np.inf]):  # the other one weighs nothing
+        assert ms.special.logsumexp(far, b=[1.0, 0.0]) == far[0]
+    for signed in (w, -w, None):
+        expected = sp.logsumexp(x, b=signed, return_sign=True)
+        np.testing.assert_allclose(ms.special.logsumexp(x, b=signed, return_sign=True), expected)
+    check(lambda x, w: ms.special.logsumexp(x, b=-w, return_sign=True)[0], x, w)
     m = rng.normal(size=(2, 3))
     for axis in (None, 0, 1):
         for name in ("softmax", "log_softmax", "logsumexp"):

@@ -138,10 +138,14 @@ def multigammaln(a: Array, d: int) -> Array:
     return d * (d - 1) / 4 * math.log(math.pi) + np.sum(parts, axis=-1)
 
 
-def logsumexp(a: Array, axis: Axis = None, b: Array = None, keepdims: bool = False) -> Array:
+def logsumexp(
+    a: Array, axis: Axis = None, b: Array = None, keepdims: bool = False, return_sign: bool = False
+) -> Array:
     """``log Σ b exp(a)`` without overflow, as `scipy.special.logsumexp`.
 
     Derivative: ``b exp(a - y)`` by a, ``exp(a - y)`` by b.
+
+    With ``return_sign`` the logarithm of the magnitude of the sum, and its sign.
 
     Examples
     --------
@@ -149,13 +153,18 @@ def logsumexp(a: Array, axis: Axis = None, b: Array = None, keepdims: bool = Fal
     1000.6931
     """
     a = arrayed(a)
-    if b is None:
+    if b is None and not return_sign:
         return ops.logsumexp(a, axis=axis, keepdims=keepdims)
-    largest = np.max(a, axis=axis, keepdims=True)
+    b = arrayed(1 if b is None else b)
+    largest = np.max(np.where(b == 0, -math.inf, a), axis=axis, keepdims=True)
     shift = largest.detach() if hasattr(largest, "detach") else largest
     shift = np.where(np.isfinite(shift), shift, 0.0)
-    total = np.log(np.sum(arrayed(b) * np.exp(a - shift), axis=axis, keepdims=True)) + shift
-    return total if keepdims else np.squeeze(total, axis=axis)
+    most = math.log(np.finfo(np.result_type(a, np.float16)).max)  # of what weighs nothing
+    total = np.sum(b * np.exp(np.minimum(a - shift, most)), axis=axis, keepdims=True)
+    ans = np.log(np.abs(total) if return_sign else total) + shift
+    parts = (ans, np.sign(total)) if return_sign else (ans,)
+    parts = parts if keepdims else tuple(np.squeeze(part, axis=axis) for part in parts)
+    return parts if return_sign else parts[0]
 
 
 def softmax(x: Array, axis: Axis = None) -> Array:
