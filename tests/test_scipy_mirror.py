@@ -1094,3 +1094,5 @@ def test_polar_rule_of_both_parts(side: str) -> None:
     weights = rng.normal(size=(2, 3, 3))
     total = lambda a: sum(np.sum(w * part) for w, part in zip(weights, L.polar(a, side)))
     assert mg.gradcheck(total, A)
+    if np.lib.NumpyVersion(scipy.__version__) >= "1.16.0":  # which takes matrices by the batch
+        assert mg.gradcheck(total, np.stack([A, A + np.eye(3)]))

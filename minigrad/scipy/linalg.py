@@ -276,7 +276,7 @@ def _polar_rule(g: Array, ans: Array, a: Array) -> Array:
     (gu, gp), (u, p) = g, ans
     left = mH(np.linalg.solve(p, mH(gu)))
     s = gp - mH(u) @ left
-    return left + 2 * a @ solve_sylvester(p, p, 0.5 * (s + mH(s)))
+    return left + 2 * a @ _sylvester(p, p, 0.5 * (s + mH(s)))
 
 
 _polar = Op(
