@@ -378,7 +378,7 @@ def test_optimisers_take_real_parameters() -> None:
 def test_convolutions_and_triangular_systems_of_complex_numbers() -> None:
     from minigrad.nn import functional as F
 
-    linalg = pytest.importorskip("minigrad.scipy.linalg")
+    linalg, scipy = (pytest.importorskip(f"{home}scipy.linalg") for home in ("minigrad.", ""))
     rng = np.random.default_rng(0)
 
     def numbers(*shape: int) -> Any:
@@ -387,7 +387,10 @@ def test_convolutions_and_triangular_systems_of_complex_numbers() -> None:
     def loss(y: Any) -> Any:
         return np.sum(np.abs(y) ** 2 * np.arange(1.0, np.size(y) + 1).reshape(np.shape(y)))
 
-    a = numbers(3, 3) + 3 * np.eye(3)
+    a, b = numbers(3, 3) + 3 * np.eye(3), numbers(3)
+    for trans in (0, 1, 2, "N", "T", "C"):
+        expected = scipy.solve_triangular(a, b, trans=trans)
+        close(linalg.solve_triangular(mg.Tensor(a), b, trans=trans).data, expected, 1e-12)
     cases: list[tuple[Any, list[Any]]] = [
         (lambda x, w: F.conv1d(x, w), [numbers(1, 2, 5), numbers(3, 2, 2)]),
         (lambda x, w: F.conv2d(x, w, stride=2), [numbers(1, 1, 4, 4), numbers(1, 1, 2, 2)]),

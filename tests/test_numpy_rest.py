@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from tables import each
 
 M = np.arange(1.0, 13.0).reshape(3, 4)
 W = np.random.default_rng(0).normal(size=12)
@@ -176,6 +177,12 @@ def test_small_floats_stay_small(name: str) -> None:
     for dtype in (np.float16, np.float32):
         x = np.array([1.0, np.nan, 3.0, 2.0], dtype)
         assert f(mg.Tensor(x), *more).dtype == f(x, *more).dtype == dtype
+
+
+@each("u, v", [([1, 3, 2], [1, 1]), ([1, 2, 1], [2]), ([1, 0, 0, 5], [1, 0]), ([2, 4], [1, 2])])
+def test_what_a_division_of_polynomials_leaves(u: Any, v: Any) -> None:
+    for got, expected in zip(np.polydiv(mg.Tensor(u), v), np.polydiv(u, v), strict=True):
+        np.testing.assert_allclose(got.data, expected, rtol=1e-15, strict=True)
 
 
 @pytest.mark.parametrize("name, end", [("nanmax", 3.0), ("nanmin", 1.0)])
