@@ -105,6 +105,7 @@ sample("trapezoid", lambda y: np.trapezoid(y, dx=0.3, axis=0), (3, 4))
 sample("trapezoid", lambda y, x: np.trapezoid(y, x), (3, 4), (4,))
 sample("trapezoid", lambda y, x: np.trapezoid(y, x, axis=0), (3, 4), (3,))
 sample("trapezoid", lambda y, x: np.trapezoid(y, x, axis=0), (3, 4), (3, 4))
+sample("trapezoid", lambda y, x: np.trapezoid(y, x, axis=-2), (2, 3, 4), (3, 4))
 sample("trapezoid", np.trapezoid, (1,))
 for axis in (0, 1):
     sample("unwrap", lambda x, a=axis: np.unwrap(x, axis=a), values((3, 4), 0, -9.0, 9.0))

@@ -187,9 +187,9 @@ def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: Array = 1.0, axis: int = -1
     array([1., 2., 1.])
     """
     n = np.ndim(y)
-    axis = normalize_axis_index(axis, n)
-    if x is not None:
-        dx = diff(x, axis=axis if np.ndim(x) > 1 else -1)
+    given, axis = axis, normalize_axis_index(axis, n)
+    if x is not None:  # which may have fewer axes than y
+        dx = diff(x, axis=given if np.ndim(x) > 1 else -1)
         if np.ndim(x) == 1:
             dx = reshape(dx, [-1 if i == axis else 1 for i in range(n)])
     return np.sum(dx * (y[along(axis, 1, None)] + y[along(axis, None, -1)]) / 2, axis=axis)
