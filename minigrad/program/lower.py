@@ -209,6 +209,17 @@ def sum_of_products(b: Builder, x: Operand, axis: Axis = None, **others: Any) ->
     return b.emit(ops.matmul, u, v)
 
 
+@rule(ops.sum, when="tile")
+def sum_of_products_in_tile(b: Builder, x: Operand, axis: Axis = None, **others: Any) -> Operand:
+    """The same of two vectors that lie in the cache: one pass in place of two."""
+    inner = b.match(x, ops.multiply)
+    if inner is None or not is_plain_reduction(others) or others.get("keepdims"):
+        return None
+    u, v = inner
+    vectors = is_float(u) and same_shape_and_dtype(u, v) and len(u.shape) == 1
+    return b.emit(ops.matmul, u, v) if vectors and u.dtype.itemsize > 2 else None
+
+
 @rule(power_norm, when="lower")
 def length(b: Builder, x: Operand, ord: Operand = 2, **how: Any) -> Operand:
     if not is_float(x) or ord != 2:
@@ -455,6 +466,7 @@ def nothing_to_sum(b: Builder, x: Operand, y: Operand) -> Operand:
 
 
 LOWER = rules("lower", "run")
+TILE = rules("lower", "run", "tile")
 
 
 def lower(program: Program) -> Program:
@@ -465,4 +477,4 @@ def lower(program: Program) -> Program:
 def lower_part(program: Program) -> Program:
     """Part of a lowered program, its shapes changed; others see which signs its zeros have."""
     results = [v for v in program.outputs if isinstance(v, Var)]
-    return rebuilt(program, LOWER, named=False, outside=results)
+    return rebuilt(program, TILE, named=False, outside=results)
