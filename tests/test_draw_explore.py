@@ -165,6 +165,19 @@ def test_a_heat_map_has_every_kth_entry(shape: Any, cells: int, note: str) -> No
     assert np.size(expected) <= 1.2 * cells
 
 
+def test_what_the_page_would_pass_over_it_does_not_compute() -> None:
+    x, mask = mg.Tensor([1.0, 2.0], requires_grad=True), np.array([True, False])
+    for how, computed in (
+        ({}, True),
+        ({"where": True}, True),
+        ({"where": mask}, False),
+        ({"initial": 3.0}, False),
+    ):
+        carried = explorer.data(Picture(np.sum(x * 2, **how)))
+        assert ("program" in carried, "fixed" in carried) == (computed, not computed)
+        assert computed or carried["fixed"] == "The page has no rule for sum."
+
+
 def test_what_is_no_report() -> None:
     with pytest.raises(TypeError, match=r"report must be what mg\.check_derivation returns.*wrt="):
         mg.explore(L, w)
