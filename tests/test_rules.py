@@ -17,13 +17,13 @@ import minigrad as mg
 from minigrad.ops.record import Op
 from minigrad.program import passes
 from minigrad.program.equations import Program, Var, call_forward, evaluate
-from minigrad.program.lower import LOWER
+from minigrad.program.lower import TILE
 from minigrad.program.rounding import rounding, values_of
 from minigrad.program.simplify import rebuilt
 
 Function = Callable[..., Any]
 
-ALL = {rule: op for op, found in LOWER.items() for rule in found}
+ALL = {rule: op for op, found in TILE.items() for rule in found}
 
 # --- what the rules are for ------------------------------------------------------------
 
@@ -216,7 +216,7 @@ def test_each_rule_by_itself() -> None:
 def one_by_one(before: Program, found: set[Op], silent: set[Any]) -> Any:
     """The rules of the ops of a program: each alone, those that it waits for, and all."""
     for op in found:
-        for rule in LOWER.get(op, ()):
+        for rule in TILE.get(op, ()):
             heard: list[bool] = []
 
             def applied(*args: Any, rule: Any = rule, heard: Any = heard, **kwargs: Any) -> Any:
@@ -226,10 +226,10 @@ def one_by_one(before: Program, found: set[Op], silent: set[Any]) -> Any:
 
             yield {op: [applied]}
             if not heard:
-                yield {**LOWER, op: [applied, *LOWER[op]]}
+                yield {**TILE, op: [applied, *TILE[op]]}
             if heard:
                 silent.discard(rule)
-    yield LOWER
+    yield TILE
 
 
 def test_a_wrong_rule_would_be_seen() -> None:
@@ -300,7 +300,7 @@ def test_signs_of_zeros_where_somebody_looks(look: Any) -> None:
             except IndexError:
                 continue
             values = dict(zip(before.inputs, (x, y), strict=True))
-            for after in (passes.simplified(before), rebuilt(before, LOWER)):
+            for after in (passes.simplified(before), rebuilt(before, TILE)):
                 for e, g in zip(
                     *(values_of(evaluate(p, values, call_forward)) for p in (before, after)),
                     strict=True,
