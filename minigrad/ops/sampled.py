@@ -240,13 +240,13 @@ def ediff1d(ary: Array, to_end: Array = None, to_begin: Array = None) -> Array:
     >>> mg.grad(lambda x: (mg.ediff1d(x) ** 2).sum())(np.array([1.0, 3.0, 2.0]))
     array([-4.,  6., -2.])
     """
-    parts = [to_begin, diff(ravel(ary)), to_end]
-    kind = np.result_type(parts[1])
-    for part in (to_begin, to_end):
-        if part is not None and not np.can_cast(np.result_type(part), kind, "same_kind"):
+    steps = diff(ravel(ary))
+    parts = [ravel(part) for part in (to_begin, steps, to_end) if part is not None]
+    kind = np.result_type(steps)
+    for part in parts:
+        if not np.can_cast(np.result_type(part), kind, "same_kind"):
             raise TypeError(f"ediff1d: {np.result_type(part)} at an end does not go with {kind}")
-    parts = [ravel(part).astype(kind) for part in parts if part is not None]
-    return np.concatenate(parts)
+    return np.concatenate([part.astype(kind) for part in parts])
 
 
 def _cumulative(
